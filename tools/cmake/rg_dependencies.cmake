@@ -1,0 +1,27 @@
+# Required: jansson (JSON), PCRE2 (pre-tokeniser patterns), hwloc (topology, pinning), libm, threads.
+# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, OpenMP. ON fails where the library is missing, AUTO goes on without.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
+
+function(rg_optional name found)
+  if(RIDGE_${name} STREQUAL "ON" AND NOT ${found})
+    message(FATAL_ERROR "RIDGE_${name}=ON, but the library was not found; run ./dev check to install what is missing, or use RIDGE_${name}=OFF")
+  endif()
+  if(${found} AND NOT RIDGE_${name} STREQUAL "OFF")
+    set(RIDGE_HAVE_${name} ON PARENT_SCOPE)
+  else()
+    set(RIDGE_HAVE_${name} OFF PARENT_SCOPE)
+  endif()
+endfunction()
+
+pkg_check_modules(OPENBLAS QUIET IMPORTED_TARGET openblas)
+rg_optional(BLAS "${OPENBLAS_FOUND}")
+
+pkg_check_modules(PAPI QUIET IMPORTED_TARGET papi)
+rg_optional(PAPI "${PAPI_FOUND}")
+
+find_package(OpenMP QUIET COMPONENTS C)
+rg_optional(OPENMP "${OpenMP_C_FOUND}")

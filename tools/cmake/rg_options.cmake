@@ -1,0 +1,19 @@
+# Flags of every target. No -march=native and no -ffast-math: instruction sets are chosen at run time, and results are IEEE.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
+endif()
+set(CMAKE_C_FLAGS_RELEASE "-O3 -DNDEBUG -g1")
+
+add_library(rg_options INTERFACE)
+target_compile_definitions(rg_options INTERFACE _GNU_SOURCE)
+target_compile_options(rg_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+  -Wno-sign-conversion -fno-math-errno -ffp-contract=off $<$<BOOL:${RIDGE_WERROR}>:-Werror>)
+target_include_directories(rg_options INTERFACE ${PROJECT_SOURCE_DIR}/engine ${PROJECT_SOURCE_DIR}/engine/include ${PROJECT_SOURCE_DIR})
+if(RIDGE_SANITIZE)
+  target_compile_options(rg_options INTERFACE -fsanitize=${RIDGE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(rg_options INTERFACE -fsanitize=${RIDGE_SANITIZE})
+endif()
