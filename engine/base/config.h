@@ -1,0 +1,29 @@
+/* What a checkpoint says about its model. Filled by the loaders, which range-check every field before anything is computed from it. */
+#ifndef RG_CONFIG_H
+#define RG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum rg_rope_scaling { RG_ROPE_NONE, RG_ROPE_LINEAR, RG_ROPE_LLAMA3 } rg_rope_scaling;
+
+enum { RG_MAX_EOS = 8, RG_MAX_LAYERS = 512, RG_MAX_VOCAB = 1 << 20 };
+
+typedef struct rg_config {
+    char arch[64];  /* "llama", ... */
+    char name[128]; /* from the file, or the file's own name */
+    int64_t dim, ffn, layers, heads, kv_heads, head_dim, vocab;
+    int64_t ctx_train; /* longest context the model was made for */
+    double eps, rope_theta;
+    rg_rope_scaling rope_scaling;
+    double rope_factor, rope_low_freq, rope_high_freq; /* LINEAR: factor; LLAMA3: all three and rope_orig_ctx */
+    int64_t rope_orig_ctx;
+    bool tied;                    /* the output matrix is the embedding */
+    int32_t bos, eos[RG_MAX_EOS]; /* -1 where the file is silent */
+    int n_eos;
+} rg_config;
+
+static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
+static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }
+
+#endif

@@ -1,0 +1,97 @@
+/* Types of weights in files (rg_ftype), of packed resident weights (rg_wtype) and of the KV cache (rg_kvtype), from dtype.def. */
+#ifndef RG_DTYPE_H
+#define RG_DTYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum rg_ftype {
+#define RG_FTYPE(id, name, ggml, block, bytes) RG_FT_##id,
+#include "base/dtype.def"
+    RG_FT_COUNT
+} rg_ftype;
+
+typedef enum rg_wtype {
+#define RG_WTYPE(id, name, group, head, line, bits, has_min) RG_WT_##id,
+#include "base/dtype.def"
+    RG_WT_COUNT
+} rg_wtype;
+
+typedef enum rg_kvtype {
+#define RG_KVTYPE(id, name, block, bytes) RG_KV_##id,
+#include "base/dtype.def"
+    RG_KV_COUNT
+} rg_kvtype;
+
+typedef struct rg_ftype_info {
+    const char *name;
+    int ggml; /* type number in GGUF */
+    int block;
+    int bytes;
+} rg_ftype_info;
+
+typedef struct rg_wtype_info {
+    const char *name;
+    int group; /* K is padded to a multiple of this */
+    int head;  /* bytes of scales (and minimums) per group of a panel */
+    int line;  /* bytes per k of a panel */
+    int bits;
+    bool has_min;
+} rg_wtype_info;
+
+typedef struct rg_kvtype_info {
+    const char *name;
+    int block, bytes;
+} rg_kvtype_info;
+
+extern const rg_ftype_info rg_ftypes[RG_FT_COUNT];
+extern const rg_wtype_info rg_wtypes[RG_WT_COUNT];
+extern const rg_kvtype_info rg_kvtypes[RG_KV_COUNT];
+
+/* Look-ups by name (as in dtype.def) or GGUF number; -1 if there is none. */
+int rg_ftype_from_ggml(int64_t ggml);
+int rg_wtype_from_name(const char *name);
+int rg_kvtype_from_name(const char *name);
+
+enum { RG_PANEL = 32, RG_KV_BLOCK = 16 };
+
+static inline bool rg_wtype_is_quant(rg_wtype t) { return rg_wtypes[t].head > 0; }
+
+/* Bytes of one row of k weights in a file; k must be a multiple of the block. */
+static inline int64_t rg_ftype_row_bytes(rg_ftype t, int64_t k) { return k / rg_ftypes[t].block * rg_ftypes[t].bytes; }
+
+/* Bytes of one 32-row panel over k columns, scales and padding included. */
+static inline int64_t rg_panel_bytes(rg_wtype t, int64_t k)
+{
+    const rg_wtype_info *i = &rg_wtypes[t];
+    const int64_t groups = (k + i->group - 1) / i->group;
+    return groups * (i->head + (int64_t)i->group * i->line);
+}
+
+static inline int64_t rg_panels(int64_t n) { return (n + RG_PANEL - 1) / RG_PANEL; }
+
+/* Bytes of a packed [n][k] matrix. */
+static inline int64_t rg_packed_bytes(rg_wtype t, int64_t n, int64_t k) { return rg_panels(n) * rg_panel_bytes(t, k); }
+
+/* A packed matrix. Rows are outputs (n), columns inputs (k), as in y = x W^T. Borrows data from the model. */
+typedef struct rg_weight {
+    rg_wtype type;
+    int64_t n, k;
+    const void *data; /* 64-byte aligned, rg_packed_bytes() long */
+} rg_weight;
+
+/* Padded head size of V, and bytes of K and V of one position of one KV head. */
+static inline int64_t rg_kv_hdp(rg_kvtype t, int64_t hd)
+{
+    const int64_t pad = t == RG_KV_Q8_0 ? 32 : 16;
+    return (hd + pad - 1) / pad * pad;
+}
+static inline int64_t rg_kv_k_bytes(rg_kvtype t, int64_t hd) { return hd / rg_kvtypes[t].block * rg_kvtypes[t].bytes; }
+static inline int64_t rg_kv_v_bytes(rg_kvtype t, int64_t hd) { return rg_kv_hdp(t, hd) / rg_kvtypes[t].block * rg_kvtypes[t].bytes; }
+
+/* One row of file-typed weights to f32: dst[k] = src row. Exact for the float types; q * d in f32 for the block types.
+ * src need not be aligned. */
+void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k);
+
+#endif

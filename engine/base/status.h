@@ -1,0 +1,29 @@
+/* Status codes and error messages. The codes are the exit codes of the program, so a tool returns what a library told it. */
+#ifndef RG_STATUS_H
+#define RG_STATUS_H
+
+#include <stdarg.h>
+
+typedef enum rg_status {
+    RG_OK = 0,
+    RG_E_INTERNAL = 1,
+    RG_E_USAGE = 2,
+    RG_E_FILE = 3,        /* missing, unreadable, truncated or malformed file */
+    RG_E_UNSUPPORTED = 4, /* a sound file that needs a feature we lack; the message names it */
+    RG_E_NOMEM = 5,
+    RG_E_ASSERT = 6, /* an --assert failed */
+    RG_E_NOISY = 7,
+    RG_E_INTERRUPTED = 130
+} rg_status;
+
+#define RG_ERR_MAX 640
+
+typedef struct rg_err {
+    rg_status code;
+    char msg[RG_ERR_MAX]; /* one line: what, where, found, expected, what to do */
+} rg_err;
+
+/* Writes the message and returns `code`. err may be NULL. */
+rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,24 @@
+#include "ops/sites.h"
+
+static const struct {
+    const char *name;
+} ops[RG_OP_COUNT] = {
+#define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) [RG_OP_##id] = {name},
+#include "ops/ops.def"
+};
+
+static const struct {
+    const char *name;
+    rg_op op;
+    rg_extent rows, cols;
+} sites[RG_SITE_COUNT] = {
+#define RG_SITE(id, name, op, rows, cols) [RG_SITE_##id] = {name, RG_OP_##op, RG_EXT_##rows, RG_EXT_##cols},
+#include "ops/ops.def"
+};
+
+const char *rg_op_name(rg_op op) { return ops[op].name; }
+const char *rg_site_name(rg_site site) { return sites[site].name; }
+rg_op rg_site_op(rg_site site) { return sites[site].op; }
+rg_extent rg_site_rows(rg_site site) { return sites[site].rows; }
+rg_extent rg_site_cols(rg_site site) { return sites[site].cols; }
+int rg_site_in_layer(rg_site site) { return site != RG_SITE_TOKEN_EMBD && site != RG_SITE_OUTPUT_NORM && site != RG_SITE_OUTPUT; }

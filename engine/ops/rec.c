@@ -1,0 +1,31 @@
+#include "ops/rec.h"
+
+#include <stdlib.h>
+
+const char *const rg_kernel_kinds[RG_KK_COUNT] = {
+    [RG_KK_GEMV] = "gemv", [RG_KK_GEMM] = "gemm", [RG_KK_BLAS] = "blas", [RG_KK_ATTN] = "attn", [RG_KK_ELEM] = "elem"};
+
+int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step)
+{
+    size_t n;
+    *log = (rg_log){0};
+    if (__builtin_mul_overflow(steps, ops_per_step, &n)) return -1;
+    log->rec = calloc(n ? n : 1, sizeof *log->rec);
+    log->step = calloc(steps ? steps : 1, sizeof *log->step);
+    if (!log->rec || !log->step) {
+        rg_log_close(log);
+        return -1;
+    }
+    log->cap = n;
+    log->cap_steps = steps;
+    return 0;
+}
+
+void rg_log_clear(rg_log *log) { log->n = log->n_steps = log->dropped = 0; }
+
+void rg_log_close(rg_log *log)
+{
+    free(log->rec);
+    free(log->step);
+    *log = (rg_log){0};
+}

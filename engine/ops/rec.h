@@ -1,0 +1,87 @@
+/* Records: one per executed operator, written by the drivers, read by the roofline join. No pointers, no strings. */
+#ifndef RG_REC_H
+#define RG_REC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/dtype.h"
+#include "ops/sites.h"
+
+typedef enum rg_phase { RG_PREFILL, RG_DECODE, RG_PHASE_COUNT } rg_phase;
+
+/* The arguments of the cost formulas in ops.def; unused ones are 0. */
+typedef struct rg_dims {
+    int64_t m, k, n;
+    int64_t h, g, hd;
+    int64_t pairs, ctx;
+    int64_t w_row; /* bytes of one weight row where rows are kept one by one (embedding of untied models), else 0 */
+} rg_dims;
+
+/* Bytes and operations by kind. In records they are counted by the loops that ran; from rg_cost they are analytic. */
+typedef struct rg_tally {
+    uint64_t w_rd, act_rd, act_wr, kv_rd, kv_wr; /* bytes */
+    uint64_t flop, iop;                          /* floating-point and integer operations */
+} rg_tally;
+
+enum { RG_MAX_CTR = 8 };
+
+typedef struct rg_rec {
+    uint8_t site;       /* rg_site */
+    uint8_t phase;      /* rg_phase */
+    uint8_t wtype;      /* rg_wtype of the weight, or RG_WT_COUNT */
+    uint8_t kv_k, kv_v; /* rg_kvtype of the cache, or RG_KV_COUNT */
+    uint8_t isa;        /* rg_isa of the kernel */
+    uint8_t kernel;     /* rg_kernel_kind */
+    uint16_t n_threads;
+    int16_t layer; /* -1 outside layers */
+    uint32_t step; /* index of the forward call in the log */
+    rg_dims dims;
+    uint64_t t_ns;            /* wall time seen by thread 0, barrier included */
+    uint64_t wait_ns;         /* time idled at the operator's barrier, summed over threads */
+    rg_tally tally;           /* counted, summed over threads */
+    uint64_t ctr[RG_MAX_CTR]; /* probe counters, summed over threads; names are the probe's */
+} rg_rec;
+
+typedef enum rg_kernel_kind { RG_KK_GEMV, RG_KK_GEMM, RG_KK_BLAS, RG_KK_ATTN, RG_KK_ELEM, RG_KK_COUNT } rg_kernel_kind;
+extern const char *const rg_kernel_kinds[RG_KK_COUNT]; /* "gemv", "gemm", "blas", "attn", "elem" */
+
+/* One forward call. */
+typedef struct rg_step {
+    uint8_t phase;
+    int64_t tokens, logits; /* tokens in the call, rows of logits asked for */
+    int64_t ctx;            /* largest position + 1 */
+    uint64_t t_ns;          /* wall time of the call */
+    uint64_t start_ns;      /* monotonic time it began */
+} rg_step;
+
+typedef struct rg_log {
+    rg_rec *rec; /* owns */
+    size_t n, cap;
+    size_t dropped; /* records that did not fit: a log is never silently short */
+    rg_step *step;  /* owns */
+    size_t n_steps, cap_steps;
+} rg_log;
+
+/* Room for `steps` forward calls of `ops_per_step` operators. RG_E_NOMEM by return value 0 = fine, -1 = no memory. */
+int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step);
+void rg_log_clear(rg_log *log);
+/* Legal on a zeroed struct. */
+void rg_log_close(rg_log *log);
+
+static inline void rg_tally_add(rg_tally *a, const rg_tally *b)
+{
+    a->w_rd += b->w_rd;
+    a->act_rd += b->act_rd;
+    a->act_wr += b->act_wr;
+    a->kv_rd += b->kv_rd;
+    a->kv_wr += b->kv_wr;
+    a->flop += b->flop;
+    a->iop += b->iop;
+}
+static inline uint64_t rg_tally_bytes(const rg_tally *t) { return t->w_rd + t->act_rd + t->act_wr + t->kv_rd + t->kv_wr; }
+
+/* The exact cost model of one call: ops.def evaluated. The types are as in the record. */
+rg_tally rg_cost(rg_op op, const rg_dims *d, rg_wtype wtype, rg_kvtype kv_k, rg_kvtype kv_v);
+
+#endif
