@@ -1,0 +1,173 @@
+/* Attention kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at this level. */
+#include "kernels/kernel_rows.h"
+
+#include "base/num.h"
+#include "kernels/simd.h"
+
+/* Scores: the 16 positions of a K block are VB vectors. Tiles of QT query rows x QB blocks keep enough sums in flight to hide the latency
+ * of FMA. Values: tiles of PQ query rows x PV vectors of the head. */
+enum {
+    VB = 16 / VL,
+    Q8 = 32,                /* values per q8_0 block */
+    K_Q8 = 32 + 16 * Q8,    /* bytes of a K block of 32 values and 16 positions: half scale[16], int8 q[32][16] */
+    V_Q8 = 2 + Q8,
+    QT = VL == 16 ? 16 : 6, /* most query rows of a tile */
+    QB = 4,                 /* most K blocks of a tile */
+    PQ = VL == 16 ? 4 : 3,
+    PV = 4
+};
+
+INLINE int64_t k_block_bytes(rg_kvtype type, int64_t hd) { return type == RG_KV_Q8_0 ? hd / Q8 * K_Q8 : hd * (type == RG_KV_F16 ? 32 : 64); }
+
+/* qt query rows against qb blocks of K; s at the first position. */
+INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const unsigned char *k, int64_t hd, rg_kvtype type, int qt, int qb)
+{
+    const int64_t block = k_block_bytes(type, hd);
+    vf sum[QT][QB][VB];
+    UNROLL for (int i = 0; i < qt; i++)
+        UNROLL for (int b = 0; b < qb; b++)
+            UNROLL for (int v = 0; v < VB; v++) sum[i][b][v] = vf_zero();
+    if (type != RG_KV_Q8_0) {
+        for (int64_t d = 0; d < hd; d++)
+            UNROLL for (int b = 0; b < qb; b++)
+                UNROLL for (int v = 0; v < VB; v++) {
+                    const unsigned char *at = k + b * block;
+                    const vf kv = type == RG_KV_F16 ? vf_half(at + d * 32 + v * 2 * VL) : vf_load((const float *)(const void *)(at + d * 64 + v * 4 * VL));
+                    UNROLL for (int i = 0; i < qt; i++) sum[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + d]), sum[i][b][v]);
+                }
+    } else {
+        for (int64_t c = 0; c < hd; c += Q8) {
+            vf part[QT][QB][VB];
+            UNROLL for (int i = 0; i < qt; i++)
+                UNROLL for (int b = 0; b < qb; b++)
+                    UNROLL for (int v = 0; v < VB; v++) part[i][b][v] = vf_zero();
+            for (int64_t d = 0; d < Q8; d++)
+                UNROLL for (int b = 0; b < qb; b++)
+                    UNROLL for (int v = 0; v < VB; v++) {
+                        const vf kv = vf_int8(k + b * block + c / Q8 * K_Q8 + 32 + d * 16 + v * VL);
+                        UNROLL for (int i = 0; i < qt; i++) part[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + c + d]), part[i][b][v]);
+                    }
+            UNROLL for (int b = 0; b < qb; b++)
+                UNROLL for (int v = 0; v < VB; v++) {
+                    const vf scale = vf_half(k + b * block + c / Q8 * K_Q8 + v * 2 * VL);
+                    UNROLL for (int i = 0; i < qt; i++) sum[i][b][v] = vf_fma(part[i][b][v], scale, sum[i][b][v]);
+                }
+        }
+    }
+    UNROLL for (int i = 0; i < qt; i++)
+        UNROLL for (int b = 0; b < qb; b++)
+            UNROLL for (int v = 0; v < VB; v++) vf_store(s + i * lds + b * RG_KV_BLOCK + v * VL, sum[i][b][v]);
+}
+
+INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
+{
+    const int64_t block = k_block_bytes(type, hd);
+    for (int64_t p = p0; p < p1;) {
+        const unsigned char *k = (const unsigned char *)k_head + p / RG_KV_BLOCK * block;
+        const int64_t blocks = rg_div_up(p1 - p, RG_KV_BLOCK);
+        int64_t done = 1;
+        for (int64_t i = 0; i < nq;) {
+            float *si = s + i * lds + p - p0;
+            const float *qi = q + i * ldq;
+            const int64_t left = nq - i;
+#define TILE(qt, qb) \
+    do { \
+        qk_tile(si, lds, qi, ldq, k, hd, type, qt, qb); \
+        i += qt; \
+        done = qb; \
+    } while (0)
+#if defined(__AVX512F__)
+            if (nq <= 4 && blocks >= 4) {
+                if (left >= 4) TILE(4, 4);
+                else if (left >= 2) TILE(2, 4);
+                else TILE(1, 4);
+            } else if (left >= 16) TILE(16, 1);
+            else if (left >= 8) TILE(8, 1);
+            else if (left >= 4) TILE(4, 1);
+            else if (left >= 2) TILE(2, 1);
+            else TILE(1, 1);
+#else
+            if (nq <= 2 && blocks >= 4) {
+                TILE(1, 4);
+            } else if (left >= 6) TILE(6, 1);
+            else if (left >= 4) TILE(4, 1);
+            else if (left >= 2) TILE(2, 1);
+            else TILE(1, 1);
+#endif
+#undef TILE
+        }
+        p += done * RG_KV_BLOCK;
+    }
+}
+
+/* pq query rows, pv vectors of the head from byte (block) offset v of each position. */
+INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const unsigned char *v, int64_t stride, int64_t n, rg_kvtype type, int pq, int pv)
+{
+    vf sum[PQ][PV];
+    UNROLL for (int i = 0; i < pq; i++)
+        UNROLL for (int j = 0; j < pv; j++) sum[i][j] = vf_zero();
+    for (int64_t p = 0; p < n; p++, v += stride) {
+        vf sv[PQ];
+        UNROLL for (int i = 0; i < pq; i++) sv[i] = vf_set1(s[i * lds + p]);
+        if (type == RG_KV_Q8_0) {
+            uint16_t h;
+            memcpy(&h, v, sizeof h);
+            const vf scale = vf_set1(_cvtsh_ss(h));
+            UNROLL for (int i = 0; i < pq; i++) sv[i] = vf_mul(sv[i], scale);
+        }
+        UNROLL for (int j = 0; j < pv; j++) {
+            const vf vv = type == RG_KV_F32 ? vf_load((const float *)(const void *)(v + j * 4 * VL)) : type == RG_KV_F16 ? vf_half(v + j * 2 * VL) : vf_int8(v + 2 + j * VL);
+            UNROLL for (int i = 0; i < pq; i++) sum[i][j] = vf_fma(vv, sv[i], sum[i][j]);
+        }
+    }
+    UNROLL for (int i = 0; i < pq; i++)
+        UNROLL for (int j = 0; j < pv; j++) vf_store(acc + i * lda + j * VL, sum[i][j]);
+}
+
+INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
+{
+    const int64_t hdp = rg_kv_hdp(type, hd), stride = rg_kv_v_bytes(type, hd), n = p1 - p0;
+    const unsigned char *v = (const unsigned char *)v_head + p0 * stride;
+    for (int64_t d = 0; d < hdp;) {
+        const int64_t vectors = (hdp - d) / VL;
+        const unsigned char *at = v + (type == RG_KV_Q8_0 ? d / Q8 * V_Q8 : d * (type == RG_KV_F16 ? 2 : 4));
+        int64_t done = 0;
+        for (int64_t i = 0; i < nq;) {
+            float *ai = acc + i * lda + d;
+            const float *si = s + i * lds;
+            const int64_t left = nq - i;
+#define TILE(pq, pv) \
+    do { \
+        pv_tile(ai, lda, si, lds, at, stride, n, type, pq, pv); \
+        i += pq; \
+        done = pv; \
+    } while (0)
+#define TILES(pv) \
+    do { \
+        if (left >= PQ) TILE(PQ, pv); \
+        else if (left >= 2) TILE(2, pv); \
+        else TILE(1, pv); \
+    } while (0)
+            if (type == RG_KV_Q8_0) TILES(Q8 / VL);
+            else if (vectors >= 4) TILES(4);
+            else if (vectors >= 2) TILES(2);
+            else TILES(1);
+#undef TILES
+#undef TILE
+        }
+        d += done * VL;
+    }
+}
+
+#define ATTN(TYPE, type) \
+    void ISA_FN(rg_attn_qk_##type)(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
+    { \
+        qk(s, lds, q, ldq, nq, k_head, hd, p0, p1, RG_KV_##TYPE); \
+    } \
+    void ISA_FN(rg_attn_pv_##type)(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1) \
+    { \
+        pv(acc, lda, s, lds, nq, v_head, hd, p0, p1, RG_KV_##TYPE); \
+    }
+ATTN(F32, f32)
+ATTN(F16, f16)
+ATTN(Q8_0, q8_0)

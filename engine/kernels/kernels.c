@@ -1,0 +1,86 @@
+/* The kernel table, from kernels.def. */
+#include "kernels/kernel_rows.h"
+
+#include <string.h>
+
+/* Member of rg_ktab that a row fills, and the member that says at which level. */
+#define SLOT_gemv(type) gemv[RG_WT_##type]
+#define SLOT_unpack(type) unpack[RG_WT_##type]
+#define SLOT_mm(type) mm
+#define SLOT_attn_qk(type) attn_qk[RG_KV_##type]
+#define SLOT_attn_pv(type) attn_pv[RG_KV_##type]
+#define SLOT_kv_put_k(type) kv_put_k[RG_KV_##type]
+#define SLOT_kv_put_v(type) kv_put_v[RG_KV_##type]
+#define SLOT_softmax(type) softmax
+#define SLOT_rmsnorm(type) rmsnorm
+#define SLOT_rope(type) rope
+#define SLOT_swiglu(type) swiglu
+#define SLOT_add(type) add
+#define SLOT_quant_q8(type) quant_q8
+#define SLOT_quant_q4(type) quant_q4
+#define SLOT_quant_q4m(type) quant_q4m
+
+#define LEVEL_gemv(type) t->gemv_isa[RG_WT_##type]
+#define LEVEL_unpack(type) t->unpack_isa[RG_WT_##type]
+#define LEVEL_mm(type) t->mm_isa
+#define LEVEL_attn_qk(type) t->attn_isa[RG_KV_##type]
+#define LEVEL_attn_pv(type) t->attn_isa[RG_KV_##type]
+#define LEVEL_kv_put_k(type) unreported
+#define LEVEL_kv_put_v(type) unreported
+#define LEVEL_softmax(type) t->elem_isa
+#define LEVEL_rmsnorm(type) t->elem_isa
+#define LEVEL_rope(type) t->elem_isa
+#define LEVEL_swiglu(type) t->elem_isa
+#define LEVEL_add(type) t->elem_isa
+#define LEVEL_quant_q8(type) unreported
+#define LEVEL_quant_q4(type) unreported
+#define LEVEL_quant_q4m(type) unreported
+
+bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
+{
+    uint8_t unreported = 0;
+    memset(t, 0, sizeof *t);
+    t->isa = max_isa;
+#define RG_KERNEL(kind, type, isa, fn) \
+    if (RG_ISA_##isa <= max_isa) { \
+        t->SLOT_##kind(type) = fn; \
+        LEVEL_##kind(type) = RG_ISA_##isa; \
+    }
+#include "kernels/kernels.def"
+    (void)unreported;
+    if (!blas) return true;
+#ifdef RIDGE_HAVE_BLAS
+    t->mm = rg_mm__blas;
+    t->blas = true;
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* ids of weight and KV types share one spelling in the rows, as F32 and F16 are in both; ANY is 0 */
+#define TYPE_gemv(type) RG_WT_##type
+#define TYPE_unpack(type) RG_WT_##type
+#define TYPE_mm(type) 0
+#define TYPE_attn_qk(type) RG_KV_##type
+#define TYPE_attn_pv(type) RG_KV_##type
+#define TYPE_kv_put_k(type) RG_KV_##type
+#define TYPE_kv_put_v(type) RG_KV_##type
+#define TYPE_softmax(type) 0
+#define TYPE_rmsnorm(type) 0
+#define TYPE_rope(type) 0
+#define TYPE_swiglu(type) 0
+#define TYPE_add(type) 0
+#define TYPE_quant_q8(type) 0
+#define TYPE_quant_q4(type) 0
+#define TYPE_quant_q4m(type) 0
+
+const rg_kernel_row rg_kernel_rows[] = {
+#define RG_KERNEL(kind, type, isa, fn) {#kind, TYPE_##kind(type), RG_ISA_##isa, #fn, (void (*)(void))fn},
+#include "kernels/kernels.def"
+};
+const int rg_kernel_row_count = (int)(sizeof rg_kernel_rows / sizeof *rg_kernel_rows);
+
+#ifndef RIDGE_HAVE_BLAS
+const char *rg_blas_describe(void) { return "none"; }
+#endif

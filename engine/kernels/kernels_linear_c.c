@@ -1,0 +1,122 @@
+/* Plain C specification of the linear kernels: how a packed panel is read, and what a product is. */
+#include "kernels/kernel_rows.h"
+
+#include "base/num.h"
+
+/* A run of columns of a panel that is dequantised at a time: one group, or 32 columns of the float types. */
+enum { RUN_MAX = 128 };
+
+static uint16_t half_at(const unsigned char *p, int64_t i) { return (uint16_t)(p[2 * i] | p[2 * i + 1] << 8); }
+
+/* decode_*: columns [0, kc) of the run at g to dst[kc][32]. */
+typedef void decode_fn(float *dst, int64_t ld, const unsigned char *g, int64_t kc);
+
+static void decode_f32(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+{
+    for (int64_t c = 0; c < kc; c++) memcpy(dst + c * ld, g + c * 4 * RG_PANEL, 4 * RG_PANEL);
+}
+
+static void decode_f16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+{
+    for (int64_t c = 0; c < kc; c++)
+        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_f16_to_f32(half_at(g, c * RG_PANEL + i));
+}
+
+static void decode_bf16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+{
+    for (int64_t c = 0; c < kc; c++)
+        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_bf16_to_f32(half_at(g, i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2));
+}
+
+static void halves(float *dst, const unsigned char *g)
+{
+    for (int i = 0; i < RG_PANEL; i++) dst[i] = rg_f16_to_f32(half_at(g, i));
+}
+
+static void decode_q8(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+{
+    float scale[RG_PANEL];
+    halves(scale, g);
+    for (int64_t c = 0; c < kc; c++) {
+        const unsigned char *line = g + 64 + c / 4 * 128 + c % 4;
+        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = (float)(int8_t)line[4 * i] * scale[i];
+    }
+}
+
+static void decode_q4(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+{
+    float scale[RG_PANEL];
+    halves(scale, g);
+    for (int64_t c = 0; c < kc; c++) {
+        const unsigned char *line = g + 64 + c / 4 * 64 + c % 4;
+        for (int i = 0; i < 16; i++) dst[c * ld + i] = (float)((line[4 * i] & 15) - 8) * scale[i];
+        for (int i = 0; i < 16; i++) dst[c * ld + 16 + i] = (float)((line[4 * i] >> 4) - 8) * scale[16 + i];
+    }
+}
+
+static void decode_q4m(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+{
+    float scale[RG_PANEL], min[RG_PANEL];
+    halves(scale, g);
+    halves(min, g + 64);
+    for (int64_t c = 0; c < kc; c++) {
+        const unsigned char *line = g + 128 + c / 4 * 64 + c % 4;
+        for (int i = 0; i < 16; i++) dst[c * ld + i] = (float)(line[4 * i] & 15) * scale[i] + min[i];
+        for (int i = 0; i < 16; i++) dst[c * ld + 16 + i] = (float)(line[4 * i] >> 4) * scale[16 + i] + min[16 + i];
+    }
+}
+
+/* run: columns decoded at a time, a multiple of the type's group */
+static void unpack(rg_wtype type, decode_fn *decode, int64_t run, float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
+{
+    const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(type, k);
+    for (int64_t c = k0; c < k1; c += run) decode(dst + (c - k0) * ld, ld, panel + rg_panel_bytes(type, c), rg_min(run, k1 - c));
+}
+
+static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n,
+    int64_t k, int64_t p0, int64_t p1)
+{
+    for (int64_t p = p0; p < p1; p++) {
+        float block[RUN_MAX][RG_PANEL], acc[RG_GEMV_MAX][RG_PANEL] = {{0.0f}};
+        for (int64_t c = 0; c < k; c += run) {
+            const int64_t kc = rg_min(run, k - c);
+            unpack(type, decode, run, block[0], RG_PANEL, w, k, p, c, c + kc);
+            for (int64_t t = 0; t < m; t++)
+                for (int64_t j = 0; j < kc; j++)
+                    for (int i = 0; i < RG_PANEL; i++) acc[t][i] += block[j][i] * x[t * ldx + c + j];
+        }
+        for (int64_t t = 0; t < m; t++) memcpy(y + t * ldy + p * RG_PANEL, acc[t], (size_t)rg_min(RG_PANEL, n - p * RG_PANEL) * sizeof(float));
+    }
+}
+
+#define LINEAR(TYPE, type, decode, run) \
+    void rg_unpack_##type##__c(float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        unpack(RG_WT_##TYPE, decode, run, dst, ld, w, k, p, k0, k1); \
+    } \
+    void rg_gemv_##type##__c(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    { \
+        gemv(RG_WT_##TYPE, decode, run, y, ldy, x, ldx, m, w, n, k, p0, p1); \
+    }
+LINEAR(F32, f32, decode_f32, 32)
+LINEAR(F16, f16, decode_f16, 32)
+LINEAR(BF16, bf16, decode_bf16, 32)
+LINEAR(Q8G32, q8g32, decode_q8, 32)
+LINEAR(Q4G32, q4g32, decode_q4, 32)
+LINEAR(Q4G64, q4g64, decode_q4, 64)
+LINEAR(Q4G128, q4g128, decode_q4, 128)
+LINEAR(Q4G32M, q4g32m, decode_q4m, 32)
+LINEAR(Q4G64M, q4g64m, decode_q4m, 64)
+LINEAR(Q4G128M, q4g128m, decode_q4m, 128)
+
+void rg_mm__c(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc)
+{
+    for (int64_t t = 0; t < m; t++)
+        for (int64_t r0 = 0; r0 < n; r0 += RG_PANEL) {
+            const int64_t rows = rg_min(RG_PANEL, n - r0);
+            float sum[RG_PANEL] = {0.0f};
+            for (int64_t j = 0; j < kb; j++)
+                for (int i = 0; i < RG_PANEL; i++) sum[i] += x[t * ldx + j] * b[j * ldb + r0 + i];
+            for (int64_t i = 0; i < rows; i++) y[t * ldy + r0 + i] = acc ? y[t * ldy + r0 + i] + sum[i] : sum[i];
+        }
+}

@@ -1,0 +1,322 @@
+/* gemv, unpack and mm for one register width; see simd.h. ISA_FN(name) gives a function's name at this level. */
+#include "kernels/kernel_rows.h"
+
+#include "base/num.h"
+#include "kernels/simd.h"
+
+/* A panel is H vectors. U accumulators per output take the columns c % U in turn, so that one chain of FMAs does not wait for itself.
+ * TOKENS: most tokens in registers at once; with more, each run of columns is read again from L1. */
+enum {
+    H = RG_PANEL / VL,
+    U = VL == 16 ? 2 : 1,
+    TOKENS = VL == 16 ? 4 : 3,
+    QUANT_TOKENS = VL == 16 ? 4 : 2, /* the same for quantised types, which need registers to decode */
+    PAIR_TOKENS = VL == 16 ? 2 : 1, /* most tokens for which two panels are walked at once, as two streams from memory */
+    FLOAT_RUN = 32,                 /* columns between changes of tokens; even, and a whole BF16 tile */
+    AHEAD = 4096                    /* bytes of prefetch distance, in each of two streams */
+};
+
+typedef enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_Q8, FORM_Q4, FORM_Q4M } form;
+
+/* What a type is, as constants to the compiler. */
+typedef struct shape {
+    form form;
+    int run, head, line; /* columns per run (= group of the quantised types), bytes of its scales, bytes per column */
+} shape;
+
+/* Column c + cc (c a multiple of 4, cc < 4) of the run whose lines are at g, rows h * VL ..; quantised values come unscaled. */
+INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc, int h)
+{
+    const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
+    switch (f) {
+    case FORM_F32: return vf_load((const float *)(const void *)(g + (c + cc) * 128 + h * 4 * VL));
+    case FORM_F16: return vf_half(g + (c + cc) * 64 + h * 2 * VL);
+    case FORM_BF16: {
+        const vi v = vi_load(g + tile * 1024 + (c + cc) / 2 * 64 + lane);
+        return cc & 1 ? vf_odd(v) : vf_even(v);
+    }
+    case FORM_Q8: return vf_byte(vi_load(g + c * 32 + tile * 64 + lane), cc);
+    default: return nibbles_get(nib, nibbles_load(nib, g + c * 16 + lane), cc * 2 + tile);
+    }
+}
+
+/* Sums of up to TOKENS tokens over one or two panels. The float types add into all U accumulators to the end; of the quantised types
+ * only [0] is used across groups, for the scaled total. */
+typedef struct sums {
+    vf v[2][TOKENS][U][H]; /* [panel][token][c % U][rows] */
+} sums;
+
+#define EACH_SUM(ns, mm) \
+    UNROLL for (int s = 0; s < (ns); s++) \
+        UNROLL for (int t = 0; t < (mm); t++) \
+            UNROLL for (int u = 0; u < U; u++) \
+                UNROLL for (int h = 0; h < H; h++)
+
+INLINE void sums_clear(sums *a, int ns, int mm)
+{
+    EACH_SUM(ns, mm) a->v[s][t][u][h] = vf_zero();
+}
+
+INLINE void sums_copy(sums *to, const sums *from, int ns, int mm)
+{
+    EACH_SUM(ns, mm) to->v[s][t][u][h] = from->v[s][t][u][h];
+}
+
+INLINE vf combine_rows(const sums *a, int s, int t, int h)
+{
+    vf sum = a->v[s][t][0][h];
+    UNROLL for (int u = 1; u < U; u++) sum = vf_add(sum, a->v[s][t][u][h]);
+    return sum;
+}
+
+/* Column c + cc of panel s. */
+INLINE void add_column(sums *a, form f, nibbles nib, int s, int mm, const unsigned char *g, const float *x, int64_t ldx, int64_t c, int cc)
+{
+    vf xv[TOKENS];
+    UNROLL for (int t = 0; t < mm; t++) xv[t] = vf_set1(x[t * ldx + c + cc]);
+    UNROLL for (int h = 0; h < H; h++) {
+        const vf w = column(f, nib, g, c, cc, h);
+        UNROLL for (int t = 0; t < mm; t++) a->v[s][t][cc % U][h] = vf_fma(w, xv[t], a->v[s][t][cc % U][h]);
+    }
+}
+
+INLINE void prefetch(const unsigned char *p, int bytes)
+{
+    UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
+}
+
+/* Adds columns [0, kc) of the lines at g. Four columns of one panel at a time: they share their lines. */
+INLINE void add_lines(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], const float *x, int64_t ldx, int64_t kc)
+{
+    int64_t c = 0;
+    for (; c + 4 <= kc; c += 4)
+        UNROLL for (int s = 0; s < ns; s++) {
+            prefetch(g[s] + c * sh.line, sh.line * 4);
+            UNROLL for (int cc = 0; cc < 4; cc++) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
+        }
+    UNROLL for (int s = 0; s < ns; s++)
+        UNROLL for (int cc = 0; cc < 3; cc++)
+            if (c + cc < kc) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
+}
+
+/* The order of the additions depends on n alone. */
+INLINE float sum_x(const float *x, int64_t n)
+{
+    vf a = vf_zero();
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL) a = vf_add(a, vf_load(x + i));
+    if (i < n) a = vf_add(a, vf_load_n(x + i, n - i));
+    return vf_sum(a);
+}
+
+/* One run of columns. A group of a quantised type is added up unscaled, then scaled once; a minimum meets the sum of x. */
+INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], const float *x, int64_t ldx, int64_t kc)
+{
+    if (sh.head == 0) {
+        add_lines(a, sh, nib, ns, mm, g, x, ldx, kc);
+        return;
+    }
+    const unsigned char *const lines[2] = {g[0] + sh.head, g[1] + sh.head};
+    sums part;
+    sums_clear(&part, ns, mm);
+    add_lines(&part, sh, nib, ns, mm, lines, x, ldx, kc);
+    vf xs[TOKENS];
+    UNROLL for (int t = 0; t < mm; t++) xs[t] = sh.form == FORM_Q4M ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
+    UNROLL for (int s = 0; s < ns; s++) {
+        prefetch(g[s], sh.head);
+        UNROLL for (int h = 0; h < H; h++) {
+            const vf scale = vf_half(g[s] + h * 2 * VL);
+            UNROLL for (int t = 0; t < mm; t++) {
+                vf *tot = &a->v[s][t][0][h];
+                *tot = vf_fma(combine_rows(&part, s, t, h), scale, *tot);
+                if (sh.form == FORM_Q4M) *tot = vf_fma(vf_half(g[s] + 64 + h * 2 * VL), xs[t], *tot);
+            }
+        }
+    }
+}
+
+/* y of the first panel, whose n rows are left; the second is `apart` rows on. */
+INLINE void store_sums(float *y, int64_t ldy, const sums *a, shape sh, int ns, int mm, int64_t n, int64_t apart)
+{
+    UNROLL for (int s = 0; s < ns; s++)
+        UNROLL for (int t = 0; t < mm; t++)
+            UNROLL for (int h = 0; h < H; h++) {
+                const vf v = sh.head == 0 ? combine_rows(a, s, t, h) : a->v[s][t][0][h];
+                float *to = y + t * ldy + s * apart + h * VL;
+                const int64_t left = n - s * apart - h * VL;
+                if (left >= VL) vf_store(to, v);
+                else if (left > 0) vf_store_n(to, v, left);
+            }
+}
+
+INLINE int64_t run_bytes(shape sh) { return sh.head + sh.run * sh.line; }
+
+/* ns panels `apart` rows apart, mm tokens, everything in registers. y, w: of the first panel; n: rows left. */
+INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsigned char *w, int64_t panel, int64_t apart, int64_t n, int64_t k, shape sh,
+    nibbles nib, int ns, int mm)
+{
+    sums a;
+    sums_clear(&a, ns, mm);
+    const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
+    for (int64_t c = 0; c < k; c += sh.run) {
+        add_run(&a, sh, nib, ns, mm, g, x + c, ldx, rg_min(sh.run, k - c));
+        g[0] += run_bytes(sh);
+        g[1] += run_bytes(sh);
+    }
+    store_sums(y, ldy, &a, sh, ns, mm, n, apart);
+}
+
+/* One panel, any m: every run of columns meets all tokens while it is in L1. */
+INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const unsigned char *w, int64_t n, int64_t k, shape sh, nibbles nib)
+{
+    enum { PARTS = (RG_GEMV_MAX + QUANT_TOKENS - 1) / QUANT_TOKENS };
+    const int step = sh.head ? QUANT_TOKENS : TOKENS;
+    sums all[PARTS];
+    for (int i = 0; i < PARTS; i++) sums_clear(&all[i], 1, TOKENS);
+#define CASE(mm) \
+    case mm: { \
+        sums a; \
+        sums_copy(&a, &all[i], 1, mm); \
+        add_run(&a, sh, nib, 1, mm, g, x + i * step * ldx + c, ldx, kc); \
+        sums_copy(&all[i], &a, 1, mm); \
+    } break;
+    for (int64_t c = 0; c < k; c += sh.run, w += run_bytes(sh)) {
+        const unsigned char *const g[2] = {w, w};
+        const int64_t kc = rg_min(sh.run, k - c);
+        for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
+            CASE(1)
+            CASE(2)
+            CASE(3)
+#if defined(__AVX512F__)
+            CASE(4)
+#endif
+            }
+    }
+#undef CASE
+    for (int64_t t = 0; t < m; t++) {
+        sums one;
+        UNROLL for (int u = 0; u < U; u++)
+            UNROLL for (int h = 0; h < H; h++) one.v[0][0][u][h] = all[t / step].v[0][t % step][u][h];
+        store_sums(y + t * ldy, ldy, &one, sh, 1, 1, n, 0);
+    }
+}
+
+INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
+{
+    const nibbles one = nibbles_init(sh.form == FORM_Q4M, 1), nib = nibbles_init(sh.form == FORM_Q4M, 0);
+    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into the other. */
+    const int64_t half = m <= PAIR_TOKENS ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
+    for (int64_t p = p0; p < p1; p++) {
+        if (half && p == p0 + half) p += half; /* done with the first half */
+        if (p == p1) break;
+        const unsigned char *wp = (const unsigned char *)w + p * panel;
+        float *yp = y + p * RG_PANEL;
+        const int64_t left = n - p * RG_PANEL;
+        const bool pair = p < p0 + half;
+        if (m == 1 && pair) few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, one, 2, 1);
+        else if (m == 1) few(yp, ldy, x, ldx, wp, panel, 0, left, k, sh, one, 1, 1);
+#if defined(__AVX512F__)
+        else if (pair) few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, nib, 2, 2);
+#endif
+        else many(yp, ldy, x, ldx, m, wp, left, k, sh, nib);
+    }
+}
+
+INLINE void unpack(float *dst, int64_t ld, const void *w, int64_t panel, int64_t p, int64_t k0, int64_t k1, shape sh)
+{
+    const nibbles nib = nibbles_init(sh.form == FORM_Q4M, 0);
+    const unsigned char *g = (const unsigned char *)w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
+    for (int64_t c = k0; c < k1; g += run_bytes(sh)) {
+        const int64_t kc = rg_min(sh.run, k1 - c);
+        vf scale[H], min[H];
+        UNROLL for (int h = 0; h < H; h++) {
+            scale[h] = sh.head ? vf_half(g + h * 2 * VL) : vf_zero();
+            min[h] = sh.form == FORM_Q4M ? vf_half(g + 64 + h * 2 * VL) : vf_zero();
+        }
+        for (int64_t i = 0; i < kc; i += 4)
+            UNROLL for (int cc = 0; cc < 4; cc++) {
+                if (i + cc >= kc) break;
+                UNROLL for (int h = 0; h < H; h++) {
+                    vf v = column(sh.form, nib, g + sh.head, i, cc, h);
+                    if (sh.form == FORM_Q4M) v = vf_fma(v, scale[h], min[h]);
+                    else if (sh.head) v = vf_mul(v, scale[h]);
+                    vf_store(dst + (c - k0 + i + cc) * ld + h * VL, v);
+                }
+            }
+        c += kc;
+    }
+}
+
+#define LINEAR(TYPE, type, FORM, group, head, line) \
+    void ISA_FN(rg_gemv_##type)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    { \
+        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){FORM, group, head, line}, rg_panel_bytes(RG_WT_##TYPE, k)); \
+    } \
+    void ISA_FN(rg_unpack_##type)(float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        unpack(dst, ld, w, rg_panel_bytes(RG_WT_##TYPE, k), p, k0, k1, (shape){FORM, group, head, line}); \
+    }
+LINEAR(F32, f32, FORM_F32, FLOAT_RUN, 0, 128)
+LINEAR(F16, f16, FORM_F16, FLOAT_RUN, 0, 64)
+LINEAR(BF16, bf16, FORM_BF16, FLOAT_RUN, 0, 64)
+LINEAR(Q8G32, q8g32, FORM_Q8, 32, 64, 32)
+LINEAR(Q4G32, q4g32, FORM_Q4, 32, 64, 16)
+LINEAR(Q4G64, q4g64, FORM_Q4, 64, 64, 16)
+LINEAR(Q4G128, q4g128, FORM_Q4, 128, 64, 16)
+LINEAR(Q4G32M, q4g32m, FORM_Q4M, 32, 128, 16)
+LINEAR(Q4G64M, q4g64m, FORM_Q4M, 64, 128, 16)
+LINEAR(Q4G128M, q4g128m, FORM_Q4M, 128, 128, 16)
+
+/* ---- mm: 32 columns of b against MM_TOKENS tokens, all sums in registers (AVX2: 16 columns) ---- */
+
+enum { MM_V = 2, MM_TOKENS = VL == 16 ? 12 : 6 };
+
+INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t kb, int64_t n, bool acc, int mm)
+{
+    vf sum[MM_TOKENS][MM_V];
+    UNROLL for (int t = 0; t < mm; t++)
+        UNROLL for (int h = 0; h < MM_V; h++) sum[t][h] = vf_zero();
+    for (int64_t j = 0; j < kb; j++) {
+        vf bv[MM_V];
+        UNROLL for (int h = 0; h < MM_V; h++) bv[h] = vf_load(b + j * ldb + h * VL);
+        UNROLL for (int t = 0; t < mm; t++) {
+            const vf xv = vf_set1(x[t * ldx + j]);
+            UNROLL for (int h = 0; h < MM_V; h++) sum[t][h] = vf_fma(bv[h], xv, sum[t][h]);
+        }
+    }
+    UNROLL for (int t = 0; t < mm; t++)
+        UNROLL for (int h = 0; h < MM_V; h++) {
+            float *to = y + t * ldy + h * VL;
+            const int64_t left = n - h * VL;
+            if (left >= VL) vf_store(to, acc ? vf_add(vf_load(to), sum[t][h]) : sum[t][h]);
+            else if (left > 0) vf_store_n(to, acc ? vf_add(vf_load_n(to, left), sum[t][h]) : sum[t][h], left);
+        }
+}
+
+void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc)
+{
+    for (int64_t r = 0; r < n; r += MM_V * VL)
+        for (int64_t t = 0; t < m; t += MM_TOKENS) {
+            float *yt = y + t * ldy + r;
+            const float *xt = x + t * ldx, *bt = b + r;
+#define CASE(mm) \
+    case mm: mm_tile(yt, ldy, xt, ldx, bt, ldb, kb, n - r, acc, mm); break;
+            switch (rg_min(m - t, MM_TOKENS)) {
+                CASE(1)
+                CASE(2)
+                CASE(3)
+                CASE(4)
+                CASE(5)
+                CASE(6)
+#if defined(__AVX512F__)
+                CASE(7)
+                CASE(8)
+                CASE(9)
+                CASE(10)
+                CASE(11)
+                CASE(12)
+#endif
+            }
+#undef CASE
+        }
+}

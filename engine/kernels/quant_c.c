@@ -1,0 +1,2 @@
+#define QUANT_FN(name) name##__c
+#include "kernels/quant_body.h"
