@@ -1,0 +1,238 @@
+#include "exec/team.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "base/arena.h"
+#include "exec/drive.h"
+
+struct rg_team {
+    int n;
+    int *cpus; /* owns; NULL: not pinned */
+    bool placed;
+    const rg_ktab *k;
+    int64_t l2_bytes;
+    const rg_probe *probe;
+    bool *probed;  /* [n] this thread's counters are open */
+    char *scratch; /* [n][scratch_bytes] */
+    size_t scratch_bytes;
+    rg_slot *slots; /* [n][cap_slots] */
+    size_t cap_slots;
+};
+
+bool rg_team_has_openmp(void)
+{
+#ifdef _OPENMP
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* Thread 0 is the caller; the pool's threads keep their place between regions. */
+static void place(const rg_team *t, int tid)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)t->cpus[tid], &set);
+    sched_setaffinity(0, sizeof set, &set); /* a refusal (container) leaves the thread where it was: slower, not wrong */
+}
+
+rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, int64_t l2_bytes, rg_err *err)
+{
+    *out = NULL;
+    if (threads < 1 || threads > 1024) return rg_fail(err, RG_E_USAGE, "threads: %d, expected 1 to 1024", threads);
+    if (threads > 1 && !rg_team_has_openmp())
+        return rg_fail(err, RG_E_UNSUPPORTED, "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
+    rg_team *t = calloc(1, sizeof *t);
+    if (!t) return rg_fail(err, RG_E_NOMEM, "team: out of memory");
+    t->n = threads;
+    t->k = k;
+    t->l2_bytes = l2_bytes > 0 ? l2_bytes : 512 << 10;
+    t->scratch_bytes = rg_drive_scratch(k);
+    t->scratch = rg_big_alloc(t->scratch_bytes * (size_t)threads);
+    t->probed = calloc((size_t)threads, sizeof *t->probed);
+    if (cpus && (t->cpus = malloc((size_t)threads * sizeof *t->cpus))) memcpy(t->cpus, cpus, (size_t)threads * sizeof *t->cpus);
+    if (!t->scratch || !t->probed || (cpus && !t->cpus)) {
+        rg_team_close(t);
+        return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
+    }
+#ifdef _OPENMP
+    omp_set_dynamic(0);
+    int got = 0;
+#pragma omp parallel num_threads(threads)
+    if (omp_get_thread_num() == 0) got = omp_get_num_threads();
+    if (got != threads) {
+        rg_team_close(t);
+        return rg_fail(err, RG_E_USAGE, "threads: %d asked for, but the OpenMP runtime gives %d (OMP_THREAD_LIMIT?): use -t %d", threads, got, got);
+    }
+#endif
+    *out = t;
+    return RG_OK;
+}
+
+static void close_probe(rg_ctx *cx, void *arg)
+{
+    rg_team *t = arg;
+    if (t->probed[cx->tid]) t->probe->thread_close(t->probe->self, cx->tid);
+    t->probed[cx->tid] = false;
+}
+
+static void open_probe(rg_ctx *cx, void *arg)
+{
+    rg_team *t = arg;
+    t->probed[cx->tid] = t->probe->thread_open(t->probe->self, cx->tid) == 0;
+}
+
+void rg_team_set_probe(rg_team *t, const rg_probe *probe)
+{
+    if (t->probe) rg_team_run(t, close_probe, t, NULL, NULL, 0);
+    t->probe = probe;
+    if (probe) {
+        assert(probe->n_ctr <= RG_MAX_CTR);
+        rg_team_run(t, open_probe, t, NULL, NULL, 0);
+    }
+}
+
+void rg_team_close(rg_team *t)
+{
+    if (!t) return;
+    if (t->probe) rg_team_set_probe(t, NULL);
+    rg_big_free(t->scratch, t->scratch_bytes * (size_t)t->n);
+    free(t->slots);
+    free(t->probed);
+    free(t->cpus);
+    free(t);
+}
+
+int rg_team_size(const rg_team *t) { return t->n; }
+size_t rg_team_scratch(const rg_team *t) { return t->scratch_bytes; }
+
+void rg_barrier(rg_ctx *cx)
+{
+    if (cx->nt == 1) return;
+#ifdef _OPENMP
+#pragma omp barrier
+#endif
+}
+
+static void enter(rg_team *t, int tid, rg_team_fn *fn, void *arg, rg_rec *rec, const rg_step *step, size_t ops)
+{
+    rg_ctx cx = {.tid = tid, .nt = t->n, .team = t, .k = t->k, .scratch = t->scratch + (size_t)tid * t->scratch_bytes, .l2_bytes = t->l2_bytes, .layer = -1};
+    if (t->cpus && !t->placed) place(t, tid);
+    if (rec) {
+        cx.rec = rec;
+        cx.slot = t->slots + (size_t)tid * t->cap_slots;
+        cx.cap_rec = (int)ops;
+        cx.phase = step->phase;
+        cx.probe = t->probed[tid] ? t->probe : NULL;
+        if (cx.probe) cx.probe->read(cx.probe->self, tid, cx.ctr_last);
+        cx.t_last = rg_now_ns();
+    }
+    fn(&cx, arg);
+    if (rec && tid == 0) assert(cx.n_rec <= cx.cap_rec);
+}
+
+/* Sums what the threads measured into the records that thread 0 described. */
+static void collect(rg_team *t, rg_log *log, size_t ops)
+{
+    size_t n = 0;
+    while (n < ops && log->rec[log->n + n].n_threads) n++;
+    for (size_t i = 0; i < n; i++) {
+        rg_rec *r = &log->rec[log->n + i];
+        r->t_ns = t->slots[i].t_ns;
+        r->step = (uint32_t)log->n_steps;
+        for (int tid = 0; tid < t->n; tid++) {
+            const rg_slot *s = &t->slots[(size_t)tid * t->cap_slots + i];
+            r->wait_ns += s->wait_ns;
+            rg_tally_add(&r->tally, &s->tally);
+            for (int c = 0; c < RG_MAX_CTR; c++) r->ctr[c] += s->ctr[c];
+        }
+    }
+    log->n += n;
+}
+
+void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_step *step, size_t ops)
+{
+    rg_rec *rec = NULL;
+    if (log) {
+        if (ops > t->cap_slots) { /* grows once per session, before its first step */
+            rg_slot *s = realloc(t->slots, ops * (size_t)t->n * sizeof *s);
+            if (s) {
+                t->slots = s;
+                t->cap_slots = ops;
+            }
+        }
+        if (ops <= t->cap_slots && log->n + ops <= log->cap && log->n_steps < log->cap_steps) {
+            rec = log->rec + log->n;
+            memset(rec, 0, ops * sizeof *rec);
+        } else {
+            log->dropped += ops;
+        }
+    }
+    const uint64_t start = rec ? rg_now_ns() : 0;
+#ifdef _OPENMP
+#pragma omp parallel num_threads(t->n)
+    enter(t, omp_get_thread_num(), fn, arg, rec, step, ops);
+#else
+    enter(t, 0, fn, arg, rec, step, ops);
+#endif
+    t->placed = true;
+    if (rec) {
+        rg_step *s = &log->step[log->n_steps];
+        *s = *step;
+        s->start_ns = start;
+        s->t_ns = rg_now_ns() - start;
+        collect(t, log, ops);
+        log->n_steps++;
+    }
+}
+
+void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
+{
+    if (!cx->rec) {
+        if (d->barrier) rg_barrier(cx);
+        return;
+    }
+    rg_slot *s = &cx->slot[cx->n_rec];
+    uint64_t now = rg_now_ns();
+    s->wait_ns = cx->wait_ns;
+    if (d->barrier) {
+        const uint64_t at = now;
+        rg_barrier(cx);
+        now = rg_now_ns();
+        s->wait_ns += now - at;
+    }
+    s->t_ns = now - cx->t_last;
+    s->tally = cx->tally;
+    memset(s->ctr, 0, sizeof s->ctr);
+    if (cx->probe) {
+        uint64_t c[RG_MAX_CTR] = {0};
+        cx->probe->read(cx->probe->self, cx->tid, c);
+        for (int i = 0; i < cx->probe->n_ctr; i++) s->ctr[i] = c[i] - cx->ctr_last[i];
+        memcpy(cx->ctr_last, c, sizeof c);
+        now = rg_now_ns(); /* the read's own cost belongs to no operator */
+    }
+    if (cx->tid == 0)
+        cx->rec[cx->n_rec] = (rg_rec){.site = (uint8_t)d->site,
+            .phase = cx->phase,
+            .wtype = (uint8_t)d->wtype,
+            .kv_k = (uint8_t)d->kv_k,
+            .kv_v = (uint8_t)d->kv_v,
+            .isa = d->isa,
+            .kernel = d->kernel,
+            .n_threads = (uint16_t)cx->nt,
+            .layer = cx->layer,
+            .dims = d->dims};
+    cx->n_rec++;
+    cx->t_last = now;
+    cx->tally = (rg_tally){0};
+    cx->wait_ns = 0;
+}

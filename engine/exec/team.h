@@ -1,0 +1,88 @@
+/* The team of threads, and the context that every thread of a parallel region carries through drivers. The only OpenMP is in team.c. */
+#ifndef RG_TEAM_H
+#define RG_TEAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/sysinfo.h"
+#include "kernels/kernels.h"
+#include "ops/probe.h"
+#include "ops/rec.h"
+
+typedef struct rg_team rg_team;
+
+/* What one thread measured of one operator. */
+typedef struct rg_slot {
+    uint64_t t_ns, wait_ns;
+    rg_tally tally;
+    uint64_t ctr[RG_MAX_CTR];
+} rg_slot;
+
+/* One thread's view of a parallel region. Drivers take it first. */
+typedef struct rg_ctx {
+    int tid, nt;
+    rg_team *team;
+    const rg_ktab *k;
+    char *scratch; /* this thread's own, rg_team_scratch() bytes, 64-byte aligned */
+    int64_t l2_bytes;
+    /* records; rec is NULL when nothing is recorded */
+    rg_rec *rec;   /* shared: thread 0 writes what is not measured */
+    rg_slot *slot; /* this thread's, parallel to rec */
+    int n_rec, cap_rec;
+    uint64_t t_last; /* the end of one operator is the begin of the next */
+    const rg_probe *probe;
+    uint64_t ctr_last[RG_MAX_CTR];
+    uint8_t phase;
+    int16_t layer;
+    rg_tally tally; /* of the operator being executed: drivers add to it at their outer loops */
+    uint64_t wait_ns;
+} rg_ctx;
+
+/* threads >= 1. cpus: processor of each thread, or NULL to leave them where the system puts them. The team's size never changes, because
+ * counters belong to kernel threads. Without OpenMP only one thread is possible (RG_E_UNSUPPORTED). */
+rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, int64_t l2_bytes, rg_err *err);
+void rg_team_close(rg_team *t); /* legal on NULL */
+int rg_team_size(const rg_team *t);
+bool rg_team_has_openmp(void);
+
+/* Attaches counters (NULL: none): every thread opens its own. Call once, outside parallel regions. */
+void rg_team_set_probe(rg_team *t, const rg_probe *probe);
+
+typedef void rg_team_fn(rg_ctx *cx, void *arg);
+
+/* Runs fn in every thread. log: records of this call are appended, with a step (tokens and such filled in by the caller through `step`),
+ * or NULL. ops: most operators fn executes. */
+void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_step *step, size_t ops);
+
+/* Bytes of scratch every thread has. */
+size_t rg_team_scratch(const rg_team *t);
+
+/* Waits for the team. Inside a region, all threads. */
+void rg_barrier(rg_ctx *cx);
+
+/* [*a, *b): this thread's part of n, in units (parts are whole units but for the last). */
+static inline void rg_part(const rg_ctx *cx, int64_t n, int64_t unit, int64_t *a, int64_t *b)
+{
+    const int64_t u = (n + unit - 1) / unit;
+    *a = u * cx->tid / cx->nt * unit;
+    *b = u * (cx->tid + 1) / cx->nt * unit;
+    if (*a > n) *a = n;
+    if (*b > n) *b = n;
+}
+
+/* Describes the operator for the record; called by every thread at the end of a driver. barrier: data crosses threads here. */
+typedef struct rg_op_desc {
+    rg_site site;
+    rg_dims dims;
+    int wtype;      /* rg_wtype, or RG_WT_COUNT */
+    int kv_k, kv_v; /* rg_kvtype, or RG_KV_COUNT */
+    uint8_t isa, kernel;
+    bool barrier;
+} rg_op_desc;
+
+void rg_op_end(rg_ctx *cx, const rg_op_desc *d);
+
+#endif

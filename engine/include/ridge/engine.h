@@ -1,0 +1,125 @@
+/* The public interface of the engine.
+ *
+ * rg_engine   a loaded, immutable model: packed weights, kernel table, team of threads. Open once.
+ * rg_session  token timelines: KV cache, activations, positions. Several may share an engine, one call at a time.
+ *
+ * Threads: an engine and its sessions are used from one thread at a time; the engine brings its own team.
+ * Errors: functions return a status and write one line into rg_err. Ownership: *owns*, *borrowed until ...*, *static*. */
+#ifndef RIDGE_ENGINE_H
+#define RIDGE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/cpu.h"
+#include "base/dtype.h"
+#include "base/status.h"
+#include "base/sysinfo.h"
+#include "ops/probe.h"
+#include "ops/rec.h"
+#include "weights/ckpt.h"
+
+typedef struct rg_engine rg_engine;
+typedef struct rg_session rg_session;
+
+typedef struct rg_engine_opts {
+    int threads;              /* 0: one per physical core */
+    bool no_pin;              /* leave threads where the system puts them */
+    int dtype;                /* rg_wtype of the linear weights, or -1: as in the file */
+    bool quant_head;          /* with a quantised dtype: the output matrix too (and the embedding of tied models) */
+    rg_isa isa_cap;           /* best level allowed; RG_ISA_COUNT: no cap */
+    bool blas;                /* many-token products through OpenBLAS */
+    bool plain_c;             /* only the plain C kernels */
+    rg_progress_fn *progress; /* may be NULL */
+    void *progress_user;
+    const rg_stop_flag *stop; /* may be NULL; borrowed until close */
+} rg_engine_opts;
+
+/* Reads and packs the model. The checkpoint is not needed afterwards. */
+rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_err *err);
+void rg_engine_close(rg_engine *e); /* legal on NULL; sessions must be closed before */
+
+typedef struct rg_engine_info {
+    const rg_config *config; /* borrowed until close */
+    rg_isa isa;
+    const char *blas; /* description of the BLAS used for many-token products; NULL: not used; static */
+    int threads;
+    const int *cpus; /* [threads] or NULL when not pinned; borrowed until close */
+    rg_wtype dtype, head_dtype;
+    uint64_t resident_bytes; /* packed weights, norms and embedding */
+    uint64_t stream_bytes;   /* what one decode step reads of them: without the rows of an untied embedding */
+    uint64_t linear_weights; /* weights in linear matrices, padding not counted */
+    uint64_t params;
+    double bits_resident; /* resident bits per parameter */
+    double round_rel;     /* rounding error of packing, sqrt(sum err^2 / sum w^2) */
+    uint64_t load_ns;
+} rg_engine_info;
+
+void rg_engine_get_info(const rg_engine *e, rg_engine_info *info);
+
+/* Counters for the records of all sessions (NULL: none); borrowed until replaced or the engine is closed. */
+void rg_engine_set_probe(rg_engine *e, const rg_probe *probe);
+
+/* Resident type that a linear site (RG_SITE_OUTPUT: also the table of tied models) gets under opts. */
+rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site);
+/* The cache type that suits the weights: f32 beside F32 weights, whose user wants no rounding, else f16. */
+rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts);
+
+typedef struct rg_session_opts {
+    int64_t ctx;    /* positions per sequence; 0: min(model, 4096) */
+    int64_t n_seq;  /* sequences; 0: 1 */
+    int64_t ubatch; /* tokens per forward call; 0: 512 */
+    rg_kvtype kv_k, kv_v;
+    bool unfused;       /* attention through a score matrix in memory */
+    int64_t max_logits; /* rows of logits of one rg_session_eval; 0: n_seq */
+} rg_session_opts;
+
+/* What a session needs and what there is, in bytes. */
+typedef struct rg_memory_plan {
+    uint64_t weights, kv, scratch, logits, total; /* weights: already resident, or still to come when planning before the load */
+    uint64_t available;                           /* 0: unknown */
+    const char *source;                           /* of available; static */
+    int64_t ctx;
+    int threads;
+} rg_memory_plan;
+
+/* Plans without allocating. weights_resident: the weights are loaded, so they are not part of what is still needed. */
+void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident, int threads, const rg_session_opts *opts);
+/* RG_OK, or RG_E_NOMEM with the breakdown and the largest context that fits. */
+rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err);
+/* Resident bytes of a checkpoint under opts, as rg_engine_open will allocate them. */
+rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
+
+rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts *opts, rg_err *err);
+void rg_session_close(rg_session *s); /* legal on NULL */
+void rg_session_get_plan(const rg_session *s, rg_memory_plan *p);
+
+/* The only way in: tokens with their sequence and position. Tokens of one sequence must continue it (position = tokens it holds, or less:
+ * then what lies beyond is forgotten) and be neighbours in rising order. Prefill is many tokens of one sequence, decode one token of
+ * each; chunks of a prompt are separate calls, or are cut to ubatch here. */
+typedef struct rg_batch {
+    int64_t n;
+    const int32_t *token;
+    const int32_t *seq;  /* NULL: all 0 */
+    const int64_t *pos;  /* NULL: they continue their sequence */
+    const uint8_t *want; /* NULL: logits of the last token of the batch; else nonzero where logits are wanted */
+} rg_batch;
+
+/* log: where records go, or NULL. phase: how they are labelled. RG_E_USAGE for a bad token, sequence or position (the session is unchanged),
+ * RG_E_NOMEM never, RG_E_INTERRUPTED when the stop flag was seen (the tokens of unfinished calls are not part of the sequence). */
+rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_log *log, rg_err *err);
+
+/* Logits of the i-th token that wanted them in the last eval: [vocab]; borrowed until the next eval. */
+const float *rg_session_logits(const rg_session *s, int64_t i);
+/* Tokens that sequence seq holds. */
+int64_t rg_session_length(const rg_session *s, int64_t seq);
+/* Forgets what lies at position n and beyond. */
+void rg_session_truncate(rg_session *s, int64_t seq, int64_t n);
+/* Most records that one forward call writes. */
+size_t rg_session_ops_per_step(const rg_session *s);
+/* Forward calls that rg_session_eval makes for a batch of n tokens. */
+size_t rg_session_steps_for(const rg_session *s, int64_t n);
+
+#endif

@@ -1,0 +1,70 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "model/model.h"
+
+rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_err *err)
+{
+    const uint64_t start = rg_now_ns();
+    rg_status st = RG_OK;
+    *out = NULL;
+    rg_engine *e = calloc(1, sizeof *e);
+    if (!e) return rg_fail(err, RG_E_NOMEM, "engine: out of memory");
+    rg_isa isa = rg_isa_best();
+    if (opts->isa_cap < isa) isa = opts->isa_cap;
+    if (opts->plain_c) isa = RG_ISA_C;
+    if (!rg_kernels_select(&e->k, isa, opts->blas)) {
+        st = rg_fail(err, RG_E_UNSUPPORTED, "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with RIDGE_BLAS=ON");
+        goto out;
+    }
+    rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
+    rg_topo_read(&e->topo);
+    e->threads = opts->threads > 0 ? opts->threads : rg_team_has_openmp() ? e->topo.cores : 1;
+    e->pinned = !opts->no_pin && e->threads <= e->topo.n_cpus; /* more threads than cores: let the system balance them */
+    e->stop = opts->stop;
+    if ((st = rg_team_open(&e->team, e->threads, e->pinned ? e->topo.cpu : NULL, &e->k, e->topo.l2_bytes, err)) != RG_OK) goto out;
+    if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err)) != RG_OK) goto out;
+    e->dtype = rg_resident_type(ckpt, opts, RG_SITE_ATTN_Q);
+    e->head_dtype = rg_resident_type(ckpt, opts, RG_SITE_OUTPUT);
+    e->params = rg_ckpt_params(ckpt);
+    e->load_ns = rg_now_ns() - start;
+    *out = e;
+    e = NULL;
+out:
+    rg_engine_close(e);
+    return st;
+}
+
+void rg_engine_close(rg_engine *e)
+{
+    if (!e) return;
+    rg_model_unload(&e->model);
+    rg_team_close(e->team);
+    free(e);
+}
+
+void rg_engine_set_probe(rg_engine *e, const rg_probe *probe) { rg_team_set_probe(e->team, probe); }
+
+void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
+{
+    const rg_model *m = &e->model;
+    const rg_config *c = &m->cfg;
+    const int64_t layer = c->dim * (2 * rg_q_dim(c) + 2 * rg_kv_dim(c) + 3 * c->ffn);
+    *info = (rg_engine_info){.config = c,
+        .isa = e->k.isa,
+        .blas = e->k.blas ? rg_blas_describe() : NULL,
+        .threads = e->threads,
+        .cpus = e->pinned ? e->topo.cpu : NULL,
+        .dtype = e->dtype,
+        .head_dtype = e->head_dtype,
+        .resident_bytes = m->block_bytes,
+        .stream_bytes = m->block_bytes - m->embd_bytes,
+        .linear_weights = (uint64_t)(c->layers * layer + c->vocab * c->dim),
+        .params = e->params,
+        .bits_resident = 8.0 * (double)m->block_bytes / (double)e->params,
+        .round_rel = m->w2 > 0.0 ? sqrt(m->err2 / m->w2) : 0.0,
+        .load_ns = e->load_ns};
+}
+
+rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err) { return rg_model_measure(ckpt, opts, bytes, err); }

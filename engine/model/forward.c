@@ -1,0 +1,67 @@
+/* The forward pass. Run by every thread of the team; drivers split the work and put barriers where data crosses threads. */
+#include "model/session.h"
+
+/* A stop is seen by all threads at the same layer: thread 0 names the next layer, and the barriers inside this one carry the news. */
+static bool stop_here(rg_ctx *cx, rg_forward *f, int64_t layer)
+{
+    if (layer >= __atomic_load_n(&f->stop_at, __ATOMIC_RELAXED)) return true;
+    if (cx->tid == 0 && f->s->e->stop && *f->s->e->stop) __atomic_store_n(&f->stop_at, layer + 1, __ATOMIC_RELAXED);
+    return false;
+}
+
+static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_t layer)
+{
+    const rg_session *s = f->s;
+    const rg_acts *a = &s->a;
+    const rg_config *c = &s->e->model.cfg;
+    const rg_kv_layer kv = rg_kv_at(s, layer);
+    const rg_attn_shape shape = {
+        .heads = c->heads, .run = a->run, .n_runs = f->n_runs, .m = f->m, .cs = a->cs, .part = a->part, .scores = a->scores, .score_stride = s->o.score_stride};
+
+    rg_rmsnorm(cx, RG_SITE_ATTN_NORM, a->xn, a->x, w[RG_SITE_ATTN_NORM].norm, NULL, f->m, c->dim, (float)c->eps);
+    rg_linear(cx, RG_SITE_ATTN_Q, a->q, a->xn, &w[RG_SITE_ATTN_Q].w, f->m, false);
+    rg_linear(cx, RG_SITE_ATTN_K, a->k, a->xn, &w[RG_SITE_ATTN_K].w, f->m, false);
+    rg_linear(cx, RG_SITE_ATTN_V, a->v, a->xn, &w[RG_SITE_ATTN_V].w, f->m, true);
+    rg_rope(cx, a->q, a->k, &kv, &shape);
+    rg_kv_put(cx, a->k, a->v, &kv, &shape);
+    if (s->o.unfused)
+        rg_attn_unfused(cx, a->att, a->q, &kv, &shape);
+    else
+        rg_attn(cx, a->att, a->q, &kv, &shape);
+    rg_linear(cx, RG_SITE_ATTN_OUTPUT, a->tmp, a->att, &w[RG_SITE_ATTN_OUTPUT].w, f->m, false);
+    rg_add(cx, RG_SITE_ATTN_ADD, a->x, a->tmp, f->m, c->dim);
+}
+
+static void feed_forward(rg_ctx *cx, const rg_forward *f, const rg_bound *w)
+{
+    const rg_acts *a = &f->s->a;
+    const rg_config *c = &f->s->e->model.cfg;
+    rg_rmsnorm(cx, RG_SITE_FFN_NORM, a->xn, a->x, w[RG_SITE_FFN_NORM].norm, NULL, f->m, c->dim, (float)c->eps);
+    rg_linear(cx, RG_SITE_FFN_GATE, a->gate, a->xn, &w[RG_SITE_FFN_GATE].w, f->m, false);
+    rg_linear(cx, RG_SITE_FFN_UP, a->up, a->xn, &w[RG_SITE_FFN_UP].w, f->m, false);
+    rg_swiglu(cx, RG_SITE_FFN_ACT, a->gate, a->up, f->m, c->ffn);
+    rg_linear(cx, RG_SITE_FFN_DOWN, a->tmp, a->gate, &w[RG_SITE_FFN_DOWN].w, f->m, false);
+    rg_add(cx, RG_SITE_FFN_ADD, a->x, a->tmp, f->m, c->dim);
+}
+
+void rg_forward_run(rg_ctx *cx, void *arg)
+{
+    rg_forward *f = arg;
+    const rg_acts *a = &f->s->a;
+    const rg_model *m = &f->s->e->model;
+
+    rg_embed(cx, a->x, &m->embd, a->token, f->m);
+    for (int64_t layer = 0; layer < m->cfg.layers; layer++) {
+        cx->layer = (int16_t)layer;
+        if (stop_here(cx, f, layer)) return;
+        attention(cx, f, rg_model_at(m, layer, 0), layer);
+        feed_forward(cx, f, rg_model_at(m, layer, 0));
+    }
+    cx->layer = -1;
+    if (f->n_out > 0) {
+        rg_rmsnorm(cx, RG_SITE_OUTPUT_NORM, a->xo, a->x, m->top[RG_SITE_OUTPUT_NORM].norm, a->want, f->n_out, m->cfg.dim, (float)m->cfg.eps);
+        rg_linear(cx, RG_SITE_OUTPUT, f->logits, a->xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, true);
+    }
+}
+
+size_t rg_forward_ops(const rg_config *c, bool unfused) { return 3 + (size_t)c->layers * (unfused ? 17 : 15); }

@@ -1,0 +1,97 @@
+/* Sizes and tables of a session. */
+#include <math.h>
+
+#include "base/num.h"
+#include "model/session.h"
+
+rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int threads)
+{
+    rg_dims_opts d = {.ctx = o->ctx > 0 ? o->ctx : rg_min(c->ctx_train, 4096),
+        .n_seq = o->n_seq > 0 ? o->n_seq : 1,
+        .kv_k = o->kv_k,
+        .kv_v = o->kv_v,
+        .unfused = o->unfused,
+        .threads = threads};
+    d.ubatch = rg_min(o->ubatch > 0 ? o->ubatch : 512, d.ctx * d.n_seq);
+    d.max_logits = o->max_logits > 0 ? o->max_logits : d.n_seq;
+    /* an odd number of cache lines keeps neighbouring rows out of the same cache set */
+    d.score_stride = d.unfused ? (rg_div_up(d.ctx, 16) | 1) * 16 : 0;
+    return d;
+}
+
+void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_opts *o)
+{
+    const size_t f = sizeof(float), m = (size_t)o->ubatch;
+    a->x = rg_arena_take(r, f * m * (size_t)c->dim);
+    a->xn = rg_arena_take(r, f * m * (size_t)c->dim);
+    a->q = rg_arena_take(r, f * m * (size_t)rg_q_dim(c));
+    a->att = rg_arena_take(r, f * m * (size_t)rg_q_dim(c));
+    a->k = rg_arena_take(r, f * m * (size_t)rg_kv_dim(c));
+    a->v = rg_arena_take(r, f * m * (size_t)rg_kv_dim(c));
+    a->tmp = rg_arena_take(r, f * m * (size_t)c->dim);
+    a->gate = rg_arena_take(r, f * m * (size_t)c->ffn);
+    a->up = rg_arena_take(r, f * m * (size_t)c->ffn);
+    a->xo = rg_arena_take(r, f * (size_t)(rg_min(o->max_logits, o->ubatch) * c->dim));
+    a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
+    a->scores = o->unfused ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
+    a->cs = rg_arena_take(r, f * (size_t)(o->ctx * c->head_dim));
+    a->token = rg_arena_take(r, m * sizeof *a->token);
+    a->want = rg_arena_take(r, m * sizeof *a->want);
+    a->run = rg_arena_take(r, m * sizeof *a->run);
+}
+
+int64_t rg_kv_k_stride(const rg_config *c, const rg_dims_opts *o)
+{
+    return rg_round_up(rg_round_up(o->ctx, RG_KV_BLOCK) * rg_kv_k_bytes(o->kv_k, c->head_dim), 64);
+}
+
+int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o)
+{
+    return rg_round_up(rg_round_up(o->ctx, RG_KV_BLOCK) * rg_kv_v_bytes(o->kv_v, c->head_dim), 64);
+}
+
+uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o)
+{
+    return (uint64_t)(c->layers * o->n_seq * c->kv_heads) * (uint64_t)(rg_kv_k_stride(c, o) + rg_kv_v_stride(c, o));
+}
+
+rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer)
+{
+    const rg_config *c = &s->e->model.cfg;
+    const int64_t heads = s->o.n_seq * c->kv_heads;
+    char *base = s->kv_block + layer * heads * (s->k_stride + s->v_stride);
+    return (rg_kv_layer){.k = base,
+        .v = base + heads * s->k_stride,
+        .k_stride = s->k_stride,
+        .v_stride = s->v_stride,
+        .k_type = s->o.kv_k,
+        .v_type = s->o.kv_v,
+        .heads = c->kv_heads,
+        .hd = c->head_dim};
+}
+
+/* Llama 3's scaling: long wavelengths are slowed by the factor, short ones kept, those between blended. */
+static double llama3_scaled(double f, const rg_config *c)
+{
+    const double wavelength = 2.0 * M_PI / f, orig = (double)c->rope_orig_ctx;
+    if (wavelength < orig / c->rope_high_freq) return f;
+    if (wavelength > orig / c->rope_low_freq) return f / c->rope_factor;
+    const double s = (orig / wavelength - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
+    return (1.0 - s) * f / c->rope_factor + s * f;
+}
+
+void rg_rope_table(float *cs, const rg_model *m, int64_t ctx)
+{
+    const rg_config *c = &m->cfg;
+    const int64_t hd = c->head_dim, half = hd / 2;
+    for (int64_t i = 0; i < half; i++) {
+        double f = pow(c->rope_theta, -2.0 * (double)i / (double)hd);
+        if (c->rope_scaling == RG_ROPE_LINEAR) f /= c->rope_factor;
+        if (c->rope_scaling == RG_ROPE_LLAMA3) f = llama3_scaled(f, c);
+        if (m->rope_freqs) f /= (double)m->rope_freqs[i];
+        for (int64_t p = 0; p < ctx; p++) {
+            cs[p * hd + i] = (float)cos((double)p * f);
+            cs[p * hd + half + i] = (float)sin((double)p * f);
+        }
+    }
+}

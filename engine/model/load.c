@@ -1,0 +1,284 @@
+/* From checkpoint tensors to packed weights: one pass lays the block out, the team packs it tensor by tensor. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "model/model.h"
+
+/* The resident type that keeps a file type as it is. */
+static rg_wtype natural_type(rg_ftype t)
+{
+    static const rg_wtype as[RG_FT_COUNT] = {
+        [RG_FT_F32] = RG_WT_F32, [RG_FT_F16] = RG_WT_F16, [RG_FT_BF16] = RG_WT_BF16, [RG_FT_Q8_0] = RG_WT_Q8G32, [RG_FT_Q4_0] = RG_WT_Q4G32};
+    return as[t];
+}
+
+/* The tensor behind a site: tied models use the embedding as the output matrix. */
+static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer)
+{
+    const rg_ckpt_tensor *t = rg_ckpt_find(c, site, layer);
+    if (!t && site == RG_SITE_OUTPUT) t = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1);
+    return t;
+}
+
+static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_site site)
+{
+    if (o->dtype < 0) return natural_type(t->type);
+    if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
+        return t->type == RG_FT_F32 ? RG_WT_F16 : natural_type(t->type); /* the head decides the next token: it keeps 16 bits */
+    return (rg_wtype)o->dtype;
+}
+
+rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site)
+{
+    return type_for(source(ckpt, site, rg_site_in_layer(site) ? 0 : -1), opts, site);
+}
+
+rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
+{
+    return rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
+}
+
+typedef struct loader {
+    rg_model *m;
+    const rg_ckpt *ckpt;
+    const rg_engine_opts *opts;
+    rg_arena arena;
+    int64_t pack_scratch; /* most a tensor needs per thread */
+} loader;
+
+static void lay_one(loader *l, rg_site site, int layer)
+{
+    rg_bound *b = layer < 0 ? &l->m->top[site] : &l->m->layer[layer * RG_SITE_COUNT + site];
+    const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
+    if (rg_site_op(site) == RG_OP_LINEAR) {
+        b->w = (rg_weight){.type = type_for(t, l->opts, site), .n = t->rows, .k = t->cols};
+        b->w.data = rg_arena_take(&l->arena, (size_t)rg_packed_bytes(b->w.type, b->w.n, b->w.k));
+        l->pack_scratch = rg_max(l->pack_scratch, rg_pack_scratch(b->w.type, b->w.k));
+    } else if (rg_site_op(site) == RG_OP_RMSNORM) {
+        b->norm = rg_arena_take(&l->arena, (size_t)t->cols * sizeof(float));
+    }
+}
+
+static void layout(loader *l)
+{
+    const rg_config *c = rg_ckpt_config(l->ckpt);
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        if (rg_site_in_layer(s)) {
+            for (int i = 0; i < c->layers; i++) lay_one(l, s, i);
+        } else {
+            lay_one(l, s, -1);
+        }
+    }
+    const rg_ckpt_tensor *e = rg_ckpt_find(l->ckpt, RG_SITE_TOKEN_EMBD, -1);
+    rg_embedding *emb = &l->m->embd;
+    *emb = (rg_embedding){.dim = c->dim};
+    if (c->tied) {
+        emb->packed = &l->m->top[RG_SITE_OUTPUT].w;
+    } else {
+        emb->type = e->type;
+        emb->row_bytes = rg_ftype_row_bytes(e->type, c->dim);
+        l->m->embd_bytes = (size_t)(c->vocab * emb->row_bytes);
+        emb->rows = rg_arena_take(&l->arena, l->m->embd_bytes);
+    }
+}
+
+/* What the team does for one tensor. */
+typedef struct job {
+    const rg_ckpt_tensor *t;
+    rg_weight w;
+    char *scratch;
+    int64_t scratch_bytes;
+    bool blocks;       /* file blocks have the resident grid: no rounding */
+    double *err2, *w2; /* [threads] */
+    char *rows;        /* embedding copy instead of packing */
+    int64_t row_bytes;
+} job;
+
+static void row_f32(void *user, int64_t r, float *dst) { rg_ckpt_row_f32(user, r, dst); }
+static const void *row_blocks(void *user, int64_t r) { return rg_ckpt_row(user, r); }
+
+/* Sum of squares of rows that are kept as they are: not finite if any value is not. */
+static double squares(const rg_ckpt_tensor *t, int64_t a, int64_t b)
+{
+    enum { PART = 256 }; /* a multiple of every file block */
+    float f[PART];
+    double sum = 0.0;
+    for (int64_t r = a; r < b; r++)
+        for (int64_t k = 0; k < t->cols; k += PART) {
+            const int64_t n = rg_min(PART, t->cols - k);
+            rg_ftype_row_to_f32(t->type, f, (const char *)rg_ckpt_row(t, r) + rg_ftype_row_bytes(t->type, k), n);
+            for (int64_t i = 0; i < n; i++) sum += (double)f[i] * (double)f[i];
+        }
+    return sum;
+}
+
+static void pack_job(rg_ctx *cx, void *arg)
+{
+    job *j = arg;
+    int64_t a, b;
+    rg_part(cx, j->t->rows, RG_PANEL, &a, &b);
+    if (j->rows || j->blocks) j->w2[cx->tid] += squares(j->t, a, b);
+    if (j->rows) {
+        for (int64_t r = a; r < b; r++) memcpy(j->rows + r * j->row_bytes, rg_ckpt_row(j->t, r), (size_t)j->row_bytes);
+        return;
+    }
+    const int64_t p0 = a / RG_PANEL, p1 = rg_div_up(b, RG_PANEL);
+    void *user = (void *)(uintptr_t)j->t, *data = (void *)(uintptr_t)j->w.data;
+    if (j->blocks)
+        rg_pack_blocks(j->w.type, data, j->w.n, j->w.k, p0, p1, row_blocks, user);
+    else
+        rg_pack(cx->k, j->w.type, data, j->w.n, j->w.k, p0, p1, row_f32, user, j->scratch + cx->tid * j->scratch_bytes, &j->err2[cx->tid], &j->w2[cx->tid]);
+}
+
+static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *err)
+{
+    return rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged", rg_ckpt_path(l->ckpt), t->file_name);
+}
+
+static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer, rg_err *err)
+{
+    const rg_bound *b = rg_model_at(l->m, layer, site);
+    const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
+    const int nt = rg_team_size(team);
+    if (rg_site_op(site) == RG_OP_RMSNORM) {
+        float *w = (float *)(uintptr_t)b->norm;
+        rg_ckpt_row_f32(t, 0, w);
+        for (int64_t i = 0; i < t->cols; i++)
+            if (!isfinite(w[i]))
+                return rg_fail(
+                    err, RG_E_FILE, "%s: tensor %s: element %lld is not finite; the file is damaged", rg_ckpt_path(l->ckpt), t->file_name, (long long)i);
+        return RG_OK;
+    }
+    job j = {.t = t, .w = b->w, .scratch = scratch, .scratch_bytes = l->pack_scratch, .err2 = sums, .w2 = sums + nt};
+    j.blocks = (t->type == RG_FT_Q8_0 && b->w.type == RG_WT_Q8G32) || (t->type == RG_FT_Q4_0 && b->w.type == RG_WT_Q4G32);
+    memset(sums, 0, 2 * (size_t)nt * sizeof *sums);
+    rg_team_run(team, pack_job, &j, NULL, NULL, 0);
+    double err2 = 0.0, w2 = 0.0;
+    for (int i = 0; i < nt; i++) {
+        err2 += j.err2[i];
+        w2 += j.w2[i];
+    }
+    if (!isfinite(w2)) return not_finite(l, t, err);
+    if (!isfinite(err2) || err2 > 0.5 * w2) /* overflow, underflow, or scales that do not fit a half */
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %s holds values that %s cannot express; use --dtype bf16 or f32", rg_ckpt_path(l->ckpt), t->file_name,
+            rg_wtypes[b->w.type].name);
+    l->m->err2 += err2;
+    l->m->w2 += w2;
+    return RG_OK;
+}
+
+static void report(const loader *l, double fraction)
+{
+    if (l->opts->progress) l->opts->progress(l->opts->progress_user, "packing weights", fraction);
+}
+
+static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
+{
+    const rg_config *c = rg_ckpt_config(l->ckpt);
+    const size_t nt = (size_t)rg_team_size(team);
+    l->pack_scratch = rg_round_up(l->pack_scratch, 64);
+    char *scratch = rg_big_alloc((size_t)l->pack_scratch * nt);
+    double *sums = calloc(2 * nt, sizeof *sums);
+    rg_status st = RG_OK;
+    const double total = (double)rg_ckpt_file_bytes(l->ckpt);
+    double done = 0.0;
+    if (!scratch || !sums) {
+        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory for packing", rg_ckpt_path(l->ckpt));
+        goto out;
+    }
+    report(l, 0.0);
+    for (int layer = -1; layer < c->layers; layer++) {
+        for (int s = 0; s < RG_SITE_COUNT; s++) {
+            const rg_op op = rg_site_op(s);
+            if (rg_site_in_layer(s) != (layer >= 0) || (op != RG_OP_LINEAR && op != RG_OP_RMSNORM)) continue;
+            if (l->opts->stop && *l->opts->stop) {
+                st = rg_fail(err, RG_E_INTERRUPTED, "%s: loading was interrupted", rg_ckpt_path(l->ckpt));
+                goto out;
+            }
+            if ((st = pack_one(l, team, scratch, sums, s, layer, err)) != RG_OK) goto out;
+            const rg_ckpt_tensor *t = source(l->ckpt, s, layer);
+            done += (double)t->bytes;
+            rg_ckpt_release(l->ckpt, t);
+            report(l, done / total);
+        }
+    }
+    if (!c->tied) {
+        const rg_ckpt_tensor *t = rg_ckpt_find(l->ckpt, RG_SITE_TOKEN_EMBD, -1);
+        job j = {.t = t, .rows = (char *)(uintptr_t)l->m->embd.rows, .row_bytes = l->m->embd.row_bytes, .w2 = sums};
+        memset(sums, 0, nt * sizeof *sums);
+        rg_team_run(team, pack_job, &j, NULL, NULL, 0);
+        for (size_t i = 0; i < nt; i++)
+            if (!isfinite(sums[i])) {
+                st = not_finite(l, t, err);
+                goto out;
+            }
+        rg_ckpt_release(l->ckpt, t);
+    }
+    report(l, 1.0);
+out:
+    free(sums);
+    rg_big_free(scratch, (size_t)l->pack_scratch * nt);
+    return st;
+}
+
+static rg_status begin(loader *l, rg_err *err)
+{
+    const rg_config *c = rg_ckpt_config(l->ckpt);
+    l->m->cfg = *c;
+    l->m->layer = calloc((size_t)c->layers * RG_SITE_COUNT, sizeof *l->m->layer);
+    if (!l->m->layer) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_ckpt_path(l->ckpt));
+    layout(l);
+    l->m->block_bytes = l->arena.used;
+    return RG_OK;
+}
+
+rg_status rg_model_measure(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err)
+{
+    rg_model m = {0};
+    loader l = {.m = &m, .ckpt = ckpt, .opts = opts};
+    const rg_status st = begin(&l, err);
+    *bytes = m.block_bytes;
+    m.block = NULL;
+    rg_model_unload(&m);
+    return st;
+}
+
+rg_status rg_model_load(rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err)
+{
+    *m = (rg_model){0};
+    loader l = {.m = m, .ckpt = ckpt, .opts = opts};
+    rg_status st = begin(&l, err);
+    if (st != RG_OK) goto out;
+    m->block = rg_big_alloc(m->block_bytes);
+    if (!m->block) {
+        st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", rg_ckpt_path(ckpt), (double)m->block_bytes / 1048576.0);
+        goto out;
+    }
+    l.arena = (rg_arena){.base = m->block};
+    layout(&l);
+    const float *freqs = rg_ckpt_rope_freqs(ckpt);
+    if (freqs) {
+        const size_t n = (size_t)m->cfg.head_dim / 2 * sizeof *freqs;
+        m->rope_freqs = malloc(n);
+        if (!m->rope_freqs) {
+            st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_ckpt_path(ckpt));
+            goto out;
+        }
+        memcpy(m->rope_freqs, freqs, n);
+    }
+    st = pack_all(&l, team, err);
+out:
+    if (st != RG_OK) rg_model_unload(m);
+    return st;
+}
+
+void rg_model_unload(rg_model *m)
+{
+    if (m->block) rg_big_free(m->block, m->block_bytes);
+    free(m->layer);
+    free(m->rope_freqs);
+    *m = (rg_model){0};
+}

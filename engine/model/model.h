@@ -1,0 +1,49 @@
+/* The loaded model: packed weights bound to sites, and the engine that owns them. Private to engine/model. */
+#ifndef RG_MODEL_H
+#define RG_MODEL_H
+
+#include "exec/drive.h"
+#include "exec/topo.h"
+#include "ridge/engine.h"
+
+/* What a site holds: one of the two is set. */
+typedef struct rg_bound {
+    rg_weight w;       /* linear sites */
+    const float *norm; /* RMSNorm sites */
+} rg_bound;
+
+typedef struct rg_model {
+    rg_config cfg;
+    rg_bound *layer;             /* [layers][RG_SITE_COUNT]; owns */
+    rg_bound top[RG_SITE_COUNT]; /* sites outside layers */
+    rg_embedding embd;
+    char *block; /* all weights; owns */
+    size_t block_bytes, embd_bytes;
+    float *rope_freqs; /* divisors, [head_dim / 2], or NULL; owns */
+    double err2, w2;
+} rg_model;
+
+static inline const rg_bound *rg_model_at(const rg_model *m, int64_t layer, rg_site site)
+{
+    return layer < 0 ? &m->top[site] : &m->layer[layer * RG_SITE_COUNT + site];
+}
+
+struct rg_engine {
+    rg_model model;
+    rg_ktab k;
+    rg_team *team;
+    rg_topo topo;
+    bool pinned;
+    int threads;
+    const rg_stop_flag *stop;
+    rg_wtype dtype, head_dtype;
+    uint64_t params, load_ns;
+};
+
+/* Binds and packs; the model's block is laid out by the same function that rg_plan_weights measures with. */
+rg_status rg_model_load(rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err);
+void rg_model_unload(rg_model *m);
+/* Bytes of the block. */
+rg_status rg_model_measure(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
+
+#endif

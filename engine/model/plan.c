@@ -1,0 +1,44 @@
+/* Memory is planned before it is allocated. */
+#include <stdio.h>
+
+#include "base/num.h"
+#include "model/session.h"
+
+void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident, int threads, const rg_session_opts *opts)
+{
+    const rg_dims_opts d = rg_session_dims(c, opts, threads);
+    rg_acts a;
+    rg_arena r = {0};
+    rg_acts_layout(&a, &r, c, &d);
+    *p = (rg_memory_plan){.weights = weights_resident ? 0 : weight_bytes, .kv = rg_kv_total(c, &d), .scratch = r.used, .ctx = d.ctx, .threads = threads};
+    p->logits = sizeof(float) * (uint64_t)(d.max_logits * c->vocab);
+    p->total = p->weights + p->kv + p->scratch + p->logits;
+    p->available = rg_mem_available(&p->source);
+}
+
+static double mib(uint64_t b) { return (double)b / 1048576.0; }
+
+rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err)
+{
+    if (!p->available || p->total <= p->available) return RG_OK;
+    /* the largest context that fits: needs grow with it, so bisect */
+    int64_t lo = 0, hi = p->ctx;
+    while (hi - lo > 1) {
+        rg_session_opts o = *opts;
+        rg_memory_plan t;
+        o.ctx = lo + (hi - lo) / 2;
+        rg_plan_memory(&t, c, p->weights, false, p->threads, &o);
+        if (t.total <= p->available)
+            lo = o.ctx;
+        else
+            hi = o.ctx;
+    }
+    char advice[96];
+    if (lo >= 16)
+        snprintf(advice, sizeof advice, "use -c %lld or less", (long long)(lo / 16 * 16));
+    else
+        snprintf(advice, sizeof advice, "no context fits: use a smaller --dtype or model");
+    return rg_fail(err, RG_E_NOMEM,
+        "not enough memory: weights %.1f + KV cache %.1f (%lld positions) + activations %.1f + logits %.1f = %.1f MiB, but %.1f MiB are free (%s): %s",
+        mib(p->weights), mib(p->kv), (long long)p->ctx, mib(p->scratch), mib(p->logits), mib(p->total), mib(p->available), p->source, advice);
+}

@@ -1,0 +1,177 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "model/session.h"
+
+static rg_status check_opts(const rg_config *c, const rg_dims_opts *d, rg_err *err)
+{
+    if (d->ctx > c->ctx_train)
+        return rg_fail(err, RG_E_USAGE, "context: %lld positions asked for, the model was made for %lld: use -c %lld or less", (long long)d->ctx,
+            (long long)c->ctx_train, (long long)c->ctx_train);
+    if ((d->kv_k == RG_KV_Q8_0 || d->kv_v == RG_KV_Q8_0) && c->head_dim % 32 != 0)
+        return rg_fail(err, RG_E_UNSUPPORTED, "KV cache q8_0: blocks of 32 do not divide the head size %lld: use f16", (long long)c->head_dim);
+    if (d->n_seq > 4096) return rg_fail(err, RG_E_USAGE, "sequences: %lld, expected at most 4096", (long long)d->n_seq);
+    return RG_OK;
+}
+
+rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts *opts, rg_err *err)
+{
+    const rg_config *c = &e->model.cfg;
+    rg_memory_plan plan;
+    rg_status st;
+    *out = NULL;
+    rg_session *s = calloc(1, sizeof *s);
+    if (!s) return rg_fail(err, RG_E_NOMEM, "session: out of memory");
+    s->e = e;
+    s->o = rg_session_dims(c, opts, e->threads);
+    if ((st = check_opts(c, &s->o, err)) != RG_OK) goto out;
+    rg_plan_memory(&plan, c, e->model.block_bytes, true, e->threads, opts);
+    if ((st = rg_plan_check(&plan, c, opts, err)) != RG_OK) goto out;
+
+    rg_arena r = {0};
+    rg_acts_layout(&s->a, &r, c, &s->o);
+    s->act_bytes = r.used;
+    s->k_stride = rg_kv_k_stride(c, &s->o);
+    s->v_stride = rg_kv_v_stride(c, &s->o);
+    s->kv_bytes = rg_kv_total(c, &s->o);
+    s->logits_bytes = sizeof(float) * (size_t)(s->o.max_logits * c->vocab);
+    s->act_block = rg_big_alloc(s->act_bytes);
+    s->kv_block = rg_big_alloc(s->kv_bytes);
+    s->logits = rg_big_alloc(s->logits_bytes);
+    s->len = calloc((size_t)s->o.n_seq, sizeof *s->len);
+    if (!s->act_block || !s->kv_block || !s->logits || !s->len) {
+        st =
+            rg_fail(err, RG_E_NOMEM, "session: the system refuses %.1f MiB for the KV cache and activations", (double)(s->act_bytes + s->kv_bytes) / 1048576.0);
+        goto out;
+    }
+    r = (rg_arena){.base = s->act_block};
+    rg_acts_layout(&s->a, &r, c, &s->o);
+    rg_rope_table(s->a.cs, &e->model, s->o.ctx);
+    *out = s;
+    s = NULL;
+out:
+    rg_session_close(s);
+    return st;
+}
+
+void rg_session_close(rg_session *s)
+{
+    if (!s) return;
+    rg_big_free(s->act_block, s->act_bytes);
+    rg_big_free(s->kv_block, s->kv_bytes);
+    rg_big_free(s->logits, s->logits_bytes);
+    free(s->len);
+    free(s);
+}
+
+void rg_session_get_plan(const rg_session *s, rg_memory_plan *p)
+{
+    *p = (rg_memory_plan){.weights = s->e->model.block_bytes, .kv = s->kv_bytes, .scratch = s->act_bytes, .logits = s->logits_bytes, .ctx = s->o.ctx, .threads = s->e->threads};
+    p->total = p->weights + p->kv + p->scratch + p->logits;
+    p->available = rg_mem_available(&p->source);
+}
+
+int64_t rg_session_length(const rg_session *s, int64_t seq) { return s->len[seq]; }
+
+void rg_session_truncate(rg_session *s, int64_t seq, int64_t n)
+{
+    if (n < s->len[seq]) s->len[seq] = n;
+}
+
+const float *rg_session_logits(const rg_session *s, int64_t i) { return s->logits + i * s->e->model.cfg.vocab; }
+size_t rg_session_ops_per_step(const rg_session *s) { return rg_forward_ops(&s->e->model.cfg, s->o.unfused); }
+size_t rg_session_steps_for(const rg_session *s, int64_t n) { return (size_t)rg_div_up(n, s->o.ubatch); }
+
+/* Proves the batch before anything changes: every sequence of tokens must be one stretch of rising positions that starts inside what the
+ * sequence holds. seen[seq] is 1 + the position the next token of seq must have. */
+static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *seen, rg_err *err)
+{
+    const rg_config *c = &s->e->model.cfg;
+    int64_t wanted = 0;
+    if (b->n < 1) return rg_fail(err, RG_E_USAGE, "batch: no tokens");
+    for (int64_t i = 0; i < b->n; i++) {
+        const int64_t seq = b->seq ? b->seq[i] : 0;
+        if (b->token[i] < 0 || b->token[i] >= c->vocab)
+            return rg_fail(err, RG_E_USAGE, "batch: token %lld is %d, expected 0 to %lld", (long long)i, b->token[i], (long long)c->vocab - 1);
+        if (seq < 0 || seq >= s->o.n_seq)
+            return rg_fail(
+                err, RG_E_USAGE, "batch: token %lld is of sequence %lld, expected 0 to %lld", (long long)i, (long long)seq, (long long)s->o.n_seq - 1);
+        const bool first = seen[seq] == 0;
+        const int64_t next = first ? s->len[seq] : seen[seq] - 1, pos = b->pos ? b->pos[i] : next;
+        if (!first && (b->seq ? b->seq[i - 1] : 0) != seq)
+            return rg_fail(err, RG_E_USAGE, "batch: tokens of sequence %lld are not neighbours (token %lld)", (long long)seq, (long long)i);
+        if (pos < 0 || (first ? pos > next : pos != next))
+            return rg_fail(err, RG_E_USAGE, "batch: token %lld of sequence %lld at position %lld, expected %s%lld", (long long)i, (long long)seq,
+                (long long)pos, first ? "at most " : "", (long long)next);
+        if (pos >= s->o.ctx)
+            return rg_fail(err, RG_E_USAGE, "context full: position %lld of sequence %lld, but the context holds %lld tokens (-c, at most %lld for this model)",
+                (long long)pos, (long long)seq, (long long)s->o.ctx, (long long)c->ctx_train);
+        seen[seq] = pos + 2;
+        wanted += b->want ? b->want[i] != 0 : i == b->n - 1;
+    }
+    if (wanted > s->o.max_logits)
+        return rg_fail(err, RG_E_USAGE, "batch: %lld rows of logits wanted, the session holds %lld", (long long)wanted, (long long)s->o.max_logits);
+    return RG_OK;
+}
+
+/* Fills the call with tokens [at, at + f->m) of the batch. */
+static void fill_call(rg_forward *f, const rg_batch *b, int64_t at)
+{
+    rg_session *s = f->s;
+    f->n_runs = f->n_out = 0;
+    rg_run *r = NULL;
+    for (int64_t i = 0; i < f->m; i++) {
+        const int64_t seq = b->seq ? b->seq[at + i] : 0;
+        s->a.token[i] = b->token[at + i];
+        if (!r || r->seq != seq) {
+            r = &s->a.run[f->n_runs++];
+            *r = (rg_run){.seq = seq, .pos = b->pos ? b->pos[at + i] : s->len[seq], .t0 = i};
+        }
+        r->n++;
+        if (b->want ? b->want[at + i] : at + i == b->n - 1) s->a.want[f->n_out++] = (int32_t)i;
+    }
+}
+
+static rg_status check_logits(const rg_forward *f, rg_err *err)
+{
+    const int64_t vocab = f->s->e->model.cfg.vocab;
+    for (int64_t i = 0; i < f->n_out * vocab; i++)
+        if (!isfinite(f->logits[i]))
+            return rg_fail(err, RG_E_INTERNAL, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
+                (long long)(i % vocab));
+    return RG_OK;
+}
+
+rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_log *log, rg_err *err)
+{
+    int64_t *seen = calloc((size_t)s->o.n_seq, sizeof *seen);
+    if (!seen) return rg_fail(err, RG_E_NOMEM, "batch: out of memory");
+    rg_status st = check_batch(s, b, seen, err);
+    free(seen);
+    s->n_logits = 0;
+    for (int64_t at = 0; st == RG_OK && at < b->n; at += s->o.ubatch) {
+        if (s->e->stop && *s->e->stop) return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
+        rg_forward f = {.s = s, .m = rg_min(s->o.ubatch, b->n - at), .logits = s->logits + s->n_logits * s->e->model.cfg.vocab, .stop_at = INT64_MAX};
+        fill_call(&f, b, at);
+        rg_step step = {.phase = (uint8_t)phase, .tokens = f.m, .logits = f.n_out};
+        for (int64_t r = 0; r < f.n_runs; r++) {
+            step.ctx = rg_max(step.ctx, s->a.run[r].pos + s->a.run[r].n);
+            s->len[s->a.run[r].seq] = s->a.run[r].pos; /* a cut call leaves what lies beyond half rewritten */
+        }
+        const size_t n = log ? log->n : 0, n_steps = log ? log->n_steps : 0;
+        rg_team_run(s->e->team, rg_forward_run, &f, log, &step, rg_session_ops_per_step(s));
+        if (f.stop_at < s->e->model.cfg.layers) { /* a cut call is not a measurement */
+            if (log) {
+                log->n = n;
+                log->n_steps = n_steps;
+            }
+            return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
+        }
+        for (int64_t r = 0; r < f.n_runs; r++) s->len[s->a.run[r].seq] = s->a.run[r].pos + s->a.run[r].n;
+        st = check_logits(&f, err);
+        s->n_logits += f.n_out;
+    }
+    return st;
+}

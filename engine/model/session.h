@@ -1,0 +1,65 @@
+/* The session's memory: KV cache, activations, tables. Private to engine/model. */
+#ifndef RG_SESSION_H
+#define RG_SESSION_H
+
+#include "base/arena.h"
+#include "model/model.h"
+
+typedef struct rg_acts {
+    float *x, *xn;         /* [m][dim] residual stream, normalised */
+    float *q, *att;        /* [m][q_dim] */
+    float *k, *v;          /* [m][kv_dim] */
+    float *tmp;            /* [m][dim] */
+    float *gate, *up;      /* [m][ffn] */
+    float *xo;             /* [logits of a call][dim] */
+    float *part;           /* rg_attn_part_floats */
+    float *scores;         /* [m * heads][score_stride], unfused only */
+    float *cs;             /* [ctx][head_dim] RoPE cosines and sines */
+    int32_t *token, *want; /* [m] of the running call */
+    rg_run *run;           /* [m] */
+} rg_acts;
+
+typedef struct rg_dims_opts {
+    int64_t ctx, n_seq, ubatch, max_logits, score_stride;
+    rg_kvtype kv_k, kv_v;
+    bool unfused;
+    int threads;
+} rg_dims_opts;
+
+struct rg_session {
+    rg_engine *e; /* borrowed */
+    rg_dims_opts o;
+    rg_acts a;
+    char *act_block, *kv_block;
+    size_t act_bytes, kv_bytes;
+    int64_t k_stride, v_stride;
+    float *logits; /* [max_logits][vocab] */
+    size_t logits_bytes;
+    int64_t n_logits;
+    int64_t *len; /* [n_seq] */
+};
+
+/* Options with the defaults filled in. */
+rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int threads);
+void rg_acts_layout(rg_acts *a, rg_arena *arena, const rg_config *c, const rg_dims_opts *o);
+/* Bytes of one head's keys and values over the whole context. */
+int64_t rg_kv_k_stride(const rg_config *c, const rg_dims_opts *o);
+int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o);
+uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o);
+rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer);
+/* RoPE table: cs[pos][0 .. hd/2) cosines, then sines, for positions [0, ctx). */
+void rg_rope_table(float *cs, const rg_model *m, int64_t ctx);
+
+/* One forward call; shared by the threads of the team. */
+typedef struct rg_forward {
+    rg_session *s;
+    int64_t m, n_runs;
+    int64_t n_out;   /* rows of logits */
+    float *logits;   /* [n_out][vocab] */
+    int64_t stop_at; /* first layer not to be run: set by thread 0 one layer ahead */
+} rg_forward;
+
+void rg_forward_run(rg_ctx *cx, void *arg);
+size_t rg_forward_ops(const rg_config *c, bool unfused);
+
+#endif
