@@ -1,0 +1,363 @@
+#include "weights/ckpt.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "weights/ckpt_impl.h"
+
+static const struct {
+    rg_site site;
+    const char *name[2]; /* by naming */
+} names[] = {
+#define RG_NAME(site, hf, gguf) {RG_SITE_##site, {hf, gguf}},
+#include "weights/names.def"
+};
+enum { N_NAMES = sizeof names / sizeof *names };
+
+char *rg_path_join(const char *dir, const char *name)
+{
+    const size_t n = strlen(dir) + strlen(name) + 2;
+    char *p = malloc(n);
+    if (p) snprintf(p, n, "%s/%s", dir, name);
+    return p;
+}
+
+rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err)
+{
+    rg_mapfile *f = realloc(c->file, (size_t)(c->n_files + 1) * sizeof *f);
+    if (!f) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    c->file = f;
+    const rg_status st = rg_mapfile_open(&c->file[c->n_files], path, err);
+    if (st != RG_OK) return st;
+    c->file_bytes += c->file[c->n_files].size;
+    if (out) *out = &c->file[c->n_files];
+    c->n_files++;
+    return RG_OK;
+}
+
+/* Site and layer of a file's name; false if it is none of ours. */
+static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site *site, int *layer)
+{
+    const char *prefix = naming == RG_NAMES_HF ? "model.layers." : "blk.";
+    const size_t np = strlen(prefix);
+    *layer = -1;
+    if (len > np && memcmp(s, prefix, np) == 0) {
+        size_t i = np;
+        int n = 0;
+        while (i < len && s[i] >= '0' && s[i] <= '9' && n < 100000) n = n * 10 + (s[i++] - '0');
+        if (i == np || i >= len || s[i] != '.') return false;
+        *layer = n;
+        s += i + 1;
+        len -= i + 1;
+    }
+    for (int i = 0; i < N_NAMES; i++) {
+        const char *want = names[i].name[naming];
+        if (strlen(want) == len && memcmp(want, s, len) == 0 && (rg_site_in_layer(names[i].site) != 0) == (*layer >= 0)) {
+            *site = names[i].site;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer)
+{
+    for (int i = 0; i < N_NAMES; i++) {
+        if (names[i].site != site) continue;
+        if (layer < 0) snprintf(buf, n, "%s", names[i].name[naming]);
+        else snprintf(buf, n, "%s%d.%s", naming == RG_NAMES_HF ? "model.layers." : "blk.", layer, names[i].name[naming]);
+        return true;
+    }
+    return false;
+}
+
+static bool ends_with(const rg_raw_tensor *r, const char *tail)
+{
+    const size_t n = strlen(tail);
+    return r->name_len >= n && memcmp(r->name + r->name_len - n, tail, n) == 0;
+}
+
+rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err)
+{
+    rg_site site;
+    int layer;
+    const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
+    if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
+    if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
+        if (ends_with(r, ".bias"))
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: biases are not supported", c->path, nl, r->name);
+        if (ends_with(r, "q_norm.weight") || ends_with(r, "k_norm.weight"))
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: QK-norm is not supported", c->path, nl, r->name);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
+    }
+    if (layer >= c->cfg.layers)
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: layer %d, but the configuration says %lld layers", c->path, nl, r->name, layer, (long long)c->cfg.layers);
+    if (r->rank < 1 || r->rank > 2) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %d dimensions, expected 1 or 2", c->path, nl, r->name, r->rank);
+    if (c->n == c->cap) {
+        const size_t cap = c->cap ? 2 * c->cap : 64;
+        rg_ckpt_tensor *t = realloc(c->t, cap * sizeof *t);
+        if (!t) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+        c->t = t;
+        c->cap = cap;
+    }
+    char *name = strndup(r->name, r->name_len);
+    if (!name) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    rg_ckpt_tensor *t = &c->t[c->n++];
+    *t = (rg_ckpt_tensor){.site = site, .layer = layer, .file_name = name, .type = r->type, .data = r->data, .bytes = r->bytes};
+    t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
+    t->cols = (int64_t)r->dim[r->rank - 1];
+    if (naming == RG_NAMES_GGUF && (site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K)) t->interleaved = c->cfg.head_dim;
+    return RG_OK;
+}
+
+rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
+{
+    const struct {
+        const char *name;
+        int64_t v, lo, hi;
+    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, 1, 1 << 20}, {"layers", c->layers, 1, RG_MAX_LAYERS}, {"heads", c->heads, 1, 4096},
+        {"KV heads", c->kv_heads, 1, 4096}, {"head size", c->head_dim, 2, 1024}, {"vocabulary", c->vocab, 1, RG_MAX_VOCAB}, {"context", c->ctx_train, 1, 1 << 30}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
+            return rg_fail(err, RG_E_FILE, "%s: %s is %lld, expected %lld to %lld", path, ranges[i].name, (long long)ranges[i].v, (long long)ranges[i].lo,
+                (long long)ranges[i].hi);
+    if (c->heads % c->kv_heads != 0)
+        return rg_fail(err, RG_E_FILE, "%s: %lld KV heads do not divide %lld heads", path, (long long)c->kv_heads, (long long)c->heads);
+    if (c->head_dim % 2 != 0) return rg_fail(err, RG_E_FILE, "%s: head size %lld is odd, RoPE needs pairs", path, (long long)c->head_dim);
+    if (!(c->eps > 0.0 && c->eps < 1.0)) return rg_fail(err, RG_E_FILE, "%s: RMSNorm epsilon is %g, expected between 0 and 1", path, c->eps);
+    if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12)) return rg_fail(err, RG_E_FILE, "%s: RoPE base is %g, expected more than 0", path, c->rope_theta);
+    return RG_OK;
+}
+
+int64_t rg_extent_size(const rg_config *c, rg_extent e)
+{
+    switch (e) {
+    case RG_EXT_NONE: return 0;
+    case RG_EXT_ONE: return 1;
+    case RG_EXT_DIM: return c->dim;
+    case RG_EXT_Q_DIM: return rg_q_dim(c);
+    case RG_EXT_KV_DIM: return rg_kv_dim(c);
+    case RG_EXT_FFN: return c->ffn;
+    case RG_EXT_VOCAB: return c->vocab;
+    }
+    return 0;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const rg_ckpt_tensor *x = a, *y = b;
+    if (x->layer != y->layer && rg_site_in_layer(x->site) && rg_site_in_layer(y->site)) return x->layer < y->layer ? -1 : 1;
+    return (x->site > y->site) - (x->site < y->site);
+}
+
+rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
+{
+    char name[64];
+    qsort(c->t, c->n, sizeof *c->t, by_place);
+    for (size_t i = 1; i < c->n; i++)
+        if (by_place(&c->t[i - 1], &c->t[i]) == 0) return rg_fail(err, RG_E_FILE, "%s: tensor %.100s is there twice", c->path, c->t[i].file_name);
+    if (c->cfg.tied) { /* a tied model may store the one matrix under either name */
+        rg_ckpt_tensor *e = NULL, *o = NULL;
+        for (size_t i = 0; i < c->n; i++) {
+            if (c->t[i].site == RG_SITE_TOKEN_EMBD) e = &c->t[i];
+            if (c->t[i].site == RG_SITE_OUTPUT) o = &c->t[i];
+        }
+        if (o && !e) o->site = RG_SITE_TOKEN_EMBD;
+        if (o && e) { /* both: the embedding is the one */
+            free((char *)(uintptr_t)o->file_name);
+            *o = c->t[--c->n];
+        }
+    }
+    qsort(c->t, c->n, sizeof *c->t, by_place);
+    for (size_t i = 0; i < c->n; i++) {
+        const rg_ckpt_tensor *t = &c->t[i];
+        const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(t->site)), cols = rg_extent_size(&c->cfg, rg_site_cols(t->site));
+        if (t->rows != rows || t->cols != cols)
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration", c->path, t->file_name, (long long)t->rows,
+                (long long)t->cols, (long long)rows, (long long)cols);
+        if (cols % rg_ftypes[t->type].block != 0 || t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols)))
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", c->path, t->file_name, (unsigned long long)t->bytes, (long long)rows,
+                (long long)cols, rg_ftypes[t->type].name);
+        c->params += (uint64_t)(rows * cols);
+        c->weight_bytes += t->bytes;
+    }
+    for (int i = 0; i < N_NAMES; i++) {
+        const rg_site s = names[i].site;
+        const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
+        for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
+            if (!rg_ckpt_find(c, s, l) && !(s == RG_SITE_OUTPUT && c->cfg.tied))
+                return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path, rg_tensor_name(name, sizeof name, s, l),
+                    s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
+    }
+    return RG_OK;
+}
+
+const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer)
+{
+    const rg_ckpt_tensor key = {.site = site, .layer = layer};
+    /* not a plain bsearch: top sites stand before and after the layers */
+    size_t lo = 0, hi = c->n;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const int d = by_place(&c->t[mid], &key);
+        if (d == 0) return &c->t[mid];
+        if (d < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return NULL;
+}
+
+const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer)
+{
+    if (layer >= 0) snprintf(buf, n, "blk.%d.%s", layer, rg_site_name(site));
+    else snprintf(buf, n, "%s", rg_site_name(site));
+    return buf;
+}
+
+void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c)
+{
+    char tok[32];
+    snprintf(tok, sizeof tok, "tok%lld.bin", (long long)c->cfg.vocab);
+    const char *const all[] = {tok, "tokenizer.bin", "tokenizer.json", "tokenizer.model"}; /* the most specific first */
+    for (int i = llama2c ? 0 : 2; i < 4 && !c->tokenizer_path; i++) {
+        char *p = rg_path_join(dir, all[i]);
+        if (p && access(p, R_OK) == 0) c->tokenizer_path = p;
+        else free(p);
+    }
+}
+
+static char *dir_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+}
+
+static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
+{
+    struct stat sb;
+    if (stat(c->path, &sb) == 0 && S_ISDIR(sb.st_mode)) return rg_load_hf(c, c->path, NULL, err);
+    rg_status st = rg_ckpt_map(c, c->path, NULL, err);
+    if (st != RG_OK) return st;
+    const rg_mapfile *f = &c->file[0];
+    const bool gguf = f->size >= 4 && memcmp(f->data, "GGUF", 4) == 0;
+    if (vocab_only) return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
+    char *dir = dir_of(c->path);
+    if (!dir) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    /* safetensors: a header below 4 GiB, then JSON. The second integer of a llama2.c file, at byte 4, is never 0. */
+    if (gguf) {
+        st = rg_load_gguf(c, false, err);
+        if (st == RG_OK && !c->has_vocab) rg_ckpt_find_tokenizer(c, dir, false);
+    } else if (f->size >= 9 && f->data[8] == '{' && memcmp(f->data + 4, "\0\0\0\0", 4) == 0) {
+        rg_mapfile_close(&c->file[0]);
+        c->n_files = 0;
+        c->file_bytes = 0;
+        st = rg_load_hf(c, dir, c->path, err);
+    } else {
+        st = rg_load_llama2c(c, err);
+        if (st == RG_OK) rg_ckpt_find_tokenizer(c, dir, true);
+    }
+    free(dir);
+    return st;
+}
+
+/* Names reach terminals and JSON: control characters and what is not UTF-8 (or was cut in the middle) become '?'. */
+static void make_printable(char *s)
+{
+    unsigned char *p = (unsigned char *)s;
+    while (*p) {
+        const int n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+        bool good = n > 0 && *p >= 0x20 && *p != 0x7f;
+        for (int i = 1; i < n && good; i++) good = (p[i] & 0xc0) == 0x80;
+        if (good && n > 2) { /* overlong forms, surrogates, beyond U+10FFFF */
+            const unsigned two = (unsigned)p[0] << 8 | p[1];
+            good = !(two < 0xe0a0 || (two >= 0xeda0 && two < 0xee00) || (two >= 0xf000 && two < 0xf090) || two >= 0xf490);
+        }
+        if (!good) *p = '?';
+        p += good ? n : 1;
+    }
+}
+
+static rg_status open_as(rg_ckpt **out, const char *path, bool vocab_only, rg_err *err)
+{
+    *out = NULL;
+    rg_ckpt *c = calloc(1, sizeof *c);
+    if (!c || !(c->path = strdup(path))) {
+        free(c);
+        return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    }
+    c->cfg.bos = -1;
+    rg_status st = load(c, vocab_only, err);
+    if (st == RG_OK && !vocab_only) st = rg_ckpt_prove(c, err);
+    if (st != RG_OK) {
+        rg_ckpt_close(c);
+        return st;
+    }
+    if (!c->cfg.name[0]) {
+        const char *slash = strrchr(path, '/');
+        snprintf(c->cfg.name, sizeof c->cfg.name, "%.120s", slash && slash[1] ? slash + 1 : path);
+    }
+    make_printable(c->cfg.name);
+    make_printable(c->cfg.arch);
+    *out = c;
+    return RG_OK;
+}
+
+rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err) { return open_as(out, path, false, err); }
+rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err) { return open_as(out, path, true, err); }
+
+void rg_ckpt_close(rg_ckpt *c)
+{
+    if (!c) return;
+    for (size_t i = 0; i < c->n; i++) free((char *)(uintptr_t)c->t[i].file_name);
+    for (int i = 0; i < c->n_files; i++) rg_mapfile_close(&c->file[i]);
+    free(c->vocab.piece);
+    free(c->vocab.piece_len);
+    free((float *)(uintptr_t)c->vocab.score);
+    free((int32_t *)(uintptr_t)c->vocab.type);
+    free(c->vocab.merge);
+    free(c->vocab.merge_len);
+    free((char *)(uintptr_t)c->vocab.model);
+    free((char *)(uintptr_t)c->vocab.pre);
+    free(c->rope_freqs);
+    free(c->t);
+    free(c->file);
+    free(c->tokenizer_path);
+    free(c->path);
+    free(c);
+}
+
+const rg_config *rg_ckpt_config(const rg_ckpt *c) { return &c->cfg; }
+const char *rg_ckpt_format(const rg_ckpt *c) { return c->format; }
+const char *rg_ckpt_path(const rg_ckpt *c) { return c->path; }
+uint64_t rg_ckpt_file_bytes(const rg_ckpt *c) { return c->file_bytes; }
+size_t rg_ckpt_count(const rg_ckpt *c) { return c->n; }
+const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i) { return &c->t[i]; }
+const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
+uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
+uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }
+const rg_ckpt_vocab *rg_ckpt_embedded_vocab(const rg_ckpt *c) { return c->has_vocab ? &c->vocab : NULL; }
+const char *rg_ckpt_tokenizer_path(const rg_ckpt *c) { return c->tokenizer_path; }
+
+const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r)
+{
+    if (t->interleaved) { /* row s*(hd/2)+i of a head comes from stored row 2i+s */
+        const int64_t hd = t->interleaved, h = r / hd, j = r % hd, half = hd / 2;
+        r = h * hd + 2 * (j % half) + j / half;
+    }
+    return (const char *)t->data + r * rg_ftype_row_bytes(t->type, t->cols);
+}
+
+void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst) { rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols); }
+
+void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
+{
+    for (int i = 0; i < c->n_files; i++) {
+        const rg_mapfile *f = &c->file[i];
+        const unsigned char *p = t->data;
+        if (p >= f->data && p < f->data + f->size) rg_mapfile_done(f, p, t->bytes);
+    }
+}

@@ -1,0 +1,83 @@
+/* Checkpoints: HF directories (config.json + safetensors), GGUF and llama2.c files, behind one view.
+ *
+ * Files are mapped and hostile until proven sane: on success every tensor that a Llama model needs is present once, with the rows and
+ * columns that the config implies, inside the file. Names are the canonical ones of ops.def ("blk.3.attn_q"). */
+#ifndef RG_CKPT_H
+#define RG_CKPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/dtype.h"
+#include "base/status.h"
+#include "ops/sites.h"
+
+typedef struct rg_ckpt rg_ckpt;
+
+typedef struct rg_ckpt_tensor {
+    rg_site site;
+    int layer;             /* -1 outside layers */
+    const char *file_name; /* name in the file; borrowed until rg_ckpt_close */
+    rg_ftype type;
+    int64_t rows, cols; /* [out, in]; vectors are 1 row */
+    const void *data;   /* first row, in the mapping; not necessarily aligned */
+    uint64_t bytes;
+    int64_t interleaved; /* head size if q/k rows are stored for interleaved RoPE pairs (GGUF, llama2.c), else 0 */
+} rg_ckpt_tensor;
+
+/* path: a .gguf, .safetensors (config.json beside it), llama2.c .bin, or a directory with config.json. The format is told by content,
+ * not by name. A GGUF split over several files, and types or architectures we lack, are refused by name (RG_E_UNSUPPORTED). */
+rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err);
+/* Only the vocabulary of a GGUF file, with or without tensors (rg_ckpt_embedded_vocab then works, nothing else but close). */
+rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err);
+/* Legal on NULL. */
+void rg_ckpt_close(rg_ckpt *c);
+
+const rg_config *rg_ckpt_config(const rg_ckpt *c);  /* borrowed until close */
+const char *rg_ckpt_format(const rg_ckpt *c);       /* "safetensors", "GGUF v3", "llama2.c v0"; borrowed until close */
+const char *rg_ckpt_path(const rg_ckpt *c);         /* as opened; borrowed until close */
+uint64_t rg_ckpt_file_bytes(const rg_ckpt *c);      /* all tensor files together */
+size_t rg_ckpt_count(const rg_ckpt *c);             /* tensors of the model, in the order of ops.def */
+const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i);
+/* NULL if absent (only RG_SITE_OUTPUT of tied models). layer is -1 for sites outside layers. */
+const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer);
+/* Divisors of the RoPE frequencies, [head_dim / 2] (GGUF rope_freqs); NULL if absent; borrowed until close. */
+const float *rg_ckpt_rope_freqs(const rg_ckpt *c);
+
+/* Canonical name, "blk.3.attn_q" or "token_embd", into buf. */
+const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer);
+
+/* Row r in the canonical order (half-split RoPE pairs): its bytes in the file, and the same as f32. */
+const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r);
+void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst);
+/* The tensor will not be read again: its pages may leave memory. */
+void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
+
+/* Parameters of the model, each tensor once, and the bytes that hold them in the files (headers and vocabularies not counted). */
+uint64_t rg_ckpt_params(const rg_ckpt *c);
+uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c);
+
+/* Where the tokenizer is. Exactly one of the two is set, or neither. */
+typedef struct rg_ckpt_vocab {
+    const char *model; /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
+    const char *pre;   /* pre-tokeniser name, or NULL */
+    size_t n;
+    const char **piece; /* [n], not terminated by NUL */
+    size_t *piece_len;  /* [n] */
+    const float *score; /* [n] or NULL */
+    const int32_t *type; /* [n] or NULL: 1 normal 2 unknown 3 control 4 user 5 unused 6 byte */
+    size_t n_merges;
+    const char **merge; /* [n_merges] "a b" */
+    size_t *merge_len;
+    int32_t bos, eos, eot, unk; /* -1: not given */
+    int add_bos, add_eos, add_space_prefix; /* 0, 1, -1: not given */
+} rg_ckpt_vocab;
+
+/* Vocabulary embedded in a GGUF file; NULL otherwise; borrowed until close. */
+const rg_ckpt_vocab *rg_ckpt_embedded_vocab(const rg_ckpt *c);
+/* tokenizer.json or tokenizer.model beside the model (for llama2.c files also tokenizer.bin and tok<vocab>.bin); NULL if there is none. */
+const char *rg_ckpt_tokenizer_path(const rg_ckpt *c);
+
+#endif

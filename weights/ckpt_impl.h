@@ -1,0 +1,59 @@
+/* What the loaders share. Private to weights/. */
+#ifndef RG_CKPT_IMPL_H
+#define RG_CKPT_IMPL_H
+
+#include "base/mapfile.h"
+#include "base/num.h"
+#include "weights/ckpt.h"
+
+struct rg_ckpt {
+    rg_config cfg;
+    char format[32];
+    char *path, *tokenizer_path; /* own */
+    rg_mapfile *file;            /* owns [n_files] */
+    int n_files;
+    uint64_t file_bytes;
+    rg_ckpt_tensor *t; /* owns */
+    size_t n, cap;
+    float *rope_freqs; /* owns */
+    rg_ckpt_vocab vocab;
+    bool has_vocab;
+    uint64_t params, weight_bytes;
+};
+
+/* A tensor as a file describes it. dims: outermost first. */
+typedef struct rg_raw_tensor {
+    const char *name;
+    size_t name_len;
+    rg_ftype type;
+    int rank;
+    uint64_t dim[4];
+    const void *data;
+    uint64_t bytes;
+} rg_raw_tensor;
+
+enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
+
+/* Files of the checkpoint: maps one more. */
+rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
+/* Binds a tensor to its site. Unknown names are refused, because a weight that is not used would make another model. */
+rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
+/* The name of a site's tensor in files of that naming; false for sites without a tensor. */
+bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
+/* Rows or columns of a site's weight under a configuration. */
+int64_t rg_extent_size(const rg_config *c, rg_extent e);
+/* Range-checks the configuration; before anything is computed from it. */
+rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err);
+/* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */
+rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err);
+/* "dir/name" in a new string; NULL without memory. */
+char *rg_path_join(const char *dir, const char *name);
+/* The tokenizer file that lies in a directory. */
+void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c);
+
+rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);
+rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err);   /* c->file[0] is mapped */
+rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);                 /* c->file[0] is mapped */
+rg_status rg_config_from_json(rg_config *c, const char *dir, rg_err *err);
+
+#endif

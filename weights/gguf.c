@@ -1,0 +1,422 @@
+/* GGUF v2 and v3. Everything is read through the cursor; counts are bounded by the bytes that are left. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights/ckpt_impl.h"
+
+enum { MAX_STRING = 1 << 26, MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535 };
+
+typedef enum gtype { G_U8, G_I8, G_U16, G_I16, G_U32, G_I32, G_F32, G_BOOL, G_STR, G_ARR, G_U64, G_I64, G_F64, G_COUNT } gtype;
+static const int gsize[G_COUNT] = {[G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4, [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
+
+/* Types of GGUF that we know by name only. */
+static const struct {
+    int type;
+    const char *name;
+} other_types[] = {{3, "Q4_1"}, {6, "Q5_0"}, {7, "Q5_1"}, {9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {12, "Q4_K"}, {13, "Q5_K"}, {14, "Q6_K"}, {15, "Q8_K"}, {16, "IQ2_XXS"},
+    {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"}, {25, "I16"}, {26, "I32"}, {27, "I64"}, {28, "F64"},
+    {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"}, {39, "MXFP4"}};
+
+typedef struct str {
+    const char *p;
+    uint64_t n;
+} str;
+
+typedef struct kv {
+    str key;
+    gtype type, elem; /* elem: of arrays */
+    uint64_t count;   /* of arrays; else 1 */
+    const unsigned char *p, *end; /* the value */
+} kv;
+
+typedef struct parser {
+    rg_ckpt *c;
+    rg_cursor cur;
+    uint64_t n_tensors, n_kv, align;
+    kv *kv; /* owns */
+} parser;
+
+static str take_str(rg_cursor *cur)
+{
+    str s = {.n = rg_cur_u64(cur)};
+    if (s.n > MAX_STRING) cur->bad = true;
+    s.p = (const char *)rg_cur_take(cur, s.n);
+    if (!s.p) s.n = 0;
+    return s;
+}
+
+static bool is(str s, const char *w) { return s.n == strlen(w) && memcmp(s.p, w, s.n) == 0; }
+static int show(str s) { return (int)(s.n < 100 ? s.n : 100); }
+
+/* Moves past one value, noting where it lies. */
+static bool skip_value(rg_cursor *cur, kv *k)
+{
+    k->count = 1;
+    k->p = cur->p;
+    if (k->type == G_ARR) {
+        const uint32_t e = rg_cur_u32(cur);
+        k->count = rg_cur_u64(cur);
+        k->elem = (gtype)e;
+        if (cur->bad) {
+            k->end = cur->end; /* the file ends: not the type's fault */
+            return false;
+        }
+        if (e >= G_COUNT || e == G_ARR) return false;
+        k->end = cur->end;
+        k->p = cur->p;
+        if (k->elem == G_STR) {
+            if (k->count > rg_cur_left(cur) / 8) cur->bad = true;
+            for (uint64_t i = 0; i < k->count && !cur->bad; i++) take_str(cur);
+        } else {
+            uint64_t bytes;
+            if (!rg_mul_ok(k->count, (uint64_t)gsize[e], &bytes)) cur->bad = true;
+            else rg_cur_take(cur, bytes);
+        }
+    } else if (k->type == G_STR) {
+        take_str(cur);
+    } else {
+        rg_cur_take(cur, (uint64_t)gsize[k->type]);
+    }
+    k->end = cur->p;
+    return !cur->bad;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const kv *x = a, *y = b;
+    const uint64_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
+    const int d = n ? memcmp(x->key.p, y->key.p, n) : 0;
+    return d ? d : (x->key.n > y->key.n) - (x->key.n < y->key.n);
+}
+
+static const kv *get(const parser *g, const char *key)
+{
+    const kv want = {.key = {key, strlen(key)}};
+    return bsearch(&want, g->kv, g->n_kv, sizeof *g->kv, by_key);
+}
+
+static rg_status read_kvs(parser *g, rg_err *err)
+{
+    const char *path = g->c->path;
+    g->kv = calloc(g->n_kv + 1, sizeof *g->kv);
+    if (!g->kv) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    for (uint64_t i = 0; i < g->n_kv; i++) {
+        kv *k = &g->kv[i];
+        k->key = take_str(&g->cur);
+        const uint32_t type = rg_cur_u32(&g->cur);
+        if (g->cur.bad || k->key.n == 0 || k->key.n > 65535)
+            return rg_fail(err, RG_E_FILE, "%s: metadata entry %llu of %llu: the file ends or the key is impossible: truncated or damaged", path, (unsigned long long)i,
+                (unsigned long long)g->n_kv);
+        if (type >= G_COUNT) return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: type %u, expected 0 to 12", path, show(k->key), k->key.p, type);
+        k->type = (gtype)type;
+        if (!skip_value(&g->cur, k) && k->type == G_ARR && !k->end)
+            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)", path, show(k->key), k->key.p, (unsigned)k->elem);
+        if (!k->end || g->cur.bad)
+            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: its value does not fit into the file: truncated or damaged", path, show(k->key), k->key.p);
+    }
+    qsort(g->kv, g->n_kv, sizeof *g->kv, by_key);
+    for (uint64_t i = 1; i < g->n_kv; i++)
+        if (by_key(&g->kv[i - 1], &g->kv[i]) == 0) return rg_fail(err, RG_E_FILE, "%s: metadata %.*s is there twice", path, show(g->kv[i].key), g->kv[i].key.p);
+    return RG_OK;
+}
+
+/* Value of an integer or boolean of any width; false if it is another type. */
+static bool as_int(const kv *k, int64_t *v)
+{
+    rg_cursor c = {.p = k->p, .end = k->end};
+    switch (k->type) {
+    case G_U8: case G_BOOL: *v = rg_cur_u8(&c); return true;
+    case G_I8: *v = (int8_t)rg_cur_u8(&c); return true;
+    case G_U16: *v = rg_cur_u16(&c); return true;
+    case G_I16: *v = (int16_t)rg_cur_u16(&c); return true;
+    case G_U32: *v = rg_cur_u32(&c); return true;
+    case G_I32: *v = rg_cur_i32(&c); return true;
+    case G_U64: case G_I64: *v = (int64_t)rg_cur_u64(&c); return true;
+    default: return false;
+    }
+}
+
+static rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v, rg_err *err)
+{
+    const kv *k = get(g, key);
+    *v = fallback;
+    if (!k || as_int(k, v)) return RG_OK;
+    if (k->type == G_ARR) return rg_fail(err, RG_E_UNSUPPORTED, "%s: metadata %s is an array: values that differ by layer are not supported", g->c->path, key);
+    return rg_fail(err, RG_E_FILE, "%s: metadata %s is not an integer", g->c->path, key);
+}
+
+static rg_status get_real(const parser *g, const char *key, double fallback, double *v, rg_err *err)
+{
+    const kv *k = get(g, key);
+    *v = fallback;
+    if (!k) return RG_OK;
+    rg_cursor c = {.p = k->p, .end = k->end};
+    if (k->type == G_F32) *v = (double)rg_cur_f32(&c);
+    else if (k->type == G_F64) *v = rg_cur_f64(&c);
+    else return rg_fail(err, RG_E_FILE, "%s: metadata %s is not a float", g->c->path, key);
+    return RG_OK;
+}
+
+static str get_str(const parser *g, const char *key)
+{
+    const kv *k = get(g, key);
+    if (!k || k->type != G_STR) return (str){"", 0};
+    rg_cursor c = {.p = k->p, .end = k->end};
+    return take_str(&c);
+}
+
+static rg_status read_config(parser *g, rg_err *err)
+{
+    rg_ckpt *c = g->c;
+    rg_config *f = &c->cfg;
+    rg_status st;
+    const str arch = get_str(g, "general.architecture"), name = get_str(g, "general.name"), scaling = get_str(g, "llama.rope.scaling.type");
+    if (!is(arch, "llama"))
+        return rg_fail(err, arch.n ? RG_E_UNSUPPORTED : RG_E_FILE, "%s: general.architecture is '%.*s', expected llama", c->path, show(arch), arch.p);
+    snprintf(f->arch, sizeof f->arch, "llama");
+    snprintf(f->name, sizeof f->name, "%.*s", show(name), name.p);
+    int64_t n, rot, vdim, split;
+#define INT(key, fallback, field) \
+    if ((st = get_int(g, key, fallback, &(field), err)) != RG_OK) return st
+    INT("split.count", 0, split);
+    if (split > 1) return rg_fail(err, RG_E_UNSUPPORTED, "%s: part of a GGUF split into %lld files: merge them first", c->path, (long long)split);
+    INT("llama.embedding_length", -1, f->dim);
+    INT("llama.feed_forward_length", -1, f->ffn);
+    INT("llama.block_count", -1, f->layers);
+    INT("llama.attention.head_count", -1, f->heads);
+    INT("llama.attention.head_count_kv", f->heads, f->kv_heads);
+    INT("llama.attention.key_length", f->heads > 0 && f->dim % f->heads == 0 ? f->dim / f->heads : -1, f->head_dim);
+    INT("llama.attention.value_length", f->head_dim, vdim);
+    INT("llama.rope.dimension_count", f->head_dim, rot);
+    INT("llama.context_length", -1, f->ctx_train);
+    INT("llama.expert_count", 0, n);
+    if (n > 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: %lld experts: mixture of experts is not supported", c->path, (long long)n);
+    const kv *tokens = get(g, "tokenizer.ggml.tokens");
+    INT("llama.vocab_size", tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1, f->vocab);
+    INT("tokenizer.ggml.bos_token_id", -1, n);
+    f->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;
+    static const char *const ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"};
+    for (int i = 0; i < 2; i++) {
+        INT(ends[i], -1, n);
+        if (n >= 0 && n < RG_MAX_VOCAB) f->eos[f->n_eos++] = (int32_t)n;
+    }
+    if ((st = get_real(g, "llama.attention.layer_norm_rms_epsilon", 1e-5, &f->eps, err)) != RG_OK) return st;
+    if ((st = get_real(g, "llama.rope.freq_base", 10000.0, &f->rope_theta, err)) != RG_OK) return st;
+    if ((st = get_real(g, "llama.rope.scale_linear", 1.0, &f->rope_factor, err)) != RG_OK) return st; /* the old key */
+    if ((st = get_real(g, "llama.rope.scaling.factor", f->rope_factor, &f->rope_factor, err)) != RG_OK) return st;
+    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
+    else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3"))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: rope scaling '%.*s' is not supported; expected none or linear", c->path, show(scaling), scaling.p);
+    if (f->rope_scaling == RG_ROPE_LINEAR && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
+        return rg_fail(err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", c->path, f->rope_factor);
+    if ((st = rg_config_check(f, c->path, err)) != RG_OK) return st;
+    if (vdim != f->head_dim || rot != f->head_dim)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", c->path, (long long)f->head_dim, (long long)vdim, (long long)rot);
+    return RG_OK;
+#undef INT
+}
+
+/* A copy (the file's elements are not aligned) of an array with one 32-bit element per token; NULL if the key is absent. */
+static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype also, void **out, rg_err *err)
+{
+    const kv *k = get(g, key);
+    const size_t n = g->c->vocab.n;
+    *out = NULL;
+    if (!k) return RG_OK;
+    if (k->type != G_ARR || (k->elem != elem && k->elem != also) || k->count != n)
+        return rg_fail(err, RG_E_FILE, "%s: metadata %s: expected an array of %zu %s, one per token", g->c->path, key, n, elem == G_F32 ? "floats" : "integers");
+    if (!(*out = malloc(n * 4))) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->c->path);
+    memcpy(*out, k->p, n * 4);
+    return RG_OK;
+}
+
+static rg_status string_array(const parser *g, const kv *k, const char ***piece, size_t **len, rg_err *err)
+{
+    rg_cursor c = {.p = k->p, .end = k->end};
+    *piece = malloc((size_t)(k->count + 1) * sizeof **piece);
+    *len = malloc((size_t)(k->count + 1) * sizeof **len);
+    if (!*piece || !*len) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->c->path);
+    for (uint64_t i = 0; i < k->count; i++) {
+        const str s = take_str(&c);
+        if (s.n > MAX_PIECE)
+            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: string %llu has %llu bytes, expected at most %d", g->c->path, show(k->key), k->key.p, (unsigned long long)i,
+                (unsigned long long)s.n, MAX_PIECE);
+        (*piece)[i] = s.p;
+        (*len)[i] = (size_t)s.n;
+    }
+    return RG_OK;
+}
+
+static rg_status read_vocab(parser *g, rg_err *err)
+{
+    rg_ckpt *c = g->c;
+    rg_ckpt_vocab *v = &c->vocab;
+    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre");
+    const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
+    if (!model.n || !tokens) return RG_OK;
+    if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
+        return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.tokens: expected an array of 1 to %d strings", c->path, RG_MAX_VOCAB);
+    if (merges && (merges->type != G_ARR || merges->elem != G_STR || merges->count > 4u * RG_MAX_VOCAB))
+        return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.merges: expected an array of strings", c->path);
+    v->model = strndup(model.p, model.n);
+    v->pre = pre.n ? strndup(pre.p, pre.n) : NULL;
+    v->n = (size_t)tokens->count;
+    if (!v->model) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", c->path);
+    void *score = NULL, *type = NULL;
+    rg_status sv = string_array(g, tokens, &v->piece, &v->piece_len, err);
+    if (sv == RG_OK && merges) sv = string_array(g, merges, &v->merge, &v->merge_len, err);
+    v->n_merges = merges ? (size_t)merges->count : 0;
+    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.scores", G_F32, G_F32, &score, err);
+    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type, err);
+    v->score = score;
+    v->type = type;
+    if (sv != RG_OK) return sv;
+    const struct {
+        const char *key;
+        int32_t *id;
+    } ids[] = {{"tokenizer.ggml.bos_token_id", &v->bos}, {"tokenizer.ggml.eos_token_id", &v->eos}, {"tokenizer.ggml.eot_token_id", &v->eot},
+        {"tokenizer.ggml.unknown_token_id", &v->unk}, {"tokenizer.ggml.add_bos_token", &v->add_bos}, {"tokenizer.ggml.add_eos_token", &v->add_eos},
+        {"tokenizer.ggml.add_space_prefix", &v->add_space_prefix}};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        int64_t n;
+        const rg_status st = get_int(g, ids[i].key, -1, &n, err);
+        if (st != RG_OK) return st;
+        *ids[i].id = n >= 0 && n < (int64_t)v->n ? (int32_t)n : -1;
+    }
+    c->has_vocab = true;
+    return RG_OK;
+}
+
+typedef struct span {
+    uint64_t begin, end;
+} span;
+
+static int by_begin(const void *a, const void *b)
+{
+    const span *x = a, *y = b;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+static rg_status refuse_type(const rg_ckpt *c, str name, uint32_t type, rg_err *err)
+{
+    for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
+        if (other_types[i].type == (int)type)
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0 or Q4_0", c->path, show(name), name.p, other_types[i].name);
+    return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", c->path, show(name), name.p, type);
+}
+
+/* One tensor description; its offset is relative to the data, which begins behind the last description. */
+static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset, rg_err *err)
+{
+    rg_ckpt *c = g->c;
+    const str name = take_str(&g->cur);
+    const uint32_t rank = rg_cur_u32(&g->cur);
+    if (g->cur.bad || name.n == 0 || name.n >= MAX_NAME)
+        return rg_fail(err, RG_E_FILE, "%s: tensor descriptions: the file ends or a name is impossible: truncated or damaged", c->path);
+    if (rank < 1 || rank > 4) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %u dimensions, expected 1 to 4", c->path, show(name), name.p, rank);
+    *r = (rg_raw_tensor){.name = name.p, .name_len = (size_t)name.n, .rank = (int)rank};
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < rank; i++) { /* innermost first */
+        const uint64_t d = rg_cur_u64(&g->cur);
+        if (d == 0 || d > INT64_MAX || !rg_mul_ok(n, d, &n)) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size of dimension %u", c->path, show(name), name.p, i);
+        r->dim[rank - 1 - i] = d;
+    }
+    const uint32_t type = rg_cur_u32(&g->cur);
+    *offset = rg_cur_u64(&g->cur);
+    if (g->cur.bad) return rg_fail(err, RG_E_FILE, "%s: the file ends inside the tensor descriptions: truncated", c->path);
+    const int t = rg_ftype_from_ggml(type);
+    if (t < 0) return refuse_type(c, name, type, err);
+    r->type = (rg_ftype)t;
+    const uint64_t block = (uint64_t)rg_ftypes[t].block, inner = r->dim[rank - 1];
+    if (inner % block != 0) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: rows of %llu are not whole %s blocks", c->path, show(name), name.p, (unsigned long long)inner, rg_ftypes[t].name);
+    if (!rg_mul_ok(n / block, (uint64_t)rg_ftypes[t].bytes, &r->bytes)) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size", c->path, show(name), name.p);
+    return RG_OK;
+}
+
+static rg_status take_rope_freqs(rg_ckpt *c, const rg_raw_tensor *r, rg_err *err)
+{
+    const uint64_t half = (uint64_t)c->cfg.head_dim / 2;
+    if (r->type != RG_FT_F32 || r->rank != 1 || r->dim[0] != half)
+        return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: expected %llu F32 values", c->path, (unsigned long long)half);
+    if (c->rope_freqs) return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight is there twice", c->path);
+    c->rope_freqs = malloc((size_t)half * sizeof *c->rope_freqs);
+    if (!c->rope_freqs) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    memcpy(c->rope_freqs, r->data, (size_t)half * sizeof *c->rope_freqs);
+    for (uint64_t i = 0; i < half; i++)
+        if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i])) return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: value %llu is not positive", c->path, (unsigned long long)i);
+    return RG_OK;
+}
+
+static rg_status read_tensors(parser *g, rg_err *err)
+{
+    rg_ckpt *c = g->c;
+    const rg_mapfile *f = &c->file[0];
+    if (g->n_tensors == 0) return rg_fail(err, RG_E_FILE, "%s: no tensors: a file with only a vocabulary is for -z, not for -m", c->path);
+    rg_raw_tensor *raw = calloc((size_t)g->n_tensors + 1, sizeof *raw);
+    span *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
+    rg_status st = raw && s ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    for (uint64_t i = 0; st == RG_OK && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin, err);
+    if (st != RG_OK) goto out;
+    const uint64_t at = (uint64_t)(g->cur.p - f->data), data = at + (g->align - at % g->align) % g->align;
+    for (uint64_t i = 0; i < g->n_tensors; i++) {
+        uint64_t end;
+        const int n = (int)raw[i].name_len;
+        if (s[i].begin % g->align != 0)
+            st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: offset %llu is not a multiple of the alignment %llu", c->path, n, raw[i].name, (unsigned long long)s[i].begin,
+                (unsigned long long)g->align);
+        else if (data > f->size || !rg_add_ok(s[i].begin, raw[i].bytes, &end) || end > f->size - data)
+            st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated", c->path, n, raw[i].name,
+                (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin, f->size);
+        if (st != RG_OK) goto out;
+        raw[i].data = f->data + data + s[i].begin;
+        s[i].end = s[i].begin + raw[i].bytes;
+        const bool freqs = raw[i].name_len == 17 && memcmp(raw[i].name, "rope_freqs.weight", 17) == 0;
+        if ((st = freqs ? take_rope_freqs(c, &raw[i], err) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], err)) != RG_OK) goto out;
+    }
+    qsort(s, (size_t)g->n_tensors, sizeof *s, by_begin);
+    for (uint64_t i = 1; i < g->n_tensors; i++)
+        if (s[i].begin < s[i - 1].end) {
+            st = rg_fail(err, RG_E_FILE, "%s: two tensors overlap at offset %llu", c->path, (unsigned long long)s[i].begin);
+            goto out;
+        }
+    c->cfg.tied = true; /* unless there is an output matrix */
+    for (size_t i = 0; i < c->n; i++)
+        if (c->t[i].site == RG_SITE_OUTPUT) c->cfg.tied = false;
+out:
+    free(raw);
+    free(s);
+    return st;
+}
+
+rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
+{
+    const rg_mapfile *f = &c->file[0];
+    parser g = {.c = c, .cur = {.p = f->data + 4, .end = f->data + f->size}};
+    int64_t align;
+    rg_status st;
+    const uint32_t version = rg_cur_u32(&g.cur);
+    g.n_tensors = rg_cur_u64(&g.cur);
+    g.n_kv = rg_cur_u64(&g.cur);
+    if (g.cur.bad) return rg_fail(err, RG_E_FILE, "%s: %zu bytes: truncated GGUF header", c->path, f->size);
+    if (version & 0xffffu ? 0 : version) return rg_fail(err, RG_E_UNSUPPORTED, "%s: big-endian GGUF is not supported", c->path);
+    if (version != 2 && version != 3) return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF version %u, expected 2 or 3", c->path, version);
+    /* the smallest entry is 12 bytes of length and type plus a value; the smallest description 8 + 4 + 8 + 4 + 8 */
+    if (g.n_kv > MAX_KV || g.n_kv > rg_cur_left(&g.cur) / 13 || g.n_tensors > MAX_TENSORS || g.n_tensors > rg_cur_left(&g.cur) / 32)
+        return rg_fail(err, RG_E_FILE, "%s: %llu metadata entries and %llu tensors do not fit into %zu bytes: damaged", c->path, (unsigned long long)g.n_kv,
+            (unsigned long long)g.n_tensors, f->size);
+    snprintf(c->format, sizeof c->format, "GGUF v%u", version);
+    if ((st = read_kvs(&g, err)) != RG_OK || (st = read_vocab(&g, err)) != RG_OK || vocab_only) goto out;
+    const kv *a = get(&g, "general.alignment");
+    if ((st = get_int(&g, "general.alignment", 32, &align, err)) != RG_OK) goto out;
+    if ((a && a->type != G_U32) || align < 1 || align > 65536 || (align & (align - 1))) {
+        st = rg_fail(err, RG_E_FILE, "%s: general.alignment is %lld, expected a power of two up to 65536 (u32)", c->path, (long long)align);
+        goto out;
+    }
+    g.align = (uint64_t)align;
+    if ((st = read_config(&g, err)) == RG_OK) st = read_tensors(&g, err);
+out:
+    free(g.kv);
+    return st;
+}

@@ -1,0 +1,235 @@
+/* Random weights: every row is a function of the seed, the tensor and the row, so the order of writing does not matter and the same seed
+ * gives the same model in every format. */
+#include "weights/synth.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights/ckpt_impl.h"
+#include "weights/synth_impl.h"
+
+const rg_shape rg_shapes[] = {
+#define RG_SHAPE(name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) {name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor},
+#include "weights/shapes.def"
+    {0}};
+
+const rg_shape *rg_shape_find(const char *name)
+{
+    for (const rg_shape *s = rg_shapes; s->name; s++)
+        if (strcmp(s->name, name) == 0) return s;
+    return NULL;
+}
+
+void rg_shape_config(const rg_shape *s, rg_config *c)
+{
+    *c = (rg_config){.arch = "llama", .dim = s->dim, .ffn = s->ffn, .layers = s->layers, .heads = s->heads, .kv_heads = s->kv_heads, .head_dim = s->head_dim, .vocab = s->vocab,
+        .ctx_train = s->ctx, .eps = s->eps, .rope_theta = s->rope_theta, .tied = s->tied, .bos = 1, .eos = {2}, .n_eos = 1};
+    snprintf(c->name, sizeof c->name, "%s", s->name ? s->name : "synthetic");
+    if (s->rope_factor > 0.0) {
+        c->rope_scaling = RG_ROPE_LLAMA3;
+        c->rope_factor = s->rope_factor;
+        c->rope_low_freq = 1.0;
+        c->rope_high_freq = 4.0;
+        c->rope_orig_ctx = 8192;
+    }
+}
+
+/* ---- numbers ---- */
+
+enum { TABLE = 1 << 16 };
+
+static uint64_t mix(uint64_t z) /* splitmix64 */
+{
+    z += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Normal values of the tensor's scale, drawn by 16-bit index: one multiplication gives four weights. */
+typedef struct table {
+    float f32[TABLE];
+    uint16_t u16[TABLE]; /* the same in the 16-bit type of the file */
+} table;
+
+static void fill_table(table *t, const float *unit, float mean, float std, rg_ftype type)
+{
+    for (int i = 0; i < TABLE; i++) {
+        t->f32[i] = mean + std * unit[i];
+        t->u16[i] = type == RG_FT_BF16 ? rg_f32_to_bf16(t->f32[i]) : rg_f32_to_f16(t->f32[i]);
+    }
+}
+
+/* Standard deviations that keep activations near 1: a product of k terms by 1/sqrt(k); what is added to the residual stream by less, so
+ * that it does not grow with depth. Norms scatter about 1. */
+static void scale_of(const rg_config *c, const rg_synth_tensor *t, float *mean, float *std)
+{
+    *mean = 0.0f;
+    *std = (float)(1.0 / sqrt((double)t->cols));
+    if (rg_site_op(t->site) == RG_OP_RMSNORM) {
+        *mean = 1.0f;
+        *std = 0.05f;
+    } else if (t->site == RG_SITE_TOKEN_EMBD) {
+        *std = c->tied ? (float)(2.0 / sqrt((double)t->cols)) : 1.0f;
+    } else if (t->site == RG_SITE_ATTN_OUTPUT || t->site == RG_SITE_FFN_DOWN) {
+        *std /= sqrtf(2.0f * (float)c->layers);
+    }
+}
+
+static void row_indices(uint16_t *idx, int64_t n, uint64_t key)
+{
+    uint64_t s = mix(key) | 1;
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        s = s * 6364136223846793005u + 1442695040888963407u;
+        const uint64_t z = s ^ (s >> 29);
+        idx[i] = (uint16_t)z;
+        idx[i + 1] = (uint16_t)(z >> 16);
+        idx[i + 2] = (uint16_t)(z >> 32);
+        idx[i + 3] = (uint16_t)(z >> 48);
+    }
+    for (; i < n; i++) idx[i] = (uint16_t)mix(key + (uint64_t)i);
+}
+
+static void put16(unsigned char *p, uint16_t v)
+{
+    p[0] = (unsigned char)(v & 255);
+    p[1] = (unsigned char)(v >> 8);
+}
+
+static float largest(const float *x, int n)
+{
+    float m = 0.0f;
+    for (int i = 0; i < n; i++)
+        if (fabsf(x[i]) > fabsf(m)) m = x[i];
+    return m;
+}
+
+/* GGUF's own rounding: Q8_0 d = max|x| / 127; Q4_0 d = the value of largest magnitude / -8. */
+static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype type)
+{
+    for (int64_t b = 0; b < n; b += 32, dst += rg_ftypes[type].bytes) {
+        const float m = largest(x + b, 32), d = type == RG_FT_Q8_0 ? fabsf(m) / 127.0f : m / -8.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
+        put16(dst, rg_f32_to_f16(d));
+        for (int i = 0; type == RG_FT_Q8_0 && i < 32; i++) dst[2 + i] = (unsigned char)(int8_t)lrintf(x[b + i] * inv);
+        for (int i = 0; type == RG_FT_Q4_0 && i < 16; i++) {
+            const int lo = (int)(x[b + i] * inv + 8.5f), hi = (int)(x[b + 16 + i] * inv + 8.5f);
+            dst[2 + i] = (unsigned char)((lo > 15 ? 15 : lo) | (hi > 15 ? 15 : hi) << 4);
+        }
+    }
+}
+
+static void make_row(unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type, int64_t n)
+{
+    if (type == RG_FT_F16 || type == RG_FT_BF16) {
+        for (int64_t i = 0; i < n; i++) put16(dst + 2 * i, t->u16[idx[i]]);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) tmp[i] = t->f32[idx[i]];
+    if (type == RG_FT_F32) memcpy(dst, tmp, (size_t)n * sizeof *tmp);
+    else quantise_row(dst, tmp, n, type);
+}
+
+rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, const char *path, rg_err *err)
+{
+    enum { BLOCK = 1 << 20 };
+    const size_t row = (size_t)rg_ftype_row_bytes(t->type, t->cols);
+    const int64_t per = rg_max(1, BLOCK / (int64_t)row);
+    rg_status st = RG_OK;
+    float *unit = malloc(TABLE * sizeof *unit), *tmp = malloc((size_t)t->cols * sizeof *tmp);
+    table *tab = malloc(sizeof *tab);
+    uint16_t *idx = malloc((size_t)t->cols * sizeof *idx);
+    unsigned char *buf = malloc((size_t)per * row);
+    if (!unit || !tmp || !tab || !idx || !buf) {
+        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        goto out;
+    }
+    for (int i = 0; i < TABLE; i += 2) { /* Box and Muller */
+        const double u = ((double)(mix((uint64_t)i) >> 11) + 1.0) * 0x1p-53, v = (double)(mix((uint64_t)i + 1) >> 11) * 0x1p-53, r = sqrt(-2.0 * log(u));
+        unit[i] = (float)(r * cos(6.283185307179586 * v));
+        unit[i + 1] = (float)(r * sin(6.283185307179586 * v));
+    }
+    float mean, std;
+    scale_of(j->c, t, &mean, &std);
+    fill_table(tab, unit, mean, std, t->type);
+    const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
+    for (int64_t r = 0; r < t->rows && st == RG_OK; r += per) {
+        const int64_t n = rg_min(per, t->rows - r);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t canonical = r + i;
+            if (t->interleaved) { /* stored row 2i+s of a head is canonical row s*(hd/2)+i */
+                const int64_t hd = t->interleaved, k = canonical % hd;
+                canonical += (k % 2) * (hd / 2) + k / 2 - k;
+            }
+            row_indices(idx, t->cols, key + (uint64_t)canonical);
+            make_row(buf + (size_t)i * row, tmp, idx, tab, t->type, t->cols);
+        }
+        if (fwrite(buf, row, (size_t)n, f) != (size_t)n) st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
+        else if (j->stop && *j->stop) st = rg_fail(err, RG_E_INTERRUPTED, "%s: interrupted; nothing was left behind", path);
+        j->done += (uint64_t)n * row;
+        if (j->progress) j->progress(j->user, "writing weights", (double)j->done / (double)j->total);
+    }
+out:
+    free(unit);
+    free(tmp);
+    free(tab);
+    free(idx);
+    free(buf);
+    return st;
+}
+
+/* ---- vocabulary ---- */
+
+const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type)
+{
+    static const char *const control[] = {"<unk>", "<s>", "</s>"};
+    *gguf_type = id == 0 ? 2 : id < 3 ? 3 : id < 259 ? 6 : 1;
+    if (id < 3) snprintf(buf, 32, "%s", control[id]);
+    else if (id < 259) snprintf(buf, 32, "<0x%02X>", (unsigned)(id - 3));
+    else if (id == 259) snprintf(buf, 32, "\xe2\x96\x81"); /* the word mark */
+    else if (id < RG_SYNTH_MIN_VOCAB) snprintf(buf, 32, "%c", (char)(' ' + id - 260)); /* its space is never produced by the normaliser */
+    else snprintf(buf, 32, "\xe2\x96\x81w%lld", (long long)id);
+    return buf;
+}
+
+/* ---- the list of tensors ---- */
+
+static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *err)
+{
+    const rg_config *c = j->c;
+    j->t = calloc((size_t)(c->layers * RG_SITE_COUNT + RG_SITE_COUNT), sizeof *j->t);
+    if (!j->t) return rg_fail(err, RG_E_NOMEM, "out of memory");
+    for (int l = -1; l < c->layers; l++)
+        for (int s = 0; s < RG_SITE_COUNT; s++) {
+            rg_synth_tensor *t = &j->t[j->n];
+            if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied)) continue;
+            if (!rg_file_name(t->name, sizeof t->name, naming, s, l)) continue;
+            t->site = s;
+            t->layer = l;
+            t->rows = rg_extent_size(c, rg_site_rows(s));
+            t->cols = rg_extent_size(c, rg_site_cols(s));
+            const bool norm = rg_site_op(s) == RG_OP_RMSNORM;
+            t->type = norm && naming == RG_NAMES_GGUF ? RG_FT_F32 : j->type;
+            if (naming == RG_NAMES_GGUF && (s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K)) t->interleaved = c->head_dim;
+            if (t->cols % rg_ftypes[t->type].block != 0)
+                return rg_fail(err, RG_E_UNSUPPORTED, "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name, (long long)t->cols, rg_ftypes[t->type].block);
+            j->total += rg_synth_bytes(t);
+            j->n++;
+        }
+    return RG_OK;
+}
+
+rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed, const char *path, rg_progress_fn *progress, void *user,
+    const rg_stop_flag *stop, rg_err *err)
+{
+    rg_synth_job j = {.c = c, .type = type, .seed = seed, .progress = progress, .user = user, .stop = stop};
+    const bool gguf = format == RG_SYNTH_GGUF;
+    rg_status st = rg_config_check(c, path, err);
+    if (st != RG_OK) return st;
+    if (!gguf && rg_ftypes[type].block > 1) return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path, rg_ftypes[type].name);
+    st = list_tensors(&j, gguf ? RG_NAMES_GGUF : RG_NAMES_HF, err);
+    if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
+    free(j.t);
+    return st;
+}

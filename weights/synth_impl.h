@@ -1,0 +1,45 @@
+/* What the synthesiser's two writers share. Private to weights/. */
+#ifndef RG_SYNTH_IMPL_H
+#define RG_SYNTH_IMPL_H
+
+#include <stdio.h>
+
+#include "base/num.h"
+#include "weights/synth.h"
+#include "ops/sites.h"
+
+/* One tensor of the file to be written. */
+typedef struct rg_synth_tensor {
+    rg_site site;
+    int layer;
+    int64_t rows, cols;
+    rg_ftype type;
+    int64_t interleaved; /* head size if rows are stored for interleaved pairs */
+    char name[64];
+} rg_synth_tensor;
+
+typedef struct rg_synth_job {
+    const rg_config *c;
+    rg_ftype type;
+    uint64_t seed;
+    rg_progress_fn *progress;
+    void *user;
+    const rg_stop_flag *stop;
+    rg_synth_tensor *t; /* [n] */
+    size_t n;
+    uint64_t total, done; /* bytes of tensor data */
+} rg_synth_job;
+
+static inline uint64_t rg_synth_bytes(const rg_synth_tensor *t) { return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols)); }
+
+/* Writes the tensor's rows in file order; checks the stop flag and reports progress. */
+rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, const char *path, rg_err *err);
+
+/* Piece of a token of the synthetic vocabulary (259 control and byte tokens, "_" and printable ASCII, then fillers) and its GGUF type. */
+const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type);
+enum { RG_SYNTH_MIN_VOCAB = 3 + 256 + 1 + 95 };
+
+rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err);
+rg_status rg_synth_gguf(rg_synth_job *j, const char *path, rg_err *err);
+
+#endif
