@@ -1,0 +1,112 @@
+#include "tokenizer/added.h"
+
+#include <stdlib.h>
+
+#include "tokenizer/utf8.h"
+
+static rg_status new_node(rg_added *a, unsigned char byte, uint32_t *out, rg_err *err)
+{
+    if (a->n_nodes == a->cap_nodes) {
+        const size_t cap = a->cap_nodes * 2 + 64;
+        rg_added_node *p = realloc(a->node, cap * sizeof *p);
+        if (!p) return rg_fail(err, RG_E_NOMEM, "tokenizer: added tokens");
+        a->node = p;
+        a->cap_nodes = cap;
+    }
+    a->node[a->n_nodes] = (rg_added_node){.byte = byte};
+    *out = (uint32_t)a->n_nodes++;
+    return RG_OK;
+}
+
+static uint32_t step(const rg_added *a, uint32_t at, unsigned char byte)
+{
+    uint32_t c = at == 0 ? a->root[byte] : a->node[at].child;
+    while (c && a->node[c].byte != byte) c = a->node[c].next;
+    return c;
+}
+
+rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_tok tok, rg_err *err)
+{
+    rg_status st = RG_OK;
+    uint32_t at = 0;
+    if (a->n_nodes == 0 && (st = new_node(a, 0, &at, err)) != RG_OK) return st;
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char byte = (unsigned char)content[i];
+        uint32_t next = step(a, at, byte);
+        if (!next) {
+            if ((st = new_node(a, byte, &next, err)) != RG_OK) return st;
+            if (at == 0) {
+                a->root[byte] = next;
+            } else {
+                a->node[next].next = a->node[at].child;
+                a->node[at].child = next;
+            }
+        }
+        at = next;
+    }
+    if (a->node[at].tok) return RG_OK;
+    if (a->n == a->cap) {
+        const size_t cap = a->cap * 2 + 16;
+        rg_added_tok *p = realloc(a->tok, cap * sizeof *p);
+        if (!p) return rg_fail(err, RG_E_NOMEM, "tokenizer: added tokens");
+        a->tok = p;
+        a->cap = cap;
+    }
+    a->tok[a->n++] = tok;
+    a->node[at].tok = (int32_t)a->n;
+    return RG_OK;
+}
+
+static size_t space_before(const char *text, size_t from, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (at > from) {
+        size_t i = at - 1;
+        while (i > from && at - i < 4 && (p[i] & 0xc0) == 0x80) i--;
+        const size_t n = rg_utf8_len(p + i, p + at);
+        if (n != at - i || !rg_utf8_is_space(rg_utf8_get(p + i, n))) break;
+        at = i;
+    }
+    return at;
+}
+
+static size_t space_after(const char *text, size_t len, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (at < len) {
+        const size_t n = rg_utf8_len(p + at, p + len);
+        if (n == 0 || !rg_utf8_is_space(rg_utf8_get(p + at, n))) break;
+        at += n;
+    }
+    return at;
+}
+
+const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, bool special, size_t *start, size_t *end)
+{
+    if (a->n == 0) return NULL;
+    for (size_t i = from; i < len; i++) {
+        const rg_added_tok *hit = NULL;
+        uint32_t at = a->root[(unsigned char)text[i]];
+        for (size_t j = i + 1; at; j++) {
+            const rg_added_tok *t = a->node[at].tok ? &a->tok[a->node[at].tok - 1] : NULL;
+            if (t && (special || !t->special)) {
+                hit = t;
+                *end = j;
+            }
+            at = j < len ? step(a, at, (unsigned char)text[j]) : 0;
+        }
+        if (hit) {
+            *start = hit->lstrip ? space_before(text, from, i) : i;
+            if (hit->rstrip) *end = space_after(text, len, *end);
+            return hit;
+        }
+    }
+    return NULL;
+}
+
+void rg_added_free(rg_added *a)
+{
+    free(a->node);
+    free(a->tok);
+    *a = (rg_added){0};
+}

@@ -1,0 +1,36 @@
+/* Added tokens: found in the text before anything else, leftmost first, the longest of those that start together. */
+#ifndef RG_ADDED_H
+#define RG_ADDED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct rg_added_tok {
+    int32_t id;
+    bool special, lstrip, rstrip; /* lstrip, rstrip: the match takes in the white space before, after it */
+} rg_added_tok;
+
+typedef struct rg_added_node {
+    uint32_t child, next; /* first child, next sibling; 0 is none */
+    int32_t tok;          /* index + 1 of the token that ends here, 0 if none */
+    unsigned char byte;
+} rg_added_node;
+
+/* A trie over bytes. */
+typedef struct rg_added {
+    rg_added_node *node; /* node 0 is the root; owns */
+    rg_added_tok *tok;   /* owns */
+    size_t n_nodes, cap_nodes, n, cap;
+    uint32_t root[256]; /* child of the root by byte */
+} rg_added;
+
+/* A second token with the same content is ignored. content must not be empty. */
+rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_tok tok, rg_err *err);
+/* The next match in text[from, len): [*start, *end) and its token, or NULL. Special tokens count only if special is set. */
+const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, bool special, size_t *start, size_t *end);
+void rg_added_free(rg_added *a);
+
+#endif

@@ -1,0 +1,102 @@
+#include "tokenizer/textnorm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+rg_status rg_buf_add(rg_buf *b, const char *p, size_t n, rg_err *err)
+{
+    if (b->cap - b->len < n) {
+        const size_t cap = (b->len + n) * 3 / 2 + 256;
+        char *q = realloc(b->p, cap);
+        if (!q) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes of text", cap);
+        b->p = q;
+        b->cap = cap;
+    }
+    if (n) memcpy(b->p + b->len, p, n);
+    b->len += n;
+    return RG_OK;
+}
+
+void rg_buf_free(rg_buf *b)
+{
+    free(b->p);
+    *b = (rg_buf){0};
+}
+
+rg_status rg_norm_add(rg_norm *n, rg_norm_op op, const char *a, size_t a_len, const char *b, size_t b_len, rg_err *err)
+{
+    if (n->n == RG_NORM_MAX) return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: more than %d normalisation steps", RG_NORM_MAX);
+    rg_norm_step *s = &n->step[n->n];
+    *s = (rg_norm_step){.op = op, .a = malloc(a_len + 1), .b = malloc(b_len + 1), .a_len = a_len, .b_len = b_len};
+    n->n++;
+    if (!s->a || !s->b) return rg_fail(err, RG_E_NOMEM, "tokenizer: normalisation step");
+    if (a_len) memcpy(s->a, a, a_len);
+    if (b_len) memcpy(s->b, b, b_len);
+    return RG_OK;
+}
+
+static rg_status replace(const rg_norm_step *s, const char *text, size_t len, rg_buf *out, rg_err *err)
+{
+    rg_status st = RG_OK;
+    const char *p = text, *end = text + len;
+    while (st == RG_OK && p < end) {
+        const char *hit = memmem(p, (size_t)(end - p), s->a, s->a_len);
+        st = rg_buf_add(out, p, (size_t)((hit ? hit : end) - p), err);
+        if (hit && st == RG_OK) st = rg_buf_add(out, s->b, s->b_len, err);
+        p = hit ? hit + s->a_len : end;
+    }
+    return st;
+}
+
+static rg_status squeeze(const char *text, size_t len, rg_buf *out, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (size_t i = 0; i < len && st == RG_OK; i++)
+        if (text[i] != ' ' || (out->len && out->p[out->len - 1] != ' ')) st = rg_buf_add(out, text + i, 1, err);
+    if (out->len && out->p[out->len - 1] == ' ') out->len--;
+    return st;
+}
+
+rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2], const char **out, size_t *out_len, rg_err *err)
+{
+    rg_status st = RG_OK;
+    int turn = 0; /* the buffer that does not hold the text */
+    for (int i = 0; i < n->n && len > 0 && st == RG_OK; i++) {
+        const rg_norm_step *s = &n->step[i];
+        rg_buf *b = &scratch[turn];
+        b->len = 0;
+        switch (s->op) {
+        case RG_NORM_ENSURE_FIRST:
+            if (!first) continue;
+            /* fallthrough */
+        case RG_NORM_ENSURE:
+            if (len >= s->b_len && memcmp(text, s->b, s->b_len) == 0) continue;
+            /* fallthrough */
+        case RG_NORM_PREPEND:
+            st = rg_buf_add(b, s->b, s->b_len, err);
+            if (st == RG_OK) st = rg_buf_add(b, text, len, err);
+            break;
+        case RG_NORM_REPLACE:
+            st = replace(s, text, len, b, err);
+            break;
+        case RG_NORM_SQUEEZE:
+            st = squeeze(text, len, b, err);
+            break;
+        }
+        text = b->p;
+        len = b->len;
+        turn ^= 1;
+    }
+    *out = text;
+    *out_len = len;
+    return st;
+}
+
+void rg_norm_free(rg_norm *n)
+{
+    for (int i = 0; i < n->n; i++) {
+        free(n->step[i].a);
+        free(n->step[i].b);
+    }
+    *n = (rg_norm){0};
+}

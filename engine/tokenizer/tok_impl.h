@@ -1,0 +1,109 @@
+/* Inside of a tokenizer: what the readers fill and the encoders use. Private to engine/tokenizer and its tests. */
+#ifndef RG_TOK_IMPL_H
+#define RG_TOK_IMPL_H
+
+#include "tokenizer/added.h"
+#include "tokenizer/merge.h"
+#include "tokenizer/pretok.h"
+#include "tokenizer/textnorm.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/vocab.h"
+
+typedef enum rg_tok_model {
+    RG_TM_BPE,      /* rank merges over characters, unknown ones by byte tokens or <unk> */
+    RG_TM_BYTE_BPE, /* rank merges over bytes */
+    RG_TM_SPM       /* highest-score merges over characters */
+} rg_tok_model;
+
+enum { RG_TOK_TEMPLATE_MAX = 8, RG_TOK_REPLACE_MAX = 8, RG_TOK_END_MAX = 32 };
+
+/* Merge rules: pair of ids -> rank and merged id. Open addressing, UINT64_MAX is empty. */
+typedef struct rg_pairs {
+    struct rg_pair {
+        uint64_t key;
+        uint32_t rank;
+        int32_t id;
+    } *slot; /* owns */
+    size_t mask;
+} rg_pairs;
+
+/* How a piece becomes text. */
+typedef struct rg_decoder {
+    bool byte_level;
+    bool byte_pieces; /* <0xHH> is a byte */
+    bool strip_start; /* one leading space of the whole text is dropped */
+    rg_norm replace;  /* only RG_NORM_REPLACE steps */
+} rg_decoder;
+
+struct rg_tokenizer {
+    const char *kind; /* static */
+    rg_tok_model model;
+    rg_vocab vocab;
+    rg_pairs pairs;
+    bool ignore_merges, fuse_unk;
+    int32_t unk;          /* -1: none */
+    int32_t byte_id[256]; /* token of a byte, -1: none */
+    bool has_unused;
+    rg_added raw;    /* looked for in the text as it is */
+    rg_added normed; /* looked for after normalisation */
+    rg_norm norm;    /* before `normed` */
+    rg_norm prep;    /* after it, before the text is cut */
+    rg_pretok pre;
+    rg_decoder dec;
+    int32_t prefix[RG_TOK_TEMPLATE_MAX], suffix[RG_TOK_TEMPLATE_MAX];
+    int n_prefix, n_suffix;
+    bool own_template;    /* the file has a post-processor, so a config's BOS does not replace it */
+    int32_t bos, eos;
+    int32_t end[RG_TOK_END_MAX];
+    int n_end;
+};
+
+/* State of one encode call. */
+typedef struct rg_enc {
+    const rg_tokenizer *t;
+    int flags;
+    rg_err *err;
+    int32_t *ids; /* owns until handed out */
+    size_t n, cap;
+    rg_merger merger;
+    rg_buf norm[2], prep[2];
+    uint32_t *rev; /* SPM: bytes of the left half of an unused token that was merged, by id; owns */
+} rg_enc;
+
+rg_status rg_enc_push(rg_enc *e, int32_t id);
+/* The unknown token, or an error that shows the bytes. Runs of unknowns are one token if the model says so. */
+rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk);
+
+/* bpe.c. Merge rules from pieces. n is the number of rules to come; later rules win over earlier equal ones. */
+rg_status rg_pairs_init(rg_pairs *p, size_t n, rg_err *err);
+void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id);
+/* A rule of two pieces as written in the file. Rules that would make a control token of plain text are left out. */
+rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len, uint32_t rank, const char *what, rg_err *err);
+rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n);
+
+/* spm.c */
+rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n);
+
+/* Readers: fill a zeroed tokenizer (bos, eos, unk and byte_id are -1). data is the whole file. */
+rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
+rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
+rg_status rg_tok_read_llama2c(rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const char *what, rg_err *err);
+rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *what, rg_err *err);
+
+/* tokenizer.c, shared by the readers. */
+/* Texts of the pieces, then the look-up. Call when all pieces and the decoder are set, before merge rules. A second equal piece is an error
+ * if unique is set. */
+rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *err);
+/* Byte table: of "<0xHH>" pieces (of type BYTE), or of the 256 base characters of a byte-level vocabulary. */
+void rg_tok_find_bytes(rg_tokenizer *t);
+/* The normalisation of SentencePiece: U+2581 or a space before the text, spaces escaped as U+2581. */
+rg_status rg_tok_spm_norm(rg_tokenizer *t, bool squeeze, bool dummy_prefix, bool escape, rg_err *err);
+/* A token that is found in raw text. */
+rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err);
+
+#define RG_SPM_SPACE "\xe2\x96\x81" /* U+2581 */
+#define RG_GPT2_REGEX "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define RG_LLAMA3_REGEX                                                                                                                              \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+#endif

@@ -1,0 +1,251 @@
+/* tokenizer.json: the model and the added tokens. What we do not know is refused by name, because ignoring it would give wrong ids. */
+#include "tokenizer/tok_json.h"
+
+#include <string.h>
+
+rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, const char *keys)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(o)) return rg_fail(s->err, RG_E_FILE, "%s: %s is not an object", s->what, where);
+    json_object_foreach ((json_t *)(uintptr_t)o, key, value) {
+        const size_t n = strlen(key);
+        const char *hit = keys;
+        while ((hit = strstr(hit, key)) != NULL && !((hit == keys || hit[-1] == ' ') && (hit[n] == ' ' || hit[n] == 0))) hit++;
+        if (!hit || n == 0) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s has an unknown key \"%.60s\"", s->what, where, key);
+    }
+    return RG_OK;
+}
+
+rg_status rg_tj_bool(const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out)
+{
+    const json_t *v = json_object_get(o, key);
+    *out = !v || json_is_null(v) ? absent : json_is_true(v);
+    if (v && !json_is_null(v) && !json_is_boolean(v)) return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not true or false", s->what, where, key);
+    return RG_OK;
+}
+
+rg_status rg_tj_string(const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_string(v)) return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is missing or not a string", s->what, where, key);
+    *out = json_string_value(v);
+    if (len) *len = json_string_length(v);
+    return RG_OK;
+}
+
+static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, bool byte_fallback)
+{
+    const char *key;
+    json_t *value;
+    rg_status st = RG_OK;
+    rg_tokenizer *t = s->t;
+    if (!json_is_object(vocab)) return rg_fail(s->err, RG_E_FILE, "%s: model.vocab is not an object", s->what);
+    /* so that memory follows the size of the file, not the largest id in it */
+    const json_int_t limit = 4 * (json_int_t)(json_object_size(vocab) + n_added) + 1024;
+    for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && st == RG_OK; it = json_object_iter_next((json_t *)(uintptr_t)vocab, it)) {
+        key = json_object_iter_key(it);
+        value = json_object_iter_value(it);
+        const size_t len = json_object_iter_key_len(it);
+        if (!json_is_integer(value)) return rg_fail(s->err, RG_E_FILE, "%s: the id of \"%.60s\" is not an integer", s->what, key);
+        const json_int_t id = json_integer_value(value);
+        if (id >= limit) return rg_fail(s->err, RG_E_FILE, "%s: token id %lld, but there are only %zu tokens", s->what, (long long)id, json_object_size(vocab));
+        const bool byte = (byte_fallback || t->dec.byte_pieces) && rg_byte_piece(key, len) >= 0;
+        st = rg_vocab_set(&t->vocab, id, key, len, byte ? RG_TT_BYTE : RG_TT_NORMAL, 0.0f, s->what, s->err);
+    }
+    return st;
+}
+
+typedef struct added {
+    const char *content;
+    size_t len;
+    json_int_t id;
+    bool special, normalized;
+    rg_added_tok tok;
+} added;
+
+static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
+{
+    rg_status st;
+    bool single_word;
+    const json_t *id = json_object_get(o, "id");
+    if ((st = rg_tj_known(s, "added_tokens", o, "id content single_word lstrip rstrip normalized special")) != RG_OK) return st;
+    if (!json_is_integer(id)) return rg_fail(s->err, RG_E_FILE, "%s: an added token has no integer id", s->what);
+    a->id = json_integer_value(id);
+    if ((st = rg_tj_string(s, "added_tokens", o, "content", &a->content, &a->len)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "single_word", false, &single_word)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "special", false, &a->special)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "normalized", !a->special, &a->normalized)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "lstrip", false, &a->tok.lstrip)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "rstrip", false, &a->tok.rstrip)) != RG_OK) return st;
+    if (a->len == 0) return rg_fail(s->err, RG_E_FILE, "%s: added token %lld is empty", s->what, (long long)a->id);
+    if (single_word) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: added token \"%.60s\" has single_word", s->what, a->content);
+    a->tok.id = (int32_t)a->id; /* checked when it is set */
+    a->tok.special = a->special;
+    return RG_OK;
+}
+
+/* Gives the added tokens their ids and types; they may repeat a token of the model, not each other. */
+static rg_status set_added(rg_tok_src *s, const json_t *list)
+{
+    rg_vocab *v = &s->t->vocab;
+    const size_t n_model = v->n;
+    rg_status st = RG_OK;
+    size_t i;
+    json_t *o;
+    json_array_foreach (list, i, o) {
+        added a = {0};
+        if ((st = parse_added(s, o, &a)) != RG_OK) return st;
+        const rg_toktype type = a.special ? RG_TT_CONTROL : RG_TT_USER;
+        if (a.id >= 4 * (json_int_t)(n_model + json_array_size(list)) + 1024)
+            return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld, but there are only %zu tokens", s->what, (long long)a.id, n_model);
+        if (a.id >= 0 && (size_t)a.id < v->n && v->type[a.id] != RG_TT_HOLE) {
+            const rg_span p = v->piece[a.id];
+            if (v->type[a.id] == RG_TT_CONTROL || v->type[a.id] == RG_TT_USER)
+                return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld appears twice", s->what, (long long)a.id);
+            if (p.len != a.len || memcmp(v->pool + p.off, a.content, a.len) != 0)
+                return rg_fail(s->err, RG_E_FILE, "%s: id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens", s->what, (long long)a.id, v->pool + p.off, a.content);
+            if (v->type[a.id] != RG_TT_BYTE) v->type[a.id] = (uint8_t)type;
+        } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, s->what, s->err)) != RG_OK) {
+            return st;
+        }
+    }
+    return RG_OK;
+}
+
+/* Those marked `normalized` are looked for in normalised text, in normalised form. */
+static rg_status find_added(rg_tok_src *s, const json_t *list)
+{
+    rg_tokenizer *t = s->t;
+    rg_buf work[2] = {{0}, {0}};
+    rg_status st = RG_OK;
+    size_t i;
+    json_t *o;
+    json_array_foreach (list, i, o) {
+        added a = {0};
+        if ((st = parse_added(s, o, &a)) != RG_OK) break;
+        if (a.normalized) st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->err);
+        if (st == RG_OK && a.len) st = rg_added_put(a.normalized ? &t->normed : &t->raw, a.content, a.len, a.tok, s->err);
+        if (st != RG_OK) break;
+    }
+    rg_buf_free(&work[0]);
+    rg_buf_free(&work[1]);
+    return st;
+}
+
+/* Where the left half of "a b" ends, or 0. Pieces may hold spaces themselves: then it is the first place that cuts into known tokens. */
+static size_t cut_of(const rg_vocab *v, const char *p, size_t n)
+{
+    enum { TRIES = 64 };
+    const char *gap = n > 1 ? memchr(p + 1, ' ', n - 1) : NULL;
+    if (!gap) return 0;
+    const size_t first = (size_t)(gap - p);
+    if (!memchr(gap + 1, ' ', n - first - 1)) return first;
+    for (int i = 0; gap && i < TRIES; i++) {
+        const size_t k = (size_t)(gap - p);
+        if (rg_vocab_find_any(v, p, k) >= 0 && rg_vocab_find_any(v, gap + 1, n - k - 1) >= 0) return k;
+        gap = memchr(gap + 1, ' ', n - k - 1);
+    }
+    return first;
+}
+
+static rg_status read_merges(rg_tok_src *s, const json_t *merges)
+{
+    rg_status st;
+    size_t i;
+    json_t *m;
+    if (!json_is_array(merges)) return rg_fail(s->err, RG_E_FILE, "%s: model.merges is not an array", s->what);
+    if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->err)) != RG_OK) return st;
+    json_array_foreach (merges, i, m) {
+        const char *a = NULL, *b = NULL;
+        size_t na = 0, nb = 0;
+        if (json_is_string(m)) {
+            const size_t n = json_string_length(m);
+            a = json_string_value(m);
+            na = cut_of(&s->t->vocab, a, n);
+            if (na) {
+                b = a + na + 1;
+                nb = n - na - 1;
+            }
+        } else if (json_is_array(m) && json_array_size(m) == 2 && json_is_string(json_array_get(m, 0)) && json_is_string(json_array_get(m, 1))) {
+            a = json_string_value(json_array_get(m, 0));
+            na = json_string_length(json_array_get(m, 0));
+            b = json_string_value(json_array_get(m, 1));
+            nb = json_string_length(json_array_get(m, 1));
+        }
+        if (!a || !b) return rg_fail(s->err, RG_E_FILE, "%s: merge %zu is neither \"a b\" nor [\"a\", \"b\"]", s->what, i);
+        if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, s->what, s->err)) != RG_OK) return st;
+    }
+    return RG_OK;
+}
+
+/* A string that must be absent, null or empty. */
+static rg_status must_be_empty(const rg_tok_src *s, const json_t *model, const char *key)
+{
+    const json_t *v = json_object_get(model, key);
+    if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)) return RG_OK;
+    return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model.%s is set", s->what, key);
+}
+
+static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fallback)
+{
+    rg_status st;
+    rg_tokenizer *t = s->t;
+    const json_t *type = json_object_get(model, "type"), *dropout = json_object_get(model, "dropout"), *unk = json_object_get(model, "unk_token");
+    if (!json_is_object(model)) return rg_fail(s->err, RG_E_FILE, "%s: no \"model\" object: not a tokenizer.json?", s->what);
+    if (type && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model type \"%.60s\", only BPE is supported", s->what, json_is_string(type) ? json_string_value(type) : "?");
+    if ((st = rg_tj_known(s, "model", model,
+             "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback ignore_merges")) != RG_OK)
+        return st;
+    if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0.0) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model.dropout is set", s->what);
+    if (unk && !json_is_null(unk) && !json_is_string(unk)) return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token is not a string", s->what);
+    if ((st = must_be_empty(s, model, "continuing_subword_prefix")) != RG_OK) return st;
+    if ((st = must_be_empty(s, model, "end_of_word_suffix")) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "model", model, "fuse_unk", false, &t->fuse_unk)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "model", model, "ignore_merges", false, &t->ignore_merges)) != RG_OK) return st;
+    return rg_tj_bool(s, "model", model, "byte_fallback", false, byte_fallback);
+}
+
+static rg_status read_root(rg_tok_src *s, const json_t *root)
+{
+    rg_status st;
+    rg_tokenizer *t = s->t;
+    const json_t *model = json_object_get(root, "model"), *list = json_object_get(root, "added_tokens");
+    bool byte_fallback;
+    if ((st = check_model(s, model, &byte_fallback)) != RG_OK) return st;
+    /* truncation and padding are defaults for batches, which callers of the original library switch off */
+    if ((st = rg_tj_known(s, "tokenizer.json", root, "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model")) != RG_OK) return st;
+    if (list && !json_is_null(list) && !json_is_array(list)) return rg_fail(s->err, RG_E_FILE, "%s: added_tokens is not an array", s->what);
+    if ((st = rg_tj_normalizer(s, json_object_get(root, "normalizer"))) != RG_OK) return st;
+    if ((st = rg_tj_pre_tokenizer(s, json_object_get(root, "pre_tokenizer"))) != RG_OK) return st;
+    if ((st = rg_tj_decoder(s, json_object_get(root, "decoder"))) != RG_OK) return st;
+    if (s->byte_level_pre != s->byte_level_dec)
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: ByteLevel is in the %s alone", s->what, s->byte_level_pre ? "pre_tokenizer" : "decoder");
+    t->model = s->byte_level_pre ? RG_TM_BYTE_BPE : RG_TM_BPE;
+    t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE" : byte_fallback ? "tokenizer.json BPE with byte fallback" : "tokenizer.json BPE";
+    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) != RG_OK) return st;
+    if ((st = set_added(s, list)) != RG_OK) return st;
+    if ((st = rg_tok_index(t, false, s->what, s->err)) != RG_OK) return st;
+    if (byte_fallback || t->model == RG_TM_BYTE_BPE) rg_tok_find_bytes(t);
+    const json_t *unk = json_object_get(model, "unk_token");
+    if (json_is_string(unk)) {
+        t->unk = rg_vocab_find_any(&t->vocab, json_string_value(unk), json_string_length(unk));
+        if (t->unk < 0) return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token \"%.60s\" is not in the vocabulary", s->what, json_string_value(unk));
+    }
+    if ((st = find_added(s, list)) != RG_OK) return st;
+    if ((st = rg_tj_post_processor(s, json_object_get(root, "post_processor"))) != RG_OK) return st;
+    t->own_template = true;
+    return read_merges(s, json_object_get(model, "merges"));
+}
+
+rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
+{
+    rg_tok_src s = {.t = t, .what = what, .err = err};
+    json_error_t je;
+    json_t *root = json_loadb((const char *)data, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
+    if (!root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", what, je.line, je.column, je.text);
+    const rg_status st = read_root(&s, root);
+    json_decref(root);
+    return st;
+}

@@ -1,0 +1,354 @@
+#include "tokenizer/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mapfile.h"
+#include "tokenizer/tok_impl.h"
+#include "tokenizer/utf8.h"
+
+/* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file names none. */
+static const char *const end_names[] = {"</s>",    "<|end_of_text|>", "<|endoftext|>", "<|end_story|>", "<|im_end|>",
+                                        "<|eot_id|>", "<|eom_id|>",   "<|eos|>",     "<|end|>",     "<end_of_turn>"};
+static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_story|>"};
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *err)
+{
+    rg_status st = RG_OK;
+    rg_vocab *v = &t->vocab;
+    rg_buf work[2] = {{0}, {0}}, piece = {0};
+    int64_t twice = -1;
+    if (v->n == 0) return rg_fail(err, RG_E_FILE, "%s: the vocabulary is empty", what);
+    for (size_t id = 0; id < v->n && st == RG_OK; id++) {
+        const rg_toktype type = (rg_toktype)v->type[id];
+        const int byte = type == RG_TT_BYTE && t->dec.byte_pieces ? rg_byte_piece(rg_vocab_piece(v, id), v->piece[id].len) : -1;
+        if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) continue;
+        if (byte >= 0) {
+            const char c = (char)byte;
+            st = rg_vocab_set_text(v, id, &c, 1, err);
+            continue;
+        }
+        if (t->dec.byte_level && type == RG_TT_USER) continue;
+        /* the pool may move while text is added to it */
+        const char *text;
+        size_t len;
+        piece.len = 0;
+        st = rg_buf_add(&piece, rg_vocab_piece(v, id), v->piece[id].len, err);
+        if (st == RG_OK && t->dec.byte_level && piece.len) {
+            const int64_t n = rg_bytemap_decode((unsigned char *)piece.p, (const unsigned char *)rg_vocab_piece(v, id), v->piece[id].len);
+            if (n >= 0) st = rg_vocab_set_text(v, id, piece.p, (size_t)n, err);
+            continue;
+        }
+        if (st == RG_OK && piece.len) st = rg_norm_run(&t->dec.replace, piece.p, piece.len, false, work, &text, &len, err);
+        if (st == RG_OK && piece.len) st = rg_vocab_set_text(v, id, text, len, err);
+    }
+    if (st == RG_OK) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, err);
+    if (st == RG_OK && unique && twice >= 0)
+        st = rg_fail(err, RG_E_FILE, "%s: token %lld has the same piece as an earlier one", what, (long long)twice);
+    rg_buf_free(&work[0]);
+    rg_buf_free(&work[1]);
+    rg_buf_free(&piece);
+    return st;
+}
+
+void rg_tok_find_bytes(rg_tokenizer *t)
+{
+    const rg_vocab *v = &t->vocab;
+    for (int b = 0; b < 256; b++) {
+        const char c = (char)b;
+        t->byte_id[b] = t->model == RG_TM_BYTE_BPE ? rg_vocab_find(v, &c, 1) : -1;
+    }
+    if (t->model == RG_TM_BYTE_BPE) return;
+    for (size_t id = 0; id < v->n; id++) {
+        const int b = v->type[id] == RG_TT_BYTE ? rg_byte_piece(rg_vocab_piece(v, id), v->piece[id].len) : -1;
+        if (b >= 0 && t->byte_id[b] < 0) t->byte_id[b] = (int32_t)id;
+    }
+}
+
+rg_status rg_tok_spm_norm(rg_tokenizer *t, bool squeeze, bool dummy_prefix, bool escape, rg_err *err)
+{
+    const char *space = escape ? RG_SPM_SPACE : " ";
+    rg_status st = squeeze ? rg_norm_add(&t->norm, RG_NORM_SQUEEZE, NULL, 0, NULL, 0, err) : RG_OK;
+    if (st == RG_OK && dummy_prefix) st = rg_norm_add(&t->norm, RG_NORM_PREPEND, NULL, 0, space, strlen(space), err);
+    if (st == RG_OK && escape) st = rg_norm_add(&t->norm, RG_NORM_REPLACE, " ", 1, space, strlen(space), err);
+    if (st == RG_OK && escape) st = rg_norm_add(&t->dec.replace, RG_NORM_REPLACE, space, strlen(space), " ", 1, err);
+    t->dec.strip_start = dummy_prefix;
+    t->dec.byte_pieces = true;
+    return st;
+}
+
+rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
+{
+    const rg_span s = t->vocab.piece[id];
+    if (s.len == 0) return RG_OK;
+    return rg_added_put(&t->raw, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = id, .special = special}, err);
+}
+
+/* ---- opening ---- */
+
+static rg_tokenizer *new_tokenizer(rg_err *err)
+{
+    rg_tokenizer *t = calloc(1, sizeof *t);
+    if (!t) {
+        rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory");
+        return NULL;
+    }
+    t->unk = t->bos = t->eos = -1;
+    for (int i = 0; i < 256; i++) t->byte_id[i] = -1;
+    return t;
+}
+
+static void add_end(rg_tokenizer *t, int32_t id)
+{
+    if (id < 0 || t->n_end == RG_TOK_END_MAX || rg_tokenizer_is_end(t, id)) return;
+    t->end[t->n_end++] = id;
+}
+
+/* What is left after reading: end tokens, and BOS and EOS by name where the file is silent. */
+static void finish(rg_tokenizer *t)
+{
+    add_end(t, t->eos);
+    for (size_t i = 0; i < COUNT(end_names); i++) {
+        const int32_t id = rg_vocab_scan(&t->vocab, end_names[i]);
+        if (id < 0 || t->vocab.type[id] != RG_TT_CONTROL) continue;
+        add_end(t, id);
+        if (t->eos < 0) t->eos = id;
+    }
+    if (t->bos < 0 && t->n_prefix > 0) t->bos = t->prefix[0];
+    for (size_t i = 0; i < COUNT(begin_names) && t->bos < 0; i++) {
+        const int32_t id = rg_vocab_scan(&t->vocab, begin_names[i]);
+        if (id >= 0 && t->vocab.type[id] == RG_TT_CONTROL) t->bos = id;
+    }
+    for (size_t id = 0; id < t->vocab.n; id++) t->has_unused = t->has_unused || t->vocab.type[id] == RG_TT_UNUSED;
+}
+
+static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const char *what, rg_err *err)
+{
+    if (vocab > 0 && t->vocab.n > (size_t)vocab)
+        return rg_fail(err, RG_E_FILE, "%s: the tokenizer has %zu tokens, the model only %lld: it belongs to another model", what, t->vocab.n, (long long)vocab);
+    return RG_OK;
+}
+
+static rg_status open_vocab(rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t vocab, const char *what, rg_err *err)
+{
+    rg_tokenizer *t = new_tokenizer(err);
+    if (!t) return RG_E_NOMEM;
+    rg_status st = rg_tok_read_gguf(t, v, what, err);
+    if (st == RG_OK) st = check_size(t, vocab, what, err);
+    if (st == RG_OK) {
+        finish(t);
+        *out = t;
+    } else {
+        rg_tokenizer_close(t);
+    }
+    return st;
+}
+
+static rg_status open_gguf(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err)
+{
+    rg_ckpt *c = NULL;
+    rg_status st = rg_ckpt_open_vocab(&c, path, err);
+    const rg_ckpt_vocab *v = st == RG_OK ? rg_ckpt_embedded_vocab(c) : NULL;
+    if (st == RG_OK && !v) st = rg_fail(err, RG_E_FILE, "%s: this GGUF file holds no vocabulary", path);
+    if (st == RG_OK) st = open_vocab(out, v, vocab, path, err);
+    rg_ckpt_close(c);
+    return st;
+}
+
+rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err)
+{
+    rg_mapfile f;
+    rg_tokenizer *t = NULL;
+    *out = NULL;
+    rg_status st = rg_mapfile_open(&f, path, err);
+    if (st != RG_OK) return st;
+    if (f.size >= 4 && memcmp(f.data, "GGUF", 4) == 0) {
+        st = open_gguf(out, path, vocab, err);
+        goto out;
+    }
+    if (f.size > (size_t)1 << 30) {
+        st = rg_fail(err, RG_E_FILE, "%s: %zu bytes are too many for a tokenizer (at most 1 GiB)", path, f.size);
+        goto out;
+    }
+    t = new_tokenizer(err);
+    if (!t) {
+        st = RG_E_NOMEM;
+        goto out;
+    }
+    size_t at = f.size >= 3 && memcmp(f.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (at < f.size && strchr(" \t\r\n", f.data[at]) && f.data[at]) at++;
+    if (at < f.size && f.data[at] == '{') st = rg_tok_read_json(t, f.data + at, f.size - at, path, err);
+    else if (f.size >= 2 && f.data[0] == 0x0a && f.data[1] != 0) st = rg_tok_read_spmodel(t, f.data, f.size, path, err);
+    else st = rg_tok_read_llama2c(t, f.data, f.size, vocab, path, err);
+    if (st == RG_OK) st = check_size(t, vocab, path, err);
+    if (st != RG_OK) goto out;
+    finish(t);
+    *out = t;
+    t = NULL;
+out:
+    rg_tokenizer_close(t);
+    rg_mapfile_close(&f);
+    return st;
+}
+
+rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char *path, rg_err *err)
+{
+    const rg_config *cfg = rg_ckpt_config(c);
+    const char *beside = rg_ckpt_tokenizer_path(c);
+    const rg_ckpt_vocab *inside = rg_ckpt_embedded_vocab(c);
+    rg_status st;
+    *out = NULL;
+    if (path) st = rg_tokenizer_open(out, path, cfg->vocab, err);
+    else if (inside) st = open_vocab(out, inside, cfg->vocab, rg_ckpt_path(c), err);
+    else if (beside) st = rg_tokenizer_open(out, beside, cfg->vocab, err);
+    else
+        st = rg_fail(err, RG_E_FILE, "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin beside it; name one with -z", rg_ckpt_path(c));
+    if (st != RG_OK) return st;
+    rg_tokenizer *t = *out;
+    if (cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) {
+        if (!t->own_template && t->n_prefix == 1) t->prefix[0] = cfg->bos;
+        t->bos = cfg->bos;
+    }
+    if (cfg->n_eos > 0) t->eos = cfg->eos[0];
+    for (int i = 0; i < cfg->n_eos && i < RG_MAX_EOS; i++) add_end(t, cfg->eos[i]);
+    return RG_OK;
+}
+
+void rg_tokenizer_close(rg_tokenizer *t)
+{
+    if (!t) return;
+    rg_vocab_free(&t->vocab);
+    free(t->pairs.slot);
+    rg_added_free(&t->raw);
+    rg_added_free(&t->normed);
+    rg_norm_free(&t->norm);
+    rg_norm_free(&t->prep);
+    rg_norm_free(&t->dec.replace);
+    rg_pretok_free(&t->pre);
+    free(t);
+}
+
+/* ---- encoding ---- */
+
+rg_status rg_enc_push(rg_enc *e, int32_t id)
+{
+    if (e->n == e->cap) {
+        const size_t cap = e->cap * 2 + 64;
+        int32_t *p = realloc(e->ids, cap * sizeof *p);
+        if (!p) return rg_fail(e->err, RG_E_NOMEM, "tokenizer: %zu ids", cap);
+        e->ids = p;
+        e->cap = cap;
+    }
+    e->ids[e->n++] = id;
+    return RG_OK;
+}
+
+rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk)
+{
+    char hex[3 * 8 + 1] = "";
+    if (e->t->unk < 0) {
+        for (size_t i = 0; i < n && i < 8; i++) {
+            hex[3 * i] = ' ';
+            hex[3 * i + 1] = "0123456789abcdef"[(unsigned char)p[i] >> 4];
+            hex[3 * i + 2] = "0123456789abcdef"[p[i] & 15];
+            hex[3 * i + 3] = 0;
+        }
+        return rg_fail(e->err, RG_E_USAGE, "the vocabulary has no token for the bytes%s of the text, and no unknown token", hex);
+    }
+    const rg_status st = *in_unk && e->t->fuse_unk ? RG_OK : rg_enc_push(e, e->t->unk);
+    *in_unk = true;
+    return st;
+}
+
+static rg_status word(void *user, const char *p, size_t n) { return rg_bpe_word(user, p, n); }
+
+/* Text between added tokens of `normed`. */
+static rg_status encode_prepared(rg_enc *e, const char *p, size_t n, bool first)
+{
+    const rg_tokenizer *t = e->t;
+    if (n == 0) return RG_OK;
+    const rg_status st = rg_norm_run(&t->prep, p, n, first, e->prep, &p, &n, e->err);
+    return st == RG_OK ? rg_pretok_run(&t->pre, p, n, word, e, e->err) : st;
+}
+
+/* Text between added tokens of `raw`. */
+static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first)
+{
+    const rg_tokenizer *t = e->t;
+    if (n == 0) return RG_OK;
+    rg_status st = rg_norm_run(&t->norm, p, n, first, e->norm, &p, &n, e->err);
+    if (st != RG_OK) return st;
+    if (t->model == RG_TM_SPM) return rg_spm_segment(e, p, n);
+    size_t from = 0, start, end;
+    const rg_added_tok *hit;
+    while (st == RG_OK && (hit = rg_added_find(&t->normed, p, n, from, e->flags & RG_TOK_SPECIAL, &start, &end)) != NULL) {
+        st = encode_prepared(e, p + from, start - from, first && from == 0);
+        if (st == RG_OK) st = rg_enc_push(e, hit->id);
+        from = end;
+    }
+    return st == RG_OK ? encode_prepared(e, p + from, n - from, first && from == 0) : st;
+}
+
+rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err)
+{
+    rg_enc e = {.t = t, .flags = flags, .err = err};
+    rg_status st = RG_OK;
+    *ids = NULL;
+    *n = 0;
+    if (len > (size_t)1 << 29) return rg_fail(err, RG_E_USAGE, "a text of %zu bytes is too long, at most %zu are encoded at once", len, (size_t)1 << 29);
+    if (flags & RG_TOK_BOS)
+        for (int i = 0; i < t->n_prefix && st == RG_OK; i++) st = rg_enc_push(&e, t->prefix[i]);
+    size_t from = 0, start, end;
+    const rg_added_tok *hit;
+    while (st == RG_OK && (hit = rg_added_find(&t->raw, text, len, from, flags & RG_TOK_SPECIAL, &start, &end)) != NULL) {
+        st = encode_segment(&e, text + from, start - from, from == 0);
+        if (st == RG_OK) st = rg_enc_push(&e, hit->id);
+        from = end;
+    }
+    if (st == RG_OK) st = encode_segment(&e, text + from, len - from, from == 0);
+    if (flags & RG_TOK_BOS)
+        for (int i = 0; i < t->n_suffix && st == RG_OK; i++) st = rg_enc_push(&e, t->suffix[i]);
+    if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids))) st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory"); /* never NULL */
+    if (st == RG_OK) {
+        *ids = e.ids;
+        *n = e.n;
+    } else {
+        free(e.ids);
+    }
+    rg_merger_free(&e.merger);
+    for (int i = 0; i < 2; i++) {
+        rg_buf_free(&e.norm[i]);
+        rg_buf_free(&e.prep[i]);
+    }
+    free(e.rev);
+    return st;
+}
+
+/* ---- accessors ---- */
+
+size_t rg_tokenizer_size(const rg_tokenizer *t) { return t->vocab.n; }
+int32_t rg_tokenizer_bos(const rg_tokenizer *t) { return t->bos; }
+int32_t rg_tokenizer_eos(const rg_tokenizer *t) { return t->eos; }
+const char *rg_tokenizer_kind(const rg_tokenizer *t) { return t->kind; }
+
+bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id)
+{
+    for (int i = 0; i < t->n_end; i++)
+        if (t->end[i] == id) return true;
+    return false;
+}
+
+bool rg_tokenizer_is_control(const rg_tokenizer *t, int32_t id)
+{
+    if (id < 0 || (size_t)id >= t->vocab.n) return false;
+    return t->vocab.type[id] == RG_TT_CONTROL || t->vocab.type[id] == RG_TT_UNKNOWN;
+}
+
+const char *rg_tokenizer_piece(const rg_tokenizer *t, int32_t id, size_t *len)
+{
+    const bool ok = id >= 0 && (size_t)id < t->vocab.n;
+    if (len) *len = ok ? t->vocab.piece[id].len : 0;
+    return ok ? rg_vocab_piece(&t->vocab, (size_t)id) : "";
+}

@@ -1,0 +1,57 @@
+/* Tokenizers: tokenizer.json (BPE, byte-fallback or byte-level), SentencePiece tokenizer.model, vocabularies inside GGUF files,
+ * llama2.c tokenizer.bin. Immutable after opening, so one may serve many threads. */
+#ifndef RG_TOKENIZER_H
+#define RG_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "weights/ckpt.h"
+
+typedef struct rg_tokenizer rg_tokenizer;
+
+/* From a file (.json, .model, .bin or .gguf, told by content). vocab: the model's size, or 0 if unknown (llama2.c files do not hold
+ * their own); a vocabulary larger than the model's is an error. */
+rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err);
+/* For a model: path if given (-z), else the vocabulary inside the checkpoint, else the file beside it; a clear error if there is none. */
+rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char *path, rg_err *err);
+/* Legal on NULL. */
+void rg_tokenizer_close(rg_tokenizer *t);
+
+enum {
+    RG_TOK_BOS = 1,    /* add BOS (and EOS) as the tokenizer's own post-processor would */
+    RG_TOK_SPECIAL = 2 /* control tokens typed in the text become control tokens; otherwise they are plain text */
+};
+
+/* Encodes len bytes (any bytes; invalid UTF-8 goes through byte tokens). *ids is malloc'ed, the caller frees; *n its length.
+ * RG_E_FILE never; RG_E_NOMEM, or RG_E_USAGE for a text that the vocabulary cannot express. */
+rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err);
+
+size_t rg_tokenizer_size(const rg_tokenizer *t);
+int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
+int32_t rg_tokenizer_eos(const rg_tokenizer *t);
+bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id); /* EOS, EOT and their like */
+bool rg_tokenizer_is_control(const rg_tokenizer *t, int32_t id);
+const char *rg_tokenizer_kind(const rg_tokenizer *t); /* "tokenizer.json byte-level BPE", ...; static */
+/* The stored piece of a token for display; borrowed until close. "" if out of range. */
+const char *rg_tokenizer_piece(const rg_tokenizer *t, int32_t id, size_t *len);
+
+/* Streaming decode: bytes that do not yet form a whole UTF-8 character are held back. */
+typedef struct rg_detok {
+    const rg_tokenizer *t; /* borrowed */
+    bool at_start;         /* the next piece is the first: its leading space (dummy prefix) is dropped */
+    bool show_control;     /* print control tokens as text */
+    unsigned char held[4];
+    int n_held;
+} rg_detok;
+
+void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control);
+/* Appends the text of id that is now complete to buf (never more than cap - 1 bytes, NUL-terminated); returns the bytes appended.
+ * cap of 1024 is always enough for real vocabularies; longer pieces are cut at cap. */
+size_t rg_detok_put(rg_detok *d, int32_t id, char *buf, size_t cap);
+/* What is still held back at the end, as it is (may be an incomplete character, then U+FFFD). */
+size_t rg_detok_end(rg_detok *d, char *buf, size_t cap);
+
+#endif

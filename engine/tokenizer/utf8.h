@@ -1,0 +1,25 @@
+/* UTF-8, and GPT-2's map between bytes and printable code points. */
+#ifndef RG_UTF8_H
+#define RG_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of the valid character (no surrogates, no overlong forms) at p < end; 0 if there is none. */
+size_t rg_utf8_len(const unsigned char *p, const unsigned char *end);
+/* As above; *missing is set if [p, end) is a proper prefix of some valid character. */
+size_t rg_utf8_scan(const unsigned char *p, const unsigned char *end, bool *missing);
+/* Code point of a valid character of n bytes. */
+uint32_t rg_utf8_get(const unsigned char *p, size_t n);
+/* Length of the longest valid prefix. */
+size_t rg_utf8_valid(const unsigned char *p, size_t n);
+/* Unicode White_Space. */
+bool rg_utf8_is_space(uint32_t cp);
+
+/* Byte-level BPE writes each byte as one printable character. The byte of code point cp, or -1. */
+int rg_bytemap_byte(uint32_t cp);
+/* The bytes that a byte-level piece stands for, to dst[n]; returns their count, or -1 if a character is no byte. */
+int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n);
+
+#endif

@@ -1,0 +1,164 @@
+#include "tokenizer/vocab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+
+uint64_t rg_hash_bytes(const char *p, size_t n)
+{
+    const uint64_t k = 0x9e3779b97f4a7c15ull;
+    uint64_t h = n * k;
+    for (; n >= 8; p += 8, n -= 8) {
+        uint64_t w;
+        memcpy(&w, p, 8);
+        h = (h ^ w) * 0xff51afd7ed558ccdull;
+        h ^= h >> 32;
+    }
+    uint64_t tail = 0;
+    for (size_t i = 0; i < n; i++) tail |= (uint64_t)(unsigned char)p[i] << (8 * i);
+    h = (h ^ tail) * 0xc4ceb9fe1a85ec53ull;
+    h ^= h >> 29;
+    h *= k;
+    return h ^ h >> 32;
+}
+
+static bool grow(void *array, size_t n, size_t elem)
+{
+    void *p;
+    memcpy(&p, array, sizeof p);
+    p = realloc(p, n * elem);
+    if (p) memcpy(array, &p, sizeof p);
+    return p != NULL;
+}
+
+static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span, rg_err *err)
+{
+    if (v->pool_cap - v->pool_len < len + 1) {
+        const size_t cap = (v->pool_cap + len + 1) * 3 / 2 + 1024;
+        if (!grow(&v->pool, cap, 1)) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes for the pieces", cap);
+        v->pool_cap = cap;
+    }
+    memcpy(v->pool + v->pool_len, s, len);
+    v->pool[v->pool_len + len] = 0;
+    *span = (rg_span){v->pool_len, (uint32_t)len};
+    v->pool_len += len + 1;
+    return RG_OK;
+}
+
+rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score, const char *what, rg_err *err)
+{
+    if (id < 0 || id >= RG_MAX_VOCAB) return rg_fail(err, RG_E_FILE, "%s: token id %lld, expected 0 to %d", what, (long long)id, RG_MAX_VOCAB - 1);
+    if (len > RG_PIECE_MAX) return rg_fail(err, RG_E_FILE, "%s: token %lld has %zu bytes, at most %d are allowed", what, (long long)id, len, RG_PIECE_MAX);
+    const size_t i = (size_t)id;
+    if (i < v->n && v->type[i] != RG_TT_HOLE) return rg_fail(err, RG_E_FILE, "%s: token id %zu appears twice", what, i);
+    if (i >= v->cap) {
+        const size_t cap = (i + 1) * 3 / 2 + 64;
+        if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) || !grow(&v->score, cap, sizeof *v->score) || !grow(&v->type, cap, 1))
+            return rg_fail(err, RG_E_NOMEM, "%s: a vocabulary of %zu", what, cap);
+        v->cap = cap;
+    }
+    if (!v->pool) { /* offset 0 is the empty string of holes */
+        rg_span none;
+        const rg_status st = pool_add(v, "", 0, &none, err);
+        if (st != RG_OK) return st;
+    }
+    for (; v->n <= i; v->n++) {
+        v->piece[v->n] = v->text[v->n] = (rg_span){0, 0};
+        v->score[v->n] = 0.0f;
+        v->type[v->n] = RG_TT_HOLE;
+    }
+    v->score[i] = score;
+    const rg_status st = pool_add(v, piece, len, &v->piece[i], err);
+    if (st != RG_OK) return st;
+    v->type[i] = (uint8_t)type;
+    v->text[i] = v->piece[i];
+    return RG_OK;
+}
+
+rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len, rg_err *err)
+{
+    if (len == v->piece[id].len && memcmp(text, rg_vocab_piece(v, id), len) == 0) return RG_OK;
+    return pool_add(v, text, len, &v->text[id], err);
+}
+
+static bool is_plain(const rg_vocab *v, size_t id)
+{
+    return v->type[id] == RG_TT_NORMAL || v->type[id] == RG_TT_USER || v->type[id] == RG_TT_UNUSED;
+}
+
+static rg_span key_of(const rg_vocab *v, size_t id) { return v->by_text ? v->text[id] : v->piece[id]; }
+
+static size_t probe(const rg_vocab *v, const char *key, size_t len)
+{
+    size_t i = rg_hash_bytes(key, len) & v->mask;
+    for (; v->slot[i]; i = (i + 1) & v->mask) {
+        const rg_span k = key_of(v, v->slot[i] - 1);
+        if (k.len == len && memcmp(v->pool + k.off, key, len) == 0) break;
+    }
+    return i;
+}
+
+rg_status rg_vocab_index(rg_vocab *v, bool by_text, int64_t *twice, rg_err *err)
+{
+    size_t slots = 16;
+    while (slots < v->n * 2) slots *= 2;
+    free(v->slot);
+    v->slot = calloc(slots, sizeof *v->slot);
+    if (!v->slot) return rg_fail(err, RG_E_NOMEM, "tokenizer: index of %zu tokens", v->n);
+    v->mask = slots - 1;
+    v->by_text = by_text;
+    v->longest = 0;
+    if (twice) *twice = -1;
+    for (int plain = 1; plain >= 0; plain--) { /* so that plain tokens win over others with the same key */
+        for (size_t id = 0; id < v->n; id++) {
+            const rg_span k = key_of(v, id);
+            if (is_plain(v, id) != plain || k.len == 0) continue;
+            const size_t i = probe(v, v->pool + k.off, k.len);
+            if (v->slot[i] == 0) v->slot[i] = (uint32_t)id + 1;
+            else if (plain && twice) *twice = (int64_t)id;
+            if (k.len > v->longest) v->longest = k.len;
+        }
+    }
+    return RG_OK;
+}
+
+int32_t rg_vocab_find_any(const rg_vocab *v, const char *key, size_t len)
+{
+    if (len == 0 || len > v->longest) return -1;
+    return (int32_t)v->slot[probe(v, key, len)] - 1;
+}
+
+int32_t rg_vocab_find(const rg_vocab *v, const char *key, size_t len)
+{
+    const int32_t id = rg_vocab_find_any(v, key, len);
+    return id >= 0 && is_plain(v, (size_t)id) ? id : -1;
+}
+
+int32_t rg_vocab_scan(const rg_vocab *v, const char *piece)
+{
+    const size_t len = strlen(piece);
+    for (size_t id = 0; id < v->n; id++)
+        if (v->type[id] != RG_TT_HOLE && v->piece[id].len == len && memcmp(rg_vocab_piece(v, id), piece, len) == 0) return (int32_t)id;
+    return -1;
+}
+
+static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
+
+int rg_byte_piece(const char *piece, size_t len)
+{
+    if (len != 6 || memcmp(piece, "<0x", 3) != 0 || piece[5] != '>') return -1;
+    const int a = hex(piece[3]), b = hex(piece[4]);
+    return a < 0 || b < 0 ? -1 : a * 16 + b;
+}
+
+void rg_vocab_free(rg_vocab *v)
+{
+    free(v->piece);
+    free(v->text);
+    free(v->score);
+    free(v->type);
+    free(v->pool);
+    free(v->slot);
+    *v = (rg_vocab){0};
+}
