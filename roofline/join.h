@@ -1,0 +1,97 @@
+/* Inside of roofline/: a report is rows (operators), phases and sentences. Built by join.c, printed by report_*.c. Unknown numbers are NAN. */
+#ifndef RG_JOIN_H
+#define RG_JOIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "roofline/report.h"
+#include "roofline/textout.h"
+
+typedef enum rg_bound { RG_BOUND_MEMORY, RG_BOUND_COMPUTE, RG_BOUND_OVERHEAD, RG_BOUND_UNKNOWN } rg_bound;
+extern const char *const rg_bound_names[]; /* NULL for unknown */
+extern const char *const rg_phase_names[RG_PHASE_COUNT];
+
+/* A call whose ideal time is below this many barriers is bound by overhead: a perfect kernel would spend most of its time in synchronisation. */
+enum { RG_OVERHEAD_BARRIERS = 2 };
+
+/* The ideal time of one call. NAN where the roof it needs is unknown. */
+typedef struct rg_ideal {
+    double flop_ns, mem_ns; /* the call needs the larger one */
+    double peak_gflops;     /* the roof of flop_ns */
+    int64_t footprint;      /* working set of the operand kind that takes most of mem_ns */
+} rg_ideal;
+
+/* streamed: bytes that are read again and again between two uses of the same weight, weights and KV cache together. */
+rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_isa isa, bool blas, int64_t streamed);
+
+typedef struct rg_row {
+    rg_phase phase;
+    rg_site site;
+    int layer; /* -1: summed over layers */
+    uint64_t calls, t_ns, wait_ns;
+    int threads;
+    rg_tally counted, analytic;
+    uint64_t ctr[RG_MAX_CTR];
+    double ideal_ns, flop_ns, mem_ns; /* sums over calls; ideal is the sum of the larger ones */
+    double peak_gflops;               /* of the call that took longest ideally */
+    int64_t footprint;
+    double longest_ns; /* ideal time of that call */
+    unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
+    rg_bound bound;
+} rg_row;
+
+typedef struct rg_phase_sum {
+    bool ran;
+    uint64_t calls, t_ns, op_ns, wait_ns;
+    int64_t overhead_ns; /* t_ns - op_ns: everything outside operators */
+    int64_t tokens, batch, last_ctx;
+    int threads;
+    rg_tally counted, analytic;
+    double ideal_ns, flop_ns, mem_ns;
+    double gap_ns[RG_BOUND_UNKNOWN]; /* measured minus ideal time of operators, by what bounds them */
+    double overhead_bound_ns;        /* measured time of operators that overhead bounds */
+    double mbu, mfu, pmu_bytes;
+    double p50_ns, p90_ns; /* of one forward call */
+    int64_t stream_bytes;  /* footprint at which weights and KV are charged, mean over calls */
+    rg_bound bound;
+} rg_phase_sum;
+
+struct rg_report {
+    rg_machine machine;
+    rg_model_info model;
+    rg_run_info run;
+    char *text[24]; /* owns the strings that model and run point to */
+    int n_text;
+    int *cpus;                     /* owns */
+    rg_row *row;                   /* owns; sums in the order of the sites, then rows by layer */
+    int n_rows;
+    rg_phase_sum phase[RG_PHASE_COUNT];
+    rg_lines notes;
+};
+
+/* Derived numbers of a row. */
+double rg_row_gflops(const rg_row *r);     /* useful (analytic) operations per time */
+double rg_row_gbps(const rg_row *r);       /* counted bytes per time */
+double rg_row_fraction(const rg_row *r);   /* ideal time / measured time */
+double rg_row_attainable(const rg_row *r); /* GFLOP/s at the roof; NAN for no operations */
+double rg_intensity(uint64_t flop, uint64_t bytes);
+double rg_ratio(double a, double b); /* NAN when b is 0 */
+
+/* Into buf: "gemv q4g64 avx512", "q4g64", "read 5.50 MiB". */
+const char *rg_row_kernel(char *buf, size_t n, const rg_row *r);
+const char *rg_row_wtype(char *buf, size_t n, const rg_row *r); /* NULL: no weight */
+const char *rg_row_roof(char *buf, size_t n, const rg_row *r);  /* NULL: unknown */
+
+/* Row of a site summed over layers, or NULL. */
+const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site);
+/* What makes percentages impossible, or NULL if they are possible. */
+const char *rg_report_no_roof(const rg_report *r);
+
+/* The verdict: sentences computed from the numbers. */
+void rg_verdict(rg_lines *out, const rg_report *const *r, int n);
+/* One run's part, and what further runs gained. */
+void rg_verdict_run(rg_lines *out, const rg_report *r);
+void rg_verdict_compare(rg_lines *out, const rg_report *base, const rg_report *other);
+
+#endif

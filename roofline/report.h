@@ -1,0 +1,65 @@
+/* Joins records with the exact cost model and the roofs, and prints the result for people (md), spreadsheets (csv) and programs (json).
+ * Field names and meanings of the JSON are in roofline/schema/profile.schema.json. */
+#ifndef RG_REPORT_H
+#define RG_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/config.h"
+#include "ops/rec.h"
+#include "roofline/machine.h"
+
+/* What the report says about the model; filled by the tool from the engine. */
+typedef struct rg_model_info {
+    rg_config config;
+    const char *path, *format; /* borrowed */
+    const char *dtype;         /* resident type of the linear weights */
+    const char *head_dtype;    /* resident type of the output matrix */
+    uint64_t params;
+    uint64_t file_bytes, resident_bytes; /* resident: packed weights, embedding and norms */
+    uint64_t stream_bytes;               /* weights that one decode step reads: resident without an untied embedding */
+    uint64_t kv_bytes, scratch_bytes;    /* allocated for the session */
+    double bits_file, bits_resident;     /* bits per weight */
+    rg_kvtype kv_k, kv_v;
+    int64_t ctx;
+    double round_rel; /* relative rounding error of quantisation at load, sqrt(sum err^2 / sum w^2); 0: none */
+} rg_model_info;
+
+typedef struct rg_run_info {
+    const char *command; /* the command line */
+    time_t started;
+    int threads;
+    const int *cpus; /* [threads] processors the threads are pinned to, or NULL */
+    const char *pinning; /* one phrase: "2 threads on cores 0, 1", "off (--pin off)" */
+    rg_isa isa;
+    const char *blas; /* "off" or its description */
+    bool flash;
+    int64_t prompt_tokens, gen_tokens, ubatch;
+    int repetitions;         /* measured ones; the log holds, per phase, the one with the median time */
+    double spread[RG_PHASE_COUNT]; /* (slowest - fastest) / median over the repetitions; 0 with one */
+    bool interrupted;
+    const char *pmu_status; /* "hardware", "software", "off" */
+    const char *pmu_reason; /* why not hardware; NULL if hardware */
+    double probe_ns;        /* measured cost of one counter read, 0 if off */
+    int n_ctr;
+    const char *ctr_name[RG_MAX_CTR];
+    uint64_t load_ns, sample_ns; /* loading and packing; choosing tokens in decode */
+    bool per_layer;
+} rg_run_info;
+
+typedef struct rg_report rg_report;
+
+/* Everything is copied; the log is not needed afterwards. */
+rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model, const rg_run_info *run, const rg_log *log, rg_err *err);
+/* Legal on NULL. */
+void rg_report_close(rg_report *r);
+
+/* others[0..n) are further runs of the same session (other weight types): the md and the verdict compare each with the first.
+ * JSON of several runs is {"schema":"ridge.profile.set","version":1,"runs":[...],"verdict":[...]}. */
+rg_status rg_report_md(FILE *f, const rg_report *const *r, int n, rg_err *err);
+rg_status rg_report_csv(FILE *f, const rg_report *const *r, int n, rg_err *err);
+rg_status rg_report_json(FILE *f, const rg_report *const *r, int n, rg_err *err);
+
+#endif

@@ -1,0 +1,295 @@
+/* The report for programs. Meanings of the fields: schema/profile.schema.json. Unknown is null, never 0. */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "roofline/join.h"
+
+/* A missing value becomes null; without memory the whole object fails, which *ok remembers. */
+static void put(json_t *o, const char *key, json_t *v, bool *ok)
+{
+    if (json_object_set_new(o, key, v) != 0) *ok = false;
+}
+#define REAL(key, x) put(o, key, rg_json_real(x), ok)
+#define COUNT(key, x) put(o, key, json_integer((json_int_t)(x)), ok)
+#define TEXT(key, x) put(o, key, rg_json_text(x), ok)
+#define BOOL(key, x) put(o, key, json_boolean(x), ok)
+
+static double known(double x) { return x > 0.0 ? x : NAN; }
+
+static json_t *lines(const rg_lines *l)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < l->n; i++) json_array_append_new(a, rg_json_text(l->s[i]));
+    return a;
+}
+
+static const char *source_of(const rg_machine *m) { return strncmp(m->source, "file", 4) == 0 ? "file" : "measured"; }
+
+static json_t *roofs(const rg_machine *m, bool *ok)
+{
+    json_t *all = json_array();
+    char name[64], b[32];
+    for (int i = 0; i < m->n_bw; i++) {
+        json_t *o = json_object();
+        snprintf(name, sizeof name, "read %s", rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
+        TEXT("name", name);
+        TEXT("kind", "bandwidth");
+        REAL("value_gbps", known(m->bw[i].read_gbps.value));
+        REAL("spread", m->bw[i].read_gbps.spread);
+        COUNT("footprint_bytes", m->bw[i].footprint_bytes);
+        TEXT("source", source_of(m));
+        json_array_append_new(all, o);
+    }
+    for (int i = 0; i < RG_ISA_COUNT; i++) {
+        if (m->fma_gflops[i].value <= 0.0) continue;
+        json_t *o = json_object();
+        snprintf(name, sizeof name, "fp32 fma %s", rg_isa_names[i]);
+        TEXT("name", name);
+        TEXT("kind", "compute");
+        REAL("value_gflops", m->fma_gflops[i].value);
+        REAL("spread", m->fma_gflops[i].spread);
+        TEXT("isa", rg_isa_names[i]);
+        TEXT("source", source_of(m));
+        json_array_append_new(all, o);
+    }
+    return all;
+}
+
+static json_t *machine(const rg_report *r, bool *ok)
+{
+    json_t *o = json_object(), *top = o;
+    const rg_machine *m = &r->machine;
+    const rg_run_info *u = &r->run;
+    TEXT("cpu", m->cpu);
+    COUNT("cores", m->cores);
+    COUNT("threads", u->threads);
+    json_t *cpus = u->cpus ? json_array() : json_null();
+    for (int i = 0; u->cpus && i < u->threads; i++) json_array_append_new(cpus, json_integer(u->cpus[i]));
+    put(o, "cpus", cpus, ok);
+    TEXT("pinning", u->pinning);
+    TEXT("isa", rg_isa_names[u->isa]);
+    put(o, "memory", m->memory_bytes > 0 ? json_integer((json_int_t)m->memory_bytes) : json_null(), ok);
+    TEXT("blas", u->blas);
+    json_t *names = json_array();
+    for (int i = 0; i < u->n_ctr; i++) json_array_append_new(names, rg_json_text(u->ctr_name[i]));
+    o = json_object();
+    TEXT("status", u->pmu_status);
+    TEXT("reason", u->pmu_reason);
+    put(o, "events", names, ok);
+    REAL("read_ns", u->n_ctr > 0 ? u->probe_ns : NAN);
+    put(top, "pmu", o, ok);
+    o = top;
+    TEXT("roofs_source", m->source);
+    TEXT("roofs_measured_at", m->measured_at[0] ? m->measured_at : NULL);
+    put(o, "roofs_threads", m->threads > 0 ? json_integer(m->threads) : json_null(), ok);
+    BOOL("roofs_noisy", m->noisy);
+    REAL("barrier_ns", known(m->barrier_ns.value));
+    put(o, "roofs", roofs(m, ok), ok);
+    return o;
+}
+
+static json_t *model(const rg_report *r, bool *ok)
+{
+    json_t *o = json_object(), *top = o;
+    const rg_model_info *m = &r->model;
+    const rg_config *c = &m->config;
+    TEXT("name", c->name);
+    TEXT("arch", c->arch);
+    TEXT("path", m->path);
+    TEXT("format", m->format);
+    COUNT("params", m->params);
+    COUNT("layers", c->layers);
+    o = json_object();
+    COUNT("hidden", c->dim);
+    COUNT("ffn", c->ffn);
+    COUNT("heads", c->heads);
+    COUNT("kv_heads", c->kv_heads);
+    COUNT("head_dim", c->head_dim);
+    COUNT("vocab", c->vocab);
+    COUNT("ctx_train", c->ctx_train);
+    put(top, "dims", o, ok);
+    o = top;
+    BOOL("tied", c->tied);
+    COUNT("ctx", m->ctx);
+    COUNT("file_bytes", m->file_bytes);
+    COUNT("resident_bytes", m->resident_bytes);
+    COUNT("stream_bytes", m->stream_bytes);
+    COUNT("kv_bytes", m->kv_bytes);
+    COUNT("scratch_bytes", m->scratch_bytes);
+    REAL("bits_per_weight_file", known(m->bits_file));
+    REAL("bits_per_weight_resident", known(m->bits_resident));
+    TEXT("dtype", m->dtype);
+    TEXT("head_dtype", m->head_dtype);
+    TEXT("act", "f32");
+    TEXT("kv_dtype_k", m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : NULL);
+    TEXT("kv_dtype_v", m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : NULL);
+    char kv[32];
+    snprintf(kv, sizeof kv, m->kv_k == m->kv_v ? "%s" : "%s/%s", m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : "?",
+        m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : "?");
+    TEXT("kv_dtype", kv);
+    REAL("round_rel", m->round_rel);
+    return o;
+}
+
+static json_t *run(const rg_report *r, bool *ok)
+{
+    json_t *o = json_object();
+    const rg_run_info *u = &r->run;
+    COUNT("prompt_tokens", u->prompt_tokens);
+    COUNT("gen_tokens", u->gen_tokens);
+    COUNT("ubatch", u->ubatch);
+    COUNT("repetitions", u->repetitions);
+    BOOL("flash", u->flash);
+    BOOL("interrupted", u->interrupted);
+    COUNT("load_ns", u->load_ns);
+    COUNT("sample_ns", u->sample_ns);
+    return o;
+}
+
+static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
+{
+    const rg_phase_sum *p = &r->phase[ph];
+    json_t *o = json_object();
+    const double t = (double)p->t_ns;
+    const uint64_t ab = rg_tally_bytes(&p->analytic), cb = rg_tally_bytes(&p->counted);
+    TEXT("phase", rg_phase_names[ph]);
+    COUNT("tokens", p->tokens);
+    COUNT("batch", p->batch);
+    COUNT("calls", p->calls);
+    COUNT("t_ns", p->t_ns);
+    REAL("p50_ns", p->p50_ns);
+    REAL("p90_ns", p->p90_ns);
+    REAL("spread", r->run.spread[ph]);
+    REAL("tokens_per_s", 1e9 * rg_ratio((double)p->tokens, t));
+    COUNT("flop", p->analytic.flop);
+    COUNT("int_op", p->analytic.iop);
+    COUNT("bytes_analytic", ab);
+    COUNT("bytes_counted", cb);
+    REAL("bytes_pmu", p->pmu_bytes);
+    COUNT("stream_bytes", p->stream_bytes);
+    REAL("ai_analytic", rg_intensity(p->analytic.flop, ab));
+    REAL("ai_counted", rg_intensity(p->analytic.flop, cb));
+    REAL("ai_pmu", rg_ratio((double)p->analytic.flop, p->pmu_bytes));
+    REAL("gflops", rg_ratio((double)p->analytic.flop, t));
+    REAL("gbps", rg_ratio((double)cb, t));
+    REAL("mbu", p->mbu);
+    REAL("mfu", p->mfu);
+    REAL("analytic_t_ns", p->ideal_ns);
+    REAL("roof_fraction", rg_ratio(p->ideal_ns, t));
+    TEXT("bound", rg_bound_names[p->bound]);
+    COUNT("ops_ns", p->op_ns);
+    COUNT("wait_ns", p->wait_ns);
+    COUNT("overhead_ns", p->overhead_ns);
+    return o;
+}
+
+static json_t *bytes(const rg_tally *t, bool *ok)
+{
+    json_t *o = json_object();
+    COUNT("weight_bytes", t->w_rd);
+    COUNT("act_read_bytes", t->act_rd);
+    COUNT("act_write_bytes", t->act_wr);
+    COUNT("kv_read_bytes", t->kv_rd);
+    COUNT("kv_write_bytes", t->kv_wr);
+    COUNT("total_bytes", rg_tally_bytes(t));
+    return o;
+}
+
+static json_t *op(const rg_report *r, const rg_row *w, const char *no_roof, bool *ok)
+{
+    json_t *o = json_object(), *top = o;
+    char buf[96];
+    const bool roof = isfinite(w->ideal_ns);
+    TEXT("phase", rg_phase_names[w->phase]);
+    TEXT("op", rg_op_name(rg_site_op(w->site)));
+    TEXT("site", rg_site_name(w->site));
+    put(o, "layer", w->layer >= 0 ? json_integer(w->layer) : json_null(), ok);
+    COUNT("calls", w->calls);
+    COUNT("t_ns", w->t_ns);
+    COUNT("wait_ns", w->wait_ns);
+    REAL("share", rg_ratio((double)w->t_ns, (double)r->phase[w->phase].t_ns));
+    COUNT("flop", w->analytic.flop);
+    COUNT("int_op", w->analytic.iop);
+    TEXT("weight_type", rg_row_wtype(buf, sizeof buf, w));
+    TEXT("kernel", rg_row_kernel(buf, sizeof buf, w));
+    o = bytes(&w->analytic, ok);
+    REAL("t_ns", w->ideal_ns);
+    put(top, "analytic", o, ok);
+    o = bytes(&w->counted, ok);
+    COUNT("flop", w->counted.flop);
+    COUNT("int_op", w->counted.iop);
+    put(top, "counted", o, ok);
+    o = r->run.n_ctr > 0 ? json_object() : json_null();
+    for (int i = 0; i < r->run.n_ctr; i++) COUNT(r->run.ctr_name[i], w->ctr[i]);
+    put(top, "pmu", o, ok);
+    o = top;
+    REAL("ai_analytic", rg_intensity(w->analytic.flop, rg_tally_bytes(&w->analytic)));
+    REAL("ai_counted", rg_intensity(w->analytic.flop, rg_tally_bytes(&w->counted)));
+    REAL("gflops", rg_row_gflops(w));
+    REAL("gbps", rg_row_gbps(w));
+    TEXT("roof", rg_row_roof(buf, sizeof buf, w));
+    TEXT("roof_reason", roof ? NULL : no_roof);
+    REAL("attainable_gflops", rg_row_attainable(w));
+    REAL("roof_fraction", rg_row_fraction(w));
+    TEXT("bound", rg_bound_names[w->bound]);
+    return o;
+}
+
+/* One run as an object; verdict: of this run alone. */
+static json_t *one(const rg_report *r, bool *ok)
+{
+    json_t *o = json_object(), *phases = json_array(), *ops = json_array();
+    char stamp[32] = "";
+    struct tm tm;
+    rg_lines verdict = {0};
+    if (gmtime_r(&r->run.started, &tm)) strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    TEXT("schema", "ridge.profile");
+    COUNT("version", 1);
+    TEXT("command", r->run.command);
+    TEXT("started", stamp);
+    put(o, "machine", machine(r, ok), ok);
+    put(o, "model", model(r, ok), ok);
+    put(o, "run", run(r, ok), ok);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (r->phase[ph].ran) json_array_append_new(phases, phase(r, (rg_phase)ph, ok));
+    put(o, "phases", phases, ok);
+    const char *no_roof = rg_report_no_roof(r);
+    for (int i = 0; i < r->n_rows; i++) json_array_append_new(ops, op(r, &r->row[i], no_roof, ok));
+    put(o, "ops", ops, ok);
+    rg_verdict_run(&verdict, r);
+    if (verdict.failed) *ok = false;
+    put(o, "verdict", lines(&verdict), ok);
+    put(o, "notes", lines(&r->notes), ok);
+    rg_lines_free(&verdict);
+    return o;
+}
+
+static json_t *set(const rg_report *const *r, int n, bool *ok)
+{
+    json_t *o = json_object(), *runs = json_array();
+    rg_lines verdict = {0};
+    TEXT("schema", "ridge.profile.set");
+    COUNT("version", 1);
+    for (int i = 0; i < n; i++) json_array_append_new(runs, one(r[i], ok));
+    put(o, "runs", runs, ok);
+    for (int i = 1; i < n; i++) rg_verdict_compare(&verdict, r[0], r[i]);
+    if (verdict.failed) *ok = false;
+    put(o, "verdict", lines(&verdict), ok);
+    rg_lines_free(&verdict);
+    return o;
+}
+
+rg_status rg_report_json(FILE *f, const rg_report *const *r, int n, rg_err *err)
+{
+    bool ok = true;
+    json_t *j = n == 1 ? one(r[0], &ok) : set(r, n, &ok);
+    rg_status st = RG_OK;
+    if (!j || !ok)
+        st = rg_fail(err, RG_E_NOMEM, "report: out of memory for the JSON");
+    else if (json_dumpf(j, f, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) != 0 || fputc('\n', f) == EOF)
+        st = rg_fail(err, RG_E_FILE, "report: cannot write: %s", strerror(errno));
+    json_decref(j);
+    return st;
+}
