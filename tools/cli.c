@@ -1,0 +1,223 @@
+#include "tools/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef enum kind { FLAG, INT, REAL, STR, IGNORED } kind;
+
+enum {
+#define RG_COMMAND(id, name, line, examples) id = 1 << RG_CMD_##id,
+#include "tools/commands.def"
+};
+
+static const struct option {
+    kind kind;
+    const char *sname, *lname, *meta, *help;
+    double low, high;
+    unsigned commands;
+    size_t offset;
+} options[RG_O_COUNT] = {
+#define RG_OPT(kind_, field, sname_, lname_, meta_, low_, high_, commands_, help_) \
+    [RG_O_##field] = {.kind = kind_, \
+        .sname = sname_, \
+        .lname = lname_, \
+        .meta = meta_, \
+        .help = help_, \
+        .low = (double)(low_), \
+        .high = (double)(high_), \
+        .commands = commands_, \
+        .offset = offsetof(rg_cli, field)},
+#include "tools/options.def"
+};
+
+static const struct {
+    const char *name, *line, *examples;
+} commands[RG_CMD_COUNT] = {
+#define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = {name, line, examples},
+#include "tools/commands.def"
+};
+
+rg_stop_flag rg_stop;
+
+static const struct option *find(const char *word, size_t len)
+{
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        const struct option *o = &options[i];
+        if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) || (strlen(o->lname) == len && strncmp(o->lname, word, len) == 0))
+            return o;
+    }
+    return NULL;
+}
+
+static rg_status put(rg_cli *cli, const struct option *o, const char *word, const char *value, rg_err *err)
+{
+    void *field = (char *)cli + o->offset;
+    char *end;
+    switch (o->kind) {
+    case FLAG:
+        *(rg_cli_FLAG *)field = true;
+        break;
+    case STR:
+        *(rg_cli_STR *)field = value;
+        break;
+    case INT: {
+        errno = 0;
+        const long long v = strtoll(value, &end, 10);
+        if (errno || end == value || *end || (double)v < o->low || (double)v > o->high)
+            return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a whole number from %.0f to %.0f", word, value, o->low, o->high);
+        *(rg_cli_INT *)field = v;
+        break;
+    }
+    case REAL: {
+        errno = 0;
+        const double v = strtod(value, &end);
+        if (errno || end == value || *end || !(v >= o->low && v <= o->high))
+            return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a number from %g to %g", word, value, o->low, o->high);
+        *(rg_cli_REAL *)field = v;
+        break;
+    }
+    case IGNORED:
+        fprintf(stderr, "note: %s is ignored: Ridge runs on the CPU\n", word);
+        break;
+    }
+    cli->given[o - options] = true;
+    return RG_OK;
+}
+
+rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err)
+{
+    const char **args = calloc((size_t)argc + 1, sizeof *args);
+    *cli = (rg_cli){.command = command, .args = args};
+    if (!args) return rg_fail(err, RG_E_NOMEM, "command line: out of memory");
+    bool only_args = false;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        if (only_args || word[0] != '-' || !word[1]) {
+            args[cli->n_args++] = word;
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            only_args = true;
+            continue;
+        }
+        const char *eq = word[1] == '-' ? strchr(word, '=') : NULL;
+        const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word));
+        if (!o) return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word, commands[command].name);
+        if (!(o->commands & 1u << command))
+            return rg_fail(
+                err, RG_E_USAGE, "%s: not an option of 'ridge %s'; 'ridge %s --help' lists them", word, commands[command].name, commands[command].name);
+        const char *value = NULL;
+        if (o->kind == FLAG) {
+            if (eq) return rg_fail(err, RG_E_USAGE, "%s: takes no value", o->lname);
+        } else if (eq) {
+            value = eq + 1;
+        } else if (++i < argc) {
+            value = argv[i];
+        } else {
+            return rg_fail(err, RG_E_USAGE, "%s: needs a value (%s)", word, o->meta);
+        }
+        const rg_status st = put(cli, o, word, value, err);
+        if (st != RG_OK) return st;
+    }
+    return RG_OK;
+}
+
+/* Wraps the help text at 100 columns, indented behind the option names. */
+static void wrapped(FILE *f, const char *text, int indent)
+{
+    int col = indent;
+    while (*text) {
+        const int n = (int)strcspn(text, " ");
+        if (col + n > 100 && col > indent) {
+            fprintf(f, "\n%*s", indent, "");
+            col = indent;
+        }
+        fprintf(f, "%.*s", n, text);
+        col += n;
+        text += n;
+        if (*text == ' ') {
+            if (col < 100) fputc(' ', f);
+            col++;
+            text++;
+        }
+    }
+    fputc('\n', f);
+}
+
+void rg_cli_help(FILE *f, rg_command_id command)
+{
+    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", commands[command].name, commands[command].line, commands[command].examples);
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        const struct option *o = &options[i];
+        if (!(o->commands & 1u << command) || !o->help) continue;
+        char names[96];
+        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname, o->meta ? " " : "", o->meta ? o->meta : "");
+        fprintf(f, "  %-32s ", names);
+        wrapped(f, o->help, 35);
+    }
+}
+
+int rg_cli_choice(const char *option, const char *value, const char *const *words, rg_err *err)
+{
+    char list[160] = "";
+    if (!value) return 0;
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], value) == 0) return i;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
+    }
+    rg_fail(err, RG_E_USAGE, "%s: '%s', expected %s", option, value, list);
+    return -1;
+}
+
+rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err)
+{
+    if (cli->n_args == 0) return RG_OK;
+    return rg_fail(err, RG_E_USAGE, "'%s': unexpected argument; options begin with '-', and a model is given with -m", cli->args[0]);
+}
+
+void rg_progress_draw(void *user, const char *what, double fraction)
+{
+    enum { WIDTH = 30 };
+    rg_progress *p = user;
+    const uint64_t now = rg_now_ns();
+    if (!p->start_ns) p->start_ns = now;
+    if (now - p->start_ns < 2000000000u || now - p->drawn_ns < 100000000u || !isatty(STDERR_FILENO)) return;
+    p->drawn_ns = now;
+    p->shown = true;
+    const int fill = (int)(fmin(fmax(fraction, 0.0), 1.0) * WIDTH);
+    fprintf(stderr, "\r%-28s [%.*s%*s] %3.0f %%", what, fill, "##############################", WIDTH - fill, "", 100.0 * fraction);
+    fflush(stderr);
+}
+
+void rg_progress_clear(rg_progress *p)
+{
+    if (p->shown) fprintf(stderr, "\r%79s\r", "");
+    *p = (rg_progress){0};
+}
+
+const char *rg_bytes_text(char *buf, size_t n, double bytes)
+{
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int u = 0;
+    while (bytes >= 1024.0 && u < 4) {
+        bytes /= 1024.0;
+        u++;
+    }
+    snprintf(buf, n, u == 0 ? "%.0f %s" : "%.4g %s", bytes, unit[u]);
+    return buf;
+}
+
+rg_status rg_demo_path(char *buf, size_t n, rg_err *err)
+{
+    const char *const places[] = {getenv("RIDGE_DEMO"), RIDGE_DEMO_SOURCE, RIDGE_DEMO_INSTALLED};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (!places[i] || access(places[i], R_OK) != 0) continue;
+        snprintf(buf, n, "%s", places[i]);
+        return RG_OK;
+    }
+    return rg_fail(err, RG_E_FILE, "no model given and the demo checkpoint is not at %s: use -m PATH, or set RIDGE_DEMO", RIDGE_DEMO_SOURCE);
+}

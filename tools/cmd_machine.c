@@ -1,0 +1,44 @@
+/* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and kept for later runs. */
+#include "base/num.h"
+#include "exec/topo.h"
+#include "roofline/machine.h"
+#include "tools/cli.h"
+
+static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
+{
+    char path[1024];
+    if (cli->save) return rg_machine_save(m, cli->save, err);
+    if (cli->no_save) return RG_OK;
+    rg_machine_cache_path(path, sizeof path, m->threads);
+    rg_err why;
+    if (!path[0])
+        fprintf(stderr, "ridge machine: not kept: there is no home directory (use --save FILE)\n");
+    else if (rg_machine_save(m, path, &why) != RG_OK)
+        fprintf(stderr, "ridge machine: not kept: %s\n", why.msg);
+    else
+        fprintf(stderr, "ridge machine: kept in %s\n", path);
+    return RG_OK;
+}
+
+rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
+{
+    static const char *const formats[] = {"md", "json", NULL}, *const pins[] = {"on", "off", NULL};
+    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    const int pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, pins, err);
+    rg_status st = rg_cli_no_args(cli, err);
+    if (format < 0 || pin < 0) return RG_E_USAGE;
+    if (st == RG_OK && cli->save && cli->no_save) st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
+    if (st != RG_OK) return st;
+
+    rg_topo topo;
+    rg_machine m;
+    rg_progress p = {0};
+    rg_topo_read(&topo);
+    const int threads = RG_GIVEN(cli, threads) ? (int)cli->threads : topo.cores;
+    const bool pinned = pin == 0 && threads <= topo.n_cpus;
+    st = rg_machine_measure(&m, threads, pinned ? topo.cpu : NULL, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
+    rg_progress_clear(&p);
+    if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
+    if (st == RG_OK) st = keep(&m, cli, err);
+    return st;
+}

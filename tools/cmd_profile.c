@@ -1,0 +1,346 @@
+/* ridge profile: prefill and decode with every operator recorded, joined with the roofline. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "roofline/counters.h"
+#include "roofline/report.h"
+#include "tools/model_args.h"
+
+enum { MAX_RUNS = 8, MAX_REPS = 1000 };
+
+/* One repetition: a log per phase, and the time spent choosing tokens. */
+typedef struct rep {
+    rg_log log[RG_PHASE_COUNT];
+    uint64_t t_ns[RG_PHASE_COUNT]; /* sum of the forward calls */
+    uint64_t sample_ns;
+    bool whole;
+} rep;
+
+typedef struct job {
+    const rg_cli *cli;
+    rg_ckpt *ckpt;
+    rg_tokens prompt;
+    int64_t n_gen, reps, ubatch;
+    rg_machine machine;
+    bool have_machine;
+    time_t started;
+} job;
+
+static bool is_count(const char *s) { return s && *s && s[strspn(s, "0123456789")] == 0; }
+
+/* Prompt ids without a text: the cost of a token does not depend on which it is, so any will do; a fixed sequence makes runs repeatable. */
+static rg_status made_up_prompt(rg_tokens *t, int64_t n, int64_t vocab, int32_t bos, uint64_t seed, rg_err *err)
+{
+    t->n = n;
+    t->id = malloc((size_t)n * sizeof *t->id);
+    if (!t->id) return rg_fail(err, RG_E_NOMEM, "prompt: out of memory");
+    uint64_t x = seed * 2 + 1;
+    for (int64_t i = 0; i < n; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        t->id[i] = (int32_t)((x >> 33) % (uint64_t)vocab);
+    }
+    if (bos >= 0 && bos < vocab) t->id[0] = bos;
+    return RG_OK;
+}
+
+static rg_status get_prompt(job *j, rg_err *err)
+{
+    const rg_cli *cli = j->cli;
+    const rg_config *c = rg_ckpt_config(j->ckpt);
+    const bool text = cli->file || cli->token_ids || (cli->prompt && !is_count(cli->prompt));
+    if (text) {
+        rg_tokenizer *tok = NULL;
+        rg_status st = cli->token_ids ? RG_OK : rg_tokenizer_open_for(&tok, j->ckpt, cli->tokenizer, err);
+        if (st == RG_OK) st = rg_prompt_tokens(&j->prompt, cli, tok, c->vocab, err);
+        rg_tokenizer_close(tok);
+        return st;
+    }
+    const long long n = cli->prompt ? strtoll(cli->prompt, NULL, 10) : rg_min(128, c->ctx_train / 2);
+    if (n < 1 || n > c->ctx_train)
+        return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %lld (the model's context)", n, (long long)c->ctx_train);
+    return made_up_prompt(&j->prompt, n, c->vocab, c->bos, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, err);
+}
+
+static int32_t greedy(const float *l, int64_t vocab)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < vocab; i++)
+        if (l[i] > l[best]) best = i;
+    return (int32_t)best;
+}
+
+static uint64_t phase_ns(const rg_log *log)
+{
+    uint64_t t = 0;
+    for (size_t i = 0; i < log->n_steps; i++) t += log->step[i].t_ns;
+    return t;
+}
+
+/* Prefill the prompt from an empty context, then n_gen decode calls. r NULL: a warm-up. */
+static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
+{
+    const int64_t vocab = rg_ckpt_config(j->ckpt)->vocab;
+    rg_session_truncate(s, 0, 0);
+    rg_status st = rg_session_eval(s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL, r ? &r->log[RG_PREFILL] : NULL, err);
+    for (int64_t i = 0; st == RG_OK && i < n_gen; i++) {
+        const uint64_t t0 = rg_now_ns();
+        const int32_t id = greedy(rg_session_logits(s, 0), vocab);
+        if (r) r->sample_ns += rg_now_ns() - t0;
+        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, r ? &r->log[RG_DECODE] : NULL, err);
+    }
+    if (r) {
+        for (int p = 0; p < RG_PHASE_COUNT; p++) r->t_ns[p] = phase_ns(&r->log[p]);
+        r->whole = st == RG_OK;
+    }
+    return st;
+}
+
+/* The repetition whose phase took the median time (the first whole one if interrupted early), and the spread. */
+static int pick(const rep *r, int n, int phase, double *spread)
+{
+    int order[MAX_REPS], whole = 0;
+    for (int i = 0; i < n; i++)
+        if (r[i].whole) order[whole++] = i;
+    *spread = 0.0;
+    if (whole == 0) return 0;
+    for (int i = 1; i < whole; i++)
+        for (int k = i; k > 0 && r[order[k]].t_ns[phase] < r[order[k - 1]].t_ns[phase]; k--) {
+            const int t = order[k];
+            order[k] = order[k - 1];
+            order[k - 1] = t;
+        }
+    const int mid = order[(whole - 1) / 2];
+    if (r[mid].t_ns[phase] > 0) *spread = (double)(r[order[whole - 1]].t_ns[phase] - r[order[0]].t_ns[phase]) / (double)r[mid].t_ns[phase];
+    return mid;
+}
+
+/* Both phases of their median repetitions in one log. */
+static int merge_logs(rg_log *out, const rep *r, const int pick_of[RG_PHASE_COUNT])
+{
+    size_t steps = 0, recs = 0;
+    for (int p = 0; p < RG_PHASE_COUNT; p++) {
+        steps += r[pick_of[p]].log[p].n_steps;
+        recs += r[pick_of[p]].log[p].n;
+    }
+    if (rg_log_open(out, 1, recs) != 0) return -1;
+    free(out->step);
+    out->step = calloc(steps + 1, sizeof *out->step);
+    if (!out->step) return -1;
+    out->cap_steps = steps;
+    for (int p = 0; p < RG_PHASE_COUNT; p++) {
+        const rg_log *l = &r[pick_of[p]].log[p];
+        for (size_t i = 0; i < l->n; i++) {
+            out->rec[out->n + i] = l->rec[i];
+            out->rec[out->n + i].step += (uint32_t)out->n_steps;
+        }
+        if (l->n_steps) memcpy(out->step + out->n_steps, l->step, l->n_steps * sizeof *l->step);
+        out->n += l->n;
+        out->n_steps += l->n_steps;
+        out->dropped += l->dropped;
+    }
+    return 0;
+}
+
+static void pinning_text(char *buf, size_t n, const rg_engine_info *i)
+{
+    const char *s = i->threads == 1 ? "" : "s";
+    if (!i->cpus) {
+        snprintf(buf, n, "%d thread%s, not pinned", i->threads, s);
+        return;
+    }
+    snprintf(buf, n, "%d thread%s pinned to cpu%s", i->threads, s, s);
+    for (int t = 0; t < i->threads && strlen(buf) + 8 < n; t++) snprintf(buf + strlen(buf), n - strlen(buf), "%s%d", t ? "," : " ", i->cpus[t]);
+}
+
+static rg_status build_report(rg_report **out, job *j, rg_engine *e, rg_session *s, const rg_session_opts *so, rg_counters *ctr, bool probed,
+    const char *off_reason, const rep *reps, int n_reps, rg_err *err)
+{
+    rg_engine_info i;
+    rg_memory_plan plan;
+    rg_log log = {0};
+    rg_engine_get_info(e, &i);
+    rg_session_get_plan(s, &plan);
+    const rg_model_info m = {.config = *i.config,
+        .path = rg_ckpt_path(j->ckpt),
+        .format = rg_ckpt_format(j->ckpt),
+        .dtype = rg_wtypes[i.dtype].name,
+        .head_dtype = rg_wtypes[i.head_dtype].name,
+        .params = i.params,
+        .file_bytes = rg_ckpt_file_bytes(j->ckpt),
+        .resident_bytes = i.resident_bytes,
+        .stream_bytes = i.stream_bytes,
+        .kv_bytes = plan.kv,
+        .scratch_bytes = plan.scratch,
+        .bits_file = 8.0 * (double)rg_ckpt_weight_bytes(j->ckpt) / (double)i.params,
+        .bits_resident = i.bits_resident,
+        .kv_k = so->kv_k,
+        .kv_v = so->kv_v,
+        .ctx = plan.ctx,
+        .round_rel = i.round_rel};
+    char pinning[256];
+    pinning_text(pinning, sizeof pinning, &i);
+    int picked[RG_PHASE_COUNT];
+    rg_run_info run = {.command = j->cli->line,
+        .started = j->started,
+        .threads = i.threads,
+        .cpus = i.cpus,
+        .pinning = pinning,
+        .isa = i.isa,
+        .blas = i.blas ? i.blas : "off",
+        .flash = !so->unfused,
+        .prompt_tokens = j->prompt.n,
+        .gen_tokens = j->n_gen,
+        .ubatch = j->ubatch,
+        .repetitions = n_reps,
+        .interrupted = rg_stop != 0,
+        .pmu_status = probed ? rg_counters_status(ctr) : "off",
+        .pmu_reason = probed || !off_reason[0] ? rg_counters_reason(ctr) : off_reason,
+        .load_ns = i.load_ns,
+        .per_layer = j->cli->per_layer};
+    if (probed) {
+        run.probe_ns = rg_counters_read_ns(ctr);
+        run.n_ctr = rg_counters_probe(ctr)->n_ctr;
+        for (int c = 0; c < run.n_ctr; c++) run.ctr_name[c] = rg_counters_name(ctr, c);
+    }
+    for (int p = 0; p < RG_PHASE_COUNT; p++) picked[p] = pick(reps, n_reps, p, &run.spread[p]);
+    run.sample_ns = reps[picked[RG_DECODE]].sample_ns;
+    rg_status st = RG_OK;
+    if (merge_logs(&log, reps, picked) != 0)
+        st = rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    else
+        st = rg_report_build(out, &j->machine, &m, &run, &log, err);
+    rg_log_close(&log);
+    return st;
+}
+
+static rg_status open_reps(rep *r, int n, const rg_session *s, const job *j, rg_err *err)
+{
+    const size_t ops = rg_session_ops_per_step(s);
+    for (int i = 0; i < n; i++)
+        if (rg_log_open(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops) != 0 || rg_log_open(&r[i].log[RG_DECODE], (size_t)j->n_gen, ops) != 0)
+            return rg_fail(err, RG_E_NOMEM, "records: out of memory for %d repetitions of %lld tokens: use a smaller -n or -r", n, (long long)j->n_gen);
+    return RG_OK;
+}
+
+/* auto: counters stay on while reading them costs less than 3 % of a decode step, judged by a warm-up step. */
+static bool keep_counters(const rg_counters *c, int mode, const rg_session *s, uint64_t step_ns, char *why, size_t n)
+{
+    const double cost = rg_counters_read_ns(c) * (double)rg_session_ops_per_step(s), share = step_ns ? cost / (double)step_ns : 0.0;
+    if (mode != 0 || share < 0.03) return true;
+    snprintf(why, n, "reading counters at every operator would cost %.1f %% of a decode step (limit 3 %%): use --counters op to have them all the same",
+        100.0 * share);
+    return false;
+}
+
+static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_progress *p, rg_err *err)
+{
+    static const char *const modes[] = {"auto", "off", "op", NULL};
+    static const rg_counters_mode as[] = {RG_COUNTERS_AUTO, RG_COUNTERS_OFF, RG_COUNTERS_OP};
+    rg_engine_opts eo;
+    rg_session_opts so;
+    rg_engine *e = NULL;
+    rg_session *s = NULL;
+    rg_counters *ctr = NULL;
+    rep *reps = calloc((size_t)j->reps, sizeof *reps);
+    char off_reason[200] = "";
+    const int mode = rg_cli_choice("--counters", j->cli->counters, modes, err);
+    rg_status st = mode < 0 ? RG_E_USAGE : reps ? RG_OK : rg_fail(err, RG_E_NOMEM, "out of memory");
+    if (st != RG_OK || (st = rg_engine_args(&eo, j->cli, dtype, p, err)) != RG_OK ||
+        (st = rg_session_args(&so, j->cli, rg_default_kv(j->ckpt, &eo), err)) != RG_OK)
+        goto out;
+    if (!so.ctx) so.ctx = j->prompt.n + j->n_gen;
+    if (so.ctx < j->prompt.n + j->n_gen) {
+        st = rg_fail(err, RG_E_USAGE, "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n, (long long)j->n_gen,
+            (long long)so.ctx);
+        goto out;
+    }
+    if ((st = rg_open_engine(&e, j->ckpt, &eo, &so, err)) != RG_OK || (st = rg_session_open(&s, e, &so, err)) != RG_OK) goto out;
+    rg_engine_info info;
+    rg_engine_get_info(e, &info);
+    j->ubatch = so.ubatch ? so.ubatch : 512;
+    if (!j->have_machine) {
+        st = rg_machine_get(&j->machine, j->cli->machine, info.threads, info.cpus, (int64_t)info.stream_bytes, rg_progress_draw, p, &rg_stop, err);
+        rg_progress_clear(p);
+        if (st != RG_OK) goto out;
+        j->have_machine = true;
+    }
+    if ((st = rg_counters_open(&ctr, as[mode], info.threads, err)) != RG_OK || (st = open_reps(reps, (int)j->reps, s, j, err)) != RG_OK) goto out;
+
+    /* warm-up: first touch of the cache and activations, clocks, the branch predictor */
+    uint64_t step_ns = rg_now_ns();
+    if ((st = once(j, s, 0, NULL, err)) != RG_OK) goto out;
+    const int32_t id = greedy(rg_session_logits(s, 0), info.config->vocab);
+    for (int i = 0; st == RG_OK && i < 2 && j->n_gen > i; i++) {
+        step_ns = rg_now_ns();
+        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, NULL, err);
+    }
+    step_ns = rg_now_ns() - step_ns;
+    if (st != RG_OK) goto out;
+    const bool probed = rg_counters_probe(ctr) && keep_counters(ctr, mode, s, step_ns, off_reason, sizeof off_reason);
+    if (probed) rg_engine_set_probe(e, rg_counters_probe(ctr));
+
+    int done = 0;
+    for (; done < j->reps && st == RG_OK; done++) {
+        rg_progress_draw(p, "measuring", (double)done / (double)j->reps);
+        st = once(j, s, j->n_gen, &reps[done], err);
+    }
+    rg_progress_clear(p);
+    if (probed) rg_engine_set_probe(e, NULL);
+    if (st == RG_OK || (st == RG_E_INTERRUPTED && reps[0].log[RG_PREFILL].n_steps > 0)) { /* the report so far */
+        const rg_status built = build_report(out, j, e, s, &so, ctr, probed, off_reason, reps, done, err);
+        if (built != RG_OK) st = built;
+    }
+out:
+    for (int64_t i = 0; reps && i < j->reps; i++)
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) rg_log_close(&reps[i].log[ph]);
+    free(reps);
+    rg_session_close(s);
+    rg_engine_close(e); /* closes the threads' event sets through the probe, so before the counters */
+    rg_counters_close(ctr);
+    return st;
+}
+
+/* Splits a comma list in place; returns the number of words. */
+static int split(char *list, const char **word, int max)
+{
+    int n = 0;
+    char *save = NULL;
+    for (char *w = strtok_r(list, ",", &save); w && n < max; w = strtok_r(NULL, ",", &save)) word[n++] = w;
+    return n;
+}
+
+rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
+{
+    static const char *const formats[] = {"md", "csv", "json", NULL};
+    rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {rg_report_md, rg_report_csv, rg_report_json};
+    job j = {.cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .reps = RG_GIVEN(cli, reps) ? cli->reps : 3, .started = time(NULL)};
+    rg_report *report[MAX_RUNS] = {0};
+    const char *dtype[MAX_RUNS] = {NULL};
+    rg_progress p = {0};
+    int n = 0;
+    char *list = cli->dtype ? strdup(cli->dtype) : NULL;
+    const int n_types = list ? split(list, dtype, MAX_RUNS) : 1;
+    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    rg_status st = rg_cli_no_args(cli, err);
+    if (format < 0) st = RG_E_USAGE;
+    if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
+    if (st != RG_OK || (st = rg_open_model(&j.ckpt, cli, err)) != RG_OK || (st = get_prompt(&j, err)) != RG_OK) goto out;
+    const rg_config *c = rg_ckpt_config(j.ckpt);
+    if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
+    for (int i = 0; i < n_types && st == RG_OK; i++) {
+        st = profile_one(&report[n], &j, dtype[i], &p, err);
+        if (report[n]) n++;
+    }
+    if (n > 0) {
+        const rg_status printed = print[format](stdout, (const rg_report *const *)report, n, err);
+        if (printed != RG_OK) st = printed;
+    }
+out:
+    for (int i = 0; i < n; i++) rg_report_close(report[i]);
+    rg_progress_clear(&p);
+    free(list);
+    free(j.prompt.id);
+    rg_ckpt_close(j.ckpt);
+    return st;
+}

@@ -1,0 +1,124 @@
+/* ridge synth: random-weight checkpoints of named or given shapes. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/num.h"
+#include "tools/cli.h"
+#include "weights/ckpt.h"
+#include "weights/synth.h"
+
+static void list_shapes(void)
+{
+    printf("%-16s %7s %7s %7s %7s %9s %9s %8s %8s %6s\n", "shape", "hidden", "ffn", "layers", "heads", "kv_heads", "head_dim", "vocab", "ctx", "tied");
+    for (const rg_shape *s = rg_shapes; s->name; s++)
+        printf("%-16s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64 " %8" PRId64 " %8" PRId64 " %6s\n", s->name, s->dim, s->ffn, s->layers,
+            s->heads, s->kv_heads, s->head_dim, s->vocab, s->ctx, s->tied ? "yes" : "no");
+}
+
+/* "hidden=256,layers=4,..." */
+static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
+{
+    int64_t tied = 0;
+    *s = (rg_shape){.name = "synthetic", .ctx = 2048, .rope_theta = 10000.0, .eps = 1e-5};
+    const struct {
+        const char *key;
+        int64_t *value;
+        bool needed;
+    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true}, {"kv_heads", &s->kv_heads, false}, {"ffn", &s->ffn, true},
+        {"vocab", &s->vocab, true}, {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
+    enum { N = sizeof fields / sizeof *fields };
+    bool seen[N] = {false};
+    for (const char *p = list; *p;) {
+        const size_t len = strcspn(p, ","), key = strcspn(p, "=,");
+        int f = N - 1;
+        while (f >= 0 && (strlen(fields[f].key) != key || strncmp(fields[f].key, p, key) != 0)) f--;
+        if (f < 0)
+            return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= or tied=", (int)rg_min((int64_t)len, 40), p);
+        if (seen[f]) return rg_fail(err, RG_E_USAGE, "--dims: %s is there twice", fields[f].key);
+        char *end = NULL;
+        const long long v = key < len && p[key + 1] >= '0' && p[key + 1] <= '9' ? strtoll(p + key + 1, &end, 10) : -1;
+        if (v < 0 || end != p + len) return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected %s=NUMBER", (int)rg_min((int64_t)len, 40), p, fields[f].key);
+        *fields[f].value = v;
+        seen[f] = true;
+        p += len;
+        if (*p == ',') p++;
+    }
+    for (int i = 0; i < N; i++)
+        if (fields[i].needed && !seen[i]) return rg_fail(err, RG_E_USAGE, "--dims: %s= is missing", fields[i].key);
+    if (!s->kv_heads) s->kv_heads = s->heads;
+    if (!s->head_dim && s->heads > 0) s->head_dim = s->dim / s->heads;
+    s->tied = tied != 0;
+    return RG_OK;
+}
+
+static rg_status pick_shape(rg_config *c, const rg_cli *cli, rg_err *err)
+{
+    rg_shape own;
+    const rg_shape *s = &own;
+    if (!cli->shape == !cli->dims) return rg_fail(err, RG_E_USAGE, "give one of --shape NAME (see --list) and --dims LIST");
+    if (cli->shape && !(s = rg_shape_find(cli->shape))) return rg_fail(err, RG_E_USAGE, "--shape: '%.60s' is not known; --list shows the names", cli->shape);
+    if (cli->dims) {
+        const rg_status st = parse_dims(&own, cli->dims, err);
+        if (st != RG_OK) return st;
+    }
+    rg_shape_config(s, c);
+    return RG_OK;
+}
+
+static rg_status pick_type(rg_ftype *type, const char *name, rg_err *err)
+{
+    *type = RG_FT_F16;
+    for (int i = 0; name && i < RG_FT_COUNT; i++)
+        if (strcasecmp(name, rg_ftypes[i].name) == 0) {
+            *type = (rg_ftype)i;
+            return RG_OK;
+        }
+    return name ? rg_fail(err, RG_E_USAGE, "--dtype: '%.40s', expected f32, f16, bf16, q8_0 or q4_0", name) : RG_OK;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), k = strlen(tail);
+    return n >= k && strcmp(s + n - k, tail) == 0;
+}
+
+/* What was written, read back through the loader: the proof that it is whole. */
+static rg_status print_summary(const char *path, rg_ftype type, double seconds, rg_err *err)
+{
+    char size[32];
+    rg_ckpt *c = NULL;
+    const rg_status st = rg_ckpt_open(&c, path, err);
+    if (st != RG_OK) return st;
+    const double bytes = (double)rg_ckpt_file_bytes(c);
+    printf("%s: %s %s, %.4g M parameters, %s in %.2f s (%.2f GB/s)\n", path, rg_ckpt_format(c), rg_ftypes[type].name, (double)rg_ckpt_params(c) / 1e6,
+        rg_bytes_text(size, sizeof size, bytes), seconds, bytes / 1e9 / seconds);
+    rg_ckpt_close(c);
+    return RG_OK;
+}
+
+rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
+{
+    static const char *const formats[] = {"", "safetensors", "gguf", NULL};
+    rg_config c;
+    rg_ftype type;
+    rg_progress progress = {0};
+    rg_status st = rg_cli_no_args(cli, err);
+    if (st != RG_OK) return st;
+    if (cli->list) {
+        list_shapes();
+        return RG_OK;
+    }
+    int format = rg_cli_choice("--format", cli->format, formats, err);
+    if (format < 0) return err->code;
+    if (!cli->output) return rg_fail(err, RG_E_USAGE, "-o PATH is missing: a directory, or a file ending in .gguf");
+    if ((st = pick_shape(&c, cli, err)) != RG_OK || (st = pick_type(&type, cli->dtype, err)) != RG_OK) return st;
+    if (format == 0) format = ends_with(cli->output, ".gguf") ? 2 : 1;
+    const uint64_t start = rg_now_ns();
+    st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, cli->output, rg_progress_draw,
+        &progress, &rg_stop, err);
+    const double seconds = (double)(rg_now_ns() - start) * 1e-9;
+    rg_progress_clear(&progress);
+    return st == RG_OK ? print_summary(cli->output, type, seconds, err) : st;
+}

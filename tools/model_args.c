@@ -1,0 +1,168 @@
+#include "tools/model_args.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
+{
+    char demo[1024];
+    const char *path = cli->model;
+    if (!path) {
+        const rg_status st = rg_demo_path(demo, sizeof demo, err);
+        if (st != RG_OK) return st;
+        path = demo;
+    }
+    return rg_ckpt_open(out, path, err);
+}
+
+static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
+{
+    const char *env = getenv("RIDGE_ISA"), *name = cli->isa ? cli->isa : env && *env ? env : NULL;
+    *cap = RG_ISA_COUNT;
+    if (!name) return RG_OK;
+    const int i = rg_isa_from_name(name);
+    if (i < 0) return rg_fail(err, RG_E_USAGE, "%s: '%s', expected c, avx2 or avx512", cli->isa ? "--isa" : "RIDGE_ISA", name);
+    if ((rg_isa)i > rg_isa_best())
+        return rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: this CPU has no %s; the best level here is %s", cli->isa ? "--isa" : "RIDGE_ISA", name, rg_isa_names[rg_isa_best()]);
+    *cap = (rg_isa)i;
+    return RG_OK;
+}
+
+rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err)
+{
+    static const char *const kernels[] = {"auto", "c", "blas", NULL}, *const on_off[] = {"on", "off", NULL}, *const acts[] = {"f32", NULL};
+    const int kernel = rg_cli_choice("--kernel", cli->kernel, kernels, err), pin = rg_cli_choice("--pin", cli->pin, on_off, err);
+    if (kernel < 0 || pin < 0 || rg_cli_choice("--act", cli->act, acts, err) < 0) return err->code;
+    if (RG_GIVEN(cli, threads_batch) && cli->threads_batch != cli->threads)
+        return rg_fail(err, RG_E_UNSUPPORTED, "-tb: %lld, but -t is %lld: prefill and decode share one team, because counters belong to threads",
+            (long long)cli->threads_batch, (long long)cli->threads);
+    *o = (rg_engine_opts){.threads = (int)cli->threads,
+        .no_pin = pin == 1,
+        .dtype = -1,
+        .quant_head = cli->quantize_head,
+        .blas = kernel == 2,
+        .plain_c = kernel == 1,
+        .progress = rg_progress_draw,
+        .progress_user = p,
+        .stop = &rg_stop};
+    if (dtype && (o->dtype = rg_wtype_from_name(dtype)) < 0)
+        return rg_fail(err, RG_E_USAGE, "--dtype: '%s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m or q4g128m", dtype);
+    return isa_arg(&o->isa_cap, cli, err);
+}
+
+static rg_status kv_arg(rg_kvtype *t, const char *option, const char *name, rg_kvtype fallback, rg_err *err)
+{
+    const int k = name ? rg_kvtype_from_name(name) : (int)fallback;
+    if (k < 0) return rg_fail(err, RG_E_USAGE, "%s: '%s', expected f16, f32 or q8_0", option, name);
+    *t = (rg_kvtype)k;
+    return RG_OK;
+}
+
+rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err)
+{
+    static const char *const flash[] = {"auto", "on", "off", NULL};
+    const int fa = rg_cli_choice("-fa", cli->flash, flash, err);
+    if (fa < 0) return err->code;
+    *o = (rg_session_opts){.ctx = cli->ctx, .ubatch = cli->ubatch, .unfused = fa == 2};
+    const rg_status st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
+    return st != RG_OK ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
+}
+
+rg_status rg_open_engine(rg_engine **out, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
+{
+    uint64_t weights;
+    rg_memory_plan plan;
+    rg_status st = rg_plan_weights(c, eo, &weights, err);
+    if (st != RG_OK) return st;
+    const rg_config *cfg = rg_ckpt_config(c);
+    if (so->ctx <= cfg->ctx_train) { /* a context beyond the model's is refused by the session, with its own message */
+        rg_plan_memory(&plan, cfg, weights, false, eo->threads > 0 ? eo->threads : 1, so);
+        if ((st = rg_plan_check(&plan, cfg, so, err)) != RG_OK) return st;
+    }
+    st = rg_engine_open(out, c, eo, err);
+    rg_progress_clear(eo->progress_user);
+    return st;
+}
+
+rg_status rg_read_file(char **text, size_t *len, const char *path, rg_err *err)
+{
+    *text = NULL;
+    *len = 0;
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot open: %s", path, strerror(errno));
+    rg_status st = RG_OK;
+    size_t cap = 0;
+    for (;;) {
+        if (cap - *len < 2) {
+            cap = cap ? 2 * cap : 1 << 16;
+            char *more = realloc(*text, cap);
+            if (!more) {
+                st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+                break;
+            }
+            *text = more;
+        }
+        const size_t got = fread(*text + *len, 1, cap - *len - 1, f);
+        if (got == 0) break;
+        *len += got;
+    }
+    if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read", path);
+    if (f != stdin) fclose(f);
+    if (st == RG_OK) {
+        (*text)[*len] = 0;
+    } else {
+        free(*text);
+        *text = NULL;
+    }
+    return st;
+}
+
+static rg_status ids_from_file(rg_tokens *t, const char *path, int64_t vocab, rg_err *err)
+{
+    char *raw;
+    size_t len;
+    rg_status st = rg_read_file(&raw, &len, path, err);
+    if (st != RG_OK) return st;
+    if (len == 0 || len % 4 != 0) {
+        st = rg_fail(err, RG_E_FILE, "%s: %zu bytes, expected a multiple of 4 (raw i32 token ids)", path, len);
+    } else {
+        t->id = (int32_t *)(void *)raw;
+        t->n = (int64_t)(len / 4);
+        raw = NULL;
+        for (int64_t i = 0; i < t->n && st == RG_OK; i++)
+            if (t->id[i] < 0 || t->id[i] >= vocab)
+                st = rg_fail(err, RG_E_FILE, "%s: token %lld is %d, expected 0 to %lld", path, (long long)i, t->id[i], (long long)vocab - 1);
+    }
+    free(raw);
+    return st;
+}
+
+rg_status rg_prompt_tokens(rg_tokens *t, const rg_cli *cli, const rg_tokenizer *tok, int64_t vocab, rg_err *err)
+{
+    *t = (rg_tokens){0};
+    if ((cli->prompt != NULL) + (cli->file != NULL) + (cli->token_ids != NULL) > 1)
+        return rg_fail(err, RG_E_USAGE, "-p, -f and --token-ids: give only one of them");
+    if (cli->token_ids) return ids_from_file(t, cli->token_ids, vocab, err);
+    char *owned = NULL;
+    const char *text = cli->prompt ? cli->prompt : "";
+    size_t len = strlen(text), n = 0;
+    rg_status st = RG_OK;
+    if (cli->file) {
+        if ((st = rg_read_file(&owned, &len, cli->file, err)) != RG_OK) return st;
+        text = owned;
+    }
+    st = rg_tokenizer_encode(tok, text, len, (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &t->id, &n, err);
+    free(owned);
+    if (st != RG_OK) return st;
+    t->n = (int64_t)n;
+    if (n == 0) return rg_fail(err, RG_E_USAGE, "the prompt is empty and this tokenizer adds no BOS: give a text with -p or -f");
+    for (int64_t i = 0; i < t->n; i++)
+        if (t->id[i] < 0 || t->id[i] >= vocab)
+            return rg_fail(err, RG_E_FILE, "tokenizer: token %lld of the prompt is %d, but the model knows 0 to %lld: the tokenizer is another model's",
+                (long long)i, t->id[i], (long long)vocab - 1);
+    return RG_OK;
+}

@@ -1,0 +1,102 @@
+/* The program: finds the subcommand, installs the stop handler, turns a status into one line and an exit code. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/cli.h"
+
+static const struct command {
+    const char *name, *line;
+    rg_status (*run)(const rg_cli *, rg_err *);
+} commands[RG_CMD_COUNT] = {
+#define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = {name, line, rg_cmd_##id},
+#include "tools/commands.def"
+};
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    if (rg_stop) _exit(RG_E_INTERRUPTED);
+    rg_stop = 1;
+}
+
+static void overview(FILE *f)
+{
+    fprintf(f, "Ridge %s: the CPU inference engine that explains itself\n\nusage: ridge COMMAND [options]\n\n", RIDGE_VERSION);
+    for (int i = 0; i < RG_CMD_COUNT; i++) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].line);
+    fprintf(f, "\n'ridge COMMAND --help' explains a command. Without -m the demo checkpoint is used: try 'ridge profile'.\n"
+               "Exit codes: 0 fine, 1 internal, 2 usage, 3 bad file, 4 unsupported, 5 not enough memory, 6 assert failed, 7 too noisy, 130 interrupted.\n");
+}
+
+static int find(const char *name)
+{
+    for (int i = 0; i < RG_CMD_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0) return i;
+    return -1;
+}
+
+static bool asks_help(int argc, char **argv)
+{
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static char *join(int argc, char **argv)
+{
+    size_t n = 6;
+    for (int i = 1; i < argc; i++) n += strlen(argv[i]) + 1;
+    char *line = calloc(1, n);
+    if (!line) return NULL;
+    strcpy(line, "ridge");
+    for (int i = 1; i < argc; i++) {
+        strcat(line, " ");
+        strcat(line, argv[i]);
+    }
+    return line;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        overview(stderr);
+        return RG_E_USAGE;
+    }
+    const bool help_word = strcmp(argv[1], "help") == 0;
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("ridge %s\n", RIDGE_VERSION);
+        return RG_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help_word && argc == 2)) {
+        overview(stdout);
+        return RG_OK;
+    }
+    const char *name = help_word ? argv[2] : argv[1];
+    const int c = find(name);
+    if (c < 0) {
+        fprintf(stderr, "ridge: %s: no such command; 'ridge help' lists them\n", name);
+        return RG_E_USAGE;
+    }
+    if (help_word || asks_help(argc, argv)) {
+        rg_cli_help(stdout, (rg_command_id)c);
+        return RG_OK;
+    }
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    signal(SIGPIPE, SIG_DFL);
+
+    rg_cli cli;
+    rg_err err = {0};
+    rg_status st = rg_cli_parse(&cli, (rg_command_id)c, argc - 2, (const char *const *)argv + 2, &err);
+    if (st == RG_OK) {
+        cli.line = join(argc, argv);
+        st = commands[c].run(&cli, &err);
+        free(cli.line);
+    }
+    free((void *)(uintptr_t)cli.args);
+    if (st == RG_OK && (fflush(stdout) != 0 || ferror(stdout))) st = rg_fail(&err, RG_E_FILE, "standard output: cannot write");
+    if (st != RG_OK && err.msg[0]) fprintf(stderr, "ridge %s: %s\n", commands[c].name, err.msg);
+    return (int)st;
+}
