@@ -14,10 +14,10 @@ typedef struct rg_counters rg_counters;
 rg_status rg_counters_open(rg_counters **out, rg_counters_mode mode, int threads, rg_err *err);
 void rg_counters_close(rg_counters *c);
 
-const rg_probe *rg_counters_probe(const rg_counters *c);      /* NULL if off; borrowed until close */
-const char *rg_counters_status(const rg_counters *c);         /* "hardware", "software", "off" */
-const char *rg_counters_reason(const rg_counters *c);         /* why there are no hardware events, and what would help; NULL if there are */
-const char *rg_counters_name(const rg_counters *c, int i);    /* name of counter i */
-double rg_counters_read_ns(const rg_counters *c);             /* cost of one read on this thread, measured at open; 0 if off */
+const rg_probe *rg_counters_probe(const rg_counters *c);   /* NULL if off; borrowed until close */
+const char *rg_counters_status(const rg_counters *c);      /* "hardware", "software", "off" */
+const char *rg_counters_reason(const rg_counters *c);      /* why there are no hardware events, and what would help; NULL if there are */
+const char *rg_counters_name(const rg_counters *c, int i); /* name of counter i */
+double rg_counters_read_ns(const rg_counters *c);          /* cost of one read on this thread, measured at open; 0 if off */
 
 #endif

@@ -7,7 +7,8 @@
 
 #include "base/num.h"
 
-const char *const rg_bound_names[] = {[RG_BOUND_MEMORY] = "memory", [RG_BOUND_COMPUTE] = "compute", [RG_BOUND_OVERHEAD] = "overhead", [RG_BOUND_UNKNOWN] = NULL};
+const char *const rg_bound_names[] = {
+    [RG_BOUND_MEMORY] = "memory", [RG_BOUND_COMPUTE] = "compute", [RG_BOUND_OVERHEAD] = "overhead", [RG_BOUND_UNKNOWN] = NULL};
 const char *const rg_phase_names[RG_PHASE_COUNT] = {[RG_PREFILL] = "prefill", [RG_DECODE] = "decode"};
 
 double rg_ratio(double a, double b) { return b > 0.0 ? a / b : NAN; }
@@ -133,7 +134,8 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
 
 static bool sound(const rg_rec *r)
 {
-    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT && r->isa < RG_ISA_COUNT && r->layer >= -1 && r->layer < RG_MAX_LAYERS;
+    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT && r->isa < RG_ISA_COUNT && r->layer >= -1 &&
+           r->layer < RG_MAX_LAYERS;
 }
 
 static int by_time(const void *a, const void *b)
@@ -267,7 +269,9 @@ static void note_rereads(rg_report *r, rg_phase ph)
         const int len = snprintf(list + at, sizeof list - at, "%s%s %s", at ? ", " : "", rg_site_name(w->site), rg_num(a, sizeof a, more));
         at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
     }
-    if (at) rg_lines_add(&r->notes, "%s: loops that stream more than the compulsory bytes, because an operand is read again per block or thread (times): %s.", rg_phase_names[ph], list);
+    if (at)
+        rg_lines_add(&r->notes, "%s: loops that stream more than the compulsory bytes, because an operand is read again per block or thread (times): %s.",
+            rg_phase_names[ph], list);
 }
 
 static void note_cached(rg_report *r, rg_phase ph)
@@ -283,8 +287,8 @@ static void note_cached(rg_report *r, rg_phase ph)
         at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
     }
     if (at)
-        rg_lines_add(&r->notes, "%s: counted bytes per time above the measured read roof of %s GB/s at %s, so served in part from a cache: %s.", rg_phase_names[ph],
-            rg_num(a, sizeof a, roof), rg_bytes(b, sizeof b, (double)p->stream_bytes), list);
+        rg_lines_add(&r->notes, "%s: counted bytes per time above the measured read roof of %s GB/s at %s, so served in part from a cache: %s.",
+            rg_phase_names[ph], rg_num(a, sizeof a, roof), rg_bytes(b, sizeof b, (double)p->stream_bytes), list);
 }
 
 static void note_run(rg_report *r, const rg_log *log)
@@ -292,12 +296,13 @@ static void note_run(rg_report *r, const rg_log *log)
     const char *no_roof = rg_report_no_roof(r);
     char a[32], b[32];
     if (log->dropped)
-        rg_lines_add(&r->notes, "%zu operator records did not fit into the log: times of operators are too small by theirs, the phase times are whole.", log->dropped);
+        rg_lines_add(
+            &r->notes, "%zu operator records did not fit into the log: times of operators are too small by theirs, the phase times are whole.", log->dropped);
     if (no_roof) rg_lines_add(&r->notes, "No percentage of the roof where it says n/a: %s.", no_roof);
     if (r->machine.threads && r->run.threads != r->machine.threads)
-        rg_lines_add(&r->notes, "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.", r->machine.threads, r->run.threads);
-    if (r->machine.noisy)
-        rg_lines_add(&r->notes, "The roofs are noisy (a spread above 10 %%): something else ran on these cores while they were measured.");
+        rg_lines_add(
+            &r->notes, "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.", r->machine.threads, r->run.threads);
+    if (r->machine.noisy) rg_lines_add(&r->notes, "The roofs are noisy (a spread above 10 %%): something else ran on these cores while they were measured.");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (r->phase[ph].ran && r->run.spread[ph] > 0.1)
             rg_lines_add(&r->notes, "%s times of the %d repetitions lie %s of the median apart: the machine was not quiet.", rg_phase_names[ph],
@@ -310,7 +315,8 @@ static void note_run(rg_report *r, const rg_log *log)
         rg_lines_add(&r->notes, "A counter read costs %s per thread and operator and is outside the operators' times, inside those of the phases.",
             rg_time(a, sizeof a, r->run.probe_ns));
     if (r->model.round_rel > 0.0)
-        rg_lines_add(&r->notes, "Quantising at load changed the weights by %s (root mean square error over root mean square).", rg_percent(b, sizeof b, r->model.round_rel));
+        rg_lines_add(&r->notes, "Quantising at load changed the weights by %s (root mean square error over root mean square).",
+            rg_percent(b, sizeof b, r->model.round_rel));
     if (r->run.interrupted) rg_lines_add(&r->notes, "Interrupted: this is the part that was measured before the stop.");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (!r->phase[ph].ran) continue;

@@ -36,7 +36,7 @@ typedef struct rg_row {
     double ideal_ns, flop_ns, mem_ns; /* sums over calls; ideal is the sum of the larger ones */
     double peak_gflops;               /* of the call that took longest ideally */
     int64_t footprint;
-    double longest_ns; /* ideal time of that call */
+    double longest_ns;                       /* ideal time of that call */
     unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
     rg_bound bound;
 } rg_row;
@@ -63,8 +63,8 @@ struct rg_report {
     rg_run_info run;
     char *text[24]; /* owns the strings that model and run point to */
     int n_text;
-    int *cpus;                     /* owns */
-    rg_row *row;                   /* owns; sums in the order of the sites, then rows by layer */
+    int *cpus;   /* owns */
+    rg_row *row; /* owns; sums in the order of the sites, then rows by layer */
     int n_rows;
     rg_phase_sum phase[RG_PHASE_COUNT];
     rg_lines notes;

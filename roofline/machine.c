@@ -71,7 +71,7 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
     char path[1024];
     rg_machine_cache_path(path, sizeof path, threads);
     if (path[0] && rg_machine_load(m, path, NULL) == RG_OK && strncmp(m->cpu, rg_cpu_name(), sizeof m->cpu - 1) == 0 && m->threads == threads &&
-        m->isa_best == rg_isa_best() && knows(m, footprint)) {
+        m->isa_best == rg_isa_best() && !m->noisy && knows(m, footprint)) {
         snprintf(m->source, sizeof m->source, "measured earlier, cached");
         return RG_OK;
     }

@@ -24,13 +24,13 @@ typedef struct rg_bw_point {
 
 typedef struct rg_machine {
     char cpu[64];
-    char source[160]; /* "measured", "file PATH" */
+    char source[160];     /* "measured", "file PATH" */
     char measured_at[32]; /* ISO 8601 */
     int cores, threads;   /* cores usable here; threads the roofs were measured with */
     int64_t memory_bytes;
     rg_isa isa_best;
     int n_bw;
-    rg_bw_point bw[RG_MAX_BW];          /* rising footprints */
+    rg_bw_point bw[RG_MAX_BW];            /* rising footprints */
     rg_measured fma_gflops[RG_ISA_COUNT]; /* FP32 multiply-add peak by instruction set; C: baseline vectors, separate multiply and add */
     rg_measured barrier_ns;               /* one barrier of the team */
     bool noisy;                           /* a spread above 10 %: the verdict is in the report */
@@ -38,8 +38,8 @@ typedef struct rg_machine {
 
 /* Measures the roofs with `threads` threads pinned to cpus[0..threads) (NULL: not pinned). footprint: one more point of the ladder at the
  * size of the model (0: none). quick: fewer points and repetitions (about 2 s instead of about 20). */
-rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user,
-    const rg_stop_flag *stop, rg_err *err);
+rg_status rg_machine_measure(
+    rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 
 /* JSON file, atomically written. */
 rg_status rg_machine_save(const rg_machine *m, const char *path, rg_err *err);

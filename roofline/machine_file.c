@@ -34,8 +34,8 @@ static json_t *to_json(const rg_machine *m)
     json_object_set_new(barrier, "kind", json_string("sense-reversing spin barrier of pthreads"));
     return json_pack("{s:s, s:i, s:o, s:o, s:o, s:i, s:i, s:I, s:s, s:b, s:o, s:o, s:o}", "schema", "ridge.machine", "version", VERSION, "cpu",
         rg_json_text(m->cpu), "source", rg_json_text(m->source), "measured_at", rg_json_text(m->measured_at), "cores", m->cores, "threads", m->threads,
-        "memory_bytes", (json_int_t)m->memory_bytes, "isa_best", rg_isa_names[m->isa_best], "noisy", (int)m->noisy, "bandwidth", bw, "peak", peak,
-        "barrier", barrier);
+        "memory_bytes", (json_int_t)m->memory_bytes, "isa_best", rg_isa_names[m->isa_best], "noisy", (int)m->noisy, "bandwidth", bw, "peak", peak, "barrier",
+        barrier);
 }
 
 rg_status rg_machine_json(FILE *f, const rg_machine *m, rg_err *err)

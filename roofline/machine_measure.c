@@ -62,6 +62,7 @@ typedef struct crew {
     int64_t passes;
     uint64_t t0;
     bool again, stopped;
+    bool short_handed; /* a thread could not be started: the others go home before the first barrier. Not `stopped`, which thread 0 may set early */
     double done, todo; /* experiments, for the progress */
     rg_progress_fn *progress;
     void *user;
@@ -242,7 +243,7 @@ static void *crew_main(void *arg)
     if (c->p->cpus) pin(c->p->cpus[me->tid]);
     pthread_mutex_lock(&c->start); /* held until every thread exists: b.n is final */
     pthread_mutex_unlock(&c->start);
-    if (c->stopped) return NULL;
+    if (c->short_handed) return NULL;
     measure_peaks(c, me);
     measure_reads(c, me);
     measure_barrier(c, me);
@@ -294,8 +295,8 @@ static void judge_noise(rg_machine *m)
     for (int i = 0; i < RG_ISA_COUNT; i++) m->noisy = m->noisy || m->fma_gflops[i].spread > NOISY;
 }
 
-rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user,
-    const rg_stop_flag *stop, rg_err *err)
+rg_status rg_machine_measure(
+    rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
 {
     *m = (rg_machine){0};
     if (threads < 1 || threads > MAX_THREADS) return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
@@ -321,7 +322,7 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
         const int rc = pthread_create(&team[started].thread, NULL, crew_main, &team[started]);
         if (rc != 0) {
             st = rg_fail(err, RG_E_NOMEM, "machine: cannot start thread %d of %d: %s", started + 1, threads, strerror(rc));
-            c.stopped = true;
+            c.short_handed = true;
             break;
         }
     }

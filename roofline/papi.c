@@ -8,16 +8,16 @@
 #include "base/sysinfo.h"
 #include "ops/rec.h"
 #include "roofline/counters.h"
+#include "roofline/soft_events.h"
 
 #ifdef RIDGE_HAVE_PAPI
 #include <papi.h>
 #include <pthread.h>
 #endif
 
-static const char INSTEAD[] = "Reported instead: bytes and operations counted by the executed loops, and monotonic time";
-
 typedef struct slot {
     _Alignas(128) int set; /* a line of its own: every thread reads its own at every operator */
+    rg_soft soft;          /* instead of the set where PAPI has no events at all */
     bool running;
     uint64_t last[RG_MAX_CTR];
 } slot;
@@ -33,7 +33,65 @@ struct rg_counters {
     double read_ns;
 };
 
+/* ---- the kernel's software events, without PAPI ---- */
+
+static int soft_thread_open(void *self, int tid)
+{
+    rg_counters *c = self;
+    if (tid < 0 || tid >= c->threads || !rg_soft_open(&c->slot[tid].soft)) return -1;
+    c->slot[tid].running = true;
+    return 0;
+}
+
+static void soft_thread_read(void *self, int tid, uint64_t *ctr)
+{
+    const rg_counters *c = self;
+    slot *s = &c->slot[tid];
+    if (s->running) rg_soft_read(&s->soft, s->last); /* a failed read repeats the last values */
+    memcpy(ctr, s->last, RG_SOFT_EVENTS * sizeof *ctr);
+}
+
+static void soft_thread_close(void *self, int tid)
+{
+    rg_counters *c = self;
+    if (tid < 0 || tid >= c->threads || !c->slot[tid].running) return;
+    c->slot[tid].running = false;
+    rg_soft_close(&c->slot[tid].soft);
+}
+
+/* Best of batches: a single read is near the clock's resolution. */
+enum { BATCHES = 5, READS = 400 };
+
+static void use_soft_events(rg_counters *c)
+{
+    rg_soft s;
+    uint64_t v[RG_SOFT_EVENTS];
+    if (!rg_soft_open(&s)) return;
+    for (int b = 0; b < BATCHES; b++) {
+        const uint64_t t0 = rg_now_ns();
+        for (int i = 0; i < READS; i++) rg_soft_read(&s, v);
+        const double each = (double)(rg_now_ns() - t0) / READS;
+        if (b == 0 || each < c->read_ns) c->read_ns = each;
+    }
+    rg_soft_close(&s);
+    for (int i = 0; i < RG_SOFT_EVENTS; i++) c->label[i] = rg_soft_labels[i];
+    c->probe.n_ctr = RG_SOFT_EVENTS;
+    c->probe.thread_open = soft_thread_open;
+    c->probe.read = soft_thread_read;
+    c->probe.thread_close = soft_thread_close;
+}
+
+/* What is reported instead of hardware counts. */
+static const char *instead(const rg_counters *c)
+{
+    return c->probe.n_ctr > 0
+               ? "Reported instead: bytes and operations counted by the executed loops, monotonic time, and the kernel's task clock and page faults"
+               : "Reported instead: bytes and operations counted by the executed loops, and monotonic time";
+}
+
 #ifdef RIDGE_HAVE_PAPI
+
+/* ---- PAPI ---- */
 
 typedef struct event {
     const char *label, *name;
@@ -44,7 +102,7 @@ static const event hw_events[] = {
 #include "roofline/events.def"
 };
 static const event sw_events[] = {
-#define RG_SW_EVENT(label, name) {label, name},
+#define RG_SW_EVENT(label, name, config) {label, name},
 #include "roofline/events.def"
 };
 
@@ -135,7 +193,8 @@ static void explain(rg_counters *c, int rc)
     char why[240], fix[160];
     if (rc == PAPI_EPERM || (level > 2 && geteuid() != 0)) {
         snprintf(why, sizeof why, "the kernel refuses them (%s; kernel.perf_event_paranoid is %d)", PAPI_strerror(rc), level);
-        snprintf(fix, sizeof fix, level > 2 ? "sudo sysctl kernel.perf_event_paranoid=2" : "in a container: run it with --cap-add PERFMON or without its seccomp filter");
+        snprintf(fix, sizeof fix,
+            level > 2 ? "sudo sysctl kernel.perf_event_paranoid=2" : "in a container: run it with --cap-add PERFMON or without its seccomp filter");
     } else if (level > 2) {
         snprintf(why, sizeof why, "PAPI turns perf events off at kernel.perf_event_paranoid %d", level);
         snprintf(fix, sizeof fix, "sudo sysctl kernel.perf_event_paranoid=2");
@@ -146,14 +205,11 @@ static void explain(rg_counters *c, int rc)
         snprintf(why, sizeof why, "PAPI knows no event that this CPU can count (%.100s)", said);
         snprintf(fix, sizeof fix, "a newer libpapi, or PAPI_CSV_EVENT_FILE with a newer papi_events.csv; papi_avail -a lists what works");
     }
-    snprintf(c->reason, sizeof c->reason, "no hardware counters: %s. %s%s. To have them: %s", why, INSTEAD,
-        c->probe.n_ctr > 0 ? ", and the kernel's task clock and page faults" : "", fix);
+    snprintf(c->reason, sizeof c->reason, "no hardware counters: %s. %s. To have them: %s", why, instead(c), fix);
 }
 
-/* Best of batches: a single read is near the clock's resolution. */
 static double measure_read(rg_counters *c)
 {
-    enum { BATCHES = 5, READS = 400 };
     double best = 0.0;
     long long v[RG_MAX_CTR];
     int set;
@@ -203,27 +259,31 @@ static void open_events(rg_counters *c)
 {
     char why[128];
     if (!papi_start(why, sizeof why)) {
-        snprintf(c->reason, sizeof c->reason, "no hardware counters: %s. %s. To have them: install the PAPI this program was built with", why, INSTEAD);
+        use_soft_events(c);
+        snprintf(c->reason, sizeof c->reason, "no hardware counters: %s. %s. To have them: install the PAPI this program was built with", why, instead(c));
         return;
     }
     const int rc = choose(c, hw_events, sizeof hw_events / sizeof *hw_events);
     c->hardware = c->probe.n_ctr > 0;
-    if (!c->hardware) {
-        choose(c, sw_events, sizeof sw_events / sizeof *sw_events);
-        explain(c, rc);
+    if (!c->hardware) choose(c, sw_events, sizeof sw_events / sizeof *sw_events);
+    if (c->probe.n_ctr > 0) {
+        c->read_ns = measure_read(c);
+        c->probe.thread_open = thread_open;
+        c->probe.read = thread_read;
+        c->probe.thread_close = thread_close;
+    } else {
+        use_soft_events(c);
     }
-    if (c->probe.n_ctr > 0) c->read_ns = measure_read(c);
-    c->probe.thread_open = thread_open;
-    c->probe.read = thread_read;
-    c->probe.thread_close = thread_close;
+    if (!c->hardware) explain(c, rc);
 }
 
 #else
 
 static void open_events(rg_counters *c)
 {
+    use_soft_events(c);
     snprintf(c->reason, sizeof c->reason, "no hardware counters: built without PAPI. %s. To have them: install libpapi-dev and configure with -DRIDGE_PAPI=ON",
-        INSTEAD);
+        instead(c));
 }
 
 #endif
@@ -245,7 +305,7 @@ rg_status rg_counters_open(rg_counters **out, rg_counters_mode mode, int threads
     c->slot = s;
     c->probe.self = c;
     if (mode == RG_COUNTERS_OFF)
-        snprintf(c->reason, sizeof c->reason, "hardware counters were not asked for (--counters off). %s. To have them: --counters op", INSTEAD);
+        snprintf(c->reason, sizeof c->reason, "hardware counters were not asked for (--counters off). %s. To have them: --counters op", instead(c));
     else
         open_events(c);
     *out = c;

@@ -31,13 +31,13 @@ typedef struct rg_run_info {
     const char *command; /* the command line */
     time_t started;
     int threads;
-    const int *cpus; /* [threads] processors the threads are pinned to, or NULL */
+    const int *cpus;     /* [threads] processors the threads are pinned to, or NULL */
     const char *pinning; /* one phrase: "2 threads on cores 0, 1", "off (--pin off)" */
     rg_isa isa;
     const char *blas; /* "off" or its description */
     bool flash;
     int64_t prompt_tokens, gen_tokens, ubatch;
-    int repetitions;         /* measured ones; the log holds, per phase, the one with the median time */
+    int repetitions;               /* measured ones; the log holds, per phase, the one with the median time */
     double spread[RG_PHASE_COUNT]; /* (slowest - fastest) / median over the repetitions; 0 with one */
     bool interrupted;
     const char *pmu_status; /* "hardware", "software", "off" */

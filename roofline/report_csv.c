@@ -6,10 +6,11 @@
 
 #include "roofline/join.h"
 
-static const char HEAD[] = "model,dtype,phase,op,site,layer,calls,t_ns,wait_ns,share,flop,int_op,weight_type,kernel,"
-                           "analytic_weight_bytes,analytic_act_read_bytes,analytic_act_write_bytes,analytic_kv_read_bytes,analytic_kv_write_bytes,analytic_total_bytes,analytic_t_ns,"
-                           "counted_weight_bytes,counted_act_read_bytes,counted_act_write_bytes,counted_kv_read_bytes,counted_kv_write_bytes,counted_total_bytes,counted_flop,"
-                           "ai_analytic,ai_counted,gflops,gbps,roof,attainable_gflops,roof_fraction,bound";
+static const char HEAD[] =
+    "model,dtype,phase,op,site,layer,calls,t_ns,wait_ns,share,flop,int_op,weight_type,kernel,"
+    "analytic_weight_bytes,analytic_act_read_bytes,analytic_act_write_bytes,analytic_kv_read_bytes,analytic_kv_write_bytes,analytic_total_bytes,analytic_t_ns,"
+    "counted_weight_bytes,counted_act_read_bytes,counted_act_write_bytes,counted_kv_read_bytes,counted_kv_write_bytes,counted_total_bytes,counted_flop,"
+    "ai_analytic,ai_counted,gflops,gbps,roof,attainable_gflops,roof_fraction,bound";
 
 /* s NULL: empty. Quotes double, control characters are gone. */
 static void text(FILE *f, const char *s)

@@ -18,8 +18,9 @@ static void machine_header(FILE *f, const rg_report *r)
 {
     char a[64], b[64], c[64], d[64], cpu[128], src[256], when[64];
     const rg_machine *m = &r->machine;
-    fprintf(f, "machine  %s, %d cores, %s of memory; roofs: %s%s%s\n", rg_text_clean(cpu, sizeof cpu, m->cpu), m->cores, rg_bytes(a, sizeof a, (double)m->memory_bytes),
-        rg_text_clean(src, sizeof src, m->source), m->measured_at[0] ? ", " : "", rg_text_clean(when, sizeof when, m->measured_at));
+    fprintf(f, "machine  %s, %d cores, %s of memory; roofs: %s%s%s\n", rg_text_clean(cpu, sizeof cpu, m->cpu), m->cores,
+        rg_bytes(a, sizeof a, (double)m->memory_bytes), rg_text_clean(src, sizeof src, m->source), m->measured_at[0] ? ", " : "",
+        rg_text_clean(when, sizeof when, m->measured_at));
     fprintf(f, "roofs   ");
     int shown = 0;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
@@ -33,8 +34,9 @@ static void machine_header(FILE *f, const rg_report *r)
             rg_bytes(b, sizeof b, (double)p->stream_bytes), rg_percent(c, sizeof c, spread));
     }
     const rg_measured fma = m->fma_gflops[r->run.isa];
-    fprintf(f, "%s fp32 %s %s GFLOP/s (spread %s); barrier %s\n", shown ? ";" : "", rg_isa_names[r->run.isa], rg_num(a, sizeof a, fma.value > 0.0 ? fma.value : NAN),
-        rg_percent(b, sizeof b, fma.value > 0.0 ? fma.spread : NAN), m->barrier_ns.value > 0.0 ? rg_time(d, sizeof d, m->barrier_ns.value) : "n/a");
+    fprintf(f, "%s fp32 %s %s GFLOP/s (spread %s); barrier %s\n", shown ? ";" : "", rg_isa_names[r->run.isa],
+        rg_num(a, sizeof a, fma.value > 0.0 ? fma.value : NAN), rg_percent(b, sizeof b, fma.value > 0.0 ? fma.spread : NAN),
+        m->barrier_ns.value > 0.0 ? rg_time(d, sizeof d, m->barrier_ns.value) : "n/a");
 }
 
 static void model_header(FILE *f, const rg_report *r)
@@ -42,12 +44,12 @@ static void model_header(FILE *f, const rg_report *r)
     char a[256], b[64], c[64], d[64], e[64], g[64];
     const rg_model_info *m = &r->model;
     const rg_config *k = &m->config;
-    fprintf(f, "model    %s (%s), %s million parameters, %lld layers, dim %lld, ffn %lld, heads %lld/%lld x %lld, vocab %lld\n", rg_text_clean(a, sizeof a, k->name),
-        m->format ? m->format : "unknown format", rg_num(b, sizeof b, 1e-6 * (double)m->params), (long long)k->layers, (long long)k->dim, (long long)k->ffn, (long long)k->heads,
-        (long long)k->kv_heads, (long long)k->head_dim, (long long)k->vocab);
-    fprintf(f, "weights  %s, output matrix %s; bits per weight: file %s, resident %s; file %s, resident %s, read per decode step %s\n", m->dtype ? m->dtype : "?",
-        m->head_dtype ? m->head_dtype : "?", rg_num(a, sizeof a, m->bits_file), rg_num(b, sizeof b, m->bits_resident), rg_bytes(c, sizeof c, (double)m->file_bytes),
-        rg_bytes(d, sizeof d, (double)m->resident_bytes), rg_bytes(e, sizeof e, (double)m->stream_bytes));
+    fprintf(f, "model    %s (%s), %s million parameters, %lld layers, dim %lld, ffn %lld, heads %lld/%lld x %lld, vocab %lld\n",
+        rg_text_clean(a, sizeof a, k->name), m->format ? m->format : "unknown format", rg_num(b, sizeof b, 1e-6 * (double)m->params), (long long)k->layers,
+        (long long)k->dim, (long long)k->ffn, (long long)k->heads, (long long)k->kv_heads, (long long)k->head_dim, (long long)k->vocab);
+    fprintf(f, "weights  %s, output matrix %s; bits per weight: file %s, resident %s; file %s, resident %s, read per decode step %s\n",
+        m->dtype ? m->dtype : "?", m->head_dtype ? m->head_dtype : "?", rg_num(a, sizeof a, m->bits_file), rg_num(b, sizeof b, m->bits_resident),
+        rg_bytes(c, sizeof c, (double)m->file_bytes), rg_bytes(d, sizeof d, (double)m->resident_bytes), rg_bytes(e, sizeof e, (double)m->stream_bytes));
     fprintf(f, "memory   KV cache %s (K %s, V %s, context %lld), scratch %s; activations f32\n", rg_bytes(c, sizeof c, (double)m->kv_bytes),
         m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : "?", m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : "?", (long long)m->ctx,
         rg_bytes(g, sizeof g, (double)m->scratch_bytes));
@@ -58,8 +60,9 @@ static void run_header(FILE *f, const rg_report *r)
     char a[64], b[64], text[512];
     const rg_run_info *u = &r->run;
     fprintf(f, "run      %s, isa %s, BLAS %s, %s attention; prompt %lld, generated %lld, ubatch %lld; median of %d, one warm-up; load %s\n",
-        u->pinning ? rg_text_clean(text, sizeof text, u->pinning) : "pinning unknown", rg_isa_names[u->isa], u->blas ? u->blas : "off", u->flash ? "fused" : "unfused",
-        (long long)u->prompt_tokens, (long long)u->gen_tokens, (long long)u->ubatch, u->repetitions, rg_time(a, sizeof a, (double)u->load_ns));
+        u->pinning ? rg_text_clean(text, sizeof text, u->pinning) : "pinning unknown", rg_isa_names[u->isa], u->blas ? u->blas : "off",
+        u->flash ? "fused" : "unfused", (long long)u->prompt_tokens, (long long)u->gen_tokens, (long long)u->ubatch, u->repetitions,
+        rg_time(a, sizeof a, (double)u->load_ns));
     fprintf(f, "method   time: monotonic clock per operator; bytes and FLOPs: counted in the executed loops, beside the exact analytic model\n");
     fprintf(f, "pmu      %s", u->pmu_status);
     for (int i = 0; i < u->n_ctr; i++) fprintf(f, "%s%s", i ? ", " : ": ", u->ctr_name[i]);
@@ -75,7 +78,8 @@ static const char *tenths(char *buf, size_t n, double percent)
     return buf;
 }
 
-static void op_row(rg_table *t, const char *name, uint64_t calls, double ns, double phase_ns, const rg_tally *counted, const rg_tally *analytic, double fraction, const char *bound)
+static void op_row(rg_table *t, const char *name, uint64_t calls, double ns, double phase_ns, const rg_tally *counted, const rg_tally *analytic,
+    double fraction, const char *bound)
 {
     char c[12][32];
     const uint64_t cb = rg_tally_bytes(counted), ab = rg_tally_bytes(analytic);
@@ -98,7 +102,8 @@ static void op_table(FILE *f, const rg_report *r, rg_phase ph, bool layers, bool
     const rg_phase_sum *p = &r->phase[ph];
     rg_table t = {0};
     char over_ms[32], over_share[32], name[64];
-    rg_table_head(&t, "<operator", ">calls", ">ms", ">time%", ">GFLOP", ">MB cnt", ">MB ana", ">I cnt", ">I ana", ">GFLOP/s", ">GB/s", ">roof%", "<bound", NULL);
+    rg_table_head(
+        &t, "<operator", ">calls", ">ms", ">time%", ">GFLOP", ">MB cnt", ">MB ana", ">I cnt", ">I ana", ">GFLOP/s", ">GB/s", ">roof%", "<bound", NULL);
     for (int i = 0; i < r->n_rows; i++) {
         const rg_row *w = &r->row[i];
         if (w->phase != ph || (w->layer >= 0) != layers) continue;
@@ -109,7 +114,8 @@ static void op_table(FILE *f, const rg_report *r, rg_phase ph, bool layers, bool
         rg_num(over_ms, sizeof over_ms, 1e-6 * (double)p->overhead_ns);
         tenths(over_share, sizeof over_share, 100.0 * rg_ratio((double)p->overhead_ns, (double)p->t_ns));
         rg_table_row(&t, "outside ops", "", over_ms, over_share, NULL);
-        op_row(&t, "total", p->calls, (double)p->t_ns, (double)p->t_ns, &p->counted, &p->analytic, rg_ratio(p->ideal_ns, (double)p->t_ns), rg_bound_names[p->bound]);
+        op_row(&t, "total", p->calls, (double)p->t_ns, (double)p->t_ns, &p->counted, &p->analytic, rg_ratio(p->ideal_ns, (double)p->t_ns),
+            rg_bound_names[p->bound]);
     }
     rg_table_print(f, &t);
     *failed = *failed || t.failed;
@@ -176,7 +182,8 @@ static void stage_split(FILE *f, const rg_report *r)
         const rg_phase_sum *p = &r->phase[ph];
         fprintf(f, "%-8s ", rg_phase_names[ph]);
         print_bar(f, rg_ratio((double)p->t_ns, all));
-        fprintf(f, " %9s  %6s  %lld tokens\n", rg_time(a, sizeof a, (double)p->t_ns), rg_percent(b, sizeof b, rg_ratio((double)p->t_ns, all)), (long long)p->tokens);
+        fprintf(f, " %9s  %6s  %lld tokens\n", rg_time(a, sizeof a, (double)p->t_ns), rg_percent(b, sizeof b, rg_ratio((double)p->t_ns, all)),
+            (long long)p->tokens);
     }
     fprintf(f, "```\n\n");
 }
@@ -224,7 +231,8 @@ static void byte_bars(FILE *f, const rg_report *r)
 static void compare_table(FILE *f, const rg_report *const *r, int n, bool *failed)
 {
     rg_table t = {0};
-    rg_table_head(&t, "<weights", ">bits/weight", ">streamed", ">bytes ratio", ">prefill tok/s", ">gain", ">decode tok/s", ">gain", ">MBU", ">MFU", ">rounding", NULL);
+    rg_table_head(
+        &t, "<weights", ">bits/weight", ">streamed", ">bytes ratio", ">prefill tok/s", ">gain", ">decode tok/s", ">gain", ">MBU", ">MFU", ">rounding", NULL);
     for (int i = 0; i < n; i++) {
         char c[10][32], name[64];
         double tps[2], gain[2];
@@ -255,15 +263,18 @@ rg_status rg_report_md(FILE *f, const rg_report *const *r, int n, rg_err *err)
     for (int i = 0; i < n; i++) {
         struct tm tm;
         if (gmtime_r(&r[i]->run.started, &tm)) strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M UTC", &tm);
-        fprintf(f, "# Ridge profile: %s, %s weights (%s)\n\n", rg_text_cell(name, sizeof name, r[i]->model.config.name), r[i]->model.dtype ? r[i]->model.dtype : "?", stamp);
+        fprintf(f, "# Ridge profile: %s, %s weights (%s)\n\n", rg_text_cell(name, sizeof name, r[i]->model.config.name),
+            r[i]->model.dtype ? r[i]->model.dtype : "?", stamp);
         machine_header(f, r[i]);
         model_header(f, r[i]);
         run_header(f, r[i]);
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) phase_part(f, r[i], (rg_phase)ph, &failed);
         if (i == 0)
-            fprintf(f, "MB = 1e6 bytes; cnt = counted by the loops, ana = analytic (compulsory); I = FLOP per byte; GFLOP/s = analytic FLOP per time, GB/s = counted bytes\n"
-                       "per time; roof%% = ideal time of the calls on the measured roofs / measured time; total: the phase, its calls are forward calls.\n"
-                       "bound: overhead = the ideal time of a call is below %d barriers; else the larger of its memory and compute time.\n\n",
+            fprintf(f,
+                "MB = 1e6 bytes; cnt = counted by the loops, ana = analytic (compulsory); I = FLOP per byte; GFLOP/s = analytic FLOP per time, GB/s = counted "
+                "bytes\n"
+                "per time; roof%% = ideal time of the calls on the measured roofs / measured time; total: the phase, its calls are forward calls.\n"
+                "bound: overhead = the ideal time of a call is below %d barriers; else the larger of its memory and compute time.\n\n",
                 RG_OVERHEAD_BARRIERS);
         stage_split(f, r[i]);
         byte_bars(f, r[i]);

@@ -28,8 +28,18 @@ static double fma_avx2(int64_t steps)
     const __m256 a = _mm256_set1_ps(0x1p-10f), b = _mm256_set1_ps(0x1p-10f);
     for (int i = 0; i < N; i++) v[i] = _mm256_setzero_ps();
     for (int64_t s = 0; s < steps; s++) {
-        FMA(0); FMA(1); FMA(2); FMA(3); FMA(4); FMA(5);
-        FMA(6); FMA(7); FMA(8); FMA(9); FMA(10); FMA(11);
+        FMA(0);
+        FMA(1);
+        FMA(2);
+        FMA(3);
+        FMA(4);
+        FMA(5);
+        FMA(6);
+        FMA(7);
+        FMA(8);
+        FMA(9);
+        FMA(10);
+        FMA(11);
     }
     return (double)steps * N * 8 * 2;
 }

@@ -29,8 +29,22 @@ static double fma_avx512(int64_t steps)
     const __m512 a = _mm512_set1_ps(0x1p-10f), b = _mm512_set1_ps(0x1p-10f);
     for (int i = 0; i < N; i++) v[i] = _mm512_setzero_ps();
     for (int64_t s = 0; s < steps; s++) {
-        FMA(0); FMA(1); FMA(2); FMA(3); FMA(4); FMA(5); FMA(6); FMA(7);
-        FMA(8); FMA(9); FMA(10); FMA(11); FMA(12); FMA(13); FMA(14); FMA(15);
+        FMA(0);
+        FMA(1);
+        FMA(2);
+        FMA(3);
+        FMA(4);
+        FMA(5);
+        FMA(6);
+        FMA(7);
+        FMA(8);
+        FMA(9);
+        FMA(10);
+        FMA(11);
+        FMA(12);
+        FMA(13);
+        FMA(14);
+        FMA(15);
     }
     return (double)steps * N * 16 * 2;
 }

@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 /* Each writes into buf and returns it. */
-const char *rg_num(char *buf, size_t n, double x);       /* 3 significant digits, no exponent where people read without */
-const char *rg_bytes(char *buf, size_t n, double bytes); /* "5.50 MiB" */
-const char *rg_time(char *buf, size_t n, double ns);     /* "12.3 ms" */
+const char *rg_num(char *buf, size_t n, double x);            /* 3 significant digits, no exponent where people read without */
+const char *rg_bytes(char *buf, size_t n, double bytes);      /* "5.50 MiB" */
+const char *rg_time(char *buf, size_t n, double ns);          /* "12.3 ms" */
 const char *rg_percent(char *buf, size_t n, double fraction); /* "42.0 %" */
 
 /* Printable copy of foreign text: control characters and bytes that are not UTF-8 become '?'. */

@@ -65,7 +65,9 @@ static void distance(rg_lines *out, const rg_report *r, rg_phase ph)
     for (int i = 0; i < 4; i++)
         if (i != first && part[i] > part[second]) second = i;
     if (gap <= 0.0) {
-        rg_lines_add(out, "%s needs %s per call, less than the %s its roofs ask for: operands stay in caches closer than their footprint says, or the roofs were measured on a busier machine.",
+        rg_lines_add(out,
+            "%s needs %s per call, less than the %s its roofs ask for: operands stay in caches closer than their footprint says, or the roofs were measured on "
+            "a busier machine.",
             rg_phase_names[ph], rg_time(a, sizeof a, (double)p->t_ns / per), rg_time(b, sizeof b, p->ideal_ns / per));
         return;
     }
@@ -95,16 +97,21 @@ static void worst_operator(rg_lines *out, const rg_report *r, rg_phase ph)
     rg_row_roof(roof, sizeof roof, worst);
     const double each = rg_ratio((double)worst->t_ns, (double)worst->calls), worth = rg_ratio(worst->ideal_ns, (double)worst->calls);
     if (worst->bound == RG_BOUND_OVERHEAD && each < worth + 8.0 * r->machine.barrier_ns.value)
-        rg_lines_add(out, "%s loses most in %s, %s ms: a call takes %s and is worth %s, where a barrier alone takes %s; fusing it with its neighbours would help.",
-            rg_phase_names[ph], rg_site_name(worst->site), a, rg_time(c, sizeof c, each), rg_time(d, sizeof d, worth), rg_time(e, sizeof e, r->machine.barrier_ns.value));
+        rg_lines_add(out,
+            "%s loses most in %s, %s ms: a call takes %s and is worth %s, where a barrier alone takes %s; fusing it with its neighbours would help.",
+            rg_phase_names[ph], rg_site_name(worst->site), a, rg_time(c, sizeof c, each), rg_time(d, sizeof d, worth),
+            rg_time(e, sizeof e, r->machine.barrier_ns.value));
     else if (wait > 0.25)
-        rg_lines_add(out, "%s loses most in %s, %s ms: its threads wait at the barrier for %s of their time, so the work is split unevenly or a core is shared with others.",
+        rg_lines_add(out,
+            "%s loses most in %s, %s ms: its threads wait at the barrier for %s of their time, so the work is split unevenly or a core is shared with others.",
             rg_phase_names[ph], rg_site_name(worst->site), a, rg_percent(c, sizeof c, wait));
     else if (reread > 1.1)
         rg_lines_add(out, "%s loses most in %s, %s ms at %s of its roof (%s): the loops stream %s times the compulsory bytes.", rg_phase_names[ph],
             rg_site_name(worst->site), a, b, roof, rg_num(c, sizeof c, reread));
     else
-        rg_lines_add(out, "%s loses most in %s, %s ms at %s of its roof (%s): it moves only what it must (%s times the compulsory bytes) and waits little, so the kernel's own instructions are the limit (%s per call).",
+        rg_lines_add(out,
+            "%s loses most in %s, %s ms at %s of its roof (%s): it moves only what it must (%s times the compulsory bytes) and waits little, so the kernel's "
+            "own instructions are the limit (%s per call).",
             rg_phase_names[ph], rg_site_name(worst->site), a, b, roof, rg_num(c, sizeof c, reread), rg_time(d, sizeof d, each));
 }
 
@@ -128,14 +135,14 @@ static void character(rg_lines *out, const rg_report *r, rg_phase ph)
     const double ai = rg_intensity(p->analytic.flop, bytes), bw = rg_machine_bw(&r->machine, p->stream_bytes);
     const double ridge = rg_ratio(rg_machine_peak(&r->machine, r->run.isa), bw);
     if (isfinite(ridge) && ridge > 0.0)
-        rg_lines_add(out, "%s has an intensity of %s FLOP/byte, %s the ridge point of %s: %s.", rg_phase_names[ph], rg_num(a, sizeof a, ai), ai < ridge ? "below" : "above",
-            rg_num(b, sizeof b, ridge), ai < ridge ? "moving bytes, not arithmetic, sets its roof" : "arithmetic sets its roof, and smaller weights cannot raise it");
+        rg_lines_add(out, "%s has an intensity of %s FLOP/byte, %s the ridge point of %s: %s.", rg_phase_names[ph], rg_num(a, sizeof a, ai),
+            ai < ridge ? "below" : "above", rg_num(b, sizeof b, ridge),
+            ai < ridge ? "moving bytes, not arithmetic, sets its roof" : "arithmetic sets its roof, and smaller weights cannot raise it");
     if (attention > 0.1 * (double)p->t_ns)
         rg_lines_add(out, "%s spends %s in attention at contexts up to %lld tokens; that share grows with the context.", rg_phase_names[ph],
             rg_percent(c, sizeof c, attention / (double)p->t_ns), (long long)p->last_ctx);
     const double wait = rg_ratio((double)p->wait_ns, (double)p->op_ns * p->threads);
-    if (wait > 0.05)
-        rg_lines_add(out, "%s: threads wait at barriers for %s of the operators' time.", rg_phase_names[ph], rg_percent(a, sizeof a, wait));
+    if (wait > 0.05) rg_lines_add(out, "%s: threads wait at barriers for %s of the operators' time.", rg_phase_names[ph], rg_percent(a, sizeof a, wait));
 }
 
 void rg_verdict_run(rg_lines *out, const rg_report *r)

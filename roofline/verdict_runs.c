@@ -52,10 +52,12 @@ static void prefill_gain(rg_lines *out, const rg_report *base, const rg_report *
         rg_num(b, sizeof b, tokens_per_s(p1)), rg_num(c, sizeof c, tokens_per_s(p0)));
     if (!isfinite(roofs)) return;
     if (compute >= 1.0)
-        rg_lines_add(out, "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight bytes were worth only %s times on these roofs.",
+        rg_lines_add(out,
+            "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight bytes were worth only %s times on these roofs.",
             rg_time(a, sizeof a, p1->flop_ns), rg_time(b, sizeof b, p1->mem_ns), rg_num(d, sizeof d, roofs));
     else
-        rg_lines_add(out, "prefill: memory is still its limit (ideal memory time %s, ideal compute time %s); fewer weight bytes were worth %s times on these roofs.",
+        rg_lines_add(out,
+            "prefill: memory is still its limit (ideal memory time %s, ideal compute time %s); fewer weight bytes were worth %s times on these roofs.",
             rg_time(a, sizeof a, p1->mem_ns), rg_time(b, sizeof b, p1->flop_ns), rg_num(d, sizeof d, roofs));
 }
 

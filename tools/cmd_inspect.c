@@ -80,10 +80,14 @@ static bool take_line(const inspection *x, size_t i, line *l)
 static const char *scaling_text(char *buf, size_t n, const rg_config *c)
 {
     switch (c->rope_scaling) {
-    case RG_ROPE_NONE: return "none";
-    case RG_ROPE_LINEAR: snprintf(buf, n, "linear, factor %g", c->rope_factor); return buf;
+    case RG_ROPE_NONE:
+        return "none";
+    case RG_ROPE_LINEAR:
+        snprintf(buf, n, "linear, factor %g", c->rope_factor);
+        return buf;
     case RG_ROPE_LLAMA3:
-        snprintf(buf, n, "llama3, factor %g, frequencies %g to %g, original context %" PRId64, c->rope_factor, c->rope_low_freq, c->rope_high_freq, c->rope_orig_ctx);
+        snprintf(buf, n, "llama3, factor %g, frequencies %g to %g, original context %" PRId64, c->rope_factor, c->rope_low_freq, c->rope_high_freq,
+            c->rope_orig_ctx);
         return buf;
     }
     return "none";
@@ -119,31 +123,36 @@ static void print_md(const inspection *x)
     printf(" |\n| tokenizer | %s |\n", tokenizer_text(x));
     printf("| parameters | %" PRIu64 " |\n", x->params);
     printf("| file | %s, %.3f bits per weight |\n", rg_bytes_text(a, sizeof a, (double)rg_ckpt_file_bytes(x->ckpt)), bits(x->tensor_bytes, x->params));
-    printf("| resident (%s) | %s, %.3f bits per weight |\n", x->cli->dtype ? x->cli->dtype : "as in the file", rg_bytes_text(a, sizeof a, (double)x->resident_bytes),
-        bits(x->resident_bytes, x->params));
+    printf("| resident (%s) | %s, %.3f bits per weight |\n", x->cli->dtype ? x->cli->dtype : "as in the file",
+        rg_bytes_text(a, sizeof a, (double)x->resident_bytes), bits(x->resident_bytes, x->params));
 
-    printf("\n| tensor | in the file | type | rows | columns | tensors | file bytes | resident | resident bytes |\n|---|---|---|---:|---:|---:|---:|---|---:|\n");
+    printf(
+        "\n| tensor | in the file | type | rows | columns | tensors | file bytes | resident | resident bytes |\n|---|---|---|---:|---:|---:|---:|---|---:|\n");
     line l;
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
         if (take_line(x, i, &l))
-            printf("| %s | %s | %s | %" PRId64 " | %" PRId64 " | %" PRId64 " | %" PRIu64 " | %s | %" PRIu64 " |\n", l.name, l.t->file_name, rg_ftypes[l.t->type].name, l.t->rows,
-                l.t->cols, l.count, l.file_bytes, l.resident, l.resident_bytes);
+            printf("| %s | %s | %s | %" PRId64 " | %" PRId64 " | %" PRId64 " | %" PRIu64 " | %s | %" PRIu64 " |\n", l.name, l.t->file_name,
+                rg_ftypes[l.t->type].name, l.t->rows, l.t->cols, l.count, l.file_bytes, l.resident, l.resident_bytes);
 
     printf("\n| KV cache | bytes per token |\n|---|---:|\n");
     for (int t = 0; t < RG_KV_COUNT; t++) {
         const int64_t n = kv_bytes(c, (rg_kvtype)t);
-        if (n) printf("| %s | %" PRId64 " |\n", rg_kvtypes[t].name, n);
-        else printf("| %s | not possible: head size %" PRId64 " |\n", rg_kvtypes[t].name, c->head_dim);
+        if (n)
+            printf("| %s | %" PRId64 " |\n", rg_kvtypes[t].name, n);
+        else
+            printf("| %s | not possible: head size %" PRId64 " |\n", rg_kvtypes[t].name, c->head_dim);
     }
     const rg_memory_plan *p = &x->plan;
     printf("\n| memory for %" PRId64 " positions | |\n|---|---:|\n", p->ctx);
     const struct {
         const char *what;
         uint64_t bytes;
-    } rows[] = {{"weights", p->weights}, {"KV cache", p->kv}, {"activations", p->scratch}, {"logits", p->logits}, {"total", p->total}, {"available", p->available}};
+    } rows[] = {
+        {"weights", p->weights}, {"KV cache", p->kv}, {"activations", p->scratch}, {"logits", p->logits}, {"total", p->total}, {"available", p->available}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) printf("| %s | %s |\n", rows[i].what, rg_bytes_text(a, sizeof a, (double)rows[i].bytes));
     printf("| KV types | %s, %s |\n", rg_kvtypes[x->so.kv_k].name, rg_kvtypes[x->so.kv_v].name);
     printf("| fits | %s |\n", x->fits == RG_OK ? (p->available ? "yes" : "unknown") : "no");
+    if (p->ctx > c->ctx_train) printf("\n-c %" PRId64 " is beyond the model's context of %" PRId64 ": run and profile will refuse it\n", p->ctx, c->ctx_train);
     if (x->fits != RG_OK) printf("\n%s\n", x->fit_err.msg);
 }
 
@@ -153,10 +162,10 @@ static json_t *json_config(const inspection *x)
     static const char *const scaling[] = {[RG_ROPE_NONE] = "none", [RG_ROPE_LINEAR] = "linear", [RG_ROPE_LLAMA3] = "llama3"};
     json_t *eos = json_array(), *o;
     for (int i = 0; i < c->n_eos; i++) json_array_append_new(eos, json_integer(c->eos[i]));
-    o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name", c->name, "arch", c->arch, "hidden", (json_int_t)c->dim, "ffn", (json_int_t)c->ffn,
-        "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab,
-        "ctx_train", (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta, "rope_scaling", scaling[c->rope_scaling], "tied", (int)c->tied, "bos",
-        c->bos < 0 ? json_null() : json_integer(c->bos), "eos", eos);
+    o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name", c->name, "arch", c->arch, "hidden", (json_int_t)c->dim, "ffn",
+        (json_int_t)c->ffn, "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "head_dim",
+        (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab, "ctx_train", (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta,
+        "rope_scaling", scaling[c->rope_scaling], "tied", (int)c->tied, "bos", c->bos < 0 ? json_null() : json_integer(c->bos), "eos", eos);
     return o;
 }
 
@@ -166,11 +175,11 @@ static json_t *json_tensors(const inspection *x)
     line l;
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
         if (take_line(x, i, &l))
-            json_array_append_new(list,
-                json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I}", "tensor", l.name, "site", rg_site_name(l.t->site), "file_name", l.t->file_name, "layer",
-                    l.t->layer < 0 || !x->cli->per_layer ? json_null() : json_integer(l.t->layer), "type", rg_ftypes[l.t->type].name, "rows", (json_int_t)l.t->rows, "cols",
-                    (json_int_t)l.t->cols, "tensors", (json_int_t)l.count, "file_bytes", (json_int_t)l.file_bytes, "resident_type", l.resident, "resident_bytes",
-                    (json_int_t)l.resident_bytes));
+            json_array_append_new(
+                list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I}", "tensor", l.name, "site", rg_site_name(l.t->site), "file_name", l.t->file_name,
+                          "layer", l.t->layer < 0 || !x->cli->per_layer ? json_null() : json_integer(l.t->layer), "type", rg_ftypes[l.t->type].name, "rows",
+                          (json_int_t)l.t->rows, "cols", (json_int_t)l.t->cols, "tensors", (json_int_t)l.count, "file_bytes", (json_int_t)l.file_bytes,
+                          "resident_type", l.resident, "resident_bytes", (json_int_t)l.resident_bytes));
     return list;
 }
 
@@ -183,15 +192,16 @@ static rg_status print_json(const inspection *x, rg_err *err)
         const int64_t n = kv_bytes(x->cfg, (rg_kvtype)t);
         json_object_set_new(kv, rg_kvtypes[t].name, n ? json_integer(n) : json_null());
     }
-    json_t *memory = json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "ctx", (json_int_t)p->ctx, "kv_k", rg_kvtypes[x->so.kv_k].name, "kv_v", rg_kvtypes[x->so.kv_v].name,
-        "weights_bytes", (json_int_t)p->weights, "kv_bytes", (json_int_t)p->kv, "activation_bytes", (json_int_t)p->scratch, "logits_bytes", (json_int_t)p->logits, "total_bytes",
-        (json_int_t)p->total, "available_bytes", p->available ? json_integer((json_int_t)p->available) : json_null(), "fits",
-        p->available ? json_boolean(x->fits == RG_OK) : json_null());
-    json_t *root = json_pack("{s:s,s:i,s:s,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:o,s:o,s:o}", "schema", "ridge.inspect", "version", 1, "path", rg_ckpt_path(x->ckpt), "format",
-        rg_ckpt_format(x->ckpt), "config", json_config(x), "vocab_embedded", rg_ckpt_embedded_vocab(x->ckpt) != NULL, "tokenizer_path", path ? json_string(path) : json_null(),
-        "params", (json_int_t)x->params, "file_bytes", (json_int_t)rg_ckpt_file_bytes(x->ckpt), "tensor_bytes", (json_int_t)x->tensor_bytes, "resident_bytes",
-        (json_int_t)x->resident_bytes, "dtype", x->cli->dtype ? x->cli->dtype : "file", "bits_per_weight_file", bits(x->tensor_bytes, x->params), "bits_per_weight_resident",
-        bits(x->resident_bytes, x->params), "tensors", json_tensors(x), "kv_bytes_per_token", kv, "memory", memory);
+    json_t *memory = json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "ctx", (json_int_t)p->ctx, "kv_k", rg_kvtypes[x->so.kv_k].name, "kv_v",
+        rg_kvtypes[x->so.kv_v].name, "weights_bytes", (json_int_t)p->weights, "kv_bytes", (json_int_t)p->kv, "activation_bytes", (json_int_t)p->scratch,
+        "logits_bytes", (json_int_t)p->logits, "total_bytes", (json_int_t)p->total, "available_bytes",
+        p->available ? json_integer((json_int_t)p->available) : json_null(), "fits", p->available ? json_boolean(x->fits == RG_OK) : json_null());
+    json_t *root = json_pack("{s:s,s:i,s:s,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:o,s:o,s:o}", "schema", "ridge.inspect", "version", 1, "path",
+        rg_ckpt_path(x->ckpt), "format", rg_ckpt_format(x->ckpt), "config", json_config(x), "vocab_embedded", rg_ckpt_embedded_vocab(x->ckpt) != NULL,
+        "tokenizer_path", path ? json_string(path) : json_null(), "params", (json_int_t)x->params, "file_bytes", (json_int_t)rg_ckpt_file_bytes(x->ckpt),
+        "tensor_bytes", (json_int_t)x->tensor_bytes, "resident_bytes", (json_int_t)x->resident_bytes, "dtype", x->cli->dtype ? x->cli->dtype : "file",
+        "bits_per_weight_file", bits(x->tensor_bytes, x->params), "bits_per_weight_resident", bits(x->resident_bytes, x->params), "tensors", json_tensors(x),
+        "kv_bytes_per_token", kv, "memory", memory);
     const bool ok = root && json_dumpf(root, stdout, JSON_INDENT(1)) == 0;
     json_decref(root);
     if (!ok) return rg_fail(err, RG_E_INTERNAL, "the JSON report could not be made: a name in the checkpoint is not UTF-8, or memory is short");
@@ -212,7 +222,7 @@ rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
     if (st != RG_OK) goto out;
     x.cfg = rg_ckpt_config(x.ckpt);
     x.params = rg_ckpt_params(x.ckpt);
-    for (size_t i = 0; i < rg_ckpt_count(x.ckpt); i++) x.tensor_bytes += rg_ckpt_at(x.ckpt, i)->bytes;
+    x.tensor_bytes = rg_ckpt_weight_bytes(x.ckpt);
     if ((st = rg_session_args(&x.so, cli, rg_default_kv(x.ckpt, &x.eo), err)) != RG_OK) goto out;
     if (!kv_bytes(x.cfg, x.so.kv_k) || !kv_bytes(x.cfg, x.so.kv_v)) {
         st = rg_fail(err, RG_E_UNSUPPORTED, "-ctk, -ctv: q8_0 needs a head size that is a multiple of 32, found %" PRId64, x.cfg->head_dim);
@@ -221,8 +231,10 @@ rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
     if ((st = rg_plan_weights(x.ckpt, &x.eo, &x.resident_bytes, err)) != RG_OK) goto out;
     rg_plan_memory(&x.plan, x.cfg, x.resident_bytes, false, 1, &x.so);
     x.fits = rg_plan_check(&x.plan, x.cfg, &x.so, &x.fit_err);
-    if (format == 1) st = print_json(&x, err);
-    else print_md(&x);
+    if (format == 1)
+        st = print_json(&x, err);
+    else
+        print_md(&x);
 out:
     rg_ckpt_close(x.ckpt);
     return st;

@@ -1,6 +1,6 @@
 /* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and kept for later runs. */
 #include "base/num.h"
-#include "exec/topo.h"
+#include "ridge/topo.h"
 #include "roofline/machine.h"
 #include "tools/cli.h"
 
@@ -34,9 +34,8 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     rg_machine m;
     rg_progress p = {0};
     rg_topo_read(&topo);
-    const int threads = RG_GIVEN(cli, threads) ? (int)cli->threads : topo.cores;
-    const bool pinned = pin == 0 && threads <= topo.n_cpus;
-    st = rg_machine_measure(&m, threads, pinned ? topo.cpu : NULL, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
+    const int *cpus, threads = rg_topo_place(&topo, (int)cli->threads, pin == 0, &cpus);
+    st = rg_machine_measure(&m, threads, cpus, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
     rg_progress_clear(&p);
     if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
     if (st == RG_OK) st = keep(&m, cli, err);

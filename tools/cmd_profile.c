@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "ridge/topo.h"
 #include "roofline/counters.h"
 #include "roofline/report.h"
 #include "tools/model_args.h"
@@ -23,7 +24,6 @@ typedef struct job {
     rg_tokens prompt;
     int64_t n_gen, reps, ubatch;
     rg_machine machine;
-    bool have_machine;
     time_t started;
 } job;
 
@@ -233,6 +233,21 @@ static bool keep_counters(const rg_counters *c, int mode, const rg_session *s, u
     return false;
 }
 
+/* The roofs, with the threads and cores of the run; before the team exists, whose waiting threads would disturb the measurement. */
+static rg_status get_roofs(job *j, const char *dtype, rg_progress *p, rg_err *err)
+{
+    rg_engine_opts eo;
+    rg_topo topo;
+    uint64_t weights;
+    rg_status st = rg_engine_args(&eo, j->cli, dtype, p, err);
+    if (st != RG_OK || (st = rg_plan_weights(j->ckpt, &eo, &weights, err)) != RG_OK) return st;
+    rg_topo_read(&topo);
+    const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
+    st = rg_machine_get(&j->machine, j->cli->machine, threads, cpus, (int64_t)weights, rg_progress_draw, p, &rg_stop, err);
+    rg_progress_clear(p);
+    return st;
+}
+
 static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_progress *p, rg_err *err)
 {
     static const char *const modes[] = {"auto", "off", "op", NULL};
@@ -259,12 +274,6 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rg_engine_info info;
     rg_engine_get_info(e, &info);
     j->ubatch = so.ubatch ? so.ubatch : 512;
-    if (!j->have_machine) {
-        st = rg_machine_get(&j->machine, j->cli->machine, info.threads, info.cpus, (int64_t)info.stream_bytes, rg_progress_draw, p, &rg_stop, err);
-        rg_progress_clear(p);
-        if (st != RG_OK) goto out;
-        j->have_machine = true;
-    }
     if ((st = rg_counters_open(&ctr, as[mode], info.threads, err)) != RG_OK || (st = open_reps(reps, (int)j->reps, s, j, err)) != RG_OK) goto out;
 
     /* warm-up: first touch of the cache and activations, clocks, the branch predictor */
@@ -325,9 +334,14 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) st = RG_E_USAGE;
     if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
+    for (int i = 0; i < n_types && st == RG_OK; i++) { /* a wrong word at the end of the list must not cost the runs before it */
+        rg_engine_opts eo;
+        st = rg_engine_args(&eo, cli, dtype[i], &p, err);
+    }
     if (st != RG_OK || (st = rg_open_model(&j.ckpt, cli, err)) != RG_OK || (st = get_prompt(&j, err)) != RG_OK) goto out;
     const rg_config *c = rg_ckpt_config(j.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
+    st = get_roofs(&j, dtype[0], &p, err);
     for (int i = 0; i < n_types && st == RG_OK; i++) {
         st = profile_one(&report[n], &j, dtype[i], &p, err);
         if (report[n]) n++;

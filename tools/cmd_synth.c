@@ -13,8 +13,8 @@ static void list_shapes(void)
 {
     printf("%-16s %7s %7s %7s %7s %9s %9s %8s %8s %6s\n", "shape", "hidden", "ffn", "layers", "heads", "kv_heads", "head_dim", "vocab", "ctx", "tied");
     for (const rg_shape *s = rg_shapes; s->name; s++)
-        printf("%-16s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64 " %8" PRId64 " %8" PRId64 " %6s\n", s->name, s->dim, s->ffn, s->layers,
-            s->heads, s->kv_heads, s->head_dim, s->vocab, s->ctx, s->tied ? "yes" : "no");
+        printf("%-16s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64 " %8" PRId64 " %8" PRId64 " %6s\n", s->name, s->dim, s->ffn,
+            s->layers, s->heads, s->kv_heads, s->head_dim, s->vocab, s->ctx, s->tied ? "yes" : "no");
 }
 
 /* "hidden=256,layers=4,..." */
@@ -26,8 +26,8 @@ static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
         const char *key;
         int64_t *value;
         bool needed;
-    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true}, {"kv_heads", &s->kv_heads, false}, {"ffn", &s->ffn, true},
-        {"vocab", &s->vocab, true}, {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
+    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true}, {"kv_heads", &s->kv_heads, false},
+        {"ffn", &s->ffn, true}, {"vocab", &s->vocab, true}, {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
     enum { N = sizeof fields / sizeof *fields };
     bool seen[N] = {false};
     for (const char *p = list; *p;) {
@@ -35,7 +35,8 @@ static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
         int f = N - 1;
         while (f >= 0 && (strlen(fields[f].key) != key || strncmp(fields[f].key, p, key) != 0)) f--;
         if (f < 0)
-            return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= or tied=", (int)rg_min((int64_t)len, 40), p);
+            return rg_fail(err, RG_E_USAGE,
+                "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= or tied=", (int)rg_min((int64_t)len, 40), p);
         if (seen[f]) return rg_fail(err, RG_E_USAGE, "--dims: %s is there twice", fields[f].key);
         char *end = NULL;
         const long long v = key < len && p[key + 1] >= '0' && p[key + 1] <= '9' ? strtoll(p + key + 1, &end, 10) : -1;
@@ -116,8 +117,8 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
     if ((st = pick_shape(&c, cli, err)) != RG_OK || (st = pick_type(&type, cli->dtype, err)) != RG_OK) return st;
     if (format == 0) format = ends_with(cli->output, ".gguf") ? 2 : 1;
     const uint64_t start = rg_now_ns();
-    st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, cli->output, rg_progress_draw,
-        &progress, &rg_stop, err);
+    st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, cli->output,
+        rg_progress_draw, &progress, &rg_stop, err);
     const double seconds = (double)(rg_now_ns() - start) * 1e-9;
     rg_progress_clear(&progress);
     return st == RG_OK ? print_summary(cli->output, type, seconds, err) : st;

@@ -70,9 +70,10 @@ static rg_status ids_json(const rg_tokenizer *t, const int32_t *ids, size_t n, r
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n && list; i++)
-        json_array_append_new(list, json_pack("{s:i, s:o, s:b}", "id", (int)ids[i], "piece", json_piece(t, ids[i]), "control", rg_tokenizer_is_control(t, ids[i])));
-    return print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer", rg_tokenizer_kind(t), "count", (json_int_t)n,
-                          "tokens", list),
+        json_array_append_new(
+            list, json_pack("{s:i, s:o, s:b}", "id", (int)ids[i], "piece", json_piece(t, ids[i]), "control", rg_tokenizer_is_control(t, ids[i])));
+    return print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer", rg_tokenizer_kind(t), "count",
+                          (json_int_t)n, "tokens", list),
         err);
 }
 
@@ -96,8 +97,10 @@ static rg_status encode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     if (st == RG_OK) st = rg_tokenizer_encode(t, text, len, (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &ids, &n, err);
     if (st == RG_OK && cli->token_ids_out) st = write_ids(cli->token_ids_out, ids, n, err);
     if (st != RG_OK) goto out;
-    if (cli->count) printf("%zu\n", n);
-    else if (json) st = ids_json(t, ids, n, err);
+    if (cli->count)
+        printf("%zu\n", n);
+    else if (json)
+        st = ids_json(t, ids, n, err);
     else if (!cli->token_ids_out)
         for (size_t i = 0; i < n; i++) printf("%" PRId32 "\n", ids[i]);
 out:
@@ -166,10 +169,11 @@ static rg_status decode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     if (input && st == RG_OK) st = decode_list(&d, t, input, err);
     if (st == RG_OK) st = take(&d, last, rg_detok_end(&d.d, last, sizeof last), err);
     if (st == RG_OK && json)
-        st = print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer", rg_tokenizer_kind(t), "count", (json_int_t)d.n,
-                            "text", json_stringn(d.text ? d.text : "", d.len)),
+        st = print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer", rg_tokenizer_kind(t), "count",
+                            (json_int_t)d.n, "text", json_stringn(d.text ? d.text : "", d.len)),
             err);
-    else if (st == RG_OK) putchar('\n');
+    else if (st == RG_OK)
+        putchar('\n');
     free(input);
     free(d.text);
     return st;

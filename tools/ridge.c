@@ -57,6 +57,14 @@ static char *join(int argc, char **argv)
     return line;
 }
 
+/* Help on a full disk is an error like any other output. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return RG_OK;
+    fprintf(stderr, "ridge: standard output: cannot write\n");
+    return RG_E_FILE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -66,11 +74,11 @@ int main(int argc, char **argv)
     const bool help_word = strcmp(argv[1], "help") == 0;
     if (strcmp(argv[1], "--version") == 0) {
         printf("ridge %s\n", RIDGE_VERSION);
-        return RG_OK;
+        return printed();
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help_word && argc == 2)) {
         overview(stdout);
-        return RG_OK;
+        return printed();
     }
     const char *name = help_word ? argv[2] : argv[1];
     const int c = find(name);
@@ -80,7 +88,7 @@ int main(int argc, char **argv)
     }
     if (help_word || asks_help(argc, argv)) {
         rg_cli_help(stdout, (rg_command_id)c);
-        return RG_OK;
+        return printed();
     }
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGINT, &sa, NULL);

@@ -68,8 +68,10 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int 
 {
     for (int i = 0; i < N_NAMES; i++) {
         if (names[i].site != site) continue;
-        if (layer < 0) snprintf(buf, n, "%s", names[i].name[naming]);
-        else snprintf(buf, n, "%s%d.%s", naming == RG_NAMES_HF ? "model.layers." : "blk.", layer, names[i].name[naming]);
+        if (layer < 0)
+            snprintf(buf, n, "%s", names[i].name[naming]);
+        else
+            snprintf(buf, n, "%s%d.%s", naming == RG_NAMES_HF ? "model.layers." : "blk.", layer, names[i].name[naming]);
         return true;
     }
     return false;
@@ -88,14 +90,14 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
     if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
-        if (ends_with(r, ".bias"))
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: biases are not supported", c->path, nl, r->name);
+        if (ends_with(r, ".bias")) return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: biases are not supported", c->path, nl, r->name);
         if (ends_with(r, "q_norm.weight") || ends_with(r, "k_norm.weight"))
             return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: QK-norm is not supported", c->path, nl, r->name);
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
     }
     if (layer >= c->cfg.layers)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: layer %d, but the configuration says %lld layers", c->path, nl, r->name, layer, (long long)c->cfg.layers);
+        return rg_fail(
+            err, RG_E_FILE, "%s: tensor %.*s: layer %d, but the configuration says %lld layers", c->path, nl, r->name, layer, (long long)c->cfg.layers);
     if (r->rank < 1 || r->rank > 2) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %d dimensions, expected 1 or 2", c->path, nl, r->name, r->rank);
     if (c->n == c->cap) {
         const size_t cap = c->cap ? 2 * c->cap : 64;
@@ -119,8 +121,9 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
     const struct {
         const char *name;
         int64_t v, lo, hi;
-    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, 1, 1 << 20}, {"layers", c->layers, 1, RG_MAX_LAYERS}, {"heads", c->heads, 1, 4096},
-        {"KV heads", c->kv_heads, 1, 4096}, {"head size", c->head_dim, 2, 1024}, {"vocabulary", c->vocab, 1, RG_MAX_VOCAB}, {"context", c->ctx_train, 1, 1 << 30}};
+    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, 1, 1 << 20}, {"layers", c->layers, 1, RG_MAX_LAYERS},
+        {"heads", c->heads, 1, 4096}, {"KV heads", c->kv_heads, 1, 4096}, {"head size", c->head_dim, 2, 1024}, {"vocabulary", c->vocab, 1, RG_MAX_VOCAB},
+        {"context", c->ctx_train, 1, 1 << 30}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
             return rg_fail(err, RG_E_FILE, "%s: %s is %lld, expected %lld to %lld", path, ranges[i].name, (long long)ranges[i].v, (long long)ranges[i].lo,
@@ -136,13 +139,20 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
 int64_t rg_extent_size(const rg_config *c, rg_extent e)
 {
     switch (e) {
-    case RG_EXT_NONE: return 0;
-    case RG_EXT_ONE: return 1;
-    case RG_EXT_DIM: return c->dim;
-    case RG_EXT_Q_DIM: return rg_q_dim(c);
-    case RG_EXT_KV_DIM: return rg_kv_dim(c);
-    case RG_EXT_FFN: return c->ffn;
-    case RG_EXT_VOCAB: return c->vocab;
+    case RG_EXT_NONE:
+        return 0;
+    case RG_EXT_ONE:
+        return 1;
+    case RG_EXT_DIM:
+        return c->dim;
+    case RG_EXT_Q_DIM:
+        return rg_q_dim(c);
+    case RG_EXT_KV_DIM:
+        return rg_kv_dim(c);
+    case RG_EXT_FFN:
+        return c->ffn;
+    case RG_EXT_VOCAB:
+        return c->vocab;
     }
     return 0;
 }
@@ -157,6 +167,7 @@ static int by_place(const void *a, const void *b)
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
 {
     char name[64];
+    if (c->n == 0) return rg_fail(err, RG_E_FILE, "%s: no tensors of a model are in it", c->path);
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
         if (by_place(&c->t[i - 1], &c->t[i]) == 0) return rg_fail(err, RG_E_FILE, "%s: tensor %.100s is there twice", c->path, c->t[i].file_name);
@@ -177,11 +188,11 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         const rg_ckpt_tensor *t = &c->t[i];
         const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(t->site)), cols = rg_extent_size(&c->cfg, rg_site_cols(t->site));
         if (t->rows != rows || t->cols != cols)
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration", c->path, t->file_name, (long long)t->rows,
-                (long long)t->cols, (long long)rows, (long long)cols);
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration", c->path, t->file_name,
+                (long long)t->rows, (long long)t->cols, (long long)rows, (long long)cols);
         if (cols % rg_ftypes[t->type].block != 0 || t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols)))
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", c->path, t->file_name, (unsigned long long)t->bytes, (long long)rows,
-                (long long)cols, rg_ftypes[t->type].name);
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", c->path, t->file_name, (unsigned long long)t->bytes,
+                (long long)rows, (long long)cols, rg_ftypes[t->type].name);
         c->params += (uint64_t)(rows * cols);
         c->weight_bytes += t->bytes;
     }
@@ -205,16 +216,20 @@ const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer)
         const size_t mid = lo + (hi - lo) / 2;
         const int d = by_place(&c->t[mid], &key);
         if (d == 0) return &c->t[mid];
-        if (d < 0) lo = mid + 1;
-        else hi = mid;
+        if (d < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return NULL;
 }
 
 const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer)
 {
-    if (layer >= 0) snprintf(buf, n, "blk.%d.%s", layer, rg_site_name(site));
-    else snprintf(buf, n, "%s", rg_site_name(site));
+    if (layer >= 0)
+        snprintf(buf, n, "blk.%d.%s", layer, rg_site_name(site));
+    else
+        snprintf(buf, n, "%s", rg_site_name(site));
     return buf;
 }
 
@@ -225,8 +240,10 @@ void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c)
     const char *const all[] = {tok, "tokenizer.bin", "tokenizer.json", "tokenizer.model"}; /* the most specific first */
     for (int i = llama2c ? 0 : 2; i < 4 && !c->tokenizer_path; i++) {
         char *p = rg_path_join(dir, all[i]);
-        if (p && access(p, R_OK) == 0) c->tokenizer_path = p;
-        else free(p);
+        if (p && access(p, R_OK) == 0)
+            c->tokenizer_path = p;
+        else
+            free(p);
     }
 }
 

@@ -35,11 +35,11 @@ rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err);
 /* Legal on NULL. */
 void rg_ckpt_close(rg_ckpt *c);
 
-const rg_config *rg_ckpt_config(const rg_ckpt *c);  /* borrowed until close */
-const char *rg_ckpt_format(const rg_ckpt *c);       /* "safetensors", "GGUF v3", "llama2.c v0"; borrowed until close */
-const char *rg_ckpt_path(const rg_ckpt *c);         /* as opened; borrowed until close */
-uint64_t rg_ckpt_file_bytes(const rg_ckpt *c);      /* all tensor files together */
-size_t rg_ckpt_count(const rg_ckpt *c);             /* tensors of the model, in the order of ops.def */
+const rg_config *rg_ckpt_config(const rg_ckpt *c); /* borrowed until close */
+const char *rg_ckpt_format(const rg_ckpt *c);      /* "safetensors", "GGUF v3", "llama2.c v0"; borrowed until close */
+const char *rg_ckpt_path(const rg_ckpt *c);        /* as opened; borrowed until close */
+uint64_t rg_ckpt_file_bytes(const rg_ckpt *c);     /* all tensor files together */
+size_t rg_ckpt_count(const rg_ckpt *c);            /* tensors of the model, in the order of ops.def */
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i);
 /* NULL if absent (only RG_SITE_OUTPUT of tied models). layer is -1 for sites outside layers. */
 const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer);
@@ -64,14 +64,14 @@ typedef struct rg_ckpt_vocab {
     const char *model; /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
     const char *pre;   /* pre-tokeniser name, or NULL */
     size_t n;
-    const char **piece; /* [n], not terminated by NUL */
-    size_t *piece_len;  /* [n] */
-    const float *score; /* [n] or NULL */
+    const char **piece;  /* [n], not terminated by NUL */
+    size_t *piece_len;   /* [n] */
+    const float *score;  /* [n] or NULL */
     const int32_t *type; /* [n] or NULL: 1 normal 2 unknown 3 control 4 user 5 unused 6 byte */
     size_t n_merges;
     const char **merge; /* [n_merges] "a b" */
     size_t *merge_len;
-    int32_t bos, eos, eot, unk; /* -1: not given */
+    int32_t bos, eos, eot, unk;             /* -1: not given */
     int add_bos, add_eos, add_space_prefix; /* 0, 1, -1: not given */
 } rg_ckpt_vocab;
 

@@ -52,8 +52,8 @@ char *rg_path_join(const char *dir, const char *name);
 void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c);
 
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);
-rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err);   /* c->file[0] is mapped */
-rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);                 /* c->file[0] is mapped */
+rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] is mapped */
+rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
 rg_status rg_config_from_json(rg_config *c, const char *dir, rg_err *err);
 
 #endif

@@ -10,10 +10,11 @@
 
 static const struct {
     const char *arch, *lacks;
-} refused[] = {{"Qwen2", "biases of q, k and v (QKV bias)"}, {"Qwen3", "QK-norm"}, {"SmolLM3", "layers without RoPE (NoPE)"}, {"Gemma", "its norms and activation"},
-    {"Phi3", "fused QKV and gate-up matrices"}, {"Phi", "its parallel blocks and biases"}, {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"},
-    {"Falcon", "its fused QKV"}, {"GPTNeoX", "its parallel blocks"}, {"GPT2", "learned positions"}, {"Olmo", "its norms"}, {"Cohere", "its parallel blocks"},
-    {"Granite", "its multipliers"}, {"Llama4", "mixture of experts and layers without RoPE"}, {"MobileLLM", "its shared blocks"}};
+} refused[] = {{"Qwen2", "biases of q, k and v (QKV bias)"}, {"Qwen3", "QK-norm"}, {"SmolLM3", "layers without RoPE (NoPE)"},
+    {"Gemma", "its norms and activation"}, {"Phi3", "fused QKV and gate-up matrices"}, {"Phi", "its parallel blocks and biases"},
+    {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"}, {"Falcon", "its fused QKV"}, {"GPTNeoX", "its parallel blocks"},
+    {"GPT2", "learned positions"}, {"Olmo", "its norms"}, {"Cohere", "its parallel blocks"}, {"Granite", "its multipliers"},
+    {"Llama4", "mixture of experts and layers without RoPE"}, {"MobileLLM", "its shared blocks"}};
 
 static rg_status check_arch(const char *path, const char *arch, rg_err *err)
 {
@@ -61,12 +62,13 @@ static rg_status read_rope(rg_config *c, const json_t *root, const char *path, r
         c->rope_high_freq = number(s, "high_freq_factor", -1.0);
         c->rope_orig_ctx = integer(s, "original_max_position_embeddings", -1);
         if (!(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq) || c->rope_orig_ctx < 1)
-            return rg_fail(err, RG_E_FILE, "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path, c->rope_low_freq, c->rope_high_freq,
-                (long long)c->rope_orig_ctx);
+            return rg_fail(err, RG_E_FILE, "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path, c->rope_low_freq,
+                c->rope_high_freq, (long long)c->rope_orig_ctx);
     } else {
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: rope scaling '%.40s' is not supported; expected none, linear or llama3", path, k);
     }
-    if (!(c->rope_factor >= 1.0 && c->rope_factor < 1e6)) return rg_fail(err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", path, c->rope_factor);
+    if (!(c->rope_factor >= 1.0 && c->rope_factor < 1e6))
+        return rg_fail(err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", path, c->rope_factor);
     return RG_OK;
 }
 
@@ -74,7 +76,8 @@ static void read_eos(rg_config *c, const json_t *v)
 {
     for (size_t i = 0; i < (json_is_array(v) ? json_array_size(v) : 1); i++) {
         const json_t *e = json_is_array(v) ? json_array_get(v, i) : v;
-        if (json_is_integer(e) && json_integer_value(e) >= 0 && json_integer_value(e) < RG_MAX_VOCAB && c->n_eos < RG_MAX_EOS) c->eos[c->n_eos++] = (int32_t)json_integer_value(e);
+        if (json_is_integer(e) && json_integer_value(e) >= 0 && json_integer_value(e) < RG_MAX_VOCAB && c->n_eos < RG_MAX_EOS)
+            c->eos[c->n_eos++] = (int32_t)json_integer_value(e);
     }
 }
 
@@ -82,12 +85,14 @@ static void read_eos(rg_config *c, const json_t *v)
 static rg_status refuse_features(const json_t *root, const char *path, const char *arch, int64_t ctx, rg_err *err)
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
-    if (json_is_true(json_object_get(root, "attention_bias"))) return rg_fail(err, RG_E_UNSUPPORTED, "%s: attention_bias is true: biases are not supported", path);
+    if (json_is_true(json_object_get(root, "attention_bias")))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: attention_bias is true: biases are not supported", path);
     if (json_is_true(json_object_get(root, "mlp_bias"))) return rg_fail(err, RG_E_UNSUPPORTED, "%s: mlp_bias is true: biases are not supported", path);
     if (act && strcmp(act, "silu") != 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: hidden_act '%.40s', expected silu", path, act);
     const int64_t window = integer(root, "sliding_window", 0);
     if (strcmp(arch, "MistralForCausalLM") == 0 && window > 0 && window < ctx)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: sliding_window %lld is smaller than the context %lld: windowed attention is not supported", path, (long long)window, (long long)ctx);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: sliding_window %lld is smaller than the context %lld: windowed attention is not supported", path,
+            (long long)window, (long long)ctx);
     if (json_is_object(json_object_get(root, "quantization_config")))
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: quantization_config: quantised safetensors are not supported; use the 16-bit checkpoint with --dtype", path);
     return RG_OK;

@@ -9,15 +9,16 @@
 enum { MAX_STRING = 1 << 26, MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535 };
 
 typedef enum gtype { G_U8, G_I8, G_U16, G_I16, G_U32, G_I32, G_F32, G_BOOL, G_STR, G_ARR, G_U64, G_I64, G_F64, G_COUNT } gtype;
-static const int gsize[G_COUNT] = {[G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4, [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
+static const int gsize[G_COUNT] = {
+    [G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4, [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
 
 /* Types of GGUF that we know by name only. */
 static const struct {
     int type;
     const char *name;
-} other_types[] = {{3, "Q4_1"}, {6, "Q5_0"}, {7, "Q5_1"}, {9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {12, "Q4_K"}, {13, "Q5_K"}, {14, "Q6_K"}, {15, "Q8_K"}, {16, "IQ2_XXS"},
-    {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"}, {25, "I16"}, {26, "I32"}, {27, "I64"}, {28, "F64"},
-    {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"}, {39, "MXFP4"}};
+} other_types[] = {{3, "Q4_1"}, {6, "Q5_0"}, {7, "Q5_1"}, {9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {12, "Q4_K"}, {13, "Q5_K"}, {14, "Q6_K"}, {15, "Q8_K"},
+    {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"}, {25, "I16"},
+    {26, "I32"}, {27, "I64"}, {28, "F64"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"}, {39, "MXFP4"}};
 
 typedef struct str {
     const char *p;
@@ -26,8 +27,8 @@ typedef struct str {
 
 typedef struct kv {
     str key;
-    gtype type, elem; /* elem: of arrays */
-    uint64_t count;   /* of arrays; else 1 */
+    gtype type, elem;             /* elem: of arrays */
+    uint64_t count;               /* of arrays; else 1 */
     const unsigned char *p, *end; /* the value */
 } kv;
 
@@ -71,8 +72,10 @@ static bool skip_value(rg_cursor *cur, kv *k)
             for (uint64_t i = 0; i < k->count && !cur->bad; i++) take_str(cur);
         } else {
             uint64_t bytes;
-            if (!rg_mul_ok(k->count, (uint64_t)gsize[e], &bytes)) cur->bad = true;
-            else rg_cur_take(cur, bytes);
+            if (!rg_mul_ok(k->count, (uint64_t)gsize[e], &bytes))
+                cur->bad = true;
+            else
+                rg_cur_take(cur, bytes);
         }
     } else if (k->type == G_STR) {
         take_str(cur);
@@ -107,12 +110,13 @@ static rg_status read_kvs(parser *g, rg_err *err)
         k->key = take_str(&g->cur);
         const uint32_t type = rg_cur_u32(&g->cur);
         if (g->cur.bad || k->key.n == 0 || k->key.n > 65535)
-            return rg_fail(err, RG_E_FILE, "%s: metadata entry %llu of %llu: the file ends or the key is impossible: truncated or damaged", path, (unsigned long long)i,
-                (unsigned long long)g->n_kv);
+            return rg_fail(err, RG_E_FILE, "%s: metadata entry %llu of %llu: the file ends or the key is impossible: truncated or damaged", path,
+                (unsigned long long)i, (unsigned long long)g->n_kv);
         if (type >= G_COUNT) return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: type %u, expected 0 to 12", path, show(k->key), k->key.p, type);
         k->type = (gtype)type;
         if (!skip_value(&g->cur, k) && k->type == G_ARR && !k->end)
-            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)", path, show(k->key), k->key.p, (unsigned)k->elem);
+            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)", path, show(k->key), k->key.p,
+                (unsigned)k->elem);
         if (!k->end || g->cur.bad)
             return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: its value does not fit into the file: truncated or damaged", path, show(k->key), k->key.p);
     }
@@ -127,14 +131,31 @@ static bool as_int(const kv *k, int64_t *v)
 {
     rg_cursor c = {.p = k->p, .end = k->end};
     switch (k->type) {
-    case G_U8: case G_BOOL: *v = rg_cur_u8(&c); return true;
-    case G_I8: *v = (int8_t)rg_cur_u8(&c); return true;
-    case G_U16: *v = rg_cur_u16(&c); return true;
-    case G_I16: *v = (int16_t)rg_cur_u16(&c); return true;
-    case G_U32: *v = rg_cur_u32(&c); return true;
-    case G_I32: *v = rg_cur_i32(&c); return true;
-    case G_U64: case G_I64: *v = (int64_t)rg_cur_u64(&c); return true;
-    default: return false;
+    case G_U8:
+    case G_BOOL:
+        *v = rg_cur_u8(&c);
+        return true;
+    case G_I8:
+        *v = (int8_t)rg_cur_u8(&c);
+        return true;
+    case G_U16:
+        *v = rg_cur_u16(&c);
+        return true;
+    case G_I16:
+        *v = (int16_t)rg_cur_u16(&c);
+        return true;
+    case G_U32:
+        *v = rg_cur_u32(&c);
+        return true;
+    case G_I32:
+        *v = rg_cur_i32(&c);
+        return true;
+    case G_U64:
+    case G_I64:
+        *v = (int64_t)rg_cur_u64(&c);
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -153,9 +174,12 @@ static rg_status get_real(const parser *g, const char *key, double fallback, dou
     *v = fallback;
     if (!k) return RG_OK;
     rg_cursor c = {.p = k->p, .end = k->end};
-    if (k->type == G_F32) *v = (double)rg_cur_f32(&c);
-    else if (k->type == G_F64) *v = rg_cur_f64(&c);
-    else return rg_fail(err, RG_E_FILE, "%s: metadata %s is not a float", g->c->path, key);
+    if (k->type == G_F32)
+        *v = (double)rg_cur_f32(&c);
+    else if (k->type == G_F64)
+        *v = rg_cur_f64(&c);
+    else
+        return rg_fail(err, RG_E_FILE, "%s: metadata %s is not a float", g->c->path, key);
     return RG_OK;
 }
 
@@ -206,14 +230,16 @@ static rg_status read_config(parser *g, rg_err *err)
     if ((st = get_real(g, "llama.rope.freq_base", 10000.0, &f->rope_theta, err)) != RG_OK) return st;
     if ((st = get_real(g, "llama.rope.scale_linear", 1.0, &f->rope_factor, err)) != RG_OK) return st; /* the old key */
     if ((st = get_real(g, "llama.rope.scaling.factor", f->rope_factor, &f->rope_factor, err)) != RG_OK) return st;
-    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
+    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0))
+        f->rope_scaling = RG_ROPE_LINEAR;
     else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3"))
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: rope scaling '%.*s' is not supported; expected none or linear", c->path, show(scaling), scaling.p);
     if (f->rope_scaling == RG_ROPE_LINEAR && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
         return rg_fail(err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", c->path, f->rope_factor);
     if ((st = rg_config_check(f, c->path, err)) != RG_OK) return st;
     if (vdim != f->head_dim || rot != f->head_dim)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", c->path, (long long)f->head_dim, (long long)vdim, (long long)rot);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", c->path, (long long)f->head_dim,
+            (long long)vdim, (long long)rot);
     return RG_OK;
 #undef INT
 }
@@ -226,7 +252,8 @@ static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype 
     *out = NULL;
     if (!k) return RG_OK;
     if (k->type != G_ARR || (k->elem != elem && k->elem != also) || k->count != n)
-        return rg_fail(err, RG_E_FILE, "%s: metadata %s: expected an array of %zu %s, one per token", g->c->path, key, n, elem == G_F32 ? "floats" : "integers");
+        return rg_fail(
+            err, RG_E_FILE, "%s: metadata %s: expected an array of %zu %s, one per token", g->c->path, key, n, elem == G_F32 ? "floats" : "integers");
     if (!(*out = malloc(n * 4))) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->c->path);
     memcpy(*out, k->p, n * 4);
     return RG_OK;
@@ -241,8 +268,8 @@ static rg_status string_array(const parser *g, const kv *k, const char ***piece,
     for (uint64_t i = 0; i < k->count; i++) {
         const str s = take_str(&c);
         if (s.n > MAX_PIECE)
-            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: string %llu has %llu bytes, expected at most %d", g->c->path, show(k->key), k->key.p, (unsigned long long)i,
-                (unsigned long long)s.n, MAX_PIECE);
+            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: string %llu has %llu bytes, expected at most %d", g->c->path, show(k->key), k->key.p,
+                (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
         (*piece)[i] = s.p;
         (*len)[i] = (size_t)s.n;
     }
@@ -303,7 +330,8 @@ static rg_status refuse_type(const rg_ckpt *c, str name, uint32_t type, rg_err *
 {
     for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
         if (other_types[i].type == (int)type)
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0 or Q4_0", c->path, show(name), name.p, other_types[i].name);
+            return rg_fail(
+                err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0 or Q4_0", c->path, show(name), name.p, other_types[i].name);
     return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", c->path, show(name), name.p, type);
 }
 
@@ -320,7 +348,8 @@ static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset, rg_e
     uint64_t n = 1;
     for (uint32_t i = 0; i < rank; i++) { /* innermost first */
         const uint64_t d = rg_cur_u64(&g->cur);
-        if (d == 0 || d > INT64_MAX || !rg_mul_ok(n, d, &n)) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size of dimension %u", c->path, show(name), name.p, i);
+        if (d == 0 || d > INT64_MAX || !rg_mul_ok(n, d, &n))
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size of dimension %u", c->path, show(name), name.p, i);
         r->dim[rank - 1 - i] = d;
     }
     const uint32_t type = rg_cur_u32(&g->cur);
@@ -330,8 +359,11 @@ static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset, rg_e
     if (t < 0) return refuse_type(c, name, type, err);
     r->type = (rg_ftype)t;
     const uint64_t block = (uint64_t)rg_ftypes[t].block, inner = r->dim[rank - 1];
-    if (inner % block != 0) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: rows of %llu are not whole %s blocks", c->path, show(name), name.p, (unsigned long long)inner, rg_ftypes[t].name);
-    if (!rg_mul_ok(n / block, (uint64_t)rg_ftypes[t].bytes, &r->bytes)) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size", c->path, show(name), name.p);
+    if (inner % block != 0)
+        return rg_fail(
+            err, RG_E_FILE, "%s: tensor %.*s: rows of %llu are not whole %s blocks", c->path, show(name), name.p, (unsigned long long)inner, rg_ftypes[t].name);
+    if (!rg_mul_ok(n / block, (uint64_t)rg_ftypes[t].bytes, &r->bytes))
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size", c->path, show(name), name.p);
     return RG_OK;
 }
 
@@ -345,7 +377,8 @@ static rg_status take_rope_freqs(rg_ckpt *c, const rg_raw_tensor *r, rg_err *err
     if (!c->rope_freqs) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
     memcpy(c->rope_freqs, r->data, (size_t)half * sizeof *c->rope_freqs);
     for (uint64_t i = 0; i < half; i++)
-        if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i])) return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: value %llu is not positive", c->path, (unsigned long long)i);
+        if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i]))
+            return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: value %llu is not positive", c->path, (unsigned long long)i);
     return RG_OK;
 }
 
@@ -364,8 +397,8 @@ static rg_status read_tensors(parser *g, rg_err *err)
         uint64_t end;
         const int n = (int)raw[i].name_len;
         if (s[i].begin % g->align != 0)
-            st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: offset %llu is not a multiple of the alignment %llu", c->path, n, raw[i].name, (unsigned long long)s[i].begin,
-                (unsigned long long)g->align);
+            st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: offset %llu is not a multiple of the alignment %llu", c->path, n, raw[i].name,
+                (unsigned long long)s[i].begin, (unsigned long long)g->align);
         else if (data > f->size || !rg_add_ok(s[i].begin, raw[i].bytes, &end) || end > f->size - data)
             st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated", c->path, n, raw[i].name,
                 (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin, f->size);

@@ -21,9 +21,9 @@ static rg_status take(rg_ckpt *c, rg_cursor *cur, rg_site site, int64_t rows, in
         rg_tensor_name(name, sizeof name - 8, site, rg_site_in_layer(site) ? (int)l : -1);
         strcat(name, ".weight");
         const uint64_t bytes = 4u * (uint64_t)rows * (uint64_t)cols;
-        const rg_raw_tensor r = {.name = name, .name_len = strlen(name), .type = RG_FT_F32, .rank = 2, .dim = {(uint64_t)rows, (uint64_t)cols}, .data = cur->p, .bytes = bytes};
-        if (!rg_cur_take(cur, bytes))
-            return rg_fail(err, RG_E_FILE, "%s: the file ends inside %s: truncated, or not a llama2.c checkpoint", c->path, name);
+        const rg_raw_tensor r = {
+            .name = name, .name_len = strlen(name), .type = RG_FT_F32, .rank = 2, .dim = {(uint64_t)rows, (uint64_t)cols}, .data = cur->p, .bytes = bytes};
+        if (!rg_cur_take(cur, bytes)) return rg_fail(err, RG_E_FILE, "%s: the file ends inside %s: truncated, or not a llama2.c checkpoint", c->path, name);
         const rg_status st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, err);
         if (st != RG_OK) return st;
     }
@@ -47,7 +47,8 @@ rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)
     const bool v1 = first == MAGIC;
     if (v1) {
         const int32_t version = rg_cur_i32(&cur);
-        if (version != 1) return rg_fail(err, RG_E_UNSUPPORTED, "%s: llama2.c version %d, expected the legacy export or version 1", c->path, version);
+        if (!cur.bad && version != 1)
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: llama2.c version %d, expected the legacy export or version 1", c->path, version);
         first = rg_cur_u32(&cur);
     }
     g->dim = (int32_t)first;
@@ -88,6 +89,7 @@ rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)
     }
     if (!g->tied && (st = take_all(c, &cur, head, 1, err)) != RG_OK) return st;
     if (cur.bad || cur.p != cur.end)
-        return rg_fail(err, RG_E_FILE, "%s: %zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", c->path, f->size, cur.bad ? "more" : "fewer");
+        return rg_fail(err, RG_E_FILE, "%s: %zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", c->path, f->size,
+            cur.bad ? "more" : "fewer");
     return RG_OK;
 }

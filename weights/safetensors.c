@@ -24,8 +24,8 @@ static int by_begin(const void *a, const void *b)
 static const struct {
     const char *name;
     int ftype, bytes;
-} types[] = {{"F32", RG_FT_F32, 4}, {"F16", RG_FT_F16, 2}, {"BF16", RG_FT_BF16, 2}, {"F64", -1, 8}, {"I64", -1, 8}, {"U64", -1, 8}, {"I32", -1, 4}, {"U32", -1, 4}, {"I16", -1, 2},
-    {"U16", -1, 2}, {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
+} types[] = {{"F32", RG_FT_F32, 4}, {"F16", RG_FT_F16, 2}, {"BF16", RG_FT_BF16, 2}, {"F64", -1, 8}, {"I64", -1, 8}, {"U64", -1, 8}, {"I32", -1, 4},
+    {"U32", -1, 4}, {"I16", -1, 2}, {"U16", -1, 2}, {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
 
 static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e, span *s, rg_err *err)
 {
@@ -47,12 +47,13 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
         if (i < 4) r.dim[i] = (uint64_t)json_integer_value(d);
     }
     const json_t *b = json_array_get(off, 0), *x = json_array_get(off, 1);
-    if (!json_is_integer(b) || !json_is_integer(x) || json_integer_value(b) < 0 || json_integer_value(x) < json_integer_value(b) || (uint64_t)json_integer_value(x) > size)
+    if (!json_is_integer(b) || !json_is_integer(x) || json_integer_value(b) < 0 || json_integer_value(x) < json_integer_value(b) ||
+        (uint64_t)json_integer_value(x) > size)
         return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: data_offsets outside the %llu bytes of data", f->path, name, (unsigned long long)size);
     *s = (span){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(x)};
     if (s->end - s->begin != n)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes, but its shape and dtype need %llu", f->path, name, (unsigned long long)(s->end - s->begin),
-            (unsigned long long)n);
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes, but its shape and dtype need %llu", f->path, name,
+            (unsigned long long)(s->end - s->begin), (unsigned long long)n);
     if (types[t].ftype < 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s has dtype %s, expected F32, F16 or BF16", f->path, name, dtype);
     r.type = (rg_ftype)types[t].ftype;
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
@@ -68,12 +69,13 @@ static rg_status check_cover(const rg_mapfile *f, span *s, size_t n, uint64_t si
     qsort(s, n, sizeof *s, by_begin);
     for (size_t i = 0; i < n; i++) {
         if (s[i].begin != at)
-            return rg_fail(err, RG_E_FILE, "%s: tensor data %s at byte %llu of the data", f->path, s[i].begin > at ? "has a hole" : "overlaps", (unsigned long long)at);
+            return rg_fail(
+                err, RG_E_FILE, "%s: tensor data %s at byte %llu of the data", f->path, s[i].begin > at ? "has a hole" : "overlaps", (unsigned long long)at);
         at = s[i].end;
     }
     if (at != size)
-        return rg_fail(err, RG_E_FILE, "%s: %llu bytes of data, but the tensors end at %llu: the file is truncated or damaged", f->path, (unsigned long long)size,
-            (unsigned long long)at);
+        return rg_fail(err, RG_E_FILE, "%s: %llu bytes of data, but the tensors end at %llu: the file is truncated or damaged", f->path,
+            (unsigned long long)size, (unsigned long long)at);
     return RG_OK;
 }
 
@@ -103,8 +105,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     }
     size_t used = 0;
     const char *name;
-    json_object_foreach(root, name, e)
-    {
+    json_object_foreach (root, name, e) {
         if (strcmp(name, "__metadata__") == 0) continue;
         if ((st = read_entry(c, f, 8 + n, name, e, &s[used], err)) != RG_OK) goto out;
         used++;
@@ -127,8 +128,7 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
         st = rg_fail(err, RG_E_FILE, "%s: no weight_map: %.200s", index, root ? "not an index" : je.text);
         goto out;
     }
-    json_object_foreach(map, key, v)
-    {
+    json_object_foreach (map, key, v) {
         const char *file = json_string_value(v);
         if (!file || !*file || strchr(file, '/') || strcmp(file, "..") == 0) {
             st = rg_fail(err, RG_E_FILE, "%s: tensor %.100s: '%.100s' is not a plain file name", index, key, file ? file : "");
@@ -153,11 +153,16 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     rg_status st = rg_config_from_json(&c->cfg, dir, err);
     if (st != RG_OK) return st;
     char *single = rg_path_join(dir, "model.safetensors"), *index = rg_path_join(dir, "model.safetensors.index.json");
-    if (!single || !index) st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
-    else if (single_file) st = load_file(c, single_file, err);
-    else if (access(single, F_OK) == 0) st = load_file(c, single, err);
-    else if (access(index, F_OK) == 0) st = load_index(c, dir, index, err);
-    else st = rg_fail(err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
+    if (!single || !index)
+        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
+    else if (single_file)
+        st = load_file(c, single_file, err);
+    else if (access(single, F_OK) == 0)
+        st = load_file(c, single, err);
+    else if (access(index, F_OK) == 0)
+        st = load_index(c, dir, index, err);
+    else
+        st = rg_fail(err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
     free(single);
     free(index);
     if (st == RG_OK) rg_ckpt_find_tokenizer(c, dir, false);

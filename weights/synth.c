@@ -10,7 +10,8 @@
 #include "weights/synth_impl.h"
 
 const rg_shape rg_shapes[] = {
-#define RG_SHAPE(name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) {name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor},
+#define RG_SHAPE(name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) \
+    {name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor},
 #include "weights/shapes.def"
     {0}};
 
@@ -23,8 +24,21 @@ const rg_shape *rg_shape_find(const char *name)
 
 void rg_shape_config(const rg_shape *s, rg_config *c)
 {
-    *c = (rg_config){.arch = "llama", .dim = s->dim, .ffn = s->ffn, .layers = s->layers, .heads = s->heads, .kv_heads = s->kv_heads, .head_dim = s->head_dim, .vocab = s->vocab,
-        .ctx_train = s->ctx, .eps = s->eps, .rope_theta = s->rope_theta, .tied = s->tied, .bos = 1, .eos = {2}, .n_eos = 1};
+    *c = (rg_config){.arch = "llama",
+        .dim = s->dim,
+        .ffn = s->ffn,
+        .layers = s->layers,
+        .heads = s->heads,
+        .kv_heads = s->kv_heads,
+        .head_dim = s->head_dim,
+        .vocab = s->vocab,
+        .ctx_train = s->ctx,
+        .eps = s->eps,
+        .rope_theta = s->rope_theta,
+        .tied = s->tied,
+        .bos = 1,
+        .eos = {2},
+        .n_eos = 1};
     snprintf(c->name, sizeof c->name, "%s", s->name ? s->name : "synthetic");
     if (s->rope_factor > 0.0) {
         c->rope_scaling = RG_ROPE_LLAMA3;
@@ -53,11 +67,14 @@ typedef struct table {
     uint16_t u16[TABLE]; /* the same in the 16-bit type of the file */
 } table;
 
-static void fill_table(table *t, const float *unit, float mean, float std, rg_ftype type)
+/* model_type: the type of the linear weights; norms that GGUF stores as F32 are rounded to it, as a Hugging Face file does. */
+static void fill_table(table *t, const float *unit, float mean, float std, rg_ftype model_type)
 {
     for (int i = 0; i < TABLE; i++) {
         t->f32[i] = mean + std * unit[i];
-        t->u16[i] = type == RG_FT_BF16 ? rg_f32_to_bf16(t->f32[i]) : rg_f32_to_f16(t->f32[i]);
+        t->u16[i] = model_type == RG_FT_BF16 ? rg_f32_to_bf16(t->f32[i]) : rg_f32_to_f16(t->f32[i]);
+        if (model_type == RG_FT_BF16) t->f32[i] = rg_bf16_to_f32(t->u16[i]);
+        if (model_type == RG_FT_F16) t->f32[i] = rg_f16_to_f32(t->u16[i]);
     }
 }
 
@@ -127,8 +144,10 @@ static void make_row(unsigned char *dst, float *tmp, const uint16_t *idx, const 
         return;
     }
     for (int64_t i = 0; i < n; i++) tmp[i] = t->f32[idx[i]];
-    if (type == RG_FT_F32) memcpy(dst, tmp, (size_t)n * sizeof *tmp);
-    else quantise_row(dst, tmp, n, type);
+    if (type == RG_FT_F32)
+        memcpy(dst, tmp, (size_t)n * sizeof *tmp);
+    else
+        quantise_row(dst, tmp, n, type);
 }
 
 rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, const char *path, rg_err *err)
@@ -152,7 +171,7 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, cons
     }
     float mean, std;
     scale_of(j->c, t, &mean, &std);
-    fill_table(tab, unit, mean, std, t->type);
+    fill_table(tab, unit, mean, std, j->type);
     const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && st == RG_OK; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
@@ -165,8 +184,10 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, cons
             row_indices(idx, t->cols, key + (uint64_t)canonical);
             make_row(buf + (size_t)i * row, tmp, idx, tab, t->type, t->cols);
         }
-        if (fwrite(buf, row, (size_t)n, f) != (size_t)n) st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
-        else if (j->stop && *j->stop) st = rg_fail(err, RG_E_INTERRUPTED, "%s: interrupted; nothing was left behind", path);
+        if (fwrite(buf, row, (size_t)n, f) != (size_t)n)
+            st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
+        else if (j->stop && *j->stop)
+            st = rg_fail(err, RG_E_INTERRUPTED, "%s: interrupted; nothing was left behind", path);
         j->done += (uint64_t)n * row;
         if (j->progress) j->progress(j->user, "writing weights", (double)j->done / (double)j->total);
     }
@@ -185,11 +206,16 @@ const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type)
 {
     static const char *const control[] = {"<unk>", "<s>", "</s>"};
     *gguf_type = id == 0 ? 2 : id < 3 ? 3 : id < 259 ? 6 : 1;
-    if (id < 3) snprintf(buf, 32, "%s", control[id]);
-    else if (id < 259) snprintf(buf, 32, "<0x%02X>", (unsigned)(id - 3));
-    else if (id == 259) snprintf(buf, 32, "\xe2\x96\x81"); /* the word mark */
-    else if (id < RG_SYNTH_MIN_VOCAB) snprintf(buf, 32, "%c", (char)(' ' + id - 260)); /* its space is never produced by the normaliser */
-    else snprintf(buf, 32, "\xe2\x96\x81w%lld", (long long)id);
+    if (id < 3)
+        snprintf(buf, 32, "%s", control[id]);
+    else if (id < 259)
+        snprintf(buf, 32, "<0x%02X>", (unsigned)(id - 3));
+    else if (id == 259)
+        snprintf(buf, 32, "\xe2\x96\x81"); /* the word mark */
+    else if (id < RG_SYNTH_MIN_VOCAB)
+        snprintf(buf, 32, "%c", (char)(' ' + id - 260)); /* its space is never produced by the normaliser */
+    else
+        snprintf(buf, 32, "\xe2\x96\x81w%lld", (long long)id);
     return buf;
 }
 
@@ -213,7 +239,8 @@ static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *er
             t->type = norm && naming == RG_NAMES_GGUF ? RG_FT_F32 : j->type;
             if (naming == RG_NAMES_GGUF && (s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K)) t->interleaved = c->head_dim;
             if (t->cols % rg_ftypes[t->type].block != 0)
-                return rg_fail(err, RG_E_UNSUPPORTED, "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name, (long long)t->cols, rg_ftypes[t->type].block);
+                return rg_fail(err, RG_E_UNSUPPORTED, "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name, (long long)t->cols,
+                    rg_ftypes[t->type].block);
             j->total += rg_synth_bytes(t);
             j->n++;
         }
@@ -227,7 +254,8 @@ rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format form
     const bool gguf = format == RG_SYNTH_GGUF;
     rg_status st = rg_config_check(c, path, err);
     if (st != RG_OK) return st;
-    if (!gguf && rg_ftypes[type].block > 1) return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path, rg_ftypes[type].name);
+    if (!gguf && rg_ftypes[type].block > 1)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path, rg_ftypes[type].name);
     st = list_tensors(&j, gguf ? RG_NAMES_GGUF : RG_NAMES_HF, err);
     if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
     free(j.t);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base/num.h"
-#include "weights/synth.h"
 #include "ops/sites.h"
+#include "weights/synth.h"
 
 /* One tensor of the file to be written. */
 typedef struct rg_synth_tensor {

@@ -14,15 +14,15 @@ static json_t *config_json(const rg_synth_job *j)
 {
     const rg_config *c = j->c;
     static const char *const dtype[RG_FT_COUNT] = {[RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
-    json_t *o = json_pack("{s:[s],s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:b,s:b,s:b,s:s,s:s,s:i,s:i}", "architectures", "LlamaForCausalLM", "model_type", "llama",
-        "hidden_size", (json_int_t)c->dim, "intermediate_size", (json_int_t)c->ffn, "num_hidden_layers", (json_int_t)c->layers, "num_attention_heads", (json_int_t)c->heads,
-        "num_key_value_heads", (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab_size", (json_int_t)c->vocab, "max_position_embeddings",
-        (json_int_t)c->ctx_train, "rms_norm_eps", c->eps, "rope_theta", c->rope_theta, "tie_word_embeddings", (int)c->tied, "attention_bias", 0, "mlp_bias", 0, "hidden_act", "silu",
-        "torch_dtype", dtype[j->type], "bos_token_id", 1, "eos_token_id", 2);
+    json_t *o = json_pack("{s:[s],s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:b,s:b,s:b,s:s,s:s,s:i,s:i}", "architectures", "LlamaForCausalLM", "model_type",
+        "llama", "hidden_size", (json_int_t)c->dim, "intermediate_size", (json_int_t)c->ffn, "num_hidden_layers", (json_int_t)c->layers, "num_attention_heads",
+        (json_int_t)c->heads, "num_key_value_heads", (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab_size", (json_int_t)c->vocab,
+        "max_position_embeddings", (json_int_t)c->ctx_train, "rms_norm_eps", c->eps, "rope_theta", c->rope_theta, "tie_word_embeddings", (int)c->tied,
+        "attention_bias", 0, "mlp_bias", 0, "hidden_act", "silu", "torch_dtype", dtype[j->type], "bos_token_id", 1, "eos_token_id", 2);
     if (o && c->rope_scaling == RG_ROPE_LLAMA3)
         json_object_set_new(o, "rope_scaling",
-            json_pack("{s:s,s:f,s:f,s:f,s:I}", "rope_type", "llama3", "factor", c->rope_factor, "low_freq_factor", c->rope_low_freq, "high_freq_factor", c->rope_high_freq,
-                "original_max_position_embeddings", (json_int_t)c->rope_orig_ctx));
+            json_pack("{s:s,s:f,s:f,s:f,s:I}", "rope_type", "llama3", "factor", c->rope_factor, "low_freq_factor", c->rope_low_freq, "high_freq_factor",
+                c->rope_high_freq, "original_max_position_embeddings", (json_int_t)c->rope_orig_ctx));
     if (o && c->rope_scaling == RG_ROPE_LINEAR) json_object_set_new(o, "rope_scaling", json_pack("{s:s,s:f}", "rope_type", "linear", "factor", c->rope_factor));
     return o;
 }
@@ -37,17 +37,18 @@ static json_t *tokenizer_json(const rg_synth_job *j)
         rg_synth_piece(piece, i, &type);
         json_object_set_new(vocab, piece, json_integer(i));
         if (i < 3)
-            json_array_append_new(added, json_pack("{s:i,s:s,s:b,s:b,s:b,s:b,s:b}", "id", (int)i, "content", piece, "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special", 1));
+            json_array_append_new(added, json_pack("{s:i,s:s,s:b,s:b,s:b,s:b,s:b}", "id", (int)i, "content", piece, "single_word", 0, "lstrip", 0, "rstrip", 0,
+                                             "normalized", 0, "special", 1));
     }
-    json_t *normal = json_pack("{s:s,s:[{s:s,s:s},{s:s,s:{s:s},s:s}]}", "type", "Sequence", "normalizers", "type", "Prepend", "prepend", "\xe2\x96\x81", "type", "Replace", "pattern",
-        "String", " ", "content", "\xe2\x96\x81");
-    json_t *post = json_pack("{s:s,s:[{s:{s:s,s:i}},{s:{s:s,s:i}}],s:[],s:{s:{s:s,s:[i],s:[s]}}}", "type", "TemplateProcessing", "single", "SpecialToken", "id", "<s>", "type_id", 0,
-        "Sequence", "id", "A", "type_id", 0, "pair", "special_tokens", "<s>", "id", "<s>", "ids", 1, "tokens", "<s>");
-    json_t *decoder = json_pack("{s:s,s:[{s:s,s:{s:s},s:s},{s:s},{s:s},{s:s,s:s,s:i,s:i}]}", "type", "Sequence", "decoders", "type", "Replace", "pattern", "String", "\xe2\x96\x81",
-        "content", " ", "type", "ByteFallback", "type", "Fuse", "type", "Strip", "content", " ", "start", 1, "stop", 0);
-    return json_pack("{s:s,s:n,s:n,s:o,s:o,s:n,s:o,s:o,s:{s:s,s:n,s:s,s:n,s:n,s:b,s:b,s:o,s:[]}}", "version", "1.0", "truncation", "padding", "added_tokens", added, "normalizer", normal,
-        "pre_tokenizer", "post_processor", post, "decoder", decoder, "model", "type", "BPE", "dropout", "unk_token", "<unk>", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
-        1, "byte_fallback", 1, "vocab", vocab, "merges");
+    json_t *normal = json_pack("{s:s,s:[{s:s,s:s},{s:s,s:{s:s},s:s}]}", "type", "Sequence", "normalizers", "type", "Prepend", "prepend", "\xe2\x96\x81", "type",
+        "Replace", "pattern", "String", " ", "content", "\xe2\x96\x81");
+    json_t *post = json_pack("{s:s,s:[{s:{s:s,s:i}},{s:{s:s,s:i}}],s:[],s:{s:{s:s,s:[i],s:[s]}}}", "type", "TemplateProcessing", "single", "SpecialToken", "id",
+        "<s>", "type_id", 0, "Sequence", "id", "A", "type_id", 0, "pair", "special_tokens", "<s>", "id", "<s>", "ids", 1, "tokens", "<s>");
+    json_t *decoder = json_pack("{s:s,s:[{s:s,s:{s:s},s:s},{s:s},{s:s},{s:s,s:s,s:i,s:i}]}", "type", "Sequence", "decoders", "type", "Replace", "pattern",
+        "String", "\xe2\x96\x81", "content", " ", "type", "ByteFallback", "type", "Fuse", "type", "Strip", "content", " ", "start", 1, "stop", 0);
+    return json_pack("{s:s,s:n,s:n,s:o,s:o,s:n,s:o,s:o,s:{s:s,s:n,s:s,s:n,s:n,s:b,s:b,s:o,s:[]}}", "version", "1.0", "truncation", "padding", "added_tokens",
+        added, "normalizer", normal, "pre_tokenizer", "post_processor", post, "decoder", decoder, "model", "type", "BPE", "dropout", "unk_token", "<unk>",
+        "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 1, "byte_fallback", 1, "vocab", vocab, "merges");
 }
 
 static rg_status write_json(json_t *o, const char *path, rg_err *err)
@@ -74,9 +75,11 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
     uint64_t at = 0;
     for (size_t i = 0; root && i < j->n; i++) {
         const rg_synth_tensor *t = &j->t[i];
-        json_t *shape = t->rows == 1 && rg_site_op(t->site) == RG_OP_RMSNORM ? json_pack("[I]", (json_int_t)t->cols) : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
+        json_t *shape = t->rows == 1 && rg_site_op(t->site) == RG_OP_RMSNORM ? json_pack("[I]", (json_int_t)t->cols)
+                                                                             : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
         const uint64_t end = at + rg_synth_bytes(t);
-        json_object_set_new(root, t->name, json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[t->type].name, "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)end));
+        json_object_set_new(
+            root, t->name, json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[t->type].name, "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)end));
         at = end;
     }
     if (root) text = json_dumps(root, JSON_COMPACT);
@@ -101,8 +104,10 @@ rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
     char *config = rg_path_join(dir, "config.json"), *tok = rg_path_join(dir, "tokenizer.json"), *data = rg_path_join(dir, "model.safetensors");
     rg_status st = config && tok && data ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
     bool made = false;
-    if (st == RG_OK && mkdir(dir, 0777) == 0) made = true;
-    else if (st == RG_OK && errno != EEXIST) st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", dir, strerror(errno));
+    if (st == RG_OK && mkdir(dir, 0777) == 0)
+        made = true;
+    else if (st == RG_OK && errno != EEXIST)
+        st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", dir, strerror(errno));
     /* the configuration comes last: a directory without it is no checkpoint */
     if (st == RG_OK && unlink(config) != 0 && errno != ENOENT) st = rg_fail(err, RG_E_FILE, "%s: cannot replace: %s", config, strerror(errno));
     const char *done[2] = {NULL, NULL};

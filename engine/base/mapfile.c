@@ -15,7 +15,8 @@ rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
     struct stat st;
     rg_status rc = RG_OK;
     *f = (rg_mapfile){0};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* a FIFO must be refused, not waited for */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return rg_fail(err, RG_E_FILE, "%s: cannot open: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0) {
         rc = rg_fail(err, RG_E_FILE, "%s: cannot stat: %s", path, strerror(errno));

@@ -17,6 +17,7 @@ struct rg_team {
     int n;
     int *cpus; /* owns; NULL: not pinned */
     bool placed;
+    cpu_set_t before; /* where the caller, who is thread 0, might run before it was pinned */
     const rg_ktab *k;
     int64_t l2_bytes;
     const rg_probe *probe;
@@ -54,6 +55,7 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     rg_team *t = calloc(1, sizeof *t);
     if (!t) return rg_fail(err, RG_E_NOMEM, "team: out of memory");
     t->n = threads;
+    sched_getaffinity(0, sizeof t->before, &t->before);
     t->k = k;
     t->l2_bytes = l2_bytes > 0 ? l2_bytes : 512 << 10;
     t->scratch_bytes = rg_drive_scratch(k);
@@ -66,6 +68,7 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     }
 #ifdef _OPENMP
     omp_set_dynamic(0);
+    omp_set_num_threads(threads); /* an OpenMP BLAS called by a team of one looks at this */
     int got = 0;
 #pragma omp parallel num_threads(threads)
     if (omp_get_thread_num() == 0) got = omp_get_num_threads();
@@ -105,6 +108,7 @@ void rg_team_close(rg_team *t)
 {
     if (!t) return;
     if (t->probe) rg_team_set_probe(t, NULL);
+    if (t->placed && t->cpus) sched_setaffinity(0, sizeof t->before, &t->before);
     rg_big_free(t->scratch, t->scratch_bytes * (size_t)t->n);
     free(t->slots);
     free(t->probed);

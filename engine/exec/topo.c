@@ -1,4 +1,4 @@
-#include "exec/topo.h"
+#include "ridge/topo.h"
 
 #include <hwloc.h>
 
@@ -22,4 +22,11 @@ void rg_topo_read(rg_topo *t)
         if (l2) t->l2_bytes = (int64_t)l2->attr->cache.size;
     }
     hwloc_topology_destroy(top);
+}
+
+int rg_topo_place(const rg_topo *t, int want, bool pin, const int **cpus)
+{
+    const int threads = want > 0 ? want : t->cores;
+    *cpus = pin && threads <= t->n_cpus ? t->cpu : NULL;
+    return threads;
 }

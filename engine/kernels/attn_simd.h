@@ -8,8 +8,8 @@
  * of FMA. Values: tiles of PQ query rows x PV vectors of the head. */
 enum {
     VB = 16 / VL,
-    Q8 = 32,                /* values per q8_0 block */
-    K_Q8 = 32 + 16 * Q8,    /* bytes of a K block of 32 values and 16 positions: half scale[16], int8 q[32][16] */
+    Q8 = 32,             /* values per q8_0 block */
+    K_Q8 = 32 + 16 * Q8, /* bytes of a K block of 32 values and 16 positions: half scale[16], int8 q[32][16] */
     V_Q8 = 2 + Q8,
     QT = VL == 16 ? 16 : 6, /* most query rows of a tile */
     QB = 4,                 /* most K blocks of a tile */
@@ -24,39 +24,39 @@ INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const un
 {
     const int64_t block = k_block_bytes(type, hd);
     vf sum[QT][QB][VB];
-    UNROLL for (int i = 0; i < qt; i++)
-        UNROLL for (int b = 0; b < qb; b++)
-            UNROLL for (int v = 0; v < VB; v++) sum[i][b][v] = vf_zero();
+    EACH (i, qt)
+        EACH (b, qb)
+            EACH (v, VB) sum[i][b][v] = vf_zero();
     if (type != RG_KV_Q8_0) {
         for (int64_t d = 0; d < hd; d++)
-            UNROLL for (int b = 0; b < qb; b++)
-                UNROLL for (int v = 0; v < VB; v++) {
+            EACH (b, qb)
+                EACH (v, VB) {
                     const unsigned char *at = k + b * block;
                     const vf kv = type == RG_KV_F16 ? vf_half(at + d * 32 + v * 2 * VL) : vf_load((const float *)(const void *)(at + d * 64 + v * 4 * VL));
-                    UNROLL for (int i = 0; i < qt; i++) sum[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + d]), sum[i][b][v]);
+                    EACH (i, qt) sum[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + d]), sum[i][b][v]);
                 }
     } else {
         for (int64_t c = 0; c < hd; c += Q8) {
             vf part[QT][QB][VB];
-            UNROLL for (int i = 0; i < qt; i++)
-                UNROLL for (int b = 0; b < qb; b++)
-                    UNROLL for (int v = 0; v < VB; v++) part[i][b][v] = vf_zero();
+            EACH (i, qt)
+                EACH (b, qb)
+                    EACH (v, VB) part[i][b][v] = vf_zero();
             for (int64_t d = 0; d < Q8; d++)
-                UNROLL for (int b = 0; b < qb; b++)
-                    UNROLL for (int v = 0; v < VB; v++) {
+                EACH (b, qb)
+                    EACH (v, VB) {
                         const vf kv = vf_int8(k + b * block + c / Q8 * K_Q8 + 32 + d * 16 + v * VL);
-                        UNROLL for (int i = 0; i < qt; i++) part[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + c + d]), part[i][b][v]);
+                        EACH (i, qt) part[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + c + d]), part[i][b][v]);
                     }
-            UNROLL for (int b = 0; b < qb; b++)
-                UNROLL for (int v = 0; v < VB; v++) {
+            EACH (b, qb)
+                EACH (v, VB) {
                     const vf scale = vf_half(k + b * block + c / Q8 * K_Q8 + v * 2 * VL);
-                    UNROLL for (int i = 0; i < qt; i++) sum[i][b][v] = vf_fma(part[i][b][v], scale, sum[i][b][v]);
+                    EACH (i, qt) sum[i][b][v] = vf_fma(part[i][b][v], scale, sum[i][b][v]);
                 }
         }
     }
-    UNROLL for (int i = 0; i < qt; i++)
-        UNROLL for (int b = 0; b < qb; b++)
-            UNROLL for (int v = 0; v < VB; v++) vf_store(s + i * lds + b * RG_KV_BLOCK + v * VL, sum[i][b][v]);
+    EACH (i, qt)
+        EACH (b, qb)
+            EACH (v, VB) vf_store(s + i * lds + b * RG_KV_BLOCK + v * VL, sum[i][b][v]);
 }
 
 INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
@@ -78,21 +78,33 @@ INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, c
     } while (0)
 #if defined(__AVX512F__)
             if (nq <= 4 && blocks >= 4) {
-                if (left >= 4) TILE(4, 4);
-                else if (left >= 2) TILE(2, 4);
-                else TILE(1, 4);
-            } else if (left >= 16) TILE(16, 1);
-            else if (left >= 8) TILE(8, 1);
-            else if (left >= 4) TILE(4, 1);
-            else if (left >= 2) TILE(2, 1);
-            else TILE(1, 1);
+                if (left >= 4)
+                    TILE(4, 4);
+                else if (left >= 2)
+                    TILE(2, 4);
+                else
+                    TILE(1, 4);
+            } else if (left >= 16)
+                TILE(16, 1);
+            else if (left >= 8)
+                TILE(8, 1);
+            else if (left >= 4)
+                TILE(4, 1);
+            else if (left >= 2)
+                TILE(2, 1);
+            else
+                TILE(1, 1);
 #else
             if (nq <= 2 && blocks >= 4) {
                 TILE(1, 4);
-            } else if (left >= 6) TILE(6, 1);
-            else if (left >= 4) TILE(4, 1);
-            else if (left >= 2) TILE(2, 1);
-            else TILE(1, 1);
+            } else if (left >= 6)
+                TILE(6, 1);
+            else if (left >= 4)
+                TILE(4, 1);
+            else if (left >= 2)
+                TILE(2, 1);
+            else
+                TILE(1, 1);
 #endif
 #undef TILE
         }
@@ -104,24 +116,26 @@ INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, c
 INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const unsigned char *v, int64_t stride, int64_t n, rg_kvtype type, int pq, int pv)
 {
     vf sum[PQ][PV];
-    UNROLL for (int i = 0; i < pq; i++)
-        UNROLL for (int j = 0; j < pv; j++) sum[i][j] = vf_zero();
+    EACH (i, pq)
+        EACH (j, pv) sum[i][j] = vf_zero();
     for (int64_t p = 0; p < n; p++, v += stride) {
         vf sv[PQ];
-        UNROLL for (int i = 0; i < pq; i++) sv[i] = vf_set1(s[i * lds + p]);
+        EACH (i, pq) sv[i] = vf_set1(s[i * lds + p]);
         if (type == RG_KV_Q8_0) {
             uint16_t h;
             memcpy(&h, v, sizeof h);
             const vf scale = vf_set1(_cvtsh_ss(h));
-            UNROLL for (int i = 0; i < pq; i++) sv[i] = vf_mul(sv[i], scale);
+            EACH (i, pq) sv[i] = vf_mul(sv[i], scale);
         }
-        UNROLL for (int j = 0; j < pv; j++) {
-            const vf vv = type == RG_KV_F32 ? vf_load((const float *)(const void *)(v + j * 4 * VL)) : type == RG_KV_F16 ? vf_half(v + j * 2 * VL) : vf_int8(v + 2 + j * VL);
-            UNROLL for (int i = 0; i < pq; i++) sum[i][j] = vf_fma(vv, sv[i], sum[i][j]);
+        EACH (j, pv) {
+            const vf vv = type == RG_KV_F32   ? vf_load((const float *)(const void *)(v + j * 4 * VL))
+                          : type == RG_KV_F16 ? vf_half(v + j * 2 * VL)
+                                              : vf_int8(v + 2 + j * VL);
+            EACH (i, pq) sum[i][j] = vf_fma(vv, sv[i], sum[i][j]);
         }
     }
-    UNROLL for (int i = 0; i < pq; i++)
-        UNROLL for (int j = 0; j < pv; j++) vf_store(acc + i * lda + j * VL, sum[i][j]);
+    EACH (i, pq)
+        EACH (j, pv) vf_store(acc + i * lda + j * VL, sum[i][j]);
 }
 
 INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
@@ -144,14 +158,21 @@ INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq,
     } while (0)
 #define TILES(pv) \
     do { \
-        if (left >= PQ) TILE(PQ, pv); \
-        else if (left >= 2) TILE(2, pv); \
-        else TILE(1, pv); \
+        if (left >= PQ) \
+            TILE(PQ, pv); \
+        else if (left >= 2) \
+            TILE(2, pv); \
+        else \
+            TILE(1, pv); \
     } while (0)
-            if (type == RG_KV_Q8_0) TILES(Q8 / VL);
-            else if (vectors >= 4) TILES(4);
-            else if (vectors >= 2) TILES(2);
-            else TILES(1);
+            if (type == RG_KV_Q8_0)
+                TILES(Q8 / VL);
+            else if (vectors >= 4)
+                TILES(4);
+            else if (vectors >= 2)
+                TILES(2);
+            else
+                TILES(1);
 #undef TILES
 #undef TILE
         }

@@ -98,7 +98,8 @@ typedef void rg_row_fn(void *user, int64_t r, float *dst);
 /* Packs rows [32 p0, min(n, 32 p1)) of a matrix into data (the whole packed matrix); missing rows and columns become zero weights.
  * Quantised types go through t->quant_*. scratch: rg_pack_scratch(type, k) bytes, 64-byte aligned.
  * sum_err2 / sum_w2 (may be NULL) accumulate the squared error and squared weights, for the relative rounding error. */
-void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2);
+void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_row_fn *row, void *user, void *scratch,
+    double *sum_err2, double *sum_w2);
 int64_t rg_pack_scratch(rg_wtype type, int64_t k);
 
 /* Packs without requantisation from file blocks that have the same grid: Q8_0 -> q8g32, Q4_0 -> q4g32. Gives row r as its file blocks. */

@@ -13,30 +13,38 @@ enum { LANES = 16 };
 typedef struct l16 {
     vf v[LANES / VL];
 } l16;
-#define EACH UNROLL for (int i = 0; i < LANES / VL; i++)
+#define EACH_PART EACH (i, LANES / VL)
 #define L16_OP(name, call, plain) \
     INLINE l16 l16_##name(l16 a, l16 b) \
     { \
-        EACH a.v[i] = call(a.v[i], b.v[i]); \
+        EACH_PART \
+            a.v[i] = call(a.v[i], b.v[i]); \
         return a; \
     }
 INLINE l16 l16_set1(float f)
 {
     l16 a;
-    EACH a.v[i] = vf_set1(f);
+    EACH_PART
+        a.v[i] = vf_set1(f);
     return a;
 }
 INLINE l16 l16_load(const float *p)
 {
     l16 a;
-    EACH a.v[i] = vf_load(p + i * VL);
+    EACH_PART
+        a.v[i] = vf_load(p + i * VL);
     return a;
 }
-INLINE void l16_store(float *p, l16 a) { EACH vf_store(p + i * VL, a.v[i]); }
+INLINE void l16_store(float *p, l16 a)
+{
+    EACH_PART
+        vf_store(p + i * VL, a.v[i]);
+}
 /* x < y ? yes : no */
 INLINE l16 l16_if_less(l16 x, l16 y, l16 yes, l16 no)
 {
-    EACH no.v[i] = vf_if_less(x.v[i], y.v[i], yes.v[i], no.v[i]);
+    EACH_PART
+        no.v[i] = vf_if_less(x.v[i], y.v[i], yes.v[i], no.v[i]);
     return no;
 }
 
@@ -45,12 +53,11 @@ INLINE l16 l16_if_less(l16 x, l16 y, l16 yes, l16 no)
 typedef struct l16 {
     float f[LANES];
 } l16;
-#define EACH for (int i = 0; i < LANES; i++)
+#define EACH_PART for (int i = 0; i < LANES; i++)
 #define L16_OP(name, call, plain) \
     static inline l16 l16_##name(l16 a, l16 b) \
     { \
-        EACH \
-        { \
+        EACH_PART { \
             const float x = a.f[i], y = b.f[i]; \
             a.f[i] = plain; \
         } \
@@ -59,30 +66,37 @@ typedef struct l16 {
 static inline l16 l16_set1(float f)
 {
     l16 a;
-    EACH a.f[i] = f;
+    EACH_PART
+        a.f[i] = f;
     return a;
 }
 static inline l16 l16_load(const float *p)
 {
     l16 a;
-    EACH a.f[i] = p[i];
+    EACH_PART
+        a.f[i] = p[i];
     return a;
 }
-static inline void l16_store(float *p, l16 a) { EACH p[i] = a.f[i]; }
+static inline void l16_store(float *p, l16 a)
+{
+    EACH_PART
+        p[i] = a.f[i];
+}
 static inline l16 l16_if_less(l16 x, l16 y, l16 yes, l16 no)
 {
-    EACH no.f[i] = x.f[i] < y.f[i] ? yes.f[i] : no.f[i];
+    EACH_PART
+        no.f[i] = x.f[i] < y.f[i] ? yes.f[i] : no.f[i];
     return no;
 }
 #endif
 
 L16_OP(add, vf_add, x + y)
 L16_OP(sub, vf_sub, x - y)
-L16_OP(mul, vf_mul, x * y)
+L16_OP(mul, vf_mul, x *y)
 L16_OP(div, vf_div, x / y)
 L16_OP(min, vf_min, x < y ? x : y) /* y if either is NaN, as the instruction has it */
 L16_OP(max, vf_max, x > y ? x : y)
-#undef EACH
+#undef EACH_PART
 #undef L16_OP
 
 /* In a fixed order. */

@@ -11,9 +11,9 @@ enum {
     U = VL == 16 ? 2 : 1,
     TOKENS = VL == 16 ? 4 : 3,
     QUANT_TOKENS = VL == 16 ? 4 : 2, /* the same for quantised types, which need registers to decode */
-    PAIR_TOKENS = VL == 16 ? 2 : 1, /* most tokens for which two panels are walked at once, as two streams from memory */
-    FLOAT_RUN = 32,                 /* columns between changes of tokens; even, and a whole BF16 tile */
-    AHEAD = 4096                    /* bytes of prefetch distance, in each of two streams */
+    PAIR_TOKENS = VL == 16 ? 2 : 1,  /* most tokens for which two panels are walked at once, as two streams from memory */
+    FLOAT_RUN = 32,                  /* columns between changes of tokens; even, and a whole BF16 tile */
+    AHEAD = 4096                     /* bytes of prefetch distance, in each of two streams */
 };
 
 typedef enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_Q8, FORM_Q4, FORM_Q4M } form;
@@ -29,14 +29,18 @@ INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc,
 {
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
     switch (f) {
-    case FORM_F32: return vf_load((const float *)(const void *)(g + (c + cc) * 128 + h * 4 * VL));
-    case FORM_F16: return vf_half(g + (c + cc) * 64 + h * 2 * VL);
+    case FORM_F32:
+        return vf_load((const float *)(const void *)(g + (c + cc) * 128 + h * 4 * VL));
+    case FORM_F16:
+        return vf_half(g + (c + cc) * 64 + h * 2 * VL);
     case FORM_BF16: {
         const vi v = vi_load(g + tile * 1024 + (c + cc) / 2 * 64 + lane);
         return cc & 1 ? vf_odd(v) : vf_even(v);
     }
-    case FORM_Q8: return vf_byte(vi_load(g + c * 32 + tile * 64 + lane), cc);
-    default: return nibbles_get(nib, nibbles_load(nib, g + c * 16 + lane), cc * 2 + tile);
+    case FORM_Q8:
+        return vf_byte(vi_load(g + c * 32 + tile * 64 + lane), cc);
+    default:
+        return nibbles_get(nib, nibbles_load(nib, g + c * 16 + lane), cc * 2 + tile);
     }
 }
 
@@ -47,19 +51,19 @@ typedef struct sums {
 } sums;
 
 #define EACH_SUM(ns, mm) \
-    UNROLL for (int s = 0; s < (ns); s++) \
-        UNROLL for (int t = 0; t < (mm); t++) \
-            UNROLL for (int u = 0; u < U; u++) \
-                UNROLL for (int h = 0; h < H; h++)
+    EACH (s, ns) \
+        EACH (t, mm) \
+            EACH (u, U) \
+                EACH (h, H)
 
 INLINE void sums_clear(sums *a, int ns, int mm)
 {
-    EACH_SUM(ns, mm) a->v[s][t][u][h] = vf_zero();
+    EACH_SUM (ns, mm) a->v[s][t][u][h] = vf_zero();
 }
 
 INLINE void sums_copy(sums *to, const sums *from, int ns, int mm)
 {
-    EACH_SUM(ns, mm) to->v[s][t][u][h] = from->v[s][t][u][h];
+    EACH_SUM (ns, mm) to->v[s][t][u][h] = from->v[s][t][u][h];
 }
 
 INLINE vf combine_rows(const sums *a, int s, int t, int h)
@@ -73,29 +77,26 @@ INLINE vf combine_rows(const sums *a, int s, int t, int h)
 INLINE void add_column(sums *a, form f, nibbles nib, int s, int mm, const unsigned char *g, const float *x, int64_t ldx, int64_t c, int cc)
 {
     vf xv[TOKENS];
-    UNROLL for (int t = 0; t < mm; t++) xv[t] = vf_set1(x[t * ldx + c + cc]);
-    UNROLL for (int h = 0; h < H; h++) {
+    EACH (t, mm) xv[t] = vf_set1(x[t * ldx + c + cc]);
+    EACH (h, H) {
         const vf w = column(f, nib, g, c, cc, h);
-        UNROLL for (int t = 0; t < mm; t++) a->v[s][t][cc % U][h] = vf_fma(w, xv[t], a->v[s][t][cc % U][h]);
+        EACH (t, mm) a->v[s][t][cc % U][h] = vf_fma(w, xv[t], a->v[s][t][cc % U][h]);
     }
 }
 
-INLINE void prefetch(const unsigned char *p, int bytes)
-{
-    UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
-}
+INLINE void prefetch(const unsigned char *p, int bytes) { UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0); }
 
 /* Adds columns [0, kc) of the lines at g. Four columns of one panel at a time: they share their lines. */
 INLINE void add_lines(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], const float *x, int64_t ldx, int64_t kc)
 {
     int64_t c = 0;
     for (; c + 4 <= kc; c += 4)
-        UNROLL for (int s = 0; s < ns; s++) {
+        EACH (s, ns) {
             prefetch(g[s] + c * sh.line, sh.line * 4);
-            UNROLL for (int cc = 0; cc < 4; cc++) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
+            EACH (cc, 4) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
         }
-    UNROLL for (int s = 0; s < ns; s++)
-        UNROLL for (int cc = 0; cc < 3; cc++)
+    EACH (s, ns)
+        EACH (cc, 3)
             if (c + cc < kc) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
 }
 
@@ -121,12 +122,12 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
     sums_clear(&part, ns, mm);
     add_lines(&part, sh, nib, ns, mm, lines, x, ldx, kc);
     vf xs[TOKENS];
-    UNROLL for (int t = 0; t < mm; t++) xs[t] = sh.form == FORM_Q4M ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
-    UNROLL for (int s = 0; s < ns; s++) {
+    EACH (t, mm) xs[t] = sh.form == FORM_Q4M ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
+    EACH (s, ns) {
         prefetch(g[s], sh.head);
-        UNROLL for (int h = 0; h < H; h++) {
+        EACH (h, H) {
             const vf scale = vf_half(g[s] + h * 2 * VL);
-            UNROLL for (int t = 0; t < mm; t++) {
+            EACH (t, mm) {
                 vf *tot = &a->v[s][t][0][h];
                 *tot = vf_fma(combine_rows(&part, s, t, h), scale, *tot);
                 if (sh.form == FORM_Q4M) *tot = vf_fma(vf_half(g[s] + 64 + h * 2 * VL), xs[t], *tot);
@@ -138,14 +139,16 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
 /* y of the first panel, whose n rows are left; the second is `apart` rows on. */
 INLINE void store_sums(float *y, int64_t ldy, const sums *a, shape sh, int ns, int mm, int64_t n, int64_t apart)
 {
-    UNROLL for (int s = 0; s < ns; s++)
-        UNROLL for (int t = 0; t < mm; t++)
-            UNROLL for (int h = 0; h < H; h++) {
+    EACH (s, ns)
+        EACH (t, mm)
+            EACH (h, H) {
                 const vf v = sh.head == 0 ? combine_rows(a, s, t, h) : a->v[s][t][0][h];
                 float *to = y + t * ldy + s * apart + h * VL;
                 const int64_t left = n - s * apart - h * VL;
-                if (left >= VL) vf_store(to, v);
-                else if (left > 0) vf_store_n(to, v, left);
+                if (left >= VL)
+                    vf_store(to, v);
+                else if (left > 0)
+                    vf_store_n(to, v, left);
             }
 }
 
@@ -184,24 +187,25 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
         const unsigned char *const g[2] = {w, w};
         const int64_t kc = rg_min(sh.run, k - c);
         for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
-            CASE(1)
-            CASE(2)
-            CASE(3)
+                CASE(1)
+                CASE(2)
+                CASE(3)
 #if defined(__AVX512F__)
-            CASE(4)
+                CASE(4)
 #endif
             }
     }
 #undef CASE
     for (int64_t t = 0; t < m; t++) {
         sums one;
-        UNROLL for (int u = 0; u < U; u++)
-            UNROLL for (int h = 0; h < H; h++) one.v[0][0][u][h] = all[t / step].v[0][t % step][u][h];
+        EACH (u, U)
+            EACH (h, H) one.v[0][0][u][h] = all[t / step].v[0][t % step][u][h];
         store_sums(y + t * ldy, ldy, &one, sh, 1, 1, n, 0);
     }
 }
 
-INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
+INLINE void gemv(
+    float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
 {
     const nibbles one = nibbles_init(sh.form == FORM_Q4M, 1), nib = nibbles_init(sh.form == FORM_Q4M, 0);
     /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into the other. */
@@ -213,12 +217,16 @@ INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
         float *yp = y + p * RG_PANEL;
         const int64_t left = n - p * RG_PANEL;
         const bool pair = p < p0 + half;
-        if (m == 1 && pair) few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, one, 2, 1);
-        else if (m == 1) few(yp, ldy, x, ldx, wp, panel, 0, left, k, sh, one, 1, 1);
+        if (m == 1 && pair)
+            few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, one, 2, 1);
+        else if (m == 1)
+            few(yp, ldy, x, ldx, wp, panel, 0, left, k, sh, one, 1, 1);
 #if defined(__AVX512F__)
-        else if (pair) few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, nib, 2, 2);
+        else if (pair)
+            few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, nib, 2, 2);
 #endif
-        else many(yp, ldy, x, ldx, m, wp, left, k, sh, nib);
+        else
+            many(yp, ldy, x, ldx, m, wp, left, k, sh, nib);
     }
 }
 
@@ -229,17 +237,19 @@ INLINE void unpack(float *dst, int64_t ld, const void *w, int64_t panel, int64_t
     for (int64_t c = k0; c < k1; g += run_bytes(sh)) {
         const int64_t kc = rg_min(sh.run, k1 - c);
         vf scale[H], min[H];
-        UNROLL for (int h = 0; h < H; h++) {
+        EACH (h, H) {
             scale[h] = sh.head ? vf_half(g + h * 2 * VL) : vf_zero();
             min[h] = sh.form == FORM_Q4M ? vf_half(g + 64 + h * 2 * VL) : vf_zero();
         }
         for (int64_t i = 0; i < kc; i += 4)
-            UNROLL for (int cc = 0; cc < 4; cc++) {
+            EACH (cc, 4) {
                 if (i + cc >= kc) break;
-                UNROLL for (int h = 0; h < H; h++) {
+                EACH (h, H) {
                     vf v = column(sh.form, nib, g + sh.head, i, cc, h);
-                    if (sh.form == FORM_Q4M) v = vf_fma(v, scale[h], min[h]);
-                    else if (sh.head) v = vf_mul(v, scale[h]);
+                    if (sh.form == FORM_Q4M)
+                        v = vf_fma(v, scale[h], min[h]);
+                    else if (sh.head)
+                        v = vf_mul(v, scale[h]);
                     vf_store(dst + (c - k0 + i + cc) * ld + h * VL, v);
                 }
             }
@@ -274,22 +284,24 @@ enum { MM_V = 2, MM_TOKENS = VL == 16 ? 12 : 6 };
 INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t kb, int64_t n, bool acc, int mm)
 {
     vf sum[MM_TOKENS][MM_V];
-    UNROLL for (int t = 0; t < mm; t++)
-        UNROLL for (int h = 0; h < MM_V; h++) sum[t][h] = vf_zero();
+    EACH (t, mm)
+        EACH (h, MM_V) sum[t][h] = vf_zero();
     for (int64_t j = 0; j < kb; j++) {
         vf bv[MM_V];
-        UNROLL for (int h = 0; h < MM_V; h++) bv[h] = vf_load(b + j * ldb + h * VL);
-        UNROLL for (int t = 0; t < mm; t++) {
+        EACH (h, MM_V) bv[h] = vf_load(b + j * ldb + h * VL);
+        EACH (t, mm) {
             const vf xv = vf_set1(x[t * ldx + j]);
-            UNROLL for (int h = 0; h < MM_V; h++) sum[t][h] = vf_fma(bv[h], xv, sum[t][h]);
+            EACH (h, MM_V) sum[t][h] = vf_fma(bv[h], xv, sum[t][h]);
         }
     }
-    UNROLL for (int t = 0; t < mm; t++)
-        UNROLL for (int h = 0; h < MM_V; h++) {
+    EACH (t, mm)
+        EACH (h, MM_V) {
             float *to = y + t * ldy + h * VL;
             const int64_t left = n - h * VL;
-            if (left >= VL) vf_store(to, acc ? vf_add(vf_load(to), sum[t][h]) : sum[t][h]);
-            else if (left > 0) vf_store_n(to, acc ? vf_add(vf_load_n(to, left), sum[t][h]) : sum[t][h], left);
+            if (left >= VL)
+                vf_store(to, acc ? vf_add(vf_load(to), sum[t][h]) : sum[t][h]);
+            else if (left > 0)
+                vf_store_n(to, acc ? vf_add(vf_load_n(to, left), sum[t][h]) : sum[t][h], left);
         }
 }
 
@@ -300,7 +312,9 @@ void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const flo
             float *yt = y + t * ldy + r;
             const float *xt = x + t * ldx, *bt = b + r;
 #define CASE(mm) \
-    case mm: mm_tile(yt, ldy, xt, ldx, bt, ldb, kb, n - r, acc, mm); break;
+    case mm: \
+        mm_tile(yt, ldy, xt, ldx, bt, ldb, kb, n - r, acc, mm); \
+        break;
             switch (rg_min(m - t, MM_TOKENS)) {
                 CASE(1)
                 CASE(2)

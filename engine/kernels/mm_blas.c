@@ -5,8 +5,8 @@
 
 void rg_mm__blas(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)kb, 1.0f, x, (blasint)ldx, b, (blasint)ldb,
-        acc ? 1.0f : 0.0f, y, (blasint)ldy);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)kb, 1.0f, x, (blasint)ldx, b, (blasint)ldb, acc ? 1.0f : 0.0f, y,
+        (blasint)ldy);
 }
 
 const char *rg_blas_describe(void)

@@ -113,7 +113,8 @@ static void add_float_error(double *err2, double *w2, rg_wtype type, const float
     }
 }
 
-void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2)
+void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_row_fn *row, void *user, void *scratch,
+    double *sum_err2, double *sum_w2)
 {
     const int64_t kp = padded(type, k);
     float *rows = scratch;
@@ -127,10 +128,17 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
             memset(rows + i * kp + filled, 0, (size_t)(kp - filled) * sizeof *rows);
         }
         switch (type) {
-        case RG_WT_F32: pack_f32(panel, rows, kp); break;
-        case RG_WT_F16: pack_f16(panel, rows, kp); break;
-        case RG_WT_BF16: pack_bf16(panel, rows, kp); break;
-        default: pack_quant(t, type, panel, rows, kp, valid, &err2, &w2);
+        case RG_WT_F32:
+            pack_f32(panel, rows, kp);
+            break;
+        case RG_WT_F16:
+            pack_f16(panel, rows, kp);
+            break;
+        case RG_WT_BF16:
+            pack_bf16(panel, rows, kp);
+            break;
+        default:
+            pack_quant(t, type, panel, rows, kp, valid, &err2, &w2);
         }
         if (!rg_wtype_is_quant(type) && sum_err2 && sum_w2) add_float_error(&err2, &w2, type, rows, RG_PANEL * kp);
     }
@@ -186,11 +194,17 @@ static float element(rg_wtype type, const unsigned char *panel, int64_t i, int64
     const unsigned char *g = panel + rg_panel_bytes(type, c - in), *lines = g + info->head;
     float f;
     switch (type) {
-    case RG_WT_F32: memcpy(&f, g + 4 * i, sizeof f); return f;
-    case RG_WT_F16: return rg_f16_to_f32(half_at(g, i));
-    case RG_WT_BF16: return rg_bf16_to_f32(half_at(g, i / 16 * 512 + in / 2 * 32 + i % 16 * 2 + in % 2));
-    case RG_WT_Q8G32: return (float)(int8_t)lines[in / 4 * 128 + i * 4 + in % 4] * rg_f16_to_f32(half_at(g, i));
-    default: break;
+    case RG_WT_F32:
+        memcpy(&f, g + 4 * i, sizeof f);
+        return f;
+    case RG_WT_F16:
+        return rg_f16_to_f32(half_at(g, i));
+    case RG_WT_BF16:
+        return rg_bf16_to_f32(half_at(g, i / 16 * 512 + in / 2 * 32 + i % 16 * 2 + in % 2));
+    case RG_WT_Q8G32:
+        return (float)(int8_t)lines[in / 4 * 128 + i * 4 + in % 4] * rg_f16_to_f32(half_at(g, i));
+    default:
+        break;
     }
     const int byte = lines[in / 4 * 64 + i % 16 * 4 + in % 4], u = i < 16 ? byte & 15 : byte >> 4;
     const float s = rg_f16_to_f32(half_at(g, i));

@@ -176,8 +176,8 @@ rg_quant_fn QUANT_FN(rg_quant_q4m);
 void QUANT_FN(rg_quant_q8)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
 {
     /* clipping hardly pays at 8 bits, but the end that is cut may fall better on the grid of halves and integers */
-    static const float divisor[CANDIDATES] = {127.0f, 126.0f, 126.2f, 126.4f, 126.6f, 126.8f, 127.1f, 127.2f, 127.3f, 127.4f, 127.49f, 127.6f, 127.8f, 128.0f, 128.2f, 128.4f, 128.6f, 128.8f,
-        129.0f, 129.2f, 129.4f, 129.6f, 129.8f, 130.0f, 130.3f, 130.6f, 131.0f, 131.5f, 132.0f, 133.0f, 134.0f, 135.0f};
+    static const float divisor[CANDIDATES] = {127.0f, 126.0f, 126.2f, 126.4f, 126.6f, 126.8f, 127.1f, 127.2f, 127.3f, 127.4f, 127.49f, 127.6f, 127.8f, 128.0f,
+        128.2f, 128.4f, 128.6f, 128.8f, 129.0f, 129.2f, 129.4f, 129.6f, 129.8f, 130.0f, 130.3f, 130.6f, 131.0f, 131.5f, 132.0f, 133.0f, 134.0f, 135.0f};
     const range r = {-127.0f, 127.0f};
     float lo, hi;
     (void)min;
@@ -191,8 +191,8 @@ void QUANT_FN(rg_quant_q4)(uint8_t *q, uint16_t *scale, uint16_t *min, const flo
 {
     /* The larger end takes -8, so that s has the opposite sign; below 8 it keeps a margin, above it is clipped. A few grids have the
      * other end at -8. */
-    static const float divisor[CANDIDATES] = {-8.0f, -7.0f, -6.6f, -6.8f, -7.15f, -7.3f, -7.4f, -7.5f, -7.6f, -7.7f, -7.8f, -7.9f, -8.1f, -8.2f, -8.3f, -8.4f, -8.55f, -8.7f, -8.85f, -9.0f, -9.2f,
-        -9.4f, -9.7f, -10.0f, -10.4f, -10.8f, -11.4f, -12.0f, 7.0f, 7.4f, 8.0f, 8.6f};
+    static const float divisor[CANDIDATES] = {-8.0f, -7.0f, -6.6f, -6.8f, -7.15f, -7.3f, -7.4f, -7.5f, -7.6f, -7.7f, -7.8f, -7.9f, -8.1f, -8.2f, -8.3f, -8.4f,
+        -8.55f, -8.7f, -8.85f, -9.0f, -9.2f, -9.4f, -9.7f, -10.0f, -10.4f, -10.8f, -11.4f, -12.0f, 7.0f, 7.4f, 8.0f, 8.6f};
     const range r = {-8.0f, 7.0f};
     float lo, hi;
     (void)min;

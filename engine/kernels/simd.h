@@ -14,6 +14,8 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
+/* A loop over a constant count that must disappear, so that arrays indexed by it become registers. */
+#define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
 
 #if defined(__AVX512F__)
 
@@ -51,10 +53,17 @@ INLINE vf vf_odd(vi v) { return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_s
 INLINE vf vf_byte(vi v, int t)
 {
     switch (t) {
-    case 0: v = _mm512_slli_epi32(v, 24); break;
-    case 1: v = _mm512_slli_epi32(v, 16); break;
-    case 2: v = _mm512_slli_epi32(v, 8); break;
-    default: break;
+    case 0:
+        v = _mm512_slli_epi32(v, 24);
+        break;
+    case 1:
+        v = _mm512_slli_epi32(v, 16);
+        break;
+    case 2:
+        v = _mm512_slli_epi32(v, 8);
+        break;
+    default:
+        break;
     }
     return _mm512_cvtepi32_ps(_mm512_srai_epi32(v, 24));
 }
@@ -78,14 +87,29 @@ INLINE vi nibbles_load(nibbles t, const void *p)
 INLINE vf nibbles_get(nibbles t, vi v, int j)
 {
     switch (j) {
-    case 1: v = _mm512_srli_epi32(v, 4); break;
-    case 2: v = _mm512_srli_epi32(v, 8); break;
-    case 3: v = _mm512_srli_epi32(v, 12); break;
-    case 4: v = _mm512_srli_epi32(v, 16); break;
-    case 5: v = _mm512_srli_epi32(v, 20); break;
-    case 6: v = _mm512_srli_epi32(v, 24); break;
-    case 7: v = _mm512_srli_epi32(v, 28); break;
-    default: break;
+    case 1:
+        v = _mm512_srli_epi32(v, 4);
+        break;
+    case 2:
+        v = _mm512_srli_epi32(v, 8);
+        break;
+    case 3:
+        v = _mm512_srli_epi32(v, 12);
+        break;
+    case 4:
+        v = _mm512_srli_epi32(v, 16);
+        break;
+    case 5:
+        v = _mm512_srli_epi32(v, 20);
+        break;
+    case 6:
+        v = _mm512_srli_epi32(v, 24);
+        break;
+    case 7:
+        v = _mm512_srli_epi32(v, 28);
+        break;
+    default:
+        break;
     }
     return _mm512_permutexvar_ps(v, t.table);
 }
@@ -146,10 +170,17 @@ INLINE vf vf_odd(vi v) { return _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_s
 INLINE vf vf_byte(vi v, int t)
 {
     switch (t) {
-    case 0: v = _mm256_slli_epi32(v, 24); break;
-    case 1: v = _mm256_slli_epi32(v, 16); break;
-    case 2: v = _mm256_slli_epi32(v, 8); break;
-    default: break;
+    case 0:
+        v = _mm256_slli_epi32(v, 24);
+        break;
+    case 1:
+        v = _mm256_slli_epi32(v, 16);
+        break;
+    case 2:
+        v = _mm256_slli_epi32(v, 8);
+        break;
+    default:
+        break;
     }
     return _mm256_cvtepi32_ps(_mm256_srai_epi32(v, 24));
 }
@@ -173,24 +204,46 @@ INLINE vf nibbles_get(nibbles t, vi v, int j)
 {
     if (t.one_token) {
         switch (j / 2) {
-        case 1: v = _mm256_srli_epi32(v, 8); break;
-        case 2: v = _mm256_srli_epi32(v, 16); break;
-        case 3: v = _mm256_srli_epi32(v, 24); break;
-        default: break;
+        case 1:
+            v = _mm256_srli_epi32(v, 8);
+            break;
+        case 2:
+            v = _mm256_srli_epi32(v, 16);
+            break;
+        case 3:
+            v = _mm256_srli_epi32(v, 24);
+            break;
+        default:
+            break;
         }
         v = _mm256_and_si256(v, _mm256_set1_epi32(j & 1 ? 0xf0 : 0x0f));
         v = _mm256_or_si256(v, _mm256_set1_epi32(j & 1 ? 0x49000000 : 0x4b000000));
         return vf_sub(_mm256_castsi256_ps(v), t.base[j & 1]);
     }
     switch (j) {
-    case 0: v = _mm256_slli_epi32(v, 28); break;
-    case 1: v = _mm256_slli_epi32(v, 24); break;
-    case 2: v = _mm256_slli_epi32(v, 20); break;
-    case 3: v = _mm256_slli_epi32(v, 16); break;
-    case 4: v = _mm256_slli_epi32(v, 12); break;
-    case 5: v = _mm256_slli_epi32(v, 8); break;
-    case 6: v = _mm256_slli_epi32(v, 4); break;
-    default: break;
+    case 0:
+        v = _mm256_slli_epi32(v, 28);
+        break;
+    case 1:
+        v = _mm256_slli_epi32(v, 24);
+        break;
+    case 2:
+        v = _mm256_slli_epi32(v, 20);
+        break;
+    case 3:
+        v = _mm256_slli_epi32(v, 16);
+        break;
+    case 4:
+        v = _mm256_slli_epi32(v, 12);
+        break;
+    case 5:
+        v = _mm256_slli_epi32(v, 8);
+        break;
+    case 6:
+        v = _mm256_slli_epi32(v, 4);
+        break;
+    default:
+        break;
     }
     return _mm256_cvtepi32_ps(t.has_min ? _mm256_srli_epi32(v, 28) : _mm256_srai_epi32(v, 28));
 }

@@ -20,10 +20,9 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     }
     rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
     rg_topo_read(&e->topo);
-    e->threads = opts->threads > 0 ? opts->threads : rg_team_has_openmp() ? e->topo.cores : 1;
-    e->pinned = !opts->no_pin && e->threads <= e->topo.n_cpus; /* more threads than cores: let the system balance them */
+    e->threads = rg_topo_place(&e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);
     e->stop = opts->stop;
-    if ((st = rg_team_open(&e->team, e->threads, e->pinned ? e->topo.cpu : NULL, &e->k, e->topo.l2_bytes, err)) != RG_OK) goto out;
+    if ((st = rg_team_open(&e->team, e->threads, e->cpus, &e->k, e->topo.l2_bytes, err)) != RG_OK) goto out;
     if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err)) != RG_OK) goto out;
     e->dtype = rg_resident_type(ckpt, opts, RG_SITE_ATTN_Q);
     e->head_dtype = rg_resident_type(ckpt, opts, RG_SITE_OUTPUT);
@@ -55,7 +54,7 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
         .isa = e->k.isa,
         .blas = e->k.blas ? rg_blas_describe() : NULL,
         .threads = e->threads,
-        .cpus = e->pinned ? e->topo.cpu : NULL,
+        .cpus = e->cpus,
         .dtype = e->dtype,
         .head_dtype = e->head_dtype,
         .resident_bytes = m->block_bytes,

@@ -27,7 +27,7 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
 {
     if (o->dtype < 0) return natural_type(t->type);
     if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
-        return t->type == RG_FT_F32 ? RG_WT_F16 : natural_type(t->type); /* the head decides the next token: it keeps 16 bits */
+        return t->type == RG_FT_F32 ? RG_WT_F16 : natural_type(t->type); /* the head decides the next token: it keeps the file's precision */
     return (rg_wtype)o->dtype;
 }
 
@@ -38,7 +38,9 @@ rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_si
 
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
 {
-    return rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
+    /* heads of a few dimensions have too few terms for the rounding of their keys to average out, and their cache is tiny anyway */
+    const bool small_heads = rg_ckpt_config(ckpt)->head_dim < 16;
+    return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
 
 typedef struct loader {

@@ -3,8 +3,8 @@
 #define RG_MODEL_H
 
 #include "exec/drive.h"
-#include "exec/topo.h"
 #include "ridge/engine.h"
+#include "ridge/topo.h"
 
 /* What a site holds: one of the two is set. */
 typedef struct rg_bound {
@@ -33,7 +33,7 @@ struct rg_engine {
     rg_ktab k;
     rg_team *team;
     rg_topo topo;
-    bool pinned;
+    const int *cpus; /* into topo; NULL: not pinned */
     int threads;
     const rg_stop_flag *stop;
     rg_wtype dtype, head_dtype;

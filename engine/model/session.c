@@ -68,7 +68,8 @@ void rg_session_close(rg_session *s)
 
 void rg_session_get_plan(const rg_session *s, rg_memory_plan *p)
 {
-    *p = (rg_memory_plan){.weights = s->e->model.block_bytes, .kv = s->kv_bytes, .scratch = s->act_bytes, .logits = s->logits_bytes, .ctx = s->o.ctx, .threads = s->e->threads};
+    *p = (rg_memory_plan){
+        .weights = s->e->model.block_bytes, .kv = s->kv_bytes, .scratch = s->act_bytes, .logits = s->logits_bytes, .ctx = s->o.ctx, .threads = s->e->threads};
     p->total = p->weights + p->kv + p->scratch + p->logits;
     p->available = rg_mem_available(&p->source);
 }

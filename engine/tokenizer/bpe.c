@@ -61,7 +61,9 @@ rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *
     const int32_t id = rg_vocab_find_any(&t->vocab, buf, len);
     if (ia < 0 || ib < 0 || id < 0)
         return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\"): %s not in the vocabulary", what, rank, show_a, a, show_b, b,
-            ia < 0 ? "the left half is" : ib < 0 ? "the right half is" : "the whole is");
+            ia < 0   ? "the left half is"
+            : ib < 0 ? "the right half is"
+                     : "the whole is");
     if (t->vocab.type[id] != RG_TT_CONTROL && t->vocab.type[id] != RG_TT_UNKNOWN) rg_pairs_put(&t->pairs, ia, ib, rank, id);
     return RG_OK;
 }
@@ -104,8 +106,10 @@ rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n)
         const size_t step = k ? k : 1;
         const int32_t id = t->model == RG_TM_BYTE_BPE ? t->byte_id[u[i]] : k ? rg_vocab_find(&t->vocab, p + i, k) : -1;
         bool known = id >= 0;
-        if (known) st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)k, id, e->err);
-        else if (t->model != RG_TM_BYTE_BPE) st = bytes_of(e, u, i, step, &known);
+        if (known)
+            st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)k, id, e->err);
+        else if (t->model != RG_TM_BYTE_BPE)
+            st = bytes_of(e, u, i, step, &known);
         if (!known && t->unk < 0) return rg_enc_unknown(e, p + i, step, &in_unk);
         if (!known && st == RG_OK && !(in_unk && t->fuse_unk)) st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)step, t->unk, e->err);
         in_unk = !known;

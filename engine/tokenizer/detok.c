@@ -4,10 +4,7 @@
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/utf8.h"
 
-void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control)
-{
-    *d = (rg_detok){.t = t, .at_start = true, .show_control = show_control};
-}
+void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control) { *d = (rg_detok){.t = t, .at_start = true, .show_control = show_control}; }
 
 typedef struct out {
     char *buf;

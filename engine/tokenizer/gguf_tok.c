@@ -27,7 +27,10 @@ static const struct pre {
     {"phi-2", {RG_GPT2_REGEX}, false, false},
 };
 
-static bool piece_is(const rg_ckpt_vocab *v, size_t id, const char *s) { return id < v->n && v->piece_len[id] == strlen(s) && memcmp(v->piece[id], s, strlen(s)) == 0; }
+static bool piece_is(const rg_ckpt_vocab *v, size_t id, const char *s)
+{
+    return id < v->n && v->piece_len[id] == strlen(s) && memcmp(v->piece[id], s, strlen(s)) == 0;
+}
 
 static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_err *err)
 {
@@ -35,7 +38,8 @@ static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_e
     /* early Llama-3 conversions name no pre-tokeniser, but no other vocabulary looks like theirs */
     if ((!name || strcmp(name, "default") == 0) && v->n == 128256 && piece_is(v, 128000, "<|begin_of_text|>")) name = "llama-bpe";
     if (!name) {
-        rg_fail(err, RG_E_UNSUPPORTED, "%s: the GGUF file does not name its pre-tokeniser (tokenizer.ggml.pre); give the original tokenizer.json with -z", what);
+        rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: the GGUF file does not name its pre-tokeniser (tokenizer.ggml.pre); give the original tokenizer.json with -z", what);
         return NULL;
     }
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
@@ -86,13 +90,15 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *
     const struct pre *pre = NULL;
     rg_status st = RG_OK;
     if (!spm && (!v->model || strcmp(v->model, "gpt2") != 0))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported", what, v->model ? v->model : "(none)");
+        return rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported", what, v->model ? v->model : "(none)");
     if (spm && !v->score) return rg_fail(err, RG_E_FILE, "%s: a \"llama\" vocabulary needs tokenizer.ggml.scores", what);
     if (!spm && !(pre = find_pre(v, what, err))) return RG_E_UNSUPPORTED;
     t->kind = spm ? "GGUF SentencePiece BPE" : "GGUF byte-level BPE";
     t->model = spm ? RG_TM_SPM : RG_TM_BYTE_BPE;
     t->dec.byte_level = !spm;
-    if ((st = check_id(v, v->bos, "tokenizer.ggml.bos_token_id", what, err)) != RG_OK || (st = check_id(v, v->eos, "tokenizer.ggml.eos_token_id", what, err)) != RG_OK ||
+    if ((st = check_id(v, v->bos, "tokenizer.ggml.bos_token_id", what, err)) != RG_OK ||
+        (st = check_id(v, v->eos, "tokenizer.ggml.eos_token_id", what, err)) != RG_OK ||
         (st = check_id(v, v->eot, "tokenizer.ggml.eot_token_id", what, err)) != RG_OK ||
         (st = check_id(v, v->unk, "tokenizer.ggml.unknown_token_id", what, err)) != RG_OK)
         return st;

@@ -24,8 +24,10 @@ rg_status rg_tok_read_llama2c(rg_tokenizer *t, const unsigned char *data, size_t
         if (c.bad || !piece) return rg_fail(err, RG_E_FILE, "%s: cut off, or not a tokenizer: token %lld does not fit into the file", what, (long long)id);
         if (!isfinite(score)) return rg_fail(err, RG_E_FILE, "%s: the score of token %lld is not finite", what, (long long)id);
         const int byte = rg_byte_piece(piece, len);
-        if (id < 3) st = rg_vocab_set(&t->vocab, id, first[id], id == 0 ? 5 : id == 1 ? 3 : 4, id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL, score, what, err);
-        else st = rg_vocab_set(&t->vocab, id, piece, len, byte == id - 3 ? RG_TT_BYTE : RG_TT_NORMAL, score, what, err);
+        if (id < 3)
+            st = rg_vocab_set(&t->vocab, id, first[id], id == 0 ? 5 : id == 1 ? 3 : 4, id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL, score, what, err);
+        else
+            st = rg_vocab_set(&t->vocab, id, piece, len, byte == id - 3 ? RG_TT_BYTE : RG_TT_NORMAL, score, what, err);
     }
     if (st == RG_OK && rg_cur_left(&c) > 0)
         st = rg_fail(err, RG_E_FILE, "%s: the tokenizer has more tokens than the model's %lld: it belongs to another model", what, (long long)vocab);

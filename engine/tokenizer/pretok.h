@@ -8,13 +8,7 @@
 #include "base/status.h"
 
 /* What becomes of a match; the names of tokenizer.json. */
-typedef enum rg_split {
-    RG_SPLIT_ISOLATED,
-    RG_SPLIT_REMOVED,
-    RG_SPLIT_MERGED_WITH_PREVIOUS,
-    RG_SPLIT_MERGED_WITH_NEXT,
-    RG_SPLIT_CONTIGUOUS
-} rg_split;
+typedef enum rg_split { RG_SPLIT_ISOLATED, RG_SPLIT_REMOVED, RG_SPLIT_MERGED_WITH_PREVIOUS, RG_SPLIT_MERGED_WITH_NEXT, RG_SPLIT_CONTIGUOUS } rg_split;
 
 enum { RG_PRETOK_MAX = 16 };
 

@@ -69,22 +69,27 @@ static rg_status read_piece(rg_tokenizer *t, const field *msg, const char *what,
     uint64_t type = RG_TT_NORMAL;
     float score = 0.0f;
     while (next_field(&c, &f)) {
-        if (f.number == 1 && f.wire == 2) piece = f;
-        else if (f.number == 2 && f.wire == 5) score = f32_of(f.value);
-        else if (f.number == 3 && f.wire == 0) type = f.value;
+        if (f.number == 1 && f.wire == 2)
+            piece = f;
+        else if (f.number == 2 && f.wire == 5)
+            score = f32_of(f.value);
+        else if (f.number == 3 && f.wire == 0)
+            type = f.value;
     }
     const long long id = (long long)t->vocab.n;
     if (c.bad) return rg_fail(err, RG_E_FILE, "%s: piece %lld is malformed", what, id);
-    if (type < RG_TT_NORMAL || type > RG_TT_BYTE) return rg_fail(err, RG_E_FILE, "%s: piece %lld has type %llu, expected 1 to 6", what, id, (unsigned long long)type);
+    if (type < RG_TT_NORMAL || type > RG_TT_BYTE)
+        return rg_fail(err, RG_E_FILE, "%s: piece %lld has type %llu, expected 1 to 6", what, id, (unsigned long long)type);
     if (piece.n == 0) return rg_fail(err, RG_E_FILE, "%s: piece %lld is empty", what, id);
     if (!isfinite(score)) return rg_fail(err, RG_E_FILE, "%s: the score of piece %lld is not finite", what, id);
-    if (type == RG_TT_BYTE && rg_byte_piece((const char *)piece.p, piece.n) < 0) return rg_fail(err, RG_E_FILE, "%s: piece %lld is of type byte but not <0xHH>", what, id);
+    if (type == RG_TT_BYTE && rg_byte_piece((const char *)piece.p, piece.n) < 0)
+        return rg_fail(err, RG_E_FILE, "%s: piece %lld is of type byte but not <0xHH>", what, id);
     return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type, score, what, err);
 }
 
 typedef struct trainer {
     uint64_t model_type;
-    bool suffix;                /* white space is written behind words */
+    bool suffix; /* white space is written behind words */
     int64_t unk, bos, eos;
 } trainer;
 
@@ -160,7 +165,10 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
     if (!seen_trainer) return rg_fail(err, RG_E_FILE, "%s: the SentencePiece model has no trainer_spec: cut off?", what);
     if (train.model_type != 2)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece model type %s, only BPE is supported", what,
-            train.model_type == 1 ? "unigram" : train.model_type == 3 ? "word" : train.model_type == 4 ? "char" : "unknown");
+            train.model_type == 1   ? "unigram"
+            : train.model_type == 3 ? "word"
+            : train.model_type == 4 ? "char"
+                                    : "unknown");
     if (norm.charsmap || denorm.charsmap) return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece character normalisation (precompiled_charsmap)", what);
     if (train.suffix) return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece treat_whitespace_as_suffix", what);
     st = rg_tok_spm_norm(t, norm.squeeze, norm.dummy_prefix, norm.escape, err);

@@ -8,11 +8,11 @@
 #include "base/status.h"
 
 typedef enum rg_norm_op {
-    RG_NORM_PREPEND,     /* b before the text */
-    RG_NORM_ENSURE,      /* b before the text unless it starts with b */
+    RG_NORM_PREPEND,      /* b before the text */
+    RG_NORM_ENSURE,       /* b before the text unless it starts with b */
     RG_NORM_ENSURE_FIRST, /* the same, for the first segment of a text only */
-    RG_NORM_REPLACE,     /* every a becomes b */
-    RG_NORM_SQUEEZE      /* runs of spaces become one; none at the ends */
+    RG_NORM_REPLACE,      /* every a becomes b */
+    RG_NORM_SQUEEZE       /* runs of spaces become one; none at the ends */
 } rg_norm_op;
 
 typedef struct rg_norm_step {

@@ -23,7 +23,7 @@ typedef struct rg_pairs {
         uint64_t key;
         uint32_t rank;
         int32_t id;
-    } *slot; /* owns */
+    } * slot; /* owns */
     size_t mask;
 } rg_pairs;
 
@@ -52,7 +52,7 @@ struct rg_tokenizer {
     rg_decoder dec;
     int32_t prefix[RG_TOK_TEMPLATE_MAX], suffix[RG_TOK_TEMPLATE_MAX];
     int n_prefix, n_suffix;
-    bool own_template;    /* the file has a post-processor, so a config's BOS does not replace it */
+    bool own_template; /* the file has a post-processor, so a config's BOS does not replace it */
     int32_t bos, eos;
     int32_t end[RG_TOK_END_MAX];
     int n_end;
@@ -103,7 +103,6 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 
 #define RG_SPM_SPACE "\xe2\x96\x81" /* U+2581 */
 #define RG_GPT2_REGEX "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define RG_LLAMA3_REGEX                                                                                                                              \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_LLAMA3_REGEX "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 #endif

@@ -104,7 +104,8 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
             if (v->type[a.id] == RG_TT_CONTROL || v->type[a.id] == RG_TT_USER)
                 return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld appears twice", s->what, (long long)a.id);
             if (p.len != a.len || memcmp(v->pool + p.off, a.content, a.len) != 0)
-                return rg_fail(s->err, RG_E_FILE, "%s: id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens", s->what, (long long)a.id, v->pool + p.off, a.content);
+                return rg_fail(s->err, RG_E_FILE, "%s: id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens", s->what, (long long)a.id,
+                    v->pool + p.off, a.content);
             if (v->type[a.id] != RG_TT_BYTE) v->type[a.id] = (uint8_t)type;
         } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, s->what, s->err)) != RG_OK) {
             return st;
@@ -194,7 +195,8 @@ static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fall
     const json_t *type = json_object_get(model, "type"), *dropout = json_object_get(model, "dropout"), *unk = json_object_get(model, "unk_token");
     if (!json_is_object(model)) return rg_fail(s->err, RG_E_FILE, "%s: no \"model\" object: not a tokenizer.json?", s->what);
     if (type && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model type \"%.60s\", only BPE is supported", s->what, json_is_string(type) ? json_string_value(type) : "?");
+        return rg_fail(
+            s->err, RG_E_UNSUPPORTED, "%s: model type \"%.60s\", only BPE is supported", s->what, json_is_string(type) ? json_string_value(type) : "?");
     if ((st = rg_tj_known(s, "model", model,
              "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback ignore_merges")) != RG_OK)
         return st;
@@ -215,7 +217,8 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     bool byte_fallback;
     if ((st = check_model(s, model, &byte_fallback)) != RG_OK) return st;
     /* truncation and padding are defaults for batches, which callers of the original library switch off */
-    if ((st = rg_tj_known(s, "tokenizer.json", root, "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model")) != RG_OK) return st;
+    if ((st = rg_tj_known(s, "tokenizer.json", root, "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model")) != RG_OK)
+        return st;
     if (list && !json_is_null(list) && !json_is_array(list)) return rg_fail(s->err, RG_E_FILE, "%s: added_tokens is not an array", s->what);
     if ((st = rg_tj_normalizer(s, json_object_get(root, "normalizer"))) != RG_OK) return st;
     if ((st = rg_tj_pre_tokenizer(s, json_object_get(root, "pre_tokenizer"))) != RG_OK) return st;

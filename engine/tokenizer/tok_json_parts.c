@@ -312,7 +312,8 @@ static rg_status template(rg_tok_src *s, const json_t *o)
     json_array_foreach (single, i, v) {
         const json_t *token = json_object_get(v, "SpecialToken"), *sequence = json_object_get(v, "Sequence");
         const char *name = json_string_value(json_object_get(token ? token : sequence, "id"));
-        if (!name || json_object_size(v) != 1) return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single has a member that is neither SpecialToken nor Sequence", s->what);
+        if (!name || json_object_size(v) != 1)
+            return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single has a member that is neither SpecialToken nor Sequence", s->what);
         if (token) {
             st = text ? template_token(s, specials, name, t->suffix, &t->n_suffix) : template_token(s, specials, name, t->prefix, &t->n_prefix);
             if (st != RG_OK) return st;

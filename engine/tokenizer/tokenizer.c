@@ -8,8 +8,8 @@
 #include "tokenizer/utf8.h"
 
 /* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file names none. */
-static const char *const end_names[] = {"</s>",    "<|end_of_text|>", "<|endoftext|>", "<|end_story|>", "<|im_end|>",
-                                        "<|eot_id|>", "<|eom_id|>",   "<|eos|>",     "<|end|>",     "<end_of_turn>"};
+static const char *const end_names[] = {
+    "</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>"};
 static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_story|>"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -45,8 +45,7 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *e
         if (st == RG_OK && piece.len) st = rg_vocab_set_text(v, id, text, len, err);
     }
     if (st == RG_OK) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, err);
-    if (st == RG_OK && unique && twice >= 0)
-        st = rg_fail(err, RG_E_FILE, "%s: token %lld has the same piece as an earlier one", what, (long long)twice);
+    if (st == RG_OK && unique && twice >= 0) st = rg_fail(err, RG_E_FILE, "%s: token %lld has the same piece as an earlier one", what, (long long)twice);
     rg_buf_free(&work[0]);
     rg_buf_free(&work[1]);
     rg_buf_free(&piece);
@@ -127,7 +126,8 @@ static void finish(rg_tokenizer *t)
 static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const char *what, rg_err *err)
 {
     if (vocab > 0 && t->vocab.n > (size_t)vocab)
-        return rg_fail(err, RG_E_FILE, "%s: the tokenizer has %zu tokens, the model only %lld: it belongs to another model", what, t->vocab.n, (long long)vocab);
+        return rg_fail(
+            err, RG_E_FILE, "%s: the tokenizer has %zu tokens, the model only %lld: it belongs to another model", what, t->vocab.n, (long long)vocab);
     return RG_OK;
 }
 
@@ -179,9 +179,12 @@ rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab,
     }
     size_t at = f.size >= 3 && memcmp(f.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     while (at < f.size && strchr(" \t\r\n", f.data[at]) && f.data[at]) at++;
-    if (at < f.size && f.data[at] == '{') st = rg_tok_read_json(t, f.data + at, f.size - at, path, err);
-    else if (f.size >= 2 && f.data[0] == 0x0a && f.data[1] != 0) st = rg_tok_read_spmodel(t, f.data, f.size, path, err);
-    else st = rg_tok_read_llama2c(t, f.data, f.size, vocab, path, err);
+    if (at < f.size && f.data[at] == '{')
+        st = rg_tok_read_json(t, f.data + at, f.size - at, path, err);
+    else if (f.size >= 2 && f.data[0] == 0x0a && f.data[1] != 0)
+        st = rg_tok_read_spmodel(t, f.data, f.size, path, err);
+    else
+        st = rg_tok_read_llama2c(t, f.data, f.size, vocab, path, err);
     if (st == RG_OK) st = check_size(t, vocab, path, err);
     if (st != RG_OK) goto out;
     finish(t);
@@ -200,11 +203,15 @@ rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char
     const rg_ckpt_vocab *inside = rg_ckpt_embedded_vocab(c);
     rg_status st;
     *out = NULL;
-    if (path) st = rg_tokenizer_open(out, path, cfg->vocab, err);
-    else if (inside) st = open_vocab(out, inside, cfg->vocab, rg_ckpt_path(c), err);
-    else if (beside) st = rg_tokenizer_open(out, beside, cfg->vocab, err);
+    if (path)
+        st = rg_tokenizer_open(out, path, cfg->vocab, err);
+    else if (inside)
+        st = open_vocab(out, inside, cfg->vocab, rg_ckpt_path(c), err);
+    else if (beside)
+        st = rg_tokenizer_open(out, beside, cfg->vocab, err);
     else
-        st = rg_fail(err, RG_E_FILE, "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin beside it; name one with -z", rg_ckpt_path(c));
+        st = rg_fail(err, RG_E_FILE,
+            "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin beside it; name one with -z", rg_ckpt_path(c));
     if (st != RG_OK) return st;
     rg_tokenizer *t = *out;
     if (cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) {

@@ -54,7 +54,8 @@ rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, r
     if (i < v->n && v->type[i] != RG_TT_HOLE) return rg_fail(err, RG_E_FILE, "%s: token id %zu appears twice", what, i);
     if (i >= v->cap) {
         const size_t cap = (i + 1) * 3 / 2 + 64;
-        if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) || !grow(&v->score, cap, sizeof *v->score) || !grow(&v->type, cap, 1))
+        if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) || !grow(&v->score, cap, sizeof *v->score) ||
+            !grow(&v->type, cap, 1))
             return rg_fail(err, RG_E_NOMEM, "%s: a vocabulary of %zu", what, cap);
         v->cap = cap;
     }
@@ -82,10 +83,7 @@ rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len
     return pool_add(v, text, len, &v->text[id], err);
 }
 
-static bool is_plain(const rg_vocab *v, size_t id)
-{
-    return v->type[id] == RG_TT_NORMAL || v->type[id] == RG_TT_USER || v->type[id] == RG_TT_UNUSED;
-}
+static bool is_plain(const rg_vocab *v, size_t id) { return v->type[id] == RG_TT_NORMAL || v->type[id] == RG_TT_USER || v->type[id] == RG_TT_UNUSED; }
 
 static rg_span key_of(const rg_vocab *v, size_t id) { return v->by_text ? v->text[id] : v->piece[id]; }
 
@@ -115,8 +113,10 @@ rg_status rg_vocab_index(rg_vocab *v, bool by_text, int64_t *twice, rg_err *err)
             const rg_span k = key_of(v, id);
             if (is_plain(v, id) != plain || k.len == 0) continue;
             const size_t i = probe(v, v->pool + k.off, k.len);
-            if (v->slot[i] == 0) v->slot[i] = (uint32_t)id + 1;
-            else if (plain && twice) *twice = (int64_t)id;
+            if (v->slot[i] == 0)
+                v->slot[i] = (uint32_t)id + 1;
+            else if (plain && twice)
+                *twice = (int64_t)id;
             if (k.len > v->longest) v->longest = k.len;
         }
     }

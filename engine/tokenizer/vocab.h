@@ -19,14 +19,14 @@ typedef struct rg_span {
 } rg_span;
 
 typedef struct rg_vocab {
-    size_t n;         /* ids are [0, n) */
-    rg_span *piece;   /* [n] as in the file; owns */
-    rg_span *text;    /* [n] what it decodes to; owns */
-    float *score;     /* [n]; owns */
-    uint8_t *type;    /* [n] rg_toktype; owns */
-    char *pool;       /* bytes of all spans; owns */
+    size_t n;       /* ids are [0, n) */
+    rg_span *piece; /* [n] as in the file; owns */
+    rg_span *text;  /* [n] what it decodes to; owns */
+    float *score;   /* [n]; owns */
+    uint8_t *type;  /* [n] rg_toktype; owns */
+    char *pool;     /* bytes of all spans; owns */
     size_t pool_len, pool_cap, cap;
-    uint32_t *slot;   /* open addressing, id + 1, 0 is empty; owns */
+    uint32_t *slot; /* open addressing, id + 1, 0 is empty; owns */
     size_t mask;
     bool by_text;     /* slots are keyed by text instead of piece */
     uint32_t longest; /* longest key */

@@ -64,7 +64,8 @@ void rg_engine_set_probe(rg_engine *e, const rg_probe *probe);
 
 /* Resident type that a linear site (RG_SITE_OUTPUT: also the table of tied models) gets under opts. */
 rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site);
-/* The cache type that suits the weights: f32 beside F32 weights, whose user wants no rounding, else f16. */
+/* The cache type that suits the model: f32 beside F32 weights, whose user wants no rounding, and for heads of fewer than 16 dimensions;
+ * else f16. */
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts);
 
 typedef struct rg_session_opts {

@@ -1,0 +1,440 @@
+/* bench_ops: times the kernels over shapes of real models and sets each beside the roof of the same run: read bandwidth for the products
+ * of few tokens and attention, FMA rate for the products of many. Medians and quartiles; the machine is noisy. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "base/num.h"
+#include "benchmarks/ops/bench_roofs.h"
+#include "kernels/kernels.h"
+
+enum { MAX_SHAPES = 16, MAX_REPS = 1001 };
+
+typedef struct shape {
+    int64_t n, k;
+} shape;
+
+typedef struct options {
+    int isa, type, reps, threads, m;
+    int64_t footprint; /* bytes of weights walked through, so that they come from memory and not from a cache */
+    shape shapes[MAX_SHAPES];
+    int n_shapes;
+    const char *only;
+} options;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int thread_id(void)
+{
+#if defined(_OPENMP)
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+static void *huge_alloc(size_t bytes)
+{
+    const size_t size = (bytes + (2u << 20)) / (2u << 20) * (2u << 20);
+    void *p = aligned_alloc(2u << 20, size);
+    if (!p) {
+        fprintf(stderr, "bench_ops: no memory for %zu bytes\n", size);
+        exit(1);
+    }
+    madvise(p, size, MADV_HUGEPAGE);
+    return p;
+}
+
+/* ---- timing: a job runs on every thread of a team; the time is the whole team's ---- */
+
+typedef struct stat {
+    double median, q1, q3;
+} stat;
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+typedef void job_fn(void *user, int tid, int nt);
+
+static stat measure(const options *o, int threads, job_fn *job, void *user)
+{
+    static double t[MAX_REPS];
+#if defined(_OPENMP)
+    omp_set_num_threads(threads); /* a team of one is no parallel region to OpenBLAS: it would start its own */
+#endif
+    for (int i = -1; i < o->reps; i++) { /* -1 warms up */
+        const double t0 = now();
+#if defined(_OPENMP)
+#pragma omp parallel num_threads(threads)
+#endif
+        job(user, thread_id(), threads);
+        if (i >= 0) t[i] = now() - t0;
+    }
+    qsort(t, (size_t)o->reps, sizeof *t, by_value);
+    return (stat){t[o->reps / 2], t[o->reps / 4], t[o->reps * 3 / 4]};
+}
+
+/* ---- roofs ---- */
+
+typedef struct roofs {
+    double gbs, gflops[RG_ISA_COUNT];
+} roofs;
+
+typedef struct read_job {
+    const char *p;
+    size_t bytes;
+} read_job;
+
+static void run_read(void *user, int tid, int nt)
+{
+    const read_job *j = user;
+    const size_t each = j->bytes / (size_t)nt / 4096 * 4096;
+    bench_read(j->p + each * (size_t)tid, each);
+}
+
+enum { FMA_STEPS = 2000000 };
+static void run_fma(void *user, int tid, int nt)
+{
+    (void)tid;
+    (void)nt;
+    bench_fma(*(const rg_isa *)user, FMA_STEPS);
+}
+
+static roofs measure_roofs(const options *o, int threads, rg_isa top)
+{
+    roofs r = {0};
+    read_job j = {huge_alloc((size_t)o->footprint + 4096), (size_t)o->footprint};
+    memset((void *)(uintptr_t)j.p, 1, j.bytes);
+    r.gbs = (double)j.bytes / measure(o, threads, run_read, &j).median * 1e-9;
+    free((void *)(uintptr_t)j.p);
+    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB;", threads, threads > 1 ? "s" : "", r.gbs, (long long)(o->footprint >> 20));
+    for (rg_isa i = RG_ISA_C; i <= top; i++) {
+        r.gflops[i] = bench_fma(i, 1) * FMA_STEPS * threads / measure(o, threads, run_fma, &i).median * 1e-9;
+        printf(" %s %.0f", rg_isa_names[i], r.gflops[i]);
+    }
+    printf(" GFLOP/s peak\n%-10s %-8s %-7s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type", "isa", "shape", "m", "median us", "quartiles", "GB/s", "GFLOP/s",
+        "roof");
+    return r;
+}
+
+/* gbs, gflops: the roofs, 0 where one does not apply. */
+static void report(
+    const char *op, const char *type, const char *isa, const char *shape_text, int64_t m, stat s, double bytes, double flop, double gbs, double gflops)
+{
+    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0, fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0;
+    printf("%-10s %-8s %-7s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %3.0f %% %s\n", op, type, isa, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6,
+        s.q3 * 1e6, bytes / s.median * 1e-9, flop / s.median * 1e-9, 100 * (by > fl ? by : fl), by > fl ? "mem" : "fma");
+    fflush(stdout);
+}
+
+/* ---- linear ---- */
+
+typedef struct linear_job {
+    const rg_ktab *t;
+    rg_wtype type;
+    shape s;
+    int64_t m, copies;
+    const char *w; /* copies of the packed matrix one after the other */
+    float *x, *y, *scratch[64];
+} linear_job;
+
+static void random_row(void *user, int64_t r, float *dst)
+{
+    const shape *s = user;
+    uint32_t v = (uint32_t)r * 2654435761u + 1u;
+    for (int64_t c = 0; c < s->k; c++) {
+        v = v * 1664525u + 1013904223u;
+        dst[c] = ((float)(v >> 8) * 0x1p-24f - 0.5f) * 0.1f;
+    }
+}
+
+static void part(int64_t n, int tid, int nt, int64_t *a, int64_t *b)
+{
+    *a = n * tid / nt;
+    *b = n * (tid + 1) / nt;
+}
+
+static void run_gemv(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    int64_t a, b;
+    part(rg_panels(j->s.n), tid, nt, &a, &b);
+    for (int64_t i = 0; i < j->copies; i++)
+        j->t->gemv[j->type](j->y, j->s.n, j->x, j->s.k, j->m, j->w + i * rg_packed_bytes(j->type, j->s.n, j->s.k), j->s.n, j->s.k, a, b);
+}
+
+/* The driver's loop (exec/drive_linear.c): a block of dequantised weights in the private cache meets all tokens. */
+static void run_gemm(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    const rg_ktab *t = j->t;
+    const int64_t np = t->blas ? 8 : 4, kb = t->blas ? 1024 : 256, mt = 48, n = j->s.n, k = j->s.k;
+    float *b = j->scratch[tid];
+    int64_t p0, p1;
+    part(rg_panels(n), tid, nt, &p0, &p1);
+    for (int64_t p = p0; p < p1; p += np) {
+        const int64_t pe = rg_min(p + np, p1), cols = rg_min(n - p * RG_PANEL, (pe - p) * RG_PANEL);
+        for (int64_t k0 = 0; k0 < k; k0 += kb) {
+            const int64_t k1 = rg_min(k0 + kb, k), ld = t->blas ? np * RG_PANEL : RG_PANEL, step = t->blas ? RG_PANEL : kb * RG_PANEL;
+            for (int64_t i = p; i < pe; i++) t->unpack[j->type](b + (i - p) * step, ld, j->w, k, i, k0, k1);
+            if (t->blas) {
+                t->mm(j->y + p * RG_PANEL, n, j->x + k0, k, b, ld, j->m, k1 - k0, cols, k0 > 0);
+                continue;
+            }
+            for (int64_t r = 0; r < j->m; r += mt)
+                for (int64_t i = p; i < pe; i++)
+                    t->mm(j->y + r * n + i * RG_PANEL, n, j->x + r * k + k0, k, b + (i - p) * step, ld, rg_min(mt, j->m - r), k1 - k0,
+                        rg_min(RG_PANEL, n - i * RG_PANEL), k0 > 0);
+        }
+    }
+}
+
+static void run_unpack(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    int64_t a, b;
+    part(rg_panels(j->s.n), tid, nt, &a, &b);
+    for (int64_t p = a; p < b; p++)
+        for (int64_t k0 = 0; k0 < j->s.k; k0 += 256) j->t->unpack[j->type](j->scratch[tid], RG_PANEL, j->w, j->s.k, p, k0, rg_min(k0 + 256, j->s.k));
+}
+
+/* mm alone: b [256][32] stays in L1, x [48][256] in L2. */
+static void run_mm(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    (void)nt;
+    for (int i = 0; i < 200; i++) j->t->mm(j->scratch[tid] + 65536, 32, j->scratch[tid] + 16384, 256, j->scratch[tid], 32, 48, 256, 32, true);
+}
+
+static void run_pack(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    int64_t a, b;
+    part(rg_panels(j->s.n), tid, nt, &a, &b);
+    shape s = j->s;
+    double e = 0, w = 0;
+    rg_pack(j->t, j->type, (void *)(uintptr_t)j->w, s.n, s.k, a, b, random_row, &s, j->scratch[tid], &e, &w);
+}
+
+static bool wanted(const options *o, const char *op) { return !o->only || strcmp(o->only, op) == 0; }
+
+static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg_wtype type, shape s, int threads, const roofs *r)
+{
+    const int64_t bytes = rg_packed_bytes(type, s.n, s.k), panel_rows = rg_panels(s.n) * RG_PANEL, m_max = rg_max(o->m, RG_GEMV_MAX);
+    linear_job j = {.t = t, .type = type, .s = s, .copies = rg_max(1, rg_div_up(o->footprint, bytes))};
+    char *w = huge_alloc((size_t)(bytes * j.copies));
+    char text[32];
+    snprintf(text, sizeof text, "%lldx%lld", (long long)s.n, (long long)s.k);
+    j.w = w;
+    j.x = huge_alloc((size_t)(m_max * s.k * 4));
+    j.y = huge_alloc((size_t)(m_max * panel_rows * 4));
+    for (int i = 0; i < threads; i++) {
+        j.scratch[i] = huge_alloc((size_t)rg_max(1 << 20, rg_pack_scratch(type, s.k)));
+        memset(j.scratch[i], 0, 1 << 20);
+    }
+    for (int64_t i = 0; i < m_max * s.k; i++) j.x[i] = (float)(i % 17) * 0.01f - 0.08f;
+    memset(j.y, 0, (size_t)(m_max * panel_rows * 4));
+    shape src = s;
+    rg_pack(t, type, w, s.n, s.k, 0, rg_panels(s.n), random_row, &src, j.scratch[0], NULL, NULL);
+    for (int64_t i = 1; i < j.copies; i++) memcpy(w + i * bytes, w, (size_t)bytes);
+    const char *name = rg_wtypes[type].name;
+    if (wanted(o, "gemv") && !t->blas)
+        for (j.m = 1; j.m <= RG_GEMV_MAX; j.m *= 2)
+            report("gemv", name, isa, text, j.m, measure(o, threads, run_gemv, &j), (double)(bytes * j.copies), 2.0 * (double)(j.m * s.n * s.k * j.copies),
+                r->gbs, r->gflops[t->isa]);
+    j.m = o->m;
+    if (wanted(o, "gemm"))
+        report("gemm", name, isa, text, j.m, measure(o, threads, run_gemm, &j), (double)bytes, 2.0 * (double)(j.m * s.n * s.k), r->gbs, r->gflops[t->isa]);
+    if (wanted(o, "unpack") && !t->blas)
+        report("unpack", name, isa, text, 0, measure(o, threads, run_unpack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
+    if (wanted(o, "mm"))
+        report("mm", name, isa, "48x256x32", 48, measure(o, threads, run_mm, &j), 0, 2.0 * 200 * 48 * 256 * 32 * threads, 0, r->gflops[t->isa]);
+    if (wanted(o, "pack") && !t->blas) { /* the GFLOP/s column then holds 1e9 weights per second; so it does for unpack */
+        options few = *o;
+        few.reps = 3;
+        report("pack", name, isa, text, 0, measure(&few, threads, run_pack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
+    }
+    for (int i = 0; i < threads; i++) free(j.scratch[i]);
+    free(j.x), free(j.y), free(w);
+}
+
+/* ---- attention: many sequences of one KV head each, so that the cache comes from memory ---- */
+
+typedef struct attn_job {
+    const rg_ktab *t;
+    rg_kvtype type;
+    int64_t hd, ctx, nq, heads;
+    char *k, *v;
+    float *q, *s[64], *acc[64];
+} attn_job;
+
+static void run_attn(void *user, int tid, int nt)
+{
+    const attn_job *j = user;
+    int64_t a, b;
+    part(j->heads, tid, nt, &a, &b);
+    for (int64_t h = a; h < b; h++) {
+        const char *k = j->k + h * j->ctx * rg_kv_k_bytes(j->type, j->hd), *v = j->v + h * j->ctx * rg_kv_v_bytes(j->type, j->hd);
+        for (int64_t p = 0; p < j->ctx; p += RG_ATTN_CHUNK) {
+            const int64_t e = rg_min(p + RG_ATTN_CHUNK, j->ctx);
+            float max, sum;
+            j->t->attn_qk[j->type](j->s[tid], RG_ATTN_CHUNK, j->q, j->hd, j->nq, k, j->hd, p, e);
+            for (int64_t i = 0; i < j->nq; i++) j->t->softmax(j->s[tid] + i * RG_ATTN_CHUNK, e - p, e - p, &max, &sum);
+            j->t->attn_pv[j->type](j->acc[tid], rg_kv_hdp(j->type, j->hd), j->s[tid], RG_ATTN_CHUNK, j->nq, v, j->hd, p, e);
+        }
+    }
+}
+
+static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int threads, const roofs *r)
+{
+    for (int type = 0; type < RG_KV_COUNT; type++) {
+        attn_job j = {.t = t, .type = (rg_kvtype)type, .hd = 64, .ctx = 2048};
+        const int64_t kb = j.ctx * rg_kv_k_bytes(j.type, j.hd), vb = j.ctx * rg_kv_v_bytes(j.type, j.hd);
+        j.heads = rg_max(threads, o->footprint / 2 / (kb + vb));
+        j.k = huge_alloc((size_t)(kb * j.heads));
+        j.v = huge_alloc((size_t)(vb * j.heads));
+        j.q = huge_alloc((size_t)(RG_ATTN_NQ * j.hd * 4));
+        for (int i = 0; i < threads; i++) {
+            j.s[i] = huge_alloc(RG_ATTN_NQ * RG_ATTN_CHUNK * 4);
+            j.acc[i] = huge_alloc((size_t)(RG_ATTN_NQ * j.hd * 4));
+        }
+        for (int64_t i = 0; i < RG_ATTN_NQ * j.hd; i++) j.q[i] = (float)(i % 13) * 0.05f - 0.3f;
+        float row[64];
+        for (int64_t p = 0; p < j.ctx; p++) {
+            for (int d = 0; d < 64; d++) row[d] = (float)((p * 7 + d) % 19) * 0.1f - 0.9f;
+            t->kv_put_k[type](j.k, j.hd, p, row);
+            t->kv_put_v[type](j.v, j.hd, p, row);
+        }
+        for (int64_t h = 1; h < j.heads; h++) {
+            memcpy(j.k + h * kb, j.k, (size_t)kb);
+            memcpy(j.v + h * vb, j.v, (size_t)vb);
+        }
+        for (j.nq = 1; j.nq <= RG_ATTN_NQ; j.nq *= 2)
+            report("attn", rg_kvtypes[type].name, isa, "hd64 ctx2048", j.nq, measure(o, threads, run_attn, &j), (double)((kb + vb) * j.heads),
+                (double)(j.nq * j.ctx * j.heads) * (4.0 * 64 + 5), r->gbs, r->gflops[t->isa]);
+        for (int i = 0; i < threads; i++) free(j.s[i]), free(j.acc[i]);
+        free(j.k), free(j.v), free(j.q);
+    }
+}
+
+static void usage(FILE *f)
+{
+    fputs("usage: bench_ops [--isa c|avx2|avx512] [--type f32|f16|...] [--shape NxK]... [--op gemv|gemm|unpack|mm|pack|attn]\n"
+          "                 [--tokens M] [--threads T] [--footprint MiB] [--reps R]\n"
+          "Without --isa, --type, --op: all of them. Roof: the larger share of read bandwidth or FMA rate, as measured in this run.\n",
+        f);
+}
+
+static int parse(options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {{"isa", 1, 0, 'i'}, {"type", 1, 0, 't'}, {"shape", 1, 0, 's'}, {"op", 1, 0, 'o'}, {"tokens", 1, 0, 'm'},
+        {"threads", 1, 0, 'n'}, {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+    *o = (options){.isa = -1, .type = -1, .reps = 11, .threads = 0, .m = 128, .footprint = 256ll << 20};
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) switch (c) {
+        case 'i':
+            o->isa = rg_isa_from_name(optarg);
+            if (o->isa < 0) return -1;
+            break;
+        case 't':
+            o->type = rg_wtype_from_name(optarg);
+            if (o->type < 0) return -1;
+            break;
+        case 's': {
+            long long n, k;
+            if (o->n_shapes == MAX_SHAPES || sscanf(optarg, "%lldx%lld", &n, &k) != 2 || n < 1 || k < 1) return -1;
+            o->shapes[o->n_shapes++] = (shape){n, k};
+        } break;
+        case 'o':
+            o->only = optarg;
+            break;
+        case 'm':
+            o->m = atoi(optarg);
+            if (o->m < 1) return -1;
+            break;
+        case 'n':
+            o->threads = atoi(optarg);
+            if (o->threads < 1 || o->threads > 64) return -1;
+            break;
+        case 'f':
+            o->footprint = atoll(optarg) << 20;
+            if (o->footprint < 1) return -1;
+            break;
+        case 'r':
+            o->reps = atoi(optarg);
+            if (o->reps < 1 || o->reps > MAX_REPS) return -1;
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            return -1;
+        }
+    if (optind < argc) return -1;
+    if (o->n_shapes == 0) {
+        static const shape usual[] = {{576, 576}, {2048, 2048}, {5632, 2048}, {2048, 5632}, {32000, 2048}};
+        o->n_shapes = (int)(sizeof usual / sizeof *usual);
+        memcpy(o->shapes, usual, sizeof usual);
+    }
+    return 0;
+}
+
+static void bench_all(const options *o, int threads, rg_isa top)
+{
+    const roofs r = measure_roofs(o, threads, top);
+    for (rg_isa i = RG_ISA_C; i <= top; i++) {
+        if (o->isa >= 0 && (int)i != o->isa) continue;
+        for (int blas = 0; blas < 2; blas++) {
+            rg_ktab t;
+            if (!rg_kernels_select(&t, i, blas)) continue;
+            if (blas && i != top && (int)i != o->isa) continue;
+            const char *isa = blas ? "blas" : rg_isa_names[i];
+            for (int type = 0; type < RG_WT_COUNT; type++)
+                for (int s = 0; s < o->n_shapes; s++)
+                    if ((o->type < 0 || o->type == type) && !(o->only && strcmp(o->only, "attn") == 0))
+                        bench_linear(o, &t, isa, (rg_wtype)type, o->shapes[s], threads, &r);
+            if (!blas && wanted(o, "attn")) bench_attn(o, &t, isa, threads, &r);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    options o;
+    if (parse(&o, argc, argv)) {
+        usage(stderr);
+        return 2;
+    }
+    rg_isa top = rg_isa_best();
+    if (o.isa > (int)top) {
+        fprintf(stderr, "bench_ops: this CPU has no %s\n", rg_isa_names[o.isa]);
+        return 2;
+    }
+    printf("# cpu=%s blas=%s footprint=%lld MiB reps=%d stat=median\n", rg_cpu_name(), rg_blas_describe(), (long long)(o.footprint >> 20), o.reps);
+    int most = 1;
+#if defined(_OPENMP)
+    most = omp_get_max_threads();
+#endif
+    most = most > 64 ? 64 : most;
+    if (o.threads) {
+        bench_all(&o, o.threads, top);
+    } else {
+        bench_all(&o, 1, top);
+        if (most > 1) bench_all(&o, most, top);
+    }
+    return 0;
+}

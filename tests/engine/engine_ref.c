@@ -1,0 +1,212 @@
+/* The model in float64, from its definition: no caches, no blocking, no code shared with the engine. */
+#include "engine_fixture.h"
+
+#include "model/model.h"
+
+typedef struct matrix {
+    float *w; /* [n][k]; owns */
+    int64_t n, k;
+} matrix;
+
+struct ref_model {
+    rg_config c;
+    double *freq; /* [head_dim / 2] */
+    matrix embd;
+    matrix at[RG_MAX_LAYERS + 1][RG_SITE_COUNT]; /* [layers] holds the sites outside layers */
+};
+
+/* Frequencies with the scalings of Llama 3 (by wavelength) and of linear interpolation. */
+static void set_freqs(ref_model *r, const float *divisor)
+{
+    const rg_config *c = &r->c;
+    const int64_t half = c->head_dim / 2;
+    r->freq = must_alloc((size_t)half * sizeof *r->freq);
+    for (int64_t i = 0; i < half; i++) {
+        double f = 1.0 / pow(c->rope_theta, 2.0 * (double)i / (double)c->head_dim);
+        if (c->rope_scaling == RG_ROPE_LINEAR) f /= c->rope_factor;
+        if (c->rope_scaling == RG_ROPE_LLAMA3) {
+            const double turns = (double)c->rope_orig_ctx * f / 6.283185307179586; /* within the original context */
+            double keep = (turns - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
+            keep = keep < 0.0 ? 0.0 : keep > 1.0 ? 1.0 : keep;
+            f *= keep + (1.0 - keep) / c->rope_factor;
+        }
+        r->freq[i] = divisor ? f / (double)divisor[i] : f;
+    }
+}
+
+static matrix new_matrix(int64_t n, int64_t k) { return (matrix){.w = must_alloc((size_t)(n * k) * sizeof(float)), .n = n, .k = k}; }
+
+static matrix from_tensor(const rg_ckpt_tensor *t)
+{
+    matrix m = new_matrix(t->rows, t->cols);
+    for (int64_t r = 0; r < m.n; r++) rg_ckpt_row_f32(t, r, m.w + r * m.k);
+    return m;
+}
+
+static int slot(const ref_model *r, const rg_ckpt_tensor *t) { return t->layer < 0 ? (int)r->c.layers : t->layer; }
+
+ref_model *ref_from_ckpt(const rg_ckpt *c)
+{
+    ref_model *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    r->c = *rg_ckpt_config(c);
+    set_freqs(r, rg_ckpt_rope_freqs(c));
+    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
+        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+        if (t->site == RG_SITE_TOKEN_EMBD)
+            r->embd = from_tensor(t);
+        else
+            r->at[slot(r, t)][t->site] = from_tensor(t);
+    }
+    if (!r->at[r->c.layers][RG_SITE_OUTPUT].w) {
+        assert_true(r->c.tied);
+        r->at[r->c.layers][RG_SITE_OUTPUT] = from_tensor(rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1));
+    }
+    return r;
+}
+
+static matrix from_packed(const rg_weight *w)
+{
+    matrix m = new_matrix(w->n, w->k);
+    for (int64_t r = 0; r < m.n; r++) rg_unpack_row(w, r, m.w + r * m.k);
+    return m;
+}
+
+static matrix from_bound(const rg_bound *b, rg_site site, const rg_config *c)
+{
+    if (rg_site_op(site) == RG_OP_LINEAR) return from_packed(&b->w);
+    if (rg_site_op(site) != RG_OP_RMSNORM) return (matrix){0};
+    matrix m = new_matrix(1, c->dim);
+    memcpy(m.w, b->norm, (size_t)c->dim * sizeof *m.w);
+    return m;
+}
+
+ref_model *ref_from_engine(const rg_engine *e)
+{
+    const rg_model *m = &e->model;
+    ref_model *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    r->c = m->cfg;
+    set_freqs(r, m->rope_freqs);
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        if (!rg_site_in_layer(s))
+            r->at[r->c.layers][s] = from_bound(&m->top[s], s, &r->c);
+        else
+            for (int64_t l = 0; l < r->c.layers; l++) r->at[l][s] = from_bound(rg_model_at(m, l, s), s, &r->c);
+    }
+    if (m->embd.packed) {
+        r->embd = from_packed(m->embd.packed);
+    } else {
+        r->embd = new_matrix(r->c.vocab, r->c.dim);
+        for (int64_t i = 0; i < r->c.vocab; i++)
+            rg_ftype_row_to_f32(m->embd.type, r->embd.w + i * r->c.dim, (const char *)m->embd.rows + i * m->embd.row_bytes, r->c.dim);
+    }
+    return r;
+}
+
+void ref_close(ref_model *r)
+{
+    if (!r) return;
+    free(r->freq);
+    free(r->embd.w);
+    for (int64_t l = 0; l <= r->c.layers; l++)
+        for (int s = 0; s < RG_SITE_COUNT; s++) free(r->at[l][s].w);
+    free(r);
+}
+
+static void times(double *y, const matrix *w, const double *x)
+{
+    for (int64_t i = 0; i < w->n; i++) {
+        double sum = 0.0;
+        for (int64_t j = 0; j < w->k; j++) sum += (double)w->w[i * w->k + j] * x[j];
+        y[i] = sum;
+    }
+}
+
+static void norm(double *y, const double *x, const matrix *w, double eps)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < w->k; i++) sum += x[i] * x[i];
+    const double scale = 1.0 / sqrt(sum / (double)w->k + eps);
+    for (int64_t i = 0; i < w->k; i++) y[i] = x[i] * scale * (double)w->w[i];
+}
+
+static void rotate(const ref_model *r, double *x, int64_t heads, int64_t pos)
+{
+    const int64_t half = r->c.head_dim / 2;
+    for (int64_t h = 0; h < heads; h++, x += 2 * half)
+        for (int64_t i = 0; i < half; i++) {
+            const double c = cos((double)pos * r->freq[i]), s = sin((double)pos * r->freq[i]), a = x[i], b = x[i + half];
+            x[i] = a * c - b * s;
+            x[i + half] = a * s + b * c;
+        }
+}
+
+/* One query head over positions [0, n). k and v: [n] rows of `ld`. */
+static void attend(double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t n, int64_t hd, double *score)
+{
+    double top = -INFINITY, sum = 0.0;
+    for (int64_t p = 0; p < n; p++) {
+        score[p] = 0.0;
+        for (int64_t i = 0; i < hd; i++) score[p] += q[i] * k[p * ld + i];
+        score[p] /= sqrt((double)hd);
+        top = fmax(top, score[p]);
+    }
+    for (int64_t p = 0; p < n; p++) sum += score[p] = exp(score[p] - top);
+    for (int64_t i = 0; i < hd; i++) {
+        out[i] = 0.0;
+        for (int64_t p = 0; p < n; p++) out[i] += score[p] / sum * v[p * ld + i];
+    }
+}
+
+typedef struct buffers {
+    double *x, *h, *q, *k, *v, *att, *gate, *up, *score; /* x [n][dim], k and v [n][kv_dim]; the rest for one token */
+} buffers;
+
+static void layer(const ref_model *r, const matrix *w, buffers *b, int64_t n)
+{
+    const rg_config *c = &r->c;
+    const int64_t hd = c->head_dim, kv = rg_kv_dim(c), rep = c->heads / c->kv_heads;
+    for (int64_t t = 0; t < n; t++) {
+        double *x = b->x + t * c->dim;
+        norm(b->h, x, &w[RG_SITE_ATTN_NORM], c->eps);
+        times(b->q, &w[RG_SITE_ATTN_Q], b->h);
+        times(b->k + t * kv, &w[RG_SITE_ATTN_K], b->h);
+        times(b->v + t * kv, &w[RG_SITE_ATTN_V], b->h);
+        rotate(r, b->q, c->heads, t);
+        rotate(r, b->k + t * kv, c->kv_heads, t);
+        for (int64_t i = 0; i < c->heads; i++) attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, t + 1, hd, b->score);
+        times(b->h, &w[RG_SITE_ATTN_OUTPUT], b->att);
+        for (int64_t i = 0; i < c->dim; i++) x[i] += b->h[i];
+        norm(b->h, x, &w[RG_SITE_FFN_NORM], c->eps);
+        times(b->gate, &w[RG_SITE_FFN_GATE], b->h);
+        times(b->up, &w[RG_SITE_FFN_UP], b->h);
+        for (int64_t i = 0; i < c->ffn; i++) b->gate[i] *= b->up[i] / (1.0 + exp(-b->gate[i]));
+        times(b->h, &w[RG_SITE_FFN_DOWN], b->gate);
+        for (int64_t i = 0; i < c->dim; i++) x[i] += b->h[i];
+    }
+}
+
+void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *out)
+{
+    const rg_config *c = &r->c;
+    const size_t d = sizeof(double), kv = (size_t)(n * rg_kv_dim(c)), q = (size_t)rg_q_dim(c), dim = (size_t)c->dim;
+    buffers b = {.x = must_alloc(d * (size_t)n * dim),
+        .h = must_alloc(d * dim),
+        .q = must_alloc(d * q),
+        .k = must_alloc(d * kv),
+        .v = must_alloc(d * kv),
+        .att = must_alloc(d * q),
+        .gate = must_alloc(d * (size_t)c->ffn),
+        .up = must_alloc(d * (size_t)c->ffn),
+        .score = must_alloc(d * (size_t)n)};
+    for (int64_t t = 0; t < n; t++)
+        for (int64_t i = 0; i < c->dim; i++) b.x[t * c->dim + i] = (double)r->embd.w[token[t] * c->dim + i];
+    for (int64_t l = 0; l < c->layers; l++) layer(r, r->at[l], &b, n);
+    for (int64_t t = 0; t < n; t++) {
+        norm(b.h, b.x + t * c->dim, &r->at[c->layers][RG_SITE_OUTPUT_NORM], c->eps);
+        times(out + t * c->vocab, &r->at[c->layers][RG_SITE_OUTPUT], b.h);
+    }
+    double *all[] = {b.x, b.h, b.q, b.k, b.v, b.att, b.gate, b.up, b.score};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}

@@ -1,0 +1,272 @@
+/* The sampler: ties, filters in their order, the penalty, seeds, and the distribution that is drawn from. */
+#include "testing.h"
+
+#include "ridge/sampler.h"
+
+enum { DRAWS = 4000 };
+
+static const rg_sampler_opts plain = {.temp = 1.0f, .top_p = 1.0f, .repeat_penalty = 1.0f, .repeat_last = 64, .seed = 1};
+
+static rg_sampler *sampler(rg_sampler_opts o, int64_t vocab)
+{
+    rg_sampler *s;
+    rg_err err = {0};
+    if (rg_sampler_open(&s, &o, vocab, &err) != RG_OK) fail_msg("%s", err.msg);
+    return s;
+}
+
+/* Logits of given probabilities. */
+static void logits_of(float *l, const double *p, int n)
+{
+    for (int i = 0; i < n; i++) l[i] = (float)log(p[i]) + 3.0f;
+}
+
+/* Which of the first n tokens are ever drawn, as bits. */
+static unsigned drawn(rg_sampler_opts o, const float *l, int n)
+{
+    rg_sampler *s = sampler(o, n);
+    unsigned seen = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        const int32_t t = rg_sampler_next(s, l);
+        assert_true(t >= 0 && t < n);
+        seen |= 1u << t;
+    }
+    rg_sampler_close(s);
+    return seen;
+}
+
+static const double five[5] = {0.06, 0.5, 0.1, 0.3, 0.04}; /* best first: 1, 3, 2, 0, 4 */
+
+static void greedy(void **state)
+{
+    (void)state;
+    rg_sampler_opts o = plain;
+    o.temp = 0.0f;
+    rg_sampler *s = sampler(o, 5);
+    assert_int_equal(rg_sampler_next(s, (const float[]){1, 7, 3, 7, 7}), 1); /* the lower id on ties */
+    assert_int_equal(rg_sampler_next(s, (const float[]){5, 5, 5, 5, 5}), 0);
+    assert_int_equal(rg_sampler_next(s, (const float[]){-5, -4, -3, -2, -1}), 4);
+    rg_sampler_close(s);
+    o.top_k = 3, o.top_p = 0.1f, o.min_p = 0.9f; /* filters never drop the best */
+    s = sampler(o, 5);
+    assert_int_equal(rg_sampler_next(s, (const float[]){1, 7, 3, 7.5f, 7}), 3);
+    rg_sampler_close(s);
+    rg_sampler_close(NULL);
+}
+
+static void filters_cut(void **state)
+{
+    (void)state;
+    static const struct {
+        int top_k;
+        float top_p, min_p, temp;
+        unsigned want; /* bits of ids */
+    } cases[] = {
+        {0, 1.0f, 0.0f, 1.0f, 0x1f},
+        {1, 1.0f, 0.0f, 1.0f, 0x02},
+        {1, 1.0f, 0.0f, 50.0f, 0x02},
+        {2, 1.0f, 0.0f, 1.0f, 0x0a},
+        {4, 1.0f, 0.0f, 1.0f, 0x0f},
+        {5, 1.0f, 0.0f, 1.0f, 0x1f},
+        {99, 1.0f, 0.0f, 1.0f, 0x1f},
+        {0, 0.45f, 0.0f, 1.0f, 0x02},
+        {0, 0.75f, 0.0f, 1.0f, 0x0a},
+        {0, 0.85f, 0.0f, 1.0f, 0x0e},
+        {0, 0.95f, 0.0f, 1.0f, 0x0f},
+        {0, 1e-6f, 0.0f, 1.0f, 0x02}, /* at least one is kept */
+        {0, 1.0f, 0.5f, 1.0f, 0x0a},
+        {0, 1.0f, 0.15f, 1.0f, 0x0e},
+        {0, 1.0f, 1.0f, 1.0f, 0x02},
+        /* top-k before top-p: of the two best, 0.5 is 62.5 % */
+        {2, 0.6f, 0.0f, 1.0f, 0x02},
+        {2, 0.65f, 0.0f, 1.0f, 0x0a},
+        /* top-p before min-p: 0.85 of everything needs three tokens, though min-p alone would leave only 90 % */
+        {0, 0.85f, 0.15f, 1.0f, 0x0e},
+        {4, 0.85f, 0.15f, 1.0f, 0x0e},
+        /* temperature comes last: it does not move the cuts */
+        {0, 0.75f, 0.0f, 20.0f, 0x0a},
+        {0, 1.0f, 0.5f, 20.0f, 0x0a},
+        {0, 0.75f, 0.0f, 0.02f, 0x02},
+    };
+    float l[5];
+    logits_of(l, five, 5);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rg_sampler_opts o = plain;
+        o.top_k = cases[i].top_k;
+        o.top_p = cases[i].top_p;
+        o.min_p = cases[i].min_p;
+        o.temp = cases[i].temp;
+        const unsigned got = drawn(o, l, 5);
+        if (got != cases[i].want) fail_msg("case %zu: drew %#x, expected %#x", i, got, cases[i].want);
+    }
+}
+
+/* Top-k of a large vocabulary against sorting; ties at the cut keep the lower ids. */
+static void top_k_of_many(void **state)
+{
+    (void)state;
+    enum { V = 3000 };
+    static const int ks[] = {1, 2, 7, 40, 1000};
+    float l[V];
+    const uint64_t seed = 31;
+    rg_rng r = {.s = seed};
+    for (int i = 0; i < V; i++) l[i] = (float)rng_in(&r, 0, 50) * 0.01f; /* many ties */
+    for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+        rg_sampler_opts o = plain;
+        o.top_k = ks[i];
+        o.temp = 100.0f;
+        rg_sampler *s = sampler(o, V);
+        for (int d = 0; d < 500; d++) {
+            const int32_t t = rg_sampler_next(s, l);
+            int better = 0;
+            for (int k = 0; k < V; k++) better += l[k] > l[t] || (l[k] == l[t] && k < t);
+            if (better >= ks[i]) fail_msg("seed %llu: top-k %d drew number %d", (unsigned long long)seed, ks[i], better + 1);
+        }
+        rg_sampler_close(s);
+    }
+}
+
+static void penalty_once_per_token(void **state)
+{
+    (void)state;
+    rg_sampler_opts o = plain;
+    o.temp = 0.0f;
+    o.repeat_penalty = 1.2f;
+    rg_sampler *s = sampler(o, 3);
+    const float l[] = {2.0f, 1.5f, -9.0f};
+    assert_int_equal(rg_sampler_next(s, l), 0);
+    for (int i = 0; i < 3; i++) rg_sampler_accept(s, 0);
+    assert_int_equal(rg_sampler_next(s, l), 0); /* 2 / 1.2 is still the best; 2 / 1.2^3 would not be */
+    const float close[] = {2.0f, 1.7f, -9.0f};
+    assert_int_equal(rg_sampler_next(s, close), 1);
+    const float negative[] = {-1.0f, -1.1f, -9.0f}; /* a penalty lowers negative logits too */
+    assert_int_equal(rg_sampler_next(s, negative), 1);
+    rg_sampler_close(s);
+
+    o.repeat_last = 2; /* only the last two count */
+    s = sampler(o, 3);
+    rg_sampler_accept(s, 0);
+    assert_int_equal(rg_sampler_next(s, close), 1);
+    rg_sampler_accept(s, 2);
+    assert_int_equal(rg_sampler_next(s, close), 1);
+    rg_sampler_accept(s, 2);
+    assert_int_equal(rg_sampler_next(s, close), 0);
+    rg_sampler_accept(s, -1); /* not tokens: nothing happens */
+    rg_sampler_accept(s, 77);
+    assert_int_equal(rg_sampler_next(s, close), 0);
+    rg_sampler_close(s);
+
+    o.repeat_last = 0;
+    s = sampler(o, 3);
+    rg_sampler_accept(s, 0);
+    assert_int_equal(rg_sampler_next(s, close), 0);
+    rg_sampler_close(s);
+}
+
+static void seeds_repeat(void **state)
+{
+    (void)state;
+    float l[64];
+    rg_rng r = {.s = 5};
+    for (int i = 0; i < 64; i++) l[i] = rng_normal(&r);
+    float copy[64];
+    memcpy(copy, l, sizeof l);
+    rg_sampler_opts o = plain, p = plain;
+    p.seed = 2;
+    rg_sampler *a = sampler(o, 64), *b = sampler(o, 64), *c = sampler(p, 64);
+    int same = 0;
+    for (int i = 0; i < 200; i++) {
+        const int32_t t = rg_sampler_next(a, l);
+        assert_int_equal(rg_sampler_next(b, l), t);
+        same += rg_sampler_next(c, l) == t;
+    }
+    assert_true(same < 60); /* another seed is another sequence */
+    assert_memory_equal(l, copy, sizeof l);
+    rg_sampler_close(a);
+    rg_sampler_close(b);
+    rg_sampler_close(c);
+}
+
+/* Frequencies within five standard deviations of the probabilities. */
+static void draws_follow_the_distribution(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    static const float temps[] = {1.0f, 0.5f, 3.0f};
+    float l[5];
+    logits_of(l, five, 5);
+    for (size_t k = 0; k < sizeof temps / sizeof *temps; k++)
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            rg_sampler_opts o = plain;
+            o.temp = temps[k];
+            o.seed = seed;
+            rg_sampler *s = sampler(o, 5);
+            int count[5] = {0};
+            for (int i = 0; i < N; i++) count[rg_sampler_next(s, l)]++;
+            rg_sampler_close(s);
+            double sum = 0.0;
+            for (int i = 0; i < 5; i++) sum += pow(five[i], 1.0 / (double)temps[k]);
+            for (int i = 0; i < 5; i++) {
+                const double p = pow(five[i], 1.0 / (double)temps[k]) / sum;
+                if (fabs(count[i] - N * p) > 5.0 * sqrt(N * p * (1.0 - p)))
+                    fail_msg("seed %llu, temperature %g: token %d drawn %d times of %d, expected %.0f", (unsigned long long)seed, (double)temps[k], i, count[i],
+                        N, N * p);
+            }
+        }
+}
+
+static void logits_must_be_finite(void **state)
+{
+    (void)state;
+    static const float temps[] = {0.0f, 1.0f};
+    for (int i = 0; i < 2; i++) {
+        rg_sampler_opts o = plain;
+        o.temp = temps[i];
+        rg_sampler *s = sampler(o, 3);
+        assert_int_equal(rg_sampler_next(s, (const float[]){NAN, NAN, NAN}), -1);
+        assert_int_equal(rg_sampler_next(s, (const float[]){NAN, 1, 2}), -1);
+        assert_int_equal(rg_sampler_next(s, (const float[]){1, NAN, 2}), -1);
+        assert_int_equal(rg_sampler_next(s, (const float[]){1, INFINITY, 2}), -1);
+        assert_int_equal(rg_sampler_next(s, (const float[]){-INFINITY, -INFINITY, -INFINITY}), -1);
+        assert_int_equal(rg_sampler_next(s, (const float[]){-INFINITY, -1, -INFINITY}), 1); /* a masked token is no fault */
+        assert_int_equal(rg_sampler_next(s, (const float[]){-3e38f, 3e38f, 0}), 1);
+        rg_sampler_close(s);
+    }
+}
+
+static void bad_options_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        rg_sampler_opts o;
+        const char *says;
+    } cases[] = {
+        {{.temp = -0.1f, .top_p = 1, .repeat_penalty = 1}, "--temp"},
+        {{.temp = NAN, .top_p = 1, .repeat_penalty = 1}, "--temp"},
+        {{.temp = INFINITY, .top_p = 1, .repeat_penalty = 1}, "--temp"},
+        {{.temp = 1, .top_k = -1, .top_p = 1, .repeat_penalty = 1}, "--top-k"},
+        {{.temp = 1, .top_p = 0, .repeat_penalty = 1}, "--top-p"},
+        {{.temp = 1, .top_p = 1.01f, .repeat_penalty = 1}, "--top-p"},
+        {{.temp = 1, .top_p = NAN, .repeat_penalty = 1}, "--top-p"},
+        {{.temp = 1, .top_p = 1, .min_p = -0.1f, .repeat_penalty = 1}, "--min-p"},
+        {{.temp = 1, .top_p = 1, .min_p = 1.1f, .repeat_penalty = 1}, "--min-p"},
+        {{.temp = 1, .top_p = 1, .repeat_penalty = 0}, "--repeat-penalty"},
+        {{.temp = 1, .top_p = 1, .repeat_penalty = INFINITY}, "--repeat-penalty"},
+        {{.temp = 1, .top_p = 1, .repeat_penalty = 1, .repeat_last = -1}, "--repeat-last-n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rg_sampler *s = (rg_sampler *)1;
+        rg_err err = {0};
+        assert_int_equal(rg_sampler_open(&s, &cases[i].o, 10, &err), RG_E_USAGE);
+        assert_null(s);
+        assert_non_null(strstr(err.msg, cases[i].says));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(filters_cut), cmocka_unit_test(top_k_of_many),
+        cmocka_unit_test(penalty_once_per_token), cmocka_unit_test(seeds_repeat), cmocka_unit_test(draws_follow_the_distribution),
+        cmocka_unit_test(logits_must_be_finite), cmocka_unit_test(bad_options_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/* KV cache layouts and the attention kernels: every row of kernels.def against float64 on what the cache holds. */
+#include "kernel_util.h"
+
+/* Element (pos, d) read as base/dtype.def describes it; written apart from the kernels. */
+static double f16_at(const unsigned char *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return (double)rg_f16_to_f32(h);
+}
+static double f32_at(const unsigned char *p)
+{
+    float f;
+    memcpy(&f, p, sizeof f);
+    return (double)f;
+}
+static double k_at(rg_kvtype t, const void *head, int64_t hd, int64_t pos, int64_t d)
+{
+    const unsigned char *p = head;
+    const int64_t block = pos / 16, lane = pos % 16;
+    if (t == RG_KV_F32) return f32_at(p + 4 * ((block * hd + d) * 16 + lane));
+    if (t == RG_KV_F16) return f16_at(p + 2 * ((block * hd + d) * 16 + lane));
+    p += (block * (hd / 32) + d / 32) * (2 * 16 + 32 * 16);
+    return f16_at(p + 2 * lane) * (double)(int8_t)p[32 + d % 32 * 16 + lane];
+}
+static double v_at(rg_kvtype t, const void *head, int64_t hd, int64_t pos, int64_t d)
+{
+    const unsigned char *p = head;
+    const int64_t hdp = rg_kv_hdp(t, hd);
+    if (t == RG_KV_F32) return f32_at(p + 4 * (pos * hdp + d));
+    if (t == RG_KV_F16) return f16_at(p + 2 * (pos * hdp + d));
+    p += (pos * (hdp / 32) + d / 32) * 34;
+    return f16_at(p) * (double)(int8_t)p[2 + d % 32];
+}
+
+typedef struct cache {
+    rg_kvtype type;
+    int64_t hd, n; /* positions */
+    guarded k, v;
+    float *src; /* [n][2][hd]: K, V */
+} cache;
+
+static cache cache_random(rg_rng *r, rg_kvtype type, rg_kv_put_fn *put_k, rg_kv_put_fn *put_v, int64_t hd, int64_t n)
+{
+    cache c = {.type = type, .hd = hd, .n = n, .src = malloc((size_t)(2 * n * hd) * sizeof(float))};
+    assert_non_null(c.src);
+    c.k = guarded_alloc((size_t)(rg_round_up(n, RG_KV_BLOCK) * rg_kv_k_bytes(type, hd)));
+    c.v = guarded_alloc((size_t)(n * rg_kv_v_bytes(type, hd)));
+    memset(c.k.p, 0xff, c.k.bytes); /* NaN where nothing is put */
+    memset(c.v.p, 0xff, c.v.bytes);
+    fill_normal(r, c.src, 2 * n * hd);
+    for (int64_t p = 0; p < n; p++) {
+        put_k(c.k.p, hd, p, c.src + 2 * p * hd);
+        put_v(c.v.p, hd, p, c.src + (2 * p + 1) * hd);
+    }
+    return c;
+}
+static void cache_free(cache *c)
+{
+    guarded_free(&c->k), guarded_free(&c->v);
+    free(c->src);
+}
+
+static int64_t random_hd(rg_rng *r, rg_kvtype type, bool k_too)
+{
+    if (type == RG_KV_Q8_0 && k_too) return 32 * rng_in(r, 1, 5);
+    return rng_unit(r) < 0.5 ? 16 * rng_in(r, 1, 9) : 2 * rng_in(r, 1, 70);
+}
+
+static void put_stores_what_it_should(void **state)
+{
+    (void)state;
+    for (ROWS(row_k, "kv_put_k"))
+        for (ROWS(row_v, "kv_put_v")) {
+            if (row_k->type != row_v->type || row_k->isa != row_v->isa) continue;
+            const rg_kvtype type = (rg_kvtype)row_k->type;
+            uint64_t seed;
+            rg_rng r = seeded(&seed, 30);
+            for (int i = 0; i < 30; i++) {
+                const int64_t hd = random_hd(&r, type, true), n = rng_in(&r, 1, 40);
+                cache c = cache_random(&r, type, (rg_kv_put_fn *)row_k->fn, (rg_kv_put_fn *)row_v->fn, hd, n);
+                for (int64_t p = 0; p < n; p++)
+                    for (int64_t which = 0; which < 2; which++) {
+                        const float *src = c.src + (2 * p + which) * hd;
+                        for (int64_t d = 0; d < (which ? rg_kv_hdp(type, hd) : hd); d++) {
+                            const double got = which ? v_at(type, c.v.p, hd, p, d) : k_at(type, c.k.p, hd, p, d), want = d < hd ? (double)src[d] : 0.0;
+                            double bound = 0.0;
+                            if (type == RG_KV_F16) bound = fabs(want) * 0x1p-11 + 0x1p-25;
+                            if (type == RG_KV_Q8_0) { /* half a step, and the rounding of the scale over 127 steps */
+                                double most = 0.0;
+                                for (int64_t j = d / 32 * 32; j < rg_min(hd, d / 32 * 32 + 32); j++) most = fmax(most, fabs((double)src[j]));
+                                bound = most / 127.0 * (0.5 + 127 * 0x1p-11 + 1e-5);
+                            }
+                            CHECK(fabs(got - want) <= bound, which ? row_v->name : row_k->name, seed, "hd %lld: position %lld, %lld: %g, expected %g",
+                                (long long)hd, (long long)p, (long long)d, got, want);
+                        }
+                    }
+                cache_free(&c);
+            }
+            /* a NaN spoils what uses it, and infinity does not trap */
+            float bad[32] = {0.0f};
+            bad[7] = NAN;
+            guarded k = guarded_alloc((size_t)(16 * rg_kv_k_bytes(type, 32))), v = guarded_alloc((size_t)rg_kv_v_bytes(type, 32));
+            ((rg_kv_put_fn *)row_k->fn)(k.p, 32, 0, bad);
+            ((rg_kv_put_fn *)row_v->fn)(v.p, 32, 0, bad);
+            CHECK(isnan(k_at(type, k.p, 32, 0, 7)) && isnan(v_at(type, v.p, 32, 0, 7)), row_k->name, seed, "%s", "a NaN is lost");
+            bad[7] = -INFINITY;
+            ((rg_kv_put_fn *)row_k->fn)(k.p, 32, 0, bad);
+            ((rg_kv_put_fn *)row_v->fn)(v.p, 32, 0, bad);
+            guarded_free(&k), guarded_free(&v);
+        }
+}
+
+static rg_kv_put_fn *plain_put(const char *kind, int type)
+{
+    for (ROWS(row, kind))
+        if (row->type == type) return (rg_kv_put_fn *)row->fn;
+    return NULL;
+}
+
+static void qk_every_row(void **state)
+{
+    (void)state;
+    for (ROWS(row, "attn_qk")) {
+        rg_attn_qk_fn *fn = (rg_attn_qk_fn *)row->fn;
+        const rg_kvtype type = (rg_kvtype)row->type;
+        uint64_t seed;
+        rg_rng r = seeded(&seed, 31);
+        for (int i = 0; i < 3 * RG_ATTN_NQ; i++) {
+            const int64_t nq = i % RG_ATTN_NQ + 1, hd = random_hd(&r, type, true), n = rng_in(&r, 1, 200);
+            cache c = cache_random(&r, type, plain_put("kv_put_k", type), plain_put("kv_put_v", type), hd, n);
+            const int64_t p0 = rng_in(&r, 0, (n - 1) / 16) * 16, p1 = rng_in(&r, p0 + 1, n), lds = rg_round_up(p1 - p0, 16) + rng_in(&r, 0, 5),
+                          ldq = hd + rng_in(&r, 0, 3);
+            const int64_t s_len = (nq - 1) * lds + rg_round_up(p1 - p0, 16);
+            guarded gq, gs, gz;
+            float *q = guarded_floats(&gq, (nq - 1) * ldq + hd), *s = guarded_floats(&gs, s_len), *z = guarded_floats(&gz, 16);
+            fill_normal(&r, q, (nq - 1) * ldq + hd);
+            fn(s, lds, q, ldq, nq, c.k.p, hd, p0, p1);
+            for (int64_t j = 0; j < nq; j++)
+                for (int64_t p = p0; p < p1; p++) {
+                    double want = 0.0, mag = 0.0;
+                    for (int64_t d = 0; d < hd; d++) {
+                        const double term = (double)q[j * ldq + d] * k_at(type, c.k.p, hd, p, d);
+                        want += term;
+                        mag += fabs(term);
+                    }
+                    const float got = s[j * lds + p - p0];
+                    CHECK(fabs((double)got - want) <= (double)(hd + 4) * FLT_EPSILON * mag, row->name, seed,
+                        "hd %lld nq %lld: s[%lld][%lld] = %.9g, expected %.9g", (long long)hd, (long long)nq, (long long)j, (long long)p, (double)got, want);
+                }
+            for (int64_t j = 0; j < nq; j++)
+                for (int64_t p = p0; p < p1; p += 16) {
+                    const int64_t e = rg_min(p + 16, p1);
+                    fn(z, 16, q + j * ldq, hd, 1, c.k.p, hd, p, e);
+                    CHECK(memcmp(z, s + j * lds + p - p0, (size_t)(e - p) * sizeof *z) == 0, row->name, seed, "hd %lld nq %lld: bits change with the partition",
+                        (long long)hd, (long long)nq);
+                }
+            guarded_free(&gq), guarded_free(&gs), guarded_free(&gz);
+            cache_free(&c);
+        }
+    }
+}
+
+static void pv_every_row(void **state)
+{
+    (void)state;
+    for (ROWS(row, "attn_pv")) {
+        rg_attn_pv_fn *fn = (rg_attn_pv_fn *)row->fn;
+        const rg_kvtype type = (rg_kvtype)row->type;
+        uint64_t seed;
+        rg_rng r = seeded(&seed, 32);
+        for (int i = 0; i < 3 * RG_ATTN_NQ; i++) {
+            /* K of q8_0 needs whole blocks, V does not */
+            const int64_t nq = i % RG_ATTN_NQ + 1, hd = random_hd(&r, type, false), hdp = rg_kv_hdp(type, hd), n = rng_in(&r, 1, 200);
+            guarded gv = guarded_alloc((size_t)(n * rg_kv_v_bytes(type, hd)));
+            float src[160];
+            for (int64_t p = 0; p < n; p++) {
+                fill_normal(&r, src, hd);
+                plain_put("kv_put_v", type)(gv.p, hd, p, src);
+            }
+            const int64_t p0 = rng_in(&r, 0, (n - 1) / 16) * 16, p1 = n, lds = p1 - p0 + rng_in(&r, 0, 5), lda = hdp + rng_in(&r, 0, 5);
+            guarded gs, ga, gz;
+            float *s = guarded_floats(&gs, (nq - 1) * lds + p1 - p0), *acc = guarded_floats(&ga, (nq - 1) * lda + hdp), *z = guarded_floats(&gz, hdp);
+            for (int64_t j = 0; j < (nq - 1) * lds + p1 - p0; j++) s[j] = (float)rng_unit(&r);
+            fill_untouched(acc, (nq - 1) * lda + hdp);
+            fn(acc, lda, s, lds, nq, gv.p, hd, p0, p1);
+            for (int64_t j = 0; j < nq; j++) {
+                for (int64_t d = 0; d < hd; d++) {
+                    double want = 0.0, mag = 0.0;
+                    for (int64_t p = p0; p < p1; p++) {
+                        const double term = (double)s[j * lds + p - p0] * v_at(type, gv.p, hd, p, d);
+                        want += term;
+                        mag += fabs(term);
+                    }
+                    CHECK(fabs((double)acc[j * lda + d] - want) <= (double)(p1 - p0 + 4) * FLT_EPSILON * mag, row->name, seed,
+                        "hd %lld nq %lld: acc[%lld][%lld] = %.9g, expected %.9g", (long long)hd, (long long)nq, (long long)j, (long long)d,
+                        (double)acc[j * lda + d], want);
+                }
+                for (int64_t d = hdp; d < lda && j < nq - 1; d++)
+                    CHECK(untouched(acc + j * lda + d), row->name, seed, "hd %lld: written beyond %lld", (long long)hd, (long long)hdp);
+                fn(z, hdp, s + j * lds, lds, 1, gv.p, hd, p0, p1);
+                CHECK(memcmp(z, acc + j * lda, (size_t)hd * sizeof *z) == 0, row->name, seed, "hd %lld nq %lld: bits change with the partition", (long long)hd,
+                    (long long)nq);
+            }
+            guarded_free(&gs), guarded_free(&ga), guarded_free(&gz), guarded_free(&gv);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(put_stores_what_it_should),
+        cmocka_unit_test(qk_every_row),
+        cmocka_unit_test(pv_every_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,262 @@
+/* Packing and the way back, and the quantisers: never worse than plain round to nearest, the same bits at every level. */
+#include "kernel_util.h"
+
+static void *scratch_for(rg_wtype type, int64_t k)
+{
+    void *p = aligned_alloc(64, (size_t)rg_round_up(rg_pack_scratch(type, k), 64));
+    assert_non_null(p);
+    return p;
+}
+
+/* What the float types must hold. */
+static float rounded(rg_wtype type, float w)
+{
+    return type == RG_WT_F16 ? rg_f16_to_f32(rg_f32_to_f16(w)) : type == RG_WT_BF16 ? rg_bf16_to_f32(rg_f32_to_bf16(w)) : w;
+}
+
+static void pack_every_type(void **state)
+{
+    (void)state;
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 5);
+    for (int type = 0; type < RG_WT_COUNT; type++)
+        for (int i = 0; i < 25; i++) {
+            const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 300), panels = rg_panels(n);
+            const rg_wtype_info *info = &rg_wtypes[type];
+            const size_t bytes = (size_t)rg_packed_bytes((rg_wtype)type, n, k);
+            float *w = malloc((size_t)(n * k) * sizeof *w), *back = malloc((size_t)k * sizeof *back);
+            void *scratch = scratch_for((rg_wtype)type, k);
+            fill_normal(&r, w, n * k);
+            if (i % 2 == 0) /* a single clear outlier */
+                w[rng_in(&r, 0, n * k - 1)] = 37.0f;
+            char *first = NULL;
+            for (rg_isa isa = RG_ISA_C; isa <= top_isa(); isa++) {
+                rg_ktab t;
+                assert_true(rg_kernels_select(&t, isa, false));
+                guarded g = guarded_alloc(bytes), h = guarded_alloc(bytes);
+                double err2 = 0, w2 = 0, want_err2 = 0, want_w2 = 0;
+                rg_pack(&t, (rg_wtype)type, g.p, n, k, 0, panels, source_row, &(source){w, k}, scratch, &err2, &w2);
+                for (int64_t p = panels - 1; p >= 0; p--) rg_pack(&t, (rg_wtype)type, h.p, n, k, p, p + 1, source_row, &(source){w, k}, scratch, NULL, NULL);
+                CHECK(memcmp(g.p, h.p, bytes) == 0, info->name, seed, "bits change with the partition (n %lld k %lld)", (long long)n, (long long)k);
+                if (!first) {
+                    first = malloc(bytes);
+                    memcpy(first, g.p, bytes);
+                }
+                CHECK(memcmp(g.p, first, bytes) == 0, info->name, seed, "%s packs other bits than c (n %lld k %lld)", rg_isa_names[isa], (long long)n,
+                    (long long)k);
+                const rg_weight packed = {(rg_wtype)type, n, k, g.p};
+                for (int64_t row = 0; row < n; row++) {
+                    rg_unpack_row(&packed, row, back);
+                    for (int64_t c = 0; c < k; c++) {
+                        const float v = w[row * k + c];
+                        if (!info->head)
+                            CHECK(back[c] == rounded((rg_wtype)type, v), info->name, seed, "row %lld column %lld: %g for %g", (long long)row, (long long)c,
+                                (double)back[c], (double)v);
+                        want_err2 += ((double)v - (double)back[c]) * ((double)v - (double)back[c]);
+                        want_w2 += (double)v * (double)v;
+                    }
+                }
+                /* zeros that pad a group may not come back as zeros: the error counts them too */
+                const double slack = 1e-5 * want_err2 + (k % info->group ? 0.02 * want_w2 : 0.0);
+                CHECK(err2 >= want_err2 * (1 - 1e-5) && err2 <= want_err2 + slack && fabs(w2 - want_w2) <= 1e-6 * want_w2, info->name, seed,
+                    "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
+                if (i % 2)
+                    CHECK(want_err2 <= (info->bits == 4      ? 0.03
+                                           : info->bits == 8 ? 1e-3
+                                                             : 1e-4) *
+                                           want_w2,
+                        info->name, seed, "relative error %g", sqrt(want_err2 / want_w2));
+                guarded_free(&g), guarded_free(&h);
+            }
+            free(first), free(w), free(back), free(scratch);
+        }
+}
+
+/* Plain round to nearest on the same grid; the squared error in double. */
+static double plain_error(const char *kind, const float *w, int64_t n)
+{
+    float lo = w[0], hi = w[0];
+    for (int64_t i = 0; i < n; i++) {
+        lo = w[i] < lo ? w[i] : lo;
+        hi = w[i] > hi ? w[i] : hi;
+    }
+    const float peak = -lo > hi ? lo : hi;
+    const bool m = strcmp(kind, "quant_q4m") == 0, q4 = strcmp(kind, "quant_q4") == 0;
+    const float base = m ? rg_f16_to_f32(rg_f32_to_f16(lo)) : 0.0f, top = m ? 15.0f : q4 ? 7.0f : 127.0f, bottom = m ? 0.0f : q4 ? -8.0f : -127.0f;
+    const float s = rg_f16_to_f32(rg_f32_to_f16(m ? (hi - base) / 15.0f : q4 ? peak / -8.0f : fabsf(peak) / 127.0f));
+    double e = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float q = s != 0.0f ? nearbyintf((w[i] - base) * (1.0f / s)) : 0.0f;
+        q = q > top ? top : q < bottom ? bottom : q;
+        const double d = (double)w[i] - ((double)q * (double)s + (double)base);
+        e += d * d;
+    }
+    return e;
+}
+
+static double stored_error(const char *kind, const float *w, int64_t n, const uint8_t *q, uint16_t scale, uint16_t min)
+{
+    const bool m = strcmp(kind, "quant_q4m") == 0, q4 = strcmp(kind, "quant_q4") == 0;
+    const double s = (double)rg_f16_to_f32(scale), base = m ? (double)rg_f16_to_f32(min) : 0.0;
+    double e = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = m ? q[i] : q4 ? q[i] - 8 : (int8_t)q[i];
+        const double d = (double)w[i] - (v * s + base);
+        e += d * d;
+    }
+    return e;
+}
+
+enum { CASES = 14 };
+static void fill_case(rg_rng *r, int which, float *w, int64_t n)
+{
+    const double size = exp((rng_unit(r) - 0.5) * 8.0);
+    for (int64_t i = 0; i < n; i++) {
+        const double x = (double)rng_normal(r);
+        double v = x * size;
+        switch (which) {
+        case 1:
+            v = rng_unit(r) * size;
+            break; /* one-sided */
+        case 2:
+            v = x * x * x * size;
+            break; /* heavy tails */
+        case 3:
+            v = size;
+            break; /* constant */
+        case 4:
+            v = 0.0;
+            break;
+        case 5:
+            v = x * 1e30;
+            break; /* the scale would overflow a half */
+        case 6:
+            v = x * 1e-30;
+            break; /* it becomes zero */
+        case 7:
+            v = x * 1e-6;
+            break; /* a subnormal half */
+        case 8:
+            v = x * 1e5;
+            break;
+        case 9:
+            v = i == n / 2 ? 100.0 * size : x * size;
+            break; /* an outlier */
+        case 10:
+            v = i == 3 ? (double)NAN : x;
+            break;
+        case 11:
+            v = i == 5 ? (double)-INFINITY : x;
+            break;
+        case 12:
+            v = (double)NAN;
+            break;
+        case 13:
+            v = (double)(rng_in(r, -7, 7)) * 0.125;
+            break; /* exactly on a grid */
+        default:
+            break;
+        }
+        w[i] = (float)v;
+    }
+}
+
+static void quantisers(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"quant_q8", "quant_q4", "quant_q4m"};
+    static const int64_t groups[] = {32, 64, 128};
+    for (int kind = 0; kind < 3; kind++) {
+        uint64_t seed;
+        rg_rng r = seeded(&seed, 6 + (uint64_t)kind);
+        double better = 0.0, plain_sum = 0.0;
+        for (int i = 0; i < 3000; i++) {
+            const int64_t n = groups[rng_in(&r, 0, 2)];
+            const int which = i % CASES;
+            guarded gw, gq;
+            float *w = guarded_floats(&gw, n);
+            gq = guarded_alloc((size_t)n);
+            uint8_t *q = (uint8_t *)gq.p, first_q[128] = {0};
+            uint16_t scale, min, first_scale = 0, first_min = 0;
+            fill_case(&r, which, w, n);
+            if (which == 13) w[rng_in(&r, 0, n - 1)] = -0.125f * 8.0f;
+            const bool finite = which < 10 || which == 13;
+            bool have_first = false;
+            for (ROWS(row, kinds[kind])) {
+                scale = min = 0;
+                ((rg_quant_fn *)row->fn)(q, &scale, &min, w, n);
+                if (!have_first) {
+                    memcpy(first_q, q, (size_t)n);
+                    first_scale = scale, first_min = min;
+                    have_first = true;
+                }
+                CHECK(scale == first_scale && min == first_min && memcmp(q, first_q, (size_t)n) == 0, row->name, seed, "case %d: other bits than c", which);
+                CHECK((scale & 0x7c00) != 0x7c00 && (min & 0x7c00) != 0x7c00, row->name, seed, "case %d: scale %04x min %04x is not finite", which,
+                    (unsigned)scale, (unsigned)min);
+                for (int64_t j = 0; j < n; j++) CHECK(kind == 0 ? q[j] != 128 : q[j] < 16, row->name, seed, "case %d: integer %d", which, q[j]);
+            }
+            if (finite && which != 5 && which != 8) {
+                const double e = stored_error(kinds[kind], w, n, q, scale, min), plain = plain_error(kinds[kind], w, n);
+                CHECK(e <= plain * (1 + 1e-5) + 1e-60, kinds[kind], seed, "case %d: squared error %g, plain rounding has %g", which, e, plain);
+                if (which == 0) better += e, plain_sum += plain;
+                if (which == 13 && kind == 1) CHECK(e == 0.0, kinds[kind], seed, "values on the grid do not come back (%g)", e);
+            }
+            guarded_free(&gw), guarded_free(&gq);
+        }
+        print_message("%s: squared error of normal weights is %.3f of plain rounding\n", kinds[kind], better / plain_sum);
+    }
+}
+
+typedef struct block_source {
+    const unsigned char *p;
+    int64_t row_bytes;
+} block_source;
+static const void *block_row(void *user, int64_t r)
+{
+    const block_source *s = user;
+    return s->p + r * s->row_bytes;
+}
+
+static void blocks_are_exact(void **state)
+{
+    (void)state;
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 9);
+    for (int i = 0; i < 40; i++) {
+        const bool q8 = i % 2;
+        const rg_ftype ft = q8 ? RG_FT_Q8_0 : RG_FT_Q4_0;
+        const rg_wtype wt = q8 ? RG_WT_Q8G32 : RG_WT_Q4G32;
+        const int64_t n = rng_in(&r, 1, 80), k = 32 * rng_in(&r, 1, 8), row_bytes = rg_ftype_row_bytes(ft, k);
+        guarded src = guarded_alloc((size_t)(n * row_bytes)), dst = guarded_alloc((size_t)rg_packed_bytes(wt, n, k));
+        for (int64_t j = 0; j < n * row_bytes; j++) src.p[j] = (char)rng_u64(&r);
+        for (int64_t j = 0; j < n * k / 32; j++) { /* finite scales; ggml has no -128 */
+            const uint16_t h = rg_f32_to_f16(rng_normal(&r));
+            char *b = src.p + j * rg_ftypes[ft].bytes;
+            memcpy(b, &h, 2);
+            for (int c = 2; q8 && c < 34; c++)
+                if (b[c] == -128) b[c] = 0;
+        }
+        block_source s = {(const unsigned char *)src.p, row_bytes};
+        rg_pack_blocks(wt, dst.p, n, k, 0, rg_panels(n), block_row, &s);
+        float *want = malloc((size_t)k * sizeof *want), *got = malloc((size_t)k * sizeof *got);
+        for (int64_t row = 0; row < n; row++) {
+            rg_ftype_row_to_f32(ft, want, src.p + row * row_bytes, k);
+            rg_unpack_row(&(rg_weight){wt, n, k, dst.p}, row, got);
+            for (int64_t c = 0; c < k; c++)
+                CHECK(got[c] == want[c], rg_ftypes[ft].name, seed, "row %lld column %lld: %g, expected %g", (long long)row, (long long)c, (double)got[c],
+                    (double)want[c]);
+        }
+        free(want), free(got);
+        guarded_free(&src), guarded_free(&dst);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pack_every_type),
+        cmocka_unit_test(quantisers),
+        cmocka_unit_test(blocks_are_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+#include "roof_fixture.h"
+
+#include "testing.h"
+
+rg_machine fixture_machine(void)
+{
+    rg_machine m = {.cpu = "Paper CPU",
+        .source = "measured",
+        .measured_at = "2026-01-01T00:00:00Z",
+        .cores = 2,
+        .threads = 2,
+        .memory_bytes = INT64_C(8) << 30,
+        .isa_best = RG_ISA_AVX512,
+        .n_bw = 2,
+        .barrier_ns = {500.0, 0.01}};
+    m.bw[0] = (rg_bw_point){1 << 20, {100.0, 0.02}};
+    m.bw[1] = (rg_bw_point){1 << 30, {10.0, 0.03}};
+    m.fma_gflops[RG_ISA_C] = (rg_measured){10.0, 0.01};
+    m.fma_gflops[RG_ISA_AVX2] = (rg_measured){100.0, 0.01};
+    m.fma_gflops[RG_ISA_AVX512] = (rg_measured){200.0, 0.01};
+    return m;
+}
+
+rg_model_info fixture_model(void)
+{
+    rg_model_info m = {.path = "dir/model",
+        .format = "safetensors",
+        .dtype = "q4g64",
+        .head_dtype = "f16",
+        .params = 100000,
+        .file_bytes = 200000,
+        .resident_bytes = 60000,
+        .stream_bytes = INT64_C(1) << 30,
+        .kv_bytes = 8192,
+        .scratch_bytes = 4096,
+        .bits_file = 16.0,
+        .bits_resident = 4.5,
+        .kv_k = RG_KV_F16,
+        .kv_v = RG_KV_F16,
+        .ctx = 32};
+    m.config = (rg_config){
+        .arch = "llama", .name = "paper", .dim = 64, .ffn = 128, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 16, .vocab = 96, .ctx_train = 64};
+    return m;
+}
+
+rg_run_info fixture_run(void)
+{
+    static const int cpus[2] = {0, 1};
+    return (rg_run_info){.command = "ridge profile",
+        .started = 1767225600,
+        .threads = 2,
+        .cpus = cpus,
+        .pinning = "2 threads on cores 0, 1",
+        .isa = RG_ISA_AVX512,
+        .blas = "off",
+        .flash = true,
+        .prompt_tokens = 8,
+        .gen_tokens = 3,
+        .ubatch = 512,
+        .repetitions = 3,
+        .pmu_status = "software",
+        .pmu_reason = "no hardware counters: it is paper",
+        .probe_ns = 400.0,
+        .n_ctr = 2,
+        .ctr_name = {"task_clock_ns", "page_faults"},
+        .load_ns = 1000000};
+}
+
+static rg_dims dims_of(rg_site s, int64_t m, int64_t pos)
+{
+    const int64_t pairs = m * pos + m * (m + 1) / 2, ctx = pos + m;
+    const int64_t ext[] = {
+        [RG_EXT_NONE] = 64, [RG_EXT_ONE] = 1, [RG_EXT_DIM] = 64, [RG_EXT_Q_DIM] = 64, [RG_EXT_KV_DIM] = 32, [RG_EXT_FFN] = 128, [RG_EXT_VOCAB] = 96};
+    rg_dims d = {.m = m, .k = ext[rg_site_cols(s)], .n = ext[rg_site_rows(s)], .h = 4, .g = 2, .hd = 16, .pairs = pairs, .ctx = ctx};
+    if (s == RG_SITE_FFN_ACT) d.k = 128;
+    return d;
+}
+
+static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
+{
+    uint64_t sum = 0;
+    for (int layer = -1; layer < 2; layer++)
+        for (int s = 0; s < RG_SITE_COUNT; s++) {
+            if (rg_site_in_layer((rg_site)s) != (layer >= 0)) continue;
+            if (s == RG_SITE_ATTN_QK || s == RG_SITE_ATTN_SOFTMAX || s == RG_SITE_ATTN_PV) continue; /* fused */
+            const rg_op op = rg_site_op((rg_site)s);
+            const bool linear = op == RG_OP_LINEAR || op == RG_OP_EMBED, kv = op == RG_OP_ATTN || op == RG_OP_KV_PUT;
+            rg_rec *r = &log->rec[log->n++];
+            assert_true(log->n <= log->cap);
+            *r = (rg_rec){.site = (uint8_t)s,
+                .phase = (uint8_t)ph,
+                .wtype = (uint8_t)(linear ? (s == RG_SITE_OUTPUT || op == RG_OP_EMBED ? RG_WT_F16 : RG_WT_Q4G64) : RG_WT_COUNT),
+                .kv_k = (uint8_t)(kv ? RG_KV_F16 : RG_KV_COUNT),
+                .kv_v = (uint8_t)(kv ? RG_KV_F16 : RG_KV_COUNT),
+                .isa = RG_ISA_AVX512,
+                .kernel = (uint8_t)(op == RG_OP_LINEAR ? (m > 4 ? RG_KK_GEMM : RG_KK_GEMV)
+                                    : op == RG_OP_ATTN ? RG_KK_ATTN
+                                                       : RG_KK_ELEM),
+                .n_threads = 2,
+                .layer = (int16_t)layer,
+                .step = (uint32_t)log->n_steps,
+                .dims = dims_of((rg_site)s, m, pos)};
+            r->tally = rg_cost(op, &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+            if (op == RG_OP_LINEAR) r->tally.act_rd *= 2; /* both threads read the activations */
+            r->t_ns = 2000 + 10 * (uint64_t)s + (s == RG_SITE_FFN_DOWN ? 30000 : 0);
+            r->wait_ns = 300;
+            r->ctr[0] = 2 * r->t_ns;
+            r->ctr[1] = 1;
+            sum += r->t_ns;
+        }
+    log->step[log->n_steps++] =
+        (rg_step){.phase = (uint8_t)ph, .tokens = m, .logits = 1, .ctx = pos + m, .t_ns = sum + 1000, .start_ns = 1000000 * log->n_steps};
+}
+
+void fixture_log(rg_log *log)
+{
+    assert_int_equal(rg_log_open(log, 4, 64), 0);
+    call(log, RG_PREFILL, 8, 0);
+    for (int64_t i = 0; i < 3; i++) call(log, RG_DECODE, 1, 8 + i);
+}
+
+char *fixture_text(fixture_print *print, const rg_report *const *r, int n)
+{
+    char *text = NULL;
+    size_t len = 0;
+    rg_err err = {0};
+    FILE *f = open_memstream(&text, &len);
+    assert_non_null(f);
+    if (print(f, r, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    fclose(f);
+    return text;
+}

@@ -1,0 +1,287 @@
+/* The join against numbers worked out by hand on a machine of paper. */
+#include "testing.h"
+
+#include "ops/probe.h"
+#include "roof_fixture.h"
+#include "roofline/join.h"
+
+static rg_report *build(const rg_machine *m, const rg_model_info *i, const rg_run_info *u, const rg_log *l)
+{
+    rg_report *r = NULL;
+    rg_err err = {0};
+    if (rg_report_build(&r, m, i, u, l, &err) != RG_OK) fail_msg("%s", err.msg);
+    return r;
+}
+
+static rg_report *build_default(const rg_machine *m)
+{
+    const rg_model_info i = fixture_model();
+    const rg_run_info u = fixture_run();
+    rg_log l;
+    fixture_log(&l);
+    rg_report *r = build(m, &i, &u, &l);
+    rg_log_close(&l);
+    return r;
+}
+
+static void test_ideal(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    const rg_tally a = {.w_rd = 2176, .act_rd = 2048, .act_wr = 2048, .flop = 65536};
+    rg_ideal p = rg_predict(&m, &a, RG_ISA_AVX512, false, INT64_C(1) << 30);
+    assert_near(p.mem_ns, 2176 / 10.0 + 4096 / 100.0, 1e-9);
+    assert_near(p.flop_ns, 65536 / 200.0, 1e-9);
+    assert_int_equal(p.footprint, INT64_C(1) << 30); /* the weights take most of it */
+    p = rg_predict(&m, &a, RG_ISA_AVX2, false, 1 << 25);
+    assert_near(p.mem_ns, 2176 / 55.0 + 4096 / 100.0, 1e-9);
+    assert_near(p.flop_ns, 65536 / 100.0, 1e-9);
+    assert_int_equal(p.footprint, 4096);
+    p = rg_predict(&m, &a, RG_ISA_C, true, 1 << 25); /* a BLAS library picks its own instructions */
+    assert_near(p.flop_ns, 65536 / 200.0, 1e-9);
+    const rg_machine none = {0};
+    p = rg_predict(&none, &a, RG_ISA_C, false, 1);
+    assert_true(isnan(p.mem_ns) && isnan(p.flop_ns));
+}
+
+static void test_row(void **state)
+{
+    (void)state;
+    rg_machine m = fixture_machine();
+    rg_report *r = build_default(&m);
+    char buf[96];
+    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q); /* 8 x 64 x 64, q4g64: 2 panels of one group */
+    assert_non_null(w);
+    assert_int_equal(w->calls, 2);
+    assert_int_equal(w->analytic.w_rd, 2 * 2 * (64 + 64 * 16));
+    assert_int_equal(w->analytic.act_rd, 2 * 4 * 8 * 64);
+    assert_int_equal(w->counted.act_rd, 2 * w->analytic.act_rd);
+    assert_int_equal(w->analytic.flop, 2 * 65536);
+    assert_near(w->ideal_ns, 2 * 65536 / 200.0, 1e-6);
+    assert_int_equal(w->t_ns, 2 * (2000 + 10 * RG_SITE_ATTN_Q));
+    assert_int_equal(w->bound, RG_BOUND_OVERHEAD); /* 328 ns are less than two barriers of 500 */
+    assert_near(rg_row_gflops(w), 131072.0 / (double)w->t_ns, 1e-9);
+    assert_near(rg_row_gbps(w), (double)(4352 + 8192 + 4096) / (double)w->t_ns, 1e-9);
+    assert_near(rg_row_fraction(w), 655.36 / (double)w->t_ns, 1e-9);
+    assert_near(rg_row_attainable(w), 200.0, 1e-9);
+    assert_string_equal(rg_row_kernel(buf, sizeof buf, w), "gemm q4g64 avx512");
+    assert_string_equal(rg_row_roof(buf, sizeof buf, w), "fp32 fma avx512");
+    assert_string_equal(rg_row_wtype(buf, sizeof buf, w), "q4g64");
+    assert_int_equal(w->ctr[0], 2 * w->t_ns);
+    rg_report_close(r);
+
+    m.barrier_ns.value = 0.0; /* unknown: nothing is overhead */
+    r = build_default(&m);
+    assert_int_equal(rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q)->bound, RG_BOUND_COMPUTE);
+    w = rg_report_row(r, RG_DECODE, RG_SITE_ATTN_Q);
+    assert_int_equal(w->bound, RG_BOUND_MEMORY);
+    assert_string_equal(rg_row_roof(buf, sizeof buf, w), "read 1.00 GiB");
+    assert_string_equal(rg_row_kernel(buf, sizeof buf, w), "gemv q4g64 avx512");
+    rg_report_close(r);
+}
+
+static void test_zero_flop(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    rg_report *r = build_default(&m);
+    const rg_row *w = rg_report_row(r, RG_DECODE, RG_SITE_ATTN_KV_PUT);
+    assert_non_null(w);
+    assert_near(rg_intensity(w->analytic.flop, rg_tally_bytes(&w->analytic)), 0.0, 0.0);
+    assert_near(rg_row_gflops(w), 0.0, 0.0);
+    assert_true(isnan(rg_row_attainable(w)));
+    /* per call 8 * 2 * 16 bytes read, 2 * 2 * (16 + 16) written to the cache, 6 calls */
+    assert_near(w->ideal_ns, 6 * (256 / 100.0 + 128 / 10.0), 1e-6);
+    assert_true(rg_row_fraction(w) > 0.0 && rg_row_fraction(w) < 1.0);
+    rg_report_close(r);
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    rg_run_info u = fixture_run();
+    rg_log l;
+    fixture_log(&l);
+    u.per_layer = true;
+    rg_report *r = build(&m, &i, &u, &l);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        uint64_t t = 0, calls = 0, by_layer = 0, steps = 0, outside = 0, sums_in_layers = 0;
+        rg_tally all = {0};
+        for (int k = 0; k < r->n_rows; k++) {
+            const rg_row *w = &r->row[k];
+            if ((int)w->phase != ph) continue;
+            if (w->layer >= 0) {
+                by_layer += w->t_ns;
+                continue;
+            }
+            t += w->t_ns;
+            calls += w->calls;
+            rg_tally_add(&all, &w->analytic);
+            if (rg_site_in_layer(w->site))
+                sums_in_layers += w->t_ns;
+            else
+                outside += w->t_ns;
+        }
+        for (size_t k = 0; k < l.n_steps; k++)
+            if (l.step[k].phase == ph) steps += l.step[k].t_ns;
+        const rg_phase_sum *p = &r->phase[ph];
+        assert_int_equal(p->t_ns, steps);
+        assert_int_equal((int64_t)t + p->overhead_ns, (int64_t)p->t_ns);
+        assert_int_equal(p->overhead_ns, 1000 * (int64_t)p->calls);
+        assert_int_equal(by_layer, sums_in_layers);
+        assert_true(outside > 0);
+        assert_int_equal(all.flop, p->analytic.flop);
+        assert_int_equal(rg_tally_bytes(&all), rg_tally_bytes(&p->analytic));
+        assert_int_equal(calls, p->calls * (2 * 15 + 3));
+    }
+    assert_int_equal(r->phase[RG_PREFILL].tokens, 8);
+    assert_int_equal(r->phase[RG_DECODE].tokens, 3);
+    assert_int_equal(r->phase[RG_DECODE].batch, 1);
+    assert_int_equal(r->phase[RG_DECODE].last_ctx, 11);
+    /* streamed: the weights, and KV of 9, 10 and 11 positions: 2 layers, 2 heads, 64 bytes */
+    assert_int_equal(r->phase[RG_DECODE].stream_bytes, (INT64_C(1) << 30) + 10 * 2 * 2 * 64);
+    const rg_phase_sum *d = &r->phase[RG_DECODE];
+    assert_near(d->mbu, (double)(d->analytic.w_rd + d->analytic.kv_rd + d->analytic.kv_wr) / 10.0 / (double)d->t_ns, 1e-9);
+    assert_near(d->mfu, (double)d->analytic.flop / 200.0 / (double)d->t_ns, 1e-9);
+    rg_report_close(r);
+    rg_log_close(&l);
+}
+
+static void test_unknown_roofs(void **state)
+{
+    (void)state;
+    rg_machine m = fixture_machine();
+    m.fma_gflops[RG_ISA_AVX512].value = 0.0;
+    rg_report *r = build_default(&m);
+    char buf[64];
+    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q), *zero = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_KV_PUT);
+    assert_true(isnan(rg_row_fraction(w)) && isnan(rg_row_attainable(w)));
+    assert_int_equal(w->bound, RG_BOUND_UNKNOWN);
+    assert_null(rg_row_roof(buf, sizeof buf, w));
+    assert_true(isfinite(rg_row_fraction(zero))); /* needs no arithmetic, so no peak */
+    assert_non_null(rg_report_no_roof(r));
+    assert_true(isnan(r->phase[RG_PREFILL].mfu) && isfinite(r->phase[RG_PREFILL].mbu));
+    rg_report_close(r);
+
+    m.n_bw = 0;
+    r = build_default(&m);
+    for (int i = 0; i < r->n_rows; i++) assert_true(isnan(rg_row_fraction(&r->row[i])));
+    assert_true(isnan(r->phase[RG_DECODE].mbu));
+    rg_report_close(r);
+}
+
+static bool has_note(const rg_report *r, const char *what)
+{
+    for (int i = 0; i < r->notes.n; i++)
+        if (strstr(r->notes.s[i], what)) return true;
+    return false;
+}
+
+static void test_notes(void **state)
+{
+    (void)state;
+    rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    rg_run_info u = fixture_run();
+    rg_log l;
+    fixture_log(&l);
+    rg_report *r = build(&m, &i, &u, &l);
+    assert_true(has_note(r, "attn_q 1.33"));
+    assert_true(has_note(r, "it is paper"));
+    assert_false(has_note(r, "cache:"));
+    assert_false(has_note(r, "did not fit"));
+    rg_report_close(r);
+    l.dropped = 5;
+    u.spread[RG_DECODE] = 0.5;
+    u.threads = 1;
+    m.noisy = true;
+    for (size_t k = 0; k < l.n; k++) /* 20 times as fast as the machine can read */
+        if (l.rec[k].site == RG_SITE_OUTPUT && l.rec[k].phase == RG_PREFILL) l.rec[k].tally.w_rd = 20 * 10 * l.rec[k].t_ns;
+    r = build(&m, &i, &u, &l);
+    assert_true(has_note(r, "5 operator records did not fit"));
+    assert_true(has_note(r, "lie 50.0 % of the median apart"));
+    assert_true(has_note(r, "measured with 2 threads, the run used 1"));
+    assert_true(has_note(r, "roofs are noisy"));
+    assert_true(has_note(r, "from a cache: "));
+    rg_report_close(r);
+    l.rec[3].site = 250; /* a damaged log is reported, not followed */
+    l.rec[4].step = 4000000000u;
+    r = build(&m, &i, &u, &l);
+    assert_true(has_note(r, "outside the tables"));
+    rg_report_close(r);
+    rg_log_close(&l);
+    l = (rg_log){0}; /* nothing was run */
+    r = build(&m, &i, &u, &l);
+    assert_false(r->phase[0].ran || r->phase[1].ran);
+    rg_report_close(r);
+    rg_report_close(NULL);
+}
+
+/* A probe of paper: every read of thread t advances its counters by 10 and 7 + t. Differences must come out as the sums in the rows. */
+typedef struct mock {
+    uint64_t now[2][2];
+    int open[2], closed[2];
+} mock;
+static int mock_open(void *self, int tid)
+{
+    ((mock *)self)->open[tid]++;
+    return 0;
+}
+static void mock_read(void *self, int tid, uint64_t *ctr)
+{
+    mock *m = self;
+    m->now[tid][0] += 10;
+    m->now[tid][1] += 7 + (uint64_t)tid;
+    ctr[0] = m->now[tid][0];
+    ctr[1] = m->now[tid][1];
+}
+static void mock_close(void *self, int tid) { ((mock *)self)->closed[tid]++; }
+
+static void test_mock_probe(void **state)
+{
+    (void)state;
+    mock k = {0};
+    const rg_probe p = {&k, 2, mock_open, mock_read, mock_close};
+    const rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    const rg_run_info u = fixture_run();
+    rg_log l;
+    fixture_log(&l);
+    uint64_t last[2][RG_MAX_CTR] = {{0}};
+    for (int t = 0; t < 2; t++) {
+        assert_int_equal(p.thread_open(p.self, t), 0);
+        p.read(p.self, t, last[t]);
+    }
+    for (size_t n = 0; n < l.n; n++) {
+        memset(l.rec[n].ctr, 0, sizeof l.rec[n].ctr);
+        for (int t = 0; t < 2; t++) { /* as the drivers do: the end of one operator is the begin of the next */
+            uint64_t now[RG_MAX_CTR] = {0};
+            p.read(p.self, t, now);
+            for (int c = 0; c < p.n_ctr; c++) l.rec[n].ctr[c] += now[c] - last[t][c];
+            memcpy(last[t], now, sizeof now);
+        }
+    }
+    for (int t = 0; t < 2; t++) p.thread_close(p.self, t);
+    rg_report *r = build(&m, &i, &u, &l);
+    for (int n = 0; n < r->n_rows; n++) {
+        assert_int_equal(r->row[n].ctr[0], 20 * r->row[n].calls);
+        assert_int_equal(r->row[n].ctr[1], 15 * r->row[n].calls);
+    }
+    assert_true(isnan(r->phase[0].pmu_bytes)); /* no event that counts bytes */
+    rg_report_close(r);
+    rg_run_info dram = u;
+    dram.ctr_name[1] = "dram_lines";
+    r = build(&m, &i, &dram, &l);
+    assert_near(r->phase[RG_PREFILL].pmu_bytes, 64.0 * 15 * 33, 1e-9);
+    rg_report_close(r);
+    rg_log_close(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row), cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_mock_probe)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+/* Roofs: interpolation, machine files (sound and broken), the cache, a short measurement. */
+#include "testing.h"
+
+#include "roof_fixture.h"
+
+static char dir[64];
+
+static int make_dir(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/ridge-roof-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    char cmd[128];
+    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
+    return system(cmd);
+}
+
+static const char *in_dir(char *buf, size_t n, const char *name)
+{
+    snprintf(buf, n, "%s/%s", dir, name);
+    return buf;
+}
+
+static rg_machine paper(void)
+{
+    rg_machine m = {.cpu = "Paper \"CPU\"",
+        .source = "measured",
+        .measured_at = "2026-01-01T00:00:00Z",
+        .cores = 4,
+        .threads = 2,
+        .memory_bytes = 1 << 30,
+        .isa_best = RG_ISA_AVX2,
+        .n_bw = 3,
+        .barrier_ns = {321.5, 0.05},
+        .noisy = true};
+    m.bw[0] = (rg_bw_point){1 << 16, {200.0, 0.01}};
+    m.bw[1] = (rg_bw_point){1 << 20, {100.0, 0.02}};
+    m.bw[2] = (rg_bw_point){1 << 30, {10.0, 0.3}};
+    m.fma_gflops[RG_ISA_C] = (rg_measured){12.5, 0.0};
+    m.fma_gflops[RG_ISA_AVX2] = (rg_measured){150.25, 0.07};
+    return m;
+}
+
+static void test_interpolation(void **state)
+{
+    (void)state;
+    const rg_machine m = paper(), none = {0};
+    assert_near(rg_machine_bw(&m, 0), 200.0, 1e-9);
+    assert_near(rg_machine_bw(&m, 1 << 16), 200.0, 1e-9);
+    assert_near(rg_machine_bw(&m, 1 << 18), 150.0, 1e-9); /* half way in the logarithm */
+    assert_near(rg_machine_bw(&m, 1 << 20), 100.0, 1e-9);
+    assert_near(rg_machine_bw(&m, 1 << 25), 55.0, 1e-9);
+    assert_near(rg_machine_bw(&m, INT64_C(1) << 40), 10.0, 1e-9);
+    assert_near(rg_machine_bw(&none, 1 << 20), 0.0, 0.0);
+    assert_near(rg_machine_peak(&m, RG_ISA_AVX2), 150.25, 1e-9);
+    assert_near(rg_machine_peak(&m, RG_ISA_AVX512), 0.0, 0.0);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    char path[128];
+    rg_err err;
+    const rg_machine m = paper();
+    rg_machine got;
+    assert_int_equal(rg_machine_save(&m, in_dir(path, sizeof path, "m.json"), &err), RG_OK);
+    assert_int_equal(rg_machine_load(&got, path, &err), RG_OK);
+    assert_string_equal(got.cpu, m.cpu);
+    assert_string_equal(got.measured_at, m.measured_at);
+    assert_int_equal(strncmp(got.source, "file ", 5), 0);
+    assert_int_equal(got.threads, 2);
+    assert_int_equal(got.cores, 4);
+    assert_int_equal(got.memory_bytes, m.memory_bytes);
+    assert_int_equal(got.isa_best, RG_ISA_AVX2);
+    assert_true(got.noisy);
+    assert_int_equal(got.n_bw, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(got.bw[i].footprint_bytes, m.bw[i].footprint_bytes);
+        assert_near(got.bw[i].read_gbps.value, m.bw[i].read_gbps.value, 1e-4 * m.bw[i].read_gbps.value);
+        assert_near(got.bw[i].read_gbps.spread, m.bw[i].read_gbps.spread, 1e-6);
+    }
+    for (int i = 0; i < RG_ISA_COUNT; i++) assert_near(got.fma_gflops[i].value, m.fma_gflops[i].value, 1e-3);
+    assert_near(got.barrier_ns.value, 321.5, 1e-3);
+    /* rg_machine_get takes a path as it is */
+    assert_int_equal(rg_machine_get(&got, path, 7, NULL, 0, NULL, NULL, NULL, &err), RG_OK);
+    assert_int_equal(got.threads, 2);
+}
+
+static void test_broken_files(void **state)
+{
+    (void)state;
+    static const char good[] =
+        "{\"schema\":\"ridge.machine\",\"version\":1,\"cpu\":\"x\",\"source\":\"measured\",\"measured_at\":\"t\",\"cores\":1,\"threads\":1,"
+        "\"memory_bytes\":1,\"isa_best\":\"c\",\"noisy\":false,\"bandwidth\":[{\"footprint_bytes\":10,\"read_gbps\":1.5,\"spread\":0},"
+        "{\"footprint_bytes\":20,\"read_gbps\":1,\"spread\":0}],\"peak\":[{\"isa\":\"c\",\"fp32_gflops\":2,\"spread\":0}],"
+        "\"barrier\":{\"kind\":\"k\",\"barrier_ns\":null,\"spread\":null}}";
+    static const struct {
+        const char *from, *to;
+    } edit[] = {{"ridge.machine", "ridge.profile"}, {"\"version\":1", "\"version\":2"}, {"\"cpu\":\"x\"", "\"cpu\":7"}, {"\"cores\":1", "\"cores\":0"},
+        {"\"threads\":1", "\"threads\":-1"}, {"\"threads\":1", "\"threads\":1e3"}, {"\"threads\":1", "\"threads\":99999999999"},
+        {"\"isa_best\":\"c\"", "\"isa_best\":\"z80\""}, {"1.5", "-1.5"}, {"1.5", "1e99"}, {"1.5", "\"1.5\""}, {"1.5", "1e999"}, {"1.5", "NaN"},
+        {"\"footprint_bytes\":20", "\"footprint_bytes\":10"}, {"\"footprint_bytes\":10", "\"footprint_bytes\":-10"}, {"\"isa\":\"c\"", "\"isa\":\"mmx\""},
+        {"\"fp32_gflops\":2", "\"fp32_gflops\":0"}, {"\"spread\":0}]", "\"spread\":-1}]"}, {"\"bandwidth\":[", "\"bandwidth\":7,\"x\":["},
+        {"\"peak\":[", "\"peak\":{},\"x\":["}, {"\"barrier_ns\":null", "\"barrier_ns\":-5"}, {"}}", "}"}, {"{\"schema\"", "[\"schema\""},
+        {"\"version\":1", "\"version\":1,\"version\":1"}, {good, ""}};
+    char path[128], text[sizeof good + 200];
+    rg_err err;
+    rg_machine m;
+    for (size_t i = 0; i < sizeof edit / sizeof *edit + 1; i++) {
+        strcpy(text, good);
+        if (i > 0) {
+            const char *at = strstr(good, edit[i - 1].from);
+            assert_non_null(at);
+            snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, edit[i - 1].to, at + strlen(edit[i - 1].from));
+        }
+        FILE *f = fopen(in_dir(path, sizeof path, "bad.json"), "w");
+        assert_non_null(f);
+        fputs(text, f);
+        fclose(f);
+        err = (rg_err){0};
+        const rg_status st = rg_machine_load(&m, path, &err);
+        if (st != (i == 0 ? RG_OK : RG_E_FILE)) fail_msg("edit %zu: status %d %s for %s", i, (int)st, err.msg, text);
+        if (i > 0) {
+            assert_null(strchr(err.msg, '\n'));
+            assert_non_null(strstr(err.msg, "bad.json"));
+            assert_int_equal(m.n_bw, 0); /* nothing half read */
+        }
+    }
+    /* cut anywhere */
+    for (size_t n = 0; n < sizeof good - 1; n += 7) {
+        FILE *f = fopen(path, "w");
+        fwrite(good, 1, n, f);
+        fclose(f);
+        assert_int_equal(rg_machine_load(&m, path, &err), RG_E_FILE);
+    }
+    assert_int_equal(rg_machine_load(&m, in_dir(path, sizeof path, "none.json"), &err), RG_E_FILE);
+    assert_int_equal(rg_machine_load(&m, dir, &err), RG_E_FILE);
+    assert_int_equal(rg_machine_load(&m, "/dev/zero", &err), RG_E_FILE); /* endless */
+}
+
+static void test_cache(void **state)
+{
+    (void)state;
+    char path[256], cache[128];
+    rg_err err;
+    rg_machine m = paper(), got;
+    in_dir(cache, sizeof cache, "new/cache");
+    assert_int_equal(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    rg_machine_cache_path(path, sizeof path, 2);
+    assert_int_equal(strncmp(path, cache, strlen(cache)), 0);
+    assert_non_null(strstr(path, "-t2.json"));
+    /* of this CPU and thread count: taken as it is */
+    snprintf(m.cpu, sizeof m.cpu, "%.60s", rg_cpu_name());
+    m.isa_best = rg_isa_best();
+    m.noisy = false;
+    assert_int_equal(rg_machine_save(&m, path, &err), RG_OK); /* the directories are there */
+    assert_int_equal(rg_machine_get(&got, NULL, 2, NULL, 1 << 24, NULL, NULL, NULL, &err), RG_OK);
+    assert_near(got.barrier_ns.value, 321.5, 1e-3);
+    assert_non_null(strstr(got.source, "measured"));
+    /* noisy roofs, and those of another CPU, are measured again, which the stop flag forbids here */
+    const rg_stop_flag stop = 1;
+    m.noisy = true;
+    assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
+    assert_int_equal(rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    m.noisy = false;
+    strcpy(m.cpu, "another CPU");
+    assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
+    assert_int_equal(rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    /* no home at all */
+    assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    unsetenv("HOME");
+    rg_machine_cache_path(path, sizeof path, 2);
+    assert_string_equal(path, "");
+    if (home) setenv("HOME", home, 1);
+    free(home);
+}
+
+static void count_calls(void *user, const char *what, double fraction)
+{
+    double *last = user;
+    assert_non_null(what);
+    assert_true(fraction > *last && fraction <= 1.0 + 1e-9);
+    *last = fraction;
+}
+
+static void test_measure(void **state)
+{
+    (void)state;
+    rg_machine m;
+    rg_err err;
+    double last = 0.0;
+    assert_int_equal(rg_machine_measure(&m, 2, NULL, 3000000, true, count_calls, &last, NULL, &err), RG_OK);
+    assert_near(last, 1.0, 1e-9);
+    assert_true(m.n_bw >= 3 && m.n_bw <= RG_MAX_BW);
+    bool own = false;
+    for (int i = 0; i < m.n_bw; i++) {
+        assert_true(m.bw[i].read_gbps.value > 0.0 && m.bw[i].read_gbps.spread >= 0.0);
+        if (i > 0) assert_true(m.bw[i].footprint_bytes > m.bw[i - 1].footprint_bytes);
+        own = own || llabs(m.bw[i].footprint_bytes - 3000000) < 400000;
+    }
+    assert_true(own);
+    for (int i = 0; i <= (int)rg_isa_best(); i++) assert_true(m.fma_gflops[i].value > 0.0);
+    assert_true(m.barrier_ns.value > 0.0);
+    assert_int_equal(m.threads, 2);
+    assert_true(m.cores >= 1);
+    assert_int_equal(rg_machine_measure(&m, 0, NULL, 0, true, NULL, NULL, NULL, &err), RG_E_USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

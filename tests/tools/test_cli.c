@@ -1,0 +1,233 @@
+/* The command line: help names everything, wrong words are one line and exit code 2. */
+#include "run_program.h"
+
+/* Rows of a .def file: the text between RG_NAME( and the end of its line. */
+typedef void row_fn(char **field, int n);
+
+/* Splits at commas outside quotes, in place; drops quotes and outer spaces. */
+static int fields(char *s, char **f, int max)
+{
+    int n = 0;
+    bool quoted = false;
+    f[n++] = s;
+    for (; *s; s++) {
+        if (*s == '"' && s[-1] != '\\') quoted = !quoted;
+        if (*s == ',' && !quoted && n < max) {
+            *s = 0;
+            f[n++] = s + 1;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        f[i] += strspn(f[i], " \"");
+        for (size_t k = strlen(f[i]); k && strchr(" \"", f[i][k - 1]);) f[i][--k] = 0;
+    }
+    return n;
+}
+
+static int each_row(const char *file, const char *macro, row_fn *fn)
+{
+    char path[1024], start[32], *save = NULL, *field[16];
+    char *text = read_all(project_file(path, sizeof path, file), NULL);
+    int rows = 0;
+    snprintf(start, sizeof start, "%s(", macro);
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        if (strncmp(line, start, strlen(start)) != 0) continue;
+        rows++;
+        fn(field, fields(line + strlen(start), field, 9));
+    }
+    free(text);
+    return rows;
+}
+
+static char command[16][32], command_id[16][32];
+static int n_commands;
+
+static void note_command(char **f, int n)
+{
+    assert_true(n >= 2 && n_commands < 16);
+    snprintf(command_id[n_commands], sizeof command_id[0], "%s", f[0]);
+    snprintf(command[n_commands++], sizeof command[0], "%s", f[1]);
+}
+
+static int read_commands(void **state)
+{
+    (void)state;
+    return each_row("tools/commands.def", "RG_COMMAND", note_command) >= 6 ? 0 : -1;
+}
+
+static char *help_of[16];
+static int options_seen;
+
+static bool has_word(const char *list, const char *word)
+{
+    const size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)); p += n)
+        if ((p == list || strchr(" |", p[-1])) && (!p[n] || strchr(" |", p[n]))) return true;
+    return false;
+}
+
+static void option_is_named(char **f, int n)
+{
+    assert_int_equal(n, 9); /* kind, field, short, long, meta, low, high, commands, help */
+    const bool ignored = strcmp(f[0], "IGNORED") == 0;
+    for (int i = 0; i < n_commands; i++) {
+        const bool takes =
+            has_word(f[7], command_id[i]) || (has_word(f[7], "ENGINE_CMDS") && (strcmp(command_id[i], "RUN") == 0 || strcmp(command_id[i], "PROFILE") == 0));
+        char name[64];
+        snprintf(name, sizeof name, "%s ", f[3]);
+        if (takes && !ignored && !strstr(help_of[i], name)) fail_msg("'ridge %s --help' does not name %s", command[i], f[3]);
+        if (takes && !ignored && strcmp(f[2], "NULL") != 0) {
+            snprintf(name, sizeof name, "  %s, %s", f[2], f[3]);
+            if (!strstr(help_of[i], name)) fail_msg("'ridge %s --help' does not name %s", command[i], f[2]);
+        }
+        options_seen += takes;
+    }
+}
+
+static void help_names_everything(void **state)
+{
+    (void)state;
+    for (int i = 0; i < n_commands; i++) {
+        output a = ridge(command[i], "--help", NULL), b = ridge("help", command[i], NULL), c = ridge(command[i], "-m", "nothing", "-h", NULL);
+        expect_ok(&a);
+        expect_ok(&b);
+        expect_ok(&c);
+        assert_string_equal(a.out, b.out);
+        assert_string_equal(a.out, c.out);
+        assert_int_equal(a.n_err, 0);
+        assert_non_null(strstr(a.out, "Examples"));
+        for (const char *line = a.out; *line;) { /* fits a terminal */
+            const size_t n = strcspn(line, "\n");
+            if (n > 110) fail_msg("'ridge %s --help': a line of %zu characters: %.*s", command[i], n, (int)n, line);
+            line += n + (line[n] == '\n');
+        }
+        help_of[i] = a.out;
+        a.out = NULL;
+        done(&a), done(&b), done(&c);
+    }
+    each_row("tools/options.def", "RG_OPT", option_is_named);
+    assert_true(options_seen > 50);
+    for (int i = 0; i < n_commands; i++) free(help_of[i]);
+}
+
+static void overview_and_version(void **state)
+{
+    (void)state;
+    char path[1024], want[64];
+    char *version = read_all(project_file(path, sizeof path, "VERSION"), NULL);
+    version[strcspn(version, "\n")] = 0;
+    snprintf(want, sizeof want, "ridge %s\n", version);
+    free(version);
+    output o = ridge("--version", NULL);
+    expect_ok(&o);
+    assert_string_equal(o.out, want);
+    done(&o);
+    static const char *const ask[] = {"--help", "-h", "help"};
+    for (int i = 0; i < 3; i++) {
+        o = ridge(ask[i], NULL);
+        expect_ok(&o);
+        for (int c = 0; c < n_commands; c++) assert_non_null(strstr(o.out, command[c]));
+        assert_non_null(strstr(o.out, "130 interrupted"));
+        done(&o);
+    }
+    o = ridge(NULL, NULL); /* no command: the overview, as an error */
+    assert_int_equal(o.code, 2);
+    assert_int_equal(o.n_out, 0);
+    assert_non_null(strstr(o.err, "usage: ridge"));
+    done(&o);
+}
+
+static void wrong_words(void **state)
+{
+    (void)state;
+    expect_error(ridge("sing", NULL), 2, "sing", "no such command", NULL);
+    expect_error(ridge("help", "sing", NULL), 2, "sing", NULL);
+    for (int i = 0; i < n_commands; i++) {
+        expect_error(ridge(command[i], "--no-such-option", NULL), 2, "--no-such-option", "--help", NULL);
+        expect_error(ridge(command[i], "-o", NULL), 2, "-o", NULL); /* a missing value, or not an option here */
+    }
+    expect_error(ridge("run", "--shape", "x", NULL), 2, "--shape", "not an option", NULL);
+    expect_error(ridge("profile", "--temp", "1", NULL), 2, "--temp", "not an option", NULL);
+    expect_error(ridge("run", "-m", NULL), 2, "-m", "needs a value", NULL);
+    expect_error(ridge("run", "--temp", NULL), 2, "--temp", "needs a value", NULL);
+    expect_error(ridge("run", "--quiet=yes", NULL), 2, "--quiet", "no value", NULL);
+    expect_error(ridge("run", "-mmodel", NULL), 2, "-mmodel", NULL);
+    expect_error(ridge("run", "surplus", NULL), 2, "surplus", "unexpected argument", NULL);
+    expect_error(ridge("profile", "surplus", NULL), 2, "surplus", NULL);
+}
+
+static void wrong_values(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        /* command, option, value */
+        {"run", "-t", "0"},
+        {"run", "-t", "-1"},
+        {"run", "-t", "1025"},
+        {"run", "-t", "two"},
+        {"run", "-t", "2x"},
+        {"run", "-t", ""},
+        {"run", "-t", "1.5"},
+        {"run", "-t", "99999999999999999999"},
+        {"run", "-n", "0"},
+        {"run", "-c", "0"},
+        {"run", "-ub", "0"},
+        {"run", "--temp", "-1"},
+        {"run", "--temp", "nan"},
+        {"run", "--temp", "hot"},
+        {"run", "--temp", "1e999"},
+        {"run", "--top-p", "1.5"},
+        {"run", "--min-p", "-0.1"},
+        {"run", "--top-k", "-1"},
+        {"run", "--repeat-penalty", "0"},
+        {"run", "--dtype", "q5"},
+        {"run", "--dtype", "F16"},
+        {"run", "--dtype", "f16,f32"},
+        {"run", "-ctk", "q4_0"},
+        {"run", "-ctv", "bf16"},
+        {"run", "-fa", "maybe"},
+        {"run", "--isa", "sse"},
+        {"run", "--kernel", "fast"},
+        {"run", "--act", "q8"},
+        {"run", "--pin", "perhaps"},
+        {"profile", "-o", "xml"},
+        {"profile", "-r", "0"},
+        {"profile", "--counters", "some"},
+        {"profile", "--dtype", "f16,q5"},
+        {"run", "-s", "-4"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const *c = cases[i];
+        expect_error(ridge(c[0], "-m", tiny_model(), "-p", "7", c[1], c[2], NULL), 2, c[1], "expected", NULL);
+    }
+    expect_error(ridge("run", "-m", tiny_model(), "--top-p", "0", NULL), 2, "--top-p", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "--dtype", ",", NULL), 2, "--dtype", "empty", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "-p", "a", "-f", "b", NULL), 2, "-p", "-f", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "-t", "2", "-tb", "1", NULL), 4, "-tb", NULL);
+    expect_error(ridge_with(&(run_opts){.env = {"RIDGE_ISA=mmx"}}, "run", "-m", tiny_model(), NULL), 2, "RIDGE_ISA", "mmx", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "-p", "0", NULL), 2, "-p", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "-p", "257", NULL), 2, "257", "256", NULL);
+}
+
+/* Flags that make no sense here are noted and change nothing; values may follow an equals sign. */
+static void other_spellings(void **state)
+{
+    (void)state;
+    output a = ridge("run", "-m", tiny_model(), "--temp", "0", "-n", "8", "-p", "x", "--quiet", NULL);
+    expect_ok(&a);
+    assert_int_equal(a.n_err, 0);
+    output b = ridge("run", "-m", tiny_model(), "-ngl", "99", "-sm", "none", "-mg", "0", "--temp=0", "--n-predict=8", "--prompt=x", "-fa", "auto", NULL);
+    expect_ok(&b);
+    assert_string_equal(a.out, b.out);
+    assert_non_null(strstr(b.err, "-ngl is ignored"));
+    assert_non_null(strstr(b.err, "load time"));
+    done(&a);
+    done(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(help_names_everything), cmocka_unit_test(overview_and_version), cmocka_unit_test(wrong_words),
+        cmocka_unit_test(wrong_values), cmocka_unit_test(other_spellings)};
+    return cmocka_run_group_tests(tests, read_commands, NULL);
+}

@@ -1,0 +1,303 @@
+/* `ridge profile` end to end: JSON that adds up, CSV, the table for people, two weight types, layers, Ctrl-C. */
+#include "run_program.h"
+
+static json_t *parse(const output *o)
+{
+    json_error_t e;
+    json_t *j = json_loadb(o->out, o->n_out, 0, &e);
+    if (!j) fail_msg("not JSON: line %d: %s", e.line, e.text);
+    return j;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    if (!s) fail_msg("no text '%s'", key);
+    return s;
+}
+
+static double number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_number(v)) fail_msg("'%s' is not a number", key);
+    const double d = json_number_value(v);
+    if (!(d >= 0.0)) fail_msg("'%s' is %g", key, d);
+    return d;
+}
+
+/* A number or null, never absent. */
+static double number_or_null(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!v) fail_msg("no '%s'", key);
+    return json_is_null(v) ? NAN : number(o, key);
+}
+
+static json_t *item(const json_t *list, const char *key, const char *value)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach (list, i, v)
+        if (strcmp(text(v, key), value) == 0) return v;
+    fail_msg("no entry with %s '%s'", key, value);
+    return NULL;
+}
+
+static const char *const byte_fields[] = {"weight_bytes", "act_read_bytes", "act_write_bytes", "kv_read_bytes", "kv_write_bytes"};
+
+static void check_bytes(const json_t *op, const char *kind)
+{
+    const json_t *b = json_object_get(op, kind);
+    double sum = 0.0;
+    for (size_t i = 0; i < 5; i++) sum += number(b, byte_fields[i]);
+    if (sum != number(b, "total_bytes"))
+        fail_msg("%s: the %s bytes add up to %.0f, total_bytes is %.0f", text(op, "site"), kind, sum, number(b, "total_bytes"));
+}
+
+/* One phase and its operators (rows that are sums over the layers). */
+static void check_phase(const json_t *run, const char *name, double tokens)
+{
+    const json_t *p = item(json_object_get(run, "phases"), "phase", name), *ops = json_object_get(run, "ops"), *op;
+    double ns = 0.0, share = 0.0, flop = 0.0, analytic = 0.0, counted = 0.0;
+    size_t i;
+    json_array_foreach (ops, i, op) {
+        if (strcmp(text(op, "phase"), name) != 0 || !json_is_null(json_object_get(op, "layer"))) continue;
+        const char *bound = text(op, "bound");
+        assert_true(strcmp(bound, "memory") == 0 || strcmp(bound, "compute") == 0 || strcmp(bound, "overhead") == 0);
+        check_bytes(op, "analytic");
+        check_bytes(op, "counted");
+        assert_true(number(op, "calls") >= 1.0);
+        assert_true(strlen(text(op, "op")) > 0 && strlen(text(op, "kernel")) > 0);
+        number(op, "wait_ns");
+        number_or_null(op, "gflops"), number_or_null(op, "gbps"), number_or_null(op, "ai_analytic"), number_or_null(op, "ai_counted");
+        number_or_null(op, "attainable_gflops"), number_or_null(op, "roof_fraction");
+        assert_true(json_is_string(json_object_get(op, "roof")) || json_is_null(json_object_get(op, "roof")));
+        ns += number(op, "t_ns");
+        share += number(op, "share");
+        flop += number(op, "flop");
+        analytic += number(json_object_get(op, "analytic"), "total_bytes");
+        counted += number(json_object_get(op, "counted"), "total_bytes");
+    }
+    const double t = number(p, "t_ns");
+    assert_true(t > 0.0);
+    if (fabs(ns + number(p, "overhead_ns") - t) > 0.01 * t)
+        fail_msg("%s: operators %.0f + overhead %.0f = %.0f ns, the phase took %.0f", name, ns, number(p, "overhead_ns"), ns + number(p, "overhead_ns"), t);
+    assert_true(fabs(share - ns / t) < 1e-6);
+    assert_true(number(p, "tokens") == tokens);
+    assert_true(fabs(number(p, "tokens_per_s") - 1e9 * tokens / t) < 1e-3 * number(p, "tokens_per_s"));
+    assert_true(number(p, "flop") == flop);
+    assert_true(number(p, "bytes_analytic") == analytic);
+    assert_true(number(p, "bytes_counted") == counted);
+    assert_true(counted >= analytic);
+    assert_true(fabs(number(p, "ai_counted") * counted - flop) < 1e-3 * flop);
+    number_or_null(p, "bytes_pmu"), number_or_null(p, "mbu"), number_or_null(p, "mfu"), number(p, "gflops"), number(p, "gbps"), text(p, "bound");
+}
+
+static void check_run(const json_t *run, double prompt, double gen)
+{
+    assert_string_equal(text(run, "schema"), "ridge.profile");
+    assert_true(number(run, "version") >= 1.0);
+    assert_int_equal(strncmp(text(run, "command"), "ridge profile", 13), 0);
+    assert_int_equal(strlen(text(run, "started")), strlen("2026-01-01T00:00:00Z"));
+    const json_t *m = json_object_get(run, "machine"), *pmu = json_object_get(m, "pmu"), *model = json_object_get(run, "model");
+    assert_true(strlen(text(m, "cpu")) > 0 && number(m, "threads") >= 1.0);
+    assert_true(json_array_size(json_object_get(m, "roofs")) >= 2);
+    text(pmu, "status");
+    if (strcmp(text(pmu, "status"), "hardware") != 0) assert_true(strlen(text(pmu, "reason")) > 0); /* an absence has a reason */
+    assert_true(number(model, "params") > 0.0 && number(model, "resident_bytes") > 0.0 && number(model, "bits_per_weight_resident") > 0.0);
+    check_phase(run, "prefill", prompt);
+    check_phase(run, "decode", gen);
+    assert_true(json_array_size(json_object_get(run, "verdict")) > 0);
+    assert_true(json_is_array(json_object_get(run, "notes")));
+}
+
+static double decode_ai(const json_t *run) { return number(item(json_object_get(run, "phases"), "phase", "decode"), "ai_counted"); }
+
+static void json_of_the_demo(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "--machine", machine_file(), "-p", "60", "-n", "20", "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    check_run(j, 60.0, 20.0);
+    const double ai = decode_ai(j);
+    if (!(ai > 0.5 && ai < 1.1)) fail_msg("decode with 16-bit weights has intensity %g, expected about 1", ai);
+    /* analytic FLOP of the linear layers: 2 * weights * tokens */
+    const json_t *op = item(json_object_get(j, "ops"), "site", "ffn_down");
+    assert_true(number(op, "flop") == 2.0 * 256 * 512 * 4 * 60);
+    assert_true(number(op, "calls") == 4.0);
+    json_decref(j);
+    done(&o);
+}
+
+static void two_types_have_a_verdict(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "--machine", machine_file(), "-p", "30", "-n", "10", "--dtype", "f16,q4g64", "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    assert_string_equal(text(j, "schema"), "ridge.profile.set");
+    const json_t *runs = json_object_get(j, "runs");
+    assert_int_equal(json_array_size(runs), 2);
+    static const char *const types[] = {"f16", "q4g64"};
+    for (size_t i = 0; i < 2; i++) {
+        check_run(json_array_get(runs, i), 30.0, 10.0);
+        assert_string_equal(text(json_object_get(json_array_get(runs, i), "model"), "dtype"), types[i]);
+    }
+    assert_true(decode_ai(json_array_get(runs, 1)) > 1.5 * decode_ai(json_array_get(runs, 0)));
+    assert_true(json_array_size(json_object_get(j, "verdict")) > 0);
+    json_decref(j);
+    done(&o);
+    o = ridge("profile", "--machine", machine_file(), "-p", "30", "-n", "10", "--dtype", "f16,q4g64", NULL);
+    expect_ok(&o);
+    for (size_t i = 0; i < 2; i++) assert_non_null(strstr(o.out, types[i]));
+    done(&o);
+}
+
+static void layers_add_up(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "--machine", machine_file(), "-p", "20", "-n", "5", "--per-layer", "-fa", "off", "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    check_run(j, 20.0, 5.0);
+    const json_t *ops = json_object_get(j, "ops"), *sum, *op;
+    size_t i, k;
+    int summed = 0;
+    json_array_foreach (ops, i, sum) {
+        if (!json_is_null(json_object_get(sum, "layer"))) continue;
+        double ns = 0.0, calls = 0.0, counted = 0.0, layers = 0.0;
+        json_array_foreach (ops, k, op) {
+            if (json_is_null(json_object_get(op, "layer")) || strcmp(text(op, "site"), text(sum, "site")) != 0 ||
+                strcmp(text(op, "phase"), text(sum, "phase")) != 0)
+                continue;
+            ns += number(op, "t_ns");
+            calls += number(op, "calls");
+            counted += number(json_object_get(op, "counted"), "total_bytes");
+            layers += 1.0;
+        }
+        if (layers == 0.0) continue; /* outside the layers */
+        assert_true(layers == 4.0);
+        assert_true(ns == number(sum, "t_ns") && calls == number(sum, "calls") && counted == number(json_object_get(sum, "counted"), "total_bytes"));
+        summed++;
+    }
+    assert_int_equal(summed, 2 * 17); /* unfused: 17 sites in a layer, two phases */
+    json_decref(j);
+    done(&o);
+}
+
+/* Columns of a line, commas inside quotes not counted. */
+static int columns(const char *line, size_t n)
+{
+    int c = 1;
+    bool quoted = false;
+    for (size_t i = 0; i < n; i++) {
+        if (line[i] == '"') quoted = !quoted;
+        c += line[i] == ',' && !quoted;
+    }
+    return c;
+}
+
+static void csv_is_a_table(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "--machine", machine_file(), "-p", "20", "-n", "5", "-o", "csv", NULL);
+    expect_ok(&o);
+    int rows = 0, want = 0;
+    for (const char *line = o.out; *line;) {
+        const size_t n = strcspn(line, "\n");
+        if (n && *line != '#') {
+            const int c = columns(line, n);
+            if (rows == 0) {
+                want = c;
+                static const char *const names[] = {"phase", "site", "t_ns", "counted_total_bytes", "analytic_total_bytes", "roof_fraction"};
+                for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                    if (!memmem(line, n, names[i], strlen(names[i]))) fail_msg("no column %s in %.*s", names[i], (int)n, line);
+            }
+            if (c != want) fail_msg("row %d has %d columns, the head has %d: %.*s", rows, c, want, (int)n, line);
+            rows++;
+        }
+        line += n + (line[n] == '\n');
+    }
+    assert_true(want > 10);
+    assert_int_equal(rows, 1 + 2 * 18); /* head; per phase embedding, 15 sites, output norm, output */
+    done(&o);
+}
+
+static void the_table_for_people(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "10", NULL);
+    expect_ok(&o);
+    static const char *const words[] = {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strstr(o.out, words[i])) fail_msg("no '%s' in the report", words[i]);
+    assert_null(strstr(o.out, "nan"));
+    assert_null(strstr(o.out, "inf "));
+    done(&o);
+}
+
+static void prompts_and_counters(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"off", "op", "auto"};
+    for (int i = 0; i < 3; i++) {
+        output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "3", "-r", "1", "--counters", modes[i], "-o", "json", NULL);
+        expect_ok(&o);
+        json_t *j = parse(&o);
+        check_run(j, 5.0, 3.0);
+        const char *status = text(json_object_get(json_object_get(j, "machine"), "pmu"), "status");
+        const json_t *op = json_array_get(json_object_get(j, "ops"), 0);
+        if (i == 0) assert_string_equal(status, "off");
+        assert_int_equal(json_is_null(json_object_get(op, "pmu")), strcmp(status, "off") == 0);
+        json_decref(j);
+        done(&o);
+    }
+}
+
+static void blas_is_named(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "3", "-r", "1", "--kernel", "blas", "-o", "json", NULL);
+    if (o.code == 4) {
+        print_message("SKIPPED: %s", o.err);
+        done(&o);
+        skip();
+    }
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    check_run(j, 40.0, 3.0);
+    assert_non_null(strstr(text(item(json_object_get(j, "ops"), "site", "ffn_down"), "kernel"), "blas"));
+    json_decref(j);
+    done(&o);
+}
+
+/* The report so far is whole, says that it was cut, and the exit code is 130. */
+static void interrupted(void **state)
+{
+    (void)state;
+    const char *path = scratch("slow");
+    output o = ridge("synth", "--dims", "hidden=256,layers=8,heads=4,kv_heads=2,ffn=1024,vocab=512,ctx=65536", "--dtype", "f16", "-o", path, NULL);
+    expect_ok(&o);
+    done(&o);
+    const run_opts stop = {.sigint_after_ms = 3000};
+    o = ridge_with(&stop, "profile", "-m", path, "-p", "8", "-n", "60000", "--machine", machine_file(), "-o", "json", NULL);
+    assert_int_equal(o.code, 130);
+    json_t *j = parse(&o);
+    assert_true(json_is_true(json_object_get(json_object_get(j, "run"), "interrupted")));
+    const json_t *p = item(json_object_get(j, "phases"), "phase", "decode");
+    const double tokens = number(p, "tokens");
+    assert_true(tokens > 0.0 && tokens < 60000.0);
+    check_phase(j, "prefill", 8.0);
+    check_phase(j, "decode", tokens);
+    json_decref(j);
+    done(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo), cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(layers_add_up),
+        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people), cmocka_unit_test(prompts_and_counters), cmocka_unit_test(blas_is_named),
+        cmocka_unit_test(interrupted)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

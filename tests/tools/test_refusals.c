@@ -1,0 +1,280 @@
+/* Wrong files and impossible wishes: one line that says what and where, the right exit code, and nothing half written. */
+#include "run_program.h"
+
+static void edit_config(const char *dir, const char *key, json_t *value)
+{
+    char path[600];
+    json_error_t e;
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    json_t *c = json_load_file(path, 0, &e);
+    if (!c) fail_msg("%s: %s", path, e.text);
+    if (value)
+        json_object_set_new(c, key, value);
+    else
+        json_object_del(c, key);
+    assert_int_equal(json_dump_file(c, path, JSON_INDENT(2)), 0);
+    json_decref(c);
+}
+
+static const char *in(const char *dir, const char *name)
+{
+    static char path[4][600];
+    static int turn;
+    char *p = path[turn++ % 4];
+    snprintf(p, sizeof path[0], "%s/%s", dir, name);
+    return p;
+}
+
+/* Each command that opens a model refuses it in the same way. */
+static void all_refuse(const char *path, int code, const char *a, const char *b)
+{
+    expect_error(ridge("run", "-m", path, "-p", "x", NULL), code, a, b, NULL);
+    expect_error(ridge("profile", "-m", path, NULL), code, a, b, NULL);
+    expect_error(ridge("inspect", "-m", path, NULL), code, a, b, NULL);
+}
+
+static void missing_and_empty_files(void **state)
+{
+    (void)state;
+    all_refuse(scratch("not-there.gguf"), 3, "not-there.gguf", NULL);
+    static const char *const names[] = {"empty.gguf", "empty.bin", "empty.safetensors"};
+    for (int i = 0; i < 3; i++) {
+        write_bytes(scratch(names[i]), "", 0);
+        all_refuse(scratch(names[i]), 3, names[i], "empty");
+    }
+    write_bytes(scratch("noise.bin"),
+        "this is not a model at all, whatever its name says.............................................................................", 120);
+    all_refuse(scratch("noise.bin"), 3, "noise.bin", NULL);
+    char cmd[400];
+    snprintf(cmd, sizeof cmd, "mkdir -p '%s'", scratch("hollow"));
+    assert_int_equal(system(cmd), 0);
+    all_refuse(scratch("hollow"), 3, "hollow", "config.json");
+}
+
+static void truncated_gguf(void **state)
+{
+    (void)state;
+    const char *whole = scratch("whole.gguf");
+    output o = ridge("synth", "--dims", "hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64", "--dtype", "q8_0", "-o", whole, NULL);
+    expect_ok(&o);
+    done(&o);
+    size_t n;
+    char *file = read_all(whole, &n);
+    const size_t cuts[] = {4, 23, 24, 200, n / 2, n - 1};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        write_bytes(scratch("cut.gguf"), file, cuts[i]);
+        expect_error(ridge("inspect", "-m", scratch("cut.gguf"), NULL), 3, "cut.gguf", NULL);
+        if (i > 3) expect_error(ridge("run", "-m", scratch("cut.gguf"), "-p", "x", NULL), 3, "cut.gguf", NULL);
+    }
+    free(file);
+}
+
+/* 16 unused bytes behind the first tensor; all offsets are right. */
+static void safetensors_with_a_hole(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", in(copy_of_tiny("holed"), "model.safetensors"));
+    size_t n;
+    json_error_t e;
+    char *file = read_all(path, &n);
+    uint64_t head;
+    memcpy(&head, file, 8);
+    json_t *h = json_loadb(file + 8, head, 0, &e), *t;
+    assert_non_null(h);
+    const char *key;
+    json_int_t first_end = INT64_MAX;
+    json_object_foreach (h, key, t) {
+        json_t *off = json_object_get(t, "data_offsets");
+        if (off && json_integer_value(json_array_get(off, 0)) == 0) first_end = json_integer_value(json_array_get(off, 1));
+    }
+    assert_true(first_end < (json_int_t)n);
+    json_object_foreach (h, key, t) {
+        json_t *off = json_object_get(t, "data_offsets");
+        for (size_t i = 0; off && json_integer_value(json_array_get(off, 1)) > first_end && i < 2; i++)
+            json_array_set_new(off, i, json_integer(json_integer_value(json_array_get(off, i)) + 16));
+    }
+    char *text = json_dumps(h, JSON_COMPACT);
+    const uint64_t len = (strlen(text) + 7) / 8 * 8;
+    const size_t data = n - 8 - head;
+    char *out = calloc(1, 8 + len + data + 16);
+    assert_non_null(out);
+    memcpy(out, &len, 8);
+    memset(out + 8, ' ', len);
+    memcpy(out + 8, text, strlen(text));
+    memcpy(out + 8 + len, file + 8 + head, (size_t)first_end);
+    memcpy(out + 8 + len + first_end + 16, file + 8 + head + first_end, data - (size_t)first_end);
+    write_bytes(path, out, 8 + len + data + 16);
+    all_refuse(scratch("holed"), 3, "model.safetensors", NULL);
+    free(out);
+    free(text);
+    free(file);
+    json_decref(h);
+}
+
+static void damaged_weights_name_the_tensor(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", in(copy_of_tiny("nan"), "model.safetensors"));
+    size_t n;
+    char *file = read_all(path, &n);
+    const float bad = NAN;
+    memcpy(file + n - 4, &bad, 4);
+    write_bytes(path, file, n);
+    free(file);
+    expect_error(ridge("run", "-m", scratch("nan"), "-p", "x", NULL), 3, "tensor", "not finite", NULL);
+}
+
+static void unsupported_models_say_what_is_missing(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("qwen2");
+    edit_config(dir, "model_type", json_string("qwen2"));
+    edit_config(dir, "architectures", json_pack("[s]", "Qwen2ForCausalLM"));
+    all_refuse(dir, 4, "QKV bias", NULL);
+    dir = copy_of_tiny("mamba");
+    edit_config(dir, "model_type", json_string("mamba"));
+    edit_config(dir, "architectures", json_pack("[s]", "MambaForCausalLM"));
+    all_refuse(dir, 4, "amba", NULL);
+}
+
+static void config_and_weights_must_agree(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("shapes");
+    edit_config(dir, "intermediate_size", json_integer(128));
+    all_refuse(dir, 3, "128", "96");
+    dir = copy_of_tiny("nohidden");
+    edit_config(dir, "hidden_size", NULL);
+    all_refuse(dir, 3, "config.json", "hidden");
+    dir = copy_of_tiny("layers");
+    edit_config(dir, "num_hidden_layers", json_integer(3));
+    all_refuse(dir, 3, "2.", "missing");
+    dir = copy_of_tiny("noconfig");
+    unlink(in(dir, "config.json"));
+    all_refuse(dir, 3, "config.json", NULL);
+    dir = copy_of_tiny("brokenjson");
+    write_bytes(in(dir, "config.json"), "{\"hidden_size\": 64,", 19);
+    all_refuse(dir, 3, "config.json", NULL);
+}
+
+static void missing_tokenizer(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("mute");
+    unlink(in(dir, "tokenizer.json"));
+    expect_error(ridge("run", "-m", dir, "-p", "x", NULL), 3, "tokenizer", "-z", NULL);
+    expect_error(ridge("tokenize", "-m", dir, "-p", "x", NULL), 3, "tokenizer", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "-z", scratch("no-such-tokenizer.json"), "-p", "x", NULL), 3, "no-such-tokenizer.json", NULL);
+    /* a text is not needed to measure, nor when ids are given */
+    const int32_t ids[] = {1, 5, 7};
+    write_bytes(scratch("ids.i32"), ids, sizeof ids);
+    output o = ridge("run", "-m", dir, "--token-ids", scratch("ids.i32"), "--temp", "0", "-n", "4", "--quiet", NULL);
+    expect_ok(&o);
+    assert_true(o.n_out > 4);
+    done(&o);
+}
+
+static void token_files(void **state)
+{
+    (void)state;
+    const int32_t high[] = {1, 512}, low[] = {1, -1};
+    write_bytes(scratch("odd.i32"), "abcde", 5);
+    write_bytes(scratch("high.i32"), high, sizeof high);
+    write_bytes(scratch("low.i32"), low, sizeof low);
+    write_bytes(scratch("none.i32"), "", 0);
+    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("odd.i32"), NULL), 3, "odd.i32", "5 bytes", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("none.i32"), NULL), 3, "none.i32", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("high.i32"), NULL), 3, "high.i32", "512", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "--token-ids", scratch("low.i32"), NULL), 3, "low.i32", "-1", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "-f", scratch("no-such-prompt.txt"), NULL), 3, "no-such-prompt.txt", NULL);
+}
+
+static void more_context_than_the_model(void **state)
+{
+    (void)state;
+    expect_error(ridge("run", "-m", tiny_model(), "-p", "x", "-c", "257", NULL), 2, "257", "256", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "-p", "4", "-n", "4", "-c", "1073741824", NULL), 2, "1073741824", "256", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "-p", "100", "-n", "157", NULL), 2, "257", "256", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "-p", "10", "-n", "10", "-c", "19", NULL), 2, "10", "19", NULL);
+    char prompt[2001];
+    memset(prompt, 'x', sizeof prompt - 1);
+    prompt[sizeof prompt - 1] = 0;
+    expect_error(ridge("run", "-m", tiny_model(), "-p", prompt, NULL), 2, "context", "256", NULL);
+}
+
+/* Text that does not fit is printed as far as it goes; then one line with the numbers. Nothing is dumped. */
+static void the_context_fills_up(void **state)
+{
+    (void)state;
+    const char *dump = scratch("never.f32"), *ids = scratch("never.i32");
+    output o =
+        ridge("run", "-m", tiny_model(), "-p", "x", "-c", "12", "-n", "40", "--temp", "0", "--ignore-eos", "--dump-logits", dump, "--dump-tokens", ids, NULL);
+    assert_int_equal(o.code, 2);
+    assert_non_null(strstr(o.err, "12 tokens"));
+    assert_non_null(strstr(o.err, "256"));
+    assert_false(file_exists(dump));
+    assert_false(file_exists(ids));
+    done(&o);
+}
+
+static void more_context_than_memory(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("vast");
+    edit_config(dir, "max_position_embeddings", json_integer(1 << 30));
+    output o = ridge("inspect", "-m", dir, NULL);
+    const bool opens = o.code == 0;
+    done(&o);
+    if (!opens) { /* the loader may hold so long a context for nonsense: then half of it must do */
+        edit_config(dir, "max_position_embeddings", json_integer(1 << 27));
+    }
+    const char *ctx = opens ? "1073741824" : "134217728";
+    expect_error(ridge("run", "-m", dir, "-p", "x", "-c", ctx, "-ctk", "f32", "-ctv", "f32", NULL), 5, "not enough memory", "KV cache", "use -c", NULL);
+    expect_error(ridge("profile", "-m", dir, "-p", "4", "-n", "4", "-c", ctx, "-ctk", "f32", NULL), 5, "not enough memory", "MiB", NULL);
+}
+
+static void outputs_that_cannot_be_written(void **state)
+{
+    (void)state;
+    output o = ridge("run", "-m", tiny_model(), "-p", "x", "-n", "3", "--quiet", "--dump-logits", scratch("no/dir/l.f32"), NULL);
+    assert_int_equal(o.code, 3);
+    assert_non_null(strstr(o.err, "l.f32"));
+    done(&o);
+    o = ridge("synth", "--dims", "hidden=64,layers=1,heads=3,kv_heads=2,ffn=96,vocab=300", "-o", scratch("odd"), NULL);
+    assert_true(o.code == 2 || o.code == 3);
+    assert_non_null(strstr(o.err, "heads"));
+    done(&o);
+    assert_false(file_exists(scratch("odd")));
+    /* a full disk and a closed pipe are errors, not silence */
+    static const char *const commands[][6] = {{"run", "-p", "x", "-n", "4", NULL}, {"inspect", NULL}, {"tokenize", "-p", "hello", NULL},
+        {"profile", "-p", "4", "-n", "2", NULL}, {"--version", NULL}, {"help", NULL}};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const char *const *c = commands[i];
+        const bool model = i < 4;
+        for (int closed = 0; closed < 2; closed++) {
+            const run_opts full = {.out_path = closed ? NULL : "/dev/full", .closed_out = closed};
+            const char *m = model ? "-m" : c[1], *path = model ? tiny_model() : NULL;
+            if (strcmp(c[0], "profile") == 0)
+                o = ridge_with(&full, c[0], m, path, "-p", "4", "-n", "2", "--machine", machine_file(), "-o", "json", NULL);
+            else if (model)
+                o = ridge_with(&full, c[0], m, path, c[1] ? c[1] : "--per-layer", c[2], c[2] ? c[3] : NULL, c[3] ? c[4] : NULL, NULL);
+            else
+                o = ridge_with(&full, c[0], NULL);
+            if (o.code != 3) fail_msg("ridge %s with %s: exit code %d, expected 3: %s", c[0], closed ? "a closed output" : "a full disk", o.code, o.err);
+            assert_non_null(strstr(o.err, "write"));
+            done(&o);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(missing_and_empty_files), cmocka_unit_test(truncated_gguf), cmocka_unit_test(safetensors_with_a_hole),
+        cmocka_unit_test(damaged_weights_name_the_tensor), cmocka_unit_test(unsupported_models_say_what_is_missing),
+        cmocka_unit_test(config_and_weights_must_agree), cmocka_unit_test(missing_tokenizer), cmocka_unit_test(token_files),
+        cmocka_unit_test(more_context_than_the_model), cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
+        cmocka_unit_test(outputs_that_cannot_be_written)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+#include "ckpt_fixture.h"
+
+#include "base/num.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+static char dir[64];
+
+rg_config tiny_config(void)
+{
+    rg_config c = {.arch = "llama",
+        .name = "tiny",
+        .dim = 32,
+        .ffn = 64,
+        .layers = 1,
+        .heads = 4,
+        .kv_heads = 2,
+        .head_dim = 8,
+        .vocab = 16,
+        .ctx_train = 16,
+        .eps = 1e-5,
+        .rope_theta = 10000.0,
+        .tied = true,
+        .bos = 1,
+        .eos = {2},
+        .n_eos = 1};
+    return c;
+}
+
+int make_dir(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/ridge-weights-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static void empty_dir(const char *path)
+{
+    DIR *d = opendir(path);
+    char p[512];
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        snprintf(p, sizeof p, "%s/%s", path, e->d_name);
+        if (remove(p) != 0 && errno == ENOTEMPTY) drop_hf(p);
+    }
+    if (d) closedir(d);
+}
+
+void drop_hf(const char *path)
+{
+    empty_dir(path);
+    rmdir(path);
+}
+
+int drop_dir(void **state)
+{
+    (void)state;
+    drop_hf(dir);
+    return 0;
+}
+
+const char *at(const char *name)
+{
+    static char path[4][512];
+    static int turn;
+    char *p = path[turn++ % 4];
+    snprintf(p, sizeof path[0], "%s/%s", dir, name);
+    return p;
+}
+
+int dir_entries(void)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+    closedir(d);
+    return n;
+}
+
+void write_file(const char *path, const void *p, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(p, 1, n, f), n);
+    fclose(f);
+}
+
+void write_text(const char *path, const char *text) { write_file(path, text, strlen(text)); }
+
+void cut_file(const char *path, size_t n) { assert_int_equal(truncate(path, (off_t)n), 0); }
+
+void put_le(unsigned char *p, uint64_t v, int width)
+{
+    for (int i = 0; i < width; i++) p[i] = (unsigned char)(v >> (8 * i));
+}
+
+void synth(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed, const char *path)
+{
+    rg_err err = {0};
+    if (rg_synth_write(c, type, format, seed, path, NULL, NULL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+}
+
+rg_status try_open(const char *path, rg_err *err)
+{
+    rg_ckpt *c = (rg_ckpt *)1;
+    *err = (rg_err){0};
+    const rg_status st = rg_ckpt_open(&c, path, err);
+    if (st != RG_OK) assert_null(c);
+    rg_ckpt_close(c);
+    return st;
+}
+
+void must_refuse(const char *label, const char *path, rg_status code, const char *word)
+{
+    rg_err err;
+    const char *slash = strrchr(path, '/');
+    const rg_status st = try_open(path, &err);
+    if (st != code) fail_msg("%s: status %d, expected %d: %s", label, (int)st, (int)code, err.msg);
+    if (err.code != code) fail_msg("%s: the error says %d, expected %d", label, (int)err.code, (int)code);
+    if (!strstr(err.msg, slash + 1)) fail_msg("%s: the message does not name the file: %s", label, err.msg);
+    if (word && !strstr(err.msg, word)) fail_msg("%s: the message lacks '%s': %s", label, word, err.msg);
+    if (strchr(err.msg, '\n')) fail_msg("%s: more than one line", label);
+}
+
+rg_ckpt *must_open(const char *path)
+{
+    rg_ckpt *c = NULL;
+    rg_err err = {0};
+    if (rg_ckpt_open(&c, path, &err) != RG_OK) fail_msg("%s", err.msg);
+    return c;
+}
+
+void same_model(const rg_ckpt *a, const rg_ckpt *b, float rel)
+{
+    const rg_config *x = rg_ckpt_config(a);
+    float *p = malloc((size_t)(rg_max(rg_max(x->dim, x->ffn), rg_q_dim(x))) * sizeof *p),
+          *q = malloc((size_t)(rg_max(rg_max(x->dim, x->ffn), rg_q_dim(x))) * sizeof *q);
+    assert_true(p && q);
+    assert_int_equal(rg_ckpt_count(a), rg_ckpt_count(b));
+    for (size_t i = 0; i < rg_ckpt_count(a); i++) {
+        const rg_ckpt_tensor *s = rg_ckpt_at(a, i), *t = rg_ckpt_find(b, s->site, s->layer);
+        assert_non_null(t);
+        assert_int_equal(s->rows, t->rows);
+        assert_int_equal(s->cols, t->cols);
+        for (int64_t r = 0; r < s->rows; r++) {
+            float big = 0.0f;
+            rg_ckpt_row_f32(s, r, p);
+            rg_ckpt_row_f32(t, r, q);
+            for (int64_t k = 0; k < s->cols; k++) big = fmaxf(big, fabsf(p[k]));
+            for (int64_t k = 0; k < s->cols; k++)
+                if (!(fabsf(p[k] - q[k]) <= rel * big))
+                    fail_msg("%s and %s: row %lld, column %lld: %g and %g", s->file_name, t->file_name, (long long)r, (long long)k, (double)p[k], (double)q[k]);
+        }
+    }
+    free(p);
+    free(q);
+}
+
+long long st_entries(st_entry *e)
+{
+    static const struct {
+        const char *name;
+        int rows, cols; /* rows 0: a vector */
+    } all[TINY_TENSORS] = {{"model.embed_tokens.weight", 16, 32}, {"model.layers.0.input_layernorm.weight", 0, 32},
+        {"model.layers.0.self_attn.q_proj.weight", 32, 32}, {"model.layers.0.self_attn.k_proj.weight", 16, 32},
+        {"model.layers.0.self_attn.v_proj.weight", 16, 32}, {"model.layers.0.self_attn.o_proj.weight", 32, 32},
+        {"model.layers.0.post_attention_layernorm.weight", 0, 32}, {"model.layers.0.mlp.gate_proj.weight", 64, 32},
+        {"model.layers.0.mlp.up_proj.weight", 64, 32}, {"model.layers.0.mlp.down_proj.weight", 32, 64}, {"model.norm.weight", 0, 32}};
+    long long pos = 0;
+    for (int i = 0; i < TINY_TENSORS; i++) {
+        e[i] = (st_entry){.dtype = "F32", .begin = pos};
+        snprintf(e[i].name, sizeof e[i].name, "%s", all[i].name);
+        if (all[i].rows)
+            snprintf(e[i].shape, sizeof e[i].shape, "[%d,%d]", all[i].rows, all[i].cols);
+        else
+            snprintf(e[i].shape, sizeof e[i].shape, "[%d]", all[i].cols);
+        pos += 4LL * (all[i].rows ? all[i].rows : 1) * all[i].cols;
+        e[i].end = pos;
+    }
+    return pos;
+}
+
+size_t st_write(const char *path, const st_entry *e, int n, long long bytes)
+{
+    char text[8192] = "{";
+    unsigned char len[8];
+    for (int i = 0; i < n; i++) {
+        const size_t k = strlen(text);
+        snprintf(text + k, sizeof text - k, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%lld,%lld]}", i ? "," : "", e[i].name, e[i].dtype,
+            e[i].shape, e[i].begin, e[i].end);
+    }
+    strcat(text, "}");
+    const size_t head = strlen(text);
+    put_le(len, head, 8);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite(len, 1, 8, f);
+    fwrite(text, 1, head, f);
+    for (long long i = 0; i < bytes; i++) fputc((int)(i % 4 == 3 ? 0x3d : i % 251), f); /* small floats */
+    fclose(f);
+    return 8 + head;
+}
+
+void config_write(const char *path, const char *const *overrides)
+{
+    static const char *const base[][2] = {{"architectures", "[\"LlamaForCausalLM\"]"}, {"model_type", "\"llama\""}, {"hidden_size", "32"},
+        {"intermediate_size", "64"}, {"num_hidden_layers", "1"}, {"num_attention_heads", "4"}, {"num_key_value_heads", "2"}, {"vocab_size", "16"},
+        {"max_position_embeddings", "16"}, {"rms_norm_eps", "1e-5"}, {"rope_theta", "10000.0"}, {"hidden_act", "\"silu\""}, {"tie_word_embeddings", "true"},
+        {"bos_token_id", "1"}, {"eos_token_id", "2"}};
+    FILE *f = fopen(path, "wb");
+    bool comma = false;
+    assert_non_null(f);
+    fputc('{', f);
+    for (size_t i = 0; i < sizeof base / sizeof *base; i++) {
+        bool ours = true;
+        for (const char *const *o = overrides; o && *o; o += 2)
+            if (strcmp(*o, base[i][0]) == 0) ours = false;
+        if (ours) fprintf(f, "%s\"%s\": %s", comma ? ", " : "", base[i][0], base[i][1]);
+        comma |= ours;
+    }
+    for (const char *const *o = overrides; o && *o; o += 2)
+        if (o[1]) {
+            fprintf(f, "%s\"%s\": %s", comma ? ", " : "", o[0], o[1]);
+            comma = true;
+        }
+    fputc('}', f);
+    fclose(f);
+}
