@@ -302,7 +302,7 @@ static void note_run(rg_report *r, const rg_log *log)
     if (r->machine.threads && r->run.threads != r->machine.threads)
         rg_lines_add(
             &r->notes, "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.", r->machine.threads, r->run.threads);
-    if (r->machine.noisy) rg_lines_add(&r->notes, "The roofs are noisy (a spread above 10 %%): something else ran on these cores while they were measured.");
+    if (r->machine.noisy) rg_lines_add(&r->notes, "The roofs are noisy (a spread above 20 %%): something else ran on these cores while they were measured.");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (r->phase[ph].ran && r->run.spread[ph] > 0.1)
             rg_lines_add(&r->notes, "%s times of the %d repetitions lie %s of the median apart: the machine was not quiet.", rg_phase_names[ph],

@@ -104,7 +104,7 @@ rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err)
     const bool failed = t.failed;
     rg_table_free(&t);
     fprintf(f, "\nMedians; spread is the distance from the 10th to the 90th percentile. GB/s = 1e9 bytes/s, all threads together.\n");
-    if (m->noisy) fprintf(f, "Noisy: a spread is above 10 %%. Something else runs on these cores; percentages of these roofs are only rough.\n");
+    if (m->noisy) fprintf(f, "Noisy: a spread is above 20 %%. Something else runs on these cores; percentages of these roofs are only rough.\n");
     if (failed) return rg_fail(err, RG_E_NOMEM, "machine: out of memory");
     return ferror(f) ? rg_fail(err, RG_E_FILE, "machine: cannot write: %s", strerror(errno)) : RG_OK;
 }

@@ -17,7 +17,7 @@
 
 enum { MAX_SAMPLES = 9, MAX_THREADS = 1024 };
 /* Above this spread a roof is called noisy. */
-static const double NOISY = 0.10;
+static const double NOISY = 0.20;
 
 /* Sense-reversing barrier. Spins, then yields, so that an oversubscribed machine still gets through. */
 typedef struct barrier {
