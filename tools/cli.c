@@ -132,18 +132,16 @@ static void wrapped(FILE *f, const char *text, int indent)
     int col = indent;
     while (*text) {
         const int n = (int)strcspn(text, " ");
-        if (col + n > 100 && col > indent) {
+        if (col > indent && col + 1 + n > 100) {
             fprintf(f, "\n%*s", indent, "");
             col = indent;
+        } else if (col > indent) {
+            fputc(' ', f);
+            col++;
         }
         fprintf(f, "%.*s", n, text);
         col += n;
-        text += n;
-        if (*text == ' ') {
-            if (col < 100) fputc(' ', f);
-            col++;
-            text++;
-        }
+        text += n + strspn(text + n, " ");
     }
     fputc('\n', f);
 }

@@ -96,6 +96,20 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
     return st;
 }
 
+/* First touch of the cache and activations, clocks, the branch predictor. *step_ns: what the second decode step took. */
+static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, rg_err *err)
+{
+    uint64_t start = rg_now_ns();
+    rg_status st = once(j, s, 0, NULL, err);
+    const int32_t id = st == RG_OK ? greedy(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab) : 0;
+    for (int i = 0; st == RG_OK && i < 2 && j->n_gen > i; i++) {
+        start = rg_now_ns();
+        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, NULL, err);
+    }
+    *step_ns = rg_now_ns() - start;
+    return st;
+}
+
 /* The repetition whose phase took the median time (the first whole one if interrupted early), and the spread. */
 static int pick(const rep *r, int n, int phase, double *spread)
 {
@@ -276,16 +290,8 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     j->ubatch = so.ubatch ? so.ubatch : 512;
     if ((st = rg_counters_open(&ctr, as[mode], info.threads, err)) != RG_OK || (st = open_reps(reps, (int)j->reps, s, j, err)) != RG_OK) goto out;
 
-    /* warm-up: first touch of the cache and activations, clocks, the branch predictor */
-    uint64_t step_ns = rg_now_ns();
-    if ((st = once(j, s, 0, NULL, err)) != RG_OK) goto out;
-    const int32_t id = greedy(rg_session_logits(s, 0), info.config->vocab);
-    for (int i = 0; st == RG_OK && i < 2 && j->n_gen > i; i++) {
-        step_ns = rg_now_ns();
-        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, NULL, err);
-    }
-    step_ns = rg_now_ns() - step_ns;
-    if (st != RG_OK) goto out;
+    uint64_t step_ns;
+    if ((st = warm_up(j, s, &step_ns, err)) != RG_OK) goto out;
     const bool probed = rg_counters_probe(ctr) && keep_counters(ctr, mode, s, step_ns, off_reason, sizeof off_reason);
     if (probed) rg_engine_set_probe(e, rg_counters_probe(ctr));
 
@@ -310,12 +316,13 @@ out:
     return st;
 }
 
-/* Splits a comma list in place; returns the number of words. */
+/* Splits a comma list in place; returns the number of words, of which the first `max` are kept. */
 static int split(char *list, const char **word, int max)
 {
     int n = 0;
     char *save = NULL;
-    for (char *w = strtok_r(list, ",", &save); w && n < max; w = strtok_r(NULL, ",", &save)) word[n++] = w;
+    for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save), n++)
+        if (n < max) word[n] = w;
     return n;
 }
 
@@ -333,7 +340,8 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     const int format = rg_cli_choice("-o", cli->output, formats, err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) st = RG_E_USAGE;
-    if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
+    if (st == RG_OK && (n_types == 0 || n_types > MAX_RUNS))
+        st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected 1 to %d", n_types, MAX_RUNS);
     for (int i = 0; i < n_types && st == RG_OK; i++) { /* a wrong word at the end of the list must not cost the runs before it */
         rg_engine_opts eo;
         st = rg_engine_args(&eo, cli, dtype[i], &p, err);

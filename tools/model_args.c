@@ -38,8 +38,8 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
     const int kernel = rg_cli_choice("--kernel", cli->kernel, kernels, err), pin = rg_cli_choice("--pin", cli->pin, on_off, err);
     if (kernel < 0 || pin < 0 || rg_cli_choice("--act", cli->act, acts, err) < 0) return err->code;
     if (RG_GIVEN(cli, threads_batch) && cli->threads_batch != cli->threads)
-        return rg_fail(err, RG_E_UNSUPPORTED, "-tb: %lld, but -t is %lld: prefill and decode share one team, because counters belong to threads",
-            (long long)cli->threads_batch, (long long)cli->threads);
+        return rg_fail(err, RG_E_UNSUPPORTED, "-tb %lld: give -t the same number: prefill and decode share one team, because counters belong to threads",
+            (long long)cli->threads_batch);
     *o = (rg_engine_opts){.threads = (int)cli->threads,
         .no_pin = pin == 1,
         .dtype = -1,

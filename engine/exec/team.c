@@ -11,7 +11,6 @@
 #endif
 
 #include "base/arena.h"
-#include "exec/drive.h"
 
 struct rg_team {
     int n;
@@ -46,7 +45,7 @@ static void place(const rg_team *t, int tid)
     sched_setaffinity(0, sizeof set, &set); /* a refusal (container) leaves the thread where it was: slower, not wrong */
 }
 
-rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, int64_t l2_bytes, rg_err *err)
+rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes, int64_t l2_bytes, rg_err *err)
 {
     *out = NULL;
     if (threads < 1 || threads > 1024) return rg_fail(err, RG_E_USAGE, "threads: %d, expected 1 to 1024", threads);
@@ -58,7 +57,7 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     sched_getaffinity(0, sizeof t->before, &t->before);
     t->k = k;
     t->l2_bytes = l2_bytes > 0 ? l2_bytes : 512 << 10;
-    t->scratch_bytes = rg_drive_scratch(k);
+    t->scratch_bytes = scratch_bytes;
     t->scratch = rg_big_alloc(t->scratch_bytes * (size_t)threads);
     t->probed = calloc((size_t)threads, sizeof *t->probed);
     if (cpus && (t->cpus = malloc((size_t)threads * sizeof *t->cpus))) memcpy(t->cpus, cpus, (size_t)threads * sizeof *t->cpus);
@@ -117,7 +116,6 @@ void rg_team_close(rg_team *t)
 }
 
 int rg_team_size(const rg_team *t) { return t->n; }
-size_t rg_team_scratch(const rg_team *t) { return t->scratch_bytes; }
 
 void rg_barrier(rg_ctx *cx)
 {

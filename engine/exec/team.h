@@ -26,7 +26,7 @@ typedef struct rg_ctx {
     int tid, nt;
     rg_team *team;
     const rg_ktab *k;
-    char *scratch; /* this thread's own, rg_team_scratch() bytes, 64-byte aligned */
+    char *scratch; /* this thread's own, 64-byte aligned */
     int64_t l2_bytes;
     /* records; rec is NULL when nothing is recorded */
     rg_rec *rec;   /* shared: thread 0 writes what is not measured */
@@ -41,9 +41,9 @@ typedef struct rg_ctx {
     uint64_t wait_ns;
 } rg_ctx;
 
-/* threads >= 1. cpus: processor of each thread, or NULL to leave them where the system puts them. The team's size never changes, because
+/* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or NULL to leave them where the system puts them. The team's size never changes, because
  * counters belong to kernel threads. Without OpenMP only one thread is possible (RG_E_UNSUPPORTED). */
-rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, int64_t l2_bytes, rg_err *err);
+rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes, int64_t l2_bytes, rg_err *err);
 void rg_team_close(rg_team *t); /* legal on NULL */
 int rg_team_size(const rg_team *t);
 bool rg_team_has_openmp(void);
@@ -56,9 +56,6 @@ typedef void rg_team_fn(rg_ctx *cx, void *arg);
 /* Runs fn in every thread. log: records of this call are appended, with a step (tokens and such filled in by the caller through `step`),
  * or NULL. ops: most operators fn executes. */
 void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_step *step, size_t ops);
-
-/* Bytes of scratch every thread has. */
-size_t rg_team_scratch(const rg_team *t);
 
 /* Waits for the team. Inside a region, all threads. */
 void rg_barrier(rg_ctx *cx);
