@@ -59,8 +59,11 @@ static void distance(rg_lines *out, const rg_report *r, rg_phase ph)
     static const char *const what[4] = {"memory-bound operators below their bandwidth roof", "compute-bound operators below their peak",
         "operators too small for a team of threads (overhead)", "the time outside operators (starting the team, reading counters)"};
     int first = 0, second = 1;
-    for (int i = 0; i < 4; i++)
+    double lost = 0.0; /* more than the gap where another kind beats its roof */
+    for (int i = 0; i < 4; i++) {
         if (part[i] > part[first]) first = i;
+        lost += fmax(part[i], 0.0);
+    }
     second = first == 0;
     for (int i = 0; i < 4; i++)
         if (i != first && part[i] > part[second]) second = i;
@@ -73,11 +76,11 @@ static void distance(rg_lines *out, const rg_report *r, rg_phase ph)
     }
     rg_lines_add(out, "%s reaches %s of the measured roofs: %s per call where %s would do.", rg_phase_names[ph], rg_percent(a, sizeof a, fraction),
         rg_time(b, sizeof b, (double)p->t_ns / per), rg_time(c, sizeof c, p->ideal_ns / per));
-    if (part[second] > 0.1 * gap)
-        rg_lines_add(out, "%s: %s of the distance is in %s, %s in %s.", rg_phase_names[ph], rg_percent(a, sizeof a, part[first] / gap), what[first],
-            rg_percent(d, sizeof d, part[second] / gap), what[second]);
+    if (part[second] > 0.1 * lost)
+        rg_lines_add(out, "%s: %s of the distance is in %s, %s in %s.", rg_phase_names[ph], rg_percent(a, sizeof a, part[first] / lost), what[first],
+            rg_percent(d, sizeof d, part[second] / lost), what[second]);
     else
-        rg_lines_add(out, "%s: %s of the distance is in %s.", rg_phase_names[ph], rg_percent(a, sizeof a, fmin(1.0, part[first] / gap)), what[first]);
+        rg_lines_add(out, "%s: %s of the distance is in %s.", rg_phase_names[ph], rg_percent(a, sizeof a, part[first] / lost), what[first]);
 }
 
 /* The operator that loses most, with the likely reason read off its numbers. */
@@ -110,8 +113,8 @@ static void worst_operator(rg_lines *out, const rg_report *r, rg_phase ph)
             rg_site_name(worst->site), a, b, roof, rg_num(c, sizeof c, reread));
     else
         rg_lines_add(out,
-            "%s loses most in %s, %s ms at %s of its roof (%s): it moves only what it must (%s times the compulsory bytes) and waits little, so the kernel's "
-            "own instructions are the limit (%s per call).",
+            "%s loses most in %s, %s ms at %s of its roof (%s): it moves only what it must (%s times the compulsory bytes) and waits little, so the rest "
+            "lies inside the kernel: its instructions, how it streams, the pages it reads (%s per call).",
             rg_phase_names[ph], rg_site_name(worst->site), a, b, roof, rg_num(c, sizeof c, reread), rg_time(d, sizeof d, each));
 }
 

@@ -340,8 +340,8 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     const int format = rg_cli_choice("-o", cli->output, formats, err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) st = RG_E_USAGE;
-    if (st == RG_OK && (n_types == 0 || n_types > MAX_RUNS))
-        st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected 1 to %d", n_types, MAX_RUNS);
+    if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
+    if (st == RG_OK && n_types > MAX_RUNS) st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", n_types, MAX_RUNS);
     for (int i = 0; i < n_types && st == RG_OK; i++) { /* a wrong word at the end of the list must not cost the runs before it */
         rg_engine_opts eo;
         st = rg_engine_args(&eo, cli, dtype[i], &p, err);

@@ -359,7 +359,7 @@ def train(args, data, state):
         long = step >= args.steps * (1 - args.long_part)
         width, size = (CONFIG["ctx"], args.batch // 2) if long else (256, args.batch)
         lr = args.lr * min(1.0, (step + 1) / args.warmup)
-        lr *= 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / args.steps))
+        lr *= args.floor + (1 - args.floor) * 0.5 * (1 + math.cos(math.pi * step / args.steps))
         for g in opt.param_groups:
             g["lr"] = lr
         b = batches(data, starts, np.random.default_rng(args.seed * 1000003 + step), size, width)
@@ -390,6 +390,7 @@ def main():
     ap.add_argument("--steps", type=int, default=3000, help="optimizer steps (default 3000)")
     ap.add_argument("--batch", type=int, default=16, help="rows of 256 tokens per step (default 16)")
     ap.add_argument("--lr", type=float, default=3e-3, help="peak learning rate (default 3e-3)")
+    ap.add_argument("--floor", type=float, default=0.0, help="last learning rate as a part of the peak (default 0)")
     ap.add_argument("--warmup", type=int, default=100, help="warm-up steps (default 100)")
     ap.add_argument("--long-part", type=float, default=0.15, help="last part of the steps with 512-token rows (default 0.15)")
     ap.add_argument("--save-every", type=int, default=100, help="steps between saved states (default 100)")
