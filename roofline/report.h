@@ -38,7 +38,7 @@ typedef struct rg_run_info {
     bool flash;
     int64_t prompt_tokens, gen_tokens, ubatch;
     int repetitions;               /* measured ones; the log holds, per phase, the one with the median time */
-    double spread[RG_PHASE_COUNT]; /* (slowest - fastest) / median over the repetitions; 0 with one */
+    double spread[RG_PHASE_COUNT]; /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
     bool interrupted;
     const char *pmu_status; /* "hardware", "software", "off" */
     const char *pmu_reason; /* why not hardware; NULL if hardware */

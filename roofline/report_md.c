@@ -59,7 +59,7 @@ static void run_header(FILE *f, const rg_report *r)
 {
     char a[64], b[64], text[512];
     const rg_run_info *u = &r->run;
-    fprintf(f, "run      %s, isa %s, BLAS %s, %s attention; prompt %lld, generated %lld, ubatch %lld; median of %d, one warm-up; load %s\n",
+    fprintf(f, "run      %s, isa %s, BLAS %s, %s attention; prompt %lld, generated %lld, ubatch %lld; median of %d after a warm-up; load %s\n",
         u->pinning ? rg_text_clean(text, sizeof text, u->pinning) : "pinning unknown", rg_isa_names[u->isa], u->blas ? u->blas : "off",
         u->flash ? "fused" : "unfused", (long long)u->prompt_tokens, (long long)u->gen_tokens, (long long)u->ubatch, u->repetitions,
         rg_time(a, sizeof a, (double)u->load_ns));

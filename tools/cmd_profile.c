@@ -9,6 +9,8 @@
 #include "tools/model_args.h"
 
 enum { MAX_RUNS = 8, MAX_REPS = 1000 };
+/* Short runs are repeated until they fill a second, for a median that means something. */
+enum { MIN_REPS = 3, MOST_REPS = 25, MEASURE_NS = 1000000000, WARM_UP_NS = 300000000 };
 
 /* One repetition: a log per phase, and the time spent choosing tokens. */
 typedef struct rep {
@@ -22,7 +24,7 @@ typedef struct job {
     const rg_cli *cli;
     rg_ckpt *ckpt;
     rg_tokens prompt;
-    int64_t n_gen, reps, ubatch;
+    int64_t n_gen, ubatch;
     rg_machine machine;
     time_t started;
 } job;
@@ -96,17 +98,25 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
     return st;
 }
 
-/* First touch of the cache and activations, clocks, the branch predictor. *step_ns: what the second decode step took. */
-static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, rg_err *err)
+/* First touch of the cache and activations, clocks that rise only under load, the branch predictor. *step_ns: what a decode step took;
+ * *rep_ns: what a repetition will take, about. */
+static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, uint64_t *rep_ns, rg_err *err)
 {
-    uint64_t start = rg_now_ns();
-    rg_status st = once(j, s, 0, NULL, err);
-    const int32_t id = st == RG_OK ? greedy(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab) : 0;
-    for (int i = 0; st == RG_OK && i < 2 && j->n_gen > i; i++) {
-        start = rg_now_ns();
-        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, NULL, err);
-    }
-    *step_ns = rg_now_ns() - start;
+    const uint64_t start = rg_now_ns();
+    const int64_t n = rg_min(2, j->n_gen);
+    rg_status st;
+    do {
+        uint64_t t = rg_now_ns();
+        if ((st = once(j, s, 0, NULL, err)) != RG_OK) break;
+        *rep_ns = rg_now_ns() - t;
+        const int32_t id = greedy(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab);
+        for (int64_t i = 0; i < n && st == RG_OK; i++) {
+            t = rg_now_ns();
+            st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, NULL, err);
+        }
+        *step_ns = rg_now_ns() - t;
+    } while (st == RG_OK && rg_now_ns() - start < WARM_UP_NS);
+    *rep_ns += (uint64_t)j->n_gen * *step_ns;
     return st;
 }
 
@@ -125,7 +135,8 @@ static int pick(const rep *r, int n, int phase, double *spread)
             order[k - 1] = t;
         }
     const int mid = order[(whole - 1) / 2];
-    if (r[mid].t_ns[phase] > 0) *spread = (double)(r[order[whole - 1]].t_ns[phase] - r[order[0]].t_ns[phase]) / (double)r[mid].t_ns[phase];
+    const int cut = (whole + 4) / 10; /* 10th to 90th percentile; all of them up to five */
+    if (r[mid].t_ns[phase] > 0) *spread = (double)(r[order[whole - 1 - cut]].t_ns[phase] - r[order[cut]].t_ns[phase]) / (double)r[mid].t_ns[phase];
     return mid;
 }
 
@@ -228,9 +239,11 @@ static rg_status build_report(rg_report **out, job *j, rg_engine *e, rg_session 
     return st;
 }
 
-static rg_status open_reps(rep *r, int n, const rg_session *s, const job *j, rg_err *err)
+static rg_status open_reps(rep **out, int n, const rg_session *s, const job *j, rg_err *err)
 {
     const size_t ops = rg_session_ops_per_step(s);
+    rep *r = *out = calloc((size_t)n, sizeof *r);
+    if (!r) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int i = 0; i < n; i++)
         if (rg_log_open(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops) != 0 || rg_log_open(&r[i].log[RG_DECODE], (size_t)j->n_gen, ops) != 0)
             return rg_fail(err, RG_E_NOMEM, "records: out of memory for %d repetitions of %lld tokens: use a smaller -n or -r", n, (long long)j->n_gen);
@@ -271,10 +284,11 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rg_engine *e = NULL;
     rg_session *s = NULL;
     rg_counters *ctr = NULL;
-    rep *reps = calloc((size_t)j->reps, sizeof *reps);
+    rep *reps = NULL;
+    int64_t n_reps = 0;
     char off_reason[200] = "";
     const int mode = rg_cli_choice("--counters", j->cli->counters, modes, err);
-    rg_status st = mode < 0 ? RG_E_USAGE : reps ? RG_OK : rg_fail(err, RG_E_NOMEM, "out of memory");
+    rg_status st = mode < 0 ? RG_E_USAGE : RG_OK;
     if (st != RG_OK || (st = rg_engine_args(&eo, j->cli, dtype, p, err)) != RG_OK ||
         (st = rg_session_args(&so, j->cli, rg_default_kv(j->ckpt, &eo), err)) != RG_OK)
         goto out;
@@ -288,16 +302,16 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rg_engine_info info;
     rg_engine_get_info(e, &info);
     j->ubatch = so.ubatch ? so.ubatch : 512;
-    if ((st = rg_counters_open(&ctr, as[mode], info.threads, err)) != RG_OK || (st = open_reps(reps, (int)j->reps, s, j, err)) != RG_OK) goto out;
-
-    uint64_t step_ns;
-    if ((st = warm_up(j, s, &step_ns, err)) != RG_OK) goto out;
+    uint64_t step_ns, rep_ns;
+    if ((st = rg_counters_open(&ctr, as[mode], info.threads, err)) != RG_OK || (st = warm_up(j, s, &step_ns, &rep_ns, err)) != RG_OK) goto out;
+    n_reps = RG_GIVEN(j->cli, reps) ? j->cli->reps : rg_max(MIN_REPS, rg_min(MOST_REPS, MEASURE_NS / (int64_t)rep_ns));
+    if ((st = open_reps(&reps, (int)n_reps, s, j, err)) != RG_OK) goto out;
     const bool probed = rg_counters_probe(ctr) && keep_counters(ctr, mode, s, step_ns, off_reason, sizeof off_reason);
     if (probed) rg_engine_set_probe(e, rg_counters_probe(ctr));
 
     int done = 0;
-    for (; done < j->reps && st == RG_OK; done++) {
-        rg_progress_draw(p, "measuring", (double)done / (double)j->reps);
+    for (; done < n_reps && st == RG_OK; done++) {
+        rg_progress_draw(p, "measuring", (double)done / (double)n_reps);
         st = once(j, s, j->n_gen, &reps[done], err);
     }
     rg_progress_clear(p);
@@ -307,7 +321,7 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
         if (built != RG_OK) st = built;
     }
 out:
-    for (int64_t i = 0; reps && i < j->reps; i++)
+    for (int64_t i = 0; reps && i < n_reps; i++)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) rg_log_close(&reps[i].log[ph]);
     free(reps);
     rg_session_close(s);
@@ -330,7 +344,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
     static const char *const formats[] = {"md", "csv", "json", NULL};
     rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {rg_report_md, rg_report_csv, rg_report_json};
-    job j = {.cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .reps = RG_GIVEN(cli, reps) ? cli->reps : 3, .started = time(NULL)};
+    job j = {.cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .started = time(NULL)};
     rg_report *report[MAX_RUNS] = {0};
     const char *dtype[MAX_RUNS] = {NULL};
     rg_progress p = {0};
