@@ -72,8 +72,8 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
     rg_machine_cache_path(path, sizeof path, threads);
     if (path[0] && rg_machine_load(m, path, NULL) == RG_OK && strncmp(m->cpu, rg_cpu_name(), sizeof m->cpu - 1) == 0 && m->threads == threads &&
         m->isa_best == rg_isa_best() && !m->noisy && knows(m, footprint)) {
-        snprintf(m->source, sizeof m->source, "measured earlier, cached");
-        return RG_OK;
+        snprintf(m->source, sizeof m->source, "read at the model's footprint: measured now; the rest: cached");
+        return footprint > 0 ? rg_machine_refresh(m, cpus, footprint, progress, user, stop, err) : RG_OK;
     }
     const rg_status st = rg_machine_measure(m, threads, cpus, footprint, true, progress, user, stop, err);
     if (st == RG_OK && path[0]) rg_machine_save(m, path, NULL); /* a cache that cannot be written costs two seconds next time */

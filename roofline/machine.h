@@ -41,6 +41,10 @@ typedef struct rg_machine {
 rg_status rg_machine_measure(
     rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 
+/* Measures the read bandwidth at that footprint again and puts it into m (about 0.2 s): what a shared machine gives changes from minute to
+ * minute, and a percentage wants the roof of its own run. m->threads threads. */
+rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
+
 /* JSON file, atomically written. */
 rg_status rg_machine_save(const rg_machine *m, const char *path, rg_err *err);
 rg_status rg_machine_load(rg_machine *m, const char *path, rg_err *err);
@@ -51,8 +55,8 @@ rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err);
 /* Path of the cached file for this CPU and thread count below $XDG_CACHE_HOME or ~/.cache, directories made; "" if there is no home. */
 void rg_machine_cache_path(char *buf, size_t n, int threads);
 
-/* The roofs to use: `name` "measured" or NULL: the cache if it is of this CPU and thread count and knows the footprint's neighbourhood, else a
- * quick measurement (then cached); otherwise a path. */
+/* The roofs to use: `name` "measured" or NULL: the cache if it is of this CPU and thread count and knows the footprint's neighbourhood, with the
+ * bandwidth at the footprint measured anew; else a quick measurement (then cached); otherwise a path. */
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user,
     const rg_stop_flag *stop, rg_err *err);
 

@@ -49,6 +49,7 @@ typedef struct plan {
     int64_t footprint[RG_MAX_BW];
     int n_bw;
     rg_isa isa_best;
+    bool reads_only;
 } plan;
 
 /* What the crew shares. Thread 0 writes between barriers, all read after one. */
@@ -244,9 +245,9 @@ static void *crew_main(void *arg)
     pthread_mutex_lock(&c->start); /* held until every thread exists: b.n is final */
     pthread_mutex_unlock(&c->start);
     if (c->short_handed) return NULL;
-    measure_peaks(c, me);
+    if (!c->p->reads_only) measure_peaks(c, me);
     measure_reads(c, me);
-    measure_barrier(c, me);
+    if (!c->p->reads_only) measure_barrier(c, me);
     return NULL;
 }
 
@@ -295,19 +296,16 @@ static void judge_noise(rg_machine *m)
     for (int i = 0; i < RG_ISA_COUNT; i++) m->noisy = m->noisy || m->fma_gflops[i].spread > NOISY;
 }
 
-rg_status rg_machine_measure(
-    rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
+/* Runs a plan; m is described already. */
+static rg_status run_plan(rg_machine *m, const plan *plan_, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
 {
-    *m = (rg_machine){0};
-    if (threads < 1 || threads > MAX_THREADS) return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
-    plan p = {.threads = threads, .cpus = cpus, .samples = quick ? 5 : MAX_SAMPLES, .sample_ns = quick ? 10000000 : 60000000, .isa_best = rg_isa_best()};
+    const plan p = *plan_;
+    const int threads = p.threads;
     crew c = {.p = &p, .m = m, .b = {.n = threads}, .progress = progress, .user = user, .stop = stop};
     member *team = calloc((size_t)threads, sizeof *team);
     rg_status st = RG_OK;
     int started = 0;
-    make_ladder(&p, footprint, quick);
-    describe(m, &p);
-    c.todo = p.n_bw + (int)p.isa_best + 2;
+    c.todo = p.n_bw + (p.reads_only ? 0 : (int)p.isa_best + 2);
     c.slice = rg_round_up(p.footprint[p.n_bw - 1] / threads, 2 << 20); /* a huge page belongs to one thread */
     const size_t bytes = (size_t)c.slice * (size_t)threads;
     c.mem = rg_big_alloc(bytes);
@@ -334,5 +332,52 @@ out:
     pthread_mutex_destroy(&c.start);
     if (c.mem) rg_big_free(c.mem, bytes);
     free(team);
+    return st;
+}
+
+static plan new_plan(int threads, const int *cpus, bool quick)
+{
+    return (plan){.threads = threads, .cpus = cpus, .samples = quick ? 5 : MAX_SAMPLES, .sample_ns = quick ? 10000000 : 60000000, .isa_best = rg_isa_best()};
+}
+
+rg_status rg_machine_measure(
+    rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
+{
+    *m = (rg_machine){0};
+    if (threads < 1 || threads > MAX_THREADS) return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
+    plan p = new_plan(threads, cpus, quick);
+    make_ladder(&p, footprint, quick);
+    describe(m, &p);
+    return run_plan(m, &p, progress, user, stop, err);
+}
+
+/* Puts a fresh point into the ladder: over the one of (about) that size, else between its neighbours. */
+static void put_point(rg_machine *m, const rg_bw_point *b)
+{
+    int at = 0;
+    while (at < m->n_bw && m->bw[at].footprint_bytes < b->footprint_bytes && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) >= 0.1)
+        at++;
+    const bool same = at < m->n_bw && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) < 0.1;
+    if (!same && m->n_bw < RG_MAX_BW) {
+        memmove(&m->bw[at + 1], &m->bw[at], (size_t)(m->n_bw - at) * sizeof *m->bw);
+        m->n_bw++;
+    } else if (!same) {
+        return; /* a full ladder knows the neighbourhood well enough */
+    }
+    m->bw[at] = *b;
+}
+
+rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
+{
+    rg_machine now;
+    plan p = new_plan(m->threads, cpus, true);
+    p.reads_only = true;
+    make_ladder(&p, footprint, true);
+    const int64_t unit = (int64_t)RG_READ_UNIT * p.threads, most = p.footprint[p.n_bw - 1];
+    p.footprint[0] = rg_min(rg_round_up(footprint, unit), most); /* the ladder's cap: what the memory allows */
+    p.n_bw = 1;
+    describe(&now, &p);
+    const rg_status st = run_plan(&now, &p, progress, user, stop, err);
+    if (st == RG_OK && now.n_bw == 1) put_point(m, &now.bw[0]);
     return st;
 }

@@ -363,8 +363,8 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     if (st != RG_OK || (st = rg_open_model(&j.ckpt, cli, err)) != RG_OK || (st = get_prompt(&j, err)) != RG_OK) goto out;
     const rg_config *c = rg_ckpt_config(j.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
-    st = get_roofs(&j, dtype[0], &p, err);
     for (int i = 0; i < n_types && st == RG_OK; i++) {
+        if ((st = get_roofs(&j, dtype[i], &p, err)) != RG_OK) break;
         st = profile_one(&report[n], &j, dtype[i], &p, err);
         if (report[n]) n++;
     }
