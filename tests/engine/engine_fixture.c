@@ -1,6 +1,6 @@
 #include "engine_fixture.h"
+#include "tempdir.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include "base/num.h"
@@ -19,32 +19,7 @@ static const struct {
     [ONE] = {"one", 64, 96, 1, 4, 2, 16, 288, false, RG_ROPE_LINEAR},
 };
 
-static char dir[64];
-
-static void remove_tree(const char *path)
-{
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char sub[512];
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        snprintf(sub, sizeof sub, "%s/%s", path, e->d_name);
-        if (unlink(sub) != 0) remove_tree(sub);
-    }
-    if (d) closedir(d);
-    rmdir(path);
-}
-
-static void remove_dir(void) { remove_tree(dir); }
-
-const char *scratch_dir(void)
-{
-    if (!dir[0]) {
-        snprintf(dir, sizeof dir, "/tmp/ridge-test-XXXXXX");
-        if (!mkdtemp(dir)) fail_msg("cannot make a folder in /tmp");
-        atexit(remove_dir);
-    }
-    return dir;
-}
+const char *scratch_dir(void) { return temp_dir(); }
 
 const char *shape_name(shape_id s) { return shapes[s].name; }
 

@@ -1,6 +1,6 @@
 #include "run_program.h"
+#include "tempdir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -9,34 +9,12 @@
 
 enum { MAX_ARGS = 64, TIMEOUT_MS = 120000 };
 
-static char dir[64];
-
-static void remove_tree(const char *path)
-{
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char sub[1024];
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        snprintf(sub, sizeof sub, "%s/%s", path, e->d_name);
-        if (unlink(sub) != 0) remove_tree(sub);
-    }
-    if (d) closedir(d);
-    rmdir(path);
-}
-
-static void remove_dir(void) { remove_tree(dir); }
-
 const char *scratch(const char *name)
 {
     static char path[64][256];
     static int turn;
-    if (!dir[0]) {
-        snprintf(dir, sizeof dir, "/tmp/ridge-tools-XXXXXX");
-        if (!mkdtemp(dir)) fail_msg("cannot make a folder in /tmp");
-        atexit(remove_dir);
-    }
     char *p = path[turn++ % 64];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
+    snprintf(p, sizeof path[0], "%s/%s", temp_dir(), name);
     return p;
 }
 
@@ -48,7 +26,7 @@ static void child(const run_opts *o, const char *const *args, const char *out, c
     if (in < 0 || fo < 0 || fe < 0 || dup2(in, 0) < 0 || dup2(fo, 1) < 0 || dup2(fe, 2) < 0) _exit(126);
     close(in), close(fo), close(fe);
     if (o->closed_out) close(1);
-    setenv("XDG_CACHE_HOME", dir, 1); /* nothing of ours into the user's cache, nothing of theirs into the test */
+    setenv("XDG_CACHE_HOME", temp_dir(), 1); /* nothing of ours into the user's cache, nothing of theirs into the test */
     setenv("OMP_WAIT_POLICY", "passive", 1);
     for (int i = 0; i < 4 && o->env[i]; i++) putenv((char *)(uintptr_t)o->env[i]);
     execv(bin, (char *const *)(uintptr_t)args);

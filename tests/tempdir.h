@@ -1,0 +1,36 @@
+/* A folder of the test's own, made on first use and removed with everything in it when the program ends. */
+#ifndef RG_TEMPDIR_H
+#define RG_TEMPDIR_H
+
+#include "testing.h"
+
+#include <dirent.h>
+
+static char temp_dir_path[64];
+
+static inline void remove_tree(const char *path)
+{
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char sub[1024];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if (snprintf(sub, sizeof sub, "%s/%s", path, e->d_name) >= (int)sizeof sub) continue;
+        if (unlink(sub) != 0) remove_tree(sub);
+    }
+    if (d) closedir(d);
+    rmdir(path);
+}
+
+static inline void remove_temp_dir(void) { remove_tree(temp_dir_path); }
+
+static inline const char *temp_dir(void)
+{
+    if (!temp_dir_path[0]) {
+        snprintf(temp_dir_path, sizeof temp_dir_path, "/tmp/ridge-test-XXXXXX");
+        if (!mkdtemp(temp_dir_path)) fail_msg("cannot make a folder in /tmp");
+        atexit(remove_temp_dir);
+    }
+    return temp_dir_path;
+}
+
+#endif
