@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "ops/probe.h"
 
-typedef enum rg_counters_mode { RG_COUNTERS_AUTO, RG_COUNTERS_OFF, RG_COUNTERS_LAYER, RG_COUNTERS_OP } rg_counters_mode;
+typedef enum rg_counters_mode { RG_COUNTERS_AUTO, RG_COUNTERS_OFF, RG_COUNTERS_OP } rg_counters_mode;
 
 typedef struct rg_counters rg_counters;
 

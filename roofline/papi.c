@@ -23,7 +23,6 @@ typedef struct slot {
 } slot;
 
 struct rg_counters {
-    rg_counters_mode mode;
     rg_probe probe;
     bool hardware;
     int threads;
@@ -300,7 +299,6 @@ rg_status rg_counters_open(rg_counters **out, rg_counters_mode mode, int threads
         return rg_fail(err, RG_E_NOMEM, "counters: out of memory");
     }
     memset(s, 0, (size_t)threads * sizeof *s);
-    c->mode = mode;
     c->threads = threads;
     c->slot = s;
     c->probe.self = c;

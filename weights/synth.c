@@ -51,8 +51,6 @@ void rg_shape_config(const rg_shape *s, rg_config *c)
 
 /* ---- numbers ---- */
 
-enum { TABLE = 1 << 16 };
-
 static uint64_t mix(uint64_t z) /* splitmix64 */
 {
     z += 0x9e3779b97f4a7c15u;
@@ -61,16 +59,28 @@ static uint64_t mix(uint64_t z) /* splitmix64 */
     return z ^ (z >> 31);
 }
 
+/* Normal numbers by the method of Box and Muller; NULL without memory. */
+static float *unit_normals(void)
+{
+    float *unit = malloc(RG_SYNTH_TABLE * sizeof *unit);
+    for (int i = 0; unit && i < RG_SYNTH_TABLE; i += 2) {
+        const double u = ((double)(mix((uint64_t)i) >> 11) + 1.0) * 0x1p-53, v = (double)(mix((uint64_t)i + 1) >> 11) * 0x1p-53, r = sqrt(-2.0 * log(u));
+        unit[i] = (float)(r * cos(6.283185307179586 * v));
+        unit[i + 1] = (float)(r * sin(6.283185307179586 * v));
+    }
+    return unit;
+}
+
 /* Normal values of the tensor's scale, drawn by 16-bit index: one multiplication gives four weights. */
 typedef struct table {
-    float f32[TABLE];
-    uint16_t u16[TABLE]; /* the same in the 16-bit type of the file */
+    float f32[RG_SYNTH_TABLE];
+    uint16_t u16[RG_SYNTH_TABLE]; /* the same in the 16-bit type of the file */
 } table;
 
 /* model_type: the type of the linear weights; norms that GGUF stores as F32 are rounded to it, as a Hugging Face file does. */
 static void fill_table(table *t, const float *unit, float mean, float std, rg_ftype model_type)
 {
-    for (int i = 0; i < TABLE; i++) {
+    for (int i = 0; i < RG_SYNTH_TABLE; i++) {
         t->f32[i] = mean + std * unit[i];
         t->u16[i] = model_type == RG_FT_BF16 ? rg_f32_to_bf16(t->f32[i]) : rg_f32_to_f16(t->f32[i]);
         if (model_type == RG_FT_BF16) t->f32[i] = rg_bf16_to_f32(t->u16[i]);
@@ -156,22 +166,17 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, cons
     const size_t row = (size_t)rg_ftype_row_bytes(t->type, t->cols);
     const int64_t per = rg_max(1, BLOCK / (int64_t)row);
     rg_status st = RG_OK;
-    float *unit = malloc(TABLE * sizeof *unit), *tmp = malloc((size_t)t->cols * sizeof *tmp);
+    float *tmp = malloc((size_t)t->cols * sizeof *tmp);
     table *tab = malloc(sizeof *tab);
     uint16_t *idx = malloc((size_t)t->cols * sizeof *idx);
     unsigned char *buf = malloc((size_t)per * row);
-    if (!unit || !tmp || !tab || !idx || !buf) {
+    if (!tmp || !tab || !idx || !buf) {
         st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
         goto out;
     }
-    for (int i = 0; i < TABLE; i += 2) { /* Box and Muller */
-        const double u = ((double)(mix((uint64_t)i) >> 11) + 1.0) * 0x1p-53, v = (double)(mix((uint64_t)i + 1) >> 11) * 0x1p-53, r = sqrt(-2.0 * log(u));
-        unit[i] = (float)(r * cos(6.283185307179586 * v));
-        unit[i + 1] = (float)(r * sin(6.283185307179586 * v));
-    }
     float mean, std;
     scale_of(j->c, t, &mean, &std);
-    fill_table(tab, unit, mean, std, j->type);
+    fill_table(tab, j->unit, mean, std, j->type);
     const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && st == RG_OK; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
@@ -192,7 +197,6 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, cons
         if (j->progress) j->progress(j->user, "writing weights", (double)j->done / (double)j->total);
     }
 out:
-    free(unit);
     free(tmp);
     free(tab);
     free(idx);
@@ -257,7 +261,9 @@ rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format form
     if (!gguf && rg_ftypes[type].block > 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path, rg_ftypes[type].name);
     st = list_tensors(&j, gguf ? RG_NAMES_GGUF : RG_NAMES_HF, err);
+    if (st == RG_OK && !(j.unit = unit_normals())) st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
     free(j.t);
+    free(j.unit);
     return st;
 }

@@ -113,11 +113,8 @@ static void pad(writer *w)
 /* Llama 3's RoPE scaling is baked into divisors of the frequencies. */
 static float rope_divisor(const rg_config *c, int64_t i)
 {
-    const double f = pow(c->rope_theta, -2.0 * (double)i / (double)c->head_dim), wave = 2.0 * M_PI / f, orig = (double)c->rope_orig_ctx;
-    if (wave < orig / c->rope_high_freq) return 1.0f;
-    if (wave > orig / c->rope_low_freq) return (float)c->rope_factor;
-    const double s = (orig / wave - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
-    return (float)(1.0 / ((1.0 - s) / c->rope_factor + s));
+    const double f = pow(c->rope_theta, -2.0 * (double)i / (double)c->head_dim);
+    return (float)(f / rg_rope_llama3(c, f));
 }
 
 static void put_info(writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset)

@@ -2,6 +2,7 @@
 #ifndef RG_CONFIG_H
 #define RG_CONFIG_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,16 @@ typedef struct rg_config {
     int32_t bos, eos[RG_MAX_EOS]; /* -1 where the file is silent */
     int n_eos;
 } rg_config;
+
+/* Llama 3's scaling of a RoPE frequency: long wavelengths are slowed by the factor, short ones kept, those between blended. */
+static inline double rg_rope_llama3(const rg_config *c, double f)
+{
+    const double wavelength = 2.0 * M_PI / f, orig = (double)c->rope_orig_ctx;
+    if (wavelength < orig / c->rope_high_freq) return f;
+    if (wavelength > orig / c->rope_low_freq) return f / c->rope_factor;
+    const double s = (orig / wavelength - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
+    return (1.0 - s) * f / c->rope_factor + s * f;
+}
 
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
 static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }

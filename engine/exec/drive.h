@@ -22,7 +22,7 @@ typedef struct rg_embedding {
 /* x[m][dim] = rows of the table. */
 void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token, int64_t m);
 
-/* y[m][n] = x[m][k] W^T. rows: NULL, or the m rows of x to take. */
+/* y[m][n] = x[m][k] W^T. */
 void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier);
 
 /* y[i] = rmsnorm(x[row ? row[i] : i]) for i < m. */

@@ -80,8 +80,5 @@ size_t rg_drive_scratch(const rg_ktab *k)
 {
     /* attention: queries and accumulators of RG_ATTN_NQ rows (head size at most 1024), scores of one chunk, maxima and sums */
     const size_t attn = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
-    const size_t gemm_bytes = gemm_scratch(k);
-    const size_t pack = sizeof(float) * 1024; /* a floor for the loader; larger rows bring their own */
-    const size_t most = attn > gemm_bytes ? attn : gemm_bytes;
-    return (size_t)rg_round_up((int64_t)(most > pack ? most : pack), 4096);
+    return (size_t)rg_round_up(rg_max((int64_t)attn, (int64_t)gemm_scratch(k)), 4096);
 }

@@ -1,7 +1,6 @@
 #include "exec/team.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +116,7 @@ void rg_team_close(rg_team *t)
 
 int rg_team_size(const rg_team *t) { return t->n; }
 
-void rg_barrier(rg_ctx *cx)
+static void meet(const rg_ctx *cx)
 {
     if (cx->nt == 1) return;
 #ifdef _OPENMP
@@ -125,9 +124,16 @@ void rg_barrier(rg_ctx *cx)
 #endif
 }
 
+void rg_barrier(rg_ctx *cx)
+{
+    const uint64_t start = cx->rec ? rg_now_ns() : 0;
+    meet(cx);
+    if (cx->rec) cx->wait_ns += rg_now_ns() - start;
+}
+
 static void enter(rg_team *t, int tid, rg_team_fn *fn, void *arg, rg_rec *rec, const rg_step *step, size_t ops)
 {
-    rg_ctx cx = {.tid = tid, .nt = t->n, .team = t, .k = t->k, .scratch = t->scratch + (size_t)tid * t->scratch_bytes, .l2_bytes = t->l2_bytes, .layer = -1};
+    rg_ctx cx = {.tid = tid, .nt = t->n, .k = t->k, .scratch = t->scratch + (size_t)tid * t->scratch_bytes, .l2_bytes = t->l2_bytes, .layer = -1};
     if (t->cpus && !t->placed) place(t, tid);
     if (rec) {
         cx.rec = rec;
@@ -200,7 +206,7 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
     if (!cx->rec) {
-        if (d->barrier) rg_barrier(cx);
+        if (d->barrier) meet(cx);
         return;
     }
     rg_slot *s = &cx->slot[cx->n_rec];
@@ -208,7 +214,7 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
     s->wait_ns = cx->wait_ns;
     if (d->barrier) {
         const uint64_t at = now;
-        rg_barrier(cx);
+        meet(cx);
         now = rg_now_ns();
         s->wait_ns += now - at;
     }

@@ -24,7 +24,6 @@ typedef struct rg_slot {
 /* One thread's view of a parallel region. Drivers take it first. */
 typedef struct rg_ctx {
     int tid, nt;
-    rg_team *team;
     const rg_ktab *k;
     char *scratch; /* this thread's own, 64-byte aligned */
     int64_t l2_bytes;
@@ -37,8 +36,8 @@ typedef struct rg_ctx {
     uint64_t ctr_last[RG_MAX_CTR];
     uint8_t phase;
     int16_t layer;
-    rg_tally tally; /* of the operator being executed: drivers add to it at their outer loops */
-    uint64_t wait_ns;
+    rg_tally tally;   /* of the operator being executed: drivers add to it at their outer loops */
+    uint64_t wait_ns; /* at barriers inside it (rg_barrier); the one at its end is added by rg_op_end */
 } rg_ctx;
 
 /* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or NULL to leave them where the system puts them. The team's size never changes, because
@@ -57,7 +56,7 @@ typedef void rg_team_fn(rg_ctx *cx, void *arg);
  * or NULL. ops: most operators fn executes. */
 void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_step *step, size_t ops);
 
-/* Waits for the team. Inside a region, all threads. */
+/* Waits for the team in the middle of an operator, whose wait time it counts. All threads of the region. */
 void rg_barrier(rg_ctx *cx);
 
 /* [*a, *b): this thread's part of n, in units (parts are whole units but for the last). */

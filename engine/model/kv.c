@@ -70,16 +70,6 @@ rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer)
         .hd = c->head_dim};
 }
 
-/* Llama 3's scaling: long wavelengths are slowed by the factor, short ones kept, those between blended. */
-static double llama3_scaled(double f, const rg_config *c)
-{
-    const double wavelength = 2.0 * M_PI / f, orig = (double)c->rope_orig_ctx;
-    if (wavelength < orig / c->rope_high_freq) return f;
-    if (wavelength > orig / c->rope_low_freq) return f / c->rope_factor;
-    const double s = (orig / wavelength - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
-    return (1.0 - s) * f / c->rope_factor + s * f;
-}
-
 void rg_rope_table(float *cs, const rg_model *m, int64_t ctx)
 {
     const rg_config *c = &m->cfg;
@@ -87,7 +77,7 @@ void rg_rope_table(float *cs, const rg_model *m, int64_t ctx)
     for (int64_t i = 0; i < half; i++) {
         double f = pow(c->rope_theta, -2.0 * (double)i / (double)hd);
         if (c->rope_scaling == RG_ROPE_LINEAR) f /= c->rope_factor;
-        if (c->rope_scaling == RG_ROPE_LLAMA3) f = llama3_scaled(f, c);
+        if (c->rope_scaling == RG_ROPE_LLAMA3) f = rg_rope_llama3(c, f);
         if (m->rope_freqs) f /= (double)m->rope_freqs[i];
         for (int64_t p = 0; p < ctx; p++) {
             cs[p * hd + i] = (float)cos((double)p * f);
