@@ -21,7 +21,7 @@ double rg_machine_bw(const rg_machine *m, int64_t footprint)
     return p[0].read_gbps.value + x * (p[1].read_gbps.value - p[0].read_gbps.value);
 }
 
-double rg_machine_peak(const rg_machine *m, rg_isa isa) { return (unsigned)isa < RG_ISA_COUNT ? m->fma_gflops[isa].value : 0.0; }
+double rg_machine_peak(const rg_machine *m, rg_isa isa) { return (unsigned)isa < RG_ISA_COUNT ? m->fma_gflops[rg_isa_fp32(isa)].value : 0.0; }
 
 /* Makes every directory of path but the last component; failures show when the file is written. */
 static void make_dirs(char *path)

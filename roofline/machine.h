@@ -30,10 +30,11 @@ typedef struct rg_machine {
     int64_t memory_bytes;
     rg_isa isa_best;
     int n_bw;
-    rg_bw_point bw[RG_MAX_BW];            /* rising footprints */
-    rg_measured fma_gflops[RG_ISA_COUNT]; /* FP32 multiply-add peak by instruction set; C: baseline vectors, separate multiply and add */
-    rg_measured barrier_ns;               /* one barrier of the team */
-    bool noisy;                           /* a spread above 20 %: the verdict is in the report */
+    rg_bw_point bw[RG_MAX_BW]; /* rising footprints */
+    rg_measured fma_gflops
+        [RG_ISA_COUNT];     /* FP32 multiply-add peak of levels with an own register width (rg_isa_fp32); C: baseline vectors, separate multiply and add */
+    rg_measured barrier_ns; /* one barrier of the team */
+    bool noisy;             /* a spread above 20 %: the verdict is in the report */
 } rg_machine;
 
 /* Measures the roofs with `threads` threads pinned to cpus[0..threads) (NULL: not pinned). footprint: one more point of the ladder at the

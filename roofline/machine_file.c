@@ -106,7 +106,7 @@ static const char *from_json(rg_machine *m, const json_t *j)
     if (!get_int(j, "cores", 1, 1 << 20, &cores)) return "cores: expected 1 or more";
     if (!get_int(j, "threads", 1, 1024, &threads)) return "threads: expected 1 to 1024";
     if (!get_int(j, "memory_bytes", 0, INT64_MAX, &memory)) return "memory_bytes: expected a number of bytes";
-    if (!get_text(j, "isa_best", isa, sizeof isa) || rg_isa_from_name(isa) < 0) return "isa_best: expected c, avx2 or avx512";
+    if (!get_text(j, "isa_best", isa, sizeof isa) || rg_isa_from_name(isa) < 0) return "isa_best: expected a level that this program knows";
     m->cores = (int)cores;
     m->threads = (int)threads;
     m->memory_bytes = memory;

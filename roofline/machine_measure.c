@@ -165,6 +165,7 @@ static rg_measured rate(crew *c, int tid, work_fn *work, int variant, double uni
 static const rg_roof_loops *loops_of(rg_isa isa)
 {
 #ifdef RIDGE_X86
+    isa = rg_isa_fp32(isa);
     if (isa == RG_ISA_AVX512) return &rg_roof_loops_avx512;
     if (isa == RG_ISA_AVX2) return &rg_roof_loops_avx2;
 #endif
@@ -215,9 +216,13 @@ static void measure_reads(crew *c, member *me)
     }
 }
 
+/* FP32 peaks differ by register width only. */
+static bool has_own_peak(rg_isa isa) { return rg_isa_fp32(isa) == isa && rg_isa_has(isa); }
+
 static void measure_peaks(crew *c, member *me)
 {
-    for (int isa = 0; isa <= (int)c->p->isa_best && !stop_asked(c, me->tid); isa++) {
+    for (int isa = 0; isa < RG_ISA_COUNT && !stop_asked(c, me->tid); isa++) {
+        if (!has_own_peak((rg_isa)isa)) continue;
         const double flop = loops_of((rg_isa)isa)->fma(256) * c->p->threads;
         calibrate(c, me->tid, fma_work, isa);
         const rg_measured r = rate(c, me->tid, fma_work, isa, flop);
@@ -305,7 +310,8 @@ static rg_status run_plan(rg_machine *m, const plan *plan_, rg_progress_fn *prog
     member *team = calloc((size_t)threads, sizeof *team);
     rg_status st = RG_OK;
     int started = 0;
-    c.todo = p.n_bw + (p.reads_only ? 0 : (int)p.isa_best + 2);
+    c.todo = p.n_bw + (p.reads_only ? 0 : 1);
+    for (int isa = 0; isa < RG_ISA_COUNT; isa++) c.todo += !p.reads_only && has_own_peak((rg_isa)isa);
     c.slice = rg_round_up(p.footprint[p.n_bw - 1] / threads, 2 << 20); /* a huge page belongs to one thread */
     const size_t bytes = (size_t)c.slice * (size_t)threads;
     c.mem = rg_big_alloc(bytes);

@@ -124,6 +124,7 @@ static roofs measure_roofs(const options *o, int threads, rg_isa top)
     free((void *)(uintptr_t)j.p);
     printf("\n# %d thread%s: read %.1f GB/s over %lld MiB;", threads, threads > 1 ? "s" : "", r.gbs, (long long)(o->footprint >> 20));
     for (rg_isa i = RG_ISA_C; i <= top; i++) {
+        if (!rg_isa_has(i)) continue;
         r.gflops[i] = bench_fma(i, 1) * FMA_STEPS * threads / measure(o, threads, run_fma, &i).median * 1e-9;
         printf(" %s %.0f", rg_isa_names[i], r.gflops[i]);
     }
@@ -397,7 +398,7 @@ static void bench_all(const options *o, int threads, rg_isa top)
 {
     const roofs r = measure_roofs(o, threads, top);
     for (rg_isa i = RG_ISA_C; i <= top; i++) {
-        if (o->isa >= 0 && (int)i != o->isa) continue;
+        if (!rg_isa_has(i) || (o->isa >= 0 && (int)i != o->isa)) continue;
         for (int blas = 0; blas < 2; blas++) {
             rg_ktab t;
             if (!rg_kernels_select(&t, i, blas)) continue;
@@ -420,7 +421,7 @@ int main(int argc, char **argv)
         return 2;
     }
     rg_isa top = rg_isa_best();
-    if (o.isa > (int)top) {
+    if (o.isa >= 0 && !rg_isa_has((rg_isa)o.isa)) {
         fprintf(stderr, "bench_ops: this CPU has no %s\n", rg_isa_names[o.isa]);
         return 2;
     }

@@ -49,7 +49,7 @@ static double mul_add_sse(int64_t steps)
 
 double bench_fma(rg_isa isa, int64_t steps)
 {
-    switch (isa) {
+    switch (rg_isa_fp32(isa)) {
     case RG_ISA_AVX512:
         return fma_avx512(steps);
     case RG_ISA_AVX2:

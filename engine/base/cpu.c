@@ -6,7 +6,14 @@
 #include <cpuid.h>
 #endif
 
-const char *const rg_isa_names[RG_ISA_COUNT] = {[RG_ISA_C] = "c", [RG_ISA_AVX2] = "avx2", [RG_ISA_AVX512] = "avx512"};
+const char *const rg_isa_names[RG_ISA_COUNT] = {[RG_ISA_C] = "c",
+    [RG_ISA_AVX2] = "avx2",
+    [RG_ISA_AVX2VNNI] = "avx2vnni",
+    [RG_ISA_AVX512] = "avx512",
+    [RG_ISA_AVX512VNNI] = "avx512vnni",
+    [RG_ISA_AVX512BF16] = "avx512bf16"};
+
+const char *const rg_isa_list = "c, avx2, avx2vnni, avx512, avx512vnni or avx512bf16";
 
 int rg_isa_from_name(const char *name)
 {
@@ -15,21 +22,62 @@ int rg_isa_from_name(const char *name)
     return -1;
 }
 
+#if defined(__x86_64__)
+static bool has_x86(rg_isa isa)
+{
+    /* __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers; the extensions below need no more. */
+    __builtin_cpu_init();
+    unsigned a = 0, b = 0, c1 = 0, c7 = 0, d = 0, a71 = 0;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return false;
+    if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 & bit_F16C)) return false;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c7, &d)) return false;
+    if (a >= 1) __get_cpuid_count(7, 1, &a71, &b, &c1, &d);
+    const bool wide =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    enum { AVX_VNNI = 1 << 4, AVX512_BF16 = 1 << 5, AVX512_VNNI = 1 << 11 }; /* leaf 7.1 EAX, 7.1 EAX, 7.0 ECX */
+    switch (isa) {
+    case RG_ISA_AVX2:
+        return true;
+    case RG_ISA_AVX2VNNI:
+        return a71 & AVX_VNNI;
+    case RG_ISA_AVX512:
+        return wide;
+    case RG_ISA_AVX512VNNI:
+        return wide && (c7 & AVX512_VNNI);
+    case RG_ISA_AVX512BF16:
+        return wide && (c7 & AVX512_VNNI) && (a71 & AVX512_BF16);
+    default:
+        return false;
+    }
+}
+#endif
+
+bool rg_isa_has(rg_isa isa)
+{
+    if (isa == RG_ISA_C) return true;
+#if defined(__x86_64__)
+    return has_x86(isa);
+#else
+    return false;
+#endif
+}
+
 rg_isa rg_isa_best(void)
 {
-#if defined(__x86_64__)
-    /* __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers. */
-    __builtin_cpu_init();
-    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    unsigned a, b, c = 0, d;
-    const int f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-    if (!avx2 || !f16c) return RG_ISA_C;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return RG_ISA_AVX512;
-    return RG_ISA_AVX2;
-#else
-    return RG_ISA_C;
-#endif
+    rg_isa best = RG_ISA_C;
+    for (int i = RG_ISA_C; i < RG_ISA_COUNT; i++)
+        if (rg_isa_has((rg_isa)i)) best = (rg_isa)i;
+    return best;
+}
+
+rg_isa rg_isa_fp32(rg_isa isa)
+{
+    static const rg_isa base[RG_ISA_COUNT] = {[RG_ISA_AVX2] = RG_ISA_AVX2,
+        [RG_ISA_AVX2VNNI] = RG_ISA_AVX2,
+        [RG_ISA_AVX512] = RG_ISA_AVX512,
+        [RG_ISA_AVX512VNNI] = RG_ISA_AVX512,
+        [RG_ISA_AVX512BF16] = RG_ISA_AVX512};
+    return base[isa];
 }
 
 const char *rg_cpu_name(void)

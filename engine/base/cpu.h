@@ -1,21 +1,34 @@
-/* Instruction-set levels and what this CPU has. Levels are ordered; a cap (--isa, RIDGE_ISA) lowers the best level used. */
+/* Instruction-set levels and what this CPU has. A cap (--isa, RIDGE_ISA) lowers the best level used. */
 #ifndef RG_CPU_H
 #define RG_CPU_H
 
+#include <stdbool.h>
+
+/* In rising order of preference. Not every CPU that has one has those before it (the first with AVX-512 lack AVX-VNNI), so a kernel of a
+ * level at or below the cap may run only where rg_isa_has says so. */
 typedef enum rg_isa {
-    RG_ISA_C = 0,  /* plain C, baseline x86-64 or any CPU */
-    RG_ISA_AVX2,   /* AVX2 + FMA + F16C */
-    RG_ISA_AVX512, /* AVX-512 F, BW, DQ, VL */
+    RG_ISA_C = 0,      /* plain C, baseline x86-64 or any CPU */
+    RG_ISA_AVX2,       /* AVX2 + FMA + F16C */
+    RG_ISA_AVX2VNNI,   /* AVX2 and AVX-VNNI: int8 products in 256 bits */
+    RG_ISA_AVX512,     /* AVX-512 F, BW, DQ, VL */
+    RG_ISA_AVX512VNNI, /* and VNNI: int8 products */
+    RG_ISA_AVX512BF16, /* and BF16: bf16 products */
     RG_ISA_COUNT
 } rg_isa;
 
-extern const char *const rg_isa_names[RG_ISA_COUNT]; /* "c", "avx2", "avx512" */
+extern const char *const rg_isa_names[RG_ISA_COUNT]; /* "c", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" */
+extern const char *const rg_isa_list;                /* the same in a sentence, for messages */
 
 /* -1 if no such level. */
 int rg_isa_from_name(const char *name);
 
+/* The CPU and the operating system support the level. */
+bool rg_isa_has(rg_isa isa);
 /* Best level the CPU and the operating system support. */
 rg_isa rg_isa_best(void);
+
+/* The level whose FP32 instructions a level uses: its register width. */
+rg_isa rg_isa_fp32(rg_isa isa);
 
 /* Brand string of the CPU ("unknown CPU" if it has none); static. */
 const char *rg_cpu_name(void);

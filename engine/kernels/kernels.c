@@ -42,7 +42,7 @@ bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
     memset(t, 0, sizeof *t);
     t->isa = max_isa;
 #define RG_KERNEL(kind, type, isa, fn) \
-    if (RG_ISA_##isa <= max_isa) { \
+    if (RG_ISA_##isa <= max_isa && rg_isa_has(RG_ISA_##isa)) { \
         t->SLOT_##kind(type) = fn; \
         LEVEL_##kind(type) = RG_ISA_##isa; \
     }

@@ -82,7 +82,7 @@ typedef struct rg_ktab {
     uint8_t gemv_isa[RG_WT_COUNT], unpack_isa[RG_WT_COUNT], mm_isa, attn_isa[RG_KV_COUNT], elem_isa;
 } rg_ktab;
 
-/* max_isa: the level to stay at or below (already the minimum of CPU and cap). blas: use OpenBLAS for mm; returns false if it was asked for
+/* max_isa: the level to stay at or below; rows that this CPU cannot run are passed over. blas: use OpenBLAS for mm; returns false if it was asked for
  * and the build has none. */
 bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas);
 
