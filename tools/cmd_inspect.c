@@ -1,5 +1,4 @@
 /* ridge inspect: what is in a checkpoint, and what it takes to run it. Reads headers only. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -10,7 +9,8 @@
 /* A line of the tensor table: one tensor, or the tensors of one site and file type of all layers. */
 typedef struct line {
     const rg_ckpt_tensor *t; /* the first */
-    char name[64], resident[16];
+    char name[64], type[32], resident[32];
+    const char *rounding;
     int64_t count;
     uint64_t file_bytes, resident_bytes;
 } line;
@@ -28,36 +28,24 @@ typedef struct inspection {
 } inspection;
 
 static double bits(uint64_t bytes, uint64_t params) { return 8.0 * (double)bytes / (double)params; }
-
-/* The resident type on the same grid as a file type: f16 for F16, q8g32 for blocks of 32 with 8 bits. */
-static rg_wtype same_grid(rg_ftype t)
-{
-    const rg_ftype_info *f = &rg_ftypes[t];
-    char name[16];
-    if (f->block == 1)
-        for (size_t i = 0; i <= strlen(f->name) && i < sizeof name; i++) name[i] = (char)tolower((unsigned char)f->name[i]);
-    else
-        snprintf(name, sizeof name, "q%dg%d", (f->bytes - 2) * 8 / f->block, f->block);
-    return (rg_wtype)rg_wtype_from_name(name);
-}
+static uint64_t weights(const line *l) { return (uint64_t)(l->count * l->t->rows * l->t->cols); }
 
 /* What becomes of a tensor in memory: linears are packed, norms become f32; the embedding of an untied model stays as it is, that of a
  * tied one is the packed output matrix. */
 static void fill_resident(const inspection *x, line *l)
 {
-    const rg_ckpt_tensor *t = l->t;
-    const bool table = t->site == RG_SITE_TOKEN_EMBD;
-    uint64_t each = t->bytes;
-    snprintf(l->resident, sizeof l->resident, "%s", rg_ftypes[t->type].name);
-    if (rg_site_op(t->site) == RG_OP_RMSNORM) {
-        snprintf(l->resident, sizeof l->resident, "%s", rg_wtypes[RG_WT_F32].name);
-        each = sizeof(float) * (uint64_t)t->cols;
-    } else if (!table || x->cfg->tied) {
-        const rg_wtype w = x->eo.dtype < 0 ? same_grid(t->type) : rg_resident_type(x->ckpt, &x->eo, table ? RG_SITE_OUTPUT : t->site);
-        snprintf(l->resident, sizeof l->resident, "%s", rg_wtypes[w].name);
-        each = (uint64_t)rg_packed_bytes(w, t->rows, t->cols);
-    }
-    l->resident_bytes = each * (uint64_t)l->count;
+    rg_resident r;
+    rg_resident_plan(x->ckpt, &x->eo, l->t, &r);
+    rg_ckpt_type_name(l->t, l->type, sizeof l->type);
+    snprintf(l->resident, sizeof l->resident, "%s", r.as_in_file ? l->type : rg_wtypes[r.type].name);
+    l->rounding = rg_rounding_names[r.rounding];
+    l->resident_bytes = r.bytes * (uint64_t)l->count;
+}
+
+/* Tensors of one line: the same in the file and in memory. */
+static bool alike(const rg_ckpt_tensor *a, const rg_ckpt_tensor *b)
+{
+    return a->type == b->type && a->bytes == b->bytes && rg_ckpt_resident(a) == rg_ckpt_resident(b) && rg_ckpt_rounding(a) == rg_ckpt_rounding(b);
 }
 
 /* The line that begins at tensor i; false if the tensor belongs to an earlier line. */
@@ -68,8 +56,8 @@ static bool take_line(const inspection *x, size_t i, line *l)
     rg_tensor_name(l->name, sizeof l->name, t->site, t->layer);
     if (t->layer >= 0 && !x->cli->per_layer) {
         for (int k = 0; k < t->layer; k++)
-            if (rg_ckpt_find(x->ckpt, t->site, k)->type == t->type) return false;
-        for (int k = t->layer + 1; k < x->cfg->layers; k++) l->count += rg_ckpt_find(x->ckpt, t->site, k)->type == t->type;
+            if (alike(rg_ckpt_find(x->ckpt, t->site, k), t)) return false;
+        for (int k = t->layer + 1; k < x->cfg->layers; k++) l->count += alike(rg_ckpt_find(x->ckpt, t->site, k), t);
         l->file_bytes *= (uint64_t)l->count;
         snprintf(l->name, sizeof l->name, "blk.*.%s", rg_site_name(t->site));
     }
@@ -126,13 +114,14 @@ static void print_md(const inspection *x)
     printf("| resident (%s) | %s, %.3f bits per weight |\n", x->cli->dtype ? x->cli->dtype : "as in the file",
         rg_bytes_text(a, sizeof a, (double)x->resident_bytes), bits(x->resident_bytes, x->params));
 
-    printf(
-        "\n| tensor | in the file | type | rows | columns | tensors | file bytes | resident | resident bytes |\n|---|---|---|---:|---:|---:|---:|---|---:|\n");
+    printf("\n| tensor | in the file | type | rows | columns | tensors | file bytes | bits/weight | resident | resident "
+           "bytes | bits/weight | rounding |\n|---|---|---|---:|---:|---:|---:|---:|---|---:|---:|---|\n");
     line l;
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
         if (take_line(x, i, &l))
-            printf("| %s | %s | %s | %" PRId64 " | %" PRId64 " | %" PRId64 " | %" PRIu64 " | %s | %" PRIu64 " |\n", l.name, l.t->file_name,
-                rg_ftypes[l.t->type].name, l.t->rows, l.t->cols, l.count, l.file_bytes, l.resident, l.resident_bytes);
+            printf("| %s | %s | %s | %" PRId64 " | %" PRId64 " | %" PRId64 " | %" PRIu64 " | %.3f | %s | %" PRIu64 " | %.3f | %s |\n", l.name, l.t->file_name,
+                l.type, l.t->rows, l.t->cols, l.count, l.file_bytes, bits(l.file_bytes, weights(&l)), l.resident, l.resident_bytes,
+                bits(l.resident_bytes, weights(&l)), l.rounding);
 
     printf("\n| KV cache | bytes per token |\n|---|---:|\n");
     for (int t = 0; t < RG_KV_COUNT; t++) {
@@ -176,10 +165,10 @@ static json_t *json_tensors(const inspection *x)
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
         if (take_line(x, i, &l))
             json_array_append_new(
-                list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I}", "tensor", l.name, "site", rg_site_name(l.t->site), "file_name", l.t->file_name,
-                          "layer", l.t->layer < 0 || !x->cli->per_layer ? json_null() : json_integer(l.t->layer), "type", rg_ftypes[l.t->type].name, "rows",
+                list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:s}", "tensor", l.name, "site", rg_site_name(l.t->site), "file_name",
+                          l.t->file_name, "layer", l.t->layer < 0 || !x->cli->per_layer ? json_null() : json_integer(l.t->layer), "type", l.type, "rows",
                           (json_int_t)l.t->rows, "cols", (json_int_t)l.t->cols, "tensors", (json_int_t)l.count, "file_bytes", (json_int_t)l.file_bytes,
-                          "resident_type", l.resident, "resident_bytes", (json_int_t)l.resident_bytes));
+                          "resident_type", l.resident, "resident_bytes", (json_int_t)l.resident_bytes, "rounding", l.rounding));
     return list;
 }
 

@@ -64,6 +64,12 @@ static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site
     return false;
 }
 
+bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site)
+{
+    int layer;
+    return parse_name(naming, name, len, site, &layer);
+}
+
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer)
 {
     for (int i = 0; i < N_NAMES; i++) {
@@ -109,7 +115,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     char *name = strndup(r->name, r->name_len);
     if (!name) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
     rg_ckpt_tensor *t = &c->t[c->n++];
-    *t = (rg_ckpt_tensor){.site = site, .layer = layer, .file_name = name, .type = r->type, .data = r->data, .bytes = r->bytes};
+    *t = (rg_ckpt_tensor){.site = site, .layer = layer, .file_name = name, .type = r->type, .data = r->data, .bytes = r->bytes, .grid = r->grid};
     t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
     t->cols = (int64_t)r->dim[r->rank - 1];
     if (naming == RG_NAMES_GGUF && (site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K)) t->interleaved = c->cfg.head_dim;
@@ -180,6 +186,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         if (o && !e) o->site = RG_SITE_TOKEN_EMBD;
         if (o && e) { /* both: the embedding is the one */
             free((char *)(uintptr_t)o->file_name);
+            rg_grid_free((rg_grid *)(uintptr_t)o->grid);
             *o = c->t[--c->n];
         }
     }
@@ -190,7 +197,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         if (t->rows != rows || t->cols != cols)
             return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration", c->path, t->file_name,
                 (long long)t->rows, (long long)t->cols, (long long)rows, (long long)cols);
-        if (cols % rg_ftypes[t->type].block != 0 || t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols)))
+        if (!t->grid && (cols % rg_ftypes[t->type].block != 0 || t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols))))
             return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", c->path, t->file_name, (unsigned long long)t->bytes,
                 (long long)rows, (long long)cols, rg_ftypes[t->type].name);
         c->params += (uint64_t)(rows * cols);
@@ -329,7 +336,11 @@ rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err) { ret
 void rg_ckpt_close(rg_ckpt *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->n; i++) free((char *)(uintptr_t)c->t[i].file_name);
+    for (size_t i = 0; i < c->n; i++) {
+        free((char *)(uintptr_t)c->t[i].file_name);
+        rg_grid_free((rg_grid *)(uintptr_t)c->t[i].grid);
+    }
+    rg_parts_free(c);
     for (int i = 0; i < c->n_files; i++) rg_mapfile_close(&c->file[i]);
     free(c->vocab.piece);
     free(c->vocab.piece_len);
@@ -359,22 +370,20 @@ uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }
 const rg_ckpt_vocab *rg_ckpt_embedded_vocab(const rg_ckpt *c) { return c->has_vocab ? &c->vocab : NULL; }
 const char *rg_ckpt_tokenizer_path(const rg_ckpt *c) { return c->tokenizer_path; }
 
-const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r)
-{
-    if (t->interleaved) { /* row s*(hd/2)+i of a head comes from stored row 2i+s */
-        const int64_t hd = t->interleaved, h = r / hd, j = r % hd, half = hd / 2;
-        r = h * hd + 2 * (j % half) + j / half;
-    }
-    return (const char *)t->data + r * rg_ftype_row_bytes(t->type, t->cols);
-}
-
-void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst) { rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols); }
-
-void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
+static void release(const rg_ckpt *c, const unsigned char *p, uint64_t bytes)
 {
     for (int i = 0; i < c->n_files; i++) {
         const rg_mapfile *f = &c->file[i];
-        const unsigned char *p = t->data;
-        if (p >= f->data && p < f->data + f->size) rg_mapfile_done(f, p, t->bytes);
+        if (p >= f->data && p < f->data + f->size) rg_mapfile_done(f, p, bytes);
+    }
+}
+
+void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
+{
+    const rg_grid *g = t->grid;
+    release(c, t->data, g ? g->q_bytes : t->bytes);
+    if (g) {
+        release(c, g->scale, g->scale_bytes);
+        release(c, g->zero, g->zero_bytes);
     }
 }

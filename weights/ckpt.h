@@ -16,14 +16,18 @@
 
 typedef struct rg_ckpt rg_ckpt;
 
+/* Codes, scales and zero points that stand in tensors of their own (AWQ, GPTQ, compressed-tensors, llama2.c v2). Private to weights/. */
+typedef struct rg_grid rg_grid;
+
 typedef struct rg_ckpt_tensor {
     rg_site site;
     int layer;             /* -1 outside layers */
     const char *file_name; /* name in the file; borrowed until rg_ckpt_close */
     rg_ftype type;
-    int64_t rows, cols; /* [out, in]; vectors are 1 row */
-    const void *data;   /* first row, in the mapping; not necessarily aligned */
-    uint64_t bytes;
+    int64_t rows, cols;  /* [out, in]; vectors are 1 row */
+    const void *data;    /* first row (of a grid: the codes), in the mapping; not necessarily aligned */
+    uint64_t bytes;      /* scales and zero points included */
+    const rg_grid *grid; /* of types INT4 and INT8; borrowed until rg_ckpt_close */
     int64_t interleaved; /* head size if q/k rows are stored for interleaved RoPE pairs (GGUF, llama2.c), else 0 */
 } rg_ckpt_tensor;
 
@@ -49,9 +53,20 @@ const float *rg_ckpt_rope_freqs(const rg_ckpt *c);
 /* Canonical name, "blk.3.attn_q" or "token_embd", into buf. */
 const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer);
 
-/* Row r in the canonical order (half-split RoPE pairs): its bytes in the file, and the same as f32. */
+/* Row r in the canonical order (half-split RoPE pairs): its bytes in the file (not for grids), and the same as f32. */
 const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r);
 void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst);
+
+/* The resident type that takes a tensor over with the least change, and what that change is. */
+rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t);
+rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t);
+/* Row r as codes of that type, for quantised tensors whose rounding is NONE or SCALES: q[cols], scale and min (only if the type has one)
+ * per group of the type, in f32. */
+void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *scale, float *min);
+/* Order of the columns of that grid (GPTQ with act-order): column j is multiplied by input order[j]; NULL: as they are. */
+const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t);
+/* Name of the type in the file: "Q4_K", "AWQ g128"; into buf. */
+const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n);
 /* The tensor will not be read again: its pages may leave memory. */
 void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
 

@@ -5,6 +5,17 @@
 #include "base/mapfile.h"
 #include "base/num.h"
 #include "weights/ckpt.h"
+#include "weights/grid.h"
+
+/* How config.json says that linear weights are stored. */
+typedef struct rg_scheme {
+    enum { RG_SCHEME_NONE, RG_SCHEME_AWQ, RG_SCHEME_GPTQ, RG_SCHEME_PACKED } kind;
+    int64_t group; /* declared; -1: one per row; 0: not declared */
+    bool gptq_v2;  /* zero points are stored as they are, not minus 1 */
+} rg_scheme;
+
+/* One tensor of a quantised module, kept until the others are there. */
+typedef struct rg_part rg_part;
 
 struct rg_ckpt {
     rg_config cfg;
@@ -19,6 +30,9 @@ struct rg_ckpt {
     rg_ckpt_vocab vocab;
     bool has_vocab;
     uint64_t params, weight_bytes;
+    rg_scheme scheme;
+    rg_part *part; /* owns [n_parts] */
+    size_t n_parts, cap_parts;
 };
 
 /* A tensor as a file describes it. dims: outermost first. */
@@ -30,6 +44,7 @@ typedef struct rg_raw_tensor {
     uint64_t dim[4];
     const void *data;
     uint64_t bytes;
+    const rg_grid *grid; /* types INT4 and INT8: passes to the checkpoint */
 } rg_raw_tensor;
 
 enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
@@ -38,6 +53,8 @@ enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
 /* Binds a tensor to its site. Unknown names are refused, because a weight that is not used would make another model. */
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
+/* The site that a file's name means; false if it is none of ours. */
+bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site);
 /* The name of a site's tensor in files of that naming; false for sites without a tensor. */
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
 /* Rows or columns of a site's weight under a configuration. */
@@ -54,6 +71,13 @@ void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c);
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);
 rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] is mapped */
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
-rg_status rg_config_from_json(rg_config *c, const char *dir, rg_err *err);
+rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_err *err);
+
+/* Quantised modules (weights/int4.c). A tensor whose name ends like a part of one is kept (true); when all files are read, the parts
+ * are put together. dtype as safetensors calls it. */
+bool rg_parts_keep(
+    rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim, const void *data, uint64_t bytes, rg_status *st, rg_err *err);
+rg_status rg_parts_bind(rg_ckpt *c, rg_err *err);
+void rg_parts_free(rg_ckpt *c);
 
 #endif

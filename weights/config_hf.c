@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "weights/ckpt_impl.h"
+#include "weights/scheme.h"
 
 static const struct {
     const char *arch, *lacks;
@@ -93,12 +94,10 @@ static rg_status refuse_features(const json_t *root, const char *path, const cha
     if (strcmp(arch, "MistralForCausalLM") == 0 && window > 0 && window < ctx)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: sliding_window %lld is smaller than the context %lld: windowed attention is not supported", path,
             (long long)window, (long long)ctx);
-    if (json_is_object(json_object_get(root, "quantization_config")))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: quantization_config: quantised safetensors are not supported; use the 16-bit checkpoint with --dtype", path);
     return RG_OK;
 }
 
-rg_status rg_config_from_json(rg_config *c, const char *dir, rg_err *err)
+rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, rg_err *err)
 {
     json_error_t je;
     char *path = rg_path_join(dir, "config.json"), *gen = rg_path_join(dir, "generation_config.json");
@@ -134,6 +133,7 @@ rg_status rg_config_from_json(rg_config *c, const char *dir, rg_err *err)
     c->tied = json_is_true(json_object_get(root, "tie_word_embeddings"));
     const int64_t bos = integer(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
+    if ((st = rg_scheme_from_json(scheme, root, dir, err)) != RG_OK) goto out;
     if ((st = read_rope(c, root, path, err)) != RG_OK || (st = refuse_features(root, path, arch, c->ctx_train, err)) != RG_OK) goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */

@@ -16,9 +16,9 @@ static const int gsize[G_COUNT] = {
 static const struct {
     int type;
     const char *name;
-} other_types[] = {{3, "Q4_1"}, {6, "Q5_0"}, {7, "Q5_1"}, {9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {12, "Q4_K"}, {13, "Q5_K"}, {14, "Q6_K"}, {15, "Q8_K"},
-    {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"}, {25, "I16"},
-    {26, "I32"}, {27, "I64"}, {28, "F64"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"}, {39, "MXFP4"}};
+} other_types[] = {{9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {15, "Q8_K"}, {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"},
+    {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"}, {25, "I16"}, {26, "I32"}, {27, "I64"}, {28, "F64"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"},
+    {39, "MXFP4"}};
 
 typedef struct str {
     const char *p;
@@ -330,8 +330,8 @@ static rg_status refuse_type(const rg_ckpt *c, str name, uint32_t type, rg_err *
 {
     for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
         if (other_types[i].type == (int)type)
-            return rg_fail(
-                err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0 or Q4_0", c->path, show(name), name.p, other_types[i].name);
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K",
+                c->path, show(name), name.p, other_types[i].name);
     return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", c->path, show(name), name.p, type);
 }
 

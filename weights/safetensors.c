@@ -54,11 +54,13 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     if (s->end - s->begin != n)
         return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes, but its shape and dtype need %llu", f->path, name,
             (unsigned long long)(s->end - s->begin), (unsigned long long)n);
-    if (types[t].ftype < 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s has dtype %s, expected F32, F16 or BF16", f->path, name, dtype);
-    r.type = (rg_ftype)types[t].ftype;
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
     r.data = f->data + data + s->begin;
     r.bytes = n;
+    rg_status kept = RG_OK;
+    if (rg_parts_keep(c, name, dtype, r.rank, r.dim, r.data, n, &kept, err)) return kept;
+    if (types[t].ftype < 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s has dtype %s, expected F32, F16 or BF16", f->path, name, dtype);
+    r.type = (rg_ftype)types[t].ftype;
     return rg_ckpt_add(c, RG_NAMES_HF, &r, err);
 }
 
@@ -150,7 +152,7 @@ out:
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err)
 {
     snprintf(c->format, sizeof c->format, "safetensors");
-    rg_status st = rg_config_from_json(&c->cfg, dir, err);
+    rg_status st = rg_config_from_json(&c->cfg, &c->scheme, dir, err);
     if (st != RG_OK) return st;
     char *single = rg_path_join(dir, "model.safetensors"), *index = rg_path_join(dir, "model.safetensors.index.json");
     if (!single || !index)
@@ -165,6 +167,7 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
         st = rg_fail(err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
     free(single);
     free(index);
+    if (st == RG_OK) st = rg_parts_bind(c, err);
     if (st == RG_OK) rg_ckpt_find_tokenizer(c, dir, false);
     return st;
 }

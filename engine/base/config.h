@@ -19,7 +19,11 @@ typedef struct rg_config {
     rg_rope_scaling rope_scaling;
     double rope_factor, rope_low_freq, rope_high_freq; /* LINEAR: factor; LLAMA3: all three and rope_orig_ctx */
     int64_t rope_orig_ctx;
-    bool tied;                    /* the output matrix is the embedding */
+    bool tied;      /* the output matrix is the embedding */
+    int64_t window; /* a token sees that many positions, itself included; 0: all */
+    /* factors of the embedding, of the scores (instead of 1 / sqrt(head_dim)), of what a block adds to the residual stream, and a divisor
+     * of the logits; 0: the model has none */
+    double embd_scale, attn_scale, resid_scale, logit_scale;
     int32_t bos, eos[RG_MAX_EOS]; /* -1 where the file is silent */
     int n_eos;
 } rg_config;

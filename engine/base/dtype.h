@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 typedef enum rg_ftype {
-#define RG_FTYPE(id, name, ggml, block, bytes) RG_FT_##id,
+#define RG_FTYPE(id, name, ggml, block, bytes, resident, rounding) RG_FT_##id,
 #include "base/dtype.def"
     RG_FT_COUNT
 } rg_ftype;
@@ -24,11 +24,24 @@ typedef enum rg_kvtype {
     RG_KV_COUNT
 } rg_kvtype;
 
+/* What happens to a value on its way from the file into a resident type. */
+typedef enum rg_rounding {
+    RG_ROUND_NONE,        /* the same bits, or codes and scales that the resident type holds exactly */
+    RG_ROUND_SCALES,      /* the same codes; scales (and minimums) are rounded to f16 */
+    RG_ROUND_FLOAT,       /* to a narrower float */
+    RG_ROUND_REQUANTISED, /* new codes on another grid */
+    RG_ROUND_COUNT
+} rg_rounding;
+
+extern const char *const rg_rounding_names[RG_ROUND_COUNT]; /* "none", "scales to f16", "to a narrower float", "requantised" */
+
 typedef struct rg_ftype_info {
     const char *name;
     int ggml; /* type number in GGUF */
     int block;
     int bytes;
+    rg_wtype resident;    /* the resident type that takes it over with the least change ... */
+    rg_rounding rounding; /* ... and that change */
 } rg_ftype_info;
 
 typedef struct rg_wtype_info {
@@ -90,8 +103,12 @@ static inline int64_t rg_kv_hdp(rg_kvtype t, int64_t hd)
 static inline int64_t rg_kv_k_bytes(rg_kvtype t, int64_t hd) { return hd / rg_kvtypes[t].block * rg_kvtypes[t].bytes; }
 static inline int64_t rg_kv_v_bytes(rg_kvtype t, int64_t hd) { return rg_kv_hdp(t, hd) / rg_kvtypes[t].block * rg_kvtypes[t].bytes; }
 
-/* One row of file-typed weights to f32: dst[k] = src row. Exact for the float types; q * d in f32 for the block types.
- * src need not be aligned. */
+/* One row of file-typed weights to f32: dst[k] = src row. Exact for the float types; q * d (+ m) in f32 for the block types.
+ * src need not be aligned. Not for INT4 and INT8, which are not stored by rows. */
 void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k);
+
+/* The same row as codes, scales and minimums of the resident type, for the block types whose rounding is NONE or SCALES: q[k] as in
+ * rg_wtypes (signed bytes for q8g32), scale[k / 32] and min[k / 32] in f32, exact. min is written only for types that have one. */
+void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const void *src, int64_t k);
 
 #endif

@@ -102,9 +102,11 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
     double *sum_err2, double *sum_w2);
 int64_t rg_pack_scratch(rg_wtype type, int64_t k);
 
-/* Packs without requantisation from file blocks that have the same grid: Q8_0 -> q8g32, Q4_0 -> q4g32. Gives row r as its file blocks. */
-typedef const void *rg_block_row_fn(void *user, int64_t r);
-void rg_pack_blocks(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_block_row_fn *row, void *user);
+/* Packs without requantisation: row r as codes q[k] (as in dtype.def; signed bytes for 8 bits), scale and minimum per group of the
+ * type (min only if it has one) in f32, of which f16 is kept. The errors are as in rg_pack. scratch: rg_pack_scratch(type, k) bytes. */
+typedef void rg_grid_row_fn(void *user, int64_t r, uint8_t *q, float *scale, float *min);
+void rg_pack_grid(
+    rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_grid_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2);
 
 /* One row of a packed matrix as f32 (embedding of tied models; plain C specification of the layout). */
 void rg_unpack_row(const rg_weight *w, int64_t row, float *dst);

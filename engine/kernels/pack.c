@@ -146,35 +146,60 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
     if (sum_w2) *sum_w2 += w2;
 }
 
-void rg_pack_blocks(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_block_row_fn *row, void *user)
+/* Squared difference between a group as the file means it and as it is stored: the codes are the same, scale and minimum may be rounded. */
+static void add_grid_error(
+    double *err2, double *w2, const uint8_t *q, int64_t n, double s, double m, double stored_s, double stored_m, int zero, bool is_signed)
 {
-    const bool q8 = type == RG_WT_Q8G32;
-    const int bytes = q8 ? 34 : 18;
-    assert((q8 || type == RG_WT_Q4G32) && k % 32 == 0);
+    const double ds = s - stored_s, dm = m - stored_m;
+    int sum = 0, sum2 = 0; /* of codes below 2^8 */
+    for (int64_t i = 0; i < n; i++) {
+        const int v = is_signed ? (int8_t)q[i] : q[i] - zero;
+        sum += v;
+        sum2 += v * v;
+    }
+    /* sum of (v s + m)^2; what cancellation leaves may be a little below 0 */
+    const double e = (double)sum2 * ds * ds + 2.0 * (double)sum * ds * dm + (double)n * dm * dm;
+    const double a = (double)sum2 * s * s + 2.0 * (double)sum * s * m + (double)n * m * m;
+    *err2 += e < 0.0 ? 0.0 : e;
+    *w2 += a < 0.0 ? 0.0 : a; /* not finite stays not finite */
+}
+
+void rg_pack_grid(
+    rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_grid_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2)
+{
+    const rg_wtype_info *info = &rg_wtypes[type];
+    const int64_t kp = padded(type, k), groups = kp / info->group;
+    const int zero = info->bits == 4 && !info->has_min ? 8 : 0;
+    float *scale = scratch, *min = scale + RG_PANEL * groups;
+    uint8_t *q = (uint8_t *)(min + RG_PANEL * groups);
+    double err2 = 0.0, w2 = 0.0;
     group_q g;
+    assert(rg_wtype_is_quant(type));
     for (int64_t p = p0; p < p1; p++) {
-        const unsigned char *src[RG_PANEL];
-        const int64_t valid = rg_min(RG_PANEL, n - p * RG_PANEL);
-        for (int64_t i = 0; i < valid; i++) src[i] = row(user, p * RG_PANEL + i);
-        memset(&g, 0, sizeof g);
-        if (!q8) memset(g.q, 8, sizeof g.q);
         unsigned char *panel = (unsigned char *)data + p * rg_panel_bytes(type, k);
-        for (int64_t b = 0; b < k / 32; b++) {
+        const int64_t valid = rg_min(RG_PANEL, n - p * RG_PANEL);
+        memset(min, 0, (size_t)(RG_PANEL * groups) * sizeof *min);
+        for (int64_t i = 0; i < valid; i++) {
+            row(user, p * RG_PANEL + i, q + i * kp, scale + i * groups, min + i * groups);
+            memset(q + i * kp + k, zero, (size_t)(kp - k));
+        }
+        /* rows that do not exist have scale 0, and the code of zero */
+        memset(&g, 0, sizeof g);
+        memset(g.q, zero, sizeof g.q);
+        for (int64_t b = 0; b < groups; b++) {
             for (int64_t i = 0; i < valid; i++) {
-                const unsigned char *s = src[i] + b * bytes;
-                memcpy(&g.scale[i], s, 2);
-                if (q8) {
-                    memcpy(g.q[i], s + 2, 32);
-                } else { /* Q4_0: low nibbles are columns 0..15, high nibbles 16..31 */
-                    for (int c = 0; c < 16; c++) {
-                        g.q[i][c] = s[2 + c] & 15;
-                        g.q[i][16 + c] = s[2 + c] >> 4;
-                    }
-                }
+                const float s = scale[i * groups + b], m = min[i * groups + b];
+                g.scale[i] = rg_f32_to_f16(s);
+                g.min[i] = rg_f32_to_f16(m);
+                memcpy(g.q[i], q + i * kp + b * info->group, (size_t)info->group);
+                add_grid_error(&err2, &w2, g.q[i], rg_min(info->group, k - b * info->group), (double)s, (double)m, (double)rg_f16_to_f32(g.scale[i]),
+                    (double)rg_f16_to_f32(g.min[i]), zero, info->bits == 8);
             }
-            interleave(panel + rg_panel_bytes(type, b * 32), &g, type);
+            interleave(panel + rg_panel_bytes(type, b * info->group), &g, type);
         }
     }
+    if (sum_err2) *sum_err2 += err2;
+    if (sum_w2) *sum_w2 += w2;
 }
 
 /* ---- one row back ---- */

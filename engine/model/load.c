@@ -7,14 +7,6 @@
 #include "base/num.h"
 #include "model/model.h"
 
-/* The resident type that keeps a file type as it is. */
-static rg_wtype natural_type(rg_ftype t)
-{
-    static const rg_wtype as[RG_FT_COUNT] = {
-        [RG_FT_F32] = RG_WT_F32, [RG_FT_F16] = RG_WT_F16, [RG_FT_BF16] = RG_WT_BF16, [RG_FT_Q8_0] = RG_WT_Q8G32, [RG_FT_Q4_0] = RG_WT_Q4G32};
-    return as[t];
-}
-
 /* The tensor behind a site: tied models use the embedding as the output matrix. */
 static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer)
 {
@@ -25,10 +17,41 @@ static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer)
 
 static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_site site)
 {
-    if (o->dtype < 0) return natural_type(t->type);
+    if (o->dtype < 0) return rg_ckpt_resident(t);
     if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
-        return t->type == RG_FT_F32 ? RG_WT_F16 : natural_type(t->type); /* the head decides the next token: it keeps the file's precision */
+        return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t); /* the head decides the next token: it keeps the file's precision */
     return (rg_wtype)o->dtype;
+}
+
+/* The codes of the file are kept: no new ones are searched for. */
+static bool keeps_codes(const rg_ckpt_tensor *t, rg_wtype to)
+{
+    return rg_wtype_is_quant(to) && to == rg_ckpt_resident(t) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED && !rg_ckpt_order(t);
+}
+
+/* Every value of one float type is a value of the other. */
+static bool float_fits(rg_ftype from, rg_wtype to)
+{
+    return to == RG_WT_F32 || (from == RG_FT_F16 && to == RG_WT_F16) || (from == RG_FT_BF16 && to == RG_WT_BF16);
+}
+
+void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_ckpt_tensor *t, rg_resident *r)
+{
+    const rg_site site = t->site == RG_SITE_TOKEN_EMBD ? RG_SITE_OUTPUT : t->site;
+    *r = (rg_resident){.type = RG_WT_F32, .bytes = (uint64_t)t->rows * sizeof(float) * (uint64_t)t->cols};
+    if (t->site == RG_SITE_TOKEN_EMBD && !rg_ckpt_config(ckpt)->tied) {
+        r->as_in_file = true;
+        r->bytes = t->bytes;
+    } else if (rg_site_op(site) == RG_OP_LINEAR) {
+        r->type = type_for(t, opts, site);
+        r->bytes = (uint64_t)rg_packed_bytes(r->type, t->rows, t->cols);
+        if (keeps_codes(t, r->type))
+            r->rounding = rg_ckpt_rounding(t);
+        else if (rg_wtype_is_quant(r->type))
+            r->rounding = RG_ROUND_REQUANTISED;
+        else if (!float_fits(t->type, r->type))
+            r->rounding = RG_ROUND_FLOAT;
+    }
 }
 
 rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site)
@@ -93,19 +116,19 @@ typedef struct job {
     rg_weight w;
     char *scratch;
     int64_t scratch_bytes;
-    bool blocks;       /* file blocks have the resident grid: no rounding */
+    bool codes;        /* the file's codes are kept */
     double *err2, *w2; /* [threads] */
     char *rows;        /* embedding copy instead of packing */
     int64_t row_bytes;
 } job;
 
 static void row_f32(void *user, int64_t r, float *dst) { rg_ckpt_row_f32(user, r, dst); }
-static const void *row_blocks(void *user, int64_t r) { return rg_ckpt_row(user, r); }
+static void row_grid(void *user, int64_t r, uint8_t *q, float *scale, float *min) { rg_ckpt_row_grid(user, r, q, scale, min); }
 
 /* Sum of squares of rows that are kept as they are: not finite if any value is not. */
 static double squares(const rg_ckpt_tensor *t, int64_t a, int64_t b)
 {
-    enum { PART = 256 }; /* a multiple of every file block */
+    enum { PART = 256 }; /* every file block divides it */
     float f[PART];
     double sum = 0.0;
     for (int64_t r = a; r < b; r++)
@@ -122,17 +145,18 @@ static void pack_job(rg_ctx *cx, void *arg)
     job *j = arg;
     int64_t a, b;
     rg_part(cx, j->t->rows, RG_PANEL, &a, &b);
-    if (j->rows || j->blocks) j->w2[cx->tid] += squares(j->t, a, b);
     if (j->rows) {
+        j->w2[cx->tid] += squares(j->t, a, b);
         for (int64_t r = a; r < b; r++) memcpy(j->rows + r * j->row_bytes, rg_ckpt_row(j->t, r), (size_t)j->row_bytes);
         return;
     }
     const int64_t p0 = a / RG_PANEL, p1 = rg_div_up(b, RG_PANEL);
-    void *user = (void *)(uintptr_t)j->t, *data = (void *)(uintptr_t)j->w.data;
-    if (j->blocks)
-        rg_pack_blocks(j->w.type, data, j->w.n, j->w.k, p0, p1, row_blocks, user);
+    void *user = (void *)(uintptr_t)j->t, *data = (void *)(uintptr_t)j->w.data, *scratch = j->scratch + cx->tid * j->scratch_bytes;
+    double *err2 = &j->err2[cx->tid], *w2 = &j->w2[cx->tid];
+    if (j->codes)
+        rg_pack_grid(j->w.type, data, j->w.n, j->w.k, p0, p1, row_grid, user, scratch, err2, w2);
     else
-        rg_pack(cx->k, j->w.type, data, j->w.n, j->w.k, p0, p1, row_f32, user, j->scratch + cx->tid * j->scratch_bytes, &j->err2[cx->tid], &j->w2[cx->tid]);
+        rg_pack(cx->k, j->w.type, data, j->w.n, j->w.k, p0, p1, row_f32, user, scratch, err2, w2);
 }
 
 static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *err)
@@ -155,7 +179,7 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
         return RG_OK;
     }
     job j = {.t = t, .w = b->w, .scratch = scratch, .scratch_bytes = l->pack_scratch, .err2 = sums, .w2 = sums + nt};
-    j.blocks = (t->type == RG_FT_Q8_0 && b->w.type == RG_WT_Q8G32) || (t->type == RG_FT_Q4_0 && b->w.type == RG_WT_Q4G32);
+    j.codes = keeps_codes(t, b->w.type);
     memset(sums, 0, 2 * (size_t)nt * sizeof *sums);
     rg_team_run(team, pack_job, &j, NULL, NULL, 0);
     double err2 = 0.0, w2 = 0.0;

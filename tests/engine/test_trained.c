@@ -24,6 +24,11 @@ static const golden cases[] = {
     {"gguf/TinyStories-656K.f16.gguf", ".tokens.i32", "gguf/TinyStories-656K.f16.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32, 2e-4},
     {"gguf/tinystories-656k-q8_0.gguf", ".tokens.i32", "gguf/tinystories-656k-q8_0.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32, 2e-4},
     {"gguf/tinystories-656k-q8_0.gguf", ".tokens.i32", "gguf/tinystories-656k-q8_0.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F16, 3e-2},
+    /* 4 bits, codes as in the file; the resident minimum -z * s has 11 bits, as f32 weights everything is exact */
+    {"derived-int4/awq-g64", ".tokens.i32", "derived-int4/awq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", RG_WT_F32, RG_KV_F32, 2e-4},
+    {"derived-int4/awq-g64", ".tokens.i32", "derived-int4/awq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32, 3e-2},
+    {"derived-int4/gptq-g64", ".tokens.i32", "derived-int4/gptq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", RG_WT_F32, RG_KV_F32, 2e-4},
+    {"derived-int4/gptq-g64", ".tokens.i32", "derived-int4/gptq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32, 3e-2},
 };
 
 static void *optional(const char *rel, size_t *bytes)

@@ -208,45 +208,59 @@ static void quantisers(void **state)
 }
 
 typedef struct block_source {
+    rg_ftype type;
     const unsigned char *p;
-    int64_t row_bytes;
+    int64_t k, row_bytes;
 } block_source;
-static const void *block_row(void *user, int64_t r)
+
+static void block_row(void *user, int64_t r, uint8_t *q, float *scale, float *min)
 {
     const block_source *s = user;
-    return s->p + r * s->row_bytes;
+    rg_ftype_row_grid(s->type, q, scale, min, s->p + r * s->row_bytes, s->k);
 }
 
-static void blocks_are_exact(void **state)
+/* Block types on a resident grid: the same codes, and scales within half a unit of f16; none of them is rounded but those of Q4_K. */
+static void blocks_keep_their_codes(void **state)
 {
     (void)state;
+    static const rg_ftype types[] = {RG_FT_Q8_0, RG_FT_Q4_0, RG_FT_Q4_1, RG_FT_Q5_0, RG_FT_Q4_K};
     uint64_t seed;
     rg_rng r = seeded(&seed, 9);
-    for (int i = 0; i < 40; i++) {
-        const bool q8 = i % 2;
-        const rg_ftype ft = q8 ? RG_FT_Q8_0 : RG_FT_Q4_0;
-        const rg_wtype wt = q8 ? RG_WT_Q8G32 : RG_WT_Q4G32;
-        const int64_t n = rng_in(&r, 1, 80), k = 32 * rng_in(&r, 1, 8), row_bytes = rg_ftype_row_bytes(ft, k);
+    for (int i = 0; i < 60; i++) {
+        const rg_ftype ft = types[i % 5];
+        const rg_ftype_info *info = &rg_ftypes[ft];
+        const rg_wtype wt = info->resident;
+        const int64_t n = rng_in(&r, 1, 80), k = info->block * rng_in(&r, 1, info->block == 32 ? 8 : 3), row_bytes = rg_ftype_row_bytes(ft, k);
         guarded src = guarded_alloc((size_t)(n * row_bytes)), dst = guarded_alloc((size_t)rg_packed_bytes(wt, n, k));
+        void *scratch = scratch_for(wt, k);
         for (int64_t j = 0; j < n * row_bytes; j++) src.p[j] = (char)rng_u64(&r);
-        for (int64_t j = 0; j < n * k / 32; j++) { /* finite scales; ggml has no -128 */
-            const uint16_t h = rg_f32_to_f16(rng_normal(&r));
-            char *b = src.p + j * rg_ftypes[ft].bytes;
-            memcpy(b, &h, 2);
-            for (int c = 2; q8 && c < 34; c++)
+        for (int64_t j = 0; j < n * k / info->block; j++) { /* finite scales; ggml has no -128 */
+            const uint16_t h[2] = {rg_f32_to_f16(rng_normal(&r)), rg_f32_to_f16(rng_normal(&r))};
+            char *b = src.p + j * info->bytes;
+            memcpy(b, h, ft == RG_FT_Q4_1 || ft == RG_FT_Q4_K ? 4 : 2);
+            for (int c = 2; ft == RG_FT_Q8_0 && c < 34; c++)
                 if (b[c] == -128) b[c] = 0;
         }
-        block_source s = {(const unsigned char *)src.p, row_bytes};
-        rg_pack_blocks(wt, dst.p, n, k, 0, rg_panels(n), block_row, &s);
+        block_source s = {ft, (const unsigned char *)src.p, k, row_bytes};
+        double err2 = 0.0, w2 = 0.0, want_err2 = 0.0, want_w2 = 0.0;
+        for (int64_t p = rg_panels(n) - 1; p >= 0; p--) rg_pack_grid(wt, dst.p, n, k, p, p + 1, block_row, &s, scratch, &err2, &w2);
         float *want = malloc((size_t)k * sizeof *want), *got = malloc((size_t)k * sizeof *got);
         for (int64_t row = 0; row < n; row++) {
             rg_ftype_row_to_f32(ft, want, src.p + row * row_bytes, k);
             rg_unpack_row(&(rg_weight){wt, n, k, dst.p}, row, got);
-            for (int64_t c = 0; c < k; c++)
-                CHECK(got[c] == want[c], rg_ftypes[ft].name, seed, "row %lld column %lld: %g, expected %g", (long long)row, (long long)c, (double)got[c],
+            for (int64_t c = 0; c < k; c++) {
+                /* half a unit of f16 of scale * 15 and of the minimum, for normal d and dmin below 4 with factors up to 63 */
+                const float bound = info->rounding == RG_ROUND_NONE ? 0.0f : 0x1p-11f * (15.0f * 63.0f * 4.0f + 63.0f * 4.0f);
+                CHECK(fabsf(got[c] - want[c]) <= bound, info->name, seed, "row %lld column %lld: %g, expected %g", (long long)row, (long long)c, (double)got[c],
                     (double)want[c]);
+                want_err2 += ((double)want[c] - (double)got[c]) * ((double)want[c] - (double)got[c]);
+                want_w2 += (double)want[c] * (double)want[c];
+            }
         }
-        free(want), free(got);
+        CHECK(fabs(err2 - want_err2) <= 1e-3 * want_err2 && fabs(w2 - want_w2) <= 1e-5 * want_w2, info->name, seed, "error %g of %g, expected %g of %g", err2,
+            w2, want_err2, want_w2);
+        CHECK(info->rounding == RG_ROUND_NONE ? err2 == 0.0 : err2 > 0.0, info->name, seed, "error %g", err2);
+        free(want), free(got), free(scratch);
         guarded_free(&src), guarded_free(&dst);
     }
 }
@@ -256,7 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pack_every_type),
         cmocka_unit_test(quantisers),
-        cmocka_unit_test(blocks_are_exact),
+        cmocka_unit_test(blocks_keep_their_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,9 +126,7 @@ static void real_refusals(void **state)
 {
     (void)state;
     char p[512];
-    if (!optional_data(p, sizeof p, "derived-int4/awq-g64")) skip();
     rg_err err;
-    assert_int_equal(try_open(p, &err), RG_E_UNSUPPORTED);
     if (!optional_data(p, sizeof p, "gguf-vocab/ggml-vocab-llama-spm.gguf")) skip();
     must_refuse("only a vocabulary", p, RG_E_FILE, "vocabulary");
     rg_ckpt *c = NULL;

@@ -64,6 +64,14 @@ void rg_engine_set_probe(rg_engine *e, const rg_probe *probe);
 
 /* Resident type that a linear site (RG_SITE_OUTPUT: also the table of tied models) gets under opts. */
 rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site);
+/* What becomes of one tensor under opts. */
+typedef struct rg_resident {
+    rg_wtype type;
+    bool as_in_file; /* rows are kept in their file type: the embedding of an untied model; type is then meaningless */
+    rg_rounding rounding;
+    uint64_t bytes;
+} rg_resident;
+void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_ckpt_tensor *t, rg_resident *r);
 /* The cache type that suits the model: f32 beside F32 weights, whose user wants no rounding, and for heads of fewer than 16 dimensions;
  * else f16. */
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts);

@@ -1,0 +1,442 @@
+#include "model_build.h"
+
+#include "testing.h"
+
+#include <sys/stat.h>
+
+#include "base/num.h"
+#include "ref_blocks.h"
+
+static void *get(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+    if (!p) abort();
+    return p;
+}
+
+static double *add_truth(model_build *b, const char *name, int64_t rows, int64_t cols)
+{
+    if (b->n == BUILD_MAX_TENSORS) abort();
+    if (strlen(name) >= sizeof b->t[0].name) abort();
+    strcpy(b->t[b->n].name, name);
+    b->t[b->n].rows = rows;
+    b->t[b->n].cols = cols;
+    return b->t[b->n++].w = get((size_t)(rows * cols) * sizeof(double));
+}
+
+const double *build_truth(const model_build *b, const char *name)
+{
+    for (int i = 0; i < b->n; i++)
+        if (strcmp(b->t[i].name, name) == 0) return b->t[i].w;
+    return NULL;
+}
+
+void build_drop(model_build *b)
+{
+    for (int i = 0; i < b->n; i++) free(b->t[i].w);
+    b->n = 0;
+}
+
+/* Tensors of a model in the order of a file; bias: of the matrix before. */
+typedef struct entry {
+    const char *hf, *gguf;
+    int64_t rows, cols;
+    bool layer, norm, linear, bias, qk;
+} entry;
+
+static int entries(const model_build *b, entry *e)
+{
+    const rg_config *c = &b->c;
+    const int64_t q = rg_q_dim(c), kv = rg_kv_dim(c);
+    int n = 0;
+    e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .layer = false};
+    e[n++] = (entry){"input_layernorm", "attn_norm", 1, c->dim, .layer = true, .norm = true};
+    e[n++] = (entry){"self_attn.q_proj", "attn_q", q, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias, .qk = true};
+    e[n++] = (entry){"self_attn.k_proj", "attn_k", kv, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias, .qk = true};
+    e[n++] = (entry){"self_attn.v_proj", "attn_v", kv, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias};
+    e[n++] = (entry){"self_attn.o_proj", "attn_output", c->dim, q, .layer = true, .linear = true, .bias = b->o_bias};
+    e[n++] = (entry){"post_attention_layernorm", "ffn_norm", 1, c->dim, .layer = true, .norm = true};
+    e[n++] = (entry){"mlp.gate_proj", "ffn_gate", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
+    e[n++] = (entry){"mlp.up_proj", "ffn_up", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
+    e[n++] = (entry){"mlp.down_proj", "ffn_down", c->dim, c->ffn, .layer = true, .linear = true, .bias = b->mlp_bias};
+    e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
+    if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .layer = false};
+    return n;
+}
+
+static void entry_name(char *buf, size_t n, const entry *e, bool hf, int layer, const char *tail)
+{
+    if (e->layer)
+        snprintf(buf, n, "%s%d.%s%s", hf ? "model.layers." : "blk.", layer, hf ? e->hf : e->gguf, tail);
+    else
+        snprintf(buf, n, "%s%s", hf ? e->hf : e->gguf, tail);
+}
+
+static double spread(const entry *e) { return 1.0 / sqrt((double)e->cols); }
+
+static void put_half(unsigned char *p, float f)
+{
+    const uint16_t h = rg_f32_to_f16(f);
+    p[0] = (unsigned char)h;
+    p[1] = (unsigned char)(h >> 8);
+}
+
+/* ---- safetensors ---- */
+
+static void put_nibble(unsigned char *words, int64_t word, int at, int v) { words[4 * word + at / 2] |= (unsigned char)(v << (at % 2 * 4)); }
+
+/* Codes, zero points and scales at random, stored as the scheme says; the truth is w = (q - z) * s. */
+static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int layer)
+{
+    static const int awq_channel[8] = {0, 2, 4, 6, 1, 3, 5, 7}; /* of nibble i */
+    const int64_t out = e->rows, in = e->cols, g = b->group < 0 ? in : b->group, groups = (in + g - 1) / g;
+    const bool packed = b->int4 == INT4_PACKED, awq = b->int4 == INT4_AWQ;
+    const int64_t in8 = (in + 7) / 8, out8 = (out + 7) / 8;
+    unsigned char *q = get((size_t)(awq ? in * out8 : packed ? out * in8 : in8 * out) * 4), *z = get((size_t)(groups * out8) * 4);
+    int32_t *idx = get((size_t)in * sizeof *idx);
+    const char *dtype = packed && b->scale_dtype ? b->scale_dtype : "F16";
+    const size_t width = strcmp(dtype, "F32") == 0 ? 4 : 2;
+    unsigned char *sc = get((size_t)(groups * out) * width);
+    double *value = get((size_t)(groups * out) * sizeof *value);
+    int *zero = get((size_t)(groups * out) * sizeof *zero);
+    for (int64_t i = 0; i < in; i++) idx[i] = (int32_t)(i / g);
+    if (b->act_order)
+        for (int64_t i = in - 1; i > 0; i--) {
+            const int64_t j = rng_in(r, 0, i);
+            const int32_t t = idx[i];
+            idx[i] = idx[j];
+            idx[j] = t;
+        }
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t k = 0; k < groups; k++) {
+            const int64_t at = packed ? o * groups + k : k * out + o;
+            const float f = (float)(spread(e) / 4.0 * (0.5 + rng_unit(r)));
+            unsigned char *p = sc + (size_t)at * width;
+            if (width == 4) {
+                memcpy(p, &f, 4);
+                value[o * groups + k] = (double)f;
+            } else if (strcmp(dtype, "BF16") == 0) {
+                const uint16_t h = rg_f32_to_bf16(f);
+                memcpy(p, &h, 2);
+                value[o * groups + k] = (double)rg_bf16_to_f32(h);
+            } else {
+                put_half(p, f);
+                value[o * groups + k] = ref_half(p);
+            }
+            /* GPTQ v1 stores z - 1, so it has no 0 */
+            const int v = zero[o * groups + k] = b->symmetric ? 8 : (int)rng_in(r, b->int4 == INT4_GPTQ ? 1 : 0, 15);
+            if (awq) {
+                int nib = 0;
+                while (awq_channel[nib] != o % 8) nib++;
+                put_nibble(z, k * out8 + o / 8, nib, v);
+            } else if (packed) {
+                put_nibble(z, o / 8 * groups + k, (int)(o % 8), v);
+            } else {
+                put_nibble(z, k * out8 + o / 8, (int)(o % 8), v - (b->int4 == INT4_GPTQ));
+            }
+        }
+    char name[128];
+    entry_name(name, sizeof name, e, true, layer, ".weight");
+    double *w = add_truth(b, name, out, in);
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++) {
+            const int v = (int)rng_in(r, 0, 15);
+            w[o * in + i] = (v - zero[o * groups + idx[i]]) * value[o * groups + idx[i]];
+            if (awq) {
+                int nib = 0;
+                while (awq_channel[nib] != o % 8) nib++;
+                put_nibble(q, i * out8 + o / 8, nib, v);
+            } else if (packed) {
+                put_nibble(q, o * in8 + i / 8, (int)(i % 8), v);
+            } else {
+                put_nibble(q, i / 8 * out + o, (int)(i % 8), v);
+            }
+        }
+#define PUT(tail, dtype, rank, d0, d1, p, n) \
+    (entry_name(name, sizeof name, e, true, layer, tail), st_tensor(s, name, dtype, rank, (const int64_t[]){d0, d1}, p, (size_t)(n)))
+    if (packed) {
+        const int64_t shape[2] = {out, in};
+        PUT(".weight_packed", "I32", 2, out, in8, q, out * in8 * 4);
+        PUT(".weight_scale", dtype, 2, out, groups, sc, out * groups * (int64_t)width);
+        PUT(".weight_shape", "I64", 1, 2, 0, shape, 16);
+        if (!b->symmetric) PUT(".weight_zero_point", "I32", 2, out8, groups, z, out8 * groups * 4);
+        if (b->act_order) PUT(".weight_g_idx", "I32", 1, in, 0, idx, in * 4);
+    } else {
+        PUT(".qweight", "I32", 2, awq ? in : in8, awq ? out8 : out, q, (awq ? in * out8 : in8 * out) * 4);
+        PUT(".qzeros", "I32", 2, groups, out8, z, groups * out8 * 4);
+        PUT(".scales", "F16", 2, groups, out, sc, groups * out * 2);
+        if (!awq) PUT(".g_idx", "I32", 1, in, 0, idx, in * 4);
+    }
+#undef PUT
+    free(q), free(z), free(idx), free(sc), free(value), free(zero);
+}
+
+static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols, double mean, double dev, bool vector)
+{
+    float *f = get((size_t)(rows * cols) * sizeof *f);
+    double *w = add_truth(b, name, rows, cols);
+    for (int64_t i = 0; i < rows * cols; i++) w[i] = (double)(f[i] = (float)(mean + dev * (double)rng_normal(r)));
+    st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &cols : (const int64_t[]){rows, cols}, f, (size_t)(rows * cols) * 4);
+    free(f);
+}
+
+static void write_config(const model_build *b, const char *dir)
+{
+    static const char *const schemes[] = {
+        [INT4_AWQ] = "\"quant_method\": \"awq\", \"bits\": 4, \"zero_point\": true, \"version\": \"gemm\", \"group_size\": %d",
+        [INT4_GPTQ] = "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq\", \"group_size\": %d",
+        [INT4_GPTQ_V2] = "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq_v2\", \"group_size\": %d",
+        [INT4_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"ignore\": [\"lm_head\"], \"config_groups\": {\"group_0\": "
+                        "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": {\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
+                        "\"group_size\": %d}}}"};
+    const rg_config *c = &b->c;
+    char path[600];
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    FILE *f = fopen(path, "wb");
+    if (!f) abort();
+    fprintf(f,
+        "{\"architectures\": [\"%s\"], \"model_type\": \"%s\", \"hidden_size\": %lld, \"intermediate_size\": %lld, \"num_hidden_layers\": %lld,\n"
+        " \"num_attention_heads\": %lld, \"num_key_value_heads\": %lld, \"head_dim\": %lld, \"vocab_size\": %lld, \"max_position_embeddings\": %lld,\n"
+        " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"hidden_act\": \"silu\", \"tie_word_embeddings\": %s, \"bos_token_id\": 1, \"eos_token_id\": 2",
+        b->arch ? b->arch : "LlamaForCausalLM", c->arch[0] ? c->arch : "llama", (long long)c->dim, (long long)c->ffn, (long long)c->layers, (long long)c->heads,
+        (long long)c->kv_heads, (long long)c->head_dim, (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta, c->tied ? "true" : "false");
+    if (b->int4) {
+        fprintf(f, ",\n \"quantization_config\": {");
+        fprintf(f, schemes[b->int4], b->group);
+        fprintf(f, "}");
+    }
+    if (b->more) fprintf(f, ",\n %s", b->more);
+    fprintf(f, "}\n");
+    fclose(f);
+}
+
+void build_hf(model_build *b, const char *dir)
+{
+    entry e[16];
+    rg_rng r = {b->seed ? b->seed : 1};
+    st_build s = {0};
+    char path[600], name[128];
+    const int n = entries(b, e), shards = b->shards > 1 ? b->shards : 1;
+    static const char index_head[] = "{\"metadata\":{\"total_size\":0},\"weight_map\":{";
+    byte_buf map = {0};
+    build_drop(b);
+    mkdir(dir, 0777);
+    write_config(b, dir);
+    int written = 0;
+    for (int layer = 0; layer < b->c.layers || layer == 0; layer++)
+        for (int i = 0; i < n; i++) {
+            if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
+            entry_name(name, sizeof name, &e[i], true, layer, ".weight");
+            if (e[i].linear && b->int4)
+                put_int4(b, &s, &r, &e[i], layer);
+            else
+                put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]), e[i].norm);
+            char line[256];
+            snprintf(line, sizeof line, "%s\"%s\":\"model-%05d-of-%05d.safetensors\"", map.n ? "," : "", name, written + 1, shards);
+            put_bytes(&map, line, strlen(line));
+            if (e[i].bias) {
+                entry_name(name, sizeof name, &e[i], true, layer, ".bias");
+                put_f32(b, &s, &r, name, 1, e[i].rows, 0.0, 0.3, true);
+            }
+            if (written + 1 < shards && i % 4 == 3) { /* somewhere in the middle of a layer */
+                snprintf(path, sizeof path, "%s/model-%05d-of-%05d.safetensors", dir, ++written, shards);
+                st_save(&s, path);
+            }
+        }
+    if (shards > 1) {
+        snprintf(path, sizeof path, "%s/model.safetensors.index.json", dir);
+        byte_buf index = {0};
+        put_bytes(&index, index_head, strlen(index_head));
+        put_bytes(&index, map.p, map.n);
+        put_bytes(&index, "}}", 2);
+        save_bytes(&index, path);
+        drop_bytes(&index);
+        snprintf(path, sizeof path, "%s/model-%05d-of-%05d.safetensors", dir, written + 1, shards);
+    } else {
+        snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    }
+    st_save(&s, path);
+    drop_bytes(&map);
+}
+
+/* ---- GGUF ---- */
+
+/* Blocks at random whose scales give weights of about the right size. */
+static void random_blocks(rg_rng *r, int ggml, unsigned char *p, int64_t blocks, double dev)
+{
+    const int bytes = ref_block_bytes(ggml), weights = ref_block_weights(ggml);
+    for (int64_t i = 0; i < blocks; i++, p += bytes) {
+        const float s = (float)(dev * (0.5 + rng_unit(r)));
+        for (int j = 0; j < bytes; j++) p[j] = (unsigned char)rng_u64(r);
+        if (weights == 1) {
+            const float f = (float)(dev * (double)rng_normal(r));
+            const uint16_t h = rg_f32_to_bf16(f);
+            if (ggml == 0) memcpy(p, &f, 4);
+            if (ggml == 1) put_half(p, f);
+            if (ggml == 30) memcpy(p, &h, 2);
+        }
+        switch (ggml) {
+        case 8:
+            put_half(p, s / 64);
+            for (int j = 2; j < bytes; j++)
+                if (p[j] == 128) p[j] = 0;
+            break;
+        case 2:
+            put_half(p, s / 4);
+            break;
+        case 6:
+            put_half(p, s / 8);
+            break;
+        case 3:
+            put_half(p, s / 4);
+            put_half(p + 2, -2 * s);
+            break;
+        case 7:
+            put_half(p, s / 8);
+            put_half(p + 2, -2 * s);
+            break;
+        case 12:
+            put_half(p, s / 128);
+            put_half(p + 2, s / 32);
+            break;
+        case 13:
+            put_half(p, s / 256);
+            put_half(p + 2, s / 32);
+            break;
+        case 14:
+            put_half(p + 208, s / 1024);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* Stored row of canonical row j. */
+static int64_t stored(int64_t j, int64_t hd) { return j / hd * hd + 2 * (j % hd % (hd / 2)) + j % hd / (hd / 2); }
+
+static void put_gguf_tensor(model_build *b, gguf_build *g, rg_rng *r, const entry *e, const char *name, bool bias)
+{
+    const bool permute = e->qk && (!b->arch || strcmp(b->arch, "qwen2") != 0);
+    const int64_t rows = bias ? 1 : e->rows, cols = bias ? e->rows : e->cols;
+    int type = e->norm || bias ? 0 : strcmp(e->gguf, "ffn_down") == 0 && b->ggml_down ? b->ggml_down : b->ggml;
+    if (cols % ref_block_weights(type)) type = cols % 32 ? 1 : 8;
+    const int64_t row_bytes = cols / ref_block_weights(type) * ref_block_bytes(type);
+    unsigned char *p = get((size_t)(rows * row_bytes));
+    if (e->norm) {
+        for (int64_t i = 0; i < cols; i++) {
+            const float f = (float)(1.0 + 0.05 * (double)rng_normal(r));
+            memcpy(p + 4 * i, &f, 4);
+        }
+    } else {
+        random_blocks(r, type, p, rows * row_bytes / ref_block_bytes(type), bias ? 0.3 : spread(e));
+    }
+    double *w = add_truth(b, name, rows, cols);
+    for (int64_t i = 0; i < rows; i++) ref_blocks(type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
+    if (bias && permute)
+        for (int64_t i = 0; i < cols; i++) ref_blocks(0, w + i, p + 4 * stored(i, b->c.head_dim), 1);
+    const uint64_t ne[2] = {(uint64_t)cols, (uint64_t)rows};
+    gg_tensor(g, name, (uint32_t)type, e->norm || bias ? 1 : 2, ne, p, (size_t)(rows * row_bytes));
+    free(p);
+}
+
+static void put_keys(const model_build *b, gguf_build *g)
+{
+    const rg_config *c = &b->c;
+    const char *arch = b->arch ? b->arch : "llama";
+    char key[96];
+    gg_str(g, "general.architecture", arch);
+    const struct {
+        const char *key;
+        int64_t v;
+    } ints[] = {{"block_count", c->layers}, {"context_length", c->ctx_train}, {"embedding_length", c->dim}, {"feed_forward_length", c->ffn},
+        {"vocab_size", c->vocab}, {"attention.head_count", c->heads}, {"attention.head_count_kv", c->kv_heads}, {"attention.key_length", c->head_dim},
+        {"attention.value_length", c->head_dim}, {"rope.dimension_count", c->head_dim}, {"attention.sliding_window", c->window}};
+    for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
+        snprintf(key, sizeof key, "%s.%s", arch, ints[i].key);
+        if (ints[i].v) gg_u32(g, key, (uint32_t)ints[i].v);
+    }
+    const struct {
+        const char *key;
+        double v;
+    } reals[] = {{"attention.layer_norm_rms_epsilon", c->eps}, {"rope.freq_base", c->rope_theta}, {"embedding_scale", c->embd_scale},
+        {"attention.scale", c->attn_scale}, {"residual_scale", c->resid_scale}, {"logit_scale", c->logit_scale}};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        snprintf(key, sizeof key, "%s.%s", arch, reals[i].key);
+        if (reals[i].v != 0.0) gg_f32(g, key, (float)reals[i].v);
+    }
+    if (c->rope_scaling == RG_ROPE_LINEAR) {
+        snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
+        gg_str(g, key, "linear");
+        snprintf(key, sizeof key, "%s.rope.scaling.factor", arch);
+        gg_f32(g, key, (float)c->rope_factor);
+    }
+}
+
+/* Tensors whose running number lies in [from, to). */
+static int put_tensors(model_build *b, gguf_build *g, rg_rng *r, int from, int to)
+{
+    entry e[16];
+    char name[128];
+    const int n = entries(b, e);
+    int at = 0;
+#define MINE() (at >= from && at < to)
+    if (b->rope_freqs) {
+        float f[512];
+        for (int64_t i = 0; i < b->c.head_dim / 2; i++) f[i] = (float)(1.0 + 0.5 * rng_unit(r));
+        const uint64_t ne[1] = {(uint64_t)b->c.head_dim / 2};
+        if (MINE()) gg_tensor(g, "rope_freqs.weight", 0, 1, ne, f, (size_t)b->c.head_dim * 2);
+        at++;
+    }
+    for (int layer = 0; layer < b->c.layers; layer++)
+        for (int i = 0; i < n; i++) {
+            if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
+            for (int bias = 0; bias <= (int)e[i].bias; bias++, at++) {
+                if (!MINE()) continue;
+                entry_name(name, sizeof name, &e[i], false, layer, bias ? ".bias" : ".weight");
+                put_gguf_tensor(b, g, r, &e[i], name, bias);
+            }
+        }
+#undef MINE
+    return at;
+}
+
+void build_gguf_bytes(model_build *b, byte_buf *out)
+{
+    gguf_build g = {0};
+    rg_rng r = {b->seed ? b->seed : 1};
+    build_drop(b);
+    put_keys(b, &g);
+    put_tensors(b, &g, &r, 0, INT32_MAX);
+    gg_finish(&g, out);
+}
+
+void build_gguf(model_build *b, const char *path)
+{
+    byte_buf out = {0};
+    build_gguf_bytes(b, &out);
+    save_bytes(&out, path);
+    drop_bytes(&out);
+}
+
+void build_gguf_split(model_build *b, const char *stem, int n)
+{
+    rg_rng r = {b->seed ? b->seed : 1};
+    gguf_build count = {0};
+    const int total = put_tensors(b, &count, &(rg_rng){1}, 0, 0);
+    build_drop(b);
+    for (int i = 0; i < n; i++) {
+        gguf_build g = {0};
+        char path[600];
+        if (i == 0) put_keys(b, &g);
+        gg_key(&g, "split.no", 2);
+        put_int(&g.kv, (uint64_t)i, 2);
+        gg_key(&g, "split.count", 2);
+        put_int(&g.kv, (uint64_t)n, 2);
+        gg_key(&g, "split.tensors.count", 5);
+        put_int(&g.kv, (uint64_t)total, 4);
+        put_tensors(b, &g, &r, total * i / n, total * (i + 1) / n);
+        snprintf(path, sizeof path, "%s-%05d-of-%05d.gguf", stem, i + 1, n);
+        gg_write(&g, path);
+    }
+}

@@ -1,0 +1,49 @@
+/* Small models of random weights in every storage that importers know, with what each weight truly is. Files are made by file_build. */
+#ifndef RG_MODEL_BUILD_H
+#define RG_MODEL_BUILD_H
+
+#include "base/config.h"
+#include "file_build.h"
+
+typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACKED } int4_kind;
+
+enum { BUILD_MAX_TENSORS = 128 };
+
+/* Zero-initialise, fill c and what differs. */
+typedef struct model_build {
+    rg_config c;
+    uint64_t seed;
+    /* safetensors */
+    int4_kind int4;
+    int group;               /* -1: one per row */
+    bool symmetric;          /* every zero point in the middle (compressed-tensors: none stored) */
+    bool act_order;          /* columns belong to groups in random order */
+    const char *scale_dtype; /* of compressed-tensors; NULL: F16 */
+    int shards;              /* more than 1: that many files and an index */
+    const char *more;        /* further members of config.json, each behind a comma: "\"key\": 1" */
+    /* GGUF */
+    int ggml;      /* type number of matrices; rows that do not divide into its blocks get Q8_0, or F16 */
+    int ggml_down; /* if not 0: another type for ffn_down, as mixed files have */
+    bool rope_freqs;
+    const char *arch; /* NULL: llama */
+    /* both */
+    bool qkv_bias, o_bias, mlp_bias;
+    /* out: the weights, canonical rows (half-split RoPE pairs) */
+    struct {
+        char name[96]; /* in the file */
+        int64_t rows, cols;
+        double *w; /* owns */
+    } t[BUILD_MAX_TENSORS];
+    int n;
+} model_build;
+
+void build_hf(model_build *b, const char *dir);
+void build_gguf(model_build *b, const char *path);
+/* The pieces of a split GGUF: path with -00001-of-0000N.gguf for "%s-%05d-of-%05d.gguf"; files in *out[n]. */
+void build_gguf_split(model_build *b, const char *stem, int n);
+/* The GGUF file itself. */
+void build_gguf_bytes(model_build *b, byte_buf *out);
+const double *build_truth(const model_build *b, const char *name); /* NULL if there is none */
+void build_drop(model_build *b);                                   /* the truth; the rest stays */
+
+#endif

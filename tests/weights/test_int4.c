@@ -1,0 +1,267 @@
+/* INT4 modules of Hugging Face directories: AWQ, GPTQ and compressed-tensors against the weights they were made from. */
+#include "ckpt_fixture.h"
+
+#include "base/num.h"
+#include "model_build.h"
+
+static rg_config shape(void)
+{
+    rg_config c = tiny_config();
+    c.dim = 128;
+    c.ffn = 192;
+    c.head_dim = 32;
+    c.layers = 2;
+    return c;
+}
+
+static rg_ckpt *made(model_build *b)
+{
+    drop_hf(at("q"));
+    build_hf(b, at("q"));
+    return must_open(at("q"));
+}
+
+/* The rows as f32: one rounding of (q - z) * s, which has at most 16 bits. So: none. */
+static void rows_are_the_truth(const rg_ckpt *c, const model_build *b, const char *label)
+{
+    float got[256];
+    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
+        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+        const double *w = build_truth(b, t->file_name);
+        if (!w) fail_msg("%s: %s was not made", label, t->file_name);
+        for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
+            rg_ckpt_row_f32(t, r, got);
+            for (int64_t k = 0; k < t->cols; k++)
+                if (!(fabs((double)got[k] - w[k]) <= 0x1p-23 * fabs(w[k])))
+                    fail_msg("%s: %s: row %lld, column %lld: %.9g, expected %.9g", label, t->file_name, (long long)r, (long long)k, (double)got[k], w[k]);
+        }
+    }
+}
+
+/* The codes that become resident, put together again, in the order of the columns that they claim. */
+static void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const char *label)
+{
+    uint8_t q[256];
+    float s[8], m[8];
+    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
+        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+        const double *w = build_truth(b, t->file_name);
+        if (t->type != RG_FT_INT4) continue;
+        const rg_wtype_info *info = &rg_wtypes[rg_ckpt_resident(t)];
+        const int32_t *order = rg_ckpt_order(t);
+        for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
+            memset(m, 0, sizeof m);
+            rg_ckpt_row_grid(t, r, q, s, m);
+            for (int64_t k = 0; k < t->cols; k++) {
+                const double v = info->has_min ? q[k] : q[k] - 8, want = w[order ? order[k] : k];
+                if (!(fabs(v * (double)s[k / info->group] + (double)m[k / info->group] - want) <= 0x1p-20 * (double)s[k / info->group]))
+                    fail_msg("%s: %s: row %lld, column %lld", label, t->file_name, (long long)r, (long long)k);
+            }
+        }
+    }
+}
+
+typedef struct kind {
+    int4_kind int4;
+    int group;
+    bool symmetric, act_order;
+    const char *scales;
+    rg_wtype resident; /* of matrices with 128 columns */
+    rg_rounding rounding;
+} kind;
+
+static const kind kinds[] = {
+    {INT4_AWQ, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_SCALES},
+    {INT4_AWQ, 32, true, false, NULL, RG_WT_Q4G32, RG_ROUND_NONE},
+    {INT4_AWQ, -1, false, false, NULL, RG_WT_Q4G128M, RG_ROUND_SCALES},
+    {INT4_GPTQ, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_SCALES},
+    {INT4_GPTQ, 64, true, false, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
+    {INT4_GPTQ_V2, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_SCALES},
+    {INT4_GPTQ, 64, true, true, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
+    {INT4_GPTQ_V2, 32, false, true, NULL, RG_WT_Q4G32M, RG_ROUND_SCALES},
+    {INT4_GPTQ, -1, true, false, NULL, RG_WT_Q4G128, RG_ROUND_NONE},
+    {INT4_GPTQ, 16, true, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED}, /* no resident type has groups of 16 */
+    {INT4_PACKED, 64, true, false, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
+    {INT4_PACKED, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_SCALES},
+    {INT4_PACKED, 64, true, false, "BF16", RG_WT_Q4G64, RG_ROUND_SCALES},
+    {INT4_PACKED, 32, false, false, "F32", RG_WT_Q4G32M, RG_ROUND_SCALES},
+    {INT4_PACKED, -1, true, false, NULL, RG_WT_Q4G128, RG_ROUND_NONE},
+    {INT4_PACKED, 64, true, true, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
+};
+
+static void every_scheme(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (int shards = 1; shards <= 3; shards += 2) {
+            const kind *k = &kinds[i];
+            char label[64];
+            model_build b = {.c = shape(),
+                .seed = 70 + i,
+                .int4 = k->int4,
+                .group = k->group,
+                .symmetric = k->symmetric,
+                .act_order = k->act_order,
+                .scale_dtype = k->scales,
+                .shards = shards};
+            snprintf(label, sizeof label, "case %zu, %d files", i, shards);
+            rg_ckpt *c = made(&b);
+            const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_ATTN_K, 1);
+            assert_int_equal(t->type, RG_FT_INT4);
+            if (rg_ckpt_resident(t) != k->resident || rg_ckpt_rounding(t) != k->rounding)
+                fail_msg("%s: resident type %s, rounding %s", label, rg_wtypes[rg_ckpt_resident(t)].name, rg_rounding_names[rg_ckpt_rounding(t)]);
+            assert_int_equal(rg_ckpt_order(t) != NULL, k->act_order);
+            assert_int_equal(rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1)->type, RG_FT_F32);
+            rows_are_the_truth(c, &b, label);
+            if (k->rounding != RG_ROUND_REQUANTISED) codes_are_the_truth(c, &b, label);
+            for (size_t n = 0; n < rg_ckpt_count(c); n++) rg_ckpt_release(c, rg_ckpt_at(c, n));
+            rows_are_the_truth(c, &b, label); /* released pages come back from the file */
+            rg_ckpt_close(c);
+            build_drop(&b);
+        }
+    drop_hf(at("q"));
+}
+
+typedef struct refusal {
+    int4_kind int4;
+    const char *from, *to; /* in config.json */
+    rg_status code;
+    const char *word;
+} refusal;
+
+static const refusal refusals[] = {
+    {INT4_AWQ, "\"gemm\"", "\"gemv\"", RG_E_UNSUPPORTED, "gemv"},
+    {INT4_AWQ, "\"gemm\"", "\"GEMM\"", RG_OK, NULL},
+    {INT4_AWQ, "\"gemm\"", "\"gemv_fast\"", RG_E_UNSUPPORTED, "gemv_fast"},
+    {INT4_AWQ, "\"gemm\"", "\"marlin\"", RG_E_UNSUPPORTED, "marlin"},
+    {INT4_AWQ, "\"bits\": 4", "\"bits\": 8", RG_E_UNSUPPORTED, "8 bits"},
+    {INT4_AWQ, "\"zero_point\": true", "\"zero_point\": false", RG_E_UNSUPPORTED, "zero points"},
+    {INT4_AWQ, "\"group_size\": 64", "\"group_size\": 32", RG_E_FILE, "groups"},
+    {INT4_AWQ, "\"group_size\": 64", "\"group_size\": 0", RG_E_FILE, "group_size"},
+    {INT4_AWQ, "\"awq\"", "\"gptq\"", RG_E_FILE, "shape"},
+    {INT4_GPTQ, "\"bits\": 4", "\"bits\": 3", RG_E_UNSUPPORTED, "3 bits"},
+    {INT4_GPTQ, "\"gptq\", \"group", "\"marlin\", \"group", RG_E_UNSUPPORTED, "marlin"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"awq\", \"bits", RG_E_UNSUPPORTED, "g_idx"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"fp8\", \"bits", RG_E_UNSUPPORTED, "fp8"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"bitsandbytes\", \"bits", RG_E_UNSUPPORTED, "bitsandbytes"},
+    {INT4_PACKED, "pack-quantized", "float-quantized", RG_E_UNSUPPORTED, "float-quantized"},
+    {INT4_PACKED, "pack-quantized", "marlin-24", RG_E_UNSUPPORTED, "marlin-24"},
+    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_UNSUPPORTED, "8 bits"},
+    {INT4_PACKED, "\"int\"", "\"float\"", RG_E_UNSUPPORTED, "float"},
+    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {}", RG_E_UNSUPPORTED, "activations"},
+    {INT4_PACKED, "\"strategy\": \"group\"", "\"strategy\": \"block\"", RG_E_UNSUPPORTED, "block"},
+};
+
+static void cousins_are_refused_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const refusal *f = &refusals[i];
+        model_build b = {.c = shape(), .seed = 5, .int4 = f->int4, .group = 64};
+        char path[600], *text, changed[2048];
+        rg_err err;
+        drop_hf(at("q"));
+        build_hf(&b, at("q"));
+        build_drop(&b);
+        snprintf(path, sizeof path, "%s/config.json", at("q"));
+        text = read_all(path, NULL);
+        const char *hit = strstr(text, f->from);
+        if (!hit) fail_msg("%s is not in config.json", f->from);
+        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(hit - text), text, f->to, hit + strlen(f->from));
+        write_text(path, changed);
+        free(text);
+        const rg_status st = try_open(at("q"), &err);
+        if (st != f->code || (f->word && !strstr(err.msg, f->word)))
+            fail_msg("%s: status %d, expected %d with '%s': %s", f->to, (int)st, (int)f->code, f->word ? f->word : "", err.msg);
+    }
+    drop_hf(at("q"));
+}
+
+/* One module by hand, each part bent in turn: q_proj of the tiny model, [32, 32]. */
+typedef struct bend {
+    const char *label, *tail, *dtype;
+    int rank;
+    int64_t d0, d1;
+    int32_t value; /* of every element */
+    rg_status code;
+    const char *word;
+} bend;
+
+static const bend gptq_bends[] = {
+    {"as it should be", NULL, NULL, 0, 0, 0, 0, RG_OK, NULL},
+    {"codes of another shape", "qweight", "I32", 2, 32, 4, 0, RG_E_FILE, "codes"},
+    {"codes of rank 1", "qweight", "I32", 1, 128, 0, 0, RG_E_FILE, "codes"},
+    {"codes of another type", "qweight", "F32", 2, 4, 32, 0, RG_E_UNSUPPORTED, "codes"},
+    {"too many zero points", "qzeros", "I32", 2, 2, 4, 0, RG_E_FILE, "zero points"},
+    {"more groups than columns", "scales", "F16", 2, 64, 32, 0, RG_E_FILE, "scales"},
+    {"no groups", "scales", "F16", 2, 0, 32, 0, RG_E_FILE, "scales"},
+    {"scales of rank 1", "scales", "F16", 1, 32, 0, 0, RG_E_FILE, "scales"},
+    {"scales of integers", "scales", "I32", 2, 1, 32, 0, RG_E_UNSUPPORTED, "scales"},
+    {"g_idx too short", "g_idx", "I32", 1, 31, 0, 0, RG_E_FILE, "g_idx"},
+    {"g_idx beyond the groups", "g_idx", "I32", 1, 32, 0, 1, RG_E_FILE, "g_idx[0] is 1"},
+    {"g_idx of 2^31 - 1", "g_idx", "I32", 1, 32, 0, INT32_MAX, RG_E_FILE, "g_idx"},
+    {"g_idx below 0", "g_idx", "I32", 1, 32, 0, INT32_MIN, RG_E_FILE, "g_idx"},
+};
+
+static void bent_modules_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tail, *dtype;
+        int rank;
+        int64_t d0, d1;
+    } good[] = {{"qweight", "I32", 2, 4, 32}, {"qzeros", "I32", 2, 1, 4}, {"scales", "F16", 2, 1, 32}, {"g_idx", "I32", 1, 32, 0}};
+    model_build b = {.c = tiny_config(), .seed = 3, .int4 = INT4_GPTQ, .group = -1};
+    drop_hf(at("q"));
+    build_hf(&b, at("q"));
+    build_drop(&b);
+    b.int4 = INT4_NONE;
+    for (size_t i = 0; i < sizeof gptq_bends / sizeof *gptq_bends; i++)
+        for (int missing = i == 0 ? 3 : -1; missing >= -1; missing--) {
+            const bend *d = &gptq_bends[i];
+            st_build s = {0};
+            st_entry e[MAX_ENTRIES];
+            static float zeros[4096];
+            st_entries(e);
+            for (int k = 0; k < TINY_TENSORS; k++) {
+                if (strstr(e[k].name, "q_proj")) continue;
+                int64_t dim[2] = {0, 0};
+                const int rank = sscanf(e[k].shape, "[%ld,%ld]", &dim[0], &dim[1]);
+                st_tensor(&s, e[k].name, "F32", rank, dim, zeros, (size_t)(e[k].end - e[k].begin));
+            }
+            for (int k = 0; k < 4; k++) {
+                char name[128];
+                int32_t data[512];
+                const bool bent = d->tail && strcmp(d->tail, good[k].tail) == 0;
+                if (k == missing) continue;
+                const int64_t d0 = bent ? d->d0 : good[k].d0, d1 = bent ? d->d1 : good[k].d1;
+                const int rank = bent ? d->rank : good[k].rank;
+                const char *dtype = bent ? d->dtype : good[k].dtype;
+                for (int n = 0; n < 512; n++) data[n] = bent ? d->value : 0;
+                snprintf(name, sizeof name, "model.layers.0.self_attn.q_proj.%s", good[k].tail);
+                const size_t size = (size_t)(d0 * (rank == 2 ? d1 : 1)) * (strcmp(dtype, "F16") == 0 ? 2 : 4);
+                assert_true(size <= sizeof data || bent);
+                unsigned char *big = calloc(1, size + 1);
+                memcpy(big, data, size < sizeof data ? size : sizeof data);
+                st_tensor(&s, name, dtype, rank, (const int64_t[]){d0, d1}, big, size);
+                free(big);
+            }
+            char path[600];
+            snprintf(path, sizeof path, "%s/model.safetensors", at("q"));
+            st_save(&s, path);
+            rg_err err;
+            const rg_status st = try_open(at("q"), &err);
+            const rg_status code = missing < 0 || missing == 3 ? d->code : RG_E_FILE; /* g_idx may be absent */
+            const char *word = missing >= 0 && missing < 3 ? "missing" : d->word;
+            if (st != code || (word && !strstr(err.msg, word)))
+                fail_msg("%s, without %d: status %d, expected %d with '%s': %s", d->label, missing, (int)st, (int)code, word ? word : "", err.msg);
+        }
+    drop_hf(at("q"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_scheme), cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(bent_modules_are_refused)};
+    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}

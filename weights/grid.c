@@ -1,0 +1,201 @@
+/* Rows out of grids whose parts stand apart, and the resident type that holds them. */
+#include "weights/grid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+static uint32_t word(const unsigned char *p, int64_t i)
+{
+    p += 4 * i;
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* Where AWQ keeps channel 8c + k of word c. */
+static const int awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
+
+static int nibble(uint32_t w, int i) { return (int)(w >> (4 * i) & 15u); }
+
+static int zero_of(const rg_grid *g, int64_t r, int64_t group)
+{
+    if (!g->zero) return 8;
+    switch (g->kind) {
+    case RG_GRID_AWQ:
+        return nibble(word(g->zero, group * (g->out / 8) + r / 8), awq_nibble[r % 8]);
+    case RG_GRID_GPTQ: /* 15 + 1 stays 16, as in the reference */
+        return nibble(word(g->zero, group * (g->out / 8) + r / 8), (int)(r % 8)) + g->zero_add;
+    case RG_GRID_PACKED:
+        return nibble(word(g->zero, r / 8 * g->groups + group), (int)(r % 8));
+    case RG_GRID_INT8:
+        break;
+    }
+    return 0;
+}
+
+static float scale_of(const rg_grid *g, int64_t r, int64_t group)
+{
+    float f;
+    const int64_t i = g->kind == RG_GRID_AWQ || g->kind == RG_GRID_GPTQ ? group * g->out + r : r * g->groups + group;
+    rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
+    return f;
+}
+
+/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. */
+static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
+{
+    switch (g->kind) {
+    case RG_GRID_AWQ:
+        for (int64_t i = 0; i < g->in; i++) q[i] = (uint8_t)nibble(word(g->q, i * (g->out / 8) + r / 8), awq_nibble[r % 8]);
+        break;
+    case RG_GRID_GPTQ:
+        for (int64_t i = 0; i < g->in; i++) {
+            const int64_t c = order ? order[i] : i;
+            q[i] = (uint8_t)nibble(word(g->q, c / 8 * g->out + r), (int)(c % 8));
+        }
+        break;
+    case RG_GRID_PACKED:
+        for (int64_t i = 0; i < g->in; i++) {
+            const int64_t c = order ? order[i] : i;
+            q[i] = (uint8_t)nibble(word(g->q, r * rg_div_up(g->in, 8) + c / 8), (int)(c % 8));
+        }
+        break;
+    case RG_GRID_INT8:
+        memcpy(q, g->q + r * g->in, (size_t)g->in);
+        break;
+    }
+}
+
+/* The largest resident group whose pieces lie inside one group of the file; 0 if there is none. */
+static int resident_group(const rg_grid *g)
+{
+    const int first = g->kind == RG_GRID_INT8 ? 32 : 128;
+    for (int n = first; n >= 32; n /= 2)
+        if (g->groups == 1 ? g->in % n == 0 || n == 32 : g->group % n == 0) return n;
+    return 0;
+}
+
+static bool all_in_the_middle(const rg_grid *g)
+{
+    if (!g->zero) return true;
+    for (int64_t r = 0; r < g->out; r++)
+        for (int64_t k = 0; k < g->groups; k++)
+            if (zero_of(g, r, k) != 8) return false;
+    return true;
+}
+
+/* Columns in the order of their groups, if that makes groups of the declared size. */
+static void sort_columns(rg_grid *g)
+{
+    int64_t *at = calloc((size_t)g->groups + 1, sizeof *at);
+    g->order = malloc((size_t)g->in * sizeof *g->order);
+    bool whole = at && g->order;
+    for (int64_t i = 0; whole && i < g->in; i++) at[g->g_idx[i] + 1]++;
+    for (int64_t k = 0; whole && k < g->groups; k++) {
+        whole = at[k + 1] == rg_min(g->group, g->in - k * g->group);
+        at[k + 1] += at[k];
+    }
+    for (int64_t i = 0; whole && i < g->in; i++) g->order[at[g->g_idx[i]]++] = (int32_t)i;
+    free(at);
+    if (whole) return;
+    free(g->order);
+    g->order = NULL;
+}
+
+void rg_grid_classify(rg_grid *g)
+{
+    const int n = resident_group(g);
+    g->resident = RG_WT_Q8G32;
+    g->rounding = RG_ROUND_REQUANTISED;
+    g->middle = g->kind != RG_GRID_INT8 && all_in_the_middle(g);
+    if (g->g_idx) sort_columns(g);
+    if (n == 0 || (g->g_idx && !g->order)) return;
+    /* f16 scales are kept as they are, but a zero point becomes a minimum of -z * s, which may need more bits than f16 has */
+    g->rounding = g->scale_type == RG_FT_F16 && (g->middle || g->kind == RG_GRID_INT8) ? RG_ROUND_NONE : RG_ROUND_SCALES;
+    if (g->kind == RG_GRID_INT8) return;
+    if (g->middle)
+        g->resident = n == 128 ? RG_WT_Q4G128 : n == 64 ? RG_WT_Q4G64 : RG_WT_Q4G32;
+    else
+        g->resident = n == 128 ? RG_WT_Q4G128M : n == 64 ? RG_WT_Q4G64M : RG_WT_Q4G32M;
+}
+
+void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
+{
+    uint8_t *q = (uint8_t *)(dst + g->in) - g->in; /* the codes fit behind what is written: column i lies at or beyond float i */
+    codes(g, r, NULL, q);
+    int64_t last = -1;
+    float s = 0.0f;
+    int z = 0;
+    for (int64_t i = 0; i < g->in; i++) {
+        const int64_t k = g->g_idx ? g->g_idx[i] : i / g->group;
+        if (k != last) {
+            s = scale_of(g, r, k);
+            z = zero_of(g, r, k);
+            last = k;
+        }
+        const uint8_t c = q[i];
+        dst[i] = (g->kind == RG_GRID_INT8 ? (float)(int8_t)c : (float)(c - z)) * s;
+    }
+}
+
+void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min)
+{
+    const int64_t n = rg_wtypes[g->resident].group;
+    codes(g, r, g->order, q);
+    for (int64_t i = 0; i * n < g->in; i++) {
+        const int64_t k = i * n / g->group;
+        scale[i] = scale_of(g, r, k);
+        if (rg_wtypes[g->resident].has_min) min[i] = -(float)zero_of(g, r, k) * scale[i];
+    }
+}
+
+void rg_grid_free(rg_grid *g)
+{
+    if (!g) return;
+    free(g->g_idx);
+    free(g->order);
+    free(g);
+}
+
+/* ---- any tensor ---- */
+
+rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t) { return t->grid ? t->grid->resident : rg_ftypes[t->type].resident; }
+rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t) { return t->grid ? t->grid->rounding : rg_ftypes[t->type].rounding; }
+
+const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t) { return t->grid ? t->grid->order : NULL; }
+
+/* Stored row of a canonical one: row s*(hd/2)+i of a head comes from stored row 2i+s. */
+static int64_t stored_row(const rg_ckpt_tensor *t, int64_t r)
+{
+    const int64_t hd = t->interleaved;
+    return hd ? r / hd * hd + 2 * (r % hd % (hd / 2)) + r % hd / (hd / 2) : r;
+}
+
+const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r) { return (const char *)t->data + stored_row(t, r) * rg_ftype_row_bytes(t->type, t->cols); }
+
+void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
+{
+    if (t->grid)
+        rg_grid_row_f32(t->grid, stored_row(t, r), dst);
+    else
+        rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols);
+}
+
+void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *scale, float *min)
+{
+    if (t->grid)
+        rg_grid_row(t->grid, stored_row(t, r), q, scale, min);
+    else
+        rg_ftype_row_grid(t->type, q, scale, min, rg_ckpt_row(t, r), t->cols);
+}
+
+const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
+{
+    static const char *const kinds[] = {[RG_GRID_AWQ] = "AWQ", [RG_GRID_GPTQ] = "GPTQ", [RG_GRID_PACKED] = "pack-quantized", [RG_GRID_INT8] = "INT8"};
+    if (!t->grid)
+        snprintf(buf, n, "%s", rg_ftypes[t->type].name);
+    else
+        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind], (long long)t->grid->group, t->grid->g_idx ? " act-order" : "");
+    return buf;
+}

@@ -1,0 +1,232 @@
+/* INT4 modules of Hugging Face directories: several tensors that together are one linear weight. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights/ckpt_impl.h"
+
+typedef enum part_kind { P_CODES, P_ZEROS, P_SCALES, P_INDEX, P_SHAPE, P_COUNT } part_kind;
+
+struct rg_part {
+    char *module; /* "model.layers.0.mlp.up_proj"; owns */
+    part_kind kind;
+    rg_ftype type; /* of scales */
+    bool i32, i64;
+    int rank;
+    uint64_t dim[2];
+    const unsigned char *data;
+    uint64_t bytes;
+};
+
+static const struct {
+    int scheme;
+    const char *tail;
+    part_kind kind;
+} tails[] = {{RG_SCHEME_AWQ, ".qweight", P_CODES}, {RG_SCHEME_AWQ, ".qzeros", P_ZEROS}, {RG_SCHEME_AWQ, ".scales", P_SCALES},
+    {RG_SCHEME_GPTQ, ".qweight", P_CODES}, {RG_SCHEME_GPTQ, ".qzeros", P_ZEROS}, {RG_SCHEME_GPTQ, ".scales", P_SCALES}, {RG_SCHEME_GPTQ, ".g_idx", P_INDEX},
+    {RG_SCHEME_PACKED, ".weight_packed", P_CODES}, {RG_SCHEME_PACKED, ".weight_zero_point", P_ZEROS}, {RG_SCHEME_PACKED, ".weight_scale", P_SCALES},
+    {RG_SCHEME_PACKED, ".weight_g_idx", P_INDEX}, {RG_SCHEME_PACKED, ".weight_shape", P_SHAPE}};
+
+static const char *const part_names[P_COUNT] = {"codes", "zero points", "scales", "g_idx", "weight_shape"};
+
+bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim, const void *data, uint64_t bytes, rg_status *st, rg_err *err)
+{
+    const size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+        const size_t n = strlen(tails[i].tail);
+        if (tails[i].scheme != (int)c->scheme.kind || len <= n || strcmp(name + len - n, tails[i].tail) != 0) continue;
+        if (c->n_parts == c->cap_parts) {
+            const size_t cap = c->cap_parts ? 2 * c->cap_parts : 64;
+            rg_part *p = realloc(c->part, cap * sizeof *p);
+            if (!p) {
+                *st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+                return true;
+            }
+            c->part = p;
+            c->cap_parts = cap;
+        }
+        rg_part p = {.kind = tails[i].kind, .rank = rank, .data = data, .bytes = bytes, .type = RG_FT_COUNT};
+        for (int d = 0; d < 2 && d < rank; d++) p.dim[d] = dim[d];
+        p.i32 = strcmp(dtype, "I32") == 0;
+        p.i64 = strcmp(dtype, "I64") == 0;
+        if (strcmp(dtype, "F16") == 0) p.type = RG_FT_F16;
+        if (strcmp(dtype, "BF16") == 0) p.type = RG_FT_BF16;
+        if (strcmp(dtype, "F32") == 0) p.type = RG_FT_F32;
+        if (p.kind == P_SCALES ? p.type == RG_FT_COUNT : p.kind == P_SHAPE ? !p.i64 && !p.i32 : !p.i32) {
+            *st = rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s: %s of dtype %s, expected %s", c->path, name, part_names[p.kind], dtype,
+                p.kind == P_SCALES  ? "F16, BF16 or F32"
+                : p.kind == P_SHAPE ? "I64"
+                                    : "I32");
+            return true;
+        }
+        p.module = strndup(name, len - n);
+        *st = p.module ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+        if (p.module) c->part[c->n_parts++] = p;
+        return true;
+    }
+    return false;
+}
+
+void rg_parts_free(rg_ckpt *c)
+{
+    for (size_t i = 0; i < c->n_parts; i++) free(c->part[i].module);
+    free(c->part);
+    c->part = NULL;
+    c->n_parts = c->cap_parts = 0;
+}
+
+static int by_module(const void *a, const void *b)
+{
+    const rg_part *x = a, *y = b;
+    const int d = strcmp(x->module, y->module);
+    return d ? d : (int)x->kind - (int)y->kind;
+}
+
+static bool is_shape(const rg_part *p, int64_t rows, int64_t cols) { return p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols; }
+
+static rg_status bad_shape(const rg_ckpt *c, const rg_part *p, int64_t rows, int64_t cols, rg_err *err)
+{
+    return rg_fail(err, RG_E_FILE, "%s: module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", c->path, p->module, part_names[p->kind],
+        (unsigned long long)p->dim[0], (unsigned long long)p->dim[1], p->rank, (long long)rows, (long long)cols);
+}
+
+static int32_t int_at(const unsigned char *p, int64_t i)
+{
+    p += 4 * i;
+    return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+}
+
+/* g_idx: kept only where a column is not in group column / group size. */
+static rg_status read_index(rg_ckpt *c, rg_grid *g, const rg_part *p, rg_err *err)
+{
+    if (p->rank != 1 || p->dim[0] != (uint64_t)g->in)
+        return rg_fail(
+            err, RG_E_FILE, "%s: module %.100s: g_idx of %llu values, expected %lld", c->path, p->module, (unsigned long long)p->dim[0], (long long)g->in);
+    bool plain = true, unset = true;
+    for (int64_t i = 0; i < g->in; i++) {
+        const int32_t k = int_at(p->data, i);
+        unset &= k == -1; /* compressed-tensors writes -1 where there is no order */
+        if (unset) continue;
+        if (k < 0 || k >= g->groups)
+            return rg_fail(
+                err, RG_E_FILE, "%s: module %.100s: g_idx[%lld] is %d, expected 0 to %lld", c->path, p->module, (long long)i, (int)k, (long long)g->groups - 1);
+        plain &= k == i / g->group;
+    }
+    if (unset || plain) return RG_OK;
+    g->g_idx = malloc((size_t)g->in * sizeof *g->g_idx);
+    if (!g->g_idx) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    for (int64_t i = 0; i < g->in; i++) g->g_idx[i] = int_at(p->data, i);
+    return RG_OK;
+}
+
+static rg_status check_weight_shape(const rg_ckpt *c, const rg_part *p, const rg_grid *g, rg_err *err)
+{
+    int64_t v[2] = {-1, -1};
+    const int step = p->i64 ? 2 : 1;
+    if (p->rank == 1 && p->dim[0] == 2)
+        for (int i = 0; i < 2; i++)
+            v[i] = (int64_t)(uint32_t)int_at(p->data, i * step) | (p->i64 ? (int64_t)int_at(p->data, 2 * i + 1) * ((int64_t)1 << 32) : 0);
+    if (v[0] != g->out || v[1] != g->in)
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]", c->path, p->module, (long long)v[0],
+            (long long)v[1], (long long)g->out, (long long)g->in);
+    return RG_OK;
+}
+
+/* Shapes of all parts against the module's [out, in], which the configuration says. */
+static rg_status fill(rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], rg_err *err)
+{
+    const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
+    const bool packed = g->kind == RG_GRID_PACKED;
+    rg_status st;
+    if (!q || !s || (!z && !packed))
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path,
+            (q      ? q
+                : s ? s
+                    : z)
+                ->module,
+            !q   ? "codes"
+            : !s ? "scales"
+                 : "zero points");
+    const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, 8);
+    if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: [%lld, %lld] is not a multiple of 8", c->path, q->module, (long long)g->out, (long long)g->in);
+    const int64_t q_rows = g->kind == RG_GRID_AWQ ? g->in
+                           : packed               ? g->out
+                                                  : words_in,
+                  q_cols = g->kind == RG_GRID_AWQ ? words_out
+                           : packed               ? words_in
+                                                  : g->out;
+    if (!is_shape(q, q_rows, q_cols)) return bad_shape(c, q, q_rows, q_cols, err);
+    /* the number of groups is what the scales have; it must be a division of the columns into equal groups, the last perhaps short */
+    g->groups = s->rank == 2 ? (int64_t)s->dim[packed] : -1;
+    if (g->groups < 1 || g->groups > g->in) return bad_shape(c, s, packed ? g->out : -1, packed ? -1 : g->out, err);
+    const int64_t declared = c->scheme.group > 0 ? rg_min(c->scheme.group, g->in) : g->in;
+    /* compressed-tensors may declare several sizes: what the declared one does not explain, equal groups must */
+    g->group = packed && rg_div_up(g->in, declared) != g->groups ? rg_div_up(g->in, g->groups) : declared;
+    if (rg_div_up(g->in, g->group) != g->groups)
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: %lld groups of scales for %lld columns in groups of %lld", c->path, s->module, (long long)g->groups,
+            (long long)g->in, (long long)g->group);
+    if (!is_shape(s, packed ? g->out : g->groups, packed ? g->groups : g->out))
+        return bad_shape(c, s, packed ? g->out : g->groups, packed ? g->groups : g->out, err);
+    const int64_t z_rows = packed ? rg_div_up(g->out, 8) : g->groups, z_cols = packed ? g->groups : words_out;
+    if (z && !is_shape(z, z_rows, z_cols)) return bad_shape(c, z, z_rows, z_cols, err);
+    g->q = q->data;
+    g->q_bytes = q->bytes;
+    g->scale = s->data;
+    g->scale_bytes = s->bytes;
+    g->scale_type = s->type;
+    g->zero = z ? z->data : NULL;
+    g->zero_bytes = z ? z->bytes : 0;
+    g->zero_add = g->kind == RG_GRID_GPTQ && !c->scheme.gptq_v2;
+    if (part[P_SHAPE] && (st = check_weight_shape(c, part[P_SHAPE], g, err)) != RG_OK) return st;
+    if (part[P_INDEX] && (st = read_index(c, g, part[P_INDEX], err)) != RG_OK) return st;
+    rg_grid_classify(g);
+    return RG_OK;
+}
+
+static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
+{
+    static const rg_grid_kind kinds[] = {[RG_SCHEME_AWQ] = RG_GRID_AWQ, [RG_SCHEME_GPTQ] = RG_GRID_GPTQ, [RG_SCHEME_PACKED] = RG_GRID_PACKED};
+    char name[160];
+    rg_site site;
+    const int n = snprintf(name, sizeof name, "%.120s.weight", module);
+    if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: module %.100s is quantised, but is not a linear layer of a Llama model", c->path, module);
+    rg_grid *g = calloc(1, sizeof *g);
+    if (!g) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    g->kind = kinds[c->scheme.kind];
+    g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
+    g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
+    rg_status st = fill(c, g, part, err);
+    if (st == RG_OK) {
+        const rg_raw_tensor r = {.name = name,
+            .name_len = (size_t)n,
+            .type = RG_FT_INT4,
+            .rank = 2,
+            .dim = {(uint64_t)g->out, (uint64_t)g->in},
+            .data = g->q,
+            .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes + (part[P_INDEX] ? part[P_INDEX]->bytes : 0),
+            .grid = g};
+        st = rg_ckpt_add(c, RG_NAMES_HF, &r, err);
+    }
+    if (st != RG_OK) rg_grid_free(g);
+    return st;
+}
+
+rg_status rg_parts_bind(rg_ckpt *c, rg_err *err)
+{
+    rg_status st = RG_OK;
+    if (c->n_parts) qsort(c->part, c->n_parts, sizeof *c->part, by_module);
+    for (size_t i = 0; i < c->n_parts && st == RG_OK;) {
+        const rg_part *part[P_COUNT] = {0};
+        const char *module = c->part[i].module;
+        for (; i < c->n_parts && strcmp(c->part[i].module, module) == 0; i++) {
+            if (part[c->part[i].kind])
+                return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are there twice", c->path, module, part_names[c->part[i].kind]);
+            part[c->part[i].kind] = &c->part[i];
+        }
+        st = bind(c, part, module, err);
+    }
+    rg_parts_free(c);
+    return st;
+}
