@@ -1,7 +1,9 @@
 /* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and kept for later runs. */
 #include "base/num.h"
+#include "base/outfile.h"
 #include "ridge/topo.h"
 #include "roofline/machine.h"
+#include "roofline/pictures/pictures.h"
 #include "tools/cli.h"
 
 static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
@@ -18,6 +20,16 @@ static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
     else
         fprintf(stderr, "ridge machine: kept in %s\n", path);
     return RG_OK;
+}
+
+static rg_status draw(const rg_machine *m, const char *path, rg_err *err)
+{
+    rg_outfile o = {0};
+    rg_status st = rg_outfile_open(&o, path, err);
+    if (st == RG_OK) st = rg_picture_machine(o.f, m, false, err);
+    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    rg_outfile_abort(&o);
+    return st;
 }
 
 rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
@@ -38,6 +50,7 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     st = rg_machine_measure(&m, threads, cpus, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
     rg_progress_clear(&p);
     if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
+    if (st == RG_OK && cli->svg) st = draw(&m, cli->svg, err);
     if (st == RG_OK) st = keep(&m, cli, err);
     return st;
 }

@@ -1,0 +1,262 @@
+/* Pictures without golden files: structure, numbers of points, texts that do not overlap, escaping, the same bytes every time. */
+#include "testing.h"
+
+#include "roof_fixture.h"
+#include "roofline/pictures/pictures.h"
+#include "roofline/pictures/sweep.h"
+#include "svg_check.h"
+
+static const char HOSTILE[] = "</text><script>alert(1)</script>\"'&\x01\xff\xc3\xa9 onload=\"x\" a very long name that goes on and on and on and on and on";
+
+static rg_report *make(const rg_machine *m, const char *name, const char *dtype, int64_t prompt)
+{
+    rg_model_info i = fixture_model();
+    rg_run_info u = fixture_run();
+    rg_report *r = NULL;
+    rg_err err = {0};
+    rg_log l;
+    if (name) snprintf(i.config.name, sizeof i.config.name, "%s", name);
+    if (dtype) i.dtype = dtype;
+    if (prompt) u.prompt_tokens = prompt;
+    fixture_log(&l);
+    if (rg_report_build(&r, m, &i, &u, &l, &err) != RG_OK) fail_msg("%s", err.msg);
+    rg_log_close(&l);
+    return r;
+}
+
+static rg_saved save(rg_report **r, int n)
+{
+    rg_saved s = {0};
+    rg_err err = {0};
+    if (rg_saved_add_reports(&s, (const rg_report *const *)r, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    for (int i = 0; i < n; i++) rg_report_close(r[i]);
+    return s;
+}
+
+static char *draw(const rg_picture *p, const rg_saved *s, size_t run, bool embedded)
+{
+    char *text = NULL;
+    size_t len = 0;
+    rg_err err = {0};
+    FILE *f = open_memstream(&text, &len);
+    assert_non_null(f);
+    if (p->draw(f, s, run, embedded, &err) != RG_OK) fail_msg("%s: %s", p->name, err.msg);
+    fclose(f);
+    assert_int_equal(strlen(text), len);
+    return text;
+}
+
+static const rg_picture *named(const char *name)
+{
+    for (int i = 0; i < rg_n_pictures; i++)
+        if (strcmp(rg_pictures[i].name, name) == 0) return &rg_pictures[i];
+    fail_msg("no picture '%s'", name);
+    return NULL;
+}
+
+/* Rules that hold for every picture. */
+static void check(const char *svg)
+{
+    svg_check_well_formed(svg);
+    assert_true(svg_check_texts(svg) > 3);
+    assert_null(strstr(svg, "nan"));
+    assert_null(strstr(svg, "inf\""));
+    assert_null(strstr(svg, "<script"));
+    assert_null(strstr(svg, "href"));
+    assert_null(strstr(svg, "url("));
+    assert_null(strstr(svg, " style=\""));       /* a strict content-security policy forbids it */
+    assert_int_equal(svg_count(svg, "http"), 1); /* the name space */
+    assert_int_equal(svg_count(svg, "<desc>"), 1);
+}
+
+static void test_all(void **state)
+{
+    (void)state;
+    rg_machine known = fixture_machine(), unknown = known;
+    unknown.n_bw = 0;
+    unknown.fma_gflops[RG_ISA_AVX512].value = 0.0;
+    for (int variant = 0; variant < 4; variant++) {
+        rg_report *r[2] = {make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, "f16", 8),
+            make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, variant == 3 ? "f16" : "q4g64", 16)};
+        rg_saved s = save(r, 2);
+        int drawn = 0;
+        for (int i = 0; i < rg_n_pictures; i++)
+            for (size_t run = 0; run < (rg_pictures[i].of_set ? 1 : s.n); run++) {
+                if (!rg_pictures[i].can(&s, run)) continue;
+                char *a = draw(&rg_pictures[i], &s, run, false), *b = draw(&rg_pictures[i], &s, run, false), *page = draw(&rg_pictures[i], &s, run, true);
+                check(a);
+                check(page);
+                assert_string_equal(a, b);
+                assert_non_null(strstr(a, "prefers-color-scheme:dark"));
+                assert_null(strstr(page, "<style>"));
+                drawn++;
+                free(a);
+                free(b);
+                free(page);
+            }
+        assert_true(drawn >= 2 * rg_n_pictures - 3);
+        rg_saved_close(&s);
+    }
+}
+
+static void test_points(void **state)
+{
+    (void)state;
+    rg_machine m = fixture_machine();
+    for (int u = 0; u < 2; u++) {
+        if (u) m.n_bw = 0; /* no bandwidth, so no analytic height: the measured points stay */
+        rg_report *r = make(&m, NULL, NULL, 0);
+        rg_saved s = save(&r, 1);
+        int groups = 0;
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+            for (int g = 0; g < RG_OPGROUP_COUNT; g++) groups += rg_saved_group_of(&s.run[0], (rg_phase)ph, (rg_opgroup)g).flop > 0.0;
+        assert_int_equal(groups, 2 * RG_OPGROUP_COUNT);
+        char *t = draw(named("roofline"), &s, 0, false);
+        assert_int_equal(svg_count(t, "data-kind=\"measured\""), groups);
+        assert_int_equal(svg_count(t, "data-kind=\"analytic\""), u ? 0 : groups);
+        assert_int_equal(svg_count(t, "class=\"roofmark\"") > 3, u == 0);
+        assert_int_equal(svg_count(t, "A roof is not known"), u);
+        free(t);
+        t = draw(named("time"), &s, 0, false);
+        int rows = 0;
+        for (size_t i = 0; i < s.run[0].n_ops; i++) rows += s.run[0].op[i].layer < 0;
+        assert_int_equal(svg_count(t, "data-op=\""), rows);
+        free(t);
+        rg_saved_close(&s);
+    }
+}
+
+static void test_groups_are_sums(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    rg_report *r = make(&m, NULL, NULL, 0);
+    rg_saved s = save(&r, 1);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        double t = 0.0, flop = 0.0, bytes = 0.0;
+        for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
+            const rg_saved_group w = rg_saved_group_of(&s.run[0], (rg_phase)ph, (rg_opgroup)g);
+            t += w.t_ns;
+            flop += w.flop;
+            bytes += w.counted.total;
+        }
+        assert_true(t == s.run[0].phase[ph].ops_ns);
+        assert_true(flop == s.run[0].phase[ph].flop);
+        assert_true(bytes == s.run[0].phase[ph].bytes_counted);
+    }
+    rg_saved_close(&s);
+}
+
+static void test_machine(void **state)
+{
+    (void)state;
+    rg_machine m = fixture_machine();
+    for (int variant = 0; variant < 3; variant++) {
+        char *t = NULL;
+        size_t len = 0;
+        rg_err err = {0};
+        FILE *f = open_memstream(&t, &len);
+        if (variant == 1) m.n_bw = 0;
+        if (variant == 2) {
+            memset(m.fma_gflops, 0, sizeof m.fma_gflops);
+            snprintf(m.cpu, sizeof m.cpu, "%.63s", HOSTILE);
+        }
+        if (rg_picture_machine(f, &m, false, &err) != RG_OK) fail_msg("%s", err.msg);
+        fclose(f);
+        svg_check_well_formed(t);
+        svg_check_texts(t);
+        assert_int_equal(svg_count(t, "data-kind=\"bandwidth\""), variant ? 0 : 2);
+        assert_null(strstr(t, "<script"));
+        free(t);
+    }
+}
+
+/* Thousands of points, equal ones, impossible ones: nothing overlaps, nothing is lost that can be seen. */
+static void test_sweep(void **state)
+{
+    (void)state;
+    rg_rng rng = {7};
+    enum { N = 300 };
+    rg_sweep_point p[N];
+    int analytic = 0, measured = 0;
+    for (int i = 0; i < N; i++) {
+        p[i] = (rg_sweep_point){.group = (rg_sweep_group)(i % 3),
+            .phase = (rg_phase)(i / 3 % 2),
+            .batch = 1 << (i % 7),
+            .seqlen = 128 << (i % 5),
+            .ai = exp(rng_normal(&rng) * 2),
+            .gflops = exp(rng_normal(&rng) * 3),
+            .measured_ai = exp(rng_normal(&rng) * 2),
+            .measured_gflops = exp(rng_normal(&rng))};
+        if (i % 10 == 0) p[i].gflops = NAN;
+        if (i % 15 == 0) p[i].measured_ai = 0.0;
+        if (i % 15 == 1) p[i].measured_gflops = INFINITY;
+        if (i % 2 == 0 && i > 2) p[i].ai = p[i - 2].ai, p[i].gflops = p[i - 2].gflops;
+        analytic += isfinite(p[i].gflops);
+        measured += p[i].measured_ai > 0.0 && isfinite(p[i].measured_gflops);
+    }
+    rg_roof_plot plot = rg_sweep_plot();
+    rg_roof_plot_add(&plot, false, true, 696.0, "HBM: 696 GB/s");
+    rg_roof_plot_add(&plot, true, true, 149700.0, "fp16: 149.7 TFLOP/s");
+    rg_roof_plot_add(&plot, true, true, NAN, "unknown");
+    assert_int_equal(plot.n, 2);
+    char *t = NULL;
+    size_t len = 0;
+    rg_err err = {0};
+    FILE *f = open_memstream(&t, &len);
+    if (rg_picture_sweep_points(f, "Llama-13B <on> A40", "LLM-Viewer's formulas & all", &plot, p, N, false, &err) != RG_OK) fail_msg("%s", err.msg);
+    fclose(f);
+    check(t);
+    assert_int_equal(svg_count(t, "data-kind=\"analytic\""), analytic);
+    assert_int_equal(svg_count(t, "data-kind=\"measured\""), measured);
+    assert_int_equal(svg_count(t, "ridge 215"), 1);
+    free(t);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        double x;
+        const char *s;
+    } cases[] = {
+        {0, "0"}, {-0.001, "0"}, {1.5, "1.5"}, {1.25, "1.25"}, {-3.1, "-3.1"}, {0.05, "0.05"}, {12345.678, "12345.68"}, {NAN, "0"}, {1e300, "1000000000"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *t = NULL;
+        size_t len = 0;
+        FILE *f = open_memstream(&t, &len);
+        rg_svg_number(f, cases[i].x);
+        fclose(f);
+        assert_string_equal(t, cases[i].s);
+        free(t);
+    }
+    assert_true(rg_svg_text_width("iii", 10) < rg_svg_text_width("mmm", 10));
+    assert_true(fabs(rg_svg_text_width("\xc3\xa9", 10) - 10) < 1e-9); /* one character, wide to be safe */
+}
+
+/* A label that has no place is counted, never drawn over another one. */
+static void test_crowd(void **state)
+{
+    (void)state;
+    char *t = NULL;
+    size_t len = 0;
+    rg_svg s;
+    rg_err err = {0};
+    FILE *f = open_memstream(&t, &len);
+    rg_svg_open(&s, f, 300, 200, "crowd", "many labels in one place", false);
+    int placed = 0;
+    for (int i = 0; i < 200; i++) placed += rg_svg_label(&s, 150 + i % 7, 100 + i % 5, 4, 11, "ink", "a label");
+    const int dropped = s.dropped;
+    assert_int_equal(rg_svg_close(&s, &err), RG_OK);
+    fclose(f);
+    assert_true(placed >= 5 && dropped == 200 - placed);
+    assert_int_equal(svg_check_texts(t), placed);
+    free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_crowd), cmocka_unit_test(test_points),
+        cmocka_unit_test(test_groups_are_sums), cmocka_unit_test(test_all), cmocka_unit_test(test_machine), cmocka_unit_test(test_sweep)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

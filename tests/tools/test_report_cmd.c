@@ -1,0 +1,82 @@
+/* `ridge report`, and --svg of profile and machine. */
+#include "run_program.h"
+
+static const char *saved_run(void)
+{
+    const char *path = scratch("run.json");
+    if (!file_exists(path)) {
+        output o = ridge_with(&(run_opts){.out_path = path}, "profile", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f16,q4g32", "-p", "12",
+            "-n", "6", "-r", "1", "--counters", "off", "-o", "json", "--svg", scratch("live"), NULL);
+        expect_ok(&o);
+        done(&o);
+    }
+    return path;
+}
+
+/* Drawn live and drawn from the file: the same bytes. */
+static void test_same(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"roofline-1-f16.svg", "roofline-2-q4g32.svg", "time-1-f16.svg", "bytes-2-q4g32.svg", "compare.svg", "stages.svg"};
+    output o = ridge("report", saved_run(), "--svg", scratch("again"), NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.err, "pictures of 2 runs"));
+    done(&o);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char rel[2][80];
+        snprintf(rel[0], sizeof rel[0], "live/%s", names[i]);
+        snprintf(rel[1], sizeof rel[1], "again/%s", names[i]);
+        char *a = read_all(scratch(rel[0]), NULL), *b = read_all(scratch(rel[1]), NULL);
+        assert_string_equal(a, b);
+        assert_true(strncmp(a, "<svg ", 5) == 0 && strcmp(a + strlen(a) - 7, "</svg>\n") == 0);
+        free(a);
+        free(b);
+    }
+}
+
+static void test_one_file(void **state)
+{
+    (void)state;
+    output o = ridge("report", saved_run(), "--svg", scratch("one.svg"), NULL);
+    expect_ok(&o);
+    done(&o);
+    char *t = read_all(scratch("one.svg"), NULL);
+    assert_non_null(strstr(t, "the runs side by side"));
+    free(t);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    expect_error(ridge("report", NULL), 2, "no file given", NULL);
+    expect_error(ridge("report", saved_run(), NULL), 2, "nothing to write", NULL);
+    expect_error(ridge("report", scratch("none.json"), "--svg", scratch("x.svg"), NULL), 3, "none.json", NULL);
+    write_bytes(scratch("bad.json"), "{\"schema\": \"ridge.profile\"", 26);
+    expect_error(ridge("report", scratch("bad.json"), "--svg", scratch("x.svg"), NULL), 3, "bad.json", "not JSON", NULL);
+    assert_false(file_exists(scratch("x.svg")));
+    expect_error(ridge("report", saved_run(), "--svg", "/nowhere/at/all", NULL), 3, "/nowhere/at/all", NULL);
+    expect_error(ridge("report", saved_run(), "--svg", "/nowhere/at/all.svg", NULL), 3, "/nowhere/at/all.svg", NULL);
+}
+
+static void test_machine(void **state)
+{
+    (void)state;
+    output o = ridge("machine", "--quick", "--no-save", "-t", "1", "-o", "json", "--svg", scratch("machine.svg"), NULL);
+    expect_ok(&o);
+    json_t *j = json_loadb(o.out, o.n_out, 0, NULL);
+    assert_non_null(j);
+    char *t = read_all(scratch("machine.svg"), NULL);
+    int points = 0;
+    for (const char *p = t; (p = strstr(p, "data-kind=\"bandwidth\"")); p++) points++;
+    assert_int_equal(points, json_array_size(json_object_get(j, "bandwidth")));
+    json_decref(j);
+    free(t);
+    done(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same), cmocka_unit_test(test_one_file), cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
