@@ -2,6 +2,8 @@
 #ifndef RG_COUNTERS_H
 #define RG_COUNTERS_H
 
+#include <stddef.h>
+
 #include "base/status.h"
 #include "ops/probe.h"
 
@@ -18,6 +20,8 @@ const rg_probe *rg_counters_probe(const rg_counters *c);   /* NULL if off; borro
 const char *rg_counters_status(const rg_counters *c);      /* "hardware", "software", "off" */
 const char *rg_counters_reason(const rg_counters *c);      /* why there are no hardware events, and what would help; NULL if there are */
 const char *rg_counters_name(const rg_counters *c, int i); /* name of counter i */
-double rg_counters_read_ns(const rg_counters *c);          /* cost of one read on this thread, measured at open; 0 if off */
+/* "7.0.0" and what it knows of this CPU, into buf; NULL: built without PAPI. */
+const char *rg_counters_library(char *buf, size_t n);
+double rg_counters_read_ns(const rg_counters *c); /* cost of one read on this thread, measured at open; 0 if off */
 
 #endif

@@ -276,7 +276,27 @@ static void open_events(rg_counters *c)
     if (!c->hardware) explain(c, rc);
 }
 
+const char *rg_counters_library(char *buf, size_t n)
+{
+    char why[128];
+    if (!papi_start(why, sizeof why)) {
+        snprintf(buf, n, "%s", why);
+        return buf;
+    }
+    const int c = PAPI_get_component_index("perf_event");
+    const PAPI_component_info_t *i = c >= 0 ? PAPI_get_component_info(c) : NULL;
+    snprintf(buf, n, "%d.%d.%d, %d presets for this CPU%s", PAPI_VERSION_MAJOR(PAPI_VERSION), PAPI_VERSION_MINOR(PAPI_VERSION),
+        PAPI_VERSION_REVISION(PAPI_VERSION), i ? i->num_preset_events : 0, i && i->disabled ? "; its perf component is off" : "");
+    return buf;
+}
+
 #else
+
+const char *rg_counters_library(char *buf, size_t n)
+{
+    (void)buf, (void)n;
+    return NULL;
+}
 
 static void open_events(rg_counters *c)
 {
