@@ -2,7 +2,24 @@
 
 #include <stdlib.h>
 
+#include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
+
+const rg_trust rg_trust_all = {.all = true}, rg_trust_none = {0};
+
+bool rg_trusted(const rg_trust *t, size_t from, size_t to)
+{
+    size_t lo = 0, hi = t->n; /* spans before lo end at or before from */
+    if (t->all) return true;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (t->span[mid].to <= from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < t->n && t->span[lo].from <= from && to <= t->span[lo].to;
+}
 
 static rg_status new_node(rg_added *a, unsigned char byte, uint32_t *out, rg_err *err)
 {
@@ -29,6 +46,7 @@ rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_to
 {
     rg_status st = RG_OK;
     uint32_t at = 0;
+    if (len > RG_ADDED_MAX) return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: an added token of %zu bytes, at most %d are supported", len, RG_ADDED_MAX);
     if (a->n_nodes == 0 && (st = new_node(a, 0, &at, err)) != RG_OK) return st;
     for (size_t i = 0; i < len; i++) {
         const unsigned char byte = (unsigned char)content[i];
@@ -81,7 +99,23 @@ static size_t space_after(const char *text, size_t len, size_t at)
     return at;
 }
 
-const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, bool special, size_t *start, size_t *end)
+static bool word_before(const char *text, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t i = at;
+    while (i > 0 && at - i < 4 && (i == at || (p[i] & 0xc0) == 0x80)) i--;
+    const size_t n = at > 0 ? rg_utf8_len(p + i, p + at) : 0;
+    return n && n == at - i && rg_unicode_is_word(rg_utf8_get(p + i, n));
+}
+
+static bool word_after(const char *text, size_t len, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t n = at < len ? rg_utf8_len(p + at, p + len) : 0;
+    return n && rg_unicode_is_word(rg_utf8_get(p + at, n));
+}
+
+const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, const rg_trust *trust, size_t *start, size_t *end)
 {
     if (a->n == 0) return NULL;
     for (size_t i = from; i < len; i++) {
@@ -89,11 +123,15 @@ const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t le
         uint32_t at = a->root[(unsigned char)text[i]];
         for (size_t j = i + 1; at; j++) {
             const rg_added_tok *t = a->node[at].tok ? &a->tok[a->node[at].tok - 1] : NULL;
-            if (t && (special || !t->special)) {
+            if (t && (!t->special || rg_trusted(trust, i, j))) {
                 hit = t;
                 *end = j;
             }
             at = j < len ? step(a, at, (unsigned char)text[j]) : 0;
+        }
+        if (hit && hit->single_word && (word_before(text, i) || word_after(text, len, *end))) {
+            i = *end - 1; /* passed over as a whole */
+            continue;
         }
         if (hit) {
             *start = hit->lstrip ? space_before(text, from, i) : i;

@@ -11,6 +11,7 @@
 typedef struct rg_added_tok {
     int32_t id;
     bool special, lstrip, rstrip; /* lstrip, rstrip: the match takes in the white space before, after it */
+    bool single_word;             /* only where no letter, digit or the like stands before or after */
 } rg_added_tok;
 
 typedef struct rg_added_node {
@@ -27,10 +28,24 @@ typedef struct rg_added {
     uint32_t root[256]; /* child of the root by byte */
 } rg_added;
 
+/* Where in a text special tokens count: everywhere, or inside spans (in rising order, not overlapping). */
+typedef struct rg_trust {
+    bool all;
+    const struct rg_trust_span {
+        size_t from, to;
+    } * span; /* borrowed */
+    size_t n;
+} rg_trust;
+
+extern const rg_trust rg_trust_all, rg_trust_none;
+bool rg_trusted(const rg_trust *t, size_t from, size_t to);
+
+enum { RG_ADDED_MAX = 1024 }; /* bytes of an added token: what looking for them costs per byte of text is bounded by it */
+
 /* A second token with the same content is ignored. content must not be empty. */
 rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_tok tok, rg_err *err);
-/* The next match in text[from, len): [*start, *end) and its token, or NULL. Special tokens count only if special is set. */
-const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, bool special, size_t *start, size_t *end);
+/* The next match in text[from, len): [*start, *end) and its token, or NULL. Special tokens count only where they are trusted. */
+const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, const rg_trust *trust, size_t *start, size_t *end);
 void rg_added_free(rg_added *a);
 
 #endif

@@ -64,6 +64,8 @@ rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *
             ia < 0   ? "the left half is"
             : ib < 0 ? "the right half is"
                      : "the whole is");
+    const uint8_t ta = t->vocab.type[ia], tb = t->vocab.type[ib];
+    if ((ta != RG_TT_NORMAL && ta != RG_TT_USER) || (tb != RG_TT_NORMAL && tb != RG_TT_USER) || ia == t->unk || ib == t->unk) t->odd_rules = true;
     if (t->vocab.type[id] != RG_TT_CONTROL && t->vocab.type[id] != RG_TT_UNKNOWN) rg_pairs_put(&t->pairs, ia, ib, rank, id);
     return RG_OK;
 }

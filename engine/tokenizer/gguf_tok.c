@@ -12,19 +12,13 @@ static const struct pre {
     const char *name, *pattern[2];
     bool ignore_merges, add_bos;
 } pres[] = {
-    {"llama3", {RG_LLAMA3_REGEX}, true, true},
-    {"llama-v3", {RG_LLAMA3_REGEX}, true, true},
-    {"llama-bpe", {RG_LLAMA3_REGEX}, true, true},
-    {"smaug-bpe", {RG_LLAMA3_REGEX}, true, true}, /* a Llama-3 vocabulary under another name */
+#define RG_LLAMA3(name) {name, {RG_LLAMA3_REGEX}, true, true},
+#define RG_DIGITS(name) {name, {DIGITS_THEN_GPT2}, false, false},
+#define RG_GPT2(name) {name, {RG_GPT2_REGEX}, false, false},
+#define RG_QWEN2(name) {name, {RG_QWEN2_REGEX}, false, false},
+#include "tokenizer/gguf_pre.def"
     {"dbrx", {RG_LLAMA3_REGEX}, false, false},
-    {"smollm", {DIGITS_THEN_GPT2}, false, false},
-    {"starcoder", {DIGITS_THEN_GPT2}, false, false},
-    {"refact", {DIGITS_THEN_GPT2}, false, false},
-    {"command-r", {DIGITS_THEN_GPT2}, false, false},
-    {"gpt-2", {RG_GPT2_REGEX}, false, false},
-    {"gpt2", {RG_GPT2_REGEX}, false, false},
-    {"olmo", {RG_GPT2_REGEX}, false, false},
-    {"phi-2", {RG_GPT2_REGEX}, false, false},
+    {"tekken", {RG_TEKKEN_REGEX}, true, true},
 };
 
 static bool piece_is(const rg_ckpt_vocab *v, size_t id, const char *s)
@@ -44,7 +38,12 @@ static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_e
     }
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
         if (strcmp(pres[i].name, name) == 0) return &pres[i];
-    rg_fail(err, RG_E_UNSUPPORTED, "%s: pre-tokeniser \"%.60s\" (tokenizer.ggml.pre) is not supported; give the original tokenizer.json with -z", what, name);
+    size_t n = 0;
+    char list[400] = "";
+    for (size_t i = 0; i < sizeof pres / sizeof *pres && n < sizeof list; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? " " : "", pres[i].name);
+    rg_fail(err, RG_E_UNSUPPORTED,
+        "%s: pre-tokeniser \"%.60s\" (tokenizer.ggml.pre) is not supported (these are: %s); give the original tokenizer.json with -z", what, name, list);
     return NULL;
 }
 

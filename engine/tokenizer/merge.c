@@ -55,8 +55,40 @@ static bool candidate(rg_merger *m, const char *text, rg_pair_fn pair, const voi
     return true;
 }
 
+enum { SMALL = 32 }; /* symbols up to which looking at every pair is faster than a queue */
+
+static void small_run(rg_merger *m, const char *text, rg_pair_fn pair, const void *user)
+{
+    uint32_t prio[SMALL];
+    int32_t id[SMALL]; /* of the pair that begins here; -1: none */
+    const int32_t n = (int32_t)m->n;
+    for (int32_t i = 0; i < n; i++)
+        if (i + 1 == n || !pair(user, text, &m->sym[i], &m->sym[i + 1], &prio[i], &id[i])) id[i] = -1;
+    for (;;) {
+        int32_t best = -1;
+        for (int32_t i = 0; i >= 0; i = m->sym[i].next, m->work++)
+            if (id[i] >= 0 && (best < 0 || prio[i] < prio[best])) best = i;
+        if (best < 0) return;
+        rg_sym *a = &m->sym[best], *b = &m->sym[a->next];
+        a->len += b->len;
+        a->id = id[best];
+        a->next = b->next;
+        b->len = 0;
+        id[best] = -1;
+        if (a->next >= 0) {
+            m->sym[a->next].prev = best;
+            if (!pair(user, text, a, &m->sym[a->next], &prio[best], &id[best])) id[best] = -1;
+        }
+        if (a->prev >= 0 && !pair(user, text, &m->sym[a->prev], a, &prio[a->prev], &id[a->prev])) id[a->prev] = -1;
+    }
+}
+
 rg_status rg_merger_run(rg_merger *m, const char *text, rg_pair_fn pair, const void *user, rg_err *err)
 {
+    if (m->n <= SMALL) {
+        if (m->n > 1) small_run(m, text, pair, user);
+        return RG_OK;
+    }
     /* n - 1 pairs at first, and each of at most n - 1 merges takes one out and puts at most two in */
     const size_t need = 2 * m->n;
     if (m->cap_heap < need) {

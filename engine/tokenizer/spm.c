@@ -49,7 +49,8 @@ static rg_status emit(rg_enc *e, const char *p, uint32_t len, int32_t id, int de
     return st;
 }
 
-rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
+/* Text as one list of symbols; user-defined pieces are symbols that never merge. */
+static rg_status merge_whole(rg_enc *e, const char *p, size_t n)
 {
     const rg_tokenizer *t = e->t;
     const unsigned char *u = (const unsigned char *)p;
@@ -61,12 +62,12 @@ rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
     }
     rg_merger_reset(&e->merger);
     size_t user_from = n, user_to = n; /* the next user-defined piece in the text */
-    const rg_added_tok *user = rg_added_find(&t->normed, p, n, 0, true, &user_from, &user_to);
+    const rg_added_tok *user = rg_added_find(&t->normed, p, n, 0, &rg_trust_all, &user_from, &user_to);
     for (size_t i = 0; i < n && st == RG_OK;) {
         if (user && i == user_from) {
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)(user_to - i), user->id, e->err);
             i = user_to;
-            user = rg_added_find(&t->normed, p, n, i, true, &user_from, &user_to);
+            user = rg_added_find(&t->normed, p, n, i, &rg_trust_all, &user_from, &user_to);
             continue;
         }
         const size_t k = rg_utf8_len(u + i, u + n);
@@ -80,4 +81,18 @@ rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
         st = emit(e, p + y->pos, y->len, y->id, 0, &in_unk);
     }
     return st;
+}
+
+rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
+{
+    rg_status st = RG_OK;
+    size_t from = 0, start, end;
+    const rg_added_tok *user;
+    if (!e->t->seams.inside) return merge_whole(e, p, n);
+    while (st == RG_OK && (user = rg_added_find(&e->t->normed, p, n, from, &rg_trust_all, &start, &end)) != NULL) {
+        st = rg_words_run(e, p + from, start - from, merge_whole);
+        if (st == RG_OK) st = rg_enc_push(e, user->id);
+        from = end;
+    }
+    return st == RG_OK ? rg_words_run(e, p + from, n - from, merge_whole) : st;
 }

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tokenizer/unicode.h"
+#include "tokenizer/utf8.h"
+
 rg_status rg_buf_add(rg_buf *b, const char *p, size_t n, rg_err *err)
 {
     if (b->cap - b->len < n) {
@@ -57,6 +60,28 @@ static rg_status squeeze(const char *text, size_t len, rg_buf *out, rg_err *err)
     return st;
 }
 
+static size_t space_at_start(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t i = 0;
+    for (size_t k; i < len && (k = rg_utf8_len(p + i, p + len)) != 0 && rg_utf8_is_space(rg_utf8_get(p + i, k));) i += k;
+    return i;
+}
+
+static size_t space_at_end(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t end = len;
+    while (end > 0) {
+        size_t i = end - 1;
+        while (i > 0 && end - i < 4 && (p[i] & 0xc0) == 0x80) i--;
+        const size_t k = rg_utf8_len(p + i, p + end);
+        if (k != end - i || !rg_utf8_is_space(rg_utf8_get(p + i, k))) break;
+        end = i;
+    }
+    return len - end;
+}
+
 rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2], const char **out, size_t *out_len, rg_err *err)
 {
     rg_status st = RG_OK;
@@ -82,6 +107,24 @@ rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first
         case RG_NORM_SQUEEZE:
             st = squeeze(text, len, b, err);
             break;
+        case RG_NORM_NFC:
+        case RG_NORM_NFD:
+        case RG_NORM_NFKC:
+        case RG_NORM_NFKD:
+            st = rg_unicode_normalize((rg_normal_form)(s->op - RG_NORM_NFC), text, len, b, err);
+            break;
+        case RG_NORM_LOWER:
+            st = rg_unicode_lower(text, len, b, err);
+            break;
+        case RG_NORM_STRIP_LEFT: {
+            const size_t k = space_at_start(text, len);
+            text += k;
+            len -= k;
+            continue;
+        }
+        case RG_NORM_STRIP_RIGHT:
+            len -= space_at_end(text, len);
+            continue;
         }
         text = b->p;
         len = b->len;

@@ -12,7 +12,14 @@ typedef enum rg_norm_op {
     RG_NORM_ENSURE,       /* b before the text unless it starts with b */
     RG_NORM_ENSURE_FIRST, /* the same, for the first segment of a text only */
     RG_NORM_REPLACE,      /* every a becomes b */
-    RG_NORM_SQUEEZE       /* runs of spaces become one; none at the ends */
+    RG_NORM_SQUEEZE,      /* runs of spaces become one; none at the ends */
+    RG_NORM_NFC,          /* the normal forms of Unicode, in the order of rg_normal_form */
+    RG_NORM_NFD,
+    RG_NORM_NFKC,
+    RG_NORM_NFKD,
+    RG_NORM_LOWER,
+    RG_NORM_STRIP_LEFT, /* no white space at that end */
+    RG_NORM_STRIP_RIGHT
 } rg_norm_op;
 
 typedef struct rg_norm_step {

@@ -5,6 +5,7 @@
 #include "tokenizer/added.h"
 #include "tokenizer/merge.h"
 #include "tokenizer/pretok.h"
+#include "tokenizer/seam.h"
 #include "tokenizer/textnorm.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocab.h"
@@ -44,6 +45,8 @@ struct rg_tokenizer {
     int32_t unk;          /* -1: none */
     int32_t byte_id[256]; /* token of a byte, -1: none */
     bool has_unused;
+    bool odd_rules;  /* some merge rule takes a byte or unknown token, which are no characters of the text */
+    rg_seams seams;  /* set for vocabularies that are used without a pre-tokeniser */
     rg_added raw;    /* looked for in the text as it is */
     rg_added normed; /* looked for after normalisation */
     rg_norm norm;    /* before `normed` */
@@ -61,7 +64,6 @@ struct rg_tokenizer {
 /* State of one encode call. */
 typedef struct rg_enc {
     const rg_tokenizer *t;
-    int flags;
     rg_err *err;
     int32_t *ids; /* owns until handed out */
     size_t n, cap;
@@ -80,6 +82,10 @@ void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id);
 /* A rule of two pieces as written in the file. Rules that would make a control token of plain text are left out. */
 rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len, uint32_t rank, const char *what, rg_err *err);
 rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n);
+
+/* words.c. Calls merge for each part of text[n] that no merge can leave; merge appends the ids. */
+typedef rg_status (*rg_word_merge)(rg_enc *e, const char *p, size_t n);
+rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge);
 
 /* spm.c */
 rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n);
@@ -104,5 +110,11 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 #define RG_SPM_SPACE "\xe2\x96\x81" /* U+2581 */
 #define RG_GPT2_REGEX "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 #define RG_LLAMA3_REGEX "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+#define RG_QWEN2_REGEX "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_TEKKEN_REGEX \
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[" \
+    "\\p{Ll}\\p{Lm}\\p{Lo}" \
+    "\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 #endif

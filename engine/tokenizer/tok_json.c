@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tokenizer/unicode.h"
+
 rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, const char *keys)
 {
     const char *key;
@@ -67,19 +69,19 @@ typedef struct added {
 static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
 {
     rg_status st;
-    bool single_word;
     const json_t *id = json_object_get(o, "id");
     if ((st = rg_tj_known(s, "added_tokens", o, "id content single_word lstrip rstrip normalized special")) != RG_OK) return st;
     if (!json_is_integer(id)) return rg_fail(s->err, RG_E_FILE, "%s: an added token has no integer id", s->what);
     a->id = json_integer_value(id);
     if ((st = rg_tj_string(s, "added_tokens", o, "content", &a->content, &a->len)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "single_word", false, &single_word)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "single_word", false, &a->tok.single_word)) != RG_OK) return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "special", false, &a->special)) != RG_OK) return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "normalized", !a->special, &a->normalized)) != RG_OK) return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "lstrip", false, &a->tok.lstrip)) != RG_OK) return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "rstrip", false, &a->tok.rstrip)) != RG_OK) return st;
     if (a->len == 0) return rg_fail(s->err, RG_E_FILE, "%s: added token %lld is empty", s->what, (long long)a->id);
-    if (single_word) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: added token \"%.60s\" has single_word", s->what, a->content);
+    if (a->tok.single_word && !rg_unicode_available())
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: added token \"%.60s\" has single_word, which needs a build with utf8proc", s->what, a->content);
     a->tok.id = (int32_t)a->id; /* checked when it is set */
     a->tok.special = a->special;
     return RG_OK;

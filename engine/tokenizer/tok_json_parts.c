@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tokenizer/tok_json.h"
+#include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -68,8 +69,23 @@ static rg_status replace_step(rg_tok_src *s, const char *part, const json_t *o, 
     return rg_norm_add(into, RG_NORM_REPLACE, a, na, b, nb, s->err);
 }
 
+static rg_status strip_normalizer(rg_tok_src *s, const json_t *o)
+{
+    bool left, right;
+    rg_status st = rg_tj_known(s, "normalizer", o, "type strip_left strip_right");
+    if (st == RG_OK) st = rg_tj_bool(s, "normalizer", o, "strip_left", true, &left);
+    if (st == RG_OK) st = rg_tj_bool(s, "normalizer", o, "strip_right", true, &right);
+    if (st == RG_OK && left) st = rg_norm_add(&s->t->norm, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->err);
+    if (st == RG_OK && right) st = rg_norm_add(&s->t->norm, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->err);
+    return st;
+}
+
 rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
 {
+    static const struct {
+        const char *type;
+        rg_norm_op op;
+    } plain[] = {{"NFC", RG_NORM_NFC}, {"NFD", RG_NORM_NFD}, {"NFKC", RG_NORM_NFKC}, {"NFKD", RG_NORM_NFKD}, {"Lowercase", RG_NORM_LOWER}};
     if (absent(o)) return RG_OK;
     if (is(o, "Sequence")) return each(s, o, "normalizer", "normalizers", rg_tj_normalizer);
     if (is(o, "Replace")) return replace_step(s, "normalizer", o, &s->t->norm);
@@ -80,7 +96,16 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
         if (st == RG_OK) st = rg_tj_string(s, "normalizer", o, "prepend", &p, &n);
         return st == RG_OK ? rg_norm_add(&s->t->norm, RG_NORM_PREPEND, NULL, 0, p, n, s->err) : st;
     }
-    return unsupported(s, "normalizer", o); /* NFC, NFKC, Lowercase, ... */
+    if (is(o, "Strip")) return strip_normalizer(s, o);
+    for (size_t i = 0; i < COUNT(plain); i++) {
+        if (!is(o, plain[i].type)) continue;
+        const rg_status st = rg_tj_known(s, "normalizer", o, "type");
+        if (st != RG_OK) return st;
+        if (!rg_unicode_available())
+            return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: normalizer of type \"%s\" needs a build with utf8proc", s->what, plain[i].type);
+        return rg_norm_add(&s->t->norm, plain[i].op, NULL, 0, NULL, 0, s->err);
+    }
+    return unsupported(s, "normalizer", o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
 
 /* Where Oniguruma, for which these patterns are written, and PCRE2 read the same text differently, we do not guess. */

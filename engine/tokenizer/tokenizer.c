@@ -10,6 +10,10 @@
 /* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file names none. */
 static const char *const end_names[] = {
     "</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>"};
+/* Tokens that structure a conversation. Some conversions call them user-defined or not special; then text typed by anybody would become
+ * them. */
+static const char *const marker_names[] = {"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<|python_tag|>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]", "<|user|>", "<|assistant|>", "<|system|>"};
 static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_story|>"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -105,9 +109,31 @@ static void add_end(rg_tokenizer *t, int32_t id)
     t->end[t->n_end++] = id;
 }
 
-/* What is left after reading: end tokens, and BOS and EOS by name where the file is silent. */
-static void finish(rg_tokenizer *t)
+static bool named(const rg_tokenizer *t, int32_t id, const char *const *names, size_t n)
 {
+    const rg_span s = t->vocab.piece[id];
+    for (size_t i = 0; i < n; i++)
+        if (strlen(names[i]) == s.len && memcmp(t->vocab.pool + s.off, names[i], s.len) == 0) return true;
+    return false;
+}
+
+static void make_control(rg_tokenizer *t, rg_added *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        const int32_t id = a->tok[i].id;
+        if (a->tok[i].special ||
+            !(named(t, id, end_names, COUNT(end_names)) || named(t, id, begin_names, COUNT(begin_names)) || named(t, id, marker_names, COUNT(marker_names))))
+            continue;
+        a->tok[i].special = true;
+        t->vocab.type[id] = RG_TT_CONTROL;
+    }
+}
+
+/* What is left after reading: end tokens, and BOS and EOS by name where the file is silent. */
+static rg_status finish(rg_tokenizer *t, rg_err *err)
+{
+    make_control(t, &t->raw);
+    make_control(t, &t->normed);
     add_end(t, t->eos);
     for (size_t i = 0; i < COUNT(end_names); i++) {
         const int32_t id = rg_vocab_scan(&t->vocab, end_names[i]);
@@ -121,6 +147,8 @@ static void finish(rg_tokenizer *t)
         if (id >= 0 && t->vocab.type[id] == RG_TT_CONTROL) t->bos = id;
     }
     for (size_t id = 0; id < t->vocab.n; id++) t->has_unused = t->has_unused || t->vocab.type[id] == RG_TT_UNUSED;
+    const bool whole_text = t->model == RG_TM_SPM ? !t->has_unused : t->model == RG_TM_BPE && t->pre.n == 0 && !t->ignore_merges && !t->odd_rules;
+    return whole_text ? rg_seams_init(&t->seams, &t->vocab, err) : RG_OK;
 }
 
 static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const char *what, rg_err *err)
@@ -137,12 +165,11 @@ static rg_status open_vocab(rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t 
     if (!t) return RG_E_NOMEM;
     rg_status st = rg_tok_read_gguf(t, v, what, err);
     if (st == RG_OK) st = check_size(t, vocab, what, err);
-    if (st == RG_OK) {
-        finish(t);
+    if (st == RG_OK) st = finish(t, err);
+    if (st == RG_OK)
         *out = t;
-    } else {
+    else
         rg_tokenizer_close(t);
-    }
     return st;
 }
 
@@ -187,7 +214,7 @@ rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab,
         st = rg_tok_read_llama2c(t, f.data, f.size, vocab, path, err);
     if (st == RG_OK) st = check_size(t, vocab, path, err);
     if (st != RG_OK) goto out;
-    finish(t);
+    if ((st = finish(t, err)) != RG_OK) goto out;
     *out = t;
     t = NULL;
 out:
@@ -228,6 +255,7 @@ void rg_tokenizer_close(rg_tokenizer *t)
     if (!t) return;
     rg_vocab_free(&t->vocab);
     free(t->pairs.slot);
+    rg_seams_free(&t->seams);
     rg_added_free(&t->raw);
     rg_added_free(&t->normed);
     rg_norm_free(&t->norm);
@@ -269,7 +297,11 @@ rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk)
     return st;
 }
 
-static rg_status word(void *user, const char *p, size_t n) { return rg_bpe_word(user, p, n); }
+static rg_status word(void *user, const char *p, size_t n)
+{
+    rg_enc *e = user;
+    return e->t->seams.inside ? rg_words_run(e, p, n, rg_bpe_word) : rg_bpe_word(e, p, n);
+}
 
 /* Text between added tokens of `normed`. */
 static rg_status encode_prepared(rg_enc *e, const char *p, size_t n, bool first)
@@ -280,8 +312,8 @@ static rg_status encode_prepared(rg_enc *e, const char *p, size_t n, bool first)
     return st == RG_OK ? rg_pretok_run(&t->pre, p, n, word, e, e->err) : st;
 }
 
-/* Text between added tokens of `raw`. */
-static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first)
+/* Text between added tokens of `raw`. trusted: all of it may hold control tokens. */
+static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first, bool trusted)
 {
     const rg_tokenizer *t = e->t;
     if (n == 0) return RG_OK;
@@ -290,7 +322,7 @@ static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first)
     if (t->model == RG_TM_SPM) return rg_spm_segment(e, p, n);
     size_t from = 0, start, end;
     const rg_added_tok *hit;
-    while (st == RG_OK && (hit = rg_added_find(&t->normed, p, n, from, e->flags & RG_TOK_SPECIAL, &start, &end)) != NULL) {
+    while (st == RG_OK && (hit = rg_added_find(&t->normed, p, n, from, trusted ? &rg_trust_all : &rg_trust_none, &start, &end)) != NULL) {
         st = encode_prepared(e, p + from, start - from, first && from == 0);
         if (st == RG_OK) st = rg_enc_push(e, hit->id);
         from = end;
@@ -298,9 +330,9 @@ static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first)
     return st == RG_OK ? encode_prepared(e, p + from, n - from, first && from == 0) : st;
 }
 
-rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err)
+static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int flags, const rg_trust *trust, int32_t **ids, size_t *n, rg_err *err)
 {
-    rg_enc e = {.t = t, .flags = flags, .err = err};
+    rg_enc e = {.t = t, .err = err};
     rg_status st = RG_OK;
     *ids = NULL;
     *n = 0;
@@ -309,12 +341,12 @@ rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t le
         for (int i = 0; i < t->n_prefix && st == RG_OK; i++) st = rg_enc_push(&e, t->prefix[i]);
     size_t from = 0, start, end;
     const rg_added_tok *hit;
-    while (st == RG_OK && (hit = rg_added_find(&t->raw, text, len, from, flags & RG_TOK_SPECIAL, &start, &end)) != NULL) {
-        st = encode_segment(&e, text + from, start - from, from == 0);
+    while (st == RG_OK && (hit = rg_added_find(&t->raw, text, len, from, trust, &start, &end)) != NULL) {
+        st = encode_segment(&e, text + from, start - from, from == 0, rg_trusted(trust, from, start));
         if (st == RG_OK) st = rg_enc_push(&e, hit->id);
         from = end;
     }
-    if (st == RG_OK) st = encode_segment(&e, text + from, len - from, from == 0);
+    if (st == RG_OK) st = encode_segment(&e, text + from, len - from, from == 0, rg_trusted(trust, from, len));
     if (flags & RG_TOK_BOS)
         for (int i = 0; i < t->n_suffix && st == RG_OK; i++) st = rg_enc_push(&e, t->suffix[i]);
     if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids))) st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory"); /* never NULL */
@@ -333,12 +365,42 @@ rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t le
     return st;
 }
 
+rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err)
+{
+    return encode(t, text, len, flags, flags & RG_TOK_SPECIAL ? &rg_trust_all : &rg_trust_none, ids, n, err);
+}
+
+rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n_parts, int flags, int32_t **ids, size_t *n, rg_err *err)
+{
+    rg_buf text = {0};
+    rg_status st = RG_OK;
+    struct rg_trust_span *span = calloc(n_parts + 1, sizeof *span);
+    rg_trust trust = {.span = span};
+    *ids = NULL;
+    *n = 0;
+    if (!span) st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory");
+    for (size_t i = 0; i < n_parts && st == RG_OK; i++) {
+        const size_t from = text.len;
+        st = rg_buf_add(&text, parts[i].text, parts[i].len, err);
+        if (!parts[i].control || st != RG_OK) continue;
+        if (trust.n > 0 && span[trust.n - 1].to == from)
+            span[trust.n - 1].to = text.len; /* neighbours are one */
+        else
+            span[trust.n++] = (struct rg_trust_span){from, text.len};
+    }
+    if (st == RG_OK) st = encode(t, text.p ? text.p : "", text.len, flags, &trust, ids, n, err);
+    rg_buf_free(&text);
+    free(span);
+    return st;
+}
+
 /* ---- accessors ---- */
 
 size_t rg_tokenizer_size(const rg_tokenizer *t) { return t->vocab.n; }
 int32_t rg_tokenizer_bos(const rg_tokenizer *t) { return t->bos; }
 int32_t rg_tokenizer_eos(const rg_tokenizer *t) { return t->eos; }
 const char *rg_tokenizer_kind(const rg_tokenizer *t) { return t->kind; }
+int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece) { return rg_vocab_scan(&t->vocab, piece); }
 
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id)
 {

@@ -29,12 +29,23 @@ enum {
  * RG_E_FILE never; RG_E_NOMEM, or RG_E_USAGE for a text that the vocabulary cannot express. */
 rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err);
 
+/* The same for a text in parts, which is encoded as one: control tokens count only inside (neighbouring) parts that say so. This is how a
+ * chat template speaks in control tokens and what it quotes cannot. flags: RG_TOK_BOS. */
+typedef struct rg_tok_part {
+    const char *text; /* borrowed for the call */
+    size_t len;
+    bool control;
+} rg_tok_part;
+
+rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n_parts, int flags, int32_t **ids, size_t *n, rg_err *err);
+
 size_t rg_tokenizer_size(const rg_tokenizer *t);
 int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
 int32_t rg_tokenizer_eos(const rg_tokenizer *t);
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id); /* EOS, EOT and their like */
 bool rg_tokenizer_is_control(const rg_tokenizer *t, int32_t id);
-const char *rg_tokenizer_kind(const rg_tokenizer *t); /* "tokenizer.json byte-level BPE", ...; static */
+const char *rg_tokenizer_kind(const rg_tokenizer *t);                /* "tokenizer.json byte-level BPE", ...; static */
+int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece); /* id of a token by its stored piece, of any type; -1: none */
 /* The stored piece of a token for display; borrowed until close. "" if out of range. */
 const char *rg_tokenizer_piece(const rg_tokenizer *t, int32_t id, size_t *len);
 

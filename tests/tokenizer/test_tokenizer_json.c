@@ -266,7 +266,8 @@ static void refused_by_name(void **state)
         rg_status st;
         const char *says;
     } rows[] = {
-        {{.normalizer = "{\"type\":\"NFC\"}"}, false, RG_E_UNSUPPORTED, "NFC"},
+        {{.normalizer = "{\"type\":\"StripAccents\"}"}, false, RG_E_UNSUPPORTED, "StripAccents"},
+        {{.normalizer = "{\"type\":\"NFC\",\"form\":1}"}, false, RG_E_UNSUPPORTED, "form"},
         {{.normalizer = "{\"type\":\"Prepend\",\"prepend\":\"x\",\"more\":1}"}, false, RG_E_UNSUPPORTED, "more"},
         {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},\"content\":\"b\"}"}, false, RG_E_UNSUPPORTED, "Replace"},
         {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"b\"}"}, false, RG_E_FILE, "empty"},
@@ -295,7 +296,7 @@ static void refused_by_name(void **state)
         {{.model = "\"mystery\":1,"}, false, RG_E_UNSUPPORTED, "mystery"},
         {{.model = "\"unk_token\":\"<nowhere>\","}, false, RG_E_FILE, "<nowhere>"},
         {{.model = "\"fuse_unk\":\"yes\","}, false, RG_E_FILE, "fuse_unk"},
-        {{.added = "{\"id\":300,\"content\":\"x\",\"single_word\":true}"}, false, RG_E_UNSUPPORTED, "single_word"},
+        {{.added = "{\"id\":300,\"content\":\"x\",\"single_word\":2}"}, false, RG_E_FILE, "single_word"},
         {{.added = "{\"id\":300,\"content\":\"\"}"}, false, RG_E_FILE, "empty"},
         {{.added = "{\"id\":1,\"content\":\"other\"}"}, false, RG_E_FILE, "other"},
         {{.added = "{\"id\":300,\"content\":\"x\"},{\"id\":300,\"content\":\"x\"}"}, false, RG_E_FILE, "twice"},

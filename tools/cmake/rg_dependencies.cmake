@@ -1,5 +1,5 @@
 # Required: jansson (JSON), PCRE2 (pre-tokeniser patterns), hwloc (topology, pinning), libm, threads.
-# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, OpenMP. ON fails where the library is missing, AUTO goes on without.
+# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, OpenMP, utf8proc. ON fails where the library is missing, AUTO goes on without.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
@@ -22,6 +22,9 @@ rg_optional(BLAS "${OPENBLAS_FOUND}")
 
 pkg_check_modules(PAPI QUIET IMPORTED_TARGET papi)
 rg_optional(PAPI "${PAPI_FOUND}")
+
+pkg_check_modules(UTF8PROC QUIET IMPORTED_TARGET libutf8proc)
+rg_optional(UTF8PROC "${UTF8PROC_FOUND}")
 
 find_package(OpenMP QUIET COMPONENTS C)
 rg_optional(OPENMP "${OpenMP_C_FOUND}")
