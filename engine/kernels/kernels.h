@@ -33,6 +33,51 @@ typedef void rg_unpack_fn(float *dst, int64_t ld, const void *w, int64_t k, int6
  * b is 64-byte aligned and readable up to there), n need not be a multiple of 32, and only n columns of y are written. */
 typedef void rg_mm_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc);
 
+/* ---- products of prepared activations: instructions that multiply bytes or bf16 ----
+ *
+ * A row of x is first prepared once per call, then met by every panel. Forms, and the bytes of a row (rg_x_bytes):
+ *   I8    [kp] q, then [kp / group] rg_xgroup: x = scale * q, q in -127..127
+ *   I16   [kp] high, [kp] low, then the same: x = scale * (256 high + low), both signed bytes, of -32512..32512: faithful, because 16 bits
+ *         against the largest value of the group are more than a half holds, and sums of products with INT4 and INT8 are exact integers
+ *   BF16  [kp] bf16
+ * kp is k rounded up to a multiple of the group (BF16: of 32); what lies beyond k is 0. group is the weight type's. */
+typedef enum rg_xform { RG_X_I8, RG_X_I16, RG_X_BF16, RG_X_FORMS } rg_xform;
+
+/* scale * sum is the sum of the group's prepared x: it meets minimums, and the offset of codes that are stored unsigned. A group that holds
+ * a NaN or an infinity has scale NaN; one whose values are all below 1e-30 counts as zeros. */
+typedef struct rg_xgroup {
+    float scale;
+    int32_t sum;
+} rg_xgroup;
+
+static inline int64_t rg_x_padded(int64_t k, int64_t group) { return (k + group - 1) / group * group; }
+static inline int64_t rg_x_bytes(rg_xform f, int64_t k, int64_t group)
+{
+    const int64_t kp = rg_x_padded(k, f == RG_X_BF16 ? 32 : group);
+    const int64_t bytes = f == RG_X_BF16 ? 2 * kp : kp * (f == RG_X_I16 ? 2 : 1) + kp / group * (int64_t)sizeof(rg_xgroup);
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Prepares one row. dst: 64-byte aligned, rg_x_bytes. All ISA levels give the same bits. */
+typedef void rg_prep_fn(void *dst, const float *x, int64_t k, int64_t group);
+
+/* gemv on prepared rows, which are ldx bytes apart; otherwise as rg_gemv_fn. For quantised types. */
+typedef void rg_dot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1);
+
+/* Columns [k0, k1) of panel p (whole groups; k1 may be k: then to the end of its group) as unsigned bytes. Per group: 32 float scales,
+ * 32 float minimums if the type has them, then per 4 columns 32 dwords, of each row 4 codes: those of dtype.def, INT8 plus 128. */
+typedef void rg_unpack8_fn(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1);
+static inline int64_t rg_u8_bytes(rg_wtype t) { return (rg_wtypes[t].has_min ? 256 : 128) + RG_PANEL * (int64_t)rg_wtypes[t].group; }
+
+/* y[m, n] (+)= x W^T for one panel whose groups [k0, k1) were unpacked to b; x: prepared rows of k columns, ldx bytes apart; n <= 32.
+ * The same bits as rg_dot_fn whatever the cuts between calls. */
+typedef void rg_mmdot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc);
+
+/* src[kb][32] floats (finite) to bf16 pairs dst[(kb + 1) / 2][32][2], rounded to nearest even; an odd last column is paired with 0. */
+typedef void rg_pair_fn(uint16_t *dst, const float *src, int64_t kb);
+/* y[m, n] (+)= x[m, kb] * b for one panel of bf16 pairs; x: bf16 rows, ldx values apart, readable to an even kb; n <= 32. */
+typedef void rg_mmbf_fn(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m, int64_t kb, int64_t n, bool acc);
+
 /* Attention pieces over positions [p0, p1) of one KV head; p0 is a multiple of RG_KV_BLOCK; nq <= RG_ATTN_NQ.
  * qk: s[i][p - p0] = q[i] . K[p] for i < nq (q is already scaled). s rows have stride lds >= p1 - p0 rounded up to 16, and may be
  *     written up to there.
@@ -69,6 +114,12 @@ typedef struct rg_ktab {
     rg_gemv_fn *gemv[RG_WT_COUNT];
     rg_unpack_fn *unpack[RG_WT_COUNT];
     rg_mm_fn *mm;
+    rg_prep_fn *prep[RG_X_FORMS];
+    rg_dot_fn *dot[RG_X_BF16][RG_WT_COUNT]; /* [I8 or I16][type]; NULL for float types */
+    rg_unpack8_fn *unpack8[RG_WT_COUNT];
+    rg_mmdot_fn *mmdot[RG_X_BF16][RG_WT_COUNT];
+    rg_pair_fn *pair_bf16;
+    rg_mmbf_fn *mm_bf16;
     rg_attn_qk_fn *attn_qk[RG_KV_COUNT];
     rg_attn_pv_fn *attn_pv[RG_KV_COUNT];
     rg_kv_put_fn *kv_put_k[RG_KV_COUNT], *kv_put_v[RG_KV_COUNT]; /* K and V may have different types */
@@ -79,7 +130,7 @@ typedef struct rg_ktab {
     rg_add_fn *add;
     rg_quant_fn *quant_q8, *quant_q4, *quant_q4m;
     /* ISA level actually chosen, for records and logs */
-    uint8_t gemv_isa[RG_WT_COUNT], unpack_isa[RG_WT_COUNT], mm_isa, attn_isa[RG_KV_COUNT], elem_isa;
+    uint8_t gemv_isa[RG_WT_COUNT], unpack_isa[RG_WT_COUNT], mm_isa, dot_isa, bf16_isa, attn_isa[RG_KV_COUNT], elem_isa;
 } rg_ktab;
 
 /* max_isa: the level to stay at or below; rows that this CPU cannot run are passed over. blas: use OpenBLAS for mm; returns false if it was asked for

@@ -1,7 +1,10 @@
 # rg_isa_sources(TARGET ISA files...): adds files to TARGET with the flags of the instruction set. The files refuse other flags with #error.
 # Other architectures than x86-64 get plain C only, so nothing is added there.
 set(RG_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(RG_ISA_FLAGS_avx2vnni ${RG_ISA_FLAGS_avx2} -mavxvnni)
 set(RG_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512)
+set(RG_ISA_FLAGS_avx512vnni ${RG_ISA_FLAGS_avx512} -mavx512vnni)
+set(RG_ISA_FLAGS_avx512bf16 ${RG_ISA_FLAGS_avx512vnni} -mavx512bf16)
 
 string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" rg_processor)
 if(rg_processor MATCHES "^(x86_64|amd64)$")

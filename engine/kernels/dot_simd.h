@@ -1,0 +1,306 @@
+/* Products of prepared activations with quantised weights for one register width: dot, unpack8 and mmdot (kernels.h). ISA_FN(name) gives a
+ * function's name at this level. One instruction multiplies the 4 unsigned codes of a dword, those of one row of the panel, with 4 signed
+ * bytes of x, the same for all rows, and adds to 32 bits. Inside a group everything is exact; a group ends in one conversion. */
+#include "kernels/kernel_rows.h"
+
+#include "base/num.h"
+#include "kernels/simd.h"
+
+/* Tokens in registers at once, by planes of x; and panels walked together as two streams from memory. */
+enum {
+    H = RG_PANEL / VL, /* vectors of a panel */
+    HT = 2,            /* vectors of a tile: with 16 registers a panel is done in two halves */
+    TILE1 = VL == 16 ? 6 : 2,
+    TILE2 = VL == 16 ? 4 : 2,
+    CHAINS = VL == 16 ? 2 : 1, /* sums per output of one token, which alone has too few to hide the latency of the product */
+    AHEAD = 4096               /* bytes of prefetch distance, in each stream */
+};
+
+/* What a type is, as constants to the compiler. offset: what was added to make its codes unsigned. */
+typedef struct shape {
+    int group, bits, head, offset;
+    bool has_min;
+} shape;
+#define SHAPE(group, bits, has_min) ((shape){group, bits, has_min ? 128 : 64, bits == 8 ? 128 : has_min ? 0 : 8, has_min})
+
+INLINE int64_t group_bytes(shape sh) { return sh.head + sh.group * sh.bits * 4; }
+INLINE int64_t unpacked_bytes(shape sh) { return (sh.has_min ? 256 : 128) + RG_PANEL * (int64_t)sh.group; }
+
+#if defined(__AVX512F__)
+INLINE vi vi_int(int v) { return _mm512_set1_epi32(v); }
+INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+INLINE vi vi_shl8(vi a) { return _mm512_slli_epi32(a, 8); }
+INLINE vi vi_nibble(vi v, int high) { return _mm512_and_si512(high ? _mm512_srli_epi16(v, 4) : v, _mm512_set1_epi8(15)); }
+INLINE vi vi_flip(vi v) { return _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80)); }
+INLINE void vi_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
+INLINE vf vf_int(vi v) { return _mm512_cvtepi32_ps(v); }
+INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
+{
+    (void)bits;
+    return _mm512_dpbusd_epi32(acc, u, s);
+}
+#else
+INLINE vi vi_int(int v) { return _mm256_set1_epi32(v); }
+INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+INLINE vi vi_shl8(vi a) { return _mm256_slli_epi32(a, 8); }
+INLINE vi vi_nibble(vi v, int high) { return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15)); }
+INLINE vi vi_flip(vi v) { return _mm256_xor_si256(v, _mm256_set1_epi8((char)0x80)); }
+INLINE void vi_store(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
+INLINE vf vf_int(vi v) { return _mm256_cvtepi32_ps(v); }
+#if defined(__AVXVNNI__)
+INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
+{
+    (void)bits;
+    return _mm256_dpbusd_avx_epi32(acc, u, s);
+}
+#else
+/* Pairs are added in 16 bits, which 15 * 128 * 2 fits and 255 * 128 * 2 does not: bytes go as two nibbles. */
+INLINE vi vi_dot_nibbles(vi acc, vi u, vi s, int shift)
+{
+    const vi sum = _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));
+    return _mm256_add_epi32(acc, shift ? _mm256_slli_epi32(sum, 4) : sum);
+}
+INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
+{
+    if (bits == 4) return vi_dot_nibbles(acc, u, s, 0);
+    return vi_dot_nibbles(vi_dot_nibbles(acc, vi_nibble(u, 0), s, 0), vi_nibble(u, 1), s, 1);
+}
+#endif
+#endif
+
+/* 4 bytes of x for all rows. */
+INLINE vi four(const int8_t *x)
+{
+    int v;
+    memcpy(&v, x, sizeof v);
+    return vi_int(v);
+}
+
+/* Codes of 4 columns, rows h * VL ..; packed: lines as in the resident layout, else as unpack8 wrote them. */
+INLINE vi codes(shape sh, const unsigned char *lines, int64_t j, int h, bool packed)
+{
+    if (!packed) return vi_load(lines + j * 128 + h * 4 * VL);
+    if (sh.bits == 8) return vi_flip(vi_load(lines + j * 128 + h * 4 * VL));
+    return vi_nibble(vi_load(lines + j * 64 + h % (H / 2) * 4 * VL), h >= H / 2);
+}
+
+/* A prepared matrix. */
+typedef struct xrows {
+    const char *row;
+    int64_t ld, kp;
+} xrows;
+
+INLINE const int8_t *x_plane(xrows x, int64_t t, int plane) { return (const int8_t *)x.row + t * x.ld + plane * x.kp; }
+INLINE rg_xgroup x_group(xrows x, int64_t t, int planes, int64_t g)
+{
+    rg_xgroup xg;
+    memcpy(&xg, x.row + t * x.ld + planes * x.kp + g * (int64_t)sizeof xg, sizeof xg);
+    return xg;
+}
+
+INLINE void prefetch(const unsigned char *p, int64_t bytes)
+{
+    for (int64_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
+}
+
+/* y[t][h] += group g (columns c ..) of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. scales: halves in the head of a packed
+ * group, floats of an unpacked one. */
+INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, int64_t t0, int64_t c, int mm, int planes, int chains, int h0, bool packed)
+{
+    enum { T = TILE1 > TILE2 ? TILE1 : TILE2 };
+    const unsigned char *lines = head + (packed ? sh.head : sh.has_min ? 256 : 128);
+    vi sum[T][2][CHAINS][HT];
+    rg_xgroup xg[T];
+    EACH (t, mm) {
+        xg[t] = x_group(x, t0 + t, planes, c / sh.group);
+        EACH (p, planes)
+            EACH (u, chains)
+                EACH (h, HT) sum[t][p][u][h] = vi_int(p == planes - 1 && u == 0 && sh.offset ? -sh.offset * xg[t].sum : 0);
+    }
+    for (int64_t j = 0; j < sh.group / 4; j += chains)
+        EACH (u, chains) {
+            vi w[HT];
+            EACH (h, HT) w[h] = codes(sh, lines, j + u, h0 + h, packed);
+            if (packed && h0 == 0) prefetch(lines + (j + u) * sh.bits * 16, sh.bits * 16);
+            EACH (t, mm)
+                EACH (p, planes) {
+                    const vi xv = four(x_plane(x, t0 + t, p) + c + 4 * (j + u));
+                    EACH (h, HT) sum[t][p][u][h] = vi_dot(sum[t][p][u][h], w[h], xv, sh.bits);
+                }
+        }
+    if (packed && h0 == 0) prefetch(head, sh.head);
+    EACH (h, HT) {
+        const int row = (h0 + h) * VL;
+        const vf scale = packed ? vf_half(head + 2 * row) : vf_load((const float *)(const void *)head + row);
+        EACH (t, mm) {
+            vi s[2];
+            EACH (p, planes) {
+                s[p] = sum[t][p][0][h];
+                UNROLL for (int u = 1; u < chains; u++) s[p] = vi_add(s[p], sum[t][p][u][h]);
+            }
+            const vi total = planes == 2 ? vi_add(vi_shl8(s[0]), s[1]) : s[0];
+            y[t][h] = vf_fma(vf_mul(vf_int(total), scale), vf_set1(xg[t].scale), y[t][h]);
+            if (sh.has_min) {
+                const vf min = packed ? vf_half(head + 64 + 2 * row) : vf_load((const float *)(const void *)head + RG_PANEL + row);
+                y[t][h] = vf_fma(min, vf_set1(xg[t].scale * (float)xg[t].sum), y[t][h]);
+            }
+        }
+    }
+}
+
+/* Row r0 of the panel on, of which n are left. */
+INLINE void put(float *y, vf v, int64_t n)
+{
+    if (n >= VL)
+        vf_store(y, v);
+    else if (n > 0)
+        vf_store_n(y, v, n);
+}
+INLINE vf get(const float *y, int64_t n) { return n >= VL ? vf_load(y) : n > 0 ? vf_load_n(y, n) : vf_zero(); }
+
+/* One token, two panels at once (or one: ns). Both streams advance group by group. */
+INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart, int64_t n, shape sh, int planes, int ns)
+{
+    vf sum[2][H / HT][1][HT];
+    EACH (s, ns)
+        EACH (q, H / HT)
+            EACH (h, HT) sum[s][q][0][h] = vf_zero();
+    const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
+    for (int64_t c = 0; c < x.kp; c += sh.group) {
+        EACH (s, ns) {
+            EACH (q, H / HT) add_group(sum[s][q], sh, g[s], x, t, c, 1, planes, CHAINS, q * HT, true);
+            g[s] += group_bytes(sh);
+        }
+    }
+    EACH (s, ns)
+        EACH (q, H / HT)
+            EACH (h, HT) put(y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
+}
+
+#define CASE(mm) \
+    case mm: { \
+        vf part[mm][HT]; \
+        EACH (t, mm) \
+            EACH (h, HT) part[t][h] = sum[t0 + t][q * HT + h]; \
+        add_group(part, sh, g, x, t0, c, mm, planes, 1, q *HT, true); \
+        EACH (t, mm) \
+            EACH (h, HT) sum[t0 + t][q * HT + h] = part[t][h]; \
+    } break;
+
+/* One panel, any m: every group meets all tokens while it is in L1. */
+INLINE void many(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *g, int64_t n, shape sh, int planes)
+{
+    const int tile = planes == 2 ? TILE2 : TILE1;
+    vf sum[RG_GEMV_MAX][H];
+    for (int64_t t = 0; t < m; t++)
+        EACH (h, H) sum[t][h] = vf_zero();
+    for (int64_t c = 0; c < x.kp; c += sh.group, g += group_bytes(sh))
+        for (int64_t t0 = 0; t0 < m; t0 += tile)
+            for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
+                    CASE(1)
+                    CASE(2)
+#if defined(__AVX512F__)
+                    CASE(3)
+                    CASE(4)
+                    CASE(5)
+                    CASE(6)
+#endif
+                }
+    for (int64_t t = 0; t < m; t++)
+        EACH (h, H) put(y + t * ldy + h * VL, sum[t][h], n - h * VL);
+}
+#undef CASE
+
+INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, int64_t p0, int64_t p1, shape sh, int64_t panel, int planes)
+{
+    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into the other. */
+    const int64_t half = m == 1 ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
+    for (int64_t p = p0; p < p1; p++) {
+        if (half && p == p0 + half) p += half; /* done with the first half */
+        if (p == p1) break;
+        const unsigned char *wp = (const unsigned char *)w + p * panel;
+        float *yp = y + p * RG_PANEL;
+        const int64_t left = n - p * RG_PANEL;
+        if (m == 1 && p < p0 + half)
+            one_token(yp, x, 0, wp, panel, apart, left, sh, planes, 2);
+        else if (m == 1)
+            one_token(yp, x, 0, wp, panel, 0, left, sh, planes, 1);
+        else
+            many(yp, ldy, x, m, wp, left, sh, planes);
+    }
+}
+
+INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh)
+{
+    for (int64_t i = 0; i < groups; i++, g += group_bytes(sh), dst += unpacked_bytes(sh)) {
+        float *scale = (float *)(void *)dst;
+        EACH (h, H) {
+            vf_store(scale + h * VL, vf_half(g + h * 2 * VL));
+            if (sh.has_min) vf_store(scale + RG_PANEL + h * VL, vf_half(g + 64 + h * 2 * VL));
+        }
+        char *to = dst + (sh.has_min ? 256 : 128);
+        for (int64_t j = 0; j < sh.group / 4; j++)
+            EACH (h, H) vi_store(to + j * 128 + h * 4 * VL, codes(sh, g + sh.head, j, h, true));
+    }
+}
+
+INLINE void mm_tile(
+    float *y, int64_t ldy, xrows x, int64_t t0, const unsigned char *b, int64_t k0, int64_t k1, int64_t n, bool acc, shape sh, int planes, int mm)
+{
+    EACH (q, H / HT) {
+        vf sum[TILE1 > TILE2 ? TILE1 : TILE2][HT];
+        EACH (t, mm)
+            EACH (h, HT) sum[t][h] = acc ? get(y + (t0 + t) * ldy + (q * HT + h) * VL, n - (q * HT + h) * VL) : vf_zero();
+        const unsigned char *g = b;
+        for (int64_t c = k0; c < k1; c += sh.group, g += unpacked_bytes(sh)) add_group(sum, sh, g, x, t0, c, mm, planes, 1, q * HT, false);
+        EACH (t, mm)
+            EACH (h, HT) put(y + (t0 + t) * ldy + (q * HT + h) * VL, sum[t][h], n - (q * HT + h) * VL);
+    }
+}
+
+INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int64_t k0, int64_t k1, int64_t n, bool acc, shape sh, int planes)
+{
+    const int tile = planes == 2 ? TILE2 : TILE1;
+    for (int64_t t = 0; t < m; t += tile) switch (rg_min(tile, m - t)) {
+#define CASE(mm) \
+    case mm: \
+        mm_tile(y, ldy, x, t, b, k0, k1, n, acc, sh, planes, mm); \
+        break;
+            CASE(1)
+            CASE(2)
+#if defined(__AVX512F__)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
+#endif
+#undef CASE
+        }
+}
+
+#define PLANES(TYPE, type, bits, planes, sh) \
+    void ISA_FN(rg_dot##bits##_##type)( \
+        float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    { \
+        dot(y, ldy, (xrows){x, ldx, rg_x_padded(k, (sh).group)}, m, w, n, p0, p1, sh, rg_panel_bytes(RG_WT_##TYPE, k), planes); \
+    } \
+    void ISA_FN(rg_mmdot##bits##_##type)( \
+        float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc) \
+    { \
+        mmdot(y, ldy, (xrows){x, ldx, rg_x_padded(k, (sh).group)}, m, b, k0, k1, n, acc, sh, planes); \
+    }
+#define DOT(TYPE, type, sh) \
+    void ISA_FN(rg_unpack8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
+        unpack8(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, (sh).group), sh); \
+    } \
+    PLANES(TYPE, type, 8, 1, sh) \
+    PLANES(TYPE, type, 16, 2, sh)
+DOT(Q8G32, q8g32, SHAPE(32, 8, 0))
+DOT(Q4G32, q4g32, SHAPE(32, 4, 0))
+DOT(Q4G64, q4g64, SHAPE(64, 4, 0))
+DOT(Q4G128, q4g128, SHAPE(128, 4, 0))
+DOT(Q4G32M, q4g32m, SHAPE(32, 4, 1))
+DOT(Q4G64M, q4g64m, SHAPE(64, 4, 1))
+DOT(Q4G128M, q4g128m, SHAPE(128, 4, 1))
