@@ -34,15 +34,19 @@ static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
 
 rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err)
 {
-    static const char *const kernels[] = {"auto", "c", "blas", NULL}, *const on_off[] = {"on", "off", NULL}, *const acts[] = {"f32", NULL};
+    static const char *const kernels[] = {"auto", "c", "blas", NULL}, *const on_off[] = {"on", "off", NULL},
+                             *const acts[] = {"f32", "bf16", "q8", NULL}; /* as rg_act */
     const int kernel = rg_cli_choice("--kernel", cli->kernel, kernels, err), pin = rg_cli_choice("--pin", cli->pin, on_off, err);
-    if (kernel < 0 || pin < 0 || rg_cli_choice("--act", cli->act, acts, err) < 0) return err->code;
+    const int act = rg_cli_choice("--act", cli->act, acts, err);
+    if (kernel < 0 || pin < 0 || act < 0) return err->code;
+    if (kernel == 2 && act > 0) return rg_fail(err, RG_E_USAGE, "--act %s: --kernel blas multiplies floats, so it takes --act f32 only", cli->act);
     if (RG_GIVEN(cli, threads_batch) && cli->threads_batch != cli->threads)
         return rg_fail(err, RG_E_UNSUPPORTED, "-tb %lld: give -t the same number: prefill and decode share one team, because counters belong to threads",
             (long long)cli->threads_batch);
     *o = (rg_engine_opts){.threads = (int)cli->threads,
         .no_pin = pin == 1,
         .dtype = -1,
+        .act = (rg_act)act,
         .quant_head = cli->quantize_head,
         .blas = kernel == 2,
         .plain_c = kernel == 1,

@@ -12,6 +12,8 @@ const rg_wtype_info rg_wtypes[RG_WT_COUNT] = {
 #include "base/dtype.def"
 };
 
+const char *const rg_act_names[RG_ACT_COUNT] = {[RG_ACT_F32] = "f32", [RG_ACT_BF16] = "bf16", [RG_ACT_Q8] = "q8"};
+
 const rg_kvtype_info rg_kvtypes[RG_KV_COUNT] = {
 #define RG_KVTYPE(id, name, block, bytes) [RG_KV_##id] = {name, block, bytes},
 #include "base/dtype.def"

@@ -35,6 +35,11 @@ typedef enum rg_rounding {
 
 extern const char *const rg_rounding_names[RG_ROUND_COUNT]; /* "none", "scales to f16", "to a narrower float", "requantised" */
 
+/* Precision of activations in products (--act). F32: faithful. BF16: many-token products round x and weights to bf16. Q8: products with
+ * quantised weights round x to 8 bits per group. */
+typedef enum rg_act { RG_ACT_F32, RG_ACT_BF16, RG_ACT_Q8, RG_ACT_COUNT } rg_act;
+extern const char *const rg_act_names[RG_ACT_COUNT]; /* "f32", "bf16", "q8" */
+
 typedef struct rg_ftype_info {
     const char *name;
     int ggml; /* type number in GGUF */

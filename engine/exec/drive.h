@@ -11,6 +11,9 @@
 /* Bytes of per-thread scratch that the drivers need. */
 size_t rg_drive_scratch(const rg_ktab *k);
 
+/* Bytes of the team's buffer for prepared activations (rg_ctx.xq): calls of up to m tokens, up to k columns. */
+int64_t rg_xq_bytes(int threads, int64_t m, int64_t k);
+
 /* An embedding table: packed (tied with the output), or rows in their file type. */
 typedef struct rg_embedding {
     const rg_weight *packed; /* NULL: rows */

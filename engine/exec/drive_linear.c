@@ -1,67 +1,176 @@
+/* y = x W^T: which kernels, in which blocks. */
 #include <assert.h>
 
 #include "base/num.h"
 #include "exec/drive.h"
 
-/* Blocking of the many-token product. A panel group is dequantised for KB columns into L2, then meets MT rows of x at a time, so that x
- * comes from beyond the private cache once per group and each weight once per call. BLAS wants wider blocks: it packs them itself. */
-enum { NP = 4, KB = 256, MT = 48, BLAS_NP = 8, BLAS_KB = 1024 };
-static_assert(KB % 128 == 0 && BLAS_KB % 128 == 0, "a block is a whole number of groups");
+/* How a product is computed. The first three take x as it is; the others take it prepared (kernels.h). */
+typedef enum route { GEMV, GEMM, BLAS, DOT, MMDOT, MMBF } route;
 
-static size_t gemm_scratch(const rg_ktab *k) { return sizeof(float) * RG_PANEL * (k->blas ? BLAS_NP * BLAS_KB : NP * KB); }
+/* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT rows of x at a time, so that x
+ * comes from beyond the private cache once per group of panels and each weight once per call. BLAS wants wider blocks: it packs them
+ * itself. Prepared rows are half as wide or less, and their kernels faster, so that more panels share one trip of x. */
+typedef struct blocking {
+    int64_t np, kb, mt;
+} blocking;
+static const blocking blocks[] = {[GEMM] = {4, 256, 48}, [BLAS] = {8, 1024, 1 << 30}, [MMDOT] = {8, 256, 32}, [MMBF] = {8, 256, 48}};
 
-static void gemv(rg_ctx *cx, float *y, const float *x, const rg_weight *w, int64_t m, int64_t p0, int64_t p1)
+/* Bytes of one panel of a block, as its kernel wants it: floats; bytes with the scales and minimums of the smallest groups; bf16. */
+static size_t panel_bytes(route r, int64_t kb)
 {
-    cx->k->gemv[w->type](y, w->n, x, w->k, m, w->data, w->n, w->k, p0, p1);
-    cx->tally.w_rd += (uint64_t)((p1 - p0) * rg_panel_bytes(w->type, w->k));
-    cx->tally.act_rd += (uint64_t)(4 * m * w->k);
-    cx->tally.flop += (uint64_t)(2 * m * (p1 - p0) * RG_PANEL * w->k);
+    return (size_t)(r == MMDOT ? RG_PANEL * kb + kb / 32 * 256 : r == MMBF ? 2 * RG_PANEL * kb : 4 * RG_PANEL * kb);
 }
 
-static void gemm(rg_ctx *cx, float *y, const float *x, const rg_weight *w, int64_t m, int64_t p0, int64_t p1)
+static size_t block_bytes(route r)
+{
+    assert(blocks[r].kb % 128 == 0); /* whole groups of every type */
+    /* bf16 is made from one panel of floats at the end */
+    return (size_t)blocks[r].np * panel_bytes(r, blocks[r].kb) + (r == MMBF ? panel_bytes(GEMM, blocks[r].kb) : 0);
+}
+
+static bool has_dot_instruction(const rg_ktab *t) { return t->dot_isa == RG_ISA_AVX2VNNI || t->dot_isa >= RG_ISA_AVX512VNNI; }
+
+/* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go through exact integer sums where
+ * the CPU multiplies bytes: 16 bits of x are two planes, and two such products still are faster than one FMA. */
+static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
 {
     const rg_ktab *t = cx->k;
-    const int64_t np = t->blas ? BLAS_NP : NP, kb = t->blas ? BLAS_KB : KB;
-    float *b = (float *)(void *)cx->scratch;
-    for (int64_t p = p0; p < p1; p += np) {
-        const int64_t pe = rg_min(p + np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
-        for (int64_t k0 = 0; k0 < w->k; k0 += kb) {
-            const int64_t k1 = rg_min(k0 + kb, w->k), panel = kb * RG_PANEL;
-            const int64_t ld = t->blas ? np * RG_PANEL : RG_PANEL;
-            for (int64_t i = p; i < pe; i++) t->unpack[w->type](b + (i - p) * (t->blas ? RG_PANEL : panel), ld, w->data, w->k, i, k0, k1);
-            float *yb = y + p * RG_PANEL;
-            if (t->blas) {
-                t->mm(yb, w->n, x + k0, w->k, b, ld, m, k1 - k0, cols, k0 > 0);
-            } else {
-                for (int64_t r = 0; r < m; r += MT)
-                    for (int64_t i = p; i < pe; i++)
-                        t->mm(yb + r * w->n + (i - p) * RG_PANEL, w->n, x + r * w->k + k0, w->k, b + (i - p) * panel, ld, rg_min(MT, m - r), k1 - k0,
-                            rg_min(RG_PANEL, w->n - i * RG_PANEL), k0 > 0);
-            }
+    const bool few = m <= RG_GEMV_MAX, quant = rg_wtype_is_quant(type);
+    *form = t->act == RG_ACT_Q8 ? RG_X_I8 : RG_X_I16;
+    if (!few && t->blas) return BLAS;
+    if (cx->xq && t->act == RG_ACT_BF16 && !few) {
+        *form = RG_X_BF16;
+        return MMBF;
+    }
+    if (cx->xq && quant && (t->act == RG_ACT_Q8 || has_dot_instruction(t))) return few ? DOT : MMDOT;
+    return few ? GEMV : GEMM;
+}
+
+/* Prepared rows of x. Few: each thread prepares all of them for itself, which is cheaper than meeting. Many: each thread prepares its share.
+ * What is there already (q, k and v share x) is not made again. */
+static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, int64_t *ld)
+{
+    const bool few = m <= RG_GEMV_MAX;
+    *ld = rg_x_bytes(form, k, group);
+    char *rows = cx->xq + (few ? cx->tid * RG_GEMV_MAX * *ld : 0);
+    const rg_ready now = {x, m, form, group};
+    if (cx->ready.x == x && cx->ready.m == m && cx->ready.form == form && cx->ready.group == group) return rows;
+    if (!few && cx->ready.x == x) rg_barrier(cx); /* others may still read x in its other form */
+    int64_t a = 0, b = m;
+    if (!few) rg_part(cx, m, 1, &a, &b);
+    for (int64_t t = a; t < b; t++) cx->k->prep[form](rows + t * *ld, x + t * k, k, group);
+    if (!few) {
+        cx->tally.act_rd += (uint64_t)(4 * (b - a) * k);
+        cx->tally.act_wr += (uint64_t)((b - a) * *ld);
+        rg_barrier(cx);
+    }
+    cx->ready = now;
+    return rows;
+}
+
+/* What a call works on. */
+typedef struct product {
+    float *y;
+    const float *x;
+    const char *xq; /* prepared rows, ld bytes apart */
+    int64_t ld;
+    const rg_weight *w;
+    int64_t m, k;
+    rg_xform form;
+} product;
+
+/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them. */
+static void block(rg_ctx *cx, const product *a, route r, char *b, int64_t p, int64_t pe, int64_t k0, int64_t k1)
+{
+    const rg_ktab *t = cx->k;
+    const rg_weight *w = a->w;
+    const blocking *bl = &blocks[r];
+    const size_t panel = panel_bytes(r, bl->kb);
+    float *floats = (float *)(void *)(r == MMBF ? b + (size_t)bl->np * panel : b);
+    for (int64_t i = p; i < pe; i++) {
+        char *to = b + (size_t)(i - p) * panel;
+        if (r == MMDOT) {
+            t->unpack8[w->type](to, w->data, w->k, i, k0, k1);
+        } else if (r == MMBF) {
+            t->unpack[w->type](floats, RG_PANEL, w->data, w->k, i, k0, k1);
+            t->pair_bf16((uint16_t *)(void *)to, floats, k1 - k0);
+        } else if (r == BLAS) {
+            t->unpack[w->type](floats + (i - p) * RG_PANEL, bl->np * RG_PANEL, w->data, w->k, i, k0, k1);
+        } else {
+            t->unpack[w->type]((float *)(void *)to, RG_PANEL, w->data, w->k, i, k0, k1);
         }
+    }
+    if (r == BLAS) {
+        const int64_t cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
+        t->mm(a->y + p * RG_PANEL, w->n, a->x + k0, w->k, floats, bl->np * RG_PANEL, a->m, k1 - k0, cols, k0 > 0);
+        return;
+    }
+    for (int64_t row = 0; row < a->m; row += bl->mt)
+        for (int64_t i = p; i < pe; i++) {
+            float *y = a->y + row * w->n + i * RG_PANEL;
+            const char *bi = b + (size_t)(i - p) * panel, *xq = a->xq + row * a->ld;
+            const int64_t rows = rg_min(bl->mt, a->m - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
+            if (r == MMDOT)
+                t->mmdot[a->form][w->type](y, w->n, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
+            else if (r == MMBF)
+                t->mm_bf16(y, w->n, (const uint16_t *)(const void *)xq + k0, a->ld / 2, (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
+            else
+                t->mm(y, w->n, a->x + row * w->k + k0, w->k, (const float *)(const void *)bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
+        }
+}
+
+static void many(rg_ctx *cx, const product *a, route r, int64_t p0, int64_t p1)
+{
+    const rg_weight *w = a->w;
+    const blocking *bl = &blocks[r];
+    for (int64_t p = p0; p < p1; p += bl->np) {
+        const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
+        for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb) block(cx, a, r, cx->scratch, p, pe, k0, rg_min(k0 + bl->kb, w->k));
         /* y of the group, m * cols floats, is revisited per k block: past the private cache only if it does not stay there */
-        if (4 * m * cols > cx->l2_bytes / 2) {
-            const uint64_t again = (uint64_t)(rg_div_up(w->k, kb) - 1) * (uint64_t)(4 * m * cols);
+        if (4 * a->m * cols > cx->l2_bytes / 2) {
+            const uint64_t again = (uint64_t)(rg_div_up(w->k, bl->kb) - 1) * (uint64_t)(4 * a->m * cols);
             cx->tally.act_rd += again;
             cx->tally.act_wr += again;
         }
-        cx->tally.w_rd += (uint64_t)((pe - p) * rg_panel_bytes(w->type, w->k));
-        cx->tally.act_rd += (uint64_t)(4 * m * w->k);
-        cx->tally.flop += (uint64_t)(2 * m * (pe - p) * RG_PANEL * w->k);
+        cx->tally.act_rd += (uint64_t)(a->m * (a->xq ? a->ld : 4 * w->k));
     }
+}
+
+/* Operations of the kernels, padding rows included. A product of planes is exact in integers; each group then takes a conversion, two
+ * multiplications and an addition, and two more operations with a minimum. */
+static void count_operations(rg_ctx *cx, const product *a, route r, int64_t p0, int64_t p1)
+{
+    const int64_t rows = (p1 - p0) * RG_PANEL, group = rg_wtypes[a->w->type].group;
+    if (r != DOT && r != MMDOT) {
+        cx->tally.flop += (uint64_t)(2 * a->m * rows * a->w->k);
+        return;
+    }
+    const int64_t kp = rg_x_padded(a->w->k, group), planes = a->form == RG_X_I16 ? 2 : 1;
+    cx->tally.iop += (uint64_t)(2 * planes * a->m * rows * kp);
+    cx->tally.flop += (uint64_t)(a->m * rows * (kp / group) * (rg_wtypes[a->w->type].has_min ? 6 : 4));
 }
 
 void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
 {
+    static const uint8_t kinds[] = {
+        [GEMV] = RG_KK_GEMV, [GEMM] = RG_KK_GEMM, [BLAS] = RG_KK_BLAS, [DOT] = RG_KK_DOT8, [MMDOT] = RG_KK_MMDOT8, [MMBF] = RG_KK_MMBF};
+    product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k};
+    const route r = choose(cx, w->type, m, &a.form);
+    const bool few = m <= RG_GEMV_MAX, planes = r == DOT || r == MMDOT;
     int64_t r0, r1;
     rg_part(cx, w->n, RG_PANEL, &r0, &r1);
     const int64_t p0 = r0 / RG_PANEL, p1 = rg_div_up(r1, RG_PANEL);
-    const bool few = m <= RG_GEMV_MAX;
+    if (planes || r == MMBF) a.xq = prepared(cx, x, m, w->k, a.form, rg_wtypes[w->type].group, &a.ld);
     if (p1 > p0) {
-        if (few)
-            gemv(cx, y, x, w, m, p0, p1);
+        if (r == GEMV)
+            cx->k->gemv[w->type](y, w->n, x, w->k, m, w->data, w->n, w->k, p0, p1);
+        else if (r == DOT)
+            cx->k->dot[a.form][w->type](y, w->n, a.xq, a.ld, m, w->data, w->n, w->k, p0, p1);
         else
-            gemm(cx, y, x, w, m, p0, p1);
+            many(cx, &a, r, p0, p1);
+        count_operations(cx, &a, r, p0, p1);
+        cx->tally.w_rd += (uint64_t)((p1 - p0) * rg_panel_bytes(w->type, w->k));
+        if (few) cx->tally.act_rd += (uint64_t)(4 * m * w->k);
         cx->tally.act_wr += (uint64_t)(4 * m * (r1 - r0));
     }
     rg_op_end(cx, &(rg_op_desc){.site = site,
@@ -69,16 +178,25 @@ void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weig
                       .wtype = w->type,
                       .kv_k = RG_KV_COUNT,
                       .kv_v = RG_KV_COUNT,
-                      .isa = few ? cx->k->gemv_isa[w->type] : cx->k->mm_isa,
-                      .kernel = few           ? RG_KK_GEMV
-                                : cx->k->blas ? RG_KK_BLAS
-                                              : RG_KK_GEMM,
+                      .isa = planes      ? cx->k->dot_isa
+                             : r == MMBF ? cx->k->bf16_isa
+                             : r == GEMV ? cx->k->gemv_isa[w->type]
+                                         : cx->k->mm_isa,
+                      .kernel = (uint8_t)(kinds[r] + (planes && a.form == RG_X_I16)),
                       .barrier = barrier});
+}
+
+int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest form is I16 with groups of 32 */
+{
+    return rg_x_bytes(RG_X_I16, k, 32) * rg_max(m, (int64_t)threads * RG_GEMV_MAX);
 }
 
 size_t rg_drive_scratch(const rg_ktab *k)
 {
     /* attention: queries and accumulators of RG_ATTN_NQ rows (head size at most 1024), scores of one chunk, maxima and sums */
-    const size_t attn = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
-    return (size_t)rg_round_up(rg_max((int64_t)attn, (int64_t)gemm_scratch(k)), 4096);
+    size_t most = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
+    const route routes[] = {GEMM, MMDOT, MMBF, k->blas ? BLAS : GEMM};
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (block_bytes(routes[i]) > most) most = block_bytes(routes[i]);
+    return (size_t)rg_round_up((int64_t)most, 4096);
 }

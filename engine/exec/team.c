@@ -205,6 +205,7 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
+    if (rg_site_op(d->site) != RG_OP_LINEAR) cx->ready = (rg_ready){0}; /* it may have written what was prepared */
     if (!cx->rec) {
         if (d->barrier) meet(cx);
         return;

@@ -21,12 +21,22 @@ typedef struct rg_slot {
     uint64_t ctr[RG_MAX_CTR];
 } rg_slot;
 
+/* What the buffer of prepared activations holds: x[m] in that form, until an operator other than a product has run. */
+typedef struct rg_ready {
+    const float *x;
+    int64_t m;
+    rg_xform form;
+    int64_t group;
+} rg_ready;
+
 /* One thread's view of a parallel region. Drivers take it first. */
 typedef struct rg_ctx {
     int tid, nt;
     const rg_ktab *k;
     char *scratch; /* this thread's own, 64-byte aligned */
     int64_t l2_bytes;
+    char *xq; /* the team's buffer for prepared activations (rg_xq_bytes), set by the caller; NULL: products take x as it is */
+    rg_ready ready;
     /* records; rec is NULL when nothing is recorded */
     rg_rec *rec;   /* shared: thread 0 writes what is not measured */
     rg_slot *slot; /* this thread's, parallel to rec */

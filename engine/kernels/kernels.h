@@ -110,6 +110,7 @@ typedef void rg_kv_put_fn(void *head, int64_t hd, int64_t pos, const float *src)
 
 typedef struct rg_ktab {
     rg_isa isa; /* level in force */
+    rg_act act; /* precision of activations, for the drivers; set by the caller after rg_kernels_select, which leaves F32 */
     bool blas;  /* mm is OpenBLAS, and many-token products go through unpack + sgemm */
     rg_gemv_fn *gemv[RG_WT_COUNT];
     rg_unpack_fn *unpack[RG_WT_COUNT];

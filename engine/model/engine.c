@@ -4,6 +4,15 @@
 #include "base/num.h"
 #include "model/model.h"
 
+static bool any_quantised(const rg_model *m)
+{
+    bool any = rg_wtype_is_quant(m->top[RG_SITE_OUTPUT].w.type);
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        for (int i = 0; i < m->cfg.layers && rg_site_in_layer(s) && rg_site_op(s) == RG_OP_LINEAR; i++)
+            any = any || rg_wtype_is_quant(rg_model_at(m, i, s)->w.type);
+    return any;
+}
+
 rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_err *err)
 {
     const uint64_t start = rg_now_ns();
@@ -18,12 +27,18 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
         st = rg_fail(err, RG_E_UNSUPPORTED, "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with RIDGE_BLAS=ON");
         goto out;
     }
+    e->k.act = opts->act;
     rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
     rg_topo_read(&e->topo);
     e->threads = rg_topo_place(&e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);
     e->stop = opts->stop;
     if ((st = rg_team_open(&e->team, e->threads, e->cpus, &e->k, rg_drive_scratch(&e->k), e->topo.l2_bytes, err)) != RG_OK) goto out;
     if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err)) != RG_OK) goto out;
+    if (opts->act == RG_ACT_Q8 && !any_quantised(&e->model)) {
+        st = rg_fail(err, RG_E_UNSUPPORTED,
+            "--act q8: it rounds activations in products with quantised weights, and this model has none in memory: add --dtype q4g64, or use --act bf16");
+        goto out;
+    }
     e->dtype = rg_resident_type(ckpt, opts, RG_SITE_ATTN_Q);
     e->head_dtype = rg_resident_type(ckpt, opts, RG_SITE_OUTPUT);
     e->params = rg_ckpt_params(ckpt);
@@ -57,6 +72,7 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
         .cpus = e->cpus,
         .dtype = e->dtype,
         .head_dtype = e->head_dtype,
+        .act = e->k.act,
         .resident_bytes = m->block_bytes,
         .stream_bytes = m->block_bytes - m->embd_bytes,
         .linear_weights = (uint64_t)(c->layers * layer + c->vocab * c->dim),

@@ -50,6 +50,7 @@ void rg_forward_run(rg_ctx *cx, void *arg)
     const rg_acts *a = &f->s->a;
     const rg_model *m = &f->s->e->model;
 
+    cx->xq = a->xq;
     rg_embed(cx, a->x, &m->embd, a->token, f->m);
     for (int64_t layer = 0; layer < m->cfg.layers; layer++) {
         cx->layer = (int16_t)layer;

@@ -33,6 +33,7 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     a->up = rg_arena_take(r, f * m * (size_t)c->ffn);
     a->xo = rg_arena_take(r, f * (size_t)(rg_min(o->max_logits, o->ubatch) * c->dim));
     a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
+    a->xq = rg_arena_take(r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));
     a->scores = o->unfused ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
     a->cs = rg_arena_take(r, f * (size_t)(o->ctx * c->head_dim));
     a->token = rg_arena_take(r, m * sizeof *a->token);

@@ -14,6 +14,7 @@ typedef struct rg_acts {
     float *xo;             /* [logits of a call][dim] */
     float *part;           /* rg_attn_part_floats */
     float *scores;         /* [m * heads][score_stride], unfused only */
+    char *xq;              /* rg_xq_bytes: prepared activations */
     float *cs;             /* [ctx][head_dim] RoPE cosines and sines */
     int32_t *token, *want; /* [m] of the running call */
     rg_run *run;           /* [m] */

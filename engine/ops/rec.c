@@ -2,8 +2,16 @@
 
 #include <stdlib.h>
 
-const char *const rg_kernel_kinds[RG_KK_COUNT] = {
-    [RG_KK_GEMV] = "gemv", [RG_KK_GEMM] = "gemm", [RG_KK_BLAS] = "blas", [RG_KK_ATTN] = "attn", [RG_KK_ELEM] = "elem"};
+const char *const rg_kernel_kinds[RG_KK_COUNT] = {[RG_KK_GEMV] = "gemv",
+    [RG_KK_GEMM] = "gemm",
+    [RG_KK_BLAS] = "blas",
+    [RG_KK_DOT8] = "gemv i8",
+    [RG_KK_DOT16] = "gemv i16",
+    [RG_KK_MMDOT8] = "gemm i8",
+    [RG_KK_MMDOT16] = "gemm i16",
+    [RG_KK_MMBF] = "gemm bf16",
+    [RG_KK_ATTN] = "attn",
+    [RG_KK_ELEM] = "elem"};
 
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step)
 {

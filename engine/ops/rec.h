@@ -43,8 +43,21 @@ typedef struct rg_rec {
     uint64_t ctr[RG_MAX_CTR]; /* probe counters, summed over threads; names are the probe's */
 } rg_rec;
 
-typedef enum rg_kernel_kind { RG_KK_GEMV, RG_KK_GEMM, RG_KK_BLAS, RG_KK_ATTN, RG_KK_ELEM, RG_KK_COUNT } rg_kernel_kind;
-extern const char *const rg_kernel_kinds[RG_KK_COUNT]; /* "gemv", "gemm", "blas", "attn", "elem" */
+/* gemv: few tokens, gemm: many; i8: of x rounded to 8 bits per group, i16: to 16, as two products of bytes (x16 = x8 + 1); bf16: pairs. */
+typedef enum rg_kernel_kind {
+    RG_KK_GEMV,
+    RG_KK_GEMM,
+    RG_KK_BLAS,
+    RG_KK_DOT8,
+    RG_KK_DOT16,
+    RG_KK_MMDOT8,
+    RG_KK_MMDOT16,
+    RG_KK_MMBF,
+    RG_KK_ATTN,
+    RG_KK_ELEM,
+    RG_KK_COUNT
+} rg_kernel_kind;
+extern const char *const rg_kernel_kinds[RG_KK_COUNT]; /* "gemv", "gemm", "blas", "gemv i8", "gemv i16", "gemm i8", "gemm i16", "gemm bf16", "attn", "elem" */
 
 /* One forward call. */
 typedef struct rg_step {

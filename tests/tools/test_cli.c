@@ -188,7 +188,7 @@ static void wrong_values(void **state)
         {"run", "-fa", "maybe"},
         {"run", "--isa", "sse"},
         {"run", "--kernel", "fast"},
-        {"run", "--act", "q8"},
+        {"run", "--act", "q7"},
         {"run", "--pin", "perhaps"},
         {"profile", "-o", "xml"},
         {"profile", "-r", "0"},

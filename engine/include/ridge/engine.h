@@ -28,6 +28,7 @@ typedef struct rg_engine_opts {
     int threads;              /* 0: one per physical core */
     bool no_pin;              /* leave threads where the system puts them */
     int dtype;                /* rg_wtype of the linear weights, or -1: as in the file */
+    rg_act act;               /* precision of activations in products */
     bool quant_head;          /* with a quantised dtype: the output matrix too (and the embedding of tied models) */
     rg_isa isa_cap;           /* best level allowed; RG_ISA_COUNT: no cap */
     bool blas;                /* many-token products through OpenBLAS */
@@ -48,6 +49,7 @@ typedef struct rg_engine_info {
     int threads;
     const int *cpus; /* [threads] or NULL when not pinned; borrowed until close */
     rg_wtype dtype, head_dtype;
+    rg_act act;
     uint64_t resident_bytes; /* packed weights, norms and embedding */
     uint64_t stream_bytes;   /* what one decode step reads of them: without the rows of an untied embedding */
     uint64_t linear_weights; /* weights in linear matrices, padding not counted */
