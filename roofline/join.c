@@ -59,13 +59,7 @@ const char *rg_row_roof(char *buf, size_t n, const rg_row *r)
     char b[32];
     if (!isfinite(r->ideal_ns)) return NULL;
     if (r->flop_ns > r->mem_ns) {
-        const bool blas = r->kernels & 1u << RG_KK_BLAS;
-        buf[0] = 0;
-        snprintf(buf, n, "fp32 fma");
-        if (blas)
-            snprintf(buf, n, "fp32 fma (best of the CPU)");
-        else
-            join_names(buf, n, r->isas, RG_ISA_COUNT, isa_name);
+        snprintf(buf, n, "%s", r->peak_row >= 0 ? rg_peaks[r->peak_row].name : "?");
     } else {
         snprintf(buf, n, "read %s", rg_bytes(b, sizeof b, (double)r->footprint));
     }
@@ -83,7 +77,7 @@ const char *rg_report_no_roof(const rg_report *r)
 {
     if (r->machine.n_bw == 0) return "the read bandwidth of this machine is not known: run ridge machine";
     for (int i = 0; i < r->n_rows; i++)
-        if (!isfinite(r->row[i].ideal_ns)) return "the FP32 peak of an instruction set in use is not known: run ridge machine";
+        if (!isfinite(r->row[i].ideal_ns)) return "the peak of an instruction in use is not known: run ridge machine";
     return NULL;
 }
 
@@ -123,6 +117,7 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
     if (row->calls == 1 || ideal > row->longest_ns) {
         row->longest_ns = ideal;
         row->peak_gflops = p->peak_gflops;
+        row->peak_row = p->peak_row;
         row->footprint = p->footprint;
     }
     row->kernels |= 1u << r->kernel;
@@ -134,8 +129,8 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
 
 static bool sound(const rg_rec *r)
 {
-    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT && r->isa < RG_ISA_COUNT && r->layer >= -1 &&
-           r->layer < RG_MAX_LAYERS;
+    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT && r->isa < RG_ISA_COUNT && r->arith < RG_ARITH_COUNT &&
+           r->layer >= -1 && r->layer < RG_MAX_LAYERS;
 }
 
 static int by_time(const void *a, const void *b)
@@ -193,7 +188,8 @@ static int sum_records(rg_report *r, const rg_log *log)
         }
         const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype, (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
         const int64_t ctx = rec->step < log->n_steps ? log->step[rec->step].ctx : 0;
-        const rg_ideal p = rg_predict(&r->machine, &a, (rg_isa)rec->isa, rec->kernel == RG_KK_BLAS, (int64_t)r->model.stream_bytes + kv_in_use(&r->model, ctx));
+        const rg_ideal p = rg_predict(
+            &r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa, rec->kernel == RG_KK_BLAS, (int64_t)r->model.stream_bytes + kv_in_use(&r->model, ctx));
         const size_t at = (size_t)rec->phase * RG_SITE_COUNT + rec->site;
         add_record(&row[at], rec, &a, &p);
         if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);

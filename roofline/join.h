@@ -18,12 +18,13 @@ enum { RG_OVERHEAD_BARRIERS = 2 };
 /* The ideal time of one call. NAN where the roof it needs is unknown. */
 typedef struct rg_ideal {
     double flop_ns, mem_ns; /* the call needs the larger one */
-    double peak_gflops;     /* the roof of flop_ns */
+    double peak_gflops;     /* the roof of flop_ns, in operations of its class */
+    int peak_row;           /* its row of peaks.def, or -1 */
     int64_t footprint;      /* working set of the operand kind that takes most of mem_ns */
 } rg_ideal;
 
 /* streamed: bytes that are read again and again between two uses of the same weight, weights and KV cache together. */
-rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_isa isa, bool blas, int64_t streamed);
+rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_arith arith, rg_isa isa, bool blas, int64_t streamed);
 
 typedef struct rg_row {
     rg_phase phase;
@@ -35,6 +36,7 @@ typedef struct rg_row {
     uint64_t ctr[RG_MAX_CTR];
     double ideal_ns, flop_ns, mem_ns; /* sums over calls; ideal is the sum of the larger ones */
     double peak_gflops;               /* of the call that took longest ideally */
+    int peak_row;
     int64_t footprint;
     double longest_ns;                       /* ideal time of that call */
     unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */

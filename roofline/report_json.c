@@ -31,26 +31,30 @@ static json_t *roofs(const rg_machine *m, bool *ok)
 {
     json_t *all = json_array();
     char name[64], b[32];
-    for (int i = 0; i < m->n_bw; i++) {
+    for (int kind = 0; kind < RG_BW_COUNT; kind++)
+        for (int i = 0; i < m->n_bw; i++) {
+            const rg_measured *v = rg_bw_get(&m->bw[i], (rg_bw_kind)kind);
+            if (v->value <= 0.0 && kind != RG_BW_READ) continue;
+            json_t *o = json_object();
+            snprintf(name, sizeof name, "%s %s", rg_bw_names[kind], rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
+            TEXT("name", name);
+            TEXT("kind", "bandwidth");
+            TEXT("access", rg_bw_names[kind]);
+            REAL("value_gbps", known(v->value));
+            REAL("spread", v->spread);
+            COUNT("footprint_bytes", m->bw[i].footprint_bytes);
+            TEXT("source", source_of(m));
+            json_array_append_new(all, o);
+        }
+    for (int i = 0; i < RG_PEAK_COUNT; i++) {
+        if (m->peak[i].value <= 0.0) continue;
         json_t *o = json_object();
-        snprintf(name, sizeof name, "read %s", rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
-        TEXT("name", name);
-        TEXT("kind", "bandwidth");
-        REAL("value_gbps", known(m->bw[i].read_gbps.value));
-        REAL("spread", m->bw[i].read_gbps.spread);
-        COUNT("footprint_bytes", m->bw[i].footprint_bytes);
-        TEXT("source", source_of(m));
-        json_array_append_new(all, o);
-    }
-    for (int i = 0; i < RG_ISA_COUNT; i++) {
-        if (m->fma_gflops[i].value <= 0.0) continue;
-        json_t *o = json_object();
-        snprintf(name, sizeof name, "fp32 fma %s", rg_isa_names[i]);
-        TEXT("name", name);
+        TEXT("name", rg_peaks[i].name);
         TEXT("kind", "compute");
-        REAL("value_gflops", m->fma_gflops[i].value);
-        REAL("spread", m->fma_gflops[i].spread);
-        TEXT("isa", rg_isa_names[i]);
+        TEXT("class", rg_arith_names[rg_peaks[i].arith]);
+        REAL("value_gflops", m->peak[i].value);
+        REAL("spread", m->peak[i].spread);
+        TEXT("isa", rg_isa_names[rg_peaks[i].isa]);
         TEXT("source", source_of(m));
         json_array_append_new(all, o);
     }

@@ -33,7 +33,8 @@ static void machine_header(FILE *f, const rg_report *r)
         fprintf(f, "%s read %s GB/s at %s (what a call streams; spread %s)", shown++ ? ";" : "", rg_num(a, sizeof a, bw > 0.0 ? bw : NAN),
             rg_bytes(b, sizeof b, (double)p->stream_bytes), rg_percent(c, sizeof c, spread));
     }
-    const rg_measured fma = m->fma_gflops[r->run.isa];
+    const int row = rg_machine_peak_row(m, RG_ARITH_FP32_FMA, r->run.isa);
+    const rg_measured fma = row < 0 ? (rg_measured){0} : m->peak[row];
     fprintf(f, "%s fp32 %s %s GFLOP/s (spread %s); barrier %s\n", shown ? ";" : "", rg_isa_names[r->run.isa],
         rg_num(a, sizeof a, fma.value > 0.0 ? fma.value : NAN), rg_percent(b, sizeof b, fma.value > 0.0 ? fma.spread : NAN),
         m->barrier_ns.value > 0.0 ? rg_time(d, sizeof d, m->barrier_ns.value) : "n/a");

@@ -19,34 +19,62 @@ static uint64_t read_avx512(const void *p, size_t bytes, rg_read_way way)
     return x;
 }
 
+#define STORE(op, p, v) __asm__ volatile(op " %1, (%0)" : : "r"(p), "v"(v) : "memory")
+#define EACH_LINE(op, at, value) \
+    for (size_t i = 0; i < bytes; i += 64) { \
+        const __m512i v = value; \
+        STORE(op, (char *)(at) + i, v); \
+    }
+
+static void write_avx512(void *p, size_t bytes, rg_store_way way)
+{
+    const __m512i x = _mm512_set1_epi8(0x5a);
+    if (way == RG_STORE_STREAM)
+        EACH_LINE("vmovntdq", p, x)
+    else
+        EACH_LINE("vmovdqa64", p, x)
+    _mm_sfence();
+}
+
+static void copy_avx512(void *to, const void *from, size_t bytes, rg_store_way way)
+{
+    const char *f = from;
+    if (way == RG_STORE_STREAM)
+        EACH_LINE("vmovntdq", to, _mm512_load_si512(f + i))
+    else
+        EACH_LINE("vmovdqa64", to, _mm512_load_si512(f + i))
+    _mm_sfence();
+}
+
+static void triad_avx512(void *a, const void *b, const void *c, size_t bytes, rg_store_way way)
+{
+    const char *pb = b, *pc = c;
+    const __m512 half = _mm512_set1_ps(0.5f);
+#define TRIAD _mm512_castps_si512(_mm512_fmadd_ps(_mm512_load_ps(pc + i), half, _mm512_load_ps(pb + i)))
+    if (way == RG_STORE_STREAM)
+        EACH_LINE("vmovntdq", a, TRIAD)
+    else
+        EACH_LINE("vmovdqa64", a, TRIAD)
+    _mm_sfence();
+}
+
+const rg_roof_loops rg_roof_loops_avx512 = {read_avx512, write_avx512, copy_avx512, triad_avx512};
+
 /* v = a * b + v with a * b = 2^-20: accumulators stay small numbers for any count of steps. */
 #define FMA(i) __asm__ volatile("vfmadd231ps %1, %2, %0" : "+v"(v[i]) : "v"(a), "v"(b))
 
-static double fma_avx512(int64_t steps)
+static double fp32(int64_t steps)
 {
     enum { N = 16 }; /* chains: at least latency * ports */
     __m512 v[N];
     const __m512 a = _mm512_set1_ps(0x1p-10f), b = _mm512_set1_ps(0x1p-10f);
     for (int i = 0; i < N; i++) v[i] = _mm512_setzero_ps();
     for (int64_t s = 0; s < steps; s++) {
-        FMA(0);
-        FMA(1);
-        FMA(2);
-        FMA(3);
-        FMA(4);
-        FMA(5);
-        FMA(6);
-        FMA(7);
-        FMA(8);
-        FMA(9);
-        FMA(10);
-        FMA(11);
-        FMA(12);
-        FMA(13);
-        FMA(14);
-        FMA(15);
+        RG_X4(FMA, 0);
+        RG_X4(FMA, 4);
+        RG_X4(FMA, 8);
+        RG_X4(FMA, 12);
     }
     return (double)steps * N * 16 * 2;
 }
-
-const rg_roof_loops rg_roof_loops_avx512 = {read_avx512, fma_avx512};
+rg_arith_fn *const rg_peak_avx512_fp32 = fp32;

@@ -30,21 +30,98 @@ static uint64_t read_c(const void *p, size_t bytes, rg_read_way way)
     return t[0] ^ t[1];
 }
 
+/* Stores go through the caches; only x86 has a streaming store in its baseline. */
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#define STREAM(p, v) _mm_stream_si128((__m128i *)(void *)(p), (__m128i)(v))
+#define FENCE _mm_sfence()
+#else
+#define STREAM(p, v) memcpy((p), &(v), sizeof(v))
+#define FENCE ((void)0)
+#endif
+#define EACH_VECTOR(at, value) \
+    for (size_t i = 0; i < bytes; i += sizeof(v2u)) { \
+        const v2u v = value; \
+        char *q = (char *)(at) + i; \
+        if (way == RG_STORE_STREAM) \
+            STREAM(q, v); \
+        else \
+            memcpy(q, &v, sizeof v); \
+        __asm__ volatile("" ::: "memory"); /* a loop that stores a constant, or copies, must not become a call of the library */ \
+    } \
+    FENCE
+
+static v2u load(const char *p)
+{
+    v2u x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+static void write_c(void *p, size_t bytes, rg_store_way way)
+{
+    const v2u x = {UINT64_C(0x5a5a5a5a5a5a5a5a), UINT64_C(0x5a5a5a5a5a5a5a5a)};
+    EACH_VECTOR(p, x);
+}
+
+static void copy_c(void *to, const void *from, size_t bytes, rg_store_way way)
+{
+    const char *f = from;
+    EACH_VECTOR(to, load(f + i));
+}
+
+static void triad_c(void *a, const void *b, const void *c, size_t bytes, rg_store_way way)
+{
+    const char *pb = b, *pc = c;
+    EACH_VECTOR(a, (v2u)((v4f)load(pb + i) + (v4f)load(pc + i) * 0.5f));
+}
+
+const rg_roof_loops rg_roof_loops_c = {read_c, write_c, copy_c, triad_c};
+
 /* Values converge to 1, far from subnormals and infinities. */
-static double mul_add_c(int64_t steps)
+static double fp32(int64_t steps)
 {
     enum { N = 12 }; /* chains: 12 accumulators, a factor and an addend fit into 16 registers */
     const v4f f = {0.5f, 0.5f, 0.5f, 0.5f};
     v4f v[N];
     for (int i = 0; i < N; i++) v[i] = f + (float)i;
-    for (int64_t s = 0; s < steps; s++) {
 #define STEP(i) v[i] = v[i] * f + f
-        STEP(0), STEP(1), STEP(2), STEP(3), STEP(4), STEP(5), STEP(6), STEP(7), STEP(8), STEP(9), STEP(10), STEP(11);
-#undef STEP
+    for (int64_t s = 0; s < steps; s++) {
+        RG_X4(STEP, 0);
+        RG_X4(STEP, 4);
+        RG_X4(STEP, 8);
     }
+#undef STEP
     volatile float sink = 0.0f;
     for (int i = 0; i < N; i++) sink = sink + v[i][0];
     return (double)steps * N * 4 * 2;
 }
+rg_arith_fn *const rg_peak_c_fp32 = fp32;
 
-const rg_roof_loops rg_roof_loops_c = {read_c, mul_add_c};
+static double scalar(int64_t steps)
+{
+    enum { N = 12 };
+    const float f = 0.5f;
+    volatile float one = 1.0f; /* constants would be stored as vectors, and the array would stay in memory */
+    float v[N];
+    for (int i = 0; i < N; i++) v[i] = one;
+#if defined(__x86_64__)
+#define APART(x) __asm__ volatile("" : "+x"(x)) /* neighbours are not joined into a vector */
+#elif defined(__aarch64__)
+#define APART(x) __asm__ volatile("" : "+w"(x))
+#else
+#define APART(x) ((void)0)
+#endif
+#define STEP(i) \
+    v[i] = v[i] * f + f; \
+    APART(v[i])
+    for (int64_t s = 0; s < steps; s++) {
+        RG_X4(STEP, 0);
+        RG_X4(STEP, 4);
+        RG_X4(STEP, 8);
+    }
+    volatile float sink = 0.0f;
+    for (int i = 0; i < N; i++) sink = sink + v[i];
+    return (double)steps * N * 2;
+}
+rg_arith_fn *const rg_peak_c_scalar = scalar;

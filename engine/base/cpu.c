@@ -1,5 +1,6 @@
 #include "base/cpu.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -95,5 +96,31 @@ const char *rg_cpu_name(void)
     return name[0] ? name : "unknown CPU";
 #else
     return "unknown CPU";
+#endif
+}
+
+void rg_cpu_id(char *buf, size_t n)
+{
+    buf[0] = 0;
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    char vendor[13] = "";
+    if (!__get_cpuid(0, &a, &b, &c, &d)) return;
+    memcpy(vendor, &b, 4);
+    memcpy(vendor + 4, &d, 4);
+    memcpy(vendor + 8, &c, 4);
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return;
+    const unsigned base = a >> 8 & 15, family = base == 15 ? base + (a >> 20 & 255) : base;
+    const unsigned model = (a >> 4 & 15) | (base == 15 || base == 6 ? (a >> 16 & 15) << 4 : 0);
+    snprintf(buf, n, "%s family %u model %u stepping %u", vendor, family, model, a & 15);
+#else
+    char line[128], id[2][32] = {"", ""};
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        sscanf(line, "CPU implementer : %31s", id[0]);
+        sscanf(line, "CPU part : %31s", id[1]);
+    }
+    if (f) fclose(f);
+    if (id[0][0] && id[1][0]) snprintf(buf, n, "implementer %s part %s", id[0], id[1]);
 #endif
 }

@@ -3,6 +3,7 @@
 #define RG_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* In rising order of preference. Not every CPU that has one has those before it (the first with AVX-512 lack AVX-VNNI), so a kernel of a
  * level at or below the cap may run only where rg_isa_has says so. */
@@ -32,5 +33,7 @@ rg_isa rg_isa_fp32(rg_isa isa);
 
 /* Brand string of the CPU ("unknown CPU" if it has none); static. */
 const char *rg_cpu_name(void);
+/* Vendor, family, model and stepping, or implementer and part: tells CPUs apart that have the same brand string. "" if unknown. */
+void rg_cpu_id(char *buf, size_t n);
 
 #endif

@@ -26,17 +26,25 @@ static uint64_t cgroup_cache(const char *dir)
     return v;
 }
 
-/* Limit minus use along the v2 hierarchy of this process, or of the v1 memory controller at its usual place. */
-static int cgroup_left(uint64_t *left)
+/* The v2 cgroup of this process; "" if there is none. */
+static void cgroup_dir(char *dir, size_t n)
 {
-    char line[512], dir[640] = "", path[700];
+    char line[512];
+    dir[0] = 0;
     FILE *f = fopen("/proc/self/cgroup", "r");
     while (f && fgets(line, sizeof line, f))
         if (strncmp(line, "0::", 3) == 0) {
             line[strcspn(line, "\n")] = 0;
-            snprintf(dir, sizeof dir, "/sys/fs/cgroup%s", line + 3);
+            snprintf(dir, n, "/sys/fs/cgroup%s", line + 3);
         }
     if (f) fclose(f);
+}
+
+/* Limit minus use along the v2 hierarchy of this process, or of the v1 memory controller at its usual place. */
+static int cgroup_left(uint64_t *left)
+{
+    char dir[640], path[700];
+    cgroup_dir(dir, sizeof dir);
     int found = 0;
     uint64_t limit, used;
     for (; strlen(dir) >= strlen("/sys/fs/cgroup"); *strrchr(dir, '/') = 0) {
@@ -56,6 +64,18 @@ static int cgroup_left(uint64_t *left)
         found = 1;
     }
     return found;
+}
+
+uint64_t rg_mem_limit(void)
+{
+    char dir[640], path[700];
+    uint64_t limit, least = 0;
+    for (cgroup_dir(dir, sizeof dir); strlen(dir) >= strlen("/sys/fs/cgroup"); *strrchr(dir, '/') = 0) {
+        snprintf(path, sizeof path, "%s/memory.max", dir);
+        if (read_u64(path, &limit) && (least == 0 || limit < least)) least = limit;
+    }
+    if (least == 0 && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) && limit < (uint64_t)1 << 60) least = limit;
+    return least;
 }
 
 uint64_t rg_mem_available(const char **source)

@@ -17,6 +17,8 @@ static inline uint64_t rg_now_ns(void)
 /* Bytes that can be allocated without swapping: the smaller of MemAvailable and what is left under the cgroup's limit.
  * 0 if unknown. *source (may be NULL) says which one it was; static. */
 uint64_t rg_mem_available(const char **source);
+/* The cgroup's memory limit, the tightest on the way up; 0: none, or unknown. */
+uint64_t rg_mem_limit(void);
 
 /* Reports progress of a long step, in [0, 1]; what is static. May be NULL wherever it is a parameter. Called by one thread at a time. */
 typedef void rg_progress_fn(void *user, const char *what, double fraction);

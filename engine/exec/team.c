@@ -236,6 +236,7 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
             .kv_k = (uint8_t)d->kv_k,
             .kv_v = (uint8_t)d->kv_v,
             .isa = d->isa,
+            .arith = d->arith ? d->arith : (uint8_t)rg_isa_arith((rg_isa)d->isa),
             .kernel = d->kernel,
             .n_threads = (uint16_t)cx->nt,
             .layer = cx->layer,

@@ -86,6 +86,7 @@ typedef struct rg_op_desc {
     int wtype;      /* rg_wtype, or RG_WT_COUNT */
     int kv_k, kv_v; /* rg_kvtype, or RG_KV_COUNT */
     uint8_t isa, kernel;
+    uint8_t arith; /* rg_arith; 0: that of the level (rg_isa_arith) */
     bool barrier;
 } rg_op_desc;
 

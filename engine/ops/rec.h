@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arith.h"
 #include "base/dtype.h"
 #include "ops/sites.h"
 
@@ -32,6 +33,7 @@ typedef struct rg_rec {
     uint8_t wtype;      /* rg_wtype of the weight, or RG_WT_COUNT */
     uint8_t kv_k, kv_v; /* rg_kvtype of the cache, or RG_KV_COUNT */
     uint8_t isa;        /* rg_isa of the kernel */
+    uint8_t arith;      /* rg_arith: the instruction class that does its work */
     uint8_t kernel;     /* rg_kernel_kind */
     uint16_t n_threads;
     int16_t layer; /* -1 outside layers */

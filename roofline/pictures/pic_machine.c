@@ -93,9 +93,10 @@ rg_status rg_picture_machine(FILE *f, const rg_machine *m, bool embedded, rg_err
         else
             rg_roof_plot_add(&plot, false, last, sum / n, "read %s: %s GB/s", a, num);
     }
-    for (int i = 0; i < RG_ISA_COUNT; i++)
-        rg_roof_plot_add(&plot, true, i == (int)m->isa_best, m->fma_gflops[i].value, "fp32 %s, %s: %s GFLOP/s", i == RG_ISA_C ? "multiply + add" : "fma",
-            rg_isa_names[i], rg_num(a, sizeof a, m->fma_gflops[i].value));
+    const int best = rg_machine_peak_row(m, RG_ARITH_FP32_FMA, m->isa_best);
+    for (int i = 0; i < RG_PEAK_COUNT; i++)
+        rg_roof_plot_add(&plot, true, i == best, m->peak[i].value, "%s: %s G%s/s", rg_peaks[i].name, rg_num(a, sizeof a, m->peak[i].value),
+            rg_arith_units[rg_peaks[i].arith]);
     if (plot.n > 0) {
         rg_roof_plot_reach(&plot, 0.06, NAN);
         rg_roof_plot_scale(&plot);

@@ -13,11 +13,11 @@ rg_machine fixture_machine(void)
         .isa_best = RG_ISA_AVX512,
         .n_bw = 2,
         .barrier_ns = {500.0, 0.01}};
-    m.bw[0] = (rg_bw_point){1 << 20, {100.0, 0.02}};
-    m.bw[1] = (rg_bw_point){1 << 30, {10.0, 0.03}};
-    m.fma_gflops[RG_ISA_C] = (rg_measured){10.0, 0.01};
-    m.fma_gflops[RG_ISA_AVX2] = (rg_measured){100.0, 0.01};
-    m.fma_gflops[RG_ISA_AVX512] = (rg_measured){200.0, 0.01};
+    m.bw[0] = (rg_bw_point){.footprint_bytes = 1 << 20, .read_gbps = {100.0, 0.02}};
+    m.bw[1] = (rg_bw_point){.footprint_bytes = 1 << 30, .read_gbps = {10.0, 0.03}};
+    m.peak[RG_PEAK_FP32_C] = (rg_measured){10.0, 0.01};
+    m.peak[RG_PEAK_FP32_AVX2] = (rg_measured){100.0, 0.01};
+    m.peak[RG_PEAK_FP32_AVX512] = (rg_measured){200.0, 0.01};
     return m;
 }
 

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "roof_fixture.h"
+#include "roofline/roof_loops.h"
 
 static char dir[64];
 
@@ -38,11 +39,27 @@ static rg_machine paper(void)
         .n_bw = 3,
         .barrier_ns = {321.5, 0.05},
         .noisy = true};
-    m.bw[0] = (rg_bw_point){1 << 16, {200.0, 0.01}};
-    m.bw[1] = (rg_bw_point){1 << 20, {100.0, 0.02}};
-    m.bw[2] = (rg_bw_point){1 << 30, {10.0, 0.3}};
-    m.fma_gflops[RG_ISA_C] = (rg_measured){12.5, 0.0};
-    m.fma_gflops[RG_ISA_AVX2] = (rg_measured){150.25, 0.07};
+    m.bw[0] = (rg_bw_point){.footprint_bytes = 1 << 16, .read_gbps = {200.0, 0.01}};
+    m.bw[1] = (rg_bw_point){.footprint_bytes = 1 << 20, .read_gbps = {100.0, 0.02}};
+    m.bw[2] = (rg_bw_point){.footprint_bytes = 1 << 30, .read_gbps = {10.0, 0.3}};
+    m.bw[0].write_gbps = (rg_measured){100.0, 0.02};
+    m.bw[2].write_gbps = (rg_measured){5.0, 0.02};
+    m.bw[2].copy_gbps = (rg_measured){8.0, 0.04};
+    m.bw[2].triad_gbps = (rg_measured){9.0, 0.05};
+    m.n_ladders = 1;
+    m.ladder[0] = (rg_bw_ladder){.threads = 1, .n = 1, .huge_share = 0.25};
+    m.ladder[0].bw[0] = (rg_bw_point){.footprint_bytes = 1 << 20, .read_gbps = {33.0, 0.01}, .write_gbps = {22.0, 0.01}};
+    m.huge_share = NAN;
+    m.memory_limit = 1 << 29;
+    m.region_ns = (rg_measured){400.0, 0.1};
+    m.record_ns = (rg_measured){60.0, 0.1};
+    m.clock_ns = (rg_measured){20.0, 0.1};
+    strcpy(m.cpu_id, "Paper family 1");
+    strcpy(m.kernel, "Paper 2.0");
+    strcpy(m.noise, "widest spread 30 %");
+    m.peak[RG_PEAK_FP32_C] = (rg_measured){12.5, 0.0};
+    m.peak[RG_PEAK_AMX_INT8] = (rg_measured){9000.0, 0.0};
+    m.peak[RG_PEAK_FP32_AVX2] = (rg_measured){150.25, 0.07};
     return m;
 }
 
@@ -59,6 +76,45 @@ static void test_interpolation(void **state)
     assert_near(rg_machine_bw(&none, 1 << 20), 0.0, 0.0);
     assert_near(rg_machine_peak(&m, RG_ISA_AVX2), 150.25, 1e-9);
     assert_near(rg_machine_peak(&m, RG_ISA_AVX512), 0.0, 0.0);
+}
+
+/* Time per byte by the share of writes: through reading, copying and writing; what was not measured is charged like reads. */
+static void test_moves(void **state)
+{
+    (void)state;
+    rg_machine m = paper(), none = {0};
+    const int64_t deep = 1 << 30;
+    assert_near(rg_machine_bw_of(&m, RG_BW_WRITE, 1 << 23), 5.0 + 95.0 / 2, 1e-9); /* over the point that does not know it */
+    assert_near(rg_machine_bw_of(&m, RG_BW_COPY, 1 << 20), 8.0, 1e-9);             /* the only one that knows it */
+    assert_near(rg_machine_move_ns(&m, 100.0, 0.0, deep), 100 / 10.0, 1e-9);
+    assert_near(rg_machine_move_ns(&m, 0.0, 100.0, deep), 100 / 5.0, 1e-9);
+    assert_near(rg_machine_move_ns(&m, 50.0, 50.0, deep), 100 / 8.0, 1e-9);
+    assert_near(rg_machine_move_ns(&m, 75.0, 25.0, deep), 100 * 0.5 * (1 / 10.0 + 1 / 8.0), 1e-9);
+    assert_near(rg_machine_move_ns(&m, 25.0, 75.0, deep), 100 * 0.5 * (1 / 5.0 + 1 / 8.0), 1e-9);
+    assert_near(rg_machine_move_ns(&m, 0.0, 0.0, deep), 0.0, 0.0);
+    assert_true(isnan(rg_machine_move_ns(&none, 1.0, 1.0, deep)));
+    for (int i = 0; i < m.n_bw; i++) m.bw[i].copy_gbps.value = 0.0; /* a copy is then half reading, half writing */
+    assert_near(rg_machine_move_ns(&m, 50.0, 50.0, deep), 50 / 10.0 + 50 / 5.0, 1e-9);
+    for (int i = 0; i < m.n_bw; i++) m.bw[i].write_gbps.value = 0.0;
+    assert_near(rg_machine_move_ns(&m, 30.0, 70.0, deep), 100 / 10.0, 1e-9);
+}
+
+static void test_peaks(void **state)
+{
+    (void)state;
+    rg_machine m = paper();
+    m.peak[RG_PEAK_INT8_AVX2].value = 300.0;
+    m.peak[RG_PEAK_INT8_AVX512].value = 600.0;
+    m.peak[RG_PEAK_FP32_NEON].value = 999.0;
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX2VNNI), 300.0, 0.0);
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI), 600.0, 0.0);
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX512BF16), 600.0, 0.0); /* the same registers */
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_AMX_INT8, RG_ISA_C), 9000.0, 0.0);         /* the best there is */
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_BF16_DOT, RG_ISA_AVX512BF16), 0.0, 0.0);
+    assert_near(rg_machine_peak(&m, RG_ISA_AVX2VNNI), 150.25, 1e-9); /* FP32 at its width */
+    assert_near(rg_machine_peak(&m, RG_ISA_C), 12.5, 0.0);           /* the first row of the level */
+    assert_int_equal(rg_machine_peak_row(&m, RG_ARITH_FP32_FMA, RG_ISA_AVX512), -1);
+    for (int i = 0; i < RG_PEAK_COUNT; i++) assert_int_equal(rg_peak_from_name(rg_peaks[i].name), i);
 }
 
 static void test_round_trip(void **state)
@@ -84,8 +140,25 @@ static void test_round_trip(void **state)
         assert_near(got.bw[i].read_gbps.value, m.bw[i].read_gbps.value, 1e-4 * m.bw[i].read_gbps.value);
         assert_near(got.bw[i].read_gbps.spread, m.bw[i].read_gbps.spread, 1e-6);
     }
-    for (int i = 0; i < RG_ISA_COUNT; i++) assert_near(got.fma_gflops[i].value, m.fma_gflops[i].value, 1e-3);
+    for (int i = 0; i < RG_PEAK_COUNT; i++) assert_near(got.peak[i].value, m.peak[i].value, 1e-3);
     assert_near(got.barrier_ns.value, 321.5, 1e-3);
+    assert_near(got.region_ns.value, 400.0, 1e-3);
+    assert_near(got.record_ns.value, 60.0, 1e-3);
+    assert_near(got.clock_ns.value, 20.0, 1e-3);
+    assert_near(got.bw[0].write_gbps.value, 100.0, 1e-3);
+    assert_near(got.bw[1].write_gbps.value, 0.0, 0.0);
+    assert_near(got.bw[2].copy_gbps.spread, 0.04, 1e-6);
+    assert_near(got.bw[2].triad_gbps.value, 9.0, 1e-3);
+    assert_int_equal(got.n_ladders, 1);
+    assert_int_equal(got.ladder[0].threads, 1);
+    assert_false(got.ladder[0].huge_pages);
+    assert_near(got.ladder[0].huge_share, 0.25, 1e-6);
+    assert_near(got.ladder[0].bw[0].write_gbps.value, 22.0, 1e-3);
+    assert_true(isnan(got.huge_share));
+    assert_int_equal(got.memory_limit, m.memory_limit);
+    assert_string_equal(got.cpu_id, m.cpu_id);
+    assert_string_equal(got.kernel, m.kernel);
+    assert_string_equal(got.noise, m.noise);
     /* rg_machine_get takes a path as it is */
     assert_int_equal(rg_machine_get(&got, path, 7, NULL, 0, NULL, NULL, NULL, &err), RG_OK);
     assert_int_equal(got.threads, 2);
@@ -101,13 +174,16 @@ static void test_broken_files(void **state)
         "\"barrier\":{\"kind\":\"k\",\"barrier_ns\":null,\"spread\":null}}";
     static const struct {
         const char *from, *to;
-    } edit[] = {{"ridge.machine", "ridge.profile"}, {"\"version\":1", "\"version\":2"}, {"\"cpu\":\"x\"", "\"cpu\":7"}, {"\"cores\":1", "\"cores\":0"},
-        {"\"threads\":1", "\"threads\":-1"}, {"\"threads\":1", "\"threads\":1e3"}, {"\"threads\":1", "\"threads\":99999999999"},
-        {"\"isa_best\":\"c\"", "\"isa_best\":\"z80\""}, {"1.5", "-1.5"}, {"1.5", "1e99"}, {"1.5", "\"1.5\""}, {"1.5", "1e999"}, {"1.5", "NaN"},
-        {"\"footprint_bytes\":20", "\"footprint_bytes\":10"}, {"\"footprint_bytes\":10", "\"footprint_bytes\":-10"}, {"\"isa\":\"c\"", "\"isa\":\"mmx\""},
-        {"\"fp32_gflops\":2", "\"fp32_gflops\":0"}, {"\"spread\":0}]", "\"spread\":-1}]"}, {"\"bandwidth\":[", "\"bandwidth\":7,\"x\":["},
-        {"\"peak\":[", "\"peak\":{},\"x\":["}, {"\"barrier_ns\":null", "\"barrier_ns\":-5"}, {"}}", "}"}, {"{\"schema\"", "[\"schema\""},
-        {"\"version\":1", "\"version\":1,\"version\":1"}, {good, ""}};
+    } edit[] = {{"ridge.machine", "ridge.profile"}, {"\"version\":1", "\"version\":3"}, {"\"version\":1", "\"version\":2"},
+        {"\"noisy\"", "\"ladders\":7,\"noisy\""}, {"\"noisy\"", "\"ladders\":[{\"threads\":1,\"huge_pages\":1}],\"noisy\""},
+        {"\"noisy\"", "\"memory_limit_bytes\":-1,\"noisy\""}, {"\"noisy\"", "\"huge_share\":2,\"noisy\""},
+        {"\"read_gbps\":1.5", "\"read_gbps\":1.5,\"write_gbps\":1"}, {"\"noisy\"", "\"clock\":{\"clock_ns\":-1,\"spread\":0},\"noisy\""},
+        {"\"cpu\":\"x\"", "\"cpu\":7"}, {"\"cores\":1", "\"cores\":0"}, {"\"threads\":1", "\"threads\":-1"}, {"\"threads\":1", "\"threads\":1e3"},
+        {"\"threads\":1", "\"threads\":99999999999"}, {"\"isa_best\":\"c\"", "\"isa_best\":\"z80\""}, {"1.5", "-1.5"}, {"1.5", "1e99"}, {"1.5", "\"1.5\""},
+        {"1.5", "1e999"}, {"1.5", "NaN"}, {"\"footprint_bytes\":20", "\"footprint_bytes\":10"}, {"\"footprint_bytes\":10", "\"footprint_bytes\":-10"},
+        {"\"isa\":\"c\"", "\"isa\":\"mmx\""}, {"\"fp32_gflops\":2", "\"fp32_gflops\":0"}, {"\"spread\":0}]", "\"spread\":-1}]"},
+        {"\"bandwidth\":[", "\"bandwidth\":7,\"x\":["}, {"\"peak\":[", "\"peak\":{},\"x\":["}, {"\"barrier_ns\":null", "\"barrier_ns\":-5"}, {"}}", "}"},
+        {"{\"schema\"", "[\"schema\""}, {"\"version\":1", "\"version\":1,\"version\":1"}, {good, ""}};
     char path[128], text[sizeof good + 200];
     rg_err err;
     rg_machine m;
@@ -155,9 +231,13 @@ static void test_cache(void **state)
     assert_int_equal(strncmp(path, cache, strlen(cache)), 0);
     assert_non_null(strstr(path, "-t2.json"));
     /* of this CPU and thread count: taken as it is */
-    snprintf(m.cpu, sizeof m.cpu, "%.60s", rg_cpu_name());
-    m.isa_best = rg_isa_best();
-    m.noisy = false;
+    rg_machine here;
+    rg_machine_describe(&here, 2);
+    memcpy(here.bw, m.bw, sizeof here.bw);
+    memcpy(here.peak, m.peak, sizeof here.peak);
+    here.n_bw = m.n_bw;
+    here.barrier_ns = m.barrier_ns;
+    m = here;
     assert_int_equal(rg_machine_save(&m, path, &err), RG_OK); /* the directories are there */
     assert_int_equal(rg_machine_get(&got, NULL, 2, NULL, 1 << 24, NULL, NULL, NULL, &err), RG_OK);
     assert_near(got.barrier_ns.value, 321.5, 1e-3);
@@ -167,10 +247,17 @@ static void test_cache(void **state)
     m.noisy = true;
     assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
     assert_int_equal(rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
-    m.noisy = false;
-    strcpy(m.cpu, "another CPU");
-    assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
-    assert_int_equal(rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    /* and of a machine that has changed in anything that roofs depend on */
+    for (int what = 0; what < 5; what++) {
+        m = here;
+        if (what == 0) strcpy(m.cpu, "another CPU");
+        if (what == 1) strcpy(m.cpu_id, "another stepping");
+        if (what == 2) strcpy(m.kernel, "another kernel");
+        if (what == 3) m.cores++;
+        if (what == 4) m.memory_limit++;
+        assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
+        if (rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err) != RG_E_INTERRUPTED) fail_msg("change %d went unnoticed", what);
+    }
     /* no home at all */
     assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
     char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
@@ -207,7 +294,11 @@ static void test_measure(void **state)
     assert_true(own);
     for (int i = 0; i < RG_ISA_COUNT; i++)
         if (rg_isa_has((rg_isa)i)) assert_true(rg_machine_peak(&m, (rg_isa)i) > 0.0);
-    assert_true(m.barrier_ns.value > 0.0);
+    for (int i = 0; i < RG_PEAK_COUNT; i++)
+        if (rg_peak_loop((rg_peak_id)i) ? !(m.peak[i].value > 0.0) : m.peak[i].value != 0.0) fail_msg("%s: %g", rg_peaks[i].name, m.peak[i].value);
+    assert_true(m.bw[0].write_gbps.value > 0.0 && m.bw[0].copy_gbps.value > 0.0 && m.bw[m.n_bw - 1].copy_gbps.value > 0.0);
+    assert_true(m.barrier_ns.value > 0.0 && m.clock_ns.value > 0.0);
+    assert_true(m.memory_limit > 0 && m.memory_limit <= m.memory_bytes && m.kernel[0]);
     assert_int_equal(m.threads, 2);
     assert_true(m.cores >= 1);
     assert_int_equal(rg_machine_measure(&m, 0, NULL, 0, true, NULL, NULL, NULL, &err), RG_E_USAGE);
@@ -215,7 +306,7 @@ static void test_measure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files),
-        cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_moves), cmocka_unit_test(test_peaks),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files), cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

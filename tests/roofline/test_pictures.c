@@ -74,7 +74,7 @@ static void test_all(void **state)
     (void)state;
     rg_machine known = fixture_machine(), unknown = known;
     unknown.n_bw = 0;
-    unknown.fma_gflops[RG_ISA_AVX512].value = 0.0;
+    unknown.peak[RG_PEAK_FP32_AVX512].value = 0.0;
     for (int variant = 0; variant < 4; variant++) {
         rg_report *r[2] = {make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, "f16", 8),
             make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, variant == 3 ? "f16" : "q4g64", 16)};
@@ -158,7 +158,7 @@ static void test_machine(void **state)
         FILE *f = open_memstream(&t, &len);
         if (variant == 1) m.n_bw = 0;
         if (variant == 2) {
-            memset(m.fma_gflops, 0, sizeof m.fma_gflops);
+            memset(m.peak, 0, sizeof m.peak);
             snprintf(m.cpu, sizeof m.cpu, "%.63s", HOSTILE);
         }
         if (rg_picture_machine(f, &m, false, &err) != RG_OK) fail_msg("%s", err.msg);

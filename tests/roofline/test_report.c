@@ -70,7 +70,7 @@ static void test_md(void **state)
 {
     (void)state;
     rg_machine known = fixture_machine(), unknown = known;
-    unknown.fma_gflops[RG_ISA_AVX512].value = 0.0;
+    unknown.peak[RG_PEAK_FP32_AVX512].value = 0.0;
     for (int u = 0; u < 2; u++) {
         rg_report *r = make(u ? &unknown : &known, u ? HOSTILE : NULL, NULL, u == 1);
         char *t = fixture_text(rg_report_md, (const rg_report *const *)&r, 1);
@@ -190,7 +190,7 @@ static void test_json(void **state)
     free(t);
     rg_report_close(r);
 
-    m.fma_gflops[RG_ISA_AVX512].value = 0.0;
+    m.peak[RG_PEAK_FP32_AVX512].value = 0.0;
     r = make(&m, NULL, NULL, false);
     t = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
     j = json_loads(t, 0, NULL);

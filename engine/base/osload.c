@@ -1,0 +1,63 @@
+#include "base/osload.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/sysinfo.h"
+
+void rg_osload_read(rg_osload *l)
+{
+    struct rusage u;
+    uint64_t v[8] = {0};
+    *l = (rg_osload){0};
+    if (getrusage(RUSAGE_SELF, &u) == 0) {
+        l->minor_faults = (uint64_t)u.ru_minflt;
+        l->major_faults = (uint64_t)u.ru_majflt;
+        l->voluntary = (uint64_t)u.ru_nvcsw;
+        l->involuntary = (uint64_t)u.ru_nivcsw;
+    }
+    FILE *f = fopen("/proc/stat", "r"); /* cpu user nice system idle iowait irq softirq steal ... (guest time is part of user) */
+    if (f && fscanf(f, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &v[0], &v[1], &v[2], &v[3], &v[4],
+                 &v[5], &v[6], &v[7]) == 8) {
+        for (int i = 0; i < 8; i++) l->all_ticks += v[i];
+        l->steal_ticks = v[7];
+    }
+    if (f) fclose(f);
+}
+
+static uint64_t since(uint64_t before, uint64_t now) { return now > before ? now - before : 0; }
+
+void rg_osload_add(rg_osload *sum, const rg_osload *before, const rg_osload *now)
+{
+    sum->minor_faults += since(before->minor_faults, now->minor_faults);
+    sum->major_faults += since(before->major_faults, now->major_faults);
+    sum->voluntary += since(before->voluntary, now->voluntary);
+    sum->involuntary += since(before->involuntary, now->involuntary);
+    sum->steal_ticks += since(before->steal_ticks, now->steal_ticks);
+    sum->all_ticks += since(before->all_ticks, now->all_ticks);
+}
+
+double rg_osload_steal(const rg_osload *sum)
+{
+    enum { LEAST = 20 }; /* ticks: a single one must not look like a tenth of the time */
+    return sum->all_ticks >= LEAST ? (double)sum->steal_ticks / (double)sum->all_ticks : NAN;
+}
+
+double rg_chain_ns(void)
+{
+    double best = INFINITY;
+    for (int try = 0; try < 3; try++) {
+        uint64_t x = 3;
+        const uint64_t start = rg_now_ns();
+        for (int i = 0; i < 10000; i++) {
+            x = x * x + 1;
+            __asm__ volatile("" : "+r"(x)); /* each product waits for the one before */
+        }
+        const double ns = (double)(rg_now_ns() - start);
+        if (ns < best) best = ns;
+    }
+    return best;
+}
