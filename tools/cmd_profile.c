@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "ridge/topo.h"
 #include "roofline/counters.h"
+#include "roofline/page/page.h"
 #include "roofline/pictures/pictures.h"
 #include "roofline/report.h"
 #include "tools/model_args.h"
@@ -341,11 +342,13 @@ static int split(char *list, const char **word, int max)
     return n;
 }
 
-static rg_status draw(const rg_report *const *r, int n, const char *path, rg_err *err)
+/* --svg and --html */
+static rg_status draw(const rg_report *const *r, int n, const rg_cli *cli, rg_err *err)
 {
     rg_saved s = {0};
     rg_status st = rg_saved_add_reports(&s, r, n, err);
-    if (st == RG_OK) st = rg_pictures_write(&s, path, NULL, err);
+    if (st == RG_OK && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, err);
+    if (st == RG_OK && cli->html) st = rg_page_save(&s, cli->html, err);
     rg_saved_close(&s);
     return st;
 }
@@ -381,7 +384,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     if (n > 0) {
         const rg_status printed = print[format](stdout, (const rg_report *const *)report, n, err);
         if (printed != RG_OK) st = printed;
-        const rg_status drawn = cli->svg ? draw((const rg_report *const *)report, n, cli->svg, printed == RG_OK && st == RG_OK ? err : NULL) : RG_OK;
+        const rg_status drawn = cli->svg || cli->html ? draw((const rg_report *const *)report, n, cli, printed == RG_OK && st == RG_OK ? err : NULL) : RG_OK;
         if (drawn != RG_OK && st == RG_OK) st = drawn;
     }
 out:

@@ -121,6 +121,11 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
     const double peak = best(p, true, false), bw = best(p, false, false);
     rg_axis_draw_x(s, &p->x, p->top, p->bottom, "arithmetic intensity, FLOP/byte");
     rg_axis_draw_y(s, &p->y, p->left, p->right, p->y.hi > 30000.0 ? "performance, GFLOP/s (1e5: 100 TFLOP/s)" : "performance, GFLOP/s");
+    char where[240]; /* the axes, for scripts that place things in the picture */
+    snprintf(where, sizeof where, "data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g %.9g %.9g\"", p->x.lo, p->x.hi, p->x.p0, p->x.p1, p->y.lo, p->y.hi,
+        p->y.p0, p->y.p1);
+    rg_svg_group(s, "plot", where, NULL);
+    rg_svg_end(s);
     for (int i = 0; i < p->n; i++) {
         const rg_plot_roof *r = &p->roof[i];
         const char *cls = r->used ? "roof-line" : "faint-line", *dash = r->used ? NULL : "5 3";

@@ -18,6 +18,7 @@ static rg_report *make(const rg_machine *m, const char *name, const char *dtype,
     if (name) snprintf(i.config.name, sizeof i.config.name, "%s", name);
     if (dtype) i.dtype = dtype;
     if (prompt) u.prompt_tokens = prompt;
+    u.per_layer = true;
     fixture_log(&l);
     if (rg_report_build(&r, m, &i, &u, &l, &err) != RG_OK) fail_msg("%s", err.msg);
     rg_log_close(&l);
@@ -121,6 +122,9 @@ static void test_points(void **state)
         int rows = 0;
         for (size_t i = 0; i < s.run[0].n_ops; i++) rows += s.run[0].op[i].layer < 0;
         assert_int_equal(svg_count(t, "data-op=\""), rows);
+        free(t);
+        t = draw(named("heat"), &s, 0, false); /* a cell per row of a layer */
+        assert_int_equal(svg_count(t, "data-op=\""), s.run[0].n_ops - (size_t)rows);
         free(t);
         rg_saved_close(&s);
     }

@@ -6,7 +6,7 @@ static const char *saved_run(void)
     const char *path = scratch("run.json");
     if (!file_exists(path)) {
         output o = ridge_with(&(run_opts){.out_path = path}, "profile", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f16,q4g32", "-p", "12",
-            "-n", "6", "-r", "1", "--counters", "off", "-o", "json", "--svg", scratch("live"), NULL);
+            "-n", "6", "-r", "1", "--counters", "off", "-o", "json", "--svg", scratch("live"), "--html", scratch("live.html"), NULL);
         expect_ok(&o);
         done(&o);
     }
@@ -45,6 +45,21 @@ static void test_one_file(void **state)
     free(t);
 }
 
+/* One page with both runs, live and from the file alike. */
+static void test_page(void **state)
+{
+    (void)state;
+    output o = ridge("report", saved_run(), "-o", scratch("page.html"), NULL);
+    expect_ok(&o);
+    done(&o);
+    char *t = read_all(scratch("page.html"), NULL), *live = read_all(scratch("live.html"), NULL);
+    assert_string_equal(t, live);
+    assert_non_null(strstr(t, "<!doctype html>"));
+    assert_non_null(strstr(t, "Side by side"));
+    free(t);
+    free(live);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -54,6 +69,8 @@ static void test_refusals(void **state)
     write_bytes(scratch("bad.json"), "{\"schema\": \"ridge.profile\"", 26);
     expect_error(ridge("report", scratch("bad.json"), "--svg", scratch("x.svg"), NULL), 3, "bad.json", "not JSON", NULL);
     assert_false(file_exists(scratch("x.svg")));
+    expect_error(ridge("report", saved_run(), "-o", scratch("x.html"), "--html", scratch("y.html"), NULL), 2, "one of them", NULL);
+    expect_error(ridge("report", saved_run(), "-o", "/nowhere/at/all.html", NULL), 3, "/nowhere/at/all.html", NULL);
     expect_error(ridge("report", saved_run(), "--svg", "/nowhere/at/all", NULL), 3, "/nowhere/at/all", NULL);
     expect_error(ridge("report", saved_run(), "--svg", "/nowhere/at/all.svg", NULL), 3, "/nowhere/at/all.svg", NULL);
 }
@@ -76,7 +93,7 @@ static void test_machine(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same), cmocka_unit_test(test_one_file), cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_one_file), cmocka_unit_test(test_page),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,11 @@
+# Writes OUT, a C file that holds the files named in SRC as byte arrays (script mode: cmake -DOUT=... -DDIR=... -P assets.cmake).
+set(text "/* Generated from report.css and report.js. */\n#include \"roofline/page/page_impl.h\"\n\n")
+foreach(kind css js)
+  file(READ ${DIR}/report.${kind} hex HEX)
+  string(LENGTH "${hex}" n)
+  math(EXPR n "${n} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "((0x[0-9a-f][0-9a-f],){32})" "\\1\n" bytes "${bytes}")
+  string(APPEND text "static const unsigned char ${kind}[] = {\n${bytes}0};\nconst rg_asset rg_asset_${kind} = {${kind}, ${n}};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,12 @@
+/* The report as one HTML page: everything in it, nothing fetched, readable and printable with scripts off. */
+#ifndef RG_PAGE_H
+#define RG_PAGE_H
+
+#include "roofline/saved.h"
+
+/* Writes the page of all runs. */
+rg_status rg_page_write(FILE *f, const rg_saved *s, rg_err *err);
+/* To a file, whole or not at all. */
+rg_status rg_page_save(const rg_saved *s, const char *path, rg_err *err);
+
+#endif

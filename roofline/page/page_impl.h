@@ -1,0 +1,27 @@
+/* Inside of page/: the parts of a page. */
+#ifndef RG_PAGE_IMPL_H
+#define RG_PAGE_IMPL_H
+
+#include "roofline/page/page.h"
+
+/* Files of this folder, compiled in. */
+typedef struct rg_asset {
+    const unsigned char *p;
+    size_t n;
+} rg_asset;
+extern const rg_asset rg_asset_css, rg_asset_js;
+
+/* Escaped text. */
+void rg_page_text(FILE *f, const char *s);
+
+/* The runs as JSON for the script and for download: roots, with lists of like objects packed, and the formulas. No '<' in it. */
+rg_status rg_page_data(FILE *f, const rg_saved *s, rg_err *err);
+
+void rg_page_runs(FILE *f, const rg_saved *s);    /* machine, model, method: a column per run */
+void rg_page_verdict(FILE *f, const rg_saved *s); /* sentences */
+void rg_page_notes(FILE *f, const rg_saved *s);
+/* Operators: sums over layers, or rows by layer. */
+void rg_page_table(FILE *f, const rg_saved *s, size_t run, bool by_layer);
+bool rg_page_has_layers(const rg_saved_run *r);
+
+#endif

@@ -1,0 +1,387 @@
+
+'use strict';
+(() => {
+  /* ---- data: unpack lists of rows ---- */
+  const unpack = v => {
+    if (Array.isArray(v)) return v.map(unpack);
+    if (v === null || typeof v !== 'object') return v;
+    if (Array.isArray(v.$k)) return v.$r.map(r => Object.fromEntries(v.$k.map((k, i) => [k, unpack(r[i])])));
+    return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, unpack(x)]));
+  };
+  const raw = JSON.parse(document.getElementById('ridge-data').textContent);
+  const files = raw.packed ? raw.files.map(unpack) : raw.files;
+  const runs = files.flatMap(f => f.runs || [f]);
+  const $ = (sel, at) => Array.from((at || document).querySelectorAll(sel));
+  const el = (name, props, ...kids) => {
+    const e = document.createElement(name);
+    for (const [k, v] of Object.entries(props || {})) {
+      if (k in e && k !== 'list') e[k] = v; else e.setAttribute(k, v);
+    }
+    e.append(...kids);
+    return e;
+  };
+  const SVG = 'http://www.w3.org/2000/svg';
+  const say = text => { document.getElementById('live').textContent = text; };
+
+  /* ---- figures, as the program prints them ---- */
+  const num = x => {
+    if (x === null || x === undefined || !Number.isFinite(x)) return 'n/a';
+    const a = Math.abs(x);
+    if (a === 0) return '0';
+    if (a >= 99.95) return a < 1e9 ? x.toFixed(0) : x.toExponential(2);
+    if (a >= 9.995) return x.toFixed(1);
+    if (a >= 0.9995) return x.toFixed(2);
+    return a >= 1e-5 ? x.toFixed(2 - Math.floor(Math.log10(a) + 2e-4)) : x.toExponential(2);
+  };
+  const scaled = (x, units, base, edge) => {
+    if (x === null || x === undefined || !Number.isFinite(x)) return 'n/a';
+    let u = 0;
+    while (Math.abs(x) >= edge && u < units.length - 1) { x /= base; u++; }
+    return num(x) + ' ' + units[u];
+  };
+  const time = ns => scaled(ns, ['ns', 'us', 'ms', 's'], 1000, 999.5);
+  const bytes = b => scaled(b, ['B', 'KiB', 'MiB', 'GiB', 'TiB'], 1024, 1023.5);
+  const percent = f => f === null || f === undefined ? 'n/a' : num(100 * f) + ' %';
+  const exact = n => n === null || n === undefined ? 'n/a' : n.toLocaleString('en-US');
+  const field = (o, key) => {
+    if (key === 'ratio') return o.analytic.total_bytes > 0 ? o.counted.total_bytes / o.analytic.total_bytes : null;
+    return key.split('.').reduce((v, k) => v === null || v === undefined ? v : v[k], o);
+  };
+
+  /* ---- explanations ---- */
+  const advice = o => {
+    const out = [];
+    if (o.bound === 'memory') out.push('Bytes set its roof: smaller weight or KV types or more sequences per call would raise it.');
+    if (o.bound === 'compute') out.push('Arithmetic sets its roof: an instruction class with a higher peak would raise it, smaller weights would not.');
+    if (o.bound === 'overhead') out.push('One call is worth less than two barriers: fusing it with its neighbour or fewer threads would help.');
+    const more = field(o, 'ratio');
+    if (more > 1.1) out.push('It streams ' + num(more) + ' times the compulsory bytes: larger blocks would help.');
+    if (o.wait_ns > 0.1 * o.t_ns) out.push('Threads wait ' + time(o.wait_ns) + ' in sum at its barrier.');
+    if (o.roof_fraction !== null && o.roof_fraction < 0.6 && more <= 1.1 && o.bound !== 'overhead') out.push('It moves what it must; the rest lies inside the kernel.');
+    return out.join(' ');
+  };
+  const table = (head, rows) => {
+    const t = el('table');
+    if (head) t.append(el('thead', {}, el('tr', {}, ...head.map(h => el('th', {}, h)))));
+    t.append(el('tbody', {}, ...rows.map(r => el('tr', {}, ...r.map(c => el('td', {}, c))))));
+    return t;
+  };
+  const kinds = [['weights', 'weight'], ['activations read', 'act_read'], ['activations written', 'act_write'], ['KV read', 'kv_read'], ['KV written', 'kv_write'], ['total', 'total']];
+  const explain_op = (run, i) => {
+    const o = runs[run].ops[i], sum = o.layer === null, out = [];
+    out.push(el('h4', {}, o.site + ', ' + o.phase + (sum ? '' : ', layer ' + o.layer) + (runs.length > 1 ? ', ' + raw.labels[run] : '')));
+    out.push(table(null, [['measured', time(o.t_ns) + ' (' + exact(o.t_ns) + ' ns), ' + exact(o.calls) + ' calls'], ['analytic', time(o.analytic.t_ns)],
+      ['of the roof', percent(o.roof_fraction) + (o.roof ? ' (' + o.roof + ')' : o.roof_reason ? ' (' + o.roof_reason + ')' : '')],
+      ['speed', num(o.gflops) + ' GFLOP/s, ' + num(o.gbps) + ' GB/s'], ['intensity', num(o.ai_counted) + ' counted, ' + num(o.ai_analytic) + ' analytic, FLOP/byte'],
+      ['kernel', o.kernel || 'n/a']]));
+    const formula = raw.formulas[o.op], filled = sum ? raw.filled[run][o.phase + '/' + o.site] : null;
+    if (formula && formula.flop !== '0') out.push(el('p', {}, 'FLOP = ' + formula.flop + (filled ? ' = ' + filled : '') + ' = ' + exact(o.flop)));
+    out.push(table(['bytes', 'counted', 'analytic', 'formula per call'], kinds.filter(k => o.counted[k[1] + '_bytes'] > 0 || o.analytic[k[1] + '_bytes'] > 0)
+      .map(k => [k[0], exact(o.counted[k[1] + '_bytes']), exact(o.analytic[k[1] + '_bytes']), formula && formula[k[1]] ? formula[k[1]] : ''])));
+    out.push(el('p', {}, advice(o)));
+    return out;
+  };
+  const group_of = site => site in raw.groups.sites ? raw.groups.sites[site] : raw.groups.rest;
+  const members = (run, phase, group) => runs[run].ops.filter(o => o.layer === null && o.phase === phase && group_of(o.site) === group);
+  const explain_group = (mark, text) => {
+    const run = +mark.dataset.run, lines = text.split('\n'), ops = members(run, mark.dataset.phase, +mark.dataset.group);
+    const out = [el('h4', {}, lines[0]), ...lines.slice(1).map(l => el('p', {}, l))];
+    if (ops.length) {
+      out.push(table(['operator', 'time', 'roof', 'counted', 'analytic'], ops.map(o => [o.site, time(o.t_ns), percent(o.roof_fraction), bytes(o.counted.total_bytes), bytes(o.analytic.total_bytes)])));
+      const longest = ops.reduce((a, b) => b.t_ns > a.t_ns ? b : a);
+      out.push(el('p', {}, longest.site + ': ' + advice(longest)));
+    }
+    return out;
+  };
+
+  /* ---- tooltips: hover and keyboard; one tab stop per picture, arrows inside ---- */
+  const tip = document.getElementById('tip');
+  const texts = new WeakMap();
+  const hide = () => { tip.hidden = true; };
+  const show = (mark, x, y) => {
+    const text = texts.get(mark) || '';
+    if ('op' in mark.dataset) tip.replaceChildren(...explain_op(+(mark.dataset.run || mark.closest('[data-run]').dataset.run), +mark.dataset.op));
+    else if (mark.dataset.group !== undefined && mark.dataset.group !== '-1' && mark.dataset.run !== undefined) tip.replaceChildren(...explain_group(mark, text));
+    else { const l = text.split('\n'); tip.replaceChildren(el('h4', {}, l[0]), ...l.slice(1).map(t => el('p', {}, t))); }
+    tip.hidden = false;
+    const box = tip.getBoundingClientRect(), w = innerWidth, h = innerHeight;
+    tip.style.left = Math.max(6, Math.min(x + 16, w - box.width - 8)) + 'px';
+    tip.style.top = Math.max(6, y + 18 + box.height > h ? Math.max(6, y - box.height - 14) : y + 18) + 'px';
+  };
+  const MARKS = '.point,.bar,.cell,.ridge,.roofmark';
+  const prepare = root => {
+    for (const svg of $('svg', root)) {
+      svg.setAttribute('role', 'group');
+      const marks = $(MARKS, svg);
+      marks.forEach((m, i) => {
+        const title = m.querySelector(':scope > title');
+        if (title) { texts.set(m, title.textContent); m.setAttribute('aria-label', title.textContent.replace(/\n/g, '; ')); title.remove(); }
+        m.setAttribute('role', 'img');
+        m.setAttribute('tabindex', i ? '-1' : '0');
+      });
+      svg.addEventListener('keydown', e => {
+        const at = marks.indexOf(document.activeElement);
+        if (at < 0) return;
+        if (e.key === 'Escape') hide();
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
+        if (!step) return;
+        e.preventDefault();
+        let to = at;
+        do to = (to + step + marks.length) % marks.length; while (to !== at && (marks[to].closest('.gone') || marks[to].classList.contains('dim')));
+        marks[at].setAttribute('tabindex', '-1');
+        marks[to].setAttribute('tabindex', '0');
+        marks[to].focus();
+      });
+    }
+  };
+  prepare(document);
+  document.addEventListener('pointerover', e => {
+    const m = e.target.closest && e.target.closest(MARKS);
+    if (m && !m.classList.contains('dim')) show(m, e.clientX, e.clientY);
+    else if (!tip.hidden) hide();
+  });
+  document.addEventListener('focusin', e => {
+    const m = e.target.closest && e.target.closest(MARKS + ',tr[data-op]');
+    if (!m) { hide(); return; }
+    const b = m.getBoundingClientRect();
+    show(m, b.left + Math.min(b.width, 200), b.bottom - 10);
+  });
+  document.addEventListener('focusout', hide);
+  addEventListener('scroll', hide, { passive: true });
+  addEventListener('keydown', e => { if (e.key === 'Escape') hide(); });
+
+  /* ---- state, kept in the address behind # ---- */
+  const start = { phase: '', q: '', layer: '', run: '', sort: '', a: '', b: '', hide: '', heat: 't_ns', zoom: '' };
+  const state = { ...start };
+  const read_state = () => {
+    const p = new URLSearchParams(location.hash.slice(1));
+    for (const k of Object.keys(start)) state[k] = p.has(k) ? p.get(k) : start[k];
+  };
+  const write_state = () => {
+    const p = new URLSearchParams();
+    for (const [k, v] of Object.entries(state)) if (v !== start[k]) p.set(k, v);
+    const h = p.toString();
+    history.replaceState(null, '', h ? '#' + h : location.pathname + location.search);
+  };
+
+  /* ---- controls ---- */
+  const box = name => document.querySelector('[data-tools=' + name + ']');
+  const controls = {};
+  const set = (k, v) => { state[k] = v; apply(); write_state(); };
+  const choice = (key, label, options) => {
+    const s = el('select', {}, ...options.map(([v, t]) => el('option', { value: v }, t)));
+    s.addEventListener('change', () => set(key, s.value));
+    controls[key] = s;
+    return el('label', {}, label, s);
+  };
+  const page = box('page');
+  if (runs.length > 1) {
+    const names = raw.labels.map((l, i) => [String(i), l]);
+    page.append(choice('run', 'run', [['', 'all'], ...names]), choice('a', 'arrows from', [['', 'none'], ...names]), choice('b', 'to', [['', 'none'], ...names]));
+  }
+  page.append(choice('phase', 'phase', [['', 'both'], ['prefill', 'prefill'], ['decode', 'decode']]));
+  const layers = [...new Set(runs.flatMap(r => r.ops.map(o => o.layer)).filter(l => l !== null))].sort((a, b) => a - b);
+  if (layers.length) page.append(choice('layer', 'layer', [['', 'all'], ...layers.map(l => [String(l), String(l)])]));
+  const search = el('input', { type: 'search', placeholder: 'name or part of it' });
+  search.addEventListener('input', () => set('q', search.value));
+  controls.q = search;
+  page.append(el('label', {}, 'operator', search));
+  const toggles = {};
+  for (const [key, text] of [['analytic', 'analytic'], ['measured', 'measured'], ['roofs', 'roofs']]) {
+    const c = el('input', { type: 'checkbox', checked: true });
+    c.addEventListener('change', () => {
+      const off = new Set(state.hide ? state.hide.split(',') : []);
+      if (c.checked) off.delete(key); else off.add(key);
+      set('hide', [...off].sort().join(','));
+    });
+    toggles[key] = c;
+    page.append(el('label', {}, c, text));
+  }
+  const reset = el('button', { type: 'button' }, 'reset');
+  reset.addEventListener('click', () => { Object.assign(state, start); apply(); write_state(); });
+  page.append(reset);
+  page.hidden = false;
+
+  /* ---- tables ---- */
+  const tables = $('table.ops');
+  const csv_cell = v => { const s = v === null || v === undefined ? '' : String(v); return /[",\n]|^[=+@-](?![\d.]+$)/.test(s) ? '"' + (/^[=+@-]/.test(s) ? "'" : '') + s.replace(/"/g, '""') + '"' : s; };
+  const csv_of = t => {
+    const run = +t.dataset.run, keys = $('thead th', t).map(h => h.dataset.key);
+    const rows = $('tbody tr', t).filter(r => !r.classList.contains('gone')).map(r => keys.map(k => csv_cell(field(runs[run].ops[+r.dataset.op], k))).join(','));
+    return [keys.join(','), ...rows].join('\n') + '\n';
+  };
+  for (const t of tables) {
+    for (const h of $('thead th', t)) {
+      const b = el('button', { type: 'button', title: h.title + ': sort' }, h.textContent);
+      h.removeAttribute('title');
+      b.addEventListener('click', () => {
+        const cur = state.sort.split('.asc')[0] === h.dataset.key;
+        set('sort', cur && !state.sort.endsWith('.asc') ? h.dataset.key + '.asc' : cur ? '' : h.dataset.key);
+        say('sorted by ' + h.dataset.key);
+      });
+      h.replaceChildren(b);
+    }
+    $('tbody tr', t).forEach((r, i) => { r.dataset.at = i; });
+    t.addEventListener('click', e => { const r = e.target.closest('tr[data-op]'); if (r) show(r, e.clientX, e.clientY); });
+    const copy = el('button', { type: 'button' }, 'copy as CSV');
+    copy.addEventListener('click', async () => {
+      try { await navigator.clipboard.writeText(csv_of(t)); say('copied'); copy.textContent = 'copied'; } catch {
+        const area = el('textarea', { value: csv_of(t) });
+        document.body.append(area); area.select(); document.execCommand('copy'); area.remove(); copy.textContent = 'copied';
+      }
+      setTimeout(() => { copy.textContent = 'copy as CSV'; }, 1500);
+    });
+    t.closest('.scroll').previousElementSibling.append(copy);
+  }
+  const sort_table = t => {
+    const [key, dir] = state.sort ? [state.sort.replace(/\.asc$/, ''), state.sort.endsWith('.asc') ? 1 : -1] : ['', 1];
+    const run = +t.dataset.run, body = t.tBodies[0], rows = $('tr', body);
+    for (const h of $('thead th', t)) {
+      if (h.dataset.key === key && key) h.setAttribute('aria-sort', dir > 0 ? 'ascending' : 'descending');
+      else h.removeAttribute('aria-sort');
+    }
+    const val = new Map(rows.map(r => [r, key ? field(runs[run].ops[+r.dataset.op], key) : +r.dataset.at]));
+    const none = v => v === null || v === undefined;
+    rows.sort((x, y) => {
+      const a = val.get(x), b = val.get(y);
+      if (none(a) || none(b)) return none(a) - none(b) || x.dataset.at - y.dataset.at; /* unknown comes last */
+      const c = typeof a === 'string' ? a.localeCompare(b) : a - b;
+      return c * dir || x.dataset.at - y.dataset.at;
+    });
+    body.append(...rows);
+  };
+
+  /* ---- zoom of the rooflines ---- */
+  const charts = $('figure.chart').filter(f => ['roofline', 'compare', 'sweep'].includes(f.dataset.chart));
+  const full = svg => ['0', '0', svg.getAttribute('width'), svg.getAttribute('height')].map(Number);
+  const now = svg => svg.getAttribute('viewBox').split(' ').map(Number);
+  const chart_id = f => f.dataset.chart + (f.dataset.run || '');
+  const look = (f, v) => {
+    const svg = f.querySelector('svg'), [, , w, h] = full(svg);
+    const k = Math.min(1, Math.max(0.05, v[2] / w)), nw = w * k, nh = h * k;
+    const x = Math.min(Math.max(0, v[0]), w - nw), y = Math.min(Math.max(0, v[1]), h - nh);
+    svg.setAttribute('viewBox', [x, y, nw, nh].map(n => +n.toFixed(2)).join(' '));
+    state.zoom = k > 0.999 ? '' : chart_id(f) + ':' + now(svg).join(',');
+    write_state();
+  };
+  const zoom = (f, factor, cx, cy) => {
+    const svg = f.querySelector('svg'), [x, y, w, h] = now(svg);
+    const px = cx === undefined ? x + w / 2 : cx, py = cy === undefined ? y + h / 2 : cy;
+    look(f, [px - (px - x) * factor, py - (py - y) * factor, w * factor, h * factor]);
+  };
+  for (const f of charts) {
+    const svg = f.querySelector('svg'), bar = f.querySelector('.zoom');
+    for (const [text, label, act] of [['+', 'zoom in', () => zoom(f, 0.7)], ['\u2212', 'zoom out', () => zoom(f, 1 / 0.7)], ['1:1', 'whole picture', () => look(f, full(svg))]]) {
+      const b = el('button', { type: 'button', 'aria-label': label }, text);
+      b.addEventListener('click', act);
+      bar.append(b);
+    }
+    const at = e => { const p = svg.createSVGPoint(); p.x = e.clientX; p.y = e.clientY; return p.matrixTransform(svg.getScreenCTM().inverse()); };
+    svg.addEventListener('wheel', e => {
+      if (!e.ctrlKey && !e.metaKey) return;
+      e.preventDefault();
+      const p = at(e);
+      zoom(f, e.deltaY > 0 ? 1.2 : 1 / 1.2, p.x, p.y);
+    }, { passive: false });
+    svg.addEventListener('dblclick', e => { const p = at(e); zoom(f, 0.6, p.x, p.y); });
+    let grip = null;
+    svg.addEventListener('pointerdown', e => { if (now(svg)[2] < full(svg)[2]) grip = at(e); });
+    svg.addEventListener('pointermove', e => { if (!grip) return; const p = at(e), v = now(svg); look(f, [v[0] + grip.x - p.x, v[1] + grip.y - p.y, v[2], v[3]]); });
+    addEventListener('pointerup', () => { grip = null; });
+  }
+
+  /* ---- heat map ---- */
+  const heats = $('figure[data-chart=heat]');
+  const metrics = [['t_ns', 'time'], ['gbps', 'GB/s'], ['roof_fraction', '% of roof'], ['ratio', 'counted / analytic']];
+  if (heats.length) {
+    heats[0].querySelector('.zoom').append(choice('heat', 'colour by', metrics));
+  }
+  const paint = f => {
+    const run = +f.dataset.run, key = metrics.some(m => m[0] === state.heat) ? state.heat : 't_ns', cells = $('.cell', f);
+    const most = {};
+    for (const c of cells) { const o = runs[run].ops[+c.dataset.op], v = field(o, key); if (v > (most[o.phase] || 0)) most[o.phase] = v; }
+    for (const c of cells) { const o = runs[run].ops[+c.dataset.op], v = field(o, key); c.setAttribute('fill-opacity', v ? (0.04 + 0.96 * v / most[o.phase]).toFixed(3) : '0.04'); }
+  };
+
+  /* ---- arrows from run A to run B in A's roofline ---- */
+  const axes = svg => { const g = svg.querySelector('.plot'); return { x: g.dataset.x.split(' ').map(Number), y: g.dataset.y.split(' ').map(Number) }; };
+  const to_value = (a, p) => a[0] * Math.pow(a[1] / a[0], (p - a[2]) / (a[3] - a[2]));
+  const to_place = (a, v) => a[2] + (a[3] - a[2]) * Math.log(v / a[0]) / Math.log(a[1] / a[0]);
+  const centre = m => { const b = m.getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
+  const arrows = () => {
+    $('.ab').forEach(g => g.remove());
+    if (state.a === '' || state.b === '' || state.a === state.b) return;
+    const fa = document.querySelector('figure[data-chart=roofline][data-run="' + +state.a + '"]'), fb = document.querySelector('figure[data-chart=roofline][data-run="' + +state.b + '"]');
+    if (!fa || !fb) return;
+    const sa = fa.querySelector('svg'), A = axes(sa), B = axes(fb.querySelector('svg')), layer = document.createElementNS(SVG, 'g');
+    layer.setAttribute('class', 'ab');
+    for (const m of $('.point[data-kind=measured]', fa)) {
+      const n = fb.querySelector('.point[data-kind=measured][data-phase=' + m.dataset.phase + '][data-group="' + m.dataset.group + '"]');
+      if (!n || m.classList.contains('dim')) continue;
+      const [x0, y0] = centre(m), [bx, by] = centre(n), x1 = to_place(A.x, to_value(B.x, bx)), y1 = to_place(A.y, to_value(B.y, by)), len = Math.hypot(x1 - x0, y1 - y0);
+      const p = document.createElementNS(SVG, 'path'), ux = (x1 - x0) / (len || 1), uy = (y1 - y0) / (len || 1);
+      p.setAttribute('class', 'roof-line arrow');
+      p.setAttribute('stroke-width', '1.6');
+      p.setAttribute('d', 'M' + [x0, y0, 'L', x1, y1].join(' ') + (len > 8 ? ['M', x1 - ux * 8 - uy * 4, y1 - uy * 8 + ux * 4, 'L', x1, y1, 'L', x1 - ux * 8 + uy * 4, y1 - uy * 8 - ux * 4].join(' ') : ''));
+      layer.append(p);
+    }
+    sa.append(layer);
+  };
+
+  /* ---- apply the state to everything ---- */
+  const visible_op = o => (!state.phase || o.phase === state.phase) && (!state.q || o.site.toLowerCase().includes(state.q.toLowerCase()));
+  const apply = () => {
+    for (const [k, c] of Object.entries(controls)) if (c.value !== state[k]) c.value = state[k];
+    const off = state.hide ? state.hide.split(',') : [];
+    for (const [k, c] of Object.entries(toggles)) c.checked = !off.includes(k);
+    for (const e of $('main [data-run]')) if (/^(DIV|FIGURE)$/.test(e.tagName)) e.classList.toggle('gone', state.run !== '' && e.dataset.run !== state.run);
+    for (const m of $('.point')) {
+      const run = +m.dataset.run, g = +m.dataset.group;
+      let on = !state.phase || m.dataset.phase === state.phase;
+      if (on && state.q && m.dataset.run !== undefined && g >= 0) on = members(run, m.dataset.phase, g).some(visible_op);
+      m.classList.toggle('dim', !on);
+      m.classList.toggle('gone', off.includes(m.dataset.kind));
+    }
+    for (const m of $('.roofmark,.ridge')) m.classList.toggle('gone', off.includes('roofs'));
+    for (const m of $('.bar,.cell')) {
+      const o = 'op' in m.dataset ? runs[+m.dataset.run].ops[+m.dataset.op] : null;
+      m.classList.toggle('dim', o ? !visible_op(o) || (o.layer !== null && state.layer !== '' && String(o.layer) !== state.layer) : !!state.phase && !!m.dataset.phase && m.dataset.phase !== state.phase);
+    }
+    let shown = 0;
+    for (const t of tables) {
+      const run = +t.dataset.run;
+      for (const r of $('tbody tr', t)) {
+        const o = runs[run].ops[+r.dataset.op], on = visible_op(o) && (o.layer === null || state.layer === '' || String(o.layer) === state.layer);
+        r.classList.toggle('gone', !on);
+        shown += on;
+      }
+      sort_table(t);
+      if (t.dataset.rows === 'layer' && state.layer !== '') t.closest('details').open = true;
+    }
+    for (const f of heats) paint(f);
+    arrows();
+    return shown;
+  };
+
+  /* ---- the data ---- */
+  const data = box('data');
+  files.forEach((f, i) => {
+    const b = el('button', { type: 'button' }, files.length > 1 ? 'download JSON ' + (i + 1) : 'download JSON');
+    b.addEventListener('click', () => {
+      const a = el('a', { href: URL.createObjectURL(new Blob([JSON.stringify(f, null, 1) + '\n'], { type: 'application/json' })), download: files.length > 1 ? 'run-' + (i + 1) + '.json' : 'run.json' });
+      a.click();
+      setTimeout(() => URL.revokeObjectURL(a.href), 1000);
+    });
+    data.append(b);
+  });
+  data.hidden = false;
+
+  read_state();
+  apply();
+  if (state.zoom) {
+    const [id, v] = state.zoom.split(':'), f = charts.find(c => chart_id(c) === id), n = (v || '').split(',').map(Number);
+    if (f && n.length === 4 && n.every(Number.isFinite)) look(f, n);
+  }
+  addEventListener('hashchange', () => { read_state(); apply(); });
+  document.documentElement.dataset.ready = '1';
+})();

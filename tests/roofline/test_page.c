@@ -1,0 +1,211 @@
+/* The HTML report: policy and hashes, escaping, the data block, every row and picture in it. */
+#include "testing.h"
+
+#include <jansson.h>
+
+#include "roof_fixture.h"
+#include "roofline/page/page.h"
+#include "roofline/page/sha256.h"
+#include "roofline/pictures/pictures.h"
+#include "svg_check.h"
+
+static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x \x01\xff";
+
+static rg_saved make(const char *name, int n, bool layers, char **json)
+{
+    static const char *const types[] = {"f16", "q4g64"};
+    const rg_machine m = fixture_machine();
+    rg_report *r[2] = {NULL, NULL};
+    rg_err err = {0};
+    for (int i = 0; i < n; i++) {
+        rg_model_info info = fixture_model();
+        rg_run_info u = fixture_run();
+        rg_log l;
+        if (name) snprintf(info.config.name, sizeof info.config.name, "%s", name);
+        if (name) info.path = u.command = u.pmu_reason = name;
+        info.dtype = types[i];
+        u.per_layer = layers;
+        fixture_log(&l);
+        if (rg_report_build(&r[i], &m, &info, &u, &l, &err) != RG_OK) fail_msg("%s", err.msg);
+        rg_log_close(&l);
+    }
+    rg_saved s = {0};
+    if (rg_saved_add_reports(&s, (const rg_report *const *)r, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (json) *json = json_dumps(s.root[0], JSON_SORT_KEYS);
+    for (int i = 0; i < n; i++) rg_report_close(r[i]);
+    return s;
+}
+
+static char *page_of(const rg_saved *s)
+{
+    char *text = NULL;
+    size_t len = 0;
+    rg_err err = {0};
+    FILE *f = open_memstream(&text, &len);
+    if (rg_page_write(f, s, &err) != RG_OK) fail_msg("%s", err.msg);
+    fclose(f);
+    assert_int_equal(strlen(text), len);
+    return text;
+}
+
+/* Text between the marks, which must both be there; the first time. */
+static char *between(const char *t, const char *from, const char *to)
+{
+    const char *a = strstr(t, from), *b = a ? strstr(a + strlen(from), to) : NULL;
+    if (!b) fail_msg("no '%s' ... '%s'", from, to);
+    return strndup(a + strlen(from), (size_t)(b - a) - strlen(from));
+}
+
+static void test_sha256(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *digest;
+    } known[] = {{"", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}, {"abc", "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE="}};
+    char out[45];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        rg_sha256_base64(out, known[i].text, strlen(known[i].text));
+        assert_string_equal(out, known[i].digest);
+    }
+    char *million = malloc(1000000);
+    memset(million, 'a', 1000000);
+    rg_sha256_base64(out, million, 1000000);
+    assert_string_equal(out, "zcduXJkU+5KBocfihNc+Z/GAmkiklyAOBG05zMcRLNA=");
+    free(million);
+}
+
+/* {"$k": keys, "$r": rows} back to a list of objects, as the page's script does it. */
+static json_t *unpack(const json_t *v)
+{
+    json_t *out, *e, *keys = json_object_get(v, "$k");
+    const char *key;
+    size_t i, k;
+    if (keys) {
+        out = json_array();
+        json_array_foreach (json_object_get(v, "$r"), i, e) {
+            json_t *o = json_object();
+            assert_int_equal(json_array_size(e), json_array_size(keys));
+            for (k = 0; k < json_array_size(keys); k++) json_object_set_new(o, json_string_value(json_array_get(keys, k)), unpack(json_array_get(e, k)));
+            json_array_append_new(out, o);
+        }
+        return out;
+    }
+    if (json_is_array(v)) {
+        out = json_array();
+        json_array_foreach (v, i, e) json_array_append_new(out, unpack(e));
+        return out;
+    }
+    if (json_is_object(v)) {
+        out = json_object();
+        json_object_foreach ((json_t *)(uintptr_t)v, key, e) json_object_set_new(out, key, unpack(e));
+        return out;
+    }
+    return json_deep_copy(v);
+}
+
+static void check_page(const char *t)
+{
+    char hash[45], *style = between(t, "<style>", "</style>"), *policy = between(t, "Content-Security-Policy\" content=\"", "\">");
+    const char *last = NULL;
+    for (const char *p = t; (p = strstr(p, "<script>")); p++) last = p;
+    assert_non_null(last);
+    char *script = between(last, "<script>", "</script>");
+    assert_true(strncmp(policy, "default-src 'none';", 19) == 0);
+    assert_null(strstr(policy, "unsafe-inline"));
+    rg_sha256_base64(hash, style, strlen(style));
+    assert_non_null(strstr(policy, hash));
+    rg_sha256_base64(hash, script, strlen(script));
+    assert_non_null(strstr(policy, hash));
+    assert_int_equal(svg_count(t, "<script"), 2); /* the data and the program */
+    assert_int_equal(svg_count(t, "<style"), 1);
+    assert_int_equal(svg_count(t, " style=\""), 0);
+    assert_int_equal(svg_count(t, "<link"), 0);
+    assert_int_equal(svg_count(t, "src=\""), 0);
+    assert_int_equal(svg_count(t, " href=\""), 0);
+    assert_int_equal(svg_count(t, "http"), svg_count(t, "http://www.w3.org/2000/svg") + 1); /* http-equiv */
+    free(style);
+    free(policy);
+    free(script);
+}
+
+static void test_page(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        const bool layers = variant & 1;
+        const int n = variant & 2 ? 2 : 1;
+        char *json;
+        rg_saved s = make(variant == 1 ? HOSTILE : NULL, n, layers, &json);
+        char *t = page_of(&s), *again = page_of(&s);
+        assert_string_equal(t, again);
+        check_page(t);
+        assert_null(strstr(t, "alert(1)</"));
+        assert_null(strstr(t, "<!--"));
+        assert_null(strstr(t, ">nan"));
+        /* a table row per operator row, in the order of the file */
+        size_t rows = 0;
+        for (size_t i = 0; i < s.n; i++) rows += s.run[i].n_ops;
+        assert_int_equal(svg_count(t, "<tr data-op=\""), rows);
+        assert_int_equal(svg_count(t, "class=\"ops\""), (layers ? 2 : 1) * n);
+        for (int i = 0; i < rg_n_pictures; i++) {
+            char mark[64];
+            snprintf(mark, sizeof mark, "data-chart=\"%s\"", rg_pictures[i].name);
+            if (svg_count(t, mark) != (rg_pictures[i].can(&s, 0) ? rg_pictures[i].of_set ? 1 : n : 0))
+                fail_msg("%s: %d pictures", rg_pictures[i].name, svg_count(t, mark));
+        }
+        /* what is embedded is the file */
+        char *data = between(t, "id=\"ridge-data\">", "</script>");
+        json_t *j = json_loads(data, JSON_REJECT_DUPLICATES, NULL);
+        assert_non_null(j);
+        assert_true(json_is_true(json_object_get(j, "packed")));
+        json_t *file = unpack(json_array_get(json_object_get(j, "files"), 0));
+        char *unpacked = json_dumps(file, JSON_SORT_KEYS);
+        assert_string_equal(unpacked, json);
+        assert_true(strlen(data) < strlen(json) + 8000);
+        /* formulas are filled in for all linear operators, and give the right figure */
+        const json_t *filled = json_array_get(json_object_get(j, "filled"), 0);
+        assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_q")), "2 layers * (2 * 8 * 64 * 64)");
+        assert_string_equal(json_string_value(json_object_get(filled, "decode/output")), "2 * 3 * 96 * 64");
+        assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_core")), "2 layers * ((4 * 16 + 5) * 4 * 36)");
+        json_decref(file);
+        json_decref(j);
+        free(unpacked);
+        free(data);
+        free(json);
+        free(t);
+        free(again);
+        rg_saved_close(&s);
+    }
+}
+
+/* A file that uses the packing's own markers is embedded as it is. */
+static void test_markers(void **state)
+{
+    (void)state;
+    char *json;
+    rg_saved s = make(NULL, 1, false, &json), evil = {0};
+    rg_err err = {0};
+    json_t *j = json_deep_copy(s.root[0]);
+    json_object_set_new(j, "extra", json_pack("{s:[s], s:[]}", "$k", "</script>", "$r"));
+    char *text = json_dumps(j, 0);
+    assert_int_equal(rg_saved_add_text(&evil, text, strlen(text), "evil.json", &err), RG_OK);
+    char *t = page_of(&evil), *data = between(t, "id=\"ridge-data\">", "</script>");
+    json_t *d = json_loads(data, 0, NULL);
+    assert_true(json_is_false(json_object_get(d, "packed")));
+    assert_true(json_equal(json_array_get(json_object_get(d, "files"), 0), j));
+    json_decref(d);
+    json_decref(j);
+    free(t);
+    free(data);
+    free(text);
+    free(json);
+    rg_saved_close(&s);
+    rg_saved_close(&evil);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sha256), cmocka_unit_test(test_page), cmocka_unit_test(test_markers)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
