@@ -154,6 +154,13 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
     double *sum_err2, double *sum_w2);
 int64_t rg_pack_scratch(rg_wtype type, int64_t k);
 
+/* Packs 16-bit floats as they are (F16 to F16, BF16 to BF16): a transposition, without scratch. Gives row r in the file's bytes, which need
+ * not be aligned. False if a value is not finite. */
+typedef const void *rg_raw_row_fn(void *user, int64_t r);
+bool rg_pack16(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_raw_row_fn *row, void *user);
+/* n such values are finite. */
+bool rg_finite16(rg_wtype type, const void *values, int64_t n);
+
 /* Packs without requantisation: row r as codes q[k] (as in dtype.def; signed bytes for 8 bits), scale and minimum per group of the
  * type (min only if it has one) in f32, of which f16 is kept. The errors are as in rg_pack. scratch: rg_pack_scratch(type, k) bytes. */
 typedef void rg_grid_row_fn(void *user, int64_t r, uint8_t *q, float *scale, float *min);

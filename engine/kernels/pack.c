@@ -146,6 +146,49 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
     if (sum_w2) *sum_w2 += w2;
 }
 
+bool rg_finite16(rg_wtype type, const void *values, int64_t n)
+{
+    const uint16_t exponent = type == RG_WT_F16 ? 0x7c00 : 0x7f80;
+    const unsigned char *p = values;
+    unsigned bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, p + 2 * i, sizeof h);
+        bad |= (h & exponent) == exponent;
+    }
+    return !bad;
+}
+
+/* Columns of a row that are moved at a time: a block of a panel, 64 bytes a column, stays in L1, and the reads of a row come in runs. */
+enum { RUN16 = 256 };
+
+bool rg_pack16(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_raw_row_fn *row, void *user)
+{
+    const int64_t kp = padded(type, k);
+    bool finite = true;
+    assert(type == RG_WT_F16 || type == RG_WT_BF16);
+    for (int64_t p = p0; p < p1; p++) {
+        uint16_t *panel = (uint16_t *)(void *)((unsigned char *)data + p * rg_panel_bytes(type, k));
+        const int64_t valid = rg_min(RG_PANEL, n - p * RG_PANEL);
+        const unsigned char *src[RG_PANEL];
+        for (int64_t i = 0; i < valid; i++) src[i] = row(user, p * RG_PANEL + i);
+        for (int64_t c0 = 0; c0 < kp; c0 += RUN16)
+            for (int64_t i = 0; i < RG_PANEL; i++) {
+                uint16_t h[RUN16];
+                const int64_t width = rg_min(RUN16, kp - c0), there = i < valid ? rg_min(width, k - c0) : 0;
+                if (there > 0) memcpy(h, src[i] + 2 * c0, 2 * (size_t)there);
+                memset(h + there, 0, 2 * (size_t)(width - there));
+                finite = finite && rg_finite16(type, h, width);
+                uint16_t *to = panel + c0 * RG_PANEL + (type == RG_WT_F16 ? i : i / 16 * 512 + i % 16 * 2);
+                if (type == RG_WT_F16)
+                    for (int64_t c = 0; c < width; c++) to[c * RG_PANEL] = h[c];
+                else
+                    for (int64_t c = 0; c < width; c += 2) memcpy(to + c / 32 * 1024 + c % 32 * 16, h + c, 4);
+            }
+    }
+    return finite;
+}
+
 /* Squared difference between a group as the file means it and as it is stored: the codes are the same, scale and minimum may be rounded. */
 static void add_grid_error(
     double *err2, double *w2, const uint8_t *q, int64_t n, double s, double m, double stored_s, double stored_m, int zero, bool is_signed)

@@ -117,6 +117,7 @@ typedef struct job {
     char *scratch;
     int64_t scratch_bytes;
     bool codes;        /* the file's codes are kept */
+    bool as_is;        /* 16-bit floats that stay what they are */
     double *err2, *w2; /* [threads] */
     char *rows;        /* embedding copy instead of packing */
     int64_t row_bytes;
@@ -124,6 +125,10 @@ typedef struct job {
 
 static void row_f32(void *user, int64_t r, float *dst) { rg_ckpt_row_f32(user, r, dst); }
 static void row_grid(void *user, int64_t r, uint8_t *q, float *scale, float *min) { rg_ckpt_row_grid(user, r, q, scale, min); }
+
+static const void *row_raw(void *user, int64_t r) { return rg_ckpt_row(user, r); }
+
+static bool is_16bit(rg_ftype t) { return t == RG_FT_F16 || t == RG_FT_BF16; }
 
 /* Sum of squares of rows that are kept as they are: not finite if any value is not. */
 static double squares(const rg_ckpt_tensor *t, int64_t a, int64_t b)
@@ -146,14 +151,21 @@ static void pack_job(rg_ctx *cx, void *arg)
     int64_t a, b;
     rg_part(cx, j->t->rows, RG_PANEL, &a, &b);
     if (j->rows) {
-        j->w2[cx->tid] += squares(j->t, a, b);
+        if (is_16bit(j->t->type)) {
+            for (int64_t r = a; r < b; r++)
+                if (!rg_finite16(j->w.type, rg_ckpt_row(j->t, r), j->t->cols)) j->w2[cx->tid] = NAN;
+        } else {
+            j->w2[cx->tid] += squares(j->t, a, b);
+        }
         for (int64_t r = a; r < b; r++) memcpy(j->rows + r * j->row_bytes, rg_ckpt_row(j->t, r), (size_t)j->row_bytes);
         return;
     }
     const int64_t p0 = a / RG_PANEL, p1 = rg_div_up(b, RG_PANEL);
     void *user = (void *)(uintptr_t)j->t, *data = (void *)(uintptr_t)j->w.data, *scratch = j->scratch + cx->tid * j->scratch_bytes;
     double *err2 = &j->err2[cx->tid], *w2 = &j->w2[cx->tid];
-    if (j->codes)
+    if (j->as_is)
+        *w2 = rg_pack16(j->w.type, data, j->w.n, j->w.k, p0, p1, row_raw, user) ? 0.0 : NAN;
+    else if (j->codes)
         rg_pack_grid(j->w.type, data, j->w.n, j->w.k, p0, p1, row_grid, user, scratch, err2, w2);
     else
         rg_pack(cx->k, j->w.type, data, j->w.n, j->w.k, p0, p1, row_f32, user, scratch, err2, w2);
@@ -180,6 +192,7 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
     }
     job j = {.t = t, .w = b->w, .scratch = scratch, .scratch_bytes = l->pack_scratch, .err2 = sums, .w2 = sums + nt};
     j.codes = keeps_codes(t, b->w.type);
+    j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t) && !rg_ckpt_order(t);
     memset(sums, 0, 2 * (size_t)nt * sizeof *sums);
     rg_team_run(team, pack_job, &j, NULL, NULL, 0);
     double err2 = 0.0, w2 = 0.0;
@@ -191,8 +204,10 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
     if (!isfinite(err2) || err2 > 0.5 * w2) /* overflow, underflow, or scales that do not fit a half */
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %s holds values that %s cannot express; use --dtype bf16 or f32", rg_ckpt_path(l->ckpt), t->file_name,
             rg_wtypes[b->w.type].name);
-    l->m->err2 += err2;
-    l->m->w2 += w2;
+    if (err2 > 0.0) { /* the relative error is that of the weights that were rounded */
+        l->m->err2 += err2;
+        l->m->w2 += w2;
+    }
     return RG_OK;
 }
 
@@ -233,7 +248,7 @@ static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
     }
     if (!c->tied) {
         const rg_ckpt_tensor *t = rg_ckpt_find(l->ckpt, RG_SITE_TOKEN_EMBD, -1);
-        job j = {.t = t, .rows = (char *)(uintptr_t)l->m->embd.rows, .row_bytes = l->m->embd.row_bytes, .w2 = sums};
+        job j = {.t = t, .w.type = rg_ckpt_resident(t), .rows = (char *)(uintptr_t)l->m->embd.rows, .row_bytes = l->m->embd.row_bytes, .w2 = sums};
         memset(sums, 0, nt * sizeof *sums);
         rg_team_run(team, pack_job, &j, NULL, NULL, 0);
         for (size_t i = 0; i < nt; i++)

@@ -265,9 +265,54 @@ static void blocks_keep_their_codes(void **state)
     }
 }
 
+static const void *raw_row(void *user, int64_t r)
+{
+    const source *s = user;
+    return (const unsigned char *)(const void *)s->w + 2 * r * s->k + 1; /* files align nothing */
+}
+
+/* 16-bit floats are moved, not rounded: the same bytes as through floats, and what is not finite is noticed wherever it lies. */
+static void sixteen_bits_are_moved(void **state)
+{
+    (void)state;
+    static const rg_wtype types[] = {RG_WT_F16, RG_WT_BF16};
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 7);
+    rg_ktab t;
+    assert_true(rg_kernels_select(&t, top_isa(), false));
+    for (int i = 0; i < 40; i++) {
+        const rg_wtype type = types[i % 2];
+        const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 600);
+        const size_t bytes = (size_t)rg_packed_bytes(type, n, k);
+        guarded ga = guarded_alloc(bytes), gb = guarded_alloc(bytes);
+        float *w = malloc((size_t)(n * k) * sizeof *w);
+        unsigned char *raw = malloc((size_t)(2 * n * k + 1));
+        void *scratch = aligned_alloc(64, (size_t)rg_round_up(rg_pack_scratch(type, k), 64));
+        for (int64_t j = 0; j < n * k; j++) {
+            const float f = rng_normal(&r);
+            const uint16_t h = type == RG_WT_F16 ? rg_f32_to_f16(f) : rg_f32_to_bf16(f);
+            w[j] = type == RG_WT_F16 ? rg_f16_to_f32(h) : rg_bf16_to_f32(h);
+            memcpy(raw + 1 + 2 * j, &h, sizeof h);
+        }
+        source from_raw = {(const float *)(const void *)raw, k};
+        rg_pack(&t, type, ga.p, n, k, 0, rg_panels(n), source_row, &(source){w, k}, scratch, NULL, NULL);
+        memset(gb.p, 0x5a, bytes);
+        assert_true(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
+        CHECK(memcmp(ga.p, gb.p, bytes) == 0, rg_wtypes[type].name, seed, "n %lld k %lld: not the bytes of rg_pack", (long long)n, (long long)k);
+        const uint16_t bad = type == RG_WT_F16 ? 0xfc00 : 0x7fc1; /* an infinity, a NaN */
+        memcpy(raw + 1 + 2 * rng_in(&r, 0, n * k - 1), &bad, sizeof bad);
+        assert_false(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
+        free(w);
+        free(raw);
+        free(scratch);
+        guarded_free(&ga), guarded_free(&gb);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sixteen_bits_are_moved),
         cmocka_unit_test(pack_every_type),
         cmocka_unit_test(quantisers),
         cmocka_unit_test(blocks_keep_their_codes),

@@ -55,7 +55,7 @@ typedef struct rg_engine_info {
     uint64_t linear_weights; /* weights in linear matrices, padding not counted */
     uint64_t params;
     double bits_resident; /* resident bits per parameter */
-    double round_rel;     /* rounding error of packing, sqrt(sum err^2 / sum w^2) */
+    double round_rel;     /* rounding error of packing, sqrt(sum err^2 / sum w^2) over the tensors that were rounded */
     uint64_t load_ns;
 } rg_engine_info;
 
