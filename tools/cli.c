@@ -186,8 +186,14 @@ void rg_progress_draw(void *user, const char *what, double fraction)
     if (now - p->start_ns < 2000000000u || now - p->drawn_ns < 100000000u || !isatty(STDERR_FILENO)) return;
     p->drawn_ns = now;
     p->shown = true;
+    /* time left, at the pace so far */
+    char left[24] = "";
+    if (fraction > 0.01) {
+        const double sec = (double)(now - p->start_ns) * 1e-9 * (1.0 - fraction) / fraction;
+        snprintf(left, sizeof left, sec < 90.0 ? "  %.0f s left " : "  %.0f min left ", fmax(sec < 90.0 ? sec : sec / 60.0, 0.0));
+    }
     const int fill = (int)(fmin(fmax(fraction, 0.0), 1.0) * WIDTH);
-    fprintf(stderr, "\r%-28s [%.*s%*s] %3.0f %%", what, fill, "##############################", WIDTH - fill, "", 100.0 * fraction);
+    fprintf(stderr, "\r%-28s [%.*s%*s] %3.0f %%%s", what, fill, "##############################", WIDTH - fill, "", 100.0 * fraction, left);
     fflush(stderr);
 }
 

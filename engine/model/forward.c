@@ -9,27 +9,47 @@ static bool stop_here(rg_ctx *cx, rg_forward *f, int64_t layer)
     return false;
 }
 
+/* Shows what a site wrote to the session's observer: all threads have written, and none goes on before it was seen. */
+static void show(rg_ctx *cx, const rg_forward *f, rg_site site, const float *data, int64_t rows, int64_t cols)
+{
+    const rg_session *s = f->s;
+    if (!s->observe) return;
+    rg_barrier(cx);
+    if (cx->tid == 0) s->observe(s->observe_user, &(rg_seen){.site = site, .layer = cx->layer, .data = data, .rows = rows, .cols = cols});
+    rg_barrier(cx);
+}
+
 static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_t layer)
 {
     const rg_session *s = f->s;
     const rg_acts *a = &s->a;
     const rg_config *c = &s->e->model.cfg;
     const rg_kv_layer kv = rg_kv_at(s, layer);
+    const int64_t q_dim = rg_q_dim(c), kv_dim = rg_kv_dim(c);
     const rg_attn_shape shape = {
         .heads = c->heads, .run = a->run, .n_runs = f->n_runs, .m = f->m, .cs = a->cs, .part = a->part, .scores = a->scores, .score_stride = s->o.score_stride};
 
     rg_rmsnorm(cx, RG_SITE_ATTN_NORM, a->xn, a->x, w[RG_SITE_ATTN_NORM].norm, NULL, f->m, c->dim, (float)c->eps);
+    show(cx, f, RG_SITE_ATTN_NORM, a->xn, f->m, c->dim);
     rg_linear(cx, RG_SITE_ATTN_Q, a->q, a->xn, &w[RG_SITE_ATTN_Q].w, f->m, false);
+    show(cx, f, RG_SITE_ATTN_Q, a->q, f->m, q_dim);
     rg_linear(cx, RG_SITE_ATTN_K, a->k, a->xn, &w[RG_SITE_ATTN_K].w, f->m, false);
+    show(cx, f, RG_SITE_ATTN_K, a->k, f->m, kv_dim);
     rg_linear(cx, RG_SITE_ATTN_V, a->v, a->xn, &w[RG_SITE_ATTN_V].w, f->m, true);
+    show(cx, f, RG_SITE_ATTN_V, a->v, f->m, kv_dim);
     rg_rope(cx, a->q, a->k, &kv, &shape);
+    show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, q_dim);
+    show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, kv_dim);
     rg_kv_put(cx, a->k, a->v, &kv, &shape);
     if (s->o.unfused)
         rg_attn_unfused(cx, a->att, a->q, &kv, &shape);
     else
         rg_attn(cx, a->att, a->q, &kv, &shape);
+    show(cx, f, RG_SITE_ATTN_CORE, a->att, f->m, q_dim);
     rg_linear(cx, RG_SITE_ATTN_OUTPUT, a->tmp, a->att, &w[RG_SITE_ATTN_OUTPUT].w, f->m, false);
+    show(cx, f, RG_SITE_ATTN_OUTPUT, a->tmp, f->m, c->dim);
     rg_add(cx, RG_SITE_ATTN_ADD, a->x, a->tmp, f->m, c->dim);
+    show(cx, f, RG_SITE_ATTN_ADD, a->x, f->m, c->dim);
 }
 
 static void feed_forward(rg_ctx *cx, const rg_forward *f, const rg_bound *w)
@@ -37,11 +57,17 @@ static void feed_forward(rg_ctx *cx, const rg_forward *f, const rg_bound *w)
     const rg_acts *a = &f->s->a;
     const rg_config *c = &f->s->e->model.cfg;
     rg_rmsnorm(cx, RG_SITE_FFN_NORM, a->xn, a->x, w[RG_SITE_FFN_NORM].norm, NULL, f->m, c->dim, (float)c->eps);
+    show(cx, f, RG_SITE_FFN_NORM, a->xn, f->m, c->dim);
     rg_linear(cx, RG_SITE_FFN_GATE, a->gate, a->xn, &w[RG_SITE_FFN_GATE].w, f->m, false);
+    show(cx, f, RG_SITE_FFN_GATE, a->gate, f->m, c->ffn);
     rg_linear(cx, RG_SITE_FFN_UP, a->up, a->xn, &w[RG_SITE_FFN_UP].w, f->m, false);
+    show(cx, f, RG_SITE_FFN_UP, a->up, f->m, c->ffn);
     rg_swiglu(cx, RG_SITE_FFN_ACT, a->gate, a->up, f->m, c->ffn);
+    show(cx, f, RG_SITE_FFN_ACT, a->gate, f->m, c->ffn);
     rg_linear(cx, RG_SITE_FFN_DOWN, a->tmp, a->gate, &w[RG_SITE_FFN_DOWN].w, f->m, false);
+    show(cx, f, RG_SITE_FFN_DOWN, a->tmp, f->m, c->dim);
     rg_add(cx, RG_SITE_FFN_ADD, a->x, a->tmp, f->m, c->dim);
+    show(cx, f, RG_SITE_FFN_ADD, a->x, f->m, c->dim);
 }
 
 void rg_forward_run(rg_ctx *cx, void *arg)
@@ -52,6 +78,7 @@ void rg_forward_run(rg_ctx *cx, void *arg)
 
     cx->xq = a->xq;
     rg_embed(cx, a->x, &m->embd, a->token, f->m);
+    show(cx, f, RG_SITE_TOKEN_EMBD, a->x, f->m, m->cfg.dim);
     for (int64_t layer = 0; layer < m->cfg.layers; layer++) {
         cx->layer = (int16_t)layer;
         if (stop_here(cx, f, layer)) return;
@@ -61,7 +88,9 @@ void rg_forward_run(rg_ctx *cx, void *arg)
     cx->layer = -1;
     if (f->n_out > 0) {
         rg_rmsnorm(cx, RG_SITE_OUTPUT_NORM, a->xo, a->x, m->top[RG_SITE_OUTPUT_NORM].norm, a->want, f->n_out, m->cfg.dim, (float)m->cfg.eps);
+        show(cx, f, RG_SITE_OUTPUT_NORM, a->xo, f->n_out, m->cfg.dim);
         rg_linear(cx, RG_SITE_OUTPUT, f->logits, a->xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, true);
+        show(cx, f, RG_SITE_OUTPUT, f->logits, f->n_out, m->cfg.vocab);
     }
 }
 

@@ -15,8 +15,10 @@ static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer)
     return t;
 }
 
-static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_site site)
+static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_site site, int layer)
 {
+    const int own = o->type_of ? o->type_of(o->type_user, site, layer) : -1;
+    if (own >= 0) return (rg_wtype)own;
     if (o->dtype < 0) return rg_ckpt_resident(t);
     if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
         return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t); /* the head decides the next token: it keeps the file's precision */
@@ -43,7 +45,7 @@ void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_
         r->as_in_file = true;
         r->bytes = t->bytes;
     } else if (rg_site_op(site) == RG_OP_LINEAR) {
-        r->type = type_for(t, opts, site);
+        r->type = type_for(t, opts, site, t->layer);
         r->bytes = (uint64_t)rg_packed_bytes(r->type, t->rows, t->cols);
         if (keeps_codes(t, r->type))
             r->rounding = rg_ckpt_rounding(t);
@@ -56,7 +58,8 @@ void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_
 
 rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site)
 {
-    return type_for(source(ckpt, site, rg_site_in_layer(site) ? 0 : -1), opts, site);
+    const int layer = rg_site_in_layer(site) ? 0 : -1;
+    return type_for(source(ckpt, site, layer), opts, site, layer);
 }
 
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
@@ -79,7 +82,7 @@ static void lay_one(loader *l, rg_site site, int layer)
     rg_bound *b = layer < 0 ? &l->m->top[site] : &l->m->layer[layer * RG_SITE_COUNT + site];
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
     if (rg_site_op(site) == RG_OP_LINEAR) {
-        b->w = (rg_weight){.type = type_for(t, l->opts, site), .n = t->rows, .k = t->cols};
+        b->w = (rg_weight){.type = type_for(t, l->opts, site, layer), .n = t->rows, .k = t->cols};
         b->w.data = rg_arena_take(&l->arena, (size_t)rg_packed_bytes(b->w.type, b->w.n, b->w.k));
         l->pack_scratch = rg_max(l->pack_scratch, rg_pack_scratch(b->w.type, b->w.k));
     } else if (rg_site_op(site) == RG_OP_RMSNORM) {

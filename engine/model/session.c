@@ -81,6 +81,12 @@ void rg_session_truncate(rg_session *s, int64_t seq, int64_t n)
     if (n < s->len[seq]) s->len[seq] = n;
 }
 
+void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user)
+{
+    s->observe = fn;
+    s->observe_user = user;
+}
+
 const float *rg_session_logits(const rg_session *s, int64_t i) { return s->logits + i * s->e->model.cfg.vocab; }
 size_t rg_session_ops_per_step(const rg_session *s) { return rg_forward_ops(&s->e->model.cfg, s->o.unfused); }
 size_t rg_session_steps_for(const rg_session *s, int64_t n) { return (size_t)rg_div_up(n, s->o.ubatch); }

@@ -37,7 +37,9 @@ struct rg_session {
     float *logits; /* [max_logits][vocab] */
     size_t logits_bytes;
     int64_t n_logits;
-    int64_t *len; /* [n_seq] */
+    int64_t *len;           /* [n_seq] */
+    rg_observe_fn *observe; /* or NULL */
+    void *observe_user;
 };
 
 /* Options with the defaults filled in. */

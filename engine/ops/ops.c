@@ -22,3 +22,24 @@ rg_op rg_site_op(rg_site site) { return sites[site].op; }
 rg_extent rg_site_rows(rg_site site) { return sites[site].rows; }
 rg_extent rg_site_cols(rg_site site) { return sites[site].cols; }
 int rg_site_in_layer(rg_site site) { return site != RG_SITE_TOKEN_EMBD && site != RG_SITE_OUTPUT_NORM && site != RG_SITE_OUTPUT; }
+
+rg_site rg_site_input(rg_site site)
+{
+    switch (site) {
+    case RG_SITE_ATTN_Q:
+    case RG_SITE_ATTN_K:
+    case RG_SITE_ATTN_V:
+        return RG_SITE_ATTN_NORM;
+    case RG_SITE_ATTN_OUTPUT:
+        return RG_SITE_ATTN_CORE;
+    case RG_SITE_FFN_GATE:
+    case RG_SITE_FFN_UP:
+        return RG_SITE_FFN_NORM;
+    case RG_SITE_FFN_DOWN:
+        return RG_SITE_FFN_ACT;
+    case RG_SITE_OUTPUT:
+        return RG_SITE_OUTPUT_NORM;
+    default:
+        return RG_SITE_COUNT;
+    }
+}

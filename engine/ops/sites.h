@@ -21,6 +21,8 @@ const char *rg_op_name(rg_op op);
 const char *rg_site_name(rg_site site);
 rg_op rg_site_op(rg_site site);
 rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
+/* The site whose output a linear site multiplies: attn_norm for attn_q. RG_SITE_COUNT for sites that are not linear. */
+rg_site rg_site_input(rg_site site);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
 

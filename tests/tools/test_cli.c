@@ -71,8 +71,7 @@ static void option_is_named(char **f, int n)
     assert_int_equal(n, 9); /* kind, field, short, long, meta, low, high, commands, help */
     const bool ignored = strcmp(f[0], "IGNORED") == 0;
     for (int i = 0; i < n_commands; i++) {
-        const bool takes =
-            has_word(f[7], command_id[i]) || (has_word(f[7], "ENGINE_CMDS") && (strcmp(command_id[i], "RUN") == 0 || strcmp(command_id[i], "PROFILE") == 0));
+        const bool takes = has_word(f[7], command_id[i]) || (has_word(f[7], "ENGINE_CMDS") && strstr("RUN PROFILE EVAL", command_id[i]));
         char name[64];
         snprintf(name, sizeof name, "%s ", f[3]);
         if (takes && !ignored && !strstr(help_of[i], name)) fail_msg("'ridge %s --help' does not name %s", command[i], f[3]);

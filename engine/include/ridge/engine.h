@@ -24,12 +24,17 @@
 typedef struct rg_engine rg_engine;
 typedef struct rg_session rg_session;
 
+/* Resident type of one linear weight; layer -1 outside layers. */
+typedef int rg_type_fn(void *user, rg_site site, int layer);
+
 typedef struct rg_engine_opts {
-    int threads;              /* 0: one per physical core */
-    bool no_pin;              /* leave threads where the system puts them */
-    int dtype;                /* rg_wtype of the linear weights, or -1: as in the file */
-    rg_act act;               /* precision of activations in products */
-    bool quant_head;          /* with a quantised dtype: the output matrix too (and the embedding of tied models) */
+    int threads;         /* 0: one per physical core */
+    bool no_pin;         /* leave threads where the system puts them */
+    int dtype;           /* rg_wtype of the linear weights, or -1: as in the file */
+    rg_act act;          /* precision of activations in products */
+    bool quant_head;     /* with a quantised dtype: the output matrix too (and the embedding of tied models) */
+    rg_type_fn *type_of; /* NULL, or asked first for every linear site: its rg_wtype, or -1 for the rules above */
+    void *type_user;
     rg_isa isa_cap;           /* best level allowed; RG_ISA_COUNT: no cap */
     bool blas;                /* many-token products through OpenBLAS */
     bool plain_c;             /* only the plain C kernels */
@@ -121,6 +126,21 @@ typedef struct rg_batch {
 /* log: where records go, or NULL. phase: how they are labelled. RG_E_USAGE for a bad token, sequence or position (the session is unchanged),
  * RG_E_NOMEM never, RG_E_INTERRUPTED when the stop flag was seen (the tokens of unfinished calls are not part of the sequence). */
 rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_log *log, rg_err *err);
+
+/* What an operator wrote: rows of floats, one per token of the call (rows whose logits are wanted for output_norm and output). RoPE is seen
+ * twice, as attn_rope with the columns of q and then of k; attention is attn_core in either form. The input of a linear site is the output
+ * of another (rg_site_input). */
+typedef struct rg_seen {
+    rg_site site;
+    int layer;         /* -1 outside layers */
+    const float *data; /* [rows][cols]; borrowed until the function returns */
+    int64_t rows, cols;
+} rg_seen;
+typedef void rg_observe_fn(void *user, const rg_seen *seen);
+
+/* fn sees the output of every operator of every later call, in order, in one thread while the others wait: observed calls are not
+ * measurements. NULL: none, which costs nothing. user: borrowed until replaced. */
+void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user);
 
 /* Logits of the i-th token that wanted them in the last eval: [vocab]; borrowed until the next eval. */
 const float *rg_session_logits(const rg_session *s, int64_t i);
