@@ -343,7 +343,8 @@ void rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n_why, c
     const int level = rg_host_paranoid(h);
     const char *pmu = rg_host_core_pmu(h), *box = rg_host_container(h);
     const bool may = h->superuser || rg_host_perfmon(h);
-    if (!pmu && h->hw_errno != 0) {
+    const bool forbidden = error == EPERM || error == EACCES, busy = error == EBUSY || error == EAGAIN, full = error == EMFILE || error == ENFILE;
+    if (!pmu && h->hw_errno != 0 && !forbidden && !busy && !full) { /* permission is asked first: its refusal tells nothing of the PMU */
         if (h->hypervisor[0]) {
             snprintf(why, n_why, "this virtual machine (%s) has no PMU: none in /sys/bus/event_source/devices%s", h->hypervisor,
                 h->intel && h->pmu_version == 0 ? ", CPUID leaf 0xA is 0" : "");
@@ -355,15 +356,15 @@ void rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n_why, c
     } else if (error == EPERM && (rg_host_seccomp(h) == 2 || box)) {
         snprintf(why, n_why, "perf_event_open is forbidden (EPERM)%s%s: a seccomp filter is in force", box ? " in " : "", box ? box : "");
         snprintf(fix, n_fix, "run the container with --cap-add PERFMON --security-opt seccomp=unconfined");
-    } else if ((error == EACCES || error == EPERM) || (level > 2 && !may)) {
+    } else if (forbidden || (level > 2 && !may)) {
         snprintf(why, n_why, "the kernel refuses them (%s; kernel.perf_event_paranoid is %d)", error == EPERM ? "EPERM" : "EACCES", level);
         snprintf(fix, n_fix, "sudo sysctl kernel.perf_event_paranoid=%d", level > 2 ? 2 : 1);
-    } else if (error == EBUSY || error == EAGAIN) {
+    } else if (busy) {
         long long dog = 0;
         const bool on = rg_host_number(h, "/proc/sys/kernel/nmi_watchdog", &dog) && dog == 1;
         snprintf(why, n_why, "the counters are taken (EBUSY)%s", on ? ": the NMI watchdog holds one" : " by another profiler");
         snprintf(fix, n_fix, on ? "sudo sysctl kernel.nmi_watchdog=0" : "end the other user of the counters: sudo lsof | grep perf_event");
-    } else if (error == EMFILE || error == ENFILE) {
+    } else if (full) {
         snprintf(why, n_why, "no file descriptors left (%s): every event of every thread takes one", error == EMFILE ? "EMFILE" : "ENFILE");
         snprintf(fix, n_fix, error == EMFILE ? "ulimit -n 4096" : "sudo sysctl fs.file-max=1000000");
     } else if (error == ENOENT || error == EOPNOTSUPP || error == ENODEV || error == EINVAL) {

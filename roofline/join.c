@@ -66,6 +66,10 @@ const char *rg_row_roof(char *buf, size_t n, const rg_row *r)
     return buf;
 }
 
+static double scaled(uint64_t ctr, uint64_t counted, uint64_t calls) { return counted ? (double)ctr * (double)calls / (double)counted : NAN; }
+double rg_row_ctr(const rg_row *r, int i) { return scaled(r->ctr[i], r->ctr_calls[i], r->calls); }
+double rg_layer_ctr(const rg_layer_sum *l, int i) { return scaled(l->ctr[i], l->ctr_calls[i], l->calls); }
+
 const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site)
 {
     for (int i = 0; i < r->n_rows; i++)
@@ -110,7 +114,11 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
     row->threads = r->n_threads > row->threads ? r->n_threads : row->threads;
     rg_tally_add(&row->counted, &r->tally);
     rg_tally_add(&row->analytic, a);
-    for (int i = 0; i < RG_MAX_CTR; i++) row->ctr[i] += r->ctr[i];
+    for (int i = 0; i < RG_MAX_CTR && r->ctr_span == 1; i++) {
+        if (!(r->ctr_mask >> i & 1)) continue;
+        row->ctr[i] += r->ctr[i];
+        row->ctr_calls[i]++;
+    }
     row->ideal_ns += ideal;
     row->flop_ns += p->flop_ns;
     row->mem_ns += p->mem_ns;
@@ -171,6 +179,50 @@ static int sum_steps(rg_report *r, const rg_log *log)
     return 0;
 }
 
+/* Counters of phases, and of layers where they were read by layer. Steps in which a counter's group had its turn stand for all. */
+static int sum_counters(rg_report *r, const rg_log *log)
+{
+    uint64_t sum[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}}, steps[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}};
+    int64_t last[RG_PHASE_COUNT][RG_MAX_CTR];
+    int top = -2;
+    memset(last, 0xff, sizeof last); /* -1: no step yet */
+    for (size_t i = 0; i < log->n; i++) {
+        const rg_rec *rec = &log->rec[i];
+        if (!sound(rec) || rec->ctr_span == 0) continue;
+        for (int c = 0; c < RG_MAX_CTR; c++) {
+            if (!(rec->ctr_mask >> c & 1)) continue;
+            sum[rec->phase][c] += rec->ctr[c];
+            steps[rec->phase][c] += last[rec->phase][c] != rec->step;
+            last[rec->phase][c] = rec->step;
+        }
+        if (rec->ctr_span > 1 && rec->layer > top) top = rec->layer;
+    }
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        for (int c = 0; c < RG_MAX_CTR; c++)
+            r->phase[ph].ctr[c] = steps[ph][c] ? (double)sum[ph][c] * rg_ratio((double)r->phase[ph].calls, (double)steps[ph][c]) : NAN;
+    if (top < -1) return 0;
+    r->layer = calloc((size_t)RG_PHASE_COUNT * (size_t)(top + 2), sizeof *r->layer);
+    if (!r->layer) return -1;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        if (!r->phase[ph].ran) continue;
+        rg_layer_sum *l = r->layer + r->n_layers;
+        for (int k = 0; k < top + 2; k++) l[k] = (rg_layer_sum){.phase = (rg_phase)ph, .layer = k - 1};
+        for (size_t i = 0; i < log->n; i++) {
+            const rg_rec *rec = &log->rec[i];
+            if (!sound(rec) || rec->phase != ph || rec->layer > top) continue;
+            rg_layer_sum *at = &l[rec->layer + 1];
+            at->t_ns += rec->t_ns;
+            at->calls += rec->ctr_span > 0;
+            for (int c = 0; c < RG_MAX_CTR && rec->ctr_span > 0; c++) {
+                at->ctr[c] += rec->ctr_mask >> c & 1 ? rec->ctr[c] : 0;
+                at->ctr_calls[c] += rec->ctr_mask >> c & 1;
+            }
+        }
+        r->n_layers += top + 2;
+    }
+    return 0;
+}
+
 static int sum_records(rg_report *r, const rg_log *log)
 {
     int layers = 0;
@@ -194,6 +246,10 @@ static int sum_records(rg_report *r, const rg_log *log)
         add_record(&row[at], rec, &a, &p);
         if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);
     }
+    if (sum_counters(r, log) != 0) {
+        free(row);
+        return -1;
+    }
     if (bad) rg_lines_add(&r->notes, "%zu records are outside the tables and are not in this report: the log is damaged.", bad);
     for (size_t i = 0; i < all; i++) {
         if (row[i].calls == 0) continue;
@@ -209,7 +265,7 @@ static int sum_records(rg_report *r, const rg_log *log)
     return 0;
 }
 
-static int ctr_index(const rg_report *r, const char *name)
+int rg_ctr_index(const rg_report *r, const char *name)
 {
     for (int i = 0; i < r->run.n_ctr; i++)
         if (strcmp(r->run.ctr_name[i], name) == 0) return i;
@@ -218,7 +274,7 @@ static int ctr_index(const rg_report *r, const char *name)
 
 static void sum_phases(rg_report *r)
 {
-    const int dram = ctr_index(r, "dram_lines");
+    const int rd = rg_ctr_index(r, "read_bytes"), wr = rg_ctr_index(r, "write_bytes");
     for (int i = 0; i < r->n_rows; i++) {
         const rg_row *w = &r->row[i];
         rg_phase_sum *p = &r->phase[w->phase];
@@ -233,11 +289,11 @@ static void sum_phases(rg_report *r)
         p->mem_ns += w->mem_ns;
         if (w->bound != RG_BOUND_UNKNOWN) p->gap_ns[w->bound] += (double)w->t_ns - w->ideal_ns;
         if (w->bound == RG_BOUND_OVERHEAD) p->overhead_bound_ns += (double)w->t_ns;
-        if (dram >= 0) p->pmu_bytes = (isnan(p->pmu_bytes) ? 0.0 : p->pmu_bytes) + 64.0 * (double)w->ctr[dram];
     }
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_phase_sum *p = &r->phase[ph];
         if (!p->ran) continue;
+        if (rd >= 0) p->pmu_bytes = p->ctr[rd] + (wr >= 0 && !isnan(p->ctr[wr]) ? p->ctr[wr] : 0.0);
         p->overhead_ns = (int64_t)p->t_ns - (int64_t)p->op_ns;
         const double t = (double)p->t_ns, streamed = (double)(p->analytic.w_rd + p->analytic.kv_rd + p->analytic.kv_wr);
         p->mbu = rg_ratio(rg_ratio(streamed, rg_machine_bw(&r->machine, p->stream_bytes)), t);
@@ -308,8 +364,19 @@ static void note_run(rg_report *r, const rg_log *log)
     }
     if (r->run.pmu_reason) rg_lines_add(&r->notes, "Counters: %s.", r->run.pmu_reason);
     if (r->run.n_ctr > 0)
-        rg_lines_add(&r->notes, "A counter read costs %s per thread and operator and is outside the operators' times, inside those of the phases.",
-            rg_time(a, sizeof a, r->run.probe_ns));
+        rg_lines_add(&r->notes, "A counter read costs %s per thread, %s of a decode step; it is outside the operators' times, inside those of the phases.",
+            rg_time(a, sizeof a, r->run.probe_ns), rg_percent(b, sizeof b, r->run.pmu_share));
+    if (r->run.n_ctr > 0 && r->run.pmu_groups > 1)
+        rg_lines_add(&r->notes, "The events do not fit the counters at once: %d groups take turns from call to call, and each metric is of its own calls.",
+            r->run.pmu_groups);
+    for (int i = 0; i < r->run.n_ctr; i++)
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+            if (r->phase[ph].ran && isnan(r->phase[ph].ctr[i]))
+                rg_lines_add(&r->notes, "%s: %s was not counted: its group of events had no turn in %d repetitions (-r %d would give it one).",
+                    rg_phase_names[ph], r->run.ctr_name[i], r->run.repetitions, r->run.pmu_groups);
+    if (r->n_layers > 0) rg_lines_add(&r->notes, "Counters were read where layers end, so operators have none of their own.");
+    if (rg_ctr_index(r, "read_bytes") >= 0 && rg_ctr_index(r, "write_bytes") < 0)
+        rg_lines_add(&r->notes, "pmu bytes are DRAM reads only: this CPU has no event for the writes of a thread.");
     if (r->model.round_rel > 0.0)
         rg_lines_add(&r->notes, "Quantising at load changed the weights by %s (root mean square error over root mean square).",
             rg_percent(b, sizeof b, r->model.round_rel));
@@ -350,6 +417,15 @@ static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *r
     r->run.pmu_reason = keep(r, run->pmu_reason, &ok);
     r->run.n_ctr = run->n_ctr < 0 ? 0 : run->n_ctr > RG_MAX_CTR ? RG_MAX_CTR : run->n_ctr;
     for (int i = 0; i < r->run.n_ctr; i++) r->run.ctr_name[i] = keep(r, run->ctr_name[i] ? run->ctr_name[i] : "?", &ok);
+    r->run.pmu_mode = keep(r, run->pmu_mode ? run->pmu_mode : "off", &ok);
+    r->run.n_metrics = run->n_metrics;
+    r->run.metric = NULL;
+    if (run->n_metrics > 0) {
+        r->metric = malloc((size_t)run->n_metrics * sizeof *r->metric); /* names are static */
+        if (!r->metric) return false;
+        memcpy(r->metric, run->metric, (size_t)run->n_metrics * sizeof *r->metric);
+        r->run.metric = r->metric;
+    }
     r->run.cpus = NULL;
     if (run->cpus && run->threads > 0) {
         r->cpus = malloc((size_t)run->threads * sizeof *r->cpus);
@@ -383,6 +459,8 @@ void rg_report_close(rg_report *r)
     for (int i = 0; i < r->n_text; i++) free(r->text[i]);
     rg_lines_free(&r->notes);
     free(r->row);
+    free(r->layer);
+    free(r->metric);
     free(r->cpus);
     free(r);
 }

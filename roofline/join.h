@@ -33,9 +33,9 @@ typedef struct rg_row {
     uint64_t calls, t_ns, wait_ns;
     int threads;
     rg_tally counted, analytic;
-    uint64_t ctr[RG_MAX_CTR];
-    double ideal_ns, flop_ns, mem_ns; /* sums over calls; ideal is the sum of the larger ones */
-    double peak_gflops;               /* of the call that took longest ideally */
+    uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR]; /* counted, and in how many of the calls: groups take turns (rg_row_ctr) */
+    double ideal_ns, flop_ns, mem_ns;                /* sums over calls; ideal is the sum of the larger ones */
+    double peak_gflops;                              /* of the call that took longest ideally */
     int peak_row;
     int64_t footprint;
     double longest_ns;                       /* ideal time of that call */
@@ -53,11 +53,20 @@ typedef struct rg_phase_sum {
     double ideal_ns, flop_ns, mem_ns;
     double gap_ns[RG_BOUND_UNKNOWN]; /* measured minus ideal time of operators, by what bounds them */
     double overhead_bound_ns;        /* measured time of operators that overhead bounds */
-    double mbu, mfu, pmu_bytes;
-    double p50_ns, p90_ns; /* of one forward call */
-    int64_t stream_bytes;  /* footprint at which weights and KV are charged, mean over calls */
+    double mbu, mfu, pmu_bytes;      /* pmu: read, and written where that can be counted */
+    double ctr[RG_MAX_CTR];          /* NAN: not counted; calls that were counted stand for all */
+    double p50_ns, p90_ns;           /* of one forward call */
+    int64_t stream_bytes;            /* footprint at which weights and KV are charged, mean over calls */
     rg_bound bound;
 } rg_phase_sum;
+
+/* A layer (-1: what stands before and behind the layers) where counters are read by layer. */
+typedef struct rg_layer_sum {
+    rg_phase phase;
+    int layer;
+    uint64_t calls, t_ns;
+    uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
+} rg_layer_sum;
 
 struct rg_report {
     rg_machine machine;
@@ -68,6 +77,9 @@ struct rg_report {
     int *cpus;   /* owns */
     rg_row *row; /* owns; sums in the order of the sites, then rows by layer */
     int n_rows;
+    rg_layer_sum *layer; /* owns; empty unless counters were read by layer */
+    int n_layers;
+    rg_metric *metric; /* owns */
     rg_phase_sum phase[RG_PHASE_COUNT];
     rg_lines notes;
 };
@@ -78,7 +90,11 @@ double rg_row_gbps(const rg_row *r);       /* counted bytes per time */
 double rg_row_fraction(const rg_row *r);   /* ideal time / measured time */
 double rg_row_attainable(const rg_row *r); /* GFLOP/s at the roof; NAN for no operations */
 double rg_intensity(uint64_t flop, uint64_t bytes);
-double rg_ratio(double a, double b); /* NAN when b is 0 */
+/* Counter i for all calls of the row or layer: what was counted, scaled to the calls that another group had; NAN if it never was. */
+double rg_row_ctr(const rg_row *r, int i);
+double rg_layer_ctr(const rg_layer_sum *l, int i);
+int rg_ctr_index(const rg_report *r, const char *name); /* -1: not counted */
+double rg_ratio(double a, double b);                    /* NAN when b is 0 */
 
 /* Into buf: "gemv q4g64 avx512", "q4g64", "read 5.50 MiB". */
 const char *rg_row_kernel(char *buf, size_t n, const rg_row *r);
@@ -89,6 +105,9 @@ const char *rg_row_roof(char *buf, size_t n, const rg_row *r);  /* NULL: unknown
 const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site);
 /* What makes percentages impossible, or NULL if they are possible. */
 const char *rg_report_no_roof(const rg_report *r);
+
+/* The counters of a phase as part of the md. */
+void rg_md_pmu(FILE *f, const rg_report *r, rg_phase ph, bool *failed);
 
 /* The verdict: sentences computed from the numbers. */
 void rg_verdict(rg_lines *out, const rg_report *const *r, int n);

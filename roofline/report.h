@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "ops/rec.h"
+#include "roofline/counters.h"
 #include "roofline/machine.h"
 
 /* What the report says about the model; filled by the tool from the engine. */
@@ -40,9 +41,14 @@ typedef struct rg_run_info {
     int repetitions;               /* measured ones; the log holds, per phase, the one with the median time */
     double spread[RG_PHASE_COUNT]; /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
     bool interrupted;
-    const char *pmu_status; /* "hardware", "software", "off" */
-    const char *pmu_reason; /* why not hardware; NULL if hardware */
-    double probe_ns;        /* measured cost of one counter read, 0 if off */
+    const char *pmu_status;  /* "hardware", "software", "off" */
+    const char *pmu_reason;  /* why not hardware; NULL if hardware */
+    double probe_ns;         /* measured cost of one counter read, 0 if off */
+    const char *pmu_mode;    /* where counters were read: "op", "layer", "off" */
+    int pmu_groups;          /* groups of events that took turns */
+    double pmu_share;        /* part of a decode step that the reads cost, predicted from probe_ns */
+    const rg_metric *metric; /* [n_metrics] what might be counted, and why it is not */
+    int n_metrics;
     int n_ctr;
     const char *ctr_name[RG_MAX_CTR];
     uint64_t load_ns, sample_ns; /* loading and packing; choosing tokens in decode */

@@ -77,7 +77,7 @@ static void row(FILE *f, const rg_report *r, const rg_row *w)
     real(f, rg_row_fraction(w));
     text(f, rg_bound_names[w->bound]);
     for (int i = 0; i < RG_MAX_CTR; i++) { /* a fixed number of columns, whatever the machine can count */
-        if (i < r->run.n_ctr) fprintf(f, "%" PRIu64, w->ctr[i]);
+        if (i < r->run.n_ctr && isfinite(rg_row_ctr(w, i))) fprintf(f, "%.0f", rg_row_ctr(w, i));
         fputc(i + 1 < RG_MAX_CTR ? ',' : '\n', f);
     }
 }

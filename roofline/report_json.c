@@ -61,6 +61,19 @@ static json_t *roofs(const rg_machine *m, bool *ok)
     return all;
 }
 
+static json_t *metric(const rg_metric *m, bool *ok)
+{
+    json_t *o = json_object();
+    TEXT("name", m->name);
+    TEXT("source", m->source);
+    BOOL("available", m->available);
+    TEXT("events", m->events[0] ? m->events : NULL);
+    put(o, "group", m->available && m->ctr >= 0 ? json_integer(m->group) : json_null(), ok);
+    TEXT("reason", m->reason[0] ? m->reason : NULL);
+    TEXT("remedy", m->remedy[0] ? m->remedy : NULL);
+    return o;
+}
+
 static json_t *machine(const rg_report *r, bool *ok)
 {
     json_t *o = json_object(), *top = o;
@@ -82,6 +95,12 @@ static json_t *machine(const rg_report *r, bool *ok)
     TEXT("status", u->pmu_status);
     TEXT("reason", u->pmu_reason);
     put(o, "events", names, ok);
+    TEXT("mode", u->pmu_mode);
+    COUNT("groups", u->pmu_groups);
+    REAL("overhead_share", u->n_ctr > 0 ? u->pmu_share : NAN);
+    json_t *all = json_array();
+    for (int i = 0; i < u->n_metrics; i++) json_array_append_new(all, metric(&u->metric[i], ok));
+    put(o, "metrics", all, ok);
     REAL("read_ns", u->n_ctr > 0 ? u->probe_ns : NAN);
     put(top, "pmu", o, ok);
     o = top;
@@ -152,6 +171,18 @@ static json_t *run(const rg_report *r, bool *ok)
     return o;
 }
 
+/* A count that may be scaled or unknown. */
+static json_t *whole(double x) { return isfinite(x) ? json_integer((json_int_t)(x + 0.5)) : json_null(); }
+
+static json_t *counters(const rg_report *r, const double ctr[RG_MAX_CTR], bool *ok)
+{
+    json_t *o = r->run.n_ctr > 0 ? json_object() : json_null();
+    for (int i = 0; i < r->run.n_ctr; i++) put(o, r->run.ctr_name[i], whole(ctr[i]), ok);
+    const int cyc = rg_ctr_index(r, "cycles"), ins = rg_ctr_index(r, "instructions");
+    if (cyc >= 0 && ins >= 0) REAL("ipc", rg_ratio(ctr[ins], ctr[cyc]));
+    return o;
+}
+
 static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
 {
     const rg_phase_sum *p = &r->phase[ph];
@@ -172,6 +203,7 @@ static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
     COUNT("bytes_analytic", ab);
     COUNT("bytes_counted", cb);
     REAL("bytes_pmu", p->pmu_bytes);
+    put(o, "pmu", counters(r, p->ctr, ok), ok);
     COUNT("stream_bytes", p->stream_bytes);
     REAL("ai_analytic", rg_intensity(p->analytic.flop, ab));
     REAL("ai_counted", rg_intensity(p->analytic.flop, cb));
@@ -201,6 +233,18 @@ static json_t *bytes(const rg_tally *t, bool *ok)
     return o;
 }
 
+static json_t *layer(const rg_report *r, const rg_layer_sum *l, bool *ok)
+{
+    json_t *o = json_object();
+    double ctr[RG_MAX_CTR];
+    for (int i = 0; i < RG_MAX_CTR; i++) ctr[i] = rg_layer_ctr(l, i);
+    TEXT("phase", rg_phase_names[l->phase]);
+    put(o, "layer", l->layer >= 0 ? json_integer(l->layer) : json_null(), ok);
+    COUNT("t_ns", l->t_ns);
+    put(o, "pmu", counters(r, ctr, ok), ok);
+    return o;
+}
+
 static json_t *op(const rg_report *r, const rg_row *w, const char *no_roof, bool *ok)
 {
     json_t *o = json_object(), *top = o;
@@ -225,8 +269,10 @@ static json_t *op(const rg_report *r, const rg_row *w, const char *no_roof, bool
     COUNT("flop", w->counted.flop);
     COUNT("int_op", w->counted.iop);
     put(top, "counted", o, ok);
-    o = r->run.n_ctr > 0 ? json_object() : json_null();
-    for (int i = 0; i < r->run.n_ctr; i++) COUNT(r->run.ctr_name[i], w->ctr[i]);
+    bool any = false;
+    for (int i = 0; i < r->run.n_ctr; i++) any |= w->ctr_calls[i] > 0;
+    o = any ? json_object() : json_null();
+    for (int i = 0; any && i < r->run.n_ctr; i++) put(o, r->run.ctr_name[i], whole(rg_row_ctr(w, i)), ok);
     put(top, "pmu", o, ok);
     o = top;
     REAL("ai_analytic", rg_intensity(w->analytic.flop, rg_tally_bytes(&w->analytic)));
@@ -244,7 +290,7 @@ static json_t *op(const rg_report *r, const rg_row *w, const char *no_roof, bool
 /* One run as an object; verdict: of this run alone. */
 static json_t *one(const rg_report *r, bool *ok)
 {
-    json_t *o = json_object(), *phases = json_array(), *ops = json_array();
+    json_t *o = json_object(), *phases = json_array(), *ops = json_array(), *layers = json_array();
     char stamp[32] = "";
     struct tm tm;
     rg_lines verdict = {0};
@@ -262,6 +308,8 @@ static json_t *one(const rg_report *r, bool *ok)
     const char *no_roof = rg_report_no_roof(r);
     for (int i = 0; i < r->n_rows; i++) json_array_append_new(ops, op(r, &r->row[i], no_roof, ok));
     put(o, "ops", ops, ok);
+    for (int i = 0; i < r->n_layers; i++) json_array_append_new(layers, layer(r, &r->layer[i], ok));
+    put(o, "layers", layers, ok);
     rg_verdict_run(&verdict, r);
     if (verdict.failed) *ok = false;
     put(o, "verdict", lines(&verdict), ok);

@@ -67,7 +67,9 @@ static void run_header(FILE *f, const rg_report *r)
     fprintf(f, "method   time: monotonic clock per operator; bytes and FLOPs: counted in the executed loops, beside the exact analytic model\n");
     fprintf(f, "pmu      %s", u->pmu_status);
     for (int i = 0; i < u->n_ctr; i++) fprintf(f, "%s%s", i ? ", " : ": ", u->ctr_name[i]);
-    if (u->n_ctr > 0) fprintf(f, "; %s per read", rg_time(b, sizeof b, u->probe_ns));
+    if (u->n_ctr > 0)
+        fprintf(f, "; read at every %s, %s a read, %s of a decode step%s", u->pmu_mode, rg_time(b, sizeof b, u->probe_ns),
+            rg_percent(a, sizeof a, u->pmu_share), u->pmu_groups > 1 ? "; groups of events take turns" : "");
     fprintf(f, "\n\n");
 }
 
@@ -150,7 +152,7 @@ static void kernel_lines(FILE *f, const rg_report *r, rg_phase ph)
 
 static void phase_part(FILE *f, const rg_report *r, rg_phase ph, bool *failed)
 {
-    char a[32], b[32], c[32], d[32], e[32], g[32], h[32];
+    char a[32], b[32], c[32], d[32], e[32], g[32];
     const rg_phase_sum *p = &r->phase[ph];
     if (!p->ran) {
         fprintf(f, "## %s\n\nnot run\n\n", rg_phase_names[ph]);
@@ -164,7 +166,7 @@ static void phase_part(FILE *f, const rg_report *r, rg_phase ph, bool *failed)
     op_table(f, r, ph, false, failed);
     fprintf(f, "\n");
     kernel_lines(f, r, ph);
-    if (isfinite(p->pmu_bytes)) fprintf(f, "pmu: %s MB read from DRAM\n", rg_num(h, sizeof h, 1e-6 * p->pmu_bytes));
+    rg_md_pmu(f, r, ph, failed);
     if (r->run.per_layer) {
         fprintf(f, "\n### %s by layer\n\n", rg_phase_names[ph]);
         op_table(f, r, ph, true, failed);

@@ -6,17 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RG_SOFT_EVENTS = 2 };
-extern const char *const rg_soft_labels[RG_SOFT_EVENTS]; /* as in events.def */
+enum { RG_SOFT_EVENTS = 4 };
+typedef struct rg_soft_event {
+    const char *label, *papi;
+    uint64_t config;
+    bool kernel; /* happens in kernel mode: needs permission to see it */
+} rg_soft_event;
+extern const rg_soft_event rg_soft_events[RG_SOFT_EVENTS]; /* the rows of events.def */
 
 /* A group of the calling thread's events, running at once. */
 typedef struct rg_soft {
-    int fd[RG_SOFT_EVENTS]; /* owns */
+    int n, fd[RG_SOFT_EVENTS]; /* owns */
 } rg_soft;
 
-bool rg_soft_open(rg_soft *s);
-/* One system call; false if the kernel refuses, then v is unchanged. */
-bool rg_soft_read(const rg_soft *s, uint64_t v[RG_SOFT_EVENTS]);
+/* The events which[0..n) of the table. False if the kernel refuses one: then errno says why and nothing is open. */
+bool rg_soft_open(rg_soft *s, const int *which, int n);
+/* One system call; false if the kernel refuses, then v[n] is unchanged. */
+bool rg_soft_read(const rg_soft *s, uint64_t *v);
 void rg_soft_close(rg_soft *s);
 
 #endif

@@ -4,11 +4,11 @@
 
 #include "base/num.h"
 #include "ridge/topo.h"
-#include "roofline/counters.h"
 #include "roofline/page/page.h"
 #include "roofline/pictures/pictures.h"
 #include "roofline/report.h"
 #include "tools/model_args.h"
+#include "tools/profile_counters.h"
 
 enum { MAX_RUNS = 8, MAX_REPS = 1000 };
 /* Short runs are repeated until they fill a second, for a median that means something. */
@@ -142,8 +142,8 @@ static int pick(const rep *r, int n, int phase, double *spread)
     return mid;
 }
 
-/* Both phases of their median repetitions in one log. */
-static int merge_logs(rg_log *out, const rep *r, const int pick_of[RG_PHASE_COUNT])
+/* Both phases of their median repetitions in one log; counters of groups that had no turn there from the other repetitions. */
+static int merge_logs(rg_log *out, const rep *r, int n_reps, const int pick_of[RG_PHASE_COUNT])
 {
     size_t steps = 0, recs = 0;
     for (int p = 0; p < RG_PHASE_COUNT; p++) {
@@ -161,6 +161,8 @@ static int merge_logs(rg_log *out, const rep *r, const int pick_of[RG_PHASE_COUN
             out->rec[out->n + i] = l->rec[i];
             out->rec[out->n + i].step += (uint32_t)out->n_steps;
         }
+        for (int k = 0; k < n_reps; k++)
+            if (r[k].whole) rg_profile_counters_fill(out->rec + out->n, l->n, &r[k].log[p]);
         if (l->n_steps) memcpy(out->step + out->n_steps, l->step, l->n_steps * sizeof *l->step);
         out->n += l->n;
         out->n_steps += l->n_steps;
@@ -180,8 +182,8 @@ static void pinning_text(char *buf, size_t n, const rg_engine_info *i)
     for (int t = 0; t < i->threads && strlen(buf) + 8 < n; t++) snprintf(buf + strlen(buf), n - strlen(buf), "%s%d", t ? "," : " ", i->cpus[t]);
 }
 
-static rg_status build_report(rg_report **out, job *j, rg_engine *e, rg_session *s, const rg_session_opts *so, rg_counters *ctr, bool probed,
-    const char *off_reason, const rep *reps, int n_reps, rg_err *err)
+static rg_status build_report(
+    rg_report **out, job *j, rg_engine *e, rg_session *s, const rg_session_opts *so, const rg_profile_counters *ctr, const rep *reps, int n_reps, rg_err *err)
 {
     rg_engine_info i;
     rg_memory_plan plan;
@@ -221,19 +223,13 @@ static rg_status build_report(rg_report **out, job *j, rg_engine *e, rg_session 
         .ubatch = j->ubatch,
         .repetitions = n_reps,
         .interrupted = rg_stop != 0,
-        .pmu_status = probed ? rg_counters_status(ctr) : "off",
-        .pmu_reason = probed || !off_reason[0] ? rg_counters_reason(ctr) : off_reason,
         .load_ns = i.load_ns,
         .per_layer = j->cli->per_layer};
-    if (probed) {
-        run.probe_ns = rg_counters_read_ns(ctr);
-        run.n_ctr = rg_counters_probe(ctr)->n_ctr;
-        for (int c = 0; c < run.n_ctr; c++) run.ctr_name[c] = rg_counters_name(ctr, c);
-    }
+    rg_profile_counters_describe(ctr, &run);
     for (int p = 0; p < RG_PHASE_COUNT; p++) picked[p] = pick(reps, n_reps, p, &run.spread[p]);
     run.sample_ns = reps[picked[RG_DECODE]].sample_ns;
     rg_status st = RG_OK;
-    if (merge_logs(&log, reps, picked) != 0)
+    if (merge_logs(&log, reps, n_reps, picked) != 0)
         st = rg_fail(err, RG_E_NOMEM, "report: out of memory");
     else
         st = rg_report_build(out, &j->machine, &m, &run, &log, err);
@@ -250,16 +246,6 @@ static rg_status open_reps(rep **out, int n, const rg_session *s, const job *j, 
         if (rg_log_open(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops) != 0 || rg_log_open(&r[i].log[RG_DECODE], (size_t)j->n_gen, ops) != 0)
             return rg_fail(err, RG_E_NOMEM, "records: out of memory for %d repetitions of %lld tokens: use a smaller -n or -r", n, (long long)j->n_gen);
     return RG_OK;
-}
-
-/* auto: counters stay on while reading them costs less than 3 % of a decode step, judged by a warm-up step. */
-static bool keep_counters(const rg_counters *c, int mode, const rg_session *s, uint64_t step_ns, char *why, size_t n)
-{
-    const double cost = rg_counters_read_ns(c) * (double)rg_session_ops_per_step(s), share = step_ns ? cost / (double)step_ns : 0.0;
-    if (mode != 0 || share < 0.03) return true;
-    snprintf(why, n, "reading counters at every operator would cost %.1f %% of a decode step (limit 3 %%): use --counters op to have them all the same",
-        100.0 * share);
-    return false;
 }
 
 /* The roofs, with the threads and cores of the run; before the team exists, whose waiting threads would disturb the measurement. */
@@ -279,17 +265,14 @@ static rg_status get_roofs(job *j, const char *dtype, rg_progress *p, rg_err *er
 
 static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_progress *p, rg_err *err)
 {
-    static const char *const modes[] = {"auto", "off", "op", NULL};
-    static const rg_counters_mode as[] = {RG_COUNTERS_AUTO, RG_COUNTERS_OFF, RG_COUNTERS_OP};
     rg_engine_opts eo;
     rg_session_opts so;
     rg_engine *e = NULL;
     rg_session *s = NULL;
-    rg_counters *ctr = NULL;
+    rg_profile_counters ctr = {0};
     rep *reps = NULL;
     int64_t n_reps = 0;
-    char off_reason[200] = "";
-    const int mode = rg_cli_choice("--counters", j->cli->counters, modes, err);
+    const int mode = rg_cli_choice("--counters", j->cli->counters, rg_counters_modes, err);
     rg_status st = mode < 0 ? RG_E_USAGE : RG_OK;
     if (st != RG_OK || (st = rg_engine_args(&eo, j->cli, dtype, p, err)) != RG_OK ||
         (st = rg_session_args(&so, j->cli, rg_default_kv(j->ckpt, &eo), err)) != RG_OK)
@@ -305,21 +288,22 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rg_engine_get_info(e, &info);
     j->ubatch = so.ubatch ? so.ubatch : 512;
     uint64_t step_ns, rep_ns;
-    if ((st = rg_counters_open(&ctr, as[mode], info.threads, err)) != RG_OK || (st = warm_up(j, s, &step_ns, &rep_ns, err)) != RG_OK) goto out;
-    n_reps = RG_GIVEN(j->cli, reps) ? j->cli->reps : rg_max(MIN_REPS, rg_min(MOST_REPS, MEASURE_NS / (int64_t)rep_ns));
+    if ((st = rg_profile_counters_open(&ctr, j->cli, info.threads, err)) != RG_OK || (st = warm_up(j, s, &step_ns, &rep_ns, err)) != RG_OK) goto out;
+    rg_profile_counters_start(&ctr, e, s, step_ns);
+    const int64_t least = rg_max(MIN_REPS, rg_profile_counters_turns(&ctr));
+    n_reps = RG_GIVEN(j->cli, reps) ? j->cli->reps : rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)rep_ns));
     if ((st = open_reps(&reps, (int)n_reps, s, j, err)) != RG_OK) goto out;
-    const bool probed = rg_counters_probe(ctr) && keep_counters(ctr, mode, s, step_ns, off_reason, sizeof off_reason);
-    if (probed) rg_engine_set_probe(e, rg_counters_probe(ctr));
 
     int done = 0;
     for (; done < n_reps && st == RG_OK; done++) {
         rg_progress_draw(p, "measuring", (double)done / (double)n_reps);
         st = once(j, s, j->n_gen, &reps[done], err);
+        rg_profile_counters_turn(&ctr);
     }
     rg_progress_clear(p);
-    if (probed) rg_engine_set_probe(e, NULL);
+    rg_profile_counters_stop(&ctr, e);
     if (st == RG_OK || (st == RG_E_INTERRUPTED && reps[0].log[RG_PREFILL].n_steps > 0)) { /* the report so far */
-        const rg_status built = build_report(out, j, e, s, &so, ctr, probed, off_reason, reps, done, err);
+        const rg_status built = build_report(out, j, e, s, &so, &ctr, reps, done, err);
         if (built != RG_OK) st = built;
     }
 out:
@@ -328,7 +312,7 @@ out:
     free(reps);
     rg_session_close(s);
     rg_engine_close(e); /* closes the threads' event sets through the probe, so before the counters */
-    rg_counters_close(ctr);
+    rg_profile_counters_close(&ctr);
     return st;
 }
 

@@ -141,7 +141,10 @@ static void enter(rg_team *t, int tid, rg_team_fn *fn, void *arg, rg_rec *rec, c
         cx.cap_rec = (int)ops;
         cx.phase = step->phase;
         cx.probe = t->probed[tid] ? t->probe : NULL;
-        if (cx.probe) cx.probe->read(cx.probe->self, tid, cx.ctr_last);
+        if (cx.probe) {
+            cx.ctr_mask = cx.probe->begin ? cx.probe->begin(cx.probe->self, tid) : (1u << cx.probe->n_ctr) - 1;
+            cx.probe->read(cx.probe->self, tid, cx.ctr_last);
+        }
         cx.t_last = rg_now_ns();
     }
     fn(&cx, arg);
@@ -203,6 +206,29 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
     }
 }
 
+/* What was counted since the last read, into the slot. Returns the time after it: the read's own cost belongs to no operator. */
+static uint64_t read_probe(rg_ctx *cx, rg_slot *s)
+{
+    uint64_t c[RG_MAX_CTR] = {0};
+    cx->probe->read(cx->probe->self, cx->tid, c);
+    for (int i = 0; i < cx->probe->n_ctr; i++)
+        if (cx->ctr_mask >> i & 1) s->ctr[i] = c[i] - cx->ctr_last[i];
+    memcpy(cx->ctr_last, c, sizeof c);
+    return rg_now_ns();
+}
+
+void rg_layer_end(rg_ctx *cx)
+{
+    if (!cx->rec || !cx->probe || !cx->probe->by_layer || cx->n_rec == cx->ctr_from) return;
+    cx->t_last = read_probe(cx, &cx->slot[cx->n_rec - 1]);
+    if (cx->tid == 0) {
+        rg_rec *r = &cx->rec[cx->n_rec - 1];
+        r->ctr_mask = cx->ctr_mask;
+        r->ctr_span = (uint16_t)(cx->n_rec - cx->ctr_from);
+    }
+    cx->ctr_from = cx->n_rec;
+}
+
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
     if (rg_site_op(d->site) != RG_OP_LINEAR) cx->ready = (rg_ready){0}; /* it may have written what was prepared */
@@ -222,13 +248,8 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
     s->t_ns = now - cx->t_last;
     s->tally = cx->tally;
     memset(s->ctr, 0, sizeof s->ctr);
-    if (cx->probe) {
-        uint64_t c[RG_MAX_CTR] = {0};
-        cx->probe->read(cx->probe->self, cx->tid, c);
-        for (int i = 0; i < cx->probe->n_ctr; i++) s->ctr[i] = c[i] - cx->ctr_last[i];
-        memcpy(cx->ctr_last, c, sizeof c);
-        now = rg_now_ns(); /* the read's own cost belongs to no operator */
-    }
+    const bool by_op = cx->probe && !cx->probe->by_layer;
+    if (by_op) now = read_probe(cx, s);
     if (cx->tid == 0)
         cx->rec[cx->n_rec] = (rg_rec){.site = (uint8_t)d->site,
             .phase = cx->phase,
@@ -240,7 +261,9 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
             .kernel = d->kernel,
             .n_threads = (uint16_t)cx->nt,
             .layer = cx->layer,
-            .dims = d->dims};
+            .dims = d->dims,
+            .ctr_mask = by_op ? cx->ctr_mask : 0,
+            .ctr_span = by_op};
     cx->n_rec++;
     cx->t_last = now;
     cx->tally = (rg_tally){0};

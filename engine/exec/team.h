@@ -44,6 +44,8 @@ typedef struct rg_ctx {
     uint64_t t_last; /* the end of one operator is the begin of the next */
     const rg_probe *probe;
     uint64_t ctr_last[RG_MAX_CTR];
+    uint32_t ctr_mask; /* counters that this call reads */
+    int ctr_from;      /* by layer: first record that the next read covers */
     uint8_t phase;
     int16_t layer;
     rg_tally tally;   /* of the operator being executed: drivers add to it at their outer loops */
@@ -91,5 +93,8 @@ typedef struct rg_op_desc {
 } rg_op_desc;
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d);
+
+/* The end of a layer, or of what stands before or behind the layers: a probe that reads by layer reads here. All threads. */
+void rg_layer_end(rg_ctx *cx);
 
 #endif

@@ -78,18 +78,21 @@ void rg_forward_run(rg_ctx *cx, void *arg)
 
     cx->xq = a->xq;
     rg_embed(cx, a->x, &m->embd, a->token, f->m);
+    rg_layer_end(cx);
     show(cx, f, RG_SITE_TOKEN_EMBD, a->x, f->m, m->cfg.dim);
     for (int64_t layer = 0; layer < m->cfg.layers; layer++) {
         cx->layer = (int16_t)layer;
         if (stop_here(cx, f, layer)) return;
         attention(cx, f, rg_model_at(m, layer, 0), layer);
         feed_forward(cx, f, rg_model_at(m, layer, 0));
+        rg_layer_end(cx);
     }
     cx->layer = -1;
     if (f->n_out > 0) {
         rg_rmsnorm(cx, RG_SITE_OUTPUT_NORM, a->xo, a->x, m->top[RG_SITE_OUTPUT_NORM].norm, a->want, f->n_out, m->cfg.dim, (float)m->cfg.eps);
         show(cx, f, RG_SITE_OUTPUT_NORM, a->xo, f->n_out, m->cfg.dim);
         rg_linear(cx, RG_SITE_OUTPUT, f->logits, a->xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, true);
+        rg_layer_end(cx);
         show(cx, f, RG_SITE_OUTPUT, f->logits, f->n_out, m->cfg.vocab);
     }
 }

@@ -43,6 +43,8 @@ typedef struct rg_rec {
     uint64_t wait_ns;         /* time idled at the operator's barrier, summed over threads */
     rg_tally tally;           /* counted, summed over threads */
     uint64_t ctr[RG_MAX_CTR]; /* probe counters, summed over threads; names are the probe's */
+    uint32_t ctr_mask;        /* which of them were counted: groups take turns */
+    uint16_t ctr_span;        /* records that they cover, this one and those before it; 0: none, a later record covers this one */
 } rg_rec;
 
 /* gemv: few tokens, gemm: many; i8: of x rounded to 8 bits per group, i16: to 16, as two products of bytes (x16 = x8 + 1); bf16: pairs. */

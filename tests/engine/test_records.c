@@ -353,6 +353,42 @@ static void counters_are_summed_over_threads(void **state)
     }
 }
 
+/* Counters by layer: one read where a layer ends covers its operators; the groups that begin() names are in the mask. */
+static uint32_t mock_begin(void *self, int tid) { return ((mock *)self)->opened[tid] ? 2 : 0; }
+static void counters_by_layer(void **state)
+{
+    (void)state;
+    setup x;
+    mock m = {.refuse = -1};
+    const rg_probe p = {.self = &m, .n_ctr = 2, .by_layer = true, .thread_open = mock_open, .begin = mock_begin, .read = mock_read, .thread_close = mock_close};
+    begin(&x, GQA, -1, 2, (rg_session_opts){.ctx = 64}, 3);
+    rg_engine_set_probe(x.e, &p);
+    eval(&x, 1, NULL, RG_DECODE);
+    rg_engine_info info;
+    rg_engine_get_info(x.e, &info);
+    const int parts = (int)info.config->layers + 2; /* embedding, layers, output */
+    int reads = 0;
+    size_t covered = 0;
+    for (size_t i = 0; i < x.log.n; i++) {
+        const rg_rec *r = &x.log.rec[i];
+        if (r->ctr_span == 0) {
+            assert_int_equal(r->ctr_mask, 0);
+            assert_int_equal(r->ctr[1], 0);
+            continue;
+        }
+        reads++;
+        covered += r->ctr_span;
+        assert_int_equal(covered, i + 1); /* every record is covered once */
+        assert_int_equal(r->ctr_mask, 2);
+        assert_int_equal(r->ctr[0], 0); /* not of this call's group */
+        assert_int_equal(r->ctr[1], 2 * 1000);
+        assert_true(i + 1 == x.log.n || x.log.rec[i + 1].layer != r->layer);
+    }
+    assert_int_equal(reads, parts);
+    assert_int_equal(m.reads[1], parts + 1);
+    end(&x);
+}
+
 static void engines_close_their_probe(void **state)
 {
     (void)state;
@@ -427,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_record_per_operator_in_order), cmocka_unit_test(decode_streams_the_packed_bytes),
         cmocka_unit_test(decode_counts_what_the_model_asks), cmocka_unit_test(counted_is_at_least_analytic), cmocka_unit_test(batches_add_up),
         cmocka_unit_test(times_add_up), cmocka_unit_test(short_logs_say_so), cmocka_unit_test(counters_are_summed_over_threads),
-        cmocka_unit_test(engines_close_their_probe), cmocka_unit_test(formulas_equal_naive_counting), cmocka_unit_test(names_are_one)};
+        cmocka_unit_test(counters_by_layer), cmocka_unit_test(engines_close_their_probe), cmocka_unit_test(formulas_equal_naive_counting),
+        cmocka_unit_test(names_are_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,9 @@ rg_run_info fixture_run(void)
         .repetitions = 3,
         .pmu_status = "software",
         .pmu_reason = "no hardware counters: it is paper",
+        .pmu_mode = "op",
+        .pmu_groups = 1,
+        .pmu_share = 0.01,
         .probe_ns = 400.0,
         .n_ctr = 2,
         .ctr_name = {"task_clock_ns", "page_faults"},
@@ -106,6 +109,8 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
             r->wait_ns = 300;
             r->ctr[0] = 2 * r->t_ns;
             r->ctr[1] = 1;
+            r->ctr_mask = 3;
+            r->ctr_span = 1;
             sum += r->t_ns;
         }
     log->step[log->n_steps++] =

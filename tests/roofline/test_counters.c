@@ -8,6 +8,13 @@
 #include "roof_fixture.h"
 #include "roofline/counters.h"
 
+static const rg_host *here(void)
+{
+    static rg_host h;
+    rg_host_here(&h);
+    return &h;
+}
+
 typedef struct user {
     const rg_probe *p;
     int tid, rc, clock; /* clock: index of task_clock_ns, or -1 */
@@ -36,7 +43,7 @@ static void test_counts(void **state)
     enum { THREADS = 3 };
     rg_counters *c;
     rg_err err;
-    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_OP, THREADS, &err), RG_OK);
+    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_OP, THREADS, here(), &err), RG_OK);
     const rg_probe *p = rg_counters_probe(c);
     if (!p) {
         assert_string_equal(rg_counters_status(c), "off");
@@ -76,7 +83,7 @@ static void test_reason(void **state)
     (void)state;
     rg_counters *c;
     rg_err err;
-    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 1, &err), RG_OK);
+    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 1, here(), &err), RG_OK);
     const bool hardware = strcmp(rg_counters_status(c), "hardware") == 0;
     assert_int_equal(rg_counters_reason(c) == NULL, hardware);
     if (!hardware) { /* what is missing, what is reported instead, what would help, on one line */
@@ -94,7 +101,7 @@ static void test_off(void **state)
     (void)state;
     rg_counters *c;
     rg_err err;
-    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_OFF, 2, &err), RG_OK);
+    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_OFF, 2, here(), &err), RG_OK);
     assert_null(rg_counters_probe(c));
     assert_string_equal(rg_counters_status(c), "off");
     assert_non_null(strstr(rg_counters_reason(c), "--counters"));
@@ -102,7 +109,7 @@ static void test_off(void **state)
     assert_near(rg_counters_read_ns(c), 0.0, 0.0);
     rg_counters_close(c);
     rg_counters_close(NULL);
-    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 0, &err), RG_E_USAGE);
+    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 0, here(), &err), RG_E_USAGE);
 }
 
 static void test_again(void **state)
@@ -111,7 +118,7 @@ static void test_again(void **state)
     for (int i = 0; i < 3; i++) { /* PAPI starts once per process; opening again must work the same */
         rg_counters *c;
         rg_err err;
-        assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 1, &err), RG_OK);
+        assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 1, here(), &err), RG_OK);
         const rg_probe *p = rg_counters_probe(c);
         if (p) {
             assert_int_equal(p->thread_open(p->self, 0), 0);
@@ -122,8 +129,58 @@ static void test_again(void **state)
     }
 }
 
+/* auto: operators, layers or nothing, by what a read costs; never above the limit. */
+static void test_choose(void **state)
+{
+    (void)state;
+    rg_counters *c;
+    rg_err err;
+    double share;
+    assert_int_equal(rg_counters_open(&c, RG_COUNTERS_AUTO, 1, here(), &err), RG_OK);
+    const rg_probe *p = rg_counters_probe(c);
+    if (!p) {
+        assert_int_equal(rg_counters_choose(c, 100, 10, 1e9, &share), RG_COUNTERS_OFF);
+    } else {
+        const double ns = rg_counters_read_ns(c);
+        assert_int_equal(rg_counters_choose(c, 100, 10, 100 * ns / 0.02, &share), RG_COUNTERS_OP);
+        assert_near(share, 0.02, 1e-9);
+        assert_false(p->by_layer);
+        assert_int_equal(rg_counters_choose(c, 100, 10, 100 * ns / 0.05, &share), RG_COUNTERS_LAYER);
+        assert_near(share, 0.005, 1e-9);
+        assert_true(p->by_layer);
+        assert_int_equal(rg_counters_choose(c, 100, 10, 100 * ns / 0.5, &share), RG_COUNTERS_OFF);
+        assert_near(share, 0.05, 1e-9);
+    }
+    rg_counters_close(c);
+}
+
+/* Every metric is available or says why not and what would help. */
+static void test_metrics(void **state)
+{
+    (void)state;
+    rg_counters *c;
+    rg_err err;
+    for (int mode = RG_COUNTERS_AUTO; mode <= RG_COUNTERS_OP; mode++) {
+        int n, places = 0;
+        assert_int_equal(rg_counters_open(&c, (rg_counters_mode)mode, 1, here(), &err), RG_OK);
+        const rg_metric *m = rg_counters_metrics(c, &n);
+        assert_in_range(n, 8, RG_MAX_METRICS);
+        for (int i = 0; i < n; i++) {
+            assert_true(m[i].available == (m[i].reason[0] == 0));
+            assert_true(m[i].available == (m[i].remedy[0] == 0));
+            assert_true(m[i].available == (m[i].events[0] != 0));
+            assert_true(m[i].available == (m[i].ctr >= 0));
+            if (m[i].available) assert_string_equal(rg_counters_name(c, m[i].ctr), m[i].name);
+            places += m[i].available;
+        }
+        assert_int_equal(places, rg_counters_probe(c) ? rg_counters_probe(c)->n_ctr : 0);
+        rg_counters_close(c);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_reason), cmocka_unit_test(test_off), cmocka_unit_test(test_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_reason), cmocka_unit_test(test_off), cmocka_unit_test(test_again),
+        cmocka_unit_test(test_choose), cmocka_unit_test(test_metrics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,7 +250,7 @@ static void test_mock_probe(void **state)
 {
     (void)state;
     mock k = {0};
-    const rg_probe p = {&k, 2, mock_open, mock_read, mock_close};
+    const rg_probe p = {.self = &k, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
     const rg_machine m = fixture_machine();
     const rg_model_info i = fixture_model();
     const rg_run_info u = fixture_run();
@@ -279,9 +279,9 @@ static void test_mock_probe(void **state)
     assert_true(isnan(r->phase[0].pmu_bytes)); /* no event that counts bytes */
     rg_report_close(r);
     rg_run_info dram = u;
-    dram.ctr_name[1] = "dram_lines";
+    dram.ctr_name[1] = "read_bytes";
     r = build(&m, &i, &dram, &l);
-    assert_near(r->phase[RG_PREFILL].pmu_bytes, 64.0 * 15 * 33, 1e-9);
+    assert_near(r->phase[RG_PREFILL].pmu_bytes, 15 * 33, 1e-9);
     rg_report_close(r);
     rg_log_close(&l);
 }
