@@ -241,7 +241,7 @@ static int sum_records(rg_report *r, const rg_log *log)
         const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype, (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
         const int64_t ctx = rec->step < log->n_steps ? log->step[rec->step].ctx : 0;
         const rg_ideal p = rg_predict(
-            &r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa, rec->kernel == RG_KK_BLAS, (int64_t)r->model.stream_bytes + kv_in_use(&r->model, ctx));
+            &r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa, (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv_in_use(&r->model, ctx));
         const size_t at = (size_t)rec->phase * RG_SITE_COUNT + rec->site;
         add_record(&row[at], rec, &a, &p);
         if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);

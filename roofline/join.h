@@ -18,13 +18,13 @@ enum { RG_OVERHEAD_BARRIERS = 2 };
 /* The ideal time of one call. NAN where the roof it needs is unknown. */
 typedef struct rg_ideal {
     double flop_ns, mem_ns; /* the call needs the larger one */
-    double peak_gflops;     /* the roof of flop_ns, in operations of its class */
+    double peak_gflops;     /* the roof of flop_ns, in useful operations: the peak of its class over rg_kernel_passes */
     int peak_row;           /* its row of peaks.def, or -1 */
     int64_t footprint;      /* working set of the operand kind that takes most of mem_ns */
 } rg_ideal;
 
 /* streamed: bytes that are read again and again between two uses of the same weight, weights and KV cache together. */
-rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_arith arith, rg_isa isa, bool blas, int64_t streamed);
+rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_arith arith, rg_isa isa, rg_kernel_kind kernel, int64_t streamed);
 
 typedef struct rg_row {
     rg_phase phase;

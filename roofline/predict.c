@@ -18,11 +18,12 @@ static void charge(rg_ideal *p, double *most, const rg_machine *m, uint64_t read
 /* Weights and KV come round once per forward call, so they are charged at the rate of everything that is streamed in between, be it a
  * cache's or DRAM's. Activations were just written and will be read next: they are charged at the rate of their own size. What is written
  * is charged at what the machine reached writing and copying. */
-rg_ideal rg_predict(const rg_machine *m, const rg_tally *a, rg_arith arith, rg_isa isa, bool blas, int64_t streamed)
+rg_ideal rg_predict(const rg_machine *m, const rg_tally *a, rg_arith arith, rg_isa isa, rg_kernel_kind kernel, int64_t streamed)
 {
     /* a BLAS library chooses its own FP32 instructions: the best of the CPU */
+    const bool blas = kernel == RG_KK_BLAS;
     const int row = rg_machine_peak_row(m, blas ? RG_ARITH_FP32_FMA : arith, blas ? m->isa_best : isa);
-    rg_ideal p = {.peak_row = row, .peak_gflops = row < 0 ? 0.0 : m->peak[row].value};
+    rg_ideal p = {.peak_row = row, .peak_gflops = row < 0 ? 0.0 : m->peak[row].value / rg_kernel_passes(kernel)};
     const uint64_t act = a->act_rd + a->act_wr;
     double most = 0.0;
     charge(&p, &most, m, a->w_rd, 0, streamed);

@@ -63,6 +63,9 @@ typedef enum rg_kernel_kind {
 } rg_kernel_kind;
 extern const char *const rg_kernel_kinds[RG_KK_COUNT]; /* "gemv", "gemm", "blas", "gemv i8", "gemv i16", "gemm i8", "gemm i16", "gemm bf16", "attn", "elem" */
 
+/* Products of its instruction that a kernel needs for one useful product: 2 where x is two byte planes, else 1. */
+static inline int rg_kernel_passes(rg_kernel_kind k) { return k == RG_KK_DOT16 || k == RG_KK_MMDOT16 ? 2 : 1; }
+
 /* One forward call. */
 typedef struct rg_step {
     uint8_t phase;

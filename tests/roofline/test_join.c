@@ -29,25 +29,28 @@ static void test_ideal(void **state)
     (void)state;
     rg_machine m = fixture_machine();
     const rg_tally a = {.w_rd = 2176, .act_rd = 2048, .act_wr = 2048, .flop = 65536};
-    rg_ideal p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_AVX512, false, INT64_C(1) << 30);
+    rg_ideal p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_AVX512, RG_KK_GEMV, INT64_C(1) << 30);
     assert_near(p.mem_ns, 2176 / 10.0 + 4096 / 100.0, 1e-9);
     assert_near(p.flop_ns, 65536 / 200.0, 1e-9);
     assert_int_equal(p.footprint, INT64_C(1) << 30); /* the weights take most of it */
-    p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_AVX2, false, 1 << 25);
+    p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_AVX2, RG_KK_GEMV, 1 << 25);
     assert_near(p.mem_ns, 2176 / 55.0 + 4096 / 100.0, 1e-9);
     assert_near(p.flop_ns, 65536 / 100.0, 1e-9);
     assert_int_equal(p.footprint, 4096);
-    p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_C, true, 1 << 25); /* a BLAS library picks its own instructions */
+    p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_C, RG_KK_BLAS, 1 << 25); /* a BLAS library picks its own instructions */
     assert_near(p.flop_ns, 65536 / 200.0, 1e-9);
     /* a dot product is held against its own instruction, and writes are charged as writes */
     m.peak[RG_PEAK_INT8_AVX512].value = 800.0;
     m.bw[0].write_gbps.value = 50.0;
-    p = rg_predict(&m, &a, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI, false, INT64_C(1) << 30);
+    p = rg_predict(&m, &a, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI, RG_KK_GEMV, INT64_C(1) << 30);
     assert_near(p.flop_ns, 65536 / 800.0, 1e-9);
     assert_int_equal(p.peak_row, RG_PEAK_INT8_AVX512);
     assert_near(p.mem_ns, 2176 / 10.0 + 2048 / 100.0 + 2048 / 50.0, 1e-9);
+    p = rg_predict(&m, &a, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI, RG_KK_MMDOT16, INT64_C(1) << 30); /* two products per useful one */
+    assert_near(p.flop_ns, 65536 / 400.0, 1e-9);
+    assert_near(p.peak_gflops, 400.0, 1e-9);
     const rg_machine none = {0};
-    p = rg_predict(&none, &a, RG_ARITH_FP32_FMA, RG_ISA_C, false, 1);
+    p = rg_predict(&none, &a, RG_ARITH_FP32_FMA, RG_ISA_C, RG_KK_GEMV, 1);
     assert_true(isnan(p.mem_ns) && isnan(p.flop_ns));
 }
 
