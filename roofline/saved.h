@@ -88,8 +88,8 @@ void rg_saved_close(rg_saved *s);
 
 /* Read bandwidth at a footprint, GB/s, interpolated as the report does it; NAN if unknown. */
 double rg_saved_bandwidth(const rg_saved_run *r, double footprint);
-/* FP32 peak of the run's instruction set, GFLOP/s; NAN if unknown. */
-double rg_saved_peak(const rg_saved_run *r);
+/* True if that roof bounds an operator of the run. */
+bool rg_saved_binds(const rg_saved_run *r, const rg_saved_roof *roof);
 /* The operator's sum over the layers, or NULL. */
 const rg_saved_op *rg_saved_find(const rg_saved_run *r, rg_phase phase, const char *site);
 

@@ -21,12 +21,11 @@ double rg_saved_bandwidth(const rg_saved_run *r, double footprint)
     return bw > 0.0 ? bw : NAN;
 }
 
-double rg_saved_peak(const rg_saved_run *r)
+bool rg_saved_binds(const rg_saved_run *r, const rg_saved_roof *roof)
 {
-    for (size_t i = 0; i < r->n_roofs; i++)
-        if (r->roof[i].compute && r->roof[i].isa && strcmp(r->roof[i].isa, r->isa) == 0 && strncmp(r->roof[i].name, "fp32", 4) == 0 && r->roof[i].value > 0.0)
-            return r->roof[i].value;
-    return NAN;
+    for (size_t i = 0; i < r->n_ops; i++)
+        if (r->op[i].roof && strcmp(r->op[i].roof, roof->name) == 0) return true;
+    return false;
 }
 
 const rg_saved_op *rg_saved_find(const rg_saved_run *r, rg_phase phase, const char *site)

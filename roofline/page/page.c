@@ -47,6 +47,15 @@ static void head(FILE *f, const rg_saved *s, const char *style)
     fprintf(f, "</title>\n<style>%s</style>\n</head>\n", style);
 }
 
+/* Pictures that the script gives buttons keep room for them, so that nothing moves when they come. */
+static bool tools_of(const char *name, size_t run)
+{
+    static const char *const with[] = {"roofline", "compare", "sweep"};
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+        if (strcmp(with[i], name) == 0) return true;
+    return strcmp(name, "heat") == 0 && run == 0;
+}
+
 /* The named picture of every run, or of all. */
 static rg_status pictures(FILE *f, const rg_saved *s, const char *name, const char *words, rg_err *err)
 {
@@ -68,7 +77,8 @@ static rg_status pictures(FILE *f, const rg_saved *s, const char *name, const ch
                 rg_page_text(f, s->run[run].label);
                 fputs("</figcaption>", f);
             }
-            fputs("<div class=\"zoom\"></div><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", f);
+            if (tools_of(name, run)) fputs("<div class=\"zoom\"></div>", f);
+            fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", f);
             rg_page_text(f, p->title);
             fprintf(f, ", picture %zu\">\n", run + 1);
             st = p->draw(f, s, run, true, err);

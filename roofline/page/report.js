@@ -271,7 +271,7 @@
   };
   for (const f of charts) {
     const svg = f.querySelector('svg'), bar = f.querySelector('.zoom');
-    for (const [text, label, act] of [['+', 'zoom in', () => zoom(f, 0.7)], ['\u2212', 'zoom out', () => zoom(f, 1 / 0.7)], ['1:1', 'whole picture', () => look(f, full(svg))]]) {
+    for (const [text, label, act] of [['+', 'zoom in', () => zoom(f, 0.7)], ['\u2212', 'zoom out', () => zoom(f, 1 / 0.7)], ['whole', 'whole picture', () => look(f, full(svg))]]) {
       const b = el('button', { type: 'button', 'aria-label': label }, text);
       b.addEventListener('click', act);
       bar.append(b);

@@ -1,0 +1,192 @@
+// What a person sees in the report, asserted in a real browser. node browser_test.mjs BROWSER WORK_DIR
+import { readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const [, , executablePath, work] = process.argv;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let checks = 0, failures = 0;
+const ok = (cond, what) => { checks++; if (!cond) { failures++; console.log('FAILED: ' + what); } };
+const same = (got, want, what) => ok(JSON.stringify(got) === JSON.stringify(want), `${what}: ${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
+const runs_of = name => { const j = JSON.parse(readFileSync(`${work}/${name}.json`, 'utf8')); return j.runs || [j]; };
+
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+const open = async (name, { width = 1280, height = 900, scheme = 'light', js = true, hash = '' } = {}) => {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: js, acceptDownloads: true, permissions: ['clipboard-read', 'clipboard-write'] });
+  const page = await context.newPage();
+  page.wrong = [];
+  page.on('console', m => { if (m.type() === 'error' || m.type() === 'warning') page.wrong.push(m.text()); });
+  page.on('pageerror', e => page.wrong.push(e.message));
+  page.on('dialog', d => { page.wrong.push('dialog ' + d.message()); d.dismiss(); });
+  page.on('request', r => { if (!r.url().startsWith(`file://${work}/${name}.html`) && !r.url().startsWith('blob:')) page.wrong.push('request ' + r.url()); });
+  await page.addInitScript(() => {
+    window.shift = 0;
+    new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift += e.value; }).observe({ type: 'layout-shift', buffered: true });
+  });
+  await page.goto(`file://${work}/${name}.html${hash}`);
+  if (js) await page.waitForSelector('html[data-ready="1"]', { timeout: 5000 });
+  return page;
+};
+const close = async (page, what) => { same(page.wrong, [], what + ': console, dialogs, requests'); await page.context().close(); };
+const visible = (page, sel) => page.$$eval(sel, l => l.filter(e => e.checkVisibility() && getComputedStyle(e).display !== 'none').length);
+
+// number of points: a measured and an analytic one per operator group and phase that computes
+const group_count = (run, groups) => {
+  const g = new Set();
+  for (const o of run.ops) if (o.layer === null && o.flop > 0) g.add(o.phase + (o.site in groups.sites ? groups.sites[o.site] : groups.rest));
+  return g.size;
+};
+
+{ // points, rows, tooltips
+  const page = await open('pair'), runs = runs_of('pair');
+  const groups = await page.evaluate(() => JSON.parse(document.getElementById('ridge-data').textContent).groups);
+  for (const i of [0, 1]) {
+    const f = `figure[data-chart=roofline][data-run="${i}"]`, n = group_count(runs[i], groups);
+    ok(n >= 10, 'groups');
+    same(await visible(page, `${f} .point[data-kind=measured]`), n, `run ${i}: measured points`);
+    same(await visible(page, `${f} .point[data-kind=analytic]`), n, `run ${i}: analytic points`);
+    same(await page.$$eval(`table[data-run="${i}"] tbody tr`, l => l.length), runs[i].ops.length, `run ${i}: table rows`);
+    same(await page.$$eval(`figure[data-chart=heat][data-run="${i}"] .cell`, l => l.length), runs[i].ops.filter(o => o.layer !== null).length, `run ${i}: heat cells`);
+  }
+  // hover: the figures of the file, to the last digit, and the formula with its numbers
+  const at = runs[0].ops.findIndex(o => o.site === 'ffn_up' && o.phase === 'decode' && o.layer === null), o = runs[0].ops[at];
+  await page.hover(`figure[data-chart=time][data-run="0"] .bar[data-op="${at}"] rect`);
+  const tip = await page.textContent('#tip');
+  for (const n of [o.t_ns, o.calls, o.flop, o.counted.total_bytes, o.analytic.total_bytes, o.counted.weight_bytes])
+    ok(tip.includes(n.toLocaleString('en-US')), `tooltip has ${n}: ${tip}`);
+  const d = runs[0].model.dims, layers = runs[0].model.layers;
+  ok(tip.includes(`${layers} layers * (2 * 8 * ${d.ffn} * ${d.hidden})`), `tooltip has the filled-in formula: ${tip}`);
+  ok(layers * 2 * 8 * d.ffn * d.hidden === o.flop, 'which gives the figure of the file');
+  ok(tip.includes(o.roof), 'tooltip names the roof');
+  // keyboard: one tab stop per picture, arrows inside, Escape closes
+  await page.focus('figure[data-chart=roofline][data-run="0"] svg [tabindex="0"]');
+  const first = await page.textContent('#tip');
+  await page.keyboard.press('ArrowRight');
+  ok(await page.isVisible('#tip') && (await page.textContent('#tip')) !== first, 'arrow keys go from mark to mark');
+  await page.keyboard.press('Escape');
+  ok(!(await page.isVisible('#tip')), 'Escape hides the explanation');
+  ok((await page.evaluate(() => window.shift)) < 0.02, 'nothing moves while the page opens');
+  await close(page, 'points');
+}
+
+{ // sorting, filters, toggles, state in the address
+  const page = await open('pair'), run = runs_of('pair')[0];
+  const rows = () => page.$$eval('table[data-run="0"][data-rows=sum] tbody tr', l => l.filter(r => r.checkVisibility()).map(r => +r.dataset.op));
+  const sums = run.ops.map((o, i) => [o, i]).filter(([o]) => o.layer === null);
+  await page.click('table[data-run="0"][data-rows=sum] th[data-key=t_ns] button');
+  const by_time = (await rows()).map(i => run.ops[i].t_ns);
+  same(by_time, [...by_time].sort((a, b) => b - a), 'sorted by time, longest first');
+  same(by_time.length, sums.length, 'all rows');
+  same(await page.getAttribute('table[data-run="0"][data-rows=sum] th[data-key=t_ns]', 'aria-sort'), 'descending', 'aria-sort');
+  await page.click('table[data-run="0"][data-rows=sum] th[data-key=t_ns] button');
+  const up = (await rows()).map(i => run.ops[i].t_ns);
+  same(up, [...up].sort((a, b) => a - b), 'sorted by time, shortest first');
+  await page.fill('input[type=search]', 'FFN');
+  same((await rows()).sort((a, b) => a - b), sums.filter(([o]) => o.site.includes('ffn')).map(([, i]) => i), 'filter by name');
+  await page.selectOption('[data-tools=page] label:has-text("phase") select', 'decode');
+  same((await rows()).sort((a, b) => a - b), sums.filter(([o]) => o.site.includes('ffn') && o.phase === 'decode').map(([, i]) => i), 'filter by phase');
+  ok((await page.$$eval('figure[data-chart=roofline][data-run="0"] .point:not(.dim)', l => l.map(p => p.dataset.phase))).every(p => p === 'decode'), 'points of the other phase fade');
+  await page.uncheck('[data-tools=page] label:has-text("analytic") input');
+  same(await visible(page, '.point[data-kind=analytic]'), 0, 'analytic points can be hidden');
+  await page.uncheck('[data-tools=page] label:has-text("roofs") input');
+  same(await visible(page, '.roofmark'), 0, 'roofs can be hidden');
+  const hash = new URL(page.url()).hash;
+  ok(['phase=decode', 'q=FFN', 'hide=analytic'].every(s => decodeURIComponent(hash).includes(s)), `the address keeps the state: ${hash}`);
+  const before = await rows();
+  await close(page, 'filters');
+  const again = await open('pair', { hash });
+  same(await again.$$eval('table[data-run="0"][data-rows=sum] tbody tr', l => l.filter(r => r.checkVisibility()).map(r => +r.dataset.op)), before, 'a link restores the state');
+  await again.click('[data-tools=page] button:has-text("reset")');
+  same(await visible(again, 'table[data-run="0"][data-rows=sum] tbody tr'), sums.length, 'reset shows everything');
+  same(new URL(again.url()).hash, '', 'and clears the address');
+  await close(again, 'link');
+}
+
+{ // layers, heat map, zoom, arrows, copies
+  const page = await open('pair'), runs = runs_of('pair'), run = runs[0];
+  await page.selectOption('[data-tools=page] label:has-text("layer") select', '1');
+  same(await visible(page, 'table[data-run="0"][data-rows=layer] tbody tr'), run.ops.filter(o => o.layer === 1).length, 'rows of one layer');
+  await page.selectOption('.zoom select', 'roof_fraction');
+  const cells = await page.$$eval('figure[data-chart=heat][data-run="0"] .cell', l => l.map(c => [+c.dataset.op, +c.getAttribute('fill-opacity')]));
+  const decode = cells.filter(([i]) => run.ops[i].phase === 'decode' && run.ops[i].roof_fraction !== null);
+  const darkest = decode.reduce((a, b) => b[1] > a[1] ? b : a), most = Math.max(...decode.map(([i]) => run.ops[i].roof_fraction));
+  same(run.ops[darkest[0]].roof_fraction, most, 'the darkest cell has the largest share of its roof');
+  const box = () => page.getAttribute('figure[data-chart=roofline][data-run="0"] svg', 'viewBox');
+  const whole = await box();
+  await page.click('figure[data-chart=roofline][data-run="0"] .zoom button[aria-label="zoom in"]');
+  ok((await box()) !== whole && new URL(page.url()).hash.includes('zoom'), 'zoom changes the picture and the address');
+  await page.click('figure[data-chart=roofline][data-run="0"] .zoom button[aria-label="whole picture"]');
+  same(await box(), whole, 'and back');
+  await page.selectOption('[data-tools=page] label:has-text("arrows from") select', '0');
+  await page.selectOption('[data-tools=page] label:text-is("to") select', '1');
+  const points = await page.$$eval('figure[data-chart=roofline][data-run="0"] .point[data-kind=measured]', l => l.length);
+  same(await page.$$eval('figure[data-chart=roofline][data-run="0"] .ab path', l => l.length), points, 'an arrow per measured point');
+  await page.click('[data-tools=page] button:has-text("reset")');
+  await page.click('section#table button:has-text("copy as CSV")');
+  const csv = (await page.evaluate(() => navigator.clipboard.readText())).trim().split('\n');
+  same(csv.length - 1, run.ops.filter(o => o.layer === null).length, 'CSV has a line per row');
+  same(csv[0].split(',').slice(0, 4), ['site', 'phase', 'calls', 't_ns'], 'CSV titles');
+  const q = run.ops.find(o => o.site === 'attn_q' && o.phase === 'prefill' && o.layer === null);
+  ok(csv.some(l => l.startsWith(`attn_q,prefill,${q.calls},${q.t_ns},`)), 'CSV figures are the exact ones');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('button:has-text("download JSON")')]);
+  same(JSON.parse(readFileSync(await download.path(), 'utf8')), JSON.parse(readFileSync(`${work}/pair.json`, 'utf8')), 'the download is the file');
+  await close(page, 'copies');
+}
+
+{ // size and speed with 22 layers; no text on text with the browser's own font; the page does not scroll sideways
+  ok(statSync(`${work}/deep.html`).size < 1e6, `22 layers: ${statSync(`${work}/deep.html`).size} bytes, expected under 1 MB`);
+  const start = Date.now(), page = await open('deep');
+  ok(Date.now() - start < 5000, `opens in ${Date.now() - start} ms`);
+  const overlaps = await page.$$eval('figure svg', svgs => svgs.flatMap(svg => {
+    const boxes = Array.from(svg.querySelectorAll('text:not([transform])')).map(t => [t.textContent, t.getBoundingClientRect()]), out = [];
+    boxes.forEach(([a, x], i) => boxes.slice(i + 1).forEach(([b, y]) => {
+      const w = Math.min(x.right, y.right) - Math.max(x.left, y.left), h = Math.min(x.bottom, y.bottom) - Math.max(x.top, y.top);
+      if (w > 1 && h > 4) out.push(a + ' / ' + b);
+    }));
+    return out;
+  }));
+  same(overlaps, [], 'texts that overlap');
+  await close(page, 'deep');
+  for (const [name, width] of [['deep', 390], ['pair', 390], ['three', 1280]]) {
+    const phone = await open(name, { width, height: 800, scheme: 'dark' });
+    ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} at ${width} px does not scroll sideways`);
+    await close(phone, name);
+  }
+}
+
+{ // hostile texts stay text
+  const page = await open('hostile');
+  ok(!(await page.evaluate(() => window.broken)), 'no foreign script ran');
+  same(await page.$$eval('img', l => l.length), 0, 'no foreign element');
+  ok((await page.textContent('h1')).includes('<script>window.broken=1</script>'), 'the name is shown as it is');
+  for (const m of await page.$$('figure[data-chart=time] .bar[data-op]')) {
+    await m.hover({ force: true });
+    if (await m.getAttribute('data-op') === '1') break;
+  }
+  ok(await page.isVisible('#tip'), 'explanations work');
+  await close(page, 'hostile');
+}
+
+{ // scripts off: everything is there to read
+  const page = await open('pair', { js: false }), run = runs_of('pair')[0];
+  ok((await page.textContent('header')).includes('Scripts are off'), 'says that scripts are off');
+  same(await page.locator('table[data-run="0"][data-rows=sum] tbody tr').count(), run.ops.filter(o => o.layer === null).length, 'the table is there');
+  ok(await page.locator('figure[data-chart=roofline] .point').count() > 20, 'the pictures are there');
+  ok(!(await page.locator('[data-tools=page]').isVisible()), 'no dead controls');
+  await close(page, 'scripts off');
+}
+
+for (const [name, width, scheme] of [['pair', 1280, 'light'], ['pair', 1280, 'dark'], ['deep', 390, 'light'], ['three', 390, 'dark']]) { // accessibility
+  const page = await open(name, { width, scheme });
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Page.setBypassCSP', { enabled: true }); // for the checker only
+  await cdp.send('Runtime.evaluate', { expression: axe });
+  const bad = await page.evaluate(async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
+    .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => `${v.id}: ${v.nodes.length} x, ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].failureSummary.slice(0, 300)}`));
+  same(bad, [], `${name} ${width} ${scheme}: axe`);
+  await page.context().close();
+}
+
+await browser.close();
+console.log(`${checks} checks, ${failures} failed`);
+process.exit(failures ? 1 : 0);
