@@ -96,7 +96,6 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
     if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
-        if (ends_with(r, ".bias")) return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: biases are not supported", c->path, nl, r->name);
         if (ends_with(r, "q_norm.weight") || ends_with(r, "k_norm.weight"))
             return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: QK-norm is not supported", c->path, nl, r->name);
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
@@ -118,7 +117,11 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     *t = (rg_ckpt_tensor){.site = site, .layer = layer, .file_name = name, .type = r->type, .data = r->data, .bytes = r->bytes, .grid = r->grid};
     t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
     t->cols = (int64_t)r->dim[r->rank - 1];
-    if (naming == RG_NAMES_GGUF && (site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K)) t->interleaved = c->cfg.head_dim;
+    const bool rotated = site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K || site == RG_SITE_ATTN_Q_BIAS || site == RG_SITE_ATTN_K_BIAS;
+    if (naming == RG_NAMES_GGUF && rotated && !c->half_split) t->interleaved = c->cfg.head_dim;
+    if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: a bias of type %s, expected F32, F16 or BF16", c->path, nl, r->name, rg_ftypes[t->type].name);
+    if (r->grid && r->grid->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
     return RG_OK;
 }
 
@@ -137,9 +140,20 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
     if (c->heads % c->kv_heads != 0)
         return rg_fail(err, RG_E_FILE, "%s: %lld KV heads do not divide %lld heads", path, (long long)c->kv_heads, (long long)c->heads);
     if (c->head_dim % 2 != 0) return rg_fail(err, RG_E_FILE, "%s: head size %lld is odd, RoPE needs pairs", path, (long long)c->head_dim);
+    if (c->window < 0) return rg_fail(err, RG_E_FILE, "%s: sliding window is %lld, expected 0 or more", path, (long long)c->window);
     if (!(c->eps > 0.0 && c->eps < 1.0)) return rg_fail(err, RG_E_FILE, "%s: RMSNorm epsilon is %g, expected between 0 and 1", path, c->eps);
     if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12)) return rg_fail(err, RG_E_FILE, "%s: RoPE base is %g, expected more than 0", path, c->rope_theta);
     return RG_OK;
+}
+
+void rg_config_factors(rg_config *c)
+{
+    if (c->embd_scale == 1.0) c->embd_scale = 0.0;
+    if (c->resid_scale == 1.0) c->resid_scale = 0.0;
+    if (c->logit_scale == 1.0) c->logit_scale = 0.0;
+    if (c->embd_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_TOKEN_SCALE);
+    if (c->resid_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE);
+    if (c->logit_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_OUTPUT_SCALE);
 }
 
 int64_t rg_extent_size(const rg_config *c, rg_extent e)
@@ -170,9 +184,32 @@ static int by_place(const void *a, const void *b)
     return (x->site > y->site) - (x->site < y->site);
 }
 
+static void drop_tensor(rg_ckpt *c, size_t i)
+{
+    free((char *)(uintptr_t)c->t[i].file_name);
+    rg_grid_free((rg_grid *)(uintptr_t)c->t[i].grid);
+    c->t[i] = c->t[--c->n];
+}
+
+/* Some exporters store biases that the configuration denies; they may be ignored only where they are nothing. */
+static rg_status drop_zero_biases(rg_ckpt *c, rg_err *err)
+{
+    for (size_t i = c->n; i-- > 0;) {
+        const rg_ckpt_tensor *t = &c->t[i];
+        if (rg_site_op(t->site) != RG_OP_BIAS || (c->cfg.extra & rg_site_bit(t->site))) continue;
+        for (uint64_t b = 0; b < t->bytes; b++)
+            if (((const unsigned char *)t->data)[b])
+                return rg_fail(err, RG_E_FILE, "%s: tensor %.100s holds a bias, but the configuration says that there is none", c->path, t->file_name);
+        drop_tensor(c, i);
+    }
+    return RG_OK;
+}
+
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
 {
     char name[64];
+    const rg_status st = drop_zero_biases(c, err);
+    if (st != RG_OK) return st;
     if (c->n == 0) return rg_fail(err, RG_E_FILE, "%s: no tensors of a model are in it", c->path);
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
@@ -184,11 +221,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
             if (c->t[i].site == RG_SITE_OUTPUT) o = &c->t[i];
         }
         if (o && !e) o->site = RG_SITE_TOKEN_EMBD;
-        if (o && e) { /* both: the embedding is the one */
-            free((char *)(uintptr_t)o->file_name);
-            rg_grid_free((rg_grid *)(uintptr_t)o->grid);
-            *o = c->t[--c->n];
-        }
+        if (o && e) drop_tensor(c, (size_t)(o - c->t)); /* both: the embedding is the one */
     }
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 0; i < c->n; i++) {
@@ -207,7 +240,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         const rg_site s = names[i].site;
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
-            if (!rg_ckpt_find(c, s, l) && !(s == RG_SITE_OUTPUT && c->cfg.tied))
+            if (rg_site_runs(&c->cfg, s, false) && !rg_ckpt_find(c, s, l) && !(s == RG_SITE_OUTPUT && c->cfg.tied))
                 return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path, rg_tensor_name(name, sizeof name, s, l),
                     s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
     }

@@ -32,7 +32,8 @@ typedef struct rg_ckpt_tensor {
 } rg_ckpt_tensor;
 
 /* path: a .gguf, .safetensors (config.json beside it), llama2.c .bin, or a directory with config.json. The format is told by content,
- * not by name. A GGUF split over several files, and types or architectures we lack, are refused by name (RG_E_UNSUPPORTED). */
+ * not by name. Of a GGUF split over several files any part will do. Types, schemes and architectures we lack are refused by name
+ * (RG_E_UNSUPPORTED). */
 rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err);
 /* Only the vocabulary of a GGUF file, with or without tensors (rg_ckpt_embedded_vocab then works, nothing else but close). */
 rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err);

@@ -29,6 +29,7 @@ struct rg_ckpt {
     float *rope_freqs; /* owns */
     rg_ckpt_vocab vocab;
     bool has_vocab;
+    bool half_split; /* a GGUF architecture whose q and k are stored for half-split RoPE pairs */
     uint64_t params, weight_bytes;
     rg_scheme scheme;
     rg_part *part; /* owns [n_parts] */
@@ -61,6 +62,8 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int 
 int64_t rg_extent_size(const rg_config *c, rg_extent e);
 /* Range-checks the configuration; before anything is computed from it. */
 rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err);
+/* Factors of 1 become "none", the others are entered as sites of the model. */
+void rg_config_factors(rg_config *c);
 /* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err);
 /* "dir/name" in a new string; NULL without memory. */

@@ -1,6 +1,7 @@
 /* config.json of a Hugging Face directory. Architectures and features that we lack are refused by name. */
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +12,40 @@
 
 static const struct {
     const char *arch, *lacks;
-} refused[] = {{"Qwen2", "biases of q, k and v (QKV bias)"}, {"Qwen3", "QK-norm"}, {"SmolLM3", "layers without RoPE (NoPE)"},
-    {"Gemma", "its norms and activation"}, {"Phi3", "fused QKV and gate-up matrices"}, {"Phi", "its parallel blocks and biases"},
-    {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"}, {"Falcon", "its fused QKV"}, {"GPTNeoX", "its parallel blocks"},
-    {"GPT2", "learned positions"}, {"Olmo", "its norms"}, {"Cohere", "its parallel blocks"}, {"Granite", "its multipliers"},
-    {"Llama4", "mixture of experts and layers without RoPE"}, {"MobileLLM", "its shared blocks"}};
+} refused[] = {{"Qwen2Moe", "mixture of experts"}, {"Qwen2VL", "images"}, {"Qwen2_5_VL", "images"}, {"Qwen3", "QK-norm"},
+    {"SmolLM3", "layers without RoPE (NoPE)"}, {"Gemma", "its norms and activation"}, {"Phi3", "fused QKV and gate-up matrices"},
+    {"Phi", "its parallel blocks and biases"}, {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"}, {"Falcon", "its fused QKV"},
+    {"GPTNeoX", "its parallel blocks"}, {"GPT2", "learned positions"}, {"Olmo", "its norms"}, {"Cohere", "its parallel blocks"},
+    {"GraniteMoe", "mixture of experts"}, {"InternLM", "its fused or biased projections"}, {"Baichuan", "its fused QKV"}, {"ChatGLM", "its fused matrices"},
+    {"Starcoder", "its norms and learned biases"}, {"StableLm", "its norms and partial RoPE"}, {"Bloom", "ALiBi"}, {"MPT", "ALiBi"},
+    {"Exaone", "its names and layout"}, {"Llama4", "mixture of experts and layers without RoPE"}, {"MobileLLM", "its shared blocks"}};
 
-static rg_status check_arch(const char *path, const char *arch, rg_err *err)
+/* Architectures that are Llama but for what a column says. */
+typedef struct family {
+    const char *arch;
+    bool qkv_bias;    /* always */
+    bool attn_bias;   /* q, k, v and o if attention_bias */
+    bool mlp_bias;    /* if mlp_bias */
+    bool multipliers; /* Granite's four factors */
+    int64_t window;   /* default of sliding_window; 0: the key means nothing */
+} family;
+
+static const family families[] = {{"LlamaForCausalLM", .attn_bias = true, .mlp_bias = true}, {"MistralForCausalLM", .window = 4096},
+    {"Qwen2ForCausalLM", .qkv_bias = true}, {"GraniteForCausalLM", .attn_bias = true, .mlp_bias = true, .multipliers = true}};
+
+static rg_status find_family(const family **f, const char *path, const char *arch, rg_err *err)
 {
-    if (strcmp(arch, "LlamaForCausalLM") == 0 || strcmp(arch, "MistralForCausalLM") == 0) return RG_OK;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (strcmp(arch, families[i].arch) == 0) {
+            *f = &families[i];
+            return RG_OK;
+        }
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (strncmp(arch, refused[i].arch, strlen(refused[i].arch)) == 0)
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: %.60s needs %s, which Ridge does not have; expected LlamaForCausalLM", path, arch, refused[i].lacks);
-    return rg_fail(err, RG_E_UNSUPPORTED, "%s: architecture %.60s, expected LlamaForCausalLM", path, arch);
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: %.60s needs %s, which Ridge does not have; expected a Llama, Mistral, Qwen2 or Granite model", path,
+                arch, refused[i].lacks);
+    return rg_fail(
+        err, RG_E_UNSUPPORTED, "%s: architecture %.60s, expected LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or GraniteForCausalLM", path, arch);
 }
 
 /* An integer field: fallback where it is absent or null; anything that is not an integer becomes -1, which the range check refuses. */
@@ -82,18 +104,38 @@ static void read_eos(rg_config *c, const json_t *v)
     }
 }
 
-/* Fields that change the arithmetic in ways we do not have. */
-static rg_status refuse_features(const json_t *root, const char *path, const char *arch, int64_t ctx, rg_err *err)
+static rg_status read_factor(double *v, const json_t *root, const char *key, double fallback, const char *path, rg_err *err)
+{
+    *v = number(root, key, fallback);
+    if (isfinite(*v) && *v > 0.0 && *v < 1e6) return RG_OK;
+    return rg_fail(err, RG_E_FILE, "%s: %s is %g, expected more than 0", path, key, *v);
+}
+
+/* Fields that change the arithmetic; what we do not have is refused. */
+static rg_status read_features(rg_config *c, const json_t *root, const char *path, const family *f, rg_err *err)
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
-    if (json_is_true(json_object_get(root, "attention_bias")))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: attention_bias is true: biases are not supported", path);
-    if (json_is_true(json_object_get(root, "mlp_bias"))) return rg_fail(err, RG_E_UNSUPPORTED, "%s: mlp_bias is true: biases are not supported", path);
+    rg_status st = RG_OK;
     if (act && strcmp(act, "silu") != 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: hidden_act '%.40s', expected silu", path, act);
-    const int64_t window = integer(root, "sliding_window", 0);
-    if (strcmp(arch, "MistralForCausalLM") == 0 && window > 0 && window < ctx)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: sliding_window %lld is smaller than the context %lld: windowed attention is not supported", path,
-            (long long)window, (long long)ctx);
+    const uint64_t qkv = rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) | rg_site_bit(RG_SITE_ATTN_V_BIAS);
+    if (f->qkv_bias) c->extra |= qkv;
+    if (f->attn_bias && json_is_true(json_object_get(root, "attention_bias"))) c->extra |= qkv | rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS);
+    if (f->mlp_bias && json_is_true(json_object_get(root, "mlp_bias")))
+        c->extra |= rg_site_bit(RG_SITE_FFN_GATE_BIAS) | rg_site_bit(RG_SITE_FFN_UP_BIAS) | rg_site_bit(RG_SITE_FFN_DOWN_BIAS);
+    if (f->window) {
+        const json_t *w = json_object_get(root, "sliding_window");
+        c->window = json_is_null(w) ? 0 : integer(root, "sliding_window", f->window);
+        if (c->window < 0 || (w && !json_is_null(w) && c->window == 0))
+            return rg_fail(err, RG_E_FILE, "%s: sliding_window is not a positive whole number", path);
+    }
+    if (json_is_true(json_object_get(root, "use_sliding_window")))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: use_sliding_window: windows on some layers only are not supported", path);
+    if (!f->multipliers) return RG_OK;
+    if ((st = read_factor(&c->embd_scale, root, "embedding_multiplier", 1.0, path, err)) != RG_OK) return st;
+    if ((st = read_factor(&c->attn_scale, root, "attention_multiplier", 1.0, path, err)) != RG_OK) return st;
+    if ((st = read_factor(&c->resid_scale, root, "residual_multiplier", 1.0, path, err)) != RG_OK) return st;
+    if ((st = read_factor(&c->logit_scale, root, "logits_scaling", 1.0, path, err)) != RG_OK) return st;
+    rg_config_factors(c);
     return RG_OK;
 }
 
@@ -119,7 +161,8 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
     const char *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
     const char *type = json_string_value(json_object_get(root, "model_type"));
     if (!arch) arch = type && strcmp(type, "llama") == 0 ? "LlamaForCausalLM" : "(none named)";
-    if ((st = check_arch(path, arch, err)) != RG_OK) goto out;
+    const family *f = NULL;
+    if ((st = find_family(&f, path, arch, err)) != RG_OK) goto out;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
     c->dim = integer(root, "hidden_size", -1);
     c->ffn = integer(root, "intermediate_size", -1);
@@ -134,7 +177,7 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
     const int64_t bos = integer(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(scheme, root, dir, err)) != RG_OK) goto out;
-    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = refuse_features(root, path, arch, c->ctx_train, err)) != RG_OK) goto out;
+    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = read_features(c, root, path, f, err)) != RG_OK) goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     const json_t *more = json_object_get(g, "eos_token_id");

@@ -178,6 +178,8 @@ void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
 {
     if (t->grid)
         rg_grid_row_f32(t->grid, stored_row(t, r), dst);
+    else if (rg_site_op(t->site) == RG_OP_BIAS) /* its elements are the rows of its matrix */
+        for (int64_t i = 0; i < t->cols; i++) rg_ftype_row_to_f32(t->type, dst + i, (const char *)t->data + stored_row(t, i) * rg_ftypes[t->type].bytes, 1);
     else
         rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols);
 }

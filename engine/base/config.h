@@ -24,6 +24,7 @@ typedef struct rg_config {
     /* factors of the embedding, of the scores (instead of 1 / sqrt(head_dim)), of what a block adds to the residual stream, and a divisor
      * of the logits; 0: the model has none */
     double embd_scale, attn_scale, resid_scale, logit_scale;
+    uint64_t extra;               /* sites of this model that plain Llama does not have (biases, factors, column orders): bit rg_site; see rg_site_runs */
     int32_t bos, eos[RG_MAX_EOS]; /* -1 where the file is silent */
     int n_eos;
 } rg_config;

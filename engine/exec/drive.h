@@ -34,6 +34,15 @@ void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float 
 /* x[m][n] += d[m][n], columns split as rg_linear splits its rows. */
 void rg_add(rg_ctx *cx, rg_site site, float *x, const float *d, int64_t m, int64_t n);
 
+/* y[m][n] += b[n], columns split as rg_linear splits its rows. */
+void rg_bias(rg_ctx *cx, rg_site site, float *y, const float *b, int64_t m, int64_t n, bool barrier);
+
+/* y[m][n] *= factor, columns split as rg_linear splits its rows. */
+void rg_scale(rg_ctx *cx, rg_site site, float *y, float factor, int64_t m, int64_t n, bool barrier);
+
+/* y[m][k] = x[m][order[k]]. */
+void rg_reorder(rg_ctx *cx, rg_site site, float *y, const float *x, const int32_t *order, int64_t m, int64_t k);
+
 /* gate[m][n] = silu(gate) * up, columns split as rg_linear splits its rows. */
 void rg_swiglu(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n);
 
@@ -52,7 +61,9 @@ typedef struct rg_run {
 } rg_run;
 
 typedef struct rg_attn_shape {
-    int64_t heads; /* query heads */
+    int64_t heads;  /* query heads */
+    float scale;    /* of the scores */
+    int64_t window; /* a token sees that many positions, itself included; 0: all */
     const rg_run *run;
     int64_t n_runs, m; /* tokens in all runs */
     const float *cs;   /* [ctx][hd]: hd/2 cosines then hd/2 sines of each position */

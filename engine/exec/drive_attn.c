@@ -48,6 +48,18 @@ static task get_task(const plan *p, const rg_kv_layer *kv, const rg_attn_shape *
     return t;
 }
 
+/* First position that a token sees; in steps of the cache's blocks, because kernels begin at one. */
+static int64_t first_seen(const rg_attn_shape *a, int64_t pos) { return a->window > 0 ? rg_max(0, pos - a->window + 1) : 0; }
+static int64_t task_start(const rg_attn_shape *a, const task *t) { return first_seen(a, t->pos) / RG_KV_BLOCK * RG_KV_BLOCK; }
+/* Chunks end at multiples of their size wherever they begin. */
+static int64_t next_chunk(int64_t c0) { return (c0 / RG_ATTN_CHUNK + 1) * RG_ATTN_CHUNK; }
+
+/* Scores of positions before the window: as good as not there. */
+static void mask(float *s, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) s[j] = -INFINITY;
+}
+
 static const char *head(const char *base, int64_t stride, const rg_kv_layer *kv, const task *t) { return base + (t->run->seq * kv->heads + t->g) * stride; }
 static int64_t task_rows(const task *t) { return t->tokens * t->reps; }
 /* Positions the last token sees. */
@@ -64,10 +76,10 @@ typedef struct reach {
     int64_t end;
 } reach;
 
-static int64_t new_positions(reach *r, const char *base, int64_t end, int64_t pos_bytes, int64_t l2_bytes)
+static int64_t new_positions(reach *r, const char *base, int64_t start, int64_t end, int64_t pos_bytes, int64_t l2_bytes)
 {
-    int64_t fresh = end;
-    if (r->last == base && end * pos_bytes <= l2_bytes / 2) fresh = rg_max(0, end - r->end);
+    int64_t fresh = end - start;
+    if (r->last == base && fresh * pos_bytes <= l2_bytes / 2) fresh = rg_max(0, end - rg_max(r->end, start));
     r->last = base;
     r->end = end;
     return fresh;
@@ -97,26 +109,27 @@ static work carve(rg_ctx *cx, const rg_kv_layer *kv)
 
 static void load_queries(rg_ctx *cx, work *w, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t)
 {
-    const float scale = (float)(1.0 / sqrt((double)kv->hd));
     for (int64_t i = 0; i < task_rows(t); i++) {
         const float *src = q + query_offset(p, kv, t, i, a->heads);
-        for (int64_t d = 0; d < kv->hd; d++) w->q[i * kv->hd + d] = src[d] * scale;
+        for (int64_t d = 0; d < kv->hd; d++) w->q[i * kv->hd + d] = src[d] * a->scale;
     }
     cx->tally.act_rd += (uint64_t)(4 * task_rows(t) * kv->hd);
 }
 
 /* One chunk of one task: cmax, csum, acc of every row that sees any of it; csum 0 for the others. */
-static void chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1)
+static void chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t c0, int64_t c1)
 {
     const int64_t rows = task_rows(t), n = c1 - c0, n_pad = rg_round_up(n, RG_KV_BLOCK);
     cx->k->attn_qk[kv->k_type](w->s, RG_ATTN_CHUNK, w->q, kv->hd, rows, head(kv->k, kv->k_stride, kv, t), kv->hd, c0, c1);
     for (int64_t i = 0; i < rows; i++) {
         float *s = w->s + i * RG_ATTN_CHUNK;
-        const int64_t sees = rg_min(n, t->pos + i / t->reps + 1 - c0);
-        if (sees > 0) {
+        const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0), before = first_seen(a, pos) - c0;
+        if (sees > rg_max(0, before)) {
+            mask(s, before);
             cx->k->softmax(s, sees, n_pad, &w->cmax[i], &w->csum[i]);
         } else {
             memset(s, 0, (size_t)n_pad * sizeof *s);
+            w->cmax[i] = -INFINITY;
             w->csum[i] = 0.0f;
         }
     }
@@ -145,11 +158,12 @@ static void store_row(float *out, const float *acc, float sum, int64_t hd)
     for (int64_t d = 0; d < hd; d++) out[d] = acc[d] * inv;
 }
 
-static void count_kv(rg_ctx *cx, reach *rk, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1)
+/* whole: everything that the task sees, or its first chunk. */
+static void count_kv(rg_ctx *cx, reach *rk, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1, bool whole)
 {
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     const char *base = head(kv->k, kv->k_stride, kv, t);
-    const int64_t n = c0 == 0 ? new_positions(rk, base, c1, each, cx->l2_bytes) : c1 - c0;
+    const int64_t n = whole ? new_positions(rk, base, c0, c1, each, cx->l2_bytes) : c1 - c0;
     cx->tally.kv_rd += (uint64_t)(n * each);
 }
 
@@ -160,12 +174,13 @@ static void whole_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
     for (int64_t i = cx->tid; i < p->n; i += cx->nt) {
         const task t = get_task(p, kv, a, i);
         load_queries(cx, &w, q, p, kv, a, &t);
-        for (int64_t c0 = 0; c0 < task_end(&t); c0 += RG_ATTN_CHUNK) {
-            chunk(cx, &w, kv, &t, c0, rg_min(c0 + RG_ATTN_CHUNK, task_end(&t)));
+        const int64_t start = task_start(a, &t);
+        for (int64_t c0 = start; c0 < task_end(&t); c0 = next_chunk(c0)) {
+            chunk(cx, &w, kv, a, &t, c0, rg_min(next_chunk(c0), task_end(&t)));
             for (int64_t r = 0; r < task_rows(&t); r++)
-                merge(w.out + r * w.hdp, &w.max[r], &w.sum[r], w.acc + r * w.hdp, w.cmax[r], w.csum[r], kv->hd, c0 == 0);
+                merge(w.out + r * w.hdp, &w.max[r], &w.sum[r], w.acc + r * w.hdp, w.cmax[r], w.csum[r], kv->hd, c0 == start);
         }
-        count_kv(cx, &rk, kv, &t, 0, task_end(&t));
+        count_kv(cx, &rk, kv, &t, start, task_end(&t), true);
         for (int64_t r = 0; r < task_rows(&t); r++) store_row(out + query_offset(p, kv, &t, r, a->heads), w.out + r * w.hdp, w.sum[r], kv->hd);
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
     }
@@ -181,13 +196,14 @@ static void split_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
     for (int64_t i = 0; i < p->n; i++) {
         const task t = get_task(p, kv, a, i);
         bool loaded = false;
-        for (int64_t c0 = 0; c0 < task_end(&t); c0 += RG_ATTN_CHUNK, at++) {
+        const int64_t start = task_start(a, &t);
+        for (int64_t c0 = start; c0 < task_end(&t); c0 = next_chunk(c0), at++) {
             if (at % cx->nt != cx->tid) continue;
             if (!loaded) load_queries(cx, &w, q, p, kv, a, &t);
             loaded = true;
-            const int64_t c1 = rg_min(c0 + RG_ATTN_CHUNK, task_end(&t));
-            chunk(cx, &w, kv, &t, c0, c1);
-            count_kv(cx, &rk, kv, &t, c0, c1);
+            const int64_t c1 = rg_min(next_chunk(c0), task_end(&t));
+            chunk(cx, &w, kv, a, &t, c0, c1);
+            count_kv(cx, &rk, kv, &t, c0, c1, c0 == start);
             for (int64_t r = 0; r < task_rows(&t); r++) {
                 float *f = a->part + at * part + r * row;
                 f[0] = w.cmax[r];
@@ -201,7 +217,7 @@ static void split_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
     at = 0;
     for (int64_t i = 0; i < p->n; i++) {
         const task t = get_task(p, kv, a, i);
-        const int64_t chunks = rg_div_up(task_end(&t), RG_ATTN_CHUNK);
+        const int64_t chunks = rg_div_up(task_end(&t), RG_ATTN_CHUNK) - task_start(a, &t) / RG_ATTN_CHUNK;
         if (i % cx->nt == cx->tid) {
             for (int64_t r = 0; r < task_rows(&t); r++) {
                 float max = 0.0f, sum = 0.0f;
@@ -232,7 +248,10 @@ static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_a
     for (int64_t r = 0; r < a->n_runs; r++) {
         const int64_t n = a->run[r].n, pos = a->run[r].pos;
         d.pairs += n * pos + n * (n + 1) / 2;
-        d.ctx += pos + n;
+        d.ctx += pos + n - first_seen(a, pos);
+        /* what the window takes away: 1, 2, 3 ... positions from the first token whose past is longer */
+        const int64_t last = first_seen(a, pos + n - 1), cut = rg_min(last, n);
+        d.pairs -= cut * last - cut * (cut - 1) / 2;
     }
     const bool core = kv_k < RG_KV_COUNT || kv_v < RG_KV_COUNT;
     rg_op_end(cx, &(rg_op_desc){.site = site,
@@ -269,19 +288,22 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
         load_queries(cx, &w, q, &p, kv, a, &t);
+        const int64_t start = task_start(a, &t), n = task_end(&t) - start;
         cx->k->attn_qk[kv->k_type](
-            score_row(&p, a, &t), a->score_stride, w.q, kv->hd, task_rows(&t), head(kv->k, kv->k_stride, kv, &t), kv->hd, 0, task_end(&t));
-        cx->tally.kv_rd += (uint64_t)(task_end(&t) * kb);
-        cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * task_end(&t));
-        cx->tally.flop += (uint64_t)(2 * task_rows(&t) * task_end(&t) * kv->hd);
+            score_row(&p, a, &t) + start, a->score_stride, w.q, kv->hd, task_rows(&t), head(kv->k, kv->k_stride, kv, &t), kv->hd, start, task_end(&t));
+        cx->tally.kv_rd += (uint64_t)(n * kb);
+        cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * n);
+        cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
     end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, false); /* the same thread goes on with its own rows */
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
         for (int64_t r = 0; r < task_rows(&t); r++) {
-            float *s = score_row(&p, a, &t) + r * a->score_stride, max, sum;
-            const int64_t n = t.pos + r / t.reps + 1, n_pad = rg_round_up(task_end(&t), RG_KV_BLOCK);
+            const int64_t start = task_start(a, &t), pos = t.pos + r / t.reps;
+            float *s = score_row(&p, a, &t) + r * a->score_stride + start, max, sum;
+            const int64_t n = pos + 1 - start, n_pad = rg_round_up(task_end(&t), RG_KV_BLOCK) - start;
+            mask(s, first_seen(a, pos) - start);
             cx->k->softmax(s, n, n_pad, &max, &sum);
             const float inv = 1.0f / sum;
             for (int64_t j = 0; j < n; j++) s[j] *= inv;
@@ -294,13 +316,14 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
+        const int64_t start = task_start(a, &t), n = task_end(&t) - start;
         cx->k->attn_pv[kv->v_type](
-            w.out, w.hdp, score_row(&p, a, &t), a->score_stride, task_rows(&t), head(kv->v, kv->v_stride, kv, &t), kv->hd, 0, task_end(&t));
+            w.out, w.hdp, score_row(&p, a, &t) + start, a->score_stride, task_rows(&t), head(kv->v, kv->v_stride, kv, &t), kv->hd, start, task_end(&t));
         for (int64_t r = 0; r < task_rows(&t); r++) memcpy(out + query_offset(&p, kv, &t, r, a->heads), w.out + r * w.hdp, (size_t)kv->hd * sizeof *out);
-        cx->tally.kv_rd += (uint64_t)(task_end(&t) * vb);
-        cx->tally.act_rd += (uint64_t)(4 * task_rows(&t) * task_end(&t));
+        cx->tally.kv_rd += (uint64_t)(n * vb);
+        cx->tally.act_rd += (uint64_t)(4 * task_rows(&t) * n);
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
-        cx->tally.flop += (uint64_t)(2 * task_rows(&t) * task_end(&t) * kv->hd);
+        cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
     end_attn(cx, RG_SITE_ATTN_PV, kv, a, RG_KV_COUNT, (int)kv->v_type, true);
 }

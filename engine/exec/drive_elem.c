@@ -45,12 +45,13 @@ void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float 
     end_elem(cx, site, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, true);
 }
 
-/* Rows x columns work where this thread owns the columns that it wrote in the preceding rg_linear: no barrier is needed before. */
-static void columns(rg_ctx *cx, int64_t m, int64_t n, int64_t *c0, int64_t *c1, uint64_t flop_each)
+/* Rows x columns work where this thread owns the columns that it wrote in the preceding rg_linear: no barrier is needed before.
+ * operands: matrices that are read. */
+static void columns(rg_ctx *cx, int64_t m, int64_t n, int64_t *c0, int64_t *c1, uint64_t flop_each, uint64_t operands)
 {
     rg_part(cx, n, RG_PANEL, c0, c1);
     const uint64_t each = (uint64_t)(m * (*c1 - *c0));
-    cx->tally.act_rd += 8 * each;
+    cx->tally.act_rd += 4 * operands * each;
     cx->tally.act_wr += 4 * each;
     cx->tally.flop += flop_each * each;
 }
@@ -58,7 +59,7 @@ static void columns(rg_ctx *cx, int64_t m, int64_t n, int64_t *c0, int64_t *c1, 
 void rg_add(rg_ctx *cx, rg_site site, float *x, const float *d, int64_t m, int64_t n)
 {
     int64_t c0, c1;
-    columns(cx, m, n, &c0, &c1, 1);
+    columns(cx, m, n, &c0, &c1, 1, 2);
     for (int64_t i = 0; i < m && c1 > c0; i++) cx->k->add(x + i * n + c0, d + i * n + c0, c1 - c0);
     end_elem(cx, site, (rg_dims){.m = m, .k = n}, RG_WT_COUNT, true);
 }
@@ -66,7 +67,35 @@ void rg_add(rg_ctx *cx, rg_site site, float *x, const float *d, int64_t m, int64
 void rg_swiglu(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n)
 {
     int64_t c0, c1;
-    columns(cx, m, n, &c0, &c1, 5);
+    columns(cx, m, n, &c0, &c1, 5, 2);
     for (int64_t i = 0; i < m && c1 > c0; i++) cx->k->swiglu(gate + i * n + c0, gate + i * n + c0, up + i * n + c0, c1 - c0);
     end_elem(cx, site, (rg_dims){.m = m, .k = n}, RG_WT_COUNT, true);
+}
+
+void rg_bias(rg_ctx *cx, rg_site site, float *y, const float *b, int64_t m, int64_t n, bool barrier)
+{
+    int64_t c0, c1;
+    columns(cx, m, n, &c0, &c1, 1, 1);
+    for (int64_t i = 0; i < m && c1 > c0; i++) cx->k->add(y + i * n + c0, b + c0, c1 - c0);
+    cx->tally.w_rd += (uint64_t)(4 * (c1 - c0));
+    end_elem(cx, site, (rg_dims){.m = m, .k = n}, RG_WT_COUNT, barrier);
+}
+
+void rg_scale(rg_ctx *cx, rg_site site, float *y, float factor, int64_t m, int64_t n, bool barrier)
+{
+    int64_t c0, c1;
+    columns(cx, m, n, &c0, &c1, 1, 1);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t c = c0; c < c1; c++) y[i * n + c] *= factor;
+    end_elem(cx, site, (rg_dims){.m = m, .k = n}, RG_WT_COUNT, barrier);
+}
+
+void rg_reorder(rg_ctx *cx, rg_site site, float *y, const float *x, const int32_t *order, int64_t m, int64_t k)
+{
+    int64_t c0, c1;
+    columns(cx, m, k, &c0, &c1, 0, 1);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t c = c0; c < c1; c++) y[i * k + c] = x[i * k + order[c]];
+    cx->tally.w_rd += (uint64_t)(4 * (c1 - c0));
+    end_elem(cx, site, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, true);
 }

@@ -231,7 +231,8 @@ void rg_layer_end(rg_ctx *cx)
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
-    if (rg_site_op(d->site) != RG_OP_LINEAR) cx->ready = (rg_ready){0}; /* it may have written what was prepared */
+    /* any other operator may have written what was prepared; a bias is added to what a product has just made, which nobody has read yet */
+    if (rg_site_op(d->site) != RG_OP_LINEAR && rg_site_op(d->site) != RG_OP_BIAS) cx->ready = (rg_ready){0};
     if (!cx->rec) {
         if (d->barrier) meet(cx);
         return;

@@ -1,4 +1,6 @@
 /* The forward pass. Run by every thread of the team; drivers split the work and put barriers where data crosses threads. */
+#include <math.h>
+
 #include "model/session.h"
 
 /* A stop is seen by all threads at the same layer: thread 0 names the next layer, and the barriers inside this one carry the news. */
@@ -19,24 +21,44 @@ static void show(rg_ctx *cx, const rg_forward *f, rg_site site, const float *dat
     rg_barrier(cx);
 }
 
+/* y = x W^T (+ bias). Columns sorted by group meet a copy of x in the same order, which other threads may still be reading when the next
+ * one is made: hence the barrier. */
+static void project(rg_ctx *cx, const rg_forward *f, const rg_bound *w, rg_site site, float *y, const float *x, bool barrier)
+{
+    const rg_bound *b = &w[site];
+    const float *bias = w[rg_site_bias(site)].vec;
+    if (b->order) {
+        if (!b->order_again) rg_reorder(cx, rg_site_order(site), f->s->a.sorted, x, b->order, f->m, b->w.k);
+        x = f->s->a.sorted;
+        barrier = true;
+    }
+    rg_linear(cx, site, y, x, &b->w, f->m, barrier && !bias);
+    if (bias) rg_bias(cx, rg_site_bias(site), y, bias, f->m, b->w.n, barrier);
+    show(cx, f, site, y, f->m, b->w.n);
+}
+
 static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_t layer)
 {
     const rg_session *s = f->s;
     const rg_acts *a = &s->a;
     const rg_config *c = &s->e->model.cfg;
     const rg_kv_layer kv = rg_kv_at(s, layer);
-    const int64_t q_dim = rg_q_dim(c), kv_dim = rg_kv_dim(c);
-    const rg_attn_shape shape = {
-        .heads = c->heads, .run = a->run, .n_runs = f->n_runs, .m = f->m, .cs = a->cs, .part = a->part, .scores = a->scores, .score_stride = s->o.score_stride};
+    const rg_attn_shape shape = {.heads = c->heads,
+        .scale = (float)(c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)c->head_dim)),
+        .window = c->window,
+        .run = a->run,
+        .n_runs = f->n_runs,
+        .m = f->m,
+        .cs = a->cs,
+        .part = a->part,
+        .scores = a->scores,
+        .score_stride = s->o.score_stride};
 
-    rg_rmsnorm(cx, RG_SITE_ATTN_NORM, a->xn, a->x, w[RG_SITE_ATTN_NORM].norm, NULL, f->m, c->dim, (float)c->eps);
+    rg_rmsnorm(cx, RG_SITE_ATTN_NORM, a->xn, a->x, w[RG_SITE_ATTN_NORM].vec, NULL, f->m, c->dim, (float)c->eps);
     show(cx, f, RG_SITE_ATTN_NORM, a->xn, f->m, c->dim);
-    rg_linear(cx, RG_SITE_ATTN_Q, a->q, a->xn, &w[RG_SITE_ATTN_Q].w, f->m, false);
-    show(cx, f, RG_SITE_ATTN_Q, a->q, f->m, q_dim);
-    rg_linear(cx, RG_SITE_ATTN_K, a->k, a->xn, &w[RG_SITE_ATTN_K].w, f->m, false);
-    show(cx, f, RG_SITE_ATTN_K, a->k, f->m, kv_dim);
-    rg_linear(cx, RG_SITE_ATTN_V, a->v, a->xn, &w[RG_SITE_ATTN_V].w, f->m, true);
-    show(cx, f, RG_SITE_ATTN_V, a->v, f->m, kv_dim);
+    project(cx, f, w, RG_SITE_ATTN_Q, a->q, a->xn, false);
+    project(cx, f, w, RG_SITE_ATTN_K, a->k, a->xn, false);
+    project(cx, f, w, RG_SITE_ATTN_V, a->v, a->xn, true);
     rg_rope(cx, a->q, a->k, &kv, &shape);
     show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, q_dim);
     show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, kv_dim);
@@ -45,9 +67,9 @@ static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_
         rg_attn_unfused(cx, a->att, a->q, &kv, &shape);
     else
         rg_attn(cx, a->att, a->q, &kv, &shape);
-    show(cx, f, RG_SITE_ATTN_CORE, a->att, f->m, q_dim);
-    rg_linear(cx, RG_SITE_ATTN_OUTPUT, a->tmp, a->att, &w[RG_SITE_ATTN_OUTPUT].w, f->m, false);
-    show(cx, f, RG_SITE_ATTN_OUTPUT, a->tmp, f->m, c->dim);
+    show(cx, f, RG_SITE_ATTN_CORE, a->att, f->m, rg_q_dim(c));
+    project(cx, f, w, RG_SITE_ATTN_OUTPUT, a->tmp, a->att, false);
+    if (c->resid_scale != 0.0) rg_scale(cx, RG_SITE_ATTN_OUT_SCALE, a->tmp, (float)c->resid_scale, f->m, c->dim, false);
     rg_add(cx, RG_SITE_ATTN_ADD, a->x, a->tmp, f->m, c->dim);
     show(cx, f, RG_SITE_ATTN_ADD, a->x, f->m, c->dim);
 }
@@ -56,16 +78,14 @@ static void feed_forward(rg_ctx *cx, const rg_forward *f, const rg_bound *w)
 {
     const rg_acts *a = &f->s->a;
     const rg_config *c = &f->s->e->model.cfg;
-    rg_rmsnorm(cx, RG_SITE_FFN_NORM, a->xn, a->x, w[RG_SITE_FFN_NORM].norm, NULL, f->m, c->dim, (float)c->eps);
+    rg_rmsnorm(cx, RG_SITE_FFN_NORM, a->xn, a->x, w[RG_SITE_FFN_NORM].vec, NULL, f->m, c->dim, (float)c->eps);
     show(cx, f, RG_SITE_FFN_NORM, a->xn, f->m, c->dim);
-    rg_linear(cx, RG_SITE_FFN_GATE, a->gate, a->xn, &w[RG_SITE_FFN_GATE].w, f->m, false);
-    show(cx, f, RG_SITE_FFN_GATE, a->gate, f->m, c->ffn);
-    rg_linear(cx, RG_SITE_FFN_UP, a->up, a->xn, &w[RG_SITE_FFN_UP].w, f->m, false);
-    show(cx, f, RG_SITE_FFN_UP, a->up, f->m, c->ffn);
+    project(cx, f, w, RG_SITE_FFN_GATE, a->gate, a->xn, false);
+    project(cx, f, w, RG_SITE_FFN_UP, a->up, a->xn, false);
     rg_swiglu(cx, RG_SITE_FFN_ACT, a->gate, a->up, f->m, c->ffn);
     show(cx, f, RG_SITE_FFN_ACT, a->gate, f->m, c->ffn);
-    rg_linear(cx, RG_SITE_FFN_DOWN, a->tmp, a->gate, &w[RG_SITE_FFN_DOWN].w, f->m, false);
-    show(cx, f, RG_SITE_FFN_DOWN, a->tmp, f->m, c->dim);
+    project(cx, f, w, RG_SITE_FFN_DOWN, a->tmp, a->gate, false);
+    if (c->resid_scale != 0.0) rg_scale(cx, RG_SITE_FFN_OUT_SCALE, a->tmp, (float)c->resid_scale, f->m, c->dim, false);
     rg_add(cx, RG_SITE_FFN_ADD, a->x, a->tmp, f->m, c->dim);
     show(cx, f, RG_SITE_FFN_ADD, a->x, f->m, c->dim);
 }
@@ -78,6 +98,7 @@ void rg_forward_run(rg_ctx *cx, void *arg)
 
     cx->xq = a->xq;
     rg_embed(cx, a->x, &m->embd, a->token, f->m);
+    if (m->cfg.embd_scale != 0.0) rg_scale(cx, RG_SITE_TOKEN_SCALE, a->x, (float)m->cfg.embd_scale, f->m, m->cfg.dim, true);
     rg_layer_end(cx);
     show(cx, f, RG_SITE_TOKEN_EMBD, a->x, f->m, m->cfg.dim);
     for (int64_t layer = 0; layer < m->cfg.layers; layer++) {
@@ -89,12 +110,20 @@ void rg_forward_run(rg_ctx *cx, void *arg)
     }
     cx->layer = -1;
     if (f->n_out > 0) {
-        rg_rmsnorm(cx, RG_SITE_OUTPUT_NORM, a->xo, a->x, m->top[RG_SITE_OUTPUT_NORM].norm, a->want, f->n_out, m->cfg.dim, (float)m->cfg.eps);
+        rg_rmsnorm(cx, RG_SITE_OUTPUT_NORM, a->xo, a->x, m->top[RG_SITE_OUTPUT_NORM].vec, a->want, f->n_out, m->cfg.dim, (float)m->cfg.eps);
         show(cx, f, RG_SITE_OUTPUT_NORM, a->xo, f->n_out, m->cfg.dim);
-        rg_linear(cx, RG_SITE_OUTPUT, f->logits, a->xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, true);
+        const double divisor = m->cfg.logit_scale;
+        rg_linear(cx, RG_SITE_OUTPUT, f->logits, a->xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, divisor == 0.0);
+        if (divisor != 0.0) rg_scale(cx, RG_SITE_OUTPUT_SCALE, f->logits, (float)(1.0 / divisor), f->n_out, m->cfg.vocab, true);
         rg_layer_end(cx);
         show(cx, f, RG_SITE_OUTPUT, f->logits, f->n_out, m->cfg.vocab);
     }
 }
 
-size_t rg_forward_ops(const rg_config *c, bool unfused) { return 3 + (size_t)c->layers * (unfused ? 17 : 15); }
+size_t rg_forward_ops(const rg_config *c, bool unfused)
+{
+    size_t n = 0;
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        if (rg_site_runs(c, s, unfused)) n += rg_site_in_layer(s) ? (size_t)c->layers : 1;
+    return n;
+}

@@ -28,7 +28,7 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
 /* The codes of the file are kept: no new ones are searched for. */
 static bool keeps_codes(const rg_ckpt_tensor *t, rg_wtype to)
 {
-    return rg_wtype_is_quant(to) && to == rg_ckpt_resident(t) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED && !rg_ckpt_order(t);
+    return rg_wtype_is_quant(to) && to == rg_ckpt_resident(t) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED;
 }
 
 /* Every value of one float type is a value of the other. */
@@ -42,8 +42,8 @@ void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_
     const rg_site site = t->site == RG_SITE_TOKEN_EMBD ? RG_SITE_OUTPUT : t->site;
     *r = (rg_resident){.type = RG_WT_F32, .bytes = (uint64_t)t->rows * sizeof(float) * (uint64_t)t->cols};
     if (t->site == RG_SITE_TOKEN_EMBD && !rg_ckpt_config(ckpt)->tied) {
-        r->as_in_file = true;
-        r->bytes = t->bytes;
+        r->as_in_file = !t->grid;
+        if (r->as_in_file) r->bytes = t->bytes;
     } else if (rg_site_op(site) == RG_OP_LINEAR) {
         r->type = type_for(t, opts, site, t->layer);
         r->bytes = (uint64_t)rg_packed_bytes(r->type, t->rows, t->cols);
@@ -69,24 +69,30 @@ rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
     return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
 
+static bool is_vector(rg_site s) { return rg_site_op(s) == RG_OP_RMSNORM || rg_site_op(s) == RG_OP_BIAS; }
+
 typedef struct loader {
     rg_model *m;
     const rg_ckpt *ckpt;
     const rg_engine_opts *opts;
     rg_arena arena;
     int64_t pack_scratch; /* most a tensor needs per thread */
+    uint64_t ordered;     /* sites of column orders that are in use */
 } loader;
 
 static void lay_one(loader *l, rg_site site, int layer)
 {
     rg_bound *b = layer < 0 ? &l->m->top[site] : &l->m->layer[layer * RG_SITE_COUNT + site];
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
+    if (!t) return; /* a bias that the model does not have */
     if (rg_site_op(site) == RG_OP_LINEAR) {
         b->w = (rg_weight){.type = type_for(t, l->opts, site, layer), .n = t->rows, .k = t->cols};
         b->w.data = rg_arena_take(&l->arena, (size_t)rg_packed_bytes(b->w.type, b->w.n, b->w.k));
         l->pack_scratch = rg_max(l->pack_scratch, rg_pack_scratch(b->w.type, b->w.k));
-    } else if (rg_site_op(site) == RG_OP_RMSNORM) {
-        b->norm = rg_arena_take(&l->arena, (size_t)t->cols * sizeof(float));
+        b->order = rg_ckpt_order(t) && keeps_codes(t, b->w.type) ? rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order) : NULL;
+        l->ordered |= rg_ckpt_order(t) && keeps_codes(t, b->w.type) ? rg_site_bit(rg_site_order(site)) : 0;
+    } else if (is_vector(site)) {
+        b->vec = rg_arena_take(&l->arena, (size_t)t->cols * sizeof(float));
     }
 }
 
@@ -106,8 +112,8 @@ static void layout(loader *l)
     if (c->tied) {
         emb->packed = &l->m->top[RG_SITE_OUTPUT].w;
     } else {
-        emb->type = e->type;
-        emb->row_bytes = rg_ftype_row_bytes(e->type, c->dim);
+        emb->type = e->grid ? RG_FT_F32 : e->type; /* grids are not stored by rows */
+        emb->row_bytes = rg_ftype_row_bytes(emb->type, c->dim);
         l->m->embd_bytes = (size_t)(c->vocab * emb->row_bytes);
         emb->rows = rg_arena_take(&l->arena, l->m->embd_bytes);
     }
@@ -119,11 +125,10 @@ typedef struct job {
     rg_weight w;
     char *scratch;
     int64_t scratch_bytes;
-    bool codes;        /* the file's codes are kept */
-    bool as_is;        /* 16-bit floats that stay what they are */
-    double *err2, *w2; /* [threads] */
-    char *rows;        /* embedding copy instead of packing */
-    int64_t row_bytes;
+    bool codes;               /* the file's codes are kept */
+    bool as_is;               /* 16-bit floats that stay what they are */
+    double *err2, *w2;        /* [threads] */
+    const rg_embedding *embd; /* rows are copied into it instead of being packed */
 } job;
 
 static void row_f32(void *user, int64_t r, float *dst) { rg_ckpt_row_f32(user, r, dst); }
@@ -133,16 +138,16 @@ static const void *row_raw(void *user, int64_t r) { return rg_ckpt_row(user, r);
 
 static bool is_16bit(rg_ftype t) { return t == RG_FT_F16 || t == RG_FT_BF16; }
 
-/* Sum of squares of rows that are kept as they are: not finite if any value is not. */
-static double squares(const rg_ckpt_tensor *t, int64_t a, int64_t b)
+/* Sum of squares of rows of the embedding: not finite if any value is not. */
+static double squares(const rg_embedding *e, int64_t a, int64_t b)
 {
     enum { PART = 256 }; /* every file block divides it */
     float f[PART];
     double sum = 0.0;
     for (int64_t r = a; r < b; r++)
-        for (int64_t k = 0; k < t->cols; k += PART) {
-            const int64_t n = rg_min(PART, t->cols - k);
-            rg_ftype_row_to_f32(t->type, f, (const char *)rg_ckpt_row(t, r) + rg_ftype_row_bytes(t->type, k), n);
+        for (int64_t k = 0; k < e->dim; k += PART) {
+            const int64_t n = rg_min(PART, e->dim - k);
+            rg_ftype_row_to_f32(e->type, f, (const char *)e->rows + r * e->row_bytes + rg_ftype_row_bytes(e->type, k), n);
             for (int64_t i = 0; i < n; i++) sum += (double)f[i] * (double)f[i];
         }
     return sum;
@@ -153,14 +158,20 @@ static void pack_job(rg_ctx *cx, void *arg)
     job *j = arg;
     int64_t a, b;
     rg_part(cx, j->t->rows, RG_PANEL, &a, &b);
-    if (j->rows) {
+    if (j->embd) {
+        char *rows = (char *)(uintptr_t)j->embd->rows;
+        for (int64_t r = a; r < b; r++) {
+            if (j->t->grid)
+                rg_ckpt_row_f32(j->t, r, (float *)(void *)(rows + r * j->embd->row_bytes));
+            else
+                memcpy(rows + r * j->embd->row_bytes, rg_ckpt_row(j->t, r), (size_t)j->embd->row_bytes);
+        }
         if (is_16bit(j->t->type)) {
             for (int64_t r = a; r < b; r++)
                 if (!rg_finite16(j->w.type, rg_ckpt_row(j->t, r), j->t->cols)) j->w2[cx->tid] = NAN;
         } else {
-            j->w2[cx->tid] += squares(j->t, a, b);
+            j->w2[cx->tid] += squares(j->embd, a, b);
         }
-        for (int64_t r = a; r < b; r++) memcpy(j->rows + r * j->row_bytes, rg_ckpt_row(j->t, r), (size_t)j->row_bytes);
         return;
     }
     const int64_t p0 = a / RG_PANEL, p1 = rg_div_up(b, RG_PANEL);
@@ -179,13 +190,23 @@ static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *er
     return rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged", rg_ckpt_path(l->ckpt), t->file_name);
 }
 
+/* Sites that read the same activations right after one another share a sorted copy if their orders are the same, as GPTQ's are. */
+static void copy_order(loader *l, rg_site site, int layer, const int32_t *order, int64_t k)
+{
+    rg_bound *b = &l->m->layer[layer * RG_SITE_COUNT + site];
+    const rg_site before = site == RG_SITE_ATTN_K ? RG_SITE_ATTN_Q : site == RG_SITE_ATTN_V ? RG_SITE_ATTN_K : site == RG_SITE_FFN_UP ? RG_SITE_FFN_GATE : site;
+    const int32_t *last = before != site ? rg_model_at(l->m, layer, before)->order : NULL;
+    memcpy((int32_t *)(uintptr_t)b->order, order, (size_t)k * sizeof *order);
+    b->order_again = last && memcmp(last, order, (size_t)k * sizeof *order) == 0;
+}
+
 static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer, rg_err *err)
 {
     const rg_bound *b = rg_model_at(l->m, layer, site);
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
     const int nt = rg_team_size(team);
-    if (rg_site_op(site) == RG_OP_RMSNORM) {
-        float *w = (float *)(uintptr_t)b->norm;
+    if (is_vector(site)) {
+        float *w = (float *)(uintptr_t)b->vec;
         rg_ckpt_row_f32(t, 0, w);
         for (int64_t i = 0; i < t->cols; i++)
             if (!isfinite(w[i]))
@@ -195,7 +216,8 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
     }
     job j = {.t = t, .w = b->w, .scratch = scratch, .scratch_bytes = l->pack_scratch, .err2 = sums, .w2 = sums + nt};
     j.codes = keeps_codes(t, b->w.type);
-    j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t) && !rg_ckpt_order(t);
+    j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t);
+    if (b->order) copy_order(l, site, layer, rg_ckpt_order(t), t->cols);
     memset(sums, 0, 2 * (size_t)nt * sizeof *sums);
     rg_team_run(team, pack_job, &j, NULL, NULL, 0);
     double err2 = 0.0, w2 = 0.0;
@@ -237,7 +259,7 @@ static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
     for (int layer = -1; layer < c->layers; layer++) {
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             const rg_op op = rg_site_op(s);
-            if (rg_site_in_layer(s) != (layer >= 0) || (op != RG_OP_LINEAR && op != RG_OP_RMSNORM)) continue;
+            if (rg_site_in_layer(s) != (layer >= 0) || (op != RG_OP_LINEAR && !is_vector(s)) || !source(l->ckpt, s, layer)) continue;
             if (l->opts->stop && *l->opts->stop) {
                 st = rg_fail(err, RG_E_INTERRUPTED, "%s: loading was interrupted", rg_ckpt_path(l->ckpt));
                 goto out;
@@ -251,7 +273,7 @@ static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
     }
     if (!c->tied) {
         const rg_ckpt_tensor *t = rg_ckpt_find(l->ckpt, RG_SITE_TOKEN_EMBD, -1);
-        job j = {.t = t, .w.type = rg_ckpt_resident(t), .rows = (char *)(uintptr_t)l->m->embd.rows, .row_bytes = l->m->embd.row_bytes, .w2 = sums};
+        job j = {.t = t, .w.type = rg_ckpt_resident(t), .embd = &l->m->embd, .w2 = sums};
         memset(sums, 0, nt * sizeof *sums);
         rg_team_run(team, pack_job, &j, NULL, NULL, 0);
         for (size_t i = 0; i < nt; i++)
@@ -275,6 +297,8 @@ static rg_status begin(loader *l, rg_err *err)
     l->m->layer = calloc((size_t)c->layers * RG_SITE_COUNT, sizeof *l->m->layer);
     if (!l->m->layer) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_ckpt_path(l->ckpt));
     layout(l);
+    for (int s = 0; s < RG_SITE_COUNT; s++) /* orders that no weight keeps are not followed */
+        if (rg_site_op(s) == RG_OP_REORDER) l->m->cfg.extra &= ~(rg_site_bit(s) & ~l->ordered);
     l->m->block_bytes = l->arena.used;
     return RG_OK;
 }

@@ -6,10 +6,12 @@
 #include "ridge/engine.h"
 #include "ridge/topo.h"
 
-/* What a site holds: one of the two is set. */
+/* What a site holds: w or vec. */
 typedef struct rg_bound {
-    rg_weight w;       /* linear sites */
-    const float *norm; /* RMSNorm sites */
+    rg_weight w;          /* linear sites */
+    const int32_t *order; /* of them: column j of w is multiplied by input order[j]; NULL: as they are */
+    bool order_again;     /* the linear before it has the same input and the same order */
+    const float *vec;     /* norms and biases */
 } rg_bound;
 
 typedef struct rg_model {

@@ -12,6 +12,7 @@ typedef struct rg_acts {
     float *tmp;            /* [m][dim] */
     float *gate, *up;      /* [m][ffn] */
     float *xo;             /* [logits of a call][dim] */
+    float *sorted;         /* [m][widest input] in the order of a weight's columns; only for models that have such weights */
     float *part;           /* rg_attn_part_floats */
     float *scores;         /* [m * heads][score_stride], unfused only */
     char *xq;              /* rg_xq_bytes: prepared activations */

@@ -21,7 +21,6 @@ const char *rg_site_name(rg_site site) { return sites[site].name; }
 rg_op rg_site_op(rg_site site) { return sites[site].op; }
 rg_extent rg_site_rows(rg_site site) { return sites[site].rows; }
 rg_extent rg_site_cols(rg_site site) { return sites[site].cols; }
-int rg_site_in_layer(rg_site site) { return site != RG_SITE_TOKEN_EMBD && site != RG_SITE_OUTPUT_NORM && site != RG_SITE_OUTPUT; }
 
 rg_site rg_site_input(rg_site site)
 {
@@ -43,3 +42,38 @@ rg_site rg_site_input(rg_site site)
         return RG_SITE_COUNT;
     }
 }
+
+_Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
+
+int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_OUTPUT_NORM; }
+
+bool rg_site_runs(const rg_config *c, rg_site s, bool unfused)
+{
+    switch (rg_site_op(s)) {
+    case RG_OP_BIAS:
+    case RG_OP_SCALE:
+    case RG_OP_REORDER:
+        return (c->extra & rg_site_bit(s)) != 0;
+    case RG_OP_ATTN:
+        return !unfused;
+    case RG_OP_ATTN_QK:
+    case RG_OP_SOFTMAX:
+    case RG_OP_ATTN_PV:
+        return unfused;
+    default:
+        return true;
+    }
+}
+
+/* The table keeps them around the linear: X_ORDER, X, X_BIAS. */
+rg_site rg_site_bias(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s + 1) : RG_SITE_COUNT; }
+rg_site rg_site_order(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s - 1) : RG_SITE_COUNT; }
+
+#define AROUND(s) _Static_assert(RG_SITE_##s##_ORDER == RG_SITE_##s - 1 && RG_SITE_##s##_BIAS == RG_SITE_##s + 1, "order of ops.def")
+AROUND(ATTN_Q);
+AROUND(ATTN_K);
+AROUND(ATTN_V);
+AROUND(ATTN_OUTPUT);
+AROUND(FFN_GATE);
+AROUND(FFN_UP);
+AROUND(FFN_DOWN);

@@ -2,6 +2,10 @@
 #ifndef RG_SITES_H
 #define RG_SITES_H
 
+#include <stdbool.h>
+
+#include "base/config.h"
+
 typedef enum rg_op {
 #define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) RG_OP_##id,
 #include "ops/ops.def"
@@ -25,5 +29,10 @@ rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
 rg_site rg_site_input(rg_site site);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
+/* Whether the forward pass of such a model has the site. unfused: attention in three steps instead of one. */
+bool rg_site_runs(const rg_config *c, rg_site site, bool unfused);
+/* The bias and the column order of a linear site; RG_SITE_COUNT if it cannot have one (the output matrix). */
+rg_site rg_site_bias(rg_site linear), rg_site_order(rg_site linear);
+static inline uint64_t rg_site_bit(rg_site s) { return (uint64_t)1 << s; }
 
 #endif

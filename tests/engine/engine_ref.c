@@ -72,12 +72,25 @@ static matrix from_packed(const rg_weight *w)
     return m;
 }
 
+/* Sorted columns back to where they belong. */
+static matrix in_order(matrix m, const int32_t *order)
+{
+    if (!order) return m;
+    matrix r = new_matrix(m.n, m.k);
+    for (int64_t i = 0; i < m.n; i++)
+        for (int64_t j = 0; j < m.k; j++) r.w[i * m.k + order[j]] = m.w[i * m.k + j];
+    free(m.w);
+    return r;
+}
+
 static matrix from_bound(const rg_bound *b, rg_site site, const rg_config *c)
 {
-    if (rg_site_op(site) == RG_OP_LINEAR) return from_packed(&b->w);
-    if (rg_site_op(site) != RG_OP_RMSNORM) return (matrix){0};
-    matrix m = new_matrix(1, c->dim);
-    memcpy(m.w, b->norm, (size_t)c->dim * sizeof *m.w);
+    if (rg_site_op(site) == RG_OP_LINEAR) return in_order(from_packed(&b->w), b->order);
+    if (!b->vec) return (matrix){0};
+    const int64_t ext[] = {
+        [RG_EXT_DIM] = c->dim, [RG_EXT_Q_DIM] = rg_q_dim(c), [RG_EXT_KV_DIM] = rg_kv_dim(c), [RG_EXT_FFN] = c->ffn, [RG_EXT_VOCAB] = c->vocab};
+    matrix m = new_matrix(1, ext[rg_site_cols(site)]);
+    memcpy(m.w, b->vec, (size_t)m.k * sizeof *m.w);
     return m;
 }
 
@@ -123,6 +136,14 @@ static void times(double *y, const matrix *w, const double *x)
     }
 }
 
+/* y = W x + bias, where there is one. */
+static void affine(double *y, const matrix *w, rg_site site, const double *x)
+{
+    const matrix *b = &w[rg_site_bias(site)];
+    times(y, &w[site], x);
+    for (int64_t i = 0; b->w && i < b->k; i++) y[i] += (double)b->w[i];
+}
+
 static void norm(double *y, const double *x, const matrix *w, double eps)
 {
     double sum = 0.0;
@@ -142,20 +163,21 @@ static void rotate(const ref_model *r, double *x, int64_t heads, int64_t pos)
         }
 }
 
-/* One query head over positions [0, n). k and v: [n] rows of `ld`. */
-static void attend(double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t n, int64_t hd, double *score)
+/* One query head over positions [first, n). k and v: [n] rows of `ld`. */
+static void attend(
+    double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t first, int64_t n, int64_t hd, double scale, double *score)
 {
     double top = -INFINITY, sum = 0.0;
-    for (int64_t p = 0; p < n; p++) {
+    for (int64_t p = first; p < n; p++) {
         score[p] = 0.0;
         for (int64_t i = 0; i < hd; i++) score[p] += q[i] * k[p * ld + i];
-        score[p] /= sqrt((double)hd);
+        score[p] *= scale;
         top = fmax(top, score[p]);
     }
-    for (int64_t p = 0; p < n; p++) sum += score[p] = exp(score[p] - top);
+    for (int64_t p = first; p < n; p++) sum += score[p] = exp(score[p] - top);
     for (int64_t i = 0; i < hd; i++) {
         out[i] = 0.0;
-        for (int64_t p = 0; p < n; p++) out[i] += score[p] / sum * v[p * ld + i];
+        for (int64_t p = first; p < n; p++) out[i] += score[p] / sum * v[p * ld + i];
     }
 }
 
@@ -167,23 +189,26 @@ static void layer(const ref_model *r, const matrix *w, buffers *b, int64_t n)
 {
     const rg_config *c = &r->c;
     const int64_t hd = c->head_dim, kv = rg_kv_dim(c), rep = c->heads / c->kv_heads;
+    const double scale = c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)hd), add = c->resid_scale != 0.0 ? c->resid_scale : 1.0;
     for (int64_t t = 0; t < n; t++) {
+        const int64_t first = c->window && t + 1 > c->window ? t + 1 - c->window : 0;
         double *x = b->x + t * c->dim;
         norm(b->h, x, &w[RG_SITE_ATTN_NORM], c->eps);
-        times(b->q, &w[RG_SITE_ATTN_Q], b->h);
-        times(b->k + t * kv, &w[RG_SITE_ATTN_K], b->h);
-        times(b->v + t * kv, &w[RG_SITE_ATTN_V], b->h);
+        affine(b->q, w, RG_SITE_ATTN_Q, b->h);
+        affine(b->k + t * kv, w, RG_SITE_ATTN_K, b->h);
+        affine(b->v + t * kv, w, RG_SITE_ATTN_V, b->h);
         rotate(r, b->q, c->heads, t);
         rotate(r, b->k + t * kv, c->kv_heads, t);
-        for (int64_t i = 0; i < c->heads; i++) attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, t + 1, hd, b->score);
-        times(b->h, &w[RG_SITE_ATTN_OUTPUT], b->att);
-        for (int64_t i = 0; i < c->dim; i++) x[i] += b->h[i];
+        for (int64_t i = 0; i < c->heads; i++)
+            attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, first, t + 1, hd, scale, b->score);
+        affine(b->h, w, RG_SITE_ATTN_OUTPUT, b->att);
+        for (int64_t i = 0; i < c->dim; i++) x[i] += add * b->h[i];
         norm(b->h, x, &w[RG_SITE_FFN_NORM], c->eps);
-        times(b->gate, &w[RG_SITE_FFN_GATE], b->h);
-        times(b->up, &w[RG_SITE_FFN_UP], b->h);
+        affine(b->gate, w, RG_SITE_FFN_GATE, b->h);
+        affine(b->up, w, RG_SITE_FFN_UP, b->h);
         for (int64_t i = 0; i < c->ffn; i++) b->gate[i] *= b->up[i] / (1.0 + exp(-b->gate[i]));
-        times(b->h, &w[RG_SITE_FFN_DOWN], b->gate);
-        for (int64_t i = 0; i < c->dim; i++) x[i] += b->h[i];
+        affine(b->h, w, RG_SITE_FFN_DOWN, b->gate);
+        for (int64_t i = 0; i < c->dim; i++) x[i] += add * b->h[i];
     }
 }
 
@@ -201,11 +226,12 @@ void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *ou
         .up = must_alloc(d * (size_t)c->ffn),
         .score = must_alloc(d * (size_t)n)};
     for (int64_t t = 0; t < n; t++)
-        for (int64_t i = 0; i < c->dim; i++) b.x[t * c->dim + i] = (double)r->embd.w[token[t] * c->dim + i];
+        for (int64_t i = 0; i < c->dim; i++) b.x[t * c->dim + i] = (c->embd_scale != 0.0 ? c->embd_scale : 1.0) * (double)r->embd.w[token[t] * c->dim + i];
     for (int64_t l = 0; l < c->layers; l++) layer(r, r->at[l], &b, n);
     for (int64_t t = 0; t < n; t++) {
         norm(b.h, b.x + t * c->dim, &r->at[c->layers][RG_SITE_OUTPUT_NORM], c->eps);
         times(out + t * c->vocab, &r->at[c->layers][RG_SITE_OUTPUT], b.h);
+        for (int64_t i = 0; c->logit_scale != 0.0 && i < c->vocab; i++) out[t * c->vocab + i] /= c->logit_scale;
     }
     double *all[] = {b.x, b.h, b.q, b.k, b.v, b.att, b.gate, b.up, b.score};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);

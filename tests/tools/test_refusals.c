@@ -132,7 +132,11 @@ static void unsupported_models_say_what_is_missing(void **state)
     const char *dir = copy_of_tiny("qwen2");
     edit_config(dir, "model_type", json_string("qwen2"));
     edit_config(dir, "architectures", json_pack("[s]", "Qwen2ForCausalLM"));
-    all_refuse(dir, 4, "QKV bias", NULL);
+    all_refuse(dir, 3, "attn_q_bias", NULL); /* supported, but this file has no biases */
+    dir = copy_of_tiny("qwen3");
+    edit_config(dir, "model_type", json_string("qwen3"));
+    edit_config(dir, "architectures", json_pack("[s]", "Qwen3ForCausalLM"));
+    all_refuse(dir, 4, "QK-norm", NULL);
     dir = copy_of_tiny("mamba");
     edit_config(dir, "model_type", json_string("mamba"));
     edit_config(dir, "architectures", json_pack("[s]", "MambaForCausalLM"));

@@ -149,9 +149,48 @@ static void mixed_files(void **state)
     build_drop(&b);
 }
 
+static void split_files(void **state)
+{
+    (void)state;
+    for (int parts = 2; parts <= 3; parts++) {
+        char stem[600], path[700];
+        model_build b = {.c = shape(96, 160), .seed = 61, .ggml = 3, .rope_freqs = true};
+        snprintf(stem, sizeof stem, "%s", at("split"));
+        build_gguf_split(&b, stem, parts);
+        for (int i = 1; i <= parts; i++) { /* any part will do */
+            snprintf(path, sizeof path, "%s-%05d-of-%05d.gguf", stem, i, parts);
+            rg_ckpt *c = must_open(path);
+            assert_int_equal(rg_ckpt_count(c), 2 + 9 * 2);
+            assert_non_null(rg_ckpt_rope_freqs(c));
+            same_as_truth(c, &b, 0x1p-22);
+            for (size_t n = 0; n < rg_ckpt_count(c); n++) rg_ckpt_release(c, rg_ckpt_at(c, n));
+            rg_ckpt_close(c);
+        }
+        size_t n;
+        unsigned char *whole = read_all(path, &n);
+        write_file(at("renamed.gguf"), whole, n); /* then the others cannot be found */
+        must_refuse("renamed", at("renamed.gguf"), RG_E_FILE, "not named like");
+        unsigned char *no = memmem(whole, n, "split.no", 8);
+        assert_non_null(no);
+        no[8 + 4] = 0; /* another number than its name says */
+        write_file(path, whole, n);
+        snprintf(path, sizeof path, "%s-%05d-of-%05d.gguf", stem, 1, parts);
+        rg_err err;
+        assert_int_equal(try_open(path, &err), RG_E_FILE);
+        assert_non_null(strstr(err.msg, "says that it is part 0"));
+        free(whole);
+        snprintf(path, sizeof path, "%s-%05d-of-%05d.gguf", stem, parts, parts);
+        remove(path);
+        snprintf(path, sizeof path, "%s-%05d-of-%05d.gguf", stem, 1, parts);
+        assert_int_equal(try_open(path, &err), RG_E_FILE);
+        assert_non_null(strstr(err.msg, "cannot open"));
+        build_drop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(values_equal_the_definition), cmocka_unit_test(codes_equal_the_definition),
-        cmocka_unit_test(files_of_every_type), cmocka_unit_test(mixed_files)};
+        cmocka_unit_test(files_of_every_type), cmocka_unit_test(mixed_files), cmocka_unit_test(split_files)};
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

@@ -20,7 +20,7 @@ typedef struct change {
     "{\"rope_type\":\"llama3\",\"factor\":" factor ",\"low_freq_factor\":" low ",\"high_freq_factor\":" high ",\"original_max_position_embeddings\":" orig "}"
 
 static const change changes[] = {
-    {"architectures", "[\"Qwen2ForCausalLM\"]", RG_E_UNSUPPORTED, "QKV bias"},
+    {"architectures", "[\"Qwen2ForCausalLM\"]", RG_E_FILE, "attn_q_bias is missing"},
     {"architectures", "[\"Qwen3ForCausalLM\"]", RG_E_UNSUPPORTED, "QK-norm"},
     {"architectures", "[\"Gemma2ForCausalLM\"]", RG_E_UNSUPPORTED, "Gemma2ForCausalLM"},
     {"architectures", "[\"Phi3ForCausalLM\"]", RG_E_UNSUPPORTED, "fused"},
@@ -30,8 +30,12 @@ static const change changes[] = {
     {"architectures", "[\"NobodysForCausalLM\"]", RG_E_UNSUPPORTED, "NobodysForCausalLM"},
     {"architectures", "[]", RG_OK, NULL}, /* the model type says it */
     {"architectures", "[\"MistralForCausalLM\"]", RG_OK, NULL},
-    {"attention_bias", "true", RG_E_UNSUPPORTED, "attention_bias"},
-    {"mlp_bias", "true", RG_E_UNSUPPORTED, "mlp_bias"},
+    {"architectures", "[\"GraniteForCausalLM\"]", RG_OK, NULL},
+    {"architectures", "[\"GraniteMoeForCausalLM\"]", RG_E_UNSUPPORTED, "mixture of experts"},
+    {"architectures", "[\"Qwen2MoeForCausalLM\"]", RG_E_UNSUPPORTED, "mixture of experts"},
+    {"use_sliding_window", "true", RG_E_UNSUPPORTED, "use_sliding_window"},
+    {"attention_bias", "true", RG_E_FILE, "attn_q_bias is missing"},
+    {"mlp_bias", "true", RG_E_FILE, "ffn_gate_bias is missing"},
     {"attention_bias", "false", RG_OK, NULL},
     {"hidden_act", "\"gelu\"", RG_E_UNSUPPORTED, "gelu"},
     {"hidden_act", NULL, RG_OK, NULL},
@@ -157,11 +161,44 @@ static void sliding_windows(void **state)
     (void)state;
     rg_err err;
     const char *const mistral = "[\"MistralForCausalLM\"]";
-    config_write(at("config.json"), (const char *const[]){"architectures", mistral, "sliding_window", "8", NULL});
-    assert_int_equal(try_open(at("model.safetensors"), &err), RG_E_UNSUPPORTED);
-    assert_non_null(strstr(err.msg, "sliding_window"));
-    rg_ckpt_close(with((const char *const[]){"architectures", mistral, "sliding_window", "16", NULL}));
-    rg_ckpt_close(with((const char *const[]){"architectures", mistral, "sliding_window", "null", NULL}));
+    static const struct {
+        const char *arch, *value;
+        int64_t window;
+    } all[] = {{"[\"MistralForCausalLM\"]", "8", 8}, {"[\"MistralForCausalLM\"]", "null", 0}, {"[\"MistralForCausalLM\"]", NULL, 4096},
+        {"[\"LlamaForCausalLM\"]", "8", 0}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        rg_ckpt *c = with((const char *const[]){"architectures", all[i].arch, "sliding_window", all[i].value, NULL});
+        assert_int_equal(rg_ckpt_config(c)->window, all[i].window);
+        rg_ckpt_close(c);
+    }
+    static const char *const bad[] = {"0", "-5", "1.5", "\"all\"", "true"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        config_write(at("config.json"), (const char *const[]){"architectures", mistral, "sliding_window", bad[i], NULL});
+        assert_int_equal(try_open(at("model.safetensors"), &err), RG_E_FILE);
+        assert_non_null(strstr(err.msg, "sliding_window"));
+    }
+}
+
+static void granite_factors(void **state)
+{
+    (void)state;
+    rg_ckpt *c = with((const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", "embedding_multiplier", "12.0", "attention_multiplier", "0.015625",
+        "residual_multiplier", "0.22", "logits_scaling", "8.0", NULL});
+    const rg_config *f = rg_ckpt_config(c);
+    assert_true(f->embd_scale == 12.0 && f->attn_scale == 0.015625 && f->resid_scale == 0.22 && f->logit_scale == 8.0);
+    assert_true(f->extra == (rg_site_bit(RG_SITE_TOKEN_SCALE) | rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE) |
+                                rg_site_bit(RG_SITE_OUTPUT_SCALE)));
+    rg_ckpt_close(c);
+    c = with((const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", NULL}); /* the defaults of the class are 1 */
+    assert_true(rg_ckpt_config(c)->attn_scale == 1.0 && rg_ckpt_config(c)->extra == 0);
+    rg_ckpt_close(c);
+    c = with((const char *const[]){"embedding_multiplier", "12.0", NULL}); /* means nothing to a Llama */
+    assert_true(rg_ckpt_config(c)->embd_scale == 0.0 && rg_ckpt_config(c)->attn_scale == 0.0);
+    rg_ckpt_close(c);
+    rg_err err;
+    config_write(at("config.json"), (const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", "logits_scaling", "0", NULL});
+    assert_int_equal(try_open(at("model.safetensors"), &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "logits_scaling"));
 }
 
 static void malformed_json_is_refused(void **state)
@@ -179,6 +216,7 @@ static void malformed_json_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fields_are_checked), cmocka_unit_test(rope_parameters_of_both_generations),
-        cmocka_unit_test(end_tokens_are_numbers_or_lists), cmocka_unit_test(sliding_windows), cmocka_unit_test(malformed_json_is_refused)};
+        cmocka_unit_test(end_tokens_are_numbers_or_lists), cmocka_unit_test(sliding_windows), cmocka_unit_test(granite_factors),
+        cmocka_unit_test(malformed_json_is_refused)};
     return cmocka_run_group_tests(tests, setup, drop_dir);
 }
