@@ -60,8 +60,8 @@ static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_
     project(cx, f, w, RG_SITE_ATTN_K, a->k, a->xn, false);
     project(cx, f, w, RG_SITE_ATTN_V, a->v, a->xn, true);
     rg_rope(cx, a->q, a->k, &kv, &shape);
-    show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, q_dim);
-    show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, kv_dim);
+    show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, rg_q_dim(c));
+    show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, rg_kv_dim(c));
     rg_kv_put(cx, a->k, a->v, &kv, &shape);
     if (s->o.unfused)
         rg_attn_unfused(cx, a->att, a->q, &kv, &shape);

@@ -5,7 +5,7 @@
 #include "model_build.h"
 
 /* Quantised weights may meet activations in 16 bits per group (2^-16 of the largest): then the second one. */
-static const double F32_BOUND = 5e-6, I16_BOUND = 1e-4;
+static const double F32_BOUND = 5e-6, I16_BOUND = 3e-4;
 
 static rg_config shape(void)
 {
