@@ -62,6 +62,7 @@ static const struct quantity {
     {"software", "task clock, page faults", "the kernel, per thread", {"seccomp", "paranoid"}},
     {"core", "cycles, instructions, FLOP, cache misses", "PMU through PAPI, per thread", {"PAPI", "seccomp", "pmu", "watchdog"}},
     {"dram_core", "DRAM bytes read by the threads", "PMU through PAPI, per thread", {"PAPI", "seccomp", "pmu"}},
+    {"export", "counters for other PAPI tools", "software-defined events", {"libsde"}},
 };
 
 static void judge(rg_doctor *d, const struct quantity *q)

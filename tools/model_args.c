@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "roofline/sde.h"
 
 rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
 {
@@ -87,6 +88,7 @@ rg_status rg_open_engine(rg_engine **out, const rg_ckpt *c, const rg_engine_opts
         rg_plan_memory(&plan, cfg, weights, false, eo->threads > 0 ? eo->threads : 1, so);
         if ((st = rg_plan_check(&plan, cfg, so, err)) != RG_OK) return st;
     }
+    rg_sde_export(rg_process_totals); /* before PAPI tools that watch this process look for events; a build without libsde has none */
     st = rg_engine_open(out, c, eo, err);
     rg_progress_clear(eo->progress_user);
     return st;

@@ -10,6 +10,7 @@
 #endif
 
 #include "base/arena.h"
+#include "exec/totals.h"
 
 struct rg_team {
     int n;
@@ -19,8 +20,9 @@ struct rg_team {
     const rg_ktab *k;
     int64_t l2_bytes;
     const rg_probe *probe;
-    bool *probed;  /* [n] this thread's counters are open */
-    char *scratch; /* [n][scratch_bytes] */
+    bool *probed;    /* [n] this thread's counters are open */
+    rg_board *board; /* owns */
+    char *scratch;   /* [n][scratch_bytes] */
     size_t scratch_bytes;
     rg_slot *slots; /* [n][cap_slots] */
     size_t cap_slots;
@@ -58,9 +60,10 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     t->l2_bytes = l2_bytes > 0 ? l2_bytes : 512 << 10;
     t->scratch_bytes = scratch_bytes;
     t->scratch = rg_big_alloc(t->scratch_bytes * (size_t)threads);
+    t->board = rg_board_open(threads);
     t->probed = calloc((size_t)threads, sizeof *t->probed);
     if (cpus && (t->cpus = malloc((size_t)threads * sizeof *t->cpus))) memcpy(t->cpus, cpus, (size_t)threads * sizeof *t->cpus);
-    if (!t->scratch || !t->probed || (cpus && !t->cpus)) {
+    if (!t->scratch || !t->board || !t->probed || (cpus && !t->cpus)) {
         rg_team_close(t);
         return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
     }
@@ -108,6 +111,7 @@ void rg_team_close(rg_team *t)
     if (t->probe) rg_team_set_probe(t, NULL);
     if (t->placed && t->cpus) sched_setaffinity(0, sizeof t->before, &t->before);
     rg_big_free(t->scratch, t->scratch_bytes * (size_t)t->n);
+    rg_board_close(t->board);
     free(t->slots);
     free(t->probed);
     free(t->cpus);
@@ -148,6 +152,8 @@ static void enter(rg_team *t, int tid, rg_team_fn *fn, void *arg, rg_rec *rec, c
         cx.t_last = rg_now_ns();
     }
     fn(&cx, arg);
+    rg_tally_add(&cx.total, &cx.tally); /* without records everything is in the tally */
+    rg_board_add(t->board, tid, &cx.total);
     if (rec && tid == 0) assert(cx.n_rec <= cx.cap_rec);
 }
 
@@ -196,6 +202,7 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
     enter(t, 0, fn, arg, rec, step, ops);
 #endif
     t->placed = true;
+    if (step) rg_board_call(t->board, step->phase, step->tokens);
     if (rec) {
         rg_step *s = &log->step[log->n_steps];
         *s = *step;
@@ -248,6 +255,7 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
     }
     s->t_ns = now - cx->t_last;
     s->tally = cx->tally;
+    rg_tally_add(&cx->total, &cx->tally);
     memset(s->ctr, 0, sizeof s->ctr);
     const bool by_op = cx->probe && !cx->probe->by_layer;
     if (by_op) now = read_probe(cx, s);

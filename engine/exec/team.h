@@ -48,6 +48,7 @@ typedef struct rg_ctx {
     int ctr_from;      /* by layer: first record that the next read covers */
     uint8_t phase;
     int16_t layer;
+    rg_tally total;   /* of the operators of this call that are recorded already */
     rg_tally tally;   /* of the operator being executed: drivers add to it at their outer loops */
     uint64_t wait_ns; /* at barriers inside it (rg_barrier); the one at its end is added by rg_op_end */
 } rg_ctx;

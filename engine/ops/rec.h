@@ -25,6 +25,12 @@ typedef struct rg_tally {
     uint64_t flop, iop;                          /* floating-point and integer operations */
 } rg_tally;
 
+/* Everything counted so far. */
+typedef struct rg_totals {
+    rg_tally tally;
+    uint64_t tokens[RG_PHASE_COUNT], calls; /* of forward calls */
+} rg_totals;
+
 enum { RG_MAX_CTR = 8 };
 
 typedef struct rg_rec {

@@ -1,5 +1,5 @@
 # Required: jansson (JSON), PCRE2 (pre-tokeniser patterns), hwloc (topology, pinning), libm, threads.
-# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, OpenMP, utf8proc. ON fails where the library is missing, AUTO goes on without.
+# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, libsde, OpenMP, utf8proc. ON fails where the library is missing, AUTO goes on without.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
@@ -22,6 +22,13 @@ rg_optional(BLAS "${OPENBLAS_FOUND}")
 
 pkg_check_modules(PAPI QUIET IMPORTED_TARGET papi)
 rg_optional(PAPI "${PAPI_FOUND}")
+
+find_path(SDE_INCLUDE_DIR sde_lib.h)
+find_library(SDE_LIBRARY sde)
+if(SDE_INCLUDE_DIR AND SDE_LIBRARY)
+  set(SDE_FOUND 1)
+endif()
+rg_optional(SDE "${SDE_FOUND}")
 
 pkg_check_modules(UTF8PROC QUIET IMPORTED_TARGET libutf8proc)
 rg_optional(UTF8PROC "${UTF8PROC_FOUND}")

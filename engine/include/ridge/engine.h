@@ -66,6 +66,9 @@ typedef struct rg_engine_info {
 
 void rg_engine_get_info(const rg_engine *e, rg_engine_info *info);
 
+/* What all engines of this process have counted since it began; never goes down, advances with every forward call. Any thread. */
+void rg_process_totals(rg_totals *out);
+
 /* Counters for the records of all sessions (NULL: none); borrowed until replaced or the engine is closed. */
 void rg_engine_set_probe(rg_engine *e, const rg_probe *probe);
 
