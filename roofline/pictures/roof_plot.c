@@ -81,7 +81,9 @@ void rg_roof_plot_saved(rg_roof_plot *p, const rg_saved_run *r)
     add_levels(p, r, used, n);
     for (size_t i = 0; i < r->n_roofs; i++) {
         const rg_saved_roof *f = &r->roof[i];
-        if (f->compute) rg_roof_plot_add(p, true, f->isa && strcmp(f->isa, r->isa) == 0, f->value, "%.60s: %s GFLOP/s", f->name, rg_num(a, sizeof a, f->value));
+        if (f->compute)
+            rg_roof_plot_add(p, true, rg_saved_binds(r, f), f->value, "%.60s: %s G%s/s", f->name, rg_num(a, sizeof a, f->value),
+                strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
     }
 }
 
@@ -165,7 +167,8 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
 /* Above the line from its right end leftwards, or below it. */
 static void name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
 {
-    const double y = rg_axis_at(&p->y, r->value), left = p->left + rg_svg_text_width(r->name, 11);
+    const double bw = best(p, false, false), start = bw > 0.0 ? fmax(p->left, rg_axis_at(&p->x, r->value / bw)) : p->left;
+    const double y = rg_axis_at(&p->y, r->value), left = start + rg_svg_text_width(r->name, 11);
     if (!rg_axis_in(&p->y, r->value)) return;
     for (int below = 0; below < 2; below++)
         for (double x = p->right - 4.0; x > left; x -= 24.0)
