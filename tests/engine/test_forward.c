@@ -4,13 +4,13 @@
 /* f32 arithmetic: a few hundred roundings of 2^-24 per logit, with a wide margin. f16: keys and values rounded to 11 bits. */
 static const double F32_BOUND = 5e-6, F16_BOUND = 2e-3;
 
-/* Where the CPU multiplies bytes, products with quantised weights round x to 16 bits per group: to 2^-16 of its largest value, which is a
+/* Where the CPU multiplies bytes, or AVX2 does so for INT4, products with quantised weights round x to 16 bits per group: to 2^-16 of its largest value, which is a
  * few times the size of the others. */
 static const double I16_BOUND = 1e-4;
 
 static double bound_for(const rg_engine_info *info, double bound)
 {
-    const bool dot = info->isa >= RG_ISA_AVX512VNNI || (info->isa >= RG_ISA_AVX2VNNI && rg_isa_has(RG_ISA_AVX2VNNI));
+    const bool dot = info->isa >= RG_ISA_AVX512VNNI || info->isa == RG_ISA_AVX2 || (info->isa >= RG_ISA_AVX2VNNI && rg_isa_has(RG_ISA_AVX2VNNI));
     return dot && (rg_wtype_is_quant(info->dtype) || rg_wtype_is_quant(info->head_dtype)) ? fmax(bound, I16_BOUND) : bound;
 }
 
