@@ -41,7 +41,7 @@ static const struct {
 #include "tools/commands.def"
 };
 
-rg_stop_flag rg_stop;
+rg_stop_flag rg_stop, rg_terminal_dirty;
 
 static const struct option *find(const char *word, size_t len)
 {

@@ -53,6 +53,8 @@ rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err);
 
 /* Set by SIGINT/SIGTERM; the second signal ends the program with 130 at once. */
 extern rg_stop_flag rg_stop;
+/* Nonzero while the last row of the terminal is a status line, which must be given back before the program ends. */
+extern rg_stop_flag rg_terminal_dirty;
 
 /* Draws progress on stderr after two seconds, on a terminal only; an rg_progress_fn. user: an rg_progress, zeroed before. */
 typedef struct rg_progress {

@@ -17,7 +17,11 @@ static const struct command {
 static void on_signal(int sig)
 {
     (void)sig;
-    if (rg_stop) _exit(RG_E_INTERRUPTED);
+    if (rg_stop) {
+        static const char give_back[] = "\033[r\033[999;1H\033[2K";
+        if (rg_terminal_dirty && write(STDERR_FILENO, give_back, sizeof give_back - 1) < 0) rg_terminal_dirty = 0;
+        _exit(RG_E_INTERRUPTED);
+    }
     rg_stop = 1;
 }
 

@@ -77,8 +77,9 @@ uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c);
 
 /* Where the tokenizer is. Exactly one of the two is set, or neither. */
 typedef struct rg_ckpt_vocab {
-    const char *model; /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
-    const char *pre;   /* pre-tokeniser name, or NULL */
+    const char *model;         /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
+    const char *pre;           /* pre-tokeniser name, or NULL */
+    const char *chat_template; /* Jinja text, or NULL */
     size_t n;
     const char **piece;  /* [n], not terminated by NUL */
     size_t *piece_len;   /* [n] */

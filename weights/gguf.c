@@ -324,7 +324,7 @@ static rg_status read_vocab(parser *g, rg_err *err)
 {
     rg_ckpt *c = g->c;
     rg_ckpt_vocab *v = &c->vocab;
-    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre");
+    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre"), chat = get_str(g, "tokenizer.chat_template");
     const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
     if (!model.n || !tokens) return RG_OK;
     if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
@@ -333,6 +333,7 @@ static rg_status read_vocab(parser *g, rg_err *err)
         return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.merges: expected an array of strings", g->path);
     v->model = strndup(model.p, model.n);
     v->pre = pre.n ? strndup(pre.p, pre.n) : NULL;
+    v->chat_template = chat.n ? strndup(chat.p, chat.n) : NULL;
     v->n = (size_t)tokens->count;
     if (!v->model) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
     void *score = NULL, *type = NULL;

@@ -1,4 +1,5 @@
 /* The forward pass. Run by every thread of the team; drivers split the work and put barriers where data crosses threads. */
+#include <float.h>
 #include <math.h>
 
 #include "model/session.h"
@@ -11,19 +12,21 @@ static bool stop_here(rg_ctx *cx, rg_forward *f, int64_t layer)
     return false;
 }
 
-/* Shows what a site wrote to the session's observer: all threads have written, and none goes on before it was seen. */
-static void show(rg_ctx *cx, const rg_forward *f, rg_site site, const float *data, int64_t rows, int64_t cols)
+/* Shows what a site wrote to the session's observer, and looks whether it is finite if that is wanted: all threads have written, and none
+ * goes on before it was seen. */
+static void show(rg_ctx *cx, rg_forward *f, rg_site site, const float *data, int64_t rows, int64_t cols)
 {
     const rg_session *s = f->s;
-    if (!s->observe) return;
+    if (!s->observe && !f->check) return;
     rg_barrier(cx);
-    if (cx->tid == 0) s->observe(s->observe_user, &(rg_seen){.site = site, .layer = cx->layer, .data = data, .rows = rows, .cols = cols});
+    if (cx->tid == 0 && f->check) rg_check_finite(f, site, cx->layer, data, rows, cols, FLT_MAX);
+    if (cx->tid == 0 && s->observe) s->observe(s->observe_user, &(rg_seen){.site = site, .layer = cx->layer, .data = data, .rows = rows, .cols = cols});
     rg_barrier(cx);
 }
 
 /* y = x W^T (+ bias). Columns sorted by group meet a copy of x in the same order, which other threads may still be reading when the next
  * one is made: hence the barrier. */
-static void project(rg_ctx *cx, const rg_forward *f, const rg_bound *w, rg_site site, float *y, const float *x, bool barrier)
+static void project(rg_ctx *cx, rg_forward *f, const rg_bound *w, rg_site site, float *y, const float *x, bool barrier)
 {
     const rg_bound *b = &w[site];
     const float *bias = w[rg_site_bias(site)].vec;
@@ -37,7 +40,18 @@ static void project(rg_ctx *cx, const rg_forward *f, const rg_bound *w, rg_site 
     show(cx, f, site, y, f->m, b->w.n);
 }
 
-static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_t layer)
+/* Beyond it a value becomes infinite in the cache; the blocks of q8_0 have half-precision scales of 1/127 of their largest value. */
+static float cache_most(rg_kvtype t) { return t == RG_KV_F16 ? 65504.0f : t == RG_KV_Q8_0 ? 127.0f * 65504.0f : FLT_MAX; }
+
+static void check_cache(rg_ctx *cx, rg_forward *f, const rg_kv_layer *kv)
+{
+    if (cx->tid != 0 || !f->check) return; /* behind the barrier of rg_kv_put, and nobody writes keys and values again in this layer */
+    const int64_t n = kv->heads * kv->hd;
+    rg_check_finite(f, RG_SITE_ATTN_KV_PUT, cx->layer, f->s->a.k, f->m, n, cache_most(kv->k_type));
+    rg_check_finite(f, RG_SITE_ATTN_KV_PUT, cx->layer, f->s->a.v, f->m, n, cache_most(kv->v_type));
+}
+
+static void attention(rg_ctx *cx, rg_forward *f, const rg_bound *w, int64_t layer)
 {
     const rg_session *s = f->s;
     const rg_acts *a = &s->a;
@@ -63,6 +77,7 @@ static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_
     show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, rg_q_dim(c));
     show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, rg_kv_dim(c));
     rg_kv_put(cx, a->k, a->v, &kv, &shape);
+    check_cache(cx, f, &kv);
     if (s->o.unfused)
         rg_attn_unfused(cx, a->att, a->q, &kv, &shape);
     else
@@ -74,7 +89,7 @@ static void attention(rg_ctx *cx, const rg_forward *f, const rg_bound *w, int64_
     show(cx, f, RG_SITE_ATTN_ADD, a->x, f->m, c->dim);
 }
 
-static void feed_forward(rg_ctx *cx, const rg_forward *f, const rg_bound *w)
+static void feed_forward(rg_ctx *cx, rg_forward *f, const rg_bound *w)
 {
     const rg_acts *a = &f->s->a;
     const rg_config *c = &f->s->e->model.cfg;

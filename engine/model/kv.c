@@ -11,6 +11,7 @@ rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int t
         .kv_k = o->kv_k,
         .kv_v = o->kv_v,
         .unfused = o->unfused,
+        .check_nan = o->check_nan,
         .threads = threads};
     d.ubatch = rg_min(o->ubatch > 0 ? o->ubatch : 512, d.ctx * d.n_seq);
     d.max_logits = o->max_logits > 0 ? o->max_logits : d.n_seq;

@@ -1,6 +1,10 @@
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "base/num.h"
 #include "model/session.h"
@@ -13,6 +17,28 @@ static rg_status check_opts(const rg_config *c, const rg_dims_opts *d, rg_err *e
     if ((d->kv_k == RG_KV_Q8_0 || d->kv_v == RG_KV_Q8_0) && c->head_dim % 32 != 0)
         return rg_fail(err, RG_E_UNSUPPORTED, "KV cache q8_0: blocks of 32 do not divide the head size %lld: use f16", (long long)c->head_dim);
     if (d->n_seq > 4096) return rg_fail(err, RG_E_USAGE, "sequences: %lld, expected at most 4096", (long long)d->n_seq);
+    return RG_OK;
+}
+
+/* Everything a step touches stays in physical memory. */
+static rg_status lock_memory(const rg_session *s, rg_err *err)
+{
+    const rg_model *m = &s->e->model;
+    const struct {
+        const void *p;
+        size_t n;
+    } block[] = {{m->block, m->block_bytes}, {s->kv_block, s->kv_bytes}, {s->act_block, s->act_bytes}, {s->logits, s->logits_bytes}};
+    double need = 0.0;
+    for (size_t i = 0; i < sizeof block / sizeof *block; i++) need += (double)block[i].n / 1048576.0;
+    for (size_t i = 0; i < sizeof block / sizeof *block; i++) {
+        if (block[i].n == 0 || mlock(block[i].p, block[i].n) == 0) continue;
+        const int e = errno;
+        struct rlimit r = {0};
+        char limit[64] = "unlimited";
+        if (getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_cur != RLIM_INFINITY) snprintf(limit, sizeof limit, "%.1f MiB", (double)r.rlim_cur / 1048576.0);
+        return rg_fail(err, RG_E_NOMEM, "--mlock: %.1f MiB cannot be locked: %s; the limit of this process is %s (ulimit -l, or LimitMEMLOCK= of a service)",
+            need, strerror(e), limit);
+    }
     return RG_OK;
 }
 
@@ -49,6 +75,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     r = (rg_arena){.base = s->act_block};
     rg_acts_layout(&s->a, &r, c, &s->o);
     rg_rope_table(s->a.cs, &e->model, s->o.ctx);
+    if (opts->lock && (st = lock_memory(s, err)) != RG_OK) goto out;
     *out = s;
     s = NULL;
 out:
@@ -141,13 +168,20 @@ static void fill_call(rg_forward *f, const rg_batch *b, int64_t at)
     }
 }
 
-static rg_status check_logits(const rg_forward *f, rg_err *err)
+/* Once the logits are not finite, the call is made again with a look behind every operator: it writes the same values over the same places. */
+static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *err)
 {
     const int64_t vocab = f->s->e->model.cfg.vocab;
-    for (int64_t i = 0; i < f->n_out * vocab; i++)
-        if (!isfinite(f->logits[i]))
-            return rg_fail(err, RG_E_INTERNAL, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
-                (long long)(i % vocab));
+    rg_forward again = *f;
+    if (f->bad.found) return rg_finding_fail(&f->bad, err);
+    for (int64_t i = 0; i < f->n_out * vocab; i++) {
+        if (isfinite(f->logits[i])) continue;
+        again.check = true;
+        rg_team_run(f->s->e->team, rg_forward_run, &again, NULL, step, rg_session_ops_per_step(f->s));
+        if (again.bad.found) return rg_finding_fail(&again.bad, err);
+        return rg_fail(err, RG_E_INTERNAL, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
+            (long long)(i % vocab));
+    }
     return RG_OK;
 }
 
@@ -160,7 +194,11 @@ rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_l
     s->n_logits = 0;
     for (int64_t at = 0; st == RG_OK && at < b->n; at += s->o.ubatch) {
         if (s->e->stop && *s->e->stop) return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
-        rg_forward f = {.s = s, .m = rg_min(s->o.ubatch, b->n - at), .logits = s->logits + s->n_logits * s->e->model.cfg.vocab, .stop_at = INT64_MAX};
+        rg_forward f = {.s = s,
+            .m = rg_min(s->o.ubatch, b->n - at),
+            .logits = s->logits + s->n_logits * s->e->model.cfg.vocab,
+            .stop_at = INT64_MAX,
+            .check = s->o.check_nan};
         fill_call(&f, b, at);
         rg_step step = {.phase = (uint8_t)phase, .tokens = f.m, .logits = f.n_out};
         for (int64_t r = 0; r < f.n_runs; r++) {
@@ -177,7 +215,7 @@ rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_l
             return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
         }
         for (int64_t r = 0; r < f.n_runs; r++) s->len[s->a.run[r].seq] = s->a.run[r].pos + s->a.run[r].n;
-        st = check_logits(&f, err);
+        st = check_logits(&f, &step, err);
         s->n_logits += f.n_out;
     }
     return st;

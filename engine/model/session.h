@@ -24,9 +24,11 @@ typedef struct rg_acts {
 typedef struct rg_dims_opts {
     int64_t ctx, n_seq, ubatch, max_logits, score_stride;
     rg_kvtype kv_k, kv_v;
-    bool unfused;
+    bool unfused, check_nan;
     int threads;
 } rg_dims_opts;
+
+enum { RG_HEAD_DIM_MAX = 1024 }; /* of a context shift */
 
 struct rg_session {
     rg_engine *e; /* borrowed */
@@ -54,6 +56,15 @@ rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer);
 /* RoPE table: cs[pos][0 .. hd/2) cosines, then sines, for positions [0, ctx). */
 void rg_rope_table(float *cs, const rg_model *m, int64_t ctx);
 
+/* Where a forward pass left the finite numbers; thread 0 writes it. */
+typedef struct rg_finding {
+    bool found;
+    int64_t layer; /* -1 outside layers */
+    rg_site site;
+    int64_t row, col;
+    float value;
+} rg_finding;
+
 /* One forward call; shared by the threads of the team. */
 typedef struct rg_forward {
     rg_session *s;
@@ -61,7 +72,14 @@ typedef struct rg_forward {
     int64_t n_out;   /* rows of logits */
     float *logits;   /* [n_out][vocab] */
     int64_t stop_at; /* first layer not to be run: set by thread 0 one layer ahead */
+    bool check;      /* look for values that are not finite behind every operator */
+    rg_finding bad;  /* the first one found */
 } rg_forward;
+
+/* check.c. Looks at x[m][n]; the first value beyond `most` (or not finite) is kept. By one thread, while no other writes. */
+void rg_check_finite(rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most);
+/* The status of what was found, in words. */
+rg_status rg_finding_fail(const rg_finding *b, rg_err *err);
 
 void rg_forward_run(rg_ctx *cx, void *arg);
 size_t rg_forward_ops(const rg_config *c, bool unfused);

@@ -402,6 +402,8 @@ int32_t rg_tokenizer_eos(const rg_tokenizer *t) { return t->eos; }
 const char *rg_tokenizer_kind(const rg_tokenizer *t) { return t->kind; }
 int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece) { return rg_vocab_scan(&t->vocab, piece); }
 
+bool rg_tokenizer_adds_bos(const rg_tokenizer *t) { return t->n_prefix > 0; }
+
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id)
 {
     for (int i = 0; i < t->n_end; i++)

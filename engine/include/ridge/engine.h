@@ -93,6 +93,8 @@ typedef struct rg_session_opts {
     rg_kvtype kv_k, kv_v;
     bool unfused;       /* attention through a score matrix in memory */
     int64_t max_logits; /* rows of logits of one rg_session_eval; 0: n_seq */
+    bool check_nan;     /* look at the output of every operator, which costs time; without it only at the logits */
+    bool lock;          /* keep weights, cache and activations in physical memory (mlock) */
 } rg_session_opts;
 
 /* What a session needs and what there is, in bytes. */
@@ -151,6 +153,11 @@ const float *rg_session_logits(const rg_session *s, int64_t i);
 int64_t rg_session_length(const rg_session *s, int64_t seq);
 /* Forgets what lies at position n and beyond. */
 void rg_session_truncate(rg_session *s, int64_t seq, int64_t n);
+/* Forgets `discard` tokens behind the first `keep`; the later ones move forward by that many positions: their keys are rotated back by the
+ * distance in f32 and rounded to the cache type (f32: to the last bits; f16: half an ulp per shift; q8_0 keys are refused), their values
+ * stay bit for bit. What they saw of the forgotten tokens stays in them: a shifted cache is not that of the shorter text. RG_E_USAGE if the
+ * numbers do not fit what the sequence holds. */
+rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t discard, rg_err *err);
 /* Most records that one forward call writes. */
 size_t rg_session_ops_per_step(const rg_session *s);
 /* Forward calls that rg_session_eval makes for a batch of n tokens. */
