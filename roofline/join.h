@@ -12,6 +12,9 @@ typedef enum rg_bound { RG_BOUND_MEMORY, RG_BOUND_COMPUTE, RG_BOUND_OVERHEAD, RG
 extern const char *const rg_bound_names[]; /* NULL for unknown */
 extern const char *const rg_phase_names[RG_PHASE_COUNT];
 
+/* Counted bytes per time this far above the roof cannot have come from where the roof was measured. */
+#define RG_CACHE_MARGIN 1.02
+
 /* A call whose ideal time is below this many barriers is bound by overhead: a perfect kernel would spend most of its time in synchronisation. */
 enum { RG_OVERHEAD_BARRIERS = 2 };
 
@@ -41,6 +44,8 @@ typedef struct rg_row {
     double longest_ns;                       /* ideal time of that call */
     unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
     rg_bound bound;
+    double stream_gbps; /* roof of its mix of counted reads and writes at what a call of the phase streams; NAN: unknown */
+    bool from_cache;    /* counted bytes per time are above that, so caches served a part of them */
 } rg_row;
 
 typedef struct rg_phase_sum {

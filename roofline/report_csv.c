@@ -10,7 +10,7 @@ static const char HEAD[] =
     "model,dtype,phase,op,site,layer,calls,t_ns,wait_ns,share,flop,int_op,weight_type,kernel,"
     "analytic_weight_bytes,analytic_act_read_bytes,analytic_act_write_bytes,analytic_kv_read_bytes,analytic_kv_write_bytes,analytic_total_bytes,analytic_t_ns,"
     "counted_weight_bytes,counted_act_read_bytes,counted_act_write_bytes,counted_kv_read_bytes,counted_kv_write_bytes,counted_total_bytes,counted_flop,"
-    "ai_analytic,ai_counted,gflops,gbps,roof,attainable_gflops,roof_fraction,bound";
+    "ai_analytic,ai_counted,gflops,gbps,roof,attainable_gflops,roof_fraction,bound,served_from_cache";
 
 /* s NULL: empty. Quotes double, control characters are gone. */
 static void text(FILE *f, const char *s)
@@ -76,6 +76,8 @@ static void row(FILE *f, const rg_report *r, const rg_row *w)
     real(f, rg_row_attainable(w));
     real(f, rg_row_fraction(w));
     text(f, rg_bound_names[w->bound]);
+    if (isfinite(w->stream_gbps)) fputc(w->from_cache ? '1' : '0', f);
+    fputc(',', f);
     for (int i = 0; i < RG_MAX_CTR; i++) { /* a fixed number of columns, whatever the machine can count */
         if (i < r->run.n_ctr && isfinite(rg_row_ctr(w, i))) fprintf(f, "%.0f", rg_row_ctr(w, i));
         fputc(i + 1 < RG_MAX_CTR ? ',' : '\n', f);

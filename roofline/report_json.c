@@ -284,6 +284,7 @@ static json_t *op(const rg_report *r, const rg_row *w, const char *no_roof, bool
     REAL("attainable_gflops", rg_row_attainable(w));
     REAL("roof_fraction", rg_row_fraction(w));
     TEXT("bound", rg_bound_names[w->bound]);
+    put(o, "served_from_cache", isfinite(w->stream_gbps) ? json_boolean(w->from_cache) : json_null(), ok);
     return o;
 }
 

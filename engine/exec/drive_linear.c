@@ -129,16 +129,24 @@ static void many(rg_ctx *cx, const product *a, route r, int64_t p0, int64_t p1)
 {
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[r];
+    const int64_t kb = rg_min(bl->kb, w->k), trips = rg_div_up(w->k, bl->kb);
+    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * (int64_t)panel_bytes(r, kb), group = bl->np * rg_panel_bytes(w->type, w->k);
     for (int64_t p = p0; p < p1; p += bl->np) {
         const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
         for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb) block(cx, a, r, cx->scratch, p, pe, k0, rg_min(k0 + bl->kb, w->k));
-        /* y of the group, m * cols floats, is revisited per k block: past the private cache only if it does not stay there */
-        if (4 * a->m * cols > cx->l2_bytes / 2) {
-            const uint64_t again = (uint64_t)(rg_div_up(w->k, bl->kb) - 1) * (uint64_t)(4 * a->m * cols);
-            cx->tally.act_rd += again;
-            cx->tally.act_wr += again;
+        const int64_t y = 4 * a->m * cols;
+        /* What comes past the private cache again, because it does not fit there together with all that is touched until its next use: y of
+         * the group once per k block, the unpacked block (written, then read), and x once per group. */
+        if (y + x / trips + unpacked + group / trips > cx->l2_bytes) {
+            cx->tally.act_rd += (uint64_t)((trips - 1) * y);
+            cx->tally.act_wr += (uint64_t)((trips - 1) * y);
         }
-        cx->tally.act_rd += (uint64_t)(a->m * (a->xq ? a->ld : 4 * w->k));
+        if (unpacked > cx->l2_bytes / 2) {
+            const uint64_t scratch = (uint64_t)((pe - p) * (int64_t)panel_bytes(r, w->k));
+            cx->tally.act_rd += scratch;
+            cx->tally.act_wr += scratch;
+        }
+        if (p == p0 || x + y + unpacked + group > cx->l2_bytes) cx->tally.act_rd += (uint64_t)x;
     }
 }
 

@@ -289,9 +289,48 @@ static void test_mock_probe(void **state)
     rg_log_close(&l);
 }
 
+/* Whatever the records say: a bandwidth above the roof carries its mark, and one below does not. */
+static void test_served_from_cache(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    const rg_run_info u = fixture_run();
+    rg_machine none = m;
+    none.n_bw = 0;
+    for (int speed = 1; speed <= 4096; speed *= 4) {
+        rg_log l;
+        int marked = 0, plain = 0;
+        fixture_log(&l);
+        for (size_t k = 0; k < l.n; k++) l.rec[k].t_ns = 1 + l.rec[k].t_ns / (uint64_t)speed;
+        rg_report *r = build(&m, &i, &u, &l);
+        for (int k = 0; k < r->n_rows; k++) {
+            const rg_row *w = &r->row[k];
+            const bool above = rg_row_gbps(w) > 1.02 * 10.0; /* 10 GB/s at what a call of the fixture streams */
+            assert_int_equal(w->from_cache, above);
+            marked += above;
+            plain += !above;
+        }
+        if (speed == 1) assert_true(marked == 0 && plain > 0);
+        if (speed == 4096) assert_true(marked > 0);
+        char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1), *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+        assert_int_equal(strstr(json, "\"served_from_cache\": true") != NULL, marked > 0);
+        assert_int_equal(strstr(md, "* |") != NULL, marked > 0);
+        free(md);
+        free(json);
+        rg_report_close(r);
+        r = build(&none, &i, &u, &l); /* without a roof nothing is known */
+        json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+        assert_true(strstr(json, "\"served_from_cache\": null") && !strstr(json, "\"served_from_cache\": true"));
+        free(json);
+        rg_report_close(r);
+        rg_log_close(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row), cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_mock_probe)};
+        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_mock_probe)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,180 @@
+/* One operator, once, through the engine's own driver, with cold caches: what the cache simulation is run on. Prints what the driver
+ * counted. Runs alone too.
+ *
+ *   one_op OP KEY=VALUE...    OP: linear rmsnorm add swiglu rope kv_put attn none;  none is a record without an operator
+ *   m k n tokens, inputs, outputs;  h g hd query heads, KV heads, head size;  pos position of the first token;  type, kv: names
+ *   l2 the private cache that the drivers reckon with, in bytes;  empty=1 collects an empty operator instead: what the call itself costs
+ *
+ * The simulator collects inside of rg_collected only. There the operator runs, then a block larger than the cache is read, so that every
+ * line that the operator left dirty is written back: reads of the operator are the read misses minus the lines of that block, its writes
+ * are the dirty evictions. Before, the same block is read, so that nothing is in the cache and nothing in it is dirty; the code, stack
+ * and record of a call are warmed by a small operator of the same kind. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "exec/drive.h"
+
+typedef struct shape {
+    int64_t m, k, n, h, g, hd, pos, l2, flush, empty;
+    rg_wtype type;
+    rg_kvtype kv;
+} shape;
+
+typedef struct operands {
+    shape s;
+    const char *op;
+    rg_weight w;
+    float *x, *y, *q, *cs, *part;
+    char *kc, *vc;
+    rg_kv_layer kv;
+    rg_run run;
+    rg_attn_shape attn;
+} operands;
+
+static void die(const char *what, const char *which)
+{
+    fprintf(stderr, "one_op: %s%s\n", what, which);
+    exit(2);
+}
+
+/* Filled, so that its pages exist. */
+static void *block(int64_t bytes)
+{
+    char *p = rg_big_alloc((size_t)rg_max(bytes, 64));
+    if (!p) die("out of memory", "");
+    memset(p, 0, (size_t)rg_max(bytes, 64));
+    return p;
+}
+
+static operands make(const char *op, shape s)
+{
+    operands o = {.op = op, .s = s};
+    const int64_t width = rg_max(rg_max(s.k, s.n), s.h * s.hd), end = s.pos + s.m;
+    o.x = block(4 * s.m * width);
+    o.y = block(4 * s.m * width);
+    o.q = block(4 * s.m * rg_max(width, s.g * s.hd));
+    o.w = (rg_weight){.type = s.type, .n = s.n, .k = s.k, .data = block(rg_packed_bytes(s.type, s.n, s.k))};
+    o.cs = block(4 * rg_max(end * s.hd, s.k));
+    o.part = block(4 * rg_attn_part_floats(1, s.hd, end));
+    o.kv = (rg_kv_layer){.k_type = s.kv, .v_type = s.kv, .heads = s.g, .hd = s.hd};
+    o.kv.k_stride = rg_round_up(rg_round_up(end, RG_KV_BLOCK) * rg_kv_k_bytes(s.kv, s.hd), 64);
+    o.kv.v_stride = rg_round_up(rg_round_up(end, RG_KV_BLOCK) * rg_kv_v_bytes(s.kv, s.hd), 64);
+    o.kv.k = block(s.g * o.kv.k_stride);
+    o.kv.v = block(s.g * o.kv.v_stride);
+    o.run = (rg_run){.pos = s.pos, .n = s.m};
+    return o;
+}
+
+/* Runs inside the team. */
+static void call(rg_ctx *cx, void *arg)
+{
+    operands *o = arg;
+    const shape *s = &o->s;
+    o->attn = (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .cs = o->cs, .part = o->part};
+    if (strcmp(o->op, "linear") == 0)
+        rg_linear(cx, RG_SITE_FFN_UP, o->y, o->x, &o->w, s->m, true);
+    else if (strcmp(o->op, "rmsnorm") == 0)
+        rg_rmsnorm(cx, RG_SITE_FFN_NORM, o->y, o->x, o->cs, NULL, s->m, s->k, 1e-5f);
+    else if (strcmp(o->op, "add") == 0)
+        rg_add(cx, RG_SITE_FFN_ADD, o->x, o->y, s->m, s->k);
+    else if (strcmp(o->op, "swiglu") == 0)
+        rg_swiglu(cx, RG_SITE_FFN_ACT, o->x, o->y, s->m, s->k);
+    else if (strcmp(o->op, "rope") == 0)
+        rg_rope(cx, o->x, o->q, &o->kv, &o->attn);
+    else if (strcmp(o->op, "kv_put") == 0)
+        rg_kv_put(cx, o->x, o->y, &o->kv, &o->attn);
+    else if (strcmp(o->op, "attn") == 0)
+        rg_attn(cx, o->y, o->x, &o->kv, &o->attn);
+    else if (strcmp(o->op, "none") == 0)
+        rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_FFN_ADD, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT});
+    else
+        die("no such operator: ", o->op);
+}
+
+/* The threads' scratch stays in a private cache from call to call, so it is there, dirty, before the operator begins. */
+static void warm_scratch(rg_ctx *cx, void *arg)
+{
+    const size_t *bytes = arg;
+    memset(cx->scratch, 0, *bytes);
+}
+
+static void read_all(const char *p, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += 64) (void)*(const volatile char *)(p + i);
+}
+
+/* What the simulator looks at: see the top. */
+__attribute__((noinline)) void rg_collected(rg_team *t, operands *o, rg_log *log, const char *flush);
+void rg_collected(rg_team *t, operands *o, rg_log *log, const char *flush)
+{
+    const rg_step step = {.phase = RG_DECODE, .tokens = o->s.m};
+    rg_team_run(t, call, o, log, &step, 1);
+    read_all(flush, o->s.flush);
+}
+
+static void once(rg_team *t, operands *o, rg_log *log, const char *flush, void (*run)(rg_team *, operands *, rg_log *, const char *))
+{
+    rg_log_clear(log);
+    run(t, o, log, flush);
+}
+
+static void uncollected(rg_team *t, operands *o, rg_log *log, const char *flush)
+{
+    const rg_step step = {.phase = RG_DECODE, .tokens = o->s.m};
+    (void)flush;
+    rg_team_run(t, call, o, log, &step, 1);
+}
+
+int main(int argc, char **argv)
+{
+    shape s = {.m = 1, .k = 64, .n = 64, .h = 4, .g = 2, .hd = 64, .l2 = 512 << 10};
+    rg_err err = {0};
+    rg_log log;
+    rg_ktab k;
+    rg_team *t;
+    for (int i = 2; i < argc; i++) {
+        const struct {
+            const char *name;
+            int64_t *to;
+        } keys[] = {
+            {"m=", &s.m}, {"k=", &s.k}, {"n=", &s.n}, {"h=", &s.h}, {"g=", &s.g}, {"hd=", &s.hd}, {"pos=", &s.pos}, {"l2=", &s.l2}, {"empty=", &s.empty}};
+        bool known = false;
+        for (size_t j = 0; j < sizeof keys / sizeof *keys; j++)
+            if (strncmp(argv[i], keys[j].name, strlen(keys[j].name)) == 0) {
+                *keys[j].to = strtoll(argv[i] + strlen(keys[j].name), NULL, 10);
+                known = *keys[j].to >= 0;
+            }
+        for (int j = 0; j < RG_WT_COUNT; j++)
+            if (strncmp(argv[i], "type=", 5) == 0 && strcmp(argv[i] + 5, rg_wtypes[j].name) == 0) s.type = (rg_wtype)j, known = true;
+        for (int j = 0; j < RG_KV_COUNT; j++)
+            if (strncmp(argv[i], "kv=", 3) == 0 && strcmp(argv[i] + 3, rg_kvtypes[j].name) == 0) s.kv = (rg_kvtype)j, known = true;
+        if (!known) die("cannot use ", argv[i]);
+    }
+    if (argc < 2) die("which operator?", "");
+    s.flush = 4 * s.l2;
+    shape small = s;
+    small.m = 1;
+    small.k = rg_min(s.k, 256);
+    small.n = 32;
+    small.h = small.g = 1;
+    small.pos = 0;
+    rg_kernels_select(&k, rg_isa_best(), false);
+    size_t scratch = rg_drive_scratch(&k);
+    if (rg_team_open(&t, 1, NULL, &k, scratch, s.l2, &err) != RG_OK) die(err.msg, "");
+    if (rg_log_open(&log, 1, 1) != 0) die("out of memory", "");
+    operands o = make(argv[1], s), warm = make(argv[1], small);
+    const char *flush = block(s.flush);
+    read_all(flush, s.flush);
+    once(t, &warm, &log, flush, uncollected);
+    rg_team_run(t, warm_scratch, &scratch, NULL, NULL, 0);
+    if (s.empty) o.op = "none";
+    once(t, &o, &log, flush, rg_collected);
+    const rg_tally *c = &log.rec[0].tally;
+    printf("{\"flush\": %lld, \"isa\": \"%s\", \"w_rd\": %llu, \"act_rd\": %llu, \"act_wr\": %llu, \"kv_rd\": %llu, \"kv_wr\": %llu}\n", (long long)s.flush,
+        rg_isa_names[log.rec[0].isa], (unsigned long long)c->w_rd, (unsigned long long)c->act_rd, (unsigned long long)c->act_wr, (unsigned long long)c->kv_rd,
+        (unsigned long long)c->kv_wr);
+    return 0; /* the system takes the memory back: the simulator need not watch it */
+}
