@@ -35,6 +35,10 @@ typedef struct rg_ckpt_tensor {
  * not by name. Of a GGUF split over several files any part will do. Types, schemes and architectures we lack are refused by name
  * (RG_E_UNSUPPORTED). */
 rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err);
+/* config.json alone (the file or its directory), for questions that need no weights. */
+rg_status rg_config_read(rg_config *c, const char *path, rg_err *err);
+/* Range-checks a configuration, before anything is computed from it; where: what the message names. */
+rg_status rg_config_check(const rg_config *c, const char *where, rg_err *err);
 /* Only the vocabulary of a GGUF file, with or without tensors (rg_ckpt_embedded_vocab then works, nothing else but close). */
 rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err);
 /* Legal on NULL. */

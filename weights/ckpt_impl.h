@@ -60,8 +60,6 @@ bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
 /* Rows or columns of a site's weight under a configuration. */
 int64_t rg_extent_size(const rg_config *c, rg_extent e);
-/* Range-checks the configuration; before anything is computed from it. */
-rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err);
 /* Factors of 1 become "none", the others are entered as sites of the model. */
 void rg_config_factors(rg_config *c);
 /* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */

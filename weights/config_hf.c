@@ -193,3 +193,17 @@ out:
     free(gen);
     return st;
 }
+
+rg_status rg_config_read(rg_config *c, const char *path, rg_err *err)
+{
+    static const char file[] = "config.json";
+    const size_t n = strlen(path), k = sizeof file - 1;
+    const bool named = n >= k && strcmp(path + n - k, file) == 0 && (n == k || path[n - k - 1] == '/');
+    char *dir = named ? n == k ? strdup(".") : strndup(path, n - k) : strdup(path);
+    rg_scheme scheme = {0};
+    *c = (rg_config){0};
+    if (!dir) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    const rg_status st = rg_config_from_json(c, &scheme, dir, err);
+    free(dir);
+    return st;
+}

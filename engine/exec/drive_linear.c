@@ -200,9 +200,9 @@ void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weig
                       .barrier = barrier});
 }
 
-int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest form is I16 with groups of 32 */
+int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest form is I16: sums of groups of 32, padding to groups of 128 */
 {
-    return rg_x_bytes(RG_X_I16, k, 32) * rg_max(m, (int64_t)threads * RG_GEMV_MAX);
+    return rg_x_bytes(RG_X_I16, rg_round_up(k, 128), 32) * rg_max(m, (int64_t)threads * RG_GEMV_MAX);
 }
 
 size_t rg_drive_scratch(const rg_ktab *k)

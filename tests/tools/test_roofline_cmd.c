@@ -1,0 +1,156 @@
+/* ridge roofline as a user meets it: the published tables, rows of sweeps, JSON keys, refusals. */
+#include "run_program.h"
+
+static void has(const output *o, const char *text)
+{
+    if (!strstr(o->out, text)) fail_msg("'%s' is not in\n%s", text, o->out);
+}
+
+static void published_table(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "2048", "--batch", "1", "--cost", "llm-viewer", NULL);
+    expect_ok(&o);
+    static const char *const rows[] = {"| q/k/v/o_proj      |  69G |   67M |      1024 |            155T | compute |",
+        "| gate/up/down_proj | 185G |  152M |      1215 |            155T | compute |",
+        "| qk/sv_matmul      |  34G |  302M |       114 |             87T | memory  |",
+        "| softmax           | 671M |  537M |      1.25 |            960G | memory  |",
+        "| attn/mlp_norm     |  59M |   34M |      1.75 |              1T | memory  |",
+        "| attn/mlp_add      |   8M |   34M |      0.25 |            192G | memory  |",
+        "| q/k/v/o_proj      |  34M |   34M |         1 |            768G | memory |",
+        "| gate/up/down_proj |  90M |   90M |         1 |            768G | memory |",
+        "| qk/sv_matmul      |  17M |   17M |      0.99 |            762G | memory |",
+        "| softmax           | 328K |  262K |      1.25 |            960G | memory |",
+        "| attn/mlp_norm     |  29K |   16K |      1.75 |              1T | memory |",
+        "| attn/mlp_add      |   4K |   16K |      0.25 |            192G | memory |"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) has(&o, rows[i]);
+    done(&o);
+}
+
+static void published_totals(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "1024", "--totals", "--cost", "llm-viewer", NULL);
+    expect_ok(&o);
+    static const char *const numbers[] = {"13,820,530,524,160", "102.425198", "8,506,056,704", "536,870,912", "13,214,154,752", "8,153,790,976",
+        "30,947,744,256", "13,743,685,632", "254,803,968", "12,952,010,752", "13,627,555,840", "17.926942", "8,314,880", "8,026,624", "524,288",
+        "13,767,891,456", "13,489,130,496", "248,832"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) has(&o, numbers[i]);
+    assert_null(strstr(o.out, "one layer"));
+    done(&o);
+}
+
+static json_t *parse(const output *o)
+{
+    json_error_t e;
+    json_t *j = json_loads(o->out, 0, &e);
+    if (!j) fail_msg("line %d: %s", e.line, e.text);
+    return j;
+}
+
+static void json_keys(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "512,1024", "--w-bit", "16,4", "--cost", "llm-viewer", "-o",
+        "json", NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    assert_int_equal(json_array_size(json_object_get(j, "cases")), 4);
+    const json_t *k = json_array_get(json_object_get(j, "cases"), 1);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(k, "input"), "w_bit")), 16);
+    assert_true(json_number_value(json_object_get(json_object_get(json_object_get(k, "total"), "prefill"), "OPs")) == 13820530524160.0);
+    assert_true(json_number_value(json_object_get(json_object_get(json_object_get(k, "decode"), "q_proj"), "load_weight")) == 33554432.0);
+    json_decref(j);
+    done(&o);
+    o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--dtype", "q4g64", "--seqlen", "100", "--gen", "10", "-o", "json", NULL);
+    expect_ok(&o);
+    j = parse(&o);
+    k = json_array_get(json_object_get(j, "cases"), 0);
+    assert_int_equal(json_array_size(json_object_get(k, "ops")), 36); /* 18 sites in both phases */
+    assert_true(json_number_value(json_object_get(json_object_get(k, "task"), "tokens_per_s")) > 1.0);
+    json_decref(j);
+    done(&o);
+}
+
+static int lines(const char *s)
+{
+    int n = 0;
+    for (; *s; s++) n += *s == '\n';
+    return n;
+}
+
+static void sweeps(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654,apple_m1", "--dtype", "f16,q4g32,q4g64,q4g128", "--batch", "1-4*2",
+        "--seqlen", "128-512+128", "-o", "csv", NULL);
+    expect_ok(&o);
+    assert_int_equal(lines(o.out), 1 + 2 * 4 * 3 * 4 * 2);
+    done(&o);
+    o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--tp", "1,2,4", "--stage", "decode", NULL);
+    expect_ok(&o);
+    has(&o, "| amd_epyc_9654 | f16     |   4 |");
+    assert_null(strstr(o.out, "| prefill |"));
+    done(&o);
+}
+
+static void own_hardware(void **state)
+{
+    (void)state;
+    const char *text = "{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"my box\", \"bandwidth_gbps\": 50, \"fp32_gflops\": 1000}";
+    write_bytes(scratch("own.json"), text, strlen(text));
+    output o = ridge("roofline", "--dims", "hidden=64,layers=1,heads=4,ffn=96,vocab=300,ctx=64", "--hardware", scratch("own.json"), "--seqlen", "8", NULL);
+    expect_ok(&o);
+    has(&o, "my box");
+    done(&o);
+    o = ridge("roofline", "-m", tiny_model(), "--hardware", machine_file(), "--seqlen", "8", NULL);
+    expect_ok(&o);
+    has(&o, "## memory");
+    done(&o);
+    char config[700]; /* config.json alone is enough */
+    snprintf(config, sizeof config, "%s/config.json", tiny_model());
+    o = ridge("roofline", "-m", config, "--hardware", "aws_graviton3", "--seqlen", "8", NULL);
+    expect_ok(&o);
+    done(&o);
+    o = ridge("roofline", "--list-hardware", NULL);
+    expect_ok(&o);
+    has(&o, "| nvidia_A6000 ");
+    has(&o, "ARK");
+    done(&o);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+#define SHAPE "--shape", "tinyllama-1.1b", "--hardware"
+    expect_error(ridge("roofline", SHAPE, "nvidia_a600", NULL), 2, "nvidia_a600", "nvidia_A6000", NULL);
+    expect_error(ridge("roofline", SHAPE, "nowhere/x.json", NULL), 3, "nowhere/x.json", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--batch", "0", NULL), 2, "--batch", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "0", NULL), 2, "--seqlen", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "4096", NULL), 2, "4096", "2048", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "2000", "--gen", "100", NULL), 2, "--gen", "2048", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "1,x", NULL), 2, "--seqlen", "x", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "8-4", NULL), 2, "8-4", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "1-64*1", NULL), 2, "1-64*1", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--tp", "3", NULL), 2, "--tp", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--dtype", "q5", NULL), 2, "q5", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--w-bit", "4", NULL), 2, "--w-bit", "--dtype", NULL);
+    expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--dtype", "f16", NULL), 2, "--dtype", NULL);
+    expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--w-bit", "3", NULL), 2, "--w-bit", "3", NULL);
+    expect_error(ridge("roofline", SHAPE, "intel_13900k", "--cost", "llm-viewer", "--w-bit", "8", "--a-bit", "8", "--kv-bit", "8", NULL), 2, "INT8", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--stage", "generate", NULL), 2, "--gen", NULL);
+    expect_error(ridge("roofline", "--shape", "nothing", "--hardware", "apple_m1", NULL), 2, "nothing", NULL);
+    expect_error(ridge("roofline", "--dims", "hidden=64,layers=1,heads=5,kv_heads=3,ffn=96,vocab=300,head_dim=8", "--hardware", "apple_m1", NULL), 2,
+        "3 KV heads", NULL);
+    expect_error(ridge("roofline", "--dims", "hidden=0,layers=1,heads=4,ffn=96,vocab=300", "--hardware", "apple_m1", NULL), 2, "hidden size", NULL);
+    expect_error(ridge("roofline", "--dims", "hidden=100,layers=1,heads=3,kv_heads=3,ffn=96,vocab=300,head_dim=32", "--hardware", "nvidia_A40", "--cost",
+                     "llm-viewer", NULL),
+        2, "hidden size 100", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals), cmocka_unit_test(json_keys),
+        cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(refusals)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
