@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "tools/fit_table.h"
 #include "tools/model_args.h"
 
 /* A line of the tensor table: one tensor, or the tensors of one site and file type of all layers. */
@@ -25,6 +26,7 @@ typedef struct inspection {
     rg_session_opts so;
     rg_status fits;
     rg_err fit_err;
+    rg_fit fit;
 } inspection;
 
 static double bits(uint64_t bytes, uint64_t params) { return 8.0 * (double)bytes / (double)params; }
@@ -143,6 +145,7 @@ static void print_md(const inspection *x)
     printf("| fits | %s |\n", x->fits == RG_OK ? (p->available ? "yes" : "unknown") : "no");
     if (p->ctx > c->ctx_train) printf("\n-c %" PRId64 " is beyond the model's context of %" PRId64 ": run and profile will refuse it\n", p->ctx, c->ctx_train);
     if (x->fits != RG_OK) printf("\n%s\n", x->fit_err.msg);
+    if (x->cli->fit) rg_fit_print(&x->fit, c);
 }
 
 static json_t *json_config(const inspection *x)
@@ -191,6 +194,7 @@ static rg_status print_json(const inspection *x, rg_err *err)
         "tensor_bytes", (json_int_t)x->tensor_bytes, "resident_bytes", (json_int_t)x->resident_bytes, "dtype", x->cli->dtype ? x->cli->dtype : "file",
         "bits_per_weight_file", bits(x->tensor_bytes, x->params), "bits_per_weight_resident", bits(x->resident_bytes, x->params), "tensors", json_tensors(x),
         "kv_bytes_per_token", kv, "memory", memory);
+    if (root && x->cli->fit) json_object_set_new(root, "fit", rg_fit_json(&x->fit));
     const bool ok = root && json_dumpf(root, stdout, JSON_INDENT(1)) == 0;
     json_decref(root);
     if (!ok) return rg_fail(err, RG_E_INTERNAL, "the JSON report could not be made: a name in the checkpoint is not UTF-8, or memory is short");
@@ -220,6 +224,7 @@ rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
     if ((st = rg_plan_weights(x.ckpt, &x.eo, &x.resident_bytes, err)) != RG_OK) goto out;
     rg_plan_memory(&x.plan, x.cfg, x.resident_bytes, false, 1, &x.so);
     x.fits = rg_plan_check(&x.plan, x.cfg, &x.so, &x.fit_err);
+    if (cli->fit && (st = rg_fit_make(&x.fit, x.ckpt, &x.eo, &x.so, err)) != RG_OK) goto out;
     if (format == 1)
         st = print_json(&x, err);
     else

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mapfile.h"
 #include "base/num.h"
 #include "roofline/sde.h"
 
@@ -11,6 +12,7 @@ rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
 {
     char demo[1024];
     const char *path = cli->model;
+    rg_mapfile_read_whole(cli->no_mmap);
     if (!path) {
         const rg_status st = rg_demo_path(demo, sizeof demo, err);
         if (st != RG_OK) return st;

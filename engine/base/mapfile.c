@@ -9,6 +9,36 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/sysinfo.h"
+
+static bool read_whole; /* rg_mapfile_read_whole */
+
+void rg_mapfile_read_whole(bool on) { read_whole = on; }
+
+/* The file in anonymous memory; what the file has lost since its size was taken is an error. */
+static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_err *err)
+{
+    const char *source;
+    const uint64_t left = rg_mem_available(&source);
+    if (left && size > left)
+        return rg_fail(err, RG_E_NOMEM, "%s: --no-mmap needs %.1f MiB while loading, but %.1f MiB are free (%s); without it the file is mapped", path,
+            (double)size / 1048576.0, (double)left / 1048576.0, source);
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return rg_fail(err, RG_E_NOMEM, "%s: the system refuses %zu bytes", path, size);
+    for (size_t at = 0; at < size;) {
+        const size_t want = size - at < (size_t)1 << 26 ? size - at : (size_t)1 << 26;
+        const ssize_t got = read(fd, p + at, want);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            const int e = got < 0 ? errno : 0;
+            munmap(p, size);
+            return rg_fail(err, RG_E_FILE, "%s: cannot read: %s after %zu of %zu bytes", path, e ? strerror(e) : "the file ends", at, size);
+        }
+        at += (size_t)got;
+    }
+    *out = p;
+    return RG_OK;
+}
 
 rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
 {
@@ -30,7 +60,12 @@ rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
         rc = rg_fail(err, RG_E_FILE, "%s: the file is empty (0 bytes)", path);
         goto out;
     }
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *p = NULL;
+    if (read_whole) {
+        if ((rc = read_all(&p, fd, (size_t)st.st_size, path, err)) != RG_OK) goto out;
+    } else {
+        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    }
     if (p == MAP_FAILED) {
         rc = rg_fail(err, RG_E_FILE, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
         goto out;

@@ -16,6 +16,8 @@ typedef struct rg_mapfile {
 
 /* Maps a regular, non-empty file. Errors name the path. */
 rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err);
+/* From now on files are read into memory instead of mapped (for the whole process; set it before the first is opened). */
+void rg_mapfile_read_whole(bool on);
 /* Legal on a zeroed struct. */
 void rg_mapfile_close(rg_mapfile *f);
 /* Tells the kernel that a range will not be read again, so that its pages leave our resident set. */

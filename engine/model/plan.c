@@ -18,24 +18,30 @@ void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes
 
 static double mib(uint64_t b) { return (double)b / 1048576.0; }
 
-rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err)
+int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts, uint64_t available, int64_t most)
 {
-    if (!p->available || p->total <= p->available) return RG_OK;
-    /* the largest context that fits: needs grow with it, so bisect */
-    int64_t lo = 0, hi = p->ctx;
+    int64_t lo = 0, hi = most + 1; /* lo fits, hi does not (or is not asked for): needs grow with the context, so bisect */
+    if (!available) return most;
     while (hi - lo > 1) {
         rg_session_opts o = *opts;
         rg_memory_plan t;
         o.ctx = lo + (hi - lo) / 2;
-        rg_plan_memory(&t, c, p->weights, false, p->threads, &o);
-        if (t.total <= p->available)
+        rg_plan_memory(&t, c, weight_bytes, false, threads, &o);
+        if (t.total <= available)
             lo = o.ctx;
         else
             hi = o.ctx;
     }
+    return lo;
+}
+
+rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err)
+{
+    if (!p->available || p->total <= p->available) return RG_OK;
+    const int64_t fits = rg_plan_fit(c, p->weights, p->threads, opts, p->available, p->ctx - 1);
     char advice[96];
-    if (lo >= 16)
-        snprintf(advice, sizeof advice, "use -c %lld or less", (long long)(lo / 16 * 16));
+    if (fits >= 16)
+        snprintf(advice, sizeof advice, "use -c %lld or less", (long long)(fits / 16 * 16));
     else
         snprintf(advice, sizeof advice, "no context fits: use a smaller --dtype or model");
     return rg_fail(err, RG_E_NOMEM,

@@ -252,16 +252,64 @@ static void memory_options(void **state)
         expect_in(o.err, "--mlock");
     assert_true(o.code == 0 || o.code == 5);
     done(&o);
+    o = ridge("run", "-p", "Once", "-n", "8", "--temp", "0", "--quiet", "--no-mmap", NULL);
+    expect_ok(&o);
+    assert_string_equal(o.out, plain.out);
+    done(&o);
     o = ridge("run", "-p", "Once", "-n", "8", "--temp", "0", "--quiet", "--check-nan", NULL);
     assert_string_equal(o.out, plain.out);
     done(&o);
     done(&plain);
 }
 
+/* What the table promises is what the plan allows: its context fits, and where it is not the model's own, one block more does not. */
+static void what_fits(void **state)
+{
+    (void)state;
+    output o = ridge("synth", "--dims", "hidden=64,layers=64,heads=8,kv_heads=8,head_dim=128,ffn=64,vocab=512,ctx=16777216", "--dtype", "q4_0", "-o",
+        scratch("long.gguf"), NULL);
+    expect_ok(&o);
+    done(&o);
+    o = ridge("inspect", "-m", scratch("long.gguf"), "--fit", "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *root = json_loads(o.out, 0, NULL), *fit = json_object_get(root, "fit"), *row;
+    assert_non_null(fit);
+    const json_int_t available = json_integer_value(json_object_get(fit, "available_bytes"));
+    size_t i;
+    json_int_t last = 0;
+    assert_true(json_array_size(json_object_get(fit, "rows")) > 8);
+    json_array_foreach (json_object_get(fit, "rows"), i, row) {
+        const json_t *kv = json_object_get(row, "kv");
+        const json_int_t f32 = json_integer_value(json_object_get(json_object_get(kv, "f32"), "longest_ctx"));
+        const json_int_t f16 = json_integer_value(json_object_get(json_object_get(kv, "f16"), "longest_ctx"));
+        const json_int_t q8 = json_integer_value(json_object_get(json_object_get(kv, "q8_0"), "longest_ctx"));
+        const json_int_t total = json_integer_value(json_object_get(json_object_get(kv, "f16"), "total_bytes"));
+        assert_true(f32 > 0 && f32 < f16 && f16 < q8 && q8 < 16777216);
+        assert_true(total <= available && total > available - available / 100);
+        if (i == 0) last = f16;
+    }
+    json_decref(root);
+    done(&o);
+    /* too much is refused with the breakdown before anything is taken, and the advice is about what the table says */
+    char ctx[32];
+    snprintf(ctx, sizeof ctx, "%lld", (long long)last * 2);
+    expect_error(ridge("run", "-m", scratch("long.gguf"), "--token-ids", scratch("none"), "-c", ctx, NULL), 3, "none", NULL);
+    const int32_t id = 1;
+    write_bytes(scratch("one.i32"), &id, sizeof id);
+    expect_error(
+        ridge("run", "-m", scratch("long.gguf"), "--token-ids", scratch("one.i32"), "-c", ctx, NULL), 5, "weights", "KV cache", "activations", "use -c", NULL);
+    o = ridge("inspect", "--fit", NULL);
+    expect_ok(&o);
+    expect_in(o.out, "What fits");
+    expect_in(o.out, "(all)");
+    done(&o);
+    unlink(scratch("long.gguf"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(turns_and_commands), cmocka_unit_test(several_lines), cmocka_unit_test(saved_and_loaded),
         cmocka_unit_test(templates_on_the_command_line), cmocka_unit_test(prompt_cache), cmocka_unit_test(prompt_cache_refusals),
-        cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers), cmocka_unit_test(memory_options)};
+        cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers), cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

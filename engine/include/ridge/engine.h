@@ -110,6 +110,9 @@ typedef struct rg_memory_plan {
 void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident, int threads, const rg_session_opts *opts);
 /* RG_OK, or RG_E_NOMEM with the breakdown and the largest context that fits. */
 rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err);
+/* The longest context up to `most` that fits into `available` bytes together with the weights; 0 if none does; `most` if available is 0
+ * (unknown). */
+int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts, uint64_t available, int64_t most);
 /* Resident bytes of a checkpoint under opts, as rg_engine_open will allocate them. */
 rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
 
