@@ -124,7 +124,7 @@ static rg_status one_model(const stream *m, rg_session *s, uint64_t *ns, const i
     const uint64_t t0 = rg_now_ns();
     const rg_status st = eval_chunk(s, in + at, n, at >= m->h.first, m->want, err);
     *ns += rg_now_ns() - t0;
-    return st == RG_E_INTERNAL ? explain(s, in, &m->h, m->rows, at, m->want, window, s == m->ref ? "reference" : "model", err) : st;
+    return st == RG_E_UNSUPPORTED ? explain(s, in, &m->h, m->rows, at, m->want, window, s == m->ref ? "reference" : "model", err) : st;
 }
 
 /* in: the window's inputs; target[i]: the token that follows input i. */

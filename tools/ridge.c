@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mapfile.h"
 #include "tools/cli.h"
 
 static const struct command {
@@ -23,6 +24,21 @@ static void on_signal(int sig)
         _exit(RG_E_INTERRUPTED);
     }
     rg_stop = 1;
+}
+
+/* A mapped file became shorter, or its disk failed: there is nothing left to compute with. */
+static void on_bus(int sig, siginfo_t *info, void *context)
+{
+    static const char why[] = ": the file was cut short, or cannot be read, while it was in use: restore it and run again\n";
+    const char *path = rg_mapfile_at(info->si_addr);
+    (void)context;
+    if (!path) { /* not ours: let it end the process as it would have */
+        signal(sig, SIG_DFL);
+        return;
+    }
+    if (write(STDERR_FILENO, "\nridge: ", 8) < 0 || write(STDERR_FILENO, path, strlen(path)) < 0 || write(STDERR_FILENO, why, sizeof why - 1) < 0)
+        _exit(RG_E_FILE);
+    _exit(RG_E_FILE);
 }
 
 static void overview(FILE *f)
@@ -97,6 +113,8 @@ int main(int argc, char **argv)
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    struct sigaction bus = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &bus, NULL);
     signal(SIGPIPE, SIG_DFL);
 
     rg_cli cli;

@@ -133,20 +133,13 @@ static rg_status check_weight_shape(const rg_ckpt *c, const rg_part *p, const rg
 }
 
 /* Shapes of all parts against the module's [out, in], which the configuration says. */
-static rg_status fill(rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], rg_err *err)
+static rg_status fill(rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
 {
     const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
     const bool packed = g->kind == RG_GRID_PACKED;
     rg_status st;
     if (!q || !s || (!z && !packed))
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path,
-            (q      ? q
-                : s ? s
-                    : z)
-                ->module,
-            !q   ? "codes"
-            : !s ? "scales"
-                 : "zero points");
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path, module, !q ? "codes" : !s ? "scales" : "zero points");
     const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, 8);
     if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
         return rg_fail(err, RG_E_FILE, "%s: module %.100s: [%lld, %lld] is not a multiple of 8", c->path, q->module, (long long)g->out, (long long)g->in);
@@ -197,7 +190,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
     g->kind = kinds[c->scheme.kind];
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
-    rg_status st = fill(c, g, part, err);
+    rg_status st = fill(c, g, part, module, err);
     if (st == RG_OK) {
         const rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,6 +41,44 @@ static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_
     return RG_OK;
 }
 
+/* Open mappings. begin: 0 free, 1 being filled; written last and cleared first, so that a handler sees whole entries. */
+enum { MAX_KNOWN = 2048 };
+static struct {
+    _Atomic uintptr_t begin;
+    size_t size;
+    const char *path;
+} known[MAX_KNOWN];
+
+static void enter(const rg_mapfile *f)
+{
+    for (int i = 0; i < MAX_KNOWN; i++) {
+        uintptr_t vacant = 0;
+        if (!atomic_compare_exchange_strong(&known[i].begin, &vacant, 1)) continue;
+        known[i].size = f->size;
+        known[i].path = f->path;
+        atomic_store(&known[i].begin, (uintptr_t)f->data);
+        return;
+    }
+}
+
+static void leave(const rg_mapfile *f)
+{
+    for (int i = 0; i < MAX_KNOWN; i++)
+        if (atomic_load(&known[i].begin) == (uintptr_t)f->data) {
+            atomic_store(&known[i].begin, 0);
+            return;
+        }
+}
+
+const char *rg_mapfile_at(const void *address)
+{
+    for (int i = 0; i < MAX_KNOWN; i++) {
+        const uintptr_t begin = atomic_load(&known[i].begin);
+        if (begin > 1 && (uintptr_t)address - begin < known[i].size) return known[i].path;
+    }
+    return NULL;
+}
+
 rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
 {
     struct stat st;
@@ -76,7 +115,9 @@ rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
     if (!f->path) {
         rg_mapfile_close(f);
         rc = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        goto out;
     }
+    enter(f);
 out:
     close(fd);
     return rc;
@@ -84,6 +125,7 @@ out:
 
 void rg_mapfile_close(rg_mapfile *f)
 {
+    if (f->data) leave(f);
     if (f->data) munmap((void *)(uintptr_t)f->data, f->size);
     free(f->path);
     *f = (rg_mapfile){0};

@@ -14,7 +14,7 @@ rg_status rg_finding_fail(const rg_finding *b, rg_err *err)
 {
     char where[48] = "";
     if (b->layer >= 0) snprintf(where, sizeof where, "layer %lld, ", (long long)b->layer);
-    return rg_fail(err, RG_E_INTERNAL, "not a finite number: first %s in %soperator %s (row %lld, column %lld): %s",
+    return rg_fail(err, RG_E_UNSUPPORTED, "not a finite number: first %s in %soperator %s (row %lld, column %lld): %s",
         isnan(b->value) ? "NaN" : "value beyond the range", where, rg_site_name(b->site), (long long)b->row, (long long)b->col,
         b->site == RG_SITE_ATTN_KV_PUT ? "the f16 cache overflows, use -ctk f32 -ctv f32"
                                        : "the weights or the resident type overflow, try --dtype bf16 or f32");

@@ -179,7 +179,7 @@ static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *
         again.check = true;
         rg_team_run(f->s->e->team, rg_forward_run, &again, NULL, step, rg_session_ops_per_step(f->s));
         if (again.bad.found) return rg_finding_fail(&again.bad, err);
-        return rg_fail(err, RG_E_INTERNAL, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
+        return rg_fail(err, RG_E_UNSUPPORTED, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
             (long long)(i % vocab));
     }
     return RG_OK;

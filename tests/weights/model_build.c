@@ -440,3 +440,58 @@ void build_gguf_split(model_build *b, const char *stem, int n)
         gg_write(&g, path);
     }
 }
+
+/* ---- llama2.c ---- */
+
+/* A tensor of all layers: floats, or codes and scales. The truth has GGUF's names and canonical rows. */
+static void put_bin(model_build *b, byte_buf *out, rg_rng *r, const entry *e, int64_t group)
+{
+    for (int layer = 0; layer < (e->layer ? b->c.layers : 1); layer++) {
+        char name[128];
+        const int64_t n = e->rows * e->cols;
+        entry_name(name, sizeof name, e, false, layer, ".weight");
+        double *w = add_truth(b, name, e->rows, e->cols);
+        int8_t *q = get((size_t)n);
+        float *s = get((size_t)n * sizeof *s);
+        for (int64_t i = 0; i < n; i++) {
+            q[i] = (int8_t)rng_in(r, -127, 127);
+            s[i] = (float)(e->norm ? 1.0 + 0.05 * (double)rng_normal(r) : spread(e) * (group ? (0.5 + rng_unit(r)) / 64.0 : (double)rng_normal(r)));
+        }
+        const bool codes = group && !e->norm;
+        if (codes) put_bytes(out, q, (size_t)n);
+        put_bytes(out, s, (size_t)(codes ? n / group : n) * sizeof *s);
+        for (int64_t i = 0; i < e->rows; i++)
+            for (int64_t k = 0; k < e->cols; k++) {
+                const int64_t at = (e->qk ? stored(i, b->c.head_dim) : i) * e->cols + k;
+                w[i * e->cols + k] = codes ? (double)q[at] * (double)s[at / group] : (double)s[at];
+            }
+        free(q);
+        free(s);
+    }
+}
+
+void build_llama2c(model_build *b, int version, int64_t group, const char *path)
+{
+    /* entries(): embd 0, attn_norm 1, q 2, k 3, v 4, o 5, ffn_norm 6, gate 7, up 8, down 9, output_norm 10, output 11 */
+    static const int order[2][11] = {{0, 1, 2, 3, 4, 5, 6, 7, 9, 8, 10}, {1, 6, 10, 0, 2, 3, 4, 5, 7, 9, 8}};
+    const rg_config *c = &b->c;
+    entry e[16];
+    rg_rng r = {b->seed ? b->seed : 1};
+    byte_buf out = {0};
+    build_drop(b);
+    entries(b, e);
+    if (version) {
+        put_int(&out, 0x616b3432, 4);
+        put_int(&out, (uint64_t)version, 4);
+    }
+    const int64_t head[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, version || c->tied ? c->vocab : -c->vocab, c->ctx_train};
+    for (int i = 0; i < 7; i++) put_int(&out, (uint64_t)head[i], 4);
+    if (version) put_int(&out, c->tied, 1);
+    if (version == 2) put_int(&out, (uint64_t)group, 4);
+    while (version && out.n < 256) put_int(&out, 0, 1);
+    for (int i = 0; i < 11; i++) put_bin(b, &out, &r, &e[order[version > 0][i]], version == 2 ? group : 0);
+    for (int64_t i = 0; !version && i < c->ctx_train * c->head_dim; i++) put_int(&out, 0, 4);
+    if (!c->tied) put_bin(b, &out, &r, &e[11], version == 2 ? group : 0);
+    save_bytes(&out, path);
+    drop_bytes(&out);
+}

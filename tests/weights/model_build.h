@@ -41,6 +41,8 @@ void build_hf(model_build *b, const char *dir);
 void build_gguf(model_build *b, const char *path);
 /* The pieces of a split GGUF: path with -00001-of-0000N.gguf for "%s-%05d-of-%05d.gguf"; files in *out[n]. */
 void build_gguf_split(model_build *b, const char *stem, int n);
+/* llama2.c, version 0 to 2; group: of version 2. Untied models store an output matrix. */
+void build_llama2c(model_build *b, int version, int64_t group, const char *path);
 /* The GGUF file itself. */
 void build_gguf_bytes(model_build *b, byte_buf *out);
 const double *build_truth(const model_build *b, const char *name); /* NULL if there is none */

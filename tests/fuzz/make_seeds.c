@@ -1,0 +1,221 @@
+/* Writes the seed corpus: one small valid file of every kind. make_seeds FOLDER, the corpus folder of the source tree. */
+#include <sys/stat.h>
+
+#include "testing.h"
+
+#include "model_build.h"
+#include "weights/synth.h"
+
+static const char *root;
+
+static const char *place(const char *target, const char *name)
+{
+    static char path[600];
+    snprintf(path, sizeof path, "%s/%s", root, target);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/%s", root, target, name);
+    return path;
+}
+
+static rg_config tiny(void)
+{
+    return (rg_config){.arch = "llama",
+        .name = "tiny",
+        .dim = 32,
+        .ffn = 64,
+        .layers = 1,
+        .heads = 4,
+        .kv_heads = 2,
+        .head_dim = 8,
+        .vocab = 16,
+        .ctx_train = 64,
+        .eps = 1e-5,
+        .rope_theta = 10000.0,
+        .tied = true,
+        .bos = 1,
+        .eos = {2},
+        .n_eos = 1};
+}
+
+static void gguf(void)
+{
+    static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
+    char name[64];
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        model_build b = {.c = tiny(), .seed = i + 1, .ggml = types[i], .rope_freqs = i % 2, .qkv_bias = i % 3 == 0};
+        if (types[i] >= 12 && types[i] < 20) { /* rows of 256, few of them */
+            b.c.dim = 256;
+            b.c.heads = b.c.kv_heads = 1;
+            b.c.head_dim = b.c.ffn = b.c.vocab = 4;
+        }
+        snprintf(name, sizeof name, "type%d", types[i]);
+        build_gguf(&b, place("gguf", name));
+        build_drop(&b);
+    }
+    model_build b = {.c = tiny(), .seed = 50, .ggml = 8, .arch = "granite"};
+    b.c.embd_scale = b.c.attn_scale = b.c.resid_scale = b.c.logit_scale = 0.5;
+    b.c.window = 8;
+    build_gguf(&b, place("gguf", "granite"));
+    build_drop(&b);
+    rg_config c = tiny();
+    rg_err err = {0};
+    c.vocab = 360;
+    c.dim = c.ffn = 32;
+    if (rg_synth_write(&c, RG_FT_Q4_0, RG_SYNTH_GGUF, 1, place("gguf", "vocabulary"), NULL, NULL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+}
+
+/* Files of a directory as one input. */
+static void pack_dir(const char *dir, int scheme, const char *target, const char *name)
+{
+    char path[700];
+    byte_buf out = {0};
+    size_t n;
+    unsigned char *p;
+    if (scheme < 0) {
+        snprintf(path, sizeof path, "%s/config.json", dir);
+        p = read_all(path, &n);
+        put_int(&out, n, 4);
+        put_bytes(&out, p, n);
+        free(p);
+    } else {
+        put_int(&out, (uint64_t)scheme, 1);
+    }
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    p = read_all(path, &n);
+    put_bytes(&out, p, n);
+    free(p);
+    save_bytes(&out, place(target, name));
+    drop_bytes(&out);
+}
+
+static void hugging_face(const char *dir)
+{
+    static const struct {
+        const char *name, *arch, *more;
+        int4_kind int4;
+        int group;
+        bool symmetric, order, bias;
+        int scheme; /* of the int4 target; -1: none */
+    } all[] = {{"plain", NULL, NULL, INT4_NONE, 0, false, false, false, -1},
+        {"biases", NULL, "\"attention_bias\": true, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", INT4_NONE, 0, false, false, true, -1},
+        {"granite", "GraniteForCausalLM",
+            "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.1, \"residual_multiplier\": 0.2, \"logits_scaling\": 8.0, \"rope_parameters\": "
+            "{\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, \"factor\": 32.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, "
+            "\"original_max_position_embeddings\": 8192}",
+            INT4_NONE, 0, false, false, false, -1},
+        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0}, {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
+        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2}, {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
+        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 3}};
+    char path[700];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = tiny(),
+            .seed = 60 + i,
+            .arch = all[i].arch,
+            .more = all[i].more,
+            .int4 = all[i].int4,
+            .group = all[i].group,
+            .symmetric = all[i].symmetric,
+            .act_order = all[i].order,
+            .qkv_bias = all[i].bias,
+            .o_bias = all[i].bias};
+        if (all[i].scheme < 0) b.c.ffn = 32;
+        build_hf(&b, dir);
+        build_drop(&b);
+        if (all[i].scheme >= 0)
+            pack_dir(dir, all[i].scheme, "int4", all[i].name);
+        else
+            pack_dir(dir, -1, "safetensors", all[i].name);
+        snprintf(path, sizeof path, "%s/config.json", dir);
+        size_t n;
+        unsigned char *p = read_all(path, &n);
+        byte_buf out = {0};
+        put_bytes(&out, p, n);
+        save_bytes(&out, place("config", all[i].name));
+        drop_bytes(&out);
+        free(p);
+    }
+    rg_config c = tiny();
+    rg_err err = {0};
+    c.vocab = 360;
+    if (rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, dir, NULL, NULL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+    snprintf(path, sizeof path, "mv %s/tokenizer.json %s", dir, place("tokenizer_json", "byte-fallback"));
+    if (system(path) != 0) fail_msg("%s", path);
+}
+
+static void text(const char *target, const char *name, const char *s)
+{
+    byte_buf out = {0};
+    put_bytes(&out, s, strlen(s));
+    save_bytes(&out, place(target, name));
+    drop_bytes(&out);
+}
+
+static void tokenizers(void)
+{
+    text("tokenizer_json", "byte-level",
+        "{\"added_tokens\":[{\"id\":9,\"content\":\"<|end|>\",\"special\":true},{\"id\":10,\"content\":\"xy\",\"special\":false,\"lstrip\":true}],\n"
+        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Prepend\",\"prepend\":\"a\"}]},\n"
+        "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{N}{1,3}|\\\\s+\"},\"behavior\":"
+        "\"Isolated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
+        "]},\n"
+        "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|end|>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\","
+        "\"type_id\":0}}],\"special_tokens\":{\"<|end|>\":{\"id\":\"<|end|>\",\"ids\":[9],\"tokens\":[\"<|end|>\"]}}},\n"
+        "\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,"
+        "\"\\u0120\":5,\"\\u0120a\":6,\"1\":7,\"O\":8},\"merges\":[\"a b\",[\"ab\",\"c\"],\"\\u0120 a\"]}}");
+    byte_buf m = {0};
+    for (int i = 0; i < 3 + 256 + 6; i++) {
+        static const char *const first[] = {"<unk>", "<s>", "</s>"}, *const last[] = {"a", "b", "ab", "\xe2\x96\x81",
+                                                                         "\xe2\x96\x81"
+                                                                         "a",
+                                                                         "\xe2\x96\x81"
+                                                                         "ab"};
+        char piece[16];
+        if (i < 3)
+            snprintf(piece, sizeof piece, "%s", first[i]);
+        else if (i < 259)
+            snprintf(piece, sizeof piece, "<0x%02X>", i - 3);
+        else
+            snprintf(piece, sizeof piece, "%s", last[i - 259]);
+        const size_t n = strlen(piece);
+        const float score = (float)-i;
+        put_int(&m, 0x0a, 1);
+        put_int(&m, n + 2 + 5 + 2, 1);
+        put_int(&m, 0x0a, 1);
+        put_int(&m, n, 1);
+        put_bytes(&m, piece, n);
+        put_int(&m, 0x15, 1);
+        put_bytes(&m, &score, 4);
+        put_int(&m, 0x18, 1);
+        put_int(&m, i == 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1, 1);
+    }
+    put_bytes(&m, "\x12\x02\x18\x02\x1a\x02\x18\x01", 8); /* trainer_spec { model_type: BPE }, normalizer_spec { add_dummy_prefix: true } */
+    save_bytes(&m, place("tokenizer_model", "small"));
+    drop_bytes(&m);
+}
+
+static void llama2c(void)
+{
+    for (int version = 0; version < 3; version++) {
+        char name[16];
+        model_build b = {.c = tiny(), .seed = 90};
+        b.c.tied = version != 1;
+        b.c.ffn = 32;
+        snprintf(name, sizeof name, "v%d", version);
+        build_llama2c(&b, version, 16, place("llama2c", name));
+        build_drop(&b);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char dir[] = "/tmp/ridge-seeds-XXXXXX", cmd[128];
+    if (argc != 2 || !mkdtemp(dir)) return 2;
+    root = argv[1];
+    mkdir(root, 0777);
+    gguf();
+    hugging_face(dir);
+    tokenizers();
+    llama2c();
+    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+    return system(cmd) != 0;
+}
