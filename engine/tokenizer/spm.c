@@ -88,6 +88,7 @@ rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
     rg_status st = RG_OK;
     size_t from = 0, start, end;
     const rg_added_tok *user;
+    if (n == 0) return RG_OK; /* p may be NULL then */
     if (!e->t->seams.inside) return merge_whole(e, p, n);
     while (st == RG_OK && (user = rg_added_find(&e->t->normed, p, n, from, &rg_trust_all, &start, &end)) != NULL) {
         st = rg_words_run(e, p + from, start - from, merge_whole);
