@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/outfile.h"
+#include "roofline/pictures/pic_model.h"
 #include "roofline/textout.h"
 #include "tools/roofline_args.h"
 
@@ -37,6 +39,17 @@ static rg_status list_hardware(rg_err *err)
     return failed ? rg_fail(err, RG_E_NOMEM, "hardware: out of memory") : RG_OK;
 }
 
+static rg_status draw(const rg_asked *a, const char *path, rg_err *err)
+{
+    const rg_cost_stage stage = a->print.stage;
+    rg_outfile o = {0};
+    rg_status st = rg_outfile_open(&o, path, err);
+    if (st == RG_OK) st = rg_picture_model(o.f, a->k, a->n, stage != RG_STAGE_DECODE, stage != RG_STAGE_PREFILL, err);
+    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    rg_outfile_abort(&o);
+    return st;
+}
+
 rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
 {
     static const char *const formats[] = {"md", "csv", "json", NULL};
@@ -50,6 +63,7 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     st = rg_asked_open(&a, cli, err);
     for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
     if (st == RG_OK) st = print[format](stdout, a.k, a.n, &a.print, err);
+    if (st == RG_OK && cli->svg) st = draw(&a, cli->svg, err);
     rg_asked_close(&a);
     return st;
 }

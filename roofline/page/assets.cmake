@@ -1,7 +1,13 @@
-# Writes OUT, a C file that holds the files named in SRC as byte arrays (script mode: cmake -DOUT=... -DDIR=... -P assets.cmake).
+# Writes OUT, a C file that holds the files named in SRC as byte arrays (script mode: cmake -DOUT=... -DDIR=... [-DWASM=...] -P assets.cmake).
 set(text "/* Generated from report.css and report.js. */\n#include \"roofline/page/page_impl.h\"\n\n")
-foreach(kind css js)
-  file(READ ${DIR}/report.${kind} hex HEX)
+foreach(kind css js wasm)
+  if(NOT kind STREQUAL wasm)
+    file(READ ${DIR}/report.${kind} hex HEX)
+  elseif(WASM)
+    file(READ ${WASM} hex HEX)
+  else()
+    set(hex "")
+  endif()
   string(LENGTH "${hex}" n)
   math(EXPR n "${n} / 2")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")

@@ -36,9 +36,9 @@ static void head(FILE *f, const rg_saved *s, const char *style)
     rg_sha256_base64(script_hash, rg_asset_js.p, rg_asset_js.n);
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n", f);
     fprintf(f,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; "
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'%s; base-uri 'none'; "
         "form-action 'none'\">\n",
-        style_hash, script_hash);
+        style_hash, script_hash, rg_page_has_whatif() ? " 'wasm-unsafe-eval'" : "");
     fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<meta "
           "name=\"referrer\" "
           "content=\"no-referrer\">\n<title>Ridge report: ",
@@ -112,6 +112,21 @@ static void tables(FILE *f, const rg_saved *s)
     fputs("</section>\n", f);
 }
 
+static void whatif(FILE *f)
+{
+    fputs("<section id=\"whatif\"><h2>What if</h2>\n", f);
+    if (rg_page_has_whatif())
+        fputs("<p>The exact cost model on another machine, batch, context or format: the C that <code>ridge roofline</code> runs, as WebAssembly in this "
+              "page.</p>\n"
+              "<div class=\"whatif\" data-tools=\"whatif\"></div>\n<noscript><p>It needs scripts.</p></noscript>\n",
+            f);
+    else
+        fputs("<p>Not included in this page: the program that wrote it was built without clang and lld for WebAssembly. Everything else works; "
+              "<code>ridge roofline</code> answers the same questions.</p>\n",
+            f);
+    fputs("</section>\n", f);
+}
+
 static void page_head(FILE *f, const rg_saved *s)
 {
     char b[320];
@@ -157,6 +172,7 @@ rg_status rg_page_write(FILE *f, const rg_saved *s, rg_err *err)
     for (size_t i = 0; i < sizeof charts / sizeof *charts && st == RG_OK; i++) st = pictures(f, s, charts[i].name, charts[i].words, err);
     if (st != RG_OK) goto out;
     tables(f, s);
+    whatif(f);
     fputs("<section id=\"notes\"><h2>Notes</h2>\n", f);
     rg_page_notes(f, s);
     fputs("</section>\n<section id=\"data\"><h2>Data</h2><p>The JSON that this page was made from is inside it.</p><div class=\"tools\" data-tools=\"data\" "

@@ -197,11 +197,14 @@ static json_t *formula_table(void)
 
 static json_t *group_table(void)
 {
-    json_t *o = json_array(), *sites = json_object();
-    for (int i = 0; i < RG_OPGROUP_COUNT; i++) json_array_append_new(o, json_string(rg_opgroup_names[i]));
+    json_t *o = json_array(), *sites = json_object(), *classes = json_array();
+    for (int i = 0; i < RG_OPGROUP_COUNT; i++) {
+        json_array_append_new(o, json_string(rg_opgroup_names[i]));
+        json_array_append_new(classes, json_string(rg_opgroup_classes[i]));
+    }
     for (int s = 0; s < RG_SITE_COUNT; s++)
         json_object_set_new(sites, rg_site_name((rg_site)s), json_integer((json_int_t)rg_opgroup_of(rg_site_name((rg_site)s))));
-    return json_pack("{s:o, s:o, s:i}", "names", o, "sites", sites, "rest", (int)RG_OPGROUP_REST);
+    return json_pack("{s:o, s:o, s:o, s:i}", "names", o, "classes", classes, "sites", sites, "rest", (int)RG_OPGROUP_REST);
 }
 
 rg_status rg_page_data(FILE *f, const rg_saved *s, rg_err *err)
@@ -214,8 +217,8 @@ rg_status rg_page_data(FILE *f, const rg_saved *s, rg_err *err)
         json_array_append_new(labels, json_string(s->run[i].label));
         json_array_append_new(forms, formulas_of(&s->run[i]));
     }
-    top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "labels", labels, "formulas", formula_table(), "filled", forms, "groups",
-        group_table(), "files", files);
+    top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "whatif", rg_page_whatif(s), "labels", labels, "formulas", formula_table(),
+        "filled", forms, "groups", group_table(), "files", files);
     char *text = top ? json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
     json_decref(top);
     if (!text) return rg_fail(err, RG_E_NOMEM, "page: out of memory for the data");

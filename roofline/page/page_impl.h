@@ -10,12 +10,17 @@ typedef struct rg_asset {
     size_t n;
 } rg_asset;
 extern const rg_asset rg_asset_css, rg_asset_js;
+extern const rg_asset rg_asset_wasm; /* the what-if model; empty where the toolchain was missing */
 
 /* Escaped text. */
 void rg_page_text(FILE *f, const char *s);
 
 /* The runs as JSON for the script and for download: roots, with lists of like objects packed, and the formulas. No '<' in it. */
 rg_status rg_page_data(FILE *f, const rg_saved *s, rg_err *err);
+
+/* The what-if's part of the data, null without the module; NULL without memory. */
+json_t *rg_page_whatif(const rg_saved *s);
+bool rg_page_has_whatif(void);
 
 void rg_page_runs(FILE *f, const rg_saved *s);    /* machine, model, method: a column per run */
 void rg_page_verdict(FILE *f, const rg_saved *s); /* sentences */

@@ -151,7 +151,7 @@
   addEventListener('keydown', e => { if (e.key === 'Escape') hide(); });
 
   /* ---- state, kept in the address behind # ---- */
-  const start = { phase: '', q: '', layer: '', run: '', sort: '', a: '', b: '', hide: '', heat: 't_ns', zoom: '' };
+  const start = { phase: '', q: '', layer: '', run: '', sort: '', a: '', b: '', hide: '', heat: 't_ns', zoom: '', what: '' };
   const state = { ...start };
   const read_state = () => {
     const p = new URLSearchParams(location.hash.slice(1));
@@ -198,7 +198,7 @@
     page.append(el('label', {}, c, text));
   }
   const reset = el('button', { type: 'button' }, 'reset');
-  reset.addEventListener('click', () => { Object.assign(state, start); apply(); write_state(); });
+  reset.addEventListener('click', () => { Object.assign(state, start); apply(); write_state(); document.dispatchEvent(new Event('ridge-reset')); });
   page.append(reset);
   page.hidden = false;
 
@@ -382,6 +382,120 @@
     const [id, v] = state.zoom.split(':'), f = charts.find(c => chart_id(c) === id), n = (v || '').split(',').map(Number);
     if (f && n.length === 4 && n.every(Number.isFinite)) look(f, n);
   }
+
+  /* ---- what if: the cost model in C, as WebAssembly ---- */
+  const W = raw.whatif, panel = box('whatif');
+  const what_if = async () => {
+    const code = Uint8Array.from(atob(W.wasm), c => c.charCodeAt(0));
+    const { instance: { exports: m } } = await WebAssembly.instantiate(code, { env: { log: Math.log } });
+    const model = v => {
+      const input = new Float64Array(m.memory.buffer, m.rg_whatif_in(), W.n_in);
+      input.set(v);
+      const status = m.rg_whatif();
+      if (status) return null;
+      const o = new Float64Array(m.memory.buffer, m.rg_whatif_out(), W.n_out), out = { phases: [], ops: [] };
+      for (let p = 0; p < 2; p++) out.phases.push(Object.fromEntries(Object.entries(W.out).map(([k, i]) => [k, o[p * W.phase + i]])));
+      for (let i = 0, n = o[W.points]; i < n; i++) {
+        const at = W.points + 1 + i * W.fields;
+        out.ops.push({ site: W.sites[o[at]], phase: o[at + 1] ? 'decode' : 'prefill', flop: o[at + 2], bytes: o[at + 3], time_s: o[at + 4] });
+      }
+      return out;
+    };
+    const usable = runs.map((_, i) => i).filter(i => W.base[i]);
+    if (!usable.length) { panel.append(el('p', {}, 'The types of this run are not known to this version: no what-if.')); return; }
+    const base = run => { const v = new Float64Array(W.n_in); for (const [i, x] of W.base[run]) v[i] = x; for (const [i, x] of W.own[run]) v[i] = x; return v; };
+    const inputs = {}, form = el('div', { className: 'tools' });
+    const add = (key, label, input) => { inputs[key] = input; input.addEventListener('change', () => { remember(); compute(); }); form.append(el('label', {}, label, input)); };
+    const select = options => el('select', {}, ...options.map(([v, t]) => el('option', { value: String(v) }, t)));
+    const number = (value, max) => el('input', { type: 'number', min: '1', max: String(max), step: '1', value: String(value) });
+    const index = list => list.map((t, i) => [i, t]);
+    if (usable.length > 1) add('run', 'start from', select(usable.map(i => [i, raw.labels[i]])));
+    add('hardware', 'hardware', select([['measured', 'this machine, as measured'], ...W.hardware.map(h => [h.name, h.name]), ['own', 'own numbers']]));
+    add('gbps', 'GB/s', number(100, 1e6));
+    add('gflops', 'GFLOP/s', number(1000, 1e9));
+    add('batch', 'batch', number(1, 65536));
+    add('seqlen', 'context', number(1, 1e7));
+    add('dtype', 'weights', select(index(W.dtypes)));
+    add('kv', 'KV', select(index(W.kvtypes)));
+    add('act', 'activations', select(index(W.acts)));
+    add('flash', 'attention', select([[1, 'fused'], [0, 'unfused']]));
+    add('tp', 'devices', number(1, 1024));
+    const result = el('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'What-if result' }), words = el('p'), again = el('button', { type: 'button' }, 'as in the run');
+    form.append(again);
+    panel.append(form, words, result);
+    const I = W.in, run_of = () => inputs.run ? +inputs.run.value : usable[0];
+    const from_run = () => {
+      const v = base(run_of());
+      for (const k of ['batch', 'seqlen', 'dtype', 'kv', 'act', 'flash', 'tp']) inputs[k].value = String(v[I[k]]);
+      inputs.hardware.value = v[I.measured] ? 'measured' : W.hardware[0].name;
+    };
+    again.addEventListener('click', () => { from_run(); state.what = ''; write_state(); compute(); });
+    if (inputs.run) inputs.run.addEventListener('change', () => { from_run(); remember(); compute(); });
+    const remember = () => { state.what = Object.entries(inputs).map(([k, e]) => k + '~' + e.value).join('!'); write_state(); };
+    const restore = () => { from_run(); for (const part of state.what.split('!')) { const [k, v] = part.split('~'); if (inputs[k] && v !== undefined) inputs[k].value = v; } };
+    const wanted = () => {
+      const v = base(run_of()), hw = inputs.hardware.value;
+      if (hw !== 'measured') {
+        v.fill(0, Math.min(I.measured, I.bandwidth, I.link, I.accelerator));
+        const h = W.hardware.find(x => x.name === hw);
+        if (h) for (const [i, x] of h.v) v[i] = x;
+        else { v[I.bandwidth] = 1e9 * inputs.gbps.value; W.classes.forEach((_, i) => { v[W.peak + i] = 1e9 * inputs.gflops.value; }); }
+      }
+      for (const k of ['batch', 'seqlen', 'dtype', 'kv', 'act', 'flash', 'tp']) v[I[k]] = Math.max(0, Math.floor(+inputs[k].value || 0));
+      return v;
+    };
+    const rate = p => p.time_s > 0 ? p.tokens / p.time_s : null;
+    const draw = (a, b) => { /* groups before (hollow) and after (filled) in the log-log plane */
+      const pts = [];
+      for (const [which, r] of [[0, a], [1, b]]) {
+        if (!r) continue;
+        const sums = {};
+        for (const o of r.ops) { const g = group_of(o.site), k = o.phase + g, s = sums[k] = sums[k] || { g, phase: o.phase, flop: 0, bytes: 0, t: 0 }; s.flop += o.flop; s.bytes += o.bytes; s.t += o.time_s < 0 ? NaN : o.time_s; }
+        for (const [k, s] of Object.entries(sums)) if (s.flop > 0 && s.t > 0) pts.push({ k, which, g: s.g, phase: s.phase, x: s.flop / s.bytes, y: s.flop / s.t / 1e9 });
+      }
+      if (!pts.length) return null;
+      const svg = document.createElementNS(SVG, 'svg'), put = (name, at, cls, text) => { const e = document.createElementNS(SVG, name); for (const [k, v] of Object.entries(at)) e.setAttribute(k, v); e.setAttribute('class', cls); if (text) e.textContent = text; svg.append(e); return e; };
+      for (const [k, v] of Object.entries({ viewBox: '0 0 960 420', width: 960, height: 420, role: 'img', 'aria-label': 'Operator groups before and after in the roofline plane', 'font-family': 'sans-serif', 'font-size': 11 })) svg.setAttribute(k, v);
+      const span = v => { const lo = Math.log10(Math.min(...v)) - 0.2, hi = Math.log10(Math.max(...v)) + 0.2; return [lo, hi]; };
+      const [x0, x1] = span(pts.map(p => p.x)), [y0, y1] = span(pts.map(p => p.y));
+      const X = v => 66 + (Math.log10(v) - x0) / (x1 - x0) * 870, Y = v => 370 - (Math.log10(v) - y0) / (y1 - y0) * 350;
+      for (let d = Math.ceil(x0); d <= x1; d++) { put('line', { x1: X(10 ** d), x2: X(10 ** d), y1: 20, y2: 370 }, 'grid-line'); put('text', { x: X(10 ** d), y: 386, 'text-anchor': 'middle' }, 'soft', String(+(10 ** d).toPrecision(1))); }
+      for (let d = Math.ceil(y0); d <= y1; d++) { put('line', { x1: 66, x2: 936, y1: Y(10 ** d), y2: Y(10 ** d) }, 'grid-line'); put('text', { x: 60, y: Y(10 ** d) + 4, 'text-anchor': 'end' }, 'soft', String(+(10 ** d).toPrecision(1))); }
+      put('text', { x: 500, y: 408, 'text-anchor': 'middle' }, 'ink', 'arithmetic intensity, FLOP/byte; GFLOP/s upwards; hollow: the run analytically, filled: what if (circles prefill, squares decode)');
+      for (const p of pts) {
+        const q = pts.find(o => o.which === 1 && o.k === p.k), cls = raw.groups.classes[p.g];
+        if (!p.which && q) put('line', { x1: X(p.x), y1: Y(p.y), x2: X(q.x), y2: Y(q.y), 'stroke-width': 1 }, cls + '-line');
+      }
+      for (const p of pts) {
+        const cls = raw.groups.classes[p.g] + (p.which ? ' see' : '-line hollow mark');
+        if (p.phase === 'prefill') put('circle', { cx: X(p.x), cy: Y(p.y), r: p.which ? 6 : 4.5 }, cls); else put('rect', { x: X(p.x) - (p.which ? 5 : 4), y: Y(p.y) - (p.which ? 5 : 4), width: p.which ? 10 : 8, height: p.which ? 10 : 8 }, cls);
+      }
+      return svg;
+    };
+    const compute = () => {
+      const run = run_of(), own = inputs.hardware.value === 'own';
+      for (const k of ['gbps', 'gflops']) inputs[k].closest('label').classList.toggle('gone', !own);
+      const a = model(base(run)), v = wanted(), b = model(v);
+      if (!b) { words.textContent = 'These numbers are not possible for this model: a context beyond ' + exact(v[I.ctx_train]) + ' tokens, a batch of 0, or devices that cannot share the heads evenly.'; result.replaceChildren(); return; }
+      const rows = ['prefill', 'decode'].map((name, i) => {
+        const p = runs[run].phases.find(x => x.phase === name), f = p ? p.roof_fraction : null, t = b.phases[i].time_s > 0 ? b.phases[i].time_s : null;
+        return [name, a ? time(a.phases[i].time_s > 0 ? 1e9 * a.phases[i].time_s : null) : 'n/a', time(t && 1e9 * t), a && t && a.phases[i].time_s > 0 ? num(a.phases[i].time_s / t) : 'n/a', num(rate(b.phases[i])),
+          f ? percent(f) : 'n/a', f && t ? time(1e9 * t / f) : 'n/a', f && t ? num(b.phases[i].tokens / t * f) : 'n/a'];
+      });
+      const t = table(['phase', 'run, analytic', 'what if, analytic', 'times as fast', 'tokens/s at the roofs', 'efficiency assumed', 'expected time', 'expected tokens/s'], rows);
+      t.className = 'whatif-result';
+      const svg = draw(a, b);
+      result.replaceChildren(t, ...(svg ? [svg] : []));
+      const h = W.hardware.find(x => x.name === inputs.hardware.value);
+      words.textContent = 'Prefill of ' + exact(v[I.batch] * v[I.seqlen]) + ' tokens and one decode step of ' + exact(v[I.batch]) + ' sequence(s) with ' + exact(v[I.seqlen]) + ' tokens of context. Memory per device: weights ' +
+        bytes(b.phases[1].mem_weights) + ', KV cache ' + bytes(b.phases[1].mem_kv) + '. Expected: the analytic time over the share of its roofs that this run reached, assumed to stay the same. ' + (h ? 'Source of ' + h.name + ': ' + h.source : '');
+      panel.dataset.ready = '1';
+    };
+    restore();
+    compute();
+    document.addEventListener('ridge-reset', () => { from_run(); compute(); });
+  };
+  if (W && panel) what_if().catch(e => panel.append(el('p', {}, 'What-if does not run in this browser: ' + e.message)));
   addEventListener('hashchange', () => { read_state(); apply(); });
   document.documentElement.dataset.ready = '1';
 })();

@@ -52,7 +52,9 @@ static const char *tick_text(char *buf, size_t n, const rg_axis *a, double v)
         int u = 0;
         for (; v >= 1024.0 && u < 4; u++) v /= 1024.0;
         snprintf(buf, n, "%.0f %s", v, unit[u]);
-    } else if (v >= 99999.5 || (v > 0.0 && v < 1e-4)) {
+    } else if (v >= 9999.5 && v < 1e7) {
+        snprintf(buf, n, "%gk", v / 1000.0);
+    } else if (v >= 1e7 || (v > 0.0 && v < 1e-4)) {
         snprintf(buf, n, "%.0e", v);
     } else {
         snprintf(buf, n, "%.*g", 5, v);

@@ -122,7 +122,7 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
 {
     const double peak = best(p, true, false), bw = best(p, false, false);
     rg_axis_draw_x(s, &p->x, p->top, p->bottom, "arithmetic intensity, FLOP/byte");
-    rg_axis_draw_y(s, &p->y, p->left, p->right, p->y.hi > 30000.0 ? "performance, GFLOP/s (1e5: 100 TFLOP/s)" : "performance, GFLOP/s");
+    rg_axis_draw_y(s, &p->y, p->left, p->right, "performance, GFLOP/s");
     char where[240]; /* the axes, for scripts that place things in the picture */
     snprintf(where, sizeof where, "data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g %.9g %.9g\"", p->x.lo, p->x.hi, p->x.p0, p->x.p1, p->y.lo, p->y.hi,
         p->y.p0, p->y.p1);
@@ -170,9 +170,10 @@ static void name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r
     const double bw = best(p, false, false), start = bw > 0.0 ? fmax(p->left, rg_axis_at(&p->x, r->value / bw)) : p->left;
     const double y = rg_axis_at(&p->y, r->value), left = start + rg_svg_text_width(r->name, 11);
     if (!rg_axis_in(&p->y, r->value)) return;
-    for (int below = 0; below < 2; below++)
+    static const double offsets[] = {-5.0, -11.0, 14.0, 21.0}; /* above, over marks that sit on it, below */
+    for (int i = 0; i < 8; i++)
         for (double x = p->right - 4.0; x > left; x -= 24.0)
-            if (rg_svg_try_text(s, (rg_svg_at){x, y + (below ? 14.0 : -5.0), RG_SVG_END, 11, 0, cls}, r->name, below == 1)) return;
+            if (rg_svg_try_text(s, (rg_svg_at){x, y + offsets[i % 4], RG_SVG_END, 11, 0, cls}, r->name, i >= 4)) return;
 }
 
 /* Along the slope, above it or below it; only the figure where the whole name finds no place. */

@@ -21,7 +21,8 @@ const open = async (name, { width = 1280, height = 900, scheme = 'light', js = t
   page.on('request', r => { if (!r.url().startsWith(`file://${work}/${name}.html`) && !r.url().startsWith('blob:')) page.wrong.push('request ' + r.url()); });
   await page.addInitScript(() => {
     window.shift = 0;
-    new PerformanceObserver(l => { for (const e of l.getEntries()) window.shift += e.value; }).observe({ type: 'layout-shift', buffered: true });
+    window.moved = [];
+    new PerformanceObserver(l => { for (const e of l.getEntries()) { window.shift += e.value; window.moved.push(...e.sources.map(s => s.node && (s.node.id || s.node.className || s.node.nodeName))); } }).observe({ type: 'layout-shift', buffered: true });
   });
   await page.goto(`file://${work}/${name}.html${hash}`);
   if (js) await page.waitForSelector('html[data-ready="1"]', { timeout: 5000 });
@@ -40,6 +41,8 @@ const group_count = (run, groups) => {
 { // points, rows, tooltips
   const page = await open('pair'), runs = runs_of('pair');
   const groups = await page.evaluate(() => JSON.parse(document.getElementById('ridge-data').textContent).groups);
+  await page.waitForTimeout(300);
+  ok((await page.evaluate(() => window.shift)) < 0.02, `nothing moves while the page opens: ${await page.evaluate(() => window.shift + ' ' + window.moved.join(', '))}`);
   for (const i of [0, 1]) {
     const f = `figure[data-chart=roofline][data-run="${i}"]`, n = group_count(runs[i], groups);
     ok(n >= 10, 'groups');
@@ -65,7 +68,6 @@ const group_count = (run, groups) => {
   ok(await page.isVisible('#tip') && (await page.textContent('#tip')) !== first, 'arrow keys go from mark to mark');
   await page.keyboard.press('Escape');
   ok(!(await page.isVisible('#tip')), 'Escape hides the explanation');
-  ok((await page.evaluate(() => window.shift)) < 0.02, 'nothing moves while the page opens');
   await close(page, 'points');
 }
 
@@ -152,6 +154,29 @@ const group_count = (run, groups) => {
     ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} at ${width} px does not scroll sideways`);
     await close(phone, name);
   }
+}
+
+if (!readFileSync(`${work}/pair.html`, 'utf8').includes('"whatif":null')) { // what if: starts at the run, moves with the choices, keeps its state
+  const page = await open('pair'), run = runs_of('pair')[0];
+  await page.waitForSelector('#whatif [data-ready="1"]');
+  const cell = (row, col) => page.$eval(`#whatif tbody tr:nth-child(${row}) td:nth-child(${col})`, e => e.textContent);
+  same([await cell(1, 4), await cell(2, 4)], ['1.00', '1.00'], 'what-if starts at the run');
+  const prefill = run.phases.find(p => p.phase === 'prefill'), ms = t => { const [x, u] = t.split(' '); return x * { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3 }[u]; };
+  ok(Math.abs(ms(await cell(1, 2)) / (prefill.analytic_t_ns / 1e6) - 1) < 0.02, `the module's prefill ${await cell(1, 2)} is the report's ${prefill.analytic_t_ns} ns`);
+  ok(Math.abs(ms(await cell(1, 7)) / (prefill.t_ns / 1e6) - 1) < 0.02, 'and at the run\'s efficiency it is what was measured');
+  await page.selectOption('#whatif label:has-text("hardware") select', 'amd_epyc_9755');
+  await page.fill('#whatif label:has-text("batch") input', '4');
+  await page.keyboard.press('Tab');
+  ok(+(await cell(1, 4)) > 1 && (await page.textContent('#whatif')).includes('Source of amd_epyc_9755'), 'another machine is faster, and its source is named');
+  const state = new URL(page.url()).hash, faster = await cell(1, 4);
+  await close(page, 'what-if');
+  const again = await open('pair', { hash: state });
+  await again.waitForSelector('#whatif [data-ready="1"]');
+  same(await again.$eval('#whatif tbody tr:nth-child(1) td:nth-child(4)', e => e.textContent), faster, 'a link restores the what-if');
+  await again.fill('#whatif label:has-text("batch") input', '0');
+  await again.keyboard.press('Tab');
+  ok((await again.textContent('#whatif')).includes('not possible'), 'impossible numbers are said to be so');
+  await close(again, 'what-if link');
 }
 
 { // hostile texts stay text

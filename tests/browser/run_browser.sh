@@ -34,5 +34,10 @@ quick="--machine machine.json -r 1 --counters off --per-layer -o json"
 "$ridge" report pair.json deep.json -o three.html
 node "$source/tests/browser/hostile.mjs" deep.json hostile.json
 "$ridge" report hostile.json -o hostile.html
+if grep -q '"whatif":null' pair.html; then
+    echo "SKIPPED what-if: built without clang and lld for WebAssembly"
+else
+    node "$source/tests/browser/whatif_grid.mjs" "$ridge" pair.html machine.json
+fi
 cp "$source/tests/browser/browser_test.mjs" .
 exec node browser_test.mjs "$browser" "$work"

@@ -75,6 +75,35 @@ static void test_refusals(void **state)
     expect_error(ridge("report", saved_run(), "--svg", "/nowhere/at/all.svg", NULL), 3, "/nowhere/at/all.svg", NULL);
 }
 
+/* Three groups in two phases for every configuration, one machine to a picture. */
+static void test_roofline(void **state)
+{
+    (void)state;
+    const char *const grid[] = {"--batch", "1,4", "--seqlen", "64,128,256"};
+    output o = ridge("roofline", "--shape", "llama-2-13b", "--hardware", "nvidia_A40", "--cost", "llm-viewer", grid[0], grid[1], grid[2], grid[3], "-o", "csv",
+        "--svg", scratch("a40.svg"), NULL);
+    expect_ok(&o);
+    done(&o);
+    char *t = read_all(scratch("a40.svg"), NULL);
+    int points = 0;
+    for (const char *p = t; (p = strstr(p, "data-kind=\"analytic\"")); p++) points++;
+    assert_int_equal(points, 2 * 3 * 3 * 2);
+    assert_non_null(strstr(t, "ridge 215"));
+    assert_non_null(strstr(t, "llama-2-13b on nvidia_A40"));
+    free(t);
+    o = ridge("roofline", "--shape", "llama-2-13b", "--hardware", "nvidia_A40", "--stage", "decode", "-o", "csv", "--svg", scratch("decode.svg"), NULL);
+    expect_ok(&o);
+    done(&o);
+    t = read_all(scratch("decode.svg"), NULL);
+    assert_null(strstr(t, "data-phase=\"prefill\""));
+    free(t);
+    o = ridge("roofline", "--shape", "llama-2-13b", "--hardware", "nvidia_A40,nvidia_L40", "-o", "csv", "--svg", scratch("two.svg"), NULL);
+    assert_int_equal(o.code, 2);
+    assert_non_null(strstr(o.err, "one machine"));
+    assert_false(file_exists(scratch("two.svg")));
+    done(&o);
+}
+
 static void test_machine(void **state)
 {
     (void)state;
@@ -94,6 +123,6 @@ static void test_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_one_file), cmocka_unit_test(test_page),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine)};
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine), cmocka_unit_test(test_roofline)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

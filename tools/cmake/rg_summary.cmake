@@ -7,7 +7,7 @@ else()
 endif()
 foreach(row "compiler    |${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${CMAKE_BUILD_TYPE}" "ISA levels  |${rg_levels}"
     "OpenMP      |${RIDGE_HAVE_OPENMP}" "OpenBLAS    |${RIDGE_HAVE_BLAS}" "PAPI        |${RIDGE_HAVE_PAPI}" "libsde      |${RIDGE_HAVE_SDE}" "utf8proc    |${RIDGE_HAVE_UTF8PROC}" "sanitizers  |${RIDGE_SANITIZE}"
-    "tests       |${RIDGE_BUILD_TESTS}" "benchmarks  |${RIDGE_BUILD_BENCHMARKS}")
+    "what-if     |${RIDGE_HAVE_WASM} (WebAssembly for the report)" "tests       |${RIDGE_BUILD_TESTS}" "benchmarks  |${RIDGE_BUILD_BENCHMARKS}")
   string(REPLACE "|" "" row "${row}")
   message(STATUS "  ${row}")
 endforeach()

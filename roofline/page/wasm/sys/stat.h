@@ -1,0 +1,1 @@
+int mkdir(const char *path, unsigned mode);

@@ -1,0 +1,68 @@
+// The WebAssembly model inside a page against the native program on a grid. node whatif_grid.mjs RIDGE PAGE.html MACHINE.json RUN
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const [, , ridge, page, machine] = process.argv;
+const text = readFileSync(page, 'utf8');
+const raw = JSON.parse(text.slice(text.indexOf('id="ridge-data">') + 16, text.indexOf('</script>', text.indexOf('id="ridge-data">'))));
+const W = raw.whatif;
+if (!W) { console.log('SKIPPED: the program was built without clang and lld for WebAssembly'); process.exit(77); }
+const { instance: { exports: m } } = await WebAssembly.instantiate(Buffer.from(W.wasm, 'base64'), { env: { log: Math.log } });
+const input = new Float64Array(m.memory.buffer, m.rg_whatif_in(), W.n_in), output = new Float64Array(m.memory.buffer, m.rg_whatif_out(), W.n_out);
+
+let checked = 0, worst = 0;
+const near = (got, want, tolerance, what) => {
+  checked++;
+  if (want === null) { if (got !== -1) throw new Error(`${what}: ${got}, the program does not know`); return; }
+  const d = Math.abs(got - want) / Math.max(Math.abs(want), 1e-300);
+  worst = Math.max(worst, want === 0 && got === 0 ? 0 : d);
+  if (!(got === want || d <= tolerance)) throw new Error(`${what}: ${got}, the program says ${want}`);
+};
+
+const hardware = ['nvidia_A40', 'amd_epyc_9755', 'intel_core_i9_13900k', 'aws_graviton3', 'apple_m2', 'measured'];
+const grid = { dtype: ['f16', 'q4g64', 'q8g32'], kv: ['f16', 'q8_0'], flash: ['on', 'off'], tp: [1, 2], batch: [1, 7], seqlen: [1, 33, 200] };
+for (const hw of hardware)
+  for (const dtype of grid.dtype)
+    for (const kv of grid.kv)
+      for (const flash of grid.flash)
+        for (const tp of grid.tp) {
+          const args = ['roofline', '--hardware', hw === 'measured' ? machine : hw, '--dtype', dtype, '-ctk', kv, '-ctv', kv, '--flash', flash, '--tp', String(tp), '--act', 'f32',
+            '-ub', '512', '--batch', grid.batch.join(','), '--seqlen', grid.seqlen.join(','), '-o', 'json'];
+          const cases = JSON.parse(execFileSync(ridge, args, { encoding: 'utf8', maxBuffer: 1 << 26 })).cases;
+          for (const c of cases) {
+            input.fill(0);
+            for (const [i, x] of W.base[0]) input[i] = x;
+            const h = W.hardware.find(x => x.name === hw);
+            for (const [i, x] of h ? h.v : W.own[0]) input[i] = x;
+            const I = W.in;
+            input[I.dtype] = W.dtypes.indexOf(dtype);
+            input[I.head] = W.dtypes.indexOf(c.input.head_dtype);
+            input[I.kv] = W.kvtypes.indexOf(kv);
+            input[I.act] = W.acts.indexOf('f32');
+            input[I.flash] = flash === 'on' ? 1 : 0;
+            input[I.tp] = tp;
+            input[I.batch] = c.input.batch;
+            input[I.seqlen] = c.input.seqlen;
+            input[I.ubatch] = c.input.ubatch ?? 0;
+            if (m.rg_whatif() !== 0) throw new Error(`refused: ${JSON.stringify(c.input)}`);
+            const what = JSON.stringify(c.input), tolerance = h ? 1e-12 : 1e-5; // measured roofs are written with six digits
+            if (output[W.points] !== c.ops.length) throw new Error(`${what}: ${output[W.points]} operators, the program has ${c.ops.length}`);
+            c.ops.forEach((o, k) => {
+              const p = output.subarray(W.points + 1 + k * W.fields), name = `${what} ${o.phase} ${o.site}`;
+              if (W.sites[p[0]] !== o.site || (p[1] ? 'decode' : 'prefill') !== o.phase) throw new Error(`${name}: the module has ${W.sites[p[0]]}`);
+              near(p[2], o.flop, 1e-12, name + ' FLOP');
+              near(p[3], o.total_bytes, 1e-12, name + ' bytes');
+              near(p[4] < 0 ? -1 : 1e9 * p[4], o.t_ns, tolerance, name + ' time');
+            });
+          }
+        }
+// impossible numbers are refused, not computed
+for (const [k, x] of [['batch', 0], ['seqlen', 0], ['seqlen', 1e9], ['heads', 7], ['layers', 1e6], ['dtype', 99], ['tp', 3], ['dim', -5]]) {
+  input.fill(0);
+  for (const [i, v] of W.base[0]) input[i] = v;
+  for (const [i, v] of W.hardware[0].v) input[i] = v;
+  input[W.in[k]] = x;
+  if (m.rg_whatif() === 0) throw new Error(`${k} = ${x} was accepted`);
+  checked++;
+}
+console.log(`${checked} figures of the module agree with the program; largest relative difference ${worst.toExponential(1)}`);
