@@ -87,10 +87,11 @@ const char *rg_report_no_roof(const rg_report *r)
 
 /* ---- summing ---- */
 
-/* KV bytes that lie in the cache after a step. */
-static int64_t kv_in_use(const rg_model_info *m, int64_t ctx)
+/* KV bytes that a step streams: the longest context for each of its sequences. A decode call has one token of each; a prompt is one. */
+static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
 {
     const rg_config *c = &m->config;
+    const int64_t ctx = s->ctx * (s->phase == RG_DECODE ? s->tokens : 1);
     if (m->kv_k >= RG_KV_COUNT || m->kv_v >= RG_KV_COUNT) return 0;
     return ctx * c->layers * c->kv_heads * (rg_kv_k_bytes(m->kv_k, c->head_dim) + rg_kv_v_bytes(m->kv_v, c->head_dim));
 }
@@ -165,7 +166,7 @@ static int sum_steps(rg_report *r, const rg_log *log)
             p->tokens += s->tokens;
             p->batch = ph == RG_DECODE ? rg_max(p->batch, s->tokens) : 1; /* sequences in a call; a prompt is one */
             p->last_ctx = rg_max(p->last_ctx, s->ctx);
-            stream += (double)r->model.stream_bytes + (double)kv_in_use(&r->model, s->ctx);
+            stream += (double)r->model.stream_bytes + (double)kv_in_use(&r->model, s);
         }
         p->calls = n;
         p->ran = n > 0;
@@ -239,9 +240,9 @@ static int sum_records(rg_report *r, const rg_log *log)
             continue;
         }
         const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype, (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
-        const int64_t ctx = rec->step < log->n_steps ? log->step[rec->step].ctx : 0;
-        const rg_ideal p = rg_predict(
-            &r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa, (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv_in_use(&r->model, ctx));
+        const int64_t kv = rec->step < log->n_steps ? kv_in_use(&r->model, &log->step[rec->step]) : 0;
+        const rg_ideal p =
+            rg_predict(&r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa, (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv);
         const size_t at = (size_t)rec->phase * RG_SITE_COUNT + rec->site;
         add_record(&row[at], rec, &a, &p);
         if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);
@@ -423,6 +424,7 @@ static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *r
     r->model.dtype = keep(r, m->dtype, &ok);
     r->model.head_dtype = keep(r, m->head_dtype, &ok);
     r->run.command = keep(r, run->command, &ok);
+    r->run.label = keep(r, run->label, &ok);
     r->run.pinning = keep(r, run->pinning, &ok);
     r->run.blas = keep(r, run->blas, &ok);
     r->run.pmu_status = keep(r, run->pmu_status ? run->pmu_status : "off", &ok);

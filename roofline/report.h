@@ -38,8 +38,12 @@ typedef struct rg_run_info {
     const char *blas; /* "off" or its description */
     bool flash;
     int64_t prompt_tokens, gen_tokens, ubatch;
-    int repetitions;               /* measured ones; the log holds, per phase, the one with the median time */
-    double spread[RG_PHASE_COUNT]; /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
+    int repetitions;                                        /* measured ones; the log holds, per phase, the one with the median time */
+    double spread[RG_PHASE_COUNT];                          /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
+    double low_ns[RG_PHASE_COUNT], high_ns[RG_PHASE_COUNT]; /* interval of the median time; 0: unknown */
+    /* Set where the speed was measured without records, beside the recorded repetition: the verdict names this one. 0: the log's. */
+    double tokens_per_s[RG_PHASE_COUNT];
+    const char *label; /* what the verdict calls the run; NULL: its weight type */
     bool interrupted;
     const char *pmu_status;  /* "hardware", "software", "off" */
     const char *pmu_reason;  /* why not hardware; NULL if hardware */

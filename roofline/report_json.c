@@ -198,6 +198,8 @@ static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
     REAL("p90_ns", p->p90_ns);
     REAL("spread", r->run.spread[ph]);
     REAL("tokens_per_s", 1e9 * rg_ratio((double)p->tokens, t));
+    REAL("tokens_per_s_low", 1e9 * rg_ratio((double)p->tokens, r->run.high_ns[ph]));
+    REAL("tokens_per_s_high", 1e9 * rg_ratio((double)p->tokens, r->run.low_ns[ph]));
     COUNT("flop", p->analytic.flop);
     COUNT("int_op", p->analytic.iop);
     COUNT("bytes_analytic", ab);
@@ -213,6 +215,8 @@ static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
     REAL("mbu", p->mbu);
     REAL("mfu", p->mfu);
     REAL("analytic_t_ns", p->ideal_ns);
+    REAL("analytic_flop_ns", p->flop_ns);
+    REAL("analytic_mem_ns", p->mem_ns);
     REAL("roof_fraction", rg_ratio(p->ideal_ns, t));
     TEXT("bound", rg_bound_names[p->bound]);
     COUNT("ops_ns", p->op_ns);

@@ -151,6 +151,21 @@ void rg_table_row(rg_table *t, ...)
     t->rows++;
 }
 
+void rg_table_head_n(rg_table *t, const char *const *titles, int n)
+{
+    for (int i = 0; i < n && t->cols < RG_TABLE_COLS; i++, t->cols++) {
+        t->right[t->cols] = titles[i][0] == '>';
+        put_cell(t, titles[i] + 1);
+    }
+    t->rows = 1;
+}
+
+void rg_table_row_n(rg_table *t, const char *const *cells, int n)
+{
+    for (int i = 0; i < t->cols; i++) put_cell(t, i < n ? cells[i] : "");
+    t->rows++;
+}
+
 /* Columns a text takes: code points. */
 static int columns(const char *s)
 {

@@ -23,7 +23,7 @@ json_t *rg_json_text(const char *s);
 json_t *rg_json_real(double x);
 
 /* A Markdown table, padded so that the raw text reads as a table too. */
-enum { RG_TABLE_COLS = 16 };
+enum { RG_TABLE_COLS = 32 };
 typedef struct rg_table {
     char **cell; /* owns; row by row */
     int cols, rows;
@@ -35,6 +35,9 @@ typedef struct rg_table {
 /* Titles up to NULL; each begins with '<' or '>' for its alignment. */
 void rg_table_head(rg_table *t, ...) __attribute__((sentinel));
 void rg_table_row(rg_table *t, ...) __attribute__((sentinel));
+/* The same from arrays. */
+void rg_table_head_n(rg_table *t, const char *const *titles, int n);
+void rg_table_row_n(rg_table *t, const char *const *cells, int n);
 void rg_table_print(FILE *f, const rg_table *t);
 void rg_table_free(rg_table *t);
 

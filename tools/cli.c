@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum kind { FLAG, INT, REAL, STR, IGNORED } kind;
+typedef enum kind { FLAG, INT, REAL, STR, LIST, IGNORED } kind;
 
 enum {
 #define RG_COMMAND(id, name, line, examples) id = 1 << RG_CMD_##id,
@@ -43,14 +43,18 @@ static const struct {
 
 rg_stop_flag rg_stop, rg_terminal_dirty;
 
-static const struct option *find(const char *word, size_t len)
+/* Two commands may use one name for different things: the command's own comes first. */
+static const struct option *find(const char *word, size_t len, rg_command_id command)
 {
+    const struct option *other = NULL;
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
-        if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) || (strlen(o->lname) == len && strncmp(o->lname, word, len) == 0))
-            return o;
+        if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) || (strlen(o->lname) == len && strncmp(o->lname, word, len) == 0)) {
+            if (o->commands & 1u << command) return o;
+            other = o;
+        }
     }
-    return NULL;
+    return other;
 }
 
 static rg_status put(rg_cli *cli, const struct option *o, const char *word, const char *value, rg_err *err)
@@ -64,6 +68,12 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
     case STR:
         *(rg_cli_STR *)field = value;
         break;
+    case LIST: {
+        rg_cli_LIST *l = field;
+        if (l->n == RG_CLI_LIST_MAX) return rg_fail(err, RG_E_USAGE, "%s: given more than %d times: use comma lists", word, RG_CLI_LIST_MAX);
+        l->v[l->n++] = value;
+        break;
+    }
     case INT: {
         errno = 0;
         const long long v = strtoll(value, &end, 10);
@@ -105,7 +115,7 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
             continue;
         }
         const char *eq = word[1] == '-' ? strchr(word, '=') : NULL;
-        const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word));
+        const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word), command);
         if (!o) return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word, commands[command].name);
         if (!(o->commands & 1u << command))
             return rg_fail(
@@ -124,6 +134,20 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         if (st != RG_OK) return st;
     }
     return RG_OK;
+}
+
+rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err)
+{
+    static const char *const on_off[] = {"on", "off", NULL};
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        if (options[i].kind == LIST || options[i].kind == IGNORED || strcmp(options[i].lname, lname) != 0) continue;
+        if (options[i].kind != FLAG) return put(cli, &options[i], lname, value, err);
+        const int off = rg_cli_choice(lname, value, on_off, err);
+        if (off < 0) return RG_E_USAGE;
+        *(rg_cli_FLAG *)((char *)cli + options[i].offset) = off == 0;
+        return RG_OK;
+    }
+    return rg_fail(err, RG_E_INTERNAL, "%s: no such option", lname);
 }
 
 /* Wraps the help text at 100 columns, indented behind the option names. */

@@ -14,6 +14,12 @@ typedef int64_t rg_cli_INT;
 typedef double rg_cli_REAL;
 typedef const char *rg_cli_STR;
 typedef const char *rg_cli_IGNORED;
+/* Every value of an option that may be repeated, in order; each may be a comma list (tools/lists.h). */
+enum { RG_CLI_LIST_MAX = 32 };
+typedef struct rg_cli_LIST {
+    const char *v[RG_CLI_LIST_MAX];
+    int n;
+} rg_cli_LIST;
 
 typedef enum rg_command_id {
 #define RG_COMMAND(id, name, line, examples) RG_CMD_##id,
@@ -45,6 +51,10 @@ typedef struct rg_cli {
 /* Parses argv after the subcommand. RG_E_USAGE with one line. --help is handled by the caller (ridge.c). */
 rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err);
 void rg_cli_help(FILE *f, rg_command_id command);
+
+/* Sets one single-valued option by its long name to a value as if it had been typed (flags: on or off); RG_E_USAGE if the value does not fit.
+ * For commands that run several settings: each is a copy of the command line with some options replaced. */
+rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err);
 
 /* Which of the words (NULL-terminated) a value is; -1 and an error naming the option and the words if none. value NULL: index 0. */
 int rg_cli_choice(const char *option, const char *value, const char *const *words, rg_err *err);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tools/eval_report.h"
+#include "tools/judge.h"
 
 /* A loaded model with its session. */
 typedef struct side {
@@ -236,18 +237,23 @@ static rg_status evaluate(eval *v, rg_err *err)
     return score(v, &r->stats, err);
 }
 
+static rg_status print_report(FILE *f, const void *report, rg_err *err) { return rg_eval_report_json(f, report, err); }
+
 rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
 {
+    if (rg_judge_wants_help(cli)) return rg_judge_help();
     static const char *const formats[] = {"md", "json", NULL};
     eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
     const int format = rg_cli_choice("-o", cli->output, formats, err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
+    if (st == RG_OK) st = rg_judge_check(cli, err);
     if (st == RG_OK) st = read_opts(&v, err);
     if (st == RG_OK) st = evaluate(&v, err);
     rg_progress_clear(&v.progress);
     if (st == RG_OK || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) { /* the report so far */
         const rg_status printed = format == 1 ? rg_eval_report_json(stdout, &v.report, err) : rg_eval_report_md(stdout, &v.report, err);
         if (printed != RG_OK) st = printed;
+        if (st == RG_OK) st = rg_judge_printed(cli, print_report, &v.report, err);
     }
     close_side(&v.model);
     close_side(&v.ref);

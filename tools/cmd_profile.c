@@ -9,6 +9,7 @@
 #include "roofline/report.h"
 #include "tools/model_args.h"
 #include "tools/profile_counters.h"
+#include "tools/run_info.h"
 
 enum { MAX_RUNS = 8, MAX_REPS = 1000 };
 /* Short runs are repeated until they fill a second, for a median that means something. */
@@ -122,24 +123,21 @@ static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, uint64_t *rep
     return st;
 }
 
-/* The repetition whose phase took the median time (the first whole one if interrupted early), and the spread. */
-static int pick(const rep *r, int n, int phase, double *spread)
+/* The repetition whose phase took the median time (the first whole one if interrupted early), the spread, and the interval of the median. */
+static int pick(const rep *r, int n, int phase, rg_run_info *run)
 {
     int order[MAX_REPS], whole = 0;
-    for (int i = 0; i < n; i++)
-        if (r[i].whole) order[whole++] = i;
-    *spread = 0.0;
+    double t[MAX_REPS];
+    for (int i = 0; i < n; i++) {
+        if (!r[i].whole) continue;
+        int at = whole++;
+        for (; at > 0 && r[order[at - 1]].t_ns[phase] > r[i].t_ns[phase]; at--) order[at] = order[at - 1];
+        order[at] = i;
+        t[whole - 1] = (double)r[i].t_ns[phase];
+    }
     if (whole == 0) return 0;
-    for (int i = 1; i < whole; i++)
-        for (int k = i; k > 0 && r[order[k]].t_ns[phase] < r[order[k - 1]].t_ns[phase]; k--) {
-            const int t = order[k];
-            order[k] = order[k - 1];
-            order[k - 1] = t;
-        }
-    const int mid = order[(whole - 1) / 2];
-    const int cut = (whole + 4) / 10; /* 10th to 90th percentile; all of them up to five */
-    if (r[mid].t_ns[phase] > 0) *spread = (double)(r[order[whole - 1 - cut]].t_ns[phase] - r[order[cut]].t_ns[phase]) / (double)r[mid].t_ns[phase];
-    return mid;
+    rg_run_times(run, (rg_phase)phase, t, whole);
+    return order[(whole - 1) / 2];
 }
 
 /* Both phases of their median repetitions in one log; counters of groups that had no turn there from the other repetitions. */
@@ -171,17 +169,6 @@ static int merge_logs(rg_log *out, const rep *r, int n_reps, const int pick_of[R
     return 0;
 }
 
-static void pinning_text(char *buf, size_t n, const rg_engine_info *i)
-{
-    const char *s = i->threads == 1 ? "" : "s";
-    if (!i->cpus) {
-        snprintf(buf, n, "%d thread%s, not pinned", i->threads, s);
-        return;
-    }
-    snprintf(buf, n, "%d thread%s pinned to cpu%s", i->threads, s, s);
-    for (int t = 0; t < i->threads && strlen(buf) + 8 < n; t++) snprintf(buf + strlen(buf), n - strlen(buf), "%s%d", t ? "," : " ", i->cpus[t]);
-}
-
 static rg_status build_report(
     rg_report **out, job *j, rg_engine *e, rg_session *s, const rg_session_opts *so, const rg_profile_counters *ctr, const rep *reps, int n_reps, rg_err *err)
 {
@@ -190,25 +177,9 @@ static rg_status build_report(
     rg_log log = {0};
     rg_engine_get_info(e, &i);
     rg_session_get_plan(s, &plan);
-    const rg_model_info m = {.config = *i.config,
-        .path = rg_ckpt_path(j->ckpt),
-        .format = rg_ckpt_format(j->ckpt),
-        .dtype = rg_wtypes[i.dtype].name,
-        .head_dtype = rg_wtypes[i.head_dtype].name,
-        .params = i.params,
-        .file_bytes = rg_ckpt_file_bytes(j->ckpt),
-        .resident_bytes = i.resident_bytes,
-        .stream_bytes = i.stream_bytes,
-        .kv_bytes = plan.kv,
-        .scratch_bytes = plan.scratch,
-        .bits_file = 8.0 * (double)rg_ckpt_weight_bytes(j->ckpt) / (double)i.params,
-        .bits_resident = i.bits_resident,
-        .kv_k = so->kv_k,
-        .kv_v = so->kv_v,
-        .ctx = plan.ctx,
-        .round_rel = i.round_rel};
+    const rg_model_info m = rg_model_info_of(j->ckpt, &i, so, &plan);
     char pinning[256];
-    pinning_text(pinning, sizeof pinning, &i);
+    rg_pinning_text(pinning, sizeof pinning, &i);
     int picked[RG_PHASE_COUNT];
     rg_run_info run = {.command = j->cli->line,
         .started = j->started,
@@ -226,7 +197,7 @@ static rg_status build_report(
         .load_ns = i.load_ns,
         .per_layer = j->cli->per_layer};
     rg_profile_counters_describe(ctr, &run);
-    for (int p = 0; p < RG_PHASE_COUNT; p++) picked[p] = pick(reps, n_reps, p, &run.spread[p]);
+    for (int p = 0; p < RG_PHASE_COUNT; p++) picked[p] = pick(reps, n_reps, p, &run);
     run.sample_ns = reps[picked[RG_DECODE]].sample_ns;
     rg_status st = RG_OK;
     if (merge_logs(&log, reps, n_reps, picked) != 0)
@@ -339,6 +310,7 @@ static rg_status draw(const rg_report *const *r, int n, const rg_cli *cli, rg_er
 
 rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
+    if (rg_judge_wants_help(cli)) return rg_judge_help();
     static const char *const formats[] = {"md", "csv", "json", NULL};
     rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {rg_report_md, rg_report_csv, rg_report_json};
     job j = {.cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .started = time(NULL)};
@@ -350,6 +322,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     const int n_types = list ? split(list, dtype, MAX_RUNS) : 1;
     const int format = rg_cli_choice("-o", cli->output, formats, err);
     rg_status st = rg_cli_no_args(cli, err);
+    if (st == RG_OK) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
     if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
     if (st == RG_OK && n_types > MAX_RUNS) st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", n_types, MAX_RUNS);
@@ -368,6 +341,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     if (n > 0) {
         const rg_status printed = print[format](stdout, (const rg_report *const *)report, n, err);
         if (printed != RG_OK) st = printed;
+        if (st == RG_OK) st = rg_judge_reports(cli, (const rg_report *const *)report, n, err);
         const rg_status drawn = cli->svg || cli->html ? draw((const rg_report *const *)report, n, cli, printed == RG_OK && st == RG_OK ? err : NULL) : RG_OK;
         if (drawn != RG_OK && st == RG_OK) st = drawn;
     }

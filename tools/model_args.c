@@ -41,7 +41,8 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
                              *const acts[] = {"f32", "bf16", "q8", NULL}; /* as rg_act */
     const int kernel = rg_cli_choice("--kernel", cli->kernel, kernels, err), pin = rg_cli_choice("--pin", cli->pin, on_off, err);
     const int act = rg_cli_choice("--act", cli->act, acts, err);
-    if (kernel < 0 || pin < 0 || act < 0) return err->code;
+    const int pages = rg_cli_choice("--huge-pages", cli->huge_pages, on_off, err);
+    if (kernel < 0 || pin < 0 || pages < 0 || act < 0) return err->code;
     if (kernel == 2 && act > 0) return rg_fail(err, RG_E_USAGE, "--act %s: --kernel blas multiplies floats, so it takes --act f32 only", cli->act);
     if (RG_GIVEN(cli, threads_batch) && cli->threads_batch != cli->threads)
         return rg_fail(err, RG_E_UNSUPPORTED, "-tb %lld: give -t the same number: prefill and decode share one team, because counters belong to threads",
@@ -53,6 +54,7 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
         .quant_head = cli->quantize_head,
         .blas = kernel == 2,
         .plain_c = kernel == 1,
+        .small_pages = pages == 1,
         .progress = rg_progress_draw,
         .progress_user = p,
         .stop = &rg_stop};

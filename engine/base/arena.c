@@ -27,6 +27,11 @@ void *rg_big_alloc(size_t bytes)
     return p;
 }
 
+void rg_big_small_pages(void *p, size_t bytes)
+{
+    if (p) madvise(p, rounded(bytes), MADV_NOHUGEPAGE);
+}
+
 void rg_big_free(void *p, size_t bytes)
 {
     if (p) munmap(p, rounded(bytes));

@@ -18,6 +18,8 @@ void *rg_arena_take(rg_arena *a, size_t bytes);
 /* Zeroed anonymous memory, aligned to 2 MiB and advised to use huge pages where it is large enough. NULL when the kernel refuses.
  * Pages are touched first by whoever writes them first. Free with rg_big_free(p, the same size). */
 void *rg_big_alloc(size_t bytes);
+/* Takes the advice back: pages of the base size from now on. Before the block is touched. */
+void rg_big_small_pages(void *p, size_t bytes);
 void rg_big_free(void *p, size_t bytes);
 
 #endif

@@ -15,8 +15,8 @@
 struct rg_team {
     int n;
     int *cpus; /* owns; NULL: not pinned */
-    bool placed;
-    cpu_set_t before; /* where the caller, who is thread 0, might run before it was pinned */
+    uint64_t id;
+    bool moved; /* this call puts the threads in their places */
     const rg_ktab *k;
     int64_t l2_bytes;
     const rg_probe *probe;
@@ -28,6 +28,15 @@ struct rg_team {
     size_t cap_slots;
 };
 
+/* The caller is thread 0 of all its teams, and they share one pool of threads: the team that runs puts them in its places if another one ran
+ * before it. */
+static _Thread_local struct {
+    uint64_t last;  /* id of the team that ran last; 0: none, or the pool has changed since */
+    bool pinned;    /* the caller is pinned */
+    bool pool;      /* so may be other threads of the pool */
+    cpu_set_t home; /* where the caller might run before it was pinned */
+} caller;
+
 bool rg_team_has_openmp(void)
 {
 #ifdef _OPENMP
@@ -38,11 +47,14 @@ bool rg_team_has_openmp(void)
 }
 
 /* Thread 0 is the caller; the pool's threads keep their place between regions. */
-static void place(const rg_team *t, int tid)
+static void place(const rg_team *t, int tid, const cpu_set_t *home)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET((size_t)t->cpus[tid], &set);
+    if (t->cpus)
+        CPU_SET((size_t)t->cpus[tid], &set);
+    else
+        set = *home;
     sched_setaffinity(0, sizeof set, &set); /* a refusal (container) leaves the thread where it was: slower, not wrong */
 }
 
@@ -54,8 +66,9 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
         return rg_fail(err, RG_E_UNSUPPORTED, "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
     rg_team *t = calloc(1, sizeof *t);
     if (!t) return rg_fail(err, RG_E_NOMEM, "team: out of memory");
+    static uint64_t ids;
     t->n = threads;
-    sched_getaffinity(0, sizeof t->before, &t->before);
+    t->id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED);
     t->k = k;
     t->l2_bytes = l2_bytes > 0 ? l2_bytes : 512 << 10;
     t->scratch_bytes = scratch_bytes;
@@ -68,6 +81,7 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
         return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
     }
 #ifdef _OPENMP
+    caller.last = 0; /* a region of another size ends threads of the pool, and the next larger one starts new ones */
     omp_set_dynamic(0);
     omp_set_num_threads(threads); /* an OpenMP BLAS called by a team of one looks at this */
     int got = 0;
@@ -109,7 +123,11 @@ void rg_team_close(rg_team *t)
 {
     if (!t) return;
     if (t->probe) rg_team_set_probe(t, NULL);
-    if (t->placed && t->cpus) sched_setaffinity(0, sizeof t->before, &t->before);
+    if (caller.last == t->id || caller.last == 0) { /* else the caller is where another team wants it */
+        if (caller.pinned) sched_setaffinity(0, sizeof caller.home, &caller.home);
+        caller.pinned = false;
+        caller.last = 0;
+    }
     rg_big_free(t->scratch, t->scratch_bytes * (size_t)t->n);
     rg_board_close(t->board);
     free(t->slots);
@@ -135,10 +153,25 @@ void rg_barrier(rg_ctx *cx)
     if (cx->rec) cx->wait_ns += rg_now_ns() - start;
 }
 
-static void enter(rg_team *t, int tid, rg_team_fn *fn, void *arg, rg_rec *rec, const rg_step *step, size_t ops)
+/* Before a region: must its threads be moved? The home is the caller's own, so it is read before anything is pinned. */
+static void take_places(rg_team *t)
+{
+    t->moved = false;
+    if (caller.last == t->id) return;
+    if (!caller.pinned) sched_getaffinity(0, sizeof caller.home, &caller.home);
+    t->moved = t->cpus || caller.pool;
+    caller.pinned = t->cpus != NULL;
+    caller.pool = caller.pool || t->cpus;
+    caller.last = t->id;
+#ifdef _OPENMP
+    omp_set_num_threads(t->n); /* an OpenMP BLAS called by a team of one looks at this */
+#endif
+}
+
+static void enter(rg_team *t, int tid, const cpu_set_t *home, rg_team_fn *fn, void *arg, rg_rec *rec, const rg_step *step, size_t ops)
 {
     rg_ctx cx = {.tid = tid, .nt = t->n, .k = t->k, .scratch = t->scratch + (size_t)tid * t->scratch_bytes, .l2_bytes = t->l2_bytes, .layer = -1};
-    if (t->cpus && !t->placed) place(t, tid);
+    if (t->moved) place(t, tid, home);
     if (rec) {
         cx.rec = rec;
         cx.slot = t->slots + (size_t)tid * t->cap_slots;
@@ -194,14 +227,15 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
             log->dropped += ops;
         }
     }
+    take_places(t);
+    const cpu_set_t home = caller.home; /* the other threads have callers of their own */
     const uint64_t start = rec ? rg_now_ns() : 0;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(t->n)
-    enter(t, omp_get_thread_num(), fn, arg, rec, step, ops);
+    enter(t, omp_get_thread_num(), &home, fn, arg, rec, step, ops);
 #else
-    enter(t, 0, fn, arg, rec, step, ops);
+    enter(t, 0, &home, fn, arg, rec, step, ops);
 #endif
-    t->placed = true;
     if (step) rg_board_call(t->board, step->phase, step->tokens);
     if (rec) {
         rg_step *s = &log->step[log->n_steps];

@@ -32,6 +32,7 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     rg_topo_read(&e->topo);
     e->threads = rg_topo_place(&e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);
     e->stop = opts->stop;
+    e->small_pages = opts->small_pages;
     if ((st = rg_team_open(&e->team, e->threads, e->cpus, &e->k, rg_drive_scratch(&e->k), e->topo.l2_bytes, err)) != RG_OK) goto out;
     if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err)) != RG_OK) goto out;
     if (opts->act == RG_ACT_Q8 && !any_quantised(&e->model)) {

@@ -325,6 +325,7 @@ rg_status rg_model_load(rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *
         st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", rg_ckpt_path(ckpt), (double)m->block_bytes / 1048576.0);
         goto out;
     }
+    if (opts->small_pages) rg_big_small_pages(m->block, m->block_bytes);
     l.arena = (rg_arena){.base = m->block};
     layout(&l);
     const float *freqs = rg_ckpt_rope_freqs(ckpt);

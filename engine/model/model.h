@@ -37,6 +37,7 @@ struct rg_engine {
     rg_topo topo;
     const int *cpus; /* into topo; NULL: not pinned */
     int threads;
+    bool small_pages;
     const rg_stop_flag *stop;
     rg_wtype dtype, head_dtype;
     uint64_t params, load_ns;

@@ -72,6 +72,10 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
             rg_fail(err, RG_E_NOMEM, "session: the system refuses %.1f MiB for the KV cache and activations", (double)(s->act_bytes + s->kv_bytes) / 1048576.0);
         goto out;
     }
+    if (e->small_pages) {
+        rg_big_small_pages(s->act_block, s->act_bytes);
+        rg_big_small_pages(s->kv_block, s->kv_bytes);
+    }
     r = (rg_arena){.base = s->act_block};
     rg_acts_layout(&s->a, &r, c, &s->o);
     rg_rope_table(s->a.cs, &e->model, s->o.ctx);

@@ -37,3 +37,29 @@ void rg_log_close(rg_log *log)
     free(log->step);
     *log = (rg_log){0};
 }
+
+int rg_log_append(rg_log *to, const rg_log *from)
+{
+    const size_t n = to->n + from->n, n_steps = to->n_steps + from->n_steps;
+    if (n > to->cap) {
+        rg_rec *r = realloc(to->rec, n * sizeof *r);
+        if (!r) return -1;
+        to->rec = r;
+        to->cap = n;
+    }
+    if (n_steps > to->cap_steps) {
+        rg_step *s = realloc(to->step, n_steps * sizeof *s);
+        if (!s) return -1;
+        to->step = s;
+        to->cap_steps = n_steps;
+    }
+    for (size_t i = 0; i < from->n; i++) {
+        to->rec[to->n + i] = from->rec[i];
+        to->rec[to->n + i].step += (uint32_t)to->n_steps;
+    }
+    for (size_t i = 0; i < from->n_steps; i++) to->step[to->n_steps + i] = from->step[i];
+    to->n = n;
+    to->n_steps = n_steps;
+    to->dropped += from->dropped;
+    return 0;
+}

@@ -94,6 +94,8 @@ int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step);
 void rg_log_clear(rg_log *log);
 /* Legal on a zeroed struct. */
 void rg_log_close(rg_log *log);
+/* Appends the calls and records of `from`, growing; times of single threads are not kept. -1 without memory (to is unchanged). */
+int rg_log_append(rg_log *to, const rg_log *from);
 
 static inline void rg_tally_add(rg_tally *a, const rg_tally *b)
 {

@@ -2,7 +2,10 @@
  * out attention, every instruction set. */
 #include "engine_fixture.h"
 
+#include <sched.h>
+
 #include "base/num.h"
+#include "exec/drive.h"
 
 /* Past one attention chunk (256 positions), so that few tasks with a long context are split, and through calls of all widths. */
 enum { PREFILL = 261, STEPS = 4, SEQS = 3 };
@@ -128,9 +131,64 @@ static void runs_repeat(void **state)
     rg_ckpt_close(c);
 }
 
+/* The buffer of prepared activations holds the widest row there is: of any k, form and group. */
+static void prepared_rows_fit(void **state)
+{
+    (void)state;
+    for (int64_t k = 1; k < 600; k++)
+        for (int t = 0; t < RG_WT_COUNT; t++) {
+            if (!rg_wtype_is_quant((rg_wtype)t)) continue;
+            assert_true(rg_xq_bytes(3, 5, k) >= 24 * rg_x_bytes(RG_X_I16, k, rg_wtypes[t].group));
+            assert_true(rg_xq_bytes(1, 50, k) >= 50 * rg_x_bytes(RG_X_I16, k, rg_wtypes[t].group));
+            assert_true(rg_xq_bytes(1, 50, k) >= 50 * rg_x_bytes(RG_X_BF16, k, 0));
+        }
+}
+
+/* Processors the calling thread may use. */
+static int places(void)
+{
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    return CPU_COUNT(&set);
+}
+
+static void one_step(rg_session *s)
+{
+    rg_err err = {0};
+    rg_session_truncate(s, 0, 0);
+    if (rg_session_eval(s, &(rg_batch){.n = 1, .token = (const int32_t[]){1}}, RG_DECODE, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+}
+
+/* Engines of one process take turns: each call runs where its own engine was told to, and closing them gives the caller its freedom back. */
+static void engines_take_turns(void **state)
+{
+    (void)state;
+    const int all = places();
+    rg_ckpt *c = model_open(ONE, RG_FT_F32, RG_SYNTH_SAFETENSORS);
+    rg_engine_opts pinned = test_opts(1), loose = test_opts(1), wide = test_opts(2);
+    pinned.no_pin = false;
+    rg_engine *e[3] = {engine_open(c, pinned), engine_open(c, loose), engine_open(c, wide)};
+    rg_session *s[3];
+    for (int i = 0; i < 3; i++) s[i] = session_open(e[i], (rg_session_opts){.ctx = 8, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32});
+    for (int turn = 0; turn < 3; turn++) {
+        one_step(s[0]);
+        assert_int_equal(places(), 1);
+        one_step(s[1 + turn % 2]);
+        assert_int_equal(places(), all);
+    }
+    one_step(s[0]);
+    for (int i = 0; i < 3; i++) rg_session_close(s[i]);
+    rg_engine_close(e[1]);
+    assert_int_equal(places(), 1); /* not the closed one's business */
+    rg_engine_close(e[0]);
+    rg_engine_close(e[2]);
+    assert_int_equal(places(), all);
+    rg_ckpt_close(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type), cmocka_unit_test(every_shape), cmocka_unit_test(every_cache_type), cmocka_unit_test(runs_repeat)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_type), cmocka_unit_test(every_shape), cmocka_unit_test(every_cache_type),
+        cmocka_unit_test(runs_repeat), cmocka_unit_test(prepared_rows_fit), cmocka_unit_test(engines_take_turns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

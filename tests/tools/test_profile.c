@@ -1,47 +1,5 @@
 /* `ridge profile` end to end: JSON that adds up, CSV, the table for people, two weight types, layers, Ctrl-C. */
-#include "run_program.h"
-
-static json_t *parse(const output *o)
-{
-    json_error_t e;
-    json_t *j = json_loadb(o->out, o->n_out, 0, &e);
-    if (!j) fail_msg("not JSON: line %d: %s", e.line, e.text);
-    return j;
-}
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    if (!s) fail_msg("no text '%s'", key);
-    return s;
-}
-
-static double number(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    if (!json_is_number(v)) fail_msg("'%s' is not a number", key);
-    const double d = json_number_value(v);
-    if (!(d >= 0.0)) fail_msg("'%s' is %g", key, d);
-    return d;
-}
-
-/* A number or null, never absent. */
-static double number_or_null(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    if (!v) fail_msg("no '%s'", key);
-    return json_is_null(v) ? NAN : number(o, key);
-}
-
-static json_t *item(const json_t *list, const char *key, const char *value)
-{
-    size_t i;
-    json_t *v;
-    json_array_foreach (list, i, v)
-        if (strcmp(text(v, key), value) == 0) return v;
-    fail_msg("no entry with %s '%s'", key, value);
-    return NULL;
-}
+#include "json_util.h"
 
 static const char *const byte_fields[] = {"weight_bytes", "act_read_bytes", "act_write_bytes", "kv_read_bytes", "kv_write_bytes"};
 

@@ -38,6 +38,7 @@ typedef struct rg_engine_opts {
     rg_isa isa_cap;           /* best level allowed; RG_ISA_COUNT: no cap */
     bool blas;                /* many-token products through OpenBLAS */
     bool plain_c;             /* only the plain C kernels */
+    bool small_pages;         /* no huge pages for weights, cache and activations: to see what they are worth */
     rg_progress_fn *progress; /* may be NULL */
     void *progress_user;
     const rg_stop_flag *stop; /* may be NULL; borrowed until close */

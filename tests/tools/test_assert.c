@@ -1,0 +1,197 @@
+/* --assert: arithmetic on saved reports, where nothing is measured and every outcome is known; then on runs, with a kernel slowed down. */
+#include "json_util.h"
+
+/* A bench of one setting: pp and tg with the given medians and intervals. */
+static const char *saved(const char *name, double pp, double tg, double tg_low, double tg_high)
+{
+    char text[2048];
+    const char *path = scratch(name);
+    snprintf(text, sizeof text,
+        "{\"schema\": \"ridge.bench\", \"version\": 1, \"results\": ["
+        "{\"test\": \"pp512\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 512, \"n_gen\": 0, \"tokens\": 512, \"dtype\": \"f16\","
+        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": null, \"ci95_high_ts\": null, \"mbu\": 0.1, \"model_size\": 1000, \"bytes_counted\": 5120},"
+        "{\"test\": \"tg128 @ d64\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 0, \"n_gen\": 128, \"tokens\": 128, \"dtype\": \"f16\","
+        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": %g, \"ci95_high_ts\": %g, \"mbu\": 0.8, \"mfu\": null, \"model_size\": 1000, "
+        "\"bytes_counted\": 128000}]}",
+        pp, 512e9 / pp, tg, 128e9 / tg, tg_low, tg_high);
+    write_bytes(path, text, strlen(text));
+    return path;
+}
+
+static int judge(const char *assertion, output *keep)
+{
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s", saved("a.json", 1000.0, 100.0, 95.0, 105.0));
+    snprintf(b, sizeof b, "%s", saved("b.json", 1500.0, 200.0, 190.0, 210.0));
+    output o = ridge("compare", a, b, "--assert", assertion, "--baseline", a, NULL);
+    const int code = o.code;
+    if (keep)
+        *keep = o;
+    else
+        done(&o);
+    return code;
+}
+
+static void arithmetic(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *assertion;
+        int code;
+    } cases[] = {
+        {"decode.tokens_per_s>=95", 0},
+        {"decode.tokens_per_s >= 106", 6}, /* a is 95 to 105 */
+        {"decode.tokens_per_s >= 100", 7}, /* 95 to 105 holds it */
+        {"decode.tokens_per_s > 95", 7},
+        {"decode.tokens_per_s<=210", 0},
+        {"decode.tokens_per_s<209", 7},
+        {"decode.tokens_per_s<189", 6},
+        {"decode.tokens_per_s >= 0.9*baseline", 0}, /* 0.9 * (95 to 105) reaches to 94.5, a from 95 */
+        {"decode.tokens_per_s >= 0.95*baseline", 7},
+        {"decode.tokens_per_s >= 2.3*baseline", 6},
+        {"decode.tokens_per_s >= 50 %*baseline", 0},
+        {"decode.tokens_per_s >= baseline.prefill.tokens_per_s/20", 0},
+        {"prefill.tokens_per_s-decode.tokens_per_s*2>500", 0},
+        {"(prefill.tokens_per_s+0)*2 >= 3*(1-0.5)*1000", 0},
+        {"-decode.tokens_per_s <= -95", 0},
+        {"decode.gain>=1.8", 0}, /* b alone has a gain: 190/105 to 210/95 */
+        {"decode.gain>=2", 7},
+        {"decode.gain>=2.3", 6},
+        {"prefill.gain==1.5", 0},
+        {"prefill.gain!=1.5", 6},
+        {"decode.mbu>=0.75", 0}, /* 0.8 * 0.95 */
+        {"decode.mbu>=0.77", 7},
+        {"model.resident_bytes==1000", 0},
+        {"decode.mfu>=0", 6}, /* null: a gate must not pass on what is not known */
+        {"decode.speed>=0", 6},
+        {"decode.tokens_per_s>=baseline.decode.speed", 6},
+        {"decode.tokens_per_s/(decode.tokens_per_s-100)>0", 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        output o;
+        const int code = judge(cases[i].assertion, &o);
+        if (code != cases[i].code) fail_msg("%s: exit code %d, expected %d: %s", cases[i].assertion, code, cases[i].code, o.err);
+        if (code) assert_non_null(strstr(o.err, "assert"));
+        assert_non_null(strstr(o.out, "## Verdict")); /* the report is printed whatever the outcome */
+        done(&o);
+    }
+}
+
+static void syntax(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"decode.mbu", "one of >="},
+        {"decode.mbu>=", "expected a metric"},
+        {"decode.mbu>=1 2", "the end"},
+        {"1>=0", "a metric somewhere"},
+        {"(decode.mbu>=1", "')'"},
+        {"decode.mbu=>1", "one of >="},
+        {"baseline>=1", "a metric before"},
+        {"decode.mbu>=1*", "character 15"},
+        {"", "expected a metric"},
+        {"((((((((((((((((((((((((((((((((((((((((decode.mbu>=1", "fewer parentheses"},
+    };
+    const char *base = saved("c.json", 1.0, 1.0, 1.0, 1.0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_error(ridge("bench", "-m", tiny_model(), "--assert", cases[i][0], "--baseline", base, NULL), 2, "--assert", cases[i][1], NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", NULL), 2, "--baseline FILE", NULL);
+    expect_error(ridge("eval", "-m", tiny_model(), "--junit", "x.xml", NULL), 2, "--junit", "--assert", NULL);
+    expect_error(ridge("bench", "--baseline", base, NULL), 2, "--baseline", "--assert", NULL);
+    expect_error(ridge("bench", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", "--baseline", "missing.json", NULL), 3, "missing.json", NULL);
+    output o = ridge("bench", "--assert", "help", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "PHASE.tokens_per_s"));
+    assert_non_null(strstr(o.out, "kld.mean"));
+    done(&o);
+}
+
+/* JUnit and Markdown name every assertion, with its outcome; hostile names do not break the XML. */
+static void reports(void **state)
+{
+    (void)state;
+    char a[256], xml[256], md[256];
+    snprintf(a, sizeof a, "%s", saved("a&<b>.json", 1000.0, 100.0, 95.0, 105.0));
+    snprintf(xml, sizeof xml, "%s", scratch("out.xml"));
+    snprintf(md, sizeof md, "%s", scratch("out.md"));
+    output o = ridge("compare", a, a, "--assert", "decode.mbu>=0.1", "--assert", "decode.mbu>=0.9", "--assert", "decode.tokens_per_s>=100", "--junit", xml,
+        "--summary", md, "-o", "json", NULL);
+    assert_int_equal(o.code, 6); /* a failure counts more than what cannot be told */
+    json_t *j = parse(&o);
+    assert_string_equal(text(j, "schema"), "ridge.compare");
+    json_decref(j);
+    done(&o);
+    char *x = read_all(xml, NULL), *m = read_all(md, NULL);
+    assert_non_null(strstr(x, "tests=\"6\" failures=\"2\" errors=\"2\""));
+    assert_non_null(strstr(x, "a&amp;&lt;b&gt;.json"));
+    assert_non_null(strstr(x, "<failure type=\"assert\""));
+    assert_non_null(strstr(x, "<error type=\"noise\""));
+    assert_non_null(strstr(m, "| assertion"));
+    assert_non_null(strstr(m, "too noisy to tell"));
+    char cmd[700];
+    snprintf(cmd, sizeof cmd, "command -v python3 >/dev/null || exit 0; python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' '%s'", xml);
+    assert_int_equal(system(cmd), 0);
+    free(x), free(m);
+}
+
+/* The same promise, the same baseline: kept by the program, broken by the one whose kernel was slowed down. */
+static void slowed_kernel_breaks_the_promise(void **state)
+{
+    (void)state;
+    char base[256], xml[256];
+    snprintf(base, sizeof base, "%s", scratch("base.json"));
+    snprintf(xml, sizeof xml, "%s", scratch("slow.xml"));
+    const run_opts to = {.out_path = base};
+    output o = ridge_with(&to, "bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16", "-r", "5", "-o", "json", NULL);
+    expect_ok(&o);
+    done(&o);
+    static const char promise[] = "decode.tokens_per_s>=0.1*baseline";
+    o = ridge(
+        "bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16", "-r", "5", "--assert", promise, "--baseline", base, NULL);
+    if (o.code != 0 && o.code != 7) fail_msg("exit code %d: %s", o.code, o.err); /* 7: a machine too busy to tell */
+    done(&o);
+    const char *product = getenv("RIDGE_BIN"), *slow = getenv("RIDGE_SLOW");
+    char keep[1024];
+    assert_non_null(slow);
+    snprintf(keep, sizeof keep, "%s", product);
+    setenv("RIDGE_BIN", slow, 1);
+    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16", "-r", "5", "--assert", promise, "--baseline", base,
+        "--junit", xml, NULL);
+    setenv("RIDGE_BIN", keep, 1);
+    if (o.code != 6) fail_msg("exit code %d, expected 6: %s", o.code, o.err);
+    assert_non_null(strstr(o.err, promise));
+    done(&o);
+    char *x = read_all(xml, NULL);
+    assert_non_null(strstr(x, "failures=\"1\""));
+    free(x);
+}
+
+static void profile_and_eval(void **state)
+{
+    (void)state;
+    output o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "3", "--dtype", "f32,q4g32", "--assert",
+        "decode.ffn_down.calls==8", "--assert", "prefill.tokens_per_s>0", "--assert", "model.bits_per_weight_resident<=33", "-o", "json", NULL);
+    expect_ok(&o);
+    json_decref(parse(&o));
+    assert_non_null(strstr(o.err, "(q4g32): holds"));
+    done(&o);
+    o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "1", "--assert", "decode.tokens_per_s>=1e15", NULL);
+    assert_int_equal(o.code, 6);
+    assert_non_null(strstr(o.err, "taken at its word")); /* one repetition has no interval */
+    done(&o);
+    o = ridge("eval", "-p", "Once upon a time there was a little girl who liked to play in the garden with her dog.", "-c", "16", "--dtype", "q4g64",
+        "--ref-dtype", "f16", "--assert", "kld.mean<5", "--assert", "same_top>=0", "--assert", "ppl<1e9", NULL);
+    expect_ok(&o);
+    done(&o);
+    o = ridge("eval", "-p", "Once upon a time there was a little girl who liked to play in the garden with her dog.", "-c", "16", "--ref-dtype", "f32",
+        "--assert", "same_top<0", NULL);
+    assert_int_equal(o.code, 6);
+    done(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(arithmetic), cmocka_unit_test(syntax), cmocka_unit_test(reports),
+        cmocka_unit_test(slowed_kernel_breaks_the_promise), cmocka_unit_test(profile_and_eval)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
