@@ -1,5 +1,6 @@
-/* bench_ops: times the kernels over shapes of real models and sets each beside the roof of the same run: read bandwidth for the products
- * of few tokens and attention, FMA rate for the products of many. Medians and quartiles; the machine is noisy. */
+/* bench_ops: times the kernels over shapes of real models and sets each beside the roof of the same run: read bandwidth for the products of few
+ * tokens and attention, and the rate of the instruction they use (FP32 multiply-add, byte products, bf16 products). Medians and quartiles; the
+ * machine is noisy. */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,8 +13,8 @@
 #endif
 
 #include "base/num.h"
-#include "benchmarks/ops/bench_roofs.h"
 #include "kernels/kernels.h"
+#include "roofline/machine.h"
 
 enum { MAX_SHAPES = 16, MAX_REPS = 1001 };
 
@@ -92,55 +93,47 @@ static stat measure(const options *o, int threads, job_fn *job, void *user)
 /* ---- roofs ---- */
 
 typedef struct roofs {
-    double gbs, gflops[RG_ISA_COUNT];
+    double gbs, fma[RG_ISA_COUNT], dot8[RG_ISA_COUNT], bf16[RG_ISA_COUNT]; /* 1e9 bytes or operations per second */
 } roofs;
 
-typedef struct read_job {
-    const char *p;
-    size_t bytes;
-} read_job;
-
-static void run_read(void *user, int tid, int nt)
+/* By the loops of `ridge machine`, without the whole ladder. */
+static roofs measure_roofs(const options *o, int threads)
 {
-    const read_job *j = user;
-    const size_t each = j->bytes / (size_t)nt / 4096 * 4096;
-    bench_read(j->p + each * (size_t)tid, each);
-}
-
-enum { FMA_STEPS = 2000000 };
-static void run_fma(void *user, int tid, int nt)
-{
-    (void)tid;
-    (void)nt;
-    bench_fma(*(const rg_isa *)user, FMA_STEPS);
-}
-
-static roofs measure_roofs(const options *o, int threads, rg_isa top)
-{
+    rg_machine m;
+    rg_err err;
     roofs r = {0};
-    read_job j = {huge_alloc((size_t)o->footprint + 4096), (size_t)o->footprint};
-    memset((void *)(uintptr_t)j.p, 1, j.bytes);
-    r.gbs = (double)j.bytes / measure(o, threads, run_read, &j).median * 1e-9;
-    free((void *)(uintptr_t)j.p);
-    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB;", threads, threads > 1 ? "s" : "", r.gbs, (long long)(o->footprint >> 20));
-    for (rg_isa i = RG_ISA_C; i <= top; i++) {
-        if (!rg_isa_has(i)) continue;
-        r.gflops[i] = bench_fma(i, 1) * FMA_STEPS * threads / measure(o, threads, run_fma, &i).median * 1e-9;
-        printf(" %s %.0f", rg_isa_names[i], r.gflops[i]);
+    if (rg_machine_measure(&m, threads, NULL, o->footprint, true, NULL, NULL, NULL, &err) != RG_OK) {
+        fprintf(stderr, "bench_ops: %s\n", err.msg);
+        exit((int)err.code);
     }
-    printf(" GFLOP/s peak\n%-10s %-8s %-7s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type", "isa", "shape", "m", "median us", "quartiles", "GB/s", "GFLOP/s",
-        "roof");
+    r.gbs = rg_machine_bw(&m, o->footprint);
+    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB;", threads, threads > 1 ? "s" : "", r.gbs, (long long)(o->footprint >> 20));
+    for (rg_isa i = RG_ISA_C; i < RG_ISA_COUNT; i++) {
+        if (!rg_isa_has(i)) continue;
+        r.fma[i] = rg_machine_peak_of(&m, RG_ARITH_FP32_FMA, i);
+        r.dot8[i] = rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, i);
+        r.bf16[i] = rg_machine_peak_of(&m, RG_ARITH_BF16_DOT, i);
+        printf(" %s fma %.0f dot8 %.0f bf16 %.0f;", rg_isa_names[i], r.fma[i], r.dot8[i], r.bf16[i]);
+    }
+    printf(" 1e9 operations/s (0: none)\n%-10s %-8s %-10s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type", "isa", "shape", "m", "median us", "quartiles",
+        "GB/s", "Gop/s", "roof");
     return r;
 }
 
 /* gbs, gflops: the roofs, 0 where one does not apply. */
+static void report_as(const char *op, const char *type, const char *isa, const char *shape_text, int64_t m, stat s, double bytes, double flop, double gbs,
+    double gflops, const char *unit)
+{
+    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0, fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0;
+    printf("%-10s %-8s %-10s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %3.0f %% %s\n", op, type, isa, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6,
+        s.q3 * 1e6, bytes / s.median * 1e-9, flop / s.median * 1e-9, 100 * (by > fl ? by : fl), by > fl ? "mem" : unit);
+    fflush(stdout);
+}
+
 static void report(
     const char *op, const char *type, const char *isa, const char *shape_text, int64_t m, stat s, double bytes, double flop, double gbs, double gflops)
 {
-    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0, fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0;
-    printf("%-10s %-8s %-7s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %3.0f %% %s\n", op, type, isa, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6,
-        s.q3 * 1e6, bytes / s.median * 1e-9, flop / s.median * 1e-9, 100 * (by > fl ? by : fl), by > fl ? "mem" : "fma");
-    fflush(stdout);
+    report_as(op, type, isa, shape_text, m, s, bytes, flop, gbs, gflops, "fma");
 }
 
 /* ---- linear ---- */
@@ -152,6 +145,9 @@ typedef struct linear_job {
     int64_t m, copies;
     const char *w; /* copies of the packed matrix one after the other */
     float *x, *y, *scratch[64];
+    char *xq; /* prepared rows, ld bytes apart */
+    int64_t ld;
+    rg_xform form;
 } linear_job;
 
 static void random_row(void *user, int64_t r, float *dst)
@@ -205,6 +201,51 @@ static void run_gemm(void *user, int tid, int nt)
     }
 }
 
+/* Products with prepared activations, as the driver does them: few tokens, many tokens in bytes, many tokens in bf16. */
+static void run_dot(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    int64_t a, b;
+    part(rg_panels(j->s.n), tid, nt, &a, &b);
+    for (int64_t i = 0; i < j->copies; i++)
+        j->t->dot[j->form][j->type](j->y, j->s.n, j->xq, j->ld, j->m, j->w + i * rg_packed_bytes(j->type, j->s.n, j->s.k), j->s.n, j->s.k, a, b);
+}
+
+static void run_mm_prepared(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    const rg_ktab *t = j->t;
+    const bool bf = j->form == RG_X_BF16;
+    const int64_t np = 8, kb = 256, mt = bf ? 48 : 32, n = j->s.n, k = j->s.k, panel = bf ? 2 * RG_PANEL * kb : RG_PANEL * kb + kb / 32 * 256;
+    char *b = (char *)j->scratch[tid];
+    float *floats = (float *)(void *)(b + np * panel);
+    int64_t p0, p1;
+    part(rg_panels(n), tid, nt, &p0, &p1);
+    for (int64_t p = p0; p < p1; p += np)
+        for (int64_t k0 = 0; k0 < k; k0 += kb) {
+            const int64_t pe = rg_min(p + np, p1), k1 = rg_min(k0 + kb, k);
+            for (int64_t i = p; i < pe; i++) {
+                char *to = b + (i - p) * panel;
+                if (bf) {
+                    t->unpack[j->type](floats, RG_PANEL, j->w, k, i, k0, k1);
+                    t->pair_bf16((uint16_t *)(void *)to, floats, k1 - k0);
+                } else {
+                    t->unpack8[j->type](to, j->w, k, i, k0, k1);
+                }
+            }
+            for (int64_t row = 0; row < j->m; row += mt)
+                for (int64_t i = p; i < pe; i++) {
+                    float *y = j->y + row * n + i * RG_PANEL;
+                    const char *bi = b + (i - p) * panel, *xq = j->xq + row * j->ld;
+                    const int64_t rows = rg_min(mt, j->m - row), cols = rg_min(RG_PANEL, n - i * RG_PANEL);
+                    if (bf)
+                        t->mm_bf16(y, n, (const uint16_t *)(const void *)xq + k0, j->ld / 2, (const uint16_t *)(const void *)bi, rows, k1 - k0, cols, k0 > 0);
+                    else
+                        t->mmdot[j->form][j->type](y, n, xq, j->ld, rows, bi, k, k0, k1, cols, k0 > 0);
+                }
+        }
+}
+
 static void run_unpack(void *user, int tid, int nt)
 {
     const linear_job *j = user;
@@ -232,6 +273,48 @@ static void run_pack(void *user, int tid, int nt)
     rg_pack(j->t, j->type, (void *)(uintptr_t)j->w, s.n, s.k, a, b, random_row, &s, j->scratch[tid], &e, &w);
 }
 
+static bool wanted(const options *o, const char *op);
+
+static void prepare(linear_job *j, rg_xform form)
+{
+    const int64_t group = rg_wtypes[j->type].group;
+    j->form = form;
+    j->ld = rg_x_bytes(form, j->s.k, group);
+    for (int64_t r = 0; r < j->m; r++) j->t->prep[form](j->xq + r * j->ld, j->x + r * j->s.k, j->s.k, group);
+}
+
+/* I8: --act q8. I16: two planes of bytes, the faithful way; operations of both are counted. */
+static void bench_prepared(const options *o, linear_job *j, const char *isa, const char *text, int threads, const roofs *r)
+{
+    static const char *const few[] = {"dot i8", "dot i16"}, *const many[] = {"mmdot i8", "mmdot i16"};
+    const rg_ktab *t = j->t;
+    const char *name = rg_wtypes[j->type].name;
+    const int64_t bytes = rg_packed_bytes(j->type, j->s.n, j->s.k), m_max = rg_max(o->m, RG_GEMV_MAX);
+    int64_t row = rg_x_bytes(RG_X_BF16, j->s.k, 0);
+    if (rg_wtype_is_quant(j->type)) row = rg_max(row, rg_x_bytes(RG_X_I16, j->s.k, rg_wtypes[j->type].group));
+    j->xq = huge_alloc((size_t)(m_max * row));
+    for (int f = RG_X_I8; f < RG_X_BF16; f++) {
+        const double planes = f == RG_X_I16 ? 2.0 : 1.0;
+        for (j->m = 1; wanted(o, "dot") && t->dot[f][j->type] && j->m <= RG_GEMV_MAX; j->m *= 2) {
+            prepare(j, (rg_xform)f);
+            report_as(few[f], name, isa, text, j->m, measure(o, threads, run_dot, j), (double)(bytes * j->copies),
+                2.0 * planes * (double)(j->m * j->s.n * j->s.k * j->copies), r->gbs, r->dot8[t->isa], "dot8");
+        }
+        j->m = o->m;
+        if (!wanted(o, "mmdot") || !t->mmdot[f][j->type]) continue;
+        prepare(j, (rg_xform)f);
+        report_as(many[f], name, isa, text, j->m, measure(o, threads, run_mm_prepared, j), (double)bytes, 2.0 * planes * (double)(j->m * j->s.n * j->s.k),
+            r->gbs, r->dot8[t->isa], "dot8");
+    }
+    j->m = o->m;
+    if (wanted(o, "mmbf") && t->mm_bf16 && t->prep[RG_X_BF16]) {
+        prepare(j, RG_X_BF16);
+        report_as("mmbf", name, isa, text, j->m, measure(o, threads, run_mm_prepared, j), (double)bytes, 2.0 * (double)(j->m * j->s.n * j->s.k), r->gbs,
+            r->bf16[t->isa], "bf16");
+    }
+    free(j->xq);
+}
+
 static bool wanted(const options *o, const char *op) { return !o->only || strcmp(o->only, op) == 0; }
 
 static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg_wtype type, shape s, int threads, const roofs *r)
@@ -257,14 +340,15 @@ static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg
     if (wanted(o, "gemv") && !t->blas)
         for (j.m = 1; j.m <= RG_GEMV_MAX; j.m *= 2)
             report("gemv", name, isa, text, j.m, measure(o, threads, run_gemv, &j), (double)(bytes * j.copies), 2.0 * (double)(j.m * s.n * s.k * j.copies),
-                r->gbs, r->gflops[t->isa]);
+                r->gbs, r->fma[t->isa]);
     j.m = o->m;
     if (wanted(o, "gemm"))
-        report("gemm", name, isa, text, j.m, measure(o, threads, run_gemm, &j), (double)bytes, 2.0 * (double)(j.m * s.n * s.k), r->gbs, r->gflops[t->isa]);
+        report("gemm", name, isa, text, j.m, measure(o, threads, run_gemm, &j), (double)bytes, 2.0 * (double)(j.m * s.n * s.k), r->gbs, r->fma[t->isa]);
+    if (!t->blas) bench_prepared(o, &j, isa, text, threads, r);
+    j.m = o->m;
     if (wanted(o, "unpack") && !t->blas)
         report("unpack", name, isa, text, 0, measure(o, threads, run_unpack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
-    if (wanted(o, "mm"))
-        report("mm", name, isa, "48x256x32", 48, measure(o, threads, run_mm, &j), 0, 2.0 * 200 * 48 * 256 * 32 * threads, 0, r->gflops[t->isa]);
+    if (wanted(o, "mm")) report("mm", name, isa, "48x256x32", 48, measure(o, threads, run_mm, &j), 0, 2.0 * 200 * 48 * 256 * 32 * threads, 0, r->fma[t->isa]);
     if (wanted(o, "pack") && !t->blas) { /* the GFLOP/s column then holds 1e9 weights per second; so it does for unpack */
         options few = *o;
         few.reps = 3;
@@ -327,7 +411,7 @@ static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int 
         }
         for (j.nq = 1; j.nq <= RG_ATTN_NQ; j.nq *= 2)
             report("attn", rg_kvtypes[type].name, isa, "hd64 ctx2048", j.nq, measure(o, threads, run_attn, &j), (double)((kb + vb) * j.heads),
-                (double)(j.nq * j.ctx * j.heads) * (4.0 * 64 + 5), r->gbs, r->gflops[t->isa]);
+                (double)(j.nq * j.ctx * j.heads) * (4.0 * 64 + 5), r->gbs, r->fma[t->isa]);
         for (int i = 0; i < threads; i++) free(j.s[i]), free(j.acc[i]);
         free(j.k), free(j.v), free(j.q);
     }
@@ -335,25 +419,53 @@ static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int 
 
 static void usage(FILE *f)
 {
-    fputs("usage: bench_ops [--isa c|avx2|avx512] [--type f32|f16|...] [--shape NxK]... [--op gemv|gemm|unpack|mm|pack|attn]\n"
-          "                 [--tokens M] [--threads T] [--footprint MiB] [--reps R]\n"
-          "Without --isa, --type, --op: all of them. Roof: the larger share of read bandwidth or FMA rate, as measured in this run.\n",
+    fputs("usage: bench_ops [--isa NAME|best] [--type f32|f16|...] [--model SHAPE] [--shape NxK]...\n"
+          "                 [--op gemv|gemm|dot|mmdot|mmbf|unpack|mm|pack|attn] [--tokens M] [--threads T] [--footprint MiB] [--reps R]\n"
+          "--model: the matrices of a shape of weights/shapes.def (ridge synth --list). Without --isa, --type, --op: all of them.\n"
+          "Roof: the larger share of the read bandwidth and of the rate of the instruction used, as measured in this run.\n",
         f);
+}
+
+/* The distinct matrices of a model, output matrix last. */
+static int shapes_of_model(options *o, const char *name)
+{
+    static const struct {
+        const char *name;
+        int64_t dim, ffn, heads, kv_heads, hd, vocab;
+    } all[] = {
+#define RG_SHAPE(name, hidden, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) {name, hidden, ffn, heads, kv, hd, vocab},
+#include "weights/shapes.def"
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (strcmp(all[i].name, name) != 0) continue;
+        const shape s[] = {{all[i].heads * all[i].hd, all[i].dim}, {all[i].kv_heads * all[i].hd, all[i].dim}, {all[i].dim, all[i].heads * all[i].hd},
+            {all[i].ffn, all[i].dim}, {all[i].dim, all[i].ffn}, {all[i].vocab, all[i].dim}};
+        for (size_t k = 0; k < sizeof s / sizeof *s; k++) {
+            bool there = false;
+            for (int q = 0; q < o->n_shapes; q++) there = there || (o->shapes[q].n == s[k].n && o->shapes[q].k == s[k].k);
+            if (!there && o->n_shapes < MAX_SHAPES) o->shapes[o->n_shapes++] = s[k];
+        }
+        return 0;
+    }
+    return -1;
 }
 
 static int parse(options *o, int argc, char **argv)
 {
-    static const struct option longs[] = {{"isa", 1, 0, 'i'}, {"type", 1, 0, 't'}, {"shape", 1, 0, 's'}, {"op", 1, 0, 'o'}, {"tokens", 1, 0, 'm'},
-        {"threads", 1, 0, 'n'}, {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+    static const struct option longs[] = {{"isa", 1, 0, 'i'}, {"type", 1, 0, 't'}, {"shape", 1, 0, 's'}, {"model", 1, 0, 'M'}, {"op", 1, 0, 'o'},
+        {"tokens", 1, 0, 'm'}, {"threads", 1, 0, 'n'}, {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
     *o = (options){.isa = -1, .type = -1, .reps = 11, .threads = 0, .m = 128, .footprint = 256ll << 20};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) switch (c) {
         case 'i':
-            o->isa = rg_isa_from_name(optarg);
+            o->isa = strcmp(optarg, "best") == 0 ? (int)rg_isa_best() : rg_isa_from_name(optarg);
             if (o->isa < 0) return -1;
             break;
         case 't':
             o->type = rg_wtype_from_name(optarg);
             if (o->type < 0) return -1;
+            break;
+        case 'M':
+            if (shapes_of_model(o, optarg) != 0) return -1;
             break;
         case 's': {
             long long n, k;
@@ -396,7 +508,7 @@ static int parse(options *o, int argc, char **argv)
 
 static void bench_all(const options *o, int threads, rg_isa top)
 {
-    const roofs r = measure_roofs(o, threads, top);
+    const roofs r = measure_roofs(o, threads);
     for (rg_isa i = RG_ISA_C; i <= top; i++) {
         if (!rg_isa_has(i) || (o->isa >= 0 && (int)i != o->isa)) continue;
         for (int blas = 0; blas < 2; blas++) {
