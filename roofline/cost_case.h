@@ -41,8 +41,7 @@ const char *rg_cost_format(char *buf, size_t n, const rg_cost_case *k);
 
 typedef struct rg_cost_print {
     rg_cost_stage stage;
-    bool totals;  /* only the totals */
-    bool explain; /* formulas with numbers, and what LLM-Viewer counts differently */
+    bool totals; /* only the totals */
 } rg_cost_print;
 
 /* n == 1: operators and totals; more: a row per case and phase. */
@@ -50,7 +49,7 @@ rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_pri
 rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 rg_status rg_cost_json(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 
-/* The formulas with their numbers, then the differences. */
+/* The formulas of an exact case with their numbers (without the window of models that have one), then what LLM-Viewer counts differently. */
 rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "roofline/pictures/pic_model.h"
 #include "roofline/textout.h"
 #include "tools/roofline_args.h"
+#include "tools/roofline_validate.h"
 
 static const char *figure(char *buf, size_t n, double x) { return x > 0.0 ? rg_num(buf, n, x) : "n/a"; }
 
@@ -59,11 +60,16 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     if (format < 0) return err->code;
     if (st != RG_OK) return st;
     if (cli->list_hardware) return list_hardware(err);
+    if (cli->validate) return rg_roofline_validate(cli, format, err);
+    if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
     rg_asked a = {.n = 0};
     st = rg_asked_open(&a, cli, err);
+    if (st == RG_OK && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
+        st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o md");
     for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
     if (st == RG_OK) st = print[format](stdout, a.k, a.n, &a.print, err);
     if (st == RG_OK && cli->svg) st = draw(&a, cli->svg, err);
+    if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     rg_asked_close(&a);
     return st;
 }

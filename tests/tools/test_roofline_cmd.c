@@ -119,6 +119,42 @@ static void own_hardware(void **state)
     done(&o);
 }
 
+static void explains(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "amd_epyc_9654", "--dtype", "q4g64", "--seqlen", "512", "--explain", NULL);
+    expect_ok(&o);
+    has(&o, "attn_q: m = 512 k = 4096 n = 4096, q4g64: 4.25 bits per weight");
+    has(&o, "2 * m * n * k = 17179869184 FLOP");
+    has(&o, "(4 * hd + 5) * h * pairs");
+    has(&o, "output matrix, one operation per multiply-add: 0.525 GFLOP there, 1.05 here (+100.0 %)");
+    done(&o);
+    expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--seqlen", "1,2", "--explain", NULL), 2, "--explain", NULL);
+    expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--cost", "llm-viewer", "--explain", NULL), 2, "--explain", NULL);
+    expect_error(ridge("roofline", "--quick", NULL), 2, "--validate", NULL);
+}
+
+static void validates(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--validate", "--quick", "-t", "1", "-o", "json", NULL);
+    if (o.code != 0) fail_msg("exit code %d: %s", o.code, o.err);
+    json_t *j = parse(&o);
+    size_t i;
+    json_t *p;
+    assert_int_equal(json_array_size(json_object_get(j, "points")), 12);
+    json_array_foreach (json_object_get(j, "points"), i, p) {
+        const double m = json_number_value(json_object_get(p, "measured_ns")), q = json_number_value(json_object_get(p, "predicted_ns"));
+        assert_true(m > 0.0 && q > m / 100 && q < m * 100); /* other programs run beside tests: an order of magnitude is all that can be asked */
+        assert_true(json_number_value(json_object_get(p, "ideal_ns")) > 0.0);
+    }
+    const json_t *e = json_object_get(json_object_get(j, "errors"), "decode");
+    assert_int_equal(json_integer_value(json_object_get(e, "points")), 6);
+    assert_true(json_number_value(json_object_get(e, "median")) <= json_number_value(json_object_get(e, "worst")));
+    json_decref(j);
+    done(&o);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -151,6 +187,6 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals), cmocka_unit_test(json_keys),
-        cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(refusals)};
+        cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(validates), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
