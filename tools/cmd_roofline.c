@@ -6,7 +6,7 @@
 #include "base/outfile.h"
 #include "roofline/pictures/pic_model.h"
 #include "roofline/textout.h"
-#include "tools/roofline_args.h"
+#include "tools/roofline_study.h"
 #include "tools/roofline_validate.h"
 
 static const char *figure(char *buf, size_t n, double x) { return x > 0.0 ? rg_num(buf, n, x) : "n/a"; }
@@ -60,12 +60,19 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     if (format < 0) return err->code;
     if (st != RG_OK) return st;
     if (cli->list_hardware) return list_hardware(err);
+    if (cli->svg && (cli->study || cli->validate)) return rg_fail(err, RG_E_USAGE, "--svg: draws cases, not with --study or --validate");
     if (cli->validate) return rg_roofline_validate(cli, format, err);
     if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
+    if (RG_GIVEN(cli, memory) && !cli->study) return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
     rg_asked a = {.n = 0};
     st = rg_asked_open(&a, cli, err);
     if (st == RG_OK && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
         st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o md");
+    if (st == RG_OK && cli->study) {
+        st = rg_roofline_study(cli, &a, format, err);
+        rg_asked_close(&a);
+        return st;
+    }
     for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
     if (st == RG_OK) st = print[format](stdout, a.k, a.n, &a.print, err);
     if (st == RG_OK && cli->svg) st = draw(&a, cli->svg, err);

@@ -134,6 +134,34 @@ static void explains(void **state)
     expect_error(ridge("roofline", "--quick", NULL), 2, "--validate", NULL);
 }
 
+static void studies(void **state)
+{
+    (void)state;
+#define MODEL "--shape", "llama-3.1-8b", "--hardware"
+    output o = ridge("roofline", MODEL, "amd_epyc_9654", "--study", "ablation", NULL);
+    expect_ok(&o);
+    has(&o, "| + q4g64 weights ");
+    has(&o, "| + batch 8 ");
+    done(&o);
+    o = ridge("roofline", MODEL, "amd_epyc_9654", "--dtype", "q4g64", "--study", "fit", "--memory", "24", "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    assert_int_equal(json_array_size(json_object_get(j, "cases")), 2);
+    const json_t *k = json_array_get(json_object_get(j, "cases"), 0);
+    assert_true(json_number_value(json_object_get(json_object_get(k, "memory"), "total_bytes")) <= 24.0 * 1073741824.0);
+    json_decref(j);
+    done(&o);
+    o = ridge("roofline", MODEL, "nvidia_A40", "--study", "turning", NULL);
+    expect_ok(&o);
+    has(&o, "turn compute-bound at a batch of 2"); /* the ridge of 215 FLOP/byte, 1 FLOP per byte and sequence, and the activations */
+    done(&o);
+    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "fit", NULL), 2, "--memory", NULL);
+    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "fit", "--memory", "0.5", NULL), 5, "512 MiB", NULL);
+    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "magic", NULL), 2, "magic", "ablation", NULL);
+    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--memory", "4", NULL), 2, "--memory", NULL);
+#undef MODEL
+}
+
 static void validates(void **state)
 {
     (void)state;
@@ -187,6 +215,7 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals), cmocka_unit_test(json_keys),
-        cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(validates), cmocka_unit_test(refusals)};
+        cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies), cmocka_unit_test(validates),
+        cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
