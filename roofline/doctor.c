@@ -62,6 +62,8 @@ static const struct quantity {
     {"software", "task clock, page faults", "the kernel, per thread", {"seccomp", "paranoid"}},
     {"core", "cycles, instructions, FLOP, cache misses", "PMU through PAPI, per thread", {"PAPI", "seccomp", "pmu", "watchdog"}},
     {"dram_core", "DRAM bytes read by the threads", "PMU through PAPI, per thread", {"PAPI", "seccomp", "pmu"}},
+    {"dram_socket", "DRAM bytes of the socket", "memory controllers, per phase", {"uncore", "seccomp"}},
+    {"energy", "energy", "RAPL, per phase", {"energy"}},
     {"export", "counters for other PAPI tools", "software-defined events", {"libsde"}},
 };
 

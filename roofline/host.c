@@ -85,6 +85,16 @@ int rg_host_entries(const rg_host *h, const char *dir, const char *prefix, bool 
     return count;
 }
 
+void rg_host_each(const rg_host *h, const char *dir, const char *prefix, void (*fn)(void *user, const char *name), void *user)
+{
+    char full[1200];
+    if (snprintf(full, sizeof full, "%s%s", h->root, dir) >= (int)sizeof full) return;
+    DIR *d = opendir(full);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' && strncmp(e->d_name, prefix, strlen(prefix)) == 0) fn(user, e->d_name);
+    if (d) closedir(d);
+}
+
 /* ---- this machine ---- */
 
 static int try_event(uint32_t type, uint64_t config)

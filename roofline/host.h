@@ -31,6 +31,9 @@ bool rg_host_field(const rg_host *h, const char *path, const char *key, char *bu
  * their names, into first (may be NULL). */
 int rg_host_entries(const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n);
 
+/* Calls fn for every such entry, in no order. */
+void rg_host_each(const rg_host *h, const char *dir, const char *prefix, void (*fn)(void *user, const char *name), void *user);
+
 /* ---- facts that several need ---- */
 
 enum { RG_PARANOID_UNKNOWN = -100 };

@@ -11,6 +11,7 @@
 #include "ops/rec.h"
 #include "roofline/counters.h"
 #include "roofline/machine.h"
+#include "roofline/socket.h"
 
 /* What the report says about the model; filled by the tool from the engine. */
 typedef struct rg_model_info {
@@ -45,13 +46,15 @@ typedef struct rg_run_info {
     double tokens_per_s[RG_PHASE_COUNT];
     const char *label; /* what the verdict calls the run; NULL: its weight type */
     bool interrupted;
-    const char *pmu_status;  /* "hardware", "software", "off" */
-    const char *pmu_reason;  /* why not hardware; NULL if hardware */
-    double probe_ns;         /* measured cost of one counter read, 0 if off */
-    const char *pmu_mode;    /* where counters were read: "op", "layer", "off" */
-    int pmu_groups;          /* groups of events that took turns */
-    double pmu_share;        /* part of a decode step that the reads cost, predicted from probe_ns */
-    const rg_metric *metric; /* [n_metrics] what might be counted, and why it is not */
+    const char *pmu_status;                         /* "hardware", "software", "off" */
+    const char *pmu_reason;                         /* why not hardware; NULL if hardware */
+    double probe_ns;                                /* measured cost of one counter read, 0 if off */
+    const char *pmu_mode;                           /* where counters were read: "op", "layer", "off" */
+    int pmu_groups;                                 /* groups of events that took turns */
+    double pmu_share;                               /* part of a decode step that the reads cost, predicted from probe_ns */
+    bool has_socket;                                /* memory controllers and energy were watched */
+    double socket[RG_PHASE_COUNT][RG_SOCKET_COUNT]; /* of a repetition of the phase, mean; NAN: unknown. Whatever ran on the socket is in it */
+    const rg_metric *metric;                        /* [n_metrics] what might be counted, and why it is not */
     int n_metrics;
     int n_ctr;
     const char *ctr_name[RG_MAX_CTR];

@@ -183,6 +183,13 @@ static json_t *counters(const rg_report *r, const double ctr[RG_MAX_CTR], bool *
     return o;
 }
 
+static json_t *socket(const rg_report *r, rg_phase ph, bool *ok)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < RG_SOCKET_COUNT; i++) REAL(rg_socket_names[i], r->run.has_socket ? r->run.socket[ph][i] : NAN);
+    return o;
+}
+
 static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
 {
     const rg_phase_sum *p = &r->phase[ph];
@@ -206,6 +213,7 @@ static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
     COUNT("bytes_counted", cb);
     REAL("bytes_pmu", p->pmu_bytes);
     put(o, "pmu", counters(r, p->ctr, ok), ok);
+    put(o, "socket", socket(r, ph, ok), ok);
     COUNT("stream_bytes", p->stream_bytes);
     REAL("ai_analytic", rg_intensity(p->analytic.flop, ab));
     REAL("ai_counted", rg_intensity(p->analytic.flop, cb));

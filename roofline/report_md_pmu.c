@@ -54,10 +54,25 @@ static void row(rg_table *t, const rg_report *r, const char *name, const double 
 }
 _Static_assert(RG_MAX_CTR == 8, "head and row spell out eight metrics");
 
+/* Memory controllers and energy, where somebody counts them. */
+static void socket(FILE *f, const rg_report *r, rg_phase ph)
+{
+    const double *v = r->run.socket[ph], tokens = (double)r->phase[ph].tokens;
+    char a[32], b[32], c[32];
+    if (!r->run.has_socket) return;
+    if (isfinite(v[RG_SOCKET_READ]))
+        fprintf(f, "socket: %s MB read, %s MB written by the memory controllers (everything on the socket)\n", rg_num(a, sizeof a, 1e-6 * v[RG_SOCKET_READ]),
+            rg_num(b, sizeof b, 1e-6 * v[RG_SOCKET_WRITE]));
+    if (isfinite(v[RG_SOCKET_PACKAGE]))
+        fprintf(f, "energy: package %s J, %s J per token; DRAM %s J\n", rg_num(a, sizeof a, v[RG_SOCKET_PACKAGE]),
+            rg_num(b, sizeof b, rg_ratio(v[RG_SOCKET_PACKAGE], tokens)), rg_num(c, sizeof c, v[RG_SOCKET_DRAM]));
+}
+
 void rg_md_pmu(FILE *f, const rg_report *r, rg_phase ph, bool *failed)
 {
     rg_table t = {0};
     char name[64];
+    socket(f, r, ph);
     double ctr[RG_MAX_CTR];
     if (r->run.n_ctr == 0) return;
     summary(f, r, ph);

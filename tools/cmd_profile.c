@@ -30,6 +30,7 @@ typedef struct job {
     int64_t n_gen, ubatch;
     rg_machine machine;
     time_t started;
+    rg_profile_counters *ctr;
 } job;
 
 static bool is_count(const char *s) { return s && *s && s[strspn(s, "0123456789")] == 0; }
@@ -87,7 +88,9 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
 {
     const int64_t vocab = rg_ckpt_config(j->ckpt)->vocab;
     rg_session_truncate(s, 0, 0);
+    if (r) rg_profile_counters_mark(j->ctr);
     rg_status st = rg_session_eval(s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL, r ? &r->log[RG_PREFILL] : NULL, err);
+    if (r) rg_profile_counters_phase(j->ctr, RG_PREFILL);
     for (int64_t i = 0; st == RG_OK && i < n_gen; i++) {
         const uint64_t t0 = rg_now_ns();
         const int32_t id = greedy(rg_session_logits(s, 0), vocab);
@@ -95,6 +98,7 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
         st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, r ? &r->log[RG_DECODE] : NULL, err);
     }
     if (r) {
+        rg_profile_counters_phase(j->ctr, RG_DECODE);
         for (int p = 0; p < RG_PHASE_COUNT; p++) r->t_ns[p] = phase_ns(&r->log[p]);
         r->whole = st == RG_OK;
     }
@@ -241,6 +245,7 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rg_engine *e = NULL;
     rg_session *s = NULL;
     rg_profile_counters ctr = {0};
+    j->ctr = &ctr;
     rep *reps = NULL;
     int64_t n_reps = 0;
     const int mode = rg_cli_choice("--counters", j->cli->counters, rg_counters_modes, err);

@@ -1,6 +1,10 @@
 #include "tools/profile_counters.h"
 
+#include <math.h>
 #include <string.h>
+
+/* Energy counters move every millisecond or so: less than this in all is mostly rounding. */
+#define ENERGY_LEAST_NS 5e7
 
 rg_status rg_profile_counters_open(rg_profile_counters *p, const rg_cli *cli, int threads, rg_err *err)
 {
@@ -10,11 +14,21 @@ rg_status rg_profile_counters_open(rg_profile_counters *p, const rg_cli *cli, in
     rg_host host;
     rg_host_here(&host);
     p->asked = p->mode = (rg_counters_mode)mode;
-    return rg_counters_open(&p->c, p->asked, threads, &host, err);
+    rg_status st = rg_counters_open(&p->c, p->asked, threads, &host, err);
+    if (st != RG_OK) return st;
+    const rg_metric *m = rg_counters_metrics(p->c, &p->n_metrics);
+    memcpy(p->metric, m, (size_t)p->n_metrics * sizeof *m);
+    if (p->asked == RG_COUNTERS_OFF) return RG_OK;
+    if (!(p->socket = rg_socket_open(&host))) return rg_fail(err, RG_E_NOMEM, "counters: out of memory");
+    rg_socket_metrics(p->socket, p->metric + p->n_metrics);
+    p->n_metrics += RG_SOCKET_COUNT;
+    return RG_OK;
 }
 
 void rg_profile_counters_close(rg_profile_counters *p)
 {
+    rg_socket_close(p->socket);
+    p->socket = NULL;
     rg_counters_close(p->c);
     p->c = NULL;
 }
@@ -44,6 +58,25 @@ void rg_profile_counters_start(rg_profile_counters *p, rg_engine *e, const rg_se
 
 int rg_profile_counters_turns(const rg_profile_counters *p) { return p->on && rg_counters_groups(p->c) > 1 ? rg_counters_groups(p->c) : 1; }
 
+void rg_profile_counters_mark(rg_profile_counters *p)
+{
+    if (!p->socket) return;
+    rg_socket_read(p->socket, p->mark);
+    p->mark_ns = rg_now_ns();
+}
+
+void rg_profile_counters_phase(rg_profile_counters *p, rg_phase phase)
+{
+    double now[RG_SOCKET_COUNT], d[RG_SOCKET_COUNT];
+    if (!p->socket) return;
+    rg_socket_read(p->socket, now);
+    rg_socket_since(p->socket, d, p->mark, now);
+    for (int i = 0; i < RG_SOCKET_COUNT; i++) p->sum[phase][i] += d[i];
+    p->ns[phase] += (double)(rg_now_ns() - p->mark_ns);
+    p->phases[phase]++;
+    rg_profile_counters_mark(p);
+}
+
 void rg_profile_counters_turn(rg_profile_counters *p)
 {
     if (p->on) rg_counters_turn(p->c);
@@ -72,7 +105,12 @@ void rg_profile_counters_fill(rg_rec *into, size_t n, const rg_log *other)
 
 void rg_profile_counters_describe(const rg_profile_counters *p, rg_run_info *run)
 {
-    run->metric = rg_counters_metrics(p->c, &run->n_metrics);
+    run->metric = p->metric;
+    run->n_metrics = p->n_metrics;
+    run->has_socket = p->socket != NULL;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        for (int i = 0; i < RG_SOCKET_COUNT; i++)
+            run->socket[ph][i] = p->phases[ph] && (i < RG_SOCKET_PACKAGE || p->ns[ph] >= ENERGY_LEAST_NS) ? p->sum[ph][i] / p->phases[ph] : NAN;
     run->pmu_mode = rg_counters_modes[p->mode];
     run->pmu_status = p->on ? rg_counters_status(p->c) : "off";
     run->pmu_reason = p->reason[0] ? p->reason : rg_counters_reason(p->c);

@@ -11,6 +11,12 @@ typedef struct rg_profile_counters {
     rg_counters_mode asked, mode; /* mode: as decided */
     double share;                 /* of a decode step, predicted */
     bool on;
+    rg_socket *socket; /* owns; NULL: --counters off */
+    double mark[RG_SOCKET_COUNT], sum[RG_PHASE_COUNT][RG_SOCKET_COUNT], ns[RG_PHASE_COUNT];
+    uint64_t mark_ns;
+    int phases[RG_PHASE_COUNT]; /* watched */
+    rg_metric metric[RG_MAX_METRICS];
+    int n_metrics;
     char reason[500]; /* why they are off all the same; "" if they are not */
 } rg_profile_counters;
 
@@ -23,6 +29,9 @@ void rg_profile_counters_close(rg_profile_counters *p);
 void rg_profile_counters_start(rg_profile_counters *p, rg_engine *e, const rg_session *s, uint64_t step_ns);
 /* Repetitions that let every group have its turn at every call; at least 1. */
 int rg_profile_counters_turns(const rg_profile_counters *p);
+/* Watches the socket: from a mark to the end of a phase, which is the mark of the next. */
+void rg_profile_counters_mark(rg_profile_counters *p);
+void rg_profile_counters_phase(rg_profile_counters *p, rg_phase phase);
 /* Between repetitions. */
 void rg_profile_counters_turn(rg_profile_counters *p);
 /* Detaches. Counters that some thread could not open or read are off from here on, with the reason. */

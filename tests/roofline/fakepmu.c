@@ -8,6 +8,7 @@
  *   FAKEPMU_VALUES=2c7=300,.. value by the low 16 bits of the event's code, hexadecimal (default 100)
  *   FAKEPMU_COUNTERS=n        a group of more than n cannot be read, as pinned groups that do not fit cannot
  *   FAKEPMU_AFTER=n           the failure of FAKEPMU begins after n opened events
+ *   FAKEPMU_UNCORE=1          events of other PMUs (memory controllers) are faked too
  *   FAKEPMU_SOFTWARE=errno    software events fail too, as under a seccomp filter */
 #include <dlfcn.h>
 #include <errno.h>
@@ -64,7 +65,12 @@ static long open_event(long (*real)(long, ...), const struct perf_event_attr *fr
 {
     struct perf_event_attr a = {0};
     memcpy(&a, from, from->size && from->size < sizeof a ? from->size : PERF_ATTR_SIZE_VER0);
-    const bool hardware = a.type == PERF_TYPE_HARDWARE || a.type == PERF_TYPE_RAW || a.type == PERF_TYPE_HW_CACHE;
+    const bool other = a.type > PERF_TYPE_BREAKPOINT && *setting("FAKEPMU_UNCORE");
+    const bool hardware = a.type == PERF_TYPE_HARDWARE || a.type == PERF_TYPE_RAW || a.type == PERF_TYPE_HW_CACHE || other;
+    if (other) { /* this thread stands for the socket */
+        pid = 0;
+        cpu = -1;
+    }
     const int soft = errno_named(setting("FAKEPMU_SOFTWARE")), fail = errno_named(setting("FAKEPMU"));
     if (!hardware && a.type == PERF_TYPE_SOFTWARE && soft) {
         errno = soft;
@@ -115,8 +121,11 @@ ssize_t read(int fd, void *buf, size_t n)
     if (got <= 0 || fd < 0 || fd >= MOST || !atomic_load(&fds[fd].fake)) return got;
     const int most = atoi(setting("FAKEPMU_COUNTERS"));
     if (most > 0 && fds[fd].members > most) return 0;
-    if (!(fds[fd].format & PERF_FORMAT_GROUP)) return got;
     uint64_t *u = buf;
+    if (!(fds[fd].format & PERF_FORMAT_GROUP)) {
+        if (n == sizeof *u) *u = ++fds[fd].ticks * value_of(fds[fd].config);
+        return got;
+    }
     const int head = 1 + !!(fds[fd].format & PERF_FORMAT_TOTAL_TIME_ENABLED) + !!(fds[fd].format & PERF_FORMAT_TOTAL_TIME_RUNNING);
     fds[fd].ticks++;
     for (int i = 0; i < fds[fd].members && (size_t)(head + i + 1) * sizeof *u <= (size_t)got; i++)

@@ -60,6 +60,8 @@ rg_run_info fixture_run(void)
         .repetitions = 3,
         .pmu_status = "software",
         .pmu_reason = "no hardware counters: it is paper",
+        .has_socket = true,
+        .socket = {{1.5e6, 2.5e5, 0.5, NAN}, {3e6, 5e5, 1.5, NAN}},
         .pmu_mode = "op",
         .pmu_groups = 1,
         .pmu_share = 0.01,

@@ -236,6 +236,25 @@ static void test_schema(void **state)
     assert_int_equal(rc, 0);
 }
 
+/* Whole-socket counts and energy by phase: known ones in text and JSON, unknown ones null. */
+static void test_socket_part(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    rg_report *r = make(&m, NULL, "f16", false);
+    char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1), *js = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+    assert_non_null(strstr(md, "socket: 1.50 MB read, 0.250 MB written"));
+    assert_non_null(strstr(md, "energy: package 1.50 J, 0.500 J per token; DRAM n/a J"));
+    json_t *j = json_loads(js, 0, NULL), *decode = json_array_get(json_object_get(j, "phases"), 1), *s = json_object_get(decode, "socket");
+    assert_near(json_real_value(json_object_get(s, "package_energy_j")), 1.5, 1e-12);
+    assert_near(json_real_value(json_object_get(s, "socket_read_bytes")), 3e6, 1e-6);
+    assert_true(json_is_null(json_object_get(s, "dram_energy_j")));
+    json_decref(j);
+    free(md);
+    free(js);
+    rg_report_close(r);
+}
+
 static void test_nothing_ran(void **state)
 {
     (void)state;
@@ -258,6 +277,6 @@ static void test_nothing_ran(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_md), cmocka_unit_test(test_runs), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_json), cmocka_unit_test(test_schema), cmocka_unit_test(test_nothing_ran)};
+        cmocka_unit_test(test_json), cmocka_unit_test(test_schema), cmocka_unit_test(test_socket_part), cmocka_unit_test(test_nothing_ran)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
