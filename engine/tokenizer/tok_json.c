@@ -12,9 +12,9 @@ rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, c
     if (!json_is_object(o)) return rg_fail(s->err, RG_E_FILE, "%s: %s is not an object", s->what, where);
     json_object_foreach ((json_t *)(uintptr_t)o, key, value) {
         const size_t n = strlen(key);
-        const char *hit = keys;
-        while ((hit = strstr(hit, key)) != NULL && !((hit == keys || hit[-1] == ' ') && (hit[n] == ' ' || hit[n] == 0))) hit++;
-        if (!hit || n == 0) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s has an unknown key \"%.60s\"", s->what, where, key);
+        const char *hit = n > 0 ? keys : NULL; /* an empty key is found everywhere, also behind the end */
+        while (hit && (hit = strstr(hit, key)) != NULL && !((hit == keys || hit[-1] == ' ') && (hit[n] == ' ' || hit[n] == 0))) hit++;
+        if (!hit) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s has an unknown key \"%.60s\"", s->what, where, key);
     }
     return RG_OK;
 }

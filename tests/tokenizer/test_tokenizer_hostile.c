@@ -155,6 +155,8 @@ static void bad_json(void **state)
     CHECK_BAD(&b, RG_E_FILE, ":1:1");
     puts_to(&b, "{\"model\":7}");
     CHECK_BAD(&b, RG_E_FILE, "model");
+    puts_to(&b, "{\"\":1,\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"decoder\":" SPM_DEC "}"); /* an empty key: once read beyond a table */
+    CHECK_BAD(&b, RG_E_UNSUPPORTED, "unknown key");
     puts_to(&b, "{\"model\":{\"type\":\"WordPiece\"}}");
     CHECK_BAD(&b, RG_E_UNSUPPORTED, "WordPiece");
     puts_to(&b, "{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]},\"decoder\":" SPM_DEC "}");
