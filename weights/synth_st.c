@@ -1,31 +1,13 @@
 /* A synthetic checkpoint as a Hugging Face directory. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/outfile.h"
-#include "weights/ckpt_impl.h"
+#include "weights/hf_write.h"
 #include "weights/synth_impl.h"
-
-static json_t *config_json(const rg_synth_job *j)
-{
-    const rg_config *c = j->c;
-    static const char *const dtype[RG_FT_COUNT] = {[RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
-    json_t *o = json_pack("{s:[s],s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:b,s:b,s:b,s:s,s:s,s:i,s:i}", "architectures", "LlamaForCausalLM", "model_type",
-        "llama", "hidden_size", (json_int_t)c->dim, "intermediate_size", (json_int_t)c->ffn, "num_hidden_layers", (json_int_t)c->layers, "num_attention_heads",
-        (json_int_t)c->heads, "num_key_value_heads", (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab_size", (json_int_t)c->vocab,
-        "max_position_embeddings", (json_int_t)c->ctx_train, "rms_norm_eps", c->eps, "rope_theta", c->rope_theta, "tie_word_embeddings", (int)c->tied,
-        "attention_bias", 0, "mlp_bias", 0, "hidden_act", "silu", "torch_dtype", dtype[j->type], "bos_token_id", 1, "eos_token_id", 2);
-    if (o && c->rope_scaling == RG_ROPE_LLAMA3)
-        json_object_set_new(o, "rope_scaling",
-            json_pack("{s:s,s:f,s:f,s:f,s:I}", "rope_type", "llama3", "factor", c->rope_factor, "low_freq_factor", c->rope_low_freq, "high_freq_factor",
-                c->rope_high_freq, "original_max_position_embeddings", (json_int_t)c->rope_orig_ctx));
-    if (o && c->rope_scaling == RG_ROPE_LINEAR) json_object_set_new(o, "rope_scaling", json_pack("{s:s,s:f}", "rope_type", "linear", "factor", c->rope_factor));
-    return o;
-}
 
 /* A byte-fallback BPE without merges: text becomes characters, and bytes where there is no character. */
 static json_t *tokenizer_json(const rg_synth_job *j)
@@ -51,22 +33,6 @@ static json_t *tokenizer_json(const rg_synth_job *j)
         "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 1, "byte_fallback", 1, "vocab", vocab, "merges");
 }
 
-static rg_status write_json(json_t *o, const char *path, rg_err *err)
-{
-    rg_outfile f;
-    rg_status st = o ? rg_outfile_open(&f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
-    if (st == RG_OK) {
-        if (json_dumpf(o, f.f, JSON_INDENT(1) | JSON_SORT_KEYS) != 0) {
-            rg_outfile_abort(&f);
-            st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
-        } else {
-            st = rg_outfile_commit(&f, err);
-        }
-    }
-    json_decref(o);
-    return st;
-}
-
 static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
 {
     rg_outfile f = {0};
@@ -85,11 +51,7 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
     if (root) text = json_dumps(root, JSON_COMPACT);
     rg_status st = text ? rg_outfile_open(&f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (st != RG_OK) goto out;
-    const size_t len = strlen(text), padded = (len + 7) / 8 * 8;
-    unsigned char n[8];
-    for (int i = 0; i < 8; i++) n[i] = (unsigned char)((uint64_t)padded >> (8 * i));
-    fwrite(n, 1, sizeof n, f.f);
-    fprintf(f.f, "%-*s", (int)padded, text);
+    rg_hf_put_header(f.f, text);
     for (size_t i = 0; i < j->n && st == RG_OK; i++) st = rg_synth_rows(j, &j->t[i], f.f, path, err);
     if (st == RG_OK) st = rg_outfile_commit(&f, err);
 out:
@@ -112,8 +74,8 @@ rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
     if (st == RG_OK && unlink(config) != 0 && errno != ENOENT) st = rg_fail(err, RG_E_FILE, "%s: cannot replace: %s", config, strerror(errno));
     const char *done[2] = {NULL, NULL};
     if (st == RG_OK && (st = write_tensors(j, data, err)) == RG_OK) done[0] = data;
-    if (st == RG_OK && j->c->vocab >= RG_SYNTH_MIN_VOCAB && (st = write_json(tokenizer_json(j), tok, err)) == RG_OK) done[1] = tok;
-    if (st == RG_OK) st = write_json(config_json(j), config, err);
+    if (st == RG_OK && j->c->vocab >= RG_SYNTH_MIN_VOCAB && (st = rg_hf_write_json(tokenizer_json(j), tok, err)) == RG_OK) done[1] = tok;
+    if (st == RG_OK) st = rg_hf_write_json(rg_hf_config(j->c, j->type, 1, 2), config, err);
     for (int i = 0; st != RG_OK && i < 2; i++) /* nothing of ours stays behind */
         if (done[i]) unlink(done[i]);
     if (st != RG_OK && made) rmdir(dir);

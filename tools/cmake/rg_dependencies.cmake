@@ -19,6 +19,16 @@ endfunction()
 
 pkg_check_modules(OPENBLAS QUIET IMPORTED_TARGET openblas)
 rg_optional(BLAS "${OPENBLAS_FOUND}")
+set(RIDGE_HAVE_LAPACK OFF)
+if(RIDGE_HAVE_BLAS) # an OpenBLAS may be built without LAPACK
+  include(CheckFunctionExists)
+  set(CMAKE_REQUIRED_LIBRARIES PkgConfig::OPENBLAS)
+  check_function_exists(spotrf_ RIDGE_OPENBLAS_LAPACK)
+  unset(CMAKE_REQUIRED_LIBRARIES)
+  if(RIDGE_OPENBLAS_LAPACK)
+    set(RIDGE_HAVE_LAPACK ON)
+  endif()
+endif()
 
 pkg_check_modules(PAPI QUIET IMPORTED_TARGET papi)
 rg_optional(PAPI "${PAPI_FOUND}")

@@ -1,0 +1,379 @@
+/* The quantiser: layer by layer from the checkpoint to the callback. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "model/quantizer.h"
+#include "ridge/topo.h"
+
+const char *const rg_quant_methods[RG_QUANT_METHODS + 1] = {"rtn", "mse", "awq", "gptq", NULL};
+
+/* ---- what is to be done ---- */
+
+const char *rg_quantizer_why_not(const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site)
+{
+    const bool embedding = site == RG_SITE_TOKEN_EMBD;
+    if (rg_site_op(site) == RG_OP_RMSNORM) return "norm";
+    if (embedding && (!rg_ckpt_config(c)->tied || o->untie)) return "embedding";
+    if ((embedding || site == RG_SITE_OUTPUT) && !o->head) return "output matrix (--quantize-head)";
+    if (o->keep && o->keep(o->keep_user, embedding ? RG_SITE_OUTPUT : site, t->layer)) return "kept (--keep)";
+    if (t->cols % o->spec.group != 0) return "its rows do not divide into groups";
+    return NULL;
+}
+
+static void plan_one(rg_quantize_plan *p, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site)
+{
+    p[*n] = (rg_quantize_plan){.site = site, .layer = t->layer, .rows = t->rows, .cols = t->cols, .why = rg_quantizer_why_not(c, o, t, site)};
+    p[*n].quantised = p[*n].why == NULL;
+    (*n)++;
+}
+
+rg_status rg_quantize_plan_make(rg_quantize_plan **plan, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
+{
+    const rg_config *cfg = rg_ckpt_config(c);
+    rg_quantize_plan *p = calloc(rg_ckpt_count(c) + 1, sizeof *p);
+    *plan = NULL;
+    *n = 0;
+    if (cfg->extra) {
+        free(p);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",
+            rg_ckpt_path(c), cfg->arch);
+    }
+    if (!p) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
+        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+        if (t->type != RG_FT_F32 && t->type != RG_FT_F16 && t->type != RG_FT_BF16) {
+            free(p);
+            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %s is %s: quantised already; expected a checkpoint of F32, F16 or BF16", rg_ckpt_path(c),
+                t->file_name, rg_ftypes[t->type].name);
+        }
+    }
+    for (int l = 0; l < cfg->layers; l++)
+        for (int s = 0; s < RG_SITE_COUNT; s++)
+            if (rg_site_in_layer(s) && rg_ckpt_find(c, s, l)) plan_one(p, n, c, o, rg_ckpt_find(c, s, l), s);
+    const rg_ckpt_tensor *e = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1), *out = rg_ckpt_find(c, RG_SITE_OUTPUT, -1);
+    plan_one(p, n, c, o, rg_ckpt_find(c, RG_SITE_OUTPUT_NORM, -1), RG_SITE_OUTPUT_NORM);
+    plan_one(p, n, c, o, e, RG_SITE_TOKEN_EMBD);
+    if (out)
+        plan_one(p, n, c, o, out, RG_SITE_OUTPUT);
+    else if (o->untie && !rg_quantizer_why_not(c, o, e, RG_SITE_OUTPUT)) /* the table once more, quantised */
+        plan_one(p, n, c, o, e, RG_SITE_OUTPUT);
+    *plan = p;
+    return RG_OK;
+}
+
+/* ---- one matrix ---- */
+
+typedef struct rows_job {
+    rg_quantizer *z;
+    float *w;
+    bool gptq, replace;
+    const float *u;
+    int64_t ld;
+    char *scratch;    /* per thread: the rest of a block (GPTQ) */
+    rg_qstats *stats; /* per tile, so that sums do not depend on the threads */
+} rows_job;
+
+static void do_rows(rg_ctx *cx, void *arg)
+{
+    const rows_job *j = arg;
+    rg_qtensor *q = &j->z->q;
+    const int64_t tiles = rg_div_up(q->rows, RG_Q_TILE);
+    float *rest = (float *)(void *)(j->scratch + (size_t)cx->tid * RG_Q_TILE * RG_Q_BLOCK * sizeof(float));
+    for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
+        const int64_t r0 = t * RG_Q_TILE, r1 = rg_min(r0 + RG_Q_TILE, q->rows);
+        if (j->gptq)
+            rg_gptq_rows(cx->k, q, j->w, j->u, j->ld, rest, r0, r1, &j->stats[t]);
+        else
+            rg_q_rows(cx->k, j->z->o->method != RG_QUANT_RTN, q, j->w, j->replace, r0, r1, &j->stats[t]);
+    }
+}
+
+typedef struct diff_job {
+    const float *a, *b;
+    const rg_moments *m;
+    int64_t rows;
+    double *err, *ref; /* per tile */
+    char *scratch;
+} diff_job;
+
+/* Errors of the outputs and the outputs themselves, under the moments. */
+static void diff_tiles(rg_ctx *cx, void *arg)
+{
+    const diff_job *j = arg;
+    const int64_t k = j->m->k, tiles = rg_div_up(j->rows, RG_Q_TILE);
+    float *d = (float *)(void *)(j->scratch + (size_t)cx->tid * 2 * RG_Q_TILE * (size_t)j->m->ld * sizeof(float)), *tmp = d + RG_Q_TILE * j->m->ld;
+    for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
+        const int64_t n = rg_min(RG_Q_TILE, j->rows - t * RG_Q_TILE), at = t * RG_Q_TILE * k;
+        for (int64_t i = 0; i < n * k; i++) d[i] = j->a[at + i] - j->b[at + i];
+        j->err[t] = rg_moments_error(cx->k, d, n, k, j->m->h, j->m->ld, tmp);
+        j->ref[t] = rg_moments_error(cx->k, j->b + at, n, k, j->m->h, j->m->ld, tmp);
+    }
+}
+
+static rg_status output_error(rg_quantizer *z, double *out, const float *now, const float *before, int64_t rows, const rg_moments *m, rg_err *err)
+{
+    const int64_t tiles = rg_div_up(rows, RG_Q_TILE);
+    const size_t bytes = 2 * RG_Q_TILE * (size_t)m->ld * sizeof(float) * (size_t)z->threads;
+    diff_job j = {.a = now, .b = before, .m = m, .rows = rows, .err = calloc((size_t)tiles * 2, sizeof *j.err), .scratch = rg_big_alloc(bytes)};
+    rg_status st = RG_OK;
+    if (j.err && j.scratch) {
+        double e = 0.0, r = 0.0;
+        j.ref = j.err + tiles;
+        rg_team_run(z->team, diff_tiles, &j, NULL, NULL, 0);
+        for (int64_t t = 0; t < tiles; t++) {
+            e += j.err[t];
+            r += j.ref[t];
+        }
+        *out = r > 0.0 ? sqrt(e / r) : 0.0;
+    } else {
+        st = rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+    }
+    free(j.err);
+    rg_big_free(j.scratch, bytes);
+    return st;
+}
+
+/* w [rows][cols] to z->q; w becomes what the codes say when it calibrates. u: GPTQ's factor, or NULL. m: for the error of the outputs, or NULL. */
+static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const float *u, const rg_moments *m, const char *name, rg_err *err)
+{
+    const int64_t n = out->rows * out->cols, tiles = rg_div_up(out->rows, RG_Q_TILE);
+    const size_t rest = RG_Q_TILE * RG_Q_BLOCK * sizeof(float) * (size_t)z->threads;
+    rows_job j = {.z = z, .w = w, .gptq = u != NULL, .replace = m != NULL, .u = u, .ld = m ? m->ld : 0, .scratch = rg_big_alloc(rest)};
+    float *before = m ? malloc(sizeof *before * (size_t)n) : NULL;
+    rg_status st = RG_OK;
+    rg_qstats sum = {0};
+    j.stats = calloc((size_t)tiles, sizeof *j.stats);
+    if (!j.scratch || !j.stats || (m && !before)) {
+        st = rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+        goto out;
+    }
+    if (before) memcpy(before, w, sizeof *w * (size_t)n);
+    z->q.spec = z->o->spec;
+    z->q.rows = out->rows;
+    z->q.cols = out->cols;
+    rg_team_run(z->team, do_rows, &j, NULL, NULL, 0);
+    for (int64_t t = 0; t < tiles; t++) {
+        sum.err2 += j.stats[t].err2;
+        sum.w2 += j.stats[t].w2;
+        sum.n += j.stats[t].n;
+        sum.clipped += j.stats[t].clipped;
+    }
+    if (u) /* columns moved on the way: compare with where they began */
+        for (int64_t i = 0; i < n; i++) {
+            sum.err2 += ((double)w[i] - (double)before[i]) * ((double)w[i] - (double)before[i]);
+            sum.w2 += (double)before[i] * (double)before[i];
+        }
+    if (!isfinite(sum.w2)) {
+        st = rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged", rg_ckpt_path(z->c), name);
+        goto out;
+    }
+    if (!isfinite(sum.err2) || sum.err2 > 0.5 * sum.w2) {
+        st = rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: tensor %s holds values that half-precision scales cannot express: leave it out with --keep", rg_ckpt_path(z->c), name);
+        goto out;
+    }
+    out->q = &z->q;
+    out->rel_error = sum.w2 > 0.0 ? sqrt(sum.err2 / sum.w2) : 0.0;
+    out->clipped = (double)sum.clipped / (double)sum.n;
+    if (m) st = output_error(z, &out->out_error, w, before, out->rows, m, err);
+out:
+    free(before);
+    free(j.stats);
+    rg_big_free(j.scratch, rest);
+    return st;
+}
+
+/* ---- a layer ---- */
+
+static void load_rows(const rg_ckpt_tensor *t, float *dst)
+{
+    for (int64_t r = 0; r < t->rows; r++) rg_ckpt_row_f32(t, r, dst + r * t->cols);
+}
+
+static void round_as(rg_ftype type, float *w, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (type == RG_FT_F16)
+            w[i] = rg_f16_to_f32(rg_f32_to_f16(w[i]));
+        else if (type == RG_FT_BF16)
+            w[i] = rg_bf16_to_f32(rg_f32_to_bf16(w[i]));
+}
+
+/* The factor of an input, or NULL; in a copy, because the moments are still needed. */
+static rg_status factor(rg_quantizer *z, float **u, const rg_moments *m, int layer, rg_site site, rg_err *err)
+{
+    const size_t bytes = sizeof(float) * (size_t)(m->k * m->ld);
+    double used;
+    *u = rg_big_alloc(bytes);
+    if (!*u) return rg_fail(err, RG_E_NOMEM, "gptq: out of memory for %.1f MiB of second moments", (double)bytes / 1048576.0);
+    memcpy(*u, m->h, bytes);
+    if (rg_factor(*u, m->ld, m->k, z->o->damp > 0.0 ? z->o->damp : 0.01, &used)) return RG_OK;
+    return rg_fail(err, RG_E_UNSUPPORTED, "gptq: layer %d: the second moments of the input of %s cannot be factored: give more or more varied calibration text",
+        layer, rg_site_name(site));
+}
+
+static bool stopped(const rg_quantizer *z) { return z->o->engine.stop && *z->o->engine.stop; }
+
+static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
+{
+    const bool calib = rg_quantizer_calibrates(z->o);
+    char name[64];
+    rg_status st;
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(z->c, s, layer) : NULL;
+        if (t) load_rows(t, z->w[s]);
+    }
+    if (calib && (st = rg_calib_run(z, layer, true, false, err)) != RG_OK) return st;
+    if (z->o->method == RG_QUANT_AWQ && (st = rg_awq_fold_layer(z, layer, err)) != RG_OK) return st;
+    float *u = NULL;
+    rg_site u_of = RG_SITE_COUNT; /* whose factor u is: matrices with one input come one after the other */
+    size_t u_bytes = 0;
+    st = RG_OK;
+    for (int s = 0; s < RG_SITE_COUNT && st == RG_OK; s++) {
+        const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(z->c, s, layer) : NULL;
+        if (!t) continue;
+        if (stopped(z)) {
+            st = rg_fail(err, RG_E_INTERRUPTED, "interrupted");
+            break;
+        }
+        rg_quantized out = {.site = s, .layer = layer, .rows = t->rows, .cols = t->cols, .rel_error = NAN, .out_error = NAN, .clipped = NAN};
+        out.why = rg_quantizer_why_not(z->c, z->o, t, s);
+        if (!out.why) {
+            const rg_moments *m = calib ? rg_calib_input(z, s) : NULL;
+            if (z->o->method == RG_QUANT_GPTQ && u_of != rg_site_input(s)) {
+                rg_big_free(u, u_bytes);
+                u_bytes = sizeof(float) * (size_t)(m->k * m->ld);
+                u_of = rg_site_input(s);
+                if ((st = factor(z, &u, m, layer, s, err)) != RG_OK) break;
+            }
+            st = do_matrix(z, &out, z->w[s], u, m, rg_tensor_name(name, sizeof name, s, layer), err);
+        } else {
+            const bool norm = rg_site_op(s) == RG_OP_RMSNORM;
+            if (z->o->method == RG_QUANT_AWQ) {
+                if (!norm) round_as(t->type, z->w[s], t->rows * t->cols); /* as it will be stored */
+                out.f32 = z->w[s];
+            }
+        }
+        if (st == RG_OK) st = z->fn(z->user, &out, err);
+        rg_ckpt_release(z->c, t);
+    }
+    rg_big_free(u, u_bytes);
+    if (st == RG_OK && calib) st = rg_calib_run(z, layer, false, true, err);
+    return st;
+}
+
+/* ---- outside layers ---- */
+
+/* The output matrix, or the table of tied models that is one: in one piece with GPTQ, else it could be in parts, but the codes are kept whole too. */
+static rg_status do_head(rg_quantizer *z, rg_quantized *out, const rg_ckpt_tensor *t, rg_err *err)
+{
+    const bool gptq = z->o->method == RG_QUANT_GPTQ;
+    float *u = NULL;
+    rg_status st = RG_OK;
+    char name[64];
+    z->head = malloc(sizeof(float) * (size_t)(t->rows * t->cols));
+    if (!z->head) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory for the output matrix");
+    load_rows(t, z->head);
+    if (rg_quantizer_calibrates(z->o)) {
+        float *norm = malloc(sizeof *norm * (size_t)z->cfg->dim);
+        if (!norm) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+        rg_ckpt_row_f32(rg_ckpt_find(z->c, RG_SITE_OUTPUT_NORM, -1), 0, norm);
+        rg_calib_final(z, norm);
+        free(norm);
+        if (gptq) st = factor(z, &u, &z->in[0], (int)z->cfg->layers, RG_SITE_OUTPUT, err);
+    }
+    if (st == RG_OK)
+        st = do_matrix(z, out, z->head, u, rg_quantizer_calibrates(z->o) ? &z->in[0] : NULL, rg_tensor_name(name, sizeof name, out->site, -1), err);
+    rg_big_free(u, u ? sizeof(float) * (size_t)(z->in[0].k * z->in[0].ld) : 0);
+    return st;
+}
+
+static rg_status do_top(rg_quantizer *z, const rg_quantize_plan *p, rg_err *err)
+{
+    const rg_ckpt_tensor *t = rg_ckpt_find(z->c, p->site, -1);
+    if (!t) t = rg_ckpt_find(z->c, RG_SITE_TOKEN_EMBD, -1);
+    rg_quantized out = {.site = p->site, .layer = -1, .rows = p->rows, .cols = p->cols, .why = p->why, .rel_error = NAN, .out_error = NAN, .clipped = NAN};
+    rg_status st = p->quantised ? do_head(z, &out, t, err) : RG_OK;
+    if (st == RG_OK) st = z->fn(z->user, &out, err);
+    free(z->head);
+    z->head = NULL;
+    return st;
+}
+
+/* ---- all of it ---- */
+
+static rg_status open_buffers(rg_quantizer *z, const rg_quantize_plan *p, size_t n, rg_err *err)
+{
+    int64_t most = 0, groups = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!p[i].quantised) continue;
+        most = rg_max(most, p[i].rows * p[i].cols);
+        groups = rg_max(groups, p[i].rows * (p[i].cols / z->o->spec.group));
+    }
+    z->q.code = malloc((size_t)most + 1);
+    z->q.scale = malloc(sizeof(uint16_t) * (size_t)(groups + 1));
+    z->q.offset = malloc(sizeof(uint16_t) * (size_t)(groups + 1));
+    bool ok = z->q.code && z->q.scale && z->q.offset;
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(z->c, s, 0) : NULL;
+        if (!t) continue;
+        z->w[s] = malloc(sizeof(float) * (size_t)(t->rows * t->cols));
+        ok = ok && z->w[s];
+    }
+    if (!ok) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory for a layer in 32 bits");
+    return rg_quantizer_calibrates(z->o) ? rg_calib_open(z, err) : RG_OK;
+}
+
+static rg_status check(const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
+{
+    if (!rg_quantizer_calibrates(o)) return RG_OK;
+    const rg_config *cfg = rg_ckpt_config(c);
+    if (o->method == RG_QUANT_GPTQ && !rg_factor_available())
+        return rg_fail(err, RG_E_UNSUPPORTED, "gptq: this build has no LAPACK; install libopenblas-dev and configure with RIDGE_BLAS=ON, or use awq or mse");
+    if (o->n_windows < 1 || o->window < 1 || o->window > cfg->ctx_train)
+        return rg_fail(err, RG_E_USAGE, "calibration: %lld windows of %lld tokens, expected at least one of 1 to %lld", (long long)o->n_windows,
+            (long long)o->window, (long long)cfg->ctx_train);
+    for (int64_t i = 0; i < o->n_windows * o->window; i++)
+        if (o->calib[i] < 0 || o->calib[i] >= cfg->vocab)
+            return rg_fail(err, RG_E_USAGE, "calibration: token %lld is %d, expected 0 to %lld", (long long)i, o->calib[i], (long long)cfg->vocab - 1);
+    return RG_OK;
+}
+
+rg_status rg_quantize(const rg_ckpt *c, const rg_quantize_opts *o, rg_quantized_fn *fn, void *user, rg_err *err)
+{
+    rg_quantizer z = {.c = c, .cfg = rg_ckpt_config(c), .o = o, .fn = fn, .user = user};
+    rg_quantize_plan *plan = NULL;
+    rg_topo topo;
+    size_t n = 0;
+    const int *cpus;
+    rg_isa isa = rg_isa_best();
+    if (o->engine.isa_cap < isa) isa = o->engine.isa_cap;
+    if (o->engine.plain_c) isa = RG_ISA_C;
+    rg_status st = check(c, o, err);
+    if (st != RG_OK || (st = rg_quantize_plan_make(&plan, &n, c, o, err)) != RG_OK) return st;
+    rg_kernels_select(&z.k, isa, false);
+    rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
+    rg_topo_read(&topo);
+    z.threads = rg_topo_place(&topo, rg_team_has_openmp() || o->engine.threads > 0 ? o->engine.threads : 1, !o->engine.no_pin, &cpus);
+    if ((st = rg_team_open(&z.team, z.threads, cpus, &z.k, 4096, topo.l2_bytes, err)) != RG_OK) goto out;
+    if ((st = open_buffers(&z, plan, n, err)) != RG_OK) goto out;
+    for (int l = 0; l < z.cfg->layers && st == RG_OK; l++) {
+        if (o->engine.progress) o->engine.progress(o->engine.progress_user, "quantising", (double)l / (double)z.cfg->layers);
+        st = do_layer(&z, l, err);
+    }
+    for (size_t i = 0; i < n && st == RG_OK; i++)
+        if (plan[i].layer < 0) st = do_top(&z, &plan[i], err);
+    if (st == RG_OK && o->engine.progress) o->engine.progress(o->engine.progress_user, "quantising", 1.0);
+out:
+    rg_calib_close(&z);
+    for (int s = 0; s < RG_SITE_COUNT; s++) free(z.w[s]);
+    free(z.q.code);
+    free(z.q.scale);
+    free(z.q.offset);
+    free(z.head);
+    rg_team_close(z.team);
+    free(plan);
+    return st;
+}

@@ -1,0 +1,247 @@
+/* The quantiser on whole small models: files say bit for bit what the codes say, AWQ's folding does not change the model, calibrated methods
+ * make smaller errors of the outputs. */
+#include "engine_fixture.h"
+
+#include "model/quantizer.h"
+#include "weights/export.h"
+
+enum { WINDOW = 48, WINDOWS = 12 };
+
+static int32_t calib[WINDOW * WINDOWS];
+
+static rg_quantize_opts options(const rg_ckpt *c, rg_quant_method method, rg_qspec spec)
+{
+    random_tokens(calib, WINDOW * WINDOWS, rg_ckpt_config(c)->vocab, 21);
+    rg_quantize_opts o = {.method = method, .spec = spec, .norm_type = RG_FT_F32, .engine = test_opts(2)};
+    if (method == RG_QUANT_AWQ || method == RG_QUANT_GPTQ) {
+        o.calib = calib;
+        o.window = WINDOW;
+        o.n_windows = WINDOWS;
+    }
+    return o;
+}
+
+/* What came out of the quantiser, to be compared with what a file gives back. */
+typedef struct kept {
+    rg_site site;
+    int layer;
+    int64_t rows, cols;
+    float *w; /* NULL: as in the source */
+    bool q;
+    double out_error;
+} kept;
+typedef struct sink {
+    rg_export *e;
+    kept t[128];
+    int n;
+} sink;
+
+static rg_status take(void *user, const rg_quantized *t, rg_err *err)
+{
+    sink *s = user;
+    kept *k = &s->t[s->n++];
+    *k = (kept){.site = t->site, .layer = t->layer, .rows = t->rows, .cols = t->cols, .q = t->q != NULL, .out_error = t->out_error};
+    if (t->q || t->f32) k->w = must_alloc(sizeof(float) * (size_t)(t->rows * t->cols));
+    for (int64_t r = 0; r < t->rows && t->q; r++) rg_q_row_f32(t->q, r, k->w + r * t->cols);
+    if (t->f32) memcpy(k->w, t->f32, sizeof(float) * (size_t)(t->rows * t->cols));
+    return s->e ? rg_export_put(s->e, t->q, t->f32, err) : RG_OK;
+}
+
+static void drop(sink *s)
+{
+    for (int i = 0; i < s->n; i++) free(s->t[i].w);
+    rg_export_close(s->e);
+}
+
+static bool keep_some(void *user, rg_site site, int layer)
+{
+    (void)user;
+    return site == RG_SITE_FFN_DOWN && layer == 0;
+}
+
+static void round_trips(void **state)
+{
+    (void)state;
+    static const struct {
+        rg_export_format format;
+        rg_qspec spec;
+        const char *name;
+        bool head;
+    } cases[] = {{RG_EXPORT_GGUF, {RG_QK_SYM4, 32}, "a.gguf", false}, {RG_EXPORT_GGUF, {RG_QK_MIN4, 32}, "b.gguf", true},
+        {RG_EXPORT_GGUF, {RG_QK_SYM8, 32}, "c.gguf", true}, {RG_EXPORT_PACKED, {RG_QK_SYM4, 32}, "d", false}, {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, "e", true},
+        {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, "f", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int method = 0; method < 3; method++) { /* AWQ changes norms and what it folds into */
+            char path[600];
+            rg_err err = {0};
+            rg_ckpt *c = model_open(MHA, RG_FT_F16, RG_SYNTH_SAFETENSORS), *back;
+            rg_quantize_opts o = options(c, (rg_quant_method)method, cases[i].spec);
+            o.head = cases[i].head;
+            o.untie = o.head && cases[i].format == RG_EXPORT_PACKED && rg_ckpt_config(c)->tied;
+            o.keep = keep_some;
+            o.norm_type = rg_export_norm_type(c, cases[i].format);
+            rg_quantize_plan *p;
+            size_t n;
+            assert_int_equal(rg_quantize_plan_make(&p, &n, c, &o, &err), RG_OK);
+            rg_export_tensor *t = must_alloc(n * sizeof *t);
+            for (size_t k = 0; k < n; k++) t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].rows, p[k].cols, p[k].quantised};
+            snprintf(path, sizeof path, "%s/%d%s", scratch_dir(), method, cases[i].name);
+            sink *s = must_alloc(sizeof *s);
+            *s = (sink){0};
+            if (rg_export_open(&s->e, c, cases[i].format, o.spec, t, n, o.untie, path, &err) != RG_OK) fail_msg("%s", err.msg);
+            if (rg_quantize(c, &o, take, s, &err) != RG_OK) fail_msg("%s", err.msg);
+            assert_int_equal(s->n, n);
+            assert_true(access(path, F_OK) != 0); /* not before it is whole */
+            if (rg_export_commit(s->e, &err) != RG_OK) fail_msg("%s", err.msg);
+
+            if (rg_ckpt_open(&back, path, &err) != RG_OK) fail_msg("%s", err.msg);
+            int quantised = 0;
+            for (int k = 0; k < s->n; k++) {
+                const kept *a = &s->t[k];
+                const rg_ckpt_tensor *b = rg_ckpt_find(back, a->site, a->layer), *src = rg_ckpt_find(c, a->site, a->layer);
+                assert_non_null(b);
+                quantised += a->q;
+                float *x = must_alloc(sizeof *x * (size_t)a->cols), *y = must_alloc(sizeof *y * (size_t)a->cols);
+                for (int64_t r = 0; r < a->rows; r++) {
+                    rg_ckpt_row_f32(b, r, y);
+                    if (a->w)
+                        memcpy(x, a->w + r * a->cols, sizeof *x * (size_t)a->cols);
+                    else
+                        rg_ckpt_row_f32(src, r, x);
+                    for (int64_t q = 0; q < a->cols; q++)
+                        if (!(x[q] >= y[q] && x[q] <= y[q]))
+                            fail_msg("case %zu, method %d, tensor %d, row %d, column %d: %g in the file, %g expected", i, method, k, (int)r, (int)q,
+                                (double)y[q], (double)x[q]);
+                }
+                free(x), free(y);
+            }
+            const int whole = rg_ckpt_config(c)->ffn % cases[i].spec.group == 0; /* else the other ffn_down stays too */
+            assert_int_equal(quantised, (int)rg_ckpt_config(c)->layers * 7 - 2 + whole + cases[i].head);
+            rg_ckpt_close(back);
+            drop(s), free(s), free(t), free(p);
+            rg_ckpt_close(c);
+        }
+}
+
+/* A layer run before and after the fold, on the same hidden states, in f32: the same function to rounding. */
+static void folding_leaves_the_function(void **state)
+{
+    (void)state;
+    static const shape_id shapes[] = {GQA, MHA, SLICED};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int norm = 0; norm < 2; norm++) {
+            rg_err err = {0};
+            rg_ckpt *c = model_open(shapes[i], RG_FT_F32, RG_SYNTH_SAFETENSORS);
+            const rg_config *cfg = rg_ckpt_config(c);
+            /* groups that divide nothing would leave nothing to scale: pretend that all divide, the fold does not store codes */
+            rg_quantize_opts o = options(c, RG_QUANT_AWQ, (rg_qspec){RG_QK_SYM4, 32});
+            if (cfg->dim % 32 || cfg->ffn % 32 || rg_q_dim(cfg) % 32) {
+                rg_ckpt_close(c);
+                continue;
+            }
+            o.norm_type = norm ? RG_FT_F16 : RG_FT_F32;
+            rg_quantizer z = {.c = c, .cfg = cfg, .o = &o, .threads = 2};
+            assert_true(rg_kernels_select(&z.k, isa_cap() < rg_isa_best() ? isa_cap() : rg_isa_best(), false));
+            assert_int_equal(rg_team_open(&z.team, 2, NULL, &z.k, 4096, 1 << 20, &err), RG_OK);
+            for (int s = 0; s < RG_SITE_COUNT; s++) {
+                const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(c, s, 0) : NULL;
+                if (!t) continue;
+                z.w[s] = must_alloc(sizeof(float) * (size_t)(t->rows * t->cols));
+                for (int64_t r = 0; r < t->rows; r++) rg_ckpt_row_f32(t, r, z.w[s] + r * t->cols);
+            }
+            /* inputs of unequal size, or there is nothing to scale */
+            for (int64_t k = 0; k < cfg->dim; k += 7) z.w[RG_SITE_ATTN_NORM][k] *= 8.0f, z.w[RG_SITE_FFN_NORM][k] *= 8.0f;
+            if (rg_calib_open(&z, &err) != RG_OK) fail_msg("%s", err.msg);
+            const int64_t n = WINDOW * WINDOWS * cfg->dim;
+            float *in = must_alloc(sizeof *in * (size_t)n), *out = must_alloc(sizeof *out * (size_t)n), *was = must_alloc(sizeof *was * (size_t)(cfg->dim));
+            memcpy(in, z.hidden, sizeof *in * (size_t)n);
+            memcpy(was, z.w[RG_SITE_ATTN_NORM], sizeof *was * (size_t)cfg->dim);
+            if (rg_calib_run(&z, 0, true, true, &err) != RG_OK) fail_msg("%s", err.msg);
+            memcpy(out, z.hidden, sizeof *out * (size_t)n);
+            memcpy(z.hidden, in, sizeof *in * (size_t)n);
+            if (rg_awq_fold_layer(&z, 0, &err) != RG_OK) fail_msg("%s", err.msg);
+            assert_memory_not_equal(was, z.w[RG_SITE_ATTN_NORM], sizeof *was * (size_t)cfg->dim);
+            if (norm) /* folded norms are exact in their type */
+                for (int64_t k = 0; k < cfg->dim; k++) {
+                    const float v = z.w[RG_SITE_FFN_NORM][k], h = rg_f16_to_f32(rg_f32_to_f16(v));
+                    assert_true(v >= h && v <= h);
+                }
+            if (rg_calib_run(&z, 0, false, true, &err) != RG_OK) fail_msg("%s", err.msg);
+            double diff = 0.0, size = 0.0;
+            for (int64_t k = 0; k < n; k++) {
+                diff = fmax(diff, fabs((double)z.hidden[k] - (double)out[k]));
+                size = fmax(size, fabs((double)out[k] - (double)in[k]));
+            }
+            expect_within(diff / size, 2e-5, "%s, norms %s", shape_name(shapes[i]), rg_ftypes[o.norm_type].name);
+            free(in), free(out), free(was);
+            for (int s = 0; s < RG_SITE_COUNT; s++) free(z.w[s]);
+            rg_calib_close(&z);
+            rg_team_close(z.team);
+            rg_ckpt_close(c);
+        }
+}
+
+/* The same whatever the number of threads (but for LAPACK's factor, whose last bits are its own affair); and calibrated methods make smaller errors of the outputs. */
+static void methods(void **state)
+{
+    (void)state;
+    double mean[RG_QUANT_METHODS] = {0};
+    for (int method = RG_QUANT_AWQ; method <= RG_QUANT_GPTQ; method++) {
+        if (method == RG_QUANT_GPTQ && !rg_factor_available()) continue;
+        sink *s[2];
+        for (int threads = 1; threads <= 2; threads++) {
+            rg_err err = {0};
+            rg_ckpt *c = model_open(SLICED, RG_FT_F32, RG_SYNTH_SAFETENSORS);
+            rg_quantize_opts o = options(c, (rg_quant_method)method, (rg_qspec){RG_QK_SYM4, 32});
+            o.engine.threads = threads;
+            sink *k = s[threads - 1] = must_alloc(sizeof *k);
+            *k = (sink){0};
+            if (rg_quantize(c, &o, take, k, &err) != RG_OK) fail_msg("%s", err.msg);
+            rg_ckpt_close(c);
+        }
+        int n = 0;
+        assert_int_equal(s[0]->n, s[1]->n);
+        for (int i = 0; i < s[0]->n; i++) {
+            const kept *a = &s[0]->t[i];
+            if (a->w && method == RG_QUANT_AWQ) assert_memory_equal(a->w, s[1]->t[i].w, sizeof(float) * (size_t)(a->rows * a->cols));
+            if (a->q) mean[method] += a->out_error, n++;
+            if (a->q) assert_true(fabs(a->out_error - s[1]->t[i].out_error) < 0.05 * a->out_error);
+        }
+        mean[method] /= n;
+        for (int i = 0; i < 2; i++) drop(s[i]), free(s[i]);
+    }
+    assert_true(mean[RG_QUANT_AWQ] > 0.0);
+    if (rg_factor_available()) assert_true(mean[RG_QUANT_GPTQ] < mean[RG_QUANT_AWQ]); /* random weights: little for scales to do */
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    rg_err err = {0};
+    sink s = {0};
+    rg_ckpt *c = model_open(MHA, RG_FT_Q8_0, RG_SYNTH_GGUF);
+    rg_quantize_opts o = options(c, RG_QUANT_MSE, (rg_qspec){RG_QK_SYM4, 32});
+    assert_int_equal(rg_quantize(c, &o, take, &s, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "quantised already"));
+    rg_ckpt_close(c);
+    c = model_open(MHA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
+    o = options(c, RG_QUANT_AWQ, (rg_qspec){RG_QK_SYM4, 32});
+    o.n_windows = 0;
+    assert_int_equal(rg_quantize(c, &o, take, &s, &err), RG_E_USAGE);
+    o.n_windows = WINDOWS;
+    calib[5] = 1 << 20;
+    assert_int_equal(rg_quantize(c, &o, take, &s, &err), RG_E_USAGE);
+    assert_int_equal(s.n, 0);
+    rg_stop_flag stop = 1;
+    o = options(c, RG_QUANT_MSE, (rg_qspec){RG_QK_SYM4, 32});
+    o.engine.stop = &stop;
+    assert_int_equal(rg_quantize(c, &o, take, &s, &err), RG_E_INTERRUPTED);
+    rg_ckpt_close(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trips), cmocka_unit_test(folding_leaves_the_function), cmocka_unit_test(methods), cmocka_unit_test(refusals)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,114 @@
+#include "weights/export.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights/export_impl.h"
+
+void rg_export_add_note(rg_export *e, const char *fmt, ...)
+{
+    if (e->n_notes == RG_MAX_NOTES) return;
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&e->note[e->n_notes], fmt, ap) >= 0) e->n_notes++;
+    va_end(ap);
+}
+
+const rg_ckpt_tensor *rg_export_source(const rg_export *e, const rg_export_tensor *t)
+{
+    const rg_ckpt_tensor *s = rg_ckpt_find(e->source, t->site, t->layer);
+    return s || t->site != RG_SITE_OUTPUT ? s : rg_ckpt_find(e->source, RG_SITE_TOKEN_EMBD, -1);
+}
+
+rg_ftype rg_export_norm_type(const rg_ckpt *source, rg_export_format format)
+{
+    return format == RG_EXPORT_GGUF ? RG_FT_F32 : rg_ckpt_find(source, RG_SITE_OUTPUT_NORM, -1)->type;
+}
+
+rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t)
+{
+    return rg_site_op(t->site) == RG_OP_RMSNORM ? rg_export_norm_type(e->source, e->format) : rg_export_source(e, t)->type;
+}
+
+void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r)
+{
+    const rg_ftype type = rg_export_float_type(e, t);
+    const rg_ckpt_tensor *s = rg_export_source(e, t);
+    if (!f32 && s->type == type) { /* not a bit changes */
+        memcpy(e->row, rg_ckpt_row(s, r), (size_t)rg_ftype_row_bytes(type, t->cols));
+        return;
+    }
+    if (f32)
+        memcpy(e->row_f32, f32 + r * t->cols, sizeof *f32 * (size_t)t->cols);
+    else
+        rg_ckpt_row_f32(s, r, e->row_f32);
+    for (int64_t i = 0; i < t->cols; i++) {
+        const uint32_t v = type == RG_FT_F32 ? rg_f32_bits(e->row_f32[i]) : type == RG_FT_F16 ? rg_f32_to_f16(e->row_f32[i]) : rg_f32_to_bf16(e->row_f32[i]);
+        const int n = rg_ftypes[type].bytes;
+        for (int b = 0; b < n; b++) e->row[i * n + b] = (unsigned char)(v >> (8 * b));
+    }
+}
+
+rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_format format, rg_qspec spec, const rg_export_tensor *t, size_t n, bool untie,
+    const char *path, rg_err *err)
+{
+    int64_t cols = 0;
+    *out = NULL;
+    rg_export *e = calloc(1, sizeof *e);
+    if (!e) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    e->source = source;
+    e->format = format;
+    e->spec = spec;
+    e->untie = untie;
+    e->n = n;
+    for (size_t i = 0; i < n; i++) cols = rg_max(cols, t[i].cols);
+    e->t = malloc(n * sizeof *t);
+    e->path = strdup(path);
+    e->row = malloc((size_t)cols * 4 + 64);
+    e->row_f32 = malloc((size_t)cols * sizeof *e->row_f32);
+    rg_status st = e->t && e->path && e->row && e->row_f32 ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (st == RG_OK) {
+        memcpy(e->t, t, n * sizeof *t);
+        for (size_t len = strlen(e->path); len > 1 && e->path[len - 1] == '/'; len--) e->path[len - 1] = 0;
+        st = format == RG_EXPORT_GGUF ? rg_export_gguf_begin(e, err) : rg_export_packed_begin(e, err);
+    }
+    if (st == RG_OK)
+        *out = e;
+    else
+        rg_export_close(e);
+    return st;
+}
+
+rg_status rg_export_put(rg_export *e, const rg_qtensor *q, const float *f32, rg_err *err)
+{
+    if (e->next >= e->n || e->t[e->next].quantised != (q != NULL)) return rg_fail(err, RG_E_INTERNAL, "%s: tensor %zu is not the next one", e->path, e->next);
+    const rg_export_tensor *t = &e->t[e->next++];
+    const rg_status st = e->format == RG_EXPORT_GGUF ? rg_export_gguf_put(e, t, q, f32, err) : rg_export_packed_put(e, t, q, f32, err);
+    if (st == RG_OK && ferror(e->f.f)) return rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", e->path);
+    return st;
+}
+
+rg_status rg_export_commit(rg_export *e, rg_err *err)
+{
+    if (e->next != e->n) return rg_fail(err, RG_E_INTERNAL, "%s: %zu of %zu tensors were written", e->path, e->next, e->n);
+    return e->format == RG_EXPORT_GGUF ? rg_export_gguf_end(e, err) : rg_export_packed_end(e, err);
+}
+
+void rg_export_close(rg_export *e)
+{
+    if (!e) return;
+    rg_outfile_abort(&e->f);
+    if (e->tmp_dir) rg_export_packed_remove(e);
+    for (int i = 0; i < e->n_notes; i++) free(e->note[i]);
+    free(e->tmp_dir);
+    free(e->path);
+    free(e->row);
+    free(e->row_f32);
+    free(e->t);
+    free(e);
+}
+
+uint64_t rg_export_bytes(const rg_export *e) { return e->bytes; }
+const char *rg_export_note(const rg_export *e, int i) { return i < e->n_notes ? e->note[i] : NULL; }

@@ -1,0 +1,278 @@
+/* A quantised checkpoint as a Hugging Face directory in the form of compressed-tensors: format pack-quantized, 4 bits, groups along the
+ * inputs. Written into a directory beside the target, which gets its name at the end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "weights/export_impl.h"
+#include "weights/hf_write.h"
+
+/* Files of a source directory that go along as they are. */
+static const char *const companions[] = {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "generation_config.json", "chat_template.jinja", "chat_template.json"};
+enum { N_COMPANIONS = sizeof companions / sizeof *companions };
+
+/* Parts of a quantised module. */
+typedef enum part { PACKED, SCALE, ZERO, SHAPE, PARTS } part;
+static const char *const tails[PARTS] = {"weight_packed", "weight_scale", "weight_zero_point", "weight_shape"};
+static const char *const dtypes[PARTS] = {"I32", "F16", "I32", "I64"};
+
+static void shape_of(const rg_export *e, const rg_export_tensor *t, part p, int64_t dim[2], int64_t *bytes)
+{
+    const int64_t groups = t->cols / e->spec.group;
+    dim[0] = t->rows;
+    dim[1] = t->cols / 8;
+    if (p == SCALE) dim[1] = groups;
+    if (p == ZERO) dim[0] = rg_div_up(t->rows, 8), dim[1] = groups;
+    *bytes = dim[0] * dim[1] * (p == SCALE ? 2 : 4);
+    if (p == SHAPE) *bytes = 16;
+}
+
+static bool has_part(const rg_export *e, part p) { return p != ZERO || e->spec.kind == RG_QK_ZERO4; }
+
+static void module_name(char *buf, size_t n, const rg_export_tensor *t)
+{
+    rg_file_name(buf, n, RG_NAMES_HF, t->site, t->layer);
+    const size_t len = strlen(buf), tail = strlen(".weight");
+    if (len > tail && strcmp(buf + len - tail, ".weight") == 0) buf[len - tail] = 0;
+}
+
+/* The header of model.safetensors, in the order in which tensors will be put. */
+static json_t *header(const rg_export *e)
+{
+    json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    char module[96], name[128];
+    int64_t at = 0;
+    for (size_t i = 0; root && i < e->n; i++) {
+        const rg_export_tensor *t = &e->t[i];
+        module_name(module, sizeof module, t);
+        for (int p = 0; p < PARTS && t->quantised; p++) {
+            int64_t dim[2], bytes;
+            if (!has_part(e, (part)p)) continue;
+            shape_of(e, t, (part)p, dim, &bytes);
+            snprintf(name, sizeof name, "%s.%s", module, tails[p]);
+            json_t *shape = p == SHAPE ? json_pack("[i]", 2) : json_pack("[I,I]", (json_int_t)dim[0], (json_int_t)dim[1]);
+            json_object_set_new(
+                root, name, json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtypes[p], "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+            at += bytes;
+        }
+        if (t->quantised) continue;
+        const rg_ftype type = rg_export_float_type(e, t);
+        const int64_t bytes = t->rows * rg_ftype_row_bytes(type, t->cols);
+        json_t *shape =
+            rg_site_op(t->site) == RG_OP_RMSNORM ? json_pack("[I]", (json_int_t)t->cols) : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
+        snprintf(name, sizeof name, "%s.weight", module);
+        json_object_set_new(root, name,
+            json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[type].name, "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+        at += bytes;
+    }
+    return root;
+}
+
+static char *source_dir(const rg_export *e)
+{
+    struct stat sb;
+    const char *path = rg_ckpt_path(e->source), *slash = strrchr(path, '/');
+    if (stat(path, &sb) == 0 && S_ISDIR(sb.st_mode)) return strdup(path);
+    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+}
+
+static bool from_hf(const rg_export *e) { return strncmp(rg_ckpt_format(e->source), "safetensors", 11) == 0; }
+
+rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
+{
+    struct stat sb;
+    const size_t len = strlen(e->path) + 32;
+    if (e->spec.kind == RG_QK_SYM8 || e->spec.kind == RG_QK_MIN4)
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: compressed-tensors are written with 4 bits: use q4g32, q4g64 or q4g128 (or an m behind), or write GGUF for q8g32", e->path);
+    if (rg_ckpt_rope_freqs(e->source))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: the RoPE frequency divisors of a GGUF file have no place in config.json: write GGUF (q4g32)", e->path);
+    if (stat(e->path, &sb) == 0 && !S_ISDIR(sb.st_mode)) return rg_fail(err, RG_E_USAGE, "%s: is a file, expected the name of a new directory", e->path);
+    if (stat(e->path, &sb) == 0 && rmdir(e->path) != 0)
+        return rg_fail(err, RG_E_USAGE, "%s: exists and is not empty: remove it, or choose another name", e->path);
+    char *tmp = malloc(len), *file = NULL, *text = NULL;
+    json_t *head = NULL;
+    rg_status st = RG_OK;
+    if (!tmp) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    snprintf(tmp, len, "%s.%ld.tmp", e->path, (long)getpid());
+    if (mkdir(tmp, 0777) != 0) {
+        st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", tmp, strerror(errno));
+        free(tmp);
+        return st;
+    }
+    e->tmp_dir = tmp;
+    head = header(e);
+    text = head ? json_dumps(head, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    file = rg_path_join(tmp, "model.safetensors");
+    st = text && file ? rg_outfile_open(&e->f, file, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    if (st == RG_OK) rg_hf_put_header(e->f.f, text);
+    free(text);
+    free(file);
+    json_decref(head);
+    return st;
+}
+
+static void put32(rg_export *e, const uint32_t *v, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int b = 0; b < 4; b++) e->row[4 * i + b] = (unsigned char)(v[i] >> (8 * b));
+    fwrite(e->row, 4, (size_t)n, e->f.f);
+    e->bytes += 4 * (uint64_t)n;
+}
+
+/* Eight codes to a word, the first in the lowest bits. */
+static void put_codes(rg_export *e, const rg_qtensor *q)
+{
+    for (int64_t r = 0; r < q->rows; r++)
+        for (int64_t c = 0; c < q->cols; c += 8) {
+            uint32_t w = 0;
+            for (int i = 0; i < 8; i++) w |= (uint32_t)q->code[r * q->cols + c + i] << (4 * i);
+            put32(e, &w, 1);
+        }
+}
+
+static void put_scales(rg_export *e, const rg_qtensor *q)
+{
+    const int64_t n = q->rows * (q->cols / q->spec.group);
+    for (int64_t i = 0; i < n; i++) {
+        const unsigned char b[2] = {(unsigned char)q->scale[i], (unsigned char)(q->scale[i] >> 8)};
+        fwrite(b, 1, 2, e->f.f);
+    }
+    e->bytes += 2 * (uint64_t)n;
+}
+
+/* Zero points of eight rows to a word. */
+static void put_zeros(rg_export *e, const rg_qtensor *q)
+{
+    const int64_t groups = q->cols / q->spec.group;
+    for (int64_t r = 0; r < q->rows; r += 8)
+        for (int64_t g = 0; g < groups; g++) {
+            uint32_t w = 0;
+            for (int64_t i = 0; i < 8 && r + i < q->rows; i++) w |= (uint32_t)q->offset[(r + i) * groups + g] << (4 * i);
+            put32(e, &w, 1);
+        }
+}
+
+rg_status rg_export_packed_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
+{
+    (void)err;
+    if (q) {
+        put_codes(e, q);
+        put_scales(e, q);
+        if (has_part(e, ZERO)) put_zeros(e, q);
+        const uint32_t shape[4] = {(uint32_t)t->rows, 0, (uint32_t)t->cols, 0}; /* two 64-bit numbers */
+        put32(e, shape, 4);
+        return RG_OK;
+    }
+    const size_t bytes = (size_t)rg_ftype_row_bytes(rg_export_float_type(e, t), t->cols);
+    for (int64_t r = 0; r < t->rows; r++) {
+        rg_export_float_row(e, t, f32, r);
+        fwrite(e->row, 1, bytes, e->f.f);
+        e->bytes += bytes;
+    }
+    return RG_OK;
+}
+
+/* quantization_config as transformers and vLLM read it. */
+static json_t *scheme(const rg_export *e)
+{
+    json_t *ignore = json_array();
+    char module[96];
+    bool head = false;
+    for (size_t i = 0; i < e->n; i++) {
+        const rg_export_tensor *t = &e->t[i];
+        head |= t->site == RG_SITE_OUTPUT && t->quantised;
+        if (t->quantised || rg_site_op(t->site) != RG_OP_LINEAR || t->site == RG_SITE_OUTPUT) continue;
+        module_name(module, sizeof module, t);
+        json_array_append_new(ignore, json_string(module));
+    }
+    if (!head) json_array_append_new(ignore, json_string("lm_head"));
+    json_t *weights = json_pack("{s:i,s:s,s:b,s:s,s:i,s:b,s:n,s:n,s:s,s:{}}", "num_bits", 4, "type", "int", "symmetric", e->spec.kind == RG_QK_SYM4, "strategy",
+        "group", "group_size", e->spec.group, "dynamic", 0, "actorder", "block_structure", "observer", "minmax", "observer_kwargs");
+    return json_pack("{s:s,s:s,s:s,s:n,s:n,s:{s:{s:[s],s:o,s:n,s:n}},s:o}", "quant_method", "compressed-tensors", "format", "pack-quantized",
+        "quantization_status", "compressed", "global_compression_ratio", "kv_cache_scheme", "config_groups", "group_0", "targets", "Linear", "weights", weights,
+        "input_activations", "output_activations", "ignore", ignore);
+}
+
+/* Copies a file; *there: it existed. */
+static rg_status copy(const char *from, const char *to, bool *there, rg_err *err)
+{
+    char buf[1 << 16];
+    rg_outfile o;
+    FILE *f = fopen(from, "rb");
+    *there = f != NULL;
+    if (!f) return errno == ENOENT ? RG_OK : rg_fail(err, RG_E_FILE, "%s: cannot read: %s", from, strerror(errno));
+    rg_status st = rg_outfile_open(&o, to, err);
+    if (st == RG_OK) {
+        for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;) fwrite(buf, 1, n, o.f);
+        if (ferror(f)) {
+            rg_outfile_abort(&o);
+            st = rg_fail(err, RG_E_FILE, "%s: cannot read", from);
+        } else {
+            st = rg_outfile_commit(&o, err);
+        }
+    }
+    fclose(f);
+    return st;
+}
+
+static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
+{
+    const rg_config *c = rg_ckpt_config(e->source);
+    char *from = rg_path_join(dir, "config.json"), *to = rg_path_join(e->tmp_dir, "config.json");
+    json_t *o = from && from_hf(e) ? json_load_file(from, 0, NULL)
+                                   : rg_hf_config(c, rg_ckpt_find(e->source, RG_SITE_TOKEN_EMBD, -1)->type, c->bos, c->n_eos ? c->eos[0] : -1);
+    rg_status st = RG_OK;
+    if (!from || !to || !o) {
+        st = rg_fail(err, RG_E_NOMEM, "%s: cannot make config.json", e->path);
+        json_decref(o);
+    } else {
+        json_object_set_new(o, "quantization_config", scheme(e));
+        if (e->untie) json_object_set_new(o, "tie_word_embeddings", json_false());
+        st = rg_hf_write_json(o, to, err);
+    }
+    free(from);
+    free(to);
+    return st;
+}
+
+rg_status rg_export_packed_end(rg_export *e, rg_err *err)
+{
+    bool tokenizer = false;
+    char *dir = source_dir(e);
+    rg_status st = dir ? rg_outfile_commit(&e->f, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    for (int i = 0; i < N_COMPANIONS && st == RG_OK && from_hf(e); i++) {
+        bool there = false;
+        char *from = rg_path_join(dir, companions[i]), *to = rg_path_join(e->tmp_dir, companions[i]);
+        st = from && to ? copy(from, to, &there, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+        tokenizer |= there && i < 2;
+        free(from);
+        free(to);
+    }
+    if (!tokenizer)
+        rg_export_add_note(e, "the tokenizer was not carried over: the source has no tokenizer.json or tokenizer.model beside it; give the file with -z");
+    if (st == RG_OK) st = write_config(e, dir, err);
+    if (st == RG_OK && rename(e->tmp_dir, e->path) != 0) st = rg_fail(err, RG_E_FILE, "%s: cannot rename %s to it: %s", e->path, e->tmp_dir, strerror(errno));
+    if (st == RG_OK) {
+        free(e->tmp_dir);
+        e->tmp_dir = NULL;
+    }
+    free(dir);
+    return st;
+}
+
+/* Removes what was written so far. */
+void rg_export_packed_remove(rg_export *e)
+{
+    static const char *const own[] = {"config.json", "model.safetensors"};
+    for (int i = 0; i < N_COMPANIONS + 2; i++) {
+        char *p = rg_path_join(e->tmp_dir, i < 2 ? own[i] : companions[i - 2]);
+        if (p) unlink(p);
+        free(p);
+    }
+    rmdir(e->tmp_dir);
+}

@@ -1,0 +1,182 @@
+#include "weights/export_vocab.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Token types of GGUF. */
+enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5, BYTE = 6 };
+
+typedef struct vocab {
+    const char **piece; /* [n]; borrowed from the JSON; NULL: no such token */
+    float *score;
+    int *type;
+    int64_t n;
+} vocab;
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+/* Whether an object of that type stands anywhere below o (pre-tokenisers and normalisers nest). */
+static const json_t *find_type(const json_t *o, const char *type)
+{
+    const char *key;
+    json_t *v;
+    size_t i;
+    if (json_is_object(o)) {
+        if (strcmp(text(o, "type"), type) == 0) return o;
+        json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
+            const json_t *f = find_type(v, type);
+            if (f) return f;
+        }
+    } else if (json_is_array(o)) {
+        json_array_foreach (o, i, v) {
+            const json_t *f = find_type(v, type);
+            if (f) return f;
+        }
+    }
+    return NULL;
+}
+
+/* llama.cpp's name of a byte-level pre-tokeniser; NULL: none that we know. */
+static const char *pre_name(const json_t *pre)
+{
+    const json_t *split = find_type(pre, "Split"), *digits = find_type(pre, "Digits");
+    const char *pattern = text(json_object_get(split, "pattern"), "Regex");
+    if (split) return strstr(pattern, "\\p{N}{1,3}") && strstr(pattern, "(?i:'s|'t|'re|'ve|'m|'ll|'d)") ? "llama-bpe" : NULL;
+    if (digits) return json_is_true(json_object_get(digits, "individual_digits")) ? "smollm" : NULL;
+    return find_type(pre, "ByteLevel") ? "gpt-2" : NULL;
+}
+
+static bool put_token(vocab *v, int64_t id, const char *s, int type)
+{
+    if (id < 0 || id >= v->n) return false;
+    v->piece[id] = s;
+    v->type[id] = type;
+    return true;
+}
+
+static bool is_byte(const char *s) { return strlen(s) == 6 && strncmp(s, "<0x", 3) == 0 && s[5] == '>'; }
+
+static bool read_tokens(vocab *v, const json_t *root, bool fallback)
+{
+    const char *key, *unk = text(json_object_get(root, "model"), "unk_token");
+    json_t *id, *a;
+    size_t i;
+    json_object_foreach (json_object_get(json_object_get(root, "model"), "vocab"), key, id)
+        if (!put_token(v, json_integer_value(id), key, fallback && is_byte(key) ? BYTE : strcmp(key, unk) == 0 ? UNKNOWN : NORMAL)) return false;
+    json_array_foreach (json_object_get(root, "added_tokens"), i, a) {
+        const int64_t n = json_integer_value(json_object_get(a, "id"));
+        const bool special = json_is_true(json_object_get(a, "special"));
+        if (n >= 0 && n < v->n && v->type[n] == UNKNOWN) continue;
+        if (!put_token(v, n, text(a, "content"), special ? CONTROL : USER)) return false;
+    }
+    return true;
+}
+
+/* Both spellings of a merge, "a b" and ["a", "b"], as "a b" in buf. */
+static bool merge_text(char *buf, size_t n, const json_t *m)
+{
+    const char *s = json_string_value(m);
+    const int k = s ? snprintf(buf, n, "%s", s)
+                    : snprintf(buf, n, "%s %s", json_string_value(json_array_get(m, 0)) ? json_string_value(json_array_get(m, 0)) : "",
+                          json_string_value(json_array_get(m, 1)) ? json_string_value(json_array_get(m, 1)) : "");
+    return k > 0 && (size_t)k < n && strchr(buf, ' ');
+}
+
+/* SentencePiece merges by score, so the rank of the merge that makes a token becomes its score. */
+static bool read_scores(vocab *v, const json_t *root)
+{
+    const json_t *model = json_object_get(root, "model"), *ids = json_object_get(model, "vocab");
+    json_t *m;
+    size_t rank;
+    char buf[1024];
+    for (int64_t i = 0; i < v->n; i++) v->score[i] = v->type[i] == NORMAL ? -1e9f : 0.0f;
+    json_array_foreach (json_object_get(model, "merges"), rank, m) {
+        if (!merge_text(buf, sizeof buf, m)) return false;
+        char *gap = strchr(buf, ' ');
+        memmove(gap, gap + 1, strlen(gap));
+        const json_t *id = json_object_get(ids, buf);
+        const int64_t i = json_is_integer(id) ? json_integer_value(id) : -1;
+        if (i < 0 || i >= v->n) return false;
+        if (v->score[i] <= -1e9f) v->score[i] = -(float)rank;
+    }
+    return true;
+}
+
+static void write_all(rg_gguf_writer *w, const vocab *v, const json_t *root, const char *pre, bool fallback, const rg_config *c)
+{
+    const json_t *merges = json_object_get(json_object_get(root, "model"), "merges");
+    char buf[1024];
+    json_t *m;
+    size_t i;
+    rg_gguf_text(w, "tokenizer.ggml.model", fallback ? "llama" : "gpt2");
+    rg_gguf_text(w, "tokenizer.ggml.pre", fallback ? "default" : pre);
+    rg_gguf_array(w, "tokenizer.ggml.tokens", RG_GGUF_STR, (uint64_t)v->n);
+    for (int64_t t = 0; t < v->n; t++) {
+        if (!v->piece[t]) snprintf(buf, sizeof buf, "[PAD%lld]", (long long)t); /* rows of the embedding without a token */
+        rg_gguf_str(w, v->piece[t] ? v->piece[t] : buf, strlen(v->piece[t] ? v->piece[t] : buf));
+    }
+    if (fallback) {
+        rg_gguf_array(w, "tokenizer.ggml.scores", RG_GGUF_F32, (uint64_t)v->n);
+        for (int64_t t = 0; t < v->n; t++) rg_gguf_le(w, rg_f32_bits(v->score[t]), 4);
+    }
+    rg_gguf_array(w, "tokenizer.ggml.token_type", RG_GGUF_I32, (uint64_t)v->n);
+    for (int64_t t = 0; t < v->n; t++) rg_gguf_le(w, (uint64_t)(v->piece[t] ? v->type[t] : UNUSED), 4);
+    if (!fallback) {
+        rg_gguf_array(w, "tokenizer.ggml.merges", RG_GGUF_STR, json_array_size(merges));
+        json_array_foreach (merges, i, m) {
+            merge_text(buf, sizeof buf, m);
+            rg_gguf_str(w, buf, strlen(buf));
+        }
+    }
+    if (c->bos >= 0) rg_gguf_u32(w, "tokenizer.ggml.bos_token_id", c->bos);
+    if (c->n_eos > 0) rg_gguf_u32(w, "tokenizer.ggml.eos_token_id", c->eos[0]);
+    for (int64_t t = 0; t < v->n; t++)
+        if (v->type[t] == UNKNOWN) {
+            rg_gguf_u32(w, "tokenizer.ggml.unknown_token_id", t);
+            break;
+        }
+    /* the post-processor puts BOS in front if its template names it */
+    char *post = json_dumps(json_object_get(root, "post_processor"), JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_COMPACT);
+    const char *bos = c->bos >= 0 && c->bos < v->n ? v->piece[c->bos] : NULL;
+    rg_gguf_bool(w, "tokenizer.ggml.add_bos_token", post && bos && strstr(post, bos));
+    free(post);
+    if (fallback) rg_gguf_bool(w, "tokenizer.ggml.add_space_prefix", find_type(json_object_get(root, "normalizer"), "Prepend") != NULL);
+}
+
+const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config *c)
+{
+    const char *why = NULL, *pre = NULL;
+    json_t *root = json_load_file(path, 0, NULL);
+    const json_t *model = json_object_get(root, "model");
+    const bool fallback = json_is_true(json_object_get(model, "byte_fallback"));
+    char buf[1024];
+    size_t i;
+    json_t *m;
+    vocab v = {.n = c->vocab};
+    v.piece = calloc((size_t)v.n, sizeof *v.piece);
+    v.score = calloc((size_t)v.n, sizeof *v.score);
+    v.type = calloc((size_t)v.n, sizeof *v.type);
+    if (!root || !v.piece || !v.score || !v.type)
+        why = "it cannot be read";
+    else if (strcmp(text(model, "type"), "BPE") != 0)
+        why = "it is no BPE tokenizer";
+    else if (!fallback && !(pre = pre_name(json_object_get(root, "pre_tokenizer"))))
+        why = "its pre-tokeniser has no name in GGUF";
+    else if (!read_tokens(&v, root, fallback))
+        why = "it has tokens that the model does not know";
+    else if (fallback && !read_scores(&v, root))
+        why = "its merges name tokens that it does not have";
+    json_array_foreach (json_object_get(model, "merges"), i, m)
+        if (!why && !merge_text(buf, sizeof buf, m)) why = "its merges are malformed";
+    if (!why) write_all(w, &v, root, pre, fallback, c);
+    json_decref(root);
+    free(v.piece);
+    free(v.score);
+    free(v.type);
+    return why;
+}

@@ -1,0 +1,53 @@
+#include "weights/layer_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weights/ckpt_impl.h"
+
+rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, const float *const weight[RG_SITE_COUNT], const float *hidden, int64_t n, rg_err *err)
+{
+    *out = NULL;
+    rg_ckpt *v = calloc(1, sizeof *v);
+    if (!v) goto fail;
+    v->cfg = c->cfg;
+    v->cfg.layers = 1;
+    v->cfg.vocab = n;
+    v->cfg.tied = true;
+    v->cfg.bos = -1;
+    snprintf(v->format, sizeof v->format, "layer");
+    v->path = strdup(c->path);
+    v->cap = RG_SITE_COUNT;
+    v->t = calloc(v->cap, sizeof *v->t);
+    if (!v->path || !v->t) goto fail;
+    if (c->rope_freqs) {
+        const size_t bytes = (size_t)c->cfg.head_dim / 2 * sizeof *c->rope_freqs;
+        v->rope_freqs = malloc(bytes);
+        if (!v->rope_freqs) goto fail;
+        memcpy(v->rope_freqs, c->rope_freqs, bytes);
+    }
+    for (int s = 0; s < RG_SITE_COUNT; s++) { /* the order of ops.def is the order that rg_ckpt_find wants */
+        const bool in_layer = rg_site_in_layer(s), embd = s == RG_SITE_TOKEN_EMBD, norm = s == RG_SITE_OUTPUT_NORM;
+        if (rg_site_rows(s) == RG_EXT_NONE || (in_layer ? !weight[s] : !embd && !norm)) continue;
+        rg_ckpt_tensor *t = &v->t[v->n];
+        t->site = s;
+        t->layer = in_layer ? 0 : -1;
+        t->type = RG_FT_F32;
+        t->rows = rg_extent_size(&v->cfg, rg_site_rows(s));
+        t->cols = rg_extent_size(&v->cfg, rg_site_cols(s));
+        t->data = embd ? hidden : norm ? weight[RG_SITE_ATTN_NORM] : weight[s];
+        t->bytes = (uint64_t)t->rows * (uint64_t)t->cols * sizeof(float);
+        t->file_name = strdup(rg_site_name(s));
+        if (!t->file_name) goto fail;
+        v->n++;
+        v->params += (uint64_t)t->rows * (uint64_t)t->cols;
+        v->weight_bytes += t->bytes;
+    }
+    v->file_bytes = v->weight_bytes;
+    *out = v;
+    return RG_OK;
+fail:
+    rg_ckpt_close(v);
+    return rg_fail(err, RG_E_NOMEM, "layer: out of memory");
+}
