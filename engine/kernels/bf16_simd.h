@@ -38,14 +38,7 @@ INLINE void mm_tile(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const
         }
     }
     EACH (t, mm)
-        EACH (h, MM_V) {
-            float *to = y + t * ldy + h * VL;
-            const int64_t left = n - h * VL;
-            if (left >= VL)
-                vf_store(to, acc ? vf_add(vf_load(to), sum[t][h]) : sum[t][h]);
-            else if (left > 0)
-                vf_store_n(to, acc ? vf_add(vf_load_n(to, left), sum[t][h]) : sum[t][h], left);
-        }
+        EACH (h, MM_V) vf_add_left(y + t * ldy + h * VL, sum[t][h], n - h * VL, acc);
 }
 
 void ISA_FN(rg_mm_bf16)(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m, int64_t kb, int64_t n, bool acc)

@@ -16,15 +16,17 @@ enum {
     AHEAD = 4096               /* bytes of prefetch distance, in each stream */
 };
 
-/* What a type is, as constants to the compiler. offset: what was added to make its codes unsigned. */
+/* What a type is: constants to the compiler, but for the group, so that types with the same codes share their machine code. offset: what
+ * was added to make codes unsigned. */
 typedef struct shape {
-    int group, bits, head, offset;
+    int64_t group;
+    int bits, head, offset;
     bool has_min;
 } shape;
 #define SHAPE(group, bits, has_min) ((shape){group, bits, has_min ? 128 : 64, bits == 8 ? 128 : has_min ? 0 : 8, has_min})
 
 INLINE int64_t group_bytes(shape sh) { return sh.head + sh.group * sh.bits * 4; }
-INLINE int64_t unpacked_bytes(shape sh) { return (sh.has_min ? 256 : 128) + RG_PANEL * (int64_t)sh.group; }
+INLINE int64_t unpacked_bytes(shape sh) { return (sh.has_min ? 256 : 128) + RG_PANEL * sh.group; }
 
 /* vi_dot: acc + the products of 4 unsigned and 4 signed bytes, per dword. The instruction is written out because gcc 12 moves the sums from
  * register to register around its intrinsic, which costs a third of the speed. */
@@ -107,16 +109,17 @@ INLINE void prefetch(const unsigned char *p, int64_t bytes)
     for (int64_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
-/* y[t][h] += group g (columns c ..) of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. scales: halves in the head of a packed
+/* y[t][h] += that group of columns of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. scales: halves in the head of a packed
  * group, floats of an unpacked one. */
-INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, int64_t t0, int64_t c, int mm, int planes, int chains, int h0, bool packed)
+INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, int64_t t0, int64_t group, int mm, int planes, int chains, int h0, bool packed)
 {
     enum { T = TILE1 > TILE2 ? TILE1 : TILE2 };
+    const int64_t c = group * sh.group;
     const unsigned char *lines = head + (packed ? sh.head : sh.has_min ? 256 : 128);
     vi sum[T][2][CHAINS][HT];
     rg_xgroup xg[T];
     EACH (t, mm) {
-        xg[t] = x_group(x, t0 + t, planes, c / sh.group);
+        xg[t] = x_group(x, t0 + t, planes, group);
         EACH (p, planes)
             EACH (u, chains)
                 EACH (h, HT) sum[t][p][u][h] = vi_int(p == planes - 1 && u == 0 && sh.offset ? -sh.offset * xg[t].sum : 0);
@@ -152,16 +155,6 @@ INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, 
     }
 }
 
-/* Row r0 of the panel on, of which n are left. */
-INLINE void put(float *y, vf v, int64_t n)
-{
-    if (n >= VL)
-        vf_store(y, v);
-    else if (n > 0)
-        vf_store_n(y, v, n);
-}
-INLINE vf get(const float *y, int64_t n) { return n >= VL ? vf_load(y) : n > 0 ? vf_load_n(y, n) : vf_zero(); }
-
 /* One token, two panels at once (or one: ns). Both streams advance group by group. */
 INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart, int64_t n, shape sh, int planes, int ns)
 {
@@ -170,15 +163,15 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         EACH (q, H / HT)
             EACH (h, HT) sum[s][q][0][h] = vf_zero();
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
-    for (int64_t c = 0; c < x.kp; c += sh.group) {
+    for (int64_t i = 0; i * sh.group < x.kp; i++) {
         EACH (s, ns) {
-            EACH (q, H / HT) add_group(sum[s][q], sh, g[s], x, t, c, 1, planes, CHAINS, q * HT, true);
+            EACH (q, H / HT) add_group(sum[s][q], sh, g[s], x, t, i, 1, planes, CHAINS, q * HT, true);
             g[s] += group_bytes(sh);
         }
     }
     EACH (s, ns)
         EACH (q, H / HT)
-            EACH (h, HT) put(y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
+            EACH (h, HT) vf_store_left(y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
 }
 
 #define CASE(mm) \
@@ -186,7 +179,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         vf part[mm][HT]; \
         EACH (t, mm) \
             EACH (h, HT) part[t][h] = sum[t0 + t][q * HT + h]; \
-        add_group(part, sh, g, x, t0, c, mm, planes, 1, q *HT, true); \
+        add_group(part, sh, g, x, t0, i, mm, planes, 1, q *HT, true); \
         EACH (t, mm) \
             EACH (h, HT) sum[t0 + t][q * HT + h] = part[t][h]; \
     } break;
@@ -198,7 +191,7 @@ INLINE void many(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char 
     vf sum[RG_GEMV_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
-    for (int64_t c = 0; c < x.kp; c += sh.group, g += group_bytes(sh))
+    for (int64_t i = 0; i * sh.group < x.kp; i++, g += group_bytes(sh))
         for (int64_t t0 = 0; t0 < m; t0 += tile)
             for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
                     CASE(1)
@@ -211,7 +204,7 @@ INLINE void many(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char 
 #endif
                 }
     for (int64_t t = 0; t < m; t++)
-        EACH (h, H) put(y + t * ldy + h * VL, sum[t][h], n - h * VL);
+        EACH (h, H) vf_store_left(y + t * ldy + h * VL, sum[t][h], n - h * VL);
 }
 #undef CASE
 
@@ -254,11 +247,11 @@ INLINE void mm_tile(
     EACH (q, H / HT) {
         vf sum[TILE1 > TILE2 ? TILE1 : TILE2][HT];
         EACH (t, mm)
-            EACH (h, HT) sum[t][h] = acc ? get(y + (t0 + t) * ldy + (q * HT + h) * VL, n - (q * HT + h) * VL) : vf_zero();
+            EACH (h, HT) sum[t][h] = acc ? vf_load_left(y + (t0 + t) * ldy + (q * HT + h) * VL, n - (q * HT + h) * VL) : vf_zero();
         const unsigned char *g = b;
-        for (int64_t c = k0; c < k1; c += sh.group, g += unpacked_bytes(sh)) add_group(sum, sh, g, x, t0, c, mm, planes, 1, q * HT, false);
+        for (int64_t i = k0 / sh.group; i * sh.group < k1; i++, g += unpacked_bytes(sh)) add_group(sum, sh, g, x, t0, i, mm, planes, 1, q * HT, false);
         EACH (t, mm)
-            EACH (h, HT) put(y + (t0 + t) * ldy + (q * HT + h) * VL, sum[t][h], n - (q * HT + h) * VL);
+            EACH (h, HT) vf_store_left(y + (t0 + t) * ldy + (q * HT + h) * VL, sum[t][h], n - (q * HT + h) * VL);
     }
 }
 
@@ -282,29 +275,50 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
         }
 }
 
-#define PLANES(TYPE, type, bits, planes, sh) \
+/* Types with the same codes, by planes of x. */
+#define NOINLINE static __attribute__((noinline))
+#define CODES(name, bits, has_min) \
+    NOINLINE void unpack8_##name(char *dst, const unsigned char *g, int64_t groups, int64_t group) { unpack8(dst, g, groups, SHAPE(group, bits, has_min)); } \
+    CODES_PLANES(name, bits, has_min, 1) \
+    CODES_PLANES(name, bits, has_min, 2)
+#define CODES_PLANES(name, bits, has_min, planes) \
+    NOINLINE void dot_##name##_##planes( \
+        float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, int64_t p0, int64_t p1, int64_t group, int64_t panel) \
+    { \
+        dot(y, ldy, x, m, w, n, p0, p1, SHAPE(group, bits, has_min), panel, planes); \
+    } \
+    NOINLINE void mmdot_##name##_##planes( \
+        float *y, int64_t ldy, xrows x, int64_t m, const void *b, int64_t k0, int64_t k1, int64_t n, bool acc, int64_t group) \
+    { \
+        mmdot(y, ldy, x, m, b, k0, k1, n, acc, SHAPE(group, bits, has_min), planes); \
+    }
+CODES(q8, 8, 0)
+CODES(q4, 4, 0)
+CODES(q4m, 4, 1)
+
+#define PLANES(TYPE, type, codes, group, bits, planes) \
     void ISA_FN(rg_dot##bits##_##type)( \
         float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        dot(y, ldy, (xrows){x, ldx, rg_x_padded(k, (sh).group)}, m, w, n, p0, p1, sh, rg_panel_bytes(RG_WT_##TYPE, k), planes); \
+        dot_##codes##_##planes(y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, w, n, p0, p1, group, rg_panel_bytes(RG_WT_##TYPE, k)); \
     } \
     void ISA_FN(rg_mmdot##bits##_##type)( \
         float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc) \
     { \
-        mmdot(y, ldy, (xrows){x, ldx, rg_x_padded(k, (sh).group)}, m, b, k0, k1, n, acc, sh, planes); \
+        mmdot_##codes##_##planes(y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, b, k0, k1, n, acc, group); \
     }
-#define DOT(TYPE, type, sh) \
+#define DOT(TYPE, type, codes, group) \
     void ISA_FN(rg_unpack8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
         const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
-        unpack8(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, (sh).group), sh); \
+        unpack8_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
     } \
-    PLANES(TYPE, type, 8, 1, sh) \
-    PLANES(TYPE, type, 16, 2, sh)
-DOT(Q8G32, q8g32, SHAPE(32, 8, 0))
-DOT(Q4G32, q4g32, SHAPE(32, 4, 0))
-DOT(Q4G64, q4g64, SHAPE(64, 4, 0))
-DOT(Q4G128, q4g128, SHAPE(128, 4, 0))
-DOT(Q4G32M, q4g32m, SHAPE(32, 4, 1))
-DOT(Q4G64M, q4g64m, SHAPE(64, 4, 1))
-DOT(Q4G128M, q4g128m, SHAPE(128, 4, 1))
+    PLANES(TYPE, type, codes, group, 8, 1) \
+    PLANES(TYPE, type, codes, group, 16, 2)
+DOT(Q8G32, q8g32, q8, 32)
+DOT(Q4G32, q4g32, q4, 32)
+DOT(Q4G64, q4g64, q4, 64)
+DOT(Q4G128, q4g128, q4, 128)
+DOT(Q4G32M, q4g32m, q4m, 32)
+DOT(Q4G64M, q4g64m, q4m, 64)
+DOT(Q4G128M, q4g128m, q4m, 128)

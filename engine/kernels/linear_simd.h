@@ -143,12 +143,7 @@ INLINE void store_sums(float *y, int64_t ldy, const sums *a, shape sh, int ns, i
         EACH (t, mm)
             EACH (h, H) {
                 const vf v = sh.head == 0 ? combine_rows(a, s, t, h) : a->v[s][t][0][h];
-                float *to = y + t * ldy + s * apart + h * VL;
-                const int64_t left = n - s * apart - h * VL;
-                if (left >= VL)
-                    vf_store(to, v);
-                else if (left > 0)
-                    vf_store_n(to, v, left);
+                vf_store_left(y + t * ldy + s * apart + h * VL, v, n - s * apart - h * VL);
             }
 }
 
@@ -295,14 +290,7 @@ INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const fl
         }
     }
     EACH (t, mm)
-        EACH (h, MM_V) {
-            float *to = y + t * ldy + h * VL;
-            const int64_t left = n - h * VL;
-            if (left >= VL)
-                vf_store(to, acc ? vf_add(vf_load(to), sum[t][h]) : sum[t][h]);
-            else if (left > 0)
-                vf_store_n(to, acc ? vf_add(vf_load_n(to, left), sum[t][h]) : sum[t][h], left);
-        }
+        EACH (h, MM_V) vf_add_left(y + t * ldy + h * VL, sum[t][h], n - h * VL, acc);
 }
 
 void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc)

@@ -47,8 +47,6 @@ INLINE void put16(uint16_t *p, vi v) { _mm_storeu_si128((__m128i *)(void *)p, _m
 INLINE void put32(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
 #endif
 
-INLINE vf load_up_to(const float *x, int64_t n) { return n >= VL ? vf_load(x) : n > 0 ? vf_load_n(x, n) : vf_zero(); }
-
 INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int planes, float limit)
 {
     const int64_t kp = rg_x_padded(k, group);
@@ -57,7 +55,7 @@ INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int pla
     for (int64_t c = 0; c < kp; c += group, g++) {
         vf most = vf_zero(), bad = vf_zero();
         for (int64_t i = 0; i < group; i += VL) {
-            const vf v = load_up_to(x + c + i, k - c - i);
+            const vf v = vf_load_left(x + c + i, k - c - i);
             most = vf_max(most, vf_bits(vi_and(vi_bits(v), vi_int(0x7fffffff))));
             bad = vf_fma(v, vf_zero(), bad); /* NaN if x is not finite */
         }
@@ -66,7 +64,7 @@ INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int pla
         const float inv = zero ? 0.0f : limit / top;
         vi sum = vi_int(0);
         for (int64_t i = 0; i < group; i += VL) {
-            const vi v = zero ? vi_int(0) : vi_round(vf_mul(load_up_to(x + c + i, k - c - i), vf_set1(inv)));
+            const vi v = zero ? vi_int(0) : vi_round(vf_mul(vf_load_left(x + c + i, k - c - i), vf_set1(inv)));
             sum = vi_add(sum, v);
             if (planes == 1) {
                 put8(q + c + i, v);
@@ -94,7 +92,7 @@ void ISA_FN(rg_prep_bf16)(void *dst, const float *x, int64_t k, int64_t group)
 {
     (void)group;
     uint16_t *to = dst;
-    for (int64_t i = 0; i < rg_x_padded(k, 32); i += VL) put16(to + i, bf16_of(load_up_to(x + i, k - i)));
+    for (int64_t i = 0; i < rg_x_padded(k, 32); i += VL) put16(to + i, bf16_of(vf_load_left(x + i, k - i)));
 }
 
 void ISA_FN(rg_pair_bf16)(uint16_t *dst, const float *src, int64_t kb)

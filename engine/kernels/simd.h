@@ -290,6 +290,18 @@ INLINE double sum_squares(const float *x, int64_t n)
 #error "simd.h needs -mavx2 -mfma -mf16c or the AVX-512 flags: see tools/cmake/rg_isa.cmake"
 #endif
 
+/* Up to VL floats of which `left` are there: none may be touched beyond. */
+INLINE vf vf_load_left(const float *p, int64_t left) { return left >= VL ? vf_load(p) : left > 0 ? vf_load_n(p, left) : vf_zero(); }
+INLINE void vf_store_left(float *p, vf v, int64_t left)
+{
+    if (left >= VL)
+        vf_store(p, v);
+    else if (left > 0)
+        vf_store_n(p, v, left);
+}
+/* p = or += v. */
+INLINE void vf_add_left(float *p, vf v, int64_t left, int acc) { vf_store_left(p, acc ? vf_add(vf_load_left(p, left), v) : v, left); }
+
 /* exp(x), about 1 ulp for results that are normal; 0 below -104, infinite above 88.73, NaN stays NaN. x = n ln2 + r, |r| <= ln2 / 2, and a
  * polynomial of degree 7 in r; ln2 is subtracted in two parts of which the first times n is exact. */
 INLINE vf vf_exp(vf x)
