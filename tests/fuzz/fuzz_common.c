@@ -29,7 +29,7 @@ const char *fuzz_file(const uint8_t *data, size_t size)
 }
 
 static char dir[64];
-static const char *const dir_files[] = {"config.json", "model.safetensors"};
+static const char *const dir_files[] = {"config.json", "model.safetensors", "model.gguf"};
 
 static void remove_dir(void)
 {
