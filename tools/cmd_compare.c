@@ -129,7 +129,10 @@ static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_P
             rg_side *more = realloc(c->side, (size_t)(c->n + 1) * sizeof *more);
             if (!more) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
             c->side = more;
-            st = rg_side_of_rows(&c->side[c->n++], b, next++, test, err);
+            st = rg_side_of_rows(&c->side[c->n], b, next, test, err);
+            if (c->score) c->side[c->n].score = c->score[next];
+            c->n++;
+            next++;
         }
     }
     return st;
@@ -182,6 +185,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         .started = time(NULL)};
     rg_comparison c = {.cli = cli, .started = b.started};
     rg_lines notes = {0};
+    rg_score_stats *score = NULL;
     json_t *o = NULL;
     const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
     if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
@@ -189,6 +193,9 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     if (st == RG_OK && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
     if (st == RG_OK && cli->ablate && cli->compare_svg) st = rg_fail(err, RG_E_USAGE, "--svg: --ablate has no picture");
     if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, &notes, err) : variants(&b, cli, err);
+    if (st == RG_OK && cli->eval_file && (cli->ablate || b.n_settings == 0))
+        st = rg_fail(err, RG_E_USAGE, "--eval: it reads a text with the variants that compare measures; %s",
+            cli->ablate ? "--ablate measures speed only" : "saved runs hold no model");
     bool drawable = true;
     for (int i = 0; i < cli->n_args; i++) drawable = drawable && !is_saved(cli->args[i]);
     if (st == RG_OK && cli->compare_svg && !drawable)
@@ -198,6 +205,11 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     if (st == RG_OK && b.n_settings > 0) {
         if ((st = rg_bench_open(&b, err)) == RG_OK) st = tests(&b, test, cli->ablate, err);
         if (st == RG_OK) st = rg_bench_run(&b, err);
+        if (st == RG_OK && cli->eval_file) {
+            score = calloc((size_t)b.n_settings, sizeof *score);
+            st = score ? rg_compare_eval(score, &b, cli->eval_file, err) : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            c.score = score;
+        }
         c.b = &b;
     }
     bool whole = b.n_rows > 0 || b.n_settings == 0;
@@ -214,6 +226,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     }
     json_decref(o);
     rg_sides_free(c.side, c.n);
+    free(score);
     rg_lines_free(&notes);
     rg_bench_close(&b);
     return st;

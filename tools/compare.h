@@ -2,6 +2,7 @@
 #ifndef RG_COMPARE_H
 #define RG_COMPARE_H
 
+#include "ridge/score.h"
 #include "tools/bench.h"
 
 /* A phase of a side. NAN: unknown; shares and rates are of the median. */
@@ -19,7 +20,8 @@ typedef struct rg_side {
     int threads; /* 0: unknown */
     double resident_bytes, stream_bytes, bits_file, bits_resident;
     rg_side_phase phase[RG_PHASE_COUNT];
-    rg_report *report; /* both phases; of a saved run only what the verdict reads; owns */
+    rg_score_stats score; /* of --eval; n 0: not evaluated */
+    rg_report *report;    /* both phases; of a saved run only what the verdict reads; owns */
 } rg_side;
 
 typedef struct rg_gain {
@@ -35,9 +37,13 @@ rg_status rg_side_of_rows(rg_side *s, const rg_bench *b, int setting, const int 
 rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err);
 void rg_sides_free(rg_side *s, int n);
 
+/* --eval: out[n_settings], perplexity of the text under every setting, and its divergence from the first one. */
+rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const char *path, rg_err *err);
+
 typedef struct rg_comparison {
     const rg_cli *cli;
-    const rg_bench *b; /* NULL: saved runs only */
+    const rg_score_stats *score; /* [settings of b], or NULL */
+    const rg_bench *b;           /* NULL: saved runs only */
     rg_side *side;
     int n;
     time_t started;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/compare.h"
+#include "tools/eval_report.h"
 
 enum { W = 48 };
 
@@ -66,6 +67,37 @@ static void speed(FILE *f, const rg_comparison *c, rg_phase ph)
     rg_table_free(&t);
 }
 
+/* What the variants cost: --eval. */
+static void loss(FILE *f, const rg_comparison *c)
+{
+    rg_table t = {0};
+    if (!c->score) return;
+    fprintf(f, "\n## loss\n\n");
+    rg_table_head(&t, "<variant", ">perplexity", ">error", ">over the first", ">KL mean", ">error", ">median", ">99 %", ">same top %", NULL);
+    for (int i = 0; i < c->n; i++) {
+        const rg_score_stats *s = &c->side[i].score;
+        char b[9][W], label[192];
+        if (s->n == 0) continue;
+        rg_table_row(&t, rg_text_cell(label, sizeof label, c->side[i].label), rg_num(b[0], W, s->ppl), rg_num(b[1], W, s->ppl_error),
+            s->reference ? rg_num(b[2], W, s->ppl_ratio) : "1", s->reference ? rg_num(b[3], W, s->kld.mean) : "0",
+            s->reference ? rg_num(b[4], W, s->kld.error) : "", s->reference ? rg_num(b[5], W, s->kld.at[5]) : "0",
+            s->reference ? rg_num(b[6], W, s->kld.at[8]) : "0", s->reference ? share(b[7], W, s->same_top) : "100.0", NULL);
+    }
+    rg_table_print(f, &t);
+    rg_table_free(&t);
+    fprintf(
+        f, "\nPerplexity of %s in windows of up to 512 tokens, the second half scored (ridge eval); KL in nats from the first variant.\n", c->cli->eval_file);
+}
+
+static void say_loss(rg_lines *out, const rg_side *base, const rg_side *s)
+{
+    char a[32], b[32], r[32], k[32], e[32], t[32];
+    if (s->score.n == 0 || !s->score.reference) return;
+    rg_lines_add(out, "loss: %s has perplexity %s where %s has %s (%s times), a KL divergence of %s +- %s nats a token, and the same likeliest token in %s %%.",
+        s->label, rg_num(a, sizeof a, s->score.ppl), base->label, rg_num(b, sizeof b, base->score.ppl), rg_num(r, sizeof r, s->score.ppl_ratio),
+        rg_num(k, sizeof k, s->score.kld.mean), rg_num(e, sizeof e, s->score.kld.error), share(t, sizeof t, s->score.same_top));
+}
+
 void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
 {
     char a[32], lo[32], hi[32];
@@ -83,6 +115,7 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
                     rg_phase_names[ph], rg_num(a, sizeof a, g.ratio));
         }
     }
+    for (int i = 1; i < c->n; i++) say_loss(out, &c->side[0], &c->side[i]);
     for (int i = 1; i < c->n; i++)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
             if (c->side[0].phase[ph].ran && c->side[i].phase[ph].ran && strcmp(c->side[0].phase[ph].test, c->side[i].phase[ph].test) != 0)
@@ -99,6 +132,7 @@ rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err)
     rg_lines verdict = {0};
     what(f, c);
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) speed(f, c, (rg_phase)ph);
+    loss(f, c);
     fprintf(f,
         "\nTokens/s are medians%s; intervals are exact ones of order statistics (95 %% from six samples). Bytes ratio: counted bytes per token of the first "
         "over this. Worth: ideal time of the first over this, on the measured roofs. Reached: gain / worth.\n\n## Verdict\n\n",
@@ -130,23 +164,24 @@ json_t *rg_compare_to_json(const rg_comparison *c, rg_err *err)
     rg_lines verdict = {0};
     char stamp[32] = "";
     struct tm tm;
+    bool ok = true;
     json_t *variants = json_array(), *lines = json_array();
     if (gmtime_r(&c->started, &tm)) strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
     for (int i = 0; i < c->n; i++) {
         const rg_side *s = &c->side[i];
         json_array_append_new(
-            variants, json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", rg_json_text(s->label), "dtype", s->dtype, "act",
+            variants, json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", rg_json_text(s->label), "dtype", s->dtype, "act",
                           s->act, "isa", s->isa, "kv_dtype", s->kv, "threads", s->threads ? json_integer(s->threads) : json_null(), "resident_bytes",
                           rg_json_real(s->resident_bytes), "stream_bytes", rg_json_real(s->stream_bytes), "bits_per_weight_file", rg_json_real(s->bits_file),
                           "bits_per_weight_resident", rg_json_real(s->bits_resident), rg_phase_names[RG_PREFILL], phase_json(c, s, RG_PREFILL),
-                          rg_phase_names[RG_DECODE], phase_json(c, s, RG_DECODE)));
+                          rg_phase_names[RG_DECODE], phase_json(c, s, RG_DECODE), "loss", s->score.n > 0 ? rg_eval_stats_json(&s->score, &ok) : json_null()));
     }
     rg_compare_verdict(&verdict, c);
     for (int i = 0; i < verdict.n; i++) json_array_append_new(lines, rg_json_text(verdict.s[i]));
     json_t *o = json_pack("{s:s, s:i, s:o, s:s, s:o, s:b, s:b, s:o, s:o}", "schema", "ridge.compare", "version", 1, "command", rg_json_text(c->cli->line),
         "started", stamp, "cpu", rg_json_text(rg_cpu_name()), "interleaved", c->b && c->b->together, "interrupted", c->b && c->b->interrupted, "variants",
         variants, "verdict", lines);
-    if (!o || verdict.failed || (int)json_array_size(variants) != c->n) {
+    if (!o || !ok || verdict.failed || (int)json_array_size(variants) != c->n) {
         json_decref(o);
         o = NULL;
         rg_fail(err, RG_E_NOMEM, "compare: out of memory for the JSON");

@@ -146,7 +146,7 @@ static json_t *spread_json(const rg_spread *s, bool *ok)
     return o;
 }
 
-static json_t *stats_json(const rg_score_stats *s, bool *ok)
+json_t *rg_eval_stats_json(const rg_score_stats *s, bool *ok)
 {
     json_t *o = json_object();
     COUNT("scored_tokens", s->n);
@@ -193,7 +193,7 @@ static json_t *part_json(const rg_eval_part *p, bool *ok)
     TEXT("name", p->name);
     COUNT("weights", p->weights);
     COUNT("saved_bytes", p->saved_bytes);
-    put(o, "result", stats_json(&p->stats, ok), ok);
+    put(o, "result", rg_eval_stats_json(&p->stats, ok), ok);
     return o;
 }
 
@@ -214,7 +214,7 @@ rg_status rg_eval_report_json(FILE *f, const rg_eval_report *r, rg_err *err)
     put(o, "model", model(&r->model, ok), ok);
     put(o, "ref", model(&r->ref, ok), ok);
     put(o, "text", text_json(r, ok), ok);
-    put(o, "result", r->stats.n > 0 ? stats_json(&r->stats, ok) : json_null(), ok);
+    put(o, "result", r->stats.n > 0 ? rg_eval_stats_json(&r->stats, ok) : json_null(), ok);
     put(o, "sensitivity", r->sensitivity ? json_object() : json_null(), ok);
     if (r->sensitivity) {
         json_t *s = json_object_get(o, "sensitivity"), *list = json_array();

@@ -2,6 +2,7 @@
 #ifndef RG_EVAL_REPORT_H
 #define RG_EVAL_REPORT_H
 
+#include <jansson.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -38,6 +39,9 @@ typedef struct rg_eval_report {
     int n_parts;
     bool interrupted;
 } rg_eval_report;
+
+/* The object "result" of the schema; *ok becomes false without memory. */
+json_t *rg_eval_stats_json(const rg_score_stats *s, bool *ok);
 
 rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err);
 rg_status rg_eval_report_json(FILE *f, const rg_eval_report *r, rg_err *err);

@@ -168,6 +168,28 @@ static int of_bench(rg_subjects *out, const json_t *report)
     return 0;
 }
 
+/* Numbers of an object with `KEY_error` beside them: a standard error, of which 1.96 make the interval. */
+static int with_errors(rg_subject *s, const char *prefix, const json_t *o)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
+        char name[64];
+        if (!json_is_number(v) && !json_is_null(v)) continue;
+        const size_t n = strlen(key);
+        snprintf(name, sizeof name, "%s%s", n > 5 && strcmp(key + n - 5, "_nats") == 0 ? "nll" : key, "_error");
+        const double x = value_of(v), e = number(o, name);
+        if (put(s, prefix, key, NULL, isfinite(e) ? (rg_range){x - 1.96 * e, x, x + 1.96 * e} : exact(x)) != 0) return -1;
+    }
+    return 0;
+}
+
+/* A score: perplexity and divergences with their errors. */
+static int of_score(rg_subject *s, const json_t *r)
+{
+    return with_errors(s, "", r) || with_errors(s, "kld", json_object_get(r, "kld_nats")) || with_errors(s, "dp", json_object_get(r, "dp"));
+}
+
 static int of_compare(rg_subjects *out, const json_t *report)
 {
     static const char *const phases[] = {"prefill", "decode"};
@@ -175,7 +197,7 @@ static int of_compare(rg_subjects *out, const json_t *report)
     size_t i;
     json_array_foreach (json_object_get(report, "variants"), i, o) {
         rg_subject *s = subject(out, text(o, "name"));
-        if (!s || numbers(s, "model", NULL, o, NAN, NAN) != 0) return -1;
+        if (!s || numbers(s, "model", NULL, o, NAN, NAN) != 0 || of_score(s, json_object_get(o, "loss")) != 0) return -1;
         for (int ph = 0; ph < 2; ph++) {
             const json_t *p = json_object_get(o, phases[ph]);
             const double ts = number(p, "tokens_per_s"), gain = number(p, "gain"), reached = number(p, "gain_reached");
@@ -196,29 +218,12 @@ static int of_compare(rg_subjects *out, const json_t *report)
     return 0;
 }
 
-/* Numbers of an object with `KEY_error` beside them: a standard error, of which 1.96 make the interval. */
-static int with_errors(rg_subject *s, const char *prefix, const json_t *o)
-{
-    const char *key;
-    json_t *v;
-    json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
-        char name[64];
-        if (!json_is_number(v) && !json_is_null(v)) continue;
-        const size_t n = strlen(key);
-        snprintf(name, sizeof name, "%s%s", n > 5 && strcmp(key + n - 5, "_nats") == 0 ? "nll" : key, "_error");
-        const double x = value_of(v), e = number(o, name);
-        if (put(s, prefix, key, NULL, isfinite(e) ? (rg_range){x - 1.96 * e, x, x + 1.96 * e} : exact(x)) != 0) return -1;
-    }
-    return 0;
-}
-
 static int of_eval(rg_subjects *out, const json_t *report)
 {
     const json_t *r = json_object_get(report, "result"), *speed = json_object_get(report, "speed");
     rg_subject *s = subject(out, text(json_object_get(report, "model"), "dtype"));
     if (!s) return -1;
-    return with_errors(s, "", r) || with_errors(s, "kld", json_object_get(r, "kld_nats")) || with_errors(s, "dp", json_object_get(r, "dp")) ||
-           put(s, "speed", "tokens_per_s", NULL, (rg_range){NAN, number(speed, "tokens_per_s"), NAN}) ||
+    return of_score(s, r) || put(s, "speed", "tokens_per_s", NULL, (rg_range){NAN, number(speed, "tokens_per_s"), NAN}) ||
            numbers(s, "model", NULL, json_object_get(report, "model"), NAN, NAN);
 }
 

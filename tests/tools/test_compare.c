@@ -100,6 +100,41 @@ static void variants_as_arguments(void **state)
     done(&o);
 }
 
+/* --eval: the first variant has a perplexity, the others also a divergence from it; promises can be made about both. */
+static void what_variants_cost(void **state)
+{
+    (void)state;
+    const char *path = scratch("text.txt");
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int i = 0; i < 600; i++) fprintf(f, "the %d words ", i * 7919 % 97);
+    assert_int_equal(fclose(f), 0);
+    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32,f32", "-t", "1", "-p", "8", "-n", "0", "-r", "3", "-o",
+        "json", "--eval", path, "--assert", "kld.mean<50", NULL);
+    json_t *j = compare_json(&o);
+    const json_t *list = json_object_get(j, "variants");
+    const json_t *a = json_object_get(json_array_get(list, 0), "loss"), *b = json_object_get(json_array_get(list, 1), "loss"),
+                 *same = json_object_get(json_array_get(list, 2), "loss");
+    assert_true(number(a, "ppl") > 1.0);
+    assert_true(json_is_null(json_object_get(a, "kld_nats")));
+    assert_true(number(json_object_get(b, "kld_nats"), "mean") > 1e-6);
+    assert_true(number(b, "ref_ppl") == number(a, "ppl"));
+    assert_true(number(b, "same_top") <= 1.0);
+    assert_true(fabs(number(json_object_get(same, "kld_nats"), "mean")) < 1e-9); /* the same weights: the same distribution */
+    assert_true(number(same, "same_top") == 1.0);
+    assert_true(said(j, "loss: q4g32", "KL divergence"));
+    json_decref(j);
+    done(&o);
+    o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8", "-n", "0", "-r", "3", "--eval", path, "--assert",
+        "kld.mean<1e-9", NULL);
+    assert_int_equal(o.code, 6);
+    assert_non_null(strstr(o.out, "## loss"));
+    done(&o);
+    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--eval", path, NULL), 2, "--eval", NULL);
+    expect_error(
+        ridge("compare", "-m", tiny_model(), "--dtype", "f32,f16", "--eval", "nowhere.txt", "-p", "4", "-n", "0", "-r", "1", NULL), 3, "nowhere.txt", NULL);
+}
+
 /* What was saved is compared as it was measured, and mixes with what is measured now. */
 static void saved_runs(void **state)
 {
@@ -198,6 +233,6 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(variants_of_lists), cmocka_unit_test(variants_as_arguments), cmocka_unit_test(saved_runs),
-        cmocka_unit_test(ablation), cmocka_unit_test(refusals)};
+        cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
