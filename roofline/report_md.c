@@ -84,7 +84,7 @@ static const char *tenths(char *buf, size_t n, double percent)
 static void op_row(rg_table *t, const char *name, uint64_t calls, double ns, double phase_ns, const rg_tally *counted, const rg_tally *analytic,
     double fraction, const char *bound, bool from_cache)
 {
-    char c[12][32];
+    char c[11][32], ideal[32];
     const uint64_t cb = rg_tally_bytes(counted), ab = rg_tally_bytes(analytic);
     snprintf(c[0], sizeof c[0], "%llu", (unsigned long long)calls);
     rg_num(c[1], sizeof c[1], 1e-6 * ns);
@@ -98,7 +98,8 @@ static void op_row(rg_table *t, const char *name, uint64_t calls, double ns, dou
     rg_num(c[9], sizeof c[9] - 1, rg_ratio((double)cb, ns));
     if (from_cache) strcat(c[9], "*");
     tenths(c[10], sizeof c[10], 100.0 * fraction);
-    rg_table_row(t, name, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], bound ? bound : "n/a", NULL);
+    rg_num(ideal, sizeof ideal, 1e-6 * fraction * ns);
+    rg_table_row(t, name, c[0], c[1], ideal, c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], bound ? bound : "n/a", NULL);
 }
 
 static void op_table(FILE *f, const rg_report *r, rg_phase ph, bool layers, bool *failed)
@@ -106,8 +107,8 @@ static void op_table(FILE *f, const rg_report *r, rg_phase ph, bool layers, bool
     const rg_phase_sum *p = &r->phase[ph];
     rg_table t = {0};
     char over_ms[32], over_share[32], name[64];
-    rg_table_head(
-        &t, "<operator", ">calls", ">ms", ">time%", ">GFLOP", ">MB cnt", ">MB ana", ">I cnt", ">I ana", ">GFLOP/s", ">GB/s", ">roof%", "<bound", NULL);
+    rg_table_head(&t, "<operator", ">calls", ">ms", ">ideal ms", ">time%", ">GFLOP", ">MB cnt", ">MB ana", ">I cnt", ">I ana", ">GFLOP/s", ">GB/s", ">roof%",
+        "<bound", NULL);
     for (int i = 0; i < r->n_rows; i++) {
         const rg_row *w = &r->row[i];
         if (w->phase != ph || (w->layer >= 0) != layers) continue;
@@ -117,7 +118,7 @@ static void op_table(FILE *f, const rg_report *r, rg_phase ph, bool layers, bool
     if (!layers) {
         rg_num(over_ms, sizeof over_ms, 1e-6 * (double)p->overhead_ns);
         tenths(over_share, sizeof over_share, 100.0 * rg_ratio((double)p->overhead_ns, (double)p->t_ns));
-        rg_table_row(&t, "outside ops", "", over_ms, over_share, NULL);
+        rg_table_row(&t, "outside ops", "", over_ms, "", over_share, NULL);
         op_row(&t, "total", p->calls, (double)p->t_ns, (double)p->t_ns, &p->counted, &p->analytic, rg_ratio(p->ideal_ns, (double)p->t_ns),
             rg_bound_names[p->bound], false);
     }
@@ -277,8 +278,9 @@ rg_status rg_report_md(FILE *f, const rg_report *const *r, int n, rg_err *err)
             fprintf(f,
                 "MB = 1e6 bytes; cnt = counted by the loops, ana = analytic (compulsory); I = FLOP per byte; GFLOP/s = analytic FLOP per time, GB/s = counted "
                 "bytes\n"
-                "per time, * = above what this machine moves at the footprint of a call, so served in part from a cache; roof%% = ideal time of the calls on "
-                "the measured roofs / measured time; total: the phase, its calls are forward calls.\n"
+                "per time, * = above what this machine moves at the footprint of a call, so served in part from a cache; ideal = what the cost model predicts "
+                "on the "
+                "measured roofs; roof%% = ideal / measured; total: the phase, its calls are forward calls.\n"
                 "bound: overhead = the ideal time of a call is below %d barriers; else the larger of its memory and compute time.\n\n",
                 RG_OVERHEAD_BARRIERS);
         stage_split(f, r[i]);
