@@ -83,7 +83,7 @@ typedef struct crew {
     int64_t slice; /* bytes of one thread's part of mem */
     int64_t bytes; /* of it in use: one thread's part of the footprint */
     int64_t passes;
-    int samples;
+    int samples, way;
     rg_arith_fn *loop;
     bool again, stopped;
     bool short_handed; /* a thread could not be started: the others go home before the first barrier. Not `stopped`, which thread 0 may set early */
@@ -253,9 +253,9 @@ static rg_measured measure_kind(crew *c, int tid, int kind)
         if (r.value > best.value) best = r;
     }
     if (best.value > 0.0) return best;
-    if (tid == 0) c->passes = fastest; /* every thread takes the way that thread 0 saw to be the fastest */
+    if (tid == 0) c->way = fastest; /* every thread takes the way that thread 0 saw to be the fastest */
     barrier_wait(&c->b);
-    fastest = (int)c->passes;
+    fastest = c->way; /* written again only after the next barriers */
     calibrate(c, tid, move_work, kind * WAYS + fastest);
     return rate(c, tid, move_work, kind * WAYS + fastest, units);
 }

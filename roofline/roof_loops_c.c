@@ -98,13 +98,6 @@ static double fp32(int64_t steps)
 }
 rg_arith_fn *const rg_peak_c_fp32 = fp32;
 
-static double scalar(int64_t steps)
-{
-    enum { N = 12 };
-    const float f = 0.5f;
-    volatile float one = 1.0f; /* constants would be stored as vectors, and the array would stay in memory */
-    float v[N];
-    for (int i = 0; i < N; i++) v[i] = one;
 #if defined(__x86_64__)
 #define APART(x) __asm__ volatile("" : "+x"(x)) /* neighbours are not joined into a vector */
 #elif defined(__aarch64__)
@@ -112,16 +105,31 @@ static double scalar(int64_t steps)
 #else
 #define APART(x) ((void)0)
 #endif
-#define STEP(i) \
-    v[i] = v[i] * f + f; \
-    APART(v[i])
+
+static double scalar(int64_t steps)
+{
+    enum { N = 12 };
+    const float f = 0.5f;
+    float a = 1.0f, b = a, c = a, d = a, e = a, g = a, h = a, i = a, j = a, k = a, l = a, m = a; /* an array would stay in memory */
+#define STEP(v) \
+    v = v * f + f; \
+    APART(v)
     for (int64_t s = 0; s < steps; s++) {
-        RG_X4(STEP, 0);
-        RG_X4(STEP, 4);
-        RG_X4(STEP, 8);
+        STEP(a);
+        STEP(b);
+        STEP(c);
+        STEP(d);
+        STEP(e);
+        STEP(g);
+        STEP(h);
+        STEP(i);
+        STEP(j);
+        STEP(k);
+        STEP(l);
+        STEP(m);
     }
-    volatile float sink = 0.0f;
-    for (int i = 0; i < N; i++) sink = sink + v[i];
+    volatile float sink = a + b + c + d + e + g + h + i + j + k + l + m;
+    (void)sink;
     return (double)steps * N * 2;
 }
 rg_arith_fn *const rg_peak_c_scalar = scalar;

@@ -1,6 +1,7 @@
 /* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and kept for later runs. */
 #include "base/num.h"
 #include "base/outfile.h"
+#include "ridge/latency.h"
 #include "ridge/topo.h"
 #include "roofline/machine.h"
 #include "roofline/pictures/pictures.h"
@@ -32,6 +33,18 @@ static rg_status draw(const rg_machine *m, const char *path, rg_err *err)
     return st;
 }
 
+/* Without OpenMP there is no team of more than one, and its figures stay unknown. */
+static rg_status team_latencies(rg_machine *m, int threads, const int *cpus, rg_err *err)
+{
+    rg_latency l;
+    const rg_status st = rg_latency_measure(&l, threads, cpus, err);
+    if (st == RG_E_UNSUPPORTED) return RG_OK;
+    if (st != RG_OK) return st;
+    m->region_ns = (rg_measured){l.region_ns, l.region_spread};
+    m->record_ns = (rg_measured){l.record_ns, l.record_spread};
+    return RG_OK;
+}
+
 rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
 {
     static const char *const formats[] = {"md", "json", NULL}, *const pins[] = {"on", "off", NULL};
@@ -49,6 +62,7 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     const int *cpus, threads = rg_topo_place(&topo, (int)cli->threads, pin == 0, &cpus);
     st = rg_machine_measure(&m, threads, cpus, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
     rg_progress_clear(&p);
+    if (st == RG_OK) st = team_latencies(&m, threads, cpus, err); /* last: the waiting threads of a team would disturb the rest */
     if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
     if (st == RG_OK && cli->svg) st = draw(&m, cli->svg, err);
     if (st == RG_OK) st = keep(&m, cli, err);

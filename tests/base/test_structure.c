@@ -15,7 +15,7 @@ static const struct module {
     {"engine/ops/", "engine/base/ engine/ops/", "omp.h papi.h cblas.h hwloc.h stdio.h"},
     {"engine/kernels/", "engine/base/ engine/kernels/", "omp.h papi.h stdio.h malloc.h stdlib.h hwloc.h pthread.h time.h"},
     {"engine/quant/", "engine/base/ engine/kernels/ engine/quant/", "omp.h papi.h cblas.h stdio.h hwloc.h pthread.h time.h"},
-    {"engine/exec/", "engine/base/ engine/ops/ engine/kernels/ engine/exec/ engine/include/ridge/topo.h", "papi.h cblas.h"},
+    {"engine/exec/", "engine/base/ engine/ops/ engine/kernels/ engine/exec/ engine/include/ridge/topo.h engine/include/ridge/latency.h", "papi.h cblas.h"},
     {"engine/include/", "engine/base/ engine/ops/ engine/include/ weights/", "omp.h papi.h cblas.h hwloc.h"},
     {"engine/model/", "engine/ weights/", "omp.h papi.h cblas.h"},
     {"engine/tokenizer/", "engine/base/ engine/ops/ engine/tokenizer/ weights/", "omp.h papi.h cblas.h"},
