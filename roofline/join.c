@@ -157,7 +157,7 @@ static int sum_steps(rg_report *r, const rg_log *log)
         rg_phase_sum *p = &r->phase[ph];
         size_t n = 0;
         double stream = 0.0;
-        *p = (rg_phase_sum){.mbu = NAN, .mfu = NAN, .pmu_bytes = NAN, .p50_ns = NAN, .p90_ns = NAN, .bound = RG_BOUND_UNKNOWN};
+        *p = (rg_phase_sum){.mbu = NAN, .mfu = NAN, .pmu_bytes = NAN, .p50_ns = NAN, .p90_ns = NAN, .p99_ns = NAN, .bound = RG_BOUND_UNKNOWN};
         for (size_t i = 0; i < log->n_steps; i++) {
             const rg_step *s = &log->step[i];
             if (s->phase != ph) continue;
@@ -172,11 +172,17 @@ static int sum_steps(rg_report *r, const rg_log *log)
         p->ran = n > 0;
         if (n == 0) continue;
         p->stream_bytes = (int64_t)(stream / (double)n);
+        p->call_ns = malloc(n * sizeof *t);
+        if (!p->call_ns) break;
+        memcpy(p->call_ns, t, n * sizeof *t);
         qsort(t, n, sizeof *t, by_time);
         p->p50_ns = (double)t[(n - 1) / 2];
         p->p90_ns = (double)t[(n - 1) * 9 / 10];
+        p->p99_ns = (double)t[(n - 1) * 99 / 100];
     }
     free(t);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (r->phase[ph].ran && !r->phase[ph].call_ns) return -1;
     return 0;
 }
 
@@ -369,11 +375,14 @@ static void note_run(rg_report *r, const rg_log *log)
             &r->notes, "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.", r->machine.threads, r->run.threads);
     if (r->machine.noisy) rg_lines_add(&r->notes, "The roofs are noisy (a spread above 20 %%): something else ran on these cores while they were measured.");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        if (r->phase[ph].ran && r->run.spread[ph] > 0.1)
-            rg_lines_add(&r->notes, "%s times of the %d repetitions lie %s of the median apart: the machine was not quiet.", rg_phase_names[ph],
-                r->run.repetitions, rg_percent(a, sizeof a, r->run.spread[ph]));
         if (r->phase[ph].ran && r->phase[ph].overhead_ns < 0)
             rg_lines_add(&r->notes, "%s: operators took longer than the calls they are part of: the log is damaged.", rg_phase_names[ph]);
+    }
+    if (r->noisy) {
+        char list[400] = "";
+        for (int i = 0; i < r->evidence.n && strlen(list) + strlen(r->evidence.s[i]) + 3 < sizeof list; i++)
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? "; " : "", r->evidence.s[i]);
+        rg_lines_add(&r->notes, "The machine was not quiet: %s.", list);
     }
     if (r->run.pmu_reason) rg_lines_add(&r->notes, "Counters: %s.", r->run.pmu_reason);
     if (r->run.n_ctr > 0)
@@ -459,8 +468,9 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
     if (!copy_info(r, model, run) || sum_steps(r, log) != 0 || sum_records(r, log) != 0) goto nomem;
     sum_phases(r);
     mark_cached(r);
+    rg_report_judge_noise(r);
     note_run(r, log);
-    if (r->notes.failed) goto nomem;
+    if (r->notes.failed || r->evidence.failed) goto nomem;
     *out = r;
     return RG_OK;
 nomem:
@@ -473,6 +483,8 @@ void rg_report_close(rg_report *r)
     if (!r) return;
     for (int i = 0; i < r->n_text; i++) free(r->text[i]);
     rg_lines_free(&r->notes);
+    rg_lines_free(&r->evidence);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) free(r->phase[ph].call_ns);
     free(r->row);
     free(r->layer);
     free(r->metric);

@@ -60,7 +60,8 @@ typedef struct rg_phase_sum {
     double overhead_bound_ns;        /* measured time of operators that overhead bounds */
     double mbu, mfu, pmu_bytes;      /* pmu: read, and written where that can be counted */
     double ctr[RG_MAX_CTR];          /* NAN: not counted; calls that were counted stand for all */
-    double p50_ns, p90_ns;           /* of one forward call */
+    double p50_ns, p90_ns, p99_ns;   /* of one forward call */
+    uint64_t *call_ns;               /* owns; time of each of the `calls` forward calls, in their order */
     int64_t stream_bytes;            /* footprint at which weights and KV are charged, mean over calls */
     rg_bound bound;
 } rg_phase_sum;
@@ -87,6 +88,8 @@ struct rg_report {
     rg_metric *metric; /* owns */
     rg_phase_sum phase[RG_PHASE_COUNT];
     rg_lines notes;
+    bool noisy;        /* the run was disturbed: evidence says by what */
+    rg_lines evidence; /* one phrase per finding; empty if quiet */
 };
 
 /* Derived numbers of a row. */
@@ -113,6 +116,9 @@ const char *rg_report_no_roof(const rg_report *r);
 
 /* The counters of a phase as part of the md. */
 void rg_md_pmu(FILE *f, const rg_report *r, rg_phase ph, bool *failed);
+
+/* Judges by the spread of repetitions, stolen time, forced switches and the drift of the clock. */
+void rg_report_judge_noise(rg_report *r);
 
 /* The verdict: sentences computed from the numbers. */
 void rg_verdict(rg_lines *out, const rg_report *const *r, int n);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/config.h"
+#include "base/osload.h"
 #include "ops/rec.h"
 #include "roofline/counters.h"
 #include "roofline/machine.h"
@@ -58,7 +59,12 @@ typedef struct rg_run_info {
     int n_metrics;
     int n_ctr;
     const char *ctr_name[RG_MAX_CTR];
-    uint64_t load_ns, sample_ns; /* loading and packing; choosing tokens in decode */
+    uint64_t load_ns, sample_ns;          /* loading and packing; choosing tokens in decode */
+    double tokenize_ns;                   /* turning the prompt's text into tokens; NAN: it was given as tokens */
+    double first_ns[RG_PHASE_COUNT];      /* the first call of all, nothing touched before; NAN or 0: not measured */
+    rg_osload first_load[RG_PHASE_COUNT]; /* what the system did in it */
+    rg_osload load[RG_PHASE_COUNT];       /* and in all measured repetitions */
+    double clock_drift;                   /* slowest over fastest clock between repetitions, less 1; NAN: unknown */
     bool per_layer;
 } rg_run_info;
 

@@ -156,6 +156,26 @@ static json_t *model(const rg_report *r, bool *ok)
     return o;
 }
 
+/* What a user waits for the first token: the prompt's tokens, its forward calls, one choice. Without a text there is nothing to tokenise. */
+static double first_token_ns(const rg_report *r)
+{
+    const rg_phase_sum *p = &r->phase[RG_PREFILL], *d = &r->phase[RG_DECODE];
+    if (!p->ran) return NAN;
+    return (isfinite(r->run.tokenize_ns) ? r->run.tokenize_ns : 0.0) + (double)p->t_ns + (d->tokens > 0 ? (double)r->run.sample_ns / (double)d->tokens : 0.0);
+}
+
+/* What the system did in a phase. */
+static json_t *system_load(const rg_osload *l, bool *ok)
+{
+    json_t *o = json_object();
+    COUNT("minor_faults", l->minor_faults);
+    COUNT("major_faults", l->major_faults);
+    COUNT("voluntary_switches", l->voluntary);
+    COUNT("involuntary_switches", l->involuntary);
+    REAL("steal", rg_osload_steal(l));
+    return o;
+}
+
 static json_t *run(const rg_report *r, bool *ok)
 {
     json_t *o = json_object();
@@ -168,6 +188,11 @@ static json_t *run(const rg_report *r, bool *ok)
     BOOL("interrupted", u->interrupted);
     COUNT("load_ns", u->load_ns);
     COUNT("sample_ns", u->sample_ns);
+    REAL("tokenize_ns", u->tokenize_ns);
+    REAL("first_token_ns", first_token_ns(r));
+    REAL("clock_drift", u->clock_drift);
+    BOOL("noisy", r->noisy);
+    put(o, "noise", lines(&r->evidence), ok);
     return o;
 }
 
@@ -203,6 +228,13 @@ static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
     COUNT("t_ns", p->t_ns);
     REAL("p50_ns", p->p50_ns);
     REAL("p90_ns", p->p90_ns);
+    REAL("p99_ns", p->p99_ns);
+    json_t *series = json_array();
+    for (uint64_t i = 0; i < p->calls; i++) json_array_append_new(series, json_integer((json_int_t)p->call_ns[i]));
+    put(o, "call_ns", series, ok);
+    put(o, "system", system_load(&r->run.load[ph], ok), ok);
+    REAL("first_call_ns", known(r->run.first_ns[ph]));
+    put(o, "first_call_system", r->run.first_ns[ph] > 0.0 ? system_load(&r->run.first_load[ph], ok) : json_null(), ok);
     REAL("spread", r->run.spread[ph]);
     REAL("tokens_per_s", 1e9 * rg_ratio((double)p->tokens, t));
     REAL("tokens_per_s_low", 1e9 * rg_ratio((double)p->tokens, r->run.high_ns[ph]));

@@ -152,9 +152,27 @@ static void kernel_lines(FILE *f, const rg_report *r, rg_phase ph)
     fprintf(f, "\n");
 }
 
+/* Time and events that belong to no operator. */
+static void system_line(FILE *f, const rg_report *r, rg_phase ph)
+{
+    char a[32], b[32], c[32];
+    const rg_run_info *u = &r->run;
+    const rg_osload *l = &u->load[ph];
+    const double steal = rg_osload_steal(l);
+    fprintf(f, "system, in %d repetition%s: %llu page faults (%llu from disk), %llu involuntary and %llu voluntary context switches, stolen by a hypervisor %s",
+        u->repetitions, u->repetitions == 1 ? "" : "s", (unsigned long long)(l->minor_faults + l->major_faults), (unsigned long long)l->major_faults,
+        (unsigned long long)l->involuntary, (unsigned long long)l->voluntary, isfinite(steal) ? rg_percent(a, sizeof a, steal) : "n/a");
+    if (u->first_ns[ph] > 0.0)
+        fprintf(f, "; first call of all (first touch) %s with %llu page faults", rg_time(b, sizeof b, u->first_ns[ph]),
+            (unsigned long long)(u->first_load[ph].minor_faults + u->first_load[ph].major_faults));
+    if (ph == RG_PREFILL && isfinite(u->tokenize_ns)) fprintf(f, "; tokenising the prompt %s", rg_time(c, sizeof c, u->tokenize_ns));
+    if (ph == RG_DECODE) fprintf(f, "; choosing tokens %s", rg_time(c, sizeof c, (double)u->sample_ns));
+    fprintf(f, "\n\n");
+}
+
 static void phase_part(FILE *f, const rg_report *r, rg_phase ph, bool *failed)
 {
-    char a[32], b[32], c[32], d[32], e[32], g[32];
+    char a[32], b[32], c[32], d[32], e[32], g[32], h[32];
     const rg_phase_sum *p = &r->phase[ph];
     if (!p->ran) {
         fprintf(f, "## %s\n\nnot run\n\n", rg_phase_names[ph]);
@@ -162,9 +180,12 @@ static void phase_part(FILE *f, const rg_report *r, rg_phase ph, bool *failed)
     }
     fprintf(f, "## %s: %lld tokens in %s, %s tokens/s\n\n", rg_phase_names[ph], (long long)p->tokens, rg_time(a, sizeof a, (double)p->t_ns),
         rg_num(b, sizeof b, 1e9 * rg_ratio((double)p->tokens, (double)p->t_ns)));
-    fprintf(f, "per call: p50 %s, p90 %s; memory-bandwidth use (weights + KV) %s, FP32 peak use %s; ideal on these roofs %s; waiting at barriers %s\n\n",
-        rg_time(a, sizeof a, p->p50_ns), rg_time(b, sizeof b, p->p90_ns), rg_percent(c, sizeof c, p->mbu), rg_percent(d, sizeof d, p->mfu),
-        rg_time(e, sizeof e, p->ideal_ns), rg_percent(g, sizeof g, rg_ratio((double)p->wait_ns, (double)p->op_ns * p->threads)));
+    fprintf(f,
+        "per call: p50 %s, p90 %s, p99 %s; memory-bandwidth use (weights + KV) %s, FP32 peak use %s; ideal on these roofs %s; waiting at barriers %s\n\n",
+        rg_time(a, sizeof a, p->p50_ns), rg_time(b, sizeof b, p->p90_ns), rg_time(h, sizeof h, p->p99_ns), rg_percent(c, sizeof c, p->mbu),
+        rg_percent(d, sizeof d, p->mfu), rg_time(e, sizeof e, p->ideal_ns),
+        rg_percent(g, sizeof g, rg_ratio((double)p->wait_ns, (double)p->op_ns * p->threads)));
+    system_line(f, r, ph);
     op_table(f, r, ph, false, failed);
     fprintf(f, "\n");
     kernel_lines(f, r, ph);

@@ -1,17 +1,21 @@
 /* ridge profile: prefill and decode with every operator recorded, joined with the roofline. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
+#include "base/osload.h"
+#include "base/outfile.h"
 #include "ridge/topo.h"
 #include "roofline/page/page.h"
 #include "roofline/pictures/pictures.h"
 #include "roofline/report.h"
+#include "roofline/trace.h"
 #include "tools/model_args.h"
 #include "tools/profile_counters.h"
 #include "tools/run_info.h"
 
-enum { MAX_RUNS = 8, MAX_REPS = 1000 };
+enum { MAX_RUNS = 8, MAX_REPS = 1000, TRACE_EVENTS = 300000 };
 /* Short runs are repeated until they fill a second, for a median that means something. */
 enum { MIN_REPS = 3, MOST_REPS = 25, MEASURE_NS = 1000000000, WARM_UP_NS = 300000000 };
 
@@ -20,6 +24,8 @@ typedef struct rep {
     rg_log log[RG_PHASE_COUNT];
     uint64_t t_ns[RG_PHASE_COUNT]; /* sum of the forward calls */
     uint64_t sample_ns;
+    rg_osload load[RG_PHASE_COUNT]; /* what the system did meanwhile */
+    double chain_ns;                /* the clock before it: rg_chain_ns */
     bool whole;
 } rep;
 
@@ -31,6 +37,11 @@ typedef struct job {
     rg_machine machine;
     time_t started;
     rg_profile_counters *ctr;
+    double tokenize_ns;              /* of a prompt given as text; NAN otherwise */
+    double first_ns[RG_PHASE_COUNT]; /* the first call of all, which touches pages and caches first; of the run being measured */
+    rg_osload first[RG_PHASE_COUNT];
+    rg_outfile trace_file;
+    rg_trace trace; /* f NULL: none */
 } job;
 
 static bool is_count(const char *s) { return s && *s && s[strspn(s, "0123456789")] == 0; }
@@ -58,7 +69,9 @@ static rg_status get_prompt(job *j, rg_err *err)
     if (text) {
         rg_tokenizer *tok = NULL;
         rg_status st = cli->token_ids ? RG_OK : rg_tokenizer_open_for(&tok, j->ckpt, cli->tokenizer, err);
+        const uint64_t start = rg_now_ns();
         if (st == RG_OK) st = rg_prompt_tokens(&j->prompt, cli, tok, c->vocab, err);
+        if (tok) j->tokenize_ns = (double)(rg_now_ns() - start);
         rg_tokenizer_close(tok);
         return st;
     }
@@ -87,10 +100,18 @@ static uint64_t phase_ns(const rg_log *log)
 static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
 {
     const int64_t vocab = rg_ckpt_config(j->ckpt)->vocab;
+    rg_osload at[3];
     rg_session_truncate(s, 0, 0);
-    if (r) rg_profile_counters_mark(j->ctr);
+    if (r) {
+        r->chain_ns = rg_chain_ns();
+        rg_osload_read(&at[0]);
+        rg_profile_counters_mark(j->ctr);
+    }
     rg_status st = rg_session_eval(s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL, r ? &r->log[RG_PREFILL] : NULL, err);
-    if (r) rg_profile_counters_phase(j->ctr, RG_PREFILL);
+    if (r) {
+        rg_profile_counters_phase(j->ctr, RG_PREFILL);
+        rg_osload_read(&at[1]);
+    }
     for (int64_t i = 0; st == RG_OK && i < n_gen; i++) {
         const uint64_t t0 = rg_now_ns();
         const int32_t id = greedy(rg_session_logits(s, 0), vocab);
@@ -99,9 +120,27 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
     }
     if (r) {
         rg_profile_counters_phase(j->ctr, RG_DECODE);
-        for (int p = 0; p < RG_PHASE_COUNT; p++) r->t_ns[p] = phase_ns(&r->log[p]);
+        rg_osload_read(&at[2]);
+        for (int p = 0; p < RG_PHASE_COUNT; p++) {
+            r->t_ns[p] = phase_ns(&r->log[p]);
+            rg_osload_add(&r->load[p], &at[p], &at[p + 1]);
+        }
         r->whole = st == RG_OK;
     }
+    return st;
+}
+
+/* One call of a phase that nothing has warmed. */
+static rg_status first_call(job *j, rg_session *s, const rg_batch *b, rg_phase ph, rg_err *err)
+{
+    rg_osload before, after;
+    j->first[ph] = (rg_osload){0};
+    rg_osload_read(&before);
+    const uint64_t t = rg_now_ns();
+    const rg_status st = rg_session_eval(s, b, ph, NULL, err);
+    j->first_ns[ph] = st == RG_OK ? (double)(rg_now_ns() - t) : NAN;
+    rg_osload_read(&after);
+    rg_osload_add(&j->first[ph], &before, &after);
     return st;
 }
 
@@ -111,7 +150,10 @@ static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, uint64_t *rep
 {
     const uint64_t start = rg_now_ns();
     const int64_t n = rg_min(2, j->n_gen);
-    rg_status st;
+    rg_status st = first_call(j, s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL, err);
+    if (st != RG_OK) return st;
+    const int32_t next = greedy(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab);
+    if ((st = first_call(j, s, &(rg_batch){.n = 1, .token = &next}, RG_DECODE, err)) != RG_OK) return st;
     do {
         uint64_t t = rg_now_ns();
         if ((st = once(j, s, 0, NULL, err)) != RG_OK) break;
@@ -153,6 +195,8 @@ static int merge_logs(rg_log *out, const rep *r, int n_reps, const int pick_of[R
         recs += r[pick_of[p]].log[p].n;
     }
     if (rg_log_open(out, 1, recs) != 0) return -1;
+    const int threads = r[pick_of[0]].log[0].span ? r[pick_of[0]].log[0].threads : 0;
+    if (threads > 0 && rg_log_open_spans(out, threads) != 0) return -1;
     free(out->step);
     out->step = calloc(steps + 1, sizeof *out->step);
     if (!out->step) return -1;
@@ -165,12 +209,27 @@ static int merge_logs(rg_log *out, const rep *r, int n_reps, const int pick_of[R
         }
         for (int k = 0; k < n_reps; k++)
             if (r[k].whole) rg_profile_counters_fill(out->rec + out->n, l->n, &r[k].log[p]);
+        if (threads > 0 && l->n > 0) memcpy(out->span + out->n * (size_t)threads, l->span, l->n * (size_t)threads * sizeof *l->span);
         if (l->n_steps) memcpy(out->step + out->n_steps, l->step, l->n_steps * sizeof *l->step);
         out->n += l->n;
         out->n_steps += l->n_steps;
         out->dropped += l->dropped;
     }
     return 0;
+}
+
+/* What the system did in all repetitions, and how far the clock drifted between them. */
+static void note_system(rg_run_info *run, const rep *reps, int n)
+{
+    double least = INFINITY, most = 0.0;
+    const rg_osload none = {0};
+    for (int i = 0; i < n; i++) {
+        for (int p = 0; p < RG_PHASE_COUNT; p++) rg_osload_add(&run->load[p], &none, &reps[i].load[p]);
+        if (!(reps[i].chain_ns > 0.0)) continue;
+        least = fmin(least, reps[i].chain_ns);
+        most = fmax(most, reps[i].chain_ns);
+    }
+    run->clock_drift = most > 0.0 ? most / least - 1.0 : NAN;
 }
 
 static rg_status build_report(
@@ -203,22 +262,40 @@ static rg_status build_report(
     rg_profile_counters_describe(ctr, &run);
     for (int p = 0; p < RG_PHASE_COUNT; p++) picked[p] = pick(reps, n_reps, p, &run);
     run.sample_ns = reps[picked[RG_DECODE]].sample_ns;
+    run.tokenize_ns = j->tokenize_ns;
+    for (int p = 0; p < RG_PHASE_COUNT; p++) {
+        run.first_ns[p] = j->first_ns[p];
+        run.first_load[p] = j->first[p];
+    }
+    note_system(&run, reps, n_reps);
     rg_status st = RG_OK;
     if (merge_logs(&log, reps, n_reps, picked) != 0)
         st = rg_fail(err, RG_E_NOMEM, "report: out of memory");
     else
         st = rg_report_build(out, &j->machine, &m, &run, &log, err);
+    if (st == RG_OK && j->trace.f) {
+        char name[256];
+        snprintf(name, sizeof name, "%.128s, %s weights", m.config.name, m.dtype);
+        rg_trace_run(&j->trace, &log, name);
+    }
     rg_log_close(&log);
     return st;
 }
 
-static rg_status open_reps(rep **out, int n, const rg_session *s, const job *j, rg_err *err)
+/* A step's records, and for a trace when each thread ran them. */
+static int open_log(rg_log *log, size_t steps, size_t ops, int threads, bool spans)
+{
+    return rg_log_open(log, steps, ops) != 0 || (spans && rg_log_open_spans(log, threads) != 0) ? -1 : 0;
+}
+
+static rg_status open_reps(rep **out, int n, const rg_session *s, const job *j, int threads, rg_err *err)
 {
     const size_t ops = rg_session_ops_per_step(s);
     rep *r = *out = calloc((size_t)n, sizeof *r);
     if (!r) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int i = 0; i < n; i++)
-        if (rg_log_open(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops) != 0 || rg_log_open(&r[i].log[RG_DECODE], (size_t)j->n_gen, ops) != 0)
+        if (open_log(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops, threads, j->trace.f != NULL) != 0 ||
+            open_log(&r[i].log[RG_DECODE], (size_t)j->n_gen, ops, threads, j->trace.f != NULL) != 0)
             return rg_fail(err, RG_E_NOMEM, "records: out of memory for %d repetitions of %lld tokens: use a smaller -n or -r", n, (long long)j->n_gen);
     return RG_OK;
 }
@@ -268,7 +345,7 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rg_profile_counters_start(&ctr, e, s, step_ns);
     const int64_t least = rg_max(MIN_REPS, rg_profile_counters_turns(&ctr));
     n_reps = RG_GIVEN(j->cli, reps) ? j->cli->reps : rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)rep_ns));
-    if ((st = open_reps(&reps, (int)n_reps, s, j, err)) != RG_OK) goto out;
+    if ((st = open_reps(&reps, (int)n_reps, s, j, info.threads, err)) != RG_OK) goto out;
 
     int done = 0;
     for (; done < n_reps && st == RG_OK; done++) {
@@ -313,12 +390,22 @@ static rg_status draw(const rg_report *const *r, int n, const rg_cli *cli, rg_er
     return st;
 }
 
+static rg_status end_trace(job *j, rg_err *err)
+{
+    rg_status st = rg_trace_end(&j->trace, err);
+    if (st == RG_OK) st = rg_outfile_commit(&j->trace_file, err);
+    if (st == RG_OK && j->trace.dropped_calls > 0)
+        fprintf(stderr, "ridge profile: the trace is full after %lld events: %lld forward calls are not in it (--trace-events)\n", (long long)j->trace.events,
+            (long long)j->trace.dropped_calls);
+    return st;
+}
+
 rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_wants_help(cli)) return rg_judge_help();
     static const char *const formats[] = {"md", "csv", "json", NULL};
     rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {rg_report_md, rg_report_csv, rg_report_json};
-    job j = {.cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .started = time(NULL)};
+    job j = {.tokenize_ns = NAN, .cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .started = time(NULL)};
     rg_report *report[MAX_RUNS] = {0};
     const char *dtype[MAX_RUNS] = {NULL};
     rg_progress p = {0};
@@ -336,6 +423,10 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         st = rg_engine_args(&eo, cli, dtype[i], &p, err);
     }
     if (st != RG_OK || (st = rg_open_model(&j.ckpt, cli, err)) != RG_OK || (st = get_prompt(&j, err)) != RG_OK) goto out;
+    if (cli->trace) {
+        if ((st = rg_outfile_open(&j.trace_file, cli->trace, err)) != RG_OK) goto out;
+        rg_trace_begin(&j.trace, j.trace_file.f, RG_GIVEN(cli, trace_events) ? cli->trace_events : TRACE_EVENTS);
+    }
     const rg_config *c = rg_ckpt_config(j.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
     for (int i = 0; i < n_types && st == RG_OK; i++) {
@@ -350,7 +441,12 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         const rg_status drawn = cli->svg || cli->html ? draw((const rg_report *const *)report, n, cli, printed == RG_OK && st == RG_OK ? err : NULL) : RG_OK;
         if (drawn != RG_OK && st == RG_OK) st = drawn;
     }
+    if (cli->trace && n > 0) {
+        const rg_status traced = end_trace(&j, st == RG_OK ? err : NULL);
+        if (traced != RG_OK && st == RG_OK) st = traced;
+    }
 out:
+    rg_outfile_abort(&j.trace_file);
     for (int i = 0; i < n; i++) rg_report_close(report[i]);
     rg_progress_clear(&p);
     free(list);

@@ -204,6 +204,9 @@ static void collect(rg_team *t, rg_log *log, size_t ops)
             r->wait_ns += s->wait_ns;
             rg_tally_add(&r->tally, &s->tally);
             for (int c = 0; c < RG_MAX_CTR; c++) r->ctr[c] += s->ctr[c];
+            if (log->span && log->threads == t->n)
+                log->span[(log->n + i) * (size_t)t->n + (size_t)tid] =
+                    (rg_span){.begin_ns = s->end_ns - s->t_ns, .end_ns = s->end_ns, .wait_ns = s->wait_ns, .tail_ns = s->tail_ns};
         }
     }
     log->n += n;
@@ -281,12 +284,15 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
     rg_slot *s = &cx->slot[cx->n_rec];
     uint64_t now = rg_now_ns();
     s->wait_ns = cx->wait_ns;
+    s->tail_ns = 0;
     if (d->barrier) {
         const uint64_t at = now;
         meet(cx);
         now = rg_now_ns();
-        s->wait_ns += now - at;
+        s->tail_ns = now - at;
+        s->wait_ns += s->tail_ns;
     }
+    s->end_ns = now;
     s->t_ns = now - cx->t_last;
     s->tally = cx->tally;
     rg_tally_add(&cx->total, &cx->tally);

@@ -17,6 +17,7 @@ typedef struct rg_team rg_team;
 /* What one thread measured of one operator. */
 typedef struct rg_slot {
     uint64_t t_ns, wait_ns;
+    uint64_t end_ns, tail_ns; /* when it ended; idle at its end, part of wait_ns */
     rg_tally tally;
     uint64_t ctr[RG_MAX_CTR];
 } rg_slot;

@@ -29,12 +29,22 @@ int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step)
     return 0;
 }
 
+int rg_log_open_spans(rg_log *log, int threads)
+{
+    size_t n;
+    if (threads < 1 || __builtin_mul_overflow(log->cap, (size_t)threads, &n)) return -1;
+    log->span = calloc(n ? n : 1, sizeof *log->span);
+    log->threads = threads;
+    return log->span ? 0 : -1;
+}
+
 void rg_log_clear(rg_log *log) { log->n = log->n_steps = log->dropped = 0; }
 
 void rg_log_close(rg_log *log)
 {
     free(log->rec);
     free(log->step);
+    free(log->span);
     *log = (rg_log){0};
 }
 

@@ -81,9 +81,18 @@ typedef struct rg_step {
     uint64_t start_ns;      /* monotonic time it began */
 } rg_step;
 
+/* When one thread ran one operator, for traces. */
+typedef struct rg_span {
+    uint64_t begin_ns, end_ns; /* monotonic, the barrier at its end included */
+    uint64_t wait_ns;          /* time idled at all its barriers, ... */
+    uint64_t tail_ns;          /* ... of which at its end */
+} rg_span;
+
 typedef struct rg_log {
     rg_rec *rec; /* owns */
     size_t n, cap;
+    rg_span *span; /* owns; [cap][threads], parallel to rec; NULL: not asked for (rg_log_open_spans) */
+    int threads;
     size_t dropped; /* records that did not fit: a log is never silently short */
     rg_step *step;  /* owns */
     size_t n_steps, cap_steps;
@@ -91,6 +100,8 @@ typedef struct rg_log {
 
 /* Room for `steps` forward calls of `ops_per_step` operators. RG_E_NOMEM by return value 0 = fine, -1 = no memory. */
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step);
+/* Keeps the times of every thread too. The log must be empty; its team must have that many threads. -1: no memory. */
+int rg_log_open_spans(rg_log *log, int threads);
 void rg_log_clear(rg_log *log);
 /* Legal on a zeroed struct. */
 void rg_log_close(rg_log *log);

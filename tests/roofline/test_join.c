@@ -328,9 +328,47 @@ static void test_served_from_cache(void **state)
     }
 }
 
+/* Each kind of disturbance is found and named; a quiet run has none. */
+static void test_noise(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        NULL, "lie 30.0 % of the median apart", "took 10.0 % of the processors' time in decode", "involuntary context switches", "clock drifted by 20.0 %"};
+    const rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    rg_log l;
+    fixture_log(&l);
+    for (int what = 0; what < 5; what++) {
+        rg_run_info u = fixture_run();
+        u.clock_drift = what == 4 ? 0.2 : 0.01;
+        u.load[RG_DECODE] = (rg_osload){.all_ticks = 1000, .steal_ticks = what == 2 ? 100 : 1, .involuntary = what == 3 ? 500 : 1, .minor_faults = 77};
+        if (what == 1) u.spread[RG_PREFILL] = 0.3;
+        rg_report *r = build(&m, &i, &u, &l);
+        assert_int_equal(r->noisy, what > 0);
+        assert_int_equal(r->evidence.n, what > 0);
+        if (what > 0 && !strstr(r->evidence.s[0], words[what])) fail_msg("%s", r->evidence.s[0]);
+        assert_int_equal(has_note(r, "not quiet"), what > 0);
+        /* latencies: the calls in their order, quantiles of them */
+        const rg_phase_sum *d = &r->phase[RG_DECODE];
+        assert_int_equal(d->calls, 3);
+        for (size_t k = 0, n = 0; k < l.n_steps; k++)
+            if (l.step[k].phase == RG_DECODE) assert_int_equal(d->call_ns[n++], l.step[k].t_ns);
+        assert_true(d->p50_ns <= d->p90_ns && d->p90_ns <= d->p99_ns);
+        char *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1), *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1);
+        assert_non_null(strstr(json, "\"minor_faults\": 77"));
+        assert_non_null(strstr(md, "77 page faults"));
+        assert_int_equal(strstr(json, "\"noisy\": true") != NULL, what > 0);
+        free(json);
+        free(md);
+        rg_report_close(r);
+    }
+    rg_log_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row), cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_mock_probe)};
+        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_mock_probe)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,6 +213,61 @@ static void prompts_and_counters(void **state)
     }
 }
 
+static int64_t ns_at(const json_t *o, const char *key) { return (int64_t)(1000.0 * number(o, key) + 0.5); }
+
+/* The trace of a real run: its slices lie inside one another in every thread, and thread 0's operators last as long as the report says. */
+static void a_trace_beside_the_report(void **state)
+{
+    (void)state;
+    enum { THREADS = 2, DEEP = 8 };
+    const char *path = scratch("trace.json");
+    output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "4", "-r", "2", "-t", "2", "--counters", "off", "--trace", path,
+        "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *run = parse(&o), *trace = json_load_file(path, JSON_REJECT_DUPLICATES, NULL), *e;
+    assert_non_null(trace);
+    int64_t sum = 0, open_end[THREADS][DEEP] = {{0}}, last[THREADS] = {0};
+    int depth[THREADS] = {0}, slices[THREADS] = {0};
+    size_t i;
+    json_array_foreach (json_object_get(trace, "traceEvents"), i, e) {
+        if (strcmp(text(e, "ph"), "X") != 0) continue;
+        const int tid = (int)number(e, "tid");
+        const int64_t begin = ns_at(e, "ts"), end = begin + ns_at(e, "dur");
+        assert_true(tid < THREADS && begin >= last[tid]);
+        last[tid] = begin;
+        while (depth[tid] > 0 && open_end[tid][depth[tid] - 1] <= begin) depth[tid]--;
+        if (depth[tid] > 0 && end > open_end[tid][depth[tid] - 1]) fail_msg("%s of thread %d reaches beyond what it lies in", text(e, "name"), tid);
+        assert_true(depth[tid] < DEEP);
+        open_end[tid][depth[tid]++] = end;
+        slices[tid]++;
+        if (tid == 0 && strcmp(text(e, "cat"), "operator") == 0) sum += end - begin;
+    }
+    assert_true(slices[0] > 5 * 63 && slices[1] > 5 * 63);
+    const json_t *phases = json_object_get(run, "phases"), *system = json_object_get(run, "run");
+    const double ops = number(item(phases, "phase", "prefill"), "ops_ns") + number(item(phases, "phase", "decode"), "ops_ns");
+    if ((double)sum != ops) fail_msg("the trace's operators last %lld ns, the report's %.0f", (long long)sum, ops);
+    /* what is outside of operators has its own numbers */
+    assert_true(number(system, "tokenize_ns") > 0.0);
+    assert_true(number(system, "first_token_ns") > number(item(phases, "phase", "prefill"), "t_ns") + number(system, "tokenize_ns"));
+    assert_int_equal(json_array_size(json_object_get(item(phases, "phase", "decode"), "call_ns")), 4);
+    assert_true(number(item(phases, "phase", "prefill"), "first_call_ns") > 0.0);
+    assert_true(number(json_object_get(item(phases, "phase", "prefill"), "first_call_system"), "minor_faults") > 0.0); /* the cache's pages */
+    json_decref(trace);
+    json_decref(run);
+    done(&o);
+    /* bounded, and it says so */
+    o = ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "8", "-r", "1", "--trace", path, "--trace-events", "1500", NULL);
+    assert_int_equal(o.code, 0);
+    assert_non_null(strstr(o.err, "forward calls are not in it"));
+    trace = json_load_file(path, 0, NULL);
+    assert_true(json_array_size(json_object_get(trace, "traceEvents")) <= 1500);
+    assert_true(number(json_object_get(trace, "otherData"), "dropped_calls") > 0.0);
+    json_decref(trace);
+    done(&o);
+    expect_error(
+        ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "1", "-r", "1", "--trace", "/nowhere/trace.json", NULL), 3, "/nowhere/trace.json", NULL);
+}
+
 static void blas_is_named(void **state)
 {
     (void)state;
@@ -255,7 +310,7 @@ static void interrupted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo), cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(layers_add_up),
-        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people), cmocka_unit_test(prompts_and_counters), cmocka_unit_test(blas_is_named),
-        cmocka_unit_test(interrupted)};
+        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people), cmocka_unit_test(prompts_and_counters),
+        cmocka_unit_test(a_trace_beside_the_report), cmocka_unit_test(blas_is_named), cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
