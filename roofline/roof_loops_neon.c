@@ -1,5 +1,5 @@
-/* Peaks of 64-bit ARM: 16 chains of one instruction of the 128-bit registers. The extensions are switched on per instruction in the
- * assembler, and used only where the CPU has them (rg_arith_has). */
+/* Peaks of 64-bit ARM: 16 chains of one instruction of the 128-bit registers. The extensions are switched on per function, which
+ * compilers spell differently, and used only where the CPU has them (rg_arith_has). */
 #include "roofline/roof_loops.h"
 
 #if !defined(__aarch64__)
@@ -34,10 +34,15 @@ typedef float v4f __attribute__((vector_size(16)));
     } \
     return (double)steps * 16 * (ops);
 
-static double fp32(int64_t steps) { LOOP("fmla", "4s", "4s", 4 * 2) }
-static double fp16(int64_t steps) { LOOP(".arch_extension fp16\n\tfmla", "8h", "8h", 8 * 2) }
-static double bf16(int64_t steps) { LOOP(".arch_extension bf16\n\tbfdot", "4s", "8h", 8 * 2) }
-static double int8(int64_t steps){LOOP(".arch_extension dotprod\n\tsdot", "4s", "16b", 16 * 2)}
+#ifdef __clang__
+#define WITH(clang_name, gcc_name) __attribute__((target(clang_name)))
+#else
+#define WITH(clang_name, gcc_name) __attribute__((target("arch=armv8.2-a+" gcc_name)))
+#endif
+
+static double fp32(int64_t steps){LOOP("fmla", "4s", "4s", 4 * 2)} WITH("fullfp16", "fp16") static double fp16(int64_t steps){
+    LOOP("fmla", "8h", "8h", 8 * 2)} WITH("bf16", "bf16") static double bf16(int64_t steps){
+    LOOP("bfdot", "4s", "8h", 8 * 2)} WITH("dotprod", "dotprod") static double int8(int64_t steps){LOOP("sdot", "4s", "16b", 16 * 2)}
 
 rg_arith_fn *const rg_peak_neon_fp32 = fp32;
 rg_arith_fn *const rg_peak_neon_fp16 = fp16;
