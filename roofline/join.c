@@ -304,7 +304,7 @@ static void sum_phases(rg_report *r)
         p->overhead_ns = (int64_t)p->t_ns - (int64_t)p->op_ns;
         const double t = (double)p->t_ns, streamed = (double)(p->analytic.w_rd + p->analytic.kv_rd + p->analytic.kv_wr);
         p->mbu = rg_ratio(rg_ratio(streamed, rg_machine_bw(&r->machine, p->stream_bytes)), t);
-        p->mfu = rg_ratio(rg_ratio((double)p->analytic.flop, rg_machine_peak(&r->machine, r->run.isa)), t);
+        p->mfu = rg_ratio(p->flop_ns, t);
         /* a phase is bound by overhead if more than half of its time is outside operators or in operators too small to matter */
         if ((double)p->overhead_ns + p->overhead_bound_ns > 0.5 * t)
             p->bound = RG_BOUND_OVERHEAD;

@@ -107,7 +107,7 @@ static void op_table(FILE *f, const rg_report *r, rg_phase ph, bool layers, bool
     const rg_phase_sum *p = &r->phase[ph];
     rg_table t = {0};
     char over_ms[32], over_share[32], name[64];
-    rg_table_head(&t, "<operator", ">calls", ">ms", ">ideal ms", ">time%", ">GFLOP", ">MB cnt", ">MB ana", ">I cnt", ">I ana", ">GFLOP/s", ">GB/s", ">roof%",
+    rg_table_head(&t, "<operator", ">calls", ">ms", ">ideal", ">time%", ">GFLOP", ">MB cnt", ">MB ana", ">I cnt", ">I ana", ">GFLOP/s", ">GB/s", ">roof%",
         "<bound", NULL);
     for (int i = 0; i < r->n_rows; i++) {
         const rg_row *w = &r->row[i];
@@ -159,9 +159,10 @@ static void system_line(FILE *f, const rg_report *r, rg_phase ph)
     const rg_run_info *u = &r->run;
     const rg_osload *l = &u->load[ph];
     const double steal = rg_osload_steal(l);
-    fprintf(f, "system, in %d repetition%s: %llu page faults (%llu from disk), %llu involuntary and %llu voluntary context switches, stolen by a hypervisor %s",
-        u->repetitions, u->repetitions == 1 ? "" : "s", (unsigned long long)(l->minor_faults + l->major_faults), (unsigned long long)l->major_faults,
-        (unsigned long long)l->involuntary, (unsigned long long)l->voluntary, isfinite(steal) ? rg_percent(a, sizeof a, steal) : "n/a");
+    fprintf(f, "system, in %d repetition%s: %llu page faults (%llu from disk), %llu involuntary and %llu voluntary context switches", u->repetitions,
+        u->repetitions == 1 ? "" : "s", (unsigned long long)(l->minor_faults + l->major_faults), (unsigned long long)l->major_faults,
+        (unsigned long long)l->involuntary, (unsigned long long)l->voluntary);
+    if (isfinite(steal)) fprintf(f, ", stolen by a hypervisor %s", rg_percent(a, sizeof a, steal)); /* containers may hide it */
     if (u->first_ns[ph] > 0.0)
         fprintf(f, "; first call of all (first touch) %s with %llu page faults", rg_time(b, sizeof b, u->first_ns[ph]),
             (unsigned long long)(u->first_load[ph].minor_faults + u->first_load[ph].major_faults));
@@ -181,7 +182,7 @@ static void phase_part(FILE *f, const rg_report *r, rg_phase ph, bool *failed)
     fprintf(f, "## %s: %lld tokens in %s, %s tokens/s\n\n", rg_phase_names[ph], (long long)p->tokens, rg_time(a, sizeof a, (double)p->t_ns),
         rg_num(b, sizeof b, 1e9 * rg_ratio((double)p->tokens, (double)p->t_ns)));
     fprintf(f,
-        "per call: p50 %s, p90 %s, p99 %s; memory-bandwidth use (weights + KV) %s, FP32 peak use %s; ideal on these roofs %s; waiting at barriers %s\n\n",
+        "per call: p50 %s, p90 %s, p99 %s; memory-bandwidth use (weights + KV) %s, arithmetic use %s; ideal on these roofs %s; waiting at barriers %s\n\n",
         rg_time(a, sizeof a, p->p50_ns), rg_time(b, sizeof b, p->p90_ns), rg_time(h, sizeof h, p->p99_ns), rg_percent(c, sizeof c, p->mbu),
         rg_percent(d, sizeof d, p->mfu), rg_time(e, sizeof e, p->ideal_ns),
         rg_percent(g, sizeof g, rg_ratio((double)p->wait_ns, (double)p->op_ns * p->threads)));

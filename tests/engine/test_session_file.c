@@ -197,7 +197,7 @@ static void mutated_with_a_right_checksum(void **state)
         assert_int_equal(st == RG_OK, got.token != NULL);
         if (st == RG_OK && opened++ % 32 == 0 && got.n < CTX) {
             const rg_status se = rg_session_eval(s, &(rg_batch){.n = 1, .token = got.token}, RG_DECODE, NULL, &err);
-            assert_true(se == RG_OK || se == RG_E_INTERNAL); /* a cache of NaN is an error, no more */
+            assert_true(se == RG_OK || se == RG_E_UNSUPPORTED); /* a cache of NaN is an error, no more */
         }
         free(got.token);
         free(got.logits);

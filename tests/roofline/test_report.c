@@ -95,7 +95,7 @@ static void test_md(void **state)
             }
             if (width && strlen(line) != width) fail_msg("ragged table: %s", line);
             width = strlen(line);
-            if (width > 140) fail_msg("%zu columns: %s", width, line);
+            if (width > 144) fail_msg("%zu columns: %s", width, line);
         }
         free(t);
         rg_report_close(r);
