@@ -223,7 +223,7 @@ out:
 int main(int argc, char **argv)
 {
     options o = {.reps = 41, .tokens = 8};
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i += 2) { /* a word and its value */
         const char *w = argv[i], *v = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(w, "--help") == 0) return usage(stdout, 0);
         if (strcmp(w, "--model") == 0 && *v)
@@ -236,7 +236,6 @@ int main(int argc, char **argv)
             o.tokens = atoi(v);
         else
             return usage(stderr, 2);
-        i++;
     }
     if (o.threads < 0 || o.reps < 3 || o.reps > MOST_REPS || o.tokens < 1 || o.tokens > 1024) return usage(stderr, 2);
     char dir[256] = "";
