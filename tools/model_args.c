@@ -137,17 +137,16 @@ static rg_status ids_from_file(rg_tokens *t, const char *path, int64_t vocab, rg
     size_t len;
     rg_status st = rg_read_file(&raw, &len, path, err);
     if (st != RG_OK) return st;
-    if (len == 0 || len % 4 != 0) {
-        st = rg_fail(err, RG_E_FILE, "%s: %zu bytes, expected a multiple of 4 (raw i32 token ids)", path, len);
-    } else {
-        t->id = (int32_t *)(void *)raw;
-        t->n = (int64_t)(len / 4);
-        raw = NULL;
-        for (int64_t i = 0; i < t->n && st == RG_OK; i++)
-            if (t->id[i] < 0 || t->id[i] >= vocab)
-                st = rg_fail(err, RG_E_FILE, "%s: token %lld is %d, expected 0 to %lld", path, (long long)i, t->id[i], (long long)vocab - 1);
-    }
-    free(raw);
+    int32_t *id = (int32_t *)(void *)raw;
+    const int64_t n = (int64_t)(len / 4);
+    if (len == 0 || len % 4 != 0) st = rg_fail(err, RG_E_FILE, "%s: %zu bytes, expected a multiple of 4 (raw i32 token ids)", path, len);
+    for (int64_t i = 0; i < n && st == RG_OK; i++)
+        if (id[i] < 0 || id[i] >= vocab)
+            st = rg_fail(err, RG_E_FILE, "%s: token %lld is %d, expected 0 to %lld", path, (long long)i, id[i], (long long)vocab - 1);
+    if (st == RG_OK)
+        *t = (rg_tokens){.id = id, .n = n};
+    else
+        free(raw);
     return st;
 }
 
