@@ -167,7 +167,7 @@ static void divergence(void **state)
         assert_non_null(strstr(o.out, i ? "ffn_down" : "blk.1"));
         done(&o);
     }
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_json.py' '%s/tools/schema/eval.schema.json' '%s' '%s' '%s'", RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR,
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_json.py' '%s/tools/schema/eval.schema.json' '%s' '%s' '%s'", RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR,
         scratch("a.json"), scratch("b.json"), scratch("c.json"));
     const int code = WEXITSTATUS(system(cmd));
     if (code == 77) skip();
