@@ -3,6 +3,7 @@
 
 #include "testing.h"
 
+#include "ckpt_fixture.h"
 #include "model_build.h"
 #include "weights/synth.h"
 
@@ -19,22 +20,9 @@ static const char *place(const char *target, const char *name)
 
 static rg_config tiny(void)
 {
-    return (rg_config){.arch = "llama",
-        .name = "tiny",
-        .dim = 32,
-        .ffn = 64,
-        .layers = 1,
-        .heads = 4,
-        .kv_heads = 2,
-        .head_dim = 8,
-        .vocab = 16,
-        .ctx_train = 64,
-        .eps = 1e-5,
-        .rope_theta = 10000.0,
-        .tied = true,
-        .bos = 1,
-        .eos = {2},
-        .n_eos = 1};
+    rg_config c = tiny_config();
+    c.ctx_train = 64;
+    return c;
 }
 
 static void gguf(void)
