@@ -97,13 +97,18 @@
   /* ---- tooltips: hover and keyboard; one tab stop per picture, arrows inside ---- */
   const tip = document.getElementById('tip');
   const texts = new WeakMap();
-  const hide = () => { tip.hidden = true; };
+  let focused = null; /* the mark whose focus showed the explanation; null when a pointer did */
+  const hide = () => { tip.hidden = true; focused = null; };
   const show = (mark, x, y) => {
     const text = texts.get(mark) || '';
     if ('op' in mark.dataset) tip.replaceChildren(...explain_op(+(mark.dataset.run || mark.closest('[data-run]').dataset.run), +mark.dataset.op));
     else if (mark.dataset.group !== undefined && mark.dataset.group !== '-1' && mark.dataset.run !== undefined) tip.replaceChildren(...explain_group(mark, text));
     else { const l = text.split('\n'); tip.replaceChildren(el('h4', {}, l[0]), ...l.slice(1).map(t => el('p', {}, t))); }
     tip.hidden = false;
+    focused = null;
+    put_tip(x, y);
+  };
+  const put_tip = (x, y) => {
     const box = tip.getBoundingClientRect(), w = innerWidth, h = innerHeight;
     tip.style.left = Math.max(6, Math.min(x + 16, w - box.width - 8)) + 'px';
     tip.style.top = Math.max(6, y + 18 + box.height > h ? Math.max(6, y - box.height - 14) : y + 18) + 'px';
@@ -135,19 +140,26 @@
     }
   };
   prepare(document);
+  /* Focus scrolls a mark into view. Then other marks pass under a pointer that rests: they say nothing, and what was shown stays at its mark. */
+  let pointer = '';
   document.addEventListener('pointerover', e => {
+    const at = e.screenX + ' ' + e.screenY, rests = at === pointer;
+    pointer = at;
+    if (rests && focused) return;
     const m = e.target.closest && e.target.closest(MARKS);
     if (m && !m.classList.contains('dim')) show(m, e.clientX, e.clientY);
     else if (!tip.hidden) hide();
   });
+  document.addEventListener('pointermove', e => { pointer = e.screenX + ' ' + e.screenY; }, { passive: true });
+  const beside = m => { const b = m.getBoundingClientRect(); return [b.left + Math.min(b.width, 200), b.bottom - 10]; };
   document.addEventListener('focusin', e => {
     const m = e.target.closest && e.target.closest(MARKS + ',tr[data-op]');
     if (!m) { hide(); return; }
-    const b = m.getBoundingClientRect();
-    show(m, b.left + Math.min(b.width, 200), b.bottom - 10);
+    show(m, ...beside(m));
+    focused = m;
   });
   document.addEventListener('focusout', hide);
-  addEventListener('scroll', hide, { passive: true });
+  addEventListener('scroll', () => { if (focused) put_tip(...beside(focused)); else hide(); }, { passive: true });
   addEventListener('keydown', e => { if (e.key === 'Escape') hide(); });
 
   /* ---- state, kept in the address behind # ---- */

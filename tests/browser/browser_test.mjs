@@ -62,9 +62,14 @@ const group_count = (run, groups) => {
   ok(layers * 2 * 8 * d.ffn * d.hidden === o.flop, 'which gives the figure of the file');
   ok(tip.includes(o.roof), 'tooltip names the roof');
   // keyboard: one tab stop per picture, arrows inside, Escape closes
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight)); // so that focus scrolls back, with the pointer at rest over other marks
+  await page.waitForTimeout(200);
   await page.focus('figure[data-chart=roofline][data-run="0"] svg [tabindex="0"]');
+  await page.waitForTimeout(200);
+  ok(await page.isVisible('#tip'), 'an explanation stays when focus scrolled its mark into view');
   const first = await page.textContent('#tip');
   await page.keyboard.press('ArrowRight');
+  await page.waitForTimeout(200);
   ok(await page.isVisible('#tip') && (await page.textContent('#tip')) !== first, 'arrow keys go from mark to mark');
   await page.keyboard.press('Escape');
   ok(!(await page.isVisible('#tip')), 'Escape hides the explanation');
