@@ -84,6 +84,7 @@ static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_b
     if (!l.so.ubatch) l.so.ubatch = 512;
     l.so.n_seq = t->seqs;
     l.so.ctx = ctx;
+    if ((st = rg_session_check(c, &l.so, err)) != RG_OK) return st;
     int i = 0;
     while (i < b->n_lanes && !same_lane(&b->lane[i], &l)) i++;
     if (i == b->n_lanes) b->lane[b->n_lanes++] = l;

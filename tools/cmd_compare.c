@@ -115,6 +115,18 @@ static rg_status tests(rg_bench *b, int test[RG_PHASE_COUNT], bool ablate, rg_er
     return st;
 }
 
+/* Saved runs that cannot be read are refused before anything is measured. */
+static rg_status check_saved(const rg_cli *cli, rg_err *err)
+{
+    rg_side *side = NULL;
+    int n = 0;
+    rg_status st = RG_OK;
+    for (int i = 0; i < cli->n_args && st == RG_OK; i++)
+        if (is_saved(cli->args[i])) st = rg_sides_of_file(&side, &n, cli->args[i], err);
+    rg_sides_free(side, n);
+    return st;
+}
+
 /* Sides in the order of the command line. */
 static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_PHASE_COUNT], rg_err *err)
 {
@@ -186,6 +198,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     rg_comparison c = {.cli = cli, .started = b.started};
     rg_lines notes = {0};
     rg_score_stats *score = NULL;
+    rg_compare_text text = {0};
     json_t *o = NULL;
     const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
     if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
@@ -204,10 +217,12 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         st = rg_fail(err, RG_E_USAGE, "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value arguments, or saved runs");
     if (st == RG_OK && b.n_settings > 0) {
         if ((st = rg_bench_open(&b, err)) == RG_OK) st = tests(&b, test, cli->ablate, err);
+        if (st == RG_OK) st = check_saved(cli, err);
+        if (st == RG_OK && cli->eval_file) st = rg_compare_text_open(&text, &b, cli->eval_file, err);
         if (st == RG_OK) st = rg_bench_run(&b, err);
         if (st == RG_OK && cli->eval_file) {
             score = calloc((size_t)b.n_settings, sizeof *score);
-            st = score ? rg_compare_eval(score, &b, cli->eval_file, err) : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            st = score ? rg_compare_eval(score, &b, &text, err) : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
             c.score = score;
         }
         c.b = &b;
@@ -227,6 +242,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     json_decref(o);
     rg_sides_free(c.side, c.n);
     free(score);
+    free(text.tokens.id);
     rg_lines_free(&notes);
     rg_bench_close(&b);
     return st;

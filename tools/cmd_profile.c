@@ -315,6 +315,19 @@ static rg_status get_roofs(job *j, const char *dtype, rg_progress *p, rg_err *er
     return st;
 }
 
+/* The options of the run with these weights; whatever cannot be is refused here, before anything is measured. */
+static rg_status plan_run(rg_engine_opts *eo, rg_session_opts *so, const job *j, const char *dtype, rg_progress *p, rg_err *err)
+{
+    rg_status st = rg_engine_args(eo, j->cli, dtype, p, err);
+    if (st == RG_OK) st = rg_session_args(so, j->cli, rg_default_kv(j->ckpt, eo), err);
+    if (st != RG_OK) return st;
+    if (!so->ctx) so->ctx = j->prompt.n + j->n_gen;
+    if (so->ctx < j->prompt.n + j->n_gen)
+        return rg_fail(err, RG_E_USAGE, "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n, (long long)j->n_gen,
+            (long long)so->ctx);
+    return rg_check_engine(j->ckpt, eo, so, err);
+}
+
 static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_progress *p, rg_err *err)
 {
     rg_engine_opts eo;
@@ -325,18 +338,8 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     j->ctr = &ctr;
     rep *reps = NULL;
     int64_t n_reps = 0;
-    const int mode = rg_cli_choice("--counters", j->cli->counters, rg_counters_modes, err);
-    rg_status st = mode < 0 ? RG_E_USAGE : RG_OK;
-    if (st != RG_OK || (st = rg_engine_args(&eo, j->cli, dtype, p, err)) != RG_OK ||
-        (st = rg_session_args(&so, j->cli, rg_default_kv(j->ckpt, &eo), err)) != RG_OK)
-        goto out;
-    if (!so.ctx) so.ctx = j->prompt.n + j->n_gen;
-    if (so.ctx < j->prompt.n + j->n_gen) {
-        st = rg_fail(err, RG_E_USAGE, "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n, (long long)j->n_gen,
-            (long long)so.ctx);
-        goto out;
-    }
-    if ((st = rg_open_engine(&e, j->ckpt, &eo, &so, err)) != RG_OK || (st = rg_session_open(&s, e, &so, err)) != RG_OK) goto out;
+    rg_status st = plan_run(&eo, &so, j, dtype, p, err);
+    if (st != RG_OK || (st = rg_open_engine(&e, j->ckpt, &eo, &so, err)) != RG_OK || (st = rg_session_open(&s, e, &so, err)) != RG_OK) goto out;
     rg_engine_info info;
     rg_engine_get_info(e, &info);
     j->ubatch = so.ubatch ? so.ubatch : 512;
@@ -418,6 +421,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     if (format < 0) st = RG_E_USAGE;
     if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
     if (st == RG_OK && n_types > MAX_RUNS) st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", n_types, MAX_RUNS);
+    if (st == RG_OK && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0) st = RG_E_USAGE;
     for (int i = 0; i < n_types && st == RG_OK; i++) { /* a wrong word at the end of the list must not cost the runs before it */
         rg_engine_opts eo;
         st = rg_engine_args(&eo, cli, dtype[i], &p, err);
@@ -429,6 +433,11 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     }
     const rg_config *c = rg_ckpt_config(j.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
+    for (int i = 0; i < n_types && st == RG_OK; i++) {
+        rg_engine_opts eo;
+        rg_session_opts so;
+        st = plan_run(&eo, &so, &j, dtype[i], &p, err);
+    }
     for (int i = 0; i < n_types && st == RG_OK; i++) {
         if ((st = get_roofs(&j, dtype[i], &p, err)) != RG_OK) break;
         st = profile_one(&report[n], &j, dtype[i], &p, err);

@@ -4,6 +4,7 @@
 
 #include "ridge/score.h"
 #include "tools/bench.h"
+#include "tools/eval_text.h"
 
 /* A phase of a side. NAN: unknown; shares and rates are of the median. */
 typedef struct rg_side_phase {
@@ -37,8 +38,14 @@ rg_status rg_side_of_rows(rg_side *s, const rg_bench *b, int setting, const int 
 rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err);
 void rg_sides_free(rg_side *s, int n);
 
-/* --eval: out[n_settings], perplexity of the text under every setting, and its divergence from the first one. */
-rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const char *path, rg_err *err);
+/* The text of --eval, as the tokens of the first setting's model; opened before anything is measured. */
+typedef struct rg_compare_text {
+    rg_tokens tokens; /* owns */
+    rg_eval_opts opts;
+} rg_compare_text;
+rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char *path, rg_err *err);
+/* out[n_settings]: perplexity of the text under every setting, and its divergence from the first one. */
+rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const rg_compare_text *t, rg_err *err);
 
 typedef struct rg_comparison {
     const rg_cli *cli;

@@ -4,7 +4,6 @@
 #include "base/num.h"
 #include "tools/bench_lanes.h"
 #include "tools/compare.h"
-#include "tools/eval_text.h"
 
 /* The session of a setting for such windows; its engine is loaded if it is not. */
 static rg_status open_for(rg_session **out, bool *loaded, rg_bench *b, int setting, const rg_eval_opts *o, rg_err *err)
@@ -34,37 +33,40 @@ static rg_status score(
     return st;
 }
 
-rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const char *path, rg_err *err)
+static int64_t vocab_of(const rg_bench *b, int setting) { return rg_ckpt_config(b->unit[b->setting[setting].unit].ckpt)->vocab; }
+
+rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char *path, rg_err *err)
 {
     rg_cli cli = b->setting[0].cli;
-    rg_tokens text = {0};
-    rg_session *first = NULL;
-    bool first_loaded = false;
     int64_t windows;
-    const int64_t vocab = rg_ckpt_config(b->unit[b->setting[0].unit].ckpt)->vocab;
-    rg_eval_opts o = {.mode = RG_EVAL_HALF, .ctx = rg_min(512, rg_bench_context(b))};
+    t->opts = (rg_eval_opts){.mode = RG_EVAL_HALF, .ctx = rg_min(512, rg_bench_context(b))};
     cli.file = path;
     cli.prompt = cli.token_ids = NULL;
-    rg_status st = rg_eval_tokens(&text, &o, &cli, b->unit[b->setting[0].unit].ckpt, NULL, err);
-    if (st == RG_OK) st = rg_eval_windows(&windows, &o, text.n, err);
-    for (int i = 1; i < b->n_settings && st == RG_OK; i++) {
-        const int64_t own = rg_ckpt_config(b->unit[b->setting[i].unit].ckpt)->vocab;
-        if (own != vocab)
+    rg_status st = rg_eval_tokens(&t->tokens, &t->opts, &cli, b->unit[b->setting[0].unit].ckpt, NULL, err);
+    if (st == RG_OK) st = rg_eval_windows(&windows, &t->opts, t->tokens.n, err);
+    for (int i = 1; i < b->n_settings && st == RG_OK; i++)
+        if (vocab_of(b, i) != vocab_of(b, 0))
             st = rg_fail(err, RG_E_USAGE, "--eval: %s has %lld tokens in its vocabulary, %s %lld: only models that share one can be compared",
-                b->setting[i].label, (long long)own, b->setting[0].label, (long long)vocab);
-    }
-    if (st == RG_OK) st = open_for(&first, &first_loaded, b, 0, &o, err);
-    if (st == RG_OK) st = score(&out[0], b, first, NULL, &text, vocab, &o, err);
+                b->setting[i].label, (long long)vocab_of(b, i), b->setting[0].label, (long long)vocab_of(b, 0));
+    return st;
+}
+
+rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const rg_compare_text *t, rg_err *err)
+{
+    rg_session *first = NULL;
+    bool first_loaded = false;
+    const int64_t vocab = vocab_of(b, 0);
+    rg_status st = open_for(&first, &first_loaded, b, 0, &t->opts, err);
+    if (st == RG_OK) st = score(&out[0], b, first, NULL, &t->tokens, vocab, &t->opts, err);
     for (int i = 1; i < b->n_settings && st == RG_OK; i++) {
         rg_session *s = NULL;
         bool loaded = false;
-        st = open_for(&s, &loaded, b, i, &o, err);
-        if (st == RG_OK) st = score(&out[i], b, s, first, &text, vocab, &o, err);
+        st = open_for(&s, &loaded, b, i, &t->opts, err);
+        if (st == RG_OK) st = score(&out[i], b, s, first, &t->tokens, vocab, &t->opts, err);
         rg_session_close(s);
         if (loaded) rg_bench_unload(b, b->setting[i].unit);
     }
     rg_session_close(first);
     if (first_loaded) rg_bench_unload(b, b->setting[0].unit);
-    free(text.id);
     return st;
 }

@@ -81,17 +81,21 @@ rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, r
     return st != RG_OK ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
 }
 
-rg_status rg_open_engine(rg_engine **out, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
+rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
 {
     uint64_t weights;
     rg_memory_plan plan;
-    rg_status st = rg_plan_weights(c, eo, &weights, err);
-    if (st != RG_OK) return st;
     const rg_config *cfg = rg_ckpt_config(c);
-    if (so->ctx <= cfg->ctx_train) { /* a context beyond the model's is refused by the session, with its own message */
-        rg_plan_memory(&plan, cfg, weights, false, eo->threads > 0 ? eo->threads : 1, so);
-        if ((st = rg_plan_check(&plan, cfg, so, err)) != RG_OK) return st;
-    }
+    rg_status st = rg_plan_weights(c, eo, &weights, err);
+    if (st != RG_OK || (st = rg_session_check(cfg, so, err)) != RG_OK) return st;
+    rg_plan_memory(&plan, cfg, weights, false, eo->threads > 0 ? eo->threads : 1, so);
+    return rg_plan_check(&plan, cfg, so, err);
+}
+
+rg_status rg_open_engine(rg_engine **out, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
+{
+    rg_status st = rg_check_engine(c, eo, so, err);
+    if (st != RG_OK) return st;
     rg_sde_export(rg_process_totals); /* before PAPI tools that watch this process look for events; a build without libsde has none */
     st = rg_engine_open(out, c, eo, err);
     rg_progress_clear(eo->progress_user);

@@ -15,7 +15,9 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
 /* kv: the cache type where -ctk or -ctv are not given (rg_default_kv). */
 rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err);
 
-/* Plans the memory of weights and session together and opens the engine only if it fits. */
+/* What can be refused before anything is loaded or measured: weights and session that cannot be, or do not fit into memory together. */
+rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
+/* The engine, if rg_check_engine has nothing against it. */
 rg_status rg_open_engine(rg_engine **out, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
 
 typedef struct rg_tokens {

@@ -4,6 +4,18 @@
 #include "base/num.h"
 #include "model/session.h"
 
+rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_err *err)
+{
+    const rg_dims_opts d = rg_session_dims(c, opts, 1);
+    if (d.ctx > c->ctx_train)
+        return rg_fail(err, RG_E_USAGE, "context: %lld positions asked for, the model was made for %lld: use -c %lld or less", (long long)d.ctx,
+            (long long)c->ctx_train, (long long)c->ctx_train);
+    if ((d.kv_k == RG_KV_Q8_0 || d.kv_v == RG_KV_Q8_0) && c->head_dim % 32 != 0)
+        return rg_fail(err, RG_E_UNSUPPORTED, "KV cache q8_0: blocks of 32 do not divide the head size %lld: use f16", (long long)c->head_dim);
+    if (d.n_seq > 4096) return rg_fail(err, RG_E_USAGE, "sequences: %lld, expected at most 4096", (long long)d.n_seq);
+    return RG_OK;
+}
+
 void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident, int threads, const rg_session_opts *opts)
 {
     const rg_dims_opts d = rg_session_dims(c, opts, threads);

@@ -9,17 +9,6 @@
 #include "base/num.h"
 #include "model/session.h"
 
-static rg_status check_opts(const rg_config *c, const rg_dims_opts *d, rg_err *err)
-{
-    if (d->ctx > c->ctx_train)
-        return rg_fail(err, RG_E_USAGE, "context: %lld positions asked for, the model was made for %lld: use -c %lld or less", (long long)d->ctx,
-            (long long)c->ctx_train, (long long)c->ctx_train);
-    if ((d->kv_k == RG_KV_Q8_0 || d->kv_v == RG_KV_Q8_0) && c->head_dim % 32 != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "KV cache q8_0: blocks of 32 do not divide the head size %lld: use f16", (long long)c->head_dim);
-    if (d->n_seq > 4096) return rg_fail(err, RG_E_USAGE, "sequences: %lld, expected at most 4096", (long long)d->n_seq);
-    return RG_OK;
-}
-
 /* Everything a step touches stays in physical memory. */
 static rg_status lock_memory(const rg_session *s, rg_err *err)
 {
@@ -52,7 +41,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     if (!s) return rg_fail(err, RG_E_NOMEM, "session: out of memory");
     s->e = e;
     s->o = rg_session_dims(c, opts, e->threads);
-    if ((st = check_opts(c, &s->o, err)) != RG_OK) goto out;
+    if ((st = rg_session_check(c, opts, err)) != RG_OK) goto out;
     rg_plan_memory(&plan, c, e->model.block_bytes, true, e->threads, opts);
     if ((st = rg_plan_check(&plan, c, opts, err)) != RG_OK) goto out;
 
