@@ -37,7 +37,7 @@ const char *scratch(const char *name);
 const char *tiny_model(void);
 /* Copy of the tiny model's folder under another name. */
 const char *copy_of_tiny(const char *name);
-/* A machine file, measured once. */
+/* A machine file: that of $RIDGE_TEST_MACHINE, or measured at first use. */
 const char *machine_file(void);
 
 void write_bytes(const char *path, const void *p, size_t n);
