@@ -89,6 +89,36 @@ const char *rg_text_cell(char *buf, size_t n, const char *s)
     return buf;
 }
 
+void rg_text_escape(FILE *f, const char *text)
+{
+    const size_t n = strlen(text) + 1;
+    char stack[512], *buf = n <= sizeof stack ? stack : malloc(n);
+    if (!buf) return;
+    rg_text_clean(buf, n, text);
+    for (const char *p = buf; *p; p++) {
+        switch (*p) {
+        case '&':
+            fputs("&amp;", f);
+            break;
+        case '<':
+            fputs("&lt;", f);
+            break;
+        case '>':
+            fputs("&gt;", f);
+            break;
+        case '"':
+            fputs("&quot;", f);
+            break;
+        case '\'':
+            fputs("&#39;", f);
+            break;
+        default:
+            fputc(*p, f);
+        }
+    }
+    if (buf != stack) free(buf);
+}
+
 json_t *rg_json_text(const char *s)
 {
     if (!s) return json_null();

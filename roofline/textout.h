@@ -18,6 +18,9 @@ const char *rg_text_clean(char *buf, size_t n, const char *s);
 /* The same with '|' replaced, for a table cell or a heading. */
 const char *rg_text_cell(char *buf, size_t n, const char *s);
 
+/* The same escaped for XML and HTML, for element content and for attribute values in either quotes. */
+void rg_text_escape(FILE *f, const char *s);
+
 /* A string or number that jansson takes whatever it is: bad UTF-8 is replaced, NULL and NAN become null. */
 json_t *rg_json_text(const char *s);
 json_t *rg_json_real(double x);

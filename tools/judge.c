@@ -137,27 +137,6 @@ static rg_status judge_one(court *c, const char *assertion, rg_err *err)
 
 /* ---- telling ---- */
 
-static void escaped(FILE *f, const char *s)
-{
-    char clean[1024];
-    for (const char *p = rg_text_clean(clean, sizeof clean, s); *p; p++) switch (*p) {
-        case '<':
-            fputs("&lt;", f);
-            break;
-        case '>':
-            fputs("&gt;", f);
-            break;
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '"':
-            fputs("&quot;", f);
-            break;
-        default:
-            fputc(*p, f);
-        }
-}
-
 /* A failed assertion is a failure; one that cannot be told is an error, so that no build machine takes it for a success. */
 static void junit(FILE *f, const court *c, const char *command)
 {
@@ -171,17 +150,17 @@ static void junit(FILE *f, const court *c, const char *command)
     for (int i = 0; i < c->n; i++) {
         const verdict *v = &c->v[i];
         fprintf(f, "  <testcase classname=\"ridge.%s.", command);
-        escaped(f, v->subject);
+        rg_text_escape(f, v->subject);
         fputs("\" name=\"", f);
-        escaped(f, v->assertion);
+        rg_text_escape(f, v->assertion);
         fputs("\">", f);
         if (v->outcome == RG_HOLDS) {
             fputs("<system-out>", f);
-            escaped(f, v->why);
+            rg_text_escape(f, v->why);
             fputs("</system-out>", f);
         } else {
             fprintf(f, "<%s type=\"%s\" message=\"", v->outcome == RG_NOISY ? "error" : "failure", v->outcome == RG_NOISY ? "noise" : "assert");
-            escaped(f, v->why);
+            rg_text_escape(f, v->why);
             fputs("\"/>", f);
         }
         fputs("</testcase>\n", f);

@@ -6,7 +6,7 @@
 #include "roofline/page/page_impl.h"
 #include "roofline/pictures/svg.h"
 
-void rg_page_text(FILE *f, const char *s) { rg_svg_escape(f, s ? s : "n/a"); }
+void rg_page_text(FILE *f, const char *s) { rg_text_escape(f, s ? s : "n/a"); }
 
 static void sentences(FILE *f, const json_t *list)
 {

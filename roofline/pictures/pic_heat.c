@@ -71,7 +71,7 @@ rg_status rg_picture_heat(FILE *f, const rg_saved *set, size_t run, bool embedde
             fputs("\"><title>", f);
             snprintf(text, sizeof text, "layer %lld, %.40s: %s, %s GB/s, %s of the roof", (long long)w->layer, w->site, rg_time(a, sizeof a, w->t_ns),
                 rg_num(b, sizeof b, w->gbps), rg_percent(c, sizeof c, w->fraction));
-            rg_svg_escape(f, text);
+            rg_text_escape(f, text);
             fputs("</title></rect>\n", f);
         }
         snprintf(text, sizeof text, "full colour: %s (per layer, all calls)", rg_time(a, sizeof a, most));

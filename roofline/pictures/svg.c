@@ -34,36 +34,6 @@ void rg_svg_style(FILE *f)
     fputs("}", f);
 }
 
-void rg_svg_escape(FILE *f, const char *text)
-{
-    const size_t n = strlen(text) + 1;
-    char stack[512], *buf = n <= sizeof stack ? stack : malloc(n);
-    if (!buf) return;
-    rg_text_clean(buf, n, text);
-    for (const char *p = buf; *p; p++) {
-        switch (*p) {
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '<':
-            fputs("&lt;", f);
-            break;
-        case '>':
-            fputs("&gt;", f);
-            break;
-        case '"':
-            fputs("&quot;", f);
-            break;
-        case '\'':
-            fputs("&#39;", f);
-            break;
-        default:
-            fputc(*p, f);
-        }
-    }
-    if (buf != stack) free(buf);
-}
-
 void rg_svg_number(FILE *f, double x)
 {
     if (!isfinite(x)) x = 0.0;
@@ -100,15 +70,15 @@ void rg_svg_open(rg_svg *s, FILE *f, double w, double h, const char *title, cons
     attr(f, "width", w);
     attr(f, "height", h);
     fputs(" role=\"img\" font-family=\"sans-serif\" font-size=\"12\" aria-label=\"", f);
-    rg_svg_escape(f, title);
+    rg_text_escape(f, title);
     fputs("\">\n", f);
     if (!embedded) { /* a page has its own heading and words, and this would show as a tooltip everywhere */
         fputs("<title>", f);
-        rg_svg_escape(f, title);
+        rg_text_escape(f, title);
         fputs("</title>\n", f);
     }
     fputs("<desc>", f);
-    rg_svg_escape(f, desc);
+    rg_text_escape(f, desc);
     fputs("</desc>\n", f);
     if (!embedded) {
         fputs("<style>", f);
@@ -136,7 +106,14 @@ void rg_svg_group(rg_svg *s, const char *cls, const char *attrs, const char *tip
     fputc('>', s->f);
     if (tip) {
         fputs("<title>", s->f);
-        rg_svg_escape(s->f, tip);
+        char line[512];
+        for (const char *p = tip; *p;) { /* line by line: escaping knows no control characters */
+            const size_t n = strcspn(p, "\n");
+            snprintf(line, sizeof line, "%.*s", (int)(n < sizeof line ? n : sizeof line - 1), p);
+            rg_text_escape(s->f, line);
+            p += n;
+            if (*p) fputc(*p++, s->f);
+        }
         fputs("</title>", s->f);
     }
     fputc('\n', s->f);

@@ -68,8 +68,6 @@ void rg_svg_keep_off_line(rg_svg *s, double x0, double y0, double x1, double y1)
 
 /* Width of a text in a common sans-serif font (those of DejaVu Sans, the widest in use). */
 double rg_svg_text_width(const char *text, double size);
-/* Escapes for element content and for attribute values; control characters and broken UTF-8 become '?'. */
-void rg_svg_escape(FILE *f, const char *text);
 /* x with at most two decimals, never an exponent, the same in every locale. */
 void rg_svg_number(FILE *f, double x);
 

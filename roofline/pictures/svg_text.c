@@ -112,7 +112,7 @@ static void write_text(rg_svg *s, const rg_svg_at *at, const char *text)
         fputs(")\"", f);
     }
     fputc('>', f);
-    rg_svg_escape(f, text);
+    rg_text_escape(f, text);
     fputs("</text>\n", f);
 }
 
