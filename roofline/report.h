@@ -27,6 +27,7 @@ typedef struct rg_model_info {
     double bits_file, bits_resident;     /* bits per weight */
     rg_kvtype kv_k, kv_v;
     int64_t ctx;
+    int64_t embd_row; /* bytes of a row of the embedding, where it is not the output matrix; 0: tied, or unknown */
     double round_rel; /* relative rounding error of quantisation at load, sqrt(sum err^2 / sum w^2) over the tensors that were rounded; 0: none */
 } rg_model_info;
 

@@ -152,6 +152,7 @@ static json_t *model(const rg_report *r, bool *ok)
     snprintf(kv, sizeof kv, m->kv_k == m->kv_v ? "%s" : "%s/%s", m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : "?",
         m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : "?");
     TEXT("kv_dtype", kv);
+    put(o, "embd_row_bytes", m->embd_row > 0 ? json_integer((json_int_t)m->embd_row) : json_null(), ok);
     REAL("round_rel", m->round_rel);
     return o;
 }

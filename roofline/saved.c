@@ -8,7 +8,7 @@
 
 #include "roofline/join.h"
 
-enum { MAX_FILE = 256 << 20, MAX_OPS = 200000, MAX_ROOFS = 4096, MAX_LINES = 10000, FLAGS = JSON_REJECT_DUPLICATES };
+enum { MAX_FILE = 256 << 20, MAX_OPS = 200000, MAX_ROOFS = 4096, MAX_LINES = 10000, MAX_CALLS = 1 << 24, FLAGS = JSON_REJECT_DUPLICATES };
 
 const char *const rg_opgroup_names[RG_OPGROUP_COUNT] = {
 #define RG_OPGROUP(id, name, cls) name,
@@ -182,8 +182,8 @@ static rg_status read_model(rg_saved_run *r, const json_t *run, place *p, const 
         SAME(MAYBE_TEXT, rg_saved_run, kv_dtype), SAME(COUNT, rg_saved_run, params), SAME(COUNT, rg_saved_run, layers), SAME(COUNT, rg_saved_run, file_bytes),
         SAME(COUNT, rg_saved_run, resident_bytes), SAME(REAL, rg_saved_run, stream_bytes), SAME(REAL, rg_saved_run, kv_bytes),
         SAME(REAL, rg_saved_run, scratch_bytes), F(REAL, rg_saved_run, bits_file, "bits_per_weight_file"),
-        F(REAL, rg_saved_run, bits_resident, "bits_per_weight_resident"), SAME(REAL, rg_saved_run, ctx), SAME(REAL, rg_saved_run, round_rel),
-        SAME(FLAG, rg_saved_run, tied)};
+        F(REAL, rg_saved_run, bits_resident, "bits_per_weight_resident"), SAME(REAL, rg_saved_run, ctx), F(REAL, rg_saved_run, embd_row, "embd_row_bytes"),
+        SAME(REAL, rg_saved_run, round_rel), SAME(FLAG, rg_saved_run, tied)};
     static const field dims[] = {SAME(COUNT, rg_saved_run, hidden), SAME(COUNT, rg_saved_run, ffn), SAME(COUNT, rg_saved_run, heads),
         SAME(COUNT, rg_saved_run, kv_heads), SAME(COUNT, rg_saved_run, head_dim), SAME(COUNT, rg_saved_run, vocab), SAME(REAL, rg_saved_run, ctx_train)};
     static const field how[] = {SAME(COUNT, rg_saved_run, prompt_tokens), SAME(COUNT, rg_saved_run, gen_tokens), SAME(REAL, rg_saved_run, ubatch),
@@ -201,13 +201,26 @@ static rg_status read_model(rg_saved_run *r, const json_t *run, place *p, const 
     return READ(r, o, dims, p);
 }
 
+static rg_status read_series(rg_saved_phase *q, const json_t *o, place *p, rg_err *err)
+{
+    const json_t *list = json_object_get(o, "call_ns");
+    if (!list || json_is_null(list)) return RG_OK;
+    const rg_status st = get_list(&list, o, "call_ns", MAX_CALLS, p, err);
+    for (size_t i = 0; st == RG_OK && i < json_array_size(list); i++)
+        if (!json_is_number(json_array_get(list, i)) || !(json_number_value(json_array_get(list, i)) >= 0.0))
+            return wrong(p, "call_ns", json_array_get(list, i), "a list of numbers of at least 0", err);
+    q->series = list;
+    return st;
+}
+
 static rg_status read_phases(rg_saved_run *r, const json_t *run, place *p, const char *prefix, rg_err *err)
 {
 #define P(kind, member) SAME(kind, rg_saved_phase, member)
     static const field phase[] = {P(MAYBE_TEXT, bound), P(COUNT, tokens), P(COUNT, batch), P(REAL, calls), P(COUNT, t_ns), P(REAL, p50_ns), P(REAL, p90_ns),
-        P(REAL, spread), P(REAL, tokens_per_s), P(COUNT, flop), P(COUNT, bytes_analytic), P(COUNT, bytes_counted), P(REAL, stream_bytes), P(REAL, ai_analytic),
-        P(REAL, ai_counted), P(REAL, gflops), P(REAL, gbps), P(REAL, mbu), P(REAL, mfu), F(REAL, rg_saved_phase, analytic_ns, "analytic_t_ns"),
-        F(REAL, rg_saved_phase, fraction, "roof_fraction"), P(REAL, ops_ns), P(REAL, wait_ns), P(SIGNED, overhead_ns)};
+        P(REAL, p99_ns), P(REAL, spread), P(REAL, tokens_per_s), P(COUNT, flop), P(COUNT, bytes_analytic), P(COUNT, bytes_counted), P(REAL, stream_bytes),
+        P(REAL, ai_analytic), P(REAL, ai_counted), P(REAL, gflops), P(REAL, gbps), P(REAL, mbu), P(REAL, mfu),
+        F(REAL, rg_saved_phase, analytic_ns, "analytic_t_ns"), F(REAL, rg_saved_phase, fraction, "roof_fraction"), P(REAL, ops_ns), P(REAL, wait_ns),
+        P(SIGNED, overhead_ns)};
 #undef P
     const json_t *list;
     rg_status st = get_list(&list, run, "phases", RG_PHASE_COUNT, p, err);
@@ -217,7 +230,7 @@ static rg_status read_phases(rg_saved_run *r, const json_t *run, place *p, const
         snprintf(p->path, sizeof p->path, "%sphases[%zu]", prefix, i);
         if ((st = get_phase(&ph, o, p, err)) != RG_OK) break;
         if (r->phase[ph].ran) return rg_fail(err, RG_E_FILE, "%s: %s: %s for the second time", p->file, p->path, rg_phase_names[ph]);
-        st = READ(&r->phase[ph], o, phase, p);
+        if ((st = READ(&r->phase[ph], o, phase, p)) == RG_OK) st = read_series(&r->phase[ph], o, p, err);
         r->phase[ph].ran = true;
     }
     return st;

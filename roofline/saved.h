@@ -38,8 +38,9 @@ typedef struct rg_saved_op {
 typedef struct rg_saved_phase {
     bool ran;
     const char *bound;
-    double tokens, batch, calls, t_ns, p50_ns, p90_ns, spread, tokens_per_s, flop, bytes_analytic, bytes_counted, stream_bytes, ai_analytic, ai_counted, gflops,
-        gbps, mbu, mfu, analytic_ns, fraction, ops_ns, wait_ns, overhead_ns;
+    double tokens, batch, calls, t_ns, p50_ns, p90_ns, p99_ns, spread, tokens_per_s, flop, bytes_analytic, bytes_counted, stream_bytes, ai_analytic, ai_counted,
+        gflops, gbps, mbu, mfu, analytic_ns, fraction, ops_ns, wait_ns, overhead_ns;
+    const json_t *series; /* time of every forward call in order, ns, numbers of at least 0; borrowed; NULL: not in the file */
 } rg_saved_phase;
 
 typedef struct rg_saved_roof {
@@ -56,7 +57,7 @@ typedef struct rg_saved_run {
     bool roofs_noisy;
     const char *name, *arch, *format, *dtype, *head_dtype, *act, *kv_dtype;
     double params, layers, file_bytes, resident_bytes, stream_bytes, kv_bytes, scratch_bytes, bits_file, bits_resident, ctx, round_rel;
-    double hidden, ffn, heads, kv_heads, head_dim, vocab, ctx_train;
+    double hidden, ffn, heads, kv_heads, head_dim, vocab, ctx_train, embd_row;
     double prompt_tokens, gen_tokens, ubatch, repetitions, load_ns, sample_ns;
     bool tied, flash, interrupted;
     rg_saved_phase phase[RG_PHASE_COUNT];

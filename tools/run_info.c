@@ -4,6 +4,14 @@
 
 #include "roofline/stats.h"
 
+/* A row of an untied embedding: floats where the file keeps it in a grid of codes, else as in the file. */
+static int64_t embd_row(const rg_ckpt *ckpt)
+{
+    const rg_config *c = rg_ckpt_config(ckpt);
+    const rg_ckpt_tensor *t = c->tied ? NULL : rg_ckpt_find(ckpt, RG_SITE_TOKEN_EMBD, -1);
+    return t ? rg_ftype_row_bytes(t->grid ? RG_FT_F32 : t->type, c->dim) : 0;
+}
+
 rg_model_info rg_model_info_of(const rg_ckpt *ckpt, const rg_engine_info *i, const rg_session_opts *so, const rg_memory_plan *plan)
 {
     return (rg_model_info){.config = *i->config,
@@ -22,6 +30,7 @@ rg_model_info rg_model_info_of(const rg_ckpt *ckpt, const rg_engine_info *i, con
         .kv_k = so->kv_k,
         .kv_v = so->kv_v,
         .ctx = plan->ctx,
+        .embd_row = embd_row(ckpt),
         .round_rel = i->round_rel};
 }
 

@@ -116,7 +116,8 @@ static void whatif(FILE *f)
 {
     fputs("<section id=\"whatif\"><h2>What if</h2>\n", f);
     if (rg_page_has_whatif())
-        fputs("<p>The exact cost model on another machine, batch, context or format: the C that <code>ridge roofline</code> runs, as WebAssembly in this "
+        fputs("<p>The exact cost model on another machine, batch, context or format, and LLM-Viewer's beside it: the C that <code>ridge roofline</code> runs, "
+              "as WebAssembly in this "
               "page.</p>\n"
               "<div class=\"whatif\" data-tools=\"whatif\"></div>\n<noscript><p>It needs scripts.</p></noscript>\n",
             f);
@@ -153,6 +154,7 @@ rg_status rg_page_write(FILE *f, const rg_saved *s, rg_err *err)
         {"compare", "The phases of every run as wholes; arrows lead from the first run to the others."},
         {"sweep", "Groups of operators over batch sizes and lengths."},
         {"stages", "How the time splits between reading the prompt and generating, on the roofs and in truth."},
+        {"latency", "Decode step by step: what a reader waits for each token, and how evenly."},
         {"time", "Where the time went; the upright tick marks what the roofs would allow."},
         {"heat", "Time of every operator in every layer; the darker, the longer."},
         {"bytes", "What one forward call moves, by part of the model; note the logarithmic scale."},

@@ -20,6 +20,7 @@ static json_t *hardware_pairs(const rg_hardware *h)
     push(v, RG_WI_bandwidth, h->bandwidth);
     push(v, RG_WI_link, h->link);
     push(v, RG_WI_accelerator, h->accelerator);
+    push(v, RG_WI_onchip, h->onchip);
     for (int a = 0; a < RG_ARITH_COUNT; a++) push(v, RG_WI_PEAK + a, h->peak[a]);
     for (int i = 0; i < h->n_levels; i++) {
         push(v, RG_WI_LEVEL + 2 * i, (double)h->level[i].bytes);
@@ -94,7 +95,8 @@ static json_t *base_of(const rg_saved_run *r)
     push(v, RG_WI_dim, r->hidden), push(v, RG_WI_ffn, r->ffn), push(v, RG_WI_layers, r->layers), push(v, RG_WI_heads, r->heads);
     push(v, RG_WI_kv_heads, r->kv_heads), push(v, RG_WI_head_dim, r->head_dim), push(v, RG_WI_vocab, r->vocab);
     push(v, RG_WI_ctx_train, r->ctx_train > 0.0 ? r->ctx_train : r->ctx);
-    push(v, RG_WI_tied, r->tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head), push(v, RG_WI_embd_row, 2.0 * r->hidden);
+    push(v, RG_WI_tied, r->tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
+        push(v, RG_WI_embd_row, r->embd_row > 0.0 ? r->embd_row : 2.0 * r->hidden); /* reports of older versions: 16-bit rows */
     push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0), push(v, RG_WI_flash, r->flash);
     push(v, RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0));
     push(v, RG_WI_seqlen, r->prompt_tokens), push(v, RG_WI_ubatch, r->ubatch);

@@ -99,11 +99,17 @@
   const texts = new WeakMap();
   let focused = null; /* the mark whose focus showed the explanation; null when a pointer did */
   const hide = () => { tip.hidden = true; focused = null; };
+  /* the figures of the file behind a mark, to the last digit */
+  const exactly = mark => {
+    const f = mark.closest('figure'), d = mark.dataset;
+    if (f && f.dataset.chart === 'latency' && d.n === '1') return [el('p', {}, exact(runs[+f.dataset.run].phases.find(p => p.phase === d.phase).call_ns[+d.first]) + ' ns')];
+    return [];
+  };
   const show = (mark, x, y) => {
     const text = texts.get(mark) || '';
     if ('op' in mark.dataset) tip.replaceChildren(...explain_op(+(mark.dataset.run || mark.closest('[data-run]').dataset.run), +mark.dataset.op));
     else if (mark.dataset.group !== undefined && mark.dataset.group !== '-1' && mark.dataset.run !== undefined) tip.replaceChildren(...explain_group(mark, text));
-    else { const l = text.split('\n'); tip.replaceChildren(el('h4', {}, l[0]), ...l.slice(1).map(t => el('p', {}, t))); }
+    else { const l = text.split('\n'); tip.replaceChildren(el('h4', {}, l[0]), ...l.slice(1).map(t => el('p', {}, t)), ...exactly(mark)); }
     tip.hidden = false;
     focused = null;
     put_tip(x, y);
@@ -113,7 +119,7 @@
     tip.style.left = Math.max(6, Math.min(x + 16, w - box.width - 8)) + 'px';
     tip.style.top = Math.max(6, y + 18 + box.height > h ? Math.max(6, y - box.height - 14) : y + 18) + 'px';
   };
-  const MARKS = '.point,.bar,.cell,.ridge,.roofmark';
+  const MARKS = '.point,.bar,.cell,.ridge,.roofmark,.dot';
   const prepare = root => {
     for (const svg of $('svg', root)) {
       svg.setAttribute('role', 'group');
@@ -355,7 +361,7 @@
       m.classList.toggle('gone', off.includes(m.dataset.kind));
     }
     for (const m of $('.roofmark,.ridge')) m.classList.toggle('gone', off.includes('roofs'));
-    for (const m of $('.bar,.cell')) {
+    for (const m of $('.bar,.cell,.dot')) {
       const o = 'op' in m.dataset ? runs[+m.dataset.run].ops[+m.dataset.op] : null;
       m.classList.toggle('dim', o ? !visible_op(o) || (o.layer !== null && state.layer !== '' && String(o.layer) !== state.layer) : !!state.phase && !!m.dataset.phase && m.dataset.phase !== state.phase);
     }
@@ -484,6 +490,23 @@
       }
       return svg;
     };
+    /* LLM-Viewer knows bits, no formats: 16 for all floats, scales are not counted */
+    const bits = name => /^q4/.test(name) ? 4 : /^q8/.test(name) ? 8 : 16;
+    const beside = (v, ours) => {
+      const w = Float64Array.from(v), b = { w_bit: bits(W.dtypes[v[I.dtype]]), a_bit: bits(W.acts[v[I.act]]), kv_bit: bits(W.kvtypes[v[I.kv]]) };
+      w[I.cost] = 1;
+      if (!(v[I.onchip] > 0)) w[I.flash] = 0; /* its fused attention is tiled by the on-chip memory */
+      for (const [k, x] of Object.entries(b)) w[I[k]] = x;
+      const its = model(w), title = el('h3', {}, 'The same by LLM-Viewer\'s formulas (w' + b.w_bit + ' a' + b.a_bit + ' kv' + b.kv_bit + (v[I.flash] && !w[I.flash] ? ', unfused attention: no figure for on-chip memory' : '') + ')');
+      if (!its) return [title, el('p', {}, 'n/a: LLM-Viewer needs the bandwidth and the FP16 (8 bits throughout: INT8) peak of the machine, and sizes that the devices divide.')];
+      const ns = p => p.time_s > 0 ? 1e9 * p.time_s : null, over = (x, y) => x > 0 && y > 0 ? num(x / y) : 'n/a';
+      const t = table(['phase', 'time, exact', 'LLM-Viewer', 'over exact', 'GFLOP, exact', 'LLM-Viewer', 'over exact', 'bytes, exact', 'LLM-Viewer', 'over exact'], ['prefill', 'decode'].map((name, i) => {
+        const x = ours.phases[i], y = its.phases[i];
+        return [name, time(ns(x)), time(ns(y)), over(ns(y), ns(x)), num(x.flop / 1e9), num(y.flop / 1e9), over(y.flop, x.flop), bytes(x.bytes), bytes(y.bytes), over(y.bytes, x.bytes)];
+      }));
+      t.className = 'whatif-result lv-result';
+      return [title, t, el('p', {}, 'Its faults included, to the last digit of its source: the output matrix counts half its operations, attention is not causal, norms and activations are counted by its own rules, one bandwidth serves all footprints (ridge roofline --explain lists the differences with their size).')];
+    };
     const compute = () => {
       const run = run_of(), own = inputs.hardware.value === 'own';
       for (const k of ['gbps', 'gflops']) inputs[k].closest('label').classList.toggle('gone', !own);
@@ -497,7 +520,7 @@
       const t = table(['phase', 'run, analytic', 'what if, analytic', 'times as fast', 'tokens/s at the roofs', 'efficiency assumed', 'expected time', 'expected tokens/s'], rows);
       t.className = 'whatif-result';
       const svg = draw(a, b);
-      result.replaceChildren(t, ...(svg ? [svg] : []));
+      result.replaceChildren(t, ...(svg ? [svg] : []), ...beside(v, b));
       const h = W.hardware.find(x => x.name === inputs.hardware.value);
       words.textContent = 'Prefill of ' + exact(v[I.batch] * v[I.seqlen]) + ' tokens and one decode step of ' + exact(v[I.batch]) + ' sequence(s) with ' + exact(v[I.seqlen]) + ' tokens of context. Memory per device: weights ' +
         bytes(b.phases[1].mem_weights) + ', KV cache ' + bytes(b.phases[1].mem_kv) + '. Expected: the analytic time over the share of its roofs that this run reached, assumed to stay the same. ' + (h ? 'Source of ' + h.name + ': ' + h.source : '');

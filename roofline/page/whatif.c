@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "roofline/exact.h"
+#include "roofline/llm_viewer.h"
 
 static double in[RG_WI_IN_COUNT], out[RG_WO_MAX];
 static rg_machine machine;
@@ -12,11 +13,11 @@ double *rg_whatif_in(void) { return in; }
 double *rg_whatif_out(void) { return out; }
 
 static int64_t count(int i) { return in[i] > 0.0 && in[i] < 9e15 ? (int64_t)in[i] : 0; }
-static double known(double x) { return isnan(x) ? -1.0 : x; }
+static double known(double x) { return isfinite(x) ? x : -1.0; }
 
 static void get_hardware(rg_hardware *h)
 {
-    *h = (rg_hardware){.bandwidth = in[RG_WI_bandwidth], .link = in[RG_WI_link], .accelerator = in[RG_WI_accelerator] > 0.0};
+    *h = (rg_hardware){.bandwidth = in[RG_WI_bandwidth], .link = in[RG_WI_link], .onchip = in[RG_WI_onchip], .accelerator = in[RG_WI_accelerator] > 0.0};
     for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = in[RG_WI_PEAK + a];
     for (int i = 0; i < RG_HW_LEVELS && in[RG_WI_LEVEL + 2 * i] > 0.0; i++)
         h->level[h->n_levels++] = (rg_hw_level){count(RG_WI_LEVEL + 2 * i), in[RG_WI_LEVEL + 2 * i + 1]};
@@ -31,6 +32,21 @@ static void get_hardware(rg_hardware *h)
     for (int i = 0; i < RG_PEAK_COUNT; i++) machine.peak[i].value = in[RG_WI_ROW + i];
     h->machine = &machine;
     for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = 1e9 * rg_machine_peak_of(&machine, (rg_arith)a, machine.isa_best);
+    if (machine.n_bw > 0) h->bandwidth = 1e9 * machine.bw[machine.n_bw - 1].read_gbps.value; /* for LLM-Viewer, which knows one */
+}
+
+static rg_status llm_viewer(const rg_config *c, const rg_hardware *h, const rg_exact_input *x)
+{
+    const char *peak;
+    const rg_lv_hardware hw = rg_hw_llm_viewer(h, &peak);
+    const rg_lv_input v = {.seqlen = (double)x->seqlen,
+        .batch = x->batch,
+        .tp = x->tp,
+        .w_bit = (int)fmin(in[RG_WI_w_bit], 64.0),
+        .a_bit = (int)fmin(in[RG_WI_a_bit], 64.0),
+        .kv_bit = (int)fmin(in[RG_WI_kv_bit], 64.0),
+        .flash = x->flash};
+    return rg_llm_viewer(&result, c, &hw, &v, NULL);
 }
 
 static void put_phase(rg_phase ph)
@@ -40,11 +56,11 @@ static void put_phase(rg_phase ph)
     o[RG_WO_time_s] = known(t->time_s);
     o[RG_WO_tokens] = result.tokens[ph];
     o[RG_WO_flop] = t->flop;
-    o[RG_WO_bytes] = t->bytes;
+    o[RG_WO_bytes] = known(t->bytes);
     o[RG_WO_w_rd] = t->w_rd;
     o[RG_WO_act_rd] = t->act_rd;
     o[RG_WO_act_wr] = t->act_wr;
-    o[RG_WO_kv_rd] = t->kv_rd;
+    o[RG_WO_kv_rd] = known(t->kv_rd);
     o[RG_WO_kv_wr] = t->kv_wr;
     o[RG_WO_mem_weights] = result.memory[ph].weights;
     o[RG_WO_mem_kv] = result.memory[ph].kv;
@@ -80,7 +96,7 @@ int rg_whatif(void)
         (unsigned)x.head >= RG_WT_COUNT || (unsigned)x.kv_k >= RG_KV_COUNT || (unsigned)x.act >= RG_EXACT_ACTS)
         return RG_E_USAGE;
     get_hardware(&h);
-    const rg_status st = rg_exact(&result, &c, &h, &x, NULL);
+    const rg_status st = in[RG_WI_cost] > 0.0 ? llm_viewer(&c, &h, &x) : rg_exact(&result, &c, &h, &x, NULL);
     if (st != RG_OK) return (int)st;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) put_phase((rg_phase)ph);
     out[RG_WO_POINTS] = (double)result.n;
@@ -90,7 +106,7 @@ int rg_whatif(void)
         o[0] = (double)p->site;
         o[1] = (double)p->phase;
         o[2] = p->sum.flop;
-        o[3] = p->sum.bytes;
+        o[3] = known(p->sum.bytes);
         o[4] = known(p->sum.time_s);
         o[5] = (double)p->bound;
     }

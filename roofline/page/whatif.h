@@ -1,5 +1,6 @@
-/* The exact cost model behind two arrays of numbers: what the page's script calls as WebAssembly, and the tests natively. No libc but memcpy, memset
- * and log. The same C as `ridge roofline`: roofline/exact.c, hardware.c, predict.c and the tables. */
+/* The cost models behind two arrays of numbers: what the page's script calls as WebAssembly, and the tests natively. No libc but memcpy, memset
+ * and log. The same C as `ridge roofline`: roofline/exact.c, llm_viewer.c, hardware.c, predict.c and the tables. LLM-Viewer's
+ * operators hold one layer each in its own words; here they are sums over the layers, as ours. */
 #ifndef RG_WHATIF_H
 #define RG_WHATIF_H
 

@@ -32,6 +32,14 @@ rg_axis rg_axis_linear(double hi, double p0, double p1)
     return (rg_axis){.lo = 0.0, .hi = step * ceil(hi / step - 1e-9), .p0 = p0, .p1 = p1};
 }
 
+rg_axis rg_axis_span(double lo, double hi, double p0, double p1)
+{
+    if (!isfinite(lo)) lo = 0.0;
+    if (!(hi > lo) || !isfinite(hi)) hi = lo + 1.0;
+    const double step = round_up((hi - lo) / 5.0);
+    return (rg_axis){.lo = step * floor(lo / step + 1e-9), .hi = step * ceil(hi / step - 1e-9), .p0 = p0, .p1 = p1};
+}
+
 double rg_axis_at(const rg_axis *a, double v)
 {
     double t = (v - a->lo) / (a->hi - a->lo);
@@ -83,8 +91,8 @@ static int ticks_of(const rg_axis *a, tick *t)
                 if (rg_axis_in(a, v) && (i == 0 || decades < 6.0)) t[n++] = (tick){v, i == 0 || decades < 3.3};
             }
     } else {
-        const double step = round_up(a->hi / 5.0 * 0.999);
-        for (int i = 0; i * step <= a->hi * (1.0 + 1e-9) && n < MAX_TICKS; i++) t[n++] = (tick){i * step, true};
+        const double step = round_up((a->hi - a->lo) / 5.0 * 0.999);
+        for (int i = 0; a->lo + i * step <= a->hi + 1e-6 * step && n < MAX_TICKS; i++) t[n++] = (tick){a->lo + i * step, true};
     }
     return n;
 }
@@ -98,8 +106,8 @@ void rg_axis_draw_x(rg_svg *s, const rg_axis *x, double top, double bottom, cons
     rg_svg_line(s, "frame-line", x->p0, bottom, x->p1, bottom, 1.0, NULL);
     for (int i = 0; i < n; i++)
         if (t[i].named)
-            rg_svg_try_text(s, (rg_svg_at){rg_axis_at(x, t[i].v), bottom + 16.0, RG_SVG_MIDDLE, 11, 0, "soft"}, tick_text(b, sizeof b, x, t[i].v), true);
-    if (title) rg_svg_text(s, (rg_svg_at){(x->p0 + x->p1) / 2.0, bottom + 34.0, RG_SVG_MIDDLE, 12, 0, "ink"}, title);
+            rg_svg_try_text(s, (rg_svg_at){rg_axis_at(x, t[i].v), bottom + 18.0, RG_SVG_MIDDLE, 11, 0, "soft"}, tick_text(b, sizeof b, x, t[i].v), true);
+    if (title) rg_svg_text(s, (rg_svg_at){(x->p0 + x->p1) / 2.0, bottom + 36.0, RG_SVG_MIDDLE, 12, 0, "ink"}, title);
 }
 
 void rg_axis_draw_y(rg_svg *s, const rg_axis *y, double left, double right, const char *title)

@@ -14,6 +14,8 @@ typedef struct rg_axis {
 rg_axis rg_axis_log(double lo, double hi, double p0, double p1);
 /* A linear axis from 0 to a round number above hi. */
 rg_axis rg_axis_linear(double hi, double p0, double p1);
+/* A linear axis between round numbers around [lo, hi]. */
+rg_axis rg_axis_span(double lo, double hi, double p0, double p1);
 /* Position of a value, kept within one axis length of the ends; NAN for what a logarithm does not know. */
 double rg_axis_at(const rg_axis *a, double v);
 bool rg_axis_in(const rg_axis *a, double v);

@@ -61,6 +61,12 @@ const group_count = (run, groups) => {
   ok(tip.includes(`${layers} layers * (2 * 8 * ${d.ffn} * ${d.hidden})`), `tooltip has the filled-in formula: ${tip}`);
   ok(layers * 2 * 8 * d.ffn * d.hidden === o.flop, 'which gives the figure of the file');
   ok(tip.includes(o.roof), 'tooltip names the roof');
+  // latency: a mark per decode step, percentile lines with the figures of the file
+  const steps = runs[0].phases.find(p => p.phase === 'decode').call_ns;
+  same(await visible(page, 'figure[data-chart=latency][data-run="0"] .dot[data-kind=call]'), steps.length, 'a mark per decode step');
+  same(await visible(page, 'figure[data-chart=latency][data-run="0"] .dot[data-kind=percentile]'), 3, 'p50, p90, p99');
+  await page.hover('figure[data-chart=latency][data-run="0"] .dot[data-first="3"] :is(circle, path)', { force: true });
+  ok((await page.textContent('#tip')).includes(steps[3].toLocaleString('en-US') + ' ns'), `latency tooltip: ${await page.textContent('#tip')}, expected ${steps[3]} ns`);
   // keyboard: one tab stop per picture, arrows inside, Escape closes
   await page.evaluate(() => scrollTo(0, document.body.scrollHeight)); // so that focus scrolls back, with the pointer at rest over other marks
   await page.waitForTimeout(200);
@@ -164,7 +170,7 @@ const group_count = (run, groups) => {
 if (!readFileSync(`${work}/pair.html`, 'utf8').includes('"whatif":null')) { // what if: starts at the run, moves with the choices, keeps its state
   const page = await open('pair'), run = runs_of('pair')[0];
   await page.waitForSelector('#whatif [data-ready="1"]');
-  const cell = (row, col) => page.$eval(`#whatif tbody tr:nth-child(${row}) td:nth-child(${col})`, e => e.textContent);
+  const cell = (row, col) => page.$eval(`#whatif .whatif-result:not(.lv-result) tbody tr:nth-child(${row}) td:nth-child(${col})`, e => e.textContent);
   same([await cell(1, 4), await cell(2, 4)], ['1.00', '1.00'], 'what-if starts at the run');
   const prefill = run.phases.find(p => p.phase === 'prefill'), ms = t => { const [x, u] = t.split(' '); return x * { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3 }[u]; };
   ok(Math.abs(ms(await cell(1, 2)) / (prefill.analytic_t_ns / 1e6) - 1) < 0.02, `the module's prefill ${await cell(1, 2)} is the report's ${prefill.analytic_t_ns} ns`);
@@ -172,12 +178,14 @@ if (!readFileSync(`${work}/pair.html`, 'utf8').includes('"whatif":null')) { // w
   await page.selectOption('#whatif label:has-text("hardware") select', 'amd_epyc_9755');
   await page.fill('#whatif label:has-text("batch") input', '4');
   await page.keyboard.press('Tab');
+  const lv = await page.$$eval('#whatif .lv-result tbody td', l => l.map(e => e.textContent));
+  ok(lv.length === 22 && !lv.includes('n/a') && +lv[3] > 0, `LLM-Viewer's figures stand beside ours: ${lv.join(' | ')}`);
   ok(+(await cell(1, 4)) > 1 && (await page.textContent('#whatif')).includes('Source of amd_epyc_9755'), 'another machine is faster, and its source is named');
   const state = new URL(page.url()).hash, faster = await cell(1, 4);
   await close(page, 'what-if');
   const again = await open('pair', { hash: state });
   await again.waitForSelector('#whatif [data-ready="1"]');
-  same(await again.$eval('#whatif tbody tr:nth-child(1) td:nth-child(4)', e => e.textContent), faster, 'a link restores the what-if');
+  same(await again.$eval('#whatif .whatif-result:not(.lv-result) tbody tr:nth-child(1) td:nth-child(4)', e => e.textContent), faster, 'a link restores the what-if');
   await again.fill('#whatif label:has-text("batch") input', '0');
   await again.keyboard.press('Tab');
   ok((await again.textContent('#whatif')).includes('not possible'), 'impossible numbers are said to be so');

@@ -56,11 +56,42 @@ for (const hw of hardware)
             });
           }
         }
+// LLM-Viewer's formulas: bits instead of formats; its operators stand for one layer each
+const layers = (W.base[0].find(([i]) => i === W.in.layers) || [0, 1])[1];
+for (const hw of ['nvidia_A40', 'intel_core_i9_13900k', 'measured'])
+  for (const [w, a, kv] of [[16, 16, 16], [4, 16, 8], [8, 8, 8], [2, 4, 1]])
+    for (const flash of ['on', 'off']) {
+      const args = ['roofline', '--cost', 'llm-viewer', '--hardware', hw === 'measured' ? machine : hw, '--w-bit', String(w), '--a-bit', String(a), '--kv-bit', String(kv), '--flash', flash, '--tp', '1,2',
+        '--batch', grid.batch.join(','), '--seqlen', grid.seqlen.join(','), '-o', 'json'];
+      for (const c of JSON.parse(execFileSync(ridge, args, { encoding: 'utf8', maxBuffer: 1 << 26 })).cases) {
+        input.fill(0);
+        for (const [i, x] of W.base[0]) input[i] = x;
+        const h = W.hardware.find(x => x.name === hw), what = JSON.stringify(c.input), tolerance = h ? 1e-12 : 1e-5;
+        for (const [i, x] of h ? h.v : W.own[0]) input[i] = x;
+        for (const [k, x] of Object.entries({ cost: 1, w_bit: w, a_bit: a, kv_bit: kv, flash: flash === 'on' ? 1 : 0, tp: c.input.tp_size, batch: c.input.batchsize, seqlen: c.input.seqlen })) input[W.in[k]] = x;
+        if (m.rg_whatif() !== 0) throw new Error(`refused: ${what}`);
+        let k = 0;
+        ['prefill', 'decode'].forEach((phase, ph) => {
+          const sum = c.total[phase], out = name => output[ph * W.phase + W.out[name]];
+          for (const [name, want, t] of [['flop', sum.OPs, 1e-12], ['bytes', sum.memory_access, 1e-12], ['w_rd', sum.load_weight, 1e-12], ['kv_rd', sum.load_kv_cache, 1e-12],
+            ['time_s', sum.inference_time, tolerance], ['mem_weights', sum.memory_consumption_weight, 1e-12], ['mem_kv', sum.memory_consumption_kv_cache, 1e-12]])
+            near(out(name), want, t, `${what} ${phase} ${name}`);
+          for (const [name, o] of Object.entries(c[phase])) {
+            const p = output.subarray(W.points + 1 + k++ * W.fields), each = x => x === null ? null : (name === 'lm_head' ? 1 : layers) * x;
+            near(p[2], each(o.OPs), 1e-12, `${what} ${phase} ${name} OPs`);
+            near(p[3], each(o.memory_access), 1e-12, `${what} ${phase} ${name} bytes`);
+            near(p[4], each(o.inference_time), tolerance, `${what} ${phase} ${name} time`);
+          }
+        });
+        if (output[W.points] !== k) throw new Error(`${what}: ${output[W.points]} operators, the program has ${k}`);
+      }
+    }
 // impossible numbers are refused, not computed
-for (const [k, x] of [['batch', 0], ['seqlen', 0], ['seqlen', 1e9], ['heads', 7], ['layers', 1e6], ['dtype', 99], ['tp', 3], ['dim', -5]]) {
+for (const [k, x] of [['batch', 0], ['seqlen', 0], ['seqlen', 1e9], ['heads', 7], ['layers', 1e6], ['dtype', 99], ['tp', 3], ['dim', -5], ['w_bit', 3]]) {
   input.fill(0);
   for (const [i, v] of W.base[0]) input[i] = v;
   for (const [i, v] of W.hardware[0].v) input[i] = v;
+  if (k === 'w_bit') for (const b of ['cost', 'a_bit', 'kv_bit']) input[W.in[b]] = b === 'cost' ? 1 : 16;
   input[W.in[k]] = x;
   if (m.rg_whatif() === 0) throw new Error(`${k} = ${x} was accepted`);
   checked++;

@@ -130,6 +130,46 @@ static void test_points(void **state)
     }
 }
 
+/* A mark per decode step, or per slot of many; percentiles as lines; a stall beyond the axis keeps its mark. */
+static void test_latency(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    rg_report *r = make(&m, NULL, NULL, 0);
+    rg_saved s = save(&r, 1);
+    char *t = draw(named("latency"), &s, 0, false);
+    assert_int_equal(svg_count(t, "data-kind=\"call\""), json_array_size(s.run[0].phase[RG_DECODE].series));
+    assert_int_equal(svg_count(t, "data-kind=\"percentile\""), 3);
+    free(t);
+    json_t *root = json_deep_copy(s.root[0]), *phase = json_array_get(json_object_get(root, "phases"), 1), *series = json_array();
+    rg_saved_close(&s);
+    for (int i = 0; i < 1000; i++) json_array_append_new(series, json_integer(i == 500 ? 90000000 : 1000000 + i % 7));
+    json_object_set_new(phase, "call_ns", series);
+    json_object_set_new(phase, "p50_ns", json_real(1000003));
+    json_object_set_new(phase, "p90_ns", json_real(1000006));
+    json_object_set_new(phase, "p99_ns", json_real(1000006));
+    rg_err err = {0};
+    char *text = json_dumps(root, 0);
+    assert_int_equal(rg_saved_add_text(&s, text, strlen(text), "long", &err), RG_OK);
+    t = draw(named("latency"), &s, 0, false);
+    check(t);
+    assert_int_equal(svg_count(t, "data-kind=\"call\""), 334); /* three steps each, the last one alone */
+    assert_int_equal(svg_count(t, "data-n=\"3\""), 333);
+    assert_non_null(strstr(t, "slowest 90.0 ms"));
+    assert_non_null(strstr(t, "beyond the axis: 1, slowest 90.0 ms"));
+    assert_non_null(strstr(t, "<title>tokens at positions")); /* lines of a tooltip stay lines */
+    assert_null(strstr(t, "?fastest"));
+    free(t);
+    free(text);
+    json_array_set_new(series, 7, json_string("fast"));
+    text = json_dumps(root, 0);
+    assert_int_equal(rg_saved_add_text(&s, text, strlen(text), "wrong", &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "call_ns"));
+    free(text);
+    json_decref(root);
+    rg_saved_close(&s);
+}
+
 static void test_groups_are_sums(void **state)
 {
     (void)state;
@@ -260,7 +300,8 @@ static void test_crowd(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_crowd), cmocka_unit_test(test_points),
-        cmocka_unit_test(test_groups_are_sums), cmocka_unit_test(test_all), cmocka_unit_test(test_machine), cmocka_unit_test(test_sweep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_crowd), cmocka_unit_test(test_latency),
+        cmocka_unit_test(test_points), cmocka_unit_test(test_groups_are_sums), cmocka_unit_test(test_all), cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_sweep)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

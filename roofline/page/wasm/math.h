@@ -10,4 +10,5 @@ double fmin(double a, double b);
 double log(double x); /* JavaScript's */
 double fabs(double x);
 double floor(double x);
+double ceil(double x);
 #endif

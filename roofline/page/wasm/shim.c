@@ -23,6 +23,8 @@ void *memset(void *p, int c, size_t n)
 double fmax(double a, double b) { return isnan(a) || b > a ? b : a; }
 double fmin(double a, double b) { return isnan(a) || b < a ? b : a; }
 
+double ceil(double x) { return __builtin_ceil(x); } /* an instruction */
+
 /* The page has its own words for what is impossible. */
 rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...)
 {
