@@ -7,8 +7,9 @@
 
 const char *const rg_exact_acts[] = {[RG_EXACT_F32] = "f32", [RG_EXACT_BF16] = "bf16", [RG_EXACT_Q8] = "q8", [RG_EXACT_F16] = "f16", NULL};
 
-/* Most tokens that a product takes as few (the engine's RG_GEMV_MAX): then it is a pass over the weights with vector instructions. */
-enum { FEW = 8 };
+/* Most tokens that a product takes as few (the engine's RG_GEMV_MAX, and RG_DOT_MAX of prepared rows): then it is a pass over the weights with
+ * vector instructions. */
+enum { FEW = 8, FEW_PREPARED = 16 };
 
 static int64_t extent(const rg_config *c, rg_extent e)
 {
@@ -39,7 +40,7 @@ static void linear_dims(rg_dims *d, const rg_config *c, rg_site s, int64_t tp)
 static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m)
 {
     static const rg_arith bf16[] = {RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16}, int8[] = {RG_ARITH_INT8_DOT, RG_ARITH_AMX_INT8};
-    const bool few = m <= FEW, quant = x->wtype < RG_WT_COUNT && rg_wtype_is_quant((rg_wtype)x->wtype);
+    const bool few = m <= FEW, few_prepared = m <= FEW_PREPARED, quant = x->wtype < RG_WT_COUNT && rg_wtype_is_quant((rg_wtype)x->wtype);
     x->kernel = RG_KK_ELEM;
     x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
     if (op != RG_OP_LINEAR) return;
@@ -49,10 +50,10 @@ static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input 
         x->kernel = RG_KK_MMBF;
         x->arith = rg_hw_best(h, bf16, 2);
     } else if (in->act == RG_EXACT_Q8 && quant) {
-        x->kernel = few ? RG_KK_DOT8 : RG_KK_MMDOT8;
-        x->arith = few ? RG_ARITH_INT8_DOT : rg_hw_best(h, int8, 2);
+        x->kernel = few_prepared ? RG_KK_DOT8 : RG_KK_MMDOT8;
+        x->arith = few_prepared ? RG_ARITH_INT8_DOT : rg_hw_best(h, int8, 2);
     } else if (quant && h->peak[RG_ARITH_INT8_DOT] > 0.0) { /* 16 bits of activations as two planes of bytes */
-        x->kernel = few ? RG_KK_DOT16 : RG_KK_MMDOT16;
+        x->kernel = few_prepared ? RG_KK_DOT16 : RG_KK_MMDOT16;
         x->arith = RG_ARITH_INT8_DOT;
     }
 }

@@ -289,13 +289,13 @@ static void bench_prepared(const options *o, linear_job *j, const char *isa, con
     static const char *const few[] = {"dot i8", "dot i16"}, *const many[] = {"mmdot i8", "mmdot i16"};
     const rg_ktab *t = j->t;
     const char *name = rg_wtypes[j->type].name;
-    const int64_t bytes = rg_packed_bytes(j->type, j->s.n, j->s.k), m_max = rg_max(o->m, RG_GEMV_MAX);
+    const int64_t bytes = rg_packed_bytes(j->type, j->s.n, j->s.k), m_max = rg_max(o->m, RG_DOT_MAX);
     int64_t row = rg_x_bytes(RG_X_BF16, j->s.k, 0);
     if (rg_wtype_is_quant(j->type)) row = rg_max(row, rg_x_bytes(RG_X_I16, j->s.k, rg_wtypes[j->type].group));
     j->xq = huge_alloc((size_t)(m_max * row));
     for (int f = RG_X_I8; f < RG_X_BF16; f++) {
         const double planes = f == RG_X_I16 ? 2.0 : 1.0;
-        for (j->m = 1; wanted(o, "dot") && t->dot[f][j->type] && j->m <= RG_GEMV_MAX; j->m *= 2) {
+        for (j->m = 1; wanted(o, "dot") && t->dot[f][j->type] && j->m <= RG_DOT_MAX; j->m *= 2) {
             prepare(j, (rg_xform)f);
             report_as(few[f], name, isa, text, j->m, measure(o, threads, run_dot, j), (double)(bytes * j->copies),
                 2.0 * planes * (double)(j->m * j->s.n * j->s.k * j->copies), r->gbs, r->dot8[t->isa], "dot8");
@@ -319,7 +319,7 @@ static bool wanted(const options *o, const char *op) { return !o->only || strcmp
 
 static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg_wtype type, shape s, int threads, const roofs *r)
 {
-    const int64_t bytes = rg_packed_bytes(type, s.n, s.k), panel_rows = rg_panels(s.n) * RG_PANEL, m_max = rg_max(o->m, RG_GEMV_MAX);
+    const int64_t bytes = rg_packed_bytes(type, s.n, s.k), panel_rows = rg_panels(s.n) * RG_PANEL, m_max = rg_max(o->m, RG_DOT_MAX);
     linear_job j = {.t = t, .type = type, .s = s, .copies = rg_max(1, rg_div_up(o->footprint, bytes))};
     char *w = huge_alloc((size_t)(bytes * j.copies));
     char text[32];

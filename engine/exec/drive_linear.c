@@ -36,7 +36,9 @@ static bool dot_pays(const rg_ktab *t, rg_wtype type, bool few)
     return t->dot_isa == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2 && few && rg_wtypes[type].bits == 4;
 }
 
-/* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go through exact integer sums where
+/* Products of prepared rows go through DOT up to RG_DOT_MAX tokens: each group of codes is taken apart while it meets all of them, where MMDOT
+ * first writes a block of unpacked codes and reads it back, which pays for itself only with more tokens (16 tokens, q4g32: 326 against 204
+ * tokens/s on two Zen 5 cores; byte products are the limit of the first). The route, and the form of x for those that want it prepared. Faithful products of quantised weights go through exact integer sums where
  * the CPU multiplies bytes: 16 bits of x are two planes, and two such products still are faster than one FMA. */
 static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
 {
@@ -48,7 +50,7 @@ static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
         *form = RG_X_BF16;
         return MMBF;
     }
-    if (cx->xq && quant && (t->act == RG_ACT_Q8 || dot_pays(t, type, few))) return few ? DOT : MMDOT;
+    if (cx->xq && quant && (t->act == RG_ACT_Q8 || dot_pays(t, type, few))) return m <= RG_DOT_MAX ? DOT : MMDOT;
     return few ? GEMV : GEMM;
 }
 
@@ -184,7 +186,7 @@ void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weig
             many(cx, &a, r, p0, p1);
         count_operations(cx, &a, r, p0, p1);
         cx->tally.w_rd += (uint64_t)((p1 - p0) * rg_panel_bytes(w->type, w->k));
-        if (few) cx->tally.act_rd += (uint64_t)(4 * m * w->k);
+        if (few || r == DOT) cx->tally.act_rd += (uint64_t)(few ? 4 * m * w->k : m * a.ld);
         cx->tally.act_wr += (uint64_t)(4 * m * (r1 - r0));
     }
     rg_op_end(cx, &(rg_op_desc){.site = site,

@@ -188,7 +188,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
 INLINE void many(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *g, int64_t n, shape sh, int planes)
 {
     const int tile = planes == 2 ? TILE2 : TILE1;
-    vf sum[RG_GEMV_MAX][H];
+    vf sum[RG_DOT_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
     for (int64_t i = 0; i * sh.group < x.kp; i++, g += group_bytes(sh))

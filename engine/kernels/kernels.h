@@ -17,6 +17,7 @@
 
 enum {
     RG_GEMV_MAX = 8,    /* most tokens a gemv call takes */
+    RG_DOT_MAX = 16,    /* most tokens a dot call takes */
     RG_ATTN_NQ = 16,    /* most query rows of an attention call */
     RG_ATTN_CHUNK = 256 /* positions per attention chunk; fixed, so that results do not depend on threads. A multiple of RG_KV_BLOCK */
 };
@@ -61,7 +62,7 @@ static inline int64_t rg_x_bytes(rg_xform f, int64_t k, int64_t group)
 /* Prepares one row. dst: 64-byte aligned, rg_x_bytes. All ISA levels give the same bits. */
 typedef void rg_prep_fn(void *dst, const float *x, int64_t k, int64_t group);
 
-/* gemv on prepared rows, which are ldx bytes apart; otherwise as rg_gemv_fn. For quantised types. */
+/* gemv on prepared rows, which are ldx bytes apart, for m <= RG_DOT_MAX; otherwise as rg_gemv_fn. For quantised types. */
 typedef void rg_dot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1);
 
 /* Columns [k0, k1) of panel p (whole groups; k1 may be k: then to the end of its group) as unsigned bytes. Per group: 32 float scales,

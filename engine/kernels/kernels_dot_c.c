@@ -120,7 +120,7 @@ static void dot(
 {
     const int64_t group = rg_wtypes[type].group, kp = rg_x_padded(k, group);
     for (int64_t p = p0; p < p1; p++) {
-        float acc[RG_GEMV_MAX][RG_PANEL] = {{0.0f}};
+        float acc[RG_DOT_MAX][RG_PANEL] = {{0.0f}};
         for (int64_t c = 0; c < kp; c += group) {
             codes g;
             read_codes(&g, type, (const unsigned char *)w + p * rg_panel_bytes(type, k) + rg_panel_bytes(type, c));

@@ -170,7 +170,7 @@ static void dots(const char *kind, rg_xform f)
     for (ROWS(row, kind)) {
         uint64_t seed;
         rg_rng r = seeded(&seed, 3);
-        for (int64_t m = 1; m <= RG_GEMV_MAX; m++) {
+        for (int64_t m = 1; m <= RG_DOT_MAX; m++) {
             check_dot(row, f, seed, &r, rng_in(&r, 1, 140), rng_in(&r, 1, 300), m);
             check_dot(row, f, seed, &r, rng_in(&r, 1, 70), rng_in(&r, 1, 40), m);
         }
@@ -199,7 +199,7 @@ static void check_mmdot(const rg_kernel_row *row, rg_xform f, uint64_t seed, rg_
     char *x = prepared_rows(r, &gx, f, m, k, group, ldx, raw), *b = rows_alloc(&gb, groups * each), *plain = rows_alloc(&gc, groups * each);
     float *y = guarded_floats(&gy, m * n);
     fill_untouched(y, m * n);
-    for (int64_t i = 0; i < m; i += RG_GEMV_MAX) t.dot[f][type](want + i * n, n, x + i * ldx, ldx, rg_min(RG_GEMV_MAX, m - i), w.w.data, n, k, 0, rg_panels(n));
+    for (int64_t i = 0; i < m; i += RG_DOT_MAX) t.dot[f][type](want + i * n, n, x + i * ldx, ldx, rg_min(RG_DOT_MAX, m - i), w.w.data, n, k, 0, rg_panels(n));
     for (int64_t p = 0; p < rg_panels(n); p++)
         for (int64_t g = 0; g < groups;) {
             const int64_t next = rng_in(r, g + 1, groups), k1 = rg_min(k, next * group);
