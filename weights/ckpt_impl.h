@@ -11,6 +11,7 @@
 typedef struct rg_scheme {
     enum { RG_SCHEME_NONE, RG_SCHEME_AWQ, RG_SCHEME_GPTQ, RG_SCHEME_PACKED } kind;
     int64_t group; /* declared; -1: one per row; 0: not declared */
+    int bits;      /* of compressed-tensors: 4 or 8 */
     bool gptq_v2;  /* zero points are stored as they are, not minus 1 */
 } rg_scheme;
 

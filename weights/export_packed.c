@@ -1,5 +1,5 @@
-/* A quantised checkpoint as a Hugging Face directory in the form of compressed-tensors: format pack-quantized, 4 bits, groups along the
- * inputs. Written into a directory beside the target, which gets its name at the end. */
+/* A quantised checkpoint as a Hugging Face directory in the form of compressed-tensors: format pack-quantized, 4 or 8 bits, groups along
+ * the inputs. Written into a directory beside the target, which gets its name at the end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void shape_of(const rg_export *e, const rg_export_tensor *t, part p, int6
 {
     const int64_t groups = t->cols / e->spec.group;
     dim[0] = t->rows;
-    dim[1] = t->cols / 8;
+    dim[1] = t->cols * rg_qspec_bits(&e->spec) / 32;
     if (p == SCALE) dim[1] = groups;
     if (p == ZERO) dim[0] = rg_div_up(t->rows, 8), dim[1] = groups;
     *bytes = dim[0] * dim[1] * (p == SCALE ? 2 : 4);
@@ -86,9 +86,6 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
 {
     struct stat sb;
     const size_t len = strlen(e->path) + 32;
-    if (e->spec.kind == RG_QK_SYM8 || e->spec.kind == RG_QK_MIN4)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors are written with 4 bits: use q4g32, q4g64 or q4g128 (or an m behind), or write GGUF for q8g32", e->path);
     if (rg_ckpt_rope_freqs(e->source))
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: the RoPE frequency divisors of a GGUF file have no place in config.json: write GGUF (q4g32)", e->path);
     if (stat(e->path, &sb) == 0 && !S_ISDIR(sb.st_mode)) return rg_fail(err, RG_E_USAGE, "%s: is a file, expected the name of a new directory", e->path);
@@ -124,13 +121,15 @@ static void put32(rg_export *e, const uint32_t *v, int64_t n)
     e->bytes += 4 * (uint64_t)n;
 }
 
-/* Eight codes to a word, the first in the lowest bits. */
+/* Eight codes to a word, or four of 8 bits as their value + 128; the first in the lowest bits. */
 static void put_codes(rg_export *e, const rg_qtensor *q)
 {
+    const int bits = rg_qspec_bits(&q->spec), n = 32 / bits;
+    const uint32_t flip = bits == 8 ? 0x80 : 0;
     for (int64_t r = 0; r < q->rows; r++)
-        for (int64_t c = 0; c < q->cols; c += 8) {
+        for (int64_t c = 0; c < q->cols; c += n) {
             uint32_t w = 0;
-            for (int i = 0; i < 8; i++) w |= (uint32_t)q->code[r * q->cols + c + i] << (4 * i);
+            for (int i = 0; i < n; i++) w |= (q->code[r * q->cols + c + i] ^ flip) << (bits * i);
             put32(e, &w, 1);
         }
 }
@@ -191,8 +190,9 @@ static json_t *scheme(const rg_export *e)
         json_array_append_new(ignore, json_string(module));
     }
     if (!head) json_array_append_new(ignore, json_string("lm_head"));
-    json_t *weights = json_pack("{s:i,s:s,s:b,s:s,s:i,s:b,s:n,s:n,s:s,s:{}}", "num_bits", 4, "type", "int", "symmetric", e->spec.kind == RG_QK_SYM4, "strategy",
-        "group", "group_size", e->spec.group, "dynamic", 0, "actorder", "block_structure", "observer", "minmax", "observer_kwargs");
+    json_t *weights =
+        json_pack("{s:i,s:s,s:b,s:s,s:i,s:b,s:n,s:n,s:s,s:{}}", "num_bits", rg_qspec_bits(&e->spec), "type", "int", "symmetric", e->spec.kind != RG_QK_ZERO4,
+            "strategy", "group", "group_size", e->spec.group, "dynamic", 0, "actorder", "block_structure", "observer", "minmax", "observer_kwargs");
     return json_pack("{s:s,s:s,s:s,s:n,s:n,s:{s:{s:[s],s:o,s:n,s:n}},s:o}", "quant_method", "compressed-tensors", "format", "pack-quantized",
         "quantization_status", "compressed", "global_compression_ratio", "kv_cache_scheme", "config_groups", "group_0", "targets", "Linear", "weights", weights,
         "input_activations", "output_activations", "ignore", ignore);

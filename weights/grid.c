@@ -28,6 +28,7 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
         return nibble(word(g->zero, group * (g->out / 8) + r / 8), (int)(r % 8)) + g->zero_add;
     case RG_GRID_PACKED:
         return nibble(word(g->zero, r / 8 * g->groups + group), (int)(r % 8));
+    case RG_GRID_PACKED8:
     case RG_GRID_INT8:
         break;
     }
@@ -61,16 +62,24 @@ static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
             q[i] = (uint8_t)nibble(word(g->q, r * rg_div_up(g->in, 8) + c / 8), (int)(c % 8));
         }
         break;
+    case RG_GRID_PACKED8:
+        for (int64_t i = 0; i < g->in; i++) {
+            const int64_t c = order ? order[i] : i;
+            q[i] = (uint8_t)(word(g->q, r * rg_div_up(g->in, 4) + c / 4) >> (8 * (c % 4)) & 255u) ^ 0x80;
+        }
+        break;
     case RG_GRID_INT8:
         memcpy(q, g->q + r * g->in, (size_t)g->in);
         break;
     }
 }
 
+static bool bytes(const rg_grid *g) { return g->kind == RG_GRID_INT8 || g->kind == RG_GRID_PACKED8; }
+
 /* The largest resident group whose pieces lie inside one group of the file; 0 if there is none. */
 static int resident_group(const rg_grid *g)
 {
-    const int first = g->kind == RG_GRID_INT8 ? 32 : 128;
+    const int first = bytes(g) ? 32 : 128;
     for (int n = first; n >= 32; n /= 2)
         if (g->groups == 1 ? g->in % n == 0 || n == 32 : g->group % n == 0) return n;
     return 0;
@@ -108,12 +117,12 @@ void rg_grid_classify(rg_grid *g)
     const int n = resident_group(g);
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
-    g->middle = g->kind != RG_GRID_INT8 && all_in_the_middle(g);
+    g->middle = !bytes(g) && all_in_the_middle(g);
     if (g->g_idx) sort_columns(g);
     if (n == 0 || (g->g_idx && !g->order)) return;
     /* f16 scales are kept as they are, but a zero point becomes a minimum of -z * s, which may need more bits than f16 has */
-    g->rounding = g->scale_type == RG_FT_F16 && (g->middle || g->kind == RG_GRID_INT8) ? RG_ROUND_NONE : RG_ROUND_SCALES;
-    if (g->kind == RG_GRID_INT8) return;
+    g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
+    if (bytes(g)) return;
     if (g->middle)
         g->resident = n == 128 ? RG_WT_Q4G128 : n == 64 ? RG_WT_Q4G64 : RG_WT_Q4G32;
     else
@@ -135,7 +144,7 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
             last = k;
         }
         const uint8_t c = q[i];
-        dst[i] = (g->kind == RG_GRID_INT8 ? (float)(int8_t)c : (float)(c - z)) * s;
+        dst[i] = (bytes(g) ? (float)(int8_t)c : (float)(c - z)) * s;
     }
 }
 
@@ -194,7 +203,11 @@ void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *sca
 
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
 {
-    static const char *const kinds[] = {[RG_GRID_AWQ] = "AWQ", [RG_GRID_GPTQ] = "GPTQ", [RG_GRID_PACKED] = "pack-quantized", [RG_GRID_INT8] = "INT8"};
+    static const char *const kinds[] = {[RG_GRID_AWQ] = "AWQ",
+        [RG_GRID_GPTQ] = "GPTQ",
+        [RG_GRID_PACKED] = "pack-quantized",
+        [RG_GRID_PACKED8] = "pack-quantized INT8",
+        [RG_GRID_INT8] = "INT8"};
     if (!t->grid)
         snprintf(buf, n, "%s", rg_ftypes[t->type].name);
     else

@@ -1,4 +1,4 @@
-/* INT4 modules of Hugging Face directories: several tensors that together are one linear weight. */
+/* Quantised modules (INT4, and INT8 of compressed-tensors) of Hugging Face directories: several tensors that together are one linear weight. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,11 +136,13 @@ static rg_status check_weight_shape(const rg_ckpt *c, const rg_part *p, const rg
 static rg_status fill(rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
 {
     const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
-    const bool packed = g->kind == RG_GRID_PACKED;
+    const bool packed = g->kind == RG_GRID_PACKED || g->kind == RG_GRID_PACKED8;
     rg_status st;
     if (!q || !s || (!z && !packed))
         return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path, module, !q ? "codes" : !s ? "scales" : "zero points");
-    const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, 8);
+    if (z && g->kind == RG_GRID_PACKED8)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: module %.100s: zero points beside 8-bit codes are not supported", c->path, module);
+    const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, g->kind == RG_GRID_PACKED8 ? 4 : 8);
     if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
         return rg_fail(err, RG_E_FILE, "%s: module %.100s: [%lld, %lld] is not a multiple of 8", c->path, q->module, (long long)g->out, (long long)g->in);
     const int64_t q_rows = g->kind == RG_GRID_AWQ ? g->in
@@ -187,7 +189,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: module %.100s is quantised, but is not a linear layer of a Llama model", c->path, module);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
-    g->kind = kinds[c->scheme.kind];
+    g->kind = c->scheme.kind == RG_SCHEME_PACKED && c->scheme.bits == 8 ? RG_GRID_PACKED8 : kinds[c->scheme.kind];
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
     rg_status st = fill(c, g, part, module, err);

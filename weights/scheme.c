@@ -56,14 +56,21 @@ static rg_status read_gptq(rg_scheme *s, const json_t *q, const char *path, rg_e
     return check_group(path, s->group, err);
 }
 
-static rg_status read_group_weights(const json_t *w, const char *path, rg_err *err)
+static rg_status read_group_weights(rg_scheme *s, const json_t *w, const char *path, rg_err *err)
 {
     const int64_t bits = whole(w, "num_bits", 8);
     const char *type = text(w, "type"), *strategy = text(w, "strategy");
     if (strcmp(type, "int") != 0 && *type)
         return rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: compressed-tensors weights of type '%.30s' with %lld bits, expected int with 4", path, type, (long long)bits);
-    if (bits != 4) return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors weights with %lld bits, expected 4", path, (long long)bits);
+            err, RG_E_UNSUPPORTED, "%s: compressed-tensors weights of type '%.30s' with %lld bits, expected int with 4 or 8", path, type, (long long)bits);
+    if (bits != 4 && bits != 8) return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors weights with %lld bits, expected 4 or 8", path, (long long)bits);
+    if (bits == 8 && json_is_false(json_object_get(w, "symmetric")))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors weights with 8 bits and zero points are not supported; expected symmetric ones", path);
+    if (s->kind == RG_SCHEME_PACKED && s->bits != bits)
+        return rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: compressed-tensors weights with %d and with %lld bits, expected one of the two", path, s->bits, (long long)bits);
+    s->kind = RG_SCHEME_PACKED;
+    s->bits = (int)bits;
     if (*strategy && strcmp(strategy, "group") != 0 && strcmp(strategy, "channel") != 0)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors strategy '%.30s', expected group or channel", path, strategy);
     return RG_OK;
@@ -74,18 +81,18 @@ static rg_status read_compressed(rg_scheme *s, const json_t *q, const char *path
     const char *format = text(q, "format"), *sparse = text(json_object_get(q, "sparsity_config"), "format"), *name;
     json_t *groups = json_object_get(q, "config_groups"), *g;
     if (strcmp(format, "pack-quantized") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors format '%.40s', expected pack-quantized (4-bit weights)", path, format);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors format '%.40s', expected pack-quantized (4- or 8-bit weights)", path, format);
     if (*sparse && strcmp(sparse, "dense") != 0)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors with sparsity format '%.40s', expected dense", path, sparse);
     json_object_foreach (groups, name, g) {
         if (json_is_object(json_object_get(g, "input_activations")))
             return rg_fail(err, RG_E_UNSUPPORTED, "%s: compressed-tensors %.40s quantises activations too: not supported; expected weights only", path, name);
         const json_t *w = json_object_get(g, "weights");
-        const rg_status st = read_group_weights(w, path, err);
+        const rg_status st = read_group_weights(s, w, path, err);
         if (st != RG_OK) return st;
         if (s->group == 0) s->group = whole(w, "group_size", 0);
     }
-    s->kind = RG_SCHEME_PACKED;
+    if (s->kind != RG_SCHEME_PACKED) return rg_fail(err, RG_E_FILE, "%s: compressed-tensors without config_groups: how many bits?", path);
     return RG_OK;
 }
 

@@ -236,7 +236,7 @@ static void int4_models(void **state)
     } all[] = {{"awq", INT4_AWQ, 64, false, false, RG_WT_Q4G64M}, {"gptq", INT4_GPTQ, 32, false, false, RG_WT_Q4G32M},
         {"gptq-sym", INT4_GPTQ, 64, true, false, RG_WT_Q4G64}, {"gptq-act-order", INT4_GPTQ, 64, true, true, RG_WT_Q4G64},
         {"gptq-v2-act-order", INT4_GPTQ_V2, 32, false, true, RG_WT_Q4G32M}, {"packed", INT4_PACKED, -1, true, false, RG_WT_Q4G128},
-        {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M}};
+        {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M}, {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {
             .c = shape(), .seed = 50 + i, .int4 = all[i].kind, .group = all[i].group, .symmetric = all[i].symmetric, .act_order = all[i].act_order};

@@ -8,6 +8,8 @@ static const char *const schemes[] = {"\"quant_method\":\"awq\",\"bits\":4,\"gro
     "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"checkpoint_format\":\"gptq\"",
     "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":16,\"checkpoint_format\":\"gptq_v2\"",
     ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"group_"
+     "size\":32}}}"),
+    ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":8,\"type\":\"int\",\"group_"
      "size\":32}}}")};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -17,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const int n = snprintf(config, sizeof config,
         "{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":4,"
         "\"num_key_value_heads\":2,\"vocab_size\":16,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"quantization_config\":{%s}}",
-        schemes[data[0] % 4]);
+        schemes[data[0] % 5]);
     fuzz_put("config.json", config, (size_t)n);
     fuzz_put("model.safetensors", data + 1, size - 1);
     fuzz_checkpoint(fuzz_dir());

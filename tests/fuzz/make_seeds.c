@@ -93,7 +93,7 @@ static void hugging_face(const char *dir)
             INT4_NONE, 0, false, false, false, -1},
         {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0}, {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
         {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2}, {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
-        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 3}};
+        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 3}, {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = tiny(),

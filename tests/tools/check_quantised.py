@@ -95,7 +95,7 @@ def packed(path):
     q = c["quantization_config"]
     assert q["quant_method"] == "compressed-tensors" and q["format"] == "pack-quantized"
     scheme = q["config_groups"]["group_0"]["weights"]
-    assert scheme["num_bits"] == 4 and scheme["strategy"] == "group"
+    assert scheme["num_bits"] in (4, 8) and scheme["strategy"] == "group"
     data = open(os.path.join(path, "model.safetensors"), "rb").read()
     (n,) = struct.unpack_from("<Q", data, 0)
     head = json.loads(data[8 : 8 + n])
@@ -109,21 +109,22 @@ def packed(path):
             return (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32).astype(np.float64).reshape(h["shape"])
         return np.frombuffer(part, kinds[h["dtype"]]).reshape(h["shape"])
 
-    def nibbles(words):
-        return ((words[..., None] >> (4 * np.arange(8, dtype=np.uint32))) & 15).reshape(words.shape[0], -1).astype(np.float64)
+    def codes(words, bits):
+        at = bits * np.arange(32 // bits, dtype=np.uint32)
+        return ((words[..., None] >> at) & (2**bits - 1)).reshape(words.shape[0], -1).astype(np.float64)
 
     def weight(module):
         if module + ".weight" in head:
             return raw(module + ".weight").astype(np.float64)
         rows, cols = raw(module + ".weight_shape")
-        u = nibbles(raw(module + ".weight_packed"))[:, :cols]
+        u = codes(raw(module + ".weight_packed"), scheme["num_bits"])[:, :cols]
         scale = raw(module + ".weight_scale").astype(np.float64)
         g = scheme["group_size"]
         assert u.shape == (rows, cols) and scale.shape == (rows, cols // g)
-        zero = np.full(scale.shape, 8.0)
+        zero = np.full(scale.shape, 2.0 ** (scheme["num_bits"] - 1))
         if not scheme["symmetric"]:
             z = raw(module + ".weight_zero_point")
-            zero = nibbles(z.T.copy()).T[:rows]
+            zero = codes(z.T.copy(), 4).T[:rows]
         return (u - np.repeat(zero, g, 1)) * np.repeat(scale, g, 1)
 
     names = {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj", "gate": "mlp.gate_proj", "up": "mlp.up_proj",

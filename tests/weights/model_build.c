@@ -90,8 +90,8 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
 {
     static const int awq_channel[8] = {0, 2, 4, 6, 1, 3, 5, 7}; /* of nibble i */
     const int64_t out = e->rows, in = e->cols, g = b->group < 0 ? in : b->group, groups = (in + g - 1) / g;
-    const bool packed = b->int4 == INT4_PACKED, awq = b->int4 == INT4_AWQ;
-    const int64_t in8 = (in + 7) / 8, out8 = (out + 7) / 8;
+    const bool packed8 = b->int4 == INT8_PACKED, packed = packed8 || b->int4 == INT4_PACKED, awq = b->int4 == INT4_AWQ;
+    const int64_t in8 = packed8 ? (in + 3) / 4 : (in + 7) / 8, out8 = (out + 7) / 8;
     unsigned char *q = get((size_t)(awq ? in * out8 : packed ? out * in8 : in8 * out) * 4), *z = get((size_t)(groups * out8) * 4);
     int32_t *idx = get((size_t)in * sizeof *idx);
     const char *dtype = packed && b->scale_dtype ? b->scale_dtype : "F16";
@@ -110,7 +110,7 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
     for (int64_t o = 0; o < out; o++)
         for (int64_t k = 0; k < groups; k++) {
             const int64_t at = packed ? o * groups + k : k * out + o;
-            const float f = (float)(spread(e) / 4.0 * (0.5 + rng_unit(r)));
+            const float f = (float)(spread(e) / (packed8 ? 64.0 : 4.0) * (0.5 + rng_unit(r)));
             unsigned char *p = sc + (size_t)at * width;
             if (width == 4) {
                 memcpy(p, &f, 4);
@@ -140,12 +140,14 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
     double *w = add_truth(b, name, out, in);
     for (int64_t o = 0; o < out; o++)
         for (int64_t i = 0; i < in; i++) {
-            const int v = (int)rng_in(r, 0, 15);
-            w[o * in + i] = (v - zero[o * groups + idx[i]]) * value[o * groups + idx[i]];
+            const int v = (int)rng_in(r, 0, packed8 ? 255 : 15);
+            w[o * in + i] = (v - (packed8 ? 128 : zero[o * groups + idx[i]])) * value[o * groups + idx[i]];
             if (awq) {
                 int nib = 0;
                 while (awq_channel[nib] != o % 8) nib++;
                 put_nibble(q, i * out8 + o / 8, nib, v);
+            } else if (packed8) {
+                q[4 * (o * in8 + i / 4) + i % 4] = (unsigned char)v;
             } else if (packed) {
                 put_nibble(q, o * in8 + i / 8, (int)(i % 8), v);
             } else {
@@ -188,7 +190,10 @@ static void write_config(const model_build *b, const char *dir)
         [INT4_GPTQ_V2] = "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq_v2\", \"group_size\": %d",
         [INT4_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"ignore\": [\"lm_head\"], \"config_groups\": {\"group_0\": "
                         "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": {\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
-                        "\"group_size\": %d}}}"};
+                        "\"group_size\": %d}}}",
+        [INT8_PACKED] =
+            "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
+            "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, \"strategy\": \"group\", \"group_size\": %d}}}"};
     const rg_config *c = &b->c;
     char path[600];
     snprintf(path, sizeof path, "%s/config.json", dir);

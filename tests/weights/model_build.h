@@ -5,7 +5,7 @@
 #include "base/config.h"
 #include "file_build.h"
 
-typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACKED } int4_kind;
+typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACKED, INT8_PACKED } int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
 

@@ -53,7 +53,7 @@ static void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const ch
             memset(m, 0, sizeof m);
             rg_ckpt_row_grid(t, r, q, s, m);
             for (int64_t k = 0; k < t->cols; k++) {
-                const double v = info->has_min ? q[k] : q[k] - 8, want = w[order ? order[k] : k];
+                const double v = info->bits == 8 ? (int8_t)q[k] : info->has_min ? q[k] : q[k] - 8, want = w[order ? order[k] : k];
                 if (!(fabs(v * (double)s[k / info->group] + (double)m[k / info->group] - want) <= 0x1p-20 * (double)s[k / info->group]))
                     fail_msg("%s: %s: row %lld, column %lld", label, t->file_name, (long long)r, (long long)k);
             }
@@ -87,6 +87,9 @@ static const kind kinds[] = {
     {INT4_PACKED, 32, false, false, "F32", RG_WT_Q4G32M, RG_ROUND_SCALES},
     {INT4_PACKED, -1, true, false, NULL, RG_WT_Q4G128, RG_ROUND_NONE},
     {INT4_PACKED, 64, true, true, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
+    {INT8_PACKED, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT8_PACKED, -1, true, false, "BF16", RG_WT_Q8G32, RG_ROUND_SCALES},
+    {INT8_PACKED, 64, true, true, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
 };
 
 static void every_scheme(void **state)
@@ -146,7 +149,12 @@ static const refusal refusals[] = {
     {INT4_GPTQ, "\"gptq\", \"bits", "\"bitsandbytes\", \"bits", RG_E_UNSUPPORTED, "bitsandbytes"},
     {INT4_PACKED, "pack-quantized", "float-quantized", RG_E_UNSUPPORTED, "float-quantized"},
     {INT4_PACKED, "pack-quantized", "marlin-24", RG_E_UNSUPPORTED, "marlin-24"},
-    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_UNSUPPORTED, "8 bits"},
+    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 2", RG_E_UNSUPPORTED, "2 bits"},
+    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_UNSUPPORTED, "zero points"},
+    {INT4_PACKED, "\"config_groups\": {", "\"config_groups\": {\"b\": {\"weights\": {\"num_bits\": 8}}, ", RG_E_UNSUPPORTED, "one of the two"},
+    {INT4_PACKED, "\"config_groups\"", "\"groups\"", RG_E_FILE, "config_groups"},
+    {INT8_PACKED, "\"num_bits\": 8", "\"num_bits\": 4", RG_E_FILE, "codes"},
+    {INT8_PACKED, "\"symmetric\": true", "\"symmetric\": false", RG_E_UNSUPPORTED, "zero points"},
     {INT4_PACKED, "\"int\"", "\"float\"", RG_E_UNSUPPORTED, "float"},
     {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {}", RG_E_UNSUPPORTED, "activations"},
     {INT4_PACKED, "\"strategy\": \"group\"", "\"strategy\": \"block\"", RG_E_UNSUPPORTED, "block"},
