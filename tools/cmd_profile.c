@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "base/osload.h"
 #include "base/outfile.h"
+#include "ridge/score.h"
 #include "ridge/topo.h"
 #include "roofline/page/page.h"
 #include "roofline/pictures/pictures.h"
@@ -81,14 +82,6 @@ static rg_status get_prompt(job *j, rg_err *err)
     return made_up_prompt(&j->prompt, n, c->vocab, c->bos, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, err);
 }
 
-static int32_t greedy(const float *l, int64_t vocab)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < vocab; i++)
-        if (l[i] > l[best]) best = i;
-    return (int32_t)best;
-}
-
 static uint64_t phase_ns(const rg_log *log)
 {
     uint64_t t = 0;
@@ -114,7 +107,7 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
     }
     for (int64_t i = 0; st == RG_OK && i < n_gen; i++) {
         const uint64_t t0 = rg_now_ns();
-        const int32_t id = greedy(rg_session_logits(s, 0), vocab);
+        const int32_t id = (int32_t)rg_largest_logit(rg_session_logits(s, 0), vocab);
         if (r) r->sample_ns += rg_now_ns() - t0;
         st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, r ? &r->log[RG_DECODE] : NULL, err);
     }
@@ -152,13 +145,13 @@ static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, uint64_t *rep
     const int64_t n = rg_min(2, j->n_gen);
     rg_status st = first_call(j, s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL, err);
     if (st != RG_OK) return st;
-    const int32_t next = greedy(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab);
+    const int32_t next = (int32_t)rg_largest_logit(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab);
     if ((st = first_call(j, s, &(rg_batch){.n = 1, .token = &next}, RG_DECODE, err)) != RG_OK) return st;
     do {
         uint64_t t = rg_now_ns();
         if ((st = once(j, s, 0, NULL, err)) != RG_OK) break;
         *rep_ns = rg_now_ns() - t;
-        const int32_t id = greedy(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab);
+        const int32_t id = (int32_t)rg_largest_logit(rg_session_logits(s, 0), rg_ckpt_config(j->ckpt)->vocab);
         for (int64_t i = 0; i < n && st == RG_OK; i++) {
             t = rg_now_ns();
             st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, NULL, err);

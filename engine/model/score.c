@@ -18,8 +18,7 @@ void rg_mean_add(rg_mean *m, double x)
 
 double rg_mean_error(const rg_mean *m) { return m->n < 2 ? NAN : sqrt(m->m2 / (double)(m->n - 1) / (double)m->n); }
 
-/* Index of the largest logit, the first of equals. */
-static int64_t largest(const float *l, int64_t vocab)
+int64_t rg_largest_logit(const float *l, int64_t vocab)
 {
     int64_t best = 0;
     for (int64_t i = 1; i < vocab; i++)
@@ -35,7 +34,7 @@ static double log_sum(const float *l, int64_t vocab, double max)
     return max + log((s[0] + s[1]) + (s[2] + s[3]));
 }
 
-double rg_log_sum_exp(const float *logits, int64_t vocab) { return log_sum(logits, vocab, (double)logits[largest(logits, vocab)]); }
+double rg_log_sum_exp(const float *logits, int64_t vocab) { return log_sum(logits, vocab, (double)logits[rg_largest_logit(logits, vocab)]); }
 
 static rg_status grow(rg_score *s, rg_err *err)
 {
@@ -52,11 +51,11 @@ static rg_status grow(rg_score *s, rg_err *err)
 
 rg_status rg_score_add(rg_score *s, const float *logits, const float *ref, int64_t vocab, int32_t token, rg_err *err)
 {
-    const int64_t top = largest(logits, vocab);
+    const int64_t top = rg_largest_logit(logits, vocab);
     const double lse = log_sum(logits, vocab, (double)logits[top]), nll = lse - (double)logits[token];
     if (!isfinite(nll)) return rg_fail(err, RG_E_INTERNAL, "score: the logits after scored token %lld are not finite", (long long)s->n);
     if (ref) {
-        const int64_t ref_top = largest(ref, vocab);
+        const int64_t ref_top = rg_largest_logit(ref, vocab);
         const double ref_lse = log_sum(ref, vocab, (double)ref[ref_top]), ref_nll = ref_lse - (double)ref[token];
         if (!isfinite(ref_nll)) return rg_fail(err, RG_E_INTERNAL, "score: the reference's logits after scored token %lld are not finite", (long long)s->n);
         const rg_status st = grow(s, err);

@@ -3,27 +3,11 @@
 
 #include "roof_fixture.h"
 #include "roofline/roof_loops.h"
-
-static char dir[64];
-
-static int make_dir(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/ridge-roof-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char cmd[128];
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-    return system(cmd);
-}
+#include "tempdir.h"
 
 static const char *in_dir(char *buf, size_t n, const char *name)
 {
-    snprintf(buf, n, "%s/%s", dir, name);
+    snprintf(buf, n, "%s/%s", temp_dir(), name);
     return buf;
 }
 
@@ -215,7 +199,7 @@ static void test_broken_files(void **state)
         assert_int_equal(rg_machine_load(&m, path, &err), RG_E_FILE);
     }
     assert_int_equal(rg_machine_load(&m, in_dir(path, sizeof path, "none.json"), &err), RG_E_FILE);
-    assert_int_equal(rg_machine_load(&m, dir, &err), RG_E_FILE);
+    assert_int_equal(rg_machine_load(&m, temp_dir(), &err), RG_E_FILE);
     assert_int_equal(rg_machine_load(&m, "/dev/zero", &err), RG_E_FILE); /* endless */
 }
 
@@ -308,5 +292,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_moves), cmocka_unit_test(test_peaks),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files), cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,13 +9,13 @@
 #include <jansson.h>
 #include <sys/wait.h>
 
+#include "tempdir.h"
+
 enum { LL = 512 << 10, LINE = 64 };
 
 typedef struct traffic {
     int64_t read, written; /* bytes */
 } traffic;
-
-static char dir[64];
 
 /* Output of a shell command; NULL if it failed. */
 static char *output_of(const char *cmd)
@@ -80,14 +80,14 @@ static traffic simulate(const char *args, const char *more, traffic *counted)
 {
     char cmd[1024], path[128];
     size_t n;
-    snprintf(path, sizeof path, "%s/callgrind.out", dir);
+    snprintf(path, sizeof path, "%s/callgrind.out", temp_dir());
     snprintf(cmd, sizeof cmd,
         "valgrind --tool=callgrind --cache-sim=yes --simulate-wb=yes --I1=32768,8,%d --D1=32768,8,%d --LL=%d,16,%d --toggle-collect=rg_collected "
         "--callgrind-out-file='%s' '%s' %s l2=%d %s 2>'%s/err'",
-        LINE, LINE, LL, LINE, path, ONE_OP, args, LL, more, dir);
+        LINE, LINE, LL, LINE, path, ONE_OP, args, LL, more, temp_dir());
     char *said = output_of(cmd);
     if (!said) {
-        snprintf(path, sizeof path, "%s/err", dir);
+        snprintf(path, sizeof path, "%s/err", temp_dir());
         fail_msg("%s\nfailed:\n%s", cmd, (const char *)read_all(path, &n));
     }
     json_t *j = json_loads(said, 0, NULL);
@@ -182,24 +182,9 @@ static void elementwise(void **state)
     expect_near("kv_put m=1024 g=2 hd=64 kv=f16");
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/ridge-cachesim-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char cmd[128];
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-    return system(cmd);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(linear_one_token), cmocka_unit_test(linear_many_tokens), cmocka_unit_test(attention),
         cmocka_unit_test(norms), cmocka_unit_test(elementwise)};
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,8 @@ void rg_mean_add(rg_mean *m, double x);
 double rg_mean_error(const rg_mean *m);
 
 /* log(sum(exp(logit))), float64; not finite if a logit is NaN or +infinity. */
+/* Index of the largest logit, the first of equals. */
+int64_t rg_largest_logit(const float *logits, int64_t vocab);
 double rg_log_sum_exp(const float *logits, int64_t vocab);
 
 /* Sums over the scored tokens. Zeroed to begin with. */
