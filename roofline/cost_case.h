@@ -7,6 +7,7 @@
 #include "roofline/exact.h"
 #include "roofline/llm_viewer.h"
 #include "roofline/model_cost.h"
+#include "roofline/textout.h"
 
 typedef enum rg_cost_stage { RG_STAGE_ALL, RG_STAGE_PREFILL, RG_STAGE_DECODE, RG_STAGE_GENERATE, RG_STAGE_CHAT } rg_cost_stage;
 extern const char *const rg_cost_stages[]; /* "all", "prefill", "decode", "generate", "chat", NULL */
@@ -41,13 +42,21 @@ const char *rg_cost_format(char *buf, size_t n, const rg_cost_case *k);
 
 typedef struct rg_cost_print {
     rg_cost_stage stage;
-    bool totals; /* only the totals */
+    bool totals;                /* only the totals */
+    const char *command;        /* the command line, for the JSON; NULL: unknown */
+    const char *study, *answer; /* of a study: its name and what it found; NULL: none */
+    const char *const *label;   /* [n] names of its steps; NULL: none */
 } rg_cost_print;
 
 /* n == 1: operators and totals; more: a row per case and phase. */
 rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+/* The same as an object; NULL with an error without memory. */
+json_t *rg_cost_to_json(const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 rg_status rg_cost_json(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+
+/* What the answer says, in sentences. */
+void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);
 
 /* The formulas of an exact case with their numbers (without the window of models that have one), then what LLM-Viewer counts differently. */
 rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err);

@@ -124,16 +124,67 @@ static json_t *exact_case(const rg_cost_case *k)
         "total", total, "memory", memory, "task", task);
 }
 
+/* The machines asked about, each once, with the roofs that the operators are held against. */
+static json_t *hardware_of(const rg_cost_case *k, size_t n)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const rg_hardware *h = k[i].hw;
+        bool known = false;
+        for (size_t j = 0; j < i && !known; j++) known = k[j].hw == h;
+        if (known) continue;
+        json_t *peaks = json_array(), *levels = json_array();
+        double seen[16];
+        int n_seen = 0;
+        for (size_t c = 0; c < n; c++)
+            for (int o = 0; k[c].hw == h && o < k[c].r.n; o++) {
+                const double peak = k[c].r.op[o].peak;
+                bool had = !(peak > 0.0) || n_seen == 16;
+                for (int j = 0; j < n_seen && !had; j++) had = fabs(seen[j] - peak) <= 1e-9 * peak;
+                if (had) continue;
+                seen[n_seen++] = peak;
+                json_array_append_new(peaks, json_real(1e-9 * peak));
+            }
+        for (int l = 0; l < h->n_levels; l++) {
+            json_t *level = json_object();
+            put(level, "bytes", (double)h->level[l].bytes);
+            put(level, "gbps", h->level[l].gbps > 0.0 ? h->level[l].gbps : NAN);
+            json_array_append_new(levels, level);
+        }
+        json_array_append_new(all, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", rg_json_text(h->name), "source", rg_json_text(h->source), "bandwidth_gbps",
+                                       rg_json_real(h->bandwidth > 0.0 ? 1e-9 * h->bandwidth : NAN), "peaks_gflops", peaks, "levels", levels));
+    }
+    return all;
+}
+
+json_t *rg_cost_to_json(const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err)
+{
+    json_t *cases = json_array(), *said = json_array();
+    rg_lines verdict = {0};
+    for (size_t i = 0; i < n; i++) {
+        json_t *o = k[i].cost == RG_COST_EXACT ? exact_case(&k[i]) : lv_case(&k[i]);
+        if (o && p->label) json_object_set_new(o, "label", rg_json_text(p->label[i]));
+        json_array_append_new(cases, o);
+    }
+    rg_cost_verdict(&verdict, k, n, p);
+    for (int i = 0; i < verdict.n; i++) json_array_append_new(said, rg_json_text(verdict.s[i]));
+    json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:o, s:o}", "schema", "ridge.roofline", "version", 1, "cost", rg_cost_models[k[0].cost], "command",
+        rg_json_text(p->command), "stage", rg_cost_stages[p->stage], "hardware", hardware_of(k, n), "cases", cases, "verdict", said);
+    if (root && p->study) json_object_set_new(root, "study", json_pack("{s:o, s:o}", "name", rg_json_text(p->study), "answer", rg_json_text(p->answer)));
+    if (!root || json_array_size(cases) != n || verdict.failed) {
+        json_decref(root);
+        root = NULL;
+        rg_fail(err, RG_E_NOMEM, "roofline: out of memory");
+    }
+    rg_lines_free(&verdict);
+    return root;
+}
+
 rg_status rg_cost_json(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err)
 {
-    (void)p;
-    json_t *cases = json_array();
-    for (size_t i = 0; i < n; i++) json_array_append_new(cases, k[i].cost == RG_COST_EXACT ? exact_case(&k[i]) : lv_case(&k[i]));
-    json_t *root = json_pack("{s:s, s:i, s:s, s:o}", "schema", "ridge.roofline", "version", 1, "cost", rg_cost_models[k[0].cost], "cases", cases);
-    rg_status st = RG_OK;
-    if (!root || json_array_size(cases) != n)
-        st = rg_fail(err, RG_E_NOMEM, "roofline: out of memory");
-    else if (json_dumpf(root, f, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) != 0 || fputc('\n', f) == EOF)
+    json_t *root = rg_cost_to_json(k, n, p, err);
+    rg_status st = root ? RG_OK : RG_E_NOMEM;
+    if (root && (json_dumpf(root, f, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) != 0 || fputc('\n', f) == EOF))
         st = rg_fail(err, RG_E_FILE, "roofline: cannot write: %s", strerror(errno));
     json_decref(root);
     return st;

@@ -314,8 +314,9 @@ static rg_status check_head(const json_t *o, const char *file, bool *set, rg_err
     char clean[64];
     *set = schema && strcmp(schema, "ridge.profile.set") == 0;
     if (!schema || (!*set && strcmp(schema, "ridge.profile") != 0))
-        return rg_fail(err, RG_E_FILE, "%s: schema is %s, expected \"ridge.profile\" or \"ridge.profile.set\": write one with ridge profile -o json", file,
-            schema ? rg_text_clean(clean, sizeof clean, schema) : "missing");
+        return rg_fail(err, RG_E_FILE,
+            "%s: schema is %s, expected \"ridge.profile\" or \"ridge.profile.set\": write one with ridge profile -o json (bench, compare and roofline: theirs)",
+            file, schema ? rg_text_clean(clean, sizeof clean, schema) : "missing");
     if (!json_is_integer(version) || json_integer_value(version) != 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: version of the schema is %lld, expected 1: read it with the ridge that wrote it", file,
             json_is_integer(version) ? (long long)json_integer_value(version) : -1LL);
@@ -379,19 +380,14 @@ static void name_runs(rg_saved *s)
     }
 }
 
-rg_status rg_saved_add_text(rg_saved *s, const char *text, size_t n, const char *where, rg_err *err)
+rg_status rg_saved_add_json(rg_saved *s, json_t *root, const char *where, rg_err *err)
 {
-    json_error_t e;
-    json_t *root = json_loadb(text, n, FLAGS, &e), **more;
-    char prefix[32], what[160];
+    json_t **more = realloc(s->root, (s->n_roots + 1) * sizeof *more);
+    char prefix[32];
     bool set;
-    if (!root) return rg_fail(err, RG_E_FILE, "%s: not JSON: line %d: %s", where, e.line, rg_text_clean(what, sizeof what, e.text));
-    if (!(more = realloc(s->root, (s->n_roots + 1) * sizeof *more))) {
-        json_decref(root);
-        return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
-    }
+    if (!more) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
     s->root = more;
-    s->root[s->n_roots++] = root;
+    s->root[s->n_roots++] = json_incref(root);
     rg_status st = check_head(root, where, &set, err);
     if (st == RG_OK && !set) st = add_run(s, root, where, "", err);
     const json_t *runs = json_object_get(root, "runs");
@@ -404,12 +400,30 @@ rg_status rg_saved_add_text(rg_saved *s, const char *text, size_t n, const char 
     return st;
 }
 
-rg_status rg_saved_add_file(rg_saved *s, const char *path, rg_err *err)
+static rg_status parse(json_t **root, const char *text, size_t n, const char *where, rg_err *err)
+{
+    json_error_t e;
+    char what[160];
+    *root = json_loadb(text, n, FLAGS, &e);
+    return *root ? RG_OK : rg_fail(err, RG_E_FILE, "%s: not JSON: line %d: %s", where, e.line, rg_text_clean(what, sizeof what, e.text));
+}
+
+rg_status rg_saved_add_text(rg_saved *s, const char *text, size_t n, const char *where, rg_err *err)
+{
+    json_t *root;
+    rg_status st = parse(&root, text, n, where, err);
+    if (st == RG_OK) st = rg_saved_add_json(s, root, where, err);
+    json_decref(root);
+    return st;
+}
+
+rg_status rg_saved_read(json_t **root, const char *path, rg_err *err)
 {
     FILE *f = fopen(path, "rb");
     char *text = NULL;
     size_t n = 0, cap = 0;
     rg_status st = RG_OK;
+    *root = NULL;
     if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
     for (size_t got = 1; st == RG_OK && got > 0; n += got) { /* not by its size: it may be a pipe */
         if (n == cap) {
@@ -425,9 +439,18 @@ rg_status rg_saved_add_file(rg_saved *s, const char *path, rg_err *err)
         got = fread(text + n, 1, cap - n, f);
     }
     if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
-    if (st == RG_OK) st = rg_saved_add_text(s, text, n, path, err);
+    if (st == RG_OK) st = parse(root, text, n, path, err);
     free(text);
     fclose(f);
+    return st;
+}
+
+rg_status rg_saved_add_file(rg_saved *s, const char *path, rg_err *err)
+{
+    json_t *root;
+    rg_status st = rg_saved_read(&root, path, err);
+    if (st == RG_OK) st = rg_saved_add_json(s, root, path, err);
+    json_decref(root);
     return st;
 }
 

@@ -82,6 +82,10 @@ enum { RG_SAVED_MAX_RUNS = 64 };
 rg_status rg_saved_add_file(rg_saved *s, const char *path, rg_err *err);
 /* The same from memory; where names the source in messages. */
 rg_status rg_saved_add_text(rg_saved *s, const char *text, size_t n, const char *where, rg_err *err);
+/* The same from JSON that was read already; a reference is kept. */
+rg_status rg_saved_add_json(rg_saved *s, json_t *root, const char *where, rg_err *err);
+/* Reads a file (or a pipe) of at most 256 MiB as JSON without duplicate keys; the caller gives the reference back. */
+rg_status rg_saved_read(json_t **root, const char *path, rg_err *err);
 /* The same from reports that were just made; what is drawn is the same to the byte as from their saved JSON. */
 rg_status rg_saved_add_reports(rg_saved *s, const rg_report *const *r, int n, rg_err *err);
 /* Legal on a zeroed struct. */

@@ -145,6 +145,27 @@ static json_t *worth_json(const rg_stats *s)
     return json_pack("{s:o, s:o, s:o}", "speedup", rg_json_real(s->median), "low", rg_json_real(s->low), "high", rg_json_real(s->high));
 }
 
+/* "INT4 weights: decode 1.62 times alone, 1.40 with the others." */
+static json_t *verdict_of(const rg_bench *b)
+{
+    json_t *said = json_array();
+    rg_lines out = {0};
+    char c[4][64];
+    for (int i = N + 1; i >= 0; i--) { /* all together first */
+        const line l = line_of(b, i);
+        for (int k = 0; k < 4; k++) cell(c[k], sizeof c[k], &l.s[k]);
+        if (i == N + 1)
+            rg_lines_add(&out, "%s: prefill %s times, decode %s times as fast as with everything off.", l.name, c[0], c[1]);
+        else if (i == N)
+            rg_lines_add(&out, "batching (%s): decode %s times the tokens/s with everything off, %s with everything on.", l.name, c[1], c[3]);
+        else
+            rg_lines_add(&out, "%s: prefill %s times alone, %s with the others; decode %s alone, %s with the others.", l.name, c[0], c[2], c[1], c[3]);
+    }
+    for (int i = 0; i < out.n; i++) json_array_append_new(said, rg_json_text(out.s[i]));
+    rg_lines_free(&out);
+    return said;
+}
+
 json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err)
 {
     static const char *const keys[] = {"prefill_alone", "decode_alone", "prefill_with_others", "decode_with_others"};
@@ -161,5 +182,6 @@ json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err)
         json_decref(said);
         return NULL;
     }
-    return json_pack("{s:s, s:i, s:o, s:o, s:o}", "schema", "ridge.ablate", "version", 1, "switches", lines, "notes", said, "bench", bench);
+    return json_pack(
+        "{s:s, s:i, s:o, s:o, s:o, s:o}", "schema", "ridge.ablate", "version", 1, "switches", lines, "verdict", verdict_of(b), "notes", said, "bench", bench);
 }

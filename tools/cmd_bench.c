@@ -1,6 +1,7 @@
 /* ridge bench: llama-bench's tests over lists of settings, sampled in rounds, beside the roofs of this machine. */
 #include "tools/bench.h"
 #include "tools/judge.h"
+#include "tools/page_out.h"
 
 rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
 {
@@ -21,9 +22,11 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
         if (any && (st == RG_OK || st == RG_E_INTERRUPTED)) { /* the report so far */
             const rg_status printed = print[format](stdout, &b, err);
             if (printed != RG_OK) st = printed;
-            if (st == RG_OK && rg_judge_wanted(cli)) {
+            if (printed == RG_OK && (cli->html || cli->svg || rg_judge_wanted(cli))) {
                 json_t *o = rg_bench_to_json(&b, err);
-                st = o ? rg_judge(cli, o, err) : RG_E_NOMEM;
+                const rg_status drawn = cli->html || cli->svg ? rg_page_out(o, 10, cli->html, cli->svg, err) : o ? RG_OK : RG_E_NOMEM;
+                if (drawn != RG_OK && st == RG_OK) st = drawn;
+                if (st == RG_OK) st = rg_judge(cli, o, err);
                 json_decref(o);
             }
         }

@@ -7,6 +7,7 @@
 #include "roofline/pictures/pictures.h"
 #include "tools/compare.h"
 #include "tools/judge.h"
+#include "tools/page_out.h"
 
 static bool ends_in_json(const char *s)
 {
@@ -165,6 +166,13 @@ static rg_status draw(const rg_comparison *c, rg_err *err)
     return st;
 }
 
+/* A picture by name gets the runs in one roofline; a folder gets everything, from the JSON. */
+static bool is_file(const char *svg)
+{
+    const size_t n = svg ? strlen(svg) : 0;
+    return n > 4 && strcmp(svg + n - 4, ".svg") == 0;
+}
+
 static rg_status print_json(json_t *o, rg_err *err)
 {
     if (!o) return err->code;
@@ -179,7 +187,7 @@ static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_C
     if (st == RG_OK && c->n < 2)
         st = rg_fail(err, RG_E_USAGE, "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value arguments, or saved runs");
     if (st == RG_OK && !json) st = rg_compare_md(stdout, c, err);
-    if (st == RG_OK && c->cli->compare_svg) st = draw(c, err);
+    if (st == RG_OK && is_file(c->cli->compare_svg)) st = draw(c, err);
     return st;
 }
 
@@ -204,7 +212,6 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
     rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
     if (st == RG_OK && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
-    if (st == RG_OK && cli->ablate && cli->compare_svg) st = rg_fail(err, RG_E_USAGE, "--svg: --ablate has no picture");
     if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, &notes, err) : variants(&b, cli, err);
     if (st == RG_OK && cli->eval_file && (cli->ablate || b.n_settings == 0))
         st = rg_fail(err, RG_E_USAGE, "--eval: it reads a text with the variants that compare measures; %s",
@@ -231,10 +238,12 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     for (int i = 0; i < b.n_rows; i++) whole = whole && b.row[i].n > 0;
     if (whole && (st == RG_OK || st == RG_E_INTERRUPTED)) {
         rg_status done = report(&c, &b, test, &notes, format == 1, err);
-        if (done == RG_OK && (format == 1 || rg_judge_wanted(cli))) {
+        const char *svg = cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
+        if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
             o = cli->ablate ? rg_ablate_to_json(&b, &notes, err) : rg_compare_to_json(&c, err);
             if (!o) done = RG_E_NOMEM;
             if (done == RG_OK && format == 1) done = print_json(o, err);
+            if (done == RG_OK && (cli->html || svg)) done = rg_page_out(o, 10, cli->html, svg, err);
             if (done == RG_OK && st == RG_OK) done = rg_judge(cli, o, err);
         }
         if (done != RG_OK) st = done;

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/outfile.h"
-#include "roofline/pictures/pic_model.h"
 #include "roofline/textout.h"
+#include "tools/page_out.h"
 #include "tools/roofline_study.h"
 #include "tools/roofline_validate.h"
 
@@ -40,14 +39,16 @@ static rg_status list_hardware(rg_err *err)
     return failed ? rg_fail(err, RG_E_NOMEM, "hardware: out of memory") : RG_OK;
 }
 
-static rg_status draw(const rg_asked *a, const char *path, rg_err *err)
+enum { MOST_PAGE_CASES = 2000 };
+
+/* --svg and --html */
+static rg_status draw(const rg_asked *a, const rg_cli *cli, rg_err *err)
 {
-    const rg_cost_stage stage = a->print.stage;
-    rg_outfile o = {0};
-    rg_status st = rg_outfile_open(&o, path, err);
-    if (st == RG_OK) st = rg_picture_model(o.f, a->k, a->n, stage != RG_STAGE_DECODE, stage != RG_STAGE_PREFILL, err);
-    if (st == RG_OK) st = rg_outfile_commit(&o, err);
-    rg_outfile_abort(&o);
+    if (a->n > MOST_PAGE_CASES && cli->html)
+        return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists", a->n, MOST_PAGE_CASES);
+    json_t *o = rg_cost_to_json(a->k, a->n, &a->print, err);
+    const rg_status st = rg_page_out(o, 17, cli->html, cli->svg, err);
+    json_decref(o);
     return st;
 }
 
@@ -60,7 +61,6 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     if (format < 0) return err->code;
     if (st != RG_OK) return st;
     if (cli->list_hardware) return list_hardware(err);
-    if (cli->svg && (cli->study || cli->validate)) return rg_fail(err, RG_E_USAGE, "--svg: draws cases, not with --study or --validate");
     if (cli->validate) return rg_roofline_validate(cli, format, err);
     if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
     if (RG_GIVEN(cli, memory) && !cli->study) return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
@@ -68,6 +68,10 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     st = rg_asked_open(&a, cli, err);
     if (st == RG_OK && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
         st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o md");
+    a.print.command = cli->line;
+    if (st == RG_OK && cli->svg && !cli->study && a.hardware.n > 1)
+        st = rg_fail(err, RG_E_USAGE, "--svg: %s and %s in one question, expected one machine: a picture has one set of roofs (--html has one for each)",
+            a.hardware.hw[0].name, a.hardware.hw[1].name);
     if (st == RG_OK && cli->study) {
         st = rg_roofline_study(cli, &a, format, err);
         rg_asked_close(&a);
@@ -75,7 +79,7 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     }
     for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
     if (st == RG_OK) st = print[format](stdout, a.k, a.n, &a.print, err);
-    if (st == RG_OK && cli->svg) st = draw(&a, cli->svg, err);
+    if (st == RG_OK && (cli->svg || cli->html)) st = draw(&a, cli, err);
     if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     rg_asked_close(&a);
     return st;

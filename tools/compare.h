@@ -23,6 +23,7 @@ typedef struct rg_side {
     rg_side_phase phase[RG_PHASE_COUNT];
     rg_score_stats score; /* of --eval; n 0: not evaluated */
     rg_report *report;    /* both phases; of a saved run only what the verdict reads; owns */
+    json_t *run;          /* of a saved profile: as it is in the file; owns; NULL: none */
 } rg_side;
 
 typedef struct rg_gain {
@@ -58,6 +59,10 @@ typedef struct rg_comparison {
 
 void rg_compare_verdict(rg_lines *out, const rg_comparison *c);
 rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err);
+/* Per variant its recorded run as `ridge profile -o json` has it, null where a saved side holds none; and per operator, time per token in the first
+ * variant over that in the others. NULL without memory. */
+json_t *rg_compare_runs(const rg_comparison *c, rg_err *err);
+json_t *rg_compare_operators(const rg_comparison *c, const json_t *runs);
 json_t *rg_compare_to_json(const rg_comparison *c, rg_err *err);
 
 /* --ablate: what each switch is worth alone and with all the others on. */

@@ -178,9 +178,12 @@ json_t *rg_compare_to_json(const rg_comparison *c, rg_err *err)
     }
     rg_compare_verdict(&verdict, c);
     for (int i = 0; i < verdict.n; i++) json_array_append_new(lines, rg_json_text(verdict.s[i]));
-    json_t *o = json_pack("{s:s, s:i, s:o, s:s, s:o, s:b, s:b, s:o, s:o}", "schema", "ridge.compare", "version", 1, "command", rg_json_text(c->cli->line),
-        "started", stamp, "cpu", rg_json_text(rg_cpu_name()), "interleaved", c->b && c->b->together, "interrupted", c->b && c->b->interrupted, "variants",
-        variants, "verdict", lines);
+    json_t *runs = rg_compare_runs(c, err),
+           *o = !runs ? NULL
+                      : json_pack("{s:s, s:i, s:o, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "schema", "ridge.compare", "version", 1, "command",
+                            rg_json_text(c->cli->line), "started", stamp, "cpu", rg_json_text(rg_cpu_name()), "interleaved", c->b && c->b->together,
+                            "interrupted", c->b && c->b->interrupted, "variants", variants, "verdict", lines, "operators", rg_compare_operators(c, runs),
+                            "runs", runs);
     if (!o || !ok || verdict.failed || (int)json_array_size(variants) != c->n) {
         json_decref(o);
         o = NULL;

@@ -78,6 +78,7 @@ static rg_status side_of_run(rg_side *s, const rg_saved_run *run, const char *fi
     copy(name, sizeof name, file);
     snprintf(s->label, sizeof s->label, "%.90s %s", name, s->dtype);
     s->threads = (int)whole(run->threads);
+    s->run = json_incref((json_t *)(uintptr_t)run->json);
     s->resident_bytes = run->resident_bytes;
     s->stream_bytes = run->stream_bytes;
     s->bits_file = run->bits_file;

@@ -52,7 +52,10 @@ rg_status rg_side_of_rows(rg_side *s, const rg_bench *b, int setting, const int 
 
 void rg_sides_free(rg_side *s, int n)
 {
-    for (int i = 0; i < n; i++) rg_report_close(s[i].report);
+    for (int i = 0; i < n; i++) {
+        rg_report_close(s[i].report);
+        json_decref(s[i].run);
+    }
     free(s);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "roofline/textout.h"
+#include "tools/page_out.h"
 
 enum { MAX_STEPS = 8, MOST_BATCH = 1 << 16 };
 
@@ -188,7 +189,18 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     const double memory = RG_GIVEN(cli, memory) ? cli->memory * 1073741824.0 : a->k->hw->memory;
     const rg_status st = which == 0 ? ablation(&s, a->k, err) : which == 1 ? fit(&s, a->k, memory, err) : turning(&s, a->k, err);
     if (st != RG_OK) return st;
-    if (format == 1) return rg_cost_csv(stdout, s.k, (size_t)s.n, &a->print, err);
-    if (format == 2) return rg_cost_json(stdout, s.k, (size_t)s.n, &a->print, err);
-    return print_md(&s, names[which], which == 0, err);
+    const char *label[MAX_STEPS];
+    rg_cost_print print = a->print;
+    for (int i = 0; i < s.n; i++) label[i] = s.label[i];
+    print.study = names[which];
+    print.answer = s.answer;
+    print.label = label;
+    const rg_status done = format == 1   ? rg_cost_csv(stdout, s.k, (size_t)s.n, &print, err)
+                           : format == 2 ? rg_cost_json(stdout, s.k, (size_t)s.n, &print, err)
+                                         : print_md(&s, names[which], which == 0, err);
+    if (done != RG_OK || !(cli->html || cli->svg)) return done;
+    json_t *o = rg_cost_to_json(s.k, (size_t)s.n, &print, err);
+    const rg_status drawn = rg_page_out(o, 17, cli->html, cli->svg, err);
+    json_decref(o);
+    return drawn;
 }

@@ -16,6 +16,7 @@
 #include "ridge/topo.h"
 #include "roofline/join.h"
 #include "roofline/textout.h"
+#include "tools/page_out.h"
 #include "weights/synth.h"
 
 enum { MAX_POINTS = 512, MAX_REPS = 9, SIZES = 4, SPEEDS = RG_KK_COUNT * (RG_WT_COUNT + 1) * SIZES + SIZES * RG_OP_COUNT };
@@ -322,7 +323,27 @@ static json_t *spread_json(spread s)
     return json_pack("{s:i, s:o, s:o, s:o}", "points", s.n, "median", rg_json_real(s.median), "p90", rg_json_real(s.p90), "worst", rg_json_real(s.worst));
 }
 
-static rg_status print_json(const point *p, int n, const rg_machine *m, rg_err *err)
+/* "decode: median error 8.1 %, nine in ten below 17 %, worst 25 % of 24 points." */
+static json_t *verdict_of(const point *p, int n)
+{
+    json_t *said = json_array();
+    rg_lines l = {0};
+    char a[32], b[32], c[32];
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const spread s = phase_spread(p, n, ph);
+        int above = 0;
+        for (int i = 0; i < n; i++) above += (int)p[i].phase == ph && p[i].predicted_ns > p[i].measured_ns;
+        if (s.n > 0)
+            rg_lines_add(&l,
+                "%s: the prediction is off by %s in the middle of %d points, by %s in nine of ten, by %s at worst; it is above the measurement in %d.",
+                rg_phase_names[ph], rg_percent(a, sizeof a, s.median), s.n, rg_percent(b, sizeof b, s.p90), rg_percent(c, sizeof c, s.worst), above);
+    }
+    for (int i = 0; i < l.n; i++) json_array_append_new(said, rg_json_text(l.s[i]));
+    rg_lines_free(&l);
+    return said;
+}
+
+static json_t *to_json(const point *p, int n, const rg_machine *m, const char *command)
 {
     json_t *rows = json_array(), *errors = json_object();
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) json_object_set_new(errors, rg_phase_names[ph], spread_json(phase_spread(p, n, ph)));
@@ -334,11 +355,14 @@ static rg_status print_json(const point *p, int n, const rg_machine *m, rg_err *
         json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:f, s:f}", "model", p[i].model, "dtype", p[i].dtype, "threads",
                                         p[i].threads, "prompt", (json_int_t)p[i].prompt, "batch", (json_int_t)p[i].batch, "phase", rg_phase_names[p[i].phase],
                                         "measured_ns", p[i].measured_ns, "predicted_ns", p[i].predicted_ns, "ideal_ns", p[i].ideal_ns));
-    json_t *root =
-        json_pack("{s:s, s:i, s:o, s:o, s:o}", "schema", "ridge.validation", "version", 1, "cpu", rg_json_text(m->cpu), "errors", errors, "points", rows);
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "schema", "ridge.validation", "version", 1, "command", rg_json_text(command), "cpu",
+        rg_json_text(m->cpu), "errors", errors, "points", rows, "verdict", verdict_of(p, n));
+}
+
+static rg_status print_json(const json_t *root, rg_err *err)
+{
     const bool bad = !root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0;
     if (!bad) putchar('\n');
-    json_decref(root);
     return bad ? rg_fail(err, RG_E_FILE, "validate: cannot write") : RG_OK;
 }
 
@@ -411,7 +435,13 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     rmdir(base);
     if (st == RG_OK && format == 0) print_md(p, g.n, &m[g.n_threads - 1]);
     if (st == RG_OK && format == 1) print_csv(p, g.n);
-    if (st == RG_OK && format == 2) st = print_json(p, g.n, &m[g.n_threads - 1], err);
+    if (st == RG_OK && (format == 2 || cli->html || cli->svg)) {
+        json_t *o = to_json(p, g.n, &m[g.n_threads - 1], cli->line);
+        if (!o) st = rg_fail(err, RG_E_NOMEM, "validate: out of memory");
+        if (st == RG_OK && format == 2) st = print_json(o, err);
+        if (st == RG_OK && (cli->html || cli->svg)) st = rg_page_out(o, 9, cli->html, cli->svg, err);
+        json_decref(o);
+    }
 out:
     free(v);
     free(p);

@@ -28,8 +28,22 @@ static char *style_text(void)
     return text;
 }
 
+/* What a page is made of: runs, or a report with or without recorded runs in it. */
+typedef struct content {
+    const rg_saved *s;
+    const rg_doc *d; /* NULL: the runs are all */
+} content;
+
+static void title(FILE *f, const content *c)
+{
+    if (c->d)
+        rg_page_doc_title(f, c->d);
+    else
+        rg_page_text(f, c->s->run[0].name);
+}
+
 /* Who may do what: nothing from anywhere, this style and this script, no forms, no frames, no base. */
-static void head(FILE *f, const rg_saved *s, const char *style)
+static void head(FILE *f, const content *c, const char *style)
 {
     char style_hash[45], script_hash[45];
     rg_sha256_base64(style_hash, style, strlen(style));
@@ -38,12 +52,12 @@ static void head(FILE *f, const rg_saved *s, const char *style)
     fprintf(f,
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'%s; base-uri 'none'; "
         "form-action 'none'\">\n",
-        style_hash, script_hash, rg_page_has_whatif() ? " 'wasm-unsafe-eval'" : "");
+        style_hash, script_hash, c->s->n > 0 && rg_page_has_whatif() ? " 'wasm-unsafe-eval'" : "");
     fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<meta "
           "name=\"referrer\" "
           "content=\"no-referrer\">\n<title>Ridge report: ",
         f);
-    rg_page_text(f, s->run[0].name);
+    title(f, c);
     fprintf(f, "</title>\n<style>%s</style>\n</head>\n", style);
 }
 
@@ -128,77 +142,109 @@ static void whatif(FILE *f)
     fputs("</section>\n", f);
 }
 
-static void page_head(FILE *f, const rg_saved *s)
+static void page_head(FILE *f, const content *c)
 {
+    const rg_saved *s = c->s;
     char b[320];
     fputs("<body>\n<header><h1>", f);
-    rg_page_text(f, s->run[0].name);
+    title(f, c);
     fputs("</h1><p>", f);
-    snprintf(b, sizeof b, "%zu run%s on %.100s, %.30s", s->n, s->n == 1 ? "" : "s", s->run[0].cpu, s->run[0].started ? s->run[0].started : "not dated");
-    rg_page_text(f, b);
+    if (c->d) {
+        rg_page_doc_subtitle(f, c->d);
+    } else {
+        snprintf(b, sizeof b, "%zu run%s on %.100s, %.30s", s->n, s->n == 1 ? "" : "s", s->run[0].cpu, s->run[0].started ? s->run[0].started : "not dated");
+        rg_page_text(f, b);
+    }
     fputs("</p><noscript><p>Scripts are off: everything is here to read and print; sorting, filters and explanations on hover need "
-          "them.</p></noscript></header>\n"
-          "<div class=\"tools\" data-tools=\"page\" hidden></div>\n<main>\n",
+          "them.</p></noscript></header>\n",
         f);
+    if (s->n > 0) fputs("<div class=\"tools\" data-tools=\"page\" hidden></div>\n", f);
+    fputs("<main>\n", f);
 }
 
-rg_status rg_page_write(FILE *f, const rg_saved *s, rg_err *err)
+/* In the order in which a person asks. */
+static const struct chart {
+    const char *name, *words;
+} charts[] = {
+    {"roofline",
+        "Every operator group and phase twice: where the cost model puts it on its roof (hollow), and where it was measured (filled, area by time share). "
+        "The line between them is what was lost."},
+    {"compare", "The phases of every run as wholes; arrows lead from the first run to the others."},
+    {"sweep", "Groups of operators over batch sizes and lengths."},
+    {"stages", "How the time splits between reading the prompt and generating, on the roofs and in truth."},
+    {"latency", "Decode step by step: what a reader waits for each token, and how evenly."},
+    {"time", "Where the time went; the upright tick marks what the roofs would allow."},
+    {"heat", "Time of every operator in every layer; the darker, the longer."},
+    {"bytes", "What one forward call moves, by part of the model; note the logarithmic scale."},
+};
+
+static rg_status body(FILE *f, const content *c, rg_err *err)
 {
-    /* the order in which a person asks */
-    static const struct {
-        const char *name, *words;
-    } charts[] = {
-        {"roofline",
-            "Every operator group and phase twice: where the cost model puts it on its roof (hollow), and where it was measured (filled, area by time share). "
-            "The line between them is what was lost."},
-        {"compare", "The phases of every run as wholes; arrows lead from the first run to the others."},
-        {"sweep", "Groups of operators over batch sizes and lengths."},
-        {"stages", "How the time splits between reading the prompt and generating, on the roofs and in truth."},
-        {"latency", "Decode step by step: what a reader waits for each token, and how evenly."},
-        {"time", "Where the time went; the upright tick marks what the roofs would allow."},
-        {"heat", "Time of every operator in every layer; the darker, the longer."},
-        {"bytes", "What one forward call moves, by part of the model; note the logarithmic scale."},
-    };
-    char *style = style_text();
+    const rg_saved *s = c->s;
     rg_status st = RG_OK;
-    if (s->n == 0) st = rg_fail(err, RG_E_USAGE, "page: no run");
-    if (st == RG_OK && !style) st = rg_fail(err, RG_E_NOMEM, "page: out of memory");
-    if (st != RG_OK) goto out;
-    head(f, s, style);
-    page_head(f, s);
+    page_head(f, c);
     fputs("<section id=\"verdict\"><h2>Verdict</h2>\n", f);
-    rg_page_verdict(f, s);
+    if (c->d)
+        rg_page_doc_verdict(f, c->d);
+    else
+        rg_page_verdict(f, s);
     fputs("</section>\n<section id=\"runs\"><h2>Machine, model, method</h2>\n", f);
-    rg_page_runs(f, s);
+    if (c->d) rg_page_doc_facts(f, c->d);
+    if (s->n > 0) rg_page_runs(f, s);
     fputs("</section>\n", f);
-    for (size_t i = 0; i < sizeof charts / sizeof *charts && st == RG_OK; i++) st = pictures(f, s, charts[i].name, charts[i].words, err);
-    if (st != RG_OK) goto out;
-    tables(f, s);
-    whatif(f);
+    if (c->d) st = rg_page_doc_pictures(f, c->d, err);
+    for (size_t i = 0; i < sizeof charts / sizeof *charts && st == RG_OK && s->n > 0; i++) st = pictures(f, s, charts[i].name, charts[i].words, err);
+    if (st != RG_OK) return st;
+    if (c->d) rg_page_doc_tables(f, c->d);
+    if (s->n > 0) tables(f, s);
+    if (s->n > 0) whatif(f);
     fputs("<section id=\"notes\"><h2>Notes</h2>\n", f);
+    if (c->d) rg_page_doc_notes(f, c->d);
     rg_page_notes(f, s);
     fputs("</section>\n<section id=\"data\"><h2>Data</h2><p>The JSON that this page was made from is inside it.</p><div class=\"tools\" data-tools=\"data\" "
           "hidden></div></section>\n"
           "</main>\n<div id=\"tip\" role=\"tooltip\" hidden></div>\n<div id=\"live\" class=\"unseen\" role=\"status\"></div>\n<script "
           "type=\"application/json\" id=\"ridge-data\">",
         f);
-    st = rg_page_data(f, s, err);
-    if (st != RG_OK) goto out;
+    st = c->d ? rg_page_data(f, &c->d->root, 1, c->d->kind == RG_DOC_ROOFLINE ? 17 : 10, s, err) : rg_page_data(f, s->root, s->n_roots, 10, s, err);
+    if (st != RG_OK) return st;
     fputs("</script>\n<script>", f);
     asset(f, &rg_asset_js);
     fputs("</script>\n</body>\n</html>\n", f);
-    if (ferror(f)) st = rg_fail(err, RG_E_FILE, "page: cannot write: %s", strerror(errno));
-out:
+    return ferror(f) ? rg_fail(err, RG_E_FILE, "page: cannot write: %s", strerror(errno)) : RG_OK;
+}
+
+static rg_status write_page(FILE *f, const content *c, rg_err *err)
+{
+    char *style = style_text();
+    rg_status st = RG_OK;
+    if (!style) return rg_fail(err, RG_E_NOMEM, "page: out of memory");
+    head(f, c, style);
+    st = body(f, c, err);
     free(style);
+    return st;
+}
+
+rg_status rg_page_write(FILE *f, const rg_saved *s, rg_err *err)
+{
+    return s->n > 0 ? write_page(f, &(content){.s = s}, err) : rg_fail(err, RG_E_USAGE, "page: no run");
+}
+
+rg_status rg_page_write_doc(FILE *f, const rg_doc *d, rg_err *err) { return write_page(f, &(content){.s = &d->runs, .d = d}, err); }
+
+static rg_status save(const content *c, const char *path, rg_err *err)
+{
+    rg_outfile o = {0};
+    rg_status st = rg_outfile_open(&o, path, err);
+    if (st == RG_OK) st = write_page(o.f, c, err);
+    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    rg_outfile_abort(&o);
     return st;
 }
 
 rg_status rg_page_save(const rg_saved *s, const char *path, rg_err *err)
 {
-    rg_outfile o = {0};
-    rg_status st = rg_outfile_open(&o, path, err);
-    if (st == RG_OK) st = rg_page_write(o.f, s, err);
-    if (st == RG_OK) st = rg_outfile_commit(&o, err);
-    rg_outfile_abort(&o);
-    return st;
+    return s->n > 0 ? save(&(content){.s = s}, path, err) : rg_fail(err, RG_E_USAGE, "page: no run");
 }
+
+rg_status rg_page_save_doc(const rg_doc *d, const char *path, rg_err *err) { return save(&(content){.s = &d->runs, .d = d}, path, err); }

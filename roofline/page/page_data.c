@@ -8,7 +8,9 @@
 #include "roofline/join.h"
 #include "roofline/page/page_impl.h"
 
-/* ---- packing: a list of objects with the same keys becomes {"$k": [keys], "$r": [[values], ...]} ---- */
+/* ---- packing: a list of n objects with the same keys becomes {"$k": [keys], "$n": n, "$c": [columns]}. A column is the list of its values; or, where
+ * few differ, {"$d": [the different ones], "$i": "places"} with one character per row, two from 65 values on (layers of a model are much alike:
+ * of 22 of them a third of the text remains); or, of objects that are alike, packed itself. ---- */
 
 /* A file that uses the markers itself is left as it is. */
 static bool has_marker(const json_t *v)
@@ -21,7 +23,7 @@ static bool has_marker(const json_t *v)
             if (has_marker(e)) return true;
     } else if (json_is_object(v)) {
         json_object_foreach ((json_t *)(uintptr_t)v, key, e)
-            if (strcmp(key, "$k") == 0 || has_marker(e)) return true;
+            if (key[0] == '$' || has_marker(e)) return true;
     }
     return false;
 }
@@ -37,19 +39,57 @@ static bool same_keys(const json_t *a, const json_t *b)
 
 static json_t *pack(const json_t *v);
 
+static const char places[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; /* 64 */
+enum { MOST_DIFFERENT = 512 };
+
+/* As different values and places, or NULL: too many differ, or there is no memory. */
+static json_t *pack_places(const json_t *column)
+{
+    const size_t n = json_array_size(column);
+    json_t *seen[MOST_DIFFERENT], *v;
+    size_t i, k, different = 0;
+    uint16_t *place = calloc(n + 1, sizeof *place);
+    char *text = malloc(2 * n + 1);
+    json_t *out = NULL;
+    if (!place || !text) goto out;
+    json_array_foreach (column, i, v) {
+        const size_t last = i ? place[i - 1] : 0; /* neighbours are the likeliest to be equal */
+        k = different && json_equal(seen[last], v) ? last : 0;
+        while (k < different && !json_equal(seen[k], v)) k++;
+        if (k == different) {
+            if (different == MOST_DIFFERENT || 2 * (different + 1) > n + 1) goto out;
+            seen[different++] = v;
+        }
+        place[i] = (uint16_t)k;
+    }
+    const size_t width = different > 64 ? 2 : 1;
+    for (i = 0; i < n; i++) {
+        if (width == 2) text[2 * i] = places[place[i] / 64];
+        text[width * i + width - 1] = places[place[i] % 64];
+    }
+    json_t *values = json_array();
+    for (k = 0; k < different; k++) json_array_append_new(values, pack(seen[k]));
+    out = json_pack("{s:o, s:s%}", "$d", values, "$i", text, width * n);
+out:
+    free(place);
+    free(text);
+    return out;
+}
+
 static json_t *pack_rows(const json_t *list)
 {
-    json_t *keys = json_array(), *rows = json_array(), *e;
+    json_t *keys = json_array(), *columns = json_array(), *first = json_array_get(list, 0), *row, *e;
     const char *key;
     size_t i;
-    json_t *first = json_array_get(list, 0);
-    json_object_foreach (first, key, e) json_array_append_new(keys, json_string(key));
-    json_array_foreach (list, i, first) {
-        json_t *row = json_array();
-        json_object_foreach (first, key, e) json_array_append_new(row, pack(e));
-        json_array_append_new(rows, row);
+    json_object_foreach (first, key, e) {
+        json_t *column = json_array(), *packed;
+        json_array_append_new(keys, json_string(key));
+        json_array_foreach (list, i, row) json_array_append(column, json_object_get(row, key));
+        packed = pack_places(column);
+        json_array_append_new(columns, packed ? packed : pack(column));
+        json_decref(column);
     }
-    return json_pack("{s:o, s:o}", "$k", keys, "$r", rows);
+    return json_pack("{s:o, s:I, s:o}", "$k", keys, "$n", (json_int_t)json_array_size(list), "$c", columns);
 }
 
 static json_t *pack(const json_t *v)
@@ -207,19 +247,19 @@ static json_t *group_table(void)
     return json_pack("{s:o, s:o, s:o, s:i}", "names", o, "classes", classes, "sites", sites, "rest", (int)RG_OPGROUP_REST);
 }
 
-rg_status rg_page_data(FILE *f, const rg_saved *s, rg_err *err)
+rg_status rg_page_data(FILE *f, json_t *const *file, size_t n_files, int digits, const rg_saved *s, rg_err *err)
 {
     json_t *files = json_array(), *labels = json_array(), *forms = json_array(), *top;
     bool packed = true;
-    for (size_t i = 0; i < s->n_roots; i++) packed = packed && !has_marker(s->root[i]);
-    for (size_t i = 0; i < s->n_roots; i++) json_array_append_new(files, packed ? pack(s->root[i]) : json_incref(s->root[i]));
+    for (size_t i = 0; i < n_files; i++) packed = packed && !has_marker(file[i]);
+    for (size_t i = 0; i < n_files; i++) json_array_append_new(files, packed ? pack(file[i]) : json_incref(file[i]));
     for (size_t i = 0; i < s->n; i++) {
         json_array_append_new(labels, json_string(s->run[i].label));
         json_array_append_new(forms, formulas_of(&s->run[i]));
     }
-    top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "whatif", rg_page_whatif(s), "labels", labels, "formulas", formula_table(),
-        "filled", forms, "groups", group_table(), "files", files);
-    char *text = top ? json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "whatif", s->n > 0 ? rg_page_whatif(s) : json_null(), "labels", labels,
+        "formulas", formula_table(), "filled", forms, "groups", group_table(), "files", files);
+    char *text = top ? json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
     json_decref(top);
     if (!text) return rg_fail(err, RG_E_NOMEM, "page: out of memory for the data");
     for (const char *p = text; *p; p++) {

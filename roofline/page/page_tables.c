@@ -8,7 +8,7 @@
 
 void rg_page_text(FILE *f, const char *s) { rg_text_escape(f, s ? s : "n/a"); }
 
-static void sentences(FILE *f, const json_t *list)
+void rg_page_sentences(FILE *f, const json_t *list)
 {
     const json_t *v;
     size_t i;
@@ -26,7 +26,7 @@ void rg_page_verdict(FILE *f, const rg_saved *s)
         const json_t *v = json_object_get(s->root[i], "runs") ? json_object_get(s->root[i], "verdict") : NULL;
         if (json_array_size(v) > 0) {
             fputs("<h3>Side by side</h3>", f);
-            sentences(f, v);
+            rg_page_sentences(f, v);
         }
     }
     fputs("<div class=\"side\">\n", f);
@@ -37,7 +37,7 @@ void rg_page_verdict(FILE *f, const rg_saved *s)
             rg_page_text(f, s->run[i].label);
             fputs("</h3>", f);
         }
-        sentences(f, s->run[i].verdict);
+        rg_page_sentences(f, s->run[i].verdict);
         fputs("</div>", f);
     }
     fputs("</div>\n", f);
@@ -54,7 +54,7 @@ void rg_page_notes(FILE *f, const rg_saved *s)
             rg_page_text(f, s->run[i].label);
             fputs("</h3>", f);
         }
-        sentences(f, s->run[i].notes);
+        rg_page_sentences(f, s->run[i].notes);
         fputs("</div>", f);
     }
     fputs("</div>\n", f);

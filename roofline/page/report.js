@@ -1,16 +1,22 @@
 
 'use strict';
-(() => {
-  /* ---- data: unpack lists of rows ---- */
+const ridge = (() => {
+  /* ---- data: lists of like objects come as columns (page_data.c) ---- */
+  const PLACES = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const column = c => {
+    if (!c.$d) return unpack(c);
+    const d = c.$d.map(unpack), p = Array.from(c.$i, x => PLACES.indexOf(x));
+    return d.length <= 64 ? p.map(i => d[i]) : p.filter((_, i) => i % 2).map((low, i) => d[64 * p[2 * i] + low]);
+  };
   const unpack = v => {
     if (Array.isArray(v)) return v.map(unpack);
     if (v === null || typeof v !== 'object') return v;
-    if (Array.isArray(v.$k)) return v.$r.map(r => Object.fromEntries(v.$k.map((k, i) => [k, unpack(r[i])])));
+    if (Array.isArray(v.$k)) { const c = v.$c.map(column); return Array.from({ length: v.$n }, (_, i) => Object.fromEntries(v.$k.map((k, j) => [k, c[j][i]]))); }
     return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, unpack(x)]));
   };
   const raw = JSON.parse(document.getElementById('ridge-data').textContent);
   const files = raw.packed ? raw.files.map(unpack) : raw.files;
-  const runs = files.flatMap(f => f.runs || [f]);
+  const runs = files.flatMap(f => f.schema === 'ridge.profile' ? [f] : (f.runs || []).filter(r => r)); /* a comparison has null where a saved side was no run */
   const $ = (sel, at) => Array.from((at || document).querySelectorAll(sel));
   const el = (name, props, ...kids) => {
     const e = document.createElement(name);
@@ -100,7 +106,8 @@
   let focused = null; /* the mark whose focus showed the explanation; null when a pointer did */
   const hide = () => { tip.hidden = true; focused = null; };
   /* the figures of the file behind a mark, to the last digit */
-  const exactly = mark => {
+  const exactly = { of: () => [] }; /* of reports that are no runs: doc.js */
+  const exactly_run = mark => {
     const f = mark.closest('figure'), d = mark.dataset;
     if (f && f.dataset.chart === 'latency' && d.n === '1') return [el('p', {}, exact(runs[+f.dataset.run].phases.find(p => p.phase === d.phase).call_ns[+d.first]) + ' ns')];
     return [];
@@ -109,7 +116,7 @@
     const text = texts.get(mark) || '';
     if ('op' in mark.dataset) tip.replaceChildren(...explain_op(+(mark.dataset.run || mark.closest('[data-run]').dataset.run), +mark.dataset.op));
     else if (mark.dataset.group !== undefined && mark.dataset.group !== '-1' && mark.dataset.run !== undefined) tip.replaceChildren(...explain_group(mark, text));
-    else { const l = text.split('\n'); tip.replaceChildren(el('h4', {}, l[0]), ...l.slice(1).map(t => el('p', {}, t)), ...exactly(mark)); }
+    else { const l = text.split('\n'); tip.replaceChildren(el('h4', {}, l[0]), ...l.slice(1).map(t => el('p', {}, t)), ...exactly_run(mark), ...exactly.of(mark)); }
     tip.hidden = false;
     focused = null;
     put_tip(x, y);
@@ -192,7 +199,7 @@
     controls[key] = s;
     return el('label', {}, label, s);
   };
-  const page = box('page');
+  const page = box('page') || el('div'); /* only pages of runs have it */
   if (runs.length > 1) {
     const names = raw.labels.map((l, i) => [String(i), l]);
     page.append(choice('run', 'run', [['', 'all'], ...names]), choice('a', 'arrows from', [['', 'none'], ...names]), choice('b', 'to', [['', 'none'], ...names]));
@@ -221,7 +228,7 @@
   page.hidden = false;
 
   /* ---- tables ---- */
-  const tables = $('table.ops');
+  const tables = $('table.ops:not(.doc)');
   const csv_cell = v => { const s = v === null || v === undefined ? '' : String(v); return /[",\n]|^[=+@-](?![\d.]+$)/.test(s) ? '"' + (/^[=+@-]/.test(s) ? "'" : '') + s.replace(/"/g, '""') + '"' : s; };
   const csv_of = t => {
     const run = +t.dataset.run, keys = $('thead th', t).map(h => h.dataset.key);
@@ -532,5 +539,5 @@
   };
   if (W && panel) what_if().catch(e => panel.append(el('p', {}, 'What-if does not run in this browser: ' + e.message)));
   addEventListener('hashchange', () => { read_state(); apply(); });
-  document.documentElement.dataset.ready = '1';
+  return { files, el, $, say, field, state, start, write_state, csv_cell, exactly };
 })();

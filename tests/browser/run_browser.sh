@@ -20,8 +20,9 @@ cmp -s "$source/tests/browser/package.json" "$work/package.json" && [ -d "$work/
     (cd "$work" && timeout 120 npm install --no-audit --no-fund --loglevel=error >npm.log 2>&1) || { rm -f "$work/package.json"; skip "npm cannot install playwright-core and axe-core: $(tail -n 1 "$work/npm.log")"; }
 }
 
-# runs to look at: two weight types with rows by layer, 22 layers, and a model with a hostile name
+# what to look at: two weight types with rows by layer, 22 layers, and a model with a hostile name
 cd "$work"
+head -c 6000 "$source"/weights/demo/heldout.txt >text.txt
 "$ridge" machine --quick --no-save --save machine.json -o json >/dev/null 2>&1 || "$ridge" machine --quick --save machine.json -o json >/dev/null
 quick="--machine machine.json -r 1 --counters off --per-layer -o json"
 [ -d deep ] || "$ridge" synth --dims hidden=64,layers=22,heads=4,kv_heads=2,ffn=128,vocab=256 --dtype f16 -o deep >/dev/null
@@ -32,6 +33,29 @@ quick="--machine machine.json -r 1 --counters off --per-layer -o json"
 "$ridge" report pair.json -o pair.html
 "$ridge" report deep.json -o deep.html
 "$ridge" report pair.json deep.json -o three.html
+"$ridge" report deep.json deep.json -o two.html
+# reports that are no runs: pages made with them must be the pages made of what was saved
+bench="--machine machine.json -r 3 --no-warmup"
+# shellcheck disable=SC2086
+"$ridge" bench $bench --dtype f16,q4g64 -p 8,16 -n 4 -d 0,32 -B 1,2 -o json --html live-bench.html >bench.json
+# shellcheck disable=SC2086
+"$ridge" compare $bench --dtype f16,q4g64 -p 16 -n 4 --eval text.txt -o json --html live-compare.html >compare.json
+# shellcheck disable=SC2086
+"$ridge" compare --machine machine.json -r 1 --no-warmup -p 8 -n 2 --ablate -o json --html live-ablation.html >ablation.json
+"$ridge" roofline --shape tinyllama-1.1b --hardware amd_epyc_9654 --dtype f16,q4g64 --batch 1-16*2 -o json --html live-sweep.html >sweep.json
+"$ridge" roofline --shape tinyllama-1.1b --hardware amd_epyc_9654 -o json --html live-single.html >single.json
+"$ridge" roofline --shape llama-2-7b --hardware nvidia_A40 --cost llm-viewer -o json --html live-viewer.html >viewer.json
+"$ridge" roofline --shape tinyllama-1.1b --hardware amd_epyc_9654 --study ablation -o json --html live-study.html >study.json
+node "$source/tests/browser/validation.mjs" validation.json
+for r in bench compare ablation sweep single viewer study; do
+    "$ridge" report $r.json -o $r.html
+    cmp -s $r.html live-$r.html || { echo "FAILED: the page of saved $r.json is not the page that was made with it"; exit 1; }
+done
+"$ridge" report validation.json -o validation.html
+for r in bench compare ablation sweep validation; do
+    node "$source/tests/browser/hostile.mjs" $r.json hostile-$r.json
+    "$ridge" report hostile-$r.json -o hostile-$r.html
+done
 node "$source/tests/browser/hostile.mjs" deep.json hostile.json
 "$ridge" report hostile.json -o hostile.html
 if grep -q '"whatif":null' pair.html; then
@@ -39,5 +63,5 @@ if grep -q '"whatif":null' pair.html; then
 else
     node "$source/tests/browser/whatif_grid.mjs" "$ridge" pair.html machine.json
 fi
-cp "$source/tests/browser/browser_test.mjs" .
+for t in browser_test browser_util doc_test; do cp "$source/tests/browser/$t.mjs" .; done
 exec node browser_test.mjs "$browser" "$work"

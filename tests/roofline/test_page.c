@@ -75,19 +75,43 @@ static void test_sha256(void **state)
     free(million);
 }
 
-/* {"$k": keys, "$r": rows} back to a list of objects, as the page's script does it. */
+static json_t *unpack(const json_t *v);
+
+/* A column of a packed list, as the page's script does it. */
+static json_t *column(const json_t *c, size_t n)
+{
+    static const char places[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const json_t *different = json_object_get(c, "$d");
+    if (!different) return unpack(c);
+    const char *at = json_string_value(json_object_get(c, "$i"));
+    const size_t width = json_array_size(different) > 64 ? 2 : 1;
+    json_t *out = json_array();
+    assert_int_equal(strlen(at), n * width);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        for (size_t w = 0; w < width; w++) k = 64 * k + (size_t)(strchr(places, at[width * i + w]) - places);
+        assert_true(k < json_array_size(different));
+        json_array_append_new(out, unpack(json_array_get(different, k)));
+    }
+    return out;
+}
+
+/* {"$k": keys, "$n": how many, "$c": columns} back to a list of objects. */
 static json_t *unpack(const json_t *v)
 {
     json_t *out, *e, *keys = json_object_get(v, "$k");
     const char *key;
     size_t i, k;
     if (keys) {
+        const size_t n = (size_t)json_integer_value(json_object_get(v, "$n"));
         out = json_array();
-        json_array_foreach (json_object_get(v, "$r"), i, e) {
-            json_t *o = json_object();
-            assert_int_equal(json_array_size(e), json_array_size(keys));
-            for (k = 0; k < json_array_size(keys); k++) json_object_set_new(o, json_string_value(json_array_get(keys, k)), unpack(json_array_get(e, k)));
-            json_array_append_new(out, o);
+        for (i = 0; i < n; i++) json_array_append_new(out, json_object());
+        assert_int_equal(json_array_size(json_object_get(v, "$c")), json_array_size(keys));
+        for (k = 0; k < json_array_size(keys); k++) {
+            json_t *c = column(json_array_get(json_object_get(v, "$c"), k), n);
+            assert_int_equal(json_array_size(c), n);
+            json_array_foreach (c, i, e) json_object_set(json_array_get(out, i), json_string_value(json_array_get(keys, k)), e);
+            json_decref(c);
         }
         return out;
     }
@@ -183,6 +207,47 @@ static void test_page(void **state)
     }
 }
 
+/* Many rows, few and many different values: two characters per place from 65 on, plain lists where most differ. */
+static void test_packing(void **state)
+{
+    (void)state;
+    rg_err err = {0};
+    char *json;
+    rg_saved s = make(NULL, 1, false, &json), long_one = {0};
+    json_t *j = json_deep_copy(s.root[0]), *rows = json_array();
+    for (int i = 0; i < 1000; i++)
+        json_array_append_new(rows, json_pack("{s:i, s:s, s:i, s:n, s:{s:i, s:f}, s:i}", "few", i % 3, "same", "x", "many", i % 200, "none", "nested", "a",
+                                        i % 70, "b", 0.5 * (i % 7), "all", i * i));
+    json_object_set_new(j, "rows", rows);
+    char *text = json_dumps(j, JSON_SORT_KEYS);
+    assert_int_equal(rg_saved_add_text(&long_one, text, strlen(text), "long.json", &err), RG_OK);
+    char *t = page_of(&long_one), *data = between(t, "id=\"ridge-data\">", "</script>");
+    json_t *d = json_loads(data, 0, NULL), *file = unpack(json_array_get(json_object_get(d, "files"), 0));
+    char *again = json_dumps(file, JSON_SORT_KEYS);
+    assert_string_equal(again, text);
+    const json_t *columns = json_object_get(json_object_get(json_array_get(json_object_get(d, "files"), 0), "rows"), "$c");
+    int packed = 0, plain = 0, wide = 0;
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        const json_t *c = json_array_get(columns, i), *different = json_object_get(c, "$d");
+        packed += different != NULL;
+        plain += json_is_array(c);
+        wide += json_array_size(different) > 64;
+    }
+    assert_int_equal(plain, 1); /* all differ */
+    assert_int_equal(wide, 2);  /* 200 numbers, 70 x 7 / common objects */
+    assert_int_equal(packed, 5);
+    json_decref(d);
+    json_decref(file);
+    json_decref(j);
+    free(again);
+    free(text);
+    free(t);
+    free(data);
+    free(json);
+    rg_saved_close(&s);
+    rg_saved_close(&long_one);
+}
+
 /* A file that uses the packing's own markers is embedded as it is. */
 static void test_markers(void **state)
 {
@@ -191,7 +256,7 @@ static void test_markers(void **state)
     rg_saved s = make(NULL, 1, false, &json), evil = {0};
     rg_err err = {0};
     json_t *j = json_deep_copy(s.root[0]);
-    json_object_set_new(j, "extra", json_pack("{s:[s], s:[]}", "$k", "</script>", "$r"));
+    json_object_set_new(j, "extra", json_pack("{s:[s], s:[]}", "$d", "</script>", "$i"));
     char *text = json_dumps(j, 0);
     assert_int_equal(rg_saved_add_text(&evil, text, strlen(text), "evil.json", &err), RG_OK);
     char *t = page_of(&evil), *data = between(t, "id=\"ridge-data\">", "</script>");
@@ -210,6 +275,7 @@ static void test_markers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sha256), cmocka_unit_test(test_page), cmocka_unit_test(test_markers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sha256), cmocka_unit_test(test_page), cmocka_unit_test(test_packing), cmocka_unit_test(test_markers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

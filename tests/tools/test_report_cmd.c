@@ -104,6 +104,50 @@ static void test_roofline(void **state)
     done(&o);
 }
 
+static void same_page(const char *saved, const char *live)
+{
+    output o = ridge("report", scratch(saved), "-o", scratch("again.html"), NULL);
+    expect_ok(&o);
+    done(&o);
+    char *a = read_all(scratch(live), NULL), *b = read_all(scratch("again.html"), NULL);
+    assert_string_equal(a, b);
+    assert_true(strncmp(a, "<!doctype html>", 15) == 0);
+    free(a);
+    free(b);
+}
+
+/* Pages of bench, compare and roofline, live and from their JSON alike; pictures beside them; half a report is refused with the field. */
+static void test_documents(void **state)
+{
+    (void)state;
+    output o = ridge_with(&(run_opts){.out_path = scratch("bench.json")}, "bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f16,q4g32",
+        "-p", "8", "-n", "4", "-d", "0,8", "-B", "1,2", "-r", "2", "--no-warmup", "-o", "json", "--html", scratch("bench.html"), "--svg",
+        scratch("bench-pictures"), NULL);
+    expect_ok(&o);
+    done(&o);
+    same_page("bench.json", "bench.html");
+    static const char *const pictures[] = {"bench-pictures/speed.svg", "bench-pictures/depth.svg", "bench-pictures/depth-2.svg", "bench-pictures/batch.svg"};
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) assert_true(file_exists(scratch(pictures[i])));
+    o = ridge_with(&(run_opts){.out_path = scratch("compare.json")}, "compare", saved_run(), "-o", "json", "--html", scratch("compare.html"), NULL);
+    expect_ok(&o); /* both types of the saved set */
+    done(&o);
+    same_page("compare.json", "compare.html");
+    char *t = read_all(scratch("compare.html"), NULL);
+    assert_non_null(strstr(t, "data-doc=\"operators-gain\""));
+    assert_non_null(strstr(t, "data-chart=\"roofline\" data-run=\"1\""));
+    free(t);
+    o = ridge_with(&(run_opts){.out_path = scratch("sweep.json")}, "roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A40,amd_epyc_9654", "--batch",
+        "1,2", "-o", "json", "--html", scratch("sweep.html"), NULL);
+    expect_ok(&o);
+    done(&o);
+    same_page("sweep.json", "sweep.html");
+    expect_error(ridge("report", scratch("bench.json"), scratch("sweep.json"), "-o", scratch("z.html"), NULL), 2, "expected it alone", NULL);
+    static const char half[] = "{\"schema\": \"ridge.roofline\", \"version\": 1, \"cases\": [{\"input\": {}}]}";
+    write_bytes(scratch("half.json"), half, sizeof half - 1);
+    expect_error(ridge("report", scratch("half.json"), "-o", scratch("z.html"), NULL), 3, "half.json", "missing", "ridge roofline -o json", NULL);
+    assert_false(file_exists(scratch("z.html")));
+}
+
 static void test_machine(void **state)
 {
     (void)state;
@@ -123,6 +167,6 @@ static void test_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_one_file), cmocka_unit_test(test_page),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine), cmocka_unit_test(test_roofline)};
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine), cmocka_unit_test(test_roofline), cmocka_unit_test(test_documents)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

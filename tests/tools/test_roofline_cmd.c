@@ -165,7 +165,8 @@ static void studies(void **state)
 static void validates(void **state)
 {
     (void)state;
-    output o = ridge("roofline", "--validate", "--quick", "-t", "1", "-o", "json", NULL);
+    output o =
+        ridge("roofline", "--validate", "--quick", "-t", "1", "-o", "json", "--html", scratch("validation.html"), "--svg", scratch("validation.svg"), NULL);
     if (o.code != 0) fail_msg("exit code %d: %s", o.code, o.err);
     json_t *j = parse(&o);
     size_t i;
@@ -176,6 +177,10 @@ static void validates(void **state)
         assert_true(m > 0.0 && q > m / 100 && q < m * 100); /* other programs run beside tests: an order of magnitude is all that can be asked */
         assert_true(json_number_value(json_object_get(p, "ideal_ns")) > 0.0);
     }
+    char *svg = read_all(scratch("validation.svg"), NULL);
+    assert_non_null(strstr(svg, "data-at=\"points.11\""));
+    free(svg);
+    assert_true(file_exists(scratch("validation.html")));
     const json_t *e = json_object_get(json_object_get(j, "errors"), "decode");
     assert_int_equal(json_integer_value(json_object_get(e, "points")), 6);
     assert_true(json_number_value(json_object_get(e, "median")) <= json_number_value(json_object_get(e, "worst")));
