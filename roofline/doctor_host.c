@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/amx.h"
 #include "base/cpu.h"
 #include "roofline/doctor.h"
 #include "roofline/textout.h"
@@ -35,12 +36,20 @@ void rg_check_isa(rg_finding *f, const rg_host *h)
 {
     (void)h;
     char list[100] = "";
-    for (int i = 0; i < RG_ISA_COUNT; i++)
+    for (int i = 0; i <= RG_ISA_AMX; i++) /* emulated tiles are no part of the host */
         if (rg_isa_has((rg_isa)i)) snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", list[0] ? " " : "", rg_isa_names[i]);
     const char *cap = getenv("RIDGE_ISA");
     const int level = cap && *cap ? rg_isa_from_name(cap) : -1;
     const rg_isa best = rg_isa_best();
-    if (level >= 0 && level < (int)best) {
+    const rg_amx amx = rg_amx_state();
+    if (level == RG_ISA_AMXEMU) {
+        rg_finding_set(f, RG_HEALTH_LIMITED, "here: %s; used: tiles emulated in plain C (RIDGE_ISA=amxemu)", list);
+        rg_finding_cost(f, "products of many tokens are slower by orders of magnitude: for tests only");
+        rg_finding_fix(f, "unset RIDGE_ISA");
+    } else if (amx != RG_AMX_OK && amx != RG_AMX_NO_CPU) {
+        rg_finding_set(f, RG_HEALTH_LIMITED, "here: %s; %s", list, rg_amx_text(amx));
+        rg_finding_cost(f, "products of many tokens run on vectors, several times slower than on tiles");
+    } else if (level >= 0 && level < (int)best) {
         rg_finding_set(f, RG_HEALTH_LIMITED, "here: %s; used: up to %s (RIDGE_ISA)", list, rg_isa_names[level]);
         rg_finding_cost(f, "slower kernels, and roofs of a lower instruction set");
         rg_finding_fix(f, "unset RIDGE_ISA");

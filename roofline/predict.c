@@ -24,7 +24,7 @@ rg_ideal rg_predict(const rg_machine *m, const rg_tally *a, rg_arith arith, rg_i
     const bool blas = kernel == RG_KK_BLAS;
     const int row = rg_machine_peak_row(m, blas ? RG_ARITH_FP32_FMA : arith, blas ? m->isa_best : isa);
     /* where the byte product is emulated, the FMA that it competes with is its roof */
-    const int passes = arith == RG_ARITH_INT8_DOT ? rg_kernel_passes(kernel) : 1;
+    const int passes = arith == RG_ARITH_FP32_FMA ? 1 : rg_kernel_passes(kernel);
     rg_ideal p = {.peak_row = row, .peak_gflops = row < 0 ? 0.0 : m->peak[row].value / passes};
     const uint64_t act = a->act_rd + a->act_wr;
     double most = 0.0;

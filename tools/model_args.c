@@ -28,9 +28,11 @@ static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
     if (!name) return RG_OK;
     const int i = rg_isa_from_name(name);
     if (i < 0) return rg_fail(err, RG_E_USAGE, "%s: '%s', expected %s", cli->isa ? "--isa" : "RIDGE_ISA", name, rg_isa_list);
-    if (!rg_isa_has((rg_isa)i))
-        return rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: this CPU has no %s; the best level here is %s", cli->isa ? "--isa" : "RIDGE_ISA", name, rg_isa_names[rg_isa_best()]);
+    if (!rg_isa_has((rg_isa)i)) {
+        char why[160];
+        rg_isa_why_not((rg_isa)i, why, sizeof why);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s %s: %s; the best level here is %s", cli->isa ? "--isa" : "RIDGE_ISA", name, why, rg_isa_names[rg_isa_best()]);
+    }
     *cap = (rg_isa)i;
     return RG_OK;
 }

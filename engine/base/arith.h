@@ -22,8 +22,7 @@ int rg_arith_from_name(const char *name);
 /* The class that a kernel of that level works with unless it says otherwise: the dot product where the level adds one. */
 rg_arith rg_isa_arith(rg_isa isa);
 
-/* The CPU and the operating system support the class at that register width (only AMX needs more than the level: its tiles are asked for
- * from the kernel here, once per process). */
+/* The CPU and the operating system support the class at that register width (AMX: whatever the width; see base/amx.h). */
 bool rg_arith_has(rg_arith arith, rg_isa isa);
 
 #endif

@@ -5,6 +5,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+
+#include "base/amx.h"
 #endif
 
 const char *const rg_isa_names[RG_ISA_COUNT] = {[RG_ISA_C] = "c",
@@ -12,9 +14,11 @@ const char *const rg_isa_names[RG_ISA_COUNT] = {[RG_ISA_C] = "c",
     [RG_ISA_AVX2VNNI] = "avx2vnni",
     [RG_ISA_AVX512] = "avx512",
     [RG_ISA_AVX512VNNI] = "avx512vnni",
-    [RG_ISA_AVX512BF16] = "avx512bf16"};
+    [RG_ISA_AVX512BF16] = "avx512bf16",
+    [RG_ISA_AMX] = "amx",
+    [RG_ISA_AMXEMU] = "amxemu"};
 
-const char *const rg_isa_list = "c, avx2, avx2vnni, avx512, avx512vnni or avx512bf16";
+const char *const rg_isa_list = "c, avx2, avx2vnni, avx512, avx512vnni, avx512bf16, amx, or amxemu (tiles emulated, for tests)";
 
 int rg_isa_from_name(const char *name)
 {
@@ -47,6 +51,8 @@ static bool has_x86(rg_isa isa)
         return wide && (c7 & AVX512_VNNI);
     case RG_ISA_AVX512BF16:
         return wide && (c7 & AVX512_VNNI) && (a71 & AVX512_BF16);
+    case RG_ISA_AMX:
+        return wide && (c7 & AVX512_VNNI) && (a71 & AVX512_BF16) && rg_amx_state() == RG_AMX_OK;
     default:
         return false;
     }
@@ -55,21 +61,42 @@ static bool has_x86(rg_isa isa)
 
 bool rg_isa_has(rg_isa isa)
 {
-    if (isa == RG_ISA_C) return true;
+    if (isa == RG_ISA_C || isa == RG_ISA_AMXEMU) return true;
 #if defined(__x86_64__)
-    return has_x86(isa);
+    /* asked for every row of kernels.def; the instruction that tells traps to the hypervisor in a guest, 20 us each time */
+    static signed char known[RG_ISA_COUNT]; /* 0: not yet asked; threads that come at the same time find the same */
+    signed char k = __atomic_load_n(&known[isa], __ATOMIC_RELAXED);
+    if (k == 0) {
+        k = has_x86(isa) ? 1 : -1;
+        __atomic_store_n(&known[isa], k, __ATOMIC_RELAXED);
+    }
+    return k > 0;
 #else
     return false;
 #endif
 }
 
-rg_isa rg_isa_best(void)
+void rg_isa_why_not(rg_isa isa, char *buf, size_t n)
+{
+#if defined(__x86_64__)
+    if (isa == RG_ISA_AMX && rg_amx_state() != RG_AMX_NO_CPU && rg_amx_state() != RG_AMX_OK) {
+        snprintf(buf, n, "%s", rg_amx_text(rg_amx_state()));
+        return;
+    }
+#endif
+    snprintf(buf, n, "this CPU has no %s", rg_isa_names[isa]);
+}
+
+rg_isa rg_isa_capped(rg_isa cap)
 {
     rg_isa best = RG_ISA_C;
-    for (int i = RG_ISA_C; i < RG_ISA_COUNT; i++)
+    if (cap == RG_ISA_AMXEMU) return cap;
+    for (int i = RG_ISA_C; i <= RG_ISA_AMX && i <= (int)cap; i++)
         if (rg_isa_has((rg_isa)i)) best = (rg_isa)i;
     return best;
 }
+
+rg_isa rg_isa_best(void) { return rg_isa_capped(RG_ISA_COUNT); }
 
 rg_isa rg_isa_fp32(rg_isa isa)
 {
@@ -77,8 +104,9 @@ rg_isa rg_isa_fp32(rg_isa isa)
         [RG_ISA_AVX2VNNI] = RG_ISA_AVX2,
         [RG_ISA_AVX512] = RG_ISA_AVX512,
         [RG_ISA_AVX512VNNI] = RG_ISA_AVX512,
-        [RG_ISA_AVX512BF16] = RG_ISA_AVX512};
-    return base[isa];
+        [RG_ISA_AVX512BF16] = RG_ISA_AVX512,
+        [RG_ISA_AMX] = RG_ISA_AVX512};
+    return base[isa == RG_ISA_AMXEMU ? rg_isa_best() : isa];
 }
 
 const char *rg_cpu_name(void)

@@ -14,10 +14,12 @@ typedef enum rg_isa {
     RG_ISA_AVX512,     /* AVX-512 F, BW, DQ, VL */
     RG_ISA_AVX512VNNI, /* and VNNI: int8 products */
     RG_ISA_AVX512BF16, /* and BF16: bf16 products */
+    RG_ISA_AMX,        /* and AMX tiles of bf16 and int8, which work (base/amx.h) */
+    RG_ISA_AMXEMU,     /* the best level but AMX, and tiles emulated in plain C: any CPU, very slow, for tests; never the best level */
     RG_ISA_COUNT
 } rg_isa;
 
-extern const char *const rg_isa_names[RG_ISA_COUNT]; /* "c", "avx2", "avx2vnni", "avx512", "avx512vnni", "avx512bf16" */
+extern const char *const rg_isa_names[RG_ISA_COUNT]; /* "c", "avx2", ..., "amx", "amxemu" */
 extern const char *const rg_isa_list;                /* the same in a sentence, for messages */
 
 /* -1 if no such level. */
@@ -25,8 +27,12 @@ int rg_isa_from_name(const char *name);
 
 /* The CPU and the operating system support the level. */
 bool rg_isa_has(rg_isa isa);
+/* Why not, in a few words: "this CPU has no avx2". */
+void rg_isa_why_not(rg_isa isa, char *buf, size_t n);
 /* Best level the CPU and the operating system support. */
 rg_isa rg_isa_best(void);
+/* The level in force under a cap (RG_ISA_COUNT: none): the best one up to there; amxemu only if it is the cap. */
+rg_isa rg_isa_capped(rg_isa cap);
 
 /* The level whose FP32 instructions a level uses: its register width. */
 rg_isa rg_isa_fp32(rg_isa isa);

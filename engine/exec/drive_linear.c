@@ -1,11 +1,13 @@
 /* y = x W^T: which kernels, in which blocks. */
 #include <assert.h>
+#include <string.h>
 
 #include "base/num.h"
 #include "exec/drive.h"
+#include "exec/product.h"
 
-/* How a product is computed. The first three take x as it is; the others take it prepared (kernels.h). */
-typedef enum route { GEMV, GEMM, BLAS, DOT, MMDOT, MMBF } route;
+/* How a product is computed. The first three take x as it is; the others take it prepared (kernels.h). TILES: drive_tiles.c. */
+typedef enum route { GEMV, GEMM, BLAS, DOT, MMDOT, MMBF, TILES } route;
 
 /* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT rows of x at a time, so that x
  * comes from beyond the private cache once per group of panels and each weight once per call. BLAS wants wider blocks: it packs them
@@ -46,6 +48,10 @@ static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
     const bool few = m <= RG_GEMV_MAX, quant = rg_wtype_is_quant(type);
     *form = t->act == RG_ACT_Q8 ? RG_X_I8 : RG_X_I16;
     if (!few && t->blas) return BLAS;
+    if (cx->xq && !t->blas && rg_tile_form(t, type, m) < RG_X_FORMS) {
+        *form = rg_tile_form(t, type, m);
+        return TILES;
+    }
     if (cx->xq && t->act == RG_ACT_BF16 && !few) {
         *form = RG_X_BF16;
         return MMBF;
@@ -54,20 +60,22 @@ static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
     return few ? GEMV : GEMM;
 }
 
-/* Prepared rows of x. Few: each thread prepares all of them for itself, which is cheaper than meeting. Many: each thread prepares its share.
- * What is there already (q, k and v share x) is not made again. */
-static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, int64_t *ld)
+/* Prepared rows of x. Own: each thread prepares all of them for itself, which for few rows is cheaper than meeting. Else each thread prepares
+ * its share; for tiles, up to a multiple of 16 rows. What is there already (q, k and v share x) is not made again. */
+static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, bool tiles, int64_t *ld)
 {
-    const bool few = m <= RG_GEMV_MAX;
-    *ld = rg_x_bytes(form, k, group);
-    char *rows = cx->xq + (few ? cx->tid * RG_GEMV_MAX * *ld : 0);
-    const rg_ready now = {x, m, form, group};
-    if (cx->ready.x == x && cx->ready.m == m && cx->ready.form == form && cx->ready.group == group) return rows;
-    if (!few && cx->ready.x == x) rg_barrier(cx); /* others may still read x in its other form */
+    const bool own = m <= RG_GEMV_MAX && !tiles;
+    *ld = tiles ? rg_tile_pitch(form, k, group) : rg_x_bytes(form, k, group);
+    char *rows = cx->xq + (own ? cx->tid * RG_GEMV_MAX * *ld : 0);
+    const rg_ready now = {x, m, form, group, !own, *ld};
+    const rg_ready *is = &cx->ready;
+    if (is->x == x && is->m == m && is->form == form && is->group == group && is->shared == now.shared && is->ld == *ld) return rows;
+    if ((!own || is->shared) && is->x == x) rg_barrier(cx); /* others may still read x in its other form */
     int64_t a = 0, b = m;
-    if (!few) rg_part(cx, m, 1, &a, &b);
+    if (!own) rg_part(cx, m, 1, &a, &b);
     for (int64_t t = a; t < b; t++) cx->k->prep[form](rows + t * *ld, x + t * k, k, group);
-    if (!few) {
+    if (!own) {
+        if (tiles && cx->tid == cx->nt - 1) memset(rows + m * *ld, 0, (size_t)((rg_round_up(m, 16) - m) * *ld));
         cx->tally.act_rd += (uint64_t)(4 * (b - a) * k);
         cx->tally.act_wr += (uint64_t)((b - a) * *ld);
         rg_barrier(cx);
@@ -76,19 +84,8 @@ static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg
     return rows;
 }
 
-/* What a call works on. */
-typedef struct product {
-    float *y;
-    const float *x;
-    const char *xq; /* prepared rows, ld bytes apart */
-    int64_t ld;
-    const rg_weight *w;
-    int64_t m, k;
-    rg_xform form;
-} product;
-
 /* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them. */
-static void block(rg_ctx *cx, const product *a, route r, char *b, int64_t p, int64_t pe, int64_t k0, int64_t k1)
+static void block(rg_ctx *cx, const rg_product *a, route r, char *b, int64_t p, int64_t pe, int64_t k0, int64_t k1)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
@@ -127,7 +124,7 @@ static void block(rg_ctx *cx, const product *a, route r, char *b, int64_t p, int
         }
 }
 
-static void many(rg_ctx *cx, const product *a, route r, int64_t p0, int64_t p1)
+static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
 {
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[r];
@@ -154,7 +151,7 @@ static void many(rg_ctx *cx, const product *a, route r, int64_t p0, int64_t p1)
 
 /* Operations of the kernels, padding rows included. A product of planes is exact in integers; each group then takes a conversion, two
  * multiplications and an addition, and two more operations with a minimum. */
-static void count_operations(rg_ctx *cx, const product *a, route r, int64_t p0, int64_t p1)
+static void count_operations(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
 {
     const int64_t rows = (p1 - p0) * RG_PANEL, group = rg_wtypes[a->w->type].group;
     if (r != DOT && r != MMDOT) {
@@ -166,18 +163,37 @@ static void count_operations(rg_ctx *cx, const product *a, route r, int64_t p0, 
     cx->tally.flop += (uint64_t)(a->m * rows * (kp / group) * (rg_wtypes[a->w->type].has_min ? 6 : 4));
 }
 
-void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
+/* The kernel, its level and the class of its instructions, for the record. */
+static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route r)
 {
     static const uint8_t kinds[] = {
         [GEMV] = RG_KK_GEMV, [GEMM] = RG_KK_GEMM, [BLAS] = RG_KK_BLAS, [DOT] = RG_KK_DOT8, [MMDOT] = RG_KK_MMDOT8, [MMBF] = RG_KK_MMBF};
-    product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k};
+    static const uint8_t by_products[] = {[1] = RG_KK_MMBF, [2] = RG_KK_MMBF2, [3] = RG_KK_MMBF3};
+    const rg_ktab *t = cx->k;
+    if (r == TILES) {
+        const bool bytes = a->form == RG_X_I8 || a->form == RG_X_I16;
+        d->isa = t->tile_isa;
+        d->arith = bytes ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
+        d->kernel = a->form == RG_X_I8 ? RG_KK_MMDOT8 : a->form == RG_X_I16 ? RG_KK_MMDOT16 : by_products[rg_tile_products(a->form, a->w->type)];
+        return;
+    }
+    const bool planes = r == DOT || r == MMDOT;
+    d->isa = planes ? t->dot_isa : r == MMBF ? t->bf16_isa : r == GEMV ? t->gemv_isa[a->w->type] : t->mm_isa;
+    d->kernel = (uint8_t)(kinds[r] + (planes && a->form == RG_X_I16));
+}
+
+void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
+{
+    rg_product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k};
     const route r = choose(cx, w->type, m, &a.form);
-    const bool few = m <= RG_GEMV_MAX, planes = r == DOT || r == MMDOT;
+    const bool few = m <= RG_GEMV_MAX;
     int64_t r0, r1;
     rg_part(cx, w->n, RG_PANEL, &r0, &r1);
     const int64_t p0 = r0 / RG_PANEL, p1 = rg_div_up(r1, RG_PANEL);
-    if (planes || r == MMBF) a.xq = prepared(cx, x, m, w->k, a.form, rg_wtypes[w->type].group, &a.ld);
-    if (p1 > p0) {
+    if (r >= DOT) a.xq = prepared(cx, x, m, w->k, a.form, rg_wtypes[w->type].group, r == TILES, &a.ld);
+    if (p1 > p0 && r == TILES) {
+        rg_tile_product(cx, &a, p0, p1);
+    } else if (p1 > p0) {
         if (r == GEMV)
             cx->k->gemv[w->type](y, w->n, x, w->k, m, w->data, w->n, w->k, p0, p1);
         else if (r == DOT)
@@ -189,22 +205,15 @@ void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weig
         if (few || r == DOT) cx->tally.act_rd += (uint64_t)(few ? 4 * m * w->k : m * a.ld);
         cx->tally.act_wr += (uint64_t)(4 * m * (r1 - r0));
     }
-    rg_op_end(cx, &(rg_op_desc){.site = site,
-                      .dims = {.m = m, .k = w->k, .n = w->n},
-                      .wtype = w->type,
-                      .kv_k = RG_KV_COUNT,
-                      .kv_v = RG_KV_COUNT,
-                      .isa = planes      ? cx->k->dot_isa
-                             : r == MMBF ? cx->k->bf16_isa
-                             : r == GEMV ? cx->k->gemv_isa[w->type]
-                                         : cx->k->mm_isa,
-                      .kernel = (uint8_t)(kinds[r] + (planes && a.form == RG_X_I16)),
-                      .barrier = barrier});
+    rg_op_desc d = {.site = site, .dims = {.m = m, .k = w->k, .n = w->n}, .wtype = w->type, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT, .barrier = barrier};
+    describe(&d, cx, &a, r);
+    rg_op_end(cx, &d);
 }
 
-int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest form is I16: sums of groups of 32, padding to groups of 128 */
+int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {
-    return rg_x_bytes(RG_X_I16, rg_round_up(k, 128), 32) * rg_max(m, (int64_t)threads * RG_GEMV_MAX);
+    const int64_t own = rg_x_bytes(RG_X_I16, rg_round_up(k, 128), 32) * (int64_t)threads * RG_GEMV_MAX;
+    return rg_max(own, rg_tile_pitch(RG_X_BF16X2, rg_round_up(k, 128), 32) * rg_round_up(m, 16));
 }
 
 size_t rg_drive_scratch(const rg_ktab *k)
@@ -214,5 +223,6 @@ size_t rg_drive_scratch(const rg_ktab *k)
     const route routes[] = {GEMM, MMDOT, MMBF, k->blas ? BLAS : GEMM};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (block_bytes(routes[i]) > most) most = block_bytes(routes[i]);
+    if (k->tile_isa != RG_ISA_C && (size_t)rg_tile_scratch() > most) most = (size_t)rg_tile_scratch();
     return (size_t)rg_round_up((int64_t)most, 4096);
 }

@@ -28,6 +28,8 @@ typedef struct rg_ready {
     int64_t m;
     rg_xform form;
     int64_t group;
+    bool shared; /* one copy for the team; else each thread has its own */
+    int64_t ld;  /* bytes from row to row */
 } rg_ready;
 
 /* One thread's view of a parallel region. Drivers take it first. */

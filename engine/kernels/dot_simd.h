@@ -36,6 +36,7 @@ INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi vi_shl8(vi a) { return _mm512_slli_epi32(a, 8); }
 INLINE vi vi_nibble(vi v, int high) { return _mm512_and_si512(high ? _mm512_srli_epi16(v, 4) : v, _mm512_set1_epi8(15)); }
 INLINE vi vi_flip(vi v) { return _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80)); }
+INLINE vi vi_minus8(vi v) { return _mm512_sub_epi8(v, _mm512_set1_epi8(8)); }
 INLINE void vi_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
 INLINE vf vf_int(vi v) { return _mm512_cvtepi32_ps(v); }
 INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
@@ -50,6 +51,7 @@ INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 INLINE vi vi_shl8(vi a) { return _mm256_slli_epi32(a, 8); }
 INLINE vi vi_nibble(vi v, int high) { return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15)); }
 INLINE vi vi_flip(vi v) { return _mm256_xor_si256(v, _mm256_set1_epi8((char)0x80)); }
+INLINE vi vi_minus8(vi v) { return _mm256_sub_epi8(v, _mm256_set1_epi8(8)); }
 INLINE void vi_store(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
 INLINE vf vf_int(vi v) { return _mm256_cvtepi32_ps(v); }
 #if defined(__AVXVNNI__)
@@ -227,7 +229,8 @@ INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_
     }
 }
 
-INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh)
+/* is_signed: codes8, else unpack8. */
+INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh, bool is_signed)
 {
     for (int64_t i = 0; i < groups; i++, g += group_bytes(sh), dst += unpacked_bytes(sh)) {
         float *scale = (float *)(void *)dst;
@@ -237,7 +240,10 @@ INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh)
         }
         char *to = dst + (sh.has_min ? 256 : 128);
         for (int64_t j = 0; j < sh.group / 4; j++)
-            EACH (h, H) vi_store(to + j * 128 + h * 4 * VL, codes(sh, g + sh.head, j, h, true));
+            EACH (h, H) {
+                const vi u = codes(sh, g + sh.head, j, h, true);
+                vi_store(to + j * 128 + h * 4 * VL, !is_signed || sh.offset == 0 ? u : sh.offset == 8 ? vi_minus8(u) : vi_flip(u));
+            }
     }
 }
 
@@ -278,7 +284,14 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
 /* Types with the same codes, by planes of x. */
 #define NOINLINE static __attribute__((noinline))
 #define CODES(name, bits, has_min) \
-    NOINLINE void unpack8_##name(char *dst, const unsigned char *g, int64_t groups, int64_t group) { unpack8(dst, g, groups, SHAPE(group, bits, has_min)); } \
+    NOINLINE void unpack8_##name(char *dst, const unsigned char *g, int64_t groups, int64_t group) \
+    { \
+        unpack8(dst, g, groups, SHAPE(group, bits, has_min), false); \
+    } \
+    NOINLINE void codes8_##name(char *dst, const unsigned char *g, int64_t groups, int64_t group) \
+    { \
+        unpack8(dst, g, groups, SHAPE(group, bits, has_min), true); \
+    } \
     CODES_PLANES(name, bits, has_min, 1) \
     CODES_PLANES(name, bits, has_min, 2)
 #define CODES_PLANES(name, bits, has_min, planes) \
@@ -312,6 +325,11 @@ CODES(q4m, 4, 1)
     { \
         const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
         unpack8_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
+    } \
+    void ISA_FN(rg_codes8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
+        codes8_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
     } \
     PLANES(TYPE, type, codes, group, 8, 1) \
     PLANES(TYPE, type, codes, group, 16, 2)

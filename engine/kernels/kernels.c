@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/tile_emu.h"
+
 /* Member of rg_ktab that a row fills, and the member that says at which level. */
 #define SLOT_gemv(type) gemv[RG_WT_##type]
 #define SLOT_unpack(type) unpack[RG_WT_##type]
@@ -10,6 +12,7 @@
 #define SLOT_prep_i8(type) prep[RG_X_I8]
 #define SLOT_prep_i16(type) prep[RG_X_I16]
 #define SLOT_prep_bf16(type) prep[RG_X_BF16]
+#define SLOT_prep_bf16x2(type) prep[RG_X_BF16X2]
 #define SLOT_dot8(type) dot[RG_X_I8][RG_WT_##type]
 #define SLOT_dot16(type) dot[RG_X_I16][RG_WT_##type]
 #define SLOT_unpack8(type) unpack8[RG_WT_##type]
@@ -17,6 +20,13 @@
 #define SLOT_mmdot16(type) mmdot[RG_X_I16][RG_WT_##type]
 #define SLOT_pair_bf16(type) pair_bf16
 #define SLOT_mm_bf16(type) mm_bf16
+#define SLOT_tiles_on(type) tiles_on
+#define SLOT_tiles_off(type) tiles_off
+#define SLOT_tile_mm(type) tile_mm
+#define SLOT_split_bf16(type) split_bf16
+#define SLOT_codes8(type) codes8[RG_WT_##type]
+#define SLOT_tile_dot8(type) tile_dot[RG_X_I8][RG_WT_##type]
+#define SLOT_tile_dot16(type) tile_dot[RG_X_I16][RG_WT_##type]
 #define SLOT_attn_qk(type) attn_qk[RG_KV_##type]
 #define SLOT_attn_pv(type) attn_pv[RG_KV_##type]
 #define SLOT_kv_put_k(type) kv_put_k[RG_KV_##type]
@@ -36,6 +46,7 @@
 #define LEVEL_prep_i8(type) unreported
 #define LEVEL_prep_i16(type) unreported
 #define LEVEL_prep_bf16(type) unreported
+#define LEVEL_prep_bf16x2(type) unreported
 #define LEVEL_dot8(type) t->dot_isa
 #define LEVEL_dot16(type) t->dot_isa
 #define LEVEL_unpack8(type) unreported
@@ -43,6 +54,13 @@
 #define LEVEL_mmdot16(type) t->dot_isa
 #define LEVEL_pair_bf16(type) unreported
 #define LEVEL_mm_bf16(type) t->bf16_isa
+#define LEVEL_tiles_on(type) t->tile_isa
+#define LEVEL_tiles_off(type) t->tile_isa
+#define LEVEL_tile_mm(type) t->tile_isa
+#define LEVEL_split_bf16(type) unreported
+#define LEVEL_codes8(type) unreported
+#define LEVEL_tile_dot8(type) t->tile_isa
+#define LEVEL_tile_dot16(type) t->tile_isa
 #define LEVEL_attn_qk(type) t->attn_isa[RG_KV_##type]
 #define LEVEL_attn_pv(type) t->attn_isa[RG_KV_##type]
 #define LEVEL_kv_put_k(type) unreported
@@ -78,6 +96,8 @@ bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
 #endif
 }
 
+int64_t rg_tile_state_bytes(void) { return (int64_t)sizeof(rg_tile_file); } /* real tiles need none */
+
 /* ids of weight and KV types share one spelling in the rows, as F32 and F16 are in both; ANY is 0 */
 #define TYPE_gemv(type) RG_WT_##type
 #define TYPE_unpack(type) RG_WT_##type
@@ -85,6 +105,7 @@ bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
 #define TYPE_prep_i8(type) 0
 #define TYPE_prep_i16(type) 0
 #define TYPE_prep_bf16(type) 0
+#define TYPE_prep_bf16x2(type) 0
 #define TYPE_dot8(type) RG_WT_##type
 #define TYPE_dot16(type) RG_WT_##type
 #define TYPE_unpack8(type) RG_WT_##type
@@ -92,6 +113,13 @@ bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
 #define TYPE_mmdot16(type) RG_WT_##type
 #define TYPE_pair_bf16(type) 0
 #define TYPE_mm_bf16(type) 0
+#define TYPE_tiles_on(type) 0
+#define TYPE_tiles_off(type) 0
+#define TYPE_tile_mm(type) 0
+#define TYPE_split_bf16(type) 0
+#define TYPE_codes8(type) RG_WT_##type
+#define TYPE_tile_dot8(type) RG_WT_##type
+#define TYPE_tile_dot16(type) RG_WT_##type
 #define TYPE_attn_qk(type) RG_KV_##type
 #define TYPE_attn_pv(type) RG_KV_##type
 #define TYPE_kv_put_k(type) RG_KV_##type

@@ -41,8 +41,9 @@ typedef void rg_mm_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const 
  *   I16   [kp] high, [kp] low, then the same: x = scale * (256 high + low), both signed bytes, of -32512..32512: faithful, because 16 bits
  *         against the largest value of the group are more than a half holds, and sums of products with INT4 and INT8 are exact integers
  *   BF16  [kp] bf16
- * kp is k rounded up to a multiple of the group (BF16: of 32); what lies beyond k is 0. group is the weight type's. */
-typedef enum rg_xform { RG_X_I8, RG_X_I16, RG_X_BF16, RG_X_FORMS } rg_xform;
+ *   BF16X2  [kp] bf16 of x, [kp] bf16 of what that leaves: x to 16 bits
+ * kp is k rounded up to a multiple of the group (BF16, BF16X2: of 32); what lies beyond k is 0. group is the weight type's. */
+typedef enum rg_xform { RG_X_I8, RG_X_I16, RG_X_BF16, RG_X_BF16X2, RG_X_FORMS } rg_xform;
 
 /* scale * sum is the sum of the group's prepared x: it meets minimums, and the offset of codes that are stored unsigned. A group that holds
  * a NaN or an infinity has scale NaN; one whose values are all below 1e-30 counts as zeros. */
@@ -54,8 +55,8 @@ typedef struct rg_xgroup {
 static inline int64_t rg_x_padded(int64_t k, int64_t group) { return (k + group - 1) / group * group; }
 static inline int64_t rg_x_bytes(rg_xform f, int64_t k, int64_t group)
 {
-    const int64_t kp = rg_x_padded(k, f == RG_X_BF16 ? 32 : group);
-    const int64_t bytes = f == RG_X_BF16 ? 2 * kp : kp * (f == RG_X_I16 ? 2 : 1) + kp / group * (int64_t)sizeof(rg_xgroup);
+    const int64_t kp = rg_x_padded(k, f >= RG_X_BF16 ? 32 : group);
+    const int64_t bytes = f == RG_X_BF16X2 ? 4 * kp : f == RG_X_BF16 ? 2 * kp : kp * (f == RG_X_I16 ? 2 : 1) + kp / group * (int64_t)sizeof(rg_xgroup);
     return (bytes + 63) / 64 * 64;
 }
 
@@ -78,6 +79,34 @@ typedef void rg_mmdot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int6
 typedef void rg_pair_fn(uint16_t *dst, const float *src, int64_t kb);
 /* y[m, n] (+)= x[m, kb] * b for one panel of bf16 pairs; x: bf16 rows, ldx values apart, readable to an even kb; n <= 32. */
 typedef void rg_mmbf_fn(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m, int64_t kb, int64_t n, bool acc);
+
+/* ---- the same on tiles: 16 tokens times 16 rows of weights in one instruction (tile_body.h) ----
+ *
+ * A thread switches tiles on for a product of m tokens, then calls any number of tile kernels, then switches them off. Accumulators are
+ * acc[tokens][32] floats, 64-byte aligned: one panel. Tokens come in sixteens: rows of x and of acc up to the next multiple of 16 are there
+ * and may be read and written. The bits of a token do not depend on the others, nor on where columns are cut between calls. */
+
+/* state: rg_tile_state_bytes, 64-byte aligned, the thread's own until tiles are off. row_bytes: of a tile of x: 64, or 32 for groups of 32
+ * bytes. */
+typedef void rg_tiles_on_fn(void *state, int64_t m, int64_t row_bytes);
+typedef void rg_tiles_off_fn(void *state);
+int64_t rg_tile_state_bytes(void);
+
+/* acc[m] (first: =, else +=) x b for kb columns, rounded up to 32. x: bf16 rows, ldx bytes apart, low: bytes from a row's first to its second
+ * plane. b: split_bf16's, or columns of a packed BF16 panel. products: 1 x b; 2 and the low plane of x; 3 and the low one of b (which times
+ * the low one of x is left out). */
+typedef void rg_tile_mm_fn(
+    void *state, float *acc, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb, int products, bool first);
+/* src[kb][32] floats (finite) to tiles: per 32 columns and plane, rows 0..15 then 16..31 as in packed BF16 weights. One plane is rounded to
+ * nearest even; of two, the first is cut off and the second is the rest, rounded: halves, and INT4 times a half, are exact. Columns beyond
+ * kb, to a multiple of 32, become 0. */
+typedef void rg_split_fn(uint16_t *dst, const float *src, int64_t kb, int planes);
+
+/* rg_unpack8_fn with signed codes: what is multiplied by the scale (types with a minimum: 0..15). */
+typedef rg_unpack8_fn rg_codes8_fn;
+/* acc[m] (first: =, else +=) the groups [k0, k1) of prepared rows of k columns, ldx bytes apart, times codes8's b. The bits of rg_dot_fn
+ * (SIMD levels, where that multiplies bytes). */
+typedef void rg_tile_dot_fn(void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, bool first);
 
 /* Attention pieces over positions [p0, p1) of one KV head; p0 is a multiple of RG_KV_BLOCK; nq <= RG_ATTN_NQ.
  * qk: s[i][p - p0] = q[i] . K[p] for i < nq (q is already scaled). s rows have stride lds >= p1 - p0 rounded up to 16, and may be
@@ -122,6 +151,12 @@ typedef struct rg_ktab {
     rg_mmdot_fn *mmdot[RG_X_BF16][RG_WT_COUNT];
     rg_pair_fn *pair_bf16;
     rg_mmbf_fn *mm_bf16;
+    rg_tiles_on_fn *tiles_on;
+    rg_tiles_off_fn *tiles_off;
+    rg_tile_mm_fn *tile_mm;
+    rg_split_fn *split_bf16;
+    rg_codes8_fn *codes8[RG_WT_COUNT];
+    rg_tile_dot_fn *tile_dot[RG_X_BF16][RG_WT_COUNT];
     rg_attn_qk_fn *attn_qk[RG_KV_COUNT];
     rg_attn_pv_fn *attn_pv[RG_KV_COUNT];
     rg_kv_put_fn *kv_put_k[RG_KV_COUNT], *kv_put_v[RG_KV_COUNT]; /* K and V may have different types */
@@ -132,7 +167,7 @@ typedef struct rg_ktab {
     rg_add_fn *add;
     rg_quant_fn *quant_q8, *quant_q4, *quant_q4m;
     /* ISA level actually chosen, for records and logs */
-    uint8_t gemv_isa[RG_WT_COUNT], unpack_isa[RG_WT_COUNT], mm_isa, dot_isa, bf16_isa, attn_isa[RG_KV_COUNT], elem_isa;
+    uint8_t gemv_isa[RG_WT_COUNT], unpack_isa[RG_WT_COUNT], mm_isa, dot_isa, bf16_isa, tile_isa /* RG_ISA_C: no tiles */, attn_isa[RG_KV_COUNT], elem_isa;
 } rg_ktab;
 
 /* max_isa: the level to stay at or below; rows that this CPU cannot run are passed over. blas: use OpenBLAS for mm; returns false if it was asked for

@@ -49,6 +49,30 @@ void rg_prep_bf16__c(void *dst, const float *x, int64_t k, int64_t group)
     for (int64_t i = 0; i < rg_x_padded(k, 32); i++) to[i] = i < k ? rg_f32_to_bf16(x[i]) : 0;
 }
 
+void rg_prep_bf16x2__c(void *dst, const float *x, int64_t k, int64_t group)
+{
+    (void)group;
+    const int64_t kp = rg_x_padded(k, 32);
+    uint16_t *to = dst;
+    for (int64_t i = 0; i < kp; i++) {
+        const float v = i < k ? x[i] : 0.0f;
+        to[i] = rg_f32_to_bf16(v);
+        to[kp + i] = rg_f32_to_bf16(v - rg_bf16_to_f32(to[i]));
+    }
+}
+
+void rg_split_bf16__c(uint16_t *dst, const float *src, int64_t kb, int planes)
+{
+    for (int64_t j = 0; j < rg_round_up(kb, 32); j++)
+        for (int64_t i = 0; i < RG_PANEL; i++) {
+            const float v = j < kb ? src[j * RG_PANEL + i] : 0.0f;
+            uint16_t *to = dst + j / 32 * planes * 1024 + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2 + j % 2;
+            const uint16_t cut = (uint16_t)(rg_f32_bits(v) >> 16);
+            to[0] = planes == 1 ? rg_f32_to_bf16(v) : cut;
+            if (planes == 2) to[1024] = rg_f32_to_bf16(v - rg_bf16_to_f32(cut));
+        }
+}
+
 void rg_pair_bf16__c(uint16_t *dst, const float *src, int64_t kb)
 {
     for (int64_t j = 0; j < rg_round_up(kb, 2); j++)
@@ -93,6 +117,15 @@ static void unpack8(rg_wtype type, void *dst, const void *w, int64_t k, int64_t 
         memcpy(to + rg_u8_bytes(type) - RG_PANEL * t->group, g.u, (size_t)(RG_PANEL * t->group));
         to += rg_u8_bytes(type);
     }
+}
+
+static void codes8(rg_wtype type, void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
+{
+    const rg_wtype_info *t = &rg_wtypes[type];
+    const int64_t each = rg_u8_bytes(type);
+    unpack8(type, dst, w, k, p, k0, k1);
+    for (unsigned char *g = dst; k0 < k1; k0 += t->group, g += each)
+        for (int64_t i = each - RG_PANEL * t->group; i < each; i++) g[i] = (unsigned char)(g[i] - (t->bits == 8 ? 128 : t->has_min ? 0 : 8));
 }
 
 /* ---- products ---- */
@@ -161,6 +194,7 @@ static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *
     }
 #define DOT(TYPE, type) \
     void rg_unpack8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) { unpack8(RG_WT_##TYPE, dst, w, k, p, k0, k1); } \
+    void rg_codes8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) { codes8(RG_WT_##TYPE, dst, w, k, p, k0, k1); } \
     PLANES(TYPE, type, 8, 1) \
     PLANES(TYPE, type, 16, 2)
 DOT(Q8G32, q8g32)

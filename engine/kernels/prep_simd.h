@@ -95,6 +95,47 @@ void ISA_FN(rg_prep_bf16)(void *dst, const float *x, int64_t k, int64_t group)
     for (int64_t i = 0; i < rg_x_padded(k, 32); i += VL) put16(to + i, bf16_of(vf_load_left(x + i, k - i)));
 }
 
+void ISA_FN(rg_prep_bf16x2)(void *dst, const float *x, int64_t k, int64_t group)
+{
+    (void)group;
+    const int64_t kp = rg_x_padded(k, 32);
+    uint16_t *to = dst;
+    for (int64_t i = 0; i < kp; i += VL) {
+        const vf v = vf_load_left(x + i, k - i);
+        const vi high = bf16_of(v);
+        put16(to + i, high);
+        put16(to + kp + i, bf16_of(vf_sub(v, vf_bits(vi_shl(high, 16)))));
+    }
+}
+
+/* As bf16_of, for what is no NaN. */
+INLINE vi bf16_of_finite(vf f)
+{
+    const vi b = vi_bits(f);
+    return vi_shr(vi_add(b, vi_add(vi_int(0x7fff), vi_and(vi_shr(b, 16), vi_int(1)))), 16);
+}
+
+/* One line of a tile: two columns of 16 rows, VL of them here. */
+INLINE void split_pair(char *to, vf even, vf odd, int planes)
+{
+    if (planes == 1) {
+        put32(to, vi_or(bf16_of_finite(even), vi_shl(bf16_of_finite(odd), 16)));
+        return;
+    }
+    const vi top = vi_int(-65536), e = vi_and(vi_bits(even), top), o = vi_and(vi_bits(odd), top);
+    put32(to, vi_or(vi_shr(e, 16), o));
+    put32(to + 2048, vi_or(bf16_of_finite(vf_sub(even, vf_bits(e))), vi_shl(bf16_of_finite(vf_sub(odd, vf_bits(o))), 16)));
+}
+
+void ISA_FN(rg_split_bf16)(uint16_t *dst, const float *src, int64_t kb, int planes)
+{
+    for (int64_t j = 0; j < rg_round_up(kb, 32); j += 2)
+        for (int64_t i = 0; i < RG_PANEL; i += VL) {
+            const vf even = j < kb ? vf_load(src + j * RG_PANEL + i) : vf_zero(), odd = j + 1 < kb ? vf_load(src + (j + 1) * RG_PANEL + i) : vf_zero();
+            split_pair((char *)(dst + j / 32 * planes * 1024 + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2), even, odd, planes);
+        }
+}
+
 void ISA_FN(rg_pair_bf16)(uint16_t *dst, const float *src, int64_t kb)
 {
     for (int64_t j = 0; j < kb; j += 2)

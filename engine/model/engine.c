@@ -20,9 +20,7 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     *out = NULL;
     rg_engine *e = calloc(1, sizeof *e);
     if (!e) return rg_fail(err, RG_E_NOMEM, "engine: out of memory");
-    rg_isa isa = rg_isa_best();
-    if (opts->isa_cap < isa) isa = opts->isa_cap;
-    if (opts->plain_c) isa = RG_ISA_C;
+    const rg_isa isa = opts->plain_c ? RG_ISA_C : rg_isa_capped(opts->isa_cap);
     if (!rg_kernels_select(&e->k, isa, opts->blas)) {
         st = rg_fail(err, RG_E_UNSUPPORTED, "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with RIDGE_BLAS=ON");
         goto out;

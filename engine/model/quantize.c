@@ -348,9 +348,7 @@ rg_status rg_quantize(const rg_ckpt *c, const rg_quantize_opts *o, rg_quantized_
     rg_topo topo;
     size_t n = 0;
     const int *cpus;
-    rg_isa isa = rg_isa_best();
-    if (o->engine.isa_cap < isa) isa = o->engine.isa_cap;
-    if (o->engine.plain_c) isa = RG_ISA_C;
+    const rg_isa isa = o->engine.plain_c ? RG_ISA_C : rg_isa_capped(o->engine.isa_cap);
     rg_status st = check(c, o, err);
     if (st != RG_OK || (st = rg_quantize_plan_make(&plan, &n, c, o, err)) != RG_OK) return st;
     rg_kernels_select(&z.k, isa, false);

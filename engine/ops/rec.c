@@ -10,6 +10,8 @@ const char *const rg_kernel_kinds[RG_KK_COUNT] = {[RG_KK_GEMV] = "gemv",
     [RG_KK_MMDOT8] = "gemm i8",
     [RG_KK_MMDOT16] = "gemm i16",
     [RG_KK_MMBF] = "gemm bf16",
+    [RG_KK_MMBF2] = "gemm bf16x2",
+    [RG_KK_MMBF3] = "gemm bf16x3",
     [RG_KK_ATTN] = "attn",
     [RG_KK_ELEM] = "elem"};
 

@@ -68,8 +68,10 @@ rg_isa isa_cap(void)
 {
     const char *env = getenv("RIDGE_ISA");
     const int i = env && *env ? rg_isa_from_name(env) : -1;
-    return i >= 0 && (rg_isa)i < rg_isa_best() ? (rg_isa)i : rg_isa_best();
+    return rg_isa_capped(i >= 0 ? (rg_isa)i : RG_ISA_COUNT);
 }
+
+double float_bound(double bound) { return isa_cap() >= RG_ISA_AMX ? fmax(bound, 1e-4) : bound; }
 
 rg_engine_opts test_opts(int threads) { return (rg_engine_opts){.threads = threads, .no_pin = true, .dtype = -1, .isa_cap = isa_cap()}; }
 

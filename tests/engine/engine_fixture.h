@@ -29,6 +29,9 @@ const char *scratch_dir(void);
 /* The best level here, lowered by RIDGE_ISA. */
 rg_isa isa_cap(void);
 
+/* The bound for products of float weights at that level: on tiles, x and weights are taken to 16 bits. */
+double float_bound(double bound);
+
 /* Engine options of a test: not pinned, capped by RIDGE_ISA, weights as in the file. */
 rg_engine_opts test_opts(int threads);
 rg_engine *engine_open(const rg_ckpt *c, rg_engine_opts o);

@@ -83,6 +83,8 @@ static void swiglu(int64_t n)
     for (int64_t i = 0; i < n; i++) sink = mul(quot(0.5, add(1.0, expo(minus(0.5)))), 0.25);
 }
 
+static int64_t tiles(int64_t m) { return m < 16 ? m : rg_round_up(m, 16); }
+
 /* The operator of a record; executed: with the padding and the planes of the kernel that ran. */
 static bool naive(const rg_rec *r, bool executed)
 {
@@ -91,7 +93,12 @@ static bool naive(const rg_rec *r, bool executed)
     flop = iop = 0;
     switch (rg_site_op((rg_site)r->site)) {
     case RG_OP_LINEAR:
-        if (executed && bytes)
+        if (executed && r->arith == RG_ARITH_AMX_BF16) /* tiles have 16 rows or fewer, and 32 columns; each product counts */
+            linear(tiles(d->m), rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, 32) * rg_kernel_passes((rg_kernel_kind)r->kernel));
+        else if (executed && r->arith == RG_ARITH_AMX_INT8)
+            linear_in_bytes(tiles(d->m), rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, rg_wtypes[r->wtype].group), rg_wtypes[r->wtype].group, two ? 2 : 1,
+                rg_wtypes[r->wtype].has_min);
+        else if (executed && bytes)
             linear_in_bytes(d->m, rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, rg_wtypes[r->wtype].group), rg_wtypes[r->wtype].group, two ? 2 : 1,
                 rg_wtypes[r->wtype].has_min);
         else

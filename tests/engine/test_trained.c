@@ -61,7 +61,8 @@ static void logits_equal_the_references(void **state)
         rg_engine *e = engine_open(c, o);
         const double worst = worst_logit(e, (rg_session_opts){.kv_k = g->kv, .kv_v = g->kv}, token, n, ref);
         if (getenv("RIDGE_TEST_VERBOSE")) print_message("%s, case %zu: %g\n", g->model, i, worst);
-        if (!(worst <= g->bound)) fail_msg("%s, case %zu: logits differ by %g, bound %g", g->model, i, worst, g->bound);
+        const double bound = isa_cap() >= RG_ISA_AMX ? fmax(g->bound, 1e-3) : g->bound; /* on tiles float weights too meet x in 16 bits */
+        if (!(worst <= bound)) fail_msg("%s, case %zu: logits differ by %g, bound %g", g->model, i, worst, bound);
         rg_engine_close(e);
         rg_ckpt_close(c);
         free(token);

@@ -113,7 +113,7 @@ static void biases(void **state)
             .c = shape(), .seed = i + 1, .arch = all[i].arch, .more = all[i].more, .qkv_bias = all[i].qkv, .o_bias = all[i].o, .mlp_bias = all[i].mlp};
         rg_ckpt *c = from_hf(&b, all[i].name);
         assert_int_equal(__builtin_popcountll(rg_ckpt_config(c)->extra), 3 * all[i].qkv + all[i].o + 3 * all[i].mlp);
-        compare(c, -1, false, 40, F32_BOUND, all[i].name);
+        compare(c, -1, false, 40, float_bound(F32_BOUND), all[i].name);
         rg_ckpt_close(c);
     }
     static const char *const archs[] = {"llama", "qwen2"}; /* rows of q and k, and so their biases, are permuted in one of the two */
@@ -123,7 +123,7 @@ static void biases(void **state)
         snprintf(file, sizeof file, "%s.gguf", archs[i]);
         rg_ckpt *c = from_gguf(&b, file);
         assert_int_equal(rg_ckpt_find(c, RG_SITE_ATTN_K_BIAS, 1)->interleaved, i == 0 ? 32 : 0);
-        compare(c, -1, false, 40, F32_BOUND, archs[i]);
+        compare(c, -1, false, 40, float_bound(F32_BOUND), archs[i]);
         rg_ckpt_close(c);
     }
 }
@@ -156,7 +156,7 @@ static void granite(void **state)
         .more = "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.125, \"residual_multiplier\": 0.22, \"logits_scaling\": 8.0"};
     rg_ckpt *c = from_hf(&b, "granite");
     assert_true(rg_ckpt_config(c)->embd_scale == 12.0);
-    compare(c, -1, false, 40, F32_BOUND, "granite");
+    compare(c, -1, false, 40, float_bound(F32_BOUND), "granite");
     rg_ckpt_close(c);
     b = (model_build){.c = shape(), .seed = 21, .arch = "granite", .ggml = 0};
     b.c.embd_scale = 12.0;
@@ -165,7 +165,7 @@ static void granite(void **state)
     b.c.logit_scale = 8.0;
     c = from_gguf(&b, "granite.gguf");
     assert_true(rg_ckpt_config(c)->logit_scale == 8.0);
-    compare(c, -1, false, 40, F32_BOUND, "granite, GGUF");
+    compare(c, -1, false, 40, float_bound(F32_BOUND), "granite, GGUF");
     rg_ckpt_close(c);
 }
 
@@ -181,7 +181,7 @@ static void sliding_windows(void **state)
         rg_ckpt *c = from_hf(&b, "mistral");
         assert_int_equal(rg_ckpt_config(c)->window, windows[i]);
         /* 300 tokens: more than a chunk of the context, whose begin the window leaves behind */
-        compare(c, -1, false, i % 2 ? 300 : 40, F32_BOUND, what);
+        compare(c, -1, false, i % 2 ? 300 : 40, float_bound(F32_BOUND), what);
         rg_ckpt_close(c);
     }
 }
@@ -254,7 +254,7 @@ static void int4_models(void **state)
         rg_engine_close(e);
         compare(c, -1, true, 40, I16_BOUND, all[i].name);
         compare(c, -1, false, 40, all[i].symmetric ? I16_BOUND : 3e-3, all[i].name);
-        compare(c, RG_WT_F32, false, 20, F32_BOUND, all[i].name); /* no codes, so no order */
+        compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), all[i].name); /* no codes, so no order */
         rg_ckpt_close(c);
     }
 }
@@ -272,7 +272,7 @@ static void gguf_types(void **state)
         rg_ckpt *c = from_gguf(&b, "types.gguf");
         compare(c, -1, true, 30, I16_BOUND, rg_ftypes[t].name);
         compare(c, -1, false, 30, rg_ftypes[t].rounding == RG_ROUND_REQUANTISED || b.ggml_down ? 3e-2 : 2e-3, rg_ftypes[t].name);
-        compare(c, RG_WT_F32, false, 20, F32_BOUND, rg_ftypes[t].name);
+        compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), rg_ftypes[t].name);
         rg_ckpt_close(c);
     }
 }

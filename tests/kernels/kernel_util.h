@@ -14,20 +14,16 @@
 static inline rg_isa top_isa(void)
 {
     const char *cap = getenv("RIDGE_ISA");
-    rg_isa best = rg_isa_best();
-    if (cap && *cap) {
-        const int i = rg_isa_from_name(cap);
-        if (i < 0) fail_msg("RIDGE_ISA=%s is no level", cap);
-        if (i < (int)best) best = (rg_isa)i;
-    }
-    return best;
+    if (!cap || !*cap) return rg_isa_best();
+    if (rg_isa_from_name(cap) < 0) fail_msg("RIDGE_ISA=%s is no level", cap);
+    return rg_isa_capped((rg_isa)rg_isa_from_name(cap));
 }
 
-/* Every row of a kind up to that level: for (ROWS(row, "gemv")) { rg_gemv_fn *fn = (rg_gemv_fn *)row->fn; ... } */
+/* Every row of a kind up to that level, and those on emulated tiles: for (ROWS(row, "gemv")) { rg_gemv_fn *fn = (rg_gemv_fn *)row->fn; ... } */
 static inline const rg_kernel_row *next_row(const rg_kernel_row *r, const char *kind)
 {
     for (; r < rg_kernel_rows + rg_kernel_row_count; r++)
-        if (strcmp(r->kind, kind) == 0 && r->isa <= top_isa() && rg_isa_has(r->isa)) return r;
+        if (strcmp(r->kind, kind) == 0 && (r->isa <= top_isa() || r->isa == RG_ISA_AMXEMU) && rg_isa_has(r->isa)) return r;
     return NULL;
 }
 #define ROWS(row, kind) \

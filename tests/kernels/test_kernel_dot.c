@@ -11,6 +11,7 @@ static void *rows_alloc(guarded *g, int64_t bytes)
 static double prepared(const void *row, rg_xform f, int64_t kp, int64_t group, int64_t i)
 {
     if (f == RG_X_BF16) return (double)rg_bf16_to_f32(((const uint16_t *)row)[i]);
+    if (f == RG_X_BF16X2) return (double)rg_bf16_to_f32(((const uint16_t *)row)[i]) + (double)rg_bf16_to_f32(((const uint16_t *)row)[kp + i]);
     const int planes = f == RG_X_I16 ? 2 : 1;
     const int8_t *q = row;
     rg_xgroup g;
@@ -24,12 +25,12 @@ static const struct {
     rg_prep_fn *spec;
     double half_step; /* largest rounding error, relative to the group's largest value (BF16: to the value) */
 } preps[] = {{"prep_i8", RG_X_I8, rg_prep_i8__c, 0.5 / 127.0}, {"prep_i16", RG_X_I16, rg_prep_i16__c, 0.5 / 32512.0},
-    {"prep_bf16", RG_X_BF16, rg_prep_bf16__c, 1.0 / 256.0}};
+    {"prep_bf16", RG_X_BF16, rg_prep_bf16__c, 1.0 / 256.0}, {"prep_bf16x2", RG_X_BF16X2, rg_prep_bf16x2__c, 1.0 / 65536.0}};
 
 static void check_prep(const rg_kernel_row *row, int p, uint64_t seed, rg_rng *r, int64_t k, int64_t group)
 {
     const rg_xform f = preps[p].form;
-    const int64_t bytes = rg_x_bytes(f, k, group), unit = f == RG_X_BF16 ? 32 : group, kp = rg_x_padded(k, unit);
+    const int64_t bytes = rg_x_bytes(f, k, group), unit = f >= RG_X_BF16 ? 32 : group, kp = rg_x_padded(k, unit);
     guarded gx, ga, gb;
     float *x = guarded_floats(&gx, k);
     void *a = rows_alloc(&ga, bytes), *b = rows_alloc(&gb, bytes);
@@ -46,14 +47,14 @@ static void check_prep(const rg_kernel_row *row, int p, uint64_t seed, rg_rng *r
         ((rg_prep_fn *)row->fn)(b, x, k, group);
         for (int64_t i = 0; i < kp; i++) {
             const double want = i < k ? (double)x[i] : 0.0, got = prepared(b, f, kp, group, i);
-            const bool spoilt = kind >= 4 && (f == RG_X_BF16 ? i == bad : i / group == bad / group);
+            const bool spoilt = kind >= 4 && (f >= RG_X_BF16 ? i == bad : i / group == bad / group);
             double most = 0.0;
             for (int64_t j = i / unit * unit; j < rg_min(k, i / unit * unit + unit); j++) most = fmax(most, fabs((double)x[j]));
             if (spoilt) {
                 CHECK(!isfinite(got), row->name, seed, "k %lld: value %lld is %g beside one that is not finite", (long long)k, (long long)i, got);
                 continue;
             }
-            const double bound = f == RG_X_BF16 ? preps[p].half_step * fabs(want) + 1e-40 : preps[p].half_step * most + 4.0 * FLT_EPSILON * most + 1e-30;
+            const double bound = f >= RG_X_BF16 ? preps[p].half_step * fabs(want) + 1e-40 : preps[p].half_step * most + 4.0 * FLT_EPSILON * most + 1e-30;
             CHECK(fabs(got - want) <= bound, row->name, seed, "k %lld group %lld: value %lld is %g, expected %g", (long long)k, (long long)group, (long long)i,
                 got, want);
         }
@@ -65,11 +66,11 @@ static void check_prep(const rg_kernel_row *row, int p, uint64_t seed, rg_rng *r
 static void prep_every_row(void **state)
 {
     (void)state;
-    for (int p = 0; p < 3; p++)
+    for (size_t p = 0; p < sizeof preps / sizeof *preps; p++)
         for (ROWS(row, preps[p].kind)) {
             uint64_t seed;
             rg_rng r = seeded(&seed, 1);
-            for (int i = 0; i < 30; i++) check_prep(row, p, seed, &r, rng_in(&r, 1, 500), 32 << i % 3);
+            for (int i = 0; i < 30; i++) check_prep(row, (int)p, seed, &r, rng_in(&r, 1, 500), 32 << i % 3);
         }
 }
 

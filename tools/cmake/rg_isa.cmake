@@ -5,6 +5,7 @@ set(RG_ISA_FLAGS_avx2vnni ${RG_ISA_FLAGS_avx2} -mavxvnni)
 set(RG_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512)
 set(RG_ISA_FLAGS_avx512vnni ${RG_ISA_FLAGS_avx512} -mavx512vnni)
 set(RG_ISA_FLAGS_avx512bf16 ${RG_ISA_FLAGS_avx512vnni} -mavx512bf16)
+set(RG_ISA_FLAGS_amx ${RG_ISA_FLAGS_avx512bf16} -mamx-tile -mamx-bf16 -mamx-int8)
 
 string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" rg_processor)
 if(rg_processor MATCHES "^(x86_64|amd64)$")

@@ -1,0 +1,30 @@
+/* What the files that drive products share: drive_linear.c chooses and records, drive_tiles.c computes on tiles. */
+#ifndef RG_PRODUCT_H
+#define RG_PRODUCT_H
+
+#include "exec/team.h"
+
+/* What a call works on. */
+typedef struct rg_product {
+    float *y;
+    const float *x;
+    const char *xq; /* prepared rows, ld bytes apart */
+    int64_t ld;
+    const rg_weight *w;
+    int64_t m, k;
+    rg_xform form;
+} rg_product;
+
+/* The form of x in which m tokens meet weights of that type on tiles; RG_X_FORMS: not on tiles. */
+rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m);
+/* Products of its instruction that one useful product takes: planes of bytes or of bf16. */
+int rg_tile_products(rg_xform form, rg_wtype type);
+/* Bytes from a prepared row to the next, of rows that are read by tiles. */
+int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group);
+
+/* Panels [p0, p1) of the product, with what its loops stream and its operations added to the tally. */
+void rg_tile_product(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);
+/* Bytes of scratch of one thread. */
+int64_t rg_tile_scratch(void);
+
+#endif
