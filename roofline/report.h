@@ -41,6 +41,7 @@ typedef struct rg_run_info {
     const char *blas; /* "off" or its description */
     bool flash;
     int64_t prompt_tokens, gen_tokens, ubatch;
+    int64_t decode_start;                                   /* tokens in the context before the first decode step */
     int repetitions;                                        /* measured ones; the log holds, per phase, the one with the median time */
     double spread[RG_PHASE_COUNT];                          /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
     double low_ns[RG_PHASE_COUNT], high_ns[RG_PHASE_COUNT]; /* interval of the median time; 0: unknown */

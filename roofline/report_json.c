@@ -183,6 +183,7 @@ static json_t *run(const rg_report *r, bool *ok)
     const rg_run_info *u = &r->run;
     COUNT("prompt_tokens", u->prompt_tokens);
     COUNT("gen_tokens", u->gen_tokens);
+    COUNT("decode_start", u->decode_start);
     COUNT("ubatch", u->ubatch);
     COUNT("repetitions", u->repetitions);
     BOOL("flash", u->flash);

@@ -58,7 +58,7 @@ typedef struct rg_saved_run {
     const char *name, *arch, *format, *dtype, *head_dtype, *act, *kv_dtype;
     double params, layers, file_bytes, resident_bytes, stream_bytes, kv_bytes, scratch_bytes, bits_file, bits_resident, ctx, round_rel;
     double hidden, ffn, heads, kv_heads, head_dim, vocab, ctx_train, embd_row;
-    double prompt_tokens, gen_tokens, ubatch, repetitions, load_ns, sample_ns;
+    double prompt_tokens, gen_tokens, decode_start, ubatch, repetitions, load_ns, sample_ns;
     bool tied, flash, interrupted;
     rg_saved_phase phase[RG_PHASE_COUNT];
     rg_saved_roof *roof; /* owns */

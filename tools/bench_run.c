@@ -108,6 +108,7 @@ static rg_status build_report(rg_report **out, const rg_bench *b, const rg_bench
         .flash = !l->so.unfused,
         .prompt_tokens = t->prompt,
         .gen_tokens = t->gen,
+        .decode_start = t->depth + t->prompt,
         .ubatch = l->so.ubatch,
         .repetitions = 1,
         .label = label,
@@ -168,6 +169,12 @@ rg_status rg_bench_report(rg_report **out, const rg_bench *b, const rg_bench_row
     }
     const rg_status st = !ok || !any ? rg_fail(err, RG_E_NOMEM, "report: out of memory") : build_report(out, b, any, &all, label, err);
     rg_log_close(&all);
+    for (int i = 0; i < n && st == RG_OK; i++) { /* each row is a test of its own: one may have the prompt, the other the generation */
+        const rg_bench_test *t = row[i] ? &b->test[row[i]->test] : NULL;
+        rg_run_info *run = &(*out)->run;
+        if (t) run->prompt_tokens = rg_max(run->prompt_tokens, t->prompt);
+        if (t && t->gen) run->gen_tokens = t->gen, run->decode_start = t->depth + t->prompt;
+    }
     return st;
 }
 

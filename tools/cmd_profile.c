@@ -247,6 +247,7 @@ static rg_status build_report(
         .flash = !so->unfused,
         .prompt_tokens = j->prompt.n,
         .gen_tokens = j->n_gen,
+        .decode_start = j->prompt.n,
         .ubatch = j->ubatch,
         .repetitions = n_reps,
         .interrupted = rg_stop != 0,

@@ -55,11 +55,11 @@ static void colour_line(rg_svg *s, int i, double x0, double y0, double x1, doubl
 
 /* ---- rows ---- */
 
-enum { W = 960, TOP = 62, LEFT = 262, RIGHT = 690, ROW = 22, HEAD = 26, FOOT = 52, LEGEND = 30 };
+enum { W = 960, TOP = 62, LEAST = 110, MOST = 262, RIGHT = 690, ROW = 22, HEAD = 26, FOOT = 52, LEGEND = 30 };
 
 static double known(double x, double otherwise) { return isfinite(x) ? x : otherwise; }
 
-static rg_axis axis_of(const rg_dot_panel *p)
+static rg_axis axis_of(const rg_dot_panel *p, double left)
 {
     double lo = INFINITY, hi = 0.0;
     for (int i = 0; i < p->n; i++) {
@@ -74,14 +74,14 @@ static rg_axis axis_of(const rg_dot_panel *p)
     }
     hi = fmax(hi, known(p->reference, 0.0));
     if (!(hi > 0.0)) hi = 1.0;
-    return p->log ? rg_axis_log(fmin(lo, hi), hi, LEFT, RIGHT) : rg_axis_linear(hi, LEFT, RIGHT);
+    return p->log ? rg_axis_log(fmin(lo, hi), hi, left, RIGHT) : rg_axis_linear(hi, left, RIGHT);
 }
 
 static void row(rg_svg *s, const rg_dot *d, const rg_axis *x, double y)
 {
     char attrs[96];
     const double mid = y + ROW / 2.0;
-    rg_svg_text(s, (rg_svg_at){LEFT - 10, mid + 4.0, RG_SVG_END, 12, 0, "ink"}, d->label);
+    rg_svg_text(s, (rg_svg_at){x->p0 - 10, mid + 4.0, RG_SVG_END, 12, 0, "ink"}, d->label);
     snprintf(attrs, sizeof attrs, "data-kind=\"row\"%s%s%s", d->at[0] ? " data-at=\"" : "", d->at, d->at[0] ? "\"" : "");
     rg_svg_group(s, "dot", attrs, d->tip[0] ? d->tip : NULL);
     if (isfinite(d->value) && isfinite(d->ideal)) colour_line(s, d->series, rg_axis_at(x, d->value), mid, rg_axis_at(x, d->ideal), mid, 1.0, "2 3");
@@ -98,10 +98,10 @@ static void row(rg_svg *s, const rg_dot *d, const rg_axis *x, double y)
 
 static double height_of(const rg_dot_panel *p) { return HEAD + ROW * (double)p->n + FOOT; }
 
-static void panel(rg_svg *s, const rg_dot_panel *p, double top)
+static void panel(rg_svg *s, const rg_dot_panel *p, double top, double left)
 {
     const double from = top + HEAD, to = from + ROW * (double)p->n;
-    const rg_axis x = axis_of(p);
+    const rg_axis x = axis_of(p, left);
     rg_svg_text(s, (rg_svg_at){16, top + 14, RG_SVG_START, 12, 0, "ink strong"}, p->title);
     rg_axis_draw_x(s, &x, from, to, p->unit);
     if (isfinite(p->reference)) {
@@ -114,13 +114,15 @@ static void panel(rg_svg *s, const rg_dot_panel *p, double top)
 
 rg_status rg_chart_dots(FILE *f, const rg_chart_words *w, const rg_dot_panel *p, int n, bool embedded, rg_err *err)
 {
-    double h = TOP + LEGEND, top = TOP;
+    double h = TOP + LEGEND, top = TOP, left = LEAST; /* names get the room that the longest needs */
     rg_svg s;
     for (int i = 0; i < n; i++) h += height_of(&p[i]);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < p[i].n; k++) left = fmin(fmax(left, rg_svg_text_width(p[i].dot[k].label, 12) + 28.0), MOST);
     rg_svg_open(&s, f, W, h, w->title, w->desc, embedded);
     rg_picture_title(&s, w->title, w->sub);
     for (int i = 0; i < n; i++) {
-        panel(&s, &p[i], top);
+        panel(&s, &p[i], top, left);
         top += height_of(&p[i]);
     }
     rg_svg_text(&s, (rg_svg_at){16, top + 14, RG_SVG_START, 12, 0, "soft"}, w->legend);

@@ -13,7 +13,8 @@ enum { W = 960, H = 400, LEFT = 70, RIGHT = 820, TOP = 62, BOTTOM = 318, MOST_MA
 bool rg_picture_can_latency(const rg_saved *s, size_t run)
 {
     const rg_saved_phase *p = &s->run[run].phase[RG_DECODE];
-    return p->ran && json_array_size(p->series) > 1;
+    /* of a long generation that a comparison records, only every so many steps are known: their positions are not */
+    return p->ran && json_array_size(p->series) > 1 && (s->run[run].interrupted || (double)json_array_size(p->series) > s->run[run].gen_tokens - 0.5);
 }
 
 /* Consecutive tokens that share a mark. */
@@ -96,7 +97,7 @@ rg_status rg_picture_latency(FILE *f, const rg_saved *set, size_t run, bool embe
     /* a single stall must not press everything else to the ground */
     const double cap = p->p90_ns > 0.0 && most > 3.0 * p->p90_ns ? 1.6 * p->p90_ns : most;
     const char *unit = unit_of(fmax(cap, 1.0), &scale);
-    const double start = isfinite(r->prompt_tokens) ? r->prompt_tokens : 0.0;
+    const double start = isfinite(r->decode_start) ? r->decode_start : r->prompt_tokens; /* older reports have the second only */
     const rg_axis x = rg_axis_span(start, start + (double)json_array_size(p->series), LEFT, RIGHT), y = rg_axis_linear(cap / scale, BOTTOM, TOP);
     rg_svg_open(&s, f, W, H, "Latency of every generated token",
         "Time of each decode step over the position of its token in the context; horizontal lines at the 50th, 90th and 99th percentile; slower steps than fit "

@@ -29,19 +29,19 @@ quick="--machine machine.json -r 1 --counters off --per-layer -o json"
 # shellcheck disable=SC2086
 "$ridge" profile --dtype f16,q4g64 -p 24 -n 8 $quick --html live.html >pair.json
 # shellcheck disable=SC2086
-"$ridge" profile -m deep -p 16 -n 4 $quick >deep.json
+"$ridge" profile -m deep -p 16 -n 4 -t 1 $quick >deep.json
 "$ridge" report pair.json -o pair.html
 "$ridge" report deep.json -o deep.html
 "$ridge" report pair.json deep.json -o three.html
 "$ridge" report deep.json deep.json -o two.html
 # reports that are no runs: pages made with them must be the pages made of what was saved
-bench="--machine machine.json -r 3 --no-warmup"
+bench="--machine machine.json -t 1 -r 3 --no-warmup"
 # shellcheck disable=SC2086
 "$ridge" bench $bench --dtype f16,q4g64 -p 8,16 -n 4 -d 0,32 -B 1,2 -o json --html live-bench.html >bench.json
 # shellcheck disable=SC2086
 "$ridge" compare $bench --dtype f16,q4g64 -p 16 -n 4 --eval text.txt -o json --html live-compare.html >compare.json
 # shellcheck disable=SC2086
-"$ridge" compare --machine machine.json -r 1 --no-warmup -p 8 -n 2 --ablate -o json --html live-ablation.html >ablation.json
+"$ridge" compare --machine machine.json -t 1 -r 1 --no-warmup -p 8 -n 2 --ablate -o json --html live-ablation.html >ablation.json
 "$ridge" roofline --shape tinyllama-1.1b --hardware amd_epyc_9654 --dtype f16,q4g64 --batch 1-16*2 -o json --html live-sweep.html >sweep.json
 "$ridge" roofline --shape tinyllama-1.1b --hardware amd_epyc_9654 -o json --html live-single.html >single.json
 "$ridge" roofline --shape llama-2-7b --hardware nvidia_A40 --cost llm-viewer -o json --html live-viewer.html >viewer.json
