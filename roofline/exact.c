@@ -43,6 +43,9 @@ static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input 
     const bool few = m <= FEW, few_prepared = m <= FEW_PREPARED, quant = x->wtype < RG_WT_COUNT && rg_wtype_is_quant((rg_wtype)x->wtype);
     x->kernel = RG_KK_ELEM;
     x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
+    /* attention of many tokens of a sequence (16, in the engine), which make at least half as many pairs at each position they read */
+    if (op == RG_OP_ATTN && in->act == RG_EXACT_BF16 && 2 * x->dims.pairs >= (16 + 1) * x->dims.ctx && h->peak[RG_ARITH_BF16_DOT] > h->peak[RG_ARITH_FP32_FMA])
+        x->arith = RG_ARITH_BF16_DOT;
     if (op != RG_OP_LINEAR) return;
     x->kernel = few ? RG_KK_GEMV : RG_KK_GEMM;
     if (in->act == RG_EXACT_F16) return;

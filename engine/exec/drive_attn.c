@@ -1,8 +1,4 @@
-#include <math.h>
-#include <string.h>
-
-#include "base/num.h"
-#include "exec/drive.h"
+#include "exec/attn_parts.h"
 
 /* The unit of attention work: up to RG_ATTN_NQ query rows (tokens x the query heads that share a KV head) against one KV head.
  * The context is walked in chunks of fixed size, each chunk is computed from scratch and merged in order, so that neither the number
@@ -48,18 +44,7 @@ static task get_task(const plan *p, const rg_kv_layer *kv, const rg_attn_shape *
     return t;
 }
 
-/* First position that a token sees; in steps of the cache's blocks, because kernels begin at one. */
-static int64_t first_seen(const rg_attn_shape *a, int64_t pos) { return a->window > 0 ? rg_max(0, pos - a->window + 1) : 0; }
-static int64_t task_start(const rg_attn_shape *a, const task *t) { return first_seen(a, t->pos) / RG_KV_BLOCK * RG_KV_BLOCK; }
-/* Chunks end at multiples of their size wherever they begin. */
-static int64_t next_chunk(int64_t c0) { return (c0 / RG_ATTN_CHUNK + 1) * RG_ATTN_CHUNK; }
-
-/* Scores of positions before the window: as good as not there. */
-static void mask(float *s, int64_t n)
-{
-    for (int64_t j = 0; j < n; j++) s[j] = -INFINITY;
-}
-
+static int64_t task_start(const rg_attn_shape *a, const task *t) { return rg_first_seen(a, t->pos) / RG_KV_BLOCK * RG_KV_BLOCK; }
 static const char *head(const char *base, int64_t stride, const rg_kv_layer *kv, const task *t) { return base + (t->run->seq * kv->heads + t->g) * stride; }
 static int64_t task_rows(const task *t) { return t->tokens * t->reps; }
 /* Positions the last token sees. */
@@ -68,21 +53,6 @@ static int64_t task_end(const task *t) { return t->pos + t->tokens; }
 static int64_t query_offset(const plan *p, const rg_kv_layer *kv, const task *t, int64_t row, int64_t heads)
 {
     return ((t->t0 + row / t->reps) * heads + t->g * p->rep + t->j0 + row % t->reps) * kv->hd;
-}
-
-/* Bytes of K (V) past the private cache: a head that stays there is charged once per thread, for its longest reach. */
-typedef struct reach {
-    const char *last;
-    int64_t end;
-} reach;
-
-static int64_t new_positions(reach *r, const char *base, int64_t start, int64_t end, int64_t pos_bytes, int64_t l2_bytes)
-{
-    int64_t fresh = end - start;
-    if (r->last == base && fresh * pos_bytes <= l2_bytes / 2) fresh = rg_max(0, end - rg_max(r->end, start));
-    r->last = base;
-    r->end = end;
-    return fresh;
 }
 
 /* Running result of one row: acc[hdp], maximum, sum. */
@@ -123,9 +93,9 @@ static void chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shap
     cx->k->attn_qk[kv->k_type](w->s, RG_ATTN_CHUNK, w->q, kv->hd, rows, head(kv->k, kv->k_stride, kv, t), kv->hd, c0, c1);
     for (int64_t i = 0; i < rows; i++) {
         float *s = w->s + i * RG_ATTN_CHUNK;
-        const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0), before = first_seen(a, pos) - c0;
+        const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0), before = rg_first_seen(a, pos) - c0;
         if (sees > rg_max(0, before)) {
-            mask(s, before);
+            rg_mask_scores(s, before);
             cx->k->softmax(s, sees, n_pad, &w->cmax[i], &w->csum[i]);
         } else {
             memset(s, 0, (size_t)n_pad * sizeof *s);
@@ -137,51 +107,30 @@ static void chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shap
     cx->tally.flop += (uint64_t)(rows * n * (4 * kv->hd + 5));
 }
 
-/* Merges a chunk's row into the running one; first: there is none yet. */
-static void merge(float *out, float *max, float *sum, const float *acc, float cmax, float csum, int64_t hd, bool first)
-{
-    if (first) {
-        memcpy(out, acc, (size_t)hd * sizeof *out);
-        *max = cmax;
-        *sum = csum;
-    } else if (csum > 0.0f) {
-        const float m = *max > cmax ? *max : cmax, a = expf(*max - m), b = expf(cmax - m);
-        for (int64_t d = 0; d < hd; d++) out[d] = out[d] * a + acc[d] * b;
-        *sum = *sum * a + csum * b;
-        *max = m;
-    }
-}
-
-static void store_row(float *out, const float *acc, float sum, int64_t hd)
-{
-    const float inv = 1.0f / sum;
-    for (int64_t d = 0; d < hd; d++) out[d] = acc[d] * inv;
-}
-
 /* whole: everything that the task sees, or its first chunk. */
-static void count_kv(rg_ctx *cx, reach *rk, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1, bool whole)
+static void count_kv(rg_ctx *cx, rg_reach *rk, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1, bool whole)
 {
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     const char *base = head(kv->k, kv->k_stride, kv, t);
-    const int64_t n = whole ? new_positions(rk, base, c0, c1, each, cx->l2_bytes) : c1 - c0;
+    const int64_t n = whole ? rg_new_positions(rk, base, c0, c1, each, cx->l2_bytes) : c1 - c0;
     cx->tally.kv_rd += (uint64_t)(n * each);
 }
 
 static void whole_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     work w = carve(cx, kv);
-    reach rk = {0};
+    rg_reach rk = {0};
     for (int64_t i = cx->tid; i < p->n; i += cx->nt) {
         const task t = get_task(p, kv, a, i);
         load_queries(cx, &w, q, p, kv, a, &t);
         const int64_t start = task_start(a, &t);
-        for (int64_t c0 = start; c0 < task_end(&t); c0 = next_chunk(c0)) {
-            chunk(cx, &w, kv, a, &t, c0, rg_min(next_chunk(c0), task_end(&t)));
+        for (int64_t c0 = start; c0 < task_end(&t); c0 = rg_next_chunk(c0)) {
+            chunk(cx, &w, kv, a, &t, c0, rg_min(rg_next_chunk(c0), task_end(&t)));
             for (int64_t r = 0; r < task_rows(&t); r++)
-                merge(w.out + r * w.hdp, &w.max[r], &w.sum[r], w.acc + r * w.hdp, w.cmax[r], w.csum[r], kv->hd, c0 == start);
+                rg_merge_row(w.out + r * w.hdp, &w.max[r], &w.sum[r], w.acc + r * w.hdp, w.cmax[r], w.csum[r], kv->hd, c0 == start);
         }
         count_kv(cx, &rk, kv, &t, start, task_end(&t), true);
-        for (int64_t r = 0; r < task_rows(&t); r++) store_row(out + query_offset(p, kv, &t, r, a->heads), w.out + r * w.hdp, w.sum[r], kv->hd);
+        for (int64_t r = 0; r < task_rows(&t); r++) rg_store_row(out + query_offset(p, kv, &t, r, a->heads), w.out + r * w.hdp, w.sum[r], kv->hd);
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
     }
 }
@@ -192,16 +141,16 @@ static void split_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
     work w = carve(cx, kv);
     const int64_t row = w.hdp + 2, part = RG_ATTN_NQ * row;
     int64_t at = 0;
-    reach rk = {0};
+    rg_reach rk = {0};
     for (int64_t i = 0; i < p->n; i++) {
         const task t = get_task(p, kv, a, i);
         bool loaded = false;
         const int64_t start = task_start(a, &t);
-        for (int64_t c0 = start; c0 < task_end(&t); c0 = next_chunk(c0), at++) {
+        for (int64_t c0 = start; c0 < task_end(&t); c0 = rg_next_chunk(c0), at++) {
             if (at % cx->nt != cx->tid) continue;
             if (!loaded) load_queries(cx, &w, q, p, kv, a, &t);
             loaded = true;
-            const int64_t c1 = rg_min(next_chunk(c0), task_end(&t));
+            const int64_t c1 = rg_min(rg_next_chunk(c0), task_end(&t));
             chunk(cx, &w, kv, a, &t, c0, c1);
             count_kv(cx, &rk, kv, &t, c0, c1, c0 == start);
             for (int64_t r = 0; r < task_rows(&t); r++) {
@@ -223,9 +172,9 @@ static void split_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
                 float max = 0.0f, sum = 0.0f;
                 for (int64_t c = 0; c < chunks; c++) {
                     const float *f = a->part + (at + c) * part + r * row;
-                    merge(w.out, &max, &sum, f + 2, f[0], f[1], kv->hd, c == 0);
+                    rg_merge_row(w.out, &max, &sum, f + 2, f[0], f[1], kv->hd, c == 0);
                 }
-                store_row(out + query_offset(p, kv, &t, r, a->heads), w.out, sum, kv->hd);
+                rg_store_row(out + query_offset(p, kv, &t, r, a->heads), w.out, sum, kv->hd);
             }
             cx->tally.act_rd += (uint64_t)(4 * chunks * task_rows(&t) * row);
             cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
@@ -242,15 +191,15 @@ int64_t rg_attn_part_floats(int threads, int64_t hd, int64_t ctx)
     return SPLIT_TASKS * threads * rg_div_up(ctx, RG_ATTN_CHUNK) * RG_ATTN_NQ * (rg_round_up(hd, 32) + 2);
 }
 
-static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int kv_k, int kv_v, bool barrier)
+static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int kv_k, int kv_v, bool bf16, bool barrier)
 {
     rg_dims d = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd};
     for (int64_t r = 0; r < a->n_runs; r++) {
         const int64_t n = a->run[r].n, pos = a->run[r].pos;
         d.pairs += n * pos + n * (n + 1) / 2;
-        d.ctx += pos + n - first_seen(a, pos);
+        d.ctx += pos + n - rg_first_seen(a, pos);
         /* what the window takes away: 1, 2, 3 ... positions from the first token whose past is longer */
-        const int64_t last = first_seen(a, pos + n - 1), cut = rg_min(last, n);
+        const int64_t last = rg_first_seen(a, pos + n - 1), cut = rg_min(last, n);
         d.pairs -= cut * last - cut * (cut - 1) / 2;
     }
     const bool core = kv_k < RG_KV_COUNT || kv_v < RG_KV_COUNT;
@@ -259,7 +208,9 @@ static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_a
                       .wtype = RG_WT_COUNT,
                       .kv_k = kv_k,
                       .kv_v = kv_v,
-                      .isa = core ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v] : cx->k->elem_isa,
+                      .isa = bf16   ? cx->k->bf16_isa
+                             : core ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v]
+                                    : cx->k->elem_isa,
                       .kernel = core ? RG_KK_ATTN : RG_KK_ELEM,
                       .barrier = barrier});
 }
@@ -269,11 +220,14 @@ void rg_attn(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, cons
     const plan p = make_plan(kv, a);
     int64_t end = 0;
     for (int64_t r = 0; r < a->n_runs; r++) end = rg_max(end, a->run[r].pos + a->run[r].n);
-    if (cx->nt > 1 && p.n < SPLIT_TASKS * cx->nt && p.n % cx->nt != 0 && end > RG_ATTN_CHUNK)
+    const bool bf16 = rg_attn_takes_bf16(cx, kv, a);
+    if (bf16)
+        rg_attn_bf16(cx, out, q, kv, a);
+    else if (cx->nt > 1 && p.n < SPLIT_TASKS * cx->nt && p.n % cx->nt != 0 && end > RG_ATTN_CHUNK)
         split_tasks(cx, out, q, &p, kv, a);
     else
         whole_tasks(cx, out, q, &p, kv, a);
-    end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, true);
+    end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, bf16, true);
 }
 
 /* Row r of the score matrix belongs to (KV head, token, query head of the group) in this order, so that a task's rows are neighbours. */
@@ -295,7 +249,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * n);
         cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
-    end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, false); /* the same thread goes on with its own rows */
+    end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, false, false); /* the same thread goes on with its own rows */
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
@@ -303,7 +257,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
             const int64_t start = task_start(a, &t), pos = t.pos + r / t.reps;
             float *s = score_row(&p, a, &t) + r * a->score_stride + start, max, sum;
             const int64_t n = pos + 1 - start, n_pad = rg_round_up(task_end(&t), RG_KV_BLOCK) - start;
-            mask(s, first_seen(a, pos) - start);
+            rg_mask_scores(s, rg_first_seen(a, pos) - start);
             cx->k->softmax(s, n, n_pad, &max, &sum);
             const float inv = 1.0f / sum;
             for (int64_t j = 0; j < n; j++) s[j] *= inv;
@@ -312,7 +266,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
             cx->tally.flop += (uint64_t)(5 * n);
         }
     }
-    end_attn(cx, RG_SITE_ATTN_SOFTMAX, kv, a, RG_KV_COUNT, RG_KV_COUNT, false);
+    end_attn(cx, RG_SITE_ATTN_SOFTMAX, kv, a, RG_KV_COUNT, RG_KV_COUNT, false, false);
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
@@ -325,7 +279,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
         cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
-    end_attn(cx, RG_SITE_ATTN_PV, kv, a, RG_KV_COUNT, (int)kv->v_type, true);
+    end_attn(cx, RG_SITE_ATTN_PV, kv, a, RG_KV_COUNT, (int)kv->v_type, false, true);
 }
 
 /* Heads of one token: query heads first, then KV heads; a thread takes the same tokens (or, with few tokens, the same KV heads) in rope

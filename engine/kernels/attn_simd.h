@@ -180,7 +180,58 @@ INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq,
     }
 }
 
+/* ---- as floats ---- */
+
+INLINE void panel_k(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
+{
+    const int64_t block = k_block_bytes(type, hd);
+    for (int64_t b = 0; b < 2; b++) {
+        const int64_t left = p1 - p0 - b * RG_KV_BLOCK;
+        const unsigned char *k = (const unsigned char *)k_head + (p0 / RG_KV_BLOCK + b) * block;
+        EACH (v, VB) {
+            float *to = dst + b * RG_KV_BLOCK + v * VL;
+            const int64_t n = left - v * VL < VL ? left - v * VL : VL;
+            for (int64_t d = 0; d < hd; d++, to += 32) {
+                vf x = vf_zero();
+                if (n > 0 && type == RG_KV_F32)
+                    x = vf_load((const float *)(const void *)(k + d * 64 + v * 4 * VL));
+                else if (n > 0 && type == RG_KV_F16)
+                    x = vf_half(k + d * 32 + v * 2 * VL);
+                else if (n > 0)
+                    x = vf_mul(vf_int8(k + d / Q8 * K_Q8 + 32 + d % Q8 * 16 + v * VL), vf_half(k + d / Q8 * K_Q8 + v * 2 * VL));
+                vf_store(to, n == VL || n <= 0 ? x : vf_keep(x, n, vf_zero()));
+            }
+        }
+    }
+}
+
+INLINE void panel_v(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0, rg_kvtype type)
+{
+    const int64_t stride = rg_kv_v_bytes(type, hd), hdp = rg_kv_hdp(type, hd);
+    const unsigned char *v = (const unsigned char *)v_head + p0 * stride;
+    for (int64_t p = p0; p < p1; p++, v += stride, dst += 32)
+        EACH (j, 32 / VL) {
+            const int64_t d = d0 + j * VL;
+            vf x = vf_zero();
+            if (d < hdp && type == RG_KV_F32)
+                x = vf_load((const float *)(const void *)(v + d * 4));
+            else if (d < hdp && type == RG_KV_F16)
+                x = vf_half(v + d * 2);
+            else if (d < hdp) {
+                uint16_t h;
+                memcpy(&h, v + d / Q8 * V_Q8, sizeof h);
+                x = vf_mul(vf_int8(v + d / Q8 * V_Q8 + 2 + d % Q8), vf_set1(_cvtsh_ss(h)));
+            }
+            vf_store(dst + j * VL, x);
+        }
+}
+
 #define ATTN(TYPE, type) \
+    void ISA_FN(rg_kv_panel_k_##type)(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1) { panel_k(dst, k_head, hd, p0, p1, RG_KV_##TYPE); } \
+    void ISA_FN(rg_kv_panel_v_##type)(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0) \
+    { \
+        panel_v(dst, v_head, hd, p0, p1, d0, RG_KV_##TYPE); \
+    } \
     void ISA_FN(rg_attn_qk_##type)(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
     { \
         qk(s, lds, q, ldq, nq, k_head, hd, p0, p1, RG_KV_##TYPE); \

@@ -29,6 +29,8 @@
 #define SLOT_tile_dot16(type) tile_dot[RG_X_I16][RG_WT_##type]
 #define SLOT_attn_qk(type) attn_qk[RG_KV_##type]
 #define SLOT_attn_pv(type) attn_pv[RG_KV_##type]
+#define SLOT_kv_panel_k(type) kv_panel_k[RG_KV_##type]
+#define SLOT_kv_panel_v(type) kv_panel_v[RG_KV_##type]
 #define SLOT_kv_put_k(type) kv_put_k[RG_KV_##type]
 #define SLOT_kv_put_v(type) kv_put_v[RG_KV_##type]
 #define SLOT_softmax(type) softmax
@@ -63,6 +65,8 @@
 #define LEVEL_tile_dot16(type) t->tile_isa
 #define LEVEL_attn_qk(type) t->attn_isa[RG_KV_##type]
 #define LEVEL_attn_pv(type) t->attn_isa[RG_KV_##type]
+#define LEVEL_kv_panel_k(type) unreported
+#define LEVEL_kv_panel_v(type) unreported
 #define LEVEL_kv_put_k(type) unreported
 #define LEVEL_kv_put_v(type) unreported
 #define LEVEL_softmax(type) t->elem_isa
@@ -73,6 +77,15 @@
 #define LEVEL_quant_q8(type) unreported
 #define LEVEL_quant_q4(type) unreported
 #define LEVEL_quant_q4m(type) unreported
+
+/* The bf16 product runs at twice the rate of FP32 FMA on AMD's cores (Zen 5: 505 against 250 GFLOP/s a core) and at half of it on Intel's
+ * (Sapphire Rapids: 112 against 225). */
+static bool bf16_is_fast(void)
+{
+    char id[128];
+    rg_cpu_id(id, sizeof id);
+    return strstr(id, "GenuineIntel") == NULL;
+}
 
 bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
 {
@@ -86,6 +99,7 @@ bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
     }
 #include "kernels/kernels.def"
     (void)unreported;
+    t->bf16_attn = t->bf16_isa >= RG_ISA_AVX512BF16 && bf16_is_fast();
     if (!blas) return true;
 #ifdef RIDGE_HAVE_BLAS
     t->mm = rg_mm__blas;
@@ -122,6 +136,8 @@ int64_t rg_tile_state_bytes(void) { return (int64_t)sizeof(rg_tile_file); } /* r
 #define TYPE_tile_dot16(type) RG_WT_##type
 #define TYPE_attn_qk(type) RG_KV_##type
 #define TYPE_attn_pv(type) RG_KV_##type
+#define TYPE_kv_panel_k(type) RG_KV_##type
+#define TYPE_kv_panel_v(type) RG_KV_##type
 #define TYPE_kv_put_k(type) RG_KV_##type
 #define TYPE_kv_put_v(type) RG_KV_##type
 #define TYPE_softmax(type) 0

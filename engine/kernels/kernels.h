@@ -115,6 +115,11 @@ typedef void rg_tile_dot_fn(void *state, float *acc, const void *x, int64_t ldx,
 typedef void rg_attn_qk_fn(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1);
 typedef void rg_attn_pv_fn(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1);
 
+/* Keys and values as floats for products of many query rows, exact. k: dst[d][32] of positions [p0, p0 + 32), d < hd, zeros from p1 on; p0 is a
+ * multiple of RG_KV_BLOCK. v: dst[p - p0][32] of dimensions [d0, d0 + 32), zeros (or the cache's padding) from hd on; d0 is a multiple of 32. */
+typedef void rg_kv_panel_k_fn(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1);
+typedef void rg_kv_panel_v_fn(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0);
+
 /* Softmax numerator of one score row in place: returns the maximum in *max and the sum of exp(s - max) in *sum; s[0..n) becomes
  * exp(s - max), s[n..n_pad) becomes 0. n >= 1. */
 typedef void rg_softmax_fn(float *s, int64_t n, int64_t n_pad, float *max, float *sum);
@@ -159,6 +164,9 @@ typedef struct rg_ktab {
     rg_tile_dot_fn *tile_dot[RG_X_BF16][RG_WT_COUNT];
     rg_attn_qk_fn *attn_qk[RG_KV_COUNT];
     rg_attn_pv_fn *attn_pv[RG_KV_COUNT];
+    bool bf16_attn; /* bf16 products beat FP32 ones here, so that attention takes them where activations are asked for in bf16 */
+    rg_kv_panel_k_fn *kv_panel_k[RG_KV_COUNT];
+    rg_kv_panel_v_fn *kv_panel_v[RG_KV_COUNT];
     rg_kv_put_fn *kv_put_k[RG_KV_COUNT], *kv_put_v[RG_KV_COUNT]; /* K and V may have different types */
     rg_softmax_fn *softmax;
     rg_rmsnorm_fn *rmsnorm;

@@ -68,6 +68,21 @@ ATTN(f32)
 ATTN(f16)
 ATTN(q8_0)
 
+#define PANEL(type) \
+    void rg_kv_panel_k_##type##__c(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
+    { \
+        for (int64_t d = 0; d < hd; d++) \
+            for (int64_t p = p0; p < p0 + 32; p++) dst[d * 32 + p - p0] = p < p1 ? k_##type(k_head, hd, p, d) : 0.0f; \
+    } \
+    void rg_kv_panel_v_##type##__c(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0) \
+    { \
+        for (int64_t p = p0; p < p1; p++) \
+            for (int64_t d = d0; d < d0 + 32; d++) dst[(p - p0) * 32 + d - d0] = d < hd ? v_##type(v_head, hd, p, d) : 0.0f; \
+    }
+PANEL(f32)
+PANEL(f16)
+PANEL(q8_0)
+
 void rg_kv_put_k_f32__c(void *head, int64_t hd, int64_t pos, const float *src)
 {
     unsigned char *p = (unsigned char *)head + 4 * (pos / 16 * hd * 16 + pos % 16);

@@ -207,12 +207,62 @@ static void pv_every_row(void **state)
     }
 }
 
+/* The cache as floats, exact, for positions and dimensions that are there; zeros beyond. */
+static void panels_every_row(void **state)
+{
+    (void)state;
+    for (ROWS(row, "kv_panel_k")) {
+        const rg_kvtype type = (rg_kvtype)row->type;
+        uint64_t seed;
+        rg_rng r = seeded(&seed, 33);
+        for (int i = 0; i < 40; i++) {
+            const int64_t hd = random_hd(&r, type, true), n = rng_in(&r, 1, 100), p0 = rng_in(&r, 0, (n - 1) / 16) * 16, p1 = rng_in(&r, p0 + 1, n);
+            cache c = cache_random(&r, type, plain_put("kv_put_k", type), plain_put("kv_put_v", type), hd, n);
+            guarded g;
+            float *to = guarded_floats(&g, hd * 32);
+            ((rg_kv_panel_k_fn *)row->fn)(to, c.k.p, hd, p0, p1);
+            for (int64_t d = 0; d < hd; d++)
+                for (int64_t p = p0; p < p0 + 32; p++) {
+                    const double want = p < p1 ? (double)(float)k_at(type, c.k.p, hd, p, d) : 0.0;
+                    CHECK((double)to[d * 32 + p - p0] == want, row->name, seed, "hd %lld: position %lld of [%lld, %lld), %lld: %g, expected %g", (long long)hd,
+                        (long long)p, (long long)p0, (long long)p1, (long long)d, (double)to[d * 32 + p - p0], want);
+                }
+            guarded_free(&g);
+            cache_free(&c);
+        }
+    }
+    for (ROWS(row, "kv_panel_v")) {
+        const rg_kvtype type = (rg_kvtype)row->type;
+        uint64_t seed;
+        rg_rng r = seeded(&seed, 34);
+        for (int i = 0; i < 40; i++) {
+            const int64_t hd = random_hd(&r, type, false), n = rng_in(&r, 1, 100), p0 = rng_in(&r, 0, (n - 1) / 16) * 16, p1 = n,
+                          d0 = rng_in(&r, 0, (hd - 1) / 32) * 32;
+            guarded gv = guarded_alloc((size_t)(n * rg_kv_v_bytes(type, hd))), g;
+            float src[160], *to = guarded_floats(&g, (p1 - p0) * 32);
+            for (int64_t p = 0; p < n; p++) {
+                fill_normal(&r, src, hd);
+                plain_put("kv_put_v", type)(gv.p, hd, p, src);
+            }
+            ((rg_kv_panel_v_fn *)row->fn)(to, gv.p, hd, p0, p1, d0);
+            for (int64_t p = p0; p < p1; p++)
+                for (int64_t d = d0; d < d0 + 32; d++) {
+                    const double want = d < hd ? (double)(float)v_at(type, gv.p, hd, p, d) : 0.0;
+                    CHECK((double)to[(p - p0) * 32 + d - d0] == want, row->name, seed, "hd %lld: position %lld, %lld: %g, expected %g", (long long)hd,
+                        (long long)p, (long long)d, (double)to[(p - p0) * 32 + d - d0], want);
+                }
+            guarded_free(&g), guarded_free(&gv);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(put_stores_what_it_should),
         cmocka_unit_test(qk_every_row),
         cmocka_unit_test(pv_every_row),
+        cmocka_unit_test(panels_every_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,174 @@
+/* Attention of many tokens in bf16 products, through its driver: against float64 on what the cache holds, within the stated limits; the same
+ * bits for any number of threads; taken only where it is asked for. */
+#include "engine_fixture.h"
+
+#include <math.h>
+
+#include "base/num.h"
+#include "exec/attn_parts.h"
+
+/* Limits. Queries, keys, exponentials and values are rounded to 8 bits: by 2^-9 at most, each. With random normal input the error is 0.25...0.33 % of
+ * the result's rms; RMS leaves half as much again. Each element is bounded by the largest value times what the exponentials are off by
+ * (each score by the rounding of its terms, maximum and sum by as much) and the rounding of exponential and value. */
+#define RMS 5e-3
+
+typedef struct setup {
+    rg_kv_layer kv;
+    rg_attn_shape a;
+    float *q, *out;
+} setup;
+
+static void attend(rg_ctx *cx, void *user)
+{
+    const setup *s = user;
+    rg_attn(cx, s->out, s->q, &s->kv, &s->a);
+}
+
+/* Keys and values as the cache holds them, by the plain C kernel. */
+static float *stored(const setup *s, const rg_ktab *c, bool values, int64_t seq, int64_t g, int64_t n)
+{
+    const rg_kv_layer *kv = &s->kv;
+    float *x = must_alloc((size_t)(n * kv->hd) * sizeof *x), panel[32 * 512];
+    const char *k = kv->k + (seq * kv->heads + g) * kv->k_stride, *v = kv->v + (seq * kv->heads + g) * kv->v_stride;
+    for (int64_t p = 0; p < n; p += 32) {
+        if (!values) c->kv_panel_k[kv->k_type](panel, k, kv->hd, p, n);
+        for (int64_t d = 0; d < kv->hd; d++) {
+            const int64_t here = rg_min(n, p + 32) - p;
+            if (values && d % 32 == 0) c->kv_panel_v[kv->v_type](panel, v, kv->hd, p, p + here, d);
+            for (int64_t i = 0; i < here; i++) x[(p + i) * kv->hd + d] = values ? panel[i * 32 + d % 32] : panel[d * 32 + i];
+        }
+    }
+    return x;
+}
+
+typedef struct error {
+    double err2, y2, most; /* squares; largest error as a share of its bound */
+} error;
+
+static error compare(const setup *s, const rg_ktab *c, double half_ulp)
+{
+    error e = {0};
+    const int64_t hd = s->kv.hd, rep = s->a.heads / s->kv.heads;
+    for (int64_t r = 0; r < s->a.n_runs; r++)
+        for (int64_t h = 0; h < s->a.heads; h++) {
+            const rg_run *run = &s->a.run[r];
+            const int64_t end = run->pos + run->n;
+            float *k = stored(s, c, false, run->seq, h / rep, end), *v = stored(s, c, true, run->seq, h / rep, end);
+            double *w = must_alloc((size_t)end * sizeof *w);
+            for (int64_t t = 0; t < run->n; t++) {
+                const float *q = s->q + ((run->t0 + t) * s->a.heads + h) * hd, *got = s->out + ((run->t0 + t) * s->a.heads + h) * hd;
+                const int64_t pos = run->pos + t, from = rg_first_seen(&s->a, pos);
+                double max = -INFINITY, sum = 0.0, off = 0.0, big = 0.0;
+                for (int64_t p = from; p <= pos; p++) {
+                    double dot = 0.0, mag = 0.0;
+                    for (int64_t d = 0; d < hd; d++) {
+                        const double term = (double)q[d] * (double)k[p * hd + d] * (double)s->a.scale;
+                        dot += term;
+                        mag += fabs(term);
+                        big = fmax(big, fabs((double)v[p * hd + d]));
+                    }
+                    w[p] = dot;
+                    max = fmax(max, dot);
+                    off = fmax(off, 2.1 * half_ulp * mag);
+                }
+                for (int64_t p = from; p <= pos; p++) sum += w[p] = exp(w[p] - max);
+                for (int64_t d = 0; d < hd; d++) {
+                    double want = 0.0;
+                    for (int64_t p = from; p <= pos; p++) want += w[p] / sum * (double)v[p * hd + d];
+                    const double err = fabs((double)got[d] - want), bound = big * (exp(2.0 * off) - 1.0 + 3.0 * half_ulp) + 1e-6;
+                    e.err2 += err * err;
+                    e.y2 += want * want;
+                    e.most = isnan(err) ? INFINITY : fmax(e.most, err / bound);
+                }
+            }
+            free(k), free(v), free(w);
+        }
+    return e;
+}
+
+typedef struct kase {
+    int64_t kv_heads, rep, hd, window;
+    rg_kvtype type;
+    rg_run run[2];
+    bool taken;
+} kase;
+static const kase cases[] = {
+    {2, 3, 64, 0, RG_KV_F16, {{0, 0, 0, 300}}, true}, {1, 8, 64, 0, RG_KV_F16, {{1, 250, 0, 70}}, true}, {2, 1, 100, 0, RG_KV_F16, {{0, 0, 0, 33}}, true},
+    {1, 4, 128, 40, RG_KV_F16, {{0, 200, 0, 150}}, true}, {1, 2, 96, 0, RG_KV_Q8_0, {{0, 5, 0, 60}}, true},
+    {3, 2, 34, 0, RG_KV_F32, {{0, 0, 0, 17}, {1, 30, 17, 40}}, true}, {1, 2, 256, 300, RG_KV_F16, {{0, 290, 0, 40}}, true},
+    {2, 2, 64, 0, RG_KV_F16, {{0, 20, 0, 15}}, false}, /* few tokens, */
+    {1, 1, 320, 0, RG_KV_F16, {{0, 0, 0, 40}}, false}, /* and large heads, go the exact way */
+};
+
+static void within_limits(void **state)
+{
+    (void)state;
+    enum { CTX = 352, SEQS = 2 };
+    for (int isa = 0; isa <= (int)isa_cap(); isa++) {
+        rg_ktab k, c;
+        if (!rg_isa_has((rg_isa)isa)) continue;
+        assert_true(rg_kernels_select(&k, (rg_isa)isa, false) && rg_kernels_select(&c, RG_ISA_C, false));
+        k.act = RG_ACT_BF16;
+        k.bf16_attn = true; /* else only where it is faster */
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const kase *x = &cases[i];
+            rg_rng r = {i + 7};
+            setup s = {.kv = {.k_type = x->type, .v_type = x->type, .heads = x->kv_heads, .hd = x->hd},
+                .a = {.heads = x->kv_heads * x->rep, .scale = (float)(1.0 / sqrt((double)x->hd)), .window = x->window, .run = x->run}};
+            for (int j = 0; j < 2 && x->run[j].n; j++) {
+                s.a.n_runs++;
+                s.a.m += x->run[j].n;
+            }
+            s.kv.k_stride = rg_round_up(CTX * rg_kv_k_bytes(x->type, x->hd), 64);
+            s.kv.v_stride = rg_round_up(CTX * rg_kv_v_bytes(x->type, x->hd), 64);
+            s.kv.k = must_alloc((size_t)(SEQS * x->kv_heads * s.kv.k_stride));
+            s.kv.v = must_alloc((size_t)(SEQS * x->kv_heads * s.kv.v_stride));
+            memset(s.kv.k, 0xff, (size_t)(SEQS * x->kv_heads * s.kv.k_stride)); /* NaN where nothing is put */
+            memset(s.kv.v, 0xff, (size_t)(SEQS * x->kv_heads * s.kv.v_stride));
+            for (int64_t j = 0; j < s.a.n_runs; j++)
+                for (int64_t g = 0; g < x->kv_heads; g++)
+                    for (int64_t p = 0; p < x->run[j].pos + x->run[j].n; p++) {
+                        float row[512];
+                        const int64_t head = x->run[j].seq * x->kv_heads + g;
+                        for (int64_t d = 0; d < x->hd; d++) row[d] = rng_normal(&r);
+                        c.kv_put_k[x->type](s.kv.k + head * s.kv.k_stride, x->hd, p, row);
+                        for (int64_t d = 0; d < x->hd; d++) row[d] = rng_normal(&r);
+                        c.kv_put_v[x->type](s.kv.v + head * s.kv.v_stride, x->hd, p, row);
+                    }
+            const int64_t n = s.a.m * s.a.heads * x->hd;
+            s.q = must_alloc((size_t)n * sizeof *s.q);
+            for (int64_t j = 0; j < n; j++) s.q[j] = rng_normal(&r);
+            s.a.part = must_alloc((size_t)rg_attn_part_floats(3, x->hd, CTX) * sizeof(float));
+            float *one = must_alloc((size_t)n * sizeof *one), *many = must_alloc((size_t)n * sizeof *many);
+            for (int threads = 1; threads <= (rg_team_has_openmp() ? 3 : 1); threads += 2) {
+                rg_team *team;
+                rg_err err = {0};
+                rg_log log;
+                assert_int_equal(rg_team_open(&team, threads, NULL, &k, rg_drive_scratch(&k), 1 << 20, &err), RG_OK);
+                assert_int_equal(rg_log_open(&log, 1, 1), 0);
+                s.out = threads == 1 ? one : many;
+                rg_team_run(team, attend, &s, &log, &(rg_step){.phase = RG_PREFILL, .tokens = s.a.m}, 1);
+                assert_int_equal(log.n, 1);
+                assert_int_equal(log.rec[0].kernel, RG_KK_ATTN);
+                assert_int_equal(log.rec[0].isa, x->taken ? k.bf16_isa : k.attn_isa[x->type]);
+                assert_true(log.rec[0].tally.flop >= (uint64_t)((4 * x->hd + 5) * s.a.heads * log.rec[0].dims.pairs));
+                rg_log_close(&log);
+                rg_team_close(team);
+                if (threads > 1 && memcmp(one, many, (size_t)n * sizeof *one) != 0)
+                    fail_msg("%s, case %zu: bits change with the threads", rg_isa_names[isa], i);
+            }
+            const error e = compare(&s, &c, x->taken ? 0x1p-9 : 0x1p-20);
+            const double rms = sqrt(e.err2 / e.y2);
+            if (!(rms <= (x->taken ? RMS : 2e-6)) || !(e.most <= 1.0))
+                fail_msg("%s, case %zu: rms error %.3g of the result's, largest error %.3g of its bound", rg_isa_names[isa], i, rms, e.most);
+            if (x->taken) assert_true(rms > 1e-4); /* else it was not in bf16 at all */
+            free(one), free(many), free(s.q), free(s.a.part), free(s.kv.k), free(s.kv.v);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(within_limits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
