@@ -55,10 +55,10 @@ static inline void rg_store_row(float *out, const float *acc, float sum, int64_t
     for (int64_t d = 0; d < hd; d++) out[d] = acc[d] * inv;
 }
 
-/* drive_attn_bf16.c: whether many query rows share each key, and the activations are asked for in bf16. */
-bool rg_attn_takes_bf16(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a);
-/* The work of rg_attn, in bf16 products. */
-void rg_attn_bf16(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a);
-size_t rg_attn_bf16_scratch(void);
+/* drive_attn_many.c: the work of rg_attn where many query rows share each key. Whether it is for this call, and in which products. */
+typedef enum rg_attn_way { RG_ATTN_FEW, RG_ATTN_MANY, RG_ATTN_MANY_BF16 } rg_attn_way;
+rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a);
+void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, bool bf16);
+size_t rg_attn_many_scratch(void);
 
 #endif

@@ -220,14 +220,14 @@ void rg_attn(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, cons
     const plan p = make_plan(kv, a);
     int64_t end = 0;
     for (int64_t r = 0; r < a->n_runs; r++) end = rg_max(end, a->run[r].pos + a->run[r].n);
-    const bool bf16 = rg_attn_takes_bf16(cx, kv, a);
-    if (bf16)
-        rg_attn_bf16(cx, out, q, kv, a);
+    const rg_attn_way way = rg_attn_choose(cx, kv, a);
+    if (way != RG_ATTN_FEW)
+        rg_attn_many(cx, out, q, kv, a, way == RG_ATTN_MANY_BF16);
     else if (cx->nt > 1 && p.n < SPLIT_TASKS * cx->nt && p.n % cx->nt != 0 && end > RG_ATTN_CHUNK)
         split_tasks(cx, out, q, &p, kv, a);
     else
         whole_tasks(cx, out, q, &p, kv, a);
-    end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, bf16, true);
+    end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, way == RG_ATTN_MANY_BF16, true);
 }
 
 /* Row r of the score matrix belongs to (KV head, token, query head of the group) in this order, so that a task's rows are neighbours. */

@@ -220,7 +220,7 @@ size_t rg_drive_scratch(const rg_ktab *k)
 {
     /* attention: queries and accumulators of RG_ATTN_NQ rows (head size at most 1024), scores of one chunk, maxima and sums */
     size_t most = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
-    most = rg_attn_bf16_scratch() > most ? rg_attn_bf16_scratch() : most;
+    most = rg_attn_many_scratch() > most ? rg_attn_many_scratch() : most;
     const route routes[] = {GEMM, MMDOT, MMBF, k->blas ? BLAS : GEMM};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (block_bytes(routes[i]) > most) most = block_bytes(routes[i]);

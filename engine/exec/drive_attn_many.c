@@ -1,12 +1,13 @@
-/* Attention of many tokens in bf16 products (--act bf16). Many query rows meet each chunk of keys and values, which is turned to bf16 pairs once
- * for all of them; sums are FP32, and so are scores, maxima and exponentials. Queries, keys, values and the exponentials are rounded to bf16. */
+/* Attention of many tokens: many query rows meet each chunk of keys and values, which is turned to floats (--act bf16: to pairs of bf16) once for
+ * all of them; the products are those of the linear layers. Scores, maxima, exponentials and sums are FP32; with bf16, queries, keys,
+ * exponentials and values are rounded on their way into a product. */
 #include "exec/attn_parts.h"
 
 enum {
     ROWS_HD = 16384, /* query rows x head size of a task: rows enough to pay for the conversion of a chunk, results that stay in L2 */
     ROWS_MAX = 256,
     HD_MAX = 256,
-    SUB = 32,       /* rows whose scores stay in L1 */
+    SUB = 36,       /* rows whose scores stay in L1; three times what the products take at once */
     TOKENS_MIN = 16 /* tokens of a sequence for which it pays */
 };
 
@@ -16,44 +17,56 @@ typedef struct task {
     int64_t g, t0, pos, tokens; /* KV head; first token in the batch, its position; tokens */
 } task;
 
+/* Operands of the products are floats, or bf16 in the first half of the same room. */
 typedef struct work {
-    uint16_t *q, *k, *v, *p; /* [ROWS][hde], panels [32 positions] of K and [32 dimensions] of V, exponentials [SUB][CHUNK] */
-    float *panel, *s, *acc, *out, *max, *sum;
-    int64_t hde, hdp; /* head size rounded up to 32: of rows of q, and of acc and out */
+    float *q, *k, *v; /* [ROWS][hdp], panels of 32 positions of K and of 32 dimensions of V */
+    uint16_t *p;      /* exponentials in bf16 [SUB][CHUNK] */
+    float *panel, *s; /* a panel on its way to bf16; scores [SUB][CHUNK] */
+    float *acc, *out; /* [SUB][hdp] of a chunk, [ROWS][hdp] merged */
+    float *max, *sum; /* [ROWS] */
+    int64_t hdp;      /* head size rounded up to 32 */
+    bool bf16;
 } work;
 
 static int64_t task_tokens(const rg_kv_layer *kv, const rg_attn_shape *a) { return rg_min(ROWS_MAX, ROWS_HD / kv->hd) / (a->heads / kv->heads); }
 
-bool rg_attn_takes_bf16(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
+rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
-    return cx->k->act == RG_ACT_BF16 && cx->k->bf16_attn && kv->hd <= HD_MAX && a->m >= TOKENS_MIN * a->n_runs && task_tokens(kv, a) > 0;
+    const rg_ktab *k = cx->k;
+    if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || task_tokens(kv, a) == 0) return RG_ATTN_FEW;
+    if (k->act == RG_ACT_BF16 && k->bf16_attn) return RG_ATTN_MANY_BF16;
+    return k->mm_isa > RG_ISA_C && !k->blas ? RG_ATTN_MANY : RG_ATTN_FEW; /* plain C gains nothing by it */
 }
 
-/* floats of every array, in the order of carve */
-size_t rg_attn_bf16_scratch(void)
-{
-    const size_t halves = 2 * ROWS_HD + 2 * RG_ATTN_CHUNK * HD_MAX + SUB * RG_ATTN_CHUNK;
-    const size_t floats = RG_ATTN_CHUNK * 32 + SUB * RG_ATTN_CHUNK + SUB * HD_MAX + 2 * ROWS_HD + 2 * ROWS_MAX;
-    return 2 * halves + 4 * floats;
-}
+enum {
+    Q_FLOATS = 2 * ROWS_HD, /* rounding the head size up can double a row */
+    KV_FLOATS = RG_ATTN_CHUNK * HD_MAX,
+    P_FLOATS = SUB * RG_ATTN_CHUNK / 2,
+    PANEL_FLOATS = RG_ATTN_CHUNK * 32,
+    S_FLOATS = SUB * RG_ATTN_CHUNK,
+    ACC_FLOATS = SUB * HD_MAX
+};
 
-static work carve(rg_ctx *cx, const rg_kv_layer *kv)
+size_t rg_attn_many_scratch(void) { return sizeof(float) * (2 * Q_FLOATS + 2 * KV_FLOATS + P_FLOATS + PANEL_FLOATS + S_FLOATS + ACC_FLOATS + 2 * ROWS_MAX); }
+
+static work carve(rg_ctx *cx, const rg_kv_layer *kv, bool bf16)
 {
-    work w = {.hde = rg_round_up(kv->hd, 32), .hdp = rg_round_up(kv->hd, 32)};
-    uint16_t *h = (uint16_t *)(void *)cx->scratch;
-    w.q = h, h += 2 * ROWS_HD; /* rounding the head size up can double a row */
-    w.k = h, h += RG_ATTN_CHUNK * HD_MAX;
-    w.v = h, h += RG_ATTN_CHUNK * HD_MAX;
-    w.p = h, h += SUB * RG_ATTN_CHUNK;
-    float *f = (float *)(void *)h;
-    w.panel = f, f += RG_ATTN_CHUNK * 32;
-    w.s = f, f += SUB * RG_ATTN_CHUNK;
-    w.acc = f, f += SUB * HD_MAX;
-    w.out = f, f += 2 * ROWS_HD;
+    work w = {.hdp = rg_round_up(kv->hd, 32), .bf16 = bf16};
+    float *f = (float *)(void *)cx->scratch;
+    w.q = f, f += Q_FLOATS;
+    w.k = f, f += KV_FLOATS;
+    w.v = f, f += KV_FLOATS;
+    w.p = (uint16_t *)(void *)f, f += P_FLOATS;
+    w.panel = f, f += PANEL_FLOATS;
+    w.s = f, f += S_FLOATS;
+    w.acc = f, f += ACC_FLOATS;
+    w.out = f, f += Q_FLOATS;
     w.max = f, f += ROWS_MAX;
     w.sum = f;
     return w;
 }
+
+static uint16_t *halves(float *f, int64_t at) { return (uint16_t *)(void *)f + at; }
 
 /* Runs outermost, then heads, then token blocks: neighbours share a KV head. */
 static task get_task(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t block, int64_t i)
@@ -75,24 +88,27 @@ static void load_rows(rg_ctx *cx, work *w, const float *q, const rg_kv_layer *kv
     float scaled[HD_MAX];
     for (int64_t i = 0; i < rows; i++) {
         const float *src = q + row_offset(kv, a, t, i);
-        for (int64_t d = 0; d < kv->hd; d++) scaled[d] = src[d] * a->scale;
-        cx->k->prep[RG_X_BF16](w->q + i * w->hde, scaled, kv->hd, 0);
+        float *to = w->bf16 ? scaled : w->q + i * w->hdp;
+        for (int64_t d = 0; d < kv->hd; d++) to[d] = src[d] * a->scale;
+        if (w->bf16) cx->k->prep[RG_X_BF16](halves(w->q, i * w->hdp), scaled, kv->hd, 0);
         w->max[i] = -INFINITY;
         w->sum[i] = 0.0f;
     }
     cx->tally.act_rd += (uint64_t)(4 * rows * kv->hd);
 }
 
-/* Positions [c0, c1) of the task's head as bf16 pairs. */
+/* Positions [c0, c1) of the task's head as operands. */
 static void load_chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const char *k, const char *v, int64_t c0, int64_t c1)
 {
     for (int64_t p = c0; p < c1; p += 32) {
-        cx->k->kv_panel_k[kv->k_type](w->panel, k, kv->hd, p, c1);
-        cx->k->pair_bf16(w->k + (p - c0) * w->hde, w->panel, kv->hd);
+        const int64_t at = (p - c0) * w->hdp;
+        cx->k->kv_panel_k[kv->k_type](w->bf16 ? w->panel : w->k + at, k, kv->hd, p, c1);
+        if (w->bf16) cx->k->pair_bf16(halves(w->k, at), w->panel, kv->hd);
     }
     for (int64_t d = 0; d < kv->hd; d += 32) {
-        cx->k->kv_panel_v[kv->v_type](w->panel, v, kv->hd, c0, c1, d);
-        cx->k->pair_bf16(w->v + d * RG_ATTN_CHUNK, w->panel, c1 - c0);
+        const int64_t at = d * RG_ATTN_CHUNK;
+        cx->k->kv_panel_v[kv->v_type](w->bf16 ? w->panel : w->v + at, v, kv->hd, c0, c1, d);
+        if (w->bf16) cx->k->pair_bf16(halves(w->v, at), w->panel, c1 - c0);
     }
 }
 
@@ -100,10 +116,15 @@ static void load_chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const char *k
 static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
 {
     const rg_ktab *k = cx->k;
-    const int64_t rep = a->heads / kv->heads, rows = r1 - r0, hd2 = rg_round_up(kv->hd, 2);
-    const int64_t last = t->pos + (r1 - 1) / rep, seen = rg_min(c1, last + 1) - c0, cols = rg_round_up(seen, 32), depth = rg_round_up(seen, 2);
+    const int64_t rep = a->heads / kv->heads, rows = r1 - r0, hd2 = rg_round_up(kv->hd, w->bf16 ? 2 : 1);
+    const int64_t last = t->pos + (r1 - 1) / rep, seen = rg_min(c1, last + 1) - c0, cols = rg_round_up(seen, 32), depth = rg_round_up(seen, w->bf16 ? 2 : 1);
     if (seen <= 0 || rg_first_seen(a, t->pos + r0 / rep) >= c1) return;
-    for (int64_t p = 0; p < cols; p += 32) k->mm_bf16(w->s + p, RG_ATTN_CHUNK, w->q + r0 * w->hde, w->hde, w->k + p * w->hde, rows, hd2, 32, false);
+    for (int64_t p = 0; p < cols; p += 32) {
+        if (w->bf16)
+            k->mm_bf16(w->s + p, RG_ATTN_CHUNK, halves(w->q, r0 * w->hdp), w->hdp, halves(w->k, p * w->hdp), rows, hd2, 32, false);
+        else
+            k->mm(w->s + p, RG_ATTN_CHUNK, w->q + r0 * w->hdp, w->hdp, w->k + p * w->hdp, 32, rows, hd2, 32, false);
+    }
     float max[SUB], sum[SUB];
     for (int64_t i = 0; i < rows; i++) {
         float *s = w->s + i * RG_ATTN_CHUNK;
@@ -116,10 +137,15 @@ static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape
             max[i] = -INFINITY;
             sum[i] = 0.0f;
         }
-        k->prep[RG_X_BF16](w->p + i * RG_ATTN_CHUNK, s, cols, 0);
+        if (w->bf16) k->prep[RG_X_BF16](w->p + i * RG_ATTN_CHUNK, s, cols, 0);
     }
-    for (int64_t d = 0; d < kv->hd; d += 32)
-        k->mm_bf16(w->acc + d, w->hdp, w->p, RG_ATTN_CHUNK, w->v + d * RG_ATTN_CHUNK, rows, depth, rg_min(32, kv->hd - d), false);
+    for (int64_t d = 0; d < kv->hd; d += 32) {
+        const int64_t n = rg_min(32, kv->hd - d), at = d * RG_ATTN_CHUNK;
+        if (w->bf16)
+            k->mm_bf16(w->acc + d, w->hdp, w->p, RG_ATTN_CHUNK, halves(w->v, at), rows, depth, n, false);
+        else
+            k->mm(w->acc + d, w->hdp, w->s, RG_ATTN_CHUNK, w->v + at, 32, rows, depth, n, false);
+    }
     for (int64_t i = 0; i < rows; i++) {
         const int64_t r = r0 + i;
         rg_merge_row(w->out + r * w->hdp, &w->max[r], &w->sum[r], w->acc + i * w->hdp, max[i], sum[i], kv->hd, w->sum[r] == 0.0f);
@@ -127,9 +153,9 @@ static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape
     cx->tally.flop += (uint64_t)(rows * (2 * cols * hd2 + 2 * depth * w->hdp + 5 * seen));
 }
 
-void rg_attn_bf16(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a)
+void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, bool bf16)
 {
-    work w = carve(cx, kv);
+    work w = carve(cx, kv, bf16);
     const int64_t block = task_tokens(kv, a), rep = a->heads / kv->heads;
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     rg_reach reach = {0};

@@ -1,5 +1,5 @@
-/* Attention of many tokens in bf16 products, through its driver: against float64 on what the cache holds, within the stated limits; the same
- * bits for any number of threads; taken only where it is asked for. */
+/* Attention of many tokens, in FP32 and in bf16 products, through its driver: against float64 on what the cache holds, within the stated limits;
+ * the same bits for any number of threads; bf16 taken only where it is asked for. */
 #include "engine_fixture.h"
 
 #include <math.h>
@@ -100,18 +100,18 @@ static const kase cases[] = {
     {1, 1, 320, 0, RG_KV_F16, {{0, 0, 0, 40}}, false}, /* and large heads, go the exact way */
 };
 
-static void within_limits(void **state)
+static void within_limits(rg_act act)
 {
-    (void)state;
     enum { CTX = 352, SEQS = 2 };
     for (int isa = 0; isa <= (int)isa_cap(); isa++) {
         rg_ktab k, c;
         if (!rg_isa_has((rg_isa)isa)) continue;
         assert_true(rg_kernels_select(&k, (rg_isa)isa, false) && rg_kernels_select(&c, RG_ISA_C, false));
-        k.act = RG_ACT_BF16;
+        k.act = act;
         k.bf16_attn = true; /* else only where it is faster */
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const kase *x = &cases[i];
+            const bool taken = x->taken && act == RG_ACT_BF16;
             rg_rng r = {i + 7};
             setup s = {.kv = {.k_type = x->type, .v_type = x->type, .heads = x->kv_heads, .hd = x->hd},
                 .a = {.heads = x->kv_heads * x->rep, .scale = (float)(1.0 / sqrt((double)x->hd)), .window = x->window, .run = x->run}};
@@ -150,25 +150,37 @@ static void within_limits(void **state)
                 rg_team_run(team, attend, &s, &log, &(rg_step){.phase = RG_PREFILL, .tokens = s.a.m}, 1);
                 assert_int_equal(log.n, 1);
                 assert_int_equal(log.rec[0].kernel, RG_KK_ATTN);
-                assert_int_equal(log.rec[0].isa, x->taken ? k.bf16_isa : k.attn_isa[x->type]);
+                assert_int_equal(log.rec[0].isa, taken ? k.bf16_isa : k.attn_isa[x->type]);
                 assert_true(log.rec[0].tally.flop >= (uint64_t)((4 * x->hd + 5) * s.a.heads * log.rec[0].dims.pairs));
                 rg_log_close(&log);
                 rg_team_close(team);
                 if (threads > 1 && memcmp(one, many, (size_t)n * sizeof *one) != 0)
                     fail_msg("%s, case %zu: bits change with the threads", rg_isa_names[isa], i);
             }
-            const error e = compare(&s, &c, x->taken ? 0x1p-9 : 0x1p-20);
+            const error e = compare(&s, &c, taken ? 0x1p-9 : 0x1p-20);
             const double rms = sqrt(e.err2 / e.y2);
-            if (!(rms <= (x->taken ? RMS : 2e-6)) || !(e.most <= 1.0))
+            if (!(rms <= (taken ? RMS : 2e-6)) || !(e.most <= 1.0))
                 fail_msg("%s, case %zu: rms error %.3g of the result's, largest error %.3g of its bound", rg_isa_names[isa], i, rms, e.most);
-            if (x->taken) assert_true(rms > 1e-4); /* else it was not in bf16 at all */
+            if (taken) assert_true(rms > 1e-4); /* else it was not in bf16 at all */
             free(one), free(many), free(s.q), free(s.a.part), free(s.kv.k), free(s.kv.v);
         }
     }
 }
 
+static void fp32(void **state)
+{
+    (void)state;
+    within_limits(RG_ACT_F32);
+}
+
+static void bf16(void **state)
+{
+    (void)state;
+    within_limits(RG_ACT_BF16);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(within_limits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fp32), cmocka_unit_test(bf16)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
