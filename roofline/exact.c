@@ -11,6 +11,9 @@ const char *const rg_exact_acts[] = {[RG_EXACT_F32] = "f32", [RG_EXACT_BF16] = "
  * vector instructions. */
 enum { FEW = 8, FEW_PREPARED = 16 };
 
+/* Fewest tokens that go to tiles where there are some, as in the engine (exec/drive_tiles.c). */
+enum { TILES_FLOAT = 6, TILES_BF16 = 5, TILES_BYTES = 4, TILES_SMALL_GROUPS = 5 };
+
 static int64_t extent(const rg_config *c, rg_extent e)
 {
     const int64_t size[] = {[RG_EXT_NONE] = 0,
@@ -36,6 +39,28 @@ static void linear_dims(rg_dims *d, const rg_config *c, rg_site s, int64_t tp)
         d->n /= tp;
 }
 
+/* A faithful product, or one of bytes (q8), of m tokens on tiles, if that is what the engine does. */
+static bool on_tiles(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, bool quant, int64_t m)
+{
+    const bool small = rg_wtypes[x->wtype].group<64, bytes = h->peak[RG_ARITH_AMX_INT8]> 0.0 && quant;
+    if (in->act == RG_EXACT_Q8 && quant) {
+        if (!bytes || m < TILES_SMALL_GROUPS) return false;
+        x->kernel = RG_KK_MMDOT8;
+        x->arith = RG_ARITH_AMX_INT8;
+        return true;
+    }
+    if (bytes && (!small || m <= FEW_PREPARED)) {
+        if (m < (small ? TILES_SMALL_GROUPS : TILES_BYTES)) return false;
+        x->kernel = RG_KK_MMDOT16;
+        x->arith = RG_ARITH_AMX_INT8;
+        return true;
+    }
+    if (!(h->peak[RG_ARITH_AMX_BF16] > 0.0) || m < (x->wtype == RG_WT_BF16 ? TILES_BF16 : TILES_FLOAT)) return false;
+    x->kernel = x->wtype == RG_WT_BF16 ? RG_KK_MMBF2 : RG_KK_MMBF3;
+    x->arith = RG_ARITH_AMX_BF16;
+    return true;
+}
+
 /* The class of arithmetic and the kernel that do a product: the engine's where it has them, else the fastest class of the machine. */
 static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m)
 {
@@ -52,6 +77,8 @@ static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input 
     if (in->act == RG_EXACT_BF16 && !few) {
         x->kernel = RG_KK_MMBF;
         x->arith = rg_hw_best(h, bf16, 2);
+    } else if (x->wtype < RG_WT_COUNT && on_tiles(x, h, in, quant, m)) {
+        return;
     } else if (in->act == RG_EXACT_Q8 && quant) {
         x->kernel = few_prepared ? RG_KK_DOT8 : RG_KK_MMDOT8;
         x->arith = few_prepared ? RG_ARITH_INT8_DOT : rg_hw_best(h, int8, 2);

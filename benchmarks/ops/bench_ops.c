@@ -13,6 +13,7 @@
 #endif
 
 #include "base/num.h"
+#include "exec/product.h"
 #include "kernels/kernels.h"
 #include "roofline/machine.h"
 
@@ -94,6 +95,7 @@ static stat measure(const options *o, int threads, job_fn *job, void *user)
 
 typedef struct roofs {
     double gbs, fma[RG_ISA_COUNT], dot8[RG_ISA_COUNT], bf16[RG_ISA_COUNT]; /* 1e9 bytes or operations per second */
+    double tile_bf16, tile_int8;
 } roofs;
 
 /* By the loops of `ridge machine`, without the whole ladder. */
@@ -108,6 +110,9 @@ static roofs measure_roofs(const options *o, int threads)
     }
     r.gbs = rg_machine_bw(&m, o->footprint);
     printf("\n# %d thread%s: read %.1f GB/s over %lld MiB;", threads, threads > 1 ? "s" : "", r.gbs, (long long)(o->footprint >> 20));
+    r.tile_bf16 = rg_machine_peak_of(&m, RG_ARITH_AMX_BF16, RG_ISA_AMX);
+    r.tile_int8 = rg_machine_peak_of(&m, RG_ARITH_AMX_INT8, RG_ISA_AMX);
+    printf(" tiles bf16 %.0f int8 %.0f;", r.tile_bf16, r.tile_int8);
     for (rg_isa i = RG_ISA_C; i < RG_ISA_COUNT; i++) {
         if (!rg_isa_has(i)) continue;
         r.fma[i] = rg_machine_peak_of(&m, RG_ARITH_FP32_FMA, i);
@@ -246,6 +251,18 @@ static void run_mm_prepared(void *user, int tid, int nt)
         }
 }
 
+/* A product on tiles, by the driver itself. */
+static void run_tiles(void *user, int tid, int nt)
+{
+    const linear_job *j = user;
+    const rg_weight w = {j->type, j->s.n, j->s.k, j->w};
+    const rg_product a = {.y = j->y, .x = j->x, .xq = j->xq, .ld = j->ld, .w = &w, .m = j->m, .k = j->s.k, .form = j->form};
+    rg_ctx cx = {.tid = tid, .nt = nt, .k = j->t, .scratch = (char *)j->scratch[tid], .l2_bytes = 1 << 20};
+    int64_t p0, p1;
+    part(rg_panels(j->s.n), tid, nt, &p0, &p1);
+    if (p1 > p0) rg_tile_product(&cx, &a, p0, p1);
+}
+
 static void run_unpack(void *user, int tid, int nt)
 {
     const linear_job *j = user;
@@ -315,6 +332,42 @@ static void bench_prepared(const options *o, linear_job *j, const char *isa, con
     free(j->xq);
 }
 
+/* By precision and number of tokens, from where tiles are taken on. Useful operations count, so that a product that takes three reaches a third
+ * of the roof. */
+static void bench_tiles(const options *o, linear_job *j, const char *isa, const char *text, int threads, const roofs *r)
+{
+    const int64_t group = rg_wtypes[j->type].group, bytes = rg_packed_bytes(j->type, j->s.n, j->s.k), most = rg_round_up(rg_max(o->m, 16), 16);
+    rg_ktab t = *j->t;
+    const rg_ktab *before = j->t;
+    if (t.tile_isa == RG_ISA_C || !wanted(o, "tiles")) return;
+    j->xq = huge_alloc((size_t)(most * rg_tile_pitch(RG_X_BF16X2, rg_round_up(j->s.k, 128), 32)));
+    j->t = &t;
+    for (int act = RG_ACT_F32; act < RG_ACT_COUNT; act++) {
+        if (act == RG_ACT_Q8 && !rg_wtype_is_quant(j->type)) continue;
+        const int64_t tokens[] = {4, 8, 16, o->m};
+        for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+            char op[24];
+            t.act = (rg_act)act;
+            j->m = tokens[i];
+            j->form = rg_tile_form(&t, j->type, j->m);
+            if (j->form == RG_X_FORMS || (act == RG_ACT_BF16 && j->form != RG_X_BF16) || (i == 3 && o->m <= 16)) continue;
+            j->ld = rg_tile_pitch(j->form, j->s.k, group);
+            memset(j->xq, 0, (size_t)(rg_round_up(j->m, 16) * j->ld));
+            for (int64_t row = 0; row < j->m; row++) t.prep[j->form](j->xq + row * j->ld, j->x + row * j->s.k, j->s.k, group);
+            const bool in_bytes = j->form == RG_X_I8 || j->form == RG_X_I16;
+            snprintf(op, sizeof op, "tiles %s",
+                in_bytes                                  ? (j->form == RG_X_I8 ? "i8" : "i16")
+                : rg_tile_products(j->form, j->type) == 1 ? "bf"
+                : j->type == RG_WT_BF16                   ? "bfx2"
+                                                          : "bfx3");
+            report_as(op, rg_wtypes[j->type].name, isa, text, j->m, measure(o, threads, run_tiles, j), (double)bytes, 2.0 * (double)(j->m * j->s.n * j->s.k),
+                r->gbs, in_bytes ? r->tile_int8 : r->tile_bf16, "tiles");
+        }
+    }
+    j->t = before;
+    free(j->xq);
+}
+
 static bool wanted(const options *o, const char *op) { return !o->only || strcmp(o->only, op) == 0; }
 
 static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg_wtype type, shape s, int threads, const roofs *r)
@@ -345,6 +398,7 @@ static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg
     if (wanted(o, "gemm"))
         report("gemm", name, isa, text, j.m, measure(o, threads, run_gemm, &j), (double)bytes, 2.0 * (double)(j.m * s.n * s.k), r->gbs, r->fma[t->isa]);
     if (!t->blas) bench_prepared(o, &j, isa, text, threads, r);
+    if (!t->blas) bench_tiles(o, &j, isa, text, threads, r);
     j.m = o->m;
     if (wanted(o, "unpack") && !t->blas)
         report("unpack", name, isa, text, 0, measure(o, threads, run_unpack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
@@ -420,7 +474,7 @@ static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int 
 static void usage(FILE *f)
 {
     fputs("usage: bench_ops [--isa NAME|best] [--type f32|f16|...] [--model SHAPE] [--shape NxK]...\n"
-          "                 [--op gemv|gemm|dot|mmdot|mmbf|unpack|mm|pack|attn] [--tokens M] [--threads T] [--footprint MiB] [--reps R]\n"
+          "                 [--op gemv|gemm|dot|mmdot|mmbf|tiles|unpack|mm|pack|attn] [--tokens M] [--threads T] [--footprint MiB] [--reps R]\n"
           "--model: the matrices of a shape of weights/shapes.def (ridge synth --list). Without --isa, --type, --op: all of them.\n"
           "Roof: the larger share of the read bandwidth and of the rate of the instruction used, as measured in this run.\n",
         f);
@@ -537,6 +591,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_ops: this CPU has no %s\n", rg_isa_names[o.isa]);
         return 2;
     }
+    if (o.isa > (int)top) top = (rg_isa)o.isa; /* amxemu */
     printf("# cpu=%s blas=%s footprint=%lld MiB reps=%d stat=median\n", rg_cpu_name(), rg_blas_describe(), (long long)(o.footprint >> 20), o.reps);
     int most = 1;
 #if defined(_OPENMP)

@@ -120,6 +120,56 @@ static void weights_as_planned(void **state)
     }
 }
 
+/* On a machine with tiles, the kernel that the engine takes on (emulated) tiles, for every kind of weights and number of tokens. */
+static void tiles_as_in_the_engine(void **state)
+{
+    (void)state;
+    static const int dtypes[] = {RG_WT_F32, RG_WT_F16, RG_WT_BF16, RG_WT_Q8G32, RG_WT_Q4G32, RG_WT_Q4G64M, RG_WT_Q4G128};
+    static const int64_t tokens[] = {1, 3, 4, 5, 6, 8, 9, 16, 17, 40};
+    rg_hardware h;
+    assert_int_equal(rg_hw_find(&h, "amd_epyc_7763", NULL), RG_OK);
+    h.peak[RG_ARITH_INT8_DOT] = 1e12;
+    h.peak[RG_ARITH_BF16_DOT] = 1e12;
+    h.peak[RG_ARITH_AMX_BF16] = 1e13;
+    h.peak[RG_ARITH_AMX_INT8] = 2e13;
+    rg_ckpt *c = model_open(GQA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
+    for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++)
+        for (int act = 0; act < RG_ACT_COUNT; act++) {
+            if (act == RG_ACT_Q8 && !rg_wtype_is_quant((rg_wtype)dtypes[d])) continue;
+            rg_engine_opts eo = test_opts(1);
+            eo.isa_cap = RG_ISA_AMXEMU;
+            eo.dtype = dtypes[d];
+            eo.act = (rg_act)act;
+            rg_engine *e = engine_open(c, eo);
+            rg_session *s = session_open(e, (rg_session_opts){.ctx = 64});
+            const rg_exact_act acts[] = {[RG_ACT_F32] = RG_EXACT_F32, [RG_ACT_BF16] = RG_EXACT_BF16, [RG_ACT_Q8] = RG_EXACT_Q8};
+            const rg_exact_input in = {.dtype = (rg_wtype)dtypes[d], .head = RG_WT_F16, .embd_row = 4, .batch = 1, .seqlen = 64, .tp = 1, .act = acts[act]};
+            for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+                int32_t token[40];
+                rg_log log;
+                rg_err err = {0};
+                random_tokens(token, tokens[i], rg_ckpt_config(c)->vocab, 3);
+                rg_session_truncate(s, 0, 0);
+                assert_int_equal(rg_log_open(&log, 1, rg_session_ops_per_step(s)), 0);
+                assert_int_equal(rg_session_eval(s, &(rg_batch){.n = tokens[i], .token = token}, RG_PREFILL, &log, &err), RG_OK);
+                for (size_t r = 0; r < log.n; r++) {
+                    if (log.rec[r].site != RG_SITE_FFN_UP) continue;
+                    const rg_exact_call x = rg_exact_site(rg_ckpt_config(c), &h, &in, RG_SITE_FFN_UP, tokens[i], 0, 0);
+                    const bool tiles = log.rec[r].arith == RG_ARITH_AMX_BF16 || log.rec[r].arith == RG_ARITH_AMX_INT8;
+                    const bool expected = x.arith == RG_ARITH_AMX_BF16 || x.arith == RG_ARITH_AMX_INT8;
+                    if (tiles != expected || (tiles && (x.arith != log.rec[r].arith || x.kernel != log.rec[r].kernel)))
+                        fail_msg("%s --act %s, %lld tokens: the model says %s %s, the engine took %s %s", rg_wtypes[dtypes[d]].name, rg_act_names[act],
+                            (long long)tokens[i], rg_kernel_kinds[x.kernel], rg_arith_names[x.arith], rg_kernel_kinds[log.rec[r].kernel],
+                            rg_arith_names[log.rec[r].arith]);
+                }
+                rg_log_close(&log);
+            }
+            rg_session_close(s);
+            rg_engine_close(e);
+        }
+    rg_ckpt_close(c);
+}
+
 static rg_config llama8b(void)
 {
     return (rg_config){.dim = 4096, .ffn = 14336, .layers = 32, .heads = 32, .kv_heads = 8, .head_dim = 128, .vocab = 128256, .ctx_train = 131072};
@@ -217,7 +267,7 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_engine), cmocka_unit_test(weights_as_planned), cmocka_unit_test(tensor_parallel),
-        cmocka_unit_test(monotone), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_engine), cmocka_unit_test(tiles_as_in_the_engine), cmocka_unit_test(weights_as_planned),
+        cmocka_unit_test(tensor_parallel), cmocka_unit_test(monotone), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

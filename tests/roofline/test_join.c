@@ -49,6 +49,16 @@ static void test_ideal(void **state)
     p = rg_predict(&m, &a, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI, RG_KK_MMDOT16, INT64_C(1) << 30); /* two products per useful one */
     assert_near(p.flop_ns, 65536 / 400.0, 1e-9);
     assert_near(p.peak_gflops, 400.0, 1e-9);
+    /* so are tiles, whose peaks belong to no width; two planes of x and of weights are three products */
+    m.peak[RG_PEAK_AMX_BF16].value = 3000.0;
+    m.peak[RG_PEAK_AMX_INT8].value = 6000.0;
+    p = rg_predict(&m, &a, RG_ARITH_AMX_BF16, RG_ISA_AMX, RG_KK_MMBF3, INT64_C(1) << 30);
+    assert_int_equal(p.peak_row, RG_PEAK_AMX_BF16);
+    assert_near(p.peak_gflops, 1000.0, 1e-9);
+    assert_near(rg_predict(&m, &a, RG_ARITH_AMX_BF16, RG_ISA_AMX, RG_KK_MMBF2, 1).peak_gflops, 1500.0, 1e-9);
+    assert_near(rg_predict(&m, &a, RG_ARITH_AMX_BF16, RG_ISA_AMX, RG_KK_MMBF, 1).peak_gflops, 3000.0, 1e-9);
+    assert_near(rg_predict(&m, &a, RG_ARITH_AMX_INT8, RG_ISA_AMX, RG_KK_MMDOT16, 1).peak_gflops, 3000.0, 1e-9);
+    assert_near(rg_predict(&m, &a, RG_ARITH_AMX_INT8, RG_ISA_AMX, RG_KK_MMDOT8, 1).peak_gflops, 6000.0, 1e-9);
     const rg_machine none = {0};
     p = rg_predict(&none, &a, RG_ARITH_FP32_FMA, RG_ISA_C, RG_KK_GEMV, 1);
     assert_true(isnan(p.mem_ns) && isnan(p.flop_ns));

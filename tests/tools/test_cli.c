@@ -205,6 +205,8 @@ static void wrong_values(void **state)
     expect_error(ridge("run", "-m", tiny_model(), "-p", "a", "-f", "b", NULL), 2, "-p", "-f", NULL);
     expect_error(ridge("run", "-m", tiny_model(), "-t", "2", "-tb", "1", NULL), 4, "-tb", NULL);
     expect_error(ridge_with(&(run_opts){.env = {"RIDGE_ISA=mmx"}}, "run", "-m", tiny_model(), NULL), 2, "RIDGE_ISA", "mmx", NULL);
+    if (system("grep -qw amx_tile /proc/cpuinfo") != 0)
+        expect_error(ridge("run", "-m", tiny_model(), "--isa", "amx", NULL), 4, "--isa amx", "the best level here is", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "-p", "0", NULL), 2, "-p", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "-p", "257", NULL), 2, "257", "256", NULL);
 }
