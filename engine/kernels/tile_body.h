@@ -18,9 +18,9 @@
 void ISA_FN(rg_tiles_on)(void *state, int64_t m, int64_t row_bytes)
 {
     rg_tile_config c = {.palette = 1};
-    const uint8_t rows = (uint8_t)rg_min(m, RG_TILE_ROWS);
+    const int64_t rows = rg_min(m, RG_TILE_ROWS);
     for (int t = 0; t < RG_TILES; t++) { /* 0..3 sums, 4 and 5 tokens, 6 and 7 weights */
-        c.rows[t] = t < 6 ? rows : (uint8_t)(row_bytes / 4);
+        c.rows[t] = (uint8_t)(t < 6 ? rows : row_bytes / 4);
         c.row_bytes[t] = (uint16_t)(t == 4 || t == 5 ? row_bytes : 64);
     }
     (void)state;
