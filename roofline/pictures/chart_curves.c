@@ -6,7 +6,7 @@
 #include "roofline/pictures/charts.h"
 #include "roofline/textout.h"
 
-enum { W = 960, TOP = 70, BOTTOM = 360, LEFT = 74, MIDDLE = 540, SHARE = 622, RIGHT = 944 };
+enum { W = 960, TOP = 70, BOTTOM = 360, LEFT = 74, MIDDLE = 540, SHARE = 622, RIGHT = 944, PAD = 12 };
 
 rg_curve *rg_curves_get(rg_curves *c, const char *name)
 {
@@ -89,8 +89,9 @@ static void ticks_at_points(rg_svg *s, const rg_curves *c, const rg_axis *x, boo
 static void axes(rg_svg *s, const rg_curves *c, const rg_axis *x, const rg_axis *y, const char *title)
 {
     ticks_at_points(s, c, x, false);
-    rg_axis_draw_y(s, y, x->p0, x->p1, title);
-    rg_svg_line(s, "frame-line", x->p0, BOTTOM, x->p1, BOTTOM, 1.0, NULL);
+    const double pad = x->log ? 0.0 : PAD; /* points stand off the edges */
+    rg_axis_draw_y(s, y, x->p0 - pad, x->p1 + pad, title);
+    rg_svg_line(s, "frame-line", x->p0 - pad, BOTTOM, x->p1 + pad, BOTTOM, 1.0, NULL);
     ticks_at_points(s, c, x, true);
     rg_svg_text(s, (rg_svg_at){(x->p0 + x->p1) / 2.0, BOTTOM + 36.0, RG_SVG_MIDDLE, 12, 0, "ink"}, c->x_title);
 }
@@ -160,7 +161,7 @@ rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, 
         }
     const double right = shares ? MIDDLE : RIGHT - 20.0;
     const bool y_log = y.lo > 0.0 && y.hi > 25.0 * y.lo;
-    rg_axis ax = c->x_log && x.lo > 0.0 ? rg_axis_log(x.lo, x.hi, LEFT, right) : rg_axis_span(x.lo, x.hi, LEFT + 12.0, right - 12.0);
+    rg_axis ax = c->x_log && x.lo > 0.0 ? rg_axis_log(x.lo, x.hi, LEFT, right) : rg_axis_span(x.lo, x.hi, LEFT + PAD, right - PAD);
     if (!ax.log) ax.lo = x.lo, ax.hi = x.hi; /* the points are the ticks: no round numbers */
     const rg_axis ay = y_log ? rg_axis_log(y.lo, y.hi, BOTTOM, TOP) : rg_axis_linear(y.hi, BOTTOM, TOP);
     const double rows = 1.0 + ceil(c->n / 3.0);
@@ -178,7 +179,7 @@ rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, 
     if (shares) {
         rg_axis bx = ax;
         bx.p0 += SHARE - LEFT;
-        bx.p1 = bx.log ? RIGHT - 6.0 : RIGHT - 12.0;
+        bx.p1 = bx.log ? RIGHT - 6.0 : RIGHT - 6.0 - PAD;
         const rg_axis by = rg_axis_linear(fmax(share.hi, 100.0), BOTTOM, TOP);
         axes(&s, c, &bx, &by, "% of the roofs");
         for (int i = 0; i < c->n; i++) {

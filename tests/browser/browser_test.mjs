@@ -1,6 +1,6 @@
 // What a person sees in the report of runs, asserted in a real browser. node browser_test.mjs BROWSER WORK_DIR
 import { readFileSync, statSync } from 'node:fs';
-import { browser, close, count, findings, ok, open, overlaps, runs_of, same, visible, work } from './browser_util.mjs';
+import { browser, close, count, findings, ok, open, overlaps, point_at, runs_of, same, visible, work } from './browser_util.mjs';
 import { documents } from './doc_test.mjs';
 
 // number of points: a measured and an analytic one per operator group and phase that computes
@@ -161,11 +161,7 @@ if (!readFileSync(`${work}/pair.html`, 'utf8').includes('"whatif":null')) { // w
   ok(!(await page.evaluate(() => window.broken)), 'no foreign script ran');
   same(await page.$$eval('img', l => l.length), 0, 'no foreign element');
   ok((await page.textContent('h1')).includes('<script>window.broken=1</script>'), 'the name is shown as it is');
-  for (const m of await page.$$('figure[data-chart=time] .bar[data-op]')) {
-    await m.hover({ force: true });
-    if (await m.getAttribute('data-op') === '1') break;
-  }
-  ok(await page.isVisible('#tip'), 'explanations work');
+  ok(await point_at(page, page.locator('figure[data-chart=time] .bar[data-op="1"] rect').first()), 'explanations work');
   await close(page, 'hostile');
 }
 

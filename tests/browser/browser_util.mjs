@@ -51,3 +51,15 @@ export const findings = async page => {
   return page.evaluate(async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
     .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => `${v.id}: ${v.nodes.length} x, ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].failureSummary.slice(0, 300)}`));
 };
+
+// The pointer on a mark until its explanation shows: scrolling there hides what was shown on the way, some frames later.
+export const point_at = async (page, mark) => {
+  await mark.scrollIntoViewIfNeeded();
+  for (let i = 0; i < 8; i++) {
+    await page.evaluate(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))));
+    await page.mouse.move(1, 1);
+    await mark.hover({ force: true });
+    if (await page.waitForFunction(() => !document.getElementById('tip').hidden, null, { timeout: 1000 }).then(() => true, () => false)) return true;
+  }
+  return false;
+};

@@ -1,6 +1,6 @@
 // Pages of bench, compare, ablation, roofline, study and validation: what a person sees against the JSON they were made from.
 import { readFileSync } from 'node:fs';
-import { close, findings, ok, open, overlaps, read, same, visible } from './browser_util.mjs';
+import { close, findings, ok, open, overlaps, point_at, read, same, visible } from './browser_util.mjs';
 
 const field = (o, path) => path.split('.').reduce((v, k) => v === null || v === undefined ? v : v[k], o);
 const marks = (page, doc, kind) => page.$$eval(`figure[data-doc="${doc}"] .dot${kind ? `[data-kind=${kind}]` : ''}`, l => l.map(m => m.dataset.at));
@@ -8,8 +8,7 @@ const rows = (page, n) => page.$$eval(`table[data-table="${n}"] tbody tr`, l => 
 
 // hovering a mark shows the figures of the file, to the last digit
 const tooltip = async (page, doc, at, path, keys, from) => {
-  await page.locator(`figure[data-doc="${doc}"] .dot[data-at="${at}"] :is(circle, path, rect)`).first().hover({ force: true });
-  await page.waitForFunction(() => !document.getElementById('tip').hidden);
+  ok(await point_at(page, page.locator(`figure[data-doc="${doc}"] .dot[data-at="${at}"] :is(circle, path, rect)`).first()), `${doc} ${at}: an explanation shows`);
   const tip = await page.textContent('#tip');
   for (const k of keys) ok(tip.includes(String(field(from, path + '.' + k))), `${doc} ${at}: tooltip has ${k} = ${field(from, path + '.' + k)}: ${tip}`);
 };
@@ -113,7 +112,7 @@ export const documents = async () => {
     ok(!(await page.evaluate(() => window.broken)), `${name}: no foreign script ran`);
     same(await page.$$eval('img', l => l.length), 0, `${name}: no foreign element`);
     ok((await page.textContent('main')).includes('<script>window.broken=1</script>'), `${name}: texts are shown as they are`);
-    await page.locator('.dot :is(circle, path, rect)').first().hover({ force: true });
+    ok(await point_at(page, page.locator('.dot :is(circle, path, rect)').first()), `${name}: explanations work`);
     await page.locator('table.doc th button').first().click();
     await close(page, 'hostile ' + name);
   }
