@@ -112,7 +112,14 @@ output ridge_with(const run_opts *o, const char *first, ...)
     va_start(ap, first);
     gather(args, first, ap);
     va_end(ap);
-    return run_args(o, args);
+    run_opts now = *o;
+    output r = run_args(&now, args);
+    for (int i = 0; i < 3 && now.sigint_after_ms && r.code == 130 && r.n_out == 0; i++) {
+        done(&r);
+        now.sigint_after_ms *= 3;
+        r = run_args(&now, args);
+    }
+    return r;
 }
 
 void done(output *o)

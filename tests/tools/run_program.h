@@ -18,7 +18,7 @@ typedef struct run_opts {
     bool closed_out;           /* standard output is closed */
     const char *in_path;       /* standard input; default /dev/null */
     const char *env[4];        /* "NAME=value" to add, NULL-terminated */
-    int sigint_after_ms;       /* send SIGINT that long after the start ... */
+    int sigint_after_ms;       /* send SIGINT that long after the start (again with three times as long if there was no report yet) ... */
     size_t sigint_after_bytes; /* ... or once that much was printed */
 } run_opts;
 
