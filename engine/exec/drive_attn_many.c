@@ -28,12 +28,17 @@ typedef struct work {
     bool bf16;
 } work;
 
-static int64_t task_tokens(const rg_kv_layer *kv, const rg_attn_shape *a) { return rg_min(ROWS_MAX, ROWS_HD / kv->hd) / (a->heads / kv->heads); }
+/* Queries and results of a task take an eighth of the private cache at most, so that scratch and the keys and values that tasks share fit too. */
+static int64_t task_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
+{
+    const int64_t rows = rg_min(ROWS_HD, cx->l2_bytes / 64) / kv->hd;
+    return rg_min(ROWS_MAX, rows) / (a->heads / kv->heads);
+}
 
 rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const rg_ktab *k = cx->k;
-    if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || task_tokens(kv, a) == 0) return RG_ATTN_FEW;
+    if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || task_tokens(cx, kv, a) == 0) return RG_ATTN_FEW;
     if (k->act == RG_ACT_BF16 && k->bf16_attn) return RG_ATTN_MANY_BF16;
     return k->mm_isa > RG_ISA_C && !k->blas ? RG_ATTN_MANY : RG_ATTN_FEW; /* plain C gains nothing by it */
 }
@@ -52,15 +57,16 @@ size_t rg_attn_many_scratch(void) { return sizeof(float) * (2 * Q_FLOATS + 2 * K
 static work carve(rg_ctx *cx, const rg_kv_layer *kv, bool bf16)
 {
     work w = {.hdp = rg_round_up(kv->hd, 32), .bf16 = bf16};
+    const int64_t rows = rg_min(ROWS_MAX, ROWS_HD / kv->hd); /* packed for this head size: fewer lines and pages */
     float *f = (float *)(void *)cx->scratch;
-    w.q = f, f += Q_FLOATS;
-    w.k = f, f += KV_FLOATS;
-    w.v = f, f += KV_FLOATS;
+    w.q = f, f += rows * w.hdp;
+    w.k = f, f += RG_ATTN_CHUNK * w.hdp;
+    w.v = f, f += RG_ATTN_CHUNK * w.hdp;
     w.p = (uint16_t *)(void *)f, f += P_FLOATS;
     w.panel = f, f += PANEL_FLOATS;
     w.s = f, f += S_FLOATS;
-    w.acc = f, f += ACC_FLOATS;
-    w.out = f, f += Q_FLOATS;
+    w.acc = f, f += SUB * w.hdp;
+    w.out = f, f += rows * w.hdp;
     w.max = f, f += ROWS_MAX;
     w.sum = f;
     return w;
@@ -156,7 +162,7 @@ static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape
 void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, bool bf16)
 {
     work w = carve(cx, kv, bf16);
-    const int64_t block = task_tokens(kv, a), rep = a->heads / kv->heads;
+    const int64_t block = task_tokens(cx, kv, a), rep = a->heads / kv->heads;
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     rg_reach reach = {0};
     int64_t tasks = 0;

@@ -94,11 +94,33 @@ static void call(rg_ctx *cx, void *arg)
         die("no such operator: ", o->op);
 }
 
-/* The threads' scratch stays in a private cache from call to call, so it is there, dirty, before the operator begins. */
-static void warm_scratch(rg_ctx *cx, void *arg)
+/* What an operator writes of the threads' scratch stays in a private cache from call to call, so those lines are there, dirty, before it
+ * begins. Which lines they are shows after a call on a pattern. */
+typedef struct scratch_lines {
+    int64_t n;
+    bool *written; /* [n] */
+} scratch_lines;
+
+enum { PATTERN = 0xa5, SCRATCH_LINE = 64 };
+
+static void fill_scratch(rg_ctx *cx, void *arg)
 {
-    const size_t *bytes = arg;
-    memset(cx->scratch, 0, *bytes);
+    const scratch_lines *l = arg;
+    memset(cx->scratch, PATTERN, (size_t)(l->n * SCRATCH_LINE));
+}
+
+static void find_written(rg_ctx *cx, void *arg)
+{
+    scratch_lines *l = arg;
+    for (int64_t i = 0; i < l->n; i++)
+        for (int b = 0; b < SCRATCH_LINE; b++) l->written[i] |= (unsigned char)cx->scratch[i * SCRATCH_LINE + b] != PATTERN;
+}
+
+static void warm_written(rg_ctx *cx, void *arg)
+{
+    const scratch_lines *l = arg;
+    for (int64_t i = 0; i < l->n; i++)
+        if (l->written[i]) memset(cx->scratch + i * SCRATCH_LINE, 0, SCRATCH_LINE);
 }
 
 static void read_all(const char *p, int64_t bytes)
@@ -162,14 +184,19 @@ int main(int argc, char **argv)
     small.h = small.g = 1;
     small.pos = 0;
     rg_kernels_select(&k, rg_isa_best(), false);
-    size_t scratch = rg_drive_scratch(&k);
+    const size_t scratch = rg_drive_scratch(&k);
     if (rg_team_open(&t, 1, NULL, &k, scratch, s.l2, &err) != RG_OK) die(err.msg, "");
     if (rg_log_open(&log, 1, 1) != 0) die("out of memory", "");
     operands o = make(argv[1], s), warm = make(argv[1], small);
     const char *flush = block(s.flush);
+    scratch_lines lines = {.n = (int64_t)scratch / SCRATCH_LINE};
+    lines.written = block(lines.n);
+    rg_team_run(t, fill_scratch, &lines, NULL, NULL, 0);
+    once(t, &o, &log, flush, uncollected);
+    rg_team_run(t, find_written, &lines, NULL, NULL, 0);
     read_all(flush, s.flush);
     once(t, &warm, &log, flush, uncollected);
-    rg_team_run(t, warm_scratch, &scratch, NULL, NULL, 0);
+    rg_team_run(t, warm_written, &lines, NULL, NULL, 0);
     if (s.empty) o.op = "none";
     once(t, &o, &log, flush, rg_collected);
     const rg_tally *c = &log.rec[0].tally;

@@ -11,7 +11,7 @@
 
 #include "tempdir.h"
 
-enum { LL = 512 << 10, LINE = 64 };
+enum { SMALL = 512 << 10, LARGE = 1 << 20, LINE = 64 }; /* private caches */
 
 typedef struct traffic {
     int64_t read, written; /* bytes */
@@ -76,7 +76,7 @@ static int64_t total_of(const char *text, const char *event)
     return 0;
 }
 
-static traffic simulate(const char *args, const char *more, traffic *counted)
+static traffic simulate(int cache, const char *args, const char *more, traffic *counted)
 {
     char cmd[1024], path[128];
     size_t n;
@@ -86,7 +86,7 @@ static traffic simulate(const char *args, const char *more, traffic *counted)
         "cd '%s' && env -i \"$(command -v valgrind)\" --tool=callgrind --cache-sim=yes --simulate-wb=yes --I1=32768,8,%d --D1=32768,8,%d --LL=%d,16,%d "
         "--toggle-collect=rg_collected "
         "--callgrind-out-file='%s' ./one_op %s l2=%d %s 2>'%s/err'",
-        ONE_OP_DIR, LINE, LINE, LL, LINE, path, args, LL, more, temp_dir());
+        ONE_OP_DIR, LINE, LINE, cache, LINE, path, args, cache, more, temp_dir());
     char *said = output_of(cmd);
     if (!said) {
         snprintf(path, sizeof path, "%s/err", temp_dir());
@@ -105,37 +105,39 @@ static traffic simulate(const char *args, const char *more, traffic *counted)
 }
 
 /* What the operator alone moved. */
-static traffic moved(const char *args, traffic *counted)
+static traffic moved(int cache, const char *args, traffic *counted)
 {
     traffic none;
-    const traffic all = simulate(args, "", counted), call = simulate(args, "empty=1", &none);
+    const traffic all = simulate(cache, args, "", counted), call = simulate(cache, args, "empty=1", &none);
     assert_int_equal(none.read + none.written, 0);
     return (traffic){all.read - call.read, all.written - call.written};
 }
 
 /* Larger than the cache: counted and simulated bytes differ by at most 2 %. */
-static void expect_near(const char *args)
+static void expect_near_in(int cache, const char *args)
 {
     traffic c;
-    const traffic s = moved(args, &c);
+    const traffic s = moved(cache, args, &c);
     const double all = (double)(c.read + c.written), off = (double)(s.read + s.written) - all;
     print_message("%s: counted %lld read, %lld written; simulated %lld, %lld: %+.2f %%\n", args, (long long)c.read, (long long)c.written, (long long)s.read,
         (long long)s.written, 100.0 * off / all);
-    assert_true(all > LL);
+    assert_true(all > cache);
     if (fabs(off) > 0.02 * all) fail_msg("%s: off by %+.2f %%", args, 100.0 * off / all);
 }
+
+static void expect_near(const char *args) { expect_near_in(SMALL, args); }
 
 /* Cold and within the cache: what a larger operator moves more is exactly what it counts more. The difference takes off the few lines of
  * stack and constants that a call of the operator touches and an empty one does not; they are also bounded here. */
 static void expect_exact(const char *small, const char *large)
 {
     traffic c1, c2;
-    const traffic s1 = moved(small, &c1), s2 = moved(large, &c2);
+    const traffic s1 = moved(SMALL, small, &c1), s2 = moved(SMALL, large, &c2);
     print_message("%s -> %s: counted %lld + %lld, simulated %lld + %lld\n", small, large, (long long)(c2.read - c1.read), (long long)(c2.written - c1.written),
         (long long)(s2.read - s1.read), (long long)(s2.written - s1.written));
     assert_int_equal(s2.read - s1.read, c2.read - c1.read);
     assert_int_equal(s2.written - s1.written, c2.written - c1.written);
-    if (llabs(s1.read - c1.read) > 10 * LINE || llabs(s1.written - c1.written) > 10 * LINE)
+    if (llabs(s1.read - c1.read) > 10 * LINE || llabs(s1.written - c1.written) > 24 * LINE)
         fail_msg("%s: counted %lld + %lld, simulated %lld + %lld", small, (long long)c1.read, (long long)c1.written, (long long)s1.read, (long long)s1.written);
 }
 
@@ -163,8 +165,8 @@ static void attention(void **state)
     (void)state;
     need_valgrind();
     expect_near("attn m=1 pos=4095 h=8 g=2 hd=64 kv=f16");
-    expect_near("attn m=8 pos=4080 h=8 g=2 hd=64 kv=f16"); /* a head is longer than the cache: it comes again for every block of tokens */
-    expect_near("attn m=512 pos=0 h=4 g=1 hd=64 kv=f16");  /* a head stays */
+    expect_near("attn m=8 pos=4080 h=8 g=2 hd=64 kv=f16");          /* a head is longer than the cache: it comes again for every block of tokens */
+    expect_near_in(LARGE, "attn m=512 pos=0 h=4 g=1 hd=64 kv=f16"); /* a head stays, and the scratch of many tokens beside it */
     expect_exact("attn m=16 pos=0 h=4 g=2 hd=64 kv=f16", "attn m=32 pos=0 h=4 g=2 hd=64 kv=f16");
 }
 
