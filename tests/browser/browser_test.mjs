@@ -25,7 +25,7 @@ const group_count = (run, groups) => {
   }
   // hover: the figures of the file, to the last digit, and the formula with its numbers
   const at = runs[0].ops.findIndex(o => o.site === 'ffn_up' && o.phase === 'decode' && o.layer === null), o = runs[0].ops[at];
-  await page.hover(`figure[data-chart=time][data-run="0"] .bar[data-op="${at}"] rect`);
+  ok(await point_at(page, page.locator(`figure[data-chart=time][data-run="0"] .bar[data-op="${at}"] rect`)), 'a bar explains itself');
   const tip = await page.textContent('#tip');
   for (const n of [o.t_ns, o.calls, o.flop, o.counted.total_bytes, o.analytic.total_bytes, o.counted.weight_bytes])
     ok(tip.includes(n.toLocaleString('en-US')), `tooltip has ${n}: ${tip}`);
@@ -37,7 +37,7 @@ const group_count = (run, groups) => {
   const steps = runs[0].phases.find(p => p.phase === 'decode').call_ns;
   same(await visible(page, 'figure[data-chart=latency][data-run="0"] .dot[data-kind=call]'), steps.length, 'a mark per decode step');
   same(await visible(page, 'figure[data-chart=latency][data-run="0"] .dot[data-kind=percentile]'), 3, 'p50, p90, p99');
-  await page.hover('figure[data-chart=latency][data-run="0"] .dot[data-first="3"] :is(circle, path)', { force: true });
+  ok(await point_at(page, page.locator('figure[data-chart=latency][data-run="0"] .dot[data-first="3"] :is(circle, path)')), 'a step explains itself');
   ok((await page.textContent('#tip')).includes(steps[3].toLocaleString('en-US') + ' ns'), `latency tooltip: ${await page.textContent('#tip')}, expected ${steps[3]} ns`);
   // keyboard: one tab stop per picture, arrows inside, Escape closes
   await page.evaluate(() => scrollTo(0, document.body.scrollHeight)); // so that focus scrolls back, with the pointer at rest over other marks
