@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "base/tile_emu.h"
 #include "roofline/roof_loops.h"
 
 /* One step of 16 chains (at least latency * ports) in 512-bit registers. acc += a * b with a = 0 keeps every number finite. */
@@ -87,22 +88,14 @@ rg_arith_fn *const rg_peak_avx2_int8 = NULL;
 #endif
 
 #ifdef RG_CC_AMX
-/* Palette 1, eight tiles of 16 rows of 64 bytes: the 64-byte operand of ldtilecfg. */
-typedef struct tile_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t bytes_per_row[16];
-    uint8_t rows[16];
-} tile_config;
-_Static_assert(sizeof(tile_config) == 64, "ldtilecfg reads 64 bytes");
-
-/* Four accumulators from two times two operand tiles. One asm block per step and one to set up: no compiler code touches tiles in between,
+/* Palette 1, eight tiles of 16 rows of 64 bytes. Four accumulators from two times two operand tiles. One asm block per step and one to set up: no compiler code touches tiles in between,
  * and tiles are released before the function returns, so they are never part of a context switch outside of it. */
 #define TILE_LOOP(op) \
-    tile_config c; \
+    rg_tile_config c; \
     memset(&c, 0, sizeof c); \
     c.palette = 1; \
     for (int i = 0; i < 8; i++) { \
-        c.bytes_per_row[i] = 64; \
+        c.row_bytes[i] = 64; \
         c.rows[i] = 16; \
     } \
     __asm__ volatile("ldtilecfg %0\n\t" \

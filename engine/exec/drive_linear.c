@@ -38,10 +38,11 @@ static bool dot_pays(const rg_ktab *t, rg_wtype type, bool few)
     return t->dot_isa == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2 && few && rg_wtypes[type].bits == 4;
 }
 
-/* Products of prepared rows go through DOT up to RG_DOT_MAX tokens: each group of codes is taken apart while it meets all of them, where MMDOT
+/* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go through exact integer sums where
+ * the CPU multiplies bytes: 16 bits of x are two planes, and two such products still are faster than one FMA.
+ * Products of prepared rows go through DOT up to RG_DOT_MAX tokens: each group of codes is taken apart while it meets all of them, where MMDOT
  * first writes a block of unpacked codes and reads it back, which pays for itself only with more tokens (16 tokens, q4g32: 326 against 204
- * tokens/s on two Zen 5 cores; byte products are the limit of the first). The route, and the form of x for those that want it prepared. Faithful products of quantised weights go through exact integer sums where
- * the CPU multiplies bytes: 16 bits of x are two planes, and two such products still are faster than one FMA. */
+ * tokens/s on two Zen 5 cores; byte products are the limit of the first). */
 static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
 {
     const rg_ktab *t = cx->k;

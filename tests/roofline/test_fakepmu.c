@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+#include "check_inside.h"
 #include "fake_tree.h"
 #include "ops/rec.h"
 #include "roofline/counters.h"
@@ -13,16 +14,6 @@
 enum { SKIPPED = 77, THREADS = 2, READS = 5 };
 
 /* ---- inside: one scenario, whose checks are exits ---- */
-
-static int line_of_failure;
-#define CHECK(x) \
-    do { \
-        if (!(x)) { \
-            fprintf(stderr, "line %d: not true: %s\n", __LINE__, #x); \
-            line_of_failure = __LINE__; \
-            return; \
-        } \
-    } while (0)
 
 static rg_counters *open_here(rg_counters_mode mode, int threads)
 {

@@ -4,19 +4,10 @@
 
 #include <sys/wait.h>
 
+#include "check_inside.h"
 #include "fake_tree.h"
 #include "roof_fixture.h"
 #include "roofline/socket.h"
-
-static int line_of_failure;
-#define CHECK(x) \
-    do { \
-        if (!(x)) { \
-            fprintf(stderr, "line %d: not true: %s\n", __LINE__, #x); \
-            line_of_failure = __LINE__; \
-            return; \
-        } \
-    } while (0)
 
 #define DEV "/sys/bus/event_source/devices/"
 
