@@ -33,4 +33,25 @@ static inline const char *temp_dir(void)
     return temp_dir_path;
 }
 
+/* Path of a name in it; valid for the next three calls. */
+static inline const char *temp_at(const char *name)
+{
+    static char path[4][512];
+    static int turn;
+    char *p = path[turn++ % 4];
+    snprintf(p, sizeof path[0], "%s/%s", temp_dir(), name);
+    return p;
+}
+
+/* Files and folders in it. */
+static inline int temp_entries(void)
+{
+    DIR *d = opendir(temp_dir());
+    int n = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+    closedir(d);
+    return n;
+}
+
 #endif

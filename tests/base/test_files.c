@@ -1,7 +1,6 @@
 /* Mapped files and the cursor, atomic output files, the arena, memory information, and error lines. */
 #include "testing.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include "base/arena.h"
@@ -9,44 +8,7 @@
 #include "base/mapfile.h"
 #include "base/outfile.h"
 #include "base/sysinfo.h"
-
-static char dir[64];
-
-static const char *at(const char *name)
-{
-    static char path[2][512];
-    static int turn;
-    char *p = path[turn++ % 2];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
-
-static int make_dir(void **state)
-{
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/ridge-files-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int entries(void)
-{
-    DIR *d = opendir(dir);
-    int n = 0;
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
-    closedir(d);
-    return n;
-}
-
-static int drop_dir(void **state)
-{
-    (void)state;
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) remove(at(e->d_name));
-    if (d) closedir(d);
-    return rmdir(dir);
-}
+#include "tempdir.h"
 
 static void write_file(const char *path, const void *p, size_t n)
 {
@@ -107,22 +69,22 @@ static void files_are_mapped(void **state)
     (void)state;
     rg_mapfile f;
     rg_err e;
-    write_file(at("some"), "hello", 5);
-    assert_int_equal(rg_mapfile_open(&f, at("some"), &e), RG_OK);
+    write_file(temp_at("some"), "hello", 5);
+    assert_int_equal(rg_mapfile_open(&f, temp_at("some"), &e), RG_OK);
     assert_int_equal(f.size, 5);
     assert_memory_equal(f.data, "hello", 5);
     rg_mapfile_done(&f, f.data, f.size);
     assert_memory_equal(f.data, "hello", 5);
     rg_mapfile_close(&f);
     rg_mapfile_close(&f); /* legal on a closed one */
-    write_file(at("none"), "", 0);
-    assert_int_equal(rg_mapfile_open(&f, at("none"), &e), RG_E_FILE);
+    write_file(temp_at("none"), "", 0);
+    assert_int_equal(rg_mapfile_open(&f, temp_at("none"), &e), RG_E_FILE);
     assert_non_null(strstr(e.msg, "empty"));
-    assert_int_equal(rg_mapfile_open(&f, at("absent"), &e), RG_E_FILE);
+    assert_int_equal(rg_mapfile_open(&f, temp_at("absent"), &e), RG_E_FILE);
     assert_non_null(strstr(e.msg, "absent"));
-    assert_int_equal(rg_mapfile_open(&f, dir, &e), RG_E_FILE);
-    remove(at("some"));
-    remove(at("none"));
+    assert_int_equal(rg_mapfile_open(&f, temp_dir(), &e), RG_E_FILE);
+    remove(temp_at("some"));
+    remove(temp_at("none"));
 }
 
 static void outfile_appears_whole_or_not_at_all(void **state)
@@ -130,37 +92,37 @@ static void outfile_appears_whole_or_not_at_all(void **state)
     (void)state;
     rg_outfile o;
     rg_err e;
-    const int before = entries();
-    assert_int_equal(rg_outfile_open(&o, at("out"), &e), RG_OK);
+    const int before = temp_entries();
+    assert_int_equal(rg_outfile_open(&o, temp_at("out"), &e), RG_OK);
     fputs("half of it", o.f);
     fflush(o.f);
-    assert_int_not_equal(access(at("out"), F_OK), 0);
+    assert_int_not_equal(access(temp_at("out"), F_OK), 0);
     rg_outfile_abort(&o);
     rg_outfile_abort(&o);
-    assert_int_equal(entries(), before);
+    assert_int_equal(temp_entries(), before);
 
-    write_file(at("out"), "old", 3);
-    assert_int_equal(rg_outfile_open(&o, at("out"), &e), RG_OK);
+    write_file(temp_at("out"), "old", 3);
+    assert_int_equal(rg_outfile_open(&o, temp_at("out"), &e), RG_OK);
     fputs("new", o.f);
     rg_outfile_abort(&o);
     size_t n;
-    char *text = read_all(at("out"), &n);
+    char *text = read_all(temp_at("out"), &n);
     assert_string_equal(text, "old");
     free(text);
 
-    assert_int_equal(rg_outfile_open(&o, at("out"), &e), RG_OK);
+    assert_int_equal(rg_outfile_open(&o, temp_at("out"), &e), RG_OK);
     fputs("new content", o.f);
     fflush(o.f);
-    text = read_all(at("out"), &n); /* readers see the old file until the commit */
+    text = read_all(temp_at("out"), &n); /* readers see the old file until the commit */
     assert_string_equal(text, "old");
     free(text);
     assert_int_equal(rg_outfile_commit(&o, &e), RG_OK);
     rg_outfile_abort(&o);
-    text = read_all(at("out"), &n);
+    text = read_all(temp_at("out"), &n);
     assert_string_equal(text, "new content");
     free(text);
-    assert_int_equal(entries(), before + 1);
-    remove(at("out"));
+    assert_int_equal(temp_entries(), before + 1);
+    remove(temp_at("out"));
 }
 
 static void outfile_failures_leave_nothing(void **state)
@@ -168,17 +130,17 @@ static void outfile_failures_leave_nothing(void **state)
     (void)state;
     rg_outfile o;
     rg_err e;
-    const int before = entries();
-    assert_int_equal(rg_outfile_open(&o, at("no/such/dir/out"), &e), RG_E_FILE);
+    const int before = temp_entries();
+    assert_int_equal(rg_outfile_open(&o, temp_at("no/such/dir/out"), &e), RG_E_FILE);
     assert_non_null(strstr(e.msg, "no/such/dir/out"));
     rg_outfile_abort(&o);
     /* the rename fails: the target is a directory */
-    assert_int_equal(mkdir(at("target"), 0700), 0);
-    assert_int_equal(rg_outfile_open(&o, at("target"), &e), RG_OK);
+    assert_int_equal(mkdir(temp_at("target"), 0700), 0);
+    assert_int_equal(rg_outfile_open(&o, temp_at("target"), &e), RG_OK);
     fputs("x", o.f);
     assert_int_equal(rg_outfile_commit(&o, &e), RG_E_FILE);
-    assert_int_equal(entries(), before + 1);
-    rmdir(at("target"));
+    assert_int_equal(temp_entries(), before + 1);
+    rmdir(temp_at("target"));
 }
 
 typedef struct parts {
@@ -276,5 +238,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(cursor_reads_little_endian), cmocka_unit_test(cursor_stays_inside), cmocka_unit_test(files_are_mapped),
         cmocka_unit_test(outfile_appears_whole_or_not_at_all), cmocka_unit_test(outfile_failures_leave_nothing), cmocka_unit_test(arena_is_laid_out_twice),
         cmocka_unit_test(big_blocks), cmocka_unit_test(memory_is_known), cmocka_unit_test(error_lines_are_one_line), cmocka_unit_test(isa_names)};
-    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

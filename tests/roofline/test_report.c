@@ -7,6 +7,7 @@
 
 #include "roof_fixture.h"
 #include "roofline/textout.h"
+#include "tempdir.h"
 
 static const char HOSTILE[] = "a\x01|b\"c,\n\xff\xc3\xa9 =1+2 <script>\x7f%s%n";
 
@@ -210,11 +211,10 @@ static void test_schema(void **state)
     (void)state;
     rg_machine known = fixture_machine(), unknown = {0};
     rg_report *r[3] = {make(&known, NULL, "f16", true), make(&known, HOSTILE, "q4g64", false), make(&unknown, NULL, NULL, false)};
-    char dir[] = "/tmp/ridge-json-XXXXXX", path[3][64], cmd[1024];
-    assert_non_null(mkdtemp(dir));
+    char path[3][512], cmd[2048];
     for (int i = 0; i < 3; i++) {
         char *t = fixture_text(rg_report_json, (const rg_report *const *)(i < 2 ? &r[2 * i] : &r[0]), i < 2 ? 1 : 2);
-        snprintf(path[i], sizeof path[i], "%s/%d.json", dir, i);
+        snprintf(path[i], sizeof path[i], "%s/%d.json", temp_dir(), i);
         FILE *f = fopen(path[i], "w");
         assert_non_null(f);
         fputs(t, f);
@@ -224,11 +224,7 @@ static void test_schema(void **state)
     snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_profile_json.py' '%s/roofline/schema/profile.schema.json' %s %s %s", RIDGE_SOURCE_DIR,
         RIDGE_SOURCE_DIR, path[0], path[1], path[2]);
     const int rc = system(cmd);
-    for (int i = 0; i < 3; i++) {
-        rg_report_close(r[i]);
-        remove(path[i]);
-    }
-    rmdir(dir);
+    for (int i = 0; i < 3; i++) rg_report_close(r[i]);
     if (WIFEXITED(rc) && (WEXITSTATUS(rc) == 77 || WEXITSTATUS(rc) == 127)) {
         print_message("SKIPPED: the schema check needs python3 with jsonschema\n");
         skip();

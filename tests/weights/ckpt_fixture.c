@@ -1,12 +1,7 @@
 #include "ckpt_fixture.h"
 
 #include "base/num.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <sys/stat.h>
-
-static char dir[64];
+#include "tempdir.h"
 
 rg_config tiny_config(void)
 {
@@ -29,56 +24,11 @@ rg_config tiny_config(void)
     return c;
 }
 
-int make_dir(void **state)
-{
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/ridge-weights-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
+const char *at(const char *name) { return temp_at(name); }
 
-static void empty_dir(const char *path)
-{
-    DIR *d = opendir(path);
-    char p[512];
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        snprintf(p, sizeof p, "%s/%s", path, e->d_name);
-        if (remove(p) != 0 && errno == ENOTEMPTY) drop_hf(p);
-    }
-    if (d) closedir(d);
-}
+int dir_entries(void) { return temp_entries(); }
 
-void drop_hf(const char *path)
-{
-    empty_dir(path);
-    rmdir(path);
-}
-
-int drop_dir(void **state)
-{
-    (void)state;
-    drop_hf(dir);
-    return 0;
-}
-
-const char *at(const char *name)
-{
-    static char path[4][512];
-    static int turn;
-    char *p = path[turn++ % 4];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
-
-int dir_entries(void)
-{
-    DIR *d = opendir(dir);
-    int n = 0;
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
-    closedir(d);
-    return n;
-}
+void drop_hf(const char *path) { remove_tree(path); }
 
 void write_file(const char *path, const void *p, size_t n)
 {

@@ -9,14 +9,12 @@
 /* One layer, four heads of 8 over two KV heads, everything small enough to try every length of its files. */
 rg_config tiny_config(void);
 
-int make_dir(void **state);
-int drop_dir(void **state);
-/* Path of a name in the temporary directory; valid for the next three calls. */
+/* Path of a name in the test's temporary directory; valid for the next three calls. */
 const char *at(const char *name);
 /* Files in the temporary directory itself. */
 int dir_entries(void);
 /* Removes a checkpoint directory that synth or a test made. */
-void drop_hf(const char *dir);
+void drop_hf(const char *path);
 
 void write_file(const char *path, const void *p, size_t n);
 void write_text(const char *path, const char *text);

@@ -21,7 +21,8 @@ static int setup(void **state)
     const struct rlimit cap = {.rlim_cur = 128u << 20, .rlim_max = RLIM_INFINITY};
     setrlimit(RLIMIT_AS, &cap);
 #endif
-    return make_dir(state);
+    (void)state;
+    return 0;
 }
 
 /* A file is said by its header counts, metadata and tensors; 0 means "as it is". */
@@ -296,5 +297,5 @@ static void pairs_of_tensors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_hostile_file_is_refused), cmocka_unit_test(pairs_of_tensors)};
-    return cmocka_run_group_tests(tests, setup, drop_dir);
+    return cmocka_run_group_tests(tests, setup, NULL);
 }

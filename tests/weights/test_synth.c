@@ -176,5 +176,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_seed_same_file), cmocka_unit_test(weights_are_normal_and_scaled),
         cmocka_unit_test(configurations_survive), cmocka_unit_test(a_stop_leaves_nothing), cmocka_unit_test(what_cannot_be_written_is_refused)};
-    return cmocka_run_group_tests(tests, make_dir, drop_dir);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
