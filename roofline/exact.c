@@ -14,6 +14,9 @@ enum { FEW = 8, FEW_PREPARED = 16 };
 /* Fewest tokens that go to tiles where there are some, as in the engine (exec/drive_tiles.c). */
 enum { TILES_FLOAT = 6, TILES_BF16 = 5, TILES_BYTES = 4, TILES_SMALL_GROUPS = 5 };
 
+/* Fewest tokens of a sequence that share keys and values in attention, and the largest heads (exec/drive_attn_many.c). */
+enum { ATTN_TOKENS = 16, ATTN_HEAD = 256 };
+
 static int64_t extent(const rg_config *c, rg_extent e)
 {
     const int64_t size[] = {[RG_EXT_NONE] = 0,
@@ -61,6 +64,18 @@ static bool on_tiles(rg_exact_call *x, const rg_hardware *h, const rg_exact_inpu
     return true;
 }
 
+/* Attention of many tokens of a sequence (16, in the engine), which make at least half as many pairs at each position they read. */
+static void choose_attn(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in)
+{
+    if (in->act == RG_EXACT_F16 || x->dims.hd > ATTN_HEAD || 2 * x->dims.pairs < (ATTN_TOKENS + 1) * x->dims.ctx) return;
+    if (h->peak[RG_ARITH_AMX_BF16] > 0.0) {
+        x->arith = RG_ARITH_AMX_BF16;
+        x->kernel = in->act == RG_EXACT_BF16 ? RG_KK_ATTN : RG_KK_ATTN3;
+    } else if (in->act == RG_EXACT_BF16 && h->peak[RG_ARITH_BF16_DOT] > h->peak[RG_ARITH_FP32_FMA]) {
+        x->arith = RG_ARITH_BF16_DOT;
+    }
+}
+
 /* The class of arithmetic and the kernel that do a product: the engine's where it has them, else the fastest class of the machine. */
 static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m)
 {
@@ -68,9 +83,7 @@ static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input 
     const bool few = m <= FEW, few_prepared = m <= FEW_PREPARED, quant = x->wtype < RG_WT_COUNT && rg_wtype_is_quant((rg_wtype)x->wtype);
     x->kernel = RG_KK_ELEM;
     x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
-    /* attention of many tokens of a sequence (16, in the engine), which make at least half as many pairs at each position they read */
-    if (op == RG_OP_ATTN && in->act == RG_EXACT_BF16 && 2 * x->dims.pairs >= (16 + 1) * x->dims.ctx && h->peak[RG_ARITH_BF16_DOT] > h->peak[RG_ARITH_FP32_FMA])
-        x->arith = RG_ARITH_BF16_DOT;
+    if (op == RG_OP_ATTN) choose_attn(x, h, in);
     if (op != RG_OP_LINEAR) return;
     x->kernel = few ? RG_KK_GEMV : RG_KK_GEMM;
     if (in->act == RG_EXACT_F16) return;

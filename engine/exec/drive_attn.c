@@ -191,7 +191,7 @@ int64_t rg_attn_part_floats(int threads, int64_t hd, int64_t ctx)
     return SPLIT_TASKS * threads * rg_div_up(ctx, RG_ATTN_CHUNK) * RG_ATTN_NQ * (rg_round_up(hd, 32) + 2);
 }
 
-static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int kv_k, int kv_v, bool bf16, bool barrier)
+static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int kv_k, int kv_v, rg_attn_way way, bool barrier)
 {
     rg_dims d = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd};
     for (int64_t r = 0; r < a->n_runs; r++) {
@@ -202,16 +202,20 @@ static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_a
         const int64_t last = rg_first_seen(a, pos + n - 1), cut = rg_min(last, n);
         d.pairs -= cut * last - cut * (cut - 1) / 2;
     }
-    const bool core = kv_k < RG_KV_COUNT || kv_v < RG_KV_COUNT;
+    const bool core = kv_k < RG_KV_COUNT || kv_v < RG_KV_COUNT, tiles = way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16;
     rg_op_end(cx, &(rg_op_desc){.site = site,
                       .dims = d,
                       .wtype = RG_WT_COUNT,
                       .kv_k = kv_k,
                       .kv_v = kv_v,
-                      .isa = bf16   ? cx->k->bf16_isa
-                             : core ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v]
-                                    : cx->k->elem_isa,
-                      .kernel = core ? RG_KK_ATTN : RG_KK_ELEM,
+                      .isa = tiles                      ? cx->k->tile_isa
+                             : way == RG_ATTN_MANY_BF16 ? cx->k->bf16_isa
+                             : core                     ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v]
+                                                        : cx->k->elem_isa,
+                      .arith = tiles ? RG_ARITH_AMX_BF16 : 0,
+                      .kernel = way == RG_ATTN_TILES ? RG_KK_ATTN3
+                                : core               ? RG_KK_ATTN
+                                                     : RG_KK_ELEM,
                       .barrier = barrier});
 }
 
@@ -222,12 +226,12 @@ void rg_attn(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, cons
     for (int64_t r = 0; r < a->n_runs; r++) end = rg_max(end, a->run[r].pos + a->run[r].n);
     const rg_attn_way way = rg_attn_choose(cx, kv, a);
     if (way != RG_ATTN_FEW)
-        rg_attn_many(cx, out, q, kv, a, way == RG_ATTN_MANY_BF16);
+        rg_attn_many(cx, out, q, kv, a, way);
     else if (cx->nt > 1 && p.n < SPLIT_TASKS * cx->nt && p.n % cx->nt != 0 && end > RG_ATTN_CHUNK)
         split_tasks(cx, out, q, &p, kv, a);
     else
         whole_tasks(cx, out, q, &p, kv, a);
-    end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, way == RG_ATTN_MANY_BF16, true);
+    end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, way, true);
 }
 
 /* Row r of the score matrix belongs to (KV head, token, query head of the group) in this order, so that a task's rows are neighbours. */
@@ -249,7 +253,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * n);
         cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
-    end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, false, false); /* the same thread goes on with its own rows */
+    end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, RG_ATTN_FEW, false); /* the same thread goes on with its own rows */
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
@@ -266,7 +270,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
             cx->tally.flop += (uint64_t)(5 * n);
         }
     }
-    end_attn(cx, RG_SITE_ATTN_SOFTMAX, kv, a, RG_KV_COUNT, RG_KV_COUNT, false, false);
+    end_attn(cx, RG_SITE_ATTN_SOFTMAX, kv, a, RG_KV_COUNT, RG_KV_COUNT, RG_ATTN_FEW, false);
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
@@ -279,7 +283,7 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
         cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
-    end_attn(cx, RG_SITE_ATTN_PV, kv, a, RG_KV_COUNT, (int)kv->v_type, false, true);
+    end_attn(cx, RG_SITE_ATTN_PV, kv, a, RG_KV_COUNT, (int)kv->v_type, RG_ATTN_FEW, true);
 }
 
 /* Heads of one token: query heads first, then KV heads; a thread takes the same tokens (or, with few tokens, the same KV heads) in rope

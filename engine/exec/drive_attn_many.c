@@ -1,13 +1,16 @@
-/* Attention of many tokens: many query rows meet each chunk of keys and values, which is turned to floats (--act bf16: to pairs of bf16) once for
- * all of them; the products are those of the linear layers. Scores, maxima, exponentials and sums are FP32; with bf16, queries, keys,
- * exponentials and values are rounded on their way into a product. */
+/* Attention of many tokens: many query rows meet each chunk of keys and values, which is turned once for all of them into what a product of the
+ * linear layers takes: floats; pairs of bf16 (--act bf16); or tiles of one plane of bf16, or two of 16 bits (faithful), on a CPU with tiles.
+ * Scores, maxima, exponentials and sums are FP32; otherwise queries, keys, exponentials and values are rounded on their way into a product. */
+#include "base/tile_emu.h"
 #include "exec/attn_parts.h"
+#include "exec/product.h"
 
 enum {
     ROWS_HD = 16384, /* query rows x head size of a task: rows enough to pay for the conversion of a chunk, results that stay in L2 */
     ROWS_MAX = 256,
     HD_MAX = 256,
     SUB = 36,       /* rows whose scores stay in L1; three times what the products take at once */
+    SUB_TILES = 32, /* what tile products take at once: meanwhile queries and exponentials stay in L1, and keys and values pass */
     TOKENS_MIN = 16 /* tokens of a sequence for which it pays */
 };
 
@@ -17,15 +20,20 @@ typedef struct task {
     int64_t g, t0, pos, tokens; /* KV head; first token in the batch, its position; tokens */
 } task;
 
-/* Operands of the products are floats, or bf16 in the first half of the same room. */
+/* Rows are padded with zeros to 32 columns (floats: not at all), and on tiles an odd number of cache lines apart. Panels: 32 positions of K over
+ * the head, 32 dimensions of V over the chunk. */
 typedef struct work {
-    float *q, *k, *v; /* [ROWS][hdp], panels of 32 positions of K and of 32 dimensions of V */
-    uint16_t *p;      /* exponentials in bf16 [SUB][CHUNK] */
-    float *panel, *s; /* a panel on its way to bf16; scores [SUB][CHUNK] */
-    float *acc, *out; /* [SUB][hdp] of a chunk, [ROWS][hdp] merged */
-    float *max, *sum; /* [ROWS] */
-    int64_t hdp;      /* head size rounded up to 32 */
-    bool bf16;
+    char *state;              /* of tiles */
+    char *q, *k, *v, *p;      /* operands: queries [ROWS]; panels of K and of V; exponentials [sub], for floats the scores themselves */
+    int64_t q_pitch, p_pitch; /* bytes from row to row */
+    float *panel;             /* a panel of floats on its way to bf16 */
+    float *s, *acc, *out;     /* scores [sub][lds]; [sub][hdp] of a chunk, [ROWS][hdp] merged */
+    float *max, *sum;         /* [ROWS] */
+    int64_t hdp, lds, sub;    /* head size rounded up to 32; floats from row to row of scores; rows that meet a chunk at once */
+    int64_t each, unit;       /* bytes of a value in a panel; columns that products take at once */
+    rg_attn_way way;
+    rg_xform form; /* of queries and exponentials; RG_X_FORMS: floats */
+    int products;  /* on tiles, of one useful one; 0: not on tiles */
 } work;
 
 /* Queries and results of a task take an eighth of the private cache at most, so that scratch and the keys and values that tasks share fit too. */
@@ -39,40 +47,56 @@ rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_att
 {
     const rg_ktab *k = cx->k;
     if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || task_tokens(cx, kv, a) == 0) return RG_ATTN_FEW;
+    if (k->tile_isa > RG_ISA_C && !k->blas) return k->act == RG_ACT_BF16 ? RG_ATTN_TILES_BF16 : RG_ATTN_TILES;
     if (k->act == RG_ACT_BF16 && k->bf16_attn) return RG_ATTN_MANY_BF16;
     return k->mm_isa > RG_ISA_C && !k->blas ? RG_ATTN_MANY : RG_ATTN_FEW; /* plain C gains nothing by it */
 }
 
-enum {
-    Q_FLOATS = 2 * ROWS_HD, /* rounding the head size up can double a row */
-    KV_FLOATS = RG_ATTN_CHUNK * HD_MAX,
-    P_FLOATS = SUB * RG_ATTN_CHUNK / 2,
-    PANEL_FLOATS = RG_ATTN_CHUNK * 32,
-    S_FLOATS = SUB * RG_ATTN_CHUNK,
-    ACC_FLOATS = SUB * HD_MAX
-};
-
-size_t rg_attn_many_scratch(void) { return sizeof(float) * (2 * Q_FLOATS + 2 * KV_FLOATS + P_FLOATS + PANEL_FLOATS + S_FLOATS + ACC_FLOATS + 2 * ROWS_MAX); }
-
-static work carve(rg_ctx *cx, const rg_kv_layer *kv, bool bf16)
+static void *take(char **at, int64_t bytes)
 {
-    work w = {.hdp = rg_round_up(kv->hd, 32), .bf16 = bf16};
-    const int64_t rows = rg_min(ROWS_MAX, ROWS_HD / kv->hd); /* packed for this head size: fewer lines and pages */
-    float *f = (float *)(void *)cx->scratch;
-    w.q = f, f += rows * w.hdp;
-    w.k = f, f += RG_ATTN_CHUNK * w.hdp;
-    w.v = f, f += RG_ATTN_CHUNK * w.hdp;
-    w.p = (uint16_t *)(void *)f, f += P_FLOATS;
-    w.panel = f, f += PANEL_FLOATS;
-    w.s = f, f += S_FLOATS;
-    w.acc = f, f += SUB * w.hdp;
-    w.out = f, f += rows * w.hdp;
-    w.max = f, f += ROWS_MAX;
-    w.sum = f;
-    return w;
+    char *p = *at;
+    *at += rg_round_up(bytes, 64);
+    return p;
 }
 
-static uint16_t *halves(float *f, int64_t at) { return (uint16_t *)(void *)f + at; }
+/* A thread's scratch, packed for this head size: fewer lines and pages. Returns its bytes. */
+static int64_t carve(work *w, char *from, int64_t hd, rg_attn_way way)
+{
+    const bool tiles = way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16, floats = way == RG_ATTN_MANY;
+    const int64_t rows = rg_round_up(rg_min(ROWS_MAX, ROWS_HD / hd), 16);
+    char *at = from;
+    *w = (work){.hdp = rg_round_up(hd, 32), .way = way, .products = way == RG_ATTN_TILES ? 3 : tiles ? 1 : 0};
+    w->form = floats ? RG_X_FORMS : way == RG_ATTN_TILES ? RG_X_BF16X2 : RG_X_BF16;
+    w->each = floats || way == RG_ATTN_TILES ? 4 : 2;
+    w->unit = tiles ? 32 : floats ? 1 : 2;
+    w->sub = tiles ? SUB_TILES : SUB;
+    w->lds = RG_ATTN_CHUNK + (tiles ? 16 : 0);
+    w->q_pitch = tiles ? rg_tile_pitch(w->form, hd, 32) : w->each * w->hdp;
+    w->p_pitch = tiles ? rg_tile_pitch(w->form, RG_ATTN_CHUNK, 32) : w->each * RG_ATTN_CHUNK;
+    if (tiles) w->state = take(&at, rg_tile_state_bytes());
+    w->q = take(&at, rows * w->q_pitch);
+    w->k = take(&at, RG_ATTN_CHUNK * w->hdp * w->each);
+    w->v = take(&at, RG_ATTN_CHUNK * w->hdp * w->each);
+    if (!floats) w->p = take(&at, w->sub * w->p_pitch);
+    if (!floats) w->panel = take(&at, 4 * 32 * rg_max(RG_ATTN_CHUNK, w->hdp));
+    w->s = take(&at, 4 * w->sub * w->lds);
+    if (floats) w->p = (char *)w->s;
+    w->acc = take(&at, 4 * w->sub * w->hdp);
+    w->out = take(&at, 4 * rows * w->hdp);
+    w->max = take(&at, 4 * ROWS_MAX);
+    w->sum = take(&at, 4 * ROWS_MAX);
+    return at - from;
+}
+
+size_t rg_attn_many_scratch(void)
+{
+    _Alignas(64) char base[1];
+    int64_t most = 0;
+    work w;
+    for (int64_t hd = 1; hd <= HD_MAX; hd++)
+        for (int way = RG_ATTN_FEW + 1; way <= RG_ATTN_TILES_BF16; way++) most = rg_max(most, carve(&w, base, hd, (rg_attn_way)way));
+    return (size_t)most;
+}
 
 /* Runs outermost, then heads, then token blocks: neighbours share a KV head. */
 static task get_task(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t block, int64_t i)
@@ -94,46 +118,65 @@ static void load_rows(rg_ctx *cx, work *w, const float *q, const rg_kv_layer *kv
     float scaled[HD_MAX];
     for (int64_t i = 0; i < rows; i++) {
         const float *src = q + row_offset(kv, a, t, i);
-        float *to = w->bf16 ? scaled : w->q + i * w->hdp;
+        char *row = w->q + i * w->q_pitch;
+        float *to = w->form < RG_X_FORMS ? scaled : (float *)(void *)row;
         for (int64_t d = 0; d < kv->hd; d++) to[d] = src[d] * a->scale;
-        if (w->bf16) cx->k->prep[RG_X_BF16](halves(w->q, i * w->hdp), scaled, kv->hd, 0);
+        if (w->form < RG_X_FORMS) cx->k->prep[w->form](row, scaled, kv->hd, 0);
         w->max[i] = -INFINITY;
         w->sum[i] = 0.0f;
     }
     cx->tally.act_rd += (uint64_t)(4 * rows * kv->hd);
 }
 
+/* What kv_panel_k or kv_panel_v left in w->panel (floats: in place already), as an operand of n columns. */
+static void convert(const rg_ctx *cx, const work *w, char *to, int64_t n)
+{
+    if (w->products)
+        cx->k->split_bf16((uint16_t *)(void *)to, w->panel, n, w->products == 3 ? 2 : 1);
+    else if (w->form < RG_X_FORMS)
+        cx->k->pair_bf16((uint16_t *)(void *)to, w->panel, n);
+}
+
 /* Positions [c0, c1) of the task's head as operands. */
 static void load_chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const char *k, const char *v, int64_t c0, int64_t c1)
 {
     for (int64_t p = c0; p < c1; p += 32) {
-        const int64_t at = (p - c0) * w->hdp;
-        cx->k->kv_panel_k[kv->k_type](w->bf16 ? w->panel : w->k + at, k, kv->hd, p, c1);
-        if (w->bf16) cx->k->pair_bf16(halves(w->k, at), w->panel, kv->hd);
+        char *to = w->k + (p - c0) * w->hdp * w->each;
+        cx->k->kv_panel_k[kv->k_type](w->panel ? w->panel : (float *)(void *)to, k, kv->hd, p, c1);
+        convert(cx, w, to, kv->hd);
     }
     for (int64_t d = 0; d < kv->hd; d += 32) {
-        const int64_t at = d * RG_ATTN_CHUNK;
-        cx->k->kv_panel_v[kv->v_type](w->bf16 ? w->panel : w->v + at, v, kv->hd, c0, c1, d);
-        if (w->bf16) cx->k->pair_bf16(halves(w->v, at), w->panel, c1 - c0);
+        char *to = w->v + d * RG_ATTN_CHUNK * w->each;
+        cx->k->kv_panel_v[kv->v_type](w->panel ? w->panel : (float *)(void *)to, v, kv->hd, c0, c1, d);
+        convert(cx, w, to, c1 - c0);
     }
 }
 
-/* Rows [r0, r1) of the task meet the chunk. */
+/* y[rows][ldy] = x b, for a panel b of which n columns are wanted; depth: columns of x, a multiple of w->unit or so many that zeros follow. */
+static void multiply(
+    const rg_ctx *cx, const work *w, float *y, int64_t ldy, const char *x, int64_t pitch, const char *b, int64_t rows, int64_t depth, int64_t n)
+{
+    const rg_ktab *k = cx->k;
+    const uint16_t *pairs = (const uint16_t *)(const void *)b;
+    if (w->products)
+        k->tile_mm(w->state, y, ldy, x, pitch, 2 * rg_round_up(depth, 32), pairs, rows, depth, w->products, RG_TILE_KEEP_X, true);
+    else if (w->form < RG_X_FORMS)
+        k->mm_bf16(y, ldy, (const uint16_t *)(const void *)x, pitch / 2, pairs, rows, depth, n, false);
+    else
+        k->mm(y, ldy, (const float *)(const void *)x, pitch / 4, (const float *)(const void *)b, 32, rows, depth, n, false);
+}
+
+/* Rows [r0, r1) of a task meet the loaded chunk, up to the last position that any of them sees. */
 static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
 {
     const rg_ktab *k = cx->k;
-    const int64_t rep = a->heads / kv->heads, rows = r1 - r0, hd2 = rg_round_up(kv->hd, w->bf16 ? 2 : 1);
-    const int64_t last = t->pos + (r1 - 1) / rep, seen = rg_min(c1, last + 1) - c0, cols = rg_round_up(seen, 32), depth = rg_round_up(seen, w->bf16 ? 2 : 1);
+    const int64_t rep = a->heads / kv->heads, rows = r1 - r0, hd = rg_round_up(kv->hd, w->unit);
+    const int64_t last = t->pos + (r1 - 1) / rep, seen = rg_min(c1, last + 1) - c0, cols = rg_round_up(seen, 32), depth = rg_round_up(seen, w->unit);
     if (seen <= 0 || rg_first_seen(a, t->pos + r0 / rep) >= c1) return;
-    for (int64_t p = 0; p < cols; p += 32) {
-        if (w->bf16)
-            k->mm_bf16(w->s + p, RG_ATTN_CHUNK, halves(w->q, r0 * w->hdp), w->hdp, halves(w->k, p * w->hdp), rows, hd2, 32, false);
-        else
-            k->mm(w->s + p, RG_ATTN_CHUNK, w->q + r0 * w->hdp, w->hdp, w->k + p * w->hdp, 32, rows, hd2, 32, false);
-    }
+    for (int64_t p = 0; p < cols; p += 32) multiply(cx, w, w->s + p, w->lds, w->q + r0 * w->q_pitch, w->q_pitch, w->k + p * w->hdp * w->each, rows, hd, 32);
     float max[SUB], sum[SUB];
     for (int64_t i = 0; i < rows; i++) {
-        float *s = w->s + i * RG_ATTN_CHUNK;
+        float *s = w->s + i * w->lds;
         const int64_t pos = t->pos + (r0 + i) / rep, sees = rg_min(seen, pos + 1 - c0), before = rg_first_seen(a, pos) - c0;
         if (sees > rg_max(0, before)) {
             rg_mask_scores(s, before);
@@ -143,30 +186,28 @@ static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape
             max[i] = -INFINITY;
             sum[i] = 0.0f;
         }
-        if (w->bf16) k->prep[RG_X_BF16](w->p + i * RG_ATTN_CHUNK, s, cols, 0);
+        if (w->form < RG_X_FORMS) k->prep[w->form](w->p + i * w->p_pitch, s, cols, 0);
     }
-    for (int64_t d = 0; d < kv->hd; d += 32) {
-        const int64_t n = rg_min(32, kv->hd - d), at = d * RG_ATTN_CHUNK;
-        if (w->bf16)
-            k->mm_bf16(w->acc + d, w->hdp, w->p, RG_ATTN_CHUNK, halves(w->v, at), rows, depth, n, false);
-        else
-            k->mm(w->acc + d, w->hdp, w->s, RG_ATTN_CHUNK, w->v + at, 32, rows, depth, n, false);
-    }
+    for (int64_t d = 0; d < kv->hd; d += 32)
+        multiply(cx, w, w->acc + d, w->hdp, w->p, w->p_pitch, w->v + d * RG_ATTN_CHUNK * w->each, rows, depth, rg_min(32, kv->hd - d));
     for (int64_t i = 0; i < rows; i++) {
         const int64_t r = r0 + i;
         rg_merge_row(w->out + r * w->hdp, &w->max[r], &w->sum[r], w->acc + i * w->hdp, max[i], sum[i], kv->hd, w->sum[r] == 0.0f);
     }
-    cx->tally.flop += (uint64_t)(rows * (2 * cols * hd2 + 2 * depth * w->hdp + 5 * seen));
+    const int64_t planes = rg_max(1, w->products), padded = w->products ? rg_round_up(rows, RG_TILE_ROWS) : rows;
+    cx->tally.flop += (uint64_t)(padded * planes * (2 * cols * hd + 2 * depth * w->hdp) + rows * 5 * seen);
 }
 
-void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, bool bf16)
+void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, rg_attn_way way)
 {
-    work w = carve(cx, kv, bf16);
+    work w;
+    carve(&w, cx->scratch, kv->hd, way);
     const int64_t block = task_tokens(cx, kv, a), rep = a->heads / kv->heads;
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     rg_reach reach = {0};
     int64_t tasks = 0;
     for (int64_t r = 0; r < a->n_runs; r++) tasks += rg_div_up(a->run[r].n, block) * kv->heads;
+    if (w.products) cx->k->tiles_on(w.state, RG_TILE_ROWS, RG_TILE_BYTES);
     for (int64_t i = 0; i < tasks; i++) {
         /* there and back again: later blocks of tokens see more */
         const int64_t turn = i % (2 * cx->nt), owner = turn < cx->nt ? turn : 2 * cx->nt - 1 - turn;
@@ -178,10 +219,11 @@ void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv,
         for (int64_t c0 = start; c0 < end; c0 = rg_next_chunk(c0)) {
             const int64_t c1 = rg_min(rg_next_chunk(c0), end);
             load_chunk(cx, &w, kv, kh, vh, c0, c1);
-            for (int64_t r = 0; r < rows; r += SUB) meet(cx, &w, kv, a, &t, r, rg_min(r + SUB, rows), c0, c1);
+            for (int64_t r = 0; r < rows; r += w.sub) meet(cx, &w, kv, a, &t, r, rg_min(r + w.sub, rows), c0, c1);
         }
         cx->tally.kv_rd += (uint64_t)(rg_new_positions(&reach, kh, start, end, each, cx->l2_bytes) * each);
         for (int64_t r = 0; r < rows; r++) rg_store_row(out + row_offset(kv, a, &t, r), w.out + r * w.hdp, w.sum[r], kv->hd);
         cx->tally.act_wr += (uint64_t)(4 * rows * kv->hd);
     }
+    if (w.products) cx->k->tiles_off(w.state);
 }

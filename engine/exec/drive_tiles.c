@@ -106,7 +106,8 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
         if (in_bytes(a->form))
             t->tile_dot[a->form][w->type](s->state, s->acc, x, a->ld, m, b, w->k, k, end, k == 0);
         else
-            t->tile_mm(s->state, s->acc, x + 2 * k, a->ld, low, (const uint16_t *)(const void *)b, m, end - k, rg_tile_products(a->form, w->type), k == 0);
+            t->tile_mm(s->state, s->acc, RG_PANEL, x + 2 * k, a->ld, low, (const uint16_t *)(const void *)b, m, end - k, rg_tile_products(a->form, w->type),
+                RG_TILE_KEEP_B, k == 0);
     }
     for (int64_t i = 0; i < m; i++) memcpy(y + i * w->n, s->acc + i * RG_PANEL, (size_t)n * sizeof *y);
 }

@@ -92,11 +92,14 @@ typedef void rg_tiles_on_fn(void *state, int64_t m, int64_t row_bytes);
 typedef void rg_tiles_off_fn(void *state);
 int64_t rg_tile_state_bytes(void);
 
-/* acc[m] (first: =, else +=) x b for kb columns, rounded up to 32. x: bf16 rows, ldx bytes apart, low: bytes from a row's first to its second
- * plane. b: split_bf16's, or columns of a packed BF16 panel. products: 1 x b; 2 and the low plane of x; 3 and the low one of b (which times
- * the low one of x is left out). */
-typedef void rg_tile_mm_fn(
-    void *state, float *acc, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb, int products, bool first);
+/* What the rows of x and of b are to the cache in rg_tile_mm_fn: which of the two will be read again soon, by the next call or by more tokens of
+ * this one. A hint. */
+typedef enum rg_tile_reuse { RG_TILE_KEEP_B, RG_TILE_KEEP_X } rg_tile_reuse;
+/* acc[m] (first: =, else +=) x b for kb columns, rounded up to 32. acc: 32 columns of rows lda floats apart. x: bf16 rows, ldx bytes apart, low:
+ * bytes from a row's first to its second plane. b: split_bf16's, or columns of a packed BF16 panel. products: 1 x b; 2 and the low plane of x;
+ * 3 and the low one of b (which times the low one of x is left out). */
+typedef void rg_tile_mm_fn(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb,
+    int products, rg_tile_reuse keep, bool first);
 /* src[kb][32] floats (finite) to tiles: per 32 columns and plane, rows 0..15 then 16..31 as in packed BF16 weights. One plane is rounded to
  * nearest even; of two, the first is cut off and the second is the rest, rounded: halves, and INT4 times a half, are exact. Columns beyond
  * kb, to a multiple of 32, become 0. */

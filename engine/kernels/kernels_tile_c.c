@@ -13,14 +13,15 @@ static float bf16_at(const void *row, int64_t i)
     return rg_bf16_to_f32(v);
 }
 
-void rg_tile_mm__c(void *state, float *acc, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb, int products, bool first)
+void rg_tile_mm__c(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb, int products,
+    rg_tile_reuse keep, bool first)
 {
     const int64_t tiles = products == 3 ? 2048 : 1024; /* values per 32 columns of b */
-    (void)state;
+    (void)state, (void)keep;
     for (int64_t t = 0; t < m; t++)
         for (int64_t i = 0; i < RG_PANEL; i++) {
             const char *row = (const char *)x + t * ldx;
-            float sum = first ? 0.0f : acc[t * RG_PANEL + i];
+            float sum = first ? 0.0f : acc[t * lda + i];
             for (int64_t j = 0; j < rg_round_up(kb, 32); j++) {
                 const uint16_t *w = b + j / 32 * tiles + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2 + j % 2;
                 const float xh = bf16_at(row, j), wh = rg_bf16_to_f32(w[0]);
@@ -28,7 +29,7 @@ void rg_tile_mm__c(void *state, float *acc, const void *x, int64_t ldx, int64_t 
                 if (products == 3) sum += xh * rg_bf16_to_f32(w[1024]);
                 if (products >= 2) sum += bf16_at(row + low, j) * wh;
             }
-            acc[t * RG_PANEL + i] = sum;
+            acc[t * lda + i] = sum;
         }
 }
 

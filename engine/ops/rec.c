@@ -13,6 +13,7 @@ const char *const rg_kernel_kinds[RG_KK_COUNT] = {[RG_KK_GEMV] = "gemv",
     [RG_KK_MMBF2] = "gemm bf16x2",
     [RG_KK_MMBF3] = "gemm bf16x3",
     [RG_KK_ATTN] = "attn",
+    [RG_KK_ATTN3] = "attn bf16x3",
     [RG_KK_ELEM] = "elem"};
 
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step)

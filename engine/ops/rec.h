@@ -54,7 +54,7 @@ typedef struct rg_rec {
 } rg_rec;
 
 /* gemv: few tokens, gemm: many; i8: of x rounded to 8 bits per group, i16: to 16, as two products of bytes (x16 = x8 + 1); bf16: pairs; bf16x2, x3:
- * two or three products of bf16, for 16 bits of x, or of x and weights. */
+ * two or three products of bf16, for 16 bits of x, or of x and weights (attention: of all that meets). */
 typedef enum rg_kernel_kind {
     RG_KK_GEMV,
     RG_KK_GEMM,
@@ -67,14 +67,18 @@ typedef enum rg_kernel_kind {
     RG_KK_MMBF2,
     RG_KK_MMBF3,
     RG_KK_ATTN,
+    RG_KK_ATTN3,
     RG_KK_ELEM,
     RG_KK_COUNT
 } rg_kernel_kind;
 extern const char *const rg_kernel_kinds
-    [RG_KK_COUNT]; /* "gemv", "gemm", "blas", "gemv i8", "gemv i16", "gemm i8", "gemm i16", "gemm bf16", "gemm bf16x2", "gemm bf16x3", "attn", "elem" */
+    [RG_KK_COUNT]; /* "gemv", "gemm", "blas", "gemv i8", "gemv i16", "gemm i8", "gemm i16", "gemm bf16", "gemm bf16x2", "gemm bf16x3", "attn", "attn bf16x3", "elem" */
 
 /* Products of its instruction that a kernel needs for one useful product: one per plane of x and weights that meet. */
-static inline int rg_kernel_passes(rg_kernel_kind k) { return k == RG_KK_MMBF3 ? 3 : k == RG_KK_DOT16 || k == RG_KK_MMDOT16 || k == RG_KK_MMBF2 ? 2 : 1; }
+static inline int rg_kernel_passes(rg_kernel_kind k)
+{
+    return k == RG_KK_MMBF3 || k == RG_KK_ATTN3 ? 3 : k == RG_KK_DOT16 || k == RG_KK_MMDOT16 || k == RG_KK_MMBF2 ? 2 : 1;
+}
 
 /* One forward call. */
 typedef struct rg_step {

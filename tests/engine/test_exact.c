@@ -120,7 +120,7 @@ static void weights_as_planned(void **state)
     }
 }
 
-/* On a machine with tiles, the kernel that the engine takes on (emulated) tiles, for every kind of weights and number of tokens. */
+/* On a machine with tiles, the kernel that the engine takes on (emulated) tiles, for every kind of weights and number of tokens; in attention too. */
 static void tiles_as_in_the_engine(void **state)
 {
     (void)state;
@@ -153,10 +153,12 @@ static void tiles_as_in_the_engine(void **state)
                 assert_int_equal(rg_log_open(&log, 1, rg_session_ops_per_step(s)), 0);
                 assert_int_equal(rg_session_eval(s, &(rg_batch){.n = tokens[i], .token = token}, RG_PREFILL, &log, &err), RG_OK);
                 for (size_t r = 0; r < log.n; r++) {
-                    if (log.rec[r].site != RG_SITE_FFN_UP) continue;
-                    const rg_exact_call x = rg_exact_site(rg_ckpt_config(c), &h, &in, RG_SITE_FFN_UP, tokens[i], 0, 0);
+                    const rg_site site = (rg_site)log.rec[r].site;
+                    if (site != RG_SITE_FFN_UP && site != RG_SITE_ATTN_CORE) continue;
+                    const rg_exact_call x = rg_exact_site(rg_ckpt_config(c), &h, &in, site, tokens[i], tokens[i] * (tokens[i] + 1) / 2, tokens[i]);
                     const bool tiles = log.rec[r].arith == RG_ARITH_AMX_BF16 || log.rec[r].arith == RG_ARITH_AMX_INT8;
                     const bool expected = x.arith == RG_ARITH_AMX_BF16 || x.arith == RG_ARITH_AMX_INT8;
+                    if (site == RG_SITE_ATTN_CORE) assert_true(tiles == (tokens[i] >= 16));
                     if (tiles != expected || (tiles && (x.arith != log.rec[r].arith || x.kernel != log.rec[r].kernel)))
                         fail_msg("%s --act %s, %lld tokens: the model says %s %s, the engine took %s %s", rg_wtypes[dtypes[d]].name, rg_act_names[act],
                             (long long)tokens[i], rg_kernel_kinds[x.kernel], rg_arith_names[x.arith], rg_kernel_kinds[log.rec[r].kernel],

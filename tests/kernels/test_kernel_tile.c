@@ -350,8 +350,9 @@ static void *lines(guarded *g, int64_t bytes)
     return g->p;
 }
 
-/* Against float64 on the rounded operands; and the bits do not depend on the tokens beside or on the cuts. */
-static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_t k, int products)
+/* Against float64 on the rounded operands; and the bits do not depend on the tokens beside, on the cuts or on the hint. lda: floats from row to
+ * row of acc, between which nothing may be written. */
+static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_t k, int64_t lda, int products)
 {
     const int64_t kp = rg_round_up(k, 32), low = 2 * kp, mp = rg_round_up(m, 16), pitch = (rg_x_bytes(RG_X_BF16X2, k, 32) / 64 | 1) * 64;
     const int planes = products == 3 ? 2 : 1;
@@ -359,7 +360,7 @@ static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_
     void *st = lines(&gs, rg_tile_state_bytes());
     char *x = lines(&gx, mp * pitch);
     uint16_t *b = lines(&gb, kp * RG_PANEL * planes * 2);
-    float *acc = lines(&ga, 4 * mp * RG_PANEL), *one = lines(&gz, 4 * 16 * RG_PANEL), *f = lines(&gf, 4 * rg_max(k, 16) * RG_PANEL);
+    float *acc = lines(&ga, 4 * ((mp - 1) * lda + RG_PANEL)), *one = lines(&gz, 4 * (15 * lda + RG_PANEL)), *f = lines(&gf, 4 * rg_max(k, 16) * RG_PANEL);
     memset(x, 0, gx.bytes);
     for (int64_t t = 0; t < m; t++) {
         fill_normal(r, f, k);
@@ -377,22 +378,24 @@ static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_
             memset(row, 0x3f, (size_t)(16 * pitch));
             memcpy(row, x + token * pitch, (size_t)pitch);
         }
-        float *before = malloc((size_t)(m * RG_PANEL) * sizeof *before);
-        if (pass) memcpy(before, acc, (size_t)(m * RG_PANEL) * sizeof *before);
-        if (pass == 1) fill_untouched(acc, m * RG_PANEL);
+        const int64_t floats = (m - 1) * lda + RG_PANEL;
+        float *before = malloc((size_t)floats * sizeof *before);
+        if (pass) memcpy(before, acc, (size_t)floats * sizeof *before);
+        if (pass < 2) fill_untouched(acc, floats);
         l->on(st, tokens, 64);
         for (int64_t k0 = 0; k0 < k;) {
             const int64_t k1 = pass == 1 ? rg_min(k, k0 + 32 * rng_in(r, 1, 3)) : k;
-            l->mm(st, to, row + 2 * k0, pitch, low, b + k0 * RG_PANEL * planes, tokens, k1 - k0, products, k0 == 0);
+            l->mm(st, to, lda, row + 2 * k0, pitch, low, b + k0 * RG_PANEL * planes, tokens, k1 - k0, products, pass == 1 ? RG_TILE_KEEP_X : RG_TILE_KEEP_B,
+                k0 == 0);
             k0 = k1;
         }
         l->off(st);
         if (pass == 1)
-            CHECK(memcmp(before, acc, (size_t)(m * RG_PANEL) * sizeof *acc) == 0, l->name, seed, "m %lld k %lld: bits change with the cuts", (long long)m,
-                (long long)k);
+            CHECK(
+                memcmp(before, acc, (size_t)floats * sizeof *acc) == 0, l->name, seed, "m %lld k %lld: bits change with the cuts", (long long)m, (long long)k);
         if (pass == 2) {
-            CHECK(memcmp(one, acc + token * RG_PANEL, RG_PANEL * sizeof *acc) == 0, l->name, seed, "m %lld k %lld: bits change with the tokens beside",
-                (long long)m, (long long)k);
+            CHECK(memcmp(one, acc + token * lda, RG_PANEL * sizeof *acc) == 0, l->name, seed, "m %lld k %lld: bits change with the tokens beside", (long long)m,
+                (long long)k);
             free(row);
         }
         free(before);
@@ -410,10 +413,12 @@ static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_
                 ref += p;
                 mag += fabs(xh * wh) * 1.01;
             }
-            CHECK(fabs((double)acc[t * RG_PANEL + i] - ref) <= (double)(products * k + 4) * FLT_EPSILON * mag, l->name, seed,
+            CHECK(fabs((double)acc[t * lda + i] - ref) <= (double)(products * k + 4) * FLT_EPSILON * mag, l->name, seed,
                 "m %lld k %lld products %d: acc[%lld][%lld] = %.9g, expected %.9g", (long long)m, (long long)k, products, (long long)t, (long long)i,
-                (double)acc[t * RG_PANEL + i], ref);
+                (double)acc[t * lda + i], ref);
         }
+    for (int64_t t = 0; t + 1 < m; t++)
+        for (int64_t i = RG_PANEL; i < lda; i++) CHECK(untouched(acc + t * lda + i), l->name, seed, "m %lld: wrote between its columns", (long long)m);
     guarded_free(&gs), guarded_free(&gx), guarded_free(&gb), guarded_free(&ga), guarded_free(&gz), guarded_free(&gf);
 }
 
@@ -427,7 +432,8 @@ static void mm_every_level(void **state)
         uint64_t seed;
         rg_rng r = seeded(&seed, 15);
         for (int64_t m = 1; m <= 50; m += m < 18 ? 1 : 5)
-            for (int products = 1; products <= 3; products++) check_mm(&l[i], seed, &r, m, rng_in(&r, 1, 200), products);
+            for (int products = 1; products <= 3; products++)
+                check_mm(&l[i], seed, &r, m, rng_in(&r, 1, 200), m % 2 ? RG_PANEL : RG_PANEL + 16 * rng_in(&r, 1, 15), products);
     }
 }
 
