@@ -19,13 +19,17 @@
 
 enum { MAX_SHAPES = 16, MAX_REPS = 1001 };
 
+static bool as_csv; /* of the output: lines for programs, or a table for people */
+static int team;    /* threads of the block being printed */
+
 typedef struct shape {
     int64_t n, k;
 } shape;
 
 typedef struct options {
-    int isa, type, reps, threads, m;
-    int64_t footprint; /* bytes of weights walked through, so that they come from memory and not from a cache */
+    int isa, reps, threads, m;
+    bool type[RG_WT_COUNT]; /* that are wanted */
+    int64_t footprint;      /* bytes of weights walked through, so that they come from memory and not from a cache */
     shape shapes[MAX_SHAPES];
     int n_shapes;
     const char *only;
@@ -109,29 +113,43 @@ static roofs measure_roofs(const options *o, int threads)
         exit((int)err.code);
     }
     r.gbs = rg_machine_bw(&m, o->footprint);
-    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB;", threads, threads > 1 ? "s" : "", r.gbs, (long long)(o->footprint >> 20));
     r.tile_bf16 = rg_machine_peak_of(&m, RG_ARITH_AMX_BF16, RG_ISA_AMX);
     r.tile_int8 = rg_machine_peak_of(&m, RG_ARITH_AMX_INT8, RG_ISA_AMX);
-    printf(" tiles bf16 %.0f int8 %.0f;", r.tile_bf16, r.tile_int8);
     for (rg_isa i = RG_ISA_C; i < RG_ISA_COUNT; i++) {
         if (!rg_isa_has(i)) continue;
         r.fma[i] = rg_machine_peak_of(&m, RG_ARITH_FP32_FMA, i);
         r.dot8[i] = rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, i);
         r.bf16[i] = rg_machine_peak_of(&m, RG_ARITH_BF16_DOT, i);
-        printf(" %s fma %.0f dot8 %.0f bf16 %.0f;", rg_isa_names[i], r.fma[i], r.dot8[i], r.bf16[i]);
     }
-    printf(" 1e9 operations/s (0: none)\n%-10s %-8s %-10s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type", "isa", "shape", "m", "median us", "quartiles",
-        "GB/s", "Gop/s", "roof");
     return r;
 }
 
-/* gbs, gflops: the roofs, 0 where one does not apply. */
+static void print_head(const options *o, const roofs *r)
+{
+    if (as_csv) return;
+    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB; tiles bf16 %.0f int8 %.0f;", team, team > 1 ? "s" : "", r->gbs, (long long)(o->footprint >> 20),
+        r->tile_bf16, r->tile_int8);
+    for (rg_isa i = RG_ISA_C; i < RG_ISA_COUNT; i++)
+        if (rg_isa_has(i)) printf(" %s fma %.0f dot8 %.0f bf16 %.0f;", rg_isa_names[i], r->fma[i], r->dot8[i], r->bf16[i]);
+    printf(" 1e9 operations/s (0: none)\n%-10s %-8s %-10s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type", "isa", "shape", "m", "median us", "quartiles",
+        "GB/s", "Gop/s", "roof");
+}
+
+/* gbs, gflops: the roofs, 0 where one does not apply; without either there is no share. */
 static void report_as(const char *op, const char *type, const char *isa, const char *shape_text, int64_t m, stat s, double bytes, double flop, double gbs,
     double gflops, const char *unit)
 {
-    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0, fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0;
-    printf("%-10s %-8s %-10s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %3.0f %% %s\n", op, type, isa, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6,
-        s.q3 * 1e6, bytes / s.median * 1e-9, flop / s.median * 1e-9, 100 * (by > fl ? by : fl), by > fl ? "mem" : unit);
+    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0, fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0, share = by > fl ? by : fl;
+    const char *roof = share > 0 ? (by > fl ? "mem" : unit) : "none";
+    char text[32] = "", rate[32] = "";
+    if (share > 0) snprintf(text, sizeof text, as_csv ? "%.4f" : "%3.0f %%", as_csv ? share : 100 * share);
+    if (share > 0) snprintf(rate, sizeof rate, "%.1f", by > fl ? gbs : gflops);
+    if (as_csv)
+        printf("%s,%s,%s,%d,%s,%lld,%.2f,%.2f,%.2f,%.2f,%.2f,%s,%s,%s\n", op, type, isa, team, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6, s.q3 * 1e6,
+            bytes / s.median * 1e-9, flop / s.median * 1e-9, text, roof, rate);
+    else
+        printf("%-10s %-8s %-10s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %5s %s\n", op, type, isa, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6,
+            s.q3 * 1e6, bytes / s.median * 1e-9, flop / s.median * 1e-9, text, roof);
     fflush(stdout);
 }
 
@@ -403,10 +421,10 @@ static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg
     if (wanted(o, "unpack") && !t->blas)
         report("unpack", name, isa, text, 0, measure(o, threads, run_unpack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
     if (wanted(o, "mm")) report("mm", name, isa, "48x256x32", 48, measure(o, threads, run_mm, &j), 0, 2.0 * 200 * 48 * 256 * 32 * threads, 0, r->fma[t->isa]);
-    if (wanted(o, "pack") && !t->blas) { /* the GFLOP/s column then holds 1e9 weights per second; so it does for unpack */
+    if (wanted(o, "pack") && !t->blas) { /* the GFLOP/s column then holds 1e9 weights per second; so it does for unpack; no roof is known */
         options few = *o;
         few.reps = 3;
-        report("pack", name, isa, text, 0, measure(&few, threads, run_pack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
+        report("pack", name, isa, text, 0, measure(&few, threads, run_pack, &j), (double)bytes, (double)(s.n * s.k), 0, 0);
     }
     for (int i = 0; i < threads; i++) free(j.scratch[i]);
     free(j.x), free(j.y), free(w);
@@ -473,10 +491,12 @@ static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int 
 
 static void usage(FILE *f)
 {
-    fputs("usage: bench_ops [--isa NAME|best] [--type f32|f16|...] [--model SHAPE] [--shape NxK]...\n"
-          "                 [--op gemv|gemm|dot|mmdot|mmbf|tiles|unpack|mm|pack|attn] [--tokens M] [--threads T] [--footprint MiB] [--reps R]\n"
-          "--model: the matrices of a shape of weights/shapes.def (ridge synth --list). Without --isa, --type, --op: all of them.\n"
-          "Roof: the larger share of the read bandwidth and of the rate of the instruction used, as measured in this run.\n",
+    fputs(
+        "usage: bench_ops [--isa NAME|best] [--type f32,f16,...] [--model SHAPE] [--shape NxK]...\n"
+        "                 [--op gemv|gemm|dot|mmdot|mmbf|tiles|unpack|mm|pack|attn] [--tokens M] [--threads T] [--footprint MiB] [--reps R] [--csv]\n"
+        "--model: the matrices of a shape of weights/shapes.def (ridge synth --list). Without --isa, --type, --op: all of them.\n"
+        "Roof: the larger share of the read bandwidth and of the rate of the instruction used, as measured in this run.\n"
+        "--csv: a line per figure; times in microseconds (median, quartiles), rates in 1e9 per second, share of the roof from 0 to 1, the roof and its rate.\n",
         f);
 }
 
@@ -504,19 +524,37 @@ static int shapes_of_model(options *o, const char *name)
     return -1;
 }
 
+/* "f16,q4g64" */
+static int types_of(options *o, const char *list)
+{
+    for (const char *p = list;; p++) {
+        char name[16];
+        const size_t n = strcspn(p, ",");
+        if (n >= sizeof name) return -1;
+        memcpy(name, p, n);
+        name[n] = 0;
+        const int type = rg_wtype_from_name(name);
+        if (type < 0) return -1;
+        o->type[type] = true;
+        p += n;
+        if (!*p) return 0;
+    }
+}
+
 static int parse(options *o, int argc, char **argv)
 {
     static const struct option longs[] = {{"isa", 1, 0, 'i'}, {"type", 1, 0, 't'}, {"shape", 1, 0, 's'}, {"model", 1, 0, 'M'}, {"op", 1, 0, 'o'},
-        {"tokens", 1, 0, 'm'}, {"threads", 1, 0, 'n'}, {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
-    *o = (options){.isa = -1, .type = -1, .reps = 11, .threads = 0, .m = 128, .footprint = 256ll << 20};
+        {"tokens", 1, 0, 'm'}, {"threads", 1, 0, 'n'}, {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"csv", 0, 0, 'c'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+    *o = (options){.isa = -1, .reps = 11, .threads = 0, .m = 128, .footprint = 256ll << 20};
+    bool any_type = false;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) switch (c) {
         case 'i':
             o->isa = strcmp(optarg, "best") == 0 ? (int)rg_isa_best() : rg_isa_from_name(optarg);
             if (o->isa < 0) return -1;
             break;
         case 't':
-            o->type = rg_wtype_from_name(optarg);
-            if (o->type < 0) return -1;
+            if (types_of(o, optarg) != 0) return -1;
+            any_type = true;
             break;
         case 'M':
             if (shapes_of_model(o, optarg) != 0) return -1;
@@ -545,6 +583,9 @@ static int parse(options *o, int argc, char **argv)
             o->reps = atoi(optarg);
             if (o->reps < 1 || o->reps > MAX_REPS) return -1;
             break;
+        case 'c':
+            as_csv = true;
+            break;
         case 'h':
             usage(stdout);
             exit(0);
@@ -552,6 +593,7 @@ static int parse(options *o, int argc, char **argv)
             return -1;
         }
     if (optind < argc) return -1;
+    for (int i = 0; i < RG_WT_COUNT && !any_type; i++) o->type[i] = true;
     if (o->n_shapes == 0) {
         static const shape usual[] = {{576, 576}, {2048, 2048}, {5632, 2048}, {2048, 5632}, {32000, 2048}};
         o->n_shapes = (int)(sizeof usual / sizeof *usual);
@@ -563,6 +605,8 @@ static int parse(options *o, int argc, char **argv)
 static void bench_all(const options *o, int threads, rg_isa top)
 {
     const roofs r = measure_roofs(o, threads);
+    team = threads;
+    print_head(o, &r);
     for (rg_isa i = RG_ISA_C; i <= top; i++) {
         if (!rg_isa_has(i) || (o->isa >= 0 && (int)i != o->isa)) continue;
         for (int blas = 0; blas < 2; blas++) {
@@ -572,8 +616,7 @@ static void bench_all(const options *o, int threads, rg_isa top)
             const char *isa = blas ? "blas" : rg_isa_names[i];
             for (int type = 0; type < RG_WT_COUNT; type++)
                 for (int s = 0; s < o->n_shapes; s++)
-                    if ((o->type < 0 || o->type == type) && !(o->only && strcmp(o->only, "attn") == 0))
-                        bench_linear(o, &t, isa, (rg_wtype)type, o->shapes[s], threads, &r);
+                    if (o->type[type] && !(o->only && strcmp(o->only, "attn") == 0)) bench_linear(o, &t, isa, (rg_wtype)type, o->shapes[s], threads, &r);
             if (!blas && wanted(o, "attn")) bench_attn(o, &t, isa, threads, &r);
         }
     }
@@ -592,7 +635,10 @@ int main(int argc, char **argv)
         return 2;
     }
     if (o.isa > (int)top) top = (rg_isa)o.isa; /* amxemu */
-    printf("# cpu=%s blas=%s footprint=%lld MiB reps=%d stat=median\n", rg_cpu_name(), rg_blas_describe(), (long long)(o.footprint >> 20), o.reps);
+    if (as_csv)
+        puts("op,type,isa,threads,shape,tokens,median_us,q1_us,q3_us,gbps,gops,roof_share,roof,roof_rate");
+    else
+        printf("# cpu=%s blas=%s footprint=%lld MiB reps=%d stat=median\n", rg_cpu_name(), rg_blas_describe(), (long long)(o.footprint >> 20), o.reps);
     int most = 1;
 #if defined(_OPENMP)
     most = omp_get_max_threads();
