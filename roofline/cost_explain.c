@@ -58,6 +58,7 @@ static sums of(const rg_cost_result *r, rg_phase ph)
         if (p->site == RG_SITE_ATTN_CORE || p->site == RG_SITE_ATTN_QK || p->site == RG_SITE_ATTN_PV || p->site == RG_SITE_ATTN_SOFTMAX)
             s.attn_flop += p->sum.flop;
         if (p->site == RG_SITE_FFN_ACT) s.act_bytes += p->sum.bytes;
+        if (p->site == RG_SITE_FFN_UP_ACT) s.act_bytes += 2.0 * p->sum.act_wr; /* the gate, read and written */
         if (p->site == RG_SITE_OUTPUT) s.head_flop += p->sum.flop;
         s.kv_bytes += p->sum.kv_rd + p->sum.kv_wr;
         s.weights += p->sum.w_rd;

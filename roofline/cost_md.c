@@ -212,7 +212,7 @@ static void exact_task(FILE *f, const rg_cost_case *k)
 
 static void exact_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, bool *failed)
 {
-    char name[160], calls[64];
+    char name[160], calls[64], fuse[64];
     const rg_exact_input *e = &k->exact;
     if (e->ubatch > 0)
         snprintf(calls, sizeof calls, "forward calls of up to %" PRId64 " tokens", e->ubatch);
@@ -221,9 +221,9 @@ static void exact_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, boo
     fprintf(f, "# Analytic roofline: %s on %s\n\n", rg_text_cell(name, sizeof name, k->config.name), k->hw->name);
     fprintf(f,
         "Cost model exact (ideal times); length %" PRId64 ", batch %" PRId64
-        ", weights %s (output matrix %s), activations %s, KV %s/%s, attention %s, tp %" PRId64 "; %s\n",
+        ", weights %s (output matrix %s), activations %s, KV %s/%s, attention %s, further fusions %s, tp %" PRId64 "; %s\n",
         e->seqlen, e->batch, rg_wtypes[e->dtype].name, rg_wtypes[e->head].name, rg_exact_acts[e->act], rg_kvtypes[e->kv_k].name, rg_kvtypes[e->kv_v].name,
-        e->flash ? "fused" : "unfused", e->tp, calls);
+        e->flash ? "fused" : "unfused", rg_fuse_text(fuse, sizeof fuse, rg_exact_fusions(&k->config, e)), e->tp, calls);
     fprintf(f, "Roofs: %s\n", k->hw->source);
     for (int ph = 0; ph < RG_PHASE_COUNT && !p->totals; ph++)
         if (wanted(p, (rg_phase)ph)) exact_table(f, k, (rg_phase)ph, failed);

@@ -84,7 +84,7 @@ static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input 
     x->kernel = RG_KK_ELEM;
     x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
     if (op == RG_OP_ATTN) choose_attn(x, h, in);
-    if (op != RG_OP_LINEAR) return;
+    if (!rg_op_is_product(op)) return;
     x->kernel = few ? RG_KK_GEMV : RG_KK_GEMM;
     if (in->act == RG_EXACT_F16) return;
     if (in->act == RG_EXACT_BF16 && !few) {
@@ -114,6 +114,12 @@ static int64_t vector_size(const rg_config *c, rg_site site, int64_t tp)
     return site == RG_SITE_OUTPUT_SCALE ? c->vocab / tp : c->dim;
 }
 
+unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in)
+{
+    const unsigned asked = (in->flash ? rg_fuse_bit(RG_FUSE_ATTN) : 0) | in->fuse;
+    return rg_fuse_applied(c, in->tp > 1 ? asked & ~rg_fuse_bit(RG_FUSE_ADD) : asked);
+}
+
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site, int64_t m, int64_t pairs, int64_t ctx)
 {
     const rg_op op = rg_site_op(site);
@@ -128,7 +134,9 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
             x.dims.w_row = in->embd_row;
         break;
     case RG_OP_LINEAR:
-        linear_dims(&x.dims, c, site, in->tp);
+    case RG_OP_LINEAR_SWIGLU:
+    case RG_OP_LINEAR_ADD:
+        linear_dims(&x.dims, c, rg_site_linear(site), in->tp);
         x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
         break;
     case RG_OP_RMSNORM:
@@ -179,7 +187,7 @@ double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool strea
         const rg_op op = rg_site_op((rg_site)s);
         rg_dims d = {0};
         double bytes = 0.0;
-        if (!rg_site_runs(c, (rg_site)s, false)) continue;
+        if (!rg_site_runs(c, (rg_site)s, 0)) continue;
         if (op == RG_OP_LINEAR) {
             linear_dims(&d, c, (rg_site)s, in->tp);
             bytes = (double)rg_packed_bytes(s == RG_SITE_OUTPUT ? in->head : in->dtype, d.n, d.k);
@@ -205,7 +213,7 @@ double rg_exact_params(const rg_config *c)
 {
     double n = 0.0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows((rg_site)s) == RG_EXT_NONE || !rg_site_runs(c, (rg_site)s, false)) continue;
+        if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows((rg_site)s) == RG_EXT_NONE || !rg_site_runs(c, (rg_site)s, 0)) continue;
         n += (rg_site_in_layer((rg_site)s) ? (double)c->layers : 1.0) * (double)extent(c, rg_site_rows((rg_site)s)) *
              (double)extent(c, rg_site_cols((rg_site)s));
     }
@@ -235,6 +243,7 @@ typedef struct work {
     const rg_config *c;
     const rg_hardware *h;
     const rg_exact_input *in;
+    unsigned fuse;     /* fusions that apply */
     double streamed;   /* weights that every call reads */
     rg_cost_point *op; /* [RG_SITE_COUNT] */
     rg_cost_sum *total;
@@ -246,7 +255,7 @@ static void forward(work *w, const call *f)
     const int64_t streamed = (int64_t)(w->streamed + rg_exact_kv(w->c, w->in, f->deepest));
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         const bool last = s == RG_SITE_OUTPUT || s == RG_SITE_OUTPUT_NORM || s == RG_SITE_OUTPUT_SCALE;
-        if (!rg_site_runs(w->c, (rg_site)s, !w->in->flash) || (last && f->n_out == 0)) continue;
+        if (!rg_site_runs(w->c, (rg_site)s, w->fuse) || (last && f->n_out == 0)) continue;
         const rg_exact_call x = rg_exact_site(w->c, w->h, w->in, (rg_site)s, last ? f->n_out : f->m, f->pairs, f->ctx);
         const rg_ideal p = rg_hw_predict(w->h, &x.tally, x.arith, x.kernel, streamed);
         const double times = rg_site_in_layer((rg_site)s) ? (double)w->c->layers : 1.0;
@@ -347,7 +356,7 @@ rg_status rg_exact(rg_cost_result *r, const rg_config *c, const rg_hardware *h, 
     if (st != RG_OK) return st;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_cost_point op[RG_SITE_COUNT] = {{0}};
-        work w = {.c = c, .h = h, .in = in, .streamed = rg_exact_weights(c, in, true), .op = op, .total = &r->total[ph]};
+        work w = {.c = c, .h = h, .in = in, .fuse = rg_exact_fusions(c, in), .streamed = rg_exact_weights(c, in, true), .op = op, .total = &r->total[ph]};
         if (ph == RG_PREFILL)
             prefill(&w);
         else
@@ -371,7 +380,7 @@ rg_status rg_exact_decode(rg_cost_sum *total, const rg_config *c, const rg_hardw
     *total = (rg_cost_sum){0};
     const rg_status st = check(c, in, err);
     if (st != RG_OK) return st;
-    work w = {.c = c, .h = h, .in = in, .streamed = rg_exact_weights(c, in, true), .op = op, .total = total};
+    work w = {.c = c, .h = h, .in = in, .fuse = rg_exact_fusions(c, in), .streamed = rg_exact_weights(c, in, true), .op = op, .total = total};
     decode(&w, past);
     if (in->tp > 1 && h->link > 0.0) total->time_s += w.reduced / h->link;
     return RG_OK;

@@ -21,6 +21,7 @@ typedef struct rg_exact_input {
     int64_t ubatch;        /* tokens of a forward call; 0: all of a prefill in one */
     int64_t tp;
     bool flash;
+    unsigned fuse; /* the engine's further fusions, as in rg_session_opts */
 } rg_exact_input;
 
 /* Prefill of batch * seqlen tokens (the last of each sequence asks for logits), and one decode step of every sequence. memory holds weights
@@ -39,6 +40,10 @@ typedef struct rg_exact_call {
     rg_tally tally;
 } rg_exact_call;
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site, int64_t m, int64_t pairs, int64_t ctx);
+
+/* The fusions that apply, attention's included: on several devices the partial sums of attn_output and ffn_down meet before the residual
+ * addition, which then cannot be part of the product. */
+unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in);
 
 /* Weights of one device, and what a forward call reads of them, bytes. */
 double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool streamed);

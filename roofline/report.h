@@ -40,6 +40,7 @@ typedef struct rg_run_info {
     rg_isa isa;
     const char *blas; /* "off" or its description */
     bool flash;
+    unsigned fuse; /* further fusions asked for; those that the model has sites for apply */
     int64_t prompt_tokens, gen_tokens, ubatch;
     int64_t decode_start;                                   /* tokens in the context before the first decode step */
     int repetitions;                                        /* measured ones; the log holds, per phase, the one with the median time */

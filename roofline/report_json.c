@@ -186,7 +186,9 @@ static json_t *run(const rg_report *r, bool *ok)
     COUNT("decode_start", u->decode_start);
     COUNT("ubatch", u->ubatch);
     COUNT("repetitions", u->repetitions);
+    char fuse[64];
     BOOL("flash", u->flash);
+    TEXT("fuse", rg_fuse_text(fuse, sizeof fuse, rg_fuse_applied(&r->model.config, u->fuse)));
     BOOL("interrupted", u->interrupted);
     COUNT("load_ns", u->load_ns);
     COUNT("sample_ns", u->sample_ns);

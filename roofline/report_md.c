@@ -58,12 +58,13 @@ static void model_header(FILE *f, const rg_report *r)
 
 static void run_header(FILE *f, const rg_report *r)
 {
-    char a[64], b[64], text[512];
+    char a[64], b[64], c[64], text[512];
     const rg_run_info *u = &r->run;
-    fprintf(f, "run      %s, isa %s, BLAS %s, %s attention; prompt %lld, generated %lld, ubatch %lld; median of %d after a warm-up; load %s\n",
+    fprintf(f,
+        "run      %s, isa %s, BLAS %s, %s attention, further fusions %s; prompt %lld, generated %lld, ubatch %lld; median of %d after a warm-up; load %s\n",
         u->pinning ? rg_text_clean(text, sizeof text, u->pinning) : "pinning unknown", rg_isa_names[u->isa], u->blas ? u->blas : "off",
-        u->flash ? "fused" : "unfused", (long long)u->prompt_tokens, (long long)u->gen_tokens, (long long)u->ubatch, u->repetitions,
-        rg_time(a, sizeof a, (double)u->load_ns));
+        u->flash ? "fused" : "unfused", rg_fuse_text(c, sizeof c, rg_fuse_applied(&r->model.config, u->fuse)), (long long)u->prompt_tokens,
+        (long long)u->gen_tokens, (long long)u->ubatch, u->repetitions, rg_time(a, sizeof a, (double)u->load_ns));
     fprintf(f, "method   time: monotonic clock per operator; bytes and FLOPs: counted in the executed loops, beside the exact analytic model\n");
     fprintf(f, "pmu      %s", u->pmu_status);
     for (int i = 0; i < u->n_ctr; i++) fprintf(f, "%s%s", i ? ", " : ": ", u->ctr_name[i]);

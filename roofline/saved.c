@@ -188,7 +188,7 @@ static rg_status read_model(rg_saved_run *r, const json_t *run, place *p, const 
         SAME(COUNT, rg_saved_run, kv_heads), SAME(COUNT, rg_saved_run, head_dim), SAME(COUNT, rg_saved_run, vocab), SAME(REAL, rg_saved_run, ctx_train)};
     static const field how[] = {SAME(COUNT, rg_saved_run, prompt_tokens), SAME(COUNT, rg_saved_run, gen_tokens), SAME(REAL, rg_saved_run, decode_start),
         SAME(REAL, rg_saved_run, ubatch), SAME(REAL, rg_saved_run, repetitions), SAME(REAL, rg_saved_run, load_ns), SAME(REAL, rg_saved_run, sample_ns),
-        SAME(FLAG, rg_saved_run, flash), SAME(FLAG, rg_saved_run, interrupted)};
+        SAME(MAYBE_TEXT, rg_saved_run, fuse), SAME(FLAG, rg_saved_run, flash), SAME(FLAG, rg_saved_run, interrupted)};
     const json_t *m, *o;
     rg_status st;
     snprintf(p->path, sizeof p->path, "%s", prefix);

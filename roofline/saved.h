@@ -55,7 +55,7 @@ typedef struct rg_saved_run {
     const char *cpu, *pinning, *isa, *blas, *roofs_source, *roofs_measured_at, *pmu_status, *pmu_reason;
     double cores, threads, memory, barrier_ns;
     bool roofs_noisy;
-    const char *name, *arch, *format, *dtype, *head_dtype, *act, *kv_dtype;
+    const char *name, *arch, *format, *dtype, *head_dtype, *act, *kv_dtype, *fuse;
     double params, layers, file_bytes, resident_bytes, stream_bytes, kv_bytes, scratch_bytes, bits_file, bits_resident, ctx, round_rel;
     double hidden, ffn, heads, kv_heads, head_dim, vocab, ctx_train, embd_row;
     double prompt_tokens, gen_tokens, decode_start, ubatch, repetitions, load_ns, sample_ns;

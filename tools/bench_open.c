@@ -11,7 +11,10 @@
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 /* Axes that belong to the session; all others make another engine. */
-static bool of_session(rg_axis a) { return a == RG_AX_ctks || a == RG_AX_ctvs || a == RG_AX_flashes || a == RG_AX_ubatches || a == RG_AX_batch_sizes; }
+static bool of_session(rg_axis a)
+{
+    return a == RG_AX_ctks || a == RG_AX_ctvs || a == RG_AX_flashes || a == RG_AX_fuses || a == RG_AX_ubatches || a == RG_AX_batch_sizes;
+}
 
 static bool same_unit(const rg_setting *x, const rg_setting *y)
 {
@@ -65,7 +68,7 @@ int64_t rg_bench_context(const rg_bench *b)
 static bool same_lane(const rg_bench_lane *x, const rg_bench_lane *y)
 {
     return x->unit == y->unit && x->depth == y->depth && x->so.n_seq == y->so.n_seq && x->so.kv_k == y->so.kv_k && x->so.kv_v == y->so.kv_v &&
-           x->so.unfused == y->so.unfused && x->so.ubatch == y->so.ubatch && x->cli->batch == y->cli->batch;
+           x->so.unfused == y->so.unfused && x->so.fuse == y->so.fuse && x->so.ubatch == y->so.ubatch && x->cli->batch == y->cli->batch;
 }
 
 static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_bench_test *t, rg_err *err)

@@ -12,6 +12,12 @@ typedef struct cell {
     rg_bench_numbers n;
 } cell;
 
+static const char *fuse_text(const rg_bench_unit *u, const rg_bench_lane *l)
+{
+    static char text[64];
+    return rg_fuse_text(text, sizeof text, rg_fuse_applied(u->info.config, l->so.fuse));
+}
+
 static const char *stamp(time_t t)
 {
     static char buf[32];

@@ -106,6 +106,7 @@ static rg_status build_report(rg_report **out, const rg_bench *b, const rg_bench
         .isa = u->info.isa,
         .blas = u->info.blas ? u->info.blas : "off",
         .flash = !l->so.unfused,
+        .fuse = l->so.fuse,
         .prompt_tokens = t->prompt,
         .gen_tokens = t->gen,
         .decode_start = t->depth + t->prompt,

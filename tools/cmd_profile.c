@@ -245,6 +245,7 @@ static rg_status build_report(
         .isa = i.isa,
         .blas = i.blas ? i.blas : "off",
         .flash = !so->unfused,
+        .fuse = so->fuse,
         .prompt_tokens = j->prompt.n,
         .gen_tokens = j->n_gen,
         .decode_start = j->prompt.n,

@@ -58,12 +58,50 @@ static const json_t *op_of(const json_t *run, const char *phase, const char *sit
     return NULL;
 }
 
-static double per_token(const json_t *run, const json_t *op, const char *path)
+/* Per token, of one operator or of several that another run has in one. */
+typedef struct cost {
+    double t, ideal;
+    int n;
+} cost;
+
+static void add_op(cost *c, const json_t *run, const json_t *op)
 {
-    const json_t *p = phase_of(run, rg_doc_text(op, "phase"));
-    return rg_ratio(rg_doc_num(op, path), rg_doc_num(p, "tokens"));
+    const double tokens = rg_doc_num(phase_of(run, rg_doc_text(op, "phase")), "tokens");
+    c->t += rg_ratio(rg_doc_num(op, "t_ns"), tokens);
+    c->ideal += rg_ratio(rg_doc_num(op, "analytic.t_ns"), tokens);
+    c->n++;
 }
 
+static rg_site site_of(const char *name)
+{
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        if (strcmp(rg_site_name((rg_site)s), name) == 0) return (rg_site)s;
+    return RG_SITE_COUNT;
+}
+
+/* A fused operator, or the operators that it stands for. */
+static cost cost_of_fused(const json_t *run, const char *phase, rg_site fused)
+{
+    cost c = {0};
+    const json_t *one = op_of(run, phase, rg_site_name(fused));
+    if (one) add_op(&c, run, one);
+    for (int s = 0; s < RG_SITE_COUNT && !one; s++) {
+        bool first;
+        const json_t *part = rg_site_fused((rg_site)s, &first) == fused ? op_of(run, phase, rg_site_name((rg_site)s)) : NULL;
+        if (part) add_op(&c, run, part);
+    }
+    return c;
+}
+
+static void put_operator(json_t *out, const rg_comparison *c, int v, const char *phase, const char *site, const cost *a, const cost *b, double at0, double at1)
+{
+    json_array_append_new(
+        out, json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "variant", v, "name", rg_json_text(c->side[v].label), "phase", phase, "site", site,
+                 "base_ns", rg_json_real(a->t), "ns", rg_json_real(b->t), "gain", rg_json_real(rg_ratio(a->t, b->t)), "gain_expected",
+                 rg_json_real(rg_ratio(a->ideal, b->ideal)), "base_roof_fraction", rg_json_real(at0), "roof_fraction", rg_json_real(at1)));
+}
+
+/* One row for an operator that both runs have, and one for those that are fused in only one of them: at the first of them. */
 json_t *rg_compare_operators(const rg_comparison *c, const json_t *runs)
 {
     const json_t *base = json_array_get(runs, 0), *a;
@@ -73,14 +111,20 @@ json_t *rg_compare_operators(const rg_comparison *c, const json_t *runs)
         size_t i;
         json_array_foreach (json_object_get(base, "ops"), i, a) {
             const char *phase = rg_doc_text(a, "phase"), *site = rg_doc_text(a, "site");
-            const json_t *b = phase && site && json_is_null(json_object_get(a, "layer")) ? op_of(run, phase, site) : NULL;
-            if (!b) continue;
-            const double t0 = per_token(base, a, "t_ns"), t1 = per_token(run, b, "t_ns");
-            const double gain = rg_ratio(t0, t1), worth = rg_ratio(per_token(base, a, "analytic.t_ns"), per_token(run, b, "analytic.t_ns"));
-            json_array_append_new(
-                out, json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "variant", v, "name", rg_json_text(c->side[v].label), "phase", phase,
-                         "site", site, "base_ns", rg_json_real(t0), "ns", rg_json_real(t1), "gain", rg_json_real(gain), "gain_expected", rg_json_real(worth),
-                         "base_roof_fraction", rg_json_real(rg_doc_num(a, "roof_fraction")), "roof_fraction", rg_json_real(rg_doc_num(b, "roof_fraction"))));
+            if (!phase || !site || !json_is_null(json_object_get(a, "layer"))) continue;
+            const json_t *b = op_of(run, phase, site);
+            if (b) {
+                cost x = {0}, y = {0};
+                add_op(&x, base, a);
+                add_op(&y, run, b);
+                put_operator(out, c, v, phase, site, &x, &y, rg_doc_num(a, "roof_fraction"), rg_doc_num(b, "roof_fraction"));
+                continue;
+            }
+            bool first;
+            const rg_site id = site_of(site), fused = id < RG_SITE_COUNT ? rg_site_fused(id, &first) : RG_SITE_COUNT;
+            if (fused == RG_SITE_COUNT || (id != fused && !first)) continue;
+            const cost x = cost_of_fused(base, phase, fused), y = cost_of_fused(run, phase, fused);
+            if (x.n && y.n) put_operator(out, c, v, phase, rg_site_name(fused), &x, &y, rg_ratio(x.ideal, x.t), rg_ratio(y.ideal, y.t));
         }
     }
     return out;

@@ -73,13 +73,25 @@ static rg_status kv_arg(rg_kvtype *t, const char *option, const char *name, rg_k
     return RG_OK;
 }
 
+rg_status rg_fuse_arg(unsigned *fuse, const char *text, rg_err *err)
+{
+    char words[128] = "";
+    size_t at = 0;
+    *fuse = RG_FUSE_DEFAULT;
+    if (!text || rg_fuse_parse(fuse, text)) return RG_OK;
+    for (int i = 0; i < RG_FUSE_COUNT && at < sizeof words; i++)
+        if (rg_fuse_word(i)) at += (size_t)snprintf(words + at, sizeof words - at, "%s, ", rg_fuse_word(i));
+    return rg_fail(err, RG_E_USAGE, "--fuse: '%.60s', expected %sjoined by + (act+add), all or none", text, words);
+}
+
 rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err)
 {
     static const char *const flash[] = {"auto", "on", "off", NULL};
     const int fa = rg_cli_choice("-fa", cli->flash, flash, err);
     if (fa < 0) return err->code;
     *o = (rg_session_opts){.ctx = cli->ctx, .ubatch = cli->ubatch, .unfused = fa == 2};
-    const rg_status st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
+    rg_status st = rg_fuse_arg(&o->fuse, cli->fuse, err);
+    if (st == RG_OK) st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
     return st != RG_OK ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
 }
 

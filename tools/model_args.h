@@ -12,6 +12,8 @@ rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err);
 /* Engine and session options from the command line, checked. dtype: name of the weight type, or NULL for "as in the file". The progress
  * drawer in `p` must outlive the load. */
 rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err);
+/* The mask of --fuse (NULL: the default). */
+rg_status rg_fuse_arg(unsigned *fuse, const char *text, rg_err *err);
 /* kv: the cache type where -ctk or -ctv are not given (rg_default_kv). */
 rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err);
 

@@ -170,8 +170,9 @@ static rg_status refuse_strangers(const rg_cli *cli, bool exact, rg_err *err)
     } options[] = {{"--w-bit", cli->w_bits, false, "the exact model needs the format: --dtype q4g64"},
         {"--a-bit", cli->a_bits, false, "the exact model takes --act"}, {"--kv-bit", cli->kv_bits, false, "the exact model takes -ctk and -ctv"},
         {"--dtype", cli->dtype, true, "LLM-Viewer knows only bits: --w-bit"}, {"--act", cli->act, true, "LLM-Viewer knows only bits: --a-bit"},
-        {"-ctk", cli->cache_k, true, "LLM-Viewer knows only bits: --kv-bit"}, {"-ctv", cli->cache_v, true, "LLM-Viewer knows only bits: --kv-bit"},
-        {"-ub", RG_GIVEN(cli, ubatch), true, "LLM-Viewer knows no calls"}, {"--link", RG_GIVEN(cli, link), true, "LLM-Viewer counts no all-reduce"},
+        {"--fuse", cli->fuse, true, "LLM-Viewer fuses attention only: --flash"}, {"-ctk", cli->cache_k, true, "LLM-Viewer knows only bits: --kv-bit"},
+        {"-ctv", cli->cache_v, true, "LLM-Viewer knows only bits: --kv-bit"}, {"-ub", RG_GIVEN(cli, ubatch), true, "LLM-Viewer knows no calls"},
+        {"--link", RG_GIVEN(cli, link), true, "LLM-Viewer counts no all-reduce"},
         {"--quantize-head", cli->quantize_head, true, "LLM-Viewer has one width for all weights"}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && options[i].of_exact != exact)
@@ -229,7 +230,7 @@ static rg_status exact_types(rg_exact_input *e, const rg_asked *a, const rg_cli 
     return RG_OK;
 }
 
-static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_model cost, bool flash, rg_err *err)
+static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_model cost, bool flash, unsigned fuse, rg_err *err)
 {
     const bool lv = cost == RG_COST_LLM_VIEWER;
     const int n_w = lv ? l->w.n : l->n_dtypes, n_a = lv ? l->a.n : 1, n_kv = lv ? l->kv.n : 1;
@@ -253,7 +254,7 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
             k->lv = (rg_lv_input){(double)s, b, tp, (int)l->w.v[w], (int)l->a.v[ab], (int)l->kv.v[kv], flash};
             continue;
         }
-        k->exact = (rg_exact_input){.batch = b, .seqlen = s, .tp = tp, .flash = flash, .ctx = rg_min(s + rg_max(a->gen, 1), k->config.ctx_train)};
+        k->exact = (rg_exact_input){.batch = b, .seqlen = s, .tp = tp, .flash = flash, .fuse = fuse, .ctx = rg_min(s + rg_max(a->gen, 1), k->config.ctx_train)};
         const rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[w], err);
         if (st != RG_OK) return st;
     }
@@ -278,7 +279,8 @@ rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err)
     *a = (rg_asked){.print = {.totals = cli->totals}};
     const int cost = rg_cli_choice("--cost", cli->cost, rg_cost_models, err);
     const int flash = cost < 0 ? -1 : rg_cli_choice("--flash", cli->fused ? cli->fused : cost == RG_COST_LLM_VIEWER ? "off" : "on", switches, err);
-    if (flash < 0) return err->code;
+    unsigned fuse;
+    if (flash < 0 || rg_fuse_arg(&fuse, cli->fuse, err) != RG_OK) return err->code;
     rg_status st = refuse_strangers(cli, cost == RG_COST_EXACT, err);
     if (st == RG_OK) st = parse_lists(&l, a, cli, err);
     if (st == RG_OK) st = check_stage(a, cli, (rg_cost_model)cost, err);
@@ -287,7 +289,7 @@ rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err)
     /* what a step streams is only needed where roofs are measured, and then roughly: the largest of the formats asked for */
     const rg_exact_input guess = {.dtype = RG_WT_F16, .head = RG_WT_F16, .batch = 1, .tp = 1};
     st = rg_asked_hardware_open(&a->hardware, cli, (int64_t)rg_exact_weights(&a->model.config, &guess, true), err);
-    return st == RG_OK ? fill(a, &l, cli, (rg_cost_model)cost, flash == 0, err) : st;
+    return st == RG_OK ? fill(a, &l, cli, (rg_cost_model)cost, flash == 0, fuse, err) : st;
 }
 
 void rg_asked_close(rg_asked *a)

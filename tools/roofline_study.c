@@ -30,14 +30,18 @@ static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
     rg_cost_case k = *asked;
     const rg_wtype goal = rg_wtype_is_quant(asked->exact.dtype) ? asked->exact.dtype : RG_WT_Q4G64;
     const int64_t batch = asked->exact.batch > 1 ? asked->exact.batch : 8;
-    char label[64];
+    char label[64], words[40];
     k.exact.dtype = k.exact.head = RG_WT_F16;
     k.exact.kv_k = k.exact.kv_v = RG_KV_F16;
     k.exact.flash = false;
+    k.exact.fuse = 0;
     k.exact.batch = 1;
     rg_status st = add(s, &k, "f16 weights and KV, unfused", err);
     k.exact.flash = true;
     if (st == RG_OK) st = add(s, &k, "+ fused attention", err);
+    k.exact.fuse = asked->exact.fuse ? asked->exact.fuse : rg_fuse_all();
+    snprintf(label, sizeof label, "+ fusions %s", rg_fuse_text(words, sizeof words, rg_exact_fusions(&k.config, &k.exact)));
+    if (st == RG_OK) st = add(s, &k, label, err);
     k.exact.dtype = goal;
     snprintf(label, sizeof label, "+ %s weights", rg_wtypes[goal].name);
     if (st == RG_OK) st = add(s, &k, label, err);
@@ -108,7 +112,7 @@ static rg_status pressure(double *ratio, rg_cost_case *k, int64_t batch, rg_err 
     k->exact.ubatch = 0;
     const rg_status st = rg_cost_run(k, 0, err);
     for (int i = 0; i < k->r.n; i++)
-        if (k->r.op[i].phase == RG_DECODE && rg_site_op(k->r.op[i].site) == RG_OP_LINEAR) {
+        if (k->r.op[i].phase == RG_DECODE && rg_op_is_product(rg_site_op(k->r.op[i].site))) {
             flop += k->r.op[i].flop_s;
             mem += k->r.op[i].mem_s;
         }

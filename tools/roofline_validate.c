@@ -36,7 +36,7 @@ static int size_of(const rg_rec *r) { return r->dims.m == 1 ? 0 : r->dims.m <= 8
 static int class_of(const rg_rec *r)
 {
     const rg_op op = rg_site_op((rg_site)r->site);
-    if (op == RG_OP_LINEAR) return ((int)r->kernel * (RG_WT_COUNT + 1) + r->wtype) * SIZES + size_of(r);
+    if (rg_op_is_product(op)) return ((int)r->kernel * (RG_WT_COUNT + 1) + r->wtype) * SIZES + size_of(r);
     return RG_KK_COUNT * (RG_WT_COUNT + 1) * SIZES + SIZES * (int)op + size_of(r);
 }
 

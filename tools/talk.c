@@ -33,6 +33,8 @@ rg_status rg_talk_open(rg_talk *t, const rg_cli *cli, rg_session_opts *so, rg_en
     t->vocab = rg_ckpt_config(t->ckpt)->vocab;
     if ((st = rg_engine_args(eo, cli, cli->dtype, p, err)) != RG_OK || (st = rg_session_args(so, cli, rg_default_kv(t->ckpt, eo), err)) != RG_OK) return st;
     so->check_nan = cli->check_nan;
+    if (cli->check_nan && cli->fuse && so->fuse)
+        return rg_fail(err, RG_E_USAGE, "--fuse %s: --check-nan looks behind every operator, so none may be fused: leave one of them out", cli->fuse);
     so->lock = cli->mlock;
     if (cli->context_shift && so->kv_k == RG_KV_Q8_0)
         return rg_fail(err, RG_E_UNSUPPORTED, "--context-shift: keys of type q8_0 would lose precision with every shift; use -ctk f16 or f32");

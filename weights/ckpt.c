@@ -240,7 +240,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         const rg_site s = names[i].site;
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
-            if (rg_site_runs(&c->cfg, s, false) && !rg_ckpt_find(c, s, l) && !(s == RG_SITE_OUTPUT && c->cfg.tied))
+            if (rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) && !(s == RG_SITE_OUTPUT && c->cfg.tied))
                 return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path, rg_tensor_name(name, sizeof name, s, l),
                     s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
     }

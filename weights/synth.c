@@ -233,7 +233,7 @@ static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *er
     for (int l = -1; l < c->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             rg_synth_tensor *t = &j->t[j->n];
-            if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) || !rg_site_runs(c, s, false)) continue;
+            if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) || !rg_site_runs(c, s, 0)) continue;
             if (!rg_file_name(t->name, sizeof t->name, naming, s, l)) continue;
             t->site = s;
             t->layer = l;

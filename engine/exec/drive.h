@@ -28,6 +28,10 @@ void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token,
 /* y[m][n] = x[m][k] W^T. */
 void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier);
 
+/* The same with what follows done while the outputs are in the private cache, by the op of the site: to = silu(to) * y (LINEAR_SWIGLU) or
+ * to += y (LINEAR_ADD), to[m][n]. y[m][n] is scratch: what it holds afterwards means nothing. Ends with a barrier. */
+void rg_linear_fused(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m);
+
 /* y[i] = rmsnorm(x[row ? row[i] : i]) for i < m. */
 void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps);
 

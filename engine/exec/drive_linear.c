@@ -85,8 +85,23 @@ static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg
     return rows;
 }
 
-/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them. */
-static void block(rg_ctx *cx, const rg_product *a, route r, char *b, int64_t p, int64_t pe, int64_t k0, int64_t k1)
+void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0, int64_t rows, int64_t col0, int64_t cols)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        float *to = a->to + (row0 + i) * a->w->n + col0;
+        if (a->op == RG_OP_LINEAR_SWIGLU)
+            cx->k->swiglu(to, to, y + i * ldy, cols);
+        else
+            cx->k->add(to, y + i * ldy, cols);
+    }
+}
+
+/* Where the outputs of a group of panels go until it is finished: this thread's columns of y as a place of its own, closely packed and used
+ * again by every group, so that they stay in the private cache. */
+static float *group_place(const rg_product *a, int64_t p0) { return a->y + a->m * p0 * RG_PANEL; }
+
+/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y of the first of these panels. */
+static void block(rg_ctx *cx, const rg_product *a, route r, char *b, float *y0, int64_t ldy, int64_t p, int64_t pe, int64_t k0, int64_t k1)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
@@ -108,21 +123,29 @@ static void block(rg_ctx *cx, const rg_product *a, route r, char *b, int64_t p, 
     }
     if (r == BLAS) {
         const int64_t cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
-        t->mm(a->y + p * RG_PANEL, w->n, a->x + k0, w->k, floats, bl->np * RG_PANEL, a->m, k1 - k0, cols, k0 > 0);
+        t->mm(y0, ldy, a->x + k0, w->k, floats, bl->np * RG_PANEL, a->m, k1 - k0, cols, k0 > 0);
         return;
     }
     for (int64_t row = 0; row < a->m; row += bl->mt)
         for (int64_t i = p; i < pe; i++) {
-            float *y = a->y + row * w->n + i * RG_PANEL;
+            float *y = y0 + row * ldy + (i - p) * RG_PANEL;
             const char *bi = b + (size_t)(i - p) * panel, *xq = a->xq + row * a->ld;
             const int64_t rows = rg_min(bl->mt, a->m - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
             if (r == MMDOT)
-                t->mmdot[a->form][w->type](y, w->n, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
+                t->mmdot[a->form][w->type](y, ldy, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
             else if (r == MMBF)
-                t->mm_bf16(y, w->n, (const uint16_t *)(const void *)xq + k0, a->ld / 2, (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
+                t->mm_bf16(y, ldy, (const uint16_t *)(const void *)xq + k0, a->ld / 2, (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
             else
-                t->mm(y, w->n, a->x + row * w->k + k0, w->k, (const float *)(const void *)bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
+                t->mm(y, ldy, a->x + row * w->k + k0, w->k, (const float *)(const void *)bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
         }
+}
+
+/* Outputs of a fused operator between its parts: they are written once for all groups, or for each if they do not stay; then they also come
+ * back. */
+static void count_place(rg_ctx *cx, int64_t y, bool leaves, bool first)
+{
+    if (leaves) cx->tally.act_rd += (uint64_t)y;
+    if (leaves || first) cx->tally.act_wr += (uint64_t)y;
 }
 
 static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
@@ -133,8 +156,11 @@ static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p
     const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * (int64_t)panel_bytes(r, kb), group = bl->np * rg_panel_bytes(w->type, w->k);
     for (int64_t p = p0; p < p1; p += bl->np) {
         const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
-        for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb) block(cx, a, r, cx->scratch, p, pe, k0, rg_min(k0 + bl->kb, w->k));
-        const int64_t y = 4 * a->m * cols;
+        float *y0 = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
+        const int64_t ldy = a->to ? cols : w->n;
+        for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb) block(cx, a, r, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
+        if (a->to) rg_product_finish(cx, a, y0, ldy, 0, a->m, p * RG_PANEL, cols);
+        const int64_t y = 4 * a->m * cols, to = a->to ? y : 0;
         /* What comes past the private cache again, because it does not fit there together with all that is touched until its next use: y of
          * the group once per k block, the unpacked block (written, then read), and x once per group. */
         if (y + x / trips + unpacked + group / trips > cx->l2_bytes) {
@@ -146,7 +172,29 @@ static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p
             cx->tally.act_rd += scratch;
             cx->tally.act_wr += scratch;
         }
-        if (p == p0 || x + y + unpacked + group > cx->l2_bytes) cx->tally.act_rd += (uint64_t)x;
+        if (p == p0 || x + y + to + unpacked + group > cx->l2_bytes) cx->tally.act_rd += (uint64_t)x;
+        if (a->to) count_place(cx, y, y + to + x / trips + unpacked + group / trips > cx->l2_bytes, p == p0);
+    }
+}
+
+/* One token or few. The rest of a fused operator follows group by group, of as many panels as keep their outputs in the first-level cache. */
+static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
+{
+    enum { OUTPUTS = 8 << 10 }; /* bytes */
+    const rg_ktab *t = cx->k;
+    const rg_weight *w = a->w;
+    const int64_t np = a->to ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL)) : p1 - p0;
+    for (int64_t p = p0; p < p1; p += np) {
+        const int64_t pe = rg_min(p + np, p1), left = w->n - p * RG_PANEL, cols = rg_min(left, (pe - p) * RG_PANEL), ldy = a->to ? cols : w->n;
+        const void *data = (const char *)w->data + p * rg_panel_bytes(w->type, w->k);
+        float *y = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
+        if (r == GEMV)
+            t->gemv[w->type](y, ldy, a->x, w->k, a->m, data, left, w->k, 0, pe - p);
+        else
+            t->dot[a->form][w->type](y, ldy, a->xq, a->ld, a->m, data, left, w->k, 0, pe - p);
+        if (!a->to) continue;
+        rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
+        count_place(cx, 4 * a->m * cols, false, p == p0);
     }
 }
 
@@ -183,9 +231,9 @@ static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route
     d->kernel = (uint8_t)(kinds[r] + (planes && a->form == RG_X_I16));
 }
 
-void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
+static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
 {
-    rg_product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k};
+    rg_product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k, .op = rg_site_op(site), .to = to};
     const route r = choose(cx, w->type, m, &a.form);
     const bool few = m <= RG_GEMV_MAX;
     int64_t r0, r1;
@@ -195,10 +243,8 @@ void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weig
     if (p1 > p0 && r == TILES) {
         rg_tile_product(cx, &a, p0, p1);
     } else if (p1 > p0) {
-        if (r == GEMV)
-            cx->k->gemv[w->type](y, w->n, x, w->k, m, w->data, w->n, w->k, p0, p1);
-        else if (r == DOT)
-            cx->k->dot[a.form][w->type](y, w->n, a.xq, a.ld, m, w->data, w->n, w->k, p0, p1);
+        if (r == GEMV || r == DOT)
+            few_tokens(cx, &a, r, p0, p1);
         else
             many(cx, &a, r, p0, p1);
         count_operations(cx, &a, r, p0, p1);
@@ -206,10 +252,21 @@ void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weig
         if (few || r == DOT) cx->tally.act_rd += (uint64_t)(few ? 4 * m * w->k : m * a.ld);
         cx->tally.act_wr += (uint64_t)(4 * m * (r1 - r0));
     }
+    if (to) {
+        cx->tally.act_rd += (uint64_t)(4 * m * (r1 - r0));
+        cx->tally.flop += (uint64_t)((a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
+    }
     rg_op_desc d = {.site = site, .dims = {.m = m, .k = w->k, .n = w->n}, .wtype = w->type, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT, .barrier = barrier};
     describe(&d, cx, &a, r);
     rg_op_end(cx, &d);
 }
+
+void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
+{
+    product(cx, site, NULL, y, x, w, m, barrier);
+}
+
+void rg_linear_fused(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m) { product(cx, site, to, y, x, w, m, true); }
 
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {

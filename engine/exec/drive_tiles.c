@@ -109,7 +109,10 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
             t->tile_mm(s->state, s->acc, RG_PANEL, x + 2 * k, a->ld, low, (const uint16_t *)(const void *)b, m, end - k, rg_tile_products(a->form, w->type),
                 RG_TILE_KEEP_B, k == 0);
     }
-    for (int64_t i = 0; i < m; i++) memcpy(y + i * w->n, s->acc + i * RG_PANEL, (size_t)n * sizeof *y);
+    if (a->to && k1 == w->k)
+        rg_product_finish(cx, a, s->acc, RG_PANEL, m0, m, p * RG_PANEL, n);
+    else
+        for (int64_t i = 0; i < m; i++) memcpy(y + i * w->n, s->acc + i * RG_PANEL, (size_t)n * sizeof *y);
 }
 
 /* What comes past the private cache: weights once per block of tokens, unless a thread's part of them stays there; x once, unless a block of
@@ -127,6 +130,8 @@ static void count(rg_ctx *cx, const rg_product *a, const blocking *bl, int64_t p
     if (4 * rows * cols + x_block > cx->l2_bytes) {
         cx->tally.act_rd += (uint64_t)((trips - 1) * 4 * a->m * cols);
         cx->tally.act_wr += (uint64_t)((trips - 1) * 4 * a->m * cols);
+    } else if (a->to && trips > 1) {
+        cx->tally.act_wr += (uint64_t)(4 * a->m * cols); /* sums of the first blocks of columns; the last ones are finished from scratch */
     }
     /* operations, padding included; tiles have all 16 rows, or those of fewer tokens */
     const int64_t group = rg_wtypes[w->type].group, tokens = a->m < 16 ? a->m : rg_round_up(a->m, 16), panels = (p1 - p0) * RG_PANEL;

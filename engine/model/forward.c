@@ -24,20 +24,37 @@ static void show(rg_ctx *cx, rg_forward *f, rg_site site, const float *data, int
     rg_barrier(cx);
 }
 
-/* y = x W^T (+ bias). Columns sorted by group meet a copy of x in the same order, which other threads may still be reading when the next
- * one is made: hence the barrier. */
+/* What a product reads: columns sorted by group meet a copy of x in the same order. Other threads may still be reading that when the next
+ * one is made, so that the product ends with a barrier. */
+static const float *ordered(rg_ctx *cx, rg_forward *f, const rg_bound *w, rg_site site, const float *x)
+{
+    const rg_bound *b = &w[site];
+    if (!b->order) return x;
+    if (!b->order_again) rg_reorder(cx, rg_site_order(site), f->s->a.sorted, x, b->order, f->m, b->w.k);
+    return f->s->a.sorted;
+}
+
+static bool runs(const rg_forward *f, rg_site site) { return rg_site_runs(&f->s->e->model.cfg, site, f->fuse); }
+
+/* y = x W^T (+ bias). */
 static void project(rg_ctx *cx, rg_forward *f, const rg_bound *w, rg_site site, float *y, const float *x, bool barrier)
 {
     const rg_bound *b = &w[site];
     const float *bias = w[rg_site_bias(site)].vec;
-    if (b->order) {
-        if (!b->order_again) rg_reorder(cx, rg_site_order(site), f->s->a.sorted, x, b->order, f->m, b->w.k);
-        x = f->s->a.sorted;
-        barrier = true;
-    }
+    x = ordered(cx, f, w, site, x);
+    barrier = barrier || b->order;
     rg_linear(cx, site, y, x, &b->w, f->m, barrier && !bias);
     if (bias) rg_bias(cx, rg_site_bias(site), y, bias, f->m, b->w.n, barrier);
     show(cx, f, site, y, f->m, b->w.n);
+}
+
+/* The same with what follows, if that is fused to it: to, with y as scratch. */
+static bool project_into(rg_ctx *cx, rg_forward *f, const rg_bound *w, rg_site fused, float *to, float *y, const float *x)
+{
+    const rg_site site = rg_site_linear(fused);
+    if (!runs(f, fused)) return false;
+    rg_linear_fused(cx, fused, to, y, ordered(cx, f, w, site, x), &w[site].w, f->m);
+    return true;
 }
 
 /* Beyond it a value becomes infinite in the cache; the blocks of q8_0 have half-precision scales of 1/127 of their largest value. */
@@ -78,11 +95,12 @@ static void attention(rg_ctx *cx, rg_forward *f, const rg_bound *w, int64_t laye
     show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, rg_kv_dim(c));
     rg_kv_put(cx, a->k, a->v, &kv, &shape);
     check_cache(cx, f, &kv);
-    if (s->o.unfused)
-        rg_attn_unfused(cx, a->att, a->q, &kv, &shape);
-    else
+    if (runs(f, RG_SITE_ATTN_CORE))
         rg_attn(cx, a->att, a->q, &kv, &shape);
+    else
+        rg_attn_unfused(cx, a->att, a->q, &kv, &shape);
     show(cx, f, RG_SITE_ATTN_CORE, a->att, f->m, rg_q_dim(c));
+    if (project_into(cx, f, w, RG_SITE_ATTN_OUTPUT_ADD, a->x, a->tmp, a->att)) return;
     project(cx, f, w, RG_SITE_ATTN_OUTPUT, a->tmp, a->att, false);
     if (c->resid_scale != 0.0) rg_scale(cx, RG_SITE_ATTN_OUT_SCALE, a->tmp, (float)c->resid_scale, f->m, c->dim, false);
     rg_add(cx, RG_SITE_ATTN_ADD, a->x, a->tmp, f->m, c->dim);
@@ -96,9 +114,12 @@ static void feed_forward(rg_ctx *cx, rg_forward *f, const rg_bound *w)
     rg_rmsnorm(cx, RG_SITE_FFN_NORM, a->xn, a->x, w[RG_SITE_FFN_NORM].vec, NULL, f->m, c->dim, (float)c->eps);
     show(cx, f, RG_SITE_FFN_NORM, a->xn, f->m, c->dim);
     project(cx, f, w, RG_SITE_FFN_GATE, a->gate, a->xn, false);
-    project(cx, f, w, RG_SITE_FFN_UP, a->up, a->xn, false);
-    rg_swiglu(cx, RG_SITE_FFN_ACT, a->gate, a->up, f->m, c->ffn);
-    show(cx, f, RG_SITE_FFN_ACT, a->gate, f->m, c->ffn);
+    if (!project_into(cx, f, w, RG_SITE_FFN_UP_ACT, a->gate, a->up, a->xn)) {
+        project(cx, f, w, RG_SITE_FFN_UP, a->up, a->xn, false);
+        rg_swiglu(cx, RG_SITE_FFN_ACT, a->gate, a->up, f->m, c->ffn);
+        show(cx, f, RG_SITE_FFN_ACT, a->gate, f->m, c->ffn);
+    }
+    if (project_into(cx, f, w, RG_SITE_FFN_DOWN_ADD, a->x, a->tmp, a->gate)) return;
     project(cx, f, w, RG_SITE_FFN_DOWN, a->tmp, a->gate, false);
     if (c->resid_scale != 0.0) rg_scale(cx, RG_SITE_FFN_OUT_SCALE, a->tmp, (float)c->resid_scale, f->m, c->dim, false);
     rg_add(cx, RG_SITE_FFN_ADD, a->x, a->tmp, f->m, c->dim);
@@ -135,10 +156,10 @@ void rg_forward_run(rg_ctx *cx, void *arg)
     }
 }
 
-size_t rg_forward_ops(const rg_config *c, bool unfused)
+size_t rg_forward_ops(const rg_config *c, unsigned fuse)
 {
     size_t n = 0;
     for (int s = 0; s < RG_SITE_COUNT; s++)
-        if (rg_site_runs(c, s, unfused)) n += rg_site_in_layer(s) ? (size_t)c->layers : 1;
+        if (rg_site_runs(c, s, fuse)) n += rg_site_in_layer(s) ? (size_t)c->layers : 1;
     return n;
 }

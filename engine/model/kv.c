@@ -11,6 +11,7 @@ rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int t
         .kv_k = o->kv_k,
         .kv_v = o->kv_v,
         .unfused = o->unfused,
+        .fuse = o->fuse & rg_fuse_all(),
         .check_nan = o->check_nan,
         .threads = threads};
     d.ubatch = rg_min(o->ubatch > 0 ? o->ubatch : 512, d.ctx * d.n_seq);
@@ -34,7 +35,7 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     a->up = rg_arena_take(r, f * m * (size_t)c->ffn);
     a->xo = rg_arena_take(r, f * (size_t)(rg_min(o->max_logits, o->ubatch) * c->dim));
     bool sorts = false;
-    for (int s = 0; s < RG_SITE_COUNT; s++) sorts |= rg_site_op(s) == RG_OP_REORDER && rg_site_runs(c, s, false);
+    for (int s = 0; s < RG_SITE_COUNT; s++) sorts |= rg_site_op(s) == RG_OP_REORDER && rg_site_runs(c, s, 0);
     a->sorted = sorts ? rg_arena_take(r, f * m * (size_t)rg_max(rg_max(c->dim, c->ffn), rg_q_dim(c))) : NULL;
     a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
     a->xq = rg_arena_take(r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));

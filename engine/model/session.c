@@ -108,7 +108,15 @@ void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user)
 }
 
 const float *rg_session_logits(const rg_session *s, int64_t i) { return s->logits + i * s->e->model.cfg.vocab; }
-size_t rg_session_ops_per_step(const rg_session *s) { return rg_forward_ops(&s->e->model.cfg, s->o.unfused); }
+/* Of a call without fusions, which has most. */
+size_t rg_session_ops_per_step(const rg_session *s) { return rg_forward_ops(&s->e->model.cfg, rg_session_fusions(s, true)); }
+
+unsigned rg_session_fusions(const rg_session *s, bool check)
+{
+    const unsigned attention = s->o.unfused ? 0 : rg_fuse_bit(RG_FUSE_ATTN);
+    return check || s->observe ? attention : attention | s->o.fuse;
+}
+
 size_t rg_session_steps_for(const rg_session *s, int64_t n) { return (size_t)rg_div_up(n, s->o.ubatch); }
 
 /* Proves the batch before anything changes: every sequence of tokens must be one stretch of rising positions that starts inside what the
@@ -170,6 +178,7 @@ static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *
     for (int64_t i = 0; i < f->n_out * vocab; i++) {
         if (isfinite(f->logits[i])) continue;
         again.check = true;
+        again.fuse = rg_session_fusions(f->s, true);
         rg_team_run(f->s->e->team, rg_forward_run, &again, NULL, step, rg_session_ops_per_step(f->s));
         if (again.bad.found) return rg_finding_fail(&again.bad, err);
         return rg_fail(err, RG_E_UNSUPPORTED, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
@@ -191,6 +200,7 @@ rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_l
             .m = rg_min(s->o.ubatch, b->n - at),
             .logits = s->logits + s->n_logits * s->e->model.cfg.vocab,
             .stop_at = INT64_MAX,
+            .fuse = rg_session_fusions(s, s->o.check_nan),
             .check = s->o.check_nan};
         fill_call(&f, b, at);
         rg_step step = {.phase = (uint8_t)phase, .tokens = f.m, .logits = f.n_out};

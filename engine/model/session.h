@@ -25,6 +25,7 @@ typedef struct rg_dims_opts {
     int64_t ctx, n_seq, ubatch, max_logits, score_stride;
     rg_kvtype kv_k, kv_v;
     bool unfused, check_nan;
+    unsigned fuse;
     int threads;
 } rg_dims_opts;
 
@@ -72,6 +73,7 @@ typedef struct rg_forward {
     int64_t n_out;   /* rows of logits */
     float *logits;   /* [n_out][vocab] */
     int64_t stop_at; /* first layer not to be run: set by thread 0 one layer ahead */
+    unsigned fuse;   /* fusions of this call */
     bool check;      /* look for values that are not finite behind every operator */
     rg_finding bad;  /* the first one found */
 } rg_forward;
@@ -82,6 +84,9 @@ void rg_check_finite(rg_forward *f, rg_site site, int64_t layer, const float *x,
 rg_status rg_finding_fail(const rg_finding *b, rg_err *err);
 
 void rg_forward_run(rg_ctx *cx, void *arg);
-size_t rg_forward_ops(const rg_config *c, bool unfused);
+/* Operators of one call. */
+size_t rg_forward_ops(const rg_config *c, unsigned fuse);
+/* The fusions of a call: only attention's where somebody looks at what operators write. */
+unsigned rg_session_fusions(const rg_session *s, bool check);
 
 #endif

@@ -47,23 +47,7 @@ _Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
 
 int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_OUTPUT_NORM; }
 
-bool rg_site_runs(const rg_config *c, rg_site s, bool unfused)
-{
-    switch (rg_site_op(s)) {
-    case RG_OP_BIAS:
-    case RG_OP_SCALE:
-    case RG_OP_REORDER:
-        return (c->extra & rg_site_bit(s)) != 0;
-    case RG_OP_ATTN:
-        return !unfused;
-    case RG_OP_ATTN_QK:
-    case RG_OP_SOFTMAX:
-    case RG_OP_ATTN_PV:
-        return unfused;
-    default:
-        return true;
-    }
-}
+bool rg_op_is_product(rg_op op) { return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_ADD; }
 
 /* The table keeps them around the linear: X_ORDER, X, X_BIAS. */
 rg_site rg_site_bias(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s + 1) : RG_SITE_COUNT; }

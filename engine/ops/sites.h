@@ -3,6 +3,7 @@
 #define RG_SITES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/config.h"
 
@@ -18,6 +19,15 @@ typedef enum rg_site {
     RG_SITE_COUNT
 } rg_site;
 
+/* Fusions of operators (fuse.def); a mask has a bit of each that is on. */
+enum {
+#define RG_FUSE(id, word, what) RG_FUSE_##id,
+#include "ops/fuse.def"
+    RG_FUSE_COUNT
+};
+static inline unsigned rg_fuse_bit(int fusion) { return 1u << fusion; }
+enum { RG_FUSE_DEFAULT = 0 }; /* of commands; what measurements say is in engine/README.md */
+
 /* What the rows and columns of a site's weight are, in terms of the model's dimensions; NONE: the site has no weight. */
 typedef enum rg_extent { RG_EXT_NONE, RG_EXT_ONE, RG_EXT_DIM, RG_EXT_Q_DIM, RG_EXT_KV_DIM, RG_EXT_FFN, RG_EXT_VOCAB } rg_extent;
 
@@ -29,8 +39,27 @@ rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
 rg_site rg_site_input(rg_site site);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
-/* Whether the forward pass of such a model has the site. unfused: attention in three steps instead of one. */
-bool rg_site_runs(const rg_config *c, rg_site site, bool unfused);
+/* Products with a weight matrix, whatever is fused to them. */
+bool rg_op_is_product(rg_op op);
+/* The linear site whose weights a product reads: ffn_up of ffn_up_act. RG_SITE_COUNT for sites without. */
+rg_site rg_site_linear(rg_site site);
+
+/* The site of the fused operator that may stand in for this one (or that this is), and whether this is the first that it replaces; RG_SITE_COUNT: none. */
+rg_site rg_site_fused(rg_site site, bool *first);
+
+/* Whether the forward pass of such a model has the site, with the fusions of a mask on (0: every operator by itself). */
+bool rg_site_runs(const rg_config *c, rg_site site, unsigned fuse);
+/* The fusions of the mask that change something in such a model. */
+unsigned rg_fuse_applied(const rg_config *c, unsigned fuse);
+/* Those that have a word. */
+unsigned rg_fuse_all(void);
+/* The word of a fusion (NULL: it has an option of its own), and what it does; static. */
+const char *rg_fuse_word(int fusion), *rg_fuse_what(int fusion);
+/* "act+add", "none": the words of a mask, in buf or static. */
+const char *rg_fuse_text(char *buf, size_t n, unsigned fuse);
+/* The mask of such a text, or of "all"; false: it holds something else, or a word twice. */
+bool rg_fuse_parse(unsigned *fuse, const char *text);
+
 /* The bias and the column order of a linear site; RG_SITE_COUNT if it cannot have one (the output matrix). */
 rg_site rg_site_bias(rg_site linear), rg_site_order(rg_site linear);
 static inline uint64_t rg_site_bit(rg_site s) { return (uint64_t)1 << s; }

@@ -155,6 +155,10 @@ static rg_dims phase_dims(const rg_saved_run *r, rg_phase ph, rg_site site, int6
     rg_dims d = {.m = rows, .h = whole(r->heads), .g = whole(r->kv_heads), .hd = whole(r->head_dim)};
     d.k = rg_site_op(site) == RG_OP_SWIGLU ? whole(r->ffn) : rg_site_op(site) == RG_OP_ADD ? whole(r->hidden) : extent(r, rg_site_cols(site));
     d.n = extent(r, rg_site_rows(site));
+    if (rg_site_linear(site) != RG_SITE_COUNT) {
+        d.k = extent(r, rg_site_cols(rg_site_linear(site)));
+        d.n = extent(r, rg_site_rows(rg_site_linear(site)));
+    }
     if (tokens < 1 << 24 && prompt < 1 << 24) d.pairs = ph == RG_PREFILL ? tokens * (tokens + 1) / 2 : tokens * prompt + tokens * (tokens + 1) / 2;
     return d;
 }

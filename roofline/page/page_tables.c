@@ -104,8 +104,8 @@ static const char *f_weights(char *buf, size_t n, const rg_saved_run *r)
 static const char *f_kv(char *buf, size_t n, const rg_saved_run *r)
 {
     char a[32];
-    snprintf(buf, n, "%s, %s for a context of %.0f; attention %s; activations %s", r->kv_dtype ? r->kv_dtype : "unknown", rg_bytes(a, sizeof a, r->kv_bytes),
-        r->ctx, r->flash ? "fused" : "unfused", r->act ? r->act : "unknown");
+    snprintf(buf, n, "%s, %s for a context of %.0f; attention %s; further fusions %s; activations %s", r->kv_dtype ? r->kv_dtype : "unknown",
+        rg_bytes(a, sizeof a, r->kv_bytes), r->ctx, r->flash ? "fused" : "unfused", r->fuse ? r->fuse : "none", r->act ? r->act : "unknown");
     return buf;
 }
 static const char *f_machine(char *buf, size_t n, const rg_saved_run *r)

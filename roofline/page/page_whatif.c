@@ -92,15 +92,28 @@ static json_t *base_of(const rg_saved_run *r)
               kv = type_of(r->kv_dtype, kvtype_name, RG_KV_COUNT), act = index_of(r->act, rg_exact_acts, RG_EXACT_ACTS);
     if (dtype < 0 || head < 0 || kv < 0 || act < 0) return json_null();
     json_t *v = json_array();
+    unsigned fuse;
     push(v, RG_WI_dim, r->hidden), push(v, RG_WI_ffn, r->ffn), push(v, RG_WI_layers, r->layers), push(v, RG_WI_heads, r->heads);
     push(v, RG_WI_kv_heads, r->kv_heads), push(v, RG_WI_head_dim, r->head_dim), push(v, RG_WI_vocab, r->vocab);
     push(v, RG_WI_ctx_train, r->ctx_train > 0.0 ? r->ctx_train : r->ctx);
     push(v, RG_WI_tied, r->tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
         push(v, RG_WI_embd_row, r->embd_row > 0.0 ? r->embd_row : 2.0 * r->hidden); /* reports of older versions: 16-bit rows */
     push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0), push(v, RG_WI_flash, r->flash);
+    if (r->fuse && rg_fuse_parse(&fuse, r->fuse)) push(v, RG_WI_fuse, fuse >> 1);
     push(v, RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0));
     push(v, RG_WI_seqlen, r->prompt_tokens), push(v, RG_WI_ubatch, r->ubatch);
     return v;
+}
+
+_Static_assert(RG_FUSE_ATTN == 0, "bit 0 of a mask is attention, which has an input of its own");
+
+/* Every combination of fusions; the place in the list is its mask. */
+static json_t *combinations(void)
+{
+    json_t *a = json_array();
+    char buf[64];
+    for (unsigned i = 0; i < 1u << (RG_FUSE_COUNT - 1); i++) json_array_append_new(a, json_string(rg_fuse_text(buf, sizeof buf, i << 1)));
+    return a;
 }
 
 static json_t *names(const char *(*name)(int), int n)
@@ -130,9 +143,9 @@ json_t *rg_page_whatif(const rg_saved *s)
         json_array_append_new(base, base_of(&s->run[i]));
         json_array_append_new(own, measured_pairs(&s->run[i]));
     }
-    json_t *o = json_pack("{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "wasm", code, "in", in, "out", out, "n_in",
-        RG_WI_IN_COUNT, "n_out", RG_WO_MAX, "peak", RG_WI_PEAK, "phase", RG_WO_PHASE, "points", RG_WO_POINTS, "fields", RG_WO_FIELDS, "dtypes",
-        names(wtype_name, RG_WT_COUNT), "kvtypes", names(kvtype_name, RG_KV_COUNT), "acts", names(act_name, RG_EXACT_ACTS), "sites",
+    json_t *o = json_pack("{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "wasm", code, "in", in, "out", out,
+        "n_in", RG_WI_IN_COUNT, "n_out", RG_WO_MAX, "peak", RG_WI_PEAK, "phase", RG_WO_PHASE, "points", RG_WO_POINTS, "fields", RG_WO_FIELDS, "dtypes",
+        names(wtype_name, RG_WT_COUNT), "kvtypes", names(kvtype_name, RG_KV_COUNT), "acts", names(act_name, RG_EXACT_ACTS), "fuses", combinations(), "sites",
         names(site_name, RG_SITE_COUNT), "classes", names(arith_name, RG_ARITH_COUNT), "hardware", hardware_list(), "base", base, "own", own);
     free(code);
     return o;

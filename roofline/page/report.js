@@ -444,6 +444,7 @@ const ridge = (() => {
     add('kv', 'KV', select(index(W.kvtypes)));
     add('act', 'activations', select(index(W.acts)));
     add('flash', 'attention', select([[1, 'fused'], [0, 'unfused']]));
+    add('fuse', 'fusions', select(index(W.fuses)));
     add('tp', 'devices', number(1, 1024));
     const result = el('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'What-if result' }), words = el('p'), again = el('button', { type: 'button' }, 'as in the run');
     form.append(again);
@@ -451,7 +452,7 @@ const ridge = (() => {
     const I = W.in, run_of = () => inputs.run ? +inputs.run.value : usable[0];
     const from_run = () => {
       const v = base(run_of());
-      for (const k of ['batch', 'seqlen', 'dtype', 'kv', 'act', 'flash', 'tp']) inputs[k].value = String(v[I[k]]);
+      for (const k of ['batch', 'seqlen', 'dtype', 'kv', 'act', 'flash', 'fuse', 'tp']) inputs[k].value = String(v[I[k]]);
       inputs.hardware.value = v[I.measured] ? 'measured' : W.hardware[0].name;
     };
     again.addEventListener('click', () => { from_run(); state.what = ''; write_state(); compute(); });
@@ -466,7 +467,7 @@ const ridge = (() => {
         if (h) for (const [i, x] of h.v) v[i] = x;
         else { v[I.bandwidth] = 1e9 * inputs.gbps.value; W.classes.forEach((_, i) => { v[W.peak + i] = 1e9 * inputs.gflops.value; }); }
       }
-      for (const k of ['batch', 'seqlen', 'dtype', 'kv', 'act', 'flash', 'tp']) v[I[k]] = Math.max(0, Math.floor(+inputs[k].value || 0));
+      for (const k of ['batch', 'seqlen', 'dtype', 'kv', 'act', 'flash', 'fuse', 'tp']) v[I[k]] = Math.max(0, Math.floor(+inputs[k].value || 0));
       return v;
     };
     const rate = p => p.time_s > 0 ? p.tokens / p.time_s : null;

@@ -87,7 +87,8 @@ int rg_whatif(void)
         .seqlen = count(RG_WI_seqlen),
         .ubatch = count(RG_WI_ubatch),
         .tp = count(RG_WI_tp),
-        .flash = in[RG_WI_flash] > 0.0};
+        .flash = in[RG_WI_flash] > 0.0,
+        .fuse = (unsigned)(count(RG_WI_fuse) << 1) & rg_fuse_all()};
     rg_hardware h;
     /* what the readers of files guarantee elsewhere: sizes whose products fit, types that exist */
     if (c.dim < 1 || c.dim > 1 << 20 || c.ffn < 1 || c.ffn > 1 << 22 || c.layers < 1 || c.layers > RG_MAX_LAYERS || c.heads < 1 || c.heads > 1 << 14 ||

@@ -20,13 +20,14 @@ const near = (got, want, tolerance, what) => {
 };
 
 const hardware = ['nvidia_A40', 'amd_epyc_9755', 'intel_core_i9_13900k', 'aws_graviton3', 'apple_m2', 'measured'];
-const grid = { dtype: ['f16', 'q4g64', 'q8g32'], kv: ['f16', 'q8_0'], flash: ['on', 'off'], tp: [1, 2], batch: [1, 7], seqlen: [1, 33, 200] };
+const grid = { dtype: ['f16', 'q4g64', 'q8g32'], kv: ['f16', 'q8_0'], fuse: ['none', 'act+add'], flash: ['on', 'off'], tp: [1, 2], batch: [1, 7], seqlen: [1, 33, 200] };
 for (const hw of hardware)
   for (const dtype of grid.dtype)
     for (const kv of grid.kv)
-      for (const flash of grid.flash)
+      for (const [nth, flash] of grid.flash.entries())
         for (const tp of grid.tp) {
-          const args = ['roofline', '--hardware', hw === 'measured' ? machine : hw, '--dtype', dtype, '-ctk', kv, '-ctv', kv, '--flash', flash, '--tp', String(tp), '--act', 'f32',
+          const fuse = grid.fuse[(nth + tp) % grid.fuse.length];
+          const args = ['roofline', '--hardware', hw === 'measured' ? machine : hw, '--dtype', dtype, '-ctk', kv, '-ctv', kv, '--flash', flash, '--fuse', fuse, '--tp', String(tp), '--act', 'f32',
             '-ub', '512', '--batch', grid.batch.join(','), '--seqlen', grid.seqlen.join(','), '-o', 'json'];
           const cases = JSON.parse(execFileSync(ridge, args, { encoding: 'utf8', maxBuffer: 1 << 26 })).cases;
           for (const c of cases) {
@@ -40,6 +41,7 @@ for (const hw of hardware)
             input[I.kv] = W.kvtypes.indexOf(kv);
             input[I.act] = W.acts.indexOf('f32');
             input[I.flash] = flash === 'on' ? 1 : 0;
+            input[I.fuse] = W.fuses.indexOf(fuse);
             input[I.tp] = tp;
             input[I.batch] = c.input.batch;
             input[I.seqlen] = c.input.seqlen;

@@ -16,7 +16,8 @@ static void run_engine(ran out[RG_PHASE_COUNT][RG_SITE_COUNT], const rg_ckpt *c,
     eo.dtype = dtype;
     rg_engine *e = engine_open(c, eo);
     rg_session *s = session_open(
-        e, (rg_session_opts){.ctx = in->seqlen + 1, .n_seq = in->batch, .ubatch = in->ubatch, .kv_k = in->kv_k, .kv_v = in->kv_v, .unfused = !in->flash});
+        e, (rg_session_opts){
+               .ctx = in->seqlen + 1, .n_seq = in->batch, .ubatch = in->ubatch, .kv_k = in->kv_k, .kv_v = in->kv_v, .unfused = !in->flash, .fuse = in->fuse});
     const int64_t n = in->batch * in->seqlen;
     int32_t token[256], seq[256];
     uint8_t want[256];
@@ -62,7 +63,8 @@ static void same_as_engine(void **state)
     for (int shape = 0; shape < N_SHAPES; shape++) {
         rg_ckpt *c = model_open((shape_id)shape, RG_FT_F32, RG_SYNTH_SAFETENSORS);
         const rg_config *cfg = rg_ckpt_config(c);
-        for (int v = 0; v < 3; v++) {
+        for (int i = 0; i < 3 << (RG_FUSE_COUNT - 1); i++) { /* with every combination of fusions */
+            const int v = i % 3;
             const rg_engine_opts eo = {.dtype = dtypes[v]};
             const rg_exact_input in = {.dtype = rg_resident_type(c, &eo, RG_SITE_ATTN_Q),
                 .head = rg_resident_type(c, &eo, RG_SITE_OUTPUT),
@@ -73,7 +75,8 @@ static void same_as_engine(void **state)
                 .seqlen = 19,
                 .ubatch = v == 2 ? 512 : 8,
                 .tp = 1,
-                .flash = v != 1};
+                .flash = v != 1,
+                .fuse = (unsigned)(i / 3) << 1};
             static ran want[RG_PHASE_COUNT][RG_SITE_COUNT];
             static rg_cost_result r;
             rg_err err;
@@ -83,10 +86,10 @@ static void same_as_engine(void **state)
             int seen = 0, ran_sites = 0;
             for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
                 for (int s = 0; s < RG_SITE_COUNT; s++) ran_sites += want[ph][s].calls > 0.0;
-            for (int i = 0; i < r.n; i++, seen++) {
-                const rg_cost_point *p = &r.op[i];
+            for (int k = 0; k < r.n; k++, seen++) {
+                const rg_cost_point *p = &r.op[k];
                 const ran *w = &want[p->phase][p->site];
-                snprintf(where, sizeof where, "%s, case %d, phase %d, %s", shape_name((shape_id)shape), v, (int)p->phase, p->name);
+                snprintf(where, sizeof where, "%s, case %d, phase %d, %s", shape_name((shape_id)shape), i, (int)p->phase, p->name);
                 equal(where, "calls", p->calls, (uint64_t)w->calls);
                 equal(where, "flop", p->sum.flop, w->t.flop);
                 equal(where, "weights", p->sum.w_rd, w->t.w_rd);
@@ -235,6 +238,14 @@ static void monotone(void **state)
     in.flash = true;
     assert_int_equal(rg_exact(&r, &c, &h, &in, NULL), RG_OK);
     assert_true(r.total[RG_PREFILL].bytes < unfused);
+    for (int f = 1; f < RG_FUSE_COUNT; f++) { /* and so does what the other fusions save */
+        const double apart = r.total[RG_PREFILL].bytes, flop = r.total[RG_PREFILL].flop;
+        in.fuse |= rg_fuse_bit(f);
+        assert_int_equal(rg_exact(&r, &c, &h, &in, NULL), RG_OK);
+        assert_true(r.total[RG_PREFILL].bytes < apart && r.total[RG_PREFILL].flop == flop);
+    }
+    in.tp = 2; /* partial sums meet before the addition */
+    assert_true(!(rg_exact_fusions(&c, &in) & rg_fuse_bit(RG_FUSE_ADD)) && (rg_exact_fusions(&c, &in) & rg_fuse_bit(RG_FUSE_ACT)));
 }
 
 static void refusals(void **state)

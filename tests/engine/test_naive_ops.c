@@ -83,6 +83,11 @@ static void swiglu(int64_t n)
     for (int64_t i = 0; i < n; i++) sink = mul(quot(0.5, add(1.0, expo(minus(0.5)))), 0.25);
 }
 
+static void residual(int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) sink = add(0.5, 0.25);
+}
+
 static int64_t tiles(int64_t m) { return m < 16 ? m : rg_round_up(m, 16); }
 
 /* The operator of a record; executed: with the padding and the planes of the kernel that ran. */
@@ -91,8 +96,11 @@ static bool naive(const rg_rec *r, bool executed)
     const rg_dims *d = &r->dims;
     const bool two = r->kernel == RG_KK_DOT16 || r->kernel == RG_KK_MMDOT16, bytes = two || r->kernel == RG_KK_DOT8 || r->kernel == RG_KK_MMDOT8;
     flop = iop = 0;
-    switch (rg_site_op((rg_site)r->site)) {
+    const rg_op op = rg_site_op((rg_site)r->site);
+    switch (op) {
     case RG_OP_LINEAR:
+    case RG_OP_LINEAR_SWIGLU:
+    case RG_OP_LINEAR_ADD:
         if (executed && r->arith == RG_ARITH_AMX_BF16) /* tiles have 16 rows or fewer, and 32 columns; each product counts */
             linear(tiles(d->m), rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, 32) * rg_kernel_passes((rg_kernel_kind)r->kernel));
         else if (executed && r->arith == RG_ARITH_AMX_INT8)
@@ -103,6 +111,8 @@ static bool naive(const rg_rec *r, bool executed)
                 rg_wtypes[r->wtype].has_min);
         else
             linear(d->m, executed ? rg_round_up(d->n, RG_PANEL) : d->n, d->k);
+        if (op == RG_OP_LINEAR_SWIGLU) swiglu(d->m * d->n);
+        if (op == RG_OP_LINEAR_ADD) residual(d->m * d->n);
         return true;
     case RG_OP_RMSNORM:
         rmsnorm(d->m, d->k);
@@ -114,7 +124,7 @@ static bool naive(const rg_rec *r, bool executed)
         attention(d->h, d->hd, d->pairs);
         return true;
     case RG_OP_ADD:
-        for (int64_t i = 0; i < d->m * d->k; i++) sink = add(0.5, 0.25);
+        residual(d->m * d->k);
         return true;
     case RG_OP_SWIGLU:
         swiglu(d->m * d->k);
@@ -132,7 +142,8 @@ static void operations_are_those_of_plain_loops(void **state)
     (void)state;
     static const int types[] = {RG_WT_F32, RG_WT_F16, RG_WT_Q8G32, RG_WT_Q4G64, RG_WT_Q4G32M};
     unsigned seen = 0;
-    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+    for (size_t i = 0; i < 2 * sizeof types / sizeof *types; i++) {
+        const size_t t = i / 2;
         rg_engine_opts o = test_opts(2);
         rg_err err;
         rg_log log;
@@ -140,13 +151,13 @@ static void operations_are_those_of_plain_loops(void **state)
         o.dtype = types[t];
         rg_ckpt *c = model_open(GQA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
         rg_engine *e = engine_open(c, o);
-        rg_session *s = session_open(e, (rg_session_opts){.ctx = 32});
+        rg_session *s = session_open(e, (rg_session_opts){.ctx = 32, .fuse = i % 2 ? rg_fuse_all() : 0});
         assert_int_equal(rg_log_open(&log, 2, rg_session_ops_per_step(s)), 0);
         random_tokens(id, 20, rg_ckpt_config(c)->vocab, 5);
         assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 20, .token = id}, RG_PREFILL, &log, &err), RG_OK);
         assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 1, .token = id}, RG_DECODE, &log, &err), RG_OK);
-        for (size_t i = 0; i < log.n; i++) {
-            const rg_rec *r = &log.rec[i];
+        for (size_t k = 0; k < log.n; k++) {
+            const rg_rec *r = &log.rec[k];
             const char *name = rg_site_name((rg_site)r->site);
             const rg_tally cost = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
             if (!naive(r, false)) continue;
@@ -165,7 +176,7 @@ static void operations_are_those_of_plain_loops(void **state)
         rg_ckpt_close(c);
     }
     assert_int_equal(seen, 1u << RG_OP_EMBED | 1u << RG_OP_RMSNORM | 1u << RG_OP_LINEAR | 1u << RG_OP_ROPE | 1u << RG_OP_KV_PUT | 1u << RG_OP_ATTN |
-                               1u << RG_OP_ADD | 1u << RG_OP_SWIGLU);
+                               1u << RG_OP_ADD | 1u << RG_OP_SWIGLU | 1u << RG_OP_LINEAR_SWIGLU | 1u << RG_OP_LINEAR_ADD);
 }
 
 int main(void)

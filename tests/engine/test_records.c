@@ -207,7 +207,8 @@ static void counted_is_at_least_analytic(void **state)
     for (shape_id shape = 0; shape < N_SHAPES; shape++)
         for (int unfused = 0; unfused < 2; unfused++) {
             setup x;
-            begin(&x, shape, RG_WT_Q4G32M, 3, (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = unfused}, 8);
+            begin(&x, shape, RG_WT_Q4G32M, 3,
+                (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = unfused, .fuse = shape % 2 ? rg_fuse_all() : 0}, 8);
             int64_t pos = 0;
             for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
                 const size_t first = x.log.n;

@@ -16,6 +16,8 @@ typedef struct job {
     char *xq;
     double *exact; /* [n][k] what the packed weights mean */
     int times;     /* products in a row, as q, k and v share their input */
+    float *to;     /* NULL, or what y is added to behind the last product */
+    bool fused;    /* as part of it */
 } job;
 
 static void *must(size_t n)
@@ -68,7 +70,12 @@ static void region(rg_ctx *cx, void *arg)
 {
     job *j = arg;
     cx->xq = j->xq;
-    for (int i = 0; i < j->times; i++) rg_linear(cx, RG_SITE_FFN_UP, j->y, j->x, &j->w, j->m, true);
+    const int products = j->fused ? 0 : j->times;
+    for (int i = 0; i < products; i++) rg_linear(cx, RG_SITE_FFN_UP, j->y, j->x, &j->w, j->m, true);
+    if (j->fused)
+        rg_linear_fused(cx, RG_SITE_FFN_DOWN_ADD, j->to, j->y, j->x, &j->w, j->m);
+    else if (j->to)
+        rg_add(cx, RG_SITE_FFN_ADD, j->to, j->y, j->m, j->n);
 }
 
 /* Runs it on `threads` threads; the last record. */
@@ -86,9 +93,9 @@ static rg_rec run(job *j, rg_isa isa, int threads)
     for (int64_t i = 0; i < j->m * j->n; i++) j->y[i] = NAN;
     j->xq = map;
     assert_int_equal(rg_team_open(&t, threads, NULL, &k, rg_drive_scratch(&k), 2 << 20, &err), RG_OK);
-    assert_int_equal(rg_log_open(&log, 1, (size_t)j->times), 0);
+    assert_int_equal(rg_log_open(&log, 1, (size_t)j->times + 1), 0);
     const rg_step step = {.phase = RG_PREFILL, .tokens = j->m};
-    rg_team_run(t, region, j, &log, &step, (size_t)j->times);
+    rg_team_run(t, region, j, &log, &step, (size_t)j->times + (j->to && !j->fused));
     const rg_rec r = log.rec[j->times - 1];
     rg_log_close(&log);
     rg_team_close(t);
@@ -285,9 +292,45 @@ static void bad_tokens_stay_alone(void **state)
             }
 }
 
+/* A product with the addition behind it in one: more than one block of tokens, of columns, of panels and group of panels, on tiles, in vectors and
+ * in plain C. What is written is the sum; the product itself need not be anywhere. */
+static void finished_in_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        rg_act act;
+        rg_wtype type;
+        int64_t m, n, k;
+    } cases[] = {{RG_ACT_F32, RG_WT_F16, 262, 40, 1100}, {RG_ACT_BF16, RG_WT_F32, 270, 33, 1090}, {RG_ACT_F32, RG_WT_BF16, 131, 33, 2900},
+        {RG_ACT_F32, RG_WT_Q4G64, 60, 600, 300}, {RG_ACT_F32, RG_WT_F32, 50, 600, 300}, {RG_ACT_F32, RG_WT_F16, 1, 4500, 40},
+        {RG_ACT_F32, RG_WT_Q4G32M, 1, 4500, 40}, {RG_ACT_Q8, RG_WT_Q4G32, 7, 1000, 64}, {RG_ACT_F32, RG_WT_Q8G32, 16, 1000, 64}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        job j = make(cases[i].act, cases[i].type, cases[i].m, cases[i].n, cases[i].k, false);
+        const size_t bytes = (size_t)(j.m * j.n) * sizeof(float);
+        const rg_isa levels[] = {RG_ISA_C, rg_isa_best(), RG_ISA_AMXEMU};
+        float *apart = must(bytes);
+        j.to = must(bytes);
+        for (int l = 0; l < 3; l++) {
+            for (j.fused = false;; j.fused = true) {
+                for (int64_t c = 0; c < j.m * j.n; c++) j.to[c] = (float)(c % 101) - 50.0f;
+                const rg_rec r = run(&j, levels[l], 1 + (int)i % 3);
+                assert_int_equal(r.site, j.fused ? RG_SITE_FFN_DOWN_ADD : RG_SITE_FFN_UP);
+                if (j.fused) break;
+                memcpy(apart, j.to, bytes);
+            }
+            if (memcmp(apart, j.to, bytes) != 0)
+                fail_msg("%s, %s, m %lld n %lld k %lld: other bits", rg_isa_names[levels[l]], rg_wtypes[j.type].name, (long long)j.m, (long long)j.n,
+                    (long long)j.k);
+        }
+        free(apart);
+        free(j.to);
+        drop(&j);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors_stay_in_their_limits), cmocka_unit_test(every_route), cmocka_unit_test(blocks), cmocka_unit_test(bad_tokens_stay_alone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(errors_stay_in_their_limits), cmocka_unit_test(every_route), cmocka_unit_test(blocks),
+        cmocka_unit_test(finished_in_groups), cmocka_unit_test(bad_tokens_stay_alone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,7 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
     for (int layer = -1; layer < 2; layer++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             if (rg_site_in_layer((rg_site)s) != (layer >= 0)) continue;
-            if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, false)) continue;
+            if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;
             const rg_op op = rg_site_op((rg_site)s);
             const bool linear = op == RG_OP_LINEAR || op == RG_OP_EMBED, kv = op == RG_OP_ATTN || op == RG_OP_KV_PUT;
             rg_rec *r = &log->rec[log->n++];

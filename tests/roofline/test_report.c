@@ -79,7 +79,7 @@ static void test_md(void **state)
         assert_false(has_word(t, "inf"));
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             char cell[32];
-            if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, false)) continue;
+            if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;
             snprintf(cell, sizeof cell, "\n| %s ", rg_site_name((rg_site)s));
             if (count_of(t, cell) != 2) fail_msg("%s: %d rows, expected one per phase", rg_site_name((rg_site)s), count_of(t, cell));
         }

@@ -1,7 +1,7 @@
 /* One operator, once, through the engine's own driver, with cold caches: what the cache simulation is run on. Prints what the driver
  * counted. Runs alone too.
  *
- *   one_op OP KEY=VALUE...    OP: linear rmsnorm add swiglu rope kv_put attn none;  none is a record without an operator
+ *   one_op OP KEY=VALUE...    OP: linear linear_add linear_swiglu rmsnorm add swiglu rope kv_put attn none;  none is a record without an operator
  *   m k n tokens, inputs, outputs;  h g hd query heads, KV heads, head size;  pos position of the first token;  type, kv: names
  *   l2 the private cache that the drivers reckon with, in bytes;  empty=1 collects an empty operator instead: what the call itself costs
  *
@@ -76,6 +76,10 @@ static void call(rg_ctx *cx, void *arg)
     o->attn = (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .cs = o->cs, .part = o->part};
     if (strcmp(o->op, "linear") == 0)
         rg_linear(cx, RG_SITE_FFN_UP, o->y, o->x, &o->w, s->m, true);
+    else if (strcmp(o->op, "linear_add") == 0)
+        rg_linear_fused(cx, RG_SITE_FFN_DOWN_ADD, o->q, o->y, o->x, &o->w, s->m);
+    else if (strcmp(o->op, "linear_swiglu") == 0)
+        rg_linear_fused(cx, RG_SITE_FFN_UP_ACT, o->q, o->y, o->x, &o->w, s->m);
     else if (strcmp(o->op, "rmsnorm") == 0)
         rg_rmsnorm(cx, RG_SITE_FFN_NORM, o->y, o->x, o->cs, NULL, s->m, s->k, 1e-5f);
     else if (strcmp(o->op, "add") == 0)

@@ -161,6 +161,16 @@ static void linear_many_tokens(void **state)
     expect_same_growth("linear m=24 k=128 n=64 type=q4g64", "linear m=24 k=128 n=128 type=q4g64");
 }
 
+/* Outputs of the product itself stay in the cache, and what they are added to or multiplied with passes once. */
+static void fused_products(void **state)
+{
+    (void)state;
+    need_valgrind();
+    expect_near("linear_add m=1 k=1408 n=992 type=f16");
+    expect_near("linear_swiglu m=64 k=1408 n=480 type=f16");
+    expect_near("linear_add m=200 k=300 n=992 type=f16");
+}
+
 static void attention(void **state)
 {
     (void)state;
@@ -189,7 +199,7 @@ static void elementwise(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(linear_one_token), cmocka_unit_test(linear_many_tokens), cmocka_unit_test(attention),
-        cmocka_unit_test(norms), cmocka_unit_test(elementwise)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(linear_one_token), cmocka_unit_test(linear_many_tokens), cmocka_unit_test(fused_products),
+        cmocka_unit_test(attention), cmocka_unit_test(norms), cmocka_unit_test(elementwise)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

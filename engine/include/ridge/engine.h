@@ -93,8 +93,9 @@ typedef struct rg_session_opts {
     int64_t ubatch; /* tokens per forward call; 0: 512 */
     rg_kvtype kv_k, kv_v;
     bool unfused;       /* attention through a score matrix in memory */
+    unsigned fuse;      /* further fusions of operators: bits of rg_fuse_bit (ops/fuse.def); 0: none. The results have the same bits */
     int64_t max_logits; /* rows of logits of one rg_session_eval; 0: n_seq */
-    bool check_nan;     /* look at the output of every operator, which costs time; without it only at the logits */
+    bool check_nan;     /* look at the output of every operator, which costs time and the fusions; without it only at the logits */
     bool lock;          /* keep weights, cache and activations in physical memory (mlock) */
 } rg_session_opts;
 
@@ -151,7 +152,7 @@ typedef struct rg_seen {
 typedef void rg_observe_fn(void *user, const rg_seen *seen);
 
 /* fn sees the output of every operator of every later call, in order, in one thread while the others wait: observed calls are not
- * measurements. NULL: none, which costs nothing. user: borrowed until replaced. */
+ * measurements, and run without fusions but attention's, so that every operator has an output. NULL: none, which costs nothing. user: borrowed until replaced. */
 void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user);
 
 /* Logits of the i-th token that wanted them in the last eval: [vocab]; borrowed until the next eval. */
