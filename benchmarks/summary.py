@@ -37,6 +37,29 @@ def peak(roofs, kind):
     return max((p["gops"] for p in roofs["peak"] if p["class"] == kind), default=None)
 
 
+STEPS = ("base", "depth", "kernels", "after")
+
+
+def roofs_of(folder):
+    """[(step, roofs)] of one part, in the order of measuring."""
+    return [(s, load(folder, f"roofs-{s}.json")) for s in STEPS if os.path.exists(os.path.join(folder, f"roofs-{s}.json"))]
+
+
+def memory(roofs):
+    """(bytes, GB/s) read from memory: 256 MiB, or the largest footprint there is."""
+    size, read = bandwidth(roofs, "read_gbps", 256 << 20)
+    return (size, read) if read else max((b["footprint_bytes"], b["read_gbps"]) for b in roofs["bandwidth"])
+
+
+def drift(folder):
+    """What the roof of memory did during a part, one line."""
+    read = [memory(r)[1] for _, r in roofs_of(folder)]
+    share = (max(read) - min(read)) / sorted(read)[len(read) // 2]
+    text = f"read bandwidth measured {', '.join(num(x) for x in read)} GB/s in turn, {percent(share)} % apart"
+    return (f"roofs: steady: {text}." if share < 0.1 else
+            f"roofs: they drift: {text}; the share of the roof of rows bound by memory is no surer than that.")
+
+
 def table(out, head, rows):
     out.append("| " + " | ".join(h.lstrip("<") for h in head) + " |")
     out.append("|" + "|".join(":---" if h.startswith("<") else "---:" for h in head) + "|")
@@ -45,13 +68,12 @@ def table(out, head, rows):
 
 
 def roof_rows(folder, names):
+    kinds = ("fp32_fma", "int8_dot", "bf16_dot", "amx_bf16", "amx_int8")
     for name in names:
-        r = load(folder, name, "roofs.json")
-        size, read = bandwidth(r, "read_gbps", 256 << 20)
-        if read is None:
-            size, read = max(((b["footprint_bytes"], b["read_gbps"]) for b in r["bandwidth"]), default=(0, None))
-        kinds = ("fp32_fma", "int8_dot", "bf16_dot", "amx_bf16", "amx_int8")
-        yield [name, f"{num(read)} ({size >> 20} MiB)", *(num(peak(r, k)) for k in kinds), r.get("noise") or ("noisy" if r["noisy"] else "quiet")]
+        for step, r in roofs_of(os.path.join(folder, name)):
+            size, read = memory(r)
+            yield [f"{name}, {'after' if step == 'after' else 'before ' + step}", f"{num(read)} ({size >> 20} MiB)", *(num(peak(r, k)) for k in kinds),
+                   r.get("noise") or ("noisy" if r["noisy"] else "quiet")]
 
 
 def model_rows(run):
@@ -76,7 +98,7 @@ def model(out, folder, name):
     table(out, ["<test", "<weights", "tokens/s", "interval", "spread %", "GB/s", "of", "GFLOP/s", "of", "MBU %", "MFU %", "roof %", "<bound"],
           [row for run in runs for row in model_rows(run)])
     lines = [line for run in runs for line in run["verdict"]]
-    out += [f"- {line}" for line in dict.fromkeys(lines)] + [""]
+    out += [f"- {line}" for line in dict.fromkeys(lines)] + [f"- {drift(os.path.join(folder, name))}", ""]
 
 
 def kernels(out, folder, name):
@@ -103,15 +125,16 @@ def kernels(out, folder, name):
                 line.append(f"{min(share):.0f}..{max(share):.0f} {roofs}" if share else "")
             cells.append(line)
         table(out, ["<kernel", "tokens" if of == "weights" else "queries", *types], cells)
+    out += [f"- {drift(os.path.join(folder, name))}", ""]
 
 
 def write(folder):
     """Writes summary.md whole or not at all; returns its path."""
     names = parts(folder)
-    first = load(folder, names[0], "roofs.json")
+    first = roofs_of(os.path.join(folder, names[0]))[0][1]
     out = [f"# {first['cpu']}, {first['isa_best']}, {first['threads']} threads", "",
            f"{first.get('cpu_id') or 'model unknown'}; {first['cores']} cores usable, {first['memory_bytes'] / 2**30:.1f} GiB of memory, {first.get('kernel') or ''}. "
-           "Written by `./dev bench`; how to read it: [README](../README.md).", "", "## Roofs, measured right before each part", ""]
+           "Written by `./dev bench`; how to read it: [README](../README.md).", "", "## Roofs, measured before each step and after the last", ""]
     table(out, ["<part", "read GB/s", "FP32 GFLOP/s", "int8 Gop/s", "bf16 GFLOP/s", "AMX bf16", "AMX int8", "<noise"], roof_rows(folder, names))
     for name in names:
         (kernels if name == "kernels" else model)(out, folder, name)

@@ -45,8 +45,9 @@ with tempfile.TemporaryDirectory() as tmp:
     before = files(results)
     summary = before.pop("here/summary.md")
     assert done.stdout.strip() == os.path.join(results, "here", "summary.md"), done.stdout
-    assert sorted(before) == ["here/kernels/about.json", "here/kernels/kernels.csv", "here/kernels/roofs.json", "here/stories15m/about.json",
-                              "here/stories15m/base.json", "here/stories15m/depth.json", "here/stories15m/roofs.json"], sorted(before)
+    assert sorted(before) == ["here/kernels/about.json", "here/kernels/kernels.csv", "here/kernels/roofs-after.json", "here/kernels/roofs-kernels.json",
+                              "here/stories15m/about.json", "here/stories15m/base.json", "here/stories15m/depth.json", "here/stories15m/roofs-after.json",
+                              "here/stories15m/roofs-base.json", "here/stories15m/roofs-depth.json"], sorted(before)
     for name, text in {**before, "summary": summary}.items():
         for private in (tmp, tempfile.gettempdir() + "/", SOURCE, os.path.expanduser("~") + "/"):
             assert private not in text, f"{name} names {private}"
@@ -58,7 +59,7 @@ with tempfile.TemporaryDirectory() as tmp:
     for name in ("base", "depth"):
         report = json.loads(before[f"here/stories15m/{name}.json"])
         jsonschema.validate(report, schema)
-        assert report["machine"]["roofs_source"] == "file roofs.json", report["machine"]
+        assert report["machine"]["roofs_source"] == f"file roofs-{name}.json", report["machine"]
         for r in report["results"]:
             tests.append(r["test"])
             ts = r["median_ts"]
@@ -67,6 +68,7 @@ with tempfile.TemporaryDirectory() as tmp:
         for line in report["verdict"]:
             assert line in summary, line
     assert sorted(set(tests)) == ["pp16", "tg4", "tg4 @ d32", "tg4 x8"], tests
+    assert len([line for line in summary.splitlines() if line.startswith("- roofs: ") and "GB/s in turn" in line]) == 2
     assert "Quick: the figures mean nothing" in summary
 
     # every kernel has its row, every share lies in its cell
@@ -97,7 +99,7 @@ with tempfile.TemporaryDirectory() as tmp:
     run_set.__file__ = os.path.join(SOURCE, "benchmarks", "run_set")
     with open(run_set.__file__, encoding="utf-8") as f:
         exec(compile(f.read(), run_set.__file__, "exec"), run_set.__dict__)
-    roofs = json.loads(before["here/kernels/roofs.json"])
+    roofs = json.loads(before["here/kernels/roofs-kernels.json"])
     run_set.same_machine(os.path.join(results, "here"), roofs)
     try:
         run_set.same_machine(os.path.join(results, "here"), {**roofs, "cpu_id": "another one"})
