@@ -336,6 +336,12 @@ static void note_rereads(rg_report *r, rg_phase ph)
         const rg_row *w = rg_report_row(r, ph, (rg_site)s);
         const double more = w ? rg_ratio((double)rg_tally_bytes(&w->counted), (double)rg_tally_bytes(&w->analytic)) : 0.0;
         if (!w || !(more > 1.1) || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
+        if (rg_site_op(w->site) == RG_OP_EMBED) {
+            rg_lines_add(&r->notes,
+                "%s: %s streams %s times the compulsory bytes, because the rows of packed weights lie interleaved: whole cache lines for one row.",
+                rg_phase_names[ph], rg_site_name(w->site), rg_num(a, sizeof a, more));
+            continue;
+        }
         const int len = snprintf(list + at, sizeof list - at, "%s%s %s", at ? ", " : "", rg_site_name(w->site), rg_num(a, sizeof a, more));
         at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
     }

@@ -126,6 +126,13 @@ static bool same_machine(const rg_machine *m, int threads)
            m->memory_limit == now.memory_limit && strcmp(m->cpu, now.cpu) == 0 && strcmp(m->cpu_id, now.cpu_id) == 0 && strcmp(m->kernel, now.kernel) == 0;
 }
 
+bool rg_machine_better(const rg_machine *m, const char *path)
+{
+    if (!m->noisy) return true;
+    rg_machine old;
+    return rg_machine_load(&old, path, NULL) != RG_OK || old.noisy || !same_machine(&old, m->threads);
+}
+
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user,
     const rg_stop_flag *stop, rg_err *err)
 {
@@ -137,7 +144,7 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
         return footprint > 0 ? rg_machine_refresh(m, cpus, footprint, progress, user, stop, err) : RG_OK;
     }
     const rg_status st = rg_machine_measure(m, threads, cpus, footprint, true, progress, user, stop, err);
-    if (st == RG_OK && path[0]) rg_machine_save(m, path, NULL); /* a cache that cannot be written costs two seconds next time */
+    if (st == RG_OK && path[0] && rg_machine_better(m, path)) rg_machine_save(m, path, NULL); /* a cache that cannot be written costs two seconds next time */
     return st;
 }
 

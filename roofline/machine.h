@@ -81,6 +81,9 @@ rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err);
 /* Path of the cached file for this CPU and thread count below $XDG_CACHE_HOME or ~/.cache, directories made; "" if there is no home. */
 void rg_machine_cache_path(char *buf, size_t n, int threads);
 
+/* Whether a measurement should take the place of that file: not a noisy one that of a quiet one of this same machine. */
+bool rg_machine_better(const rg_machine *m, const char *path);
+
 /* The roofs to use: `name` "measured" or NULL: the cache if it is of this machine (CPU, kernel, cores, memory limit) and thread count and
  * knows the footprint's neighbourhood, with the bandwidth at the footprint measured anew; else a quick measurement (then cached); otherwise a path. */
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user,

@@ -134,13 +134,13 @@ static void character(rg_lines *out, const rg_report *r, rg_phase ph)
         const rg_row *w = is_attention((rg_site)s) ? rg_report_row(r, ph, (rg_site)s) : NULL;
         if (w) attention += (double)w->t_ns;
     }
-    const uint64_t bytes = rg_tally_bytes(&p->analytic);
-    const double ai = rg_intensity(p->analytic.flop, bytes), bw = rg_machine_bw(&r->machine, p->stream_bytes);
-    const double ridge = rg_ratio(rg_machine_peak(&r->machine, r->run.isa), bw);
+    /* The ridge point of the roofs that the operators really have: each kind of product meets its own peak, each operand its own bandwidth. Below it
+     * the sum of memory times is the larger one, so the sentence never contradicts the ideal times of the table. */
+    const double ai = rg_intensity(p->analytic.flop, rg_tally_bytes(&p->analytic)), ridge = ai * rg_ratio(p->mem_ns, p->flop_ns);
     if (isfinite(ridge) && ridge > 0.0)
-        rg_lines_add(out, "%s has an intensity of %s FLOP/byte, %s the ridge point of %s: %s.", rg_phase_names[ph], rg_num(a, sizeof a, ai),
+        rg_lines_add(out, "%s has an intensity of %s FLOP/byte, %s %s, where the roofs of its operators meet: %s.", rg_phase_names[ph], rg_num(a, sizeof a, ai),
             ai < ridge ? "below" : "above", rg_num(b, sizeof b, ridge),
-            ai < ridge ? "moving bytes, not arithmetic, sets its roof" : "arithmetic sets its roof, and smaller weights cannot raise it");
+            ai < ridge ? "moving bytes, not arithmetic, sets its roof" : "arithmetic sets its roof, and fewer bytes alone cannot raise it");
     if (attention > 0.1 * (double)p->t_ns)
         rg_lines_add(out, "%s spends %s in attention at contexts up to %lld tokens; that share grows with the context.", rg_phase_names[ph],
             rg_percent(c, sizeof c, attention / (double)p->t_ns), (long long)p->last_ctx);

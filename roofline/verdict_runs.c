@@ -59,7 +59,13 @@ static void prefill_gain(rg_lines *out, const rg_report *base, const rg_report *
     rg_lines_add(out, "prefill: %s runs %s times as fast as %s (%s against %s tokens/s).", type_of(other), rg_num(a, sizeof a, gain), type_of(base),
         rg_num(b, sizeof b, tps1), rg_num(c, sizeof c, tps0));
     if (!isfinite(roofs)) return;
-    if (compute >= 1.0)
+    if (compute >= 1.0 && p0->flop_ns > p0->mem_ns)
+        rg_lines_add(out,
+            "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight bytes are worth little; the change as a whole was "
+            "worth %s times on these roofs%s.",
+            rg_time(a, sizeof a, p1->flop_ns), rg_time(b, sizeof b, p1->mem_ns), rg_num(d, sizeof d, roofs),
+            roofs > 1.05 ? ", because its products have a faster arithmetic" : "");
+    else if (compute >= 1.0)
         rg_lines_add(out,
             "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight bytes were worth only %s times on these roofs.",
             rg_time(a, sizeof a, p1->flop_ns), rg_time(b, sizeof b, p1->mem_ns), rg_num(d, sizeof d, roofs));

@@ -5,9 +5,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-typedef enum kind { FLAG, INT, REAL, STR, LIST, IGNORED } kind;
+#include "base/outfile.h"
+
+typedef enum kind { FLAG, INT, REAL, STR, OUT, DRAW, LIST, IGNORED } kind;
 
 enum {
 #define RG_COMMAND(id, name, line, examples) id = 1 << RG_CMD_##id,
@@ -66,6 +69,8 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
         *(rg_cli_FLAG *)field = true;
         break;
     case STR:
+    case OUT:
+    case DRAW:
         *(rg_cli_STR *)field = value;
         break;
     case LIST: {
@@ -96,6 +101,32 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
     }
     cli->given[o - options] = true;
     return RG_OK;
+}
+
+/* Pictures go into one file, or into a folder that is made where there is none. */
+static rg_status try_pictures(const char *path, rg_err *err)
+{
+    char bare[4096];
+    size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
+    struct stat s;
+    if (n >= sizeof bare) return rg_fail(err, RG_E_USAGE, "--svg: the path is longer than %zu bytes", sizeof bare - 1);
+    while (n > 1 && bare[n - 1] == '/') bare[--n] = 0;
+    if ((n > 4 && strcmp(bare + n - 4, ".svg") == 0) || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode)) return rg_outfile_try(bare, err);
+    if (access(path, W_OK | X_OK) == 0) return RG_OK;
+    return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
+}
+
+/* What cannot be written is said before minutes of measuring, not behind them. */
+static rg_status try_outputs(const rg_cli *cli, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int i = 0; i < RG_O_COUNT && st == RG_OK; i++) {
+        const struct option *o = &options[i];
+        if (!cli->given[i] || (o->kind != OUT && o->kind != DRAW)) continue;
+        const char *path = *(const rg_cli_STR *)((const char *)cli + o->offset);
+        st = o->kind == OUT ? rg_outfile_try(path, err) : try_pictures(path, err);
+    }
+    return st;
 }
 
 rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err)
@@ -133,7 +164,7 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         const rg_status st = put(cli, o, word, value, err);
         if (st != RG_OK) return st;
     }
-    return RG_OK;
+    return try_outputs(cli, err);
 }
 
 rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err)

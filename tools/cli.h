@@ -13,6 +13,7 @@ typedef bool rg_cli_FLAG;
 typedef int64_t rg_cli_INT;
 typedef double rg_cli_REAL;
 typedef const char *rg_cli_STR;
+typedef const char *rg_cli_OUT, *rg_cli_DRAW; /* can be written to, or the command line was refused */
 typedef const char *rg_cli_IGNORED;
 /* Every value of an option that may be repeated, in order; each may be a comma list (tools/lists.h). */
 enum { RG_CLI_LIST_MAX = 32 };

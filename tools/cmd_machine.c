@@ -16,10 +16,12 @@ static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
     rg_err why;
     if (!path[0])
         fprintf(stderr, "ridge machine: not kept: there is no home directory (use --save FILE)\n");
+    else if (!rg_machine_better(m, path))
+        fprintf(stderr, "ridge machine: noisy, so not kept: the quiet measurement in %s stays\n", path);
     else if (rg_machine_save(m, path, &why) != RG_OK)
         fprintf(stderr, "ridge machine: not kept: %s\n", why.msg);
     else
-        fprintf(stderr, "ridge machine: kept in %s\n", path);
+        fprintf(stderr, "ridge machine: kept in %s%s\n", path, m->noisy ? ", but noisy: runs measure their own roofs until a quiet one lies there" : "");
     return RG_OK;
 }
 

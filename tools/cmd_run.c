@@ -180,6 +180,7 @@ rg_status rg_cmd_RUN(const rg_cli *cli, rg_err *err)
     rg_progress p = {0};
     rg_status st = rg_cli_no_args(cli, err);
     if (st == RG_OK) st = check_options(cli, err);
+    if (st == RG_OK && cli->prompt_cache && !cli->prompt_cache_ro) st = rg_outfile_try(cli->prompt_cache, err);
     if (st == RG_OK) st = rg_talk_open(&t, cli, &so, &eo, &p, err);
     if (st == RG_OK) st = cli->chat || cli->single_turn ? run_chat(&t, &so, &eo, err) : run_prompt(&t, &so, &eo, err);
     if (st == RG_OK && cli->dump_tokens && !cli->dump_prompt) st = write_tokens(&t, err);

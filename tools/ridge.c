@@ -1,10 +1,12 @@
 /* The program: finds the subcommand, installs the stop handler, turns a status into one line and an exit code. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mapfile.h"
+#include "base/outfile.h"
 #include "tools/cli.h"
 
 static const struct command {
@@ -20,6 +22,7 @@ static void on_signal(int sig)
     (void)sig;
     if (rg_stop) {
         static const char give_back[] = "\033[r\033[999;1H\033[2K";
+        rg_outfile_unlink_pending();
         if (rg_terminal_dirty && write(STDERR_FILENO, give_back, sizeof give_back - 1) < 0) rg_terminal_dirty = 0;
         _exit(RG_E_INTERRUPTED);
     }
@@ -36,6 +39,7 @@ static void on_bus(int sig, siginfo_t *info, void *context)
         signal(sig, SIG_DFL);
         return;
     }
+    rg_outfile_unlink_pending();
     if (write(STDERR_FILENO, "\nridge: ", 8) < 0 || write(STDERR_FILENO, path, strlen(path)) < 0 || write(STDERR_FILENO, why, sizeof why - 1) < 0)
         _exit(RG_E_FILE);
     _exit(RG_E_FILE);
@@ -85,8 +89,19 @@ static int printed(void)
     return RG_E_FILE;
 }
 
+/* Whatever is opened first would take the number of a closed stream, and the report be written into it. A closed one is opened the wrong way round, so
+ * that using it stays an error. */
+static void hold_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return; /* the lowest free number is this one */
+    }
+}
+
 int main(int argc, char **argv)
 {
+    hold_streams();
     if (argc < 2) {
         overview(stderr);
         return RG_E_USAGE;
@@ -113,6 +128,9 @@ int main(int argc, char **argv)
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    struct sigaction hup;
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_DFL) sigaction(SIGHUP, &sa, NULL); /* nohup stays in force */
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond `ulimit -f` is a write that fails, like one on a full disk */
     struct sigaction bus = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &bus, NULL);
     signal(SIGPIPE, SIG_DFL);

@@ -1,6 +1,7 @@
 /* Mapped files and the cursor, atomic output files, the arena, memory information, and error lines. */
 #include "testing.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/arena.h"
@@ -134,13 +135,77 @@ static void outfile_failures_leave_nothing(void **state)
     assert_int_equal(rg_outfile_open(&o, temp_at("no/such/dir/out"), &e), RG_E_FILE);
     assert_non_null(strstr(e.msg, "no/such/dir/out"));
     rg_outfile_abort(&o);
-    /* the rename fails: the target is a directory */
     assert_int_equal(mkdir(temp_at("target"), 0700), 0);
+    assert_int_equal(rg_outfile_open(&o, temp_at("target"), &e), RG_E_FILE);
+    assert_non_null(strstr(e.msg, "directory"));
+    assert_int_equal(rg_outfile_try(temp_at("target"), &e), RG_E_FILE);
+    assert_int_equal(rg_outfile_try(temp_at("no/such/dir/out"), &e), RG_E_FILE);
+    assert_non_null(strstr(e.msg, "no/such/dir/out"));
+    assert_int_equal(rg_outfile_try(temp_at("new"), &e), RG_OK);
+    assert_int_equal(rg_outfile_try("here", &e), RG_OK);
+    rmdir(temp_at("target"));
+    /* the rename fails: a directory came in between */
     assert_int_equal(rg_outfile_open(&o, temp_at("target"), &e), RG_OK);
+    assert_int_equal(mkdir(temp_at("target"), 0700), 0);
     fputs("x", o.f);
     assert_int_equal(rg_outfile_commit(&o, &e), RG_E_FILE);
     assert_int_equal(temp_entries(), before + 1);
     rmdir(temp_at("target"));
+    /* a program that has to leave at once */
+    rg_outfile two;
+    assert_int_equal(rg_outfile_open(&o, temp_at("one"), &e), RG_OK);
+    assert_int_equal(rg_outfile_open(&two, temp_at("two"), &e), RG_OK);
+    assert_int_equal(temp_entries(), before + 2);
+    rg_outfile_unlink_pending();
+    assert_int_equal(temp_entries(), before);
+    rg_outfile_abort(&o);
+    rg_outfile_abort(&two);
+    rg_outfile_unlink_pending();
+}
+
+/* Renaming a file over /dev/null would take it away from the whole machine: devices and pipes are written to; links stay links. */
+static void outfile_writes_to_what_is_no_file(void **state)
+{
+    (void)state;
+    rg_outfile o;
+    rg_err e;
+    struct stat s;
+    char buf[16] = "";
+    const int before = temp_entries();
+    assert_int_equal(mkfifo(temp_at("pipe"), 0600), 0);
+    const int reader = open(temp_at("pipe"), O_RDWR | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_int_equal(rg_outfile_try(temp_at("pipe"), &e), RG_OK);
+    assert_int_equal(rg_outfile_open(&o, temp_at("pipe"), &e), RG_OK);
+    fputs("through", o.f);
+    assert_int_equal(rg_outfile_commit(&o, &e), RG_OK);
+    assert_int_equal(read(reader, buf, sizeof buf - 1), 7);
+    assert_string_equal(buf, "through");
+    assert_int_equal(stat(temp_at("pipe"), &s), 0);
+    assert_true(S_ISFIFO(s.st_mode));
+    assert_int_equal(rg_outfile_open(&o, temp_at("pipe"), &e), RG_OK);
+    rg_outfile_abort(&o);
+    assert_int_equal(access(temp_at("pipe"), F_OK), 0);
+    close(reader);
+    remove(temp_at("pipe"));
+
+    write_file(temp_at("real"), "old", 3);
+    assert_int_equal(chmod(temp_at("real"), 0640), 0);
+    assert_int_equal(symlink("real", temp_at("link")), 0);
+    assert_int_equal(rg_outfile_try(temp_at("link"), &e), RG_OK);
+    assert_int_equal(rg_outfile_open(&o, temp_at("link"), &e), RG_OK);
+    fputs("new", o.f);
+    assert_int_equal(rg_outfile_commit(&o, &e), RG_OK);
+    assert_int_equal(lstat(temp_at("link"), &s), 0);
+    assert_true(S_ISLNK(s.st_mode));
+    assert_int_equal(stat(temp_at("real"), &s), 0);
+    assert_int_equal(s.st_mode & 07777, 0640);
+    char *text = read_all(temp_at("real"), NULL);
+    assert_string_equal(text, "new");
+    free(text);
+    remove(temp_at("link"));
+    remove(temp_at("real"));
+    assert_int_equal(temp_entries(), before);
 }
 
 typedef struct parts {
@@ -236,7 +301,8 @@ static void isa_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(cursor_reads_little_endian), cmocka_unit_test(cursor_stays_inside), cmocka_unit_test(files_are_mapped),
-        cmocka_unit_test(outfile_appears_whole_or_not_at_all), cmocka_unit_test(outfile_failures_leave_nothing), cmocka_unit_test(arena_is_laid_out_twice),
-        cmocka_unit_test(big_blocks), cmocka_unit_test(memory_is_known), cmocka_unit_test(error_lines_are_one_line), cmocka_unit_test(isa_names)};
+        cmocka_unit_test(outfile_appears_whole_or_not_at_all), cmocka_unit_test(outfile_failures_leave_nothing),
+        cmocka_unit_test(outfile_writes_to_what_is_no_file), cmocka_unit_test(arena_is_laid_out_twice), cmocka_unit_test(big_blocks),
+        cmocka_unit_test(memory_is_known), cmocka_unit_test(error_lines_are_one_line), cmocka_unit_test(isa_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -375,10 +375,35 @@ static void test_noise(void **state)
     rg_log_close(&l);
 }
 
+/* What the verdict says of a phase is what its ideal times say, whichever arithmetic its products use. */
+static void test_character(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    rg_report *r = build_default(&m);
+    for (int memory = 0; memory < 2; memory++) {
+        rg_lines v = {0};
+        rg_phase_sum *p = &r->phase[RG_DECODE];
+        p->mem_ns = memory ? 3000.0 : 1000.0;
+        p->flop_ns = 2000.0;
+        rg_verdict_run(&v, r);
+        int said[2] = {0, 0};
+        for (int i = 0; i < v.n; i++) {
+            if (strncmp(v.s[i], "decode", 6) != 0) continue;
+            said[1] += strstr(v.s[i], "below") && strstr(v.s[i], "moving bytes, not arithmetic, sets its roof");
+            said[0] += strstr(v.s[i], "above") && strstr(v.s[i], "arithmetic sets its roof");
+        }
+        assert_int_equal(said[memory], 1);
+        assert_int_equal(said[!memory], 0);
+        rg_lines_free(&v);
+    }
+    rg_report_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row), cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums),
         cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_mock_probe)};
+        cmocka_unit_test(test_character), cmocka_unit_test(test_mock_probe)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

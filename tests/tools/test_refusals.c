@@ -1,6 +1,8 @@
 /* Wrong files and impossible wishes: one line that says what and where, the right exit code, and nothing half written. */
 #include "run_program.h"
 
+#include <sys/wait.h>
+
 static void edit_config(const char *dir, const char *key, json_t *value)
 {
     char path[600];
@@ -273,12 +275,52 @@ static void outputs_that_cannot_be_written(void **state)
     }
 }
 
+/* Before anything is measured: nothing is printed, and no time was spent. */
+static void outputs_are_tried_first(void **state)
+{
+    (void)state;
+    static const char *const options[][3] = {{"profile", "--html", "x.html"}, {"profile", "--svg", "x.svg"}, {"profile", "--svg", "folder"},
+        {"profile", "--trace", "t.json"}, {"profile", "--junit", "j.xml"}, {"bench", "--html", "x.html"}, {"bench", "--summary", "s.md"},
+        {"compare", "--svg", "x.svg"}, {"roofline", "--html", "x.html"}, {"machine", "--save", "m.json"}, {"run", "--dump-tokens", "t.i32"},
+        {"run", "--prompt-cache", "p.kv"}, {"report", "--svg", "x.svg"}, {"tokenize", "--token-ids-out", "t.i32"}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char path[700];
+        snprintf(path, sizeof path, "%s/%s", scratch("no/dir"), options[i][2]);
+        expect_error(ridge(options[i][0], options[i][1], path, NULL), 3, options[i][2], "cannot write", NULL);
+    }
+    assert_false(file_exists(scratch("no")));
+}
+
+/* A limit on the size of files is a full disk, not a death by signal with half a file; what is opened does not become a closed stream's file. */
+static void outputs_under_limits(void **state)
+{
+    (void)state;
+    char cmd[2048];
+    const char *bin = getenv("RIDGE_BIN");
+    assert_non_null(bin);
+    static const char dims[] = "--dims hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64";
+    snprintf(cmd, sizeof cmd, "ulimit -f 8; '%s' synth %s -o '%s' 2>'%s'", bin, dims, scratch("limited.gguf"), scratch("limited.err"));
+    const int rc = system(cmd);
+    assert_true(WIFEXITED(rc));
+    assert_int_equal(WEXITSTATUS(rc), 3);
+    char *text = read_all(scratch("limited.err"), NULL);
+    assert_non_null(strstr(text, "limited.gguf"));
+    free(text);
+    snprintf(cmd, sizeof cmd, "! ls '%s' | grep limited.gguf", scratch("."));
+    assert_int_equal(system(cmd), 0);
+    snprintf(cmd, sizeof cmd, "'%s' synth %s -o '%s' >&- 2>&-", bin, dims, scratch("streams.gguf"));
+    assert_int_equal(WEXITSTATUS(system(cmd)), 3); /* its summary could not be printed */
+    snprintf(
+        cmd, sizeof cmd, "'%s' synth %s -o '%s' >/dev/null && cmp '%s' '%s'", bin, dims, scratch("plain.gguf"), scratch("plain.gguf"), scratch("streams.gguf"));
+    assert_int_equal(system(cmd), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(missing_and_empty_files), cmocka_unit_test(truncated_gguf), cmocka_unit_test(safetensors_with_a_hole),
         cmocka_unit_test(damaged_weights_name_the_tensor), cmocka_unit_test(unsupported_models_say_what_is_missing),
         cmocka_unit_test(config_and_weights_must_agree), cmocka_unit_test(missing_tokenizer), cmocka_unit_test(token_files),
         cmocka_unit_test(more_context_than_the_model), cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
-        cmocka_unit_test(outputs_that_cannot_be_written)};
+        cmocka_unit_test(outputs_that_cannot_be_written), cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(outputs_under_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
