@@ -42,7 +42,7 @@ static inline void rg_merge_row(float *out, float *max, float *sum, const float 
         *max = cmax;
         *sum = csum;
     } else if (csum != 0.0f) {
-        const float m = *max > cmax ? *max : cmax, a = expf(*max - m), b = expf(cmax - m);
+        const float m = *max > cmax ? *max : cmax, a = *max == m ? 1.0f : expf(*max - m), b = cmax == m ? 1.0f : expf(cmax - m);
         for (int64_t d = 0; d < hd; d++) out[d] = out[d] * a + acc[d] * b;
         *sum = *sum * a + csum * b;
         *max = m;

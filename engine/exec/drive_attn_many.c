@@ -1,6 +1,11 @@
 /* Attention of many tokens: many query rows meet each chunk of keys and values, which is turned once for all of them into what a product of the
  * linear layers takes: floats; pairs of bf16 (--act bf16); or tiles of one plane of bf16, or two of 16 bits (faithful), on a CPU with tiles.
- * Scores, maxima, exponentials and sums are FP32; otherwise queries, keys, exponentials and values are rounded on their way into a product. */
+ * Scores, maxima, exponentials and sums are FP32; otherwise queries, keys, exponentials and values are rounded on their way into a product.
+ *
+ * What to expect of tiles (derived from instruction counts and from exponentials timed on Zen 5; not measured on hardware with tiles): 32 rows, 256
+ * positions and a head of 64 are 384 tile products in three (128 in one), 6100 cycles (2000), beside 256 tile loads (128) that take a third of that (half) out
+ * of L1, and 40 tile stores, 640 cycles. The exponentials of the block take 50...70 ns a row, 6000...9000 cycles in all. So exponentials, not products, are
+ * the limit: about a third of the tile roof in three products, a fifth in one, half and a third with heads of 128. */
 #include "base/tile_emu.h"
 #include "exec/attn_parts.h"
 #include "exec/product.h"
@@ -36,8 +41,9 @@ typedef struct work {
     int products;  /* on tiles, of one useful one; 0: not on tiles */
 } work;
 
-/* Queries and results of a task take an eighth of the private cache at most, so that scratch and the keys and values that tasks share fit too. */
-static int64_t task_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
+/* Most tokens of a task. Queries and results take an eighth of the private cache at most, so that scratch and the keys and values that tasks share
+ * fit too. */
+static int64_t most_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const int64_t rows = rg_min(ROWS_HD, cx->l2_bytes / 64) / kv->hd;
     return rg_min(ROWS_MAX, rows) / (a->heads / kv->heads);
@@ -46,10 +52,36 @@ static int64_t task_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_att
 rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const rg_ktab *k = cx->k;
-    if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || task_tokens(cx, kv, a) == 0) return RG_ATTN_FEW;
+    if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || most_tokens(cx, kv, a) == 0) return RG_ATTN_FEW;
     if (k->tile_isa > RG_ISA_C && !k->blas) return k->act == RG_ACT_BF16 ? RG_ATTN_TILES_BF16 : RG_ATTN_TILES;
     if (k->act == RG_ACT_BF16 && k->bf16_attn) return RG_ATTN_MANY_BF16;
     return k->mm_isa > RG_ISA_C && !k->blas ? RG_ATTN_MANY : RG_ATTN_FEW; /* plain C gains nothing by it */
+}
+
+static int64_t task_count(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t block)
+{
+    int64_t n = 0;
+    for (int64_t r = 0; r < a->n_runs; r++) n += rg_div_up(a->run[r].n, block) * kv->heads;
+    return n;
+}
+
+/* Tokens of a task: blocks of the same size, as many as keep the threads busiest. Turning a chunk into operands counts as so many rows of a task.
+ * With a window the first position of a task, and so the order of additions, follows from its first token: then threads may not decide. */
+static int64_t task_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
+{
+    enum { CONVERT_ROWS = 32 };
+    int64_t longest = 0, best = 0, least = INT64_MAX;
+    for (int64_t r = 0; r < a->n_runs; r++) longest = rg_max(longest, a->run[r].n);
+    const int64_t from = rg_div_up(longest, most_tokens(cx, kv, a)), to = a->window > 0 ? from : rg_min(longest, from + cx->nt);
+    for (int64_t blocks = from; blocks <= to; blocks++) {
+        const int64_t block = rg_div_up(longest, blocks), each = block * a->heads / kv->heads + CONVERT_ROWS;
+        const int64_t busiest = rg_div_up(task_count(kv, a, block), cx->nt) * each; /* thread, in rows */
+        if (busiest < least) {
+            least = busiest;
+            best = block;
+        }
+    }
+    return best;
 }
 
 static void *take(char **at, int64_t bytes)
@@ -178,15 +210,18 @@ static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape
     for (int64_t i = 0; i < rows; i++) {
         float *s = w->s + i * w->lds;
         const int64_t pos = t->pos + (r0 + i) / rep, sees = rg_min(seen, pos + 1 - c0), before = rg_first_seen(a, pos) - c0;
+        char *p = w->p + i * w->p_pitch;
         if (sees > rg_max(0, before)) {
             rg_mask_scores(s, before);
-            k->softmax(s, sees, cols, &max[i], &sum[i]);
+            if (w->form < RG_X_FORMS)
+                k->softmax_bf16((uint16_t *)(void *)p, w->products == 3 ? cols : 0, s, sees, cols, &max[i], &sum[i]);
+            else
+                k->softmax(s, sees, cols, &max[i], &sum[i]);
         } else {
-            memset(s, 0, (size_t)cols * sizeof *s);
+            memset(p, 0, (size_t)(cols * w->each));
             max[i] = -INFINITY;
             sum[i] = 0.0f;
         }
-        if (w->form < RG_X_FORMS) k->prep[w->form](w->p + i * w->p_pitch, s, cols, 0);
     }
     for (int64_t d = 0; d < kv->hd; d += 32)
         multiply(cx, w, w->acc + d, w->hdp, w->p, w->p_pitch, w->v + d * RG_ATTN_CHUNK * w->each, rows, depth, rg_min(32, kv->hd - d));
@@ -205,8 +240,7 @@ void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv,
     const int64_t block = task_tokens(cx, kv, a), rep = a->heads / kv->heads;
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     rg_reach reach = {0};
-    int64_t tasks = 0;
-    for (int64_t r = 0; r < a->n_runs; r++) tasks += rg_div_up(a->run[r].n, block) * kv->heads;
+    const int64_t tasks = task_count(kv, a, block);
     if (w.products) cx->k->tiles_on(w.state, RG_TILE_ROWS, RG_TILE_BYTES);
     for (int64_t i = 0; i < tasks; i++) {
         /* there and back again: later blocks of tokens see more */

@@ -34,6 +34,7 @@
 #define SLOT_kv_put_k(type) kv_put_k[RG_KV_##type]
 #define SLOT_kv_put_v(type) kv_put_v[RG_KV_##type]
 #define SLOT_softmax(type) softmax
+#define SLOT_softmax_bf16(type) softmax_bf16
 #define SLOT_rmsnorm(type) rmsnorm
 #define SLOT_rope(type) rope
 #define SLOT_swiglu(type) swiglu
@@ -70,6 +71,7 @@
 #define LEVEL_kv_put_k(type) unreported
 #define LEVEL_kv_put_v(type) unreported
 #define LEVEL_softmax(type) t->elem_isa
+#define LEVEL_softmax_bf16(type) unreported
 #define LEVEL_rmsnorm(type) t->elem_isa
 #define LEVEL_rope(type) t->elem_isa
 #define LEVEL_swiglu(type) t->elem_isa
@@ -141,6 +143,7 @@ int64_t rg_tile_state_bytes(void) { return (int64_t)sizeof(rg_tile_file); } /* r
 #define TYPE_kv_put_k(type) RG_KV_##type
 #define TYPE_kv_put_v(type) RG_KV_##type
 #define TYPE_softmax(type) 0
+#define TYPE_softmax_bf16(type) 0
 #define TYPE_rmsnorm(type) 0
 #define TYPE_rope(type) 0
 #define TYPE_swiglu(type) 0

@@ -126,6 +126,9 @@ typedef void rg_kv_panel_v_fn(float *dst, const void *v_head, int64_t hd, int64_
 /* Softmax numerator of one score row in place: returns the maximum in *max and the sum of exp(s - max) in *sum; s[0..n) becomes
  * exp(s - max), s[n..n_pad) becomes 0. n >= 1. */
 typedef void rg_softmax_fn(float *s, int64_t n, int64_t n_pad, float *max, float *sum);
+/* The same as an operand of products in bf16: p[0..n) becomes exp(s - max), p[n..n_pad) 0; s stays. low > 0: p + low takes a second plane, what the
+ * first leaves. Both are rounded to nearest, so that two are off by 2^-17 of the value at most. n >= 1; n_pad is a multiple of 32. */
+typedef void rg_softmax_bf16_fn(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum);
 
 /* y[k] = x[k] / sqrt(mean(x^2) + eps) * w[k]; y may be x. */
 typedef void rg_rmsnorm_fn(float *y, const float *x, const float *w, int64_t k, float eps);
@@ -172,6 +175,7 @@ typedef struct rg_ktab {
     rg_kv_panel_v_fn *kv_panel_v[RG_KV_COUNT];
     rg_kv_put_fn *kv_put_k[RG_KV_COUNT], *kv_put_v[RG_KV_COUNT]; /* K and V may have different types */
     rg_softmax_fn *softmax;
+    rg_softmax_bf16_fn *softmax_bf16;
     rg_rmsnorm_fn *rmsnorm;
     rg_rope_fn *rope;
     rg_swiglu_fn *swiglu;

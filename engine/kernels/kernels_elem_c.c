@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/num.h"
+
 void rg_softmax__c(float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 {
     float most = -INFINITY, total = 0.0f;
@@ -13,6 +15,24 @@ void rg_softmax__c(float *s, int64_t n, int64_t n_pad, float *max, float *sum)
         total += s[i];
     }
     for (int64_t i = n; i < n_pad; i++) s[i] = 0.0f;
+    *max = most;
+    *sum = total;
+}
+
+/* To nearest, ties away from zero: no difference that matters, one operation instead of three. */
+static float bf16_nearest(float v) { return rg_f32_from_bits((rg_f32_bits(v) + 0x8000u) & 0xffff0000u); }
+
+void rg_softmax_bf16__c(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
+{
+    float most = -INFINITY, total = 0.0f;
+    for (int64_t i = 0; i < n; i++)
+        if (s[i] > most) most = s[i];
+    for (int64_t i = 0; i < n_pad; i++) {
+        const float e = i < n ? expf(s[i] - most) : 0.0f, high = bf16_nearest(e);
+        p[i] = (uint16_t)(rg_f32_bits(high) >> 16);
+        if (low) p[low + i] = (uint16_t)(rg_f32_bits(bf16_nearest(e - high)) >> 16);
+        total += e;
+    }
     *max = most;
     *sum = total;
 }

@@ -108,6 +108,49 @@ void ISA_FN(rg_prep_bf16x2)(void *dst, const float *x, int64_t k, int64_t group)
     }
 }
 
+/* To nearest, ties away from zero, in the high half. */
+INLINE vi bf16_nearest(vf f) { return vi_add(vi_bits(f), vi_int(0x8000)); }
+
+INLINE vf put_exp(uint16_t *p, int64_t low, vf s, vf top, int64_t left)
+{
+    const vf all = vf_exp(vf_sub(s, top)), e = left < VL ? vf_keep(all, left, vf_zero()) : all;
+    const vi high = bf16_nearest(e);
+    put16(p, vi_shr(high, 16));
+    if (low) put16(p + low, vi_shr(bf16_nearest(vf_sub(e, vf_bits(vi_and(high, vi_int(-65536))))), 16));
+    return e;
+}
+
+INLINE void softmax_planes(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
+{
+    enum { WAYS = 4 };
+    vf most[WAYS], total = vf_zero();
+    int64_t i = 0;
+    EACH (j, WAYS) most[j] = vf_set1(-INFINITY);
+    for (; i + WAYS * VL <= n; i += WAYS * VL)
+        EACH (j, WAYS) most[j] = vf_max(vf_load(s + i + j * VL), most[j]); /* a NaN is passed over, as in softmax */
+    for (; i < n; i += VL) most[0] = vf_max(n - i < VL ? vf_keep(vf_load_n(s + i, n - i), n - i, most[0]) : vf_load(s + i), most[0]);
+    *max = vf_max_lane(vf_max(vf_max(most[0], most[1]), vf_max(most[2], most[3])));
+    const vf top = vf_set1(*max);
+    for (i = 0; i + VL <= n; i += VL) total = vf_add(total, put_exp(p + i, low, vf_load(s + i), top, VL));
+    if (i < n) {
+        total = vf_add(total, put_exp(p + i, low, vf_load_n(s + i, n - i), top, n - i));
+        i += VL;
+    }
+    for (; i < n_pad; i += VL) {
+        put16(p + i, vi_int(0));
+        if (low) put16(p + low + i, vi_int(0));
+    }
+    *sum = vf_sum(total);
+}
+
+void ISA_FN(rg_softmax_bf16)(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
+{
+    if (low)
+        softmax_planes(p, low, s, n, n_pad, max, sum);
+    else
+        softmax_planes(p, 0, s, n, n_pad, max, sum);
+}
+
 /* As bf16_of, for what is no NaN. */
 INLINE vi bf16_of_finite(vf f)
 {

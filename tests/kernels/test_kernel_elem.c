@@ -1,4 +1,4 @@
-/* softmax, rmsnorm, rope, swiglu and add: every row of kernels.def against float64. */
+/* softmax (in floats and in bf16), rmsnorm, rope, swiglu and add: every row of kernels.def against float64. */
 #include "kernel_util.h"
 
 /* e against exp(x), in units of the last place of the result; results below the normal range in units of the smallest float. */
@@ -63,6 +63,51 @@ static void softmax_every_row(void **state)
         }
         print_message("%s: exp is at most %.2f ulp away\n", row->name, worst);
         free(s), free(old);
+    }
+}
+
+/* The planes against exp in float64: of one, half a unit of 8 bits: 2^-8; of two, 2^-17; and what exp itself is off by. */
+static void softmax_bf16_every_row(void **state)
+{
+    (void)state;
+    for (ROWS(row, "softmax_bf16")) {
+        rg_softmax_bf16_fn *fn = (rg_softmax_bf16_fn *)row->fn;
+        uint64_t seed;
+        rg_rng r = seeded(&seed, 27);
+        for (int i = 0; i < 600; i++) {
+            const int64_t n = rng_in(&r, 1, 300), n_pad = (n + 31) / 32 * 32 + 32 * rng_in(&r, 0, 1), low = i % 2 ? n_pad + rng_in(&r, 0, 9) : 0,
+                          all = low + n_pad;
+            guarded gs, gp;
+            float *s = guarded_floats(&gs, n), *old = malloc((size_t)n * sizeof *old), max, sum;
+            uint16_t *p;
+            gp = guarded_alloc((size_t)all * sizeof *p);
+            p = (uint16_t *)(void *)gp.p;
+            memset(p, 0x55, (size_t)all * sizeof *p);
+            fill_normal(&r, s, n);
+            for (int64_t j = 0; j < n && i % 3 == 0; j++) s[j] *= 30.0f;
+            memcpy(old, s, (size_t)n * sizeof *s);
+            fn(p, low, s, n, n_pad, &max, &sum);
+            CHECK(memcmp(old, s, (size_t)n * sizeof *s) == 0, row->name, seed, "n %lld: the scores changed", (long long)n);
+            float want_max = old[0];
+            for (int64_t j = 0; j < n; j++) want_max = old[j] > want_max ? old[j] : want_max;
+            CHECK(max == want_max, row->name, seed, "maximum %g, expected %g", (double)max, (double)want_max);
+            double total = 0.0;
+            for (int64_t j = 0; j < n_pad; j++) {
+                const double want = j < n ? exp((double)(s[j] - max)) : 0.0, high = (double)rg_bf16_to_f32(p[j]);
+                const double got = high + (low ? (double)rg_bf16_to_f32(p[low + j]) : 0.0), bound = want * (low ? 0x1.1p-17 : 0x1.01p-8) + 0x1p-126;
+                CHECK(fabs(got - want) <= bound, row->name, seed, "n %lld, planes %d: exp[%lld] = %.9g, expected %.9g", (long long)n, low ? 2 : 1, (long long)j,
+                    got, want);
+                CHECK(fabs(high - want) <= want * 0x1.01p-8 + 0x1p-126, row->name, seed, "high plane %.9g of %.9g", high, want);
+                total += want;
+            }
+            for (int64_t j = n_pad; j < low; j++) CHECK(p[j] == 0x5555, row->name, seed, "n %lld: wrote between the planes", (long long)n);
+            CHECK(fabs((double)sum - total) <= (double)(n + 4) * FLT_EPSILON * total, row->name, seed, "sum %.9g, expected %.9g", (double)sum, total);
+            s[rng_in(&r, 0, n - 1)] = i % 4 < 2 ? NAN : -INFINITY;
+            fn(p, low, s, n, n_pad, &max, &sum);
+            CHECK(i % 4 < 2 || n == 1 ? isnan(sum) : isfinite(sum), row->name, seed, "n %lld: sum %g", (long long)n, (double)sum);
+            free(old);
+            guarded_free(&gs), guarded_free(&gp);
+        }
     }
 }
 
@@ -179,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(softmax_every_row),
+        cmocka_unit_test(softmax_bf16_every_row),
         cmocka_unit_test(rmsnorm_every_row),
         cmocka_unit_test(rope_every_row),
         cmocka_unit_test(swiglu_every_row),
