@@ -117,7 +117,7 @@ static int64_t vector_size(const rg_config *c, rg_site site, int64_t tp)
 unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in)
 {
     const unsigned asked = (in->flash ? rg_fuse_bit(RG_FUSE_ATTN) : 0) | in->fuse;
-    return rg_fuse_applied(c, in->tp > 1 ? asked & ~rg_fuse_bit(RG_FUSE_ADD) : asked);
+    return rg_fuse_applied(c, asked & rg_fuse_with_sites() & (in->tp > 1 ? ~rg_fuse_bit(RG_FUSE_ADD) : ~0u));
 }
 
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site, int64_t m, int64_t pairs, int64_t ctx)
@@ -155,6 +155,7 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         x.dims = heads;
         break;
     case RG_OP_KV_PUT:
+    case RG_OP_ROPE_KV:
     case RG_OP_ATTN:
     case RG_OP_ATTN_QK:
     case RG_OP_SOFTMAX:
@@ -162,7 +163,7 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         x.dims = heads;
         x.kv_k = (int)in->kv_k;
         x.kv_v = (int)in->kv_v;
-        if (op == RG_OP_KV_PUT) break;
+        if (op == RG_OP_KV_PUT || op == RG_OP_ROPE_KV) break;
         x.dims.pairs = pairs;
         x.dims.ctx = ctx;
         break;

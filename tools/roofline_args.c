@@ -311,7 +311,8 @@ rg_status rg_asked_run(rg_cost_case *k, int64_t gen, rg_err *err)
             .ubatch = e->ubatch > 0 ? e->ubatch : e->batch * e->seqlen,
             .kv_k = e->kv_k,
             .kv_v = e->kv_v,
-            .unfused = !e->flash});
+            .unfused = !e->flash,
+            .fuse = e->fuse});
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_cost_memory *m = &k->r.memory[ph];
         if (e->tp == 1) m->kv = (double)p.kv; /* with the padding of the real layout */

@@ -35,6 +35,9 @@ void rg_linear_fused(rg_ctx *cx, rg_site site, float *to, float *y, const float 
 /* y[i] = rmsnorm(x[row ? row[i] : i]) for i < m. */
 void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps);
 
+/* The same in every thread for itself: y is the thread's own, nobody waits. */
+void rg_rmsnorm_own(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps);
+
 /* x[m][n] += d[m][n], columns split as rg_linear splits its rows. */
 void rg_add(rg_ctx *cx, rg_site site, float *x, const float *d, int64_t m, int64_t n);
 
@@ -80,6 +83,8 @@ typedef struct rg_attn_shape {
 void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_attn_shape *a);
 /* k and v of the batch into the cache. Follows rg_rope without a barrier: the same thread rotates and stores a head. */
 void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a);
+/* Both in one: k is read, and rotated keys are only in the cache. */
+void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a);
 /* out[m][heads * hd]: fused attention over each token's own sequence, up to its own position. */
 void rg_attn(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a);
 /* The same in three steps through a score matrix in memory, as three records. */

@@ -331,6 +331,14 @@ void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_att
                       .kernel = RG_KK_ELEM});
 }
 
+/* Key and value of one token and KV head into the cache. */
+static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_run *r, int64_t pos, int64_t head)
+{
+    const int64_t s = r->seq * kv->heads + head;
+    cx->k->kv_put_k[kv->k_type](kv->k + s * kv->k_stride, kv->hd, pos, k);
+    cx->k->kv_put_v[kv->v_type](kv->v + s * kv->v_stride, kv->hd, pos, v);
+}
+
 void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const int64_t hd = kv->hd;
@@ -339,16 +347,46 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
     for (int64_t t = t0; t < t1; t++) {
         const rg_run *r;
         const int64_t pos = token_pos(a, t, &r);
-        for (int64_t g = h0; g < h1; g++) {
-            const int64_t at = (t * kv->heads + g) * hd, s = r->seq * kv->heads + g;
-            cx->k->kv_put_k[kv->k_type](kv->k + s * kv->k_stride, hd, pos, k + at);
-            cx->k->kv_put_v[kv->v_type](kv->v + s * kv->v_stride, hd, pos, v + at);
-        }
+        for (int64_t g = h0; g < h1; g++) store(cx, k + (t * kv->heads + g) * hd, v + (t * kv->heads + g) * hd, kv, r, pos, g);
     }
     const uint64_t n = (uint64_t)((t1 - t0) * (h1 - h0));
     cx->tally.act_rd += n * 8 * (uint64_t)hd;
     cx->tally.kv_wr += n * (uint64_t)(rg_kv_k_bytes(kv->k_type, hd) + rg_kv_v_bytes(kv->v_type, hd));
     rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_ATTN_KV_PUT,
+                      .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd},
+                      .wtype = RG_WT_COUNT,
+                      .kv_k = (int)kv->k_type,
+                      .kv_v = (int)kv->v_type,
+                      .isa = cx->k->elem_isa,
+                      .kernel = RG_KK_ELEM,
+                      .barrier = true});
+}
+
+void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
+{
+    const int64_t hd = kv->hd;
+    float *rotated = (float *)(void *)cx->scratch; /* one head */
+    int64_t t0, t1, q0, q1, k0, k1;
+    my_heads(cx, a->m, a->heads, &t0, &t1, &q0, &q1);
+    my_heads(cx, a->m, kv->heads, &t0, &t1, &k0, &k1);
+    for (int64_t t = t0; t < t1; t++) {
+        const rg_run *r;
+        const int64_t pos = token_pos(a, t, &r);
+        const float *cs = a->cs + pos * hd;
+        if (q1 > q0) cx->k->rope(q + (t * a->heads + q0) * hd, q1 - q0, hd, cs, cs + hd / 2);
+        for (int64_t g = k0; g < k1; g++) {
+            const int64_t at = (t * kv->heads + g) * hd;
+            memcpy(rotated, k + at, (size_t)hd * sizeof *rotated);
+            cx->k->rope(rotated, 1, hd, cs, cs + hd / 2);
+            store(cx, rotated, v + at, kv, r, pos, g);
+        }
+    }
+    const uint64_t n = (uint64_t)((t1 - t0) * hd), nq = n * (uint64_t)(q1 - q0), nk = n * (uint64_t)(k1 - k0);
+    cx->tally.act_rd += 4 * (nq + 2 * nk + n);
+    cx->tally.act_wr += 4 * nq;
+    cx->tally.kv_wr += nk / (uint64_t)hd * (uint64_t)(rg_kv_k_bytes(kv->k_type, hd) + rg_kv_v_bytes(kv->v_type, hd));
+    cx->tally.flop += 3 * (nq + nk);
+    rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_ATTN_ROPE_KV,
                       .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd},
                       .wtype = RG_WT_COUNT,
                       .kv_k = (int)kv->k_type,

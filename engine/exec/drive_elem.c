@@ -32,17 +32,27 @@ void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token,
         cx, RG_SITE_TOKEN_EMBD, (rg_dims){.m = m, .k = e->dim, .w_row = e->packed ? 0 : e->row_bytes}, e->packed ? (int)e->packed->type : RG_WT_COUNT, true);
 }
 
-void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps)
+static void normalise(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps, bool own)
 {
-    int64_t a, b;
-    rg_part(cx, m, 1, &a, &b);
+    int64_t a = 0, b = m;
+    if (!own) rg_part(cx, m, 1, &a, &b);
     for (int64_t i = a; i < b; i++) cx->k->rmsnorm(y + i * k, x + (row ? row[i] : i) * k, w, k, eps);
     const uint64_t n = (uint64_t)((b - a) * k);
     if (b > a) cx->tally.w_rd += (uint64_t)(4 * k);
     cx->tally.act_rd += 4 * n;
     cx->tally.act_wr += 4 * n;
     cx->tally.flop += 4 * n + 3 * (uint64_t)(b - a);
-    end_elem(cx, site, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, true);
+    end_elem(cx, site, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, !own);
+}
+
+void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps)
+{
+    normalise(cx, site, y, x, w, row, m, k, eps, false);
+}
+
+void rg_rmsnorm_own(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps)
+{
+    normalise(cx, site, y, x, w, row, m, k, eps, true);
 }
 
 /* Rows x columns work where this thread owns the columns that it wrote in the preceding rg_linear: no barrier is needed before.

@@ -68,6 +68,22 @@ static void check_cache(rg_ctx *cx, rg_forward *f, const rg_kv_layer *kv)
     rg_check_finite(f, RG_SITE_ATTN_KV_PUT, cx->layer, f->s->a.v, f->m, n, cache_most(kv->v_type));
 }
 
+/* y[m] = rmsnorm of the rows of x; returns where they are. Few of them every thread may make for itself, in a place of its own: products follow,
+ * which read all of them and write elsewhere, and a barrier comes before x changes. */
+static const float *normalise(rg_ctx *cx, rg_forward *f, const rg_bound *w, rg_site site, float *y, const int32_t *row, int64_t m)
+{
+    const rg_acts *a = &f->s->a;
+    const rg_config *c = &f->s->e->model.cfg;
+    if (a->own && m <= RG_GEMV_MAX && (f->fuse & rg_fuse_bit(RG_FUSE_NORM))) {
+        y = a->own + cx->tid * RG_GEMV_MAX * c->dim;
+        rg_rmsnorm_own(cx, site, y, a->x, w[site].vec, row, m, c->dim, (float)c->eps);
+    } else {
+        rg_rmsnorm(cx, site, y, a->x, w[site].vec, row, m, c->dim, (float)c->eps);
+        show(cx, f, site, y, m, c->dim);
+    }
+    return y;
+}
+
 static void attention(rg_ctx *cx, rg_forward *f, const rg_bound *w, int64_t layer)
 {
     const rg_session *s = f->s;
@@ -85,16 +101,19 @@ static void attention(rg_ctx *cx, rg_forward *f, const rg_bound *w, int64_t laye
         .scores = a->scores,
         .score_stride = s->o.score_stride};
 
-    rg_rmsnorm(cx, RG_SITE_ATTN_NORM, a->xn, a->x, w[RG_SITE_ATTN_NORM].vec, NULL, f->m, c->dim, (float)c->eps);
-    show(cx, f, RG_SITE_ATTN_NORM, a->xn, f->m, c->dim);
-    project(cx, f, w, RG_SITE_ATTN_Q, a->q, a->xn, false);
-    project(cx, f, w, RG_SITE_ATTN_K, a->k, a->xn, false);
-    project(cx, f, w, RG_SITE_ATTN_V, a->v, a->xn, true);
-    rg_rope(cx, a->q, a->k, &kv, &shape);
-    show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, rg_q_dim(c));
-    show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, rg_kv_dim(c));
-    rg_kv_put(cx, a->k, a->v, &kv, &shape);
-    check_cache(cx, f, &kv);
+    const float *xn = normalise(cx, f, w, RG_SITE_ATTN_NORM, a->xn, NULL, f->m);
+    project(cx, f, w, RG_SITE_ATTN_Q, a->q, xn, false);
+    project(cx, f, w, RG_SITE_ATTN_K, a->k, xn, false);
+    project(cx, f, w, RG_SITE_ATTN_V, a->v, xn, true);
+    if (runs(f, RG_SITE_ATTN_ROPE_KV)) {
+        rg_rope_kv(cx, a->q, a->k, a->v, &kv, &shape);
+    } else {
+        rg_rope(cx, a->q, a->k, &kv, &shape);
+        show(cx, f, RG_SITE_ATTN_ROPE, a->q, f->m, rg_q_dim(c));
+        show(cx, f, RG_SITE_ATTN_ROPE, a->k, f->m, rg_kv_dim(c));
+        rg_kv_put(cx, a->k, a->v, &kv, &shape);
+        check_cache(cx, f, &kv);
+    }
     if (runs(f, RG_SITE_ATTN_CORE))
         rg_attn(cx, a->att, a->q, &kv, &shape);
     else
@@ -111,11 +130,10 @@ static void feed_forward(rg_ctx *cx, rg_forward *f, const rg_bound *w)
 {
     const rg_acts *a = &f->s->a;
     const rg_config *c = &f->s->e->model.cfg;
-    rg_rmsnorm(cx, RG_SITE_FFN_NORM, a->xn, a->x, w[RG_SITE_FFN_NORM].vec, NULL, f->m, c->dim, (float)c->eps);
-    show(cx, f, RG_SITE_FFN_NORM, a->xn, f->m, c->dim);
-    project(cx, f, w, RG_SITE_FFN_GATE, a->gate, a->xn, false);
-    if (!project_into(cx, f, w, RG_SITE_FFN_UP_ACT, a->gate, a->up, a->xn)) {
-        project(cx, f, w, RG_SITE_FFN_UP, a->up, a->xn, false);
+    const float *xn = normalise(cx, f, w, RG_SITE_FFN_NORM, a->xn, NULL, f->m);
+    project(cx, f, w, RG_SITE_FFN_GATE, a->gate, xn, false);
+    if (!project_into(cx, f, w, RG_SITE_FFN_UP_ACT, a->gate, a->up, xn)) {
+        project(cx, f, w, RG_SITE_FFN_UP, a->up, xn, false);
         rg_swiglu(cx, RG_SITE_FFN_ACT, a->gate, a->up, f->m, c->ffn);
         show(cx, f, RG_SITE_FFN_ACT, a->gate, f->m, c->ffn);
     }
@@ -146,10 +164,9 @@ void rg_forward_run(rg_ctx *cx, void *arg)
     }
     cx->layer = -1;
     if (f->n_out > 0) {
-        rg_rmsnorm(cx, RG_SITE_OUTPUT_NORM, a->xo, a->x, m->top[RG_SITE_OUTPUT_NORM].vec, a->want, f->n_out, m->cfg.dim, (float)m->cfg.eps);
-        show(cx, f, RG_SITE_OUTPUT_NORM, a->xo, f->n_out, m->cfg.dim);
+        const float *xo = normalise(cx, f, m->top, RG_SITE_OUTPUT_NORM, a->xo, a->want, f->n_out);
         const double divisor = m->cfg.logit_scale;
-        rg_linear(cx, RG_SITE_OUTPUT, f->logits, a->xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, divisor == 0.0);
+        rg_linear(cx, RG_SITE_OUTPUT, f->logits, xo, &m->top[RG_SITE_OUTPUT].w, f->n_out, divisor == 0.0);
         if (divisor != 0.0) rg_scale(cx, RG_SITE_OUTPUT_SCALE, f->logits, (float)(1.0 / divisor), f->n_out, m->cfg.vocab, true);
         rg_layer_end(cx);
         show(cx, f, RG_SITE_OUTPUT, f->logits, f->n_out, m->cfg.vocab);

@@ -39,6 +39,8 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     a->sorted = sorts ? rg_arena_take(r, f * m * (size_t)rg_max(rg_max(c->dim, c->ffn), rg_q_dim(c))) : NULL;
     a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
     a->xq = rg_arena_take(r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));
+    const bool own = o->threads > 1 && (o->fuse & rg_fuse_bit(RG_FUSE_NORM));
+    a->own = own ? rg_arena_take(r, f * (size_t)(o->threads * RG_GEMV_MAX * c->dim)) : NULL;
     a->scores = o->unfused ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
     a->cs = rg_arena_take(r, f * (size_t)(o->ctx * c->head_dim));
     a->token = rg_arena_take(r, m * sizeof *a->token);

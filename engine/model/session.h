@@ -15,6 +15,7 @@ typedef struct rg_acts {
     float *sorted;         /* [m][widest input] in the order of a weight's columns; only for models that have such weights */
     float *part;           /* rg_attn_part_floats */
     float *scores;         /* [m * heads][score_stride], unfused only */
+    float *own;            /* [threads][RG_GEMV_MAX][dim] normalised, each thread's own; NULL: not fused so */
     char *xq;              /* rg_xq_bytes: prepared activations */
     float *cs;             /* [ctx][head_dim] RoPE cosines and sines */
     int32_t *token, *want; /* [m] of the running call */

@@ -65,9 +65,16 @@ rg_site rg_site_fused(rg_site s, bool *first)
     return RG_SITE_COUNT;
 }
 
+unsigned rg_fuse_with_sites(void)
+{
+    unsigned all = 0;
+    for (int i = 0; i < N_FUSED; i++) all |= rg_fuse_bit(fused[i].fusion);
+    return all;
+}
+
 unsigned rg_fuse_applied(const rg_config *c, unsigned fuse)
 {
-    unsigned on = 0;
+    unsigned on = fuse & ~rg_fuse_with_sites();
     for (int i = 0; i < N_FUSED; i++)
         if (holds(&fused[i], c, fuse)) on |= rg_fuse_bit(fused[i].fusion);
     return on;

@@ -51,6 +51,8 @@ rg_site rg_site_fused(rg_site site, bool *first);
 bool rg_site_runs(const rg_config *c, rg_site site, unsigned fuse);
 /* The fusions of the mask that change something in such a model. */
 unsigned rg_fuse_applied(const rg_config *c, unsigned fuse);
+/* Those that have a site of their own; the others change how operators run, and no cost. */
+unsigned rg_fuse_with_sites(void);
 /* Those that have a word. */
 unsigned rg_fuse_all(void);
 /* The word of a fusion (NULL: it has an option of its own), and what it does; static. */

@@ -99,7 +99,7 @@ static json_t *base_of(const rg_saved_run *r)
     push(v, RG_WI_tied, r->tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
         push(v, RG_WI_embd_row, r->embd_row > 0.0 ? r->embd_row : 2.0 * r->hidden); /* reports of older versions: 16-bit rows */
     push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0), push(v, RG_WI_flash, r->flash);
-    if (r->fuse && rg_fuse_parse(&fuse, r->fuse)) push(v, RG_WI_fuse, fuse >> 1);
+    if (r->fuse && rg_fuse_parse(&fuse, r->fuse)) push(v, RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1);
     push(v, RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0));
     push(v, RG_WI_seqlen, r->prompt_tokens), push(v, RG_WI_ubatch, r->ubatch);
     return v;
@@ -107,12 +107,14 @@ static json_t *base_of(const rg_saved_run *r)
 
 _Static_assert(RG_FUSE_ATTN == 0, "bit 0 of a mask is attention, which has an input of its own");
 
-/* Every combination of fusions; the place in the list is its mask. */
+_Static_assert(RG_FUSE_NORM == RG_FUSE_COUNT - 1, "the last bit costs nothing in the model");
+
+/* Every combination of fusions that the model knows; the place in the list is its mask. */
 static json_t *combinations(void)
 {
     json_t *a = json_array();
     char buf[64];
-    for (unsigned i = 0; i < 1u << (RG_FUSE_COUNT - 1); i++) json_array_append_new(a, json_string(rg_fuse_text(buf, sizeof buf, i << 1)));
+    for (unsigned i = 0; i < 1u << (RG_FUSE_COUNT - 2); i++) json_array_append_new(a, json_string(rg_fuse_text(buf, sizeof buf, i << 1)));
     return a;
 }
 

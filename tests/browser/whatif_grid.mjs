@@ -20,7 +20,7 @@ const near = (got, want, tolerance, what) => {
 };
 
 const hardware = ['nvidia_A40', 'amd_epyc_9755', 'intel_core_i9_13900k', 'aws_graviton3', 'apple_m2', 'measured'];
-const grid = { dtype: ['f16', 'q4g64', 'q8g32'], kv: ['f16', 'q8_0'], fuse: ['none', 'act+add'], flash: ['on', 'off'], tp: [1, 2], batch: [1, 7], seqlen: [1, 33, 200] };
+const grid = { dtype: ['f16', 'q4g64', 'q8g32'], kv: ['f16', 'q8_0'], fuse: ['rope', 'act+add'], flash: ['on', 'off'], tp: [1, 2], batch: [1, 7], seqlen: [1, 33, 200] };
 for (const hw of hardware)
   for (const dtype of grid.dtype)
     for (const kv of grid.kv)

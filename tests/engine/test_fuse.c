@@ -163,7 +163,9 @@ static void rows_of_their_own(void **state)
         const char *fuse, *sites;
     } cases[] = {{"none", apart}, {"act", BEFORE "attn_output attn_add ffn_norm ffn_gate ffn_up_act ffn_down ffn_add"},
         {"add", BEFORE "attn_output_add ffn_norm ffn_gate ffn_up ffn_act ffn_down_add"},
-        {"act+add", BEFORE "attn_output_add ffn_norm ffn_gate ffn_up_act ffn_down_add"}};
+        {"act+add", BEFORE "attn_output_add ffn_norm ffn_gate ffn_up_act ffn_down_add"}, {"norm", apart},
+        {"rope", "attn_norm attn_q attn_k attn_v attn_rope_kv attn_core attn_output attn_add ffn_norm ffn_gate ffn_up ffn_act ffn_down ffn_add"},
+        {"all", "attn_norm attn_q attn_k attn_v attn_rope_kv attn_core attn_output_add ffn_norm ffn_gate ffn_up_act ffn_down_add"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         setup x;
         rg_session_opts so = {.kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
@@ -184,7 +186,7 @@ static void counted_bytes_shrink(void **state)
         uint64_t act[2] = {0}, flop[2] = {0};
         for (int fused = 0; fused < 2; fused++) {
             setup x;
-            begin(&x, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .fuse = fused ? rg_fuse_all() : 0});
+            begin(&x, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .fuse = fused ? rg_fuse_with_sites() & rg_fuse_all() : 0});
             eval(&x, tokens[n]);
             for (size_t i = 0; i < x.log.n; i++) {
                 const rg_rec *r = &x.log.rec[i];
@@ -198,6 +200,31 @@ static void counted_bytes_shrink(void **state)
         }
         assert_int_equal(flop[0], flop[1]);
         assert_true(act[1] < act[0]);
+    }
+}
+
+/* Few tokens: what every thread does for itself counts for each. */
+static void norms_of_every_thread(void **state)
+{
+    (void)state;
+    static const int64_t tokens[] = {1, 8, 9};
+    for (size_t n = 0; n < sizeof tokens / sizeof *tokens; n++) {
+        setup x;
+        begin(&x, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .fuse = rg_fuse_bit(RG_FUSE_NORM)});
+        eval(&x, tokens[n]);
+        int seen = 0;
+        for (size_t i = 0; i < x.log.n; i++) {
+            const rg_rec *r = &x.log.rec[i];
+            if (rg_site_op((rg_site)r->site) != RG_OP_RMSNORM) continue;
+            const rg_tally a = rg_cost(RG_OP_RMSNORM, &r->dims, RG_WT_COUNT, RG_KV_COUNT, RG_KV_COUNT);
+            const uint64_t times = r->dims.m <= 8 ? 2 : 1;
+            assert_int_equal(r->tally.flop, times * a.flop);
+            assert_int_equal(r->tally.act_rd, times * a.act_rd);
+            assert_int_equal(r->tally.act_wr, times * a.act_wr);
+            seen++;
+        }
+        assert_int_equal(seen, 2 * 2 + 1);
+        end(&x);
     }
 }
 
@@ -277,7 +304,7 @@ static void words_and_masks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_and_level), cmocka_unit_test(on_tiles), cmocka_unit_test(every_shape_and_blas),
-        cmocka_unit_test(rows_of_their_own), cmocka_unit_test(counted_bytes_shrink), cmocka_unit_test(chains_break), cmocka_unit_test(observers_see_all),
-        cmocka_unit_test(words_and_masks)};
+        cmocka_unit_test(rows_of_their_own), cmocka_unit_test(counted_bytes_shrink), cmocka_unit_test(norms_of_every_thread), cmocka_unit_test(chains_break),
+        cmocka_unit_test(observers_see_all), cmocka_unit_test(words_and_masks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,7 @@ static bool naive(const rg_rec *r, bool executed)
         rmsnorm(d->m, d->k);
         return true;
     case RG_OP_ROPE:
+    case RG_OP_ROPE_KV:
         rope(d->m, d->h + d->g, d->hd);
         return true;
     case RG_OP_ATTN:
@@ -151,7 +152,7 @@ static void operations_are_those_of_plain_loops(void **state)
         o.dtype = types[t];
         rg_ckpt *c = model_open(GQA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
         rg_engine *e = engine_open(c, o);
-        rg_session *s = session_open(e, (rg_session_opts){.ctx = 32, .fuse = i % 2 ? rg_fuse_all() : 0});
+        rg_session *s = session_open(e, (rg_session_opts){.ctx = 32, .fuse = i % 2 ? rg_fuse_with_sites() & rg_fuse_all() : 0});
         assert_int_equal(rg_log_open(&log, 2, rg_session_ops_per_step(s)), 0);
         random_tokens(id, 20, rg_ckpt_config(c)->vocab, 5);
         assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 20, .token = id}, RG_PREFILL, &log, &err), RG_OK);
@@ -176,7 +177,7 @@ static void operations_are_those_of_plain_loops(void **state)
         rg_ckpt_close(c);
     }
     assert_int_equal(seen, 1u << RG_OP_EMBED | 1u << RG_OP_RMSNORM | 1u << RG_OP_LINEAR | 1u << RG_OP_ROPE | 1u << RG_OP_KV_PUT | 1u << RG_OP_ATTN |
-                               1u << RG_OP_ADD | 1u << RG_OP_SWIGLU | 1u << RG_OP_LINEAR_SWIGLU | 1u << RG_OP_LINEAR_ADD);
+                               1u << RG_OP_ADD | 1u << RG_OP_SWIGLU | 1u << RG_OP_ROPE_KV | 1u << RG_OP_LINEAR_SWIGLU | 1u << RG_OP_LINEAR_ADD);
 }
 
 int main(void)
