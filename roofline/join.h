@@ -122,8 +122,8 @@ void rg_report_judge_noise(rg_report *r);
 
 /* The verdict: sentences computed from the numbers. */
 void rg_verdict(rg_lines *out, const rg_report *const *r, int n);
-/* One run's part, and what further runs gained. */
+/* One run's part, and what further runs gained. gain: how many times as fast, by phase, where that was measured in pairs; NULL or NAN: the ratio of speeds. */
 void rg_verdict_run(rg_lines *out, const rg_report *r);
-void rg_verdict_compare(rg_lines *out, const rg_report *base, const rg_report *other);
+void rg_verdict_compare(rg_lines *out, const rg_report *base, const rg_report *other, const double gain[RG_PHASE_COUNT]);
 
 #endif

@@ -375,7 +375,7 @@ static json_t *set(const rg_report *const *r, int n, bool *ok)
     COUNT("version", 1);
     for (int i = 0; i < n; i++) json_array_append_new(runs, one(r[i], ok));
     put(o, "runs", runs, ok);
-    for (int i = 1; i < n; i++) rg_verdict_compare(&verdict, r[0], r[i]);
+    for (int i = 1; i < n; i++) rg_verdict_compare(&verdict, r[0], r[i], NULL);
     if (verdict.failed) *ok = false;
     put(o, "verdict", lines(&verdict), ok);
     rg_lines_free(&verdict);

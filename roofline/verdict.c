@@ -174,5 +174,5 @@ void rg_verdict(rg_lines *out, const rg_report *const *r, int n)
         if (n > 1) rg_lines_add(out, "Run %d: %s weights.", i + 1, r[i]->model.dtype ? r[i]->model.dtype : "unknown");
         rg_verdict_run(out, r[i]);
     }
-    for (int i = 1; i < n; i++) rg_verdict_compare(out, r[0], r[i]);
+    for (int i = 1; i < n; i++) rg_verdict_compare(out, r[0], r[i], NULL);
 }

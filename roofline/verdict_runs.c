@@ -13,12 +13,12 @@ static double fraction(const rg_report *r, rg_phase ph) { return 1e-9 * tokens_p
 static double ideal_per_token(const rg_phase_sum *p) { return rg_ratio(p->ideal_ns, (double)p->tokens); }
 static const char *type_of(const rg_report *r) { return r->run.label ? r->run.label : r->model.dtype ? r->model.dtype : "unknown"; }
 
-static void decode_gain(rg_lines *out, const rg_report *base, const rg_report *other)
+static void decode_gain(rg_lines *out, const rg_report *base, const rg_report *other, double paired)
 {
     char a[32], b[32], c[32], d[32], e[32];
     const rg_phase_sum *p0 = &base->phase[RG_DECODE], *p1 = &other->phase[RG_DECODE];
     if (!p0->t_ns || !p1->t_ns) return;
-    const double tps0 = tokens_per_s(base, RG_DECODE), tps1 = tokens_per_s(other, RG_DECODE), gain = tps1 / tps0,
+    const double tps0 = tokens_per_s(base, RG_DECODE), tps1 = tokens_per_s(other, RG_DECODE), gain = isnan(paired) ? tps1 / tps0 : paired,
                  bytes = rg_ratio((double)base->model.stream_bytes, (double)other->model.stream_bytes);
     const double per0 = (double)p0->stream_bytes, per1 = (double)p1->stream_bytes, roofs = ideal_per_token(p0) / ideal_per_token(p1);
     rg_lines_add(out, "decode: %s runs %s times as fast as %s (%s against %s tokens/s); it streams %s times fewer weight bytes per step.", type_of(other),
@@ -48,12 +48,12 @@ static void head_share(rg_lines *out, const rg_report *r)
             rg_percent(b, sizeof b, rg_ratio((double)w->t_ns, (double)p->t_ns)));
 }
 
-static void prefill_gain(rg_lines *out, const rg_report *base, const rg_report *other)
+static void prefill_gain(rg_lines *out, const rg_report *base, const rg_report *other, double paired)
 {
     char a[32], b[32], c[32], d[32];
     const rg_phase_sum *p0 = &base->phase[RG_PREFILL], *p1 = &other->phase[RG_PREFILL];
     if (!p0->t_ns || !p1->t_ns) return;
-    const double tps0 = tokens_per_s(base, RG_PREFILL), tps1 = tokens_per_s(other, RG_PREFILL), gain = tps1 / tps0,
+    const double tps0 = tokens_per_s(base, RG_PREFILL), tps1 = tokens_per_s(other, RG_PREFILL), gain = isnan(paired) ? tps1 / tps0 : paired,
                  roofs = ideal_per_token(p0) / ideal_per_token(p1);
     const double compute = rg_ratio(p1->flop_ns, p1->flop_ns > p1->mem_ns ? p1->flop_ns : p1->mem_ns);
     rg_lines_add(out, "prefill: %s runs %s times as fast as %s (%s against %s tokens/s).", type_of(other), rg_num(a, sizeof a, gain), type_of(base),
@@ -75,9 +75,9 @@ static void prefill_gain(rg_lines *out, const rg_report *base, const rg_report *
             rg_time(a, sizeof a, p1->mem_ns), rg_time(b, sizeof b, p1->flop_ns), rg_num(d, sizeof d, roofs));
 }
 
-void rg_verdict_compare(rg_lines *out, const rg_report *base, const rg_report *other)
+void rg_verdict_compare(rg_lines *out, const rg_report *base, const rg_report *other, const double gain[RG_PHASE_COUNT])
 {
-    decode_gain(out, base, other);
+    decode_gain(out, base, other, gain ? gain[RG_DECODE] : NAN);
     head_share(out, other);
-    prefill_gain(out, base, other);
+    prefill_gain(out, base, other, gain ? gain[RG_PREFILL] : NAN);
 }

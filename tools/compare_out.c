@@ -102,9 +102,10 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
 {
     char a[32], lo[32], hi[32];
     for (int i = 1; i < c->n; i++) {
-        rg_verdict_compare(out, c->side[0].report, c->side[i].report);
+        double gain[RG_PHASE_COUNT]; /* as in the table: paired by rounds */
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
             const rg_gain g = rg_gain_of(&c->side[0], &c->side[i], (rg_phase)ph);
+            gain[ph] = g.ratio;
             if (!isfinite(g.ratio) || (isfinite(g.low) && (g.low > 1.0 || g.high < 1.0))) continue;
             if (isfinite(g.low))
                 rg_lines_add(out, "%s: this noise does not tell %s and %s apart: the gain of %s has the interval %s to %s; use a larger -r.",
@@ -114,6 +115,7 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
                 rg_lines_add(out, "%s: no interval for the gain of %s: there are fewer than three samples, or a saved run does not hold its own.",
                     rg_phase_names[ph], rg_num(a, sizeof a, g.ratio));
         }
+        rg_verdict_compare(out, c->side[0].report, c->side[i].report, gain);
     }
     for (int i = 1; i < c->n; i++) say_loss(out, &c->side[0], &c->side[i]);
     for (int i = 1; i < c->n; i++)

@@ -286,6 +286,7 @@ rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err)
     if (st == RG_OK) st = check_stage(a, cli, (rg_cost_model)cost, err);
     if (st == RG_OK) st = rg_asked_model_open(&a->model, cli, err);
     if (st != RG_OK) return st;
+    if (!cli->seqlens && cost == RG_COST_EXACT) l.seqlen.v[0] = rg_max(1, rg_min(l.seqlen.v[0], a->model.config.ctx_train - a->gen));
     /* what a step streams is only needed where roofs are measured, and then roughly: the largest of the formats asked for */
     const rg_exact_input guess = {.dtype = RG_WT_F16, .head = RG_WT_F16, .batch = 1, .tp = 1};
     st = rg_asked_hardware_open(&a->hardware, cli, (int64_t)rg_exact_weights(&a->model.config, &guess, true), err);

@@ -78,6 +78,19 @@ static void variants_of_lists(void **state)
     const double ts = number(json_object_get(b, "decode"), "tokens_per_s");
     snprintf(speed, sizeof speed, ts >= 99.95 ? "(%.0f against" : "(%.1f against", ts);
     assert_true(said(j, "decode: q4g32 runs", speed));
+    /* and its gains, which are of samples of the same rounds */
+    static const char *const phases[] = {"prefill", "decode"};
+    for (int i = 0; i < 2; i++) {
+        char begin[64];
+        size_t k;
+        json_t *line;
+        double stated = 0.0;
+        snprintf(begin, sizeof begin, "%s: q4g32 runs ", phases[i]);
+        json_array_foreach (json_object_get(j, "verdict"), k, line)
+            if (strncmp(json_string_value(line), begin, strlen(begin)) == 0) stated = strtod(json_string_value(line) + strlen(begin), NULL);
+        const double gain = number(json_object_get(b, phases[i]), "gain");
+        if (!(fabs(stated - gain) < 0.0051 * gain)) fail_msg("%s: %g in the verdict, %g in the table", phases[i], stated, gain);
+    }
     json_decref(j);
     done(&o);
     char file[300];

@@ -217,10 +217,30 @@ static void refusals(void **state)
         2, "hidden size 100", NULL);
 }
 
+/* Without --seqlen a model of a short context is no error: the length is what it allows. */
+static void short_contexts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *gen;
+        int length;
+    } t[] = {{"1", 63}, {"40", 24}};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        output o = ridge("roofline", "--dims", "hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64", "--hardware", "amd_epyc_9654", "--gen",
+            t[i].gen, "-o", "json", NULL);
+        expect_ok(&o);
+        json_t *j = parse(&o);
+        const json_t *input = json_object_get(json_array_get(json_object_get(j, "cases"), 0), "input");
+        assert_int_equal(json_integer_value(json_object_get(input, "seqlen")), t[i].length);
+        json_decref(j);
+        done(&o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals), cmocka_unit_test(json_keys),
         cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies), cmocka_unit_test(validates),
-        cmocka_unit_test(refusals)};
+        cmocka_unit_test(refusals), cmocka_unit_test(short_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
