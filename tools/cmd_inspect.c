@@ -1,9 +1,11 @@
 /* ridge inspect: what is in a checkpoint, and what it takes to run it. Reads headers only. */
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
 #include "base/num.h"
+#include "roofline/textout.h"
 #include "tools/fit_table.h"
 #include "tools/model_args.h"
 
@@ -154,9 +156,9 @@ static json_t *json_config(const inspection *x)
     static const char *const scaling[] = {[RG_ROPE_NONE] = "none", [RG_ROPE_LINEAR] = "linear", [RG_ROPE_LLAMA3] = "llama3"};
     json_t *eos = json_array(), *o;
     for (int i = 0; i < c->n_eos; i++) json_array_append_new(eos, json_integer(c->eos[i]));
-    o = json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name", c->name, "arch", c->arch, "hidden", (json_int_t)c->dim, "ffn",
-        (json_int_t)c->ffn, "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "head_dim",
-        (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab, "ctx_train", (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta,
+    o = json_pack("{s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name", rg_json_text(c->name), "arch", c->arch, "hidden",
+        (json_int_t)c->dim, "ffn", (json_int_t)c->ffn, "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads,
+        "head_dim", (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab, "ctx_train", (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta,
         "rope_scaling", scaling[c->rope_scaling], "tied", (int)c->tied, "bos", c->bos < 0 ? json_null() : json_integer(c->bos), "eos", eos);
     return o;
 }
@@ -168,9 +170,9 @@ static json_t *json_tensors(const inspection *x)
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
         if (take_line(x, i, &l))
             json_array_append_new(
-                list, json_pack("{s:s,s:s,s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:s}", "tensor", l.name, "site", rg_site_name(l.t->site), "file_name",
-                          l.t->file_name, "layer", l.t->layer < 0 || !x->cli->per_layer ? json_null() : json_integer(l.t->layer), "type", l.type, "rows",
-                          (json_int_t)l.t->rows, "cols", (json_int_t)l.t->cols, "tensors", (json_int_t)l.count, "file_bytes", (json_int_t)l.file_bytes,
+                list, json_pack("{s:s,s:s,s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:s}", "tensor", l.name, "site", rg_site_name(l.t->site), "file_name",
+                          rg_json_text(l.t->file_name), "layer", l.t->layer < 0 || !x->cli->per_layer ? json_null() : json_integer(l.t->layer), "type", l.type,
+                          "rows", (json_int_t)l.t->rows, "cols", (json_int_t)l.t->cols, "tensors", (json_int_t)l.count, "file_bytes", (json_int_t)l.file_bytes,
                           "resident_type", l.resident, "resident_bytes", (json_int_t)l.resident_bytes, "rounding", l.rounding));
     return list;
 }
@@ -188,16 +190,17 @@ static rg_status print_json(const inspection *x, rg_err *err)
         rg_kvtypes[x->so.kv_v].name, "weights_bytes", (json_int_t)p->weights, "kv_bytes", (json_int_t)p->kv, "activation_bytes", (json_int_t)p->scratch,
         "logits_bytes", (json_int_t)p->logits, "total_bytes", (json_int_t)p->total, "available_bytes",
         p->available ? json_integer((json_int_t)p->available) : json_null(), "fits", p->available ? json_boolean(x->fits == RG_OK) : json_null());
-    json_t *root = json_pack("{s:s,s:i,s:s,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:o,s:o,s:o}", "schema", "ridge.inspect", "version", 1, "path",
-        rg_ckpt_path(x->ckpt), "format", rg_ckpt_format(x->ckpt), "config", json_config(x), "vocab_embedded", rg_ckpt_embedded_vocab(x->ckpt) != NULL,
-        "tokenizer_path", path ? json_string(path) : json_null(), "params", (json_int_t)x->params, "file_bytes", (json_int_t)rg_ckpt_file_bytes(x->ckpt),
-        "tensor_bytes", (json_int_t)x->tensor_bytes, "resident_bytes", (json_int_t)x->resident_bytes, "dtype", x->cli->dtype ? x->cli->dtype : "file",
-        "bits_per_weight_file", bits(x->tensor_bytes, x->params), "bits_per_weight_resident", bits(x->resident_bytes, x->params), "tensors", json_tensors(x),
-        "kv_bytes_per_token", kv, "memory", memory);
+    json_t *root = json_pack("{s:s,s:i,s:o,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:o,s:o,s:o}", "schema", "ridge.inspect", "version", 1, "path",
+        rg_json_text(rg_ckpt_path(x->ckpt)), "format", rg_ckpt_format(x->ckpt), "config", json_config(x), "vocab_embedded",
+        rg_ckpt_embedded_vocab(x->ckpt) != NULL, "tokenizer_path", rg_json_text(path), "params", (json_int_t)x->params, "file_bytes",
+        (json_int_t)rg_ckpt_file_bytes(x->ckpt), "tensor_bytes", (json_int_t)x->tensor_bytes, "resident_bytes", (json_int_t)x->resident_bytes, "dtype",
+        x->cli->dtype ? x->cli->dtype : "file", "bits_per_weight_file", bits(x->tensor_bytes, x->params), "bits_per_weight_resident",
+        bits(x->resident_bytes, x->params), "tensors", json_tensors(x), "kv_bytes_per_token", kv, "memory", memory);
     if (root && x->cli->fit) json_object_set_new(root, "fit", rg_fit_json(&x->fit));
     const bool ok = root && json_dumpf(root, stdout, JSON_INDENT(1)) == 0;
     json_decref(root);
-    if (!ok) return rg_fail(err, RG_E_INTERNAL, "the JSON report could not be made: a name in the checkpoint is not UTF-8, or memory is short");
+    if (ferror(stdout)) return rg_fail(err, RG_E_FILE, "standard output: cannot write: %s", strerror(errno));
+    if (!ok) return rg_fail(err, RG_E_NOMEM, "inspect: out of memory for the JSON report");
     putchar('\n');
     return RG_OK;
 }

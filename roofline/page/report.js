@@ -481,13 +481,19 @@ const ridge = (() => {
       }
       if (!pts.length) return null;
       const svg = document.createElementNS(SVG, 'svg'), put = (name, at, cls, text) => { const e = document.createElementNS(SVG, name); for (const [k, v] of Object.entries(at)) e.setAttribute(k, v); e.setAttribute('class', cls); if (text) e.textContent = text; svg.append(e); return e; };
-      for (const [k, v] of Object.entries({ viewBox: '0 0 960 420', width: 960, height: 420, role: 'img', 'aria-label': 'Operator groups before and after in the roofline plane', 'font-family': 'sans-serif', 'font-size': 11 })) svg.setAttribute(k, v);
+      for (const [k, v] of Object.entries({ viewBox: '0 0 960 450', width: 960, height: 450, role: 'img', 'aria-label': 'Operator groups before and after in the roofline plane', 'font-family': 'sans-serif', 'font-size': 11 })) svg.setAttribute(k, v);
       const span = v => { const lo = Math.log10(Math.min(...v)) - 0.2, hi = Math.log10(Math.max(...v)) + 0.2; return [lo, hi]; };
       const [x0, x1] = span(pts.map(p => p.x)), [y0, y1] = span(pts.map(p => p.y));
       const X = v => 66 + (Math.log10(v) - x0) / (x1 - x0) * 870, Y = v => 370 - (Math.log10(v) - y0) / (y1 - y0) * 350;
-      for (let d = Math.ceil(x0); d <= x1; d++) { put('line', { x1: X(10 ** d), x2: X(10 ** d), y1: 20, y2: 370 }, 'grid-line'); put('text', { x: X(10 ** d), y: 386, 'text-anchor': 'middle' }, 'soft', String(+(10 ** d).toPrecision(1))); }
-      for (let d = Math.ceil(y0); d <= y1; d++) { put('line', { x1: 66, x2: 936, y1: Y(10 ** d), y2: Y(10 ** d) }, 'grid-line'); put('text', { x: 60, y: Y(10 ** d) + 4, 'text-anchor': 'end' }, 'soft', String(+(10 ** d).toPrecision(1))); }
-      put('text', { x: 500, y: 408, 'text-anchor': 'middle' }, 'ink', 'arithmetic intensity, FLOP/byte; GFLOP/s upwards; hollow: the run analytically, filled: what if (circles prefill, squares decode)');
+      /* 1, 2, 5 where that leaves room for the figures, else powers of ten */
+      const ticks = (lo, hi, room) => { const out = []; for (let d = Math.floor(lo); d <= hi; d++) for (const m of room / (hi - lo) > 150 ? [1, 2, 5] : [1]) { const l = d + Math.log10(m); if (l >= lo && l <= hi) out.push(+(m * 10 ** d).toPrecision(1)); } return out; };
+      for (const v of ticks(x0, x1, 870)) { put('line', { x1: X(v), x2: X(v), y1: 20, y2: 370 }, 'grid-line'); put('text', { x: X(v), y: 386, 'text-anchor': 'middle' }, 'soft', String(v)); }
+      for (const v of ticks(y0, y1, 700)) { put('line', { x1: 66, x2: 936, y1: Y(v), y2: Y(v) }, 'grid-line'); put('text', { x: 60, y: Y(v) + 4, 'text-anchor': 'end' }, 'soft', String(v)); }
+      put('text', { x: 500, y: 404, 'text-anchor': 'middle' }, 'ink', 'arithmetic intensity, FLOP/byte');
+      put('text', { x: 14, y: 195, 'text-anchor': 'middle', transform: 'rotate(-90 14 195)' }, 'ink', 'at the roof, GFLOP/s');
+      put('text', { x: 66, y: 442 }, 'soft', 'hollow: the run, filled: what if, both analytic; circles: prefill, squares: decode');
+      let at = 66;
+      for (const g of [...new Set(pts.map(p => p.g))].sort((p, q) => p - q)) { put('rect', { x: at, y: 415, width: 10, height: 10 }, raw.groups.classes[g]); put('text', { x: at + 15, y: 424 }, 'ink', raw.groups.names[g]); at += 40 + 6.5 * raw.groups.names[g].length; }
       for (const p of pts) {
         const q = pts.find(o => o.which === 1 && o.k === p.k), cls = raw.groups.classes[p.g];
         if (!p.which && q) put('line', { x1: X(p.x), y1: Y(p.y), x2: X(q.x), y2: Y(q.y), 'stroke-width': 1 }, cls + '-line');

@@ -136,6 +136,8 @@ if (!readFileSync(`${work}/pair.html`, 'utf8').includes('"whatif":null')) { // w
   await page.waitForSelector('#whatif [data-ready="1"]');
   const cell = (row, col) => page.$eval(`#whatif .whatif-result:not(.lv-result) tbody tr:nth-child(${row}) td:nth-child(${col})`, e => e.textContent);
   same([await cell(1, 4), await cell(2, 4)], ['1.00', '1.00'], 'what-if starts at the run');
+  const drawn = await page.$$eval('#whatif svg text', l => l.map(e => e.textContent));
+  ok(drawn.filter(t => +t > 0).length >= 6 && ['q, k, v', 'gate, up', 'output'].every(t => drawn.includes(t)), 'its picture has figures on both axes and names its colours: ' + drawn);
   const prefill = run.phases.find(p => p.phase === 'prefill'), ms = t => { const [x, u] = t.split(' '); return x * { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3 }[u]; };
   ok(Math.abs(ms(await cell(1, 2)) / (prefill.analytic_t_ns / 1e6) - 1) < 0.02, `the module's prefill ${await cell(1, 2)} is the report's ${prefill.analytic_t_ns} ns`);
   ok(Math.abs(ms(await cell(1, 7)) / (prefill.t_ns / 1e6) - 1) < 0.02, 'and at the run\'s efficiency it is what was measured');

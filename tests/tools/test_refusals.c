@@ -275,6 +275,24 @@ static void outputs_that_cannot_be_written(void **state)
     }
 }
 
+/* A folder may be called anything: the report stays JSON. */
+static void names_that_are_not_utf8(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("odd\xff\xfe\"name");
+    static const char *const commands[][5] = {{"inspect"}, {"tokenize", "-p", "x"}, {"roofline", "--hardware", "apple_m1"}};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const char *const *c = commands[i];
+        output o = ridge(c[0], "-m", dir, "-o", "json", c[1], c[2], NULL);
+        expect_ok(&o);
+        json_error_t e;
+        json_t *j = json_loads(o.out, 0, &e);
+        if (!j) fail_msg("%s: line %d: %s", c[0], e.line, e.text);
+        json_decref(j);
+        done(&o);
+    }
+}
+
 /* Before anything is measured: nothing is printed, and no time was spent. */
 static void outputs_are_tried_first(void **state)
 {
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test(damaged_weights_name_the_tensor), cmocka_unit_test(unsupported_models_say_what_is_missing),
         cmocka_unit_test(config_and_weights_must_agree), cmocka_unit_test(missing_tokenizer), cmocka_unit_test(token_files),
         cmocka_unit_test(more_context_than_the_model), cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
-        cmocka_unit_test(outputs_that_cannot_be_written), cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(outputs_under_limits)};
+        cmocka_unit_test(outputs_that_cannot_be_written), cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(names_that_are_not_utf8),
+        cmocka_unit_test(outputs_under_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
