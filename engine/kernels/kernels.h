@@ -75,7 +75,8 @@ static inline int64_t rg_u8_bytes(rg_wtype t) { return (rg_wtypes[t].has_min ? 2
  * The same bits as rg_dot_fn whatever the cuts between calls. */
 typedef void rg_mmdot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc);
 
-/* src[kb][32] floats (finite) to bf16 pairs dst[(kb + 1) / 2][32][2], rounded to nearest even; an odd last column is paired with 0. */
+/* src[kb][32] floats (finite) to bf16 pairs dst[(kb + 1) / 2][32][2], rounded to nearest even; an odd last column is paired with 0. Subnormal values
+ * may become 0. */
 typedef void rg_pair_fn(uint16_t *dst, const float *src, int64_t kb);
 /* y[m, n] (+)= x[m, kb] * b for one panel of bf16 pairs; x: bf16 rows, ldx values apart, readable to an even kb; n <= 32. */
 typedef void rg_mmbf_fn(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m, int64_t kb, int64_t n, bool acc);
@@ -102,7 +103,7 @@ typedef void rg_tile_mm_fn(void *state, float *acc, int64_t lda, const void *x, 
     int products, rg_tile_reuse keep, bool first);
 /* src[kb][32] floats (finite) to tiles: per 32 columns and plane, rows 0..15 then 16..31 as in packed BF16 weights. One plane is rounded to
  * nearest even; of two, the first is cut off and the second is the rest, rounded: halves, and INT4 times a half, are exact. Columns beyond
- * kb, to a multiple of 32, become 0. */
+ * kb, to a multiple of 32, become 0. Values that are subnormal in bf16 may become 0, as tiles take them for 0. */
 typedef void rg_split_fn(uint16_t *dst, const float *src, int64_t kb, int planes);
 
 /* rg_unpack8_fn with signed codes: what is multiplied by the scale (types with a minimum: 0..15). */

@@ -3,49 +3,7 @@
 #include "kernels/kernel_rows.h"
 
 #include "base/num.h"
-#include "kernels/simd.h"
-
-#if defined(__AVX512F__)
-INLINE vi vi_int(int v) { return _mm512_set1_epi32(v); }
-INLINE vi vi_round(vf v) { return _mm512_cvtps_epi32(v); }
-INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
-INLINE vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
-INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
-INLINE vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
-INLINE vi vi_shr(vi a, int n) { return _mm512_srli_epi32(a, (unsigned)n); }
-INLINE vi vi_shl(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
-INLINE vi vi_sar8(vi a) { return _mm512_srai_epi32(a, 8); }
-INLINE int32_t vi_sum(vi v) { return _mm512_reduce_add_epi32(v); }
-INLINE vi vi_bits(vf v) { return _mm512_castps_si512(v); }
-INLINE vf vf_bits(vi v) { return _mm512_castsi512_ps(v); }
-INLINE vi vi_if_nan(vf f, vi yes, vi no) { return _mm512_mask_mov_epi32(no, _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q), yes); }
-INLINE void put8(int8_t *p, vi v) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(v)); }
-INLINE void put16(uint16_t *p, vi v) { _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(v)); }
-INLINE void put32(void *p, vi v) { _mm512_storeu_si512(p, v); }
-#else
-INLINE vi vi_int(int v) { return _mm256_set1_epi32(v); }
-INLINE vi vi_round(vf v) { return _mm256_cvtps_epi32(v); }
-INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
-INLINE vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
-INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
-INLINE vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
-INLINE vi vi_shr(vi a, int n) { return _mm256_srli_epi32(a, n); }
-INLINE vi vi_shl(vi a, int n) { return _mm256_slli_epi32(a, n); }
-INLINE vi vi_sar8(vi a) { return _mm256_srai_epi32(a, 8); }
-INLINE int32_t vi_sum(vi v)
-{
-    __m128i a = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-    a = _mm_add_epi32(a, _mm_shuffle_epi32(a, 0x4e));
-    return _mm_cvtsi128_si32(_mm_add_epi32(a, _mm_shuffle_epi32(a, 0xb1)));
-}
-INLINE vi vi_bits(vf v) { return _mm256_castps_si256(v); }
-INLINE vf vf_bits(vi v) { return _mm256_castsi256_ps(v); }
-INLINE vi vi_if_nan(vf f, vi yes, vi no) { return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(_mm256_cmp_ps(f, f, _CMP_UNORD_Q))); }
-INLINE __m128i words(vi v) { return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)); }
-INLINE void put8(int8_t *p, vi v) { _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(words(v), words(v))); }
-INLINE void put16(uint16_t *p, vi v) { _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1))); }
-INLINE void put32(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
-#endif
+#include "kernels/vi_simd.h"
 
 INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int planes, float limit)
 {
@@ -106,49 +64,6 @@ void ISA_FN(rg_prep_bf16x2)(void *dst, const float *x, int64_t k, int64_t group)
         put16(to + i, high);
         put16(to + kp + i, bf16_of(vf_sub(v, vf_bits(vi_shl(high, 16)))));
     }
-}
-
-/* To nearest, ties away from zero, in the high half. */
-INLINE vi bf16_nearest(vf f) { return vi_add(vi_bits(f), vi_int(0x8000)); }
-
-INLINE vf put_exp(uint16_t *p, int64_t low, vf s, vf top, int64_t left)
-{
-    const vf all = vf_exp(vf_sub(s, top)), e = left < VL ? vf_keep(all, left, vf_zero()) : all;
-    const vi high = bf16_nearest(e);
-    put16(p, vi_shr(high, 16));
-    if (low) put16(p + low, vi_shr(bf16_nearest(vf_sub(e, vf_bits(vi_and(high, vi_int(-65536))))), 16));
-    return e;
-}
-
-INLINE void softmax_planes(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
-{
-    enum { WAYS = 4 };
-    vf most[WAYS], total = vf_zero();
-    int64_t i = 0;
-    EACH (j, WAYS) most[j] = vf_set1(-INFINITY);
-    for (; i + WAYS * VL <= n; i += WAYS * VL)
-        EACH (j, WAYS) most[j] = vf_max(vf_load(s + i + j * VL), most[j]); /* a NaN is passed over, as in softmax */
-    for (; i < n; i += VL) most[0] = vf_max(n - i < VL ? vf_keep(vf_load_n(s + i, n - i), n - i, most[0]) : vf_load(s + i), most[0]);
-    *max = vf_max_lane(vf_max(vf_max(most[0], most[1]), vf_max(most[2], most[3])));
-    const vf top = vf_set1(*max);
-    for (i = 0; i + VL <= n; i += VL) total = vf_add(total, put_exp(p + i, low, vf_load(s + i), top, VL));
-    if (i < n) {
-        total = vf_add(total, put_exp(p + i, low, vf_load_n(s + i, n - i), top, n - i));
-        i += VL;
-    }
-    for (; i < n_pad; i += VL) {
-        put16(p + i, vi_int(0));
-        if (low) put16(p + low + i, vi_int(0));
-    }
-    *sum = vf_sum(total);
-}
-
-void ISA_FN(rg_softmax_bf16)(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
-{
-    if (low)
-        softmax_planes(p, low, s, n, n_pad, max, sum);
-    else
-        softmax_planes(p, 0, s, n, n_pad, max, sum);
 }
 
 /* As bf16_of, for what is no NaN. */
