@@ -13,13 +13,15 @@ target_compile_definitions(rg_options INTERFACE _GNU_SOURCE)
 target_compile_options(rg_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
   -Wno-sign-conversion -fno-math-errno -ffp-contract=off $<$<BOOL:${RIDGE_WERROR}>:-Werror>)
 target_include_directories(rg_options INTERFACE ${PROJECT_SOURCE_DIR}/engine ${PROJECT_SOURCE_DIR}/engine/include ${PROJECT_SOURCE_DIR})
-if(RIDGE_BUILD_FUZZERS) # everything is instrumented; only the targets get the fuzzer's main
+# Targets with the property RG_UNINSTRUMENTED are left out of sanitizers and coverage.
+set(rg_instrumented $<NOT:$<BOOL:$<TARGET_PROPERTY:RG_UNINSTRUMENTED>>>)
+if(RIDGE_BUILD_FUZZERS) # only the targets get the fuzzer's main
   if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "RIDGE_BUILD_FUZZERS needs clang or afl-clang-fast; found ${CMAKE_C_COMPILER_ID}: use ./dev fuzz, or CC=clang")
   endif()
-  target_compile_options(rg_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_options(rg_options INTERFACE $<${rg_instrumented}:-fsanitize=fuzzer-no-link>)
 endif()
 if(RIDGE_SANITIZE)
-  target_compile_options(rg_options INTERFACE -fsanitize=${RIDGE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(rg_options INTERFACE "$<${rg_instrumented}:-fsanitize=${RIDGE_SANITIZE};-fno-sanitize-recover=all;-fno-omit-frame-pointer>")
   target_link_options(rg_options INTERFACE -fsanitize=${RIDGE_SANITIZE})
 endif()
