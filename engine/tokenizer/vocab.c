@@ -39,7 +39,7 @@ static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span,
         if (!grow(&v->pool, cap, 1)) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes for the pieces", cap);
         v->pool_cap = cap;
     }
-    memcpy(v->pool + v->pool_len, s, len);
+    if (len) memcpy(v->pool + v->pool_len, s, len); /* an empty text may be NULL */
     v->pool[v->pool_len + len] = 0;
     *span = (rg_span){v->pool_len, (uint32_t)len};
     v->pool_len += len + 1;
@@ -79,7 +79,7 @@ rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, r
 
 rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len, rg_err *err)
 {
-    if (len == v->piece[id].len && memcmp(text, rg_vocab_piece(v, id), len) == 0) return RG_OK;
+    if (len == v->piece[id].len && (len == 0 || memcmp(text, rg_vocab_piece(v, id), len) == 0)) return RG_OK;
     return pool_add(v, text, len, &v->text[id], err);
 }
 

@@ -388,11 +388,31 @@ static void streaming(void **state)
     drop(&b);
 }
 
+/* A decoder that takes all of the first piece away: the text of a token may be empty. */
+static void a_piece_without_text(void **state)
+{
+    (void)state;
+    blob b = make_json(&(json_parts){.vocab = ",\"" SPACE "\":259,\"a\":260",
+                           .merges = "",
+                           .decoder = "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SPACE
+                                      "\"},\"content\":\"\"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}]}"},
+        false);
+    rg_tokenizer *t = open_ok(&b);
+    rg_detok d;
+    char buf[64];
+    rg_detok_init(&d, t, false);
+    assert_int_equal(put_id(&d, 259, buf), 0);
+    assert_int_equal(put_id(&d, 260, buf), 1);
+    assert_string_equal(buf, "a");
+    rg_tokenizer_close(t);
+    drop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(byte_fallback), cmocka_unit_test(control_tokens_typed_by_the_user),
         cmocka_unit_test(merges_as_pairs_and_with_spaces_inside), cmocka_unit_test(unknown_tokens), cmocka_unit_test(byte_level),
         cmocka_unit_test(added_tokens), cmocka_unit_test(templates), cmocka_unit_test(metaspace), cmocka_unit_test(split_behaviours),
-        cmocka_unit_test(refused_by_name), cmocka_unit_test(vocabulary_of_another_model), cmocka_unit_test(streaming)};
+        cmocka_unit_test(refused_by_name), cmocka_unit_test(vocabulary_of_another_model), cmocka_unit_test(streaming), cmocka_unit_test(a_piece_without_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
