@@ -172,6 +172,12 @@ static void validates(void **state)
     size_t i;
     json_t *p;
     assert_int_equal(json_array_size(json_object_get(j, "points")), 12);
+    write_bytes(scratch("validation.json"), o.out, o.n_out);
+    const int fits = schema_check("tools/schema/validation.schema.json", scratch("validation.json"));
+    if (fits == 77)
+        print_message("SKIPPED: the check of the schema needs python3-jsonschema\n");
+    else
+        assert_int_equal(fits, 0);
     json_array_foreach (json_object_get(j, "points"), i, p) {
         const double m = json_number_value(json_object_get(p, "measured_ns")), q = json_number_value(json_object_get(p, "predicted_ns"));
         assert_true(m > 0.0 && q > m / 100 && q < m * 100); /* other programs run beside tests: an order of magnitude is all that can be asked */
