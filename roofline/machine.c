@@ -148,6 +148,16 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
     return st;
 }
 
+rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char *name, int threads, const int *cpus, int64_t footprint,
+    rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
+{
+    const bool file = name && strcmp(name, "measured") != 0;
+    if (file || !earlier || earlier->threads != threads || !knows(earlier, footprint))
+        return rg_machine_get(m, name, threads, cpus, footprint, progress, user, stop, err);
+    if (m != earlier) *m = *earlier;
+    return footprint > 0 ? rg_machine_refresh(m, cpus, footprint, progress, user, stop, err) : RG_OK;
+}
+
 /* ---- the table for people ---- */
 
 static const char *rate(char *buf, size_t n, const rg_measured *v) { return v->value > 0.0 ? rg_num(buf, n, v->value) : "n/a"; }

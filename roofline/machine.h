@@ -89,6 +89,11 @@ bool rg_machine_better(const rg_machine *m, const char *path);
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user,
     const rg_stop_flag *stop, rg_err *err);
 
+/* The same for a further run of a process: takes the roofs of an earlier one (NULL: none; may be m) of as many threads, with the bandwidth at the
+ * footprint measured anew. What is compared then has the same peaks, even where the machine is too noisy for anything to be cached. */
+rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char *name, int threads, const int *cpus, int64_t footprint,
+    rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
+
 /* The figure of a kind in a point. */
 rg_measured *rg_bw_at(rg_bw_point *p, rg_bw_kind kind);
 const rg_measured *rg_bw_get(const rg_bw_point *p, rg_bw_kind kind);

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "roofline/join.h"
+#include "roofline/peaks.h"
 
 enum { BAR = 48 };
 
@@ -35,7 +36,7 @@ static void machine_header(FILE *f, const rg_report *r)
     }
     const int row = rg_machine_peak_row(m, RG_ARITH_FP32_FMA, r->run.isa);
     const rg_measured fma = row < 0 ? (rg_measured){0} : m->peak[row];
-    fprintf(f, "%s fp32 %s %s GFLOP/s (spread %s); barrier %s\n", shown ? ";" : "", rg_isa_names[r->run.isa],
+    fprintf(f, "%s %s %s GFLOP/s (spread %s); barrier %s\n", shown ? ";" : "", row < 0 ? "fp32 fma" : rg_peaks[row].name,
         rg_num(a, sizeof a, fma.value > 0.0 ? fma.value : NAN), rg_percent(b, sizeof b, fma.value > 0.0 ? fma.spread : NAN),
         m->barrier_ns.value > 0.0 ? rg_time(d, sizeof d, m->barrier_ns.value) : "n/a");
 }

@@ -122,8 +122,9 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
     rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others", ">decode with others", NULL);
     for (int i = 0; i <= N + 1; i++) {
         const line l = line_of(b, i);
-        char c[4][64];
-        rg_table_row(&t, l.name, cell(c[0], 64, &l.s[0]), cell(c[1], 64, &l.s[1]), cell(c[2], 64, &l.s[2]), cell(c[3], 64, &l.s[3]), NULL);
+        char c[4][64], name[64];
+        snprintf(name, sizeof name, i == N ? "batching (%s)" : "%s", l.name);
+        rg_table_row(&t, name, cell(c[0], 64, &l.s[0]), cell(c[1], 64, &l.s[1]), cell(c[2], 64, &l.s[2]), cell(c[3], 64, &l.s[3]), NULL);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -134,7 +135,8 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
         rg_bench_numbers_of(&d, b, row(b, i, TG));
         fprintf(f, "- %s: %s %.2f tokens/s, %s %.2f tokens/s\n", b->setting[i].label, b->test[PP].name, p.median_ts, b->test[TG].name, d.median_ts);
     }
-    fprintf(f, "- an interval that holds 1 means: no worth that this noise lets one see\n");
+    fprintf(f, isfinite(line_of(b, N + 1).s[1].low) ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
+                                                    : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
     for (int i = 0; i < notes->n; i++) fprintf(f, "- %s\n", notes->s[i]);
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }

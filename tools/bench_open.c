@@ -148,7 +148,10 @@ rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
         rg_engine_opts eo;
         if ((st = rg_engine_args(&eo, u->cli, u->cli->dtype, &b->progress, err)) != RG_OK) break;
         const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
-        st = rg_machine_get(&u->machine, u->cli->machine, threads, cpus, (int64_t)u->weights, rg_progress_draw, &b->progress, &rg_stop, err);
+        const rg_machine *earlier = NULL;
+        for (int k = 0; k < i && !earlier; k++)
+            if (b->unit[k].machine.threads == threads) earlier = &b->unit[k].machine;
+        st = rg_machine_share(&u->machine, earlier, u->cli->machine, threads, cpus, (int64_t)u->weights, rg_progress_draw, &b->progress, &rg_stop, err);
     }
     rg_progress_clear(&b->progress);
     return st;

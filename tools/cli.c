@@ -37,6 +37,18 @@ static const struct option {
 #include "tools/options.def"
 };
 
+/* What an option means in one command. */
+static const struct {
+    rg_option_id option;
+    unsigned commands;
+    const char *meta, *help;
+} texts[] = {
+#define ENGINE_CMDS (RUN | PROFILE | EVAL)
+#define RG_HELP(field, commands, meta, help) {RG_O_##field, commands, meta, help},
+#include "tools/help.def"
+#undef ENGINE_CMDS
+};
+
 static const struct {
     const char *name, *line, *examples;
 } commands[RG_CMD_COUNT] = {
@@ -207,10 +219,16 @@ void rg_cli_help(FILE *f, rg_command_id command)
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
         if (!(o->commands & 1u << command) || !o->help) continue;
+        const char *meta = o->meta, *help = o->help;
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+            if (texts[t].option != (rg_option_id)i || !(texts[t].commands & 1u << command)) continue;
+            meta = texts[t].meta;
+            help = texts[t].help;
+        }
         char names[96];
-        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname, o->meta ? " " : "", o->meta ? o->meta : "");
+        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname, meta ? " " : "", meta ? meta : "");
         fprintf(f, "  %-32s ", names);
-        wrapped(f, o->help, 35);
+        wrapped(f, help, 35);
     }
 }
 

@@ -305,7 +305,7 @@ static rg_status get_roofs(job *j, const char *dtype, rg_progress *p, rg_err *er
     if (st != RG_OK || (st = rg_plan_weights(j->ckpt, &eo, &weights, err)) != RG_OK) return st;
     rg_topo_read(&topo);
     const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
-    st = rg_machine_get(&j->machine, j->cli->machine, threads, cpus, (int64_t)weights, rg_progress_draw, p, &rg_stop, err);
+    st = rg_machine_share(&j->machine, &j->machine, j->cli->machine, threads, cpus, (int64_t)weights, rg_progress_draw, p, &rg_stop, err);
     rg_progress_clear(p);
     return st;
 }

@@ -231,6 +231,17 @@ static void test_cache(void **state)
     m.noisy = true;
     assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
     assert_int_equal(rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    /* but runs of one process share them: what is compared has the same peaks */
+    assert_int_equal(rg_machine_share(&got, &m, "measured", 2, NULL, 0, NULL, NULL, &stop, &err), RG_OK);
+    assert_near(got.barrier_ns.value, 321.5, 1e-3);
+    assert_memory_equal(got.peak, m.peak, sizeof got.peak);
+    assert_int_equal(rg_machine_share(&got, &m, NULL, 3, NULL, 0, NULL, NULL, &stop, &err), RG_E_INTERRUPTED); /* other threads, other roofs */
+    assert_int_equal(rg_machine_share(&got, NULL, NULL, 2, NULL, 0, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    /* a noisy measurement takes the place of nothing better */
+    assert_true(rg_machine_better(&m, path));
+    assert_int_equal(rg_machine_save(&here, path, &err), RG_OK);
+    assert_false(rg_machine_better(&m, path));
+    assert_true(rg_machine_better(&here, path));
     /* and of a machine that has changed in anything that roofs depend on */
     for (int what = 0; what < 5; what++) {
         m = here;

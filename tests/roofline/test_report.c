@@ -77,6 +77,8 @@ static void test_md(void **state)
         char *t = fixture_text(rg_report_md, (const rg_report *const *)&r, 1);
         assert_false(has_word(t, "nan"));
         assert_false(has_word(t, "inf"));
+        assert_non_null(strstr(t, "fp32 fma")); /* the roof by its own name, whichever level the run had */
+        assert_null(strstr(t, "fp32 avx"));
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             char cell[32];
             if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;

@@ -106,6 +106,18 @@ static void help_names_everything(void **state)
     }
     each_row("tools/options.def", "RG_OPT", option_is_named);
     assert_true(options_seen > 50);
+    /* a command tells what an option does there, not what it does elsewhere */
+    for (int i = 0; i < n_commands; i++) {
+        const char *o = strstr(help_of[i], "  -o, --output ");
+        const bool writes = strcmp(command[i], "synth") == 0 || strcmp(command[i], "quantize") == 0;
+        if (o) o += strcspn(o, "\n") > 35 ? 35 : 0;
+        if (o && writes != (strncmp(o, "the file (.gguf) or directory", 29) == 0)) fail_msg("ridge %s --help: %.60s", command[i], o);
+        for (int c = 0; o && c < n_commands; c++) {
+            char also[600];
+            snprintf(also, sizeof also, "%s:", command[c]);
+            if (strstr(o, also) && strcspn(o, "\n") > (size_t)(strstr(o, also) - o)) fail_msg("ridge %s --help explains -o of %s", command[i], command[c]);
+        }
+    }
     for (int i = 0; i < n_commands; i++) free(help_of[i]);
 }
 

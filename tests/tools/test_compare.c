@@ -196,6 +196,12 @@ static void ablation(void **state)
     expect_ok(&o);
     json_t *j = parse(&o);
     assert_string_equal(text(j, "schema"), "ridge.ablate");
+    output md =
+        ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p", "8", "-n", "4", "-B", "4", "-r", "1", NULL);
+    expect_ok(&md);
+    assert_non_null(strstr(md.out, "| batching (tg4 x4) |"));
+    assert_non_null(strstr(md.out, "fewer than three samples"));
+    done(&md);
     const json_t *all = json_object_get(j, "switches"), *results = json_object_get(json_object_get(j, "bench"), "results");
     assert_int_equal(json_array_size(all), 7); /* five switches, batching, all together */
     assert_int_equal(json_array_size(results), 3 * (2 + 2 * 5));
