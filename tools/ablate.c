@@ -18,12 +18,20 @@ static const struct ablation {
 };
 enum { N = sizeof ablations / sizeof *ablations, OFF = 0, ON = 1, FIRST = 2, PP = 0, TG = 1, MANY = 2, TESTS = 3 };
 
-/* Values of all axes with the switches in `on` (a bit set) on; q4: the quantised type. */
-static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4)
+/* Values of all axes with the switches in `on` (a bit set) on; q4: the quantised type; fuse: room for the list of fusions. */
+static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char fuse[64])
 {
+    size_t at = 0;
+    v[RG_AX_fuses] = "none";
     for (int i = 0; i < N; i++) {
         const struct ablation *a = &ablations[i];
         const bool is = on & 1u << i;
+        if (a->axis == RG_AX_fuses) {
+            if (!is) continue;
+            at += (size_t)snprintf(fuse + at, 64 - at, "%s%s", at ? "+" : "", a->on);
+            v[a->axis] = fuse;
+            continue;
+        }
         v[a->axis] = is ? a->axis == RG_AX_dtypes && q4 ? q4 : a->on : a->off;
         if (a->axis2 >= 0) v[a->axis2] = is ? a->on2 : a->off2;
     }
@@ -32,11 +40,12 @@ static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4)
 rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
 {
     const rg_cli *c = b->cli;
-    const rg_cli_LIST *switched[] = {&c->ctks, &c->ctvs, &c->flashes, &c->pages, &c->pins};
-    static const char *const names[] = {"-ctk", "-ctv", "-fa", "--huge-pages", "--pin"};
+    const rg_cli_LIST *switched[] = {&c->ctks, &c->ctvs, &c->flashes, &c->fuses, &c->pages, &c->pins};
+    static const char *const names[] = {"-ctk", "-ctv", "-fa", "--fuse", "--huge-pages", "--pin"};
     const char *v[RG_AX_COUNT] = {NULL};
+    char fuse[64];
     const unsigned all = (1u << N) - 1;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         if (switched[i]->n) return rg_fail(err, RG_E_USAGE, "%s: --ablate switches it itself: leave one of them out", names[i]);
     if (c->dtypes.n > 1) return rg_fail(err, RG_E_USAGE, "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);
     const char *q4 = c->dtypes.n ? c->dtypes.v[0] : NULL;
@@ -53,12 +62,12 @@ rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
     for (int a = 0; st == RG_OK && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
     const unsigned sets[2] = {0, all};
     for (int i = 0; i < 2 && st == RG_OK; i++) {
-        values(v, sets[i], q4);
+        values(v, sets[i], q4, fuse);
         st = rg_bench_add_setting(b, &base, v, err);
     }
     for (int i = 0; i < N; i++)
         for (int k = 0; k < 2 && st == RG_OK; k++) {
-            values(v, k ? all & ~(1u << i) : 1u << i, q4);
+            values(v, k ? all & ~(1u << i) : 1u << i, q4, fuse);
             st = rg_bench_add_setting(b, &base, v, err);
         }
     for (int i = 0; i < b->n_settings && st == RG_OK; i++) {

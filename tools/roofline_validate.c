@@ -197,7 +197,7 @@ static rg_status run_model(bench *b, const lengths *at, int n_at, rg_err *err)
     const rg_engine_opts eo = {.threads = b->m->threads, .dtype = b->dtype, .isa_cap = RG_ISA_COUNT, .stop = &rg_stop};
     const rg_kvtype kv = rg_default_kv(b->ckpt, &eo);
     rg_status st = rg_engine_open(&e, b->ckpt, &eo, err);
-    if (st == RG_OK) st = rg_session_open(&s, e, &(rg_session_opts){.ctx = ctx, .n_seq = batch, .kv_k = kv, .kv_v = kv}, err);
+    if (st == RG_OK) st = rg_session_open(&s, e, &(rg_session_opts){.ctx = ctx, .n_seq = batch, .kv_k = kv, .kv_v = kv, .fuse = RG_FUSE_DEFAULT}, err);
     if (st != RG_OK) goto out;
     rg_engine_info info;
     rg_engine_get_info(e, &info);

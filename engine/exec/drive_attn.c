@@ -365,7 +365,9 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
 void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const int64_t hd = kv->hd;
-    float *rotated = (float *)(void *)cx->scratch; /* one head */
+    enum { FLOATS = 3 * 1024 }; /* a part of the scratch, a few heads: one after the other they would wait for their own stores */
+    float *rotated = (float *)(void *)cx->scratch;
+    const int64_t some = rg_max(1, FLOATS / hd);
     int64_t t0, t1, q0, q1, k0, k1;
     my_heads(cx, a->m, a->heads, &t0, &t1, &q0, &q1);
     my_heads(cx, a->m, kv->heads, &t0, &t1, &k0, &k1);
@@ -374,11 +376,11 @@ void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_k
         const int64_t pos = token_pos(a, t, &r);
         const float *cs = a->cs + pos * hd;
         if (q1 > q0) cx->k->rope(q + (t * a->heads + q0) * hd, q1 - q0, hd, cs, cs + hd / 2);
-        for (int64_t g = k0; g < k1; g++) {
-            const int64_t at = (t * kv->heads + g) * hd;
-            memcpy(rotated, k + at, (size_t)hd * sizeof *rotated);
-            cx->k->rope(rotated, 1, hd, cs, cs + hd / 2);
-            store(cx, rotated, v + at, kv, r, pos, g);
+        for (int64_t g0 = k0; g0 < k1; g0 += some) {
+            const int64_t g1 = rg_min(g0 + some, k1), at = t * kv->heads * hd;
+            memcpy(rotated, k + at + g0 * hd, (size_t)((g1 - g0) * hd) * sizeof *rotated);
+            cx->k->rope(rotated, g1 - g0, hd, cs, cs + hd / 2);
+            for (int64_t g = g0; g < g1; g++) store(cx, rotated + (g - g0) * hd, v + at + g * hd, kv, r, pos, g);
         }
     }
     const uint64_t n = (uint64_t)((t1 - t0) * hd), nq = n * (uint64_t)(q1 - q0), nk = n * (uint64_t)(k1 - k0);

@@ -4,7 +4,7 @@
 static const struct {
     const char *word, *what;
 } fusions[RG_FUSE_COUNT] = {
-#define RG_FUSE(id, word, what) {word, what},
+#define RG_FUSE(id, word, on, what) {word, what},
 #include "ops/fuse.def"
 };
 

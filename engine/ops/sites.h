@@ -21,12 +21,17 @@ typedef enum rg_site {
 
 /* Fusions of operators (fuse.def); a mask has a bit of each that is on. */
 enum {
-#define RG_FUSE(id, word, what) RG_FUSE_##id,
+#define RG_FUSE(id, word, on, what) RG_FUSE_##id,
 #include "ops/fuse.def"
     RG_FUSE_COUNT
 };
 static inline unsigned rg_fuse_bit(int fusion) { return 1u << fusion; }
-enum { RG_FUSE_DEFAULT = 0 }; /* of commands; what measurements say is in engine/README.md */
+/* What commands switch on unless told otherwise. */
+enum {
+    RG_FUSE_DEFAULT = 0
+#define RG_FUSE(id, word, on, what) | (on) << RG_FUSE_##id
+#include "ops/fuse.def"
+};
 
 /* What the rows and columns of a site's weight are, in terms of the model's dimensions; NONE: the site has no weight. */
 typedef enum rg_extent { RG_EXT_NONE, RG_EXT_ONE, RG_EXT_DIM, RG_EXT_Q_DIM, RG_EXT_KV_DIM, RG_EXT_FFN, RG_EXT_VOCAB } rg_extent;

@@ -24,7 +24,7 @@ const group_count = (run, groups) => {
     same(await page.$$eval(`figure[data-chart=heat][data-run="${i}"] .cell`, l => l.length), runs[i].ops.filter(o => o.layer !== null).length, `run ${i}: heat cells`);
   }
   // hover: the figures of the file, to the last digit, and the formula with its numbers
-  const at = runs[0].ops.findIndex(o => o.site === 'ffn_up' && o.phase === 'decode' && o.layer === null), o = runs[0].ops[at];
+  const at = runs[0].ops.findIndex(o => o.site === 'ffn_gate' && o.phase === 'decode' && o.layer === null), o = runs[0].ops[at];
   ok(await point_at(page, page.locator(`figure[data-chart=time][data-run="0"] .bar[data-op="${at}"] rect`)), 'a bar explains itself');
   const tip = await page.textContent('#tip');
   for (const n of [o.t_ns, o.calls, o.flop, o.counted.total_bytes, o.analytic.total_bytes, o.counted.weight_bytes])

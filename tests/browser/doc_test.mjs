@@ -73,7 +73,7 @@ export const documents = async () => {
     await page.selectOption('[data-tools=page] label:has-text("arrows from") select', '0');
     await page.selectOption('[data-tools=page] label:text-is("to") select', '1');
     same(await page.$$eval('figure[data-chart=roofline][data-run="0"] .ab path', l => l.length), await visible(page, 'figure[data-chart=roofline][data-run="0"] .point[data-kind=measured]'), 'an arrow per measured point');
-    const at = j.runs[1].ops.findIndex(o => o.site === 'ffn_up' && o.phase === 'decode');
+    const at = j.runs[1].ops.findIndex(o => o.site === 'ffn_gate' && o.phase === 'decode');
     ok(await point_at(page, page.locator(`figure[data-chart=time][data-run="1"] .bar[data-op="${at}"] rect`)), 'a bar explains itself');
     ok((await page.textContent('#tip')).includes(j.runs[1].ops[at].t_ns.toLocaleString('en-US')), 'operators of the second variant explain themselves');
     await close(page, 'compare');

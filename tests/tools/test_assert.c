@@ -170,7 +170,7 @@ static void profile_and_eval(void **state)
 {
     (void)state;
     output o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "3", "--dtype", "f32,q4g32", "--assert",
-        "decode.ffn_down.calls==8", "--assert", "prefill.tokens_per_s>0", "--assert", "model.bits_per_weight_resident<=33", "-o", "json", NULL);
+        "decode.ffn_down_add.calls==8", "--assert", "prefill.tokens_per_s>0", "--assert", "model.bits_per_weight_resident<=33", "-o", "json", NULL);
     expect_ok(&o);
     json_decref(parse(&o));
     assert_non_null(strstr(o.err, "(q4g32): holds"));

@@ -203,13 +203,14 @@ static void ablation(void **state)
     assert_non_null(strstr(md.out, "fewer than three samples"));
     done(&md);
     const json_t *all = json_object_get(j, "switches"), *results = json_object_get(json_object_get(j, "bench"), "results");
-    assert_int_equal(json_array_size(all), 7); /* five switches, batching, all together */
-    assert_int_equal(json_array_size(results), 3 * (2 + 2 * 5));
-    static const char *const names[] = {"INT4 weights", "q8_0 KV cache", "fused attention", "huge pages", "pinned threads", "tg4 x4", "all together"};
-    for (size_t i = 0; i < 7; i++) {
+    assert_int_equal(json_array_size(all), 11); /* nine switches, batching, all together */
+    assert_int_equal(json_array_size(results), 3 * (2 + 2 * 9));
+    static const char *const names[] = {"INT4 weights", "q8_0 KV cache", "fused attention", "huge pages", "pinned threads", "fused activation",
+        "fused additions", "fused rotation", "norms without barrier", "tg4 x4", "all together"};
+    for (size_t i = 0; i < 11; i++) {
         const json_t *l = item(all, "switch", names[i]);
         assert_true(number(json_object_get(l, "decode_alone"), "speedup") > 0.0);
-        if (i < 5) assert_true(number(json_object_get(l, "prefill_with_others"), "speedup") > 0.0);
+        if (i < 9) assert_true(number(json_object_get(l, "prefill_with_others"), "speedup") > 0.0);
     }
     /* one thing at a time: what a setting says it is */
     const json_t *r;
@@ -218,9 +219,11 @@ static void ablation(void **state)
         const char *s = text(r, "setting");
         const bool only = strncmp(s, "only", 4) == 0, but = strncmp(s, "all but", 7) == 0, on = strcmp(s, "all on") == 0;
         const bool q4 = strcmp(text(r, "dtype"), "q4g64") == 0, q8 = strcmp(text(r, "type_k"), "q8_0") == 0 && strcmp(text(r, "type_v"), "q8_0") == 0;
-        const bool is[5] = {
-            q4, q8, json_is_true(json_object_get(r, "flash_attn")), json_is_true(json_object_get(r, "huge_pages")), json_is_true(json_object_get(r, "pinned"))};
-        for (int k = 0; k < 5; k++) {
+        const char *fuse = text(r, "fuse");
+        const bool is[9] = {q4, q8, json_is_true(json_object_get(r, "flash_attn")), json_is_true(json_object_get(r, "huge_pages")),
+            json_is_true(json_object_get(r, "pinned")), strstr(fuse, "act") != NULL, strstr(fuse, "add") != NULL, strstr(fuse, "rope") != NULL,
+            strstr(fuse, "norm") != NULL};
+        for (int k = 0; k < 9; k++) {
             const bool named = strstr(s, names[k]) != NULL, want = on || (only && named) || (but && !named);
             if (is[k] != want) fail_msg("%s: %s is %s", s, names[k], is[k] ? "on" : "off");
         }
@@ -235,6 +238,32 @@ static void ablation(void **state)
     done(&o);
 }
 
+/* A fused operator stands beside the sum of those it replaces, whichever side has it. */
+static void fused_against_apart(void **state)
+{
+    (void)state;
+    static const char *const sides[2][2] = {{":fuse=none", ":fuse=act+rope"}, {":fuse=act+rope", ":fuse=none"}};
+    for (int i = 0; i < 2; i++) {
+        output o = ridge("compare", "-m", tiny_model(), sides[i][0], sides[i][1], "--machine", machine_file(), "-t", "1", "-p", "8", "-n", "4", "-r", "1", "-o",
+            "json", NULL);
+        json_t *j = parse(&o);
+        const json_t *r;
+        size_t k;
+        int fused = 0, same = 0;
+        json_array_foreach (json_object_get(j, "operators"), k, r) {
+            const char *site = text(r, "site");
+            assert_true(strcmp(site, "ffn_act") != 0 && strcmp(site, "ffn_up") != 0 && strcmp(site, "attn_kv_put") != 0);
+            fused += strcmp(site, "ffn_up_act") == 0 || strcmp(site, "attn_rope_kv") == 0;
+            same += strcmp(site, "ffn_gate") == 0;
+            assert_true(number(r, "base_ns") > 0.0 && number(r, "ns") > 0.0 && number(r, "gain") > 0.0);
+        }
+        assert_int_equal(fused, 2 * 2); /* two phases */
+        assert_int_equal(same, 2);
+        json_decref(j);
+        done(&o);
+    }
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -245,6 +274,9 @@ static void refusals(void **state)
     expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f16,f32", "-p", "8,16", NULL), 2, "-p", "expected one", NULL);
     expect_error(ridge("compare", "nowhere.json", ":t=1", NULL), 3, "nowhere.json", NULL);
     expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-fa", "off", NULL), 2, "-fa", "switches it itself", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--fuse", "act", NULL), 2, "--fuse", "switches it itself", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), ":fuse=none", ":fuse=act,add", NULL), 2, "add", "key=value", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), ":fuse=none", ":fuse=swim", NULL), 2, "--fuse", "swim", "act, add, rope, norm", NULL);
     expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--dtype", "f16", NULL), 2, "f16", "quantised", NULL);
     expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-r", "1", NULL), 4, "q8_0", NULL); /* heads of 16 */
 }
@@ -252,6 +284,6 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(variants_of_lists), cmocka_unit_test(variants_as_arguments), cmocka_unit_test(saved_runs),
-        cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation), cmocka_unit_test(refusals)};
+        cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation), cmocka_unit_test(fused_against_apart), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

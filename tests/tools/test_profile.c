@@ -80,9 +80,10 @@ static void json_of_the_demo(void **state)
     check_run(j, 60.0, 20.0);
     const double ai = decode_ai(j);
     if (!(ai > 0.5 && ai < 1.1)) fail_msg("decode with 16-bit weights has intensity %g, expected about 1", ai);
-    /* analytic FLOP of the linear layers: 2 * weights * tokens */
-    const json_t *op = item(json_object_get(j, "ops"), "site", "ffn_down");
-    assert_true(number(op, "flop") == 2.0 * 256 * 512 * 4 * 60);
+    /* analytic FLOP of a linear layer: 2 * weights * tokens, and the additions to the residual stream */
+    const json_t *op = item(json_object_get(j, "ops"), "site", "ffn_down_add");
+    assert_true(number(op, "flop") == (2.0 * 256 * 512 + 256) * 4 * 60);
+    assert_string_equal(text(json_object_get(j, "run"), "fuse"), "act+add+norm");
     assert_true(number(op, "calls") == 4.0);
     json_decref(j);
     done(&o);
@@ -139,7 +140,7 @@ static void layers_add_up(void **state)
         assert_true(ns == number(sum, "t_ns") && calls == number(sum, "calls") && counted == number(json_object_get(sum, "counted"), "total_bytes"));
         summed++;
     }
-    assert_int_equal(summed, 2 * 17); /* unfused: 17 sites in a layer, two phases */
+    assert_int_equal(summed, 2 * 14); /* unfused attention: 17 sites in a layer, three of them part of others; two phases */
     json_decref(j);
     done(&o);
 }
@@ -178,7 +179,7 @@ static void csv_is_a_table(void **state)
         line += n + (line[n] == '\n');
     }
     assert_true(want > 10);
-    assert_int_equal(rows, 1 + 2 * 18); /* head; per phase embedding, 15 sites, output norm, output */
+    assert_int_equal(rows, 1 + 2 * 15); /* head; per phase embedding, 12 sites, output norm, output */
     done(&o);
 }
 
@@ -280,7 +281,7 @@ static void blas_is_named(void **state)
     expect_ok(&o);
     json_t *j = parse(&o);
     check_run(j, 40.0, 3.0);
-    assert_non_null(strstr(text(item(json_object_get(j, "ops"), "site", "ffn_down"), "kernel"), "blas"));
+    assert_non_null(strstr(text(item(json_object_get(j, "ops"), "site", "ffn_down_add"), "kernel"), "blas"));
     json_decref(j);
     done(&o);
 }

@@ -66,10 +66,39 @@ static void json_keys(void **state)
     expect_ok(&o);
     j = parse(&o);
     k = json_array_get(json_object_get(j, "cases"), 0);
-    assert_int_equal(json_array_size(json_object_get(k, "ops")), 36); /* 18 sites in both phases */
+    assert_int_equal(json_array_size(json_object_get(k, "ops")), 30); /* 18 sites in both phases, three of them part of others */
+    assert_string_equal(json_string_value(json_object_get(json_object_get(k, "input"), "fuse")), "act+add");
     assert_true(json_number_value(json_object_get(json_object_get(k, "task"), "tokens_per_s")) > 1.0);
     json_decref(j);
     done(&o);
+}
+
+/* Fused operators replace others, and bytes go away; what is split over devices cannot be added to before it is summed. */
+static void fusions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fuse, *tp, *applied;
+        size_t ops;
+    } cases[] = {{"none", "1", "none", 36}, {"act", "1", "act", 34}, {"rope+add", "1", "add+rope", 30}, {"all", "1", "act+add+rope", 28},
+        {"all", "2", "act+rope", 32}, {"norm", "1", "none", 36}};
+    double bytes[6];
+    for (size_t i = 0; i < 6; i++) {
+        output o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--seqlen", "64", "--fuse", cases[i].fuse, "--tp", cases[i].tp,
+            "-o", "json", NULL);
+        expect_ok(&o);
+        json_t *j = parse(&o);
+        const json_t *k = json_array_get(json_object_get(j, "cases"), 0);
+        assert_int_equal(json_array_size(json_object_get(k, "ops")), cases[i].ops);
+        assert_string_equal(json_string_value(json_object_get(json_object_get(k, "input"), "fuse")), cases[i].applied);
+        bytes[i] = json_number_value(json_object_get(json_object_get(json_object_get(k, "total"), "prefill"), "total_bytes"));
+        json_decref(j);
+        done(&o);
+    }
+    assert_true(bytes[0] > bytes[1] && bytes[0] > bytes[2] && bytes[1] > bytes[3] && bytes[2] > bytes[3] && bytes[5] == bytes[0]);
+    assert_true(bytes[0] - bytes[1] == 22.0 * 8 * 64 * 5632); /* a layer's outputs of up, written and read */
+    expect_error(ridge("roofline", "--shape", "tinyllama-1.1b", "--fuse", "act,add", NULL), 2, "--fuse", "act,add", "joined by +", NULL);
+    expect_error(ridge("roofline", "--shape", "tinyllama-1.1b", "--cost", "llm-viewer", "--fuse", "act", NULL), 2, "--fuse", "--flash", NULL);
 }
 
 static int lines(const char *s)
@@ -246,7 +275,7 @@ static void short_contexts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals), cmocka_unit_test(json_keys),
-        cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies), cmocka_unit_test(validates),
-        cmocka_unit_test(refusals), cmocka_unit_test(short_contexts)};
+        cmocka_unit_test(fusions), cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies),
+        cmocka_unit_test(validates), cmocka_unit_test(refusals), cmocka_unit_test(short_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
