@@ -206,7 +206,7 @@ static void ablation(void **state)
     assert_int_equal(json_array_size(all), 11); /* nine switches, batching, all together */
     assert_int_equal(json_array_size(results), 3 * (2 + 2 * 9));
     static const char *const names[] = {"INT4 weights", "q8_0 KV cache", "fused attention", "huge pages", "pinned threads", "fused activation",
-        "fused additions", "fused rotation", "norms without barrier", "tg4 x4", "all together"};
+        "fused additions", "fused rotation", "fused norms", "tg4 x4", "all together"};
     for (size_t i = 0; i < 11; i++) {
         const json_t *l = item(all, "switch", names[i]);
         assert_true(number(json_object_get(l, "decode_alone"), "speedup") > 0.0);
