@@ -12,6 +12,7 @@
 #include "roofline/pictures/pictures.h"
 #include "roofline/report.h"
 #include "roofline/trace.h"
+#include "tools/lists.h"
 #include "tools/model_args.h"
 #include "tools/profile_counters.h"
 #include "tools/run_info.h"
@@ -367,16 +368,6 @@ out:
     return st;
 }
 
-/* Splits a comma list in place; returns the number of words, of which the first `max` are kept. */
-static int split(char *list, const char **word, int max)
-{
-    int n = 0;
-    char *save = NULL;
-    for (char *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save), n++)
-        if (n < max) word[n] = w;
-    return n;
-}
-
 /* --svg and --html */
 static rg_status draw(const rg_report *const *r, int n, const rg_cli *cli, rg_err *err)
 {
@@ -405,17 +396,18 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {rg_report_md, rg_report_csv, rg_report_json};
     job j = {.tokenize_ns = NAN, .cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .started = time(NULL)};
     rg_report *report[MAX_RUNS] = {0};
-    const char *dtype[MAX_RUNS] = {NULL};
     rg_progress p = {0};
     int n = 0;
-    char *list = cli->dtype ? strdup(cli->dtype) : NULL;
-    const int n_types = list ? split(list, dtype, MAX_RUNS) : 1;
+    rg_words types = {0};
     const int format = rg_cli_choice("-o", cli->output, formats, err);
     rg_status st = rg_cli_no_args(cli, err);
     if (st == RG_OK) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
-    if (st == RG_OK && n_types == 0) st = rg_fail(err, RG_E_USAGE, "--dtype: the list is empty");
-    if (st == RG_OK && n_types > MAX_RUNS) st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", n_types, MAX_RUNS);
+    if (st == RG_OK) st = rg_list_split(&types, "--dtype", cli->dtype, err);
+    if (st == RG_OK && types.n > MAX_RUNS) st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", types.n, MAX_RUNS);
+    const char *dtype[MAX_RUNS] = {NULL}; /* NULL: as in the file */
+    const int n_types = types.n ? types.n : 1;
+    for (int i = 0; i < types.n && st == RG_OK; i++) dtype[i] = types.w[i];
     if (st == RG_OK && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0) st = RG_E_USAGE;
     for (int i = 0; i < n_types && st == RG_OK; i++) { /* a wrong word at the end of the list must not cost the runs before it */
         rg_engine_opts eo;
@@ -453,7 +445,7 @@ out:
     rg_outfile_abort(&j.trace_file);
     for (int i = 0; i < n; i++) rg_report_close(report[i]);
     rg_progress_clear(&p);
-    free(list);
+    rg_words_free(&types);
     free(j.prompt.id);
     rg_ckpt_close(j.ckpt);
     return st;

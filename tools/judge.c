@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "base/outfile.h"
+#include "ops/sites.h"
 #include "roofline/textout.h"
 #include "tools/metrics.h"
 
@@ -103,10 +104,28 @@ static const char *range_text(char *buf, size_t n, rg_range r)
     return buf;
 }
 
+/* The operator that runs a metric's one inside of it ("decode.ffn_down.gbps"); NULL: none does. */
+static const char *runs_inside(const char *metric)
+{
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const char *name = rg_site_name((rg_site)s), *at = strchr(metric, '.');
+        const size_t n = strlen(name);
+        bool first;
+        if (!at || strncmp(at + 1, name, n) != 0 || at[1 + n] != '.') continue;
+        const rg_site by = rg_site_fused((rg_site)s, &first);
+        return by == RG_SITE_COUNT || by == (rg_site)s ? NULL : rg_site_name(by);
+    }
+    return NULL;
+}
+
 static void explain(verdict *v, const rg_judgement *j)
 {
     char l[128], r[128];
-    if (j->missing[0])
+    const char *by = j->no_such ? runs_inside(j->missing) : NULL;
+    if (by)
+        snprintf(
+            v->why, sizeof v->why, "%s: no such metric in this report, where the operator may be part of %s (--fuse none: each on its own)", j->missing, by);
+    else if (j->missing[0])
         snprintf(v->why, sizeof v->why,
             j->no_such ? "%s: no such metric in this report; --assert help lists them" : "%s is not known here (null in the report)", j->missing);
     else if (isnan(j->left.mid) || isnan(j->right.mid))

@@ -69,6 +69,11 @@ static rg_status add_word(void *user, const char *option, const char *word, rg_e
 
 rg_status rg_list_words(rg_words *out, const char *option, const rg_cli_LIST *list, rg_err *err) { return each_word(option, list, add_word, out, err); }
 
+rg_status rg_list_split(rg_words *out, const char *option, const char *text, rg_err *err)
+{
+    return text ? rg_list_words(out, option, &(rg_cli_LIST){.v = {text}, .n = 1}, err) : RG_OK;
+}
+
 typedef struct counting {
     rg_counts *out;
     int64_t low, high;

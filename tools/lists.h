@@ -16,6 +16,8 @@ typedef struct rg_counts {
 
 /* Appends every word of "a,b" "c". An empty word is refused, naming the option. */
 rg_status rg_list_words(rg_words *out, const char *option, const rg_cli_LIST *list, rg_err *err);
+/* The words of one comma list; none for NULL. */
+rg_status rg_list_split(rg_words *out, const char *option, const char *text, rg_err *err);
 /* Appends every count: a number, or a range `first-last`, `first-last+step`, `first-last*factor`, both ends included where they are hit. */
 rg_status rg_list_counts(rg_counts *out, const char *option, const rg_cli_LIST *list, int64_t low, int64_t high, rg_err *err);
 

@@ -8,6 +8,7 @@
 
 #include "base/num.h"
 #include "ridge/topo.h"
+#include "tools/lists.h"
 #include "tools/shape_args.h"
 
 /* ---- lists ---- */
@@ -126,12 +127,12 @@ static rg_status one_hardware(rg_asked_hardware *a, const rg_cli *cli, const cha
 rg_status rg_asked_hardware_open(rg_asked_hardware *a, const rg_cli *cli, int64_t footprint, rg_err *err)
 {
     *a = (rg_asked_hardware){.machine = calloc(RG_HW_MAX, sizeof *a->machine)};
-    char *list = strdup(cli->hardware ? cli->hardware : "measured"), *save = NULL;
-    rg_status st = list && a->machine ? RG_OK : rg_fail(err, RG_E_NOMEM, "hardware: out of memory");
-    for (char *w = st == RG_OK ? strtok_r(list, ",", &save) : NULL; w && st == RG_OK; w = strtok_r(NULL, ",", &save))
-        st = a->n == RG_HW_MAX ? rg_fail(err, RG_E_USAGE, "--hardware: more than %d machines", RG_HW_MAX) : one_hardware(a, cli, w, footprint, err);
-    if (st == RG_OK && a->n == 0) st = rg_fail(err, RG_E_USAGE, "--hardware: the list is empty; --list-hardware shows the names");
-    free(list);
+    rg_words names = {0};
+    rg_status st =
+        a->machine ? rg_list_split(&names, "--hardware", cli->hardware ? cli->hardware : "measured", err) : rg_fail(err, RG_E_NOMEM, "hardware: out of memory");
+    for (int i = 0; i < names.n && st == RG_OK; i++)
+        st = a->n == RG_HW_MAX ? rg_fail(err, RG_E_USAGE, "--hardware: more than %d machines", RG_HW_MAX) : one_hardware(a, cli, names.w[i], footprint, err);
+    rg_words_free(&names);
     return st;
 }
 
@@ -144,19 +145,19 @@ typedef struct lists {
 
 static rg_status parse_dtypes(lists *l, const char *text, rg_err *err)
 {
-    char *list = strdup(text ? text : ""), *save = NULL;
-    rg_status st = list ? RG_OK : rg_fail(err, RG_E_NOMEM, "--dtype: out of memory");
-    for (char *w = st == RG_OK ? strtok_r(list, ",", &save) : NULL; w && st == RG_OK; w = strtok_r(NULL, ",", &save)) {
-        const int t = rg_wtype_from_name(w);
+    rg_words names = {0};
+    rg_status st = rg_list_split(&names, "--dtype", text, err);
+    for (int i = 0; i < names.n && st == RG_OK; i++) {
+        const int t = rg_wtype_from_name(names.w[i]);
         if (t < 0)
-            st = rg_fail(err, RG_E_USAGE, "--dtype: '%.40s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m or q4g128m", w);
+            st = rg_fail(err, RG_E_USAGE, "--dtype: '%.40s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m or q4g128m", names.w[i]);
         else if (l->n_dtypes == RG_WT_COUNT)
             st = rg_fail(err, RG_E_USAGE, "--dtype: more than %d types", RG_WT_COUNT);
         else
             l->dtype[l->n_dtypes++] = t;
     }
     if (st == RG_OK && l->n_dtypes == 0) l->dtype[l->n_dtypes++] = -1;
-    free(list);
+    rg_words_free(&names);
     return st;
 }
 

@@ -175,6 +175,10 @@ static void profile_and_eval(void **state)
     json_decref(parse(&o));
     assert_non_null(strstr(o.err, "(q4g32): holds"));
     done(&o);
+    o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "4", "-n", "2", "-r", "1", "--assert", "decode.ffn_down.calls>=1", NULL);
+    assert_int_equal(o.code, 6);
+    assert_non_null(strstr(o.err, "part of ffn_down_add (--fuse none"));
+    done(&o);
     o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "1", "--assert", "decode.tokens_per_s>=1e15", NULL);
     assert_int_equal(o.code, 6);
     assert_non_null(strstr(o.err, "taken at its word")); /* one repetition has no interval */

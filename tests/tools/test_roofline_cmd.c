@@ -238,6 +238,8 @@ static void refusals(void **state)
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "1-64*1", NULL), 2, "1-64*1", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--tp", "3", NULL), 2, "--tp", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--dtype", "q5", NULL), 2, "q5", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--dtype", "f16,,q4g64", NULL), 2, "--dtype", "empty value", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1,", NULL), 2, "--hardware", "empty value", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--w-bit", "4", NULL), 2, "--w-bit", "--dtype", NULL);
     expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--dtype", "f16", NULL), 2, "--dtype", NULL);
     expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--w-bit", "3", NULL), 2, "--w-bit", "3", NULL);
