@@ -5,6 +5,8 @@
 #include "base/num.h"
 
 static const double BOUND = 5e-6, CACHE = 2e-4; /* CACHE: a sum in another order may round a cached half the other way */
+/* Of quantised weights: with AVX2, one token meets them in 16 bits and many meet floats, each within the limit of faithful products (3e-4). */
+static const double QUANTISED = 5e-4;
 enum { N = 90 };
 
 static const rg_session_opts roomy = {.ctx = 320, .n_seq = 4, .ubatch = 320, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .max_logits = 320};
@@ -55,7 +57,8 @@ static void prefill_equals_decode(void **state)
             float *got = must_alloc((size_t)(N * s.vocab) * sizeof *got);
             rg_session *x = session_open(s.e, roomy);
             eval_all(x, s.token, N, 1, s.vocab, got);
-            expect_within(rel_diff_f(got, s.whole, N * s.vocab), CACHE, "decode against prefill, %s, %s", shape_name(some[i]), rg_wtypes[t].name);
+            const double bound = rg_wtype_is_quant((rg_wtype)t) ? QUANTISED : CACHE;
+            expect_within(rel_diff_f(got, s.whole, N * s.vocab), bound, "decode against prefill, %s, %s", shape_name(some[i]), rg_wtypes[t].name);
             rg_session_close(x);
             free(got);
             end(&s);
