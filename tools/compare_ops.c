@@ -72,13 +72,6 @@ static void add_op(cost *c, const json_t *run, const json_t *op)
     c->n++;
 }
 
-static rg_site site_of(const char *name)
-{
-    for (int s = 0; s < RG_SITE_COUNT; s++)
-        if (strcmp(rg_site_name((rg_site)s), name) == 0) return (rg_site)s;
-    return RG_SITE_COUNT;
-}
-
 /* A fused operator, or the operators that it stands for. */
 static cost cost_of_fused(const json_t *run, const char *phase, rg_site fused)
 {
@@ -121,7 +114,7 @@ json_t *rg_compare_operators(const rg_comparison *c, const json_t *runs)
                 continue;
             }
             bool first;
-            const rg_site id = site_of(site), fused = id < RG_SITE_COUNT ? rg_site_fused(id, &first) : RG_SITE_COUNT;
+            const rg_site id = rg_site_named(site, strlen(site)), fused = id < RG_SITE_COUNT ? rg_site_fused(id, &first) : RG_SITE_COUNT;
             if (fused == RG_SITE_COUNT || (id != fused && !first)) continue;
             const cost x = cost_of_fused(base, phase, fused), y = cost_of_fused(run, phase, fused);
             if (x.n && y.n) put_operator(out, c, v, phase, rg_site_name(fused), &x, &y, rg_ratio(x.ideal, x.t), rg_ratio(y.ideal, y.t));

@@ -107,15 +107,11 @@ static const char *range_text(char *buf, size_t n, rg_range r)
 /* The operator that runs a metric's one inside of it ("decode.ffn_down.gbps"); NULL: none does. */
 static const char *runs_inside(const char *metric)
 {
-    for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const char *name = rg_site_name((rg_site)s), *at = strchr(metric, '.');
-        const size_t n = strlen(name);
-        bool first;
-        if (!at || strncmp(at + 1, name, n) != 0 || at[1 + n] != '.') continue;
-        const rg_site by = rg_site_fused((rg_site)s, &first);
-        return by == RG_SITE_COUNT || by == (rg_site)s ? NULL : rg_site_name(by);
-    }
-    return NULL;
+    const char *at = strchr(metric, '.'), *end = at ? strchr(at + 1, '.') : NULL;
+    const rg_site site = end ? rg_site_named(at + 1, (size_t)(end - at - 1)) : RG_SITE_COUNT;
+    bool first;
+    const rg_site by = site < RG_SITE_COUNT ? rg_site_fused(site, &first) : RG_SITE_COUNT;
+    return by == RG_SITE_COUNT || by == site ? NULL : rg_site_name(by);
 }
 
 static void explain(verdict *v, const rg_judgement *j)

@@ -38,6 +38,8 @@ typedef enum rg_extent { RG_EXT_NONE, RG_EXT_ONE, RG_EXT_DIM, RG_EXT_Q_DIM, RG_E
 
 const char *rg_op_name(rg_op op);
 const char *rg_site_name(rg_site site);
+/* The site of that name of n bytes; RG_SITE_COUNT: none. */
+rg_site rg_site_named(const char *name, size_t n);
 rg_op rg_site_op(rg_site site);
 rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
 /* The site whose output a linear site multiplies: attn_norm for attn_q. RG_SITE_COUNT for sites that are not linear. */

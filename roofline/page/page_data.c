@@ -217,12 +217,10 @@ static json_t *formulas_of(const rg_saved_run *r)
     for (size_t i = 0; i < r->n_ops; i++) {
         const rg_saved_op *w = &r->op[i];
         if (w->layer >= 0) continue;
-        for (int s = 0; s < RG_SITE_COUNT; s++) {
-            if (strcmp(rg_site_name((rg_site)s), w->site) != 0) continue;
-            const char *text = w->flop > 0.0 ? filled(buf, sizeof buf, r, w, (rg_site)s) : NULL;
-            snprintf(key, sizeof key, "%s/%s", rg_phase_names[w->phase], w->site);
-            if (text) json_object_set_new(o, key, json_string(text));
-        }
+        const rg_site site = rg_site_named(w->site, strlen(w->site));
+        const char *text = site < RG_SITE_COUNT && w->flop > 0.0 ? filled(buf, sizeof buf, r, w, site) : NULL;
+        snprintf(key, sizeof key, "%s/%s", rg_phase_names[w->phase], w->site);
+        if (text) json_object_set_new(o, key, json_string(text));
     }
     return o;
 }

@@ -73,9 +73,8 @@ static int site_of(const char *op)
         snprintf(name, sizeof name, "%s%s%s", ops[i].stem, ops[i].kind[0] ? "_" : "", ops[i].kind);
         if (strcmp(name, op) == 0) return (int)ops[i].site;
     }
-    for (int s = 0; s < RG_SITE_COUNT; s++)
-        if (strcmp(rg_site_name((rg_site)s), op) == 0) return s;
-    return -1;
+    const rg_site site = rg_site_named(op, strlen(op));
+    return site < RG_SITE_COUNT ? (int)site : -1;
 }
 
 /* The group of an operator in the sweep, or -1: neither linear nor attention product. */

@@ -1,7 +1,17 @@
-/* Masks of fusions as text: what --fuse takes and reports print. */
+/* Words read back: names of sites, and masks of fusions as --fuse takes and reports print them. Apart from the tables, which the what-if of the
+ * report compiles without a C library. */
 #include <string.h>
 
 #include "ops/sites.h"
+
+rg_site rg_site_named(const char *name, size_t n)
+{
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const char *is = rg_site_name((rg_site)s);
+        if (strlen(is) == n && strncmp(is, name, n) == 0) return (rg_site)s;
+    }
+    return RG_SITE_COUNT;
+}
 
 const char *rg_fuse_text(char *buf, size_t n, unsigned fuse)
 {
