@@ -118,7 +118,6 @@ static json_t *exact_case(const rg_cost_case *k)
         rg_json_text(k->hw->name), "dtype", rg_wtypes[e->dtype].name, "head_dtype", rg_wtypes[e->head].name, "act", rg_exact_acts[e->act], "kv_k",
         rg_kvtypes[e->kv_k].name, "kv_v", rg_kvtypes[e->kv_v].name, "batch", (json_int_t)e->batch, "seqlen", (json_int_t)e->seqlen, "ubatch",
         (json_int_t)e->ubatch, "tp", (json_int_t)e->tp, "flash", (int)e->flash, "fuse", rg_fuse_text(fuse, sizeof fuse, rg_exact_fusions(c, e)));
-
     json_t *dims = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "hidden", (json_int_t)c->dim, "ffn", (json_int_t)c->ffn, "layers",
         (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab",
         (json_int_t)c->vocab, "tied", (int)c->tied);

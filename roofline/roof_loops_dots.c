@@ -88,8 +88,9 @@ rg_arith_fn *const rg_peak_avx2_int8 = NULL;
 #endif
 
 #ifdef RG_CC_AMX
-/* Palette 1, eight tiles of 16 rows of 64 bytes. Four accumulators from two times two operand tiles. One asm block per step and one to set up: no compiler code touches tiles in between,
- * and tiles are released before the function returns, so they are never part of a context switch outside of it. */
+/* Palette 1, eight tiles of 16 rows of 64 bytes. Four accumulators from two times two operand tiles. One asm block per step and one to set
+ * up: no compiler code touches tiles in between, and tiles are released before the function returns, so they are never part of a context
+ * switch outside of it. */
 #define TILE_LOOP(op) \
     rg_tile_config c; \
     memset(&c, 0, sizeof c); \

@@ -339,6 +339,18 @@ static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_
     cx->k->kv_put_v[kv->v_type](kv->v + s * kv->v_stride, kv->hd, pos, v);
 }
 
+static void end_put(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a)
+{
+    rg_op_end(cx, &(rg_op_desc){.site = site,
+                      .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd},
+                      .wtype = RG_WT_COUNT,
+                      .kv_k = (int)kv->k_type,
+                      .kv_v = (int)kv->v_type,
+                      .isa = cx->k->elem_isa,
+                      .kernel = RG_KK_ELEM,
+                      .barrier = true});
+}
+
 void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const int64_t hd = kv->hd;
@@ -352,14 +364,7 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
     const uint64_t n = (uint64_t)((t1 - t0) * (h1 - h0));
     cx->tally.act_rd += n * 8 * (uint64_t)hd;
     cx->tally.kv_wr += n * (uint64_t)(rg_kv_k_bytes(kv->k_type, hd) + rg_kv_v_bytes(kv->v_type, hd));
-    rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_ATTN_KV_PUT,
-                      .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd},
-                      .wtype = RG_WT_COUNT,
-                      .kv_k = (int)kv->k_type,
-                      .kv_v = (int)kv->v_type,
-                      .isa = cx->k->elem_isa,
-                      .kernel = RG_KK_ELEM,
-                      .barrier = true});
+    end_put(cx, RG_SITE_ATTN_KV_PUT, kv, a);
 }
 
 void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
@@ -388,12 +393,5 @@ void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_k
     cx->tally.act_wr += 4 * nq;
     cx->tally.kv_wr += nk / (uint64_t)hd * (uint64_t)(rg_kv_k_bytes(kv->k_type, hd) + rg_kv_v_bytes(kv->v_type, hd));
     cx->tally.flop += 3 * (nq + nk);
-    rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_ATTN_ROPE_KV,
-                      .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd},
-                      .wtype = RG_WT_COUNT,
-                      .kv_k = (int)kv->k_type,
-                      .kv_v = (int)kv->v_type,
-                      .isa = cx->k->elem_isa,
-                      .kernel = RG_KK_ELEM,
-                      .barrier = true});
+    end_put(cx, RG_SITE_ATTN_ROPE_KV, kv, a);
 }
