@@ -6,8 +6,14 @@
 
 const char *const rg_cost_stages[] = {"all", "prefill", "decode", "generate", "chat", NULL};
 
-int64_t rg_cost_batch(const rg_cost_case *k) { return k->cost == RG_COST_EXACT ? k->exact.batch : k->lv.batch; }
-int64_t rg_cost_seqlen(const rg_cost_case *k) { return k->cost == RG_COST_EXACT ? k->exact.seqlen : (int64_t)k->lv.seqlen; }
+int64_t rg_cost_batch(const rg_cost_case *k)
+{
+    return k->cost == RG_COST_EXACT ? k->exact.batch : k->lv.batch;
+}
+int64_t rg_cost_seqlen(const rg_cost_case *k)
+{
+    return k->cost == RG_COST_EXACT ? k->exact.seqlen : (int64_t)k->lv.seqlen;
+}
 int64_t rg_cost_tp(const rg_cost_case *k) { return k->cost == RG_COST_EXACT ? k->exact.tp : k->lv.tp; }
 
 const char *rg_cost_format(char *buf, size_t n, const rg_cost_case *k)
@@ -23,8 +29,9 @@ static rg_status exact_task(rg_cost_case *k, int64_t gen, rg_err *err)
 {
     const int64_t s = k->exact.seqlen;
     if (s + gen > k->config.ctx_train)
-        return rg_fail(err, RG_E_USAGE, "--gen: %lld tokens behind a prompt of %lld are more than the model's context of %lld", (long long)gen, (long long)s,
-            (long long)k->config.ctx_train);
+        return rg_fail(err, RG_E_USAGE,
+            "--gen: %lld tokens behind a prompt of %lld are more than the model's context of %lld",
+            (long long)gen, (long long)s, (long long)k->config.ctx_train);
     k->task.gen_s = 0.0;
     for (int64_t i = 0; i < gen; i++) {
         rg_cost_sum step;
@@ -54,7 +61,8 @@ static rg_status lv_task(rg_cost_case *k, const rg_lv_hardware *hw, int64_t gen,
 rg_status rg_cost_run(rg_cost_case *k, int64_t gen, rg_err *err)
 {
     rg_status st;
-    k->task = (rg_cost_task){.gen = gen, .prefill_s = NAN, .gen_s = NAN, .total_s = NAN, .tokens_per_s = NAN, .chat_s = NAN};
+    k->task = (rg_cost_task){
+        .gen = gen, .prefill_s = NAN, .gen_s = NAN, .total_s = NAN, .tokens_per_s = NAN, .chat_s = NAN};
     if (k->cost == RG_COST_LLM_VIEWER) {
         const rg_lv_hardware hw = rg_hw_llm_viewer(k->hw, &k->lv_peak);
         st = rg_llm_viewer(&k->r, &k->config, &hw, &k->lv, err);

@@ -1,4 +1,5 @@
-/* One analytic question and its answer: a configuration on a machine under a cost model; and how answers are printed. */
+/* One analytic question and its answer: a configuration on a machine under a cost model; and how answers are
+ * printed. */
 #ifndef RG_COST_CASE_H
 #define RG_COST_CASE_H
 
@@ -9,7 +10,13 @@
 #include "roofline/model_cost.h"
 #include "roofline/textout.h"
 
-typedef enum rg_cost_stage { RG_STAGE_ALL, RG_STAGE_PREFILL, RG_STAGE_DECODE, RG_STAGE_GENERATE, RG_STAGE_CHAT } rg_cost_stage;
+typedef enum rg_cost_stage {
+    RG_STAGE_ALL,
+    RG_STAGE_PREFILL,
+    RG_STAGE_DECODE,
+    RG_STAGE_GENERATE,
+    RG_STAGE_CHAT
+} rg_cost_stage;
 extern const char *const rg_cost_stages[]; /* "all", "prefill", "decode", "generate", "chat", NULL */
 
 /* A task: a prompt of seqlen tokens and gen generated ones. */
@@ -58,7 +65,8 @@ rg_status rg_cost_json(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_p
 /* What the answer says, in sentences. */
 void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);
 
-/* The formulas of an exact case with their numbers (without the window of models that have one), then what LLM-Viewer counts differently. */
+/* The formulas of an exact case with their numbers (without the window of models that have one), then what
+ * LLM-Viewer counts differently. */
 rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Analytic results for programs. LLM-Viewer's cases have its own keys, per-layer values, and are not rounded. */
+/* Analytic results for programs. LLM-Viewer's cases have its own keys, per-layer values, and are not
+ * rounded. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -43,13 +44,18 @@ static json_t *lv_case(const rg_cost_case *k)
         json_object_set_new(total, ph == RG_PREFILL ? "prefill" : "decode", o);
     }
     if (k->task.gen > 0) {
-        json_object_set_new(total, "generate", json_pack("{s:o}", "inference_time", rg_json_real(k->task.total_s)));
-        json_object_set_new(total, "chat", json_pack("{s:o}", "inference_time", rg_json_real(k->task.chat_s)));
+        json_object_set_new(
+            total, "generate", json_pack("{s:o}", "inference_time", rg_json_real(k->task.total_s)));
+        json_object_set_new(
+            total, "chat", json_pack("{s:o}", "inference_time", rg_json_real(k->task.chat_s)));
     }
-    json_t *in = json_pack("{s:o, s:o, s:o, s:I, s:i, s:i, s:i, s:b, s:I, s:I}", "model_id", rg_json_text(k->config.name), "hardware",
-        rg_json_text(k->hw->name), "seqlen", rg_json_real(k->lv.seqlen), "batchsize", (json_int_t)k->lv.batch, "w_bit", k->lv.w_bit, "a_bit", k->lv.a_bit,
-        "kv_bit", k->lv.kv_bit, "use_flashattention", (int)k->lv.flash, "tp_size", (json_int_t)k->lv.tp, "gen_len", (json_int_t)k->task.gen);
-    return json_pack("{s:o, s:o, s:o, s:o}", "input", in, "prefill", ops[RG_PREFILL], "decode", ops[RG_DECODE], "total", total);
+    json_t *in = json_pack("{s:o, s:o, s:o, s:I, s:i, s:i, s:i, s:b, s:I, s:I}", "model_id",
+        rg_json_text(k->config.name), "hardware", rg_json_text(k->hw->name), "seqlen",
+        rg_json_real(k->lv.seqlen), "batchsize", (json_int_t)k->lv.batch, "w_bit", k->lv.w_bit, "a_bit",
+        k->lv.a_bit, "kv_bit", k->lv.kv_bit, "use_flashattention", (int)k->lv.flash, "tp_size",
+        (json_int_t)k->lv.tp, "gen_len", (json_int_t)k->task.gen);
+    return json_pack("{s:o, s:o, s:o, s:o}", "input", in, "prefill", ops[RG_PREFILL], "decode",
+        ops[RG_DECODE], "total", total);
 }
 
 static void exact_sums(json_t *o, const rg_cost_sum *s)
@@ -70,8 +76,8 @@ static json_t *exact_ops(const rg_cost_case *k)
     json_t *ops = json_array();
     for (int i = 0; i < k->r.n; i++) {
         const rg_cost_point *p = &k->r.op[i];
-        json_t *o =
-            json_pack("{s:s, s:s, s:s, s:f}", "phase", rg_phase_names[p->phase], "op", rg_op_name(rg_site_op(p->site)), "site", p->name, "calls", p->calls);
+        json_t *o = json_pack("{s:s, s:s, s:s, s:f}", "phase", rg_phase_names[p->phase], "op",
+            rg_op_name(rg_site_op(p->site)), "site", p->name, "calls", p->calls);
         exact_sums(o, &p->sum);
         put(o, "compute_ns", 1e9 * p->flop_s);
         put(o, "memory_ns", 1e9 * p->mem_s);
@@ -114,15 +120,18 @@ static json_t *exact_case(const rg_cost_case *k)
         put(task, "tokens_per_s", k->task.tokens_per_s);
     }
     char fuse[64];
-    json_t *in = json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "model", rg_json_text(c->name), "hardware",
-        rg_json_text(k->hw->name), "dtype", rg_wtypes[e->dtype].name, "head_dtype", rg_wtypes[e->head].name, "act", rg_exact_acts[e->act], "kv_k",
-        rg_kvtypes[e->kv_k].name, "kv_v", rg_kvtypes[e->kv_v].name, "batch", (json_int_t)e->batch, "seqlen", (json_int_t)e->seqlen, "ubatch",
-        (json_int_t)e->ubatch, "tp", (json_int_t)e->tp, "flash", (int)e->flash, "fuse", rg_fuse_text(fuse, sizeof fuse, rg_exact_fusions(c, e)));
-    json_t *dims = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "hidden", (json_int_t)c->dim, "ffn", (json_int_t)c->ffn, "layers",
-        (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab",
-        (json_int_t)c->vocab, "tied", (int)c->tied);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "input", in, "dims", dims, "hardware_source", rg_json_text(k->hw->source), "ops", exact_ops(k),
-        "total", total, "memory", memory, "task", task);
+    json_t *in = json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "model",
+        rg_json_text(c->name), "hardware", rg_json_text(k->hw->name), "dtype", rg_wtypes[e->dtype].name,
+        "head_dtype", rg_wtypes[e->head].name, "act", rg_exact_acts[e->act], "kv_k", rg_kvtypes[e->kv_k].name,
+        "kv_v", rg_kvtypes[e->kv_v].name, "batch", (json_int_t)e->batch, "seqlen", (json_int_t)e->seqlen,
+        "ubatch", (json_int_t)e->ubatch, "tp", (json_int_t)e->tp, "flash", (int)e->flash, "fuse",
+        rg_fuse_text(fuse, sizeof fuse, rg_exact_fusions(c, e)));
+    json_t *dims = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "hidden", (json_int_t)c->dim, "ffn",
+        (json_int_t)c->ffn, "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads",
+        (json_int_t)c->kv_heads, "head_dim", (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab, "tied",
+        (int)c->tied);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "input", in, "dims", dims, "hardware_source",
+        rg_json_text(k->hw->source), "ops", exact_ops(k), "total", total, "memory", memory, "task", task);
 }
 
 /* The machines asked about, each once, with the roofs that the operators are held against. */
@@ -152,8 +161,11 @@ static json_t *hardware_of(const rg_cost_case *k, size_t n)
             put(level, "gbps", h->level[l].gbps > 0.0 ? h->level[l].gbps : NAN);
             json_array_append_new(levels, level);
         }
-        json_array_append_new(all, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", rg_json_text(h->name), "source", rg_json_text(h->source), "bandwidth_gbps",
-                                       rg_json_real(h->bandwidth > 0.0 ? 1e-9 * h->bandwidth : NAN), "peaks_gflops", peaks, "levels", levels));
+        json_array_append_new(all,
+            json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", rg_json_text(h->name), "source",
+                rg_json_text(h->source), "bandwidth_gbps",
+                rg_json_real(h->bandwidth > 0.0 ? 1e-9 * h->bandwidth : NAN), "peaks_gflops", peaks, "levels",
+                levels));
     }
     return all;
 }
@@ -169,9 +181,12 @@ json_t *rg_cost_to_json(const rg_cost_case *k, size_t n, const rg_cost_print *p,
     }
     rg_cost_verdict(&verdict, k, n, p);
     for (int i = 0; i < verdict.n; i++) json_array_append_new(said, rg_json_text(verdict.s[i]));
-    json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:o, s:o}", "schema", "ridge.roofline", "version", 1, "cost", rg_cost_models[k[0].cost], "command",
-        rg_json_text(p->command), "stage", rg_cost_stages[p->stage], "hardware", hardware_of(k, n), "cases", cases, "verdict", said);
-    if (root && p->study) json_object_set_new(root, "study", json_pack("{s:o, s:o}", "name", rg_json_text(p->study), "answer", rg_json_text(p->answer)));
+    json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:o, s:o}", "schema", "ridge.roofline",
+        "version", 1, "cost", rg_cost_models[k[0].cost], "command", rg_json_text(p->command), "stage",
+        rg_cost_stages[p->stage], "hardware", hardware_of(k, n), "cases", cases, "verdict", said);
+    if (root && p->study)
+        json_object_set_new(root, "study",
+            json_pack("{s:o, s:o}", "name", rg_json_text(p->study), "answer", rg_json_text(p->answer)));
     if (!root || json_array_size(cases) != n || verdict.failed) {
         json_decref(root);
         root = NULL;

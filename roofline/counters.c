@@ -1,4 +1,5 @@
-/* Which metrics can be counted here, in which groups, and the probe that reads them. Knows PAPI only through papi_sets.h. */
+/* Which metrics can be counted here, in which groups, and the probe that reads them. Knows PAPI only through
+ * papi_sets.h. */
 #include "roofline/counters.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ typedef enum metric_id {
 #include "roofline/events.def"
     METRICS
 } metric_id;
-_Static_assert((int)METRICS <= (int)RG_MAX_CTR && (int)RG_SOFT_EVENTS <= (int)RG_MAX_CTR, "every metric has a place in the records");
+_Static_assert((int)METRICS <= (int)RG_MAX_CTR && (int)RG_SOFT_EVENTS <= (int)RG_MAX_CTR,
+    "every metric has a place in the records");
 
 static const struct {
     const char *name;
@@ -90,7 +92,8 @@ static void sum_terms(const group *g, const long long *v, uint64_t *ctr)
 {
     for (int i = 0; i < RG_MAX_CTR; i++)
         if (g->mask >> i & 1) ctr[i] = 0;
-    for (int i = 0; i < g->n_terms; i++) ctr[g->term[i].ctr] += g->term[i].weight * (uint64_t)v[g->term[i].event];
+    for (int i = 0; i < g->n_terms; i++)
+        ctr[g->term[i].ctr] += g->term[i].weight * (uint64_t)v[g->term[i].event];
 }
 
 static bool read_slot(const rg_counters *c, slot *s, uint64_t *ctr)
@@ -108,7 +111,8 @@ static void thread_read(void *self, int tid, uint64_t *ctr)
 {
     const rg_counters *c = self;
     slot *s = &c->slot[tid];
-    if (s->running < 0 || !read_slot(c, s, s->last)) s->failed++; /* repeats the last values: a difference of 0, not of 2^64; rg_counters_sound tells */
+    /* repeats the last values: a difference of 0, not of 2^64; rg_counters_sound tells */
+    if (s->running < 0 || !read_slot(c, s, s->last)) s->failed++;
     memcpy(ctr, s->last, (size_t)c->probe.n_ctr * sizeof *ctr);
 }
 
@@ -185,7 +189,8 @@ static int thread_open(void *self, int tid)
 
 /* ---- finding out what works ---- */
 
-/* Adds the events of a recipe, "4*name + name", to a group, for counter ctr. False if they do not fit into our tables. */
+/* Adds the events of a recipe, "4*name + name", to a group, for counter ctr. False if they do not fit into
+ * our tables. */
 static bool add_recipe(group *g, const char *recipe, uint64_t scale, int ctr)
 {
     for (const char *p = recipe; *p;) {
@@ -217,7 +222,8 @@ static int try_group(const group *g)
     return rc;
 }
 
-/* A counter that never moves is no counter: some hypervisors show events that count nothing. Only cycles must move whatever the thread does. */
+/* A counter that never moves is no counter: some hypervisors show events that count nothing. Only cycles must
+ * move whatever the thread does. */
 static bool moves(const group *g)
 {
     int set;
@@ -266,7 +272,8 @@ static void find_hardware(rg_counters *c, int *first)
         bool still = false;
         for (size_t r = 0; r < sizeof recipes / sizeof *recipes && !m->available; r++) {
             group alone = {0};
-            if ((int)recipes[r].metric != id || !add_recipe(&alone, recipes[r].events, metrics[id].scale, 0)) continue;
+            if ((int)recipes[r].metric != id || !add_recipe(&alone, recipes[r].events, metrics[id].scale, 0))
+                continue;
             tried++;
             const int rc = try_group(&alone);
             if (rc != 0 && !*first) *first = rc;
@@ -279,11 +286,14 @@ static void find_hardware(rg_counters *c, int *first)
         }
         if (m->available) continue;
         if (still) {
-            snprintf(m->reason, sizeof m->reason, "the cycle counter stands still while the thread works: a PMU that counts nothing");
+            snprintf(m->reason, sizeof m->reason,
+                "the cycle counter stands still while the thread works: a PMU that counts nothing");
             snprintf(m->remedy, sizeof m->remedy, "run on bare metal, or give the guest a working PMU");
         } else {
-            snprintf(m->reason, sizeof m->reason, "none of the %d recipes of events.def works with this CPU, kernel and PAPI", tried);
-            snprintf(m->remedy, sizeof m->remedy, "a newer libpapi and libpfm, or PAPI_CSV_EVENT_FILE=papi_events.csv of a newer PAPI");
+            snprintf(m->reason, sizeof m->reason,
+                "none of the %d recipes of events.def works with this CPU, kernel and PAPI", tried);
+            snprintf(m->remedy, sizeof m->remedy,
+                "a newer libpapi and libpfm, or PAPI_CSV_EVENT_FILE=papi_events.csv of a newer PAPI");
         }
     }
 }
@@ -306,7 +316,8 @@ static void find_software(rg_counters *c, bool papi)
                 rg_soft_close(&s);
                 m->ctr = c->probe.n_ctr;
                 m->available = true;
-                snprintf(m->events, sizeof m->events, "perf_event_open: software event %d", (int)rg_soft_events[i].config);
+                snprintf(m->events, sizeof m->events, "perf_event_open: software event %d",
+                    (int)rg_soft_events[i].config);
                 c->group[0].mask |= 1u << m->ctr;
                 c->label[c->probe.n_ctr++] = m->name;
                 c->n_groups = 1;
@@ -317,7 +328,9 @@ static void find_software(rg_counters *c, bool papi)
         if (m->available) continue;
         const bool permission = refused == EPERM || refused == EACCES;
         snprintf(m->reason, sizeof m->reason,
-            permission && rg_soft_events[i].kernel ? "it happens in kernel mode, which this user may not watch (%s)" : "the kernel refuses it (%s)",
+            permission && rg_soft_events[i].kernel
+                ? "it happens in kernel mode, which this user may not watch (%s)"
+                : "the kernel refuses it (%s)",
             refused ? strerror(refused) : "no reason given");
         if (permission && rg_soft_events[i].kernel && c->host.sw_errno == 0)
             snprintf(m->remedy, sizeof m->remedy, "sudo sysctl kernel.perf_event_paranoid=1");
@@ -351,7 +364,8 @@ static void measure_read(rg_counters *c)
     for (int g = 0; g < c->n_groups; g++) {
         double each[BATCHES];
         s.running = g;
-        const bool ok = c->direct ? rg_soft_open(&s.soft, c->which, c->probe.n_ctr) : make_set(&c->group[g], &s.set[g]) == 0 && rg_papi_start(s.set[g]) == 0;
+        const bool ok = c->direct ? rg_soft_open(&s.soft, c->which, c->probe.n_ctr)
+                                  : make_set(&c->group[g], &s.set[g]) == 0 && rg_papi_start(s.set[g]) == 0;
         for (int b = 0; ok && b < BATCHES; b++) {
             const uint64_t t0 = rg_now_ns();
             for (int i = 0; i < READS; i++) read_slot(c, &s, v);
@@ -369,15 +383,18 @@ static void measure_read(rg_counters *c)
 static const char *instead(const rg_counters *c)
 {
     return c->probe.n_ctr > 0
-               ? "Reported instead: bytes and operations counted by the executed loops, monotonic time, and the kernel's task clock and page faults"
-               : "Reported instead: bytes and operations counted by the executed loops, and monotonic time";
+        ? "Reported instead: bytes and operations counted by the executed loops, monotonic time, and the "
+          "kernel's task clock and page faults"
+        : "Reported instead: bytes and operations counted by the executed loops, and monotonic time";
 }
 
 static void explain(rg_counters *c, const char *why, const char *fix)
 {
-    snprintf(c->reason, sizeof c->reason, "no hardware counters: %s. %s. To have them: %s", why, instead(c), fix);
+    snprintf(
+        c->reason, sizeof c->reason, "no hardware counters: %s. %s. To have them: %s", why, instead(c), fix);
     for (int i = 0; i < c->n_metrics; i++)
-        if (strcmp(c->metric[i].source, "pmu") == 0) { /* nothing works at all: the general reason is the true one */
+        if (strcmp(c->metric[i].source, "pmu") ==
+            0) { /* nothing works at all: the general reason is the true one */
             snprintf(c->metric[i].reason, sizeof c->metric[i].reason, "%s", why);
             snprintf(c->metric[i].remedy, sizeof c->metric[i].remedy, "%s", fix);
         }
@@ -400,7 +417,8 @@ static void find_all(rg_counters *c)
     c->hardware = c->probe.n_ctr > 0;
     if (!c->hardware && papi) find_software(c, true);
     if (c->probe.n_ctr == 0) { /* PAPI may have turned itself off where the kernel would serve */
-        while (c->n_metrics > 0 && strcmp(c->metric[c->n_metrics - 1].source, "software") == 0) c->n_metrics--;
+        while (c->n_metrics > 0 && strcmp(c->metric[c->n_metrics - 1].source, "software") == 0)
+            c->n_metrics--;
         find_software(c, false);
         c->direct = c->probe.n_ctr > 0;
     }
@@ -411,8 +429,9 @@ static void find_all(rg_counters *c)
     if (c->hardware) return;
     if (!papi) {
         explain(c, lib,
-            rg_counters_library(why, sizeof why) ? "install the PAPI that this program was built with"
-                                                 : "sudo apt-get install libpapi-dev, and configure with -DRIDGE_PAPI=ON");
+            rg_counters_library(why, sizeof why)
+                ? "install the PAPI that this program was built with"
+                : "sudo apt-get install libpapi-dev, and configure with -DRIDGE_PAPI=ON");
         return;
     }
     const int level = rg_host_paranoid(&c->host);
@@ -420,14 +439,16 @@ static void find_all(rg_counters *c)
         snprintf(why, sizeof why, "PAPI turns perf events off at kernel.perf_event_paranoid %d", level);
         snprintf(fix, sizeof fix, "sudo sysctl kernel.perf_event_paranoid=2");
     } else {
-        rg_host_explain_pmu(&c->host, c->host.hw_errno ? c->host.hw_errno : rg_papi_errno(first), why, sizeof why, fix, sizeof fix);
+        rg_host_explain_pmu(&c->host, c->host.hw_errno ? c->host.hw_errno : rg_papi_errno(first), why,
+            sizeof why, fix, sizeof fix);
     }
     explain(c, why, fix);
 }
 
 /* ---- the interface ---- */
 
-rg_status rg_counters_open(rg_counters **out, rg_counters_mode mode, int threads, const rg_host *host, rg_err *err)
+rg_status rg_counters_open(
+    rg_counters **out, rg_counters_mode mode, int threads, const rg_host *host, rg_err *err)
 {
     *out = NULL;
     if (threads < 1) return rg_fail(err, RG_E_USAGE, "counters: %d threads, expected 1 or more", threads);
@@ -460,7 +481,8 @@ void rg_counters_close(rg_counters *c)
     free(c);
 }
 
-rg_counters_mode rg_counters_choose(rg_counters *c, double reads_by_op, double reads_by_layer, double step_ns, double *share)
+rg_counters_mode rg_counters_choose(
+    rg_counters *c, double reads_by_op, double reads_by_layer, double step_ns, double *share)
 {
     *share = 0.0;
     if (c->probe.n_ctr == 0 || !(step_ns > 0.0)) return RG_COUNTERS_OFF;
@@ -487,19 +509,28 @@ bool rg_counters_sound(rg_counters *c, char *why, size_t n)
         if (e)
             rg_host_explain_pmu(&c->host, e, cause, sizeof cause, fix, sizeof fix);
         else
-            snprintf(fix, sizeof fix, "end other users of the counters (NMI watchdog: sudo sysctl kernel.nmi_watchdog=0)");
+            snprintf(fix, sizeof fix,
+                "end other users of the counters (NMI watchdog: sudo sysctl kernel.nmi_watchdog=0)");
         if (!e) snprintf(cause, sizeof cause, "%s", s->error ? rg_papi_text(s->error) : "a read failed");
-        snprintf(why, n, "thread %d could not %s its counters (%s), so sums over threads would be short and none are given. To have them: %s", t,
-            s->failed ? "read" : "open", cause, fix);
+        snprintf(why, n,
+            "thread %d could not %s its counters (%s), so sums over threads would be short and none are "
+            "given. To have them: %s",
+            t, s->failed ? "read" : "open", cause, fix);
         return false;
     }
     return true;
 }
 
 const rg_probe *rg_counters_probe(const rg_counters *c) { return c->probe.n_ctr > 0 ? &c->probe : NULL; }
-const char *rg_counters_status(const rg_counters *c) { return c->probe.n_ctr == 0 ? "off" : c->hardware ? "hardware" : "software"; }
+const char *rg_counters_status(const rg_counters *c)
+{
+    return c->probe.n_ctr == 0 ? "off" : c->hardware ? "hardware" : "software";
+}
 const char *rg_counters_reason(const rg_counters *c) { return c->reason[0] ? c->reason : NULL; }
-const char *rg_counters_name(const rg_counters *c, int i) { return i >= 0 && i < c->probe.n_ctr ? c->label[i] : NULL; }
+const char *rg_counters_name(const rg_counters *c, int i)
+{
+    return i >= 0 && i < c->probe.n_ctr ? c->label[i] : NULL;
+}
 int rg_counters_groups(const rg_counters *c) { return c->n_groups; }
 double rg_counters_read_ns(const rg_counters *c) { return c->read_ns; }
 const char *rg_counters_library(char *buf, size_t n) { return rg_papi_describe(buf, n); }

@@ -83,11 +83,17 @@ static bool fits(const json_t *v, kind k)
     }
 }
 
-static rg_status missing(const rg_doc *d, const char *where, const char *entry, const field *f, const json_t *found, rg_err *err)
+static rg_status missing(
+    const rg_doc *d, const char *where, const char *entry, const field *f, const json_t *found, rg_err *err)
 {
-    static const char *const names[] = {[TEXT] = "a text", [NUMBER] = "a number", [REAL] = "a number or null", [LIST] = "a list", [OBJECT] = "an object"};
-    return rg_fail(err, RG_E_FILE, "%s: %s%s: %s, expected %s: not a report that this version of %s -o json writes; write it anew", where, entry, f->path,
-        found ? "something else" : "missing", names[f->kind], docs[d->kind].command);
+    static const char *const names[] = {[TEXT] = "a text",
+        [NUMBER] = "a number",
+        [REAL] = "a number or null",
+        [LIST] = "a list",
+        [OBJECT] = "an object"};
+    return rg_fail(err, RG_E_FILE,
+        "%s: %s%s: %s, expected %s: not a report that this version of %s -o json writes; write it anew",
+        where, entry, f->path, found ? "something else" : "missing", names[f->kind], docs[d->kind].command);
 }
 
 static rg_status check(const rg_doc *d, const char *where, rg_err *err)
@@ -95,7 +101,8 @@ static rg_status check(const rg_doc *d, const char *where, rg_err *err)
     char entry[64];
     for (size_t k = 0; k < sizeof roots / sizeof *roots; k++) {
         const json_t *v = roots[k].doc == d->kind ? rg_doc_get(d->root, roots[k].path) : NULL;
-        if (roots[k].doc == d->kind && !fits(v, roots[k].kind)) return missing(d, where, "", &roots[k], v, err);
+        if (roots[k].doc == d->kind && !fits(v, roots[k].kind))
+            return missing(d, where, "", &roots[k], v, err);
     }
     for (size_t i = 0; i < json_array_size(d->list); i++)
         for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
@@ -130,9 +137,11 @@ rg_status rg_doc_open(rg_doc *d, json_t *root, const char *where, rg_err *err)
 {
     const int k = kind_of(root);
     *d = (rg_doc){.kind = RG_DOC_COUNT};
-    if (k < 0) return rg_fail(err, RG_E_FILE, "%s: its schema is not that of a report that has a page", where);
+    if (k < 0)
+        return rg_fail(err, RG_E_FILE, "%s: its schema is not that of a report that has a page", where);
     if (json_integer_value(json_object_get(root, "version")) != 1)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: version of the schema is %lld, expected 1: read it with the ridge that wrote it", where,
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: version of the schema is %lld, expected 1: read it with the ridge that wrote it", where,
             (long long)json_integer_value(json_object_get(root, "version")));
     d->kind = (rg_doc_kind)k;
     d->root = json_incref(root);
@@ -140,7 +149,8 @@ rg_status rg_doc_open(rg_doc *d, json_t *root, const char *where, rg_err *err)
     if (!json_is_array(d->list) || json_array_size(d->list) == 0)
         return rg_fail(err, RG_E_FILE, "%s: %s: no entries, expected at least one", where, docs[k].list);
     if (json_array_size(d->list) > MOST_ENTRIES)
-        return rg_fail(err, RG_E_FILE, "%s: %s: %zu entries, expected at most %d", where, docs[k].list, json_array_size(d->list), MOST_ENTRIES);
+        return rg_fail(err, RG_E_FILE, "%s: %s: %zu entries, expected at most %d", where, docs[k].list,
+            json_array_size(d->list), MOST_ENTRIES);
     const rg_status st = check(d, where, err);
     return st == RG_OK ? add_runs(d, where, err) : st;
 }

@@ -60,8 +60,10 @@ static const struct quantity {
     {"time", "time of operators and phases", "monotonic clock", {"clock"}},
     {"counted", "bytes and operations, counted", "the executed loops", {NULL}},
     {"software", "task clock, page faults", "the kernel, per thread", {"seccomp", "paranoid"}},
-    {"core", "cycles, instructions, FLOP, cache misses", "PMU through PAPI, per thread", {"PAPI", "seccomp", "pmu", "watchdog"}},
-    {"dram_core", "DRAM bytes read by the threads", "PMU through PAPI, per thread", {"PAPI", "seccomp", "pmu"}},
+    {"core", "cycles, instructions, FLOP, cache misses", "PMU through PAPI, per thread",
+        {"PAPI", "seccomp", "pmu", "watchdog"}},
+    {"dram_core", "DRAM bytes read by the threads", "PMU through PAPI, per thread",
+        {"PAPI", "seccomp", "pmu"}},
     {"dram_socket", "DRAM bytes of the socket", "memory controllers, per phase", {"uncore", "seccomp"}},
     {"energy", "energy", "RAPL, per phase", {"energy"}},
     {"export", "counters for other PAPI tools", "software-defined events", {"libsde"}},
@@ -91,13 +93,17 @@ void rg_doctor_examine(rg_doctor *d, const rg_host *h, const rg_doctor_lib *libs
     *d = (rg_doctor){0};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         rg_finding *f = &d->f[d->n++];
-        *f = (rg_finding){.id = checks[i].id, .section = checks[i].section, .title = checks[i].title, .health = RG_HEALTH_UNKNOWN};
+        *f = (rg_finding){.id = checks[i].id,
+            .section = checks[i].section,
+            .title = checks[i].title,
+            .health = RG_HEALTH_UNKNOWN};
         checks[i].check(f, h);
     }
     for (int i = 0; i < n_libs && d->n < RG_DOCTOR_MAX; i++) {
         rg_finding *f = &d->f[d->n++];
         *f = (rg_finding){.id = libs[i].name, .section = "libraries", .title = libs[i].name};
-        rg_finding_set(f, libs[i].version ? RG_HEALTH_OK : RG_HEALTH_MISSING, "%s", libs[i].version ? libs[i].version : "not in this build");
+        rg_finding_set(f, libs[i].version ? RG_HEALTH_OK : RG_HEALTH_MISSING, "%s",
+            libs[i].version ? libs[i].version : "not in this build");
         if (libs[i].version) continue;
         rg_finding_cost(f, "%s", libs[i].cost);
         rg_finding_fix(f, "%s", libs[i].fix);
@@ -142,7 +148,8 @@ rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err)
 {
     int count[4] = {0};
     char cpu[64];
-    fprintf(f, "ridge doctor: what can be measured on this host (%s)\n\n", rg_text_clean(cpu, sizeof cpu, rg_cpu_name()));
+    fprintf(f, "ridge doctor: what can be measured on this host (%s)\n\n",
+        rg_text_clean(cpu, sizeof cpu, rg_cpu_name()));
     for (int i = 0; i < d->n_can; i++) {
         fprintf(f, "  %-8s %-42s %s\n", rg_health_names[d->can[i].health], d->can[i].title, d->can[i].found);
         wrapped(f, "why", d->can[i].cost);
@@ -163,8 +170,9 @@ static json_t *text_or_null(const char *s) { return rg_json_text(*s ? s : NULL);
 
 static json_t *as_json(const rg_finding *x)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", x->id, "section", x->section, "title", x->title, "state", rg_health_names[x->health], "found",
-        text_or_null(x->found), "cost", text_or_null(x->cost), "fix", text_or_null(x->fix));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", x->id, "section", x->section, "title",
+        x->title, "state", rg_health_names[x->health], "found", text_or_null(x->found), "cost",
+        text_or_null(x->cost), "fix", text_or_null(x->fix));
 }
 
 rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err)
@@ -174,9 +182,10 @@ rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err)
     for (int i = 0; ok && i < d->n_can; i++) ok = json_array_append_new(can, as_json(&d->can[i])) == 0;
     for (int i = 0; ok && i < d->n; i++) ok = json_array_append_new(all, as_json(&d->f[i])) == 0;
     if (ok)
-        ok = json_object_set_new(top, "schema", json_string("ridge.doctor")) == 0 && json_object_set_new(top, "version", json_integer(1)) == 0 &&
-             json_object_set_new(top, "cpu", rg_json_text(rg_cpu_name())) == 0 && json_object_set(top, "quantities", can) == 0 &&
-             json_object_set(top, "checks", all) == 0;
+        ok = json_object_set_new(top, "schema", json_string("ridge.doctor")) == 0 &&
+            json_object_set_new(top, "version", json_integer(1)) == 0 &&
+            json_object_set_new(top, "cpu", rg_json_text(rg_cpu_name())) == 0 &&
+            json_object_set(top, "quantities", can) == 0 && json_object_set(top, "checks", all) == 0;
     rg_status st = RG_OK;
     if (!ok)
         st = rg_fail(err, RG_E_NOMEM, "doctor: out of memory for the JSON");

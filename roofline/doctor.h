@@ -34,7 +34,8 @@ typedef struct rg_doctor {
     int n;
     rg_finding f[RG_DOCTOR_MAX]; /* the checks of doctor.def, then the libraries */
     int n_can;
-    rg_finding can[RG_DOCTOR_MAX]; /* quantities: what of them can be measured here, and why not; section "quantities" */
+    /* quantities: what of them can be measured here, and why not; section "quantities" */
+    rg_finding can[RG_DOCTOR_MAX];
 } rg_doctor;
 
 void rg_doctor_examine(rg_doctor *d, const rg_host *h, const rg_doctor_lib *libs, int n_libs);
@@ -47,7 +48,8 @@ rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err); /* schema/do
 #define RG_CHECK(id, section, title) void rg_check_##id(rg_finding *f, const rg_host *h);
 #include "roofline/doctor.def"
 
-void rg_finding_set(rg_finding *f, rg_health health, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void rg_finding_set(rg_finding *f, rg_health health, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void rg_finding_cost(rg_finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rg_finding_fix(rg_finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -9,18 +9,24 @@ void rg_check_pmu(rg_finding *f, const rg_host *h)
 {
     const char *pmu = rg_host_core_pmu(h);
     char why[200], fix[200], leaf[80] = "";
-    if (h->x86 && h->pmu_version >= 0) snprintf(leaf, sizeof leaf, "; CPUID: version %d, %d counters per thread", h->pmu_version, h->pmu_counters);
+    if (h->x86 && h->pmu_version >= 0)
+        snprintf(leaf, sizeof leaf, "; CPUID: version %d, %d counters per thread", h->pmu_version,
+            h->pmu_counters);
     if (pmu && h->hw_errno == 0) {
         rg_finding_set(f, RG_HEALTH_OK, "%s%s", pmu, leaf);
         if (strcmp(pmu, "cpu_core") == 0) {
             f->health = RG_HEALTH_LIMITED;
-            rg_finding_cost(f, "two kinds of cores: an event of one kind does not count while a thread is on the other; keep threads pinned (default)");
+            rg_finding_cost(f,
+                "two kinds of cores: an event of one kind does not count while a thread is on the other; "
+                "keep threads pinned (default)");
         }
         return;
     }
     rg_host_explain_pmu(h, h->hw_errno, why, sizeof why, fix, sizeof fix);
     rg_finding_set(f, RG_HEALTH_MISSING, "%s", why);
-    rg_finding_cost(f, "no cycles, instructions, FLOP or DRAM bytes as the hardware saw them; bytes and operations are counted by the loops instead");
+    rg_finding_cost(f,
+        "no cycles, instructions, FLOP or DRAM bytes as the hardware saw them; bytes and operations are "
+        "counted by the loops instead");
     rg_finding_fix(f, "%s", fix);
 }
 
@@ -29,19 +35,25 @@ void rg_check_paranoid(rg_finding *f, const rg_host *h)
     const int level = rg_host_paranoid(h);
     const bool may = h->superuser || rg_host_perfmon(h);
     if (level == RG_PARANOID_UNKNOWN) {
-        rg_finding_set(f, RG_HEALTH_MISSING, "no /proc/sys/kernel/perf_event_paranoid: a kernel without perf events, or /proc is hidden");
+        rg_finding_set(f, RG_HEALTH_MISSING,
+            "no /proc/sys/kernel/perf_event_paranoid: a kernel without perf events, or /proc is hidden");
         rg_finding_cost(f, "no counters at all");
         rg_finding_fix(f, "grep PERF_EVENTS /boot/config-$(uname -r)   (must be y)");
     } else if (level >= 3) {
         rg_finding_set(f, may && level > 3 ? RG_HEALTH_LIMITED : RG_HEALTH_MISSING, "%d: %s", level,
             may ? "closed to users, and PAPI 7.0 obeys 3 even as root" : "no counters for users");
-        rg_finding_cost(f, "PAPI turns perf events off at 3, software events included; from 4 on every open is refused without CAP_PERFMON");
+        rg_finding_cost(f,
+            "PAPI turns perf events off at 3, software events included; from 4 on every open is refused "
+            "without CAP_PERFMON");
         rg_finding_fix(f, "sudo sysctl kernel.perf_event_paranoid=2");
     } else if (level <= 0 || may) {
-        rg_finding_set(f, RG_HEALTH_OK, "%d%s", level, level > 0 ? ", and this process may do more" : ": counters of threads and of the socket");
+        rg_finding_set(f, RG_HEALTH_OK, "%d%s", level,
+            level > 0 ? ", and this process may do more" : ": counters of threads and of the socket");
     } else {
-        rg_finding_set(f, RG_HEALTH_LIMITED, "%d: counters of own threads%s", level, level == 2 ? ", user mode only" : "");
-        rg_finding_cost(f, "no socket-wide counters (memory controllers, energy)%s", level == 2 ? "; context switches and migrations read 0" : "");
+        rg_finding_set(f, RG_HEALTH_LIMITED, "%d: counters of own threads%s", level,
+            level == 2 ? ", user mode only" : "");
+        rg_finding_cost(f, "no socket-wide counters (memory controllers, energy)%s",
+            level == 2 ? "; context switches and migrations read 0" : "");
         rg_finding_fix(f, "sudo sysctl kernel.perf_event_paranoid=0");
     }
 }
@@ -63,17 +75,21 @@ void rg_check_capability(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "%s%s", h->superuser ? "root," : "user,", list);
         return;
     }
-    rg_finding_set(
-        f, rg_host_paranoid(h) <= 0 ? RG_HEALTH_OK : RG_HEALTH_LIMITED, "%s%s", h->superuser ? "root without CAP_PERFMON" : "none for counters", list);
+    rg_finding_set(f, rg_host_paranoid(h) <= 0 ? RG_HEALTH_OK : RG_HEALTH_LIMITED, "%s%s",
+        h->superuser ? "root without CAP_PERFMON" : "none for counters", list);
     if (f->health == RG_HEALTH_OK) return;
     rg_finding_cost(f, "what perf_event_paranoid closes stays closed");
-    rg_finding_fix(f, h->superuser ? "start the container with --cap-add PERFMON" : "sudo setcap cap_perfmon+ep \"$(command -v ridge)\"");
+    rg_finding_fix(f,
+        h->superuser ? "start the container with --cap-add PERFMON"
+                     : "sudo setcap cap_perfmon+ep \"$(command -v ridge)\"");
 }
 
 void rg_check_seccomp(rg_finding *f, const rg_host *h)
 {
     const int mode = rg_host_seccomp(h);
-    const char *const filter = mode == 2 ? "a seccomp filter is in force" : mode == 0 ? "no seccomp filter" : "seccomp state unknown";
+    const char *const filter = mode == 2 ? "a seccomp filter is in force"
+        : mode == 0                      ? "no seccomp filter"
+                                         : "seccomp state unknown";
     if (h->sw_errno == 0) {
         rg_finding_set(f, RG_HEALTH_OK, "works; %s", filter);
         return;
@@ -94,11 +110,13 @@ void rg_check_watchdog(rg_finding *f, const rg_host *h)
 {
     long long on = 0;
     if (!rg_host_number(h, "/proc/sys/kernel/nmi_watchdog", &on) || on == 0 || !rg_host_core_pmu(h)) {
-        rg_finding_set(f, RG_HEALTH_OK, "%s", on == 0 ? "off" : "on, but there is no PMU that it could take a counter from");
+        rg_finding_set(f, RG_HEALTH_OK, "%s",
+            on == 0 ? "off" : "on, but there is no PMU that it could take a counter from");
         return;
     }
     rg_finding_set(f, RG_HEALTH_LIMITED, "on: it holds one hardware counter");
-    rg_finding_cost(f, "event groups that need every counter (single-precision operations on Intel) may not fit");
+    rg_finding_cost(
+        f, "event groups that need every counter (single-precision operations on Intel) may not fit");
     rg_finding_fix(f, "sudo sysctl kernel.nmi_watchdog=0");
 }
 
@@ -108,12 +126,15 @@ void rg_check_uncore(rg_finding *f, const rg_host *h)
     static const char *const kinds[] = {"uncore_imc", "amd_umc", "amd_df"};
     char first[64] = "";
     int n = 0;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && n == 0; i++) n = rg_host_entries(h, dir, kinds[i], false, first, sizeof first);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && n == 0; i++)
+        n = rg_host_entries(h, dir, kinds[i], false, first, sizeof first);
     if (n == 0) {
         rg_finding_set(f, RG_HEALTH_MISSING, "no memory-controller PMU in %s", dir);
         rg_finding_cost(f, "no DRAM traffic of the socket beside the counted bytes");
-        rg_finding_fix(
-            f, h->hypervisor[0] ? "run on bare metal: guests are not shown the socket's counters" : "sudo modprobe %s", h->amd ? "amd_uncore" : "intel_uncore");
+        rg_finding_fix(f,
+            h->hypervisor[0] ? "run on bare metal: guests are not shown the socket's counters"
+                             : "sudo modprobe %s",
+            h->amd ? "amd_uncore" : "intel_uncore");
         return;
     }
     if (rg_host_paranoid(h) <= 0 || h->superuser || rg_host_perfmon(h)) {

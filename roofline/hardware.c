@@ -24,7 +24,8 @@ static const struct {
     double e_fp32, l1_kib, l1_bytes, l2_kib, l2_bytes;
     const char *source;
 } cores[] = {
-#define RG_HW_CORE(id, fp32, fp16, bf16, int8, amx_bf16, amx_int8, e_fp32, l1_kib, l1_bytes, l2_kib, l2_bytes, source) \
+#define RG_HW_CORE( \
+    id, fp32, fp16, bf16, int8, amx_bf16, amx_int8, e_fp32, l1_kib, l1_bytes, l2_kib, l2_bytes, source) \
     {{[RG_ARITH_FP32_FMA] = fp32, \
          [RG_ARITH_FP16_FMA] = fp16, \
          [RG_ARITH_BF16_DOT] = bf16, \
@@ -40,7 +41,8 @@ static const struct {
     double bandwidth, fp16, int8, onchip;
     const char *source;
 } table[] = {
-#define RG_HW_TABLE(name, bandwidth, fp16, int8, onchip, source) {name, bandwidth, fp16, int8, onchip, source},
+#define RG_HW_TABLE(name, bandwidth, fp16, int8, onchip, source) \
+    {name, bandwidth, fp16, int8, onchip, source},
 #include "roofline/hardware.def"
 };
 
@@ -79,7 +81,8 @@ static void from_table(rg_hardware *h, int i)
 
 static void add_level(rg_hardware *h, double bytes, double gbps)
 {
-    if (bytes > 0.0 && h->n_levels < RG_HW_LEVELS) h->level[h->n_levels++] = (rg_hw_level){(int64_t)bytes, gbps};
+    if (bytes > 0.0 && h->n_levels < RG_HW_LEVELS)
+        h->level[h->n_levels++] = (rg_hw_level){(int64_t)bytes, gbps};
 }
 
 static void from_cpu(rg_hardware *h, int i)
@@ -169,8 +172,10 @@ rg_status rg_hw_find(rg_hardware *h, const char *name, rg_err *err)
     rg_text_clean(shown, sizeof shown, name);
     nearest(near, sizeof near, shown);
     *h = (rg_hardware){0};
-    return rg_fail(
-        err, RG_E_USAGE, "--hardware: '%s' is not known; the nearest names are %s; --list-hardware shows all; 'measured' is this machine", shown, near);
+    return rg_fail(err, RG_E_USAGE,
+        "--hardware: '%s' is not known; the nearest names are %s; --list-hardware shows all; 'measured' is "
+        "this machine",
+        shown, near);
 }
 
 void rg_hw_from_machine(rg_hardware *h, const rg_machine *m)
@@ -179,7 +184,8 @@ void rg_hw_from_machine(rg_hardware *h, const rg_machine *m)
     snprintf(h->name, sizeof h->name, "%s", m->cpu);
     snprintf(h->source, sizeof h->source, "%s, %d threads", m->source, m->threads);
     h->bandwidth = m->n_bw ? 1e9 * m->bw[m->n_bw - 1].read_gbps.value : 0.0;
-    for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = 1e9 * rg_machine_peak_of(m, (rg_arith)a, m->isa_best);
+    for (int a = 0; a < RG_ARITH_COUNT; a++)
+        h->peak[a] = 1e9 * rg_machine_peak_of(m, (rg_arith)a, m->isa_best);
 }
 
 /* ---- roofs ---- */
@@ -225,10 +231,12 @@ static void charge(rg_ideal *p, double *most, const rg_hardware *h, double bytes
     }
 }
 
-rg_ideal rg_hw_predict(const rg_hardware *h, const rg_tally *a, rg_arith arith, rg_kernel_kind kernel, int64_t streamed)
+rg_ideal rg_hw_predict(
+    const rg_hardware *h, const rg_tally *a, rg_arith arith, rg_kernel_kind kernel, int64_t streamed)
 {
     if (h->machine) return rg_predict(h->machine, a, arith, h->machine->isa_best, kernel, streamed);
-    rg_ideal p = {.peak_row = -1, .peak_gflops = 1e-9 * rg_hw_peak(h, arith, NULL) / rg_kernel_passes(kernel)};
+    rg_ideal p = {
+        .peak_row = -1, .peak_gflops = 1e-9 * rg_hw_peak(h, arith, NULL) / rg_kernel_passes(kernel)};
     const uint64_t act = a->act_rd + a->act_wr;
     double most = 0.0;
     charge(&p, &most, h, (double)a->w_rd, streamed);
@@ -240,9 +248,14 @@ rg_ideal rg_hw_predict(const rg_hardware *h, const rg_tally *a, rg_arith arith, 
 
 rg_lv_hardware rg_hw_llm_viewer(const rg_hardware *h, const char **fp16)
 {
-    static const rg_arith f[] = {RG_ARITH_FP16_FMA, RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16}, i[] = {RG_ARITH_INT8_DOT, RG_ARITH_AMX_INT8};
+    static const rg_arith f[] = {RG_ARITH_FP16_FMA, RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16},
+                          i[] = {RG_ARITH_INT8_DOT, RG_ARITH_AMX_INT8};
     rg_arith best = rg_hw_best(h, f, 3);
     if (!(h->peak[best] > 0.0)) best = RG_ARITH_FP32_FMA;
     if (!isfinite(rg_hw_peak(h, best, fp16))) *fp16 = "unknown";
-    return (rg_lv_hardware){.name = h->name, .bandwidth = h->bandwidth, .fp16 = h->peak[best], .int8 = h->peak[rg_hw_best(h, i, 2)], .onchip = h->onchip};
+    return (rg_lv_hardware){.name = h->name,
+        .bandwidth = h->bandwidth,
+        .fp16 = h->peak[best],
+        .int8 = h->peak[rg_hw_best(h, i, 2)],
+        .onchip = h->onchip};
 }

@@ -1,9 +1,10 @@
-/* Machines that a configuration can be put on without running it: LLM-Viewer's table, CPUs by specification (hardware.def), a machine file of
- * `ridge machine`, or a file of one's own.
+/* Machines that a configuration can be put on without running it: LLM-Viewer's table, CPUs by specification
+ * (hardware.def), a machine file of `ridge machine`, or a file of one's own.
  *
- * The user's file is JSON: {"schema": "ridge.hardware", "version": 1, "name": "...", "bandwidth_gbps": 51.2, and, where known, "fp32_gflops",
- * "fp16_gflops", "bf16_gflops", "int8_gops", "memory_bytes", "onchip_bytes", "link_gbps", "source": "...", "caches": [{"bytes": ..., "gbps": ...}]}
- * with caches from small to large, both summed over the cores. What is left out or null is unknown. */
+ * The user's file is JSON: {"schema": "ridge.hardware", "version": 1, "name": "...", "bandwidth_gbps": 51.2,
+ * and, where known, "fp32_gflops", "fp16_gflops", "bf16_gflops", "int8_gops", "memory_bytes", "onchip_bytes",
+ * "link_gbps", "source": "...", "caches": [{"bytes": ..., "gbps": ...}]} with caches from small to large,
+ * both summed over the cores. What is left out or null is unknown. */
 #ifndef RG_HARDWARE_H
 #define RG_HARDWARE_H
 
@@ -36,7 +37,8 @@ typedef struct rg_hardware {
     double ghz_base, ghz_max, e_ghz_max;
     int n_levels;
     rg_hw_level level[RG_HW_LEVELS]; /* caches, rising */
-    const rg_machine *machine;       /* borrowed: measured roofs take the place of bandwidth, peak and level */
+    /* borrowed: measured roofs take the place of bandwidth, peak and level */
+    const rg_machine *machine;
 } rg_hardware;
 
 extern const char *const rg_hw_names[]; /* of hardware.def, ended by NULL */
@@ -55,9 +57,11 @@ rg_arith rg_hw_best(const rg_hardware *h, const rg_arith *from, int n);
 /* Bandwidth for a working set of that size, bytes/s; NAN: unknown. */
 double rg_hw_bandwidth(const rg_hardware *h, int64_t footprint);
 /* Ideal time of a call, as rg_predict gives it. ops: operations of the class. */
-rg_ideal rg_hw_predict(const rg_hardware *h, const rg_tally *a, rg_arith arith, rg_kernel_kind kernel, int64_t streamed);
+rg_ideal rg_hw_predict(
+    const rg_hardware *h, const rg_tally *a, rg_arith arith, rg_kernel_kind kernel, int64_t streamed);
 
-/* What LLM-Viewer's formulas need of it; its FP16 is the fastest class that takes 16-bit operands, FP32 if there is none. *fp16: its name. */
+/* What LLM-Viewer's formulas need of it; its FP16 is the fastest class that takes 16-bit operands, FP32 if
+ * there is none. *fp16: its name. */
 rg_lv_hardware rg_hw_llm_viewer(const rg_hardware *h, const char **fp16);
 
 #endif

@@ -1,4 +1,5 @@
-/* A user's hardware file, or a machine file: told apart by "schema". Nothing in it is believed before its range is checked. */
+/* A user's hardware file, or a machine file: told apart by "schema". Nothing in it is believed before its
+ * range is checked. */
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -22,37 +23,47 @@ static bool figure(const json_t *o, const char *key, double scale, double most, 
 /* The first field that is wrong, or NULL. */
 static const char *from_json(rg_hardware *h, const json_t *j)
 {
-    static const char *const known[] = {"schema", "version", "name", "source", "bandwidth_gbps", "fp32_gflops", "fp16_gflops", "bf16_gflops", "int8_gops",
-        "memory_bytes", "onchip_bytes", "link_gbps", "caches", "cores"};
-    const char *name = json_string_value(json_object_get(j, "name")), *source = json_string_value(json_object_get(j, "source")), *key;
+    static const char *const known[] = {"schema", "version", "name", "source", "bandwidth_gbps",
+        "fp32_gflops", "fp16_gflops", "bf16_gflops", "int8_gops", "memory_bytes", "onchip_bytes", "link_gbps",
+        "caches", "cores"};
+    const char *name = json_string_value(json_object_get(j, "name")),
+               *source = json_string_value(json_object_get(j, "source")), *key;
     const json_t *caches = json_object_get(j, "caches"), *v;
     double cores;
     json_object_foreach ((json_t *)(uintptr_t)j, key, v) {
         size_t i = 0;
         while (i < sizeof known / sizeof *known && strcmp(known[i], key) != 0) i++;
         if (i == sizeof known / sizeof *known)
-            return "a field that is not known; known are name, source, cores, bandwidth_gbps, fp32_gflops, fp16_gflops, "
+            return "a field that is not known; known are name, source, cores, bandwidth_gbps, fp32_gflops, "
+                   "fp16_gflops, "
                    "bf16_gflops, int8_gops, memory_bytes, onchip_bytes, link_gbps and caches";
     }
     if (json_integer_value(json_object_get(j, "version")) != 1) return "version: expected 1";
     if (!name || !*name) return "name: expected a string";
     rg_text_clean(h->name, sizeof h->name, name);
     if (source) rg_text_clean(h->source, sizeof h->source, source);
-    if (!figure(j, "bandwidth_gbps", 1e9, 1e18, &h->bandwidth)) return "bandwidth_gbps: expected a number above 0";
-    if (!figure(j, "fp32_gflops", 1e9, 1e20, &h->peak[RG_ARITH_FP32_FMA])) return "fp32_gflops: expected a number above 0";
-    if (!figure(j, "fp16_gflops", 1e9, 1e20, &h->peak[RG_ARITH_FP16_FMA])) return "fp16_gflops: expected a number above 0";
-    if (!figure(j, "bf16_gflops", 1e9, 1e20, &h->peak[RG_ARITH_BF16_DOT])) return "bf16_gflops: expected a number above 0";
-    if (!figure(j, "int8_gops", 1e9, 1e20, &h->peak[RG_ARITH_INT8_DOT])) return "int8_gops: expected a number above 0";
+    if (!figure(j, "bandwidth_gbps", 1e9, 1e18, &h->bandwidth))
+        return "bandwidth_gbps: expected a number above 0";
+    if (!figure(j, "fp32_gflops", 1e9, 1e20, &h->peak[RG_ARITH_FP32_FMA]))
+        return "fp32_gflops: expected a number above 0";
+    if (!figure(j, "fp16_gflops", 1e9, 1e20, &h->peak[RG_ARITH_FP16_FMA]))
+        return "fp16_gflops: expected a number above 0";
+    if (!figure(j, "bf16_gflops", 1e9, 1e20, &h->peak[RG_ARITH_BF16_DOT]))
+        return "bf16_gflops: expected a number above 0";
+    if (!figure(j, "int8_gops", 1e9, 1e20, &h->peak[RG_ARITH_INT8_DOT]))
+        return "int8_gops: expected a number above 0";
     if (!figure(j, "memory_bytes", 1.0, 1e18, &h->memory)) return "memory_bytes: expected a number above 0";
     if (!figure(j, "onchip_bytes", 1.0, 1e15, &h->onchip)) return "onchip_bytes: expected a number above 0";
     if (!figure(j, "link_gbps", 1e9, 1e18, &h->link)) return "link_gbps: expected a number above 0";
     if (!figure(j, "cores", 1.0, 1e6, &cores)) return "cores: expected 1 or more";
     h->cores = (int)cores;
-    if (caches && (!json_is_array(caches) || json_array_size(caches) > RG_HW_LEVELS)) return "caches: expected an array of at most 8";
+    if (caches && (!json_is_array(caches) || json_array_size(caches) > RG_HW_LEVELS))
+        return "caches: expected an array of at most 8";
     for (size_t i = 0; i < json_array_size(caches); i++) {
         const json_t *c = json_array_get(caches, i);
         double bytes, rate;
-        if (!figure(c, "bytes", 1.0, 1e15, &bytes) || !(bytes > 0.0) || (i > 0 && !(bytes > (double)h->level[i - 1].bytes)))
+        if (!figure(c, "bytes", 1.0, 1e15, &bytes) || !(bytes > 0.0) ||
+            (i > 0 && !(bytes > (double)h->level[i - 1].bytes)))
             return "caches: expected rising bytes";
         if (!figure(c, "gbps", 1.0, 1e9, &rate)) return "caches: expected gbps above 0, or null";
         h->level[h->n_levels++] = (rg_hw_level){(int64_t)bytes, rate};
@@ -81,7 +92,8 @@ rg_status rg_hw_load(rg_hardware *h, rg_machine *machine, const char *path, rg_e
     else if (schema && strcmp(schema, "ridge.machine") == 0) {
         if ((st = rg_machine_load(machine, path, err)) == RG_OK) rg_hw_from_machine(h, machine);
     } else if (!schema || strcmp(schema, "ridge.hardware") != 0)
-        st = rg_fail(err, RG_E_FILE, "%s: not a hardware file: schema: expected \"ridge.hardware\" or \"ridge.machine\"", path);
+        st = rg_fail(err, RG_E_FILE,
+            "%s: not a hardware file: schema: expected \"ridge.hardware\" or \"ridge.machine\"", path);
     else if ((wrong = from_json(h, j)))
         st = rg_fail(err, RG_E_FILE, "%s: not a hardware file: %s", path, wrong);
     else if (!h->source[0])

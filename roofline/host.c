@@ -68,7 +68,8 @@ bool rg_host_field(const rg_host *h, const char *path, const char *key, char *bu
     return found;
 }
 
-int rg_host_entries(const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n)
+int rg_host_entries(
+    const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n)
 {
     char full[1200], best[256] = "";
     int count = 0;
@@ -85,7 +86,8 @@ int rg_host_entries(const rg_host *h, const char *dir, const char *prefix, bool 
     return count;
 }
 
-void rg_host_each(const rg_host *h, const char *dir, const char *prefix, void (*fn)(void *user, const char *name), void *user)
+void rg_host_each(const rg_host *h, const char *dir, const char *prefix,
+    void (*fn)(void *user, const char *name), void *user)
 {
     char full[1200];
     if (snprintf(full, sizeof full, "%s%s", h->root, dir) >= (int)sizeof full) return;
@@ -130,7 +132,8 @@ static void ask_cpuid(rg_host *h)
             h->pmu_version = (int)(a & 0xff);
             h->pmu_counters = (int)(a >> 8 & 0xff);
         }
-    } else if (h->amd) { /* leaf 0xA is Intel's; AMD says core counter extension (six counters) and, since Zen 4, PerfMonV2 */
+    } else if (h->amd) {
+        /* leaf 0xA is Intel's; AMD says core counter extension (six counters) and, since Zen 4, PerfMonV2 */
         if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) {
             h->pmu_version = c >> 23 & 1;
             h->pmu_counters = h->pmu_version ? 6 : 0;
@@ -207,7 +210,8 @@ const char *rg_host_container(const rg_host *h)
 {
     static const struct {
         const char *word, *name;
-    } hints[] = {{"kubepods", "Kubernetes"}, {"docker", "Docker"}, {"libpod", "Podman"}, {"lxc", "LXC"}, {"containerd", "containerd"}};
+    } hints[] = {{"kubepods", "Kubernetes"}, {"docker", "Docker"}, {"libpod", "Podman"}, {"lxc", "LXC"},
+        {"containerd", "containerd"}};
     char line[512];
     if (rg_host_exists(h, "/.dockerenv")) return "Docker";
     if (rg_host_exists(h, "/run/.containerenv")) return "Podman";
@@ -225,7 +229,8 @@ const char *rg_host_container(const rg_host *h)
 
 enum { MAX_DIR = 700 };
 
-/* Folder of the process in the hierarchy of a v1 controller, or in v2 (controller NULL), and where that hierarchy begins. */
+/* Folder of the process in the hierarchy of a v1 controller, or in v2 (controller NULL), and where that
+ * hierarchy begins. */
 static bool cgroup_dir(const rg_host *h, const char *controller, char *dir, size_t n, size_t *base)
 {
     char line[512];
@@ -243,9 +248,11 @@ static bool cgroup_dir(const rg_host *h, const char *controller, char *dir, size
             bool listed = false;
             char copy[256], *save = NULL;
             snprintf(copy, sizeof copy, "%s", names);
-            for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) listed |= strcmp(w, controller) == 0;
+            for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
+                listed |= strcmp(w, controller) == 0;
             if (!listed) continue;
-            *base = (size_t)snprintf(dir, n, "/sys/fs/cgroup/%s", names); /* "cpu,cpuacct" is the mount's name, with links for each */
+            /* "cpu,cpuacct" is the mount's name, with links for each */
+            *base = (size_t)snprintf(dir, n, "/sys/fs/cgroup/%s", names);
             if (!rg_host_exists(h, dir)) *base = (size_t)snprintf(dir, n, "/sys/fs/cgroup/%s", controller);
         }
         snprintf(dir + *base, n - *base, "%s", strcmp(path, "/") == 0 ? "" : path);
@@ -257,7 +264,8 @@ static bool cgroup_dir(const rg_host *h, const char *controller, char *dir, size
 
 typedef bool limit_fn(const rg_host *h, const char *dir, double *limit);
 
-/* The smallest limit on the way up. A container may see a path of the host that does not exist here: then the root of its mount counts. */
+/* The smallest limit on the way up. A container may see a path of the host that does not exist here: then the
+ * root of its mount counts. */
 static bool smallest(const rg_host *h, const char *controller, limit_fn *get, double *limit)
 {
     char dir[MAX_DIR];
@@ -287,7 +295,9 @@ static bool cpus_v2(const rg_host *h, const char *dir, double *limit)
 {
     char path[MAX_DIR + 64], line[64];
     double quota, period;
-    if (!rg_host_line(h, in(path, dir, "cpu.max"), line, sizeof line) || sscanf(line, "%lf %lf", &quota, &period) != 2 || !(period > 0)) return false;
+    if (!rg_host_line(h, in(path, dir, "cpu.max"), line, sizeof line) ||
+        sscanf(line, "%lf %lf", &quota, &period) != 2 || !(period > 0))
+        return false;
     *limit = quota / period;
     return true;
 }
@@ -315,7 +325,8 @@ static bool memory_v1(const rg_host *h, const char *dir, double *limit)
 {
     char path[MAX_DIR + 64];
     long long v;
-    if (!rg_host_number(h, in(path, dir, "memory.limit_in_bytes"), &v) || v >= 1LL << 60) return false; /* v1 writes no limit as a huge one */
+    /* v1 writes no limit as a huge one */
+    if (!rg_host_number(h, in(path, dir, "memory.limit_in_bytes"), &v) || v >= 1LL << 60) return false;
     *limit = (double)v;
     return true;
 }
@@ -353,32 +364,47 @@ void rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n_why, c
     const int level = rg_host_paranoid(h);
     const char *pmu = rg_host_core_pmu(h), *box = rg_host_container(h);
     const bool may = h->superuser || rg_host_perfmon(h);
-    const bool forbidden = error == EPERM || error == EACCES, busy = error == EBUSY || error == EAGAIN, full = error == EMFILE || error == ENFILE;
-    if (!pmu && h->hw_errno != 0 && !forbidden && !busy && !full) { /* permission is asked first: its refusal tells nothing of the PMU */
+    const bool forbidden = error == EPERM || error == EACCES, busy = error == EBUSY || error == EAGAIN,
+               full = error == EMFILE || error == ENFILE;
+    /* permission is asked first: its refusal tells nothing of the PMU */
+    if (!pmu && h->hw_errno != 0 && !forbidden && !busy && !full) {
         if (h->hypervisor[0]) {
-            snprintf(why, n_why, "this virtual machine (%s) has no PMU: none in /sys/bus/event_source/devices%s", h->hypervisor,
-                h->intel && h->pmu_version == 0 ? ", CPUID leaf 0xA is 0" : "");
-            snprintf(fix, n_fix, "give the guest a PMU (on its host: qemu -cpu host,pmu=on), or run on bare metal");
+            snprintf(why, n_why,
+                "this virtual machine (%s) has no PMU: none in /sys/bus/event_source/devices%s",
+                h->hypervisor, h->intel && h->pmu_version == 0 ? ", CPUID leaf 0xA is 0" : "");
+            snprintf(fix, n_fix,
+                "give the guest a PMU (on its host: qemu -cpu host,pmu=on), or run on bare metal");
         } else {
             snprintf(why, n_why, "the kernel drives no PMU: none in /sys/bus/event_source/devices");
-            snprintf(fix, n_fix, "dmesg | grep -i 'performance events'   (says why; a newer kernel, or the firmware's PMU switch)");
+            snprintf(fix, n_fix,
+                "dmesg | grep -i 'performance events'   (says why; a newer kernel, or the firmware's PMU "
+                "switch)");
         }
     } else if (error == EPERM && (rg_host_seccomp(h) == 2 || box)) {
-        snprintf(why, n_why, "perf_event_open is forbidden (EPERM)%s%s: a seccomp filter is in force", box ? " in " : "", box ? box : "");
+        snprintf(why, n_why, "perf_event_open is forbidden (EPERM)%s%s: a seccomp filter is in force",
+            box ? " in " : "", box ? box : "");
         snprintf(fix, n_fix, "run the container with --cap-add PERFMON --security-opt seccomp=unconfined");
     } else if (forbidden || (level > 2 && !may)) {
-        snprintf(why, n_why, "the kernel refuses them (%s; kernel.perf_event_paranoid is %d)", error == EPERM ? "EPERM" : "EACCES", level);
+        snprintf(why, n_why, "the kernel refuses them (%s; kernel.perf_event_paranoid is %d)",
+            error == EPERM ? "EPERM" : "EACCES", level);
         snprintf(fix, n_fix, "sudo sysctl kernel.perf_event_paranoid=%d", level > 2 ? 2 : 1);
     } else if (busy) {
         long long dog = 0;
         const bool on = rg_host_number(h, "/proc/sys/kernel/nmi_watchdog", &dog) && dog == 1;
-        snprintf(why, n_why, "the counters are taken (EBUSY)%s", on ? ": the NMI watchdog holds one" : " by another profiler");
-        snprintf(fix, n_fix, on ? "sudo sysctl kernel.nmi_watchdog=0" : "end the other user of the counters: sudo lsof | grep perf_event");
+        snprintf(why, n_why, "the counters are taken (EBUSY)%s",
+            on ? ": the NMI watchdog holds one" : " by another profiler");
+        snprintf(fix, n_fix,
+            on ? "sudo sysctl kernel.nmi_watchdog=0"
+               : "end the other user of the counters: sudo lsof | grep perf_event");
     } else if (full) {
-        snprintf(why, n_why, "no file descriptors left (%s): every event of every thread takes one", error == EMFILE ? "EMFILE" : "ENFILE");
+        snprintf(why, n_why, "no file descriptors left (%s): every event of every thread takes one",
+            error == EMFILE ? "EMFILE" : "ENFILE");
         snprintf(fix, n_fix, error == EMFILE ? "ulimit -n 4096" : "sudo sysctl fs.file-max=1000000");
     } else if (error == ENOENT || error == EOPNOTSUPP || error == ENODEV || error == EINVAL) {
-        snprintf(why, n_why, "the kernel cannot count them on this CPU (%s)", error == ENOENT ? "ENOENT" : error == EINVAL ? "EINVAL" : "not supported");
+        snprintf(why, n_why, "the kernel cannot count them on this CPU (%s)",
+            error == ENOENT       ? "ENOENT"
+                : error == EINVAL ? "EINVAL"
+                                  : "not supported");
         snprintf(fix, n_fix, "a kernel that knows this CPU; perf list hardware shows what it can count");
     } else {
         snprintf(why, n_why, "no event of the table could be added, started and read");

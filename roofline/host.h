@@ -1,5 +1,6 @@
-/* What the kernel and the CPU say about this host, as far as measuring depends on it: files below /proc and /sys, CPUID, and whether
- * perf_event_open works. The files are read below a root path, so that tests can show every check any host. */
+/* What the kernel and the CPU say about this host, as far as measuring depends on it: files below /proc and
+ * /sys, CPUID, and whether perf_event_open works. The files are read below a root path, so that tests can
+ * show every check any host. */
 #ifndef RG_HOST_H
 #define RG_HOST_H
 
@@ -10,7 +11,9 @@ typedef struct rg_host {
     const char *root; /* "" for this machine; borrowed */
     /* What no file tells: rg_host_here asks this machine, tests say what they like. */
     bool x86, intel, amd;
-    int pmu_version;     /* Intel: CPUID leaf 0xA; AMD: 2 with leaf 0x80000022, 1 with the core counter extension; 0 none, -1 unknown */
+    /* Intel: CPUID leaf 0xA; AMD: 2 with leaf 0x80000022, 1 with the core counter extension; 0 none, -1
+     * unknown */
+    int pmu_version;
     int pmu_counters;    /* general counters per thread; 0 unknown */
     char hypervisor[16]; /* its signature in CPUID, "" on bare metal */
     int hw_errno;        /* perf_event_open of this thread's cycles: 0 or the errno */
@@ -27,12 +30,14 @@ bool rg_host_number(const rg_host *h, const char *path, long long *v);
 bool rg_host_exists(const rg_host *h, const char *path);
 /* What follows `key` at the start of a line: the rest of that line, blanks skipped. */
 bool rg_host_field(const rg_host *h, const char *path, const char *key, char *buf, size_t n);
-/* Number of entries of a folder whose names begin with prefix (and go on with a digit if numbered); the first of them, in the order of
- * their names, into first (may be NULL). */
-int rg_host_entries(const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n);
+/* Number of entries of a folder whose names begin with prefix (and go on with a digit if numbered); the first
+ * of them, in the order of their names, into first (may be NULL). */
+int rg_host_entries(
+    const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n);
 
 /* Calls fn for every such entry, in no order. */
-void rg_host_each(const rg_host *h, const char *dir, const char *prefix, void (*fn)(void *user, const char *name), void *user);
+void rg_host_each(const rg_host *h, const char *dir, const char *prefix,
+    void (*fn)(void *user, const char *name), void *user);
 
 /* ---- facts that several need ---- */
 
@@ -50,8 +55,8 @@ const char *rg_host_container(const rg_host *h);
 bool rg_host_cgroup_cpus(const rg_host *h, double *cpus, bool *throttled);
 bool rg_host_cgroup_memory(const rg_host *h, double *bytes);
 
-/* Why hardware events cannot be counted, and the command (or the step) that would change it. error: the errno that the first event met,
- * 0 if that is unknown. For reports: one sentence each, no full stop. */
+/* Why hardware events cannot be counted, and the command (or the step) that would change it. error: the errno
+ * that the first event met, 0 if that is unknown. For reports: one sentence each, no full stop. */
 void rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n_why, char *fix, size_t n_fix);
 
 #endif

@@ -1,4 +1,5 @@
-/* Joins a log with the cost model and the roofs. One pass over the records, one row per phase and site (and layer, if asked for). */
+/* Joins a log with the cost model and the roofs. One pass over the records, one row per phase and site (and
+ * layer, if asked for). */
 #include "roofline/join.h"
 
 #include <math.h>
@@ -7,8 +8,10 @@
 
 #include "base/num.h"
 
-const char *const rg_bound_names[] = {
-    [RG_BOUND_MEMORY] = "memory", [RG_BOUND_COMPUTE] = "compute", [RG_BOUND_OVERHEAD] = "overhead", [RG_BOUND_UNKNOWN] = NULL};
+const char *const rg_bound_names[] = {[RG_BOUND_MEMORY] = "memory",
+    [RG_BOUND_COMPUTE] = "compute",
+    [RG_BOUND_OVERHEAD] = "overhead",
+    [RG_BOUND_UNKNOWN] = NULL};
 const char *const rg_phase_names[RG_PHASE_COUNT] = {[RG_PREFILL] = "prefill", [RG_DECODE] = "decode"};
 
 double rg_ratio(double a, double b) { return b > 0.0 ? a / b : NAN; }
@@ -16,7 +19,10 @@ double rg_intensity(uint64_t flop, uint64_t bytes) { return rg_ratio((double)flo
 double rg_row_gflops(const rg_row *r) { return rg_ratio((double)r->analytic.flop, (double)r->t_ns); }
 double rg_row_gbps(const rg_row *r) { return rg_ratio((double)rg_tally_bytes(&r->counted), (double)r->t_ns); }
 double rg_row_fraction(const rg_row *r) { return rg_ratio(r->ideal_ns, (double)r->t_ns); }
-double rg_row_attainable(const rg_row *r) { return r->analytic.flop ? rg_ratio((double)r->analytic.flop, r->ideal_ns) : NAN; }
+double rg_row_attainable(const rg_row *r)
+{
+    return r->analytic.flop ? rg_ratio((double)r->analytic.flop, r->ideal_ns) : NAN;
+}
 
 /* ---- labels ---- */
 
@@ -66,7 +72,10 @@ const char *rg_row_roof(char *buf, size_t n, const rg_row *r)
     return buf;
 }
 
-static double scaled(uint64_t ctr, uint64_t counted, uint64_t calls) { return counted ? (double)ctr * (double)calls / (double)counted : NAN; }
+static double scaled(uint64_t ctr, uint64_t counted, uint64_t calls)
+{
+    return counted ? (double)ctr * (double)calls / (double)counted : NAN;
+}
 double rg_row_ctr(const rg_row *r, int i) { return scaled(r->ctr[i], r->ctr_calls[i], r->calls); }
 double rg_layer_ctr(const rg_layer_sum *l, int i) { return scaled(l->ctr[i], l->ctr_calls[i], l->calls); }
 
@@ -81,19 +90,22 @@ const char *rg_report_no_roof(const rg_report *r)
 {
     if (r->machine.n_bw == 0) return "the read bandwidth of this machine is not known: run ridge machine";
     for (int i = 0; i < r->n_rows; i++)
-        if (!isfinite(r->row[i].ideal_ns)) return "the peak of an instruction in use is not known: run ridge machine";
+        if (!isfinite(r->row[i].ideal_ns))
+            return "the peak of an instruction in use is not known: run ridge machine";
     return NULL;
 }
 
 /* ---- summing ---- */
 
-/* KV bytes that a step streams: the longest context for each of its sequences. A decode call has one token of each; a prompt is one. */
+/* KV bytes that a step streams: the longest context for each of its sequences. A decode call has one token of
+ * each; a prompt is one. */
 static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
 {
     const rg_config *c = &m->config;
     const int64_t ctx = s->ctx * (s->phase == RG_DECODE ? s->tokens : 1);
     if (m->kv_k >= RG_KV_COUNT || m->kv_v >= RG_KV_COUNT) return 0;
-    return ctx * c->layers * c->kv_heads * (rg_kv_k_bytes(m->kv_k, c->head_dim) + rg_kv_v_bytes(m->kv_v, c->head_dim));
+    return ctx * c->layers * c->kv_heads *
+        (rg_kv_k_bytes(m->kv_k, c->head_dim) + rg_kv_v_bytes(m->kv_v, c->head_dim));
 }
 
 /* The sums are optional operands of a maximum: NAN must win, so that an unknown roof stays visible. */
@@ -138,8 +150,8 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
 
 static bool sound(const rg_rec *r)
 {
-    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT && r->isa < RG_ISA_COUNT && r->arith < RG_ARITH_COUNT &&
-           r->layer >= -1 && r->layer < RG_MAX_LAYERS;
+    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT &&
+        r->isa < RG_ISA_COUNT && r->arith < RG_ARITH_COUNT && r->layer >= -1 && r->layer < RG_MAX_LAYERS;
 }
 
 static int by_time(const void *a, const void *b)
@@ -157,14 +169,21 @@ static int sum_steps(rg_report *r, const rg_log *log)
         rg_phase_sum *p = &r->phase[ph];
         size_t n = 0;
         double stream = 0.0;
-        *p = (rg_phase_sum){.mbu = NAN, .mfu = NAN, .pmu_bytes = NAN, .p50_ns = NAN, .p90_ns = NAN, .p99_ns = NAN, .bound = RG_BOUND_UNKNOWN};
+        *p = (rg_phase_sum){.mbu = NAN,
+            .mfu = NAN,
+            .pmu_bytes = NAN,
+            .p50_ns = NAN,
+            .p90_ns = NAN,
+            .p99_ns = NAN,
+            .bound = RG_BOUND_UNKNOWN};
         for (size_t i = 0; i < log->n_steps; i++) {
             const rg_step *s = &log->step[i];
             if (s->phase != ph) continue;
             t[n++] = s->t_ns;
             p->t_ns += s->t_ns;
             p->tokens += s->tokens;
-            p->batch = ph == RG_DECODE ? rg_max(p->batch, s->tokens) : 1; /* sequences in a call; a prompt is one */
+            /* sequences in a call; a prompt is one */
+            p->batch = ph == RG_DECODE ? rg_max(p->batch, s->tokens) : 1;
             p->last_ctx = rg_max(p->last_ctx, s->ctx);
             stream += (double)r->model.stream_bytes + (double)kv_in_use(&r->model, s);
         }
@@ -186,7 +205,8 @@ static int sum_steps(rg_report *r, const rg_log *log)
     return 0;
 }
 
-/* Counters of phases, and of layers where they were read by layer. Steps in which a counter's group had its turn stand for all. */
+/* Counters of phases, and of layers where they were read by layer. Steps in which a counter's group had its
+ * turn stand for all. */
 static int sum_counters(rg_report *r, const rg_log *log)
 {
     uint64_t sum[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}}, steps[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}};
@@ -206,7 +226,9 @@ static int sum_counters(rg_report *r, const rg_log *log)
     }
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int c = 0; c < RG_MAX_CTR; c++)
-            r->phase[ph].ctr[c] = steps[ph][c] ? (double)sum[ph][c] * rg_ratio((double)r->phase[ph].calls, (double)steps[ph][c]) : NAN;
+            r->phase[ph].ctr[c] = steps[ph][c]
+                ? (double)sum[ph][c] * rg_ratio((double)r->phase[ph].calls, (double)steps[ph][c])
+                : NAN;
     if (top < -1) return 0;
     r->layer = calloc((size_t)RG_PHASE_COUNT * (size_t)(top + 2), sizeof *r->layer);
     if (!r->layer) return -1;
@@ -245,19 +267,23 @@ static int sum_records(rg_report *r, const rg_log *log)
             bad++;
             continue;
         }
-        const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype, (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
+        const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype,
+            (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
         const int64_t kv = rec->step < log->n_steps ? kv_in_use(&r->model, &log->step[rec->step]) : 0;
-        const rg_ideal p =
-            rg_predict(&r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa, (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv);
+        const rg_ideal p = rg_predict(&r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa,
+            (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv);
         const size_t at = (size_t)rec->phase * RG_SITE_COUNT + rec->site;
         add_record(&row[at], rec, &a, &p);
-        if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);
+        if (rec->layer >= 0 && layers > 0)
+            add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);
     }
     if (sum_counters(r, log) != 0) {
         free(row);
         return -1;
     }
-    if (bad) rg_lines_add(&r->notes, "%zu records are outside the tables and are not in this report: the log is damaged.", bad);
+    if (bad)
+        rg_lines_add(&r->notes,
+            "%zu records are outside the tables and are not in this report: the log is damaged.", bad);
     for (size_t i = 0; i < all; i++) {
         if (row[i].calls == 0) continue;
         rg_row *to = &row[r->n_rows++]; /* compacts in place */
@@ -266,7 +292,8 @@ static int sum_records(rg_report *r, const rg_log *log)
         to->phase = (rg_phase)(at / RG_SITE_COUNT);
         to->site = (rg_site)(at % RG_SITE_COUNT);
         to->layer = i < sums ? -1 : (int)((i - sums) % (size_t)layers);
-        to->bound = bound_of(to->ideal_ns, to->flop_ns, to->mem_ns, (double)to->calls, r->machine.barrier_ns.value);
+        to->bound =
+            bound_of(to->ideal_ns, to->flop_ns, to->mem_ns, (double)to->calls, r->machine.barrier_ns.value);
     }
     r->row = row;
     return 0;
@@ -302,10 +329,12 @@ static void sum_phases(rg_report *r)
         if (!p->ran) continue;
         if (rd >= 0) p->pmu_bytes = p->ctr[rd] + (wr >= 0 && !isnan(p->ctr[wr]) ? p->ctr[wr] : 0.0);
         p->overhead_ns = (int64_t)p->t_ns - (int64_t)p->op_ns;
-        const double t = (double)p->t_ns, streamed = (double)(p->analytic.w_rd + p->analytic.kv_rd + p->analytic.kv_wr);
+        const double t = (double)p->t_ns,
+                     streamed = (double)(p->analytic.w_rd + p->analytic.kv_rd + p->analytic.kv_wr);
         p->mbu = rg_ratio(rg_ratio(streamed, rg_machine_bw(&r->machine, p->stream_bytes)), t);
         p->mfu = rg_ratio(p->flop_ns, t);
-        /* a phase is bound by overhead if more than half of its time is outside operators or in operators too small to matter */
+        /* a phase is bound by overhead if more than half of its time is outside operators or in operators too
+         * small to matter */
         if ((double)p->overhead_ns + p->overhead_bound_ns > 0.5 * t)
             p->bound = RG_BOUND_OVERHEAD;
         else
@@ -318,8 +347,10 @@ static void mark_cached(rg_report *r)
 {
     for (int i = 0; i < r->n_rows; i++) {
         rg_row *w = &r->row[i];
-        const double rd = (double)(w->counted.w_rd + w->counted.act_rd + w->counted.kv_rd), wr = (double)(w->counted.act_wr + w->counted.kv_wr);
-        w->stream_gbps = rg_ratio(rd + wr, rg_machine_move_ns(&r->machine, rd, wr, r->phase[w->phase].stream_bytes));
+        const double rd = (double)(w->counted.w_rd + w->counted.act_rd + w->counted.kv_rd),
+                     wr = (double)(w->counted.act_wr + w->counted.kv_wr);
+        w->stream_gbps =
+            rg_ratio(rd + wr, rg_machine_move_ns(&r->machine, rd, wr, r->phase[w->phase].stream_bytes));
         w->from_cache = rg_row_gbps(w) > RG_CACHE_MARGIN * w->stream_gbps;
     }
 }
@@ -334,19 +365,24 @@ static void note_rereads(rg_report *r, rg_phase ph)
     size_t at = 0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         const rg_row *w = rg_report_row(r, ph, (rg_site)s);
-        const double more = w ? rg_ratio((double)rg_tally_bytes(&w->counted), (double)rg_tally_bytes(&w->analytic)) : 0.0;
+        const double more =
+            w ? rg_ratio((double)rg_tally_bytes(&w->counted), (double)rg_tally_bytes(&w->analytic)) : 0.0;
         if (!w || !(more > 1.1) || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
         if (rg_site_op(w->site) == RG_OP_EMBED) {
             rg_lines_add(&r->notes,
-                "%s: %s streams %s times the compulsory bytes, because the rows of packed weights lie interleaved: whole cache lines for one row.",
+                "%s: %s streams %s times the compulsory bytes, because the rows of packed weights lie "
+                "interleaved: whole cache lines for one row.",
                 rg_phase_names[ph], rg_site_name(w->site), rg_num(a, sizeof a, more));
             continue;
         }
-        const int len = snprintf(list + at, sizeof list - at, "%s%s %s", at ? ", " : "", rg_site_name(w->site), rg_num(a, sizeof a, more));
+        const int len = snprintf(list + at, sizeof list - at, "%s%s %s", at ? ", " : "",
+            rg_site_name(w->site), rg_num(a, sizeof a, more));
         at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
     }
     if (at)
-        rg_lines_add(&r->notes, "%s: loops that stream more than the compulsory bytes, because an operand is read again per block or thread (times): %s.",
+        rg_lines_add(&r->notes,
+            "%s: loops that stream more than the compulsory bytes, because an operand is read again per "
+            "block or thread (times): %s.",
             rg_phase_names[ph], list);
 }
 
@@ -359,13 +395,16 @@ static void note_cached(rg_report *r, rg_phase ph)
     for (int s = 0; roof > 0.0 && s < RG_SITE_COUNT; s++) {
         const rg_row *w = rg_report_row(r, ph, (rg_site)s);
         if (!w || !w->from_cache || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
-        const int len = snprintf(list + at, sizeof list - at, "%s%s %s GB/s", at ? ", " : "", rg_site_name(w->site), rg_num(a, sizeof a, rg_row_gbps(w)));
+        const int len = snprintf(list + at, sizeof list - at, "%s%s %s GB/s", at ? ", " : "",
+            rg_site_name(w->site), rg_num(a, sizeof a, rg_row_gbps(w)));
         at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
     }
     if (at)
         rg_lines_add(&r->notes,
-            "%s: counted bytes per time above what this machine moves at that footprint (reading alone: %s GB/s at %s), so served in part from a cache: %s.",
-            rg_phase_names[ph], rg_num(a, sizeof a, roof), rg_bytes(b, sizeof b, (double)p->stream_bytes), list);
+            "%s: counted bytes per time above what this machine moves at that footprint (reading alone: %s "
+            "GB/s at %s), so served in part from a cache: %s.",
+            rg_phase_names[ph], rg_num(a, sizeof a, roof), rg_bytes(b, sizeof b, (double)p->stream_bytes),
+            list);
 }
 
 static void note_run(rg_report *r, const rg_log *log)
@@ -373,42 +412,61 @@ static void note_run(rg_report *r, const rg_log *log)
     const char *no_roof = rg_report_no_roof(r);
     char a[32], b[32];
     if (log->dropped)
-        rg_lines_add(
-            &r->notes, "%zu operator records did not fit into the log: times of operators are too small by theirs, the phase times are whole.", log->dropped);
+        rg_lines_add(&r->notes,
+            "%zu operator records did not fit into the log: times of operators are too small by theirs, the "
+            "phase times are whole.",
+            log->dropped);
     if (no_roof) rg_lines_add(&r->notes, "No percentage of the roof where it says n/a: %s.", no_roof);
     if (r->machine.threads && r->run.threads != r->machine.threads)
-        rg_lines_add(
-            &r->notes, "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.", r->machine.threads, r->run.threads);
-    if (r->machine.noisy) rg_lines_add(&r->notes, "The roofs are noisy (a spread above 20 %%): something else ran on these cores while they were measured.");
+        rg_lines_add(&r->notes,
+            "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.",
+            r->machine.threads, r->run.threads);
+    if (r->machine.noisy)
+        rg_lines_add(&r->notes,
+            "The roofs are noisy (a spread above 20 %%): something else ran on these cores while they were "
+            "measured.");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (r->phase[ph].ran && r->phase[ph].overhead_ns < 0)
-            rg_lines_add(&r->notes, "%s: operators took longer than the calls they are part of: the log is damaged.", rg_phase_names[ph]);
+            rg_lines_add(&r->notes,
+                "%s: operators took longer than the calls they are part of: the log is damaged.",
+                rg_phase_names[ph]);
     }
     if (r->noisy) {
         char list[400] = "";
         for (int i = 0; i < r->evidence.n && strlen(list) + strlen(r->evidence.s[i]) + 3 < sizeof list; i++)
-            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? "; " : "", r->evidence.s[i]);
+            snprintf(
+                list + strlen(list), sizeof list - strlen(list), "%s%s", i ? "; " : "", r->evidence.s[i]);
         rg_lines_add(&r->notes, "The machine was not quiet: %s.", list);
     }
     if (r->run.pmu_reason) rg_lines_add(&r->notes, "Counters: %s.", r->run.pmu_reason);
     if (r->run.n_ctr > 0)
-        rg_lines_add(&r->notes, "A counter read costs %s per thread, %s of a decode step; it is outside the operators' times, inside those of the phases.",
+        rg_lines_add(&r->notes,
+            "A counter read costs %s per thread, %s of a decode step; it is outside the operators' times, "
+            "inside those of the phases.",
             rg_time(a, sizeof a, r->run.probe_ns), rg_percent(b, sizeof b, r->run.pmu_share));
     if (r->run.n_ctr > 0 && r->run.pmu_groups > 1)
-        rg_lines_add(&r->notes, "The events do not fit the counters at once: %d groups take turns from call to call, and each metric is of its own calls.",
+        rg_lines_add(&r->notes,
+            "The events do not fit the counters at once: %d groups take turns from call to call, and each "
+            "metric is of its own calls.",
             r->run.pmu_groups);
     for (int i = 0; i < r->run.n_ctr; i++)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
             if (r->phase[ph].ran && isnan(r->phase[ph].ctr[i]))
-                rg_lines_add(&r->notes, "%s: %s was not counted: its group of events had no turn in %d repetitions (-r %d would give it one).",
+                rg_lines_add(&r->notes,
+                    "%s: %s was not counted: its group of events had no turn in %d repetitions (-r %d would "
+                    "give it one).",
                     rg_phase_names[ph], r->run.ctr_name[i], r->run.repetitions, r->run.pmu_groups);
-    if (r->n_layers > 0) rg_lines_add(&r->notes, "Counters were read where layers end, so operators have none of their own.");
+    if (r->n_layers > 0)
+        rg_lines_add(&r->notes, "Counters were read where layers end, so operators have none of their own.");
     if (rg_ctr_index(r, "read_bytes") >= 0 && rg_ctr_index(r, "write_bytes") < 0)
-        rg_lines_add(&r->notes, "pmu bytes are DRAM reads only: this CPU has no event for the writes of a thread.");
+        rg_lines_add(
+            &r->notes, "pmu bytes are DRAM reads only: this CPU has no event for the writes of a thread.");
     if (r->model.round_rel > 0.0)
-        rg_lines_add(&r->notes, "Quantising at load changed the weights by %s (root mean square error over root mean square).",
+        rg_lines_add(&r->notes,
+            "Quantising at load changed the weights by %s (root mean square error over root mean square).",
             rg_percent(b, sizeof b, r->model.round_rel));
-    if (r->run.interrupted) rg_lines_add(&r->notes, "Interrupted: this is the part that was measured before the stop.");
+    if (r->run.interrupted)
+        rg_lines_add(&r->notes, "Interrupted: this is the part that was measured before the stop.");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (!r->phase[ph].ran) continue;
         note_rereads(r, (rg_phase)ph);
@@ -445,7 +503,8 @@ static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *r
     r->run.pmu_status = keep(r, run->pmu_status ? run->pmu_status : "off", &ok);
     r->run.pmu_reason = keep(r, run->pmu_reason, &ok);
     r->run.n_ctr = run->n_ctr < 0 ? 0 : run->n_ctr > RG_MAX_CTR ? RG_MAX_CTR : run->n_ctr;
-    for (int i = 0; i < r->run.n_ctr; i++) r->run.ctr_name[i] = keep(r, run->ctr_name[i] ? run->ctr_name[i] : "?", &ok);
+    for (int i = 0; i < r->run.n_ctr; i++)
+        r->run.ctr_name[i] = keep(r, run->ctr_name[i] ? run->ctr_name[i] : "?", &ok);
     r->run.pmu_mode = keep(r, run->pmu_mode ? run->pmu_mode : "off", &ok);
     r->run.n_metrics = run->n_metrics;
     r->run.metric = NULL;
@@ -465,7 +524,8 @@ static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *r
     return ok;
 }
 
-rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model, const rg_run_info *run, const rg_log *log, rg_err *err)
+rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model,
+    const rg_run_info *run, const rg_log *log, rg_err *err)
 {
     *out = NULL;
     rg_report *r = calloc(1, sizeof *r);

@@ -1,4 +1,5 @@
-/* Inside of roofline/: a report is rows (operators), phases and sentences. Built by join.c, printed by report_*.c. Unknown numbers are NAN. */
+/* Inside of roofline/: a report is rows (operators), phases and sentences. Built by join.c, printed by
+ * report_*.c. Unknown numbers are NAN. */
 #ifndef RG_JOIN_H
 #define RG_JOIN_H
 
@@ -15,19 +16,23 @@ extern const char *const rg_phase_names[RG_PHASE_COUNT];
 /* Counted bytes per time this far above the roof cannot have come from where the roof was measured. */
 #define RG_CACHE_MARGIN 1.02
 
-/* A call whose ideal time is below this many barriers is bound by overhead: a perfect kernel would spend most of its time in synchronisation. */
+/* A call whose ideal time is below this many barriers is bound by overhead: a perfect kernel would spend most
+ * of its time in synchronisation. */
 enum { RG_OVERHEAD_BARRIERS = 2 };
 
 /* The ideal time of one call. NAN where the roof it needs is unknown. */
 typedef struct rg_ideal {
     double flop_ns, mem_ns; /* the call needs the larger one */
-    double peak_gflops;     /* the roof of flop_ns, in useful operations: the peak of its class over rg_kernel_passes */
-    int peak_row;           /* its row of peaks.def, or -1 */
-    int64_t footprint;      /* working set of the operand kind that takes most of mem_ns */
+    /* the roof of flop_ns, in useful operations: the peak of its class over rg_kernel_passes */
+    double peak_gflops;
+    int peak_row;      /* its row of peaks.def, or -1 */
+    int64_t footprint; /* working set of the operand kind that takes most of mem_ns */
 } rg_ideal;
 
-/* streamed: bytes that are read again and again between two uses of the same weight, weights and KV cache together. */
-rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_arith arith, rg_isa isa, rg_kernel_kind kernel, int64_t streamed);
+/* streamed: bytes that are read again and again between two uses of the same weight, weights and KV cache
+ * together. */
+rg_ideal rg_predict(const rg_machine *m, const rg_tally *analytic, rg_arith arith, rg_isa isa,
+    rg_kernel_kind kernel, int64_t streamed);
 
 typedef struct rg_row {
     rg_phase phase;
@@ -36,16 +41,19 @@ typedef struct rg_row {
     uint64_t calls, t_ns, wait_ns;
     int threads;
     rg_tally counted, analytic;
-    uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR]; /* counted, and in how many of the calls: groups take turns (rg_row_ctr) */
-    double ideal_ns, flop_ns, mem_ns;                /* sums over calls; ideal is the sum of the larger ones */
-    double peak_gflops;                              /* of the call that took longest ideally */
+    /* counted, and in how many of the calls: groups take turns (rg_row_ctr) */
+    uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
+    /* sums over calls; ideal is the sum of the larger ones */
+    double ideal_ns, flop_ns, mem_ns;
+    double peak_gflops; /* of the call that took longest ideally */
     int peak_row;
     int64_t footprint;
     double longest_ns;                       /* ideal time of that call */
     unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
     rg_bound bound;
-    double stream_gbps; /* roof of its mix of counted reads and writes at what a call of the phase streams; NAN: unknown */
-    bool from_cache;    /* counted bytes per time are above that, so caches served a part of them */
+    /* roof of its mix of counted reads and writes at what a call of the phase streams; NAN: unknown */
+    double stream_gbps;
+    bool from_cache; /* counted bytes per time are above that, so caches served a part of them */
 } rg_row;
 
 typedef struct rg_phase_sum {
@@ -98,7 +106,8 @@ double rg_row_gbps(const rg_row *r);       /* counted bytes per time */
 double rg_row_fraction(const rg_row *r);   /* ideal time / measured time */
 double rg_row_attainable(const rg_row *r); /* GFLOP/s at the roof; NAN for no operations */
 double rg_intensity(uint64_t flop, uint64_t bytes);
-/* Counter i for all calls of the row or layer: what was counted, scaled to the calls that another group had; NAN if it never was. */
+/* Counter i for all calls of the row or layer: what was counted, scaled to the calls that another group had;
+ * NAN if it never was. */
 double rg_row_ctr(const rg_row *r, int i);
 double rg_layer_ctr(const rg_layer_sum *l, int i);
 int rg_ctr_index(const rg_report *r, const char *name); /* -1: not counted */
@@ -122,8 +131,10 @@ void rg_report_judge_noise(rg_report *r);
 
 /* The verdict: sentences computed from the numbers. */
 void rg_verdict(rg_lines *out, const rg_report *const *r, int n);
-/* One run's part, and what further runs gained. gain: how many times as fast, by phase, where that was measured in pairs; NULL or NAN: the ratio of speeds. */
+/* One run's part, and what further runs gained. gain: how many times as fast, by phase, where that was
+ * measured in pairs; NULL or NAN: the ratio of speeds. */
 void rg_verdict_run(rg_lines *out, const rg_report *r);
-void rg_verdict_compare(rg_lines *out, const rg_report *base, const rg_report *other, const double gain[RG_PHASE_COUNT]);
+void rg_verdict_compare(
+    rg_lines *out, const rg_report *base, const rg_report *other, const double gain[RG_PHASE_COUNT]);
 
 #endif

@@ -4,7 +4,8 @@
 #include <string.h>
 
 const char *const rg_cost_models[] = {[RG_COST_EXACT] = "exact", [RG_COST_LLM_VIEWER] = "llm-viewer", NULL};
-const char *const rg_limit_names[] = {[RG_LIMIT_MEMORY] = "memory", [RG_LIMIT_COMPUTE] = "compute", [RG_LIMIT_UNKNOWN] = NULL};
+const char *const rg_limit_names[] = {
+    [RG_LIMIT_MEMORY] = "memory", [RG_LIMIT_COMPUTE] = "compute", [RG_LIMIT_UNKNOWN] = NULL};
 
 typedef enum where { LAYER, PLAIN, FLASH, ONCE } where;
 
@@ -36,29 +37,38 @@ void rg_lv_name_parts(const rg_cost_point *p, const char **stem, const char **ki
     }
 }
 
-static rg_status check(const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, bool *int8, rg_err *err)
+static rg_status check(
+    const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, bool *int8, rg_err *err)
 {
     const struct {
         const char *name;
         int bits;
     } bits[] = {{"--w-bit", in->w_bit}, {"--a-bit", in->a_bit}, {"--kv-bit", in->kv_bit}};
     for (int i = 0; i < 3; i++)
-        if (bits[i].bits != 16 && bits[i].bits != 8 && bits[i].bits != 4 && bits[i].bits != 2 && bits[i].bits != 1)
+        if (bits[i].bits != 16 && bits[i].bits != 8 && bits[i].bits != 4 && bits[i].bits != 2 &&
+            bits[i].bits != 1)
             return rg_fail(err, RG_E_USAGE, "%s: %d, expected 16, 8, 4, 2 or 1", bits[i].name, bits[i].bits);
     if (!(in->seqlen >= 1.0)) return rg_fail(err, RG_E_USAGE, "--seqlen: %g, expected 1 or more", in->seqlen);
-    if (in->batch < 1) return rg_fail(err, RG_E_USAGE, "--batch: %lld, expected 1 or more", (long long)in->batch);
+    if (in->batch < 1)
+        return rg_fail(err, RG_E_USAGE, "--batch: %lld, expected 1 or more", (long long)in->batch);
     if (in->tp < 1) return rg_fail(err, RG_E_USAGE, "--tp: %lld, expected 1 or more", (long long)in->tp);
     if (c->dim % c->heads != 0)
-        return rg_fail(err, RG_E_USAGE, "hidden size %lld is not a multiple of %lld heads, which LLM-Viewer's formulas need; use --cost exact",
+        return rg_fail(err, RG_E_USAGE,
+            "hidden size %lld is not a multiple of %lld heads, which LLM-Viewer's formulas need; use --cost "
+            "exact",
             (long long)c->dim, (long long)c->heads);
     const int64_t sliced[] = {c->dim, c->dim / c->heads * c->kv_heads, c->ffn};
     for (int i = 0; i < 3; i++)
-        if (sliced[i] % in->tp != 0) return rg_fail(err, RG_E_USAGE, "--tp: %lld does not divide %lld outputs", (long long)in->tp, (long long)sliced[i]);
+        if (sliced[i] % in->tp != 0)
+            return rg_fail(err, RG_E_USAGE, "--tp: %lld does not divide %lld outputs", (long long)in->tp,
+                (long long)sliced[i]);
     *int8 = in->w_bit <= 8 && in->a_bit <= 8 && in->kv_bit <= 8;
-    if (!(hw->bandwidth > 0.0)) return rg_fail(err, RG_E_USAGE, "%s: its memory bandwidth is not known", hw->name);
+    if (!(hw->bandwidth > 0.0))
+        return rg_fail(err, RG_E_USAGE, "%s: its memory bandwidth is not known", hw->name);
     if (!(*int8 ? hw->int8 > 0.0 : hw->fp16 > 0.0))
-        return rg_fail(err, RG_E_USAGE, "%s: its %s peak is not known, which LLM-Viewer needs for w%d a%d kv%d", hw->name, *int8 ? "INT8" : "FP16", in->w_bit,
-            in->a_bit, in->kv_bit);
+        return rg_fail(err, RG_E_USAGE,
+            "%s: its %s peak is not known, which LLM-Viewer needs for w%d a%d kv%d", hw->name,
+            *int8 ? "INT8" : "FP16", in->w_bit, in->a_bit, in->kv_bit);
     return RG_OK;
 }
 
@@ -90,15 +100,20 @@ static void place(rg_cost_point *p, double peak, double bandwidth)
 }
 
 /* Operators of one phase, each for one layer, then the sums over the layers. */
-static void phase(rg_cost_result *r, rg_phase ph, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, double peak)
+static void phase(rg_cost_result *r, rg_phase ph, const rg_config *c, const rg_lv_hardware *hw,
+    const rg_lv_input *in, double peak)
 {
     const bool pre = ph == RG_PREFILL;
-    const double b = (double)in->batch, s = in->seqlen, q = pre ? s : 1.0, d = (double)c->dim, H = (double)c->heads, Hk = (double)c->kv_heads;
-    const double hd = (double)(c->dim / c->heads), dk = d * Hk / H, f = (double)c->ffn, V = (double)c->vocab, L = (double)c->layers, tp = (double)in->tp;
-    const double W = in->w_bit / 8.0, A = in->a_bit / 8.0, K = in->kv_bit / 8.0, dt = d / tp, dkt = dk / tp, ft = f / tp;
+    const double b = (double)in->batch, s = in->seqlen, q = pre ? s : 1.0, d = (double)c->dim,
+                 H = (double)c->heads, Hk = (double)c->kv_heads;
+    const double hd = (double)(c->dim / c->heads), dk = d * Hk / H, f = (double)c->ffn, V = (double)c->vocab,
+                 L = (double)c->layers, tp = (double)in->tp;
+    const double W = in->w_bit / 8.0, A = in->a_bit / 8.0, K = in->kv_bit / 8.0, dt = d / tp, dkt = dk / tp,
+                 ft = f / tp;
     const double nb = ceil(q / fmin(ceil(hw->onchip / (K * hd)), hd));
     const rg_cost_sum each[] = {
-#define RG_LV_OP(id, stem, kind, where, site, n, w, ar, aw, kr, kw) {.flop = n, .w_rd = w, .act_rd = ar, .act_wr = aw, .kv_rd = kr, .kv_wr = kw},
+#define RG_LV_OP(id, stem, kind, where, site, n, w, ar, aw, kr, kw) \
+    {.flop = n, .w_rd = w, .act_rd = ar, .act_wr = aw, .kv_rd = kr, .kv_wr = kw},
 #include "roofline/llm_viewer.def"
     };
     double tmp_act = 0.0, weights = 0.0, layer_kv = 0.0;
@@ -106,7 +121,12 @@ static void phase(rg_cost_result *r, rg_phase ph, const rg_config *c, const rg_l
         if (ops[i].where == (in->flash ? PLAIN : FLASH)) continue;
         rg_cost_point *p = &r->op[r->n++];
         const bool once = ops[i].where == ONCE;
-        *p = (rg_cost_point){.name = names[i], .phase = ph, .site = ops[i].site, .in_layer = !once, .calls = once ? 1.0 : L, .sum = each[i]};
+        *p = (rg_cost_point){.name = names[i],
+            .phase = ph,
+            .site = ops[i].site,
+            .in_layer = !once,
+            .calls = once ? 1.0 : L,
+            .sum = each[i]};
         place(p, peak, hw->bandwidth);
         add_sum(&r->total[ph], &p->sum, p->calls);
         if (!once) {
@@ -123,12 +143,14 @@ static void phase(rg_cost_result *r, rg_phase ph, const rg_config *c, const rg_l
     r->tokens[ph] = pre ? b * s : b;
     rg_cost_memory *m = &r->memory[ph];
     m->weights = L * weights;
-    m->kv = pre ? L * layer_kv : r->memory[RG_PREFILL].kv; /* both phases report the cache that prefill filled */
+    /* both phases report the cache that prefill filled */
+    m->kv = pre ? L * layer_kv : r->memory[RG_PREFILL].kv;
     m->scratch = tmp_act;
     m->total = m->weights + m->kv + m->scratch;
 }
 
-rg_status rg_llm_viewer(rg_cost_result *r, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, rg_err *err)
+rg_status rg_llm_viewer(
+    rg_cost_result *r, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, rg_err *err)
 {
     bool int8 = false;
     *r = (rg_cost_result){.model = RG_COST_LLM_VIEWER};
@@ -139,7 +161,8 @@ rg_status rg_llm_viewer(rg_cost_result *r, const rg_config *c, const rg_lv_hardw
     return RG_OK;
 }
 
-rg_status rg_lv_generate(double *seconds, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, int64_t gen, rg_err *err)
+rg_status rg_lv_generate(double *seconds, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in,
+    int64_t gen, rg_err *err)
 {
     rg_cost_result r;
     rg_lv_input at = *in;
@@ -154,14 +177,16 @@ rg_status rg_lv_generate(double *seconds, const rg_config *c, const rg_lv_hardwa
     return st;
 }
 
-rg_status rg_lv_chat(double *seconds, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, int64_t gen, rg_err *err)
+rg_status rg_lv_chat(double *seconds, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in,
+    int64_t gen, rg_err *err)
 {
     rg_cost_result r;
     rg_lv_input at = *in;
     rg_status st = rg_llm_viewer(&r, c, hw, in, err);
     const int64_t n = gen < 10 ? gen : 10;
     *seconds = r.total[RG_PREFILL].time_s;
-    for (int64_t i = 0; st == RG_OK && i < n; i++) { /* n lengths from seqlen + 1 to seqlen + gen, evenly spaced */
+    /* n lengths from seqlen + 1 to seqlen + gen, evenly spaced */
+    for (int64_t i = 0; st == RG_OK && i < n; i++) {
         at.seqlen = in->seqlen + 1.0 + (n > 1 ? (double)(gen - 1) * (double)i / (double)(n - 1) : 0.0);
         st = rg_llm_viewer(&r, c, hw, &at, err);
         *seconds += r.total[RG_DECODE].time_s * (double)gen / (double)n;

@@ -1,5 +1,6 @@
-/* Measures the roofs. One crew of pinned threads runs every experiment; samples begin and end at a barrier of the whole crew, each thread
- * touches its own slice first and reads only that, and the number of passes is found by doubling until a sample lasts long enough. */
+/* Measures the roofs. One crew of pinned threads runs every experiment; samples begin and end at a barrier of
+ * the whole crew, each thread touches its own slice first and reads only that, and the number of passes is
+ * found by doubling until a sample lasts long enough. */
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -86,7 +87,9 @@ typedef struct crew {
     int samples, way;
     rg_arith_fn *loop;
     bool again, stopped;
-    bool short_handed; /* a thread could not be started: the others go home before the first barrier. Not `stopped`, which thread 0 may set early */
+    /* a thread could not be started: the others go home before the first barrier. Not `stopped`, which thread
+     * 0 may set early */
+    bool short_handed;
     progress *progress;
 } crew;
 
@@ -114,7 +117,8 @@ static rg_measured summary(double *v, int n)
 {
     qsort(v, (size_t)n, sizeof *v, by_value);
     const double mid = quantile(v, n, 0.5);
-    return (rg_measured){.value = mid, .spread = mid > 0.0 ? (quantile(v, n, 0.9) - quantile(v, n, 0.1)) / mid : 0.0};
+    return (rg_measured){
+        .value = mid, .spread = mid > 0.0 ? (quantile(v, n, 0.9) - quantile(v, n, 0.1)) / mid : 0.0};
 }
 
 static void pin(int cpu)
@@ -122,7 +126,8 @@ static void pin(int cpu)
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET((size_t)cpu, &set);
-    sched_setaffinity(0, sizeof set, &set); /* a refusal (container) leaves the thread where it is: noisier, not wrong */
+    /* a refusal (container) leaves the thread where it is: noisier, not wrong */
+    sched_setaffinity(0, sizeof set, &set);
 }
 
 static bool stop_asked(crew *c, int tid)
@@ -152,7 +157,8 @@ static double sample(crew *c, int tid, work_fn *work, int variant, int64_t passe
     return (double)(rg_now_ns() - t0);
 }
 
-/* Doubles the passes until a sample is long enough, which also warms up; returns nanoseconds per pass. All threads agree through the crew. */
+/* Doubles the passes until a sample is long enough, which also warms up; returns nanoseconds per pass. All
+ * threads agree through the crew. */
 static double calibrate(crew *c, int tid, work_fn *work, int variant)
 {
     double each = 0.0;
@@ -180,7 +186,8 @@ static rg_measured rate(crew *c, int tid, work_fn *work, int variant, double uni
 {
     double v[MAX_SAMPLES];
     const int64_t passes = c->passes;
-    for (int i = 0; i < c->samples; i++) v[i] = units_per_pass * (double)passes / sample(c, tid, work, variant, passes);
+    for (int i = 0; i < c->samples; i++)
+        v[i] = units_per_pass * (double)passes / sample(c, tid, work, variant, passes);
     return summary(v, c->samples);
 }
 
@@ -195,11 +202,15 @@ static const rg_roof_loops *best_loops(void)
 
 /* ---- bandwidth ---- */
 
-static const int ways_of[RG_BW_COUNT] = {
-    [RG_BW_READ] = RG_READ_WAYS, [RG_BW_WRITE] = RG_STORE_WAYS, [RG_BW_COPY] = RG_STORE_WAYS, [RG_BW_TRIAD] = RG_STORE_WAYS};
-static const int arrays_of[RG_BW_COUNT] = {[RG_BW_READ] = 1, [RG_BW_WRITE] = 1, [RG_BW_COPY] = 2, [RG_BW_TRIAD] = 3};
+static const int ways_of[RG_BW_COUNT] = {[RG_BW_READ] = RG_READ_WAYS,
+    [RG_BW_WRITE] = RG_STORE_WAYS,
+    [RG_BW_COPY] = RG_STORE_WAYS,
+    [RG_BW_TRIAD] = RG_STORE_WAYS};
+static const int arrays_of[RG_BW_COUNT] = {
+    [RG_BW_READ] = 1, [RG_BW_WRITE] = 1, [RG_BW_COPY] = 2, [RG_BW_TRIAD] = 3};
 
-/* Arrays of a copy or triad begin an odd number of lines apart: at a multiple of 4 KiB every load would wait for a store it seems to hit. */
+/* Arrays of a copy or triad begin an odd number of lines apart: at a multiple of 4 KiB every load would wait
+ * for a store it seems to hit. */
 enum { APART = 1024 + 64 };
 
 /* Bytes of one array of a thread. */
@@ -242,7 +253,8 @@ static rg_measured measure_kind(crew *c, int tid, int kind)
     int fastest = 0;
     for (int way = 0; way < ways_of[kind]; way++) {
         double each = calibrate(c, tid, move_work, kind * WAYS + way);
-        for (int i = 0; i < 2 && c->samples == c->p->samples; i++) /* one sample may have met something else */
+        /* one sample may have met something else */
+        for (int i = 0; i < 2 && c->samples == c->p->samples; i++)
             each = fmin(each, sample(c, tid, move_work, kind * WAYS + way, c->passes) / (double)c->passes);
         if (way == 0 || each < least) {
             least = each;
@@ -367,8 +379,8 @@ static int64_t ladder_cap(int64_t top)
     return avail > 0 ? avail / 4 : top;
 }
 
-/* The ladder: from 32 KiB a thread in steps of `factor` up to `top`, or four times the L3 of a large machine (16 MiB a thread), and one
- * point of the model's own size (0: none). */
+/* The ladder: from 32 KiB a thread in steps of `factor` up to `top`, or four times the L3 of a large machine
+ * (16 MiB a thread), and one point of the model's own size (0: none). */
 static void make_ladder(plan *p, int64_t footprint, int64_t top, int64_t factor)
 {
     const int64_t unit = (int64_t)RG_READ_UNIT * p->threads, cap = ladder_cap(top);
@@ -393,7 +405,8 @@ void rg_machine_describe(rg_machine *m, int threads)
     struct tm tm;
     struct utsname u;
     const time_t now = time(NULL);
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES),
+               page = sysconf(_SC_PAGESIZE);
     cpu_set_t set;
     *m = (rg_machine){.source = "measured", .threads = threads, .isa_best = rg_isa_best()};
     snprintf(m->cpu, sizeof m->cpu, "%.*s", (int)sizeof m->cpu - 1, rg_cpu_name());
@@ -402,7 +415,8 @@ void rg_machine_describe(rg_machine *m, int threads)
     m->cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : cores > 0 ? (int)cores : 1;
     m->memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0;
     const int64_t limit = (int64_t)rg_mem_limit();
-    m->memory_limit = limit > 0 && (m->memory_bytes == 0 || limit < m->memory_bytes) ? limit : m->memory_bytes;
+    m->memory_limit =
+        limit > 0 && (m->memory_bytes == 0 || limit < m->memory_bytes) ? limit : m->memory_bytes;
     if (gmtime_r(&now, &tm)) strftime(m->measured_at, sizeof m->measured_at, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
@@ -416,7 +430,8 @@ static void look_at(worst *w, rg_measured v, const char *kind, int64_t footprint
     if (v.value <= 0.0 || v.spread <= w->spread) return;
     w->spread = v.spread;
     if (footprint)
-        snprintf(w->what, sizeof w->what, "%s of %lld KiB with %d threads", kind, (long long)(footprint >> 10), threads);
+        snprintf(w->what, sizeof w->what, "%s of %lld KiB with %d threads", kind,
+            (long long)(footprint >> 10), threads);
     else
         snprintf(w->what, sizeof w->what, "%s", kind);
 }
@@ -426,21 +441,29 @@ static void judge_noise(rg_machine *m, const rg_osload *load)
 {
     worst w = {0}, further = {0};
     for (int i = 0; i < m->n_bw; i++)
-        for (int k = 0; k < RG_BW_COUNT; k++) look_at(&w, *rg_bw_get(&m->bw[i], (rg_bw_kind)k), rg_bw_names[k], m->bw[i].footprint_bytes, m->threads);
+        for (int k = 0; k < RG_BW_COUNT; k++)
+            look_at(&w, *rg_bw_get(&m->bw[i], (rg_bw_kind)k), rg_bw_names[k], m->bw[i].footprint_bytes,
+                m->threads);
     for (int i = 0; i < RG_PEAK_COUNT; i++) look_at(&w, m->peak[i], rg_peaks[i].name, 0, m->threads);
     further = w;
     for (int l = 0; l < m->n_ladders; l++)
         for (int i = 0; i < m->ladder[l].n; i++)
             for (int k = 0; k < RG_BW_COUNT; k++) {
                 const rg_bw_point *p = &m->ladder[l].bw[i];
-                look_at(&further, *rg_bw_get(p, (rg_bw_kind)k), rg_bw_names[k], p->footprint_bytes, m->ladder[l].threads);
+                look_at(&further, *rg_bw_get(p, (rg_bw_kind)k), rg_bw_names[k], p->footprint_bytes,
+                    m->ladder[l].threads);
             }
     const double steal = rg_osload_steal(load);
-    m->noisy = w.spread > NOISY || steal > 0.02; /* further ladders are shown, but nothing is charged by them */
+    /* further ladders are shown, but nothing is charged by them */
+    m->noisy = w.spread > NOISY || steal > 0.02;
     if (!m->noisy && further.spread <= NOISY) return;
-    int n = snprintf(m->noise, sizeof m->noise, "widest spread %.0f %% (%s)", 100.0 * further.spread, further.what);
-    if (isfinite(steal)) n += snprintf(m->noise + n, sizeof m->noise - (size_t)n, ", %.1f %% of the processors stolen", 100.0 * steal);
-    snprintf(m->noise + n, sizeof m->noise - (size_t)n, ", %llu involuntary switches", (unsigned long long)load->involuntary);
+    int n = snprintf(
+        m->noise, sizeof m->noise, "widest spread %.0f %% (%s)", 100.0 * further.spread, further.what);
+    if (isfinite(steal))
+        n += snprintf(
+            m->noise + n, sizeof m->noise - (size_t)n, ", %.1f %% of the processors stolen", 100.0 * steal);
+    snprintf(m->noise + n, sizeof m->noise - (size_t)n, ", %llu involuntary switches",
+        (unsigned long long)load->involuntary);
 }
 
 /* Part of the mapping at p that lies in huge pages, as the kernel reports it; NAN if it does not. */
@@ -463,8 +486,10 @@ static double huge_share(const char *p, size_t bytes)
     return found && rss > 0 ? fmin((double)huge, (double)rss) / (double)rss : NAN;
 }
 
-/* Runs a plan; the points go to bw (n of them to *n_bw), the rest to m. *share: part of the memory in huge pages; may be NULL. */
-static rg_status run_plan(rg_machine *m, rg_bw_point *bw, int *n_bw, double *share, const plan *plan_, progress *pr, rg_err *err)
+/* Runs a plan; the points go to bw (n of them to *n_bw), the rest to m. *share: part of the memory in huge
+ * pages; may be NULL. */
+static rg_status run_plan(
+    rg_machine *m, rg_bw_point *bw, int *n_bw, double *share, const plan *plan_, progress *pr, rg_err *err)
 {
     const plan p = *plan_;
     const int threads = p.threads;
@@ -477,7 +502,8 @@ static rg_status run_plan(rg_machine *m, rg_bw_point *bw, int *n_bw, double *sha
     c.mem = rg_big_alloc(bytes);
     pthread_mutex_init(&c.start, NULL);
     if (!team || !c.mem) {
-        st = rg_fail(err, RG_E_NOMEM, "machine: no memory for a bandwidth test of %lld MiB", (long long)(bytes >> 20));
+        st = rg_fail(
+            err, RG_E_NOMEM, "machine: no memory for a bandwidth test of %lld MiB", (long long)(bytes >> 20));
         goto out;
     }
     if (!p.huge) madvise(c.mem, bytes, MADV_NOHUGEPAGE);
@@ -486,14 +512,16 @@ static rg_status run_plan(rg_machine *m, rg_bw_point *bw, int *n_bw, double *sha
         team[started] = (member){.c = &c, .tid = started};
         const int rc = pthread_create(&team[started].thread, NULL, crew_main, &team[started]);
         if (rc != 0) {
-            st = rg_fail(err, RG_E_NOMEM, "machine: cannot start thread %d of %d: %s", started + 1, threads, strerror(rc));
+            st = rg_fail(err, RG_E_NOMEM, "machine: cannot start thread %d of %d: %s", started + 1, threads,
+                strerror(rc));
             c.short_handed = true;
             break;
         }
     }
     pthread_mutex_unlock(&c.start);
     for (int i = 0; i < started; i++) pthread_join(team[i].thread, NULL);
-    if (st == RG_OK && c.stopped) st = rg_fail(err, RG_E_INTERRUPTED, "machine: stopped before the roofs were measured");
+    if (st == RG_OK && c.stopped)
+        st = rg_fail(err, RG_E_INTERRUPTED, "machine: stopped before the roofs were measured");
     *n_bw = c.n_bw;
     if (share) *share = huge_share(c.mem, bytes);
 out:
@@ -516,7 +544,8 @@ static plan new_plan(int threads, const int *cpus, bool quick)
         .peaks = true};
 }
 
-/* Further ladders: 1, 2, 4, half and all threads, with both page sizes; all of them with huge pages is the main one. */
+/* Further ladders: 1, 2, 4, half and all threads, with both page sizes; all of them with huge pages is the
+ * main one. */
 static int make_ladders(plan *p, rg_bw_ladder *l, const plan *main_)
 {
     const int counts[] = {1, 2, 4, main_->threads / 2, main_->threads};
@@ -539,11 +568,12 @@ static int make_ladders(plan *p, rg_bw_ladder *l, const plan *main_)
     return n;
 }
 
-rg_status rg_machine_measure(
-    rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick, rg_progress_fn *fn, void *user, const rg_stop_flag *stop, rg_err *err)
+rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick,
+    rg_progress_fn *fn, void *user, const rg_stop_flag *stop, rg_err *err)
 {
     *m = (rg_machine){0};
-    if (threads < 1 || threads > MAX_THREADS) return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
+    if (threads < 1 || threads > MAX_THREADS)
+        return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
     const uint64_t start = rg_now_ns();
     plan p = new_plan(threads, cpus, quick), further[RG_MAX_LADDERS];
     rg_osload before, after, load = {0};
@@ -571,8 +601,8 @@ rg_status rg_machine_measure(
     return st;
 }
 
-/* Puts a fresh point into the ladder: over the one of (about) that size, else between its neighbours. Kinds that it does not know keep
- * what the ladder says of that size. */
+/* Puts a fresh point into the ladder: over the one of (about) that size, else between its neighbours. Kinds
+ * that it does not know keep what the ladder says of that size. */
 static void put_point(rg_machine *m, const rg_bw_point *b)
 {
     int at = 0;
@@ -581,9 +611,11 @@ static void put_point(rg_machine *m, const rg_bw_point *b)
         rg_measured *v = rg_bw_at(&now, (rg_bw_kind)k);
         if (v->value <= 0.0) v->value = rg_machine_bw_of(m, (rg_bw_kind)k, b->footprint_bytes);
     }
-    while (at < m->n_bw && m->bw[at].footprint_bytes < b->footprint_bytes && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) >= 0.1)
+    while (at < m->n_bw && m->bw[at].footprint_bytes < b->footprint_bytes &&
+        fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) >= 0.1)
         at++;
-    const bool same = at < m->n_bw && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) < 0.1;
+    const bool same =
+        at < m->n_bw && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) < 0.1;
     if (!same && m->n_bw < RG_MAX_BW) {
         memmove(&m->bw[at + 1], &m->bw[at], (size_t)(m->n_bw - at) * sizeof *m->bw);
         m->n_bw++;
@@ -593,7 +625,8 @@ static void put_point(rg_machine *m, const rg_bw_point *b)
     m->bw[at] = now;
 }
 
-rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *fn, void *user, const rg_stop_flag *stop, rg_err *err)
+rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *fn,
+    void *user, const rg_stop_flag *stop, rg_err *err)
 {
     rg_bw_point now[RG_MAX_BW];
     int n = 0;

@@ -1,4 +1,5 @@
-/* What an analytic model says of one configuration, whichever of the two cost models computed it: plain arrays for tables, sweeps and pictures. */
+/* What an analytic model says of one configuration, whichever of the two cost models computed it: plain
+ * arrays for tables, sweeps and pictures. */
 #ifndef RG_MODEL_COST_H
 #define RG_MODEL_COST_H
 
@@ -13,7 +14,8 @@ extern const char *const rg_cost_models[]; /* "exact", "llm-viewer", NULL */
 typedef enum rg_limit { RG_LIMIT_MEMORY, RG_LIMIT_COMPUTE, RG_LIMIT_UNKNOWN } rg_limit;
 extern const char *const rg_limit_names[]; /* "memory", "compute", NULL */
 
-/* Numbers are sums over all calls of the phase (every layer, every forward call), in operations, bytes and seconds. NAN: unknown. */
+/* Numbers are sums over all calls of the phase (every layer, every forward call), in operations, bytes and
+ * seconds. NAN: unknown. */
 typedef struct rg_cost_sum {
     double flop;                               /* an FMA is 2 */
     double w_rd, act_rd, act_wr, kv_rd, kv_wr; /* bytes by kind */
@@ -51,7 +53,8 @@ typedef struct rg_cost_result {
     double tokens[RG_PHASE_COUNT]; /* in the phase, all sequences: batch * seqlen, batch */
     rg_cost_memory memory[RG_PHASE_COUNT];
     double allreduce_bytes[RG_PHASE_COUNT]; /* sent by each device; 0 without tensor parallelism */
-    double allreduce_s[RG_PHASE_COUNT];     /* part of total.time_s; NAN: the link is unknown, and the total is without it */
+    /* part of total.time_s; NAN: the link is unknown, and the total is without it */
+    double allreduce_s[RG_PHASE_COUNT];
 } rg_cost_result;
 
 #endif

@@ -1,4 +1,5 @@
-/* The only file that knows PAPI. Counts in user mode (PAPI's default domain): events that live in the kernel say so in their names. */
+/* The only file that knows PAPI. Counts in user mode (PAPI's default domain): events that live in the kernel
+ * say so in their names. */
 #include "roofline/papi_sets.h"
 
 #include <errno.h>
@@ -18,11 +19,13 @@ bool rg_papi_begin(char *why, size_t n)
     if (PAPI_is_initialized() == PAPI_NOT_INITED) {
         const int rc = PAPI_library_init(PAPI_VER_CURRENT);
         if (rc != PAPI_VER_CURRENT) {
-            snprintf(why, n, "PAPI does not start (%s)", rc > 0 ? "built against another version" : PAPI_strerror(rc));
+            snprintf(why, n, "PAPI does not start (%s)",
+                rc > 0 ? "built against another version" : PAPI_strerror(rc));
             return false;
         }
     }
-    if (!(PAPI_is_initialized() & PAPI_THREAD_LEVEL_INITED) && PAPI_thread_init((unsigned long (*)(void))pthread_self) != PAPI_OK) {
+    if (!(PAPI_is_initialized() & PAPI_THREAD_LEVEL_INITED) &&
+        PAPI_thread_init((unsigned long (*)(void))pthread_self) != PAPI_OK) {
         snprintf(why, n, "PAPI refuses threads");
         return false;
     }
@@ -37,11 +40,14 @@ const char *rg_papi_describe(char *buf, size_t n)
         return buf;
     }
     const char *csv = getenv("PAPI_CSV_EVENT_FILE");
-    if (csv && *csv) snprintf(table, sizeof table, " by PAPI_CSV_EVENT_FILE=%.120s%s", csv, access(csv, R_OK) == 0 ? "" : " (which cannot be read)");
+    if (csv && *csv)
+        snprintf(table, sizeof table, " by PAPI_CSV_EVENT_FILE=%.120s%s", csv,
+            access(csv, R_OK) == 0 ? "" : " (which cannot be read)");
     const int c = PAPI_get_component_index("perf_event");
     const PAPI_component_info_t *i = c >= 0 ? PAPI_get_component_info(c) : NULL;
-    snprintf(buf, n, "%d.%d.%d, %d presets for this CPU%s%s", PAPI_VERSION_MAJOR(PAPI_VERSION), PAPI_VERSION_MINOR(PAPI_VERSION),
-        PAPI_VERSION_REVISION(PAPI_VERSION), i ? i->num_preset_events : 0, table, i && i->disabled ? "; its perf component is off" : "");
+    snprintf(buf, n, "%d.%d.%d, %d presets for this CPU%s%s", PAPI_VERSION_MAJOR(PAPI_VERSION),
+        PAPI_VERSION_MINOR(PAPI_VERSION), PAPI_VERSION_REVISION(PAPI_VERSION), i ? i->num_preset_events : 0,
+        table, i && i->disabled ? "; its perf component is off" : "");
     return buf;
 }
 
@@ -50,7 +56,8 @@ int rg_papi_make(int *set, const char *const *event, int n)
     long long v[MOST] = {0};
     *set = PAPI_NULL;
     int rc = n < 1 || n > MOST ? PAPI_EINVAL : PAPI_create_eventset(set);
-    for (int i = 0; rc == PAPI_OK && i < n; i++) rc = PAPI_add_named_event(*set, (char *)(uintptr_t)event[i]); /* PAPI 7.0 wants char *, does not write */
+    /* PAPI 7.0 wants char *, does not write */
+    for (int i = 0; rc == PAPI_OK && i < n; i++) rc = PAPI_add_named_event(*set, (char *)(uintptr_t)event[i]);
     if (rc == PAPI_OK) rc = PAPI_start(*set);
     if (rc == PAPI_OK) rc = PAPI_read(*set, v); /* a counter that is taken shows only here */
     if (rc == PAPI_OK) rc = PAPI_stop(*set, v);

@@ -1,5 +1,6 @@
-/* Inside of roofline/: event sets of PAPI, without saying so. papi.c is the only file that includes <papi.h>; without PAPI its functions
- * say no. Error codes are PAPI's own, 0 is fine; rg_papi_text and rg_papi_errno translate them. */
+/* Inside of roofline/: event sets of PAPI, without saying so. papi.c is the only file that includes <papi.h>;
+ * without PAPI its functions say no. Error codes are PAPI's own, 0 is fine; rg_papi_text and rg_papi_errno
+ * translate them. */
 #ifndef RG_PAPI_SETS_H
 #define RG_PAPI_SETS_H
 
@@ -13,7 +14,8 @@ bool rg_papi_begin(char *why, size_t n);
 /* "7.0.0, ..." into buf, NULL without PAPI. */
 const char *rg_papi_describe(char *buf, size_t n);
 
-/* A set of the calling thread's events, added, started, read and stopped again: only then it is known to work. */
+/* A set of the calling thread's events, added, started, read and stopped again: only then it is known to
+ * work. */
 int rg_papi_make(int *set, const char *const *event, int n);
 int rg_papi_start(int set);
 int rg_papi_stop(int set);

@@ -4,7 +4,8 @@
 #include "roofline/join.h"
 
 /* Time to move bytes of a working set of that size; a larger share of the memory time names the footprint. */
-static void charge(rg_ideal *p, double *most, const rg_machine *m, uint64_t read, uint64_t written, int64_t footprint)
+static void charge(
+    rg_ideal *p, double *most, const rg_machine *m, uint64_t read, uint64_t written, int64_t footprint)
 {
     if (read + written == 0) return;
     const double ns = rg_machine_move_ns(m, (double)read, (double)written, footprint);
@@ -15,10 +16,12 @@ static void charge(rg_ideal *p, double *most, const rg_machine *m, uint64_t read
     }
 }
 
-/* Weights and KV come round once per forward call, so they are charged at the rate of everything that is streamed in between, be it a
- * cache's or DRAM's. Activations were just written and will be read next: they are charged at the rate of their own size. What is written
- * is charged at what the machine reached writing and copying. */
-rg_ideal rg_predict(const rg_machine *m, const rg_tally *a, rg_arith arith, rg_isa isa, rg_kernel_kind kernel, int64_t streamed)
+/* Weights and KV come round once per forward call, so they are charged at the rate of everything that is
+ * streamed in between, be it a cache's or DRAM's. Activations were just written and will be read next: they
+ * are charged at the rate of their own size. What is written is charged at what the machine reached writing
+ * and copying. */
+rg_ideal rg_predict(const rg_machine *m, const rg_tally *a, rg_arith arith, rg_isa isa, rg_kernel_kind kernel,
+    int64_t streamed)
 {
     /* a BLAS library chooses its own FP32 instructions: the best of the CPU */
     const bool blas = kernel == RG_KK_BLAS;

@@ -1,4 +1,5 @@
-/* One row per operator, names as in the JSON with nested ones joined by '_'. Unknown numbers are empty; texts are quoted. */
+/* One row per operator, names as in the JSON with nested ones joined by '_'. Unknown numbers are empty; texts
+ * are quoted. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -8,8 +9,10 @@
 
 static const char HEAD[] =
     "model,dtype,phase,op,site,layer,calls,t_ns,wait_ns,share,flop,int_op,weight_type,kernel,"
-    "analytic_weight_bytes,analytic_act_read_bytes,analytic_act_write_bytes,analytic_kv_read_bytes,analytic_kv_write_bytes,analytic_total_bytes,analytic_t_ns,"
-    "counted_weight_bytes,counted_act_read_bytes,counted_act_write_bytes,counted_kv_read_bytes,counted_kv_write_bytes,counted_total_bytes,counted_flop,"
+    "analytic_weight_bytes,analytic_act_read_bytes,analytic_act_write_bytes,analytic_kv_read_bytes,analytic_"
+    "kv_write_bytes,analytic_total_bytes,analytic_t_ns,"
+    "counted_weight_bytes,counted_act_read_bytes,counted_act_write_bytes,counted_kv_read_bytes,counted_kv_"
+    "write_bytes,counted_total_bytes,counted_flop,"
     "ai_analytic,ai_counted,gflops,gbps,roof,attainable_gflops,roof_fraction,bound,served_from_cache";
 
 /* s NULL: empty. Quotes double, control characters are gone. */

@@ -25,7 +25,10 @@ static json_t *lines(const rg_lines *l)
     return a;
 }
 
-static const char *source_of(const rg_machine *m) { return strncmp(m->source, "file", 4) == 0 ? "file" : "measured"; }
+static const char *source_of(const rg_machine *m)
+{
+    return strncmp(m->source, "file", 4) == 0 ? "file" : "measured";
+}
 
 static json_t *roofs(const rg_machine *m, bool *ok)
 {
@@ -36,7 +39,8 @@ static json_t *roofs(const rg_machine *m, bool *ok)
             const rg_measured *v = rg_bw_get(&m->bw[i], (rg_bw_kind)kind);
             if (v->value <= 0.0 && kind != RG_BW_READ) continue;
             json_t *o = json_object();
-            snprintf(name, sizeof name, "%s %s", rg_bw_names[kind], rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
+            snprintf(name, sizeof name, "%s %s", rg_bw_names[kind],
+                rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
             TEXT("name", name);
             TEXT("kind", "bandwidth");
             TEXT("access", rg_bw_names[kind]);
@@ -149,7 +153,8 @@ static json_t *model(const rg_report *r, bool *ok)
     TEXT("kv_dtype_k", m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : NULL);
     TEXT("kv_dtype_v", m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : NULL);
     char kv[32];
-    snprintf(kv, sizeof kv, m->kv_k == m->kv_v ? "%s" : "%s/%s", m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : "?",
+    snprintf(kv, sizeof kv, m->kv_k == m->kv_v ? "%s" : "%s/%s",
+        m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : "?",
         m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : "?");
     TEXT("kv_dtype", kv);
     put(o, "embd_row_bytes", m->embd_row > 0 ? json_integer((json_int_t)m->embd_row) : json_null(), ok);
@@ -157,12 +162,14 @@ static json_t *model(const rg_report *r, bool *ok)
     return o;
 }
 
-/* What a user waits for the first token: the prompt's tokens, its forward calls, one choice. Without a text there is nothing to tokenise. */
+/* What a user waits for the first token: the prompt's tokens, its forward calls, one choice. Without a text
+ * there is nothing to tokenise. */
 static double first_token_ns(const rg_report *r)
 {
     const rg_phase_sum *p = &r->phase[RG_PREFILL], *d = &r->phase[RG_DECODE];
     if (!p->ran) return NAN;
-    return (isfinite(r->run.tokenize_ns) ? r->run.tokenize_ns : 0.0) + (double)p->t_ns + (d->tokens > 0 ? (double)r->run.sample_ns / (double)d->tokens : 0.0);
+    return (isfinite(r->run.tokenize_ns) ? r->run.tokenize_ns : 0.0) + (double)p->t_ns +
+        (d->tokens > 0 ? (double)r->run.sample_ns / (double)d->tokens : 0.0);
 }
 
 /* What the system did in a phase. */
@@ -215,7 +222,8 @@ static json_t *counters(const rg_report *r, const double ctr[RG_MAX_CTR], bool *
 static json_t *socket(const rg_report *r, rg_phase ph, bool *ok)
 {
     json_t *o = json_object();
-    for (int i = 0; i < RG_SOCKET_COUNT; i++) REAL(rg_socket_names[i], r->run.has_socket ? r->run.socket[ph][i] : NAN);
+    for (int i = 0; i < RG_SOCKET_COUNT; i++)
+        REAL(rg_socket_names[i], r->run.has_socket ? r->run.socket[ph][i] : NAN);
     return o;
 }
 
@@ -234,11 +242,13 @@ static json_t *phase(const rg_report *r, rg_phase ph, bool *ok)
     REAL("p90_ns", p->p90_ns);
     REAL("p99_ns", p->p99_ns);
     json_t *series = json_array();
-    for (uint64_t i = 0; i < p->calls; i++) json_array_append_new(series, json_integer((json_int_t)p->call_ns[i]));
+    for (uint64_t i = 0; i < p->calls; i++)
+        json_array_append_new(series, json_integer((json_int_t)p->call_ns[i]));
     put(o, "call_ns", series, ok);
     put(o, "system", system_load(&r->run.load[ph], ok), ok);
     REAL("first_call_ns", known(r->run.first_ns[ph]));
-    put(o, "first_call_system", r->run.first_ns[ph] > 0.0 ? system_load(&r->run.first_load[ph], ok) : json_null(), ok);
+    put(o, "first_call_system",
+        r->run.first_ns[ph] > 0.0 ? system_load(&r->run.first_load[ph], ok) : json_null(), ok);
     REAL("spread", r->run.spread[ph]);
     REAL("tokens_per_s", 1e9 * rg_ratio((double)p->tokens, t));
     REAL("tokens_per_s_low", 1e9 * rg_ratio((double)p->tokens, r->run.high_ns[ph]));

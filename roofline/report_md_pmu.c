@@ -1,4 +1,5 @@
-/* What counters said of a phase, for people: a line for the phase, and a row per operator or layer where hardware counted. */
+/* What counters said of a phase, for people: a line for the phase, and a row per operator or layer where
+ * hardware counted. */
 #include <math.h>
 #include <string.h>
 
@@ -24,11 +25,15 @@ static void summary(FILE *f, const rg_report *r, rg_phase ph)
     const rg_phase_sum *p = &r->phase[ph];
     char a[32], b[32];
     fprintf(f, "pmu: ");
-    for (int i = 0; i < r->run.n_ctr; i++) fprintf(f, "%s%s %s", i ? ", " : "", r->run.ctr_name[i], rg_num(a, sizeof a, p->ctr[i]));
+    for (int i = 0; i < r->run.n_ctr; i++)
+        fprintf(f, "%s%s %s", i ? ", " : "", r->run.ctr_name[i], rg_num(a, sizeof a, p->ctr[i]));
     const double flop = of(r, p->ctr, "flop"), bytes = of(r, p->ctr, "read_bytes");
     const uint64_t rd = p->counted.w_rd + p->counted.act_rd + p->counted.kv_rd;
-    if (isfinite(flop)) fprintf(f, "; flop / counted %s", rg_num(a, sizeof a, rg_ratio(flop, (double)p->counted.flop)));
-    if (isfinite(bytes)) fprintf(f, "; bytes read from DRAM / counted reads %s", rg_num(b, sizeof b, rg_ratio(bytes, (double)rd)));
+    if (isfinite(flop))
+        fprintf(f, "; flop / counted %s", rg_num(a, sizeof a, rg_ratio(flop, (double)p->counted.flop)));
+    if (isfinite(bytes))
+        fprintf(
+            f, "; bytes read from DRAM / counted reads %s", rg_num(b, sizeof b, rg_ratio(bytes, (double)rd)));
     fprintf(f, "\n");
 }
 
@@ -37,7 +42,8 @@ static void head(rg_table *t, const rg_report *r, const char *what)
     char title[RG_MAX_CTR][48];
     for (int i = 0; i < RG_MAX_CTR; i++) {
         title[i][0] = 0;
-        if (i < r->run.n_ctr) snprintf(title[i], sizeof title[i], hardware(r) ? ">M %.40s" : ">%.40s", r->run.ctr_name[i]);
+        if (i < r->run.n_ctr)
+            snprintf(title[i], sizeof title[i], hardware(r) ? ">M %.40s" : ">%.40s", r->run.ctr_name[i]);
     }
     const char *s[RG_MAX_CTR];
     for (int i = 0; i < RG_MAX_CTR; i++) s[i] = title[i][0] ? title[i] : NULL;
@@ -61,11 +67,13 @@ static void socket(FILE *f, const rg_report *r, rg_phase ph)
     char a[32], b[32], c[32];
     if (!r->run.has_socket) return;
     if (isfinite(v[RG_SOCKET_READ]))
-        fprintf(f, "socket: %s MB read, %s MB written by the memory controllers (everything on the socket)\n", rg_num(a, sizeof a, 1e-6 * v[RG_SOCKET_READ]),
-            rg_num(b, sizeof b, 1e-6 * v[RG_SOCKET_WRITE]));
+        fprintf(f, "socket: %s MB read, %s MB written by the memory controllers (everything on the socket)\n",
+            rg_num(a, sizeof a, 1e-6 * v[RG_SOCKET_READ]), rg_num(b, sizeof b, 1e-6 * v[RG_SOCKET_WRITE]));
     if (isfinite(v[RG_SOCKET_PACKAGE]))
-        fprintf(f, "energy: package %s J, %s J per token; DRAM %s J\n", rg_num(a, sizeof a, v[RG_SOCKET_PACKAGE]),
-            rg_num(b, sizeof b, rg_ratio(v[RG_SOCKET_PACKAGE], tokens)), rg_num(c, sizeof c, v[RG_SOCKET_DRAM]));
+        fprintf(f, "energy: package %s J, %s J per token; DRAM %s J\n",
+            rg_num(a, sizeof a, v[RG_SOCKET_PACKAGE]),
+            rg_num(b, sizeof b, rg_ratio(v[RG_SOCKET_PACKAGE], tokens)),
+            rg_num(c, sizeof c, v[RG_SOCKET_DRAM]));
 }
 
 void rg_md_pmu(FILE *f, const rg_report *r, rg_phase ph, bool *failed)

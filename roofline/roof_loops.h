@@ -1,4 +1,5 @@
-/* Loops that do nothing but move bytes, or nothing but arithmetic: what the roofs are measured with. Serial; one file per instruction set. */
+/* Loops that do nothing but move bytes, or nothing but arithmetic: what the roofs are measured with. Serial;
+ * one file per instruction set. */
 #ifndef RG_ROOF_LOOPS_H
 #define RG_ROOF_LOOPS_H
 
@@ -15,13 +16,16 @@ typedef enum rg_store_way { RG_STORE_CACHED, RG_STORE_STREAM, RG_STORE_WAYS } rg
 
 enum { RG_READ_UNIT = 1024 }; /* slices are multiples of it */
 
-/* Reads every byte of p[0, bytes) once; p is 64-byte aligned. The result depends on the data, so nothing can be dropped. */
+/* Reads every byte of p[0, bytes) once; p is 64-byte aligned. The result depends on the data, so nothing can
+ * be dropped. */
 typedef uint64_t rg_read_fn(const void *p, size_t bytes, rg_read_way way);
-/* p[0, bytes) = the byte 0x5a; to[0, bytes) = from[0, bytes); a = b + c / 2 of floats. Multiples of RG_READ_UNIT, 64-byte aligned. */
+/* p[0, bytes) = the byte 0x5a; to[0, bytes) = from[0, bytes); a = b + c / 2 of floats. Multiples of
+ * RG_READ_UNIT, 64-byte aligned. */
 typedef void rg_write_fn(void *p, size_t bytes, rg_store_way way);
 typedef void rg_copy_fn(void *to, const void *from, size_t bytes, rg_store_way way);
 typedef void rg_triad_fn(void *a, const void *b, const void *c, size_t bytes, rg_store_way way);
-/* Runs `steps` steps of independent operations in registers; returns the operations done (a multiply-add is 2). */
+/* Runs `steps` steps of independent operations in registers; returns the operations done (a multiply-add is
+ * 2). */
 typedef double rg_arith_fn(int64_t steps);
 
 typedef struct rg_roof_loops {
@@ -34,14 +38,16 @@ typedef struct rg_roof_loops {
 extern const rg_roof_loops rg_roof_loops_c;
 extern const rg_roof_loops rg_roof_loops_avx2, rg_roof_loops_avx512; /* x86-64 only */
 
-/* The loop of a row of peaks.def, rg_peak_FILE_LOOP: NULL where the compiler does not know the instruction. */
+/* The loop of a row of peaks.def, rg_peak_FILE_LOOP: NULL where the compiler does not know the
+ * instruction. */
 #define RG_PEAK(id, name, arith, isa, file, loop) extern rg_arith_fn *const rg_peak_##file##_##loop;
 #include "roofline/peaks.def"
 
 /* The loop of a peak, or NULL where the CPU, the system or the compiler lacks its instruction. */
 rg_arith_fn *rg_peak_loop(rg_peak_id id);
 
-/* Four copies of OP(i): loops over an array of registers must be written out, or the array lives in memory. */
+/* Four copies of OP(i): loops over an array of registers must be written out, or the array lives in
+ * memory. */
 #define RG_X4(OP, i) \
     do { \
         OP((i)); \
@@ -50,7 +56,8 @@ rg_arith_fn *rg_peak_loop(rg_peak_id id);
         OP((i) + 3); \
     } while (0)
 
-/* Body shared by the read loops: READ(acc, p) adds 64 bytes at p into accumulator acc. Lines are prefetched 16 ahead. */
+/* Body shared by the read loops: READ(acc, p) adds 64 bytes at p into accumulator acc. Lines are prefetched
+ * 16 ahead. */
 #define RG_READ_BODY(p, bytes, way, READ) \
     do { \
         const char *a = (p); \

@@ -6,15 +6,19 @@
 
 #include <immintrin.h>
 
-/* Inline assembly: a compiler that sees that nothing is used drops loads, and the "bandwidth" exceeds the machine's. */
-#define READ(i, p) __asm__ volatile("vpxor (%1), %0, %0\n\tvpxor 32(%1), %0, %0" : "+x"(s[i]) : "r"(p) : "memory")
+/* Inline assembly: a compiler that sees that nothing is used drops loads, and the "bandwidth" exceeds the
+ * machine's. */
+#define READ(i, p) \
+    __asm__ volatile("vpxor (%1), %0, %0\n\tvpxor 32(%1), %0, %0" : "+x"(s[i]) : "r"(p) : "memory")
 
 static uint64_t read_avx2(const void *p, size_t bytes, rg_read_way way)
 {
-    __m256i s[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    __m256i s[4] = {
+        _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
     RG_READ_BODY(p, bytes, way, READ);
     uint64_t out[4];
-    _mm256_storeu_si256((__m256i *)(void *)out, _mm256_xor_si256(_mm256_xor_si256(s[0], s[1]), _mm256_xor_si256(s[2], s[3])));
+    _mm256_storeu_si256(
+        (__m256i *)(void *)out, _mm256_xor_si256(_mm256_xor_si256(s[0], s[1]), _mm256_xor_si256(s[2], s[3])));
     return out[0] ^ out[1] ^ out[2] ^ out[3];
 }
 
@@ -51,7 +55,9 @@ static void triad_avx2(void *a, const void *b, const void *c, size_t bytes, rg_s
 {
     const char *pb = b, *pc = c;
     const __m256 half = _mm256_set1_ps(0.5f);
-#define TRIAD _mm256_castps_si256(_mm256_fmadd_ps(_mm256_castsi256_ps(LOAD(pc + i)), half, _mm256_castsi256_ps(LOAD(pb + i))))
+#define TRIAD \
+    _mm256_castps_si256( \
+        _mm256_fmadd_ps(_mm256_castsi256_ps(LOAD(pc + i)), half, _mm256_castsi256_ps(LOAD(pb + i))))
     if (way == RG_STORE_STREAM)
         EACH_HALF_LINE("vmovntdq", a, TRIAD)
     else

@@ -6,12 +6,14 @@
 
 #include <immintrin.h>
 
-/* Inline assembly: a compiler that sees that nothing is used drops loads, and the "bandwidth" exceeds the machine's. */
+/* Inline assembly: a compiler that sees that nothing is used drops loads, and the "bandwidth" exceeds the
+ * machine's. */
 #define READ(i, p) __asm__ volatile("vpxorq (%1), %0, %0" : "+v"(s[i]) : "r"(p) : "memory")
 
 static uint64_t read_avx512(const void *p, size_t bytes, rg_read_way way)
 {
-    __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    __m512i s[4] = {
+        _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
     RG_READ_BODY(p, bytes, way, READ);
     uint64_t out[8], x = 0;
     _mm512_storeu_si512(out, _mm512_xor_si512(_mm512_xor_si512(s[0], s[1]), _mm512_xor_si512(s[2], s[3])));

@@ -1,5 +1,6 @@
-/* Baseline loops for any CPU: the vector type is what every compiler for 64-bit CPUs lowers to its baseline registers (SSE2, NEON), which is
- * also what it makes of the plain C kernels. Multiply and add are separate, because the baseline has no FMA. */
+/* Baseline loops for any CPU: the vector type is what every compiler for 64-bit CPUs lowers to its baseline
+ * registers (SSE2, NEON), which is also what it makes of the plain C kernels. Multiply and add are separate,
+ * because the baseline has no FMA. */
 #include <string.h>
 
 #include "roofline/roof_loops.h"
@@ -47,7 +48,7 @@ static uint64_t read_c(const void *p, size_t bytes, rg_read_way way)
             STREAM(q, v); \
         else \
             memcpy(q, &v, sizeof v); \
-        __asm__ volatile("" ::: "memory"); /* a loop that stores a constant, or copies, must not become a call of the library */ \
+        __asm__ volatile("" ::: "memory"); /* the loop must not become a call of memset or memcpy */ \
     } \
     FENCE
 
@@ -110,7 +111,8 @@ static double scalar(int64_t steps)
 {
     enum { N = 12 };
     const float f = 0.5f;
-    float a = 1.0f, b = a, c = a, d = a, e = a, g = a, h = a, i = a, j = a, k = a, l = a, m = a; /* an array would stay in memory */
+    /* an array would stay in memory */
+    float a = 1.0f, b = a, c = a, d = a, e = a, g = a, h = a, i = a, j = a, k = a, l = a, m = a;
 #define STEP(v) \
     v = v * f + f; \
     APART(v)

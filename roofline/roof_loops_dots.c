@@ -1,15 +1,17 @@
-/* Peaks of the x86 extensions that come on top of a register width. Each function names its own target, because no two of the extensions
- * always come together; where the compiler does not know one (RG_CC_x is unset), its peak does not exist.
+/* Peaks of the x86 extensions that come on top of a register width. Each function names its own target,
+ * because no two of the extensions always come together; where the compiler does not know one (RG_CC_x is
+ * unset), its peak does not exist.
  *
- * All is inline assembly: intrinsics without a visible result would be dropped, and gcc's intrinsics of the tile instructions declare
- * neither all the memory they read nor the registers they change. */
+ * All is inline assembly: intrinsics without a visible result would be dropped, and gcc's intrinsics of the
+ * tile instructions declare neither all the memory they read nor the registers they change. */
 #include <immintrin.h>
 #include <string.h>
 
 #include "base/tile_emu.h"
 #include "roofline/roof_loops.h"
 
-/* One step of 16 chains (at least latency * ports) in 512-bit registers. acc += a * b with a = 0 keeps every number finite. */
+/* One step of 16 chains (at least latency * ports) in 512-bit registers. acc += a * b with a = 0 keeps every
+ * number finite. */
 #define ZMM(i, op) __asm__ volatile(op " %1, %2, %0" : "+v"(v[i]) : "v"(a), "v"(b))
 #define ZMM_LOOP(op) \
     __m512i v[16]; \
@@ -88,9 +90,9 @@ rg_arith_fn *const rg_peak_avx2_int8 = NULL;
 #endif
 
 #ifdef RG_CC_AMX
-/* Palette 1, eight tiles of 16 rows of 64 bytes. Four accumulators from two times two operand tiles. One asm block per step and one to set
- * up: no compiler code touches tiles in between, and tiles are released before the function returns, so they are never part of a context
- * switch outside of it. */
+/* Palette 1, eight tiles of 16 rows of 64 bytes. Four accumulators from two times two operand tiles. One asm
+ * block per step and one to set up: no compiler code touches tiles in between, and tiles are released before
+ * the function returns, so they are never part of a context switch outside of it. */
 #define TILE_LOOP(op) \
     rg_tile_config c; \
     memset(&c, 0, sizeof c); \
@@ -106,7 +108,8 @@ rg_arith_fn *const rg_peak_avx2_int8 = NULL;
                      : "m"(c) \
                      : "memory"); \
     for (int64_t s = 0; s < steps; s++) \
-        __asm__ volatile(op " %%tmm6, %%tmm4, %%tmm0\n\t" op " %%tmm7, %%tmm4, %%tmm1\n\t" op " %%tmm6, %%tmm5, %%tmm2\n\t" op " %%tmm7, %%tmm5, %%tmm3" \
+        __asm__ volatile(op " %%tmm6, %%tmm4, %%tmm0\n\t" op " %%tmm7, %%tmm4, %%tmm1\n\t" op \
+                            " %%tmm6, %%tmm5, %%tmm2\n\t" op " %%tmm7, %%tmm5, %%tmm3" \
                          : \
                          : \
                          : "memory"); \

@@ -1,5 +1,5 @@
-/* Peaks of 64-bit ARM: 16 chains of one instruction of the 128-bit registers. The extensions are switched on per function, which
- * compilers spell differently, and used only where the CPU has them (rg_arith_has). */
+/* Peaks of 64-bit ARM: 16 chains of one instruction of the 128-bit registers. The extensions are switched on
+ * per function, which compilers spell differently, and used only where the CPU has them (rg_arith_has). */
 #include "roofline/roof_loops.h"
 
 #if !defined(__aarch64__)
@@ -8,7 +8,8 @@
 
 typedef float v4f __attribute__((vector_size(16)));
 
-#define CHAIN(i, op, shape, from) __asm__ volatile(op " %0." shape ", %1." from ", %2." from : "+w"(v[i]) : "w"(a), "w"(b))
+#define CHAIN(i, op, shape, from) \
+    __asm__ volatile(op " %0." shape ", %1." from ", %2." from : "+w"(v[i]) : "w"(a), "w"(b))
 /* acc += a * b with a = 0: every number stays finite, whatever its type. */
 #define LOOP(op, shape, from, ops) \
     v4f v[16]; \
@@ -40,9 +41,10 @@ typedef float v4f __attribute__((vector_size(16)));
 #define WITH(clang_name, gcc_name) __attribute__((target("arch=armv8.2-a+" gcc_name)))
 #endif
 
-static double fp32(int64_t steps){LOOP("fmla", "4s", "4s", 4 * 2)} WITH("fullfp16", "fp16") static double fp16(int64_t steps){
-    LOOP("fmla", "8h", "8h", 8 * 2)} WITH("bf16", "bf16") static double bf16(int64_t steps){
-    LOOP("bfdot", "4s", "8h", 8 * 2)} WITH("dotprod", "dotprod") static double int8(int64_t steps){LOOP("sdot", "4s", "16b", 16 * 2)}
+static double fp32(int64_t steps){LOOP("fmla", "4s", "4s", 4 * 2)} WITH(
+    "fullfp16", "fp16") static double fp16(int64_t steps){LOOP("fmla", "8h", "8h", 8 * 2)} WITH("bf16",
+    "bf16") static double bf16(int64_t steps){LOOP("bfdot", "4s", "8h", 8 * 2)} WITH("dotprod",
+    "dotprod") static double int8(int64_t steps){LOOP("sdot", "4s", "16b", 16 * 2)}
 
 rg_arith_fn *const rg_peak_neon_fp32 = fp32;
 rg_arith_fn *const rg_peak_neon_fp16 = fp16;

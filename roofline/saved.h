@@ -1,6 +1,7 @@
-/* Saved runs: the JSON of `ridge profile`, read back and checked field by field, for pictures and pages. A file may come from anywhere and from any
- * version of the program, so nothing in it is believed: wrong types, negative or infinite numbers, layers that the model has not, duplicate keys and
- * files that are too large are refused with the place; fields that are not known here are kept in the tree and otherwise ignored. */
+/* Saved runs: the JSON of `ridge profile`, read back and checked field by field, for pictures and pages. A
+ * file may come from anywhere and from any version of the program, so nothing in it is believed: wrong types,
+ * negative or infinite numbers, layers that the model has not, duplicate keys and files that are too large
+ * are refused with the place; fields that are not known here are kept in the tree and otherwise ignored. */
 #ifndef RG_SAVED_H
 #define RG_SAVED_H
 
@@ -20,7 +21,8 @@ extern const char *const rg_opgroup_names[RG_OPGROUP_COUNT], *const rg_opgroup_c
 /* REST for a name that is not a site of this version. */
 rg_opgroup rg_opgroup_of(const char *site);
 
-/* Numbers are NAN where the file has null or nothing. Texts are borrowed until the rg_saved closes; NULL where null. */
+/* Numbers are NAN where the file has null or nothing. Texts are borrowed until the rg_saved closes; NULL
+ * where null. */
 typedef struct rg_saved_bytes {
     double weight, act_rd, act_wr, kv_rd, kv_wr, total;
 } rg_saved_bytes;
@@ -31,16 +33,19 @@ typedef struct rg_saved_op {
     int64_t layer; /* -1: summed over layers */
     size_t index;  /* in the file's "ops" */
     const char *op, *site, *weight_type, *kernel, *roof, *roof_reason, *bound;
-    double calls, t_ns, wait_ns, share, flop, int_op, analytic_ns, ai_analytic, ai_counted, gflops, gbps, attainable_gflops, fraction;
+    double calls, t_ns, wait_ns, share, flop, int_op, analytic_ns, ai_analytic, ai_counted, gflops, gbps,
+        attainable_gflops, fraction;
     rg_saved_bytes analytic, counted;
 } rg_saved_op;
 
 typedef struct rg_saved_phase {
     bool ran;
     const char *bound;
-    double tokens, batch, calls, t_ns, p50_ns, p90_ns, p99_ns, spread, tokens_per_s, flop, bytes_analytic, bytes_counted, stream_bytes, ai_analytic, ai_counted,
-        gflops, gbps, mbu, mfu, analytic_ns, fraction, ops_ns, wait_ns, overhead_ns;
-    const json_t *series; /* time of every forward call in order, ns, numbers of at least 0; borrowed; NULL: not in the file */
+    double tokens, batch, calls, t_ns, p50_ns, p90_ns, p99_ns, spread, tokens_per_s, flop, bytes_analytic,
+        bytes_counted, stream_bytes, ai_analytic, ai_counted, gflops, gbps, mbu, mfu, analytic_ns, fraction,
+        ops_ns, wait_ns, overhead_ns;
+    /* time of every forward call in order, ns, numbers of at least 0; borrowed; NULL: not in the file */
+    const json_t *series;
 } rg_saved_phase;
 
 typedef struct rg_saved_roof {
@@ -56,7 +61,8 @@ typedef struct rg_saved_run {
     double cores, threads, memory, barrier_ns;
     bool roofs_noisy;
     const char *name, *arch, *format, *dtype, *head_dtype, *act, *kv_dtype, *fuse;
-    double params, layers, file_bytes, resident_bytes, stream_bytes, kv_bytes, scratch_bytes, bits_file, bits_resident, ctx, round_rel;
+    double params, layers, file_bytes, resident_bytes, stream_bytes, kv_bytes, scratch_bytes, bits_file,
+        bits_resident, ctx, round_rel;
     double hidden, ffn, heads, kv_heads, head_dim, vocab, ctx_train, embd_row;
     double prompt_tokens, gen_tokens, decode_start, ubatch, repetitions, load_ns, sample_ns;
     bool tied, flash, interrupted;
@@ -84,9 +90,11 @@ rg_status rg_saved_add_file(rg_saved *s, const char *path, rg_err *err);
 rg_status rg_saved_add_text(rg_saved *s, const char *text, size_t n, const char *where, rg_err *err);
 /* The same from JSON that was read already; a reference is kept. */
 rg_status rg_saved_add_json(rg_saved *s, json_t *root, const char *where, rg_err *err);
-/* Reads a file (or a pipe) of at most 256 MiB as JSON without duplicate keys; the caller gives the reference back. */
+/* Reads a file (or a pipe) of at most 256 MiB as JSON without duplicate keys; the caller gives the reference
+ * back. */
 rg_status rg_saved_read(json_t **root, const char *path, rg_err *err);
-/* The same from reports that were just made; what is drawn is the same to the byte as from their saved JSON. */
+/* The same from reports that were just made; what is drawn is the same to the byte as from their saved
+ * JSON. */
 rg_status rg_saved_add_reports(rg_saved *s, const rg_report *const *r, int n, rg_err *err);
 /* Legal on a zeroed struct. */
 void rg_saved_close(rg_saved *s);

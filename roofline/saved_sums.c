@@ -10,7 +10,9 @@ double rg_saved_bandwidth(const rg_saved_run *r, double footprint)
     rg_machine m = {0};
     for (size_t i = 0; i < r->n_roofs && m.n_bw < RG_MAX_BW; i++) {
         const rg_saved_roof *f = &r->roof[i];
-        if (f->compute || strncmp(f->name, "read ", 5) != 0 || !(f->value > 0.0) || !(f->footprint >= 1.0) || f->footprint > 1e18) continue;
+        if (f->compute || strncmp(f->name, "read ", 5) != 0 || !(f->value > 0.0) || !(f->footprint >= 1.0) ||
+            f->footprint > 1e18)
+            continue;
         const int64_t bytes = (int64_t)f->footprint;
         int at = m.n_bw++;
         for (; at > 0 && m.bw[at - 1].footprint_bytes > bytes; at--) m.bw[at] = m.bw[at - 1];
@@ -31,7 +33,8 @@ bool rg_saved_binds(const rg_saved_run *r, const rg_saved_roof *roof)
 const rg_saved_op *rg_saved_find(const rg_saved_run *r, rg_phase phase, const char *site)
 {
     for (size_t i = 0; i < r->n_ops; i++)
-        if (r->op[i].layer < 0 && r->op[i].phase == phase && strcmp(r->op[i].site, site) == 0) return &r->op[i];
+        if (r->op[i].layer < 0 && r->op[i].phase == phase && strcmp(r->op[i].site, site) == 0)
+            return &r->op[i];
     return NULL;
 }
 

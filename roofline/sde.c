@@ -1,4 +1,5 @@
-/* The only file that knows <sde_lib.h>. Events are callbacks, so exporting costs nothing until somebody reads. */
+/* The only file that knows <sde_lib.h>. Events are callbacks, so exporting costs nothing until somebody
+ * reads. */
 #include "roofline/sde.h"
 
 #include <stddef.h>
@@ -49,10 +50,12 @@ bool rg_sde_export(void (*totals)(rg_totals *out))
     read_totals = totals;
     bool ok = true;
     for (uintptr_t i = 0; i < EVENTS; i++) {
-        ok &= papi_sde_register_counter_cb(h, names[i], PAPI_SDE_RO | PAPI_SDE_DELTA, PAPI_SDE_long_long, value_of, (void *)i) == SDE_OK;
+        ok &= papi_sde_register_counter_cb(h, names[i], PAPI_SDE_RO | PAPI_SDE_DELTA, PAPI_SDE_long_long,
+                  value_of, (void *)i) == SDE_OK;
         ok &= papi_sde_describe_counter(h, names[i], texts[i]) == SDE_OK;
     }
-    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) ok &= papi_sde_add_counter_to_group(h, sums[i].part, sums[i].sum, PAPI_SDE_SUM) == SDE_OK;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+        ok &= papi_sde_add_counter_to_group(h, sums[i].part, sums[i].sum, PAPI_SDE_SUM) == SDE_OK;
     return ok;
 }
 

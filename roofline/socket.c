@@ -10,19 +10,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-const char *const rg_socket_names[RG_SOCKET_COUNT] = {"socket_read_bytes", "socket_write_bytes", "package_energy_j", "dram_energy_j"};
+const char *const rg_socket_names[RG_SOCKET_COUNT] = {
+    "socket_read_bytes", "socket_write_bytes", "package_energy_j", "dram_energy_j"};
 
 enum { MOST_FDS = 512, MOST_ZONES = 32 };
 static const char devices[] = "/sys/bus/event_source/devices", powercap[] = "/sys/class/powercap";
 
-/* Memory controllers by kernel PMU: its folder's prefix and the events for reads and writes. Where a folder has a row's event it is used. */
+/* Memory controllers by kernel PMU: its folder's prefix and the events for reads and writes. Where a folder
+ * has a row's event it is used. */
 static const struct {
     const char *pmu, *event[2];
 } controllers[] = {
-    {"uncore_imc_free_running_", {"data_read", "data_write"}},                                        /* Intel clients */
-    {"uncore_imc_", {"cas_count_read", "cas_count_write"}},                                           /* Intel servers */
-    {"uncore_imc_", {"cas_count_rd", "cas_count_wr"}}, {"uncore_imc", {"data_reads", "data_writes"}}, /* older Intel clients */
-    {"amd_umc_", {"umc_cas_cmd.rd", "umc_cas_cmd.wr"}},                                               /* AMD Zen 4 and later */
+    /* Intel clients */
+    {"uncore_imc_free_running_", {"data_read", "data_write"}},
+    {"uncore_imc_", {"cas_count_read", "cas_count_write"}}, /* Intel servers */
+    /* older Intel clients */
+    {"uncore_imc_", {"cas_count_rd", "cas_count_wr"}}, {"uncore_imc", {"data_reads", "data_writes"}},
+    {"amd_umc_", {"umc_cas_cmd.rd", "umc_cas_cmd.wr"}}, /* AMD Zen 4 and later */
 };
 
 /* AMD's controllers have their events in perf's tables, not in /sys. */
@@ -104,7 +108,10 @@ static double scale_of(const rg_host *h, const char *pmu, const char *event)
     snprintf(path, sizeof path, "%s/%s/events/%s.unit", devices, pmu, event);
     if (!rg_host_line(h, path, unit, sizeof unit)) return 64.0;
     const double scale = strtod(text, NULL);
-    return strcmp(unit, "MiB") == 0 ? scale * 1048576.0 : strcmp(unit, "MB") == 0 ? scale * 1e6 : strcmp(unit, "Bytes") == 0 ? scale : 64.0;
+    return strcmp(unit, "MiB") == 0  ? scale * 1048576.0
+        : strcmp(unit, "MB") == 0    ? scale * 1e6
+        : strcmp(unit, "Bytes") == 0 ? scale
+                                     : 64.0;
 }
 
 static void open_event(rg_socket *s, const char *pmu, const char *event, rg_socket_id id)
@@ -137,7 +144,8 @@ static void open_event(rg_socket *s, const char *pmu, const char *event, rg_sock
             s->error = errno;
         p = *end == ',' ? end + 1 : "";
     }
-    if (!s->events[id][0]) snprintf(s->events[id], sizeof s->events[id], "%s/%s/, one for each controller", pmu, event);
+    if (!s->events[id][0])
+        snprintf(s->events[id], sizeof s->events[id], "%s/%s/, one for each controller", pmu, event);
 }
 
 typedef struct finder {
@@ -200,7 +208,8 @@ rg_socket *rg_socket_open(const rg_host *host)
     if (!s) return NULL;
     s->host = *host;
     find_controllers(s);
-    rg_host_each(host, powercap, "intel-rapl:", each_zone, s); /* AMD's driver has that name too; intel-rapl-mmio would count twice */
+    /* AMD's driver has that name too; intel-rapl-mmio would count twice */
+    rg_host_each(host, powercap, "intel-rapl:", each_zone, s);
     return s;
 }
 
@@ -234,7 +243,8 @@ void rg_socket_read(rg_socket *s, double v[RG_SOCKET_COUNT])
         if (has[i] && (ok || i >= RG_SOCKET_PACKAGE)) v[i] = sum[i];
 }
 
-void rg_socket_since(const rg_socket *s, double out[RG_SOCKET_COUNT], const double before[RG_SOCKET_COUNT], const double after[RG_SOCKET_COUNT])
+void rg_socket_since(const rg_socket *s, double out[RG_SOCKET_COUNT], const double before[RG_SOCKET_COUNT],
+    const double after[RG_SOCKET_COUNT])
 {
     for (int i = 0; i < RG_SOCKET_COUNT; i++) {
         out[i] = after[i] - before[i]; /* NAN stays */
@@ -250,29 +260,37 @@ void rg_socket_metrics(const rg_socket *s, rg_metric m[RG_SOCKET_COUNT])
         bool have = false;
         for (int k = 0; k < s->n; k++) have |= (int)s->c[k].id == i;
         for (int k = 0; k < s->n_zones; k++) have |= (int)s->z[k].id == i;
-        m[i] = (rg_metric){.name = rg_socket_names[i], .source = bytes ? "uncore" : "rapl", .ctr = -1, .available = have};
+        m[i] = (rg_metric){
+            .name = rg_socket_names[i], .source = bytes ? "uncore" : "rapl", .ctr = -1, .available = have};
         if (have) {
             snprintf(m[i].events, sizeof m[i].events, "%s", s->events[i]);
         } else if (bytes && s->found == 0) {
-            snprintf(m[i].reason, sizeof m[i].reason, "no memory-controller PMU with such an event in %s", devices);
+            snprintf(m[i].reason, sizeof m[i].reason, "no memory-controller PMU with such an event in %s",
+                devices);
             snprintf(m[i].remedy, sizeof m[i].remedy, "%s",
                 h->hypervisor[0] ? "run on bare metal: guests are not shown the socket's counters"
-                : h->amd         ? "sudo modprobe amd_uncore"
+                    : h->amd     ? "sudo modprobe amd_uncore"
                                  : "sudo modprobe intel_uncore");
         } else if (bytes) {
-            snprintf(m[i].reason, sizeof m[i].reason, "the kernel refuses socket-wide events (%s; perf_event_paranoid is %d)", strerror(s->error),
+            snprintf(m[i].reason, sizeof m[i].reason,
+                "the kernel refuses socket-wide events (%s; perf_event_paranoid is %d)", strerror(s->error),
                 rg_host_paranoid(h));
-            snprintf(m[i].remedy, sizeof m[i].remedy, s->error == EMFILE ? "ulimit -n 4096" : "sudo sysctl kernel.perf_event_paranoid=0");
+            snprintf(m[i].remedy, sizeof m[i].remedy,
+                s->error == EMFILE ? "ulimit -n 4096" : "sudo sysctl kernel.perf_event_paranoid=0");
         } else if (s->refused_energy) {
-            snprintf(m[i].reason, sizeof m[i].reason, "%s/intel-rapl:*/energy_uj is not readable for this user", powercap);
+            snprintf(m[i].reason, sizeof m[i].reason,
+                "%s/intel-rapl:*/energy_uj is not readable for this user", powercap);
             snprintf(m[i].remedy, sizeof m[i].remedy, "sudo chmod a+r %s/intel-rapl:*/energy_uj", powercap);
         } else {
-            snprintf(m[i].reason, sizeof m[i].reason, "no %s zone in %s", i == RG_SOCKET_DRAM ? "dram" : "package", powercap);
+            snprintf(m[i].reason, sizeof m[i].reason, "no %s zone in %s",
+                i == RG_SOCKET_DRAM ? "dram" : "package", powercap);
             if (i == RG_SOCKET_DRAM && s->wrap[RG_SOCKET_PACKAGE] > 0.0)
-                snprintf(m[i].remedy, sizeof m[i].remedy, "a server CPU: clients do not count the energy of their memory");
+                snprintf(m[i].remedy, sizeof m[i].remedy,
+                    "a server CPU: clients do not count the energy of their memory");
             else
                 snprintf(m[i].remedy, sizeof m[i].remedy, "%s",
-                    h->hypervisor[0] ? "run on bare metal: guests are not shown the energy counters" : "sudo modprobe intel_rapl_msr");
+                    h->hypervisor[0] ? "run on bare metal: guests are not shown the energy counters"
+                                     : "sudo modprobe intel_rapl_msr");
         }
     }
 }

@@ -9,7 +9,7 @@
 #define RG_SW_EVENT(label, papi, config, kernel) +1
 _Static_assert(0
 #include "roofline/events.def"
-                   == RG_SOFT_EVENTS,
+        == RG_SOFT_EVENTS,
     "RG_SOFT_EVENTS counts the rows of events.def");
 
 const rg_soft_event rg_soft_events[RG_SOFT_EVENTS] = {

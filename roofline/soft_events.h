@@ -1,5 +1,5 @@
-/* The kernel's software events without PAPI: for builds without it, and for CPUs that the installed PAPI does not know, where it turns its
- * whole perf component off, software events included. */
+/* The kernel's software events without PAPI: for builds without it, and for CPUs that the installed PAPI does
+ * not know, where it turns its whole perf component off, software events included. */
 #ifndef RG_SOFT_EVENTS_H
 #define RG_SOFT_EVENTS_H
 
@@ -19,7 +19,8 @@ typedef struct rg_soft {
     int n, fd[RG_SOFT_EVENTS]; /* owns */
 } rg_soft;
 
-/* The events which[0..n) of the table. False if the kernel refuses one: then errno says why and nothing is open. */
+/* The events which[0..n) of the table. False if the kernel refuses one: then errno says why and nothing is
+ * open. */
 bool rg_soft_open(rg_soft *s, const int *which, int n);
 /* One system call; false if the kernel refuses, then v[n] is unchanged. */
 bool rg_soft_read(const rg_soft *s, uint64_t *v);

@@ -53,7 +53,11 @@ const char *rg_percent(char *buf, size_t n, double fraction) { return scaled(buf
 /* Length of the valid UTF-8 sequence at s, 0 if there is none. */
 static int utf8_len(const unsigned char *s)
 {
-    const int len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    const int len = s[0] < 0x80       ? 1
+        : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+        : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+        : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                      : 0;
     for (int i = 1; i < len; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
     if (len == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0))) return 0;

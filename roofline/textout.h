@@ -1,4 +1,5 @@
-/* Numbers, tables and lines of text as the reports print them. Unknown numbers are NAN inside, "n/a" for people, empty in CSV, null in JSON. */
+/* Numbers, tables and lines of text as the reports print them. Unknown numbers are NAN inside, "n/a" for
+ * people, empty in CSV, null in JSON. */
 #ifndef RG_TEXTOUT_H
 #define RG_TEXTOUT_H
 
@@ -8,7 +9,8 @@
 #include <stdio.h>
 
 /* Each writes into buf and returns it. */
-const char *rg_num(char *buf, size_t n, double x);            /* 3 significant digits, no exponent where people read without */
+/* 3 significant digits, no exponent where people read without */
+const char *rg_num(char *buf, size_t n, double x);
 const char *rg_bytes(char *buf, size_t n, double bytes);      /* "5.50 MiB" */
 const char *rg_time(char *buf, size_t n, double ns);          /* "12.3 ms" */
 const char *rg_percent(char *buf, size_t n, double fraction); /* "42.0 %" */

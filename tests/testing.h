@@ -1,4 +1,5 @@
-/* What the tests share: cmocka, a seeded generator, memory that ends at a guard page, optional data that skips visibly. */
+/* What the tests share: cmocka, a seeded generator, memory that ends at a guard page, optional data that
+ * skips visibly. */
 #ifndef RG_TESTING_H
 #define RG_TESTING_H
 
@@ -28,7 +29,10 @@ static inline uint64_t rng_u64(rg_rng *r)
     r->s ^= r->s >> 27;
     return r->s * 2685821657736338717ull;
 }
-static inline int64_t rng_in(rg_rng *r, int64_t lo, int64_t hi) { return lo + (int64_t)(rng_u64(r) % (uint64_t)(hi - lo + 1)); }
+static inline int64_t rng_in(rg_rng *r, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(rng_u64(r) % (uint64_t)(hi - lo + 1));
+}
 static inline double rng_unit(rg_rng *r) { return (double)(rng_u64(r) >> 11) * 0x1p-53; }
 static inline float rng_normal(rg_rng *r)
 {
@@ -36,7 +40,8 @@ static inline float rng_normal(rg_rng *r)
     return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
 }
 
-/* bytes that end exactly at a page that faults; freed with guarded_free. The start is aligned only as far as bytes is. */
+/* bytes that end exactly at a page that faults; freed with guarded_free. The start is aligned only as far as
+ * bytes is. */
 typedef struct guarded {
     char *map, *p;
     size_t map_len, bytes;
@@ -54,8 +59,8 @@ static inline guarded guarded_alloc(size_t bytes)
 }
 static inline void guarded_free(guarded *g) { munmap(g->map, g->map_len); }
 
-/* Path of a file in the optional data folder ($RIDGE_TEST_DATA, default ../shared/data beside the source tree) in buf,
- * or NULL after printing why the test skips: then return skip(). */
+/* Path of a file in the optional data folder ($RIDGE_TEST_DATA, default ../shared/data beside the source
+ * tree) in buf, or NULL after printing why the test skips: then return skip(). */
 static inline const char *optional_data(char *buf, size_t n, const char *rel)
 {
     const char *dir = getenv("RIDGE_TEST_DATA");

@@ -1,5 +1,6 @@
-/* What each switch is worth: alone (it on, all others off, against all off) and with the others (all on, against all on but it). Settings, in
- * this order: all off, all on, then for each switch it alone on, and it alone off. Tests: prefill, decode, decode of several sequences. */
+/* What each switch is worth: alone (it on, all others off, against all off) and with the others (all on,
+ * against all on but it). Settings, in this order: all off, all on, then for each switch it alone on, and it
+ * alone off. Tests: prefill, decode, decode of several sequences. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -16,9 +17,19 @@ static const struct ablation {
 #define RG_ABLATION(name, axis, on, off, axis2, on2, off2) {name, axis, on, off, axis2, on2, off2},
 #include "tools/ablate.def"
 };
-enum { N = sizeof ablations / sizeof *ablations, OFF = 0, ON = 1, FIRST = 2, PP = 0, TG = 1, MANY = 2, TESTS = 3 };
+enum {
+    N = sizeof ablations / sizeof *ablations,
+    OFF = 0,
+    ON = 1,
+    FIRST = 2,
+    PP = 0,
+    TG = 1,
+    MANY = 2,
+    TESTS = 3
+};
 
-/* Values of all axes with the switches in `on` (a bit set) on; q4: the quantised type; fuse: room for the list of fusions. */
+/* Values of all axes with the switches in `on` (a bit set) on; q4: the quantised type; fuse: room for the
+ * list of fusions. */
 static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char fuse[64])
 {
     size_t at = 0;
@@ -46,11 +57,17 @@ rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
     char fuse[64];
     const unsigned all = (1u << N) - 1;
     for (int i = 0; i < 6; i++)
-        if (switched[i]->n) return rg_fail(err, RG_E_USAGE, "%s: --ablate switches it itself: leave one of them out", names[i]);
-    if (c->dtypes.n > 1) return rg_fail(err, RG_E_USAGE, "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);
+        if (switched[i]->n)
+            return rg_fail(
+                err, RG_E_USAGE, "%s: --ablate switches it itself: leave one of them out", names[i]);
+    if (c->dtypes.n > 1)
+        return rg_fail(err, RG_E_USAGE,
+            "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);
     const char *q4 = c->dtypes.n ? c->dtypes.v[0] : NULL;
     if (q4 && (rg_wtype_from_name(q4) < 0 || !rg_wtype_is_quant((rg_wtype)rg_wtype_from_name(q4))))
-        return rg_fail(err, RG_E_USAGE, "--dtype: '%s', expected a quantised type (q4g64 ...): the other side is the type of the file", q4);
+        return rg_fail(err, RG_E_USAGE,
+            "--dtype: '%s', expected a quantised type (q4g64 ...): the other side is the type of the file",
+            q4);
     /* what is not switched comes from the command line as it is: single values */
     rg_bench one = {.cli = c};
     rg_cli base = *c;
@@ -58,7 +75,9 @@ rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
     rest.dtypes.n = 0;
     one.cli = &rest;
     rg_status st = rg_bench_settings(&one, err);
-    if (st == RG_OK && one.n_settings != 1) st = rg_fail(err, RG_E_USAGE, "--ablate: the lists span %d settings, expected one value each", one.n_settings);
+    if (st == RG_OK && one.n_settings != 1)
+        st = rg_fail(
+            err, RG_E_USAGE, "--ablate: the lists span %d settings, expected one value each", one.n_settings);
     for (int a = 0; st == RG_OK && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
     const unsigned sets[2] = {0, all};
     for (int i = 0; i < 2 && st == RG_OK; i++) {
@@ -75,17 +94,25 @@ rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
         if (i < FIRST)
             snprintf(s->label, sizeof s->label, "all %s", i == ON ? "on" : "off");
         else
-            snprintf(s->label, sizeof s->label, "%s %s", (i - FIRST) % 2 ? "all but" : "only", ablations[(i - FIRST) / 2].name);
+            snprintf(s->label, sizeof s->label, "%s %s", (i - FIRST) % 2 ? "all but" : "only",
+                ablations[(i - FIRST) / 2].name);
     }
     rg_bench_close(&one);
     (void)notes;
     return st;
 }
 
-static const rg_bench_row *row(const rg_bench *b, int setting, int test) { return &b->row[setting * b->n_tests + test]; }
+static const rg_bench_row *row(const rg_bench *b, int setting, int test)
+{
+    return &b->row[setting * b->n_tests + test];
+}
 
-/* Speed-up of a test between two settings, and of batching between two tests of one setting (tokens/s of all sequences together). */
-static rg_stats worth(const rg_bench *b, int from, int to, int test) { return rg_bench_ratio(row(b, from, test), row(b, to, test)); }
+/* Speed-up of a test between two settings, and of batching between two tests of one setting (tokens/s of all
+ * sequences together). */
+static rg_stats worth(const rg_bench *b, int from, int to, int test)
+{
+    return rg_bench_ratio(row(b, from, test), row(b, to, test));
+}
 
 static rg_stats batching(const rg_bench *b, int setting)
 {
@@ -100,13 +127,15 @@ typedef struct line {
     rg_stats s[4]; /* prefill alone, decode alone, prefill with the others, decode with the others */
 } line;
 
-static const rg_stats nothing = {.median = NAN, .low = NAN, .high = NAN, .spread = NAN, .mean = NAN, .sd = NAN};
+static const rg_stats nothing = {
+    .median = NAN, .low = NAN, .high = NAN, .spread = NAN, .mean = NAN, .sd = NAN};
 
 static line line_of(const rg_bench *b, int i)
 {
     if (i < N) {
         const int only = FIRST + 2 * i, but = only + 1;
-        return (line){ablations[i].name, {worth(b, OFF, only, PP), worth(b, OFF, only, TG), worth(b, but, ON, PP), worth(b, but, ON, TG)}};
+        return (line){ablations[i].name,
+            {worth(b, OFF, only, PP), worth(b, OFF, only, TG), worth(b, but, ON, PP), worth(b, but, ON, TG)}};
     }
     if (i == N) return (line){b->test[MANY].name, {nothing, batching(b, OFF), nothing, batching(b, ON)}};
     return (line){"all together", {worth(b, OFF, ON, PP), worth(b, OFF, ON, TG), nothing, nothing}};
@@ -118,7 +147,8 @@ static const char *cell(char *buf, size_t n, const rg_stats *s)
     if (!isfinite(s->median))
         buf[0] = 0;
     else if (isfinite(s->low))
-        snprintf(buf, n, "%s (%s..%s)", rg_num(a, sizeof a, s->median), rg_num(lo, sizeof lo, s->low), rg_num(hi, sizeof hi, s->high));
+        snprintf(buf, n, "%s (%s..%s)", rg_num(a, sizeof a, s->median), rg_num(lo, sizeof lo, s->low),
+            rg_num(hi, sizeof hi, s->high));
     else
         snprintf(buf, n, "%s", rg_num(a, sizeof a, s->median));
     return buf;
@@ -127,13 +157,17 @@ static const char *cell(char *buf, size_t n, const rg_stats *s)
 rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err *err)
 {
     rg_table t = {0};
-    fprintf(f, "Speed-up by each switch (interval): alone, against everything off; and with the others, against everything on but it.\n\n");
-    rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others", ">decode with others", NULL);
+    fprintf(f,
+        "Speed-up by each switch (interval): alone, against everything off; and with the others, against "
+        "everything on but it.\n\n");
+    rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others",
+        ">decode with others", NULL);
     for (int i = 0; i <= N + 1; i++) {
         const line l = line_of(b, i);
         char c[4][64], name[64];
         snprintf(name, sizeof name, i == N ? "batching (%s)" : "%s", l.name);
-        rg_table_row(&t, name, cell(c[0], 64, &l.s[0]), cell(c[1], 64, &l.s[1]), cell(c[2], 64, &l.s[2]), cell(c[3], 64, &l.s[3]), NULL);
+        rg_table_row(&t, name, cell(c[0], 64, &l.s[0]), cell(c[1], 64, &l.s[1]), cell(c[2], 64, &l.s[2]),
+            cell(c[3], 64, &l.s[3]), NULL);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -142,10 +176,13 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
     for (int i = 0; i < 2; i++) {
         rg_bench_numbers_of(&p, b, row(b, i, PP));
         rg_bench_numbers_of(&d, b, row(b, i, TG));
-        fprintf(f, "- %s: %s %.2f tokens/s, %s %.2f tokens/s\n", b->setting[i].label, b->test[PP].name, p.median_ts, b->test[TG].name, d.median_ts);
+        fprintf(f, "- %s: %s %.2f tokens/s, %s %.2f tokens/s\n", b->setting[i].label, b->test[PP].name,
+            p.median_ts, b->test[TG].name, d.median_ts);
     }
-    fprintf(f, isfinite(line_of(b, N + 1).s[1].low) ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
-                                                    : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
+    fprintf(f,
+        isfinite(line_of(b, N + 1).s[1].low)
+            ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
+            : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
     for (int i = 0; i < notes->n; i++) fprintf(f, "- %s\n", notes->s[i]);
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }
@@ -153,7 +190,8 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
 static json_t *worth_json(const rg_stats *s)
 {
     if (!isfinite(s->median)) return json_null();
-    return json_pack("{s:o, s:o, s:o}", "speedup", rg_json_real(s->median), "low", rg_json_real(s->low), "high", rg_json_real(s->high));
+    return json_pack("{s:o, s:o, s:o}", "speedup", rg_json_real(s->median), "low", rg_json_real(s->low),
+        "high", rg_json_real(s->high));
 }
 
 /* "INT4 weights: decode 1.62 times alone, 1.40 with the others." */
@@ -166,11 +204,16 @@ static json_t *verdict_of(const rg_bench *b)
         const line l = line_of(b, i);
         for (int k = 0; k < 4; k++) cell(c[k], sizeof c[k], &l.s[k]);
         if (i == N + 1)
-            rg_lines_add(&out, "%s: prefill %s times, decode %s times as fast as with everything off.", l.name, c[0], c[1]);
+            rg_lines_add(&out, "%s: prefill %s times, decode %s times as fast as with everything off.",
+                l.name, c[0], c[1]);
         else if (i == N)
-            rg_lines_add(&out, "batching (%s): decode %s times the tokens/s with everything off, %s with everything on.", l.name, c[1], c[3]);
+            rg_lines_add(&out,
+                "batching (%s): decode %s times the tokens/s with everything off, %s with everything on.",
+                l.name, c[1], c[3]);
         else
-            rg_lines_add(&out, "%s: prefill %s times alone, %s with the others; decode %s alone, %s with the others.", l.name, c[0], c[2], c[1], c[3]);
+            rg_lines_add(&out,
+                "%s: prefill %s times alone, %s with the others; decode %s alone, %s with the others.",
+                l.name, c[0], c[2], c[1], c[3]);
     }
     for (int i = 0; i < out.n; i++) json_array_append_new(said, rg_json_text(out.s[i]));
     rg_lines_free(&out);
@@ -179,7 +222,8 @@ static json_t *verdict_of(const rg_bench *b)
 
 json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err)
 {
-    static const char *const keys[] = {"prefill_alone", "decode_alone", "prefill_with_others", "decode_with_others"};
+    static const char *const keys[] = {
+        "prefill_alone", "decode_alone", "prefill_with_others", "decode_with_others"};
     json_t *lines = json_array(), *said = json_array(), *bench = rg_bench_to_json(b, err);
     for (int i = 0; i <= N + 1; i++) {
         const line l = line_of(b, i);
@@ -193,6 +237,6 @@ json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err)
         json_decref(said);
         return NULL;
     }
-    return json_pack(
-        "{s:s, s:i, s:o, s:o, s:o, s:o}", "schema", "ridge.ablate", "version", 1, "switches", lines, "verdict", verdict_of(b), "notes", said, "bench", bench);
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "schema", "ridge.ablate", "version", 1, "switches",
+        lines, "verdict", verdict_of(b), "notes", said, "bench", bench);
 }

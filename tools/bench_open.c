@@ -13,7 +13,8 @@ static bool same_text(const char *a, const char *b) { return a == b || (a && b &
 /* Axes that belong to the session; all others make another engine. */
 static bool of_session(rg_axis a)
 {
-    return a == RG_AX_ctks || a == RG_AX_ctvs || a == RG_AX_flashes || a == RG_AX_fuses || a == RG_AX_ubatches || a == RG_AX_batch_sizes;
+    return a == RG_AX_ctks || a == RG_AX_ctvs || a == RG_AX_flashes || a == RG_AX_fuses ||
+        a == RG_AX_ubatches || a == RG_AX_batch_sizes;
 }
 
 static bool same_unit(const rg_setting *x, const rg_setting *y)
@@ -30,7 +31,8 @@ static rg_status open_unit(rg_bench *b, rg_setting *s, rg_err *err)
     *u = (rg_bench_unit){.cli = &s->cli};
     s->unit = b->n_units++;
     rg_status st = rg_open_model(&u->ckpt, &s->cli, err);
-    if (st == RG_OK && (st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err)) == RG_OK) st = rg_plan_weights(u->ckpt, &eo, &u->weights, err);
+    if (st == RG_OK && (st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err)) == RG_OK)
+        st = rg_plan_weights(u->ckpt, &eo, &u->weights, err);
     return st;
 }
 
@@ -39,7 +41,8 @@ rg_status rg_bench_open(rg_bench *b, rg_err *err)
     rg_status st = RG_OK;
     b->unit = calloc((size_t)b->n_settings, sizeof *b->unit);
     if (!b->unit) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
-    for (int i = 0; i < b->n_settings && st == RG_OK; i++) { /* a wrong word at the end of a list must not cost the runs before it */
+    /* a wrong word at the end of a list must not cost the runs before it */
+    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
         rg_engine_opts eo;
         rg_session_opts so;
         st = rg_engine_args(&eo, &b->setting[i].cli, b->setting[i].cli.dtype, &b->progress, err);
@@ -67,8 +70,9 @@ int64_t rg_bench_context(const rg_bench *b)
 
 static bool same_lane(const rg_bench_lane *x, const rg_bench_lane *y)
 {
-    return x->unit == y->unit && x->depth == y->depth && x->so.n_seq == y->so.n_seq && x->so.kv_k == y->so.kv_k && x->so.kv_v == y->so.kv_v &&
-           x->so.unfused == y->so.unfused && x->so.fuse == y->so.fuse && x->so.ubatch == y->so.ubatch && x->cli->batch == y->cli->batch;
+    return x->unit == y->unit && x->depth == y->depth && x->so.n_seq == y->so.n_seq &&
+        x->so.kv_k == y->so.kv_k && x->so.kv_v == y->so.kv_v && x->so.unfused == y->so.unfused &&
+        x->so.fuse == y->so.fuse && x->so.ubatch == y->so.ubatch && x->cli->batch == y->cli->batch;
 }
 
 static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_bench_test *t, rg_err *err)
@@ -79,8 +83,9 @@ static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_b
     rg_bench_lane l = {.unit = s->unit, .cli = &s->cli, .depth = t->depth};
     rg_engine_opts eo;
     if (ctx > c->ctx_train)
-        return rg_fail(err, RG_E_USAGE, "%s: needs %lld positions, expected at most %lld (the context of %s): use smaller -p, -n or -d", t->name,
-            (long long)ctx, (long long)c->ctx_train, rg_ckpt_path(u->ckpt));
+        return rg_fail(err, RG_E_USAGE,
+            "%s: needs %lld positions, expected at most %lld (the context of %s): use smaller -p, -n or -d",
+            t->name, (long long)ctx, (long long)c->ctx_train, rg_ckpt_path(u->ckpt));
     rg_status st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err);
     if (st == RG_OK) st = rg_session_args(&l.so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
     if (st != RG_OK) return st;
@@ -122,7 +127,8 @@ static uint64_t lane_bytes(const rg_bench *b, const rg_bench_lane *l)
 {
     rg_memory_plan p;
     const rg_bench_unit *u = &b->unit[l->unit];
-    rg_plan_memory(&p, rg_ckpt_config(u->ckpt), 0, true, l->cli->threads > 0 ? (int)l->cli->threads : 1, &l->so);
+    rg_plan_memory(
+        &p, rg_ckpt_config(u->ckpt), 0, true, l->cli->threads > 0 ? (int)l->cli->threads : 1, &l->so);
     return p.total;
 }
 
@@ -151,7 +157,8 @@ rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
         const rg_machine *earlier = NULL;
         for (int k = 0; k < i && !earlier; k++)
             if (b->unit[k].machine.threads == threads) earlier = &b->unit[k].machine;
-        st = rg_machine_share(&u->machine, earlier, u->cli->machine, threads, cpus, (int64_t)u->weights, rg_progress_draw, &b->progress, &rg_stop, err);
+        st = rg_machine_share(&u->machine, earlier, u->cli->machine, threads, cpus, (int64_t)u->weights,
+            rg_progress_draw, &b->progress, &rg_stop, err);
     }
     rg_progress_clear(&b->progress);
     return st;

@@ -32,7 +32,8 @@ static const char *model_type(const rg_bench_unit *u)
 {
     static char buf[192];
     char name[128];
-    snprintf(buf, sizeof buf, "%s %s", rg_text_clean(name, sizeof name, u->model.config.name), u->model.dtype);
+    snprintf(
+        buf, sizeof buf, "%s %s", rg_text_clean(name, sizeof name, u->model.config.name), u->model.dtype);
     return buf;
 }
 
@@ -99,7 +100,10 @@ static bool next(cell *c, const rg_bench *b, int *i)
     return false;
 }
 
-static rg_status written(FILE *f, rg_err *err) { return ferror(f) ? rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno)) : RG_OK; }
+static rg_status written(FILE *f, rg_err *err)
+{
+    return ferror(f) ? rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno)) : RG_OK;
+}
 
 /* ---- csv and sql ---- */
 
@@ -149,7 +153,8 @@ rg_status rg_bench_csv(FILE *f, const rg_bench *b, rg_err *err)
 
 rg_status rg_bench_sql(FILE *f, const rg_bench *b, rg_err *err)
 {
-    static const char *const types[] = {[TEXT] = "TEXT", [INT] = "INTEGER", [REAL] = "REAL", [BOOL] = "INTEGER"};
+    static const char *const types[] = {
+        [TEXT] = "TEXT", [INT] = "INTEGER", [REAL] = "REAL", [BOOL] = "INTEGER"};
     static const struct {
         const char *name;
         kind kind;
@@ -159,7 +164,8 @@ rg_status rg_bench_sql(FILE *f, const rg_bench *b, rg_err *err)
     };
     cell c;
     fputs("CREATE TABLE IF NOT EXISTS ridge_bench (\n", f);
-    for (int k = 0; k < N_FIELDS; k++) fprintf(f, "  %s %s%s\n", columns[k].name, types[columns[k].kind], k + 1 < N_FIELDS ? "," : "");
+    for (int k = 0; k < N_FIELDS; k++)
+        fprintf(f, "  %s %s%s\n", columns[k].name, types[columns[k].kind], k + 1 < N_FIELDS ? "," : "");
     fputs(");\n", f);
     for (int i = 0; next(&c, b, &i);) {
         fputs("INSERT INTO ridge_bench (", f);
@@ -202,7 +208,8 @@ static json_t *result(const cell *c, bool *ok)
         json_array_append_new(ns, json_real(c->r->ns[i]));
         json_array_append_new(ts, json_real(1e9 * c->n.tokens / c->r->ns[i]));
     }
-    if (json_object_set_new(o, "samples_ns", ns) != 0 || json_object_set_new(o, "samples_ts", ts) != 0) *ok = false;
+    if (json_object_set_new(o, "samples_ns", ns) != 0 || json_object_set_new(o, "samples_ts", ts) != 0)
+        *ok = false;
     return o;
 }
 
@@ -231,11 +238,14 @@ json_t *rg_bench_to_json(const rg_bench *b, rg_err *err)
     rg_bench_verdict(&verdict, b);
     for (int i = 0; i < verdict.n; i++) json_array_append_new(lines, rg_json_text(verdict.s[i]));
     const rg_machine *m = b->n_units ? &b->unit[0].machine : NULL;
-    json_t *o = json_pack("{s:s, s:i, s:o, s:s, s:{s:o, s:i, s:o, s:o, s:b}, s:{s:i, s:b, s:i, s:b}, s:o, s:o}", "schema", "ridge.bench", "version", 1,
-        "command", rg_json_text(b->cli->line), "started", stamp(b->started), "machine", "cpu", rg_json_text(rg_cpu_name()), "cores", m ? m->cores : 0, "memory",
-        m && m->memory_bytes > 0 ? json_integer((json_int_t)m->memory_bytes) : json_null(), "roofs_source", rg_json_text(m ? m->source : NULL), "roofs_noisy",
-        m ? (int)m->noisy : 0, "run", "repetitions", b->reps, "interleaved", (int)b->together, "loads", b->loads, "interrupted", (int)b->interrupted, "results",
-        results, "verdict", lines);
+    json_t *o =
+        json_pack("{s:s, s:i, s:o, s:s, s:{s:o, s:i, s:o, s:o, s:b}, s:{s:i, s:b, s:i, s:b}, s:o, s:o}",
+            "schema", "ridge.bench", "version", 1, "command", rg_json_text(b->cli->line), "started",
+            stamp(b->started), "machine", "cpu", rg_json_text(rg_cpu_name()), "cores", m ? m->cores : 0,
+            "memory", m && m->memory_bytes > 0 ? json_integer((json_int_t)m->memory_bytes) : json_null(),
+            "roofs_source", rg_json_text(m ? m->source : NULL), "roofs_noisy", m ? (int)m->noisy : 0, "run",
+            "repetitions", b->reps, "interleaved", (int)b->together, "loads", b->loads, "interrupted",
+            (int)b->interrupted, "results", results, "verdict", lines);
     if (!o || !ok || verdict.failed) {
         json_decref(o);
         o = NULL;
@@ -259,11 +269,19 @@ rg_status rg_bench_json(FILE *f, const rg_bench *b, rg_err *err)
 /* "1.10 B" */
 static const char *params(char *buf, size_t n, double x)
 {
-    snprintf(buf, n, x >= 1e9 ? "%.2f B" : x >= 1e6 ? "%.2f M" : "%.2f K", x / (x >= 1e9 ? 1e9 : x >= 1e6 ? 1e6 : 1e3));
+    snprintf(buf, n,
+        x >= 1e9       ? "%.2f B"
+            : x >= 1e6 ? "%.2f M"
+                       : "%.2f K",
+        x /
+            (x >= 1e9          ? 1e9
+                    : x >= 1e6 ? 1e6
+                               : 1e3));
     return buf;
 }
 
-/* Columns of settings are shown where they were given, as in llama-bench; model, weights and threads always are. */
+/* Columns of settings are shown where they were given, as in llama-bench; model, weights and threads always
+ * are. */
 static bool shown(const rg_bench *b, int axis)
 {
     if (axis == RG_AX_models || axis == RG_AX_dtypes || axis == RG_AX_thread_counts) return false;
@@ -275,7 +293,8 @@ static bool shown(const rg_bench *b, int axis)
 static void md_head(rg_table *t, const rg_bench *b)
 {
     static const char *const before[] = {"<model", ">size", ">params", "<backend", ">threads"};
-    static const char *const behind[] = {"<test", ">t/s", ">median", ">spread", ">FLOP/B", ">GFLOP/s", ">GB/s", ">MBU %", ">MFU %", ">roof %"};
+    static const char *const behind[] = {
+        "<test", ">t/s", ">median", ">spread", ">FLOP/B", ">GFLOP/s", ">GB/s", ">MBU %", ">MFU %", ">roof %"};
     const char *titles[RG_TABLE_COLS];
     char name[RG_AX_COUNT][40];
     int n = 0;

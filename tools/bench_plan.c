@@ -10,7 +10,8 @@ enum { MOST_SETTINGS = 256, MOST_TESTS = 1024 };
 enum { WORD, COUNT };
 const rg_axis_info rg_axes[RG_AX_COUNT] = {
 #define RG_AXIS(field, lname_, key_, json_, kind, low_, high_) \
-    [RG_AX_##field] = {.lname = lname_, .key = key_, .json = json_, .count = kind == COUNT, .low = low_, .high = high_},
+    [RG_AX_##field] = { \
+        .lname = lname_, .key = key_, .json = json_, .count = kind == COUNT, .low = low_, .high = high_},
 #include "tools/axes.def"
 };
 
@@ -37,11 +38,16 @@ int rg_axis_of(const char *word, size_t len)
 }
 
 /* A word the bench owns. */
-static const char *keep(rg_bench *b, const char *word) { return rg_words_add(&b->words, word) == 0 ? b->words.w[b->words.n - 1] : NULL; }
-
-rg_status rg_bench_add_setting(rg_bench *b, const rg_cli *base, const char *const value[RG_AX_COUNT], rg_err *err)
+static const char *keep(rg_bench *b, const char *word)
 {
-    if (b->n_settings == MOST_SETTINGS) return rg_fail(err, RG_E_USAGE, "the lists span more than %d settings", MOST_SETTINGS);
+    return rg_words_add(&b->words, word) == 0 ? b->words.w[b->words.n - 1] : NULL;
+}
+
+rg_status rg_bench_add_setting(
+    rg_bench *b, const rg_cli *base, const char *const value[RG_AX_COUNT], rg_err *err)
+{
+    if (b->n_settings == MOST_SETTINGS)
+        return rg_fail(err, RG_E_USAGE, "the lists span more than %d settings", MOST_SETTINGS);
     rg_setting *more = realloc(b->setting, (size_t)(b->n_settings + 1) * sizeof *more);
     if (!more) return rg_fail(err, RG_E_NOMEM, "settings: out of memory");
     b->setting = more;
@@ -71,7 +77,8 @@ static rg_status axis_values(rg_words *out, const rg_cli *cli, rg_axis a, rg_err
     for (int i = 0; i < c.n && st == RG_OK; i++) {
         char text[32];
         snprintf(text, sizeof text, "%lld", (long long)c.v[i]);
-        if (rg_words_add(out, text) != 0) st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_axes[a].lname);
+        if (rg_words_add(out, text) != 0)
+            st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_axes[a].lname);
     }
     rg_counts_free(&c);
     return st;
@@ -82,8 +89,10 @@ rg_status rg_bench_settings(rg_bench *b, rg_err *err)
     rg_words values[RG_AX_COUNT] = {{0}};
     int at[RG_AX_COUNT] = {0};
     rg_status st = RG_OK;
-    for (int a = 0; a < RG_AX_COUNT && st == RG_OK; a++) st = axis_values(&values[a], b->cli, (rg_axis)a, err);
-    for (bool more = st == RG_OK; more && st == RG_OK;) { /* an odometer whose last wheel, the last axis, turns fastest */
+    for (int a = 0; a < RG_AX_COUNT && st == RG_OK; a++)
+        st = axis_values(&values[a], b->cli, (rg_axis)a, err);
+    /* an odometer whose last wheel, the last axis, turns fastest */
+    for (bool more = st == RG_OK; more && st == RG_OK;) {
         const char *v[RG_AX_COUNT];
         for (int a = 0; a < RG_AX_COUNT; a++) v[a] = values[a].n ? values[a].w[at[a]] : NULL;
         st = rg_bench_add_setting(b, b->cli, v, err);
@@ -123,10 +132,11 @@ void rg_bench_label(rg_bench *b)
             const char *v = s->value[a];
             if (!differs[a]) continue;
             const bool named = a == RG_AX_models || a == RG_AX_dtypes;
-            const int n = snprintf(s->label + at, sizeof s->label - at, "%s%s%s%s", at ? " " : "", named ? "" : rg_axes[a].key, named ? "" : "=",
-                !v                  ? (a == RG_AX_dtypes ? "as-in-file" : "default")
-                : a == RG_AX_models ? base_name(v)
-                                    : v);
+            const int n = snprintf(s->label + at, sizeof s->label - at, "%s%s%s%s", at ? " " : "",
+                named ? "" : rg_axes[a].key, named ? "" : "=",
+                !v                      ? (a == RG_AX_dtypes ? "as-in-file" : "default")
+                    : a == RG_AX_models ? base_name(v)
+                                        : v);
             at = (size_t)rg_min((int64_t)sizeof s->label - 1, (int64_t)at + n);
         }
         if (!at) snprintf(s->label, sizeof s->label, "default");
@@ -139,14 +149,18 @@ static void name_test(rg_bench_test *t)
     if (t->depth) snprintf(at, sizeof at, " @ d%lld", (long long)t->depth);
     if (t->seqs > 1) snprintf(times, sizeof times, " x%lld", (long long)t->seqs);
     if (t->prompt && t->gen)
-        snprintf(t->name, sizeof t->name, "pp%lld+tg%lld%s%s", (long long)t->prompt, (long long)t->gen, times, at);
+        snprintf(
+            t->name, sizeof t->name, "pp%lld+tg%lld%s%s", (long long)t->prompt, (long long)t->gen, times, at);
     else
-        snprintf(t->name, sizeof t->name, "%s%lld%s%s", t->gen ? "tg" : "pp", (long long)(t->gen ? t->gen : t->prompt), times, at);
+        snprintf(t->name, sizeof t->name, "%s%lld%s%s", t->gen ? "tg" : "pp",
+            (long long)(t->gen ? t->gen : t->prompt), times, at);
 }
 
-rg_status rg_bench_add_test(rg_bench *b, int64_t prompt, int64_t gen, int64_t depth, int64_t seqs, rg_err *err)
+rg_status rg_bench_add_test(
+    rg_bench *b, int64_t prompt, int64_t gen, int64_t depth, int64_t seqs, rg_err *err)
 {
-    if (b->n_tests == MOST_TESTS) return rg_fail(err, RG_E_USAGE, "the lists span more than %d tests", MOST_TESTS);
+    if (b->n_tests == MOST_TESTS)
+        return rg_fail(err, RG_E_USAGE, "the lists span more than %d tests", MOST_TESTS);
     rg_bench_test *more = realloc(b->test, (size_t)(b->n_tests + 1) * sizeof *more);
     if (!more) return rg_fail(err, RG_E_NOMEM, "tests: out of memory");
     b->test = more;
@@ -169,7 +183,8 @@ static rg_status pair(const char *text, int64_t *p, int64_t *n, rg_err *err)
 }
 
 /* Prompt tests are of one sequence: several prompts take as long as one after the other. */
-static rg_status at_depth(rg_bench *b, const rg_counts *p, const rg_counts *n, const rg_counts *seqs, int64_t depth, rg_err *err)
+static rg_status at_depth(
+    rg_bench *b, const rg_counts *p, const rg_counts *n, const rg_counts *seqs, int64_t depth, rg_err *err)
 {
     rg_status st = RG_OK;
     for (int i = 0; i < p->n && st == RG_OK; i++)
@@ -180,7 +195,8 @@ static rg_status at_depth(rg_bench *b, const rg_counts *p, const rg_counts *n, c
     for (int i = 0; i < b->cli->n_pg.n; i++) {
         int64_t x = 0, y = 0;
         if (st == RG_OK) st = pair(b->cli->n_pg.v[i], &x, &y, err);
-        for (int q = 0; q < seqs->n && st == RG_OK; q++) st = rg_bench_add_test(b, x, y, depth, seqs->v[q], err);
+        for (int q = 0; q < seqs->n && st == RG_OK; q++)
+            st = rg_bench_add_test(b, x, y, depth, seqs->v[q], err);
     }
     return st;
 }
@@ -200,7 +216,9 @@ rg_status rg_bench_tests(rg_bench *b, rg_err *err)
     if (st == RG_OK) st = rg_list_counts(&d, "-d", c->n_depth.n ? &c->n_depth : &d_default, 0, 1 << 24, err);
     if (st == RG_OK) st = rg_list_counts(&q, "-B", c->n_seqs.n ? &c->n_seqs : &b_default, 1, 4096, err);
     for (int i = 0; i < d.n && st == RG_OK; i++) st = at_depth(b, &p, &n, &q, d.v[i], err);
-    if (st == RG_OK && b->n_tests == 0) st = rg_fail(err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of -p, -n, -pg above 0");
+    if (st == RG_OK && b->n_tests == 0)
+        st = rg_fail(
+            err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of -p, -n, -pg above 0");
     rg_counts_free(&p);
     rg_counts_free(&n);
     rg_counts_free(&d);

@@ -1,5 +1,6 @@
-/* Sampling. Every row gets a warm-up and a recorded run when its engine is loaded, then one sample per round; rounds go over all rows of all
- * loaded engines, forwards and backwards in turn. Samples are not recorded: records cost a small model several percent. */
+/* Sampling. Every row gets a warm-up and a recorded run when its engine is loaded, then one sample per round;
+ * rounds go over all rows of all loaded engines, forwards and backwards in turn. Samples are not recorded:
+ * records cost a small model several percent. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,12 +8,12 @@
 #include "tools/bench.h"
 #include "tools/bench_lanes.h"
 
-/* A sample averages over as many runs as take 20 ms; a warm-up of decode goes on for 0.1 s; decode records at most 64 steps, evenly spread,
- * because the log of a long generation would be larger than many models. */
+/* A sample averages over as many runs as take 20 ms; a warm-up of decode goes on for 0.1 s; decode records at
+ * most 64 steps, evenly spread, because the log of a long generation would be larger than many models. */
 enum { SAMPLE_NS = 20000000, WARM_UP_NS = 100000000, MOST_INNER = 1000, MOST_STEPS = 64, LOADS = 3 };
 
-/* The token at a position is always the same, so that the cache of a shorter test is a prefix of a longer one's. Its cost does not depend on
- * which it is. */
+/* The token at a position is always the same, so that the cache of a shorter test is a prefix of a longer
+ * one's. Its cost does not depend on which it is. */
 static int32_t token_at(int64_t seq, int64_t pos, int64_t vocab)
 {
     uint64_t x = ((uint64_t)pos + 1) * 6364136223846793005u + (uint64_t)seq * 1442695040888963407u;
@@ -20,9 +21,11 @@ static int32_t token_at(int64_t seq, int64_t pos, int64_t vocab)
     return (int32_t)((x * 0x9e3779b97f4a7c15u >> 33) % (uint64_t)vocab);
 }
 
-static rg_status prefill(const rg_bench *b, const rg_bench_lane *l, int64_t seq, int64_t from, int64_t n, bool logits, rg_log *log, rg_err *err)
+static rg_status prefill(const rg_bench *b, const rg_bench_lane *l, int64_t seq, int64_t from, int64_t n,
+    bool logits, rg_log *log, rg_err *err)
 {
-    const int64_t vocab = rg_ckpt_config(b->unit[l->unit].ckpt)->vocab, at_once = l->cli->batch ? l->cli->batch : 2048;
+    const int64_t vocab = rg_ckpt_config(b->unit[l->unit].ckpt)->vocab,
+                  at_once = l->cli->batch ? l->cli->batch : 2048;
     rg_status st = RG_OK;
     for (int64_t at = 0; at < n && st == RG_OK; at += at_once) {
         const int64_t m = rg_min(at_once, n - at);
@@ -34,13 +37,16 @@ static rg_status prefill(const rg_bench *b, const rg_bench_lane *l, int64_t seq,
             seqs = b->token + b->longest;
             for (int64_t i = 0; i < m; i++) seqs[i] = where[0];
         }
-        st = rg_session_eval(l->s, &(rg_batch){.n = m, .token = b->token, .seq = seqs, .want = logits ? NULL : b->flag}, RG_PREFILL, log, err);
+        st = rg_session_eval(l->s,
+            &(rg_batch){.n = m, .token = b->token, .seq = seqs, .want = logits ? NULL : b->flag}, RG_PREFILL,
+            log, err);
     }
     return st;
 }
 
 /* One token of each sequence. */
-static rg_status step(const rg_bench *b, const rg_bench_lane *l, int64_t seqs, int64_t pos, rg_log *log, rg_err *err)
+static rg_status step(
+    const rg_bench *b, const rg_bench_lane *l, int64_t seqs, int64_t pos, rg_log *log, rg_err *err)
 {
     const int64_t vocab = rg_ckpt_config(b->unit[l->unit].ckpt)->vocab;
     int32_t *seq = b->token + b->longest;
@@ -48,7 +54,9 @@ static rg_status step(const rg_bench *b, const rg_bench_lane *l, int64_t seqs, i
         b->token[q] = token_at(q, pos, vocab);
         seq[q] = (int32_t)q;
     }
-    return rg_session_eval(l->s, &(rg_batch){.n = seqs, .token = b->token, .seq = seq, .want = b->flag + b->longest}, RG_DECODE, log, err);
+    return rg_session_eval(l->s,
+        &(rg_batch){.n = seqs, .token = b->token, .seq = seq, .want = b->flag + b->longest}, RG_DECODE, log,
+        err);
 }
 
 /* The sequences hold exactly depth tokens. */
@@ -65,13 +73,17 @@ static rg_status at_depth(const rg_bench *b, const rg_bench_lane *l, const rg_be
     return st;
 }
 
-/* The test once, from its depth. log: every prefill call, and the middle one of every `stride` decode steps. */
-static rg_status once(const rg_bench *b, const rg_bench_lane *l, const rg_bench_test *t, int64_t gen, rg_log *log, rg_err *err)
+/* The test once, from its depth. log: every prefill call, and the middle one of every `stride` decode
+ * steps. */
+static rg_status once(
+    const rg_bench *b, const rg_bench_lane *l, const rg_bench_test *t, int64_t gen, rg_log *log, rg_err *err)
 {
     rg_status st = at_depth(b, l, t, err);
     const int64_t stride = rg_div_up(t->gen ? t->gen : 1, MOST_STEPS);
-    for (int64_t q = 0; t->prompt && q < t->seqs && st == RG_OK; q++) st = prefill(b, l, q, t->depth, t->prompt, true, log, err);
-    for (int64_t i = 0; i < gen && st == RG_OK; i++) st = step(b, l, t->seqs, t->depth + t->prompt + i, i % stride == stride / 2 ? log : NULL, err);
+    for (int64_t q = 0; t->prompt && q < t->seqs && st == RG_OK; q++)
+        st = prefill(b, l, q, t->depth, t->prompt, true, log, err);
+    for (int64_t i = 0; i < gen && st == RG_OK; i++)
+        st = step(b, l, t->seqs, t->depth + t->prompt + i, i % stride == stride / 2 ? log : NULL, err);
     return st;
 }
 
@@ -84,7 +96,8 @@ static rg_status warm_up(const rg_bench *b, const rg_bench_lane *l, const rg_ben
     return st;
 }
 
-static rg_status build_report(rg_report **out, const rg_bench *b, const rg_bench_row *r, const rg_log *log, const char *label, rg_err *err)
+static rg_status build_report(rg_report **out, const rg_bench *b, const rg_bench_row *r, const rg_log *log,
+    const char *label, rg_err *err)
 {
     const rg_bench_unit *u = rg_bench_unit_of(b, r);
     const rg_bench_lane *l = &b->lane[r->lane];
@@ -127,7 +140,8 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, uint64_t *ns, rg_err *er
     rg_log log[MOST] = {{0}};
     uint64_t time[MOST];
     int order[MOST], n = 0;
-    const size_t steps = (size_t)rg_min(t->gen, MOST_STEPS) + (size_t)t->seqs * (rg_session_steps_for(l->s, t->prompt + 1) + (size_t)(t->prompt / 2048) + 1);
+    const size_t steps = (size_t)rg_min(t->gen, MOST_STEPS) +
+        (size_t)t->seqs * (rg_session_steps_for(l->s, t->prompt + 1) + (size_t)(t->prompt / 2048) + 1);
     rg_status st = RG_OK;
     for (; n < (b->records < MOST ? b->records : MOST) && st == RG_OK; n++) {
         if (rg_log_open(&log[n], steps, rg_session_ops_per_step(l->s)) != 0) {
@@ -158,7 +172,8 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, uint64_t *ns, rg_err *er
     return st;
 }
 
-rg_status rg_bench_report(rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, const char *label, rg_err *err)
+rg_status rg_bench_report(
+    rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, const char *label, rg_err *err)
 {
     rg_log all;
     const rg_bench_row *any = NULL;
@@ -168,9 +183,11 @@ rg_status rg_bench_report(rg_report **out, const rg_bench *b, const rg_bench_row
         any = row[i];
         ok = rg_log_append(&all, &row[i]->log) == 0;
     }
-    const rg_status st = !ok || !any ? rg_fail(err, RG_E_NOMEM, "report: out of memory") : build_report(out, b, any, &all, label, err);
+    const rg_status st = !ok || !any ? rg_fail(err, RG_E_NOMEM, "report: out of memory")
+                                     : build_report(out, b, any, &all, label, err);
     rg_log_close(&all);
-    for (int i = 0; i < n && st == RG_OK; i++) { /* each row is a test of its own: one may have the prompt, the other the generation */
+    /* each row is a test of its own: one may have the prompt, the other the generation */
+    for (int i = 0; i < n && st == RG_OK; i++) {
         const rg_bench_test *t = row[i] ? &b->test[row[i]->test] : NULL;
         rg_run_info *run = &(*out)->run;
         if (t) run->prompt_tokens = rg_max(run->prompt_tokens, t->prompt);
@@ -208,7 +225,10 @@ static rg_status sample(rg_bench *b, rg_bench_row *r, rg_err *err)
     return st;
 }
 
-static void progress(rg_bench *b, const char *what, int done, int of) { rg_progress_draw(&b->progress, what, of ? (double)done / of : 1.0); }
+static void progress(rg_bench *b, const char *what, int done, int of)
+{
+    rg_progress_draw(&b->progress, what, of ? (double)done / of : 1.0);
+}
 
 static bool loaded(const rg_bench *b, const rg_bench_row *r) { return rg_bench_unit_of(b, r)->e != NULL; }
 
@@ -245,7 +265,8 @@ static rg_status run_together(rg_bench *b, rg_err *err)
     return st;
 }
 
-/* Too large to be loaded side by side: engines take turns, `loads` times each, with a share of the samples. */
+/* Too large to be loaded side by side: engines take turns, `loads` times each, with a share of the
+ * samples. */
 static rg_status run_in_turns(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
@@ -253,7 +274,9 @@ static rg_status run_in_turns(rg_bench *b, rg_err *err)
         for (int k = 0; k < b->n_units && st == RG_OK; k++) {
             const int u = turn % 2 ? b->n_units - 1 - k : k;
             if ((st = rg_bench_load(b, u, err)) == RG_OK) st = prepare_loaded(b, err);
-            for (int round = b->reps * turn / b->loads; round < b->reps * (turn + 1) / b->loads && st == RG_OK; round++) st = round_of_loaded(b, round, err);
+            for (int round = b->reps * turn / b->loads;
+                 round < b->reps * (turn + 1) / b->loads && st == RG_OK; round++)
+                st = round_of_loaded(b, round, err);
             rg_bench_unload(b, u);
         }
     return st;
@@ -272,7 +295,8 @@ rg_status rg_bench_run(rg_bench *b, rg_err *err)
     memset(b->flag + at_most, 1, (size_t)at_most + 1);
     b->together = b->n_units == 1 || rg_bench_fits(b);
     b->loads = b->together ? 1 : b->reps < LOADS ? b->reps : LOADS;
-    if ((st = rg_bench_roofs(b, err)) == RG_OK) st = b->together ? run_together(b, err) : run_in_turns(b, err);
+    if ((st = rg_bench_roofs(b, err)) == RG_OK)
+        st = b->together ? run_together(b, err) : run_in_turns(b, err);
     rg_progress_clear(&b->progress);
     b->interrupted = st == RG_E_INTERRUPTED;
     return st;
@@ -298,14 +322,16 @@ static void add_phase(rg_bench_numbers *o, const rg_phase_sum *p, double tokens)
 
 static const char *bound_of(const rg_report *r, const rg_bench_test *t)
 {
-    const char *p = rg_bound_names[r->phase[RG_PREFILL].bound], *d = rg_bound_names[r->phase[RG_DECODE].bound];
+    const char *p = rg_bound_names[r->phase[RG_PREFILL].bound],
+               *d = rg_bound_names[r->phase[RG_DECODE].bound];
     return !t->gen ? p : !t->prompt ? d : p == d ? p : NULL;
 }
 
 void rg_bench_numbers_of(rg_bench_numbers *o, const rg_bench *b, const rg_bench_row *r)
 {
     const rg_bench_test *t = &b->test[r->test];
-    *o = (rg_bench_numbers){.tokens = (double)((t->prompt + t->gen) * t->seqs), .ns = rg_stats_of(r->ns, r->n)};
+    *o = (rg_bench_numbers){
+        .tokens = (double)((t->prompt + t->gen) * t->seqs), .ns = rg_stats_of(r->ns, r->n)};
     double *ts = r->n ? malloc((size_t)r->n * sizeof *ts) : NULL;
     for (int i = 0; ts && i < r->n; i++) ts[i] = 1e9 * o->tokens / r->ns[i];
     o->ts = rg_stats_of(ts, ts ? r->n : 0);
@@ -314,7 +340,8 @@ void rg_bench_numbers_of(rg_bench_numbers *o, const rg_bench *b, const rg_bench_
     o->low_ts = 1e9 * o->tokens / o->ns.high;
     o->high_ts = 1e9 * o->tokens / o->ns.low;
     if (!r->report) {
-        o->flop = o->bytes_counted = o->bytes_analytic = o->ideal_ns = o->flop_ns = o->mem_ns = o->mbu = o->mfu = o->stream_bytes = 0.0 / 0.0;
+        o->flop = o->bytes_counted = o->bytes_analytic = o->ideal_ns = o->flop_ns = o->mem_ns = o->mbu =
+            o->mfu = o->stream_bytes = 0.0 / 0.0;
     } else {
         add_phase(o, &r->report->phase[RG_PREFILL], (double)(t->prompt * t->seqs));
         add_phase(o, &r->report->phase[RG_DECODE], (double)(t->gen * t->seqs));

@@ -52,8 +52,8 @@ static bool more_is_there(const chat *c)
     return c->tty && poll(&f, 1, 30) == 1 && f.revents & POLLIN;
 }
 
-/* One message: a line; or lines that end in \, or that stand between two lines of """, or that are pasted together. false: no more input,
- * or Ctrl-C (then rg_stop). */
+/* One message: a line; or lines that end in \, or that stand between two lines of """, or that are pasted
+ * together. false: no more input, or Ctrl-C (then rg_stop). */
 static bool read_message(chat *c, text *m)
 {
     bool fence = false, again = true;
@@ -86,7 +86,8 @@ static bool read_message(chat *c, text *m)
 
 /* ---- answers ---- */
 
-/* Draws an answer behind the tokens that are there. What is full or stopped ends the answer, not the conversation. */
+/* Draws an answer behind the tokens that are there. What is full or stopped ends the answer, not the
+ * conversation. */
 static rg_status answer(chat *c, rg_err *err)
 {
     rg_stop_reason why;
@@ -114,23 +115,27 @@ static rg_status turn(chat *c, const char *user, rg_err *err)
     const int64_t before = t->n_all;
     int32_t *ids = NULL;
     size_t n = 0;
-    rg_status st = rg_chat_encode(c->form, t->tok, &(rg_chat_turn){.system = c->system, .user = user, .first = before == 0}, &ids, &n, err);
+    rg_status st = rg_chat_encode(c->form, t->tok,
+        &(rg_chat_turn){.system = c->system, .user = user, .first = before == 0}, &ids, &n, err);
     const char *cache = before == 0 ? t->cli->prompt_cache : NULL;
     if (st == RG_OK && n == 0) {
         free(ids);
         return RG_OK;
     }
-    if (st == RG_OK) st = cache ? rg_talk_load(t, cache, ids, (int64_t)n, err) : rg_talk_append(t, ids, (int64_t)n, err);
+    if (st == RG_OK)
+        st = cache ? rg_talk_load(t, cache, ids, (int64_t)n, err) : rg_talk_append(t, ids, (int64_t)n, err);
     free(ids);
     if (st != RG_OK) return st;
     if (before == 0 && t->cli->keep < 0) t->keep = t->n_all;
     const int64_t shifts = t->shifts;
     st = rg_talk_evaluate(t, RG_PREFILL, err);
-    if (st == RG_OK && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all) st = rg_talk_save(t, cache, err);
+    if (st == RG_OK && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all)
+        st = rg_talk_save(t, cache, err);
     if (st == RG_OK) return answer(c, err);
     if (st == RG_E_INTERRUPTED || st == RG_E_USAGE) {
         if (st == RG_E_INTERRUPTED) rg_stop = 0;
-        fprintf(stderr, "[%s; the message is taken back%s]\n", err->msg, st == RG_E_USAGE ? ": /clear starts anew" : "");
+        fprintf(stderr, "[%s; the message is taken back%s]\n", err->msg,
+            st == RG_E_USAGE ? ": /clear starts anew" : "");
         if (t->shifts == shifts) rg_talk_truncate(t, before);
         return RG_OK;
     }
@@ -221,19 +226,25 @@ static rg_status cmd_load(chat *c, const char *arg, rg_err *err)
 static const struct command {
     const char *name, *arg, *what;
     rg_status (*run)(chat *, const char *, rg_err *);
-} commands[] = {{"/exit", "", "leave (also /quit, Ctrl-D, Ctrl-C twice)", cmd_exit}, {"/quit", NULL, NULL, cmd_exit}, {"/help", "", "this list", cmd_help},
+} commands[] = {{"/exit", "", "leave (also /quit, Ctrl-D, Ctrl-C twice)", cmd_exit},
+    {"/quit", NULL, NULL, cmd_exit}, {"/help", "", "this list", cmd_help},
     {"/clear", "", "forget the conversation, keep the system prompt", cmd_clear},
-    {"/system", "[TEXT]", "show the system prompt, or set it and start anew", cmd_system}, {"/regen", "", "draw the last answer again", cmd_regen},
-    {"/stats", "", "times and context so far", cmd_stats}, {"/save", "FILE", "write the conversation as a session file", cmd_save},
+    {"/system", "[TEXT]", "show the system prompt, or set it and start anew", cmd_system},
+    {"/regen", "", "draw the last answer again", cmd_regen},
+    {"/stats", "", "times and context so far", cmd_stats},
+    {"/save", "FILE", "write the conversation as a session file", cmd_save},
     {"/load", "FILE", "go on with a saved conversation", cmd_load}};
 
 static rg_status cmd_help(chat *c, const char *arg, rg_err *err)
 {
     (void)c, (void)arg, (void)err;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (commands[i].what) fprintf(stderr, "  %-8s %-7s %s\n", commands[i].name, commands[i].arg, commands[i].what);
-    fprintf(stderr, "A message of several lines: end lines with \\, or put them between two lines of \"\"\", or paste them.\n"
-                    "A message that begins with / is written with //.\n");
+        if (commands[i].what)
+            fprintf(stderr, "  %-8s %-7s %s\n", commands[i].name, commands[i].arg, commands[i].what);
+    fprintf(stderr,
+        "A message of several lines: end lines with \\, or put them between two lines of \"\"\", or paste "
+        "them.\n"
+        "A message that begins with / is written with //.\n");
     return RG_OK;
 }
 
@@ -245,7 +256,8 @@ static rg_status command(chat *c, const char *line, rg_err *err)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strlen(commands[i].name) != n || strncmp(commands[i].name, line, n) != 0) continue;
         const rg_status st = commands[i].run(c, arg, err);
-        if (st != RG_E_USAGE && st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_INTERRUPTED) return st;
+        if (st != RG_E_USAGE && st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_INTERRUPTED)
+            return st;
         if (st == RG_E_INTERRUPTED) rg_stop = 0;
         fprintf(stderr, "[%s]\n", err->msg);
         return RG_OK;
@@ -267,9 +279,15 @@ static rg_status at_prompt(chat *c, rg_err *err)
     return RG_OK;
 }
 
-rg_status rg_chat_loop(rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err)
+rg_status rg_chat_loop(
+    rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err)
 {
-    chat c = {.t = t, .form = form, .n_predict = n_predict, .system = t->cli->system, .answer_at = -1, .tty = isatty(STDIN_FILENO) == 1};
+    chat c = {.t = t,
+        .form = form,
+        .n_predict = n_predict,
+        .system = t->cli->system,
+        .answer_at = -1,
+        .tty = isatty(STDIN_FILENO) == 1};
     text m = {0};
     rg_status st = RG_OK;
     if (first) {
@@ -286,7 +304,8 @@ rg_status rg_chat_loop(rg_talk *t, const rg_chat *form, const char *first, bool 
         if (m.n == 0) continue;
         st = m.p[0] == '/' && m.p[1] != '/' ? command(&c, m.p, err) : turn(&c, m.p + (m.p[0] == '/'), err);
     }
-    if (st == RG_OK && t->cli->prompt_cache && t->cli->prompt_cache_all && !t->cli->prompt_cache_ro && t->n_all > 0) {
+    if (st == RG_OK && t->cli->prompt_cache && t->cli->prompt_cache_all && !t->cli->prompt_cache_ro &&
+        t->n_all > 0) {
         st = rg_talk_evaluate(t, RG_DECODE, err);
         if (st == RG_OK) st = rg_talk_save(t, t->cli->prompt_cache, err);
     }

@@ -5,7 +5,9 @@
 #include "tokenizer/chat.h"
 #include "tools/talk.h"
 
-/* Talks until /exit, the end of the input, or (single) one answer. first: the first message, or NULL: it is read. */
-rg_status rg_chat_loop(rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err);
+/* Talks until /exit, the end of the input, or (single) one answer. first: the first message, or NULL: it is
+ * read. */
+rg_status rg_chat_loop(
+    rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err);
 
 #endif

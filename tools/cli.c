@@ -64,7 +64,8 @@ static const struct option *find(const char *word, size_t len, rg_command_id com
     const struct option *other = NULL;
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
-        if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) || (strlen(o->lname) == len && strncmp(o->lname, word, len) == 0)) {
+        if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) ||
+            (strlen(o->lname) == len && strncmp(o->lname, word, len) == 0)) {
             if (o->commands & 1u << command) return o;
             other = o;
         }
@@ -87,7 +88,9 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
         break;
     case LIST: {
         rg_cli_LIST *l = field;
-        if (l->n == RG_CLI_LIST_MAX) return rg_fail(err, RG_E_USAGE, "%s: given more than %d times: use comma lists", word, RG_CLI_LIST_MAX);
+        if (l->n == RG_CLI_LIST_MAX)
+            return rg_fail(
+                err, RG_E_USAGE, "%s: given more than %d times: use comma lists", word, RG_CLI_LIST_MAX);
         l->v[l->n++] = value;
         break;
     }
@@ -95,7 +98,8 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
         errno = 0;
         const long long v = strtoll(value, &end, 10);
         if (errno || end == value || *end || (double)v < o->low || (double)v > o->high)
-            return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a whole number from %.0f to %.0f", word, value, o->low, o->high);
+            return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a whole number from %.0f to %.0f", word,
+                value, o->low, o->high);
         *(rg_cli_INT *)field = v;
         break;
     }
@@ -103,7 +107,8 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
         errno = 0;
         const double v = strtod(value, &end);
         if (errno || end == value || *end || !(v >= o->low && v <= o->high))
-            return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a number from %g to %g", word, value, o->low, o->high);
+            return rg_fail(
+                err, RG_E_USAGE, "%s: '%s', expected a number from %g to %g", word, value, o->low, o->high);
         *(rg_cli_REAL *)field = v;
         break;
     }
@@ -121,9 +126,11 @@ static rg_status try_pictures(const char *path, rg_err *err)
     char bare[4096];
     size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
     struct stat s;
-    if (n >= sizeof bare) return rg_fail(err, RG_E_USAGE, "--svg: the path is longer than %zu bytes", sizeof bare - 1);
+    if (n >= sizeof bare)
+        return rg_fail(err, RG_E_USAGE, "--svg: the path is longer than %zu bytes", sizeof bare - 1);
     while (n > 1 && bare[n - 1] == '/') bare[--n] = 0;
-    if ((n > 4 && strcmp(bare + n - 4, ".svg") == 0) || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode)) return rg_outfile_try(bare, err);
+    if ((n > 4 && strcmp(bare + n - 4, ".svg") == 0) || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode))
+        return rg_outfile_try(bare, err);
     if (access(path, W_OK | X_OK) == 0) return RG_OK;
     return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
 }
@@ -159,10 +166,12 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         }
         const char *eq = word[1] == '-' ? strchr(word, '=') : NULL;
         const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word), command);
-        if (!o) return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word, commands[command].name);
+        if (!o)
+            return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word,
+                commands[command].name);
         if (!(o->commands & 1u << command))
-            return rg_fail(
-                err, RG_E_USAGE, "%s: not an option of 'ridge %s'; 'ridge %s --help' lists them", word, commands[command].name, commands[command].name);
+            return rg_fail(err, RG_E_USAGE, "%s: not an option of 'ridge %s'; 'ridge %s --help' lists them",
+                word, commands[command].name, commands[command].name);
         const char *value = NULL;
         if (o->kind == FLAG) {
             if (eq) return rg_fail(err, RG_E_USAGE, "%s: takes no value", o->lname);
@@ -183,7 +192,8 @@ rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *
 {
     static const char *const on_off[] = {"on", "off", NULL};
     for (int i = 0; i < RG_O_COUNT; i++) {
-        if (options[i].kind == LIST || options[i].kind == IGNORED || strcmp(options[i].lname, lname) != 0) continue;
+        if (options[i].kind == LIST || options[i].kind == IGNORED || strcmp(options[i].lname, lname) != 0)
+            continue;
         if (options[i].kind != FLAG) return put(cli, &options[i], lname, value, err);
         const int off = rg_cli_choice(lname, value, on_off, err);
         if (off < 0) return RG_E_USAGE;
@@ -215,7 +225,8 @@ static void wrapped(FILE *f, const char *text, int indent)
 
 void rg_cli_help(FILE *f, rg_command_id command)
 {
-    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", commands[command].name, commands[command].line, commands[command].examples);
+    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", commands[command].name, commands[command].line,
+        commands[command].examples);
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
         if (!(o->commands & 1u << command) || !o->help) continue;
@@ -226,7 +237,8 @@ void rg_cli_help(FILE *f, rg_command_id command)
             help = texts[t].help;
         }
         char names[96];
-        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname, meta ? " " : "", meta ? meta : "");
+        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname,
+            meta ? " " : "", meta ? meta : "");
         fprintf(f, "  %-32s ", names);
         wrapped(f, help, 35);
     }
@@ -247,7 +259,8 @@ int rg_cli_choice(const char *option, const char *value, const char *const *word
 rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err)
 {
     if (cli->n_args == 0) return RG_OK;
-    return rg_fail(err, RG_E_USAGE, "'%s': unexpected argument; options begin with '-', and a model is given with -m", cli->args[0]);
+    return rg_fail(err, RG_E_USAGE,
+        "'%s': unexpected argument; options begin with '-', and a model is given with -m", cli->args[0]);
 }
 
 void rg_progress_draw(void *user, const char *what, double fraction)
@@ -263,10 +276,12 @@ void rg_progress_draw(void *user, const char *what, double fraction)
     char left[24] = "";
     if (fraction > 0.01) {
         const double sec = (double)(now - p->start_ns) * 1e-9 * (1.0 - fraction) / fraction;
-        snprintf(left, sizeof left, sec < 90.0 ? "  %.0f s left " : "  %.0f min left ", fmax(sec < 90.0 ? sec : sec / 60.0, 0.0));
+        snprintf(left, sizeof left, sec < 90.0 ? "  %.0f s left " : "  %.0f min left ",
+            fmax(sec < 90.0 ? sec : sec / 60.0, 0.0));
     }
     const int fill = (int)(fmin(fmax(fraction, 0.0), 1.0) * WIDTH);
-    fprintf(stderr, "\r%-28s [%.*s%*s] %3.0f %%%s", what, fill, "##############################", WIDTH - fill, "", 100.0 * fraction, left);
+    fprintf(stderr, "\r%-28s [%.*s%*s] %3.0f %%%s", what, fill, "##############################",
+        WIDTH - fill, "", 100.0 * fraction, left);
     fflush(stderr);
 }
 
@@ -296,5 +311,7 @@ rg_status rg_demo_path(char *buf, size_t n, rg_err *err)
         snprintf(buf, n, "%s", places[i]);
         return RG_OK;
     }
-    return rg_fail(err, RG_E_FILE, "no model given and the demo checkpoint is not at %s: use -m PATH, or set RIDGE_DEMO", RIDGE_DEMO_SOURCE);
+    return rg_fail(err, RG_E_FILE,
+        "no model given and the demo checkpoint is not at %s: use -m PATH, or set RIDGE_DEMO",
+        RIDGE_DEMO_SOURCE);
 }

@@ -1,4 +1,5 @@
-/* The command line: one table of options (options.def), one of commands (commands.def). A command is `rg_status cmd_NAME(const rg_cli *, rg_err *)`. */
+/* The command line: one table of options (options.def), one of commands (commands.def). A command is
+ * `rg_status cmd_NAME(const rg_cli *, rg_err *)`. */
 #ifndef RG_CLI_H
 #define RG_CLI_H
 
@@ -53,21 +54,25 @@ typedef struct rg_cli {
 rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err);
 void rg_cli_help(FILE *f, rg_command_id command);
 
-/* Sets one single-valued option by its long name to a value as if it had been typed (flags: on or off); RG_E_USAGE if the value does not fit.
- * For commands that run several settings: each is a copy of the command line with some options replaced. */
+/* Sets one single-valued option by its long name to a value as if it had been typed (flags: on or off);
+ * RG_E_USAGE if the value does not fit. For commands that run several settings: each is a copy of the command
+ * line with some options replaced. */
 rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err);
 
-/* Which of the words (NULL-terminated) a value is; -1 and an error naming the option and the words if none. value NULL: index 0. */
+/* Which of the words (NULL-terminated) a value is; -1 and an error naming the option and the words if none.
+ * value NULL: index 0. */
 int rg_cli_choice(const char *option, const char *value, const char *const *words, rg_err *err);
 /* Refuses positional arguments. */
 rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err);
 
 /* Set by SIGINT/SIGTERM; the second signal ends the program with 130 at once. */
 extern rg_stop_flag rg_stop;
-/* Nonzero while the last row of the terminal is a status line, which must be given back before the program ends. */
+/* Nonzero while the last row of the terminal is a status line, which must be given back before the program
+ * ends. */
 extern rg_stop_flag rg_terminal_dirty;
 
-/* Draws progress on stderr after two seconds, on a terminal only; an rg_progress_fn. user: an rg_progress, zeroed before. */
+/* Draws progress on stderr after two seconds, on a terminal only; an rg_progress_fn. user: an rg_progress,
+ * zeroed before. */
 typedef struct rg_progress {
     uint64_t start_ns, drawn_ns;
     bool shown;
@@ -78,7 +83,8 @@ void rg_progress_clear(rg_progress *p);
 /* "1.5 GiB" into buf. */
 const char *rg_bytes_text(char *buf, size_t n, double bytes);
 
-/* Path of the demo checkpoint: $RIDGE_DEMO, else beside the program's source or in its installed data folder; error if it is nowhere. */
+/* Path of the demo checkpoint: $RIDGE_DEMO, else beside the program's source or in its installed data folder;
+ * error if it is nowhere. */
 rg_status rg_demo_path(char *buf, size_t n, rg_err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* ridge compare: variants measured side by side, or saved runs; what each gained over the first, against what it could, and why. */
+/* ridge compare: variants measured side by side, or saved runs; what each gained over the first, against what
+ * it could, and why. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,7 +23,8 @@ static bool is_saved(const char *arg)
     return ends_in_json(arg) && !strchr(arg, '=') && !(stat(arg, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
-/* Where the settings begin: the last ':' that is followed by a key and '=', going left as long as what lies between is keys. */
+/* Where the settings begin: the last ':' that is followed by a key and '=', going left as long as what lies
+ * between is keys. */
 static const char *settings_of(const char *arg)
 {
     for (const char *c = arg; (c = strchr(c, ':')); c++) {
@@ -33,7 +35,8 @@ static const char *settings_of(const char *arg)
 }
 
 /* MODEL:key=value,key=value; each part may be missing. */
-static rg_status add_variant(rg_bench *b, const rg_cli *base, const char *const from_lists[RG_AX_COUNT], const char *arg, rg_err *err)
+static rg_status add_variant(
+    rg_bench *b, const rg_cli *base, const char *const from_lists[RG_AX_COUNT], const char *arg, rg_err *err)
 {
     const char *value[RG_AX_COUNT];
     char *text = strdup(arg), *save = NULL;
@@ -43,12 +46,15 @@ static rg_status add_variant(rg_bench *b, const rg_cli *base, const char *const 
     rg_status st = RG_OK;
     if (at) text[at - arg] = 0;
     if (text[0]) value[RG_AX_models] = text;
-    for (char *w = at ? strtok_r(text + (at - arg) + 1, ",", &save) : NULL; w && st == RG_OK; w = strtok_r(NULL, ",", &save)) {
+    for (char *w = at ? strtok_r(text + (at - arg) + 1, ",", &save) : NULL; w && st == RG_OK;
+         w = strtok_r(NULL, ",", &save)) {
         const size_t n = strcspn(w, "=");
         const int a = rg_axis_of(w, n);
         if (a < 0 || !w[n] || !w[n + 1]) {
             char keys[256] = "";
-            for (int k = 0; k < RG_AX_COUNT; k++) snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "%s%s", k ? " " : "", rg_axes[k].key);
+            for (int k = 0; k < RG_AX_COUNT; k++)
+                snprintf(
+                    keys + strlen(keys), sizeof keys - strlen(keys), "%s%s", k ? " " : "", rg_axes[k].key);
             st = rg_fail(err, RG_E_USAGE, "%s: '%s', expected key=value with a key of: %s", arg, w, keys);
         } else {
             value[a] = w + n + 1;
@@ -69,10 +75,13 @@ static rg_status variants(rg_bench *b, const rg_cli *cli, rg_err *err)
     rg_status st = rg_bench_settings(&one, err);
     if (st == RG_OK && live == 0) {
         const bool asked = one.n_settings > 1 || saved == 0 || cli->models.n > 0;
-        for (int i = 0; i < one.n_settings && st == RG_OK && asked; i++) st = rg_bench_add_setting(b, cli, one.setting[i].value, err);
+        for (int i = 0; i < one.n_settings && st == RG_OK && asked; i++)
+            st = rg_bench_add_setting(b, cli, one.setting[i].value, err);
     }
     if (st == RG_OK && live > 0 && one.n_settings != 1)
-        st = rg_fail(err, RG_E_USAGE, "compare: lists span %d settings and there are variants as arguments, expected one of the two", one.n_settings);
+        st = rg_fail(err, RG_E_USAGE,
+            "compare: lists span %d settings and there are variants as arguments, expected one of the two",
+            one.n_settings);
     for (int i = 0; i < cli->n_args && st == RG_OK; i++)
         if (!is_saved(cli->args[i])) st = add_variant(b, cli, one.setting[0].value, cli->args[i], err);
     if (st == RG_OK) rg_bench_label(b);
@@ -81,13 +90,16 @@ static rg_status variants(rg_bench *b, const rg_cli *cli, rg_err *err)
 }
 
 /* One value of a list that elsewhere may hold many. */
-static rg_status single(int64_t *out, const char *option, const rg_cli_LIST *l, int64_t usual, int64_t low, rg_err *err)
+static rg_status single(
+    int64_t *out, const char *option, const rg_cli_LIST *l, int64_t usual, int64_t low, rg_err *err)
 {
     rg_counts c = {0};
     *out = usual;
     if (l->n == 0) return RG_OK;
     rg_status st = rg_list_counts(&c, option, l, low, 1 << 24, err);
-    if (st == RG_OK && c.n != 1) st = rg_fail(err, RG_E_USAGE, "%s: %d values, expected one: compare varies settings, bench varies tests", option, c.n);
+    if (st == RG_OK && c.n != 1)
+        st = rg_fail(err, RG_E_USAGE,
+            "%s: %d values, expected one: compare varies settings, bench varies tests", option, c.n);
     if (st == RG_OK) *out = c.v[0];
     rg_counts_free(&c);
     return st;
@@ -102,7 +114,8 @@ static rg_status tests(rg_bench *b, int test[RG_PHASE_COUNT], bool ablate, rg_er
     if (st == RG_OK) st = single(&n, "-n", &c->n_gen, rg_min(ablate ? 16 : 128, half), ablate, err);
     if (st == RG_OK) st = single(&d, "-d", &c->n_depth, 0, 0, err);
     if (st == RG_OK) st = single(&q, "-B", &c->n_seqs, ablate ? 8 : 1, ablate ? 2 : 1, err);
-    if (st == RG_OK && p == 0 && n == 0) st = rg_fail(err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of them above 0");
+    if (st == RG_OK && p == 0 && n == 0)
+        st = rg_fail(err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of them above 0");
     test[RG_PREFILL] = test[RG_DECODE] = -1;
     if (st == RG_OK && p) {
         test[RG_PREFILL] = b->n_tests;
@@ -160,7 +173,8 @@ static rg_status draw(const rg_comparison *c, rg_err *err)
     for (int i = 0; i < c->n; i++) r[i] = c->side[i].report;
     rg_status st = rg_saved_add_reports(&saved, r, c->n, err);
     if (st == RG_OK) st = rg_pictures_write(&saved, c->cli->compare_svg, &n, err);
-    if (st == RG_OK) fprintf(stderr, "ridge compare: %d picture%s in %s\n", n, n == 1 ? "" : "s", c->cli->compare_svg);
+    if (st == RG_OK)
+        fprintf(stderr, "ridge compare: %d picture%s in %s\n", n, n == 1 ? "" : "s", c->cli->compare_svg);
     rg_saved_close(&saved);
     free(r);
     return st;
@@ -176,16 +190,20 @@ static bool is_file(const char *svg)
 static rg_status print_json(json_t *o, rg_err *err)
 {
     if (!o) return err->code;
-    const bool ok = json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', stdout) != EOF;
+    const bool ok =
+        json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', stdout) != EOF;
     return ok ? RG_OK : rg_fail(err, RG_E_FILE, "compare: cannot write standard output");
 }
 
-static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], const rg_lines *notes, bool json, rg_err *err)
+static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], const rg_lines *notes,
+    bool json, rg_err *err)
 {
     if (c->cli->ablate) return json ? RG_OK : rg_ablate_md(stdout, b, notes, err);
     rg_status st = gather(c, b, test, err);
     if (st == RG_OK && c->n < 2)
-        st = rg_fail(err, RG_E_USAGE, "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value arguments, or saved runs");
+        st = rg_fail(err, RG_E_USAGE,
+            "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value "
+            "arguments, or saved runs");
     if (st == RG_OK && !json) st = rg_compare_md(stdout, c, err);
     if (st == RG_OK && is_file(c->cli->compare_svg)) st = draw(c, err);
     return st;
@@ -197,7 +215,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     int test[RG_PHASE_COUNT];
     rg_bench b = {.cli = cli,
         .reps = RG_GIVEN(cli, bench_reps) ? (int)cli->bench_reps
-                : cli->ablate             ? 5
+            : cli->ablate                 ? 5
                                           : 10,
         .records = 3,
         .keep_logs = true,
@@ -219,9 +237,13 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     bool drawable = true;
     for (int i = 0; i < cli->n_args; i++) drawable = drawable && !is_saved(cli->args[i]);
     if (st == RG_OK && cli->compare_svg && !drawable)
-        st = rg_fail(err, RG_E_USAGE, "--svg: compare draws what it measures; saved runs are drawn by: ridge report A.json B.json --svg PATH");
+        st = rg_fail(err, RG_E_USAGE,
+            "--svg: compare draws what it measures; saved runs are drawn by: ridge report A.json B.json "
+            "--svg PATH");
     if (st == RG_OK && drawable && b.n_settings < 2)
-        st = rg_fail(err, RG_E_USAGE, "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value arguments, or saved runs");
+        st = rg_fail(err, RG_E_USAGE,
+            "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value "
+            "arguments, or saved runs");
     if (st == RG_OK && b.n_settings > 0) {
         if ((st = rg_bench_open(&b, err)) == RG_OK) st = tests(&b, test, cli->ablate, err);
         if (st == RG_OK) st = check_saved(cli, err);
@@ -229,7 +251,8 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         if (st == RG_OK) st = rg_bench_run(&b, err);
         if (st == RG_OK && cli->eval_file) {
             score = calloc((size_t)b.n_settings, sizeof *score);
-            st = score ? rg_compare_eval(score, &b, &text, err) : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            st = score ? rg_compare_eval(score, &b, &text, err)
+                       : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
             c.score = score;
         }
         c.b = &b;
@@ -238,7 +261,8 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     for (int i = 0; i < b.n_rows; i++) whole = whole && b.row[i].n > 0;
     if (whole && (st == RG_OK || st == RG_E_INTERRUPTED)) {
         rg_status done = report(&c, &b, test, &notes, format == 1, err);
-        const char *svg = cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
+        const char *svg =
+            cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
         if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
             o = cli->ablate ? rg_ablate_to_json(&b, &notes, err) : rg_compare_to_json(&c, err);
             if (!o) done = RG_E_NOMEM;

@@ -1,4 +1,5 @@
-/* ridge doctor: what can be measured here, what cannot, why, and the command that would mend it. Exit 0 whatever it finds. */
+/* ridge doctor: what can be measured here, what cannot, why, and the command that would mend it. Exit 0
+ * whatever it finds. */
 #include "roofline/counters.h"
 #include "roofline/doctor.h"
 #include "roofline/sde.h"
@@ -26,9 +27,11 @@ rg_status rg_cmd_DOCTOR(const rg_cli *cli, rg_err *err)
     const rg_doctor_lib libs[] = {
         {"PAPI", rg_counters_library(papi, sizeof papi), "no hardware counters per operator",
             "sudo apt-get install libpapi-dev && cmake --preset release -DRIDGE_PAPI=ON"},
-        {"libsde", rg_sde_built() ? "events sde:::ridge::..." : NULL, "other PAPI tools (TAU, HPCToolkit) cannot read Ridge's counters",
+        {"libsde", rg_sde_built() ? "events sde:::ridge::..." : NULL,
+            "other PAPI tools (TAU, HPCToolkit) cannot read Ridge's counters",
             "sudo apt-get install libpapi-dev libsde1 && cmake --preset release -DRIDGE_SDE=ON"},
-        {"OpenMP", OPENMP_VERSION, "one thread only", "cmake --preset release -DRIDGE_OPENMP=ON   (clang: sudo apt-get install libomp-dev)"},
+        {"OpenMP", OPENMP_VERSION, "one thread only",
+            "cmake --preset release -DRIDGE_OPENMP=ON   (clang: sudo apt-get install libomp-dev)"},
         {"OpenBLAS", BLAS_VERSION, "no --kernel blas to compare prefill with",
             "sudo apt-get install libopenblas-openmp-dev && cmake --preset release -DRIDGE_BLAS=ON"},
     };

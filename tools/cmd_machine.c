@@ -1,4 +1,5 @@
-/* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and kept for later runs. */
+/* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and
+ * kept for later runs. */
 #include "base/num.h"
 #include "base/outfile.h"
 #include "ridge/latency.h"
@@ -21,7 +22,8 @@ static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
     else if (rg_machine_save(m, path, &why) != RG_OK)
         fprintf(stderr, "ridge machine: not kept: %s\n", why.msg);
     else
-        fprintf(stderr, "ridge machine: kept in %s%s\n", path, m->noisy ? ", but noisy: runs measure their own roofs until a quiet one lies there" : "");
+        fprintf(stderr, "ridge machine: kept in %s%s\n", path,
+            m->noisy ? ", but noisy: runs measure their own roofs until a quiet one lies there" : "");
     return RG_OK;
 }
 
@@ -54,7 +56,8 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     const int pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, pins, err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0 || pin < 0) return RG_E_USAGE;
-    if (st == RG_OK && cli->save && cli->no_save) st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
+    if (st == RG_OK && cli->save && cli->no_save)
+        st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
     if (st != RG_OK) return st;
 
     rg_topo topo;
@@ -64,7 +67,8 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     const int *cpus, threads = rg_topo_place(&topo, (int)cli->threads, pin == 0, &cpus);
     st = rg_machine_measure(&m, threads, cpus, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
     rg_progress_clear(&p);
-    if (st == RG_OK) st = team_latencies(&m, threads, cpus, err); /* last: the waiting threads of a team would disturb the rest */
+    /* last: the waiting threads of a team would disturb the rest */
+    if (st == RG_OK) st = team_latencies(&m, threads, cpus, err);
     if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
     if (st == RG_OK && cli->svg) st = draw(&m, cli->svg, err);
     if (st == RG_OK) st = keep(&m, cli, err);

@@ -39,8 +39,9 @@ typedef struct job {
     rg_machine machine;
     time_t started;
     rg_profile_counters *ctr;
-    double tokenize_ns;              /* of a prompt given as text; NAN otherwise */
-    double first_ns[RG_PHASE_COUNT]; /* the first call of all, which touches pages and caches first; of the run being measured */
+    double tokenize_ns; /* of a prompt given as text; NAN otherwise */
+    /* the first call of all, which touches pages and caches first; of the run being measured */
+    double first_ns[RG_PHASE_COUNT];
     rg_osload first[RG_PHASE_COUNT];
     rg_outfile trace_file;
     rg_trace trace; /* f NULL: none */
@@ -48,8 +49,10 @@ typedef struct job {
 
 static bool is_count(const char *s) { return s && *s && s[strspn(s, "0123456789")] == 0; }
 
-/* Prompt ids without a text: the cost of a token does not depend on which it is, so any will do; a fixed sequence makes runs repeatable. */
-static rg_status made_up_prompt(rg_tokens *t, int64_t n, int64_t vocab, int32_t bos, uint64_t seed, rg_err *err)
+/* Prompt ids without a text: the cost of a token does not depend on which it is, so any will do; a fixed
+ * sequence makes runs repeatable. */
+static rg_status made_up_prompt(
+    rg_tokens *t, int64_t n, int64_t vocab, int32_t bos, uint64_t seed, rg_err *err)
 {
     t->n = n;
     t->id = malloc((size_t)n * sizeof *t->id);
@@ -79,8 +82,10 @@ static rg_status get_prompt(job *j, rg_err *err)
     }
     const long long n = cli->prompt ? strtoll(cli->prompt, NULL, 10) : rg_min(128, c->ctx_train / 2);
     if (n < 1 || n > c->ctx_train)
-        return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %lld (the model's context)", n, (long long)c->ctx_train);
-    return made_up_prompt(&j->prompt, n, c->vocab, c->bos, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, err);
+        return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %lld (the model's context)", n,
+            (long long)c->ctx_train);
+    return made_up_prompt(
+        &j->prompt, n, c->vocab, c->bos, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, err);
 }
 
 static uint64_t phase_ns(const rg_log *log)
@@ -101,7 +106,8 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
         rg_osload_read(&at[0]);
         rg_profile_counters_mark(j->ctr);
     }
-    rg_status st = rg_session_eval(s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL, r ? &r->log[RG_PREFILL] : NULL, err);
+    rg_status st = rg_session_eval(s, &(rg_batch){.n = j->prompt.n, .token = j->prompt.id}, RG_PREFILL,
+        r ? &r->log[RG_PREFILL] : NULL, err);
     if (r) {
         rg_profile_counters_phase(j->ctr, RG_PREFILL);
         rg_osload_read(&at[1]);
@@ -110,7 +116,8 @@ static rg_status once(job *j, rg_session *s, int64_t n_gen, rep *r, rg_err *err)
         const uint64_t t0 = rg_now_ns();
         const int32_t id = (int32_t)rg_largest_logit(rg_session_logits(s, 0), vocab);
         if (r) r->sample_ns += rg_now_ns() - t0;
-        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, r ? &r->log[RG_DECODE] : NULL, err);
+        st = rg_session_eval(
+            s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, r ? &r->log[RG_DECODE] : NULL, err);
     }
     if (r) {
         rg_profile_counters_phase(j->ctr, RG_DECODE);
@@ -138,7 +145,8 @@ static rg_status first_call(job *j, rg_session *s, const rg_batch *b, rg_phase p
     return st;
 }
 
-/* First touch of the cache and activations, clocks that rise only under load, the branch predictor. *step_ns: what a decode step took;
+/* First touch of the cache and activations, clocks that rise only under load, the branch predictor. *step_ns:
+ * what a decode step took;
  * *rep_ns: what a repetition will take, about. */
 static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, uint64_t *rep_ns, rg_err *err)
 {
@@ -163,7 +171,8 @@ static rg_status warm_up(job *j, rg_session *s, uint64_t *step_ns, uint64_t *rep
     return st;
 }
 
-/* The repetition whose phase took the median time (the first whole one if interrupted early), the spread, and the interval of the median. */
+/* The repetition whose phase took the median time (the first whole one if interrupted early), the spread, and
+ * the interval of the median. */
 static int pick(const rep *r, int n, int phase, rg_run_info *run)
 {
     int order[MAX_REPS], whole = 0;
@@ -180,7 +189,8 @@ static int pick(const rep *r, int n, int phase, rg_run_info *run)
     return order[(whole - 1) / 2];
 }
 
-/* Both phases of their median repetitions in one log; counters of groups that had no turn there from the other repetitions. */
+/* Both phases of their median repetitions in one log; counters of groups that had no turn there from the
+ * other repetitions. */
 static int merge_logs(rg_log *out, const rep *r, int n_reps, const int pick_of[RG_PHASE_COUNT])
 {
     size_t steps = 0, recs = 0;
@@ -203,7 +213,8 @@ static int merge_logs(rg_log *out, const rep *r, int n_reps, const int pick_of[R
         }
         for (int k = 0; k < n_reps; k++)
             if (r[k].whole) rg_profile_counters_fill(out->rec + out->n, l->n, &r[k].log[p]);
-        if (threads > 0 && l->n > 0) memcpy(out->span + out->n * (size_t)threads, l->span, l->n * (size_t)threads * sizeof *l->span);
+        if (threads > 0 && l->n > 0)
+            memcpy(out->span + out->n * (size_t)threads, l->span, l->n * (size_t)threads * sizeof *l->span);
         if (l->n_steps) memcpy(out->step + out->n_steps, l->step, l->n_steps * sizeof *l->step);
         out->n += l->n;
         out->n_steps += l->n_steps;
@@ -226,8 +237,8 @@ static void note_system(rg_run_info *run, const rep *reps, int n)
     run->clock_drift = most > 0.0 ? most / least - 1.0 : NAN;
 }
 
-static rg_status build_report(
-    rg_report **out, job *j, rg_engine *e, rg_session *s, const rg_session_opts *so, const rg_profile_counters *ctr, const rep *reps, int n_reps, rg_err *err)
+static rg_status build_report(rg_report **out, job *j, rg_engine *e, rg_session *s, const rg_session_opts *so,
+    const rg_profile_counters *ctr, const rep *reps, int n_reps, rg_err *err)
 {
     rg_engine_info i;
     rg_memory_plan plan;
@@ -290,13 +301,17 @@ static rg_status open_reps(rep **out, int n, const rg_session *s, const job *j, 
     rep *r = *out = calloc((size_t)n, sizeof *r);
     if (!r) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int i = 0; i < n; i++)
-        if (open_log(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops, threads, j->trace.f != NULL) != 0 ||
+        if (open_log(&r[i].log[RG_PREFILL], rg_session_steps_for(s, j->prompt.n), ops, threads,
+                j->trace.f != NULL) != 0 ||
             open_log(&r[i].log[RG_DECODE], (size_t)j->n_gen, ops, threads, j->trace.f != NULL) != 0)
-            return rg_fail(err, RG_E_NOMEM, "records: out of memory for %d repetitions of %lld tokens: use a smaller -n or -r", n, (long long)j->n_gen);
+            return rg_fail(err, RG_E_NOMEM,
+                "records: out of memory for %d repetitions of %lld tokens: use a smaller -n or -r", n,
+                (long long)j->n_gen);
     return RG_OK;
 }
 
-/* The roofs, with the threads and cores of the run; before the team exists, whose waiting threads would disturb the measurement. */
+/* The roofs, with the threads and cores of the run; before the team exists, whose waiting threads would
+ * disturb the measurement. */
 static rg_status get_roofs(job *j, const char *dtype, rg_progress *p, rg_err *err)
 {
     rg_engine_opts eo;
@@ -306,21 +321,25 @@ static rg_status get_roofs(job *j, const char *dtype, rg_progress *p, rg_err *er
     if (st != RG_OK || (st = rg_plan_weights(j->ckpt, &eo, &weights, err)) != RG_OK) return st;
     rg_topo_read(&topo);
     const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
-    st = rg_machine_share(&j->machine, &j->machine, j->cli->machine, threads, cpus, (int64_t)weights, rg_progress_draw, p, &rg_stop, err);
+    st = rg_machine_share(&j->machine, &j->machine, j->cli->machine, threads, cpus, (int64_t)weights,
+        rg_progress_draw, p, &rg_stop, err);
     rg_progress_clear(p);
     return st;
 }
 
-/* The options of the run with these weights; whatever cannot be is refused here, before anything is measured. */
-static rg_status plan_run(rg_engine_opts *eo, rg_session_opts *so, const job *j, const char *dtype, rg_progress *p, rg_err *err)
+/* The options of the run with these weights; whatever cannot be is refused here, before anything is
+ * measured. */
+static rg_status plan_run(
+    rg_engine_opts *eo, rg_session_opts *so, const job *j, const char *dtype, rg_progress *p, rg_err *err)
 {
     rg_status st = rg_engine_args(eo, j->cli, dtype, p, err);
     if (st == RG_OK) st = rg_session_args(so, j->cli, rg_default_kv(j->ckpt, eo), err);
     if (st != RG_OK) return st;
     if (!so->ctx) so->ctx = j->prompt.n + j->n_gen;
     if (so->ctx < j->prompt.n + j->n_gen)
-        return rg_fail(err, RG_E_USAGE, "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n, (long long)j->n_gen,
-            (long long)so->ctx);
+        return rg_fail(err, RG_E_USAGE,
+            "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n,
+            (long long)j->n_gen, (long long)so->ctx);
     return rg_check_engine(j->ckpt, eo, so, err);
 }
 
@@ -335,15 +354,20 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     rep *reps = NULL;
     int64_t n_reps = 0;
     rg_status st = plan_run(&eo, &so, j, dtype, p, err);
-    if (st != RG_OK || (st = rg_open_engine(&e, j->ckpt, &eo, &so, err)) != RG_OK || (st = rg_session_open(&s, e, &so, err)) != RG_OK) goto out;
+    if (st != RG_OK || (st = rg_open_engine(&e, j->ckpt, &eo, &so, err)) != RG_OK ||
+        (st = rg_session_open(&s, e, &so, err)) != RG_OK)
+        goto out;
     rg_engine_info info;
     rg_engine_get_info(e, &info);
     j->ubatch = so.ubatch ? so.ubatch : 512;
     uint64_t step_ns, rep_ns;
-    if ((st = rg_profile_counters_open(&ctr, j->cli, info.threads, err)) != RG_OK || (st = warm_up(j, s, &step_ns, &rep_ns, err)) != RG_OK) goto out;
+    if ((st = rg_profile_counters_open(&ctr, j->cli, info.threads, err)) != RG_OK ||
+        (st = warm_up(j, s, &step_ns, &rep_ns, err)) != RG_OK)
+        goto out;
     rg_profile_counters_start(&ctr, e, s, step_ns);
     const int64_t least = rg_max(MIN_REPS, rg_profile_counters_turns(&ctr));
-    n_reps = RG_GIVEN(j->cli, reps) ? j->cli->reps : rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)rep_ns));
+    n_reps = RG_GIVEN(j->cli, reps) ? j->cli->reps
+                                    : rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)rep_ns));
     if ((st = open_reps(&reps, (int)n_reps, s, j, info.threads, err)) != RG_OK) goto out;
 
     int done = 0;
@@ -354,7 +378,8 @@ static rg_status profile_one(rg_report **out, job *j, const char *dtype, rg_prog
     }
     rg_progress_clear(p);
     rg_profile_counters_stop(&ctr, e);
-    if (st == RG_OK || (st == RG_E_INTERRUPTED && reps[0].log[RG_PREFILL].n_steps > 0)) { /* the report so far */
+    /* the report so far */
+    if (st == RG_OK || (st == RG_E_INTERRUPTED && reps[0].log[RG_PREFILL].n_steps > 0)) {
         const rg_status built = build_report(out, j, e, s, &so, &ctr, reps, done, err);
         if (built != RG_OK) st = built;
     }
@@ -384,8 +409,10 @@ static rg_status end_trace(job *j, rg_err *err)
     rg_status st = rg_trace_end(&j->trace, err);
     if (st == RG_OK) st = rg_outfile_commit(&j->trace_file, err);
     if (st == RG_OK && j->trace.dropped_calls > 0)
-        fprintf(stderr, "ridge profile: the trace is full after %lld events: %lld forward calls are not in it (--trace-events)\n", (long long)j->trace.events,
-            (long long)j->trace.dropped_calls);
+        fprintf(stderr,
+            "ridge profile: the trace is full after %lld events: %lld forward calls are not in it "
+            "(--trace-events)\n",
+            (long long)j->trace.events, (long long)j->trace.dropped_calls);
     return st;
 }
 
@@ -393,8 +420,12 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_wants_help(cli)) return rg_judge_help();
     static const char *const formats[] = {"md", "csv", "json", NULL};
-    rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {rg_report_md, rg_report_csv, rg_report_json};
-    job j = {.tokenize_ns = NAN, .cli = cli, .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64, .started = time(NULL)};
+    rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {
+        rg_report_md, rg_report_csv, rg_report_json};
+    job j = {.tokenize_ns = NAN,
+        .cli = cli,
+        .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64,
+        .started = time(NULL)};
     rg_report *report[MAX_RUNS] = {0};
     rg_progress p = {0};
     int n = 0;
@@ -404,19 +435,26 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     if (st == RG_OK) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
     if (st == RG_OK) st = rg_list_split(&types, "--dtype", cli->dtype, err);
-    if (st == RG_OK && types.n > MAX_RUNS) st = rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", types.n, MAX_RUNS);
+    if (st == RG_OK && types.n > MAX_RUNS)
+        st =
+            rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", types.n, MAX_RUNS);
     const char *dtype[MAX_RUNS] = {NULL}; /* NULL: as in the file */
     const int n_types = types.n ? types.n : 1;
     for (int i = 0; i < types.n && st == RG_OK; i++) dtype[i] = types.w[i];
-    if (st == RG_OK && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0) st = RG_E_USAGE;
-    for (int i = 0; i < n_types && st == RG_OK; i++) { /* a wrong word at the end of the list must not cost the runs before it */
+    if (st == RG_OK && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0)
+        st = RG_E_USAGE;
+    /* a wrong word at the end of the list must not cost the runs before it */
+    for (int i = 0; i < n_types && st == RG_OK; i++) {
         rg_engine_opts eo;
         st = rg_engine_args(&eo, cli, dtype[i], &p, err);
     }
-    if (st != RG_OK || (st = rg_open_model(&j.ckpt, cli, err)) != RG_OK || (st = get_prompt(&j, err)) != RG_OK) goto out;
+    if (st != RG_OK || (st = rg_open_model(&j.ckpt, cli, err)) != RG_OK ||
+        (st = get_prompt(&j, err)) != RG_OK)
+        goto out;
     if (cli->trace) {
         if ((st = rg_outfile_open(&j.trace_file, cli->trace, err)) != RG_OK) goto out;
-        rg_trace_begin(&j.trace, j.trace_file.f, RG_GIVEN(cli, trace_events) ? cli->trace_events : TRACE_EVENTS);
+        rg_trace_begin(
+            &j.trace, j.trace_file.f, RG_GIVEN(cli, trace_events) ? cli->trace_events : TRACE_EVENTS);
     }
     const rg_config *c = rg_ckpt_config(j.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
@@ -434,7 +472,9 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         const rg_status printed = print[format](stdout, (const rg_report *const *)report, n, err);
         if (printed != RG_OK) st = printed;
         if (st == RG_OK) st = rg_judge_reports(cli, (const rg_report *const *)report, n, err);
-        const rg_status drawn = cli->svg || cli->html ? draw((const rg_report *const *)report, n, cli, printed == RG_OK && st == RG_OK ? err : NULL) : RG_OK;
+        const rg_status drawn = cli->svg || cli->html
+            ? draw((const rg_report *const *)report, n, cli, printed == RG_OK && st == RG_OK ? err : NULL)
+            : RG_OK;
         if (drawn != RG_OK && st == RG_OK) st = drawn;
     }
     if (cli->trace && n > 0) {

@@ -38,10 +38,15 @@ rg_status rg_cmd_REPORT(const rg_cli *cli, rg_err *err)
 {
     rg_saved s = {0};
     rg_status st = RG_OK;
-    if (cli->n_args == 0) return rg_fail(err, RG_E_USAGE, "report: no file given, expected the JSON of one or more runs (ridge profile -o json > run.json)");
-    if (cli->output && cli->html) return rg_fail(err, RG_E_USAGE, "report: -o and --html are the same here: one of them");
+    if (cli->n_args == 0)
+        return rg_fail(err, RG_E_USAGE,
+            "report: no file given, expected the JSON of one or more runs (ridge profile -o json > "
+            "run.json)");
+    if (cli->output && cli->html)
+        return rg_fail(err, RG_E_USAGE, "report: -o and --html are the same here: one of them");
     const char *page = cli->output ? cli->output : cli->html;
-    if (!cli->svg && !page) return rg_fail(err, RG_E_USAGE, "report: nothing to write, expected -o report.html or --svg PATH");
+    if (!cli->svg && !page)
+        return rg_fail(err, RG_E_USAGE, "report: nothing to write, expected -o report.html or --svg PATH");
     for (int i = 0; i < cli->n_args && st == RG_OK; i++) {
         json_t *root;
         if ((st = rg_saved_read(&root, cli->args[i], err)) != RG_OK) break;
@@ -49,7 +54,9 @@ rg_status rg_cmd_REPORT(const rg_cli *cli, rg_err *err)
             st = rg_saved_add_json(&s, root, cli->args[i], err);
         else if (cli->n_args > 1)
             st = rg_fail(err, RG_E_USAGE,
-                "%s: a report of bench, compare or roofline has a page of its own, expected it alone; several runs of ridge profile go together", cli->args[i]);
+                "%s: a report of bench, compare or roofline has a page of its own, expected it alone; "
+                "several runs of ridge profile go together",
+                cli->args[i]);
         else
             st = of_doc(root, cli, page, err);
         json_decref(root);

@@ -35,7 +35,8 @@ static rg_status read_input(const rg_cli *cli, char **text, size_t *len, rg_err 
         *len = strlen(cli->prompt);
         return *text ? RG_OK : rg_fail(err, RG_E_NOMEM, "out of memory");
     }
-    return cli->file && strcmp(cli->file, "-") != 0 ? rg_read_file(text, len, cli->file, err) : read_stdin(text, len, err);
+    return cli->file && strcmp(cli->file, "-") != 0 ? rg_read_file(text, len, cli->file, err)
+                                                    : read_stdin(text, len, err);
 }
 
 static rg_status open_tokenizer(rg_tokenizer **out, const rg_cli *cli, rg_err *err)
@@ -70,10 +71,11 @@ static rg_status ids_json(const rg_tokenizer *t, const int32_t *ids, size_t n, r
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n && list; i++)
-        json_array_append_new(
-            list, json_pack("{s:i, s:o, s:b}", "id", (int)ids[i], "piece", json_piece(t, ids[i]), "control", rg_tokenizer_is_control(t, ids[i])));
-    return print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer", rg_tokenizer_kind(t), "count",
-                          (json_int_t)n, "tokens", list),
+        json_array_append_new(list,
+            json_pack("{s:i, s:o, s:b}", "id", (int)ids[i], "piece", json_piece(t, ids[i]), "control",
+                rg_tokenizer_is_control(t, ids[i])));
+    return print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1,
+                          "tokenizer", rg_tokenizer_kind(t), "count", (json_int_t)n, "tokens", list),
         err);
 }
 
@@ -82,7 +84,8 @@ static rg_status write_ids(const char *path, const int32_t *ids, size_t n, rg_er
     rg_outfile o;
     rg_status st = rg_outfile_open(&o, path, err);
     if (st != RG_OK) return st;
-    if (fwrite(ids, sizeof *ids, n, o.f) == n) return rg_outfile_commit(&o, err); /* as in memory: little-endian on every machine we run on */
+    /* as in memory: little-endian on every machine we run on */
+    if (fwrite(ids, sizeof *ids, n, o.f) == n) return rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return rg_fail(err, RG_E_FILE, "%s: cannot write", path);
 }
@@ -94,7 +97,9 @@ static rg_status encode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     size_t len, n;
     rg_status st = rg_cli_no_args(cli, err);
     if (st == RG_OK) st = read_input(cli, &text, &len, err);
-    if (st == RG_OK) st = rg_tokenizer_encode(t, text, len, (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &ids, &n, err);
+    if (st == RG_OK)
+        st = rg_tokenizer_encode(t, text, len,
+            (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &ids, &n, err);
     if (st == RG_OK && cli->token_ids_out) st = write_ids(cli->token_ids_out, ids, n, err);
     if (st != RG_OK) goto out;
     if (cli->count)
@@ -149,7 +154,8 @@ static rg_status decode_list(decoder *d, const rg_tokenizer *t, const char *s, r
         const bool whole = end > s && (!*end || strchr(" \t\r\n,", *end));
         if (!whole) return rg_fail(err, RG_E_USAGE, "--decode: '%.20s' is not a token id", s);
         if (errno || id < 0 || (size_t)id >= rg_tokenizer_size(t))
-            return rg_fail(err, RG_E_USAGE, "--decode: id %.*s, expected 0 to %zu", (int)(end - s < 24 ? end - s : 24), s, rg_tokenizer_size(t) - 1);
+            return rg_fail(err, RG_E_USAGE, "--decode: id %.*s, expected 0 to %zu",
+                (int)(end - s < 24 ? end - s : 24), s, rg_tokenizer_size(t) - 1);
         st = take(d, buf, rg_detok_put(&d->d, (int32_t)id, buf, sizeof buf), err);
         d->n++;
         s = end;
@@ -163,14 +169,16 @@ static rg_status decode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     size_t len;
     rg_status st = RG_OK;
     rg_detok_init(&d.d, t, cli->special);
-    if (cli->n_args > 0 && (cli->file || cli->prompt)) st = rg_fail(err, RG_E_USAGE, "--decode: ids as arguments or from -f, not both");
+    if (cli->n_args > 0 && (cli->file || cli->prompt))
+        st = rg_fail(err, RG_E_USAGE, "--decode: ids as arguments or from -f, not both");
     for (int i = 0; i < cli->n_args && st == RG_OK; i++) st = decode_list(&d, t, cli->args[i], err);
     if (cli->n_args == 0 && st == RG_OK) st = read_input(cli, &input, &len, err);
     if (input && st == RG_OK) st = decode_list(&d, t, input, err);
     if (st == RG_OK) st = take(&d, last, rg_detok_end(&d.d, last, sizeof last), err);
     if (st == RG_OK && json)
-        st = print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer", rg_tokenizer_kind(t), "count",
-                            (json_int_t)d.n, "text", json_stringn(d.text ? d.text : "", d.len)),
+        st = print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1,
+                            "tokenizer", rg_tokenizer_kind(t), "count", (json_int_t)d.n, "text",
+                            json_stringn(d.text ? d.text : "", d.len)),
             err);
     else if (st == RG_OK)
         putchar('\n');

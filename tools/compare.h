@@ -1,4 +1,5 @@
-/* Inside of `ridge compare`: sides (a setting that was just measured, or a saved run), what the second gained over the first, and why. */
+/* Inside of `ridge compare`: sides (a setting that was just measured, or a saved run), what the second gained
+ * over the first, and why. */
 #ifndef RG_COMPARE_H
 #define RG_COMPARE_H
 
@@ -12,7 +13,8 @@ typedef struct rg_side_phase {
     char test[64];
     double ts, low, high;                          /* tokens/s: median and its interval */
     double spread, mbu, mfu, roof_fraction, bytes; /* bytes: counted, per token */
-    const rg_bench_row *row;                       /* samples, for ratios of the same round; NULL: a saved run */
+    /* samples, for ratios of the same round; NULL: a saved run */
+    const rg_bench_row *row;
 } rg_side_phase;
 
 typedef struct rg_side {
@@ -34,7 +36,8 @@ typedef struct rg_gain {
 rg_gain rg_gain_of(const rg_side *base, const rg_side *other, rg_phase ph);
 
 /* A side from the rows of a setting; tests: index of the prefill and decode test, or -1. */
-rg_status rg_side_of_rows(rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err);
+rg_status rg_side_of_rows(
+    rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err);
 /* The sides in a saved file: profile (sets too) and bench JSON. Appended to *s, which is reallocated. */
 rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err);
 void rg_sides_free(rg_side *s, int n);
@@ -59,8 +62,8 @@ typedef struct rg_comparison {
 
 void rg_compare_verdict(rg_lines *out, const rg_comparison *c);
 rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err);
-/* Per variant its recorded run as `ridge profile -o json` has it, null where a saved side holds none; and per operator, time per token in the first
- * variant over that in the others. NULL without memory. */
+/* Per variant its recorded run as `ridge profile -o json` has it, null where a saved side holds none; and per
+ * operator, time per token in the first variant over that in the others. NULL without memory. */
 json_t *rg_compare_runs(const rg_comparison *c, rg_err *err);
 json_t *rg_compare_operators(const rg_comparison *c, const json_t *runs);
 json_t *rg_compare_to_json(const rg_comparison *c, rg_err *err);

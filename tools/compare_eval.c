@@ -1,4 +1,5 @@
-/* The price of each variant of `ridge compare`: perplexity of a text, and the divergence from the first variant. */
+/* The price of each variant of `ridge compare`: perplexity of a text, and the divergence from the first
+ * variant. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -6,7 +7,8 @@
 #include "tools/compare.h"
 
 /* The session of a setting for such windows; its engine is loaded if it is not. */
-static rg_status open_for(rg_session **out, bool *loaded, rg_bench *b, int setting, const rg_eval_opts *o, rg_err *err)
+static rg_status open_for(
+    rg_session **out, bool *loaded, rg_bench *b, int setting, const rg_eval_opts *o, rg_err *err)
 {
     const rg_setting *s = &b->setting[setting];
     rg_bench_unit *u = &b->unit[s->unit];
@@ -21,8 +23,8 @@ static rg_status open_for(rg_session **out, bool *loaded, rg_bench *b, int setti
     return rg_session_open(out, u->e, &so, err);
 }
 
-static rg_status score(
-    rg_score_stats *out, rg_bench *b, rg_session *s, rg_session *ref, const rg_tokens *text, int64_t vocab, const rg_eval_opts *o, rg_err *err)
+static rg_status score(rg_score_stats *out, rg_bench *b, rg_session *s, rg_session *ref,
+    const rg_tokens *text, int64_t vocab, const rg_eval_opts *o, rg_err *err)
 {
     rg_score sc = {0};
     rg_eval_run run;
@@ -33,7 +35,10 @@ static rg_status score(
     return st;
 }
 
-static int64_t vocab_of(const rg_bench *b, int setting) { return rg_ckpt_config(b->unit[b->setting[setting].unit].ckpt)->vocab; }
+static int64_t vocab_of(const rg_bench *b, int setting)
+{
+    return rg_ckpt_config(b->unit[b->setting[setting].unit].ckpt)->vocab;
+}
 
 rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char *path, rg_err *err)
 {
@@ -46,8 +51,11 @@ rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char
     if (st == RG_OK) st = rg_eval_windows(&windows, &t->opts, t->tokens.n, err);
     for (int i = 1; i < b->n_settings && st == RG_OK; i++)
         if (vocab_of(b, i) != vocab_of(b, 0))
-            st = rg_fail(err, RG_E_USAGE, "--eval: %s has %lld tokens in its vocabulary, %s %lld: only models that share one can be compared",
-                b->setting[i].label, (long long)vocab_of(b, i), b->setting[0].label, (long long)vocab_of(b, 0));
+            st = rg_fail(err, RG_E_USAGE,
+                "--eval: %s has %lld tokens in its vocabulary, %s %lld: only models that share one can be "
+                "compared",
+                b->setting[i].label, (long long)vocab_of(b, i), b->setting[0].label,
+                (long long)vocab_of(b, 0));
     return st;
 }
 

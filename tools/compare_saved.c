@@ -30,7 +30,10 @@ static double number(const json_t *o, const char *key)
     return x >= 0.0 ? x : NAN;
 }
 
-static const char *text(const json_t *o, const char *key) { return json_string_value(json_object_get(o, key)); }
+static const char *text(const json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
 
 /* A report that holds what the verdict reads. label and types live in the report. */
 static rg_report *empty_report(const char *label, const char *head_dtype)
@@ -53,10 +56,15 @@ static void take_output(rg_report *r, const rg_saved_run *run)
     const rg_saved_op *op = rg_saved_find(run, RG_DECODE, rg_site_name(RG_SITE_OUTPUT));
     if (!op || !(r->row = calloc(1, sizeof *r->row))) return;
     r->n_rows = 1;
-    r->row[0] = (rg_row){.phase = RG_DECODE, .site = RG_SITE_OUTPUT, .layer = -1, .t_ns = whole(op->t_ns), .ideal_ns = op->analytic_ns};
+    r->row[0] = (rg_row){.phase = RG_DECODE,
+        .site = RG_SITE_OUTPUT,
+        .layer = -1,
+        .t_ns = whole(op->t_ns),
+        .ideal_ns = op->analytic_ns};
     r->row[0].analytic.w_rd = whole(op->analytic.weight);
     for (size_t i = 0; i < run->n_ops; i++)
-        if (run->op[i].phase == RG_DECODE && run->op[i].layer < 0) r->phase[RG_DECODE].analytic.w_rd += whole(run->op[i].analytic.weight);
+        if (run->op[i].phase == RG_DECODE && run->op[i].layer < 0)
+            r->phase[RG_DECODE].analytic.w_rd += whole(run->op[i].analytic.weight);
 }
 
 static const json_t *phase_json(const rg_saved_run *run, rg_phase ph)
@@ -99,7 +107,8 @@ static rg_status side_of_run(rg_side *s, const rg_saved_run *run, const char *fi
             .mfu = p->mfu,
             .roof_fraction = p->fraction,
             .bytes = rg_ratio(p->bytes_counted, p->tokens)};
-        snprintf(s->phase[ph].test, sizeof s->phase[ph].test, "%s%.0f", ph == RG_PREFILL ? "pp" : "tg", p->tokens);
+        snprintf(
+            s->phase[ph].test, sizeof s->phase[ph].test, "%s%.0f", ph == RG_PREFILL ? "pp" : "tg", p->tokens);
         r->run.tokens_per_s[ph] = p->tokens_per_s;
         r->phase[ph] = (rg_phase_sum){.ran = true,
             .t_ns = whole(p->t_ns),
@@ -164,7 +173,8 @@ static rg_status sides_of_bench(rg_side **s, int *n, const json_t *root, const c
             if (!x) return RG_E_NOMEM;
             snprintf(last, sizeof last, "%s", key);
             copy(x->dtype, sizeof x->dtype, text(o, "dtype"));
-            snprintf(x->label, sizeof x->label, "%.60s %.90s", name, strcmp(label, "default") == 0 ? x->dtype : label);
+            snprintf(x->label, sizeof x->label, "%.60s %.90s", name,
+                strcmp(label, "default") == 0 ? x->dtype : label);
             copy(x->act, sizeof x->act, text(o, "act"));
             copy(x->isa, sizeof x->isa, text(o, "isa"));
             copy(x->kv, sizeof x->kv, text(o, "type_k"));
@@ -173,7 +183,8 @@ static rg_status sides_of_bench(rg_side **s, int *n, const json_t *root, const c
             x->stream_bytes = number(o, "stream_weight_bytes");
             x->bits_file = number(o, "bits_per_weight_file");
             x->bits_resident = number(o, "bits_per_weight_resident");
-            if (!(x->report = empty_report(x->label, text(o, "head_dtype")))) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            if (!(x->report = empty_report(x->label, text(o, "head_dtype"))))
+                return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
             x->report->model.stream_bytes = whole(x->stream_bytes);
         }
         rg_side *x = &(*s)[*n - 1];
@@ -190,7 +201,9 @@ rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err)
     rg_status st = RG_OK;
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
-    if (!root) return rg_fail(err, RG_E_FILE, "%s: %s (line %d), expected the JSON of ridge profile or ridge bench", path, e.text, e.line);
+    if (!root)
+        return rg_fail(err, RG_E_FILE, "%s: %s (line %d), expected the JSON of ridge profile or ridge bench",
+            path, e.text, e.line);
     const char *schema = text(root, "schema");
     if (schema && strcmp(schema, "ridge.bench") == 0) {
         st = sides_of_bench(s, n, root, file, err);

@@ -22,7 +22,8 @@ static void take_phase(rg_side_phase *p, const rg_bench *b, const rg_bench_row *
     snprintf(p->test, sizeof p->test, "%s", b->test[r->test].name);
 }
 
-rg_status rg_side_of_rows(rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err)
+rg_status rg_side_of_rows(
+    rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err)
 {
     const rg_setting *set = &b->setting[setting];
     const rg_bench_unit *u = &b->unit[set->unit];
@@ -43,7 +44,9 @@ rg_status rg_side_of_rows(rg_side *s, const rg_bench *b, int setting, const int 
     snprintf(s->dtype, sizeof s->dtype, "%s", u->model.dtype ? u->model.dtype : "?");
     snprintf(s->act, sizeof s->act, "%s", set->cli.act ? set->cli.act : "f32");
     snprintf(s->isa, sizeof s->isa, "%s", rg_isa_names[u->info.isa]);
-    if (l) snprintf(s->kv, sizeof s->kv, l->so.kv_k == l->so.kv_v ? "%s" : "%s/%s", rg_kvtypes[l->so.kv_k].name, rg_kvtypes[l->so.kv_v].name);
+    if (l)
+        snprintf(s->kv, sizeof s->kv, l->so.kv_k == l->so.kv_v ? "%s" : "%s/%s", rg_kvtypes[l->so.kv_k].name,
+            rg_kvtypes[l->so.kv_v].name);
     rg_status st = rg_bench_report(&s->report, b, row, RG_PHASE_COUNT, s->label, err);
     for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
         if (s->phase[ph].ran) s->report->run.tokens_per_s[ph] = s->phase[ph].ts;
@@ -65,11 +68,13 @@ static double ideal_per_token(const rg_side *s, rg_phase ph)
     return p && p->ran ? rg_ratio(p->ideal_ns, (double)p->tokens) : NAN;
 }
 
-/* Samples of the same round where there are some; else the medians, with the widest ratio of their intervals. */
+/* Samples of the same round where there are some; else the medians, with the widest ratio of their
+ * intervals. */
 static void ratio(rg_gain *g, const rg_side_phase *a, const rg_side_phase *b)
 {
     if (a->row && b->row) {
-        const double per_a = a->ts * rg_stats_of(a->row->ns, a->row->n).median, per_b = b->ts * rg_stats_of(b->row->ns, b->row->n).median;
+        const double per_a = a->ts * rg_stats_of(a->row->ns, a->row->n).median,
+                     per_b = b->ts * rg_stats_of(b->row->ns, b->row->n).median;
         const rg_stats s = rg_bench_ratio(a->row, b->row);
         const double f = per_b / per_a; /* tokens of a run, where tests differ */
         g->ratio = f * s.median;

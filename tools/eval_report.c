@@ -6,23 +6,31 @@
 
 #include "roofline/textout.h"
 
-static const char *const mode_names[] = {[RG_EVAL_HALF] = "half", [RG_EVAL_ALL] = "all", [RG_EVAL_STRIDE] = "stride"};
+static const char *const mode_names[] = {
+    [RG_EVAL_HALF] = "half", [RG_EVAL_ALL] = "all", [RG_EVAL_STRIDE] = "stride"};
 /* Of rg_score_levels, as keys and as llama.cpp's words. */
-static const char *const level_keys[RG_SCORE_LEVELS] = {"min", "p0_1", "p1", "p10", "p25", "median", "p75", "p90", "p99", "p99_9", "max"};
-static const char *const level_names[RG_SCORE_LEVELS] = {"Minimum", "0.1%", "1.0%", "10.0%", "25.0%", "Median", "75.0%", "90.0%", "99.0%", "99.9%", "Maximum"};
+static const char *const level_keys[RG_SCORE_LEVELS] = {
+    "min", "p0_1", "p1", "p10", "p25", "median", "p75", "p90", "p99", "p99_9", "max"};
+static const char *const level_names[RG_SCORE_LEVELS] = {
+    "Minimum", "0.1%", "1.0%", "10.0%", "25.0%", "Median", "75.0%", "90.0%", "99.0%", "99.9%", "Maximum"};
 
-static double tokens_per_s(const rg_eval_report *r) { return r->run.model_ns ? (double)r->run.tokens_in / (double)r->run.model_ns * 1e9 : NAN; }
+static double tokens_per_s(const rg_eval_report *r)
+{
+    return r->run.model_ns ? (double)r->run.tokens_in / (double)r->run.model_ns * 1e9 : NAN;
+}
 
 /* ---- for people ---- */
 
 static void model_line(FILE *f, const char *what, const rg_eval_model *m)
 {
     char a[160], b[600];
-    fprintf(f, "%s %s (%s, %s), weights %s, output %s, %.2f bits per weight resident, KV %s\n", what, rg_text_clean(a, sizeof a, m->name), m->format,
-        rg_text_clean(b, sizeof b, m->path), m->dtype, m->head_dtype, m->bits_resident, m->kv);
+    fprintf(f, "%s %s (%s, %s), weights %s, output %s, %.2f bits per weight resident, KV %s\n", what,
+        rg_text_clean(a, sizeof a, m->name), m->format, rg_text_clean(b, sizeof b, m->path), m->dtype,
+        m->head_dtype, m->bits_resident, m->kv);
 }
 
-static void value(rg_table *t, const char *name, double x, double error, int digits, double scale, const char *unit)
+static void value(
+    rg_table *t, const char *name, double x, double error, int digits, double scale, const char *unit)
 {
     char a[64], b[64] = "";
     snprintf(a, sizeof a, "%.*f%s", digits, x * scale, unit);
@@ -30,7 +38,8 @@ static void value(rg_table *t, const char *name, double x, double error, int dig
     rg_table_row(t, name, a, b, NULL);
 }
 
-static void spread_rows(rg_table *t, const char *what, const rg_spread *s, int digits, double scale, const char *unit)
+static void spread_rows(
+    rg_table *t, const char *what, const rg_spread *s, int digits, double scale, const char *unit)
 {
     char name[64];
     snprintf(name, sizeof name, "Mean %s", what);
@@ -44,8 +53,9 @@ static void spread_rows(rg_table *t, const char *what, const rg_spread *s, int d
 static void parts(FILE *f, const rg_eval_report *r)
 {
     rg_table t = {0};
-    rg_table_head(&t, ">rank", strcmp(r->sensitivity, "layer") == 0 ? "<layer" : "<weights", ">million", ">MiB saved", ">mean KLD", ">99% KLD",
-        ">ln(PPL ratio)", ">std. error", ">same top p", ">KLD per MiB", NULL);
+    rg_table_head(&t, ">rank", strcmp(r->sensitivity, "layer") == 0 ? "<layer" : "<weights", ">million",
+        ">MiB saved", ">mean KLD", ">99% KLD", ">ln(PPL ratio)", ">std. error", ">same top p", ">KLD per MiB",
+        NULL);
     for (int i = 0; i < r->n_parts; i++) {
         const rg_eval_part *p = &r->parts[i];
         const double mib = (double)p->saved_bytes / 1048576.0;
@@ -92,16 +102,17 @@ rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err)
     const rg_eval_opts *o = &r->opts;
     model_line(f, r->ref.path[0] ? "model Q:" : "model:", &r->model);
     if (r->ref.path[0]) model_line(f, "base:", &r->ref);
-    fprintf(f, "text: %s, %lld tokens; %lld windows of %lld", rg_text_clean(src, sizeof src, r->source), (long long)r->text_tokens, (long long)r->run.windows,
-        (long long)o->ctx);
+    fprintf(f, "text: %s, %lld tokens; %lld windows of %lld", rg_text_clean(src, sizeof src, r->source),
+        (long long)r->text_tokens, (long long)r->run.windows, (long long)o->ctx);
     if (o->mode == RG_EVAL_STRIDE) fprintf(f, " every %lld", (long long)o->stride);
     fprintf(f, ", %s, %lld tokens of each scored; %lld tokens unused\n",
-        o->bos < 0               ? "no BOS"
-        : o->mode == RG_EVAL_ALL ? "each preceded by BOS"
-                                 : "the first token of each replaced by BOS",
+        o->bos < 0                   ? "no BOS"
+            : o->mode == RG_EVAL_ALL ? "each preceded by BOS"
+                                     : "the first token of each replaced by BOS",
         (long long)r->run.scored_per_window, (long long)r->run.unused);
-    fprintf(f, "%s kernels, %d threads; %s tokens/s through the model (measured, %lld tokens in %s", r->isa, r->threads, rg_num(a, sizeof a, tokens_per_s(r)),
-        (long long)r->run.tokens_in, rg_time(b, sizeof b, (double)r->run.model_ns));
+    fprintf(f, "%s kernels, %d threads; %s tokens/s through the model (measured, %lld tokens in %s", r->isa,
+        r->threads, rg_num(a, sizeof a, tokens_per_s(r)), (long long)r->run.tokens_in,
+        rg_time(b, sizeof b, (double)r->run.model_ns));
     fprintf(f, "), %s in all\n\n", rg_time(b, sizeof b, (double)r->run.wall_ns));
     if (r->interrupted) fprintf(f, "INTERRUPTED: this is what was scored until then.\n\n");
     if (r->sensitivity)

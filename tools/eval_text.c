@@ -31,11 +31,16 @@ static shape shape_of(const rg_eval_opts *o)
 rg_status rg_eval_windows(int64_t *windows, const rg_eval_opts *o, int64_t n, rg_err *err)
 {
     *windows = 0;
-    if (o->ctx < 2) return rg_fail(err, RG_E_USAGE, "-c %lld: a window has at least 2 tokens, one to see and one to predict", (long long)o->ctx);
+    if (o->ctx < 2)
+        return rg_fail(err, RG_E_USAGE,
+            "-c %lld: a window has at least 2 tokens, one to see and one to predict", (long long)o->ctx);
     if (o->mode == RG_EVAL_STRIDE && (o->stride < 1 || o->stride >= o->ctx))
-        return rg_fail(err, RG_E_USAGE, "--stride %lld: expected 1 to %lld, less than the window (-c)", (long long)o->stride, (long long)o->ctx - 1);
+        return rg_fail(err, RG_E_USAGE, "--stride %lld: expected 1 to %lld, less than the window (-c)",
+            (long long)o->stride, (long long)o->ctx - 1);
     if (n < o->ctx)
-        return rg_fail(err, RG_E_USAGE, "the text has %lld tokens, a window needs %lld: give a longer text, or a smaller -c", (long long)n, (long long)o->ctx);
+        return rg_fail(err, RG_E_USAGE,
+            "the text has %lld tokens, a window needs %lld: give a longer text, or a smaller -c",
+            (long long)n, (long long)o->ctx);
     *windows = (n - o->ctx) / shape_of(o).step + 1;
     if (o->max_windows > 0) *windows = rg_min(*windows, o->max_windows);
     return RG_OK;
@@ -44,7 +49,8 @@ rg_status rg_eval_windows(int64_t *windows, const rg_eval_opts *o, int64_t n, rg
 static int64_t logit_rows(const rg_eval_opts *o, int64_t vocab)
 {
     const shape h = shape_of(o);
-    return rg_max(1, rg_min(rg_min(h.inputs - h.first, MAX_CHUNK), LOGIT_BYTES / (int64_t)sizeof(float) / vocab));
+    return rg_max(
+        1, rg_min(rg_min(h.inputs - h.first, MAX_CHUNK), LOGIT_BYTES / (int64_t)sizeof(float) / vocab));
 }
 
 void rg_eval_session_opts(rg_session_opts *so, const rg_eval_opts *o, int64_t vocab)
@@ -77,17 +83,24 @@ static void look(void *user, const rg_seen *seen)
                 .value = seen->data[i]};
 }
 
-/* The chunk of a window that begins at input `at`: tokens that are only seen, or as many scored ones as there are rows. */
-static int64_t chunk_at(const shape *h, int64_t at, int64_t rows) { return at < h->first ? rg_min(h->first - at, MAX_CHUNK) : rg_min(h->inputs - at, rows); }
-
-static rg_status eval_chunk(rg_session *s, const int32_t *in, int64_t n, bool scored, const uint8_t *none_or_all, rg_err *err)
+/* The chunk of a window that begins at input `at`: tokens that are only seen, or as many scored ones as there
+ * are rows. */
+static int64_t chunk_at(const shape *h, int64_t at, int64_t rows)
 {
-    return rg_session_eval(s, &(rg_batch){.n = n, .token = in, .want = none_or_all + (scored ? MAX_CHUNK : 0)}, RG_PREFILL, NULL, err);
+    return at < h->first ? rg_min(h->first - at, MAX_CHUNK) : rg_min(h->inputs - at, rows);
+}
+
+static rg_status eval_chunk(
+    rg_session *s, const int32_t *in, int64_t n, bool scored, const uint8_t *none_or_all, rg_err *err)
+{
+    return rg_session_eval(s,
+        &(rg_batch){.n = n, .token = in, .want = none_or_all + (scored ? MAX_CHUNK : 0)}, RG_PREFILL, NULL,
+        err);
 }
 
 /* Runs a window again under observation, up to and with the chunk that failed, and says where it broke. */
-static rg_status explain(
-    rg_session *s, const int32_t *in, const shape *h, int64_t rows, int64_t failed, const uint8_t *want, int64_t window, const char *who, rg_err *err)
+static rg_status explain(rg_session *s, const int32_t *in, const shape *h, int64_t rows, int64_t failed,
+    const uint8_t *want, int64_t window, const char *who, rg_err *err)
 {
     char name[64];
     culprit c = {0};
@@ -101,11 +114,13 @@ static rg_status explain(
     rg_session_observe(s, NULL, NULL);
     if (!c.found) return err->code;
     return rg_fail(err, RG_E_INTERNAL,
-        "%s, window %lld: %s first appeared in %s (operator %s, column %lld) at token %lld (id %d): the weights or the resident type overflow; try --dtype "
+        "%s, window %lld: %s first appeared in %s (operator %s, column %lld) at token %lld (id %d): the "
+        "weights or the resident type overflow; try --dtype "
         "bf16 "
         "or f32",
-        who, (long long)window, isnan(c.value) ? "NaN" : "infinity", rg_tensor_name(name, sizeof name, c.site, c.layer), rg_op_name(rg_site_op(c.site)),
-        (long long)c.col, (long long)c.row, in[c.row]);
+        who, (long long)window, isnan(c.value) ? "NaN" : "infinity",
+        rg_tensor_name(name, sizeof name, c.site, c.layer), rg_op_name(rg_site_op(c.site)), (long long)c.col,
+        (long long)c.row, in[c.row]);
 }
 
 /* ---- the stream ---- */
@@ -119,16 +134,20 @@ typedef struct stream {
     const uint8_t *want; /* MAX_CHUNK zeros, then MAX_CHUNK ones */
 } stream;
 
-static rg_status one_model(const stream *m, rg_session *s, uint64_t *ns, const int32_t *in, int64_t at, int64_t n, int64_t window, rg_err *err)
+static rg_status one_model(const stream *m, rg_session *s, uint64_t *ns, const int32_t *in, int64_t at,
+    int64_t n, int64_t window, rg_err *err)
 {
     const uint64_t t0 = rg_now_ns();
     const rg_status st = eval_chunk(s, in + at, n, at >= m->h.first, m->want, err);
     *ns += rg_now_ns() - t0;
-    return st == RG_E_UNSUPPORTED ? explain(s, in, &m->h, m->rows, at, m->want, window, s == m->ref ? "reference" : "model", err) : st;
+    return st == RG_E_UNSUPPORTED
+        ? explain(s, in, &m->h, m->rows, at, m->want, window, s == m->ref ? "reference" : "model", err)
+        : st;
 }
 
 /* in: the window's inputs; target[i]: the token that follows input i. */
-static rg_status one_window(const stream *m, const int32_t *in, const int32_t *target, int64_t window, rg_err *err)
+static rg_status one_window(
+    const stream *m, const int32_t *in, const int32_t *target, int64_t window, rg_err *err)
 {
     rg_status st = RG_OK;
     rg_session_truncate(m->s, 0, 0);
@@ -136,17 +155,20 @@ static rg_status one_window(const stream *m, const int32_t *in, const int32_t *t
     for (int64_t at = 0, n; at < m->h.inputs; at += n) {
         n = chunk_at(&m->h, at, m->rows);
         if ((st = one_model(m, m->s, &m->run->model_ns, in, at, n, window, err)) != RG_OK) return st;
-        if (m->ref && (st = one_model(m, m->ref, &m->run->ref_ns, in, at, n, window, err)) != RG_OK) return st;
+        if (m->ref && (st = one_model(m, m->ref, &m->run->ref_ns, in, at, n, window, err)) != RG_OK)
+            return st;
         m->run->tokens_in += n;
         for (int64_t i = 0; i < n && at >= m->h.first; i++)
-            if ((st = rg_score_add(m->score, rg_session_logits(m->s, i), m->ref ? rg_session_logits(m->ref, i) : NULL, m->vocab, target[at + i], err)) != RG_OK)
+            if ((st = rg_score_add(m->score, rg_session_logits(m->s, i),
+                     m->ref ? rg_session_logits(m->ref, i) : NULL, m->vocab, target[at + i], err)) != RG_OK)
                 return st;
     }
     return RG_OK;
 }
 
-rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_session *ref, const rg_tokens *text, int64_t vocab, const rg_eval_opts *o,
-    rg_progress_fn *progress, void *user, rg_err *err)
+rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_session *ref,
+    const rg_tokens *text, int64_t vocab, const rg_eval_opts *o, rg_progress_fn *progress, void *user,
+    rg_err *err)
 {
     const uint64_t start = rg_now_ns();
     int64_t windows;
@@ -154,7 +176,14 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
     *run = (rg_eval_run){0};
     rg_status st = rg_eval_windows(&windows, o, text->n, err);
     if (st != RG_OK) return st;
-    const stream m = {.score = score, .run = run, .s = s, .ref = ref, .vocab = vocab, .rows = logit_rows(o, vocab), .h = shape_of(o), .want = want};
+    const stream m = {.score = score,
+        .run = run,
+        .s = s,
+        .ref = ref,
+        .vocab = vocab,
+        .rows = logit_rows(o, vocab),
+        .h = shape_of(o),
+        .want = want};
     memset(want, 0, MAX_CHUNK);
     memset(want + MAX_CHUNK, 1, MAX_CHUNK);
     int32_t *in = malloc((size_t)m.h.inputs * sizeof *in);
@@ -191,14 +220,16 @@ static rg_status tokenizer_bos(int32_t *bos, const rg_tokenizer *tok, rg_err *er
     return st;
 }
 
-rg_status rg_eval_tokens(rg_tokens *t, rg_eval_opts *o, const rg_cli *cli, const rg_ckpt *c, const char *fallback, rg_err *err)
+rg_status rg_eval_tokens(
+    rg_tokens *t, rg_eval_opts *o, const rg_cli *cli, const rg_ckpt *c, const char *fallback, rg_err *err)
 {
     const rg_config *cfg = rg_ckpt_config(c);
     rg_tokenizer *tok = NULL;
     rg_cli own = *cli;
     own.no_bos = true; /* BOS is the windows' business */
     if (!cli->file && !cli->prompt && !cli->token_ids) own.file = fallback;
-    if (!own.file && !own.prompt && !own.token_ids) return rg_fail(err, RG_E_USAGE, "no text: give one with -f FILE, or token ids with --token-ids FILE");
+    if (!own.file && !own.prompt && !own.token_ids)
+        return rg_fail(err, RG_E_USAGE, "no text: give one with -f FILE, or token ids with --token-ids FILE");
     *t = (rg_tokens){0};
     o->bos = -1;
     rg_status st = rg_tokenizer_open_for(&tok, c, cli->tokenizer, err);
@@ -212,7 +243,8 @@ rg_status rg_eval_tokens(rg_tokens *t, rg_eval_opts *o, const rg_cli *cli, const
     rg_tokenizer_close(tok);
     if (st != RG_OK) return st;
     if (cli->no_bos || o->bos >= cfg->vocab) o->bos = -1;
-    if (o->bos >= 0 && o->mode != RG_EVAL_ALL && !cli->token_ids) { /* the text itself begins with BOS, which the first window replaces by itself */
+    /* the text itself begins with BOS, which the first window replaces by itself */
+    if (o->bos >= 0 && o->mode != RG_EVAL_ALL && !cli->token_ids) {
         int32_t *more = realloc(t->id, (size_t)(t->n + 1) * sizeof *more);
         if (!more) return rg_fail(err, RG_E_NOMEM, "eval: out of memory");
         memmove(more + 1, more, (size_t)t->n * sizeof *more);

@@ -20,7 +20,9 @@ typedef struct parser {
 
 static void wrong(parser *x, const char *expected)
 {
-    if (x->st == RG_OK) x->st = rg_fail(x->err, RG_E_USAGE, "--assert: '%s': at character %d, expected %s", x->text, (int)(x->p - x->text) + 1, expected);
+    if (x->st == RG_OK)
+        x->st = rg_fail(x->err, RG_E_USAGE, "--assert: '%s': at character %d, expected %s", x->text,
+            (int)(x->p - x->text) + 1, expected);
 }
 
 static void skip(parser *x)
@@ -148,13 +150,15 @@ static rg_range sum(parser *x)
     }
 }
 
-/* low and high of a - b decide; a and b may be ranges of the same samples, so this errs on the side of "cannot be told". */
+/* low and high of a - b decide; a and b may be ranges of the same samples, so this errs on the side of
+ * "cannot be told". */
 static rg_outcome decide(rg_range a, const char *op, rg_range b)
 {
     if (isnan(a.mid) || isnan(b.mid)) return RG_UNKNOWN;
     const bool less = op[0] == '<', equal = op[1] == '=';
     if (op[0] == '=' || op[0] == '!') {
-        const bool apart = a.low > b.high || a.high < b.low, same = a.low == a.high && b.low == b.high && a.low == b.low;
+        const bool apart = a.low > b.high || a.high < b.low,
+                   same = a.low == a.high && b.low == b.high && a.low == b.low;
         return !apart && !same ? RG_NOISY : same == (op[0] == '=') ? RG_HOLDS : RG_FAILS;
     }
     if (less) {
@@ -184,6 +188,7 @@ rg_status rg_expr_judge(rg_judgement *out, const char *assertion, rg_lookup *loo
     skip(&x);
     if (x.st == RG_OK && *x.p) wrong(&x, "the end");
     if (x.st == RG_OK && !out->metric[0]) wrong(&x, "a metric somewhere: --assert help lists them");
-    if (x.st == RG_OK && lookup) out->outcome = out->missing[0] ? RG_UNKNOWN : decide(out->left, op, out->right);
+    if (x.st == RG_OK && lookup)
+        out->outcome = out->missing[0] ? RG_UNKNOWN : decide(out->left, op, out->right);
     return x.st;
 }

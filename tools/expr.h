@@ -1,5 +1,6 @@
-/* Assertions over named numbers: `decode.mbu >= 0.8`, `decode.tokens_per_s >= 0.95 * baseline`. Every number is a range, from the interval of a
- * measurement, and the arithmetic carries ranges through: an assertion holds, fails, or cannot be told. */
+/* Assertions over named numbers: `decode.mbu >= 0.8`, `decode.tokens_per_s >= 0.95 * baseline`. Every number
+ * is a range, from the interval of a measurement, and the arithmetic carries ranges through: an assertion
+ * holds, fails, or cannot be told. */
 #ifndef RG_EXPR_H
 #define RG_EXPR_H
 
@@ -14,8 +15,8 @@ typedef struct rg_range {
 
 typedef enum rg_outcome { RG_HOLDS, RG_FAILS, RG_NOISY, RG_UNKNOWN } rg_outcome;
 
-/* Looks a name up; from_baseline: `baseline` (name is then the first metric of the assertion) or `baseline.NAME`. Returns false if there is no
- * such name. */
+/* Looks a name up; from_baseline: `baseline` (name is then the first metric of the assertion) or
+ * `baseline.NAME`. Returns false if there is no such name. */
 typedef bool rg_lookup(void *user, const char *name, bool from_baseline, rg_range *out);
 
 typedef struct rg_judgement {
@@ -27,8 +28,8 @@ typedef struct rg_judgement {
     bool no_such;     /* ... it was not found */
 } rg_judgement;
 
-/* assertion: sum OP sum, OP one of >= <= > < == !=; sums of products of numbers (also 5 %), names and parentheses. lookup NULL: only the syntax
- * is checked. RG_E_USAGE names the place. */
+/* assertion: sum OP sum, OP one of >= <= > < == !=; sums of products of numbers (also 5 %), names and
+ * parentheses. lookup NULL: only the syntax is checked. RG_E_USAGE names the place. */
 rg_status rg_expr_judge(rg_judgement *out, const char *assertion, rg_lookup *lookup, void *user, rg_err *err);
 
 #endif

@@ -7,7 +7,8 @@
 #include "ridge/topo.h"
 #include "tools/cli.h"
 
-rg_status rg_fit_make(rg_fit *f, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
+rg_status rg_fit_make(
+    rg_fit *f, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
 {
     const rg_config *cfg = rg_ckpt_config(c);
     rg_topo topo;
@@ -45,12 +46,16 @@ void rg_fit_print(const rg_fit *f, const rg_config *c)
 {
     char a[32], b[32];
     if (f->available)
-        printf("\n## What fits into %s (%s), %d threads; the model's own context is %" PRId64 "\n\n", rg_bytes_text(a, sizeof a, (double)f->available),
-            f->source, f->threads, c->ctx_train);
+        printf("\n## What fits into %s (%s), %d threads; the model's own context is %" PRId64 "\n\n",
+            rg_bytes_text(a, sizeof a, (double)f->available), f->source, f->threads, c->ctx_train);
     else
-        printf("\n## What fits: n/a, the memory of this system is unknown; the model's own context is %" PRId64 "\n\n", c->ctx_train);
+        printf(
+            "\n## What fits: n/a, the memory of this system is unknown; the model's own context is %" PRId64
+            "\n\n",
+            c->ctx_train);
     printf("| weights | resident |");
-    for (int k = 0; k < RG_KV_COUNT; k++) printf(" longest context, KV %s | all together |", rg_kvtypes[k].name);
+    for (int k = 0; k < RG_KV_COUNT; k++)
+        printf(" longest context, KV %s | all together |", rg_kvtypes[k].name);
     printf("\n|---|---:|");
     for (int k = 0; k < RG_KV_COUNT; k++) printf("---:|---:|");
     putchar('\n');
@@ -64,7 +69,8 @@ void rg_fit_print(const rg_fit *f, const rg_config *c)
             else if (!x->ctx)
                 printf(" none | %s for 16 |", rg_bytes_text(b, sizeof b, (double)x->total));
             else
-                printf(" %" PRId64 "%s | %s |", x->ctx, x->ctx == c->ctx_train ? " (all)" : "", rg_bytes_text(b, sizeof b, (double)x->total));
+                printf(" %" PRId64 "%s | %s |", x->ctx, x->ctx == c->ctx_train ? " (all)" : "",
+                    rg_bytes_text(b, sizeof b, (double)x->total));
         }
         putchar('\n');
     }
@@ -79,10 +85,15 @@ json_t *rg_fit_json(const rg_fit *f)
         for (int k = 0; k < RG_KV_COUNT; k++) {
             const struct rg_fit_cell *x = &r->kv[k];
             json_object_set_new(kv, rg_kvtypes[k].name,
-                x->possible ? json_pack("{s:I,s:I}", "longest_ctx", (json_int_t)x->ctx, "total_bytes", (json_int_t)x->total) : json_null());
+                x->possible ? json_pack("{s:I,s:I}", "longest_ctx", (json_int_t)x->ctx, "total_bytes",
+                                  (json_int_t)x->total)
+                            : json_null());
         }
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:o}", "dtype", i == 0 ? "file" : r->dtype, "weights_bytes", (json_int_t)r->weights, "kv", kv));
+        json_array_append_new(rows,
+            json_pack("{s:s,s:I,s:o}", "dtype", i == 0 ? "file" : r->dtype, "weights_bytes",
+                (json_int_t)r->weights, "kv", kv));
     }
-    return json_pack(
-        "{s:o,s:i,s:o}", "available_bytes", f->available ? json_integer((json_int_t)f->available) : json_null(), "threads", f->threads, "rows", rows);
+    return json_pack("{s:o,s:i,s:o}", "available_bytes",
+        f->available ? json_integer((json_int_t)f->available) : json_null(), "threads", f->threads, "rows",
+        rows);
 }

@@ -1,4 +1,5 @@
-/* ridge inspect --fit: the longest context that fits into this machine's memory, by type of weights and of cache. */
+/* ridge inspect --fit: the longest context that fits into this machine's memory, by type of weights and of
+ * cache. */
 #ifndef RG_FIT_TABLE_H
 #define RG_FIT_TABLE_H
 
@@ -24,8 +25,10 @@ typedef struct rg_fit {
     } row[RG_FIT_ROWS];
 } rg_fit;
 
-/* eo: engine options; its dtype does not matter. so: session options; its context and cache types do not matter. */
-rg_status rg_fit_make(rg_fit *f, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
+/* eo: engine options; its dtype does not matter. so: session options; its context and cache types do not
+ * matter. */
+rg_status rg_fit_make(
+    rg_fit *f, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
 void rg_fit_print(const rg_fit *f, const rg_config *c);
 json_t *rg_fit_json(const rg_fit *f);
 

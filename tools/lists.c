@@ -52,7 +52,8 @@ static rg_status each_word(const char *option, const rg_cli_LIST *list, word_fn 
             if (!word)
                 st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", option);
             else if (n == 0)
-                st = rg_fail(err, RG_E_USAGE, "%s: '%s' has an empty value, expected a comma list", option, list->v[i]);
+                st = rg_fail(err, RG_E_USAGE, "%s: '%s' has an empty value, expected a comma list", option,
+                    list->v[i]);
             else
                 st = fn(user, option, word, err);
             free(word);
@@ -67,7 +68,10 @@ static rg_status add_word(void *user, const char *option, const char *word, rg_e
     return rg_words_add(user, word) == 0 ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", option);
 }
 
-rg_status rg_list_words(rg_words *out, const char *option, const rg_cli_LIST *list, rg_err *err) { return each_word(option, list, add_word, out, err); }
+rg_status rg_list_words(rg_words *out, const char *option, const rg_cli_LIST *list, rg_err *err)
+{
+    return each_word(option, list, add_word, out, err);
+}
 
 rg_status rg_list_split(rg_words *out, const char *option, const char *text, rg_err *err)
 {
@@ -105,21 +109,31 @@ static rg_status add_count(void *user, const char *option, const char *word, rg_
         }
     }
     if (first < 0 || last < 0 || *p || step < 1 || (how == '*' && step < 2))
-        return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a count, a list 1,2,4, or a range first-last, first-last+step, first-last*factor", option, word);
-    if (first > last) return rg_fail(err, RG_E_USAGE, "%s: '%s': the range ends before it begins, expected first <= last", option, word);
+        return rg_fail(err, RG_E_USAGE,
+            "%s: '%s', expected a count, a list 1,2,4, or a range first-last, first-last+step, "
+            "first-last*factor",
+            option, word);
+    if (first > last)
+        return rg_fail(err, RG_E_USAGE, "%s: '%s': the range ends before it begins, expected first <= last",
+            option, word);
     if (how == '*' && first == 0)
-        return rg_fail(err, RG_E_USAGE, "%s: '%s': 0 times a factor stays 0, expected a range that begins at 1 or more", option, word);
+        return rg_fail(err, RG_E_USAGE,
+            "%s: '%s': 0 times a factor stays 0, expected a range that begins at 1 or more", option, word);
     if (first < c->low || last > c->high)
-        return rg_fail(err, RG_E_USAGE, "%s: '%s', expected counts from %lld to %lld", option, word, (long long)c->low, (long long)c->high);
-    for (int64_t v = first; v <= last; v = how == '*' ? v * step : v + step) { /* last <= high and step are far below the overflow */
-        if (c->out->n == MOST) return rg_fail(err, RG_E_USAGE, "%s: '%s' makes more than %d values", option, word, MOST);
+        return rg_fail(err, RG_E_USAGE, "%s: '%s', expected counts from %lld to %lld", option, word,
+            (long long)c->low, (long long)c->high);
+    /* last <= high and step are far below the overflow */
+    for (int64_t v = first; v <= last; v = how == '*' ? v * step : v + step) {
+        if (c->out->n == MOST)
+            return rg_fail(err, RG_E_USAGE, "%s: '%s' makes more than %d values", option, word, MOST);
         if (counts_add(c->out, v) != 0) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", option);
         if (step > c->high) break;
     }
     return RG_OK;
 }
 
-rg_status rg_list_counts(rg_counts *out, const char *option, const rg_cli_LIST *list, int64_t low, int64_t high, rg_err *err)
+rg_status rg_list_counts(
+    rg_counts *out, const char *option, const rg_cli_LIST *list, int64_t low, int64_t high, rg_err *err)
 {
     counting c = {out, low, high};
     return each_word(option, list, add_count, &c, err);

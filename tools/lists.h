@@ -18,8 +18,10 @@ typedef struct rg_counts {
 rg_status rg_list_words(rg_words *out, const char *option, const rg_cli_LIST *list, rg_err *err);
 /* The words of one comma list; none for NULL. */
 rg_status rg_list_split(rg_words *out, const char *option, const char *text, rg_err *err);
-/* Appends every count: a number, or a range `first-last`, `first-last+step`, `first-last*factor`, both ends included where they are hit. */
-rg_status rg_list_counts(rg_counts *out, const char *option, const rg_cli_LIST *list, int64_t low, int64_t high, rg_err *err);
+/* Appends every count: a number, or a range `first-last`, `first-last+step`, `first-last*factor`, both ends
+ * included where they are hit. */
+rg_status rg_list_counts(
+    rg_counts *out, const char *option, const rg_cli_LIST *list, int64_t low, int64_t high, rg_err *err);
 
 /* A copy of the word; -1 without memory. */
 int rg_words_add(rg_words *l, const char *word);

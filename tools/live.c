@@ -42,7 +42,8 @@ void rg_live_open(rg_live *l, const rg_engine *e, double roof_gbps)
     rg_engine_info i;
     const char *term = getenv("TERM");
     *l = (rg_live){.roof_gbps = roof_gbps};
-    if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) || !term || !*term || strcmp(term, "dumb") == 0) return;
+    if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) || !term || !*term || strcmp(term, "dumb") == 0)
+        return;
     rg_engine_get_info(e, &i);
     l->what = rg_wtypes[i.dtype].name;
     fflush(stdout);
@@ -56,8 +57,8 @@ static void draw(rg_live *l, int64_t n_ctx, int64_t ctx)
         snprintf(roof, sizeof roof, "%.0f %% of %.3g GB/s", 100.0 * l->gbps / l->roof_gbps, l->roof_gbps);
     else
         snprintf(roof, sizeof roof, "roof n/a (ridge machine)");
-    snprintf(text, sizeof text, " %.1f tok/s | %.3g GB/s counted | %s | context %lld/%lld | %s ", l->tokens_per_s, l->gbps, roof, (long long)n_ctx,
-        (long long)ctx, l->what);
+    snprintf(text, sizeof text, " %.1f tok/s | %.3g GB/s counted | %s | context %lld/%lld | %s ",
+        l->tokens_per_s, l->gbps, roof, (long long)n_ctx, (long long)ctx, l->what);
     claim(l);
     fflush(stdout);
     fprintf(stderr, "\0337\033[%d;1H\033[2K\033[7m%.*s\033[0m\0338", l->rows, l->cols - 1, text);

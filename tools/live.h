@@ -1,5 +1,6 @@
-/* A line at the bottom of the terminal while an answer is drawn: speed, counted bandwidth, share of the roof, context. Only where both
- * standard output and standard error are the same kind of terminal; elsewhere every function does nothing. */
+/* A line at the bottom of the terminal while an answer is drawn: speed, counted bandwidth, share of the roof,
+ * context. Only where both standard output and standard error are the same kind of terminal; elsewhere every
+ * function does nothing. */
 #ifndef RG_LIVE_H
 #define RG_LIVE_H
 
@@ -23,7 +24,8 @@ void rg_live_step(rg_live *l, const rg_log *log, uint64_t t_ns, int64_t n_ctx, i
 /* The answer has ended: shows its averages. */
 void rg_live_rest(rg_live *l, int64_t n_ctx, int64_t ctx);
 void rg_live_close(rg_live *l);
-/* The roof for that many bytes from the machine file that is kept for this CPU, if there is one; nothing is measured. */
+/* The roof for that many bytes from the machine file that is kept for this CPU, if there is one; nothing is
+ * measured. */
 double rg_live_roof(int threads, uint64_t bytes);
 
 #endif

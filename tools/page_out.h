@@ -6,8 +6,9 @@
 
 #include "base/status.h"
 
-/* Writes the page to html and the pictures to svg; NULL: not asked for. report: the command's JSON, borrowed; NULL is an earlier error in *err.
- * digits: with which the command prints it, so that the page of the saved report is the same to the byte. */
+/* Writes the page to html and the pictures to svg; NULL: not asked for. report: the command's JSON, borrowed;
+ * NULL is an earlier error in *err. digits: with which the command prints it, so that the page of the saved
+ * report is the same to the byte. */
 rg_status rg_page_out(const json_t *report, int digits, const char *html, const char *svg, rg_err *err);
 
 #endif

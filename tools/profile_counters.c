@@ -38,7 +38,8 @@ void rg_profile_counters_start(rg_profile_counters *p, rg_engine *e, const rg_se
     rg_engine_info i;
     rg_engine_get_info(e, &i);
     const rg_probe *probe = rg_counters_probe(p->c);
-    const double ops = (double)rg_session_ops_per_step(s) + 1, layers = (double)i.config->layers + 3; /* one read begins the call */
+    /* one read begins the call */
+    const double ops = (double)rg_session_ops_per_step(s) + 1, layers = (double)i.config->layers + 3;
     if (!probe) {
         p->mode = RG_COUNTERS_OFF;
         return;
@@ -47,16 +48,21 @@ void rg_profile_counters_start(rg_profile_counters *p, rg_engine *e, const rg_se
         p->mode = rg_counters_choose(p->c, ops, layers, (double)step_ns, &p->share);
         if (p->mode == RG_COUNTERS_OFF)
             snprintf(p->reason, sizeof p->reason,
-                "reading counters even at layers only would cost %.1f %% of a decode step (limit %.0f %%). To have them all the same: --counters layer",
+                "reading counters even at layers only would cost %.1f %% of a decode step (limit %.0f %%). "
+                "To have them all the same: --counters layer",
                 100.0 * p->share, 100.0 * RG_COUNTERS_LIMIT);
     } else if (step_ns > 0) {
-        p->share = rg_counters_read_ns(p->c) * (p->mode == RG_COUNTERS_LAYER ? layers : ops) / (double)step_ns;
+        p->share =
+            rg_counters_read_ns(p->c) * (p->mode == RG_COUNTERS_LAYER ? layers : ops) / (double)step_ns;
     }
     p->on = p->mode != RG_COUNTERS_OFF;
     if (p->on) rg_engine_set_probe(e, probe);
 }
 
-int rg_profile_counters_turns(const rg_profile_counters *p) { return p->on && rg_counters_groups(p->c) > 1 ? rg_counters_groups(p->c) : 1; }
+int rg_profile_counters_turns(const rg_profile_counters *p)
+{
+    return p->on && rg_counters_groups(p->c) > 1 ? rg_counters_groups(p->c) : 1;
+}
 
 void rg_profile_counters_mark(rg_profile_counters *p)
 {
@@ -110,7 +116,9 @@ void rg_profile_counters_describe(const rg_profile_counters *p, rg_run_info *run
     run->has_socket = p->socket != NULL;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int i = 0; i < RG_SOCKET_COUNT; i++)
-            run->socket[ph][i] = p->phases[ph] && (i < RG_SOCKET_PACKAGE || p->ns[ph] >= ENERGY_LEAST_NS) ? p->sum[ph][i] / p->phases[ph] : NAN;
+            run->socket[ph][i] = p->phases[ph] && (i < RG_SOCKET_PACKAGE || p->ns[ph] >= ENERGY_LEAST_NS)
+                ? p->sum[ph][i] / p->phases[ph]
+                : NAN;
     run->pmu_mode = rg_counters_modes[p->mode];
     run->pmu_status = p->on ? rg_counters_status(p->c) : "off";
     run->pmu_reason = p->reason[0] ? p->reason : rg_counters_reason(p->c);

@@ -1,4 +1,5 @@
-/* The program: finds the subcommand, installs the stop handler, turns a status into one line and an exit code. */
+/* The program: finds the subcommand, installs the stop handler, turns a status into one line and an exit
+ * code. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ static void on_signal(int sig)
     if (rg_stop) {
         static const char give_back[] = "\033[r\033[999;1H\033[2K";
         rg_outfile_unlink_pending();
-        if (rg_terminal_dirty && write(STDERR_FILENO, give_back, sizeof give_back - 1) < 0) rg_terminal_dirty = 0;
+        if (rg_terminal_dirty && write(STDERR_FILENO, give_back, sizeof give_back - 1) < 0)
+            rg_terminal_dirty = 0;
         _exit(RG_E_INTERRUPTED);
     }
     rg_stop = 1;
@@ -32,7 +34,8 @@ static void on_signal(int sig)
 /* A mapped file became shorter, or its disk failed: there is nothing left to compute with. */
 static void on_bus(int sig, siginfo_t *info, void *context)
 {
-    static const char why[] = ": the file was cut short, or cannot be read, while it was in use: restore it and run again\n";
+    static const char why[] =
+        ": the file was cut short, or cannot be read, while it was in use: restore it and run again\n";
     const char *path = rg_mapfile_at(info->si_addr);
     (void)context;
     if (!path) { /* not ours: let it end the process as it would have */
@@ -40,17 +43,23 @@ static void on_bus(int sig, siginfo_t *info, void *context)
         return;
     }
     rg_outfile_unlink_pending();
-    if (write(STDERR_FILENO, "\nridge: ", 8) < 0 || write(STDERR_FILENO, path, strlen(path)) < 0 || write(STDERR_FILENO, why, sizeof why - 1) < 0)
+    if (write(STDERR_FILENO, "\nridge: ", 8) < 0 || write(STDERR_FILENO, path, strlen(path)) < 0 ||
+        write(STDERR_FILENO, why, sizeof why - 1) < 0)
         _exit(RG_E_FILE);
     _exit(RG_E_FILE);
 }
 
 static void overview(FILE *f)
 {
-    fprintf(f, "Ridge %s: the CPU inference engine that explains itself\n\nusage: ridge COMMAND [options]\n\n", RIDGE_VERSION);
+    fprintf(f,
+        "Ridge %s: the CPU inference engine that explains itself\n\nusage: ridge COMMAND [options]\n\n",
+        RIDGE_VERSION);
     for (int i = 0; i < RG_CMD_COUNT; i++) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].line);
-    fprintf(f, "\n'ridge COMMAND --help' explains a command. Without -m the demo checkpoint is used: try 'ridge profile'.\n"
-               "Exit codes: 0 fine, 1 internal, 2 usage, 3 bad file, 4 unsupported, 5 not enough memory, 6 assert failed, 7 too noisy, 130 interrupted.\n");
+    fprintf(f,
+        "\n'ridge COMMAND --help' explains a command. Without -m the demo checkpoint is used: try 'ridge "
+        "profile'.\n"
+        "Exit codes: 0 fine, 1 internal, 2 usage, 3 bad file, 4 unsupported, 5 not enough memory, 6 assert "
+        "failed, 7 too noisy, 130 interrupted.\n");
 }
 
 static int find(const char *name)
@@ -89,13 +98,14 @@ static int printed(void)
     return RG_E_FILE;
 }
 
-/* Whatever is opened first would take the number of a closed stream, and the report be written into it. A closed one is opened the wrong way round, so
- * that using it stays an error. */
+/* Whatever is opened first would take the number of a closed stream, and the report be written into it. A
+ * closed one is opened the wrong way round, so that using it stays an error. */
 static void hold_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) >= 0) continue;
-        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return; /* the lowest free number is this one */
+        /* the lowest free number is this one */
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return;
     }
 }
 
@@ -129,7 +139,8 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     struct sigaction hup;
-    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_DFL) sigaction(SIGHUP, &sa, NULL); /* nohup stays in force */
+    /* nohup stays in force */
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_DFL) sigaction(SIGHUP, &sa, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a file beyond `ulimit -f` is a write that fails, like one on a full disk */
     struct sigaction bus = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &bus, NULL);
@@ -144,7 +155,8 @@ int main(int argc, char **argv)
         free(cli.line);
     }
     free((void *)(uintptr_t)cli.args);
-    if (st == RG_OK && (fflush(stdout) != 0 || ferror(stdout))) st = rg_fail(&err, RG_E_FILE, "standard output: cannot write");
+    if (st == RG_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        st = rg_fail(&err, RG_E_FILE, "standard output: cannot write");
     if (st != RG_OK && err.msg[0]) fprintf(stderr, "ridge %s: %s\n", commands[c].name, err.msg);
     return (int)st;
 }

@@ -13,7 +13,8 @@ typedef struct rg_int_list {
 } rg_int_list;
 
 /* "1,2,4", "128-4096*2", "128-1024+128", every number from low to high. RG_E_USAGE naming option and item. */
-rg_status rg_list_parse(rg_int_list *l, const char *option, const char *text, int64_t low, int64_t high, rg_err *err);
+rg_status rg_list_parse(
+    rg_int_list *l, const char *option, const char *text, int64_t low, int64_t high, rg_err *err);
 
 /* The model of a question: its configuration, and the types of a checkpoint's weights where there is one. */
 typedef struct rg_asked_model {

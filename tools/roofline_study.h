@@ -4,7 +4,8 @@
 
 #include "tools/roofline_args.h"
 
-/* Answers cli->study from the one exact case that was asked for. md: a table with words; csv and json: the cases it is made of. */
+/* Answers cli->study from the one exact case that was asked for. md: a table with words; csv and json: the
+ * cases it is made of. */
 rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg_err *err);
 
 #endif

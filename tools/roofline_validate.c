@@ -1,7 +1,8 @@
-/* ridge roofline --validate. Roofs are measured once per thread count (the bandwidth anew where a model streams); the speed of each kernel class (kernel, weight type, one token or few)
- * is measured once per machine on a small reference model that stays in the caches and is not part of the grid. Nothing is fitted to a model
- * of the grid. Predicted time of an operator: the larger of its memory time and its work at the speed of its class, and the measured cost of
- * a barrier and of a record. */
+/* ridge roofline --validate. Roofs are measured once per thread count (the bandwidth anew where a model
+ * streams); the speed of each kernel class (kernel, weight type, one token or few) is measured once per
+ * machine on a small reference model that stays in the caches and is not part of the grid. Nothing is fitted
+ * to a model of the grid. Predicted time of an operator: the larger of its memory time and its work at the
+ * speed of its class, and the measured cost of a barrier and of a record. */
 #include "tools/roofline_validate.h"
 
 #include <dirent.h>
@@ -19,19 +20,31 @@
 #include "tools/page_out.h"
 #include "weights/synth.h"
 
-enum { MAX_POINTS = 512, MAX_REPS = 9, SIZES = 4, SPEEDS = RG_KK_COUNT * (RG_WT_COUNT + 1) * SIZES + SIZES * RG_OP_COUNT };
+enum {
+    MAX_POINTS = 512,
+    MAX_REPS = 9,
+    SIZES = 4,
+    SPEEDS = RG_KK_COUNT * (RG_WT_COUNT + 1) * SIZES + SIZES * RG_OP_COUNT
+};
 
 /* Nanoseconds per operation of linear kernels; per byte of the others. 0: not seen. */
 typedef struct speeds {
     double ns[SPEEDS], work[SPEEDS], t[SPEEDS];
-    int64_t home[SPEEDS]; /* bytes that a call of the reference model streamed: where the class was measured */
+    /* bytes that a call of the reference model streamed: where the class was measured */
+    int64_t home[SPEEDS];
 } speeds;
 
 /* Attention over few queries is a pass over the cache, whatever the number of heads that share it. */
-static bool by_bytes(const rg_rec *r) { return r->kernel == RG_KK_ELEM || (r->kernel == RG_KK_ATTN && r->dims.m <= 8); }
+static bool by_bytes(const rg_rec *r)
+{
+    return r->kernel == RG_KK_ELEM || (r->kernel == RG_KK_ATTN && r->dims.m <= 8);
+}
 
 /* Tokens: one, a few, some (unpacking a block of weights shows), many. */
-static int size_of(const rg_rec *r) { return r->dims.m == 1 ? 0 : r->dims.m <= 8 ? 1 : r->dims.m < 64 ? 2 : 3; }
+static int size_of(const rg_rec *r)
+{
+    return r->dims.m == 1 ? 0 : r->dims.m <= 8 ? 1 : r->dims.m < 64 ? 2 : 3;
+}
 
 static int class_of(const rg_rec *r)
 {
@@ -74,7 +87,8 @@ static rg_status eval(trial *x, int64_t prompt, int64_t batch, rg_phase ph, rg_l
     }
     if (st == RG_OK) {
         for (int64_t b = 0; b < batch; b++) rg_session_truncate(x->s, b, ph == RG_PREFILL ? 0 : prompt);
-        st = rg_session_eval(x->s, &(rg_batch){.n = n, .token = token, .seq = seq, .want = want}, ph, log, err);
+        st = rg_session_eval(
+            x->s, &(rg_batch){.n = n, .token = token, .seq = seq, .want = want}, ph, log, err);
     }
     free(token);
     free(seq);
@@ -82,7 +96,11 @@ static rg_status eval(trial *x, int64_t prompt, int64_t batch, rg_phase ph, rg_l
     return st;
 }
 
-static rg_tally cost_of(const rg_rec *r) { return rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v); }
+static rg_tally cost_of(const rg_rec *r)
+{
+    return rg_cost(
+        rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+}
 
 static double phase_ns(const rg_log *l)
 {
@@ -99,7 +117,8 @@ static rg_status repeat(trial *x, int64_t prompt, int64_t batch, rg_phase ph, rg
     double sum = 0.0;
     int n = 0, order[MAX_REPS];
     for (; n < MAX_REPS && st == RG_OK && (n < 3 || sum < 0.3e9); n++) {
-        if (rg_log_open(&log[n], rg_session_steps_for(x->s, prompt * batch) + 1, rg_session_ops_per_step(x->s)) != 0)
+        if (rg_log_open(
+                &log[n], rg_session_steps_for(x->s, prompt * batch) + 1, rg_session_ops_per_step(x->s)) != 0)
             st = rg_fail(err, RG_E_NOMEM, "validate: out of memory");
         else
             st = eval(x, prompt, batch, ph, &log[n], err);
@@ -138,11 +157,14 @@ static void predict(point *p, const speeds *v, const trial *x, const rg_log *l)
         const rg_rec *r = &l->rec[i];
         const rg_tally a = cost_of(r);
         const int64_t ctx = r->step < l->n_steps ? l->step[r->step].ctx : 0;
-        const rg_ideal d = rg_predict(x->m, &a, (rg_arith)r->arith, (rg_isa)r->isa, (rg_kernel_kind)r->kernel, x->stream + ctx * p->batch * x->kv_token);
-        const double work = by_bytes(r) ? (double)rg_tally_bytes(&a) : (double)a.flop, at_speed = v->ns[class_of(r)] * work;
-        /* bytes from farther away than where the class was measured need the difference in addition: transfers do not overlap with a kernel
-         * that loads all the time */
-        const rg_ideal near = rg_predict(x->m, &a, (rg_arith)r->arith, (rg_isa)r->isa, (rg_kernel_kind)r->kernel, v->home[class_of(r)]);
+        const rg_ideal d = rg_predict(x->m, &a, (rg_arith)r->arith, (rg_isa)r->isa, (rg_kernel_kind)r->kernel,
+            x->stream + ctx * p->batch * x->kv_token);
+        const double work = by_bytes(r) ? (double)rg_tally_bytes(&a) : (double)a.flop,
+                     at_speed = v->ns[class_of(r)] * work;
+        /* bytes from farther away than where the class was measured need the difference in addition:
+         * transfers do not overlap with a kernel that loads all the time */
+        const rg_ideal near = rg_predict(
+            x->m, &a, (rg_arith)r->arith, (rg_isa)r->isa, (rg_kernel_kind)r->kernel, v->home[class_of(r)]);
         const double farther = size_of(r) <= 1 ? fmax(0.0, d.mem_ns - near.mem_ns) : 0.0;
         const double t = fmax(fmax(d.mem_ns, d.flop_ns), at_speed + farther) + overhead_ns(x->m);
         const rg_op op = rg_site_op((rg_site)r->site);
@@ -194,21 +216,29 @@ static rg_status run_model(bench *b, const lengths *at, int n_at, rg_err *err)
         ctx = rg_max(ctx, at[i].prompt + 2);
         batch = rg_max(batch, at[i].batch);
     }
-    const rg_engine_opts eo = {.threads = b->m->threads, .dtype = b->dtype, .isa_cap = RG_ISA_COUNT, .stop = &rg_stop};
+    const rg_engine_opts eo = {
+        .threads = b->m->threads, .dtype = b->dtype, .isa_cap = RG_ISA_COUNT, .stop = &rg_stop};
     const rg_kvtype kv = rg_default_kv(b->ckpt, &eo);
     rg_status st = rg_engine_open(&e, b->ckpt, &eo, err);
-    if (st == RG_OK) st = rg_session_open(&s, e, &(rg_session_opts){.ctx = ctx, .n_seq = batch, .kv_k = kv, .kv_v = kv, .fuse = RG_FUSE_DEFAULT}, err);
+    if (st == RG_OK)
+        st = rg_session_open(&s, e,
+            &(rg_session_opts){.ctx = ctx, .n_seq = batch, .kv_k = kv, .kv_v = kv, .fuse = RG_FUSE_DEFAULT},
+            err);
     if (st != RG_OK) goto out;
     rg_engine_info info;
     rg_engine_get_info(e, &info);
-    /* what a shared machine gives changes from minute to minute: the bandwidth where this model streams, now */
+    /* what a shared machine gives changes from minute to minute: the bandwidth where this model streams,
+     * now */
     rg_machine now = *b->m;
-    if ((st = rg_machine_refresh(&now, info.cpus, (int64_t)info.stream_bytes, NULL, NULL, &rg_stop, err)) != RG_OK) goto out;
+    if ((st = rg_machine_refresh(&now, info.cpus, (int64_t)info.stream_bytes, NULL, NULL, &rg_stop, err)) !=
+        RG_OK)
+        goto out;
     trial x = {.m = &now,
         .cfg = c,
         .s = s,
         .stream = (int64_t)info.stream_bytes,
-        .kv_token = c->layers * c->kv_heads * (rg_kv_k_bytes(kv, c->head_dim) + rg_kv_v_bytes(kv, c->head_dim))};
+        .kv_token =
+            c->layers * c->kv_heads * (rg_kv_k_bytes(kv, c->head_dim) + rg_kv_v_bytes(kv, c->head_dim))};
     for (int i = 0; i < n_at && st == RG_OK; i++)
         for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++) {
             rg_log log = {0};
@@ -217,7 +247,11 @@ static rg_status run_model(bench *b, const lengths *at, int n_at, rg_err *err)
                 learn(b->v, b->m, x.stream, &log);
             } else if (st == RG_OK && *b->n < MAX_POINTS) {
                 point *p = &b->p[(*b->n)++];
-                *p = (point){.dtype = rg_wtypes[b->dtype].name, .threads = b->m->threads, .prompt = at[i].prompt, .batch = at[i].batch, .phase = (rg_phase)ph};
+                *p = (point){.dtype = rg_wtypes[b->dtype].name,
+                    .threads = b->m->threads,
+                    .prompt = at[i].prompt,
+                    .batch = at[i].batch,
+                    .phase = (rg_phase)ph};
                 snprintf(p->model, sizeof p->model, "%s", b->name);
                 predict(p, b->v, &x, &log);
             }
@@ -266,7 +300,8 @@ static spread op_spread(const point *p, int n, int op)
     double v[MAX_POINTS];
     int k = 0;
     for (int i = 0; i < n; i++)
-        if (p[i].op_measured[op] > 0.05 * p[i].measured_ns) v[k++] = error_of(p[i].op_predicted[op], p[i].op_measured[op]);
+        if (p[i].op_measured[op] > 0.05 * p[i].measured_ns)
+            v[k++] = error_of(p[i].op_predicted[op], p[i].op_measured[op]);
     return summarise(v, k);
 }
 
@@ -274,15 +309,17 @@ static void spread_row(rg_table *t, const char *name, spread s)
 {
     char c[4][24];
     snprintf(c[0], sizeof c[0], "%d", s.n);
-    rg_table_row(t, name, c[0], rg_percent(c[1], sizeof c[1], s.median), rg_percent(c[2], sizeof c[2], s.p90), rg_percent(c[3], sizeof c[3], s.worst), NULL);
+    rg_table_row(t, name, c[0], rg_percent(c[1], sizeof c[1], s.median), rg_percent(c[2], sizeof c[2], s.p90),
+        rg_percent(c[3], sizeof c[3], s.worst), NULL);
 }
 
 static void print_md(const point *p, int n, const rg_machine *m)
 {
     rg_table t = {0};
     char c[7][32];
-    printf(
-        "# Prediction against measurement: %s\n\n%s, roofs of up to %d threads. error = |predicted - measured| / measured.\n\n", m->cpu, m->source, m->threads);
+    printf("# Prediction against measurement: %s\n\n%s, roofs of up to %d threads. error = |predicted - "
+           "measured| / measured.\n\n",
+        m->cpu, m->source, m->threads);
     rg_table_head(&t, "<phase or operator", ">points", ">median error", ">90th percentile", ">worst", NULL);
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) spread_row(&t, rg_phase_names[ph], phase_spread(p, n, ph));
     for (int op = 0; op < RG_OP_COUNT; op++) {
@@ -292,19 +329,25 @@ static void print_md(const point *p, int n, const rg_machine *m)
     rg_table_print(stdout, &t);
     rg_table_free(&t);
     printf("\nOperators count where they take a twentieth of their phase or more.\n\n");
-    rg_table_head(&t, "<model", "<weights", ">threads", ">prompt", ">batch", "<phase", ">measured ms", ">predicted ms", ">error", ">ideal / measured", NULL);
+    rg_table_head(&t, "<model", "<weights", ">threads", ">prompt", ">batch", "<phase", ">measured ms",
+        ">predicted ms", ">error", ">ideal / measured", NULL);
     for (int i = 0; i < n; i++) {
         snprintf(c[0], sizeof c[0], "%d", p[i].threads);
         snprintf(c[1], sizeof c[1], "%" PRId64, p[i].prompt);
         snprintf(c[2], sizeof c[2], "%" PRId64, p[i].batch);
-        snprintf(c[5], sizeof c[5], "%+.1f %%", 100.0 * (p[i].predicted_ns - p[i].measured_ns) / p[i].measured_ns);
-        rg_table_row(&t, p[i].model, p[i].dtype, c[0], c[1], c[2], rg_phase_names[p[i].phase], rg_num(c[3], sizeof c[3], 1e-6 * p[i].measured_ns),
-            rg_num(c[4], sizeof c[4], 1e-6 * p[i].predicted_ns), c[5], rg_percent(c[6], sizeof c[6], p[i].ideal_ns / p[i].measured_ns), NULL);
+        snprintf(
+            c[5], sizeof c[5], "%+.1f %%", 100.0 * (p[i].predicted_ns - p[i].measured_ns) / p[i].measured_ns);
+        rg_table_row(&t, p[i].model, p[i].dtype, c[0], c[1], c[2], rg_phase_names[p[i].phase],
+            rg_num(c[3], sizeof c[3], 1e-6 * p[i].measured_ns),
+            rg_num(c[4], sizeof c[4], 1e-6 * p[i].predicted_ns), c[5],
+            rg_percent(c[6], sizeof c[6], p[i].ideal_ns / p[i].measured_ns), NULL);
     }
     rg_table_print(stdout, &t);
     rg_table_free(&t);
-    printf("\nPredicted: per operator the larger of its memory time, its arithmetic at the roof, and its work at the speed of its kernel class (measured once\n"
-           "on a reference model that stays in the caches; few tokens: and the time that bytes from farther away need more), with the measured cost of a "
+    printf("\nPredicted: per operator the larger of its memory time, its arithmetic at the roof, and its "
+           "work at the speed of its kernel class (measured once\n"
+           "on a reference model that stays in the caches; few tokens: and the time that bytes from farther "
+           "away need more), with the measured cost of a "
            "barrier (%.0f ns) and of a record (%.0f ns); per call a parallel region.\n"
            "ideal: the roofline alone.\n",
         m->barrier_ns.value, m->record_ns.value);
@@ -314,13 +357,15 @@ static void print_csv(const point *p, int n)
 {
     printf("model,dtype,threads,prompt,batch,phase,measured_ns,predicted_ns,ideal_ns,error\n");
     for (int i = 0; i < n; i++)
-        printf("%s,%s,%d,%" PRId64 ",%" PRId64 ",%s,%.0f,%.0f,%.0f,%.6g\n", p[i].model, p[i].dtype, p[i].threads, p[i].prompt, p[i].batch,
-            rg_phase_names[p[i].phase], p[i].measured_ns, p[i].predicted_ns, p[i].ideal_ns, (p[i].predicted_ns - p[i].measured_ns) / p[i].measured_ns);
+        printf("%s,%s,%d,%" PRId64 ",%" PRId64 ",%s,%.0f,%.0f,%.0f,%.6g\n", p[i].model, p[i].dtype,
+            p[i].threads, p[i].prompt, p[i].batch, rg_phase_names[p[i].phase], p[i].measured_ns,
+            p[i].predicted_ns, p[i].ideal_ns, (p[i].predicted_ns - p[i].measured_ns) / p[i].measured_ns);
 }
 
 static json_t *spread_json(spread s)
 {
-    return json_pack("{s:i, s:o, s:o, s:o}", "points", s.n, "median", rg_json_real(s.median), "p90", rg_json_real(s.p90), "worst", rg_json_real(s.worst));
+    return json_pack("{s:i, s:o, s:o, s:o}", "points", s.n, "median", rg_json_real(s.median), "p90",
+        rg_json_real(s.p90), "worst", rg_json_real(s.worst));
 }
 
 /* "decode: median error 8.1 %, nine in ten below 17 %, worst 25 % of 24 points." */
@@ -335,8 +380,10 @@ static json_t *verdict_of(const point *p, int n)
         for (int i = 0; i < n; i++) above += (int)p[i].phase == ph && p[i].predicted_ns > p[i].measured_ns;
         if (s.n > 0)
             rg_lines_add(&l,
-                "%s: the prediction is off by %s in the middle of %d points, by %s in nine of ten, by %s at worst; it is above the measurement in %d.",
-                rg_phase_names[ph], rg_percent(a, sizeof a, s.median), s.n, rg_percent(b, sizeof b, s.p90), rg_percent(c, sizeof c, s.worst), above);
+                "%s: the prediction is off by %s in the middle of %d points, by %s in nine of ten, by %s at "
+                "worst; it is above the measurement in %d.",
+                rg_phase_names[ph], rg_percent(a, sizeof a, s.median), s.n, rg_percent(b, sizeof b, s.p90),
+                rg_percent(c, sizeof c, s.worst), above);
     }
     for (int i = 0; i < l.n; i++) json_array_append_new(said, rg_json_text(l.s[i]));
     rg_lines_free(&l);
@@ -346,17 +393,21 @@ static json_t *verdict_of(const point *p, int n)
 static json_t *to_json(const point *p, int n, const rg_machine *m, const char *command)
 {
     json_t *rows = json_array(), *errors = json_object();
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) json_object_set_new(errors, rg_phase_names[ph], spread_json(phase_spread(p, n, ph)));
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        json_object_set_new(errors, rg_phase_names[ph], spread_json(phase_spread(p, n, ph)));
     for (int op = 0; op < RG_OP_COUNT; op++) {
         const spread s = op_spread(p, n, op);
         if (s.n > 0) json_object_set_new(errors, rg_op_name((rg_op)op), spread_json(s));
     }
     for (int i = 0; i < n; i++)
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:f, s:f}", "model", p[i].model, "dtype", p[i].dtype, "threads",
-                                        p[i].threads, "prompt", (json_int_t)p[i].prompt, "batch", (json_int_t)p[i].batch, "phase", rg_phase_names[p[i].phase],
-                                        "measured_ns", p[i].measured_ns, "predicted_ns", p[i].predicted_ns, "ideal_ns", p[i].ideal_ns));
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "schema", "ridge.validation", "version", 1, "command", rg_json_text(command), "cpu",
-        rg_json_text(m->cpu), "errors", errors, "points", rows, "verdict", verdict_of(p, n));
+        json_array_append_new(rows,
+            json_pack("{s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:f, s:f}", "model", p[i].model, "dtype",
+                p[i].dtype, "threads", p[i].threads, "prompt", (json_int_t)p[i].prompt, "batch",
+                (json_int_t)p[i].batch, "phase", rg_phase_names[p[i].phase], "measured_ns", p[i].measured_ns,
+                "predicted_ns", p[i].predicted_ns, "ideal_ns", p[i].ideal_ns));
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "schema", "ridge.validation", "version", 1,
+        "command", rg_json_text(command), "cpu", rg_json_text(m->cpu), "errors", errors, "points", rows,
+        "verdict", verdict_of(p, n));
 }
 
 static rg_status print_json(const json_t *root, rg_err *err)
@@ -370,7 +421,8 @@ static rg_status print_json(const json_t *root, rg_err *err)
 
 static rg_status open_model(rg_ckpt **out, const rg_config *c, const char *dir, rg_err *err)
 {
-    const rg_status st = rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
+    const rg_status st =
+        rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
     return st == RG_OK ? rg_ckpt_open(out, dir, err) : st;
 }
 
@@ -384,7 +436,8 @@ typedef struct grid {
     int n;
 } grid;
 
-static rg_status one_model(grid *g, const rg_config *c, const char *name, const char *base, bool teach, const lengths *at, int n_at, rg_err *err)
+static rg_status one_model(grid *g, const rg_config *c, const char *name, const char *base, bool teach,
+    const lengths *at, int n_at, rg_err *err)
 {
     char dir[600];
     rg_ckpt *k = NULL;
@@ -393,8 +446,15 @@ static rg_status one_model(grid *g, const rg_config *c, const char *name, const 
     rg_status st = open_model(&k, c, dir, err);
     for (int t = 0; t < g->n_threads && st == RG_OK; t++)
         for (int d = 0; d < g->n_dtypes && st == RG_OK; d++)
-            st = run_model(
-                &(bench){.m = &g->m[t], .ckpt = k, .name = name, .dtype = g->dtype[d], .v = &g->v[t], .teach = teach, .p = g->p, .n = &g->n}, at, n_at, err);
+            st = run_model(&(bench){.m = &g->m[t],
+                               .ckpt = k,
+                               .name = name,
+                               .dtype = g->dtype[d],
+                               .v = &g->v[t],
+                               .teach = teach,
+                               .p = g->p,
+                               .n = &g->n},
+                at, n_at, err);
     rg_ckpt_close(k);
     remove_model(dir);
     return st;

@@ -1,4 +1,5 @@
-/* The model held against measurement: a grid of models, types, lengths, batches and threads is run on this machine. */
+/* The model held against measurement: a grid of models, types, lengths, batches and threads is run on this
+ * machine. */
 #ifndef RG_ROOFLINE_VALIDATE_H
 #define RG_ROOFLINE_VALIDATE_H
 

@@ -12,7 +12,8 @@ static int64_t embd_row(const rg_ckpt *ckpt)
     return t ? rg_ftype_row_bytes(t->grid ? RG_FT_F32 : t->type, c->dim) : 0;
 }
 
-rg_model_info rg_model_info_of(const rg_ckpt *ckpt, const rg_engine_info *i, const rg_session_opts *so, const rg_memory_plan *plan)
+rg_model_info rg_model_info_of(
+    const rg_ckpt *ckpt, const rg_engine_info *i, const rg_session_opts *so, const rg_memory_plan *plan)
 {
     return (rg_model_info){.config = *i->config,
         .path = rg_ckpt_path(ckpt),
@@ -50,7 +51,8 @@ const char *rg_pinning_text(char *buf, size_t n, const rg_engine_info *i)
         return buf;
     }
     snprintf(buf, n, "%d thread%s pinned to cpu%s", i->threads, s, s);
-    for (int t = 0; t < i->threads && strlen(buf) + 8 < n; t++) snprintf(buf + strlen(buf), n - strlen(buf), "%s%d", t ? "," : " ", i->cpus[t]);
+    for (int t = 0; t < i->threads && strlen(buf) + 8 < n; t++)
+        snprintf(buf + strlen(buf), n - strlen(buf), "%s%d", t ? "," : " ", i->cpus[t]);
     return buf;
 }
 

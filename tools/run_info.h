@@ -7,7 +7,8 @@
 #include "tools/judge.h"
 
 /* Strings are borrowed from the checkpoint and the tables. */
-rg_model_info rg_model_info_of(const rg_ckpt *ckpt, const rg_engine_info *i, const rg_session_opts *so, const rg_memory_plan *plan);
+rg_model_info rg_model_info_of(
+    const rg_ckpt *ckpt, const rg_engine_info *i, const rg_session_opts *so, const rg_memory_plan *plan);
 /* Spread and interval of a phase from the times of its n repetitions. */
 void rg_run_times(rg_run_info *run, rg_phase phase, const double *t, int n);
 /* --assert over reports of profile. */

@@ -15,8 +15,9 @@ static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
         const char *key;
         int64_t *value;
         bool needed;
-    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true}, {"kv_heads", &s->kv_heads, false},
-        {"ffn", &s->ffn, true}, {"vocab", &s->vocab, true}, {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
+    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true},
+        {"kv_heads", &s->kv_heads, false}, {"ffn", &s->ffn, true}, {"vocab", &s->vocab, true},
+        {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
     enum { N = sizeof fields / sizeof *fields };
     bool seen[N] = {false};
     for (const char *p = list; *p;) {
@@ -25,18 +26,24 @@ static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
         while (f >= 0 && (strlen(fields[f].key) != key || strncmp(fields[f].key, p, key) != 0)) f--;
         if (f < 0)
             return rg_fail(err, RG_E_USAGE,
-                "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= or tied=", (int)rg_min((int64_t)len, 40), p);
+                "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= "
+                "or tied=",
+                (int)rg_min((int64_t)len, 40), p);
         if (seen[f]) return rg_fail(err, RG_E_USAGE, "--dims: %s is there twice", fields[f].key);
         char *end = NULL;
-        const long long v = key < len && p[key + 1] >= '0' && p[key + 1] <= '9' ? strtoll(p + key + 1, &end, 10) : -1;
-        if (v < 0 || end != p + len) return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected %s=NUMBER", (int)rg_min((int64_t)len, 40), p, fields[f].key);
+        const long long v =
+            key < len && p[key + 1] >= '0' && p[key + 1] <= '9' ? strtoll(p + key + 1, &end, 10) : -1;
+        if (v < 0 || end != p + len)
+            return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected %s=NUMBER",
+                (int)rg_min((int64_t)len, 40), p, fields[f].key);
         *fields[f].value = v;
         seen[f] = true;
         p += len;
         if (*p == ',') p++;
     }
     for (int i = 0; i < N; i++)
-        if (fields[i].needed && !seen[i]) return rg_fail(err, RG_E_USAGE, "--dims: %s= is missing", fields[i].key);
+        if (fields[i].needed && !seen[i])
+            return rg_fail(err, RG_E_USAGE, "--dims: %s= is missing", fields[i].key);
     if (!s->kv_heads) s->kv_heads = s->heads;
     if (!s->head_dim && s->heads > 0) s->head_dim = s->dim / s->heads;
     s->tied = tied != 0;
@@ -47,8 +54,10 @@ rg_status rg_shape_args(rg_config *c, const rg_cli *cli, rg_err *err)
 {
     rg_shape own;
     const rg_shape *s = &own;
-    if (!cli->shape == !cli->dims) return rg_fail(err, RG_E_USAGE, "give one of --shape NAME (see --list) and --dims LIST");
-    if (cli->shape && !(s = rg_shape_find(cli->shape))) return rg_fail(err, RG_E_USAGE, "--shape: '%.60s' is not known; --list shows the names", cli->shape);
+    if (!cli->shape == !cli->dims)
+        return rg_fail(err, RG_E_USAGE, "give one of --shape NAME (see --list) and --dims LIST");
+    if (cli->shape && !(s = rg_shape_find(cli->shape)))
+        return rg_fail(err, RG_E_USAGE, "--shape: '%.60s' is not known; --list shows the names", cli->shape);
     if (cli->dims) {
         const rg_status st = parse_dims(&own, cli->dims, err);
         if (st != RG_OK) return st;

@@ -7,10 +7,15 @@
 
 #include "base/num.h"
 
-const char *const rg_stop_reasons[] = {
-    [RG_STOP_END] = "end of the answer", [RG_STOP_LENGTH] = "length (-n)", [RG_STOP_CONTEXT] = "context full", [RG_STOP_INTERRUPTED] = "interrupted"};
+const char *const rg_stop_reasons[] = {[RG_STOP_END] = "end of the answer",
+    [RG_STOP_LENGTH] = "length (-n)",
+    [RG_STOP_CONTEXT] = "context full",
+    [RG_STOP_INTERRUPTED] = "interrupted"};
 
-static int64_t or_default(const rg_cli *cli, rg_option_id id, int64_t value, int64_t fallback) { return cli->given[id] ? value : fallback; }
+static int64_t or_default(const rg_cli *cli, rg_option_id id, int64_t value, int64_t fallback)
+{
+    return cli->given[id] ? value : fallback;
+}
 
 static rg_status open_sampler(rg_talk *t, rg_err *err)
 {
@@ -25,19 +30,25 @@ static rg_status open_sampler(rg_talk *t, rg_err *err)
     return rg_sampler_open(&t->sampler, &o, t->vocab, err);
 }
 
-rg_status rg_talk_open(rg_talk *t, const rg_cli *cli, rg_session_opts *so, rg_engine_opts *eo, rg_progress *p, rg_err *err)
+rg_status rg_talk_open(
+    rg_talk *t, const rg_cli *cli, rg_session_opts *so, rg_engine_opts *eo, rg_progress *p, rg_err *err)
 {
     t->cli = cli;
     rg_status st = rg_open_model(&t->ckpt, cli, err);
     if (st != RG_OK) return st;
     t->vocab = rg_ckpt_config(t->ckpt)->vocab;
-    if ((st = rg_engine_args(eo, cli, cli->dtype, p, err)) != RG_OK || (st = rg_session_args(so, cli, rg_default_kv(t->ckpt, eo), err)) != RG_OK) return st;
+    if ((st = rg_engine_args(eo, cli, cli->dtype, p, err)) != RG_OK ||
+        (st = rg_session_args(so, cli, rg_default_kv(t->ckpt, eo), err)) != RG_OK)
+        return st;
     so->check_nan = cli->check_nan;
     if (cli->check_nan && cli->fuse && so->fuse)
-        return rg_fail(err, RG_E_USAGE, "--fuse %s: --check-nan looks behind every operator, so none may be fused: leave one of them out", cli->fuse);
+        return rg_fail(err, RG_E_USAGE,
+            "--fuse %s: --check-nan looks behind every operator, so none may be fused: leave one of them out",
+            cli->fuse);
     so->lock = cli->mlock;
     if (cli->context_shift && so->kv_k == RG_KV_Q8_0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "--context-shift: keys of type q8_0 would lose precision with every shift; use -ctk f16 or f32");
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "--context-shift: keys of type q8_0 would lose precision with every shift; use -ctk f16 or f32");
     if ((st = open_sampler(t, err)) != RG_OK) return st;
     st = rg_tokenizer_open_for(&t->tok, t->ckpt, cli->tokenizer, err);
     /* raw ids work without a tokenizer: ids come out */
@@ -58,7 +69,8 @@ rg_status rg_talk_start(rg_talk *t, rg_session_opts *so, const rg_engine_opts *e
         rg_engine_get_info(t->engine, &i);
         rg_live_open(&t->live, t->engine, rg_live_roof(i.threads, i.stream_bytes));
     }
-    if (t->live.on && rg_log_open(&t->log, 1, rg_session_ops_per_step(t->session)) != 0) return rg_fail(err, RG_E_NOMEM, "out of memory");
+    if (t->live.on && rg_log_open(&t->log, 1, rg_session_ops_per_step(t->session)) != 0)
+        return rg_fail(err, RG_E_NOMEM, "out of memory");
     return RG_OK;
 }
 
@@ -103,14 +115,17 @@ void rg_talk_truncate(rg_talk *t, int64_t n)
 /* Makes room for what is not evaluated yet, or says with numbers that there is none. */
 static rg_status make_room(rg_talk *t, rg_err *err)
 {
-    const int64_t held = rg_session_length(t->session, 0), keep = rg_min(t->keep, held), over = t->n_all - t->ctx;
+    const int64_t held = rg_session_length(t->session, 0), keep = rg_min(t->keep, held),
+                  over = t->n_all - t->ctx;
     if (over <= 0) return RG_OK;
     const int64_t discard = rg_max(over, (held - keep) / 2);
     if (!t->cli->context_shift || discard > held - keep)
         return rg_fail(err, RG_E_USAGE,
-            "context full: %" PRId64 " tokens are held and %" PRId64 " more wanted, the context holds %" PRId64 " (-c; the model was made for %" PRId64 ")%s",
+            "context full: %" PRId64 " tokens are held and %" PRId64
+            " more wanted, the context holds %" PRId64 " (-c; the model was made for %" PRId64 ")%s",
             held, t->n_all - held, t->ctx, rg_ckpt_config(t->ckpt)->ctx_train,
-            t->cli->context_shift ? ": even a shift makes too little room" : ": use a larger -c, a smaller -n, or --context-shift");
+            t->cli->context_shift ? ": even a shift makes too little room"
+                                  : ": use a larger -c, a smaller -n, or --context-shift");
     const rg_status st = rg_session_shift(t->session, 0, keep, discard, err);
     if (st != RG_OK) return st;
     memmove(t->all + keep, t->all + keep + discard, (size_t)(t->n_all - keep - discard) * sizeof *t->all);
@@ -123,7 +138,8 @@ static rg_status make_room(rg_talk *t, rg_err *err)
 static rg_status dump(rg_talk *t, int64_t rows, rg_err *err)
 {
     for (int64_t i = 0; t->dump.f && i < rows; i++)
-        if (fwrite(rg_session_logits(t->session, i), sizeof(float), (size_t)t->vocab, t->dump.f) != (size_t)t->vocab)
+        if (fwrite(rg_session_logits(t->session, i), sizeof(float), (size_t)t->vocab, t->dump.f) !=
+            (size_t)t->vocab)
             return rg_fail(err, RG_E_FILE, "%s: cannot write", t->cli->dump_logits);
     return RG_OK;
 }
@@ -133,7 +149,9 @@ rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
     rg_progress p = {0};
     rg_status st;
     if (t->logits) return RG_OK;
-    if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0) rg_session_truncate(t->session, 0, t->n_all - 1); /* its logits are wanted again */
+    /* its logits are wanted again */
+    if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0)
+        rg_session_truncate(t->session, 0, t->n_all - 1);
     if ((st = make_room(t, err)) != RG_OK) return st;
     const uint64_t start = rg_now_ns();
     const int64_t from = rg_session_length(t->session, 0);
@@ -144,13 +162,15 @@ rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
         if (last) t->want[n - 1] = 1;
         const uint64_t t0 = rg_now_ns();
         if (t->live.on) rg_log_clear(&t->log);
-        st = rg_session_eval(t->session, &(rg_batch){.n = n, .token = t->all + at, .want = t->want}, phase, t->live.on && n == 1 ? &t->log : NULL, err);
+        st = rg_session_eval(t->session, &(rg_batch){.n = n, .token = t->all + at, .want = t->want}, phase,
+            t->live.on && n == 1 ? &t->log : NULL, err);
         if (st == RG_OK) st = dump(t, n, err);
         if (st != RG_OK) break;
         if (phase == RG_DECODE) rg_live_step(&t->live, &t->log, rg_now_ns() - t0, at + n, t->ctx);
         if (last) t->logits = rg_session_logits(t->session, t->dump.f ? n - 1 : 0);
         at += n;
-        if (phase == RG_PREFILL && !t->live.on) rg_progress_draw(&p, "reading the prompt", (double)(at - from) / (double)(t->n_all - from));
+        if (phase == RG_PREFILL && !t->live.on)
+            rg_progress_draw(&p, "reading the prompt", (double)(at - from) / (double)(t->n_all - from));
     }
     rg_progress_clear(&p);
     if (phase == RG_PREFILL) {
@@ -243,7 +263,8 @@ rg_status rg_talk_load(rg_talk *t, const char *path, const int32_t *prompt, int6
     t->n_reused = same;
     t->n_all = 0;
     const rg_status sa = rg_talk_append(t, prompt, n, err);
-    if (sa == RG_OK && same == n && same == s.n) t->logits = t->saved_logits; /* the very same prompt: nothing is to be computed */
+    /* the very same prompt: nothing is to be computed */
+    if (sa == RG_OK && same == n && same == s.n) t->logits = t->saved_logits;
     free(s.token);
     return sa;
 }
@@ -273,7 +294,8 @@ static void timing(const char *what, uint64_t ns, int64_t n, const char *unit)
     const double ms = (double)ns * 1e-6;
     fprintf(stderr, "%s = %10.2f ms / %5" PRId64 " %s ", what, ms, n, unit);
     if (n > 0 && ns > 0)
-        fprintf(stderr, "(%8.2f ms per token, %8.2f tokens per second)\n", ms / (double)n, (double)n / ms * 1e3);
+        fprintf(
+            stderr, "(%8.2f ms per token, %8.2f tokens per second)\n", ms / (double)n, (double)n / ms * 1e3);
     else
         fprintf(stderr, "(n/a: nothing to divide)\n");
 }
@@ -286,8 +308,12 @@ void rg_talk_timings(const rg_talk *t)
     timing("    sampling time", t->sample_ns, t->n_sampled, "runs  ");
     timing(" prompt eval time", t->prefill_ns, t->n_prefill, "tokens");
     timing("        eval time", t->decode_ns, t->n_decode, "runs  ");
-    fprintf(stderr, "       total time = %10.2f ms / %5" PRId64 " tokens\n", (double)(t->sample_ns + t->prefill_ns + t->decode_ns) * 1e-6, t->n_all);
-    fprintf(stderr, "          weights = %s, %s kernels, %d threads\n", rg_wtypes[i.dtype].name, rg_isa_names[i.isa], i.threads);
-    if (t->n_reused > 0) fprintf(stderr, "    session file  = %" PRId64 " tokens of the prompt were not evaluated again\n", t->n_reused);
+    fprintf(stderr, "       total time = %10.2f ms / %5" PRId64 " tokens\n",
+        (double)(t->sample_ns + t->prefill_ns + t->decode_ns) * 1e-6, t->n_all);
+    fprintf(stderr, "          weights = %s, %s kernels, %d threads\n", rg_wtypes[i.dtype].name,
+        rg_isa_names[i.isa], i.threads);
+    if (t->n_reused > 0)
+        fprintf(stderr, "    session file  = %" PRId64 " tokens of the prompt were not evaluated again\n",
+            t->n_reused);
     if (t->shifts > 0) fprintf(stderr, "   context shifts = %" PRId64 "\n", t->shifts);
 }

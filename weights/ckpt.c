@@ -56,7 +56,8 @@ static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site
     }
     for (int i = 0; i < N_NAMES; i++) {
         const char *want = names[i].name[naming];
-        if (strlen(want) == len && memcmp(want, s, len) == 0 && (rg_site_in_layer(names[i].site) != 0) == (*layer >= 0)) {
+        if (strlen(want) == len && memcmp(want, s, len) == 0 &&
+            (rg_site_in_layer(names[i].site) != 0) == (*layer >= 0)) {
             *site = names[i].site;
             return true;
         }
@@ -77,7 +78,8 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int 
         if (layer < 0)
             snprintf(buf, n, "%s", names[i].name[naming]);
         else
-            snprintf(buf, n, "%s%d.%s", naming == RG_NAMES_HF ? "model.layers." : "blk.", layer, names[i].name[naming]);
+            snprintf(buf, n, "%s%d.%s", naming == RG_NAMES_HF ? "model.layers." : "blk.", layer,
+                names[i].name[naming]);
         return true;
     }
     return false;
@@ -97,13 +99,17 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
     if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
         if (ends_with(r, "q_norm.weight") || ends_with(r, "k_norm.weight"))
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: QK-norm is not supported", c->path, nl, r->name);
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
+            return rg_fail(
+                err, RG_E_UNSUPPORTED, "%s: tensor %.*s: QK-norm is not supported", c->path, nl, r->name);
+        return rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
     }
     if (layer >= c->cfg.layers)
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: layer %d, but the configuration says %lld layers",
+            c->path, nl, r->name, layer, (long long)c->cfg.layers);
+    if (r->rank < 1 || r->rank > 2)
         return rg_fail(
-            err, RG_E_FILE, "%s: tensor %.*s: layer %d, but the configuration says %lld layers", c->path, nl, r->name, layer, (long long)c->cfg.layers);
-    if (r->rank < 1 || r->rank > 2) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %d dimensions, expected 1 or 2", c->path, nl, r->name, r->rank);
+            err, RG_E_FILE, "%s: tensor %.*s: %d dimensions, expected 1 or 2", c->path, nl, r->name, r->rank);
     if (c->n == c->cap) {
         const size_t cap = c->cap ? 2 * c->cap : 64;
         rg_ckpt_tensor *t = realloc(c->t, cap * sizeof *t);
@@ -114,13 +120,21 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     char *name = strndup(r->name, r->name_len);
     if (!name) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
     rg_ckpt_tensor *t = &c->t[c->n++];
-    *t = (rg_ckpt_tensor){.site = site, .layer = layer, .file_name = name, .type = r->type, .data = r->data, .bytes = r->bytes, .grid = r->grid};
+    *t = (rg_ckpt_tensor){.site = site,
+        .layer = layer,
+        .file_name = name,
+        .type = r->type,
+        .data = r->data,
+        .bytes = r->bytes,
+        .grid = r->grid};
     t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
     t->cols = (int64_t)r->dim[r->rank - 1];
-    const bool rotated = site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K || site == RG_SITE_ATTN_Q_BIAS || site == RG_SITE_ATTN_K_BIAS;
+    const bool rotated = site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K || site == RG_SITE_ATTN_Q_BIAS ||
+        site == RG_SITE_ATTN_K_BIAS;
     if (naming == RG_NAMES_GGUF && rotated && !c->half_split) t->interleaved = c->cfg.head_dim;
     if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: a bias of type %s, expected F32, F16 or BF16", c->path, nl, r->name, rg_ftypes[t->type].name);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: a bias of type %s, expected F32, F16 or BF16",
+            c->path, nl, r->name, rg_ftypes[t->type].name);
     if (r->grid && r->grid->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
     return RG_OK;
 }
@@ -130,19 +144,27 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
     const struct {
         const char *name;
         int64_t v, lo, hi;
-    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, 1, 1 << 20}, {"layers", c->layers, 1, RG_MAX_LAYERS},
-        {"heads", c->heads, 1, 4096}, {"KV heads", c->kv_heads, 1, 4096}, {"head size", c->head_dim, 2, 1024}, {"vocabulary", c->vocab, 1, RG_MAX_VOCAB},
-        {"context", c->ctx_train, 1, 1 << 30}};
+    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, 1, 1 << 20},
+        {"layers", c->layers, 1, RG_MAX_LAYERS}, {"heads", c->heads, 1, 4096},
+        {"KV heads", c->kv_heads, 1, 4096}, {"head size", c->head_dim, 2, 1024},
+        {"vocabulary", c->vocab, 1, RG_MAX_VOCAB}, {"context", c->ctx_train, 1, 1 << 30}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
-            return rg_fail(err, RG_E_FILE, "%s: %s is %lld, expected %lld to %lld", path, ranges[i].name, (long long)ranges[i].v, (long long)ranges[i].lo,
-                (long long)ranges[i].hi);
+            return rg_fail(err, RG_E_FILE, "%s: %s is %lld, expected %lld to %lld", path, ranges[i].name,
+                (long long)ranges[i].v, (long long)ranges[i].lo, (long long)ranges[i].hi);
     if (c->heads % c->kv_heads != 0)
-        return rg_fail(err, RG_E_FILE, "%s: %lld KV heads do not divide %lld heads", path, (long long)c->kv_heads, (long long)c->heads);
-    if (c->head_dim % 2 != 0) return rg_fail(err, RG_E_FILE, "%s: head size %lld is odd, RoPE needs pairs", path, (long long)c->head_dim);
-    if (c->window < 0) return rg_fail(err, RG_E_FILE, "%s: sliding window is %lld, expected 0 or more", path, (long long)c->window);
-    if (!(c->eps > 0.0 && c->eps < 1.0)) return rg_fail(err, RG_E_FILE, "%s: RMSNorm epsilon is %g, expected between 0 and 1", path, c->eps);
-    if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12)) return rg_fail(err, RG_E_FILE, "%s: RoPE base is %g, expected more than 0", path, c->rope_theta);
+        return rg_fail(err, RG_E_FILE, "%s: %lld KV heads do not divide %lld heads", path,
+            (long long)c->kv_heads, (long long)c->heads);
+    if (c->head_dim % 2 != 0)
+        return rg_fail(
+            err, RG_E_FILE, "%s: head size %lld is odd, RoPE needs pairs", path, (long long)c->head_dim);
+    if (c->window < 0)
+        return rg_fail(
+            err, RG_E_FILE, "%s: sliding window is %lld, expected 0 or more", path, (long long)c->window);
+    if (!(c->eps > 0.0 && c->eps < 1.0))
+        return rg_fail(err, RG_E_FILE, "%s: RMSNorm epsilon is %g, expected between 0 and 1", path, c->eps);
+    if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12))
+        return rg_fail(err, RG_E_FILE, "%s: RoPE base is %g, expected more than 0", path, c->rope_theta);
     return RG_OK;
 }
 
@@ -152,7 +174,8 @@ void rg_config_factors(rg_config *c)
     if (c->resid_scale == 1.0) c->resid_scale = 0.0;
     if (c->logit_scale == 1.0) c->logit_scale = 0.0;
     if (c->embd_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_TOKEN_SCALE);
-    if (c->resid_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE);
+    if (c->resid_scale != 0.0)
+        c->extra |= rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE);
     if (c->logit_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_OUTPUT_SCALE);
 }
 
@@ -180,7 +203,8 @@ int64_t rg_extent_size(const rg_config *c, rg_extent e)
 static int by_place(const void *a, const void *b)
 {
     const rg_ckpt_tensor *x = a, *y = b;
-    if (x->layer != y->layer && rg_site_in_layer(x->site) && rg_site_in_layer(y->site)) return x->layer < y->layer ? -1 : 1;
+    if (x->layer != y->layer && rg_site_in_layer(x->site) && rg_site_in_layer(y->site))
+        return x->layer < y->layer ? -1 : 1;
     return (x->site > y->site) - (x->site < y->site);
 }
 
@@ -191,7 +215,8 @@ static void drop_tensor(rg_ckpt *c, size_t i)
     c->t[i] = c->t[--c->n];
 }
 
-/* Some exporters store biases that the configuration denies; they may be ignored only where they are nothing. */
+/* Some exporters store biases that the configuration denies; they may be ignored only where they are
+ * nothing. */
 static rg_status drop_zero_biases(rg_ckpt *c, rg_err *err)
 {
     for (size_t i = c->n; i-- > 0;) {
@@ -199,7 +224,9 @@ static rg_status drop_zero_biases(rg_ckpt *c, rg_err *err)
         if (rg_site_op(t->site) != RG_OP_BIAS || (c->cfg.extra & rg_site_bit(t->site))) continue;
         for (uint64_t b = 0; b < t->bytes; b++)
             if (((const unsigned char *)t->data)[b])
-                return rg_fail(err, RG_E_FILE, "%s: tensor %.100s holds a bias, but the configuration says that there is none", c->path, t->file_name);
+                return rg_fail(err, RG_E_FILE,
+                    "%s: tensor %.100s holds a bias, but the configuration says that there is none", c->path,
+                    t->file_name);
         drop_tensor(c, i);
     }
     return RG_OK;
@@ -213,7 +240,8 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
     if (c->n == 0) return rg_fail(err, RG_E_FILE, "%s: no tensors of a model are in it", c->path);
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
-        if (by_place(&c->t[i - 1], &c->t[i]) == 0) return rg_fail(err, RG_E_FILE, "%s: tensor %.100s is there twice", c->path, c->t[i].file_name);
+        if (by_place(&c->t[i - 1], &c->t[i]) == 0)
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s is there twice", c->path, c->t[i].file_name);
     if (c->cfg.tied) { /* a tied model may store the one matrix under either name */
         rg_ckpt_tensor *e = NULL, *o = NULL;
         for (size_t i = 0; i < c->n; i++) {
@@ -226,13 +254,19 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 0; i < c->n; i++) {
         const rg_ckpt_tensor *t = &c->t[i];
-        const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(t->site)), cols = rg_extent_size(&c->cfg, rg_site_cols(t->site));
+        const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(t->site)),
+                      cols = rg_extent_size(&c->cfg, rg_site_cols(t->site));
         if (t->rows != rows || t->cols != cols)
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration", c->path, t->file_name,
-                (long long)t->rows, (long long)t->cols, (long long)rows, (long long)cols);
-        if (!t->grid && (cols % rg_ftypes[t->type].block != 0 || t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols))))
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", c->path, t->file_name, (unsigned long long)t->bytes,
-                (long long)rows, (long long)cols, rg_ftypes[t->type].name);
+            return rg_fail(err, RG_E_FILE,
+                "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration",
+                c->path, t->file_name, (long long)t->rows, (long long)t->cols, (long long)rows,
+                (long long)cols);
+        if (!t->grid &&
+            (cols % rg_ftypes[t->type].block != 0 ||
+                t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols))))
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s",
+                c->path, t->file_name, (unsigned long long)t->bytes, (long long)rows, (long long)cols,
+                rg_ftypes[t->type].name);
         c->params += (uint64_t)(rows * cols);
         c->weight_bytes += t->bytes;
     }
@@ -240,8 +274,10 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         const rg_site s = names[i].site;
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
-            if (rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) && !(s == RG_SITE_OUTPUT && c->cfg.tied))
-                return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path, rg_tensor_name(name, sizeof name, s, l),
+            if (rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
+                !(s == RG_SITE_OUTPUT && c->cfg.tied))
+                return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path,
+                    rg_tensor_name(name, sizeof name, s, l),
                     s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
     }
     return RG_OK;
@@ -277,7 +313,8 @@ void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c)
 {
     char tok[32];
     snprintf(tok, sizeof tok, "tok%lld.bin", (long long)c->cfg.vocab);
-    const char *const all[] = {tok, "tokenizer.bin", "tokenizer.json", "tokenizer.model"}; /* the most specific first */
+    /* the most specific first */
+    const char *const all[] = {tok, "tokenizer.bin", "tokenizer.json", "tokenizer.model"};
     for (int i = llama2c ? 0 : 2; i < 4 && !c->tokenizer_path; i++) {
         char *p = rg_path_join(dir, all[i]);
         if (p && access(p, R_OK) == 0)
@@ -301,10 +338,12 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
     if (st != RG_OK) return st;
     const rg_mapfile *f = &c->file[0];
     const bool gguf = f->size >= 4 && memcmp(f->data, "GGUF", 4) == 0;
-    if (vocab_only) return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
+    if (vocab_only)
+        return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
     char *dir = dir_of(c->path);
     if (!dir) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
-    /* safetensors: a header below 4 GiB, then JSON. The second integer of a llama2.c file, at byte 4, is never 0. */
+    /* safetensors: a header below 4 GiB, then JSON. The second integer of a llama2.c file, at byte 4, is
+     * never 0. */
     if (gguf) {
         st = rg_load_gguf(c, false, err);
         if (st == RG_OK && !c->has_vocab) rg_ckpt_find_tokenizer(c, dir, false);
@@ -321,17 +360,23 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
     return st;
 }
 
-/* Names reach terminals and JSON: control characters and what is not UTF-8 (or was cut in the middle) become '?'. */
+/* Names reach terminals and JSON: control characters and what is not UTF-8 (or was cut in the middle) become
+ * '?'. */
 static void make_printable(char *s)
 {
     unsigned char *p = (unsigned char *)s;
     while (*p) {
-        const int n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+        const int n = *p < 0x80       ? 1
+            : *p >= 0xc2 && *p < 0xe0 ? 2
+            : *p >= 0xe0 && *p < 0xf0 ? 3
+            : *p >= 0xf0 && *p < 0xf5 ? 4
+                                      : 0;
         bool good = n > 0 && *p >= 0x20 && *p != 0x7f;
         for (int i = 1; i < n && good; i++) good = (p[i] & 0xc0) == 0x80;
         if (good && n > 2) { /* overlong forms, surrogates, beyond U+10FFFF */
             const unsigned two = (unsigned)p[0] << 8 | p[1];
-            good = !(two < 0xe0a0 || (two >= 0xeda0 && two < 0xee00) || (two >= 0xf000 && two < 0xf090) || two >= 0xf490);
+            good = !(two < 0xe0a0 || (two >= 0xeda0 && two < 0xee00) || (two >= 0xf000 && two < 0xf090) ||
+                two >= 0xf490);
         }
         if (!good) *p = '?';
         p += good ? n : 1;
@@ -363,8 +408,14 @@ static rg_status open_as(rg_ckpt **out, const char *path, bool vocab_only, rg_er
     return RG_OK;
 }
 
-rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err) { return open_as(out, path, false, err); }
-rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err) { return open_as(out, path, true, err); }
+rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err)
+{
+    return open_as(out, path, false, err);
+}
+rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err)
+{
+    return open_as(out, path, true, err);
+}
 
 void rg_ckpt_close(rg_ckpt *c)
 {

@@ -53,7 +53,8 @@ enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
 
 /* Files of the checkpoint: maps one more. */
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
-/* Binds a tensor to its site. Unknown names are refused, because a weight that is not used would make another model. */
+/* Binds a tensor to its site. Unknown names are refused, because a weight that is not used would make another
+ * model. */
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
 /* The site that a file's name means; false if it is none of ours. */
 bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site);
@@ -75,10 +76,10 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] 
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
 rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_err *err);
 
-/* Quantised modules (weights/int4.c). A tensor whose name ends like a part of one is kept (true); when all files are read, the parts
- * are put together. dtype as safetensors calls it. */
-bool rg_parts_keep(
-    rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim, const void *data, uint64_t bytes, rg_status *st, rg_err *err);
+/* Quantised modules (weights/int4.c). A tensor whose name ends like a part of one is kept (true); when all
+ * files are read, the parts are put together. dtype as safetensors calls it. */
+bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim,
+    const void *data, uint64_t bytes, rg_status *st, rg_err *err);
 rg_status rg_parts_bind(rg_ckpt *c, rg_err *err);
 void rg_parts_free(rg_ckpt *c);
 

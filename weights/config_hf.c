@@ -12,13 +12,17 @@
 
 static const struct {
     const char *arch, *lacks;
-} refused[] = {{"Qwen2Moe", "mixture of experts"}, {"Qwen2VL", "images"}, {"Qwen2_5_VL", "images"}, {"Qwen3", "QK-norm"},
-    {"SmolLM3", "layers without RoPE (NoPE)"}, {"Gemma", "its norms and activation"}, {"Phi3", "fused QKV and gate-up matrices"},
-    {"Phi", "its parallel blocks and biases"}, {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"}, {"Falcon", "its fused QKV"},
-    {"GPTNeoX", "its parallel blocks"}, {"GPT2", "learned positions"}, {"Olmo", "its norms"}, {"Cohere", "its parallel blocks"},
-    {"GraniteMoe", "mixture of experts"}, {"InternLM", "its fused or biased projections"}, {"Baichuan", "its fused QKV"}, {"ChatGLM", "its fused matrices"},
-    {"Starcoder", "its norms and learned biases"}, {"StableLm", "its norms and partial RoPE"}, {"Bloom", "ALiBi"}, {"MPT", "ALiBi"},
-    {"Exaone", "its names and layout"}, {"Llama4", "mixture of experts and layers without RoPE"}, {"MobileLLM", "its shared blocks"}};
+} refused[] = {{"Qwen2Moe", "mixture of experts"}, {"Qwen2VL", "images"}, {"Qwen2_5_VL", "images"},
+    {"Qwen3", "QK-norm"}, {"SmolLM3", "layers without RoPE (NoPE)"}, {"Gemma", "its norms and activation"},
+    {"Phi3", "fused QKV and gate-up matrices"}, {"Phi", "its parallel blocks and biases"},
+    {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"}, {"Falcon", "its fused QKV"},
+    {"GPTNeoX", "its parallel blocks"}, {"GPT2", "learned positions"}, {"Olmo", "its norms"},
+    {"Cohere", "its parallel blocks"}, {"GraniteMoe", "mixture of experts"},
+    {"InternLM", "its fused or biased projections"}, {"Baichuan", "its fused QKV"},
+    {"ChatGLM", "its fused matrices"}, {"Starcoder", "its norms and learned biases"},
+    {"StableLm", "its norms and partial RoPE"}, {"Bloom", "ALiBi"}, {"MPT", "ALiBi"},
+    {"Exaone", "its names and layout"}, {"Llama4", "mixture of experts and layers without RoPE"},
+    {"MobileLLM", "its shared blocks"}};
 
 /* Architectures that are Llama but for what a column says. */
 typedef struct family {
@@ -30,8 +34,9 @@ typedef struct family {
     int64_t window;   /* default of sliding_window; 0: the key means nothing */
 } family;
 
-static const family families[] = {{"LlamaForCausalLM", .attn_bias = true, .mlp_bias = true}, {"MistralForCausalLM", .window = 4096},
-    {"Qwen2ForCausalLM", .qkv_bias = true}, {"GraniteForCausalLM", .attn_bias = true, .mlp_bias = true, .multipliers = true}};
+static const family families[] = {{"LlamaForCausalLM", .attn_bias = true, .mlp_bias = true},
+    {"MistralForCausalLM", .window = 4096}, {"Qwen2ForCausalLM", .qkv_bias = true},
+    {"GraniteForCausalLM", .attn_bias = true, .mlp_bias = true, .multipliers = true}};
 
 static rg_status find_family(const family **f, const char *path, const char *arch, rg_err *err)
 {
@@ -42,13 +47,18 @@ static rg_status find_family(const family **f, const char *path, const char *arc
         }
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (strncmp(arch, refused[i].arch, strlen(refused[i].arch)) == 0)
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: %.60s needs %s, which Ridge does not have; expected a Llama, Mistral, Qwen2 or Granite model", path,
-                arch, refused[i].lacks);
-    return rg_fail(
-        err, RG_E_UNSUPPORTED, "%s: architecture %.60s, expected LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or GraniteForCausalLM", path, arch);
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: %.60s needs %s, which Ridge does not have; expected a Llama, Mistral, Qwen2 or Granite "
+                "model",
+                path, arch, refused[i].lacks);
+    return rg_fail(err, RG_E_UNSUPPORTED,
+        "%s: architecture %.60s, expected LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or "
+        "GraniteForCausalLM",
+        path, arch);
 }
 
-/* An integer field: fallback where it is absent or null; anything that is not an integer becomes -1, which the range check refuses. */
+/* An integer field: fallback where it is absent or null; anything that is not an integer becomes -1, which
+ * the range check refuses. */
 static int64_t integer(const json_t *o, const char *key, int64_t fallback)
 {
     const json_t *v = json_object_get(o, key);
@@ -68,13 +78,17 @@ static rg_status read_rope(rg_config *c, const json_t *root, const char *path, r
     const json_t *p = json_object_get(root, "rope_parameters"); /* transformers 5 */
     const json_t *s = json_is_object(p) ? p : json_object_get(root, "rope_scaling");
     const double partial = number(p, "partial_rotary_factor", number(root, "partial_rotary_factor", 1.0));
-    if (partial != 1.0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: partial_rotary_factor is %g: RoPE on a part of a head is not supported", path, partial);
+    if (partial != 1.0)
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: partial_rotary_factor is %g: RoPE on a part of a head is not supported", path, partial);
     c->rope_theta = number(p, "rope_theta", number(root, "rope_theta", 10000.0));
     if (!json_is_object(s)) return RG_OK;
     const json_t *kind = json_object_get(s, "rope_type");
     if (!kind) kind = json_object_get(s, "type");
     const char *k = json_string_value(kind);
-    if (!k && json_object_get(s, "factor")) return rg_fail(err, RG_E_FILE, "%s: rope_scaling has a factor but no rope_type: the scaling is unknown", path);
+    if (!k && json_object_get(s, "factor"))
+        return rg_fail(
+            err, RG_E_FILE, "%s: rope_scaling has a factor but no rope_type: the scaling is unknown", path);
     if (!k || strcmp(k, "default") == 0) return RG_OK;
     c->rope_factor = number(s, "factor", -1.0);
     if (strcmp(k, "linear") == 0) {
@@ -85,13 +99,16 @@ static rg_status read_rope(rg_config *c, const json_t *root, const char *path, r
         c->rope_high_freq = number(s, "high_freq_factor", -1.0);
         c->rope_orig_ctx = integer(s, "original_max_position_embeddings", -1);
         if (!(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq) || c->rope_orig_ctx < 1)
-            return rg_fail(err, RG_E_FILE, "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path, c->rope_low_freq,
-                c->rope_high_freq, (long long)c->rope_orig_ctx);
+            return rg_fail(err, RG_E_FILE,
+                "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path,
+                c->rope_low_freq, c->rope_high_freq, (long long)c->rope_orig_ctx);
     } else {
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: rope scaling '%.40s' is not supported; expected none, linear or llama3", path, k);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: rope scaling '%.40s' is not supported; expected none, linear or llama3", path, k);
     }
     if (!(c->rope_factor >= 1.0 && c->rope_factor < 1e6))
-        return rg_fail(err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", path, c->rope_factor);
+        return rg_fail(
+            err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", path, c->rope_factor);
     return RG_OK;
 }
 
@@ -99,12 +116,14 @@ static void read_eos(rg_config *c, const json_t *v)
 {
     for (size_t i = 0; i < (json_is_array(v) ? json_array_size(v) : 1); i++) {
         const json_t *e = json_is_array(v) ? json_array_get(v, i) : v;
-        if (json_is_integer(e) && json_integer_value(e) >= 0 && json_integer_value(e) < RG_MAX_VOCAB && c->n_eos < RG_MAX_EOS)
+        if (json_is_integer(e) && json_integer_value(e) >= 0 && json_integer_value(e) < RG_MAX_VOCAB &&
+            c->n_eos < RG_MAX_EOS)
             c->eos[c->n_eos++] = (int32_t)json_integer_value(e);
     }
 }
 
-static rg_status read_factor(double *v, const json_t *root, const char *key, double fallback, const char *path, rg_err *err)
+static rg_status read_factor(
+    double *v, const json_t *root, const char *key, double fallback, const char *path, rg_err *err)
 {
     *v = number(root, key, fallback);
     if (isfinite(*v) && *v > 0.0 && *v < 1e6) return RG_OK;
@@ -112,16 +131,21 @@ static rg_status read_factor(double *v, const json_t *root, const char *key, dou
 }
 
 /* Fields that change the arithmetic; what we do not have is refused. */
-static rg_status read_features(rg_config *c, const json_t *root, const char *path, const family *f, rg_err *err)
+static rg_status read_features(
+    rg_config *c, const json_t *root, const char *path, const family *f, rg_err *err)
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
     rg_status st = RG_OK;
-    if (act && strcmp(act, "silu") != 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: hidden_act '%.40s', expected silu", path, act);
-    const uint64_t qkv = rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) | rg_site_bit(RG_SITE_ATTN_V_BIAS);
+    if (act && strcmp(act, "silu") != 0)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: hidden_act '%.40s', expected silu", path, act);
+    const uint64_t qkv = rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
+        rg_site_bit(RG_SITE_ATTN_V_BIAS);
     if (f->qkv_bias) c->extra |= qkv;
-    if (f->attn_bias && json_is_true(json_object_get(root, "attention_bias"))) c->extra |= qkv | rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS);
+    if (f->attn_bias && json_is_true(json_object_get(root, "attention_bias")))
+        c->extra |= qkv | rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS);
     if (f->mlp_bias && json_is_true(json_object_get(root, "mlp_bias")))
-        c->extra |= rg_site_bit(RG_SITE_FFN_GATE_BIAS) | rg_site_bit(RG_SITE_FFN_UP_BIAS) | rg_site_bit(RG_SITE_FFN_DOWN_BIAS);
+        c->extra |= rg_site_bit(RG_SITE_FFN_GATE_BIAS) | rg_site_bit(RG_SITE_FFN_UP_BIAS) |
+            rg_site_bit(RG_SITE_FFN_DOWN_BIAS);
     if (f->window) {
         const json_t *w = json_object_get(root, "sliding_window");
         c->window = json_is_null(w) ? 0 : integer(root, "sliding_window", f->window);
@@ -129,7 +153,8 @@ static rg_status read_features(rg_config *c, const json_t *root, const char *pat
             return rg_fail(err, RG_E_FILE, "%s: sliding_window is not a positive whole number", path);
     }
     if (json_is_true(json_object_get(root, "use_sliding_window")))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: use_sliding_window: windows on some layers only are not supported", path);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: use_sliding_window: windows on some layers only are not supported", path);
     if (!f->multipliers) return RG_OK;
     if ((st = read_factor(&c->embd_scale, root, "embedding_multiplier", 1.0, path, err)) != RG_OK) return st;
     if ((st = read_factor(&c->attn_scale, root, "attention_multiplier", 1.0, path, err)) != RG_OK) return st;
@@ -150,12 +175,15 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
         goto out;
     }
     if (access(path, R_OK) != 0) {
-        st = rg_fail(err, RG_E_FILE, "%s: cannot read: %s; a checkpoint directory holds config.json and model.safetensors", path, strerror(errno));
+        st = rg_fail(err, RG_E_FILE,
+            "%s: cannot read: %s; a checkpoint directory holds config.json and model.safetensors", path,
+            strerror(errno));
         goto out;
     }
     root = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
     if (!json_is_object(root)) {
-        st = rg_fail(err, RG_E_FILE, "%s: cannot read the configuration: %.200s (line %d)", path, root ? "not an object" : je.text, root ? 1 : je.line);
+        st = rg_fail(err, RG_E_FILE, "%s: cannot read the configuration: %.200s (line %d)", path,
+            root ? "not an object" : je.text, root ? 1 : je.line);
         goto out;
     }
     const char *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
@@ -177,7 +205,8 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
     const int64_t bos = integer(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(scheme, root, dir, err)) != RG_OK) goto out;
-    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = read_features(c, root, path, f, err)) != RG_OK) goto out;
+    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = read_features(c, root, path, f, err)) != RG_OK)
+        goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     const json_t *more = json_object_get(g, "eos_token_id");

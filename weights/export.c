@@ -29,7 +29,8 @@ rg_ftype rg_export_norm_type(const rg_ckpt *source, rg_export_format format)
 
 rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t)
 {
-    return rg_site_op(t->site) == RG_OP_RMSNORM ? rg_export_norm_type(e->source, e->format) : rg_export_source(e, t)->type;
+    return rg_site_op(t->site) == RG_OP_RMSNORM ? rg_export_norm_type(e->source, e->format)
+                                                : rg_export_source(e, t)->type;
 }
 
 void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r)
@@ -45,14 +46,16 @@ void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f
     else
         rg_ckpt_row_f32(s, r, e->row_f32);
     for (int64_t i = 0; i < t->cols; i++) {
-        const uint32_t v = type == RG_FT_F32 ? rg_f32_bits(e->row_f32[i]) : type == RG_FT_F16 ? rg_f32_to_f16(e->row_f32[i]) : rg_f32_to_bf16(e->row_f32[i]);
+        const uint32_t v = type == RG_FT_F32 ? rg_f32_bits(e->row_f32[i])
+            : type == RG_FT_F16              ? rg_f32_to_f16(e->row_f32[i])
+                                             : rg_f32_to_bf16(e->row_f32[i]);
         const int n = rg_ftypes[type].bytes;
         for (int b = 0; b < n; b++) e->row[i * n + b] = (unsigned char)(v >> (8 * b));
     }
 }
 
-rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_format format, rg_qspec spec, const rg_export_tensor *t, size_t n, bool untie,
-    const char *path, rg_err *err)
+rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_format format, rg_qspec spec,
+    const rg_export_tensor *t, size_t n, bool untie, const char *path, rg_err *err)
 {
     int64_t cols = 0;
     *out = NULL;
@@ -68,7 +71,8 @@ rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_forma
     e->path = strdup(path);
     e->row = malloc((size_t)cols * 4 + 64);
     e->row_f32 = malloc((size_t)cols * sizeof *e->row_f32);
-    rg_status st = e->t && e->path && e->row && e->row_f32 ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    rg_status st =
+        e->t && e->path && e->row && e->row_f32 ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (st == RG_OK) {
         memcpy(e->t, t, n * sizeof *t);
         for (size_t len = strlen(e->path); len > 1 && e->path[len - 1] == '/'; len--) e->path[len - 1] = 0;
@@ -83,16 +87,20 @@ rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_forma
 
 rg_status rg_export_put(rg_export *e, const rg_qtensor *q, const float *f32, rg_err *err)
 {
-    if (e->next >= e->n || e->t[e->next].quantised != (q != NULL)) return rg_fail(err, RG_E_INTERNAL, "%s: tensor %zu is not the next one", e->path, e->next);
+    if (e->next >= e->n || e->t[e->next].quantised != (q != NULL))
+        return rg_fail(err, RG_E_INTERNAL, "%s: tensor %zu is not the next one", e->path, e->next);
     const rg_export_tensor *t = &e->t[e->next++];
-    const rg_status st = e->format == RG_EXPORT_GGUF ? rg_export_gguf_put(e, t, q, f32, err) : rg_export_packed_put(e, t, q, f32, err);
-    if (st == RG_OK && ferror(e->f.f)) return rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", e->path);
+    const rg_status st = e->format == RG_EXPORT_GGUF ? rg_export_gguf_put(e, t, q, f32, err)
+                                                     : rg_export_packed_put(e, t, q, f32, err);
+    if (st == RG_OK && ferror(e->f.f))
+        return rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", e->path);
     return st;
 }
 
 rg_status rg_export_commit(rg_export *e, rg_err *err)
 {
-    if (e->next != e->n) return rg_fail(err, RG_E_INTERNAL, "%s: %zu of %zu tensors were written", e->path, e->next, e->n);
+    if (e->next != e->n)
+        return rg_fail(err, RG_E_INTERNAL, "%s: %zu of %zu tensors were written", e->path, e->next, e->n);
     return e->format == RG_EXPORT_GGUF ? rg_export_gguf_end(e, err) : rg_export_packed_end(e, err);
 }
 

@@ -6,8 +6,14 @@
 #include "weights/export_impl.h"
 #include "weights/export_vocab.h"
 
-static rg_ftype block_type(rg_qspec s) { return s.kind == RG_QK_SYM8 ? RG_FT_Q8_0 : s.kind == RG_QK_MIN4 ? RG_FT_Q4_1 : RG_FT_Q4_0; }
-static rg_ftype type_of(const rg_export *e, const rg_export_tensor *t) { return t->quantised ? block_type(e->spec) : rg_export_float_type(e, t); }
+static rg_ftype block_type(rg_qspec s)
+{
+    return s.kind == RG_QK_SYM8 ? RG_FT_Q8_0 : s.kind == RG_QK_MIN4 ? RG_FT_Q4_1 : RG_FT_Q4_0;
+}
+static rg_ftype type_of(const rg_export *e, const rg_export_tensor *t)
+{
+    return t->quantised ? block_type(e->spec) : rg_export_float_type(e, t);
+}
 
 static bool ends_with(const char *s, const char *tail)
 {
@@ -23,17 +29,22 @@ static void put_vocab(rg_export *e)
     const rg_ckpt_vocab *v = rg_ckpt_embedded_vocab(e->source);
     if (!v) {
         const char *path = rg_ckpt_tokenizer_path(e->source);
-        const char *why = !path                                ? "there is none beside the source"
-                          : !ends_with(path, "tokenizer.json") ? "only a tokenizer.json can be turned into one that GGUF holds"
-                                                               : rg_export_vocab(w, path, c);
+        const char *why = !path ? "there is none beside the source"
+            : !ends_with(path, "tokenizer.json")
+            ? "only a tokenizer.json can be turned into one that GGUF holds"
+            : rg_export_vocab(w, path, c);
         if (!why) {
-            rg_export_add_note(e, "the vocabulary was made from %s; compare `ridge tokenize` of both on a text of yours", path);
+            rg_export_add_note(e,
+                "the vocabulary was made from %s; compare `ridge tokenize` of both on a text of yours", path);
             return;
         }
         rg_gguf_text(w, "tokenizer.ggml.model", "no_vocab");
         if (c->bos >= 0) rg_gguf_u32(w, "tokenizer.ggml.bos_token_id", c->bos);
         if (c->n_eos > 0) rg_gguf_u32(w, "tokenizer.ggml.eos_token_id", c->eos[0]);
-        rg_export_add_note(e, "the tokenizer was not carried over: %s; give the file with -z (llama.cpp: the model loads without a vocabulary)", why);
+        rg_export_add_note(e,
+            "the tokenizer was not carried over: %s; give the file with -z (llama.cpp: the model loads "
+            "without a vocabulary)",
+            why);
         return;
     }
     rg_gguf_text(w, "tokenizer.ggml.model", v->model);
@@ -55,18 +66,20 @@ static void put_vocab(rg_export *e)
     const struct {
         const char *key;
         int32_t id;
-    } ids[] = {{"tokenizer.ggml.bos_token_id", v->bos}, {"tokenizer.ggml.eos_token_id", v->eos}, {"tokenizer.ggml.eot_token_id", v->eot},
-        {"tokenizer.ggml.unknown_token_id", v->unk}};
+    } ids[] = {{"tokenizer.ggml.bos_token_id", v->bos}, {"tokenizer.ggml.eos_token_id", v->eos},
+        {"tokenizer.ggml.eot_token_id", v->eot}, {"tokenizer.ggml.unknown_token_id", v->unk}};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         if (ids[i].id >= 0) rg_gguf_u32(w, ids[i].key, ids[i].id);
     const struct {
         const char *key;
         int v;
-    } flags[] = {
-        {"tokenizer.ggml.add_bos_token", v->add_bos}, {"tokenizer.ggml.add_eos_token", v->add_eos}, {"tokenizer.ggml.add_space_prefix", v->add_space_prefix}};
+    } flags[] = {{"tokenizer.ggml.add_bos_token", v->add_bos}, {"tokenizer.ggml.add_eos_token", v->add_eos},
+        {"tokenizer.ggml.add_space_prefix", v->add_space_prefix}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].v >= 0) rg_gguf_bool(w, flags[i].key, flags[i].v != 0);
-    rg_export_add_note(e, "of the source's metadata only the configuration and the vocabulary were carried over (no chat template, no authors and licence)");
+    rg_export_add_note(e,
+        "of the source's metadata only the configuration and the vocabulary were carried over (no chat "
+        "template, no authors and licence)");
 }
 
 rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
@@ -76,11 +89,14 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     const bool freqs = divisors || c->rope_scaling == RG_ROPE_LLAMA3;
     struct stat sb;
     if (c->window > 0 && c->window < c->ctx_train)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: a sliding window of %lld positions has no place in a GGUF of a Llama: write safetensors", e->path,
-            (long long)c->window);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: a sliding window of %lld positions has no place in a GGUF of a Llama: write safetensors",
+            e->path, (long long)c->window);
     if (e->spec.group != 32 || e->spec.kind == RG_QK_ZERO4)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF blocks hold 32 weights: use q4g32, q4g32m or q8g32, or write safetensors", e->path);
-    if (stat(e->path, &sb) == 0 && S_ISDIR(sb.st_mode)) return rg_fail(err, RG_E_USAGE, "%s: is a directory, expected the name of a GGUF file", e->path);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: GGUF blocks hold 32 weights: use q4g32, q4g32m or q8g32, or write safetensors", e->path);
+    if (stat(e->path, &sb) == 0 && S_ISDIR(sb.st_mode))
+        return rg_fail(err, RG_E_USAGE, "%s: is a directory, expected the name of a GGUF file", e->path);
     rg_status st = rg_outfile_open(&e->f, e->path, err);
     if (st != RG_OK) return st;
     rg_gguf_writer *w = &e->gguf;
@@ -127,7 +143,8 @@ static void encode(unsigned char *out, const rg_qtensor *q, int64_t r)
     }
 }
 
-rg_status rg_export_gguf_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
+rg_status rg_export_gguf_put(
+    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
 {
     (void)err;
     const size_t bytes = (size_t)rg_ftype_row_bytes(type_of(e, t), t->cols);
@@ -153,7 +170,8 @@ rg_status rg_export_gguf_end(rg_export *e, rg_err *err)
     const rg_config *c = rg_ckpt_config(e->source);
     const float *divisors = rg_ckpt_rope_freqs(e->source);
     if (divisors || c->rope_scaling == RG_ROPE_LLAMA3)
-        for (int64_t i = 0; i < c->head_dim / 2; i++) rg_gguf_le(&e->gguf, rg_f32_bits(divisors ? divisors[i] : rg_gguf_rope_divisor(c, i)), 4);
+        for (int64_t i = 0; i < c->head_dim / 2; i++)
+            rg_gguf_le(&e->gguf, rg_f32_bits(divisors ? divisors[i] : rg_gguf_rope_divisor(c, i)), 4);
     rg_gguf_pad(&e->gguf);
     if (!rg_gguf_finish(&e->gguf)) return rg_fail(err, RG_E_FILE, "%s: cannot seek", e->path);
     return rg_outfile_commit(&e->f, err);

@@ -36,10 +36,12 @@ rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t);
 void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r);
 
 rg_status rg_export_gguf_begin(rg_export *e, rg_err *err);
-rg_status rg_export_gguf_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err);
+rg_status rg_export_gguf_put(
+    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err);
 rg_status rg_export_gguf_end(rg_export *e, rg_err *err);
 rg_status rg_export_packed_begin(rg_export *e, rg_err *err);
-rg_status rg_export_packed_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err);
+rg_status rg_export_packed_put(
+    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err);
 rg_status rg_export_packed_end(rg_export *e, rg_err *err);
 void rg_export_packed_remove(rg_export *e);
 

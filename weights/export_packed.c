@@ -1,5 +1,6 @@
-/* A quantised checkpoint as a Hugging Face directory in the form of compressed-tensors: format pack-quantized, 4 or 8 bits, groups along
- * the inputs. Written into a directory beside the target, which gets its name at the end. */
+/* A quantised checkpoint as a Hugging Face directory in the form of compressed-tensors: format
+ * pack-quantized, 4 or 8 bits, groups along the inputs. Written into a directory beside the target, which
+ * gets its name at the end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +12,15 @@
 #include "weights/hf_write.h"
 
 /* Files of a source directory that go along as they are. */
-static const char *const companions[] = {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "generation_config.json", "chat_template.jinja", "chat_template.json"};
+static const char *const companions[] = {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "generation_config.json",
+    "chat_template.jinja", "chat_template.json"};
 enum { N_COMPANIONS = sizeof companions / sizeof *companions };
 
 /* Parts of a quantised module. */
 typedef enum part { PACKED, SCALE, ZERO, SHAPE, PARTS } part;
-static const char *const tails[PARTS] = {"weight_packed", "weight_scale", "weight_zero_point", "weight_shape"};
+static const char *const tails[PARTS] = {
+    "weight_packed", "weight_scale", "weight_zero_point", "weight_shape"};
 static const char *const dtypes[PARTS] = {"I32", "F16", "I32", "I64"};
 
 static void shape_of(const rg_export *e, const rg_export_tensor *t, part p, int64_t dim[2], int64_t *bytes)
@@ -54,19 +57,23 @@ static json_t *header(const rg_export *e)
             if (!has_part(e, (part)p)) continue;
             shape_of(e, t, (part)p, dim, &bytes);
             snprintf(name, sizeof name, "%s.%s", module, tails[p]);
-            json_t *shape = p == SHAPE ? json_pack("[i]", 2) : json_pack("[I,I]", (json_int_t)dim[0], (json_int_t)dim[1]);
-            json_object_set_new(
-                root, name, json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtypes[p], "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+            json_t *shape =
+                p == SHAPE ? json_pack("[i]", 2) : json_pack("[I,I]", (json_int_t)dim[0], (json_int_t)dim[1]);
+            json_object_set_new(root, name,
+                json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtypes[p], "shape", shape, "data_offsets",
+                    (json_int_t)at, (json_int_t)(at + bytes)));
             at += bytes;
         }
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
         const int64_t bytes = t->rows * rg_ftype_row_bytes(type, t->cols);
-        json_t *shape =
-            rg_site_op(t->site) == RG_OP_RMSNORM ? json_pack("[I]", (json_int_t)t->cols) : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
+        json_t *shape = rg_site_op(t->site) == RG_OP_RMSNORM
+            ? json_pack("[I]", (json_int_t)t->cols)
+            : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
         snprintf(name, sizeof name, "%s.weight", module);
         json_object_set_new(root, name,
-            json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[type].name, "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+            json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[type].name, "shape", shape, "data_offsets",
+                (json_int_t)at, (json_int_t)(at + bytes)));
         at += bytes;
     }
     return root;
@@ -87,10 +94,14 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
     struct stat sb;
     const size_t len = strlen(e->path) + 32;
     if (rg_ckpt_rope_freqs(e->source))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: the RoPE frequency divisors of a GGUF file have no place in config.json: write GGUF (q4g32)", e->path);
-    if (stat(e->path, &sb) == 0 && !S_ISDIR(sb.st_mode)) return rg_fail(err, RG_E_USAGE, "%s: is a file, expected the name of a new directory", e->path);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: the RoPE frequency divisors of a GGUF file have no place in config.json: write GGUF (q4g32)",
+            e->path);
+    if (stat(e->path, &sb) == 0 && !S_ISDIR(sb.st_mode))
+        return rg_fail(err, RG_E_USAGE, "%s: is a file, expected the name of a new directory", e->path);
     if (stat(e->path, &sb) == 0 && rmdir(e->path) != 0)
-        return rg_fail(err, RG_E_USAGE, "%s: exists and is not empty: remove it, or choose another name", e->path);
+        return rg_fail(
+            err, RG_E_USAGE, "%s: exists and is not empty: remove it, or choose another name", e->path);
     char *tmp = malloc(len), *file = NULL, *text = NULL;
     json_t *head = NULL;
     rg_status st = RG_OK;
@@ -105,7 +116,8 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
     head = header(e);
     text = head ? json_dumps(head, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
     file = rg_path_join(tmp, "model.safetensors");
-    st = text && file ? rg_outfile_open(&e->f, file, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    st = text && file ? rg_outfile_open(&e->f, file, err)
+                      : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
     if (st == RG_OK) rg_hf_put_header(e->f.f, text);
     free(text);
     free(file);
@@ -151,12 +163,14 @@ static void put_zeros(rg_export *e, const rg_qtensor *q)
     for (int64_t r = 0; r < q->rows; r += 8)
         for (int64_t g = 0; g < groups; g++) {
             uint32_t w = 0;
-            for (int64_t i = 0; i < 8 && r + i < q->rows; i++) w |= (uint32_t)q->offset[(r + i) * groups + g] << (4 * i);
+            for (int64_t i = 0; i < 8 && r + i < q->rows; i++)
+                w |= (uint32_t)q->offset[(r + i) * groups + g] << (4 * i);
             put32(e, &w, 1);
         }
 }
 
-rg_status rg_export_packed_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
+rg_status rg_export_packed_put(
+    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
 {
     (void)err;
     if (q) {
@@ -191,11 +205,13 @@ static json_t *scheme(const rg_export *e)
     }
     if (!head) json_array_append_new(ignore, json_string("lm_head"));
     json_t *weights =
-        json_pack("{s:i,s:s,s:b,s:s,s:i,s:b,s:n,s:n,s:s,s:{}}", "num_bits", rg_qspec_bits(&e->spec), "type", "int", "symmetric", e->spec.kind != RG_QK_ZERO4,
-            "strategy", "group", "group_size", e->spec.group, "dynamic", 0, "actorder", "block_structure", "observer", "minmax", "observer_kwargs");
-    return json_pack("{s:s,s:s,s:s,s:n,s:n,s:{s:{s:[s],s:o,s:n,s:n}},s:o}", "quant_method", "compressed-tensors", "format", "pack-quantized",
-        "quantization_status", "compressed", "global_compression_ratio", "kv_cache_scheme", "config_groups", "group_0", "targets", "Linear", "weights", weights,
-        "input_activations", "output_activations", "ignore", ignore);
+        json_pack("{s:i,s:s,s:b,s:s,s:i,s:b,s:n,s:n,s:s,s:{}}", "num_bits", rg_qspec_bits(&e->spec), "type",
+            "int", "symmetric", e->spec.kind != RG_QK_ZERO4, "strategy", "group", "group_size", e->spec.group,
+            "dynamic", 0, "actorder", "block_structure", "observer", "minmax", "observer_kwargs");
+    return json_pack("{s:s,s:s,s:s,s:n,s:n,s:{s:{s:[s],s:o,s:n,s:n}},s:o}", "quant_method",
+        "compressed-tensors", "format", "pack-quantized", "quantization_status", "compressed",
+        "global_compression_ratio", "kv_cache_scheme", "config_groups", "group_0", "targets", "Linear",
+        "weights", weights, "input_activations", "output_activations", "ignore", ignore);
 }
 
 /* Copies a file; *there: it existed. */
@@ -205,7 +221,9 @@ static rg_status copy(const char *from, const char *to, bool *there, rg_err *err
     rg_outfile o;
     FILE *f = fopen(from, "rb");
     *there = f != NULL;
-    if (!f) return errno == ENOENT ? RG_OK : rg_fail(err, RG_E_FILE, "%s: cannot read: %s", from, strerror(errno));
+    if (!f)
+        return errno == ENOENT ? RG_OK
+                               : rg_fail(err, RG_E_FILE, "%s: cannot read: %s", from, strerror(errno));
     rg_status st = rg_outfile_open(&o, to, err);
     if (st == RG_OK) {
         for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;) fwrite(buf, 1, n, o.f);
@@ -225,7 +243,8 @@ static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
     const rg_config *c = rg_ckpt_config(e->source);
     char *from = rg_path_join(dir, "config.json"), *to = rg_path_join(e->tmp_dir, "config.json");
     json_t *o = from && from_hf(e) ? json_load_file(from, 0, NULL)
-                                   : rg_hf_config(c, rg_ckpt_find(e->source, RG_SITE_TOKEN_EMBD, -1)->type, c->bos, c->n_eos ? c->eos[0] : -1);
+                                   : rg_hf_config(c, rg_ckpt_find(e->source, RG_SITE_TOKEN_EMBD, -1)->type,
+                                         c->bos, c->n_eos ? c->eos[0] : -1);
     rg_status st = RG_OK;
     if (!from || !to || !o) {
         st = rg_fail(err, RG_E_NOMEM, "%s: cannot make config.json", e->path);
@@ -244,19 +263,24 @@ rg_status rg_export_packed_end(rg_export *e, rg_err *err)
 {
     bool tokenizer = false;
     char *dir = source_dir(e);
-    rg_status st = dir ? rg_outfile_commit(&e->f, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    rg_status st =
+        dir ? rg_outfile_commit(&e->f, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
     for (int i = 0; i < N_COMPANIONS && st == RG_OK && from_hf(e); i++) {
         bool there = false;
         char *from = rg_path_join(dir, companions[i]), *to = rg_path_join(e->tmp_dir, companions[i]);
-        st = from && to ? copy(from, to, &there, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+        st =
+            from && to ? copy(from, to, &there, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
         tokenizer |= there && i < 2;
         free(from);
         free(to);
     }
     if (!tokenizer)
-        rg_export_add_note(e, "the tokenizer was not carried over: the source has no tokenizer.json or tokenizer.model beside it; give the file with -z");
+        rg_export_add_note(e,
+            "the tokenizer was not carried over: the source has no tokenizer.json or tokenizer.model beside "
+            "it; give the file with -z");
     if (st == RG_OK) st = write_config(e, dir, err);
-    if (st == RG_OK && rename(e->tmp_dir, e->path) != 0) st = rg_fail(err, RG_E_FILE, "%s: cannot rename %s to it: %s", e->path, e->tmp_dir, strerror(errno));
+    if (st == RG_OK && rename(e->tmp_dir, e->path) != 0)
+        st = rg_fail(err, RG_E_FILE, "%s: cannot rename %s to it: %s", e->path, e->tmp_dir, strerror(errno));
     if (st == RG_OK) {
         free(e->tmp_dir);
         e->tmp_dir = NULL;

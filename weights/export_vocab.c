@@ -46,7 +46,9 @@ static const char *pre_name(const json_t *pre)
 {
     const json_t *split = find_type(pre, "Split"), *digits = find_type(pre, "Digits");
     const char *pattern = text(json_object_get(split, "pattern"), "Regex");
-    if (split) return strstr(pattern, "\\p{N}{1,3}") && strstr(pattern, "(?i:'s|'t|'re|'ve|'m|'ll|'d)") ? "llama-bpe" : NULL;
+    if (split)
+        return strstr(pattern, "\\p{N}{1,3}") && strstr(pattern, "(?i:'s|'t|'re|'ve|'m|'ll|'d)") ? "llama-bpe"
+                                                                                                 : NULL;
     if (digits) return json_is_true(json_object_get(digits, "individual_digits")) ? "smollm" : NULL;
     return find_type(pre, "ByteLevel") ? "gpt-2" : NULL;
 }
@@ -67,7 +69,11 @@ static bool read_tokens(vocab *v, const json_t *root, bool fallback)
     json_t *id, *a;
     size_t i;
     json_object_foreach (json_object_get(json_object_get(root, "model"), "vocab"), key, id)
-        if (!put_token(v, json_integer_value(id), key, fallback && is_byte(key) ? BYTE : strcmp(key, unk) == 0 ? UNKNOWN : NORMAL)) return false;
+        if (!put_token(v, json_integer_value(id), key,
+                fallback && is_byte(key)    ? BYTE
+                    : strcmp(key, unk) == 0 ? UNKNOWN
+                                            : NORMAL))
+            return false;
     json_array_foreach (json_object_get(root, "added_tokens"), i, a) {
         const int64_t n = json_integer_value(json_object_get(a, "id"));
         const bool special = json_is_true(json_object_get(a, "special"));
@@ -81,9 +87,11 @@ static bool read_tokens(vocab *v, const json_t *root, bool fallback)
 static bool merge_text(char *buf, size_t n, const json_t *m)
 {
     const char *s = json_string_value(m);
-    const int k = s ? snprintf(buf, n, "%s", s)
-                    : snprintf(buf, n, "%s %s", json_string_value(json_array_get(m, 0)) ? json_string_value(json_array_get(m, 0)) : "",
-                          json_string_value(json_array_get(m, 1)) ? json_string_value(json_array_get(m, 1)) : "");
+    const int k = s
+        ? snprintf(buf, n, "%s", s)
+        : snprintf(buf, n, "%s %s",
+              json_string_value(json_array_get(m, 0)) ? json_string_value(json_array_get(m, 0)) : "",
+              json_string_value(json_array_get(m, 1)) ? json_string_value(json_array_get(m, 1)) : "");
     return k > 0 && (size_t)k < n && strchr(buf, ' ');
 }
 
@@ -107,7 +115,8 @@ static bool read_scores(vocab *v, const json_t *root)
     return true;
 }
 
-static void write_all(rg_gguf_writer *w, const vocab *v, const json_t *root, const char *pre, bool fallback, const rg_config *c)
+static void write_all(
+    rg_gguf_writer *w, const vocab *v, const json_t *root, const char *pre, bool fallback, const rg_config *c)
 {
     const json_t *merges = json_object_get(json_object_get(root, "model"), "merges");
     char buf[1024];
@@ -117,7 +126,8 @@ static void write_all(rg_gguf_writer *w, const vocab *v, const json_t *root, con
     rg_gguf_text(w, "tokenizer.ggml.pre", fallback ? "default" : pre);
     rg_gguf_array(w, "tokenizer.ggml.tokens", RG_GGUF_STR, (uint64_t)v->n);
     for (int64_t t = 0; t < v->n; t++) {
-        if (!v->piece[t]) snprintf(buf, sizeof buf, "[PAD%lld]", (long long)t); /* rows of the embedding without a token */
+        /* rows of the embedding without a token */
+        if (!v->piece[t]) snprintf(buf, sizeof buf, "[PAD%lld]", (long long)t);
         rg_gguf_str(w, v->piece[t] ? v->piece[t] : buf, strlen(v->piece[t] ? v->piece[t] : buf));
     }
     if (fallback) {
@@ -141,11 +151,14 @@ static void write_all(rg_gguf_writer *w, const vocab *v, const json_t *root, con
             break;
         }
     /* the post-processor puts BOS in front if its template names it */
-    char *post = json_dumps(json_object_get(root, "post_processor"), JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_COMPACT);
+    char *post = json_dumps(
+        json_object_get(root, "post_processor"), JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_COMPACT);
     const char *bos = c->bos >= 0 && c->bos < v->n ? v->piece[c->bos] : NULL;
     rg_gguf_bool(w, "tokenizer.ggml.add_bos_token", post && bos && strstr(post, bos));
     free(post);
-    if (fallback) rg_gguf_bool(w, "tokenizer.ggml.add_space_prefix", find_type(json_object_get(root, "normalizer"), "Prepend") != NULL);
+    if (fallback)
+        rg_gguf_bool(w, "tokenizer.ggml.add_space_prefix",
+            find_type(json_object_get(root, "normalizer"), "Prepend") != NULL);
 }
 
 const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config *c)

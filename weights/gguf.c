@@ -6,18 +6,50 @@
 
 #include "weights/ckpt_impl.h"
 
-enum { MAX_STRING = 1 << 26, MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535, MAX_PARTS = 1000 };
+enum {
+    MAX_STRING = 1 << 26,
+    MAX_TENSORS = 1 << 16,
+    MAX_KV = 1 << 20,
+    MAX_NAME = 64,
+    MAX_PIECE = 65535,
+    MAX_PARTS = 1000
+};
 
-typedef enum gtype { G_U8, G_I8, G_U16, G_I16, G_U32, G_I32, G_F32, G_BOOL, G_STR, G_ARR, G_U64, G_I64, G_F64, G_COUNT } gtype;
-static const int gsize[G_COUNT] = {
-    [G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4, [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
+typedef enum gtype {
+    G_U8,
+    G_I8,
+    G_U16,
+    G_I16,
+    G_U32,
+    G_I32,
+    G_F32,
+    G_BOOL,
+    G_STR,
+    G_ARR,
+    G_U64,
+    G_I64,
+    G_F64,
+    G_COUNT
+} gtype;
+static const int gsize[G_COUNT] = {[G_U8] = 1,
+    [G_I8] = 1,
+    [G_U16] = 2,
+    [G_I16] = 2,
+    [G_U32] = 4,
+    [G_I32] = 4,
+    [G_F32] = 4,
+    [G_BOOL] = 1,
+    [G_U64] = 8,
+    [G_I64] = 8,
+    [G_F64] = 8};
 
 /* Types of GGUF that we know by name only. */
 static const struct {
     int type;
     const char *name;
-} other_types[] = {{9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {15, "Q8_K"}, {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"},
-    {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"}, {25, "I16"}, {26, "I32"}, {27, "I64"}, {28, "F64"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"},
+} other_types[] = {{9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {15, "Q8_K"}, {16, "IQ2_XXS"}, {17, "IQ2_XS"},
+    {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"},
+    {25, "I16"}, {26, "I32"}, {27, "I64"}, {28, "F64"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"},
     {39, "MXFP4"}};
 
 typedef struct str {
@@ -114,19 +146,28 @@ static rg_status read_kvs(parser *g, rg_err *err)
         k->key = take_str(&g->cur);
         const uint32_t type = rg_cur_u32(&g->cur);
         if (g->cur.bad || k->key.n == 0 || k->key.n > 65535)
-            return rg_fail(err, RG_E_FILE, "%s: metadata entry %llu of %llu: the file ends or the key is impossible: truncated or damaged", path,
-                (unsigned long long)i, (unsigned long long)g->n_kv);
-        if (type >= G_COUNT) return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: type %u, expected 0 to 12", path, show(k->key), k->key.p, type);
+            return rg_fail(err, RG_E_FILE,
+                "%s: metadata entry %llu of %llu: the file ends or the key is impossible: truncated or "
+                "damaged",
+                path, (unsigned long long)i, (unsigned long long)g->n_kv);
+        if (type >= G_COUNT)
+            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: type %u, expected 0 to 12", path, show(k->key),
+                k->key.p, type);
         k->type = (gtype)type;
         if (!skip_value(&g->cur, k) && k->type == G_ARR && !k->end)
-            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)", path, show(k->key), k->key.p,
-                (unsigned)k->elem);
+            return rg_fail(err, RG_E_FILE,
+                "%s: metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)", path,
+                show(k->key), k->key.p, (unsigned)k->elem);
         if (!k->end || g->cur.bad)
-            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: its value does not fit into the file: truncated or damaged", path, show(k->key), k->key.p);
+            return rg_fail(err, RG_E_FILE,
+                "%s: metadata %.*s: its value does not fit into the file: truncated or damaged", path,
+                show(k->key), k->key.p);
     }
     qsort(g->kv, g->n_kv, sizeof *g->kv, by_key);
     for (uint64_t i = 1; i < g->n_kv; i++)
-        if (by_key(&g->kv[i - 1], &g->kv[i]) == 0) return rg_fail(err, RG_E_FILE, "%s: metadata %.*s is there twice", path, show(g->kv[i].key), g->kv[i].key.p);
+        if (by_key(&g->kv[i - 1], &g->kv[i]) == 0)
+            return rg_fail(
+                err, RG_E_FILE, "%s: metadata %.*s is there twice", path, show(g->kv[i].key), g->kv[i].key.p);
     return RG_OK;
 }
 
@@ -168,7 +209,9 @@ static rg_status get_int(const parser *g, const char *key, int64_t fallback, int
     const kv *k = get(g, key);
     *v = fallback;
     if (!k || as_int(k, v)) return RG_OK;
-    if (k->type == G_ARR) return rg_fail(err, RG_E_UNSUPPORTED, "%s: metadata %s is an array: values that differ by layer are not supported", g->path, key);
+    if (k->type == G_ARR)
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: metadata %s is an array: values that differ by layer are not supported", g->path, key);
     return rg_fail(err, RG_E_FILE, "%s: metadata %s is not an integer", g->path, key);
 }
 
@@ -222,14 +265,19 @@ static rg_status read_rope(const parser *g, rg_err *err)
     const str scaling = get_str(g, key(g, "rope.scaling.type"));
     rg_status st;
     if ((st = get_real(g, key(g, "rope.freq_base"), 10000.0, &f->rope_theta, err)) != RG_OK) return st;
-    if ((st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor, err)) != RG_OK) return st; /* the old key */
-    if ((st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor, err)) != RG_OK) return st;
-    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0))
-        f->rope_scaling = RG_ROPE_LINEAR;
-    else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3")) /* llama3 is baked into rope_freqs */
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: rope scaling '%.*s' is not supported; expected none or linear", g->path, show(scaling), scaling.p);
+    /* the old key */
+    if ((st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor, err)) != RG_OK) return st;
+    if ((st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor, err)) != RG_OK)
+        return st;
+    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
+    /* llama3 is baked into rope_freqs */
+    else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3"))
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: rope scaling '%.*s' is not supported; expected none or linear", g->path, show(scaling),
+            scaling.p);
     if (f->rope_scaling == RG_ROPE_LINEAR && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
-        return rg_fail(err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", g->path, f->rope_factor);
+        return rg_fail(
+            err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", g->path, f->rope_factor);
     return RG_OK;
 }
 
@@ -243,8 +291,9 @@ static rg_status read_config(parser *g, rg_err *err)
     for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
         if (is(arch, archs[i].name)) a = &archs[i];
     if (!a)
-        return rg_fail(
-            err, arch.n ? RG_E_UNSUPPORTED : RG_E_FILE, "%s: general.architecture is '%.*s', expected llama, qwen2 or granite", g->path, show(arch), arch.p);
+        return rg_fail(err, arch.n ? RG_E_UNSUPPORTED : RG_E_FILE,
+            "%s: general.architecture is '%.*s', expected llama, qwen2 or granite", g->path, show(arch),
+            arch.p);
     g->arch = a->name;
     c->half_split = a->half_split;
     snprintf(f->arch, sizeof f->arch, "%s", a->name);
@@ -257,13 +306,16 @@ static rg_status read_config(parser *g, rg_err *err)
     INT(key(g, "block_count"), -1, f->layers);
     INT(key(g, "attention.head_count"), -1, f->heads);
     INT(key(g, "attention.head_count_kv"), f->heads, f->kv_heads);
-    INT(key(g, "attention.key_length"), f->heads > 0 && f->dim % f->heads == 0 ? f->dim / f->heads : -1, f->head_dim);
+    INT(key(g, "attention.key_length"), f->heads > 0 && f->dim % f->heads == 0 ? f->dim / f->heads : -1,
+        f->head_dim);
     INT(key(g, "attention.value_length"), f->head_dim, vdim);
     INT(key(g, "rope.dimension_count"), f->head_dim, rot);
     INT(key(g, "context_length"), -1, f->ctx_train);
     INT(key(g, "attention.sliding_window"), 0, f->window);
     INT(key(g, "expert_count"), 0, n);
-    if (n > 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: %lld experts: mixture of experts is not supported", g->path, (long long)n);
+    if (n > 0)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: %lld experts: mixture of experts is not supported",
+            g->path, (long long)n);
     const kv *tokens = get(g, "tokenizer.ggml.tokens");
     INT(key(g, "vocab_size"), tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1, f->vocab);
     INT("tokenizer.ggml.bos_token_id", -1, n);
@@ -273,23 +325,29 @@ static rg_status read_config(parser *g, rg_err *err)
         INT(ends[i], -1, n);
         if (n >= 0 && n < RG_MAX_VOCAB) f->eos[f->n_eos++] = (int32_t)n;
     }
-    if ((st = get_real(g, key(g, "attention.layer_norm_rms_epsilon"), 1e-5, &f->eps, err)) != RG_OK || (st = read_rope(g, err)) != RG_OK) return st;
+    if ((st = get_real(g, key(g, "attention.layer_norm_rms_epsilon"), 1e-5, &f->eps, err)) != RG_OK ||
+        (st = read_rope(g, err)) != RG_OK)
+        return st;
     if (a->factors) {
-        if ((st = read_factor(g, "embedding_scale", &f->embd_scale, err)) != RG_OK || (st = read_factor(g, "attention.scale", &f->attn_scale, err)) != RG_OK)
+        if ((st = read_factor(g, "embedding_scale", &f->embd_scale, err)) != RG_OK ||
+            (st = read_factor(g, "attention.scale", &f->attn_scale, err)) != RG_OK)
             return st;
-        if ((st = read_factor(g, "residual_scale", &f->resid_scale, err)) != RG_OK || (st = read_factor(g, "logit_scale", &f->logit_scale, err)) != RG_OK)
+        if ((st = read_factor(g, "residual_scale", &f->resid_scale, err)) != RG_OK ||
+            (st = read_factor(g, "logit_scale", &f->logit_scale, err)) != RG_OK)
             return st;
         rg_config_factors(f);
     }
     if ((st = rg_config_check(f, g->path, err)) != RG_OK) return st;
     if (vdim != f->head_dim || rot != f->head_dim)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", g->path, (long long)f->head_dim,
-            (long long)vdim, (long long)rot);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", g->path,
+            (long long)f->head_dim, (long long)vdim, (long long)rot);
     return RG_OK;
 #undef INT
 }
 
-/* A copy (the file's elements are not aligned) of an array with one 32-bit element per token; NULL if the key is absent. */
+/* A copy (the file's elements are not aligned) of an array with one 32-bit element per token; NULL if the key
+ * is absent. */
 static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype also, void **out, rg_err *err)
 {
     const kv *k = get(g, key);
@@ -297,8 +355,10 @@ static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype 
     *out = NULL;
     if (!k) return RG_OK;
     if (k->type != G_ARR || (k->elem != elem && k->elem != also) || k->count != n)
-        return rg_fail(err, RG_E_FILE, "%s: metadata %s: expected an array of %zu %s, one per token", g->path, key, n, elem == G_F32 ? "floats" : "integers");
-    if (!(*out = malloc(n * 4))) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
+        return rg_fail(err, RG_E_FILE, "%s: metadata %s: expected an array of %zu %s, one per token", g->path,
+            key, n, elem == G_F32 ? "floats" : "integers");
+    if (!(*out = malloc(n * 4)))
+        return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
     memcpy(*out, k->p, n * 4);
     return RG_OK;
 }
@@ -312,8 +372,9 @@ static rg_status string_array(const parser *g, const kv *k, const char ***piece,
     for (uint64_t i = 0; i < k->count; i++) {
         const str s = take_str(&c);
         if (s.n > MAX_PIECE)
-            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: string %llu has %llu bytes, expected at most %d", g->path, show(k->key), k->key.p,
-                (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
+            return rg_fail(err, RG_E_FILE,
+                "%s: metadata %.*s: string %llu has %llu bytes, expected at most %d", g->path, show(k->key),
+                k->key.p, (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
         (*piece)[i] = s.p;
         (*len)[i] = (size_t)s.n;
     }
@@ -324,11 +385,13 @@ static rg_status read_vocab(parser *g, rg_err *err)
 {
     rg_ckpt *c = g->c;
     rg_ckpt_vocab *v = &c->vocab;
-    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre"), chat = get_str(g, "tokenizer.chat_template");
+    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre"),
+              chat = get_str(g, "tokenizer.chat_template");
     const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
     if (!model.n || !tokens) return RG_OK;
     if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
-        return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.tokens: expected an array of 1 to %d strings", g->path, RG_MAX_VOCAB);
+        return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.tokens: expected an array of 1 to %d strings",
+            g->path, RG_MAX_VOCAB);
     if (merges && (merges->type != G_ARR || merges->elem != G_STR || merges->count > 4u * RG_MAX_VOCAB))
         return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.merges: expected an array of strings", g->path);
     v->model = strndup(model.p, model.n);
@@ -348,8 +411,9 @@ static rg_status read_vocab(parser *g, rg_err *err)
     const struct {
         const char *key;
         int32_t *id;
-    } ids[] = {{"tokenizer.ggml.bos_token_id", &v->bos}, {"tokenizer.ggml.eos_token_id", &v->eos}, {"tokenizer.ggml.eot_token_id", &v->eot},
-        {"tokenizer.ggml.unknown_token_id", &v->unk}, {"tokenizer.ggml.add_bos_token", &v->add_bos}, {"tokenizer.ggml.add_eos_token", &v->add_eos},
+    } ids[] = {{"tokenizer.ggml.bos_token_id", &v->bos}, {"tokenizer.ggml.eos_token_id", &v->eos},
+        {"tokenizer.ggml.eot_token_id", &v->eot}, {"tokenizer.ggml.unknown_token_id", &v->unk},
+        {"tokenizer.ggml.add_bos_token", &v->add_bos}, {"tokenizer.ggml.add_eos_token", &v->add_eos},
         {"tokenizer.ggml.add_space_prefix", &v->add_space_prefix}};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         int64_t n;
@@ -375,9 +439,12 @@ static rg_status refuse_type(const parser *g, str name, uint32_t type, rg_err *e
 {
     for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
         if (other_types[i].type == (int)type)
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K",
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, "
+                "Q5_K or Q6_K",
                 g->path, show(name), name.p, other_types[i].name);
-    return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", g->path, show(name), name.p, type);
+    return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", g->path,
+        show(name), name.p, type);
 }
 
 /* One tensor description; its offset is relative to the data, which begins behind the last description. */
@@ -386,26 +453,32 @@ static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset, rg_e
     const str name = take_str(&g->cur);
     const uint32_t rank = rg_cur_u32(&g->cur);
     if (g->cur.bad || name.n == 0 || name.n >= MAX_NAME)
-        return rg_fail(err, RG_E_FILE, "%s: tensor descriptions: the file ends or a name is impossible: truncated or damaged", g->path);
-    if (rank < 1 || rank > 4) return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %u dimensions, expected 1 to 4", g->path, show(name), name.p, rank);
+        return rg_fail(err, RG_E_FILE,
+            "%s: tensor descriptions: the file ends or a name is impossible: truncated or damaged", g->path);
+    if (rank < 1 || rank > 4)
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %u dimensions, expected 1 to 4", g->path, show(name),
+            name.p, rank);
     *r = (rg_raw_tensor){.name = name.p, .name_len = (size_t)name.n, .rank = (int)rank};
     uint64_t n = 1;
     for (uint32_t i = 0; i < rank; i++) { /* innermost first */
         const uint64_t d = rg_cur_u64(&g->cur);
         if (d == 0 || d > INT64_MAX || !rg_mul_ok(n, d, &n))
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size of dimension %u", g->path, show(name), name.p, i);
+            return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size of dimension %u", g->path,
+                show(name), name.p, i);
         r->dim[rank - 1 - i] = d;
     }
     const uint32_t type = rg_cur_u32(&g->cur);
     *offset = rg_cur_u64(&g->cur);
-    if (g->cur.bad) return rg_fail(err, RG_E_FILE, "%s: the file ends inside the tensor descriptions: truncated", g->path);
+    if (g->cur.bad)
+        return rg_fail(
+            err, RG_E_FILE, "%s: the file ends inside the tensor descriptions: truncated", g->path);
     const int t = rg_ftype_from_ggml(type);
     if (t < 0) return refuse_type(g, name, type, err);
     r->type = (rg_ftype)t;
     const uint64_t block = (uint64_t)rg_ftypes[t].block, inner = r->dim[rank - 1];
     if (inner % block != 0)
-        return rg_fail(
-            err, RG_E_FILE, "%s: tensor %.*s: rows of %llu are not whole %s blocks", g->path, show(name), name.p, (unsigned long long)inner, rg_ftypes[t].name);
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: rows of %llu are not whole %s blocks", g->path,
+            show(name), name.p, (unsigned long long)inner, rg_ftypes[t].name);
     if (!rg_mul_ok(n / block, (uint64_t)rg_ftypes[t].bytes, &r->bytes))
         return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size", g->path, show(name), name.p);
     return RG_OK;
@@ -416,14 +489,16 @@ static rg_status take_rope_freqs(parser *g, const rg_raw_tensor *r, rg_err *err)
     rg_ckpt *c = g->c;
     const uint64_t half = (uint64_t)c->cfg.head_dim / 2;
     if (r->type != RG_FT_F32 || r->rank != 1 || r->dim[0] != half)
-        return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: expected %llu F32 values", g->path, (unsigned long long)half);
+        return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: expected %llu F32 values", g->path,
+            (unsigned long long)half);
     if (c->rope_freqs) return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight is there twice", g->path);
     c->rope_freqs = malloc((size_t)half * sizeof *c->rope_freqs);
     if (!c->rope_freqs) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", g->path);
     memcpy(c->rope_freqs, r->data, (size_t)half * sizeof *c->rope_freqs);
     for (uint64_t i = 0; i < half; i++)
         if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i]))
-            return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: value %llu is not positive", g->path, (unsigned long long)i);
+            return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: value %llu is not positive", g->path,
+                (unsigned long long)i);
     return RG_OK;
 }
 
@@ -440,21 +515,27 @@ static rg_status read_tensors(parser *g, rg_err *err)
         uint64_t end;
         const int n = (int)raw[i].name_len;
         if (s[i].begin % g->align != 0)
-            st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: offset %llu is not a multiple of the alignment %llu", g->path, n, raw[i].name,
-                (unsigned long long)s[i].begin, (unsigned long long)g->align);
+            st = rg_fail(err, RG_E_FILE,
+                "%s: tensor %.*s: offset %llu is not a multiple of the alignment %llu", g->path, n,
+                raw[i].name, (unsigned long long)s[i].begin, (unsigned long long)g->align);
         else if (data > g->size || !rg_add_ok(s[i].begin, raw[i].bytes, &end) || end > g->size - data)
-            st = rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated", g->path, n, raw[i].name,
-                (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin, g->size);
+            st = rg_fail(err, RG_E_FILE,
+                "%s: tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated",
+                g->path, n, raw[i].name, (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin,
+                g->size);
         if (st != RG_OK) goto out;
         raw[i].data = g->base + data + s[i].begin;
         s[i].end = s[i].begin + raw[i].bytes;
         const bool freqs = raw[i].name_len == 17 && memcmp(raw[i].name, "rope_freqs.weight", 17) == 0;
-        if ((st = freqs ? take_rope_freqs(g, &raw[i], err) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], err)) != RG_OK) goto out;
+        if ((st = freqs ? take_rope_freqs(g, &raw[i], err) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], err)) !=
+            RG_OK)
+            goto out;
     }
     qsort(s, (size_t)g->n_tensors, sizeof *s, by_begin);
     for (uint64_t i = 1; i < g->n_tensors; i++)
         if (s[i].begin < s[i - 1].end) {
-            st = rg_fail(err, RG_E_FILE, "%s: two tensors overlap at offset %llu", g->path, (unsigned long long)s[i].begin);
+            st = rg_fail(err, RG_E_FILE, "%s: two tensors overlap at offset %llu", g->path,
+                (unsigned long long)s[i].begin);
             goto out;
         }
 out:
@@ -467,20 +548,30 @@ out:
 static rg_status open_part(parser *g, rg_ckpt *c, int i, rg_err *err)
 {
     const rg_mapfile *f = &c->file[i]; /* the list moves when it grows: nothing keeps this pointer */
-    *g = (parser){.c = c, .path = f->path, .base = f->data, .size = f->size, .cur = {.p = f->data + 4, .end = f->data + f->size}};
-    if (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0) return rg_fail(err, RG_E_FILE, "%s: not a GGUF file", g->path);
+    *g = (parser){.c = c,
+        .path = f->path,
+        .base = f->data,
+        .size = f->size,
+        .cur = {.p = f->data + 4, .end = f->data + f->size}};
+    if (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0)
+        return rg_fail(err, RG_E_FILE, "%s: not a GGUF file", g->path);
     const uint32_t version = rg_cur_u32(&g->cur);
     g->n_tensors = rg_cur_u64(&g->cur);
     g->n_kv = rg_cur_u64(&g->cur);
     const uint64_t n_kv = g->n_kv;
     g->n_kv = 0;
     if (g->cur.bad) return rg_fail(err, RG_E_FILE, "%s: %zu bytes: truncated GGUF header", g->path, f->size);
-    if (version & 0xffffu ? 0 : version) return rg_fail(err, RG_E_UNSUPPORTED, "%s: big-endian GGUF is not supported", g->path);
-    if (version != 2 && version != 3) return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF version %u, expected 2 or 3", g->path, version);
-    /* the smallest entry is 12 bytes of length and type plus a value; the smallest description 8 + 4 + 8 + 4 + 8 */
-    if (n_kv > MAX_KV || n_kv > rg_cur_left(&g->cur) / 13 || g->n_tensors > MAX_TENSORS || g->n_tensors > rg_cur_left(&g->cur) / 32)
-        return rg_fail(err, RG_E_FILE, "%s: %llu metadata entries and %llu tensors do not fit into %zu bytes: damaged", g->path, (unsigned long long)n_kv,
-            (unsigned long long)g->n_tensors, f->size);
+    if (version & 0xffffu ? 0 : version)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: big-endian GGUF is not supported", g->path);
+    if (version != 2 && version != 3)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF version %u, expected 2 or 3", g->path, version);
+    /* the smallest entry is 12 bytes of length and type plus a value; the smallest description 8 + 4 + 8 + 4
+     * + 8 */
+    if (n_kv > MAX_KV || n_kv > rg_cur_left(&g->cur) / 13 || g->n_tensors > MAX_TENSORS ||
+        g->n_tensors > rg_cur_left(&g->cur) / 32)
+        return rg_fail(err, RG_E_FILE,
+            "%s: %llu metadata entries and %llu tensors do not fit into %zu bytes: damaged", g->path,
+            (unsigned long long)n_kv, (unsigned long long)g->n_tensors, f->size);
     g->n_kv = n_kv;
     if (i == 0) snprintf(c->format, sizeof c->format, "GGUF v%u", version);
     return read_kvs(g, err);
@@ -493,19 +584,24 @@ static rg_status read_align(parser *g, rg_err *err)
     const rg_status st = get_int(g, "general.alignment", 32, &align, err);
     if (st != RG_OK) return st;
     if ((a && a->type != G_U32) || align < 1 || align > 65536 || (align & (align - 1)))
-        return rg_fail(err, RG_E_FILE, "%s: general.alignment is %lld, expected a power of two up to 65536 (u32)", g->path, (long long)align);
+        return rg_fail(err, RG_E_FILE,
+            "%s: general.alignment is %lld, expected a power of two up to 65536 (u32)", g->path,
+            (long long)align);
     g->align = (uint64_t)align;
     return RG_OK;
 }
 
-/* Name of part i (from 0) of n: the given name with its "-00002-of-00003.gguf" replaced; NULL if it does not end like that. */
+/* Name of part i (from 0) of n: the given name with its "-00002-of-00003.gguf" replaced; NULL if it does not
+ * end like that. */
 static char *part_path(const char *path, int64_t i, int64_t n)
 {
     enum { TAIL = 20 }; /* -00001-of-00003.gguf */
     const size_t len = strlen(path);
     unsigned a, b;
     int used = 0;
-    if (len <= TAIL || sscanf(path + len - TAIL, "-%5u-of-%5u.gguf%n", &a, &b, &used) != 2 || used != TAIL || b != (uint64_t)n) return NULL;
+    if (len <= TAIL || sscanf(path + len - TAIL, "-%5u-of-%5u.gguf%n", &a, &b, &used) != 2 || used != TAIL ||
+        b != (uint64_t)n)
+        return NULL;
     char *p = malloc(len + 1);
     if (p) snprintf(p, len + 1, "%.*s-%05d-of-%05d.gguf", (int)(len - TAIL), path, (int)i + 1, (int)n);
     return p;
@@ -518,8 +614,8 @@ static rg_status split_keys(const parser *g, int64_t *no, int64_t *count, int64_
     if (st == RG_OK) st = get_int(g, "split.tensors.count", -1, tensors, err);
     if (st == RG_OK && *count == 0) *count = 1;
     if (st == RG_OK && (*count < 0 || *count > MAX_PARTS || *no < 0 || *no >= *count))
-        st = rg_fail(err, RG_E_FILE, "%s: part %lld of %lld: expected a part below the count, and at most %d", g->path, (long long)*no, (long long)*count,
-            (int)MAX_PARTS);
+        st = rg_fail(err, RG_E_FILE, "%s: part %lld of %lld: expected a part below the count, and at most %d",
+            g->path, (long long)*no, (long long)*count, (int)MAX_PARTS);
     return st;
 }
 
@@ -532,22 +628,25 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         int64_t no, n, t;
         char *path = part_path(c->path, i, count);
         if (!path)
-            return rg_fail(err, RG_E_FILE, "%s: one of %lld parts, but not named like name-00001-of-%05lld.gguf", c->path, (long long)count, (long long)count);
+            return rg_fail(err, RG_E_FILE,
+                "%s: one of %lld parts, but not named like name-00001-of-%05lld.gguf", c->path,
+                (long long)count, (long long)count);
         st = rg_ckpt_map(c, path, NULL, err);
         free(path);
         if (st != RG_OK) return st;
         st = open_part(&g, c, c->n_files - 1, err);
         if (st == RG_OK) st = split_keys(&g, &no, &n, &t, err);
         if (st == RG_OK && (no != i || n != count || t != tensors))
-            st = rg_fail(err, RG_E_FILE, "%s: says that it is part %lld of %lld, expected %lld of %lld of the same model", g.path, (long long)no, (long long)n,
-                (long long)i, (long long)count);
+            st = rg_fail(err, RG_E_FILE,
+                "%s: says that it is part %lld of %lld, expected %lld of %lld of the same model", g.path,
+                (long long)no, (long long)n, (long long)i, (long long)count);
         if (st == RG_OK) st = read_align(&g, err);
         if (st == RG_OK) st = read_tensors(&g, err);
         free(g.kv);
     }
     if (st == RG_OK && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) != tensors)
-        st = rg_fail(err, RG_E_FILE, "%s: the %lld parts hold %zu tensors, expected %lld", c->path, (long long)count, c->n + (c->rope_freqs != NULL),
-            (long long)tensors);
+        st = rg_fail(err, RG_E_FILE, "%s: the %lld parts hold %zu tensors, expected %lld", c->path,
+            (long long)count, c->n + (c->rope_freqs != NULL), (long long)tensors);
     return st;
 }
 
@@ -570,8 +669,9 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
     if (st == RG_OK && no > 0) { /* the metadata are in the first part */
         char *first = part_path(c->path, 0, count);
         st = first ? rg_ckpt_map(c, first, NULL, err)
-                   : rg_fail(err, RG_E_FILE, "%s: part %lld of a split file, but not named like name-00001-of-%05lld.gguf", c->path, (long long)no + 1,
-                         (long long)count);
+                   : rg_fail(err, RG_E_FILE,
+                         "%s: part %lld of a split file, but not named like name-00001-of-%05lld.gguf",
+                         c->path, (long long)no + 1, (long long)count);
         free(first);
         if (st != RG_OK) goto out;
         const rg_mapfile f = c->file[0];
@@ -582,14 +682,18 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
         g.kv = NULL;
         st = open_part(&g, c, 0, err);
         if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors, err);
-        if (st == RG_OK && no != 0) st = rg_fail(err, RG_E_FILE, "%s: says that it is part %lld, expected the first", g.path, (long long)no);
+        if (st == RG_OK && no != 0)
+            st = rg_fail(
+                err, RG_E_FILE, "%s: says that it is part %lld, expected the first", g.path, (long long)no);
     }
     if (st != RG_OK || (st = read_vocab(&g, err)) != RG_OK || vocab_only) goto out;
     if (g.n_tensors == 0 && count == 1) {
-        st = rg_fail(err, RG_E_FILE, "%s: no tensors: a file with only a vocabulary is for -z, not for -m", g.path);
+        st = rg_fail(
+            err, RG_E_FILE, "%s: no tensors: a file with only a vocabulary is for -z, not for -m", g.path);
         goto out;
     }
-    if ((st = read_align(&g, err)) == RG_OK && (st = read_config(&g, err)) == RG_OK) st = read_tensors(&g, err);
+    if ((st = read_align(&g, err)) == RG_OK && (st = read_config(&g, err)) == RG_OK)
+        st = read_tensors(&g, err);
     if (st == RG_OK) st = read_parts(c, count, tensors, err);
     if (st == RG_OK) read_extras(c);
 out:

@@ -112,7 +112,8 @@ float rg_gguf_rope_divisor(const rg_config *c, int64_t i)
     return (float)(f / rg_rope_llama3(c, f));
 }
 
-void rg_gguf_info(rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset)
+void rg_gguf_info(
+    rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset)
 {
     rg_gguf_str(w, name, strlen(name));
     rg_gguf_le(w, rank, 4);

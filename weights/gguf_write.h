@@ -25,7 +25,8 @@ void rg_gguf_array(rg_gguf_writer *w, const char *key, unsigned type, uint64_t n
 /* general.* and llama.*: what the configuration says. */
 void rg_gguf_config(rg_gguf_writer *w, const rg_config *c);
 /* dim: innermost first. */
-void rg_gguf_info(rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset);
+void rg_gguf_info(
+    rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset);
 uint64_t rg_gguf_aligned(uint64_t n);
 void rg_gguf_pad(rg_gguf_writer *w);
 /* Divisor i of the RoPE frequencies that Llama 3's scaling amounts to. */

@@ -38,7 +38,8 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 static float scale_of(const rg_grid *g, int64_t r, int64_t group)
 {
     float f;
-    const int64_t i = g->kind == RG_GRID_AWQ || g->kind == RG_GRID_GPTQ ? group * g->out + r : r * g->groups + group;
+    const int64_t i =
+        g->kind == RG_GRID_AWQ || g->kind == RG_GRID_GPTQ ? group * g->out + r : r * g->groups + group;
     rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
@@ -48,7 +49,8 @@ static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
     switch (g->kind) {
     case RG_GRID_AWQ:
-        for (int64_t i = 0; i < g->in; i++) q[i] = (uint8_t)nibble(word(g->q, i * (g->out / 8) + r / 8), awq_nibble[r % 8]);
+        for (int64_t i = 0; i < g->in; i++)
+            q[i] = (uint8_t)nibble(word(g->q, i * (g->out / 8) + r / 8), awq_nibble[r % 8]);
         break;
     case RG_GRID_GPTQ:
         for (int64_t i = 0; i < g->in; i++) {
@@ -120,7 +122,8 @@ void rg_grid_classify(rg_grid *g)
     g->middle = !bytes(g) && all_in_the_middle(g);
     if (g->g_idx) sort_columns(g);
     if (n == 0 || (g->g_idx && !g->order)) return;
-    /* f16 scales are kept as they are, but a zero point becomes a minimum of -z * s, which may need more bits than f16 has */
+    /* f16 scales are kept as they are, but a zero point becomes a minimum of -z * s, which may need more bits
+     * than f16 has */
     g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
     if (bytes(g)) return;
     if (g->middle)
@@ -131,7 +134,8 @@ void rg_grid_classify(rg_grid *g)
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
-    uint8_t *q = (uint8_t *)(dst + g->in) - g->in; /* the codes fit behind what is written: column i lies at or beyond float i */
+    /* the codes fit behind what is written: column i lies at or beyond float i */
+    uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
     codes(g, r, NULL, q);
     int64_t last = -1;
     float s = 0.0f;
@@ -169,8 +173,14 @@ void rg_grid_free(rg_grid *g)
 
 /* ---- any tensor ---- */
 
-rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t) { return t->grid ? t->grid->resident : rg_ftypes[t->type].resident; }
-rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t) { return t->grid ? t->grid->rounding : rg_ftypes[t->type].rounding; }
+rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t)
+{
+    return t->grid ? t->grid->resident : rg_ftypes[t->type].resident;
+}
+rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t)
+{
+    return t->grid ? t->grid->rounding : rg_ftypes[t->type].rounding;
+}
 
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t) { return t->grid ? t->grid->order : NULL; }
 
@@ -181,14 +191,19 @@ static int64_t stored_row(const rg_ckpt_tensor *t, int64_t r)
     return hd ? r / hd * hd + 2 * (r % hd % (hd / 2)) + r % hd / (hd / 2) : r;
 }
 
-const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r) { return (const char *)t->data + stored_row(t, r) * rg_ftype_row_bytes(t->type, t->cols); }
+const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r)
+{
+    return (const char *)t->data + stored_row(t, r) * rg_ftype_row_bytes(t->type, t->cols);
+}
 
 void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
 {
     if (t->grid)
         rg_grid_row_f32(t->grid, stored_row(t, r), dst);
     else if (rg_site_op(t->site) == RG_OP_BIAS) /* its elements are the rows of its matrix */
-        for (int64_t i = 0; i < t->cols; i++) rg_ftype_row_to_f32(t->type, dst + i, (const char *)t->data + stored_row(t, i) * rg_ftypes[t->type].bytes, 1);
+        for (int64_t i = 0; i < t->cols; i++)
+            rg_ftype_row_to_f32(
+                t->type, dst + i, (const char *)t->data + stored_row(t, i) * rg_ftypes[t->type].bytes, 1);
     else
         rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols);
 }
@@ -211,6 +226,7 @@ const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
     if (!t->grid)
         snprintf(buf, n, "%s", rg_ftypes[t->type].name);
     else
-        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind], (long long)t->grid->group, t->grid->g_idx ? " act-order" : "");
+        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind], (long long)t->grid->group,
+            t->grid->g_idx ? " act-order" : "");
     return buf;
 }

@@ -5,18 +5,25 @@
 #include "weights/ckpt.h"
 
 typedef enum rg_grid_kind {
-    RG_GRID_AWQ,     /* codes i32 [in][out/8], zero points i32 [in/g][out/8], scales [in/g][out]; nibbles in the order 0 2 4 6 1 3 5 7 */
-    RG_GRID_GPTQ,    /* codes i32 [in/8][out], zero points i32 [in/g][out/8], scales [in/g][out] */
-    RG_GRID_PACKED,  /* compressed-tensors: codes i32 [out][in/8], zero points i32 [out/8][in/g] or none (8), scales [out][in/g] */
-    RG_GRID_PACKED8, /* the same with 8 bits: codes i32 [out][in/4], each 128 more than its value; no zero points */
-    RG_GRID_INT8     /* llama2.c v2: codes i8 [out][in], scales f32 [out * in / g] */
+    /* codes i32 [in][out/8], zero points i32 [in/g][out/8], scales [in/g][out]; nibbles in the order 0 2 4 6
+     * 1 3 5 7 */
+    RG_GRID_AWQ,
+    RG_GRID_GPTQ, /* codes i32 [in/8][out], zero points i32 [in/g][out/8], scales [in/g][out] */
+    /* compressed-tensors: codes i32 [out][in/8], zero points i32 [out/8][in/g] or none (8), scales
+     * [out][in/g] */
+    RG_GRID_PACKED,
+    /* the same with 8 bits: codes i32 [out][in/4], each 128 more than its value; no zero points */
+    RG_GRID_PACKED8,
+    RG_GRID_INT8 /* llama2.c v2: codes i8 [out][in], scales f32 [out * in / g] */
 } rg_grid_kind;
 
 struct rg_grid {
     rg_grid_kind kind;
     int64_t out, in;
-    int64_t group, groups;                 /* columns that share a scale (the last group may be short), scales per row */
-    const unsigned char *q, *scale, *zero; /* in the mapping, not necessarily aligned; zero NULL: the middle of the codes */
+    /* columns that share a scale (the last group may be short), scales per row */
+    int64_t group, groups;
+    /* in the mapping, not necessarily aligned; zero NULL: the middle of the codes */
+    const unsigned char *q, *scale, *zero;
     uint64_t q_bytes, scale_bytes, zero_bytes;
     rg_ftype scale_type;
     int zero_add;   /* GPTQ v1 stores zero points minus 1 */

@@ -1,4 +1,5 @@
-/* Quantised modules (INT4, and INT8 of compressed-tensors) of Hugging Face directories: several tensors that together are one linear weight. */
+/* Quantised modules (INT4, and INT8 of compressed-tensors) of Hugging Face directories: several tensors that
+ * together are one linear weight. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,19 +23,23 @@ static const struct {
     int scheme;
     const char *tail;
     part_kind kind;
-} tails[] = {{RG_SCHEME_AWQ, ".qweight", P_CODES}, {RG_SCHEME_AWQ, ".qzeros", P_ZEROS}, {RG_SCHEME_AWQ, ".scales", P_SCALES},
-    {RG_SCHEME_GPTQ, ".qweight", P_CODES}, {RG_SCHEME_GPTQ, ".qzeros", P_ZEROS}, {RG_SCHEME_GPTQ, ".scales", P_SCALES}, {RG_SCHEME_GPTQ, ".g_idx", P_INDEX},
-    {RG_SCHEME_PACKED, ".weight_packed", P_CODES}, {RG_SCHEME_PACKED, ".weight_zero_point", P_ZEROS}, {RG_SCHEME_PACKED, ".weight_scale", P_SCALES},
+} tails[] = {{RG_SCHEME_AWQ, ".qweight", P_CODES}, {RG_SCHEME_AWQ, ".qzeros", P_ZEROS},
+    {RG_SCHEME_AWQ, ".scales", P_SCALES}, {RG_SCHEME_GPTQ, ".qweight", P_CODES},
+    {RG_SCHEME_GPTQ, ".qzeros", P_ZEROS}, {RG_SCHEME_GPTQ, ".scales", P_SCALES},
+    {RG_SCHEME_GPTQ, ".g_idx", P_INDEX}, {RG_SCHEME_PACKED, ".weight_packed", P_CODES},
+    {RG_SCHEME_PACKED, ".weight_zero_point", P_ZEROS}, {RG_SCHEME_PACKED, ".weight_scale", P_SCALES},
     {RG_SCHEME_PACKED, ".weight_g_idx", P_INDEX}, {RG_SCHEME_PACKED, ".weight_shape", P_SHAPE}};
 
 static const char *const part_names[P_COUNT] = {"codes", "zero points", "scales", "g_idx", "weight_shape"};
 
-bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim, const void *data, uint64_t bytes, rg_status *st, rg_err *err)
+bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim,
+    const void *data, uint64_t bytes, rg_status *st, rg_err *err)
 {
     const size_t len = strlen(name);
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
         const size_t n = strlen(tails[i].tail);
-        if (tails[i].scheme != (int)c->scheme.kind || len <= n || strcmp(name + len - n, tails[i].tail) != 0) continue;
+        if (tails[i].scheme != (int)c->scheme.kind || len <= n || strcmp(name + len - n, tails[i].tail) != 0)
+            continue;
         if (c->n_parts == c->cap_parts) {
             const size_t cap = c->cap_parts ? 2 * c->cap_parts : 64;
             rg_part *p = realloc(c->part, cap * sizeof *p);
@@ -53,10 +58,11 @@ bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, co
         if (strcmp(dtype, "BF16") == 0) p.type = RG_FT_BF16;
         if (strcmp(dtype, "F32") == 0) p.type = RG_FT_F32;
         if (p.kind == P_SCALES ? p.type == RG_FT_COUNT : p.kind == P_SHAPE ? !p.i64 && !p.i32 : !p.i32) {
-            *st = rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s: %s of dtype %s, expected %s", c->path, name, part_names[p.kind], dtype,
-                p.kind == P_SCALES  ? "F16, BF16 or F32"
-                : p.kind == P_SHAPE ? "I64"
-                                    : "I32");
+            *st = rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s: %s of dtype %s, expected %s", c->path,
+                name, part_names[p.kind], dtype,
+                p.kind == P_SCALES      ? "F16, BF16 or F32"
+                    : p.kind == P_SHAPE ? "I64"
+                                        : "I32");
             return true;
         }
         p.module = strndup(name, len - n);
@@ -82,12 +88,17 @@ static int by_module(const void *a, const void *b)
     return d ? d : (int)x->kind - (int)y->kind;
 }
 
-static bool is_shape(const rg_part *p, int64_t rows, int64_t cols) { return p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols; }
+static bool is_shape(const rg_part *p, int64_t rows, int64_t cols)
+{
+    return p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols;
+}
 
 static rg_status bad_shape(const rg_ckpt *c, const rg_part *p, int64_t rows, int64_t cols, rg_err *err)
 {
-    return rg_fail(err, RG_E_FILE, "%s: module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", c->path, p->module, part_names[p->kind],
-        (unsigned long long)p->dim[0], (unsigned long long)p->dim[1], p->rank, (long long)rows, (long long)cols);
+    return rg_fail(err, RG_E_FILE,
+        "%s: module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", c->path, p->module,
+        part_names[p->kind], (unsigned long long)p->dim[0], (unsigned long long)p->dim[1], p->rank,
+        (long long)rows, (long long)cols);
 }
 
 static int32_t int_at(const unsigned char *p, int64_t i)
@@ -100,16 +111,16 @@ static int32_t int_at(const unsigned char *p, int64_t i)
 static rg_status read_index(rg_ckpt *c, rg_grid *g, const rg_part *p, rg_err *err)
 {
     if (p->rank != 1 || p->dim[0] != (uint64_t)g->in)
-        return rg_fail(
-            err, RG_E_FILE, "%s: module %.100s: g_idx of %llu values, expected %lld", c->path, p->module, (unsigned long long)p->dim[0], (long long)g->in);
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: g_idx of %llu values, expected %lld", c->path,
+            p->module, (unsigned long long)p->dim[0], (long long)g->in);
     bool plain = true, unset = true;
     for (int64_t i = 0; i < g->in; i++) {
         const int32_t k = int_at(p->data, i);
         unset &= k == -1; /* compressed-tensors writes -1 where there is no order */
         if (unset) continue;
         if (k < 0 || k >= g->groups)
-            return rg_fail(
-                err, RG_E_FILE, "%s: module %.100s: g_idx[%lld] is %d, expected 0 to %lld", c->path, p->module, (long long)i, (int)k, (long long)g->groups - 1);
+            return rg_fail(err, RG_E_FILE, "%s: module %.100s: g_idx[%lld] is %d, expected 0 to %lld",
+                c->path, p->module, (long long)i, (int)k, (long long)g->groups - 1);
         plain &= k == i / g->group;
     }
     if (unset || plain) return RG_OK;
@@ -125,42 +136,54 @@ static rg_status check_weight_shape(const rg_ckpt *c, const rg_part *p, const rg
     const int step = p->i64 ? 2 : 1;
     if (p->rank == 1 && p->dim[0] == 2)
         for (int i = 0; i < 2; i++)
-            v[i] = (int64_t)(uint32_t)int_at(p->data, i * step) | (p->i64 ? (int64_t)int_at(p->data, 2 * i + 1) * ((int64_t)1 << 32) : 0);
+            v[i] = (int64_t)(uint32_t)int_at(p->data, i * step) |
+                (p->i64 ? (int64_t)int_at(p->data, 2 * i + 1) * ((int64_t)1 << 32) : 0);
     if (v[0] != g->out || v[1] != g->in)
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]", c->path, p->module, (long long)v[0],
-            (long long)v[1], (long long)g->out, (long long)g->in);
+        return rg_fail(err, RG_E_FILE,
+            "%s: module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]", c->path,
+            p->module, (long long)v[0], (long long)v[1], (long long)g->out, (long long)g->in);
     return RG_OK;
 }
 
 /* Shapes of all parts against the module's [out, in], which the configuration says. */
-static rg_status fill(rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
+static rg_status fill(
+    rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
 {
     const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
     const bool packed = g->kind == RG_GRID_PACKED || g->kind == RG_GRID_PACKED8;
     rg_status st;
     if (!q || !s || (!z && !packed))
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path, module, !q ? "codes" : !s ? "scales" : "zero points");
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path, module,
+            !q       ? "codes"
+                : !s ? "scales"
+                     : "zero points");
     if (z && g->kind == RG_GRID_PACKED8)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: module %.100s: zero points beside 8-bit codes are not supported", c->path, module);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: module %.100s: zero points beside 8-bit codes are not supported", c->path, module);
     const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, g->kind == RG_GRID_PACKED8 ? 4 : 8);
     if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: [%lld, %lld] is not a multiple of 8", c->path, q->module, (long long)g->out, (long long)g->in);
+        return rg_fail(err, RG_E_FILE, "%s: module %.100s: [%lld, %lld] is not a multiple of 8", c->path,
+            q->module, (long long)g->out, (long long)g->in);
     const int64_t q_rows = g->kind == RG_GRID_AWQ ? g->in
-                           : packed               ? g->out
+        : packed                                  ? g->out
                                                   : words_in,
                   q_cols = g->kind == RG_GRID_AWQ ? words_out
-                           : packed               ? words_in
+        : packed                                  ? words_in
                                                   : g->out;
     if (!is_shape(q, q_rows, q_cols)) return bad_shape(c, q, q_rows, q_cols, err);
-    /* the number of groups is what the scales have; it must be a division of the columns into equal groups, the last perhaps short */
+    /* the number of groups is what the scales have; it must be a division of the columns into equal groups,
+     * the last perhaps short */
     g->groups = s->rank == 2 ? (int64_t)s->dim[packed] : -1;
-    if (g->groups < 1 || g->groups > g->in) return bad_shape(c, s, packed ? g->out : -1, packed ? -1 : g->out, err);
+    if (g->groups < 1 || g->groups > g->in)
+        return bad_shape(c, s, packed ? g->out : -1, packed ? -1 : g->out, err);
     const int64_t declared = c->scheme.group > 0 ? rg_min(c->scheme.group, g->in) : g->in;
-    /* compressed-tensors may declare several sizes: what the declared one does not explain, equal groups must */
+    /* compressed-tensors may declare several sizes: what the declared one does not explain, equal groups
+     * must */
     g->group = packed && rg_div_up(g->in, declared) != g->groups ? rg_div_up(g->in, g->groups) : declared;
     if (rg_div_up(g->in, g->group) != g->groups)
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: %lld groups of scales for %lld columns in groups of %lld", c->path, s->module, (long long)g->groups,
-            (long long)g->in, (long long)g->group);
+        return rg_fail(err, RG_E_FILE,
+            "%s: module %.100s: %lld groups of scales for %lld columns in groups of %lld", c->path, s->module,
+            (long long)g->groups, (long long)g->in, (long long)g->group);
     if (!is_shape(s, packed ? g->out : g->groups, packed ? g->groups : g->out))
         return bad_shape(c, s, packed ? g->out : g->groups, packed ? g->groups : g->out, err);
     const int64_t z_rows = packed ? rg_div_up(g->out, 8) : g->groups, z_cols = packed ? g->groups : words_out;
@@ -181,15 +204,18 @@ static rg_status fill(rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT]
 
 static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
 {
-    static const rg_grid_kind kinds[] = {[RG_SCHEME_AWQ] = RG_GRID_AWQ, [RG_SCHEME_GPTQ] = RG_GRID_GPTQ, [RG_SCHEME_PACKED] = RG_GRID_PACKED};
+    static const rg_grid_kind kinds[] = {
+        [RG_SCHEME_AWQ] = RG_GRID_AWQ, [RG_SCHEME_GPTQ] = RG_GRID_GPTQ, [RG_SCHEME_PACKED] = RG_GRID_PACKED};
     char name[160];
     rg_site site;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
     if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: module %.100s is quantised, but is not a linear layer of a Llama model", c->path, module);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: module %.100s is quantised, but is not a linear layer of a Llama model", c->path, module);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
-    g->kind = c->scheme.kind == RG_SCHEME_PACKED && c->scheme.bits == 8 ? RG_GRID_PACKED8 : kinds[c->scheme.kind];
+    g->kind =
+        c->scheme.kind == RG_SCHEME_PACKED && c->scheme.bits == 8 ? RG_GRID_PACKED8 : kinds[c->scheme.kind];
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
     rg_status st = fill(c, g, part, module, err);
@@ -217,7 +243,8 @@ rg_status rg_parts_bind(rg_ckpt *c, rg_err *err)
         const char *module = c->part[i].module;
         for (; i < c->n_parts && strcmp(c->part[i].module, module) == 0; i++) {
             if (part[c->part[i].kind])
-                return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are there twice", c->path, module, part_names[c->part[i].kind]);
+                return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are there twice", c->path, module,
+                    part_names[c->part[i].kind]);
             part[c->part[i].kind] = &c->part[i];
         }
         st = bind(c, part, module, err);

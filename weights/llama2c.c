@@ -1,4 +1,5 @@
-/* llama2.c .bin files: the legacy export (seven integers, no magic), version 1 (f32) and version 2 (int8 in groups). */
+/* llama2.c .bin files: the legacy export (seven integers, no magic), version 1 (f32) and version 2 (int8 in
+ * groups). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +21,28 @@ typedef struct reader {
 } reader;
 
 /* The codes of a tensor and their scales, or its floats. */
-static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t cols, bool quantised, rg_err *err)
+static rg_status take_data(
+    reader *r, rg_raw_tensor *t, int64_t rows, int64_t cols, bool quantised, rg_err *err)
 {
     const uint64_t n = (uint64_t)rows * (uint64_t)cols; /* at most 2^40: the configuration was checked */
     const unsigned char *p = rg_cur_take(&r->cur, quantised ? n : 4 * n);
-    *t = (rg_raw_tensor){.type = RG_FT_F32, .rank = 2, .dim = {(uint64_t)rows, (uint64_t)cols}, .data = p, .bytes = 4 * n};
+    *t = (rg_raw_tensor){
+        .type = RG_FT_F32, .rank = 2, .dim = {(uint64_t)rows, (uint64_t)cols}, .data = p, .bytes = 4 * n};
     if (!p || !quantised) return RG_OK; /* a short file is the caller's to tell */
     if (cols % r->group != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: groups of %lld do not divide rows of %lld: scales that span rows are not supported", r->c->path,
-            (long long)r->group, (long long)cols);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: groups of %lld do not divide rows of %lld: scales that span rows are not supported",
+            r->c->path, (long long)r->group, (long long)cols);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", r->c->path);
-    *g = (rg_grid){.kind = RG_GRID_INT8, .out = rows, .in = cols, .group = r->group, .groups = cols / r->group, .q = p, .q_bytes = n, .scale_type = RG_FT_F32};
+    *g = (rg_grid){.kind = RG_GRID_INT8,
+        .out = rows,
+        .in = cols,
+        .group = r->group,
+        .groups = cols / r->group,
+        .q = p,
+        .q_bytes = n,
+        .scale_type = RG_FT_F32};
     g->scale_bytes = 4 * (n / (uint64_t)r->group);
     g->scale = rg_cur_take(&r->cur, g->scale_bytes);
     t->type = RG_FT_INT8;
@@ -54,7 +65,9 @@ static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols, rg_e
         rg_status st = take_data(rd, &r, rows, cols, rd->group && rg_site_op(site) != RG_OP_RMSNORM, err);
         r.name = name;
         r.name_len = strlen(name);
-        if (st == RG_OK && rd->cur.bad) st = rg_fail(err, RG_E_FILE, "%s: the file ends inside %s: truncated, or not a llama2.c checkpoint", c->path, name);
+        if (st == RG_OK && rd->cur.bad)
+            st = rg_fail(err, RG_E_FILE,
+                "%s: the file ends inside %s: truncated, or not a llama2.c checkpoint", c->path, name);
         if (st == RG_OK) st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, err);
         if (st != RG_OK) {
             rg_grid_free((rg_grid *)(uintptr_t)r.grid);
@@ -97,18 +110,27 @@ static rg_status take_model(reader *r, int version, rg_err *err)
 {
     rg_config *g = &r->c->cfg;
     const int64_t d = g->dim, q = rg_q_dim(g), kv = rg_kv_dim(g);
-    const part norms[] = {{RG_SITE_ATTN_NORM, 1, d}, {RG_SITE_FFN_NORM, 1, d}, {RG_SITE_OUTPUT_NORM, 1, d}}, embed[] = {{RG_SITE_TOKEN_EMBD, g->vocab, d}};
-    const part attn[] = {{RG_SITE_ATTN_Q, q, d}, {RG_SITE_ATTN_K, kv, d}, {RG_SITE_ATTN_V, kv, d}, {RG_SITE_ATTN_OUTPUT, d, q}};
-    const part ffn[] = {{RG_SITE_FFN_GATE, g->ffn, d}, {RG_SITE_FFN_DOWN, d, g->ffn}, {RG_SITE_FFN_UP, g->ffn, d}}, head[] = {{RG_SITE_OUTPUT, g->vocab, d}};
+    const part norms[] = {{RG_SITE_ATTN_NORM, 1, d}, {RG_SITE_FFN_NORM, 1, d}, {RG_SITE_OUTPUT_NORM, 1, d}},
+               embed[] = {{RG_SITE_TOKEN_EMBD, g->vocab, d}};
+    const part attn[] = {{RG_SITE_ATTN_Q, q, d}, {RG_SITE_ATTN_K, kv, d}, {RG_SITE_ATTN_V, kv, d},
+        {RG_SITE_ATTN_OUTPUT, d, q}};
+    const part ffn[] = {{RG_SITE_FFN_GATE, g->ffn, d}, {RG_SITE_FFN_DOWN, d, g->ffn},
+        {RG_SITE_FFN_UP, g->ffn, d}},
+               head[] = {{RG_SITE_OUTPUT, g->vocab, d}};
     rg_status st;
     if (version) {
-        if ((st = take_all(r, norms, 3, err)) != RG_OK || (st = take_all(r, embed, 1, err)) != RG_OK) return st;
+        if ((st = take_all(r, norms, 3, err)) != RG_OK || (st = take_all(r, embed, 1, err)) != RG_OK)
+            return st;
         if ((st = take_all(r, attn, 4, err)) != RG_OK || (st = take_all(r, ffn, 3, err)) != RG_OK) return st;
     } else {
-        if ((st = take_all(r, embed, 1, err)) != RG_OK || (st = take_all(r, norms, 1, err)) != RG_OK) return st;
-        if ((st = take_all(r, attn, 4, err)) != RG_OK || (st = take_all(r, norms + 1, 1, err)) != RG_OK) return st;
-        if ((st = take_all(r, ffn, 3, err)) != RG_OK || (st = take_all(r, norms + 2, 1, err)) != RG_OK) return st;
-        rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim); /* tables of cosines and sines: we compute our own */
+        if ((st = take_all(r, embed, 1, err)) != RG_OK || (st = take_all(r, norms, 1, err)) != RG_OK)
+            return st;
+        if ((st = take_all(r, attn, 4, err)) != RG_OK || (st = take_all(r, norms + 1, 1, err)) != RG_OK)
+            return st;
+        if ((st = take_all(r, ffn, 3, err)) != RG_OK || (st = take_all(r, norms + 2, 1, err)) != RG_OK)
+            return st;
+        /* tables of cosines and sines: we compute our own */
+        rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim);
     }
     return g->tied ? RG_OK : take_all(r, head, 1, err);
 }
@@ -123,21 +145,30 @@ rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)
     if (first == MAGIC) {
         version = rg_cur_i32(&r.cur);
         if (!r.cur.bad && version != 1 && version != 2)
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: llama2.c version %d, expected the legacy export, version 1 or 2", c->path, version);
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: llama2.c version %d, expected the legacy export, version 1 or 2", c->path, version);
         first = rg_cur_u32(&r.cur);
     }
     read_header(&c->cfg, &r.cur, first, version);
     if (version == 2) r.group = rg_cur_i32(&r.cur);
     if (version) rg_cur_take(&r.cur, (uint64_t)(HEADER - (r.cur.p - f->data)));
-    if (r.cur.bad) return rg_fail(err, RG_E_FILE, "%s: %zu bytes: not a checkpoint that Ridge knows (GGUF, safetensors, llama2.c)", c->path, f->size);
+    if (r.cur.bad)
+        return rg_fail(err, RG_E_FILE,
+            "%s: %zu bytes: not a checkpoint that Ridge knows (GGUF, safetensors, llama2.c)", c->path,
+            f->size);
     snprintf(c->format, sizeof c->format, "llama2.c v%d", version);
     if ((st = rg_config_check(&c->cfg, c->path, err)) != RG_OK)
-        return version ? st : rg_fail(err, RG_E_FILE, "%s: not a checkpoint that Ridge knows (GGUF, safetensors, or llama2.c with a sane header)", c->path);
+        return version
+            ? st
+            : rg_fail(err, RG_E_FILE,
+                  "%s: not a checkpoint that Ridge knows (GGUF, safetensors, or llama2.c with a sane header)",
+                  c->path);
     if (version == 2 && (r.group < 1 || r.group > 1 << 20))
         return rg_fail(err, RG_E_FILE, "%s: groups of %lld, expected 1 or more", c->path, (long long)r.group);
     if ((st = take_model(&r, version, err)) != RG_OK) return st;
     if (r.cur.bad || r.cur.p != r.cur.end)
-        return rg_fail(err, RG_E_FILE, "%s: %zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", c->path, f->size,
-            r.cur.bad ? "more" : "fewer");
+        return rg_fail(err, RG_E_FILE,
+            "%s: %zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", c->path,
+            f->size, r.cur.bad ? "more" : "fewer");
     return RG_OK;
 }

@@ -24,17 +24,20 @@ static int by_begin(const void *a, const void *b)
 static const struct {
     const char *name;
     int ftype, bytes;
-} types[] = {{"F32", RG_FT_F32, 4}, {"F16", RG_FT_F16, 2}, {"BF16", RG_FT_BF16, 2}, {"F64", -1, 8}, {"I64", -1, 8}, {"U64", -1, 8}, {"I32", -1, 4},
-    {"U32", -1, 4}, {"I16", -1, 2}, {"U16", -1, 2}, {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
+} types[] = {{"F32", RG_FT_F32, 4}, {"F16", RG_FT_F16, 2}, {"BF16", RG_FT_BF16, 2}, {"F64", -1, 8},
+    {"I64", -1, 8}, {"U64", -1, 8}, {"I32", -1, 4}, {"U32", -1, 4}, {"I16", -1, 2}, {"U16", -1, 2},
+    {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
 
-static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e, span *s, rg_err *err)
+static rg_status read_entry(
+    rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e, span *s, rg_err *err)
 {
     const json_t *shape = json_object_get(e, "shape"), *off = json_object_get(e, "data_offsets");
     const char *dtype = json_string_value(json_object_get(e, "dtype"));
     const uint64_t size = f->size - data;
     rg_raw_tensor r = {.name = name, .name_len = strlen(name)};
     if (!json_is_array(shape) || !json_is_array(off) || json_array_size(off) != 2 || !dtype)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: dtype, shape or data_offsets missing", f->path, name);
+        return rg_fail(
+            err, RG_E_FILE, "%s: tensor %.100s: dtype, shape or data_offsets missing", f->path, name);
     int t = -1;
     for (int i = 0; i < (int)(sizeof types / sizeof *types); i++)
         if (strcmp(types[i].name, dtype) == 0) t = i;
@@ -42,41 +45,47 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     uint64_t n = (uint64_t)types[t].bytes;
     for (size_t i = 0; i < json_array_size(shape); i++) {
         const json_t *d = json_array_get(shape, i);
-        if (!json_is_integer(d) || json_integer_value(d) < 0 || !rg_mul_ok(n, (uint64_t)json_integer_value(d), &n))
+        if (!json_is_integer(d) || json_integer_value(d) < 0 ||
+            !rg_mul_ok(n, (uint64_t)json_integer_value(d), &n))
             return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: impossible shape", f->path, name);
         if (i < 4) r.dim[i] = (uint64_t)json_integer_value(d);
     }
     const json_t *b = json_array_get(off, 0), *x = json_array_get(off, 1);
-    if (!json_is_integer(b) || !json_is_integer(x) || json_integer_value(b) < 0 || json_integer_value(x) < json_integer_value(b) ||
-        (uint64_t)json_integer_value(x) > size)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: data_offsets outside the %llu bytes of data", f->path, name, (unsigned long long)size);
+    if (!json_is_integer(b) || !json_is_integer(x) || json_integer_value(b) < 0 ||
+        json_integer_value(x) < json_integer_value(b) || (uint64_t)json_integer_value(x) > size)
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: data_offsets outside the %llu bytes of data",
+            f->path, name, (unsigned long long)size);
     *s = (span){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(x)};
     if (s->end - s->begin != n)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes, but its shape and dtype need %llu", f->path, name,
-            (unsigned long long)(s->end - s->begin), (unsigned long long)n);
+        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes, but its shape and dtype need %llu",
+            f->path, name, (unsigned long long)(s->end - s->begin), (unsigned long long)n);
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
     r.data = f->data + data + s->begin;
     r.bytes = n;
     rg_status kept = RG_OK;
     if (rg_parts_keep(c, name, dtype, r.rank, r.dim, r.data, n, &kept, err)) return kept;
-    if (types[t].ftype < 0) return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s has dtype %s, expected F32, F16 or BF16", f->path, name, dtype);
+    if (types[t].ftype < 0)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s has dtype %s, expected F32, F16 or BF16",
+            f->path, name, dtype);
     r.type = (rg_ftype)types[t].ftype;
     return rg_ckpt_add(c, RG_NAMES_HF, &r, err);
 }
 
-/* The tensors must cover the data exactly: a hole or an overlap means that the header and the data do not belong together. */
+/* The tensors must cover the data exactly: a hole or an overlap means that the header and the data do not
+ * belong together. */
 static rg_status check_cover(const rg_mapfile *f, span *s, size_t n, uint64_t size, rg_err *err)
 {
     uint64_t at = 0;
     qsort(s, n, sizeof *s, by_begin);
     for (size_t i = 0; i < n; i++) {
         if (s[i].begin != at)
-            return rg_fail(
-                err, RG_E_FILE, "%s: tensor data %s at byte %llu of the data", f->path, s[i].begin > at ? "has a hole" : "overlaps", (unsigned long long)at);
+            return rg_fail(err, RG_E_FILE, "%s: tensor data %s at byte %llu of the data", f->path,
+                s[i].begin > at ? "has a hole" : "overlaps", (unsigned long long)at);
         at = s[i].end;
     }
     if (at != size)
-        return rg_fail(err, RG_E_FILE, "%s: %llu bytes of data, but the tensors end at %llu: the file is truncated or damaged", f->path,
+        return rg_fail(err, RG_E_FILE,
+            "%s: %llu bytes of data, but the tensors end at %llu: the file is truncated or damaged", f->path,
             (unsigned long long)size, (unsigned long long)at);
     return RG_OK;
 }
@@ -92,12 +101,16 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     rg_cursor cur = {.p = f->data, .end = f->data + f->size};
     const uint64_t n = rg_cur_u64(&cur);
     if (cur.bad || n > MAX_HEADER || n > f->size - 8)
-        return rg_fail(err, RG_E_FILE, "%s: header of %llu bytes in a file of %zu: truncated, or not a safetensors file", path, (unsigned long long)n, f->size);
+        return rg_fail(err, RG_E_FILE,
+            "%s: header of %llu bytes in a file of %zu: truncated, or not a safetensors file", path,
+            (unsigned long long)n, f->size);
     const char *text = (const char *)rg_cur_take(&cur, n);
-    if (n == 0 || *text != '{') return rg_fail(err, RG_E_FILE, "%s: header does not begin with '{': not a safetensors file", path);
+    if (n == 0 || *text != '{')
+        return rg_fail(err, RG_E_FILE, "%s: header does not begin with '{': not a safetensors file", path);
     root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!json_is_object(root)) {
-        st = rg_fail(err, RG_E_FILE, "%s: header is not a JSON object: %.200s", path, root ? "another type" : je.text);
+        st = rg_fail(
+            err, RG_E_FILE, "%s: header is not a JSON object: %.200s", path, root ? "another type" : je.text);
         goto out;
     }
     const size_t count = json_object_size(root);
@@ -123,7 +136,8 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
 {
     json_error_t je;
     rg_status st = RG_OK;
-    json_t *root = json_load_file(index, JSON_REJECT_DUPLICATES, &je), *map = json_object_get(root, "weight_map"), *v;
+    json_t *root = json_load_file(index, JSON_REJECT_DUPLICATES, &je),
+           *map = json_object_get(root, "weight_map"), *v;
     json_t *seen = json_object();
     const char *key;
     if (!json_is_object(map)) {
@@ -133,7 +147,8 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
     json_object_foreach (map, key, v) {
         const char *file = json_string_value(v);
         if (!file || !*file || strchr(file, '/') || strcmp(file, "..") == 0) {
-            st = rg_fail(err, RG_E_FILE, "%s: tensor %.100s: '%.100s' is not a plain file name", index, key, file ? file : "");
+            st = rg_fail(err, RG_E_FILE, "%s: tensor %.100s: '%.100s' is not a plain file name", index, key,
+                file ? file : "");
             goto out;
         }
         if (json_object_get(seen, file)) continue;
@@ -154,7 +169,8 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     snprintf(c->format, sizeof c->format, "safetensors");
     rg_status st = rg_config_from_json(&c->cfg, &c->scheme, dir, err);
     if (st != RG_OK) return st;
-    char *single = rg_path_join(dir, "model.safetensors"), *index = rg_path_join(dir, "model.safetensors.index.json");
+    char *single = rg_path_join(dir, "model.safetensors"),
+         *index = rg_path_join(dir, "model.safetensors.index.json");
     if (!single || !index)
         st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
     else if (single_file)
@@ -164,7 +180,8 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     else if (access(index, F_OK) == 0)
         st = load_index(c, dir, index, err);
     else
-        st = rg_fail(err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
+        st = rg_fail(
+            err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
     free(single);
     free(index);
     if (st == RG_OK) st = rg_parts_bind(c, err);

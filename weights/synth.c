@@ -1,5 +1,5 @@
-/* Random weights: every row is a function of the seed, the tensor and the row, so the order of writing does not matter and the same seed
- * gives the same model in every format. */
+/* Random weights: every row is a function of the seed, the tensor and the row, so the order of writing does
+ * not matter and the same seed gives the same model in every format. */
 #include "weights/synth.h"
 
 #include <math.h>
@@ -64,7 +64,8 @@ static float *unit_normals(void)
 {
     float *unit = malloc(RG_SYNTH_TABLE * sizeof *unit);
     for (int i = 0; unit && i < RG_SYNTH_TABLE; i += 2) {
-        const double u = ((double)(mix((uint64_t)i) >> 11) + 1.0) * 0x1p-53, v = (double)(mix((uint64_t)i + 1) >> 11) * 0x1p-53, r = sqrt(-2.0 * log(u));
+        const double u = ((double)(mix((uint64_t)i) >> 11) + 1.0) * 0x1p-53,
+                     v = (double)(mix((uint64_t)i + 1) >> 11) * 0x1p-53, r = sqrt(-2.0 * log(u));
         unit[i] = (float)(r * cos(6.283185307179586 * v));
         unit[i + 1] = (float)(r * sin(6.283185307179586 * v));
     }
@@ -77,7 +78,8 @@ typedef struct table {
     uint16_t u16[RG_SYNTH_TABLE]; /* the same in the 16-bit type of the file */
 } table;
 
-/* model_type: the type of the linear weights; norms that GGUF stores as F32 are rounded to it, as a Hugging Face file does. */
+/* model_type: the type of the linear weights; norms that GGUF stores as F32 are rounded to it, as a Hugging
+ * Face file does. */
 static void fill_table(table *t, const float *unit, float mean, float std, rg_ftype model_type)
 {
     for (int i = 0; i < RG_SYNTH_TABLE; i++) {
@@ -88,8 +90,8 @@ static void fill_table(table *t, const float *unit, float mean, float std, rg_ft
     }
 }
 
-/* Standard deviations that keep activations near 1: a product of k terms by 1/sqrt(k); what is added to the residual stream by less, so
- * that it does not grow with depth. Norms scatter about 1. */
+/* Standard deviations that keep activations near 1: a product of k terms by 1/sqrt(k); what is added to the
+ * residual stream by less, so that it does not grow with depth. Norms scatter about 1. */
 static void scale_of(const rg_config *c, const rg_synth_tensor *t, float *mean, float *std)
 {
     *mean = 0.0f;
@@ -137,9 +139,11 @@ static float largest(const float *x, int n)
 static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype type)
 {
     for (int64_t b = 0; b < n; b += 32, dst += rg_ftypes[type].bytes) {
-        const float m = largest(x + b, 32), d = type == RG_FT_Q8_0 ? fabsf(m) / 127.0f : m / -8.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
+        const float m = largest(x + b, 32), d = type == RG_FT_Q8_0 ? fabsf(m) / 127.0f : m / -8.0f,
+                    inv = d != 0.0f ? 1.0f / d : 0.0f;
         put16(dst, rg_f32_to_f16(d));
-        for (int i = 0; type == RG_FT_Q8_0 && i < 32; i++) dst[2 + i] = (unsigned char)(int8_t)lrintf(x[b + i] * inv);
+        for (int i = 0; type == RG_FT_Q8_0 && i < 32; i++)
+            dst[2 + i] = (unsigned char)(int8_t)lrintf(x[b + i] * inv);
         for (int i = 0; type == RG_FT_Q4_0 && i < 16; i++) {
             const int lo = (int)(x[b + i] * inv + 8.5f), hi = (int)(x[b + 16 + i] * inv + 8.5f);
             dst[2 + i] = (unsigned char)((lo > 15 ? 15 : lo) | (hi > 15 ? 15 : hi) << 4);
@@ -147,7 +151,8 @@ static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype
     }
 }
 
-static void make_row(unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type, int64_t n)
+static void make_row(
+    unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type, int64_t n)
 {
     if (type == RG_FT_F16 || type == RG_FT_BF16) {
         for (int64_t i = 0; i < n; i++) put16(dst + 2 * i, t->u16[idx[i]]);
@@ -233,7 +238,9 @@ static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *er
     for (int l = -1; l < c->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             rg_synth_tensor *t = &j->t[j->n];
-            if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) || !rg_site_runs(c, s, 0)) continue;
+            if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) ||
+                !rg_site_runs(c, s, 0))
+                continue;
             if (!rg_file_name(t->name, sizeof t->name, naming, s, l)) continue;
             t->site = s;
             t->layer = l;
@@ -241,25 +248,28 @@ static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *er
             t->cols = rg_extent_size(c, rg_site_cols(s));
             const bool norm = rg_site_op(s) == RG_OP_RMSNORM;
             t->type = norm && naming == RG_NAMES_GGUF ? RG_FT_F32 : j->type;
-            if (naming == RG_NAMES_GGUF && (s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K)) t->interleaved = c->head_dim;
+            if (naming == RG_NAMES_GGUF && (s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K))
+                t->interleaved = c->head_dim;
             if (t->cols % rg_ftypes[t->type].block != 0)
-                return rg_fail(err, RG_E_UNSUPPORTED, "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name, (long long)t->cols,
-                    rg_ftypes[t->type].block);
+                return rg_fail(err, RG_E_UNSUPPORTED,
+                    "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name,
+                    (long long)t->cols, rg_ftypes[t->type].block);
             j->total += rg_synth_bytes(t);
             j->n++;
         }
     return RG_OK;
 }
 
-rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed, const char *path, rg_progress_fn *progress, void *user,
-    const rg_stop_flag *stop, rg_err *err)
+rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed,
+    const char *path, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
 {
     rg_synth_job j = {.c = c, .type = type, .seed = seed, .progress = progress, .user = user, .stop = stop};
     const bool gguf = format == RG_SYNTH_GGUF;
     rg_status st = rg_config_check(c, path, err);
     if (st != RG_OK) return st;
     if (!gguf && rg_ftypes[type].block > 1)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path, rg_ftypes[type].name);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path,
+            rg_ftypes[type].name);
     st = list_tensors(&j, gguf ? RG_NAMES_GGUF : RG_NAMES_HF, err);
     if (st == RG_OK && !(j.unit = unit_normals())) st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);

@@ -51,7 +51,8 @@ rg_status rg_synth_gguf(rg_synth_job *j, const char *path, rg_err *err)
         w.at += rg_synth_bytes(&j->t[i]);
         rg_gguf_pad(&w);
     }
-    for (int64_t i = 0; freqs && st == RG_OK && i < c->head_dim / 2; i++) rg_gguf_le(&w, rg_f32_bits(rg_gguf_rope_divisor(c, i)), 4);
+    for (int64_t i = 0; freqs && st == RG_OK && i < c->head_dim / 2; i++)
+        rg_gguf_le(&w, rg_f32_bits(rg_gguf_rope_divisor(c, i)), 4);
     if (st == RG_OK && !rg_gguf_finish(&w)) st = rg_fail(err, RG_E_FILE, "%s: cannot seek", path);
     if (st == RG_OK) return rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);

@@ -31,12 +31,16 @@ typedef struct rg_synth_job {
     float *unit;          /* [RG_SYNTH_TABLE] normal numbers that all tensors draw from */
 } rg_synth_job;
 
-static inline uint64_t rg_synth_bytes(const rg_synth_tensor *t) { return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols)); }
+static inline uint64_t rg_synth_bytes(const rg_synth_tensor *t)
+{
+    return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols));
+}
 
 /* Writes the tensor's rows in file order; checks the stop flag and reports progress. */
 rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, const char *path, rg_err *err);
 
-/* Piece of a token of the synthetic vocabulary (259 control and byte tokens, "_" and printable ASCII, then fillers) and its GGUF type. */
+/* Piece of a token of the synthetic vocabulary (259 control and byte tokens, "_" and printable ASCII, then
+ * fillers) and its GGUF type. */
 const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type);
 enum { RG_SYNTH_TABLE = 1 << 16 };
 enum { RG_SYNTH_MIN_VOCAB = 3 + 256 + 1 + 95 };

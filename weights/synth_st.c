@@ -19,18 +19,24 @@ static json_t *tokenizer_json(const rg_synth_job *j)
         rg_synth_piece(piece, i, &type);
         json_object_set_new(vocab, piece, json_integer(i));
         if (i < 3)
-            json_array_append_new(added, json_pack("{s:i,s:s,s:b,s:b,s:b,s:b,s:b}", "id", (int)i, "content", piece, "single_word", 0, "lstrip", 0, "rstrip", 0,
-                                             "normalized", 0, "special", 1));
+            json_array_append_new(added,
+                json_pack("{s:i,s:s,s:b,s:b,s:b,s:b,s:b}", "id", (int)i, "content", piece, "single_word", 0,
+                    "lstrip", 0, "rstrip", 0, "normalized", 0, "special", 1));
     }
-    json_t *normal = json_pack("{s:s,s:[{s:s,s:s},{s:s,s:{s:s},s:s}]}", "type", "Sequence", "normalizers", "type", "Prepend", "prepend", "\xe2\x96\x81", "type",
-        "Replace", "pattern", "String", " ", "content", "\xe2\x96\x81");
-    json_t *post = json_pack("{s:s,s:[{s:{s:s,s:i}},{s:{s:s,s:i}}],s:[],s:{s:{s:s,s:[i],s:[s]}}}", "type", "TemplateProcessing", "single", "SpecialToken", "id",
-        "<s>", "type_id", 0, "Sequence", "id", "A", "type_id", 0, "pair", "special_tokens", "<s>", "id", "<s>", "ids", 1, "tokens", "<s>");
-    json_t *decoder = json_pack("{s:s,s:[{s:s,s:{s:s},s:s},{s:s},{s:s},{s:s,s:s,s:i,s:i}]}", "type", "Sequence", "decoders", "type", "Replace", "pattern",
-        "String", "\xe2\x96\x81", "content", " ", "type", "ByteFallback", "type", "Fuse", "type", "Strip", "content", " ", "start", 1, "stop", 0);
-    return json_pack("{s:s,s:n,s:n,s:o,s:o,s:n,s:o,s:o,s:{s:s,s:n,s:s,s:n,s:n,s:b,s:b,s:o,s:[]}}", "version", "1.0", "truncation", "padding", "added_tokens",
-        added, "normalizer", normal, "pre_tokenizer", "post_processor", post, "decoder", decoder, "model", "type", "BPE", "dropout", "unk_token", "<unk>",
-        "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 1, "byte_fallback", 1, "vocab", vocab, "merges");
+    json_t *normal = json_pack("{s:s,s:[{s:s,s:s},{s:s,s:{s:s},s:s}]}", "type", "Sequence", "normalizers",
+        "type", "Prepend", "prepend", "\xe2\x96\x81", "type", "Replace", "pattern", "String", " ", "content",
+        "\xe2\x96\x81");
+    json_t *post = json_pack("{s:s,s:[{s:{s:s,s:i}},{s:{s:s,s:i}}],s:[],s:{s:{s:s,s:[i],s:[s]}}}", "type",
+        "TemplateProcessing", "single", "SpecialToken", "id", "<s>", "type_id", 0, "Sequence", "id", "A",
+        "type_id", 0, "pair", "special_tokens", "<s>", "id", "<s>", "ids", 1, "tokens", "<s>");
+    json_t *decoder = json_pack("{s:s,s:[{s:s,s:{s:s},s:s},{s:s},{s:s},{s:s,s:s,s:i,s:i}]}", "type",
+        "Sequence", "decoders", "type", "Replace", "pattern", "String", "\xe2\x96\x81", "content", " ",
+        "type", "ByteFallback", "type", "Fuse", "type", "Strip", "content", " ", "start", 1, "stop", 0);
+    return json_pack("{s:s,s:n,s:n,s:o,s:o,s:n,s:o,s:o,s:{s:s,s:n,s:s,s:n,s:n,s:b,s:b,s:o,s:[]}}", "version",
+        "1.0", "truncation", "padding", "added_tokens", added, "normalizer", normal, "pre_tokenizer",
+        "post_processor", post, "decoder", decoder, "model", "type", "BPE", "dropout", "unk_token", "<unk>",
+        "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 1, "byte_fallback", 1, "vocab", vocab,
+        "merges");
 }
 
 static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
@@ -41,15 +47,18 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
     uint64_t at = 0;
     for (size_t i = 0; root && i < j->n; i++) {
         const rg_synth_tensor *t = &j->t[i];
-        json_t *shape = t->rows == 1 && rg_site_op(t->site) == RG_OP_RMSNORM ? json_pack("[I]", (json_int_t)t->cols)
-                                                                             : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
+        json_t *shape = t->rows == 1 && rg_site_op(t->site) == RG_OP_RMSNORM
+            ? json_pack("[I]", (json_int_t)t->cols)
+            : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
         const uint64_t end = at + rg_synth_bytes(t);
-        json_object_set_new(
-            root, t->name, json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[t->type].name, "shape", shape, "data_offsets", (json_int_t)at, (json_int_t)end));
+        json_object_set_new(root, t->name,
+            json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[t->type].name, "shape", shape, "data_offsets",
+                (json_int_t)at, (json_int_t)end));
         at = end;
     }
     if (root) text = json_dumps(root, JSON_COMPACT);
-    rg_status st = text ? rg_outfile_open(&f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    rg_status st =
+        text ? rg_outfile_open(&f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (st != RG_OK) goto out;
     rg_hf_put_header(f.f, text);
     for (size_t i = 0; i < j->n && st == RG_OK; i++) st = rg_synth_rows(j, &j->t[i], f.f, path, err);
@@ -63,7 +72,8 @@ out:
 
 rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
 {
-    char *config = rg_path_join(dir, "config.json"), *tok = rg_path_join(dir, "tokenizer.json"), *data = rg_path_join(dir, "model.safetensors");
+    char *config = rg_path_join(dir, "config.json"), *tok = rg_path_join(dir, "tokenizer.json"),
+         *data = rg_path_join(dir, "model.safetensors");
     rg_status st = config && tok && data ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
     bool made = false;
     if (st == RG_OK && mkdir(dir, 0777) == 0)
@@ -71,10 +81,13 @@ rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
     else if (st == RG_OK && errno != EEXIST)
         st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", dir, strerror(errno));
     /* the configuration comes last: a directory without it is no checkpoint */
-    if (st == RG_OK && unlink(config) != 0 && errno != ENOENT) st = rg_fail(err, RG_E_FILE, "%s: cannot replace: %s", config, strerror(errno));
+    if (st == RG_OK && unlink(config) != 0 && errno != ENOENT)
+        st = rg_fail(err, RG_E_FILE, "%s: cannot replace: %s", config, strerror(errno));
     const char *done[2] = {NULL, NULL};
     if (st == RG_OK && (st = write_tensors(j, data, err)) == RG_OK) done[0] = data;
-    if (st == RG_OK && j->c->vocab >= RG_SYNTH_MIN_VOCAB && (st = rg_hf_write_json(tokenizer_json(j), tok, err)) == RG_OK) done[1] = tok;
+    if (st == RG_OK && j->c->vocab >= RG_SYNTH_MIN_VOCAB &&
+        (st = rg_hf_write_json(tokenizer_json(j), tok, err)) == RG_OK)
+        done[1] = tok;
     if (st == RG_OK) st = rg_hf_write_json(rg_hf_config(j->c, j->type, 1, 2), config, err);
     for (int i = 0; st != RG_OK && i < 2; i++) /* nothing of ours stays behind */
         if (done[i]) unlink(done[i]);

@@ -1,5 +1,6 @@
-/* What measuring costs: decode steps without records, with records, and with counters read by layer and by operator, interleaved so that
- * what else happens to the machine happens to all of them; and the bare cost of an operator's end. See --help. */
+/* What measuring costs: decode steps without records, with records, and with counters read by layer and by
+ * operator, interleaved so that what else happens to the machine happens to all of them; and the bare cost of
+ * an operator's end. See --help. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 #include "weights/synth.h"
 
 enum { PLAIN, RECORDS, LAYER, OP, MODES, MOST_REPS = 400 };
-static const char *const mode_names[MODES] = {"no records", "records", "counters by layer", "counters by operator"};
+static const char *const mode_names[MODES] = {
+    "no records", "records", "counters by layer", "counters by operator"};
 
 typedef struct options {
     const char *model;
@@ -54,11 +56,17 @@ static void ends(rg_ctx *cx, void *arg)
         cx->tally.act_rd += 64;
         cx->tally.act_wr += 64;
         cx->tally.flop += 128;
-        rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_FFN_UP, .dims = {.m = 1, .k = 64, .n = 32}, .wtype = RG_WT_F16, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT});
+        rg_op_end(cx,
+            &(rg_op_desc){.site = RG_SITE_FFN_UP,
+                .dims = {.m = 1, .k = 64, .n = 32},
+                .wtype = RG_WT_F16,
+                .kv_k = RG_KV_COUNT,
+                .kv_v = RG_KV_COUNT});
     }
 }
 
-/* ns per operator and thread, best of the repetitions: the loop has nothing that could be slow but disturbance. */
+/* ns per operator and thread, best of the repetitions: the loop has nothing that could be slow but
+ * disturbance. */
 static double end_ns(rg_team *t, rg_log *log)
 {
     const rg_step step = {.phase = RG_DECODE, .tokens = 1};
@@ -81,17 +89,20 @@ static rg_status decode(rg_session *s, int tokens, rg_log *log, double *ns, rg_e
     rg_session_truncate(s, 0, 16);
     const uint64_t t0 = rg_now_ns();
     rg_status st = RG_OK;
-    for (int i = 0; i < tokens && st == RG_OK; i++) st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, log, err);
+    for (int i = 0; i < tokens && st == RG_OK; i++)
+        st = rg_session_eval(s, &(rg_batch){.n = 1, .token = &id}, RG_DECODE, log, err);
     *ns = (double)(rg_now_ns() - t0) / tokens;
     return st;
 }
 
-static rg_status measure(rg_engine *e, rg_session *s, rg_counters *c, const options *o, double ns[MODES][MOST_REPS], rg_err *err)
+static rg_status measure(
+    rg_engine *e, rg_session *s, rg_counters *c, const options *o, double ns[MODES][MOST_REPS], rg_err *err)
 {
     rg_log log;
     int32_t prompt[16];
     for (int i = 0; i < 16; i++) prompt[i] = i + 3;
-    if (rg_log_open(&log, (size_t)o->tokens, rg_session_ops_per_step(s)) != 0) return rg_fail(err, RG_E_NOMEM, "out of memory");
+    if (rg_log_open(&log, (size_t)o->tokens, rg_session_ops_per_step(s)) != 0)
+        return rg_fail(err, RG_E_NOMEM, "out of memory");
     rg_status st = rg_session_eval(s, &(rg_batch){.n = 16, .token = prompt}, RG_PREFILL, NULL, err);
     for (int r = -2; r < o->reps && st == RG_OK; r++) /* two rounds of warm-up */
         for (int k = 0; k < MODES && st == RG_OK; k++) {
@@ -128,9 +139,11 @@ static void print_modes(double ns[MODES][MOST_REPS], int reps, bool probe)
 
 static int usage(FILE *f, int code)
 {
-    fprintf(f, "bench_probe [--model PATH] [-t THREADS] [-r ROUNDS] [-n TOKENS]\n\n"
-               "Cost of records and counters in decode, interleaved, medians (defaults: the SmolLM2-135M shape with random F16 weights,\n"
-               "one thread per core, 41 rounds of 8 tokens per mode).\n");
+    fprintf(f,
+        "bench_probe [--model PATH] [-t THREADS] [-r ROUNDS] [-n TOKENS]\n\n"
+        "Cost of records and counters in decode, interleaved, medians (defaults: the SmolLM2-135M shape with "
+        "random F16 weights,\n"
+        "one thread per core, 41 rounds of 8 tokens per mode).\n");
     return code;
 }
 
@@ -173,7 +186,8 @@ static int run(const options *o, const char *dir, rg_ckpt *ckpt)
     rg_host_here(&host);
     rg_status st = rg_engine_open(&e, ckpt, &eo, &err);
     if (st == RG_OK) {
-        const rg_session_opts so = {.ctx = 16 + o->tokens, .kv_k = rg_default_kv(ckpt, &eo), .kv_v = rg_default_kv(ckpt, &eo)};
+        const rg_session_opts so = {
+            .ctx = 16 + o->tokens, .kv_k = rg_default_kv(ckpt, &eo), .kv_v = rg_default_kv(ckpt, &eo)};
         rg_engine_get_info(e, &info);
         st = rg_session_open(&s, e, &so, &err);
     }
@@ -184,8 +198,10 @@ static int run(const options *o, const char *dir, rg_ckpt *ckpt)
         goto out;
     }
     const double ops = (double)rg_session_ops_per_step(s), step = spread_of(ns[PLAIN], o->reps).mid;
-    printf("# cpu=%s model=%s threads=%d isa=%s operators/token=%.0f rounds=%d tokens/round=%d counters=%s groups=%d\n", rg_cpu_name(), info.config->name,
-        info.threads, rg_isa_names[info.isa], ops, o->reps, o->tokens, rg_counters_status(c), rg_counters_groups(c));
+    printf("# cpu=%s model=%s threads=%d isa=%s operators/token=%.0f rounds=%d tokens/round=%d counters=%s "
+           "groups=%d\n",
+        rg_cpu_name(), info.config->name, info.threads, rg_isa_names[info.isa], ops, o->reps, o->tokens,
+        rg_counters_status(c), rg_counters_groups(c));
     print_modes(ns, o->reps, rg_counters_probe(c) != NULL);
 
     rg_ktab k;
@@ -193,7 +209,8 @@ static int run(const options *o, const char *dir, rg_ckpt *ckpt)
     rg_log log = {0};
     rg_engine_close((rg_session_close(s), s = NULL, e)); /* its team would spin beside this one */
     e = NULL;
-    if (!rg_kernels_select(&k, rg_isa_best(), false) || rg_team_open(&t, info.threads, NULL, &k, 4096, 0, &err) != RG_OK || rg_log_open(&log, 1, ENDS) != 0) {
+    if (!rg_kernels_select(&k, rg_isa_best(), false) ||
+        rg_team_open(&t, info.threads, NULL, &k, 4096, 0, &err) != RG_OK || rg_log_open(&log, 1, ENDS) != 0) {
         fail("team", "cannot be opened");
         goto out;
     }
@@ -237,7 +254,8 @@ int main(int argc, char **argv)
         else
             return usage(stderr, 2);
     }
-    if (o.threads < 0 || o.reps < 3 || o.reps > MOST_REPS || o.tokens < 1 || o.tokens > 1024) return usage(stderr, 2);
+    if (o.threads < 0 || o.reps < 3 || o.reps > MOST_REPS || o.tokens < 1 || o.tokens > 1024)
+        return usage(stderr, 2);
     char dir[256] = "";
     rg_err err;
     rg_ckpt *c = NULL;

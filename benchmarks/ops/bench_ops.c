@@ -1,6 +1,6 @@
-/* bench_ops: times the kernels over shapes of real models and sets each beside the roof of the same run: read bandwidth for the products of few
- * tokens and attention, and the rate of the instruction they use (FP32 multiply-add, byte products, bf16 products). Medians and quartiles; the
- * machine is noisy. */
+/* bench_ops: times the kernels over shapes of real models and sets each beside the roof of the same run: read
+ * bandwidth for the products of few tokens and attention, and the rate of the instruction they use (FP32
+ * multiply-add, byte products, bf16 products). Medians and quartiles; the machine is noisy. */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,7 +29,8 @@ typedef struct shape {
 typedef struct options {
     int isa, reps, threads, m;
     bool type[RG_WT_COUNT]; /* that are wanted */
-    int64_t footprint;      /* bytes of weights walked through, so that they come from memory and not from a cache */
+    /* bytes of weights walked through, so that they come from memory and not from a cache */
+    int64_t footprint;
     shape shapes[MAX_SHAPES];
     int n_shapes;
     const char *only;
@@ -81,7 +82,8 @@ static stat measure(const options *o, int threads, job_fn *job, void *user)
 {
     static double t[MAX_REPS];
 #if defined(_OPENMP)
-    omp_set_num_threads(threads); /* a team of one is no parallel region to OpenBLAS: it would start its own */
+    /* a team of one is no parallel region to OpenBLAS: it would start its own */
+    omp_set_num_threads(threads);
 #endif
     for (int i = -1; i < o->reps; i++) { /* -1 warms up */
         const double t0 = now();
@@ -98,7 +100,8 @@ static stat measure(const options *o, int threads, job_fn *job, void *user)
 /* ---- roofs ---- */
 
 typedef struct roofs {
-    double gbs, fma[RG_ISA_COUNT], dot8[RG_ISA_COUNT], bf16[RG_ISA_COUNT]; /* 1e9 bytes or operations per second */
+    /* 1e9 bytes or operations per second */
+    double gbs, fma[RG_ISA_COUNT], dot8[RG_ISA_COUNT], bf16[RG_ISA_COUNT];
     double tile_bf16, tile_int8;
 } roofs;
 
@@ -127,34 +130,38 @@ static roofs measure_roofs(const options *o, int threads)
 static void print_head(const options *o, const roofs *r)
 {
     if (as_csv) return;
-    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB; tiles bf16 %.0f int8 %.0f;", team, team > 1 ? "s" : "", r->gbs, (long long)(o->footprint >> 20),
-        r->tile_bf16, r->tile_int8);
+    printf("\n# %d thread%s: read %.1f GB/s over %lld MiB; tiles bf16 %.0f int8 %.0f;", team,
+        team > 1 ? "s" : "", r->gbs, (long long)(o->footprint >> 20), r->tile_bf16, r->tile_int8);
     for (rg_isa i = RG_ISA_C; i < RG_ISA_COUNT; i++)
-        if (rg_isa_has(i)) printf(" %s fma %.0f dot8 %.0f bf16 %.0f;", rg_isa_names[i], r->fma[i], r->dot8[i], r->bf16[i]);
-    printf(" 1e9 operations/s (0: none)\n%-10s %-8s %-10s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type", "isa", "shape", "m", "median us", "quartiles",
-        "GB/s", "Gop/s", "roof");
+        if (rg_isa_has(i))
+            printf(" %s fma %.0f dot8 %.0f bf16 %.0f;", rg_isa_names[i], r->fma[i], r->dot8[i], r->bf16[i]);
+    printf(" 1e9 operations/s (0: none)\n%-10s %-8s %-10s %-14s %4s %10s %17s %8s %9s %6s\n", "op", "type",
+        "isa", "shape", "m", "median us", "quartiles", "GB/s", "Gop/s", "roof");
 }
 
 /* gbs, gflops: the roofs, 0 where one does not apply; without either there is no share. */
-static void report_as(const char *op, const char *type, const char *isa, const char *shape_text, int64_t m, stat s, double bytes, double flop, double gbs,
-    double gflops, const char *unit)
+static void report_as(const char *op, const char *type, const char *isa, const char *shape_text, int64_t m,
+    stat s, double bytes, double flop, double gbs, double gflops, const char *unit)
 {
-    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0, fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0, share = by > fl ? by : fl;
+    const double by = gbs > 0 ? bytes / s.median * 1e-9 / gbs : 0,
+                 fl = gflops > 0 ? flop / s.median * 1e-9 / gflops : 0, share = by > fl ? by : fl;
     const char *roof = share > 0 ? (by > fl ? "mem" : unit) : "none";
     char text[32] = "", rate[32] = "";
     if (share > 0) snprintf(text, sizeof text, as_csv ? "%.4f" : "%3.0f %%", as_csv ? share : 100 * share);
     if (share > 0) snprintf(rate, sizeof rate, "%.1f", by > fl ? gbs : gflops);
     if (as_csv)
-        printf("%s,%s,%s,%d,%s,%lld,%.2f,%.2f,%.2f,%.2f,%.2f,%s,%s,%s\n", op, type, isa, team, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6, s.q3 * 1e6,
-            bytes / s.median * 1e-9, flop / s.median * 1e-9, text, roof, rate);
+        printf("%s,%s,%s,%d,%s,%lld,%.2f,%.2f,%.2f,%.2f,%.2f,%s,%s,%s\n", op, type, isa, team, shape_text,
+            (long long)m, s.median * 1e6, s.q1 * 1e6, s.q3 * 1e6, bytes / s.median * 1e-9,
+            flop / s.median * 1e-9, text, roof, rate);
     else
-        printf("%-10s %-8s %-10s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %5s %s\n", op, type, isa, shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6,
-            s.q3 * 1e6, bytes / s.median * 1e-9, flop / s.median * 1e-9, text, roof);
+        printf("%-10s %-8s %-10s %-14s %4lld %10.1f %8.1f-%8.1f %8.1f %9.1f %5s %s\n", op, type, isa,
+            shape_text, (long long)m, s.median * 1e6, s.q1 * 1e6, s.q3 * 1e6, bytes / s.median * 1e-9,
+            flop / s.median * 1e-9, text, roof);
     fflush(stdout);
 }
 
-static void report(
-    const char *op, const char *type, const char *isa, const char *shape_text, int64_t m, stat s, double bytes, double flop, double gbs, double gflops)
+static void report(const char *op, const char *type, const char *isa, const char *shape_text, int64_t m,
+    stat s, double bytes, double flop, double gbs, double gflops)
 {
     report_as(op, type, isa, shape_text, m, s, bytes, flop, gbs, gflops, "fma");
 }
@@ -195,10 +202,12 @@ static void run_gemv(void *user, int tid, int nt)
     int64_t a, b;
     part(rg_panels(j->s.n), tid, nt, &a, &b);
     for (int64_t i = 0; i < j->copies; i++)
-        j->t->gemv[j->type](j->y, j->s.n, j->x, j->s.k, j->m, j->w + i * rg_packed_bytes(j->type, j->s.n, j->s.k), j->s.n, j->s.k, a, b);
+        j->t->gemv[j->type](j->y, j->s.n, j->x, j->s.k, j->m,
+            j->w + i * rg_packed_bytes(j->type, j->s.n, j->s.k), j->s.n, j->s.k, a, b);
 }
 
-/* The driver's loop (exec/drive_linear.c): a block of dequantised weights in the private cache meets all tokens. */
+/* The driver's loop (exec/drive_linear.c): a block of dequantised weights in the private cache meets all
+ * tokens. */
 static void run_gemm(void *user, int tid, int nt)
 {
     const linear_job *j = user;
@@ -210,7 +219,8 @@ static void run_gemm(void *user, int tid, int nt)
     for (int64_t p = p0; p < p1; p += np) {
         const int64_t pe = rg_min(p + np, p1), cols = rg_min(n - p * RG_PANEL, (pe - p) * RG_PANEL);
         for (int64_t k0 = 0; k0 < k; k0 += kb) {
-            const int64_t k1 = rg_min(k0 + kb, k), ld = t->blas ? np * RG_PANEL : RG_PANEL, step = t->blas ? RG_PANEL : kb * RG_PANEL;
+            const int64_t k1 = rg_min(k0 + kb, k), ld = t->blas ? np * RG_PANEL : RG_PANEL,
+                          step = t->blas ? RG_PANEL : kb * RG_PANEL;
             for (int64_t i = p; i < pe; i++) t->unpack[j->type](b + (i - p) * step, ld, j->w, k, i, k0, k1);
             if (t->blas) {
                 t->mm(j->y + p * RG_PANEL, n, j->x + k0, k, b, ld, j->m, k1 - k0, cols, k0 > 0);
@@ -218,20 +228,22 @@ static void run_gemm(void *user, int tid, int nt)
             }
             for (int64_t r = 0; r < j->m; r += mt)
                 for (int64_t i = p; i < pe; i++)
-                    t->mm(j->y + r * n + i * RG_PANEL, n, j->x + r * k + k0, k, b + (i - p) * step, ld, rg_min(mt, j->m - r), k1 - k0,
-                        rg_min(RG_PANEL, n - i * RG_PANEL), k0 > 0);
+                    t->mm(j->y + r * n + i * RG_PANEL, n, j->x + r * k + k0, k, b + (i - p) * step, ld,
+                        rg_min(mt, j->m - r), k1 - k0, rg_min(RG_PANEL, n - i * RG_PANEL), k0 > 0);
         }
     }
 }
 
-/* Products with prepared activations, as the driver does them: few tokens, many tokens in bytes, many tokens in bf16. */
+/* Products with prepared activations, as the driver does them: few tokens, many tokens in bytes, many tokens
+ * in bf16. */
 static void run_dot(void *user, int tid, int nt)
 {
     const linear_job *j = user;
     int64_t a, b;
     part(rg_panels(j->s.n), tid, nt, &a, &b);
     for (int64_t i = 0; i < j->copies; i++)
-        j->t->dot[j->form][j->type](j->y, j->s.n, j->xq, j->ld, j->m, j->w + i * rg_packed_bytes(j->type, j->s.n, j->s.k), j->s.n, j->s.k, a, b);
+        j->t->dot[j->form][j->type](j->y, j->s.n, j->xq, j->ld, j->m,
+            j->w + i * rg_packed_bytes(j->type, j->s.n, j->s.k), j->s.n, j->s.k, a, b);
 }
 
 static void run_mm_prepared(void *user, int tid, int nt)
@@ -239,7 +251,8 @@ static void run_mm_prepared(void *user, int tid, int nt)
     const linear_job *j = user;
     const rg_ktab *t = j->t;
     const bool bf = j->form == RG_X_BF16;
-    const int64_t np = 8, kb = 256, mt = bf ? 48 : 32, n = j->s.n, k = j->s.k, panel = bf ? 2 * RG_PANEL * kb : RG_PANEL * kb + kb / 32 * 256;
+    const int64_t np = 8, kb = 256, mt = bf ? 48 : 32, n = j->s.n, k = j->s.k,
+                  panel = bf ? 2 * RG_PANEL * kb : RG_PANEL * kb + kb / 32 * 256;
     char *b = (char *)j->scratch[tid];
     float *floats = (float *)(void *)(b + np * panel);
     int64_t p0, p1;
@@ -262,7 +275,8 @@ static void run_mm_prepared(void *user, int tid, int nt)
                     const char *bi = b + (i - p) * panel, *xq = j->xq + row * j->ld;
                     const int64_t rows = rg_min(mt, j->m - row), cols = rg_min(RG_PANEL, n - i * RG_PANEL);
                     if (bf)
-                        t->mm_bf16(y, n, (const uint16_t *)(const void *)xq + k0, j->ld / 2, (const uint16_t *)(const void *)bi, rows, k1 - k0, cols, k0 > 0);
+                        t->mm_bf16(y, n, (const uint16_t *)(const void *)xq + k0, j->ld / 2,
+                            (const uint16_t *)(const void *)bi, rows, k1 - k0, cols, k0 > 0);
                     else
                         t->mmdot[j->form][j->type](y, n, xq, j->ld, rows, bi, k, k0, k1, cols, k0 > 0);
                 }
@@ -274,7 +288,8 @@ static void run_tiles(void *user, int tid, int nt)
 {
     const linear_job *j = user;
     const rg_weight w = {j->type, j->s.n, j->s.k, j->w};
-    const rg_product a = {.y = j->y, .x = j->x, .xq = j->xq, .ld = j->ld, .w = &w, .m = j->m, .k = j->s.k, .form = j->form};
+    const rg_product a = {
+        .y = j->y, .x = j->x, .xq = j->xq, .ld = j->ld, .w = &w, .m = j->m, .k = j->s.k, .form = j->form};
     rg_ctx cx = {.tid = tid, .nt = nt, .k = j->t, .scratch = (char *)j->scratch[tid], .l2_bytes = 1 << 20};
     int64_t p0, p1;
     part(rg_panels(j->s.n), tid, nt, &p0, &p1);
@@ -287,7 +302,8 @@ static void run_unpack(void *user, int tid, int nt)
     int64_t a, b;
     part(rg_panels(j->s.n), tid, nt, &a, &b);
     for (int64_t p = a; p < b; p++)
-        for (int64_t k0 = 0; k0 < j->s.k; k0 += 256) j->t->unpack[j->type](j->scratch[tid], RG_PANEL, j->w, j->s.k, p, k0, rg_min(k0 + 256, j->s.k));
+        for (int64_t k0 = 0; k0 < j->s.k; k0 += 256)
+            j->t->unpack[j->type](j->scratch[tid], RG_PANEL, j->w, j->s.k, p, k0, rg_min(k0 + 256, j->s.k));
 }
 
 /* mm alone: b [256][32] stays in L1, x [48][256] in L2. */
@@ -295,7 +311,9 @@ static void run_mm(void *user, int tid, int nt)
 {
     const linear_job *j = user;
     (void)nt;
-    for (int i = 0; i < 200; i++) j->t->mm(j->scratch[tid] + 65536, 32, j->scratch[tid] + 16384, 256, j->scratch[tid], 32, 48, 256, 32, true);
+    for (int i = 0; i < 200; i++)
+        j->t->mm(j->scratch[tid] + 65536, 32, j->scratch[tid] + 16384, 256, j->scratch[tid], 32, 48, 256, 32,
+            true);
 }
 
 static void run_pack(void *user, int tid, int nt)
@@ -319,7 +337,8 @@ static void prepare(linear_job *j, rg_xform form)
 }
 
 /* I8: --act q8. I16: two planes of bytes, the faithful way; operations of both are counted. */
-static void bench_prepared(const options *o, linear_job *j, const char *isa, const char *text, int threads, const roofs *r)
+static void bench_prepared(
+    const options *o, linear_job *j, const char *isa, const char *text, int threads, const roofs *r)
 {
     static const char *const few[] = {"dot i8", "dot i16"}, *const many[] = {"mmdot i8", "mmdot i16"};
     const rg_ktab *t = j->t;
@@ -332,29 +351,32 @@ static void bench_prepared(const options *o, linear_job *j, const char *isa, con
         const double planes = f == RG_X_I16 ? 2.0 : 1.0;
         for (j->m = 1; wanted(o, "dot") && t->dot[f][j->type] && j->m <= RG_DOT_MAX; j->m *= 2) {
             prepare(j, (rg_xform)f);
-            report_as(few[f], name, isa, text, j->m, measure(o, threads, run_dot, j), (double)(bytes * j->copies),
-                2.0 * planes * (double)(j->m * j->s.n * j->s.k * j->copies), r->gbs, r->dot8[t->isa], "dot8");
+            report_as(few[f], name, isa, text, j->m, measure(o, threads, run_dot, j),
+                (double)(bytes * j->copies), 2.0 * planes * (double)(j->m * j->s.n * j->s.k * j->copies),
+                r->gbs, r->dot8[t->isa], "dot8");
         }
         j->m = o->m;
         if (!wanted(o, "mmdot") || !t->mmdot[f][j->type]) continue;
         prepare(j, (rg_xform)f);
-        report_as(many[f], name, isa, text, j->m, measure(o, threads, run_mm_prepared, j), (double)bytes, 2.0 * planes * (double)(j->m * j->s.n * j->s.k),
-            r->gbs, r->dot8[t->isa], "dot8");
+        report_as(many[f], name, isa, text, j->m, measure(o, threads, run_mm_prepared, j), (double)bytes,
+            2.0 * planes * (double)(j->m * j->s.n * j->s.k), r->gbs, r->dot8[t->isa], "dot8");
     }
     j->m = o->m;
     if (wanted(o, "mmbf") && t->mm_bf16 && t->prep[RG_X_BF16]) {
         prepare(j, RG_X_BF16);
-        report_as("mmbf", name, isa, text, j->m, measure(o, threads, run_mm_prepared, j), (double)bytes, 2.0 * (double)(j->m * j->s.n * j->s.k), r->gbs,
-            r->bf16[t->isa], "bf16");
+        report_as("mmbf", name, isa, text, j->m, measure(o, threads, run_mm_prepared, j), (double)bytes,
+            2.0 * (double)(j->m * j->s.n * j->s.k), r->gbs, r->bf16[t->isa], "bf16");
     }
     free(j->xq);
 }
 
-/* By precision and number of tokens, from where tiles are taken on. Useful operations count, so that a product that takes three reaches a third
- * of the roof. */
-static void bench_tiles(const options *o, linear_job *j, const char *isa, const char *text, int threads, const roofs *r)
+/* By precision and number of tokens, from where tiles are taken on. Useful operations count, so that a
+ * product that takes three reaches a third of the roof. */
+static void bench_tiles(
+    const options *o, linear_job *j, const char *isa, const char *text, int threads, const roofs *r)
 {
-    const int64_t group = rg_wtypes[j->type].group, bytes = rg_packed_bytes(j->type, j->s.n, j->s.k), most = rg_round_up(rg_max(o->m, 16), 16);
+    const int64_t group = rg_wtypes[j->type].group, bytes = rg_packed_bytes(j->type, j->s.n, j->s.k),
+                  most = rg_round_up(rg_max(o->m, 16), 16);
     rg_ktab t = *j->t;
     const rg_ktab *before = j->t;
     if (t.tile_isa == RG_ISA_C || !wanted(o, "tiles")) return;
@@ -368,18 +390,22 @@ static void bench_tiles(const options *o, linear_job *j, const char *isa, const 
             t.act = (rg_act)act;
             j->m = tokens[i];
             j->form = rg_tile_form(&t, j->type, j->m);
-            if (j->form == RG_X_FORMS || (act == RG_ACT_BF16 && j->form != RG_X_BF16) || (i == 3 && o->m <= 16)) continue;
+            if (j->form == RG_X_FORMS || (act == RG_ACT_BF16 && j->form != RG_X_BF16) ||
+                (i == 3 && o->m <= 16))
+                continue;
             j->ld = rg_tile_pitch(j->form, j->s.k, group);
             memset(j->xq, 0, (size_t)(rg_round_up(j->m, 16) * j->ld));
-            for (int64_t row = 0; row < j->m; row++) t.prep[j->form](j->xq + row * j->ld, j->x + row * j->s.k, j->s.k, group);
+            for (int64_t row = 0; row < j->m; row++)
+                t.prep[j->form](j->xq + row * j->ld, j->x + row * j->s.k, j->s.k, group);
             const bool in_bytes = j->form == RG_X_I8 || j->form == RG_X_I16;
             snprintf(op, sizeof op, "tiles %s",
-                in_bytes                                  ? (j->form == RG_X_I8 ? "i8" : "i16")
-                : rg_tile_products(j->form, j->type) == 1 ? "bf"
-                : j->type == RG_WT_BF16                   ? "bfx2"
-                                                          : "bfx3");
-            report_as(op, rg_wtypes[j->type].name, isa, text, j->m, measure(o, threads, run_tiles, j), (double)bytes, 2.0 * (double)(j->m * j->s.n * j->s.k),
-                r->gbs, in_bytes ? r->tile_int8 : r->tile_bf16, "tiles");
+                in_bytes                                      ? (j->form == RG_X_I8 ? "i8" : "i16")
+                    : rg_tile_products(j->form, j->type) == 1 ? "bf"
+                    : j->type == RG_WT_BF16                   ? "bfx2"
+                                                              : "bfx3");
+            report_as(op, rg_wtypes[j->type].name, isa, text, j->m, measure(o, threads, run_tiles, j),
+                (double)bytes, 2.0 * (double)(j->m * j->s.n * j->s.k), r->gbs,
+                in_bytes ? r->tile_int8 : r->tile_bf16, "tiles");
         }
     }
     j->t = before;
@@ -388,9 +414,11 @@ static void bench_tiles(const options *o, linear_job *j, const char *isa, const 
 
 static bool wanted(const options *o, const char *op) { return !o->only || strcmp(o->only, op) == 0; }
 
-static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg_wtype type, shape s, int threads, const roofs *r)
+static void bench_linear(
+    const options *o, const rg_ktab *t, const char *isa, rg_wtype type, shape s, int threads, const roofs *r)
 {
-    const int64_t bytes = rg_packed_bytes(type, s.n, s.k), panel_rows = rg_panels(s.n) * RG_PANEL, m_max = rg_max(o->m, RG_DOT_MAX);
+    const int64_t bytes = rg_packed_bytes(type, s.n, s.k), panel_rows = rg_panels(s.n) * RG_PANEL,
+                  m_max = rg_max(o->m, RG_DOT_MAX);
     linear_job j = {.t = t, .type = type, .s = s, .copies = rg_max(1, rg_div_up(o->footprint, bytes))};
     char *w = huge_alloc((size_t)(bytes * j.copies));
     char text[32];
@@ -410,21 +438,28 @@ static void bench_linear(const options *o, const rg_ktab *t, const char *isa, rg
     const char *name = rg_wtypes[type].name;
     if (wanted(o, "gemv") && !t->blas)
         for (j.m = 1; j.m <= RG_GEMV_MAX; j.m *= 2)
-            report("gemv", name, isa, text, j.m, measure(o, threads, run_gemv, &j), (double)(bytes * j.copies), 2.0 * (double)(j.m * s.n * s.k * j.copies),
-                r->gbs, r->fma[t->isa]);
+            report("gemv", name, isa, text, j.m, measure(o, threads, run_gemv, &j),
+                (double)(bytes * j.copies), 2.0 * (double)(j.m * s.n * s.k * j.copies), r->gbs,
+                r->fma[t->isa]);
     j.m = o->m;
     if (wanted(o, "gemm"))
-        report("gemm", name, isa, text, j.m, measure(o, threads, run_gemm, &j), (double)bytes, 2.0 * (double)(j.m * s.n * s.k), r->gbs, r->fma[t->isa]);
+        report("gemm", name, isa, text, j.m, measure(o, threads, run_gemm, &j), (double)bytes,
+            2.0 * (double)(j.m * s.n * s.k), r->gbs, r->fma[t->isa]);
     if (!t->blas) bench_prepared(o, &j, isa, text, threads, r);
     if (!t->blas) bench_tiles(o, &j, isa, text, threads, r);
     j.m = o->m;
     if (wanted(o, "unpack") && !t->blas)
-        report("unpack", name, isa, text, 0, measure(o, threads, run_unpack, &j), (double)bytes, (double)(s.n * s.k), r->gbs, 0);
-    if (wanted(o, "mm")) report("mm", name, isa, "48x256x32", 48, measure(o, threads, run_mm, &j), 0, 2.0 * 200 * 48 * 256 * 32 * threads, 0, r->fma[t->isa]);
-    if (wanted(o, "pack") && !t->blas) { /* the GFLOP/s column then holds 1e9 weights per second; so it does for unpack; no roof is known */
+        report("unpack", name, isa, text, 0, measure(o, threads, run_unpack, &j), (double)bytes,
+            (double)(s.n * s.k), r->gbs, 0);
+    if (wanted(o, "mm"))
+        report("mm", name, isa, "48x256x32", 48, measure(o, threads, run_mm, &j), 0,
+            2.0 * 200 * 48 * 256 * 32 * threads, 0, r->fma[t->isa]);
+    /* the GFLOP/s column then holds 1e9 weights per second; so it does for unpack; no roof is known */
+    if (wanted(o, "pack") && !t->blas) {
         options few = *o;
         few.reps = 3;
-        report("pack", name, isa, text, 0, measure(&few, threads, run_pack, &j), (double)bytes, (double)(s.n * s.k), 0, 0);
+        report("pack", name, isa, text, 0, measure(&few, threads, run_pack, &j), (double)bytes,
+            (double)(s.n * s.k), 0, 0);
     }
     for (int i = 0; i < threads; i++) free(j.scratch[i]);
     free(j.x), free(j.y), free(w);
@@ -446,13 +481,16 @@ static void run_attn(void *user, int tid, int nt)
     int64_t a, b;
     part(j->heads, tid, nt, &a, &b);
     for (int64_t h = a; h < b; h++) {
-        const char *k = j->k + h * j->ctx * rg_kv_k_bytes(j->type, j->hd), *v = j->v + h * j->ctx * rg_kv_v_bytes(j->type, j->hd);
+        const char *k = j->k + h * j->ctx * rg_kv_k_bytes(j->type, j->hd),
+                   *v = j->v + h * j->ctx * rg_kv_v_bytes(j->type, j->hd);
         for (int64_t p = 0; p < j->ctx; p += RG_ATTN_CHUNK) {
             const int64_t e = rg_min(p + RG_ATTN_CHUNK, j->ctx);
             float max, sum;
             j->t->attn_qk[j->type](j->s[tid], RG_ATTN_CHUNK, j->q, j->hd, j->nq, k, j->hd, p, e);
-            for (int64_t i = 0; i < j->nq; i++) j->t->softmax(j->s[tid] + i * RG_ATTN_CHUNK, e - p, e - p, &max, &sum);
-            j->t->attn_pv[j->type](j->acc[tid], rg_kv_hdp(j->type, j->hd), j->s[tid], RG_ATTN_CHUNK, j->nq, v, j->hd, p, e);
+            for (int64_t i = 0; i < j->nq; i++)
+                j->t->softmax(j->s[tid] + i * RG_ATTN_CHUNK, e - p, e - p, &max, &sum);
+            j->t->attn_pv[j->type](
+                j->acc[tid], rg_kv_hdp(j->type, j->hd), j->s[tid], RG_ATTN_CHUNK, j->nq, v, j->hd, p, e);
         }
     }
 }
@@ -482,7 +520,8 @@ static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int 
             memcpy(j.v + h * vb, j.v, (size_t)vb);
         }
         for (j.nq = 1; j.nq <= RG_ATTN_NQ; j.nq *= 2)
-            report("attn", rg_kvtypes[type].name, isa, "hd64 ctx2048", j.nq, measure(o, threads, run_attn, &j), (double)((kb + vb) * j.heads),
+            report("attn", rg_kvtypes[type].name, isa, "hd64 ctx2048", j.nq,
+                measure(o, threads, run_attn, &j), (double)((kb + vb) * j.heads),
                 (double)(j.nq * j.ctx * j.heads) * (4.0 * 64 + 5), r->gbs, r->fma[t->isa]);
         for (int i = 0; i < threads; i++) free(j.s[i]), free(j.acc[i]);
         free(j.k), free(j.v), free(j.q);
@@ -491,12 +530,15 @@ static void bench_attn(const options *o, const rg_ktab *t, const char *isa, int 
 
 static void usage(FILE *f)
 {
-    fputs(
-        "usage: bench_ops [--isa NAME|best] [--type f32,f16,...] [--model SHAPE] [--shape NxK]...\n"
-        "                 [--op gemv|gemm|dot|mmdot|mmbf|tiles|unpack|mm|pack|attn] [--tokens M] [--threads T] [--footprint MiB] [--reps R] [--csv]\n"
-        "--model: the matrices of a shape of weights/shapes.def (ridge synth --list). Without --isa, --type, --op: all of them.\n"
-        "Roof: the larger share of the read bandwidth and of the rate of the instruction used, as measured in this run.\n"
-        "--csv: a line per figure; times in microseconds (median, quartiles), rates in 1e9 per second, share of the roof from 0 to 1, the roof and its rate.\n",
+    fputs("usage: bench_ops [--isa NAME|best] [--type f32,f16,...] [--model SHAPE] [--shape NxK]...\n"
+          "                 [--op gemv|gemm|dot|mmdot|mmbf|tiles|unpack|mm|pack|attn] [--tokens M] "
+          "[--threads T] [--footprint MiB] [--reps R] [--csv]\n"
+          "--model: the matrices of a shape of weights/shapes.def (ridge synth --list). Without --isa, "
+          "--type, --op: all of them.\n"
+          "Roof: the larger share of the read bandwidth and of the rate of the instruction used, as measured "
+          "in this run.\n"
+          "--csv: a line per figure; times in microseconds (median, quartiles), rates in 1e9 per second, "
+          "share of the roof from 0 to 1, the roof and its rate.\n",
         f);
 }
 
@@ -507,16 +549,19 @@ static int shapes_of_model(options *o, const char *name)
         const char *name;
         int64_t dim, ffn, heads, kv_heads, hd, vocab;
     } all[] = {
-#define RG_SHAPE(name, hidden, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) {name, hidden, ffn, heads, kv, hd, vocab},
+#define RG_SHAPE(name, hidden, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) \
+    {name, hidden, ffn, heads, kv, hd, vocab},
 #include "weights/shapes.def"
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].name, name) != 0) continue;
-        const shape s[] = {{all[i].heads * all[i].hd, all[i].dim}, {all[i].kv_heads * all[i].hd, all[i].dim}, {all[i].dim, all[i].heads * all[i].hd},
-            {all[i].ffn, all[i].dim}, {all[i].dim, all[i].ffn}, {all[i].vocab, all[i].dim}};
+        const shape s[] = {{all[i].heads * all[i].hd, all[i].dim}, {all[i].kv_heads * all[i].hd, all[i].dim},
+            {all[i].dim, all[i].heads * all[i].hd}, {all[i].ffn, all[i].dim}, {all[i].dim, all[i].ffn},
+            {all[i].vocab, all[i].dim}};
         for (size_t k = 0; k < sizeof s / sizeof *s; k++) {
             bool there = false;
-            for (int q = 0; q < o->n_shapes; q++) there = there || (o->shapes[q].n == s[k].n && o->shapes[q].k == s[k].k);
+            for (int q = 0; q < o->n_shapes; q++)
+                there = there || (o->shapes[q].n == s[k].n && o->shapes[q].k == s[k].k);
             if (!there && o->n_shapes < MAX_SHAPES) o->shapes[o->n_shapes++] = s[k];
         }
         return 0;
@@ -543,8 +588,9 @@ static int types_of(options *o, const char *list)
 
 static int parse(options *o, int argc, char **argv)
 {
-    static const struct option longs[] = {{"isa", 1, 0, 'i'}, {"type", 1, 0, 't'}, {"shape", 1, 0, 's'}, {"model", 1, 0, 'M'}, {"op", 1, 0, 'o'},
-        {"tokens", 1, 0, 'm'}, {"threads", 1, 0, 'n'}, {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"csv", 0, 0, 'c'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+    static const struct option longs[] = {{"isa", 1, 0, 'i'}, {"type", 1, 0, 't'}, {"shape", 1, 0, 's'},
+        {"model", 1, 0, 'M'}, {"op", 1, 0, 'o'}, {"tokens", 1, 0, 'm'}, {"threads", 1, 0, 'n'},
+        {"footprint", 1, 0, 'f'}, {"reps", 1, 0, 'r'}, {"csv", 0, 0, 'c'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
     *o = (options){.isa = -1, .reps = 11, .threads = 0, .m = 128, .footprint = 256ll << 20};
     bool any_type = false;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) switch (c) {
@@ -561,7 +607,8 @@ static int parse(options *o, int argc, char **argv)
             break;
         case 's': {
             long long n, k;
-            if (o->n_shapes == MAX_SHAPES || sscanf(optarg, "%lldx%lld", &n, &k) != 2 || n < 1 || k < 1) return -1;
+            if (o->n_shapes == MAX_SHAPES || sscanf(optarg, "%lldx%lld", &n, &k) != 2 || n < 1 || k < 1)
+                return -1;
             o->shapes[o->n_shapes++] = (shape){n, k};
         } break;
         case 'o':
@@ -616,7 +663,8 @@ static void bench_all(const options *o, int threads, rg_isa top)
             const char *isa = blas ? "blas" : rg_isa_names[i];
             for (int type = 0; type < RG_WT_COUNT; type++)
                 for (int s = 0; s < o->n_shapes; s++)
-                    if (o->type[type] && !(o->only && strcmp(o->only, "attn") == 0)) bench_linear(o, &t, isa, (rg_wtype)type, o->shapes[s], threads, &r);
+                    if (o->type[type] && !(o->only && strcmp(o->only, "attn") == 0))
+                        bench_linear(o, &t, isa, (rg_wtype)type, o->shapes[s], threads, &r);
             if (!blas && wanted(o, "attn")) bench_attn(o, &t, isa, threads, &r);
         }
     }
@@ -638,7 +686,8 @@ int main(int argc, char **argv)
     if (as_csv)
         puts("op,type,isa,threads,shape,tokens,median_us,q1_us,q3_us,gbps,gops,roof_share,roof,roof_rate");
     else
-        printf("# cpu=%s blas=%s footprint=%lld MiB reps=%d stat=median\n", rg_cpu_name(), rg_blas_describe(), (long long)(o.footprint >> 20), o.reps);
+        printf("# cpu=%s blas=%s footprint=%lld MiB reps=%d stat=median\n", rg_cpu_name(), rg_blas_describe(),
+            (long long)(o.footprint >> 20), o.reps);
     int most = 1;
 #if defined(_OPENMP)
     most = omp_get_max_threads();

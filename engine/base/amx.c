@@ -15,7 +15,13 @@
 
 static bool cpu_has(void)
 {
-    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AMX_INT8 = 1 << 25, NEEDED = AMX_BF16 | AMX_TILE | AMX_INT8 }; /* leaf 7.0 EDX */
+    /* leaf 7.0 EDX */
+    enum {
+        AMX_BF16 = 1 << 22,
+        AMX_TILE = 1 << 24,
+        AMX_INT8 = 1 << 25,
+        NEEDED = AMX_BF16 | AMX_TILE | AMX_INT8
+    };
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & NEEDED) == NEEDED;
 }
@@ -132,7 +138,8 @@ const char *rg_amx_text(rg_amx state)
 {
     static const char *const text[RG_AMX_STATES] = {[RG_AMX_OK] = "ok",
         [RG_AMX_NO_CPU] = "the CPU has no AMX",
-        [RG_AMX_NO_SYSTEM] = "the CPU has AMX, but the system does not save its tiles (Linux 5.16 or newer does)",
+        [RG_AMX_NO_SYSTEM] =
+            "the CPU has AMX, but the system does not save its tiles (Linux 5.16 or newer does)",
         [RG_AMX_REFUSED] = "the CPU has AMX, but the kernel refuses it to this process (arch_prctl)",
         [RG_AMX_WRONG] = "the CPU has AMX, but a small product on tiles came out wrong"};
     return (unsigned)state < RG_AMX_STATES ? text[state] : "unknown";

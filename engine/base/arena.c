@@ -18,7 +18,8 @@ void *rg_big_alloc(size_t bytes)
     const size_t want = rounded(bytes);
     if (want < bytes) return NULL;
     /* Over-allocate by one huge page and give the ends back, so that the block starts on a 2 MiB boundary. */
-    char *map = mmap(NULL, want + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *map =
+        mmap(NULL, want + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) return NULL;
     char *p = (char *)(((uintptr_t)map + HUGE - 1) / HUGE * HUGE);
     if (p > map) munmap(map, (size_t)(p - map));

@@ -1,4 +1,5 @@
-/* Rows of file-typed weights: as f32, and as codes with scales. Block layouts are GGUF's: little-endian, packed. */
+/* Rows of file-typed weights: as f32, and as codes with scales. Block layouts are GGUF's: little-endian,
+ * packed. */
 #include <assert.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static void k_scale(const unsigned char *s, int j, int *scale, int *min)
     }
 }
 
-/* Codes of sub-block j: low nibbles of 32 bytes for even j, high nibbles for odd j. qh: fifth bits of Q5_K, or NULL. */
+/* Codes of sub-block j: low nibbles of 32 bytes for even j, high nibbles for odd j. qh: fifth bits of Q5_K,
+ * or NULL. */
 static void k_codes(uint8_t *q, const unsigned char *qs, const unsigned char *qh, int j)
 {
     for (int i = 0; i < SUB; i++) {
@@ -104,7 +106,8 @@ static void q5_1_block(float *dst, const unsigned char *p) /* half d, m; u32 fif
     affine(dst, q, half(p), half(p + 2));
 }
 
-static void k_block(float *dst, const unsigned char *p, bool five) /* half d, dmin; 12 bytes of scales; [32 bytes of fifth bits;] nibbles */
+/* half d, dmin; 12 bytes of scales; [32 bytes of fifth bits;] nibbles */
+static void k_block(float *dst, const unsigned char *p, bool five)
 {
     for (int j = 0; j < 8; j++) {
         uint8_t q[SUB];
@@ -115,7 +118,8 @@ static void k_block(float *dst, const unsigned char *p, bool five) /* half d, dm
     }
 }
 
-static void q6_k_block(float *dst, const unsigned char *p) /* 128 low nibbles, 64 bytes of two high bits, 16 int8 scales, half d */
+/* 128 low nibbles, 64 bytes of two high bits, 16 int8 scales, half d */
+static void q6_k_block(float *dst, const unsigned char *p)
 {
     const float d = half(p + 208);
     for (int n = 0; n < 2; n++) {

@@ -18,7 +18,8 @@ const char *const rg_isa_names[RG_ISA_COUNT] = {[RG_ISA_C] = "c",
     [RG_ISA_AMX] = "amx",
     [RG_ISA_AMXEMU] = "amxemu"};
 
-const char *const rg_isa_list = "c, avx2, avx2vnni, avx512, avx512vnni, avx512bf16, amx, or amxemu (tiles emulated, for tests)";
+const char *const rg_isa_list =
+    "c, avx2, avx2vnni, avx512, avx512vnni, avx512bf16, amx, or amxemu (tiles emulated, for tests)";
 
 int rg_isa_from_name(const char *name)
 {
@@ -30,16 +31,18 @@ int rg_isa_from_name(const char *name)
 #if defined(__x86_64__)
 static bool has_x86(rg_isa isa)
 {
-    /* __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers; the extensions below need no more. */
+    /* __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers; the
+     * extensions below need no more. */
     __builtin_cpu_init();
     unsigned a = 0, b = 0, c1 = 0, c7 = 0, d = 0, a71 = 0;
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return false;
     if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 & bit_F16C)) return false;
     if (!__get_cpuid_count(7, 0, &a, &b, &c7, &d)) return false;
     if (a >= 1) __get_cpuid_count(7, 1, &a71, &b, &c1, &d);
-    const bool wide =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    enum { AVX_VNNI = 1 << 4, AVX512_BF16 = 1 << 5, AVX512_VNNI = 1 << 11 }; /* leaf 7.1 EAX, 7.1 EAX, 7.0 ECX */
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    /* leaf 7.1 EAX, 7.1 EAX, 7.0 ECX */
+    enum { AVX_VNNI = 1 << 4, AVX512_BF16 = 1 << 5, AVX512_VNNI = 1 << 11 };
     switch (isa) {
     case RG_ISA_AVX2:
         return true;
@@ -63,8 +66,10 @@ bool rg_isa_has(rg_isa isa)
 {
     if (isa == RG_ISA_C || isa == RG_ISA_AMXEMU) return true;
 #if defined(__x86_64__)
-    /* asked for every row of kernels.def; the instruction that tells traps to the hypervisor in a guest, 20 us each time */
-    static signed char known[RG_ISA_COUNT]; /* 0: not yet asked; threads that come at the same time find the same */
+    /* asked for every row of kernels.def; the instruction that tells traps to the hypervisor in a guest, 20
+     * us each time */
+    /* 0: not yet asked; threads that come at the same time find the same */
+    static signed char known[RG_ISA_COUNT];
     signed char k = __atomic_load_n(&known[isa], __ATOMIC_RELAXED);
     if (k == 0) {
         k = has_x86(isa) ? 1 : -1;
@@ -116,7 +121,8 @@ const char *rg_cpu_name(void)
     if (name[0]) return name;
     unsigned r[12];
     for (unsigned i = 0; i < 3; i++)
-        if (!__get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3])) return "unknown CPU";
+        if (!__get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]))
+            return "unknown CPU";
     memcpy(name, r, 48);
     size_t lead = strspn(name, " ");
     memmove(name, name + lead, 49 - lead);

@@ -1,4 +1,5 @@
-/* Types of weights in files (rg_ftype), of packed resident weights (rg_wtype) and of the KV cache (rg_kvtype), from dtype.def. */
+/* Types of weights in files (rg_ftype), of packed resident weights (rg_wtype) and of the KV cache
+ * (rg_kvtype), from dtype.def. */
 #ifndef RG_DTYPE_H
 #define RG_DTYPE_H
 
@@ -33,10 +34,11 @@ typedef enum rg_rounding {
     RG_ROUND_COUNT
 } rg_rounding;
 
-extern const char *const rg_rounding_names[RG_ROUND_COUNT]; /* "none", "scales to f16", "to a narrower float", "requantised" */
+/* "none", "scales to f16", "to a narrower float", "requantised" */
+extern const char *const rg_rounding_names[RG_ROUND_COUNT];
 
-/* Precision of activations in products (--act). F32: faithful. BF16: many-token products round x and weights to bf16. Q8: products with
- * quantised weights round x to 8 bits per group. */
+/* Precision of activations in products (--act). F32: faithful. BF16: many-token products round x and weights
+ * to bf16. Q8: products with quantised weights round x to 8 bits per group. */
 typedef enum rg_act { RG_ACT_F32, RG_ACT_BF16, RG_ACT_Q8, RG_ACT_COUNT } rg_act;
 extern const char *const rg_act_names[RG_ACT_COUNT]; /* "f32", "bf16", "q8" */
 
@@ -77,7 +79,10 @@ enum { RG_PANEL = 32, RG_KV_BLOCK = 16 };
 static inline bool rg_wtype_is_quant(rg_wtype t) { return rg_wtypes[t].head > 0; }
 
 /* Bytes of one row of k weights in a file; k must be a multiple of the block. */
-static inline int64_t rg_ftype_row_bytes(rg_ftype t, int64_t k) { return k / rg_ftypes[t].block * rg_ftypes[t].bytes; }
+static inline int64_t rg_ftype_row_bytes(rg_ftype t, int64_t k)
+{
+    return k / rg_ftypes[t].block * rg_ftypes[t].bytes;
+}
 
 /* Bytes of one 32-row panel over k columns, scales and padding included. */
 static inline int64_t rg_panel_bytes(rg_wtype t, int64_t k)
@@ -90,7 +95,10 @@ static inline int64_t rg_panel_bytes(rg_wtype t, int64_t k)
 static inline int64_t rg_panels(int64_t n) { return (n + RG_PANEL - 1) / RG_PANEL; }
 
 /* Bytes of a packed [n][k] matrix. */
-static inline int64_t rg_packed_bytes(rg_wtype t, int64_t n, int64_t k) { return rg_panels(n) * rg_panel_bytes(t, k); }
+static inline int64_t rg_packed_bytes(rg_wtype t, int64_t n, int64_t k)
+{
+    return rg_panels(n) * rg_panel_bytes(t, k);
+}
 
 /* A packed matrix. Rows are outputs (n), columns inputs (k), as in y = x W^T. Borrows data from the model. */
 typedef struct rg_weight {
@@ -105,15 +113,22 @@ static inline int64_t rg_kv_hdp(rg_kvtype t, int64_t hd)
     const int64_t pad = t == RG_KV_Q8_0 ? 32 : 16;
     return (hd + pad - 1) / pad * pad;
 }
-static inline int64_t rg_kv_k_bytes(rg_kvtype t, int64_t hd) { return hd / rg_kvtypes[t].block * rg_kvtypes[t].bytes; }
-static inline int64_t rg_kv_v_bytes(rg_kvtype t, int64_t hd) { return rg_kv_hdp(t, hd) / rg_kvtypes[t].block * rg_kvtypes[t].bytes; }
+static inline int64_t rg_kv_k_bytes(rg_kvtype t, int64_t hd)
+{
+    return hd / rg_kvtypes[t].block * rg_kvtypes[t].bytes;
+}
+static inline int64_t rg_kv_v_bytes(rg_kvtype t, int64_t hd)
+{
+    return rg_kv_hdp(t, hd) / rg_kvtypes[t].block * rg_kvtypes[t].bytes;
+}
 
-/* One row of file-typed weights to f32: dst[k] = src row. Exact for the float types; q * d (+ m) in f32 for the block types.
- * src need not be aligned. Not for INT4 and INT8, which are not stored by rows. */
+/* One row of file-typed weights to f32: dst[k] = src row. Exact for the float types; q * d (+ m) in f32 for
+ * the block types. src need not be aligned. Not for INT4 and INT8, which are not stored by rows. */
 void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k);
 
-/* The same row as codes, scales and minimums of the resident type, for the block types whose rounding is NONE or SCALES: q[k] as in
- * rg_wtypes (signed bytes for q8g32), scale[k / 32] and min[k / 32] in f32, exact. min is written only for types that have one. */
+/* The same row as codes, scales and minimums of the resident type, for the block types whose rounding is NONE
+ * or SCALES: q[k] as in rg_wtypes (signed bytes for q8g32), scale[k / 32] and min[k / 32] in f32, exact. min
+ * is written only for types that have one. */
 void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const void *src, int64_t k);
 
 #endif

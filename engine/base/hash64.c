@@ -25,7 +25,10 @@ static void stripe(uint64_t *lane, const unsigned char *p)
     for (int i = 0; i < 4; i++) lane[i] = mix(lane[i], get(p + 8 * i, 8));
 }
 
-void rg_hash64_start(rg_hash64 *h, uint64_t seed) { *h = (rg_hash64){.lane = {seed + P1 + P2, seed + P2, seed, seed - P1}, .seed = seed}; }
+void rg_hash64_start(rg_hash64 *h, uint64_t seed)
+{
+    *h = (rg_hash64){.lane = {seed + P1 + P2, seed + P2, seed, seed - P1}, .seed = seed};
+}
 
 void rg_hash64_add(rg_hash64 *h, const void *data, size_t n)
 {

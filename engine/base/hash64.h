@@ -1,4 +1,5 @@
-/* XXH64, the hash of the xxHash family with 64 bits: fast, not cryptographic. It tells damage and mix-ups, not malice. */
+/* XXH64, the hash of the xxHash family with 64 bits: fast, not cryptographic. It tells damage and mix-ups,
+ * not malice. */
 #ifndef RG_HASH64_H
 #define RG_HASH64_H
 

@@ -22,8 +22,10 @@ static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_
     const char *source;
     const uint64_t left = rg_mem_available(&source);
     if (left && size > left)
-        return rg_fail(err, RG_E_NOMEM, "%s: --no-mmap needs %.1f MiB while loading, but %.1f MiB are free (%s); without it the file is mapped", path,
-            (double)size / 1048576.0, (double)left / 1048576.0, source);
+        return rg_fail(err, RG_E_NOMEM,
+            "%s: --no-mmap needs %.1f MiB while loading, but %.1f MiB are free (%s); without it the file is "
+            "mapped",
+            path, (double)size / 1048576.0, (double)left / 1048576.0, source);
     char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return rg_fail(err, RG_E_NOMEM, "%s: the system refuses %zu bytes", path, size);
     for (size_t at = 0; at < size;) {
@@ -33,7 +35,8 @@ static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_
         if (got <= 0) {
             const int e = got < 0 ? errno : 0;
             munmap(p, size);
-            return rg_fail(err, RG_E_FILE, "%s: cannot read: %s after %zu of %zu bytes", path, e ? strerror(e) : "the file ends", at, size);
+            return rg_fail(err, RG_E_FILE, "%s: cannot read: %s after %zu of %zu bytes", path,
+                e ? strerror(e) : "the file ends", at, size);
         }
         at += (size_t)got;
     }
@@ -41,7 +44,8 @@ static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_
     return RG_OK;
 }
 
-/* Open mappings. begin: 0 free, 1 being filled; written last and cleared first, so that a handler sees whole entries. */
+/* Open mappings. begin: 0 free, 1 being filled; written last and cleared first, so that a handler sees whole
+ * entries. */
 enum { MAX_KNOWN = 2048 };
 static struct {
     _Atomic uintptr_t begin;
@@ -106,7 +110,8 @@ rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
         p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     }
     if (p == MAP_FAILED) {
-        rc = rg_fail(err, RG_E_FILE, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
+        rc = rg_fail(
+            err, RG_E_FILE, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
         goto out;
     }
     f->data = p;

@@ -1,4 +1,5 @@
-/* Read-only file mappings and a bounds-checked little-endian cursor. All parsing of files goes through the cursor. */
+/* Read-only file mappings and a bounds-checked little-endian cursor. All parsing of files goes through the
+ * cursor. */
 #ifndef RG_MAPFILE_H
 #define RG_MAPFILE_H
 
@@ -16,12 +17,14 @@ typedef struct rg_mapfile {
 
 /* Maps a regular, non-empty file. Errors name the path. */
 rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err);
-/* From now on files are read into memory instead of mapped (for the whole process; set it before the first is opened). */
+/* From now on files are read into memory instead of mapped (for the whole process; set it before the first is
+ * opened). */
 void rg_mapfile_read_whole(bool on);
 /* Legal on a zeroed struct. */
 void rg_mapfile_close(rg_mapfile *f);
-/* Path of the open mapping that holds an address, or NULL. Reading a file that became shorter after it was mapped raises SIGBUS; this is
- * for the program's handler, so it is async-signal-safe. Up to 2048 mappings are known at a time. */
+/* Path of the open mapping that holds an address, or NULL. Reading a file that became shorter after it was
+ * mapped raises SIGBUS; this is for the program's handler, so it is async-signal-safe. Up to 2048 mappings
+ * are known at a time. */
 const char *rg_mapfile_at(const void *address);
 /* Tells the kernel that a range will not be read again, so that its pages leave our resident set. */
 void rg_mapfile_done(const rg_mapfile *f, const void *p, size_t bytes);

@@ -1,4 +1,5 @@
-/* Checked sizes, rounding, and 16-bit floats. Everything that multiplies a number from a file goes through the rg_*_ok functions. */
+/* Checked sizes, rounding, and 16-bit floats. Everything that multiplies a number from a file goes through
+ * the rg_*_ok functions. */
 #ifndef RG_NUM_H
 #define RG_NUM_H
 
@@ -6,8 +7,14 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline bool rg_mul_ok(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline bool rg_add_ok(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline bool rg_mul_ok(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+static inline bool rg_add_ok(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
 
 static inline int64_t rg_div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t rg_round_up(int64_t a, int64_t b) { return rg_div_up(a, b) * b; }

@@ -19,9 +19,13 @@ void rg_osload_read(rg_osload *l)
         l->voluntary = (uint64_t)u.ru_nvcsw;
         l->involuntary = (uint64_t)u.ru_nivcsw;
     }
-    FILE *f = fopen("/proc/stat", "r"); /* cpu user nice system idle iowait irq softirq steal ... (guest time is part of user) */
-    if (f && fscanf(f, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &v[0], &v[1], &v[2], &v[3], &v[4],
-                 &v[5], &v[6], &v[7]) == 8) {
+    /* cpu user nice system idle iowait irq softirq steal ... (guest time is part of user) */
+    FILE *f = fopen("/proc/stat", "r");
+    if (f &&
+        fscanf(f,
+            "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+            " %" SCNu64,
+            &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 8) {
         for (int i = 0; i < 8; i++) l->all_ticks += v[i];
         l->steal_ticks = v[7];
     }

@@ -38,7 +38,8 @@ static bool same_file(const struct stat *a, int fd)
     return fstat(fd, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
-/* A device, a pipe, or the file that this program prints into cannot be replaced by another file: these are written to. */
+/* A device, a pipe, or the file that this program prints into cannot be replaced by another file: these are
+ * written to. */
 static FILE *open_in_place(const char *path, const struct stat *s)
 {
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -52,7 +53,10 @@ static FILE *open_in_place(const char *path, const struct stat *s)
     return S_ISREG(s->st_mode) ? NULL : fopen(path, "wb");
 }
 
-static bool in_place(const struct stat *s) { return !S_ISREG(s->st_mode) || same_file(s, STDOUT_FILENO) || same_file(s, STDERR_FILENO); }
+static bool in_place(const struct stat *s)
+{
+    return !S_ISREG(s->st_mode) || same_file(s, STDOUT_FILENO) || same_file(s, STDERR_FILENO);
+}
 
 /* The file behind links, so that a link stays one. */
 static char *target_of(const char *path)
@@ -66,7 +70,8 @@ rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
     *o = (rg_outfile){0};
     struct stat s;
     const bool there = stat(path, &s) == 0;
-    if (there && S_ISDIR(s.st_mode)) return rg_fail(err, RG_E_FILE, "%s: cannot write: it is a directory", path);
+    if (there && S_ISDIR(s.st_mode))
+        return rg_fail(err, RG_E_FILE, "%s: cannot write: it is a directory", path);
     o->path = there ? target_of(path) : strdup(path);
     if (!o->path) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (there && in_place(&s)) {
@@ -116,7 +121,8 @@ rg_status rg_outfile_try(const char *path, rg_err *err)
     }
     char *slash = strrchr(copy, '/');
     if (slash) slash[slash == copy] = 0; /* the folder; "/" stays */
-    if (access(slash ? copy : ".", W_OK | X_OK) != 0) st = rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
+    if (access(slash ? copy : ".", W_OK | X_OK) != 0)
+        st = rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
 out:
     free(copy);
     return st;

@@ -1,6 +1,7 @@
-/* Files that appear whole or not at all: written under a temporary name beside the target and renamed at the end. A symbolic link stays, and the file
- * behind it is replaced, with its mode kept. What is not a regular file (a device, a pipe), and the file that the program prints into, is written
- * to instead: renaming over it would take it away from everybody. */
+/* Files that appear whole or not at all: written under a temporary name beside the target and renamed at the
+ * end. A symbolic link stays, and the file behind it is replaced, with its mode kept. What is not a regular
+ * file (a device, a pipe), and the file that the program prints into, is written to instead: renaming over it
+ * would take it away from everybody. */
 #ifndef RG_OUTFILE_H
 #define RG_OUTFILE_H
 
@@ -15,7 +16,8 @@ typedef struct rg_outfile {
 } rg_outfile;
 
 rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err);
-/* What open would refuse for want of a folder or of permission, without touching anything: to say so before the work is done. */
+/* What open would refuse for want of a folder or of permission, without touching anything: to say so before
+ * the work is done. */
 rg_status rg_outfile_try(const char *path, rg_err *err);
 /* Flushes, syncs, renames. On failure the temporary file is gone and the old file, if any, untouched. */
 rg_status rg_outfile_commit(rg_outfile *o, rg_err *err);

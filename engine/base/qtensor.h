@@ -1,4 +1,5 @@
-/* A matrix of 4- or 8-bit codes with half-precision scales per group of a row: what quantisers make and writers store. */
+/* A matrix of 4- or 8-bit codes with half-precision scales per group of a row: what quantisers make and
+ * writers store. */
 #ifndef RG_QTENSOR_H
 #define RG_QTENSOR_H
 
@@ -23,7 +24,8 @@ typedef struct rg_qtensor {
     int64_t rows, cols; /* cols is a multiple of the group */
     uint8_t *code;      /* [rows][cols], one code per byte */
     uint16_t *scale;    /* [rows][cols / group] */
-    uint16_t *offset;   /* [rows][cols / group]: half minimum of MIN4, zero point of ZERO4, 0 for the others */
+    /* [rows][cols / group]: half minimum of MIN4, zero point of ZERO4, 0 for the others */
+    uint16_t *offset;
 } rg_qtensor;
 
 /* The weight behind a code, in the arithmetic of the resident kernels. */

@@ -1,4 +1,5 @@
-/* Status codes and error messages. The codes are the exit codes of the program, so a tool returns what a library told it. */
+/* Status codes and error messages. The codes are the exit codes of the program, so a tool returns what a
+ * library told it. */
 #ifndef RG_STATUS_H
 #define RG_STATUS_H
 

@@ -13,7 +13,8 @@ static int read_u64(const char *path, uint64_t *v)
     return ok;
 }
 
-/* Page cache that the kernel would give back before it refuses an allocation: a mapped checkpoint must not count as used. */
+/* Page cache that the kernel would give back before it refuses an allocation: a mapped checkpoint must not
+ * count as used. */
 static uint64_t cgroup_cache(const char *dir)
 {
     char path[700], line[128];
@@ -40,7 +41,8 @@ static void cgroup_dir(char *dir, size_t n)
     if (f) fclose(f);
 }
 
-/* Limit minus use along the v2 hierarchy of this process, or of the v1 memory controller at its usual place. */
+/* Limit minus use along the v2 hierarchy of this process, or of the v1 memory controller at its usual
+ * place. */
 static int cgroup_left(uint64_t *left)
 {
     char dir[640], path[700];
@@ -58,8 +60,8 @@ static int cgroup_left(uint64_t *left)
             found = 1;
         }
     }
-    if (!found && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) && limit < (uint64_t)1 << 60 &&
-        read_u64("/sys/fs/cgroup/memory/memory.usage_in_bytes", &used)) {
+    if (!found && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) &&
+        limit < (uint64_t)1 << 60 && read_u64("/sys/fs/cgroup/memory/memory.usage_in_bytes", &used)) {
         *left = limit > used ? limit - used : 0;
         found = 1;
     }
@@ -74,7 +76,9 @@ uint64_t rg_mem_limit(void)
         snprintf(path, sizeof path, "%s/memory.max", dir);
         if (read_u64(path, &limit) && (least == 0 || limit < least)) least = limit;
     }
-    if (least == 0 && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) && limit < (uint64_t)1 << 60) least = limit;
+    if (least == 0 && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) &&
+        limit < (uint64_t)1 << 60)
+        least = limit;
     return least;
 }
 

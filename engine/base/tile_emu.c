@@ -18,7 +18,8 @@ const char *rg_emu_config_fault(const rg_tile_config *c)
         if (c->reserved[i]) return "reserved bytes are not 0";
     for (int i = 0; i < 16; i++) {
         if (i >= RG_TILES && (c->rows[i] || c->row_bytes[i])) return "palette 1 has 8 tiles";
-        if (c->rows[i] > RG_TILE_ROWS || c->row_bytes[i] > RG_TILE_BYTES) return "a tile has at most 16 rows of 64 bytes";
+        if (c->rows[i] > RG_TILE_ROWS || c->row_bytes[i] > RG_TILE_BYTES)
+            return "a tile has at most 16 rows of 64 bytes";
         if ((c->rows[i] == 0) != (c->row_bytes[i] == 0)) return "rows and bytes must both be 0, or neither";
     }
     return NULL;
@@ -64,13 +65,15 @@ void rg_emu_zero(rg_tile_file *f, int tile)
 void rg_emu_load(rg_tile_file *f, int tile, const void *from, int64_t stride)
 {
     rg_emu_zero(f, tile);
-    for (int r = 0; r < f->config.rows[tile]; r++) memcpy(f->tile[tile][r], (const char *)from + r * stride, f->config.row_bytes[tile]);
+    for (int r = 0; r < f->config.rows[tile]; r++)
+        memcpy(f->tile[tile][r], (const char *)from + r * stride, f->config.row_bytes[tile]);
 }
 
 void rg_emu_store(const rg_tile_file *f, int tile, void *to, int64_t stride)
 {
     stop_at(rg_emu_tile_fault(f, tile));
-    for (int r = 0; r < f->config.rows[tile]; r++) memcpy((char *)to + r * stride, f->tile[tile][r], f->config.row_bytes[tile]);
+    for (int r = 0; r < f->config.rows[tile]; r++)
+        memcpy((char *)to + r * stride, f->tile[tile][r], f->config.row_bytes[tile]);
 }
 
 /* Subnormals are zero, with their sign. */
@@ -82,7 +85,8 @@ typedef struct exponents {
     int least, most;
 } exponents;
 
-/* The 32 bf16 values of a row as floats: even and odd ones apart. What lies beyond its configured bytes is zero. */
+/* The 32 bf16 values of a row as floats: even and odd ones apart. What lies beyond its configured bytes is
+ * zero. */
 static void widen(float even[16], float odd[16], const unsigned char *row, exponents *e)
 {
     uint32_t pair[16], two[2][16];
@@ -103,9 +107,13 @@ static void widen(float even[16], float odd[16], const unsigned char *row, expon
     *e = (exponents){least, most};
 }
 
-/* Numbers of 8 bits have products of 16, exact in a float unless they overflow or underflow: then a multiplication and an addition are the
- * fused one. If all products are multiples of 2^-126, so are all sums: nothing is subnormal. */
-static bool plain_is_exact(exponents a, exponents b) { return a.least - 134 + (b.least - 134) >= -126 && a.most - 126 + (b.most - 126) < 128; }
+/* Numbers of 8 bits have products of 16, exact in a float unless they overflow or underflow: then a
+ * multiplication and an addition are the fused one. If all products are multiples of 2^-126, so are all sums:
+ * nothing is subnormal. */
+static bool plain_is_exact(exponents a, exponents b)
+{
+    return a.least - 134 + (b.least - 134) >= -126 && a.most - 126 + (b.most - 126) < 128;
+}
 
 void rg_emu_bf16(rg_tile_file *f, int c, int a, int b)
 {
@@ -146,7 +154,9 @@ void rg_emu_int8(rg_tile_file *f, int c, int a, int b)
         memcpy(sum, f->tile[c][m], sizeof sum);
         for (int k = 0; k < f->config.rows[b]; k++) {
             const int8_t *x = (const int8_t *)f->tile[a][m] + 4 * k, *w = (const int8_t *)f->tile[b][k];
-            for (int n = 0; n < columns; n++) sum[n] += (uint32_t)(x[0] * w[4 * n] + x[1] * w[4 * n + 1] + x[2] * w[4 * n + 2] + x[3] * w[4 * n + 3]);
+            for (int n = 0; n < columns; n++)
+                sum[n] += (uint32_t)(x[0] * w[4 * n] + x[1] * w[4 * n + 1] + x[2] * w[4 * n + 2] +
+                    x[3] * w[4 * n + 3]);
         }
         memcpy(f->tile[c][m], sum, sizeof sum);
     }

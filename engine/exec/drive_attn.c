@@ -1,8 +1,9 @@
 #include "exec/attn_parts.h"
 
-/* The unit of attention work: up to RG_ATTN_NQ query rows (tokens x the query heads that share a KV head) against one KV head.
- * The context is walked in chunks of fixed size, each chunk is computed from scratch and merged in order, so that neither the number
- * of threads nor the split of the work changes a bit of the result. */
+/* The unit of attention work: up to RG_ATTN_NQ query rows (tokens x the query heads that share a KV head)
+ * against one KV head. The context is walked in chunks of fixed size, each chunk is computed from scratch and
+ * merged in order, so that neither the number of threads nor the split of the work changes a bit of the
+ * result. */
 typedef struct task {
     const rg_run *run;
     int64_t g;          /* KV head */
@@ -12,8 +13,9 @@ typedef struct task {
 } task;
 
 typedef struct plan {
-    int64_t rep, reps, slices, block; /* query heads per KV head; per task; tasks per group; tokens per task */
-    int64_t n;                        /* tasks in the batch */
+    /* query heads per KV head; per task; tasks per group; tokens per task */
+    int64_t rep, reps, slices, block;
+    int64_t n; /* tasks in the batch */
 } plan;
 
 static int64_t blocks_of(const plan *p, const rg_run *r) { return rg_div_up(r->n, p->block); }
@@ -38,14 +40,24 @@ static task get_task(const plan *p, const rg_kv_layer *kv, const rg_attn_shape *
         i -= here;
     }
     const int64_t nb = blocks_of(p, r), b = i % nb, hs = i / nb;
-    task t = {.run = r, .g = hs / p->slices, .t0 = r->t0 + b * p->block, .j0 = hs % p->slices * p->reps, .pos = r->pos + b * p->block};
+    task t = {.run = r,
+        .g = hs / p->slices,
+        .t0 = r->t0 + b * p->block,
+        .j0 = hs % p->slices * p->reps,
+        .pos = r->pos + b * p->block};
     t.tokens = rg_min(p->block, r->t0 + r->n - t.t0);
     t.reps = rg_min(p->reps, p->rep - t.j0);
     return t;
 }
 
-static int64_t task_start(const rg_attn_shape *a, const task *t) { return rg_first_seen(a, t->pos) / RG_KV_BLOCK * RG_KV_BLOCK; }
-static const char *head(const char *base, int64_t stride, const rg_kv_layer *kv, const task *t) { return base + (t->run->seq * kv->heads + t->g) * stride; }
+static int64_t task_start(const rg_attn_shape *a, const task *t)
+{
+    return rg_first_seen(a, t->pos) / RG_KV_BLOCK * RG_KV_BLOCK;
+}
+static const char *head(const char *base, int64_t stride, const rg_kv_layer *kv, const task *t)
+{
+    return base + (t->run->seq * kv->heads + t->g) * stride;
+}
 static int64_t task_rows(const task *t) { return t->tokens * t->reps; }
 /* Positions the last token sees. */
 static int64_t task_end(const task *t) { return t->pos + t->tokens; }
@@ -77,7 +89,8 @@ static work carve(rg_ctx *cx, const rg_kv_layer *kv)
     return w;
 }
 
-static void load_queries(rg_ctx *cx, work *w, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t)
+static void load_queries(rg_ctx *cx, work *w, const float *q, const plan *p, const rg_kv_layer *kv,
+    const rg_attn_shape *a, const task *t)
 {
     for (int64_t i = 0; i < task_rows(t); i++) {
         const float *src = q + query_offset(p, kv, t, i, a->heads);
@@ -87,13 +100,16 @@ static void load_queries(rg_ctx *cx, work *w, const float *q, const plan *p, con
 }
 
 /* One chunk of one task: cmax, csum, acc of every row that sees any of it; csum 0 for the others. */
-static void chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t c0, int64_t c1)
+static void chunk(
+    rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t c0, int64_t c1)
 {
     const int64_t rows = task_rows(t), n = c1 - c0, n_pad = rg_round_up(n, RG_KV_BLOCK);
-    cx->k->attn_qk[kv->k_type](w->s, RG_ATTN_CHUNK, w->q, kv->hd, rows, head(kv->k, kv->k_stride, kv, t), kv->hd, c0, c1);
+    cx->k->attn_qk[kv->k_type](
+        w->s, RG_ATTN_CHUNK, w->q, kv->hd, rows, head(kv->k, kv->k_stride, kv, t), kv->hd, c0, c1);
     for (int64_t i = 0; i < rows; i++) {
         float *s = w->s + i * RG_ATTN_CHUNK;
-        const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0), before = rg_first_seen(a, pos) - c0;
+        const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0),
+                      before = rg_first_seen(a, pos) - c0;
         if (sees > rg_max(0, before)) {
             rg_mask_scores(s, before);
             cx->k->softmax(s, sees, n_pad, &w->cmax[i], &w->csum[i]);
@@ -103,12 +119,14 @@ static void chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shap
             w->csum[i] = 0.0f;
         }
     }
-    cx->k->attn_pv[kv->v_type](w->acc, w->hdp, w->s, RG_ATTN_CHUNK, rows, head(kv->v, kv->v_stride, kv, t), kv->hd, c0, c1);
+    cx->k->attn_pv[kv->v_type](
+        w->acc, w->hdp, w->s, RG_ATTN_CHUNK, rows, head(kv->v, kv->v_stride, kv, t), kv->hd, c0, c1);
     cx->tally.flop += (uint64_t)(rows * n * (4 * kv->hd + 5));
 }
 
 /* whole: everything that the task sees, or its first chunk. */
-static void count_kv(rg_ctx *cx, rg_reach *rk, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1, bool whole)
+static void count_kv(
+    rg_ctx *cx, rg_reach *rk, const rg_kv_layer *kv, const task *t, int64_t c0, int64_t c1, bool whole)
 {
     const int64_t each = rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
     const char *base = head(kv->k, kv->k_stride, kv, t);
@@ -116,7 +134,8 @@ static void count_kv(rg_ctx *cx, rg_reach *rk, const rg_kv_layer *kv, const task
     cx->tally.kv_rd += (uint64_t)(n * each);
 }
 
-static void whole_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a)
+static void whole_tasks(
+    rg_ctx *cx, float *out, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     work w = carve(cx, kv);
     rg_reach rk = {0};
@@ -127,16 +146,20 @@ static void whole_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
         for (int64_t c0 = start; c0 < task_end(&t); c0 = rg_next_chunk(c0)) {
             chunk(cx, &w, kv, a, &t, c0, rg_min(rg_next_chunk(c0), task_end(&t)));
             for (int64_t r = 0; r < task_rows(&t); r++)
-                rg_merge_row(w.out + r * w.hdp, &w.max[r], &w.sum[r], w.acc + r * w.hdp, w.cmax[r], w.csum[r], kv->hd, c0 == start);
+                rg_merge_row(w.out + r * w.hdp, &w.max[r], &w.sum[r], w.acc + r * w.hdp, w.cmax[r], w.csum[r],
+                    kv->hd, c0 == start);
         }
         count_kv(cx, &rk, kv, &t, start, task_end(&t), true);
-        for (int64_t r = 0; r < task_rows(&t); r++) rg_store_row(out + query_offset(p, kv, &t, r, a->heads), w.out + r * w.hdp, w.sum[r], kv->hd);
+        for (int64_t r = 0; r < task_rows(&t); r++)
+            rg_store_row(out + query_offset(p, kv, &t, r, a->heads), w.out + r * w.hdp, w.sum[r], kv->hd);
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
     }
 }
 
-/* Few tasks and a long context: the chunks of all tasks are dealt out, then merged. A part is max, sum, acc[hdp] per row. */
-static void split_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a)
+/* Few tasks and a long context: the chunks of all tasks are dealt out, then merged. A part is max, sum,
+ * acc[hdp] per row. */
+static void split_tasks(
+    rg_ctx *cx, float *out, const float *q, const plan *p, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     work w = carve(cx, kv);
     const int64_t row = w.hdp + 2, part = RG_ATTN_NQ * row;
@@ -183,7 +206,8 @@ static void split_tasks(rg_ctx *cx, float *out, const float *q, const plan *p, c
     }
 }
 
-/* Splitting pays when whole tasks would leave threads idle; at most SPLIT_TASKS * threads tasks are split, which bounds `part`. */
+/* Splitting pays when whole tasks would leave threads idle; at most SPLIT_TASKS * threads tasks are split,
+ * which bounds `part`. */
 enum { SPLIT_TASKS = 4 };
 
 int64_t rg_attn_part_floats(int threads, int64_t hd, int64_t ctx)
@@ -191,7 +215,8 @@ int64_t rg_attn_part_floats(int threads, int64_t hd, int64_t ctx)
     return SPLIT_TASKS * threads * rg_div_up(ctx, RG_ATTN_CHUNK) * RG_ATTN_NQ * (rg_round_up(hd, 32) + 2);
 }
 
-static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int kv_k, int kv_v, rg_attn_way way, bool barrier)
+static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int kv_k,
+    int kv_v, rg_attn_way way, bool barrier)
 {
     rg_dims d = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd};
     for (int64_t r = 0; r < a->n_runs; r++) {
@@ -202,21 +227,23 @@ static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_a
         const int64_t last = rg_first_seen(a, pos + n - 1), cut = rg_min(last, n);
         d.pairs -= cut * last - cut * (cut - 1) / 2;
     }
-    const bool core = kv_k < RG_KV_COUNT || kv_v < RG_KV_COUNT, tiles = way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16;
-    rg_op_end(cx, &(rg_op_desc){.site = site,
-                      .dims = d,
-                      .wtype = RG_WT_COUNT,
-                      .kv_k = kv_k,
-                      .kv_v = kv_v,
-                      .isa = tiles                      ? cx->k->tile_isa
-                             : way == RG_ATTN_MANY_BF16 ? cx->k->bf16_isa
-                             : core                     ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v]
-                                                        : cx->k->elem_isa,
-                      .arith = tiles ? RG_ARITH_AMX_BF16 : 0,
-                      .kernel = way == RG_ATTN_TILES ? RG_KK_ATTN3
-                                : core               ? RG_KK_ATTN
-                                                     : RG_KK_ELEM,
-                      .barrier = barrier});
+    const bool core = kv_k < RG_KV_COUNT || kv_v < RG_KV_COUNT,
+               tiles = way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16;
+    rg_op_end(cx,
+        &(rg_op_desc){.site = site,
+            .dims = d,
+            .wtype = RG_WT_COUNT,
+            .kv_k = kv_k,
+            .kv_v = kv_v,
+            .isa = tiles                   ? cx->k->tile_isa
+                : way == RG_ATTN_MANY_BF16 ? cx->k->bf16_isa
+                : core                     ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v]
+                                           : cx->k->elem_isa,
+            .arith = tiles ? RG_ARITH_AMX_BF16 : 0,
+            .kernel = way == RG_ATTN_TILES ? RG_KK_ATTN3
+                : core                     ? RG_KK_ATTN
+                                           : RG_KK_ELEM,
+            .barrier = barrier});
 }
 
 void rg_attn(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a)
@@ -234,8 +261,12 @@ void rg_attn(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, cons
     end_attn(cx, RG_SITE_ATTN_CORE, kv, a, (int)kv->k_type, (int)kv->v_type, way, true);
 }
 
-/* Row r of the score matrix belongs to (KV head, token, query head of the group) in this order, so that a task's rows are neighbours. */
-static float *score_row(const plan *p, const rg_attn_shape *a, const task *t) { return a->scores + ((t->g * a->m + t->t0) * p->rep + t->j0) * a->score_stride; }
+/* Row r of the score matrix belongs to (KV head, token, query head of the group) in this order, so that a
+ * task's rows are neighbours. */
+static float *score_row(const plan *p, const rg_attn_shape *a, const task *t)
+{
+    return a->scores + ((t->g * a->m + t->t0) * p->rep + t->j0) * a->score_stride;
+}
 
 void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
@@ -247,13 +278,14 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         const task t = get_task(&p, kv, a, i);
         load_queries(cx, &w, q, &p, kv, a, &t);
         const int64_t start = task_start(a, &t), n = task_end(&t) - start;
-        cx->k->attn_qk[kv->k_type](
-            score_row(&p, a, &t) + start, a->score_stride, w.q, kv->hd, task_rows(&t), head(kv->k, kv->k_stride, kv, &t), kv->hd, start, task_end(&t));
+        cx->k->attn_qk[kv->k_type](score_row(&p, a, &t) + start, a->score_stride, w.q, kv->hd, task_rows(&t),
+            head(kv->k, kv->k_stride, kv, &t), kv->hd, start, task_end(&t));
         cx->tally.kv_rd += (uint64_t)(n * kb);
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * n);
         cx->tally.flop += (uint64_t)(2 * task_rows(&t) * n * kv->hd);
     }
-    end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, RG_ATTN_FEW, false); /* the same thread goes on with its own rows */
+    /* the same thread goes on with its own rows */
+    end_attn(cx, RG_SITE_ATTN_QK, kv, a, (int)kv->k_type, RG_KV_COUNT, RG_ATTN_FEW, false);
 
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
@@ -275,9 +307,11 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
     for (int64_t i = cx->tid; i < p.n; i += cx->nt) {
         const task t = get_task(&p, kv, a, i);
         const int64_t start = task_start(a, &t), n = task_end(&t) - start;
-        cx->k->attn_pv[kv->v_type](
-            w.out, w.hdp, score_row(&p, a, &t) + start, a->score_stride, task_rows(&t), head(kv->v, kv->v_stride, kv, &t), kv->hd, start, task_end(&t));
-        for (int64_t r = 0; r < task_rows(&t); r++) memcpy(out + query_offset(&p, kv, &t, r, a->heads), w.out + r * w.hdp, (size_t)kv->hd * sizeof *out);
+        cx->k->attn_pv[kv->v_type](w.out, w.hdp, score_row(&p, a, &t) + start, a->score_stride, task_rows(&t),
+            head(kv->v, kv->v_stride, kv, &t), kv->hd, start, task_end(&t));
+        for (int64_t r = 0; r < task_rows(&t); r++)
+            memcpy(
+                out + query_offset(&p, kv, &t, r, a->heads), w.out + r * w.hdp, (size_t)kv->hd * sizeof *out);
         cx->tally.kv_rd += (uint64_t)(n * vb);
         cx->tally.act_rd += (uint64_t)(4 * task_rows(&t) * n);
         cx->tally.act_wr += (uint64_t)(4 * task_rows(&t) * kv->hd);
@@ -286,9 +320,10 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
     end_attn(cx, RG_SITE_ATTN_PV, kv, a, RG_KV_COUNT, (int)kv->v_type, RG_ATTN_FEW, true);
 }
 
-/* Heads of one token: query heads first, then KV heads; a thread takes the same tokens (or, with few tokens, the same KV heads) in rope
- * and in kv_put. */
-static void my_heads(const rg_ctx *cx, int64_t m, int64_t heads, int64_t *t0, int64_t *t1, int64_t *h0, int64_t *h1)
+/* Heads of one token: query heads first, then KV heads; a thread takes the same tokens (or, with few tokens,
+ * the same KV heads) in rope and in kv_put. */
+static void my_heads(
+    const rg_ctx *cx, int64_t m, int64_t heads, int64_t *t0, int64_t *t1, int64_t *h0, int64_t *h1)
 {
     *t0 = *h0 = 0;
     *t1 = m;
@@ -322,17 +357,19 @@ void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_att
     cx->tally.act_rd += 4 * n + (uint64_t)(4 * (t1 - t0) * hd);
     cx->tally.act_wr += 4 * n;
     cx->tally.flop += 3 * n;
-    rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_ATTN_ROPE,
-                      .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd},
-                      .wtype = RG_WT_COUNT,
-                      .kv_k = RG_KV_COUNT,
-                      .kv_v = RG_KV_COUNT,
-                      .isa = cx->k->elem_isa,
-                      .kernel = RG_KK_ELEM});
+    rg_op_end(cx,
+        &(rg_op_desc){.site = RG_SITE_ATTN_ROPE,
+            .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd},
+            .wtype = RG_WT_COUNT,
+            .kv_k = RG_KV_COUNT,
+            .kv_v = RG_KV_COUNT,
+            .isa = cx->k->elem_isa,
+            .kernel = RG_KK_ELEM});
 }
 
 /* Key and value of one token and KV head into the cache. */
-static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_run *r, int64_t pos, int64_t head)
+static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_run *r,
+    int64_t pos, int64_t head)
 {
     const int64_t s = r->seq * kv->heads + head;
     cx->k->kv_put_k[kv->k_type](kv->k + s * kv->k_stride, kv->hd, pos, k);
@@ -341,14 +378,15 @@ static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_
 
 static void end_put(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
-    rg_op_end(cx, &(rg_op_desc){.site = site,
-                      .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd},
-                      .wtype = RG_WT_COUNT,
-                      .kv_k = (int)kv->k_type,
-                      .kv_v = (int)kv->v_type,
-                      .isa = cx->k->elem_isa,
-                      .kernel = RG_KK_ELEM,
-                      .barrier = true});
+    rg_op_end(cx,
+        &(rg_op_desc){.site = site,
+            .dims = {.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd},
+            .wtype = RG_WT_COUNT,
+            .kv_k = (int)kv->k_type,
+            .kv_v = (int)kv->v_type,
+            .isa = cx->k->elem_isa,
+            .kernel = RG_KK_ELEM,
+            .barrier = true});
 }
 
 void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
@@ -359,7 +397,8 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
     for (int64_t t = t0; t < t1; t++) {
         const rg_run *r;
         const int64_t pos = token_pos(a, t, &r);
-        for (int64_t g = h0; g < h1; g++) store(cx, k + (t * kv->heads + g) * hd, v + (t * kv->heads + g) * hd, kv, r, pos, g);
+        for (int64_t g = h0; g < h1; g++)
+            store(cx, k + (t * kv->heads + g) * hd, v + (t * kv->heads + g) * hd, kv, r, pos, g);
     }
     const uint64_t n = (uint64_t)((t1 - t0) * (h1 - h0));
     cx->tally.act_rd += n * 8 * (uint64_t)hd;
@@ -367,10 +406,12 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
     end_put(cx, RG_SITE_ATTN_KV_PUT, kv, a);
 }
 
-void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
+void rg_rope_kv(
+    rg_ctx *cx, float *q, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const int64_t hd = kv->hd;
-    enum { FLOATS = 3 * 1024 }; /* a part of the scratch, a few heads: one after the other they would wait for their own stores */
+    /* a part of the scratch, a few heads: one after the other they would wait for their own stores */
+    enum { FLOATS = 3 * 1024 };
     float *rotated = (float *)(void *)cx->scratch;
     const int64_t some = rg_max(1, FLOATS / hd);
     int64_t t0, t1, q0, q1, k0, k1;
@@ -385,13 +426,15 @@ void rg_rope_kv(rg_ctx *cx, float *q, const float *k, const float *v, const rg_k
             const int64_t g1 = rg_min(g0 + some, k1), at = t * kv->heads * hd;
             memcpy(rotated, k + at + g0 * hd, (size_t)((g1 - g0) * hd) * sizeof *rotated);
             cx->k->rope(rotated, g1 - g0, hd, cs, cs + hd / 2);
-            for (int64_t g = g0; g < g1; g++) store(cx, rotated + (g - g0) * hd, v + at + g * hd, kv, r, pos, g);
+            for (int64_t g = g0; g < g1; g++)
+                store(cx, rotated + (g - g0) * hd, v + at + g * hd, kv, r, pos, g);
         }
     }
     const uint64_t n = (uint64_t)((t1 - t0) * hd), nq = n * (uint64_t)(q1 - q0), nk = n * (uint64_t)(k1 - k0);
     cx->tally.act_rd += 4 * (nq + 2 * nk + n);
     cx->tally.act_wr += 4 * nq;
-    cx->tally.kv_wr += nk / (uint64_t)hd * (uint64_t)(rg_kv_k_bytes(kv->k_type, hd) + rg_kv_v_bytes(kv->v_type, hd));
+    cx->tally.kv_wr +=
+        nk / (uint64_t)hd * (uint64_t)(rg_kv_k_bytes(kv->k_type, hd) + rg_kv_v_bytes(kv->v_type, hd));
     cx->tally.flop += 3 * (nq + nk);
     end_put(cx, RG_SITE_ATTN_ROPE_KV, kv, a);
 }

@@ -1,21 +1,28 @@
-/* Attention of many tokens: many query rows meet each chunk of keys and values, which is turned once for all of them into what a product of the
- * linear layers takes: floats; pairs of bf16 (--act bf16); or tiles of one plane of bf16, or two of 16 bits (faithful), on a CPU with tiles.
- * Scores, maxima, exponentials and sums are FP32; otherwise queries, keys, exponentials and values are rounded on their way into a product.
+/* Attention of many tokens: many query rows meet each chunk of keys and values, which is turned once for all
+ * of them into what a product of the linear layers takes: floats; pairs of bf16 (--act bf16); or tiles of one
+ * plane of bf16, or two of 16 bits (faithful), on a CPU with tiles. Scores, maxima, exponentials and sums are
+ * FP32; otherwise queries, keys, exponentials and values are rounded on their way into a product.
  *
- * What to expect of tiles (derived from instruction counts and from exponentials timed on Zen 5; not measured on hardware with tiles): 32 rows, 256
- * positions and a head of 64 are 384 tile products in three (128 in one), 6100 cycles (2000), beside 256 tile loads (128) that take a third of that (half) out
- * of L1, and 40 tile stores, 640 cycles. The exponentials of the block take 50...70 ns a row, 6000...9000 cycles in all. So exponentials, not products, are
- * the limit: about a third of the tile roof in three products, a fifth in one, half and a third with heads of 128. */
+ * What to expect of tiles (derived from instruction counts and from exponentials timed on Zen 5; not measured
+ * on hardware with tiles): 32 rows, 256 positions and a head of 64 are 384 tile products in three (128 in
+ * one), 6100 cycles (2000), beside 256 tile loads (128) that take a third of that (half) out of L1, and 40
+ * tile stores, 640 cycles. The exponentials of the block take 50...70 ns a row, 6000...9000 cycles in all. So
+ * exponentials, not products, are the limit: about a third of the tile roof in three products, a fifth in
+ * one, half and a third with heads of 128. */
 #include "base/tile_emu.h"
 #include "exec/attn_parts.h"
 #include "exec/product.h"
 
 enum {
-    ROWS_HD = 16384, /* query rows x head size of a task: rows enough to pay for the conversion of a chunk, results that stay in L2 */
+    /* query rows x head size of a task: rows enough to pay for the conversion of a chunk, results that stay
+     * in L2 */
+    ROWS_HD = 16384,
     ROWS_MAX = 256,
     HD_MAX = 256,
-    SUB = 36,       /* rows whose scores stay in L1; three times what the products take at once */
-    SUB_TILES = 32, /* what tile products take at once: meanwhile queries and exponentials stay in L1, and keys and values pass */
+    SUB = 36, /* rows whose scores stay in L1; three times what the products take at once */
+    /* what tile products take at once: meanwhile queries and exponentials stay in L1, and keys and values
+     * pass */
+    SUB_TILES = 32,
     TOKENS_MIN = 16 /* tokens of a sequence for which it pays */
 };
 
@@ -25,24 +32,26 @@ typedef struct task {
     int64_t g, t0, pos, tokens; /* KV head; first token in the batch, its position; tokens */
 } task;
 
-/* Rows are padded with zeros to 32 columns (floats: not at all), and on tiles an odd number of cache lines apart. Panels: 32 positions of K over
- * the head, 32 dimensions of V over the chunk. */
+/* Rows are padded with zeros to 32 columns (floats: not at all), and on tiles an odd number of cache lines
+ * apart. Panels: 32 positions of K over the head, 32 dimensions of V over the chunk. */
 typedef struct work {
-    char *state;              /* of tiles */
-    char *q, *k, *v, *p;      /* operands: queries [ROWS]; panels of K and of V; exponentials [sub], for floats the scores themselves */
+    char *state; /* of tiles */
+    /* operands: queries [ROWS]; panels of K and of V; exponentials [sub], for floats the scores themselves */
+    char *q, *k, *v, *p;
     int64_t q_pitch, p_pitch; /* bytes from row to row */
     float *panel;             /* a panel of floats on its way to bf16 */
     float *s, *acc, *out;     /* scores [sub][lds]; [sub][hdp] of a chunk, [ROWS][hdp] merged */
     float *max, *sum;         /* [ROWS] */
-    int64_t hdp, lds, sub;    /* head size rounded up to 32; floats from row to row of scores; rows that meet a chunk at once */
-    int64_t each, unit;       /* bytes of a value in a panel; columns that products take at once */
+    /* head size rounded up to 32; floats from row to row of scores; rows that meet a chunk at once */
+    int64_t hdp, lds, sub;
+    int64_t each, unit; /* bytes of a value in a panel; columns that products take at once */
     rg_attn_way way;
     rg_xform form; /* of queries and exponentials; RG_X_FORMS: floats */
     int products;  /* on tiles, of one useful one; 0: not on tiles */
 } work;
 
-/* Most tokens of a task. Queries and results take an eighth of the private cache at most, so that scratch and the keys and values that tasks share
- * fit too. */
+/* Most tokens of a task. Queries and results take an eighth of the private cache at most, so that scratch and
+ * the keys and values that tasks share fit too. */
 static int64_t most_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     const int64_t rows = rg_min(ROWS_HD, cx->l2_bytes / 64) / kv->hd;
@@ -65,14 +74,16 @@ static int64_t task_count(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t
     return n;
 }
 
-/* Tokens of a task: blocks of the same size, as many as keep the threads busiest. Turning a chunk into operands counts as so many rows of a task.
- * With a window the first position of a task, and so the order of additions, follows from its first token: then threads may not decide. */
+/* Tokens of a task: blocks of the same size, as many as keep the threads busiest. Turning a chunk into
+ * operands counts as so many rows of a task. With a window the first position of a task, and so the order of
+ * additions, follows from its first token: then threads may not decide. */
 static int64_t task_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
     enum { CONVERT_ROWS = 32 };
     int64_t longest = 0, best = 0, least = INT64_MAX;
     for (int64_t r = 0; r < a->n_runs; r++) longest = rg_max(longest, a->run[r].n);
-    const int64_t from = rg_div_up(longest, most_tokens(cx, kv, a)), to = a->window > 0 ? from : rg_min(longest, from + cx->nt);
+    const int64_t from = rg_div_up(longest, most_tokens(cx, kv, a)),
+                  to = a->window > 0 ? from : rg_min(longest, from + cx->nt);
     for (int64_t blocks = from; blocks <= to; blocks++) {
         const int64_t block = rg_div_up(longest, blocks), each = block * a->heads / kv->heads + CONVERT_ROWS;
         const int64_t busiest = rg_div_up(task_count(kv, a, block), cx->nt) * each; /* thread, in rows */
@@ -126,7 +137,8 @@ size_t rg_attn_many_scratch(void)
     int64_t most = 0;
     work w;
     for (int64_t hd = 1; hd <= HD_MAX; hd++)
-        for (int way = RG_ATTN_FEW + 1; way <= RG_ATTN_TILES_BF16; way++) most = rg_max(most, carve(&w, base, hd, (rg_attn_way)way));
+        for (int way = RG_ATTN_FEW + 1; way <= RG_ATTN_TILES_BF16; way++)
+            most = rg_max(most, carve(&w, base, hd, (rg_attn_way)way));
     return (size_t)most;
 }
 
@@ -136,7 +148,11 @@ static task get_task(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t bloc
     const rg_run *r = a->run;
     for (; i >= rg_div_up(r->n, block) * kv->heads; r++) i -= rg_div_up(r->n, block) * kv->heads;
     const int64_t blocks = rg_div_up(r->n, block), b = i % blocks;
-    return (task){.run = r, .g = i / blocks, .t0 = r->t0 + b * block, .pos = r->pos + b * block, .tokens = rg_min(block, r->n - b * block)};
+    return (task){.run = r,
+        .g = i / blocks,
+        .t0 = r->t0 + b * block,
+        .pos = r->pos + b * block,
+        .tokens = rg_min(block, r->n - b * block)};
 }
 
 static int64_t row_offset(const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t row)
@@ -145,7 +161,8 @@ static int64_t row_offset(const rg_kv_layer *kv, const rg_attn_shape *a, const t
     return ((t->t0 + row / rep) * a->heads + t->g * rep + row % rep) * kv->hd;
 }
 
-static void load_rows(rg_ctx *cx, work *w, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t rows)
+static void load_rows(rg_ctx *cx, work *w, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a,
+    const task *t, int64_t rows)
 {
     float scaled[HD_MAX];
     for (int64_t i = 0; i < rows; i++) {
@@ -170,7 +187,8 @@ static void convert(const rg_ctx *cx, const work *w, char *to, int64_t n)
 }
 
 /* Positions [c0, c1) of the task's head as operands. */
-static void load_chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const char *k, const char *v, int64_t c0, int64_t c1)
+static void load_chunk(
+    rg_ctx *cx, work *w, const rg_kv_layer *kv, const char *k, const char *v, int64_t c0, int64_t c1)
 {
     for (int64_t p = c0; p < c1; p += 32) {
         char *to = w->k + (p - c0) * w->hdp * w->each;
@@ -184,37 +202,46 @@ static void load_chunk(rg_ctx *cx, work *w, const rg_kv_layer *kv, const char *k
     }
 }
 
-/* y[rows][ldy] = x b, for a panel b of which n columns are wanted; depth: columns of x, a multiple of w->unit or so many that zeros follow. */
-static void multiply(
-    const rg_ctx *cx, const work *w, float *y, int64_t ldy, const char *x, int64_t pitch, const char *b, int64_t rows, int64_t depth, int64_t n)
+/* y[rows][ldy] = x b, for a panel b of which n columns are wanted; depth: columns of x, a multiple of w->unit
+ * or so many that zeros follow. */
+static void multiply(const rg_ctx *cx, const work *w, float *y, int64_t ldy, const char *x, int64_t pitch,
+    const char *b, int64_t rows, int64_t depth, int64_t n)
 {
     const rg_ktab *k = cx->k;
     const uint16_t *pairs = (const uint16_t *)(const void *)b;
     if (w->products)
-        k->tile_mm(w->state, y, ldy, x, pitch, 2 * rg_round_up(depth, 32), pairs, rows, depth, w->products, RG_TILE_KEEP_X, true);
+        k->tile_mm(w->state, y, ldy, x, pitch, 2 * rg_round_up(depth, 32), pairs, rows, depth, w->products,
+            RG_TILE_KEEP_X, true);
     else if (w->form < RG_X_FORMS)
         k->mm_bf16(y, ldy, (const uint16_t *)(const void *)x, pitch / 2, pairs, rows, depth, n, false);
     else
-        k->mm(y, ldy, (const float *)(const void *)x, pitch / 4, (const float *)(const void *)b, 32, rows, depth, n, false);
+        k->mm(y, ldy, (const float *)(const void *)x, pitch / 4, (const float *)(const void *)b, 32, rows,
+            depth, n, false);
 }
 
 /* Rows [r0, r1) of a task meet the loaded chunk, up to the last position that any of them sees. */
-static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
+static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape *a, const task *t,
+    int64_t r0, int64_t r1, int64_t c0, int64_t c1)
 {
     const rg_ktab *k = cx->k;
     const int64_t rep = a->heads / kv->heads, rows = r1 - r0, hd = rg_round_up(kv->hd, w->unit);
-    const int64_t last = t->pos + (r1 - 1) / rep, seen = rg_min(c1, last + 1) - c0, cols = rg_round_up(seen, 32), depth = rg_round_up(seen, w->unit);
+    const int64_t last = t->pos + (r1 - 1) / rep, seen = rg_min(c1, last + 1) - c0,
+                  cols = rg_round_up(seen, 32), depth = rg_round_up(seen, w->unit);
     if (seen <= 0 || rg_first_seen(a, t->pos + r0 / rep) >= c1) return;
-    for (int64_t p = 0; p < cols; p += 32) multiply(cx, w, w->s + p, w->lds, w->q + r0 * w->q_pitch, w->q_pitch, w->k + p * w->hdp * w->each, rows, hd, 32);
+    for (int64_t p = 0; p < cols; p += 32)
+        multiply(cx, w, w->s + p, w->lds, w->q + r0 * w->q_pitch, w->q_pitch, w->k + p * w->hdp * w->each,
+            rows, hd, 32);
     float max[SUB], sum[SUB];
     for (int64_t i = 0; i < rows; i++) {
         float *s = w->s + i * w->lds;
-        const int64_t pos = t->pos + (r0 + i) / rep, sees = rg_min(seen, pos + 1 - c0), before = rg_first_seen(a, pos) - c0;
+        const int64_t pos = t->pos + (r0 + i) / rep, sees = rg_min(seen, pos + 1 - c0),
+                      before = rg_first_seen(a, pos) - c0;
         char *p = w->p + i * w->p_pitch;
         if (sees > rg_max(0, before)) {
             rg_mask_scores(s, before);
             if (w->form < RG_X_FORMS)
-                k->softmax_bf16((uint16_t *)(void *)p, w->products == 3 ? cols : 0, s, sees, cols, &max[i], &sum[i]);
+                k->softmax_bf16(
+                    (uint16_t *)(void *)p, w->products == 3 ? cols : 0, s, sees, cols, &max[i], &sum[i]);
             else
                 k->softmax(s, sees, cols, &max[i], &sum[i]);
         } else {
@@ -224,16 +251,20 @@ static void meet(rg_ctx *cx, work *w, const rg_kv_layer *kv, const rg_attn_shape
         }
     }
     for (int64_t d = 0; d < kv->hd; d += 32)
-        multiply(cx, w, w->acc + d, w->hdp, w->p, w->p_pitch, w->v + d * RG_ATTN_CHUNK * w->each, rows, depth, rg_min(32, kv->hd - d));
+        multiply(cx, w, w->acc + d, w->hdp, w->p, w->p_pitch, w->v + d * RG_ATTN_CHUNK * w->each, rows, depth,
+            rg_min(32, kv->hd - d));
     for (int64_t i = 0; i < rows; i++) {
         const int64_t r = r0 + i;
-        rg_merge_row(w->out + r * w->hdp, &w->max[r], &w->sum[r], w->acc + i * w->hdp, max[i], sum[i], kv->hd, w->sum[r] == 0.0f);
+        rg_merge_row(w->out + r * w->hdp, &w->max[r], &w->sum[r], w->acc + i * w->hdp, max[i], sum[i], kv->hd,
+            w->sum[r] == 0.0f);
     }
-    const int64_t planes = rg_max(1, w->products), padded = w->products ? rg_round_up(rows, RG_TILE_ROWS) : rows;
+    const int64_t planes = rg_max(1, w->products),
+                  padded = w->products ? rg_round_up(rows, RG_TILE_ROWS) : rows;
     cx->tally.flop += (uint64_t)(padded * planes * (2 * cols * hd + 2 * depth * w->hdp) + rows * 5 * seen);
 }
 
-void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, rg_attn_way way)
+void rg_attn_many(
+    rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, rg_attn_way way)
 {
     work w;
     carve(&w, cx->scratch, kv->hd, way);
@@ -247,16 +278,20 @@ void rg_attn_many(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv,
         const int64_t turn = i % (2 * cx->nt), owner = turn < cx->nt ? turn : 2 * cx->nt - 1 - turn;
         if (owner != cx->tid) continue;
         const task t = get_task(kv, a, block, i);
-        const int64_t rows = t.tokens * rep, start = rg_first_seen(a, t.pos) / RG_KV_BLOCK * RG_KV_BLOCK, end = t.pos + t.tokens;
-        const char *kh = kv->k + (t.run->seq * kv->heads + t.g) * kv->k_stride, *vh = kv->v + (t.run->seq * kv->heads + t.g) * kv->v_stride;
+        const int64_t rows = t.tokens * rep, start = rg_first_seen(a, t.pos) / RG_KV_BLOCK * RG_KV_BLOCK,
+                      end = t.pos + t.tokens;
+        const char *kh = kv->k + (t.run->seq * kv->heads + t.g) * kv->k_stride,
+                   *vh = kv->v + (t.run->seq * kv->heads + t.g) * kv->v_stride;
         load_rows(cx, &w, q, kv, a, &t, rows);
         for (int64_t c0 = start; c0 < end; c0 = rg_next_chunk(c0)) {
             const int64_t c1 = rg_min(rg_next_chunk(c0), end);
             load_chunk(cx, &w, kv, kh, vh, c0, c1);
-            for (int64_t r = 0; r < rows; r += w.sub) meet(cx, &w, kv, a, &t, r, rg_min(r + w.sub, rows), c0, c1);
+            for (int64_t r = 0; r < rows; r += w.sub)
+                meet(cx, &w, kv, a, &t, r, rg_min(r + w.sub, rows), c0, c1);
         }
         cx->tally.kv_rd += (uint64_t)(rg_new_positions(&reach, kh, start, end, each, cx->l2_bytes) * each);
-        for (int64_t r = 0; r < rows; r++) rg_store_row(out + row_offset(kv, a, &t, r), w.out + r * w.hdp, w.sum[r], kv->hd);
+        for (int64_t r = 0; r < rows; r++)
+            rg_store_row(out + row_offset(kv, a, &t, r), w.out + r * w.hdp, w.sum[r], kv->hd);
         cx->tally.act_wr += (uint64_t)(4 * rows * kv->hd);
     }
     if (w.products) cx->k->tiles_off(w.state);

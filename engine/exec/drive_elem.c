@@ -3,14 +3,15 @@
 
 static void end_elem(rg_ctx *cx, rg_site site, rg_dims d, int wtype, bool barrier)
 {
-    rg_op_end(cx, &(rg_op_desc){.site = site,
-                      .dims = d,
-                      .wtype = wtype,
-                      .kv_k = RG_KV_COUNT,
-                      .kv_v = RG_KV_COUNT,
-                      .isa = cx->k->elem_isa,
-                      .kernel = RG_KK_ELEM,
-                      .barrier = barrier});
+    rg_op_end(cx,
+        &(rg_op_desc){.site = site,
+            .dims = d,
+            .wtype = wtype,
+            .kv_k = RG_KV_COUNT,
+            .kv_v = RG_KV_COUNT,
+            .isa = cx->k->elem_isa,
+            .kernel = RG_KK_ELEM,
+            .barrier = barrier});
 }
 
 void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token, int64_t m)
@@ -23,16 +24,18 @@ void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token,
             /* one row of a panel touches every line of it: the price of a single packed copy */
             cx->tally.w_rd += (uint64_t)rg_panel_bytes(e->packed->type, e->dim);
         } else {
-            rg_ftype_row_to_f32(e->type, x + i * e->dim, (const char *)e->rows + token[i] * e->row_bytes, e->dim);
+            rg_ftype_row_to_f32(
+                e->type, x + i * e->dim, (const char *)e->rows + token[i] * e->row_bytes, e->dim);
             cx->tally.w_rd += (uint64_t)e->row_bytes;
         }
     }
     cx->tally.act_wr += (uint64_t)(4 * (b - a) * e->dim);
-    end_elem(
-        cx, RG_SITE_TOKEN_EMBD, (rg_dims){.m = m, .k = e->dim, .w_row = e->packed ? 0 : e->row_bytes}, e->packed ? (int)e->packed->type : RG_WT_COUNT, true);
+    end_elem(cx, RG_SITE_TOKEN_EMBD, (rg_dims){.m = m, .k = e->dim, .w_row = e->packed ? 0 : e->row_bytes},
+        e->packed ? (int)e->packed->type : RG_WT_COUNT, true);
 }
 
-static void normalise(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps, bool own)
+static void normalise(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row,
+    int64_t m, int64_t k, float eps, bool own)
 {
     int64_t a = 0, b = m;
     if (!own) rg_part(cx, m, 1, &a, &b);
@@ -45,19 +48,22 @@ static void normalise(rg_ctx *cx, rg_site site, float *y, const float *x, const 
     end_elem(cx, site, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, !own);
 }
 
-void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps)
+void rg_rmsnorm(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row,
+    int64_t m, int64_t k, float eps)
 {
     normalise(cx, site, y, x, w, row, m, k, eps, false);
 }
 
-void rg_rmsnorm_own(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row, int64_t m, int64_t k, float eps)
+void rg_rmsnorm_own(rg_ctx *cx, rg_site site, float *y, const float *x, const float *w, const int32_t *row,
+    int64_t m, int64_t k, float eps)
 {
     normalise(cx, site, y, x, w, row, m, k, eps, true);
 }
 
-/* Rows x columns work where this thread owns the columns that it wrote in the preceding rg_linear: no barrier is needed before.
- * operands: matrices that are read. */
-static void columns(rg_ctx *cx, int64_t m, int64_t n, int64_t *c0, int64_t *c1, uint64_t flop_each, uint64_t operands)
+/* Rows x columns work where this thread owns the columns that it wrote in the preceding rg_linear: no barrier
+ * is needed before. operands: matrices that are read. */
+static void columns(
+    rg_ctx *cx, int64_t m, int64_t n, int64_t *c0, int64_t *c1, uint64_t flop_each, uint64_t operands)
 {
     rg_part(cx, n, RG_PANEL, c0, c1);
     const uint64_t each = (uint64_t)(m * (*c1 - *c0));
@@ -78,7 +84,8 @@ void rg_swiglu(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m
 {
     int64_t c0, c1;
     columns(cx, m, n, &c0, &c1, 5, 2);
-    for (int64_t i = 0; i < m && c1 > c0; i++) cx->k->swiglu(gate + i * n + c0, gate + i * n + c0, up + i * n + c0, c1 - c0);
+    for (int64_t i = 0; i < m && c1 > c0; i++)
+        cx->k->swiglu(gate + i * n + c0, gate + i * n + c0, up + i * n + c0, c1 - c0);
     end_elem(cx, site, (rg_dims){.m = m, .k = n}, RG_WT_COUNT, true);
 }
 
@@ -100,7 +107,8 @@ void rg_scale(rg_ctx *cx, rg_site site, float *y, float factor, int64_t m, int64
     end_elem(cx, site, (rg_dims){.m = m, .k = n}, RG_WT_COUNT, barrier);
 }
 
-void rg_reorder(rg_ctx *cx, rg_site site, float *y, const float *x, const int32_t *order, int64_t m, int64_t k)
+void rg_reorder(
+    rg_ctx *cx, rg_site site, float *y, const float *x, const int32_t *order, int64_t m, int64_t k)
 {
     int64_t c0, c1;
     columns(cx, m, k, &c0, &c1, 0, 1);

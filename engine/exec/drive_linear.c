@@ -6,42 +6,51 @@
 #include "exec/attn_parts.h"
 #include "exec/product.h"
 
-/* How a product is computed. The first three take x as it is; the others take it prepared (kernels.h). TILES: drive_tiles.c. */
+/* How a product is computed. The first three take x as it is; the others take it prepared (kernels.h). TILES:
+ * drive_tiles.c. */
 typedef enum route { GEMV, GEMM, BLAS, DOT, MMDOT, MMBF, TILES } route;
 
-/* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT rows of x at a time, so that x
- * comes from beyond the private cache once per group of panels and each weight once per call. BLAS wants wider blocks: it packs them
- * itself. Prepared rows are half as wide or less, and their kernels faster, so that more panels share one trip of x. */
+/* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT
+ * rows of x at a time, so that x comes from beyond the private cache once per group of panels and each weight
+ * once per call. BLAS wants wider blocks: it packs them itself. Prepared rows are half as wide or less, and
+ * their kernels faster, so that more panels share one trip of x. */
 typedef struct blocking {
     int64_t np, kb, mt;
 } blocking;
-static const blocking blocks[] = {[GEMM] = {4, 256, 48}, [BLAS] = {8, 1024, 1 << 30}, [MMDOT] = {8, 256, 32}, [MMBF] = {8, 256, 48}};
+static const blocking blocks[] = {
+    [GEMM] = {4, 256, 48}, [BLAS] = {8, 1024, 1 << 30}, [MMDOT] = {8, 256, 32}, [MMBF] = {8, 256, 48}};
 
-/* Bytes of one panel of a block, as its kernel wants it: floats; bytes with the scales and minimums of the smallest groups; bf16. */
+/* Bytes of one panel of a block, as its kernel wants it: floats; bytes with the scales and minimums of the
+ * smallest groups; bf16. */
 static size_t panel_bytes(route r, int64_t kb)
 {
-    return (size_t)(r == MMDOT ? RG_PANEL * kb + kb / 32 * 256 : r == MMBF ? 2 * RG_PANEL * kb : 4 * RG_PANEL * kb);
+    return (size_t)(r == MMDOT ? RG_PANEL * kb + kb / 32 * 256
+            : r == MMBF        ? 2 * RG_PANEL * kb
+                               : 4 * RG_PANEL * kb);
 }
 
 static size_t block_bytes(route r)
 {
     assert(blocks[r].kb % 128 == 0); /* whole groups of every type */
     /* bf16 is made from one panel of floats at the end */
-    return (size_t)blocks[r].np * panel_bytes(r, blocks[r].kb) + (r == MMBF ? panel_bytes(GEMM, blocks[r].kb) : 0);
+    return (size_t)blocks[r].np * panel_bytes(r, blocks[r].kb) +
+        (r == MMBF ? panel_bytes(GEMM, blocks[r].kb) : 0);
 }
 
-/* Byte products beat floats where the CPU has the instruction. With AVX2 alone they are emulated, which still reads INT4 twice as fast as
- * widening it to floats does (27 against 14 GB/s a core out of L2), but has no use for many tokens or for INT8. */
+/* Byte products beat floats where the CPU has the instruction. With AVX2 alone they are emulated, which still
+ * reads INT4 twice as fast as widening it to floats does (27 against 14 GB/s a core out of L2), but has no
+ * use for many tokens or for INT8. */
 static bool dot_pays(const rg_ktab *t, rg_wtype type, bool few)
 {
     if (t->dot_isa == RG_ISA_AVX2VNNI || t->dot_isa >= RG_ISA_AVX512VNNI) return true;
     return t->dot_isa == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2 && few && rg_wtypes[type].bits == 4;
 }
 
-/* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go through exact integer sums where
- * the CPU multiplies bytes: 16 bits of x are two planes, and two such products still are faster than one FMA.
- * Products of prepared rows go through DOT up to RG_DOT_MAX tokens: each group of codes is taken apart while it meets all of them, where MMDOT
- * first writes a block of unpacked codes and reads it back, which pays for itself only with more tokens (16 tokens, q4g32: 326 against 204
+/* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go
+ * through exact integer sums where the CPU multiplies bytes: 16 bits of x are two planes, and two such
+ * products still are faster than one FMA. Products of prepared rows go through DOT up to RG_DOT_MAX tokens:
+ * each group of codes is taken apart while it meets all of them, where MMDOT first writes a block of unpacked
+ * codes and reads it back, which pays for itself only with more tokens (16 tokens, q4g32: 326 against 204
  * tokens/s on two Zen 5 cores; byte products are the limit of the first). */
 static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
 {
@@ -57,26 +66,32 @@ static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
         *form = RG_X_BF16;
         return MMBF;
     }
-    if (cx->xq && quant && (t->act == RG_ACT_Q8 || dot_pays(t, type, few))) return m <= RG_DOT_MAX ? DOT : MMDOT;
+    if (cx->xq && quant && (t->act == RG_ACT_Q8 || dot_pays(t, type, few)))
+        return m <= RG_DOT_MAX ? DOT : MMDOT;
     return few ? GEMV : GEMM;
 }
 
-/* Prepared rows of x. Own: each thread prepares all of them for itself, which for few rows is cheaper than meeting. Else each thread prepares
- * its share; for tiles, up to a multiple of 16 rows. What is there already (q, k and v share x) is not made again. */
-static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, bool tiles, int64_t *ld)
+/* Prepared rows of x. Own: each thread prepares all of them for itself, which for few rows is cheaper than
+ * meeting. Else each thread prepares its share; for tiles, up to a multiple of 16 rows. What is there already
+ * (q, k and v share x) is not made again. */
+static const char *prepared(
+    rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, bool tiles, int64_t *ld)
 {
     const bool own = m <= RG_GEMV_MAX && !tiles;
     *ld = tiles ? rg_tile_pitch(form, k, group) : rg_x_bytes(form, k, group);
     char *rows = cx->xq + (own ? cx->tid * RG_GEMV_MAX * *ld : 0);
     const rg_ready now = {x, m, form, group, !own, *ld};
     const rg_ready *is = &cx->ready;
-    if (is->x == x && is->m == m && is->form == form && is->group == group && is->shared == now.shared && is->ld == *ld) return rows;
+    if (is->x == x && is->m == m && is->form == form && is->group == group && is->shared == now.shared &&
+        is->ld == *ld)
+        return rows;
     if ((!own || is->shared) && is->x == x) rg_barrier(cx); /* others may still read x in its other form */
     int64_t a = 0, b = m;
     if (!own) rg_part(cx, m, 1, &a, &b);
     for (int64_t t = a; t < b; t++) cx->k->prep[form](rows + t * *ld, x + t * k, k, group);
     if (!own) {
-        if (tiles && cx->tid == cx->nt - 1) memset(rows + m * *ld, 0, (size_t)((rg_round_up(m, 16) - m) * *ld));
+        if (tiles && cx->tid == cx->nt - 1)
+            memset(rows + m * *ld, 0, (size_t)((rg_round_up(m, 16) - m) * *ld));
         cx->tally.act_rd += (uint64_t)(4 * (b - a) * k);
         cx->tally.act_wr += (uint64_t)((b - a) * *ld);
         rg_barrier(cx);
@@ -85,7 +100,8 @@ static const char *prepared(rg_ctx *cx, const float *x, int64_t m, int64_t k, rg
     return rows;
 }
 
-void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0, int64_t rows, int64_t col0, int64_t cols)
+void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
+    int64_t rows, int64_t col0, int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++) {
         float *to = a->to + (row0 + i) * a->w->n + col0;
@@ -96,12 +112,14 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
     }
 }
 
-/* Where the outputs of a group of panels go until it is finished: this thread's columns of y as a place of its own, closely packed and used
- * again by every group, so that they stay in the private cache. */
+/* Where the outputs of a group of panels go until it is finished: this thread's columns of y as a place of
+ * its own, closely packed and used again by every group, so that they stay in the private cache. */
 static float *group_place(const rg_product *a, int64_t p0) { return a->y + a->m * p0 * RG_PANEL; }
 
-/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y of the first of these panels. */
-static void block(rg_ctx *cx, const rg_product *a, route r, char *b, float *y0, int64_t ldy, int64_t p, int64_t pe, int64_t k0, int64_t k1)
+/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y of the first of these
+ * panels. */
+static void block(rg_ctx *cx, const rg_product *a, route r, char *b, float *y0, int64_t ldy, int64_t p,
+    int64_t pe, int64_t k0, int64_t k1)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
@@ -134,14 +152,16 @@ static void block(rg_ctx *cx, const rg_product *a, route r, char *b, float *y0, 
             if (r == MMDOT)
                 t->mmdot[a->form][w->type](y, ldy, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
             else if (r == MMBF)
-                t->mm_bf16(y, ldy, (const uint16_t *)(const void *)xq + k0, a->ld / 2, (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
+                t->mm_bf16(y, ldy, (const uint16_t *)(const void *)xq + k0, a->ld / 2,
+                    (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
             else
-                t->mm(y, ldy, a->x + row * w->k + k0, w->k, (const float *)(const void *)bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
+                t->mm(y, ldy, a->x + row * w->k + k0, w->k, (const float *)(const void *)bi, RG_PANEL, rows,
+                    k1 - k0, n, k0 > 0);
         }
 }
 
-/* Outputs of a fused operator between its parts: they are written once for all groups, or for each if they do not stay; then they also come
- * back. */
+/* Outputs of a fused operator between its parts: they are written once for all groups, or for each if they do
+ * not stay; then they also come back. */
 static void count_place(rg_ctx *cx, int64_t y, bool leaves, bool first)
 {
     if (leaves) cx->tally.act_rd += (uint64_t)y;
@@ -153,16 +173,19 @@ static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[r];
     const int64_t kb = rg_min(bl->kb, w->k), trips = rg_div_up(w->k, bl->kb);
-    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * (int64_t)panel_bytes(r, kb), group = bl->np * rg_panel_bytes(w->type, w->k);
+    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * (int64_t)panel_bytes(r, kb),
+                  group = bl->np * rg_panel_bytes(w->type, w->k);
     for (int64_t p = p0; p < p1; p += bl->np) {
         const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
         float *y0 = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
         const int64_t ldy = a->to ? cols : w->n;
-        for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb) block(cx, a, r, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
+        for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb)
+            block(cx, a, r, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
         if (a->to) rg_product_finish(cx, a, y0, ldy, 0, a->m, p * RG_PANEL, cols);
         const int64_t y = 4 * a->m * cols, to = a->to ? y : 0;
-        /* What comes past the private cache again, because it does not fit there together with all that is touched until its next use: y of
-         * the group once per k block, the unpacked block (written, then read), and x once per group. */
+        /* What comes past the private cache again, because it does not fit there together with all that is
+         * touched until its next use: y of the group once per k block, the unpacked block (written, then
+         * read), and x once per group. */
         if (y + x / trips + unpacked + group / trips > cx->l2_bytes) {
             cx->tally.act_rd += (uint64_t)((trips - 1) * y);
             cx->tally.act_wr += (uint64_t)((trips - 1) * y);
@@ -177,7 +200,8 @@ static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p
     }
 }
 
-/* One token or few. The rest of a fused operator follows group by group, of as many panels as keep their outputs in the first-level cache. */
+/* One token or few. The rest of a fused operator follows group by group, of as many panels as keep their
+ * outputs in the first-level cache. */
 static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
 {
     enum { OUTPUTS = 8 << 10 }; /* bytes */
@@ -185,7 +209,8 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int
     const rg_weight *w = a->w;
     const int64_t np = a->to ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL)) : p1 - p0;
     for (int64_t p = p0; p < p1; p += np) {
-        const int64_t pe = rg_min(p + np, p1), left = w->n - p * RG_PANEL, cols = rg_min(left, (pe - p) * RG_PANEL), ldy = a->to ? cols : w->n;
+        const int64_t pe = rg_min(p + np, p1), left = w->n - p * RG_PANEL,
+                      cols = rg_min(left, (pe - p) * RG_PANEL), ldy = a->to ? cols : w->n;
         const void *data = (const char *)w->data + p * rg_panel_bytes(w->type, w->k);
         float *y = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
         if (r == GEMV)
@@ -198,8 +223,8 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int
     }
 }
 
-/* Operations of the kernels, padding rows included. A product of planes is exact in integers; each group then takes a conversion, two
- * multiplications and an addition, and two more operations with a minimum. */
+/* Operations of the kernels, padding rows included. A product of planes is exact in integers; each group then
+ * takes a conversion, two multiplications and an addition, and two more operations with a minimum. */
 static void count_operations(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
 {
     const int64_t rows = (p1 - p0) * RG_PANEL, group = rg_wtypes[a->w->type].group;
@@ -215,15 +240,21 @@ static void count_operations(rg_ctx *cx, const rg_product *a, route r, int64_t p
 /* The kernel, its level and the class of its instructions, for the record. */
 static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route r)
 {
-    static const uint8_t kinds[] = {
-        [GEMV] = RG_KK_GEMV, [GEMM] = RG_KK_GEMM, [BLAS] = RG_KK_BLAS, [DOT] = RG_KK_DOT8, [MMDOT] = RG_KK_MMDOT8, [MMBF] = RG_KK_MMBF};
+    static const uint8_t kinds[] = {[GEMV] = RG_KK_GEMV,
+        [GEMM] = RG_KK_GEMM,
+        [BLAS] = RG_KK_BLAS,
+        [DOT] = RG_KK_DOT8,
+        [MMDOT] = RG_KK_MMDOT8,
+        [MMBF] = RG_KK_MMBF};
     static const uint8_t by_products[] = {[1] = RG_KK_MMBF, [2] = RG_KK_MMBF2, [3] = RG_KK_MMBF3};
     const rg_ktab *t = cx->k;
     if (r == TILES) {
         const bool bytes = a->form == RG_X_I8 || a->form == RG_X_I16;
         d->isa = t->tile_isa;
         d->arith = bytes ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
-        d->kernel = a->form == RG_X_I8 ? RG_KK_MMDOT8 : a->form == RG_X_I16 ? RG_KK_MMDOT16 : by_products[rg_tile_products(a->form, a->w->type)];
+        d->kernel = a->form == RG_X_I8 ? RG_KK_MMDOT8
+            : a->form == RG_X_I16      ? RG_KK_MMDOT16
+                                       : by_products[rg_tile_products(a->form, a->w->type)];
         return;
     }
     const bool planes = r == DOT || r == MMDOT;
@@ -231,7 +262,8 @@ static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route
     d->kernel = (uint8_t)(kinds[r] + (planes && a->form == RG_X_I16));
 }
 
-static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
+static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
+    int64_t m, bool barrier)
 {
     rg_product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k, .op = rg_site_op(site), .to = to};
     const route r = choose(cx, w->type, m, &a.form);
@@ -256,17 +288,27 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         cx->tally.act_rd += (uint64_t)(4 * m * (r1 - r0));
         cx->tally.flop += (uint64_t)((a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
     }
-    rg_op_desc d = {.site = site, .dims = {.m = m, .k = w->k, .n = w->n}, .wtype = w->type, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT, .barrier = barrier};
+    rg_op_desc d = {.site = site,
+        .dims = {.m = m, .k = w->k, .n = w->n},
+        .wtype = w->type,
+        .kv_k = RG_KV_COUNT,
+        .kv_v = RG_KV_COUNT,
+        .barrier = barrier};
     describe(&d, cx, &a, r);
     rg_op_end(cx, &d);
 }
 
-void rg_linear(rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
+void rg_linear(
+    rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
 {
     product(cx, site, NULL, y, x, w, m, barrier);
 }
 
-void rg_linear_fused(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m) { product(cx, site, to, y, x, w, m, true); }
+void rg_linear_fused(
+    rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m)
+{
+    product(cx, site, to, y, x, w, m, true);
+}
 
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {
@@ -276,7 +318,8 @@ int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padd
 
 size_t rg_drive_scratch(const rg_ktab *k)
 {
-    /* attention: queries and accumulators of RG_ATTN_NQ rows (head size at most 1024), scores of one chunk, maxima and sums */
+    /* attention: queries and accumulators of RG_ATTN_NQ rows (head size at most 1024), scores of one chunk,
+     * maxima and sums */
     size_t most = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
     most = rg_attn_many_scratch() > most ? rg_attn_many_scratch() : most;
     const route routes[] = {GEMM, MMDOT, MMBF, k->blas ? BLAS : GEMM};

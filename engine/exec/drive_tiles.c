@@ -6,12 +6,14 @@
 #include "exec/product.h"
 #include "kernels/kernels.h"
 
-/* Where tiles pay. In float, faithful products take x as two planes of bf16, 16 bits, and weights as two (BF16: one): three tile products (two)
- * instead of one FMA each, on an instruction that is 14 times as fast. In bytes, two planes of x are exact integers inside a group, but the
- * unit spends as long on a group of 32 columns as on one of 64: then bf16 is faster, if there are enough tokens to pay for making bf16 of the
- * weights. Fewer tokens than these are faster in vector registers, where weights are used as they come from memory. (Measured with separate
- * kernels, on a CPU with AMX and 2 cores: F16 between 5 and 8 tokens, BF16 just above 4, INT4 in groups of 64 and 128 at 3...4, in groups of 32
- * and --act q8 just above 4; groups of 32 in bytes up to 16 tokens.) */
+/* Where tiles pay. In float, faithful products take x as two planes of bf16, 16 bits, and weights as two
+ * (BF16: one): three tile products (two) instead of one FMA each, on an instruction that is 14 times as fast.
+ * In bytes, two planes of x are exact integers inside a group, but the unit spends as long on a group of 32
+ * columns as on one of 64: then bf16 is faster, if there are enough tokens to pay for making bf16 of the
+ * weights. Fewer tokens than these are faster in vector registers, where weights are used as they come from
+ * memory. (Measured with separate kernels, on a CPU with AMX and 2 cores: F16 between 5 and 8 tokens, BF16
+ * just above 4, INT4 in groups of 64 and 128 at 3...4, in groups of 32 and --act q8 just above 4; groups of
+ * 32 in bytes up to 16 tokens.) */
 enum { FROM_FLOAT = 6, FROM_BF16 = 5, FROM_BYTES = 4, FROM_SMALL_GROUPS = 5, SMALL_GROUPS_TO = 16 };
 
 rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m)
@@ -20,31 +22,45 @@ rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m)
     if (k->tile_isa == RG_ISA_C) return RG_X_FORMS;
     if (k->act == RG_ACT_Q8 && quant) return m >= FROM_SMALL_GROUPS ? RG_X_I8 : RG_X_FORMS;
     if (k->act == RG_ACT_BF16 && m > RG_GEMV_MAX) return RG_X_BF16;
-    if (quant && (!small || m <= SMALL_GROUPS_TO)) return m >= (small ? FROM_SMALL_GROUPS : FROM_BYTES) ? RG_X_I16 : RG_X_FORMS;
+    if (quant && (!small || m <= SMALL_GROUPS_TO))
+        return m >= (small ? FROM_SMALL_GROUPS : FROM_BYTES) ? RG_X_I16 : RG_X_FORMS;
     return m >= (type == RG_WT_BF16 ? FROM_BF16 : FROM_FLOAT) ? RG_X_BF16X2 : RG_X_FORMS;
 }
 
 static bool in_bytes(rg_xform form) { return form == RG_X_I8 || form == RG_X_I16; }
 
-int rg_tile_products(rg_xform form, rg_wtype type) { return form == RG_X_BF16X2 ? (type == RG_WT_BF16 ? 2 : 3) : form == RG_X_I16 ? 2 : 1; }
+int rg_tile_products(rg_xform form, rg_wtype type)
+{
+    return form == RG_X_BF16X2 ? (type == RG_WT_BF16 ? 2 : 3) : form == RG_X_I16 ? 2 : 1;
+}
 
-int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group) { return (rg_x_bytes(form, k, group) / 64 | 1) * 64; }
+int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group)
+{
+    return (rg_x_bytes(form, k, group) / 64 | 1) * 64;
+}
 
-/* Blocking. MB tokens by KB columns of x stay in L2 (about 1 MB, planes included) while all panels pass; of a panel, KS columns at a time are made
- * tiles and stay in L1 (16 to 32 KB) while all MB tokens pass. The sums of one panel for MB tokens lie in scratch, 32 KB, and go to y after KB
- * columns. In bytes the sums of a token are worth keeping in registers, so KB is all of K, and MB follows. BF16 weights are tiles already and
+/* Blocking. MB tokens by KB columns of x stay in L2 (about 1 MB, planes included) while all panels pass; of a
+ * panel, KS columns at a time are made tiles and stay in L1 (16 to 32 KB) while all MB tokens pass. The sums
+ * of one panel for MB tokens lie in scratch, 32 KB, and go to y after KB columns. In bytes the sums of a
+ * token are worth keeping in registers, so KB is all of K, and MB follows. BF16 weights are tiles already and
  * read where they are. (The sizes that were best with separate kernels on a CPU with AMX and 2 MB of L2.) */
 typedef struct blocking {
     int64_t mb, kb, ks;
 } blocking;
 
-enum { MOST_MB = 256, MOST_KS = 512, PIECE = 128 /* columns that are made floats at a time */, X_IN_L2 = 1 << 20 };
+enum {
+    MOST_MB = 256,
+    MOST_KS = 512,
+    PIECE = 128 /* columns that are made floats at a time */,
+    X_IN_L2 = 1 << 20
+};
 
 static blocking blocks(const rg_product *a)
 {
-    static const blocking by_products[] = {[1] = {MOST_MB, 1024, MOST_KS}, [2] = {128, 2816, 256}, [3] = {MOST_MB, 1024, 128}};
-    blocking b =
-        in_bytes(a->form) ? (blocking){rg_max(32, rg_min(MOST_MB, X_IN_L2 / a->ld)), a->k, MOST_KS} : by_products[rg_tile_products(a->form, a->w->type)];
+    static const blocking by_products[] = {
+        [1] = {MOST_MB, 1024, MOST_KS}, [2] = {128, 2816, 256}, [3] = {MOST_MB, 1024, 128}};
+    blocking b = in_bytes(a->form) ? (blocking){rg_max(32, rg_min(MOST_MB, X_IN_L2 / a->ld)), a->k, MOST_KS}
+                                   : by_products[rg_tile_products(a->form, a->w->type)];
     b.mb = rg_round_up(rg_div_up(a->m, rg_div_up(a->m, b.mb)), 32); /* blocks of the same size */
     return b;
 }
@@ -59,9 +75,11 @@ typedef struct scratch {
 
 static int64_t carve(scratch *s, char *from)
 {
-    const int64_t state = rg_round_up(rg_tile_state_bytes(), 64), acc = 4 * MOST_MB * RG_PANEL, floats = 4 * PIECE * RG_PANEL;
+    const int64_t state = rg_round_up(rg_tile_state_bytes(), 64), acc = 4 * MOST_MB * RG_PANEL,
+                  floats = 4 * PIECE * RG_PANEL;
     const int64_t bf16 = 2 * MOST_KS * RG_PANEL, bytes = MOST_KS * RG_PANEL + MOST_KS / 32 * 256;
-    *s = (scratch){from, (float *)(void *)(from + state), (float *)(void *)(from + state + acc), from + state + acc + floats};
+    *s = (scratch){from, (float *)(void *)(from + state), (float *)(void *)(from + state + acc),
+        from + state + acc + floats};
     return state + acc + floats + rg_max(bf16, bytes);
 }
 
@@ -73,7 +91,8 @@ int64_t rg_tile_scratch(void)
 }
 
 /* Columns [k0, k1) of panel p as tiles. */
-static const char *weights(rg_ctx *cx, const rg_product *a, const scratch *s, int64_t p, int64_t k0, int64_t k1)
+static const char *weights(
+    rg_ctx *cx, const rg_product *a, const scratch *s, int64_t p, int64_t k0, int64_t k1)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
@@ -81,33 +100,37 @@ static const char *weights(rg_ctx *cx, const rg_product *a, const scratch *s, in
         t->codes8[w->type](s->tiles, w->data, w->k, p, k0, k1);
         return s->tiles;
     }
-    if (w->type == RG_WT_BF16) return (const char *)w->data + p * rg_panel_bytes(w->type, w->k) + rg_panel_bytes(w->type, k0);
+    if (w->type == RG_WT_BF16)
+        return (const char *)w->data + p * rg_panel_bytes(w->type, w->k) + rg_panel_bytes(w->type, k0);
     const int planes = rg_tile_products(a->form, w->type) == 3 ? 2 : 1;
     for (int64_t k = k0; k < k1; k += PIECE) {
         const int64_t end = rg_min(k1, k + PIECE);
         t->unpack[w->type](s->floats, RG_PANEL, w->data, w->k, p, k, end);
-        t->split_bf16((uint16_t *)(void *)(s->tiles + (k - k0) * planes * 2 * RG_PANEL), s->floats, end - k, planes);
+        t->split_bf16(
+            (uint16_t *)(void *)(s->tiles + (k - k0) * planes * 2 * RG_PANEL), s->floats, end - k, planes);
     }
     return s->tiles;
 }
 
 /* Rows [m0, m0 + m) of x and columns [k0, k1) with panel p, into y. */
-static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const blocking *bl, int64_t m0, int64_t m, int64_t k0, int64_t k1, int64_t p)
+static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const blocking *bl, int64_t m0,
+    int64_t m, int64_t k0, int64_t k1, int64_t p)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
     const char *x = a->xq + m0 * a->ld;
     const int64_t n = rg_min(RG_PANEL, w->n - p * RG_PANEL), low = 2 * rg_round_up(w->k, 32);
     float *y = a->y + m0 * w->n + p * RG_PANEL;
-    for (int64_t i = 0; i < m && k0 > 0; i++) memcpy(s->acc + i * RG_PANEL, y + i * w->n, (size_t)n * sizeof *y);
+    for (int64_t i = 0; i < m && k0 > 0; i++)
+        memcpy(s->acc + i * RG_PANEL, y + i * w->n, (size_t)n * sizeof *y);
     for (int64_t k = k0; k < k1; k += bl->ks) {
         const int64_t end = rg_min(k1, k + bl->ks);
         const char *b = weights(cx, a, s, p, k, end);
         if (in_bytes(a->form))
             t->tile_dot[a->form][w->type](s->state, s->acc, x, a->ld, m, b, w->k, k, end, k == 0);
         else
-            t->tile_mm(s->state, s->acc, RG_PANEL, x + 2 * k, a->ld, low, (const uint16_t *)(const void *)b, m, end - k, rg_tile_products(a->form, w->type),
-                RG_TILE_KEEP_B, k == 0);
+            t->tile_mm(s->state, s->acc, RG_PANEL, x + 2 * k, a->ld, low, (const uint16_t *)(const void *)b,
+                m, end - k, rg_tile_products(a->form, w->type), RG_TILE_KEEP_B, k == 0);
     }
     if (a->to && k1 == w->k)
         rg_product_finish(cx, a, s->acc, RG_PANEL, m0, m, p * RG_PANEL, n);
@@ -115,12 +138,13 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
         for (int64_t i = 0; i < m; i++) memcpy(y + i * w->n, s->acc + i * RG_PANEL, (size_t)n * sizeof *y);
 }
 
-/* What comes past the private cache: weights once per block of tokens, unless a thread's part of them stays there; x once, unless a block of
- * it does not stay there; y again for each further block of columns. */
+/* What comes past the private cache: weights once per block of tokens, unless a thread's part of them stays
+ * there; x once, unless a block of it does not stay there; y again for each further block of columns. */
 static void count(rg_ctx *cx, const rg_product *a, const blocking *bl, int64_t p0, int64_t p1)
 {
     const rg_weight *w = a->w;
-    const int64_t cols = rg_min(p1 * RG_PANEL, w->n) - p0 * RG_PANEL, part = (p1 - p0) * rg_panel_bytes(w->type, w->k), trips = rg_div_up(w->k, bl->kb);
+    const int64_t cols = rg_min(p1 * RG_PANEL, w->n) - p0 * RG_PANEL,
+                  part = (p1 - p0) * rg_panel_bytes(w->type, w->k), trips = rg_div_up(w->k, bl->kb);
     const int64_t rows = rg_min(a->m, bl->mb), x_block = rows * a->ld / trips, own = rg_tile_scratch();
     const int64_t again = part + x_block + own > cx->l2_bytes ? rg_div_up(a->m, bl->mb) : 1;
     const int64_t x_times = x_block + own + rg_panel_bytes(w->type, bl->kb) > cx->l2_bytes ? p1 - p0 : 1;
@@ -131,14 +155,17 @@ static void count(rg_ctx *cx, const rg_product *a, const blocking *bl, int64_t p
         cx->tally.act_rd += (uint64_t)((trips - 1) * 4 * a->m * cols);
         cx->tally.act_wr += (uint64_t)((trips - 1) * 4 * a->m * cols);
     } else if (a->to && trips > 1) {
-        cx->tally.act_wr += (uint64_t)(4 * a->m * cols); /* sums of the first blocks of columns; the last ones are finished from scratch */
+        /* sums of the first blocks of columns; the last ones are finished from scratch */
+        cx->tally.act_wr += (uint64_t)(4 * a->m * cols);
     }
     /* operations, padding included; tiles have all 16 rows, or those of fewer tokens */
-    const int64_t group = rg_wtypes[w->type].group, tokens = a->m < 16 ? a->m : rg_round_up(a->m, 16), panels = (p1 - p0) * RG_PANEL;
+    const int64_t group = rg_wtypes[w->type].group, tokens = a->m < 16 ? a->m : rg_round_up(a->m, 16),
+                  panels = (p1 - p0) * RG_PANEL;
     const int products = rg_tile_products(a->form, w->type);
     if (in_bytes(a->form)) {
         cx->tally.iop += (uint64_t)(2 * products * tokens * panels * rg_x_padded(w->k, group));
-        cx->tally.flop += (uint64_t)(rg_round_up(a->m, 16) * panels * (rg_x_padded(w->k, group) / group) * (rg_wtypes[w->type].has_min ? 6 : 4));
+        cx->tally.flop += (uint64_t)(rg_round_up(a->m, 16) * panels * (rg_x_padded(w->k, group) / group) *
+            (rg_wtypes[w->type].has_min ? 6 : 4));
     } else {
         cx->tally.flop += (uint64_t)(2 * products * tokens * panels * rg_x_padded(w->k, 32));
     }
@@ -154,7 +181,8 @@ void rg_tile_product(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     cx->k->tiles_on(s.state, a->m, in_bytes(a->form) ? rg_min(64, rg_wtypes[w->type].group) : 64);
     for (int64_t m0 = 0; m0 < a->m; m0 += bl.mb)
         for (int64_t k0 = 0; k0 < w->k; k0 += bl.kb)
-            for (int64_t p = p0; p < p1; p++) panel(cx, a, &s, &bl, m0, rg_min(bl.mb, a->m - m0), k0, rg_min(w->k, k0 + bl.kb), p);
+            for (int64_t p = p0; p < p1; p++)
+                panel(cx, a, &s, &bl, m0, rg_min(bl.mb, a->m - m0), k0, rg_min(w->k, k0 + bl.kb), p);
     cx->k->tiles_off(s.state);
     count(cx, a, &bl, p0, p1);
 }

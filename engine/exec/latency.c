@@ -12,7 +12,10 @@ static void records(rg_ctx *cx, void *arg)
 {
     double *ns = arg;
     const uint64_t start = rg_now_ns();
-    for (int i = 0; i < RECORDS; i++) rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_FFN_ADD, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT});
+    for (int i = 0; i < RECORDS; i++)
+        rg_op_end(cx,
+            &(rg_op_desc){
+                .site = RG_SITE_FFN_ADD, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT});
     if (cx->tid == 0) *ns = (double)(rg_now_ns() - start) / RECORDS;
 }
 
@@ -37,7 +40,8 @@ rg_status rg_latency_measure(rg_latency *l, int threads, const int *cpus, rg_err
     double region[SAMPLES], record[SAMPLES];
     *l = (rg_latency){0};
     rg_status st = rg_team_open(&t, threads, cpus, &none, 64, 0, err);
-    if (st == RG_OK && rg_log_open(&log, 1, RECORDS) != 0) st = rg_fail(err, RG_E_NOMEM, "latencies: out of memory");
+    if (st == RG_OK && rg_log_open(&log, 1, RECORDS) != 0)
+        st = rg_fail(err, RG_E_NOMEM, "latencies: out of memory");
     if (st != RG_OK) goto out;
     for (int i = -1; i < SAMPLES; i++) { /* the first warms up */
         const uint64_t start = rg_now_ns();

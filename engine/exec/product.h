@@ -1,4 +1,5 @@
-/* What the files that drive products share: drive_linear.c chooses and records, drive_tiles.c computes on tiles. */
+/* What the files that drive products share: drive_linear.c chooses and records, drive_tiles.c computes on
+ * tiles. */
 #ifndef RG_PRODUCT_H
 #define RG_PRODUCT_H
 
@@ -17,9 +18,10 @@ typedef struct rg_product {
     float *to; /* [m][n]: the gate of LINEAR_SWIGLU, the residual stream of LINEAR_ADD; NULL */
 } rg_product;
 
-/* The rest of a fused operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products are complete in y[rows][ldy]: the
- * kernels of the operators that it stands for, so that no bit differs. */
-void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0, int64_t rows, int64_t col0, int64_t cols);
+/* The rest of a fused operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products
+ * are complete in y[rows][ldy]: the kernels of the operators that it stands for, so that no bit differs. */
+void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
+    int64_t rows, int64_t col0, int64_t cols);
 
 /* The form of x in which m tokens meet weights of that type on tiles; RG_X_FORMS: not on tiles. */
 rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m);

@@ -28,8 +28,8 @@ struct rg_team {
     size_t cap_slots;
 };
 
-/* The caller is thread 0 of all its teams, and they share one pool of threads: the team that runs puts them in its places if another one ran
- * before it. */
+/* The caller is thread 0 of all its teams, and they share one pool of threads: the team that runs puts them
+ * in its places if another one ran before it. */
 static _Thread_local struct {
     uint64_t last;  /* id of the team that ran last; 0: none, or the pool has changed since */
     bool pinned;    /* the caller is pinned */
@@ -55,15 +55,19 @@ static void place(const rg_team *t, int tid, const cpu_set_t *home)
         CPU_SET((size_t)t->cpus[tid], &set);
     else
         set = *home;
-    sched_setaffinity(0, sizeof set, &set); /* a refusal (container) leaves the thread where it was: slower, not wrong */
+    /* a refusal (container) leaves the thread where it was: slower, not wrong */
+    sched_setaffinity(0, sizeof set, &set);
 }
 
-rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes, int64_t l2_bytes, rg_err *err)
+rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
+    int64_t l2_bytes, rg_err *err)
 {
     *out = NULL;
-    if (threads < 1 || threads > 1024) return rg_fail(err, RG_E_USAGE, "threads: %d, expected 1 to 1024", threads);
+    if (threads < 1 || threads > 1024)
+        return rg_fail(err, RG_E_USAGE, "threads: %d, expected 1 to 1024", threads);
     if (threads > 1 && !rg_team_has_openmp())
-        return rg_fail(err, RG_E_UNSUPPORTED, "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
     rg_team *t = calloc(1, sizeof *t);
     if (!t) return rg_fail(err, RG_E_NOMEM, "team: out of memory");
     static uint64_t ids;
@@ -75,13 +79,15 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     t->scratch = rg_big_alloc(t->scratch_bytes * (size_t)threads);
     t->board = rg_board_open(threads);
     t->probed = calloc((size_t)threads, sizeof *t->probed);
-    if (cpus && (t->cpus = malloc((size_t)threads * sizeof *t->cpus))) memcpy(t->cpus, cpus, (size_t)threads * sizeof *t->cpus);
+    if (cpus && (t->cpus = malloc((size_t)threads * sizeof *t->cpus)))
+        memcpy(t->cpus, cpus, (size_t)threads * sizeof *t->cpus);
     if (!t->scratch || !t->board || !t->probed || (cpus && !t->cpus)) {
         rg_team_close(t);
         return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
     }
 #ifdef _OPENMP
-    caller.last = 0; /* a region of another size ends threads of the pool, and the next larger one starts new ones */
+    /* a region of another size ends threads of the pool, and the next larger one starts new ones */
+    caller.last = 0;
     omp_set_dynamic(0);
     omp_set_num_threads(threads); /* an OpenMP BLAS called by a team of one looks at this */
     int got = 0;
@@ -89,7 +95,9 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     if (omp_get_thread_num() == 0) got = omp_get_num_threads();
     if (got != threads) {
         rg_team_close(t);
-        return rg_fail(err, RG_E_USAGE, "threads: %d asked for, but the OpenMP runtime gives %d (OMP_THREAD_LIMIT?): use -t %d", threads, got, got);
+        return rg_fail(err, RG_E_USAGE,
+            "threads: %d asked for, but the OpenMP runtime gives %d (OMP_THREAD_LIMIT?): use -t %d", threads,
+            got, got);
     }
 #endif
     *out = t;
@@ -153,7 +161,8 @@ void rg_barrier(rg_ctx *cx)
     if (cx->rec) cx->wait_ns += rg_now_ns() - start;
 }
 
-/* Before a region: must its threads be moved? The home is the caller's own, so it is read before anything is pinned. */
+/* Before a region: must its threads be moved? The home is the caller's own, so it is read before anything is
+ * pinned. */
 static void take_places(rg_team *t)
 {
     t->moved = false;
@@ -168,9 +177,15 @@ static void take_places(rg_team *t)
 #endif
 }
 
-static void enter(rg_team *t, int tid, const cpu_set_t *home, rg_team_fn *fn, void *arg, rg_rec *rec, const rg_step *step, size_t ops)
+static void enter(rg_team *t, int tid, const cpu_set_t *home, rg_team_fn *fn, void *arg, rg_rec *rec,
+    const rg_step *step, size_t ops)
 {
-    rg_ctx cx = {.tid = tid, .nt = t->n, .k = t->k, .scratch = t->scratch + (size_t)tid * t->scratch_bytes, .l2_bytes = t->l2_bytes, .layer = -1};
+    rg_ctx cx = {.tid = tid,
+        .nt = t->n,
+        .k = t->k,
+        .scratch = t->scratch + (size_t)tid * t->scratch_bytes,
+        .l2_bytes = t->l2_bytes,
+        .layer = -1};
     if (t->moved) place(t, tid, home);
     if (rec) {
         cx.rec = rec;
@@ -179,7 +194,8 @@ static void enter(rg_team *t, int tid, const cpu_set_t *home, rg_team_fn *fn, vo
         cx.phase = step->phase;
         cx.probe = t->probed[tid] ? t->probe : NULL;
         if (cx.probe) {
-            cx.ctr_mask = cx.probe->begin ? cx.probe->begin(cx.probe->self, tid) : (1u << cx.probe->n_ctr) - 1;
+            cx.ctr_mask =
+                cx.probe->begin ? cx.probe->begin(cx.probe->self, tid) : (1u << cx.probe->n_ctr) - 1;
             cx.probe->read(cx.probe->self, tid, cx.ctr_last);
         }
         cx.t_last = rg_now_ns();
@@ -206,7 +222,10 @@ static void collect(rg_team *t, rg_log *log, size_t ops)
             for (int c = 0; c < RG_MAX_CTR; c++) r->ctr[c] += s->ctr[c];
             if (log->span && log->threads == t->n)
                 log->span[(log->n + i) * (size_t)t->n + (size_t)tid] =
-                    (rg_span){.begin_ns = s->end_ns - s->t_ns, .end_ns = s->end_ns, .wait_ns = s->wait_ns, .tail_ns = s->tail_ns};
+                    (rg_span){.begin_ns = s->end_ns - s->t_ns,
+                        .end_ns = s->end_ns,
+                        .wait_ns = s->wait_ns,
+                        .tail_ns = s->tail_ns};
         }
     }
     log->n += n;
@@ -250,7 +269,8 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
     }
 }
 
-/* What was counted since the last read, into the slot. Returns the time after it: the read's own cost belongs to no operator. */
+/* What was counted since the last read, into the slot. Returns the time after it: the read's own cost belongs
+ * to no operator. */
 static uint64_t read_probe(rg_ctx *cx, rg_slot *s)
 {
     uint64_t c[RG_MAX_CTR] = {0};
@@ -275,7 +295,8 @@ void rg_layer_end(rg_ctx *cx)
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
-    /* any other operator may have written what was prepared; a bias is added to what a product has just made, which nobody has read yet */
+    /* any other operator may have written what was prepared; a bias is added to what a product has just made,
+     * which nobody has read yet */
     if (rg_site_op(d->site) != RG_OP_LINEAR && rg_site_op(d->site) != RG_OP_BIAS) cx->ready = (rg_ready){0};
     if (!cx->rec) {
         if (d->barrier) meet(cx);

@@ -1,4 +1,5 @@
-/* The team of threads, and the context that every thread of a parallel region carries through drivers. The only OpenMP is in team.c. */
+/* The team of threads, and the context that every thread of a parallel region carries through drivers. The
+ * only OpenMP is in team.c. */
 #ifndef RG_TEAM_H
 #define RG_TEAM_H
 
@@ -22,7 +23,8 @@ typedef struct rg_slot {
     uint64_t ctr[RG_MAX_CTR];
 } rg_slot;
 
-/* What the buffer of prepared activations holds: x[m] in that form, until an operator other than a product has run. */
+/* What the buffer of prepared activations holds: x[m] in that form, until an operator other than a product
+ * has run. */
 typedef struct rg_ready {
     const float *x;
     int64_t m;
@@ -38,7 +40,9 @@ typedef struct rg_ctx {
     const rg_ktab *k;
     char *scratch; /* this thread's own, 64-byte aligned */
     int64_t l2_bytes;
-    char *xq; /* the team's buffer for prepared activations (rg_xq_bytes), set by the caller; NULL: products take x as it is */
+    /* the team's buffer for prepared activations (rg_xq_bytes), set by the caller; NULL: products take x as
+     * it is */
+    char *xq;
     rg_ready ready;
     /* records; rec is NULL when nothing is recorded */
     rg_rec *rec;   /* shared: thread 0 writes what is not measured */
@@ -56,9 +60,11 @@ typedef struct rg_ctx {
     uint64_t wait_ns; /* at barriers inside it (rg_barrier); the one at its end is added by rg_op_end */
 } rg_ctx;
 
-/* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or NULL to leave them where the system puts them. The team's size never changes, because
- * counters belong to kernel threads. Without OpenMP only one thread is possible (RG_E_UNSUPPORTED). */
-rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes, int64_t l2_bytes, rg_err *err);
+/* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or
+ * NULL to leave them where the system puts them. The team's size never changes, because counters belong to
+ * kernel threads. Without OpenMP only one thread is possible (RG_E_UNSUPPORTED). */
+rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
+    int64_t l2_bytes, rg_err *err);
 void rg_team_close(rg_team *t); /* legal on NULL */
 int rg_team_size(const rg_team *t);
 bool rg_team_has_openmp(void);
@@ -68,8 +74,8 @@ void rg_team_set_probe(rg_team *t, const rg_probe *probe);
 
 typedef void rg_team_fn(rg_ctx *cx, void *arg);
 
-/* Runs fn in every thread. log: records of this call are appended, with a step (tokens and such filled in by the caller through `step`),
- * or NULL. ops: most operators fn executes. */
+/* Runs fn in every thread. log: records of this call are appended, with a step (tokens and such filled in by
+ * the caller through `step`), or NULL. ops: most operators fn executes. */
 void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_step *step, size_t ops);
 
 /* Waits for the team in the middle of an operator, whose wait time it counts. All threads of the region. */
@@ -85,7 +91,8 @@ static inline void rg_part(const rg_ctx *cx, int64_t n, int64_t unit, int64_t *a
     if (*b > n) *b = n;
 }
 
-/* Describes the operator for the record; called by every thread at the end of a driver. barrier: data crosses threads here. */
+/* Describes the operator for the record; called by every thread at the end of a driver. barrier: data crosses
+ * threads here. */
 typedef struct rg_op_desc {
     rg_site site;
     rg_dims dims;
@@ -98,7 +105,8 @@ typedef struct rg_op_desc {
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d);
 
-/* The end of a layer, or of what stands before or behind the layers: a probe that reads by layer reads here. All threads. */
+/* The end of a layer, or of what stands before or behind the layers: a probe that reads by layer reads here.
+ * All threads. */
 void rg_layer_end(rg_ctx *cx);
 
 #endif

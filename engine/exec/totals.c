@@ -23,7 +23,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rg_board *boards;
 static rg_totals closed; /* sums of boards that are gone */
 
-static void add_word(uint64_t *w, uint64_t n) { __atomic_store_n(w, __atomic_load_n(w, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED); }
+static void add_word(uint64_t *w, uint64_t n)
+{
+    __atomic_store_n(w, __atomic_load_n(w, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
 
 static void sum_board(const rg_board *b, rg_totals *out)
 {
@@ -34,7 +37,8 @@ static void sum_board(const rg_board *b, rg_totals *out)
         memcpy(&tally, word, sizeof tally);
         rg_tally_add(&out->tally, &tally);
     }
-    for (int p = 0; p < RG_PHASE_COUNT; p++) out->tokens[p] += __atomic_load_n(&b->tokens[p], __ATOMIC_RELAXED);
+    for (int p = 0; p < RG_PHASE_COUNT; p++)
+        out->tokens[p] += __atomic_load_n(&b->tokens[p], __ATOMIC_RELAXED);
     out->calls += __atomic_load_n(&b->calls, __ATOMIC_RELAXED);
 }
 

@@ -1,15 +1,17 @@
-/* Attention kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at this level. */
+/* Attention kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at this
+ * level. */
 #include "kernels/kernel_rows.h"
 
 #include "base/num.h"
 #include "kernels/simd.h"
 
-/* Scores: the 16 positions of a K block are VB vectors. Tiles of QT query rows x QB blocks keep enough sums in flight to hide the latency
- * of FMA. Values: tiles of PQ query rows x PV vectors of the head. */
+/* Scores: the 16 positions of a K block are VB vectors. Tiles of QT query rows x QB blocks keep enough sums
+ * in flight to hide the latency of FMA. Values: tiles of PQ query rows x PV vectors of the head. */
 enum {
     VB = 16 / VL,
-    Q8 = 32,             /* values per q8_0 block */
-    K_Q8 = 32 + 16 * Q8, /* bytes of a K block of 32 values and 16 positions: half scale[16], int8 q[32][16] */
+    Q8 = 32, /* values per q8_0 block */
+    /* bytes of a K block of 32 values and 16 positions: half scale[16], int8 q[32][16] */
+    K_Q8 = 32 + 16 * Q8,
     V_Q8 = 2 + Q8,
     QT = VL == 16 ? 16 : 6, /* most query rows of a tile */
     QB = 4,                 /* most K blocks of a tile */
@@ -17,10 +19,14 @@ enum {
     PV = 4
 };
 
-INLINE int64_t k_block_bytes(rg_kvtype type, int64_t hd) { return type == RG_KV_Q8_0 ? hd / Q8 * K_Q8 : hd * (type == RG_KV_F16 ? 32 : 64); }
+INLINE int64_t k_block_bytes(rg_kvtype type, int64_t hd)
+{
+    return type == RG_KV_Q8_0 ? hd / Q8 * K_Q8 : hd * (type == RG_KV_F16 ? 32 : 64);
+}
 
 /* qt query rows against qb blocks of K; s at the first position. */
-INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const unsigned char *k, int64_t hd, rg_kvtype type, int qt, int qb)
+INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const unsigned char *k, int64_t hd,
+    rg_kvtype type, int qt, int qb)
 {
     const int64_t block = k_block_bytes(type, hd);
     vf sum[QT][QB][VB];
@@ -32,7 +38,9 @@ INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const un
             EACH (b, qb)
                 EACH (v, VB) {
                     const unsigned char *at = k + b * block;
-                    const vf kv = type == RG_KV_F16 ? vf_half(at + d * 32 + v * 2 * VL) : vf_load((const float *)(const void *)(at + d * 64 + v * 4 * VL));
+                    const vf kv = type == RG_KV_F16
+                        ? vf_half(at + d * 32 + v * 2 * VL)
+                        : vf_load((const float *)(const void *)(at + d * 64 + v * 4 * VL));
                     EACH (i, qt) sum[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + d]), sum[i][b][v]);
                 }
     } else {
@@ -59,7 +67,8 @@ INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const un
             EACH (v, VB) vf_store(s + i * lds + b * RG_KV_BLOCK + v * VL, sum[i][b][v]);
 }
 
-INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
+INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd,
+    int64_t p0, int64_t p1, rg_kvtype type)
 {
     const int64_t block = k_block_bytes(type, hd);
     for (int64_t p = p0; p < p1;) {
@@ -113,7 +122,8 @@ INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, c
 }
 
 /* pq query rows, pv vectors of the head from byte (block) offset v of each position. */
-INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const unsigned char *v, int64_t stride, int64_t n, rg_kvtype type, int pq, int pv)
+INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const unsigned char *v,
+    int64_t stride, int64_t n, rg_kvtype type, int pq, int pv)
 {
     vf sum[PQ][PV];
     EACH (i, pq)
@@ -128,9 +138,9 @@ INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const 
             EACH (i, pq) sv[i] = vf_mul(sv[i], scale);
         }
         EACH (j, pv) {
-            const vf vv = type == RG_KV_F32   ? vf_load((const float *)(const void *)(v + j * 4 * VL))
-                          : type == RG_KV_F16 ? vf_half(v + j * 2 * VL)
-                                              : vf_int8(v + 2 + j * VL);
+            const vf vv = type == RG_KV_F32 ? vf_load((const float *)(const void *)(v + j * 4 * VL))
+                : type == RG_KV_F16         ? vf_half(v + j * 2 * VL)
+                                            : vf_int8(v + 2 + j * VL);
             EACH (i, pq) sum[i][j] = vf_fma(vv, sv[i], sum[i][j]);
         }
     }
@@ -138,7 +148,8 @@ INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const 
         EACH (j, pv) vf_store(acc + i * lda + j * VL, sum[i][j]);
 }
 
-INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
+INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head,
+    int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
 {
     const int64_t hdp = rg_kv_hdp(type, hd), stride = rg_kv_v_bytes(type, hd), n = p1 - p0;
     const unsigned char *v = (const unsigned char *)v_head + p0 * stride;
@@ -198,14 +209,16 @@ INLINE void panel_k(float *dst, const void *k_head, int64_t hd, int64_t p0, int6
                 else if (n > 0 && type == RG_KV_F16)
                     x = vf_half(k + d * 32 + v * 2 * VL);
                 else if (n > 0)
-                    x = vf_mul(vf_int8(k + d / Q8 * K_Q8 + 32 + d % Q8 * 16 + v * VL), vf_half(k + d / Q8 * K_Q8 + v * 2 * VL));
+                    x = vf_mul(vf_int8(k + d / Q8 * K_Q8 + 32 + d % Q8 * 16 + v * VL),
+                        vf_half(k + d / Q8 * K_Q8 + v * 2 * VL));
                 vf_store(to, n == VL || n <= 0 ? x : vf_keep(x, n, vf_zero()));
             }
         }
     }
 }
 
-INLINE void panel_v(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0, rg_kvtype type)
+INLINE void panel_v(
+    float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0, rg_kvtype type)
 {
     const int64_t stride = rg_kv_v_bytes(type, hd), hdp = rg_kv_hdp(type, hd);
     const unsigned char *v = (const unsigned char *)v_head + p0 * stride;
@@ -227,16 +240,22 @@ INLINE void panel_v(float *dst, const void *v_head, int64_t hd, int64_t p0, int6
 }
 
 #define ATTN(TYPE, type) \
-    void ISA_FN(rg_kv_panel_k_##type)(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1) { panel_k(dst, k_head, hd, p0, p1, RG_KV_##TYPE); } \
-    void ISA_FN(rg_kv_panel_v_##type)(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0) \
+    void ISA_FN(rg_kv_panel_k_##type)(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
+    { \
+        panel_k(dst, k_head, hd, p0, p1, RG_KV_##TYPE); \
+    } \
+    void ISA_FN(rg_kv_panel_v_##type)( \
+        float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0) \
     { \
         panel_v(dst, v_head, hd, p0, p1, d0, RG_KV_##TYPE); \
     } \
-    void ISA_FN(rg_attn_qk_##type)(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
+    void ISA_FN(rg_attn_qk_##type)(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, \
+        const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
     { \
         qk(s, lds, q, ldq, nq, k_head, hd, p0, p1, RG_KV_##TYPE); \
     } \
-    void ISA_FN(rg_attn_pv_##type)(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1) \
+    void ISA_FN(rg_attn_pv_##type)(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, \
+        const void *v_head, int64_t hd, int64_t p0, int64_t p1) \
     { \
         pv(acc, lda, s, lds, nq, v_head, hd, p0, p1, RG_KV_##TYPE); \
     }

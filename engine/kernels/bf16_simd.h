@@ -1,5 +1,6 @@
-/* What works on bf16 for one register width (kernels.h): the many-token product, mm of linear_simd.h on pairs of columns; exponentials as operands; and,
- * with the instruction that rounds to bf16, operands of weights. ISA_FN(name) gives a function's name at this level. */
+/* What works on bf16 for one register width (kernels.h): the many-token product, mm of linear_simd.h on pairs
+ * of columns; exponentials as operands; and, with the instruction that rounds to bf16, operands of weights.
+ * ISA_FN(name) gives a function's name at this level. */
 #include "kernels/kernel_rows.h"
 
 #include "base/num.h"
@@ -11,7 +12,10 @@ enum { MM_V = 2, MM_TOKENS = VL == 16 ? 12 : 5 };
 #if defined(__AVX512BF16__)
 INLINE vf pair_fma(vi w, vi x, vf acc) { return _mm512_dpbf16_ps(acc, (__m512bh)w, (__m512bh)x); }
 #else
-INLINE vf pair_fma(vi w, vi x, vf acc) { return vf_fma(vf_odd(w), vf_odd(x), vf_fma(vf_even(w), vf_even(x), acc)); }
+INLINE vf pair_fma(vi w, vi x, vf acc)
+{
+    return vf_fma(vf_odd(w), vf_odd(x), vf_fma(vf_even(w), vf_even(x), acc));
+}
 #endif
 INLINE vi pair(const uint16_t *x)
 {
@@ -24,7 +28,8 @@ INLINE vi pair(const uint16_t *x)
 #endif
 }
 
-INLINE void mm_tile(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t kb, int64_t n, bool acc, int mm)
+INLINE void mm_tile(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t kb,
+    int64_t n, bool acc, int mm)
 {
     vf sum[MM_TOKENS][MM_V];
     EACH (t, mm)
@@ -41,7 +46,8 @@ INLINE void mm_tile(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const
         EACH (h, MM_V) vf_add_left(y + t * ldy + h * VL, sum[t][h], n - h * VL, acc);
 }
 
-void ISA_FN(rg_mm_bf16)(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m, int64_t kb, int64_t n, bool acc)
+void ISA_FN(rg_mm_bf16)(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m,
+    int64_t kb, int64_t n, bool acc)
 {
     for (int64_t r = 0; r < n; r += MM_V * VL)
         for (int64_t t = 0; t < m; t += MM_TOKENS) {
@@ -77,10 +83,13 @@ INLINE void put_planes(uint16_t *p, int64_t low, vf v)
 {
     const __m256i high = (__m256i)_mm512_cvtneps_pbh(v);
     _mm256_storeu_si256((__m256i *)(void *)p, high);
-    if (low) _mm256_storeu_si256((__m256i *)(void *)(p + low), (__m256i)_mm512_cvtneps_pbh(vf_sub(v, vf_bits(vi_shl(_mm512_cvtepu16_epi32(high), 16)))));
+    if (low)
+        _mm256_storeu_si256((__m256i *)(void *)(p + low),
+            (__m256i)_mm512_cvtneps_pbh(vf_sub(v, vf_bits(vi_shl(_mm512_cvtepu16_epi32(high), 16)))));
 }
 #else
-INLINE vi bf16_nearest(vf f) { return vi_add(vi_bits(f), vi_int(0x8000)); } /* in the high half; ties away from zero */
+/* in the high half; ties away from zero */
+INLINE vi bf16_nearest(vf f) { return vi_add(vi_bits(f), vi_int(0x8000)); }
 INLINE void put_planes(uint16_t *p, int64_t low, vf v)
 {
     const vi high = bf16_nearest(v);
@@ -96,15 +105,19 @@ INLINE vf put_exp(uint16_t *p, int64_t low, vf s, vf top, int64_t left)
     return e;
 }
 
-INLINE void softmax_planes(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
+INLINE void softmax_planes(
+    uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 {
     enum { WAYS = 4 };
     vf most[WAYS], total = vf_zero();
     int64_t i = 0;
     EACH (j, WAYS) most[j] = vf_set1(-INFINITY);
     for (; i + WAYS * VL <= n; i += WAYS * VL)
-        EACH (j, WAYS) most[j] = vf_max(vf_load(s + i + j * VL), most[j]); /* a NaN is passed over, as in softmax */
-    for (; i < n; i += VL) most[0] = vf_max(n - i < VL ? vf_keep(vf_load_n(s + i, n - i), n - i, most[0]) : vf_load(s + i), most[0]);
+        EACH (j, WAYS)
+            most[j] = vf_max(vf_load(s + i + j * VL), most[j]); /* a NaN is passed over, as in softmax */
+    for (; i < n; i += VL)
+        most[0] =
+            vf_max(n - i < VL ? vf_keep(vf_load_n(s + i, n - i), n - i, most[0]) : vf_load(s + i), most[0]);
     *max = vf_max_lane(vf_max(vf_max(most[0], most[1]), vf_max(most[2], most[3])));
     const vf top = vf_set1(*max);
     for (i = 0; i + VL <= n; i += VL) total = vf_add(total, put_exp(p + i, low, vf_load(s + i), top, VL));
@@ -119,7 +132,8 @@ INLINE void softmax_planes(uint16_t *p, int64_t low, const float *s, int64_t n, 
     *sum = vf_sum(total);
 }
 
-void ISA_FN(rg_softmax_bf16)(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
+void ISA_FN(rg_softmax_bf16)(
+    uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 {
     if (low)
         softmax_planes(p, low, s, n, n_pad, max, sum);
@@ -133,8 +147,9 @@ void ISA_FN(rg_softmax_bf16)(uint16_t *p, int64_t low, const float *s, int64_t n
 /* Two columns of 16 rows as pairs. */
 INLINE vi pairs_of(vf even, vf odd)
 {
-    const vi turn = _mm512_add_epi32(
-        _mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(0x10001)));
+    const vi turn = _mm512_add_epi32(_mm512_set1_epi32(16 << 16),
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+            _mm512_set1_epi32(0x10001)));
     return _mm512_permutexvar_epi16(turn, (vi)_mm512_cvtne2ps_pbh(odd, even));
 }
 
@@ -144,9 +159,11 @@ INLINE void split_pair(uint16_t *to, vf even, vf odd, int planes)
         _mm512_storeu_si512(to, pairs_of(even, odd));
         return;
     }
-    const vi top = _mm512_set1_epi32(-65536), e = _mm512_and_si512(_mm512_castps_si512(even), top), o = _mm512_and_si512(_mm512_castps_si512(odd), top);
+    const vi top = _mm512_set1_epi32(-65536), e = _mm512_and_si512(_mm512_castps_si512(even), top),
+             o = _mm512_and_si512(_mm512_castps_si512(odd), top);
     _mm512_storeu_si512(to, _mm512_or_si512(_mm512_srli_epi32(e, 16), o));
-    _mm512_storeu_si512(to + 1024, pairs_of(vf_sub(even, _mm512_castsi512_ps(e)), vf_sub(odd, _mm512_castsi512_ps(o))));
+    _mm512_storeu_si512(
+        to + 1024, pairs_of(vf_sub(even, _mm512_castsi512_ps(e)), vf_sub(odd, _mm512_castsi512_ps(o))));
 }
 
 INLINE void split_tiles(uint16_t *dst, const float *src, int64_t kb, int planes)
@@ -156,12 +173,13 @@ INLINE void split_tiles(uint16_t *dst, const float *src, int64_t kb, int planes)
             for (int64_t r = 0; r < 16; r++) {
                 const float *even = src + 2 * r * RG_PANEL + 16 * h;
                 const int64_t left = kb - j - 2 * r;
-                split_pair(dst + 512 * h + 32 * r, left > 0 ? vf_load(even) : vf_zero(), left > 1 ? vf_load(even + RG_PANEL) : vf_zero(), planes);
+                split_pair(dst + 512 * h + 32 * r, left > 0 ? vf_load(even) : vf_zero(),
+                    left > 1 ? vf_load(even + RG_PANEL) : vf_zero(), planes);
             }
 }
 
-/* prep_simd.h's, with the instruction that rounds two vectors to bf16: it does what three to five operations do for each (128 columns of a panel on
- * Zen 5: 44 instead of 158 ns, in two planes 100 instead of 175). */
+/* prep_simd.h's, with the instruction that rounds two vectors to bf16: it does what three to five operations
+ * do for each (128 columns of a panel on Zen 5: 44 instead of 158 ns, in two planes 100 instead of 175). */
 void ISA_FN(rg_split_bf16)(uint16_t *dst, const float *src, int64_t kb, int planes)
 {
     if (planes == 1)
@@ -175,7 +193,8 @@ void ISA_FN(rg_pair_bf16)(uint16_t *dst, const float *src, int64_t kb)
     for (int64_t j = 0; j < kb; j += 2)
         EACH (h, 2) {
             const float *even = src + j * RG_PANEL + 16 * h;
-            _mm512_storeu_si512(dst + (j * RG_PANEL + 32 * h), pairs_of(vf_load(even), j + 1 < kb ? vf_load(even + RG_PANEL) : vf_zero()));
+            _mm512_storeu_si512(dst + (j * RG_PANEL + 32 * h),
+                pairs_of(vf_load(even), j + 1 < kb ? vf_load(even + RG_PANEL) : vf_zero()));
         }
 }
 #endif

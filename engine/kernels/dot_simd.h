@@ -1,6 +1,7 @@
-/* Products of prepared activations with quantised weights for one register width: dot, unpack8 and mmdot (kernels.h). ISA_FN(name) gives a
- * function's name at this level. One instruction multiplies the 4 unsigned codes of a dword, those of one row of the panel, with 4 signed
- * bytes of x, the same for all rows, and adds to 32 bits. Inside a group everything is exact; a group ends in one conversion. */
+/* Products of prepared activations with quantised weights for one register width: dot, unpack8 and mmdot
+ * (kernels.h). ISA_FN(name) gives a function's name at this level. One instruction multiplies the 4 unsigned
+ * codes of a dword, those of one row of the panel, with 4 signed bytes of x, the same for all rows, and adds
+ * to 32 bits. Inside a group everything is exact; a group ends in one conversion. */
 #include "kernels/kernel_rows.h"
 
 #include "base/num.h"
@@ -12,29 +13,36 @@ enum {
     HT = 2,            /* vectors of a tile: with 16 registers a panel is done in two halves */
     TILE1 = VL == 16 ? 6 : 2,
     TILE2 = VL == 16 ? 4 : 2,
-    CHAINS = VL == 16 ? 2 : 1, /* sums per output of one token, which alone has too few to hide the latency of the product */
-    AHEAD = 4096               /* bytes of prefetch distance, in each stream */
+    CHAINS = VL == 16
+        ? 2
+        : 1, /* sums per output of one token, which alone has too few to hide the latency of the product */
+    AHEAD = 4096 /* bytes of prefetch distance, in each stream */
 };
 
-/* What a type is: constants to the compiler, but for the group, so that types with the same codes share their machine code. offset: what
- * was added to make codes unsigned. */
+/* What a type is: constants to the compiler, but for the group, so that types with the same codes share their
+ * machine code. offset: what was added to make codes unsigned. */
 typedef struct shape {
     int64_t group;
     int bits, head, offset;
     bool has_min;
 } shape;
-#define SHAPE(group, bits, has_min) ((shape){group, bits, has_min ? 128 : 64, bits == 8 ? 128 : has_min ? 0 : 8, has_min})
+#define SHAPE(group, bits, has_min) \
+    ((shape){group, bits, has_min ? 128 : 64, bits == 8 ? 128 : has_min ? 0 : 8, has_min})
 
 INLINE int64_t group_bytes(shape sh) { return sh.head + sh.group * sh.bits * 4; }
 INLINE int64_t unpacked_bytes(shape sh) { return (sh.has_min ? 256 : 128) + RG_PANEL * sh.group; }
 
-/* vi_dot: acc + the products of 4 unsigned and 4 signed bytes, per dword. The instruction is written out because gcc 12 moves the sums from
- * register to register around its intrinsic, which costs a third of the speed. */
+/* vi_dot: acc + the products of 4 unsigned and 4 signed bytes, per dword. The instruction is written out
+ * because gcc 12 moves the sums from register to register around its intrinsic, which costs a third of the
+ * speed. */
 #if defined(__AVX512F__)
 INLINE vi vi_int(int v) { return _mm512_set1_epi32(v); }
 INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi vi_shl8(vi a) { return _mm512_slli_epi32(a, 8); }
-INLINE vi vi_nibble(vi v, int high) { return _mm512_and_si512(high ? _mm512_srli_epi16(v, 4) : v, _mm512_set1_epi8(15)); }
+INLINE vi vi_nibble(vi v, int high)
+{
+    return _mm512_and_si512(high ? _mm512_srli_epi16(v, 4) : v, _mm512_set1_epi8(15));
+}
 INLINE vi vi_flip(vi v) { return _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80)); }
 INLINE vi vi_minus8(vi v) { return _mm512_sub_epi8(v, _mm512_set1_epi8(8)); }
 INLINE void vi_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
@@ -49,7 +57,10 @@ INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
 INLINE vi vi_int(int v) { return _mm256_set1_epi32(v); }
 INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 INLINE vi vi_shl8(vi a) { return _mm256_slli_epi32(a, 8); }
-INLINE vi vi_nibble(vi v, int high) { return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15)); }
+INLINE vi vi_nibble(vi v, int high)
+{
+    return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15));
+}
 INLINE vi vi_flip(vi v) { return _mm256_xor_si256(v, _mm256_set1_epi8((char)0x80)); }
 INLINE vi vi_minus8(vi v) { return _mm256_sub_epi8(v, _mm256_set1_epi8(8)); }
 INLINE void vi_store(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
@@ -98,7 +109,10 @@ typedef struct xrows {
     int64_t ld, kp;
 } xrows;
 
-INLINE const int8_t *x_plane(xrows x, int64_t t, int plane) { return (const int8_t *)x.row + t * x.ld + plane * x.kp; }
+INLINE const int8_t *x_plane(xrows x, int64_t t, int plane)
+{
+    return (const int8_t *)x.row + t * x.ld + plane * x.kp;
+}
 INLINE rg_xgroup x_group(xrows x, int64_t t, int planes, int64_t g)
 {
     rg_xgroup xg;
@@ -111,9 +125,10 @@ INLINE void prefetch(const unsigned char *p, int64_t bytes)
     for (int64_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
-/* y[t][h] += that group of columns of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. scales: halves in the head of a packed
- * group, floats of an unpacked one. */
-INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, int64_t t0, int64_t group, int mm, int planes, int chains, int h0, bool packed)
+/* y[t][h] += that group of columns of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. scales:
+ * halves in the head of a packed group, floats of an unpacked one. */
+INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, int64_t t0, int64_t group,
+    int mm, int planes, int chains, int h0, bool packed)
 {
     enum { T = TILE1 > TILE2 ? TILE1 : TILE2 };
     const int64_t c = group * sh.group;
@@ -124,7 +139,9 @@ INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, 
         xg[t] = x_group(x, t0 + t, planes, group);
         EACH (p, planes)
             EACH (u, chains)
-                EACH (h, HT) sum[t][p][u][h] = vi_int(p == planes - 1 && u == 0 && sh.offset ? -sh.offset * xg[t].sum : 0);
+                EACH (h, HT)
+                    sum[t][p][u][h] =
+                        vi_int(p == planes - 1 && u == 0 && sh.offset ? -sh.offset * xg[t].sum : 0);
     }
     for (int64_t j = 0; j < sh.group / 4; j += chains)
         EACH (u, chains) {
@@ -150,7 +167,8 @@ INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, 
             const vi total = planes == 2 ? vi_add(vi_shl8(s[0]), s[1]) : s[0];
             y[t][h] = vf_fma(vf_mul(vf_int(total), scale), vf_set1(xg[t].scale), y[t][h]);
             if (sh.has_min) {
-                const vf min = packed ? vf_half(head + 64 + 2 * row) : vf_load((const float *)(const void *)head + RG_PANEL + row);
+                const vf min = packed ? vf_half(head + 64 + 2 * row)
+                                      : vf_load((const float *)(const void *)head + RG_PANEL + row);
                 y[t][h] = vf_fma(min, vf_set1(xg[t].scale * (float)xg[t].sum), y[t][h]);
             }
         }
@@ -158,7 +176,8 @@ INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, 
 }
 
 /* One token, two panels at once (or one: ns). Both streams advance group by group. */
-INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart, int64_t n, shape sh, int planes, int ns)
+INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart,
+    int64_t n, shape sh, int planes, int ns)
 {
     vf sum[2][H / HT][1][HT];
     EACH (s, ns)
@@ -173,7 +192,9 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
     }
     EACH (s, ns)
         EACH (q, H / HT)
-            EACH (h, HT) vf_store_left(y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
+            EACH (h, HT)
+                vf_store_left(
+                    y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
 }
 
 #define CASE(mm) \
@@ -187,7 +208,8 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
     } break;
 
 /* One panel, any m: every group meets all tokens while it is in L1. */
-INLINE void many(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *g, int64_t n, shape sh, int planes)
+INLINE void many(
+    float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *g, int64_t n, shape sh, int planes)
 {
     const int tile = planes == 2 ? TILE2 : TILE1;
     vf sum[RG_DOT_MAX][H];
@@ -210,9 +232,11 @@ INLINE void many(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char 
 }
 #undef CASE
 
-INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, int64_t p0, int64_t p1, shape sh, int64_t panel, int planes)
+INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, int64_t p0, int64_t p1,
+    shape sh, int64_t panel, int planes)
 {
-    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into the other. */
+    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into
+     * the other. */
     const int64_t half = m == 1 ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
     for (int64_t p = p0; p < p1; p++) {
         if (half && p == p0 + half) p += half; /* done with the first half */
@@ -242,26 +266,34 @@ INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh,
         for (int64_t j = 0; j < sh.group / 4; j++)
             EACH (h, H) {
                 const vi u = codes(sh, g + sh.head, j, h, true);
-                vi_store(to + j * 128 + h * 4 * VL, !is_signed || sh.offset == 0 ? u : sh.offset == 8 ? vi_minus8(u) : vi_flip(u));
+                vi_store(to + j * 128 + h * 4 * VL,
+                    !is_signed || sh.offset == 0 ? u
+                        : sh.offset == 8         ? vi_minus8(u)
+                                                 : vi_flip(u));
             }
     }
 }
 
-INLINE void mm_tile(
-    float *y, int64_t ldy, xrows x, int64_t t0, const unsigned char *b, int64_t k0, int64_t k1, int64_t n, bool acc, shape sh, int planes, int mm)
+INLINE void mm_tile(float *y, int64_t ldy, xrows x, int64_t t0, const unsigned char *b, int64_t k0,
+    int64_t k1, int64_t n, bool acc, shape sh, int planes, int mm)
 {
     EACH (q, H / HT) {
         vf sum[TILE1 > TILE2 ? TILE1 : TILE2][HT];
         EACH (t, mm)
-            EACH (h, HT) sum[t][h] = acc ? vf_load_left(y + (t0 + t) * ldy + (q * HT + h) * VL, n - (q * HT + h) * VL) : vf_zero();
+            EACH (h, HT)
+                sum[t][h] = acc ? vf_load_left(y + (t0 + t) * ldy + (q * HT + h) * VL, n - (q * HT + h) * VL)
+                                : vf_zero();
         const unsigned char *g = b;
-        for (int64_t i = k0 / sh.group; i * sh.group < k1; i++, g += unpacked_bytes(sh)) add_group(sum, sh, g, x, t0, i, mm, planes, 1, q * HT, false);
+        for (int64_t i = k0 / sh.group; i * sh.group < k1; i++, g += unpacked_bytes(sh))
+            add_group(sum, sh, g, x, t0, i, mm, planes, 1, q * HT, false);
         EACH (t, mm)
-            EACH (h, HT) vf_store_left(y + (t0 + t) * ldy + (q * HT + h) * VL, sum[t][h], n - (q * HT + h) * VL);
+            EACH (h, HT)
+                vf_store_left(y + (t0 + t) * ldy + (q * HT + h) * VL, sum[t][h], n - (q * HT + h) * VL);
     }
 }
 
-INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int64_t k0, int64_t k1, int64_t n, bool acc, shape sh, int planes)
+INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int64_t k0, int64_t k1, int64_t n,
+    bool acc, shape sh, int planes)
 {
     const int tile = planes == 2 ? TILE2 : TILE1;
     for (int64_t t = 0; t < m; t += tile) switch (rg_min(tile, m - t)) {
@@ -295,13 +327,13 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
     CODES_PLANES(name, bits, has_min, 1) \
     CODES_PLANES(name, bits, has_min, 2)
 #define CODES_PLANES(name, bits, has_min, planes) \
-    NOINLINE void dot_##name##_##planes( \
-        float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, int64_t p0, int64_t p1, int64_t group, int64_t panel) \
+    NOINLINE void dot_##name##_##planes(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, \
+        int64_t p0, int64_t p1, int64_t group, int64_t panel) \
     { \
         dot(y, ldy, x, m, w, n, p0, p1, SHAPE(group, bits, has_min), panel, planes); \
     } \
-    NOINLINE void mmdot_##name##_##planes( \
-        float *y, int64_t ldy, xrows x, int64_t m, const void *b, int64_t k0, int64_t k1, int64_t n, bool acc, int64_t group) \
+    NOINLINE void mmdot_##name##_##planes(float *y, int64_t ldy, xrows x, int64_t m, const void *b, \
+        int64_t k0, int64_t k1, int64_t n, bool acc, int64_t group) \
     { \
         mmdot(y, ldy, x, m, b, k0, k1, n, acc, SHAPE(group, bits, has_min), planes); \
     }
@@ -310,15 +342,17 @@ CODES(q4, 4, 0)
 CODES(q4m, 4, 1)
 
 #define PLANES(TYPE, type, codes, group, bits, planes) \
-    void ISA_FN(rg_dot##bits##_##type)( \
-        float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    void ISA_FN(rg_dot##bits##_##type)(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, \
+        const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        dot_##codes##_##planes(y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, w, n, p0, p1, group, rg_panel_bytes(RG_WT_##TYPE, k)); \
+        dot_##codes##_##planes(y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, w, n, p0, p1, group, \
+            rg_panel_bytes(RG_WT_##TYPE, k)); \
     } \
-    void ISA_FN(rg_mmdot##bits##_##type)( \
-        float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc) \
+    void ISA_FN(rg_mmdot##bits##_##type)(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, \
+        const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc) \
     { \
-        mmdot_##codes##_##planes(y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, b, k0, k1, n, acc, group); \
+        mmdot_##codes##_##planes( \
+            y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, b, k0, k1, n, acc, group); \
     }
 #define DOT(TYPE, type, codes, group) \
     void ISA_FN(rg_unpack8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \

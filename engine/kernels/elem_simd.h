@@ -1,4 +1,5 @@
-/* Elementwise and row kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at this level. */
+/* Elementwise and row kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at
+ * this level. */
 #include "kernels/kernel_rows.h"
 
 #include "kernels/simd.h"
@@ -7,7 +8,8 @@ void ISA_FN(rg_softmax)(float *s, int64_t n, int64_t n_pad, float *max, float *s
 {
     vf most = vf_set1(-INFINITY), total = vf_zero();
     const int64_t whole = n / VL * VL, left = n - whole;
-    for (int64_t i = 0; i < whole; i += VL) most = vf_max(vf_load(s + i), most); /* a NaN is passed over here and reaches the sum below */
+    /* a NaN is passed over here and reaches the sum below */
+    for (int64_t i = 0; i < whole; i += VL) most = vf_max(vf_load(s + i), most);
     if (left) most = vf_max(vf_keep(vf_load_n(s + whole, left), left, most), most);
     *max = vf_max_lane(most);
     const vf top = vf_set1(*max);
@@ -30,7 +32,8 @@ void ISA_FN(rg_rmsnorm)(float *y, const float *x, const float *w, int64_t k, flo
     const vf scale = vf_set1((float)(1.0 / sqrt(sum_squares(x, k) / (double)k + (double)eps)));
     int64_t i = 0;
     for (; i + VL <= k; i += VL) vf_store(y + i, vf_mul(vf_mul(vf_load(x + i), scale), vf_load(w + i)));
-    if (i < k) vf_store_n(y + i, vf_mul(vf_mul(vf_load_n(x + i, k - i), scale), vf_load_n(w + i, k - i)), k - i);
+    if (i < k)
+        vf_store_n(y + i, vf_mul(vf_mul(vf_load_n(x + i, k - i), scale), vf_load_n(w + i, k - i)), k - i);
 }
 
 /* Pairs [i, i + n), n <= VL, of one head whose second halves are at x + half. */
@@ -45,10 +48,14 @@ void ISA_FN(rg_rope)(float *x, int64_t heads, int64_t hd, const float *cs, const
 {
     const int64_t half = hd / 2;
     for (int64_t h = 0; h < heads; h++, x += hd)
-        for (int64_t i = 0; i < half; i += VL) rotate(x + i, half, cs + i, sn + i, half - i < VL ? half - i : VL);
+        for (int64_t i = 0; i < half; i += VL)
+            rotate(x + i, half, cs + i, sn + i, half - i < VL ? half - i : VL);
 }
 
-INLINE vf silu_times(vf g, vf u) { return vf_mul(vf_div(g, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), g)))), u); }
+INLINE vf silu_times(vf g, vf u)
+{
+    return vf_mul(vf_div(g, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), g)))), u);
+}
 
 void ISA_FN(rg_swiglu)(float *y, const float *gate, const float *up, int64_t n)
 {

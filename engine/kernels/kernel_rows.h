@@ -1,4 +1,5 @@
-/* Prototypes and list of every row of kernels.def. For the kernels themselves, their tests and benchmarks; drivers use kernels.h. */
+/* Prototypes and list of every row of kernels.def. For the kernels themselves, their tests and benchmarks;
+ * drivers use kernels.h. */
 #ifndef RG_KERNEL_ROWS_H
 #define RG_KERNEL_ROWS_H
 

@@ -80,8 +80,8 @@
 #define LEVEL_quant_q4(type) unreported
 #define LEVEL_quant_q4m(type) unreported
 
-/* The bf16 product runs at twice the rate of FP32 FMA on AMD's cores (Zen 5: 505 against 250 GFLOP/s a core) and at half of it on Intel's
- * (Sapphire Rapids: 112 against 225). */
+/* The bf16 product runs at twice the rate of FP32 FMA on AMD's cores (Zen 5: 505 against 250 GFLOP/s a core)
+ * and at half of it on Intel's (Sapphire Rapids: 112 against 225). */
 static bool bf16_is_fast(void)
 {
     char id[128];

@@ -1,11 +1,13 @@
-/* Plain C specification of the attention kernels: the layouts of K and V (base/dtype.def), and the two products. */
+/* Plain C specification of the attention kernels: the layouts of K and V (base/dtype.def), and the two
+ * products. */
 #include "kernels/kernel_rows.h"
 
 #include <string.h>
 
 #include "base/num.h"
 
-enum { Q8 = 32, K_Q8 = 32 + 16 * Q8, V_Q8 = 2 + Q8 }; /* values, and bytes, of a q8_0 block of K (16 positions) and of V (one) */
+/* values, and bytes, of a q8_0 block of K (16 positions) and of V (one) */
+enum { Q8 = 32, K_Q8 = 32 + 16 * Q8, V_Q8 = 2 + Q8 };
 
 static float load_f32(const unsigned char *p, int64_t i)
 {
@@ -28,15 +30,27 @@ static void store_f16(unsigned char *p, int64_t i, float f)
 }
 
 /* Element (pos, d) of a head. */
-static float k_f32(const unsigned char *head, int64_t hd, int64_t pos, int64_t d) { return load_f32(head, (pos / 16 * hd + d) * 16 + pos % 16); }
-static float k_f16(const unsigned char *head, int64_t hd, int64_t pos, int64_t d) { return load_f16(head, (pos / 16 * hd + d) * 16 + pos % 16); }
+static float k_f32(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
+{
+    return load_f32(head, (pos / 16 * hd + d) * 16 + pos % 16);
+}
+static float k_f16(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
+{
+    return load_f16(head, (pos / 16 * hd + d) * 16 + pos % 16);
+}
 static float k_q8_0(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
 {
     const unsigned char *block = head + (pos / 16 * (hd / Q8) + d / Q8) * K_Q8;
     return (float)(int8_t)block[32 + d % Q8 * 16 + pos % 16] * load_f16(block, pos % 16);
 }
-static float v_f32(const unsigned char *head, int64_t hd, int64_t pos, int64_t d) { return load_f32(head, pos * rg_kv_hdp(RG_KV_F32, hd) + d); }
-static float v_f16(const unsigned char *head, int64_t hd, int64_t pos, int64_t d) { return load_f16(head, pos * rg_kv_hdp(RG_KV_F16, hd) + d); }
+static float v_f32(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
+{
+    return load_f32(head, pos * rg_kv_hdp(RG_KV_F32, hd) + d);
+}
+static float v_f16(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
+{
+    return load_f16(head, pos * rg_kv_hdp(RG_KV_F16, hd) + d);
+}
 static float v_q8_0(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
 {
     const unsigned char *block = head + (pos * (rg_kv_hdp(RG_KV_Q8_0, hd) / Q8) + d / Q8) * V_Q8;
@@ -44,7 +58,8 @@ static float v_q8_0(const unsigned char *head, int64_t hd, int64_t pos, int64_t 
 }
 
 #define ATTN(type) \
-    void rg_attn_qk_##type##__c(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
+    void rg_attn_qk_##type##__c(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, \
+        const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
     { \
         for (int64_t p = p0; p < p1; p++) { \
             float sum[RG_ATTN_NQ] = {0.0f}; \
@@ -55,7 +70,8 @@ static float v_q8_0(const unsigned char *head, int64_t hd, int64_t pos, int64_t 
             for (int64_t i = 0; i < nq; i++) s[i * lds + p - p0] = sum[i]; \
         } \
     } \
-    void rg_attn_pv_##type##__c(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head, int64_t hd, int64_t p0, int64_t p1) \
+    void rg_attn_pv_##type##__c(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, \
+        const void *v_head, int64_t hd, int64_t p0, int64_t p1) \
     { \
         for (int64_t i = 0; i < nq; i++) memset(acc + i * lda, 0, (size_t)hd * sizeof *acc); \
         for (int64_t p = p0; p < p1; p++) \
@@ -72,12 +88,15 @@ ATTN(q8_0)
     void rg_kv_panel_k_##type##__c(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1) \
     { \
         for (int64_t d = 0; d < hd; d++) \
-            for (int64_t p = p0; p < p0 + 32; p++) dst[d * 32 + p - p0] = p < p1 ? k_##type(k_head, hd, p, d) : 0.0f; \
+            for (int64_t p = p0; p < p0 + 32; p++) \
+                dst[d * 32 + p - p0] = p < p1 ? k_##type(k_head, hd, p, d) : 0.0f; \
     } \
-    void rg_kv_panel_v_##type##__c(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0) \
+    void rg_kv_panel_v_##type##__c( \
+        float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0) \
     { \
         for (int64_t p = p0; p < p1; p++) \
-            for (int64_t d = d0; d < d0 + 32; d++) dst[(p - p0) * 32 + d - d0] = d < hd ? v_##type(v_head, hd, p, d) : 0.0f; \
+            for (int64_t d = d0; d < d0 + 32; d++) \
+                dst[(p - p0) * 32 + d - d0] = d < hd ? v_##type(v_head, hd, p, d) : 0.0f; \
     }
 PANEL(f32)
 PANEL(f16)
@@ -94,7 +113,8 @@ void rg_kv_put_k_f16__c(void *head, int64_t hd, int64_t pos, const float *src)
     for (int64_t d = 0; d < hd; d++) store_f16(head, (pos / 16 * hd + d) * 16 + pos % 16, src[d]);
 }
 
-/* Scale and values of one block: the largest value becomes +-127, as in ggml's q8_0, but rounded with the half scale that is stored. */
+/* Scale and values of one block: the largest value becomes +-127, as in ggml's q8_0, but rounded with the
+ * half scale that is stored. */
 static float q8_block(int8_t q[Q8], const float *src, int64_t n)
 {
     float most = 0.0f;
@@ -113,7 +133,8 @@ static float q8_block(int8_t q[Q8], const float *src, int64_t n)
     return d;
 }
 
-/* A NaN has no place among the integers: it makes the scale NaN, so that it still spoils every result that uses it. */
+/* A NaN has no place among the integers: it makes the scale NaN, so that it still spoils every result that
+ * uses it. */
 static uint16_t q8_scale(float d, const float *src, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)

@@ -39,8 +39,14 @@ static void prepare(void *dst, const float *x, int64_t k, int64_t group, int pla
     }
 }
 
-void rg_prep_i8__c(void *dst, const float *x, int64_t k, int64_t group) { prepare(dst, x, k, group, 1, 127.0f); }
-void rg_prep_i16__c(void *dst, const float *x, int64_t k, int64_t group) { prepare(dst, x, k, group, 2, 32512.0f); }
+void rg_prep_i8__c(void *dst, const float *x, int64_t k, int64_t group)
+{
+    prepare(dst, x, k, group, 1, 127.0f);
+}
+void rg_prep_i16__c(void *dst, const float *x, int64_t k, int64_t group)
+{
+    prepare(dst, x, k, group, 2, 32512.0f);
+}
 
 void rg_prep_bf16__c(void *dst, const float *x, int64_t k, int64_t group)
 {
@@ -76,7 +82,8 @@ void rg_split_bf16__c(uint16_t *dst, const float *src, int64_t kb, int planes)
 void rg_pair_bf16__c(uint16_t *dst, const float *src, int64_t kb)
 {
     for (int64_t j = 0; j < rg_round_up(kb, 2); j++)
-        for (int64_t i = 0; i < RG_PANEL; i++) dst[(j / 2 * RG_PANEL + i) * 2 + j % 2] = j < kb ? rg_f32_to_bf16(src[j * RG_PANEL + i]) : 0;
+        for (int64_t i = 0; i < RG_PANEL; i++)
+            dst[(j / 2 * RG_PANEL + i) * 2 + j % 2] = j < kb ? rg_f32_to_bf16(src[j * RG_PANEL + i]) : 0;
 }
 
 /* ---- a group of a panel as unsigned codes ---- */
@@ -86,7 +93,10 @@ typedef struct codes {
     uint8_t u[128 * RG_PANEL]; /* [column / 4][row][column % 4] */
 } codes;
 
-static float half_at(const unsigned char *p, int i) { return rg_f16_to_f32((uint16_t)(p[2 * i] | p[2 * i + 1] << 8)); }
+static float half_at(const unsigned char *p, int i)
+{
+    return rg_f16_to_f32((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
+}
 
 static void read_codes(codes *to, rg_wtype type, const unsigned char *g)
 {
@@ -100,7 +110,9 @@ static void read_codes(codes *to, rg_wtype type, const unsigned char *g)
         for (int i = 0; i < RG_PANEL; i++)
             for (int b = 0; b < 4; b++) {
                 const int byte = t->bits == 8 ? g[128 * j + 4 * i + b] ^ 0x80 : g[64 * j + 4 * (i % 16) + b];
-                to->u[(j * RG_PANEL + i) * 4 + b] = (uint8_t)(t->bits == 8 ? byte : i < 16 ? byte & 15 : byte >> 4);
+                to->u[(j * RG_PANEL + i) * 4 + b] = (uint8_t)(t->bits == 8 ? byte
+                        : i < 16                                           ? byte & 15
+                                                                           : byte >> 4);
             }
 }
 
@@ -125,18 +137,21 @@ static void codes8(rg_wtype type, void *dst, const void *w, int64_t k, int64_t p
     const int64_t each = rg_u8_bytes(type);
     unpack8(type, dst, w, k, p, k0, k1);
     for (unsigned char *g = dst; k0 < k1; k0 += t->group, g += each)
-        for (int64_t i = each - RG_PANEL * t->group; i < each; i++) g[i] = (unsigned char)(g[i] - (t->bits == 8 ? 128 : t->has_min ? 0 : 8));
+        for (int64_t i = each - RG_PANEL * t->group; i < each; i++)
+            g[i] = (unsigned char)(g[i] - (t->bits == 8 ? 128 : t->has_min ? 0 : 8));
 }
 
 /* ---- products ---- */
 
 /* acc[row] += the product of one group with columns [c, c + group) of a prepared row. */
-static void add_group(float *acc, rg_wtype type, const codes *g, const void *x, int64_t kp, int64_t c, int planes)
+static void add_group(
+    float *acc, rg_wtype type, const codes *g, const void *x, int64_t kp, int64_t c, int planes)
 {
     const rg_wtype_info *t = &rg_wtypes[type];
     const int8_t *q = (const int8_t *)x + c;
     const rg_xgroup *xg = (const rg_xgroup *)(const void *)((const char *)x + planes * kp) + c / t->group;
-    const int32_t offset = t->bits == 8 ? 128 : t->has_min ? 0 : 8; /* what was added to make codes unsigned */
+    /* what was added to make codes unsigned */
+    const int32_t offset = t->bits == 8 ? 128 : t->has_min ? 0 : 8;
     for (int i = 0; i < RG_PANEL; i++) {
         int32_t sum = -offset * xg->sum;
         for (int j = 0; j < t->group; j++) {
@@ -148,23 +163,27 @@ static void add_group(float *acc, rg_wtype type, const codes *g, const void *x, 
     }
 }
 
-static void dot(
-    rg_wtype type, int planes, float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1)
+static void dot(rg_wtype type, int planes, float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m,
+    const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1)
 {
     const int64_t group = rg_wtypes[type].group, kp = rg_x_padded(k, group);
     for (int64_t p = p0; p < p1; p++) {
         float acc[RG_DOT_MAX][RG_PANEL] = {{0.0f}};
         for (int64_t c = 0; c < kp; c += group) {
             codes g;
-            read_codes(&g, type, (const unsigned char *)w + p * rg_panel_bytes(type, k) + rg_panel_bytes(type, c));
-            for (int64_t t = 0; t < m; t++) add_group(acc[t], type, &g, (const char *)x + t * ldx, kp, c, planes);
+            read_codes(
+                &g, type, (const unsigned char *)w + p * rg_panel_bytes(type, k) + rg_panel_bytes(type, c));
+            for (int64_t t = 0; t < m; t++)
+                add_group(acc[t], type, &g, (const char *)x + t * ldx, kp, c, planes);
         }
-        for (int64_t t = 0; t < m; t++) memcpy(y + t * ldy + p * RG_PANEL, acc[t], (size_t)rg_min(RG_PANEL, n - p * RG_PANEL) * sizeof(float));
+        for (int64_t t = 0; t < m; t++)
+            memcpy(y + t * ldy + p * RG_PANEL, acc[t],
+                (size_t)rg_min(RG_PANEL, n - p * RG_PANEL) * sizeof(float));
     }
 }
 
-static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1,
-    int64_t n, bool acc)
+static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m,
+    const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc)
 {
     const int64_t group = rg_wtypes[type].group, kp = rg_x_padded(k, group);
     for (int64_t t = 0; t < m; t++) {
@@ -183,18 +202,25 @@ static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *
 }
 
 #define PLANES(TYPE, type, bits, planes) \
-    void rg_dot##bits##_##type##__c(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    void rg_dot##bits##_##type##__c(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, \
+        const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
         dot(RG_WT_##TYPE, planes, y, ldy, x, ldx, m, w, n, k, p0, p1); \
     } \
-    void rg_mmdot##bits##_##type##__c( \
-        float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc) \
+    void rg_mmdot##bits##_##type##__c(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, \
+        const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc) \
     { \
         mmdot(RG_WT_##TYPE, planes, y, ldy, x, ldx, m, b, k, k0, k1, n, acc); \
     }
 #define DOT(TYPE, type) \
-    void rg_unpack8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) { unpack8(RG_WT_##TYPE, dst, w, k, p, k0, k1); } \
-    void rg_codes8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) { codes8(RG_WT_##TYPE, dst, w, k, p, k0, k1); } \
+    void rg_unpack8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        unpack8(RG_WT_##TYPE, dst, w, k, p, k0, k1); \
+    } \
+    void rg_codes8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        codes8(RG_WT_##TYPE, dst, w, k, p, k0, k1); \
+    } \
     PLANES(TYPE, type, 8, 1) \
     PLANES(TYPE, type, 16, 2)
 DOT(Q8G32, q8g32)
@@ -205,12 +231,14 @@ DOT(Q4G32M, q4g32m)
 DOT(Q4G64M, q4g64m)
 DOT(Q4G128M, q4g128m)
 
-void rg_mm_bf16__c(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m, int64_t kb, int64_t n, bool acc)
+void rg_mm_bf16__c(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m,
+    int64_t kb, int64_t n, bool acc)
 {
     for (int64_t t = 0; t < m; t++)
         for (int64_t i = 0; i < n; i++) {
             float sum = acc ? y[t * ldy + i] : 0.0f;
-            for (int64_t j = 0; j < kb; j++) sum += rg_bf16_to_f32(x[t * ldx + j]) * rg_bf16_to_f32(b[(j / 2 * RG_PANEL + i) * 2 + j % 2]);
+            for (int64_t j = 0; j < kb; j++)
+                sum += rg_bf16_to_f32(x[t * ldx + j]) * rg_bf16_to_f32(b[(j / 2 * RG_PANEL + i) * 2 + j % 2]);
             y[t * ldy + i] = sum;
         }
 }

@@ -22,7 +22,8 @@ void rg_softmax__c(float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 /* To nearest, ties away from zero: no difference that matters, one operation instead of three. */
 static float bf16_nearest(float v) { return rg_f32_from_bits((rg_f32_bits(v) + 0x8000u) & 0xffff0000u); }
 
-void rg_softmax_bf16__c(uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
+void rg_softmax_bf16__c(
+    uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 {
     float most = -INFINITY, total = 0.0f;
     for (int64_t i = 0; i < n; i++)
@@ -37,7 +38,8 @@ void rg_softmax_bf16__c(uint16_t *p, int64_t low, const float *s, int64_t n, int
     *sum = total;
 }
 
-/* The sum of squares is in double at every level: it costs nothing here, and activations of 1e20 do not overflow. */
+/* The sum of squares is in double at every level: it costs nothing here, and activations of 1e20 do not
+ * overflow. */
 void rg_rmsnorm__c(float *y, const float *x, const float *w, int64_t k, float eps)
 {
     double sum = 0.0;

@@ -6,7 +6,10 @@
 /* A run of columns of a panel that is dequantised at a time: one group, or 32 columns of the float types. */
 enum { RUN_MAX = 128 };
 
-static uint16_t half_at(const unsigned char *p, int64_t i) { return (uint16_t)(p[2 * i] | p[2 * i + 1] << 8); }
+static uint16_t half_at(const unsigned char *p, int64_t i)
+{
+    return (uint16_t)(p[2 * i] | p[2 * i + 1] << 8);
+}
 
 /* decode_*: columns [0, kc) of the run at g to dst[kc][32]. */
 typedef void decode_fn(float *dst, int64_t ld, const unsigned char *g, int64_t kc);
@@ -25,7 +28,8 @@ static void decode_f16(float *dst, int64_t ld, const unsigned char *g, int64_t k
 static void decode_bf16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
 {
     for (int64_t c = 0; c < kc; c++)
-        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_bf16_to_f32(half_at(g, i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2));
+        for (int i = 0; i < RG_PANEL; i++)
+            dst[c * ld + i] = rg_bf16_to_f32(half_at(g, i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2));
 }
 
 static void halves(float *dst, const unsigned char *g)
@@ -62,19 +66,22 @@ static void decode_q4m(float *dst, int64_t ld, const unsigned char *g, int64_t k
     for (int64_t c = 0; c < kc; c++) {
         const unsigned char *line = g + 128 + c / 4 * 64 + c % 4;
         for (int i = 0; i < 16; i++) dst[c * ld + i] = (float)(line[4 * i] & 15) * scale[i] + min[i];
-        for (int i = 0; i < 16; i++) dst[c * ld + 16 + i] = (float)(line[4 * i] >> 4) * scale[16 + i] + min[16 + i];
+        for (int i = 0; i < 16; i++)
+            dst[c * ld + 16 + i] = (float)(line[4 * i] >> 4) * scale[16 + i] + min[16 + i];
     }
 }
 
 /* run: columns decoded at a time, a multiple of the type's group */
-static void unpack(rg_wtype type, decode_fn *decode, int64_t run, float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
+static void unpack(rg_wtype type, decode_fn *decode, int64_t run, float *dst, int64_t ld, const void *w,
+    int64_t k, int64_t p, int64_t k0, int64_t k1)
 {
     const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(type, k);
-    for (int64_t c = k0; c < k1; c += run) decode(dst + (c - k0) * ld, ld, panel + rg_panel_bytes(type, c), rg_min(run, k1 - c));
+    for (int64_t c = k0; c < k1; c += run)
+        decode(dst + (c - k0) * ld, ld, panel + rg_panel_bytes(type, c), rg_min(run, k1 - c));
 }
 
-static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n,
-    int64_t k, int64_t p0, int64_t p1)
+static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_t ldy, const float *x,
+    int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1)
 {
     for (int64_t p = p0; p < p1; p++) {
         float block[RUN_MAX][RG_PANEL], acc[RG_GEMV_MAX][RG_PANEL] = {{0.0f}};
@@ -85,16 +92,20 @@ static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_
                 for (int64_t j = 0; j < kc; j++)
                     for (int i = 0; i < RG_PANEL; i++) acc[t][i] += block[j][i] * x[t * ldx + c + j];
         }
-        for (int64_t t = 0; t < m; t++) memcpy(y + t * ldy + p * RG_PANEL, acc[t], (size_t)rg_min(RG_PANEL, n - p * RG_PANEL) * sizeof(float));
+        for (int64_t t = 0; t < m; t++)
+            memcpy(y + t * ldy + p * RG_PANEL, acc[t],
+                (size_t)rg_min(RG_PANEL, n - p * RG_PANEL) * sizeof(float));
     }
 }
 
 #define LINEAR(TYPE, type, decode, run) \
-    void rg_unpack_##type##__c(float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    void rg_unpack_##type##__c( \
+        float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
         unpack(RG_WT_##TYPE, decode, run, dst, ld, w, k, p, k0, k1); \
     } \
-    void rg_gemv_##type##__c(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    void rg_gemv_##type##__c(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, \
+        int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
         gemv(RG_WT_##TYPE, decode, run, y, ldy, x, ldx, m, w, n, k, p0, p1); \
     }
@@ -109,7 +120,8 @@ LINEAR(Q4G32M, q4g32m, decode_q4m, 32)
 LINEAR(Q4G64M, q4g64m, decode_q4m, 64)
 LINEAR(Q4G128M, q4g128m, decode_q4m, 128)
 
-void rg_mm__c(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc)
+void rg_mm__c(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m,
+    int64_t kb, int64_t n, bool acc)
 {
     for (int64_t t = 0; t < m; t++)
         for (int64_t r0 = 0; r0 < n; r0 += RG_PANEL) {
@@ -117,6 +129,7 @@ void rg_mm__c(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b
             float sum[RG_PANEL] = {0.0f};
             for (int64_t j = 0; j < kb; j++)
                 for (int i = 0; i < RG_PANEL; i++) sum[i] += x[t * ldx + j] * b[j * ldb + r0 + i];
-            for (int64_t i = 0; i < rows; i++) y[t * ldy + r0 + i] = acc ? y[t * ldy + r0 + i] + sum[i] : sum[i];
+            for (int64_t i = 0; i < rows; i++)
+                y[t * ldy + r0 + i] = acc ? y[t * ldy + r0 + i] + sum[i] : sum[i];
         }
 }

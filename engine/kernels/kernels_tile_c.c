@@ -13,8 +13,8 @@ static float bf16_at(const void *row, int64_t i)
     return rg_bf16_to_f32(v);
 }
 
-void rg_tile_mm__c(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb, int products,
-    rg_tile_reuse keep, bool first)
+void rg_tile_mm__c(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low,
+    const uint16_t *b, int64_t m, int64_t kb, int products, rg_tile_reuse keep, bool first)
 {
     const int64_t tiles = products == 3 ? 2048 : 1024; /* values per 32 columns of b */
     (void)state, (void)keep;
@@ -33,7 +33,8 @@ void rg_tile_mm__c(void *state, float *acc, int64_t lda, const void *x, int64_t 
         }
 }
 
-static void dot(rg_wtype type, int planes, float *acc, const char *x, int64_t ldx, int64_t m, const char *b, int64_t k, int64_t k0, int64_t k1, bool first)
+static void dot(rg_wtype type, int planes, float *acc, const char *x, int64_t ldx, int64_t m, const char *b,
+    int64_t k, int64_t k0, int64_t k1, bool first)
 {
     const int64_t group = rg_wtypes[type].group, kp = rg_x_padded(k, group), each = rg_u8_bytes(type);
     for (int64_t t = 0; t < m; t++)
@@ -50,7 +51,8 @@ static void dot(rg_wtype type, int planes, float *acc, const char *x, int64_t ld
                 memcpy(&scale, head + 4 * i, sizeof scale);
                 memcpy(&min, head + 4 * (RG_PANEL + i), sizeof min);
                 for (int64_t j = 0; j < group; j++)
-                    total += (planes == 2 ? 256 * q[c + j] + q[kp + c + j] : q[c + j]) * code[(j / 4 * RG_PANEL + i) * 4 + j % 4];
+                    total += (planes == 2 ? 256 * q[c + j] + q[kp + c + j] : q[c + j]) *
+                        code[(j / 4 * RG_PANEL + i) * 4 + j % 4];
                 sum += (float)total * scale * xg.scale;
                 if (rg_wtypes[type].has_min) sum += min * (xg.scale * (float)xg.sum);
             }
@@ -59,8 +61,8 @@ static void dot(rg_wtype type, int planes, float *acc, const char *x, int64_t ld
 }
 
 #define TILE_DOT(TYPE, type, bits, planes) \
-    void rg_tile_dot##bits##_##type##__c( \
-        void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
+    void rg_tile_dot##bits##_##type##__c(void *state, float *acc, const void *x, int64_t ldx, int64_t m, \
+        const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
     { \
         (void)state; \
         dot(RG_WT_##TYPE, planes, acc, x, ldx, m, b, k, k0, k1, first); \

@@ -1,5 +1,6 @@
-/* Sixteen floats side by side, so that the quantisers are written once and give the same bits at every level: one AVX-512 register, two AVX2
- * registers, or a plain array. Every operation is the IEEE one; nothing is contracted. */
+/* Sixteen floats side by side, so that the quantisers are written once and give the same bits at every level:
+ * one AVX-512 register, two AVX2 registers, or a plain array. Every operation is the IEEE one; nothing is
+ * contracted. */
 #ifndef RG_LANES_H
 #define RG_LANES_H
 

@@ -1,19 +1,22 @@
-/* gemv, unpack and mm for one register width; see simd.h. ISA_FN(name) gives a function's name at this level. */
+/* gemv, unpack and mm for one register width; see simd.h. ISA_FN(name) gives a function's name at this
+ * level. */
 #include "kernels/kernel_rows.h"
 
 #include "base/num.h"
 #include "kernels/simd.h"
 
-/* A panel is H vectors. U accumulators per output take the columns c % U in turn, so that one chain of FMAs does not wait for itself.
- * TOKENS: most tokens in registers at once; with more, each run of columns is read again from L1. */
+/* A panel is H vectors. U accumulators per output take the columns c % U in turn, so that one chain of FMAs
+ * does not wait for itself. TOKENS: most tokens in registers at once; with more, each run of columns is read
+ * again from L1. */
 enum {
     H = RG_PANEL / VL,
     U = VL == 16 ? 2 : 1,
     TOKENS = VL == 16 ? 4 : 3,
     QUANT_TOKENS = VL == 16 ? 4 : 2, /* the same for quantised types, which need registers to decode */
-    PAIR_TOKENS = VL == 16 ? 2 : 1,  /* most tokens for which two panels are walked at once, as two streams from memory */
-    FLOAT_RUN = 32,                  /* columns between changes of tokens; even, and a whole BF16 tile */
-    AHEAD = 4096                     /* bytes of prefetch distance, in each of two streams */
+    /* most tokens for which two panels are walked at once, as two streams from memory */
+    PAIR_TOKENS = VL == 16 ? 2 : 1,
+    FLOAT_RUN = 32, /* columns between changes of tokens; even, and a whole BF16 tile */
+    AHEAD = 4096    /* bytes of prefetch distance, in each of two streams */
 };
 
 typedef enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_Q8, FORM_Q4, FORM_Q4M } form;
@@ -21,10 +24,12 @@ typedef enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_Q8, FORM_Q4, FORM_Q4M } 
 /* What a type is, as constants to the compiler. */
 typedef struct shape {
     form form;
-    int run, head, line; /* columns per run (= group of the quantised types), bytes of its scales, bytes per column */
+    /* columns per run (= group of the quantised types), bytes of its scales, bytes per column */
+    int run, head, line;
 } shape;
 
-/* Column c + cc (c a multiple of 4, cc < 4) of the run whose lines are at g, rows h * VL ..; quantised values come unscaled. */
+/* Column c + cc (c a multiple of 4, cc < 4) of the run whose lines are at g, rows h * VL ..; quantised values
+ * come unscaled. */
 INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc, int h)
 {
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
@@ -44,8 +49,8 @@ INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc,
     }
 }
 
-/* Sums of up to TOKENS tokens over one or two panels. The float types add into all U accumulators to the end; of the quantised types
- * only [0] is used across groups, for the scaled total. */
+/* Sums of up to TOKENS tokens over one or two panels. The float types add into all U accumulators to the end;
+ * of the quantised types only [0] is used across groups, for the scaled total. */
 typedef struct sums {
     vf v[2][TOKENS][U][H]; /* [panel][token][c % U][rows] */
 } sums;
@@ -74,7 +79,8 @@ INLINE vf combine_rows(const sums *a, int s, int t, int h)
 }
 
 /* Column c + cc of panel s. */
-INLINE void add_column(sums *a, form f, nibbles nib, int s, int mm, const unsigned char *g, const float *x, int64_t ldx, int64_t c, int cc)
+INLINE void add_column(sums *a, form f, nibbles nib, int s, int mm, const unsigned char *g, const float *x,
+    int64_t ldx, int64_t c, int cc)
 {
     vf xv[TOKENS];
     EACH (t, mm) xv[t] = vf_set1(x[t * ldx + c + cc]);
@@ -84,10 +90,14 @@ INLINE void add_column(sums *a, form f, nibbles nib, int s, int mm, const unsign
     }
 }
 
-INLINE void prefetch(const unsigned char *p, int bytes) { UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0); }
+INLINE void prefetch(const unsigned char *p, int bytes)
+{
+    UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
+}
 
 /* Adds columns [0, kc) of the lines at g. Four columns of one panel at a time: they share their lines. */
-INLINE void add_lines(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], const float *x, int64_t ldx, int64_t kc)
+INLINE void add_lines(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    const float *x, int64_t ldx, int64_t kc)
 {
     int64_t c = 0;
     for (; c + 4 <= kc; c += 4)
@@ -110,8 +120,10 @@ INLINE float sum_x(const float *x, int64_t n)
     return vf_sum(a);
 }
 
-/* One run of columns. A group of a quantised type is added up unscaled, then scaled once; a minimum meets the sum of x. */
-INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], const float *x, int64_t ldx, int64_t kc)
+/* One run of columns. A group of a quantised type is added up unscaled, then scaled once; a minimum meets the
+ * sum of x. */
+INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    const float *x, int64_t ldx, int64_t kc)
 {
     if (sh.head == 0) {
         add_lines(a, sh, nib, ns, mm, g, x, ldx, kc);
@@ -137,7 +149,8 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
 }
 
 /* y of the first panel, whose n rows are left; the second is `apart` rows on. */
-INLINE void store_sums(float *y, int64_t ldy, const sums *a, shape sh, int ns, int mm, int64_t n, int64_t apart)
+INLINE void store_sums(
+    float *y, int64_t ldy, const sums *a, shape sh, int ns, int mm, int64_t n, int64_t apart)
 {
     EACH (s, ns)
         EACH (t, mm)
@@ -149,9 +162,10 @@ INLINE void store_sums(float *y, int64_t ldy, const sums *a, shape sh, int ns, i
 
 INLINE int64_t run_bytes(shape sh) { return sh.head + sh.run * sh.line; }
 
-/* ns panels `apart` rows apart, mm tokens, everything in registers. y, w: of the first panel; n: rows left. */
-INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsigned char *w, int64_t panel, int64_t apart, int64_t n, int64_t k, shape sh,
-    nibbles nib, int ns, int mm)
+/* ns panels `apart` rows apart, mm tokens, everything in registers. y, w: of the first panel; n: rows
+ * left. */
+INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsigned char *w, int64_t panel,
+    int64_t apart, int64_t n, int64_t k, shape sh, nibbles nib, int ns, int mm)
 {
     sums a;
     sums_clear(&a, ns, mm);
@@ -165,7 +179,8 @@ INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsign
 }
 
 /* One panel, any m: every run of columns meets all tokens while it is in L1. */
-INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const unsigned char *w, int64_t n, int64_t k, shape sh, nibbles nib)
+INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const unsigned char *w,
+    int64_t n, int64_t k, shape sh, nibbles nib)
 {
     enum { PARTS = (RG_GEMV_MAX + QUANT_TOKENS - 1) / QUANT_TOKENS };
     const int step = sh.head ? QUANT_TOKENS : TOKENS;
@@ -199,11 +214,12 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     }
 }
 
-INLINE void gemv(
-    float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
+INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n,
+    int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
 {
     const nibbles one = nibbles_init(sh.form == FORM_Q4M, 1), nib = nibbles_init(sh.form == FORM_Q4M, 0);
-    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into the other. */
+    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into
+     * the other. */
     const int64_t half = m <= PAIR_TOKENS ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
     for (int64_t p = p0; p < p1; p++) {
         if (half && p == p0 + half) p += half; /* done with the first half */
@@ -225,10 +241,12 @@ INLINE void gemv(
     }
 }
 
-INLINE void unpack(float *dst, int64_t ld, const void *w, int64_t panel, int64_t p, int64_t k0, int64_t k1, shape sh)
+INLINE void unpack(
+    float *dst, int64_t ld, const void *w, int64_t panel, int64_t p, int64_t k0, int64_t k1, shape sh)
 {
     const nibbles nib = nibbles_init(sh.form == FORM_Q4M, 0);
-    const unsigned char *g = (const unsigned char *)w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
+    const unsigned char *g =
+        (const unsigned char *)w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
     for (int64_t c = k0; c < k1; g += run_bytes(sh)) {
         const int64_t kc = rg_min(sh.run, k1 - c);
         vf scale[H], min[H];
@@ -253,11 +271,14 @@ INLINE void unpack(float *dst, int64_t ld, const void *w, int64_t panel, int64_t
 }
 
 #define LINEAR(TYPE, type, FORM, group, head, line) \
-    void ISA_FN(rg_gemv_##type)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
+    void ISA_FN(rg_gemv_##type)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, \
+        const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){FORM, group, head, line}, rg_panel_bytes(RG_WT_##TYPE, k)); \
+        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){FORM, group, head, line}, \
+            rg_panel_bytes(RG_WT_##TYPE, k)); \
     } \
-    void ISA_FN(rg_unpack_##type)(float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    void ISA_FN(rg_unpack_##type)( \
+        float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
         unpack(dst, ld, w, rg_panel_bytes(RG_WT_##TYPE, k), p, k0, k1, (shape){FORM, group, head, line}); \
     }
@@ -276,7 +297,8 @@ LINEAR(Q4G128M, q4g128m, FORM_Q4M, 128, 128, 16)
 
 enum { MM_V = 2, MM_TOKENS = VL == 16 ? 12 : 6 };
 
-INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t kb, int64_t n, bool acc, int mm)
+INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb,
+    int64_t kb, int64_t n, bool acc, int mm)
 {
     vf sum[MM_TOKENS][MM_V];
     EACH (t, mm)
@@ -293,7 +315,8 @@ INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const fl
         EACH (h, MM_V) vf_add_left(y + t * ldy + h * VL, sum[t][h], n - h * VL, acc);
 }
 
-void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m, int64_t kb, int64_t n, bool acc)
+void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m,
+    int64_t kb, int64_t n, bool acc)
 {
     for (int64_t r = 0; r < n; r += MM_V * VL)
         for (int64_t t = 0; t < m; t += MM_TOKENS) {

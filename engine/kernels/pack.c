@@ -10,14 +10,18 @@ static void put16(unsigned char *p, int64_t i, uint16_t h) { memcpy(p + 2 * i, &
 
 static int64_t padded(rg_wtype type, int64_t k) { return rg_round_up(k, rg_wtypes[type].group); }
 
-int64_t rg_pack_scratch(rg_wtype type, int64_t k) { return RG_PANEL * padded(type, k) * (int64_t)sizeof(float); }
+int64_t rg_pack_scratch(rg_wtype type, int64_t k)
+{
+    return RG_PANEL * padded(type, k) * (int64_t)sizeof(float);
+}
 
 /* ---- float types: rows[32][kp] to lines ---- */
 
 static void pack_f32(unsigned char *panel, const float *rows, int64_t kp)
 {
     for (int i = 0; i < RG_PANEL; i++)
-        for (int64_t c = 0; c < kp; c++) memcpy(panel + (c * RG_PANEL + i) * 4, rows + i * kp + c, sizeof *rows);
+        for (int64_t c = 0; c < kp; c++)
+            memcpy(panel + (c * RG_PANEL + i) * 4, rows + i * kp + c, sizeof *rows);
 }
 
 /* Column by column within a run of 32, so that a line is written while it is in L1. */
@@ -25,7 +29,8 @@ static void pack_f16(unsigned char *panel, const float *rows, int64_t kp)
 {
     for (int64_t c0 = 0; c0 < kp; c0 += 32)
         for (int i = 0; i < RG_PANEL; i++)
-            for (int64_t c = c0; c < rg_min(c0 + 32, kp); c++) put16(panel, c * RG_PANEL + i, rg_f32_to_f16(rows[i * kp + c]));
+            for (int64_t c = c0; c < rg_min(c0 + 32, kp); c++)
+                put16(panel, c * RG_PANEL + i, rg_f32_to_f16(rows[i * kp + c]));
 }
 
 static void pack_bf16(unsigned char *panel, const float *rows, int64_t kp)
@@ -33,7 +38,8 @@ static void pack_bf16(unsigned char *panel, const float *rows, int64_t kp)
     for (int64_t c0 = 0; c0 < kp; c0 += 32)
         for (int i = 0; i < RG_PANEL; i++)
             for (int64_t c = 0; c < 32; c++)
-                put16(panel, c0 * RG_PANEL + i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2, rg_f32_to_bf16(rows[i * kp + c0 + c]));
+                put16(panel, c0 * RG_PANEL + i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2,
+                    rg_f32_to_bf16(rows[i * kp + c0 + c]));
 }
 
 /* ---- quantised types ---- */
@@ -67,7 +73,8 @@ static void interleave(unsigned char *dst, const group_q *g, rg_wtype type)
 }
 
 /* Sum of squared differences between a row's group and what is stored; 8 accumulators in a fixed order. */
-static void add_error(double *err2, double *w2, const float *w, const uint8_t *q, int64_t n, float s, float base, bool is_signed)
+static void add_error(double *err2, double *w2, const float *w, const uint8_t *q, int64_t n, float s,
+    float base, bool is_signed)
 {
     double e[8] = {0.0}, a[8] = {0.0};
     for (int64_t i = 0; i < n; i += 8)
@@ -83,7 +90,8 @@ static void add_error(double *err2, double *w2, const float *w, const uint8_t *q
     }
 }
 
-static void pack_quant(const rg_ktab *t, rg_wtype type, unsigned char *panel, const float *rows, int64_t kp, int64_t valid, double *err2, double *w2)
+static void pack_quant(const rg_ktab *t, rg_wtype type, unsigned char *panel, const float *rows, int64_t kp,
+    int64_t valid, double *err2, double *w2)
 {
     const rg_wtype_info *info = &rg_wtypes[type];
     rg_quant_fn *quant = info->bits == 8 ? t->quant_q8 : info->has_min ? t->quant_q4m : t->quant_q4;
@@ -94,7 +102,11 @@ static void pack_quant(const rg_ktab *t, rg_wtype type, unsigned char *panel, co
             const float *w = rows + i * kp + c;
             quant(g.q[i], &g.scale[i], &g.min[i], w, info->group);
             const float s = rg_f16_to_f32(g.scale[i]);
-            add_error(err2, w2, w, g.q[i], info->group, s, info->has_min ? rg_f16_to_f32(g.min[i]) : info->bits == 4 ? -8.0f * s : 0.0f, info->bits == 8);
+            add_error(err2, w2, w, g.q[i], info->group, s,
+                info->has_min         ? rg_f16_to_f32(g.min[i])
+                    : info->bits == 4 ? -8.0f * s
+                                      : 0.0f,
+                info->bits == 8);
         }
         /* rows that do not exist have scale 0, and the code of zero */
         if (info->bits == 4 && !info->has_min)
@@ -107,14 +119,16 @@ static void add_float_error(double *err2, double *w2, rg_wtype type, const float
 {
     for (int64_t i = 0; i < n; i++) {
         const float w = rows[i];
-        const float v = type == RG_WT_F16 ? rg_f16_to_f32(rg_f32_to_f16(w)) : type == RG_WT_BF16 ? rg_bf16_to_f32(rg_f32_to_bf16(w)) : w;
+        const float v = type == RG_WT_F16 ? rg_f16_to_f32(rg_f32_to_f16(w))
+            : type == RG_WT_BF16          ? rg_bf16_to_f32(rg_f32_to_bf16(w))
+                                          : w;
         *err2 += ((double)w - (double)v) * ((double)w - (double)v);
         *w2 += (double)w * (double)w;
     }
 }
 
-void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_row_fn *row, void *user, void *scratch,
-    double *sum_err2, double *sum_w2)
+void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1,
+    rg_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2)
 {
     const int64_t kp = padded(type, k);
     float *rows = scratch;
@@ -140,7 +154,8 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
         default:
             pack_quant(t, type, panel, rows, kp, valid, &err2, &w2);
         }
-        if (!rg_wtype_is_quant(type) && sum_err2 && sum_w2) add_float_error(&err2, &w2, type, rows, RG_PANEL * kp);
+        if (!rg_wtype_is_quant(type) && sum_err2 && sum_w2)
+            add_float_error(&err2, &w2, type, rows, RG_PANEL * kp);
     }
     if (sum_err2) *sum_err2 += err2;
     if (sum_w2) *sum_w2 += w2;
@@ -159,10 +174,12 @@ bool rg_finite16(rg_wtype type, const void *values, int64_t n)
     return !bad;
 }
 
-/* Columns of a row that are moved at a time: a block of a panel, 64 bytes a column, stays in L1, and the reads of a row come in runs. */
+/* Columns of a row that are moved at a time: a block of a panel, 64 bytes a column, stays in L1, and the
+ * reads of a row come in runs. */
 enum { RUN16 = 256 };
 
-bool rg_pack16(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_raw_row_fn *row, void *user)
+bool rg_pack16(
+    rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_raw_row_fn *row, void *user)
 {
     const int64_t kp = padded(type, k);
     bool finite = true;
@@ -189,9 +206,10 @@ bool rg_pack16(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int6
     return finite;
 }
 
-/* Squared difference between a group as the file means it and as it is stored: the codes are the same, scale and minimum may be rounded. */
-static void add_grid_error(
-    double *err2, double *w2, const uint8_t *q, int64_t n, double s, double m, double stored_s, double stored_m, int zero, bool is_signed)
+/* Squared difference between a group as the file means it and as it is stored: the codes are the same, scale
+ * and minimum may be rounded. */
+static void add_grid_error(double *err2, double *w2, const uint8_t *q, int64_t n, double s, double m,
+    double stored_s, double stored_m, int zero, bool is_signed)
 {
     const double ds = s - stored_s, dm = m - stored_m;
     int sum = 0, sum2 = 0; /* of codes below 2^8 */
@@ -207,8 +225,8 @@ static void add_grid_error(
     *w2 += a < 0.0 ? 0.0 : a; /* not finite stays not finite */
 }
 
-void rg_pack_grid(
-    rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_grid_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2)
+void rg_pack_grid(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1,
+    rg_grid_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2)
 {
     const rg_wtype_info *info = &rg_wtypes[type];
     const int64_t kp = padded(type, k), groups = kp / info->group;
@@ -235,8 +253,9 @@ void rg_pack_grid(
                 g.scale[i] = rg_f32_to_f16(s);
                 g.min[i] = rg_f32_to_f16(m);
                 memcpy(g.q[i], q + i * kp + b * info->group, (size_t)info->group);
-                add_grid_error(&err2, &w2, g.q[i], rg_min(info->group, k - b * info->group), (double)s, (double)m, (double)rg_f16_to_f32(g.scale[i]),
-                    (double)rg_f16_to_f32(g.min[i]), zero, info->bits == 8);
+                add_grid_error(&err2, &w2, g.q[i], rg_min(info->group, k - b * info->group), (double)s,
+                    (double)m, (double)rg_f16_to_f32(g.scale[i]), (double)rg_f16_to_f32(g.min[i]), zero,
+                    info->bits == 8);
             }
             interleave(panel + rg_panel_bytes(type, b * info->group), &g, type);
         }
@@ -281,6 +300,7 @@ static float element(rg_wtype type, const unsigned char *panel, int64_t i, int64
 
 void rg_unpack_row(const rg_weight *w, int64_t row, float *dst)
 {
-    const unsigned char *panel = (const unsigned char *)w->data + row / RG_PANEL * rg_panel_bytes(w->type, w->k);
+    const unsigned char *panel =
+        (const unsigned char *)w->data + row / RG_PANEL * rg_panel_bytes(w->type, w->k);
     for (int64_t c = 0; c < w->k; c++) dst[c] = element(w->type, panel, row % RG_PANEL, c);
 }

@@ -1,5 +1,5 @@
-/* Preparing activations (kernels.h), for one register width. The bits are those of the plain C kernels: the same operations per value, and
- * sums only of integers. */
+/* Preparing activations (kernels.h), for one register width. The bits are those of the plain C kernels: the
+ * same operations per value, and sums only of integers. */
 #include "kernels/kernel_rows.h"
 
 #include "base/num.h"
@@ -22,7 +22,8 @@ INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int pla
         const float inv = zero ? 0.0f : limit / top;
         vi sum = vi_int(0);
         for (int64_t i = 0; i < group; i += VL) {
-            const vi v = zero ? vi_int(0) : vi_round(vf_mul(vf_load_left(x + c + i, k - c - i), vf_set1(inv)));
+            const vi v =
+                zero ? vi_int(0) : vi_round(vf_mul(vf_load_left(x + c + i, k - c - i), vf_set1(inv)));
             sum = vi_add(sum, v);
             if (planes == 1) {
                 put8(q + c + i, v);
@@ -36,10 +37,17 @@ INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int pla
     }
 }
 
-void ISA_FN(rg_prep_i8)(void *dst, const float *x, int64_t k, int64_t group) { prepare(dst, x, k, group, 1, 127.0f); }
-void ISA_FN(rg_prep_i16)(void *dst, const float *x, int64_t k, int64_t group) { prepare(dst, x, k, group, 2, 32512.0f); }
+void ISA_FN(rg_prep_i8)(void *dst, const float *x, int64_t k, int64_t group)
+{
+    prepare(dst, x, k, group, 1, 127.0f);
+}
+void ISA_FN(rg_prep_i16)(void *dst, const float *x, int64_t k, int64_t group)
+{
+    prepare(dst, x, k, group, 2, 32512.0f);
+}
 
-/* bf16 in the low half of each dword, to nearest even; a NaN keeps its sign and top bits and becomes quiet, as in rg_f32_to_bf16. */
+/* bf16 in the low half of each dword, to nearest even; a NaN keeps its sign and top bits and becomes quiet,
+ * as in rg_f32_to_bf16. */
 INLINE vi bf16_of(vf f)
 {
     const vi b = vi_bits(f), up = vi_add(b, vi_add(vi_int(0x7fff), vi_and(vi_shr(b, 16), vi_int(1))));
@@ -82,15 +90,18 @@ INLINE void split_pair(char *to, vf even, vf odd, int planes)
     }
     const vi top = vi_int(-65536), e = vi_and(vi_bits(even), top), o = vi_and(vi_bits(odd), top);
     put32(to, vi_or(vi_shr(e, 16), o));
-    put32(to + 2048, vi_or(bf16_of_finite(vf_sub(even, vf_bits(e))), vi_shl(bf16_of_finite(vf_sub(odd, vf_bits(o))), 16)));
+    put32(to + 2048,
+        vi_or(bf16_of_finite(vf_sub(even, vf_bits(e))), vi_shl(bf16_of_finite(vf_sub(odd, vf_bits(o))), 16)));
 }
 
 void ISA_FN(rg_split_bf16)(uint16_t *dst, const float *src, int64_t kb, int planes)
 {
     for (int64_t j = 0; j < rg_round_up(kb, 32); j += 2)
         for (int64_t i = 0; i < RG_PANEL; i += VL) {
-            const vf even = j < kb ? vf_load(src + j * RG_PANEL + i) : vf_zero(), odd = j + 1 < kb ? vf_load(src + (j + 1) * RG_PANEL + i) : vf_zero();
-            split_pair((char *)(dst + j / 32 * planes * 1024 + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2), even, odd, planes);
+            const vf even = j < kb ? vf_load(src + j * RG_PANEL + i) : vf_zero(),
+                     odd = j + 1 < kb ? vf_load(src + (j + 1) * RG_PANEL + i) : vf_zero();
+            split_pair((char *)(dst + j / 32 * planes * 1024 + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2),
+                even, odd, planes);
         }
 }
 
@@ -98,7 +109,8 @@ void ISA_FN(rg_pair_bf16)(uint16_t *dst, const float *src, int64_t kb)
 {
     for (int64_t j = 0; j < kb; j += 2)
         for (int64_t i = 0; i < RG_PANEL; i += VL) {
-            const vi even = bf16_of(vf_load(src + j * RG_PANEL + i)), odd = j + 1 < kb ? bf16_of(vf_load(src + (j + 1) * RG_PANEL + i)) : vi_int(0);
+            const vi even = bf16_of(vf_load(src + j * RG_PANEL + i)),
+                     odd = j + 1 < kb ? bf16_of(vf_load(src + (j + 1) * RG_PANEL + i)) : vi_int(0);
             put32(dst + (j / 2 * RG_PANEL + i) * 2, vi_or(even, vi_shl(odd, 16)));
         }
 }

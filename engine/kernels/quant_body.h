@@ -1,9 +1,10 @@
-/* The quantisers, one text compiled once per instruction set (quant_c.c, quant_avx2.c, quant_avx512.c); see lanes.h for why all levels
- * give the same bits. QUANT_FN(name) gives the function's name at this level.
+/* The quantisers, one text compiled once per instruction set (quant_c.c, quant_avx2.c, quant_avx512.c); see
+ * lanes.h for why all levels give the same bits. QUANT_FN(name) gives the function's name at this level.
  *
- * A grid is scale s and minimum m, both halves as they will be stored; a weight w becomes q = round((w - m) / s), clamped. 32 candidate
- * grids are tried side by side, one per lane, each weight against all of them, so that no sum runs across lanes; the best one is
- * refined by least squares. Candidate 0 is plain round to nearest and wins a tie. */
+ * A grid is scale s and minimum m, both halves as they will be stored; a weight w becomes q = round((w - m) /
+ * s), clamped. 32 candidate grids are tried side by side, one per lane, each weight against all of them, so
+ * that no sum runs across lanes; the best one is refined by least squares. Candidate 0 is plain round to
+ * nearest and wins a tie. */
 #include "kernels/kernel_rows.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@ enum { SETS = 2, CANDIDATES = SETS * LANES };
 
 #define HALF_MAX 65504.0f
 
-/* Of the form that the instructions compute: a NaN becomes the limit, so that what follows fits the integers. */
+/* Of the form that the instructions compute: a NaN becomes the limit, so that what follows fits the
+ * integers. */
 static inline float clamp(float v, float lo, float hi)
 {
     v = v < hi ? v : hi;
@@ -25,12 +27,16 @@ static inline l16 l16_clamp(l16 v, l16 lo, l16 hi) { return l16_max(l16_min(v, h
 
 /* Round to nearest even for |v| <= 2^22: adding 1.5 * 2^23 leaves no fraction bits. */
 static inline float nearest(float v) { return (v + 12582912.0f) - 12582912.0f; }
-static inline l16 l16_nearest(l16 v) { return l16_sub(l16_add(v, l16_set1(12582912.0f)), l16_set1(12582912.0f)); }
+static inline l16 l16_nearest(l16 v)
+{
+    return l16_sub(l16_add(v, l16_set1(12582912.0f)), l16_set1(12582912.0f));
+}
 
 /* The half nearest to f, saturating: a scale must never become infinite. */
 static inline float half_of(float f) { return rg_f16_to_f32(rg_f32_to_f16(clamp(f, -HALF_MAX, HALF_MAX))); }
 
-/* A half next to each lane, the nearest but for ties: Veltkamp's splitting keeps 11 bits; below 2^-14 halves are multiples of 2^-24. */
+/* A half next to each lane, the nearest but for ties: Veltkamp's splitting keeps 11 bits; below 2^-14 halves
+ * are multiples of 2^-24. */
 static inline l16 l16_half(l16 v)
 {
     v = l16_clamp(v, l16_set1(-HALF_MAX), l16_set1(HALF_MAX));
@@ -63,7 +69,8 @@ static inline l16 squared_error(l16 w, l16 s, l16 inv, l16 min, l16 lo, l16 hi)
 }
 
 /* Best of the candidates; the first wins a tie, and if every error is NaN. */
-static inline grid search(const float *w, int64_t n, const float s[CANDIDATES], const float min[CANDIDATES], range r)
+static inline grid search(
+    const float *w, int64_t n, const float s[CANDIDATES], const float min[CANDIDATES], range r)
 {
     l16 sv[SETS], inv[SETS], mv[SETS], e[SETS];
     const l16 lo = l16_set1(r.lo), hi = l16_set1(r.hi);
@@ -88,7 +95,8 @@ static inline grid search(const float *w, int64_t n, const float s[CANDIDATES], 
 static inline void try_grid(grid *best, const float *w, int64_t n, float s, float min, range r)
 {
     const float inv = inverse(s);
-    const l16 sv = l16_set1(s), iv = l16_set1(inv), mv = l16_set1(min), lo = l16_set1(r.lo), hi = l16_set1(r.hi);
+    const l16 sv = l16_set1(s), iv = l16_set1(inv), mv = l16_set1(min), lo = l16_set1(r.lo),
+              hi = l16_set1(r.hi);
     l16 e = l16_set1(0.0f);
     for (int64_t i = 0; i < n; i += LANES) e = l16_add(e, squared_error(l16_load(w + i), sv, iv, mv, lo, hi));
     const float err = l16_sum(e);
@@ -158,11 +166,13 @@ static inline void store_integers(uint8_t *q, const float *w, int64_t n, const g
 }
 
 /* s = peak / divisor, without a minimum. */
-static inline grid search_scale(const float *w, int64_t n, float peak, const float divisor[CANDIDATES], range r)
+static inline grid search_scale(
+    const float *w, int64_t n, float peak, const float divisor[CANDIDATES], range r)
 {
     static const float none[CANDIDATES] = {0.0f};
     float s[CANDIDATES];
-    for (int j = 0; j < SETS; j++) l16_store(s + j * LANES, l16_half(l16_div(l16_set1(peak), l16_load(divisor + j * LANES))));
+    for (int j = 0; j < SETS; j++)
+        l16_store(s + j * LANES, l16_half(l16_div(l16_set1(peak), l16_load(divisor + j * LANES))));
     s[0] = half_of(peak / divisor[0]);
     grid g = search(w, n, s, none, r);
     try_grid(&g, w, n, half_of(fit_scale(w, n, &g, r)), 0.0f, r);
@@ -175,9 +185,11 @@ rg_quant_fn QUANT_FN(rg_quant_q4m);
 
 void QUANT_FN(rg_quant_q8)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
 {
-    /* clipping hardly pays at 8 bits, but the end that is cut may fall better on the grid of halves and integers */
-    static const float divisor[CANDIDATES] = {127.0f, 126.0f, 126.2f, 126.4f, 126.6f, 126.8f, 127.1f, 127.2f, 127.3f, 127.4f, 127.49f, 127.6f, 127.8f, 128.0f,
-        128.2f, 128.4f, 128.6f, 128.8f, 129.0f, 129.2f, 129.4f, 129.6f, 129.8f, 130.0f, 130.3f, 130.6f, 131.0f, 131.5f, 132.0f, 133.0f, 134.0f, 135.0f};
+    /* clipping hardly pays at 8 bits, but the end that is cut may fall better on the grid of halves and
+     * integers */
+    static const float divisor[CANDIDATES] = {127.0f, 126.0f, 126.2f, 126.4f, 126.6f, 126.8f, 127.1f, 127.2f,
+        127.3f, 127.4f, 127.49f, 127.6f, 127.8f, 128.0f, 128.2f, 128.4f, 128.6f, 128.8f, 129.0f, 129.2f,
+        129.4f, 129.6f, 129.8f, 130.0f, 130.3f, 130.6f, 131.0f, 131.5f, 132.0f, 133.0f, 134.0f, 135.0f};
     const range r = {-127.0f, 127.0f};
     float lo, hi;
     (void)min;
@@ -189,10 +201,11 @@ void QUANT_FN(rg_quant_q8)(uint8_t *q, uint16_t *scale, uint16_t *min, const flo
 
 void QUANT_FN(rg_quant_q4)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
 {
-    /* The larger end takes -8, so that s has the opposite sign; below 8 it keeps a margin, above it is clipped. A few grids have the
-     * other end at -8. */
-    static const float divisor[CANDIDATES] = {-8.0f, -7.0f, -6.6f, -6.8f, -7.15f, -7.3f, -7.4f, -7.5f, -7.6f, -7.7f, -7.8f, -7.9f, -8.1f, -8.2f, -8.3f, -8.4f,
-        -8.55f, -8.7f, -8.85f, -9.0f, -9.2f, -9.4f, -9.7f, -10.0f, -10.4f, -10.8f, -11.4f, -12.0f, 7.0f, 7.4f, 8.0f, 8.6f};
+    /* The larger end takes -8, so that s has the opposite sign; below 8 it keeps a margin, above it is
+     * clipped. A few grids have the other end at -8. */
+    static const float divisor[CANDIDATES] = {-8.0f, -7.0f, -6.6f, -6.8f, -7.15f, -7.3f, -7.4f, -7.5f, -7.6f,
+        -7.7f, -7.8f, -7.9f, -8.1f, -8.2f, -8.3f, -8.4f, -8.55f, -8.7f, -8.85f, -9.0f, -9.2f, -9.4f, -9.7f,
+        -10.0f, -10.4f, -10.8f, -11.4f, -12.0f, 7.0f, 7.4f, 8.0f, 8.6f};
     const range r = {-8.0f, 7.0f};
     float lo, hi;
     (void)min;
@@ -206,7 +219,8 @@ void QUANT_FN(rg_quant_q4m)(uint8_t *q, uint16_t *scale, uint16_t *min, const fl
 {
     /* Fractions of the range that are cut off below and above. */
     enum { BELOW = 4, ABOVE = CANDIDATES / BELOW };
-    static const float below[BELOW] = {0.0f, 0.03f, 0.065f, 0.11f}, above[ABOVE] = {0.0f, 0.015f, 0.03f, 0.045f, 0.065f, 0.085f, 0.11f, 0.15f};
+    static const float below[BELOW] = {0.0f, 0.03f, 0.065f, 0.11f},
+                       above[ABOVE] = {0.0f, 0.015f, 0.03f, 0.045f, 0.065f, 0.085f, 0.11f, 0.15f};
     const range r = {0.0f, 15.0f};
     float lo, hi, s[CANDIDATES], base[CANDIDATES];
     extent(w, group, &lo, &hi);

@@ -1,5 +1,6 @@
-/* One vocabulary for two register widths, so that each kernel body (*_simd.h) is written once and compiled by a file per instruction set
- * with its own flags. vf: VL floats; vi: VL dwords. Only static inline functions. */
+/* One vocabulary for two register widths, so that each kernel body (*_simd.h) is written once and compiled by
+ * a file per instruction set with its own flags. vf: VL floats; vi: VL dwords. Only static inline
+ * functions. */
 #ifndef RG_SIMD_H
 #define RG_SIMD_H
 
@@ -37,13 +38,20 @@ INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }              /* b i
 INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE vf vf_half(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE vf vf_int8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+INLINE vf vf_int8(const void *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
 
 INLINE __mmask16 first(int64_t n) { return (__mmask16)(0xffffu >> (16 - n)); } /* n in 0..16 */
 INLINE vf vf_load_n(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(first(n), p); }
 INLINE void vf_store_n(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
-INLINE vf vf_keep(vf v, int64_t n, vf other) { return _mm512_mask_mov_ps(other, first(n), v); } /* v below lane n, else other */
-INLINE vf vf_if_less(vf x, vf y, vf yes, vf no) { return _mm512_mask_mov_ps(no, _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), yes); }
+/* v below lane n, else other */
+INLINE vf vf_keep(vf v, int64_t n, vf other) { return _mm512_mask_mov_ps(other, first(n), v); }
+INLINE vf vf_if_less(vf x, vf y, vf yes, vf no)
+{
+    return _mm512_mask_mov_ps(no, _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), yes);
+}
 
 /* BF16 pairs to their even and odd columns. */
 INLINE vf vf_even(vi v) { return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)); }
@@ -68,8 +76,8 @@ INLINE vf vf_byte(vi v, int t)
     return _mm512_cvtepi32_ps(_mm512_srai_epi32(v, 24));
 }
 
-/* Nibble j of each dword, as a number: u (has_min) or u - 8. A permute looks at the low 4 bits of its index only, so that shift and
- * permute do everything: no mask, no conversion. */
+/* Nibble j of each dword, as a number: u (has_min) or u - 8. A permute looks at the low 4 bits of its index
+ * only, so that shift and permute do everything: no mask, no conversion. */
 typedef struct nibbles {
     vf table;
 } nibbles;
@@ -127,7 +135,8 @@ INLINE double sum_squares(const float *x, int64_t n)
     __m512d a = _mm512_setzero_pd(), b = a;
     for (int64_t i = 0; i < n; i += VL) {
         const vf v = n - i >= VL ? vf_load(x + i) : vf_load_n(x + i, n - i);
-        const __m512d lo = _mm512_cvtps_pd(_mm512_castps512_ps256(v)), hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
+        const __m512d lo = _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
+                      hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
         a = _mm512_fmadd_pd(lo, lo, a);
         b = _mm512_fmadd_pd(hi, hi, b);
     }
@@ -154,13 +163,27 @@ INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }              /* b i
 INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 INLINE vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE vf vf_half(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
-INLINE vf vf_int8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+INLINE vf vf_int8(const void *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
 
-INLINE vi first(int64_t n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); } /* n in 0..8 */
+/* n in 0..8 */
+INLINE vi first(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
 INLINE vf vf_load_n(const float *p, int64_t n) { return _mm256_maskload_ps(p, first(n)); }
 INLINE void vf_store_n(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
-INLINE vf vf_keep(vf v, int64_t n, vf other) { return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(first(n))); } /* v below lane n, else other */
-INLINE vf vf_if_less(vf x, vf y, vf yes, vf no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(x, y, _CMP_LT_OQ)); }
+/* v below lane n, else other */
+INLINE vf vf_keep(vf v, int64_t n, vf other)
+{
+    return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(first(n)));
+}
+INLINE vf vf_if_less(vf x, vf y, vf yes, vf no)
+{
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(x, y, _CMP_LT_OQ));
+}
 
 /* BF16 pairs to their even and odd columns. */
 INLINE vf vf_even(vi v) { return _mm256_castsi256_ps(_mm256_slli_epi32(v, 16)); }
@@ -185,10 +208,11 @@ INLINE vf vf_byte(vi v, int t)
     return _mm256_cvtepi32_ps(_mm256_srai_epi32(v, 24));
 }
 
-/* Nibble j of each dword, as a number: u (has_min) or u - 8; exact in two ways.
- * many tokens: shifts to the top and back (which extends the sign of u ^ 8 = u - 8; the flip is made once per line), and a conversion;
- * one token: masked and put into the fraction of 2^23 (low nibble of a byte) or 2^19 (high nibble) it makes that power plus u, from which
- * a subtraction leaves the number. That takes more operations and registers, but fewer of those that shift and convert. */
+/* Nibble j of each dword, as a number: u (has_min) or u - 8; exact in two ways. many tokens: shifts to the
+ * top and back (which extends the sign of u ^ 8 = u - 8; the flip is made once per line), and a conversion;
+ * one token: masked and put into the fraction of 2^23 (low nibble of a byte) or 2^19 (high nibble) it makes
+ * that power plus u, from which a subtraction leaves the number. That takes more operations and registers,
+ * but fewer of those that shift and convert. */
 typedef struct nibbles {
     vi flip;
     vf base[2];
@@ -197,9 +221,13 @@ typedef struct nibbles {
 INLINE nibbles nibbles_init(int has_min, int one_token)
 {
     const float zero = has_min ? 0.0f : 8.0f;
-    return (nibbles){_mm256_set1_epi8(has_min ? 0 : (char)0x88), {vf_set1(8388608.0f + zero), vf_set1(524288.0f + zero)}, has_min, one_token};
+    return (nibbles){_mm256_set1_epi8(has_min ? 0 : (char)0x88),
+        {vf_set1(8388608.0f + zero), vf_set1(524288.0f + zero)}, has_min, one_token};
 }
-INLINE vi nibbles_load(nibbles t, const void *p) { return t.has_min || t.one_token ? vi_load(p) : _mm256_xor_si256(vi_load(p), t.flip); }
+INLINE vi nibbles_load(nibbles t, const void *p)
+{
+    return t.has_min || t.one_token ? vi_load(p) : _mm256_xor_si256(vi_load(p), t.flip);
+}
 INLINE vf nibbles_get(nibbles t, vi v, int j)
 {
     if (t.one_token) {
@@ -266,7 +294,8 @@ INLINE vf vf_round(vf v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT |
 /* v * 2^n for |n| <= 252, in two steps, so that subnormal and infinite results come out. */
 INLINE vf vf_scale2(vf v, vf n)
 {
-    const vi e = _mm256_cvtps_epi32(n), e1 = _mm256_srai_epi32(e, 1), e2 = _mm256_sub_epi32(e, e1), bias = _mm256_set1_epi32(127);
+    const vi e = _mm256_cvtps_epi32(n), e1 = _mm256_srai_epi32(e, 1), e2 = _mm256_sub_epi32(e, e1),
+             bias = _mm256_set1_epi32(127);
     v = vf_mul(v, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e1, bias), 23)));
     return vf_mul(v, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e2, bias), 23)));
 }
@@ -277,7 +306,8 @@ INLINE double sum_squares(const float *x, int64_t n)
     __m256d a = _mm256_setzero_pd(), b = a;
     for (int64_t i = 0; i < n; i += VL) {
         const vf v = n - i >= VL ? vf_load(x + i) : vf_load_n(x + i, n - i);
-        const __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(v)), hi = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+        const __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(v)),
+                      hi = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
         a = _mm256_fmadd_pd(lo, lo, a);
         b = _mm256_fmadd_pd(hi, hi, b);
     }
@@ -291,7 +321,10 @@ INLINE double sum_squares(const float *x, int64_t n)
 #endif
 
 /* Up to VL floats of which `left` are there: none may be touched beyond. */
-INLINE vf vf_load_left(const float *p, int64_t left) { return left >= VL ? vf_load(p) : left > 0 ? vf_load_n(p, left) : vf_zero(); }
+INLINE vf vf_load_left(const float *p, int64_t left)
+{
+    return left >= VL ? vf_load(p) : left > 0 ? vf_load_n(p, left) : vf_zero();
+}
 INLINE void vf_store_left(float *p, vf v, int64_t left)
 {
     if (left >= VL)
@@ -300,10 +333,14 @@ INLINE void vf_store_left(float *p, vf v, int64_t left)
         vf_store_n(p, v, left);
 }
 /* p = or += v. */
-INLINE void vf_add_left(float *p, vf v, int64_t left, int acc) { vf_store_left(p, acc ? vf_add(vf_load_left(p, left), v) : v, left); }
+INLINE void vf_add_left(float *p, vf v, int64_t left, int acc)
+{
+    vf_store_left(p, acc ? vf_add(vf_load_left(p, left), v) : v, left);
+}
 
-/* exp(x), about 1 ulp for results that are normal; 0 below -104, infinite above 88.73, NaN stays NaN. x = n ln2 + r, |r| <= ln2 / 2, and a
- * polynomial of degree 7 in r; ln2 is subtracted in two parts of which the first times n is exact. */
+/* exp(x), about 1 ulp for results that are normal; 0 below -104, infinite above 88.73, NaN stays NaN. x = n
+ * ln2 + r, |r| <= ln2 / 2, and a polynomial of degree 7 in r; ln2 is subtracted in two parts of which the
+ * first times n is exact. */
 INLINE vf vf_exp(vf x)
 {
     x = vf_min(vf_set1(89.0f), x);

@@ -1,17 +1,22 @@
-/* Products on tiles (kernels.h), for real or emulated tiles: tiles.h. ISA_FN(name) gives a function's name at this level.
+/* Products on tiles (kernels.h), for real or emulated tiles: tiles.h. ISA_FN(name) gives a function's name at
+ * this level.
  *
- * A tile is 16 rows of 64 bytes. An instruction multiplies a: 16 tokens (rows) by 64 bytes of columns, with b: 16 lines, each of 16 rows of
- * weights by one dword of columns (2 bf16 or 4 bytes), and adds to c: 16 tokens by 16 rows of weights.
+ * A tile is 16 rows of 64 bytes. An instruction multiplies a: 16 tokens (rows) by 64 bytes of columns, with
+ * b: 16 lines, each of 16 rows of weights by one dword of columns (2 bf16 or 4 bytes), and adds to c: 16
+ * tokens by 16 rows of weights.
  *
- *   a   is read from prepared rows as they are, 16 lines one pitch apart. The driver makes the pitch an odd number of cache lines: an even
+ *   a   is read from prepared rows as they are, 16 lines one pitch apart. The driver makes the pitch an odd
+ *       number of cache lines: an even
  *       one would put the 16 lines of a tile into few sets of L1.
- *   b   bf16: 1 KB tiles, packed BF16 weights or what split_bf16 made. int8: lines of codes8, 32 rows each, so that a tile's lines are 128
- *       bytes apart. Weights are small enough to stay in L1 while all tokens pass: a tile product then waits for a alone. In attention (exec/
+ *   b   bf16: 1 KB tiles, packed BF16 weights or what split_bf16 made. int8: lines of codes8, 32 rows each,
+ *       so that a tile's lines are 128
+ *       bytes apart. Weights are small enough to stay in L1 while all tokens pass: a tile product then waits
+ *       for a alone. In attention (exec/
  *       drive_attn_many.c) it is the other way round: 32 rows of a stay, and b passes.
  *   c   32 columns of acc[tokens][lda]: two tiles side by side, loaded and stored once per call and tile.
  *
- * How long an instruction takes depends on the rows of a, not on its columns; so tiles are configured to m rows when there are fewer than 16
- * tokens, and groups of 32 bytes waste half of the unit. */
+ * How long an instruction takes depends on the rows of a, not on its columns; so tiles are configured to m
+ * rows when there are fewer than 16 tokens, and groups of 32 bytes waste half of the unit. */
 #include "kernels/kernel_rows.h"
 
 #include "kernels/tiles.h"
@@ -36,9 +41,10 @@ void ISA_FN(rg_tiles_off)(void *state)
 
 /* ---- bf16: 32 tokens (two: else 16) by 32 rows of weights in four sums ----
  *
- * Planes meet in an order in which one operand stays from one product to the next: x high with b low, with b high, then x low with b high. So a step
- * of 32 columns loads every tile it needs once: with 32 tokens 8 tiles for 12 products, 6 for 8, 4 for 4. (Derived, not measured: at 16 cycles a product
- * of 16 rows and two lines a cycle out of L1, loads take a third to half of the time of the products beside which they run.) */
+ * Planes meet in an order in which one operand stays from one product to the next: x high with b low, with b
+ * high, then x low with b high. So a step of 32 columns loads every tile it needs once: with 32 tokens 8
+ * tiles for 12 products, 6 for 8, 4 for 4. (Derived, not measured: at 16 cycles a product of 16 rows and two
+ * lines a cycle out of L1, loads take a third to half of the time of the products beside which they run.) */
 
 #define LOAD_X(t, from, stride) \
     do { \
@@ -55,8 +61,8 @@ void ISA_FN(rg_tiles_off)(void *state)
             TILE_STREAM(f, t, from, 64); \
     } while (0)
 
-TILE_INLINE void mm_tiles(tile_file *f, float *acc, int64_t lda, const char *x, int64_t ldx, int64_t low, const char *b, int64_t steps, int products,
-    rg_tile_reuse keep, bool first, bool two)
+TILE_INLINE void mm_tiles(tile_file *f, float *acc, int64_t lda, const char *x, int64_t ldx, int64_t low,
+    const char *b, int64_t steps, int products, rg_tile_reuse keep, bool first, bool two)
 {
     const int64_t line = lda * (int64_t)sizeof(float);
     float *acc2 = acc + RG_TILE_ROWS * lda;
@@ -113,8 +119,8 @@ TILE_INLINE void mm_tiles(tile_file *f, float *acc, int64_t lda, const char *x, 
     }
 }
 
-TILE_INLINE void mm_tokens(tile_file *f, float *acc, int64_t lda, const char *x, int64_t ldx, int64_t low, const char *b, int64_t m, int64_t steps,
-    int products, rg_tile_reuse keep, bool first)
+TILE_INLINE void mm_tokens(tile_file *f, float *acc, int64_t lda, const char *x, int64_t ldx, int64_t low,
+    const char *b, int64_t m, int64_t steps, int products, rg_tile_reuse keep, bool first)
 {
     for (int64_t t = 0; t < m; t += 2 * RG_TILE_ROWS) {
         if (m - t > RG_TILE_ROWS)
@@ -124,8 +130,8 @@ TILE_INLINE void mm_tokens(tile_file *f, float *acc, int64_t lda, const char *x,
     }
 }
 
-void ISA_FN(rg_tile_mm)(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low, const uint16_t *b, int64_t m, int64_t kb, int products,
-    rg_tile_reuse keep, bool first)
+void ISA_FN(rg_tile_mm)(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low,
+    const uint16_t *b, int64_t m, int64_t kb, int products, rg_tile_reuse keep, bool first)
 {
     const int64_t steps = rg_div_up(kb, 32);
     const char *weights = (const char *)b;
@@ -149,8 +155,9 @@ void ISA_FN(rg_tile_mm)(void *state, float *acc, int64_t lda, const void *x, int
 
 /* ---- int8: exact sums of a group on tiles, scaled in registers ----
  *
- * 16 tokens by 16 rows of weights at a time, whose floats stay in 16 registers for all groups of the call. Two sets of sums take turns (tiles
- * 0, 1 and 2, 3: one per plane of x), so that the CPU scales one group while the tile unit works on the next. */
+ * 16 tokens by 16 rows of weights at a time, whose floats stay in 16 registers for all groups of the call.
+ * Two sets of sums take turns (tiles 0, 1 and 2, 3: one per plane of x), so that the CPU scales one group
+ * while the tile unit works on the next. */
 
 /* What a call works on. */
 typedef struct groups {
@@ -194,14 +201,14 @@ typedef struct tile_sums {
         const v16 scale = v16_load(head); \
         EACH_ROW(r) \
         { \
-            y[r] = v16_add_group(y[r], s.v[set][0][r], planes == 2 ? s.v[set][1][r] : NULL, scale, has_min ? head + RG_PANEL : NULL, \
-                (const rg_xgroup *)(const void *)(xg + r * a->ldx)); \
+            y[r] = v16_add_group(y[r], s.v[set][0][r], planes == 2 ? s.v[set][1][r] : NULL, scale, \
+                has_min ? head + RG_PANEL : NULL, (const rg_xgroup *)(const void *)(xg + r * a->ldx)); \
         } \
     } while (0)
 
 /* scales, xgroups: of the first group. whole: tiles have all 16 rows, else sums of the others stay 0. */
-TILE_INLINE void dot_tile(
-    tile_file *f, float *acc, const groups *a, const char *scales, const char *xgroups, bool whole, int64_t group, bool has_min, int planes, bool first)
+TILE_INLINE void dot_tile(tile_file *f, float *acc, const groups *a, const char *scales, const char *xgroups,
+    bool whole, int64_t group, bool has_min, int planes, bool first)
 {
     const int64_t step = rg_min(group, RG_TILE_BYTES);
     tile_sums s;
@@ -223,15 +230,17 @@ TILE_INLINE void dot_tile(
     EACH_ROW(r) v16_store(acc + r * RG_PANEL, y[r]);
 }
 
-TILE_INLINE void dot(void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, bool first,
-    int64_t group, bool has_min, int planes)
+TILE_INLINE void dot(void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k,
+    int64_t k0, int64_t k1, bool first, int64_t group, bool has_min, int planes)
 {
     const int64_t kp = rg_x_padded(k, group), head = has_min ? 256 : 128;
     for (int64_t t = 0; t < m; t += RG_TILE_ROWS)
         for (int h = 0; h < 2; h++) {
             const char *row = (const char *)x + t * ldx, *half = (const char *)b + 64 * h;
-            const groups a = {row + k0, ldx, kp, half + head, head + RG_PANEL * group, rg_div_up(k1 - k0, group)};
-            dot_tile(state, acc + t * RG_PANEL + 16 * h, &a, half, row + planes * kp + k0 / group * (int64_t)sizeof(rg_xgroup), m >= RG_TILE_ROWS, group,
+            const groups a = {
+                row + k0, ldx, kp, half + head, head + RG_PANEL * group, rg_div_up(k1 - k0, group)};
+            dot_tile(state, acc + t * RG_PANEL + 16 * h, &a, half,
+                row + planes * kp + k0 / group * (int64_t)sizeof(rg_xgroup), m >= RG_TILE_ROWS, group,
                 has_min, planes, first);
         }
 }
@@ -239,8 +248,8 @@ TILE_INLINE void dot(void *state, float *acc, const void *x, int64_t ldx, int64_
 /* Types with the same groups share their code. */
 #define TILE_NOINLINE static __attribute__((noinline))
 #define GROUPS(name, group, has_min, planes) \
-    TILE_NOINLINE void dot_##name##_##planes( \
-        void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
+    TILE_NOINLINE void dot_##name##_##planes(void *state, float *acc, const void *x, int64_t ldx, int64_t m, \
+        const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
     { \
         dot(state, acc, x, ldx, m, b, k, k0, k1, first, group, has_min, planes); \
     }
@@ -253,8 +262,8 @@ BOTH_PLANES(g64m, 64, true)
 BOTH_PLANES(g128m, 128, true)
 
 #define TILE_DOT(type, name, bits, planes) \
-    void ISA_FN(rg_tile_dot##bits##_##type)( \
-        void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
+    void ISA_FN(rg_tile_dot##bits##_##type)(void *state, float *acc, const void *x, int64_t ldx, int64_t m, \
+        const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
     { \
         dot_##name##_##planes(state, acc, x, ldx, m, b, k, k0, k1, first); \
     }

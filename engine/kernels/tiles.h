@@ -1,6 +1,7 @@
-/* One vocabulary for two kinds of tiles, so that the kernels on them (tile_body.h) are written once: those of the CPU, and emulated ones in a
- * struct (RG_TILES_EMULATED). Tile numbers are literal. And sixteen floats side by side, for what happens between tiles: an AVX-512 register,
- * or an array where the compiler may not use that. Only static inline functions. */
+/* One vocabulary for two kinds of tiles, so that the kernels on them (tile_body.h) are written once: those of
+ * the CPU, and emulated ones in a struct (RG_TILES_EMULATED). Tile numbers are literal. And sixteen floats
+ * side by side, for what happens between tiles: an AVX-512 register, or an array where the compiler may not
+ * use that. Only static inline functions. */
 #ifndef RG_TILES_H
 #define RG_TILES_H
 
@@ -50,9 +51,10 @@ typedef __m512 v16;
 TILE_INLINE v16 v16_zero(void) { return _mm512_setzero_ps(); }
 TILE_INLINE v16 v16_load(const float *p) { return _mm512_loadu_ps(p); }
 TILE_INLINE void v16_store(float *p, v16 v) { _mm512_storeu_ps(p, v); }
-/* y + sums * scale * x's scale (+ min * x's sum): the operations of dot_simd.h in their order, so that the bits are the same. low: NULL, or the
- * sums of the second plane, of which 256 make one of the first. */
-TILE_INLINE v16 v16_add_group(v16 y, const int32_t *high, const int32_t *low, v16 scale, const float *min, const rg_xgroup *x)
+/* y + sums * scale * x's scale (+ min * x's sum): the operations of dot_simd.h in their order, so that the
+ * bits are the same. low: NULL, or the sums of the second plane, of which 256 make one of the first. */
+TILE_INLINE v16 v16_add_group(
+    v16 y, const int32_t *high, const int32_t *low, v16 scale, const float *min, const rg_xgroup *x)
 {
     __m512i sum = _mm512_load_si512(high);
     if (low) sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), _mm512_load_si512(low));
@@ -75,7 +77,8 @@ TILE_INLINE v16 v16_load(const float *p)
     return v;
 }
 TILE_INLINE void v16_store(float *p, v16 v) { memcpy(p, &v, sizeof v); }
-TILE_INLINE v16 v16_add_group(v16 y, const int32_t *high, const int32_t *low, v16 scale, const float *min, const rg_xgroup *x)
+TILE_INLINE v16 v16_add_group(
+    v16 y, const int32_t *high, const int32_t *low, v16 scale, const float *min, const rg_xgroup *x)
 {
     for (int i = 0; i < 16; i++) {
         const int32_t sum = low ? 256 * high[i] + low[i] : high[i];

@@ -1,4 +1,5 @@
-/* Integers in the lanes of a vector of floats (simd.h), and their storage as bytes and words. Only static inline functions. */
+/* Integers in the lanes of a vector of floats (simd.h), and their storage as bytes and words. Only static
+ * inline functions. */
 #ifndef RG_VI_SIMD_H
 #define RG_VI_SIMD_H
 
@@ -17,7 +18,10 @@ INLINE vi vi_sar8(vi a) { return _mm512_srai_epi32(a, 8); }
 INLINE int32_t vi_sum(vi v) { return _mm512_reduce_add_epi32(v); }
 INLINE vi vi_bits(vf v) { return _mm512_castps_si512(v); }
 INLINE vf vf_bits(vi v) { return _mm512_castsi512_ps(v); }
-INLINE vi vi_if_nan(vf f, vi yes, vi no) { return _mm512_mask_mov_epi32(no, _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q), yes); }
+INLINE vi vi_if_nan(vf f, vi yes, vi no)
+{
+    return _mm512_mask_mov_epi32(no, _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q), yes);
+}
 INLINE void put8(int8_t *p, vi v) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(v)); }
 INLINE void put16(uint16_t *p, vi v) { _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(v)); }
 INLINE void put32(void *p, vi v) { _mm512_storeu_si512(p, v); }
@@ -39,10 +43,20 @@ INLINE int32_t vi_sum(vi v)
 }
 INLINE vi vi_bits(vf v) { return _mm256_castps_si256(v); }
 INLINE vf vf_bits(vi v) { return _mm256_castsi256_ps(v); }
-INLINE vi vi_if_nan(vf f, vi yes, vi no) { return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(_mm256_cmp_ps(f, f, _CMP_UNORD_Q))); }
-INLINE __m128i words(vi v) { return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)); }
+INLINE vi vi_if_nan(vf f, vi yes, vi no)
+{
+    return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(_mm256_cmp_ps(f, f, _CMP_UNORD_Q)));
+}
+INLINE __m128i words(vi v)
+{
+    return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
 INLINE void put8(int8_t *p, vi v) { _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(words(v), words(v))); }
-INLINE void put16(uint16_t *p, vi v) { _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1))); }
+INLINE void put16(uint16_t *p, vi v)
+{
+    _mm_storeu_si128(
+        (__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+}
 INLINE void put32(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
 #endif
 

@@ -1,10 +1,12 @@
-/* Where the numbers stop being finite. Slow: only with --check-nan, or to name the place once the logits are not. */
+/* Where the numbers stop being finite. Slow: only with --check-nan, or to name the place once the logits are
+ * not. */
 #include <math.h>
 #include <stdio.h>
 
 #include "model/session.h"
 
-void rg_check_finite(rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most)
+void rg_check_finite(
+    rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most)
 {
     for (int64_t i = 0; i < m * n && !f->bad.found; i++)
         if (!(fabsf(x[i]) <= most)) f->bad = (rg_finding){true, layer, site, i / n, i % n, x[i]};
@@ -14,8 +16,11 @@ rg_status rg_finding_fail(const rg_finding *b, rg_err *err)
 {
     char where[48] = "";
     if (b->layer >= 0) snprintf(where, sizeof where, "layer %lld, ", (long long)b->layer);
-    return rg_fail(err, RG_E_UNSUPPORTED, "not a finite number: first %s in %soperator %s (row %lld, column %lld): %s",
-        isnan(b->value) ? "NaN" : "value beyond the range", where, rg_site_name(b->site), (long long)b->row, (long long)b->col,
-        b->site == RG_SITE_ATTN_KV_PUT ? "the f16 cache overflows, use -ctk f32 -ctv f32"
-                                       : "the weights or the resident type overflow, try --dtype bf16 or f32");
+    return rg_fail(err, RG_E_UNSUPPORTED,
+        "not a finite number: first %s in %soperator %s (row %lld, column %lld): %s",
+        isnan(b->value) ? "NaN" : "value beyond the range", where, rg_site_name(b->site), (long long)b->row,
+        (long long)b->col,
+        b->site == RG_SITE_ATTN_KV_PUT
+            ? "the f16 cache overflows, use -ctk f32 -ctv f32"
+            : "the weights or the resident type overflow, try --dtype bf16 or f32");
 }

@@ -22,20 +22,26 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     if (!e) return rg_fail(err, RG_E_NOMEM, "engine: out of memory");
     const rg_isa isa = opts->plain_c ? RG_ISA_C : rg_isa_capped(opts->isa_cap);
     if (!rg_kernels_select(&e->k, isa, opts->blas)) {
-        st = rg_fail(err, RG_E_UNSUPPORTED, "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with RIDGE_BLAS=ON");
+        st = rg_fail(err, RG_E_UNSUPPORTED,
+            "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with "
+            "RIDGE_BLAS=ON");
         goto out;
     }
     e->k.act = opts->act;
     rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
     rg_topo_read(&e->topo);
-    e->threads = rg_topo_place(&e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);
+    e->threads = rg_topo_place(
+        &e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);
     e->stop = opts->stop;
     e->small_pages = opts->small_pages;
-    if ((st = rg_team_open(&e->team, e->threads, e->cpus, &e->k, rg_drive_scratch(&e->k), e->topo.l2_bytes, err)) != RG_OK) goto out;
+    if ((st = rg_team_open(
+             &e->team, e->threads, e->cpus, &e->k, rg_drive_scratch(&e->k), e->topo.l2_bytes, err)) != RG_OK)
+        goto out;
     if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err)) != RG_OK) goto out;
     if (opts->act == RG_ACT_Q8 && !any_quantised(&e->model)) {
         st = rg_fail(err, RG_E_UNSUPPORTED,
-            "--act q8: it rounds activations in products with quantised weights, and this model has none in memory: add --dtype q4g64, or use --act bf16");
+            "--act q8: it rounds activations in products with quantised weights, and this model has none in "
+            "memory: add --dtype q4g64, or use --act bf16");
         goto out;
     }
     e->dtype = rg_resident_type(ckpt, opts, RG_SITE_ATTN_Q);
@@ -81,4 +87,7 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
         .load_ns = e->load_ns};
 }
 
-rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err) { return rg_model_measure(ckpt, opts, bytes, err); }
+rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err)
+{
+    return rg_model_measure(ckpt, opts, bytes, err);
+}

@@ -38,7 +38,8 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     for (int s = 0; s < RG_SITE_COUNT; s++) sorts |= rg_site_op(s) == RG_OP_REORDER && rg_site_runs(c, s, 0);
     a->sorted = sorts ? rg_arena_take(r, f * m * (size_t)rg_max(rg_max(c->dim, c->ffn), rg_q_dim(c))) : NULL;
     a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
-    a->xq = rg_arena_take(r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));
+    a->xq = rg_arena_take(
+        r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));
     const bool own = o->threads > 1 && (o->fuse & rg_fuse_bit(RG_FUSE_NORM));
     a->own = own ? rg_arena_take(r, f * (size_t)(o->threads * RG_GEMV_MAX * c->dim)) : NULL;
     a->scores = o->unfused ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
@@ -60,7 +61,8 @@ int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o)
 
 uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o)
 {
-    return (uint64_t)(c->layers * o->n_seq * c->kv_heads) * (uint64_t)(rg_kv_k_stride(c, o) + rg_kv_v_stride(c, o));
+    return (uint64_t)(c->layers * o->n_seq * c->kv_heads) *
+        (uint64_t)(rg_kv_k_stride(c, o) + rg_kv_v_stride(c, o));
 }
 
 rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer)

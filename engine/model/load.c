@@ -1,4 +1,5 @@
-/* From checkpoint tensors to packed weights: one pass lays the block out, the team packs it tensor by tensor. */
+/* From checkpoint tensors to packed weights: one pass lays the block out, the team packs it tensor by
+ * tensor. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,9 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
     if (own >= 0) return (rg_wtype)own;
     if (o->dtype < 0) return rg_ckpt_resident(t);
     if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
-        return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t); /* the head decides the next token: it keeps the file's precision */
+        return t->type == RG_FT_F32
+            ? RG_WT_F16
+            : rg_ckpt_resident(t); /* the head decides the next token: it keeps the file's precision */
     return (rg_wtype)o->dtype;
 }
 
@@ -34,10 +37,12 @@ static bool keeps_codes(const rg_ckpt_tensor *t, rg_wtype to)
 /* Every value of one float type is a value of the other. */
 static bool float_fits(rg_ftype from, rg_wtype to)
 {
-    return to == RG_WT_F32 || (from == RG_FT_F16 && to == RG_WT_F16) || (from == RG_FT_BF16 && to == RG_WT_BF16);
+    return to == RG_WT_F32 || (from == RG_FT_F16 && to == RG_WT_F16) ||
+        (from == RG_FT_BF16 && to == RG_WT_BF16);
 }
 
-void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_ckpt_tensor *t, rg_resident *r)
+void rg_resident_plan(
+    const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_ckpt_tensor *t, rg_resident *r)
 {
     const rg_site site = t->site == RG_SITE_TOKEN_EMBD ? RG_SITE_OUTPUT : t->site;
     *r = (rg_resident){.type = RG_WT_F32, .bytes = (uint64_t)t->rows * sizeof(float) * (uint64_t)t->cols};
@@ -64,7 +69,8 @@ rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_si
 
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
 {
-    /* heads of a few dimensions have too few terms for the rounding of their keys to average out, and their cache is tiny anyway */
+    /* heads of a few dimensions have too few terms for the rounding of their keys to average out, and their
+     * cache is tiny anyway */
     const bool small_heads = rg_ckpt_config(ckpt)->head_dim < 16;
     return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
@@ -89,7 +95,9 @@ static void lay_one(loader *l, rg_site site, int layer)
         b->w = (rg_weight){.type = type_for(t, l->opts, site, layer), .n = t->rows, .k = t->cols};
         b->w.data = rg_arena_take(&l->arena, (size_t)rg_packed_bytes(b->w.type, b->w.n, b->w.k));
         l->pack_scratch = rg_max(l->pack_scratch, rg_pack_scratch(b->w.type, b->w.k));
-        b->order = rg_ckpt_order(t) && keeps_codes(t, b->w.type) ? rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order) : NULL;
+        b->order = rg_ckpt_order(t) && keeps_codes(t, b->w.type)
+            ? rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order)
+            : NULL;
         l->ordered |= rg_ckpt_order(t) && keeps_codes(t, b->w.type) ? rg_site_bit(rg_site_order(site)) : 0;
     } else if (is_vector(site)) {
         b->vec = rg_arena_take(&l->arena, (size_t)t->cols * sizeof(float));
@@ -132,7 +140,10 @@ typedef struct job {
 } job;
 
 static void row_f32(void *user, int64_t r, float *dst) { rg_ckpt_row_f32(user, r, dst); }
-static void row_grid(void *user, int64_t r, uint8_t *q, float *scale, float *min) { rg_ckpt_row_grid(user, r, q, scale, min); }
+static void row_grid(void *user, int64_t r, uint8_t *q, float *scale, float *min)
+{
+    rg_ckpt_row_grid(user, r, q, scale, min);
+}
 
 static const void *row_raw(void *user, int64_t r) { return rg_ckpt_row(user, r); }
 
@@ -147,7 +158,8 @@ static double squares(const rg_embedding *e, int64_t a, int64_t b)
     for (int64_t r = a; r < b; r++)
         for (int64_t k = 0; k < e->dim; k += PART) {
             const int64_t n = rg_min(PART, e->dim - k);
-            rg_ftype_row_to_f32(e->type, f, (const char *)e->rows + r * e->row_bytes + rg_ftype_row_bytes(e->type, k), n);
+            rg_ftype_row_to_f32(
+                e->type, f, (const char *)e->rows + r * e->row_bytes + rg_ftype_row_bytes(e->type, k), n);
             for (int64_t i = 0; i < n; i++) sum += (double)f[i] * (double)f[i];
         }
     return sum;
@@ -175,7 +187,8 @@ static void pack_job(rg_ctx *cx, void *arg)
         return;
     }
     const int64_t p0 = a / RG_PANEL, p1 = rg_div_up(b, RG_PANEL);
-    void *user = (void *)(uintptr_t)j->t, *data = (void *)(uintptr_t)j->w.data, *scratch = j->scratch + cx->tid * j->scratch_bytes;
+    void *user = (void *)(uintptr_t)j->t, *data = (void *)(uintptr_t)j->w.data,
+         *scratch = j->scratch + cx->tid * j->scratch_bytes;
     double *err2 = &j->err2[cx->tid], *w2 = &j->w2[cx->tid];
     if (j->as_is)
         *w2 = rg_pack16(j->w.type, data, j->w.n, j->w.k, p0, p1, row_raw, user) ? 0.0 : NAN;
@@ -187,20 +200,26 @@ static void pack_job(rg_ctx *cx, void *arg)
 
 static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *err)
 {
-    return rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged", rg_ckpt_path(l->ckpt), t->file_name);
+    return rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged",
+        rg_ckpt_path(l->ckpt), t->file_name);
 }
 
-/* Sites that read the same activations right after one another share a sorted copy if their orders are the same, as GPTQ's are. */
+/* Sites that read the same activations right after one another share a sorted copy if their orders are the
+ * same, as GPTQ's are. */
 static void copy_order(loader *l, rg_site site, int layer, const int32_t *order, int64_t k)
 {
     rg_bound *b = &l->m->layer[layer * RG_SITE_COUNT + site];
-    const rg_site before = site == RG_SITE_ATTN_K ? RG_SITE_ATTN_Q : site == RG_SITE_ATTN_V ? RG_SITE_ATTN_K : site == RG_SITE_FFN_UP ? RG_SITE_FFN_GATE : site;
+    const rg_site before = site == RG_SITE_ATTN_K ? RG_SITE_ATTN_Q
+        : site == RG_SITE_ATTN_V                  ? RG_SITE_ATTN_K
+        : site == RG_SITE_FFN_UP                  ? RG_SITE_FFN_GATE
+                                                  : site;
     const int32_t *last = before != site ? rg_model_at(l->m, layer, before)->order : NULL;
     memcpy((int32_t *)(uintptr_t)b->order, order, (size_t)k * sizeof *order);
     b->order_again = last && memcmp(last, order, (size_t)k * sizeof *order) == 0;
 }
 
-static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer, rg_err *err)
+static rg_status pack_one(
+    loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer, rg_err *err)
 {
     const rg_bound *b = rg_model_at(l->m, layer, site);
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
@@ -210,11 +229,17 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
         rg_ckpt_row_f32(t, 0, w);
         for (int64_t i = 0; i < t->cols; i++)
             if (!isfinite(w[i]))
-                return rg_fail(
-                    err, RG_E_FILE, "%s: tensor %s: element %lld is not finite; the file is damaged", rg_ckpt_path(l->ckpt), t->file_name, (long long)i);
+                return rg_fail(err, RG_E_FILE,
+                    "%s: tensor %s: element %lld is not finite; the file is damaged", rg_ckpt_path(l->ckpt),
+                    t->file_name, (long long)i);
         return RG_OK;
     }
-    job j = {.t = t, .w = b->w, .scratch = scratch, .scratch_bytes = l->pack_scratch, .err2 = sums, .w2 = sums + nt};
+    job j = {.t = t,
+        .w = b->w,
+        .scratch = scratch,
+        .scratch_bytes = l->pack_scratch,
+        .err2 = sums,
+        .w2 = sums + nt};
     j.codes = keeps_codes(t, b->w.type);
     j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t);
     if (b->order) copy_order(l, site, layer, rg_ckpt_order(t), t->cols);
@@ -227,8 +252,9 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
     }
     if (!isfinite(w2)) return not_finite(l, t, err);
     if (!isfinite(err2) || err2 > 0.5 * w2) /* overflow, underflow, or scales that do not fit a half */
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %s holds values that %s cannot express; use --dtype bf16 or f32", rg_ckpt_path(l->ckpt), t->file_name,
-            rg_wtypes[b->w.type].name);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: tensor %s holds values that %s cannot express; use --dtype bf16 or f32",
+            rg_ckpt_path(l->ckpt), t->file_name, rg_wtypes[b->w.type].name);
     if (err2 > 0.0) { /* the relative error is that of the weights that were rounded */
         l->m->err2 += err2;
         l->m->w2 += w2;
@@ -259,7 +285,9 @@ static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
     for (int layer = -1; layer < c->layers; layer++) {
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             const rg_op op = rg_site_op(s);
-            if (rg_site_in_layer(s) != (layer >= 0) || (op != RG_OP_LINEAR && !is_vector(s)) || !source(l->ckpt, s, layer)) continue;
+            if (rg_site_in_layer(s) != (layer >= 0) || (op != RG_OP_LINEAR && !is_vector(s)) ||
+                !source(l->ckpt, s, layer))
+                continue;
             if (l->opts->stop && *l->opts->stop) {
                 st = rg_fail(err, RG_E_INTERRUPTED, "%s: loading was interrupted", rg_ckpt_path(l->ckpt));
                 goto out;
@@ -314,7 +342,8 @@ rg_status rg_model_measure(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint
     return st;
 }
 
-rg_status rg_model_load(rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err)
+rg_status rg_model_load(
+    rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err)
 {
     *m = (rg_model){0};
     loader l = {.m = m, .ckpt = ckpt, .opts = opts};
@@ -322,7 +351,8 @@ rg_status rg_model_load(rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *
     if (st != RG_OK) goto out;
     m->block = rg_big_alloc(m->block_bytes);
     if (!m->block) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", rg_ckpt_path(ckpt), (double)m->block_bytes / 1048576.0);
+        st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", rg_ckpt_path(ckpt),
+            (double)m->block_bytes / 1048576.0);
         goto out;
     }
     if (opts->small_pages) rg_big_small_pages(m->block, m->block_bytes);

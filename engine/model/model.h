@@ -44,7 +44,8 @@ struct rg_engine {
 };
 
 /* Binds and packs; the model's block is laid out by the same function that rg_plan_weights measures with. */
-rg_status rg_model_load(rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err);
+rg_status rg_model_load(
+    rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err);
 void rg_model_unload(rg_model *m);
 /* Bytes of the block. */
 rg_status rg_model_measure(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);

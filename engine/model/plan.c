@@ -8,21 +8,29 @@ rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_e
 {
     const rg_dims_opts d = rg_session_dims(c, opts, 1);
     if (d.ctx > c->ctx_train)
-        return rg_fail(err, RG_E_USAGE, "context: %lld positions asked for, the model was made for %lld: use -c %lld or less", (long long)d.ctx,
-            (long long)c->ctx_train, (long long)c->ctx_train);
+        return rg_fail(err, RG_E_USAGE,
+            "context: %lld positions asked for, the model was made for %lld: use -c %lld or less",
+            (long long)d.ctx, (long long)c->ctx_train, (long long)c->ctx_train);
     if ((d.kv_k == RG_KV_Q8_0 || d.kv_v == RG_KV_Q8_0) && c->head_dim % 32 != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "KV cache q8_0: blocks of 32 do not divide the head size %lld: use f16", (long long)c->head_dim);
-    if (d.n_seq > 4096) return rg_fail(err, RG_E_USAGE, "sequences: %lld, expected at most 4096", (long long)d.n_seq);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "KV cache q8_0: blocks of 32 do not divide the head size %lld: use f16", (long long)c->head_dim);
+    if (d.n_seq > 4096)
+        return rg_fail(err, RG_E_USAGE, "sequences: %lld, expected at most 4096", (long long)d.n_seq);
     return RG_OK;
 }
 
-void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident, int threads, const rg_session_opts *opts)
+void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident,
+    int threads, const rg_session_opts *opts)
 {
     const rg_dims_opts d = rg_session_dims(c, opts, threads);
     rg_acts a;
     rg_arena r = {0};
     rg_acts_layout(&a, &r, c, &d);
-    *p = (rg_memory_plan){.weights = weights_resident ? 0 : weight_bytes, .kv = rg_kv_total(c, &d), .scratch = r.used, .ctx = d.ctx, .threads = threads};
+    *p = (rg_memory_plan){.weights = weights_resident ? 0 : weight_bytes,
+        .kv = rg_kv_total(c, &d),
+        .scratch = r.used,
+        .ctx = d.ctx,
+        .threads = threads};
     p->logits = sizeof(float) * (uint64_t)(d.max_logits * c->vocab);
     p->total = p->weights + p->kv + p->scratch + p->logits;
     p->available = rg_mem_available(&p->source);
@@ -30,9 +38,11 @@ void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes
 
 static double mib(uint64_t b) { return (double)b / 1048576.0; }
 
-int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts, uint64_t available, int64_t most)
+int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts,
+    uint64_t available, int64_t most)
 {
-    int64_t lo = 0, hi = most + 1; /* lo fits, hi does not (or is not asked for): needs grow with the context, so bisect */
+    /* lo fits, hi does not (or is not asked for): needs grow with the context, so bisect */
+    int64_t lo = 0, hi = most + 1;
     if (!available) return most;
     while (hi - lo > 1) {
         rg_session_opts o = *opts;
@@ -57,6 +67,8 @@ rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_se
     else
         snprintf(advice, sizeof advice, "no context fits: use a smaller --dtype or model");
     return rg_fail(err, RG_E_NOMEM,
-        "not enough memory: weights %.1f + KV cache %.1f (%lld positions) + activations %.1f + logits %.1f = %.1f MiB, but %.1f MiB are free (%s): %s",
-        mib(p->weights), mib(p->kv), (long long)p->ctx, mib(p->scratch), mib(p->logits), mib(p->total), mib(p->available), p->source, advice);
+        "not enough memory: weights %.1f + KV cache %.1f (%lld positions) + activations %.1f + logits %.1f = "
+        "%.1f MiB, but %.1f MiB are free (%s): %s",
+        mib(p->weights), mib(p->kv), (long long)p->ctx, mib(p->scratch), mib(p->logits), mib(p->total),
+        mib(p->available), p->source, advice);
 }

@@ -11,7 +11,8 @@ const char *const rg_quant_methods[RG_QUANT_METHODS + 1] = {"rtn", "mse", "awq",
 
 /* ---- what is to be done ---- */
 
-const char *rg_quantizer_why_not(const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site)
+const char *rg_quantizer_why_not(
+    const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site)
 {
     const bool embedding = site == RG_SITE_TOKEN_EMBD;
     if (rg_site_op(site) == RG_OP_RMSNORM) return "norm";
@@ -22,14 +23,20 @@ const char *rg_quantizer_why_not(const rg_ckpt *c, const rg_quantize_opts *o, co
     return NULL;
 }
 
-static void plan_one(rg_quantize_plan *p, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site)
+static void plan_one(rg_quantize_plan *p, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o,
+    const rg_ckpt_tensor *t, rg_site site)
 {
-    p[*n] = (rg_quantize_plan){.site = site, .layer = t->layer, .rows = t->rows, .cols = t->cols, .why = rg_quantizer_why_not(c, o, t, site)};
+    p[*n] = (rg_quantize_plan){.site = site,
+        .layer = t->layer,
+        .rows = t->rows,
+        .cols = t->cols,
+        .why = rg_quantizer_why_not(c, o, t, site)};
     p[*n].quantised = p[*n].why == NULL;
     (*n)++;
 }
 
-rg_status rg_quantize_plan_make(rg_quantize_plan **plan, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
+rg_status rg_quantize_plan_make(
+    rg_quantize_plan **plan, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
 {
     const rg_config *cfg = rg_ckpt_config(c);
     rg_quantize_plan *p = calloc(rg_ckpt_count(c) + 1, sizeof *p);
@@ -37,7 +44,8 @@ rg_status rg_quantize_plan_make(rg_quantize_plan **plan, size_t *n, const rg_ckp
     *n = 0;
     if (cfg->extra) {
         free(p);
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",
             rg_ckpt_path(c), cfg->arch);
     }
     if (!p) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
@@ -45,14 +53,16 @@ rg_status rg_quantize_plan_make(rg_quantize_plan **plan, size_t *n, const rg_ckp
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
         if (t->type != RG_FT_F32 && t->type != RG_FT_F16 && t->type != RG_FT_BF16) {
             free(p);
-            return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %s is %s: quantised already; expected a checkpoint of F32, F16 or BF16", rg_ckpt_path(c),
-                t->file_name, rg_ftypes[t->type].name);
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: tensor %s is %s: quantised already; expected a checkpoint of F32, F16 or BF16",
+                rg_ckpt_path(c), t->file_name, rg_ftypes[t->type].name);
         }
     }
     for (int l = 0; l < cfg->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++)
             if (rg_site_in_layer(s) && rg_ckpt_find(c, s, l)) plan_one(p, n, c, o, rg_ckpt_find(c, s, l), s);
-    const rg_ckpt_tensor *e = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1), *out = rg_ckpt_find(c, RG_SITE_OUTPUT, -1);
+    const rg_ckpt_tensor *e = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1),
+                         *out = rg_ckpt_find(c, RG_SITE_OUTPUT, -1);
     plan_one(p, n, c, o, rg_ckpt_find(c, RG_SITE_OUTPUT_NORM, -1), RG_SITE_OUTPUT_NORM);
     plan_one(p, n, c, o, e, RG_SITE_TOKEN_EMBD);
     if (out)
@@ -103,7 +113,9 @@ static void diff_tiles(rg_ctx *cx, void *arg)
 {
     const diff_job *j = arg;
     const int64_t k = j->m->k, tiles = rg_div_up(j->rows, RG_Q_TILE);
-    float *d = (float *)(void *)(j->scratch + (size_t)cx->tid * 2 * RG_Q_TILE * (size_t)j->m->ld * sizeof(float)), *tmp = d + RG_Q_TILE * j->m->ld;
+    float *d = (float *)(void *)(j->scratch +
+              (size_t)cx->tid * 2 * RG_Q_TILE * (size_t)j->m->ld * sizeof(float)),
+          *tmp = d + RG_Q_TILE * j->m->ld;
     for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
         const int64_t n = rg_min(RG_Q_TILE, j->rows - t * RG_Q_TILE), at = t * RG_Q_TILE * k;
         for (int64_t i = 0; i < n * k; i++) d[i] = j->a[at + i] - j->b[at + i];
@@ -112,11 +124,17 @@ static void diff_tiles(rg_ctx *cx, void *arg)
     }
 }
 
-static rg_status output_error(rg_quantizer *z, double *out, const float *now, const float *before, int64_t rows, const rg_moments *m, rg_err *err)
+static rg_status output_error(rg_quantizer *z, double *out, const float *now, const float *before,
+    int64_t rows, const rg_moments *m, rg_err *err)
 {
     const int64_t tiles = rg_div_up(rows, RG_Q_TILE);
     const size_t bytes = 2 * RG_Q_TILE * (size_t)m->ld * sizeof(float) * (size_t)z->threads;
-    diff_job j = {.a = now, .b = before, .m = m, .rows = rows, .err = calloc((size_t)tiles * 2, sizeof *j.err), .scratch = rg_big_alloc(bytes)};
+    diff_job j = {.a = now,
+        .b = before,
+        .m = m,
+        .rows = rows,
+        .err = calloc((size_t)tiles * 2, sizeof *j.err),
+        .scratch = rg_big_alloc(bytes)};
     rg_status st = RG_OK;
     if (j.err && j.scratch) {
         double e = 0.0, r = 0.0;
@@ -135,12 +153,20 @@ static rg_status output_error(rg_quantizer *z, double *out, const float *now, co
     return st;
 }
 
-/* w [rows][cols] to z->q; w becomes what the codes say when it calibrates. u: GPTQ's factor, or NULL. m: for the error of the outputs, or NULL. */
-static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const float *u, const rg_moments *m, const char *name, rg_err *err)
+/* w [rows][cols] to z->q; w becomes what the codes say when it calibrates. u: GPTQ's factor, or NULL. m: for
+ * the error of the outputs, or NULL. */
+static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const float *u, const rg_moments *m,
+    const char *name, rg_err *err)
 {
     const int64_t n = out->rows * out->cols, tiles = rg_div_up(out->rows, RG_Q_TILE);
     const size_t rest = RG_Q_TILE * RG_Q_BLOCK * sizeof(float) * (size_t)z->threads;
-    rows_job j = {.z = z, .w = w, .gptq = u != NULL, .replace = m != NULL, .u = u, .ld = m ? m->ld : 0, .scratch = rg_big_alloc(rest)};
+    rows_job j = {.z = z,
+        .w = w,
+        .gptq = u != NULL,
+        .replace = m != NULL,
+        .u = u,
+        .ld = m ? m->ld : 0,
+        .scratch = rg_big_alloc(rest)};
     float *before = m ? malloc(sizeof *before * (size_t)n) : NULL;
     rg_status st = RG_OK;
     rg_qstats sum = {0};
@@ -166,12 +192,14 @@ static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const f
             sum.w2 += (double)before[i] * (double)before[i];
         }
     if (!isfinite(sum.w2)) {
-        st = rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged", rg_ckpt_path(z->c), name);
+        st = rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged",
+            rg_ckpt_path(z->c), name);
         goto out;
     }
     if (!isfinite(sum.err2) || sum.err2 > 0.5 * sum.w2) {
-        st = rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: tensor %s holds values that half-precision scales cannot express: leave it out with --keep", rg_ckpt_path(z->c), name);
+        st = rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: tensor %s holds values that half-precision scales cannot express: leave it out with --keep",
+            rg_ckpt_path(z->c), name);
         goto out;
     }
     out->q = &z->q;
@@ -207,10 +235,14 @@ static rg_status factor(rg_quantizer *z, float **u, const rg_moments *m, int lay
     const size_t bytes = sizeof(float) * (size_t)(m->k * m->ld);
     double used;
     *u = rg_big_alloc(bytes);
-    if (!*u) return rg_fail(err, RG_E_NOMEM, "gptq: out of memory for %.1f MiB of second moments", (double)bytes / 1048576.0);
+    if (!*u)
+        return rg_fail(
+            err, RG_E_NOMEM, "gptq: out of memory for %.1f MiB of second moments", (double)bytes / 1048576.0);
     memcpy(*u, m->h, bytes);
     if (rg_factor(*u, m->ld, m->k, z->o->damp > 0.0 ? z->o->damp : 0.01, &used)) return RG_OK;
-    return rg_fail(err, RG_E_UNSUPPORTED, "gptq: layer %d: the second moments of the input of %s cannot be factored: give more or more varied calibration text",
+    return rg_fail(err, RG_E_UNSUPPORTED,
+        "gptq: layer %d: the second moments of the input of %s cannot be factored: give more or more varied "
+        "calibration text",
         layer, rg_site_name(site));
 }
 
@@ -238,7 +270,13 @@ static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
             st = rg_fail(err, RG_E_INTERRUPTED, "interrupted");
             break;
         }
-        rg_quantized out = {.site = s, .layer = layer, .rows = t->rows, .cols = t->cols, .rel_error = NAN, .out_error = NAN, .clipped = NAN};
+        rg_quantized out = {.site = s,
+            .layer = layer,
+            .rows = t->rows,
+            .cols = t->cols,
+            .rel_error = NAN,
+            .out_error = NAN,
+            .clipped = NAN};
         out.why = rg_quantizer_why_not(z->c, z->o, t, s);
         if (!out.why) {
             const rg_moments *m = calib ? rg_calib_input(z, s) : NULL;
@@ -266,7 +304,8 @@ static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
 
 /* ---- outside layers ---- */
 
-/* The output matrix, or the table of tied models that is one: in one piece with GPTQ, else it could be in parts, but the codes are kept whole too. */
+/* The output matrix, or the table of tied models that is one: in one piece with GPTQ, else it could be in
+ * parts, but the codes are kept whole too. */
 static rg_status do_head(rg_quantizer *z, rg_quantized *out, const rg_ckpt_tensor *t, rg_err *err)
 {
     const bool gptq = z->o->method == RG_QUANT_GPTQ;
@@ -285,7 +324,8 @@ static rg_status do_head(rg_quantizer *z, rg_quantized *out, const rg_ckpt_tenso
         if (gptq) st = factor(z, &u, &z->in[0], (int)z->cfg->layers, RG_SITE_OUTPUT, err);
     }
     if (st == RG_OK)
-        st = do_matrix(z, out, z->head, u, rg_quantizer_calibrates(z->o) ? &z->in[0] : NULL, rg_tensor_name(name, sizeof name, out->site, -1), err);
+        st = do_matrix(z, out, z->head, u, rg_quantizer_calibrates(z->o) ? &z->in[0] : NULL,
+            rg_tensor_name(name, sizeof name, out->site, -1), err);
     rg_big_free(u, u ? sizeof(float) * (size_t)(z->in[0].k * z->in[0].ld) : 0);
     return st;
 }
@@ -294,7 +334,14 @@ static rg_status do_top(rg_quantizer *z, const rg_quantize_plan *p, rg_err *err)
 {
     const rg_ckpt_tensor *t = rg_ckpt_find(z->c, p->site, -1);
     if (!t) t = rg_ckpt_find(z->c, RG_SITE_TOKEN_EMBD, -1);
-    rg_quantized out = {.site = p->site, .layer = -1, .rows = p->rows, .cols = p->cols, .why = p->why, .rel_error = NAN, .out_error = NAN, .clipped = NAN};
+    rg_quantized out = {.site = p->site,
+        .layer = -1,
+        .rows = p->rows,
+        .cols = p->cols,
+        .why = p->why,
+        .rel_error = NAN,
+        .out_error = NAN,
+        .clipped = NAN};
     rg_status st = p->quantised ? do_head(z, &out, t, err) : RG_OK;
     if (st == RG_OK) st = z->fn(z->user, &out, err);
     free(z->head);
@@ -331,17 +378,22 @@ static rg_status check(const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
     if (!rg_quantizer_calibrates(o)) return RG_OK;
     const rg_config *cfg = rg_ckpt_config(c);
     if (o->method == RG_QUANT_GPTQ && !rg_factor_available())
-        return rg_fail(err, RG_E_UNSUPPORTED, "gptq: this build has no LAPACK; install libopenblas-dev and configure with RIDGE_BLAS=ON, or use awq or mse");
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "gptq: this build has no LAPACK; install libopenblas-dev and configure with RIDGE_BLAS=ON, or "
+            "use awq or mse");
     if (o->n_windows < 1 || o->window < 1 || o->window > cfg->ctx_train)
-        return rg_fail(err, RG_E_USAGE, "calibration: %lld windows of %lld tokens, expected at least one of 1 to %lld", (long long)o->n_windows,
-            (long long)o->window, (long long)cfg->ctx_train);
+        return rg_fail(err, RG_E_USAGE,
+            "calibration: %lld windows of %lld tokens, expected at least one of 1 to %lld",
+            (long long)o->n_windows, (long long)o->window, (long long)cfg->ctx_train);
     for (int64_t i = 0; i < o->n_windows * o->window; i++)
         if (o->calib[i] < 0 || o->calib[i] >= cfg->vocab)
-            return rg_fail(err, RG_E_USAGE, "calibration: token %lld is %d, expected 0 to %lld", (long long)i, o->calib[i], (long long)cfg->vocab - 1);
+            return rg_fail(err, RG_E_USAGE, "calibration: token %lld is %d, expected 0 to %lld", (long long)i,
+                o->calib[i], (long long)cfg->vocab - 1);
     return RG_OK;
 }
 
-rg_status rg_quantize(const rg_ckpt *c, const rg_quantize_opts *o, rg_quantized_fn *fn, void *user, rg_err *err)
+rg_status rg_quantize(
+    const rg_ckpt *c, const rg_quantize_opts *o, rg_quantized_fn *fn, void *user, rg_err *err)
 {
     rg_quantizer z = {.c = c, .cfg = rg_ckpt_config(c), .o = o, .fn = fn, .user = user};
     rg_quantize_plan *plan = NULL;
@@ -354,11 +406,13 @@ rg_status rg_quantize(const rg_ckpt *c, const rg_quantize_opts *o, rg_quantized_
     rg_kernels_select(&z.k, isa, false);
     rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
     rg_topo_read(&topo);
-    z.threads = rg_topo_place(&topo, rg_team_has_openmp() || o->engine.threads > 0 ? o->engine.threads : 1, !o->engine.no_pin, &cpus);
+    z.threads = rg_topo_place(&topo, rg_team_has_openmp() || o->engine.threads > 0 ? o->engine.threads : 1,
+        !o->engine.no_pin, &cpus);
     if ((st = rg_team_open(&z.team, z.threads, cpus, &z.k, 4096, topo.l2_bytes, err)) != RG_OK) goto out;
     if ((st = open_buffers(&z, plan, n, err)) != RG_OK) goto out;
     for (int l = 0; l < z.cfg->layers && st == RG_OK; l++) {
-        if (o->engine.progress) o->engine.progress(o->engine.progress_user, "quantising", (double)l / (double)z.cfg->layers);
+        if (o->engine.progress)
+            o->engine.progress(o->engine.progress_user, "quantising", (double)l / (double)z.cfg->layers);
         st = do_layer(&z, l, err);
     }
     for (size_t i = 0; i < n && st == RG_OK; i++)

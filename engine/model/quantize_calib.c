@@ -7,7 +7,8 @@
 #include "model/quantizer.h"
 #include "weights/layer_view.h"
 
-const rg_site rg_input_sites[RG_INPUTS] = {RG_SITE_ATTN_NORM, RG_SITE_ATTN_CORE, RG_SITE_FFN_NORM, RG_SITE_FFN_ACT};
+const rg_site rg_input_sites[RG_INPUTS] = {
+    RG_SITE_ATTN_NORM, RG_SITE_ATTN_CORE, RG_SITE_FFN_NORM, RG_SITE_FFN_ACT};
 
 rg_moments *rg_calib_input(rg_quantizer *z, rg_site linear)
 {
@@ -17,7 +18,10 @@ rg_moments *rg_calib_input(rg_quantizer *z, rg_site linear)
 }
 
 static size_t h_bytes(const rg_moments *m) { return sizeof(float) * (size_t)(m->k * m->ld); }
-static size_t x_bytes(const rg_quantizer *z, const rg_moments *m) { return sizeof(float) * (size_t)(z->o->window * m->ld); }
+static size_t x_bytes(const rg_quantizer *z, const rg_moments *m)
+{
+    return sizeof(float) * (size_t)(z->o->window * m->ld);
+}
 
 rg_status rg_calib_open(rg_quantizer *z, rg_err *err)
 {
@@ -35,7 +39,9 @@ rg_status rg_calib_open(rg_quantizer *z, rg_err *err)
     }
     const int64_t n = rg_quantizer_tokens(z);
     z->hidden = malloc(sizeof(float) * (size_t)(n * c->dim));
-    if (!ok || !z->hidden) return rg_fail(err, RG_E_NOMEM, "calibration: out of memory for %lld tokens: use a smaller --calib-tokens", (long long)n);
+    if (!ok || !z->hidden)
+        return rg_fail(err, RG_E_NOMEM,
+            "calibration: out of memory for %lld tokens: use a smaller --calib-tokens", (long long)n);
     const rg_ckpt_tensor *e = rg_ckpt_find(z->c, RG_SITE_TOKEN_EMBD, -1);
     for (int64_t i = 0; i < n; i++) rg_ckpt_row_f32(e, z->o->calib[i], z->hidden + i * c->dim);
     return RG_OK;
@@ -75,7 +81,8 @@ static void see(void *user, const rg_seen *s)
     for (int i = 0; r->moments && i < RG_INPUTS; i++) {
         if (rg_input_sites[i] != s->site) continue;
         rg_moments *m = &z->in[i];
-        for (int64_t t = 0; t < s->rows; t++) memcpy(m->x + (r->row + t) * m->ld, s->data + t * s->cols, sizeof(float) * (size_t)s->cols);
+        for (int64_t t = 0; t < s->rows; t++)
+            memcpy(m->x + (r->row + t) * m->ld, s->data + t * s->cols, sizeof(float) * (size_t)s->cols);
     }
     if (s->site == RG_SITE_FFN_ADD) r->row += s->rows;
 }
@@ -138,9 +145,14 @@ rg_status rg_calib_run(rg_quantizer *z, int layer, bool moments, bool advance, r
     eo.progress = NULL;
     eo.type_of = NULL;
     rg_status st = id && none ? RG_OK : rg_fail(err, RG_E_NOMEM, "calibration: out of memory");
-    if (st != RG_OK || (st = rg_ckpt_layer_view(&view, z->c, (const float *const *)z->w, z->hidden, n, err)) != RG_OK) goto out;
+    if (st != RG_OK ||
+        (st = rg_ckpt_layer_view(&view, z->c, (const float *const *)z->w, z->hidden, n, err)) != RG_OK)
+        goto out;
     if ((st = rg_engine_open(&e, view, &eo, err)) != RG_OK) goto out;
-    if ((st = rg_session_open(&s, e, &(rg_session_opts){.ctx = window, .ubatch = rg_min(window, 512), .kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, err)) != RG_OK)
+    if ((st = rg_session_open(&s, e,
+             &(rg_session_opts){
+                 .ctx = window, .ubatch = rg_min(window, 512), .kv_k = RG_KV_F32, .kv_v = RG_KV_F32},
+             err)) != RG_OK)
         goto out;
     rg_session_observe(s, see, &r);
     for (int i = 0; moments && i < RG_INPUTS; i++) start(&z->in[i]);
@@ -153,7 +165,9 @@ rg_status rg_calib_run(rg_quantizer *z, int layer, bool moments, bool advance, r
     }
     for (int i = 0; moments && st == RG_OK && i < RG_INPUTS; i++) finish(&z->in[i]);
     if (st == RG_OK && r.bad)
-        st = rg_fail(err, RG_E_INTERNAL, "%s: hidden states after layer %d are not finite: the checkpoint overflows", rg_ckpt_path(z->c), layer);
+        st = rg_fail(err, RG_E_INTERNAL,
+            "%s: hidden states after layer %d are not finite: the checkpoint overflows", rg_ckpt_path(z->c),
+            layer);
 out:
     rg_session_close(s);
     rg_engine_close(e);
@@ -168,7 +182,8 @@ void rg_calib_final(rg_quantizer *z, const float *norm)
     rg_moments *m = &z->in[0]; /* as wide as the model */
     start(m);
     for (int64_t at = 0; at < rg_quantizer_tokens(z); at += z->o->window) {
-        for (int64_t t = 0; t < z->o->window; t++) z->k.rmsnorm(m->x + t * m->ld, z->hidden + (at + t) * m->k, norm, m->k, (float)z->cfg->eps);
+        for (int64_t t = 0; t < z->o->window; t++)
+            z->k.rmsnorm(m->x + t * m->ld, z->hidden + (at + t) * m->k, norm, m->k, (float)z->cfg->eps);
         add_window(z, m);
     }
     finish(m);
@@ -186,7 +201,8 @@ typedef struct fold {
 } fold;
 
 static const fold folds[] = {{{RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V}, RG_SITE_ATTN_NORM, false},
-    {{RG_SITE_ATTN_OUTPUT, RG_SITE_COUNT, RG_SITE_COUNT}, RG_SITE_ATTN_V, true}, {{RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_COUNT}, RG_SITE_FFN_NORM, false},
+    {{RG_SITE_ATTN_OUTPUT, RG_SITE_COUNT, RG_SITE_COUNT}, RG_SITE_ATTN_V, true},
+    {{RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_COUNT}, RG_SITE_FFN_NORM, false},
     {{RG_SITE_FFN_DOWN, RG_SITE_COUNT, RG_SITE_COUNT}, RG_SITE_FFN_UP, false}};
 
 typedef struct search_job {
@@ -204,12 +220,14 @@ static void search_tiles(rg_ctx *cx, void *arg)
 {
     const search_job *j = arg;
     const int64_t ld = j->m->ld, tiles = rg_div_up(j->rows, RG_Q_TILE);
-    float *d = (float *)(void *)(j->scratch + (size_t)cx->tid * j->scratch_bytes), *tmp = d + RG_Q_TILE * ld, *w = tmp + RG_Q_TILE * ld;
+    float *d = (float *)(void *)(j->scratch + (size_t)cx->tid * j->scratch_bytes), *tmp = d + RG_Q_TILE * ld,
+          *w = tmp + RG_Q_TILE * ld;
     uint8_t *code = (uint8_t *)(w + RG_Q_TILE * ld);
     uint16_t grid[2];
     for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
         const int64_t n = rg_min(RG_Q_TILE, j->rows - t * RG_Q_TILE);
-        for (int64_t i = 0; i < n; i++) memcpy(w + i * j->k, j->w + (t * RG_Q_TILE + i) * j->step * j->k, sizeof *w * (size_t)j->k);
+        for (int64_t i = 0; i < n; i++)
+            memcpy(w + i * j->k, j->w + (t * RG_Q_TILE + i) * j->step * j->k, sizeof *w * (size_t)j->k);
         j->error[t] = rg_awq_error(cx->k, j->z->o->spec, w, n, j->k, j->s, j->m->h, ld, d, tmp, code, grid);
     }
 }
@@ -236,7 +254,8 @@ static double error_of(rg_quantizer *z, const fold *f, int layer, const float *s
     return sum;
 }
 
-/* Mean |w| of every input channel over the matrices that are quantised, each weight in terms of its group's largest. */
+/* Mean |w| of every input channel over the matrices that are quantised, each weight in terms of its group's
+ * largest. */
 static void weight_means(const rg_quantizer *z, const fold *f, int layer, double *mean, int64_t k)
 {
     const int g = z->o->spec.group;
@@ -269,7 +288,8 @@ static void tie_heads(const rg_config *c, double *mean_abs)
         }
 }
 
-/* Rounds the folded norm to its type first and takes the scale that it then stands for, so that the fold is exact but for f32. */
+/* Rounds the folded norm to its type first and takes the scale that it then stands for, so that the fold is
+ * exact but for f32. */
 static void fold_norm(rg_ftype type, float *norm, float *s, int64_t k)
 {
     for (int64_t i = 0; i < k; i++) {
@@ -277,7 +297,8 @@ static void fold_norm(rg_ftype type, float *norm, float *s, int64_t k)
         if (type == RG_FT_F16) v = rg_f16_to_f32(rg_f32_to_f16(v));
         if (type == RG_FT_BF16) v = rg_bf16_to_f32(rg_f32_to_bf16(v));
         const float own = norm[i] / v;
-        if (!isfinite(own) || !(own > 0.0f) || !isfinite(v)) { /* a norm weight of zero, or out of the type's range: left alone */
+        /* a norm weight of zero, or out of the type's range: left alone */
+        if (!isfinite(own) || !(own > 0.0f) || !isfinite(v)) {
             s[i] = 1.0f;
         } else {
             norm[i] = v;
@@ -321,7 +342,8 @@ rg_status rg_awq_fold_layer(rg_quantizer *z, int layer, rg_err *err)
     rg_status st = RG_OK;
     int64_t ld = 0;
     for (int i = 0; i < RG_INPUTS; i++) ld = rg_max(ld, z->in[i].ld);
-    search_job j = {.z = z, .scratch_bytes = (size_t)rg_round_up((3 * RG_Q_TILE * (int64_t)sizeof(float) + 1) * ld, 64)};
+    search_job j = {
+        .z = z, .scratch_bytes = (size_t)rg_round_up((3 * RG_Q_TILE * (int64_t)sizeof(float) + 1) * ld, 64)};
     j.scratch = rg_big_alloc(j.scratch_bytes * (size_t)z->threads);
     j.error = calloc(2 * MOST_ROWS / RG_Q_TILE + 2, sizeof *j.error);
     float *s = malloc(sizeof *s * (size_t)ld), *best = malloc(sizeof *best * (size_t)ld);
@@ -342,7 +364,8 @@ rg_status rg_awq_fold_layer(rg_quantizer *z, int layer, rg_err *err)
         if (f->by_head) tie_heads(z->cfg, m->mean_abs);
         if (f->by_head) tie_heads(z->cfg, weights);
         double least = INFINITY;
-        for (int a = 0; a < 2 * ALPHAS; a++) { /* the first is no scaling at all, so that the result is never worse */
+        /* the first is no scaling at all, so that the result is never worse */
+        for (int a = 0; a < 2 * ALPHAS; a++) {
             if (z->o->engine.stop && *z->o->engine.stop) {
                 st = rg_fail(err, RG_E_INTERRUPTED, "interrupted");
                 goto out;
@@ -354,7 +377,8 @@ rg_status rg_awq_fold_layer(rg_quantizer *z, int layer, rg_err *err)
             memcpy(best, s, sizeof *s * (size_t)m->k);
         }
         if (!isfinite(least)) {
-            st = rg_fail(err, RG_E_INTERNAL, "awq: layer %d: the error of %s is not finite", layer, rg_site_name(f->linear[0]));
+            st = rg_fail(err, RG_E_INTERNAL, "awq: layer %d: the error of %s is not finite", layer,
+                rg_site_name(f->linear[0]));
             goto out;
         }
         apply(z, f, layer, best);

@@ -25,13 +25,18 @@ static int is_fraction(float v) { return v >= 0.0f && v <= 1.0f; }
 rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vocab, rg_err *err)
 {
     *out = NULL;
-    if (!(o->temp >= 0.0f) || !isfinite(o->temp)) return rg_fail(err, RG_E_USAGE, "--temp: %g, expected 0 or more", (double)o->temp);
+    if (!(o->temp >= 0.0f) || !isfinite(o->temp))
+        return rg_fail(err, RG_E_USAGE, "--temp: %g, expected 0 or more", (double)o->temp);
     if (o->top_k < 0) return rg_fail(err, RG_E_USAGE, "--top-k: %d, expected 0 (off) or more", o->top_k);
-    if (!is_fraction(o->top_p) || o->top_p == 0.0f) return rg_fail(err, RG_E_USAGE, "--top-p: %g, expected more than 0 and at most 1", (double)o->top_p);
-    if (!is_fraction(o->min_p)) return rg_fail(err, RG_E_USAGE, "--min-p: %g, expected 0 to 1", (double)o->min_p);
+    if (!is_fraction(o->top_p) || o->top_p == 0.0f)
+        return rg_fail(err, RG_E_USAGE, "--top-p: %g, expected more than 0 and at most 1", (double)o->top_p);
+    if (!is_fraction(o->min_p))
+        return rg_fail(err, RG_E_USAGE, "--min-p: %g, expected 0 to 1", (double)o->min_p);
     if (!(o->repeat_penalty > 0.0f) || !isfinite(o->repeat_penalty))
-        return rg_fail(err, RG_E_USAGE, "--repeat-penalty: %g, expected more than 0 (1 is off)", (double)o->repeat_penalty);
-    if (o->repeat_last < 0 || o->repeat_last > 1 << 20) return rg_fail(err, RG_E_USAGE, "--repeat-last-n: %d, expected 0 to 1048576", o->repeat_last);
+        return rg_fail(err, RG_E_USAGE, "--repeat-penalty: %g, expected more than 0 (1 is off)",
+            (double)o->repeat_penalty);
+    if (o->repeat_last < 0 || o->repeat_last > 1 << 20)
+        return rg_fail(err, RG_E_USAGE, "--repeat-last-n: %d, expected 0 to 1048576", o->repeat_last);
     rg_sampler *s = calloc(1, sizeof *s);
     if (s) {
         s->o = *o;
@@ -75,14 +80,17 @@ static double uniform(rg_sampler *s)
     return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-/* Once per distinct token: positive logits are divided, negative multiplied. The original logits tell whether it was done before. */
+/* Once per distinct token: positive logits are divided, negative multiplied. The original logits tell whether
+ * it was done before. */
 static void penalise(rg_sampler *s, const float *logits)
 {
     memcpy(s->logits, logits, (size_t)s->vocab * sizeof *logits);
     if (s->o.repeat_penalty == 1.0f) return;
     for (int32_t i = 0; i < s->n_last; i++) {
         const int32_t t = s->last[i];
-        if (t >= 0 && t < s->vocab) s->logits[t] = logits[t] > 0.0f ? logits[t] / s->o.repeat_penalty : logits[t] * s->o.repeat_penalty;
+        if (t >= 0 && t < s->vocab)
+            s->logits[t] =
+                logits[t] > 0.0f ? logits[t] / s->o.repeat_penalty : logits[t] * s->o.repeat_penalty;
     }
 }
 
@@ -140,7 +148,8 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
         if (s->logits[i] - best >= least) s->c[n++] = (candidate){.id = (int32_t)i, .logit = s->logits[i]};
     n = keep_best(s->c, n, s->o.top_k);
 
-    /* Each filter keeps the best few, so min-p may go before the sort as long as top-p knows the mass of all. */
+    /* Each filter keeps the best few, so min-p may go before the sort as long as top-p knows the mass of
+     * all. */
     const float cut = s->o.min_p > 0.0f ? logf(s->o.min_p) : -INFINITY;
     double all = 0.0, sum = 0.0, total = 0.0;
     for (int64_t i = 0; i < n; i++) {

@@ -6,7 +6,8 @@
 
 #include "base/num.h"
 
-const double rg_score_levels[RG_SCORE_LEVELS] = {0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0};
+const double rg_score_levels[RG_SCORE_LEVELS] = {
+    0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1.0};
 
 void rg_mean_add(rg_mean *m, double x)
 {
@@ -16,7 +17,10 @@ void rg_mean_add(rg_mean *m, double x)
     m->m2 += d * (x - m->mean);
 }
 
-double rg_mean_error(const rg_mean *m) { return m->n < 2 ? NAN : sqrt(m->m2 / (double)(m->n - 1) / (double)m->n); }
+double rg_mean_error(const rg_mean *m)
+{
+    return m->n < 2 ? NAN : sqrt(m->m2 / (double)(m->n - 1) / (double)m->n);
+}
 
 int64_t rg_largest_logit(const float *l, int64_t vocab)
 {
@@ -34,7 +38,10 @@ static double log_sum(const float *l, int64_t vocab, double max)
     return max + log((s[0] + s[1]) + (s[2] + s[3]));
 }
 
-double rg_log_sum_exp(const float *logits, int64_t vocab) { return log_sum(logits, vocab, (double)logits[rg_largest_logit(logits, vocab)]); }
+double rg_log_sum_exp(const float *logits, int64_t vocab)
+{
+    return log_sum(logits, vocab, (double)logits[rg_largest_logit(logits, vocab)]);
+}
 
 static rg_status grow(rg_score *s, rg_err *err)
 {
@@ -49,21 +56,28 @@ static rg_status grow(rg_score *s, rg_err *err)
     return RG_OK;
 }
 
-rg_status rg_score_add(rg_score *s, const float *logits, const float *ref, int64_t vocab, int32_t token, rg_err *err)
+rg_status rg_score_add(
+    rg_score *s, const float *logits, const float *ref, int64_t vocab, int32_t token, rg_err *err)
 {
     const int64_t top = rg_largest_logit(logits, vocab);
     const double lse = log_sum(logits, vocab, (double)logits[top]), nll = lse - (double)logits[token];
-    if (!isfinite(nll)) return rg_fail(err, RG_E_INTERNAL, "score: the logits after scored token %lld are not finite", (long long)s->n);
+    if (!isfinite(nll))
+        return rg_fail(
+            err, RG_E_INTERNAL, "score: the logits after scored token %lld are not finite", (long long)s->n);
     if (ref) {
         const int64_t ref_top = rg_largest_logit(ref, vocab);
-        const double ref_lse = log_sum(ref, vocab, (double)ref[ref_top]), ref_nll = ref_lse - (double)ref[token];
-        if (!isfinite(ref_nll)) return rg_fail(err, RG_E_INTERNAL, "score: the reference's logits after scored token %lld are not finite", (long long)s->n);
+        const double ref_lse = log_sum(ref, vocab, (double)ref[ref_top]),
+                     ref_nll = ref_lse - (double)ref[token];
+        if (!isfinite(ref_nll))
+            return rg_fail(err, RG_E_INTERNAL,
+                "score: the reference's logits after scored token %lld are not finite", (long long)s->n);
         const rg_status st = grow(s, err);
         if (st != RG_OK) return st;
         double kld = 0.0;
         for (int64_t i = 0; i < vocab; i++) {
             const double lp = (double)ref[i] - ref_lse;
-            if (lp > -50.0) kld += exp(lp) * (lp - ((double)logits[i] - lse)); /* what is left out is below 1e-20 of the probability */
+            /* what is left out is below 1e-20 of the probability */
+            if (lp > -50.0) kld += exp(lp) * (lp - ((double)logits[i] - lse));
         }
         if (kld < 0.0) kld = 0.0; /* rounding; it cannot be negative */
         const double dp = exp(-nll) - exp(-ref_nll), before = nll - s->nll.mean;
@@ -120,7 +134,8 @@ static void compare(rg_score_stats *o, const rg_score *s)
     o->ppl_ratio = exp(o->ln_ratio);
     o->ppl_ratio_error = o->ppl_ratio * o->ln_ratio_error;
     o->ppl_diff = o->ppl - o->ref_ppl;
-    const double var = o->ppl_error * o->ppl_error + o->ref_ppl_error * o->ref_ppl_error - 2.0 * o->ppl * o->ref_ppl * cov;
+    const double var =
+        o->ppl_error * o->ppl_error + o->ref_ppl_error * o->ref_ppl_error - 2.0 * o->ppl * o->ref_ppl * cov;
     o->ppl_diff_error = sqrt(var < 0.0 ? 0.0 : var);
     o->correlation = cov / (e * re);
     o->rms_dp = sqrt(s->dp2.mean);
@@ -132,19 +147,23 @@ static void compare(rg_score_stats *o, const rg_score *s)
 rg_status rg_score_summary(rg_score_stats *out, const rg_score *s, rg_err *err)
 {
     if (s->n == 0) return rg_fail(err, RG_E_USAGE, "score: no token was scored");
-    *out = (rg_score_stats){.n = s->n, .nll = s->nll.mean, .nll_error = rg_mean_error(&s->nll), .reference = s->ref_nll.n > 0};
+    *out = (rg_score_stats){
+        .n = s->n, .nll = s->nll.mean, .nll_error = rg_mean_error(&s->nll), .reference = s->ref_nll.n > 0};
     out->ppl = exp(out->nll);
     out->ppl_error = out->ppl * out->nll_error;
     if (!out->reference) {
-        out->ref_ppl = out->ref_ppl_error = out->ln_ratio = out->ln_ratio_error = out->ppl_ratio = out->ppl_ratio_error = NAN;
-        out->ppl_diff = out->ppl_diff_error = out->correlation = out->rms_dp = out->rms_dp_error = out->same_top = out->same_top_error = NAN;
+        out->ref_ppl = out->ref_ppl_error = out->ln_ratio = out->ln_ratio_error = out->ppl_ratio =
+            out->ppl_ratio_error = NAN;
+        out->ppl_diff = out->ppl_diff_error = out->correlation = out->rms_dp = out->rms_dp_error =
+            out->same_top = out->same_top_error = NAN;
         out->kld.mean = out->kld.error = out->dp.mean = out->dp.error = NAN;
         for (int i = 0; i < RG_SCORE_LEVELS; i++) out->kld.at[i] = out->dp.at[i] = NAN;
         return RG_OK;
     }
     const size_t bytes = (size_t)s->n * sizeof(float);
     float *sorted = malloc(bytes);
-    if (!sorted) return rg_fail(err, RG_E_NOMEM, "scores: out of memory to sort %lld tokens", (long long)s->n);
+    if (!sorted)
+        return rg_fail(err, RG_E_NOMEM, "scores: out of memory to sort %lld tokens", (long long)s->n);
     memcpy(sorted, s->each_kld, bytes);
     spread(&out->kld, sorted, &s->kld);
     memcpy(sorted, s->each_dp, bytes);

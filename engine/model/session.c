@@ -16,7 +16,8 @@ static rg_status lock_memory(const rg_session *s, rg_err *err)
     const struct {
         const void *p;
         size_t n;
-    } block[] = {{m->block, m->block_bytes}, {s->kv_block, s->kv_bytes}, {s->act_block, s->act_bytes}, {s->logits, s->logits_bytes}};
+    } block[] = {{m->block, m->block_bytes}, {s->kv_block, s->kv_bytes}, {s->act_block, s->act_bytes},
+        {s->logits, s->logits_bytes}};
     double need = 0.0;
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) need += (double)block[i].n / 1048576.0;
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) {
@@ -24,8 +25,11 @@ static rg_status lock_memory(const rg_session *s, rg_err *err)
         const int e = errno;
         struct rlimit r = {0};
         char limit[64] = "unlimited";
-        if (getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_cur != RLIM_INFINITY) snprintf(limit, sizeof limit, "%.1f MiB", (double)r.rlim_cur / 1048576.0);
-        return rg_fail(err, RG_E_NOMEM, "--mlock: %.1f MiB cannot be locked: %s; the limit of this process is %s (ulimit -l, or LimitMEMLOCK= of a service)",
+        if (getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
+            snprintf(limit, sizeof limit, "%.1f MiB", (double)r.rlim_cur / 1048576.0);
+        return rg_fail(err, RG_E_NOMEM,
+            "--mlock: %.1f MiB cannot be locked: %s; the limit of this process is %s (ulimit -l, or "
+            "LimitMEMLOCK= of a service)",
             need, strerror(e), limit);
     }
     return RG_OK;
@@ -57,8 +61,8 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     s->logits = rg_big_alloc(s->logits_bytes);
     s->len = calloc((size_t)s->o.n_seq, sizeof *s->len);
     if (!s->act_block || !s->kv_block || !s->logits || !s->len) {
-        st =
-            rg_fail(err, RG_E_NOMEM, "session: the system refuses %.1f MiB for the KV cache and activations", (double)(s->act_bytes + s->kv_bytes) / 1048576.0);
+        st = rg_fail(err, RG_E_NOMEM, "session: the system refuses %.1f MiB for the KV cache and activations",
+            (double)(s->act_bytes + s->kv_bytes) / 1048576.0);
         goto out;
     }
     if (e->small_pages) {
@@ -88,8 +92,12 @@ void rg_session_close(rg_session *s)
 
 void rg_session_get_plan(const rg_session *s, rg_memory_plan *p)
 {
-    *p = (rg_memory_plan){
-        .weights = s->e->model.block_bytes, .kv = s->kv_bytes, .scratch = s->act_bytes, .logits = s->logits_bytes, .ctx = s->o.ctx, .threads = s->e->threads};
+    *p = (rg_memory_plan){.weights = s->e->model.block_bytes,
+        .kv = s->kv_bytes,
+        .scratch = s->act_bytes,
+        .logits = s->logits_bytes,
+        .ctx = s->o.ctx,
+        .threads = s->e->threads};
     p->total = p->weights + p->kv + p->scratch + p->logits;
     p->available = rg_mem_available(&p->source);
 }
@@ -107,9 +115,15 @@ void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user)
     s->observe_user = user;
 }
 
-const float *rg_session_logits(const rg_session *s, int64_t i) { return s->logits + i * s->e->model.cfg.vocab; }
+const float *rg_session_logits(const rg_session *s, int64_t i)
+{
+    return s->logits + i * s->e->model.cfg.vocab;
+}
 /* Of a call without fusions, which has most. */
-size_t rg_session_ops_per_step(const rg_session *s) { return rg_forward_ops(&s->e->model.cfg, rg_session_fusions(s, true)); }
+size_t rg_session_ops_per_step(const rg_session *s)
+{
+    return rg_forward_ops(&s->e->model.cfg, rg_session_fusions(s, true));
+}
 
 unsigned rg_session_fusions(const rg_session *s, bool check)
 {
@@ -119,8 +133,9 @@ unsigned rg_session_fusions(const rg_session *s, bool check)
 
 size_t rg_session_steps_for(const rg_session *s, int64_t n) { return (size_t)rg_div_up(n, s->o.ubatch); }
 
-/* Proves the batch before anything changes: every sequence of tokens must be one stretch of rising positions that starts inside what the
- * sequence holds. seen[seq] is 1 + the position the next token of seq must have. */
+/* Proves the batch before anything changes: every sequence of tokens must be one stretch of rising positions
+ * that starts inside what the sequence holds. seen[seq] is 1 + the position the next token of seq must
+ * have. */
 static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *seen, rg_err *err)
 {
     const rg_config *c = &s->e->model.cfg;
@@ -129,25 +144,31 @@ static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *se
     for (int64_t i = 0; i < b->n; i++) {
         const int64_t seq = b->seq ? b->seq[i] : 0;
         if (b->token[i] < 0 || b->token[i] >= c->vocab)
-            return rg_fail(err, RG_E_USAGE, "batch: token %lld is %d, expected 0 to %lld", (long long)i, b->token[i], (long long)c->vocab - 1);
+            return rg_fail(err, RG_E_USAGE, "batch: token %lld is %d, expected 0 to %lld", (long long)i,
+                b->token[i], (long long)c->vocab - 1);
         if (seq < 0 || seq >= s->o.n_seq)
-            return rg_fail(
-                err, RG_E_USAGE, "batch: token %lld is of sequence %lld, expected 0 to %lld", (long long)i, (long long)seq, (long long)s->o.n_seq - 1);
+            return rg_fail(err, RG_E_USAGE, "batch: token %lld is of sequence %lld, expected 0 to %lld",
+                (long long)i, (long long)seq, (long long)s->o.n_seq - 1);
         const bool first = seen[seq] == 0;
         const int64_t next = first ? s->len[seq] : seen[seq] - 1, pos = b->pos ? b->pos[i] : next;
         if (!first && (b->seq ? b->seq[i - 1] : 0) != seq)
-            return rg_fail(err, RG_E_USAGE, "batch: tokens of sequence %lld are not neighbours (token %lld)", (long long)seq, (long long)i);
+            return rg_fail(err, RG_E_USAGE, "batch: tokens of sequence %lld are not neighbours (token %lld)",
+                (long long)seq, (long long)i);
         if (pos < 0 || (first ? pos > next : pos != next))
-            return rg_fail(err, RG_E_USAGE, "batch: token %lld of sequence %lld at position %lld, expected %s%lld", (long long)i, (long long)seq,
-                (long long)pos, first ? "at most " : "", (long long)next);
+            return rg_fail(err, RG_E_USAGE,
+                "batch: token %lld of sequence %lld at position %lld, expected %s%lld", (long long)i,
+                (long long)seq, (long long)pos, first ? "at most " : "", (long long)next);
         if (pos >= s->o.ctx)
-            return rg_fail(err, RG_E_USAGE, "context full: position %lld of sequence %lld, but the context holds %lld tokens (-c, at most %lld for this model)",
+            return rg_fail(err, RG_E_USAGE,
+                "context full: position %lld of sequence %lld, but the context holds %lld tokens (-c, at "
+                "most %lld for this model)",
                 (long long)pos, (long long)seq, (long long)s->o.ctx, (long long)c->ctx_train);
         seen[seq] = pos + 2;
         wanted += b->want ? b->want[i] != 0 : i == b->n - 1;
     }
     if (wanted > s->o.max_logits)
-        return rg_fail(err, RG_E_USAGE, "batch: %lld rows of logits wanted, the session holds %lld", (long long)wanted, (long long)s->o.max_logits);
+        return rg_fail(err, RG_E_USAGE, "batch: %lld rows of logits wanted, the session holds %lld",
+            (long long)wanted, (long long)s->o.max_logits);
     return RG_OK;
 }
 
@@ -169,7 +190,8 @@ static void fill_call(rg_forward *f, const rg_batch *b, int64_t at)
     }
 }
 
-/* Once the logits are not finite, the call is made again with a look behind every operator: it writes the same values over the same places. */
+/* Once the logits are not finite, the call is made again with a look behind every operator: it writes the
+ * same values over the same places. */
 static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *err)
 {
     const int64_t vocab = f->s->e->model.cfg.vocab;
@@ -181,7 +203,9 @@ static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *
         again.fuse = rg_session_fusions(f->s, true);
         rg_team_run(f->s->e->team, rg_forward_run, &again, NULL, step, rg_session_ops_per_step(f->s));
         if (again.bad.found) return rg_finding_fail(&again.bad, err);
-        return rg_fail(err, RG_E_UNSUPPORTED, "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype bf16 or f32",
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype "
+            "bf16 or f32",
             (long long)(i % vocab));
     }
     return RG_OK;

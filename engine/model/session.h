@@ -6,13 +6,14 @@
 #include "model/model.h"
 
 typedef struct rg_acts {
-    float *x, *xn;         /* [m][dim] residual stream, normalised */
-    float *q, *att;        /* [m][q_dim] */
-    float *k, *v;          /* [m][kv_dim] */
-    float *tmp;            /* [m][dim] */
-    float *gate, *up;      /* [m][ffn] */
-    float *xo;             /* [logits of a call][dim] */
-    float *sorted;         /* [m][widest input] in the order of a weight's columns; only for models that have such weights */
+    float *x, *xn;    /* [m][dim] residual stream, normalised */
+    float *q, *att;   /* [m][q_dim] */
+    float *k, *v;     /* [m][kv_dim] */
+    float *tmp;       /* [m][dim] */
+    float *gate, *up; /* [m][ffn] */
+    float *xo;        /* [logits of a call][dim] */
+    /* [m][widest input] in the order of a weight's columns; only for models that have such weights */
+    float *sorted;
     float *part;           /* rg_attn_part_floats */
     float *scores;         /* [m * heads][score_stride], unfused only */
     float *own;            /* [threads][RG_GEMV_MAX][dim] normalised, each thread's own; NULL: not fused so */
@@ -79,8 +80,10 @@ typedef struct rg_forward {
     rg_finding bad;  /* the first one found */
 } rg_forward;
 
-/* check.c. Looks at x[m][n]; the first value beyond `most` (or not finite) is kept. By one thread, while no other writes. */
-void rg_check_finite(rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most);
+/* check.c. Looks at x[m][n]; the first value beyond `most` (or not finite) is kept. By one thread, while no
+ * other writes. */
+void rg_check_finite(
+    rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most);
 /* The status of what was found, in words. */
 rg_status rg_finding_fail(const rg_finding *b, rg_err *err);
 

@@ -33,10 +33,11 @@ uint64_t rg_engine_fingerprint(const rg_engine *e)
     const rg_config *c = &m->cfg;
     rg_hash64 h;
     rg_hash64_start(&h, VERSION);
-    const int64_t ints[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab, c->ctx_train, (int64_t)c->rope_scaling, c->rope_orig_ctx,
-        c->window, (int64_t)e->k.act, (int64_t)e->dtype, (int64_t)e->head_dtype, (int64_t)m->block_bytes};
-    const double reals[] = {
-        c->eps, c->rope_theta, c->rope_factor, c->rope_low_freq, c->rope_high_freq, c->embd_scale, c->attn_scale, c->resid_scale, c->logit_scale};
+    const int64_t ints[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab,
+        c->ctx_train, (int64_t)c->rope_scaling, c->rope_orig_ctx, c->window, (int64_t)e->k.act,
+        (int64_t)e->dtype, (int64_t)e->head_dtype, (int64_t)m->block_bytes};
+    const double reals[] = {c->eps, c->rope_theta, c->rope_factor, c->rope_low_freq, c->rope_high_freq,
+        c->embd_scale, c->attn_scale, c->resid_scale, c->logit_scale};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) add_i64(&h, ints[i]);
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) add_f64(&h, reals[i]);
     for (int64_t i = 0; m->rope_freqs && i < c->head_dim / 2; i++) add_f64(&h, (double)m->rope_freqs[i]);
@@ -76,12 +77,14 @@ static void clear_lanes(char *block, rg_kvtype t, int64_t hd, int64_t from)
         for (int64_t b = 0; b < hd / 32; b++) {
             char *p = block + b * (2 * RG_KV_BLOCK + 32 * RG_KV_BLOCK);
             memset(p + 2 * from, 0, (size_t)(2 * (RG_KV_BLOCK - from)));
-            for (int64_t d = 0; d < 32; d++) memset(p + 2 * RG_KV_BLOCK + d * RG_KV_BLOCK + from, 0, (size_t)(RG_KV_BLOCK - from));
+            for (int64_t d = 0; d < 32; d++)
+                memset(p + 2 * RG_KV_BLOCK + d * RG_KV_BLOCK + from, 0, (size_t)(RG_KV_BLOCK - from));
         }
         return;
     }
     const int64_t elem = rg_kvtypes[t].bytes;
-    for (int64_t d = 0; d < hd; d++) memset(block + (d * RG_KV_BLOCK + from) * elem, 0, (size_t)((RG_KV_BLOCK - from) * elem));
+    for (int64_t d = 0; d < hd; d++)
+        memset(block + (d * RG_KV_BLOCK + from) * elem, 0, (size_t)((RG_KV_BLOCK - from) * elem));
 }
 
 typedef struct extents {
@@ -98,16 +101,18 @@ static bool measure(extents *x, const rg_session *s, int64_t n, bool logits)
     x->v_bytes = n * rg_kv_v_bytes(s->o.kv_v, c->head_dim);
     uint64_t kv;
     return rg_mul_ok((uint64_t)(c->layers * c->kv_heads), (uint64_t)(x->k_bytes + x->v_bytes), &kv) &&
-           rg_add_ok(kv, 4u * (uint64_t)n + (logits ? 4u * (uint64_t)c->vocab : 0u), &x->payload);
+        rg_add_ok(kv, 4u * (uint64_t)n + (logits ? 4u * (uint64_t)c->vocab : 0u), &x->payload);
 }
 
-rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token, int64_t n, const float *logits, const char *path, rg_err *err)
+rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token, int64_t n,
+    const float *logits, const char *path, rg_err *err)
 {
     const rg_config *c = &s->e->model.cfg;
     rg_outfile o = {0};
     extents x;
     if (n < 1 || n > s->len[seq])
-        return rg_fail(err, RG_E_USAGE, "%s: %lld tokens to be saved, the session holds %lld", path, (long long)n, (long long)s->len[seq]);
+        return rg_fail(err, RG_E_USAGE, "%s: %lld tokens to be saved, the session holds %lld", path,
+            (long long)n, (long long)s->len[seq]);
     if (!measure(&x, s, n, logits != NULL)) return rg_fail(err, RG_E_INTERNAL, "%s: too large", path);
     char *last = malloc((size_t)x.k_block);
     if (!last) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
@@ -117,7 +122,8 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     rg_hash64_start(&w.h, 0);
     unsigned char head[HEADER] = {0};
     memcpy(head, magic, sizeof magic);
-    const uint64_t u64s[] = {(uint64_t)c->layers, (uint64_t)c->kv_heads, (uint64_t)c->head_dim, (uint64_t)c->vocab, (uint64_t)n};
+    const uint64_t u64s[] = {
+        (uint64_t)c->layers, (uint64_t)c->kv_heads, (uint64_t)c->head_dim, (uint64_t)c->vocab, (uint64_t)n};
     const uint64_t u32s[] = {(uint64_t)s->o.kv_k, (uint64_t)s->o.kv_v, logits != NULL, RG_KV_BLOCK};
     put_le(head + 8, VERSION, 4);
     put_le(head + 12, HEADER, 4);
@@ -126,12 +132,14 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     for (int i = 0; i < 4; i++) put_le(head + 64 + 4 * i, u32s[i], 4);
     put_le(head + 80, x.payload, 8);
     put(&w, head, sizeof head);
-    put(&w, token, (size_t)n * sizeof *token); /* as in memory: the cache is little-endian only on such machines, and so are we */
+    /* as in memory: the cache is little-endian only on such machines, and so are we */
+    put(&w, token, (size_t)n * sizeof *token);
     if (logits) put(&w, logits, (size_t)c->vocab * sizeof *logits);
     for (int64_t layer = 0; layer < c->layers; layer++) {
         const rg_kv_layer kv = rg_kv_at(s, layer);
         for (int64_t g = 0; g < c->kv_heads; g++) {
-            const char *k = kv.k + (seq * c->kv_heads + g) * kv.k_stride, *v = kv.v + (seq * c->kv_heads + g) * kv.v_stride;
+            const char *k = kv.k + (seq * c->kv_heads + g) * kv.k_stride,
+                       *v = kv.v + (seq * c->kv_heads + g) * kv.v_stride;
             const int64_t whole = n / RG_KV_BLOCK * x.k_block, rest = n % RG_KV_BLOCK;
             put(&w, k, (size_t)whole);
             if (rest) {
@@ -157,58 +165,73 @@ out:
 
 /* ---- reading ---- */
 
-static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, const char *what, int64_t *n, bool *logits, extents *x, rg_err *err)
+static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, const char *what, int64_t *n,
+    bool *logits, extents *x, rg_err *err)
 {
     const rg_config *c = &s->e->model.cfg;
     const unsigned char *m = rg_cur_take(cur, sizeof magic);
-    if (!m || memcmp(m, magic, sizeof magic) != 0) return rg_fail(err, RG_E_FILE, "%s: not a session file (it does not begin with RIDGEKV1)", what);
+    if (!m || memcmp(m, magic, sizeof magic) != 0)
+        return rg_fail(err, RG_E_FILE, "%s: not a session file (it does not begin with RIDGEKV1)", what);
     const uint32_t version = rg_cur_u32(cur), header = rg_cur_u32(cur);
-    if (cur->bad || size < HEADER + 8) return rg_fail(err, RG_E_FILE, "%s: cut off: %zu bytes are not even a header", what, size);
+    if (cur->bad || size < HEADER + 8)
+        return rg_fail(err, RG_E_FILE, "%s: cut off: %zu bytes are not even a header", what, size);
     if (version != VERSION || header != HEADER)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: session file version %u, expected %d: delete it and let it be made anew", what, version, VERSION);
-    const uint64_t print = rg_cur_u64(cur), layers = rg_cur_u64(cur), heads = rg_cur_u64(cur), hd = rg_cur_u64(cur), vocab = rg_cur_u64(cur);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: session file version %u, expected %d: delete it and let it be made anew", what, version,
+            VERSION);
+    const uint64_t print = rg_cur_u64(cur), layers = rg_cur_u64(cur), heads = rg_cur_u64(cur),
+                   hd = rg_cur_u64(cur), vocab = rg_cur_u64(cur);
     const uint64_t tokens = rg_cur_u64(cur);
-    const uint32_t kv_k = rg_cur_u32(cur), kv_v = rg_cur_u32(cur), has_logits = rg_cur_u32(cur), block = rg_cur_u32(cur);
+    const uint32_t kv_k = rg_cur_u32(cur), kv_v = rg_cur_u32(cur), has_logits = rg_cur_u32(cur),
+                   block = rg_cur_u32(cur);
     const uint64_t payload = rg_cur_u64(cur);
     (void)rg_cur_u64(cur);
     /* damage is told before a mix-up, or a flipped bit would be called another model */
     if (payload != size - HEADER - 8)
-        return rg_fail(
-            err, RG_E_FILE, "%s: damaged or cut off: %zu bytes behind the header, it says %llu", what, size - HEADER, (unsigned long long)payload + 8);
-    if (rg_hash64_of(cur->end - size, size - 8, 0) != rg_cur_u64(&(rg_cursor){.p = cur->end - 8, .end = cur->end}))
+        return rg_fail(err, RG_E_FILE, "%s: damaged or cut off: %zu bytes behind the header, it says %llu",
+            what, size - HEADER, (unsigned long long)payload + 8);
+    if (rg_hash64_of(cur->end - size, size - 8, 0) !=
+        rg_cur_u64(&(rg_cursor){.p = cur->end - 8, .end = cur->end}))
         return rg_fail(err, RG_E_FILE, "%s: damaged: the checksum does not fit; delete the file", what);
-    if (layers != (uint64_t)c->layers || heads != (uint64_t)c->kv_heads || hd != (uint64_t)c->head_dim || vocab != (uint64_t)c->vocab ||
-        print != rg_engine_fingerprint(s->e))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: made by another model or another --dtype; use a file per model", what);
+    if (layers != (uint64_t)c->layers || heads != (uint64_t)c->kv_heads || hd != (uint64_t)c->head_dim ||
+        vocab != (uint64_t)c->vocab || print != rg_engine_fingerprint(s->e))
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: made by another model or another --dtype; use a file per model", what);
     if (kv_k != (uint32_t)s->o.kv_k || kv_v != (uint32_t)s->o.kv_v || block != RG_KV_BLOCK) {
-        const char *k = kv_k < RG_KV_COUNT ? rg_kvtypes[kv_k].name : "?", *v = kv_v < RG_KV_COUNT ? rg_kvtypes[kv_v].name : "?";
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: cache types %s and %s, this session has %s and %s: use -ctk %s -ctv %s", what, k, v,
+        const char *k = kv_k < RG_KV_COUNT ? rg_kvtypes[kv_k].name : "?",
+                   *v = kv_v < RG_KV_COUNT ? rg_kvtypes[kv_v].name : "?";
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: cache types %s and %s, this session has %s and %s: use -ctk %s -ctv %s", what, k, v,
             rg_kvtypes[s->o.kv_k].name, rg_kvtypes[s->o.kv_v].name, k, v);
     }
     if (tokens < 1 || tokens > (uint64_t)INT64_MAX / 2 || has_logits > 1)
         return rg_fail(err, RG_E_FILE, "%s: damaged: %llu tokens", what, (unsigned long long)tokens);
     if (tokens > (uint64_t)s->o.ctx)
-        return rg_fail(err, RG_E_USAGE, "%s: holds %llu tokens, the context only %lld: use -c %llu or more", what, (unsigned long long)tokens,
-            (long long)s->o.ctx, (unsigned long long)tokens);
+        return rg_fail(err, RG_E_USAGE, "%s: holds %llu tokens, the context only %lld: use -c %llu or more",
+            what, (unsigned long long)tokens, (long long)s->o.ctx, (unsigned long long)tokens);
     *n = (int64_t)tokens;
     *logits = has_logits == 1;
     if (!measure(x, s, *n, *logits) || x->payload != payload)
-        return rg_fail(err, RG_E_FILE, "%s: damaged: %llu bytes for %llu tokens, expected %llu", what, (unsigned long long)payload, (unsigned long long)tokens,
-            (unsigned long long)x->payload);
+        return rg_fail(err, RG_E_FILE, "%s: damaged: %llu bytes for %llu tokens, expected %llu", what,
+            (unsigned long long)payload, (unsigned long long)tokens, (unsigned long long)x->payload);
     return RG_OK;
 }
 
-rg_status rg_session_restore(rg_session *s, int64_t seq, const void *data, size_t size, const char *what, rg_saved *out, rg_err *err)
+rg_status rg_session_restore(
+    rg_session *s, int64_t seq, const void *data, size_t size, const char *what, rg_saved *out, rg_err *err)
 {
     const rg_config *c = &s->e->model.cfg;
     rg_cursor cur = {.p = data, .end = (const unsigned char *)data + size};
     extents x = {0};
     bool logits = false;
     *out = (rg_saved){0};
-    if (seq < 0 || seq >= s->o.n_seq) return rg_fail(err, RG_E_USAGE, "%s: sequence %lld, expected 0 to %lld", what, (long long)seq, (long long)s->o.n_seq - 1);
+    if (seq < 0 || seq >= s->o.n_seq)
+        return rg_fail(err, RG_E_USAGE, "%s: sequence %lld, expected 0 to %lld", what, (long long)seq,
+            (long long)s->o.n_seq - 1);
     rg_status st = check_header(s, &cur, size, what, &out->n, &logits, &x, err);
     if (st != RG_OK) goto out;
-    const unsigned char *ids = rg_cur_take(&cur, 4u * (uint64_t)out->n), *row = logits ? rg_cur_take(&cur, 4u * (uint64_t)c->vocab) : NULL;
+    const unsigned char *ids = rg_cur_take(&cur, 4u * (uint64_t)out->n),
+                        *row = logits ? rg_cur_take(&cur, 4u * (uint64_t)c->vocab) : NULL;
     out->token = malloc((size_t)out->n * sizeof *out->token);
     if (logits) out->logits = malloc((size_t)c->vocab * sizeof *out->logits);
     if (!out->token || (logits && !out->logits)) {
@@ -231,8 +254,10 @@ rg_status rg_session_restore(rg_session *s, int64_t seq, const void *data, size_
     for (int64_t layer = 0; layer < c->layers; layer++) {
         const rg_kv_layer kv = rg_kv_at(s, layer);
         for (int64_t g = 0; g < c->kv_heads; g++) {
-            memcpy(kv.k + (seq * c->kv_heads + g) * kv.k_stride, rg_cur_take(&cur, (uint64_t)x.k_bytes), (size_t)x.k_bytes);
-            memcpy(kv.v + (seq * c->kv_heads + g) * kv.v_stride, rg_cur_take(&cur, (uint64_t)x.v_bytes), (size_t)x.v_bytes);
+            memcpy(kv.k + (seq * c->kv_heads + g) * kv.k_stride, rg_cur_take(&cur, (uint64_t)x.k_bytes),
+                (size_t)x.k_bytes);
+            memcpy(kv.v + (seq * c->kv_heads + g) * kv.v_stride, rg_cur_take(&cur, (uint64_t)x.v_bytes),
+                (size_t)x.v_bytes);
         }
     }
     s->len[seq] = out->n;

@@ -4,7 +4,8 @@
 
 rg_tally rg_cost(rg_op op, const rg_dims *d, rg_wtype wtype, rg_kvtype kv_k, rg_kvtype kv_v)
 {
-    const int64_t m = d->m, k = d->k, n = d->n, h = d->h, g = d->g, hd = d->hd, pairs = d->pairs, ctx = d->ctx;
+    const int64_t m = d->m, k = d->k, n = d->n, h = d->h, g = d->g, hd = d->hd, pairs = d->pairs,
+                  ctx = d->ctx;
     const int64_t w_row = d->w_row ? d->w_row : wtype < RG_WT_COUNT ? rg_panel_bytes(wtype, k) / RG_PANEL : 0;
     const int64_t w_all = wtype < RG_WT_COUNT ? rg_packed_bytes(wtype, n, k) : 0;
     const int64_t kb = kv_k < RG_KV_COUNT ? rg_kv_k_bytes(kv_k, hd) : 0;
@@ -13,7 +14,8 @@ rg_tally rg_cost(rg_op op, const rg_dims *d, rg_wtype wtype, rg_kvtype kv_k, rg_
     switch (op) {
 #define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) \
     case RG_OP_##id: \
-        return (rg_tally){(uint64_t)(w_rd), (uint64_t)(act_rd), (uint64_t)(act_wr), (uint64_t)(kv_rd), (uint64_t)(kv_wr), (uint64_t)(flop), (uint64_t)(iop)};
+        return (rg_tally){(uint64_t)(w_rd), (uint64_t)(act_rd), (uint64_t)(act_wr), (uint64_t)(kv_rd), \
+            (uint64_t)(kv_wr), (uint64_t)(flop), (uint64_t)(iop)};
 #include "ops/ops.def"
     case RG_OP_COUNT:
         break;

@@ -12,7 +12,8 @@ static const struct fused {
     int fusion;
     rg_site site, first, last;
 } fused[] = {
-#define RG_FUSED(fusion, site, first, last) {RG_FUSE_##fusion, RG_SITE_##site, RG_SITE_##first, RG_SITE_##last},
+#define RG_FUSED(fusion, site, first, last) \
+    {RG_FUSE_##fusion, RG_SITE_##site, RG_SITE_##first, RG_SITE_##last},
 #include "ops/fuse.def"
 };
 enum { N_FUSED = sizeof fused / sizeof *fused };

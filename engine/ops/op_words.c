@@ -1,5 +1,5 @@
-/* Words read back: names of sites, and masks of fusions as --fuse takes and reports print them. Apart from the tables, which the what-if of the
- * report compiles without a C library. */
+/* Words read back: names of sites, and masks of fusions as --fuse takes and reports print them. Apart from
+ * the tables, which the what-if of the report compiles without a C library. */
 #include <string.h>
 
 #include "ops/sites.h"
@@ -41,7 +41,8 @@ bool rg_fuse_parse(unsigned *fuse, const char *text)
         const size_t len = strcspn(p, "+");
         int is = -1;
         for (int i = 0; i < RG_FUSE_COUNT; i++)
-            if (rg_fuse_word(i) && strlen(rg_fuse_word(i)) == len && strncmp(rg_fuse_word(i), p, len) == 0) is = i;
+            if (rg_fuse_word(i) && strlen(rg_fuse_word(i)) == len && strncmp(rg_fuse_word(i), p, len) == 0)
+                is = i;
         if (is < 0 || (*fuse & rg_fuse_bit(is))) return false;
         *fuse |= rg_fuse_bit(is);
         p += len;

@@ -47,13 +47,18 @@ _Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
 
 int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_OUTPUT_NORM; }
 
-bool rg_op_is_product(rg_op op) { return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_ADD; }
+bool rg_op_is_product(rg_op op)
+{
+    return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_ADD;
+}
 
 /* The table keeps them around the linear: X_ORDER, X, X_BIAS. */
 rg_site rg_site_bias(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s + 1) : RG_SITE_COUNT; }
 rg_site rg_site_order(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s - 1) : RG_SITE_COUNT; }
 
-#define AROUND(s) _Static_assert(RG_SITE_##s##_ORDER == RG_SITE_##s - 1 && RG_SITE_##s##_BIAS == RG_SITE_##s + 1, "order of ops.def")
+#define AROUND(s) \
+    _Static_assert( \
+        RG_SITE_##s##_ORDER == RG_SITE_##s - 1 && RG_SITE_##s##_BIAS == RG_SITE_##s + 1, "order of ops.def")
 AROUND(ATTN_Q);
 AROUND(ATTN_K);
 AROUND(ATTN_V);

@@ -1,4 +1,5 @@
-/* Records: one per executed operator, written by the drivers, read by the roofline join. No pointers, no strings. */
+/* Records: one per executed operator, written by the drivers, read by the roofline join. No pointers, no
+ * strings. */
 #ifndef RG_REC_H
 #define RG_REC_H
 
@@ -16,10 +17,12 @@ typedef struct rg_dims {
     int64_t m, k, n;
     int64_t h, g, hd;
     int64_t pairs, ctx;
-    int64_t w_row; /* bytes of one weight row where rows are kept one by one (embedding of untied models), else 0 */
+    /* bytes of one weight row where rows are kept one by one (embedding of untied models), else 0 */
+    int64_t w_row;
 } rg_dims;
 
-/* Bytes and operations by kind. In records they are counted by the loops that ran; from rg_cost they are analytic. */
+/* Bytes and operations by kind. In records they are counted by the loops that ran; from rg_cost they are
+ * analytic. */
 typedef struct rg_tally {
     uint64_t w_rd, act_rd, act_wr, kv_rd, kv_wr; /* bytes */
     uint64_t flop, iop;                          /* floating-point and integer operations */
@@ -50,11 +53,13 @@ typedef struct rg_rec {
     rg_tally tally;           /* counted, summed over threads */
     uint64_t ctr[RG_MAX_CTR]; /* probe counters, summed over threads; names are the probe's */
     uint32_t ctr_mask;        /* which of them were counted: groups take turns */
-    uint16_t ctr_span;        /* records that they cover, this one and those before it; 0: none, a later record covers this one */
+    /* records that they cover, this one and those before it; 0: none, a later record covers this one */
+    uint16_t ctr_span;
 } rg_rec;
 
-/* gemv: few tokens, gemm: many; i8: of x rounded to 8 bits per group, i16: to 16, as two products of bytes (x16 = x8 + 1); bf16: pairs; bf16x2, x3:
- * two or three products of bf16, for 16 bits of x, or of x and weights (attention: of all that meets). */
+/* gemv: few tokens, gemm: many; i8: of x rounded to 8 bits per group, i16: to 16, as two products of bytes
+ * (x16 = x8 + 1); bf16: pairs; bf16x2, x3: two or three products of bf16, for 16 bits of x, or of x and
+ * weights (attention: of all that meets). */
 typedef enum rg_kernel_kind {
     RG_KK_GEMV,
     RG_KK_GEMM,
@@ -71,13 +76,16 @@ typedef enum rg_kernel_kind {
     RG_KK_ELEM,
     RG_KK_COUNT
 } rg_kernel_kind;
-extern const char *const rg_kernel_kinds
-    [RG_KK_COUNT]; /* "gemv", "gemm", "blas", "gemv i8", "gemv i16", "gemm i8", "gemm i16", "gemm bf16", "gemm bf16x2", "gemm bf16x3", "attn", "attn bf16x3", "elem" */
+/* "gemv", "gemm", "blas", "gemv i8", ..., "attn bf16x3", "elem" */
+extern const char *const rg_kernel_kinds[RG_KK_COUNT];
 
-/* Products of its instruction that a kernel needs for one useful product: one per plane of x and weights that meet. */
+/* Products of its instruction that a kernel needs for one useful product: one per plane of x and weights that
+ * meet. */
 static inline int rg_kernel_passes(rg_kernel_kind k)
 {
-    return k == RG_KK_MMBF3 || k == RG_KK_ATTN3 ? 3 : k == RG_KK_DOT16 || k == RG_KK_MMDOT16 || k == RG_KK_MMBF2 ? 2 : 1;
+    return k == RG_KK_MMBF3 || k == RG_KK_ATTN3                      ? 3
+        : k == RG_KK_DOT16 || k == RG_KK_MMDOT16 || k == RG_KK_MMBF2 ? 2
+                                                                     : 1;
 }
 
 /* One forward call. */
@@ -106,14 +114,17 @@ typedef struct rg_log {
     size_t n_steps, cap_steps;
 } rg_log;
 
-/* Room for `steps` forward calls of `ops_per_step` operators. RG_E_NOMEM by return value 0 = fine, -1 = no memory. */
+/* Room for `steps` forward calls of `ops_per_step` operators. RG_E_NOMEM by return value 0 = fine, -1 = no
+ * memory. */
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step);
-/* Keeps the times of every thread too. The log must be empty; its team must have that many threads. -1: no memory. */
+/* Keeps the times of every thread too. The log must be empty; its team must have that many threads. -1: no
+ * memory. */
 int rg_log_open_spans(rg_log *log, int threads);
 void rg_log_clear(rg_log *log);
 /* Legal on a zeroed struct. */
 void rg_log_close(rg_log *log);
-/* Appends the calls and records of `from`, growing; times of single threads are not kept. -1 without memory (to is unchanged). */
+/* Appends the calls and records of `from`, growing; times of single threads are not kept. -1 without memory
+ * (to is unchanged). */
 int rg_log_append(rg_log *to, const rg_log *from);
 
 static inline void rg_tally_add(rg_tally *a, const rg_tally *b)
@@ -126,7 +137,10 @@ static inline void rg_tally_add(rg_tally *a, const rg_tally *b)
     a->flop += b->flop;
     a->iop += b->iop;
 }
-static inline uint64_t rg_tally_bytes(const rg_tally *t) { return t->w_rd + t->act_rd + t->act_wr + t->kv_rd + t->kv_wr; }
+static inline uint64_t rg_tally_bytes(const rg_tally *t)
+{
+    return t->w_rd + t->act_rd + t->act_wr + t->kv_rd + t->kv_wr;
+}
 
 /* The exact cost model of one call: ops.def evaluated. The types are as in the record. */
 rg_tally rg_cost(rg_op op, const rg_dims *d, rg_wtype wtype, rg_kvtype kv_k, rg_kvtype kv_v);

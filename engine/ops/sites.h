@@ -1,4 +1,5 @@
-/* Operators and the places where the model uses them, generated from ops.def. One name travels the whole way: tensor, record, report row. */
+/* Operators and the places where the model uses them, generated from ops.def. One name travels the whole way:
+ * tensor, record, report row. */
 #ifndef RG_SITES_H
 #define RG_SITES_H
 
@@ -33,8 +34,17 @@ enum {
 #include "ops/fuse.def"
 };
 
-/* What the rows and columns of a site's weight are, in terms of the model's dimensions; NONE: the site has no weight. */
-typedef enum rg_extent { RG_EXT_NONE, RG_EXT_ONE, RG_EXT_DIM, RG_EXT_Q_DIM, RG_EXT_KV_DIM, RG_EXT_FFN, RG_EXT_VOCAB } rg_extent;
+/* What the rows and columns of a site's weight are, in terms of the model's dimensions; NONE: the site has no
+ * weight. */
+typedef enum rg_extent {
+    RG_EXT_NONE,
+    RG_EXT_ONE,
+    RG_EXT_DIM,
+    RG_EXT_Q_DIM,
+    RG_EXT_KV_DIM,
+    RG_EXT_FFN,
+    RG_EXT_VOCAB
+} rg_extent;
 
 const char *rg_op_name(rg_op op);
 const char *rg_site_name(rg_site site);
@@ -42,7 +52,8 @@ const char *rg_site_name(rg_site site);
 rg_site rg_site_named(const char *name, size_t n);
 rg_op rg_site_op(rg_site site);
 rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
-/* The site whose output a linear site multiplies: attn_norm for attn_q. RG_SITE_COUNT for sites that are not linear. */
+/* The site whose output a linear site multiplies: attn_norm for attn_q. RG_SITE_COUNT for sites that are not
+ * linear. */
 rg_site rg_site_input(rg_site site);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
@@ -51,10 +62,12 @@ bool rg_op_is_product(rg_op op);
 /* The linear site whose weights a product reads: ffn_up of ffn_up_act. RG_SITE_COUNT for sites without. */
 rg_site rg_site_linear(rg_site site);
 
-/* The site of the fused operator that may stand in for this one (or that this is), and whether this is the first that it replaces; RG_SITE_COUNT: none. */
+/* The site of the fused operator that may stand in for this one (or that this is), and whether this is the
+ * first that it replaces; RG_SITE_COUNT: none. */
 rg_site rg_site_fused(rg_site site, bool *first);
 
-/* Whether the forward pass of such a model has the site, with the fusions of a mask on (0: every operator by itself). */
+/* Whether the forward pass of such a model has the site, with the fusions of a mask on (0: every operator by
+ * itself). */
 bool rg_site_runs(const rg_config *c, rg_site site, unsigned fuse);
 /* The fusions of the mask that change something in such a model. */
 unsigned rg_fuse_applied(const rg_config *c, unsigned fuse);

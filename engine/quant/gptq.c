@@ -1,6 +1,6 @@
-/* Second-order error compensation (E. Frantar et al., GPTQ, 2022): columns are rounded one after the other, and what rounding one of them
- * changes in the output is undone as well as possible by the columns that are still free. With U^T U = H^-1, rounding column i by e moves
- * the free columns j by -e U[i][j] / U[i][i]. */
+/* Second-order error compensation (E. Frantar et al., GPTQ, 2022): columns are rounded one after the other,
+ * and what rounding one of them changes in the output is undone as well as possible by the columns that are
+ * still free. With U^T U = H^-1, rounding column i by e moves the free columns j by -e U[i][j] / U[i][i]. */
 #include "quant/quant.h"
 
 #include <assert.h>
@@ -9,8 +9,10 @@
 
 static_assert(RG_Q_BLOCK % 128 == 0, "a block is a whole number of groups");
 
-/* Columns [b0, b1) of one row; errs[j]: minus the error of column b0 + j over U's diagonal, for the update of what lies beyond. */
-static void block_of_row(const rg_ktab *t, rg_qtensor *q, int64_t r, float *w, const float *u, int64_t ld, int64_t b0, int64_t b1, float *errs, rg_qstats *st)
+/* Columns [b0, b1) of one row; errs[j]: minus the error of column b0 + j over U's diagonal, for the update of
+ * what lies beyond. */
+static void block_of_row(const rg_ktab *t, rg_qtensor *q, int64_t r, float *w, const float *u, int64_t ld,
+    int64_t b0, int64_t b1, float *errs, rg_qstats *st)
 {
     const int64_t g = q->spec.group, groups = q->cols / g;
     uint8_t unused[128];
@@ -26,15 +28,18 @@ static void block_of_row(const rg_ktab *t, rg_qtensor *q, int64_t r, float *w, c
     }
 }
 
-void rg_gptq_rows(const rg_ktab *t, rg_qtensor *q, float *w, const float *u, int64_t ld, float *rest, int64_t r0, int64_t r1, rg_qstats *stats)
+void rg_gptq_rows(const rg_ktab *t, rg_qtensor *q, float *w, const float *u, int64_t ld, float *rest,
+    int64_t r0, int64_t r1, rg_qstats *stats)
 {
     const int64_t k = q->cols;
     for (int64_t r = r0; r < r1; r += RG_Q_TILE) {
         const int64_t n = rg_min(RG_Q_TILE, r1 - r);
         for (int64_t b0 = 0; b0 < k; b0 += RG_Q_BLOCK) {
             const int64_t b1 = rg_min(b0 + RG_Q_BLOCK, k);
-            for (int64_t i = 0; i < n; i++) block_of_row(t, q, r + i, w + (r + i) * k, u, ld, b0, b1, rest + i * RG_Q_BLOCK, stats);
-            if (b1 < k) t->mm(w + r * k + b1, k, rest, RG_Q_BLOCK, u + b0 * ld + b1, ld, n, b1 - b0, k - b1, true);
+            for (int64_t i = 0; i < n; i++)
+                block_of_row(t, q, r + i, w + (r + i) * k, u, ld, b0, b1, rest + i * RG_Q_BLOCK, stats);
+            if (b1 < k)
+                t->mm(w + r * k + b1, k, rest, RG_Q_BLOCK, u + b0 * ld + b1, ld, n, b1 - b0, k - b1, true);
         }
         stats->n += n * k;
     }

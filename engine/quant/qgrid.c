@@ -19,8 +19,15 @@ static float inverse(float s) { return s > 0.0f || s < 0.0f ? 1.0f / s : 0.0f; }
 uint8_t rg_q_round(rg_qkind kind, float w, uint16_t scale, uint16_t offset, int64_t *clipped)
 {
     const float inv = inverse(rg_f16_to_f32(scale));
-    const float lo = kind == RG_QK_SYM4 ? -8.0f : kind == RG_QK_SYM8 ? -127.0f : 0.0f, hi = kind == RG_QK_SYM4 ? 7.0f : kind == RG_QK_SYM8 ? 127.0f : 15.0f;
-    const float v = kind == RG_QK_MIN4 ? (w - rg_f16_to_f32(offset)) * inv : kind == RG_QK_ZERO4 ? w * inv + (float)offset : w * inv;
+    const float lo = kind == RG_QK_SYM4 ? -8.0f
+        : kind == RG_QK_SYM8            ? -127.0f
+                                        : 0.0f,
+                hi = kind == RG_QK_SYM4 ? 7.0f
+        : kind == RG_QK_SYM8            ? 127.0f
+                                        : 15.0f;
+    const float v = kind == RG_QK_MIN4 ? (w - rg_f16_to_f32(offset)) * inv
+        : kind == RG_QK_ZERO4          ? w * inv + (float)offset
+                                       : w * inv;
     /* beyond the end by more than rounding to it would take */
     if (clipped) *clipped += v > hi + 0.5f || v < lo - 0.5f;
     const int q = (int)rintf(clamp(v, lo, hi));
@@ -51,7 +58,8 @@ static float grid_error(rg_qkind kind, const float *w, int n, uint16_t scale, ui
 static void fit_zero(bool search, uint16_t *scale, uint16_t *offset, const float *w, int n)
 {
     enum { BELOW = 5, ABOVE = 8 };
-    static const float below[BELOW] = {0.0f, 0.03f, 0.065f, 0.11f, 0.16f}, above[ABOVE] = {0.0f, 0.015f, 0.03f, 0.045f, 0.065f, 0.085f, 0.11f, 0.15f};
+    static const float below[BELOW] = {0.0f, 0.03f, 0.065f, 0.11f, 0.16f},
+                       above[ABOVE] = {0.0f, 0.015f, 0.03f, 0.045f, 0.065f, 0.085f, 0.11f, 0.15f};
     float lo, hi, best = INFINITY;
     extent(w, n, &lo, &hi);
     lo = lo < 0.0f ? lo : 0.0f;
@@ -85,11 +93,14 @@ static void span(rg_qkind kind, uint16_t *scale, uint16_t *offset, const float *
     }
 }
 
-void rg_q_group(const rg_ktab *t, rg_qspec spec, bool search, uint8_t *code, uint16_t *scale, uint16_t *offset, const float *w)
+void rg_q_group(const rg_ktab *t, rg_qspec spec, bool search, uint8_t *code, uint16_t *scale,
+    uint16_t *offset, const float *w)
 {
     *offset = 0;
     if (search && spec.kind != RG_QK_ZERO4) {
-        rg_quant_fn *quant = spec.kind == RG_QK_SYM8 ? t->quant_q8 : spec.kind == RG_QK_MIN4 ? t->quant_q4m : t->quant_q4;
+        rg_quant_fn *quant = spec.kind == RG_QK_SYM8 ? t->quant_q8
+            : spec.kind == RG_QK_MIN4                ? t->quant_q4m
+                                                     : t->quant_q4;
         quant(code, scale, offset, w, spec.group);
         return;
     }
@@ -100,7 +111,8 @@ void rg_q_group(const rg_ktab *t, rg_qspec spec, bool search, uint8_t *code, uin
     for (int i = 0; i < spec.group; i++) code[i] = rg_q_round(spec.kind, w[i], *scale, *offset, NULL);
 }
 
-static void count(rg_qstats *s, rg_qspec spec, const float *w, const uint8_t *code, uint16_t scale, uint16_t offset)
+static void count(
+    rg_qstats *s, rg_qspec spec, const float *w, const uint8_t *code, uint16_t scale, uint16_t offset)
 {
     for (int i = 0; i < spec.group; i++) {
         const double d = (double)w[i] - (double)rg_q_weight(spec.kind, code[i], scale, offset);
@@ -111,7 +123,8 @@ static void count(rg_qstats *s, rg_qspec spec, const float *w, const uint8_t *co
     s->n += spec.group;
 }
 
-void rg_q_rows(const rg_ktab *t, bool search, rg_qtensor *q, float *w, bool replace, int64_t r0, int64_t r1, rg_qstats *stats)
+void rg_q_rows(const rg_ktab *t, bool search, rg_qtensor *q, float *w, bool replace, int64_t r0, int64_t r1,
+    rg_qstats *stats)
 {
     const int64_t g = q->spec.group, groups = q->cols / g;
     for (int64_t r = r0; r < r1; r++) {
@@ -130,5 +143,6 @@ void rg_q_row_f32(const rg_qtensor *q, int64_t row, float *dst)
 {
     const int64_t g = q->spec.group, groups = q->cols / g;
     for (int64_t c = 0; c < q->cols; c++)
-        dst[c] = rg_q_weight(q->spec.kind, q->code[row * q->cols + c], q->scale[row * groups + c / g], q->offset[row * groups + c / g]);
+        dst[c] = rg_q_weight(q->spec.kind, q->code[row * q->cols + c], q->scale[row * groups + c / g],
+            q->offset[row * groups + c / g]);
 }

@@ -46,7 +46,9 @@ rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_to
 {
     rg_status st = RG_OK;
     uint32_t at = 0;
-    if (len > RG_ADDED_MAX) return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: an added token of %zu bytes, at most %d are supported", len, RG_ADDED_MAX);
+    if (len > RG_ADDED_MAX)
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "tokenizer: an added token of %zu bytes, at most %d are supported", len, RG_ADDED_MAX);
     if (a->n_nodes == 0 && (st = new_node(a, 0, &at, err)) != RG_OK) return st;
     for (size_t i = 0; i < len; i++) {
         const unsigned char byte = (unsigned char)content[i];
@@ -115,7 +117,8 @@ static bool word_after(const char *text, size_t len, size_t at)
     return n && rg_unicode_is_word(rg_utf8_get(p + at, n));
 }
 
-const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, const rg_trust *trust, size_t *start, size_t *end)
+const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from,
+    const rg_trust *trust, size_t *start, size_t *end)
 {
     if (a->n == 0) return NULL;
     for (size_t i = from; i < len; i++) {

@@ -1,4 +1,5 @@
-/* Added tokens: found in the text before anything else, leftmost first, the longest of those that start together. */
+/* Added tokens: found in the text before anything else, leftmost first, the longest of those that start
+ * together. */
 #ifndef RG_ADDED_H
 #define RG_ADDED_H
 
@@ -40,12 +41,15 @@ typedef struct rg_trust {
 extern const rg_trust rg_trust_all, rg_trust_none;
 bool rg_trusted(const rg_trust *t, size_t from, size_t to);
 
-enum { RG_ADDED_MAX = 1024 }; /* bytes of an added token: what looking for them costs per byte of text is bounded by it */
+/* bytes of an added token: what looking for them costs per byte of text is bounded by it */
+enum { RG_ADDED_MAX = 1024 };
 
 /* A second token with the same content is ignored. content must not be empty. */
 rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_tok tok, rg_err *err);
-/* The next match in text[from, len): [*start, *end) and its token, or NULL. Special tokens count only where they are trusted. */
-const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from, const rg_trust *trust, size_t *start, size_t *end);
+/* The next match in text[from, len): [*start, *end) and its token, or NULL. Special tokens count only where
+ * they are trusted. */
+const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from,
+    const rg_trust *trust, size_t *start, size_t *end);
 void rg_added_free(rg_added *a);
 
 #endif

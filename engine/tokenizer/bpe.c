@@ -40,37 +40,50 @@ void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id)
 
 enum { RULE_MAX = 4096 }; /* bytes of a merge rule */
 
-rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len, uint32_t rank, const char *what, rg_err *err)
+rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len,
+    uint32_t rank, const char *what, rg_err *err)
 {
     char buf[RULE_MAX];
     const int show_a = (int)(a_len < 40 ? a_len : 40), show_b = (int)(b_len < 40 ? b_len : 40);
-    if (a_len == 0 || b_len == 0) return rg_fail(err, RG_E_FILE, "%s: merge %u has an empty half", what, rank);
+    if (a_len == 0 || b_len == 0)
+        return rg_fail(err, RG_E_FILE, "%s: merge %u has an empty half", what, rank);
     if (a_len > sizeof buf || b_len > sizeof buf || a_len + b_len > sizeof buf)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: merge %u joins %zu and %zu bytes, at most %zu together are supported", what, rank, a_len, b_len, sizeof buf);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: merge %u joins %zu and %zu bytes, at most %zu together are supported", what, rank, a_len,
+            b_len, sizeof buf);
     memcpy(buf, a, a_len);
     memcpy(buf + a_len, b, b_len);
     size_t cut = a_len, len = a_len + b_len;
     if (t->model == RG_TM_BYTE_BPE) { /* never more bytes than the characters have, so this works in place */
         unsigned char *u = (unsigned char *)buf;
-        const int64_t na = rg_bytemap_decode(u, u, a_len), nb = na < 0 ? -1 : rg_bytemap_decode(u + na, u + a_len, b_len);
-        if (nb < 0) return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\") is not of byte-level characters", what, rank, show_a, a, show_b, b);
+        const int64_t na = rg_bytemap_decode(u, u, a_len),
+                      nb = na < 0 ? -1 : rg_bytemap_decode(u + na, u + a_len, b_len);
+        if (nb < 0)
+            return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\") is not of byte-level characters",
+                what, rank, show_a, a, show_b, b);
         cut = (size_t)na;
         len = (size_t)(na + nb);
     }
-    const int32_t ia = rg_vocab_find_any(&t->vocab, buf, cut), ib = rg_vocab_find_any(&t->vocab, buf + cut, len - cut);
+    const int32_t ia = rg_vocab_find_any(&t->vocab, buf, cut),
+                  ib = rg_vocab_find_any(&t->vocab, buf + cut, len - cut);
     const int32_t id = rg_vocab_find_any(&t->vocab, buf, len);
     if (ia < 0 || ib < 0 || id < 0)
-        return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\"): %s not in the vocabulary", what, rank, show_a, a, show_b, b,
-            ia < 0   ? "the left half is"
-            : ib < 0 ? "the right half is"
-                     : "the whole is");
+        return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\"): %s not in the vocabulary", what, rank,
+            show_a, a, show_b, b,
+            ia < 0       ? "the left half is"
+                : ib < 0 ? "the right half is"
+                         : "the whole is");
     const uint8_t ta = t->vocab.type[ia], tb = t->vocab.type[ib];
-    if ((ta != RG_TT_NORMAL && ta != RG_TT_USER) || (tb != RG_TT_NORMAL && tb != RG_TT_USER) || ia == t->unk || ib == t->unk) t->odd_rules = true;
-    if (t->vocab.type[id] != RG_TT_CONTROL && t->vocab.type[id] != RG_TT_UNKNOWN) rg_pairs_put(&t->pairs, ia, ib, rank, id);
+    if ((ta != RG_TT_NORMAL && ta != RG_TT_USER) || (tb != RG_TT_NORMAL && tb != RG_TT_USER) ||
+        ia == t->unk || ib == t->unk)
+        t->odd_rules = true;
+    if (t->vocab.type[id] != RG_TT_CONTROL && t->vocab.type[id] != RG_TT_UNKNOWN)
+        rg_pairs_put(&t->pairs, ia, ib, rank, id);
     return RG_OK;
 }
 
-static bool pair(const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
+static bool pair(
+    const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
 {
     const rg_pairs *p = user;
     (void)text;
@@ -86,7 +99,8 @@ static rg_status bytes_of(rg_enc *e, const unsigned char *p, size_t pos, size_t 
     *all = true;
     for (size_t i = 0; i < k; i++) *all = *all && e->t->byte_id[p[pos + i]] >= 0;
     for (size_t i = 0; *all && i < k; i++) {
-        const rg_status st = rg_merger_push(&e->merger, (uint32_t)(pos + i), 1, e->t->byte_id[p[pos + i]], e->err);
+        const rg_status st =
+            rg_merger_push(&e->merger, (uint32_t)(pos + i), 1, e->t->byte_id[p[pos + i]], e->err);
         if (st != RG_OK) return st;
     }
     return RG_OK;
@@ -106,18 +120,22 @@ rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n)
     for (size_t i = 0; i < n && st == RG_OK;) {
         const size_t k = t->model == RG_TM_BYTE_BPE ? 1 : rg_utf8_len(u + i, u + n);
         const size_t step = k ? k : 1;
-        const int32_t id = t->model == RG_TM_BYTE_BPE ? t->byte_id[u[i]] : k ? rg_vocab_find(&t->vocab, p + i, k) : -1;
+        const int32_t id = t->model == RG_TM_BYTE_BPE ? t->byte_id[u[i]]
+            : k                                       ? rg_vocab_find(&t->vocab, p + i, k)
+                                                      : -1;
         bool known = id >= 0;
         if (known)
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)k, id, e->err);
         else if (t->model != RG_TM_BYTE_BPE)
             st = bytes_of(e, u, i, step, &known);
         if (!known && t->unk < 0) return rg_enc_unknown(e, p + i, step, &in_unk);
-        if (!known && st == RG_OK && !(in_unk && t->fuse_unk)) st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)step, t->unk, e->err);
+        if (!known && st == RG_OK && !(in_unk && t->fuse_unk))
+            st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)step, t->unk, e->err);
         in_unk = !known;
         i += step;
     }
     if (st == RG_OK && e->merger.n > 1) st = rg_merger_run(&e->merger, p, pair, &t->pairs, e->err);
-    for (int32_t s = e->merger.n ? 0 : -1; s >= 0 && st == RG_OK; s = e->merger.sym[s].next) st = rg_enc_push(e, e->merger.sym[s].id);
+    for (int32_t s = e->merger.n ? 0 : -1; s >= 0 && st == RG_OK; s = e->merger.sym[s].next)
+        st = rg_enc_push(e, e->merger.sym[s].id);
     return st;
 }

@@ -10,7 +10,8 @@ static const struct form {
     const char *name, *what, *before[3], *after[3]; /* system, user, assistant */
     int flags;
 } forms[RG_CHAT_COUNT] = {
-#define RG_CHAT(id, name, what, s0, s1, u0, u1, a0, a1, flags) [RG_CHAT_##id] = {name, what, {s0, u0, a0}, {s1, u1, a1}, flags},
+#define RG_CHAT(id, name, what, s0, s1, u0, u1, a0, a1, flags) \
+    [RG_CHAT_##id] = {name, what, {s0, u0, a0}, {s1, u1, a1}, flags},
 #include "tokenizer/chat.def"
 };
 
@@ -37,7 +38,8 @@ int rg_chat_from_name(const char *name)
 int rg_chat_recognise(const char *text)
 {
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (strstr(text, marks[i].has) && (!marks[i].has_too || strstr(text, marks[i].has_too)) && (!marks[i].has_not || !strstr(text, marks[i].has_not)))
+        if (strstr(text, marks[i].has) && (!marks[i].has_too || strstr(text, marks[i].has_too)) &&
+            (!marks[i].has_not || !strstr(text, marks[i].has_not)))
             return (int)marks[i].id;
     return -1;
 }
@@ -79,7 +81,8 @@ typedef struct parts {
 
 static void put(parts *s, const char *text, size_t len, bool control)
 {
-    if (len > 0 && s->n < MAX_PARTS) s->p[s->n++] = (rg_tok_part){text, len, control}; /* no form has that many */
+    /* no form has that many */
+    if (len > 0 && s->n < MAX_PARTS) s->p[s->n++] = (rg_tok_part){text, len, control};
 }
 
 /* Text of a form: {bos} and {eos} are tokens. */
@@ -127,10 +130,12 @@ static void compose(parts *s, const rg_chat *c, const rg_chat_turn *turn, bool s
     put_form(s, f->before[ASSISTANT]);
 }
 
-rg_status rg_chat_encode(const rg_chat *c, const rg_tokenizer *t, const rg_chat_turn *turn, int32_t **ids, size_t *n, rg_err *err)
+rg_status rg_chat_encode(
+    const rg_chat *c, const rg_tokenizer *t, const rg_chat_turn *turn, int32_t **ids, size_t *n, rg_err *err)
 {
     parts s = {.t = t};
-    const bool own_bos = turn->first && rg_tokenizer_adds_bos(t), more_bos = turn->first && !own_bos && forms[c->id].flags & BOS && rg_tokenizer_bos(t) >= 0;
+    const bool own_bos = turn->first && rg_tokenizer_adds_bos(t),
+               more_bos = turn->first && !own_bos && forms[c->id].flags & BOS && rg_tokenizer_bos(t) >= 0;
     compose(&s, c, turn, own_bos || more_bos);
     rg_status st = rg_tokenizer_encode_parts(t, s.p, s.n, own_bos ? RG_TOK_BOS : 0, ids, n, err);
     if (st != RG_OK || !more_bos) return st;
@@ -151,7 +156,8 @@ char *rg_chat_text(const rg_chat *c, const rg_tokenizer *t, const rg_chat_turn *
 {
     parts s = {.t = t};
     size_t n = 1, bos = 0;
-    const bool has_bos = turn->first && (rg_tokenizer_adds_bos(t) || forms[c->id].flags & BOS) && rg_tokenizer_bos(t) >= 0;
+    const bool has_bos =
+        turn->first && (rg_tokenizer_adds_bos(t) || forms[c->id].flags & BOS) && rg_tokenizer_bos(t) >= 0;
     const char *piece = has_bos ? rg_tokenizer_piece(t, rg_tokenizer_bos(t), &bos) : "";
     compose(&s, c, turn, has_bos);
     for (size_t i = 0; i < s.n; i++) n += s.p[i].len;

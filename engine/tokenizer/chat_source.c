@@ -90,8 +90,11 @@ static rg_status by_name(rg_chat *c, const char *name, rg_err *err)
         c->id = (rg_chat_id)id;
         return RG_OK;
     }
-    for (int i = 0; i < RG_CHAT_COUNT; i++) snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", rg_chat_name((rg_chat_id)i));
-    return rg_fail(err, RG_E_USAGE, "--chat-template: '%.60s', expected %s (templates are recognised, not executed)", name, list);
+    for (int i = 0; i < RG_CHAT_COUNT; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+            rg_chat_name((rg_chat_id)i));
+    return rg_fail(err, RG_E_USAGE,
+        "--chat-template: '%.60s', expected %s (templates are recognised, not executed)", name, list);
 }
 
 rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const char *tokenizer, const char *name, rg_err *err)

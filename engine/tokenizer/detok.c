@@ -1,10 +1,14 @@
-/* Ids to text, one at a time. What comes out is always whole, valid UTF-8: bytes that belong to no character become U+FFFD. */
+/* Ids to text, one at a time. What comes out is always whole, valid UTF-8: bytes that belong to no character
+ * become U+FFFD. */
 #include <string.h>
 
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/utf8.h"
 
-void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control) { *d = (rg_detok){.t = t, .at_start = true, .show_control = show_control}; }
+void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control)
+{
+    *d = (rg_detok){.t = t, .at_start = true, .show_control = show_control};
+}
 
 typedef struct out {
     char *buf;
@@ -33,7 +37,9 @@ static void feed(rg_detok *d, out *o, unsigned char byte)
         const size_t n = rg_utf8_scan(d->held, d->held + d->n_held, &missing);
         if (missing) return;
         size_t eat = n;
-        if (n == 0) { /* all but the last byte were a prefix of a character: one replacement for them, and the last byte starts anew */
+        /* all but the last byte were a prefix of a character: one replacement for them, and the last byte
+         * starts anew */
+        if (n == 0) {
             eat = d->n_held > 1 ? (size_t)d->n_held - 1 : 1;
             emit(o, replacement, sizeof replacement);
         } else {

@@ -1,4 +1,5 @@
-/* Vocabularies inside GGUF files: "llama" is SentencePiece BPE, "gpt2" byte-level BPE with a named pre-tokeniser. */
+/* Vocabularies inside GGUF files: "llama" is SentencePiece BPE, "gpt2" byte-level BPE with a named
+ * pre-tokeniser. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +8,8 @@
 
 #define DIGITS_THEN_GPT2 "\\p{N}", RG_GPT2_REGEX
 
-/* tokenizer.ggml.pre: the patterns, whether whole words skip merging, and whether BOS is added where the file does not say. */
+/* tokenizer.ggml.pre: the patterns, whether whole words skip merging, and whether BOS is added where the file
+ * does not say. */
 static const struct pre {
     const char *name, *pattern[2];
     bool ignore_merges, add_bos;
@@ -30,10 +32,13 @@ static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_e
 {
     const char *name = v->pre;
     /* early Llama-3 conversions name no pre-tokeniser, but no other vocabulary looks like theirs */
-    if ((!name || strcmp(name, "default") == 0) && v->n == 128256 && piece_is(v, 128000, "<|begin_of_text|>")) name = "llama-bpe";
+    if ((!name || strcmp(name, "default") == 0) && v->n == 128256 && piece_is(v, 128000, "<|begin_of_text|>"))
+        name = "llama-bpe";
     if (!name) {
-        rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: the GGUF file does not name its pre-tokeniser (tokenizer.ggml.pre); give the original tokenizer.json with -z", what);
+        rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: the GGUF file does not name its pre-tokeniser (tokenizer.ggml.pre); give the original "
+            "tokenizer.json with -z",
+            what);
         return NULL;
     }
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
@@ -43,7 +48,9 @@ static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_e
     for (size_t i = 0; i < sizeof pres / sizeof *pres && n < sizeof list; i++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? " " : "", pres[i].name);
     rg_fail(err, RG_E_UNSUPPORTED,
-        "%s: pre-tokeniser \"%.60s\" (tokenizer.ggml.pre) is not supported (these are: %s); give the original tokenizer.json with -z", what, name, list);
+        "%s: pre-tokeniser \"%.60s\" (tokenizer.ggml.pre) is not supported (these are: %s); give the "
+        "original tokenizer.json with -z",
+        what, name, list);
     return NULL;
 }
 
@@ -54,19 +61,23 @@ static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, 
         int32_t type = v->type ? v->type[id] : RG_TT_NORMAL;
         const float score = v->score ? v->score[id] : 0.0f;
         const int byte = spm ? rg_byte_piece(v->piece[id], v->piece_len[id]) : -1;
-        if (type < RG_TT_NORMAL || type > RG_TT_BYTE) return rg_fail(err, RG_E_FILE, "%s: token %zu has type %d, expected 1 to 6", what, id, type);
-        if (!isfinite(score)) return rg_fail(err, RG_E_FILE, "%s: the score of token %zu is not finite", what, id);
+        if (type < RG_TT_NORMAL || type > RG_TT_BYTE)
+            return rg_fail(err, RG_E_FILE, "%s: token %zu has type %d, expected 1 to 6", what, id, type);
+        if (!isfinite(score))
+            return rg_fail(err, RG_E_FILE, "%s: the score of token %zu is not finite", what, id);
         if (!v->type && byte >= 0) type = RG_TT_BYTE;
         if (!v->type && spm && id < 3) type = id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL;
         if (type == RG_TT_BYTE && byte < 0) type = RG_TT_NORMAL;
-        st = rg_vocab_set(&t->vocab, (int64_t)id, v->piece[id], v->piece_len[id], (rg_toktype)type, score, what, err);
+        st = rg_vocab_set(
+            &t->vocab, (int64_t)id, v->piece[id], v->piece_len[id], (rg_toktype)type, score, what, err);
     }
     return st;
 }
 
 static rg_status check_id(const rg_ckpt_vocab *v, int32_t id, const char *key, const char *what, rg_err *err)
 {
-    if (id < -1 || (id >= 0 && (size_t)id >= v->n)) return rg_fail(err, RG_E_FILE, "%s: %s is %d, but there are %zu tokens", what, key, id, v->n);
+    if (id < -1 || (id >= 0 && (size_t)id >= v->n))
+        return rg_fail(err, RG_E_FILE, "%s: %s is %d, but there are %zu tokens", what, key, id, v->n);
     return RG_OK;
 }
 
@@ -77,8 +88,10 @@ static rg_status read_merges(rg_tokenizer *t, const rg_ckpt_vocab *v, const char
         const char *m = v->merge[i];
         const size_t len = v->merge_len[i];
         const char *gap = len > 1 ? memchr(m + 1, ' ', len - 1) : NULL;
-        if (!gap) return rg_fail(err, RG_E_FILE, "%s: merge %zu is not two pieces with a space between", what, i);
-        st = rg_bpe_rule(t, m, (size_t)(gap - m), gap + 1, len - (size_t)(gap - m) - 1, (uint32_t)i, what, err);
+        if (!gap)
+            return rg_fail(err, RG_E_FILE, "%s: merge %zu is not two pieces with a space between", what, i);
+        st = rg_bpe_rule(
+            t, m, (size_t)(gap - m), gap + 1, len - (size_t)(gap - m) - 1, (uint32_t)i, what, err);
     }
     return st;
 }
@@ -89,9 +102,11 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *
     const struct pre *pre = NULL;
     rg_status st = RG_OK;
     if (!spm && (!v->model || strcmp(v->model, "gpt2") != 0))
-        return rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported", what, v->model ? v->model : "(none)");
-    if (spm && !v->score) return rg_fail(err, RG_E_FILE, "%s: a \"llama\" vocabulary needs tokenizer.ggml.scores", what);
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported", what,
+            v->model ? v->model : "(none)");
+    if (spm && !v->score)
+        return rg_fail(err, RG_E_FILE, "%s: a \"llama\" vocabulary needs tokenizer.ggml.scores", what);
     if (!spm && !(pre = find_pre(v, what, err))) return RG_E_UNSUPPORTED;
     t->kind = spm ? "GGUF SentencePiece BPE" : "GGUF byte-level BPE";
     t->model = spm ? RG_TM_SPM : RG_TM_BYTE_BPE;
@@ -108,18 +123,21 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *
     rg_tok_find_bytes(t);
     for (size_t id = 0; id < v->n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
-        if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN || type == RG_TT_USER) st = rg_tok_add_raw(t, (int32_t)id, type != RG_TT_USER, err);
+        if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN || type == RG_TT_USER)
+            st = rg_tok_add_raw(t, (int32_t)id, type != RG_TT_USER, err);
     }
     if (st == RG_OK && !spm) st = read_merges(t, v, what, err);
     for (int i = 0; pre && i < 2 && pre->pattern[i] && st == RG_OK; i++)
-        st = rg_pretok_add(&t->pre, pre->pattern[i], strlen(pre->pattern[i]), false, RG_SPLIT_ISOLATED, false, what, err);
+        st = rg_pretok_add(
+            &t->pre, pre->pattern[i], strlen(pre->pattern[i]), false, RG_SPLIT_ISOLATED, false, what, err);
     if (st != RG_OK) return st;
     t->ignore_merges = pre && pre->ignore_merges;
     t->fuse_unk = spm;
     t->bos = v->bos >= 0 ? v->bos : spm && v->n > 1 ? 1 : -1;
     t->eos = v->eos >= 0 ? v->eos : spm && v->n > 2 ? 2 : -1;
     t->unk = v->unk >= 0 ? v->unk : spm ? 0 : -1;
-    if ((v->add_bos >= 0 ? v->add_bos : spm || pre->add_bos) && t->bos >= 0) t->prefix[t->n_prefix++] = t->bos;
+    if ((v->add_bos >= 0 ? v->add_bos : spm || pre->add_bos) && t->bos >= 0)
+        t->prefix[t->n_prefix++] = t->bos;
     if (v->add_eos == 1 && t->eos >= 0) t->suffix[t->n_suffix++] = t->eos;
     if (v->eot >= 0) t->end[t->n_end++] = v->eot;
     return RG_OK;

@@ -51,7 +51,8 @@ static bool candidate(rg_merger *m, const char *text, rg_pair_fn pair, const voi
     uint32_t prio;
     int32_t id;
     if (a < 0 || b < 0 || !pair(user, text, &m->sym[a], &m->sym[b], &prio, &id)) return false;
-    m->heap[m->n_heap++] = (rg_cand){(uint64_t)prio << 32 | (uint32_t)a, (uint32_t)b, m->sym[a].len + m->sym[b].len, id};
+    m->heap[m->n_heap++] =
+        (rg_cand){(uint64_t)prio << 32 | (uint32_t)a, (uint32_t)b, m->sym[a].len + m->sym[b].len, id};
     return true;
 }
 
@@ -79,7 +80,8 @@ static void small_run(rg_merger *m, const char *text, rg_pair_fn pair, const voi
             m->sym[a->next].prev = best;
             if (!pair(user, text, a, &m->sym[a->next], &prio[best], &id[best])) id[best] = -1;
         }
-        if (a->prev >= 0 && !pair(user, text, &m->sym[a->prev], a, &prio[a->prev], &id[a->prev])) id[a->prev] = -1;
+        if (a->prev >= 0 && !pair(user, text, &m->sym[a->prev], a, &prio[a->prev], &id[a->prev]))
+            id[a->prev] = -1;
     }
 }
 

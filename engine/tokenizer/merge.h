@@ -1,4 +1,5 @@
-/* Greedy pair merging: symbols in a linked list, candidate pairs in a heap. n log n in the number of symbols. */
+/* Greedy pair merging: symbols in a linked list, candidate pairs in a heap. n log n in the number of
+ * symbols. */
 #ifndef RG_MERGE_H
 #define RG_MERGE_H
 
@@ -30,7 +31,8 @@ typedef struct rg_merger {
 } rg_merger;
 
 /* What a and b merge into; false if nothing. The smallest *prio wins. */
-typedef bool (*rg_pair_fn)(const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id);
+typedef bool (*rg_pair_fn)(
+    const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id);
 
 static inline void rg_merger_reset(rg_merger *m) { m->n = 0; }
 rg_status rg_merger_push(rg_merger *m, uint32_t pos, uint32_t len, int32_t id, rg_err *err);

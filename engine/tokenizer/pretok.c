@@ -6,17 +6,21 @@
 
 #include "tokenizer/utf8.h"
 
-rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split, bool invert, const char *what, rg_err *err)
+rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split,
+    bool invert, const char *what, rg_err *err)
 {
-    if (p->n == RG_PRETOK_MAX) return rg_fail(err, RG_E_UNSUPPORTED, "%s: more than %d pre-tokeniser patterns", what, RG_PRETOK_MAX);
-    const uint32_t options = literal ? PCRE2_LITERAL | PCRE2_UTF : PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+    if (p->n == RG_PRETOK_MAX)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: more than %d pre-tokeniser patterns", what, RG_PRETOK_MAX);
+    const uint32_t options =
+        literal ? PCRE2_LITERAL | PCRE2_UTF : PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
     int code = 0;
     PCRE2_SIZE at = 0;
     pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, len, options, &code, &at, NULL);
     if (!re) {
         PCRE2_UCHAR msg[128] = {0};
         pcre2_get_error_message(code, msg, sizeof msg);
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: pre-tokeniser pattern \"%.80s\": %s at character %zu", what, pattern, (const char *)msg, (size_t)at);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: pre-tokeniser pattern \"%.80s\": %s at character %zu",
+            what, pattern, (const char *)msg, (size_t)at);
     }
     (void)pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter does it */
     p->step[p->n++] = (struct rg_pretok_step){re, split, invert};
@@ -35,7 +39,8 @@ typedef struct run {
 
 static rg_status cut(run *r, int k, const char *text, size_t len);
 
-/* The pieces of one step: matches and what lies between them. One piece waits, because the next may belong to it. */
+/* The pieces of one step: matches and what lies between them. One piece waits, because the next may belong to
+ * it. */
 typedef struct pieces {
     run *r;
     int k;
@@ -90,16 +95,20 @@ static rg_status cut(run *r, int k, const char *text, size_t len)
     rg_status st = RG_OK;
     size_t from = 0, done = 0; /* searched up to, handed on up to */
     while (st == RG_OK && from < len) {
-        const int rc = pcre2_match(re, (PCRE2_SPTR)text, len, from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, r->md[k], r->mc);
+        const int rc = pcre2_match(
+            re, (PCRE2_SPTR)text, len, from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, r->md[k], r->mc);
         if (rc == PCRE2_ERROR_NOMATCH) break;
         if (rc < 0) {
             PCRE2_UCHAR msg[128] = {0};
             pcre2_get_error_message(rc, msg, sizeof msg);
-            return rg_fail(r->err, RG_E_USAGE, "tokenizer: the pre-tokeniser pattern gives up on this text: %s", (const char *)msg);
+            return rg_fail(r->err, RG_E_USAGE,
+                "tokenizer: the pre-tokeniser pattern gives up on this text: %s", (const char *)msg);
         }
         const PCRE2_SIZE *ov = pcre2_get_ovector_pointer(r->md[k]);
         const size_t start = ov[0], end = ov[1];
-        if (start < done || end <= start) return rg_fail(r->err, RG_E_UNSUPPORTED, "tokenizer: the pre-tokeniser pattern matches backwards");
+        if (start < done || end <= start)
+            return rg_fail(
+                r->err, RG_E_UNSUPPORTED, "tokenizer: the pre-tokeniser pattern matches backwards");
         st = piece(&w, done, start, false);
         if (st == RG_OK) st = piece(&w, start, end, true);
         from = done = end;
@@ -108,7 +117,8 @@ static rg_status cut(run *r, int k, const char *text, size_t len)
     return st == RG_OK ? flush(&w) : st;
 }
 
-rg_status rg_pretok_run(const rg_pretok *p, const char *text, size_t len, rg_word_fn word, void *user, rg_err *err)
+rg_status rg_pretok_run(
+    const rg_pretok *p, const char *text, size_t len, rg_word_fn word, void *user, rg_err *err)
 {
     if (len == 0) return RG_OK;
     if (p->n == 0) return word(user, text, len);
@@ -124,7 +134,8 @@ rg_status rg_pretok_run(const rg_pretok *p, const char *text, size_t len, rg_wor
         goto out;
     }
     pcre2_jit_stack_assign(r.mc, NULL, r.stack);
-    pcre2_set_match_limit(r.mc, 10000000u + (uint32_t)(len < 100000000u ? len * 16 : 1600000000u)); /* a pattern may not run for ever */
+    /* a pattern may not run for ever */
+    pcre2_set_match_limit(r.mc, 10000000u + (uint32_t)(len < 100000000u ? len * 16 : 1600000000u));
     for (size_t i = 0; i < len && st == RG_OK;) {
         const size_t good = rg_utf8_valid(u + i, len - i);
         if (good) st = cut(&r, 0, text + i, good);

@@ -8,7 +8,13 @@
 #include "base/status.h"
 
 /* What becomes of a match; the names of tokenizer.json. */
-typedef enum rg_split { RG_SPLIT_ISOLATED, RG_SPLIT_REMOVED, RG_SPLIT_MERGED_WITH_PREVIOUS, RG_SPLIT_MERGED_WITH_NEXT, RG_SPLIT_CONTIGUOUS } rg_split;
+typedef enum rg_split {
+    RG_SPLIT_ISOLATED,
+    RG_SPLIT_REMOVED,
+    RG_SPLIT_MERGED_WITH_PREVIOUS,
+    RG_SPLIT_MERGED_WITH_NEXT,
+    RG_SPLIT_CONTIGUOUS
+} rg_split;
 
 enum { RG_PRETOK_MAX = 16 };
 
@@ -22,10 +28,13 @@ typedef struct rg_pretok {
 } rg_pretok;
 
 /* literal: the pattern is a plain string. */
-rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split, bool invert, const char *what, rg_err *err);
+rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split,
+    bool invert, const char *what, rg_err *err);
 typedef rg_status (*rg_word_fn)(void *user, const char *p, size_t n);
-/* Calls word for each word of text, in order. Runs of bytes that are not UTF-8 are words of their own if there is any pattern. */
-rg_status rg_pretok_run(const rg_pretok *p, const char *text, size_t len, rg_word_fn word, void *user, rg_err *err);
+/* Calls word for each word of text, in order. Runs of bytes that are not UTF-8 are words of their own if
+ * there is any pattern. */
+rg_status rg_pretok_run(
+    const rg_pretok *p, const char *text, size_t len, rg_word_fn word, void *user, rg_err *err);
 void rg_pretok_free(rg_pretok *p);
 
 #endif

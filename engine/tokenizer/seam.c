@@ -25,7 +25,8 @@ rg_status rg_seams_init(rg_seams *s, const rg_vocab *v, rg_err *err)
     }
     for (size_t id = 0; id < v->n; id++) {
         const rg_toktype type = (rg_toktype)v->type[id];
-        if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN || v->piece[id].len == 0) continue;
+        if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN || v->piece[id].len == 0)
+            continue;
         const unsigned char *p = (const unsigned char *)rg_vocab_piece(v, id), *end = p + v->piece[id].len;
         uint32_t a, b;
         p += rg_seam_symbol(p, end, &a);

@@ -1,4 +1,5 @@
-/* SentencePiece BPE: of all neighbours that form a piece, the pair with the highest score merges first; ties go to the left. */
+/* SentencePiece BPE: of all neighbours that form a piece, the pair with the highest score merges first; ties
+ * go to the left. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -12,12 +13,14 @@ static uint32_t rank_of(float score)
     return (u & 0x80000000u) ? u : 0x7fffffffu - u;
 }
 
-static bool pair(const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
+static bool pair(
+    const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
 {
     const rg_enc *e = user;
     const rg_vocab *v = &e->t->vocab;
     const uint32_t len = a->len + b->len;
-    if ((a->id >= 0 && v->type[a->id] == RG_TT_USER) || (b->id >= 0 && v->type[b->id] == RG_TT_USER)) return false;
+    if ((a->id >= 0 && v->type[a->id] == RG_TT_USER) || (b->id >= 0 && v->type[b->id] == RG_TT_USER))
+        return false;
     const int32_t hit = rg_vocab_find(v, text + a->pos, len);
     if (hit < 0) return false;
     if (e->rev && v->type[hit] == RG_TT_UNUSED) e->rev[hit] = a->len;
@@ -35,10 +38,13 @@ static rg_status emit(rg_enc *e, const char *p, uint32_t len, int32_t id, int de
         return rg_enc_push(e, id);
     }
     if (id >= 0) {
-        if (depth > 256) return rg_fail(e->err, RG_E_UNSUPPORTED, "tokenizer: unused pieces nested more than 256 deep");
+        if (depth > 256)
+            return rg_fail(e->err, RG_E_UNSUPPORTED, "tokenizer: unused pieces nested more than 256 deep");
         const uint32_t left = e->rev[id];
         const rg_status st = emit(e, p, left, rg_vocab_find(&t->vocab, p, left), depth + 1, in_unk);
-        return st != RG_OK ? st : emit(e, p + left, len - left, rg_vocab_find(&t->vocab, p + left, len - left), depth + 1, in_unk);
+        return st != RG_OK ? st
+                           : emit(e, p + left, len - left, rg_vocab_find(&t->vocab, p + left, len - left),
+                                 depth + 1, in_unk);
     }
     bool all = true;
     for (uint32_t i = 0; i < len; i++) all = all && t->byte_id[(unsigned char)p[i]] >= 0;
@@ -72,7 +78,8 @@ static rg_status merge_whole(rg_enc *e, const char *p, size_t n)
         }
         const size_t k = rg_utf8_len(u + i, u + n);
         const size_t step = k ? k : 1;
-        st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)step, k ? rg_vocab_find(&t->vocab, p + i, k) : -1, e->err);
+        st = rg_merger_push(
+            &e->merger, (uint32_t)i, (uint32_t)step, k ? rg_vocab_find(&t->vocab, p + i, k) : -1, e->err);
         i += step;
     }
     if (st == RG_OK && e->merger.n > 1) st = rg_merger_run(&e->merger, p, pair, e, e->err);
@@ -90,7 +97,8 @@ rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
     const rg_added_tok *user;
     if (n == 0) return RG_OK; /* p may be NULL then */
     if (!e->t->seams.inside) return merge_whole(e, p, n);
-    while (st == RG_OK && (user = rg_added_find(&e->t->normed, p, n, from, &rg_trust_all, &start, &end)) != NULL) {
+    while (st == RG_OK &&
+        (user = rg_added_find(&e->t->normed, p, n, from, &rg_trust_all, &start, &end)) != NULL) {
         st = rg_words_run(e, p + from, start - from, merge_whole);
         if (st == RG_OK) st = rg_enc_push(e, user->id);
         from = end;

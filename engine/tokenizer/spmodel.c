@@ -79,9 +79,11 @@ static rg_status read_piece(rg_tokenizer *t, const field *msg, const char *what,
     const long long id = (long long)t->vocab.n;
     if (c.bad) return rg_fail(err, RG_E_FILE, "%s: piece %lld is malformed", what, id);
     if (type < RG_TT_NORMAL || type > RG_TT_BYTE)
-        return rg_fail(err, RG_E_FILE, "%s: piece %lld has type %llu, expected 1 to 6", what, id, (unsigned long long)type);
+        return rg_fail(err, RG_E_FILE, "%s: piece %lld has type %llu, expected 1 to 6", what, id,
+            (unsigned long long)type);
     if (piece.n == 0) return rg_fail(err, RG_E_FILE, "%s: piece %lld is empty", what, id);
-    if (!isfinite(score)) return rg_fail(err, RG_E_FILE, "%s: the score of piece %lld is not finite", what, id);
+    if (!isfinite(score))
+        return rg_fail(err, RG_E_FILE, "%s: the score of piece %lld is not finite", what, id);
     if (type == RG_TT_BYTE && rg_byte_piece((const char *)piece.p, piece.n) < 0)
         return rg_fail(err, RG_E_FILE, "%s: piece %lld is of type byte but not <0xHH>", what, id);
     return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type, score, what, err);
@@ -130,7 +132,8 @@ static int32_t id_of(const rg_tokenizer *t, int64_t id, rg_toktype type)
     return id >= 0 && (uint64_t)id < t->vocab.n && t->vocab.type[id] == type ? (int32_t)id : -1;
 }
 
-rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
+rg_status rg_tok_read_spmodel(
+    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
 {
     rg_cursor c = {.p = data, .end = data + n};
     trainer train = {.model_type = 1, .unk = 0, .bos = 1, .eos = 2}; /* the defaults of the schema */
@@ -161,23 +164,31 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
         }
     }
     if (st != RG_OK) return st;
-    if (c.bad || !sane) return rg_fail(err, RG_E_FILE, "%s: malformed or cut off SentencePiece model after %zu pieces", what, t->vocab.n);
-    if (!seen_trainer) return rg_fail(err, RG_E_FILE, "%s: the SentencePiece model has no trainer_spec: cut off?", what);
+    if (c.bad || !sane)
+        return rg_fail(err, RG_E_FILE, "%s: malformed or cut off SentencePiece model after %zu pieces", what,
+            t->vocab.n);
+    if (!seen_trainer)
+        return rg_fail(err, RG_E_FILE, "%s: the SentencePiece model has no trainer_spec: cut off?", what);
     if (train.model_type != 2)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece model type %s, only BPE is supported", what,
-            train.model_type == 1   ? "unigram"
-            : train.model_type == 3 ? "word"
-            : train.model_type == 4 ? "char"
-                                    : "unknown");
-    if (norm.charsmap || denorm.charsmap) return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece character normalisation (precompiled_charsmap)", what);
-    if (train.suffix) return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece treat_whitespace_as_suffix", what);
+            train.model_type == 1       ? "unigram"
+                : train.model_type == 3 ? "word"
+                : train.model_type == 4 ? "char"
+                                        : "unknown");
+    if (norm.charsmap || denorm.charsmap)
+        return rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: SentencePiece character normalisation (precompiled_charsmap)", what);
+    if (train.suffix)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece treat_whitespace_as_suffix", what);
     st = rg_tok_spm_norm(t, norm.squeeze, norm.dummy_prefix, norm.escape, err);
     if (st == RG_OK) st = rg_tok_index(t, true, what, err);
     for (size_t id = 0; id < t->vocab.n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
         const rg_span s = t->vocab.piece[id];
         if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) st = rg_tok_add_raw(t, (int32_t)id, true, err);
-        if (type == RG_TT_USER) st = rg_added_put(&t->normed, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = (int32_t)id}, err);
+        if (type == RG_TT_USER)
+            st = rg_added_put(
+                &t->normed, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = (int32_t)id}, err);
     }
     if (st != RG_OK) return st;
     rg_tok_find_bytes(t);

@@ -26,11 +26,14 @@ void rg_buf_free(rg_buf *b)
     *b = (rg_buf){0};
 }
 
-rg_status rg_norm_add(rg_norm *n, rg_norm_op op, const char *a, size_t a_len, const char *b, size_t b_len, rg_err *err)
+rg_status rg_norm_add(
+    rg_norm *n, rg_norm_op op, const char *a, size_t a_len, const char *b, size_t b_len, rg_err *err)
 {
-    if (n->n == RG_NORM_MAX) return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: more than %d normalisation steps", RG_NORM_MAX);
+    if (n->n == RG_NORM_MAX)
+        return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: more than %d normalisation steps", RG_NORM_MAX);
     rg_norm_step *s = &n->step[n->n];
-    *s = (rg_norm_step){.op = op, .a = malloc(a_len + 1), .b = malloc(b_len + 1), .a_len = a_len, .b_len = b_len};
+    *s = (rg_norm_step){
+        .op = op, .a = malloc(a_len + 1), .b = malloc(b_len + 1), .a_len = a_len, .b_len = b_len};
     n->n++;
     if (!s->a || !s->b) return rg_fail(err, RG_E_NOMEM, "tokenizer: normalisation step");
     if (a_len) memcpy(s->a, a, a_len);
@@ -55,7 +58,8 @@ static rg_status squeeze(const char *text, size_t len, rg_buf *out, rg_err *err)
 {
     rg_status st = RG_OK;
     for (size_t i = 0; i < len && st == RG_OK; i++)
-        if (text[i] != ' ' || (out->len && out->p[out->len - 1] != ' ')) st = rg_buf_add(out, text + i, 1, err);
+        if (text[i] != ' ' || (out->len && out->p[out->len - 1] != ' '))
+            st = rg_buf_add(out, text + i, 1, err);
     if (out->len && out->p[out->len - 1] == ' ') out->len--;
     return st;
 }
@@ -64,7 +68,9 @@ static size_t space_at_start(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;
-    for (size_t k; i < len && (k = rg_utf8_len(p + i, p + len)) != 0 && rg_utf8_is_space(rg_utf8_get(p + i, k));) i += k;
+    for (size_t k;
+         i < len && (k = rg_utf8_len(p + i, p + len)) != 0 && rg_utf8_is_space(rg_utf8_get(p + i, k));)
+        i += k;
     return i;
 }
 
@@ -82,7 +88,8 @@ static size_t space_at_end(const char *text, size_t len)
     return len - end;
 }
 
-rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2], const char **out, size_t *out_len, rg_err *err)
+rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2],
+    const char **out, size_t *out_len, rg_err *err)
 {
     rg_status st = RG_OK;
     int turn = 0; /* the buffer that does not hold the text */

@@ -1,4 +1,5 @@
-/* Text before it is cut into words: what the normalisers of tokenizer.json and of SentencePiece do, as a list of steps. */
+/* Text before it is cut into words: what the normalisers of tokenizer.json and of SentencePiece do, as a list
+ * of steps. */
 #ifndef RG_TEXTNORM_H
 #define RG_TEXTNORM_H
 
@@ -44,10 +45,12 @@ typedef struct rg_buf {
 rg_status rg_buf_add(rg_buf *b, const char *p, size_t n, rg_err *err);
 void rg_buf_free(rg_buf *b);
 
-rg_status rg_norm_add(rg_norm *n, rg_norm_op op, const char *a, size_t a_len, const char *b, size_t b_len, rg_err *err);
-/* text[len] through all steps; *out points to text itself or into one of the two buffers. Empty text stays empty. first: the segment
- * starts where the text starts. */
-rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2], const char **out, size_t *out_len, rg_err *err);
+rg_status rg_norm_add(
+    rg_norm *n, rg_norm_op op, const char *a, size_t a_len, const char *b, size_t b_len, rg_err *err);
+/* text[len] through all steps; *out points to text itself or into one of the two buffers. Empty text stays
+ * empty. first: the segment starts where the text starts. */
+rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2],
+    const char **out, size_t *out_len, rg_err *err);
 void rg_norm_free(rg_norm *n);
 
 #endif

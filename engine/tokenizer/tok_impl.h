@@ -1,4 +1,5 @@
-/* Inside of a tokenizer: what the readers fill and the encoders use. Private to engine/tokenizer and its tests. */
+/* Inside of a tokenizer: what the readers fill and the encoders use. Private to engine/tokenizer and its
+ * tests. */
 #ifndef RG_TOK_IMPL_H
 #define RG_TOK_IMPL_H
 
@@ -73,14 +74,18 @@ typedef struct rg_enc {
 } rg_enc;
 
 rg_status rg_enc_push(rg_enc *e, int32_t id);
-/* The unknown token, or an error that shows the bytes. Runs of unknowns are one token if the model says so. */
+/* The unknown token, or an error that shows the bytes. Runs of unknowns are one token if the model says
+ * so. */
 rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk);
 
-/* bpe.c. Merge rules from pieces. n is the number of rules to come; later rules win over earlier equal ones. */
+/* bpe.c. Merge rules from pieces. n is the number of rules to come; later rules win over earlier equal
+ * ones. */
 rg_status rg_pairs_init(rg_pairs *p, size_t n, rg_err *err);
 void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id);
-/* A rule of two pieces as written in the file. Rules that would make a control token of plain text are left out. */
-rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len, uint32_t rank, const char *what, rg_err *err);
+/* A rule of two pieces as written in the file. Rules that would make a control token of plain text are left
+ * out. */
+rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len,
+    uint32_t rank, const char *what, rg_err *err);
 rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n);
 
 /* words.c. Calls merge for each part of text[n] that no merge can leave; merge appends the ids. */
@@ -91,14 +96,17 @@ rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge);
 rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n);
 
 /* Readers: fill a zeroed tokenizer (bos, eos, unk and byte_id are -1). data is the whole file. */
-rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
-rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
-rg_status rg_tok_read_llama2c(rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const char *what, rg_err *err);
+rg_status rg_tok_read_json(
+    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
+rg_status rg_tok_read_spmodel(
+    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
+rg_status rg_tok_read_llama2c(
+    rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const char *what, rg_err *err);
 rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *what, rg_err *err);
 
 /* tokenizer.c, shared by the readers. */
-/* Texts of the pieces, then the look-up. Call when all pieces and the decoder are set, before merge rules. A second equal piece is an error
- * if unique is set. */
+/* Texts of the pieces, then the look-up. Call when all pieces and the decoder are set, before merge rules. A
+ * second equal piece is an error if unique is set. */
 rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *err);
 /* Byte table: of "<0xHH>" pieces (of type BYTE), or of the 256 base characters of a byte-level vocabulary. */
 void rg_tok_find_bytes(rg_tokenizer *t);
@@ -109,11 +117,16 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 
 #define RG_SPM_SPACE "\xe2\x96\x81" /* U+2581 */
 #define RG_GPT2_REGEX "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define RG_LLAMA3_REGEX "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_LLAMA3_REGEX \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| " \
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-#define RG_QWEN2_REGEX "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_QWEN2_REGEX \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| " \
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define RG_TEKKEN_REGEX \
-    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[" \
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{" \
+    "L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[" \
     "\\p{Ll}\\p{Lm}\\p{Lo}" \
     "\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 

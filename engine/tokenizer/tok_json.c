@@ -1,4 +1,5 @@
-/* tokenizer.json: the model and the added tokens. What we do not know is refused by name, because ignoring it would give wrong ids. */
+/* tokenizer.json: the model and the added tokens. What we do not know is refused by name, because ignoring it
+ * would give wrong ids. */
 #include "tokenizer/tok_json.h"
 
 #include <string.h>
@@ -13,24 +14,32 @@ rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, c
     json_object_foreach ((json_t *)(uintptr_t)o, key, value) {
         const size_t n = strlen(key);
         const char *hit = n > 0 ? keys : NULL; /* an empty key is found everywhere, also behind the end */
-        while (hit && (hit = strstr(hit, key)) != NULL && !((hit == keys || hit[-1] == ' ') && (hit[n] == ' ' || hit[n] == 0))) hit++;
-        if (!hit) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s has an unknown key \"%.60s\"", s->what, where, key);
+        while (hit && (hit = strstr(hit, key)) != NULL &&
+            !((hit == keys || hit[-1] == ' ') && (hit[n] == ' ' || hit[n] == 0)))
+            hit++;
+        if (!hit)
+            return rg_fail(
+                s->err, RG_E_UNSUPPORTED, "%s: %s has an unknown key \"%.60s\"", s->what, where, key);
     }
     return RG_OK;
 }
 
-rg_status rg_tj_bool(const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out)
+rg_status rg_tj_bool(
+    const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out)
 {
     const json_t *v = json_object_get(o, key);
     *out = !v || json_is_null(v) ? absent : json_is_true(v);
-    if (v && !json_is_null(v) && !json_is_boolean(v)) return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not true or false", s->what, where, key);
+    if (v && !json_is_null(v) && !json_is_boolean(v))
+        return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not true or false", s->what, where, key);
     return RG_OK;
 }
 
-rg_status rg_tj_string(const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len)
+rg_status rg_tj_string(
+    const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len)
 {
     const json_t *v = json_object_get(o, key);
-    if (!json_is_string(v)) return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is missing or not a string", s->what, where, key);
+    if (!json_is_string(v))
+        return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is missing or not a string", s->what, where, key);
     *out = json_string_value(v);
     if (len) *len = json_string_length(v);
     return RG_OK;
@@ -42,16 +51,21 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
     json_t *value;
     rg_status st = RG_OK;
     rg_tokenizer *t = s->t;
-    if (!json_is_object(vocab)) return rg_fail(s->err, RG_E_FILE, "%s: model.vocab is not an object", s->what);
+    if (!json_is_object(vocab))
+        return rg_fail(s->err, RG_E_FILE, "%s: model.vocab is not an object", s->what);
     /* so that memory follows the size of the file, not the largest id in it */
     const json_int_t limit = 4 * (json_int_t)(json_object_size(vocab) + n_added) + 1024;
-    for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && st == RG_OK; it = json_object_iter_next((json_t *)(uintptr_t)vocab, it)) {
+    for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && st == RG_OK;
+         it = json_object_iter_next((json_t *)(uintptr_t)vocab, it)) {
         key = json_object_iter_key(it);
         value = json_object_iter_value(it);
         const size_t len = json_object_iter_key_len(it);
-        if (!json_is_integer(value)) return rg_fail(s->err, RG_E_FILE, "%s: the id of \"%.60s\" is not an integer", s->what, key);
+        if (!json_is_integer(value))
+            return rg_fail(s->err, RG_E_FILE, "%s: the id of \"%.60s\" is not an integer", s->what, key);
         const json_int_t id = json_integer_value(value);
-        if (id >= limit) return rg_fail(s->err, RG_E_FILE, "%s: token id %lld, but there are only %zu tokens", s->what, (long long)id, json_object_size(vocab));
+        if (id >= limit)
+            return rg_fail(s->err, RG_E_FILE, "%s: token id %lld, but there are only %zu tokens", s->what,
+                (long long)id, json_object_size(vocab));
         const bool byte = (byte_fallback || t->dec.byte_pieces) && rg_byte_piece(key, len) >= 0;
         st = rg_vocab_set(&t->vocab, id, key, len, byte ? RG_TT_BYTE : RG_TT_NORMAL, 0.0f, s->what, s->err);
     }
@@ -70,18 +84,26 @@ static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
 {
     rg_status st;
     const json_t *id = json_object_get(o, "id");
-    if ((st = rg_tj_known(s, "added_tokens", o, "id content single_word lstrip rstrip normalized special")) != RG_OK) return st;
-    if (!json_is_integer(id)) return rg_fail(s->err, RG_E_FILE, "%s: an added token has no integer id", s->what);
+    if ((st = rg_tj_known(s, "added_tokens", o, "id content single_word lstrip rstrip normalized special")) !=
+        RG_OK)
+        return st;
+    if (!json_is_integer(id))
+        return rg_fail(s->err, RG_E_FILE, "%s: an added token has no integer id", s->what);
     a->id = json_integer_value(id);
     if ((st = rg_tj_string(s, "added_tokens", o, "content", &a->content, &a->len)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "single_word", false, &a->tok.single_word)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "single_word", false, &a->tok.single_word)) != RG_OK)
+        return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "special", false, &a->special)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "normalized", !a->special, &a->normalized)) != RG_OK) return st;
+    if ((st = rg_tj_bool(s, "added_tokens", o, "normalized", !a->special, &a->normalized)) != RG_OK)
+        return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "lstrip", false, &a->tok.lstrip)) != RG_OK) return st;
     if ((st = rg_tj_bool(s, "added_tokens", o, "rstrip", false, &a->tok.rstrip)) != RG_OK) return st;
-    if (a->len == 0) return rg_fail(s->err, RG_E_FILE, "%s: added token %lld is empty", s->what, (long long)a->id);
+    if (a->len == 0)
+        return rg_fail(s->err, RG_E_FILE, "%s: added token %lld is empty", s->what, (long long)a->id);
     if (a->tok.single_word && !rg_unicode_available())
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: added token \"%.60s\" has single_word, which needs a build with utf8proc", s->what, a->content);
+        return rg_fail(s->err, RG_E_UNSUPPORTED,
+            "%s: added token \"%.60s\" has single_word, which needs a build with utf8proc", s->what,
+            a->content);
     a->tok.id = (int32_t)a->id; /* checked when it is set */
     a->tok.special = a->special;
     return RG_OK;
@@ -100,14 +122,17 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
         if ((st = parse_added(s, o, &a)) != RG_OK) return st;
         const rg_toktype type = a.special ? RG_TT_CONTROL : RG_TT_USER;
         if (a.id >= 4 * (json_int_t)(n_model + json_array_size(list)) + 1024)
-            return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld, but there are only %zu tokens", s->what, (long long)a.id, n_model);
+            return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld, but there are only %zu tokens",
+                s->what, (long long)a.id, n_model);
         if (a.id >= 0 && (size_t)a.id < v->n && v->type[a.id] != RG_TT_HOLE) {
             const rg_span p = v->piece[a.id];
             if (v->type[a.id] == RG_TT_CONTROL || v->type[a.id] == RG_TT_USER)
-                return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld appears twice", s->what, (long long)a.id);
+                return rg_fail(
+                    s->err, RG_E_FILE, "%s: added token id %lld appears twice", s->what, (long long)a.id);
             if (p.len != a.len || memcmp(v->pool + p.off, a.content, a.len) != 0)
-                return rg_fail(s->err, RG_E_FILE, "%s: id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens", s->what, (long long)a.id,
-                    v->pool + p.off, a.content);
+                return rg_fail(s->err, RG_E_FILE,
+                    "%s: id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens", s->what,
+                    (long long)a.id, v->pool + p.off, a.content);
             if (v->type[a.id] != RG_TT_BYTE) v->type[a.id] = (uint8_t)type;
         } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, s->what, s->err)) != RG_OK) {
             return st;
@@ -127,8 +152,10 @@ static rg_status find_added(rg_tok_src *s, const json_t *list)
     json_array_foreach (list, i, o) {
         added a = {0};
         if ((st = parse_added(s, o, &a)) != RG_OK) break;
-        if (a.normalized) st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->err);
-        if (st == RG_OK && a.len) st = rg_added_put(a.normalized ? &t->normed : &t->raw, a.content, a.len, a.tok, s->err);
+        if (a.normalized)
+            st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->err);
+        if (st == RG_OK && a.len)
+            st = rg_added_put(a.normalized ? &t->normed : &t->raw, a.content, a.len, a.tok, s->err);
         if (st != RG_OK) break;
     }
     rg_buf_free(&work[0]);
@@ -136,7 +163,8 @@ static rg_status find_added(rg_tok_src *s, const json_t *list)
     return st;
 }
 
-/* Where the left half of "a b" ends, or 0. Pieces may hold spaces themselves: then it is the first place that cuts into known tokens. */
+/* Where the left half of "a b" ends, or 0. Pieces may hold spaces themselves: then it is the first place that
+ * cuts into known tokens. */
 static size_t cut_of(const rg_vocab *v, const char *p, size_t n)
 {
     enum { TRIES = 64 };
@@ -157,7 +185,8 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
     rg_status st;
     size_t i;
     json_t *m;
-    if (!json_is_array(merges)) return rg_fail(s->err, RG_E_FILE, "%s: model.merges is not an array", s->what);
+    if (!json_is_array(merges))
+        return rg_fail(s->err, RG_E_FILE, "%s: model.merges is not an array", s->what);
     if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->err)) != RG_OK) return st;
     json_array_foreach (merges, i, m) {
         const char *a = NULL, *b = NULL;
@@ -170,13 +199,16 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
                 b = a + na + 1;
                 nb = n - na - 1;
             }
-        } else if (json_is_array(m) && json_array_size(m) == 2 && json_is_string(json_array_get(m, 0)) && json_is_string(json_array_get(m, 1))) {
+        } else if (json_is_array(m) && json_array_size(m) == 2 && json_is_string(json_array_get(m, 0)) &&
+            json_is_string(json_array_get(m, 1))) {
             a = json_string_value(json_array_get(m, 0));
             na = json_string_length(json_array_get(m, 0));
             b = json_string_value(json_array_get(m, 1));
             nb = json_string_length(json_array_get(m, 1));
         }
-        if (!a || !b) return rg_fail(s->err, RG_E_FILE, "%s: merge %zu is neither \"a b\" nor [\"a\", \"b\"]", s->what, i);
+        if (!a || !b)
+            return rg_fail(
+                s->err, RG_E_FILE, "%s: merge %zu is neither \"a b\" nor [\"a\", \"b\"]", s->what, i);
         if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, s->what, s->err)) != RG_OK) return st;
     }
     return RG_OK;
@@ -194,16 +226,21 @@ static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fall
 {
     rg_status st;
     rg_tokenizer *t = s->t;
-    const json_t *type = json_object_get(model, "type"), *dropout = json_object_get(model, "dropout"), *unk = json_object_get(model, "unk_token");
-    if (!json_is_object(model)) return rg_fail(s->err, RG_E_FILE, "%s: no \"model\" object: not a tokenizer.json?", s->what);
+    const json_t *type = json_object_get(model, "type"), *dropout = json_object_get(model, "dropout"),
+                 *unk = json_object_get(model, "unk_token");
+    if (!json_is_object(model))
+        return rg_fail(s->err, RG_E_FILE, "%s: no \"model\" object: not a tokenizer.json?", s->what);
     if (type && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
-        return rg_fail(
-            s->err, RG_E_UNSUPPORTED, "%s: model type \"%.60s\", only BPE is supported", s->what, json_is_string(type) ? json_string_value(type) : "?");
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model type \"%.60s\", only BPE is supported", s->what,
+            json_is_string(type) ? json_string_value(type) : "?");
     if ((st = rg_tj_known(s, "model", model,
-             "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback ignore_merges")) != RG_OK)
+             "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk "
+             "byte_fallback ignore_merges")) != RG_OK)
         return st;
-    if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0.0) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model.dropout is set", s->what);
-    if (unk && !json_is_null(unk) && !json_is_string(unk)) return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token is not a string", s->what);
+    if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0.0)
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model.dropout is set", s->what);
+    if (unk && !json_is_null(unk) && !json_is_string(unk))
+        return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token is not a string", s->what);
     if ((st = must_be_empty(s, model, "continuing_subword_prefix")) != RG_OK) return st;
     if ((st = must_be_empty(s, model, "end_of_word_suffix")) != RG_OK) return st;
     if ((st = rg_tj_bool(s, "model", model, "fuse_unk", false, &t->fuse_unk)) != RG_OK) return st;
@@ -219,24 +256,33 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     bool byte_fallback;
     if ((st = check_model(s, model, &byte_fallback)) != RG_OK) return st;
     /* truncation and padding are defaults for batches, which callers of the original library switch off */
-    if ((st = rg_tj_known(s, "tokenizer.json", root, "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model")) != RG_OK)
+    if ((st = rg_tj_known(s, "tokenizer.json", root,
+             "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder "
+             "model")) != RG_OK)
         return st;
-    if (list && !json_is_null(list) && !json_is_array(list)) return rg_fail(s->err, RG_E_FILE, "%s: added_tokens is not an array", s->what);
+    if (list && !json_is_null(list) && !json_is_array(list))
+        return rg_fail(s->err, RG_E_FILE, "%s: added_tokens is not an array", s->what);
     if ((st = rg_tj_normalizer(s, json_object_get(root, "normalizer"))) != RG_OK) return st;
     if ((st = rg_tj_pre_tokenizer(s, json_object_get(root, "pre_tokenizer"))) != RG_OK) return st;
     if ((st = rg_tj_decoder(s, json_object_get(root, "decoder"))) != RG_OK) return st;
     if (s->byte_level_pre != s->byte_level_dec)
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: ByteLevel is in the %s alone", s->what, s->byte_level_pre ? "pre_tokenizer" : "decoder");
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: ByteLevel is in the %s alone", s->what,
+            s->byte_level_pre ? "pre_tokenizer" : "decoder");
     t->model = s->byte_level_pre ? RG_TM_BYTE_BPE : RG_TM_BPE;
-    t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE" : byte_fallback ? "tokenizer.json BPE with byte fallback" : "tokenizer.json BPE";
-    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) != RG_OK) return st;
+    t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE"
+        : byte_fallback         ? "tokenizer.json BPE with byte fallback"
+                                : "tokenizer.json BPE";
+    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) != RG_OK)
+        return st;
     if ((st = set_added(s, list)) != RG_OK) return st;
     if ((st = rg_tok_index(t, false, s->what, s->err)) != RG_OK) return st;
     if (byte_fallback || t->model == RG_TM_BYTE_BPE) rg_tok_find_bytes(t);
     const json_t *unk = json_object_get(model, "unk_token");
     if (json_is_string(unk)) {
         t->unk = rg_vocab_find_any(&t->vocab, json_string_value(unk), json_string_length(unk));
-        if (t->unk < 0) return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token \"%.60s\" is not in the vocabulary", s->what, json_string_value(unk));
+        if (t->unk < 0)
+            return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token \"%.60s\" is not in the vocabulary",
+                s->what, json_string_value(unk));
     }
     if ((st = find_added(s, list)) != RG_OK) return st;
     if ((st = rg_tj_post_processor(s, json_object_get(root, "post_processor"))) != RG_OK) return st;
@@ -244,7 +290,8 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     return read_merges(s, json_object_get(model, "merges"));
 }
 
-rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
+rg_status rg_tok_read_json(
+    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
 {
     rg_tok_src s = {.t = t, .what = what, .err = err};
     json_error_t je;

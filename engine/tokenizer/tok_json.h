@@ -13,12 +13,15 @@ typedef struct rg_tok_src {
     bool byte_level_pre, byte_level_dec;
 } rg_tok_src;
 
-/* RG_E_FILE unless o is an object; RG_E_UNSUPPORTED if it has a key that is not among the words of keys (separated by spaces). */
+/* RG_E_FILE unless o is an object; RG_E_UNSUPPORTED if it has a key that is not among the words of keys
+ * (separated by spaces). */
 rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, const char *keys);
 /* A bool that may be absent or null. */
-rg_status rg_tj_bool(const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out);
+rg_status rg_tj_bool(
+    const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out);
 /* A string that must be there; borrowed. */
-rg_status rg_tj_string(const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len);
+rg_status rg_tj_string(
+    const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len);
 
 /* The four parts; o may be null. */
 rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o);

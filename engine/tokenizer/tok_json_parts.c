@@ -23,7 +23,8 @@ static rg_status unsupported(const rg_tok_src *s, const char *part, const json_t
 }
 
 /* The members of a Sequence. */
-static rg_status each(rg_tok_src *s, const json_t *o, const char *part, const char *key, rg_status (*one)(rg_tok_src *, const json_t *))
+static rg_status each(rg_tok_src *s, const json_t *o, const char *part, const char *key,
+    rg_status (*one)(rg_tok_src *, const json_t *))
 {
     char keys[64];
     size_t i;
@@ -32,23 +33,27 @@ static rg_status each(rg_tok_src *s, const json_t *o, const char *part, const ch
     strcpy(keys, "type ");
     strcat(keys, key); /* a constant of this file */
     rg_status st = rg_tj_known(s, part, o, keys);
-    if (st == RG_OK && !json_is_array(list)) st = rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not an array", s->what, part, key);
+    if (st == RG_OK && !json_is_array(list))
+        st = rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not an array", s->what, part, key);
     if (st != RG_OK) return st;
     json_array_foreach (list, i, v) {
-        if (st == RG_OK && absent(v)) st = rg_fail(s->err, RG_E_FILE, "%s: %s.%s has a null member", s->what, part, key);
+        if (st == RG_OK && absent(v))
+            st = rg_fail(s->err, RG_E_FILE, "%s: %s.%s has a null member", s->what, part, key);
         if (st == RG_OK) st = one(s, v);
     }
     return st;
 }
 
 /* {"pattern": {"String": ...} or {"Regex": ...}} */
-static rg_status pattern_of(const rg_tok_src *s, const char *part, const json_t *o, const char **p, size_t *n, bool *literal)
+static rg_status pattern_of(
+    const rg_tok_src *s, const char *part, const json_t *o, const char **p, size_t *n, bool *literal)
 {
     const json_t *pattern = json_object_get(o, "pattern");
     const json_t *string = json_object_get(pattern, "String"), *regex = json_object_get(pattern, "Regex");
     const json_t *v = string ? string : regex;
     if (!json_is_string(v) || json_object_size(pattern) != 1)
-        return rg_fail(s->err, RG_E_FILE, "%s: %s.pattern is not {\"String\": ...} or {\"Regex\": ...}", s->what, part);
+        return rg_fail(
+            s->err, RG_E_FILE, "%s: %s.pattern is not {\"String\": ...} or {\"Regex\": ...}", s->what, part);
     *p = json_string_value(v);
     *n = json_string_length(v);
     *literal = string != NULL;
@@ -65,7 +70,9 @@ static rg_status replace_step(rg_tok_src *s, const char *part, const json_t *o, 
     if (st == RG_OK) st = pattern_of(s, part, o, &a, &na, &literal);
     if (st == RG_OK) st = rg_tj_string(s, part, o, "content", &b, &nb);
     if (st != RG_OK) return st;
-    if (!literal) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s of type \"Replace\" with a regular expression", s->what, part);
+    if (!literal)
+        return rg_fail(
+            s->err, RG_E_UNSUPPORTED, "%s: %s of type \"Replace\" with a regular expression", s->what, part);
     return rg_norm_add(into, RG_NORM_REPLACE, a, na, b, nb, s->err);
 }
 
@@ -85,7 +92,8 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
     static const struct {
         const char *type;
         rg_norm_op op;
-    } plain[] = {{"NFC", RG_NORM_NFC}, {"NFD", RG_NORM_NFD}, {"NFKC", RG_NORM_NFKC}, {"NFKD", RG_NORM_NFKD}, {"Lowercase", RG_NORM_LOWER}};
+    } plain[] = {{"NFC", RG_NORM_NFC}, {"NFD", RG_NORM_NFD}, {"NFKC", RG_NORM_NFKC}, {"NFKD", RG_NORM_NFKD},
+        {"Lowercase", RG_NORM_LOWER}};
     if (absent(o)) return RG_OK;
     if (is(o, "Sequence")) return each(s, o, "normalizer", "normalizers", rg_tj_normalizer);
     if (is(o, "Replace")) return replace_step(s, "normalizer", o, &s->t->norm);
@@ -102,20 +110,23 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
         const rg_status st = rg_tj_known(s, "normalizer", o, "type");
         if (st != RG_OK) return st;
         if (!rg_unicode_available())
-            return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: normalizer of type \"%s\" needs a build with utf8proc", s->what, plain[i].type);
+            return rg_fail(s->err, RG_E_UNSUPPORTED,
+                "%s: normalizer of type \"%s\" needs a build with utf8proc", s->what, plain[i].type);
         return rg_norm_add(&s->t->norm, plain[i].op, NULL, 0, NULL, 0, s->err);
     }
     return unsupported(s, "normalizer", o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
 
-/* Where Oniguruma, for which these patterns are written, and PCRE2 read the same text differently, we do not guess. */
+/* Where Oniguruma, for which these patterns are written, and PCRE2 read the same text differently, we do not
+ * guess. */
 static const char *not_portable(const char *p, size_t n)
 {
     int in_class = 0;
     for (size_t i = 0; i < n; i++) {
         if (p[i] == '\\') {
             i++;
-            if (i < n && strchr("hHRXKGOyY", p[i]) && p[i]) return "an escape that libraries read differently";
+            if (i < n && strchr("hHRXKGOyY", p[i]) && p[i])
+                return "an escape that libraries read differently";
         } else if (in_class) {
             if (p[i] == '[' && !(i + 1 < n && p[i + 1] == ':')) return "a class inside a class";
             if (p[i] == '&' && i + 1 < n && p[i + 1] == '&') return "an intersection of classes";
@@ -153,10 +164,14 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
     if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "invert", false, &invert);
     if (st != RG_OK) return st;
     const char *why = literal ? NULL : not_portable(p, n);
-    if (why) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: pre_tokenizer pattern \"%.80s\" has %s", s->what, p, why);
+    if (why)
+        return rg_fail(
+            s->err, RG_E_UNSUPPORTED, "%s: pre_tokenizer pattern \"%.80s\" has %s", s->what, p, why);
     for (size_t k = 0; k < COUNT(names); k++)
-        if (strcmp(names[k], behaviour) == 0) return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, s->what, s->err);
-    return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: pre_tokenizer Split behavior \"%.60s\"", s->what, behaviour);
+        if (strcmp(names[k], behaviour) == 0)
+            return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, s->what, s->err);
+    return rg_fail(
+        s->err, RG_E_UNSUPPORTED, "%s: pre_tokenizer Split behavior \"%.60s\"", s->what, behaviour);
 }
 
 /* Whether a space goes before the text: prepend_scheme, or in older files add_prefix_space. */
@@ -168,7 +183,8 @@ static rg_status prepend_scheme(const rg_tok_src *s, const char *part, const jso
     if (st != RG_OK) return st;
     if (!*scheme) *scheme = prefix ? "always" : "never";
     if (strcmp(*scheme, "always") != 0 && strcmp(*scheme, "first") != 0 && strcmp(*scheme, "never") != 0)
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s Metaspace prepend_scheme \"%.60s\"", s->what, part, *scheme);
+        return rg_fail(
+            s->err, RG_E_UNSUPPORTED, "%s: %s Metaspace prepend_scheme \"%.60s\"", s->what, part, *scheme);
     return RG_OK;
 }
 
@@ -178,17 +194,22 @@ static rg_status metaspace_step(rg_tok_src *s, const json_t *o)
     size_t n;
     bool split;
     rg_tokenizer *t = s->t;
-    rg_status st = rg_tj_known(s, "pre_tokenizer", o, "type replacement str_rep add_prefix_space prepend_scheme split");
+    rg_status st =
+        rg_tj_known(s, "pre_tokenizer", o, "type replacement str_rep add_prefix_space prepend_scheme split");
     if (st == RG_OK) st = rg_tj_string(s, "pre_tokenizer", o, "replacement", &mark, &n);
     if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "split", true, &split);
     if (st == RG_OK) st = prepend_scheme(s, "pre_tokenizer", o, &scheme);
     if (st != RG_OK) return st;
-    if (t->pre.n > 0 || t->prep.n > 0) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: a Metaspace that is not the first pre_tokenizer", s->what);
+    if (t->pre.n > 0 || t->prep.n > 0)
+        return rg_fail(
+            s->err, RG_E_UNSUPPORTED, "%s: a Metaspace that is not the first pre_tokenizer", s->what);
     if (n == 0) return rg_fail(s->err, RG_E_FILE, "%s: pre_tokenizer.replacement is empty", s->what);
     st = rg_norm_add(&t->prep, RG_NORM_REPLACE, " ", 1, mark, n, s->err);
     if (st == RG_OK && strcmp(scheme, "never") != 0)
-        st = rg_norm_add(&t->prep, strcmp(scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE, NULL, 0, mark, n, s->err);
-    if (st == RG_OK && split) st = rg_pretok_add(&t->pre, mark, n, true, RG_SPLIT_MERGED_WITH_NEXT, false, s->what, s->err);
+        st = rg_norm_add(&t->prep, strcmp(scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE, NULL,
+            0, mark, n, s->err);
+    if (st == RG_OK && split)
+        st = rg_pretok_add(&t->pre, mark, n, true, RG_SPLIT_MERGED_WITH_NEXT, false, s->what, s->err);
     return st;
 }
 
@@ -200,9 +221,13 @@ static rg_status byte_level_step(rg_tok_src *s, const json_t *o)
     if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "add_prefix_space", true, &prefix);
     if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "use_regex", true, &use_regex);
     if (st != RG_OK) return st;
-    if (prefix && t->pre.n > 0) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: a ByteLevel with add_prefix_space that is not the first pre_tokenizer", s->what);
+    if (prefix && t->pre.n > 0)
+        return rg_fail(s->err, RG_E_UNSUPPORTED,
+            "%s: a ByteLevel with add_prefix_space that is not the first pre_tokenizer", s->what);
     if (prefix) st = rg_norm_add(&t->prep, RG_NORM_ENSURE, NULL, 0, " ", 1, s->err);
-    if (st == RG_OK && use_regex) st = rg_pretok_add(&t->pre, RG_GPT2_REGEX, strlen(RG_GPT2_REGEX), false, RG_SPLIT_ISOLATED, false, s->what, s->err);
+    if (st == RG_OK && use_regex)
+        st = rg_pretok_add(
+            &t->pre, RG_GPT2_REGEX, strlen(RG_GPT2_REGEX), false, RG_SPLIT_ISOLATED, false, s->what, s->err);
     s->byte_level_pre = true;
     return st;
 }
@@ -212,7 +237,9 @@ static rg_status digits_step(rg_tok_src *s, const json_t *o)
     bool individual;
     rg_status st = rg_tj_known(s, "pre_tokenizer", o, "type individual_digits");
     if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "individual_digits", false, &individual);
-    return st == RG_OK ? rg_pretok_add(&s->t->pre, "\\p{N}", 5, false, individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, s->what, s->err) : st;
+    return st == RG_OK ? rg_pretok_add(&s->t->pre, "\\p{N}", 5, false,
+                             individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, s->what, s->err)
+                       : st;
 }
 
 rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
@@ -220,7 +247,9 @@ rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
     if (absent(o)) return RG_OK;
     if (is(o, "Sequence")) return each(s, o, "pre_tokenizer", "pretokenizers", rg_tj_pre_tokenizer);
     /* ByteLevel turns the text into other characters, which later patterns would see */
-    if (s->byte_level_pre) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: a pre_tokenizer \"%.60s\" after ByteLevel", s->what, type_of(o));
+    if (s->byte_level_pre)
+        return rg_fail(
+            s->err, RG_E_UNSUPPORTED, "%s: a pre_tokenizer \"%.60s\" after ByteLevel", s->what, type_of(o));
     if (is(o, "Split")) return split_step(s, o);
     if (is(o, "Digits")) return digits_step(s, o);
     if (is(o, "ByteLevel")) return byte_level_step(s, o);
@@ -247,7 +276,8 @@ static rg_status strip_step(rg_tok_src *s, const json_t *o, bool fused)
     v.stop = json_integer_value(stop);
     if (v.start == 0 && v.stop == 0) return RG_OK;
     if (!fused || v.n != 1 || v.content[0] != ' ' || v.start != 1 || v.stop != 0 || s->t->dec.strip_start)
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: a decoder Strip other than one leading space of the whole text", s->what);
+        return rg_fail(s->err, RG_E_UNSUPPORTED,
+            "%s: a decoder Strip other than one leading space of the whole text", s->what);
     s->t->dec.strip_start = true;
     return RG_OK;
 }
@@ -261,7 +291,8 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
         json_t *v;
         const json_t *list = json_object_get(o, "decoders");
         if ((st = rg_tj_known(s, "decoder", o, "type decoders")) != RG_OK) return st;
-        if (!json_is_array(list)) return rg_fail(s->err, RG_E_FILE, "%s: decoder.decoders is not an array", s->what);
+        if (!json_is_array(list))
+            return rg_fail(s->err, RG_E_FILE, "%s: decoder.decoders is not an array", s->what);
         json_array_foreach (list, i, v) {
             if ((st = decoder_step(s, v, fused)) != RG_OK) return st;
         }
@@ -287,7 +318,8 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
         st = rg_tj_known(s, "decoder", o, "type replacement str_rep add_prefix_space prepend_scheme split");
         if (st == RG_OK) st = rg_tj_string(s, "decoder", o, "replacement", &mark, &n);
         if (st == RG_OK) st = prepend_scheme(s, "decoder", o, &scheme);
-        if (st == RG_OK && n == 0) st = rg_fail(s->err, RG_E_FILE, "%s: decoder.replacement is empty", s->what);
+        if (st == RG_OK && n == 0)
+            st = rg_fail(s->err, RG_E_FILE, "%s: decoder.replacement is empty", s->what);
         if (st != RG_OK) return st;
         if (strcmp(scheme, "never") != 0) d->strip_start = true;
         return rg_norm_add(&d->replace, RG_NORM_REPLACE, mark, n, " ", 1, s->err);
@@ -307,17 +339,24 @@ rg_status rg_tj_decoder(rg_tok_src *s, const json_t *o)
 
 /* ---- post_processor ---- */
 
-static rg_status template_token(rg_tok_src *s, const json_t *specials, const char *name, int32_t *list, int *n)
+static rg_status template_token(
+    rg_tok_src *s, const json_t *specials, const char *name, int32_t *list, int *n)
 {
     size_t i;
     json_t *v;
     const json_t *ids = json_object_get(json_object_get(specials, name), "ids");
-    if (!json_is_array(ids)) return rg_fail(s->err, RG_E_FILE, "%s: post_processor names \"%.60s\", which its special_tokens lack", s->what, name);
+    if (!json_is_array(ids))
+        return rg_fail(s->err, RG_E_FILE, "%s: post_processor names \"%.60s\", which its special_tokens lack",
+            s->what, name);
     json_array_foreach (ids, i, v) {
         const json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
         if (id < 0 || (uint64_t)id >= s->t->vocab.n || s->t->vocab.type[id] == RG_TT_HOLE)
-            return rg_fail(s->err, RG_E_FILE, "%s: post_processor token \"%.60s\" has id %lld, which no token has", s->what, name, (long long)id);
-        if (*n == RG_TOK_TEMPLATE_MAX) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: post_processor adds more than %d tokens", s->what, RG_TOK_TEMPLATE_MAX);
+            return rg_fail(s->err, RG_E_FILE,
+                "%s: post_processor token \"%.60s\" has id %lld, which no token has", s->what, name,
+                (long long)id);
+        if (*n == RG_TOK_TEMPLATE_MAX)
+            return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: post_processor adds more than %d tokens", s->what,
+                RG_TOK_TEMPLATE_MAX);
         list[(*n)++] = (int32_t)id;
     }
     return RG_OK;
@@ -332,18 +371,23 @@ static rg_status template(rg_tok_src *s, const json_t *o)
     bool text = false;
     rg_status st = rg_tj_known(s, "post_processor", o, "type single pair special_tokens");
     if (st != RG_OK) return st;
-    if (!json_is_array(single)) return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single is not an array", s->what);
-    if (t->n_prefix || t->n_suffix) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: more than one TemplateProcessing", s->what);
+    if (!json_is_array(single))
+        return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single is not an array", s->what);
+    if (t->n_prefix || t->n_suffix)
+        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: more than one TemplateProcessing", s->what);
     json_array_foreach (single, i, v) {
         const json_t *token = json_object_get(v, "SpecialToken"), *sequence = json_object_get(v, "Sequence");
         const char *name = json_string_value(json_object_get(token ? token : sequence, "id"));
         if (!name || json_object_size(v) != 1)
-            return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single has a member that is neither SpecialToken nor Sequence", s->what);
+            return rg_fail(s->err, RG_E_FILE,
+                "%s: post_processor.single has a member that is neither SpecialToken nor Sequence", s->what);
         if (token) {
-            st = text ? template_token(s, specials, name, t->suffix, &t->n_suffix) : template_token(s, specials, name, t->prefix, &t->n_prefix);
+            st = text ? template_token(s, specials, name, t->suffix, &t->n_suffix)
+                      : template_token(s, specials, name, t->prefix, &t->n_prefix);
             if (st != RG_OK) return st;
         } else if (text || strcmp(name, "A") != 0) {
-            return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single has more than the sequence A", s->what);
+            return rg_fail(
+                s->err, RG_E_FILE, "%s: post_processor.single has more than the sequence A", s->what);
         } else {
             text = true;
         }
@@ -355,7 +399,9 @@ rg_status rg_tj_post_processor(rg_tok_src *s, const json_t *o)
 {
     if (absent(o)) return RG_OK;
     if (is(o, "Sequence")) return each(s, o, "post_processor", "processors", rg_tj_post_processor);
-    if (is(o, "ByteLevel")) return rg_tj_known(s, "post_processor", o, "type add_prefix_space trim_offsets use_regex"); /* offsets only */
+    /* offsets only */
+    if (is(o, "ByteLevel"))
+        return rg_tj_known(s, "post_processor", o, "type add_prefix_space trim_offsets use_regex");
     if (is(o, "TemplateProcessing")) return template(s, o);
     return unsupported(s, "post_processor", o);
 }

@@ -7,13 +7,15 @@
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/utf8.h"
 
-/* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file names none. */
-static const char *const end_names[] = {
-    "</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>"};
-/* Tokens that structure a conversation. Some conversions call them user-defined or not special; then text typed by anybody would become
- * them. */
-static const char *const marker_names[] = {"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<|python_tag|>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]",
-    "[/SYSTEM_PROMPT]", "<|user|>", "<|assistant|>", "<|system|>"};
+/* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file
+ * names none. */
+static const char *const end_names[] = {"</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>",
+    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>"};
+/* Tokens that structure a conversation. Some conversions call them user-defined or not special; then text
+ * typed by anybody would become them. */
+static const char *const marker_names[] = {"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>",
+    "<|python_tag|>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<|user|>", "<|assistant|>",
+    "<|system|>"};
 static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_story|>"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -27,7 +29,9 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *e
     if (v->n == 0) return rg_fail(err, RG_E_FILE, "%s: the vocabulary is empty", what);
     for (size_t id = 0; id < v->n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)v->type[id];
-        const int byte = type == RG_TT_BYTE && t->dec.byte_pieces ? rg_byte_piece(rg_vocab_piece(v, id), v->piece[id].len) : -1;
+        const int byte = type == RG_TT_BYTE && t->dec.byte_pieces
+            ? rg_byte_piece(rg_vocab_piece(v, id), v->piece[id].len)
+            : -1;
         if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) continue;
         if (byte >= 0) {
             const char c = (char)byte;
@@ -41,15 +45,19 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *e
         piece.len = 0;
         st = rg_buf_add(&piece, rg_vocab_piece(v, id), v->piece[id].len, err);
         if (st == RG_OK && t->dec.byte_level && piece.len) {
-            const int64_t n = rg_bytemap_decode((unsigned char *)piece.p, (const unsigned char *)rg_vocab_piece(v, id), v->piece[id].len);
+            const int64_t n = rg_bytemap_decode(
+                (unsigned char *)piece.p, (const unsigned char *)rg_vocab_piece(v, id), v->piece[id].len);
             if (n >= 0) st = rg_vocab_set_text(v, id, piece.p, (size_t)n, err);
             continue;
         }
-        if (st == RG_OK && piece.len) st = rg_norm_run(&t->dec.replace, piece.p, piece.len, false, work, &text, &len, err);
+        if (st == RG_OK && piece.len)
+            st = rg_norm_run(&t->dec.replace, piece.p, piece.len, false, work, &text, &len, err);
         if (st == RG_OK && piece.len) st = rg_vocab_set_text(v, id, text, len, err);
     }
     if (st == RG_OK) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, err);
-    if (st == RG_OK && unique && twice >= 0) st = rg_fail(err, RG_E_FILE, "%s: token %lld has the same piece as an earlier one", what, (long long)twice);
+    if (st == RG_OK && unique && twice >= 0)
+        st = rg_fail(
+            err, RG_E_FILE, "%s: token %lld has the same piece as an earlier one", what, (long long)twice);
     rg_buf_free(&work[0]);
     rg_buf_free(&work[1]);
     rg_buf_free(&piece);
@@ -74,9 +82,11 @@ rg_status rg_tok_spm_norm(rg_tokenizer *t, bool squeeze, bool dummy_prefix, bool
 {
     const char *space = escape ? RG_SPM_SPACE : " ";
     rg_status st = squeeze ? rg_norm_add(&t->norm, RG_NORM_SQUEEZE, NULL, 0, NULL, 0, err) : RG_OK;
-    if (st == RG_OK && dummy_prefix) st = rg_norm_add(&t->norm, RG_NORM_PREPEND, NULL, 0, space, strlen(space), err);
+    if (st == RG_OK && dummy_prefix)
+        st = rg_norm_add(&t->norm, RG_NORM_PREPEND, NULL, 0, space, strlen(space), err);
     if (st == RG_OK && escape) st = rg_norm_add(&t->norm, RG_NORM_REPLACE, " ", 1, space, strlen(space), err);
-    if (st == RG_OK && escape) st = rg_norm_add(&t->dec.replace, RG_NORM_REPLACE, space, strlen(space), " ", 1, err);
+    if (st == RG_OK && escape)
+        st = rg_norm_add(&t->dec.replace, RG_NORM_REPLACE, space, strlen(space), " ", 1, err);
     t->dec.strip_start = dummy_prefix;
     t->dec.byte_pieces = true;
     return st;
@@ -86,7 +96,8 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 {
     const rg_span s = t->vocab.piece[id];
     if (s.len == 0) return RG_OK;
-    return rg_added_put(&t->raw, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = id, .special = special}, err);
+    return rg_added_put(
+        &t->raw, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = id, .special = special}, err);
 }
 
 /* ---- opening ---- */
@@ -122,7 +133,8 @@ static void make_control(rg_tokenizer *t, rg_added *a)
     for (size_t i = 0; i < a->n; i++) {
         const int32_t id = a->tok[i].id;
         if (a->tok[i].special ||
-            !(named(t, id, end_names, COUNT(end_names)) || named(t, id, begin_names, COUNT(begin_names)) || named(t, id, marker_names, COUNT(marker_names))))
+            !(named(t, id, end_names, COUNT(end_names)) || named(t, id, begin_names, COUNT(begin_names)) ||
+                named(t, id, marker_names, COUNT(marker_names))))
             continue;
         a->tok[i].special = true;
         t->vocab.type[id] = RG_TT_CONTROL;
@@ -146,20 +158,25 @@ static rg_status finish(rg_tokenizer *t, rg_err *err)
         const int32_t id = rg_vocab_scan(&t->vocab, begin_names[i]);
         if (id >= 0 && t->vocab.type[id] == RG_TT_CONTROL) t->bos = id;
     }
-    for (size_t id = 0; id < t->vocab.n; id++) t->has_unused = t->has_unused || t->vocab.type[id] == RG_TT_UNUSED;
-    const bool whole_text = t->model == RG_TM_SPM ? !t->has_unused : t->model == RG_TM_BPE && t->pre.n == 0 && !t->ignore_merges && !t->odd_rules;
+    for (size_t id = 0; id < t->vocab.n; id++)
+        t->has_unused = t->has_unused || t->vocab.type[id] == RG_TT_UNUSED;
+    const bool whole_text = t->model == RG_TM_SPM
+        ? !t->has_unused
+        : t->model == RG_TM_BPE && t->pre.n == 0 && !t->ignore_merges && !t->odd_rules;
     return whole_text ? rg_seams_init(&t->seams, &t->vocab, err) : RG_OK;
 }
 
 static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const char *what, rg_err *err)
 {
     if (vocab > 0 && t->vocab.n > (size_t)vocab)
-        return rg_fail(
-            err, RG_E_FILE, "%s: the tokenizer has %zu tokens, the model only %lld: it belongs to another model", what, t->vocab.n, (long long)vocab);
+        return rg_fail(err, RG_E_FILE,
+            "%s: the tokenizer has %zu tokens, the model only %lld: it belongs to another model", what,
+            t->vocab.n, (long long)vocab);
     return RG_OK;
 }
 
-static rg_status open_vocab(rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t vocab, const char *what, rg_err *err)
+static rg_status open_vocab(
+    rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t vocab, const char *what, rg_err *err)
 {
     rg_tokenizer *t = new_tokenizer(err);
     if (!t) return RG_E_NOMEM;
@@ -196,7 +213,8 @@ rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab,
         goto out;
     }
     if (f.size > (size_t)1 << 30) {
-        st = rg_fail(err, RG_E_FILE, "%s: %zu bytes are too many for a tokenizer (at most 1 GiB)", path, f.size);
+        st = rg_fail(
+            err, RG_E_FILE, "%s: %zu bytes are too many for a tokenizer (at most 1 GiB)", path, f.size);
         goto out;
     }
     t = new_tokenizer(err);
@@ -238,7 +256,9 @@ rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char
         st = rg_tokenizer_open(out, beside, cfg->vocab, err);
     else
         st = rg_fail(err, RG_E_FILE,
-            "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin beside it; name one with -z", rg_ckpt_path(c));
+            "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin "
+            "beside it; name one with -z",
+            rg_ckpt_path(c));
     if (st != RG_OK) return st;
     rg_tokenizer *t = *out;
     if (cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) {
@@ -290,7 +310,8 @@ rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk)
             hex[3 * i + 2] = "0123456789abcdef"[p[i] & 15];
             hex[3 * i + 3] = 0;
         }
-        return rg_fail(e->err, RG_E_USAGE, "the vocabulary has no token for the bytes%s of the text, and no unknown token", hex);
+        return rg_fail(e->err, RG_E_USAGE,
+            "the vocabulary has no token for the bytes%s of the text, and no unknown token", hex);
     }
     const rg_status st = *in_unk && e->t->fuse_unk ? RG_OK : rg_enc_push(e, e->t->unk);
     *in_unk = true;
@@ -322,7 +343,9 @@ static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first, 
     if (t->model == RG_TM_SPM) return rg_spm_segment(e, p, n);
     size_t from = 0, start, end;
     const rg_added_tok *hit;
-    while (st == RG_OK && (hit = rg_added_find(&t->normed, p, n, from, trusted ? &rg_trust_all : &rg_trust_none, &start, &end)) != NULL) {
+    while (st == RG_OK &&
+        (hit = rg_added_find(
+             &t->normed, p, n, from, trusted ? &rg_trust_all : &rg_trust_none, &start, &end)) != NULL) {
         st = encode_prepared(e, p + from, start - from, first && from == 0);
         if (st == RG_OK) st = rg_enc_push(e, hit->id);
         from = end;
@@ -330,13 +353,16 @@ static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first, 
     return st == RG_OK ? encode_prepared(e, p + from, n - from, first && from == 0) : st;
 }
 
-static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int flags, const rg_trust *trust, int32_t **ids, size_t *n, rg_err *err)
+static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int flags, const rg_trust *trust,
+    int32_t **ids, size_t *n, rg_err *err)
 {
     rg_enc e = {.t = t, .err = err};
     rg_status st = RG_OK;
     *ids = NULL;
     *n = 0;
-    if (len > (size_t)1 << 29) return rg_fail(err, RG_E_USAGE, "a text of %zu bytes is too long, at most %zu are encoded at once", len, (size_t)1 << 29);
+    if (len > (size_t)1 << 29)
+        return rg_fail(err, RG_E_USAGE, "a text of %zu bytes is too long, at most %zu are encoded at once",
+            len, (size_t)1 << 29);
     if (flags & RG_TOK_BOS)
         for (int i = 0; i < t->n_prefix && st == RG_OK; i++) st = rg_enc_push(&e, t->prefix[i]);
     size_t from = 0, start, end;
@@ -346,10 +372,13 @@ static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int
         if (st == RG_OK) st = rg_enc_push(&e, hit->id);
         from = end;
     }
-    if (st == RG_OK) st = encode_segment(&e, text + from, len - from, from == 0, rg_trusted(trust, from, len));
+    if (st == RG_OK)
+        st = encode_segment(&e, text + from, len - from, from == 0, rg_trusted(trust, from, len));
     if (flags & RG_TOK_BOS)
         for (int i = 0; i < t->n_suffix && st == RG_OK; i++) st = rg_enc_push(&e, t->suffix[i]);
-    if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids))) st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory"); /* never NULL */
+    /* never NULL */
+    if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids)))
+        st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory");
     if (st == RG_OK) {
         *ids = e.ids;
         *n = e.n;
@@ -365,12 +394,14 @@ static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int
     return st;
 }
 
-rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err)
+rg_status rg_tokenizer_encode(
+    const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err)
 {
     return encode(t, text, len, flags, flags & RG_TOK_SPECIAL ? &rg_trust_all : &rg_trust_none, ids, n, err);
 }
 
-rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n_parts, int flags, int32_t **ids, size_t *n, rg_err *err)
+rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n_parts,
+    int flags, int32_t **ids, size_t *n, rg_err *err)
 {
     rg_buf text = {0};
     rg_status st = RG_OK;
@@ -400,7 +431,10 @@ size_t rg_tokenizer_size(const rg_tokenizer *t) { return t->vocab.n; }
 int32_t rg_tokenizer_bos(const rg_tokenizer *t) { return t->bos; }
 int32_t rg_tokenizer_eos(const rg_tokenizer *t) { return t->eos; }
 const char *rg_tokenizer_kind(const rg_tokenizer *t) { return t->kind; }
-int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece) { return rg_vocab_scan(&t->vocab, piece); }
+int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece)
+{
+    return rg_vocab_scan(&t->vocab, piece);
+}
 
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t) { return t->n_prefix > 0; }
 

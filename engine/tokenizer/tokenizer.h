@@ -1,5 +1,5 @@
-/* Tokenizers: tokenizer.json (BPE, byte-fallback or byte-level), SentencePiece tokenizer.model, vocabularies inside GGUF files,
- * llama2.c tokenizer.bin. Immutable after opening, so one may serve many threads. */
+/* Tokenizers: tokenizer.json (BPE, byte-fallback or byte-level), SentencePiece tokenizer.model, vocabularies
+ * inside GGUF files, llama2.c tokenizer.bin. Immutable after opening, so one may serve many threads. */
 #ifndef RG_TOKENIZER_H
 #define RG_TOKENIZER_H
 
@@ -12,32 +12,37 @@
 
 typedef struct rg_tokenizer rg_tokenizer;
 
-/* From a file (.json, .model, .bin or .gguf, told by content). vocab: the model's size, or 0 if unknown (llama2.c files do not hold
- * their own); a vocabulary larger than the model's is an error. */
+/* From a file (.json, .model, .bin or .gguf, told by content). vocab: the model's size, or 0 if unknown
+ * (llama2.c files do not hold their own); a vocabulary larger than the model's is an error. */
 rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err);
-/* For a model: path if given (-z), else the vocabulary inside the checkpoint, else the file beside it; a clear error if there is none. */
+/* For a model: path if given (-z), else the vocabulary inside the checkpoint, else the file beside it; a
+ * clear error if there is none. */
 rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char *path, rg_err *err);
 /* Legal on NULL. */
 void rg_tokenizer_close(rg_tokenizer *t);
 
 enum {
-    RG_TOK_BOS = 1,    /* add BOS (and EOS) as the tokenizer's own post-processor would */
-    RG_TOK_SPECIAL = 2 /* control tokens typed in the text become control tokens; otherwise they are plain text */
+    RG_TOK_BOS = 1, /* add BOS (and EOS) as the tokenizer's own post-processor would */
+    /* control tokens typed in the text become control tokens; otherwise they are plain text */
+    RG_TOK_SPECIAL = 2
 };
 
-/* Encodes len bytes (any bytes; invalid UTF-8 goes through byte tokens). *ids is malloc'ed, the caller frees; *n its length.
- * RG_E_FILE never; RG_E_NOMEM, or RG_E_USAGE for a text that the vocabulary cannot express. */
-rg_status rg_tokenizer_encode(const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err);
+/* Encodes len bytes (any bytes; invalid UTF-8 goes through byte tokens). *ids is malloc'ed, the caller frees;
+ * *n its length. RG_E_FILE never; RG_E_NOMEM, or RG_E_USAGE for a text that the vocabulary cannot express. */
+rg_status rg_tokenizer_encode(
+    const rg_tokenizer *t, const char *text, size_t len, int flags, int32_t **ids, size_t *n, rg_err *err);
 
-/* The same for a text in parts, which is encoded as one: control tokens count only inside (neighbouring) parts that say so. This is how a
- * chat template speaks in control tokens and what it quotes cannot. flags: RG_TOK_BOS. */
+/* The same for a text in parts, which is encoded as one: control tokens count only inside (neighbouring)
+ * parts that say so. This is how a chat template speaks in control tokens and what it quotes cannot. flags:
+ * RG_TOK_BOS. */
 typedef struct rg_tok_part {
     const char *text; /* borrowed for the call */
     size_t len;
     bool control;
 } rg_tok_part;
 
-rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n_parts, int flags, int32_t **ids, size_t *n, rg_err *err);
+rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n_parts,
+    int flags, int32_t **ids, size_t *n, rg_err *err);
 
 size_t rg_tokenizer_size(const rg_tokenizer *t);
 int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
@@ -45,8 +50,10 @@ int32_t rg_tokenizer_eos(const rg_tokenizer *t);
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t);           /* RG_TOK_BOS adds tokens in front */
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id); /* EOS, EOT and their like */
 bool rg_tokenizer_is_control(const rg_tokenizer *t, int32_t id);
-const char *rg_tokenizer_kind(const rg_tokenizer *t);                /* "tokenizer.json byte-level BPE", ...; static */
-int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece); /* id of a token by its stored piece, of any type; -1: none */
+/* "tokenizer.json byte-level BPE", ...; static */
+const char *rg_tokenizer_kind(const rg_tokenizer *t);
+/* id of a token by its stored piece, of any type; -1: none */
+int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece);
 /* The stored piece of a token for display; borrowed until close. "" if out of range. */
 const char *rg_tokenizer_piece(const rg_tokenizer *t, int32_t id, size_t *len);
 
@@ -60,8 +67,8 @@ typedef struct rg_detok {
 } rg_detok;
 
 void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control);
-/* Appends the text of id that is now complete to buf (never more than cap - 1 bytes, NUL-terminated); returns the bytes appended.
- * cap of 1024 is always enough for real vocabularies; longer pieces are cut at cap. */
+/* Appends the text of id that is now complete to buf (never more than cap - 1 bytes, NUL-terminated); returns
+ * the bytes appended. cap of 1024 is always enough for real vocabularies; longer pieces are cut at cap. */
 size_t rg_detok_put(rg_detok *d, int32_t id, char *buf, size_t cap);
 /* What is still held back at the end, as it is (may be an incomplete character, then U+FFFD). */
 size_t rg_detok_end(rg_detok *d, char *buf, size_t cap);

@@ -15,7 +15,9 @@ bool rg_unicode_is_word(uint32_t cp)
 {
     if (cp == 0x200c || cp == 0x200d) return true;
     /* letters in circles and squares are alphabetic, though their category is "symbol" */
-    if ((cp >= 0x24b6 && cp <= 0x24e9) || (cp >= 0x1f130 && cp <= 0x1f149) || (cp >= 0x1f150 && cp <= 0x1f169) || (cp >= 0x1f170 && cp <= 0x1f189)) return true;
+    if ((cp >= 0x24b6 && cp <= 0x24e9) || (cp >= 0x1f130 && cp <= 0x1f149) ||
+        (cp >= 0x1f150 && cp <= 0x1f169) || (cp >= 0x1f170 && cp <= 0x1f189))
+        return true;
     switch (utf8proc_category((utf8proc_int32_t)cp)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -68,7 +70,8 @@ static rg_status order(utf8proc_int32_t *cp, size_t n, rg_err *err)
         if (!sorted) {
             mark *m = malloc((k - i) * sizeof *m);
             if (!m) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu combining marks", k - i);
-            for (size_t j = i; j < k; j++) m[j - i] = (mark){cp[j], utf8proc_get_property(cp[j])->combining_class, (int32_t)(j - i)};
+            for (size_t j = i; j < k; j++)
+                m[j - i] = (mark){cp[j], utf8proc_get_property(cp[j])->combining_class, (int32_t)(j - i)};
             qsort(m, k - i, sizeof *m, by_class);
             for (size_t j = i; j < k; j++) cp[j] = m[j - i].cp;
             free(m);
@@ -78,11 +81,13 @@ static rg_status order(utf8proc_int32_t *cp, size_t n, rg_err *err)
     return RG_OK;
 }
 
-static rg_status normalize_valid(rg_normal_form form, const unsigned char *p, size_t n, rg_buf *out, rg_err *err)
+static rg_status normalize_valid(
+    rg_normal_form form, const unsigned char *p, size_t n, rg_buf *out, rg_err *err)
 {
     enum { MOST = 18 }; /* code points that one decomposes into, U+FDFA */
     const bool compat = form == RG_NFKC || form == RG_NFKD, compose = form == RG_NFC || form == RG_NFKC;
-    const utf8proc_option_t opt = (utf8proc_option_t)(UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (compat ? UTF8PROC_COMPAT : 0));
+    const utf8proc_option_t opt = (utf8proc_option_t)(UTF8PROC_STABLE |
+        (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (compat ? UTF8PROC_COMPAT : 0));
     size_t cap = n + MOST, k = 0;
     utf8proc_int32_t *cp = malloc(cap * sizeof *cp);
     rg_status st = cp ? RG_OK : rg_fail(err, RG_E_NOMEM, "tokenizer: %zu code points", cap);
@@ -98,7 +103,8 @@ static rg_status normalize_valid(rg_normal_form form, const unsigned char *p, si
             }
             cp = more;
         }
-        const utf8proc_ssize_t got = utf8proc_decompose_char((utf8proc_int32_t)rg_utf8_get(p + i, len), cp + k, (utf8proc_ssize_t)(cap - k), opt, &boundclass);
+        const utf8proc_ssize_t got = utf8proc_decompose_char(
+            (utf8proc_int32_t)rg_utf8_get(p + i, len), cp + k, (utf8proc_ssize_t)(cap - k), opt, &boundclass);
         if (got < 0 || (size_t)got > cap - k)
             st = rg_fail(err, RG_E_INTERNAL, "tokenizer: a character cannot be normalised");
         else
@@ -163,9 +169,15 @@ rg_status rg_unicode_lower(const char *text, size_t len, rg_buf *out, rg_err *er
 
 bool rg_unicode_available(void) { return false; }
 
-bool rg_unicode_is_word(uint32_t cp) { return (cp >= '0' && cp <= '9') || (cp >= 'A' && cp <= 'Z') || cp == '_' || (cp >= 'a' && cp <= 'z'); }
+bool rg_unicode_is_word(uint32_t cp)
+{
+    return (cp >= '0' && cp <= '9') || (cp >= 'A' && cp <= 'Z') || cp == '_' || (cp >= 'a' && cp <= 'z');
+}
 
-static rg_status missing(rg_err *err) { return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: Unicode normalisation needs a build with utf8proc"); }
+static rg_status missing(rg_err *err)
+{
+    return rg_fail(err, RG_E_UNSUPPORTED, "tokenizer: Unicode normalisation needs a build with utf8proc");
+}
 
 rg_status rg_unicode_normalize(rg_normal_form form, const char *text, size_t len, rg_buf *out, rg_err *err)
 {

@@ -8,8 +8,14 @@ size_t rg_utf8_scan(const unsigned char *p, const unsigned char *end, bool *miss
     if (c < 0x80) return 1;
     if (c < 0xc2 || c > 0xf4) return 0;
     const size_t n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    /* the second byte carries the bounds against overlong forms, surrogates and code points beyond U+10FFFF */
-    const unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    /* the second byte carries the bounds against overlong forms, surrogates and code points beyond
+     * U+10FFFF */
+    const unsigned low = c == 0xe0 ? 0xa0
+        : c == 0xf0                ? 0x90
+                                   : 0x80,
+                   high = c == 0xed ? 0x9f
+        : c == 0xf4                 ? 0x8f
+                                    : 0xbf;
     for (size_t i = 1; i < n; i++) {
         if (i >= left) {
             *missing = true;
@@ -47,8 +53,9 @@ size_t rg_utf8_valid(const unsigned char *p, size_t n)
 
 bool rg_utf8_is_space(uint32_t cp)
 {
-    return (cp >= 9 && cp <= 13) || cp == 0x20 || cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 ||
-           cp == 0x202f || cp == 0x205f || cp == 0x3000;
+    return (cp >= 9 && cp <= 13) || cp == 0x20 || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||
+        (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f ||
+        cp == 0x3000;
 }
 
 /* Printable Latin-1 stands for itself; the other 68 bytes are U+0100 onwards in order: 0-32, 127-160, 173. */

@@ -19,7 +19,8 @@ bool rg_utf8_is_space(uint32_t cp);
 
 /* Byte-level BPE writes each byte as one printable character. The byte of code point cp, or -1. */
 int rg_bytemap_byte(uint32_t cp);
-/* The bytes that a byte-level piece stands for, to dst[n]; returns their count, or -1 if a character is no byte. */
+/* The bytes that a byte-level piece stands for, to dst[n]; returns their count, or -1 if a character is no
+ * byte. */
 int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n);
 
 #endif

@@ -36,7 +36,8 @@ static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span,
 {
     if (v->pool_cap - v->pool_len < len + 1) {
         const size_t cap = (v->pool_cap + len + 1) * 3 / 2 + 1024;
-        if (!grow(&v->pool, cap, 1)) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes for the pieces", cap);
+        if (!grow(&v->pool, cap, 1))
+            return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes for the pieces", cap);
         v->pool_cap = cap;
     }
     if (len) memcpy(v->pool + v->pool_len, s, len); /* an empty text may be NULL */
@@ -46,16 +47,22 @@ static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span,
     return RG_OK;
 }
 
-rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score, const char *what, rg_err *err)
+rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score,
+    const char *what, rg_err *err)
 {
-    if (id < 0 || id >= RG_MAX_VOCAB) return rg_fail(err, RG_E_FILE, "%s: token id %lld, expected 0 to %d", what, (long long)id, RG_MAX_VOCAB - 1);
-    if (len > RG_PIECE_MAX) return rg_fail(err, RG_E_FILE, "%s: token %lld has %zu bytes, at most %d are allowed", what, (long long)id, len, RG_PIECE_MAX);
+    if (id < 0 || id >= RG_MAX_VOCAB)
+        return rg_fail(
+            err, RG_E_FILE, "%s: token id %lld, expected 0 to %d", what, (long long)id, RG_MAX_VOCAB - 1);
+    if (len > RG_PIECE_MAX)
+        return rg_fail(err, RG_E_FILE, "%s: token %lld has %zu bytes, at most %d are allowed", what,
+            (long long)id, len, RG_PIECE_MAX);
     const size_t i = (size_t)id;
-    if (i < v->n && v->type[i] != RG_TT_HOLE) return rg_fail(err, RG_E_FILE, "%s: token id %zu appears twice", what, i);
+    if (i < v->n && v->type[i] != RG_TT_HOLE)
+        return rg_fail(err, RG_E_FILE, "%s: token id %zu appears twice", what, i);
     if (i >= v->cap) {
         const size_t cap = (i + 1) * 3 / 2 + 64;
-        if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) || !grow(&v->score, cap, sizeof *v->score) ||
-            !grow(&v->type, cap, 1))
+        if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) ||
+            !grow(&v->score, cap, sizeof *v->score) || !grow(&v->type, cap, 1))
             return rg_fail(err, RG_E_NOMEM, "%s: a vocabulary of %zu", what, cap);
         v->cap = cap;
     }
@@ -83,7 +90,10 @@ rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len
     return pool_add(v, text, len, &v->text[id], err);
 }
 
-static bool is_plain(const rg_vocab *v, size_t id) { return v->type[id] == RG_TT_NORMAL || v->type[id] == RG_TT_USER || v->type[id] == RG_TT_UNUSED; }
+static bool is_plain(const rg_vocab *v, size_t id)
+{
+    return v->type[id] == RG_TT_NORMAL || v->type[id] == RG_TT_USER || v->type[id] == RG_TT_UNUSED;
+}
 
 static rg_span key_of(const rg_vocab *v, size_t id) { return v->by_text ? v->text[id] : v->piece[id]; }
 
@@ -139,11 +149,19 @@ int32_t rg_vocab_scan(const rg_vocab *v, const char *piece)
 {
     const size_t len = strlen(piece);
     for (size_t id = 0; id < v->n; id++)
-        if (v->type[id] != RG_TT_HOLE && v->piece[id].len == len && memcmp(rg_vocab_piece(v, id), piece, len) == 0) return (int32_t)id;
+        if (v->type[id] != RG_TT_HOLE && v->piece[id].len == len &&
+            memcmp(rg_vocab_piece(v, id), piece, len) == 0)
+            return (int32_t)id;
     return -1;
 }
 
-static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
+static int hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0'
+        : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+        : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+                                : -1;
+}
 
 int rg_byte_piece(const char *piece, size_t len)
 {

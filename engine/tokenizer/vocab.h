@@ -9,7 +9,16 @@
 #include "base/status.h"
 
 /* The numbers of SentencePiece and GGUF; 0 is a hole in the ids. */
-typedef enum rg_toktype { RG_TT_HOLE, RG_TT_NORMAL, RG_TT_UNKNOWN, RG_TT_CONTROL, RG_TT_USER, RG_TT_UNUSED, RG_TT_BYTE, RG_TT_COUNT } rg_toktype;
+typedef enum rg_toktype {
+    RG_TT_HOLE,
+    RG_TT_NORMAL,
+    RG_TT_UNKNOWN,
+    RG_TT_CONTROL,
+    RG_TT_USER,
+    RG_TT_UNUSED,
+    RG_TT_BYTE,
+    RG_TT_COUNT
+} rg_toktype;
 
 enum { RG_PIECE_MAX = 1 << 16 }; /* bytes of a piece */
 
@@ -32,12 +41,14 @@ typedef struct rg_vocab {
     uint32_t longest; /* longest key */
 } rg_vocab;
 
-/* Sets id (growing the vocabulary to it). The id must be a hole so far, below RG_MAX_VOCAB. what names the file in messages. */
-rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score, const char *what, rg_err *err);
+/* Sets id (growing the vocabulary to it). The id must be a hole so far, below RG_MAX_VOCAB. what names the
+ * file in messages. */
+rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score,
+    const char *what, rg_err *err);
 /* Sets what id decodes to. */
 rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len, rg_err *err);
-/* Builds the look-up. Of equal keys the first plain token wins, then the first other; *twice (may be NULL) is the id of a plain token
- * whose key another one has, or -1. */
+/* Builds the look-up. Of equal keys the first plain token wins, then the first other; *twice (may be NULL) is
+ * the id of a plain token whose key another one has, or -1. */
 rg_status rg_vocab_index(rg_vocab *v, bool by_text, int64_t *twice, rg_err *err);
 /* Id of a key among the plain tokens, those that text may become: normal, user-defined, unused. -1: none. */
 int32_t rg_vocab_find(const rg_vocab *v, const char *key, size_t len);

@@ -1,5 +1,5 @@
-/* Text without a pre-tokeniser: cut at seams into words, which are merged one by one. Words come again, so the ids of recent ones are
- * looked up where they already stand in the output. */
+/* Text without a pre-tokeniser: cut at seams into words, which are merged one by one. Words come again, so
+ * the ids of recent ones are looked up where they already stand in the output. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -50,10 +50,12 @@ static void head(FILE *f, const content *c, const char *style)
     rg_sha256_base64(script_hash, rg_asset_js.p, rg_asset_js.n);
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n", f);
     fprintf(f,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'%s; base-uri 'none'; "
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; "
+        "script-src 'sha256-%s'%s; base-uri 'none'; "
         "form-action 'none'\">\n",
         style_hash, script_hash, c->s->n > 0 && rg_page_has_whatif() ? " 'wasm-unsafe-eval'" : "");
-    fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<meta "
+    fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta "
+          "name=\"color-scheme\" content=\"light dark\">\n<meta "
           "name=\"referrer\" "
           "content=\"no-referrer\">\n<title>Ridge report: ",
         f);
@@ -105,7 +107,8 @@ static rg_status pictures(FILE *f, const rg_saved *s, const char *name, const ch
 
 static void tables(FILE *f, const rg_saved *s)
 {
-    fputs("<section id=\"table\"><h2>All operators</h2>\n<p>Time, work and bytes of every operator, summed over the layers. n/a: not known.</p>\n<div "
+    fputs("<section id=\"table\"><h2>All operators</h2>\n<p>Time, work and bytes of every operator, summed "
+          "over the layers. n/a: not known.</p>\n<div "
           "class=\"tools\" data-tools=\"table\" hidden></div>\n",
         f);
     for (size_t i = 0; i < s->n; i++) {
@@ -130,13 +133,16 @@ static void whatif(FILE *f)
 {
     fputs("<section id=\"whatif\"><h2>What if</h2>\n", f);
     if (rg_page_has_whatif())
-        fputs("<p>The exact cost model on another machine, batch, context or format, and LLM-Viewer's beside it: the C that <code>ridge roofline</code> runs, "
+        fputs("<p>The exact cost model on another machine, batch, context or format, and LLM-Viewer's beside "
+              "it: the C that <code>ridge roofline</code> runs, "
               "as WebAssembly in this "
               "page.</p>\n"
-              "<div class=\"whatif\" data-tools=\"whatif\"></div>\n<noscript><p>It needs scripts.</p></noscript>\n",
+              "<div class=\"whatif\" data-tools=\"whatif\"></div>\n<noscript><p>It needs "
+              "scripts.</p></noscript>\n",
             f);
     else
-        fputs("<p>Not included in this page: the program that wrote it was built without clang and lld for WebAssembly. Everything else works; "
+        fputs("<p>Not included in this page: the program that wrote it was built without clang and lld for "
+              "WebAssembly. Everything else works; "
               "<code>ridge roofline</code> answers the same questions.</p>\n",
             f);
     fputs("</section>\n", f);
@@ -152,10 +158,12 @@ static void page_head(FILE *f, const content *c)
     if (c->d) {
         rg_page_doc_subtitle(f, c->d);
     } else {
-        snprintf(b, sizeof b, "%zu run%s on %.100s, %.30s", s->n, s->n == 1 ? "" : "s", s->run[0].cpu, s->run[0].started ? s->run[0].started : "not dated");
+        snprintf(b, sizeof b, "%zu run%s on %.100s, %.30s", s->n, s->n == 1 ? "" : "s", s->run[0].cpu,
+            s->run[0].started ? s->run[0].started : "not dated");
         rg_page_text(f, b);
     }
-    fputs("</p><noscript><p>Scripts are off: everything is here to read and print; sorting, filters and explanations on hover need "
+    fputs("</p><noscript><p>Scripts are off: everything is here to read and print; sorting, filters and "
+          "explanations on hover need "
           "them.</p></noscript></header>\n",
         f);
     if (s->n > 0) fputs("<div class=\"tools\" data-tools=\"page\" hidden></div>\n", f);
@@ -167,7 +175,8 @@ static const struct chart {
     const char *name, *words;
 } charts[] = {
     {"roofline",
-        "Every operator group and phase twice: where the cost model puts it on its roof (hollow), and where it was measured (filled, area by time share). "
+        "Every operator group and phase twice: where the cost model puts it on its roof (hollow), and where "
+        "it was measured (filled, area by time share). "
         "The line between them is what was lost."},
     {"compare", "The phases of every run as wholes; arrows lead from the first run to the others."},
     {"sweep", "Groups of operators over batch sizes and lengths."},
@@ -193,7 +202,8 @@ static rg_status body(FILE *f, const content *c, rg_err *err)
     if (s->n > 0) rg_page_runs(f, s);
     fputs("</section>\n", f);
     if (c->d) st = rg_page_doc_pictures(f, c->d, err);
-    for (size_t i = 0; i < sizeof charts / sizeof *charts && st == RG_OK && s->n > 0; i++) st = pictures(f, s, charts[i].name, charts[i].words, err);
+    for (size_t i = 0; i < sizeof charts / sizeof *charts && st == RG_OK && s->n > 0; i++)
+        st = pictures(f, s, charts[i].name, charts[i].words, err);
     if (st != RG_OK) return st;
     if (c->d) rg_page_doc_tables(f, c->d);
     if (s->n > 0) tables(f, s);
@@ -201,12 +211,15 @@ static rg_status body(FILE *f, const content *c, rg_err *err)
     fputs("<section id=\"notes\"><h2>Notes</h2>\n", f);
     if (c->d) rg_page_doc_notes(f, c->d);
     rg_page_notes(f, s);
-    fputs("</section>\n<section id=\"data\"><h2>Data</h2><p>The JSON that this page was made from is inside it.</p><div class=\"tools\" data-tools=\"data\" "
+    fputs("</section>\n<section id=\"data\"><h2>Data</h2><p>The JSON that this page was made from is inside "
+          "it.</p><div class=\"tools\" data-tools=\"data\" "
           "hidden></div></section>\n"
-          "</main>\n<div id=\"tip\" role=\"tooltip\" hidden></div>\n<div id=\"live\" class=\"unseen\" role=\"status\"></div>\n<script "
+          "</main>\n<div id=\"tip\" role=\"tooltip\" hidden></div>\n<div id=\"live\" class=\"unseen\" "
+          "role=\"status\"></div>\n<script "
           "type=\"application/json\" id=\"ridge-data\">",
         f);
-    st = c->d ? rg_page_data(f, &c->d->root, 1, c->d->kind == RG_DOC_ROOFLINE ? 17 : 10, s, err) : rg_page_data(f, s->root, s->n_roots, 10, s, err);
+    st = c->d ? rg_page_data(f, &c->d->root, 1, c->d->kind == RG_DOC_ROOFLINE ? 17 : 10, s, err)
+              : rg_page_data(f, s->root, s->n_roots, 10, s, err);
     if (st != RG_OK) return st;
     fputs("</script>\n<script>", f);
     asset(f, &rg_asset_js);
@@ -230,7 +243,10 @@ rg_status rg_page_write(FILE *f, const rg_saved *s, rg_err *err)
     return s->n > 0 ? write_page(f, &(content){.s = s}, err) : rg_fail(err, RG_E_USAGE, "page: no run");
 }
 
-rg_status rg_page_write_doc(FILE *f, const rg_doc *d, rg_err *err) { return write_page(f, &(content){.s = &d->runs, .d = d}, err); }
+rg_status rg_page_write_doc(FILE *f, const rg_doc *d, rg_err *err)
+{
+    return write_page(f, &(content){.s = &d->runs, .d = d}, err);
+}
 
 static rg_status save(const content *c, const char *path, rg_err *err)
 {
@@ -247,4 +263,7 @@ rg_status rg_page_save(const rg_saved *s, const char *path, rg_err *err)
     return s->n > 0 ? save(&(content){.s = s}, path, err) : rg_fail(err, RG_E_USAGE, "page: no run");
 }
 
-rg_status rg_page_save_doc(const rg_doc *d, const char *path, rg_err *err) { return save(&(content){.s = &d->runs, .d = d}, path, err); }
+rg_status rg_page_save_doc(const rg_doc *d, const char *path, rg_err *err)
+{
+    return save(&(content){.s = &d->runs, .d = d}, path, err);
+}

@@ -8,9 +8,10 @@
 #include "roofline/join.h"
 #include "roofline/page/page_impl.h"
 
-/* ---- packing: a list of n objects with the same keys becomes {"$k": [keys], "$n": n, "$c": [columns]}. A column is the list of its values; or, where
- * few differ, {"$d": [the different ones], "$i": "places"} with one character per row, two from 65 values on (layers of a model are much alike:
- * of 22 of them a third of the text remains); or, of objects that are alike, packed itself. ---- */
+/* ---- packing: a list of n objects with the same keys becomes {"$k": [keys], "$n": n, "$c": [columns]}. A
+ * column is the list of its values; or, where few differ, {"$d": [the different ones], "$i": "places"} with
+ * one character per row, two from 65 values on (layers of a model are much alike: of 22 of them a third of
+ * the text remains); or, of objects that are alike, packed itself. ---- */
 
 /* A file that uses the markers itself is left as it is. */
 static bool has_marker(const json_t *v)
@@ -32,7 +33,8 @@ static bool same_keys(const json_t *a, const json_t *b)
 {
     void *i = json_object_iter((json_t *)(uintptr_t)a), *k = json_object_iter((json_t *)(uintptr_t)b);
     if (json_object_size(a) != json_object_size(b)) return false;
-    for (; i && k; i = json_object_iter_next((json_t *)(uintptr_t)a, i), k = json_object_iter_next((json_t *)(uintptr_t)b, k))
+    for (; i && k; i = json_object_iter_next((json_t *)(uintptr_t)a, i),
+                   k = json_object_iter_next((json_t *)(uintptr_t)b, k))
         if (strcmp(json_object_iter_key(i), json_object_iter_key(k)) != 0) return false;
     return true;
 }
@@ -120,7 +122,8 @@ static json_t *pack(const json_t *v)
 static const struct formula {
     const char *flop, *w_rd, *act_rd, *act_wr, *kv_rd, *kv_wr;
 } formulas[RG_OP_COUNT] = {
-#define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) [RG_OP_##id] = {#flop, #w_rd, #act_rd, #act_wr, #kv_rd, #kv_wr},
+#define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) \
+    [RG_OP_##id] = {#flop, #w_rd, #act_rd, #act_wr, #kv_rd, #kv_wr},
 #include "ops/ops.def"
 };
 
@@ -148,18 +151,22 @@ static int64_t extent(const rg_saved_run *r, rg_extent e)
     return whole(*find_dim(r, e));
 }
 
-/* The arguments of the formulas for a whole phase of one layer: FLOP are linear in tokens and in pairs, so their sums may stand for them. */
+/* The arguments of the formulas for a whole phase of one layer: FLOP are linear in tokens and in pairs, so
+ * their sums may stand for them. */
 static rg_dims phase_dims(const rg_saved_run *r, rg_phase ph, rg_site site, int64_t rows)
 {
     const int64_t prompt = whole(r->prompt_tokens), tokens = whole(r->phase[ph].tokens);
     rg_dims d = {.m = rows, .h = whole(r->heads), .g = whole(r->kv_heads), .hd = whole(r->head_dim)};
-    d.k = rg_site_op(site) == RG_OP_SWIGLU ? whole(r->ffn) : rg_site_op(site) == RG_OP_ADD ? whole(r->hidden) : extent(r, rg_site_cols(site));
+    d.k = rg_site_op(site) == RG_OP_SWIGLU ? whole(r->ffn)
+        : rg_site_op(site) == RG_OP_ADD    ? whole(r->hidden)
+                                           : extent(r, rg_site_cols(site));
     d.n = extent(r, rg_site_rows(site));
     if (rg_site_linear(site) != RG_SITE_COUNT) {
         d.k = extent(r, rg_site_cols(rg_site_linear(site)));
         d.n = extent(r, rg_site_rows(rg_site_linear(site)));
     }
-    if (tokens < 1 << 24 && prompt < 1 << 24) d.pairs = ph == RG_PREFILL ? tokens * (tokens + 1) / 2 : tokens * prompt + tokens * (tokens + 1) / 2;
+    if (tokens < 1 << 24 && prompt < 1 << 24)
+        d.pairs = ph == RG_PREFILL ? tokens * (tokens + 1) / 2 : tokens * prompt + tokens * (tokens + 1) / 2;
     return d;
 }
 
@@ -169,7 +176,8 @@ static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
     const struct {
         const char *name;
         int64_t v;
-    } vars[] = {{"m", d->m}, {"k", d->k}, {"n", d->n}, {"h", d->h}, {"g", d->g}, {"hd", d->hd}, {"pairs", d->pairs}, {"ctx", d->ctx}};
+    } vars[] = {{"m", d->m}, {"k", d->k}, {"n", d->n}, {"h", d->h}, {"g", d->g}, {"hd", d->hd},
+        {"pairs", d->pairs}, {"ctx", d->ctx}};
     size_t at = 0;
     for (const char *p = formula; *p && at + 24 < n;) {
         size_t len = 0;
@@ -190,13 +198,17 @@ static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
     out[at < n ? at : n - 1] = 0;
 }
 
-/* The filled-in formula if it gives the figure of the file, else NULL: an old run may have been made with another formula. */
+/* The filled-in formula if it gives the figure of the file, else NULL: an old run may have been made with
+ * another formula. */
 static const char *filled(char *buf, size_t n, const rg_saved_run *r, const rg_saved_op *w, rg_site site)
 {
-    const int64_t layers = rg_site_in_layer(site) ? whole(r->layers) : 1, rows[2] = {whole(r->phase[w->phase].tokens), whole(r->phase[w->phase].calls)};
+    const int64_t layers = rg_site_in_layer(site) ? whole(r->layers) : 1,
+                  rows[2] = {whole(r->phase[w->phase].tokens), whole(r->phase[w->phase].calls)};
     for (int i = 0; i < 2; i++) { /* m: every token, or one per call (logits) */
         const rg_dims d = phase_dims(r, w->phase, site, rows[i]);
-        if (d.m > 1 << 24 || d.k > 1 << 24 || d.n > 1 << 24 || d.h > 1 << 16 || d.hd > 1 << 16 || layers > RG_MAX_LAYERS) continue;
+        if (d.m > 1 << 24 || d.k > 1 << 24 || d.n > 1 << 24 || d.h > 1 << 16 || d.hd > 1 << 16 ||
+            layers > RG_MAX_LAYERS)
+            continue;
         const rg_tally t = rg_cost(rg_site_op(site), &d, RG_WT_COUNT, RG_KV_COUNT, RG_KV_COUNT);
         if (!(fabs((double)t.flop * (double)layers - w->flop) < 0.5)) continue;
         char body[160];
@@ -231,8 +243,8 @@ static json_t *formula_table(void)
     for (int i = 0; i < RG_OP_COUNT; i++) {
         const struct formula *f = &formulas[i];
         json_object_set_new(o, rg_op_name((rg_op)i),
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "flop", f->flop, "weight", f->w_rd, "act_read", f->act_rd, "act_write", f->act_wr, "kv_read", f->kv_rd,
-                "kv_write", f->kv_wr));
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "flop", f->flop, "weight", f->w_rd, "act_read",
+                f->act_rd, "act_write", f->act_wr, "kv_read", f->kv_rd, "kv_write", f->kv_wr));
     }
     return o;
 }
@@ -245,22 +257,27 @@ static json_t *group_table(void)
         json_array_append_new(classes, json_string(rg_opgroup_classes[i]));
     }
     for (int s = 0; s < RG_SITE_COUNT; s++)
-        json_object_set_new(sites, rg_site_name((rg_site)s), json_integer((json_int_t)rg_opgroup_of(rg_site_name((rg_site)s))));
-    return json_pack("{s:o, s:o, s:o, s:i}", "names", o, "classes", classes, "sites", sites, "rest", (int)RG_OPGROUP_REST);
+        json_object_set_new(sites, rg_site_name((rg_site)s),
+            json_integer((json_int_t)rg_opgroup_of(rg_site_name((rg_site)s))));
+    return json_pack(
+        "{s:o, s:o, s:o, s:i}", "names", o, "classes", classes, "sites", sites, "rest", (int)RG_OPGROUP_REST);
 }
 
-rg_status rg_page_data(FILE *f, json_t *const *file, size_t n_files, int digits, const rg_saved *s, rg_err *err)
+rg_status rg_page_data(
+    FILE *f, json_t *const *file, size_t n_files, int digits, const rg_saved *s, rg_err *err)
 {
     json_t *files = json_array(), *labels = json_array(), *forms = json_array(), *top;
     bool packed = true;
     for (size_t i = 0; i < n_files; i++) packed = packed && !has_marker(file[i]);
-    for (size_t i = 0; i < n_files; i++) json_array_append_new(files, packed ? pack(file[i]) : json_incref(file[i]));
+    for (size_t i = 0; i < n_files; i++)
+        json_array_append_new(files, packed ? pack(file[i]) : json_incref(file[i]));
     for (size_t i = 0; i < s->n; i++) {
         json_array_append_new(labels, json_string(s->run[i].label));
         json_array_append_new(forms, formulas_of(&s->run[i]));
     }
-    top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "whatif", s->n > 0 ? rg_page_whatif(s) : json_null(), "labels", labels,
-        "formulas", formula_table(), "filled", forms, "groups", group_table(), "files", files);
+    top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "whatif",
+        s->n > 0 ? rg_page_whatif(s) : json_null(), "labels", labels, "formulas", formula_table(), "filled",
+        forms, "groups", group_table(), "files", files);
     char *text = top ? json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
     json_decref(top);
     if (!text) return rg_fail(err, RG_E_NOMEM, "page: out of memory for the data");

@@ -15,8 +15,10 @@ extern const rg_asset rg_asset_wasm; /* the what-if model; empty where the toolc
 /* Escaped text. */
 void rg_page_text(FILE *f, const char *s);
 
-/* The files as JSON for the script and for download, packed, and the formulas of the runs in them. No '<' in it. digits: of reals, as they are printed. */
-rg_status rg_page_data(FILE *f, json_t *const *file, size_t n_files, int digits, const rg_saved *s, rg_err *err);
+/* The files as JSON for the script and for download, packed, and the formulas of the runs in them. No '<' in
+ * it. digits: of reals, as they are printed. */
+rg_status rg_page_data(
+    FILE *f, json_t *const *file, size_t n_files, int digits, const rg_saved *s, rg_err *err);
 
 /* A list of texts. */
 void rg_page_sentences(FILE *f, const json_t *list);

@@ -75,43 +75,55 @@ static const char *f_phase(char *buf, size_t n, const rg_saved_run *r, rg_phase 
     char a[32], b[32], c[32];
     const rg_saved_phase *p = &r->phase[ph];
     if (!p->ran) return "not run";
-    snprintf(buf, n, "%.0f tokens in %s: %s tokens/s, %s of the roofs", p->tokens, rg_time(a, sizeof a, p->t_ns), rg_num(b, sizeof b, p->tokens_per_s),
+    snprintf(buf, n, "%.0f tokens in %s: %s tokens/s, %s of the roofs", p->tokens,
+        rg_time(a, sizeof a, p->t_ns), rg_num(b, sizeof b, p->tokens_per_s),
         rg_percent(c, sizeof c, p->fraction));
     return buf;
 }
-static const char *f_prefill(char *buf, size_t n, const rg_saved_run *r) { return f_phase(buf, n, r, RG_PREFILL); }
-static const char *f_decode(char *buf, size_t n, const rg_saved_run *r) { return f_phase(buf, n, r, RG_DECODE); }
+static const char *f_prefill(char *buf, size_t n, const rg_saved_run *r)
+{
+    return f_phase(buf, n, r, RG_PREFILL);
+}
+static const char *f_decode(char *buf, size_t n, const rg_saved_run *r)
+{
+    return f_phase(buf, n, r, RG_DECODE);
+}
 
 static const char *f_model(char *buf, size_t n, const rg_saved_run *r)
 {
     char a[32];
-    snprintf(buf, n, "%s (%s), %s parameters, %.0f layers", r->name, r->arch ? r->arch : "unknown", rg_num(a, sizeof a, r->params), r->layers);
+    snprintf(buf, n, "%s (%s), %s parameters, %.0f layers", r->name, r->arch ? r->arch : "unknown",
+        rg_num(a, sizeof a, r->params), r->layers);
     return buf;
 }
 static const char *f_dims(char *buf, size_t n, const rg_saved_run *r)
 {
-    snprintf(
-        buf, n, "hidden %.0f, FFN %.0f, %.0f heads (%.0f for KV) of %.0f, vocabulary %.0f", r->hidden, r->ffn, r->heads, r->kv_heads, r->head_dim, r->vocab);
+    snprintf(buf, n, "hidden %.0f, FFN %.0f, %.0f heads (%.0f for KV) of %.0f, vocabulary %.0f", r->hidden,
+        r->ffn, r->heads, r->kv_heads, r->head_dim, r->vocab);
     return buf;
 }
 static const char *f_weights(char *buf, size_t n, const rg_saved_run *r)
 {
     char a[32], b[32], c[32];
-    snprintf(buf, n, "%s, output %s: %s resident, %s bits per weight (file %s)", r->dtype ? r->dtype : "unknown", r->head_dtype ? r->head_dtype : "unknown",
-        rg_bytes(a, sizeof a, r->resident_bytes), rg_num(b, sizeof b, r->bits_resident), rg_num(c, sizeof c, r->bits_file));
+    snprintf(buf, n, "%s, output %s: %s resident, %s bits per weight (file %s)",
+        r->dtype ? r->dtype : "unknown", r->head_dtype ? r->head_dtype : "unknown",
+        rg_bytes(a, sizeof a, r->resident_bytes), rg_num(b, sizeof b, r->bits_resident),
+        rg_num(c, sizeof c, r->bits_file));
     return buf;
 }
 static const char *f_kv(char *buf, size_t n, const rg_saved_run *r)
 {
     char a[32];
-    snprintf(buf, n, "%s, %s for a context of %.0f; attention %s; further fusions %s; activations %s", r->kv_dtype ? r->kv_dtype : "unknown",
-        rg_bytes(a, sizeof a, r->kv_bytes), r->ctx, r->flash ? "fused" : "unfused", r->fuse ? r->fuse : "none", r->act ? r->act : "unknown");
+    snprintf(buf, n, "%s, %s for a context of %.0f; attention %s; further fusions %s; activations %s",
+        r->kv_dtype ? r->kv_dtype : "unknown", rg_bytes(a, sizeof a, r->kv_bytes), r->ctx,
+        r->flash ? "fused" : "unfused", r->fuse ? r->fuse : "none", r->act ? r->act : "unknown");
     return buf;
 }
 static const char *f_machine(char *buf, size_t n, const rg_saved_run *r)
 {
     char a[32];
-    snprintf(buf, n, "%s, %.0f cores usable, %s of memory, instruction set %s", r->cpu, r->cores, rg_bytes(a, sizeof a, r->memory), r->isa);
+    snprintf(buf, n, "%s, %.0f cores usable, %s of memory, instruction set %s", r->cpu, r->cores,
+        rg_bytes(a, sizeof a, r->memory), r->isa);
     return buf;
 }
 static const char *f_threads(char *buf, size_t n, const rg_saved_run *r)
@@ -123,14 +135,18 @@ static const char *f_threads(char *buf, size_t n, const rg_saved_run *r)
 static const char *f_method(char *buf, size_t n, const rg_saved_run *r)
 {
     char a[32], b[32];
-    snprintf(buf, n, "%.0f repetitions, the median one is shown; spread (10th to 90th percentile): prefill %s, decode %s%s", r->repetitions,
-        rg_percent(a, sizeof a, r->phase[RG_PREFILL].spread), rg_percent(b, sizeof b, r->phase[RG_DECODE].spread), r->interrupted ? "; interrupted" : "");
+    snprintf(buf, n,
+        "%.0f repetitions, the median one is shown; spread (10th to 90th percentile): prefill %s, decode "
+        "%s%s",
+        r->repetitions, rg_percent(a, sizeof a, r->phase[RG_PREFILL].spread),
+        rg_percent(b, sizeof b, r->phase[RG_DECODE].spread), r->interrupted ? "; interrupted" : "");
     return buf;
 }
 static const char *f_roofs(char *buf, size_t n, const rg_saved_run *r)
 {
     if (r->n_roofs == 0) return "unknown: no percentages (ridge machine measures them)";
-    snprintf(buf, n, "%s (%s)%s", r->roofs_source ? r->roofs_source : "source unknown", r->roofs_measured_at ? r->roofs_measured_at : "not dated",
+    snprintf(buf, n, "%s (%s)%s", r->roofs_source ? r->roofs_source : "source unknown",
+        r->roofs_measured_at ? r->roofs_measured_at : "not dated",
         r->roofs_noisy ? "; noisy, percentages are rough" : "");
     return buf;
 }
@@ -160,11 +176,14 @@ void rg_page_runs(FILE *f, const rg_saved *s)
     static const struct {
         const char *name;
         field_fn *fn;
-    } fields[] = {{"Prefill", f_prefill}, {"Decode", f_decode}, {"Model", f_model}, {"Dimensions", f_dims}, {"Weights", f_weights}, {"KV cache", f_kv},
-        {"Machine", f_machine}, {"Threads", f_threads}, {"BLAS", f_blas}, {"Method", f_method}, {"Roofs", f_roofs}, {"Hardware counters", f_pmu},
+    } fields[] = {{"Prefill", f_prefill}, {"Decode", f_decode}, {"Model", f_model}, {"Dimensions", f_dims},
+        {"Weights", f_weights}, {"KV cache", f_kv}, {"Machine", f_machine}, {"Threads", f_threads},
+        {"BLAS", f_blas}, {"Method", f_method}, {"Roofs", f_roofs}, {"Hardware counters", f_pmu},
         {"Started", f_started}, {"Command", f_command}};
     char buf[1024];
-    fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table class=\"facts\"><thead><tr><th scope=\"col\">", f);
+    fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table "
+          "class=\"facts\"><thead><tr><th scope=\"col\">",
+        f);
     for (size_t i = 0; i < s->n; i++) {
         fputs("<th scope=\"col\">", f);
         rg_page_text(f, s->run[i].label);
@@ -219,12 +238,15 @@ void rg_page_table(FILE *f, const rg_saved *s, size_t run, bool by_layer)
 {
     const rg_saved_run *r = &s->run[run];
     fprintf(f,
-        "<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Operators%s of run %zu\"><table class=\"ops\" "
+        "<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" "
+        "aria-label=\"Operators%s of run %zu\"><table class=\"ops\" "
         "data-run=\"%zu\" "
         "data-rows=\"%s\"><thead><tr>",
         by_layer ? " by layer" : "", run + 1, run, by_layer ? "layer" : "sum");
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        if (by_layer || c != 2) fprintf(f, "<th scope=\"col\" data-key=\"%s\" title=\"%s\">%s", columns[c].key, columns[c].help, columns[c].title);
+        if (by_layer || c != 2)
+            fprintf(f, "<th scope=\"col\" data-key=\"%s\" title=\"%s\">%s", columns[c].key, columns[c].help,
+                columns[c].title);
     fputs("<tbody>\n", f);
     for (size_t i = 0; i < r->n_ops; i++) {
         const rg_saved_op *w = &r->op[i];

@@ -17,7 +17,10 @@ static double known(double x) { return isfinite(x) ? x : -1.0; }
 
 static void get_hardware(rg_hardware *h)
 {
-    *h = (rg_hardware){.bandwidth = in[RG_WI_bandwidth], .link = in[RG_WI_link], .onchip = in[RG_WI_onchip], .accelerator = in[RG_WI_accelerator] > 0.0};
+    *h = (rg_hardware){.bandwidth = in[RG_WI_bandwidth],
+        .link = in[RG_WI_link],
+        .onchip = in[RG_WI_onchip],
+        .accelerator = in[RG_WI_accelerator] > 0.0};
     for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = in[RG_WI_PEAK + a];
     for (int i = 0; i < RG_HW_LEVELS && in[RG_WI_LEVEL + 2 * i] > 0.0; i++)
         h->level[h->n_levels++] = (rg_hw_level){count(RG_WI_LEVEL + 2 * i), in[RG_WI_LEVEL + 2 * i + 1]};
@@ -26,13 +29,17 @@ static void get_hardware(rg_hardware *h)
     machine.isa_best = (rg_isa)(count(RG_WI_BEST) < RG_ISA_COUNT ? count(RG_WI_BEST) : 0);
     for (int i = 0; i < RG_MAX_BW && in[RG_WI_LADDER + 4 * i] > 0.0; i++) {
         const double *p = &in[RG_WI_LADDER + 4 * i];
-        machine.bw[machine.n_bw++] =
-            (rg_bw_point){.footprint_bytes = (int64_t)p[0], .read_gbps = {p[1], 0.0}, .write_gbps = {p[2], 0.0}, .copy_gbps = {p[3], 0.0}};
+        machine.bw[machine.n_bw++] = (rg_bw_point){.footprint_bytes = (int64_t)p[0],
+            .read_gbps = {p[1], 0.0},
+            .write_gbps = {p[2], 0.0},
+            .copy_gbps = {p[3], 0.0}};
     }
     for (int i = 0; i < RG_PEAK_COUNT; i++) machine.peak[i].value = in[RG_WI_ROW + i];
     h->machine = &machine;
-    for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = 1e9 * rg_machine_peak_of(&machine, (rg_arith)a, machine.isa_best);
-    if (machine.n_bw > 0) h->bandwidth = 1e9 * machine.bw[machine.n_bw - 1].read_gbps.value; /* for LLM-Viewer, which knows one */
+    for (int a = 0; a < RG_ARITH_COUNT; a++)
+        h->peak[a] = 1e9 * rg_machine_peak_of(&machine, (rg_arith)a, machine.isa_best);
+    /* for LLM-Viewer, which knows one */
+    if (machine.n_bw > 0) h->bandwidth = 1e9 * machine.bw[machine.n_bw - 1].read_gbps.value;
 }
 
 static rg_status llm_viewer(const rg_config *c, const rg_hardware *h, const rg_exact_input *x)
@@ -91,10 +98,13 @@ int rg_whatif(void)
         .fuse = (unsigned)(count(RG_WI_fuse) << 1) & rg_fuse_all()};
     rg_hardware h;
     /* what the readers of files guarantee elsewhere: sizes whose products fit, types that exist */
-    if (c.dim < 1 || c.dim > 1 << 20 || c.ffn < 1 || c.ffn > 1 << 22 || c.layers < 1 || c.layers > RG_MAX_LAYERS || c.heads < 1 || c.heads > 1 << 14 ||
-        c.kv_heads < 1 || c.kv_heads > c.heads || c.heads % c.kv_heads != 0 || c.head_dim < 1 || c.head_dim > 1 << 14 || c.vocab < 1 ||
-        c.vocab > RG_MAX_VOCAB || c.ctx_train < 1 || c.ctx_train > 1 << 26 || x.batch > 1 << 16 || x.embd_row > 1 << 24 || (unsigned)x.dtype >= RG_WT_COUNT ||
-        (unsigned)x.head >= RG_WT_COUNT || (unsigned)x.kv_k >= RG_KV_COUNT || (unsigned)x.act >= RG_EXACT_ACTS)
+    if (c.dim < 1 || c.dim > 1 << 20 || c.ffn < 1 || c.ffn > 1 << 22 || c.layers < 1 ||
+        c.layers > RG_MAX_LAYERS || c.heads < 1 || c.heads > 1 << 14 || c.kv_heads < 1 ||
+        c.kv_heads > c.heads || c.heads % c.kv_heads != 0 || c.head_dim < 1 || c.head_dim > 1 << 14 ||
+        c.vocab < 1 || c.vocab > RG_MAX_VOCAB || c.ctx_train < 1 || c.ctx_train > 1 << 26 ||
+        x.batch > 1 << 16 || x.embd_row > 1 << 24 || (unsigned)x.dtype >= RG_WT_COUNT ||
+        (unsigned)x.head >= RG_WT_COUNT || (unsigned)x.kv_k >= RG_KV_COUNT ||
+        (unsigned)x.act >= RG_EXACT_ACTS)
         return RG_E_USAGE;
     get_hardware(&h);
     const rg_status st = in[RG_WI_cost] > 0.0 ? llm_viewer(&c, &h, &x) : rg_exact(&result, &c, &h, &x, NULL);

@@ -1,4 +1,5 @@
-/* Curves over depth, batch or length: measured with its interval beside what the roofs allow, and the share of it. */
+/* Curves over depth, batch or length: measured with its interval beside what the roofs allow, and the share
+ * of it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,8 @@ static void ticks_at_points(rg_svg *s, const rg_curves *c, const rg_axis *x, boo
             if (known) continue;
             done[n++] = v;
             if (names)
-                rg_svg_try_text(s, (rg_svg_at){at, BOTTOM + 18.0, RG_SVG_MIDDLE, 11, 0, "soft"}, (snprintf(a, sizeof a, "%.0f", v), a), true);
+                rg_svg_try_text(s, (rg_svg_at){at, BOTTOM + 18.0, RG_SVG_MIDDLE, 11, 0, "soft"},
+                    (snprintf(a, sizeof a, "%.0f", v), a), true);
             else
                 rg_svg_line(s, "grid-line", at, TOP, at, BOTTOM, 1.0, NULL);
         }
@@ -93,7 +95,8 @@ static void axes(rg_svg *s, const rg_curves *c, const rg_axis *x, const rg_axis 
     rg_axis_draw_y(s, y, x->p0 - pad, x->p1 + pad, title);
     rg_svg_line(s, "frame-line", x->p0 - pad, BOTTOM, x->p1 + pad, BOTTOM, 1.0, NULL);
     ticks_at_points(s, c, x, true);
-    rg_svg_text(s, (rg_svg_at){(x->p0 + x->p1) / 2.0, BOTTOM + 36.0, RG_SVG_MIDDLE, 12, 0, "ink"}, c->x_title);
+    rg_svg_text(
+        s, (rg_svg_at){(x->p0 + x->p1) / 2.0, BOTTOM + 36.0, RG_SVG_MIDDLE, 12, 0, "ink"}, c->x_title);
 }
 
 typedef double value_fn(const rg_curve_point *p);
@@ -101,18 +104,22 @@ static double y_of(const rg_curve_point *p) { return p->y; }
 static double ideal_of(const rg_curve_point *p) { return p->ideal; }
 static double share_of(const rg_curve_point *p) { return 100.0 * p->share; }
 
-static void path(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, const rg_axis *y, value_fn *v, const char *dash)
+static void path(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, const rg_axis *y, value_fn *v,
+    const char *dash)
 {
     char cls[32];
     snprintf(cls, sizeof cls, "%s-line", rg_chart_class(series));
     for (int k = 1; k < c->n; k++) {
         const double y0 = rg_axis_at(y, v(&c->p[k - 1])), y1 = rg_axis_at(y, v(&c->p[k]));
-        if (isfinite(y0) && isfinite(y1)) rg_svg_line(s, cls, rg_axis_at(x, c->p[k - 1].x), y0, rg_axis_at(x, c->p[k].x), y1, dash ? 1.2 : 1.8, dash);
+        if (isfinite(y0) && isfinite(y1))
+            rg_svg_line(s, cls, rg_axis_at(x, c->p[k - 1].x), y0, rg_axis_at(x, c->p[k].x), y1,
+                dash ? 1.2 : 1.8, dash);
     }
 }
 
 /* The marks of one panel. */
-static void marks(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, const rg_axis *y, value_fn *v, const char *kind, bool interval)
+static void marks(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, const rg_axis *y, value_fn *v,
+    const char *kind, bool interval)
 {
     char attrs[128], cls[32];
     snprintf(cls, sizeof cls, "%s-line", rg_chart_class(series));
@@ -120,7 +127,8 @@ static void marks(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, co
         const rg_curve_point *p = &c->p[k];
         const double px = rg_axis_at(x, p->x), py = rg_axis_at(y, v(p));
         if (!isfinite(px) || !isfinite(py) || !isfinite(v(p))) continue;
-        snprintf(attrs, sizeof attrs, "data-kind=\"%s\"%s%s%s", kind, p->at[0] ? " data-at=\"" : "", p->at, p->at[0] ? "\"" : "");
+        snprintf(attrs, sizeof attrs, "data-kind=\"%s\"%s%s%s", kind, p->at[0] ? " data-at=\"" : "", p->at,
+            p->at[0] ? "\"" : "");
         rg_svg_group(s, "dot", attrs, p->tip);
         if (interval && isfinite(p->low) && isfinite(p->high)) {
             rg_svg_line(s, cls, px, rg_axis_at(y, p->low), px, rg_axis_at(y, p->high), 1.6, NULL);
@@ -161,7 +169,8 @@ rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, 
         }
     const double right = shares ? MIDDLE : RIGHT - 20.0;
     const bool y_log = y.lo > 0.0 && y.hi > 25.0 * y.lo;
-    rg_axis ax = c->x_log && x.lo > 0.0 ? rg_axis_log(x.lo, x.hi, LEFT, right) : rg_axis_span(x.lo, x.hi, LEFT + PAD, right - PAD);
+    rg_axis ax = c->x_log && x.lo > 0.0 ? rg_axis_log(x.lo, x.hi, LEFT, right)
+                                        : rg_axis_span(x.lo, x.hi, LEFT + PAD, right - PAD);
     if (!ax.log) ax.lo = x.lo, ax.hi = x.hi; /* the points are the ticks: no round numbers */
     const rg_axis ay = y_log ? rg_axis_log(y.lo, y.hi, BOTTOM, TOP) : rg_axis_linear(y.hi, BOTTOM, TOP);
     const double rows = 1.0 + ceil(c->n / 3.0);

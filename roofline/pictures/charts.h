@@ -1,5 +1,5 @@
-/* Charts that are not rooflines: rows of marks with intervals, and curves. Filled marks are measured, hollow ones analytic, joined by a line, as in
- * the rooflines. */
+/* Charts that are not rooflines: rows of marks with intervals, and curves. Filled marks are measured, hollow
+ * ones analytic, joined by a line, as in the rooflines. */
 #ifndef RG_CHARTS_H
 #define RG_CHARTS_H
 
@@ -40,7 +40,8 @@ typedef struct rg_chart_words {
     const char *title, *sub, *desc, *legend; /* desc is read out; legend explains the marks */
 } rg_chart_words;
 
-rg_status rg_chart_dots(FILE *f, const rg_chart_words *w, const rg_dot_panel *p, int n, bool embedded, rg_err *err);
+rg_status rg_chart_dots(
+    FILE *f, const rg_chart_words *w, const rg_dot_panel *p, int n, bool embedded, rg_err *err);
 
 typedef struct rg_curve_point {
     double x, y, low, high, ideal, share; /* share: y / ideal, as the report has it */

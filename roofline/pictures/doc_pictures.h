@@ -18,7 +18,8 @@ typedef struct rg_doc_picture {
 extern const rg_doc_picture rg_doc_pictures[];
 extern const int rg_n_doc_pictures;
 
-/* A name that ends in .svg gets the first picture, anything else is a folder for all, those of the runs inside included. */
+/* A name that ends in .svg gets the first picture, anything else is a folder for all, those of the runs
+ * inside included. */
 rg_status rg_doc_pictures_write(const rg_doc *d, const char *path, int *n, rg_err *err);
 
 #define RG_DOC_PICTURE(id, kind, name, title, words) \

@@ -34,7 +34,9 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
     }
     const rg_axis x = rg_axis_linear(most / 1e6, LEFT, RIGHT);
     rg_svg_open(&s, f, W, h, "Prefill and decode",
-        "Time of the prompt and of the generated tokens, one bar as the roofs would allow it and one as measured, for every run.", embedded);
+        "Time of the prompt and of the generated tokens, one bar as the roofs would allow it and one as "
+        "measured, for every run.",
+        embedded);
     if (set->n == 1)
         rg_picture_run(sub, sizeof sub, &set->run[0]);
     else
@@ -47,8 +49,10 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
             const double y = TOP + (double)i * (2 * ROW + GAP) + kind * ROW;
             double at = 0.0;
             bool known = true;
-            if (set->n > 1 && kind == 0) rg_svg_text(&s, (rg_svg_at){16, y + 30, RG_SVG_START, 12, 0, "ink strong"}, r->label);
-            rg_svg_text(&s, (rg_svg_at){LEFT - 8, y + 16, RG_SVG_END, 12, 0, "soft"}, kind ? "measured" : "analytic");
+            if (set->n > 1 && kind == 0)
+                rg_svg_text(&s, (rg_svg_at){16, y + 30, RG_SVG_START, 12, 0, "ink strong"}, r->label);
+            rg_svg_text(
+                &s, (rg_svg_at){LEFT - 8, y + 16, RG_SVG_END, 12, 0, "soft"}, kind ? "measured" : "analytic");
             for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
                 const rg_saved_phase *p = &r->phase[ph];
                 const double ns = kind ? p->t_ns : p->analytic_ns;
@@ -58,9 +62,11 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
                     continue;
                 }
                 char attrs[96], cls[40];
-                snprintf(text, sizeof text, "%s, %s: %s for %.0f tokens, %s tokens/s", rg_phase_names[ph], kind ? "measured" : "analytic",
-                    rg_time(a, sizeof a, ns), p->tokens, rg_num(b, sizeof b, 1e9 * rg_ratio(p->tokens, ns)));
-                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-phase=\"%s\" data-kind=\"%s\"", i, rg_phase_names[ph], kind ? "measured" : "analytic");
+                snprintf(text, sizeof text, "%s, %s: %s for %.0f tokens, %s tokens/s", rg_phase_names[ph],
+                    kind ? "measured" : "analytic", rg_time(a, sizeof a, ns), p->tokens,
+                    rg_num(b, sizeof b, 1e9 * rg_ratio(p->tokens, ns)));
+                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-phase=\"%s\" data-kind=\"%s\"", i,
+                    rg_phase_names[ph], kind ? "measured" : "analytic");
                 snprintf(cls, sizeof cls, kind ? "%s see" : "%s wash", phase_cls[ph]);
                 const double x0 = rg_axis_at(&x, at / 1e6), x1 = rg_axis_at(&x, (at + ns) / 1e6);
                 rg_svg_group(&s, "bar", attrs, text);
@@ -73,13 +79,15 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
                 at += ns;
             }
             snprintf(text, sizeof text, "%s", known ? rg_time(a, sizeof a, at) : "roofs unknown");
-            rg_svg_try_text(&s, (rg_svg_at){rg_axis_at(&x, at / 1e6) + 6, y + 16, RG_SVG_START, 11, 0, "ink"}, text, true);
+            rg_svg_try_text(&s, (rg_svg_at){rg_axis_at(&x, at / 1e6) + 6, y + 16, RG_SVG_START, 11, 0, "ink"},
+                text, true);
         }
     }
     rg_legend l = {.x = 16, .y = bottom + 62, .left = 16, .right = W - 16};
     rg_legend_item(&s, &l, RG_LEGEND_SQUARE, phase_cls[RG_PREFILL], "prefill");
     rg_legend_item(&s, &l, RG_LEGEND_SQUARE, phase_cls[RG_DECODE], "decode");
-    rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft", "pale: analytic (sum of the operators' ideal times); full: measured");
+    rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft",
+        "pale: analytic (sum of the operators' ideal times); full: measured");
     return rg_svg_close(&s, err);
 }
 
@@ -108,10 +116,13 @@ rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedde
     }
     const double bottom = TOP + ROW * (rows + 1), h = bottom + 74.0;
     rg_svg_open(&s, f, W, h, "Time by operator and phase",
-        "A bar per operator for prefill and one for decode: measured time; the upright tick marks the time that the roofs would allow.", embedded);
+        "A bar per operator for prefill and one for decode: measured time; the upright tick marks the time "
+        "that the roofs would allow.",
+        embedded);
     rg_picture_title(&s, "Time by operator and phase", rg_picture_run(sub, sizeof sub, r));
     for (int k = 0; k <= rows; k++)
-        rg_svg_text(&s, (rg_svg_at){NAME + 6, TOP + ROW * k + 14, RG_SVG_END, 11, 0, k < rows ? "ink" : "soft"},
+        rg_svg_text(&s,
+            (rg_svg_at){NAME + 6, TOP + ROW * k + 14, RG_SVG_END, 11, 0, k < rows ? "ink" : "soft"},
             k < rows ? rg_text_clean(text, 17, site[k]) : "outside ops");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const rg_saved_phase *p = &r->phase[ph];
@@ -119,10 +130,12 @@ rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedde
         const double left = NAME + 14 + ph * 412.0, right = left + 330.0;
         double most = 0.0;
         for (size_t i = 0; i < r->n_ops; i++)
-            if (r->op[i].phase == (rg_phase)ph && r->op[i].layer < 0) most = fmax(most, fmax(r->op[i].t_ns, or_zero(r->op[i].analytic_ns)));
+            if (r->op[i].phase == (rg_phase)ph && r->op[i].layer < 0)
+                most = fmax(most, fmax(r->op[i].t_ns, or_zero(r->op[i].analytic_ns)));
         most = fmax(most, or_zero(p->overhead_ns));
         const rg_axis x = rg_axis_linear(most / 1e6, left, right);
-        snprintf(text, sizeof text, "%s: %s, %s tokens/s", rg_phase_names[ph], rg_time(a, sizeof a, p->t_ns), rg_num(b, sizeof b, p->tokens_per_s));
+        snprintf(text, sizeof text, "%s: %s, %s tokens/s", rg_phase_names[ph], rg_time(a, sizeof a, p->t_ns),
+            rg_num(b, sizeof b, p->tokens_per_s));
         rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
         rg_axis_draw_x(&s, &x, TOP, bottom, "time, ms");
         for (int k = 0; k <= rows; k++) {
@@ -131,29 +144,33 @@ rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedde
             char attrs[96], cls[40];
             if (!w && k < rows) continue;
             if (w)
-                snprintf(text, sizeof text, "%.40s, %s: %s measured, %s analytic, %s of the roof", site[k], rg_phase_names[ph], rg_time(a, sizeof a, w->t_ns),
-                    rg_time(b, sizeof b, w->analytic_ns), rg_percent(c, sizeof c, w->fraction));
+                snprintf(text, sizeof text, "%.40s, %s: %s measured, %s analytic, %s of the roof", site[k],
+                    rg_phase_names[ph], rg_time(a, sizeof a, w->t_ns), rg_time(b, sizeof b, w->analytic_ns),
+                    rg_percent(c, sizeof c, w->fraction));
             else
-                snprintf(text, sizeof text, "outside operators, %s: %s", rg_phase_names[ph], rg_time(a, sizeof a, ns));
+                snprintf(text, sizeof text, "outside operators, %s: %s", rg_phase_names[ph],
+                    rg_time(a, sizeof a, ns));
             if (w)
                 snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-op=\"%zu\"", run, w->index);
             else
                 snprintf(attrs, sizeof attrs, "data-run=\"%zu\"", run);
             snprintf(cls, sizeof cls, "%s see", w ? rg_opgroup_classes[w->group] : "c-outside");
             rg_svg_group(&s, "bar", attrs, text);
-            rg_svg_rect(&s, cls, left, y + 3, fmax(rg_axis_at(&x, ns / 1e6) - left, ns > 0.0 ? 0.5 : 0.0), ROW - 6);
+            rg_svg_rect(
+                &s, cls, left, y + 3, fmax(rg_axis_at(&x, ns / 1e6) - left, ns > 0.0 ? 0.5 : 0.0), ROW - 6);
             if (w && isfinite(w->analytic_ns)) {
                 const double at = rg_axis_at(&x, w->analytic_ns / 1e6);
                 rg_svg_line(&s, "roof-line", at, y + 1, at, y + ROW - 1, 2.0, NULL);
             }
             rg_svg_end(&s);
-            const double end = fmax(rg_axis_at(&x, ns / 1e6), w && isfinite(w->analytic_ns) ? rg_axis_at(&x, w->analytic_ns / 1e6) : left);
+            const double end = fmax(rg_axis_at(&x, ns / 1e6),
+                w && isfinite(w->analytic_ns) ? rg_axis_at(&x, w->analytic_ns / 1e6) : left);
             snprintf(text, sizeof text, "%.1f %%", 100.0 * rg_ratio(ns, p->t_ns));
             rg_svg_try_text(&s, (rg_svg_at){end + 5, y + 14, RG_SVG_START, 10, 0, "soft"}, text, true);
         }
     }
-    rg_svg_text(
-        &s, (rg_svg_at){16, bottom + 62, RG_SVG_START, 12, 0, "soft"}, "bar: measured, with its share of the phase; upright tick: analytic, at the roofs");
+    rg_svg_text(&s, (rg_svg_at){16, bottom + 62, RG_SVG_START, 12, 0, "soft"},
+        "bar: measured, with its share of the phase; upright tick: analytic, at the roofs");
     return rg_svg_close(&s, err);
 }
 
@@ -169,9 +186,13 @@ static const struct part {
     {"norms, rope, adds", 1u << RG_OPGROUP_REST},
 };
 enum { PARTS = sizeof parts / sizeof *parts, KINDS = 3 };
-static const char *const kind_names[KINDS] = {"weights", "activations", "KV cache"}, *const kind_cls[KINDS] = {"c-qkv", "c-attn", "c-out"};
+static const char *const kind_names[KINDS] = {"weights", "activations", "KV cache"},
+                         *const kind_cls[KINDS] = {"c-qkv", "c-attn", "c-out"};
 
-static double bytes_of(const rg_saved_bytes *b, int kind) { return kind == 0 ? b->weight : kind == 1 ? b->act_rd + b->act_wr : b->kv_rd + b->kv_wr; }
+static double bytes_of(const rg_saved_bytes *b, int kind)
+{
+    return kind == 0 ? b->weight : kind == 1 ? b->act_rd + b->act_wr : b->kv_rd + b->kv_wr;
+}
 
 bool rg_picture_can_bytes(const rg_saved *s, size_t run) { return rg_picture_can_time(s, run); }
 
@@ -200,7 +221,8 @@ rg_status rg_picture_bytes(FILE *f, const rg_saved *set, size_t run, bool embedd
             }
             for (int k = 0; k < KINDS; k++)
                 for (int kind = 0; kind < 2; kind++) {
-                    const double x = v[ph][p][k][kind] = bytes_of(&sum[kind], k) / fmax(or_zero(r->phase[ph].calls), 1.0);
+                    const double x = v[ph][p][k][kind] =
+                        bytes_of(&sum[kind], k) / fmax(or_zero(r->phase[ph].calls), 1.0);
                     if (x > 0.0) {
                         least = fmin(least, x);
                         most = fmax(most, x);
@@ -209,13 +231,16 @@ rg_status rg_picture_bytes(FILE *f, const rg_saved *set, size_t run, bool embedd
         }
     const double bottom = TOP + PARTS * (KINDS * ROW + GAP), h = bottom + 78.0;
     rg_svg_open(&s, f, W, h, "Weights against activations",
-        "Bytes that one forward call moves, by part of the model and kind, on a logarithmic scale, for prefill and decode: bars are counted, marks analytic.",
+        "Bytes that one forward call moves, by part of the model and kind, on a logarithmic scale, for "
+        "prefill and decode: bars are counted, marks analytic.",
         embedded);
-    rg_picture_title(&s, "Weights against activations, bytes per forward call", rg_picture_run(sub, sizeof sub, r));
+    rg_picture_title(
+        &s, "Weights against activations, bytes per forward call", rg_picture_run(sub, sizeof sub, r));
     for (int p = 0; p < PARTS; p++)
         for (int k = 0; k < KINDS; k++) {
             const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW;
-            if (k == 1) rg_svg_text(&s, (rg_svg_at){16, y + 13, RG_SVG_START, 12, 0, "ink strong"}, parts[p].name);
+            if (k == 1)
+                rg_svg_text(&s, (rg_svg_at){16, y + 13, RG_SVG_START, 12, 0, "ink strong"}, parts[p].name);
             rg_svg_text(&s, (rg_svg_at){NAME + 20, y + 13, RG_SVG_END, 10, 0, "soft"}, kind_names[k]);
         }
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
@@ -223,28 +248,35 @@ rg_status rg_picture_bytes(FILE *f, const rg_saved *set, size_t run, bool embedd
         if (!r->phase[ph].ran) continue;
         rg_axis x = rg_axis_log(least / 2.0, most * 8.0, left, right);
         x.bytes = true;
-        snprintf(text, sizeof text, "%s (%.0f token%s per call)", rg_phase_names[ph], rg_ratio(r->phase[ph].tokens, fmax(or_zero(r->phase[ph].calls), 1.0)),
+        snprintf(text, sizeof text, "%s (%.0f token%s per call)", rg_phase_names[ph],
+            rg_ratio(r->phase[ph].tokens, fmax(or_zero(r->phase[ph].calls), 1.0)),
             r->phase[ph].tokens > r->phase[ph].calls ? "s" : "");
         rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
         rg_axis_draw_x(&s, &x, TOP - 2, bottom, "bytes per call");
         for (int p = 0; p < PARTS; p++)
             for (int k = 0; k < KINDS; k++) {
-                const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW, counted = v[ph][p][k][1], analytic = v[ph][p][k][0];
+                const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW, counted = v[ph][p][k][1],
+                             analytic = v[ph][p][k][0];
                 char cls[48];
                 if (!(counted > 0.0) && !(analytic > 0.0)) {
-                    rg_svg_try_text(&s, (rg_svg_at){left + 4, y + 13, RG_SVG_START, 10, 0, "soft"}, "none", true);
+                    rg_svg_try_text(
+                        &s, (rg_svg_at){left + 4, y + 13, RG_SVG_START, 10, 0, "soft"}, "none", true);
                     continue;
                 }
-                snprintf(text, sizeof text, "%s, %s, %s per call: %s counted, %s analytic", parts[p].name, kind_names[k], rg_phase_names[ph],
-                    rg_bytes(a, sizeof a, counted), rg_bytes(b, sizeof b, analytic));
+                snprintf(text, sizeof text, "%s, %s, %s per call: %s counted, %s analytic", parts[p].name,
+                    kind_names[k], rg_phase_names[ph], rg_bytes(a, sizeof a, counted),
+                    rg_bytes(b, sizeof b, analytic));
                 rg_svg_group(&s, "bar", NULL, text);
                 snprintf(cls, sizeof cls, "%s see", kind_cls[k]);
                 if (counted > 0.0) rg_svg_rect(&s, cls, left, y + 3, rg_axis_at(&x, counted) - left, ROW - 5);
                 snprintf(cls, sizeof cls, "roof-line hollow mark");
-                if (analytic > 0.0) rg_svg_circle(&s, cls, rg_axis_at(&x, analytic), y + 3 + (ROW - 5) / 2.0, 3.2);
+                if (analytic > 0.0)
+                    rg_svg_circle(&s, cls, rg_axis_at(&x, analytic), y + 3 + (ROW - 5) / 2.0, 3.2);
                 rg_svg_end(&s);
                 rg_svg_try_text(&s,
-                    (rg_svg_at){fmax(rg_axis_at(&x, fmax(counted, least)), rg_axis_at(&x, fmax(analytic, least))) + 7, y + 13, RG_SVG_START, 10, 0, "ink"},
+                    (rg_svg_at){
+                        fmax(rg_axis_at(&x, fmax(counted, least)), rg_axis_at(&x, fmax(analytic, least))) + 7,
+                        y + 13, RG_SVG_START, 10, 0, "ink"},
                     rg_bytes(a, sizeof a, counted > 0.0 ? counted : analytic), true);
             }
     }

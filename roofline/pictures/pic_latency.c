@@ -13,8 +13,10 @@ enum { W = 960, H = 400, LEFT = 70, RIGHT = 820, TOP = 62, BOTTOM = 318, MOST_MA
 bool rg_picture_can_latency(const rg_saved *s, size_t run)
 {
     const rg_saved_phase *p = &s->run[run].phase[RG_DECODE];
-    /* of a long generation that a comparison records, only every so many steps are known: their positions are not */
-    return p->ran && json_array_size(p->series) > 1 && (s->run[run].interrupted || (double)json_array_size(p->series) > s->run[run].gen_tokens - 0.5);
+    /* of a long generation that a comparison records, only every so many steps are known: their positions are
+     * not */
+    return p->ran && json_array_size(p->series) > 1 &&
+        (s->run[run].interrupted || (double)json_array_size(p->series) > s->run[run].gen_tokens - 0.5);
 }
 
 /* Consecutive tokens that share a mark. */
@@ -72,7 +74,8 @@ static void percentiles(rg_svg *s, const rg_saved_phase *p, const rg_axis *y, do
         if (!isfinite(v[i])) continue;
         const bool off = v[i] / scale > y->hi;
         const double at = rg_axis_at(y, fmin(v[i] / scale, y->hi)), label = fmin(at + 4.0, below - 15.0);
-        snprintf(text, sizeof text, "%s %s%s", lines[i].name, rg_time(a, sizeof a, v[i]), off ? ", above" : "");
+        snprintf(
+            text, sizeof text, "%s %s%s", lines[i].name, rg_time(a, sizeof a, v[i]), off ? ", above" : "");
         rg_svg_group(s, "dot", "data-kind=\"percentile\"", text);
         if (!off) rg_svg_line(s, lines[i].cls, LEFT, at, RIGHT, at, 1.6, lines[i].dash);
         if (!off) rg_svg_line(s, lines[i].cls, RIGHT, at, RIGHT + 14.0, label - 4.0, 1.2, lines[i].dash);
@@ -97,10 +100,13 @@ rg_status rg_picture_latency(FILE *f, const rg_saved *set, size_t run, bool embe
     /* a single stall must not press everything else to the ground */
     const double cap = p->p90_ns > 0.0 && most > 3.0 * p->p90_ns ? 1.6 * p->p90_ns : most;
     const char *unit = unit_of(fmax(cap, 1.0), &scale);
-    const double start = isfinite(r->decode_start) ? r->decode_start : r->prompt_tokens; /* older reports have the second only */
-    const rg_axis x = rg_axis_span(start, start + (double)json_array_size(p->series), LEFT, RIGHT), y = rg_axis_linear(cap / scale, BOTTOM, TOP);
+    /* older reports have the second only */
+    const double start = isfinite(r->decode_start) ? r->decode_start : r->prompt_tokens;
+    const rg_axis x = rg_axis_span(start, start + (double)json_array_size(p->series), LEFT, RIGHT),
+                  y = rg_axis_linear(cap / scale, BOTTOM, TOP);
     rg_svg_open(&s, f, W, H, "Latency of every generated token",
-        "Time of each decode step over the position of its token in the context; horizontal lines at the 50th, 90th and 99th percentile; slower steps than fit "
+        "Time of each decode step over the position of its token in the context; horizontal lines at the "
+        "50th, 90th and 99th percentile; slower steps than fit "
         "are marked at the upper edge.",
         embedded);
     rg_picture_title(&s, "Latency of every generated token", rg_picture_run(text, sizeof text, r));
@@ -110,16 +116,22 @@ rg_status rg_picture_latency(FILE *f, const rg_saved *set, size_t run, bool embe
     percentiles(&s, p, &y, scale);
     for (size_t i = 0; i < n; i++) {
         const bool off = w[i].high / scale > y.hi;
-        const double at = rg_axis_at(&x, start + (double)w[i].first + 0.5 * (double)w[i].n), top = rg_axis_at(&y, fmin(w[i].high / scale, y.hi));
+        const double at = rg_axis_at(&x, start + (double)w[i].first + 0.5 * (double)w[i].n),
+                     top = rg_axis_at(&y, fmin(w[i].high / scale, y.hi));
         beyond += off;
         if (w[i].n == 1)
-            snprintf(text, sizeof text, "token at position %.0f\n%s", start + (double)w[i].first, rg_time(a, sizeof a, w[i].mid));
+            snprintf(text, sizeof text, "token at position %.0f\n%s", start + (double)w[i].first,
+                rg_time(a, sizeof a, w[i].mid));
         else
-            snprintf(text, sizeof text, "tokens at positions %.0f to %.0f\nfastest %s, middle %s, slowest %s", start + (double)w[i].first,
-                start + (double)(w[i].first + w[i].n - 1), rg_time(a, sizeof a, w[i].low), rg_time(b, sizeof b, w[i].mid), rg_time(c, sizeof c, w[i].high));
-        snprintf(attrs, sizeof attrs, "data-kind=\"call\" data-phase=\"decode\" data-first=\"%zu\" data-n=\"%zu\"", w[i].first, w[i].n);
+            snprintf(text, sizeof text, "tokens at positions %.0f to %.0f\nfastest %s, middle %s, slowest %s",
+                start + (double)w[i].first, start + (double)(w[i].first + w[i].n - 1),
+                rg_time(a, sizeof a, w[i].low), rg_time(b, sizeof b, w[i].mid),
+                rg_time(c, sizeof c, w[i].high));
+        snprintf(attrs, sizeof attrs,
+            "data-kind=\"call\" data-phase=\"decode\" data-first=\"%zu\" data-n=\"%zu\"", w[i].first, w[i].n);
         rg_svg_group(&s, "dot", attrs, text);
-        if (w[i].n > 1) rg_svg_line(&s, "c-qkv-line", at, top, at, rg_axis_at(&y, w[i].low / scale), 1.0, NULL);
+        if (w[i].n > 1)
+            rg_svg_line(&s, "c-qkv-line", at, top, at, rg_axis_at(&y, w[i].low / scale), 1.0, NULL);
         if (off)
             rg_svg_diamond(&s, "c-down", at, (double)TOP, 4.0);
         else
@@ -127,7 +139,8 @@ rg_status rg_picture_latency(FILE *f, const rg_saved *set, size_t run, bool embe
         rg_svg_end(&s);
     }
     rg_legend l = {.x = 16, .y = BOTTOM + 66, .left = 16, .right = W - 16};
-    rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "c-qkv", w[0].n > 1 ? "several steps: their middle, and a line from the fastest to the slowest" : "a step");
+    rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "c-qkv",
+        w[0].n > 1 ? "several steps: their middle, and a line from the fastest to the slowest" : "a step");
     if (beyond > 0) {
         snprintf(text, sizeof text, "beyond the axis: %zu, slowest %s", beyond, rg_time(a, sizeof a, most));
         rg_legend_item(&s, &l, RG_LEGEND_DIAMOND, "c-down", text);

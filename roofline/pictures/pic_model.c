@@ -1,5 +1,5 @@
-/* Pictures of `ridge roofline`: operator groups of configurations that need not exist in the log-log plane, ideal speed over batch and length, and
- * the steps of a study. */
+/* Pictures of `ridge roofline`: operator groups of configurations that need not exist in the log-log plane,
+ * ideal speed over batch and length, and the steps of a study. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,16 +46,21 @@ static const char *format_of(char *buf, size_t n, const json_t *k)
     if (dtype)
         rg_text_clean(buf, n, dtype);
     else
-        snprintf(buf, n, "w%.0f a%.0f kv%.0f", rg_doc_num(k, "input.w_bit"), rg_doc_num(k, "input.a_bit"), rg_doc_num(k, "input.kv_bit"));
+        snprintf(buf, n, "w%.0f a%.0f kv%.0f", rg_doc_num(k, "input.w_bit"), rg_doc_num(k, "input.a_bit"),
+            rg_doc_num(k, "input.kv_bit"));
     return buf;
 }
 
 static const char *model_of(const json_t *k)
 {
-    return or_unknown(rg_doc_text(k, "input.model") ? rg_doc_text(k, "input.model") : rg_doc_text(k, "input.model_id"));
+    return or_unknown(
+        rg_doc_text(k, "input.model") ? rg_doc_text(k, "input.model") : rg_doc_text(k, "input.model_id"));
 }
 
-static bool on(const json_t *k, const char *hardware) { return strcmp(rg_doc_text(k, "input.hardware"), hardware) == 0; }
+static bool on(const json_t *k, const char *hardware)
+{
+    return strcmp(rg_doc_text(k, "input.hardware"), hardware) == 0;
+}
 
 /* ---- the log-log plane ---- */
 
@@ -116,10 +121,12 @@ static void sum_case(sums at[RG_SWEEP_GROUPS], const json_t *k, int ph)
     json_array_foreach (ops, i, o) {
         const char *phase = rg_doc_text(o, "phase");
         if (phase && strcmp(phase, rg_phase_names[ph]) == 0)
-            add(at, rg_doc_text(o, "site"), rg_doc_num(o, "flop"), rg_doc_num(o, "total_bytes"), 1e-9 * rg_doc_num(o, "t_ns"));
+            add(at, rg_doc_text(o, "site"), rg_doc_num(o, "flop"), rg_doc_num(o, "total_bytes"),
+                1e-9 * rg_doc_num(o, "t_ns"));
     }
     json_t *own = json_object_get(k, rg_phase_names[ph]);
-    json_object_foreach (own, name, o) add(at, name, rg_doc_num(o, "OPs"), rg_doc_num(o, "memory_access"), rg_doc_num(o, "inference_time"));
+    json_object_foreach (own, name, o)
+        add(at, name, rg_doc_num(o, "OPs"), rg_doc_num(o, "memory_access"), rg_doc_num(o, "inference_time"));
 }
 
 static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
@@ -156,11 +163,12 @@ static void add_roofs(rg_roof_plot *plot, const json_t *h)
     rg_roof_plot_add(plot, false, true, bw, "main memory: %s GB/s", rg_num(a, sizeof a, bw));
     json_array_foreach (json_object_get(h, "peaks_gflops"), i, v) {
         const double peak = json_number_value(v);
-        rg_roof_plot_add(plot, true, true, peak, peak >= 1e4 ? "peak: %s TFLOP/s" : "peak: %s GFLOP/s", rg_num(a, sizeof a, peak >= 1e4 ? 1e-3 * peak : peak));
+        rg_roof_plot_add(plot, true, true, peak, peak >= 1e4 ? "peak: %s TFLOP/s" : "peak: %s GFLOP/s",
+            rg_num(a, sizeof a, peak >= 1e4 ? 1e-3 * peak : peak));
     }
     json_array_foreach (json_object_get(h, "levels"), i, v)
-        rg_roof_plot_add(plot, false, false, rg_doc_num(v, "gbps"), "cache of %.0f KiB: %s GB/s", rg_doc_num(v, "bytes") / 1024.0,
-            rg_num(a, sizeof a, rg_doc_num(v, "gbps")));
+        rg_roof_plot_add(plot, false, false, rg_doc_num(v, "gbps"), "cache of %.0f KiB: %s GB/s",
+            rg_doc_num(v, "bytes") / 1024.0, rg_num(a, sizeof a, rg_doc_num(v, "gbps")));
 }
 
 int rg_doc_count_model(const rg_doc *d)
@@ -184,12 +192,17 @@ rg_status rg_doc_picture_model(FILE *f, const rg_doc *d, int index, bool embedde
         if (!on(k, name)) continue;
         points += points_of(p + points, d, k);
         n++;
-        if (first) same = same && strcmp(format_of(format, sizeof format, first), format_of(other, sizeof other, k)) == 0;
+        if (first)
+            same = same &&
+                strcmp(format_of(format, sizeof format, first), format_of(other, sizeof other, k)) == 0;
         if (!first) first = k;
     }
     add_roofs(&plot, h);
-    snprintf(title, sizeof title, "%s on %s", rg_text_clean(clean, sizeof clean, first ? model_of(first) : "?"), rg_text_clean(machine, sizeof machine, name));
-    snprintf(sub, sizeof sub, "analytic, cost model %s; %s; %zu configuration%s", of_llm_viewer(d) ? "llm-viewer" : "exact",
+    snprintf(title, sizeof title, "%s on %s",
+        rg_text_clean(clean, sizeof clean, first ? model_of(first) : "?"),
+        rg_text_clean(machine, sizeof machine, name));
+    snprintf(sub, sizeof sub, "analytic, cost model %s; %s; %zu configuration%s",
+        of_llm_viewer(d) ? "llm-viewer" : "exact",
         same && first ? format_of(format, sizeof format, first) : "several formats", n, n == 1 ? "" : "s");
     const rg_status st = rg_picture_sweep_points(f, title, sub, &plot, p, points, embedded, err);
     free(p);
@@ -205,10 +218,13 @@ static bool curves_of(rg_curves *c, const rg_doc *d, int ph, bool over_batch)
     for (size_t i = 0; i < cases(d) && !rg_doc_get(d->root, "study"); i++) {
         const json_t *k = case_of(d, i);
         char name[300], format[64], machine[96], a[32], b[32];
-        const double tp = rg_doc_num(k, "input.tp"), t = isfinite(tp) ? tp : rg_doc_num(k, "input.tp_size"), rate = tokens_per_s(k, ph);
+        const double tp = rg_doc_num(k, "input.tp"), t = isfinite(tp) ? tp : rg_doc_num(k, "input.tp_size"),
+                     rate = tokens_per_s(k, ph);
         if (!wanted(d, ph) || !isfinite(rate)) continue;
         size_t at = 0;
-        if (machines) at += (size_t)snprintf(name, sizeof name, "%s, ", rg_text_clean(machine, sizeof machine, rg_doc_text(k, "input.hardware")));
+        if (machines)
+            at += (size_t)snprintf(name, sizeof name, "%s, ",
+                rg_text_clean(machine, sizeof machine, rg_doc_text(k, "input.hardware")));
         at += (size_t)snprintf(name + at, sizeof name - at, "%s, ", format_of(format, sizeof format, k));
         if (over_batch)
             at += (size_t)snprintf(name + at, sizeof name - at, "length %.0f", rg_doc_num(k, "input.seqlen"));
@@ -217,9 +233,16 @@ static bool curves_of(rg_curves *c, const rg_doc *d, int ph, bool over_batch)
         if (t > 1.0) snprintf(name + at, sizeof name - at, ", %.0f devices", t);
         rg_curve *curve = rg_curves_get(c, name);
         if (!curve) continue;
-        rg_curve_point p = {.x = over_batch ? batch_of(k) : rg_doc_num(k, "input.seqlen"), .y = NAN, .low = NAN, .high = NAN, .ideal = rate, .share = NAN};
+        rg_curve_point p = {.x = over_batch ? batch_of(k) : rg_doc_num(k, "input.seqlen"),
+            .y = NAN,
+            .low = NAN,
+            .high = NAN,
+            .ideal = rate,
+            .share = NAN};
         snprintf(p.tip, sizeof p.tip, "%.140s\n%s %s: %s tokens/s at the roofs, %s", name, rg_phase_names[ph],
-            over_batch ? (snprintf(a, sizeof a, "batch %.0f", p.x), a) : (snprintf(a, sizeof a, "length %.0f", p.x), a), rg_num(b, sizeof b, rate), "analytic");
+            over_batch ? (snprintf(a, sizeof a, "batch %.0f", p.x), a)
+                       : (snprintf(a, sizeof a, "length %.0f", p.x), a),
+            rg_num(b, sizeof b, rate), "analytic");
         snprintf(p.at, sizeof p.at, "cases.%zu", i);
         ok = rg_curve_add(curve, &p) && ok;
     }
@@ -248,17 +271,22 @@ static int count(const rg_doc *d, bool over_batch)
 static rg_status draw(FILE *f, const rg_doc *d, bool over_batch, int index, bool embedded, rg_err *err)
 {
     const int ph = phase_with(d, over_batch, index);
-    rg_curves c = {.x_title = over_batch ? "sequences side by side" : "length, tokens", .y_title = "tokens/s at the roofs", .x_log = true};
+    rg_curves c = {.x_title = over_batch ? "sequences side by side" : "length, tokens",
+        .y_title = "tokens/s at the roofs",
+        .x_log = true};
     char title[96], sub[200], model[130];
     if (ph < 0 || !curves_of(&c, d, ph, over_batch)) {
         rg_curves_free(&c);
         return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
     }
-    snprintf(title, sizeof title, "Ideal speed over %s: %s", over_batch ? "batch" : "length", rg_phase_names[ph]);
     snprintf(
-        sub, sizeof sub, "%s, analytic, cost model %s", rg_text_clean(model, sizeof model, model_of(case_of(d, 0))), of_llm_viewer(d) ? "llm-viewer" : "exact");
-    const rg_chart_words words = {
-        title, sub, "Tokens per second of all sequences that the roofs allow, a curve per format.", "dashed, hollow: analytic, at the roofs"};
+        title, sizeof title, "Ideal speed over %s: %s", over_batch ? "batch" : "length", rg_phase_names[ph]);
+    snprintf(sub, sizeof sub, "%s, analytic, cost model %s",
+        rg_text_clean(model, sizeof model, model_of(case_of(d, 0))),
+        of_llm_viewer(d) ? "llm-viewer" : "exact");
+    const rg_chart_words words = {title, sub,
+        "Tokens per second of all sequences that the roofs allow, a curve per format.",
+        "dashed, hollow: analytic, at the roofs"};
     const rg_status st = rg_chart_curves(f, &words, &c, embedded, err);
     rg_curves_free(&c);
     return st;
@@ -266,8 +294,14 @@ static rg_status draw(FILE *f, const rg_doc *d, bool over_batch, int index, bool
 
 int rg_doc_count_model_batch(const rg_doc *d) { return count(d, true); }
 int rg_doc_count_model_length(const rg_doc *d) { return count(d, false); }
-rg_status rg_doc_picture_model_batch(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err) { return draw(f, d, true, index, embedded, err); }
-rg_status rg_doc_picture_model_length(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err) { return draw(f, d, false, index, embedded, err); }
+rg_status rg_doc_picture_model_batch(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+{
+    return draw(f, d, true, index, embedded, err);
+}
+rg_status rg_doc_picture_model_length(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+{
+    return draw(f, d, false, index, embedded, err);
+}
 
 /* ---- studies ---- */
 
@@ -278,7 +312,8 @@ rg_status rg_doc_picture_study(FILE *f, const rg_doc *d, int index, bool embedde
     rg_dot *dot = calloc(cases(d) * RG_PHASE_COUNT + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[RG_PHASE_COUNT];
     char title[96], sub[256], model[130], label[96], a[32], b[32], name[32];
-    const bool steps = strcmp(rg_text_clean(name, sizeof name, rg_doc_text(d->root, "study.name")), "ablation") == 0;
+    const bool steps =
+        strcmp(rg_text_clean(name, sizeof name, rg_doc_text(d->root, "study.name")), "ablation") == 0;
     int n = 0;
     (void)index;
     if (!dot) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
@@ -295,7 +330,8 @@ rg_status rg_doc_picture_study(FILE *f, const rg_doc *d, int index, bool embedde
             snprintf(x->label, sizeof x->label, "%s", label);
             rg_num(a, sizeof a, rate);
             if (steps && isfinite(last))
-                snprintf(x->text, sizeof x->text, "%s tokens/s, %s times the step before", a, rg_num(b, sizeof b, rate / last));
+                snprintf(x->text, sizeof x->text, "%s tokens/s, %s times the step before", a,
+                    rg_num(b, sizeof b, rate / last));
             else
                 snprintf(x->text, sizeof x->text, "%s tokens/s", a);
             snprintf(x->tip, sizeof x->tip, "%s\n%s: %s, analytic", label, rg_phase_names[ph], x->text);
@@ -310,8 +346,12 @@ rg_status rg_doc_picture_study(FILE *f, const rg_doc *d, int index, bool embedde
         n++;
     }
     snprintf(title, sizeof title, "Study: %s", name);
-    snprintf(sub, sizeof sub, "%s on %s, analytic", rg_text_clean(model, sizeof model, model_of(case_of(d, 0))), rg_doc_text(case_of(d, 0), "input.hardware"));
-    const rg_chart_words words = {title, sub, "A row per step of the study: ideal tokens per second of prefill and decode.", "hollow: analytic, at the roofs"};
+    snprintf(sub, sizeof sub, "%s on %s, analytic",
+        rg_text_clean(model, sizeof model, model_of(case_of(d, 0))),
+        rg_doc_text(case_of(d, 0), "input.hardware"));
+    const rg_chart_words words = {title, sub,
+        "A row per step of the study: ideal tokens per second of prefill and decode.",
+        "hollow: analytic, at the roofs"};
     const rg_status st = rg_chart_dots(f, &words, panel, n, embedded, err);
     free(dot);
     return st;

@@ -27,8 +27,8 @@ static void diagonal(rg_svg *s, const rg_axis *x, const rg_axis *y, double facto
     const double lo = fmax(x->lo, y->lo / factor), hi = fmin(x->hi, y->hi / factor);
     const bool right = fabs(factor - 1.0) < 1e-9;
     if (!(lo < hi)) return;
-    rg_svg_line(s, right ? "roof-line" : "faint-line", rg_axis_at(x, lo), rg_axis_at(y, lo * factor), rg_axis_at(x, hi), rg_axis_at(y, hi * factor),
-        right ? 1.8 : 1.0, right ? NULL : "5 3");
+    rg_svg_line(s, right ? "roof-line" : "faint-line", rg_axis_at(x, lo), rg_axis_at(y, lo * factor),
+        rg_axis_at(x, hi), rg_axis_at(y, hi * factor), right ? 1.8 : 1.0, right ? NULL : "5 3");
     const double at = lo * pow(hi / lo, right ? 0.93 : 0.6);
     rg_svg_label(s, rg_axis_at(x, at), rg_axis_at(y, at * factor), 3, 11, "soft halo", name);
 }
@@ -53,14 +53,18 @@ rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool em
     }
     const rg_axis x = rg_axis_log(lo, hi, LEFT, RIGHT), y = rg_axis_log(lo, hi, BOTTOM, TOP);
     rg_svg_open(&s, f, W, H, "Predicted against measured",
-        "Logarithmic axes: measured time across, predicted time up; on the diagonal the prediction is right, dashed lines are a quarter off.", embedded);
-    rg_text_clean(cpu, sizeof cpu, rg_doc_text(d->root, "cpu") ? rg_doc_text(d->root, "cpu") : "unknown machine");
+        "Logarithmic axes: measured time across, predicted time up; on the diagonal the prediction is right, "
+        "dashed lines are a quarter off.",
+        embedded);
+    rg_text_clean(
+        cpu, sizeof cpu, rg_doc_text(d->root, "cpu") ? rg_doc_text(d->root, "cpu") : "unknown machine");
     rg_picture_title(&s, "Predicted against measured", cpu);
     rg_axis_draw_x(&s, &x, TOP, BOTTOM, "measured time of a call, ms");
     rg_axis_draw_y(&s, &y, LEFT, RIGHT, "predicted time, ms");
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(d->list, i);
-        rg_svg_keep_off(&s, rg_axis_at(&x, rg_doc_num(o, "measured_ns") / 1e6), rg_axis_at(&y, rg_doc_num(o, "predicted_ns") / 1e6), 5, 5, 0);
+        rg_svg_keep_off(&s, rg_axis_at(&x, rg_doc_num(o, "measured_ns") / 1e6),
+            rg_axis_at(&y, rg_doc_num(o, "predicted_ns") / 1e6), 5, 5, 0);
     }
     diagonal(&s, &x, &y, 1.25, "25 % above");
     diagonal(&s, &x, &y, 0.8, "20 % below");
@@ -71,11 +75,16 @@ rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool em
         const bool prefill = strcmp(rg_doc_text(o, "phase"), rg_phase_names[RG_PREFILL]) == 0;
         const int type = type_of(d, i, seen, &types);
         if (!(measured > 0.0) || !(predicted > 0.0)) continue;
-        snprintf(text, sizeof text, "%s, %s, %s\n%.0f thread%s, prompt %.0f, batch %.0f\nmeasured %s, predicted %s: %+.1f %%\nideal on the roofs %s",
-            rg_text_clean(model, sizeof model, rg_doc_text(o, "model")), seen[type], prefill ? "prefill" : "decode", rg_doc_num(o, "threads"),
-            rg_doc_num(o, "threads") > 1.5 ? "s" : "", rg_doc_num(o, "prompt"), rg_doc_num(o, "batch"), rg_time(a, sizeof a, measured),
-            rg_time(b, sizeof b, predicted), 100.0 * (predicted / measured - 1.0), rg_time(c, sizeof c, rg_doc_num(o, "ideal_ns")));
-        snprintf(attrs, sizeof attrs, "data-kind=\"point\" data-phase=\"%s\" data-at=\"points.%zu\"", prefill ? "prefill" : "decode", i);
+        snprintf(text, sizeof text,
+            "%s, %s, %s\n%.0f thread%s, prompt %.0f, batch %.0f\nmeasured %s, predicted %s: %+.1f %%\nideal "
+            "on the roofs %s",
+            rg_text_clean(model, sizeof model, rg_doc_text(o, "model")), seen[type],
+            prefill ? "prefill" : "decode", rg_doc_num(o, "threads"),
+            rg_doc_num(o, "threads") > 1.5 ? "s" : "", rg_doc_num(o, "prompt"), rg_doc_num(o, "batch"),
+            rg_time(a, sizeof a, measured), rg_time(b, sizeof b, predicted),
+            100.0 * (predicted / measured - 1.0), rg_time(c, sizeof c, rg_doc_num(o, "ideal_ns")));
+        snprintf(attrs, sizeof attrs, "data-kind=\"point\" data-phase=\"%s\" data-at=\"points.%zu\"",
+            prefill ? "prefill" : "decode", i);
         rg_svg_group(&s, "dot", attrs, text);
         char cls[32];
         snprintf(cls, sizeof cls, "%s see", rg_chart_class(type));
@@ -88,7 +97,8 @@ rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool em
     rg_legend l = {.x = 16, .y = BOTTOM + 62, .left = 16, .right = W - 16};
     for (int k = 0; k < types; k++) {
         char name[40];
-        rg_legend_item(&s, &l, RG_LEGEND_SQUARE, rg_chart_class(k), rg_text_clean(name, sizeof name, seen[k]));
+        rg_legend_item(
+            &s, &l, RG_LEGEND_SQUARE, rg_chart_class(k), rg_text_clean(name, sizeof name, seen[k]));
     }
     rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "c-rest", "prefill");
     rg_legend_item(&s, &l, RG_LEGEND_DIAMOND, "c-rest", "decode");

@@ -36,7 +36,8 @@ static void file_label(char *buf, size_t n, const rg_saved *s, size_t run)
     if (s->n < 2) return;
     size_t at = (size_t)snprintf(buf, n, "-%zu-", run + 1);
     for (const char *p = s->run[run].label; *p && at + 1 < n && at < 40; p++) {
-        const bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '.';
+        const bool plain =
+            (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '.';
         if (plain || buf[at - 1] != '-') buf[at++] = plain ? *p : '-';
     }
     buf[at] = 0;
@@ -51,12 +52,15 @@ rg_status rg_pictures_write(const rg_saved *s, const char *path, int *n, rg_err 
     int written = 0;
     if (len > 4 && strcmp(path + len - 4, ".svg") == 0) {
         const rg_picture *p = find(s->n > 1 ? "compare" : "roofline");
-        if (!p->can(s, 0)) return rg_fail(err, RG_E_UNSUPPORTED, "%s: the run holds no operator with floating-point work: there is nothing to draw", path);
+        if (!p->can(s, 0))
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: the run holds no operator with floating-point work: there is nothing to draw", path);
         st = write_one(p, s, 0, path, err);
         if (n) *n = st == RG_OK;
         return st;
     }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) return rg_fail(err, RG_E_FILE, "%s: cannot make the folder: %s", path, strerror(errno));
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return rg_fail(err, RG_E_FILE, "%s: cannot make the folder: %s", path, strerror(errno));
     for (int i = 0; i < rg_n_pictures && st == RG_OK; i++) {
         const rg_picture *p = &rg_pictures[i];
         for (size_t run = 0; run < (p->of_set ? 1 : s->n) && st == RG_OK; run++) {
@@ -65,7 +69,8 @@ rg_status rg_pictures_write(const rg_saved *s, const char *path, int *n, rg_err 
                 label[0] = 0;
             else
                 file_label(label, sizeof label, s, run);
-            if (snprintf(file, sizeof file, "%s%s%s%s.svg", path, path[len - 1] == '/' ? "" : "/", p->name, label) >= (int)sizeof file)
+            if (snprintf(file, sizeof file, "%s%s%s%s.svg", path, path[len - 1] == '/' ? "" : "/", p->name,
+                    label) >= (int)sizeof file)
                 return rg_fail(err, RG_E_FILE, "%.100s...: the path is too long", path);
             st = write_one(p, s, run, file, err);
             written += st == RG_OK;

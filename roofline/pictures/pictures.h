@@ -1,4 +1,5 @@
-/* The pictures of saved runs (pictures.def), each a function from runs to an SVG, and the picture of a machine. */
+/* The pictures of saved runs (pictures.def), each a function from runs to an SVG, and the picture of a
+ * machine. */
 #ifndef RG_PICTURES_H
 #define RG_PICTURES_H
 
@@ -19,8 +20,9 @@ typedef struct rg_picture {
 extern const rg_picture rg_pictures[];
 extern const int rg_n_pictures;
 
-/* Draws to `path`: a name that ends in .svg gets the one picture that says most (the roofline; several runs: the comparison); anything else is a
- * folder, made if it is missing, that gets every picture. Returns how many were written in *n (may be NULL). */
+/* Draws to `path`: a name that ends in .svg gets the one picture that says most (the roofline; several runs:
+ * the comparison); anything else is a folder, made if it is missing, that gets every picture. Returns how
+ * many were written in *n (may be NULL). */
 rg_status rg_pictures_write(const rg_saved *s, const char *path, int *n, rg_err *err);
 
 /* The roofs of a machine: bandwidth over footprints, and the ceilings in the log-log plane. */

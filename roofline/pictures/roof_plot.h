@@ -1,4 +1,5 @@
-/* The ground of every roofline picture: log-log axes, bandwidth slopes, compute ceilings, ridge points, a legend. */
+/* The ground of every roofline picture: log-log axes, bandwidth slopes, compute ceilings, ridge points, a
+ * legend. */
 #ifndef RG_ROOF_PLOT_H
 #define RG_ROOF_PLOT_H
 
@@ -27,17 +28,26 @@ rg_roof_plot rg_roof_plot_at(double left, double top, double right, double botto
 /* Widens the extent to a point; values that are not positive numbers are ignored. */
 void rg_roof_plot_reach(rg_roof_plot *p, double x, double y);
 /* Adds a roof; more than fit or unknown values are ignored. */
-void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* The roofs of a saved run: bandwidth levels (footprints of nearly the same speed are one), the bandwidth at what each phase streams, ceilings. */
+void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* The roofs of a saved run: bandwidth levels (footprints of nearly the same speed are one), the bandwidth at
+ * what each phase streams, ceilings. */
 void rg_roof_plot_saved(rg_roof_plot *p, const rg_saved_run *r);
 /* Fixes the axes to the extent and the ridge points. Positions are valid from here on. */
 void rg_roof_plot_scale(rg_roof_plot *p);
-/* Axes and roof lines; then, after the marks have kept labels off their places, the names of roofs and ridge points. */
+/* Axes and roof lines; then, after the marks have kept labels off their places, the names of roofs and ridge
+ * points. */
 void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p);
 void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p);
 
 /* A legend that flows from left to right and wraps. */
-typedef enum rg_legend_mark { RG_LEGEND_CIRCLE, RG_LEGEND_DIAMOND, RG_LEGEND_HOLLOW, RG_LEGEND_SQUARE, RG_LEGEND_WORDS } rg_legend_mark;
+typedef enum rg_legend_mark {
+    RG_LEGEND_CIRCLE,
+    RG_LEGEND_DIAMOND,
+    RG_LEGEND_HOLLOW,
+    RG_LEGEND_SQUARE,
+    RG_LEGEND_WORDS
+} rg_legend_mark;
 typedef struct rg_legend {
     double x, y, left, right;
 } rg_legend;

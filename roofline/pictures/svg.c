@@ -20,13 +20,15 @@ static void rules(FILE *f, bool dark)
         const char *c = dark ? colours[i].dark : colours[i].light;
         fprintf(f, ".%s{fill:%s}.%s-line{stroke:%s;fill:none}", colours[i].cls, c, colours[i].cls, c);
     }
-    fprintf(f, ".hollow{fill:%s}.halo{stroke:%s}", dark ? colours[0].dark : colours[0].light, dark ? colours[0].dark : colours[0].light);
+    fprintf(f, ".hollow{fill:%s}.halo{stroke:%s}", dark ? colours[0].dark : colours[0].light,
+        dark ? colours[0].dark : colours[0].light);
 }
 
 void rg_svg_style(FILE *f)
 {
     rules(f, false);
-    fputs(".halo{paint-order:stroke;stroke-width:3;stroke-linejoin:round}.wash{fill-opacity:.22}.strong{font-weight:600}.mark{stroke-width:1.8}.thick{stroke-"
+    fputs(".halo{paint-order:stroke;stroke-width:3;stroke-linejoin:round}.wash{fill-opacity:.22}.strong{font-"
+          "weight:600}.mark{stroke-width:1.8}.thick{stroke-"
           "width:2.4}.see{fill-opacity:.82}",
         f);
     fputs("@media screen and (prefers-color-scheme:dark){", f);
@@ -121,7 +123,8 @@ void rg_svg_group(rg_svg *s, const char *cls, const char *attrs, const char *tip
 
 void rg_svg_end(rg_svg *s) { fputs("</g>\n", s->f); }
 
-void rg_svg_line(rg_svg *s, const char *cls, double x0, double y0, double x1, double y1, double width, const char *dash)
+void rg_svg_line(
+    rg_svg *s, const char *cls, double x0, double y0, double x1, double y1, double width, const char *dash)
 {
     fputs("<line", s->f);
     cls_attr(s->f, cls);

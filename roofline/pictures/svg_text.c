@@ -6,12 +6,14 @@
 #include "roofline/pictures/svg.h"
 #include "roofline/textout.h"
 
-/* Advance widths of DejaVu Sans from ' ' to '~', thousandths of the font size. Fonts that are in use as sans-serif are narrower, so a text
- * that does not overlap by these does not overlap on the reader's screen. */
-static const short widths[95] = {318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636, 636, 636,
-    636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989,
-    685, 611, 685, 390, 337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612, 635, 635, 411, 521, 392, 634, 592,
-    818, 592, 592, 525, 636, 337, 636, 838};
+/* Advance widths of DejaVu Sans from ' ' to '~', thousandths of the font size. Fonts that are in use as
+ * sans-serif are narrower, so a text that does not overlap by these does not overlap on the reader's
+ * screen. */
+static const short widths[95] = {318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318,
+    337, 636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698,
+    770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989, 685,
+    611, 685, 390, 337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974,
+    634, 612, 635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838};
 enum { WIDE = 1000 }; /* anything else: as wide as high */
 
 static double advance(unsigned char c) { return (c >= ' ' && c <= '~' ? widths[c - ' '] : WIDE) / 1000.0; }
@@ -28,17 +30,25 @@ static double size_of(const rg_svg_at *at) { return at->size > 0.0 ? at->size : 
 
 static rg_svg_box box_of(const rg_svg_at *at, const char *text)
 {
-    const double size = size_of(at), bold = at->cls && strstr(at->cls, "strong") ? 1.09 : 1.0, w = rg_svg_text_width(text, size) * bold;
+    const double size = size_of(at), bold = at->cls && strstr(at->cls, "strong") ? 1.09 : 1.0,
+                 w = rg_svg_text_width(text, size) * bold;
     const double angle = at->angle * 0.017453292519943295;
     rg_svg_box b = {.half_w = w / 2.0 + 1.0, .half_h = size * 0.56, .sin = sin(angle), .cos = cos(angle)};
-    const double along = at->anchor == RG_SVG_START ? w / 2.0 : at->anchor == RG_SVG_END ? -w / 2.0 : 0.0, up = -0.34 * size; /* the middle of a line of text */
+    /* the middle of a line of text */
+    const double along = at->anchor == RG_SVG_START ? w / 2.0
+        : at->anchor == RG_SVG_END                  ? -w / 2.0
+                                                    : 0.0,
+                 up = -0.34 * size;
     b.x = at->x + along * b.cos - up * b.sin;
     b.y = at->y + along * b.sin + up * b.cos;
     return b;
 }
 
 /* Half the extent of b along the direction (x, y). */
-static double reach(const rg_svg_box *b, double x, double y) { return b->half_w * fabs(b->cos * x + b->sin * y) + b->half_h * fabs(b->cos * y - b->sin * x); }
+static double reach(const rg_svg_box *b, double x, double y)
+{
+    return b->half_w * fabs(b->cos * x + b->sin * y) + b->half_h * fabs(b->cos * y - b->sin * x);
+}
 
 /* Two turned rectangles are apart if one of their four edge directions separates them. */
 static bool apart(const rg_svg_box *a, const rg_svg_box *b)
@@ -84,7 +94,10 @@ void rg_svg_keep_off(rg_svg *s, double x, double y, double half_w, double half_h
 void rg_svg_keep_off_line(rg_svg *s, double x0, double y0, double x1, double y1)
 {
     const double len = hypot(x1 - x0, y1 - y0);
-    if (len > 0.0) keep(s, (rg_svg_box){(x0 + x1) / 2.0, (y0 + y1) / 2.0, len / 2.0, 1.0, (y1 - y0) / len, (x1 - x0) / len, true});
+    if (len > 0.0)
+        keep(s,
+            (rg_svg_box){
+                (x0 + x1) / 2.0, (y0 + y1) / 2.0, len / 2.0, 1.0, (y1 - y0) / len, (x1 - x0) / len, true});
 }
 
 static void write_text(rg_svg *s, const rg_svg_at *at, const char *text)
@@ -121,7 +134,9 @@ static const char *fitting(const rg_svg *s, const rg_svg_at *at, char *buf, size
 {
     rg_text_clean(buf, n, text);
     if (at->angle < 0.0 || at->angle > 0.0) return buf;
-    const double room = at->anchor == RG_SVG_START ? s->w - at->x - 4.0 : at->anchor == RG_SVG_END ? at->x - 4.0 : 2.0 * fmin(at->x, s->w - at->x) - 8.0;
+    const double room = at->anchor == RG_SVG_START ? s->w - at->x - 4.0
+        : at->anchor == RG_SVG_END                 ? at->x - 4.0
+                                                   : 2.0 * fmin(at->x, s->w - at->x) - 8.0;
     const double size = size_of(at), bold = at->cls && strstr(at->cls, "strong") ? 1.09 : 1.0;
     bool cut = strlen(text) >= n;
     while (buf[0] && (cut || rg_svg_text_width(buf, size) * bold > room)) {
@@ -163,14 +178,17 @@ bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const ch
     static const struct {
         double dx, dy;
         rg_svg_anchor anchor;
-    } at[] = {{1, 0, RG_SVG_START}, {-1, 0, RG_SVG_END}, {0, -1, RG_SVG_MIDDLE}, {0, 1, RG_SVG_MIDDLE}, {.8, -.8, RG_SVG_START}, {.8, .8, RG_SVG_START},
-        {-.8, -.8, RG_SVG_END}, {-.8, .8, RG_SVG_END}};
+    } at[] = {{1, 0, RG_SVG_START}, {-1, 0, RG_SVG_END}, {0, -1, RG_SVG_MIDDLE}, {0, 1, RG_SVG_MIDDLE},
+        {.8, -.8, RG_SVG_START}, {.8, .8, RG_SVG_START}, {-.8, -.8, RG_SVG_END}, {-.8, .8, RG_SVG_END}};
     for (int pass = 0; pass < 2; pass++)
         for (int far = 0; far < 3; far++)
             for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
                 const double d = r + 4.0 + 6.0 * far;
-                const rg_svg_at a = {
-                    .x = x + at[i].dx * d, .y = y + at[i].dy * (d + 0.3 * size) + 0.34 * size, .anchor = at[i].anchor, .size = size, .cls = cls};
+                const rg_svg_at a = {.x = x + at[i].dx * d,
+                    .y = y + at[i].dy * (d + 0.3 * size) + 0.34 * size,
+                    .anchor = at[i].anchor,
+                    .size = size,
+                    .cls = cls};
                 if (rg_svg_try_text(s, a, text, pass == 1)) return true;
             }
     s->dropped++;

@@ -1,4 +1,5 @@
-/* The sweep picture: operator groups over batch sizes and lengths in the log-log plane, after LLM-Viewer's chart of Llama-13B on an A40. */
+/* The sweep picture: operator groups over batch sizes and lengths in the log-log plane, after LLM-Viewer's
+ * chart of Llama-13B on an A40. */
 #ifndef RG_SWEEP_H
 #define RG_SWEEP_H
 
@@ -15,8 +16,8 @@ typedef struct rg_sweep_point {
 } rg_sweep_point;
 
 /* plot: with its roofs added, not yet scaled. */
-rg_status rg_picture_sweep_points(
-    FILE *f, const char *title, const char *sub, rg_roof_plot *plot, const rg_sweep_point *p, size_t n, bool embedded, rg_err *err);
+rg_status rg_picture_sweep_points(FILE *f, const char *title, const char *sub, rg_roof_plot *plot,
+    const rg_sweep_point *p, size_t n, bool embedded, rg_err *err);
 /* Where rg_picture_sweep_points draws: the rectangle to make the plot with. */
 rg_roof_plot rg_sweep_plot(void);
 

@@ -22,8 +22,8 @@ static void write_file(const char *path, const void *p, size_t n)
 static void cursor_reads_little_endian(void **state)
 {
     (void)state;
-    static const unsigned char bytes[] = {
-        0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x00, 0x00, 0x80, 0xbf, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0xff, 0xff, 0xff, 0xff};
+    static const unsigned char bytes[] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x00, 0x00, 0x80,
+        0xbf, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0xff, 0xff, 0xff, 0xff};
     rg_cursor c = {.p = bytes, .end = bytes + sizeof bytes};
     assert_int_equal(rg_cur_u8(&c), 1);
     assert_int_equal(rg_cur_u16(&c), 0x0302);
@@ -46,7 +46,10 @@ static void cursor_stays_inside(void **state)
         const unsigned char *p = (unsigned char *)g.p + 1;
         for (unsigned width = 1; width <= 8; width *= 2) {
             rg_cursor c = {.p = p, .end = p + left};
-            const uint64_t v = width == 1 ? rg_cur_u8(&c) : width == 2 ? rg_cur_u16(&c) : width == 4 ? rg_cur_u32(&c) : rg_cur_u64(&c);
+            const uint64_t v = width == 1 ? rg_cur_u8(&c)
+                : width == 2              ? rg_cur_u16(&c)
+                : width == 4              ? rg_cur_u32(&c)
+                                          : rg_cur_u64(&c);
             assert_int_equal(c.bad, width > left);
             if (c.bad) {
                 assert_int_equal(v, 0);
@@ -163,7 +166,8 @@ static void outfile_failures_leave_nothing(void **state)
     rg_outfile_unlink_pending();
 }
 
-/* Renaming a file over /dev/null would take it away from the whole machine: devices and pipes are written to; links stay links. */
+/* Renaming a file over /dev/null would take it away from the whole machine: devices and pipes are written to;
+ * links stay links. */
 static void outfile_writes_to_what_is_no_file(void **state)
 {
     (void)state;
@@ -300,9 +304,12 @@ static void isa_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cursor_reads_little_endian), cmocka_unit_test(cursor_stays_inside), cmocka_unit_test(files_are_mapped),
-        cmocka_unit_test(outfile_appears_whole_or_not_at_all), cmocka_unit_test(outfile_failures_leave_nothing),
-        cmocka_unit_test(outfile_writes_to_what_is_no_file), cmocka_unit_test(arena_is_laid_out_twice), cmocka_unit_test(big_blocks),
-        cmocka_unit_test(memory_is_known), cmocka_unit_test(error_lines_are_one_line), cmocka_unit_test(isa_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cursor_reads_little_endian),
+        cmocka_unit_test(cursor_stays_inside), cmocka_unit_test(files_are_mapped),
+        cmocka_unit_test(outfile_appears_whole_or_not_at_all),
+        cmocka_unit_test(outfile_failures_leave_nothing), cmocka_unit_test(outfile_writes_to_what_is_no_file),
+        cmocka_unit_test(arena_is_laid_out_twice), cmocka_unit_test(big_blocks),
+        cmocka_unit_test(memory_is_known), cmocka_unit_test(error_lines_are_one_line),
+        cmocka_unit_test(isa_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ static void pieces_make_no_difference(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(published_values), cmocka_unit_test(pieces_make_no_difference)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_values), cmocka_unit_test(pieces_make_no_difference)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* 16-bit floats against a double oracle that shares no code with num.h: every half, every rounding tie, and random floats. */
+/* 16-bit floats against a double oracle that shares no code with num.h: every half, every rounding tie, and
+ * random floats. */
 #include "testing.h"
 
 #include "base/dtype.h"
@@ -7,16 +8,21 @@
 /* Value of a half or bfloat by its definition; NaN and infinity are the caller's. */
 static double value_of(unsigned bits, int exp_bits, int man_bits)
 {
-    const int bias = (1 << (exp_bits - 1)) - 1, e = (int)(bits >> man_bits) & ((1 << exp_bits) - 1), m = (int)(bits & ((1u << man_bits) - 1));
-    const double mag = e == 0 ? ldexp(m, 1 - bias - man_bits) : ldexp(m + (1 << man_bits), e - bias - man_bits);
+    const int bias = (1 << (exp_bits - 1)) - 1, e = (int)(bits >> man_bits) & ((1 << exp_bits) - 1),
+              m = (int)(bits & ((1u << man_bits) - 1));
+    const double mag =
+        e == 0 ? ldexp(m, 1 - bias - man_bits) : ldexp(m + (1 << man_bits), e - bias - man_bits);
     return bits >> (exp_bits + man_bits) ? -mag : mag;
 }
 
-/* Nearest 16-bit float with ties to the even mantissa, by bisection over the magnitudes, which are ordered like their bits. */
+/* Nearest 16-bit float with ties to the even mantissa, by bisection over the magnitudes, which are ordered
+ * like their bits. */
 static unsigned nearest(double x, int exp_bits, int man_bits)
 {
-    const unsigned inf = ((1u << exp_bits) - 1) << man_bits, sign = signbit(x) ? 1u << (exp_bits + man_bits) : 0;
-    const double a = fabs(x), past = ldexp(1.0, 1 << (exp_bits - 1)); /* what infinity stands for when rounding */
+    const unsigned inf = ((1u << exp_bits) - 1) << man_bits,
+                   sign = signbit(x) ? 1u << (exp_bits + man_bits) : 0;
+    /* what infinity stands for when rounding */
+    const double a = fabs(x), past = ldexp(1.0, 1 << (exp_bits - 1));
     unsigned lo = 0, hi = inf;
     while (hi - lo > 1) {
         const unsigned mid = (lo + hi) / 2;
@@ -25,7 +31,8 @@ static unsigned nearest(double x, int exp_bits, int man_bits)
         else
             hi = mid;
     }
-    const double down = a - value_of(lo, exp_bits, man_bits), up = (hi == inf ? past : value_of(hi, exp_bits, man_bits)) - a;
+    const double down = a - value_of(lo, exp_bits, man_bits),
+                 up = (hi == inf ? past : value_of(hi, exp_bits, man_bits)) - a;
     if (up < down || (up == down && (lo & 1))) return sign | hi;
     return sign | lo;
 }
@@ -62,7 +69,8 @@ static void halves_round_trip(void **state)
 static void half_is(float f)
 {
     const unsigned got = rg_f32_to_f16(f), want = nearest((double)f, 5, 10);
-    if (got != want) fail_msg("%a (%08x) became half %04x, expected %04x", (double)f, rg_f32_bits(f), got, want);
+    if (got != want)
+        fail_msg("%a (%08x) became half %04x, expected %04x", (double)f, rg_f32_bits(f), got, want);
 }
 
 /* The midpoint of each pair of neighbours is a tie; one float below and above it are not. */
@@ -107,16 +115,19 @@ static void bfloats(void **state)
             assert_true(isnan(f) && isnan(rg_bf16_to_f32(rg_f32_to_bf16(f))));
             continue;
         }
-        if ((b & 0x7f80) != 0x7f80 && (double)f != value_of(b, 8, 7)) fail_msg("bfloat %04x widens to %g", b, (double)f);
+        if ((b & 0x7f80) != 0x7f80 && (double)f != value_of(b, 8, 7))
+            fail_msg("bfloat %04x widens to %g", b, (double)f);
         if (rg_f32_to_bf16(f) != b) fail_msg("bfloat %04x comes back as %04x", b, rg_f32_to_bf16(f));
         if ((b & 0x7f80) == 0x7f80) continue;
         for (uint32_t low = 0x7fff; low <= 0x8001; low++) { /* just below, at and just above the tie */
             const float g = rg_f32_from_bits((uint32_t)b << 16 | low);
             const unsigned want = nearest((double)g, 8, 7);
-            if (rg_f32_to_bf16(g) != want) fail_msg("%a became bfloat %04x, expected %04x", (double)g, rg_f32_to_bf16(g), want);
+            if (rg_f32_to_bf16(g) != want)
+                fail_msg("%a became bfloat %04x, expected %04x", (double)g, rg_f32_to_bf16(g), want);
         }
     }
-    for (uint32_t m = 1; m < 0x800000; m = m * 3 + 1) assert_true(isnan(rg_bf16_to_f32(rg_f32_to_bf16(rg_f32_from_bits(0x7f800000u | m)))));
+    for (uint32_t m = 1; m < 0x800000; m = m * 3 + 1)
+        assert_true(isnan(rg_bf16_to_f32(rg_f32_to_bf16(rg_f32_from_bits(0x7f800000u | m)))));
 }
 
 static void random_floats_round(void **state)
@@ -129,8 +140,8 @@ static void random_floats_round(void **state)
         if (isnan(f) || isinf(f)) continue;
         const unsigned h = nearest((double)f, 5, 10), b = nearest((double)f, 8, 7);
         if (rg_f32_to_f16(f) != h || rg_f32_to_bf16(f) != b)
-            fail_msg("seed %llu: %a: half %04x (expected %04x), bfloat %04x (expected %04x)", (unsigned long long)seed, (double)f, rg_f32_to_f16(f), h,
-                rg_f32_to_bf16(f), b);
+            fail_msg("seed %llu: %a: half %04x (expected %04x), bfloat %04x (expected %04x)",
+                (unsigned long long)seed, (double)f, rg_f32_to_f16(f), h, rg_f32_to_bf16(f), b);
     }
 }
 
@@ -163,7 +174,8 @@ static void file_rows_widen(void **state)
     q4[0] = 0x00, q4[1] = 0xc0; /* -2 */
     for (int i = 0; i < 16; i++) q4[2 + i] = (unsigned char)(i | (15 - i) << 4);
     rg_ftype_row_to_f32(RG_FT_Q4_0, out, q4, 32);
-    for (int i = 0; i < 16; i++) assert_true(out[i] == -2.0f * (float)(i - 8) && out[16 + i] == -2.0f * (float)(7 - i));
+    for (int i = 0; i < 16; i++)
+        assert_true(out[i] == -2.0f * (float)(i - 8) && out[16 + i] == -2.0f * (float)(7 - i));
     raw[0] = 0xff; /* odd address: rows in files need not be aligned */
     memcpy(raw + 1, (const unsigned char[]){0x00, 0x3c, 0x80, 0x3f}, 4);
     rg_ftype_row_to_f32(RG_FT_F16, out, raw + 1, 1);
@@ -178,7 +190,9 @@ static void type_names(void **state)
     (void)state;
     for (int t = 0; t < RG_WT_COUNT; t++) assert_int_equal(rg_wtype_from_name(rg_wtypes[t].name), t);
     for (int t = 0; t < RG_KV_COUNT; t++) assert_int_equal(rg_kvtype_from_name(rg_kvtypes[t].name), t);
-    for (int t = 0; t < RG_FT_COUNT; t++) assert_int_equal(rg_ftype_from_ggml(rg_ftypes[t].ggml), t < RG_FT_INT4 ? t : -1); /* INT4 and INT8 are not GGUF's */
+    /* INT4 and INT8 are not GGUF's */
+    for (int t = 0; t < RG_FT_COUNT; t++)
+        assert_int_equal(rg_ftype_from_ggml(rg_ftypes[t].ggml), t < RG_FT_INT4 ? t : -1);
     assert_int_equal(rg_wtype_from_name("Q4G64"), -1);
     assert_int_equal(rg_wtype_from_name(""), -1);
     assert_int_equal(rg_kvtype_from_name("q4_0"), -1);
@@ -194,8 +208,9 @@ static void type_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(halves_widen_exactly), cmocka_unit_test(halves_round_trip), cmocka_unit_test(half_ties_go_to_even),
-        cmocka_unit_test(half_edges), cmocka_unit_test(bfloats), cmocka_unit_test(random_floats_round), cmocka_unit_test(sizes_are_checked),
-        cmocka_unit_test(file_rows_widen), cmocka_unit_test(type_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(halves_widen_exactly),
+        cmocka_unit_test(halves_round_trip), cmocka_unit_test(half_ties_go_to_even),
+        cmocka_unit_test(half_edges), cmocka_unit_test(bfloats), cmocka_unit_test(random_floats_round),
+        cmocka_unit_test(sizes_are_checked), cmocka_unit_test(file_rows_widen), cmocka_unit_test(type_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

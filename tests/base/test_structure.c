@@ -1,5 +1,6 @@
-/* The architecture as a test: who may include whom, what libraries must not do, how long files may be. Rules are tables; a new module
- * is a row. Every rule is also tried on a text that breaks it, so that a rule cannot go silent. */
+/* The architecture as a test: who may include whom, what libraries must not do, how long files may be. Rules
+ * are tables; a new module is a row. Every rule is also tried on a text that breaks it, so that a rule cannot
+ * go silent. */
 #include "testing.h"
 
 #include <dirent.h>
@@ -13,9 +14,14 @@ static const struct module {
 } modules[] = {
     {"engine/base/", "engine/base/", "omp.h papi.h cblas.h hwloc.h"},
     {"engine/ops/", "engine/base/ engine/ops/", "omp.h papi.h cblas.h hwloc.h stdio.h"},
-    {"engine/kernels/", "engine/base/ engine/kernels/", "omp.h papi.h stdio.h malloc.h stdlib.h hwloc.h pthread.h time.h"},
-    {"engine/quant/", "engine/base/ engine/kernels/ engine/quant/", "omp.h papi.h cblas.h stdio.h hwloc.h pthread.h time.h"},
-    {"engine/exec/", "engine/base/ engine/ops/ engine/kernels/ engine/exec/ engine/include/ridge/topo.h engine/include/ridge/latency.h", "papi.h cblas.h"},
+    {"engine/kernels/", "engine/base/ engine/kernels/",
+        "omp.h papi.h stdio.h malloc.h stdlib.h hwloc.h pthread.h time.h"},
+    {"engine/quant/", "engine/base/ engine/kernels/ engine/quant/",
+        "omp.h papi.h cblas.h stdio.h hwloc.h pthread.h time.h"},
+    {"engine/exec/",
+        "engine/base/ engine/ops/ engine/kernels/ engine/exec/ engine/include/ridge/topo.h "
+        "engine/include/ridge/latency.h",
+        "papi.h cblas.h"},
     {"engine/include/", "engine/base/ engine/ops/ engine/include/ weights/", "omp.h papi.h cblas.h hwloc.h"},
     {"engine/model/", "engine/ weights/", "omp.h papi.h cblas.h"},
     {"engine/tokenizer/", "engine/base/ engine/ops/ engine/tokenizer/ weights/", "omp.h papi.h cblas.h"},
@@ -23,13 +29,14 @@ static const struct module {
     {"roofline/", "engine/base/ engine/ops/ roofline/", "omp.h cblas.h"},
     {"tools/examples/", "engine/base/ engine/ops/ engine/include/ weights/ roofline/", "omp.h cblas.h"},
     {"tests/tools/", "engine/ weights/ roofline/ tests/", ""},
-    {"tools/", "engine/base/ engine/ops/ engine/include/ engine/tokenizer/ weights/ roofline/ tools/", "omp.h papi.h cblas.h"},
+    {"tools/", "engine/base/ engine/ops/ engine/include/ engine/tokenizer/ weights/ roofline/ tools/",
+        "omp.h papi.h cblas.h"},
     {"tests/", "engine/ weights/ roofline/ tests/", "papi.h"},
     {"benchmarks/", "engine/ weights/ roofline/ benchmarks/", "papi.h"},
 };
 
-/* Words that only the named files may contain; a word that ends in '(' is a call. in: where the rule holds. Benchmarks may have threads
- * of their own, because they time kernels without the drivers. */
+/* Words that only the named files may contain; a word that ends in '(' is a call. in: where the rule holds.
+ * Benchmarks may have threads of their own, because they time kernels without the drivers. */
 static const struct word_rule {
     const char *in, *word, *only, *why;
 } words[] = {
@@ -38,7 +45,8 @@ static const struct word_rule {
     {"weights/", "pragma omp", "", "threads are the team's"},
     {"roofline/", "pragma omp", "", "threads are the team's"},
     {"tools/", "pragma omp", "", "threads are the team's"},
-    {"", "papi.h", "roofline/papi.c tools/examples/read_sde.c tests/tools/sde_spy.c", "one file knows PAPI, and what reads us from outside"},
+    {"", "papi.h", "roofline/papi.c tools/examples/read_sde.c tests/tools/sde_spy.c",
+        "one file knows PAPI, and what reads us from outside"},
     {"", "sde_lib.h", "roofline/sde.c", "one file knows libsde"},
     {"", "cblas.h", "engine/kernels/mm_blas.c", "one file knows CBLAS"},
     {"engine/kernels/", "malloc(", "", "kernels do not allocate"},
@@ -52,7 +60,8 @@ static const struct word_rule {
 
 /* What no library does: tools print and exit. */
 static const char *const libraries[] = {"engine/", "weights/", "roofline/"};
-static const char *const never_in_libraries[] = {"printf(", "vprintf(", "puts(", "putchar(", "perror(", "exit(", "_exit(", "abort(", "stdout", "stderr"};
+static const char *const never_in_libraries[] = {
+    "printf(", "vprintf(", "puts(", "putchar(", "perror(", "exit(", "_exit(", "abort(", "stdout", "stderr"};
 
 static const char *const source_roots[] = {"engine", "weights", "roofline", "tools", "tests", "benchmarks"};
 enum { MAX_LINES = 800, MAX_FILES = 1000 };
@@ -84,7 +93,8 @@ static void walk(const char *rel)
     for (struct dirent *e; (e = readdir(d));) {
         struct stat st;
         char sub[512];
-        if (e->d_name[0] == '.' || has_prefix(e->d_name, "build") || strcmp(e->d_name, "__pycache__") == 0) continue;
+        if (e->d_name[0] == '.' || has_prefix(e->d_name, "build") || strcmp(e->d_name, "__pycache__") == 0)
+            continue;
         snprintf(sub, sizeof sub, "%s%s%s", rel, *rel ? "/" : "", e->d_name);
         project_file(path, sizeof path, sub);
         if (stat(path, &st) != 0) continue;
@@ -163,7 +173,10 @@ static void strip(char *s)
     }
 }
 
-static bool word_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+static bool word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 /* The word as a whole word. */
 static bool contains(const char *text, const char *word)
@@ -181,7 +194,8 @@ static const struct module *module_of(const char *file)
 {
     const struct module *best = NULL;
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-        if (has_prefix(file, modules[i].dir) && (!best || strlen(modules[i].dir) > strlen(best->dir))) best = &modules[i];
+        if (has_prefix(file, modules[i].dir) && (!best || strlen(modules[i].dir) > strlen(best->dir)))
+            best = &modules[i];
     return best;
 }
 
@@ -219,10 +233,12 @@ static void check_includes(const char *file, const char *text)
     for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         char name[256], ours[512];
         if (sscanf(line, " # include < %255[^>]", name) == 1) {
-            if (listed(m->never, name, false)) BREACH("%s: includes <%s>, which %s must never see\n", file, name, m->dir);
+            if (listed(m->never, name, false))
+                BREACH("%s: includes <%s>, which %s must never see\n", file, name, m->dir);
         } else if (sscanf(line, " # include \" %255[^\"]", name) == 1) {
             resolve(ours, sizeof ours, file, name);
-            if (*ours && !listed(m->may, ours, true)) BREACH("%s: includes %s; %s may include %s\n", file, ours, m->dir, m->may);
+            if (*ours && !listed(m->may, ours, true))
+                BREACH("%s: includes %s; %s may include %s\n", file, ours, m->dir, m->may);
         }
     }
 }
@@ -230,11 +246,15 @@ static void check_includes(const char *file, const char *text)
 static void check_words(const char *file, const char *text)
 {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (has_prefix(file, words[i].in) && !listed(words[i].only, file, false) && contains(text, words[i].word))
+        if (has_prefix(file, words[i].in) && !listed(words[i].only, file, false) &&
+            contains(text, words[i].word))
             BREACH("%s: has '%s': %s\n", file, words[i].word, words[i].why);
     for (size_t l = 0; l < sizeof libraries / sizeof *libraries; l++)
-        for (size_t i = 0; has_prefix(file, libraries[l]) && i < sizeof never_in_libraries / sizeof *never_in_libraries; i++)
-            if (contains(text, never_in_libraries[i])) BREACH("%s: has '%s': libraries return, tools print and exit\n", file, never_in_libraries[i]);
+        for (size_t i = 0;
+             has_prefix(file, libraries[l]) && i < sizeof never_in_libraries / sizeof *never_in_libraries;
+             i++)
+            if (contains(text, never_in_libraries[i]))
+                BREACH("%s: has '%s': libraries return, tools print and exit\n", file, never_in_libraries[i]);
 }
 
 static bool is_source(const char *f)
@@ -287,7 +307,9 @@ static void rules_find_breaches(void **state)
         {"engine/kernels/x.c", "#include \"exec/team.h\"\n", 1},
         {"engine/kernels/x.c", "#include <stdio.h>\n", 1},
         {"engine/kernels/x.c", "float *p = malloc(4);\n", 1},
-        {"engine/kernels/x.c", "#include \"base/num.h\"\n/* malloc(1) */ // stdout\nconst char *s = \"printf(\\\"x\\\")\";\n", 0},
+        {"engine/kernels/x.c",
+            "#include \"base/num.h\"\n/* malloc(1) */ // stdout\nconst char *s = \"printf(\\\"x\\\")\";\n",
+            0},
         {"engine/exec/x.c", "#include \"model/model.h\"\n", 1},
         {"engine/exec/x.c", "#include \"ridge/engine.h\"\n", 1},
         {"engine/exec/x.c", "#pragma omp parallel\n", 1},
@@ -322,7 +344,8 @@ static void rules_find_breaches(void **state)
         check_words(cases[i].file, text);
         quiet = false;
         if (cases[i].want ? breaches == 0 : breaches != 0)
-            fail_msg("case %zu (%s): %d breaches, expected %s", i, cases[i].text, breaches, cases[i].want ? "some" : "none");
+            fail_msg("case %zu (%s): %d breaches, expected %s", i, cases[i].text, breaches,
+                cases[i].want ? "some" : "none");
     }
 }
 
@@ -332,7 +355,9 @@ static void files_are_short(void **state)
     int bad = 0;
     for (int i = 0; i < n_files; i++) {
         const char *f = files[i];
-        if (!is_c(f) && !has_suffix(f, ".def") && !has_suffix(f, ".py") && !has_suffix(f, ".sh") && !has_suffix(f, ".cmake") && strcmp(f, "dev") != 0) continue;
+        if (!is_c(f) && !has_suffix(f, ".def") && !has_suffix(f, ".py") && !has_suffix(f, ".sh") &&
+            !has_suffix(f, ".cmake") && strcmp(f, "dev") != 0)
+            continue;
         char *text = text_of(f, NULL);
         int lines = 0;
         for (const char *p = text; *p; p++) lines += *p == '\n';
@@ -371,7 +396,9 @@ static void nothing_points_outside(void **state)
     int bad = 0;
     for (int i = 0; i < n_files; i++) {
         const char *f = files[i];
-        if (has_suffix(f, ".safetensors") || has_suffix(f, ".gguf") || has_suffix(f, ".bin") || has_suffix(f, ".f32") || has_suffix(f, ".i32")) continue;
+        if (has_suffix(f, ".safetensors") || has_suffix(f, ".gguf") || has_suffix(f, ".bin") ||
+            has_suffix(f, ".f32") || has_suffix(f, ".i32"))
+            continue;
         char *text = text_of(f, NULL);
         for (size_t w = has_prefix(f, "tests/") ? 1 : 0; w < sizeof outside / sizeof *outside; w++)
             if (strstr(text, outside[w])) {
@@ -385,8 +412,9 @@ static void nothing_points_outside(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(includes_follow_the_table), cmocka_unit_test(libraries_keep_to_themselves),
-        cmocka_unit_test(rules_find_breaches), cmocka_unit_test(files_are_short), cmocka_unit_test(file_names_are_unique),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(includes_follow_the_table),
+        cmocka_unit_test(libraries_keep_to_themselves), cmocka_unit_test(rules_find_breaches),
+        cmocka_unit_test(files_are_short), cmocka_unit_test(file_names_are_unique),
         cmocka_unit_test(nothing_points_outside)};
     return cmocka_run_group_tests(tests, find_files, forget_files);
 }

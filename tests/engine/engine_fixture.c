@@ -27,7 +27,8 @@ const char *model_path(shape_id s, rg_ftype type, rg_synth_format format)
 {
     static char path[256];
     rg_err err = {0};
-    snprintf(path, sizeof path, "%s/%s-%s%s", scratch_dir(), shapes[s].name, rg_ftypes[type].name, format == RG_SYNTH_GGUF ? ".gguf" : "");
+    snprintf(path, sizeof path, "%s/%s-%s%s", scratch_dir(), shapes[s].name, rg_ftypes[type].name,
+        format == RG_SYNTH_GGUF ? ".gguf" : "");
     if (access(path, F_OK) == 0) return path;
     rg_config c = {.arch = "llama",
         .dim = shapes[s].dim,
@@ -50,7 +51,8 @@ const char *model_path(shape_id s, rg_ftype type, rg_synth_format format)
         .eos = {2},
         .n_eos = 1};
     snprintf(c.name, sizeof c.name, "%s", shapes[s].name);
-    if (rg_synth_write(&c, type, format, 1, path, NULL, NULL, NULL, &err) != RG_OK) fail_msg("synth %s: %s", path, err.msg);
+    if (rg_synth_write(&c, type, format, 1, path, NULL, NULL, NULL, &err) != RG_OK)
+        fail_msg("synth %s: %s", path, err.msg);
     return path;
 }
 
@@ -62,7 +64,10 @@ rg_ckpt *ckpt_open(const char *path)
     return c;
 }
 
-rg_ckpt *model_open(shape_id s, rg_ftype type, rg_synth_format format) { return ckpt_open(model_path(s, type, format)); }
+rg_ckpt *model_open(shape_id s, rg_ftype type, rg_synth_format format)
+{
+    return ckpt_open(model_path(s, type, format));
+}
 
 rg_isa isa_cap(void)
 {
@@ -73,7 +78,10 @@ rg_isa isa_cap(void)
 
 double float_bound(double bound) { return isa_cap() >= RG_ISA_AMX ? fmax(bound, 1e-4) : bound; }
 
-rg_engine_opts test_opts(int threads) { return (rg_engine_opts){.threads = threads, .no_pin = true, .dtype = -1, .isa_cap = isa_cap()}; }
+rg_engine_opts test_opts(int threads)
+{
+    return (rg_engine_opts){.threads = threads, .no_pin = true, .dtype = -1, .isa_cap = isa_cap()};
+}
 
 rg_engine *engine_open(const rg_ckpt *c, rg_engine_opts o)
 {
@@ -104,9 +112,11 @@ void eval_all(rg_session *s, const int32_t *t, int64_t n, int64_t step, int64_t 
     memset(want, 1, (size_t)step);
     for (int64_t at = 0; at < n; at += step) {
         const int64_t m = rg_min(step, n - at);
-        if (rg_session_eval(s, &(rg_batch){.n = m, .token = t + at, .want = want}, m > 1 ? RG_PREFILL : RG_DECODE, NULL, &err) != RG_OK)
+        if (rg_session_eval(s, &(rg_batch){.n = m, .token = t + at, .want = want},
+                m > 1 ? RG_PREFILL : RG_DECODE, NULL, &err) != RG_OK)
             fail_msg("eval: %s", err.msg);
-        for (int64_t i = 0; i < m; i++) memcpy(out + (at + i) * vocab, rg_session_logits(s, i), (size_t)vocab * sizeof *out);
+        for (int64_t i = 0; i < m; i++)
+            memcpy(out + (at + i) * vocab, rg_session_logits(s, i), (size_t)vocab * sizeof *out);
     }
     free(want);
 }
@@ -140,7 +150,8 @@ void expect_within(double diff, double bound, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    if (getenv("RIDGE_TEST_VERBOSE")) print_message("%s: %.3g of the range (bound %.3g)\n", what, diff, bound);
+    if (getenv("RIDGE_TEST_VERBOSE"))
+        print_message("%s: %.3g of the range (bound %.3g)\n", what, diff, bound);
     if (!(diff <= bound)) fail_msg("%s: differs by %.3g of the range, bound %.3g", what, diff, bound);
 }
 

@@ -1,4 +1,5 @@
-/* What the engine's tests share: small synthetic checkpoints, engines and sessions with short names, and a float64 forward pass. */
+/* What the engine's tests share: small synthetic checkpoints, engines and sessions with short names, and a
+ * float64 forward pass. */
 #ifndef RG_ENGINE_FIXTURE_H
 #define RG_ENGINE_FIXTURE_H
 
@@ -18,7 +19,8 @@ typedef enum shape_id {
     N_SHAPES
 } shape_id;
 
-/* Path of a checkpoint of that shape and type, written at first use into a folder that is removed at exit. seed 1. */
+/* Path of a checkpoint of that shape and type, written at first use into a folder that is removed at exit.
+ * seed 1. */
 const char *model_path(shape_id s, rg_ftype type, rg_synth_format format);
 rg_ckpt *model_open(shape_id s, rg_ftype type, rg_synth_format format);
 rg_ckpt *ckpt_open(const char *path);
@@ -40,8 +42,8 @@ rg_session *session_open(rg_engine *e, rg_session_opts o);
 /* Random token ids in [0, vocab). */
 void random_tokens(int32_t *t, int64_t n, int64_t vocab, uint64_t seed);
 
-/* Evaluates tokens as they continue sequence 0, `step` at a time, and copies the logits after each to out[n][vocab]. The session must
- * hold `step` rows of logits. */
+/* Evaluates tokens as they continue sequence 0, `step` at a time, and copies the logits after each to
+ * out[n][vocab]. The session must hold `step` rows of logits. */
 void eval_all(rg_session *s, const int32_t *t, int64_t n, int64_t step, int64_t vocab, float *out);
 
 /* ---- reference ---- */

@@ -25,7 +25,8 @@ static void set_freqs(ref_model *r, const float *divisor)
         double f = 1.0 / pow(c->rope_theta, 2.0 * (double)i / (double)c->head_dim);
         if (c->rope_scaling == RG_ROPE_LINEAR) f /= c->rope_factor;
         if (c->rope_scaling == RG_ROPE_LLAMA3) {
-            const double turns = (double)c->rope_orig_ctx * f / 6.283185307179586; /* within the original context */
+            /* within the original context */
+            const double turns = (double)c->rope_orig_ctx * f / 6.283185307179586;
             double keep = (turns - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
             keep = keep < 0.0 ? 0.0 : keep > 1.0 ? 1.0 : keep;
             f *= keep + (1.0 - keep) / c->rope_factor;
@@ -34,7 +35,10 @@ static void set_freqs(ref_model *r, const float *divisor)
     }
 }
 
-static matrix new_matrix(int64_t n, int64_t k) { return (matrix){.w = must_alloc((size_t)(n * k) * sizeof(float)), .n = n, .k = k}; }
+static matrix new_matrix(int64_t n, int64_t k)
+{
+    return (matrix){.w = must_alloc((size_t)(n * k) * sizeof(float)), .n = n, .k = k};
+}
 
 static matrix from_tensor(const rg_ckpt_tensor *t)
 {
@@ -43,7 +47,10 @@ static matrix from_tensor(const rg_ckpt_tensor *t)
     return m;
 }
 
-static int slot(const ref_model *r, const rg_ckpt_tensor *t) { return t->layer < 0 ? (int)r->c.layers : t->layer; }
+static int slot(const ref_model *r, const rg_ckpt_tensor *t)
+{
+    return t->layer < 0 ? (int)r->c.layers : t->layer;
+}
 
 ref_model *ref_from_ckpt(const rg_ckpt *c)
 {
@@ -87,8 +94,11 @@ static matrix from_bound(const rg_bound *b, rg_site site, const rg_config *c)
 {
     if (rg_site_op(site) == RG_OP_LINEAR) return in_order(from_packed(&b->w), b->order);
     if (!b->vec) return (matrix){0};
-    const int64_t ext[] = {
-        [RG_EXT_DIM] = c->dim, [RG_EXT_Q_DIM] = rg_q_dim(c), [RG_EXT_KV_DIM] = rg_kv_dim(c), [RG_EXT_FFN] = c->ffn, [RG_EXT_VOCAB] = c->vocab};
+    const int64_t ext[] = {[RG_EXT_DIM] = c->dim,
+        [RG_EXT_Q_DIM] = rg_q_dim(c),
+        [RG_EXT_KV_DIM] = rg_kv_dim(c),
+        [RG_EXT_FFN] = c->ffn,
+        [RG_EXT_VOCAB] = c->vocab};
     matrix m = new_matrix(1, ext[rg_site_cols(site)]);
     memcpy(m.w, b->vec, (size_t)m.k * sizeof *m.w);
     return m;
@@ -105,14 +115,16 @@ ref_model *ref_from_engine(const rg_engine *e)
         if (!rg_site_in_layer(s))
             r->at[r->c.layers][s] = from_bound(&m->top[s], s, &r->c);
         else
-            for (int64_t l = 0; l < r->c.layers; l++) r->at[l][s] = from_bound(rg_model_at(m, l, s), s, &r->c);
+            for (int64_t l = 0; l < r->c.layers; l++)
+                r->at[l][s] = from_bound(rg_model_at(m, l, s), s, &r->c);
     }
     if (m->embd.packed) {
         r->embd = from_packed(m->embd.packed);
     } else {
         r->embd = new_matrix(r->c.vocab, r->c.dim);
         for (int64_t i = 0; i < r->c.vocab; i++)
-            rg_ftype_row_to_f32(m->embd.type, r->embd.w + i * r->c.dim, (const char *)m->embd.rows + i * m->embd.row_bytes, r->c.dim);
+            rg_ftype_row_to_f32(m->embd.type, r->embd.w + i * r->c.dim,
+                (const char *)m->embd.rows + i * m->embd.row_bytes, r->c.dim);
     }
     return r;
 }
@@ -157,15 +169,16 @@ static void rotate(const ref_model *r, double *x, int64_t heads, int64_t pos)
     const int64_t half = r->c.head_dim / 2;
     for (int64_t h = 0; h < heads; h++, x += 2 * half)
         for (int64_t i = 0; i < half; i++) {
-            const double c = cos((double)pos * r->freq[i]), s = sin((double)pos * r->freq[i]), a = x[i], b = x[i + half];
+            const double c = cos((double)pos * r->freq[i]), s = sin((double)pos * r->freq[i]), a = x[i],
+                         b = x[i + half];
             x[i] = a * c - b * s;
             x[i + half] = a * s + b * c;
         }
 }
 
 /* One query head over positions [first, n). k and v: [n] rows of `ld`. */
-static void attend(
-    double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t first, int64_t n, int64_t hd, double scale, double *score)
+static void attend(double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t first,
+    int64_t n, int64_t hd, double scale, double *score)
 {
     double top = -INFINITY, sum = 0.0;
     for (int64_t p = first; p < n; p++) {
@@ -182,14 +195,16 @@ static void attend(
 }
 
 typedef struct buffers {
-    double *x, *h, *q, *k, *v, *att, *gate, *up, *score; /* x [n][dim], k and v [n][kv_dim]; the rest for one token */
+    /* x [n][dim], k and v [n][kv_dim]; the rest for one token */
+    double *x, *h, *q, *k, *v, *att, *gate, *up, *score;
 } buffers;
 
 static void layer(const ref_model *r, const matrix *w, buffers *b, int64_t n)
 {
     const rg_config *c = &r->c;
     const int64_t hd = c->head_dim, kv = rg_kv_dim(c), rep = c->heads / c->kv_heads;
-    const double scale = c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)hd), add = c->resid_scale != 0.0 ? c->resid_scale : 1.0;
+    const double scale = c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)hd),
+                 add = c->resid_scale != 0.0 ? c->resid_scale : 1.0;
     for (int64_t t = 0; t < n; t++) {
         const int64_t first = c->window && t + 1 > c->window ? t + 1 - c->window : 0;
         double *x = b->x + t * c->dim;
@@ -200,7 +215,8 @@ static void layer(const ref_model *r, const matrix *w, buffers *b, int64_t n)
         rotate(r, b->q, c->heads, t);
         rotate(r, b->k + t * kv, c->kv_heads, t);
         for (int64_t i = 0; i < c->heads; i++)
-            attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, first, t + 1, hd, scale, b->score);
+            attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, first, t + 1,
+                hd, scale, b->score);
         affine(b->h, w, RG_SITE_ATTN_OUTPUT, b->att);
         for (int64_t i = 0; i < c->dim; i++) x[i] += add * b->h[i];
         norm(b->h, x, &w[RG_SITE_FFN_NORM], c->eps);
@@ -215,7 +231,8 @@ static void layer(const ref_model *r, const matrix *w, buffers *b, int64_t n)
 void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *out)
 {
     const rg_config *c = &r->c;
-    const size_t d = sizeof(double), kv = (size_t)(n * rg_kv_dim(c)), q = (size_t)rg_q_dim(c), dim = (size_t)c->dim;
+    const size_t d = sizeof(double), kv = (size_t)(n * rg_kv_dim(c)), q = (size_t)rg_q_dim(c),
+                 dim = (size_t)c->dim;
     buffers b = {.x = must_alloc(d * (size_t)n * dim),
         .h = must_alloc(d * dim),
         .q = must_alloc(d * q),
@@ -226,12 +243,15 @@ void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *ou
         .up = must_alloc(d * (size_t)c->ffn),
         .score = must_alloc(d * (size_t)n)};
     for (int64_t t = 0; t < n; t++)
-        for (int64_t i = 0; i < c->dim; i++) b.x[t * c->dim + i] = (c->embd_scale != 0.0 ? c->embd_scale : 1.0) * (double)r->embd.w[token[t] * c->dim + i];
+        for (int64_t i = 0; i < c->dim; i++)
+            b.x[t * c->dim + i] =
+                (c->embd_scale != 0.0 ? c->embd_scale : 1.0) * (double)r->embd.w[token[t] * c->dim + i];
     for (int64_t l = 0; l < c->layers; l++) layer(r, r->at[l], &b, n);
     for (int64_t t = 0; t < n; t++) {
         norm(b.h, b.x + t * c->dim, &r->at[c->layers][RG_SITE_OUTPUT_NORM], c->eps);
         times(out + t * c->vocab, &r->at[c->layers][RG_SITE_OUTPUT], b.h);
-        for (int64_t i = 0; c->logit_scale != 0.0 && i < c->vocab; i++) out[t * c->vocab + i] /= c->logit_scale;
+        for (int64_t i = 0; c->logit_scale != 0.0 && i < c->vocab; i++)
+            out[t * c->vocab + i] /= c->logit_scale;
     }
     double *all[] = {b.x, b.h, b.q, b.k, b.v, b.att, b.gate, b.up, b.score};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);

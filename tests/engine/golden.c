@@ -30,7 +30,8 @@ static double nll(const float *l, int64_t vocab, int32_t target)
     return top + log(sum) - (double)l[target];
 }
 
-double mean_nll(rg_engine *e, rg_session_opts so, const int32_t *token, int64_t windows, int32_t bos, double *each)
+double mean_nll(
+    rg_engine *e, rg_session_opts so, const int32_t *token, int64_t windows, int32_t bos, double *each)
 {
     rg_engine_info info;
     rg_engine_get_info(e, &info);
@@ -47,7 +48,9 @@ double mean_nll(rg_engine *e, rg_session_opts so, const int32_t *token, int64_t 
         in[0] = bos;
         memcpy(in + 1, t, (WINDOW - 1) * sizeof *in);
         rg_session_truncate(s, 0, 0);
-        if (rg_session_eval(s, &(rg_batch){.n = WINDOW, .token = in, .want = want}, RG_PREFILL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+        if (rg_session_eval(s, &(rg_batch){.n = WINDOW, .token = in, .want = want}, RG_PREFILL, NULL, &err) !=
+            RG_OK)
+            fail_msg("%s", err.msg);
         for (int64_t i = 0; i < WINDOW; i++) {
             const double one = nll(rg_session_logits(s, i), vocab, t[i]);
             if (each) each[w * WINDOW + i] = one;

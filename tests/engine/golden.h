@@ -9,7 +9,8 @@ double worst_logit(rg_engine *e, rg_session_opts so, const int32_t *token, int64
 
 /* Mean negative log likelihood of the first `windows` windows of 256 tokens, each behind BOS, all 256 scored.
  * each: [windows * 256] the likelihoods themselves, or NULL. */
-double mean_nll(rg_engine *e, rg_session_opts so, const int32_t *token, int64_t windows, int32_t bos, double *each);
+double mean_nll(
+    rg_engine *e, rg_session_opts so, const int32_t *token, int64_t windows, int32_t bos, double *each);
 
 enum { WINDOW = 256 };
 

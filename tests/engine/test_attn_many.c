@@ -1,5 +1,6 @@
-/* Attention of many tokens, in FP32, in bf16 products and on (emulated) tiles, through its driver: against float64 on what the cache holds, within the
- * stated limits; the same bits for any number of threads; bf16 taken only where it is asked for; what the record says. */
+/* Attention of many tokens, in FP32, in bf16 products and on (emulated) tiles, through its driver: against
+ * float64 on what the cache holds, within the stated limits; the same bits for any number of threads; bf16
+ * taken only where it is asked for; what the record says. */
 #include "engine_fixture.h"
 
 #include <math.h>
@@ -7,18 +8,24 @@
 #include "base/num.h"
 #include "exec/attn_parts.h"
 
-/* Limits. Each element is bounded by the largest value times what the exponentials are off by (each score by the rounding of its terms, maximum
- * and sum by as much) and the rounding of exponential and value. unit: how far a term of a score is off, at most, over 2.1; a term of the result over 3.
- *   bf16   all four are rounded to 8 bits, by 2^-8 at most each. With random normal input the error is 0.25...0.33 % of the result's rms.
- *   x3     on tiles, faithful: all four as two planes, high and low, of which low times low is left out. Queries and exponentials are off by 2^-17,
- *          keys and values by 2^-16 (halves: exact); the high plane of these is cut off, so that low times low is up to 2^-8 x 2^-7. With random normal
- *          input the error is 5e-6...9e-6 of the result's rms, with heavy tails up to 2e-5 (FP32: 2e-7...1e-6); faithful allows 3e-4, and 2e-3 for the
+/* Limits. Each element is bounded by the largest value times what the exponentials are off by (each score by
+ * the rounding of its terms, maximum and sum by as much) and the rounding of exponential and value. unit: how
+ * far a term of a score is off, at most, over 2.1; a term of the result over 3.
+ *   bf16   all four are rounded to 8 bits, by 2^-8 at most each. With random normal input the error is
+ *          0.25...0.33 % of the result's rms.
+ *   x3     on tiles, faithful: all four as two planes, high and low, of which low times low is left out.
+ *          Queries and exponentials are off by 2^-17,
+ *          keys and values by 2^-16 (halves: exact); the high plane of these is cut off, so that low times
+ *          low is up to 2^-8 x 2^-7. With random normal
+ *          input the error is 5e-6...9e-6 of the result's rms, with heavy tails up to 2e-5 (FP32:
+ *          2e-7...1e-6); faithful allows 3e-4, and 2e-3 for the
  *          largest, which with heavy tails is 1e-3: scores in the hundreds are off by as many times more.
  *   FP32   2^-20 leaves room for the order of additions. */
 typedef struct limit {
     double unit, rms[2], largest[2]; /* over the result's rms; [heavy tails] */
 } limit;
-static const limit bf16_limit = {0x1p-8, {5e-3, 2e-2}, {6e-2, 6e-1}}, split_limit = {0x1.bp-16, {2e-5, 4e-5}, {2e-4, 2e-3}},
+static const limit bf16_limit = {0x1p-8, {5e-3, 2e-2}, {6e-2, 6e-1}},
+                   split_limit = {0x1.bp-16, {2e-5, 4e-5}, {2e-4, 2e-3}},
                    fp32_limit = {0x1p-20, {2e-6, 2e-6}, {1e-5, 1e-4}};
 
 typedef struct setup {
@@ -38,13 +45,15 @@ static float *stored(const setup *s, const rg_ktab *c, bool values, int64_t seq,
 {
     const rg_kv_layer *kv = &s->kv;
     float *x = must_alloc((size_t)(n * kv->hd) * sizeof *x), panel[32 * 512];
-    const char *k = kv->k + (seq * kv->heads + g) * kv->k_stride, *v = kv->v + (seq * kv->heads + g) * kv->v_stride;
+    const char *k = kv->k + (seq * kv->heads + g) * kv->k_stride,
+               *v = kv->v + (seq * kv->heads + g) * kv->v_stride;
     for (int64_t p = 0; p < n; p += 32) {
         if (!values) c->kv_panel_k[kv->k_type](panel, k, kv->hd, p, n);
         for (int64_t d = 0; d < kv->hd; d++) {
             const int64_t here = rg_min(n, p + 32) - p;
             if (values && d % 32 == 0) c->kv_panel_v[kv->v_type](panel, v, kv->hd, p, p + here, d);
-            for (int64_t i = 0; i < here; i++) x[(p + i) * kv->hd + d] = values ? panel[i * 32 + d % 32] : panel[d * 32 + i];
+            for (int64_t i = 0; i < here; i++)
+                x[(p + i) * kv->hd + d] = values ? panel[i * 32 + d % 32] : panel[d * 32 + i];
         }
     }
     return x;
@@ -63,10 +72,12 @@ static error compare(const setup *s, const rg_ktab *c, double half_ulp)
         for (int64_t h = 0; h < s->a.heads; h++) {
             const rg_run *run = &s->a.run[r];
             const int64_t end = run->pos + run->n;
-            float *k = stored(s, c, false, run->seq, h / rep, end), *v = stored(s, c, true, run->seq, h / rep, end);
+            float *k = stored(s, c, false, run->seq, h / rep, end),
+                  *v = stored(s, c, true, run->seq, h / rep, end);
             double *w = must_alloc((size_t)end * sizeof *w);
             for (int64_t t = 0; t < run->n; t++) {
-                const float *q = s->q + ((run->t0 + t) * s->a.heads + h) * hd, *got = s->out + ((run->t0 + t) * s->a.heads + h) * hd;
+                const float *q = s->q + ((run->t0 + t) * s->a.heads + h) * hd,
+                            *got = s->out + ((run->t0 + t) * s->a.heads + h) * hd;
                 const int64_t pos = run->pos + t, from = rg_first_seen(&s->a, pos);
                 double max = -INFINITY, sum = 0.0, off = 0.0, big = 0.0;
                 for (int64_t p = from; p <= pos; p++) {
@@ -85,7 +96,8 @@ static error compare(const setup *s, const rg_ktab *c, double half_ulp)
                 for (int64_t d = 0; d < hd; d++) {
                     double want = 0.0;
                     for (int64_t p = from; p <= pos; p++) want += w[p] / sum * (double)v[p * hd + d];
-                    const double err = fabs((double)got[d] - want), bound = big * (exp(2.0 * off) - 1.0 + 3.0 * half_ulp) + 1e-6;
+                    const double err = fabs((double)got[d] - want),
+                                 bound = big * (exp(2.0 * off) - 1.0 + 3.0 * half_ulp) + 1e-6;
                     e.err2 += err * err;
                     e.y2 += want * want;
                     e.n += 1.0;
@@ -106,36 +118,50 @@ typedef struct kase {
     int heavy; /* a few queries (1000: only those), keys and values are that many times the others; 0: none */
 } kase;
 static const kase cases[] = {
-    {2, 3, 64, 0, RG_KV_F16, {{0, 170, 0, 130}}, true, 0}, {1, 8, 64, 0, RG_KV_F16, {{1, 250, 0, 70}}, true, 0},
-    {2, 1, 100, 0, RG_KV_F16, {{0, 0, 0, 33}}, true, 0}, {1, 4, 128, 40, RG_KV_F16, {{0, 200, 0, 150}}, true, 0},
-    {1, 2, 96, 0, RG_KV_Q8_0, {{0, 5, 0, 60}}, true, 0}, {3, 2, 34, 0, RG_KV_F32, {{0, 0, 0, 17}, {1, 30, 17, 40}}, true, 0},
-    {1, 2, 256, 300, RG_KV_F16, {{0, 290, 0, 40}}, true, 0}, {2, 2, 80, 0, RG_KV_F32, {{0, 0, 0, 50}}, true, 0},
+    {2, 3, 64, 0, RG_KV_F16, {{0, 170, 0, 130}}, true, 0},
+    {1, 8, 64, 0, RG_KV_F16, {{1, 250, 0, 70}}, true, 0}, {2, 1, 100, 0, RG_KV_F16, {{0, 0, 0, 33}}, true, 0},
+    {1, 4, 128, 40, RG_KV_F16, {{0, 200, 0, 150}}, true, 0},
+    {1, 2, 96, 0, RG_KV_Q8_0, {{0, 5, 0, 60}}, true, 0},
+    {3, 2, 34, 0, RG_KV_F32, {{0, 0, 0, 17}, {1, 30, 17, 40}}, true, 0},
+    {1, 2, 256, 300, RG_KV_F16, {{0, 290, 0, 40}}, true, 0},
+    {2, 2, 80, 0, RG_KV_F32, {{0, 0, 0, 50}}, true, 0},
     {1, 9, 112, 0, RG_KV_F16, {{0, 220, 0, 70}}, true, 0}, /* rows in no multiple of 16 */
-    {2, 2, 64, 0, RG_KV_F16, {{0, 0, 0, 90}}, true, 30}, {1, 4, 128, 0, RG_KV_Q8_0, {{0, 0, 0, 70}}, true, 30},
-    {1, 3, 64, 0, RG_KV_F32, {{0, 250, 0, 40}}, true, 30}, {2, 2, 64, 0, RG_KV_F16, {{0, 200, 0, 60}}, true, 1000},
+    {2, 2, 64, 0, RG_KV_F16, {{0, 0, 0, 90}}, true, 30},
+    {1, 4, 128, 0, RG_KV_Q8_0, {{0, 0, 0, 70}}, true, 30},
+    {1, 3, 64, 0, RG_KV_F32, {{0, 250, 0, 40}}, true, 30},
+    {2, 2, 64, 0, RG_KV_F16, {{0, 200, 0, 60}}, true, 1000},
     {2, 2, 64, 0, RG_KV_F16, {{0, 20, 0, 15}}, false, 0}, /* few tokens, */
     {1, 1, 320, 0, RG_KV_F16, {{0, 0, 0, 40}}, false, 0}, /* and large heads, go the exact way */
 };
 
-static float drawn(rg_rng *r, int heavy) { return rng_normal(r) * (heavy && rng_in(r, 0, 2 * heavy) == 0 ? (float)heavy : 1.0f); }
+static float drawn(rg_rng *r, int heavy)
+{
+    return rng_normal(r) * (heavy && rng_in(r, 0, 2 * heavy) == 0 ? (float)heavy : 1.0f);
+}
 
 static void within_limits(rg_act act)
 {
     enum { CTX = 352, SEQS = 2 };
     for (int isa = 0; isa < RG_ISA_COUNT; isa++) {
         rg_ktab k, c;
-        if (!rg_isa_has((rg_isa)isa) || (isa > (int)isa_cap() && isa != RG_ISA_AMXEMU)) continue; /* emulated tiles always */
-        if (isa == RG_ISA_AVX2VNNI || isa == RG_ISA_AVX512VNNI) continue;                         /* the functions of the level below */
+        /* emulated tiles always */
+        if (!rg_isa_has((rg_isa)isa) || (isa > (int)isa_cap() && isa != RG_ISA_AMXEMU)) continue;
+        /* the functions of the level below */
+        if (isa == RG_ISA_AVX2VNNI || isa == RG_ISA_AVX512VNNI) continue;
         assert_true(rg_kernels_select(&k, (rg_isa)isa, false) && rg_kernels_select(&c, RG_ISA_C, false));
         k.act = act;
         k.bf16_attn = true; /* else only where it is faster */
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const kase *x = &cases[i];
-            const bool tiles = x->taken && k.tile_isa != RG_ISA_C, taken = x->taken && act == RG_ACT_BF16, split = tiles && !taken;
+            const bool tiles = x->taken && k.tile_isa != RG_ISA_C, taken = x->taken && act == RG_ACT_BF16,
+                       split = tiles && !taken;
             const limit *l = taken ? &bf16_limit : split ? &split_limit : &fp32_limit;
             rg_rng r = {i + 7};
             setup s = {.kv = {.k_type = x->type, .v_type = x->type, .heads = x->kv_heads, .hd = x->hd},
-                .a = {.heads = x->kv_heads * x->rep, .scale = (float)(1.0 / sqrt((double)x->hd)), .window = x->window, .run = x->run}};
+                .a = {.heads = x->kv_heads * x->rep,
+                    .scale = (float)(1.0 / sqrt((double)x->hd)),
+                    .window = x->window,
+                    .run = x->run}};
             for (int j = 0; j < 2 && x->run[j].n; j++) {
                 s.a.n_runs++;
                 s.a.m += x->run[j].n;
@@ -151,9 +177,11 @@ static void within_limits(rg_act act)
                     for (int64_t p = 0; p < x->run[j].pos + x->run[j].n; p++) {
                         float row[512];
                         const int64_t head = x->run[j].seq * x->kv_heads + g;
-                        for (int64_t d = 0; d < x->hd; d++) row[d] = drawn(&r, x->heavy < 1000 ? x->heavy : 0);
+                        for (int64_t d = 0; d < x->hd; d++)
+                            row[d] = drawn(&r, x->heavy < 1000 ? x->heavy : 0);
                         c.kv_put_k[x->type](s.kv.k + head * s.kv.k_stride, x->hd, p, row);
-                        for (int64_t d = 0; d < x->hd; d++) row[d] = drawn(&r, x->heavy < 1000 ? x->heavy : 0);
+                        for (int64_t d = 0; d < x->hd; d++)
+                            row[d] = drawn(&r, x->heavy < 1000 ? x->heavy : 0);
                         c.kv_put_v[x->type](s.kv.v + head * s.kv.v_stride, x->hd, p, row);
                     }
             const int64_t n = s.a.m * s.a.heads * x->hd;
@@ -165,16 +193,21 @@ static void within_limits(rg_act act)
                 rg_team *team;
                 rg_err err = {0};
                 rg_log log;
-                assert_int_equal(rg_team_open(&team, threads, NULL, &k, rg_drive_scratch(&k), 1 << 20, &err), RG_OK);
+                assert_int_equal(
+                    rg_team_open(&team, threads, NULL, &k, rg_drive_scratch(&k), 1 << 20, &err), RG_OK);
                 assert_int_equal(rg_log_open(&log, 1, 1), 0);
                 s.out = threads == 1 ? one : many;
                 rg_team_run(team, attend, &s, &log, &(rg_step){.phase = RG_PREFILL, .tokens = s.a.m}, 1);
                 assert_int_equal(log.n, 1);
                 assert_int_equal(log.rec[0].kernel, split ? RG_KK_ATTN3 : RG_KK_ATTN);
-                assert_int_equal(log.rec[0].isa, tiles ? k.tile_isa : taken ? k.bf16_isa : k.attn_isa[x->type]);
+                assert_int_equal(log.rec[0].isa,
+                    tiles       ? k.tile_isa
+                        : taken ? k.bf16_isa
+                                : k.attn_isa[x->type]);
                 if (tiles) assert_int_equal(log.rec[0].arith, RG_ARITH_AMX_BF16);
                 const int64_t planes = rg_kernel_passes((rg_kernel_kind)log.rec[0].kernel);
-                assert_true(log.rec[0].tally.flop >= (uint64_t)((4 * x->hd * planes + 5) * s.a.heads * log.rec[0].dims.pairs));
+                assert_true(log.rec[0].tally.flop >=
+                    (uint64_t)((4 * x->hd * planes + 5) * s.a.heads * log.rec[0].dims.pairs));
                 rg_log_close(&log);
                 rg_team_close(team);
                 if (threads > 1 && memcmp(one, many, (size_t)n * sizeof *one) != 0)
@@ -183,10 +216,13 @@ static void within_limits(rg_act act)
             const error e = compare(&s, &c, l->unit);
             const double rms = sqrt(e.err2 / e.y2), largest = e.top / sqrt(e.y2 / e.n);
             if (getenv("RIDGE_TEST_VERBOSE"))
-                print_message("%s --act %s, case %zu%s: rms error %.2g, largest %.2g of the result's rms, %.2g of its bound\n", rg_isa_names[isa],
-                    rg_act_names[act], i, x->heavy ? " (heavy tails)" : "", rms, largest, e.most);
+                print_message("%s --act %s, case %zu%s: rms error %.2g, largest %.2g of the result's rms, "
+                              "%.2g of its bound\n",
+                    rg_isa_names[isa], rg_act_names[act], i, x->heavy ? " (heavy tails)" : "", rms, largest,
+                    e.most);
             if (!(rms <= l->rms[x->heavy > 0]) || !(largest <= l->largest[x->heavy > 0]) || !(e.most <= 1.0))
-                fail_msg("%s, case %zu: rms error %.3g, largest %.3g of the result's rms, %.3g of its bound", rg_isa_names[isa], i, rms, largest, e.most);
+                fail_msg("%s, case %zu: rms error %.3g, largest %.3g of the result's rms, %.3g of its bound",
+                    rg_isa_names[isa], i, rms, largest, e.most);
             if (taken) assert_true(rms > 1e-4); /* else it was not in bf16 at all */
             if (split) assert_true(rms > 2e-6); /* nor on tiles */
             free(one), free(many), free(s.q), free(s.a.part), free(s.kv.k), free(s.kv.v);

@@ -1,15 +1,19 @@
-/* One code path, however tokens arrive: prefill, decode, chunks, several sequences at once, truncation and a second attempt. Where the
- * same kernels see the same numbers the bits are equal; where tokens move between gemv and gemm the bound is that of f32 sums. */
+/* One code path, however tokens arrive: prefill, decode, chunks, several sequences at once, truncation and a
+ * second attempt. Where the same kernels see the same numbers the bits are equal; where tokens move between
+ * gemv and gemm the bound is that of f32 sums. */
 #include "engine_fixture.h"
 
 #include "base/num.h"
 
-static const double BOUND = 5e-6, CACHE = 2e-4; /* CACHE: a sum in another order may round a cached half the other way */
-/* Of quantised weights: with AVX2, one token meets them in 16 bits and many meet floats, each within the limit of faithful products (3e-4). */
+/* CACHE: a sum in another order may round a cached half the other way */
+static const double BOUND = 5e-6, CACHE = 2e-4;
+/* Of quantised weights: with AVX2, one token meets them in 16 bits and many meet floats, each within the
+ * limit of faithful products (3e-4). */
 static const double QUANTISED = 5e-4;
 enum { N = 90 };
 
-static const rg_session_opts roomy = {.ctx = 320, .n_seq = 4, .ubatch = 320, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .max_logits = 320};
+static const rg_session_opts roomy = {
+    .ctx = 320, .n_seq = 4, .ubatch = 320, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .max_logits = 320};
 
 typedef struct setup {
     rg_ckpt *c;
@@ -43,7 +47,8 @@ static void end(setup *s)
 static void eval(rg_session *s, rg_batch b)
 {
     rg_err err = {0};
-    if (rg_session_eval(s, &b, b.n > 1 ? RG_PREFILL : RG_DECODE, NULL, &err) != RG_OK) fail_msg("eval: %s", err.msg);
+    if (rg_session_eval(s, &b, b.n > 1 ? RG_PREFILL : RG_DECODE, NULL, &err) != RG_OK)
+        fail_msg("eval: %s", err.msg);
 }
 
 static void prefill_equals_decode(void **state)
@@ -58,7 +63,8 @@ static void prefill_equals_decode(void **state)
             rg_session *x = session_open(s.e, roomy);
             eval_all(x, s.token, N, 1, s.vocab, got);
             const double bound = rg_wtype_is_quant((rg_wtype)t) ? QUANTISED : CACHE;
-            expect_within(rel_diff_f(got, s.whole, N * s.vocab), bound, "decode against prefill, %s, %s", shape_name(some[i]), rg_wtypes[t].name);
+            expect_within(rel_diff_f(got, s.whole, N * s.vocab), bound, "decode against prefill, %s, %s",
+                shape_name(some[i]), rg_wtypes[t].name);
             rg_session_close(x);
             free(got);
             end(&s);
@@ -71,7 +77,8 @@ static void prefill_equals_decode_exactly(void **state)
     (void)state;
     setup s;
     begin(&s, GQA, RG_WT_F16);
-    float *a = must_alloc((size_t)(N * s.vocab) * sizeof *a), *b = must_alloc((size_t)(N * s.vocab) * sizeof *b);
+    float *a = must_alloc((size_t)(N * s.vocab) * sizeof *a),
+          *b = must_alloc((size_t)(N * s.vocab) * sizeof *b);
     rg_session_opts so = roomy;
     so.kv_k = so.kv_v = RG_KV_F32;
     rg_session *x = session_open(s.e, so), *y = session_open(s.e, so);
@@ -93,7 +100,8 @@ static void chunks_equal_the_whole(void **state)
     for (int unfused = 0; unfused < 2; unfused++) {
         setup s;
         begin(&s, GQA, -1);
-        float *got = must_alloc((size_t)(N * s.vocab) * sizeof *got), *cut = must_alloc((size_t)(N * s.vocab) * sizeof *cut);
+        float *got = must_alloc((size_t)(N * s.vocab) * sizeof *got),
+              *cut = must_alloc((size_t)(N * s.vocab) * sizeof *cut);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             rg_session_opts so = roomy;
             so.ubatch = sizes[i];
@@ -106,7 +114,8 @@ static void chunks_equal_the_whole(void **state)
             rg_session_close(x);
             x = session_open(s.e, so);
             eval_all(x, s.token, N, sizes[i], s.vocab, cut);
-            assert_memory_equal(cut, got, (size_t)(N * s.vocab) * sizeof *cut); /* the same calls, cut by the caller */
+            /* the same calls, cut by the caller */
+            assert_memory_equal(cut, got, (size_t)(N * s.vocab) * sizeof *cut);
             rg_session_close(x);
         }
         free(got);
@@ -130,19 +139,21 @@ static void wanted_rows(void **state)
         rg_session *x = session_open(s.e, so);
         eval(x, (rg_batch){.n = N, .token = s.token, .want = want});
         for (int i = 0; i < 5; i++)
-            expect_within(
-                rel_diff_f(rg_session_logits(x, i), s.whole + rows[i] * s.vocab, s.vocab), CACHE, "row %d of ubatch %lld", rows[i], (long long)ubatch);
+            expect_within(rel_diff_f(rg_session_logits(x, i), s.whole + rows[i] * s.vocab, s.vocab), CACHE,
+                "row %d of ubatch %lld", rows[i], (long long)ubatch);
         rg_session_close(x);
     }
     /* without a list: the last token of the batch */
     rg_session *x = session_open(s.e, roomy);
     eval(x, (rg_batch){.n = N, .token = s.token});
-    expect_within(rel_diff_f(rg_session_logits(x, 0), s.whole + (N - 1) * s.vocab, s.vocab), float_bound(BOUND), "last row");
+    expect_within(rel_diff_f(rg_session_logits(x, 0), s.whole + (N - 1) * s.vocab, s.vocab),
+        float_bound(BOUND), "last row");
     rg_session_close(x);
     end(&s);
 }
 
-/* Three sequences: one is prefilled while another is decoded, then all are decoded together. Sequence i holds token[i..]. */
+/* Three sequences: one is prefilled while another is decoded, then all are decoded together. Sequence i holds
+ * token[i..]. */
 static void sequences_do_not_meet(void **state)
 {
     (void)state;
@@ -175,8 +186,8 @@ static void sequences_do_not_meet(void **state)
                 rg_session *y = session_open(s.e, so);
                 eval(y, (rg_batch){.n = len_of[i], .token = s.token + first_of[i]});
                 memcpy(alone, rg_session_logits(y, 0), (size_t)s.vocab * sizeof *alone);
-                expect_within(
-                    rel_diff_f(mixed + i * s.vocab, alone, s.vocab), CACHE, "%s: sequence from token %d in a mixed batch", shape_name(shape), first_of[i]);
+                expect_within(rel_diff_f(mixed + i * s.vocab, alone, s.vocab), CACHE,
+                    "%s: sequence from token %d in a mixed batch", shape_name(shape), first_of[i]);
                 rg_session_close(y);
             }
             eval(x, (rg_batch){.n = 3, .token = next, .seq = order, .want = (const uint8_t[]){1, 1, 1}});
@@ -186,8 +197,8 @@ static void sequences_do_not_meet(void **state)
                 const int first = order[i];
                 eval(y, (rg_batch){.n = len[first], .token = s.token + first});
                 eval(y, (rg_batch){.n = 1, .token = next + i});
-                expect_within(
-                    rel_diff_f(mixed + i * s.vocab, rg_session_logits(y, 0), s.vocab), CACHE, "%s: sequence %d decoded with others", shape_name(shape), first);
+                expect_within(rel_diff_f(mixed + i * s.vocab, rg_session_logits(y, 0), s.vocab), CACHE,
+                    "%s: sequence %d decoded with others", shape_name(shape), first);
                 rg_session_close(y);
             }
             free(mixed);
@@ -197,7 +208,8 @@ static void sequences_do_not_meet(void **state)
         }
 }
 
-/* Decode of the same sequence gives the same bits alone and beside others: a row does not depend on what it shares a call with. */
+/* Decode of the same sequence gives the same bits alone and beside others: a row does not depend on what it
+ * shares a call with. */
 static void batched_decode_has_the_same_bits(void **state)
 {
     (void)state;
@@ -207,9 +219,14 @@ static void batched_decode_has_the_same_bits(void **state)
         rg_session *x = session_open(s.e, roomy), *y = session_open(s.e, roomy);
         for (int i = 0; i < 12; i++) {
             const int32_t both[] = {s.token[i], s.token[2 * i], s.token[i + 20]};
-            eval(x, (rg_batch){.n = 3, .token = both, .seq = (const int32_t[]){0, 1, 2}, .want = (const uint8_t[]){1, 1, 1}});
+            eval(x,
+                (rg_batch){.n = 3,
+                    .token = both,
+                    .seq = (const int32_t[]){0, 1, 2},
+                    .want = (const uint8_t[]){1, 1, 1}});
             eval(y, (rg_batch){.n = 1, .token = both});
-            if (memcmp(rg_session_logits(x, 0), rg_session_logits(y, 0), (size_t)s.vocab * sizeof(float)) != 0)
+            if (memcmp(rg_session_logits(x, 0), rg_session_logits(y, 0), (size_t)s.vocab * sizeof(float)) !=
+                0)
                 fail_msg("%s: step %d differs in a batch", rg_wtypes[t].name, i);
         }
         rg_session_close(x);
@@ -259,7 +276,8 @@ static void truncation_forgets(void **state)
                 if (k) eval(y, (rg_batch){.n = k, .token = s.token});
                 eval(y, (rg_batch){.n = 5, .token = s.token + 40});
                 assert_int_equal(rg_session_length(x, 0), k + 5);
-                assert_memory_equal(rg_session_logits(x, 0), rg_session_logits(y, 0), (size_t)s.vocab * sizeof(float));
+                assert_memory_equal(
+                    rg_session_logits(x, 0), rg_session_logits(y, 0), (size_t)s.vocab * sizeof(float));
                 rg_session_truncate(x, 0, 1000); /* more than there is: nothing happens */
                 assert_int_equal(rg_session_length(x, 0), k + 5);
                 rg_session_close(x);
@@ -274,24 +292,28 @@ static void sessions_are_independent(void **state)
     (void)state;
     setup s;
     begin(&s, MHA, -1);
-    rg_session *x = session_open(s.e, roomy), *y = session_open(s.e, (rg_session_opts){.ctx = 33, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
+    rg_session *x = session_open(s.e, roomy),
+               *y = session_open(s.e, (rg_session_opts){.ctx = 33, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
     for (int i = 0; i < 33; i++) {
         eval(x, (rg_batch){.n = 1, .token = s.token + i});
         eval(y, (rg_batch){.n = 1, .token = s.token + 40 + i});
     }
-    expect_within(rel_diff_f(rg_session_logits(x, 0), s.whole + 32 * s.vocab, s.vocab), CACHE, "first of two sessions");
+    expect_within(
+        rel_diff_f(rg_session_logits(x, 0), s.whole + 32 * s.vocab, s.vocab), CACHE, "first of two sessions");
     rg_session_close(y);
     eval(x, (rg_batch){.n = 1, .token = s.token + 33});
-    expect_within(rel_diff_f(rg_session_logits(x, 0), s.whole + 33 * s.vocab, s.vocab), CACHE, "after the other was closed");
+    expect_within(rel_diff_f(rg_session_logits(x, 0), s.whole + 33 * s.vocab, s.vocab), CACHE,
+        "after the other was closed");
     rg_session_close(x);
     end(&s);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(prefill_equals_decode), cmocka_unit_test(prefill_equals_decode_exactly),
-        cmocka_unit_test(chunks_equal_the_whole), cmocka_unit_test(wanted_rows), cmocka_unit_test(sequences_do_not_meet),
-        cmocka_unit_test(batched_decode_has_the_same_bits), cmocka_unit_test(fused_equals_unfused), cmocka_unit_test(truncation_forgets),
-        cmocka_unit_test(sessions_are_independent)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(prefill_equals_decode),
+        cmocka_unit_test(prefill_equals_decode_exactly), cmocka_unit_test(chunks_equal_the_whole),
+        cmocka_unit_test(wanted_rows), cmocka_unit_test(sequences_do_not_meet),
+        cmocka_unit_test(batched_decode_has_the_same_bits), cmocka_unit_test(fused_equals_unfused),
+        cmocka_unit_test(truncation_forgets), cmocka_unit_test(sessions_are_independent)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

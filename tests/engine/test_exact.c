@@ -1,5 +1,5 @@
-/* The exact model of a configuration against the records of the engine that really ran it: the same operators, as often, with the same operations
- * and bytes; and properties that hold whatever the shape. */
+/* The exact model of a configuration against the records of the engine that really ran it: the same
+ * operators, as often, with the same operations and bytes; and properties that hold whatever the shape. */
 #include "engine_fixture.h"
 
 #include "roofline/exact.h"
@@ -10,14 +10,20 @@ typedef struct ran {
 } ran;
 
 /* What the engine recorded per phase and site: analytic costs of the dimensions it really used. */
-static void run_engine(ran out[RG_PHASE_COUNT][RG_SITE_COUNT], const rg_ckpt *c, int dtype, const rg_exact_input *in)
+static void run_engine(
+    ran out[RG_PHASE_COUNT][RG_SITE_COUNT], const rg_ckpt *c, int dtype, const rg_exact_input *in)
 {
     rg_engine_opts eo = test_opts(1);
     eo.dtype = dtype;
     rg_engine *e = engine_open(c, eo);
-    rg_session *s = session_open(
-        e, (rg_session_opts){
-               .ctx = in->seqlen + 1, .n_seq = in->batch, .ubatch = in->ubatch, .kv_k = in->kv_k, .kv_v = in->kv_v, .unfused = !in->flash, .fuse = in->fuse});
+    rg_session *s = session_open(e,
+        (rg_session_opts){.ctx = in->seqlen + 1,
+            .n_seq = in->batch,
+            .ubatch = in->ubatch,
+            .kv_k = in->kv_k,
+            .kv_v = in->kv_v,
+            .unfused = !in->flash,
+            .fuse = in->fuse});
     const int64_t n = in->batch * in->seqlen;
     int32_t token[256], seq[256];
     uint8_t want[256];
@@ -30,17 +36,22 @@ static void run_engine(ran out[RG_PHASE_COUNT][RG_SITE_COUNT], const rg_ckpt *c,
         want[i] = i % in->seqlen == in->seqlen - 1;
     }
     assert_int_equal(rg_log_open(&log, 64, rg_session_ops_per_step(s)), 0);
-    if (rg_session_eval(s, &(rg_batch){.n = n, .token = token, .seq = seq, .want = want}, RG_PREFILL, &log, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_session_eval(s, &(rg_batch){.n = n, .token = token, .seq = seq, .want = want}, RG_PREFILL, &log,
+            &err) != RG_OK)
+        fail_msg("%s", err.msg);
     for (int64_t i = 0; i < in->batch; i++) {
         seq[i] = (int32_t)i;
         want[i] = 1;
     }
-    if (rg_session_eval(s, &(rg_batch){.n = in->batch, .token = token, .seq = seq, .want = want}, RG_DECODE, &log, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_session_eval(s, &(rg_batch){.n = in->batch, .token = token, .seq = seq, .want = want}, RG_DECODE,
+            &log, &err) != RG_OK)
+        fail_msg("%s", err.msg);
     assert_int_equal(log.dropped, 0);
     memset(out, 0, RG_PHASE_COUNT * sizeof *out);
     for (size_t i = 0; i < log.n; i++) {
         const rg_rec *r = &log.rec[i];
-        const rg_tally t = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+        const rg_tally t = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype,
+            (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
         out[r->phase][r->site].calls++;
         rg_tally_add(&out[r->phase][r->site].t, &t);
     }
@@ -51,7 +62,8 @@ static void run_engine(ran out[RG_PHASE_COUNT][RG_SITE_COUNT], const rg_ckpt *c,
 
 static void equal(const char *where, const char *what, double got, uint64_t want)
 {
-    if (got != (double)want) fail_msg("%s: %s %.17g, the engine's %llu", where, what, got, (unsigned long long)want);
+    if (got != (double)want)
+        fail_msg("%s: %s %.17g, the engine's %llu", where, what, got, (unsigned long long)want);
 }
 
 static void same_as_engine(void **state)
@@ -63,7 +75,8 @@ static void same_as_engine(void **state)
     for (int shape = 0; shape < N_SHAPES; shape++) {
         rg_ckpt *c = model_open((shape_id)shape, RG_FT_F32, RG_SYNTH_SAFETENSORS);
         const rg_config *cfg = rg_ckpt_config(c);
-        for (int i = 0; i < 3 << (RG_FUSE_COUNT - 2); i++) { /* with every combination of fusions that have sites */
+        /* with every combination of fusions that have sites */
+        for (int i = 0; i < 3 << (RG_FUSE_COUNT - 2); i++) {
             const int v = i % 3;
             const rg_engine_opts eo = {.dtype = dtypes[v]};
             const rg_exact_input in = {.dtype = rg_resident_type(c, &eo, RG_SITE_ATTN_Q),
@@ -89,7 +102,8 @@ static void same_as_engine(void **state)
             for (int k = 0; k < r.n; k++, seen++) {
                 const rg_cost_point *p = &r.op[k];
                 const ran *w = &want[p->phase][p->site];
-                snprintf(where, sizeof where, "%s, case %d, phase %d, %s", shape_name((shape_id)shape), i, (int)p->phase, p->name);
+                snprintf(where, sizeof where, "%s, case %d, phase %d, %s", shape_name((shape_id)shape), i,
+                    (int)p->phase, p->name);
                 equal(where, "calls", p->calls, (uint64_t)w->calls);
                 equal(where, "flop", p->sum.flop, w->t.flop);
                 equal(where, "weights", p->sum.w_rd, w->t.w_rd);
@@ -112,22 +126,30 @@ static void weights_as_planned(void **state)
         rg_ckpt *c = model_open((shape_id)shape, RG_FT_F32, RG_SYNTH_SAFETENSORS);
         const rg_config *cfg = rg_ckpt_config(c);
         const rg_engine_opts eo = {.dtype = RG_WT_Q4G32};
-        const rg_exact_input in = {.dtype = RG_WT_Q4G32, .head = rg_resident_type(c, &eo, RG_SITE_OUTPUT), .embd_row = 4 * cfg->dim, .batch = 1, .tp = 1};
+        const rg_exact_input in = {.dtype = RG_WT_Q4G32,
+            .head = rg_resident_type(c, &eo, RG_SITE_OUTPUT),
+            .embd_row = 4 * cfg->dim,
+            .batch = 1,
+            .tp = 1};
         uint64_t planned;
         assert_int_equal(rg_plan_weights(c, &eo, &planned, NULL), RG_OK);
-        const double w = rg_exact_weights(cfg, &in, false), slack = 64.0 * (double)rg_ckpt_count(c) + 4096.0; /* cache lines and pages of the arena */
+        /* cache lines and pages of the arena */
+        const double w = rg_exact_weights(cfg, &in, false), slack = 64.0 * (double)rg_ckpt_count(c) + 4096.0;
         if (!(w <= (double)planned && (double)planned <= w + slack))
-            fail_msg("%s: %.0f bytes, planned %llu", shape_name((shape_id)shape), w, (unsigned long long)planned);
+            fail_msg(
+                "%s: %.0f bytes, planned %llu", shape_name((shape_id)shape), w, (unsigned long long)planned);
         assert_true(rg_exact_params(cfg) == (double)rg_ckpt_params(c));
         rg_ckpt_close(c);
     }
 }
 
-/* On a machine with tiles, the kernel that the engine takes on (emulated) tiles, for every kind of weights and number of tokens; in attention too. */
+/* On a machine with tiles, the kernel that the engine takes on (emulated) tiles, for every kind of weights
+ * and number of tokens; in attention too. */
 static void tiles_as_in_the_engine(void **state)
 {
     (void)state;
-    static const int dtypes[] = {RG_WT_F32, RG_WT_F16, RG_WT_BF16, RG_WT_Q8G32, RG_WT_Q4G32, RG_WT_Q4G64M, RG_WT_Q4G128};
+    static const int dtypes[] = {
+        RG_WT_F32, RG_WT_F16, RG_WT_BF16, RG_WT_Q8G32, RG_WT_Q4G32, RG_WT_Q4G64M, RG_WT_Q4G128};
     static const int64_t tokens[] = {1, 3, 4, 5, 6, 8, 9, 16, 17, 40};
     rg_hardware h;
     assert_int_equal(rg_hw_find(&h, "amd_epyc_7763", NULL), RG_OK);
@@ -145,8 +167,15 @@ static void tiles_as_in_the_engine(void **state)
             eo.act = (rg_act)act;
             rg_engine *e = engine_open(c, eo);
             rg_session *s = session_open(e, (rg_session_opts){.ctx = 64});
-            const rg_exact_act acts[] = {[RG_ACT_F32] = RG_EXACT_F32, [RG_ACT_BF16] = RG_EXACT_BF16, [RG_ACT_Q8] = RG_EXACT_Q8};
-            const rg_exact_input in = {.dtype = (rg_wtype)dtypes[d], .head = RG_WT_F16, .embd_row = 4, .batch = 1, .seqlen = 64, .tp = 1, .act = acts[act]};
+            const rg_exact_act acts[] = {
+                [RG_ACT_F32] = RG_EXACT_F32, [RG_ACT_BF16] = RG_EXACT_BF16, [RG_ACT_Q8] = RG_EXACT_Q8};
+            const rg_exact_input in = {.dtype = (rg_wtype)dtypes[d],
+                .head = RG_WT_F16,
+                .embd_row = 4,
+                .batch = 1,
+                .seqlen = 64,
+                .tp = 1,
+                .act = acts[act]};
             for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
                 int32_t token[40];
                 rg_log log;
@@ -154,18 +183,24 @@ static void tiles_as_in_the_engine(void **state)
                 random_tokens(token, tokens[i], rg_ckpt_config(c)->vocab, 3);
                 rg_session_truncate(s, 0, 0);
                 assert_int_equal(rg_log_open(&log, 1, rg_session_ops_per_step(s)), 0);
-                assert_int_equal(rg_session_eval(s, &(rg_batch){.n = tokens[i], .token = token}, RG_PREFILL, &log, &err), RG_OK);
+                assert_int_equal(
+                    rg_session_eval(s, &(rg_batch){.n = tokens[i], .token = token}, RG_PREFILL, &log, &err),
+                    RG_OK);
                 for (size_t r = 0; r < log.n; r++) {
                     const rg_site site = (rg_site)log.rec[r].site;
                     if (site != RG_SITE_FFN_UP && site != RG_SITE_ATTN_CORE) continue;
-                    const rg_exact_call x = rg_exact_site(rg_ckpt_config(c), &h, &in, site, tokens[i], tokens[i] * (tokens[i] + 1) / 2, tokens[i]);
-                    const bool tiles = log.rec[r].arith == RG_ARITH_AMX_BF16 || log.rec[r].arith == RG_ARITH_AMX_INT8;
+                    const rg_exact_call x = rg_exact_site(rg_ckpt_config(c), &h, &in, site, tokens[i],
+                        tokens[i] * (tokens[i] + 1) / 2, tokens[i]);
+                    const bool tiles =
+                        log.rec[r].arith == RG_ARITH_AMX_BF16 || log.rec[r].arith == RG_ARITH_AMX_INT8;
                     const bool expected = x.arith == RG_ARITH_AMX_BF16 || x.arith == RG_ARITH_AMX_INT8;
                     if (site == RG_SITE_ATTN_CORE) assert_true(tiles == (tokens[i] >= 16));
-                    if (tiles != expected || (tiles && (x.arith != log.rec[r].arith || x.kernel != log.rec[r].kernel)))
-                        fail_msg("%s --act %s, %lld tokens: the model says %s %s, the engine took %s %s", rg_wtypes[dtypes[d]].name, rg_act_names[act],
-                            (long long)tokens[i], rg_kernel_kinds[x.kernel], rg_arith_names[x.arith], rg_kernel_kinds[log.rec[r].kernel],
-                            rg_arith_names[log.rec[r].arith]);
+                    if (tiles != expected ||
+                        (tiles && (x.arith != log.rec[r].arith || x.kernel != log.rec[r].kernel)))
+                        fail_msg("%s --act %s, %lld tokens: the model says %s %s, the engine took %s %s",
+                            rg_wtypes[dtypes[d]].name, rg_act_names[act], (long long)tokens[i],
+                            rg_kernel_kinds[x.kernel], rg_arith_names[x.arith],
+                            rg_kernel_kinds[log.rec[r].kernel], rg_arith_names[log.rec[r].arith]);
                 }
                 rg_log_close(&log);
             }
@@ -177,13 +212,27 @@ static void tiles_as_in_the_engine(void **state)
 
 static rg_config llama8b(void)
 {
-    return (rg_config){.dim = 4096, .ffn = 14336, .layers = 32, .heads = 32, .kv_heads = 8, .head_dim = 128, .vocab = 128256, .ctx_train = 131072};
+    return (rg_config){.dim = 4096,
+        .ffn = 14336,
+        .layers = 32,
+        .heads = 32,
+        .kv_heads = 8,
+        .head_dim = 128,
+        .vocab = 128256,
+        .ctx_train = 131072};
 }
 
 static rg_exact_input plain(void)
 {
-    return (rg_exact_input){
-        .dtype = RG_WT_F16, .head = RG_WT_F16, .embd_row = 8192, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .batch = 1, .seqlen = 512, .tp = 1, .flash = true};
+    return (rg_exact_input){.dtype = RG_WT_F16,
+        .head = RG_WT_F16,
+        .embd_row = 8192,
+        .kv_k = RG_KV_F16,
+        .kv_v = RG_KV_F16,
+        .batch = 1,
+        .seqlen = 512,
+        .tp = 1,
+        .flash = true};
 }
 
 static void tensor_parallel(void **state)
@@ -205,11 +254,13 @@ static void tensor_parallel(void **state)
     }
     /* two all-reduces a layer of 512 x 4096 floats, each 2 x 3/4 of it, and 3/4 of the logits */
     assert_true(four.allreduce_bytes[RG_PREFILL] == 32.0 * 2 * 2 * 0.75 * 512 * 4096 * 4 + 0.75 * 128256 * 4);
-    assert_true(isnan(four.allreduce_s[RG_PREFILL]) && isfinite(four.total[RG_PREFILL].time_s)); /* no link: not in the total */
+    /* no link: not in the total */
+    assert_true(isnan(four.allreduce_s[RG_PREFILL]) && isfinite(four.total[RG_PREFILL].time_s));
     const double without = four.total[RG_PREFILL].time_s;
     h.link = 10e9;
     assert_int_equal(rg_exact(&four, &c, &h, &in, NULL), RG_OK);
-    assert_true(fabs(four.total[RG_PREFILL].time_s - without - four.allreduce_bytes[RG_PREFILL] / 10e9) < 1e-9);
+    assert_true(
+        fabs(four.total[RG_PREFILL].time_s - without - four.allreduce_bytes[RG_PREFILL] / 10e9) < 1e-9);
 }
 
 static void monotone(void **state)
@@ -221,7 +272,8 @@ static void monotone(void **state)
     const rg_config c = llama8b();
     assert_int_equal(rg_hw_find(&h, "intel_xeon_platinum_8380", NULL), RG_OK);
     double last = INFINITY;
-    static const rg_wtype order[] = {RG_WT_F32, RG_WT_F16, RG_WT_Q8G32, RG_WT_Q4G32, RG_WT_Q4G64, RG_WT_Q4G128};
+    static const rg_wtype order[] = {
+        RG_WT_F32, RG_WT_F16, RG_WT_Q8G32, RG_WT_Q4G32, RG_WT_Q4G64, RG_WT_Q4G128};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) { /* fewer weight bytes, faster decode */
         rg_exact_input in = plain();
         in.dtype = in.head = order[i];
@@ -243,10 +295,12 @@ static void monotone(void **state)
         in.fuse |= rg_fuse_bit(f);
         assert_int_equal(rg_exact(&r, &c, &h, &in, NULL), RG_OK);
         const bool site = rg_fuse_with_sites() & rg_fuse_bit(f);
-        assert_true((site ? r.total[RG_PREFILL].bytes < apart : r.total[RG_PREFILL].bytes == apart) && r.total[RG_PREFILL].flop == flop);
+        assert_true((site ? r.total[RG_PREFILL].bytes < apart : r.total[RG_PREFILL].bytes == apart) &&
+            r.total[RG_PREFILL].flop == flop);
     }
     in.tp = 2; /* partial sums meet before the addition */
-    assert_true(!(rg_exact_fusions(&c, &in) & rg_fuse_bit(RG_FUSE_ADD)) && (rg_exact_fusions(&c, &in) & rg_fuse_bit(RG_FUSE_ACT)));
+    assert_true(!(rg_exact_fusions(&c, &in) & rg_fuse_bit(RG_FUSE_ADD)) &&
+        (rg_exact_fusions(&c, &in) & rg_fuse_bit(RG_FUSE_ACT)));
 }
 
 static void refusals(void **state)
@@ -260,7 +314,8 @@ static void refusals(void **state)
     struct {
         int64_t batch, seqlen, tp;
         const char *word;
-    } wrong[] = {{0, 1, 1, "--batch"}, {1, 0, 1, "--seqlen"}, {1, 131073, 1, "131072"}, {1, 1, 0, "--tp"}, {1, 1, 16, "KV heads"}, {1, 1, 3, "32 heads"}};
+    } wrong[] = {{0, 1, 1, "--batch"}, {1, 0, 1, "--seqlen"}, {1, 131073, 1, "131072"}, {1, 1, 0, "--tp"},
+        {1, 1, 16, "KV heads"}, {1, 1, 3, "32 heads"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         rg_exact_input in = plain();
         in.batch = wrong[i].batch;
@@ -281,7 +336,8 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_engine), cmocka_unit_test(tiles_as_in_the_engine), cmocka_unit_test(weights_as_planned),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_engine),
+        cmocka_unit_test(tiles_as_in_the_engine), cmocka_unit_test(weights_as_planned),
         cmocka_unit_test(tensor_parallel), cmocka_unit_test(monotone), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,18 +1,24 @@
-/* Logits against the float64 forward pass, for shapes with tails and every resident type. Bounds are fractions of the logit range. */
+/* Logits against the float64 forward pass, for shapes with tails and every resident type. Bounds are
+ * fractions of the logit range. */
 #include "engine_fixture.h"
 
-/* f32 arithmetic: a few hundred roundings of 2^-24 per logit, with a wide margin. f16: keys and values rounded to 11 bits. */
+/* f32 arithmetic: a few hundred roundings of 2^-24 per logit, with a wide margin. f16: keys and values
+ * rounded to 11 bits. */
 static const double F32_BOUND = 5e-6, F16_BOUND = 2e-3;
 
-/* Where the CPU multiplies bytes, or AVX2 does so for INT4, products with quantised weights round x to 16 bits per group: to 2^-16 of its largest value, which is a
- * few times the size of the others. */
+/* Where the CPU multiplies bytes, or AVX2 does so for INT4, products with quantised weights round x to 16
+ * bits per group: to 2^-16 of its largest value, which is a few times the size of the others. */
 static const double I16_BOUND = 1e-4;
 
 static double bound_for(const rg_engine_info *info, double bound)
 {
-    if (info->isa >= RG_ISA_AMX) return fmax(bound, I16_BOUND); /* two planes of bf16 hold 16 bits, of float weights too */
-    const bool dot = info->isa >= RG_ISA_AVX512VNNI || info->isa == RG_ISA_AVX2 || (info->isa >= RG_ISA_AVX2VNNI && rg_isa_has(RG_ISA_AVX2VNNI));
-    return dot && (rg_wtype_is_quant(info->dtype) || rg_wtype_is_quant(info->head_dtype)) ? fmax(bound, I16_BOUND) : bound;
+    /* two planes of bf16 hold 16 bits, of float weights too */
+    if (info->isa >= RG_ISA_AMX) return fmax(bound, I16_BOUND);
+    const bool dot = info->isa >= RG_ISA_AVX512VNNI || info->isa == RG_ISA_AVX2 ||
+        (info->isa >= RG_ISA_AVX2VNNI && rg_isa_has(RG_ISA_AVX2VNNI));
+    return dot && (rg_wtype_is_quant(info->dtype) || rg_wtype_is_quant(info->head_dtype))
+        ? fmax(bound, I16_BOUND)
+        : bound;
 }
 
 enum { PROMPT = 40 };
@@ -20,7 +26,8 @@ enum { PROMPT = 40 };
 static const rg_session_opts exact = {.ctx = 512, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32, .max_logits = 512};
 
 /* Runs n tokens in prefill calls of `step` and compares every row with the reference. */
-static void compare(rg_engine *e, const ref_model *r, rg_session_opts so, int64_t n, int64_t step, double bound, const char *what)
+static void compare(rg_engine *e, const ref_model *r, rg_session_opts so, int64_t n, int64_t step,
+    double bound, const char *what)
 {
     rg_engine_info info;
     rg_engine_get_info(e, &info);
@@ -32,7 +39,8 @@ static void compare(rg_engine *e, const ref_model *r, rg_session_opts so, int64_
     rg_session *s = session_open(e, so);
     eval_all(s, token, n, step, vocab, got);
     ref_forward(r, token, n, want);
-    expect_within(rel_diff(got, want, n * vocab), bound_for(&info, bound), "%s, seed 7, %lld tokens by %lld, %s", what, (long long)n, (long long)step,
+    expect_within(rel_diff(got, want, n * vocab), bound_for(&info, bound),
+        "%s, seed 7, %lld tokens by %lld, %s", what, (long long)n, (long long)step,
         so.unfused ? "unfused" : "fused");
     rg_session_close(s);
     free(token);
@@ -63,7 +71,8 @@ static void float32_equals_the_reference(void **state)
     }
 }
 
-/* More positions than one attention chunk, in prefill and in decode behind it, on both ways of dealing out the work. */
+/* More positions than one attention chunk, in prefill and in decode behind it, on both ways of dealing out
+ * the work. */
 static void long_contexts(void **state)
 {
     (void)state;
@@ -99,15 +108,19 @@ static void half_precision_files(void **state)
             rg_engine_get_info(e, &info);
             assert_int_equal(info.dtype, types[t] == RG_FT_F16 ? RG_WT_F16 : RG_WT_BF16);
             assert_true(info.round_rel == 0.0);
-            compare(e, r, exact, PROMPT, PROMPT, F32_BOUND, shape_name(i)); /* the weights are exact, so only the cache rounds */
-            compare(e, r, (rg_session_opts){.ctx = 64, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .max_logits = PROMPT}, PROMPT, PROMPT, F16_BOUND, shape_name(i));
+            /* the weights are exact, so only the cache rounds */
+            compare(e, r, exact, PROMPT, PROMPT, F32_BOUND, shape_name(i));
+            compare(e, r,
+                (rg_session_opts){.ctx = 64, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .max_logits = PROMPT},
+                PROMPT, PROMPT, F16_BOUND, shape_name(i));
             rg_engine_close(e);
             ref_close(r);
             rg_ckpt_close(c);
         }
 }
 
-/* GGUF stores q and k rows for interleaved RoPE pairs, and Q8_0 and Q4_0 become resident without another rounding. */
+/* GGUF stores q and k rows for interleaved RoPE pairs, and Q8_0 and Q4_0 become resident without another
+ * rounding. */
 static void gguf_files(void **state)
 {
     (void)state;
@@ -115,8 +128,8 @@ static void gguf_files(void **state)
         rg_ftype file;
         rg_wtype resident;
         shape_id shape;
-    } cases[] = {{RG_FT_F32, RG_WT_F32, GQA}, {RG_FT_F16, RG_WT_F16, MQA}, {RG_FT_BF16, RG_WT_BF16, MHA}, {RG_FT_Q8_0, RG_WT_Q8G32, MHA},
-        {RG_FT_Q4_0, RG_WT_Q4G32, MHA}, {RG_FT_Q8_0, RG_WT_Q8G32, ONE}};
+    } cases[] = {{RG_FT_F32, RG_WT_F32, GQA}, {RG_FT_F16, RG_WT_F16, MQA}, {RG_FT_BF16, RG_WT_BF16, MHA},
+        {RG_FT_Q8_0, RG_WT_Q8G32, MHA}, {RG_FT_Q4_0, RG_WT_Q4G32, MHA}, {RG_FT_Q8_0, RG_WT_Q8G32, ONE}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rg_ckpt *c = model_open(cases[i].shape, cases[i].file, RG_SYNTH_GGUF);
         ref_model *r = ref_from_ckpt(c);
@@ -132,7 +145,8 @@ static void gguf_files(void **state)
     }
 }
 
-/* Every resident type against a reference on the weights that it holds: rounding belongs to the type, everything else to us. */
+/* Every resident type against a reference on the weights that it holds: rounding belongs to the type,
+ * everything else to us. */
 static void every_resident_type(void **state)
 {
     (void)state;
@@ -166,8 +180,10 @@ static void rounding_is_as_expected(void **state)
     static const struct {
         rg_wtype type;
         double low, high;
-    } cases[] = {{RG_WT_F32, 0, 0}, {RG_WT_F16, 1e-5, 4e-4}, {RG_WT_BF16, 5e-4, 3e-3}, {RG_WT_Q8G32, 2e-3, 8e-3}, {RG_WT_Q4G32, 0.04, 0.10},
-        {RG_WT_Q4G64, 0.05, 0.11}, {RG_WT_Q4G128, 0.06, 0.125}, {RG_WT_Q4G32M, 0.04, 0.09}, {RG_WT_Q4G64M, 0.05, 0.10}, {RG_WT_Q4G128M, 0.05, 0.115}};
+    } cases[] = {{RG_WT_F32, 0, 0}, {RG_WT_F16, 1e-5, 4e-4}, {RG_WT_BF16, 5e-4, 3e-3},
+        {RG_WT_Q8G32, 2e-3, 8e-3}, {RG_WT_Q4G32, 0.04, 0.10}, {RG_WT_Q4G64, 0.05, 0.11},
+        {RG_WT_Q4G128, 0.06, 0.125}, {RG_WT_Q4G32M, 0.04, 0.09}, {RG_WT_Q4G64M, 0.05, 0.10},
+        {RG_WT_Q4G128M, 0.05, 0.115}};
     rg_ckpt *c = model_open(MHA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
     ref_model *truth = ref_from_ckpt(c);
     int32_t token[PROMPT];
@@ -184,11 +200,13 @@ static void rounding_is_as_expected(void **state)
         rg_engine_info info;
         rg_engine_get_info(e, &info);
         if (!(info.round_rel >= cases[i].low && info.round_rel <= cases[i].high))
-            fail_msg("%s: rounding error %g, expected %g to %g", rg_wtypes[cases[i].type].name, info.round_rel, cases[i].low, cases[i].high);
+            fail_msg("%s: rounding error %g, expected %g to %g", rg_wtypes[cases[i].type].name,
+                info.round_rel, cases[i].low, cases[i].high);
         rg_session *s = session_open(e, exact);
         eval_all(s, token, PROMPT, PROMPT, vocab, got);
         const double drift = rel_diff(got, want, n);
-        expect_within(drift, float_bound(F32_BOUND) + 4 * info.round_rel, "drift of %s", rg_wtypes[cases[i].type].name);
+        expect_within(
+            drift, float_bound(F32_BOUND) + 4 * info.round_rel, "drift of %s", rg_wtypes[cases[i].type].name);
         rg_session_close(s);
         rg_engine_close(e);
     }
@@ -204,8 +222,8 @@ static void cache_types(void **state)
     static const struct {
         rg_kvtype k, v;
         double bound;
-    } cases[] = {{RG_KV_F32, RG_KV_F32, 5e-6}, {RG_KV_F16, RG_KV_F16, 2e-3}, {RG_KV_F32, RG_KV_F16, 2e-3}, {RG_KV_Q8_0, RG_KV_Q8_0, 1e-2},
-        {RG_KV_Q8_0, RG_KV_F16, 1e-2}, {RG_KV_F16, RG_KV_Q8_0, 1e-2}};
+    } cases[] = {{RG_KV_F32, RG_KV_F32, 5e-6}, {RG_KV_F16, RG_KV_F16, 2e-3}, {RG_KV_F32, RG_KV_F16, 2e-3},
+        {RG_KV_Q8_0, RG_KV_Q8_0, 1e-2}, {RG_KV_Q8_0, RG_KV_F16, 1e-2}, {RG_KV_F16, RG_KV_Q8_0, 1e-2}};
     rg_ckpt *c = model_open(MHA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
     ref_model *r = ref_from_ckpt(c);
     rg_engine *e = engine_open(c, test_opts(2));
@@ -216,7 +234,8 @@ static void cache_types(void **state)
             so.kv_v = cases[i].v;
             so.unfused = unfused;
             char what[64];
-            snprintf(what, sizeof what, "keys %s, values %s", rg_kvtypes[so.kv_k].name, rg_kvtypes[so.kv_v].name);
+            snprintf(
+                what, sizeof what, "keys %s, values %s", rg_kvtypes[so.kv_k].name, rg_kvtypes[so.kv_v].name);
             compare(e, r, so, 280, 140, cases[i].bound, what);
             compare(e, r, so, PROMPT, 1, cases[i].bound, what);
         }
@@ -255,8 +274,9 @@ static void activation_precisions(void **state)
         rg_act act;
         int dtype;
         double low, high; /* what the rounding must do at least (it happens) and may do at most */
-    } cases[] = {{RG_ACT_BF16, RG_WT_F32, 1e-5, 2e-2}, {RG_ACT_BF16, RG_WT_F16, 1e-5, 2e-2}, {RG_ACT_BF16, RG_WT_Q4G64M, 1e-5, 2e-2},
-        {RG_ACT_Q8, RG_WT_Q8G32, 1e-4, 3e-2}, {RG_ACT_Q8, RG_WT_Q4G32, 1e-4, 3e-2}, {RG_ACT_Q8, RG_WT_Q4G128M, 1e-4, 5e-2}};
+    } cases[] = {{RG_ACT_BF16, RG_WT_F32, 1e-5, 2e-2}, {RG_ACT_BF16, RG_WT_F16, 1e-5, 2e-2},
+        {RG_ACT_BF16, RG_WT_Q4G64M, 1e-5, 2e-2}, {RG_ACT_Q8, RG_WT_Q8G32, 1e-4, 3e-2},
+        {RG_ACT_Q8, RG_WT_Q4G32, 1e-4, 3e-2}, {RG_ACT_Q8, RG_WT_Q4G128M, 1e-4, 5e-2}};
     for (shape_id i = GQA; i <= WIDE; i++)
         for (size_t a = 0; a < sizeof cases / sizeof *cases; a++) {
             rg_ckpt *c = model_open(i, RG_FT_F32, RG_SYNTH_SAFETENSORS);
@@ -350,9 +370,11 @@ static void blas_path(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(float32_equals_the_reference), cmocka_unit_test(long_contexts), cmocka_unit_test(half_precision_files),
-        cmocka_unit_test(gguf_files), cmocka_unit_test(every_resident_type), cmocka_unit_test(rounding_is_as_expected), cmocka_unit_test(cache_types),
-        cmocka_unit_test(every_isa), cmocka_unit_test(activation_precisions), cmocka_unit_test(q8_needs_quantised_weights),
-        cmocka_unit_test(plain_c_is_an_option), cmocka_unit_test(blas_path)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(float32_equals_the_reference),
+        cmocka_unit_test(long_contexts), cmocka_unit_test(half_precision_files), cmocka_unit_test(gguf_files),
+        cmocka_unit_test(every_resident_type), cmocka_unit_test(rounding_is_as_expected),
+        cmocka_unit_test(cache_types), cmocka_unit_test(every_isa), cmocka_unit_test(activation_precisions),
+        cmocka_unit_test(q8_needs_quantised_weights), cmocka_unit_test(plain_c_is_an_option),
+        cmocka_unit_test(blas_path)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

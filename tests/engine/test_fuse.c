@@ -1,5 +1,6 @@
-/* Fused operators: the same bits as one by one, whatever the kernel, the weights, the tokens and the threads; a row of their own in place of those
- * they stand for; none where something lies between or somebody looks. */
+/* Fused operators: the same bits as one by one, whatever the kernel, the weights, the tokens and the threads;
+ * a row of their own in place of those they stand for; none where something lies between or somebody
+ * looks. */
 #include "engine_fixture.h"
 
 #include "base/num.h"
@@ -23,7 +24,8 @@ static void logits_of(const rg_ckpt *c, rg_engine_opts o, rg_session_opts so, fl
     memset(want, 1, sizeof want);
     for (int i = 0; i < CALLS; i++) {
         const rg_batch b = {.n = calls[i], .token = token, .want = want};
-        if (rg_session_eval(s, &b, calls[i] > 1 ? RG_PREFILL : RG_DECODE, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+        if (rg_session_eval(s, &b, calls[i] > 1 ? RG_PREFILL : RG_DECODE, NULL, &err) != RG_OK)
+            fail_msg("%s", err.msg);
         memcpy(out, rg_session_logits(s, 0), (size_t)(calls[i] * vocab) * sizeof *out);
         out += calls[i] * vocab;
     }
@@ -37,7 +39,8 @@ static void same_bits(const rg_ckpt *c, rg_engine_opts o, rg_session_opts so, bo
     const int64_t vocab = rg_ckpt_config(c)->vocab;
     int64_t rows = 0;
     for (int i = 0; i < CALLS; i++) rows += calls[i];
-    float *apart = must_alloc((size_t)(rows * vocab) * sizeof *apart), *fused = must_alloc((size_t)(rows * vocab) * sizeof *fused);
+    float *apart = must_alloc((size_t)(rows * vocab) * sizeof *apart),
+          *fused = must_alloc((size_t)(rows * vocab) * sizeof *fused);
     o.threads = 1;
     logits_of(c, o, so, apart);
     for (int i = each ? 1 : RG_FUSE_COUNT; i <= RG_FUSE_COUNT; i++) {
@@ -46,12 +49,14 @@ static void same_bits(const rg_ckpt *c, rg_engine_opts o, rg_session_opts so, bo
         for (o.threads = 1 + i % 3; o.threads <= 3; o.threads += i < RG_FUSE_COUNT ? 3 : 1) {
             rg_session_opts plain = so;
             plain.fuse = 0;
-            if (o.blas) logits_of(c, o, plain, apart); /* a BLAS rounds by the sizes it is given, which follow from the number of threads */
+            /* a BLAS rounds by the sizes it is given, which follow from the number of threads */
+            if (o.blas) logits_of(c, o, plain, apart);
             logits_of(c, o, so, fused);
             for (int64_t r = 0; r < rows; r++)
                 if (memcmp(apart + r * vocab, fused + r * vocab, (size_t)vocab * sizeof *apart) != 0)
-                    fail_msg("%s, %s, %d threads, --fuse %s: row %lld differs (by %g of the range)", what, rg_isa_names[o.isa_cap], o.threads,
-                        rg_fuse_text(text, sizeof text, so.fuse), (long long)r, rel_diff_f(fused + r * vocab, apart + r * vocab, vocab));
+                    fail_msg("%s, %s, %d threads, --fuse %s: row %lld differs (by %g of the range)", what,
+                        rg_isa_names[o.isa_cap], o.threads, rg_fuse_text(text, sizeof text, so.fuse),
+                        (long long)r, rel_diff_f(fused + r * vocab, apart + r * vocab, vocab));
         }
     }
     free(apart);
@@ -67,8 +72,11 @@ static void every_type_and_level(void **state)
             rg_engine_opts o = test_opts(1);
             o.isa_cap = isa;
             o.dtype = t;
-            o.act = rg_wtype_is_quant((rg_wtype)t) ? (rg_act)(t % RG_ACT_COUNT) : t % 2 ? RG_ACT_BF16 : RG_ACT_F32;
-            same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = t % 2}, isa == (int)isa_cap() && t % 3 == 0, rg_wtypes[t].name);
+            o.act = rg_wtype_is_quant((rg_wtype)t) ? (rg_act)(t % RG_ACT_COUNT)
+                : t % 2                            ? RG_ACT_BF16
+                                                   : RG_ACT_F32;
+            same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = t % 2},
+                isa == (int)isa_cap() && t % 3 == 0, rg_wtypes[t].name);
         }
     rg_ckpt_close(c);
 }
@@ -86,7 +94,8 @@ static void on_tiles(void **state)
             o.isa_cap = RG_ISA_AMXEMU;
             o.dtype = types[t];
             o.act = (rg_act)act;
-            same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, false, rg_wtypes[types[t]].name);
+            same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, false,
+                rg_wtypes[types[t]].name);
         }
     rg_ckpt_close(c);
 }
@@ -102,7 +111,9 @@ static void every_shape_and_blas(void **state)
             o.blas = blas;
             if (rg_engine_open(&e, c, &o, NULL) == RG_OK) { /* a build may have no BLAS */
                 rg_engine_close(e);
-                same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F32, .ubatch = i % 2 ? 0 : 23}, !blas, shape_name((shape_id)i));
+                same_bits(c, o,
+                    (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F32, .ubatch = i % 2 ? 0 : 23}, !blas,
+                    shape_name((shape_id)i));
             }
             rg_ckpt_close(c);
         }
@@ -139,7 +150,8 @@ static void eval(setup *x, int64_t n)
     int32_t t[64];
     rg_err err = {0};
     random_tokens(t, n, rg_ckpt_config(x->c)->vocab, 19);
-    if (rg_session_eval(x->s, &(rg_batch){.n = n, .token = t}, RG_PREFILL, &x->log, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_session_eval(x->s, &(rg_batch){.n = n, .token = t}, RG_PREFILL, &x->log, &err) != RG_OK)
+        fail_msg("%s", err.msg);
     assert_int_equal(x->log.dropped, 0);
 }
 
@@ -149,7 +161,8 @@ static void expect_sites(const setup *x, const char *want)
     char got[512] = "";
     for (size_t i = 0; i < x->log.n; i++)
         if (x->log.rec[i].layer == 1 && x->log.rec[i].step + 1 == x->log.n_steps)
-            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", got[0] ? " " : "", rg_site_name((rg_site)x->log.rec[i].site));
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", got[0] ? " " : "",
+                rg_site_name((rg_site)x->log.rec[i].site));
     assert_string_equal(got, want);
 }
 
@@ -161,11 +174,16 @@ static void rows_of_their_own(void **state)
     (void)state;
     static const struct {
         const char *fuse, *sites;
-    } cases[] = {{"none", apart}, {"act", BEFORE "attn_output attn_add ffn_norm ffn_gate ffn_up_act ffn_down ffn_add"},
+    } cases[] = {{"none", apart},
+        {"act", BEFORE "attn_output attn_add ffn_norm ffn_gate ffn_up_act ffn_down ffn_add"},
         {"add", BEFORE "attn_output_add ffn_norm ffn_gate ffn_up ffn_act ffn_down_add"},
         {"act+add", BEFORE "attn_output_add ffn_norm ffn_gate ffn_up_act ffn_down_add"}, {"norm", apart},
-        {"rope", "attn_norm attn_q attn_k attn_v attn_rope_kv attn_core attn_output attn_add ffn_norm ffn_gate ffn_up ffn_act ffn_down ffn_add"},
-        {"all", "attn_norm attn_q attn_k attn_v attn_rope_kv attn_core attn_output_add ffn_norm ffn_gate ffn_up_act ffn_down_add"}};
+        {"rope",
+            "attn_norm attn_q attn_k attn_v attn_rope_kv attn_core attn_output attn_add ffn_norm ffn_gate "
+            "ffn_up ffn_act ffn_down ffn_add"},
+        {"all",
+            "attn_norm attn_q attn_k attn_v attn_rope_kv attn_core attn_output_add ffn_norm ffn_gate "
+            "ffn_up_act ffn_down_add"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         setup x;
         rg_session_opts so = {.kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
@@ -186,13 +204,19 @@ static void counted_bytes_shrink(void **state)
         uint64_t act[2] = {0}, flop[2] = {0};
         for (int fused = 0; fused < 2; fused++) {
             setup x;
-            begin(&x, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .fuse = fused ? rg_fuse_with_sites() & rg_fuse_all() : 0});
+            begin(&x,
+                (rg_session_opts){.kv_k = RG_KV_F16,
+                    .kv_v = RG_KV_F16,
+                    .fuse = fused ? rg_fuse_with_sites() & rg_fuse_all() : 0});
             eval(&x, tokens[n]);
             for (size_t i = 0; i < x.log.n; i++) {
                 const rg_rec *r = &x.log.rec[i];
-                const rg_tally a = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
-                if (r->tally.w_rd < a.w_rd || r->tally.act_rd < a.act_rd || r->tally.act_wr < a.act_wr || r->tally.kv_wr < a.kv_wr || r->tally.flop < a.flop)
-                    fail_msg("%s, %lld tokens: counted less than analytic", rg_site_name((rg_site)r->site), (long long)tokens[n]);
+                const rg_tally a = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype,
+                    (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+                if (r->tally.w_rd < a.w_rd || r->tally.act_rd < a.act_rd || r->tally.act_wr < a.act_wr ||
+                    r->tally.kv_wr < a.kv_wr || r->tally.flop < a.flop)
+                    fail_msg("%s, %lld tokens: counted less than analytic", rg_site_name((rg_site)r->site),
+                        (long long)tokens[n]);
                 act[fused] += r->tally.act_rd + r->tally.act_wr;
                 flop[fused] += r->tally.flop;
             }
@@ -242,15 +266,18 @@ static void chains_break(void **state)
     (void)state;
     const unsigned all = rg_fuse_all();
     rg_config c = {.layers = 2};
-    assert_true(rg_site_runs(&c, RG_SITE_FFN_UP_ACT, all) && !rg_site_runs(&c, RG_SITE_FFN_UP, all) && !rg_site_runs(&c, RG_SITE_FFN_ACT, all));
+    assert_true(rg_site_runs(&c, RG_SITE_FFN_UP_ACT, all) && !rg_site_runs(&c, RG_SITE_FFN_UP, all) &&
+        !rg_site_runs(&c, RG_SITE_FFN_ACT, all));
     assert_true(rg_site_runs(&c, RG_SITE_FFN_GATE, all) && rg_site_runs(&c, RG_SITE_ATTN_Q, all));
     c.extra = rg_site_bit(RG_SITE_FFN_UP_BIAS); /* between product and activation */
-    assert_true(!rg_site_runs(&c, RG_SITE_FFN_UP_ACT, all) && rg_site_runs(&c, RG_SITE_FFN_UP, all) && rg_site_runs(&c, RG_SITE_FFN_ACT, all));
+    assert_true(!rg_site_runs(&c, RG_SITE_FFN_UP_ACT, all) && rg_site_runs(&c, RG_SITE_FFN_UP, all) &&
+        rg_site_runs(&c, RG_SITE_FFN_ACT, all));
     assert_int_equal(rg_fuse_applied(&c, all), all & ~mask_of("act"));
     c.extra = rg_site_bit(RG_SITE_FFN_UP_ORDER); /* before both */
     assert_true(rg_site_runs(&c, RG_SITE_FFN_UP_ACT, all));
     c.extra = rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS); /* one of two places */
-    assert_true(!rg_site_runs(&c, RG_SITE_ATTN_OUTPUT_ADD, all) && rg_site_runs(&c, RG_SITE_ATTN_OUTPUT, all) && rg_site_runs(&c, RG_SITE_FFN_DOWN_ADD, all));
+    assert_true(!rg_site_runs(&c, RG_SITE_ATTN_OUTPUT_ADD, all) &&
+        rg_site_runs(&c, RG_SITE_ATTN_OUTPUT, all) && rg_site_runs(&c, RG_SITE_FFN_DOWN_ADD, all));
     assert_int_equal(rg_fuse_applied(&c, all), all);
     c.extra = rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE); /* Granite: neither */
     assert_int_equal(rg_fuse_applied(&c, all), all & ~mask_of("add"));
@@ -280,7 +307,8 @@ static void observers_see_all(void **state)
     for (size_t i = 0; i < x.log.n; i++)
         if (x.log.rec[i].step == 1) assert_int_not_equal(x.log.rec[i].site, RG_SITE_FFN_ACT);
     end(&x);
-    begin(&x, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .fuse = rg_fuse_all(), .check_nan = true});
+    begin(&x,
+        (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .fuse = rg_fuse_all(), .check_nan = true});
     eval(&x, 6);
     expect_sites(&x, apart);
     end(&x);
@@ -291,7 +319,8 @@ static void words_and_masks(void **state)
     (void)state;
     char text[64];
     unsigned m;
-    for (unsigned i = 0; i < 1u << (RG_FUSE_COUNT - 1); i++) assert_int_equal(mask_of(rg_fuse_text(text, sizeof text, i << 1)), i << 1);
+    for (unsigned i = 0; i < 1u << (RG_FUSE_COUNT - 1); i++)
+        assert_int_equal(mask_of(rg_fuse_text(text, sizeof text, i << 1)), i << 1);
     assert_string_equal(rg_fuse_text(text, sizeof text, rg_fuse_bit(RG_FUSE_ATTN)), "none");
     assert_int_equal(mask_of("add+act"), mask_of("act+add"));
     assert_int_equal(mask_of("all"), rg_fuse_all());
@@ -303,8 +332,10 @@ static void words_and_masks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_and_level), cmocka_unit_test(on_tiles), cmocka_unit_test(every_shape_and_blas),
-        cmocka_unit_test(rows_of_their_own), cmocka_unit_test(counted_bytes_shrink), cmocka_unit_test(norms_of_every_thread), cmocka_unit_test(chains_break),
-        cmocka_unit_test(observers_see_all), cmocka_unit_test(words_and_masks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_and_level), cmocka_unit_test(on_tiles),
+        cmocka_unit_test(every_shape_and_blas), cmocka_unit_test(rows_of_their_own),
+        cmocka_unit_test(counted_bytes_shrink), cmocka_unit_test(norms_of_every_thread),
+        cmocka_unit_test(chains_break), cmocka_unit_test(observers_see_all),
+        cmocka_unit_test(words_and_masks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

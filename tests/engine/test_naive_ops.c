@@ -1,4 +1,5 @@
-/* Operations counted by the drivers and stated by the cost model, against plain loops whose every arithmetic operation counts itself. */
+/* Operations counted by the drivers and stated by the cost model, against plain loops whose every arithmetic
+ * operation counts itself. */
 #include "engine_fixture.h"
 
 #include "base/num.h"
@@ -29,7 +30,8 @@ static void linear(int64_t m, int64_t n, int64_t k)
     }
 }
 
-/* Weights and activations as whole numbers with a scale per group; x in one byte, or in two that make two products. */
+/* Weights and activations as whole numbers with a scale per group; x in one byte, or in two that make two
+ * products. */
 static void linear_in_bytes(int64_t m, int64_t n, int64_t k, int64_t group, int planes, bool minimum)
 {
     for (int64_t i = 0; i < m * n; i++) {
@@ -94,21 +96,25 @@ static int64_t tiles(int64_t m) { return m < 16 ? m : rg_round_up(m, 16); }
 static bool naive(const rg_rec *r, bool executed)
 {
     const rg_dims *d = &r->dims;
-    const bool two = r->kernel == RG_KK_DOT16 || r->kernel == RG_KK_MMDOT16, bytes = two || r->kernel == RG_KK_DOT8 || r->kernel == RG_KK_MMDOT8;
+    const bool two = r->kernel == RG_KK_DOT16 || r->kernel == RG_KK_MMDOT16,
+               bytes = two || r->kernel == RG_KK_DOT8 || r->kernel == RG_KK_MMDOT8;
     flop = iop = 0;
     const rg_op op = rg_site_op((rg_site)r->site);
     switch (op) {
     case RG_OP_LINEAR:
     case RG_OP_LINEAR_SWIGLU:
     case RG_OP_LINEAR_ADD:
-        if (executed && r->arith == RG_ARITH_AMX_BF16) /* tiles have 16 rows or fewer, and 32 columns; each product counts */
-            linear(tiles(d->m), rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, 32) * rg_kernel_passes((rg_kernel_kind)r->kernel));
+        /* tiles have 16 rows or fewer, and 32 columns; each product counts */
+        if (executed && r->arith == RG_ARITH_AMX_BF16)
+            linear(tiles(d->m), rg_round_up(d->n, RG_PANEL),
+                rg_round_up(d->k, 32) * rg_kernel_passes((rg_kernel_kind)r->kernel));
         else if (executed && r->arith == RG_ARITH_AMX_INT8)
-            linear_in_bytes(tiles(d->m), rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, rg_wtypes[r->wtype].group), rg_wtypes[r->wtype].group, two ? 2 : 1,
+            linear_in_bytes(tiles(d->m), rg_round_up(d->n, RG_PANEL),
+                rg_round_up(d->k, rg_wtypes[r->wtype].group), rg_wtypes[r->wtype].group, two ? 2 : 1,
                 rg_wtypes[r->wtype].has_min);
         else if (executed && bytes)
-            linear_in_bytes(d->m, rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, rg_wtypes[r->wtype].group), rg_wtypes[r->wtype].group, two ? 2 : 1,
-                rg_wtypes[r->wtype].has_min);
+            linear_in_bytes(d->m, rg_round_up(d->n, RG_PANEL), rg_round_up(d->k, rg_wtypes[r->wtype].group),
+                rg_wtypes[r->wtype].group, two ? 2 : 1, rg_wtypes[r->wtype].has_min);
         else
             linear(d->m, executed ? rg_round_up(d->n, RG_PANEL) : d->n, d->k);
         if (op == RG_OP_LINEAR_SWIGLU) swiglu(d->m * d->n);
@@ -152,32 +158,40 @@ static void operations_are_those_of_plain_loops(void **state)
         o.dtype = types[t];
         rg_ckpt *c = model_open(GQA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
         rg_engine *e = engine_open(c, o);
-        rg_session *s = session_open(e, (rg_session_opts){.ctx = 32, .fuse = i % 2 ? rg_fuse_with_sites() & rg_fuse_all() : 0});
+        rg_session *s = session_open(
+            e, (rg_session_opts){.ctx = 32, .fuse = i % 2 ? rg_fuse_with_sites() & rg_fuse_all() : 0});
         assert_int_equal(rg_log_open(&log, 2, rg_session_ops_per_step(s)), 0);
         random_tokens(id, 20, rg_ckpt_config(c)->vocab, 5);
-        assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 20, .token = id}, RG_PREFILL, &log, &err), RG_OK);
+        assert_int_equal(
+            rg_session_eval(s, &(rg_batch){.n = 20, .token = id}, RG_PREFILL, &log, &err), RG_OK);
         assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 1, .token = id}, RG_DECODE, &log, &err), RG_OK);
         for (size_t k = 0; k < log.n; k++) {
             const rg_rec *r = &log.rec[k];
             const char *name = rg_site_name((rg_site)r->site);
-            const rg_tally cost = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+            const rg_tally cost = rg_cost(rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype,
+                (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
             if (!naive(r, false)) continue;
             seen |= 1u << rg_site_op((rg_site)r->site);
             if (cost.flop != flop || cost.iop != iop)
-                fail_msg("%s: analytic %llu, the loop did %llu", name, (unsigned long long)cost.flop, (unsigned long long)flop);
+                fail_msg("%s: analytic %llu, the loop did %llu", name, (unsigned long long)cost.flop,
+                    (unsigned long long)flop);
             naive(r, true);
-            const bool masked = rg_site_op((rg_site)r->site) == RG_OP_ATTN && r->phase == RG_PREFILL; /* rows of a block share positions, so some are masked */
+            /* rows of a block share positions, so some are masked */
+            const bool masked = rg_site_op((rg_site)r->site) == RG_OP_ATTN && r->phase == RG_PREFILL;
             if (masked ? r->tally.flop < flop : r->tally.flop != flop || r->tally.iop != iop)
-                fail_msg("%s (%s): counted %llu and %llu integer, the loop did %llu and %llu", name, rg_kernel_kinds[r->kernel],
-                    (unsigned long long)r->tally.flop, (unsigned long long)r->tally.iop, (unsigned long long)flop, (unsigned long long)iop);
+                fail_msg("%s (%s): counted %llu and %llu integer, the loop did %llu and %llu", name,
+                    rg_kernel_kinds[r->kernel], (unsigned long long)r->tally.flop,
+                    (unsigned long long)r->tally.iop, (unsigned long long)flop, (unsigned long long)iop);
         }
         rg_log_close(&log);
         rg_session_close(s);
         rg_engine_close(e);
         rg_ckpt_close(c);
     }
-    assert_int_equal(seen, 1u << RG_OP_EMBED | 1u << RG_OP_RMSNORM | 1u << RG_OP_LINEAR | 1u << RG_OP_ROPE | 1u << RG_OP_KV_PUT | 1u << RG_OP_ATTN |
-                               1u << RG_OP_ADD | 1u << RG_OP_SWIGLU | 1u << RG_OP_ROPE_KV | 1u << RG_OP_LINEAR_SWIGLU | 1u << RG_OP_LINEAR_ADD);
+    assert_int_equal(seen,
+        1u << RG_OP_EMBED | 1u << RG_OP_RMSNORM | 1u << RG_OP_LINEAR | 1u << RG_OP_ROPE | 1u << RG_OP_KV_PUT |
+            1u << RG_OP_ATTN | 1u << RG_OP_ADD | 1u << RG_OP_SWIGLU | 1u << RG_OP_ROPE_KV |
+            1u << RG_OP_LINEAR_SWIGLU | 1u << RG_OP_LINEAR_ADD);
 }
 
 int main(void)

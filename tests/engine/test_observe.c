@@ -1,4 +1,5 @@
-/* The observer of the forward pass: it sees every operator once, in order, with what the operator wrote, and changes nothing. */
+/* The observer of the forward pass: it sees every operator once, in order, with what the operator wrote, and
+ * changes nothing. */
 #include "engine_fixture.h"
 
 enum { TOKENS = 13, MAX_SEEN = 256 };
@@ -23,8 +24,10 @@ static void take(void *user, const rg_seen *s)
     note *n = &v->n[v->count++];
     *n = (note){.site = s->site, .layer = s->layer, .rows = s->rows, .cols = s->cols};
     for (int64_t i = 0; i < s->rows * s->cols; i++) n->sum += fabs((double)s->data[i]);
-    if (s->layer == 1 && s->site == RG_SITE_ATTN_NORM) memcpy(v->norm, s->data, sizeof(float) * (size_t)(s->rows * s->cols));
-    if (s->layer == 1 && s->site == RG_SITE_ATTN_Q) memcpy(v->q, s->data, sizeof(float) * (size_t)(s->rows * s->cols));
+    if (s->layer == 1 && s->site == RG_SITE_ATTN_NORM)
+        memcpy(v->norm, s->data, sizeof(float) * (size_t)(s->rows * s->cols));
+    if (s->layer == 1 && s->site == RG_SITE_ATTN_Q)
+        memcpy(v->q, s->data, sizeof(float) * (size_t)(s->rows * s->cols));
 }
 
 static void sees_every_operator(void **state)
@@ -38,22 +41,25 @@ static void sees_every_operator(void **state)
     for (int unfused = 0; unfused < 2; unfused++)
         for (int threads = 1; threads <= 2; threads++) {
             rg_engine *e = engine_open(c, test_opts(threads));
-            rg_session *s = session_open(e, (rg_session_opts){.ctx = 32, .unfused = unfused != 0, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32});
+            rg_session *s = session_open(e,
+                (rg_session_opts){.ctx = 32, .unfused = unfused != 0, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32});
             const rg_batch b = {.n = TOKENS, .token = t};
             float *plain = must_alloc(sizeof(float) * (size_t)cfg->vocab);
             assert_int_equal(rg_session_eval(s, &b, RG_PREFILL, NULL, &err), RG_OK);
             memcpy(plain, rg_session_logits(s, 0), sizeof(float) * (size_t)cfg->vocab);
 
-            notes v = {.norm = must_alloc(sizeof(float) * TOKENS * (size_t)cfg->dim), .q = must_alloc(sizeof(float) * TOKENS * (size_t)rg_q_dim(cfg))};
+            notes v = {.norm = must_alloc(sizeof(float) * TOKENS * (size_t)cfg->dim),
+                .q = must_alloc(sizeof(float) * TOKENS * (size_t)rg_q_dim(cfg))};
             rg_session_truncate(s, 0, 0);
             rg_session_observe(s, take, &v);
             assert_int_equal(rg_session_eval(s, &b, RG_PREFILL, NULL, &err), RG_OK);
             rg_session_observe(s, NULL, NULL);
             assert_memory_equal(plain, rg_session_logits(s, 0), sizeof(float) * (size_t)cfg->vocab);
 
-            static const rg_site order[] = {RG_SITE_ATTN_NORM, RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V, RG_SITE_ATTN_ROPE, RG_SITE_ATTN_ROPE,
-                RG_SITE_ATTN_CORE, RG_SITE_ATTN_OUTPUT, RG_SITE_ATTN_ADD, RG_SITE_FFN_NORM, RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_FFN_ACT, RG_SITE_FFN_DOWN,
-                RG_SITE_FFN_ADD};
+            static const rg_site order[] = {RG_SITE_ATTN_NORM, RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V,
+                RG_SITE_ATTN_ROPE, RG_SITE_ATTN_ROPE, RG_SITE_ATTN_CORE, RG_SITE_ATTN_OUTPUT,
+                RG_SITE_ATTN_ADD, RG_SITE_FFN_NORM, RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_FFN_ACT,
+                RG_SITE_FFN_DOWN, RG_SITE_FFN_ADD};
             enum { PER_LAYER = sizeof order / sizeof *order };
             assert_int_equal(v.count, 3 + cfg->layers * PER_LAYER);
             assert_int_equal(v.n[0].site, RG_SITE_TOKEN_EMBD);
@@ -106,7 +112,8 @@ static void one_weight_of_another_type(void **state)
     assert_int_equal(rg_plan_weights(c, &o, &plain, NULL), RG_OK);
     o.type_of = only_up;
     assert_int_equal(rg_plan_weights(c, &o, &mixed, NULL), RG_OK);
-    const int64_t saved = rg_packed_bytes(RG_WT_F32, cfg->ffn, cfg->dim) - rg_packed_bytes(RG_WT_Q4G32, cfg->ffn, cfg->dim);
+    const int64_t saved =
+        rg_packed_bytes(RG_WT_F32, cfg->ffn, cfg->dim) - rg_packed_bytes(RG_WT_Q4G32, cfg->ffn, cfg->dim);
     assert_true(llabs((long long)(plain - mixed) - saved) <= 64); /* alignment */
     rg_engine *e = engine_open(c, o);
     rg_session *s = session_open(e, (rg_session_opts){.ctx = 32});
@@ -120,6 +127,7 @@ static void one_weight_of_another_type(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sees_every_operator), cmocka_unit_test(one_weight_of_another_type)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sees_every_operator), cmocka_unit_test(one_weight_of_another_type)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The mathematics of quantisation: grids against the packer, GPTQ and AWQ against the error they are to make small. */
+/* The mathematics of quantisation: grids against the packer, GPTQ and AWQ against the error they are to make
+ * small. */
 #include "testing.h"
 
 #include "base/arena.h"
@@ -28,7 +29,8 @@ static matrix make(rg_qspec spec, int64_t rows, int64_t cols, uint64_t seed)
     m.q.scale = calloc((size_t)(rows * cols / spec.group), 2);
     m.q.offset = calloc((size_t)(rows * cols / spec.group), 2);
     assert_true(m.w && m.q.code && m.q.scale && m.q.offset);
-    for (int64_t i = 0; i < rows * cols; i++) m.w[i] = 0.05f * rng_normal(&r) * (rng_in(&r, 0, 60) == 0 ? 6.0f : 1.0f) + 0.01f;
+    for (int64_t i = 0; i < rows * cols; i++)
+        m.w[i] = 0.05f * rng_normal(&r) * (rng_in(&r, 0, 60) == 0 ? 6.0f : 1.0f) + 0.01f;
     return m;
 }
 
@@ -47,15 +49,19 @@ static void search_is_the_packers(void **state)
     static const struct {
         rg_qspec spec;
         rg_wtype type;
-    } kinds[] = {{{RG_QK_SYM4, 32}, RG_WT_Q4G32}, {{RG_QK_SYM4, 64}, RG_WT_Q4G64}, {{RG_QK_SYM4, 128}, RG_WT_Q4G128}, {{RG_QK_MIN4, 32}, RG_WT_Q4G32M},
-        {{RG_QK_SYM8, 32}, RG_WT_Q8G32}};
+    } kinds[] = {{{RG_QK_SYM4, 32}, RG_WT_Q4G32}, {{RG_QK_SYM4, 64}, RG_WT_Q4G64},
+        {{RG_QK_SYM4, 128}, RG_WT_Q4G128}, {{RG_QK_MIN4, 32}, RG_WT_Q4G32M}, {{RG_QK_SYM8, 32}, RG_WT_Q8G32}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         matrix m = make(kinds[i].spec, 45, 384, 5 + i);
         rg_qstats st = {0};
-        const rg_weight w = {.type = kinds[i].type, .n = 45, .k = 384, .data = rg_big_alloc((size_t)rg_packed_bytes(kinds[i].type, 45, 384))};
+        const rg_weight w = {.type = kinds[i].type,
+            .n = 45,
+            .k = 384,
+            .data = rg_big_alloc((size_t)rg_packed_bytes(kinds[i].type, 45, 384))};
         void *scratch = rg_big_alloc((size_t)rg_pack_scratch(w.type, w.k));
         double e2 = 0.0, w2 = 0.0;
-        rg_pack(&tab, w.type, (void *)(uintptr_t)w.data, w.n, w.k, 0, rg_panels(w.n), give_row, &m, scratch, &e2, &w2);
+        rg_pack(&tab, w.type, (void *)(uintptr_t)w.data, w.n, w.k, 0, rg_panels(w.n), give_row, &m, scratch,
+            &e2, &w2);
         rg_q_rows(&tab, true, &m.q, m.w, false, 0, 45, &st);
         float a[384], b[384];
         for (int64_t r = 0; r < 45; r++) {
@@ -70,11 +76,13 @@ static void search_is_the_packers(void **state)
     }
 }
 
-/* For every kind: plain rounding is within half a step, the search is no worse, codes and offsets stay in their ranges. */
+/* For every kind: plain rounding is within half a step, the search is no worse, codes and offsets stay in
+ * their ranges. */
 static void grids(void **state)
 {
     (void)state;
-    static const rg_qspec specs[] = {{RG_QK_SYM4, 64}, {RG_QK_MIN4, 32}, {RG_QK_ZERO4, 32}, {RG_QK_ZERO4, 128}, {RG_QK_SYM8, 32}};
+    static const rg_qspec specs[] = {
+        {RG_QK_SYM4, 64}, {RG_QK_MIN4, 32}, {RG_QK_ZERO4, 32}, {RG_QK_ZERO4, 128}, {RG_QK_SYM8, 32}};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         matrix m = make(specs[i], 20, 256, 50 + i);
         memset(m.w, 0, sizeof(float) * 128); /* groups of zeros */
@@ -85,10 +93,14 @@ static void grids(void **state)
             rg_q_row_f32(&m.q, r, row);
             for (int64_t c = 0; c < 256; c++) {
                 const int64_t g = r * (256 / specs[i].group) + c / specs[i].group;
-                const double s = fabs((double)rg_f16_to_f32(m.q.scale[g])), d = fabs((double)row[c] - (double)m.w[r * 256 + c]);
-                /* a step more at the end: -8 .. 7 and a whole zero point do not reach both ends, and halves are rounded */
-                if (!(d <= (specs[i].kind == RG_QK_SYM4 || specs[i].kind == RG_QK_ZERO4 ? 1.01 : 0.52) * s + 1e-7))
-                    fail_msg("kind %d, [%d][%d]: off by %g, step %g", (int)specs[i].kind, (int)r, (int)c, d, s);
+                const double s = fabs((double)rg_f16_to_f32(m.q.scale[g])),
+                             d = fabs((double)row[c] - (double)m.w[r * 256 + c]);
+                /* a step more at the end: -8 .. 7 and a whole zero point do not reach both ends, and halves
+                 * are rounded */
+                if (!(d <= (specs[i].kind == RG_QK_SYM4 || specs[i].kind == RG_QK_ZERO4 ? 1.01 : 0.52) * s +
+                            1e-7))
+                    fail_msg(
+                        "kind %d, [%d][%d]: off by %g, step %g", (int)specs[i].kind, (int)r, (int)c, d, s);
                 if (specs[i].kind != RG_QK_SYM8) assert_true(m.q.code[r * 256 + c] < 16);
                 if (specs[i].kind == RG_QK_ZERO4) assert_true(m.q.offset[g] < 16);
             }
@@ -116,7 +128,8 @@ static float *moments(double *mean_abs, uint64_t seed)
 {
     enum { RANK = 24 };
     rg_rng r = {seed};
-    float *h = rg_big_alloc(sizeof(float) * K * LD), *x = rg_big_alloc(sizeof(float) * SAMPLES * LD), *xt = rg_big_alloc(sizeof(float) * SAMPLES * LD);
+    float *h = rg_big_alloc(sizeof(float) * K * LD), *x = rg_big_alloc(sizeof(float) * SAMPLES * LD),
+          *xt = rg_big_alloc(sizeof(float) * SAMPLES * LD);
     static float mix[RANK][K], size[K];
     for (int i = 0; i < RANK; i++)
         for (int c = 0; c < K; c++) mix[i][c] = rng_normal(&r);
@@ -162,7 +175,8 @@ static double output_error(const float *now, const float *before, const float *h
         for (int i = 0; i < K; i++) {
             const double d = (double)now[r * K + i] - (double)before[r * K + i];
             double t = 0.0;
-            for (int j = 0; j < K; j++) t += (double)h[i * LD + j] * ((double)now[r * K + j] - (double)before[r * K + j]);
+            for (int j = 0; j < K; j++)
+                t += (double)h[i * LD + j] * ((double)now[r * K + j] - (double)before[r * K + j]);
             sum += d * t;
         }
     return sum;
@@ -186,7 +200,8 @@ static void the_factor_inverts(void **state)
         double hu[K] = {0}, one[K] = {0};
         for (int k = 0; k < K; k++)
             for (int j = 0; j <= k; j++) { /* row j of U has columns from j on */
-                const double a = (double)h[i * LD + k] + (i == k ? 0.01 * mean + (h[i * LD + i] > 0.0f ? 0.0 : 1.0) : 0.0);
+                const double a =
+                    (double)h[i * LD + k] + (i == k ? 0.01 * mean + (h[i * LD + i] > 0.0f ? 0.0 : 1.0) : 0.0);
                 hu[j] += a * (double)u[j * LD + k];
             }
         for (int j = 0; j < K; j++)
@@ -204,13 +219,15 @@ static void the_factor_inverts(void **state)
 static void gptq_beats_rounding(void **state)
 {
     (void)state;
-    static const rg_qspec specs[] = {{RG_QK_SYM4, 32}, {RG_QK_SYM4, 64}, {RG_QK_SYM4, 128}, {RG_QK_MIN4, 32}, {RG_QK_ZERO4, 64}, {RG_QK_SYM8, 32}};
+    static const rg_qspec specs[] = {{RG_QK_SYM4, 32}, {RG_QK_SYM4, 64}, {RG_QK_SYM4, 128}, {RG_QK_MIN4, 32},
+        {RG_QK_ZERO4, 64}, {RG_QK_SYM8, 32}};
     double mean_abs[K], used;
     if (!rg_factor_available()) {
         print_message("SKIPPED: this build has no LAPACK\n");
         skip();
     }
-    float *h = moments(mean_abs, 4), *u = rg_big_alloc(sizeof(float) * K * LD), *rest = rg_big_alloc(sizeof(float) * RG_Q_TILE * RG_Q_BLOCK);
+    float *h = moments(mean_abs, 4), *u = rg_big_alloc(sizeof(float) * K * LD),
+          *rest = rg_big_alloc(sizeof(float) * RG_Q_TILE * RG_Q_BLOCK);
     float *before = malloc(sizeof(float) * ROWS * K), *row = malloc(sizeof(float) * K);
     memcpy(u, h, sizeof(float) * K * LD);
     assert_true(rg_factor(u, LD, K, 0.01, &used));
@@ -233,7 +250,8 @@ static void gptq_beats_rounding(void **state)
             }
             drop(&m);
         }
-        if (!(err[2] < 0.6 * err[1] && err[2] < 0.6 * err[0])) fail_msg("spec %zu: plain %g, search %g, GPTQ %g", i, err[0], err[1], err[2]);
+        if (!(err[2] < 0.6 * err[1] && err[2] < 0.6 * err[0]))
+            fail_msg("spec %zu: plain %g, search %g, GPTQ %g", i, err[0], err[1], err[2]);
     }
     free(before), free(row);
     rg_big_free(h, sizeof(float) * K * LD);
@@ -261,7 +279,8 @@ static void awq_scales_lower_the_error(void **state)
     for (int r = 0; r < RG_Q_TILE; r++)
         for (int i = 0; i < K; i++)
             for (int j = 0; j < K; j++)
-                plain += ((double)now[r * K + i] - (double)m.w[r * K + i]) * (double)h[i * LD + j] * ((double)now[r * K + j] - (double)m.w[r * K + j]);
+                plain += ((double)now[r * K + i] - (double)m.w[r * K + i]) * (double)h[i * LD + j] *
+                    ((double)now[r * K + j] - (double)m.w[r * K + j]);
     assert_true(fabs(plain - none) <= 1e-3 * plain);
     for (int a = 1; a < 20; a++) {
         rg_awq_scales(s, mean_abs, NULL, K, a / 20.0);
@@ -280,7 +299,8 @@ static void awq_scales_lower_the_error(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(search_is_the_packers), cmocka_unit_test(grids), cmocka_unit_test(the_factor_inverts),
-        cmocka_unit_test(gptq_beats_rounding), cmocka_unit_test(awq_scales_lower_the_error)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(search_is_the_packers), cmocka_unit_test(grids),
+        cmocka_unit_test(the_factor_inverts), cmocka_unit_test(gptq_beats_rounding),
+        cmocka_unit_test(awq_scales_lower_the_error)};
     return cmocka_run_group_tests(tests, select_kernels, NULL);
 }

@@ -1,5 +1,5 @@
-/* The quantiser on whole small models: files say bit for bit what the codes say, AWQ's folding does not change the model, calibrated methods
- * make smaller errors of the outputs. */
+/* The quantiser on whole small models: files say bit for bit what the codes say, AWQ's folding does not
+ * change the model, calibrated methods make smaller errors of the outputs. */
 #include "engine_fixture.h"
 
 #include "model/quantizer.h"
@@ -40,7 +40,12 @@ static rg_status take(void *user, const rg_quantized *t, rg_err *err)
 {
     sink *s = user;
     kept *k = &s->t[s->n++];
-    *k = (kept){.site = t->site, .layer = t->layer, .rows = t->rows, .cols = t->cols, .q = t->q != NULL, .out_error = t->out_error};
+    *k = (kept){.site = t->site,
+        .layer = t->layer,
+        .rows = t->rows,
+        .cols = t->cols,
+        .q = t->q != NULL,
+        .out_error = t->out_error};
     if (t->q || t->f32) k->w = must_alloc(sizeof(float) * (size_t)(t->rows * t->cols));
     for (int64_t r = 0; r < t->rows && t->q; r++) rg_q_row_f32(t->q, r, k->w + r * t->cols);
     if (t->f32) memcpy(k->w, t->f32, sizeof(float) * (size_t)(t->rows * t->cols));
@@ -67,9 +72,10 @@ static void round_trips(void **state)
         rg_qspec spec;
         const char *name;
         bool head;
-    } cases[] = {{RG_EXPORT_GGUF, {RG_QK_SYM4, 32}, "a.gguf", false}, {RG_EXPORT_GGUF, {RG_QK_MIN4, 32}, "b.gguf", true},
-        {RG_EXPORT_GGUF, {RG_QK_SYM8, 32}, "c.gguf", true}, {RG_EXPORT_PACKED, {RG_QK_SYM4, 32}, "d", false}, {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, "e", true},
-        {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, "f", true}};
+    } cases[] = {{RG_EXPORT_GGUF, {RG_QK_SYM4, 32}, "a.gguf", false},
+        {RG_EXPORT_GGUF, {RG_QK_MIN4, 32}, "b.gguf", true},
+        {RG_EXPORT_GGUF, {RG_QK_SYM8, 32}, "c.gguf", true}, {RG_EXPORT_PACKED, {RG_QK_SYM4, 32}, "d", false},
+        {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, "e", true}, {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, "f", true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int method = 0; method < 3; method++) { /* AWQ changes norms and what it folds into */
             char path[600];
@@ -84,11 +90,13 @@ static void round_trips(void **state)
             size_t n;
             assert_int_equal(rg_quantize_plan_make(&p, &n, c, &o, &err), RG_OK);
             rg_export_tensor *t = must_alloc(n * sizeof *t);
-            for (size_t k = 0; k < n; k++) t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].rows, p[k].cols, p[k].quantised};
+            for (size_t k = 0; k < n; k++)
+                t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].rows, p[k].cols, p[k].quantised};
             snprintf(path, sizeof path, "%s/%d%s", scratch_dir(), method, cases[i].name);
             sink *s = must_alloc(sizeof *s);
             *s = (sink){0};
-            if (rg_export_open(&s->e, c, cases[i].format, o.spec, t, n, o.untie, path, &err) != RG_OK) fail_msg("%s", err.msg);
+            if (rg_export_open(&s->e, c, cases[i].format, o.spec, t, n, o.untie, path, &err) != RG_OK)
+                fail_msg("%s", err.msg);
             if (rg_quantize(c, &o, take, s, &err) != RG_OK) fail_msg("%s", err.msg);
             assert_int_equal(s->n, n);
             assert_true(access(path, F_OK) != 0); /* not before it is whole */
@@ -98,10 +106,12 @@ static void round_trips(void **state)
             int quantised = 0;
             for (int k = 0; k < s->n; k++) {
                 const kept *a = &s->t[k];
-                const rg_ckpt_tensor *b = rg_ckpt_find(back, a->site, a->layer), *src = rg_ckpt_find(c, a->site, a->layer);
+                const rg_ckpt_tensor *b = rg_ckpt_find(back, a->site, a->layer),
+                                     *src = rg_ckpt_find(c, a->site, a->layer);
                 assert_non_null(b);
                 quantised += a->q;
-                float *x = must_alloc(sizeof *x * (size_t)a->cols), *y = must_alloc(sizeof *y * (size_t)a->cols);
+                float *x = must_alloc(sizeof *x * (size_t)a->cols),
+                      *y = must_alloc(sizeof *y * (size_t)a->cols);
                 for (int64_t r = 0; r < a->rows; r++) {
                     rg_ckpt_row_f32(b, r, y);
                     if (a->w)
@@ -110,12 +120,14 @@ static void round_trips(void **state)
                         rg_ckpt_row_f32(src, r, x);
                     for (int64_t q = 0; q < a->cols; q++)
                         if (!(x[q] >= y[q] && x[q] <= y[q]))
-                            fail_msg("case %zu, method %d, tensor %d, row %d, column %d: %g in the file, %g expected", i, method, k, (int)r, (int)q,
-                                (double)y[q], (double)x[q]);
+                            fail_msg("case %zu, method %d, tensor %d, row %d, column %d: %g in the file, %g "
+                                     "expected",
+                                i, method, k, (int)r, (int)q, (double)y[q], (double)x[q]);
                 }
                 free(x), free(y);
             }
-            const int whole = rg_ckpt_config(c)->ffn % cases[i].spec.group == 0; /* else the other ffn_down stays too */
+            /* else the other ffn_down stays too */
+            const int whole = rg_ckpt_config(c)->ffn % cases[i].spec.group == 0;
             assert_int_equal(quantised, (int)rg_ckpt_config(c)->layers * 7 - 2 + whole + cases[i].head);
             rg_ckpt_close(back);
             drop(s), free(s), free(t), free(p);
@@ -133,7 +145,8 @@ static void folding_leaves_the_function(void **state)
             rg_err err = {0};
             rg_ckpt *c = model_open(shapes[i], RG_FT_F32, RG_SYNTH_SAFETENSORS);
             const rg_config *cfg = rg_ckpt_config(c);
-            /* groups that divide nothing would leave nothing to scale: pretend that all divide, the fold does not store codes */
+            /* groups that divide nothing would leave nothing to scale: pretend that all divide, the fold does
+             * not store codes */
             rg_quantize_opts o = options(c, RG_QUANT_AWQ, (rg_qspec){RG_QK_SYM4, 32});
             if (cfg->dim % 32 || cfg->ffn % 32 || rg_q_dim(cfg) % 32) {
                 rg_ckpt_close(c);
@@ -141,7 +154,8 @@ static void folding_leaves_the_function(void **state)
             }
             o.norm_type = norm ? RG_FT_F16 : RG_FT_F32;
             rg_quantizer z = {.c = c, .cfg = cfg, .o = &o, .threads = 2};
-            assert_true(rg_kernels_select(&z.k, isa_cap() < rg_isa_best() ? isa_cap() : rg_isa_best(), false));
+            assert_true(
+                rg_kernels_select(&z.k, isa_cap() < rg_isa_best() ? isa_cap() : rg_isa_best(), false));
             assert_int_equal(rg_team_open(&z.team, 2, NULL, &z.k, 4096, 1 << 20, &err), RG_OK);
             for (int s = 0; s < RG_SITE_COUNT; s++) {
                 const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(c, s, 0) : NULL;
@@ -150,10 +164,12 @@ static void folding_leaves_the_function(void **state)
                 for (int64_t r = 0; r < t->rows; r++) rg_ckpt_row_f32(t, r, z.w[s] + r * t->cols);
             }
             /* inputs of unequal size, or there is nothing to scale */
-            for (int64_t k = 0; k < cfg->dim; k += 7) z.w[RG_SITE_ATTN_NORM][k] *= 8.0f, z.w[RG_SITE_FFN_NORM][k] *= 8.0f;
+            for (int64_t k = 0; k < cfg->dim; k += 7)
+                z.w[RG_SITE_ATTN_NORM][k] *= 8.0f, z.w[RG_SITE_FFN_NORM][k] *= 8.0f;
             if (rg_calib_open(&z, &err) != RG_OK) fail_msg("%s", err.msg);
             const int64_t n = WINDOW * WINDOWS * cfg->dim;
-            float *in = must_alloc(sizeof *in * (size_t)n), *out = must_alloc(sizeof *out * (size_t)n), *was = must_alloc(sizeof *was * (size_t)(cfg->dim));
+            float *in = must_alloc(sizeof *in * (size_t)n), *out = must_alloc(sizeof *out * (size_t)n),
+                  *was = must_alloc(sizeof *was * (size_t)(cfg->dim));
             memcpy(in, z.hidden, sizeof *in * (size_t)n);
             memcpy(was, z.w[RG_SITE_ATTN_NORM], sizeof *was * (size_t)cfg->dim);
             if (rg_calib_run(&z, 0, true, true, &err) != RG_OK) fail_msg("%s", err.msg);
@@ -172,7 +188,8 @@ static void folding_leaves_the_function(void **state)
                 diff = fmax(diff, fabs((double)z.hidden[k] - (double)out[k]));
                 size = fmax(size, fabs((double)out[k] - (double)in[k]));
             }
-            expect_within(diff / size, 2e-5, "%s, norms %s", shape_name(shapes[i]), rg_ftypes[o.norm_type].name);
+            expect_within(
+                diff / size, 2e-5, "%s, norms %s", shape_name(shapes[i]), rg_ftypes[o.norm_type].name);
             free(in), free(out), free(was);
             for (int s = 0; s < RG_SITE_COUNT; s++) free(z.w[s]);
             rg_calib_close(&z);
@@ -181,7 +198,8 @@ static void folding_leaves_the_function(void **state)
         }
 }
 
-/* The same whatever the number of threads (but for LAPACK's factor, whose last bits are its own affair); and calibrated methods make smaller errors of the outputs. */
+/* The same whatever the number of threads (but for LAPACK's factor, whose last bits are its own affair); and
+ * calibrated methods make smaller errors of the outputs. */
 static void methods(void **state)
 {
     (void)state;
@@ -203,7 +221,8 @@ static void methods(void **state)
         assert_int_equal(s[0]->n, s[1]->n);
         for (int i = 0; i < s[0]->n; i++) {
             const kept *a = &s[0]->t[i];
-            if (a->w && method == RG_QUANT_AWQ) assert_memory_equal(a->w, s[1]->t[i].w, sizeof(float) * (size_t)(a->rows * a->cols));
+            if (a->w && method == RG_QUANT_AWQ)
+                assert_memory_equal(a->w, s[1]->t[i].w, sizeof(float) * (size_t)(a->rows * a->cols));
             if (a->q) mean[method] += a->out_error, n++;
             if (a->q) assert_true(fabs(a->out_error - s[1]->t[i].out_error) < 0.05 * a->out_error);
         }
@@ -211,7 +230,8 @@ static void methods(void **state)
         for (int i = 0; i < 2; i++) drop(s[i]), free(s[i]);
     }
     assert_true(mean[RG_QUANT_AWQ] > 0.0);
-    if (rg_factor_available()) assert_true(mean[RG_QUANT_GPTQ] < mean[RG_QUANT_AWQ]); /* random weights: little for scales to do */
+    /* random weights: little for scales to do */
+    if (rg_factor_available()) assert_true(mean[RG_QUANT_GPTQ] < mean[RG_QUANT_AWQ]);
 }
 
 static void refusals(void **state)
@@ -241,7 +261,7 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips), cmocka_unit_test(folding_leaves_the_function), cmocka_unit_test(methods), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips),
+        cmocka_unit_test(folding_leaves_the_function), cmocka_unit_test(methods), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Records: one per operator in the order of the pass, with the dimensions of the cost formulas, counted bytes that follow the loops, and
- * times and counters that add up. */
+/* Records: one per operator in the order of the pass, with the dimensions of the cost formulas, counted bytes
+ * that follow the loops, and times and counters that add up. */
 #include "engine_fixture.h"
 
 #include "base/num.h"
@@ -36,15 +36,18 @@ static void eval(setup *x, int64_t n, const int32_t *seq, rg_phase phase)
     int32_t t[512];
     rg_err err = {0};
     random_tokens(t, n, x->cfg->vocab, 19);
-    if (rg_session_eval(x->s, &(rg_batch){.n = n, .token = t, .seq = seq}, phase, &x->log, &err) != RG_OK) fail_msg("eval: %s", err.msg);
+    if (rg_session_eval(x->s, &(rg_batch){.n = n, .token = t, .seq = seq}, phase, &x->log, &err) != RG_OK)
+        fail_msg("eval: %s", err.msg);
 }
 
 static const rg_site layer_sites[2][17] = {
-    {RG_SITE_ATTN_NORM, RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V, RG_SITE_ATTN_ROPE, RG_SITE_ATTN_KV_PUT, RG_SITE_ATTN_CORE, RG_SITE_ATTN_OUTPUT,
-        RG_SITE_ATTN_ADD, RG_SITE_FFN_NORM, RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_FFN_ACT, RG_SITE_FFN_DOWN, RG_SITE_FFN_ADD},
-    {RG_SITE_ATTN_NORM, RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V, RG_SITE_ATTN_ROPE, RG_SITE_ATTN_KV_PUT, RG_SITE_ATTN_QK, RG_SITE_ATTN_SOFTMAX,
-        RG_SITE_ATTN_PV, RG_SITE_ATTN_OUTPUT, RG_SITE_ATTN_ADD, RG_SITE_FFN_NORM, RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_FFN_ACT, RG_SITE_FFN_DOWN,
-        RG_SITE_FFN_ADD},
+    {RG_SITE_ATTN_NORM, RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V, RG_SITE_ATTN_ROPE,
+        RG_SITE_ATTN_KV_PUT, RG_SITE_ATTN_CORE, RG_SITE_ATTN_OUTPUT, RG_SITE_ATTN_ADD, RG_SITE_FFN_NORM,
+        RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_FFN_ACT, RG_SITE_FFN_DOWN, RG_SITE_FFN_ADD},
+    {RG_SITE_ATTN_NORM, RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V, RG_SITE_ATTN_ROPE,
+        RG_SITE_ATTN_KV_PUT, RG_SITE_ATTN_QK, RG_SITE_ATTN_SOFTMAX, RG_SITE_ATTN_PV, RG_SITE_ATTN_OUTPUT,
+        RG_SITE_ATTN_ADD, RG_SITE_FFN_NORM, RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_FFN_ACT,
+        RG_SITE_FFN_DOWN, RG_SITE_FFN_ADD},
 };
 
 static void one_record_per_operator_in_order(void **state)
@@ -53,7 +56,10 @@ static void one_record_per_operator_in_order(void **state)
     for (int unfused = 0; unfused < 2; unfused++) {
         setup x;
         const size_t n = unfused ? 17 : 15;
-        begin(&x, GQA, -1, 2, (rg_session_opts){.ctx = 64, .ubatch = 10, .kv_k = RG_KV_F16, .kv_v = RG_KV_F32, .unfused = unfused}, 5);
+        begin(&x, GQA, -1, 2,
+            (rg_session_opts){
+                .ctx = 64, .ubatch = 10, .kv_k = RG_KV_F16, .kv_v = RG_KV_F32, .unfused = unfused},
+            5);
         assert_int_equal(rg_session_ops_per_step(x.s), 3 + 2 * n);
         eval(&x, 25, NULL, RG_PREFILL); /* calls of 10, 10, 5: only the last has logits */
         eval(&x, 1, NULL, RG_DECODE);
@@ -69,19 +75,21 @@ static void one_record_per_operator_in_order(void **state)
             assert_int_equal(s->phase, step == 3 ? RG_DECODE : RG_PREFILL);
             assert_true(s->start_ns > 0 && s->t_ns > 0);
             for (size_t i = 0; i < 1 + 2 * n + (step >= 2 ? 2u : 0u); i++, r++) {
-                const rg_site want = i == 0           ? RG_SITE_TOKEN_EMBD
-                                     : i <= 2 * n     ? layer_sites[unfused][(i - 1) % n]
-                                     : i == 2 * n + 1 ? RG_SITE_OUTPUT_NORM
-                                                      : RG_SITE_OUTPUT;
+                const rg_site want = i == 0 ? RG_SITE_TOKEN_EMBD
+                    : i <= 2 * n            ? layer_sites[unfused][(i - 1) % n]
+                    : i == 2 * n + 1        ? RG_SITE_OUTPUT_NORM
+                                            : RG_SITE_OUTPUT;
                 const int layer = rg_site_in_layer(want) ? (int)((i - 1) / n) : -1;
                 if (r->site != want || r->layer != layer)
-                    fail_msg("step %u, record %zu: %s of layer %d, expected %s of %d", step, i, rg_site_name(r->site), r->layer, rg_site_name(want), layer);
+                    fail_msg("step %u, record %zu: %s of layer %d, expected %s of %d", step, i,
+                        rg_site_name(r->site), r->layer, rg_site_name(want), layer);
                 assert_int_equal(r->step, step);
                 assert_int_equal(r->phase, s->phase);
                 assert_int_equal(r->n_threads, 2);
                 assert_int_equal(r->dims.m, i > 2 * n ? 1 : tokens[step]);
                 assert_true(r->isa <= (uint8_t)isa_cap());
-                assert_int_equal(r->wtype == RG_WT_COUNT, rg_site_op(want) != RG_OP_LINEAR && want != RG_SITE_TOKEN_EMBD);
+                assert_int_equal(
+                    r->wtype == RG_WT_COUNT, rg_site_op(want) != RG_OP_LINEAR && want != RG_SITE_TOKEN_EMBD);
             }
         }
         assert_ptr_equal(r, x.log.rec + x.log.n);
@@ -124,21 +132,26 @@ static void decode_streams_the_packed_bytes(void **state)
                 for (size_t i = 0; i < x.log.n; i++) {
                     const rg_rec *r = &x.log.rec[i];
                     if (rg_site_op(r->site) != RG_OP_LINEAR) continue;
-                    const int64_t n = extent(x.cfg, rg_site_rows(r->site)), k = extent(x.cfg, rg_site_cols(r->site));
+                    const int64_t n = extent(x.cfg, rg_site_rows(r->site)),
+                                  k = extent(x.cfg, rg_site_cols(r->site));
                     assert_int_equal(r->dims.n, n);
                     assert_int_equal(r->dims.k, k);
                     const bool dot = r->kernel == RG_KK_DOT16;
                     assert_true(dot ? rg_wtype_is_quant(r->wtype) : r->kernel == RG_KK_GEMV);
-                    const rg_wtype w = r->site == RG_SITE_OUTPUT && rg_wtype_is_quant(t) ? RG_WT_F16 : (rg_wtype)t;
+                    const rg_wtype w =
+                        r->site == RG_SITE_OUTPUT && rg_wtype_is_quant(t) ? RG_WT_F16 : (rg_wtype)t;
                     const rg_tally cost = rg_cost(RG_OP_LINEAR, &r->dims, r->wtype, RG_KV_COUNT, RG_KV_COUNT);
                     assert_int_equal(r->wtype, w);
                     assert_int_equal(r->tally.w_rd, rg_packed_bytes(w, n, k));
                     assert_int_equal(r->tally.w_rd, cost.w_rd);
                     assert_int_equal(r->tally.act_wr, cost.act_wr);
                     assert_int_equal(cost.flop, 2 * n * k);
-                    /* padding rows are computed; with byte products, padding columns too, twice, and each group ends in a few operations */
-                    const int64_t rows = rg_round_up(n, RG_PANEL), group = rg_wtypes[w].group, kp = rg_round_up(k, group);
-                    assert_int_equal(r->tally.flop, dot ? rows * kp / group * (rg_wtypes[w].has_min ? 6 : 4) : 2 * rows * k);
+                    /* padding rows are computed; with byte products, padding columns too, twice, and each
+                     * group ends in a few operations */
+                    const int64_t rows = rg_round_up(n, RG_PANEL), group = rg_wtypes[w].group,
+                                  kp = rg_round_up(k, group);
+                    assert_int_equal(r->tally.flop,
+                        dot ? rows * kp / group * (rg_wtypes[w].has_min ? 6 : 4) : 2 * rows * k);
                     assert_int_equal(r->tally.iop, dot ? 4 * rows * kp : 0);
                     assert_int_equal(r->tally.kv_rd + r->tally.kv_wr, 0);
                     /* x is read by every thread that has rows */
@@ -149,7 +162,8 @@ static void decode_streams_the_packed_bytes(void **state)
                 rg_engine_info info;
                 rg_engine_get_info(x.e, &info);
                 /* a step streams what the engine says, but for norms and alignment */
-                assert_true(weights <= info.stream_bytes && weights + (uint64_t)(5 * x.cfg->dim * 4 + 20 * 64) >= info.stream_bytes);
+                assert_true(weights <= info.stream_bytes &&
+                    weights + (uint64_t)(5 * x.cfg->dim * 4 + 20 * 64) >= info.stream_bytes);
                 end(&x);
             }
 }
@@ -160,7 +174,8 @@ static void decode_counts_what_the_model_asks(void **state)
     (void)state;
     for (int unfused = 0; unfused < 2; unfused++) {
         setup x;
-        begin(&x, MHA, RG_WT_F16, 1, (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = unfused}, 8);
+        begin(&x, MHA, RG_WT_F16, 1,
+            (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = unfused}, 8);
         eval(&x, 300, NULL, RG_PREFILL);
         rg_log_clear(&x.log);
         eval(&x, 1, NULL, RG_DECODE);
@@ -187,13 +202,16 @@ static void decode_counts_what_the_model_asks(void **state)
                 assert_int_equal(r->tally.act_wr, a.act_wr);
                 continue;
             }
-            if (r->tally.w_rd != a.w_rd || r->tally.act_rd != a.act_rd || r->tally.act_wr != a.act_wr || r->tally.kv_rd != a.kv_rd ||
-                r->tally.kv_wr != a.kv_wr || r->tally.flop != a.flop || r->tally.iop != a.iop)
-                fail_msg("%s: counted w %llu act %llu/%llu kv %llu/%llu flop %llu, analytic w %llu act %llu/%llu kv %llu/%llu flop %llu", name,
-                    (unsigned long long)r->tally.w_rd, (unsigned long long)r->tally.act_rd, (unsigned long long)r->tally.act_wr,
-                    (unsigned long long)r->tally.kv_rd, (unsigned long long)r->tally.kv_wr, (unsigned long long)r->tally.flop, (unsigned long long)a.w_rd,
-                    (unsigned long long)a.act_rd, (unsigned long long)a.act_wr, (unsigned long long)a.kv_rd, (unsigned long long)a.kv_wr,
-                    (unsigned long long)a.flop);
+            if (r->tally.w_rd != a.w_rd || r->tally.act_rd != a.act_rd || r->tally.act_wr != a.act_wr ||
+                r->tally.kv_rd != a.kv_rd || r->tally.kv_wr != a.kv_wr || r->tally.flop != a.flop ||
+                r->tally.iop != a.iop)
+                fail_msg("%s: counted w %llu act %llu/%llu kv %llu/%llu flop %llu, analytic w %llu act "
+                         "%llu/%llu kv %llu/%llu flop %llu",
+                    name, (unsigned long long)r->tally.w_rd, (unsigned long long)r->tally.act_rd,
+                    (unsigned long long)r->tally.act_wr, (unsigned long long)r->tally.kv_rd,
+                    (unsigned long long)r->tally.kv_wr, (unsigned long long)r->tally.flop,
+                    (unsigned long long)a.w_rd, (unsigned long long)a.act_rd, (unsigned long long)a.act_wr,
+                    (unsigned long long)a.kv_rd, (unsigned long long)a.kv_wr, (unsigned long long)a.flop);
         }
         end(&x);
     }
@@ -208,7 +226,12 @@ static void counted_is_at_least_analytic(void **state)
         for (int unfused = 0; unfused < 2; unfused++) {
             setup x;
             begin(&x, shape, RG_WT_Q4G32M, 3,
-                (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .unfused = unfused, .fuse = shape % 2 ? rg_fuse_all() : 0}, 8);
+                (rg_session_opts){.ctx = 512,
+                    .kv_k = RG_KV_F16,
+                    .kv_v = RG_KV_F16,
+                    .unfused = unfused,
+                    .fuse = shape % 2 ? rg_fuse_all() : 0},
+                8);
             int64_t pos = 0;
             for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
                 const size_t first = x.log.n;
@@ -219,14 +242,18 @@ static void counted_is_at_least_analytic(void **state)
                 for (size_t i = first; i < x.log.n; i++) {
                     const rg_rec *r = &x.log.rec[i];
                     const rg_tally a = rg_cost(rg_site_op(r->site), &r->dims, r->wtype, r->kv_k, r->kv_v);
-                    const bool prepared = r->kernel == RG_KK_MMDOT16 || (r->kernel == RG_KK_DOT16 && widths[w] > 8); /* x comes as two bytes, not four */
+                    /* x comes as two bytes, not four */
+                    const bool prepared =
+                        r->kernel == RG_KK_MMDOT16 || (r->kernel == RG_KK_DOT16 && widths[w] > 8);
                     if (r->dims.pairs) {
                         assert_int_equal(r->dims.pairs, pairs);
                         assert_int_equal(r->dims.ctx, pos);
                     }
-                    if (r->tally.w_rd < a.w_rd || r->tally.act_rd * (prepared ? 2 : 1) < a.act_rd || r->tally.act_wr < a.act_wr || r->tally.kv_rd < a.kv_rd ||
-                        r->tally.kv_wr < a.kv_wr || r->tally.flop + r->tally.iop < a.flop)
-                        fail_msg("%s, %s, %lld tokens: counted less than analytic", shape_name(shape), rg_site_name(r->site), (long long)widths[w]);
+                    if (r->tally.w_rd < a.w_rd || r->tally.act_rd * (prepared ? 2 : 1) < a.act_rd ||
+                        r->tally.act_wr < a.act_wr || r->tally.kv_rd < a.kv_rd || r->tally.kv_wr < a.kv_wr ||
+                        r->tally.flop + r->tally.iop < a.flop)
+                        fail_msg("%s, %s, %lld tokens: counted less than analytic", shape_name(shape),
+                            rg_site_name(r->site), (long long)widths[w]);
                 }
             }
             end(&x);
@@ -300,7 +327,8 @@ static void short_logs_say_so(void **state)
 
 /* ---- the probe ---- */
 
-/* Counters that advance by known amounts: 0 by 1 + tid per reading, 1 by 1000. The last thread may refuse to open. */
+/* Counters that advance by known amounts: 0 by 1 + tid per reading, 1 by 1000. The last thread may refuse to
+ * open. */
 typedef struct mock {
     int opened[8], closed[8], reads[8];
     int refuse;
@@ -327,14 +355,16 @@ static void counters_are_summed_over_threads(void **state)
     for (int threads = 1; threads <= 3; threads++) {
         setup x;
         mock m = {.refuse = -1};
-        const rg_probe p = {.self = &m, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
+        const rg_probe p = {
+            .self = &m, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
         begin(&x, GQA, -1, threads, (rg_session_opts){.ctx = 64}, 3);
         rg_engine_set_probe(x.e, &p);
         for (int t = 0; t < threads; t++) assert_int_equal(m.opened[t], 1);
         eval(&x, 12, NULL, RG_PREFILL);
         eval(&x, 1, NULL, RG_DECODE);
         for (size_t i = 0; i < x.log.n; i++) {
-            assert_int_equal(x.log.rec[i].ctr[0], threads * (threads + 1) / 2); /* each operator is one reading of each thread */
+            /* each operator is one reading of each thread */
+            assert_int_equal(x.log.rec[i].ctr[0], threads * (threads + 1) / 2);
             assert_int_equal(x.log.rec[i].ctr[1], 1000 * threads);
             for (int c = 2; c < RG_MAX_CTR; c++) assert_int_equal(x.log.rec[i].ctr[c], 0);
         }
@@ -354,14 +384,21 @@ static void counters_are_summed_over_threads(void **state)
     }
 }
 
-/* Counters by layer: one read where a layer ends covers its operators; the groups that begin() names are in the mask. */
+/* Counters by layer: one read where a layer ends covers its operators; the groups that begin() names are in
+ * the mask. */
 static uint32_t mock_begin(void *self, int tid) { return ((mock *)self)->opened[tid] ? 2 : 0; }
 static void counters_by_layer(void **state)
 {
     (void)state;
     setup x;
     mock m = {.refuse = -1};
-    const rg_probe p = {.self = &m, .n_ctr = 2, .by_layer = true, .thread_open = mock_open, .begin = mock_begin, .read = mock_read, .thread_close = mock_close};
+    const rg_probe p = {.self = &m,
+        .n_ctr = 2,
+        .by_layer = true,
+        .thread_open = mock_open,
+        .begin = mock_begin,
+        .read = mock_read,
+        .thread_close = mock_close};
     begin(&x, GQA, -1, 2, (rg_session_opts){.ctx = 64}, 3);
     rg_engine_set_probe(x.e, &p);
     eval(&x, 1, NULL, RG_DECODE);
@@ -395,7 +432,8 @@ static void engines_close_their_probe(void **state)
     (void)state;
     setup x;
     mock m = {.refuse = 1};
-    const rg_probe p = {.self = &m, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
+    const rg_probe p = {
+        .self = &m, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
     begin(&x, GQA, -1, 2, (rg_session_opts){.ctx = 64}, 3);
     rg_engine_set_probe(x.e, &p);
     eval(&x, 1, NULL, RG_DECODE);
@@ -461,10 +499,12 @@ static void names_are_one(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_record_per_operator_in_order), cmocka_unit_test(decode_streams_the_packed_bytes),
-        cmocka_unit_test(decode_counts_what_the_model_asks), cmocka_unit_test(counted_is_at_least_analytic), cmocka_unit_test(batches_add_up),
-        cmocka_unit_test(times_add_up), cmocka_unit_test(short_logs_say_so), cmocka_unit_test(counters_are_summed_over_threads),
-        cmocka_unit_test(counters_by_layer), cmocka_unit_test(engines_close_their_probe), cmocka_unit_test(formulas_equal_naive_counting),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_record_per_operator_in_order),
+        cmocka_unit_test(decode_streams_the_packed_bytes),
+        cmocka_unit_test(decode_counts_what_the_model_asks), cmocka_unit_test(counted_is_at_least_analytic),
+        cmocka_unit_test(batches_add_up), cmocka_unit_test(times_add_up), cmocka_unit_test(short_logs_say_so),
+        cmocka_unit_test(counters_are_summed_over_threads), cmocka_unit_test(counters_by_layer),
+        cmocka_unit_test(engines_close_their_probe), cmocka_unit_test(formulas_equal_naive_counting),
         cmocka_unit_test(names_are_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,8 @@
 
 enum { DRAWS = 4000 };
 
-static const rg_sampler_opts plain = {.temp = 1.0f, .top_p = 1.0f, .repeat_penalty = 1.0f, .repeat_last = 64, .seed = 1};
+static const rg_sampler_opts plain = {
+    .temp = 1.0f, .top_p = 1.0f, .repeat_penalty = 1.0f, .repeat_last = 64, .seed = 1};
 
 static rg_sampler *sampler(rg_sampler_opts o, int64_t vocab)
 {
@@ -80,7 +81,8 @@ static void filters_cut(void **state)
         /* top-k before top-p: of the two best, 0.5 is 62.5 % */
         {2, 0.6f, 0.0f, 1.0f, 0x02},
         {2, 0.65f, 0.0f, 1.0f, 0x0a},
-        /* top-p before min-p: 0.85 of everything needs three tokens, though min-p alone would leave only 90 % */
+        /* top-p before min-p: 0.85 of everything needs three tokens, though min-p alone would leave only 90
+         * % */
         {0, 0.85f, 0.15f, 1.0f, 0x0e},
         {4, 0.85f, 0.15f, 1.0f, 0x0e},
         /* temperature comes last: it does not move the cuts */
@@ -120,7 +122,8 @@ static void top_k_of_many(void **state)
             const int32_t t = rg_sampler_next(s, l);
             int better = 0;
             for (int k = 0; k < V; k++) better += l[k] > l[t] || (l[k] == l[t] && k < t);
-            if (better >= ks[i]) fail_msg("seed %llu: top-k %d drew number %d", (unsigned long long)seed, ks[i], better + 1);
+            if (better >= ks[i])
+                fail_msg("seed %llu: top-k %d drew number %d", (unsigned long long)seed, ks[i], better + 1);
         }
         rg_sampler_close(s);
     }
@@ -209,8 +212,8 @@ static void draws_follow_the_distribution(void **state)
             for (int i = 0; i < 5; i++) {
                 const double p = pow(five[i], 1.0 / (double)temps[k]) / sum;
                 if (fabs(count[i] - N * p) > 5.0 * sqrt(N * p * (1.0 - p)))
-                    fail_msg("seed %llu, temperature %g: token %d drawn %d times of %d, expected %.0f", (unsigned long long)seed, (double)temps[k], i, count[i],
-                        N, N * p);
+                    fail_msg("seed %llu, temperature %g: token %d drawn %d times of %d, expected %.0f",
+                        (unsigned long long)seed, (double)temps[k], i, count[i], N, N * p);
             }
         }
 }
@@ -228,7 +231,8 @@ static void logits_must_be_finite(void **state)
         assert_int_equal(rg_sampler_next(s, (const float[]){1, NAN, 2}), -1);
         assert_int_equal(rg_sampler_next(s, (const float[]){1, INFINITY, 2}), -1);
         assert_int_equal(rg_sampler_next(s, (const float[]){-INFINITY, -INFINITY, -INFINITY}), -1);
-        assert_int_equal(rg_sampler_next(s, (const float[]){-INFINITY, -1, -INFINITY}), 1); /* a masked token is no fault */
+        /* a masked token is no fault */
+        assert_int_equal(rg_sampler_next(s, (const float[]){-INFINITY, -1, -INFINITY}), 1);
         assert_int_equal(rg_sampler_next(s, (const float[]){-3e38f, 3e38f, 0}), 1);
         rg_sampler_close(s);
     }
@@ -265,8 +269,9 @@ static void bad_options_are_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(filters_cut), cmocka_unit_test(top_k_of_many),
-        cmocka_unit_test(penalty_once_per_token), cmocka_unit_test(seeds_repeat), cmocka_unit_test(draws_follow_the_distribution),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(filters_cut),
+        cmocka_unit_test(top_k_of_many), cmocka_unit_test(penalty_once_per_token),
+        cmocka_unit_test(seeds_repeat), cmocka_unit_test(draws_follow_the_distribution),
         cmocka_unit_test(logits_must_be_finite), cmocka_unit_test(bad_options_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,8 @@ static int fill(void **state)
     ref = malloc(sizeof *ref * N * VOCAB);
     if (!logits || !ref) return -1;
     for (int i = 0; i < N * VOCAB; i++) {
-        ref[i] = 3.0f * rng_normal(&r) + (float)rng_in(&r, -1, 1) * 20.0f; /* some tokens are all but impossible */
+        /* some tokens are all but impossible */
+        ref[i] = 3.0f * rng_normal(&r) + (float)rng_in(&r, -1, 1) * 20.0f;
         logits[i] = ref[i] + 0.3f * rng_normal(&r);
     }
     for (int i = 0; i < N; i++) token[i] = (int32_t)rng_in(&r, 0, VOCAB - 1);
@@ -43,13 +44,16 @@ static rg_score score_all(bool with_ref)
     rg_score s = {0};
     rg_err err = {0};
     for (int i = 0; i < N; i++)
-        if (rg_score_add(&s, logits + i * VOCAB, with_ref ? ref + i * VOCAB : NULL, VOCAB, token[i], &err) != RG_OK) fail_msg("%s", err.msg);
+        if (rg_score_add(&s, logits + i * VOCAB, with_ref ? ref + i * VOCAB : NULL, VOCAB, token[i], &err) !=
+            RG_OK)
+            fail_msg("%s", err.msg);
     return s;
 }
 
 static void near(const char *what, double got, long double want, double rel)
 {
-    if (!(fabsl((long double)got - want) <= (long double)rel * fmaxl(fabsl(want), 1e-3L))) fail_msg("%s: %.15g, expected %.15Lg", what, got, want);
+    if (!(fabsl((long double)got - want) <= (long double)rel * fmaxl(fabsl(want), 1e-3L)))
+        fail_msg("%s: %.15g, expected %.15Lg", what, got, want);
 }
 
 static int up(const void *a, const void *b)
@@ -102,7 +106,8 @@ static void statistics_follow_their_definitions(void **state)
     near("ppl ratio", o.ppl_ratio, expl(ma - mb), 1e-9);
     near("ppl diff", o.ppl_diff, expl(ma) - expl(mb), 1e-8);
     near("correlation", o.correlation, cov / sqrtl(va * vb), 1e-9);
-    near("ppl diff error", o.ppl_diff_error, sqrtl((expl(2 * ma) * va + expl(2 * mb) * vb - 2 * expl(ma + mb) * cov) / e), 1e-6);
+    near("ppl diff error", o.ppl_diff_error,
+        sqrtl((expl(2 * ma) * va + expl(2 * mb) * vb - 2 * expl(ma + mb) * cov) / e), 1e-6);
     near("kld", o.kld.mean, mk, 1e-9);
     near("kld error", o.kld.error, sqrtl(vk / e), 1e-9);
     near("dp", o.dp.mean, md, 1e-9);
@@ -114,7 +119,8 @@ static void statistics_follow_their_definitions(void **state)
     for (int i = 0; i < RG_SCORE_LEVELS; i++) {
         const double at = rg_score_levels[i] * (N - 1);
         const int lo = (int)at, hi = lo + 1 < N ? lo + 1 : lo;
-        near("kld percentile", o.kld.at[i], kld[lo] + (at - lo) * (kld[hi] - kld[lo]), 1e-6); /* kept as floats */
+        /* kept as floats */
+        near("kld percentile", o.kld.at[i], kld[lo] + (at - lo) * (kld[hi] - kld[lo]), 1e-6);
         near("dp percentile", o.dp.at[i], dp[lo] + (at - lo) * (dp[hi] - dp[lo]), 1e-6);
     }
     rg_score_close(&s);
@@ -131,10 +137,12 @@ static void a_model_is_no_distance_from_itself(void **state)
     (void)state;
     rg_score s = {0};
     rg_score_stats o;
-    for (int i = 0; i < N; i++) assert_int_equal(rg_score_add(&s, ref + i * VOCAB, ref + i * VOCAB, VOCAB, token[i], NULL), RG_OK);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(rg_score_add(&s, ref + i * VOCAB, ref + i * VOCAB, VOCAB, token[i], NULL), RG_OK);
     assert_int_equal(rg_score_summary(&o, &s, NULL), RG_OK);
     assert_true(o.kld.mean >= 0.0 && o.kld.at[RG_SCORE_LEVELS - 1] < 1e-12);
-    assert_true(o.dp.at[0] >= 0.0 && o.dp.at[RG_SCORE_LEVELS - 1] <= 0.0 && o.ppl_ratio >= 1.0 && o.ppl_ratio <= 1.0);
+    assert_true(
+        o.dp.at[0] >= 0.0 && o.dp.at[RG_SCORE_LEVELS - 1] <= 0.0 && o.ppl_ratio >= 1.0 && o.ppl_ratio <= 1.0);
     assert_true(o.same_top >= 1.0 && o.ppl_diff_error < 1e-6 * o.ppl_error);
     rg_score_close(&s);
 }
@@ -163,7 +171,7 @@ static void large_logits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statistics_follow_their_definitions), cmocka_unit_test(a_model_is_no_distance_from_itself), cmocka_unit_test(large_logits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(statistics_follow_their_definitions),
+        cmocka_unit_test(a_model_is_no_distance_from_itself), cmocka_unit_test(large_logits)};
     return cmocka_run_group_tests(tests, fill, drop);
 }

@@ -1,5 +1,5 @@
-/* Plans, refusals and interruptions: wrong calls leave a session as it was, memory is planned before it is taken, a stop is clean, and
- * damaged weights are named. */
+/* Plans, refusals and interruptions: wrong calls leave a session as it was, memory is planned before it is
+ * taken, a stop is clean, and damaged weights are named. */
 #include "engine_fixture.h"
 
 #include "base/num.h"
@@ -49,7 +49,8 @@ static void expect_untouched(setup *x, int64_t len, rg_session_opts so)
     if (len) assert_int_equal(eval(y, (rg_batch){.n = len, .token = x->token}, &err), RG_OK);
     assert_int_equal(eval(y, (rg_batch){.n = 3, .token = x->token + len}, &err), RG_OK);
     assert_int_equal(eval(x->s, (rg_batch){.n = 3, .token = x->token + len}, &err), RG_OK);
-    assert_memory_equal(rg_session_logits(x->s, 0), rg_session_logits(y, 0), (size_t)x->vocab * sizeof(float));
+    assert_memory_equal(
+        rg_session_logits(x->s, 0), rg_session_logits(y, 0), (size_t)x->vocab * sizeof(float));
     rg_session_close(y);
 }
 
@@ -92,8 +93,10 @@ static void wrong_batches_change_nothing(void **state)
         rg_log log;
         assert_int_equal(rg_log_open(&log, 8, rg_session_ops_per_step(x.s)), 0);
         err = (rg_err){0};
-        if (rg_session_eval(x.s, &cases[i].b, RG_PREFILL, &log, &err) != RG_E_USAGE || !strstr(err.msg, cases[i].says))
-            fail_msg("case %zu: status %d, '%s', expected a usage error with '%s'", i, (int)err.code, err.msg, cases[i].says);
+        if (rg_session_eval(x.s, &cases[i].b, RG_PREFILL, &log, &err) != RG_E_USAGE ||
+            !strstr(err.msg, cases[i].says))
+            fail_msg("case %zu: status %d, '%s', expected a usage error with '%s'", i, (int)err.code, err.msg,
+                cases[i].says);
         assert_int_equal(log.n + log.n_steps + log.dropped, 0);
         assert_int_equal(rg_session_length(x.s, 0), 10);
         assert_int_equal(rg_session_length(x.s, 1), 0);
@@ -115,7 +118,8 @@ static void a_full_context_is_an_error_with_both_numbers(void **state)
     assert_non_null(strstr(err.msg, "24"));   /* what there is, and where it would end */
     assert_non_null(strstr(err.msg, "1024")); /* what the model could do */
     assert_int_equal(rg_session_length(x.s, 0), 20);
-    assert_int_equal(eval(x.s, (rg_batch){.n = 4, .token = x.token + 20}, &err), RG_OK); /* the last places can be used */
+    /* the last places can be used */
+    assert_int_equal(eval(x.s, (rg_batch){.n = 4, .token = x.token + 20}, &err), RG_OK);
     assert_int_equal(eval(x.s, (rg_batch){.n = 1, .token = x.token}, &err), RG_E_USAGE);
     rg_session_truncate(x.s, 0, 20);
     assert_int_equal(eval(x.s, (rg_batch){.n = 4, .token = x.token + 20}, &err), RG_OK);
@@ -141,7 +145,8 @@ static void impossible_sessions_are_refused(void **state)
     refuses(x.e, (rg_session_opts){.ctx = INT64_C(1) << 40}, RG_E_USAGE, "1099511627776", "1024");
     refuses(x.e, (rg_session_opts){.ctx = CTX, .n_seq = 5000}, RG_E_USAGE, "5000", "4096");
     refuses(x.e, (rg_session_opts){.ctx = CTX, .kv_k = RG_KV_Q8_0}, RG_E_UNSUPPORTED, "q8_0", "8");
-    refuses(x.e, (rg_session_opts){.ctx = CTX, .max_logits = INT64_C(1) << 40}, RG_E_NOMEM, "not enough memory", "MiB");
+    refuses(x.e, (rg_session_opts){.ctx = CTX, .max_logits = INT64_C(1) << 40}, RG_E_NOMEM,
+        "not enough memory", "MiB");
     end(&x);
 }
 
@@ -184,7 +189,13 @@ static void plans_are_kept(void **state)
     (void)state;
     for (shape_id shape = 0; shape < N_SHAPES; shape++)
         for (int unfused = 0; unfused < 2; unfused++) {
-            const rg_session_opts so = {.ctx = 200, .n_seq = 3, .ubatch = 17, .kv_k = RG_KV_F16, .kv_v = RG_KV_F32, .unfused = unfused, .max_logits = 5};
+            const rg_session_opts so = {.ctx = 200,
+                .n_seq = 3,
+                .ubatch = 17,
+                .kv_k = RG_KV_F16,
+                .kv_v = RG_KV_F32,
+                .unfused = unfused,
+                .max_logits = 5};
             setup x;
             rg_memory_plan before, after;
             begin(&x, shape, so);
@@ -200,9 +211,11 @@ static void plans_are_kept(void **state)
             assert_int_equal(before.total, before.weights + before.kv + before.scratch + before.logits);
             assert_int_equal(before.ctx, 200);
             assert_int_equal(after.logits, 5 * c->vocab * 4);
-            /* whole blocks of positions in cache lines: at least the positions themselves, at most one block and a line more per head */
+            /* whole blocks of positions in cache lines: at least the positions themselves, at most one block
+             * and a line more per head */
             const uint64_t heads = (uint64_t)(c->layers * 3 * c->kv_heads),
-                           pos = (uint64_t)(rg_kv_k_bytes(so.kv_k, c->head_dim) + rg_kv_v_bytes(so.kv_v, c->head_dim));
+                           pos = (uint64_t)(rg_kv_k_bytes(so.kv_k, c->head_dim) +
+                               rg_kv_v_bytes(so.kv_v, c->head_dim));
             assert_true(after.kv >= heads * 200 * pos && after.kv <= heads * (208 * pos + 128));
             rg_plan_memory(&before, c, info.resident_bytes, true, info.threads, &so);
             assert_int_equal(before.weights, 0);
@@ -229,18 +242,24 @@ static void weights_are_planned(void **state)
                 rg_engine *e = engine_open(c, o);
                 rg_engine_get_info(e, &info);
                 assert_int_equal(info.resident_bytes, bytes);
-                const int64_t embd = cfg->vocab * cfg->dim, linear = embd + cfg->layers * cfg->dim * (2 * rg_q_dim(cfg) + 2 * rg_kv_dim(cfg) + 3 * cfg->ffn);
+                const int64_t embd = cfg->vocab * cfg->dim,
+                              linear = embd +
+                    cfg->layers * cfg->dim * (2 * rg_q_dim(cfg) + 2 * rg_kv_dim(cfg) + 3 * cfg->ffn);
                 assert_int_equal(info.linear_weights, linear);
-                assert_int_equal(info.params, linear + (cfg->tied ? 0 : embd) + (2 * cfg->layers + 1) * cfg->dim);
+                assert_int_equal(
+                    info.params, linear + (cfg->tied ? 0 : embd) + (2 * cfg->layers + 1) * cfg->dim);
                 assert_int_equal(info.params, rg_ckpt_params(c));
-                const uint64_t rows = cfg->tied ? 0 : (uint64_t)(embd * 2); /* an untied embedding stays as in the file; a step reads one row */
-                assert_true(info.resident_bytes - info.stream_bytes >= rows && info.resident_bytes - info.stream_bytes < rows + 64);
+                /* an untied embedding stays as in the file; a step reads one row */
+                const uint64_t rows = cfg->tied ? 0 : (uint64_t)(embd * 2);
+                assert_true(info.resident_bytes - info.stream_bytes >= rows &&
+                    info.resident_bytes - info.stream_bytes < rows + 64);
                 rg_engine_close(e);
                 rg_ckpt_close(c);
             }
 }
 
-static rg_status plan_with(rg_memory_plan *p, const rg_config *c, uint64_t weights, int threads, rg_session_opts so, uint64_t available, rg_err *err)
+static rg_status plan_with(rg_memory_plan *p, const rg_config *c, uint64_t weights, int threads,
+    rg_session_opts so, uint64_t available, rg_err *err)
 {
     *err = (rg_err){0};
     rg_plan_memory(p, c, weights, false, threads, &so);
@@ -268,13 +287,15 @@ static void too_large_plans_name_a_context_that_fits(void **state)
         for (uint64_t available = all.total - 1; available > weights + (64u << 20); available /= 2) {
             assert_int_equal(plan_with(&p, &c, weights, threads[i], so, available, &err), RG_E_NOMEM);
             const char *advice = strstr(err.msg, "-c ");
-            if (!advice || !strstr(err.msg, "weights 117.7") || !strstr(err.msg, "a test")) fail_msg("no breakdown or advice in '%s'", err.msg);
+            if (!advice || !strstr(err.msg, "weights 117.7") || !strstr(err.msg, "a test"))
+                fail_msg("no breakdown or advice in '%s'", err.msg);
             rg_session_opts less = so;
             less.ctx = strtoll(advice + 3, NULL, 10);
             if (plan_with(&p, &c, weights, threads[i], less, available, &err) != RG_OK)
                 fail_msg("-c %lld was advised and does not fit %d threads", (long long)less.ctx, threads[i]);
             less.ctx += 32;
-            assert_int_equal(plan_with(&p, &c, weights, threads[i], less, available, &err), RG_E_NOMEM); /* and hardly more would */
+            /* and hardly more would */
+            assert_int_equal(plan_with(&p, &c, weights, threads[i], less, available, &err), RG_E_NOMEM);
         }
         assert_int_equal(plan_with(&p, &c, weights, threads[i], so, weights, &err), RG_E_NOMEM);
         assert_non_null(strstr(err.msg, "no context fits"));
@@ -302,7 +323,11 @@ static void raiser_read(void *self, int tid, uint64_t *ctr)
 static rg_status interrupted_eval(setup *x, rg_batch b, int after, rg_err *err)
 {
     raiser r = {.stop = &x->stop, .left = after};
-    const rg_probe p = {.self = &r, .n_ctr = 1, .thread_open = raiser_open, .read = raiser_read, .thread_close = raiser_close};
+    const rg_probe p = {.self = &r,
+        .n_ctr = 1,
+        .thread_open = raiser_open,
+        .read = raiser_read,
+        .thread_close = raiser_close};
     rg_log log;
     assert_int_equal(rg_log_open(&log, rg_session_steps_for(x->s, b.n), rg_session_ops_per_step(x->s)), 0);
     rg_engine_set_probe(x->e, &p);
@@ -332,7 +357,8 @@ static void a_stop_is_seen_at_every_operator(void **state)
             rg_err err;
             begin(&x, some[i], so);
             assert_int_equal(eval(x.s, (rg_batch){.n = 10, .token = x.token}, &err), RG_OK);
-            const rg_status st = interrupted_eval(&x, (rg_batch){.n = 15, .token = x.token + 10}, after, &err);
+            const rg_status st =
+                interrupted_eval(&x, (rg_batch){.n = 15, .token = x.token + 10}, after, &err);
             const int64_t len = rg_session_length(x.s, 0);
             if (st == RG_E_INTERRUPTED) {
                 cut++;
@@ -360,7 +386,8 @@ static void a_stop_before_the_call_is_seen(void **state)
         begin(&x, some[i], so);
         assert_int_equal(eval(x.s, (rg_batch){.n = 7, .token = x.token}, &err), RG_OK);
         x.stop = 1;
-        for (int n = 1; n < 9; n += 7) assert_int_equal(eval(x.s, (rg_batch){.n = n, .token = x.token + 7}, &err), RG_E_INTERRUPTED);
+        for (int n = 1; n < 9; n += 7)
+            assert_int_equal(eval(x.s, (rg_batch){.n = n, .token = x.token + 7}, &err), RG_E_INTERRUPTED);
         x.stop = 0;
         expect_untouched(&x, 7, so);
         end(&x);
@@ -377,7 +404,8 @@ static void a_cut_rewrite_forgets_what_it_spoilt(void **state)
     begin(&x, GQA, so);
     assert_int_equal(eval(x.s, (rg_batch){.n = 20, .token = x.token}, &err), RG_OK);
     const int64_t pos[] = {5, 6, 7};
-    assert_int_equal(interrupted_eval(&x, (rg_batch){.n = 3, .token = x.token + 30, .pos = pos}, 0, &err), RG_E_INTERRUPTED);
+    assert_int_equal(interrupted_eval(&x, (rg_batch){.n = 3, .token = x.token + 30, .pos = pos}, 0, &err),
+        RG_E_INTERRUPTED);
     assert_int_equal(rg_session_length(x.s, 0), 5);
     expect_untouched(&x, 5, so);
     end(&x);
@@ -430,7 +458,8 @@ static rg_ckpt *damaged(shape_id shape, rg_site site, int layer, float value, ch
 {
     char path[512], cmd[2048];
     const char *source = model_path(shape, RG_FT_F32, RG_SYNTH_SAFETENSORS);
-    snprintf(cmd, sizeof cmd, "rm -rf %s/damaged && cp -r %s %s/damaged", scratch_dir(), source, scratch_dir());
+    snprintf(
+        cmd, sizeof cmd, "rm -rf %s/damaged && cp -r %s %s/damaged", scratch_dir(), source, scratch_dir());
     assert_int_equal(system(cmd), 0);
     snprintf(path, sizeof path, "%s/damaged/model.safetensors", scratch_dir());
     rg_ckpt *c = ckpt_open(source);
@@ -439,7 +468,8 @@ static rg_ckpt *damaged(shape_id shape, rg_site site, int layer, float value, ch
     size_t len;
     char *file = read_all(path, &len), *at = memmem(file, len, t->data, 64);
     assert_non_null(at);
-    const int64_t last = (t->rows * t->cols - 1) * 4; /* of the last row, where a walk that stops early would miss it */
+    /* of the last row, where a walk that stops early would miss it */
+    const int64_t last = (t->rows * t->cols - 1) * 4;
     memcpy(at + last, &value, sizeof value);
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
@@ -458,20 +488,23 @@ static void damaged_weights_are_named(void **state)
         shape_id shape;
         rg_site site;
         int layer;
-    } cases[] = {{MQA, RG_SITE_ATTN_Q, 1}, {MQA, RG_SITE_FFN_DOWN, 0}, {MQA, RG_SITE_ATTN_NORM, 1}, {MQA, RG_SITE_OUTPUT, -1}, {MQA, RG_SITE_OUTPUT_NORM, -1},
-        {MQA, RG_SITE_TOKEN_EMBD, -1}, {GQA, RG_SITE_TOKEN_EMBD, -1}};
+    } cases[] = {{MQA, RG_SITE_ATTN_Q, 1}, {MQA, RG_SITE_FFN_DOWN, 0}, {MQA, RG_SITE_ATTN_NORM, 1},
+        {MQA, RG_SITE_OUTPUT, -1}, {MQA, RG_SITE_OUTPUT_NORM, -1}, {MQA, RG_SITE_TOKEN_EMBD, -1},
+        {GQA, RG_SITE_TOKEN_EMBD, -1}};
     static const int dtypes[] = {-1, RG_WT_F16, RG_WT_BF16, RG_WT_Q8G32, RG_WT_Q4G64, RG_WT_Q4G32M};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int v = 0; v < 2; v++) {
             char name[128];
-            rg_ckpt *c = damaged(cases[i].shape, cases[i].site, cases[i].layer, v ? INFINITY : NAN, name, sizeof name);
+            rg_ckpt *c =
+                damaged(cases[i].shape, cases[i].site, cases[i].layer, v ? INFINITY : NAN, name, sizeof name);
             for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
                 rg_engine *e = NULL;
                 rg_err err = {0};
                 rg_engine_opts o = test_opts(2);
                 o.dtype = dtypes[d];
                 const rg_status st = rg_engine_open(&e, c, &o, &err);
-                if (st != RG_E_FILE || !strstr(err.msg, name)) fail_msg("%s holds %s: status %d, '%s'", name, v ? "inf" : "nan", (int)st, err.msg);
+                if (st != RG_E_FILE || !strstr(err.msg, name))
+                    fail_msg("%s holds %s: status %d, '%s'", name, v ? "inf" : "nan", (int)st, err.msg);
                 assert_null(e);
             }
             rg_ckpt_close(c);
@@ -481,7 +514,8 @@ static void damaged_weights_are_named(void **state)
 static void weights_beyond_a_type_are_named(void **state)
 {
     (void)state;
-    static const rg_wtype bad[] = {RG_WT_F16, RG_WT_Q8G32, RG_WT_Q4G64, RG_WT_Q4G32M}, good[] = {RG_WT_F32, RG_WT_BF16};
+    static const rg_wtype bad[] = {RG_WT_F16, RG_WT_Q8G32, RG_WT_Q4G64, RG_WT_Q4G32M},
+                          good[] = {RG_WT_F32, RG_WT_BF16};
     char name[128];
     rg_ckpt *c = damaged(MQA, RG_SITE_FFN_UP, 0, 1e30f, name, sizeof name);
     rg_engine *e = NULL;
@@ -513,7 +547,9 @@ static void logits_that_overflow_are_an_error(void **state)
     rg_err err = {0};
     int refused = 0;
     random_tokens(t, 8, rg_ckpt_config(c)->vocab, 5);
-    for (int i = 0; i < 8; i++) refused += eval(s, (rg_batch){.n = 1, .token = t + i}, &err) == RG_E_UNSUPPORTED && strstr(err.msg, "finite");
+    for (int i = 0; i < 8; i++)
+        refused += eval(s, (rg_batch){.n = 1, .token = t + i}, &err) == RG_E_UNSUPPORTED &&
+            strstr(err.msg, "finite");
     assert_true(refused > 0);
     rg_session_close(s);
     rg_engine_close(e);
@@ -522,11 +558,15 @@ static void logits_that_overflow_are_an_error(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(wrong_batches_change_nothing), cmocka_unit_test(a_full_context_is_an_error_with_both_numbers),
-        cmocka_unit_test(impossible_sessions_are_refused), cmocka_unit_test(impossible_engines_are_refused), cmocka_unit_test(defaults),
-        cmocka_unit_test(plans_are_kept), cmocka_unit_test(weights_are_planned), cmocka_unit_test(too_large_plans_name_a_context_that_fits),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(wrong_batches_change_nothing),
+        cmocka_unit_test(a_full_context_is_an_error_with_both_numbers),
+        cmocka_unit_test(impossible_sessions_are_refused), cmocka_unit_test(impossible_engines_are_refused),
+        cmocka_unit_test(defaults), cmocka_unit_test(plans_are_kept), cmocka_unit_test(weights_are_planned),
+        cmocka_unit_test(too_large_plans_name_a_context_that_fits),
         cmocka_unit_test(a_stop_is_seen_at_every_operator), cmocka_unit_test(a_stop_before_the_call_is_seen),
-        cmocka_unit_test(a_cut_rewrite_forgets_what_it_spoilt), cmocka_unit_test(a_stop_ends_the_load), cmocka_unit_test(progress_rises_to_one),
-        cmocka_unit_test(damaged_weights_are_named), cmocka_unit_test(weights_beyond_a_type_are_named), cmocka_unit_test(logits_that_overflow_are_an_error)};
+        cmocka_unit_test(a_cut_rewrite_forgets_what_it_spoilt), cmocka_unit_test(a_stop_ends_the_load),
+        cmocka_unit_test(progress_rises_to_one), cmocka_unit_test(damaged_weights_are_named),
+        cmocka_unit_test(weights_beyond_a_type_are_named),
+        cmocka_unit_test(logits_that_overflow_are_an_error)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

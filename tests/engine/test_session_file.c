@@ -1,5 +1,5 @@
-/* Session files give back the same bits, and refuse what is damaged or foreign; a context shift moves values exactly and keys to within the
- * rounding of their type; the place of the first NaN is named. */
+/* Session files give back the same bits, and refuse what is damaged or foreign; a context shift moves values
+ * exactly and keys to within the rounding of their type; the place of the first NaN is named. */
 #include "engine_fixture.h"
 
 #include "base/hash64.h"
@@ -34,7 +34,8 @@ static void end(setup *x)
 static void eval(rg_session *s, const int32_t *t, int64_t n)
 {
     rg_err err;
-    if (rg_session_eval(s, &(rg_batch){.n = n, .token = t}, RG_PREFILL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_session_eval(s, &(rg_batch){.n = n, .token = t}, RG_PREFILL, NULL, &err) != RG_OK)
+        fail_msg("%s", err.msg);
 }
 
 static const char *file(const char *name)
@@ -46,20 +47,23 @@ static const char *file(const char *name)
     return p;
 }
 
-/* The continuation after loading has the bits of the session that never left memory, for every cache type, into another sequence and a
- * context of another size. */
+/* The continuation after loading has the bits of the session that never left memory, for every cache type,
+ * into another sequence and a context of another size. */
 static void the_same_bits(void **state)
 {
     (void)state;
-    static const rg_kvtype kv[][2] = {{RG_KV_F16, RG_KV_F16}, {RG_KV_F32, RG_KV_Q8_0}, {RG_KV_Q8_0, RG_KV_F32}};
+    static const rg_kvtype kv[][2] = {
+        {RG_KV_F16, RG_KV_F16}, {RG_KV_F32, RG_KV_Q8_0}, {RG_KV_Q8_0, RG_KV_F32}};
     for (int i = 0; i < 3; i++) {
         setup x = begin(MHA, RG_FT_F32);
         rg_err err;
         rg_saved got;
         rg_session *a = session_open(x.e, (rg_session_opts){.ctx = CTX, .kv_k = kv[i][0], .kv_v = kv[i][1]});
-        rg_session *b = session_open(x.e, (rg_session_opts){.ctx = CTX + 33, .n_seq = 2, .kv_k = kv[i][0], .kv_v = kv[i][1]});
+        rg_session *b = session_open(
+            x.e, (rg_session_opts){.ctx = CTX + 33, .n_seq = 2, .kv_k = kv[i][0], .kv_v = kv[i][1]});
         eval(a, x.token, N);
-        if (rg_session_save(a, 0, x.token, N, rg_session_logits(a, 0), file("bits.kv"), &err) != RG_OK) fail_msg("%s", err.msg);
+        if (rg_session_save(a, 0, x.token, N, rg_session_logits(a, 0), file("bits.kv"), &err) != RG_OK)
+            fail_msg("%s", err.msg);
         if (rg_session_load(b, 1, file("bits.kv"), &got, &err) != RG_OK) fail_msg("%s", err.msg);
         assert_int_equal(got.n, N);
         assert_memory_equal(got.token, x.token, N * sizeof *x.token);
@@ -68,8 +72,11 @@ static void the_same_bits(void **state)
         assert_int_equal(rg_session_length(b, 0), 0);
         const int32_t seq[MORE] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
         eval(a, x.token + N, MORE);
-        assert_int_equal(rg_session_eval(b, &(rg_batch){.n = MORE, .token = x.token + N, .seq = seq}, RG_PREFILL, NULL, &err), RG_OK);
-        assert_memory_equal(rg_session_logits(b, 0), rg_session_logits(a, 0), (size_t)x.vocab * sizeof(float));
+        assert_int_equal(rg_session_eval(b, &(rg_batch){.n = MORE, .token = x.token + N, .seq = seq},
+                             RG_PREFILL, NULL, &err),
+            RG_OK);
+        assert_memory_equal(
+            rg_session_logits(b, 0), rg_session_logits(a, 0), (size_t)x.vocab * sizeof(float));
         free(got.token);
         free(got.logits);
         /* a shorter prefix, without logits */
@@ -77,7 +84,8 @@ static void the_same_bits(void **state)
         assert_int_equal(rg_session_load(b, 0, file("bits.kv"), &got, &err), RG_OK);
         assert_true(got.n == 17 && !got.logits);
         free(got.token);
-        /* nothing of what was forgotten is in the file: it is the same as that of a session which never saw it */
+        /* nothing of what was forgotten is in the file: it is the same as that of a session which never saw
+         * it */
         size_t n1, n2;
         char *f1 = read_all(file("bits.kv"), &n1);
         rg_session *c = session_open(x.e, (rg_session_opts){.ctx = CTX, .kv_k = kv[i][0], .kv_v = kv[i][1]});
@@ -95,7 +103,8 @@ static void the_same_bits(void **state)
     }
 }
 
-static void expect_refused(rg_session *s, const char *p, size_t n, rg_status want, const char *says, const char *what)
+static void expect_refused(
+    rg_session *s, const char *p, size_t n, rg_status want, const char *says, const char *what)
 {
     rg_saved got;
     rg_err err = {0};
@@ -122,13 +131,16 @@ static void damaged_and_foreign(void **state)
     const rg_session_opts so = {.ctx = CTX, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
     rg_session *s = session_open(x.e, so), *other = session_open(y.e, so), *half = session_open(z.e, so);
     rg_session *f32 = session_open(x.e, (rg_session_opts){.ctx = CTX, .kv_k = RG_KV_F32, .kv_v = RG_KV_F16});
-    rg_session *small = session_open(x.e, (rg_session_opts){.ctx = N - 1, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
+    rg_session *small =
+        session_open(x.e, (rg_session_opts){.ctx = N - 1, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
     eval(s, x.token, N);
     assert_int_equal(rg_session_save(s, 0, x.token, N + 1, NULL, file("d.kv"), &err), RG_E_USAGE);
-    assert_int_equal(rg_session_save(s, 0, x.token, N, rg_session_logits(s, 0), "/nonexistent/d.kv", &err), RG_E_FILE);
+    assert_int_equal(
+        rg_session_save(s, 0, x.token, N, rg_session_logits(s, 0), "/nonexistent/d.kv", &err), RG_E_FILE);
     assert_int_equal(rg_session_save(s, 0, x.token, N, rg_session_logits(s, 0), file("d.kv"), &err), RG_OK);
     char *p = read_all(file("d.kv"), &n), *q = must_alloc(n + 16);
-    for (size_t k = 0; k < n; k += k < 200 ? 1 : 97) expect_refused(s, p, k, RG_E_FILE, k < 8 ? "not a session file" : "cut off", "cut");
+    for (size_t k = 0; k < n; k += k < 200 ? 1 : 97)
+        expect_refused(s, p, k, RG_E_FILE, k < 8 ? "not a session file" : "cut off", "cut");
     rg_rng rng = {8};
     for (int i = 0; i < 300; i++) { /* any bit behind the magic and the version */
         memcpy(q, p, n);
@@ -149,8 +161,9 @@ static void damaged_and_foreign(void **state)
         int at, bytes;
         uint64_t value;
         const char *says;
-    } lies[] = {{56, 8, 0, "0 tokens"}, {56, 8, UINT64_MAX, "tokens"}, {56, 8, N - 1, "expected"}, {72, 4, 2, "tokens"}, {72, 4, 0, "expected"},
-        {96, 4, 0x7fffffff, "token 0"}, {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
+    } lies[] = {{56, 8, 0, "0 tokens"}, {56, 8, UINT64_MAX, "tokens"}, {56, 8, N - 1, "expected"},
+        {72, 4, 2, "tokens"}, {72, 4, 0, "expected"}, {96, 4, 0x7fffffff, "token 0"},
+        {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         memcpy(q, p, n);
         for (int b = 0; b < lies[i].bytes; b++) q[lies[i].at + b] = (char)(lies[i].value >> (8 * b));
@@ -159,11 +172,13 @@ static void damaged_and_foreign(void **state)
     }
     free(p);
     free(q);
-    rg_session_close(s), rg_session_close(other), rg_session_close(half), rg_session_close(f32), rg_session_close(small);
+    rg_session_close(s), rg_session_close(other), rg_session_close(half), rg_session_close(f32),
+        rg_session_close(small);
     end(&x), end(&y), end(&z);
 }
 
-/* Anything behind a right fingerprint and a right checksum: it is refused cleanly, or it is a cache that can be gone on with. */
+/* Anything behind a right fingerprint and a right checksum: it is refused cleanly, or it is a cache that can
+ * be gone on with. */
 static void mutated_with_a_right_checksum(void **state)
 {
     (void)state;
@@ -185,7 +200,8 @@ static void mutated_with_a_right_checksum(void **state)
         memset(g.p, 0, k);
         memcpy(g.p, p, k < n ? k : n);
         for (int64_t m = rng_in(&rng, 0, 4); m > 0; m--)
-            g.p[rng_in(&rng, 24, rng_in(&rng, 0, 1) ? 96 : (int64_t)k - 1)] = (char)(rng_in(&rng, 0, 2) ? rng_u64(&rng) : 0xff);
+            g.p[rng_in(&rng, 24, rng_in(&rng, 0, 1) ? 96 : (int64_t)k - 1)] =
+                (char)(rng_in(&rng, 0, 2) ? rng_u64(&rng) : 0xff);
         if (rng_in(&rng, 0, 1)) { /* the payload that the size implies */
             const uint64_t payload = k - 104;
             for (int b = 0; b < 8; b++) g.p[80 + b] = (char)(payload >> (8 * b));
@@ -196,7 +212,8 @@ static void mutated_with_a_right_checksum(void **state)
             fail_msg("round %d: status %d (seed %llu)", i, st, (unsigned long long)seed);
         assert_int_equal(st == RG_OK, got.token != NULL);
         if (st == RG_OK && opened++ % 32 == 0 && got.n < CTX) {
-            const rg_status se = rg_session_eval(s, &(rg_batch){.n = 1, .token = got.token}, RG_DECODE, NULL, &err);
+            const rg_status se =
+                rg_session_eval(s, &(rg_batch){.n = 1, .token = got.token}, RG_DECODE, NULL, &err);
             assert_true(se == RG_OK || se == RG_E_UNSUPPORTED); /* a cache of NaN is an error, no more */
         }
         free(got.token);
@@ -215,11 +232,12 @@ static double key(const rg_session *s, int64_t layer, int64_t g, int64_t pos, in
     const rg_kv_layer kv = rg_kv_at(s, layer);
     const char *head = kv.k + g * kv.k_stride;
     const int64_t i = pos / RG_KV_BLOCK * kv.hd * RG_KV_BLOCK + d * RG_KV_BLOCK + pos % RG_KV_BLOCK;
-    return kv.k_type == RG_KV_F32 ? (double)((const float *)(const void *)head)[i] : (double)rg_f16_to_f32(((const uint16_t *)(const void *)head)[i]);
+    return kv.k_type == RG_KV_F32 ? (double)((const float *)(const void *)head)[i]
+                                  : (double)rg_f16_to_f32(((const uint16_t *)(const void *)head)[i]);
 }
 
-/* In layer 0 keys and values depend on their own token and position alone, so a shifted cache must be that of the shorter text there: values
- * bit for bit, keys to within the rounding of their type. */
+/* In layer 0 keys and values depend on their own token and position alone, so a shifted cache must be that of
+ * the shorter text there: values bit for bit, keys to within the rounding of their type. */
 static void shifts(void **state)
 {
     (void)state;
@@ -244,7 +262,8 @@ static void shifts(void **state)
             assert_int_equal(rg_session_length(a, 0), N - DISCARD);
             const rg_kv_layer ka = rg_kv_at(a, 0), kb = rg_kv_at(b, 0);
             for (int64_t g = 0; g < c->kv_heads; g++) {
-                /* the values' own rounding is the same on both sides; f32 sums of different batches may differ in the last bits */
+                /* the values' own rounding is the same on both sides; f32 sums of different batches may
+                 * differ in the last bits */
                 const size_t v_bytes = (size_t)rg_kv_v_bytes(t, c->head_dim);
                 for (int64_t p = 0; p < N - DISCARD; p++) {
                     double mag = 0.0, worst = 0.0;
@@ -252,15 +271,20 @@ static void shifts(void **state)
                         mag = fmax(mag, fabs(key(b, 0, g, p, d)));
                         worst = fmax(worst, fabs(key(a, 0, g, p, d) - key(b, 0, g, p, d)));
                     }
-                    /* f16: stored twice, each half an ulp of a pair whose length is at most sqrt(2) of its larger part, and rotated once in f32 */
+                    /* f16: stored twice, each half an ulp of a pair whose length is at most sqrt(2) of its
+                     * larger part, and rotated once in f32 */
                     const double bound = (half ? 2.0 * 0x1p-11 * 1.5 : 32.0 * 0x1p-24) * mag * 1.5;
                     if (!(worst <= bound))
-                        fail_msg("%s, %s: key of position %d differs by %g, bound %g", shape_name((shape_id)shape), rg_kvtypes[t].name, (int)p, worst, bound);
+                        fail_msg("%s, %s: key of position %d differs by %g, bound %g",
+                            shape_name((shape_id)shape), rg_kvtypes[t].name, (int)p, worst, bound);
                     if (half == 0) continue;
-                    const uint16_t *va = (const uint16_t *)(const void *)(ka.v + g * ka.v_stride + (int64_t)v_bytes * p);
-                    const uint16_t *vb = (const uint16_t *)(const void *)(kb.v + g * kb.v_stride + (int64_t)v_bytes * p);
+                    const uint16_t *va =
+                        (const uint16_t *)(const void *)(ka.v + g * ka.v_stride + (int64_t)v_bytes * p);
+                    const uint16_t *vb =
+                        (const uint16_t *)(const void *)(kb.v + g * kb.v_stride + (int64_t)v_bytes * p);
                     for (int64_t d = 0; d < c->head_dim; d++)
-                        if (!(fabsf(rg_f16_to_f32(va[d]) - rg_f16_to_f32(vb[d])) <= 0x1p-10f * fabsf(rg_f16_to_f32(vb[d])) + 1e-7f))
+                        if (!(fabsf(rg_f16_to_f32(va[d]) - rg_f16_to_f32(vb[d])) <=
+                                0x1p-10f * fabsf(rg_f16_to_f32(vb[d])) + 1e-7f))
                             fail_msg("value of position %d", (int)p);
                 }
             }
@@ -286,7 +310,8 @@ static void shift_of_quantised_keys_is_refused(void **state)
     end(&x);
 }
 
-/* A weight in the middle of the model becomes NaN or huge: the first operator that shows it is named, with and without --check-nan. */
+/* A weight in the middle of the model becomes NaN or huge: the first operator that shows it is named, with
+ * and without --check-nan. */
 static void the_first_nan_is_named(void **state)
 {
     (void)state;
@@ -302,8 +327,12 @@ static void the_first_nan_is_named(void **state)
             float *w = (float *)(uintptr_t)rg_model_at(&x.e->model, 1, cases[i].site)->vec;
             w[3] = cases[i].value;
             rg_session *s = session_open(x.e, (rg_session_opts){.ctx = CTX, .check_nan = always});
-            assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 9, .token = x.token}, RG_PREFILL, NULL, &err), RG_E_UNSUPPORTED);
-            if (!strstr(err.msg, cases[i].says) || !strstr(err.msg, "layer 1") || !strstr(err.msg, "column 3")) fail_msg("'%s'", err.msg);
+            assert_int_equal(
+                rg_session_eval(s, &(rg_batch){.n = 9, .token = x.token}, RG_PREFILL, NULL, &err),
+                RG_E_UNSUPPORTED);
+            if (!strstr(err.msg, cases[i].says) || !strstr(err.msg, "layer 1") ||
+                !strstr(err.msg, "column 3"))
+                fail_msg("'%s'", err.msg);
             rg_session_close(s);
             end(&x);
         }
@@ -312,17 +341,21 @@ static void the_first_nan_is_named(void **state)
     rg_err err = {0};
     float *w = (float *)(uintptr_t)rg_model_at(&x.e->model, 0, RG_SITE_ATTN_NORM)->vec;
     for (int64_t k = 0; k < rg_ckpt_config(x.c)->dim; k++) w[k] *= 1e7f;
-    rg_session *s = session_open(x.e, (rg_session_opts){.ctx = CTX, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .check_nan = true});
-    assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 9, .token = x.token}, RG_PREFILL, NULL, &err), RG_E_UNSUPPORTED);
+    rg_session *s = session_open(
+        x.e, (rg_session_opts){.ctx = CTX, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16, .check_nan = true});
+    assert_int_equal(
+        rg_session_eval(s, &(rg_batch){.n = 9, .token = x.token}, RG_PREFILL, NULL, &err), RG_E_UNSUPPORTED);
     if (!strstr(err.msg, "attn_kv_put") || !strstr(err.msg, "-ctk f32")) fail_msg("'%s'", err.msg);
     rg_session_close(s);
     end(&x);
     /* a sound model passes, with the same bits */
     x = begin(MQA, RG_FT_F32);
-    rg_session *plain = session_open(x.e, (rg_session_opts){.ctx = CTX}), *checked = session_open(x.e, (rg_session_opts){.ctx = CTX, .check_nan = true});
+    rg_session *plain = session_open(x.e, (rg_session_opts){.ctx = CTX}),
+               *checked = session_open(x.e, (rg_session_opts){.ctx = CTX, .check_nan = true});
     eval(plain, x.token, N);
     eval(checked, x.token, N);
-    assert_memory_equal(rg_session_logits(plain, 0), rg_session_logits(checked, 0), (size_t)x.vocab * sizeof(float));
+    assert_memory_equal(
+        rg_session_logits(plain, 0), rg_session_logits(checked, 0), (size_t)x.vocab * sizeof(float));
     rg_session_close(plain);
     rg_session_close(checked);
     end(&x);
@@ -330,7 +363,8 @@ static void the_first_nan_is_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_same_bits), cmocka_unit_test(damaged_and_foreign), cmocka_unit_test(mutated_with_a_right_checksum),
-        cmocka_unit_test(shifts), cmocka_unit_test(shift_of_quantised_keys_is_refused), cmocka_unit_test(the_first_nan_is_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_same_bits), cmocka_unit_test(damaged_and_foreign),
+        cmocka_unit_test(mutated_with_a_right_checksum), cmocka_unit_test(shifts),
+        cmocka_unit_test(shift_of_quantised_keys_is_refused), cmocka_unit_test(the_first_nan_is_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

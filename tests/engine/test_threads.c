@@ -1,5 +1,5 @@
-/* Results do not depend on the number of threads, bit for bit: every resident type, fused and unfused attention, both ways of dealing
- * out attention, every instruction set. */
+/* Results do not depend on the number of threads, bit for bit: every resident type, fused and unfused
+ * attention, both ways of dealing out attention, every instruction set. */
 #include "engine_fixture.h"
 
 #include <sched.h>
@@ -7,11 +7,12 @@
 #include "base/num.h"
 #include "exec/drive.h"
 
-/* Past one attention chunk (256 positions), so that few tasks with a long context are split, and through calls of all widths. */
+/* Past one attention chunk (256 positions), so that few tasks with a long context are split, and through
+ * calls of all widths. */
 enum { PREFILL = 261, STEPS = 4, SEQS = 3 };
 
-/* Logits of the last prefill token of three sequences (long, short, tiny), of single decode steps behind the long one, and of batched
- * steps of all three. Returns rows written. */
+/* Logits of the last prefill token of three sequences (long, short, tiny), of single decode steps behind the
+ * long one, and of batched steps of all three. Returns rows written. */
 static int64_t timeline(const rg_ckpt *c, rg_engine_opts o, rg_session_opts so, float *out)
 {
     rg_err err = {0};
@@ -24,15 +25,20 @@ static int64_t timeline(const rg_ckpt *c, rg_engine_opts o, rg_session_opts so, 
     for (int i = 0; i < SEQS; i++) {
         int32_t same[PREFILL];
         for (int t = 0; t < len[i]; t++) same[t] = i;
-        if (rg_session_eval(s, &(rg_batch){.n = len[i], .token = token, .seq = same}, RG_PREFILL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+        if (rg_session_eval(
+                s, &(rg_batch){.n = len[i], .token = token, .seq = same}, RG_PREFILL, NULL, &err) != RG_OK)
+            fail_msg("%s", err.msg);
         memcpy(out + rows++ * vocab, rg_session_logits(s, 0), (size_t)vocab * sizeof *out);
     }
     for (int t = 0; t < STEPS; t++) {
         const int n = t % 2 ? SEQS : 1;
         const int32_t same[SEQS] = {token[PREFILL + t], token[PREFILL + t], token[PREFILL + t]};
-        if (rg_session_eval(s, &(rg_batch){.n = n, .token = same, .seq = seq, .want = (const uint8_t[]){1, 1, 1}}, RG_DECODE, NULL, &err) != RG_OK)
+        if (rg_session_eval(s,
+                &(rg_batch){.n = n, .token = same, .seq = seq, .want = (const uint8_t[]){1, 1, 1}}, RG_DECODE,
+                NULL, &err) != RG_OK)
             fail_msg("%s", err.msg);
-        for (int i = 0; i < n; i++) memcpy(out + rows++ * vocab, rg_session_logits(s, i), (size_t)vocab * sizeof *out);
+        for (int i = 0; i < n; i++)
+            memcpy(out + rows++ * vocab, rg_session_logits(s, i), (size_t)vocab * sizeof *out);
     }
     rg_session_close(s);
     rg_engine_close(e);
@@ -54,8 +60,9 @@ static void same_bits(const rg_ckpt *c, rg_engine_opts o, rg_session_opts so, co
         assert_int_equal(timeline(c, o, so, many), rows);
         for (int64_t r = 0; r < rows; r++)
             if (memcmp(one + r * vocab, many + r * vocab, (size_t)vocab * sizeof *one) != 0)
-                fail_msg("%s, %s, %s: row %lld of %d threads differs from one thread (by %g of the range)", what, rg_isa_names[o.isa_cap],
-                    so.unfused ? "unfused" : "fused", (long long)r, threads[i], rel_diff_f(many + r * vocab, one + r * vocab, vocab));
+                fail_msg("%s, %s, %s: row %lld of %d threads differs from one thread (by %g of the range)",
+                    what, rg_isa_names[o.isa_cap], so.unfused ? "unfused" : "fused", (long long)r, threads[i],
+                    rel_diff_f(many + r * vocab, one + r * vocab, vocab));
     }
     free(one);
     free(many);
@@ -156,10 +163,13 @@ static void one_step(rg_session *s)
 {
     rg_err err = {0};
     rg_session_truncate(s, 0, 0);
-    if (rg_session_eval(s, &(rg_batch){.n = 1, .token = (const int32_t[]){1}}, RG_DECODE, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_session_eval(s, &(rg_batch){.n = 1, .token = (const int32_t[]){1}}, RG_DECODE, NULL, &err) !=
+        RG_OK)
+        fail_msg("%s", err.msg);
 }
 
-/* Engines of one process take turns: each call runs where its own engine was told to, and closing them gives the caller its freedom back. */
+/* Engines of one process take turns: each call runs where its own engine was told to, and closing them gives
+ * the caller its freedom back. */
 static void engines_take_turns(void **state)
 {
     (void)state;
@@ -169,7 +179,8 @@ static void engines_take_turns(void **state)
     pinned.no_pin = false;
     rg_engine *e[3] = {engine_open(c, pinned), engine_open(c, loose), engine_open(c, wide)};
     rg_session *s[3];
-    for (int i = 0; i < 3; i++) s[i] = session_open(e[i], (rg_session_opts){.ctx = 8, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32});
+    for (int i = 0; i < 3; i++)
+        s[i] = session_open(e[i], (rg_session_opts){.ctx = 8, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32});
     for (int turn = 0; turn < 3; turn++) {
         one_step(s[0]);
         assert_int_equal(places(), 1);
@@ -188,7 +199,8 @@ static void engines_take_turns(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_type), cmocka_unit_test(every_shape), cmocka_unit_test(every_cache_type),
-        cmocka_unit_test(runs_repeat), cmocka_unit_test(prepared_rows_fit), cmocka_unit_test(engines_take_turns)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_type), cmocka_unit_test(every_shape),
+        cmocka_unit_test(every_cache_type), cmocka_unit_test(runs_repeat),
+        cmocka_unit_test(prepared_rows_fit), cmocka_unit_test(engines_take_turns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Products on tiles through the engine's driver, on emulated tiles: routes, blocking and tails, error limits, bits, records. */
+/* Products on tiles through the engine's driver, on emulated tiles: routes, blocking and tails, error limits,
+ * bits, records. */
 #include "testing.h"
 
 #include "base/arena.h"
@@ -54,7 +55,8 @@ static job make(rg_act act, rg_wtype type, int64_t m, int64_t n, int64_t k, bool
         for (int64_t c = 0; c < k; c++) j.exact[i * k + c] = (double)row[c];
     }
     free(row);
-    for (int64_t i = 0; i < m * k; i++) j.x[i] = rng_normal(&r) * (heavy && rng_in(&r, 0, 300) == 0 ? 1000.0f : 1.0f);
+    for (int64_t i = 0; i < m * k; i++)
+        j.x[i] = rng_normal(&r) * (heavy && rng_in(&r, 0, 300) == 0 ? 1000.0f : 1.0f);
     return j;
 }
 
@@ -89,7 +91,8 @@ static rg_rec run(job *j, rg_isa isa, int threads)
     k.act = j->act;
     const int64_t bytes = rg_xq_bytes(threads, j->m, j->k);
     char *map = must((size_t)bytes);
-    memset(map, 0x7f, (size_t)bytes); /* what is left from before must not matter: here, bytes that are NaN in every form */
+    /* what is left from before must not matter: here, bytes that are NaN in every form */
+    memset(map, 0x7f, (size_t)bytes);
     for (int64_t i = 0; i < j->m * j->n; i++) j->y[i] = NAN;
     j->xq = map;
     assert_int_equal(rg_team_open(&t, threads, NULL, &k, rg_drive_scratch(&k), 2 << 20, &err), RG_OK);
@@ -121,8 +124,8 @@ static void errors(const job *j, double *rms, double *most)
     *most = top / sqrt(square / (double)(j->m * j->n));
 }
 
-/* The limits of faithful: never worse than activations in FP16. Those of bf16 and q8 are what their roundings allow: 2^-9 of x and of w, and
- * half a step of 127 to a group's largest value. */
+/* The limits of faithful: never worse than activations in FP16. Those of bf16 and q8 are what their roundings
+ * allow: 2^-9 of x and of w, and half a step of 127 to a group's largest value. */
 static void errors_stay_in_their_limits(void **state)
 {
     (void)state;
@@ -130,19 +133,27 @@ static void errors_stay_in_their_limits(void **state)
         for (int heavy = 0; heavy < 2; heavy++)
             for (int act = 0; act < RG_ACT_COUNT; act++) {
                 if (act == RG_ACT_Q8 && !rg_wtype_is_quant((rg_wtype)type)) continue;
-                for (int big = act == RG_ACT_BF16; big < 2; big++) { /* --act bf16: few tokens are as with f32 */
+                /* --act bf16: few tokens are as with f32 */
+                for (int big = act == RG_ACT_BF16; big < 2; big++) {
                     job j = make((rg_act)act, (rg_wtype)type, big ? 20 : 7, 40, 1536, heavy);
                     double rms, most;
                     const rg_rec r = run(&j, RG_ISA_AMXEMU, 1);
                     errors(&j, &rms, &most);
                     if (getenv("RIDGE_TEST_VERBOSE"))
-                        print_message("%s --act %s, %s, m %lld: %s, rms %.2g largest %.2g\n", rg_wtypes[type].name, rg_act_names[act],
-                            heavy ? "heavy tails" : "normal", (long long)j.m, rg_kernel_kinds[r.kernel], rms, most);
+                        print_message("%s --act %s, %s, m %lld: %s, rms %.2g largest %.2g\n",
+                            rg_wtypes[type].name, rg_act_names[act], heavy ? "heavy tails" : "normal",
+                            (long long)j.m, rg_kernel_kinds[r.kernel], rms, most);
                     const bool faithful = act == RG_ACT_F32;
-                    const double limit = faithful ? 3e-4 : act == RG_ACT_BF16 ? 6e-3 : 2e-2, limit_most = faithful ? 2e-3 : act == RG_ACT_BF16 ? 3e-2 : 1e-1;
+                    const double limit = faithful ? 3e-4
+                        : act == RG_ACT_BF16      ? 6e-3
+                                                  : 2e-2,
+                                 limit_most = faithful ? 2e-3
+                        : act == RG_ACT_BF16           ? 3e-2
+                                                       : 1e-1;
                     if (!(rms <= limit && most <= limit_most))
-                        fail_msg("%s --act %s, %s, m %lld: rms error %g (limit %g), largest %g (limit %g)", rg_wtypes[type].name, rg_act_names[act],
-                            heavy ? "heavy tails" : "normal", (long long)j.m, rms, limit, most, limit_most);
+                        fail_msg("%s --act %s, %s, m %lld: rms error %g (limit %g), largest %g (limit %g)",
+                            rg_wtypes[type].name, rg_act_names[act], heavy ? "heavy tails" : "normal",
+                            (long long)j.m, rms, limit, most, limit_most);
                     drop(&j);
                 }
             }
@@ -165,24 +176,29 @@ static void check_record(const job *j, const rg_rec *r, int threads)
     const int kind = expected(j->act, j->type, j->m);
     const rg_wtype_info *w = &rg_wtypes[j->type];
     if (kind < 0) {
-        assert_true(r->isa != RG_ISA_AMXEMU && r->arith != RG_ARITH_AMX_BF16 && r->arith != RG_ARITH_AMX_INT8);
+        assert_true(
+            r->isa != RG_ISA_AMXEMU && r->arith != RG_ARITH_AMX_BF16 && r->arith != RG_ARITH_AMX_INT8);
         return;
     }
     const bool bytes = kind == RG_KK_MMDOT8 || kind == RG_KK_MMDOT16;
-    const int64_t tokens = j->m < 16 ? j->m : rg_round_up(j->m, 16), rows = rg_round_up(j->n, 32), group = bytes ? w->group : 32, kp = rg_round_up(j->k, group);
-    const int64_t passes = rg_kernel_passes((rg_kernel_kind)kind), packed = rg_packed_bytes(j->type, j->n, j->k);
+    const int64_t tokens = j->m < 16 ? j->m : rg_round_up(j->m, 16), rows = rg_round_up(j->n, 32),
+                  group = bytes ? w->group : 32, kp = rg_round_up(j->k, group);
+    const int64_t passes = rg_kernel_passes((rg_kernel_kind)kind),
+                  packed = rg_packed_bytes(j->type, j->n, j->k);
     assert_int_equal(r->kernel, kind);
     assert_int_equal(r->isa, RG_ISA_AMXEMU);
     assert_int_equal(r->arith, bytes ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16);
     assert_int_equal(r->tally.iop, bytes ? 2 * passes * tokens * rows * kp : 0);
-    assert_int_equal(r->tally.flop, bytes ? rg_round_up(j->m, 16) * rows * (kp / group) * (w->has_min ? 6 : 4) : 2 * passes * tokens * rows * kp);
+    assert_int_equal(r->tally.flop,
+        bytes ? rg_round_up(j->m, 16) * rows * (kp / group) * (w->has_min ? 6 : 4)
+              : 2 * passes * tokens * rows * kp);
     assert_true((int64_t)r->tally.w_rd >= packed && (int64_t)r->tally.w_rd % packed == 0);
     assert_true((int64_t)r->tally.act_wr >= 4 * j->m * j->n);
     /* each thread that has panels reads the prepared rows; the first product of several also makes them */
     const int64_t made = 4 * j->m * j->k, busy = rg_min(threads, rg_panels(j->n)),
-                  pitch = rg_tile_pitch(bytes                ? (kind == RG_KK_MMDOT8 ? RG_X_I8 : RG_X_I16)
-                                        : kind == RG_KK_MMBF ? RG_X_BF16
-                                                             : RG_X_BF16X2,
+                  pitch = rg_tile_pitch(bytes  ? (kind == RG_KK_MMDOT8 ? RG_X_I8 : RG_X_I16)
+                          : kind == RG_KK_MMBF ? RG_X_BF16
+                                               : RG_X_BF16X2,
                       j->k, w->group);
     assert_true((int64_t)r->tally.act_rd >= busy * j->m * pitch + (j->times == 1 ? made : 0));
     assert_int_equal(pitch / 64 % 2, 1);
@@ -191,12 +207,12 @@ static void check_record(const job *j, const rg_rec *r, int threads)
 static void same_bits(const job *j, const float *want, const char *what)
 {
     if (memcmp(want, j->y, (size_t)(j->m * j->n) * sizeof *want) != 0)
-        fail_msg("%s --act %s, m %lld n %lld k %lld: other bits %s", rg_wtypes[j->type].name, rg_act_names[j->act], (long long)j->m, (long long)j->n,
-            (long long)j->k, what);
+        fail_msg("%s --act %s, m %lld n %lld k %lld: other bits %s", rg_wtypes[j->type].name,
+            rg_act_names[j->act], (long long)j->m, (long long)j->n, (long long)j->k, what);
 }
 
-/* Every type, precision and number of tokens: the right kernel, the right counts, the same bits for every number of threads and of products
- * in a row; and in bytes those of vectors. */
+/* Every type, precision and number of tokens: the right kernel, the right counts, the same bits for every
+ * number of threads and of products in a row; and in bytes those of vectors. */
 static void every_route(void **state)
 {
     (void)state;
@@ -218,10 +234,14 @@ static void every_route(void **state)
                 r = run(&j, RG_ISA_AMXEMU, 2);
                 check_record(&j, &r, 2);
                 same_bits(&j, one, "the second time");
-                if ((r.kernel == RG_KK_MMDOT8 || r.kernel == RG_KK_MMDOT16) && rg_isa_has(RG_ISA_AVX512VNNI)) {
+                if ((r.kernel == RG_KK_MMDOT8 || r.kernel == RG_KK_MMDOT16) &&
+                    rg_isa_has(RG_ISA_AVX512VNNI)) {
                     const int kernel = r.kernel;
                     r = run(&j, RG_ISA_AVX512VNNI, 1);
-                    assert_int_equal(r.kernel, j.m > RG_DOT_MAX ? kernel : kernel == RG_KK_MMDOT8 ? RG_KK_DOT8 : RG_KK_DOT16);
+                    assert_int_equal(r.kernel,
+                        j.m > RG_DOT_MAX             ? kernel
+                            : kernel == RG_KK_MMDOT8 ? RG_KK_DOT8
+                                                     : RG_KK_DOT16);
                     same_bits(&j, one, "on vectors");
                 }
                 free(one);
@@ -237,8 +257,9 @@ static void blocks(void **state)
         rg_act act;
         rg_wtype type;
         int64_t m, n, k;
-    } cases[] = {{RG_ACT_F32, RG_WT_F16, 262, 40, 1100}, {RG_ACT_BF16, RG_WT_F32, 270, 33, 1090}, {RG_ACT_F32, RG_WT_BF16, 131, 33, 2900},
-        {RG_ACT_BF16, RG_WT_BF16, 261, 32, 1056}, {RG_ACT_F32, RG_WT_Q4G128M, 150, 33, 4000}, {RG_ACT_Q8, RG_WT_Q4G64, 290, 40, 700},
+    } cases[] = {{RG_ACT_F32, RG_WT_F16, 262, 40, 1100}, {RG_ACT_BF16, RG_WT_F32, 270, 33, 1090},
+        {RG_ACT_F32, RG_WT_BF16, 131, 33, 2900}, {RG_ACT_BF16, RG_WT_BF16, 261, 32, 1056},
+        {RG_ACT_F32, RG_WT_Q4G128M, 150, 33, 4000}, {RG_ACT_Q8, RG_WT_Q4G64, 290, 40, 700},
         {RG_ACT_F32, RG_WT_Q8G32, 260, 33, 1025}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         job j = make(cases[i].act, cases[i].type, cases[i].m, cases[i].n, cases[i].k, false);
@@ -292,8 +313,9 @@ static void bad_tokens_stay_alone(void **state)
             }
 }
 
-/* A product with the addition behind it in one: more than one block of tokens, of columns, of panels and group of panels, on tiles, in vectors and
- * in plain C. What is written is the sum; the product itself need not be anywhere. */
+/* A product with the addition behind it in one: more than one block of tokens, of columns, of panels and
+ * group of panels, on tiles, in vectors and in plain C. What is written is the sum; the product itself need
+ * not be anywhere. */
 static void finished_in_groups(void **state)
 {
     (void)state;
@@ -301,9 +323,11 @@ static void finished_in_groups(void **state)
         rg_act act;
         rg_wtype type;
         int64_t m, n, k;
-    } cases[] = {{RG_ACT_F32, RG_WT_F16, 262, 40, 1100}, {RG_ACT_BF16, RG_WT_F32, 270, 33, 1090}, {RG_ACT_F32, RG_WT_BF16, 131, 33, 2900},
-        {RG_ACT_F32, RG_WT_Q4G64, 60, 600, 300}, {RG_ACT_F32, RG_WT_F32, 50, 600, 300}, {RG_ACT_F32, RG_WT_F16, 1, 4500, 40},
-        {RG_ACT_F32, RG_WT_Q4G32M, 1, 4500, 40}, {RG_ACT_Q8, RG_WT_Q4G32, 7, 1000, 64}, {RG_ACT_F32, RG_WT_Q8G32, 16, 1000, 64}};
+    } cases[] = {{RG_ACT_F32, RG_WT_F16, 262, 40, 1100}, {RG_ACT_BF16, RG_WT_F32, 270, 33, 1090},
+        {RG_ACT_F32, RG_WT_BF16, 131, 33, 2900}, {RG_ACT_F32, RG_WT_Q4G64, 60, 600, 300},
+        {RG_ACT_F32, RG_WT_F32, 50, 600, 300}, {RG_ACT_F32, RG_WT_F16, 1, 4500, 40},
+        {RG_ACT_F32, RG_WT_Q4G32M, 1, 4500, 40}, {RG_ACT_Q8, RG_WT_Q4G32, 7, 1000, 64},
+        {RG_ACT_F32, RG_WT_Q8G32, 16, 1000, 64}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         job j = make(cases[i].act, cases[i].type, cases[i].m, cases[i].n, cases[i].k, false);
         const size_t bytes = (size_t)(j.m * j.n) * sizeof(float);
@@ -319,8 +343,8 @@ static void finished_in_groups(void **state)
                 memcpy(apart, j.to, bytes);
             }
             if (memcmp(apart, j.to, bytes) != 0)
-                fail_msg("%s, %s, m %lld n %lld k %lld: other bits", rg_isa_names[levels[l]], rg_wtypes[j.type].name, (long long)j.m, (long long)j.n,
-                    (long long)j.k);
+                fail_msg("%s, %s, m %lld n %lld k %lld: other bits", rg_isa_names[levels[l]],
+                    rg_wtypes[j.type].name, (long long)j.m, (long long)j.n, (long long)j.k);
         }
         free(apart);
         free(j.to);
@@ -330,7 +354,8 @@ static void finished_in_groups(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(errors_stay_in_their_limits), cmocka_unit_test(every_route), cmocka_unit_test(blocks),
-        cmocka_unit_test(finished_in_groups), cmocka_unit_test(bad_tokens_stay_alone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(errors_stay_in_their_limits),
+        cmocka_unit_test(every_route), cmocka_unit_test(blocks), cmocka_unit_test(finished_in_groups),
+        cmocka_unit_test(bad_tokens_stay_alone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

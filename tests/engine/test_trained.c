@@ -1,4 +1,5 @@
-/* Small trained checkpoints in every file format against float64 references. The data is optional: absent, the tests skip. */
+/* Small trained checkpoints in every file format against float64 references. The data is optional: absent,
+ * the tests skip. */
 #include "golden.h"
 
 static const char STORIES[] = "stories260K/ref_greedy256", TINY[] = "tinystories-656k-hf/ref_greedy";
@@ -21,16 +22,24 @@ static const golden cases[] = {
         6e-2}, /* its keys are large: half precision keys cost more than the weights */
     {"tinystories-656k-hf", ".tokens.i32", "_f64.logits.f32", RG_WT_F32, RG_KV_F32, 2e-4},
     {"tinystories-656k-hf", ".tokens.i32", "_f64.logits.f32", RG_WT_F16, RG_KV_F16, 3e-2},
-    {"gguf/TinyStories-656K.f16.gguf", ".tokens.i32", "gguf/TinyStories-656K.f16.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32,
+    {"gguf/TinyStories-656K.f16.gguf", ".tokens.i32",
+        "gguf/TinyStories-656K.f16.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32,
         4e-3}, /* x in 16 bits per group */
-    {"gguf/tinystories-656k-q8_0.gguf", ".tokens.i32", "gguf/tinystories-656k-q8_0.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32,
+    {"gguf/tinystories-656k-q8_0.gguf", ".tokens.i32",
+        "gguf/tinystories-656k-q8_0.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32,
         4e-3}, /* x in 16 bits per group */
-    {"gguf/tinystories-656k-q8_0.gguf", ".tokens.i32", "gguf/tinystories-656k-q8_0.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F16, 3e-2},
-    /* 4 bits, codes as in the file; the resident minimum -z * s has 11 bits, as f32 weights everything is exact */
-    {"derived-int4/awq-g64", ".tokens.i32", "derived-int4/awq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", RG_WT_F32, RG_KV_F32, 2e-4},
-    {"derived-int4/awq-g64", ".tokens.i32", "derived-int4/awq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32, 3e-2},
-    {"derived-int4/gptq-g64", ".tokens.i32", "derived-int4/gptq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", RG_WT_F32, RG_KV_F32, 2e-4},
-    {"derived-int4/gptq-g64", ".tokens.i32", "derived-int4/gptq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F32, 3e-2},
+    {"gguf/tinystories-656k-q8_0.gguf", ".tokens.i32",
+        "gguf/tinystories-656k-q8_0.gguf.ref_logits_on_fp32_greedy_tokens_f64.f32", -1, RG_KV_F16, 3e-2},
+    /* 4 bits, codes as in the file; the resident minimum -z * s has 11 bits, as f32 weights everything is
+     * exact */
+    {"derived-int4/awq-g64", ".tokens.i32", "derived-int4/awq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32",
+        RG_WT_F32, RG_KV_F32, 2e-4},
+    {"derived-int4/awq-g64", ".tokens.i32", "derived-int4/awq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32",
+        -1, RG_KV_F32, 3e-2},
+    {"derived-int4/gptq-g64", ".tokens.i32", "derived-int4/gptq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32",
+        RG_WT_F32, RG_KV_F32, 2e-4},
+    {"derived-int4/gptq-g64", ".tokens.i32", "derived-int4/gptq-g64/ref_logits_on_fp32_greedy_tokens_f64.f32",
+        -1, RG_KV_F32, 3e-2},
 };
 
 static void *optional(const char *rel, size_t *bytes)
@@ -61,8 +70,10 @@ static void logits_equal_the_references(void **state)
         rg_engine *e = engine_open(c, o);
         const double worst = worst_logit(e, (rg_session_opts){.kv_k = g->kv, .kv_v = g->kv}, token, n, ref);
         if (getenv("RIDGE_TEST_VERBOSE")) print_message("%s, case %zu: %g\n", g->model, i, worst);
-        const double bound = isa_cap() >= RG_ISA_AMX ? fmax(g->bound, 1e-3) : g->bound; /* on tiles float weights too meet x in 16 bits */
-        if (!(worst <= bound)) fail_msg("%s, case %zu: logits differ by %g, bound %g", g->model, i, worst, bound);
+        /* on tiles float weights too meet x in 16 bits */
+        const double bound = isa_cap() >= RG_ISA_AMX ? fmax(g->bound, 1e-3) : g->bound;
+        if (!(worst <= bound))
+            fail_msg("%s, case %zu: logits differ by %g, bound %g", g->model, i, worst, bound);
         rg_engine_close(e);
         rg_ckpt_close(c);
         free(token);
@@ -77,7 +88,8 @@ static void perplexities_equal_the_references(void **state)
         const char *model, *tokens;
         int64_t windows;
         double nll;
-    } runs[] = {{"stories260K/stories260K.bin", "stories260K/tinystories_val_first40000.tokens.i32", 74, 1.526389077},
+    } runs[] = {
+        {"stories260K/stories260K.bin", "stories260K/tinystories_val_first40000.tokens.i32", 74, 1.526389077},
         {"tinystories-656k-hf", "tinystories-656k-hf/tinystories_val_60paras.tokens.i32", 10, 3.698274264}};
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         char path[1024];
@@ -89,8 +101,10 @@ static void perplexities_equal_the_references(void **state)
         rg_engine_opts o = test_opts(2);
         o.dtype = RG_WT_F32;
         rg_engine *e = engine_open(c, o);
-        const double nll = mean_nll(e, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, token, runs[i].windows, 1, NULL);
-        if (!(fabs(nll - runs[i].nll) <= 1e-4)) fail_msg("%s: mean NLL %.9f, expected %.9f", runs[i].model, nll, runs[i].nll);
+        const double nll = mean_nll(
+            e, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, token, runs[i].windows, 1, NULL);
+        if (!(fabs(nll - runs[i].nll) <= 1e-4))
+            fail_msg("%s: mean NLL %.9f, expected %.9f", runs[i].model, nll, runs[i].nll);
         rg_engine_close(e);
         rg_ckpt_close(c);
         free(token);
@@ -99,6 +113,7 @@ static void perplexities_equal_the_references(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(logits_equal_the_references), cmocka_unit_test(perplexities_equal_the_references)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logits_equal_the_references), cmocka_unit_test(perplexities_equal_the_references)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,12 +52,13 @@ static void check_log(const rg_log *log, const char *what)
         if (op != RG_OP_BIAS && op != RG_OP_SCALE && op != RG_OP_REORDER) continue;
         const rg_tally a = rg_cost(op, &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
         if (memcmp(&a, &r->tally, sizeof a) != 0)
-            fail_msg("%s: %s counts %llu bytes, its formula %llu", what, rg_site_name(r->site), (unsigned long long)rg_tally_bytes(&r->tally),
-                (unsigned long long)rg_tally_bytes(&a));
+            fail_msg("%s: %s counts %llu bytes, its formula %llu", what, rg_site_name(r->site),
+                (unsigned long long)rg_tally_bytes(&r->tally), (unsigned long long)rg_tally_bytes(&a));
     }
 }
 
-/* Logits of n tokens by `step`, against the weights that the engine holds (resident) or that the file means. */
+/* Logits of n tokens by `step`, against the weights that the engine holds (resident) or that the file
+ * means. */
 static void compare(const rg_ckpt *c, int dtype, bool resident, int64_t n, double bound, const char *what)
 {
     const rg_config *cfg = rg_ckpt_config(c);
@@ -72,19 +73,24 @@ static void compare(const rg_ckpt *c, int dtype, bool resident, int64_t n, doubl
         ref_model *r = resident ? ref_from_engine(e) : ref_from_ckpt(c);
         ref_forward(r, token, n, want);
         for (int unfused = 0; unfused < 2; unfused++) {
-            rg_session *s = session_open(e, (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32, .max_logits = n, .unfused = unfused});
+            rg_session *s = session_open(e,
+                (rg_session_opts){
+                    .ctx = 512, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32, .max_logits = n, .unfused = unfused});
             const int64_t steps[] = {n, 1, 9};
             for (int i = 0; i < 3; i++) {
                 rg_session_truncate(s, 0, 0);
                 eval_all(s, token, n, steps[i], cfg->vocab, got);
-                expect_within(rel_diff(got, want, n * cfg->vocab), bound, "%s, %d threads, %lld tokens by %lld, %s", what, threads, (long long)n,
+                expect_within(rel_diff(got, want, n * cfg->vocab), bound,
+                    "%s, %d threads, %lld tokens by %lld, %s", what, threads, (long long)n,
                     (long long)steps[i], unfused ? "unfused" : "fused");
             }
             rg_log log;
             rg_err err = {0};
             assert_int_equal(rg_log_open(&log, 1, rg_session_ops_per_step(s)), 0);
             rg_session_truncate(s, 0, 0);
-            if (rg_session_eval(s, &(rg_batch){.n = rg_min(n, 20), .token = token}, RG_PREFILL, &log, &err) != RG_OK) fail_msg("%s: %s", what, err.msg);
+            if (rg_session_eval(s, &(rg_batch){.n = rg_min(n, 20), .token = token}, RG_PREFILL, &log, &err) !=
+                RG_OK)
+                fail_msg("%s: %s", what, err.msg);
             assert_int_equal(log.dropped, 0);
             if (threads == 1) check_log(&log, what);
             rg_log_close(&log);
@@ -107,16 +113,25 @@ static void biases(void **state)
     } all[] = {{"llama-attention-bias", NULL, "\"attention_bias\": true", true, true, false},
         {"llama-mlp-bias", NULL, "\"mlp_bias\": true", false, false, true},
         {"llama-all-biases", NULL, "\"attention_bias\": true, \"mlp_bias\": true", true, true, true},
-        {"qwen2", "Qwen2ForCausalLM", "\"use_sliding_window\": false, \"sliding_window\": 4, \"max_window_layers\": 1", true, false, false}};
+        {"qwen2", "Qwen2ForCausalLM",
+            "\"use_sliding_window\": false, \"sliding_window\": 4, \"max_window_layers\": 1", true, false,
+            false}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        model_build b = {
-            .c = shape(), .seed = i + 1, .arch = all[i].arch, .more = all[i].more, .qkv_bias = all[i].qkv, .o_bias = all[i].o, .mlp_bias = all[i].mlp};
+        model_build b = {.c = shape(),
+            .seed = i + 1,
+            .arch = all[i].arch,
+            .more = all[i].more,
+            .qkv_bias = all[i].qkv,
+            .o_bias = all[i].o,
+            .mlp_bias = all[i].mlp};
         rg_ckpt *c = from_hf(&b, all[i].name);
-        assert_int_equal(__builtin_popcountll(rg_ckpt_config(c)->extra), 3 * all[i].qkv + all[i].o + 3 * all[i].mlp);
+        assert_int_equal(
+            __builtin_popcountll(rg_ckpt_config(c)->extra), 3 * all[i].qkv + all[i].o + 3 * all[i].mlp);
         compare(c, -1, false, 40, float_bound(F32_BOUND), all[i].name);
         rg_ckpt_close(c);
     }
-    static const char *const archs[] = {"llama", "qwen2"}; /* rows of q and k, and so their biases, are permuted in one of the two */
+    /* rows of q and k, and so their biases, are permuted in one of the two */
+    static const char *const archs[] = {"llama", "qwen2"};
     for (size_t i = 0; i < 2; i++) {
         model_build b = {.c = shape(), .seed = 9, .arch = archs[i], .ggml = 0, .qkv_bias = true};
         char file[32];
@@ -153,7 +168,8 @@ static void granite(void **state)
     model_build b = {.c = shape(),
         .seed = 20,
         .arch = "GraniteForCausalLM",
-        .more = "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.125, \"residual_multiplier\": 0.22, \"logits_scaling\": 8.0"};
+        .more = "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.125, \"residual_multiplier\": "
+                "0.22, \"logits_scaling\": 8.0"};
     rg_ckpt *c = from_hf(&b, "granite");
     assert_true(rg_ckpt_config(c)->embd_scale == 12.0);
     compare(c, -1, false, 40, float_bound(F32_BOUND), "granite");
@@ -186,11 +202,13 @@ static void sliding_windows(void **state)
     }
 }
 
-/* The attention of a windowed model costs what its tokens see: pairs and positions in closed form against a sum. */
+/* The attention of a windowed model costs what its tokens see: pairs and positions in closed form against a
+ * sum. */
 static void windows_count_what_they_see(void **state)
 {
     (void)state;
-    model_build b = {.c = shape(), .seed = 33, .arch = "MistralForCausalLM", .more = "\"sliding_window\": 24"};
+    model_build b = {
+        .c = shape(), .seed = 33, .arch = "MistralForCausalLM", .more = "\"sliding_window\": 24"};
     rg_ckpt *c = from_hf(&b, "mistral-count");
     rg_engine *e = engine_open(c, test_opts(1));
     rg_session *s = session_open(e, (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32});
@@ -201,7 +219,8 @@ static void windows_count_what_they_see(void **state)
     assert_int_equal(rg_log_open(&log, 8, rg_session_ops_per_step(s)), 0);
     static const int64_t calls[] = {10, 1, 30, 1, 20};
     for (int i = 0; i < 5; i++)
-        if (rg_session_eval(s, &(rg_batch){.n = calls[i], .token = token}, RG_PREFILL, &log, &err) != RG_OK) fail_msg("%s", err.msg);
+        if (rg_session_eval(s, &(rg_batch){.n = calls[i], .token = token}, RG_PREFILL, &log, &err) != RG_OK)
+            fail_msg("%s", err.msg);
     int64_t pos = 0;
     for (int i = 0; i < 5; pos += calls[i++]) {
         int64_t pairs = 0, ctx = pos + calls[i] - rg_max(0, pos - 23);
@@ -211,7 +230,8 @@ static void windows_count_what_they_see(void **state)
             if (r->site != RG_SITE_ATTN_CORE || r->step != (uint32_t)i) continue;
             assert_int_equal(r->dims.pairs, pairs);
             assert_int_equal(r->dims.ctx, ctx);
-            /* blocks of 16 positions are read whole, and chunks per 16 query rows (3 query heads per KV head: 5 tokens) anew */
+            /* blocks of 16 positions are read whole, and chunks per 16 query rows (3 query heads per KV head:
+             * 5 tokens) anew */
             const rg_tally a = rg_cost(RG_OP_ATTN, &r->dims, RG_WT_COUNT, RG_KV_F32, RG_KV_F32);
             assert_true(r->tally.kv_rd >= a.kv_rd && r->tally.kv_rd <= a.kv_rd + 2 * 15 * 2 * 32 * 4);
         }
@@ -222,8 +242,8 @@ static void windows_count_what_they_see(void **state)
     rg_ckpt_close(c);
 }
 
-/* Weights kept as codes, in the order of their columns or sorted by group. resident: against what the engine holds, exactly; else
- * against the file, within what f16 scales can do. */
+/* Weights kept as codes, in the order of their columns or sorted by group. resident: against what the engine
+ * holds, exactly; else against the file, within what f16 scales can do. */
 static void int4_models(void **state)
 {
     (void)state;
@@ -233,13 +253,21 @@ static void int4_models(void **state)
         int group;
         bool symmetric, act_order;
         rg_wtype type;
-    } all[] = {{"awq", INT4_AWQ, 64, false, false, RG_WT_Q4G64M}, {"gptq", INT4_GPTQ, 32, false, false, RG_WT_Q4G32M},
-        {"gptq-sym", INT4_GPTQ, 64, true, false, RG_WT_Q4G64}, {"gptq-act-order", INT4_GPTQ, 64, true, true, RG_WT_Q4G64},
-        {"gptq-v2-act-order", INT4_GPTQ_V2, 32, false, true, RG_WT_Q4G32M}, {"packed", INT4_PACKED, -1, true, false, RG_WT_Q4G128},
-        {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M}, {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32}};
+    } all[] = {{"awq", INT4_AWQ, 64, false, false, RG_WT_Q4G64M},
+        {"gptq", INT4_GPTQ, 32, false, false, RG_WT_Q4G32M},
+        {"gptq-sym", INT4_GPTQ, 64, true, false, RG_WT_Q4G64},
+        {"gptq-act-order", INT4_GPTQ, 64, true, true, RG_WT_Q4G64},
+        {"gptq-v2-act-order", INT4_GPTQ_V2, 32, false, true, RG_WT_Q4G32M},
+        {"packed", INT4_PACKED, -1, true, false, RG_WT_Q4G128},
+        {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M},
+        {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        model_build b = {
-            .c = shape(), .seed = 50 + i, .int4 = all[i].kind, .group = all[i].group, .symmetric = all[i].symmetric, .act_order = all[i].act_order};
+        model_build b = {.c = shape(),
+            .seed = 50 + i,
+            .int4 = all[i].kind,
+            .group = all[i].group,
+            .symmetric = all[i].symmetric,
+            .act_order = all[i].act_order};
         b.qkv_bias = i == 3; /* bias behind a sorted weight */
         b.more = i == 3 ? "\"attention_bias\": true" : NULL;
         b.o_bias = i == 3;
@@ -265,13 +293,15 @@ static void gguf_types(void **state)
     static const int types[] = {3, 6, 7, 12, 13, 14};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const rg_ftype t = (rg_ftype)rg_ftype_from_ggml(types[i]);
-        model_build b = {.c = shape(), .seed = 80 + i, .ggml = types[i], .ggml_down = 14, .rope_freqs = i % 2};
+        model_build b = {
+            .c = shape(), .seed = 80 + i, .ggml = types[i], .ggml_down = 14, .rope_freqs = i % 2};
         b.c.dim = 256;
         b.c.ffn = 256;
         b.c.tied = i % 2;
         rg_ckpt *c = from_gguf(&b, "types.gguf");
         compare(c, -1, true, 30, I16_BOUND, rg_ftypes[t].name);
-        compare(c, -1, false, 30, rg_ftypes[t].rounding == RG_ROUND_REQUANTISED || b.ggml_down ? 3e-2 : 2e-3, rg_ftypes[t].name);
+        compare(c, -1, false, 30, rg_ftypes[t].rounding == RG_ROUND_REQUANTISED || b.ggml_down ? 3e-2 : 2e-3,
+            rg_ftypes[t].name);
         compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), rg_ftypes[t].name);
         rg_ckpt_close(c);
     }
@@ -279,7 +309,9 @@ static void gguf_types(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(biases), cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
-        cmocka_unit_test(sliding_windows), cmocka_unit_test(windows_count_what_they_see), cmocka_unit_test(int4_models), cmocka_unit_test(gguf_types)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(biases),
+        cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
+        cmocka_unit_test(sliding_windows), cmocka_unit_test(windows_count_what_they_see),
+        cmocka_unit_test(int4_models), cmocka_unit_test(gguf_types)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

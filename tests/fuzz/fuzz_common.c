@@ -44,7 +44,8 @@ static void remove_dir(void)
 const char *fuzz_dir(void)
 {
     if (!dir[0]) {
-        snprintf(dir, sizeof dir, "%s/ridge-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        snprintf(
+            dir, sizeof dir, "%s/ridge-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         if (!mkdtemp(dir)) abort();
         atexit(remove_dir);
     }
@@ -73,7 +74,8 @@ static void read_tensor(const rg_ckpt *c, const rg_ckpt_tensor *t)
     rg_ckpt_type_name(t, name, sizeof name);
     for (int64_t r = 0; r < t->rows; r += rg_max(1, t->rows - 1)) {
         rg_ckpt_row_f32(t, r, row);
-        if (rg_wtype_is_quant(w) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED) rg_ckpt_row_grid(t, r, q, scale, scale + groups);
+        if (rg_wtype_is_quant(w) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED)
+            rg_ckpt_row_grid(t, r, q, scale, scale + groups);
     }
     rg_ckpt_release(c, t);
     free(row);
@@ -87,7 +89,9 @@ void fuzz_checkpoint(const char *path)
     rg_err err = {0};
     const rg_status st = rg_ckpt_open(&c, path, &err);
     if (st != RG_OK) { /* a refusal says what it is, in one line */
-        if (c || !err.msg[0] || strchr(err.msg, '\n') || (st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_NOMEM)) abort();
+        if (c || !err.msg[0] || strchr(err.msg, '\n') ||
+            (st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_NOMEM))
+            abort();
         return;
     }
     for (size_t i = 0; i < rg_ckpt_count(c); i++) read_tensor(c, rg_ckpt_at(c, i));
@@ -96,8 +100,9 @@ void fuzz_checkpoint(const char *path)
 
 void fuzz_tokenizer(const char *path)
 {
-    static const char *const texts[] = {
-        "", "a", "Once upon a time, 1234567 \xc3\xa9\xf0\x9f\x98\x80 \xff\xfe <s> </s> <|im_start|>\n\n\t  x", "aaaaaaaaaaaaaaaaaaaa bbbb"};
+    static const char *const texts[] = {"", "a",
+        "Once upon a time, 1234567 \xc3\xa9\xf0\x9f\x98\x80 \xff\xfe <s> </s> <|im_start|>\n\n\t  x",
+        "aaaaaaaaaaaaaaaaaaaa bbbb"};
     rg_tokenizer *t = NULL;
     rg_err err = {0};
     if (rg_tokenizer_open(&t, path, 0, &err) != RG_OK) {

@@ -17,7 +17,8 @@ const char *fuzz_dir(void);
 /* Writes a file into it. */
 void fuzz_put(const char *name, const void *data, size_t size);
 
-/* Opens a checkpoint and reads rows of all its tensors in every way; NULL is legal for a path that does not open. */
+/* Opens a checkpoint and reads rows of all its tensors in every way; NULL is legal for a path that does not
+ * open. */
 void fuzz_checkpoint(const char *path);
 /* Opens a tokenizer and sends texts and ids through it. */
 void fuzz_tokenizer(const char *path);

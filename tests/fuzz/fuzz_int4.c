@@ -1,15 +1,19 @@
-/* Importers of INT4 modules: the first byte chooses the scheme of a fixed configuration, the rest is model.safetensors. */
+/* Importers of INT4 modules: the first byte chooses the scheme of a fixed configuration, the rest is
+ * model.safetensors. */
 #include <stdio.h>
 #include <string.h>
 
 #include "fuzz_common.h"
 
-static const char *const schemes[] = {"\"quant_method\":\"awq\",\"bits\":4,\"group_size\":32,\"zero_point\":true,\"version\":\"gemm\"",
+static const char *const schemes[] = {
+    "\"quant_method\":\"awq\",\"bits\":4,\"group_size\":32,\"zero_point\":true,\"version\":\"gemm\"",
     "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"checkpoint_format\":\"gptq\"",
     "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":16,\"checkpoint_format\":\"gptq_v2\"",
-    ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"group_"
+    ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{"
+     "\"weights\":{\"num_bits\":4,\"type\":\"int\",\"group_"
      "size\":32}}}"),
-    ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":8,\"type\":\"int\",\"group_"
+    ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{"
+     "\"weights\":{\"num_bits\":8,\"type\":\"int\",\"group_"
      "size\":32}}}")};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -17,8 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char config[1024];
     if (size < 2) return 0;
     const int n = snprintf(config, sizeof config,
-        "{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":4,"
-        "\"num_key_value_heads\":2,\"vocab_size\":16,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"quantization_config\":{%s}}",
+        "{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_"
+        "layers\":1,\"num_attention_heads\":4,"
+        "\"num_key_value_heads\":2,\"vocab_size\":16,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,"
+        "\"quantization_config\":{%s}}",
         schemes[data[0] % 5]);
     fuzz_put("config.json", config, (size_t)n);
     fuzz_put("model.safetensors", data + 1, size - 1);

@@ -1,4 +1,5 @@
-/* A Hugging Face directory: the length of config.json (4 bytes, little-endian), config.json, model.safetensors. */
+/* A Hugging Face directory: the length of config.json (4 bytes, little-endian), config.json,
+ * model.safetensors. */
 #include "fuzz_common.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

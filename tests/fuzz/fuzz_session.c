@@ -1,4 +1,5 @@
-/* Session files. The input is one without its checksum; fingerprint and checksum are put right, so that what lies behind them is reached. */
+/* Session files. The input is one without its checksum; fingerprint and checksum are put right, so that what
+ * lies behind them is reached. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,9 @@ static void open_once(void)
     snprintf(path, sizeof path, "%s/model.gguf", fuzz_dir());
     const rg_engine_opts o = {.threads = 1, .no_pin = true, .dtype = -1, .isa_cap = RG_ISA_COUNT};
     const rg_session_opts so = {.ctx = 32, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
-    if (rg_synth_write(&tiny, RG_FT_F32, RG_SYNTH_GGUF, 1, path, NULL, NULL, NULL, &err) != RG_OK || rg_ckpt_open(&c, path, &err) != RG_OK ||
-        rg_engine_open(&e, c, &o, &err) != RG_OK || rg_session_open(&session, e, &so, &err) != RG_OK) {
+    if (rg_synth_write(&tiny, RG_FT_F32, RG_SYNTH_GGUF, 1, path, NULL, NULL, NULL, &err) != RG_OK ||
+        rg_ckpt_open(&c, path, &err) != RG_OK || rg_engine_open(&e, c, &o, &err) != RG_OK ||
+        rg_session_open(&session, e, &so, &err) != RG_OK) {
         fprintf(stderr, "fuzz_session: %s\n", err.msg);
         abort();
     }
@@ -61,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (st == RG_OK) { /* the sequence goes on, or says that the cache is not finite */
         const int32_t next = got.token[0];
         if (got.n < 32) rg_session_eval(session, &(rg_batch){.n = 1, .token = &next}, RG_DECODE, NULL, &err);
-    } else if (got.token || !err.msg[0] || strchr(err.msg, '\n') || (st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_USAGE && st != RG_E_NOMEM)) {
+    } else if (got.token || !err.msg[0] || strchr(err.msg, '\n') ||
+        (st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_USAGE && st != RG_E_NOMEM)) {
         abort();
     }
     free(got.token);

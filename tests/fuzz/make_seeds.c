@@ -1,4 +1,5 @@
-/* Writes the seed corpus: one small valid file of every kind. make_seeds FOLDER, the corpus folder of the source tree. */
+/* Writes the seed corpus: one small valid file of every kind. make_seeds FOLDER, the corpus folder of the
+ * source tree. */
 #include <sys/stat.h>
 
 #include "testing.h"
@@ -30,7 +31,8 @@ static void gguf(void)
     static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
     char name[64];
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        model_build b = {.c = tiny(), .seed = i + 1, .ggml = types[i], .rope_freqs = i % 2, .qkv_bias = i % 3 == 0};
+        model_build b = {
+            .c = tiny(), .seed = i + 1, .ggml = types[i], .rope_freqs = i % 2, .qkv_bias = i % 3 == 0};
         if (types[i] >= 12 && types[i] < 20) { /* rows of 256, few of them */
             b.c.dim = 256;
             b.c.heads = b.c.kv_heads = 1;
@@ -49,7 +51,9 @@ static void gguf(void)
     rg_err err = {0};
     c.vocab = 360;
     c.dim = c.ffn = 32;
-    if (rg_synth_write(&c, RG_FT_Q4_0, RG_SYNTH_GGUF, 1, place("gguf", "vocabulary"), NULL, NULL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_synth_write(
+            &c, RG_FT_Q4_0, RG_SYNTH_GGUF, 1, place("gguf", "vocabulary"), NULL, NULL, NULL, &err) != RG_OK)
+        fail_msg("%s", err.msg);
 }
 
 /* Files of a directory as one input. */
@@ -85,15 +89,22 @@ static void hugging_face(const char *dir)
         bool symmetric, order, bias;
         int scheme; /* of the int4 target; -1: none */
     } all[] = {{"plain", NULL, NULL, INT4_NONE, 0, false, false, false, -1},
-        {"biases", NULL, "\"attention_bias\": true, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", INT4_NONE, 0, false, false, true, -1},
+        {"biases", NULL,
+            "\"attention_bias\": true, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", INT4_NONE,
+            0, false, false, true, -1},
         {"granite", "GraniteForCausalLM",
-            "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.1, \"residual_multiplier\": 0.2, \"logits_scaling\": 8.0, \"rope_parameters\": "
-            "{\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, \"factor\": 32.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, "
+            "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.1, \"residual_multiplier\": 0.2, "
+            "\"logits_scaling\": 8.0, \"rope_parameters\": "
+            "{\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, \"factor\": 32.0, \"low_freq_factor\": "
+            "1.0, \"high_freq_factor\": 4.0, "
             "\"original_max_position_embeddings\": 8192}",
             INT4_NONE, 0, false, false, false, -1},
-        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0}, {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
-        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2}, {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
-        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 3}, {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4}};
+        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0},
+        {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
+        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
+        {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
+        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 3},
+        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = tiny(),
@@ -125,7 +136,8 @@ static void hugging_face(const char *dir)
     rg_config c = tiny();
     rg_err err = {0};
     c.vocab = 360;
-    if (rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, dir, NULL, NULL, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, dir, NULL, NULL, NULL, &err) != RG_OK)
+        fail_msg("%s", err.msg);
     snprintf(path, sizeof path, "mv %s/tokenizer.json %s", dir, place("tokenizer_json", "byte-fallback"));
     if (system(path) != 0) fail_msg("%s", path);
 }
@@ -141,22 +153,30 @@ static void text(const char *target, const char *name, const char *s)
 static void tokenizers(void)
 {
     text("tokenizer_json", "byte-level",
-        "{\"added_tokens\":[{\"id\":9,\"content\":\"<|end|>\",\"special\":true},{\"id\":10,\"content\":\"xy\",\"special\":false,\"lstrip\":true}],\n"
-        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Prepend\",\"prepend\":\"a\"}]},\n"
-        "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{N}{1,3}|\\\\s+\"},\"behavior\":"
-        "\"Isolated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
+        "{\"added_tokens\":[{\"id\":9,\"content\":\"<|end|>\",\"special\":true},{\"id\":10,\"content\":"
+        "\"xy\",\"special\":false,\"lstrip\":true}],\n"
+        "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Prepend\","
+        "\"prepend\":\"a\"}]},\n"
+        "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
+        "\"Regex\":\"\\\\p{N}{1,3}|\\\\s+\"},\"behavior\":"
+        "\"Isolated\",\"invert\":false},{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":"
+        "\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
         "]},\n"
-        "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|end|>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\","
-        "\"type_id\":0}}],\"special_tokens\":{\"<|end|>\":{\"id\":\"<|end|>\",\"ids\":[9],\"tokens\":[\"<|end|>\"]}}},\n"
-        "\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,"
+        "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|end|>"
+        "\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\","
+        "\"type_id\":0}}],\"special_tokens\":{\"<|end|>\":{\"id\":\"<|end|>\",\"ids\":[9],\"tokens\":[\"<|"
+        "end|>\"]}}},\n"
+        "\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{"
+        "\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,"
         "\"\\u0120\":5,\"\\u0120a\":6,\"1\":7,\"O\":8},\"merges\":[\"a b\",[\"ab\",\"c\"],\"\\u0120 a\"]}}");
     byte_buf m = {0};
     for (int i = 0; i < 3 + 256 + 6; i++) {
-        static const char *const first[] = {"<unk>", "<s>", "</s>"}, *const last[] = {"a", "b", "ab", "\xe2\x96\x81",
-                                                                         "\xe2\x96\x81"
-                                                                         "a",
-                                                                         "\xe2\x96\x81"
-                                                                         "ab"};
+        static const char *const first[] = {"<unk>", "<s>", "</s>"},
+                                 *const last[] = {"a", "b", "ab", "\xe2\x96\x81",
+                                     "\xe2\x96\x81"
+                                     "a",
+                                     "\xe2\x96\x81"
+                                     "ab"};
         char piece[16];
         if (i < 3)
             snprintf(piece, sizeof piece, "%s", first[i]);
@@ -176,7 +196,8 @@ static void tokenizers(void)
         put_int(&m, 0x18, 1);
         put_int(&m, i == 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1, 1);
     }
-    put_bytes(&m, "\x12\x02\x18\x02\x1a\x02\x18\x01", 8); /* trainer_spec { model_type: BPE }, normalizer_spec { add_dummy_prefix: true } */
+    /* trainer_spec { model_type: BPE }, normalizer_spec { add_dummy_prefix: true } */
+    put_bytes(&m, "\x12\x02\x18\x02\x1a\x02\x18\x01", 8);
     save_bytes(&m, place("tokenizer_model", "small"));
     drop_bytes(&m);
 }
@@ -194,12 +215,14 @@ static void llama2c(void)
     }
 }
 
-/* Three tokens of the model in fuzz_session.c: header, tokens, logits, and for both KV heads a block of keys and the values. */
+/* Three tokens of the model in fuzz_session.c: header, tokens, logits, and for both KV heads a block of keys
+ * and the values. */
 static void sessions(void)
 {
     for (int with_logits = 0; with_logits < 2; with_logits++) {
         const uint64_t tokens = 3, vocab = 270, heads = 2, keys = 16 * 8 * 2, values = tokens * 16 * 2;
-        const uint64_t u64s[] = {0, 1, heads, 8, vocab, tokens}, payload = 4 * tokens + (uint64_t)with_logits * 4 * vocab + heads * (keys + values);
+        const uint64_t u64s[] = {0, 1, heads, 8, vocab, tokens},
+                       payload = 4 * tokens + (uint64_t)with_logits * 4 * vocab + heads * (keys + values);
         byte_buf out = {0};
         put_bytes(&out, "RIDGEKV1", 8);
         put_int(&out, 1, 4);

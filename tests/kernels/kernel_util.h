@@ -1,5 +1,5 @@
-/* What the kernel tests share: the rows of kernels.def at or below the level in force, a seed that is printed on failure, random packed
- * matrices that end at a guard page. */
+/* What the kernel tests share: the rows of kernels.def at or below the level in force, a seed that is printed
+ * on failure, random packed matrices that end at a guard page. */
 #ifndef RG_KERNEL_UTIL_H
 #define RG_KERNEL_UTIL_H
 
@@ -19,11 +19,14 @@ static inline rg_isa top_isa(void)
     return rg_isa_capped((rg_isa)rg_isa_from_name(cap));
 }
 
-/* Every row of a kind up to that level, and those on emulated tiles: for (ROWS(row, "gemv")) { rg_gemv_fn *fn = (rg_gemv_fn *)row->fn; ... } */
+/* Every row of a kind up to that level, and those on emulated tiles: for (ROWS(row, "gemv")) { rg_gemv_fn *fn
+ * = (rg_gemv_fn *)row->fn; ... } */
 static inline const rg_kernel_row *next_row(const rg_kernel_row *r, const char *kind)
 {
     for (; r < rg_kernel_rows + rg_kernel_row_count; r++)
-        if (strcmp(r->kind, kind) == 0 && (r->isa <= top_isa() || r->isa == RG_ISA_AMXEMU) && rg_isa_has(r->isa)) return r;
+        if (strcmp(r->kind, kind) == 0 && (r->isa <= top_isa() || r->isa == RG_ISA_AMXEMU) &&
+            rg_isa_has(r->isa))
+            return r;
     return NULL;
 }
 #define ROWS(row, kind) \
@@ -90,7 +93,9 @@ static inline matrix matrix_random(rg_rng *r, rg_wtype type, int64_t n, int64_t 
 {
     rg_ktab t;
     assert_true(rg_kernels_select(&t, top_isa(), false));
-    matrix m = {.w = {type, n, k, NULL}, .mem = guarded_alloc((size_t)rg_packed_bytes(type, n, k)), .src = malloc((size_t)(n * k) * sizeof(float))};
+    matrix m = {.w = {type, n, k, NULL},
+        .mem = guarded_alloc((size_t)rg_packed_bytes(type, n, k)),
+        .src = malloc((size_t)(n * k) * sizeof(float))};
     assert_non_null(m.src);
     m.w.data = m.mem.p;
     assert_int_equal((uintptr_t)m.mem.p % 64, 0);

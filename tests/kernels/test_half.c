@@ -1,4 +1,5 @@
-/* 16-bit floats of base/num.h, exhaustively against double: every half, and every boundary at which rounding changes. */
+/* 16-bit floats of base/num.h, exhaustively against double: every half, and every boundary at which rounding
+ * changes. */
 #include "testing.h"
 
 #include "base/num.h"
@@ -23,12 +24,14 @@ static void every_half_to_float(void **state)
                 assert_true(isinf(f) && !!signbit(f) == !!(h & 0x8000));
             continue;
         }
-        if (!((double)f == half_value(h) && !!signbit(f) == !!(h & 0x8000))) fail_msg("%04x: %g, expected %g", h, (double)f, half_value(h));
+        if (!((double)f == half_value(h) && !!signbit(f) == !!(h & 0x8000)))
+            fail_msg("%04x: %g, expected %g", h, (double)f, half_value(h));
         assert_int_equal(rg_f32_to_f16(f), h);
     }
 }
 
-/* Between neighbouring halves a < b the result is a below the middle, b above it, and the even one at it: with monotonicity that is all. */
+/* Between neighbouring halves a < b the result is a below the middle, b above it, and the even one at it:
+ * with monotonicity that is all. */
 static void every_boundary_to_half(void **state)
 {
     (void)state;

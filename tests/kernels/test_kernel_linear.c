@@ -6,7 +6,8 @@ static double magnitude(const rg_weight *w, int64_t r, int64_t c, double v)
 {
     const rg_wtype_info *i = &rg_wtypes[w->type];
     if (!i->has_min) return fabs(v);
-    const unsigned char *g = (const unsigned char *)w->data + r / RG_PANEL * rg_panel_bytes(w->type, w->k) + rg_panel_bytes(w->type, c - c % i->group);
+    const unsigned char *g = (const unsigned char *)w->data + r / RG_PANEL * rg_panel_bytes(w->type, w->k) +
+        rg_panel_bytes(w->type, c - c % i->group);
     uint16_t h;
     memcpy(&h, g + 64 + 2 * (r % RG_PANEL), sizeof h);
     const double min = (double)rg_f16_to_f32(h);
@@ -18,9 +19,11 @@ static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64
     rg_gemv_fn *fn = (rg_gemv_fn *)row->fn;
     matrix w = matrix_random(r, (rg_wtype)row->type, n, k);
     const int64_t ldx = k + rng_in(r, 0, 3), ldy = n + rng_in(r, 0, 3), panels = rg_panels(n);
-    const int64_t p0 = rng_in(r, 0, panels - 1), p1 = rng_in(r, p0 + 1, panels), r0 = p0 * RG_PANEL, r1 = rg_min(n, p1 * RG_PANEL);
+    const int64_t p0 = rng_in(r, 0, panels - 1), p1 = rng_in(r, p0 + 1, panels), r0 = p0 * RG_PANEL,
+                  r1 = rg_min(n, p1 * RG_PANEL);
     guarded gx, gy, gz;
-    float *x = guarded_floats(&gx, (m - 1) * ldx + k), *y = guarded_floats(&gy, (m - 1) * ldy + n), *z = guarded_floats(&gz, n);
+    float *x = guarded_floats(&gx, (m - 1) * ldx + k), *y = guarded_floats(&gy, (m - 1) * ldy + n),
+          *z = guarded_floats(&gz, n);
     float *row_w = malloc((size_t)k * sizeof *row_w);
     fill_normal(r, x, (m - 1) * ldx + k);
     fill_untouched(y, (m - 1) * ldy + n);
@@ -30,7 +33,8 @@ static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64
         for (int64_t t = 0; t < m; t++) {
             const float got = y[t * ldy + i];
             if (i < r0 || i >= r1) {
-                CHECK(untouched(&y[t * ldy + i]), row->name, seed, "row %lld outside [%lld, %lld) was written", (long long)i, (long long)r0, (long long)r1);
+                CHECK(untouched(&y[t * ldy + i]), row->name, seed,
+                    "row %lld outside [%lld, %lld) was written", (long long)i, (long long)r0, (long long)r1);
                 continue;
             }
             double ref = 0.0, mag = 0.0;
@@ -38,8 +42,9 @@ static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64
                 ref += (double)row_w[c] * (double)x[t * ldx + c];
                 mag += magnitude(&w.w, i, c, (double)row_w[c]) * fabs((double)x[t * ldx + c]);
             }
-            CHECK(fabs((double)got - ref) <= (double)(k + 4) * FLT_EPSILON * mag, row->name, seed, "n %lld k %lld m %lld: y[%lld][%lld] = %.9g, expected %.9g",
-                (long long)n, (long long)k, (long long)m, (long long)t, (long long)i, (double)got, ref);
+            CHECK(fabs((double)got - ref) <= (double)(k + 4) * FLT_EPSILON * mag, row->name, seed,
+                "n %lld k %lld m %lld: y[%lld][%lld] = %.9g, expected %.9g", (long long)n, (long long)k,
+                (long long)m, (long long)t, (long long)i, (double)got, ref);
         }
     }
     /* the same bits panel by panel, token by token */
@@ -47,8 +52,9 @@ static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64
         for (int64_t p = p0; p < p1; p++) {
             fn(z, n, x + t * ldx, k, 1, w.w.data, n, k, p, p + 1);
             const int64_t a = p * RG_PANEL, len = rg_min(n, a + RG_PANEL) - a;
-            CHECK(memcmp(z + a, y + t * ldy + a, (size_t)len * sizeof *z) == 0, row->name, seed, "n %lld k %lld m %lld: bits change with the partition",
-                (long long)n, (long long)k, (long long)m);
+            CHECK(memcmp(z + a, y + t * ldy + a, (size_t)len * sizeof *z) == 0, row->name, seed,
+                "n %lld k %lld m %lld: bits change with the partition", (long long)n, (long long)k,
+                (long long)m);
         }
     /* a NaN in x spoils its token and no other */
     const int64_t bad = rng_in(r, 0, m - 1);
@@ -56,7 +62,8 @@ static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64
     fn(y, ldy, x, ldx, m, w.w.data, n, k, p0, p1);
     for (int64_t t = 0; t < m; t++)
         for (int64_t i = r0; i < r1; i++)
-            CHECK(isnan(y[t * ldy + i]) == (t == bad), row->name, seed, "NaN in token %lld: y[%lld][%lld] = %g", (long long)bad, (long long)t, (long long)i,
+            CHECK(isnan(y[t * ldy + i]) == (t == bad), row->name, seed,
+                "NaN in token %lld: y[%lld][%lld] = %g", (long long)bad, (long long)t, (long long)i,
                 (double)y[t * ldy + i]);
     free(row_w);
     guarded_free(&gx), guarded_free(&gy), guarded_free(&gz);
@@ -87,20 +94,24 @@ static void unpack_every_row(void **state)
         uint64_t seed;
         rg_rng r = seeded(&seed, 2);
         for (int i = 0; i < 40; i++) {
-            const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 300), group = rg_wtypes[row->type].group, groups = rg_div_up(k, group);
+            const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 300), group = rg_wtypes[row->type].group,
+                          groups = rg_div_up(k, group);
             matrix w = matrix_random(&r, (rg_wtype)row->type, n, k);
-            const int64_t k0 = rng_in(&r, 0, groups - 1) * group, k1 = rg_min(k, rng_in(&r, k0 / group + 1, groups) * group);
+            const int64_t k0 = rng_in(&r, 0, groups - 1) * group,
+                          k1 = rg_min(k, rng_in(&r, k0 / group + 1, groups) * group);
             const int64_t p = rng_in(&r, 0, rg_panels(n) - 1), ld = 32 + 32 * rng_in(&r, 0, 1);
             guarded g;
-            float *dst = guarded_floats(&g, (k1 - k0 - 1) * ld + 32), *want = malloc((size_t)k * sizeof *want);
+            float *dst = guarded_floats(&g, (k1 - k0 - 1) * ld + 32),
+                  *want = malloc((size_t)k * sizeof *want);
             fn(dst, ld, w.w.data, k, p, k0, k1);
             for (int64_t q = 0; q < RG_PANEL; q++) {
                 const bool exists = p * RG_PANEL + q < n;
                 if (exists) rg_unpack_row(&w.w, p * RG_PANEL + q, want);
                 for (int64_t c = k0; c < k1; c++) {
                     const float v = exists ? want[c] : 0.0f, got = dst[(c - k0) * ld + q];
-                    CHECK(got == v, row->name, seed, "n %lld k %lld: row %lld column %lld is %g, expected %g", (long long)n, (long long)k,
-                        (long long)(p * RG_PANEL + q), (long long)c, (double)got, (double)v);
+                    CHECK(got == v, row->name, seed, "n %lld k %lld: row %lld column %lld is %g, expected %g",
+                        (long long)n, (long long)k, (long long)(p * RG_PANEL + q), (long long)c, (double)got,
+                        (double)v);
                 }
             }
             free(want);
@@ -110,12 +121,14 @@ static void unpack_every_row(void **state)
     }
 }
 
-static void check_mm(const char *name, rg_mm_fn *fn, uint64_t seed, rg_rng *r, int64_t m, int64_t kb, int64_t n, bool exact_partition)
+static void check_mm(const char *name, rg_mm_fn *fn, uint64_t seed, rg_rng *r, int64_t m, int64_t kb,
+    int64_t n, bool exact_partition)
 {
-    const int64_t ldb = rg_round_up(n, 32) + 32 * rng_in(r, 0, 1), ldx = kb + rng_in(r, 0, 3), ldy = n + rng_in(r, 0, 3);
+    const int64_t ldb = rg_round_up(n, 32) + 32 * rng_in(r, 0, 1), ldx = kb + rng_in(r, 0, 3),
+                  ldy = n + rng_in(r, 0, 3);
     guarded gx, gb, gy, gz;
-    float *x = guarded_floats(&gx, (m - 1) * ldx + kb), *b = guarded_floats(&gb, kb * ldb), *y = guarded_floats(&gy, (m - 1) * ldy + n),
-          *z = guarded_floats(&gz, m * n);
+    float *x = guarded_floats(&gx, (m - 1) * ldx + kb), *b = guarded_floats(&gb, kb * ldb),
+          *y = guarded_floats(&gy, (m - 1) * ldy + n), *z = guarded_floats(&gz, m * n);
     float *old = malloc((size_t)((m - 1) * ldy + n) * sizeof *old);
     fill_normal(r, x, (m - 1) * ldx + kb);
     fill_normal(r, b, kb * ldb);
@@ -134,18 +147,22 @@ static void check_mm(const char *name, rg_mm_fn *fn, uint64_t seed, rg_rng *r, i
                     mag += fabs((double)x[t * ldx + j] * (double)b[j * ldb + i]);
                 }
                 CHECK(fabs((double)y[t * ldy + i] - ref) <= (double)(kb + 4) * FLT_EPSILON * mag, name, seed,
-                    "m %lld kb %lld n %lld acc %d: y[%lld][%lld] = %.9g, expected %.9g", (long long)m, (long long)kb, (long long)n, acc, (long long)t,
-                    (long long)i, (double)y[t * ldy + i], ref);
+                    "m %lld kb %lld n %lld acc %d: y[%lld][%lld] = %.9g, expected %.9g", (long long)m,
+                    (long long)kb, (long long)n, acc, (long long)t, (long long)i, (double)y[t * ldy + i],
+                    ref);
             }
             for (int64_t i = n; i < ldy && t < m - 1; i++)
-                CHECK(memcmp(y + t * ldy + i, old + t * ldy + i, sizeof *y) == 0, name, seed, "column %lld of %lld was written", (long long)i, (long long)n);
+                CHECK(memcmp(y + t * ldy + i, old + t * ldy + i, sizeof *y) == 0, name, seed,
+                    "column %lld of %lld was written", (long long)i, (long long)n);
         }
         if (acc || !exact_partition) continue;
         for (int64_t t = 0; t < m; t++)
-            for (int64_t i = 0; i < n; i += 32) fn(z + t * n + i, n, x + t * ldx, kb, b + i, ldb, 1, kb, rg_min(32, n - i), false);
+            for (int64_t i = 0; i < n; i += 32)
+                fn(z + t * n + i, n, x + t * ldx, kb, b + i, ldb, 1, kb, rg_min(32, n - i), false);
         for (int64_t t = 0; t < m; t++)
-            CHECK(memcmp(z + t * n, y + t * ldy, (size_t)n * sizeof *z) == 0, name, seed, "m %lld kb %lld n %lld: bits change with the partition", (long long)m,
-                (long long)kb, (long long)n);
+            CHECK(memcmp(z + t * n, y + t * ldy, (size_t)n * sizeof *z) == 0, name, seed,
+                "m %lld kb %lld n %lld: bits change with the partition", (long long)m, (long long)kb,
+                (long long)n);
     }
     free(old);
     guarded_free(&gx), guarded_free(&gb), guarded_free(&gy), guarded_free(&gz);
@@ -157,7 +174,9 @@ static void mm_every_row(void **state)
     for (ROWS(row, "mm")) {
         uint64_t seed;
         rg_rng r = seeded(&seed, 3);
-        for (int64_t m = 1; m <= 30; m++) check_mm(row->name, (rg_mm_fn *)row->fn, seed, &r, m, rng_in(&r, 1, 260), rng_in(&r, 1, 140), true);
+        for (int64_t m = 1; m <= 30; m++)
+            check_mm(
+                row->name, (rg_mm_fn *)row->fn, seed, &r, m, rng_in(&r, 1, 260), rng_in(&r, 1, 140), true);
     }
     rg_ktab t;
     if (!rg_kernels_select(&t, top_isa(), true)) {
@@ -167,7 +186,8 @@ static void mm_every_row(void **state)
     print_message("BLAS: %s\n", rg_blas_describe());
     uint64_t seed;
     rg_rng r = seeded(&seed, 4);
-    for (int i = 0; i < 20; i++) check_mm("blas", t.mm, seed, &r, rng_in(&r, 1, 40), rng_in(&r, 1, 260), rng_in(&r, 1, 140), false);
+    for (int i = 0; i < 20; i++)
+        check_mm("blas", t.mm, seed, &r, rng_in(&r, 1, 40), rng_in(&r, 1, 260), rng_in(&r, 1, 140), false);
 }
 
 static void select_fills_every_slot(void **state)
@@ -189,7 +209,8 @@ static void select_fills_every_slot(void **state)
             assert_non_null(t.kv_put_k[kv]);
             assert_non_null(t.kv_put_v[kv]);
         }
-        assert_true(t.mm && t.softmax && t.rmsnorm && t.rope && t.swiglu && t.add && t.quant_q8 && t.quant_q4 && t.quant_q4m);
+        assert_true(t.mm && t.softmax && t.rmsnorm && t.rope && t.swiglu && t.add && t.quant_q8 &&
+            t.quant_q4 && t.quant_q4m);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Packing and the way back, and the quantisers: never worse than plain round to nearest, the same bits at every level. */
+/* Packing and the way back, and the quantisers: never worse than plain round to nearest, the same bits at
+ * every level. */
 #include "kernel_util.h"
 
 static void *scratch_for(rg_wtype type, int64_t k)
@@ -11,7 +12,9 @@ static void *scratch_for(rg_wtype type, int64_t k)
 /* What the float types must hold. */
 static float rounded(rg_wtype type, float w)
 {
-    return type == RG_WT_F16 ? rg_f16_to_f32(rg_f32_to_f16(w)) : type == RG_WT_BF16 ? rg_bf16_to_f32(rg_f32_to_bf16(w)) : w;
+    return type == RG_WT_F16 ? rg_f16_to_f32(rg_f32_to_f16(w))
+        : type == RG_WT_BF16 ? rg_bf16_to_f32(rg_f32_to_bf16(w))
+                             : w;
 }
 
 static void pack_every_type(void **state)
@@ -35,14 +38,19 @@ static void pack_every_type(void **state)
                 assert_true(rg_kernels_select(&t, isa, false));
                 guarded g = guarded_alloc(bytes), h = guarded_alloc(bytes);
                 double err2 = 0, w2 = 0, want_err2 = 0, want_w2 = 0;
-                rg_pack(&t, (rg_wtype)type, g.p, n, k, 0, panels, source_row, &(source){w, k}, scratch, &err2, &w2);
-                for (int64_t p = panels - 1; p >= 0; p--) rg_pack(&t, (rg_wtype)type, h.p, n, k, p, p + 1, source_row, &(source){w, k}, scratch, NULL, NULL);
-                CHECK(memcmp(g.p, h.p, bytes) == 0, info->name, seed, "bits change with the partition (n %lld k %lld)", (long long)n, (long long)k);
+                rg_pack(&t, (rg_wtype)type, g.p, n, k, 0, panels, source_row, &(source){w, k}, scratch, &err2,
+                    &w2);
+                for (int64_t p = panels - 1; p >= 0; p--)
+                    rg_pack(&t, (rg_wtype)type, h.p, n, k, p, p + 1, source_row, &(source){w, k}, scratch,
+                        NULL, NULL);
+                CHECK(memcmp(g.p, h.p, bytes) == 0, info->name, seed,
+                    "bits change with the partition (n %lld k %lld)", (long long)n, (long long)k);
                 if (!first) {
                     first = malloc(bytes);
                     memcpy(first, g.p, bytes);
                 }
-                CHECK(memcmp(g.p, first, bytes) == 0, info->name, seed, "%s packs other bits than c (n %lld k %lld)", rg_isa_names[isa], (long long)n,
+                CHECK(memcmp(g.p, first, bytes) == 0, info->name, seed,
+                    "%s packs other bits than c (n %lld k %lld)", rg_isa_names[isa], (long long)n,
                     (long long)k);
                 const rg_weight packed = {(rg_wtype)type, n, k, g.p};
                 for (int64_t row = 0; row < n; row++) {
@@ -50,7 +58,8 @@ static void pack_every_type(void **state)
                     for (int64_t c = 0; c < k; c++) {
                         const float v = w[row * k + c];
                         if (!info->head)
-                            CHECK(back[c] == rounded((rg_wtype)type, v), info->name, seed, "row %lld column %lld: %g for %g", (long long)row, (long long)c,
+                            CHECK(back[c] == rounded((rg_wtype)type, v), info->name, seed,
+                                "row %lld column %lld: %g for %g", (long long)row, (long long)c,
                                 (double)back[c], (double)v);
                         want_err2 += ((double)v - (double)back[c]) * ((double)v - (double)back[c]);
                         want_w2 += (double)v * (double)v;
@@ -58,13 +67,14 @@ static void pack_every_type(void **state)
                 }
                 /* zeros that pad a group may not come back as zeros: the error counts them too */
                 const double slack = 1e-5 * want_err2 + (k % info->group ? 0.02 * want_w2 : 0.0);
-                CHECK(err2 >= want_err2 * (1 - 1e-5) && err2 <= want_err2 + slack && fabs(w2 - want_w2) <= 1e-6 * want_w2, info->name, seed,
-                    "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
+                CHECK(err2 >= want_err2 * (1 - 1e-5) && err2 <= want_err2 + slack &&
+                        fabs(w2 - want_w2) <= 1e-6 * want_w2,
+                    info->name, seed, "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
                 if (i % 2)
-                    CHECK(want_err2 <= (info->bits == 4      ? 0.03
-                                           : info->bits == 8 ? 1e-3
-                                                             : 1e-4) *
-                                           want_w2,
+                    CHECK(want_err2 <= (info->bits == 4          ? 0.03
+                                               : info->bits == 8 ? 1e-3
+                                                                 : 1e-4) *
+                                want_w2,
                         info->name, seed, "relative error %g", sqrt(want_err2 / want_w2));
                 guarded_free(&g), guarded_free(&h);
             }
@@ -82,8 +92,16 @@ static double plain_error(const char *kind, const float *w, int64_t n)
     }
     const float peak = -lo > hi ? lo : hi;
     const bool m = strcmp(kind, "quant_q4m") == 0, q4 = strcmp(kind, "quant_q4") == 0;
-    const float base = m ? rg_f16_to_f32(rg_f32_to_f16(lo)) : 0.0f, top = m ? 15.0f : q4 ? 7.0f : 127.0f, bottom = m ? 0.0f : q4 ? -8.0f : -127.0f;
-    const float s = rg_f16_to_f32(rg_f32_to_f16(m ? (hi - base) / 15.0f : q4 ? peak / -8.0f : fabsf(peak) / 127.0f));
+    const float base = m ? rg_f16_to_f32(rg_f32_to_f16(lo)) : 0.0f,
+                top = m ? 15.0f
+        : q4            ? 7.0f
+                        : 127.0f,
+                bottom = m ? 0.0f
+        : q4               ? -8.0f
+                           : -127.0f;
+    const float s = rg_f16_to_f32(rg_f32_to_f16(m ? (hi - base) / 15.0f
+            : q4                                  ? peak / -8.0f
+                                                  : fabsf(peak) / 127.0f));
     double e = 0;
     for (int64_t i = 0; i < n; i++) {
         float q = s != 0.0f ? nearbyintf((w[i] - base) * (1.0f / s)) : 0.0f;
@@ -94,7 +112,8 @@ static double plain_error(const char *kind, const float *w, int64_t n)
     return e;
 }
 
-static double stored_error(const char *kind, const float *w, int64_t n, const uint8_t *q, uint16_t scale, uint16_t min)
+static double stored_error(
+    const char *kind, const float *w, int64_t n, const uint8_t *q, uint16_t scale, uint16_t min)
 {
     const bool m = strcmp(kind, "quant_q4m") == 0, q4 = strcmp(kind, "quant_q4") == 0;
     const double s = (double)rg_f16_to_f32(scale), base = m ? (double)rg_f16_to_f32(min) : 0.0;
@@ -190,20 +209,27 @@ static void quantisers(void **state)
                     first_scale = scale, first_min = min;
                     have_first = true;
                 }
-                CHECK(scale == first_scale && min == first_min && memcmp(q, first_q, (size_t)n) == 0, row->name, seed, "case %d: other bits than c", which);
-                CHECK((scale & 0x7c00) != 0x7c00 && (min & 0x7c00) != 0x7c00, row->name, seed, "case %d: scale %04x min %04x is not finite", which,
-                    (unsigned)scale, (unsigned)min);
-                for (int64_t j = 0; j < n; j++) CHECK(kind == 0 ? q[j] != 128 : q[j] < 16, row->name, seed, "case %d: integer %d", which, q[j]);
+                CHECK(scale == first_scale && min == first_min && memcmp(q, first_q, (size_t)n) == 0,
+                    row->name, seed, "case %d: other bits than c", which);
+                CHECK((scale & 0x7c00) != 0x7c00 && (min & 0x7c00) != 0x7c00, row->name, seed,
+                    "case %d: scale %04x min %04x is not finite", which, (unsigned)scale, (unsigned)min);
+                for (int64_t j = 0; j < n; j++)
+                    CHECK(kind == 0 ? q[j] != 128 : q[j] < 16, row->name, seed, "case %d: integer %d", which,
+                        q[j]);
             }
             if (finite && which != 5 && which != 8) {
-                const double e = stored_error(kinds[kind], w, n, q, scale, min), plain = plain_error(kinds[kind], w, n);
-                CHECK(e <= plain * (1 + 1e-5) + 1e-60, kinds[kind], seed, "case %d: squared error %g, plain rounding has %g", which, e, plain);
+                const double e = stored_error(kinds[kind], w, n, q, scale, min),
+                             plain = plain_error(kinds[kind], w, n);
+                CHECK(e <= plain * (1 + 1e-5) + 1e-60, kinds[kind], seed,
+                    "case %d: squared error %g, plain rounding has %g", which, e, plain);
                 if (which == 0) better += e, plain_sum += plain;
-                if (which == 13 && kind == 1) CHECK(e == 0.0, kinds[kind], seed, "values on the grid do not come back (%g)", e);
+                if (which == 13 && kind == 1)
+                    CHECK(e == 0.0, kinds[kind], seed, "values on the grid do not come back (%g)", e);
             }
             guarded_free(&gw), guarded_free(&gq);
         }
-        print_message("%s: squared error of normal weights is %.3f of plain rounding\n", kinds[kind], better / plain_sum);
+        print_message("%s: squared error of normal weights is %.3f of plain rounding\n", kinds[kind],
+            better / plain_sum);
     }
 }
 
@@ -219,7 +245,8 @@ static void block_row(void *user, int64_t r, uint8_t *q, float *scale, float *mi
     rg_ftype_row_grid(s->type, q, scale, min, s->p + r * s->row_bytes, s->k);
 }
 
-/* Block types on a resident grid: the same codes, and scales within half a unit of f16; none of them is rounded but those of Q4_K. */
+/* Block types on a resident grid: the same codes, and scales within half a unit of f16; none of them is
+ * rounded but those of Q4_K. */
 static void blocks_keep_their_codes(void **state)
 {
     (void)state;
@@ -230,8 +257,10 @@ static void blocks_keep_their_codes(void **state)
         const rg_ftype ft = types[i % 5];
         const rg_ftype_info *info = &rg_ftypes[ft];
         const rg_wtype wt = info->resident;
-        const int64_t n = rng_in(&r, 1, 80), k = info->block * rng_in(&r, 1, info->block == 32 ? 8 : 3), row_bytes = rg_ftype_row_bytes(ft, k);
-        guarded src = guarded_alloc((size_t)(n * row_bytes)), dst = guarded_alloc((size_t)rg_packed_bytes(wt, n, k));
+        const int64_t n = rng_in(&r, 1, 80), k = info->block * rng_in(&r, 1, info->block == 32 ? 8 : 3),
+                      row_bytes = rg_ftype_row_bytes(ft, k);
+        guarded src = guarded_alloc((size_t)(n * row_bytes)),
+                dst = guarded_alloc((size_t)rg_packed_bytes(wt, n, k));
         void *scratch = scratch_for(wt, k);
         for (int64_t j = 0; j < n * row_bytes; j++) src.p[j] = (char)rng_u64(&r);
         for (int64_t j = 0; j < n * k / info->block; j++) { /* finite scales; ggml has no -128 */
@@ -243,22 +272,26 @@ static void blocks_keep_their_codes(void **state)
         }
         block_source s = {ft, (const unsigned char *)src.p, k, row_bytes};
         double err2 = 0.0, w2 = 0.0, want_err2 = 0.0, want_w2 = 0.0;
-        for (int64_t p = rg_panels(n) - 1; p >= 0; p--) rg_pack_grid(wt, dst.p, n, k, p, p + 1, block_row, &s, scratch, &err2, &w2);
+        for (int64_t p = rg_panels(n) - 1; p >= 0; p--)
+            rg_pack_grid(wt, dst.p, n, k, p, p + 1, block_row, &s, scratch, &err2, &w2);
         float *want = malloc((size_t)k * sizeof *want), *got = malloc((size_t)k * sizeof *got);
         for (int64_t row = 0; row < n; row++) {
             rg_ftype_row_to_f32(ft, want, src.p + row * row_bytes, k);
             rg_unpack_row(&(rg_weight){wt, n, k, dst.p}, row, got);
             for (int64_t c = 0; c < k; c++) {
-                /* half a unit of f16 of scale * 15 and of the minimum, for normal d and dmin below 4 with factors up to 63 */
-                const float bound = info->rounding == RG_ROUND_NONE ? 0.0f : 0x1p-11f * (15.0f * 63.0f * 4.0f + 63.0f * 4.0f);
-                CHECK(fabsf(got[c] - want[c]) <= bound, info->name, seed, "row %lld column %lld: %g, expected %g", (long long)row, (long long)c, (double)got[c],
+                /* half a unit of f16 of scale * 15 and of the minimum, for normal d and dmin below 4 with
+                 * factors up to 63 */
+                const float bound =
+                    info->rounding == RG_ROUND_NONE ? 0.0f : 0x1p-11f * (15.0f * 63.0f * 4.0f + 63.0f * 4.0f);
+                CHECK(fabsf(got[c] - want[c]) <= bound, info->name, seed,
+                    "row %lld column %lld: %g, expected %g", (long long)row, (long long)c, (double)got[c],
                     (double)want[c]);
                 want_err2 += ((double)want[c] - (double)got[c]) * ((double)want[c] - (double)got[c]);
                 want_w2 += (double)want[c] * (double)want[c];
             }
         }
-        CHECK(fabs(err2 - want_err2) <= 1e-3 * want_err2 && fabs(w2 - want_w2) <= 1e-5 * want_w2, info->name, seed, "error %g of %g, expected %g of %g", err2,
-            w2, want_err2, want_w2);
+        CHECK(fabs(err2 - want_err2) <= 1e-3 * want_err2 && fabs(w2 - want_w2) <= 1e-5 * want_w2, info->name,
+            seed, "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
         CHECK(info->rounding == RG_ROUND_NONE ? err2 == 0.0 : err2 > 0.0, info->name, seed, "error %g", err2);
         free(want), free(got), free(scratch);
         guarded_free(&src), guarded_free(&dst);
@@ -271,7 +304,8 @@ static const void *raw_row(void *user, int64_t r)
     return (const unsigned char *)(const void *)s->w + 2 * r * s->k + 1; /* files align nothing */
 }
 
-/* 16-bit floats are moved, not rounded: the same bytes as through floats, and what is not finite is noticed wherever it lies. */
+/* 16-bit floats are moved, not rounded: the same bytes as through floats, and what is not finite is noticed
+ * wherever it lies. */
 static void sixteen_bits_are_moved(void **state)
 {
     (void)state;
@@ -298,7 +332,8 @@ static void sixteen_bits_are_moved(void **state)
         rg_pack(&t, type, ga.p, n, k, 0, rg_panels(n), source_row, &(source){w, k}, scratch, NULL, NULL);
         memset(gb.p, 0x5a, bytes);
         assert_true(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
-        CHECK(memcmp(ga.p, gb.p, bytes) == 0, rg_wtypes[type].name, seed, "n %lld k %lld: not the bytes of rg_pack", (long long)n, (long long)k);
+        CHECK(memcmp(ga.p, gb.p, bytes) == 0, rg_wtypes[type].name, seed,
+            "n %lld k %lld: not the bytes of rg_pack", (long long)n, (long long)k);
         const uint16_t bad = type == RG_WT_F16 ? 0xfc00 : 0x7fc1; /* an infinity, a NaN */
         memcpy(raw + 1 + 2 * rng_in(&r, 0, n * k - 1), &bad, sizeof bad);
         assert_false(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));

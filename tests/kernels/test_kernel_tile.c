@@ -1,4 +1,5 @@
-/* Products on tiles: the emulation against the definition of the instructions, and every row of kernels.def against plain C and float64. */
+/* Products on tiles: the emulation against the definition of the instructions, and every row of kernels.def
+ * against plain C and float64. */
 #include "kernel_util.h"
 
 #include "base/amx.h"
@@ -24,15 +25,20 @@ static float defined(const uint16_t *a, uint16_t b[][32], int pairs, int n, floa
 {
     float sum[2] = {0.0f, 0.0f};
     for (int k = 0; k < pairs; k++)
-        for (int s = 0; s < 2; s++) sum[s] = flush(fmaf(flush(rg_bf16_to_f32(a[2 * k + s])), flush(rg_bf16_to_f32(b[k][2 * n + s])), sum[s]));
+        for (int s = 0; s < 2; s++)
+            sum[s] = flush(
+                fmaf(flush(rg_bf16_to_f32(a[2 * k + s])), flush(rg_bf16_to_f32(b[k][2 * n + s])), sum[s]));
     return flush(flush(c) + flush(sum[0] + sum[1]));
 }
 
-/* kind 0: plain numbers; 1: so small that products and sums underflow; 2: so large that they overflow; 3: any bits at all. */
+/* kind 0: plain numbers; 1: so small that products and sums underflow; 2: so large that they overflow; 3: any
+ * bits at all. */
 static uint16_t bf16_of_kind(rg_rng *r, int kind)
 {
     if (kind == 3) return (uint16_t)rng_u64(r);
-    const uint16_t top = kind == 1 ? (uint16_t)rng_in(r, 0, 80) : kind == 2 ? (uint16_t)rng_in(r, 180, 250) : (uint16_t)rng_in(r, 110, 140);
+    const uint16_t top = kind == 1 ? (uint16_t)rng_in(r, 0, 80)
+        : kind == 2                ? (uint16_t)rng_in(r, 180, 250)
+                                   : (uint16_t)rng_in(r, 110, 140);
     return (uint16_t)((rng_u64(r) & 0x807f) | top << 7);
 }
 
@@ -64,8 +70,8 @@ static void emulation_follows_the_definition(void **state)
             for (int n = 0; n < 16; n++) {
                 const float want = defined(a[m], b, pairs, n, c[m][n]);
                 if (!same_float(got[m][n], want))
-                    fail_msg("RIDGE_SEED=%llu: case %d: c[%d][%d] = %a, the definition gives %a", (unsigned long long)seed, i, m, n, (double)got[m][n],
-                        (double)want);
+                    fail_msg("RIDGE_SEED=%llu: case %d: c[%d][%d] = %a, the definition gives %a",
+                        (unsigned long long)seed, i, m, n, (double)got[m][n], (double)want);
             }
     }
 }
@@ -80,15 +86,18 @@ static void emulation_by_hand(void **state)
     float c[16][16] = {{0.0f}};
     rg_tile_file f;
     for (int k = 0; k < 32; k++) a[0][k] = rg_f32_to_bf16(1.0f);
-    /* column 0: 2^24 then 1 and 1, all even: both ones are lost. Column 1: the ones are odd: they make 2 first, and 2 is kept */
+    /* column 0: 2^24 then 1 and 1, all even: both ones are lost. Column 1: the ones are odd: they make 2
+     * first, and 2 is kept */
     b[0][0] = b[0][2] = rg_f32_to_bf16(big);
     b[1][0] = b[2][0] = rg_f32_to_bf16(1.0f);
     b[1][3] = b[2][3] = rg_f32_to_bf16(1.0f);
-    /* column 2: c is added last, so 1 + 1 is kept beside 2^24 in c. Column 3: a subnormal input is zero, whatever it is multiplied by */
+    /* column 2: c is added last, so 1 + 1 is kept beside 2^24 in c. Column 3: a subnormal input is zero,
+     * whatever it is multiplied by */
     b[0][4] = b[1][4] = rg_f32_to_bf16(1.0f);
     c[0][2] = big;
     b[0][6] = 0x0001;
-    /* column 4: 2^-100 times 1, less the same and a bit: 2^-100 - 2^-100; column 5: a subnormal sum in c is zero */
+    /* column 4: 2^-100 times 1, less the same and a bit: 2^-100 - 2^-100; column 5: a subnormal sum in c is
+     * zero */
     b[0][8] = rg_f32_to_bf16(0x1p-100f);
     b[1][8] = rg_f32_to_bf16(-0x1p-100f);
     c[0][5] = 0x1p-130f;
@@ -103,7 +112,8 @@ static void emulation_by_hand(void **state)
     rg_emu_store(&f, 0, c, 64);
     const float want[7] = {big, big + 2.0f, big + 2.0f, 0.0f, 0.0f, 0.0f, 0.0f};
     for (int n = 0; n < 7; n++)
-        if (!same_float(c[0][n], want[n])) fail_msg("column %d is %a, worked by hand %a", n, (double)c[0][n], (double)want[n]);
+        if (!same_float(c[0][n], want[n]))
+            fail_msg("column %d is %a, worked by hand %a", n, (double)c[0][n], (double)want[n]);
 }
 
 static void emulated_bytes(void **state)
@@ -121,7 +131,8 @@ static void emulated_bytes(void **state)
             a[j / 64][j % 64] = (int8_t)(i == 0 ? -128 : (int)rng_in(&r, -128, 127));
             b[j / 64][j % 64] = (int8_t)(i == 0 ? -128 : (int)rng_in(&r, -128, 127));
         }
-        for (int j = 0; j < 256; j++) c[j / 16][j % 16] = i == 0 ? INT32_MAX : (int32_t)rng_in(&r, -1000, 1000);
+        for (int j = 0; j < 256; j++)
+            c[j / 16][j % 16] = i == 0 ? INT32_MAX : (int32_t)rng_in(&r, -1000, 1000);
         rg_emu_config(&f, &config);
         rg_emu_load(&f, 1, c, 64);
         rg_emu_load(&f, 5, a, 64);
@@ -246,19 +257,24 @@ static void split_every_row(void **state)
             uint16_t *dst = (uint16_t *)(void *)gd.p, *want = malloc(bytes);
             for (int64_t j = 0; j < kb * RG_PANEL; j++) {
                 src[j] = rng_normal(&r);
-                if (half) src[j] = rg_f16_to_f32(rg_f32_to_f16(src[j])) * (j % 2 ? (float)rng_in(&r, -8, 7) : 1.0f);
+                if (half)
+                    src[j] = rg_f16_to_f32(rg_f32_to_f16(src[j])) * (j % 2 ? (float)rng_in(&r, -8, 7) : 1.0f);
             }
             ((rg_split_fn *)row->fn)(dst, src, kb, planes);
             rg_split_bf16__c(want, src, kb, planes);
-            CHECK(memcmp(dst, want, bytes) == 0, row->name, seed, "kb %lld: not the bits of plain C", (long long)kb);
+            CHECK(memcmp(dst, want, bytes) == 0, row->name, seed, "kb %lld: not the bits of plain C",
+                (long long)kb);
             for (int64_t c = 0; c < padded; c++)
                 for (int64_t n = 0; n < RG_PANEL; n++) {
                     /* the place, from the layout of packed BF16 weights in dtype.def */
-                    const uint16_t *at = dst + (c / 32) * planes * 1024 + (n / 16) * 512 + (c % 32 / 2) * 32 + (n % 16) * 2 + c % 2;
+                    const uint16_t *at = dst + (c / 32) * planes * 1024 + (n / 16) * 512 + (c % 32 / 2) * 32 +
+                        (n % 16) * 2 + c % 2;
                     const double v = c < kb ? (double)src[c * RG_PANEL + n] : 0.0;
-                    const double got = (double)rg_bf16_to_f32(at[0]) + (planes == 2 ? (double)rg_bf16_to_f32(at[1024]) : 0.0);
+                    const double got = (double)rg_bf16_to_f32(at[0]) +
+                        (planes == 2 ? (double)rg_bf16_to_f32(at[1024]) : 0.0);
                     const double bound = planes == 1 ? fabs(v) / 256.0 : half ? 0.0 : fabs(v) / 65536.0;
-                    CHECK(fabs(got - v) <= bound, row->name, seed, "kb %lld planes %d: column %lld row %lld is %g, expected %g", (long long)kb, planes,
+                    CHECK(fabs(got - v) <= bound, row->name, seed,
+                        "kb %lld planes %d: column %lld row %lld is %g, expected %g", (long long)kb, planes,
                         (long long)c, (long long)n, got, v);
                 }
             free(want);
@@ -278,7 +294,8 @@ static void codes_every_row(void **state)
         assert_true(rg_kernels_select(&c, RG_ISA_C, false));
         const rg_wtype type = (rg_wtype)row->type;
         for (int i = 0; i < 6; i++) {
-            const int64_t n = rng_in(&r, 1, 70), k = rng_in(&r, 1, 300), group = rg_wtypes[type].group, groups = rg_div_up(k, group), each = rg_u8_bytes(type);
+            const int64_t n = rng_in(&r, 1, 70), k = rng_in(&r, 1, 300), group = rg_wtypes[type].group,
+                          groups = rg_div_up(k, group), each = rg_u8_bytes(type);
             matrix w = matrix_random(&r, type, n, k);
             guarded g = guarded_alloc((size_t)(groups * each));
             char *plain = malloc((size_t)(groups * each));
@@ -286,7 +303,8 @@ static void codes_every_row(void **state)
             const int64_t p = rng_in(&r, 0, rg_panels(n) - 1);
             ((rg_codes8_fn *)row->fn)(g.p, w.w.data, k, p, 0, k);
             c.codes8[type](plain, w.w.data, k, p, 0, k);
-            CHECK(memcmp(g.p, plain, (size_t)(groups * each)) == 0, row->name, seed, "k %lld: not the bytes of plain C", (long long)k);
+            CHECK(memcmp(g.p, plain, (size_t)(groups * each)) == 0, row->name, seed,
+                "k %lld: not the bytes of plain C", (long long)k);
             for (int64_t q = 0; q < rg_min(RG_PANEL, n - p * RG_PANEL); q++) {
                 rg_unpack_row(&w.w, p * RG_PANEL + q, want);
                 for (int64_t j = 0; j < k; j++) {
@@ -294,8 +312,10 @@ static void codes_every_row(void **state)
                     float scale, min = 0.0f;
                     memcpy(&scale, head + 4 * q, sizeof scale);
                     if (rg_wtypes[type].has_min) memcpy(&min, head + 128 + 4 * q, sizeof min);
-                    const int8_t code = (int8_t)head[each - RG_PANEL * group + (j % group / 4 * RG_PANEL + q) * 4 + j % 4];
-                    CHECK(fmaf((float)code, scale, min) == want[j], row->name, seed, "row %lld column %lld", (long long)q, (long long)j);
+                    const int8_t code =
+                        (int8_t)head[each - RG_PANEL * group + (j % group / 4 * RG_PANEL + q) * 4 + j % 4];
+                    CHECK(fmaf((float)code, scale, min) == want[j], row->name, seed, "row %lld column %lld",
+                        (long long)q, (long long)j);
                 }
             }
             free(want);
@@ -326,13 +346,17 @@ static int levels(level *to)
         rg_ktab t;
         if (!rg_isa_has(of[i]) || (of[i] == RG_ISA_AMX && top_isa() != RG_ISA_AMX)) continue;
         assert_true(rg_kernels_select(&t, of[i], false));
-        to[n] = (level){.name = rg_isa_names[of[i]], .isa = of[i], .on = t.tiles_on, .off = t.tiles_off, .mm = t.tile_mm};
+        to[n] = (level){
+            .name = rg_isa_names[of[i]], .isa = of[i], .on = t.tiles_on, .off = t.tiles_off, .mm = t.tile_mm};
         memcpy(to[n++].dot, t.tile_dot, sizeof t.tile_dot);
     }
 #if defined(RIDGE_X86)
     if (rg_isa_has(RG_ISA_AVX512)) {
-        to[n] =
-            (level){.name = "emulated tiles with AVX-512", .isa = RG_ISA_AMXEMU, .on = rg_tiles_on__mixed, .off = rg_tiles_off__mixed, .mm = rg_tile_mm__mixed};
+        to[n] = (level){.name = "emulated tiles with AVX-512",
+            .isa = RG_ISA_AMXEMU,
+            .on = rg_tiles_on__mixed,
+            .off = rg_tiles_off__mixed,
+            .mm = rg_tile_mm__mixed};
 #define MIXED(TYPE, type) \
     to[n].dot[RG_X_I8][RG_WT_##TYPE] = rg_tile_dot8_##type##__mixed; \
     to[n].dot[RG_X_I16][RG_WT_##TYPE] = rg_tile_dot16_##type##__mixed;
@@ -350,17 +374,20 @@ static void *lines(guarded *g, int64_t bytes)
     return g->p;
 }
 
-/* Against float64 on the rounded operands; and the bits do not depend on the tokens beside, on the cuts or on the hint. lda: floats from row to
- * row of acc, between which nothing may be written. */
-static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_t k, int64_t lda, int products)
+/* Against float64 on the rounded operands; and the bits do not depend on the tokens beside, on the cuts or on
+ * the hint. lda: floats from row to row of acc, between which nothing may be written. */
+static void check_mm(
+    const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_t k, int64_t lda, int products)
 {
-    const int64_t kp = rg_round_up(k, 32), low = 2 * kp, mp = rg_round_up(m, 16), pitch = (rg_x_bytes(RG_X_BF16X2, k, 32) / 64 | 1) * 64;
+    const int64_t kp = rg_round_up(k, 32), low = 2 * kp, mp = rg_round_up(m, 16),
+                  pitch = (rg_x_bytes(RG_X_BF16X2, k, 32) / 64 | 1) * 64;
     const int planes = products == 3 ? 2 : 1;
     guarded gs, gx, gb, ga, gz, gf;
     void *st = lines(&gs, rg_tile_state_bytes());
     char *x = lines(&gx, mp * pitch);
     uint16_t *b = lines(&gb, kp * RG_PANEL * planes * 2);
-    float *acc = lines(&ga, 4 * ((mp - 1) * lda + RG_PANEL)), *one = lines(&gz, 4 * (15 * lda + RG_PANEL)), *f = lines(&gf, 4 * rg_max(k, 16) * RG_PANEL);
+    float *acc = lines(&ga, 4 * ((mp - 1) * lda + RG_PANEL)), *one = lines(&gz, 4 * (15 * lda + RG_PANEL)),
+          *f = lines(&gf, 4 * rg_max(k, 16) * RG_PANEL);
     memset(x, 0, gx.bytes);
     for (int64_t t = 0; t < m; t++) {
         fill_normal(r, f, k);
@@ -385,17 +412,17 @@ static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_
         l->on(st, tokens, 64);
         for (int64_t k0 = 0; k0 < k;) {
             const int64_t k1 = pass == 1 ? rg_min(k, k0 + 32 * rng_in(r, 1, 3)) : k;
-            l->mm(st, to, lda, row + 2 * k0, pitch, low, b + k0 * RG_PANEL * planes, tokens, k1 - k0, products, pass == 1 ? RG_TILE_KEEP_X : RG_TILE_KEEP_B,
-                k0 == 0);
+            l->mm(st, to, lda, row + 2 * k0, pitch, low, b + k0 * RG_PANEL * planes, tokens, k1 - k0,
+                products, pass == 1 ? RG_TILE_KEEP_X : RG_TILE_KEEP_B, k0 == 0);
             k0 = k1;
         }
         l->off(st);
         if (pass == 1)
-            CHECK(
-                memcmp(before, acc, (size_t)floats * sizeof *acc) == 0, l->name, seed, "m %lld k %lld: bits change with the cuts", (long long)m, (long long)k);
+            CHECK(memcmp(before, acc, (size_t)floats * sizeof *acc) == 0, l->name, seed,
+                "m %lld k %lld: bits change with the cuts", (long long)m, (long long)k);
         if (pass == 2) {
-            CHECK(memcmp(one, acc + token * lda, RG_PANEL * sizeof *acc) == 0, l->name, seed, "m %lld k %lld: bits change with the tokens beside", (long long)m,
-                (long long)k);
+            CHECK(memcmp(one, acc + token * lda, RG_PANEL * sizeof *acc) == 0, l->name, seed,
+                "m %lld k %lld: bits change with the tokens beside", (long long)m, (long long)k);
             free(row);
         }
         free(before);
@@ -407,19 +434,26 @@ static void check_mm(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_
                 uint16_t v[2];
                 memcpy(&v[0], x + t * pitch + 2 * j, 2);
                 memcpy(&v[1], x + t * pitch + low + 2 * j, 2);
-                const uint16_t *w = b + j / 32 * planes * 1024 + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2 + j % 2;
-                const double xh = (double)rg_bf16_to_f32(v[0]), xl = (double)rg_bf16_to_f32(v[1]), wh = (double)rg_bf16_to_f32(w[0]);
-                const double p = xh * wh + (products >= 2 ? xl * wh : 0.0) + (products == 3 ? xh * (double)rg_bf16_to_f32(w[1024]) : 0.0);
+                const uint16_t *w =
+                    b + j / 32 * planes * 1024 + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2 + j % 2;
+                const double xh = (double)rg_bf16_to_f32(v[0]), xl = (double)rg_bf16_to_f32(v[1]),
+                             wh = (double)rg_bf16_to_f32(w[0]);
+                const double p = xh * wh + (products >= 2 ? xl * wh : 0.0) +
+                    (products == 3 ? xh * (double)rg_bf16_to_f32(w[1024]) : 0.0);
                 ref += p;
                 mag += fabs(xh * wh) * 1.01;
             }
-            CHECK(fabs((double)acc[t * lda + i] - ref) <= (double)(products * k + 4) * FLT_EPSILON * mag, l->name, seed,
-                "m %lld k %lld products %d: acc[%lld][%lld] = %.9g, expected %.9g", (long long)m, (long long)k, products, (long long)t, (long long)i,
-                (double)acc[t * lda + i], ref);
+            CHECK(fabs((double)acc[t * lda + i] - ref) <= (double)(products * k + 4) * FLT_EPSILON * mag,
+                l->name, seed, "m %lld k %lld products %d: acc[%lld][%lld] = %.9g, expected %.9g",
+                (long long)m, (long long)k, products, (long long)t, (long long)i, (double)acc[t * lda + i],
+                ref);
         }
     for (int64_t t = 0; t + 1 < m; t++)
-        for (int64_t i = RG_PANEL; i < lda; i++) CHECK(untouched(acc + t * lda + i), l->name, seed, "m %lld: wrote between its columns", (long long)m);
-    guarded_free(&gs), guarded_free(&gx), guarded_free(&gb), guarded_free(&ga), guarded_free(&gz), guarded_free(&gf);
+        for (int64_t i = RG_PANEL; i < lda; i++)
+            CHECK(untouched(acc + t * lda + i), l->name, seed, "m %lld: wrote between its columns",
+                (long long)m);
+    guarded_free(&gs), guarded_free(&gx), guarded_free(&gb), guarded_free(&ga), guarded_free(&gz),
+        guarded_free(&gf);
 }
 
 static void mm_every_level(void **state)
@@ -433,23 +467,27 @@ static void mm_every_level(void **state)
         rg_rng r = seeded(&seed, 15);
         for (int64_t m = 1; m <= 50; m += m < 18 ? 1 : 5)
             for (int products = 1; products <= 3; products++)
-                check_mm(&l[i], seed, &r, m, rng_in(&r, 1, 200), m % 2 ? RG_PANEL : RG_PANEL + 16 * rng_in(&r, 1, 15), products);
+                check_mm(&l[i], seed, &r, m, rng_in(&r, 1, 200),
+                    m % 2 ? RG_PANEL : RG_PANEL + 16 * rng_in(&r, 1, 15), products);
     }
 }
 
-/* Cut anywhere, the bits of dot of the level below where that multiplies bytes; close to plain C in any case. */
-static void check_dot(const level *l, rg_wtype type, rg_xform form, uint64_t seed, rg_rng *r, int64_t m, int64_t n, int64_t k)
+/* Cut anywhere, the bits of dot of the level below where that multiplies bytes; close to plain C in any
+ * case. */
+static void check_dot(
+    const level *l, rg_wtype type, rg_xform form, uint64_t seed, rg_rng *r, int64_t m, int64_t n, int64_t k)
 {
     rg_ktab t, c;
     assert_true(rg_kernels_select(&t, l->isa, false) && rg_kernels_select(&c, RG_ISA_C, false));
-    const int64_t group = rg_wtypes[type].group, groups = rg_div_up(k, group), each = rg_u8_bytes(type), mp = rg_round_up(m, 16);
+    const int64_t group = rg_wtypes[type].group, groups = rg_div_up(k, group), each = rg_u8_bytes(type),
+                  mp = rg_round_up(m, 16);
     const int64_t ldx = (rg_x_bytes(form, k, group) / 64 | 1) * 64;
     matrix w = matrix_random(r, type, n, k);
     guarded gs, gx, gb, ga;
     void *st = lines(&gs, rg_tile_state_bytes());
     char *x = lines(&gx, mp * ldx), *b = lines(&gb, groups * each);
-    float *acc = lines(&ga, 4 * mp * RG_PANEL), *raw = malloc((size_t)k * sizeof *raw), *want = malloc((size_t)(m * n) * sizeof *want),
-          *near = malloc((size_t)(m * n) * sizeof *near);
+    float *acc = lines(&ga, 4 * mp * RG_PANEL), *raw = malloc((size_t)k * sizeof *raw),
+          *want = malloc((size_t)(m * n) * sizeof *want), *near = malloc((size_t)(m * n) * sizeof *near);
     memset(x, 0, gx.bytes);
     for (int64_t i = 0; i < m; i++) {
         fill_normal(r, raw, k);
@@ -457,8 +495,10 @@ static void check_dot(const level *l, rg_wtype type, rg_xform form, uint64_t see
         c.prep[form](x + i * ldx, raw, k, group);
     }
     for (int64_t i = 0; i < m; i += RG_GEMV_MAX) {
-        t.dot[form][type](want + i * n, n, x + i * ldx, ldx, rg_min(RG_GEMV_MAX, m - i), w.w.data, n, k, 0, rg_panels(n));
-        c.dot[form][type](near + i * n, n, x + i * ldx, ldx, rg_min(RG_GEMV_MAX, m - i), w.w.data, n, k, 0, rg_panels(n));
+        t.dot[form][type](
+            want + i * n, n, x + i * ldx, ldx, rg_min(RG_GEMV_MAX, m - i), w.w.data, n, k, 0, rg_panels(n));
+        c.dot[form][type](
+            near + i * n, n, x + i * ldx, ldx, rg_min(RG_GEMV_MAX, m - i), w.w.data, n, k, 0, rg_panels(n));
     }
     double scale = 0.0;
     for (int64_t i = 0; i < m * n; i++) scale = fmax(scale, fabs((double)near[i]));
@@ -474,12 +514,15 @@ static void check_dot(const level *l, rg_wtype type, rg_xform form, uint64_t see
         l->off(st);
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < rg_min(RG_PANEL, n - p * RG_PANEL); j++) {
-                const float got = acc[i * RG_PANEL + j], exact = want[i * n + p * RG_PANEL + j], plain = near[i * n + p * RG_PANEL + j];
-                CHECK(t.dot_isa == RG_ISA_C || rg_f32_bits(got) == rg_f32_bits(exact), l->name, seed, "%s, m %lld k %lld: [%lld][%lld] = %.9g, dot gives %.9g",
-                    rg_wtypes[type].name, (long long)m, (long long)k, (long long)i, (long long)j, (double)got, (double)exact);
-                CHECK(fabs((double)got - (double)plain) <= (double)(8 * groups + 8) * FLT_EPSILON * scale, l->name, seed,
-                    "%s, m %lld k %lld: [%lld][%lld] = %.9g, plain C gives %.9g", rg_wtypes[type].name, (long long)m, (long long)k, (long long)i, (long long)j,
-                    (double)got, (double)plain);
+                const float got = acc[i * RG_PANEL + j], exact = want[i * n + p * RG_PANEL + j],
+                            plain = near[i * n + p * RG_PANEL + j];
+                CHECK(t.dot_isa == RG_ISA_C || rg_f32_bits(got) == rg_f32_bits(exact), l->name, seed,
+                    "%s, m %lld k %lld: [%lld][%lld] = %.9g, dot gives %.9g", rg_wtypes[type].name,
+                    (long long)m, (long long)k, (long long)i, (long long)j, (double)got, (double)exact);
+                CHECK(fabs((double)got - (double)plain) <= (double)(8 * groups + 8) * FLT_EPSILON * scale,
+                    l->name, seed, "%s, m %lld k %lld: [%lld][%lld] = %.9g, plain C gives %.9g",
+                    rg_wtypes[type].name, (long long)m, (long long)k, (long long)i, (long long)j, (double)got,
+                    (double)plain);
             }
     }
     free(raw);
@@ -501,7 +544,8 @@ static void dot_every_level(void **state)
             rg_rng r = seeded(&seed, 16 + (uint64_t)type);
             for (int64_t m = 1; m <= 40; m += m < 5 ? 1 : m < 20 ? 4 : 7)
                 for (int form = RG_X_I8; form <= RG_X_I16; form++)
-                    check_dot(&l[i], (rg_wtype)type, (rg_xform)form, seed, &r, m, rng_in(&r, 1, 70), rng_in(&r, 1, 600));
+                    check_dot(&l[i], (rg_wtype)type, (rg_xform)form, seed, &r, m, rng_in(&r, 1, 70),
+                        rng_in(&r, 1, 600));
         }
 }
 

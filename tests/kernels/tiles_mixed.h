@@ -4,7 +4,9 @@
 
 #include "kernels/kernels.h"
 
-#define MIXED_TYPES(X) X(Q8G32, q8g32) X(Q4G32, q4g32) X(Q4G64, q4g64) X(Q4G128, q4g128) X(Q4G32M, q4g32m) X(Q4G64M, q4g64m) X(Q4G128M, q4g128m)
+#define MIXED_TYPES(X) \
+    X(Q8G32, q8g32) \
+    X(Q4G32, q4g32) X(Q4G64, q4g64) X(Q4G128, q4g128) X(Q4G32M, q4g32m) X(Q4G64M, q4g64m) X(Q4G128M, q4g128m)
 
 rg_tiles_on_fn rg_tiles_on__mixed;
 rg_tiles_off_fn rg_tiles_off__mixed;

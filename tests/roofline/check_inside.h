@@ -1,4 +1,5 @@
-/* Checks of a scenario that runs as a program of its own (under preloaded libraries), where a failed cmocka assertion has nobody to tell. */
+/* Checks of a scenario that runs as a program of its own (under preloaded libraries), where a failed cmocka
+ * assertion has nobody to tell. */
 #ifndef RG_CHECK_INSIDE_H
 #define RG_CHECK_INSIDE_H
 

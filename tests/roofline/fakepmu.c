@@ -1,6 +1,6 @@
-/* A PMU for machines that have none, as a library to preload: hardware events open as if they were there and count what the test says, or
- * fail as the test says. PAPI's own code runs for real: presets, groups, threads, start, read, stop. Needs LIBPFM_FORCE_PMU, which tells
- * libpfm what CPU to believe in.
+/* A PMU for machines that have none, as a library to preload: hardware events open as if they were there and
+ * count what the test says, or fail as the test says. PAPI's own code runs for real: presets, groups,
+ * threads, start, read, stop. Needs LIBPFM_FORCE_PMU, which tells libpfm what CPU to believe in.
  *
  *   FAKEPMU=values            every read of a group adds one tick; an event's value is ticks times its value
  *   FAKEPMU=eacces|eperm|enoent|ebusy|emfile|eagain   hardware events do not open
@@ -42,7 +42,8 @@ static int errno_named(const char *s)
     static const struct {
         const char *name;
         int value;
-    } names[] = {{"eacces", EACCES}, {"eperm", EPERM}, {"enoent", ENOENT}, {"ebusy", EBUSY}, {"emfile", EMFILE}, {"eagain", EAGAIN}};
+    } names[] = {{"eacces", EACCES}, {"eperm", EPERM}, {"enoent", ENOENT}, {"ebusy", EBUSY},
+        {"emfile", EMFILE}, {"eagain", EAGAIN}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i].name, s) == 0) return names[i].value;
     return 0;
@@ -61,12 +62,14 @@ static uint64_t value_of(uint64_t config)
 }
 
 /* The kernel's struct is younger or older than ours: what it does not have is zero. */
-static long open_event(long (*real)(long, ...), const struct perf_event_attr *from, long pid, long cpu, long group, long flags)
+static long open_event(
+    long (*real)(long, ...), const struct perf_event_attr *from, long pid, long cpu, long group, long flags)
 {
     struct perf_event_attr a = {0};
     memcpy(&a, from, from->size && from->size < sizeof a ? from->size : PERF_ATTR_SIZE_VER0);
     const bool other = a.type > PERF_TYPE_BREAKPOINT && *setting("FAKEPMU_UNCORE");
-    const bool hardware = a.type == PERF_TYPE_HARDWARE || a.type == PERF_TYPE_RAW || a.type == PERF_TYPE_HW_CACHE || other;
+    const bool hardware =
+        a.type == PERF_TYPE_HARDWARE || a.type == PERF_TYPE_RAW || a.type == PERF_TYPE_HW_CACHE || other;
     if (other) { /* this thread stands for the socket */
         pid = 0;
         cpu = -1;
@@ -89,7 +92,8 @@ static long open_event(long (*real)(long, ...), const struct perf_event_attr *fr
     const long fd = real(SYS_perf_event_open, &a, pid, cpu, group, flags);
     if (fd < 0 || fd >= MOST) return fd;
     atomic_fetch_add(&opened, 1);
-    const int leader = (int)group < 0 ? (int)fd : (int)group; /* passed as an int: the upper half of the long is anything */
+    /* passed as an int: the upper half of the long is anything */
+    const int leader = (int)group < 0 ? (int)fd : (int)group;
     fds[fd].leader = leader;
     fds[fd].config = config;
     fds[fd].format = a.read_format;
@@ -109,7 +113,8 @@ long syscall(long number, ...)
     va_start(ap, number);
     for (int i = 0; i < 6; i++) v[i] = va_arg(ap, long);
     va_end(ap);
-    if (number == SYS_perf_event_open) return open_event(real, (const struct perf_event_attr *)v[0], v[1], v[2], v[3], v[4]);
+    if (number == SYS_perf_event_open)
+        return open_event(real, (const struct perf_event_attr *)v[0], v[1], v[2], v[3], v[4]);
     return real(number, v[0], v[1], v[2], v[3], v[4], v[5]);
 }
 
@@ -126,10 +131,13 @@ ssize_t read(int fd, void *buf, size_t n)
         if (n == sizeof *u) *u = ++fds[fd].ticks * value_of(fds[fd].config);
         return got;
     }
-    const int head = 1 + !!(fds[fd].format & PERF_FORMAT_TOTAL_TIME_ENABLED) + !!(fds[fd].format & PERF_FORMAT_TOTAL_TIME_RUNNING);
+    const int head = 1 + !!(fds[fd].format & PERF_FORMAT_TOTAL_TIME_ENABLED) +
+        !!(fds[fd].format & PERF_FORMAT_TOTAL_TIME_RUNNING);
     fds[fd].ticks++;
     for (int i = 0; i < fds[fd].members && (size_t)(head + i + 1) * sizeof *u <= (size_t)got; i++)
-        u[head + i] = strcmp(setting("FAKEPMU"), "still") == 0 ? 0 : fds[fd].ticks * value_of(fds[fds[fd].member[i]].config);
+        u[head + i] = strcmp(setting("FAKEPMU"), "still") == 0
+            ? 0
+            : fds[fd].ticks * value_of(fds[fds[fd].member[i]].config);
     return got;
 }
 

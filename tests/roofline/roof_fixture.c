@@ -38,8 +38,16 @@ rg_model_info fixture_model(void)
         .kv_k = RG_KV_F16,
         .kv_v = RG_KV_F16,
         .ctx = 32};
-    m.config = (rg_config){
-        .arch = "llama", .name = "paper", .dim = 64, .ffn = 128, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 16, .vocab = 96, .ctx_train = 64};
+    m.config = (rg_config){.arch = "llama",
+        .name = "paper",
+        .dim = 64,
+        .ffn = 128,
+        .layers = 2,
+        .heads = 4,
+        .kv_heads = 2,
+        .head_dim = 16,
+        .vocab = 96,
+        .ctx_train = 64};
     return m;
 }
 
@@ -74,9 +82,21 @@ rg_run_info fixture_run(void)
 static rg_dims dims_of(rg_site s, int64_t m, int64_t pos)
 {
     const int64_t pairs = m * pos + m * (m + 1) / 2, ctx = pos + m;
-    const int64_t ext[] = {
-        [RG_EXT_NONE] = 64, [RG_EXT_ONE] = 1, [RG_EXT_DIM] = 64, [RG_EXT_Q_DIM] = 64, [RG_EXT_KV_DIM] = 32, [RG_EXT_FFN] = 128, [RG_EXT_VOCAB] = 96};
-    rg_dims d = {.m = m, .k = ext[rg_site_cols(s)], .n = ext[rg_site_rows(s)], .h = 4, .g = 2, .hd = 16, .pairs = pairs, .ctx = ctx};
+    const int64_t ext[] = {[RG_EXT_NONE] = 64,
+        [RG_EXT_ONE] = 1,
+        [RG_EXT_DIM] = 64,
+        [RG_EXT_Q_DIM] = 64,
+        [RG_EXT_KV_DIM] = 32,
+        [RG_EXT_FFN] = 128,
+        [RG_EXT_VOCAB] = 96};
+    rg_dims d = {.m = m,
+        .k = ext[rg_site_cols(s)],
+        .n = ext[rg_site_rows(s)],
+        .h = 4,
+        .g = 2,
+        .hd = 16,
+        .pairs = pairs,
+        .ctx = ctx};
     if (s == RG_SITE_FFN_ACT) d.k = 128;
     return d;
 }
@@ -89,17 +109,20 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
             if (rg_site_in_layer((rg_site)s) != (layer >= 0)) continue;
             if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;
             const rg_op op = rg_site_op((rg_site)s);
-            const bool linear = op == RG_OP_LINEAR || op == RG_OP_EMBED, kv = op == RG_OP_ATTN || op == RG_OP_KV_PUT;
+            const bool linear = op == RG_OP_LINEAR || op == RG_OP_EMBED,
+                       kv = op == RG_OP_ATTN || op == RG_OP_KV_PUT;
             rg_rec *r = &log->rec[log->n++];
             assert_true(log->n <= log->cap);
             *r = (rg_rec){.site = (uint8_t)s,
                 .phase = (uint8_t)ph,
-                .wtype = (uint8_t)(linear ? (s == RG_SITE_OUTPUT || op == RG_OP_EMBED ? RG_WT_F16 : RG_WT_Q4G64) : RG_WT_COUNT),
+                .wtype =
+                    (uint8_t)(linear ? (s == RG_SITE_OUTPUT || op == RG_OP_EMBED ? RG_WT_F16 : RG_WT_Q4G64)
+                                     : RG_WT_COUNT),
                 .kv_k = (uint8_t)(kv ? RG_KV_F16 : RG_KV_COUNT),
                 .kv_v = (uint8_t)(kv ? RG_KV_F16 : RG_KV_COUNT),
                 .isa = RG_ISA_AVX512,
                 .kernel = (uint8_t)(op == RG_OP_LINEAR ? (m > 4 ? RG_KK_GEMM : RG_KK_GEMV)
-                                    : op == RG_OP_ATTN ? RG_KK_ATTN
+                        : op == RG_OP_ATTN             ? RG_KK_ATTN
                                                        : RG_KK_ELEM),
                 .n_threads = 2,
                 .layer = (int16_t)layer,
@@ -115,8 +138,12 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
             r->ctr_span = 1;
             sum += r->t_ns;
         }
-    log->step[log->n_steps++] =
-        (rg_step){.phase = (uint8_t)ph, .tokens = m, .logits = 1, .ctx = pos + m, .t_ns = sum + 1000, .start_ns = 1000000 * log->n_steps};
+    log->step[log->n_steps++] = (rg_step){.phase = (uint8_t)ph,
+        .tokens = m,
+        .logits = 1,
+        .ctx = pos + m,
+        .t_ns = sum + 1000,
+        .start_ns = 1000000 * log->n_steps};
 }
 
 void fixture_log(rg_log *log)

@@ -12,7 +12,8 @@ rg_machine fixture_machine(void);
 rg_model_info fixture_model(void);
 rg_run_info fixture_run(void);
 
-/* A prefill call of 8 tokens and three decode calls, with every site; outside operators every call has 1000 ns. Close with rg_log_close. */
+/* A prefill call of 8 tokens and three decode calls, with every site; outside operators every call has 1000
+ * ns. Close with rg_log_close. */
 void fixture_log(rg_log *log);
 
 /* cmocka compares floats only. NAN is near nothing. */

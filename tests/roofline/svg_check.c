@@ -53,7 +53,8 @@ static const char *tag(const char *p, char *name, size_t cap, int *depth)
         }
         if (*p != ' ' || *depth < 0) bad(start, "not an attribute");
         const size_t k = name_len(++p);
-        if (k == 0 || k > 31 || p[k] != '=' || p[k + 1] != '"' || n_seen == 20) bad(start, "not an attribute");
+        if (k == 0 || k > 31 || p[k] != '=' || p[k + 1] != '"' || n_seen == 20)
+            bad(start, "not an attribute");
         memcpy(seen[n_seen], p, k);
         seen[n_seen][k] = 0;
         for (int i = 0; i < n_seen; i++)
@@ -139,11 +140,14 @@ static text measure(const char *p)
     const char *from = strchr(p, '>') + 1, *to = strchr(from, '<');
     snprintf(t.s, sizeof t.s, "%.*s", (int)(to - from), from);
     unescape(t.s);
-    const double x = number(p, "x", 0), y = number(p, "y", 0), size = number(p, "font-size", 12), w = rg_svg_text_width(t.s, size);
+    const double x = number(p, "x", 0), y = number(p, "y", 0), size = number(p, "font-size", 12),
+                 w = rg_svg_text_width(t.s, size);
     const double x0 = has(p, "\"middle\"") ? -w / 2 : has(p, "\"end\"") ? -w : 0.0;
     const char *turn = strstr(p, "rotate(");
     const double a = turn && turn < from ? strtod(turn + 7, NULL) * M_PI / 180 : 0.0;
-    const double lx[4] = {x0, x0 + w, x0 + w, x0}, ly[4] = {-0.76 * size, -0.76 * size, 0.1 * size, 0.1 * size}; /* ascent; descenders may touch */
+    /* ascent; descenders may touch */
+    const double lx[4] = {x0, x0 + w, x0 + w, x0},
+                 ly[4] = {-0.76 * size, -0.76 * size, 0.1 * size, 0.1 * size};
     for (int i = 0; i < 4; i++) {
         t.x[i] = x + lx[i] * cos(a) - ly[i] * sin(a);
         t.y[i] = y + lx[i] * sin(a) + ly[i] * cos(a);
@@ -176,9 +180,11 @@ int svg_check_texts(const char *svg)
         assert_true(n < 2000);
         t[n] = measure(p);
         for (int i = 0; i < 4; i++)
-            if (t[n].x[i] < -1 || t[n].y[i] < -1 || t[n].x[i] > w + 1 || t[n].y[i] > h + 1) fail_msg("outside of the picture: %s", t[n].s);
+            if (t[n].x[i] < -1 || t[n].y[i] < -1 || t[n].x[i] > w + 1 || t[n].y[i] > h + 1)
+                fail_msg("outside of the picture: %s", t[n].s);
         for (int i = 0; i < n; i++)
-            if (!separated(&t[i], &t[n]) && !separated(&t[n], &t[i])) fail_msg("'%s' lies on '%s'", t[n].s, t[i].s);
+            if (!separated(&t[i], &t[n]) && !separated(&t[n], &t[i]))
+                fail_msg("'%s' lies on '%s'", t[n].s, t[i].s);
         n++;
     }
     return n;

@@ -1,4 +1,5 @@
-/* The formulas of ops.def against loops that do the work element by element and count: operations as they happen, bytes as first touches. */
+/* The formulas of ops.def against loops that do the work element by element and count: operations as they
+ * happen, bytes as first touches. */
 #include "testing.h"
 
 #include "ops/rec.h"
@@ -34,8 +35,9 @@ static void expect(rg_op op, rg_dims d, rg_wtype w, rg_kvtype kv, rg_tally want)
     const rg_tally got = rg_cost(op, &d, w, kv, kv);
 #define SAME(f) \
     if (got.f != want.f) \
-    fail_msg("%s m %lld k %lld n %lld h %lld hd %lld: " #f " is %llu, loops say %llu", rg_op_name(op), (long long)d.m, (long long)d.k, (long long)d.n, \
-        (long long)d.h, (long long)d.hd, (unsigned long long)got.f, (unsigned long long)want.f)
+    fail_msg("%s m %lld k %lld n %lld h %lld hd %lld: " #f " is %llu, loops say %llu", rg_op_name(op), \
+        (long long)d.m, (long long)d.k, (long long)d.n, (long long)d.h, (long long)d.hd, \
+        (unsigned long long)got.f, (unsigned long long)want.f)
     SAME(w_rd);
     SAME(act_rd);
     SAME(act_wr);
@@ -46,7 +48,8 @@ static void expect(rg_op op, rg_dims d, rg_wtype w, rg_kvtype kv, rg_tally want)
 #undef SAME
 }
 
-/* Address of what holds weight (row, col) in a packed matrix, straight from the comment in dtype.def: panel, group, then lines. */
+/* Address of what holds weight (row, col) in a packed matrix, straight from the comment in dtype.def: panel,
+ * group, then lines. */
 static void touch_weight(operand *o, rg_wtype t, int64_t k, int64_t row, int64_t col)
 {
     const int64_t panel = row / 32, r = row % 32;
@@ -100,7 +103,8 @@ static void test_padding(void **state)
 {
     (void)state;
     const rg_dims d = {.m = 1, .n = 33, .k = 65};
-    assert_int_equal(rg_cost(RG_OP_LINEAR, &d, RG_WT_Q4G64, RG_KV_COUNT, RG_KV_COUNT).w_rd, 2 * 2 * (64 + 64 * 16));
+    assert_int_equal(
+        rg_cost(RG_OP_LINEAR, &d, RG_WT_Q4G64, RG_KV_COUNT, RG_KV_COUNT).w_rd, 2 * 2 * (64 + 64 * 16));
     assert_int_equal(rg_cost(RG_OP_LINEAR, &d, RG_WT_F16, RG_KV_COUNT, RG_KV_COUNT).w_rd, 2 * 65 * 64);
 }
 
@@ -109,7 +113,8 @@ static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd)
 {
     const int64_t ctx = past + m;
     operand q = operand_of(4 * m * h * hd), out = operand_of(4 * m * h * hd);
-    operand kk = operand_of(2 * ctx * g * hd), vv = operand_of(2 * ctx * g * hd), score = operand_of(4 * m * h * ctx);
+    operand kk = operand_of(2 * ctx * g * hd), vv = operand_of(2 * ctx * g * hd),
+            score = operand_of(4 * m * h * ctx);
     rg_tally c = {0}, soft = {0};
     int64_t pairs = 0;
     uint64_t qk = 0, pv = 0;
@@ -135,9 +140,12 @@ static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd)
     const rg_dims d = {.m = m, .h = h, .g = g, .hd = hd, .pairs = pairs, .ctx = ctx};
     c = (rg_tally){.flop = qk + soft.flop + pv, .act_rd = qb, .act_wr = ob, .kv_rd = kb + vb};
     expect(RG_OP_ATTN, d, RG_WT_COUNT, RG_KV_F16, c);
-    expect(RG_OP_ATTN_QK, d, RG_WT_COUNT, RG_KV_F16, (rg_tally){.flop = qk, .act_rd = qb, .act_wr = sb, .kv_rd = kb});
-    expect(RG_OP_SOFTMAX, d, RG_WT_COUNT, RG_KV_F16, (rg_tally){.flop = soft.flop, .act_rd = sb, .act_wr = sb});
-    expect(RG_OP_ATTN_PV, d, RG_WT_COUNT, RG_KV_F16, (rg_tally){.flop = pv, .act_rd = sb, .act_wr = ob, .kv_rd = vb});
+    expect(RG_OP_ATTN_QK, d, RG_WT_COUNT, RG_KV_F16,
+        (rg_tally){.flop = qk, .act_rd = qb, .act_wr = sb, .kv_rd = kb});
+    expect(
+        RG_OP_SOFTMAX, d, RG_WT_COUNT, RG_KV_F16, (rg_tally){.flop = soft.flop, .act_rd = sb, .act_wr = sb});
+    expect(RG_OP_ATTN_PV, d, RG_WT_COUNT, RG_KV_F16,
+        (rg_tally){.flop = pv, .act_rd = sb, .act_wr = ob, .kv_rd = vb});
 }
 
 static void test_attention(void **state)
@@ -154,8 +162,10 @@ static void test_kv_put(void **state)
     (void)state;
     const int64_t m = 3, g = 2, hd = 32;
     /* f32 K and V in, halves out; q8_0: 34 bytes per 32 values */
-    expect(RG_OP_KV_PUT, (rg_dims){.m = m, .g = g, .hd = hd}, RG_WT_COUNT, RG_KV_F16, (rg_tally){.act_rd = 2 * 4 * 3 * 2 * 32, .kv_wr = 2 * 2 * 3 * 2 * 32});
-    expect(RG_OP_KV_PUT, (rg_dims){.m = m, .g = g, .hd = hd}, RG_WT_COUNT, RG_KV_Q8_0, (rg_tally){.act_rd = 2 * 4 * 3 * 2 * 32, .kv_wr = 2 * 34 * 3 * 2});
+    expect(RG_OP_KV_PUT, (rg_dims){.m = m, .g = g, .hd = hd}, RG_WT_COUNT, RG_KV_F16,
+        (rg_tally){.act_rd = 2 * 4 * 3 * 2 * 32, .kv_wr = 2 * 2 * 3 * 2 * 32});
+    expect(RG_OP_KV_PUT, (rg_dims){.m = m, .g = g, .hd = hd}, RG_WT_COUNT, RG_KV_Q8_0,
+        (rg_tally){.act_rd = 2 * 4 * 3 * 2 * 32, .kv_wr = 2 * 34 * 3 * 2});
 }
 
 static void test_elementwise(void **state)
@@ -202,13 +212,17 @@ static void test_rope(void **state)
 static void test_embed(void **state)
 {
     (void)state;
-    expect(RG_OP_EMBED, (rg_dims){.m = 5, .k = 64, .w_row = 128}, RG_WT_COUNT, RG_KV_COUNT, (rg_tally){.w_rd = 5 * 128, .act_wr = 5 * 4 * 64});
-    expect(RG_OP_EMBED, (rg_dims){.m = 5, .k = 64}, RG_WT_F16, RG_KV_COUNT, (rg_tally){.w_rd = 5 * 128, .act_wr = 5 * 4 * 64}); /* tied, packed */
+    expect(RG_OP_EMBED, (rg_dims){.m = 5, .k = 64, .w_row = 128}, RG_WT_COUNT, RG_KV_COUNT,
+        (rg_tally){.w_rd = 5 * 128, .act_wr = 5 * 4 * 64});
+    /* tied, packed */
+    expect(RG_OP_EMBED, (rg_dims){.m = 5, .k = 64}, RG_WT_F16, RG_KV_COUNT,
+        (rg_tally){.w_rd = 5 * 128, .act_wr = 5 * 4 * 64});
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_linear), cmocka_unit_test(test_padding), cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_kv_put), cmocka_unit_test(test_elementwise), cmocka_unit_test(test_rope), cmocka_unit_test(test_embed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_linear), cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_attention), cmocka_unit_test(test_kv_put), cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_rope), cmocka_unit_test(test_embed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

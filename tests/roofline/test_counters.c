@@ -69,7 +69,8 @@ static void test_counts(void **state)
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(u[i].rc, 0);
         for (int k = 0; k < p->n_ctr; k++) assert_true(u[i].after[k] >= u[i].before[k]);
-        if (clock >= 0) { /* CPU time of a busy thread: some, and not more than passed (10 % for the clocks' difference) */
+        /* CPU time of a busy thread: some, and not more than passed (10 % for the clocks' difference) */
+        if (clock >= 0) {
             const uint64_t ns = u[i].after[clock] - u[i].before[clock];
             assert_true(ns > 0 && ns < u[i].wall_ns + u[i].wall_ns / 10 + 1000000);
         }
@@ -180,7 +181,8 @@ static void test_metrics(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_reason), cmocka_unit_test(test_off), cmocka_unit_test(test_again),
-        cmocka_unit_test(test_choose), cmocka_unit_test(test_metrics)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_reason),
+        cmocka_unit_test(test_off), cmocka_unit_test(test_again), cmocka_unit_test(test_choose),
+        cmocka_unit_test(test_metrics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

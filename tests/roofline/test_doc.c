@@ -1,4 +1,5 @@
-/* Reports that are no runs: what is refused, and pictures and pages whose marks and rows are those of the JSON. */
+/* Reports that are no runs: what is refused, and pictures and pages whose marks and rows are those of the
+ * JSON. */
 #include "testing.h"
 
 #include <jansson.h>
@@ -8,7 +9,8 @@
 #include "roofline/pictures/doc_pictures.h"
 #include "svg_check.h"
 
-static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x a very long name that goes on and on and on and on and on and on";
+static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x a very long name that "
+                              "goes on and on and on and on and on and on";
 
 static json_t *json(const char *text)
 {
@@ -18,12 +20,15 @@ static json_t *json(const char *text)
     return j;
 }
 
-static json_t *result(const char *setting, const char *test, int prompt, int gen, int depth, int seqs, double ts)
+static json_t *result(
+    const char *setting, const char *test, int prompt, int gen, int depth, int seqs, double ts)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:[f, f, f]}", "setting", setting, "test", test, "model_type",
-        "demo f16", "dtype", "f16", "n_prompt", prompt, "n_gen", gen, "n_depth", depth, "n_seq", seqs, "tokens", (prompt + gen) * seqs, "median_ts", ts,
-        "ci95_low_ts", 0.9 * ts, "ci95_high_ts", 1.1 * ts, "median_ns", 1e9 / ts, "analytic_t_ns", 5e8 * (prompt + gen) * seqs / ts, "roof_fraction", 0.5,
-        "samples_ts", 0.9 * ts, ts, 1.1 * ts);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:[f, f, f]}", "setting",
+        setting, "test", test, "model_type", "demo f16", "dtype", "f16", "n_prompt", prompt, "n_gen", gen,
+        "n_depth", depth, "n_seq", seqs, "tokens", (prompt + gen) * seqs, "median_ts", ts, "ci95_low_ts",
+        0.9 * ts, "ci95_high_ts", 1.1 * ts, "median_ns", 1e9 / ts, "analytic_t_ns",
+        5e8 * (prompt + gen) * seqs / ts, "roof_fraction", 0.5, "samples_ts", 0.9 * ts, ts, 1.1 * ts);
 }
 
 /* Two settings; a prompt, decode at three depths and two batches. */
@@ -34,10 +39,14 @@ static json_t *bench(const char *second)
     for (int s = 0; s < 2; s++) {
         json_array_append_new(results, result(settings[s], "pp64", 64, 0, 0, 1, 9000.0 * (s + 1)));
         for (int d = 0; d < 3; d++)
-            for (int q = 1; q <= 2; q++) json_array_append_new(results, result(settings[s], "tg8", 0, 8, 64 * d, q, 100.0 * (s + 1) * q - 10.0 * d));
+            for (int q = 1; q <= 2; q++)
+                json_array_append_new(
+                    results, result(settings[s], "tg8", 0, 8, 64 * d, q, 100.0 * (s + 1) * q - 10.0 * d));
     }
-    j = json("{\"schema\": \"ridge.bench\", \"version\": 1, \"command\": \"ridge bench\", \"started\": \"2026-01-01\", \"verdict\": [\"noise: quiet\"],"
-             "\"machine\": {\"cpu\": \"A CPU\", \"cores\": 2, \"memory\": null, \"roofs_source\": \"measured\", \"roofs_noisy\": false},"
+    j = json("{\"schema\": \"ridge.bench\", \"version\": 1, \"command\": \"ridge bench\", \"started\": "
+             "\"2026-01-01\", \"verdict\": [\"noise: quiet\"],"
+             "\"machine\": {\"cpu\": \"A CPU\", \"cores\": 2, \"memory\": null, \"roofs_source\": "
+             "\"measured\", \"roofs_noisy\": false},"
              "\"run\": {\"repetitions\": 3, \"interleaved\": true, \"loads\": 1, \"interrupted\": false}}");
     json_object_set_new(j, "results", results);
     return j;
@@ -45,16 +54,21 @@ static json_t *bench(const char *second)
 
 static json_t *comparison(const char *name)
 {
-    json_t *j = json(
-        "{\"schema\": \"ridge.compare\", \"version\": 1, \"cpu\": \"A CPU\", \"interleaved\": true, \"runs\": [null, null, null], \"verdict\": [\"faster\"]}");
+    json_t *j = json("{\"schema\": \"ridge.compare\", \"version\": 1, \"cpu\": \"A CPU\", \"interleaved\": "
+                     "true, \"runs\": [null, null, null], \"verdict\": [\"faster\"]}");
     json_t *variants = json_array(), *ops = json_array();
     for (int i = 0; i < 3; i++) {
-        json_t *phase = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "test", "tg8", "tokens_per_s", 100.0 + i, "gain", 1.0 + 0.3 * i, "gain_low",
-            0.9 + 0.3 * i, "gain_high", 1.1 + 0.3 * i, "gain_expected", 1.0 + 0.5 * i, "gain_reached", 0.8);
-        json_array_append_new(variants, json_pack("{s:s, s:s, s:n, s:o}", "name", i == 1 ? name : "f16", "dtype", "f16", "prefill", "decode", phase));
+        json_t *phase = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "test", "tg8", "tokens_per_s",
+            100.0 + i, "gain", 1.0 + 0.3 * i, "gain_low", 0.9 + 0.3 * i, "gain_high", 1.1 + 0.3 * i,
+            "gain_expected", 1.0 + 0.5 * i, "gain_reached", 0.8);
+        json_array_append_new(variants,
+            json_pack("{s:s, s:s, s:n, s:o}", "name", i == 1 ? name : "f16", "dtype", "f16", "prefill",
+                "decode", phase));
         for (int k = 0; i > 0 && k < 4; k++)
-            json_array_append_new(ops, json_pack("{s:i, s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "variant", i, "name", name, "phase", "decode", "site", "ffn_up",
-                                           "base_ns", 100.0, "ns", 50.0, "gain", 2.0, "gain_expected", 3.0));
+            json_array_append_new(ops,
+                json_pack("{s:i, s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "variant", i, "name", name, "phase",
+                    "decode", "site", "ffn_up", "base_ns", 100.0, "ns", 50.0, "gain", 2.0, "gain_expected",
+                    3.0));
     }
     json_object_set_new(j, "variants", variants);
     json_object_set_new(j, "operators", ops);
@@ -63,11 +77,13 @@ static json_t *comparison(const char *name)
 
 static json_t *ablation(const char *name)
 {
-    json_t *j = json("{\"schema\": \"ridge.ablate\", \"version\": 1, \"verdict\": [\"x\"], \"notes\": []}"), *list = json_array();
+    json_t *j = json("{\"schema\": \"ridge.ablate\", \"version\": 1, \"verdict\": [\"x\"], \"notes\": []}"),
+           *list = json_array();
     for (int i = 0; i < 3; i++)
-        json_array_append_new(
-            list, json_pack("{s:s, s:{s:f, s:f, s:f}, s:{s:f, s:n, s:n}, s:n, s:n}", "switch", i ? "pages" : name, "prefill_alone", "speedup", 1.2, "low", 0.9,
-                      "high", 1.3, "decode_alone", "speedup", 1.5, "low", "high", "prefill_with_others", "decode_with_others"));
+        json_array_append_new(list,
+            json_pack("{s:s, s:{s:f, s:f, s:f}, s:{s:f, s:n, s:n}, s:n, s:n}", "switch", i ? "pages" : name,
+                "prefill_alone", "speedup", 1.2, "low", 0.9, "high", 1.3, "decode_alone", "speedup", 1.5,
+                "low", "high", "prefill_with_others", "decode_with_others"));
     json_object_set_new(j, "switches", list);
     json_object_set_new(j, "bench", bench("q4g64"));
     return j;
@@ -77,29 +93,40 @@ static json_t *roofline(const char *hardware, bool study)
 {
     json_t *cases = json_array(), *j;
     for (int b = 1; b <= 4; b *= 2) {
-        json_t *op = json_pack("[{s:s, s:s, s:s, s:f, s:f, s:f, s:f}, {s:s, s:s, s:s, s:f, s:f, s:f, s:f}]", "phase", "decode", "site", "attn_q", "bound",
-            "memory", "flop", 1e9 * b, "total_bytes", 1e9, "t_ns", 1e7, "ai", 1.0 * b, "phase", "prefill", "site", "ffn_up", "bound", "compute", "flop", 1e12,
-            "total_bytes", 1e9, "t_ns", 1e9, "ai", 1e3);
-        json_array_append_new(cases, json_pack("{s:s, s:{s:s, s:s, s:s, s:i, s:i, s:i}, s:o, s:{s:{s:f, s:f}, s:{s:f, s:f}}}", "label", "a step", "input",
-                                         "model", "m", "hardware", hardware, "dtype", "f16", "batch", b, "seqlen", 128, "tp", 1, "ops", op, "total", "prefill",
-                                         "t_ns", 1e9, "tokens_per_s", 128.0, "decode", "t_ns", 1e7, "tokens_per_s", 100.0 * b));
+        json_t *op = json_pack("[{s:s, s:s, s:s, s:f, s:f, s:f, s:f}, {s:s, s:s, s:s, s:f, s:f, s:f, s:f}]",
+            "phase", "decode", "site", "attn_q", "bound", "memory", "flop", 1e9 * b, "total_bytes", 1e9,
+            "t_ns", 1e7, "ai", 1.0 * b, "phase", "prefill", "site", "ffn_up", "bound", "compute", "flop",
+            1e12, "total_bytes", 1e9, "t_ns", 1e9, "ai", 1e3);
+        json_array_append_new(cases,
+            json_pack("{s:s, s:{s:s, s:s, s:s, s:i, s:i, s:i}, s:o, s:{s:{s:f, s:f}, s:{s:f, s:f}}}", "label",
+                "a step", "input", "model", "m", "hardware", hardware, "dtype", "f16", "batch", b, "seqlen",
+                128, "tp", 1, "ops", op, "total", "prefill", "t_ns", 1e9, "tokens_per_s", 128.0, "decode",
+                "t_ns", 1e7, "tokens_per_s", 100.0 * b));
     }
-    j = json_pack("{s:s, s:i, s:s, s:s, s:[{s:s, s:s, s:f, s:[f], s:[{s:f, s:n}]}], s:o, s:[s]}", "schema", "ridge.roofline", "version", 1, "cost", "exact",
-        "stage", "all", "hardware", "name", hardware, "source", "a table", "bandwidth_gbps", 100.0, "peaks_gflops", 1000.0, "levels", "bytes", 1e6, "gbps",
+    j = json_pack("{s:s, s:i, s:s, s:s, s:[{s:s, s:s, s:f, s:[f], s:[{s:f, s:n}]}], s:o, s:[s]}", "schema",
+        "ridge.roofline", "version", 1, "cost", "exact", "stage", "all", "hardware", "name", hardware,
+        "source", "a table", "bandwidth_gbps", 100.0, "peaks_gflops", 1000.0, "levels", "bytes", 1e6, "gbps",
         "cases", cases, "verdict", "x");
-    if (study) json_object_set_new(j, "study", json_pack("{s:s, s:s}", "name", "ablation", "answer", "better"));
+    if (study)
+        json_object_set_new(j, "study", json_pack("{s:s, s:s}", "name", "ablation", "answer", "better"));
     return j;
 }
 
 static json_t *validation(const char *model)
 {
-    json_t *j = json("{\"schema\": \"ridge.validation\", \"version\": 1, \"cpu\": \"A CPU\", \"verdict\": [\"x\"]}"), *points = json_array();
+    json_t
+        *j = json(
+            "{\"schema\": \"ridge.validation\", \"version\": 1, \"cpu\": \"A CPU\", \"verdict\": [\"x\"]}"),
+        *points = json_array();
     for (int i = 0; i < 12; i++)
-        json_array_append_new(
-            points, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:f, s:f, s:f}", "model", model, "dtype", i % 2 ? "f16" : "q4g64", "threads", 1, "prompt", 32,
-                        "batch", 1, "phase", i % 3 ? "decode" : "prefill", "measured_ns", 1e6 * (i + 1), "predicted_ns", 1.1e6 * (i + 1), "ideal_ns", 5e5));
+        json_array_append_new(points,
+            json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:f, s:f, s:f}", "model", model, "dtype",
+                i % 2 ? "f16" : "q4g64", "threads", 1, "prompt", 32, "batch", 1, "phase",
+                i % 3 ? "decode" : "prefill", "measured_ns", 1e6 * (i + 1), "predicted_ns", 1.1e6 * (i + 1),
+                "ideal_ns", 5e5));
     json_object_set_new(j, "points", points);
-    json_object_set_new(j, "errors", json_pack("{s:{s:i, s:f, s:f, s:f}}", model, "points", 12, "median", 0.1, "p90", 0.1, "worst", 0.1));
+    json_object_set_new(j, "errors",
+        json_pack("{s:{s:i, s:f, s:f, s:f}}", model, "points", 12, "median", 0.1, "p90", 0.1, "worst", 0.1));
     return j;
 }
 
@@ -194,7 +221,8 @@ static void test_marks(void **state)
     assert_non_null(strstr(t, "data-at=\"results.13\""));
     assert_non_null(strstr(t, "9000 (8100 to 9900), 50.0 % of the roofs"));
     free(t);
-    t = draw(&d, "depth", 0); /* decode: two settings, one and two sequences, three depths; measured and share */
+    /* decode: two settings, one and two sequences, three depths; measured and share */
+    t = draw(&d, "depth", 0);
     assert_int_equal(svg_count(t, "data-kind=\"measured\""), 12);
     assert_int_equal(svg_count(t, "data-kind=\"share\""), 12);
     assert_int_equal(svg_count(t, "stroke-dasharray=\"6 4\""), 8); /* the roofs: two pieces per curve */
@@ -205,7 +233,8 @@ static void test_marks(void **state)
     rg_doc_close(&d);
     d = open_doc(comparison("q4g64"));
     t = draw(&d, "gains", 0);
-    assert_int_equal(svg_count(t, "data-kind=\"row\""), 2); /* the first is not held against itself; prefill did not run */
+    /* the first is not held against itself; prefill did not run */
+    assert_int_equal(svg_count(t, "data-kind=\"row\""), 2);
     assert_non_null(strstr(t, "1.30 (1.20 to 1.40); worth 1.50: 80.0 %"));
     free(t);
     t = draw(&d, "operators-gain", 1);
@@ -264,10 +293,13 @@ static void test_refusals(void **state)
     static const struct {
         int kind;
         const char *list, *field, *expected;
-    } cases[] = {{0, "results", "median_ts", "results[3].median_ts: missing"}, {0, "results", "samples_ts", "results[3].samples_ts: missing"},
-        {0, NULL, "machine", "machine.cpu: missing"}, {1, "variants", "name", "variants[2].name: missing"}, {1, NULL, "runs", "runs: missing"},
-        {3, NULL, "hardware", "hardware: missing"}, {3, "cases", "input", "cases[2].input: missing"}, {5, "points", "ideal_ns", "points[3].ideal_ns: missing"},
-        {2, NULL, "bench", "bench: missing"}, {0, NULL, "version", "version of the schema"}, {0, NULL, "results", "results: no entries"}};
+    } cases[] = {{0, "results", "median_ts", "results[3].median_ts: missing"},
+        {0, "results", "samples_ts", "results[3].samples_ts: missing"},
+        {0, NULL, "machine", "machine.cpu: missing"}, {1, "variants", "name", "variants[2].name: missing"},
+        {1, NULL, "runs", "runs: missing"}, {3, NULL, "hardware", "hardware: missing"},
+        {3, "cases", "input", "cases[2].input: missing"},
+        {5, "points", "ideal_ns", "points[3].ideal_ns: missing"}, {2, NULL, "bench", "bench: missing"},
+        {0, NULL, "version", "version of the schema"}, {0, NULL, "results", "results: no entries"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *j = report(cases[i].kind, "x");
         rg_doc d;
@@ -295,7 +327,7 @@ static void test_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pictures), cmocka_unit_test(test_marks), cmocka_unit_test(test_pages), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pictures), cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_pages), cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The doctor on hosts that are not ours: fake /proc and /sys trees, and what CPUID and perf_event_open would say there. */
+/* The doctor on hosts that are not ours: fake /proc and /sys trees, and what CPUID and perf_event_open would
+ * say there. */
 #include "testing.h"
 
 #include <errno.h>
@@ -16,13 +17,16 @@ static rg_host good_host(void)
     snprintf(root, sizeof root, "%s", r);
     fake_file(root, "/proc/sys/kernel/perf_event_paranoid", "0\n");
     fake_file(root, "/proc/sys/kernel/nmi_watchdog", "0\n");
-    fake_file(root, "/proc/self/status", "Name:\tridge\nCapEff:\t0000000000000000\nSeccomp:\t0\nCpus_allowed_list:\t0-3\n");
+    fake_file(root, "/proc/self/status",
+        "Name:\tridge\nCapEff:\t0000000000000000\nSeccomp:\t0\nCpus_allowed_list:\t0-3\n");
     fake_file(root, "/proc/self/limits",
-        "Limit                     Soft Limit           Hard Limit           Units\nMax open files            4096                 8192       files\n");
+        "Limit                     Soft Limit           Hard Limit           Units\nMax open files           "
+        " 4096                 8192       files\n");
     fake_file(root, "/proc/self/cgroup", "0::/user.slice\n");
     fake_file(root, "/proc/loadavg", "0.10 0.20 0.30 1/200 4711\n");
     fake_file(root, "/proc/stat", "cpu  1000 0 500 90000 0 0 0 0 0 0\n");
-    fake_file(root, "/proc/meminfo", "MemTotal:       16000000 kB\nMemAvailable:   15000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n");
+    fake_file(root, "/proc/meminfo",
+        "MemTotal:       16000000 kB\nMemAvailable:   15000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n");
     fake_file(root, "/sys/bus/event_source/devices/cpu/type", "4\n");
     fake_file(root, "/sys/bus/event_source/devices/uncore_imc_0/type", "20\n");
     fake_file(root, "/sys/bus/event_source/devices/uncore_imc_1/type", "21\n");
@@ -47,7 +51,8 @@ static rg_host good_host(void)
 static rg_doctor examined(const rg_host *h)
 {
     rg_doctor d;
-    const rg_doctor_lib libs[] = {{"PAPI", "7.0.0", NULL, NULL}, {"OpenBLAS", NULL, "no comparison", "install it"}};
+    const rg_doctor_lib libs[] = {
+        {"PAPI", "7.0.0", NULL, NULL}, {"OpenBLAS", NULL, "no comparison", "install it"}};
     rg_doctor_examine(&d, h, libs, 2);
     return d;
 }
@@ -60,11 +65,13 @@ static const rg_finding *of(const rg_finding *f, int n, const char *id)
     return NULL;
 }
 
-static void expect_at(int line, const rg_doctor *d, const char *id, rg_health health, const char *found, const char *fix)
+static void expect_at(
+    int line, const rg_doctor *d, const char *id, rg_health health, const char *found, const char *fix)
 {
     const rg_finding *f = of(d->f, d->n, id);
     if (f->health != health || (found && !strstr(f->found, found)) || (fix ? !strstr(f->fix, fix) : 0))
-        fail_msg("line %d: %s is %s, '%s', cost '%s', fix '%s'", line, id, rg_health_names[f->health], f->found, f->cost, f->fix);
+        fail_msg("line %d: %s is %s, '%s', cost '%s', fix '%s'", line, id, rg_health_names[f->health],
+            f->found, f->cost, f->fix);
     if (health == RG_HEALTH_LIMITED || health == RG_HEALTH_MISSING) assert_true(f->cost[0] != 0);
 }
 #define EXPECT(d, id, health, found, fix) expect_at(__LINE__, d, id, RG_HEALTH_##health, found, fix)
@@ -77,7 +84,8 @@ static void test_good(void **state)
     const rg_host h = good_host();
     const rg_doctor d = examined(&h);
     for (int i = 0; i < d.n; i++) {
-        if (strcmp(d.f[i].id, "isa") == 0 || strcmp(d.f[i].id, "OpenBLAS") == 0) continue; /* of the test's own machine; of the caller */
+        /* of the test's own machine; of the caller */
+        if (strcmp(d.f[i].id, "isa") == 0 || strcmp(d.f[i].id, "OpenBLAS") == 0) continue;
         if (d.f[i].health != RG_HEALTH_OK || d.f[i].cost[0] || d.f[i].fix[0])
             fail_msg("%s: %s: %s, %s", d.f[i].id, rg_health_names[d.f[i].health], d.f[i].found, d.f[i].cost);
     }
@@ -163,7 +171,8 @@ static void test_container(void **state)
     EXPECT(&d, "container", LIMITED, "Docker", "seccomp=unconfined");
     EXPECT(&d, "seccomp", MISSING, "a seccomp filter is in force", "--cap-add PERFMON");
     EXPECT(&d, "pmu", MISSING, "seccomp", "--cap-add PERFMON");
-    EXPECT(&d, "capability", OK, "root without CAP_PERFMON", NULL); /* the level is 0: nothing is closed by it */
+    /* the level is 0: nothing is closed by it */
+    EXPECT(&d, "capability", OK, "root without CAP_PERFMON", NULL);
     EXPECT(&d, "affinity", LIMITED, "1 of 4 (1)", "taskset -c 0-3");
     assert_int_equal(can(&d, "software"), RG_HEALTH_MISSING);
 }
@@ -208,12 +217,16 @@ static void test_settings(void **state)
     fake_file(h.root, "/sys/devices/system/cpu/smt/active", "1\n");
     fake_file(h.root, "/sys/devices/system/node/node1/cpulist", "2-3\n");
     fake_file(h.root, "/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
-    fake_file(h.root, "/sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc hpet acpi_pm\n");
+    fake_file(
+        h.root, "/sys/devices/system/clocksource/clocksource0/available_clocksource", "tsc hpet acpi_pm\n");
     fake_file(h.root, "/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");
     fake_file(h.root, "/proc/sys/kernel/nmi_watchdog", "1\n");
     fake_file(h.root, "/proc/loadavg", "3.50 0.20 0.30 5/200 4711\n");
-    fake_file(h.root, "/proc/self/limits", "Max open files            256                 8192       files\n");
-    fake_file(h.root, "/proc/meminfo", "MemTotal:       16000000 kB\nMemAvailable:   1000000 kB\nSwapTotal: 8000000 kB\nSwapFree: 1000000 kB\n");
+    fake_file(
+        h.root, "/proc/self/limits", "Max open files            256                 8192       files\n");
+    fake_file(h.root, "/proc/meminfo",
+        "MemTotal:       16000000 kB\nMemAvailable:   1000000 kB\nSwapTotal: 8000000 kB\nSwapFree: 1000000 "
+        "kB\n");
     d = examined(&h);
     EXPECT(&d, "governor", LIMITED, "powersave, driver intel_pstate", NULL);
     EXPECT(&d, "turbo", LIMITED, "on", "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo");
@@ -259,11 +272,13 @@ static void test_output(void **state)
         rewind(f);
         json_t *j = json_loadf(f, 0, NULL);
         assert_int_equal(json_array_size(json_object_get(j, "checks")), d[i].n);
-        assert_true(json_is_null(json_object_get(json_array_get(json_object_get(j, "checks"), 0), "cost")) == (d[i].f[0].cost[0] == 0));
+        assert_true(json_is_null(json_object_get(json_array_get(json_object_get(j, "checks"), 0), "cost")) ==
+            (d[i].f[0].cost[0] == 0));
         json_decref(j);
         fclose(f);
-        snprintf(
-            cmd, sizeof cmd, "python3 '%s/tests/roofline/check_json.py' '%s/roofline/schema/doctor.schema.json' %s", RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path);
+        snprintf(cmd, sizeof cmd,
+            "python3 '%s/tests/roofline/check_json.py' '%s/roofline/schema/doctor.schema.json' %s",
+            RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path);
         const int rc = system(cmd);
         assert_true(WIFEXITED(rc) && (WEXITSTATUS(rc) == 0 || WEXITSTATUS(rc) == 77));
         f = tmpfile();
@@ -283,8 +298,9 @@ static void test_output(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_paranoid), cmocka_unit_test(test_cgroups),
-        cmocka_unit_test(test_container), cmocka_unit_test(test_virtual_machine), cmocka_unit_test(test_settings), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_output)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_paranoid),
+        cmocka_unit_test(test_cgroups), cmocka_unit_test(test_container),
+        cmocka_unit_test(test_virtual_machine), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_nothing), cmocka_unit_test(test_output)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The names of events.def against libpfm's tables, which need no hardware: a name that does not encode would be "not available" for ever,
- * without anybody noticing the typo. */
+/* The names of events.def against libpfm's tables, which need no hardware: a name that does not encode would
+ * be "not available" for ever, without anybody noticing the typo. */
 #include "testing.h"
 
 #ifdef RIDGE_HAVE_PFM
@@ -23,7 +23,8 @@ static bool encodes(const char *name, const char **why)
     pfm_perf_encode_arg_t x = {.attr = &a, .fstr = &full, .size = sizeof x};
     int rc = pfm_get_os_event_encoding(name, PFM_PLM3, PFM_OS_PERF_EVENT, &x);
     free(full);
-    if (rc != PFM_SUCCESS) { /* the kernel may not have the PMU that the code is for: the table has the name all the same */
+    /* the kernel may not have the PMU that the code is for: the table has the name all the same */
+    if (rc != PFM_SUCCESS) {
         pfm_pmu_encode_arg_t e = {.size = sizeof e};
         rc = pfm_get_os_event_encoding(name, PFM_PLM3, PFM_OS_NONE, &e);
         free(e.codes);
@@ -53,9 +54,11 @@ static void names_encode(void **state)
 #if defined(__aarch64__)
             const bool must = recipes[r].from == KERNEL || recipes[r].from == PFMARM;
 #else
-            const bool must = recipes[r].from == KERNEL || recipes[r].from == PFM413 || (recipes[r].from == PFMNEW && new);
+            const bool must =
+                recipes[r].from == KERNEL || recipes[r].from == PFM413 || (recipes[r].from == PFMNEW && new);
             if (recipes[r].from == PFMNEW && !new &&ok) {
-                print_error("%s: marked as wanting a newer libpfm, but %d.%d encodes it\n", name, PFM_MAJ_VERSION(version), PFM_MIN_VERSION(version));
+                print_error("%s: marked as wanting a newer libpfm, but %d.%d encodes it\n", name,
+                    PFM_MAJ_VERSION(version), PFM_MIN_VERSION(version));
                 bad++;
             }
 #endif
@@ -68,7 +71,8 @@ static void names_encode(void **state)
         }
     }
     pfm_terminate();
-    print_message("libpfm %d.%d: %d names encode, %d are of newer or other libraries\n", PFM_MAJ_VERSION(version), PFM_MIN_VERSION(version), checked, waiting);
+    print_message("libpfm %d.%d: %d names encode, %d are of newer or other libraries\n",
+        PFM_MAJ_VERSION(version), PFM_MIN_VERSION(version), checked, waiting);
     assert_int_equal(bad, 0);
     assert_true(checked > 3);
 }

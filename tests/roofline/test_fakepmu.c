@@ -1,5 +1,6 @@
-/* PAPI's real code on a PMU that is not there: a preloaded library answers perf_event_open and read with known values or known errors
- * (fakepmu.c), LIBPFM_FORCE_PMU makes libpfm believe in a CPU. Each case is this program again, under its own environment. */
+/* PAPI's real code on a PMU that is not there: a preloaded library answers perf_event_open and read with
+ * known values or known errors (fakepmu.c), LIBPFM_FORCE_PMU makes libpfm believe in a CPU. Each case is this
+ * program again, under its own environment. */
 #include "testing.h"
 
 #include <errno.h>
@@ -83,7 +84,8 @@ static void presets(void)
     CHECK(strcmp(metric(c, "flop")->events, "PAPI_SP_OPS") == 0);
     CHECK(strcmp(metric(c, "read_bytes")->events, "skx::OFFCORE_RESPONSE_0:ANY_DATA:L3_MISS") == 0);
     CHECK(!metric(c, "write_bytes")->available && metric(c, "write_bytes")->ctr == -1);
-    CHECK(strstr(metric(c, "write_bytes")->reason, "none of the") && strstr(metric(c, "write_bytes")->remedy, "PAPI_CSV_EVENT_FILE"));
+    CHECK(strstr(metric(c, "write_bytes")->reason, "none of the") &&
+        strstr(metric(c, "write_bytes")->remedy, "PAPI_CSV_EVENT_FILE"));
     run_team(w, c, READS);
     for (int t = 0; t < THREADS; t++) {
         CHECK(w[t].rc == 0);
@@ -127,18 +129,22 @@ static void csv(void)
     rg_counters_close(c);
 }
 
-/* Four counters: the six events of cycles, instructions and PAPI_SP_OPS do not fit together, so groups take turns. */
+/* Four counters: the six events of cycles, instructions and PAPI_SP_OPS do not fit together, so groups take
+ * turns. */
 static void rotation(void)
 {
     rg_counters *c = open_here(RG_COUNTERS_OP, THREADS);
     worker w[THREADS];
     CHECK(rg_counters_groups(c) == 2);
-    CHECK(metric(c, "cycles")->group == 0 && metric(c, "instructions")->group == 0 && metric(c, "flop")->group == 1 && metric(c, "read_bytes")->group == 0);
+    CHECK(metric(c, "cycles")->group == 0 && metric(c, "instructions")->group == 0 &&
+        metric(c, "flop")->group == 1 && metric(c, "read_bytes")->group == 0);
     run_team(w, c, 4);
     for (int t = 0; t < THREADS; t++)
         for (int k = 0; k < 4; k++) {
-            CHECK(w[t].mask[k] == (k % 2 == 0 ? (1u << metric(c, "cycles")->ctr | 1u << metric(c, "instructions")->ctr | 1u << metric(c, "read_bytes")->ctr)
-                                              : 1u << metric(c, "flop")->ctr));
+            CHECK(w[t].mask[k] ==
+                (k % 2 == 0 ? (1u << metric(c, "cycles")->ctr | 1u << metric(c, "instructions")->ctr |
+                                  1u << metric(c, "read_bytes")->ctr)
+                            : 1u << metric(c, "flop")->ctr));
             CHECK(w[t].step[k][metric(c, "flop")->ctr] == (k % 2 ? 15500 : 0));
             CHECK(w[t].step[k][metric(c, "cycles")->ctr] == (k % 2 ? 0 : 70));
         }
@@ -150,14 +156,17 @@ static void rotation(void)
     rg_counters_close(c);
 }
 
-/* Hardware events are refused: software events or nothing, the reason and the remedy in every metric, and no crash. */
+/* Hardware events are refused: software events or nothing, the reason and the remedy in every metric, and no
+ * crash. */
 static void refused(const char *reason, const char *remedy, const char *status)
 {
     rg_counters *c = open_here(RG_COUNTERS_OP, THREADS);
-    if (!strstr(rg_counters_reason(c), reason) || !strstr(rg_counters_reason(c), remedy)) fprintf(stderr, "%s\n", rg_counters_reason(c));
+    if (!strstr(rg_counters_reason(c), reason) || !strstr(rg_counters_reason(c), remedy))
+        fprintf(stderr, "%s\n", rg_counters_reason(c));
     CHECK(strcmp(rg_counters_status(c), status) == 0);
     CHECK(strstr(rg_counters_reason(c), reason) && strstr(rg_counters_reason(c), remedy));
-    CHECK(!metric(c, "cycles")->available && strstr(metric(c, "cycles")->reason, reason) && strstr(metric(c, "cycles")->remedy, remedy));
+    CHECK(!metric(c, "cycles")->available && strstr(metric(c, "cycles")->reason, reason) &&
+        strstr(metric(c, "cycles")->remedy, remedy));
     if (rg_counters_probe(c)) {
         worker w[THREADS];
         run_team(w, c, 2);
@@ -168,7 +177,8 @@ static void refused(const char *reason, const char *remedy, const char *status)
     rg_counters_close(c);
 }
 
-/* The descriptors run out when the second thread opens: the sums would be short, so there are none, and it is said. */
+/* The descriptors run out when the second thread opens: the sums would be short, so there are none, and it is
+ * said. */
 static void late(void)
 {
     rg_counters *c = open_here(RG_COUNTERS_OP, THREADS);
@@ -206,11 +216,13 @@ static int inside(const char *name)
     else if (strcmp(name, "eacces") == 0)
         refused("perf_event_paranoid is 2", "sudo sysctl kernel.perf_event_paranoid=1", "software");
     else if (strcmp(name, "eperm") == 0)
-        refused("perf_event_open is forbidden (EPERM)", "--cap-add PERFMON --security-opt seccomp=unconfined", "off");
+        refused("perf_event_open is forbidden (EPERM)", "--cap-add PERFMON --security-opt seccomp=unconfined",
+            "off");
     else if (strcmp(name, "enoent") == 0)
         refused("ENOENT", "a kernel that knows this CPU", "software");
     else if (strcmp(name, "ebusy") == 0)
-        refused("the counters are taken (EBUSY): the NMI watchdog holds one", "sudo sysctl kernel.nmi_watchdog=0", "software");
+        refused("the counters are taken (EBUSY): the NMI watchdog holds one",
+            "sudo sysctl kernel.nmi_watchdog=0", "software");
     else if (strcmp(name, "emfile") == 0)
         refused("no file descriptors left (EMFILE)", "ulimit -n", "software");
     else if (strcmp(name, "late") == 0)
@@ -233,7 +245,8 @@ static void scenario(const char *name, const char *const *env)
 #else
     const char *shim = getenv("FAKEPMU_LIBRARY");
     char lib[64];
-    if (!shim || access(shim, R_OK) != 0) fail_msg("FAKEPMU_LIBRARY names no library: run this test through ctest");
+    if (!shim || access(shim, R_OK) != 0)
+        fail_msg("FAKEPMU_LIBRARY names no library: run this test through ctest");
     if (!rg_counters_library(lib, sizeof lib)) {
         print_message("SKIPPED: built without PAPI (%s)\n", name);
         skip();
@@ -288,16 +301,21 @@ static void test_csv(void **state)
     char path[300];
     snprintf(path, sizeof path, "%s/events.csv", temp_dir());
     FILE *f = fopen(path, "w");
-    fputs("CPU,spr\nPRESET,PAPI_TOT_CYC,NOT_DERIVED,UNHALTED_CORE_CYCLES\nPRESET,PAPI_TOT_INS,NOT_DERIVED,INST_RETIRED:ANY_P\n", f);
+    fputs("CPU,spr\nPRESET,PAPI_TOT_CYC,NOT_DERIVED,UNHALTED_CORE_CYCLES\nPRESET,PAPI_TOT_INS,NOT_DERIVED,"
+          "INST_RETIRED:ANY_P\n",
+        f);
     fclose(f);
-    scenario("csv", (const char *const[]){"FAKEPMU", "values", "LIBPFM_FORCE_PMU", "spr", "PAPI_CSV_EVENT_FILE", path, NULL});
+    scenario("csv",
+        (const char *const[]){
+            "FAKEPMU", "values", "LIBPFM_FORCE_PMU", "spr", "PAPI_CSV_EVENT_FILE", path, NULL});
 }
 
 int main(int argc, char **argv)
 {
     if (argc == 2) return inside(argv[1]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_presets), cmocka_unit_test(test_recipes), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_rotation), cmocka_unit_test(test_eacces), cmocka_unit_test(test_eperm), cmocka_unit_test(test_enoent),
-        cmocka_unit_test(test_ebusy), cmocka_unit_test(test_emfile), cmocka_unit_test(test_late), cmocka_unit_test(test_still)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_presets), cmocka_unit_test(test_recipes),
+        cmocka_unit_test(test_csv), cmocka_unit_test(test_rotation), cmocka_unit_test(test_eacces),
+        cmocka_unit_test(test_eperm), cmocka_unit_test(test_enoent), cmocka_unit_test(test_ebusy),
+        cmocka_unit_test(test_emfile), cmocka_unit_test(test_late), cmocka_unit_test(test_still)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

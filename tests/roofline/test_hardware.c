@@ -26,16 +26,19 @@ static void figures(void **state)
     rg_hardware h;
     const char *fp16;
     assert_int_equal(rg_hw_find(&h, "INTEL_13900K", NULL), RG_OK); /* either case */
-    assert_true(h.peak[RG_ARITH_FP16_FMA] == 1.3824e12 && h.bandwidth == 89.6e9 && h.peak[RG_ARITH_INT8_DOT] == 0.0);
+    assert_true(
+        h.peak[RG_ARITH_FP16_FMA] == 1.3824e12 && h.bandwidth == 89.6e9 && h.peak[RG_ARITH_INT8_DOT] == 0.0);
     assert_int_equal(rg_hw_find(&h, "amd_epyc_9654", NULL), RG_OK);
     assert_true(h.bandwidth == 460.8e9);
     assert_true(fabs(h.peak[RG_ARITH_FP32_FMA] - 96 * 3.7e9 * 32) < 1.0);
     assert_true(isnan(rg_hw_peak(&h, RG_ARITH_AMX_INT8, NULL))); /* unknown stays unknown */
-    /* a working set that fits a cache of known speed is not charged main memory's; one that fits a cache of unknown speed is */
+    /* a working set that fits a cache of known speed is not charged main memory's; one that fits a cache of
+     * unknown speed is */
     assert_true(rg_hw_bandwidth(&h, 1 << 20) > 4 * h.bandwidth);
     assert_true(rg_hw_bandwidth(&h, INT64_C(300) << 20) == h.bandwidth);
     assert_int_equal(rg_hw_find(&h, "intel_core_i9_13900k", NULL), RG_OK);
-    assert_true(fabs(h.peak[RG_ARITH_FP32_FMA] - (8 * 5.8e9 * 32 + 16 * 4.3e9 * 16)) < 1.0); /* both kinds of cores */
+    /* both kinds of cores */
+    assert_true(fabs(h.peak[RG_ARITH_FP32_FMA] - (8 * 5.8e9 * 32 + 16 * 4.3e9 * 16)) < 1.0);
     assert_true(rg_hw_llm_viewer(&h, &fp16).fp16 == h.peak[RG_ARITH_FP32_FMA]);
     assert_non_null(strstr(fp16, "FP32"));
 }
@@ -74,21 +77,30 @@ static void own_file(void **state)
     rg_machine m;
     rg_err err;
     const char *path = write_file(dir,
-        "{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"my box\", \"bandwidth_gbps\": 51.2, \"fp32_gflops\": 900, \"int8_gops\": null,"
-        " \"memory_bytes\": 17179869184, \"link_gbps\": 10, \"caches\": [{\"bytes\": 4194304, \"gbps\": 400}, {\"bytes\": 33554432, \"gbps\": null}]}");
+        "{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"my box\", \"bandwidth_gbps\": 51.2, "
+        "\"fp32_gflops\": 900, \"int8_gops\": null,"
+        " \"memory_bytes\": 17179869184, \"link_gbps\": 10, \"caches\": [{\"bytes\": 4194304, \"gbps\": "
+        "400}, {\"bytes\": 33554432, \"gbps\": null}]}");
     if (rg_hw_load(&h, &m, path, &err) != RG_OK) fail_msg("%s", err.msg);
     assert_string_equal(h.name, "my box");
-    assert_true(h.bandwidth == 51.2e9 && h.peak[RG_ARITH_FP32_FMA] == 900e9 && h.memory == 17179869184.0 && h.link == 10e9);
+    assert_true(h.bandwidth == 51.2e9 && h.peak[RG_ARITH_FP32_FMA] == 900e9 && h.memory == 17179869184.0 &&
+        h.link == 10e9);
     assert_true(isnan(rg_hw_peak(&h, RG_ARITH_INT8_DOT, NULL)));
     assert_true(rg_hw_bandwidth(&h, 1 << 20) == 400e9 && rg_hw_bandwidth(&h, 8 << 20) == 51.2e9);
     static const struct {
         const char *text, *word;
     } wrong[] = {{"", "line"}, {"{", "line"}, {"[1]", "schema"}, {"{\"schema\": \"x\"}", "schema"},
-        {"{\"schema\": \"ridge.hardware\", \"version\": 2, \"name\": \"a\"}", "version"}, {"{\"schema\": \"ridge.hardware\", \"version\": 1}", "name"},
-        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"bandwidth_gbps\": -1}", "bandwidth_gbps"},
-        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"bandwidth_gbps\": \"fast\"}", "bandwidth_gbps"},
-        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"bandwith_gbps\": 1}", "not known"},
-        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"caches\": [{\"bytes\": 2}, {\"bytes\": 1}]}", "caches"}};
+        {"{\"schema\": \"ridge.hardware\", \"version\": 2, \"name\": \"a\"}", "version"},
+        {"{\"schema\": \"ridge.hardware\", \"version\": 1}", "name"},
+        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"bandwidth_gbps\": -1}",
+            "bandwidth_gbps"},
+        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"bandwidth_gbps\": \"fast\"}",
+            "bandwidth_gbps"},
+        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"bandwith_gbps\": 1}",
+            "not known"},
+        {"{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"a\", \"caches\": [{\"bytes\": 2}, "
+         "{\"bytes\": 1}]}",
+            "caches"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(rg_hw_load(&h, &m, write_file(dir, wrong[i].text), &err), RG_E_FILE);
         if (!strstr(err.msg, wrong[i].word)) fail_msg("'%s' does not say %s", err.msg, wrong[i].word);
@@ -98,7 +110,7 @@ static void own_file(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_sound), cmocka_unit_test(figures), cmocka_unit_test(nearest_names), cmocka_unit_test(own_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table_is_sound), cmocka_unit_test(figures),
+        cmocka_unit_test(nearest_names), cmocka_unit_test(own_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

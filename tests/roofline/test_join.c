@@ -37,7 +37,8 @@ static void test_ideal(void **state)
     assert_near(p.mem_ns, 2176 / 55.0 + 4096 / 100.0, 1e-9);
     assert_near(p.flop_ns, 65536 / 100.0, 1e-9);
     assert_int_equal(p.footprint, 4096);
-    p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_C, RG_KK_BLAS, 1 << 25); /* a BLAS library picks its own instructions */
+    /* a BLAS library picks its own instructions */
+    p = rg_predict(&m, &a, RG_ARITH_FP32_FMA, RG_ISA_C, RG_KK_BLAS, 1 << 25);
     assert_near(p.flop_ns, 65536 / 200.0, 1e-9);
     /* a dot product is held against its own instruction, and writes are charged as writes */
     m.peak[RG_PEAK_INT8_AVX512].value = 800.0;
@@ -46,7 +47,8 @@ static void test_ideal(void **state)
     assert_near(p.flop_ns, 65536 / 800.0, 1e-9);
     assert_int_equal(p.peak_row, RG_PEAK_INT8_AVX512);
     assert_near(p.mem_ns, 2176 / 10.0 + 2048 / 100.0 + 2048 / 50.0, 1e-9);
-    p = rg_predict(&m, &a, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI, RG_KK_MMDOT16, INT64_C(1) << 30); /* two products per useful one */
+    /* two products per useful one */
+    p = rg_predict(&m, &a, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI, RG_KK_MMDOT16, INT64_C(1) << 30);
     assert_near(p.flop_ns, 65536 / 400.0, 1e-9);
     assert_near(p.peak_gflops, 400.0, 1e-9);
     /* so are tiles, whose peaks belong to no width; two planes of x and of weights are three products */
@@ -57,7 +59,8 @@ static void test_ideal(void **state)
     assert_near(p.peak_gflops, 1000.0, 1e-9);
     assert_near(rg_predict(&m, &a, RG_ARITH_AMX_BF16, RG_ISA_AMX, RG_KK_MMBF2, 1).peak_gflops, 1500.0, 1e-9);
     assert_near(rg_predict(&m, &a, RG_ARITH_AMX_BF16, RG_ISA_AMX, RG_KK_MMBF, 1).peak_gflops, 3000.0, 1e-9);
-    assert_near(rg_predict(&m, &a, RG_ARITH_AMX_INT8, RG_ISA_AMX, RG_KK_MMDOT16, 1).peak_gflops, 3000.0, 1e-9);
+    assert_near(
+        rg_predict(&m, &a, RG_ARITH_AMX_INT8, RG_ISA_AMX, RG_KK_MMDOT16, 1).peak_gflops, 3000.0, 1e-9);
     assert_near(rg_predict(&m, &a, RG_ARITH_AMX_INT8, RG_ISA_AMX, RG_KK_MMDOT8, 1).peak_gflops, 6000.0, 1e-9);
     const rg_machine none = {0};
     p = rg_predict(&none, &a, RG_ARITH_FP32_FMA, RG_ISA_C, RG_KK_GEMV, 1);
@@ -70,7 +73,8 @@ static void test_row(void **state)
     rg_machine m = fixture_machine();
     rg_report *r = build_default(&m);
     char buf[96];
-    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q); /* 8 x 64 x 64, q4g64: 2 panels of one group */
+    /* 8 x 64 x 64, q4g64: 2 panels of one group */
+    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q);
     assert_non_null(w);
     assert_int_equal(w->calls, 2);
     assert_int_equal(w->analytic.w_rd, 2 * 2 * (64 + 64 * 16));
@@ -163,7 +167,8 @@ static void test_sums(void **state)
     /* streamed: the weights, and KV of 9, 10 and 11 positions: 2 layers, 2 heads, 64 bytes */
     assert_int_equal(r->phase[RG_DECODE].stream_bytes, (INT64_C(1) << 30) + 10 * 2 * 2 * 64);
     const rg_phase_sum *d = &r->phase[RG_DECODE];
-    assert_near(d->mbu, (double)(d->analytic.w_rd + d->analytic.kv_rd + d->analytic.kv_wr) / 10.0 / (double)d->t_ns, 1e-9);
+    assert_near(d->mbu,
+        (double)(d->analytic.w_rd + d->analytic.kv_rd + d->analytic.kv_wr) / 10.0 / (double)d->t_ns, 1e-9);
     assert_near(d->mfu, (double)d->analytic.flop / 200.0 / (double)d->t_ns, 1e-9);
     rg_report_close(r);
     rg_log_close(&l);
@@ -176,7 +181,8 @@ static void test_unknown_roofs(void **state)
     m.peak[RG_PEAK_FP32_AVX512].value = 0.0;
     rg_report *r = build_default(&m);
     char buf[64];
-    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q), *zero = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_KV_PUT);
+    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q),
+                 *zero = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_KV_PUT);
     assert_true(isnan(rg_row_fraction(w)) && isnan(rg_row_attainable(w)));
     assert_int_equal(w->bound, RG_BOUND_UNKNOWN);
     assert_null(rg_row_roof(buf, sizeof buf, w));
@@ -218,7 +224,8 @@ static void test_notes(void **state)
     u.threads = 1;
     m.noisy = true;
     for (size_t k = 0; k < l.n; k++) /* 20 times as fast as the machine can read */
-        if (l.rec[k].site == RG_SITE_OUTPUT && l.rec[k].phase == RG_PREFILL) l.rec[k].tally.w_rd = 20 * 10 * l.rec[k].t_ns;
+        if (l.rec[k].site == RG_SITE_OUTPUT && l.rec[k].phase == RG_PREFILL)
+            l.rec[k].tally.w_rd = 20 * 10 * l.rec[k].t_ns;
     r = build(&m, &i, &u, &l);
     assert_true(has_note(r, "5 operator records did not fit"));
     assert_true(has_note(r, "lie 50.0 % of the median apart"));
@@ -239,7 +246,8 @@ static void test_notes(void **state)
     rg_report_close(NULL);
 }
 
-/* A probe of paper: every read of thread t advances its counters by 10 and 7 + t. Differences must come out as the sums in the rows. */
+/* A probe of paper: every read of thread t advances its counters by 10 and 7 + t. Differences must come out
+ * as the sums in the rows. */
 typedef struct mock {
     uint64_t now[2][2];
     int open[2], closed[2];
@@ -263,7 +271,8 @@ static void test_mock_probe(void **state)
 {
     (void)state;
     mock k = {0};
-    const rg_probe p = {.self = &k, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
+    const rg_probe p = {
+        .self = &k, .n_ctr = 2, .thread_open = mock_open, .read = mock_read, .thread_close = mock_close};
     const rg_machine m = fixture_machine();
     const rg_model_info i = fixture_model();
     const rg_run_info u = fixture_run();
@@ -276,7 +285,8 @@ static void test_mock_probe(void **state)
     }
     for (size_t n = 0; n < l.n; n++) {
         memset(l.rec[n].ctr, 0, sizeof l.rec[n].ctr);
-        for (int t = 0; t < 2; t++) { /* as the drivers do: the end of one operator is the begin of the next */
+        /* as the drivers do: the end of one operator is the begin of the next */
+        for (int t = 0; t < 2; t++) {
             uint64_t now[RG_MAX_CTR] = {0};
             p.read(p.self, t, now);
             for (int c = 0; c < p.n_ctr; c++) l.rec[n].ctr[c] += now[c] - last[t][c];
@@ -316,14 +326,16 @@ static void test_served_from_cache(void **state)
         rg_report *r = build(&m, &i, &u, &l);
         for (int k = 0; k < r->n_rows; k++) {
             const rg_row *w = &r->row[k];
-            const bool above = rg_row_gbps(w) > 1.02 * 10.0; /* 10 GB/s at what a call of the fixture streams */
+            /* 10 GB/s at what a call of the fixture streams */
+            const bool above = rg_row_gbps(w) > 1.02 * 10.0;
             assert_int_equal(w->from_cache, above);
             marked += above;
             plain += !above;
         }
         if (speed == 1) assert_true(marked == 0 && plain > 0);
         if (speed == 4096) assert_true(marked > 0);
-        char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1), *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+        char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1),
+             *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
         assert_int_equal(strstr(json, "\"served_from_cache\": true") != NULL, marked > 0);
         assert_int_equal(strstr(md, "* |") != NULL, marked > 0);
         free(md);
@@ -331,7 +343,8 @@ static void test_served_from_cache(void **state)
         rg_report_close(r);
         r = build(&none, &i, &u, &l); /* without a roof nothing is known */
         json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
-        assert_true(strstr(json, "\"served_from_cache\": null") && !strstr(json, "\"served_from_cache\": true"));
+        assert_true(
+            strstr(json, "\"served_from_cache\": null") && !strstr(json, "\"served_from_cache\": true"));
         free(json);
         rg_report_close(r);
         rg_log_close(&l);
@@ -342,8 +355,9 @@ static void test_served_from_cache(void **state)
 static void test_noise(void **state)
 {
     (void)state;
-    static const char *const words[] = {
-        NULL, "lie 30.0 % of the median apart", "took 10.0 % of the processors' time in decode", "involuntary context switches", "clock drifted by 20.0 %"};
+    static const char *const words[] = {NULL, "lie 30.0 % of the median apart",
+        "took 10.0 % of the processors' time in decode", "involuntary context switches",
+        "clock drifted by 20.0 %"};
     const rg_machine m = fixture_machine();
     const rg_model_info i = fixture_model();
     rg_log l;
@@ -351,7 +365,10 @@ static void test_noise(void **state)
     for (int what = 0; what < 5; what++) {
         rg_run_info u = fixture_run();
         u.clock_drift = what == 4 ? 0.2 : 0.01;
-        u.load[RG_DECODE] = (rg_osload){.all_ticks = 1000, .steal_ticks = what == 2 ? 100 : 1, .involuntary = what == 3 ? 500 : 1, .minor_faults = 77};
+        u.load[RG_DECODE] = (rg_osload){.all_ticks = 1000,
+            .steal_ticks = what == 2 ? 100 : 1,
+            .involuntary = what == 3 ? 500 : 1,
+            .minor_faults = 77};
         if (what == 1) u.spread[RG_PREFILL] = 0.3;
         rg_report *r = build(&m, &i, &u, &l);
         assert_int_equal(r->noisy, what > 0);
@@ -364,7 +381,8 @@ static void test_noise(void **state)
         for (size_t k = 0, n = 0; k < l.n_steps; k++)
             if (l.step[k].phase == RG_DECODE) assert_int_equal(d->call_ns[n++], l.step[k].t_ns);
         assert_true(d->p50_ns <= d->p90_ns && d->p90_ns <= d->p99_ns);
-        char *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1), *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1);
+        char *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1),
+             *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1);
         assert_non_null(strstr(json, "\"minor_faults\": 77"));
         assert_non_null(strstr(md, "77 page faults"));
         assert_int_equal(strstr(json, "\"noisy\": true") != NULL, what > 0);
@@ -390,7 +408,8 @@ static void test_character(void **state)
         int said[2] = {0, 0};
         for (int i = 0; i < v.n; i++) {
             if (strncmp(v.s[i], "decode", 6) != 0) continue;
-            said[1] += strstr(v.s[i], "below") && strstr(v.s[i], "moving bytes, not arithmetic, sets its roof");
+            said[1] +=
+                strstr(v.s[i], "below") && strstr(v.s[i], "moving bytes, not arithmetic, sets its roof");
             said[0] += strstr(v.s[i], "above") && strstr(v.s[i], "arithmetic sets its roof");
         }
         assert_int_equal(said[memory], 1);
@@ -402,8 +421,9 @@ static void test_character(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row), cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_noise),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row),
+        cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums), cmocka_unit_test(test_unknown_roofs),
+        cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_noise),
         cmocka_unit_test(test_character), cmocka_unit_test(test_mock_probe)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

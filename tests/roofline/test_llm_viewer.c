@@ -1,5 +1,5 @@
-/* LLM-Viewer's model against values that LLM-Viewer itself computed: all of them, to 1e-12. A subset ships with the tests; the whole of them, if it
- * is there, is compared too. */
+/* LLM-Viewer's model against values that LLM-Viewer itself computed: all of them, to 1e-12. A subset ships
+ * with the tests; the whole of them, if it is there, is compared too. */
 #include "testing.h"
 
 #include <dirent.h>
@@ -13,7 +13,8 @@ static long compared;
 static void same(const char *where, const char *key, double got, double want)
 {
     compared++;
-    if (!(fabs(got - want) <= 1e-12 * fabs(want))) fail_msg("%s: %s is %.17g, expected %.17g", where, key, got, want);
+    if (!(fabs(got - want) <= 1e-12 * fabs(want)))
+        fail_msg("%s: %s is %.17g, expected %.17g", where, key, got, want);
 }
 
 /* A value of an operator for one layer, or of a total, by LLM-Viewer's name. */
@@ -22,8 +23,9 @@ static double sum_value(const rg_cost_sum *s, double calls, const char *key)
     const struct {
         const char *key;
         double v;
-    } all[] = {{"OPs", s->flop}, {"memory_access", s->bytes}, {"load_weight", s->w_rd}, {"load_act", s->act_rd}, {"store_act", s->act_wr},
-        {"load_kv_cache", s->kv_rd}, {"store_kv_cache", s->kv_wr}, {"inference_time", s->time_s}};
+    } all[] = {{"OPs", s->flop}, {"memory_access", s->bytes}, {"load_weight", s->w_rd},
+        {"load_act", s->act_rd}, {"store_act", s->act_wr}, {"load_kv_cache", s->kv_rd},
+        {"store_kv_cache", s->kv_wr}, {"inference_time", s->time_s}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i].key, key) == 0) return all[i].v / calls;
     fail_msg("no value %s", key);
@@ -37,7 +39,9 @@ static void op_value(const char *where, const rg_cost_point *p, const char *key,
         compared++;
         return;
     }
-    const double got = strcmp(key, "arithmetic_intensity") == 0 ? p->ai : strcmp(key, "performance") == 0 ? p->attainable : sum_value(&p->sum, p->calls, key);
+    const double got = strcmp(key, "arithmetic_intensity") == 0 ? p->ai
+        : strcmp(key, "performance") == 0                       ? p->attainable
+                                                                : sum_value(&p->sum, p->calls, key);
     same(where, key, got, json_number_value(want));
 }
 
@@ -47,8 +51,8 @@ static void total_value(const char *where, const rg_cost_result *r, rg_phase ph,
     const struct {
         const char *key;
         double v;
-    } memory[] = {{"memory_consumption", m->total}, {"memory_consumption_weight", m->weights}, {"memory_consumption_kv_cache", m->kv},
-        {"memory_consumption_tmp_act", m->scratch}};
+    } memory[] = {{"memory_consumption", m->total}, {"memory_consumption_weight", m->weights},
+        {"memory_consumption_kv_cache", m->kv}, {"memory_consumption_tmp_act", m->scratch}};
     for (int i = 0; i < 4; i++)
         if (strcmp(memory[i].key, key) == 0) {
             same(where, key, memory[i].v, want);
@@ -83,7 +87,14 @@ static rg_lv_hardware hardware(const char *name)
 
 static rg_config config(int64_t d, int64_t layers, int64_t heads, int64_t kv, int64_t ffn, int64_t vocab)
 {
-    return (rg_config){.dim = d, .layers = layers, .heads = heads, .kv_heads = kv, .head_dim = d / heads, .ffn = ffn, .vocab = vocab, .ctx_train = 1 << 20};
+    return (rg_config){.dim = d,
+        .layers = layers,
+        .heads = heads,
+        .kv_heads = kv,
+        .head_dim = d / heads,
+        .ffn = ffn,
+        .vocab = vocab,
+        .ctx_train = 1 << 20};
 }
 
 static void run(rg_cost_result *r, const rg_config *c, const char *hw, const rg_lv_input *in)
@@ -107,7 +118,8 @@ static void shipped_values(void **state)
 {
     (void)state;
     char path[512], where[128];
-    json_t *root = load(project_file(path, sizeof path, "tests/data/llm_viewer/golden.json")), *k, *row, *want;
+    json_t *root = load(project_file(path, sizeof path, "tests/data/llm_viewer/golden.json")), *k, *row,
+           *want;
     const json_t *keys = json_object_get(root, "op"), *totals = json_object_get(root, "total");
     const char *name;
     size_t n, i;
@@ -115,8 +127,9 @@ static void shipped_values(void **state)
     json_array_foreach (json_object_get(root, "cases"), n, k) {
         const json_t *d = json_object_get(k, "dims"), *bits = json_object_get(k, "bits");
         const rg_config c = config(at(d, 0), at(d, 1), at(d, 2), at(d, 3), at(d, 4), at(d, 5));
-        const rg_lv_input in = {json_number_value(json_object_get(k, "seqlen")), json_integer_value(json_object_get(k, "batch")), 1, (int)at(bits, 0),
-            (int)at(bits, 1), (int)at(bits, 2), json_is_true(json_object_get(k, "flash"))};
+        const rg_lv_input in = {json_number_value(json_object_get(k, "seqlen")),
+            json_integer_value(json_object_get(k, "batch")), 1, (int)at(bits, 0), (int)at(bits, 1),
+            (int)at(bits, 2), json_is_true(json_object_get(k, "flash"))};
         rg_cost_result r;
         run(&r, &c, json_string_value(json_object_get(k, "hardware")), &in);
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
@@ -124,10 +137,13 @@ static void shipped_values(void **state)
             assert_int_equal(count(&r, (rg_phase)ph), json_object_size(ops));
             json_object_foreach (ops, name, row) {
                 snprintf(where, sizeof where, "case %zu, %s %s", n, rg_phase_names[ph], name);
-                json_array_foreach (row, i, want) op_value(where, find(&r, (rg_phase)ph, name), json_string_value(json_array_get(keys, i)), want);
+                json_array_foreach (row, i, want)
+                    op_value(where, find(&r, (rg_phase)ph, name), json_string_value(json_array_get(keys, i)),
+                        want);
             }
             json_array_foreach (json_object_get(json_object_get(k, "total"), rg_phase_names[ph]), i, want)
-                total_value(where, &r, (rg_phase)ph, json_string_value(json_array_get(totals, i)), json_number_value(want));
+                total_value(where, &r, (rg_phase)ph, json_string_value(json_array_get(totals, i)),
+                    json_number_value(want));
         }
     }
     assert_true(compared > 2000);
@@ -168,9 +184,11 @@ static void whole_file(const char *path)
         const json_t *i = json_object_get(k, "input"), *m = json_object_get(k, "model");
         if (!m || !json_object_get(k, "prefill")) continue;
 #define INT(o, key) json_integer_value(json_object_get(o, key))
-        const rg_config c = config(INT(m, "hidden_size"), INT(m, "num_hidden_layers"), INT(m, "num_attention_heads"), INT(m, "num_key_value_heads"),
-            INT(m, "intermediate_size"), INT(m, "vocab_size"));
-        const rg_lv_input in = {(double)INT(i, "seqlen"), INT(i, "batchsize"), 1, (int)INT(i, "w_bit"), (int)INT(i, "a_bit"), (int)INT(i, "kv_bit"),
+        const rg_config c =
+            config(INT(m, "hidden_size"), INT(m, "num_hidden_layers"), INT(m, "num_attention_heads"),
+                INT(m, "num_key_value_heads"), INT(m, "intermediate_size"), INT(m, "vocab_size"));
+        const rg_lv_input in = {(double)INT(i, "seqlen"), INT(i, "batchsize"), 1, (int)INT(i, "w_bit"),
+            (int)INT(i, "a_bit"), (int)INT(i, "kv_bit"),
             json_is_true(json_object_get(i, "use_flashattention"))};
 #undef INT
         rg_cost_result r;
@@ -237,7 +255,8 @@ static void tensor_parallel(void **state)
     for (int i = 0; i < one.n; i++) {
         const rg_cost_point *a = &one.op[i], *b = &four.op[i];
         const bool linear = a->sum.w_rd > 0.0 && strcmp(a->name, "lm_head") != 0;
-        same(a->name, "OPs", b->sum.flop, linear ? a->sum.flop / 4 : a->sum.flop); /* only linears are sliced */
+        /* only linears are sliced */
+        same(a->name, "OPs", b->sum.flop, linear ? a->sum.flop / 4 : a->sum.flop);
         same(a->name, "load_weight", b->sum.w_rd, linear ? a->sum.w_rd / 4 : a->sum.w_rd);
         const bool in_sliced = strcmp(a->name, "out_proj") == 0 || strcmp(a->name, "down_proj") == 0;
         same(a->name, "load_act", b->sum.act_rd, in_sliced ? a->sum.act_rd / 4 : a->sum.act_rd);
@@ -256,9 +275,11 @@ static void refusals(void **state)
         rg_lv_input in;
         const rg_lv_hardware *h;
         const char *word;
-    } wrong[] = {{{0, 1, 1, 16, 16, 16, false}, &gpu, "--seqlen"}, {{1, 0, 1, 16, 16, 16, false}, &gpu, "--batch"},
-        {{1, 1, 0, 16, 16, 16, false}, &gpu, "--tp"}, {{1, 1, 3, 16, 16, 16, false}, &gpu, "--tp"}, {{1, 1, 1, 3, 16, 16, false}, &gpu, "--w-bit"},
-        {{1, 1, 1, 16, 32, 16, false}, &gpu, "--a-bit"}, {{1, 1, 1, 16, 16, 0, false}, &gpu, "--kv-bit"}, {{1, 1, 1, 8, 8, 8, false}, &cpu, "INT8"}};
+    } wrong[] = {{{0, 1, 1, 16, 16, 16, false}, &gpu, "--seqlen"},
+        {{1, 0, 1, 16, 16, 16, false}, &gpu, "--batch"}, {{1, 1, 0, 16, 16, 16, false}, &gpu, "--tp"},
+        {{1, 1, 3, 16, 16, 16, false}, &gpu, "--tp"}, {{1, 1, 1, 3, 16, 16, false}, &gpu, "--w-bit"},
+        {{1, 1, 1, 16, 32, 16, false}, &gpu, "--a-bit"}, {{1, 1, 1, 16, 16, 0, false}, &gpu, "--kv-bit"},
+        {{1, 1, 1, 8, 8, 8, false}, &cpu, "INT8"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(rg_llm_viewer(&r, &c, wrong[i].h, &wrong[i].in, &err), RG_E_USAGE);
         if (!strstr(err.msg, wrong[i].word)) fail_msg("'%s' does not name %s", err.msg, wrong[i].word);
@@ -272,7 +293,8 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_values), cmocka_unit_test(shipped_generate), cmocka_unit_test(all_values),
-        cmocka_unit_test(grouped_queries), cmocka_unit_test(tensor_parallel), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shipped_values), cmocka_unit_test(shipped_generate),
+        cmocka_unit_test(all_values), cmocka_unit_test(grouped_queries), cmocka_unit_test(tensor_parallel),
+        cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

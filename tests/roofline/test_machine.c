@@ -32,7 +32,8 @@ static rg_machine paper(void)
     m.bw[2].triad_gbps = (rg_measured){9.0, 0.05};
     m.n_ladders = 1;
     m.ladder[0] = (rg_bw_ladder){.threads = 1, .n = 1, .huge_share = 0.25};
-    m.ladder[0].bw[0] = (rg_bw_point){.footprint_bytes = 1 << 20, .read_gbps = {33.0, 0.01}, .write_gbps = {22.0, 0.01}};
+    m.ladder[0].bw[0] =
+        (rg_bw_point){.footprint_bytes = 1 << 20, .read_gbps = {33.0, 0.01}, .write_gbps = {22.0, 0.01}};
     m.huge_share = NAN;
     m.memory_limit = 1 << 29;
     m.region_ns = (rg_measured){400.0, 0.1};
@@ -62,14 +63,17 @@ static void test_interpolation(void **state)
     assert_near(rg_machine_peak(&m, RG_ISA_AVX512), 0.0, 0.0);
 }
 
-/* Time per byte by the share of writes: through reading, copying and writing; what was not measured is charged like reads. */
+/* Time per byte by the share of writes: through reading, copying and writing; what was not measured is
+ * charged like reads. */
 static void test_moves(void **state)
 {
     (void)state;
     rg_machine m = paper(), none = {0};
     const int64_t deep = 1 << 30;
-    assert_near(rg_machine_bw_of(&m, RG_BW_WRITE, 1 << 23), 5.0 + 95.0 / 2, 1e-9); /* over the point that does not know it */
-    assert_near(rg_machine_bw_of(&m, RG_BW_COPY, 1 << 20), 8.0, 1e-9);             /* the only one that knows it */
+    /* over the point that does not know it */
+    assert_near(rg_machine_bw_of(&m, RG_BW_WRITE, 1 << 23), 5.0 + 95.0 / 2, 1e-9);
+    /* the only one that knows it */
+    assert_near(rg_machine_bw_of(&m, RG_BW_COPY, 1 << 20), 8.0, 1e-9);
     assert_near(rg_machine_move_ns(&m, 100.0, 0.0, deep), 100 / 10.0, 1e-9);
     assert_near(rg_machine_move_ns(&m, 0.0, 100.0, deep), 100 / 5.0, 1e-9);
     assert_near(rg_machine_move_ns(&m, 50.0, 50.0, deep), 100 / 8.0, 1e-9);
@@ -77,7 +81,8 @@ static void test_moves(void **state)
     assert_near(rg_machine_move_ns(&m, 25.0, 75.0, deep), 100 * 0.5 * (1 / 5.0 + 1 / 8.0), 1e-9);
     assert_near(rg_machine_move_ns(&m, 0.0, 0.0, deep), 0.0, 0.0);
     assert_true(isnan(rg_machine_move_ns(&none, 1.0, 1.0, deep)));
-    for (int i = 0; i < m.n_bw; i++) m.bw[i].copy_gbps.value = 0.0; /* a copy is then half reading, half writing */
+    /* a copy is then half reading, half writing */
+    for (int i = 0; i < m.n_bw; i++) m.bw[i].copy_gbps.value = 0.0;
     assert_near(rg_machine_move_ns(&m, 50.0, 50.0, deep), 50 / 10.0 + 50 / 5.0, 1e-9);
     for (int i = 0; i < m.n_bw; i++) m.bw[i].write_gbps.value = 0.0;
     assert_near(rg_machine_move_ns(&m, 30.0, 70.0, deep), 100 / 10.0, 1e-9);
@@ -92,8 +97,10 @@ static void test_peaks(void **state)
     m.peak[RG_PEAK_FP32_NEON].value = 999.0;
     assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX2VNNI), 300.0, 0.0);
     assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX512VNNI), 600.0, 0.0);
-    assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX512BF16), 600.0, 0.0); /* the same registers */
-    assert_near(rg_machine_peak_of(&m, RG_ARITH_AMX_INT8, RG_ISA_C), 9000.0, 0.0);         /* the best there is */
+    /* the same registers */
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_INT8_DOT, RG_ISA_AVX512BF16), 600.0, 0.0);
+    /* the best there is */
+    assert_near(rg_machine_peak_of(&m, RG_ARITH_AMX_INT8, RG_ISA_C), 9000.0, 0.0);
     assert_near(rg_machine_peak_of(&m, RG_ARITH_BF16_DOT, RG_ISA_AVX512BF16), 0.0, 0.0);
     assert_near(rg_machine_peak(&m, RG_ISA_AVX2VNNI), 150.25, 1e-9); /* FP32 at its width */
     assert_near(rg_machine_peak(&m, RG_ISA_C), 12.5, 0.0);           /* the first row of the level */
@@ -151,23 +158,30 @@ static void test_round_trip(void **state)
 static void test_broken_files(void **state)
 {
     (void)state;
-    static const char good[] =
-        "{\"schema\":\"ridge.machine\",\"version\":1,\"cpu\":\"x\",\"source\":\"measured\",\"measured_at\":\"t\",\"cores\":1,\"threads\":1,"
-        "\"memory_bytes\":1,\"isa_best\":\"c\",\"noisy\":false,\"bandwidth\":[{\"footprint_bytes\":10,\"read_gbps\":1.5,\"spread\":0},"
-        "{\"footprint_bytes\":20,\"read_gbps\":1,\"spread\":0}],\"peak\":[{\"isa\":\"c\",\"fp32_gflops\":2,\"spread\":0}],"
-        "\"barrier\":{\"kind\":\"k\",\"barrier_ns\":null,\"spread\":null}}";
+    static const char good[] = "{\"schema\":\"ridge.machine\",\"version\":1,\"cpu\":\"x\",\"source\":"
+                               "\"measured\",\"measured_at\":\"t\",\"cores\":1,\"threads\":1,"
+                               "\"memory_bytes\":1,\"isa_best\":\"c\",\"noisy\":false,\"bandwidth\":[{"
+                               "\"footprint_bytes\":10,\"read_gbps\":1.5,\"spread\":0},"
+                               "{\"footprint_bytes\":20,\"read_gbps\":1,\"spread\":0}],\"peak\":[{\"isa\":"
+                               "\"c\",\"fp32_gflops\":2,\"spread\":0}],"
+                               "\"barrier\":{\"kind\":\"k\",\"barrier_ns\":null,\"spread\":null}}";
     static const struct {
         const char *from, *to;
-    } edit[] = {{"ridge.machine", "ridge.profile"}, {"\"version\":1", "\"version\":3"}, {"\"version\":1", "\"version\":2"},
-        {"\"noisy\"", "\"ladders\":7,\"noisy\""}, {"\"noisy\"", "\"ladders\":[{\"threads\":1,\"huge_pages\":1}],\"noisy\""},
+    } edit[] = {{"ridge.machine", "ridge.profile"}, {"\"version\":1", "\"version\":3"},
+        {"\"version\":1", "\"version\":2"}, {"\"noisy\"", "\"ladders\":7,\"noisy\""},
+        {"\"noisy\"", "\"ladders\":[{\"threads\":1,\"huge_pages\":1}],\"noisy\""},
         {"\"noisy\"", "\"memory_limit_bytes\":-1,\"noisy\""}, {"\"noisy\"", "\"huge_share\":2,\"noisy\""},
-        {"\"read_gbps\":1.5", "\"read_gbps\":1.5,\"write_gbps\":1"}, {"\"noisy\"", "\"clock\":{\"clock_ns\":-1,\"spread\":0},\"noisy\""},
-        {"\"cpu\":\"x\"", "\"cpu\":7"}, {"\"cores\":1", "\"cores\":0"}, {"\"threads\":1", "\"threads\":-1"}, {"\"threads\":1", "\"threads\":1e3"},
-        {"\"threads\":1", "\"threads\":99999999999"}, {"\"isa_best\":\"c\"", "\"isa_best\":\"z80\""}, {"1.5", "-1.5"}, {"1.5", "1e99"}, {"1.5", "\"1.5\""},
-        {"1.5", "1e999"}, {"1.5", "NaN"}, {"\"footprint_bytes\":20", "\"footprint_bytes\":10"}, {"\"footprint_bytes\":10", "\"footprint_bytes\":-10"},
-        {"\"isa\":\"c\"", "\"isa\":\"mmx\""}, {"\"fp32_gflops\":2", "\"fp32_gflops\":0"}, {"\"spread\":0}]", "\"spread\":-1}]"},
-        {"\"bandwidth\":[", "\"bandwidth\":7,\"x\":["}, {"\"peak\":[", "\"peak\":{},\"x\":["}, {"\"barrier_ns\":null", "\"barrier_ns\":-5"}, {"}}", "}"},
-        {"{\"schema\"", "[\"schema\""}, {"\"version\":1", "\"version\":1,\"version\":1"}, {good, ""}};
+        {"\"read_gbps\":1.5", "\"read_gbps\":1.5,\"write_gbps\":1"},
+        {"\"noisy\"", "\"clock\":{\"clock_ns\":-1,\"spread\":0},\"noisy\""}, {"\"cpu\":\"x\"", "\"cpu\":7"},
+        {"\"cores\":1", "\"cores\":0"}, {"\"threads\":1", "\"threads\":-1"},
+        {"\"threads\":1", "\"threads\":1e3"}, {"\"threads\":1", "\"threads\":99999999999"},
+        {"\"isa_best\":\"c\"", "\"isa_best\":\"z80\""}, {"1.5", "-1.5"}, {"1.5", "1e99"}, {"1.5", "\"1.5\""},
+        {"1.5", "1e999"}, {"1.5", "NaN"}, {"\"footprint_bytes\":20", "\"footprint_bytes\":10"},
+        {"\"footprint_bytes\":10", "\"footprint_bytes\":-10"}, {"\"isa\":\"c\"", "\"isa\":\"mmx\""},
+        {"\"fp32_gflops\":2", "\"fp32_gflops\":0"}, {"\"spread\":0}]", "\"spread\":-1}]"},
+        {"\"bandwidth\":[", "\"bandwidth\":7,\"x\":["}, {"\"peak\":[", "\"peak\":{},\"x\":["},
+        {"\"barrier_ns\":null", "\"barrier_ns\":-5"}, {"}}", "}"}, {"{\"schema\"", "[\"schema\""},
+        {"\"version\":1", "\"version\":1,\"version\":1"}, {good, ""}};
     char path[128], text[sizeof good + 200];
     rg_err err;
     rg_machine m;
@@ -176,7 +190,8 @@ static void test_broken_files(void **state)
         if (i > 0) {
             const char *at = strstr(good, edit[i - 1].from);
             assert_non_null(at);
-            snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, edit[i - 1].to, at + strlen(edit[i - 1].from));
+            snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, edit[i - 1].to,
+                at + strlen(edit[i - 1].from));
         }
         FILE *f = fopen(in_dir(path, sizeof path, "bad.json"), "w");
         assert_non_null(f);
@@ -184,7 +199,8 @@ static void test_broken_files(void **state)
         fclose(f);
         err = (rg_err){0};
         const rg_status st = rg_machine_load(&m, path, &err);
-        if (st != (i == 0 ? RG_OK : RG_E_FILE)) fail_msg("edit %zu: status %d %s for %s", i, (int)st, err.msg, text);
+        if (st != (i == 0 ? RG_OK : RG_E_FILE))
+            fail_msg("edit %zu: status %d %s for %s", i, (int)st, err.msg, text);
         if (i > 0) {
             assert_null(strchr(err.msg, '\n'));
             assert_non_null(strstr(err.msg, "bad.json"));
@@ -230,13 +246,16 @@ static void test_cache(void **state)
     const rg_stop_flag stop = 1;
     m.noisy = true;
     assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
-    assert_int_equal(rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    assert_int_equal(
+        rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
     /* but runs of one process share them: what is compared has the same peaks */
     assert_int_equal(rg_machine_share(&got, &m, "measured", 2, NULL, 0, NULL, NULL, &stop, &err), RG_OK);
     assert_near(got.barrier_ns.value, 321.5, 1e-3);
     assert_memory_equal(got.peak, m.peak, sizeof got.peak);
-    assert_int_equal(rg_machine_share(&got, &m, NULL, 3, NULL, 0, NULL, NULL, &stop, &err), RG_E_INTERRUPTED); /* other threads, other roofs */
-    assert_int_equal(rg_machine_share(&got, NULL, NULL, 2, NULL, 0, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    /* other threads, other roofs */
+    assert_int_equal(rg_machine_share(&got, &m, NULL, 3, NULL, 0, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
+    assert_int_equal(
+        rg_machine_share(&got, NULL, NULL, 2, NULL, 0, NULL, NULL, &stop, &err), RG_E_INTERRUPTED);
     /* a noisy measurement takes the place of nothing better */
     assert_true(rg_machine_better(&m, path));
     assert_int_equal(rg_machine_save(&here, path, &err), RG_OK);
@@ -251,7 +270,8 @@ static void test_cache(void **state)
         if (what == 3) m.cores++;
         if (what == 4) m.memory_limit++;
         assert_int_equal(rg_machine_save(&m, path, &err), RG_OK);
-        if (rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err) != RG_E_INTERRUPTED) fail_msg("change %d went unnoticed", what);
+        if (rg_machine_get(&got, "measured", 2, NULL, 1 << 24, NULL, NULL, &stop, &err) != RG_E_INTERRUPTED)
+            fail_msg("change %d went unnoticed", what);
     }
     /* no home at all */
     assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
@@ -290,8 +310,10 @@ static void test_measure(void **state)
     for (int i = 0; i < RG_ISA_COUNT; i++)
         if (rg_isa_has((rg_isa)i)) assert_true(rg_machine_peak(&m, (rg_isa)i) > 0.0);
     for (int i = 0; i < RG_PEAK_COUNT; i++)
-        if (rg_peak_loop((rg_peak_id)i) ? !(m.peak[i].value > 0.0) : m.peak[i].value != 0.0) fail_msg("%s: %g", rg_peaks[i].name, m.peak[i].value);
-    assert_true(m.bw[0].write_gbps.value > 0.0 && m.bw[0].copy_gbps.value > 0.0 && m.bw[m.n_bw - 1].copy_gbps.value > 0.0);
+        if (rg_peak_loop((rg_peak_id)i) ? !(m.peak[i].value > 0.0) : m.peak[i].value != 0.0)
+            fail_msg("%s: %g", rg_peaks[i].name, m.peak[i].value);
+    assert_true(m.bw[0].write_gbps.value > 0.0 && m.bw[0].copy_gbps.value > 0.0 &&
+        m.bw[m.n_bw - 1].copy_gbps.value > 0.0);
     assert_true(m.barrier_ns.value > 0.0 && m.clock_ns.value > 0.0);
     assert_true(m.memory_limit > 0 && m.memory_limit <= m.memory_bytes && m.kernel[0]);
     assert_int_equal(m.threads, 2);
@@ -301,7 +323,8 @@ static void test_measure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_moves), cmocka_unit_test(test_peaks),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files), cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_peaks), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

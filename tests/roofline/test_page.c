@@ -61,8 +61,10 @@ static void test_sha256(void **state)
     (void)state;
     static const struct {
         const char *text, *digest;
-    } known[] = {{"", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}, {"abc", "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="},
-        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE="}};
+    } known[] = {{"", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+        {"abc", "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE="}};
     char out[45];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         rg_sha256_base64(out, known[i].text, strlen(known[i].text));
@@ -110,7 +112,8 @@ static json_t *unpack(const json_t *v)
         for (k = 0; k < json_array_size(keys); k++) {
             json_t *c = column(json_array_get(json_object_get(v, "$c"), k), n);
             assert_int_equal(json_array_size(c), n);
-            json_array_foreach (c, i, e) json_object_set(json_array_get(out, i), json_string_value(json_array_get(keys, k)), e);
+            json_array_foreach (c, i, e)
+                json_object_set(json_array_get(out, i), json_string_value(json_array_get(keys, k)), e);
             json_decref(c);
         }
         return out;
@@ -130,7 +133,8 @@ static json_t *unpack(const json_t *v)
 
 static void check_page(const char *t)
 {
-    char hash[45], *style = between(t, "<style>", "</style>"), *policy = between(t, "Content-Security-Policy\" content=\"", "\">");
+    char hash[45], *style = between(t, "<style>", "</style>"),
+                   *policy = between(t, "Content-Security-Policy\" content=\"", "\">");
     const char *last = NULL;
     for (const char *p = t; (p = strstr(p, "<script>")); p++) last = p;
     assert_non_null(last);
@@ -186,16 +190,19 @@ static void test_page(void **state)
         json_t *file = unpack(json_array_get(json_object_get(j, "files"), 0));
         char *unpacked = json_dumps(file, JSON_SORT_KEYS);
         assert_string_equal(unpacked, json);
-        json_t *whatif = json_object_get(j, "whatif"); /* null where the toolchain is missing, and then the page says so */
+        /* null where the toolchain is missing, and then the page says so */
+        json_t *whatif = json_object_get(j, "whatif");
         assert_int_equal(json_is_null(whatif), svg_count(t, "Not included in this page") == 1);
         char *extra = json_dumps(whatif, JSON_COMPACT | JSON_ENCODE_ANY);
         assert_true(strlen(data) < strlen(json) + strlen(extra) + 8000);
         free(extra);
         /* formulas are filled in for all linear operators, and give the right figure */
         const json_t *filled = json_array_get(json_object_get(j, "filled"), 0);
-        assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_q")), "2 layers * (2 * 8 * 64 * 64)");
+        assert_string_equal(
+            json_string_value(json_object_get(filled, "prefill/attn_q")), "2 layers * (2 * 8 * 64 * 64)");
         assert_string_equal(json_string_value(json_object_get(filled, "decode/output")), "2 * 3 * 96 * 64");
-        assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_core")), "2 layers * ((4 * 16 + 5) * 4 * 36)");
+        assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_core")),
+            "2 layers * ((4 * 16 + 5) * 4 * 36)");
         json_decref(file);
         json_decref(j);
         free(unpacked);
@@ -207,7 +214,8 @@ static void test_page(void **state)
     }
 }
 
-/* Many rows, few and many different values: two characters per place from 65 on, plain lists where most differ. */
+/* Many rows, few and many different values: two characters per place from 65 on, plain lists where most
+ * differ. */
 static void test_packing(void **state)
 {
     (void)state;
@@ -216,8 +224,9 @@ static void test_packing(void **state)
     rg_saved s = make(NULL, 1, false, &json), long_one = {0};
     json_t *j = json_deep_copy(s.root[0]), *rows = json_array();
     for (int i = 0; i < 1000; i++)
-        json_array_append_new(rows, json_pack("{s:i, s:s, s:i, s:n, s:{s:i, s:f}, s:i}", "few", i % 3, "same", "x", "many", i % 200, "none", "nested", "a",
-                                        i % 70, "b", 0.5 * (i % 7), "all", i * i));
+        json_array_append_new(rows,
+            json_pack("{s:i, s:s, s:i, s:n, s:{s:i, s:f}, s:i}", "few", i % 3, "same", "x", "many", i % 200,
+                "none", "nested", "a", i % 70, "b", 0.5 * (i % 7), "all", i * i));
     json_object_set_new(j, "rows", rows);
     char *text = json_dumps(j, JSON_SORT_KEYS);
     assert_int_equal(rg_saved_add_text(&long_one, text, strlen(text), "long.json", &err), RG_OK);
@@ -225,7 +234,8 @@ static void test_packing(void **state)
     json_t *d = json_loads(data, 0, NULL), *file = unpack(json_array_get(json_object_get(d, "files"), 0));
     char *again = json_dumps(file, JSON_SORT_KEYS);
     assert_string_equal(again, text);
-    const json_t *columns = json_object_get(json_object_get(json_array_get(json_object_get(d, "files"), 0), "rows"), "$c");
+    const json_t *columns =
+        json_object_get(json_object_get(json_array_get(json_object_get(d, "files"), 0), "rows"), "$c");
     int packed = 0, plain = 0, wide = 0;
     for (size_t i = 0; i < json_array_size(columns); i++) {
         const json_t *c = json_array_get(columns, i), *different = json_object_get(c, "$d");
@@ -275,7 +285,7 @@ static void test_markers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256), cmocka_unit_test(test_page), cmocka_unit_test(test_packing), cmocka_unit_test(test_markers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sha256), cmocka_unit_test(test_page),
+        cmocka_unit_test(test_packing), cmocka_unit_test(test_markers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

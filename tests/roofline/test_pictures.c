@@ -1,4 +1,5 @@
-/* Pictures without golden files: structure, numbers of points, texts that do not overlap, escaping, the same bytes every time. */
+/* Pictures without golden files: structure, numbers of points, texts that do not overlap, escaping, the same
+ * bytes every time. */
 #include "testing.h"
 
 #include "roof_fixture.h"
@@ -6,7 +7,8 @@
 #include "roofline/pictures/sweep.h"
 #include "svg_check.h"
 
-static const char HOSTILE[] = "</text><script>alert(1)</script>\"'&\x01\xff\xc3\xa9 onload=\"x\" a very long name that goes on and on and on and on and on";
+static const char HOSTILE[] = "</text><script>alert(1)</script>\"'&\x01\xff\xc3\xa9 onload=\"x\" a very long "
+                              "name that goes on and on and on and on and on";
 
 static rg_report *make(const rg_machine *m, const char *name, const char *dtype, int64_t prompt)
 {
@@ -78,13 +80,15 @@ static void test_all(void **state)
     unknown.peak[RG_PEAK_FP32_AVX512].value = 0.0;
     for (int variant = 0; variant < 4; variant++) {
         rg_report *r[2] = {make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, "f16", 8),
-            make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, variant == 3 ? "f16" : "q4g64", 16)};
+            make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL,
+                variant == 3 ? "f16" : "q4g64", 16)};
         rg_saved s = save(r, 2);
         int drawn = 0;
         for (int i = 0; i < rg_n_pictures; i++)
             for (size_t run = 0; run < (rg_pictures[i].of_set ? 1 : s.n); run++) {
                 if (!rg_pictures[i].can(&s, run)) continue;
-                char *a = draw(&rg_pictures[i], &s, run, false), *b = draw(&rg_pictures[i], &s, run, false), *page = draw(&rg_pictures[i], &s, run, true);
+                char *a = draw(&rg_pictures[i], &s, run, false), *b = draw(&rg_pictures[i], &s, run, false),
+                     *page = draw(&rg_pictures[i], &s, run, true);
                 check(a);
                 check(page);
                 assert_string_equal(a, b);
@@ -110,7 +114,8 @@ static void test_points(void **state)
         rg_saved s = save(&r, 1);
         int groups = 0;
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
-            for (int g = 0; g < RG_OPGROUP_COUNT; g++) groups += rg_saved_group_of(&s.run[0], (rg_phase)ph, (rg_opgroup)g).flop > 0.0;
+            for (int g = 0; g < RG_OPGROUP_COUNT; g++)
+                groups += rg_saved_group_of(&s.run[0], (rg_phase)ph, (rg_opgroup)g).flop > 0.0;
         assert_int_equal(groups, 2 * RG_OPGROUP_COUNT);
         char *t = draw(named("roofline"), &s, 0, false);
         assert_int_equal(svg_count(t, "data-kind=\"measured\""), groups);
@@ -130,7 +135,8 @@ static void test_points(void **state)
     }
 }
 
-/* A mark per decode step, or per slot of many; percentiles as lines; a stall beyond the axis keeps its mark. */
+/* A mark per decode step, or per slot of many; percentiles as lines; a stall beyond the axis keeps its
+ * mark. */
 static void test_latency(void **state)
 {
     (void)state;
@@ -141,9 +147,11 @@ static void test_latency(void **state)
     assert_int_equal(svg_count(t, "data-kind=\"call\""), json_array_size(s.run[0].phase[RG_DECODE].series));
     assert_int_equal(svg_count(t, "data-kind=\"percentile\""), 3);
     free(t);
-    json_t *root = json_deep_copy(s.root[0]), *phase = json_array_get(json_object_get(root, "phases"), 1), *series = json_array();
+    json_t *root = json_deep_copy(s.root[0]), *phase = json_array_get(json_object_get(root, "phases"), 1),
+           *series = json_array();
     rg_saved_close(&s);
-    for (int i = 0; i < 1000; i++) json_array_append_new(series, json_integer(i == 500 ? 90000000 : 1000000 + i % 7));
+    for (int i = 0; i < 1000; i++)
+        json_array_append_new(series, json_integer(i == 500 ? 90000000 : 1000000 + i % 7));
     json_object_set_new(phase, "call_ns", series);
     json_object_set_new(phase, "p50_ns", json_real(1000003));
     json_object_set_new(phase, "p90_ns", json_real(1000006));
@@ -248,7 +256,9 @@ static void test_sweep(void **state)
     size_t len = 0;
     rg_err err = {0};
     FILE *f = open_memstream(&t, &len);
-    if (rg_picture_sweep_points(f, "Llama-13B <on> A40", "LLM-Viewer's formulas & all", &plot, p, N, false, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_picture_sweep_points(
+            f, "Llama-13B <on> A40", "LLM-Viewer's formulas & all", &plot, p, N, false, &err) != RG_OK)
+        fail_msg("%s", err.msg);
     fclose(f);
     check(t);
     assert_int_equal(svg_count(t, "data-kind=\"analytic\""), analytic);
@@ -263,8 +273,8 @@ static void test_numbers(void **state)
     static const struct {
         double x;
         const char *s;
-    } cases[] = {
-        {0, "0"}, {-0.001, "0"}, {1.5, "1.5"}, {1.25, "1.25"}, {-3.1, "-3.1"}, {0.05, "0.05"}, {12345.678, "12345.68"}, {NAN, "0"}, {1e300, "1000000000"}};
+    } cases[] = {{0, "0"}, {-0.001, "0"}, {1.5, "1.5"}, {1.25, "1.25"}, {-3.1, "-3.1"}, {0.05, "0.05"},
+        {12345.678, "12345.68"}, {NAN, "0"}, {1e300, "1000000000"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *t = NULL;
         size_t len = 0;
@@ -289,7 +299,8 @@ static void test_crowd(void **state)
     FILE *f = open_memstream(&t, &len);
     rg_svg_open(&s, f, 300, 200, "crowd", "many labels in one place", false);
     int placed = 0;
-    for (int i = 0; i < 200; i++) placed += rg_svg_label(&s, 150 + i % 7, 100 + i % 5, 4, 11, "ink", "a label");
+    for (int i = 0; i < 200; i++)
+        placed += rg_svg_label(&s, 150 + i % 7, 100 + i % 5, 4, 11, "ink", "a label");
     const int dropped = s.dropped;
     assert_int_equal(rg_svg_close(&s, &err), RG_OK);
     fclose(f);
@@ -300,8 +311,8 @@ static void test_crowd(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_crowd), cmocka_unit_test(test_latency),
-        cmocka_unit_test(test_points), cmocka_unit_test(test_groups_are_sums), cmocka_unit_test(test_all), cmocka_unit_test(test_machine),
-        cmocka_unit_test(test_sweep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_latency), cmocka_unit_test(test_points), cmocka_unit_test(test_groups_are_sums),
+        cmocka_unit_test(test_all), cmocka_unit_test(test_machine), cmocka_unit_test(test_sweep)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

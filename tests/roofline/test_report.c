@@ -36,7 +36,9 @@ static bool has_word(const char *text, const char *word)
 {
     const size_t n = strlen(word);
     for (const char *p = text; *p; p++)
-        if (strncasecmp(p, word, n) == 0 && (p == text || !isalpha((unsigned char)p[-1])) && !isalpha((unsigned char)p[n])) return true;
+        if (strncasecmp(p, word, n) == 0 && (p == text || !isalpha((unsigned char)p[-1])) &&
+            !isalpha((unsigned char)p[n]))
+            return true;
     return false;
 }
 
@@ -54,9 +56,11 @@ static void test_numbers(void **state)
     static const struct {
         double x;
         const char *s;
-    } num[] = {{0, "0"}, {1, "1.00"}, {9.996, "10.0"}, {99.96, "100"}, {123.4, "123"}, {12345, "12345"}, {0.1234, "0.123"}, {0.09996, "0.100"},
-        {0.001234, "0.00123"}, {-1.5, "-1.50"}, {NAN, "n/a"}, {INFINITY, "n/a"}, {3e-7, "3.00e-07"}, {0.9996, "1.00"}};
-    for (size_t i = 0; i < sizeof num / sizeof *num; i++) assert_string_equal(rg_num(b, sizeof b, num[i].x), num[i].s);
+    } num[] = {{0, "0"}, {1, "1.00"}, {9.996, "10.0"}, {99.96, "100"}, {123.4, "123"}, {12345, "12345"},
+        {0.1234, "0.123"}, {0.09996, "0.100"}, {0.001234, "0.00123"}, {-1.5, "-1.50"}, {NAN, "n/a"},
+        {INFINITY, "n/a"}, {3e-7, "3.00e-07"}, {0.9996, "1.00"}};
+    for (size_t i = 0; i < sizeof num / sizeof *num; i++)
+        assert_string_equal(rg_num(b, sizeof b, num[i].x), num[i].s);
     assert_string_equal(rg_bytes(b, sizeof b, 5767168), "5.50 MiB");
     assert_string_equal(rg_bytes(b, sizeof b, 1023.9), "1.00 KiB");
     assert_string_equal(rg_bytes(b, sizeof b, NAN), "n/a");
@@ -83,7 +87,8 @@ static void test_md(void **state)
             char cell[32];
             if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;
             snprintf(cell, sizeof cell, "\n| %s ", rg_site_name((rg_site)s));
-            if (count_of(t, cell) != 2) fail_msg("%s: %d rows, expected one per phase", rg_site_name((rg_site)s), count_of(t, cell));
+            if (count_of(t, cell) != 2)
+                fail_msg("%s: %d rows, expected one per phase", rg_site_name((rg_site)s), count_of(t, cell));
         }
         assert_int_equal(count_of(t, "\n| total "), 2);
         assert_int_equal(count_of(t, "\n| outside ops "), 2);
@@ -174,13 +179,15 @@ static void test_json(void **state)
     json_array_foreach (json_object_get(j, "phases"), k, ph) {
         double sum = number(ph, "overhead_ns"), share = 0.0;
         json_array_foreach (json_object_get(j, "ops"), i, o) {
-            if (strcmp(json_string_value(json_object_get(o, "phase")), json_string_value(json_object_get(ph, "phase"))) != 0) continue;
+            if (strcmp(json_string_value(json_object_get(o, "phase")),
+                    json_string_value(json_object_get(ph, "phase"))) != 0)
+                continue;
             sum += number(o, "t_ns");
             share += number(o, "share");
             const json_t *a = json_object_get(o, "analytic");
             assert_near(number(a, "total_bytes"),
-                number(a, "weight_bytes") + number(a, "act_read_bytes") + number(a, "act_write_bytes") + number(a, "kv_read_bytes") +
-                    number(a, "kv_write_bytes"),
+                number(a, "weight_bytes") + number(a, "act_read_bytes") + number(a, "act_write_bytes") +
+                    number(a, "kv_read_bytes") + number(a, "kv_write_bytes"),
                 0.0);
             assert_true(json_is_null(json_object_get(o, "layer")));
             assert_int_equal(json_object_size(json_object_get(o, "pmu")), 2);
@@ -212,10 +219,12 @@ static void test_schema(void **state)
 {
     (void)state;
     rg_machine known = fixture_machine(), unknown = {0};
-    rg_report *r[3] = {make(&known, NULL, "f16", true), make(&known, HOSTILE, "q4g64", false), make(&unknown, NULL, NULL, false)};
+    rg_report *r[3] = {make(&known, NULL, "f16", true), make(&known, HOSTILE, "q4g64", false),
+        make(&unknown, NULL, NULL, false)};
     char path[3][512], cmd[2048];
     for (int i = 0; i < 3; i++) {
-        char *t = fixture_text(rg_report_json, (const rg_report *const *)(i < 2 ? &r[2 * i] : &r[0]), i < 2 ? 1 : 2);
+        char *t = fixture_text(
+            rg_report_json, (const rg_report *const *)(i < 2 ? &r[2 * i] : &r[0]), i < 2 ? 1 : 2);
         snprintf(path[i], sizeof path[i], "%s/%d.json", temp_dir(), i);
         FILE *f = fopen(path[i], "w");
         assert_non_null(f);
@@ -223,8 +232,9 @@ static void test_schema(void **state)
         fclose(f);
         free(t);
     }
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_profile_json.py' '%s/roofline/schema/profile.schema.json' %s %s %s", RIDGE_SOURCE_DIR,
-        RIDGE_SOURCE_DIR, path[0], path[1], path[2]);
+    snprintf(cmd, sizeof cmd,
+        "python3 '%s/tests/roofline/check_profile_json.py' '%s/roofline/schema/profile.schema.json' %s %s %s",
+        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path[0], path[1], path[2]);
     const int rc = system(cmd);
     for (int i = 0; i < 3; i++) rg_report_close(r[i]);
     if (WIFEXITED(rc) && (WEXITSTATUS(rc) == 77 || WEXITSTATUS(rc) == 127)) {
@@ -240,10 +250,12 @@ static void test_socket_part(void **state)
     (void)state;
     const rg_machine m = fixture_machine();
     rg_report *r = make(&m, NULL, "f16", false);
-    char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1), *js = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+    char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1),
+         *js = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
     assert_non_null(strstr(md, "socket: 1.50 MB read, 0.250 MB written"));
     assert_non_null(strstr(md, "energy: package 1.50 J, 0.500 J per token; DRAM n/a J"));
-    json_t *j = json_loads(js, 0, NULL), *decode = json_array_get(json_object_get(j, "phases"), 1), *s = json_object_get(decode, "socket");
+    json_t *j = json_loads(js, 0, NULL), *decode = json_array_get(json_object_get(j, "phases"), 1),
+           *s = json_object_get(decode, "socket");
     assert_near(json_real_value(json_object_get(s, "package_energy_j")), 1.5, 1e-12);
     assert_near(json_real_value(json_object_get(s, "socket_read_bytes")), 3e6, 1e-6);
     assert_true(json_is_null(json_object_get(s, "dram_energy_j")));
@@ -274,7 +286,9 @@ static void test_nothing_ran(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_md), cmocka_unit_test(test_runs), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_json), cmocka_unit_test(test_schema), cmocka_unit_test(test_socket_part), cmocka_unit_test(test_nothing_ran)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_md),
+        cmocka_unit_test(test_runs), cmocka_unit_test(test_csv), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_schema), cmocka_unit_test(test_socket_part),
+        cmocka_unit_test(test_nothing_ran)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

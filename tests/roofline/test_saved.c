@@ -1,4 +1,5 @@
-/* Saved reports read back: what was written is what is read, and hostile files are refused with the place and a reason. */
+/* Saved reports read back: what was written is what is read, and hostile files are refused with the place and
+ * a reason. */
 #include "testing.h"
 
 #include "roof_fixture.h"
@@ -47,7 +48,8 @@ static void test_round_trip(void **state)
         const rg_saved_roof *f = &r->roof[i];
         if (f->compute && rg_saved_binds(r, f) != (f->value > 150.0)) fail_msg("%s: %g", f->name, f->value);
     }
-    assert_true(rg_saved_bandwidth(r, 1e6) == 100.0 && rg_saved_bandwidth(r, 1e12) == 10.0); /* the ends of the ladder */
+    /* the ends of the ladder */
+    assert_true(rg_saved_bandwidth(r, 1e6) == 100.0 && rg_saved_bandwidth(r, 1e12) == 10.0);
     assert_true(isnan(rg_saved_bandwidth(r, NAN)));
     assert_true(json_array_size(r->verdict) > 0);
     rg_saved_close(&s);
@@ -94,9 +96,10 @@ static void test_refused(void **state)
         rg_saved s = {0};
         rg_err err = {0};
         const rg_status st = rg_saved_add_text(&s, text, strlen(text), "evil.json", &err);
-        if (st != cases[i].st || !strstr(err.msg, cases[i].expect) || !strstr(err.msg, "evil.json") || strchr(err.msg, '\n'))
-            fail_msg(
-                "%s.%s = %s: status %d, '%s'; expected %d with '%s'", cases[i].object, cases[i].key, cases[i].value, st, err.msg, cases[i].st, cases[i].expect);
+        if (st != cases[i].st || !strstr(err.msg, cases[i].expect) || !strstr(err.msg, "evil.json") ||
+            strchr(err.msg, '\n'))
+            fail_msg("%s.%s = %s: status %d, '%s'; expected %d with '%s'", cases[i].object, cases[i].key,
+                cases[i].value, st, err.msg, cases[i].st, cases[i].expect);
         rg_saved_close(&s);
         free(text);
         json_decref(j);
@@ -107,8 +110,10 @@ static void test_refused(void **state)
 static void test_not_json(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "x", "[]", "{}", "1", "{\"schema\":\"ridge.profile\",\"schema\":\"ridge.profile\"}",
-        "{\"schema\":\"ridge.profile.set\",\"version\":1}", "{\"schema\":\"ridge.profile.set\",\"version\":1,\"runs\":[]}",
+    static const char *const texts[] = {"", "x", "[]", "{}", "1",
+        "{\"schema\":\"ridge.profile\",\"schema\":\"ridge.profile\"}",
+        "{\"schema\":\"ridge.profile.set\",\"version\":1}",
+        "{\"schema\":\"ridge.profile.set\",\"version\":1,\"runs\":[]}",
         "{\"schema\":\"ridge.profile.set\",\"version\":1,\"runs\":[3]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         rg_saved s = {0};
@@ -144,7 +149,8 @@ static void test_damaged(void **state)
         if (i % 4 == 0)
             len = (size_t)rng_in(&rng, 0, (int64_t)n - 3);
         else
-            for (int k = 0; k < i % 4; k++) copy[rng_in(&rng, 0, (int64_t)n - 1)] = (char)rng_in(&rng, 1, 255);
+            for (int k = 0; k < i % 4; k++)
+                copy[rng_in(&rng, 0, (int64_t)n - 1)] = (char)rng_in(&rng, 1, 255);
         const rg_status st = rg_saved_add_text(&s, copy, len, "evil.json", &err);
         if (i % 4 == 0) assert_int_equal(st, RG_E_FILE);
         assert_true(st == RG_OK || err.msg[0]);
@@ -170,7 +176,8 @@ static void test_labels(void **state)
     assert_string_equal(s.run[0].label, "8+3 tokens");
     assert_string_equal(s.run[2].label, "32+3 tokens");
     char *text = json_dumps(j, 0);
-    assert_int_equal(rg_saved_add_text(&s, text, strlen(text), "x", &err), RG_OK); /* a twin: numbers tell them apart */
+    /* a twin: numbers tell them apart */
+    assert_int_equal(rg_saved_add_text(&s, text, strlen(text), "x", &err), RG_OK);
     assert_string_not_equal(s.run[2].label, s.run[3].label);
     free(text);
     while (s.n < RG_SAVED_MAX_RUNS) {
@@ -188,7 +195,7 @@ static void test_labels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_not_json),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_labels)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_json), cmocka_unit_test(test_damaged), cmocka_unit_test(test_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Socket-wide counters on hosts that are not ours: the kernel's description of memory controllers and energy zones in a fake /sys. The
- * counting itself runs under the preloaded PMU (fakepmu.c). */
+/* Socket-wide counters on hosts that are not ours: the kernel's description of memory controllers and energy
+ * zones in a fake /sys. The counting itself runs under the preloaded PMU (fakepmu.c). */
 #include "testing.h"
 
 #include <sys/wait.h>
@@ -16,7 +16,8 @@ static void server(const char *root)
 {
     for (int i = 0; i < 2; i++) {
         char path[200];
-#define PUT(file, text) (snprintf(path, sizeof path, DEV "uncore_imc_%d/" file, i), fake_file(root, path, text))
+#define PUT(file, text) \
+    (snprintf(path, sizeof path, DEV "uncore_imc_%d/" file, i), fake_file(root, path, text))
         PUT("type", i ? "21\n" : "20\n");
         PUT("cpumask", "0,1\n");
         PUT("format/event", "config:0-7\n");
@@ -66,7 +67,8 @@ static void test_energy(void **state)
     rg_socket_since(s, d, a, b);
     assert_near(d[RG_SOCKET_PACKAGE], 262143.32885 - 0.5, 1e-6);
     rg_socket_metrics(s, m);
-    assert_true(m[RG_SOCKET_PACKAGE].available && strstr(m[RG_SOCKET_PACKAGE].events, "intel-rapl:0/energy_uj"));
+    assert_true(
+        m[RG_SOCKET_PACKAGE].available && strstr(m[RG_SOCKET_PACKAGE].events, "intel-rapl:0/energy_uj"));
     assert_false(m[RG_SOCKET_READ].available);
     assert_non_null(strstr(m[RG_SOCKET_READ].reason, "no memory-controller PMU"));
     rg_socket_close(s);
@@ -89,7 +91,8 @@ static void test_nothing(void **state)
     rg_socket_close(s);
 }
 
-/* Inside: the preloaded PMU counts 7 per tick for event=4,umask=3 and 5 for umask=0xc, of each of 2 controllers on 2 sockets. */
+/* Inside: the preloaded PMU counts 7 per tick for event=4,umask=3 and 5 for umask=0xc, of each of 2
+ * controllers on 2 sockets. */
 static void counted(void)
 {
     const rg_host h = {.root = getenv("FAKE_ROOT")};
@@ -97,7 +100,8 @@ static void counted(void)
     double a[RG_SOCKET_COUNT], b[RG_SOCKET_COUNT], d[RG_SOCKET_COUNT];
     rg_metric m[RG_SOCKET_COUNT];
     rg_socket_metrics(s, m);
-    CHECK(m[RG_SOCKET_READ].available && m[RG_SOCKET_WRITE].available && strstr(m[RG_SOCKET_READ].events, "uncore_imc_"));
+    CHECK(m[RG_SOCKET_READ].available && m[RG_SOCKET_WRITE].available &&
+        strstr(m[RG_SOCKET_READ].events, "uncore_imc_"));
     rg_socket_read(s, a);
     rg_socket_read(s, b);
     rg_socket_since(s, d, a, b);
@@ -128,7 +132,8 @@ static void refused(void)
     rg_socket_metrics(s, m);
     rg_socket_read(s, a);
     CHECK(!m[RG_SOCKET_READ].available && isnan(a[RG_SOCKET_READ]));
-    CHECK(strstr(m[RG_SOCKET_READ].reason, "Permission denied") && strstr(m[RG_SOCKET_READ].reason, "perf_event_paranoid is 2"));
+    CHECK(strstr(m[RG_SOCKET_READ].reason, "Permission denied") &&
+        strstr(m[RG_SOCKET_READ].reason, "perf_event_paranoid is 2"));
     CHECK(strcmp(m[RG_SOCKET_READ].remedy, "sudo sysctl kernel.perf_event_paranoid=0") == 0);
     rg_socket_close(s);
 }
@@ -141,7 +146,8 @@ static void scenario(const char *name, const char *root, const char *fakepmu)
     skip();
 #else
     const char *shim = getenv("FAKEPMU_LIBRARY");
-    if (!shim || access(shim, R_OK) != 0) fail_msg("FAKEPMU_LIBRARY names no library: run this test through ctest");
+    if (!shim || access(shim, R_OK) != 0)
+        fail_msg("FAKEPMU_LIBRARY names no library: run this test through ctest");
     fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
@@ -208,7 +214,7 @@ int main(int argc, char **argv)
             return 2;
         return line_of_failure != 0;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_energy), cmocka_unit_test(test_nothing), cmocka_unit_test(test_server), cmocka_unit_test(test_amd),
-        cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_energy), cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_server), cmocka_unit_test(test_amd), cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

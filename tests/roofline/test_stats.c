@@ -24,13 +24,15 @@ static void percentiles(void **state)
     (void)state;
     double v[101];
     for (int i = 0; i <= 100; i++) v[i] = i;
-    assert_true(rg_sorted_at(v, 101, 0.0) == 0.0 && rg_sorted_at(v, 101, 1.0) == 100.0 && fabs(rg_sorted_at(v, 101, 0.255) - 25.5) < 1e-9);
+    assert_true(rg_sorted_at(v, 101, 0.0) == 0.0 && rg_sorted_at(v, 101, 1.0) == 100.0 &&
+        fabs(rg_sorted_at(v, 101, 0.255) - 25.5) < 1e-9);
     const rg_stats s = rg_stats_of(v, 101);
     assert_true(s.low == 40.0 && s.high == 60.0); /* 2.5 % of Binomial(101, 1/2) lies below 41 */
     assert_true(s.median == 50.0 && fabs(s.spread - 80.0 / 50.0) < 1e-12);
 }
 
-/* Of 15 samples of a skewed distribution, the fourth and the twelfth hold the true median between them in 96.5 %. */
+/* Of 15 samples of a skewed distribution, the fourth and the twelfth hold the true median between them in
+ * 96.5 %. */
 static void coverage(void **state)
 {
     (void)state;
@@ -46,11 +48,13 @@ static void coverage(void **state)
     }
     const rg_stats ten = rg_stats_of((const double[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 10);
     assert_true(ten.low == 2.0 && ten.high == 9.0);
-    if (inside < RUNS * 92 / 100 || inside > RUNS * 995 / 1000) fail_msg("seed 4711: the interval holds the median in %d of %d", inside, RUNS);
+    if (inside < RUNS * 92 / 100 || inside > RUNS * 995 / 1000)
+        fail_msg("seed 4711: the interval holds the median in %d of %d", inside, RUNS);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(few_samples), cmocka_unit_test(percentiles), cmocka_unit_test(coverage)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(few_samples), cmocka_unit_test(percentiles), cmocka_unit_test(coverage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

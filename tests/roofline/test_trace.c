@@ -1,4 +1,5 @@
-/* Traces: JSON that parses, slices that nest and do not overlap in any thread, sums that are the records', a bounded size. */
+/* Traces: JSON that parses, slices that nest and do not overlap in any thread, sums that are the records', a
+ * bounded size. */
 #include "testing.h"
 
 #include <jansson.h>
@@ -21,7 +22,10 @@ static void make_log(rg_log *l)
         step = r->step;
         for (int t = 0; t < THREADS; t++) {
             rg_span *s = &l->span[i * THREADS + (size_t)t];
-            *s = (rg_span){.begin_ns = at + (uint64_t)(10 * t), .end_ns = at + r->t_ns, .wait_ns = 200, .tail_ns = i % 2 ? 0 : 150};
+            *s = (rg_span){.begin_ns = at + (uint64_t)(10 * t),
+                .end_ns = at + r->t_ns,
+                .wait_ns = 200,
+                .tail_ns = i % 2 ? 0 : 150};
         }
         at += r->t_ns;
     }
@@ -49,8 +53,14 @@ static json_t *parse(const char *text)
     return j;
 }
 
-static const char *text_at(const json_t *o, const char *key) { return json_string_value(json_object_get(o, key)); }
-static int64_t ns_at(const json_t *o, const char *key) { return llround(1000.0 * json_number_value(json_object_get(o, key))); }
+static const char *text_at(const json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
+static int64_t ns_at(const json_t *o, const char *key)
+{
+    return llround(1000.0 * json_number_value(json_object_get(o, key)));
+}
 
 static void test_slices(void **state)
 {
@@ -71,16 +81,20 @@ static void test_slices(void **state)
         if (strcmp(ph, "X") != 0) continue;
         const int tid = (int)json_integer_value(json_object_get(e, "tid"));
         const int64_t begin = ns_at(e, "ts"), end = begin + ns_at(e, "dur");
-        assert_true(tid >= 0 && tid < THREADS && end >= begin && begin >= last_begin[tid]); /* in order, so a stack shows the nesting */
+        /* in order, so a stack shows the nesting */
+        assert_true(tid >= 0 && tid < THREADS && end >= begin && begin >= last_begin[tid]);
         last_begin[tid] = begin;
         while (depth[tid] > 0 && open_end[tid][depth[tid] - 1] <= begin) depth[tid]--;
         if (depth[tid] > 0 && end > open_end[tid][depth[tid] - 1])
-            fail_msg("%s of thread %d ends at %lld, after what it lies in", text_at(e, "name"), tid, (long long)end);
+            fail_msg("%s of thread %d ends at %lld, after what it lies in", text_at(e, "name"), tid,
+                (long long)end);
         assert_true(depth[tid] < 8);
         open_end[tid][depth[tid]++] = end;
         layers += strcmp(text_at(e, "cat"), "layer") == 0;
         for (int s = 0; s < RG_SITE_COUNT; s++)
-            if (tid == 0 && strcmp(text_at(e, "cat"), "operator") == 0 && strcmp(text_at(e, "name"), rg_site_name((rg_site)s)) == 0) sum[s] += end - begin;
+            if (tid == 0 && strcmp(text_at(e, "cat"), "operator") == 0 &&
+                strcmp(text_at(e, "name"), rg_site_name((rg_site)s)) == 0)
+                sum[s] += end - begin;
     }
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         uint64_t want = 0;
@@ -92,7 +106,8 @@ static void test_slices(void **state)
     assert_int_equal(names, 1 + THREADS);
     assert_int_equal(layers, 2 * THREADS * (int)l.n_steps);
     assert_int_equal(json_array_size(events), (size_t)t.events);
-    assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "otherData"), "dropped_calls")), 0);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(j, "otherData"), "dropped_calls")), 0);
     json_decref(j);
     free(text);
     rg_log_close(&l);
@@ -108,14 +123,17 @@ static void test_bound(void **state)
     for (int64_t most = 0; most < 2000; most += 111) {
         char *text = trace_text(&l, most, 2, &t);
         json_t *j = parse(text);
-        const json_t *events = json_object_get(j, "traceEvents"), *other = json_object_get(j, "otherData"), *e;
+        const json_t *events = json_object_get(j, "traceEvents"), *other = json_object_get(j, "otherData"),
+                     *e;
         int calls = 0;
         size_t i;
         json_array_foreach (events, i, e)
             if (strcmp(text_at(e, "ph"), "X") == 0) calls += strcmp(text_at(e, "cat"), "call") == 0;
         assert_true((int64_t)json_array_size(events) <= most + 2 * (1 + THREADS));
-        assert_int_equal(json_integer_value(json_object_get(other, "dropped_calls")), 2 * (int)l.n_steps - calls);
-        assert_int_equal(json_integer_value(json_object_get(other, "dropped_events_at_most")) > 0, 2 * (int)l.n_steps > calls);
+        assert_int_equal(
+            json_integer_value(json_object_get(other, "dropped_calls")), 2 * (int)l.n_steps - calls);
+        assert_int_equal(json_integer_value(json_object_get(other, "dropped_events_at_most")) > 0,
+            2 * (int)l.n_steps > calls);
         json_decref(j);
         free(text);
     }

@@ -1,7 +1,8 @@
 /* SentencePiece models, llama2.c tokenizer.bin, vocabularies inside GGUF files. */
 #include "tok_files.h"
 
-static const piece abc[] = {{SPACE, -9, 1}, {"a", -7, 1}, {"b", -8, 1}, {"ab", -1, 1}, {SPACE "ab", -3, 1}, {"ba", -1, 1}, {"aba", -2, 1}};
+static const piece abc[] = {{SPACE, -9, 1}, {"a", -7, 1}, {"b", -8, 1}, {"ab", -1, 1}, {SPACE "ab", -3, 1},
+    {"ba", -1, 1}, {"aba", -2, 1}};
 enum { SP = FREE, A, B, AB, SP_AB, BA, ABA, N_ABC = 7 };
 
 static void sentencepiece(void **state)
@@ -14,7 +15,8 @@ static void sentencepiece(void **state)
     assert_int_equal(rg_tokenizer_eos(t), 2);
     assert_true(rg_tokenizer_is_end(t, 2) && rg_tokenizer_is_control(t, 0));
     CHECK_IDS(t, "ab", RG_TOK_BOS, 1, SP_AB);
-    CHECK_IDS(t, "aba", 0, SP, ABA); /* ab and ba have one score: the left one first; then aba beats the space */
+    /* ab and ba have one score: the left one first; then aba beats the space */
+    CHECK_IDS(t, "aba", 0, SP, ABA);
     CHECK_IDS(t, "a  b", 0, SP, A, SP, SP, B);
     CHECK_IDS(t, "x\xc3\xa9", 0, SP, BYTE0 + 'x', BYTE0 + 0xc3, BYTE0 + 0xa9);
     CHECK_IDS(t,
@@ -24,7 +26,8 @@ static void sentencepiece(void **state)
     CHECK_IDS(t, "<s>ab</s>", RG_TOK_SPECIAL, 1, SP_AB, 2);
     CHECK_IDS(t, "<s>", 0, SP, BYTE0 + '<', BYTE0 + 's', BYTE0 + '>');
     for (int i = 0; i < N_HOSTILE; i++)
-        if (!strstr(hostile_strings[i], SPACE)) check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
+        if (!strstr(hostile_strings[i], SPACE))
+            check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
     rg_tokenizer_close(t);
     drop(&b);
 
@@ -46,7 +49,8 @@ static void sentencepiece(void **state)
 static void user_defined_and_unused(void **state)
 {
     (void)state;
-    const piece p[] = {{SPACE, -9, 1}, {"a", -7, 1}, {"b", -8, 1}, {"ab", -1, 5}, {"abb", -2, 1}, {"b!", 0, 4},
+    const piece p[] = {{SPACE, -9, 1}, {"a", -7, 1}, {"b", -8, 1}, {"ab", -1, 5}, {"abb", -2, 1},
+        {"b!", 0, 4},
         {"b!"
          "a",
             -1, 1}};
@@ -65,7 +69,8 @@ static void sentencepiece_refusals(void **state)
     static const struct {
         sp_opts o;
         const char *says;
-    } rows[] = {{{.model_type = 1}, "unigram"}, {{.charsmap = "abc"}, "charsmap"}, {{.suffix = true}, "suffix"}};
+    } rows[] = {
+        {{.model_type = 1}, "unigram"}, {{.charsmap = "abc"}, "charsmap"}, {{.suffix = true}, "suffix"}};
     rg_tokenizer *t;
     rg_err err;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -77,8 +82,8 @@ static void sentencepiece_refusals(void **state)
     static const struct {
         piece p;
         const char *says;
-    } bad[] = {{{"a", 0, 1}, "same piece"}, {{"", 0, 1}, "empty"}, {{"q", NAN, 1}, "finite"}, {{"q", INFINITY, 1}, "finite"}, {{"q", 0, 7}, "type"},
-        {{"q", 0, 6}, "byte"}};
+    } bad[] = {{{"a", 0, 1}, "same piece"}, {{"", 0, 1}, "empty"}, {{"q", NAN, 1}, "finite"},
+        {{"q", INFINITY, 1}, "finite"}, {{"q", 0, 7}, "type"}, {{"q", 0, 6}, "byte"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const piece two[2] = {{"a", 0, 1}, bad[i].p};
         blob b = make_sp(two, 2, &(sp_opts){0});
@@ -91,7 +96,8 @@ static void sentencepiece_refusals(void **state)
 static void llama2c(void **state)
 {
     (void)state;
-    const piece p[] = {{" ", -9, 0}, {"a", -7, 0}, {"b", -8, 0}, {"ab", -1, 0}, {" ab", -3, 0}, {"ba", -1, 0}, {"aba", -2, 0}};
+    const piece p[] = {{" ", -9, 0}, {"a", -7, 0}, {"b", -8, 0}, {"ab", -1, 0}, {" ab", -3, 0}, {"ba", -1, 0},
+        {"aba", -2, 0}};
     blob b = make_bin(p, N_ABC);
     rg_tokenizer *t = open_ok(&b);
     assert_string_equal(rg_tokenizer_kind(t), "llama2.c tokenizer.bin");
@@ -209,7 +215,8 @@ static void gguf_byte_level(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sentencepiece), cmocka_unit_test(user_defined_and_unused), cmocka_unit_test(sentencepiece_refusals),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sentencepiece),
+        cmocka_unit_test(user_defined_and_unused), cmocka_unit_test(sentencepiece_refusals),
         cmocka_unit_test(llama2c), cmocka_unit_test(gguf_sentencepiece), cmocka_unit_test(gguf_byte_level)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

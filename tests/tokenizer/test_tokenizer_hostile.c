@@ -1,8 +1,8 @@
 /* Damaged and malicious tokenizer files, and texts made to be slow. */
 #include "tok_files.h"
 
-static const piece pieces[] = {
-    {SPACE, -9, 1}, {"a", -1, 1}, {"aa", -2, 1}, {"aaaa", -3, 1}, {SPACE SPACE, -4, 1}, {"b", -5, 1}, {"ab", -6, 1}, {"abab", -7, 4}, {"ba", -8, 5}};
+static const piece pieces[] = {{SPACE, -9, 1}, {"a", -1, 1}, {"aa", -2, 1}, {"aaaa", -3, 1},
+    {SPACE SPACE, -4, 1}, {"b", -5, 1}, {"ab", -6, 1}, {"abab", -7, 4}, {"ba", -8, 5}};
 enum { N_PIECES = 9 };
 
 static blob small_model(int kind)
@@ -11,7 +11,9 @@ static blob small_model(int kind)
     case 0:
         return make_json(&(json_parts){0}, false);
     case 1:
-        return make_json(&(json_parts){.vocab = ",\"he\":256,\"aa\":257,\"aaaa\":258", .merges = "\"h e\",\"a a\",\"aa aa\""}, true);
+        return make_json(&(json_parts){.vocab = ",\"he\":256,\"aa\":257,\"aaaa\":258",
+                             .merges = "\"h e\",\"a a\",\"aa aa\""},
+            true);
     case 2:
         return make_sp(pieces, N_PIECES, &(sp_opts){0});
     default:
@@ -53,8 +55,9 @@ static void truncated(void **state)
         blob b = small_model(kind);
         for (size_t n = 1; n < b.n; n += n < 200 || n + 200 > b.n ? 1 : 17) {
             const rg_status st = poke(b.p, n);
-            /* a tokenizer.bin that ends between two tokens is a smaller one; the others know that they are cut off, except that the last
-             * message of a SentencePiece model (the normaliser) may be missing as a whole */
+            /* a tokenizer.bin that ends between two tokens is a smaller one; the others know that they are
+             * cut off, except that the last message of a SentencePiece model (the normaliser) may be missing
+             * as a whole */
             if (st == RG_OK && kind < 2) fail_msg("a tokenizer.json of %zu of %zu bytes opens", n, b.n);
         }
         assert_int_equal(poke(b.p, b.n), RG_OK);
@@ -87,7 +90,8 @@ static void check_bad(blob *b, rg_status want, const char *says, int line)
     rg_tokenizer *t;
     rg_err err;
     const rg_status st = open_bytes(&t, b->p, b->n, 0, &err);
-    if (st != want || !strstr(err.msg, says)) fail_msg("line %d: status %d \"%s\", expected %d with \"%s\"", line, st, err.msg, want, says);
+    if (st != want || !strstr(err.msg, says))
+        fail_msg("line %d: status %d \"%s\", expected %d with \"%s\"", line, st, err.msg, want, says);
     drop(b);
 }
 #define CHECK_BAD(b, st, says) check_bad(b, st, says, __LINE__)
@@ -155,7 +159,9 @@ static void bad_json(void **state)
     CHECK_BAD(&b, RG_E_FILE, ":1:1");
     puts_to(&b, "{\"model\":7}");
     CHECK_BAD(&b, RG_E_FILE, "model");
-    puts_to(&b, "{\"\":1,\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"decoder\":" SPM_DEC "}"); /* an empty key: once read beyond a table */
+    /* an empty key: once read beyond a table */
+    puts_to(&b,
+        "{\"\":1,\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"decoder\":" SPM_DEC "}");
     CHECK_BAD(&b, RG_E_UNSUPPORTED, "unknown key");
     puts_to(&b, "{\"model\":{\"type\":\"WordPiece\"}}");
     CHECK_BAD(&b, RG_E_UNSUPPORTED, "WordPiece");
@@ -179,7 +185,9 @@ static void bad_json(void **state)
     puts_to(&b, "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"\\ud800\":0},\"merges\":[]}}");
     CHECK_BAD(&b, RG_E_FILE, ":1:");
     /* rules that lead in circles cannot be written: a merge always gives the longer piece */
-    b = make_json(&(json_parts){.vocab = ",\"a\":260,\"b\":261,\"ab\":262,\"ba\":263", .merges = "\"a b\",\"b a\",\"a b\",\"b a\""}, false);
+    b = make_json(&(json_parts){.vocab = ",\"a\":260,\"b\":261,\"ab\":262,\"ba\":263",
+                      .merges = "\"a b\",\"b a\",\"a b\",\"b a\""},
+        false);
     assert_int_equal(poke(b.p, b.n), RG_OK);
     drop(&b);
     rg_tokenizer *t;
@@ -193,9 +201,8 @@ static void catastrophic_pattern(void **state)
 {
     (void)state;
     blob b = make_json(
-        &(json_parts){
-            .pre =
-                "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+!\"},\"behavior\":\"Isolated\"}," BYTE_LEVEL "]}"},
+        &(json_parts){.pre = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
+                             "\"Regex\":\"(a+)+!\"},\"behavior\":\"Isolated\"}," BYTE_LEVEL "]}"},
         true);
     rg_tokenizer *t = open_ok(&b);
     char text[64];
@@ -215,7 +222,8 @@ static void a_megabyte_of_anything(void **state)
 {
     (void)state;
     enum { MB = 1 << 20 };
-    static const char *const units[] = {"a", " ", "ab", "\n", "1", "\xff", "\xc3\xa9", "a ", "\xe2\x82", "<s>", "<", " \n", "\xf0\x9f\x98\x80", "'", "aaab"};
+    static const char *const units[] = {"a", " ", "ab", "\n", "1", "\xff", "\xc3\xa9", "a ", "\xe2\x82",
+        "<s>", "<", " \n", "\xf0\x9f\x98\x80", "'", "aaab"};
     char *text = malloc(MB);
     assert_non_null(text);
     for (int kind = 0; kind < 4; kind++) {
@@ -227,7 +235,8 @@ static void a_megabyte_of_anything(void **state)
             int32_t *ids;
             size_t n;
             rg_err err;
-            if (rg_tokenizer_encode(t, text, MB, RG_TOK_SPECIAL, &ids, &n, &err) != RG_OK) fail_msg("kind %d unit %zu: %s", kind, u, err.msg);
+            if (rg_tokenizer_encode(t, text, MB, RG_TOK_SPECIAL, &ids, &n, &err) != RG_OK)
+                fail_msg("kind %d unit %zu: %s", kind, u, err.msg);
             assert_true(n > 0);
             free(ids);
         }
@@ -239,7 +248,8 @@ static void a_megabyte_of_anything(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(truncated), cmocka_unit_test(flipped), cmocka_unit_test(bad_binaries), cmocka_unit_test(bad_protobufs),
-        cmocka_unit_test(bad_json), cmocka_unit_test(catastrophic_pattern), cmocka_unit_test(a_megabyte_of_anything)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(truncated), cmocka_unit_test(flipped),
+        cmocka_unit_test(bad_binaries), cmocka_unit_test(bad_protobufs), cmocka_unit_test(bad_json),
+        cmocka_unit_test(catastrophic_pattern), cmocka_unit_test(a_megabyte_of_anything)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@ static void byte_fallback(void **state)
     assert_int_equal(rg_tokenizer_size(t), 265);
     assert_int_equal(rg_tokenizer_bos(t), 1);
     assert_int_equal(rg_tokenizer_eos(t), 2);
-    assert_true(rg_tokenizer_is_end(t, 2) && !rg_tokenizer_is_end(t, 1) && rg_tokenizer_is_control(t, 1) && !rg_tokenizer_is_control(t, 260));
+    assert_true(rg_tokenizer_is_end(t, 2) && !rg_tokenizer_is_end(t, 1) && rg_tokenizer_is_control(t, 1) &&
+        !rg_tokenizer_is_control(t, 260));
     CHECK_IDS(t, "ab", RG_TOK_BOS, 1, 263);
     CHECK_IDS(t, "ab", 0, 263);
     CHECK_IDS(t, "abab", 0, 263, 262); /* the space merges before the pair of pairs */
@@ -29,7 +30,8 @@ static void byte_fallback(void **state)
     assert_string_equal(rg_tokenizer_piece(t, 265, &len), "");
     assert_string_equal(rg_tokenizer_piece(t, -1, NULL), "");
     for (int i = 0; i < N_HOSTILE; i++)
-        if (!strstr(hostile_strings[i], SPACE)) check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
+        if (!strstr(hostile_strings[i], SPACE))
+            check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
     rg_tokenizer_close(t);
     drop(&b);
 }
@@ -45,7 +47,10 @@ static void control_tokens_typed_by_the_user(void **state)
     rg_tokenizer_close(t);
     drop(&b);
     /* a merge that leads to a control token is never taken */
-    b = make_json(&(json_parts){.vocab = ",\"<\":259,\"s>\":260,\"s\":261,\">\":262", .merges = "\"s >\",\"< s>\"", .normalizer = "null"}, false);
+    b = make_json(&(json_parts){.vocab = ",\"<\":259,\"s>\":260,\"s\":261,\">\":262",
+                      .merges = "\"s >\",\"< s>\"",
+                      .normalizer = "null"},
+        false);
     t = open_ok(&b);
     CHECK_IDS(t, "<s>", 0, 259, 260);
     CHECK_IDS(t, "<s>", RG_TOK_SPECIAL, 1);
@@ -56,12 +61,16 @@ static void control_tokens_typed_by_the_user(void **state)
 static void merges_as_pairs_and_with_spaces_inside(void **state)
 {
     (void)state;
-    blob b = make_json(&(json_parts){.merges = "[\"a\",\"b\"],[\"" SPACE "\",\"ab\"],[\"ab\",\"ab\"]"}, false);
+    blob b =
+        make_json(&(json_parts){.merges = "[\"a\",\"b\"],[\"" SPACE "\",\"ab\"],[\"ab\",\"ab\"]"}, false);
     rg_tokenizer *t = open_ok(&b);
     CHECK_IDS(t, "aabab", 0, 259, 260, 264);
     rg_tokenizer_close(t);
     drop(&b);
-    b = make_json(&(json_parts){.vocab = ",\" \":259,\"  \":260,\"    \":261", .merges = "\"   \",\"     \"", .normalizer = "null"}, false);
+    b = make_json(&(json_parts){.vocab = ",\" \":259,\"  \":260,\"    \":261",
+                      .merges = "\"   \",\"     \"",
+                      .normalizer = "null"},
+        false);
     t = open_ok(&b);
     CHECK_IDS(t, "     ", 0, 261, 259);
     rg_tokenizer_close(t);
@@ -72,8 +81,11 @@ static void unknown_tokens(void **state)
 {
     (void)state;
     const char *vocab = ",\"a\":259,\"b\":260,\"ab\":261";
-    json_parts p = {
-        .vocab = vocab, .merges = "\"a b\"", .normalizer = "null", .decoder = "{\"type\":\"Fuse\"}", .model = "\"unk_token\":\"<unk>\",\"fuse_unk\":true,"};
+    json_parts p = {.vocab = vocab,
+        .merges = "\"a b\"",
+        .normalizer = "null",
+        .decoder = "{\"type\":\"Fuse\"}",
+        .model = "\"unk_token\":\"<unk>\",\"fuse_unk\":true,"};
     blob b = make_json(&p, false);
     rg_tokenizer *t = open_ok(&b);
     CHECK_IDS(t, "abxyab", 0, 261, 0, 261);
@@ -101,8 +113,8 @@ static void unknown_tokens(void **state)
 static void byte_level(void **state)
 {
     (void)state;
-    const json_parts p = {
-        .vocab = ",\"he\":256,\"\xc4\xa0he\":257,\"\xc4\xa0\xc4\xa0\":258,\"12\":259", .merges = "\"h e\",\"\xc4\xa0 he\",\"\xc4\xa0 \xc4\xa0\",\"1 2\""};
+    const json_parts p = {.vocab = ",\"he\":256,\"\xc4\xa0he\":257,\"\xc4\xa0\xc4\xa0\":258,\"12\":259",
+        .merges = "\"h e\",\"\xc4\xa0 he\",\"\xc4\xa0 \xc4\xa0\",\"1 2\""};
     blob b = make_json(&p, true);
     rg_tokenizer *t = open_ok(&b);
     assert_int_equal(rg_tokenizer_bos(t), -1);
@@ -117,14 +129,16 @@ static void byte_level(void **state)
     drop(&b);
 
     json_parts q = p;
-    q.pre = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true}," BYTE_LEVEL "]}";
+    q.pre = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true}"
+            "," BYTE_LEVEL "]}";
     b = make_json(&q, true);
     t = open_ok(&b);
     CHECK_IDS(t, "12 he", 0, '1', '2', 257);
     rg_tokenizer_close(t);
     drop(&b);
 
-    q = (json_parts){.vocab = ",\"he\":256,\"hello\":257", .merges = "\"h e\"", .model = "\"ignore_merges\":true,"};
+    q = (json_parts){
+        .vocab = ",\"he\":256,\"hello\":257", .merges = "\"h e\"", .model = "\"ignore_merges\":true,"};
     b = make_json(&q, true);
     t = open_ok(&b);
     CHECK_IDS(t, "hello", 0, 257);
@@ -149,13 +163,16 @@ static void byte_level(void **state)
 static void added_tokens(void **state)
 {
     (void)state;
-    const json_parts p = {.added = THREE_ADDED ",{\"id\":265,\"content\":\"<x>\",\"special\":true,\"lstrip\":true,\"rstrip\":true,\"normalized\":false},"
-                                               "{\"id\":266,\"content\":\"ab!\",\"special\":false,\"normalized\":false},"
-                                               "{\"id\":267,\"content\":\"ab!!\",\"special\":false,\"normalized\":false},"
-                                               "{\"id\":268,\"content\":\"<n>\",\"special\":true,\"normalized\":true}"};
+    const json_parts p = {.added = THREE_ADDED
+        ",{\"id\":265,\"content\":\"<x>\",\"special\":true,\"lstrip\":true,\"rstrip\":true,\"normalized\":"
+        "false},"
+        "{\"id\":266,\"content\":\"ab!\",\"special\":false,\"normalized\":false},"
+        "{\"id\":267,\"content\":\"ab!!\",\"special\":false,\"normalized\":false},"
+        "{\"id\":268,\"content\":\"<n>\",\"special\":true,\"normalized\":true}"};
     blob b = make_json(&p, false);
     rg_tokenizer *t = open_ok(&b);
-    CHECK_IDS(t, "aab!!!", 0, 259, 260, 267, 259, BYTE0 + '!'); /* the longest; each segment gets its own prefix */
+    /* the longest; each segment gets its own prefix */
+    CHECK_IDS(t, "aab!!!", 0, 259, 260, 267, 259, BYTE0 + '!');
     CHECK_IDS(t, "ab!ab!", 0, 266, 266);
     CHECK_IDS(t, "a  <x> \xc2\xa0 b", RG_TOK_SPECIAL, 259, 260, 265, 259, 261);
     CHECK_IDS(t, "<x>", RG_TOK_SPECIAL, 265);
@@ -170,11 +187,13 @@ static void added_tokens(void **state)
 static void templates(void **state)
 {
     (void)state;
-    json_parts p = {.post =
-                        "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\",\"trim_offsets\":false},{\"type\":\"TemplateProcessing\",\"single\":[{"
-                        "\"SpecialToken\":{"
-                        "\"id\":\"B\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"E\",\"type_id\":0}}],"
-                        "\"pair\":[],\"special_tokens\":{\"B\":{\"id\":\"B\",\"ids\":[1,0],\"tokens\":[]},\"E\":{\"id\":\"E\",\"ids\":[2],\"tokens\":[]}}}]}"};
+    json_parts p = {.post = "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\",\"trim_offsets\":"
+                            "false},{\"type\":\"TemplateProcessing\",\"single\":[{"
+                            "\"SpecialToken\":{"
+                            "\"id\":\"B\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{"
+                            "\"SpecialToken\":{\"id\":\"E\",\"type_id\":0}}],"
+                            "\"pair\":[],\"special_tokens\":{\"B\":{\"id\":\"B\",\"ids\":[1,0],\"tokens\":[]}"
+                            ",\"E\":{\"id\":\"E\",\"ids\":[2],\"tokens\":[]}}}]}"};
     blob b = make_json(&p, false);
     rg_tokenizer *t = open_ok(&b);
     CHECK_IDS(t, "ab", RG_TOK_BOS, 1, 0, 263, 2);
@@ -194,7 +213,8 @@ static void metaspace(void **state)
 {
     (void)state;
     json_parts p = {.normalizer = "null",
-        .pre = "{\"type\":\"Metaspace\",\"replacement\":\"" SPACE "\",\"prepend_scheme\":\"first\",\"split\":false}",
+        .pre = "{\"type\":\"Metaspace\",\"replacement\":\"" SPACE
+               "\",\"prepend_scheme\":\"first\",\"split\":false}",
         .decoder = "{\"type\":\"Metaspace\",\"replacement\":\"" SPACE "\",\"add_prefix_space\":true}"};
     blob b = make_json(&p, false);
     rg_tokenizer *t = open_ok(&b);
@@ -225,12 +245,14 @@ static rg_status collect(void *user, const char *p, size_t n)
     return RG_OK;
 }
 
-static void check_split(const char *pattern, bool literal, rg_split split, bool invert, const char *text, const char *want)
+static void check_split(
+    const char *pattern, bool literal, rg_split split, bool invert, const char *text, const char *want)
 {
     rg_pretok p = {0};
     rg_err err;
     words w = {""};
-    assert_int_equal(rg_pretok_add(&p, pattern, strlen(pattern), literal, split, invert, "test", &err), RG_OK);
+    assert_int_equal(
+        rg_pretok_add(&p, pattern, strlen(pattern), literal, split, invert, "test", &err), RG_OK);
     assert_int_equal(rg_pretok_run(&p, text, strlen(text), collect, &w, &err), RG_OK);
     assert_string_equal(w.text, want);
     rg_pretok_free(&p);
@@ -268,27 +290,40 @@ static void refused_by_name(void **state)
     } rows[] = {
         {{.normalizer = "{\"type\":\"StripAccents\"}"}, false, RG_E_UNSUPPORTED, "StripAccents"},
         {{.normalizer = "{\"type\":\"NFC\",\"form\":1}"}, false, RG_E_UNSUPPORTED, "form"},
-        {{.normalizer = "{\"type\":\"Prepend\",\"prepend\":\"x\",\"more\":1}"}, false, RG_E_UNSUPPORTED, "more"},
-        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},\"content\":\"b\"}"}, false, RG_E_UNSUPPORTED, "Replace"},
-        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"b\"}"}, false, RG_E_FILE, "empty"},
+        {{.normalizer = "{\"type\":\"Prepend\",\"prepend\":\"x\",\"more\":1}"}, false, RG_E_UNSUPPORTED,
+            "more"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},\"content\":\"b\"}"}, false,
+            RG_E_UNSUPPORTED, "Replace"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"b\"}"}, false,
+            RG_E_FILE, "empty"},
         {{.normalizer = "[]"}, false, RG_E_UNSUPPORTED, "normalizer"},
         {{.pre = "{\"type\":\"BertPreTokenizer\"}"}, false, RG_E_UNSUPPORTED, "BertPreTokenizer"},
-        {{.pre = "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL ",{\"type\":\"Digits\"}]}"}, true, RG_E_UNSUPPORTED, "after ByteLevel"},
-        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}"}, false, RG_E_UNSUPPORTED, "intersection"},
-        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\h+\"},\"behavior\":\"Isolated\"}"}, false, RG_E_UNSUPPORTED, "escape"},
-        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"^a\"},\"behavior\":\"Isolated\"}"}, false, RG_E_UNSUPPORTED, "anchor"},
-        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}"}, false, RG_E_UNSUPPORTED, "pattern"},
-        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"String\":\"-\"},\"behavior\":\"Shaken\"}"}, false, RG_E_UNSUPPORTED, "Shaken"},
-        {{.pre = "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"often\"}"}, false, RG_E_UNSUPPORTED, "often"},
+        {{.pre = "{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL ",{\"type\":\"Digits\"}]}"}, true,
+            RG_E_UNSUPPORTED, "after ByteLevel"},
+        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}"}, false,
+            RG_E_UNSUPPORTED, "intersection"},
+        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\h+\"},\"behavior\":\"Isolated\"}"}, false,
+            RG_E_UNSUPPORTED, "escape"},
+        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"^a\"},\"behavior\":\"Isolated\"}"}, false,
+            RG_E_UNSUPPORTED, "anchor"},
+        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}"}, false,
+            RG_E_UNSUPPORTED, "pattern"},
+        {{.pre = "{\"type\":\"Split\",\"pattern\":{\"String\":\"-\"},\"behavior\":\"Shaken\"}"}, false,
+            RG_E_UNSUPPORTED, "Shaken"},
+        {{.pre = "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"often\"}"}, false,
+            RG_E_UNSUPPORTED, "often"},
         {{.pre = BYTE_LEVEL}, false, RG_E_UNSUPPORTED, "ByteLevel"},
         {{.decoder = SPM_DEC}, true, RG_E_UNSUPPORTED, "ByteLevel"},
         {{.decoder = "null"}, false, RG_E_UNSUPPORTED, "decoder"},
         {{.decoder = "{\"type\":\"WordPiece\"}"}, false, RG_E_UNSUPPORTED, "WordPiece"},
-        {{.decoder = "{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}"}, false, RG_E_UNSUPPORTED, "Strip"},
+        {{.decoder = "{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}"}, false,
+            RG_E_UNSUPPORTED, "Strip"},
         {{.post = "{\"type\":\"RobertaProcessing\"}"}, false, RG_E_UNSUPPORTED, "RobertaProcessing"},
-        {{.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"Z\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}"},
+        {{.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"Z\"}},{"
+                  "\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}"},
             false, RG_E_FILE, "Z"},
-        {{.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"Z\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"Z\":{"
+        {{.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"Z\"}},{"
+                  "\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"Z\":{"
                   "\"ids\":[9999]}}}"},
             false, RG_E_FILE, "9999"},
         {{.model = "\"dropout\":0.1,"}, false, RG_E_UNSUPPORTED, "dropout"},
@@ -299,7 +334,8 @@ static void refused_by_name(void **state)
         {{.added = "{\"id\":300,\"content\":\"x\",\"single_word\":2}"}, false, RG_E_FILE, "single_word"},
         {{.added = "{\"id\":300,\"content\":\"\"}"}, false, RG_E_FILE, "empty"},
         {{.added = "{\"id\":1,\"content\":\"other\"}"}, false, RG_E_FILE, "other"},
-        {{.added = "{\"id\":300,\"content\":\"x\"},{\"id\":300,\"content\":\"x\"}"}, false, RG_E_FILE, "twice"},
+        {{.added = "{\"id\":300,\"content\":\"x\"},{\"id\":300,\"content\":\"x\"}"}, false, RG_E_FILE,
+            "twice"},
         {{.added = "{\"id\":-1,\"content\":\"x\"}"}, false, RG_E_FILE, "-1"},
         {{.added = "{\"id\":99999999999,\"content\":\"x\"}"}, false, RG_E_FILE, "99999999999"},
         {{.added = "{\"id\":\"x\",\"content\":\"x\"}"}, false, RG_E_FILE, "integer"},
@@ -325,7 +361,8 @@ static void refused_by_name(void **state)
         rg_err err;
         const rg_status st = open_bytes(&t, b.p, b.n, 0, &err);
         if (st != rows[i].st || !strstr(err.msg, rows[i].says))
-            fail_msg("row %zu: status %d \"%s\", expected %d with \"%s\"", i, st, err.msg, rows[i].st, rows[i].says);
+            fail_msg("row %zu: status %d \"%s\", expected %d with \"%s\"", i, st, err.msg, rows[i].st,
+                rows[i].says);
         drop(&b);
     }
 }
@@ -363,10 +400,12 @@ static void streaming(void **state)
     assert_int_equal(put_id(&d, BYTE0 + 0x82, buf), 0);
     assert_int_equal(put_id(&d, BYTE0 + 0xac, buf), 3);
     assert_string_equal(buf, "\xe2\x82\xac");
-    assert_int_equal(put_id(&d, BYTE0 + 0xf0, buf), 0); /* a character that never ends: replaced when the next one starts */
+    /* a character that never ends: replaced when the next one starts */
+    assert_int_equal(put_id(&d, BYTE0 + 0xf0, buf), 0);
     assert_int_equal(put_id(&d, 260, buf), 4);
-    assert_string_equal(buf, "\xef\xbf\xbd"
-                             "a");
+    assert_string_equal(buf,
+        "\xef\xbf\xbd"
+        "a");
     assert_int_equal(put_id(&d, BYTE0 + 0xff, buf), 3);
     assert_int_equal(put_id(&d, BYTE0, buf), 1);
     assert_int_equal(buf[0], 0);
@@ -392,10 +431,12 @@ static void streaming(void **state)
 static void a_piece_without_text(void **state)
 {
     (void)state;
-    blob b = make_json(&(json_parts){.vocab = ",\"" SPACE "\":259,\"a\":260",
-                           .merges = "",
-                           .decoder = "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SPACE
-                                      "\"},\"content\":\"\"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}]}"},
+    blob b = make_json(
+        &(json_parts){.vocab = ",\"" SPACE "\":259,\"a\":260",
+            .merges = "",
+            .decoder =
+                "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SPACE
+                "\"},\"content\":\"\"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}]}"},
         false);
     rg_tokenizer *t = open_ok(&b);
     rg_detok d;
@@ -410,9 +451,12 @@ static void a_piece_without_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(byte_fallback), cmocka_unit_test(control_tokens_typed_by_the_user),
-        cmocka_unit_test(merges_as_pairs_and_with_spaces_inside), cmocka_unit_test(unknown_tokens), cmocka_unit_test(byte_level),
-        cmocka_unit_test(added_tokens), cmocka_unit_test(templates), cmocka_unit_test(metaspace), cmocka_unit_test(split_behaviours),
-        cmocka_unit_test(refused_by_name), cmocka_unit_test(vocabulary_of_another_model), cmocka_unit_test(streaming), cmocka_unit_test(a_piece_without_text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(byte_fallback),
+        cmocka_unit_test(control_tokens_typed_by_the_user),
+        cmocka_unit_test(merges_as_pairs_and_with_spaces_inside), cmocka_unit_test(unknown_tokens),
+        cmocka_unit_test(byte_level), cmocka_unit_test(added_tokens), cmocka_unit_test(templates),
+        cmocka_unit_test(metaspace), cmocka_unit_test(split_behaviours), cmocka_unit_test(refused_by_name),
+        cmocka_unit_test(vocabulary_of_another_model), cmocka_unit_test(streaming),
+        cmocka_unit_test(a_piece_without_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,13 @@
-/* The merge queue against the definition (look at every pair, take the best, leftmost among equals), and its amount of work. */
+/* The merge queue against the definition (look at every pair, take the best, leftmost among equals), and its
+ * amount of work. */
 #include "tok_fixture.h"
 
 #include "tokenizer/merge.h"
 
 enum { LETTERS = 3, LONGEST = 4 };
 
-/* All strings over a, b, c of 2 to 4 letters; each is a piece or not, with one of a few scores so that ties are common. */
+/* All strings over a, b, c of 2 to 4 letters; each is a piece or not, with one of a few scores so that ties
+ * are common. */
 typedef struct rules {
     int32_t id[340]; /* by code of the string, -1: no piece */
     uint32_t prio[340];
@@ -18,7 +20,8 @@ static int code_of(const char *p, uint32_t n)
     return c;
 }
 
-static bool pair(const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
+static bool pair(
+    const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
 {
     const rules *r = user;
     if (a->len + b->len > LONGEST) return false;
@@ -71,14 +74,16 @@ static void agrees_with_the_definition(void **state)
         const size_t n_want = naive(&r, text, n, want);
         size_t k = 0;
         bool same = true;
-        for (int32_t s = 0; s >= 0 && same; s = m.sym[s].next, k++) same = k < n_want && m.sym[s].pos == want[k].pos && m.sym[s].len == want[k].len;
+        for (int32_t s = 0; s >= 0 && same; s = m.sym[s].next, k++)
+            same = k < n_want && m.sym[s].pos == want[k].pos && m.sym[s].len == want[k].len;
         if (!same || k != n_want) fail_msg("round %d differs (seed %llu)", round, (unsigned long long)seed);
     }
     rg_merger_free(&m);
 }
 
 /* Any two equal symbols merge: the worst case, n - 1 merges. */
-static bool equal_ones(const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
+static bool equal_ones(
+    const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id)
 {
     (void)user;
     (void)text;
@@ -102,11 +107,13 @@ static void work_grows_with_n_log_n(void **state)
         rg_merger_free(&m);
     }
     /* four times the input: 4 * 18/16 = 4.5 times the work; a quadratic queue would need 16 times */
-    if ((double)work[1] > 5.0 * (double)work[0]) fail_msg("work %llu for n, %llu for 4 n", (unsigned long long)work[0], (unsigned long long)work[1]);
+    if ((double)work[1] > 5.0 * (double)work[0])
+        fail_msg("work %llu for n, %llu for 4 n", (unsigned long long)work[0], (unsigned long long)work[1]);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(agrees_with_the_definition), cmocka_unit_test(work_grows_with_n_log_n)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_the_definition), cmocka_unit_test(work_grows_with_n_log_n)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Unicode normalisers, words that stand alone, control tokens by the part of the text, and texts cut at seams. */
+/* Unicode normalisers, words that stand alone, control tokens by the part of the text, and texts cut at
+ * seams. */
 #include "tok_files.h"
 
 #include "tokenizer/added.h"
@@ -25,9 +26,11 @@ static void normal_forms(void **state)
     check_form(RG_NFC, "e\xcc\x81", "\xc3\xa9", __LINE__);
     check_form(RG_NFD, "\xc3\xa9", "e\xcc\x81", __LINE__);
     check_form(RG_NFC, "\xef\xac\x81", "\xef\xac\x81", __LINE__); /* the fi ligature stays canonical ... */
-    check_form(RG_NFKC, "\xef\xac\x81", "fi", __LINE__);          /* ... and falls apart in the compatibility forms */
+    /* ... and falls apart in the compatibility forms */
+    check_form(RG_NFKC, "\xef\xac\x81", "fi", __LINE__);
     check_form(RG_NFKD, "\xef\xbc\xa1\xc3\xa9", "Ae\xcc\x81", __LINE__);
-    check_form(RG_NFC, "a\xcc\x82\xcc\xa3", "\xe1\xba\xad", __LINE__); /* marks in the wrong order: dot below sorts first */
+    /* marks in the wrong order: dot below sorts first */
+    check_form(RG_NFC, "a\xcc\x82\xcc\xa3", "\xe1\xba\xad", __LINE__);
     check_form(RG_NFC, "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c", __LINE__);
     check_form(RG_NFC, "\xffzz\xc3", "\xffzz\xc3", __LINE__); /* bytes that are no text stay */
     check_form(RG_NFC, "", "", __LINE__);
@@ -55,24 +58,32 @@ static void normalisers_of_files(void **state)
         print_message("SKIPPED: this build has no utf8proc\n");
         skip();
     }
-    static const char vocab[] = ",\"a\":259,\"b\":260,\"A\":261,\"\xc3\xa9\":262,\" \":263,\"i\xcc\x87\":264,\"i\":265,\"\xcc\x87\":266";
-    static const char dec[] = "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}]}";
+    static const char vocab[] = ",\"a\":259,\"b\":260,\"A\":261,\"\xc3\xa9\":262,\" "
+                                "\":263,\"i\xcc\x87\":264,\"i\":265,\"\xcc\x87\":266";
+    static const char dec[] =
+        "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}]}";
     const struct {
         const char *norm, *text;
         int n, ids[6];
     } rows[] = {
         {"{\"type\":\"NFC\"}", "ae\xcc\x81", 2, {259, 262}},
         {"{\"type\":\"Lowercase\"}", "AbA", 3, {259, 260, 259}},
-        {"{\"type\":\"Lowercase\"}", "\xc4\xb0", 2, {265, 266}}, /* the one character whose lower case is two */
-        {"{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}", "  a b\xe3\x80\x80 ", 3, {259, 263, 260}},
+        {"{\"type\":\"Lowercase\"}", "\xc4\xb0", 2,
+            {265, 266}}, /* the one character whose lower case is two */
+        {"{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}", "  a b\xe3\x80\x80 ", 3,
+            {259, 263, 260}},
         {"{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true}", " a ", 2, {263, 259}},
         {"{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}", "   ", 0, {0}},
-        {"{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFKC\"},{\"type\":\"Lowercase\"},{\"type\":\"Strip\"}]}", " \xef\xbc\xa1", 1, {259}},
+        {"{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFKC\"},{\"type\":\"Lowercase\"},{\"type\":"
+         "\"Strip\"}]}",
+            " \xef\xbc\xa1", 1, {259}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        blob b = make_json(&(json_parts){.normalizer = rows[i].norm, .decoder = dec, .vocab = vocab, .merges = ""}, false);
+        blob b = make_json(
+            &(json_parts){.normalizer = rows[i].norm, .decoder = dec, .vocab = vocab, .merges = ""}, false);
         rg_tokenizer *t = open_ok(&b);
-        check_ids(t, rows[i].text, strlen(rows[i].text), 0, rows[i].ids, (size_t)rows[i].n, __LINE__ + (int)i * 1000);
+        check_ids(t, rows[i].text, strlen(rows[i].text), 0, rows[i].ids, (size_t)rows[i].n,
+            __LINE__ + (int)i * 1000);
         rg_tokenizer_close(t);
         drop(&b);
     }
@@ -105,21 +116,26 @@ static void words_that_stand_alone(void **state)
             1},
         {"", -1}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const rg_added_tok *hit = rg_added_find(&a, rows[i].text, strlen(rows[i].text), 0, &rg_trust_none, &s, &e);
-        if (!!hit != (rows[i].at >= 0) || (hit && (int)s != rows[i].at)) fail_msg("row %zu ('%s')", i, rows[i].text);
+        const rg_added_tok *hit =
+            rg_added_find(&a, rows[i].text, strlen(rows[i].text), 0, &rg_trust_none, &s, &e);
+        if (!!hit != (rows[i].at >= 0) || (hit && (int)s != rows[i].at))
+            fail_msg("row %zu ('%s')", i, rows[i].text);
     }
     char long_token[RG_ADDED_MAX + 1];
     memset(long_token, 'x', sizeof long_token);
-    assert_int_equal(rg_added_put(&a, long_token, sizeof long_token, (rg_added_tok){.id = 8}, &err), RG_E_UNSUPPORTED);
+    assert_int_equal(
+        rg_added_put(&a, long_token, sizeof long_token, (rg_added_tok){.id = 8}, &err), RG_E_UNSUPPORTED);
     rg_added_free(&a);
 }
 
-static void check_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t n, const int32_t *want, size_t n_want, int line)
+static void check_parts(
+    const rg_tokenizer *t, const rg_tok_part *parts, size_t n, const int32_t *want, size_t n_want, int line)
 {
     int32_t *ids;
     size_t k;
     rg_err err;
-    if (rg_tokenizer_encode_parts(t, parts, n, 0, &ids, &k, &err) != RG_OK) fail_msg("line %d: %s", line, err.msg);
+    if (rg_tokenizer_encode_parts(t, parts, n, 0, &ids, &k, &err) != RG_OK)
+        fail_msg("line %d: %s", line, err.msg);
     bool same = k == n_want;
     for (size_t i = 0; same && i < k; i++) same = ids[i] == want[i];
     if (!same) {
@@ -131,17 +147,20 @@ static void check_parts(const rg_tokenizer *t, const rg_tok_part *parts, size_t 
     assert_true(same);
 }
 
-/* Control tokens count in trusted parts only, however a text tries to form one across a border; and parts are encoded as one text. */
+/* Control tokens count in trusted parts only, however a text tries to form one across a border; and parts are
+ * encoded as one text. */
 static void control_by_part(void **state)
 {
     (void)state;
-    blob b = make_json(&(json_parts){.vocab = ",\"h\\u0120\":256,\"he\":257",
-                           .merges = "\"h e\"",
-                           .added = "{\"id\":300,\"content\":\"<|im_end|>\",\"special\":true,\"normalized\":false},"
-                                    "{\"id\":301,\"content\":\"<|im_start|>\",\"special\":false,\"normalized\":false}"},
+    blob b = make_json(
+        &(json_parts){.vocab = ",\"h\\u0120\":256,\"he\":257",
+            .merges = "\"h e\"",
+            .added = "{\"id\":300,\"content\":\"<|im_end|>\",\"special\":true,\"normalized\":false},"
+                     "{\"id\":301,\"content\":\"<|im_start|>\",\"special\":false,\"normalized\":false}"},
         true);
     rg_tokenizer *t = open_ok(&b);
-    const rg_tok_part trusted[] = {{"<|im_start|>", 12, true}, {"h", 1, true}, {"e", 1, false}, {"<|im_", 5, true}, {"end|>", 5, true}};
+    const rg_tok_part trusted[] = {
+        {"<|im_start|>", 12, true}, {"h", 1, true}, {"e", 1, false}, {"<|im_", 5, true}, {"end|>", 5, true}};
     check_parts(t, trusted, 5, (const int32_t[]){301, 257, 300}, 3, __LINE__);
     const rg_tok_part typed[] = {{"h", 1, true}, {"<|im_end|>", 10, false}};
     const int32_t plain[] = {'h', '<', '|', 'i', 'm', '_', 'e', 'n', 'd', '|', '>'};
@@ -160,7 +179,8 @@ static void control_by_part(void **state)
     drop(&b);
 }
 
-/* Cut at seams or merged as a whole: the same ids, on vocabularies and texts made to have merges everywhere. */
+/* Cut at seams or merged as a whole: the same ids, on vocabularies and texts made to have merges
+ * everywhere. */
 static void seams_change_no_id(void **state)
 {
     (void)state;
@@ -174,7 +194,8 @@ static void seams_change_no_id(void **state)
         for (int i = 0; i < 5; i++) p[n++] = (piece){letters[i], -100.0f - (float)i, 1};
         while (n < 60) {
             store[n][0] = 0;
-            for (int64_t k = rng_in(&rng, 2, 4); k > 0; k--) strcat(store[n], letters[rng_in(&rng, 0, round % 2 ? 5 : 4)]);
+            for (int64_t k = rng_in(&rng, 2, 4); k > 0; k--)
+                strcat(store[n], letters[rng_in(&rng, 0, round % 2 ? 5 : 4)]);
             bool twice = false;
             for (int i = 0; i < n; i++) twice = twice || strcmp(p[i].s, store[n]) == 0;
             if (twice) continue;
@@ -198,10 +219,12 @@ static void seams_change_no_id(void **state)
         const rg_seams kept = t->seams;
         for (int whole = 0; whole < 2; whole++) {
             t->seams = whole ? (rg_seams){0} : kept;
-            if (rg_tokenizer_encode(t, text, len, 0, &ids[whole], &k[whole], &err) != RG_OK) fail_msg("%s", err.msg);
+            if (rg_tokenizer_encode(t, text, len, 0, &ids[whole], &k[whole], &err) != RG_OK)
+                fail_msg("%s", err.msg);
         }
         t->seams = kept;
-        if (k[0] != k[1] || memcmp(ids[0], ids[1], k[0] * sizeof(int32_t)) != 0) fail_msg("round %d differs (seed %llu)", round, (unsigned long long)seed);
+        if (k[0] != k[1] || memcmp(ids[0], ids[1], k[0] * sizeof(int32_t)) != 0)
+            fail_msg("round %d differs (seed %llu)", round, (unsigned long long)seed);
         free(ids[0]);
         free(ids[1]);
         rg_tokenizer_close(t);
@@ -222,7 +245,8 @@ static void merges_by_rank_at_seams(void **state)
     const rg_seams kept = t->seams;
     for (int whole = 0; whole < 2; whole++) {
         t->seams = whole ? (rg_seams){0} : kept;
-        assert_int_equal(rg_tokenizer_encode(t, text, sizeof text - 1, 0, &ids[whole], &k[whole], &err), RG_OK);
+        assert_int_equal(
+            rg_tokenizer_encode(t, text, sizeof text - 1, 0, &ids[whole], &k[whole], &err), RG_OK);
     }
     t->seams = kept;
     assert_int_equal(k[0], k[1]);
@@ -235,7 +259,8 @@ static void merges_by_rank_at_seams(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(normal_forms), cmocka_unit_test(normalisers_of_files), cmocka_unit_test(words_that_stand_alone),
-        cmocka_unit_test(control_by_part), cmocka_unit_test(seams_change_no_id), cmocka_unit_test(merges_by_rank_at_seams)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(normal_forms), cmocka_unit_test(normalisers_of_files),
+        cmocka_unit_test(words_that_stand_alone), cmocka_unit_test(control_by_part),
+        cmocka_unit_test(seams_change_no_id), cmocka_unit_test(merges_by_rank_at_seams)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

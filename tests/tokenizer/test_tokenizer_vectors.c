@@ -1,4 +1,5 @@
-/* Ids that the original tokenizers give: the demo checkpoint's, and those of real models where the optional data is present. */
+/* Ids that the original tokenizers give: the demo checkpoint's, and those of real models where the optional
+ * data is present. */
 #include <jansson.h>
 #include <time.h>
 
@@ -34,7 +35,8 @@ static void check_vectors(const rg_tokenizer *t, const char *path)
         int32_t *want = malloc((json_array_size(ids) + 1) * sizeof *want);
         assert_non_null(want);
         json_array_foreach (ids, k, id) want[k] = (int32_t)json_integer_value(id);
-        check_ids(t, json_string_value(text), json_string_length(text), RG_TOK_BOS | RG_TOK_SPECIAL, want, json_array_size(ids), (int)i);
+        check_ids(t, json_string_value(text), json_string_length(text), RG_TOK_BOS | RG_TOK_SPECIAL, want,
+            json_array_size(ids), (int)i);
         free(want);
     }
     print_message("%zu vectors agree\n", json_array_size(root));
@@ -48,7 +50,8 @@ static void demo_vectors(void **state)
     rg_tokenizer *t = open_path(project_file(path, sizeof path, "weights/demo/tokenizer.json"));
     check_vectors(t, project_file(path, sizeof path, "tests/data/demo_golden/tokenizer_vectors.json"));
     for (int i = 0; i < N_HOSTILE; i++)
-        if (!strstr(hostile_strings[i], SPACE)) check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
+        if (!strstr(hostile_strings[i], SPACE))
+            check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
     rg_tokenizer_close(t);
 }
 
@@ -59,7 +62,8 @@ static void demo_checkpoint(void **state)
     rg_ckpt *c;
     rg_tokenizer *t;
     rg_err err;
-    if (rg_ckpt_open(&c, project_file(path, sizeof path, "weights/demo"), &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_ckpt_open(&c, project_file(path, sizeof path, "weights/demo"), &err) != RG_OK)
+        fail_msg("%s", err.msg);
     if (rg_tokenizer_open_for(&t, c, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
     const rg_config *cfg = rg_ckpt_config(c);
     assert_true(rg_tokenizer_size(t) <= (size_t)cfg->vocab);
@@ -73,7 +77,8 @@ static void demo_checkpoint(void **state)
 static void tinystories(void **state)
 {
     (void)state;
-    const char *tok = data("tinystories-656k-hf/tokenizer.json"), *vec = data("tinystories-656k-hf/tokenizer_vectors.json");
+    const char *tok = data("tinystories-656k-hf/tokenizer.json"),
+               *vec = data("tinystories-656k-hf/tokenizer_vectors.json");
     if (!tok || !vec) skip();
     rg_tokenizer *t = open_path(tok);
     check_vectors(t, vec);
@@ -84,7 +89,8 @@ static void tinystories(void **state)
 static void tinystories_text(void **state)
 {
     (void)state;
-    const char *tok = data("tinystories-656k-hf/tokenizer.json"), *ids = data("tinystories-656k-hf/ref_greedy.tokens.i32"),
+    const char *tok = data("tinystories-656k-hf/tokenizer.json"),
+               *ids = data("tinystories-656k-hf/ref_greedy.tokens.i32"),
                *text = data("tinystories-656k-hf/ref_greedy.txt");
     if (!tok || !ids || !text) skip();
     size_t n, len, at = 0;
@@ -110,7 +116,8 @@ static void tinystories_text(void **state)
 static void tinystories_paragraphs(void **state)
 {
     (void)state;
-    const char *tok = data("tinystories-656k-hf/tokenizer.json"), *ref = data("tinystories-656k-hf/tinystories_val_60paras.tokens.i32"),
+    const char *tok = data("tinystories-656k-hf/tokenizer.json"),
+               *ref = data("tinystories-656k-hf/tinystories_val_60paras.tokens.i32"),
                *txt = data("eval-text/tinystories_val.txt");
     if (!tok || !ref || !txt) skip();
     size_t n, len, k, at = 0;
@@ -194,7 +201,8 @@ static void llama3_json(void **state)
 
 static void check_stories(const char *tok)
 {
-    const char *path = data(tok), *txt = data("eval-text/tinystories_val_first40000.txt"), *ref = data("stories260K/tinystories_val_first40000.tokens.i32");
+    const char *path = data(tok), *txt = data("eval-text/tinystories_val_first40000.txt"),
+               *ref = data("stories260K/tinystories_val_first40000.tokens.i32");
     if (!path || !txt || !ref) skip();
     size_t len, n, k;
     char *text = read_all(txt, &len);
@@ -241,10 +249,12 @@ static void check_wiki(const char *tok, bool hostile)
     const clock_t start = clock();
     assert_int_equal(rg_tokenizer_encode(t, text, len, 0, &ids, &n, &err), RG_OK);
     const double s = (double)(clock() - start) / CLOCKS_PER_SEC;
-    print_message("%s: %zu bytes, %zu ids, %.3f s of CPU, %.2f MB/s\n", tok, len, n, s, s > 0 ? (double)len / s * 1e-6 : 0.0);
+    print_message("%s: %zu bytes, %zu ids, %.3f s of CPU, %.2f MB/s\n", tok, len, n, s,
+        s > 0 ? (double)len / s * 1e-6 : 0.0);
     free(ids);
     check_round_trip(t, text, len);
-    for (int i = 0; i < N_HOSTILE && hostile; i++) check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
+    for (int i = 0; i < N_HOSTILE && hostile; i++)
+        check_round_trip(t, hostile_strings[i], strlen(hostile_strings[i]));
     rg_tokenizer_close(t);
     free(text);
 }
@@ -271,7 +281,8 @@ static void wiki_llama2(void **state)
 static void llama2_formats_agree(void **state)
 {
     (void)state;
-    const char *a = data("llama2-tokenizer/tokenizer.model"), *b = data("llama2-tokenizer/tokenizer.tinyllama.json"), *txt = data("eval-text/wiki.test.raw");
+    const char *a = data("llama2-tokenizer/tokenizer.model"),
+               *b = data("llama2-tokenizer/tokenizer.tinyllama.json"), *txt = data("eval-text/wiki.test.raw");
     if (!a || !b || !txt) skip();
     size_t len, n, m;
     rg_err err;
@@ -295,11 +306,13 @@ static blob gguf_of_json(const char *path, const char *pre)
     json_error_t je;
     json_t *root = json_load_file(path, JSON_ALLOW_NUL, &je), *v;
     if (!root) fail_msg("%s: %s", path, je.text);
-    const json_t *model = json_object_get(root, "model"), *vocab = json_object_get(model, "vocab"), *merges = json_object_get(model, "merges");
+    const json_t *model = json_object_get(root, "model"), *vocab = json_object_get(model, "vocab"),
+                 *merges = json_object_get(model, "merges");
     const json_t *added = json_object_get(root, "added_tokens");
     size_t n = 0, i;
     const char *key;
-    json_object_foreach ((json_t *)(uintptr_t)vocab, key, v) n = json_integer_value(v) >= (json_int_t)n ? (size_t)json_integer_value(v) + 1 : n;
+    json_object_foreach ((json_t *)(uintptr_t)vocab, key, v)
+        n = json_integer_value(v) >= (json_int_t)n ? (size_t)json_integer_value(v) + 1 : n;
     json_array_foreach (added, i, v) {
         const json_int_t id = json_integer_value(json_object_get(v, "id"));
         n = id >= (json_int_t)n ? (size_t)id + 1 : n;
@@ -334,7 +347,8 @@ static blob gguf_of_json(const char *path, const char *pre)
         if (json_is_string(v))
             snprintf(both, sizeof both, "%s", json_string_value(v));
         else
-            snprintf(both, sizeof both, "%s %s", json_string_value(json_array_get(v, 0)), json_string_value(json_array_get(v, 1)));
+            snprintf(both, sizeof both, "%s %s", json_string_value(json_array_get(v, 0)),
+                json_string_value(json_array_get(v, 1)));
         put_str(&b, both, strlen(both));
     }
     free(text_of);
@@ -399,10 +413,13 @@ static void smollm2_digits_and_ends(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(demo_vectors), cmocka_unit_test(demo_checkpoint), cmocka_unit_test(tinystories),
-        cmocka_unit_test(tinystories_text), cmocka_unit_test(tinystories_paragraphs), cmocka_unit_test(llama2_gguf), cmocka_unit_test(llama2_sentencepiece),
-        cmocka_unit_test(llama2_json), cmocka_unit_test(llama3_json), cmocka_unit_test(stories_bin), cmocka_unit_test(stories_model),
-        cmocka_unit_test(stories_gguf), cmocka_unit_test(wiki_llama3), cmocka_unit_test(wiki_smollm2), cmocka_unit_test(wiki_llama2),
-        cmocka_unit_test(llama2_formats_agree), cmocka_unit_test(smollm2_as_gguf), cmocka_unit_test(llama3_as_gguf), cmocka_unit_test(smollm2_digits_and_ends)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(demo_vectors), cmocka_unit_test(demo_checkpoint),
+        cmocka_unit_test(tinystories), cmocka_unit_test(tinystories_text),
+        cmocka_unit_test(tinystories_paragraphs), cmocka_unit_test(llama2_gguf),
+        cmocka_unit_test(llama2_sentencepiece), cmocka_unit_test(llama2_json), cmocka_unit_test(llama3_json),
+        cmocka_unit_test(stories_bin), cmocka_unit_test(stories_model), cmocka_unit_test(stories_gguf),
+        cmocka_unit_test(wiki_llama3), cmocka_unit_test(wiki_smollm2), cmocka_unit_test(wiki_llama2),
+        cmocka_unit_test(llama2_formats_agree), cmocka_unit_test(smollm2_as_gguf),
+        cmocka_unit_test(llama3_as_gguf), cmocka_unit_test(smollm2_digits_and_ends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Images of tokenizer files: llama2.c tokenizer.bin, SentencePiece models, GGUF files that hold only a vocabulary. */
+/* Images of tokenizer files: llama2.c tokenizer.bin, SentencePiece models, GGUF files that hold only a
+ * vocabulary. */
 #ifndef RG_TOK_FILES_H
 #define RG_TOK_FILES_H
 

@@ -61,8 +61,10 @@ static inline rg_tokenizer *open_ok(const blob *b)
 
 /* The parts of a tokenizer.json; NULL takes the default of a byte-fallback BPE. */
 typedef struct json_parts {
-    const char *normalizer, *pre, *post, *decoder, *added, *model; /* model: more keys, each followed by a comma */
-    const char *vocab, *merges;                                    /* the members of the object and of the array */
+    /* model: more keys, each followed by a comma */
+    const char *normalizer, *pre, *post, *decoder, *added, *model;
+    /* the members of the object and of the array */
+    const char *vocab, *merges;
 } json_parts;
 
 #define SPACE "\xe2\x96\x81"
@@ -71,14 +73,19 @@ typedef struct json_parts {
     "\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" SPACE "\"}]}"
 #define SPM_DEC \
     "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SPACE \
-    "\"},\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}"
+    "\"},\"content\":\" " \
+    "\"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" " \
+    "\",\"start\":1,\"stop\":0}]}"
 #define BOS_POST \
-    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]," \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{" \
+    "\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]," \
     "\"pair\":[],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1],\"tokens\":[\"<s>\"]}}}"
 #define THREE_ADDED \
-    "{\"id\":0,\"content\":\"<unk>\",\"special\":true,\"normalized\":false},{\"id\":1,\"content\":\"<s>\",\"special\":true,\"normalized\":false}," \
+    "{\"id\":0,\"content\":\"<unk>\",\"special\":true,\"normalized\":false},{\"id\":1,\"content\":\"<s>\"," \
+    "\"special\":true,\"normalized\":false}," \
     "{\"id\":2,\"content\":\"</s>\",\"special\":true,\"normalized\":false}"
-#define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
+#define BYTE_LEVEL \
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
 
 /* "<unk>":0,"<s>":1,"</s>":2 and the 256 byte tokens from 3 */
 static inline void put_byte_vocab(blob *b)
@@ -93,7 +100,8 @@ static inline void put_byte_vocab(blob *b)
 
 enum { BYTE0 = 3, FREE = 259 }; /* ids of byte 0 and of the first piece behind the bytes */
 
-/* The character of a byte in byte-level BPE, as the GPT-2 code makes them: printable ones themselves, the others from U+0100 on. */
+/* The character of a byte in byte-level BPE, as the GPT-2 code makes them: printable ones themselves, the
+ * others from U+0100 on. */
 static inline void put_byte_char(blob *b, int byte)
 {
     int cp = 256;
@@ -139,13 +147,20 @@ static inline blob make_json(const json_parts *p, bool byte_level)
     puts_to(&b, ",\"decoder\":");
     puts_to(&b, p->decoder ? p->decoder : byte_level ? BYTE_LEVEL : SPM_DEC);
     puts_to(&b, ",\"model\":{\"type\":\"BPE\",");
-    puts_to(&b, p->model ? p->model : byte_level ? "" : "\"unk_token\":\"<unk>\",\"fuse_unk\":true,\"byte_fallback\":true,");
+    puts_to(&b,
+        p->model         ? p->model
+            : byte_level ? ""
+                         : "\"unk_token\":\"<unk>\",\"fuse_unk\":true,\"byte_fallback\":true,");
     puts_to(&b, "\"vocab\":{");
     if (byte_level)
         put_base_vocab(&b);
     else
         put_byte_vocab(&b);
-    puts_to(&b, p->vocab ? p->vocab : byte_level ? "" : ",\"" SPACE "\":259,\"a\":260,\"b\":261,\"ab\":262,\"" SPACE "ab\":263,\"abab\":264");
+    puts_to(&b,
+        p->vocab         ? p->vocab
+            : byte_level ? ""
+                         : ",\"" SPACE "\":259,\"a\":260,\"b\":261,\"ab\":262,\"" SPACE
+                           "ab\":263,\"abab\":264");
     puts_to(&b, "},\"merges\":[");
     puts_to(&b, p->merges ? p->merges : byte_level ? "" : "\"a b\",\"" SPACE " ab\",\"ab ab\"");
     puts_to(&b, "]}}");
@@ -153,12 +168,14 @@ static inline blob make_json(const json_parts *p, bool byte_level)
 }
 
 /* Checks the ids of a text; want ends with -1. */
-static inline void check_ids(const rg_tokenizer *t, const char *text, size_t len, int flags, const int32_t *want, size_t n_want, int line)
+static inline void check_ids(const rg_tokenizer *t, const char *text, size_t len, int flags,
+    const int32_t *want, size_t n_want, int line)
 {
     int32_t *ids;
     size_t n;
     rg_err err;
-    if (rg_tokenizer_encode(t, text, len, flags, &ids, &n, &err) != RG_OK) fail_msg("line %d: '%.*s': %s", line, (int)len, text, err.msg);
+    if (rg_tokenizer_encode(t, text, len, flags, &ids, &n, &err) != RG_OK)
+        fail_msg("line %d: '%.*s': %s", line, (int)len, text, err.msg);
     bool same = n == n_want;
     for (size_t i = 0; same && i < n; i++) same = ids[i] == want[i];
     if (!same) {
@@ -173,7 +190,8 @@ static inline void check_ids(const rg_tokenizer *t, const char *text, size_t len
 }
 
 #define CHECK_IDS(t, text, flags, ...) \
-    check_ids(t, text, strlen(text), flags, (const int32_t[]){__VA_ARGS__, -1}, sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t), __LINE__)
+    check_ids(t, text, strlen(text), flags, (const int32_t[]){__VA_ARGS__, -1}, \
+        sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t), __LINE__)
 
 /* decode(encode(text)); the caller frees. */
 static inline char *round_trip(const rg_tokenizer *t, const char *text, size_t len, size_t *out_len)
@@ -208,14 +226,19 @@ static inline void check_round_trip(const rg_tokenizer *t, const char *text, siz
     assert_true(ok);
 }
 
-/* Strings that break tokenizers: spaces, digits, emoji with joiners, combining marks, right-to-left, controls, code. */
-static const char *const hostile_strings[] = {"", " ", "  ", "   leading and trailing   ", "\n", "\n\n \n\t\r\n", "a", "Hello, world!", "1",
-    "12345678901234567890", "3.14159e-10", "na\xc3\xafve gar\xc3\xa7on", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7 family",
+/* Strings that break tokenizers: spaces, digits, emoji with joiners, combining marks, right-to-left,
+ * controls, code. */
+static const char *const hostile_strings[] = {"", " ", "  ", "   leading and trailing   ", "\n",
+    "\n\n \n\t\r\n", "a", "Hello, world!", "1", "12345678901234567890", "3.14159e-10",
+    "na\xc3\xafve gar\xc3\xa7on",
+    "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7 family",
     "e\xcc\x81\xcc\x82\xcc\x83", "\xd8\xa7\xd9\x84\xd8\xb9\xd8\xb1\xd8\xa8\xd9\x8a\xd8\xa9 \xd7\xa2\xd7\x91",
-    "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97\xe7\xac\xa6\xe3\x80\x81\xe3\x81\x8b\xe3\x81\xaa", "\x01\x02\x7f\x1b[0m",
-    "\xc2\x85\xc2\xa0\xe2\x80\x83\xe3\x80\x80\xe1\xa0\x8e spaces", "it's they'll I'M WE'RE", "if (x >= 0) { y[i] <<= 3; }\n\t// tab",
-    "\xe2\x96\x81\xe2\x96\x81 lower one eighth block \xe2\x96\x81", "\xef\xbf\xbd\xef\xbb\xbf bom", "<|im_start|>user", "<s>[INST] </s>", "<0x0A> <0xFF>",
-    "\xf4\x8f\xbf\xbf last", "....!!!!?!?!----====", "\xc2\xb2\xc2\xb3\xc2\xbd \xe2\x85\xa7 \xd9\xa3"};
+    "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97\xe7\xac\xa6\xe3\x80\x81\xe3\x81\x8b\xe3\x81\xaa",
+    "\x01\x02\x7f\x1b[0m", "\xc2\x85\xc2\xa0\xe2\x80\x83\xe3\x80\x80\xe1\xa0\x8e spaces",
+    "it's they'll I'M WE'RE", "if (x >= 0) { y[i] <<= 3; }\n\t// tab",
+    "\xe2\x96\x81\xe2\x96\x81 lower one eighth block \xe2\x96\x81", "\xef\xbf\xbd\xef\xbb\xbf bom",
+    "<|im_start|>user", "<s>[INST] </s>", "<0x0A> <0xFF>", "\xf4\x8f\xbf\xbf last",
+    "....!!!!?!?!----====", "\xc2\xb2\xc2\xb3\xc2\xbd \xe2\x85\xa7 \xd9\xa3"};
 enum { N_HOSTILE = sizeof hostile_strings / sizeof *hostile_strings };
 
 #endif

@@ -22,11 +22,13 @@ static void child(const run_opts *o, const char *const *args, const char *out, c
 {
     const char *bin = getenv("RIDGE_BIN");
     const int in = open(o->in_path ? o->in_path : "/dev/null", O_RDONLY);
-    const int fo = open(o->out_path ? o->out_path : out, O_WRONLY | O_CREAT | O_TRUNC, 0600), fe = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int fo = open(o->out_path ? o->out_path : out, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+              fe = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (in < 0 || fo < 0 || fe < 0 || dup2(in, 0) < 0 || dup2(fo, 1) < 0 || dup2(fe, 2) < 0) _exit(126);
     close(in), close(fo), close(fe);
     if (o->closed_out) close(1);
-    setenv("XDG_CACHE_HOME", temp_dir(), 1); /* nothing of ours into the user's cache, nothing of theirs into the test */
+    /* nothing of ours into the user's cache, nothing of theirs into the test */
+    setenv("XDG_CACHE_HOME", temp_dir(), 1);
     setenv("OMP_WAIT_POLICY", "passive", 1);
     for (int i = 0; i < 4 && o->env[i]; i++) putenv((char *)(uintptr_t)o->env[i]);
     execv(bin, (char *const *)(uintptr_t)args);
@@ -46,7 +48,9 @@ static int wait_for(pid_t pid, const run_opts *o, const char *out)
     for (int ms = 0;; ms++) {
         const pid_t got = waitpid(pid, &status, WNOHANG);
         if (got == pid) break;
-        if (!sent && ((o->sigint_after_ms && ms >= o->sigint_after_ms) || (o->sigint_after_bytes && size_of(out) >= o->sigint_after_bytes))) {
+        if (!sent &&
+            ((o->sigint_after_ms && ms >= o->sigint_after_ms) ||
+                (o->sigint_after_bytes && size_of(out) >= o->sigint_after_bytes))) {
             kill(pid, SIGINT);
             sent = true;
         }
@@ -80,7 +84,8 @@ static output run_args(const run_opts *o, const char *const *args)
         print_message("\n-> %d, %zu bytes\n%s", r.code, r.n_out, r.err);
     }
     if (r.code == 126 || r.code == 127) fail_msg("cannot run %s", args[0]);
-    if (strstr(r.err, "Sanitizer") || strstr(r.err, "runtime error")) fail_msg("sanitizer report:\n%s", r.err);
+    if (strstr(r.err, "Sanitizer") || strstr(r.err, "runtime error"))
+        fail_msg("sanitizer report:\n%s", r.err);
     return r;
 }
 
@@ -140,7 +145,8 @@ void expect_error(output o, int code, ...)
 {
     va_list ap;
     if (o.code != code) fail_msg("exit code %d, expected %d: %s", o.code, code, o.err);
-    if (count_lines(o.err) != 1 || strncmp(o.err, "ridge", 5) != 0) fail_msg("not one line of 'ridge ...': '%s'", o.err);
+    if (count_lines(o.err) != 1 || strncmp(o.err, "ridge", 5) != 0)
+        fail_msg("not one line of 'ridge ...': '%s'", o.err);
     if (o.n_out) fail_msg("prints on standard output: %.200s", o.out);
     va_start(ap, code);
     for (const char *text; (text = va_arg(ap, const char *));)
@@ -168,7 +174,8 @@ const char *tiny_model(void)
 {
     const char *path = scratch("tiny");
     if (!file_exists(path)) {
-        output o = ridge("synth", "--dims", "hidden=64,layers=2,heads=4,kv_heads=2,ffn=96,vocab=512,ctx=256", "--dtype", "f32", "-o", path, NULL);
+        output o = ridge("synth", "--dims", "hidden=64,layers=2,heads=4,kv_heads=2,ffn=96,vocab=512,ctx=256",
+            "--dtype", "f32", "-o", path, NULL);
         expect_ok(&o);
         done(&o);
     }
@@ -190,7 +197,8 @@ const char *machine_file(void)
     if (shared && file_exists(shared)) return shared;
     if (!file_exists(path)) {
         output o = ridge("machine", "--quick", "--save", path, NULL);
-        if (o.code != 0 && o.code != 7) fail_msg("machine: exit code %d: %s", o.code, o.err); /* a noisy machine still writes its file */
+        /* a noisy machine still writes its file */
+        if (o.code != 0 && o.code != 7) fail_msg("machine: exit code %d: %s", o.code, o.err);
         done(&o);
         assert_true(file_exists(path));
     }
@@ -200,7 +208,8 @@ const char *machine_file(void)
 int schema_check(const char *schema, const char *file)
 {
     char cmd[1500];
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_json.py' '%s/%s' '%s'", RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, schema, file);
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_json.py' '%s/%s' '%s'", RIDGE_SOURCE_DIR,
+        RIDGE_SOURCE_DIR, schema, file);
     const int rc = system(cmd);
     const int code = WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
     return code == 127 ? 77 : code; /* no python3 */

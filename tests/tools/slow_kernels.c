@@ -1,5 +1,5 @@
-/* Linked into a program of the tests only (--wrap=rg_kernels_select): one kernel does its work thousands of times over, so that a promise about speed
- * must fail. The product has no such switch. */
+/* Linked into a program of the tests only (--wrap=rg_kernels_select): one kernel does its work thousands of
+ * times over, so that a promise about speed must fail. The product has no such switch. */
 #include "kernels/kernels.h"
 
 bool __real_rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas);

@@ -1,4 +1,5 @@
-/* --assert: arithmetic on saved reports, where nothing is measured and every outcome is known; then on runs, with a kernel slowed down. */
+/* --assert: arithmetic on saved reports, where nothing is measured and every outcome is known; then on runs,
+ * with a kernel slowed down. */
 #include "json_util.h"
 
 /* A bench of one setting: pp and tg with the given medians and intervals. */
@@ -8,10 +9,14 @@ static const char *saved(const char *name, double pp, double tg, double tg_low, 
     const char *path = scratch(name);
     snprintf(text, sizeof text,
         "{\"schema\": \"ridge.bench\", \"version\": 1, \"results\": ["
-        "{\"test\": \"pp512\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 512, \"n_gen\": 0, \"tokens\": 512, \"dtype\": \"f16\","
-        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": null, \"ci95_high_ts\": null, \"mbu\": 0.1, \"model_size\": 1000, \"bytes_counted\": 5120},"
-        "{\"test\": \"tg128 @ d64\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 0, \"n_gen\": 128, \"tokens\": 128, \"dtype\": \"f16\","
-        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": %g, \"ci95_high_ts\": %g, \"mbu\": 0.8, \"mfu\": null, \"model_size\": 1000, "
+        "{\"test\": \"pp512\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 512, "
+        "\"n_gen\": 0, \"tokens\": 512, \"dtype\": \"f16\","
+        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": null, \"ci95_high_ts\": null, \"mbu\": 0.1, "
+        "\"model_size\": 1000, \"bytes_counted\": 5120},"
+        "{\"test\": \"tg128 @ d64\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 0, "
+        "\"n_gen\": 128, \"tokens\": 128, \"dtype\": \"f16\","
+        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": %g, \"ci95_high_ts\": %g, \"mbu\": 0.8, "
+        "\"mfu\": null, \"model_size\": 1000, "
         "\"bytes_counted\": 128000}]}",
         pp, 512e9 / pp, tg, 128e9 / tg, tg_low, tg_high);
     write_bytes(path, text, strlen(text));
@@ -70,7 +75,8 @@ static void arithmetic(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         output o;
         const int code = judge(cases[i].assertion, &o);
-        if (code != cases[i].code) fail_msg("%s: exit code %d, expected %d: %s", cases[i].assertion, code, cases[i].code, o.err);
+        if (code != cases[i].code)
+            fail_msg("%s: exit code %d, expected %d: %s", cases[i].assertion, code, cases[i].code, o.err);
         if (code) assert_non_null(strstr(o.err, "assert"));
         assert_non_null(strstr(o.out, "## Verdict")); /* the report is printed whatever the outcome */
         done(&o);
@@ -94,11 +100,15 @@ static void syntax(void **state)
     };
     const char *base = saved("c.json", 1.0, 1.0, 1.0, 1.0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect_error(ridge("bench", "-m", tiny_model(), "--assert", cases[i][0], "--baseline", base, NULL), 2, "--assert", cases[i][1], NULL);
-    expect_error(ridge("profile", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", NULL), 2, "--baseline FILE", NULL);
+        expect_error(ridge("bench", "-m", tiny_model(), "--assert", cases[i][0], "--baseline", base, NULL), 2,
+            "--assert", cases[i][1], NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", NULL), 2,
+        "--baseline FILE", NULL);
     expect_error(ridge("eval", "-m", tiny_model(), "--junit", "x.xml", NULL), 2, "--junit", "--assert", NULL);
     expect_error(ridge("bench", "--baseline", base, NULL), 2, "--baseline", "--assert", NULL);
-    expect_error(ridge("bench", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", "--baseline", "missing.json", NULL), 3, "missing.json", NULL);
+    expect_error(ridge("bench", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", "--baseline",
+                     "missing.json", NULL),
+        3, "missing.json", NULL);
     output o = ridge("bench", "--assert", "help", NULL);
     expect_ok(&o);
     assert_non_null(strstr(o.out, "PHASE.tokens_per_s"));
@@ -114,8 +124,8 @@ static void reports(void **state)
     snprintf(a, sizeof a, "%s", saved("a&<b>.json", 1000.0, 100.0, 95.0, 105.0));
     snprintf(xml, sizeof xml, "%s", scratch("out.xml"));
     snprintf(md, sizeof md, "%s", scratch("out.md"));
-    output o = ridge("compare", a, a, "--assert", "decode.mbu>=0.1", "--assert", "decode.mbu>=0.9", "--assert", "decode.tokens_per_s>=100", "--junit", xml,
-        "--summary", md, "-o", "json", NULL);
+    output o = ridge("compare", a, a, "--assert", "decode.mbu>=0.1", "--assert", "decode.mbu>=0.9",
+        "--assert", "decode.tokens_per_s>=100", "--junit", xml, "--summary", md, "-o", "json", NULL);
     assert_int_equal(o.code, 6); /* a failure counts more than what cannot be told */
     json_t *j = parse(&o);
     assert_string_equal(text(j, "schema"), "ridge.compare");
@@ -129,12 +139,16 @@ static void reports(void **state)
     assert_non_null(strstr(m, "| assertion"));
     assert_non_null(strstr(m, "too noisy to tell"));
     char cmd[700];
-    snprintf(cmd, sizeof cmd, "command -v python3 >/dev/null || exit 0; python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' '%s'", xml);
+    snprintf(cmd, sizeof cmd,
+        "command -v python3 >/dev/null || exit 0; python3 -c 'import sys, xml.dom.minidom as d; "
+        "d.parse(sys.argv[1])' '%s'",
+        xml);
     assert_int_equal(system(cmd), 0);
     free(x), free(m);
 }
 
-/* The same promise, the same baseline: kept by the program, broken by the one whose kernel was slowed down. */
+/* The same promise, the same baseline: kept by the program, broken by the one whose kernel was slowed
+ * down. */
 static void slowed_kernel_breaks_the_promise(void **state)
 {
     (void)state;
@@ -142,21 +156,23 @@ static void slowed_kernel_breaks_the_promise(void **state)
     snprintf(base, sizeof base, "%s", scratch("base.json"));
     snprintf(xml, sizeof xml, "%s", scratch("slow.xml"));
     const run_opts to = {.out_path = base};
-    output o = ridge_with(&to, "bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16", "-r", "5", "-o", "json", NULL);
+    output o = ridge_with(&to, "bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0",
+        "-n", "16", "-r", "5", "-o", "json", NULL);
     expect_ok(&o);
     done(&o);
     static const char promise[] = "decode.tokens_per_s>=0.1*baseline";
-    o = ridge(
-        "bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16", "-r", "5", "--assert", promise, "--baseline", base, NULL);
-    if (o.code != 0 && o.code != 7) fail_msg("exit code %d: %s", o.code, o.err); /* 7: a machine too busy to tell */
+    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16",
+        "-r", "5", "--assert", promise, "--baseline", base, NULL);
+    /* 7: a machine too busy to tell */
+    if (o.code != 0 && o.code != 7) fail_msg("exit code %d: %s", o.code, o.err);
     done(&o);
     const char *product = getenv("RIDGE_BIN"), *slow = getenv("RIDGE_SLOW");
     char keep[1024];
     assert_non_null(slow);
     snprintf(keep, sizeof keep, "%s", product);
     setenv("RIDGE_BIN", slow, 1);
-    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16", "-r", "5", "--assert", promise, "--baseline", base,
-        "--junit", xml, NULL);
+    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-t", "1", "-p", "0", "-n", "16",
+        "-r", "5", "--assert", promise, "--baseline", base, "--junit", xml, NULL);
     setenv("RIDGE_BIN", keep, 1);
     if (o.code != 6) fail_msg("exit code %d, expected 6: %s", o.code, o.err);
     assert_non_null(strstr(o.err, promise));
@@ -169,33 +185,40 @@ static void slowed_kernel_breaks_the_promise(void **state)
 static void profile_and_eval(void **state)
 {
     (void)state;
-    output o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "3", "--dtype", "f32,q4g32", "--assert",
-        "decode.ffn_down_add.calls==8", "--assert", "prefill.tokens_per_s>0", "--assert", "model.bits_per_weight_resident<=33", "-o", "json", NULL);
+    output o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r",
+        "3", "--dtype", "f32,q4g32", "--assert", "decode.ffn_down_add.calls==8", "--assert",
+        "prefill.tokens_per_s>0", "--assert", "model.bits_per_weight_resident<=33", "-o", "json", NULL);
     expect_ok(&o);
     json_decref(parse(&o));
     assert_non_null(strstr(o.err, "(q4g32): holds"));
     done(&o);
-    o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "4", "-n", "2", "-r", "1", "--assert", "decode.ffn_down.calls>=1", NULL);
+    o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "4", "-n", "2", "-r", "1",
+        "--assert", "decode.ffn_down.calls>=1", NULL);
     assert_int_equal(o.code, 6);
     assert_non_null(strstr(o.err, "part of ffn_down_add (--fuse none"));
     done(&o);
-    o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "1", "--assert", "decode.tokens_per_s>=1e15", NULL);
+    o = ridge("profile", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "4", "-r", "1",
+        "--assert", "decode.tokens_per_s>=1e15", NULL);
     assert_int_equal(o.code, 6);
     assert_non_null(strstr(o.err, "taken at its word")); /* one repetition has no interval */
     done(&o);
-    o = ridge("eval", "-p", "Once upon a time there was a little girl who liked to play in the garden with her dog.", "-c", "16", "--dtype", "q4g64",
-        "--ref-dtype", "f16", "--assert", "kld.mean<5", "--assert", "same_top>=0", "--assert", "ppl<1e9", NULL);
+    o = ridge("eval", "-p",
+        "Once upon a time there was a little girl who liked to play in the garden with her dog.", "-c", "16",
+        "--dtype", "q4g64", "--ref-dtype", "f16", "--assert", "kld.mean<5", "--assert", "same_top>=0",
+        "--assert", "ppl<1e9", NULL);
     expect_ok(&o);
     done(&o);
-    o = ridge("eval", "-p", "Once upon a time there was a little girl who liked to play in the garden with her dog.", "-c", "16", "--ref-dtype", "f32",
-        "--assert", "same_top<0", NULL);
+    o = ridge("eval", "-p",
+        "Once upon a time there was a little girl who liked to play in the garden with her dog.", "-c", "16",
+        "--ref-dtype", "f32", "--assert", "same_top<0", NULL);
     assert_int_equal(o.code, 6);
     done(&o);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(arithmetic), cmocka_unit_test(syntax), cmocka_unit_test(reports),
-        cmocka_unit_test(slowed_kernel_breaks_the_promise), cmocka_unit_test(profile_and_eval)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(arithmetic), cmocka_unit_test(syntax),
+        cmocka_unit_test(reports), cmocka_unit_test(slowed_kernel_breaks_the_promise),
+        cmocka_unit_test(profile_and_eval)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* `ridge bench` end to end: tests and settings that lists span, numbers that follow from each other, four formats, Ctrl-C, refusals. */
+/* `ridge bench` end to end: tests and settings that lists span, numbers that follow from each other, four
+ * formats, Ctrl-C, refusals. */
 #include "json_util.h"
 
 #include <sys/wait.h>
@@ -20,7 +21,8 @@ static void check_result(const json_t *r)
     assert_true(tokens == (number(r, "n_prompt") + number(r, "n_gen")) * number(r, "n_seq"));
     double mean = 0.0, mean_ts = 0.0, least = INFINITY, most = 0.0;
     for (size_t i = 0; i < (size_t)n; i++) {
-        const double t = json_number_value(json_array_get(ns, i)), s = json_number_value(json_array_get(ts, i));
+        const double t = json_number_value(json_array_get(ns, i)),
+                     s = json_number_value(json_array_get(ts, i));
         assert_true(fabs(s - 1e9 * tokens / t) < 1e-6 * s);
         mean += t / n, mean_ts += s / n;
         least = fmin(least, t), most = fmax(most, t);
@@ -29,14 +31,18 @@ static void check_result(const json_t *r)
     assert_true(fabs(mean_ts - number(r, "avg_ts")) < 1e-6 * mean_ts);
     assert_true(median >= least && median <= most);
     assert_true(fabs(number(r, "median_ts") - 1e9 * tokens / median) < 1e-6 * number(r, "median_ts"));
-    if (n >= 3.0) assert_true(number(r, "ci95_low_ts") <= number(r, "median_ts") && number(r, "median_ts") <= number(r, "ci95_high_ts"));
+    if (n >= 3.0)
+        assert_true(number(r, "ci95_low_ts") <= number(r, "median_ts") &&
+            number(r, "median_ts") <= number(r, "ci95_high_ts"));
     if (n < 3.0) assert_true(json_is_null(json_object_get(r, "ci95_low_ts")));
     assert_true(number(r, "flop") > 0.0 && number(r, "bytes_counted") >= number(r, "bytes_analytic"));
     assert_true(fabs(number(r, "gflops") - number(r, "flop") / median) < 1e-6 * number(r, "gflops"));
     assert_true(fabs(number(r, "gbps") - number(r, "bytes_counted") / median) < 1e-6 * number(r, "gbps"));
-    assert_true(fabs(number(r, "ai") * number(r, "bytes_counted") - number(r, "flop")) < 1e-6 * number(r, "flop"));
+    assert_true(
+        fabs(number(r, "ai") * number(r, "bytes_counted") - number(r, "flop")) < 1e-6 * number(r, "flop"));
     const double ideal = number_or_null(r, "analytic_t_ns");
-    if (isfinite(ideal)) assert_true(fabs(number(r, "roof_fraction") - ideal / median) < 1e-6 * number(r, "roof_fraction"));
+    if (isfinite(ideal))
+        assert_true(fabs(number(r, "roof_fraction") - ideal / median) < 1e-6 * number(r, "roof_fraction"));
 }
 
 static const json_t *result_of(const json_t *j, const char *test, const char *setting)
@@ -44,7 +50,8 @@ static const json_t *result_of(const json_t *j, const char *test, const char *se
     const json_t *r;
     size_t i;
     json_array_foreach (json_object_get(j, "results"), i, r)
-        if (strcmp(text(r, "test"), test) == 0 && (!setting || strcmp(text(r, "setting"), setting) == 0)) return r;
+        if (strcmp(text(r, "test"), test) == 0 && (!setting || strcmp(text(r, "setting"), setting) == 0))
+            return r;
     fail_msg("no result of %s, %s", test, setting ? setting : "any setting");
     return NULL;
 }
@@ -52,8 +59,9 @@ static const json_t *result_of(const json_t *j, const char *test, const char *se
 static void lists_span_tests(void **state)
 {
     (void)state;
-    output o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "8-32*2,5", "-n", "4", "-n", "6", "-pg", "8,4", "-d", "0-64+64", "-B",
-        "1,3", "-r", "3", "-ctk", "f16", "-ctv", "f16", "-o", "json", NULL);
+    output o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "8-32*2,5", "-n", "4",
+        "-n", "6", "-pg", "8,4", "-d", "0-64+64", "-B", "1,3", "-r", "3", "-ctk", "f16", "-ctv", "f16", "-o",
+        "json", NULL);
     json_t *j = bench_json(&o);
     const json_t *all = json_object_get(j, "results"), *r;
     size_t i;
@@ -62,12 +70,14 @@ static void lists_span_tests(void **state)
         check_result(r);
         assert_true(number(r, "samples") == 3.0);
     }
-    static const char *const names[] = {"pp8", "pp16", "pp32", "pp5", "tg4", "tg6 x3", "pp8+tg4", "pp8+tg4 x3", "pp32 @ d64", "tg4 x3 @ d64", "pp8+tg4 @ d64"};
+    static const char *const names[] = {"pp8", "pp16", "pp32", "pp5", "tg4", "tg6 x3", "pp8+tg4",
+        "pp8+tg4 x3", "pp32 @ d64", "tg4 x3 @ d64", "pp8+tg4 @ d64"};
     for (i = 0; i < sizeof names / sizeof *names; i++) result_of(j, names[i], NULL);
 
-    /* at depth 64 each of the 4 tokens reads 64 more positions: 2 layers x 2 KV heads x (16 + 16) halves each */
-    const json_t *flat = result_of(j, "tg4", NULL), *deep = result_of(j, "tg4 @ d64", NULL), *three = result_of(j, "tg4 x3", NULL),
-                 *far = result_of(j, "tg4 x3 @ d64", NULL);
+    /* at depth 64 each of the 4 tokens reads 64 more positions: 2 layers x 2 KV heads x (16 + 16) halves
+     * each */
+    const json_t *flat = result_of(j, "tg4", NULL), *deep = result_of(j, "tg4 @ d64", NULL),
+                 *three = result_of(j, "tg4 x3", NULL), *far = result_of(j, "tg4 x3 @ d64", NULL);
     const double kv = 4.0 * 64 * 2 * 2 * (16 + 16) * 2;
     assert_true(number(deep, "bytes_analytic") - number(flat, "bytes_analytic") == kv);
     assert_true(number(far, "bytes_analytic") - number(three, "bytes_analytic") == 3.0 * kv);
@@ -83,12 +93,13 @@ static void lists_span_tests(void **state)
     done(&o);
 }
 
-/* More decode steps than are recorded, and a prompt in chunks: what is scaled up is what a whole recording says. */
+/* More decode steps than are recorded, and a prompt in chunks: what is scaled up is what a whole recording
+ * says. */
 static void long_tests_scale(void **state)
 {
     (void)state;
-    output o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "100", "-b", "30,100", "-n", "64,192", "-r", "1", "-ctk", "f16", "-ctv",
-        "f16", "-o", "json", NULL);
+    output o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "100", "-b", "30,100",
+        "-n", "64,192", "-r", "1", "-ctk", "f16", "-ctv", "f16", "-o", "json", NULL);
     json_t *j = bench_json(&o);
     const json_t *a = result_of(j, "tg64", "b=100"), *b = result_of(j, "tg192", "b=100");
     /* weights and so on grow with the tokens, the cache with the sum of 1 .. n */
@@ -97,7 +108,9 @@ static void long_tests_scale(void **state)
     assert_true(fabs(rest - cache) < 1e-3 * cache);
     /* four calls of a prompt read the weights of the layers, f32, three times more than one call */
     const double weights = 4.0 * 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 96);
-    assert_true(number(result_of(j, "pp100", "b=30"), "bytes_analytic") - number(result_of(j, "pp100", "b=100"), "bytes_analytic") > 3.0 * weights);
+    assert_true(number(result_of(j, "pp100", "b=30"), "bytes_analytic") -
+            number(result_of(j, "pp100", "b=100"), "bytes_analytic") >
+        3.0 * weights);
     json_decref(j);
     done(&o);
 }
@@ -108,8 +121,8 @@ static void settings_are_compared(void **state)
     const char *other = copy_of_tiny("other");
     char two[600];
     snprintf(two, sizeof two, "%s,%s", tiny_model(), other);
-    output o = ridge("bench", "-m", two, "--machine", machine_file(), "--dtype", "f16,q4g32", "-t", "1-2", "-fa", "0,1", "-p", "8", "-n", "0", "-r", "3", "-o",
-        "json", NULL);
+    output o = ridge("bench", "-m", two, "--machine", machine_file(), "--dtype", "f16,q4g32", "-t", "1-2",
+        "-fa", "0,1", "-p", "8", "-n", "0", "-r", "3", "-o", "json", NULL);
     json_t *j = bench_json(&o);
     const json_t *r;
     size_t i;
@@ -122,14 +135,17 @@ static void settings_are_compared(void **state)
         assert_string_equal(text(r, "dtype"), i / 4 % 2 ? "q4g32" : "f16");
         assert_string_equal(text(r, "model_filename"), i / 8 ? other : tiny_model());
     }
-    const json_t *f16 = result_of(j, "pp8", "tiny f16 t=1 fa=on"), *q4 = result_of(j, "pp8", "other q4g32 t=2 fa=off");
+    const json_t *f16 = result_of(j, "pp8", "tiny f16 t=1 fa=on"),
+                 *q4 = result_of(j, "pp8", "other q4g32 t=2 fa=off");
     assert_true(number(q4, "model_size") < number(f16, "model_size"));
     assert_true(json_array_size(json_object_get(j, "verdict")) > 10); /* each against the first */
     json_decref(j);
     done(&o);
-    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8", "-n", "4", "-r", "3", NULL);
+    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8",
+        "-n", "4", "-r", "3", NULL);
     expect_ok(&o);
-    static const char *const words[] = {"| model", "| backend", "| test", "t/s", "\xc2\xb1", "tiny q4g32", "tiny f32", "MBU", "roof", "noise:"};
+    static const char *const words[] = {"| model", "| backend", "| test", "t/s", "\xc2\xb1", "tiny q4g32",
+        "tiny f32", "MBU", "roof", "noise:"};
     for (i = 0; i < sizeof words / sizeof *words; i++)
         if (!strstr(o.out, words[i])) fail_msg("no '%s' in the table", words[i]);
     assert_null(strstr(o.out, "nan"));
@@ -144,13 +160,14 @@ static void four_formats(void **state)
     for (int i = 0; i < 4; i++) {
         snprintf(path[i], sizeof path[i], "%s", scratch(formats[i]));
         const run_opts to = {.out_path = path[i]};
-        output o = ridge_with(&to, "bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8", "-n", "4", "-r", i ? "2" : "3",
-            "-o", formats[i], NULL);
+        output o = ridge_with(&to, "bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype",
+            "f32,q4g32", "-p", "8", "-n", "4", "-r", i ? "2" : "3", "-o", formats[i], NULL);
         expect_ok(&o);
         done(&o);
     }
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_bench.py' '%s/roofline/schema/bench.schema.json' '%s' '%s' '%s' '%s'", RIDGE_SOURCE_DIR,
-        RIDGE_SOURCE_DIR, path[0], path[1], path[2], path[3]);
+    snprintf(cmd, sizeof cmd,
+        "python3 '%s/tests/tools/check_bench.py' '%s/roofline/schema/bench.schema.json' '%s' '%s' '%s' '%s'",
+        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path[0], path[1], path[2], path[3]);
     const int rc = system(cmd);
     if (WIFEXITED(rc) && (WEXITSTATUS(rc) == 77 || WEXITSTATUS(rc) == 127)) {
         print_message("SKIPPED: the check of the formats needs python3 with jsonschema\n");
@@ -162,7 +179,8 @@ static void four_formats(void **state)
 static void defaults_fit_the_model(void **state)
 {
     (void)state;
-    output o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-r", "1", "--no-warmup", "-o", "json", NULL);
+    output o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "-r", "1", "--no-warmup", "-o",
+        "json", NULL);
     json_t *j = bench_json(&o);
     assert_int_equal(json_array_size(json_object_get(j, "results")), 2);
     result_of(j, "pp128", "default"); /* half of 256 */
@@ -175,7 +193,8 @@ static void interrupted(void **state)
 {
     (void)state;
     const run_opts stop = {.sigint_after_ms = 2500};
-    output o = ridge_with(&stop, "bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "8", "-n", "8", "-r", "1000", "-o", "json", NULL);
+    output o = ridge_with(&stop, "bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "8", "-n",
+        "8", "-r", "1000", "-o", "json", NULL);
     assert_int_equal(o.code, 130);
     json_t *j = parse(&o);
     assert_true(json_is_true(json_object_get(json_object_get(j, "run"), "interrupted")));
@@ -230,7 +249,8 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_span_tests), cmocka_unit_test(long_tests_scale), cmocka_unit_test(settings_are_compared),
-        cmocka_unit_test(four_formats), cmocka_unit_test(defaults_fit_the_model), cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_span_tests), cmocka_unit_test(long_tests_scale),
+        cmocka_unit_test(settings_are_compared), cmocka_unit_test(four_formats),
+        cmocka_unit_test(defaults_fit_the_model), cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

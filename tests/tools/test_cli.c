@@ -71,10 +71,12 @@ static void option_is_named(char **f, int n)
     assert_int_equal(n, 9); /* kind, field, short, long, meta, low, high, commands, help */
     const bool ignored = strcmp(f[0], "IGNORED") == 0;
     for (int i = 0; i < n_commands; i++) {
-        const bool takes = has_word(f[7], command_id[i]) || (has_word(f[7], "ENGINE_CMDS") && strstr("RUN PROFILE EVAL", command_id[i]));
+        const bool takes = has_word(f[7], command_id[i]) ||
+            (has_word(f[7], "ENGINE_CMDS") && strstr("RUN PROFILE EVAL", command_id[i]));
         char name[64];
         snprintf(name, sizeof name, "%s ", f[3]);
-        if (takes && !ignored && !strstr(help_of[i], name)) fail_msg("'ridge %s --help' does not name %s", command[i], f[3]);
+        if (takes && !ignored && !strstr(help_of[i], name))
+            fail_msg("'ridge %s --help' does not name %s", command[i], f[3]);
         if (takes && !ignored && strcmp(f[2], "NULL") != 0) {
             snprintf(name, sizeof name, "  %s, %s", f[2], f[3]);
             if (!strstr(help_of[i], name)) fail_msg("'ridge %s --help' does not name %s", command[i], f[2]);
@@ -87,7 +89,8 @@ static void help_names_everything(void **state)
 {
     (void)state;
     for (int i = 0; i < n_commands; i++) {
-        output a = ridge(command[i], "--help", NULL), b = ridge("help", command[i], NULL), c = ridge(command[i], "-m", "nothing", "-h", NULL);
+        output a = ridge(command[i], "--help", NULL), b = ridge("help", command[i], NULL),
+               c = ridge(command[i], "-m", "nothing", "-h", NULL);
         expect_ok(&a);
         expect_ok(&b);
         expect_ok(&c);
@@ -97,7 +100,8 @@ static void help_names_everything(void **state)
         assert_non_null(strstr(a.out, "Examples"));
         for (const char *line = a.out; *line;) { /* fits a terminal */
             const size_t n = strcspn(line, "\n");
-            if (n > 110) fail_msg("'ridge %s --help': a line of %zu characters: %.*s", command[i], n, (int)n, line);
+            if (n > 110)
+                fail_msg("'ridge %s --help': a line of %zu characters: %.*s", command[i], n, (int)n, line);
             line += n + (line[n] == '\n');
         }
         help_of[i] = a.out;
@@ -111,11 +115,13 @@ static void help_names_everything(void **state)
         const char *o = strstr(help_of[i], "  -o, --output ");
         const bool writes = strcmp(command[i], "synth") == 0 || strcmp(command[i], "quantize") == 0;
         if (o) o += strcspn(o, "\n") > 35 ? 35 : 0;
-        if (o && writes != (strncmp(o, "the file (.gguf) or directory", 29) == 0)) fail_msg("ridge %s --help: %.60s", command[i], o);
+        if (o && writes != (strncmp(o, "the file (.gguf) or directory", 29) == 0))
+            fail_msg("ridge %s --help: %.60s", command[i], o);
         for (int c = 0; o && c < n_commands; c++) {
             char also[600];
             snprintf(also, sizeof also, "%s:", command[c]);
-            if (strstr(o, also) && strcspn(o, "\n") > (size_t)(strstr(o, also) - o)) fail_msg("ridge %s --help explains -o of %s", command[i], command[c]);
+            if (strstr(o, also) && strcspn(o, "\n") > (size_t)(strstr(o, also) - o))
+                fail_msg("ridge %s --help explains -o of %s", command[i], command[c]);
         }
     }
     for (int i = 0; i < n_commands; i++) free(help_of[i]);
@@ -155,7 +161,8 @@ static void wrong_words(void **state)
     expect_error(ridge("help", "sing", NULL), 2, "sing", NULL);
     for (int i = 0; i < n_commands; i++) {
         expect_error(ridge(command[i], "--no-such-option", NULL), 2, "--no-such-option", "--help", NULL);
-        expect_error(ridge(command[i], "-o", NULL), 2, "-o", NULL); /* a missing value, or not an option here */
+        /* a missing value, or not an option here */
+        expect_error(ridge(command[i], "-o", NULL), 2, "-o", NULL);
     }
     expect_error(ridge("run", "--shape", "x", NULL), 2, "--shape", "not an option", NULL);
     expect_error(ridge("profile", "--temp", "1", NULL), 2, "--temp", "not an option", NULL);
@@ -213,12 +220,15 @@ static void wrong_values(void **state)
     }
     expect_error(ridge("run", "-m", tiny_model(), "--top-p", "0", NULL), 2, "--top-p", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "--dtype", ",", NULL), 2, "--dtype", "empty", NULL);
-    expect_error(ridge("profile", "-m", tiny_model(), "--dtype", "f16,f16,f16,f16,f16,f16,f16,f16,f16", NULL), 2, "--dtype", "9 types", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "--dtype", "f16,f16,f16,f16,f16,f16,f16,f16,f16", NULL),
+        2, "--dtype", "9 types", NULL);
     expect_error(ridge("run", "-m", tiny_model(), "-p", "a", "-f", "b", NULL), 2, "-p", "-f", NULL);
     expect_error(ridge("run", "-m", tiny_model(), "-t", "2", "-tb", "1", NULL), 4, "-tb", NULL);
-    expect_error(ridge_with(&(run_opts){.env = {"RIDGE_ISA=mmx"}}, "run", "-m", tiny_model(), NULL), 2, "RIDGE_ISA", "mmx", NULL);
+    expect_error(ridge_with(&(run_opts){.env = {"RIDGE_ISA=mmx"}}, "run", "-m", tiny_model(), NULL), 2,
+        "RIDGE_ISA", "mmx", NULL);
     if (system("grep -qw amx_tile /proc/cpuinfo") != 0)
-        expect_error(ridge("run", "-m", tiny_model(), "--isa", "amx", NULL), 4, "--isa amx", "the best level here is", NULL);
+        expect_error(ridge("run", "-m", tiny_model(), "--isa", "amx", NULL), 4, "--isa amx",
+            "the best level here is", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "-p", "0", NULL), 2, "-p", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "-p", "257", NULL), 2, "257", "256", NULL);
 }
@@ -230,7 +240,8 @@ static void other_spellings(void **state)
     output a = ridge("run", "-m", tiny_model(), "--temp", "0", "-n", "8", "-p", "x", "--quiet", NULL);
     expect_ok(&a);
     assert_int_equal(a.n_err, 0);
-    output b = ridge("run", "-m", tiny_model(), "-ngl", "99", "-sm", "none", "-mg", "0", "--temp=0", "--n-predict=8", "--prompt=x", "-fa", "auto", NULL);
+    output b = ridge("run", "-m", tiny_model(), "-ngl", "99", "-sm", "none", "-mg", "0", "--temp=0",
+        "--n-predict=8", "--prompt=x", "-fa", "auto", NULL);
     expect_ok(&b);
     assert_string_equal(a.out, b.out);
     assert_non_null(strstr(b.err, "-ngl is ignored"));
@@ -241,7 +252,8 @@ static void other_spellings(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(help_names_everything), cmocka_unit_test(overview_and_version), cmocka_unit_test(wrong_words),
-        cmocka_unit_test(wrong_values), cmocka_unit_test(other_spellings)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(help_names_everything),
+        cmocka_unit_test(overview_and_version), cmocka_unit_test(wrong_words), cmocka_unit_test(wrong_values),
+        cmocka_unit_test(other_spellings)};
     return cmocka_run_group_tests(tests, read_commands, NULL);
 }

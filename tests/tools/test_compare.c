@@ -1,4 +1,5 @@
-/* `ridge compare`: variants measured side by side, saved runs, both mixed; numbers that agree with each other and with bench; --ablate. */
+/* `ridge compare`: variants measured side by side, saved runs, both mixed; numbers that agree with each other
+ * and with bench; --ablate. */
 #include "json_util.h"
 
 static const json_t *variant(const json_t *j, size_t i, const char *name)
@@ -43,26 +44,32 @@ static double median_of(const json_t *samples)
 /* Gains follow from the samples of the same rounds, speeds from the samples. */
 static void check_phase(const json_t *base, const json_t *v, const char *phase, double tokens)
 {
-    const json_t *a = json_object_get(base, phase), *b = json_object_get(v, phase), *x = json_object_get(a, "samples_ns"),
-                 *y = json_object_get(b, "samples_ns");
+    const json_t *a = json_object_get(base, phase), *b = json_object_get(v, phase),
+                 *x = json_object_get(a, "samples_ns"), *y = json_object_get(b, "samples_ns");
     const size_t n = json_array_size(x);
     assert_int_equal(json_array_size(y), n);
-    assert_true(fabs(number(b, "tokens_per_s") - 1e9 * tokens / median_of(y)) < 1e-6 * number(b, "tokens_per_s"));
-    assert_true(number(b, "tokens_per_s_low") <= number(b, "tokens_per_s") && number(b, "tokens_per_s") <= number(b, "tokens_per_s_high"));
+    assert_true(
+        fabs(number(b, "tokens_per_s") - 1e9 * tokens / median_of(y)) < 1e-6 * number(b, "tokens_per_s"));
+    assert_true(number(b, "tokens_per_s_low") <= number(b, "tokens_per_s") &&
+        number(b, "tokens_per_s") <= number(b, "tokens_per_s_high"));
     json_t *ratios = json_array();
-    for (size_t i = 0; i < n; i++) json_array_append_new(ratios, json_real(json_number_value(json_array_get(x, i)) / json_number_value(json_array_get(y, i))));
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(ratios,
+            json_real(json_number_value(json_array_get(x, i)) / json_number_value(json_array_get(y, i))));
     assert_true(fabs(number(b, "gain") - median_of(ratios)) < 1e-6 * number(b, "gain"));
     json_decref(ratios);
-    assert_true(fabs(number(b, "gain_reached") * number(b, "gain_expected") - number(b, "gain")) < 1e-6 * number(b, "gain"));
-    assert_true(fabs(number(b, "bytes_ratio") - number(a, "bytes_per_token") / number(b, "bytes_per_token")) < 1e-6);
+    assert_true(fabs(number(b, "gain_reached") * number(b, "gain_expected") - number(b, "gain")) <
+        1e-6 * number(b, "gain"));
+    assert_true(
+        fabs(number(b, "bytes_ratio") - number(a, "bytes_per_token") / number(b, "bytes_per_token")) < 1e-6);
 }
 
 static void variants_of_lists(void **state)
 {
     (void)state;
     const char *svg = scratch("pictures");
-    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-t", "1", "-p", "16", "-n", "8", "-r", "6", "-o",
-        "json", "--svg", svg, NULL);
+    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-t",
+        "1", "-p", "16", "-n", "8", "-r", "6", "-o", "json", "--svg", svg, NULL);
     json_t *j = compare_json(&o);
     const json_t *a = variant(j, 0, "f32"), *b = variant(j, 1, "q4g32");
     assert_int_equal(json_array_size(json_object_get(j, "variants")), 2);
@@ -87,9 +94,11 @@ static void variants_of_lists(void **state)
         double stated = 0.0;
         snprintf(begin, sizeof begin, "%s: q4g32 runs ", phases[i]);
         json_array_foreach (json_object_get(j, "verdict"), k, line)
-            if (strncmp(json_string_value(line), begin, strlen(begin)) == 0) stated = strtod(json_string_value(line) + strlen(begin), NULL);
+            if (strncmp(json_string_value(line), begin, strlen(begin)) == 0)
+                stated = strtod(json_string_value(line) + strlen(begin), NULL);
         const double gain = number(json_object_get(b, phases[i]), "gain");
-        if (!(fabs(stated - gain) < 0.0051 * gain)) fail_msg("%s: %g in the verdict, %g in the table", phases[i], stated, gain);
+        if (!(fabs(stated - gain) < 0.0051 * gain))
+            fail_msg("%s: %g in the verdict, %g in the table", phases[i], stated, gain);
     }
     json_decref(j);
     done(&o);
@@ -103,17 +112,19 @@ static void variants_as_arguments(void **state)
     (void)state;
     char second[300];
     snprintf(second, sizeof second, "%s:dtype=q8g32,ctk=f16,ctv=f16,fa=off", copy_of_tiny("other"));
-    output o = ridge("compare", "-m", tiny_model(), ":t=1", second, ":isa=c", "--machine", machine_file(), "-p", "8", "-n", "4", "-d", "16", "-r", "3", NULL);
+    output o = ridge("compare", "-m", tiny_model(), ":t=1", second, ":isa=c", "--machine", machine_file(),
+        "-p", "8", "-n", "4", "-d", "16", "-r", "3", NULL);
     expect_ok(&o);
-    static const char *const words[] = {
-        "## prefill", "## decode", "## Verdict", "q8g32", "pp8 @ d16", "tg4 @ d16", "other", "fa=off", "t=1", "isa=c", "reached"};
+    static const char *const words[] = {"## prefill", "## decode", "## Verdict", "q8g32", "pp8 @ d16",
+        "tg4 @ d16", "other", "fa=off", "t=1", "isa=c", "reached"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strstr(o.out, words[i])) fail_msg("no '%s' in the report", words[i]);
     assert_null(strstr(o.out, "nan"));
     done(&o);
 }
 
-/* --eval: the first variant has a perplexity, the others also a divergence from it; promises can be made about both. */
+/* --eval: the first variant has a perplexity, the others also a divergence from it; promises can be made
+ * about both. */
 static void what_variants_cost(void **state)
 {
     (void)state;
@@ -122,30 +133,34 @@ static void what_variants_cost(void **state)
     assert_non_null(f);
     for (int i = 0; i < 600; i++) fprintf(f, "the %d words ", i * 7919 % 97);
     assert_int_equal(fclose(f), 0);
-    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32,f32", "-t", "1", "-p", "8", "-n", "0", "-r", "3", "-o",
-        "json", "--eval", path, "--assert", "kld.mean<50", NULL);
+    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32,f32",
+        "-t", "1", "-p", "8", "-n", "0", "-r", "3", "-o", "json", "--eval", path, "--assert", "kld.mean<50",
+        NULL);
     json_t *j = compare_json(&o);
     const json_t *list = json_object_get(j, "variants");
-    const json_t *a = json_object_get(json_array_get(list, 0), "loss"), *b = json_object_get(json_array_get(list, 1), "loss"),
+    const json_t *a = json_object_get(json_array_get(list, 0), "loss"),
+                 *b = json_object_get(json_array_get(list, 1), "loss"),
                  *same = json_object_get(json_array_get(list, 2), "loss");
     assert_true(number(a, "ppl") > 1.0);
     assert_true(json_is_null(json_object_get(a, "kld_nats")));
     assert_true(number(json_object_get(b, "kld_nats"), "mean") > 1e-6);
     assert_true(number(b, "ref_ppl") == number(a, "ppl"));
     assert_true(number(b, "same_top") <= 1.0);
-    assert_true(fabs(number(json_object_get(same, "kld_nats"), "mean")) < 1e-9); /* the same weights: the same distribution */
+    /* the same weights: the same distribution */
+    assert_true(fabs(number(json_object_get(same, "kld_nats"), "mean")) < 1e-9);
     assert_true(number(same, "same_top") == 1.0);
     assert_true(said(j, "loss: q4g32", "KL divergence"));
     json_decref(j);
     done(&o);
-    o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8", "-n", "0", "-r", "3", "--eval", path, "--assert",
-        "kld.mean<1e-9", NULL);
+    o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8",
+        "-n", "0", "-r", "3", "--eval", path, "--assert", "kld.mean<1e-9", NULL);
     assert_int_equal(o.code, 6);
     assert_non_null(strstr(o.out, "## loss"));
     done(&o);
     expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--eval", path, NULL), 2, "--eval", NULL);
-    expect_error(
-        ridge("compare", "-m", tiny_model(), "--dtype", "f32,f16", "--eval", "nowhere.txt", "-p", "4", "-n", "0", "-r", "1", NULL), 3, "nowhere.txt", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f32,f16", "--eval", "nowhere.txt", "-p",
+                     "4", "-n", "0", "-r", "1", NULL),
+        3, "nowhere.txt", NULL);
 }
 
 /* What was saved is compared as it was measured, and mixes with what is measured now. */
@@ -155,31 +170,36 @@ static void saved_runs(void **state)
     char profile[256], bench[256];
     snprintf(profile, sizeof profile, "%s", scratch("profile.json"));
     snprintf(bench, sizeof bench, "%s", scratch("bench.json"));
-    output o = ridge_with(&(run_opts){.out_path = profile}, "profile", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "16",
-        "-n", "8", "-r", "3", "-o", "json", NULL);
+    output o = ridge_with(&(run_opts){.out_path = profile}, "profile", "-m", tiny_model(), "--machine",
+        machine_file(), "--dtype", "f32,q4g32", "-p", "16", "-n", "8", "-r", "3", "-o", "json", NULL);
     expect_ok(&o);
     done(&o);
-    o = ridge_with(&(run_opts){.out_path = bench}, "bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-t", "1", "-p", "16",
-        "-n", "8", "-r", "3", "-o", "json", NULL);
+    o = ridge_with(&(run_opts){.out_path = bench}, "bench", "-m", tiny_model(), "--machine", machine_file(),
+        "--dtype", "f32,q4g32", "-t", "1", "-p", "16", "-n", "8", "-r", "3", "-o", "json", NULL);
     expect_ok(&o);
     done(&o);
     o = ridge("compare", profile, bench, "-o", "json", NULL);
     json_t *j = compare_json(&o);
     assert_int_equal(json_array_size(json_object_get(j, "variants")), 4);
     json_t *p = json_load_file(profile, 0, NULL), *b = json_load_file(bench, 0, NULL);
-    const json_t *run = json_array_get(json_object_get(p, "runs"), 1), *res = json_array_get(json_object_get(b, "results"), 3);
+    const json_t *run = json_array_get(json_object_get(p, "runs"), 1),
+                 *res = json_array_get(json_object_get(b, "results"), 3);
     const json_t *vp = variant(j, 1, "profile.json q4g32"), *vb = variant(j, 3, "bench.json q4g32");
-    assert_true(number(json_object_get(vp, "decode"), "tokens_per_s") == number(item(json_object_get(run, "phases"), "phase", "decode"), "tokens_per_s"));
+    assert_true(number(json_object_get(vp, "decode"), "tokens_per_s") ==
+        number(item(json_object_get(run, "phases"), "phase", "decode"), "tokens_per_s"));
     assert_string_equal(text(res, "test"), "tg8");
     assert_true(number(json_object_get(vb, "decode"), "tokens_per_s") == number(res, "median_ts"));
     assert_true(number(json_object_get(vb, "decode"), "mbu") == number(res, "mbu"));
     /* decode bytes do not depend on who measured */
-    assert_true(fabs(number(json_object_get(vp, "decode"), "bytes_per_token") / number(json_object_get(vb, "decode"), "bytes_per_token") - 1.0) < 0.2);
+    assert_true(fabs(number(json_object_get(vp, "decode"), "bytes_per_token") /
+                        number(json_object_get(vb, "decode"), "bytes_per_token") -
+                    1.0) < 0.2);
     assert_true(said(j, "decode: profile.json q4g32 runs", "times as fast as profile.json f32"));
     assert_true(said(j, "output matrix", "profile.json q4g32 streams"));
     json_decref(j), json_decref(p), json_decref(b);
     done(&o);
-    o = ridge("compare", bench, ":dtype=q4g32", "-m", tiny_model(), "--machine", machine_file(), "-p", "16", "-n", "8", "-r", "3", NULL);
+    o = ridge("compare", bench, ":dtype=q4g32", "-m", tiny_model(), "--machine", machine_file(), "-p", "16",
+        "-n", "8", "-r", "3", NULL);
     expect_ok(&o);
     done(&o);
 }
@@ -188,25 +208,28 @@ static void ablation(void **state)
 {
     (void)state;
     const char *path = scratch("wide"); /* heads of 32, so that the cache can be q8_0 */
-    output o = ridge("synth", "--dims", "hidden=64,layers=2,heads=2,kv_heads=2,ffn=96,vocab=512,ctx=64", "--dtype", "f16", "-o", path, NULL);
+    output o = ridge("synth", "--dims", "hidden=64,layers=2,heads=2,kv_heads=2,ffn=96,vocab=512,ctx=64",
+        "--dtype", "f16", "-o", path, NULL);
     expect_ok(&o);
     done(&o);
-    o = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p", "8", "-n", "4", "-B", "4", "-r", "1", "-o",
-        "json", NULL);
+    o = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p",
+        "8", "-n", "4", "-B", "4", "-r", "1", "-o", "json", NULL);
     expect_ok(&o);
     json_t *j = parse(&o);
     assert_string_equal(text(j, "schema"), "ridge.ablate");
-    output md =
-        ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p", "8", "-n", "4", "-B", "4", "-r", "1", NULL);
+    output md = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1",
+        "--no-warmup", "-p", "8", "-n", "4", "-B", "4", "-r", "1", NULL);
     expect_ok(&md);
     assert_non_null(strstr(md.out, "| batching (tg4 x4) |"));
     assert_non_null(strstr(md.out, "fewer than three samples"));
     done(&md);
-    const json_t *all = json_object_get(j, "switches"), *results = json_object_get(json_object_get(j, "bench"), "results");
+    const json_t *all = json_object_get(j, "switches"),
+                 *results = json_object_get(json_object_get(j, "bench"), "results");
     assert_int_equal(json_array_size(all), 11); /* nine switches, batching, all together */
     assert_int_equal(json_array_size(results), 3 * (2 + 2 * 9));
-    static const char *const names[] = {"INT4 weights", "q8_0 KV cache", "fused attention", "huge pages", "pinned threads", "fused activation",
-        "fused additions", "fused rotation", "fused norms", "tg4 x4", "all together"};
+    static const char *const names[] = {"INT4 weights", "q8_0 KV cache", "fused attention", "huge pages",
+        "pinned threads", "fused activation", "fused additions", "fused rotation", "fused norms", "tg4 x4",
+        "all together"};
     for (size_t i = 0; i < 11; i++) {
         const json_t *l = item(all, "switch", names[i]);
         assert_true(number(json_object_get(l, "decode_alone"), "speedup") > 0.0);
@@ -217,11 +240,14 @@ static void ablation(void **state)
     size_t i;
     json_array_foreach (results, i, r) {
         const char *s = text(r, "setting");
-        const bool only = strncmp(s, "only", 4) == 0, but = strncmp(s, "all but", 7) == 0, on = strcmp(s, "all on") == 0;
-        const bool q4 = strcmp(text(r, "dtype"), "q4g64") == 0, q8 = strcmp(text(r, "type_k"), "q8_0") == 0 && strcmp(text(r, "type_v"), "q8_0") == 0;
+        const bool only = strncmp(s, "only", 4) == 0, but = strncmp(s, "all but", 7) == 0,
+                   on = strcmp(s, "all on") == 0;
+        const bool q4 = strcmp(text(r, "dtype"), "q4g64") == 0,
+                   q8 = strcmp(text(r, "type_k"), "q8_0") == 0 && strcmp(text(r, "type_v"), "q8_0") == 0;
         const char *fuse = text(r, "fuse");
-        const bool is[9] = {q4, q8, json_is_true(json_object_get(r, "flash_attn")), json_is_true(json_object_get(r, "huge_pages")),
-            json_is_true(json_object_get(r, "pinned")), strstr(fuse, "act") != NULL, strstr(fuse, "add") != NULL, strstr(fuse, "rope") != NULL,
+        const bool is[9] = {q4, q8, json_is_true(json_object_get(r, "flash_attn")),
+            json_is_true(json_object_get(r, "huge_pages")), json_is_true(json_object_get(r, "pinned")),
+            strstr(fuse, "act") != NULL, strstr(fuse, "add") != NULL, strstr(fuse, "rope") != NULL,
             strstr(fuse, "norm") != NULL};
         for (int k = 0; k < 9; k++) {
             const bool named = strstr(s, names[k]) != NULL, want = on || (only && named) || (but && !named);
@@ -230,8 +256,8 @@ static void ablation(void **state)
     }
     json_decref(j);
     done(&o);
-    o = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p", "8", "-n", "4", "-B", "2", "-r", "1", "--dtype",
-        "q4g32", NULL);
+    o = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p",
+        "8", "-n", "4", "-B", "2", "-r", "1", "--dtype", "q4g32", NULL);
     expect_ok(&o);
     assert_non_null(strstr(o.out, "| pinned threads"));
     assert_null(strstr(o.out, "nan"));
@@ -242,17 +268,19 @@ static void ablation(void **state)
 static void fused_against_apart(void **state)
 {
     (void)state;
-    static const char *const sides[2][2] = {{":fuse=none", ":fuse=act+rope"}, {":fuse=act+rope", ":fuse=none"}};
+    static const char *const sides[2][2] = {
+        {":fuse=none", ":fuse=act+rope"}, {":fuse=act+rope", ":fuse=none"}};
     for (int i = 0; i < 2; i++) {
-        output o = ridge("compare", "-m", tiny_model(), sides[i][0], sides[i][1], "--machine", machine_file(), "-t", "1", "-p", "8", "-n", "4", "-r", "1", "-o",
-            "json", NULL);
+        output o = ridge("compare", "-m", tiny_model(), sides[i][0], sides[i][1], "--machine", machine_file(),
+            "-t", "1", "-p", "8", "-n", "4", "-r", "1", "-o", "json", NULL);
         json_t *j = parse(&o);
         const json_t *r;
         size_t k;
         int fused = 0, same = 0;
         json_array_foreach (json_object_get(j, "operators"), k, r) {
             const char *site = text(r, "site");
-            assert_true(strcmp(site, "ffn_act") != 0 && strcmp(site, "ffn_up") != 0 && strcmp(site, "attn_kv_put") != 0);
+            assert_true(strcmp(site, "ffn_act") != 0 && strcmp(site, "ffn_up") != 0 &&
+                strcmp(site, "attn_kv_put") != 0);
             fused += strcmp(site, "ffn_up_act") == 0 || strcmp(site, "attn_rope_kv") == 0;
             same += strcmp(site, "ffn_gate") == 0;
             assert_true(number(r, "base_ns") > 0.0 && number(r, "ns") > 0.0 && number(r, "gain") > 0.0);
@@ -268,22 +296,33 @@ static void refusals(void **state)
 {
     (void)state;
     expect_error(ridge("compare", "-m", tiny_model(), NULL), 2, "one variant", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), ":dtype=f16,speed=9", ":t=1", NULL), 2, "speed=9", "ctk", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f16,f32", ":t=1", NULL), 2, "expected one of the two", NULL);
+    expect_error(
+        ridge("compare", "-m", tiny_model(), ":dtype=f16,speed=9", ":t=1", NULL), 2, "speed=9", "ctk", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f16,f32", ":t=1", NULL), 2,
+        "expected one of the two", NULL);
     expect_error(ridge("compare", "-m", tiny_model(), ":dtype=f99", ":t=1", NULL), 2, "f99", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f16,f32", "-p", "8,16", NULL), 2, "-p", "expected one", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f16,f32", "-p", "8,16", NULL), 2, "-p",
+        "expected one", NULL);
     expect_error(ridge("compare", "nowhere.json", ":t=1", NULL), 3, "nowhere.json", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-fa", "off", NULL), 2, "-fa", "switches it itself", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--fuse", "act", NULL), 2, "--fuse", "switches it itself", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), ":fuse=none", ":fuse=act,add", NULL), 2, "add", "key=value", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), ":fuse=none", ":fuse=swim", NULL), 2, "--fuse", "swim", "act, add, rope, norm", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--dtype", "f16", NULL), 2, "f16", "quantised", NULL);
-    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-r", "1", NULL), 4, "q8_0", NULL); /* heads of 16 */
+    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-fa", "off", NULL), 2, "-fa",
+        "switches it itself", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--fuse", "act", NULL), 2, "--fuse",
+        "switches it itself", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), ":fuse=none", ":fuse=act,add", NULL), 2, "add",
+        "key=value", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), ":fuse=none", ":fuse=swim", NULL), 2, "--fuse", "swim",
+        "act, add, rope, norm", NULL);
+    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--dtype", "f16", NULL), 2, "f16",
+        "quantised", NULL);
+    /* heads of 16 */
+    expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-r", "1", NULL), 4, "q8_0", NULL);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(variants_of_lists), cmocka_unit_test(variants_as_arguments), cmocka_unit_test(saved_runs),
-        cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation), cmocka_unit_test(fused_against_apart), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(variants_of_lists),
+        cmocka_unit_test(variants_as_arguments), cmocka_unit_test(saved_runs),
+        cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation),
+        cmocka_unit_test(fused_against_apart), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

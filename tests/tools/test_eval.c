@@ -1,4 +1,5 @@
-/* ridge eval: perplexities against float64 references and an independent sum, KL divergence, sensitivity, and what happens to NaN. */
+/* ridge eval: perplexities against float64 references and an independent sum, KL divergence, sensitivity, and
+ * what happens to NaN. */
 #include "run_program.h"
 
 #include "engine/golden.h"
@@ -33,14 +34,19 @@ static void trained_models_have_the_reference_perplexity(void **state)
         bool ids;
         double nll;
         int64_t scored;
-    } runs[] = {{"stories260K/stories260K.bin", "stories260K/tinystories_val_first40000.tokens.i32", true, 1.526389077, 18944},
-        {"stories260K/stories260K.bin", "eval-text/tinystories_val_first40000.txt", false, 1.526389077, 18944},
-        {"tinystories-656k-hf", "tinystories-656k-hf/tinystories_val_60paras.tokens.i32", true, 3.698274264, 2560}};
+    } runs[] = {{"stories260K/stories260K.bin", "stories260K/tinystories_val_first40000.tokens.i32", true,
+                    1.526389077, 18944},
+        {"stories260K/stories260K.bin", "eval-text/tinystories_val_first40000.txt", false, 1.526389077,
+            18944},
+        {"tinystories-656k-hf", "tinystories-656k-hf/tinystories_val_60paras.tokens.i32", true, 3.698274264,
+            2560}};
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         char model[1024], text[1024];
-        if (!optional_data(model, sizeof model, runs[i].model) || !optional_data(text, sizeof text, runs[i].text)) skip();
-        output o = ridge("eval", "-m", model, runs[i].ids ? "--token-ids" : "-f", text, "-c", "256", "--score", "all", "--dtype", "f32", "-t", "2", "--pin",
-            "off", "-o", "json", NULL);
+        if (!optional_data(model, sizeof model, runs[i].model) ||
+            !optional_data(text, sizeof text, runs[i].text))
+            skip();
+        output o = ridge("eval", "-m", model, runs[i].ids ? "--token-ids" : "-f", text, "-c", "256",
+            "--score", "all", "--dtype", "f32", "-t", "2", "--pin", "off", "-o", "json", NULL);
         json_t *j = parse(&o), *r = json_object_get(j, "result");
         assert_int_equal(json_integer_value(json_object_get(r, "scored_tokens")), runs[i].scored);
         close_to(runs[i].model, real(r, "ppl"), exp(runs[i].nll), 1e-4);
@@ -68,7 +74,8 @@ static void demo_perplexity(void **state)
     rg_engine_opts eo = test_opts(2);
     eo.dtype = RG_WT_F32;
     rg_engine *e = engine_open(c, eo);
-    const double want = mean_nll(e, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, token, WINDOWS, 1, NULL);
+    const double want =
+        mean_nll(e, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, token, WINDOWS, 1, NULL);
     rg_engine_close(e);
     rg_ckpt_close(c);
     free(token);
@@ -102,7 +109,8 @@ static const char *tokens_file(void)
 static void strides(void **state)
 {
     (void)state;
-    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "64", "--stride", "16", "-o", "json", NULL);
+    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "64", "--stride", "16",
+        "-o", "json", NULL);
     json_t *j = parse(&o), *text = json_object_get(j, "text");
     assert_int_equal(json_integer_value(json_object_get(text, "windows")), (700 - 64) / 16 + 1);
     assert_int_equal(json_integer_value(json_object_get(text, "scored_per_window")), 16);
@@ -110,7 +118,8 @@ static void strides(void **state)
     json_decref(j);
     done(&o);
     /* without BOS the first token of a window cannot be predicted */
-    o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "64", "--no-bos", "--score", "all", "-o", "json", NULL);
+    o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "64", "--no-bos", "--score",
+        "all", "-o", "json", NULL);
     j = parse(&o);
     text = json_object_get(j, "text");
     assert_int_equal(json_integer_value(json_object_get(text, "scored_per_window")), 63);
@@ -123,28 +132,33 @@ static void divergence(void **state)
 {
     (void)state;
     char cmd[3000];
-    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--ref", tiny_model(), "-o", "json", NULL);
+    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--ref",
+        tiny_model(), "-o", "json", NULL);
     json_t *j = parse(&o), *r = json_object_get(j, "result"), *k = json_object_get(r, "kld_nats");
-    assert_true(real(k, "max") < 1e-12 && real(k, "mean") >= 0.0 && real(r, "same_top") >= 1.0 && fabs(real(r, "ppl_diff")) < 1e-12);
+    assert_true(real(k, "max") < 1e-12 && real(k, "mean") >= 0.0 && real(r, "same_top") >= 1.0 &&
+        fabs(real(r, "ppl_diff")) < 1e-12);
     write_bytes(scratch("a.json"), o.out, o.n_out);
     json_decref(j);
     done(&o);
     double mean[2];
     static const char *const types[] = {"q8g32", "q4g64"};
     for (int i = 0; i < 2; i++) {
-        o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--ref-dtype", "f32", "--dtype", types[i], "-o", "json", NULL);
+        o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--ref-dtype", "f32",
+            "--dtype", types[i], "-o", "json", NULL);
         j = parse(&o);
         r = json_object_get(j, "result");
         k = json_object_get(r, "kld_nats");
         mean[i] = real(k, "mean");
-        assert_true(real(k, "min") <= real(k, "median") && real(k, "median") <= real(k, "p90") && real(k, "p90") <= real(k, "p99") &&
-                    real(k, "p99") <= real(k, "p99_9") && real(k, "p99_9") <= real(k, "max"));
+        assert_true(real(k, "min") <= real(k, "median") && real(k, "median") <= real(k, "p90") &&
+            real(k, "p90") <= real(k, "p99") && real(k, "p99") <= real(k, "p99_9") &&
+            real(k, "p99_9") <= real(k, "max"));
         write_bytes(scratch("b.json"), o.out, o.n_out);
         json_decref(j);
         done(&o);
     }
     assert_true(mean[0] > 0.0 && mean[1] > 5.0 * mean[0]);
-    o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--dtype", "q4g32", "--sensitivity", "tensor", "-o", "json", NULL);
+    o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--dtype", "q4g32",
+        "--sensitivity", "tensor", "-o", "json", NULL);
     j = parse(&o);
     json_t *parts = json_object_get(json_object_get(j, "sensitivity"), "parts");
     assert_int_equal(json_array_size(parts), 2 * 7 + 1);
@@ -160,15 +174,17 @@ static void divergence(void **state)
     done(&o);
     static const char *const by[] = {"layer", "site"};
     for (int i = 0; i < 2; i++) { /* 2 layers, 7 sites, and the output matrix */
-        o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--chunks", "1", "--dtype", "q4g32", "--sensitivity", by[i], NULL);
+        o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--chunks", "1",
+            "--dtype", "q4g32", "--sensitivity", by[i], NULL);
         expect_ok(&o);
         assert_non_null(strstr(o.out, i ? "|    8 |" : "|    3 |"));
         assert_null(strstr(o.out, i ? "|    9 |" : "|    4 |"));
         assert_non_null(strstr(o.out, i ? "ffn_down" : "blk.1"));
         done(&o);
     }
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_json.py' '%s/tools/schema/eval.schema.json' '%s' '%s' '%s'", RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR,
-        scratch("a.json"), scratch("b.json"), scratch("c.json"));
+    snprintf(cmd, sizeof cmd,
+        "python3 '%s/tests/roofline/check_json.py' '%s/tools/schema/eval.schema.json' '%s' '%s' '%s'",
+        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, scratch("a.json"), scratch("b.json"), scratch("c.json"));
     const int code = WEXITSTATUS(system(cmd));
     if (code == 77) skip();
     assert_int_equal(code, 0);
@@ -183,8 +199,10 @@ static void flood(const char *file, const char *tensor, float value)
     assert_int_equal(fread(&n, 8, 1, f), 1);
     char *text = malloc(n);
     assert_int_equal(fread(text, 1, n, f), n);
-    json_t *j = json_loadb(text, n, 0, NULL), *at = json_object_get(json_object_get(j, tensor), "data_offsets");
-    const long a = (long)json_integer_value(json_array_get(at, 0)), b = (long)json_integer_value(json_array_get(at, 1));
+    json_t *j = json_loadb(text, n, 0, NULL),
+           *at = json_object_get(json_object_get(j, tensor), "data_offsets");
+    const long a = (long)json_integer_value(json_array_get(at, 0)),
+               b = (long)json_integer_value(json_array_get(at, 1));
     assert_true(b > a);
     fseek(f, 8 + (long)n + a, SEEK_SET);
     for (long i = a; i < b; i += 4) fwrite(&value, 4, 1, f);
@@ -193,7 +211,8 @@ static void flood(const char *file, const char *tensor, float value)
     free(text);
 }
 
-/* Norm weights of 1e25 make gate * up overflow: the first bad number is the activation of layer 1, not the logits where it is noticed. */
+/* Norm weights of 1e25 make gate * up overflow: the first bad number is the activation of layer 1, not the
+ * logits where it is noticed. */
 static void names_where_a_number_broke(void **state)
 {
     (void)state;
@@ -201,8 +220,11 @@ static void names_where_a_number_broke(void **state)
     const char *dir = copy_of_tiny("broken");
     snprintf(file, sizeof file, "%s/model.safetensors", dir);
     flood(file, "model.layers.1.post_attention_layernorm.weight", 1e25f);
-    expect_error(ridge("eval", "-m", dir, "--token-ids", tokens_file(), "-c", "128", NULL), 1, "blk.1.ffn_act", "swiglu", "window 0", "model", NULL);
-    expect_error(ridge("eval", "-m", tiny_model(), "--ref", dir, "--token-ids", tokens_file(), "-c", "128", NULL), 1, "reference", "blk.1.ffn_act", NULL);
+    expect_error(ridge("eval", "-m", dir, "--token-ids", tokens_file(), "-c", "128", NULL), 1,
+        "blk.1.ffn_act", "swiglu", "window 0", "model", NULL);
+    expect_error(
+        ridge("eval", "-m", tiny_model(), "--ref", dir, "--token-ids", tokens_file(), "-c", "128", NULL), 1,
+        "reference", "blk.1.ffn_act", NULL);
 }
 
 static void refusals(void **state)
@@ -213,17 +235,25 @@ static void refusals(void **state)
     expect_error(ridge("eval", "-m", m, "--token-ids", t, "-c", "1", NULL), 2, "-c 1", NULL);
     expect_error(ridge("eval", "-m", m, "--token-ids", t, "-c", "512", NULL), 2, "context", "256", NULL);
     expect_error(ridge("eval", "-m", m, "-p", "short", "-c", "64", NULL), 2, "tokens", "64", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "-c", "64", "--stride", "64", NULL), 2, "--stride", "63", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--score", "all", "--stride", "8", NULL), 2, "--stride", "--score", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--score", "some", NULL), 2, "--score", "half, all", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--sensitivity", "layer", NULL), 2, "--dtype", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--sensitivity", "layer", "--dtype", "q4g32", "--ref", m, NULL), 2, "--ref", NULL);
+    expect_error(ridge("eval", "-m", m, "--token-ids", t, "-c", "64", "--stride", "64", NULL), 2, "--stride",
+        "63", NULL);
+    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--score", "all", "--stride", "8", NULL), 2,
+        "--stride", "--score", NULL);
+    expect_error(
+        ridge("eval", "-m", m, "--token-ids", t, "--score", "some", NULL), 2, "--score", "half, all", NULL);
+    expect_error(
+        ridge("eval", "-m", m, "--token-ids", t, "--sensitivity", "layer", NULL), 2, "--dtype", NULL);
+    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--sensitivity", "layer", "--dtype", "q4g32",
+                     "--ref", m, NULL),
+        2, "--ref", NULL);
     expect_error(ridge("eval", "-m", m, "--token-ids", t, "-o", "csv", NULL), 2, "-o", "md, json", NULL);
     expect_error(ridge("eval", "-m", m, "--token-ids", t, "--ref-dtype", "q5", NULL), 2, "q5", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--ref", scratch("nowhere"), NULL), 3, "nowhere", NULL);
+    expect_error(
+        ridge("eval", "-m", m, "--token-ids", t, "--ref", scratch("nowhere"), NULL), 3, "nowhere", NULL);
     char demo[1024];
     project_file(demo, sizeof demo, "weights/demo");
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "--ref", demo, NULL), 2, "vocabulary", "2048", "512", NULL);
+    expect_error(
+        ridge("eval", "-m", m, "--token-ids", t, "--ref", demo, NULL), 2, "vocabulary", "2048", "512", NULL);
 }
 
 /* Interrupted: the windows scored until then are reported, with exit code 130. */
@@ -240,8 +270,9 @@ static void interrupted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(trained_models_have_the_reference_perplexity), cmocka_unit_test(demo_perplexity),
-        cmocka_unit_test(strides), cmocka_unit_test(divergence), cmocka_unit_test(names_where_a_number_broke), cmocka_unit_test(refusals),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(trained_models_have_the_reference_perplexity),
+        cmocka_unit_test(demo_perplexity), cmocka_unit_test(strides), cmocka_unit_test(divergence),
+        cmocka_unit_test(names_where_a_number_broke), cmocka_unit_test(refusals),
         cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

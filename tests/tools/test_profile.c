@@ -1,7 +1,9 @@
-/* `ridge profile` end to end: JSON that adds up, CSV, the table for people, two weight types, layers, Ctrl-C. */
+/* `ridge profile` end to end: JSON that adds up, CSV, the table for people, two weight types, layers,
+ * Ctrl-C. */
 #include "json_util.h"
 
-static const char *const byte_fields[] = {"weight_bytes", "act_read_bytes", "act_write_bytes", "kv_read_bytes", "kv_write_bytes"};
+static const char *const byte_fields[] = {
+    "weight_bytes", "act_read_bytes", "act_write_bytes", "kv_read_bytes", "kv_write_bytes"};
 
 static void check_bytes(const json_t *op, const char *kind)
 {
@@ -9,25 +11,29 @@ static void check_bytes(const json_t *op, const char *kind)
     double sum = 0.0;
     for (size_t i = 0; i < 5; i++) sum += number(b, byte_fields[i]);
     if (sum != number(b, "total_bytes"))
-        fail_msg("%s: the %s bytes add up to %.0f, total_bytes is %.0f", text(op, "site"), kind, sum, number(b, "total_bytes"));
+        fail_msg("%s: the %s bytes add up to %.0f, total_bytes is %.0f", text(op, "site"), kind, sum,
+            number(b, "total_bytes"));
 }
 
 /* One phase and its operators (rows that are sums over the layers). */
 static void check_phase(const json_t *run, const char *name, double tokens)
 {
-    const json_t *p = item(json_object_get(run, "phases"), "phase", name), *ops = json_object_get(run, "ops"), *op;
+    const json_t *p = item(json_object_get(run, "phases"), "phase", name), *ops = json_object_get(run, "ops"),
+                 *op;
     double ns = 0.0, share = 0.0, flop = 0.0, analytic = 0.0, counted = 0.0;
     size_t i;
     json_array_foreach (ops, i, op) {
         if (strcmp(text(op, "phase"), name) != 0 || !json_is_null(json_object_get(op, "layer"))) continue;
         const char *bound = text(op, "bound");
-        assert_true(strcmp(bound, "memory") == 0 || strcmp(bound, "compute") == 0 || strcmp(bound, "overhead") == 0);
+        assert_true(
+            strcmp(bound, "memory") == 0 || strcmp(bound, "compute") == 0 || strcmp(bound, "overhead") == 0);
         check_bytes(op, "analytic");
         check_bytes(op, "counted");
         assert_true(number(op, "calls") >= 1.0);
         assert_true(strlen(text(op, "op")) > 0 && strlen(text(op, "kernel")) > 0);
         number(op, "wait_ns");
-        number_or_null(op, "gflops"), number_or_null(op, "gbps"), number_or_null(op, "ai_analytic"), number_or_null(op, "ai_counted");
+        number_or_null(op, "gflops"), number_or_null(op, "gbps"), number_or_null(op, "ai_analytic"),
+            number_or_null(op, "ai_counted");
         number_or_null(op, "attainable_gflops"), number_or_null(op, "roof_fraction");
         assert_true(json_is_string(json_object_get(op, "roof")) || json_is_null(json_object_get(op, "roof")));
         ns += number(op, "t_ns");
@@ -39,7 +45,8 @@ static void check_phase(const json_t *run, const char *name, double tokens)
     const double t = number(p, "t_ns");
     assert_true(t > 0.0);
     if (fabs(ns + number(p, "overhead_ns") - t) > 0.01 * t)
-        fail_msg("%s: operators %.0f + overhead %.0f = %.0f ns, the phase took %.0f", name, ns, number(p, "overhead_ns"), ns + number(p, "overhead_ns"), t);
+        fail_msg("%s: operators %.0f + overhead %.0f = %.0f ns, the phase took %.0f", name, ns,
+            number(p, "overhead_ns"), ns + number(p, "overhead_ns"), t);
     assert_true(fabs(share - ns / t) < 1e-6);
     assert_true(number(p, "tokens") == tokens);
     assert_true(fabs(number(p, "tokens_per_s") - 1e9 * tokens / t) < 1e-3 * number(p, "tokens_per_s"));
@@ -48,7 +55,8 @@ static void check_phase(const json_t *run, const char *name, double tokens)
     assert_true(number(p, "bytes_counted") == counted);
     assert_true(counted >= analytic);
     assert_true(fabs(number(p, "ai_counted") * counted - flop) < 1e-3 * flop);
-    number_or_null(p, "bytes_pmu"), number_or_null(p, "mbu"), number_or_null(p, "mfu"), number(p, "gflops"), number(p, "gbps"), text(p, "bound");
+    number_or_null(p, "bytes_pmu"), number_or_null(p, "mbu"), number_or_null(p, "mfu"), number(p, "gflops"),
+        number(p, "gbps"), text(p, "bound");
 }
 
 static void check_run(const json_t *run, double prompt, double gen)
@@ -57,19 +65,25 @@ static void check_run(const json_t *run, double prompt, double gen)
     assert_true(number(run, "version") >= 1.0);
     assert_int_equal(strncmp(text(run, "command"), "ridge profile", 13), 0);
     assert_int_equal(strlen(text(run, "started")), strlen("2026-01-01T00:00:00Z"));
-    const json_t *m = json_object_get(run, "machine"), *pmu = json_object_get(m, "pmu"), *model = json_object_get(run, "model");
+    const json_t *m = json_object_get(run, "machine"), *pmu = json_object_get(m, "pmu"),
+                 *model = json_object_get(run, "model");
     assert_true(strlen(text(m, "cpu")) > 0 && number(m, "threads") >= 1.0);
     assert_true(json_array_size(json_object_get(m, "roofs")) >= 2);
     text(pmu, "status");
-    if (strcmp(text(pmu, "status"), "hardware") != 0) assert_true(strlen(text(pmu, "reason")) > 0); /* an absence has a reason */
-    assert_true(number(model, "params") > 0.0 && number(model, "resident_bytes") > 0.0 && number(model, "bits_per_weight_resident") > 0.0);
+    /* an absence has a reason */
+    if (strcmp(text(pmu, "status"), "hardware") != 0) assert_true(strlen(text(pmu, "reason")) > 0);
+    assert_true(number(model, "params") > 0.0 && number(model, "resident_bytes") > 0.0 &&
+        number(model, "bits_per_weight_resident") > 0.0);
     check_phase(run, "prefill", prompt);
     check_phase(run, "decode", gen);
     assert_true(json_array_size(json_object_get(run, "verdict")) > 0);
     assert_true(json_is_array(json_object_get(run, "notes")));
 }
 
-static double decode_ai(const json_t *run) { return number(item(json_object_get(run, "phases"), "phase", "decode"), "ai_counted"); }
+static double decode_ai(const json_t *run)
+{
+    return number(item(json_object_get(run, "phases"), "phase", "decode"), "ai_counted");
+}
 
 static void json_of_the_demo(void **state)
 {
@@ -79,7 +93,8 @@ static void json_of_the_demo(void **state)
     json_t *j = parse(&o);
     check_run(j, 60.0, 20.0);
     const double ai = decode_ai(j);
-    if (!(ai > 0.5 && ai < 1.1)) fail_msg("decode with 16-bit weights has intensity %g, expected about 1", ai);
+    if (!(ai > 0.5 && ai < 1.1))
+        fail_msg("decode with 16-bit weights has intensity %g, expected about 1", ai);
     /* analytic FLOP of a linear layer: 2 * weights * tokens, and the additions to the residual stream */
     const json_t *op = item(json_object_get(j, "ops"), "site", "ffn_down_add");
     assert_true(number(op, "flop") == (2.0 * 256 * 512 + 256) * 4 * 60);
@@ -92,7 +107,8 @@ static void json_of_the_demo(void **state)
 static void two_types_have_a_verdict(void **state)
 {
     (void)state;
-    output o = ridge("profile", "--machine", machine_file(), "-p", "30", "-n", "10", "--dtype", "f16,q4g64", "-o", "json", NULL);
+    output o = ridge("profile", "--machine", machine_file(), "-p", "30", "-n", "10", "--dtype", "f16,q4g64",
+        "-o", "json", NULL);
     expect_ok(&o);
     json_t *j = parse(&o);
     assert_string_equal(text(j, "schema"), "ridge.profile.set");
@@ -116,7 +132,8 @@ static void two_types_have_a_verdict(void **state)
 static void layers_add_up(void **state)
 {
     (void)state;
-    output o = ridge("profile", "--machine", machine_file(), "-p", "20", "-n", "5", "--per-layer", "-fa", "off", "-o", "json", NULL);
+    output o = ridge("profile", "--machine", machine_file(), "-p", "20", "-n", "5", "--per-layer", "-fa",
+        "off", "-o", "json", NULL);
     expect_ok(&o);
     json_t *j = parse(&o);
     check_run(j, 20.0, 5.0);
@@ -127,7 +144,8 @@ static void layers_add_up(void **state)
         if (!json_is_null(json_object_get(sum, "layer"))) continue;
         double ns = 0.0, calls = 0.0, counted = 0.0, layers = 0.0;
         json_array_foreach (ops, k, op) {
-            if (json_is_null(json_object_get(op, "layer")) || strcmp(text(op, "site"), text(sum, "site")) != 0 ||
+            if (json_is_null(json_object_get(op, "layer")) ||
+                strcmp(text(op, "site"), text(sum, "site")) != 0 ||
                 strcmp(text(op, "phase"), text(sum, "phase")) != 0)
                 continue;
             ns += number(op, "t_ns");
@@ -137,10 +155,12 @@ static void layers_add_up(void **state)
         }
         if (layers == 0.0) continue; /* outside the layers */
         assert_true(layers == 4.0);
-        assert_true(ns == number(sum, "t_ns") && calls == number(sum, "calls") && counted == number(json_object_get(sum, "counted"), "total_bytes"));
+        assert_true(ns == number(sum, "t_ns") && calls == number(sum, "calls") &&
+            counted == number(json_object_get(sum, "counted"), "total_bytes"));
         summed++;
     }
-    assert_int_equal(summed, 2 * 14); /* unfused attention: 17 sites in a layer, three of them part of others; two phases */
+    /* unfused attention: 17 sites in a layer, three of them part of others; two phases */
+    assert_int_equal(summed, 2 * 14);
     json_decref(j);
     done(&o);
 }
@@ -169,11 +189,14 @@ static void csv_is_a_table(void **state)
             const int c = columns(line, n);
             if (rows == 0) {
                 want = c;
-                static const char *const names[] = {"phase", "site", "t_ns", "counted_total_bytes", "analytic_total_bytes", "roof_fraction"};
+                static const char *const names[] = {
+                    "phase", "site", "t_ns", "counted_total_bytes", "analytic_total_bytes", "roof_fraction"};
                 for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-                    if (!memmem(line, n, names[i], strlen(names[i]))) fail_msg("no column %s in %.*s", names[i], (int)n, line);
+                    if (!memmem(line, n, names[i], strlen(names[i])))
+                        fail_msg("no column %s in %.*s", names[i], (int)n, line);
             }
-            if (c != want) fail_msg("row %d has %d columns, the head has %d: %.*s", rows, c, want, (int)n, line);
+            if (c != want)
+                fail_msg("row %d has %d columns, the head has %d: %.*s", rows, c, want, (int)n, line);
             rows++;
         }
         line += n + (line[n] == '\n');
@@ -201,7 +224,8 @@ static void prompts_and_counters(void **state)
     (void)state;
     static const char *const modes[] = {"off", "op", "auto"};
     for (int i = 0; i < 3; i++) {
-        output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "3", "-r", "1", "--counters", modes[i], "-o", "json", NULL);
+        output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "3", "-r",
+            "1", "--counters", modes[i], "-o", "json", NULL);
         expect_ok(&o);
         json_t *j = parse(&o);
         check_run(j, 5.0, 3.0);
@@ -216,14 +240,15 @@ static void prompts_and_counters(void **state)
 
 static int64_t ns_at(const json_t *o, const char *key) { return (int64_t)(1000.0 * number(o, key) + 0.5); }
 
-/* The trace of a real run: its slices lie inside one another in every thread, and thread 0's operators last as long as the report says. */
+/* The trace of a real run: its slices lie inside one another in every thread, and thread 0's operators last
+ * as long as the report says. */
 static void a_trace_beside_the_report(void **state)
 {
     (void)state;
     enum { THREADS = 2, DEEP = 8 };
     const char *path = scratch("trace.json");
-    output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "4", "-r", "2", "-t", "2", "--counters", "off", "--trace", path,
-        "-o", "json", NULL);
+    output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "4", "-r", "2",
+        "-t", "2", "--counters", "off", "--trace", path, "-o", "json", NULL);
     expect_ok(&o);
     json_t *run = parse(&o), *trace = json_load_file(path, JSON_REJECT_DUPLICATES, NULL), *e;
     assert_non_null(trace);
@@ -237,7 +262,8 @@ static void a_trace_beside_the_report(void **state)
         assert_true(tid < THREADS && begin >= last[tid]);
         last[tid] = begin;
         while (depth[tid] > 0 && open_end[tid][depth[tid] - 1] <= begin) depth[tid]--;
-        if (depth[tid] > 0 && end > open_end[tid][depth[tid] - 1]) fail_msg("%s of thread %d reaches beyond what it lies in", text(e, "name"), tid);
+        if (depth[tid] > 0 && end > open_end[tid][depth[tid] - 1])
+            fail_msg("%s of thread %d reaches beyond what it lies in", text(e, "name"), tid);
         assert_true(depth[tid] < DEEP);
         open_end[tid][depth[tid]++] = end;
         slices[tid]++;
@@ -245,19 +271,25 @@ static void a_trace_beside_the_report(void **state)
     }
     assert_true(slices[0] > 5 * 63 && slices[1] > 5 * 63);
     const json_t *phases = json_object_get(run, "phases"), *system = json_object_get(run, "run");
-    const double ops = number(item(phases, "phase", "prefill"), "ops_ns") + number(item(phases, "phase", "decode"), "ops_ns");
-    if ((double)sum != ops) fail_msg("the trace's operators last %lld ns, the report's %.0f", (long long)sum, ops);
+    const double ops = number(item(phases, "phase", "prefill"), "ops_ns") +
+        number(item(phases, "phase", "decode"), "ops_ns");
+    if ((double)sum != ops)
+        fail_msg("the trace's operators last %lld ns, the report's %.0f", (long long)sum, ops);
     /* what is outside of operators has its own numbers */
     assert_true(number(system, "tokenize_ns") > 0.0);
-    assert_true(number(system, "first_token_ns") > number(item(phases, "phase", "prefill"), "t_ns") + number(system, "tokenize_ns"));
+    assert_true(number(system, "first_token_ns") >
+        number(item(phases, "phase", "prefill"), "t_ns") + number(system, "tokenize_ns"));
     assert_int_equal(json_array_size(json_object_get(item(phases, "phase", "decode"), "call_ns")), 4);
     assert_true(number(item(phases, "phase", "prefill"), "first_call_ns") > 0.0);
-    assert_true(number(json_object_get(item(phases, "phase", "prefill"), "first_call_system"), "minor_faults") > 0.0); /* the cache's pages */
+    /* the cache's pages */
+    assert_true(
+        number(json_object_get(item(phases, "phase", "prefill"), "first_call_system"), "minor_faults") > 0.0);
     json_decref(trace);
     json_decref(run);
     done(&o);
     /* bounded, and it says so */
-    o = ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "8", "-r", "1", "--trace", path, "--trace-events", "1500", NULL);
+    o = ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "8", "-r", "1", "--trace", path,
+        "--trace-events", "1500", NULL);
     assert_int_equal(o.code, 0);
     assert_non_null(strstr(o.err, "forward calls are not in it"));
     trace = json_load_file(path, 0, NULL);
@@ -265,14 +297,16 @@ static void a_trace_beside_the_report(void **state)
     assert_true(number(json_object_get(trace, "otherData"), "dropped_calls") > 0.0);
     json_decref(trace);
     done(&o);
-    expect_error(
-        ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "1", "-r", "1", "--trace", "/nowhere/trace.json", NULL), 3, "/nowhere/trace.json", NULL);
+    expect_error(ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "1", "-r", "1", "--trace",
+                     "/nowhere/trace.json", NULL),
+        3, "/nowhere/trace.json", NULL);
 }
 
 static void blas_is_named(void **state)
 {
     (void)state;
-    output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "3", "-r", "1", "--kernel", "blas", "-o", "json", NULL);
+    output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "3", "-r", "1", "--kernel",
+        "blas", "-o", "json", NULL);
     if (o.code == 4) {
         print_message("SKIPPED: %s", o.err);
         done(&o);
@@ -291,11 +325,13 @@ static void interrupted(void **state)
 {
     (void)state;
     const char *path = scratch("slow");
-    output o = ridge("synth", "--dims", "hidden=256,layers=8,heads=4,kv_heads=2,ffn=1024,vocab=512,ctx=65536", "--dtype", "f16", "-o", path, NULL);
+    output o = ridge("synth", "--dims", "hidden=256,layers=8,heads=4,kv_heads=2,ffn=1024,vocab=512,ctx=65536",
+        "--dtype", "f16", "-o", path, NULL);
     expect_ok(&o);
     done(&o);
     const run_opts stop = {.sigint_after_ms = 3000};
-    o = ridge_with(&stop, "profile", "-m", path, "-p", "8", "-n", "60000", "--machine", machine_file(), "-o", "json", NULL);
+    o = ridge_with(&stop, "profile", "-m", path, "-p", "8", "-n", "60000", "--machine", machine_file(), "-o",
+        "json", NULL);
     assert_int_equal(o.code, 130);
     json_t *j = parse(&o);
     assert_true(json_is_true(json_object_get(json_object_get(j, "run"), "interrupted")));
@@ -310,8 +346,10 @@ static void interrupted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo), cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(layers_add_up),
-        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people), cmocka_unit_test(prompts_and_counters),
-        cmocka_unit_test(a_trace_beside_the_report), cmocka_unit_test(blas_is_named), cmocka_unit_test(interrupted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo),
+        cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(layers_add_up),
+        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people),
+        cmocka_unit_test(prompts_and_counters), cmocka_unit_test(a_trace_beside_the_report),
+        cmocka_unit_test(blas_is_named), cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

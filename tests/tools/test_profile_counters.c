@@ -1,4 +1,5 @@
-/* ridge profile on a PMU that is not there (tests/roofline/fakepmu.c): what one read of every counter adds is known, so the report is. */
+/* ridge profile on a PMU that is not there (tests/roofline/fakepmu.c): what one read of every counter adds is
+ * known, so the report is. */
 #include "run_program.h"
 
 enum { LAYERS = 2, GEN = 4 };
@@ -13,8 +14,8 @@ static json_t *profile(const char *counters, const char *most, const char *reps)
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s", getenv("FAKEPMU_LIBRARY"));
     snprintf(few, sizeof few, "FAKEPMU_COUNTERS=%s", most);
     const run_opts o = {.env = {preload, "FAKEPMU=values", "LIBPFM_FORCE_PMU=skx", few}};
-    output r = ridge_with(&o, "profile", "-m", tiny_model(), "-p", "8", "-n", "4", "-r", reps, "-t", "1", "--counters", counters, "--machine", machine_file(),
-        "-o", "json", NULL);
+    output r = ridge_with(&o, "profile", "-m", tiny_model(), "-p", "8", "-n", "4", "-r", reps, "-t", "1",
+        "--counters", counters, "--machine", machine_file(), "-o", "json", NULL);
     expect_ok(&r);
     json_t *j = json_loads(r.out, 0, NULL);
     assert_non_null(j);
@@ -33,7 +34,8 @@ static json_t *pmu_of(json_t *j) { return at(at(j, "machine"), "pmu"); }
 static bool hardware(json_t *j)
 {
     if (strcmp(json_string_value(at(pmu_of(j), "status")), "hardware") == 0) return true;
-    print_message("SKIPPED: built without PAPI, or libpfm cannot be told a CPU: %s\n", json_string_value(at(pmu_of(j), "reason")));
+    print_message("SKIPPED: built without PAPI, or libpfm cannot be told a CPU: %s\n",
+        json_string_value(at(pmu_of(j), "reason")));
     json_decref(j);
     return false;
 }
@@ -78,7 +80,8 @@ static void operators(void **state)
     by_operator("20", 1);
 }
 
-/* PAPI_SP_OPS alone fills the four counters: two groups take turns, and three repetitions let every call be seen by both. */
+/* PAPI_SP_OPS alone fills the four counters: two groups take turns, and three repetitions let every call be
+ * seen by both. */
 static void operators_in_turns(void **state)
 {
     (void)state;
@@ -94,9 +97,11 @@ static void no_turn(void **state)
     bool said = false;
     if (!hardware(j)) skip();
     json_t *prefill = json_array_get(at(j, "phases"), 0), *decode = json_array_get(at(j, "phases"), 1);
-    assert_true(json_is_null(at(at(prefill, "pmu"), "flop")) && json_is_number(at(at(prefill, "pmu"), "cycles")));
+    assert_true(
+        json_is_null(at(at(prefill, "pmu"), "flop")) && json_is_number(at(at(prefill, "pmu"), "cycles")));
     assert_true(json_is_number(at(at(decode, "pmu"), "flop")));
-    json_array_foreach (at(j, "notes"), i, n) said |= strstr(json_string_value(n), "prefill: flop was not counted") != NULL;
+    json_array_foreach (at(j, "notes"), i, n)
+        said |= strstr(json_string_value(n), "prefill: flop was not counted") != NULL;
     assert_true(said);
     json_decref(j);
 }
@@ -110,12 +115,14 @@ static void layers(void **state)
     assert_string_equal(json_string_value(at(pmu_of(j), "mode")), "layer");
     assert_int_equal(json_array_size(at(j, "layers")), 2 * (LAYERS + 1));
     json_array_foreach (at(j, "layers"), i, l) {
-        const long long calls = strcmp(json_string_value(at(l, "phase")), "decode") == 0 ? GEN : 1, parts = json_is_null(at(l, "layer")) ? 2 : 1;
+        const long long calls = strcmp(json_string_value(at(l, "phase")), "decode") == 0 ? GEN : 1,
+                        parts = json_is_null(at(l, "layer")) ? 2 : 1;
         assert_int_equal(number(at(l, "pmu"), "cycles"), 100 * calls * parts);
         assert_true(number(l, "t_ns") > 0);
     }
     json_array_foreach (at(j, "ops"), i, op) /* the embedding stands alone before the layers */
-        assert_true(json_is_null(at(op, "pmu")) == (strcmp(json_string_value(at(op, "site")), "token_embd") != 0));
+        assert_true(
+            json_is_null(at(op, "pmu")) == (strcmp(json_string_value(at(op, "site")), "token_embd") != 0));
     json_t *decode = json_array_get(at(j, "phases"), 1);
     assert_int_equal(number(at(decode, "pmu"), "flop"), 2900 * GEN * (LAYERS + 2));
     json_decref(j);
@@ -136,7 +143,7 @@ static void automatic(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operators), cmocka_unit_test(operators_in_turns), cmocka_unit_test(no_turn), cmocka_unit_test(layers), cmocka_unit_test(automatic)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(operators), cmocka_unit_test(operators_in_turns),
+        cmocka_unit_test(no_turn), cmocka_unit_test(layers), cmocka_unit_test(automatic)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

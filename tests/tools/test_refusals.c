@@ -1,4 +1,5 @@
-/* Wrong files and impossible wishes: one line that says what and where, the right exit code, and nothing half written. */
+/* Wrong files and impossible wishes: one line that says what and where, the right exit code, and nothing half
+ * written. */
 #include "run_program.h"
 
 #include <sys/wait.h>
@@ -45,7 +46,9 @@ static void missing_and_empty_files(void **state)
         all_refuse(scratch(names[i]), 3, names[i], "empty");
     }
     write_bytes(scratch("noise.bin"),
-        "this is not a model at all, whatever its name says.............................................................................", 120);
+        "this is not a model at all, whatever its name "
+        "says.............................................................................",
+        120);
     all_refuse(scratch("noise.bin"), 3, "noise.bin", NULL);
     char cmd[400];
     snprintf(cmd, sizeof cmd, "mkdir -p '%s'", scratch("hollow"));
@@ -57,7 +60,8 @@ static void truncated_gguf(void **state)
 {
     (void)state;
     const char *whole = scratch("whole.gguf");
-    output o = ridge("synth", "--dims", "hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64", "--dtype", "q8_0", "-o", whole, NULL);
+    output o = ridge("synth", "--dims", "hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64",
+        "--dtype", "q8_0", "-o", whole, NULL);
     expect_ok(&o);
     done(&o);
     size_t n;
@@ -66,7 +70,8 @@ static void truncated_gguf(void **state)
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         write_bytes(scratch("cut.gguf"), file, cuts[i]);
         expect_error(ridge("inspect", "-m", scratch("cut.gguf"), NULL), 3, "cut.gguf", NULL);
-        if (i > 3) expect_error(ridge("run", "-m", scratch("cut.gguf"), "-p", "x", NULL), 3, "cut.gguf", NULL);
+        if (i > 3)
+            expect_error(ridge("run", "-m", scratch("cut.gguf"), "-p", "x", NULL), 3, "cut.gguf", NULL);
     }
     free(file);
 }
@@ -88,7 +93,8 @@ static void safetensors_with_a_hole(void **state)
     json_int_t first_end = INT64_MAX;
     json_object_foreach (h, key, t) {
         json_t *off = json_object_get(t, "data_offsets");
-        if (off && json_integer_value(json_array_get(off, 0)) == 0) first_end = json_integer_value(json_array_get(off, 1));
+        if (off && json_integer_value(json_array_get(off, 0)) == 0)
+            first_end = json_integer_value(json_array_get(off, 1));
     }
     assert_true(first_end < (json_int_t)n);
     json_object_foreach (h, key, t) {
@@ -172,11 +178,13 @@ static void missing_tokenizer(void **state)
     unlink(in(dir, "tokenizer.json"));
     expect_error(ridge("run", "-m", dir, "-p", "x", NULL), 3, "tokenizer", "-z", NULL);
     expect_error(ridge("tokenize", "-m", dir, "-p", "x", NULL), 3, "tokenizer", NULL);
-    expect_error(ridge("run", "-m", tiny_model(), "-z", scratch("no-such-tokenizer.json"), "-p", "x", NULL), 3, "no-such-tokenizer.json", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "-z", scratch("no-such-tokenizer.json"), "-p", "x", NULL),
+        3, "no-such-tokenizer.json", NULL);
     /* a text is not needed to measure, nor when ids are given */
     const int32_t ids[] = {1, 5, 7};
     write_bytes(scratch("ids.i32"), ids, sizeof ids);
-    output o = ridge("run", "-m", dir, "--token-ids", scratch("ids.i32"), "--temp", "0", "-n", "4", "--quiet", NULL);
+    output o =
+        ridge("run", "-m", dir, "--token-ids", scratch("ids.i32"), "--temp", "0", "-n", "4", "--quiet", NULL);
     expect_ok(&o);
     assert_true(o.n_out > 4);
     done(&o);
@@ -190,20 +198,27 @@ static void token_files(void **state)
     write_bytes(scratch("high.i32"), high, sizeof high);
     write_bytes(scratch("low.i32"), low, sizeof low);
     write_bytes(scratch("none.i32"), "", 0);
-    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("odd.i32"), NULL), 3, "odd.i32", "5 bytes", NULL);
-    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("none.i32"), NULL), 3, "none.i32", NULL);
-    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("high.i32"), NULL), 3, "high.i32", "512", NULL);
-    expect_error(ridge("profile", "-m", tiny_model(), "--token-ids", scratch("low.i32"), NULL), 3, "low.i32", "-1", NULL);
-    expect_error(ridge("run", "-m", tiny_model(), "-f", scratch("no-such-prompt.txt"), NULL), 3, "no-such-prompt.txt", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("odd.i32"), NULL), 3, "odd.i32",
+        "5 bytes", NULL);
+    expect_error(
+        ridge("run", "-m", tiny_model(), "--token-ids", scratch("none.i32"), NULL), 3, "none.i32", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "--token-ids", scratch("high.i32"), NULL), 3, "high.i32",
+        "512", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "--token-ids", scratch("low.i32"), NULL), 3, "low.i32",
+        "-1", NULL);
+    expect_error(ridge("run", "-m", tiny_model(), "-f", scratch("no-such-prompt.txt"), NULL), 3,
+        "no-such-prompt.txt", NULL);
 }
 
 static void more_context_than_the_model(void **state)
 {
     (void)state;
     expect_error(ridge("run", "-m", tiny_model(), "-p", "x", "-c", "257", NULL), 2, "257", "256", NULL);
-    expect_error(ridge("profile", "-m", tiny_model(), "-p", "4", "-n", "4", "-c", "1073741824", NULL), 2, "1073741824", "256", NULL);
+    expect_error(ridge("profile", "-m", tiny_model(), "-p", "4", "-n", "4", "-c", "1073741824", NULL), 2,
+        "1073741824", "256", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "-p", "100", "-n", "157", NULL), 2, "257", "256", NULL);
-    expect_error(ridge("profile", "-m", tiny_model(), "-p", "10", "-n", "10", "-c", "19", NULL), 2, "10", "19", NULL);
+    expect_error(
+        ridge("profile", "-m", tiny_model(), "-p", "10", "-n", "10", "-c", "19", NULL), 2, "10", "19", NULL);
     char prompt[2001];
     memset(prompt, 'x', sizeof prompt - 1);
     prompt[sizeof prompt - 1] = 0;
@@ -215,8 +230,8 @@ static void the_context_fills_up(void **state)
 {
     (void)state;
     const char *dump = scratch("never.f32"), *ids = scratch("never.i32");
-    output o =
-        ridge("run", "-m", tiny_model(), "-p", "x", "-c", "12", "-n", "40", "--temp", "0", "--ignore-eos", "--dump-logits", dump, "--dump-tokens", ids, NULL);
+    output o = ridge("run", "-m", tiny_model(), "-p", "x", "-c", "12", "-n", "40", "--temp", "0",
+        "--ignore-eos", "--dump-logits", dump, "--dump-tokens", ids, NULL);
     assert_int_equal(o.code, 2);
     assert_non_null(strstr(o.err, "12 tokens"));
     assert_non_null(strstr(o.err, "256"));
@@ -237,25 +252,30 @@ static void more_context_than_memory(void **state)
         edit_config(dir, "max_position_embeddings", json_integer(1 << 27));
     }
     const char *ctx = opens ? "1073741824" : "134217728";
-    expect_error(ridge("run", "-m", dir, "-p", "x", "-c", ctx, "-ctk", "f32", "-ctv", "f32", NULL), 5, "not enough memory", "KV cache", "use -c", NULL);
-    expect_error(ridge("profile", "-m", dir, "-p", "4", "-n", "4", "-c", ctx, "-ctk", "f32", NULL), 5, "not enough memory", "MiB", NULL);
+    expect_error(ridge("run", "-m", dir, "-p", "x", "-c", ctx, "-ctk", "f32", "-ctv", "f32", NULL), 5,
+        "not enough memory", "KV cache", "use -c", NULL);
+    expect_error(ridge("profile", "-m", dir, "-p", "4", "-n", "4", "-c", ctx, "-ctk", "f32", NULL), 5,
+        "not enough memory", "MiB", NULL);
 }
 
 static void outputs_that_cannot_be_written(void **state)
 {
     (void)state;
-    output o = ridge("run", "-m", tiny_model(), "-p", "x", "-n", "3", "--quiet", "--dump-logits", scratch("no/dir/l.f32"), NULL);
+    output o = ridge("run", "-m", tiny_model(), "-p", "x", "-n", "3", "--quiet", "--dump-logits",
+        scratch("no/dir/l.f32"), NULL);
     assert_int_equal(o.code, 3);
     assert_non_null(strstr(o.err, "l.f32"));
     done(&o);
-    o = ridge("synth", "--dims", "hidden=64,layers=1,heads=3,kv_heads=2,ffn=96,vocab=300", "-o", scratch("odd"), NULL);
+    o = ridge("synth", "--dims", "hidden=64,layers=1,heads=3,kv_heads=2,ffn=96,vocab=300", "-o",
+        scratch("odd"), NULL);
     assert_true(o.code == 2 || o.code == 3);
     assert_non_null(strstr(o.err, "heads"));
     done(&o);
     assert_false(file_exists(scratch("odd")));
     /* a full disk and a closed pipe are errors, not silence */
-    static const char *const commands[][6] = {{"run", "-p", "x", "-n", "4", NULL}, {"inspect", NULL}, {"tokenize", "-p", "hello", NULL},
-        {"profile", "-p", "4", "-n", "2", NULL}, {"--version", NULL}, {"help", NULL}};
+    static const char *const commands[][6] = {{"run", "-p", "x", "-n", "4", NULL}, {"inspect", NULL},
+        {"tokenize", "-p", "hello", NULL}, {"profile", "-p", "4", "-n", "2", NULL}, {"--version", NULL},
+        {"help", NULL}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         const char *const *c = commands[i];
         const bool model = i < 4;
@@ -263,12 +283,16 @@ static void outputs_that_cannot_be_written(void **state)
             const run_opts full = {.out_path = closed ? NULL : "/dev/full", .closed_out = closed};
             const char *m = model ? "-m" : c[1], *path = model ? tiny_model() : NULL;
             if (strcmp(c[0], "profile") == 0)
-                o = ridge_with(&full, c[0], m, path, "-p", "4", "-n", "2", "--machine", machine_file(), "-o", "json", NULL);
+                o = ridge_with(&full, c[0], m, path, "-p", "4", "-n", "2", "--machine", machine_file(), "-o",
+                    "json", NULL);
             else if (model)
-                o = ridge_with(&full, c[0], m, path, c[1] ? c[1] : "--per-layer", c[2], c[2] ? c[3] : NULL, c[3] ? c[4] : NULL, NULL);
+                o = ridge_with(&full, c[0], m, path, c[1] ? c[1] : "--per-layer", c[2], c[2] ? c[3] : NULL,
+                    c[3] ? c[4] : NULL, NULL);
             else
                 o = ridge_with(&full, c[0], NULL);
-            if (o.code != 3) fail_msg("ridge %s with %s: exit code %d, expected 3: %s", c[0], closed ? "a closed output" : "a full disk", o.code, o.err);
+            if (o.code != 3)
+                fail_msg("ridge %s with %s: exit code %d, expected 3: %s", c[0],
+                    closed ? "a closed output" : "a full disk", o.code, o.err);
             assert_non_null(strstr(o.err, "write"));
             done(&o);
         }
@@ -280,7 +304,8 @@ static void names_that_are_not_utf8(void **state)
 {
     (void)state;
     const char *dir = copy_of_tiny("odd\xff\xfe\"name");
-    static const char *const commands[][5] = {{"inspect"}, {"tokenize", "-p", "x"}, {"roofline", "--hardware", "apple_m1"}};
+    static const char *const commands[][5] = {
+        {"inspect"}, {"tokenize", "-p", "x"}, {"roofline", "--hardware", "apple_m1"}};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         const char *const *c = commands[i];
         output o = ridge(c[0], "-m", dir, "-o", "json", c[1], c[2], NULL);
@@ -297,10 +322,12 @@ static void names_that_are_not_utf8(void **state)
 static void outputs_are_tried_first(void **state)
 {
     (void)state;
-    static const char *const options[][3] = {{"profile", "--html", "x.html"}, {"profile", "--svg", "x.svg"}, {"profile", "--svg", "folder"},
-        {"profile", "--trace", "t.json"}, {"profile", "--junit", "j.xml"}, {"bench", "--html", "x.html"}, {"bench", "--summary", "s.md"},
-        {"compare", "--svg", "x.svg"}, {"roofline", "--html", "x.html"}, {"machine", "--save", "m.json"}, {"run", "--dump-tokens", "t.i32"},
-        {"run", "--prompt-cache", "p.kv"}, {"report", "--svg", "x.svg"}, {"tokenize", "--token-ids-out", "t.i32"}};
+    static const char *const options[][3] = {{"profile", "--html", "x.html"}, {"profile", "--svg", "x.svg"},
+        {"profile", "--svg", "folder"}, {"profile", "--trace", "t.json"}, {"profile", "--junit", "j.xml"},
+        {"bench", "--html", "x.html"}, {"bench", "--summary", "s.md"}, {"compare", "--svg", "x.svg"},
+        {"roofline", "--html", "x.html"}, {"machine", "--save", "m.json"}, {"run", "--dump-tokens", "t.i32"},
+        {"run", "--prompt-cache", "p.kv"}, {"report", "--svg", "x.svg"},
+        {"tokenize", "--token-ids-out", "t.i32"}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char path[700];
         snprintf(path, sizeof path, "%s/%s", scratch("no/dir"), options[i][2]);
@@ -309,7 +336,8 @@ static void outputs_are_tried_first(void **state)
     assert_false(file_exists(scratch("no")));
 }
 
-/* A limit on the size of files is a full disk, not a death by signal with half a file; what is opened does not become a closed stream's file. */
+/* A limit on the size of files is a full disk, not a death by signal with half a file; what is opened does
+ * not become a closed stream's file. */
 static void outputs_under_limits(void **state)
 {
     (void)state;
@@ -317,7 +345,8 @@ static void outputs_under_limits(void **state)
     const char *bin = getenv("RIDGE_BIN");
     assert_non_null(bin);
     static const char dims[] = "--dims hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64";
-    snprintf(cmd, sizeof cmd, "ulimit -f 8; '%s' synth %s -o '%s' 2>'%s'", bin, dims, scratch("limited.gguf"), scratch("limited.err"));
+    snprintf(cmd, sizeof cmd, "ulimit -f 8; '%s' synth %s -o '%s' 2>'%s'", bin, dims, scratch("limited.gguf"),
+        scratch("limited.err"));
     const int rc = system(cmd);
     assert_true(WIFEXITED(rc));
     assert_int_equal(WEXITSTATUS(rc), 3);
@@ -328,18 +357,21 @@ static void outputs_under_limits(void **state)
     assert_int_equal(system(cmd), 0);
     snprintf(cmd, sizeof cmd, "'%s' synth %s -o '%s' >&- 2>&-", bin, dims, scratch("streams.gguf"));
     assert_int_equal(WEXITSTATUS(system(cmd)), 3); /* its summary could not be printed */
-    snprintf(
-        cmd, sizeof cmd, "'%s' synth %s -o '%s' >/dev/null && cmp '%s' '%s'", bin, dims, scratch("plain.gguf"), scratch("plain.gguf"), scratch("streams.gguf"));
+    snprintf(cmd, sizeof cmd, "'%s' synth %s -o '%s' >/dev/null && cmp '%s' '%s'", bin, dims,
+        scratch("plain.gguf"), scratch("plain.gguf"), scratch("streams.gguf"));
     assert_int_equal(system(cmd), 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(missing_and_empty_files), cmocka_unit_test(truncated_gguf), cmocka_unit_test(safetensors_with_a_hole),
-        cmocka_unit_test(damaged_weights_name_the_tensor), cmocka_unit_test(unsupported_models_say_what_is_missing),
-        cmocka_unit_test(config_and_weights_must_agree), cmocka_unit_test(missing_tokenizer), cmocka_unit_test(token_files),
-        cmocka_unit_test(more_context_than_the_model), cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
-        cmocka_unit_test(outputs_that_cannot_be_written), cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(names_that_are_not_utf8),
-        cmocka_unit_test(outputs_under_limits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(missing_and_empty_files),
+        cmocka_unit_test(truncated_gguf), cmocka_unit_test(safetensors_with_a_hole),
+        cmocka_unit_test(damaged_weights_name_the_tensor),
+        cmocka_unit_test(unsupported_models_say_what_is_missing),
+        cmocka_unit_test(config_and_weights_must_agree), cmocka_unit_test(missing_tokenizer),
+        cmocka_unit_test(token_files), cmocka_unit_test(more_context_than_the_model),
+        cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
+        cmocka_unit_test(outputs_that_cannot_be_written), cmocka_unit_test(outputs_are_tried_first),
+        cmocka_unit_test(names_that_are_not_utf8), cmocka_unit_test(outputs_under_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,11 @@ static void has(const output *o, const char *text)
 static void published_table(void **state)
 {
     (void)state;
-    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "2048", "--batch", "1", "--cost", "llm-viewer", NULL);
+    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "2048",
+        "--batch", "1", "--cost", "llm-viewer", NULL);
     expect_ok(&o);
-    static const char *const rows[] = {"| q/k/v/o_proj      |  69G |   67M |      1024 |            155T | compute |",
+    static const char *const rows[] = {
+        "| q/k/v/o_proj      |  69G |   67M |      1024 |            155T | compute |",
         "| gate/up/down_proj | 185G |  152M |      1215 |            155T | compute |",
         "| qk/sv_matmul      |  34G |  302M |       114 |             87T | memory  |",
         "| softmax           | 671M |  537M |      1.25 |            960G | memory  |",
@@ -30,10 +32,12 @@ static void published_table(void **state)
 static void published_totals(void **state)
 {
     (void)state;
-    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "1024", "--totals", "--cost", "llm-viewer", NULL);
+    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "1024",
+        "--totals", "--cost", "llm-viewer", NULL);
     expect_ok(&o);
-    static const char *const numbers[] = {"13,820,530,524,160", "102.425198", "8,506,056,704", "536,870,912", "13,214,154,752", "8,153,790,976",
-        "30,947,744,256", "13,743,685,632", "254,803,968", "12,952,010,752", "13,627,555,840", "17.926942", "8,314,880", "8,026,624", "524,288",
+    static const char *const numbers[] = {"13,820,530,524,160", "102.425198", "8,506,056,704", "536,870,912",
+        "13,214,154,752", "8,153,790,976", "30,947,744,256", "13,743,685,632", "254,803,968",
+        "12,952,010,752", "13,627,555,840", "17.926942", "8,314,880", "8,026,624", "524,288",
         "13,767,891,456", "13,489,130,496", "248,832"};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) has(&o, numbers[i]);
     assert_null(strstr(o.out, "one layer"));
@@ -51,54 +55,65 @@ static json_t *parse(const output *o)
 static void json_keys(void **state)
 {
     (void)state;
-    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "512,1024", "--w-bit", "16,4", "--cost", "llm-viewer", "-o",
-        "json", NULL);
+    output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen",
+        "512,1024", "--w-bit", "16,4", "--cost", "llm-viewer", "-o", "json", NULL);
     expect_ok(&o);
     json_t *j = parse(&o);
     assert_int_equal(json_array_size(json_object_get(j, "cases")), 4);
     const json_t *k = json_array_get(json_object_get(j, "cases"), 1);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(k, "input"), "w_bit")), 16);
-    assert_true(json_number_value(json_object_get(json_object_get(json_object_get(k, "total"), "prefill"), "OPs")) == 13820530524160.0);
-    assert_true(json_number_value(json_object_get(json_object_get(json_object_get(k, "decode"), "q_proj"), "load_weight")) == 33554432.0);
+    assert_true(json_number_value(json_object_get(
+                    json_object_get(json_object_get(k, "total"), "prefill"), "OPs")) == 13820530524160.0);
+    assert_true(json_number_value(json_object_get(
+                    json_object_get(json_object_get(k, "decode"), "q_proj"), "load_weight")) == 33554432.0);
     json_decref(j);
     done(&o);
-    o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--dtype", "q4g64", "--seqlen", "100", "--gen", "10", "-o", "json", NULL);
+    o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--dtype", "q4g64",
+        "--seqlen", "100", "--gen", "10", "-o", "json", NULL);
     expect_ok(&o);
     j = parse(&o);
     k = json_array_get(json_object_get(j, "cases"), 0);
-    assert_int_equal(json_array_size(json_object_get(k, "ops")), 30); /* 18 sites in both phases, three of them part of others */
+    /* 18 sites in both phases, three of them part of others */
+    assert_int_equal(json_array_size(json_object_get(k, "ops")), 30);
     assert_string_equal(json_string_value(json_object_get(json_object_get(k, "input"), "fuse")), "act+add");
     assert_true(json_number_value(json_object_get(json_object_get(k, "task"), "tokens_per_s")) > 1.0);
     json_decref(j);
     done(&o);
 }
 
-/* Fused operators replace others, and bytes go away; what is split over devices cannot be added to before it is summed. */
+/* Fused operators replace others, and bytes go away; what is split over devices cannot be added to before it
+ * is summed. */
 static void fusions(void **state)
 {
     (void)state;
     static const struct {
         const char *fuse, *tp, *applied;
         size_t ops;
-    } cases[] = {{"none", "1", "none", 36}, {"act", "1", "act", 34}, {"rope+add", "1", "add+rope", 30}, {"all", "1", "act+add+rope", 28},
-        {"all", "2", "act+rope", 32}, {"norm", "1", "none", 36}};
+    } cases[] = {{"none", "1", "none", 36}, {"act", "1", "act", 34}, {"rope+add", "1", "add+rope", 30},
+        {"all", "1", "act+add+rope", 28}, {"all", "2", "act+rope", 32}, {"norm", "1", "none", 36}};
     double bytes[6];
     for (size_t i = 0; i < 6; i++) {
-        output o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--seqlen", "64", "--fuse", cases[i].fuse, "--tp", cases[i].tp,
-            "-o", "json", NULL);
+        output o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--seqlen",
+            "64", "--fuse", cases[i].fuse, "--tp", cases[i].tp, "-o", "json", NULL);
         expect_ok(&o);
         json_t *j = parse(&o);
         const json_t *k = json_array_get(json_object_get(j, "cases"), 0);
         assert_int_equal(json_array_size(json_object_get(k, "ops")), cases[i].ops);
-        assert_string_equal(json_string_value(json_object_get(json_object_get(k, "input"), "fuse")), cases[i].applied);
-        bytes[i] = json_number_value(json_object_get(json_object_get(json_object_get(k, "total"), "prefill"), "total_bytes"));
+        assert_string_equal(
+            json_string_value(json_object_get(json_object_get(k, "input"), "fuse")), cases[i].applied);
+        bytes[i] = json_number_value(
+            json_object_get(json_object_get(json_object_get(k, "total"), "prefill"), "total_bytes"));
         json_decref(j);
         done(&o);
     }
-    assert_true(bytes[0] > bytes[1] && bytes[0] > bytes[2] && bytes[1] > bytes[3] && bytes[2] > bytes[3] && bytes[5] == bytes[0]);
+    assert_true(bytes[0] > bytes[1] && bytes[0] > bytes[2] && bytes[1] > bytes[3] && bytes[2] > bytes[3] &&
+        bytes[5] == bytes[0]);
     assert_true(bytes[0] - bytes[1] == 22.0 * 8 * 64 * 5632); /* a layer's outputs of up, written and read */
-    expect_error(ridge("roofline", "--shape", "tinyllama-1.1b", "--fuse", "act,add", NULL), 2, "--fuse", "act,add", "joined by +", NULL);
-    expect_error(ridge("roofline", "--shape", "tinyllama-1.1b", "--cost", "llm-viewer", "--fuse", "act", NULL), 2, "--fuse", "--flash", NULL);
+    expect_error(ridge("roofline", "--shape", "tinyllama-1.1b", "--fuse", "act,add", NULL), 2, "--fuse",
+        "act,add", "joined by +", NULL);
+    expect_error(
+        ridge("roofline", "--shape", "tinyllama-1.1b", "--cost", "llm-viewer", "--fuse", "act", NULL), 2,
+        "--fuse", "--flash", NULL);
 }
 
 static int lines(const char *s)
@@ -111,12 +126,14 @@ static int lines(const char *s)
 static void sweeps(void **state)
 {
     (void)state;
-    output o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654,apple_m1", "--dtype", "f16,q4g32,q4g64,q4g128", "--batch", "1-4*2",
-        "--seqlen", "128-512+128", "-o", "csv", NULL);
+    output o =
+        ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654,apple_m1", "--dtype",
+            "f16,q4g32,q4g64,q4g128", "--batch", "1-4*2", "--seqlen", "128-512+128", "-o", "csv", NULL);
     expect_ok(&o);
     assert_int_equal(lines(o.out), 1 + 2 * 4 * 3 * 4 * 2);
     done(&o);
-    o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--tp", "1,2,4", "--stage", "decode", NULL);
+    o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--tp", "1,2,4",
+        "--stage", "decode", NULL);
     expect_ok(&o);
     has(&o, "| amd_epyc_9654 | f16     |   4 |");
     assert_null(strstr(o.out, "| prefill |"));
@@ -126,9 +143,11 @@ static void sweeps(void **state)
 static void own_hardware(void **state)
 {
     (void)state;
-    const char *text = "{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"my box\", \"bandwidth_gbps\": 50, \"fp32_gflops\": 1000}";
+    const char *text = "{\"schema\": \"ridge.hardware\", \"version\": 1, \"name\": \"my box\", "
+                       "\"bandwidth_gbps\": 50, \"fp32_gflops\": 1000}";
     write_bytes(scratch("own.json"), text, strlen(text));
-    output o = ridge("roofline", "--dims", "hidden=64,layers=1,heads=4,ffn=96,vocab=300,ctx=64", "--hardware", scratch("own.json"), "--seqlen", "8", NULL);
+    output o = ridge("roofline", "--dims", "hidden=64,layers=1,heads=4,ffn=96,vocab=300,ctx=64", "--hardware",
+        scratch("own.json"), "--seqlen", "8", NULL);
     expect_ok(&o);
     has(&o, "my box");
     done(&o);
@@ -151,15 +170,20 @@ static void own_hardware(void **state)
 static void explains(void **state)
 {
     (void)state;
-    output o = ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "amd_epyc_9654", "--dtype", "q4g64", "--seqlen", "512", "--explain", NULL);
+    output o = ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "amd_epyc_9654", "--dtype", "q4g64",
+        "--seqlen", "512", "--explain", NULL);
     expect_ok(&o);
     has(&o, "attn_q: m = 512 k = 4096 n = 4096, q4g64: 4.25 bits per weight");
     has(&o, "2 * m * n * k = 17179869184 FLOP");
     has(&o, "(4 * hd + 5) * h * pairs");
     has(&o, "output matrix, one operation per multiply-add: 0.525 GFLOP there, 1.05 here (+100.0 %)");
     done(&o);
-    expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--seqlen", "1,2", "--explain", NULL), 2, "--explain", NULL);
-    expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--cost", "llm-viewer", "--explain", NULL), 2, "--explain", NULL);
+    expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--seqlen", "1,2",
+                     "--explain", NULL),
+        2, "--explain", NULL);
+    expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--cost",
+                     "llm-viewer", "--explain", NULL),
+        2, "--explain", NULL);
     expect_error(ridge("roofline", "--quick", NULL), 2, "--validate", NULL);
 }
 
@@ -172,21 +196,26 @@ static void studies(void **state)
     has(&o, "| + q4g64 weights ");
     has(&o, "| + batch 8 ");
     done(&o);
-    o = ridge("roofline", MODEL, "amd_epyc_9654", "--dtype", "q4g64", "--study", "fit", "--memory", "24", "-o", "json", NULL);
+    o = ridge("roofline", MODEL, "amd_epyc_9654", "--dtype", "q4g64", "--study", "fit", "--memory", "24",
+        "-o", "json", NULL);
     expect_ok(&o);
     json_t *j = parse(&o);
     assert_int_equal(json_array_size(json_object_get(j, "cases")), 2);
     const json_t *k = json_array_get(json_object_get(j, "cases"), 0);
-    assert_true(json_number_value(json_object_get(json_object_get(k, "memory"), "total_bytes")) <= 24.0 * 1073741824.0);
+    assert_true(json_number_value(json_object_get(json_object_get(k, "memory"), "total_bytes")) <=
+        24.0 * 1073741824.0);
     json_decref(j);
     done(&o);
     o = ridge("roofline", MODEL, "nvidia_A40", "--study", "turning", NULL);
     expect_ok(&o);
-    has(&o, "turn compute-bound at a batch of 2"); /* the ridge of 215 FLOP/byte, 1 FLOP per byte and sequence, and the activations */
+    /* the ridge of 215 FLOP/byte, 1 FLOP per byte and sequence, and the activations */
+    has(&o, "turn compute-bound at a batch of 2");
     done(&o);
     expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "fit", NULL), 2, "--memory", NULL);
-    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "fit", "--memory", "0.5", NULL), 5, "512 MiB", NULL);
-    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "magic", NULL), 2, "magic", "ablation", NULL);
+    expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--study", "fit", "--memory", "0.5", NULL), 5,
+        "512 MiB", NULL);
+    expect_error(
+        ridge("roofline", MODEL, "amd_epyc_9654", "--study", "magic", NULL), 2, "magic", "ablation", NULL);
     expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--memory", "4", NULL), 2, "--memory", NULL);
 #undef MODEL
 }
@@ -194,8 +223,8 @@ static void studies(void **state)
 static void validates(void **state)
 {
     (void)state;
-    output o =
-        ridge("roofline", "--validate", "--quick", "-t", "1", "-o", "json", "--html", scratch("validation.html"), "--svg", scratch("validation.svg"), NULL);
+    output o = ridge("roofline", "--validate", "--quick", "-t", "1", "-o", "json", "--html",
+        scratch("validation.html"), "--svg", scratch("validation.svg"), NULL);
     if (o.code != 0) fail_msg("exit code %d: %s", o.code, o.err);
     json_t *j = parse(&o);
     size_t i;
@@ -208,8 +237,10 @@ static void validates(void **state)
     else
         assert_int_equal(fits, 0);
     json_array_foreach (json_object_get(j, "points"), i, p) {
-        const double m = json_number_value(json_object_get(p, "measured_ns")), q = json_number_value(json_object_get(p, "predicted_ns"));
-        assert_true(m > 0.0 && q > m / 100 && q < m * 100); /* other programs run beside tests: an order of magnitude is all that can be asked */
+        const double m = json_number_value(json_object_get(p, "measured_ns")),
+                     q = json_number_value(json_object_get(p, "predicted_ns"));
+        /* other programs run beside tests: an order of magnitude is all that can be asked */
+        assert_true(m > 0.0 && q > m / 100 && q < m * 100);
         assert_true(json_number_value(json_object_get(p, "ideal_ns")) > 0.0);
     }
     char *svg = read_all(scratch("validation.svg"), NULL);
@@ -218,7 +249,8 @@ static void validates(void **state)
     assert_true(file_exists(scratch("validation.html")));
     const json_t *e = json_object_get(json_object_get(j, "errors"), "decode");
     assert_int_equal(json_integer_value(json_object_get(e, "points")), 6);
-    assert_true(json_number_value(json_object_get(e, "median")) <= json_number_value(json_object_get(e, "worst")));
+    assert_true(
+        json_number_value(json_object_get(e, "median")) <= json_number_value(json_object_get(e, "worst")));
     json_decref(j);
     done(&o);
 }
@@ -232,25 +264,36 @@ static void refusals(void **state)
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--batch", "0", NULL), 2, "--batch", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "0", NULL), 2, "--seqlen", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "4096", NULL), 2, "4096", "2048", NULL);
-    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "2000", "--gen", "100", NULL), 2, "--gen", "2048", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "2000", "--gen", "100", NULL), 2, "--gen",
+        "2048", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "1,x", NULL), 2, "--seqlen", "x", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "8-4", NULL), 2, "8-4", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--seqlen", "1-64*1", NULL), 2, "1-64*1", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--tp", "3", NULL), 2, "--tp", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--dtype", "q5", NULL), 2, "q5", NULL);
-    expect_error(ridge("roofline", SHAPE, "apple_m1", "--dtype", "f16,,q4g64", NULL), 2, "--dtype", "empty value", NULL);
+    expect_error(ridge("roofline", SHAPE, "apple_m1", "--dtype", "f16,,q4g64", NULL), 2, "--dtype",
+        "empty value", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1,", NULL), 2, "--hardware", "empty value", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--w-bit", "4", NULL), 2, "--w-bit", "--dtype", NULL);
-    expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--dtype", "f16", NULL), 2, "--dtype", NULL);
-    expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--w-bit", "3", NULL), 2, "--w-bit", "3", NULL);
-    expect_error(ridge("roofline", SHAPE, "intel_13900k", "--cost", "llm-viewer", "--w-bit", "8", "--a-bit", "8", "--kv-bit", "8", NULL), 2, "INT8", NULL);
+    expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--dtype", "f16", NULL), 2,
+        "--dtype", NULL);
+    expect_error(ridge("roofline", SHAPE, "nvidia_A40", "--cost", "llm-viewer", "--w-bit", "3", NULL), 2,
+        "--w-bit", "3", NULL);
+    expect_error(ridge("roofline", SHAPE, "intel_13900k", "--cost", "llm-viewer", "--w-bit", "8", "--a-bit",
+                     "8", "--kv-bit", "8", NULL),
+        2, "INT8", NULL);
     expect_error(ridge("roofline", SHAPE, "apple_m1", "--stage", "generate", NULL), 2, "--gen", NULL);
     expect_error(ridge("roofline", "--shape", "nothing", "--hardware", "apple_m1", NULL), 2, "nothing", NULL);
-    expect_error(ridge("roofline", "--dims", "hidden=64,layers=1,heads=5,kv_heads=3,ffn=96,vocab=300,head_dim=8", "--hardware", "apple_m1", NULL), 2,
-        "3 KV heads", NULL);
-    expect_error(ridge("roofline", "--dims", "hidden=0,layers=1,heads=4,ffn=96,vocab=300", "--hardware", "apple_m1", NULL), 2, "hidden size", NULL);
-    expect_error(ridge("roofline", "--dims", "hidden=100,layers=1,heads=3,kv_heads=3,ffn=96,vocab=300,head_dim=32", "--hardware", "nvidia_A40", "--cost",
-                     "llm-viewer", NULL),
+    expect_error(
+        ridge("roofline", "--dims", "hidden=64,layers=1,heads=5,kv_heads=3,ffn=96,vocab=300,head_dim=8",
+            "--hardware", "apple_m1", NULL),
+        2, "3 KV heads", NULL);
+    expect_error(ridge("roofline", "--dims", "hidden=0,layers=1,heads=4,ffn=96,vocab=300", "--hardware",
+                     "apple_m1", NULL),
+        2, "hidden size", NULL);
+    expect_error(
+        ridge("roofline", "--dims", "hidden=100,layers=1,heads=3,kv_heads=3,ffn=96,vocab=300,head_dim=32",
+            "--hardware", "nvidia_A40", "--cost", "llm-viewer", NULL),
         2, "hidden size 100", NULL);
 }
 
@@ -263,8 +306,9 @@ static void short_contexts(void **state)
         int length;
     } t[] = {{"1", 63}, {"40", 24}};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
-        output o = ridge("roofline", "--dims", "hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64", "--hardware", "amd_epyc_9654", "--gen",
-            t[i].gen, "-o", "json", NULL);
+        output o =
+            ridge("roofline", "--dims", "hidden=64,layers=1,heads=4,kv_heads=2,ffn=96,vocab=300,ctx=64",
+                "--hardware", "amd_epyc_9654", "--gen", t[i].gen, "-o", "json", NULL);
         expect_ok(&o);
         json_t *j = parse(&o);
         const json_t *input = json_object_get(json_array_get(json_object_get(j, "cases"), 0), "input");
@@ -276,8 +320,9 @@ static void short_contexts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals), cmocka_unit_test(json_keys),
-        cmocka_unit_test(fusions), cmocka_unit_test(sweeps), cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals),
+        cmocka_unit_test(json_keys), cmocka_unit_test(fusions), cmocka_unit_test(sweeps),
+        cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies),
         cmocka_unit_test(validates), cmocka_unit_test(refusals), cmocka_unit_test(short_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* What the program prints as JSON fits the schemas that describe it, field for field; a field that no schema knows does not. */
+/* What the program prints as JSON fits the schemas that describe it, field for field; a field that no schema
+ * knows does not. */
 #include "json_util.h"
 
 #include <sys/wait.h>
@@ -14,8 +15,9 @@ static void every_field_is_described(void **state)
 {
     (void)state;
     char cmd[2048];
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_schemas.py' '%s'/roofline/schema/*.json '%s'/tools/schema/*.json", RIDGE_SOURCE_DIR,
-        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR);
+    snprintf(cmd, sizeof cmd,
+        "python3 '%s/tests/tools/check_schemas.py' '%s'/roofline/schema/*.json '%s'/tools/schema/*.json",
+        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR);
     const int rc = system(cmd);
     if (WIFEXITED(rc) && WEXITSTATUS(rc) == 127) skip(); /* no python3 */
     assert_int_equal(rc, 0);
@@ -28,8 +30,9 @@ static void expect_schema(const char *schema, const char *const *args)
 {
     const char *path = scratch("out.json");
     const run_opts to = {.out_path = path};
-    output o = ridge_with(&to, args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8], args[9], args[10], args[11], args[12], args[13],
-        args[14], args[15], args[16], args[17], args[18], args[19], args[20], args[21], args[22], NULL);
+    output o = ridge_with(&to, args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7],
+        args[8], args[9], args[10], args[11], args[12], args[13], args[14], args[15], args[16], args[17],
+        args[18], args[19], args[20], args[21], args[22], NULL);
     assert_null(args[MOST - 1]);
     expect_ok(&o);
     done(&o);
@@ -43,13 +46,15 @@ static void expect_schema(const char *schema, const char *const *args)
 static void comparisons(void **state)
 {
     (void)state;
-    const char *schema = "tools/schema/compare.schema.json", *model = tiny_model(), *words = scratch("text.txt"), *saved = scratch("saved.json");
+    const char *schema = "tools/schema/compare.schema.json", *model = tiny_model(),
+               *words = scratch("text.txt"), *saved = scratch("saved.json");
     FILE *f = fopen(words, "w");
     assert_non_null(f);
     for (int i = 0; i < 600; i++) fprintf(f, "the %d words ", i * 7919 % 97);
     assert_int_equal(fclose(f), 0);
     EXPECT_SCHEMA(schema, "compare", "-m", model, "--dtype", "f32,q4g32,f32", FAST, "3", "--eval", words);
-    EXPECT_SCHEMA(schema, "compare", "-m", model, "--dtype", "f32,f16", FAST, "1", "--no-warmup"); /* no intervals */
+    /* no intervals */
+    EXPECT_SCHEMA(schema, "compare", "-m", model, "--dtype", "f32,f16", FAST, "1", "--no-warmup");
 
     const run_opts to = {.out_path = saved}; /* a saved run has no samples of its own */
     output o = ridge_with(&to, "bench", "-m", model, FAST, "2", NULL);
@@ -65,11 +70,14 @@ static void ablations_and_benches(void **state)
 {
     (void)state;
     const char *wide = scratch("wide"); /* heads of 32, so that the cache can be q8_0 */
-    output o = ridge("synth", "--dims", "hidden=64,layers=2,heads=2,kv_heads=2,ffn=96,vocab=512,ctx=64", "--dtype", "f16", "-o", wide, NULL);
+    output o = ridge("synth", "--dims", "hidden=64,layers=2,heads=2,kv_heads=2,ffn=96,vocab=512,ctx=64",
+        "--dtype", "f16", "-o", wide, NULL);
     expect_ok(&o);
     done(&o);
-    EXPECT_SCHEMA("tools/schema/ablate.schema.json", "compare", "--ablate", "-m", wide, FAST, "1", "-B", "4", "--no-warmup");
-    EXPECT_SCHEMA("roofline/schema/bench.schema.json", "bench", "-m", wide, FAST, "1", "-B", "1,2", "-d", "0,8");
+    EXPECT_SCHEMA("tools/schema/ablate.schema.json", "compare", "--ablate", "-m", wide, FAST, "1", "-B", "4",
+        "--no-warmup");
+    EXPECT_SCHEMA(
+        "roofline/schema/bench.schema.json", "bench", "-m", wide, FAST, "1", "-B", "1,2", "-d", "0,8");
 }
 
 #define CASE "roofline", "--shape", "llama-2-7b", "-o", "json", "--hardware", "amd_epyc_9654"
@@ -82,7 +90,8 @@ static void analytic_answers(void **state)
     EXPECT_SCHEMA(schema, CASE, "--fuse", "act+add", "--tp", "2", "--stage", "decode");
     EXPECT_SCHEMA(schema, CASE, "--cost", "llm-viewer", "--seqlen", "64,128");
     EXPECT_SCHEMA(schema, CASE, "--cost", "llm-viewer", "--gen", "16", "--stage", "chat");
-    EXPECT_SCHEMA(schema, "roofline", "--shape", "stories15m", "--seqlen", "64", "-o", "json", "--hardware", machine_file());
+    EXPECT_SCHEMA(schema, "roofline", "--shape", "stories15m", "--seqlen", "64", "-o", "json", "--hardware",
+        machine_file());
     EXPECT_SCHEMA(schema, CASE, "--study", "ablation");
     EXPECT_SCHEMA(schema, CASE, "--study", "fit", "--memory", "24");
     EXPECT_SCHEMA(schema, CASE, "--study", "turning");
@@ -103,8 +112,10 @@ static void unknown_fields_do_not_fit(void **state)
     output o = ridge("compare", "-m", tiny_model(), "--dtype", "f32,f16", FAST, "1", "--no-warmup", NULL);
     expect_ok(&o);
     json_t *j = parse(&o), *const run = json_array_get(json_object_get(j, "runs"), 0);
-    json_t *const at[] = {j, json_array_get(json_object_get(j, "variants"), 1), json_object_get(json_array_get(json_object_get(j, "variants"), 0), "decode"),
-        json_array_get(json_object_get(j, "operators"), 0), run, json_array_get(json_object_get(run, "ops"), 0)};
+    json_t *const at[] = {j, json_array_get(json_object_get(j, "variants"), 1),
+        json_object_get(json_array_get(json_object_get(j, "variants"), 0), "decode"),
+        json_array_get(json_object_get(j, "operators"), 0), run,
+        json_array_get(json_object_get(run, "ops"), 0)};
     const char *path = scratch("changed.json");
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         assert_int_equal(json_object_set_new(at[i], "novelty", json_integer(1)), 0);
@@ -120,7 +131,9 @@ static void unknown_fields_do_not_fit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_field_is_described), cmocka_unit_test(comparisons), cmocka_unit_test(ablations_and_benches),
-        cmocka_unit_test(analytic_answers), cmocka_unit_test(machines), cmocka_unit_test(unknown_fields_do_not_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_field_is_described),
+        cmocka_unit_test(comparisons), cmocka_unit_test(ablations_and_benches),
+        cmocka_unit_test(analytic_answers), cmocka_unit_test(machines),
+        cmocka_unit_test(unknown_fields_do_not_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Ridge's counters read back through PAPI as software-defined events: by the example program, exactly; and by a preloaded profiler from
- * the program itself. */
+/* Ridge's counters read back through PAPI as software-defined events: by the example program, exactly; and by
+ * a preloaded profiler from the program itself. */
 #include "run_program.h"
 
 #include "ridge/engine.h"
@@ -32,8 +32,10 @@ static rg_tally expected(const char *model, int threads, int64_t prompt, int64_t
     assert_int_equal(rg_engine_open(&e, c, &eo, &err), RG_OK);
     assert_int_equal(rg_session_open(&s, e, &so, &err), RG_OK);
     assert_int_equal(rg_log_open(&log, (size_t)gen + 1, rg_session_ops_per_step(s)), 0);
-    assert_int_equal(rg_session_eval(s, &(rg_batch){.n = prompt, .token = id}, RG_PREFILL, &log, &err), RG_OK);
-    for (int64_t i = 0; i < gen; i++) assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 1, .token = id}, RG_DECODE, &log, &err), RG_OK);
+    assert_int_equal(
+        rg_session_eval(s, &(rg_batch){.n = prompt, .token = id}, RG_PREFILL, &log, &err), RG_OK);
+    for (int64_t i = 0; i < gen; i++)
+        assert_int_equal(rg_session_eval(s, &(rg_batch){.n = 1, .token = id}, RG_DECODE, &log, &err), RG_OK);
     assert_int_equal(log.dropped, 0);
     for (size_t i = 0; i < log.n; i++) rg_tally_add(&sum, &log.rec[i].tally);
     rg_log_close(&log);
@@ -55,7 +57,8 @@ static void read_back_exactly(void **state)
     }
     for (int threads = 1; threads <= 2; threads++) {
         const char *out = scratch("events");
-        snprintf(cmd, sizeof cmd, "OMP_WAIT_POLICY=passive '%s' '%s' 20 5 %d > '%s'", bin, model, threads, out);
+        snprintf(
+            cmd, sizeof cmd, "OMP_WAIT_POLICY=passive '%s' '%s' 20 5 %d > '%s'", bin, model, threads, out);
         assert_int_equal(system(cmd), 0);
         char *text = read_all(out, NULL);
         const rg_tally t = expected(model, threads, 20, 5);
@@ -68,7 +71,8 @@ static void read_back_exactly(void **state)
         assert_int_equal(value_in(text, "flop"), t.flop);
         assert_int_equal(value_in(text, "int_op"), t.iop);
         assert_int_equal(value_in(text, "bytes_total"), rg_tally_bytes(&t));
-        assert_int_equal(value_in(text, "prefill_tokens"), 20); /* the warm-up before PAPI_start is not in it */
+        /* the warm-up before PAPI_start is not in it */
+        assert_int_equal(value_in(text, "prefill_tokens"), 20);
         assert_int_equal(value_in(text, "decode_tokens"), 5);
         assert_int_equal(value_in(text, "forward_calls"), 6);
         free(text);
@@ -102,27 +106,32 @@ static void seen_from_outside(void **state)
     spy = NULL;
 #endif
     if (!spy) {
-        print_message("SKIPPED: no libsde and PAPI in this build, or sanitizers, which do not mix with preloading\n");
+        print_message(
+            "SKIPPED: no libsde and PAPI in this build, or sanitizers, which do not mix with preloading\n");
         skip();
     }
     const char *out = scratch("spy");
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s", spy);
     snprintf(to, sizeof to, "SDE_SPY_OUT=%s", out);
     const run_opts o = {.env = {preload, to}};
-    output r = ridge_with(&o, "profile", "-m", tiny_model(), "-p", "9", "-n", "4", "-r", "2", "-t", "2", "--machine", machine_file(), "-o", "json", NULL);
+    output r = ridge_with(&o, "profile", "-m", tiny_model(), "-p", "9", "-n", "4", "-r", "2", "-t", "2",
+        "--machine", machine_file(), "-o", "json", NULL);
     expect_ok(&r);
     done(&r);
     char *text = read_all(out, NULL);
-    const long long calls = value_in(text, "forward_calls"), decode = value_in(text, "decode_tokens"), prefill = value_in(text, "prefill_tokens");
+    const long long calls = value_in(text, "forward_calls"), decode = value_in(text, "decode_tokens"),
+                    prefill = value_in(text, "prefill_tokens");
     assert_true(prefill >= 2 * 9 && prefill % 9 == 0); /* the warm-up runs the prompt, too */
     assert_true(decode >= 2 * 4);
     assert_int_equal(calls, prefill / 9 + decode);
-    assert_true(value_in(text, "flop") > 0 && value_in(text, "weight_bytes_read") > 0 && value_in(text, "kv_bytes_written") > 0);
+    assert_true(value_in(text, "flop") > 0 && value_in(text, "weight_bytes_read") > 0 &&
+        value_in(text, "kv_bytes_written") > 0);
     free(text);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(read_back_exactly), cmocka_unit_test(totals_of_the_process), cmocka_unit_test(seen_from_outside)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(read_back_exactly),
+        cmocka_unit_test(totals_of_the_process), cmocka_unit_test(seen_from_outside)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

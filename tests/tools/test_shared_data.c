@@ -32,11 +32,15 @@ static void walk(const char *dir)
 {
     DIR *d = opendir(dir);
     if (!d) return;
-    if (has(dir, "config.json") && (has(dir, "model.safetensors") || has(dir, "model.safetensors.index.json"))) keep(models, &n_models, dir);
+    if (has(dir, "config.json") &&
+        (has(dir, "model.safetensors") || has(dir, "model.safetensors.index.json")))
+        keep(models, &n_models, dir);
     for (struct dirent *e; (e = readdir(d));) {
         struct stat st;
         char path[512];
-        if (e->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s", dir, e->d_name) >= (int)sizeof path || stat(path, &st) != 0) continue;
+        if (e->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s", dir, e->d_name) >= (int)sizeof path ||
+            stat(path, &st) != 0)
+            continue;
         if (S_ISDIR(st.st_mode)) walk(path);
         if (!S_ISREG(st.st_mode)) continue;
         const bool vocab_only = strstr(e->d_name, "ggml-vocab") != NULL;
@@ -46,7 +50,8 @@ static void walk(const char *dir)
         }
         if (ends(e->d_name, ".bin") && strncmp(e->d_name, "tok", 3) != 0) keep(models, &n_models, path);
         if ((strncmp(e->d_name, "tok", 3) == 0 && (ends(e->d_name, ".bin") || ends(e->d_name, ".model"))) ||
-            (strncmp(e->d_name, "tokenizer", 9) == 0 && ends(e->d_name, ".json") && !strstr(e->d_name, "config") && !strstr(e->d_name, "vectors")))
+            (strncmp(e->d_name, "tokenizer", 9) == 0 && ends(e->d_name, ".json") &&
+                !strstr(e->d_name, "config") && !strstr(e->d_name, "vectors")))
             keep(tokenizers, &n_tokenizers, path);
     }
     closedir(d);
@@ -74,10 +79,12 @@ static void every_checkpoint(void **state)
         done(&o);
         o = ridge("run", "-m", models[i], "-p", "Once", "-n", "4", "--temp", "0", NULL);
         const bool text = o.code == 0;
-        if (!text && !(o.code == 3 && strstr(o.err, "no tokenizer"))) fail_msg("run %s: %s", models[i], o.err);
+        if (!text && !(o.code == 3 && strstr(o.err, "no tokenizer")))
+            fail_msg("run %s: %s", models[i], o.err);
         done(&o);
         if (!text) { /* the folder has weights only: ids go in and come out */
-            o = ridge("run", "-m", models[i], "--token-ids", scratch("one.i32"), "-n", "4", "--temp", "0", NULL);
+            o = ridge(
+                "run", "-m", models[i], "--token-ids", scratch("one.i32"), "-n", "4", "--temp", "0", NULL);
             if (o.code != 0) fail_msg("run %s --token-ids: %s", models[i], o.err);
             done(&o);
         }
@@ -100,16 +107,20 @@ static bool round_trip(const char *tokenizer, const char *text)
     return same;
 }
 
-/* A vocabulary without byte tokens loses what it has no piece for; plain English comes back from every one. */
+/* A vocabulary without byte tokens loses what it has no piece for; plain English comes back from every
+ * one. */
 static void every_tokenizer(void **state)
 {
     (void)state;
     if (!n_tokenizers) skip();
     for (int i = 0; i < n_tokenizers; i++) {
         const bool all = round_trip(tokenizers[i], "Hello, world! 12345 caf\xc3\xa9 \xf0\x9f\x91\x8d\n\tend");
-        if (!all && !round_trip(tokenizers[i], "One day, Lily met a dog.")) fail_msg("%s: text does not come back", tokenizers[i]);
-        if (!all && !strstr(tokenizers[i], "656")) fail_msg("%s: this vocabulary has byte tokens, so any text must come back", tokenizers[i]);
-        print_message("%s: tokenize, and back%s\n", tokenizers[i], all ? "" : " (plain English: the vocabulary has no byte tokens)");
+        if (!all && !round_trip(tokenizers[i], "One day, Lily met a dog."))
+            fail_msg("%s: text does not come back", tokenizers[i]);
+        if (!all && !strstr(tokenizers[i], "656"))
+            fail_msg("%s: this vocabulary has byte tokens, so any text must come back", tokenizers[i]);
+        print_message("%s: tokenize, and back%s\n", tokenizers[i],
+            all ? "" : " (plain English: the vocabulary has no byte tokens)");
     }
 }
 

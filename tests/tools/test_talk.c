@@ -1,11 +1,12 @@
-/* `ridge run` as a conversation: turns, commands, Ctrl-C, full contexts; session files; what the options refuse. */
+/* `ridge run` as a conversation: turns, commands, Ctrl-C, full contexts; session files; what the options
+ * refuse. */
 #include "run_program.h"
 
 static output chat(const char *input, const char *a, const char *b, const char *c, const char *d)
 {
     write_bytes(scratch("input.txt"), input, strlen(input));
-    return ridge_with(&(run_opts){.in_path = scratch("input.txt")}, "run", "-cnv", "--temp", "0", "-n", "12", a ? a : "--no-status", b ? b : "--no-status",
-        c ? c : "--no-status", d ? d : "--no-status", NULL);
+    return ridge_with(&(run_opts){.in_path = scratch("input.txt")}, "run", "-cnv", "--temp", "0", "-n", "12",
+        a ? a : "--no-status", b ? b : "--no-status", c ? c : "--no-status", d ? d : "--no-status", NULL);
 }
 
 static void expect_in(const char *text, const char *what)
@@ -16,9 +17,9 @@ static void expect_in(const char *text, const char *what)
 static void turns_and_commands(void **state)
 {
     (void)state;
-    output o =
-        chat("Once upon a time\n/help\n/system\n/stats\n/regen\n/nonsense\n/load /nonexistent/x\n/save\n//slash\n/clear\nOnce upon a time\n/exit\nnever read\n",
-            NULL, NULL, NULL, NULL);
+    output o = chat("Once upon a time\n/help\n/system\n/stats\n/regen\n/nonsense\n/load "
+                    "/nonexistent/x\n/save\n//slash\n/clear\nOnce upon a time\n/exit\nnever read\n",
+        NULL, NULL, NULL, NULL);
     expect_ok(&o);
     expect_in(o.err, "no chat template");
     expect_in(o.err, "/regen");
@@ -50,7 +51,8 @@ static void several_lines(void **state)
     (void)state;
     char cmd[3][600];
     for (int i = 0; i < 3; i++) {
-        static const char *const how[] = {"Once upon\\\na time\n/save %s\n", "\"\"\"\nOnce upon\na time\n\"\"\"\n/save %s\n", "Once upon\na time\n/save %s\n"};
+        static const char *const how[] = {"Once upon\\\na time\n/save %s\n",
+            "\"\"\"\nOnce upon\na time\n\"\"\"\n/save %s\n", "Once upon\na time\n/save %s\n"};
         snprintf(cmd[i], sizeof cmd[i], how[i], scratch("lines.kv"));
         output o = chat(cmd[i], "--quiet", NULL, NULL, NULL);
         expect_ok(&o);
@@ -95,9 +97,12 @@ static void saved_and_loaded(void **state)
 static void templates_on_the_command_line(void **state)
 {
     (void)state;
-    output o = ridge("run", "-st", "-p", "Hi", "--chat-template", "chatml", "-sys", "Be kind.", "--dump-prompt", NULL);
+    output o = ridge(
+        "run", "-st", "-p", "Hi", "--chat-template", "chatml", "-sys", "Be kind.", "--dump-prompt", NULL);
     expect_ok(&o);
-    assert_string_equal(o.out, "<s><|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n\n");
+    assert_string_equal(o.out,
+        "<s><|im_start|>system\nBe "
+        "kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n\n");
     expect_in(o.err, "tokens: 1 ");
     done(&o);
     o = ridge("run", "-p", "Once upon a time", "--dump-prompt", NULL);
@@ -111,7 +116,8 @@ static void templates_on_the_command_line(void **state)
     done(&o);
     expect_error(ridge("run", "-cnv", "--chat-template", "jinja", NULL), 2, "jinja", "zephyr", NULL);
     expect_error(ridge("run", "-sys", "x", "-p", "y", NULL), 2, "-sys", "-cnv", NULL);
-    expect_error(ridge("run", "--chat-template", "chatml", "-p", "y", NULL), 2, "--chat-template", "-st", NULL);
+    expect_error(
+        ridge("run", "--chat-template", "chatml", "-p", "y", NULL), 2, "--chat-template", "-st", NULL);
     expect_error(ridge("run", "-st", NULL), 2, "-st", NULL);
     expect_error(ridge("run", "-cnv", "--dump-prompt", NULL), 2, "--dump-prompt", NULL);
     expect_error(ridge("run", "-cnv", "--token-ids", "x", NULL), 2, "--token-ids", NULL);
@@ -120,17 +126,21 @@ static void templates_on_the_command_line(void **state)
     expect_error(ridge("run", "-p", "x", "--context-shift", "-ctk", "q8_0", NULL), 4, "q8_0", "f16", NULL);
 }
 
-#define LONG "Once upon a time, there was a dog who had a red ball. The dog liked the ball. One day the ball was lost, and the dog"
+#define LONG \
+    "Once upon a time, there was a dog who had a red ball. The dog liked the ball. One day the ball was " \
+    "lost, and the dog"
 
 static output cached(const char *prompt, const char *option, const char *n)
 {
-    return ridge("run", "-p", prompt, "--prompt-cache", scratch("prompt.kv"), "--temp", "0", "-n", n, option, NULL);
+    return ridge(
+        "run", "-p", prompt, "--prompt-cache", scratch("prompt.kv"), "--temp", "0", "-n", n, option, NULL);
 }
 
 static void prompt_cache(void **state)
 {
     (void)state;
-    output plain = ridge("run", "-p", LONG, "--temp", "0", "-n", "30", "--quiet", "--dump-tokens", scratch("plain.i32"), NULL);
+    output plain = ridge(
+        "run", "-p", LONG, "--temp", "0", "-n", "30", "--quiet", "--dump-tokens", scratch("plain.i32"), NULL);
     expect_ok(&plain);
     for (int i = 0; i < 3; i++) { /* without the file, with it, read only */
         output o = cached(LONG, i == 2 ? "--prompt-cache-ro" : "--no-status", "30");
@@ -142,7 +152,8 @@ static void prompt_cache(void **state)
     }
     done(&plain);
     /* a longer prompt, and one that differs: the common part is used, the answer is as without */
-    static const char *const others[] = {LONG " was very sad. His mother said that they could look for it together",
+    static const char *const others[] = {LONG
+        " was very sad. His mother said that they could look for it together",
         "Once upon a time, there was a cat who lived in a big old house near the sea"};
     for (int i = 0; i < 2; i++) {
         plain = ridge("run", "-p", others[i], "--temp", "0", "-n", "30", "--quiet", NULL);
@@ -154,7 +165,8 @@ static void prompt_cache(void **state)
         done(&plain);
     }
     /* the beginning of the cached prompt alone: its last token is evaluated again */
-    plain = ridge("run", "-p", "Once upon a time, there was a dog", "--temp", "0", "-n", "30", "--quiet", NULL);
+    plain =
+        ridge("run", "-p", "Once upon a time, there was a dog", "--temp", "0", "-n", "30", "--quiet", NULL);
     output o = cached("Once upon a time, there was a dog", "--prompt-cache-ro", "30");
     assert_string_equal(o.out, plain.out);
     expect_in(o.err, "/     1 tokens");
@@ -199,7 +211,8 @@ static void prompt_cache_refusals(void **state)
 static void full_contexts(void **state)
 {
     (void)state;
-    output o = ridge("run", "-p", "Once upon a time", "-n", "200", "-c", "40", "--temp", "0", "--ignore-eos", "--quiet", NULL);
+    output o = ridge("run", "-p", "Once upon a time", "-n", "200", "-c", "40", "--temp", "0", "--ignore-eos",
+        "--quiet", NULL);
     assert_int_equal(o.code, 2);
     expect_in(o.err, "the context holds 40");
     expect_in(o.err, "--context-shift");
@@ -207,18 +220,21 @@ static void full_contexts(void **state)
     done(&o);
     static const char *const keep[] = {"0", "-1", "8"};
     for (int i = 0; i < 3; i++) {
-        o = ridge("run", "-p", "Once upon a time", "-n", "200", "-c", "40", "--temp", "0", "--ignore-eos", "--context-shift", "--keep", keep[i], NULL);
+        o = ridge("run", "-p", "Once upon a time", "-n", "200", "-c", "40", "--temp", "0", "--ignore-eos",
+            "--context-shift", "--keep", keep[i], NULL);
         expect_ok(&o);
         expect_in(o.err, "context shifts =");
         expect_in(o.err, "/   200 runs");
         done(&o);
     }
     /* in a conversation it ends the answer, then the message, never the program */
-    o = chat("Once upon a time there was a dog and a cat\nAnd\nAnd then\n/clear\nOnce\n", "-c", "24", NULL, NULL);
+    o = chat(
+        "Once upon a time there was a dog and a cat\nAnd\nAnd then\n/clear\nOnce\n", "-c", "24", NULL, NULL);
     expect_ok(&o);
     expect_in(o.err, "the context holds 24");
     done(&o);
-    o = chat("Once upon a time there was a dog and a cat\nAnd\nAnd then\nOnce\n", "-c", "24", "--context-shift", NULL);
+    o = chat("Once upon a time there was a dog and a cat\nAnd\nAnd then\nOnce\n", "-c", "24",
+        "--context-shift", NULL);
     expect_ok(&o);
     assert_null(strstr(o.err, "taken back"));
     done(&o);
@@ -229,7 +245,8 @@ static void interrupted_answers(void **state)
 {
     (void)state;
     const char *path = scratch("slow");
-    output o = ridge("synth", "--dims", "hidden=256,layers=8,heads=4,kv_heads=2,ffn=1024,vocab=512,ctx=8192", "--dtype", "f16", "-o", path, NULL);
+    output o = ridge("synth", "--dims", "hidden=256,layers=8,heads=4,kv_heads=2,ffn=1024,vocab=512,ctx=8192",
+        "--dtype", "f16", "-o", path, NULL);
     expect_ok(&o);
     done(&o);
     write_bytes(scratch("input.txt"), "Once\n/stats\n/exit\n", 18);
@@ -262,12 +279,14 @@ static void memory_options(void **state)
     done(&plain);
 }
 
-/* What the table promises is what the plan allows: its context fits, and where it is not the model's own, one block more does not. */
+/* What the table promises is what the plan allows: its context fits, and where it is not the model's own, one
+ * block more does not. */
 static void what_fits(void **state)
 {
     (void)state;
-    output o = ridge("synth", "--dims", "hidden=64,layers=64,heads=8,kv_heads=8,head_dim=128,ffn=64,vocab=512,ctx=16777216", "--dtype", "q4_0", "-o",
-        scratch("long.gguf"), NULL);
+    output o = ridge("synth", "--dims",
+        "hidden=64,layers=64,heads=8,kv_heads=8,head_dim=128,ffn=64,vocab=512,ctx=16777216", "--dtype",
+        "q4_0", "-o", scratch("long.gguf"), NULL);
     expect_ok(&o);
     done(&o);
     o = ridge("inspect", "-m", scratch("long.gguf"), "--fit", "-o", "json", NULL);
@@ -283,21 +302,24 @@ static void what_fits(void **state)
         const json_int_t f32 = json_integer_value(json_object_get(json_object_get(kv, "f32"), "longest_ctx"));
         const json_int_t f16 = json_integer_value(json_object_get(json_object_get(kv, "f16"), "longest_ctx"));
         const json_int_t q8 = json_integer_value(json_object_get(json_object_get(kv, "q8_0"), "longest_ctx"));
-        const json_int_t total = json_integer_value(json_object_get(json_object_get(kv, "f16"), "total_bytes"));
+        const json_int_t total =
+            json_integer_value(json_object_get(json_object_get(kv, "f16"), "total_bytes"));
         assert_true(f32 > 0 && f32 < f16 && f16 < q8 && q8 < 16777216);
         assert_true(total <= available && total > available - available / 100);
         if (i == 0) last = f16;
     }
     json_decref(root);
     done(&o);
-    /* too much is refused with the breakdown before anything is taken, and the advice is about what the table says */
+    /* too much is refused with the breakdown before anything is taken, and the advice is about what the table
+     * says */
     char ctx[32];
     snprintf(ctx, sizeof ctx, "%lld", (long long)last * 2);
-    expect_error(ridge("run", "-m", scratch("long.gguf"), "--token-ids", scratch("none"), "-c", ctx, NULL), 3, "none", NULL);
+    expect_error(ridge("run", "-m", scratch("long.gguf"), "--token-ids", scratch("none"), "-c", ctx, NULL), 3,
+        "none", NULL);
     const int32_t id = 1;
     write_bytes(scratch("one.i32"), &id, sizeof id);
-    expect_error(
-        ridge("run", "-m", scratch("long.gguf"), "--token-ids", scratch("one.i32"), "-c", ctx, NULL), 5, "weights", "KV cache", "activations", "use -c", NULL);
+    expect_error(ridge("run", "-m", scratch("long.gguf"), "--token-ids", scratch("one.i32"), "-c", ctx, NULL),
+        5, "weights", "KV cache", "activations", "use -c", NULL);
     o = ridge("inspect", "--fit", NULL);
     expect_ok(&o);
     expect_in(o.out, "What fits");
@@ -308,8 +330,10 @@ static void what_fits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(turns_and_commands), cmocka_unit_test(several_lines), cmocka_unit_test(saved_and_loaded),
-        cmocka_unit_test(templates_on_the_command_line), cmocka_unit_test(prompt_cache), cmocka_unit_test(prompt_cache_refusals),
-        cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers), cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(turns_and_commands), cmocka_unit_test(several_lines),
+        cmocka_unit_test(saved_and_loaded), cmocka_unit_test(templates_on_the_command_line),
+        cmocka_unit_test(prompt_cache), cmocka_unit_test(prompt_cache_refusals),
+        cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers),
+        cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* A checkpoint that is cut short while it is mapped: one line that names it and exit code 3, not a death by SIGBUS. */
+/* A checkpoint that is cut short while it is mapped: one line that names it and exit code 3, not a death by
+ * SIGBUS. */
 #include "run_program.h"
 
 #include <fcntl.h>
@@ -35,7 +36,8 @@ static void cut_while_mapped(const char *model, const char *file, off_t keep)
         dup2(err[1], 2);
         close(in[0]), close(in[1]), close(err[0]), close(err[1]);
         setenv("OMP_WAIT_POLICY", "passive", 1);
-        execl(getenv("RIDGE_BIN"), "ridge", "run", "-m", model, "-f", "-", "-n", "4", "--quiet", (char *)NULL);
+        execl(
+            getenv("RIDGE_BIN"), "ridge", "run", "-m", model, "-f", "-", "-n", "4", "--quiet", (char *)NULL);
         _exit(127);
     }
     assert_true(pid > 0);
@@ -47,11 +49,15 @@ static void cut_while_mapped(const char *model, const char *file, off_t keep)
     assert_int_equal(write(in[1], "hello", 5), 5);
     close(in[1]);
     size_t n = 0;
-    for (ssize_t got; n < sizeof message - 1 && (got = read(err[0], message + n, sizeof message - 1 - n)) > 0; n += (size_t)got) message[n + (size_t)got] = 0;
+    for (ssize_t got; n < sizeof message - 1 && (got = read(err[0], message + n, sizeof message - 1 - n)) > 0;
+         n += (size_t)got)
+        message[n + (size_t)got] = 0;
     close(err[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 3 || !strstr(message, file) || !strstr(message, "cut short"))
-        fail_msg("status %#x, expected exit code 3 and a line that names %s: %s", (unsigned)status, file, message);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 3 || !strstr(message, file) ||
+        !strstr(message, "cut short"))
+        fail_msg(
+            "status %#x, expected exit code 3 and a line that names %s: %s", (unsigned)status, file, message);
 }
 
 static void cut_files_are_named(void **state)

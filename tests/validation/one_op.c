@@ -1,14 +1,19 @@
-/* One operator, once, through the engine's own driver, with cold caches: what the cache simulation is run on. Prints what the driver
- * counted. Runs alone too.
+/* One operator, once, through the engine's own driver, with cold caches: what the cache simulation is run on.
+ * Prints what the driver counted. Runs alone too.
  *
- *   one_op OP KEY=VALUE...    OP: linear linear_add linear_swiglu rmsnorm add swiglu rope kv_put attn none;  none is a record without an operator
- *   m k n tokens, inputs, outputs;  h g hd query heads, KV heads, head size;  pos position of the first token;  type, kv: names
- *   l2 the private cache that the drivers reckon with, in bytes;  empty=1 collects an empty operator instead: what the call itself costs
+ *   one_op OP KEY=VALUE...
+ *   OP: linear linear_add linear_swiglu rmsnorm add swiglu rope kv_put attn none;
+ *       none is a record without an operator
+ *   m k n tokens, inputs, outputs;  h g hd query heads, KV heads, head size;
+ *   pos position of the first token;  type, kv: names
+ *   l2 the private cache that the drivers reckon with, in bytes;
+ *   empty=1 collects an empty operator instead: what the call itself costs
  *
- * The simulator collects inside of rg_collected only. There the operator runs, then a block larger than the cache is read, so that every
- * line that the operator left dirty is written back: reads of the operator are the read misses minus the lines of that block, its writes
- * are the dirty evictions. Before, the same block is read, so that nothing is in the cache and nothing in it is dirty; the code, stack
- * and record of a call are warmed by a small operator of the same kind. */
+ * The simulator collects inside of rg_collected only. There the operator runs, then a block larger than the
+ * cache is read, so that every line that the operator left dirty is written back: reads of the operator are
+ * the read misses minus the lines of that block, its writes are the dirty evictions. Before, the same block
+ * is read, so that nothing is in the cache and nothing in it is dirty; the code, stack and record of a call
+ * are warmed by a small operator of the same kind. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +78,8 @@ static void call(rg_ctx *cx, void *arg)
 {
     operands *o = arg;
     const shape *s = &o->s;
-    o->attn = (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .cs = o->cs, .part = o->part};
+    o->attn =
+        (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .cs = o->cs, .part = o->part};
     if (strcmp(o->op, "linear") == 0)
         rg_linear(cx, RG_SITE_FFN_UP, o->y, o->x, &o->w, s->m, true);
     else if (strcmp(o->op, "linear_add") == 0)
@@ -93,13 +99,15 @@ static void call(rg_ctx *cx, void *arg)
     else if (strcmp(o->op, "attn") == 0)
         rg_attn(cx, o->y, o->x, &o->kv, &o->attn);
     else if (strcmp(o->op, "none") == 0)
-        rg_op_end(cx, &(rg_op_desc){.site = RG_SITE_FFN_ADD, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT});
+        rg_op_end(cx,
+            &(rg_op_desc){
+                .site = RG_SITE_FFN_ADD, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT});
     else
         die("no such operator: ", o->op);
 }
 
-/* What an operator writes of the threads' scratch stays in a private cache from call to call, so those lines are there, dirty, before it
- * begins. Which lines they are shows after a call on a pattern. */
+/* What an operator writes of the threads' scratch stays in a private cache from call to call, so those lines
+ * are there, dirty, before it begins. Which lines they are shows after a call on a pattern. */
 typedef struct scratch_lines {
     int64_t n;
     bool *written; /* [n] */
@@ -117,7 +125,8 @@ static void find_written(rg_ctx *cx, void *arg)
 {
     scratch_lines *l = arg;
     for (int64_t i = 0; i < l->n; i++)
-        for (int b = 0; b < SCRATCH_LINE; b++) l->written[i] |= (unsigned char)cx->scratch[i * SCRATCH_LINE + b] != PATTERN;
+        for (int b = 0; b < SCRATCH_LINE; b++)
+            l->written[i] |= (unsigned char)cx->scratch[i * SCRATCH_LINE + b] != PATTERN;
 }
 
 static void warm_written(rg_ctx *cx, void *arg)
@@ -141,7 +150,8 @@ void rg_collected(rg_team *t, operands *o, rg_log *log, const char *flush)
     read_all(flush, o->s.flush);
 }
 
-static void once(rg_team *t, operands *o, rg_log *log, const char *flush, void (*run)(rg_team *, operands *, rg_log *, const char *))
+static void once(rg_team *t, operands *o, rg_log *log, const char *flush,
+    void (*run)(rg_team *, operands *, rg_log *, const char *))
 {
     rg_log_clear(log);
     run(t, o, log, flush);
@@ -165,8 +175,8 @@ int main(int argc, char **argv)
         const struct {
             const char *name;
             int64_t *to;
-        } keys[] = {
-            {"m=", &s.m}, {"k=", &s.k}, {"n=", &s.n}, {"h=", &s.h}, {"g=", &s.g}, {"hd=", &s.hd}, {"pos=", &s.pos}, {"l2=", &s.l2}, {"empty=", &s.empty}};
+        } keys[] = {{"m=", &s.m}, {"k=", &s.k}, {"n=", &s.n}, {"h=", &s.h}, {"g=", &s.g}, {"hd=", &s.hd},
+            {"pos=", &s.pos}, {"l2=", &s.l2}, {"empty=", &s.empty}};
         bool known = false;
         for (size_t j = 0; j < sizeof keys / sizeof *keys; j++)
             if (strncmp(argv[i], keys[j].name, strlen(keys[j].name)) == 0) {
@@ -174,9 +184,11 @@ int main(int argc, char **argv)
                 known = *keys[j].to >= 0;
             }
         for (int j = 0; j < RG_WT_COUNT; j++)
-            if (strncmp(argv[i], "type=", 5) == 0 && strcmp(argv[i] + 5, rg_wtypes[j].name) == 0) s.type = (rg_wtype)j, known = true;
+            if (strncmp(argv[i], "type=", 5) == 0 && strcmp(argv[i] + 5, rg_wtypes[j].name) == 0)
+                s.type = (rg_wtype)j, known = true;
         for (int j = 0; j < RG_KV_COUNT; j++)
-            if (strncmp(argv[i], "kv=", 3) == 0 && strcmp(argv[i] + 3, rg_kvtypes[j].name) == 0) s.kv = (rg_kvtype)j, known = true;
+            if (strncmp(argv[i], "kv=", 3) == 0 && strcmp(argv[i] + 3, rg_kvtypes[j].name) == 0)
+                s.kv = (rg_kvtype)j, known = true;
         if (!known) die("cannot use ", argv[i]);
     }
     if (argc < 2) die("which operator?", "");
@@ -204,8 +216,10 @@ int main(int argc, char **argv)
     if (s.empty) o.op = "none";
     once(t, &o, &log, flush, rg_collected);
     const rg_tally *c = &log.rec[0].tally;
-    printf("{\"flush\": %lld, \"isa\": \"%s\", \"w_rd\": %llu, \"act_rd\": %llu, \"act_wr\": %llu, \"kv_rd\": %llu, \"kv_wr\": %llu}\n", (long long)s.flush,
-        rg_isa_names[log.rec[0].isa], (unsigned long long)c->w_rd, (unsigned long long)c->act_rd, (unsigned long long)c->act_wr, (unsigned long long)c->kv_rd,
+    printf("{\"flush\": %lld, \"isa\": \"%s\", \"w_rd\": %llu, \"act_rd\": %llu, \"act_wr\": %llu, "
+           "\"kv_rd\": %llu, \"kv_wr\": %llu}\n",
+        (long long)s.flush, rg_isa_names[log.rec[0].isa], (unsigned long long)c->w_rd,
+        (unsigned long long)c->act_rd, (unsigned long long)c->act_wr, (unsigned long long)c->kv_rd,
         (unsigned long long)c->kv_wr);
     return 0; /* the system takes the memory back: the simulator need not watch it */
 }

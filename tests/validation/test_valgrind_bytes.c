@@ -1,9 +1,11 @@
-/* Counted bytes against simulated ones: operators run through the engine's drivers under valgrind's cache simulation, whose last level is
- * given the size of the private cache that the drivers reckon with. Valgrind presents a CPU with AVX2, so that path runs.
+/* Counted bytes against simulated ones: operators run through the engine's drivers under valgrind's cache
+ * simulation, whose last level is given the size of the private cache that the drivers reckon with. Valgrind
+ * presents a CPU with AVX2, so that path runs.
  *
- * Simulated reads are read misses, simulated writes are lines evicted dirty. What the call itself costs (its stack, record and code) is
- * measured with an empty operator and taken off. Sizes keep away from the edge, where data just fits or just does not, and from widths
- * of a power of two, where the sets of the cache and not its size decide: neither is what the counters count. */
+ * Simulated reads are read misses, simulated writes are lines evicted dirty. What the call itself costs (its
+ * stack, record and code) is measured with an empty operator and taken off. Sizes keep away from the edge,
+ * where data just fits or just does not, and from widths of a power of two, where the sets of the cache and
+ * not its size decide: neither is what the counters count. */
 #include "testing.h"
 
 #include <jansson.h>
@@ -69,7 +71,8 @@ static int64_t total_of(const char *text, const char *event)
     assert_non_null(t);
     snprintf(names, sizeof names, "%.*s", (int)strcspn(e + 8, "\n"), e + 8);
     snprintf(totals, sizeof totals, "%.*s", (int)strcspn(strchr(t, ':') + 1, "\n"), strchr(t, ':') + 1);
-    char *save_n = NULL, *save_t = NULL, *name = strtok_r(names, " ", &save_n), *value = strtok_r(totals, " ", &save_t);
+    char *save_n = NULL, *save_t = NULL, *name = strtok_r(names, " ", &save_n),
+         *value = strtok_r(totals, " ", &save_t);
     for (; name; name = strtok_r(NULL, " ", &save_n), value = value ? strtok_r(NULL, " ", &save_t) : NULL)
         if (strcmp(name, event) == 0) return value ? strtoll(value, NULL, 10) : 0;
     fail_msg("callgrind did not write %s", event);
@@ -83,7 +86,8 @@ static traffic simulate(int cache, const char *args, const char *more, traffic *
     snprintf(path, sizeof path, "%s/callgrind.out", temp_dir());
     /* The environment and the name of the program lie on the stack and would shift every line of it. */
     snprintf(cmd, sizeof cmd,
-        "cd '%s' && env -i \"$(command -v valgrind)\" --tool=callgrind --cache-sim=yes --simulate-wb=yes --I1=32768,8,%d --D1=32768,8,%d --LL=%d,16,%d "
+        "cd '%s' && env -i \"$(command -v valgrind)\" --tool=callgrind --cache-sim=yes --simulate-wb=yes "
+        "--I1=32768,8,%d --D1=32768,8,%d --LL=%d,16,%d "
         "--toggle-collect=rg_collected "
         "--callgrind-out-file='%s' ./one_op %s l2=%d %s 2>'%s/err'",
         ONE_OP_DIR, LINE, LINE, cache, LINE, path, args, cache, more, temp_dir());
@@ -96,8 +100,10 @@ static traffic simulate(int cache, const char *args, const char *more, traffic *
     if (!j) fail_msg("%s said: %s", args, said);
     char *file = read_all(path, &n);
 #define COUNTED(key) json_integer_value(json_object_get(j, key))
-    *counted = (traffic){COUNTED("w_rd") + COUNTED("act_rd") + COUNTED("kv_rd"), COUNTED("act_wr") + COUNTED("kv_wr")};
-    const traffic t = {total_of(file, "DLmr") * LINE - COUNTED("flush"), (total_of(file, "DLdmr") + total_of(file, "DLdmw")) * LINE};
+    *counted = (traffic){
+        COUNTED("w_rd") + COUNTED("act_rd") + COUNTED("kv_rd"), COUNTED("act_wr") + COUNTED("kv_wr")};
+    const traffic t = {total_of(file, "DLmr") * LINE - COUNTED("flush"),
+        (total_of(file, "DLdmr") + total_of(file, "DLdmw")) * LINE};
     json_decref(j);
     free(file);
     free(said);
@@ -119,27 +125,32 @@ static void expect_near_in(int cache, const char *args)
     traffic c;
     const traffic s = moved(cache, args, &c);
     const double all = (double)(c.read + c.written), off = (double)(s.read + s.written) - all;
-    print_message("%s: counted %lld read, %lld written; simulated %lld, %lld: %+.2f %%\n", args, (long long)c.read, (long long)c.written, (long long)s.read,
-        (long long)s.written, 100.0 * off / all);
+    print_message("%s: counted %lld read, %lld written; simulated %lld, %lld: %+.2f %%\n", args,
+        (long long)c.read, (long long)c.written, (long long)s.read, (long long)s.written, 100.0 * off / all);
     assert_true(all > cache);
     if (fabs(off) > 0.02 * all) fail_msg("%s: off by %+.2f %%", args, 100.0 * off / all);
 }
 
 static void expect_near(const char *args) { expect_near_in(SMALL, args); }
 
-/* Cold and within the cache: what a larger operator moves more is what it counts more. The difference takes off the lines of stack and
- * constants that a call of the operator touches and an empty one does not; they are also bounded here. Where a frame ends within a line
- * depends on where the system puts the stack, so one call may touch a line or two more than the other. */
+/* Cold and within the cache: what a larger operator moves more is what it counts more. The difference takes
+ * off the lines of stack and constants that a call of the operator touches and an empty one does not; they
+ * are also bounded here. Where a frame ends within a line depends on where the system puts the stack, so one
+ * call may touch a line or two more than the other. */
 static void expect_same_growth(const char *small, const char *large)
 {
     enum { FRAME = 4 * LINE, CALL_READS = 10 * LINE, CALL_WRITES = 32 * LINE };
     traffic c1, c2;
     const traffic s1 = moved(SMALL, small, &c1), s2 = moved(SMALL, large, &c2);
-    const int64_t counted[2] = {c2.read - c1.read, c2.written - c1.written}, simulated[2] = {s2.read - s1.read, s2.written - s1.written};
-    print_message("%s -> %s: counted %lld + %lld, simulated %lld + %lld; the call %lld + %lld\n", small, large, (long long)counted[0], (long long)counted[1],
-        (long long)simulated[0], (long long)simulated[1], (long long)(s1.read - c1.read), (long long)(s1.written - c1.written));
-    if (llabs(simulated[0] - counted[0]) > FRAME || llabs(simulated[1] - counted[1]) > FRAME) fail_msg("%s -> %s: the growth differs", small, large);
-    if (llabs(s1.read - c1.read) > CALL_READS || llabs(s1.written - c1.written) > CALL_WRITES) fail_msg("%s: the call costs too much", small);
+    const int64_t counted[2] = {c2.read - c1.read, c2.written - c1.written},
+                  simulated[2] = {s2.read - s1.read, s2.written - s1.written};
+    print_message("%s -> %s: counted %lld + %lld, simulated %lld + %lld; the call %lld + %lld\n", small,
+        large, (long long)counted[0], (long long)counted[1], (long long)simulated[0], (long long)simulated[1],
+        (long long)(s1.read - c1.read), (long long)(s1.written - c1.written));
+    if (llabs(simulated[0] - counted[0]) > FRAME || llabs(simulated[1] - counted[1]) > FRAME)
+        fail_msg("%s -> %s: the growth differs", small, large);
+    if (llabs(s1.read - c1.read) > CALL_READS || llabs(s1.written - c1.written) > CALL_WRITES)
+        fail_msg("%s: the call costs too much", small);
 }
 
 static void linear_one_token(void **state)
@@ -161,7 +172,8 @@ static void linear_many_tokens(void **state)
     expect_same_growth("linear m=24 k=128 n=64 type=q4g64", "linear m=24 k=128 n=128 type=q4g64");
 }
 
-/* Outputs of the product itself stay in the cache, and what they are added to or multiplied with passes once. */
+/* Outputs of the product itself stay in the cache, and what they are added to or multiplied with passes
+ * once. */
 static void fused_products(void **state)
 {
     (void)state;
@@ -176,8 +188,10 @@ static void attention(void **state)
     (void)state;
     need_valgrind();
     expect_near("attn m=1 pos=4095 h=8 g=2 hd=64 kv=f16");
-    expect_near("attn m=8 pos=4080 h=8 g=2 hd=64 kv=f16");          /* a head is longer than the cache: it comes again for every block of tokens */
-    expect_near_in(LARGE, "attn m=512 pos=0 h=4 g=1 hd=64 kv=f16"); /* a head stays, and the scratch of many tokens beside it */
+    /* a head is longer than the cache: it comes again for every block of tokens */
+    expect_near("attn m=8 pos=4080 h=8 g=2 hd=64 kv=f16");
+    /* a head stays, and the scratch of many tokens beside it */
+    expect_near_in(LARGE, "attn m=512 pos=0 h=4 g=1 hd=64 kv=f16");
     expect_same_growth("attn m=16 pos=0 h=4 g=2 hd=64 kv=f16", "attn m=32 pos=0 h=4 g=2 hd=64 kv=f16");
 }
 
@@ -199,7 +213,8 @@ static void elementwise(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(linear_one_token), cmocka_unit_test(linear_many_tokens), cmocka_unit_test(fused_products),
-        cmocka_unit_test(attention), cmocka_unit_test(norms), cmocka_unit_test(elementwise)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(linear_one_token),
+        cmocka_unit_test(linear_many_tokens), cmocka_unit_test(fused_products), cmocka_unit_test(attention),
+        cmocka_unit_test(norms), cmocka_unit_test(elementwise)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,8 @@ void same_model(const rg_ckpt *a, const rg_ckpt *b, float rel)
             for (int64_t k = 0; k < s->cols; k++) big = fmaxf(big, fabsf(p[k]));
             for (int64_t k = 0; k < s->cols; k++)
                 if (!(fabsf(p[k] - q[k]) <= rel * big))
-                    fail_msg("%s and %s: row %lld, column %lld: %g and %g", s->file_name, t->file_name, (long long)r, (long long)k, (double)p[k], (double)q[k]);
+                    fail_msg("%s and %s: row %lld, column %lld: %g and %g", s->file_name, t->file_name,
+                        (long long)r, (long long)k, (double)p[k], (double)q[k]);
         }
     }
     free(p);
@@ -114,11 +115,14 @@ long long st_entries(st_entry *e)
     static const struct {
         const char *name;
         int rows, cols; /* rows 0: a vector */
-    } all[TINY_TENSORS] = {{"model.embed_tokens.weight", 16, 32}, {"model.layers.0.input_layernorm.weight", 0, 32},
-        {"model.layers.0.self_attn.q_proj.weight", 32, 32}, {"model.layers.0.self_attn.k_proj.weight", 16, 32},
-        {"model.layers.0.self_attn.v_proj.weight", 16, 32}, {"model.layers.0.self_attn.o_proj.weight", 32, 32},
-        {"model.layers.0.post_attention_layernorm.weight", 0, 32}, {"model.layers.0.mlp.gate_proj.weight", 64, 32},
-        {"model.layers.0.mlp.up_proj.weight", 64, 32}, {"model.layers.0.mlp.down_proj.weight", 32, 64}, {"model.norm.weight", 0, 32}};
+    } all[TINY_TENSORS] = {{"model.embed_tokens.weight", 16, 32},
+        {"model.layers.0.input_layernorm.weight", 0, 32}, {"model.layers.0.self_attn.q_proj.weight", 32, 32},
+        {"model.layers.0.self_attn.k_proj.weight", 16, 32},
+        {"model.layers.0.self_attn.v_proj.weight", 16, 32},
+        {"model.layers.0.self_attn.o_proj.weight", 32, 32},
+        {"model.layers.0.post_attention_layernorm.weight", 0, 32},
+        {"model.layers.0.mlp.gate_proj.weight", 64, 32}, {"model.layers.0.mlp.up_proj.weight", 64, 32},
+        {"model.layers.0.mlp.down_proj.weight", 32, 64}, {"model.norm.weight", 0, 32}};
     long long pos = 0;
     for (int i = 0; i < TINY_TENSORS; i++) {
         e[i] = (st_entry){.dtype = "F32", .begin = pos};
@@ -139,8 +143,9 @@ size_t st_write(const char *path, const st_entry *e, int n, long long bytes)
     unsigned char len[8];
     for (int i = 0; i < n; i++) {
         const size_t k = strlen(text);
-        snprintf(text + k, sizeof text - k, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%lld,%lld]}", i ? "," : "", e[i].name, e[i].dtype,
-            e[i].shape, e[i].begin, e[i].end);
+        snprintf(text + k, sizeof text - k,
+            "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%lld,%lld]}", i ? "," : "", e[i].name,
+            e[i].dtype, e[i].shape, e[i].begin, e[i].end);
     }
     strcat(text, "}");
     const size_t head = strlen(text);
@@ -156,9 +161,11 @@ size_t st_write(const char *path, const st_entry *e, int n, long long bytes)
 
 void config_write(const char *path, const char *const *overrides)
 {
-    static const char *const base[][2] = {{"architectures", "[\"LlamaForCausalLM\"]"}, {"model_type", "\"llama\""}, {"hidden_size", "32"},
-        {"intermediate_size", "64"}, {"num_hidden_layers", "1"}, {"num_attention_heads", "4"}, {"num_key_value_heads", "2"}, {"vocab_size", "16"},
-        {"max_position_embeddings", "16"}, {"rms_norm_eps", "1e-5"}, {"rope_theta", "10000.0"}, {"hidden_act", "\"silu\""}, {"tie_word_embeddings", "true"},
+    static const char *const base[][2] = {{"architectures", "[\"LlamaForCausalLM\"]"},
+        {"model_type", "\"llama\""}, {"hidden_size", "32"}, {"intermediate_size", "64"},
+        {"num_hidden_layers", "1"}, {"num_attention_heads", "4"}, {"num_key_value_heads", "2"},
+        {"vocab_size", "16"}, {"max_position_embeddings", "16"}, {"rms_norm_eps", "1e-5"},
+        {"rope_theta", "10000.0"}, {"hidden_act", "\"silu\""}, {"tie_word_embeddings", "true"},
         {"bos_token_id", "1"}, {"eos_token_id", "2"}};
     FILE *f = fopen(path, "wb");
     bool comma = false;

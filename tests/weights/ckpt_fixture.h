@@ -1,4 +1,5 @@
-/* What the checkpoint tests share: a temporary directory, files made of bytes, a tiny model, and refusals with their words. */
+/* What the checkpoint tests share: a temporary directory, files made of bytes, a tiny model, and refusals
+ * with their words. */
 #ifndef RG_CKPT_FIXTURE_H
 #define RG_CKPT_FIXTURE_H
 
@@ -26,7 +27,8 @@ void synth(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t s
 
 /* The status of opening a path; closes what opened. err is filled. */
 rg_status try_open(const char *path, rg_err *err);
-/* Opening must fail with that code, and the message must be one line that names the file and holds the word. */
+/* Opening must fail with that code, and the message must be one line that names the file and holds the
+ * word. */
 void must_refuse(const char *label, const char *path, rg_status code, const char *word);
 rg_ckpt *must_open(const char *path);
 
@@ -45,7 +47,8 @@ enum { TINY_TENSORS = 11, MAX_ENTRIES = 16 };
 long long st_entries(st_entry *e);
 /* Writes model.safetensors with n entries and `bytes` bytes of data; returns where the data begins. */
 size_t st_write(const char *path, const st_entry *e, int n, long long bytes);
-/* config.json of tiny_config. overrides: pairs of key and JSON value (NULL value: leave the key out), ended by NULL. */
+/* config.json of tiny_config. overrides: pairs of key and JSON value (NULL value: leave the key out), ended
+ * by NULL. */
 void config_write(const char *path, const char *const *overrides);
 
 #endif

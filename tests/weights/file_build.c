@@ -79,7 +79,8 @@ static void pad(byte_buf *b, size_t align)
     while (b->n % align) put_int(b, 0, 1);
 }
 
-void gg_tensor(gguf_build *g, const char *name, uint32_t type, int rank, const uint64_t *ne, const void *data, size_t n)
+void gg_tensor(
+    gguf_build *g, const char *name, uint32_t type, int rank, const uint64_t *ne, const void *data, size_t n)
 {
     pad(&g->data, g->align ? g->align : 32);
     put_str(&g->info, name);
@@ -116,11 +117,14 @@ void gg_write(gguf_build *g, const char *path)
 
 /* ---- safetensors ---- */
 
-void st_tensor(st_build *s, const char *name, const char *dtype, int rank, const int64_t *dim, const void *data, size_t n)
+void st_tensor(st_build *s, const char *name, const char *dtype, int rank, const int64_t *dim,
+    const void *data, size_t n)
 {
     char t[512];
-    int k = snprintf(t, sizeof t, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", s->head.n ? "," : "{", name, dtype);
-    for (int i = 0; i < rank; i++) k += snprintf(t + k, sizeof t - (size_t)k, "%s%lld", i ? "," : "", (long long)dim[i]);
+    int k =
+        snprintf(t, sizeof t, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", s->head.n ? "," : "{", name, dtype);
+    for (int i = 0; i < rank; i++)
+        k += snprintf(t + k, sizeof t - (size_t)k, "%s%lld", i ? "," : "", (long long)dim[i]);
     snprintf(t + k, sizeof t - (size_t)k, "],\"data_offsets\":[%zu,%zu]}", s->data.n, s->data.n + n);
     put_text(&s->head, t);
     put_bytes(&s->data, data, n);

@@ -1,4 +1,5 @@
-/* Files made in memory, byte by byte, for tests and fuzz seeds: GGUF and safetensors, written from the format's definition. */
+/* Files made in memory, byte by byte, for tests and fuzz seeds: GGUF and safetensors, written from the
+ * format's definition. */
 #ifndef RG_FILE_BUILD_H
 #define RG_FILE_BUILD_H
 
@@ -28,7 +29,8 @@ void gg_u32(gguf_build *g, const char *key, uint32_t v);
 void gg_f32(gguf_build *g, const char *key, float v);
 void gg_str(gguf_build *g, const char *key, const char *v);
 /* ne: innermost first, as in the file. */
-void gg_tensor(gguf_build *g, const char *name, uint32_t type, int rank, const uint64_t *ne, const void *data, size_t n);
+void gg_tensor(
+    gguf_build *g, const char *name, uint32_t type, int rank, const uint64_t *ne, const void *data, size_t n);
 /* The file in *out; frees the parts. */
 void gg_finish(gguf_build *g, byte_buf *out);
 void gg_write(gguf_build *g, const char *path);
@@ -38,7 +40,8 @@ typedef struct st_build {
     byte_buf head, data;
 } st_build;
 
-void st_tensor(st_build *s, const char *name, const char *dtype, int rank, const int64_t *dim, const void *data, size_t n);
+void st_tensor(st_build *s, const char *name, const char *dtype, int rank, const int64_t *dim,
+    const void *data, size_t n);
 void st_finish(st_build *s, byte_buf *out);
 void st_save(st_build *s, const char *path);
 

@@ -51,14 +51,21 @@ static int entries(const model_build *b, entry *e)
     int n = 0;
     e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .layer = false};
     e[n++] = (entry){"input_layernorm", "attn_norm", 1, c->dim, .layer = true, .norm = true};
-    e[n++] = (entry){"self_attn.q_proj", "attn_q", q, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias, .qk = true};
-    e[n++] = (entry){"self_attn.k_proj", "attn_k", kv, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias, .qk = true};
-    e[n++] = (entry){"self_attn.v_proj", "attn_v", kv, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias};
-    e[n++] = (entry){"self_attn.o_proj", "attn_output", c->dim, q, .layer = true, .linear = true, .bias = b->o_bias};
+    e[n++] = (entry){"self_attn.q_proj", "attn_q", q, c->dim, .layer = true, .linear = true,
+        .bias = b->qkv_bias, .qk = true};
+    e[n++] = (entry){"self_attn.k_proj", "attn_k", kv, c->dim, .layer = true, .linear = true,
+        .bias = b->qkv_bias, .qk = true};
+    e[n++] =
+        (entry){"self_attn.v_proj", "attn_v", kv, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias};
+    e[n++] = (entry){
+        "self_attn.o_proj", "attn_output", c->dim, q, .layer = true, .linear = true, .bias = b->o_bias};
     e[n++] = (entry){"post_attention_layernorm", "ffn_norm", 1, c->dim, .layer = true, .norm = true};
-    e[n++] = (entry){"mlp.gate_proj", "ffn_gate", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
-    e[n++] = (entry){"mlp.up_proj", "ffn_up", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
-    e[n++] = (entry){"mlp.down_proj", "ffn_down", c->dim, c->ffn, .layer = true, .linear = true, .bias = b->mlp_bias};
+    e[n++] = (entry){
+        "mlp.gate_proj", "ffn_gate", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
+    e[n++] =
+        (entry){"mlp.up_proj", "ffn_up", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
+    e[n++] = (entry){
+        "mlp.down_proj", "ffn_down", c->dim, c->ffn, .layer = true, .linear = true, .bias = b->mlp_bias};
     e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
     if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .layer = false};
     return n;
@@ -83,16 +90,24 @@ static void put_half(unsigned char *p, float f)
 
 /* ---- safetensors ---- */
 
-static void put_nibble(unsigned char *words, int64_t word, int at, int v) { words[4 * word + at / 2] |= (unsigned char)(v << (at % 2 * 4)); }
+static void put_nibble(unsigned char *words, int64_t word, int at, int v)
+{
+    words[4 * word + at / 2] |= (unsigned char)(v << (at % 2 * 4));
+}
 
 /* Codes, zero points and scales at random, stored as the scheme says; the truth is w = (q - z) * s. */
 static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int layer)
 {
     static const int awq_channel[8] = {0, 2, 4, 6, 1, 3, 5, 7}; /* of nibble i */
     const int64_t out = e->rows, in = e->cols, g = b->group < 0 ? in : b->group, groups = (in + g - 1) / g;
-    const bool packed8 = b->int4 == INT8_PACKED, packed = packed8 || b->int4 == INT4_PACKED, awq = b->int4 == INT4_AWQ;
+    const bool packed8 = b->int4 == INT8_PACKED, packed = packed8 || b->int4 == INT4_PACKED,
+               awq = b->int4 == INT4_AWQ;
     const int64_t in8 = packed8 ? (in + 3) / 4 : (in + 7) / 8, out8 = (out + 7) / 8;
-    unsigned char *q = get((size_t)(awq ? in * out8 : packed ? out * in8 : in8 * out) * 4), *z = get((size_t)(groups * out8) * 4);
+    unsigned char *q = get((size_t)(awq     ? in * out8
+                                   : packed ? out * in8
+                                            : in8 * out) *
+                      4),
+                  *z = get((size_t)(groups * out8) * 4);
     int32_t *idx = get((size_t)in * sizeof *idx);
     const char *dtype = packed && b->scale_dtype ? b->scale_dtype : "F16";
     const size_t width = strcmp(dtype, "F32") == 0 ? 4 : 2;
@@ -124,7 +139,8 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
                 value[o * groups + k] = ref_half(p);
             }
             /* GPTQ v1 stores z - 1, so it has no 0 */
-            const int v = zero[o * groups + k] = b->symmetric ? 8 : (int)rng_in(r, b->int4 == INT4_GPTQ ? 1 : 0, 15);
+            const int v = zero[o * groups + k] =
+                b->symmetric ? 8 : (int)rng_in(r, b->int4 == INT4_GPTQ ? 1 : 0, 15);
             if (awq) {
                 int nib = 0;
                 while (awq_channel[nib] != o % 8) nib++;
@@ -155,7 +171,8 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
             }
         }
 #define PUT(tail, dtype, rank, d0, d1, p, n) \
-    (entry_name(name, sizeof name, e, true, layer, tail), st_tensor(s, name, dtype, rank, (const int64_t[]){d0, d1}, p, (size_t)(n)))
+    (entry_name(name, sizeof name, e, true, layer, tail), \
+        st_tensor(s, name, dtype, rank, (const int64_t[]){d0, d1}, p, (size_t)(n)))
     if (packed) {
         const int64_t shape[2] = {out, in};
         PUT(".weight_packed", "I32", 2, out, in8, q, out * in8 * 4);
@@ -173,38 +190,52 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
     free(q), free(z), free(idx), free(sc), free(value), free(zero);
 }
 
-static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols, double mean, double dev, bool vector)
+static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols,
+    double mean, double dev, bool vector)
 {
     float *f = get((size_t)(rows * cols) * sizeof *f);
     double *w = add_truth(b, name, rows, cols);
-    for (int64_t i = 0; i < rows * cols; i++) w[i] = (double)(f[i] = (float)(mean + dev * (double)rng_normal(r)));
-    st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &cols : (const int64_t[]){rows, cols}, f, (size_t)(rows * cols) * 4);
+    for (int64_t i = 0; i < rows * cols; i++)
+        w[i] = (double)(f[i] = (float)(mean + dev * (double)rng_normal(r)));
+    st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &cols : (const int64_t[]){rows, cols}, f,
+        (size_t)(rows * cols) * 4);
     free(f);
 }
 
 static void write_config(const model_build *b, const char *dir)
 {
     static const char *const schemes[] = {
-        [INT4_AWQ] = "\"quant_method\": \"awq\", \"bits\": 4, \"zero_point\": true, \"version\": \"gemm\", \"group_size\": %d",
-        [INT4_GPTQ] = "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq\", \"group_size\": %d",
-        [INT4_GPTQ_V2] = "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq_v2\", \"group_size\": %d",
-        [INT4_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"ignore\": [\"lm_head\"], \"config_groups\": {\"group_0\": "
-                        "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": {\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
+        [INT4_AWQ] = "\"quant_method\": \"awq\", \"bits\": 4, \"zero_point\": true, \"version\": \"gemm\", "
+                     "\"group_size\": %d",
+        [INT4_GPTQ] =
+            "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq\", \"group_size\": %d",
+        [INT4_GPTQ_V2] =
+            "\"quant_method\": \"gptq\", \"bits\": 4, \"checkpoint_format\": \"gptq_v2\", \"group_size\": %d",
+        [INT4_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", "
+                        "\"ignore\": [\"lm_head\"], \"config_groups\": {\"group_0\": "
+                        "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": "
+                        "{\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
                         "\"group_size\": %d}}}",
-        [INT8_PACKED] =
-            "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
-            "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, \"strategy\": \"group\", \"group_size\": %d}}}"};
+        [INT8_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", "
+                        "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
+                        "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, "
+                        "\"strategy\": \"group\", \"group_size\": %d}}}"};
     const rg_config *c = &b->c;
     char path[600];
     snprintf(path, sizeof path, "%s/config.json", dir);
     FILE *f = fopen(path, "wb");
     if (!f) abort();
     fprintf(f,
-        "{\"architectures\": [\"%s\"], \"model_type\": \"%s\", \"hidden_size\": %lld, \"intermediate_size\": %lld, \"num_hidden_layers\": %lld,\n"
-        " \"num_attention_heads\": %lld, \"num_key_value_heads\": %lld, \"head_dim\": %lld, \"vocab_size\": %lld, \"max_position_embeddings\": %lld,\n"
-        " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"hidden_act\": \"silu\", \"tie_word_embeddings\": %s, \"bos_token_id\": 1, \"eos_token_id\": 2",
-        b->arch ? b->arch : "LlamaForCausalLM", c->arch[0] ? c->arch : "llama", (long long)c->dim, (long long)c->ffn, (long long)c->layers, (long long)c->heads,
-        (long long)c->kv_heads, (long long)c->head_dim, (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta, c->tied ? "true" : "false");
+        "{\"architectures\": [\"%s\"], \"model_type\": \"%s\", \"hidden_size\": %lld, \"intermediate_size\": "
+        "%lld, \"num_hidden_layers\": %lld,\n"
+        " \"num_attention_heads\": %lld, \"num_key_value_heads\": %lld, \"head_dim\": %lld, \"vocab_size\": "
+        "%lld, \"max_position_embeddings\": %lld,\n"
+        " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"hidden_act\": \"silu\", \"tie_word_embeddings\": %s, "
+        "\"bos_token_id\": 1, \"eos_token_id\": 2",
+        b->arch ? b->arch : "LlamaForCausalLM", c->arch[0] ? c->arch : "llama", (long long)c->dim,
+        (long long)c->ffn, (long long)c->layers, (long long)c->heads, (long long)c->kv_heads,
+        (long long)c->head_dim, (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta,
+        c->tied ? "true" : "false");
     if (b->int4) {
         fprintf(f, ",\n \"quantization_config\": {");
         fprintf(f, schemes[b->int4], b->group);
@@ -235,9 +266,11 @@ void build_hf(model_build *b, const char *dir)
             if (e[i].linear && b->int4)
                 put_int4(b, &s, &r, &e[i], layer);
             else
-                put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]), e[i].norm);
+                put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]),
+                    e[i].norm);
             char line[256];
-            snprintf(line, sizeof line, "%s\"%s\":\"model-%05d-of-%05d.safetensors\"", map.n ? "," : "", name, written + 1, shards);
+            snprintf(line, sizeof line, "%s\"%s\":\"model-%05d-of-%05d.safetensors\"", map.n ? "," : "", name,
+                written + 1, shards);
             put_bytes(&map, line, strlen(line));
             if (e[i].bias) {
                 entry_name(name, sizeof name, &e[i], true, layer, ".bias");
@@ -318,13 +351,19 @@ static void random_blocks(rg_rng *r, int ggml, unsigned char *p, int64_t blocks,
 }
 
 /* Stored row of canonical row j. */
-static int64_t stored(int64_t j, int64_t hd) { return j / hd * hd + 2 * (j % hd % (hd / 2)) + j % hd / (hd / 2); }
+static int64_t stored(int64_t j, int64_t hd)
+{
+    return j / hd * hd + 2 * (j % hd % (hd / 2)) + j % hd / (hd / 2);
+}
 
-static void put_gguf_tensor(model_build *b, gguf_build *g, rg_rng *r, const entry *e, const char *name, bool bias)
+static void put_gguf_tensor(
+    model_build *b, gguf_build *g, rg_rng *r, const entry *e, const char *name, bool bias)
 {
     const bool permute = e->qk && (!b->arch || strcmp(b->arch, "qwen2") != 0);
     const int64_t rows = bias ? 1 : e->rows, cols = bias ? e->rows : e->cols;
-    int type = e->norm || bias ? 0 : strcmp(e->gguf, "ffn_down") == 0 && b->ggml_down ? b->ggml_down : b->ggml;
+    int type = e->norm || bias                             ? 0
+        : strcmp(e->gguf, "ffn_down") == 0 && b->ggml_down ? b->ggml_down
+                                                           : b->ggml;
     if (cols % ref_block_weights(type)) type = cols % 32 ? 1 : 8;
     const int64_t row_bytes = cols / ref_block_weights(type) * ref_block_bytes(type);
     unsigned char *p = get((size_t)(rows * row_bytes));
@@ -337,7 +376,9 @@ static void put_gguf_tensor(model_build *b, gguf_build *g, rg_rng *r, const entr
         random_blocks(r, type, p, rows * row_bytes / ref_block_bytes(type), bias ? 0.3 : spread(e));
     }
     double *w = add_truth(b, name, rows, cols);
-    for (int64_t i = 0; i < rows; i++) ref_blocks(type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
+    for (int64_t i = 0; i < rows; i++)
+        ref_blocks(
+            type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
     if (bias && permute)
         for (int64_t i = 0; i < cols; i++) ref_blocks(0, w + i, p + 4 * stored(i, b->c.head_dim), 1);
     const uint64_t ne[2] = {(uint64_t)cols, (uint64_t)rows};
@@ -354,9 +395,11 @@ static void put_keys(const model_build *b, gguf_build *g)
     const struct {
         const char *key;
         int64_t v;
-    } ints[] = {{"block_count", c->layers}, {"context_length", c->ctx_train}, {"embedding_length", c->dim}, {"feed_forward_length", c->ffn},
-        {"vocab_size", c->vocab}, {"attention.head_count", c->heads}, {"attention.head_count_kv", c->kv_heads}, {"attention.key_length", c->head_dim},
-        {"attention.value_length", c->head_dim}, {"rope.dimension_count", c->head_dim}, {"attention.sliding_window", c->window}};
+    } ints[] = {{"block_count", c->layers}, {"context_length", c->ctx_train}, {"embedding_length", c->dim},
+        {"feed_forward_length", c->ffn}, {"vocab_size", c->vocab}, {"attention.head_count", c->heads},
+        {"attention.head_count_kv", c->kv_heads}, {"attention.key_length", c->head_dim},
+        {"attention.value_length", c->head_dim}, {"rope.dimension_count", c->head_dim},
+        {"attention.sliding_window", c->window}};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, ints[i].key);
         if (ints[i].v) gg_u32(g, key, (uint32_t)ints[i].v);
@@ -364,8 +407,9 @@ static void put_keys(const model_build *b, gguf_build *g)
     const struct {
         const char *key;
         double v;
-    } reals[] = {{"attention.layer_norm_rms_epsilon", c->eps}, {"rope.freq_base", c->rope_theta}, {"embedding_scale", c->embd_scale},
-        {"attention.scale", c->attn_scale}, {"residual_scale", c->resid_scale}, {"logit_scale", c->logit_scale}};
+    } reals[] = {{"attention.layer_norm_rms_epsilon", c->eps}, {"rope.freq_base", c->rope_theta},
+        {"embedding_scale", c->embd_scale}, {"attention.scale", c->attn_scale},
+        {"residual_scale", c->resid_scale}, {"logit_scale", c->logit_scale}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, reals[i].key);
         if (reals[i].v != 0.0) gg_f32(g, key, (float)reals[i].v);
@@ -460,7 +504,9 @@ static void put_bin(model_build *b, byte_buf *out, rg_rng *r, const entry *e, in
         float *s = get((size_t)n * sizeof *s);
         for (int64_t i = 0; i < n; i++) {
             q[i] = (int8_t)rng_in(r, -127, 127);
-            s[i] = (float)(e->norm ? 1.0 + 0.05 * (double)rng_normal(r) : spread(e) * (group ? (0.5 + rng_unit(r)) / 64.0 : (double)rng_normal(r)));
+            s[i] =
+                (float)(e->norm ? 1.0 + 0.05 * (double)rng_normal(r)
+                                : spread(e) * (group ? (0.5 + rng_unit(r)) / 64.0 : (double)rng_normal(r)));
         }
         const bool codes = group && !e->norm;
         if (codes) put_bytes(out, q, (size_t)n);
@@ -477,7 +523,8 @@ static void put_bin(model_build *b, byte_buf *out, rg_rng *r, const entry *e, in
 
 void build_llama2c(model_build *b, int version, int64_t group, const char *path)
 {
-    /* entries(): embd 0, attn_norm 1, q 2, k 3, v 4, o 5, ffn_norm 6, gate 7, up 8, down 9, output_norm 10, output 11 */
+    /* entries(): embd 0, attn_norm 1, q 2, k 3, v 4, o 5, ffn_norm 6, gate 7, up 8, down 9, output_norm 10,
+     * output 11 */
     static const int order[2][11] = {{0, 1, 2, 3, 4, 5, 6, 7, 9, 8, 10}, {1, 6, 10, 0, 2, 3, 4, 5, 7, 9, 8}};
     const rg_config *c = &b->c;
     entry e[16];
@@ -489,7 +536,8 @@ void build_llama2c(model_build *b, int version, int64_t group, const char *path)
         put_int(&out, 0x616b3432, 4);
         put_int(&out, (uint64_t)version, 4);
     }
-    const int64_t head[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, version || c->tied ? c->vocab : -c->vocab, c->ctx_train};
+    const int64_t head[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads,
+        version || c->tied ? c->vocab : -c->vocab, c->ctx_train};
     for (int i = 0; i < 7; i++) put_int(&out, (uint64_t)head[i], 4);
     if (version) put_int(&out, c->tied, 1);
     if (version == 2) put_int(&out, (uint64_t)group, 4);

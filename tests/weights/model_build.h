@@ -1,4 +1,5 @@
-/* Small models of random weights in every storage that importers know, with what each weight truly is. Files are made by file_build. */
+/* Small models of random weights in every storage that importers know, with what each weight truly is. Files
+ * are made by file_build. */
 #ifndef RG_MODEL_BUILD_H
 #define RG_MODEL_BUILD_H
 

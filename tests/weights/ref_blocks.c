@@ -12,7 +12,8 @@ double ref_half(const unsigned char *p)
 
 static const struct {
     int ggml, weights, bytes;
-} sizes[] = {{0, 1, 4}, {1, 1, 2}, {30, 1, 2}, {2, 32, 18}, {3, 32, 20}, {6, 32, 22}, {7, 32, 24}, {8, 32, 34}, {12, 256, 144}, {13, 256, 176}, {14, 256, 210}};
+} sizes[] = {{0, 1, 4}, {1, 1, 2}, {30, 1, 2}, {2, 32, 18}, {3, 32, 20}, {6, 32, 22}, {7, 32, 24},
+    {8, 32, 34}, {12, 256, 144}, {13, 256, 176}, {14, 256, 210}};
 
 int ref_block_weights(int ggml)
 {
@@ -65,13 +66,15 @@ static double weight(int ggml, const unsigned char *p, int i)
     case 13: {
         const unsigned char *s = p + 4, *qs = p + (ggml == 12 ? 16 : 48), *qh = p + 16;
         const int j = i / 32, l = i % 32, byte = qs[32 * (j / 2) + l];
-        const int sc = j < 4 ? s[j] & 63 : (s[j + 4] & 15) + 16 * (s[j - 4] >> 6), m = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) + 16 * (s[j] >> 6);
+        const int sc = j < 4 ? s[j] & 63 : (s[j + 4] & 15) + 16 * (s[j - 4] >> 6),
+                  m = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) + 16 * (s[j] >> 6);
         const int v = (j % 2 ? byte / 16 : byte % 16) + (ggml == 13 ? 16 * (qh[l] >> j & 1) : 0);
         return ref_half(p) * sc * v - ref_half(p + 2) * m;
     }
     case 14: {
         const int n = i / 128, r = i % 128, part = r / 32, l = r % 32;
-        const int ql = p[64 * n + (part == 1 || part == 3 ? 32 : 0) + l], qh = p[128 + 32 * n + l] >> (2 * part) & 3;
+        const int ql = p[64 * n + (part == 1 || part == 3 ? 32 : 0) + l],
+                  qh = p[128 + 32 * n + l] >> (2 * part) & 3;
         const int v = (part < 2 ? ql % 16 : ql / 16) + 16 * qh - 32, b = p[192 + 8 * n + l / 16 + 2 * part];
         return ref_half(p + 208) * (b < 128 ? b : b - 256) * v;
     }

@@ -1,4 +1,5 @@
-/* GGUF block types: values, codes and whole files against a float64 dequantiser of their own (ref_blocks.c). */
+/* GGUF block types: values, codes and whole files against a float64 dequantiser of their own
+ * (ref_blocks.c). */
 #include "ckpt_fixture.h"
 
 #include "base/num.h"
@@ -13,7 +14,8 @@ static void random_block(rg_rng *r, int ggml, unsigned char *p)
 {
     static const struct {
         int ggml, at[2];
-    } halves[] = {{2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {8, {0, -1}}, {12, {0, 2}}, {13, {0, 2}}, {14, {208, -1}}};
+    } halves[] = {{2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {8, {0, -1}}, {12, {0, 2}},
+        {13, {0, 2}}, {14, {208, -1}}};
     for (int i = 0; i < ref_block_bytes(ggml); i++) p[i] = (unsigned char)rng_u64(r);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
         for (int k = 0; k < 2 && halves[i].ggml == ggml; k++)
@@ -23,7 +25,8 @@ static void random_block(rg_rng *r, int ggml, unsigned char *p)
     if (ggml == 30) put_le(p, rg_f32_to_bf16(rng_normal(r)), 2);
 }
 
-/* Two roundings of f32 for q * d + m: of the product and of the sum, each of something no larger than the block's extremes. */
+/* Two roundings of f32 for q * d + m: of the product and of the sum, each of something no larger than the
+ * block's extremes. */
 static double bound_of(int ggml, const double *want, int64_t k)
 {
     double most = 0.0;
@@ -46,19 +49,21 @@ static void values_equal_the_definition(void **state)
             guarded src = guarded_alloc((size_t)(blocks * ref_block_bytes(g)));
             float got[768];
             double want[768];
-            for (int64_t b = 0; b < blocks; b++) random_block(&r, g, (unsigned char *)src.p + b * ref_block_bytes(g));
+            for (int64_t b = 0; b < blocks; b++)
+                random_block(&r, g, (unsigned char *)src.p + b * ref_block_bytes(g));
             ref_blocks(g, want, (const unsigned char *)src.p, k);
             rg_ftype_row_to_f32((rg_ftype)t, got, src.p, k);
             const double bound = bound_of(g, want, k);
             for (int64_t i = 0; i < k; i++)
                 if (!(fabs((double)got[i] - want[i]) <= bound))
-                    fail_msg("%s, seed %llu: weight %lld is %.9g, expected %.9g", rg_ftypes[t].name, (unsigned long long)seed, (long long)i, (double)got[i],
-                        want[i]);
+                    fail_msg("%s, seed %llu: weight %lld is %.9g, expected %.9g", rg_ftypes[t].name,
+                        (unsigned long long)seed, (long long)i, (double)got[i], want[i]);
             guarded_free(&src);
         }
 }
 
-/* Codes, scales and minimums of the resident grid say exactly what the blocks say: in float64 there is no difference at all. */
+/* Codes, scales and minimums of the resident grid say exactly what the blocks say: in float64 there is no
+ * difference at all. */
 static void codes_equal_the_definition(void **state)
 {
     (void)state;
@@ -111,7 +116,8 @@ static void same_as_truth(const rg_ckpt *c, const model_build *b, double rel)
             rg_ckpt_row_f32(t, r, got);
             for (int64_t k = 0; k < t->cols; k++)
                 if (!(fabs((double)got[k] - w[k]) <= rel * most))
-                    fail_msg("%s: row %lld, column %lld: %.9g, expected %.9g", t->file_name, (long long)r, (long long)k, (double)got[k], w[k]);
+                    fail_msg("%s: row %lld, column %lld: %.9g, expected %.9g", t->file_name, (long long)r,
+                        (long long)k, (double)got[k], w[k]);
         }
     }
 }
@@ -190,7 +196,8 @@ static void split_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(values_equal_the_definition), cmocka_unit_test(codes_equal_the_definition),
-        cmocka_unit_test(files_of_every_type), cmocka_unit_test(mixed_files), cmocka_unit_test(split_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(values_equal_the_definition),
+        cmocka_unit_test(codes_equal_the_definition), cmocka_unit_test(files_of_every_type),
+        cmocka_unit_test(mixed_files), cmocka_unit_test(split_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@ typedef struct change {
 } change;
 
 #define LLAMA3(factor, low, high, orig) \
-    "{\"rope_type\":\"llama3\",\"factor\":" factor ",\"low_freq_factor\":" low ",\"high_freq_factor\":" high ",\"original_max_position_embeddings\":" orig "}"
+    "{\"rope_type\":\"llama3\",\"factor\":" factor ",\"low_freq_factor\":" low ",\"high_freq_factor\":" high \
+    ",\"original_max_position_embeddings\":" orig "}"
 
 static const change changes[] = {
     {"architectures", "[\"Qwen2ForCausalLM\"]", RG_E_FILE, "attn_q_bias is missing"},
@@ -99,8 +100,8 @@ static void fields_are_checked(void **state)
         config_write(at("config.json"), (const char *const[]){c->key, c->value, NULL});
         const rg_status st = try_open(at("model.safetensors"), &err);
         if (st != c->code || (c->word && !strstr(err.msg, c->word)))
-            fail_msg("%s = %s: status %d, expected %d with '%s': %s", c->key, c->value ? c->value : "(absent)", (int)st, (int)c->code, c->word ? c->word : "",
-                err.msg);
+            fail_msg("%s = %s: status %d, expected %d with '%s': %s", c->key,
+                c->value ? c->value : "(absent)", (int)st, (int)c->code, c->word ? c->word : "", err.msg);
     }
 }
 
@@ -119,7 +120,8 @@ static void rope_parameters_of_both_generations(void **state)
         NULL});
     const rg_config *f = rg_ckpt_config(c);
     assert_int_equal(f->rope_scaling, RG_ROPE_LLAMA3);
-    assert_true(f->rope_theta == 500000.0 && f->rope_factor == 32.0 && f->rope_low_freq == 1.0 && f->rope_high_freq == 4.0);
+    assert_true(f->rope_theta == 500000.0 && f->rope_factor == 32.0 && f->rope_low_freq == 1.0 &&
+        f->rope_high_freq == 4.0);
     assert_int_equal(f->rope_orig_ctx, 8192);
     rg_ckpt_close(c);
     c = with((const char *const[]){"rope_scaling", "{\"type\":\"linear\",\"factor\":4}", NULL});
@@ -146,7 +148,8 @@ static void end_tokens_are_numbers_or_lists(void **state)
     assert_int_equal(rg_ckpt_config(c)->eos[1], 11);
     rg_ckpt_close(c);
     remove(at("generation_config.json"));
-    c = with((const char *const[]){"eos_token_id", "[1,2,3,4,5,6,7,8,9,10]", "bos_token_id", "4294967297", NULL});
+    c = with(
+        (const char *const[]){"eos_token_id", "[1,2,3,4,5,6,7,8,9,10]", "bos_token_id", "4294967297", NULL});
     assert_int_equal(rg_ckpt_config(c)->n_eos, RG_MAX_EOS);
     assert_int_equal(rg_ckpt_config(c)->bos, -1);
     rg_ckpt_close(c);
@@ -164,16 +167,18 @@ static void sliding_windows(void **state)
     static const struct {
         const char *arch, *value;
         int64_t window;
-    } all[] = {{"[\"MistralForCausalLM\"]", "8", 8}, {"[\"MistralForCausalLM\"]", "null", 0}, {"[\"MistralForCausalLM\"]", NULL, 4096},
-        {"[\"LlamaForCausalLM\"]", "8", 0}};
+    } all[] = {{"[\"MistralForCausalLM\"]", "8", 8}, {"[\"MistralForCausalLM\"]", "null", 0},
+        {"[\"MistralForCausalLM\"]", NULL, 4096}, {"[\"LlamaForCausalLM\"]", "8", 0}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        rg_ckpt *c = with((const char *const[]){"architectures", all[i].arch, "sliding_window", all[i].value, NULL});
+        rg_ckpt *c =
+            with((const char *const[]){"architectures", all[i].arch, "sliding_window", all[i].value, NULL});
         assert_int_equal(rg_ckpt_config(c)->window, all[i].window);
         rg_ckpt_close(c);
     }
     static const char *const bad[] = {"0", "-5", "1.5", "\"all\"", "true"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        config_write(at("config.json"), (const char *const[]){"architectures", mistral, "sliding_window", bad[i], NULL});
+        config_write(at("config.json"),
+            (const char *const[]){"architectures", mistral, "sliding_window", bad[i], NULL});
         assert_int_equal(try_open(at("model.safetensors"), &err), RG_E_FILE);
         assert_non_null(strstr(err.msg, "sliding_window"));
     }
@@ -182,21 +187,26 @@ static void sliding_windows(void **state)
 static void granite_factors(void **state)
 {
     (void)state;
-    rg_ckpt *c = with((const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", "embedding_multiplier", "12.0", "attention_multiplier", "0.015625",
-        "residual_multiplier", "0.22", "logits_scaling", "8.0", NULL});
+    rg_ckpt *c = with((const char *const[]){"architectures", "[\"GraniteForCausalLM\"]",
+        "embedding_multiplier", "12.0", "attention_multiplier", "0.015625", "residual_multiplier", "0.22",
+        "logits_scaling", "8.0", NULL});
     const rg_config *f = rg_ckpt_config(c);
-    assert_true(f->embd_scale == 12.0 && f->attn_scale == 0.015625 && f->resid_scale == 0.22 && f->logit_scale == 8.0);
-    assert_true(f->extra == (rg_site_bit(RG_SITE_TOKEN_SCALE) | rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE) |
-                                rg_site_bit(RG_SITE_OUTPUT_SCALE)));
+    assert_true(f->embd_scale == 12.0 && f->attn_scale == 0.015625 && f->resid_scale == 0.22 &&
+        f->logit_scale == 8.0);
+    assert_true(f->extra ==
+        (rg_site_bit(RG_SITE_TOKEN_SCALE) | rg_site_bit(RG_SITE_ATTN_OUT_SCALE) |
+            rg_site_bit(RG_SITE_FFN_OUT_SCALE) | rg_site_bit(RG_SITE_OUTPUT_SCALE)));
     rg_ckpt_close(c);
-    c = with((const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", NULL}); /* the defaults of the class are 1 */
+    /* the defaults of the class are 1 */
+    c = with((const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", NULL});
     assert_true(rg_ckpt_config(c)->attn_scale == 1.0 && rg_ckpt_config(c)->extra == 0);
     rg_ckpt_close(c);
     c = with((const char *const[]){"embedding_multiplier", "12.0", NULL}); /* means nothing to a Llama */
     assert_true(rg_ckpt_config(c)->embd_scale == 0.0 && rg_ckpt_config(c)->attn_scale == 0.0);
     rg_ckpt_close(c);
     rg_err err;
-    config_write(at("config.json"), (const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", "logits_scaling", "0", NULL});
+    config_write(at("config.json"),
+        (const char *const[]){"architectures", "[\"GraniteForCausalLM\"]", "logits_scaling", "0", NULL});
     assert_int_equal(try_open(at("model.safetensors"), &err), RG_E_FILE);
     assert_non_null(strstr(err.msg, "logits_scaling"));
 }
@@ -209,14 +219,16 @@ static void malformed_json_is_refused(void **state)
         rg_err err;
         write_text(at("config.json"), bad[i]);
         const rg_status st = try_open(at("model.safetensors"), &err);
-        if ((st != RG_E_FILE && st != RG_E_UNSUPPORTED) || !strstr(err.msg, "config.json")) fail_msg("%s: status %d: %s", bad[i], (int)st, err.msg);
+        if ((st != RG_E_FILE && st != RG_E_UNSUPPORTED) || !strstr(err.msg, "config.json"))
+            fail_msg("%s: status %d: %s", bad[i], (int)st, err.msg);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fields_are_checked), cmocka_unit_test(rope_parameters_of_both_generations),
-        cmocka_unit_test(end_tokens_are_numbers_or_lists), cmocka_unit_test(sliding_windows), cmocka_unit_test(granite_factors),
-        cmocka_unit_test(malformed_json_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fields_are_checked),
+        cmocka_unit_test(rope_parameters_of_both_generations),
+        cmocka_unit_test(end_tokens_are_numbers_or_lists), cmocka_unit_test(sliding_windows),
+        cmocka_unit_test(granite_factors), cmocka_unit_test(malformed_json_is_refused)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -1,4 +1,5 @@
-/* The same model in different formats is the same model: synthetic ones, the demo, and real ones where they are at hand. */
+/* The same model in different formats is the same model: synthetic ones, the demo, and real ones where they
+ * are at hand. */
 #include "ckpt_fixture.h"
 
 static void formats_of_one_seed_agree(void **state)
@@ -35,7 +36,8 @@ static void block_types_round_the_same_model(void **state)
     assert_int_equal(rg_ckpt_find(q8, RG_SITE_ATTN_NORM, 0)->type, RG_FT_F32);
     assert_int_equal(rg_ckpt_find(q4, RG_SITE_TOKEN_EMBD, -1)->type, RG_FT_Q4_0);
     same_model(a, q8, 0.0051f); /* half a step of 1/127, and the rounding of the scale to f16 */
-    same_model(a, q4, 0.13f);   /* a step of 1/8: the end of the grid opposite to the largest value is one step short */
+    /* a step of 1/8: the end of the grid opposite to the largest value is one step short */
+    same_model(a, q4, 0.13f);
     rg_ckpt_close(a);
     rg_ckpt_close(q8);
     rg_ckpt_close(q4);
@@ -137,8 +139,9 @@ static void real_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(formats_of_one_seed_agree), cmocka_unit_test(block_types_round_the_same_model),
-        cmocka_unit_test(names_are_canonical), cmocka_unit_test(the_demo_opens), cmocka_unit_test(real_stories260k), cmocka_unit_test(real_tinystories_656k),
-        cmocka_unit_test(real_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(formats_of_one_seed_agree),
+        cmocka_unit_test(block_types_round_the_same_model), cmocka_unit_test(names_are_canonical),
+        cmocka_unit_test(the_demo_opens), cmocka_unit_test(real_stories260k),
+        cmocka_unit_test(real_tinystories_656k), cmocka_unit_test(real_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

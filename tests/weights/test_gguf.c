@@ -17,7 +17,10 @@ static int setup(void **state)
     synth(&c, RG_FT_F32, RG_SYNTH_GGUF, 1, at("voc.gguf"));
     voc = read_all(at("voc.gguf"), &voc_n);
     const rg_config t = tiny_config();
-    data_at = good_n - 4 * (size_t)(t.vocab * t.dim + 3 * t.dim + 2 * t.dim * t.dim + 2 * rg_kv_dim(&t) * t.dim + 3 * t.dim * t.ffn);
+    data_at = good_n -
+        4 *
+            (size_t)(t.vocab * t.dim + 3 * t.dim + 2 * t.dim * t.dim + 2 * rg_kv_dim(&t) * t.dim +
+                3 * t.dim * t.ffn);
     return bent ? 0 : -1;
 }
 
@@ -181,8 +184,8 @@ static void every_lie_is_refused(void **state)
 static void products_that_wrap_are_refused(void **state)
 {
     (void)state;
-    static const uint64_t dims[][2] = {
-        {1ull << 32, 1ull << 32}, {1ull << 31, 1ull << 33}, {1ull << 62, 4}, {INT64_MAX, INT64_MAX}, {1ull << 61, 2}, {32, 1ull << 56}};
+    static const uint64_t dims[][2] = {{1ull << 32, 1ull << 32}, {1ull << 31, 1ull << 33}, {1ull << 62, 4},
+        {INT64_MAX, INT64_MAX}, {1ull << 61, 2}, {32, 1ull << 56}};
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
         memcpy(bent, good, good_n);
         put_le(bent + behind(good, good_n, Q) + 4, dims[i][0], 8);
@@ -312,8 +315,10 @@ static void hostile_names_are_made_printable(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_file_opens), cmocka_unit_test(the_vocabulary_is_in_the_mapping),
-        cmocka_unit_test(hostile_names_are_made_printable), cmocka_unit_test(every_lie_is_refused), cmocka_unit_test(products_that_wrap_are_refused),
-        cmocka_unit_test(a_key_twice_is_refused), cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(random_damage_never_crashes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_file_opens),
+        cmocka_unit_test(the_vocabulary_is_in_the_mapping),
+        cmocka_unit_test(hostile_names_are_made_printable), cmocka_unit_test(every_lie_is_refused),
+        cmocka_unit_test(products_that_wrap_are_refused), cmocka_unit_test(a_key_twice_is_refused),
+        cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(random_damage_never_crashes)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
-/* Small hostile GGUF files, built byte by byte: one for each published advisory of GGUF readers that applies to a reader of files, and the
- * list of bad files that llama.cpp's own tests keep. Memory is capped meanwhile: a file of some hundred bytes must not make us allocate. */
+/* Small hostile GGUF files, built byte by byte: one for each published advisory of GGUF readers that applies
+ * to a reader of files, and the list of bad files that llama.cpp's own tests keep. Memory is capped
+ * meanwhile: a file of some hundred bytes must not make us allocate. */
 #include "ckpt_fixture.h"
 
 #include <sys/resource.h>
@@ -45,8 +46,8 @@ typedef struct hostile {
 static void good_kv(gguf_build *g)
 {
     gg_str(g, "general.architecture", "llama");
-    static const char *const keys[] = {
-        "llama.block_count", "llama.context_length", "llama.embedding_length", "llama.feed_forward_length", "llama.vocab_size", "llama.attention.head_count"};
+    static const char *const keys[] = {"llama.block_count", "llama.context_length", "llama.embedding_length",
+        "llama.feed_forward_length", "llama.vocab_size", "llama.attention.head_count"};
     static const uint32_t values[] = {1, 16, 32, 64, 16, 4};
     for (int i = 0; i < 6; i++) gg_u32(g, keys[i], values[i]);
 }
@@ -109,7 +110,8 @@ static void without(gguf_build *g, const char *key, uint32_t value)
 {
     good_kv(g);
     for (size_t i = 0; i + strlen(key) + 8 <= g->kv.n; i++) /* the value stands behind key and type */
-        if (memcmp(g->kv.p + i, key, strlen(key)) == 0 && g->kv.p[i + strlen(key)] == 4) put_le(g->kv.p + i + strlen(key) + 4, value, 4);
+        if (memcmp(g->kv.p + i, key, strlen(key)) == 0 && g->kv.p[i + strlen(key)] == 4)
+            put_le(g->kv.p + i + strlen(key) + 4, value, 4);
 }
 
 static void no_heads(gguf_build *g) { without(g, "llama.attention.head_count", 0); }
@@ -162,24 +164,33 @@ static void align_string(gguf_build *g)
 #define OFF 0x7fffffffffffffe0ull
 static const hostile cases[] = {
     /* header */
-    {"CVE-2024-21836: n_tensors times the size of a description wraps", good_kv, .n_tensors = UINT64_MAX / 48 + 2, .code = RG_E_FILE, .word = "do not fit"},
-    {"CVE-2024-23605: n_kv times the size of an entry wraps", good_kv, .n_kv = UINT64_MAX / 40 + 2, .code = RG_E_FILE, .word = "do not fit"},
+    {"CVE-2024-21836: n_tensors times the size of a description wraps", good_kv,
+        .n_tensors = UINT64_MAX / 48 + 2, .code = RG_E_FILE, .word = "do not fit"},
+    {"CVE-2024-23605: n_kv times the size of an entry wraps", good_kv, .n_kv = UINT64_MAX / 40 + 2,
+        .code = RG_E_FILE, .word = "do not fit"},
     {"Databricks 2024-03: metadata walked beyond the file", good_kv, .n_kv = 1000, .code = RG_E_FILE},
-    {"#27203: n_tensors bounded by a smaller struct", good_kv, .n_tensors = 1 << 20, .code = RG_E_FILE, .word = "do not fit"},
+    {"#27203: n_tensors bounded by a smaller struct", good_kv, .n_tensors = 1 << 20, .code = RG_E_FILE,
+        .word = "do not fit"},
     {"BAD_MAGIC", good_kv, .magic = "FUGG", .code = RG_E_FILE},
     {"BAD_VERSION_1", good_kv, .version = 1, .code = RG_E_UNSUPPORTED, .word = "version 1"},
     {"BAD_VERSION_FUTURE", good_kv, .version = 4, .code = RG_E_UNSUPPORTED, .word = "version 4"},
-    {"BAD_VERSION of the other endianness", good_kv, .version = 3u << 24, .code = RG_E_UNSUPPORTED, .word = "endian"},
+    {"BAD_VERSION of the other endianness", good_kv, .version = 3u << 24, .code = RG_E_UNSUPPORTED,
+        .word = "endian"},
     {"BAD_N_TENSORS", good_kv, .n_tensors = UINT64_MAX, .code = RG_E_FILE, .word = "do not fit"},
     {"BAD_N_KV", good_kv, .n_kv = UINT64_MAX, .code = RG_E_FILE, .word = "do not fit"},
     {"BAD_N_KV: one less than there are", good_kv, .n_kv = 6, .code = RG_E_FILE},
     /* metadata */
-    {"CVE-2024-23496: string length plus one wraps to 0", str_wraps, .code = RG_E_FILE, .word = "general.architecture"},
+    {"CVE-2024-23496: string length plus one wraps to 0", str_wraps, .code = RG_E_FILE,
+        .word = "general.architecture"},
     {"CVE-2024-23496: string beyond the file", str_huge, .code = RG_E_FILE, .word = "general.architecture"},
-    {"CVE-2024-21825: array of strings, count times size wraps", array_of_strings_wraps, .code = RG_E_FILE, .word = "tokenizer.ggml.tokens"},
-    {"Databricks 2024-03: array, count times size wraps", array_wraps, .code = RG_E_FILE, .word = "tokenizer.ggml.tokens"},
-    {"CVE-2024-32878: the file ends inside an array of strings", array_ends_inside, .code = RG_E_FILE, .word = "tokenizer.ggml.tokens"},
-    {"CVE-2024-41130: keys that code relies on are missing", no_keys, .code = RG_E_FILE, .word = "hidden size"},
+    {"CVE-2024-21825: array of strings, count times size wraps", array_of_strings_wraps, .code = RG_E_FILE,
+        .word = "tokenizer.ggml.tokens"},
+    {"Databricks 2024-03: array, count times size wraps", array_wraps, .code = RG_E_FILE,
+        .word = "tokenizer.ggml.tokens"},
+    {"CVE-2024-32878: the file ends inside an array of strings", array_ends_inside, .code = RG_E_FILE,
+        .word = "tokenizer.ggml.tokens"},
+    {"CVE-2024-41130: keys that code relies on are missing", no_keys, .code = RG_E_FILE,
+        .word = "hidden size"},
     {"CVE-2024-41130: no architecture", no_arch, .code = RG_E_FILE, .word = "architecture"},
     {"the architecture is a number", arch_is_a_number, .code = RG_E_FILE, .word = "architecture"},
     {"CVE-2025-49847: token longer than 2^32", token_of_4g, .code = RG_E_FILE, .word = "tokens"},
@@ -199,34 +210,57 @@ static const hostile cases[] = {
     {"1bit-MONSTER #694: 2^31 layers", many_layers, .code = RG_E_FILE, .word = "layers"},
     {"no layers", no_layers, .code = RG_E_FILE, .word = "layers is 0"},
     /* tensors */
-    {"CVE-2024-21802: dimensions beyond 2^63", good_kv, .t = {0, 2, 0, {1ull << 63, 2}, 0}, .data = 2048, .code = RG_E_FILE, .word = "dimension"},
-    {"CVE-2026-33298: exabytes in a file of 4 KiB", good_kv, .t = {0, 2, 0, {1ull << 60, 1ull << 3}, 0}, .data = 4096, .code = RG_E_FILE},
-    {"CVE-2026-33298: bytes wrap to what the file has", good_kv, .t = {0, 2, 0, {1ull << 62, 1}, 0}, .data = 4096, .code = RG_E_FILE,
-        .word = "impossible size"},
-    {"CVE-2025-53630: the running total of sizes wraps", good_kv, .t = {0, 2, 0, {32, 16}, UINT64_MAX - 31}, .data = 4096, .code = RG_E_FILE, .word = "beyond"},
-    {"CVE-2026-27940: offset plus size wraps", good_kv, .t = {0, 2, 0, {32, 16}, 0xfffffffffffff800ull}, .data = 4096, .code = RG_E_FILE, .word = "beyond"},
-    {"PR #24759: padding wraps to 0", good_kv, .t = {0, 1, 0, {UINT64_MAX / 4}, 0}, .data = 64, .code = RG_E_FILE},
-    {"#27203: the product of dimensions wraps", good_kv, .t = {0, 4, 0, {1ull << 32, 1ull << 32, 2, 2}, 0}, .data = 64, .code = RG_E_FILE, .word = "dimension"},
-    {"#26366: a dimension of 0", good_kv, .t = {0, 2, 0, {0, 16}, 0}, .data = 64, .code = RG_E_FILE, .word = "dimension 0"},
-    {"#24263: a second dimension of 0", good_kv, .t = {0, 2, 0, {32, 0}, 0}, .data = 64, .code = RG_E_FILE, .word = "dimension 1"},
-    {"#26946: a removed type (4)", good_kv, .t = {0, 2, 4, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE, .word = "type number 4"},
-    {"#26946: a removed type (31)", good_kv, .t = {0, 2, 31, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE, .word = "type number 31"},
-    {"CVE-2026-7482: the shape says more than the file has", good_kv, .t = {0, 2, 0, {32, 16}, 0}, .data = 1024, .code = RG_E_FILE, .word = "beyond"},
-    {"CVE-2026-7482: no data at all", good_kv, .t = {0, 2, 0, {32, 16}, 0}, .code = RG_E_FILE, .word = "beyond"},
-    {"another shape than the configuration implies", good_kv, .t = {0, 2, 0, {32, 17}, 0}, .data = 4096, .code = RG_E_FILE},
+    {"CVE-2024-21802: dimensions beyond 2^63", good_kv, .t = {0, 2, 0, {1ull << 63, 2}, 0}, .data = 2048,
+        .code = RG_E_FILE, .word = "dimension"},
+    {"CVE-2026-33298: exabytes in a file of 4 KiB", good_kv, .t = {0, 2, 0, {1ull << 60, 1ull << 3}, 0},
+        .data = 4096, .code = RG_E_FILE},
+    {"CVE-2026-33298: bytes wrap to what the file has", good_kv, .t = {0, 2, 0, {1ull << 62, 1}, 0},
+        .data = 4096, .code = RG_E_FILE, .word = "impossible size"},
+    {"CVE-2025-53630: the running total of sizes wraps", good_kv, .t = {0, 2, 0, {32, 16}, UINT64_MAX - 31},
+        .data = 4096, .code = RG_E_FILE, .word = "beyond"},
+    {"CVE-2026-27940: offset plus size wraps", good_kv, .t = {0, 2, 0, {32, 16}, 0xfffffffffffff800ull},
+        .data = 4096, .code = RG_E_FILE, .word = "beyond"},
+    {"PR #24759: padding wraps to 0", good_kv, .t = {0, 1, 0, {UINT64_MAX / 4}, 0}, .data = 64,
+        .code = RG_E_FILE},
+    {"#27203: the product of dimensions wraps", good_kv, .t = {0, 4, 0, {1ull << 32, 1ull << 32, 2, 2}, 0},
+        .data = 64, .code = RG_E_FILE, .word = "dimension"},
+    {"#26366: a dimension of 0", good_kv, .t = {0, 2, 0, {0, 16}, 0}, .data = 64, .code = RG_E_FILE,
+        .word = "dimension 0"},
+    {"#24263: a second dimension of 0", good_kv, .t = {0, 2, 0, {32, 0}, 0}, .data = 64, .code = RG_E_FILE,
+        .word = "dimension 1"},
+    {"#26946: a removed type (4)", good_kv, .t = {0, 2, 4, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "type number 4"},
+    {"#26946: a removed type (31)", good_kv, .t = {0, 2, 31, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "type number 31"},
+    {"CVE-2026-7482: the shape says more than the file has", good_kv, .t = {0, 2, 0, {32, 16}, 0},
+        .data = 1024, .code = RG_E_FILE, .word = "beyond"},
+    {"CVE-2026-7482: no data at all", good_kv, .t = {0, 2, 0, {32, 16}, 0}, .code = RG_E_FILE,
+        .word = "beyond"},
+    {"another shape than the configuration implies", good_kv, .t = {0, 2, 0, {32, 17}, 0}, .data = 4096,
+        .code = RG_E_FILE},
     {"BAD_NAME_SIZE", good_kv, .t = {64, 2, 0, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE},
     {"BAD_NAME_SIZE: wraps", good_kv, .t = {UINT64_MAX, 2, 0, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE},
-    {"BAD_N_DIMS: 5", good_kv, .t = {0, 5, 0, {32, 16, 1, 1}, 0}, .data = 2048, .code = RG_E_FILE, .word = "5 dimensions"},
-    {"BAD_N_DIMS: 0", good_kv, .t = {0, 1u << 31, 0, {32, 16, 1, 1}, 0}, .data = 2048, .code = RG_E_FILE, .word = "dimensions"},
-    {"BAD_SHAPE: negative", good_kv, .t = {0, 2, 0, {(uint64_t)-32, 16}, 0}, .data = 2048, .code = RG_E_FILE, .word = "dimension"},
-    {"NE_TOO_BIG", good_kv, .t = {0, 2, 0, {(uint64_t)INT64_MAX, (uint64_t)INT64_MAX}, 0}, .data = 2048, .code = RG_E_FILE, .word = "dimension"},
-    {"NBYTES_TOO_BIG", good_kv, .t = {0, 2, 0, {(uint64_t)INT64_MAX - 31, 1}, 0}, .data = 2048, .code = RG_E_FILE, .word = "size"},
-    {"BAD_TYPE of a tensor", good_kv, .t = {0, 2, 40, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE, .word = "type number 40"},
-    {"BAD_TYPE of a tensor: 2^32 - 1", good_kv, .t = {0, 2, UINT32_MAX, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE, .word = "type number"},
+    {"BAD_N_DIMS: 5", good_kv, .t = {0, 5, 0, {32, 16, 1, 1}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "5 dimensions"},
+    {"BAD_N_DIMS: 0", good_kv, .t = {0, 1u << 31, 0, {32, 16, 1, 1}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "dimensions"},
+    {"BAD_SHAPE: negative", good_kv, .t = {0, 2, 0, {(uint64_t)-32, 16}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "dimension"},
+    {"NE_TOO_BIG", good_kv, .t = {0, 2, 0, {(uint64_t)INT64_MAX, (uint64_t)INT64_MAX}, 0}, .data = 2048,
+        .code = RG_E_FILE, .word = "dimension"},
+    {"NBYTES_TOO_BIG", good_kv, .t = {0, 2, 0, {(uint64_t)INT64_MAX - 31, 1}, 0}, .data = 2048,
+        .code = RG_E_FILE, .word = "size"},
+    {"BAD_TYPE of a tensor", good_kv, .t = {0, 2, 40, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "type number 40"},
+    {"BAD_TYPE of a tensor: 2^32 - 1", good_kv, .t = {0, 2, UINT32_MAX, {32, 16}, 0}, .data = 2048,
+        .code = RG_E_FILE, .word = "type number"},
     {"BAD_OFFSET", good_kv, .t = {0, 2, 0, {32, 16}, OFF}, .data = 2048, .code = RG_E_FILE, .word = "beyond"},
-    {"INCONSISTENT_ALIGN", good_kv, .t = {0, 2, 0, {32, 16}, 8}, .data = 4096, .code = RG_E_FILE, .word = "multiple of the alignment"},
-    {"NOT_ENOUGH_DATA", good_kv, .t = {0, 2, 0, {32, 16}, 32}, .data = 2048, .code = RG_E_FILE, .word = "beyond"},
-    {"rows that are no whole blocks", good_kv, .t = {0, 2, 12, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE, .word = "whole Q4_K blocks"},
+    {"INCONSISTENT_ALIGN", good_kv, .t = {0, 2, 0, {32, 16}, 8}, .data = 4096, .code = RG_E_FILE,
+        .word = "multiple of the alignment"},
+    {"NOT_ENOUGH_DATA", good_kv, .t = {0, 2, 0, {32, 16}, 32}, .data = 2048, .code = RG_E_FILE,
+        .word = "beyond"},
+    {"rows that are no whole blocks", good_kv, .t = {0, 2, 12, {32, 16}, 0}, .data = 2048, .code = RG_E_FILE,
+        .word = "whole Q4_K blocks"},
 };
 
 static void make(const hostile *bare, const char *path)
@@ -270,7 +304,8 @@ static void every_hostile_file_is_refused(void **state)
         must_refuse(cases[i].id, at("hostile.gguf"), cases[i].code, cases[i].word);
         rg_ckpt *c = NULL; /* and as a vocabulary */
         rg_err err = {0};
-        if (rg_ckpt_open_vocab(&c, at("hostile.gguf"), &err) != RG_OK && !err.msg[0]) fail_msg("%s: refused without a word", cases[i].id);
+        if (rg_ckpt_open_vocab(&c, at("hostile.gguf"), &err) != RG_OK && !err.msg[0])
+            fail_msg("%s: refused without a word", cases[i].id);
         rg_ckpt_close(c);
     }
 }
@@ -296,6 +331,7 @@ static void pairs_of_tensors(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_hostile_file_is_refused), cmocka_unit_test(pairs_of_tensors)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_hostile_file_is_refused), cmocka_unit_test(pairs_of_tensors)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

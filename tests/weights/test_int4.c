@@ -1,4 +1,5 @@
-/* INT4 modules of Hugging Face directories: AWQ, GPTQ and compressed-tensors against the weights they were made from. */
+/* INT4 modules of Hugging Face directories: AWQ, GPTQ and compressed-tensors against the weights they were
+ * made from. */
 #include "ckpt_fixture.h"
 
 #include "base/num.h"
@@ -33,7 +34,8 @@ static void rows_are_the_truth(const rg_ckpt *c, const model_build *b, const cha
             rg_ckpt_row_f32(t, r, got);
             for (int64_t k = 0; k < t->cols; k++)
                 if (!(fabs((double)got[k] - w[k]) <= 0x1p-23 * fabs(w[k])))
-                    fail_msg("%s: %s: row %lld, column %lld: %.9g, expected %.9g", label, t->file_name, (long long)r, (long long)k, (double)got[k], w[k]);
+                    fail_msg("%s: %s: row %lld, column %lld: %.9g, expected %.9g", label, t->file_name,
+                        (long long)r, (long long)k, (double)got[k], w[k]);
         }
     }
 }
@@ -53,9 +55,14 @@ static void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const ch
             memset(m, 0, sizeof m);
             rg_ckpt_row_grid(t, r, q, s, m);
             for (int64_t k = 0; k < t->cols; k++) {
-                const double v = info->bits == 8 ? (int8_t)q[k] : info->has_min ? q[k] : q[k] - 8, want = w[order ? order[k] : k];
-                if (!(fabs(v * (double)s[k / info->group] + (double)m[k / info->group] - want) <= 0x1p-20 * (double)s[k / info->group]))
-                    fail_msg("%s: %s: row %lld, column %lld", label, t->file_name, (long long)r, (long long)k);
+                const double v = info->bits == 8 ? (int8_t)q[k]
+                    : info->has_min              ? q[k]
+                                                 : q[k] - 8,
+                             want = w[order ? order[k] : k];
+                if (!(fabs(v * (double)s[k / info->group] + (double)m[k / info->group] - want) <=
+                        0x1p-20 * (double)s[k / info->group]))
+                    fail_msg(
+                        "%s: %s: row %lld, column %lld", label, t->file_name, (long long)r, (long long)k);
             }
         }
     }
@@ -80,7 +87,8 @@ static const kind kinds[] = {
     {INT4_GPTQ, 64, true, true, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
     {INT4_GPTQ_V2, 32, false, true, NULL, RG_WT_Q4G32M, RG_ROUND_SCALES},
     {INT4_GPTQ, -1, true, false, NULL, RG_WT_Q4G128, RG_ROUND_NONE},
-    {INT4_GPTQ, 16, true, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED}, /* no resident type has groups of 16 */
+    {INT4_GPTQ, 16, true, false, NULL, RG_WT_Q8G32,
+        RG_ROUND_REQUANTISED}, /* no resident type has groups of 16 */
     {INT4_PACKED, 64, true, false, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
     {INT4_PACKED, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_SCALES},
     {INT4_PACKED, 64, true, false, "BF16", RG_WT_Q4G64, RG_ROUND_SCALES},
@@ -112,7 +120,8 @@ static void every_scheme(void **state)
             const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_ATTN_K, 1);
             assert_int_equal(t->type, RG_FT_INT4);
             if (rg_ckpt_resident(t) != k->resident || rg_ckpt_rounding(t) != k->rounding)
-                fail_msg("%s: resident type %s, rounding %s", label, rg_wtypes[rg_ckpt_resident(t)].name, rg_rounding_names[rg_ckpt_rounding(t)]);
+                fail_msg("%s: resident type %s, rounding %s", label, rg_wtypes[rg_ckpt_resident(t)].name,
+                    rg_rounding_names[rg_ckpt_rounding(t)]);
             assert_int_equal(rg_ckpt_order(t) != NULL, k->act_order);
             assert_int_equal(rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1)->type, RG_FT_F32);
             rows_are_the_truth(c, &b, label);
@@ -151,12 +160,14 @@ static const refusal refusals[] = {
     {INT4_PACKED, "pack-quantized", "marlin-24", RG_E_UNSUPPORTED, "marlin-24"},
     {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 2", RG_E_UNSUPPORTED, "2 bits"},
     {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_UNSUPPORTED, "zero points"},
-    {INT4_PACKED, "\"config_groups\": {", "\"config_groups\": {\"b\": {\"weights\": {\"num_bits\": 8}}, ", RG_E_UNSUPPORTED, "one of the two"},
+    {INT4_PACKED, "\"config_groups\": {", "\"config_groups\": {\"b\": {\"weights\": {\"num_bits\": 8}}, ",
+        RG_E_UNSUPPORTED, "one of the two"},
     {INT4_PACKED, "\"config_groups\"", "\"groups\"", RG_E_FILE, "config_groups"},
     {INT8_PACKED, "\"num_bits\": 8", "\"num_bits\": 4", RG_E_FILE, "codes"},
     {INT8_PACKED, "\"symmetric\": true", "\"symmetric\": false", RG_E_UNSUPPORTED, "zero points"},
     {INT4_PACKED, "\"int\"", "\"float\"", RG_E_UNSUPPORTED, "float"},
-    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {}", RG_E_UNSUPPORTED, "activations"},
+    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {}", RG_E_UNSUPPORTED,
+        "activations"},
     {INT4_PACKED, "\"strategy\": \"group\"", "\"strategy\": \"block\"", RG_E_UNSUPPORTED, "block"},
 };
 
@@ -180,7 +191,8 @@ static void cousins_are_refused_by_name(void **state)
         free(text);
         const rg_status st = try_open(at("q"), &err);
         if (st != f->code || (f->word && !strstr(err.msg, f->word)))
-            fail_msg("%s: status %d, expected %d with '%s': %s", f->to, (int)st, (int)f->code, f->word ? f->word : "", err.msg);
+            fail_msg("%s: status %d, expected %d with '%s': %s", f->to, (int)st, (int)f->code,
+                f->word ? f->word : "", err.msg);
     }
     drop_hf(at("q"));
 }
@@ -220,7 +232,8 @@ static void bent_modules_are_refused(void **state)
         const char *tail, *dtype;
         int rank;
         int64_t d0, d1;
-    } good[] = {{"qweight", "I32", 2, 4, 32}, {"qzeros", "I32", 2, 1, 4}, {"scales", "F16", 2, 1, 32}, {"g_idx", "I32", 1, 32, 0}};
+    } good[] = {{"qweight", "I32", 2, 4, 32}, {"qzeros", "I32", 2, 1, 4}, {"scales", "F16", 2, 1, 32},
+        {"g_idx", "I32", 1, 32, 0}};
     model_build b = {.c = tiny_config(), .seed = 3, .int4 = INT4_GPTQ, .group = -1};
     drop_hf(at("q"));
     build_hf(&b, at("q"));
@@ -261,17 +274,19 @@ static void bent_modules_are_refused(void **state)
             st_save(&s, path);
             rg_err err;
             const rg_status st = try_open(at("q"), &err);
-            const rg_status code = missing < 0 || missing == 3 ? d->code : RG_E_FILE; /* g_idx may be absent */
+            /* g_idx may be absent */
+            const rg_status code = missing < 0 || missing == 3 ? d->code : RG_E_FILE;
             const char *word = missing >= 0 && missing != 3 ? "missing" : d->word;
             if (st != code || (word && !strstr(err.msg, word)))
-                fail_msg("%s, without %d: status %d, expected %d with '%s': %s", d->label, missing, (int)st, (int)code, word ? word : "", err.msg);
+                fail_msg("%s, without %d: status %d, expected %d with '%s': %s", d->label, missing, (int)st,
+                    (int)code, word ? word : "", err.msg);
         }
     drop_hf(at("q"));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_scheme), cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(bent_modules_are_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_scheme),
+        cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(bent_modules_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,8 @@ static int setup(void **state)
 
 static const char *model(void) { return at("model.safetensors"); }
 
-static void refuse(const char *label, const st_entry *e, int n, long long bytes, rg_status code, const char *word)
+static void refuse(
+    const char *label, const st_entry *e, int n, long long bytes, rg_status code, const char *word)
 {
     st_write(model(), e, n, bytes);
     must_refuse(label, model(), code, word);
@@ -66,7 +67,8 @@ static const bend bends[] = {
     {"fraction", 2, NULL, NULL, "[32.0,32]", 0, 0, 0, RG_E_FILE, "shape"},
     {"shape is a number", 2, NULL, NULL, "32", 0, 0, 0, RG_E_FILE, "missing"},
     {"product wraps", 2, NULL, NULL, "[4294967296,4294967296]", 0, 0, 0, RG_E_FILE, "shape"},
-    {"product wraps to the right size", 2, NULL, NULL, "[4611686018427387905,1024]", 0, 0, 0, RG_E_FILE, "shape"},
+    {"product wraps to the right size", 2, NULL, NULL, "[4611686018427387905,1024]", 0, 0, 0, RG_E_FILE,
+        "shape"},
     {"beyond the file", 10, NULL, NULL, NULL, 0, 4, 0, RG_E_FILE, "outside"},
     {"end before begin", 10, NULL, NULL, NULL, 0, -200, 0, RG_E_FILE, "outside"},
     {"2^62", 10, NULL, NULL, NULL, 1LL << 62, 1LL << 62, 0, RG_E_FILE, "outside"},
@@ -76,14 +78,19 @@ static const bend bends[] = {
     {"hole", 10, NULL, NULL, NULL, 4, 4, 4, RG_E_FILE, "hole"},
     {"bytes behind", 10, NULL, NULL, NULL, 0, 0, 4, RG_E_FILE, "truncated or damaged"},
     {"bytes missing", 10, NULL, NULL, NULL, 0, 0, -4, RG_E_FILE, "outside"},
-    {"missing tensor", 4, "model.layers.0.self_attn.rotary_emb.inv_freq", NULL, NULL, 0, 0, 0, RG_E_FILE, "blk.0.attn_v is missing"},
+    {"missing tensor", 4, "model.layers.0.self_attn.rotary_emb.inv_freq", NULL, NULL, 0, 0, 0, RG_E_FILE,
+        "blk.0.attn_v is missing"},
     {"another layer", 4, "model.layers.1.self_attn.v_proj.weight", NULL, NULL, 0, 0, 0, RG_E_FILE, "layer 1"},
-    {"layer 4294967296", 4, "model.layers.4294967296.self_attn.v_proj.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED, NULL},
-    {"same layer, written otherwise", 4, "model.layers.00.self_attn.k_proj.weight", NULL, NULL, 0, 0, 0, RG_E_FILE, "twice"},
+    {"layer 4294967296", 4, "model.layers.4294967296.self_attn.v_proj.weight", NULL, NULL, 0, 0, 0,
+        RG_E_UNSUPPORTED, NULL},
+    {"same layer, written otherwise", 4, "model.layers.00.self_attn.k_proj.weight", NULL, NULL, 0, 0, 0,
+        RG_E_FILE, "twice"},
     {"name twice", 4, "model.layers.0.self_attn.k_proj.weight", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
     {"bias", 10, "model.layers.0.self_attn.q_proj.bias", NULL, NULL, 0, 0, 0, RG_E_FILE, "bias"},
-    {"QK-norm", 10, "model.layers.0.self_attn.q_norm.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED, "QK-norm"},
-    {"unknown tensor", 10, "model.vision_tower.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED, "not part of a Llama model"},
+    {"QK-norm", 10, "model.layers.0.self_attn.q_norm.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
+        "QK-norm"},
+    {"unknown tensor", 10, "model.vision_tower.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
+        "not part of a Llama model"},
     {"NUL in a name", 10, "model.norm.weight\\u0000x", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
 };
 
@@ -110,9 +117,11 @@ static void bad_headers_are_refused(void **state)
         const char *label;
         uint64_t n;
         const char *text;
-    } all[] = {{"length 0", 0, "{}"}, {"length beyond", 3, "{}"}, {"length 2^63", 1ull << 63, "{}"}, {"length wraps", UINT64_MAX, "{}"},
-        {"length wraps with 8", UINT64_MAX - 7, "{}"}, {"not JSON", 4, "{\"a\""}, {"an array", 2, "[]"}, {"no tensors", 2, "{}"}, {"leading blank", 3, " {}"},
-        {"an entry that is a number", 7, "{\"a\":1}"}, {"an empty entry", 8, "{\"a\":{}}"}, {"100 MB and more", (100u << 20) + 1, "{}"}};
+    } all[] = {{"length 0", 0, "{}"}, {"length beyond", 3, "{}"}, {"length 2^63", 1ull << 63, "{}"},
+        {"length wraps", UINT64_MAX, "{}"}, {"length wraps with 8", UINT64_MAX - 7, "{}"},
+        {"not JSON", 4, "{\"a\""}, {"an array", 2, "[]"}, {"no tensors", 2, "{}"},
+        {"leading blank", 3, " {}"}, {"an entry that is a number", 7, "{\"a\":1}"},
+        {"an empty entry", 8, "{\"a\":{}}"}, {"100 MB and more", (100u << 20) + 1, "{}"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         unsigned char b[64];
         put_le(b, all[i].n, 8);
@@ -170,7 +179,8 @@ static void random_damage_never_crashes(void **state)
         memcpy(copy, b, data);
         for (int k = 0; k < 1 + i % 3; k++) {
             const size_t pos = (size_t)rng_in(&r, i % 50 ? 8 : 0, (int64_t)data - 1);
-            copy[pos] = (unsigned char)(i % 4 ? marks[rng_in(&r, 0, (int64_t)sizeof marks - 2)] : (int)(rng_u64(&r) & 255));
+            copy[pos] = (unsigned char)(i % 4 ? marks[rng_in(&r, 0, (int64_t)sizeof marks - 2)]
+                                              : (int)(rng_u64(&r) & 255));
         }
         fseek(f, 0, SEEK_SET);
         fwrite(copy, 1, data, f);
@@ -195,7 +205,11 @@ static void a_tied_model_may_store_either_matrix_or_both(void **state)
     assert_string_equal(rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1)->file_name, "lm_head.weight");
     assert_null(rg_ckpt_find(c, RG_SITE_OUTPUT, -1));
     rg_ckpt_close(c);
-    e[11] = (st_entry){.name = "model.embed_tokens.weight", .dtype = "F32", .shape = "[16,32]", .begin = tiny_bytes, .end = tiny_bytes + 2048};
+    e[11] = (st_entry){.name = "model.embed_tokens.weight",
+        .dtype = "F32",
+        .shape = "[16,32]",
+        .begin = tiny_bytes,
+        .end = tiny_bytes + 2048};
     st_write(model(), e, 12, tiny_bytes + 2048);
     c = must_open(model());
     assert_string_equal(rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1)->file_name, "model.embed_tokens.weight");
@@ -210,7 +224,11 @@ static void an_untied_model_needs_its_output_matrix(void **state)
     refuse("no lm_head", tiny, TINY_TENSORS, tiny_bytes, RG_E_FILE, "tie_word_embeddings");
     st_entry e[MAX_ENTRIES];
     memcpy(e, tiny, sizeof e);
-    e[11] = (st_entry){.name = "lm_head.weight", .dtype = "F32", .shape = "[16,32]", .begin = tiny_bytes, .end = tiny_bytes + 2048};
+    e[11] = (st_entry){.name = "lm_head.weight",
+        .dtype = "F32",
+        .shape = "[16,32]",
+        .begin = tiny_bytes,
+        .end = tiny_bytes + 2048};
     st_write(model(), e, 12, tiny_bytes + 2048);
     rg_ckpt *c = must_open(model());
     assert_non_null(rg_ckpt_find(c, RG_SITE_OUTPUT, -1));
@@ -261,11 +279,16 @@ static void shards(void **state)
         const char *label, *map;
         rg_status code;
         const char *word;
-    } all[] = {{"good", "\"x\":\"a.safetensors\",\"y\":\"b.safetensors\",\"z\":\"a.safetensors\"", RG_OK, NULL},
-        {"half of it", "\"x\":\"a.safetensors\"", RG_E_FILE, "missing"}, {"a path", "\"x\":\"../sharded/a.safetensors\"", RG_E_FILE, "not a plain file name"},
-        {"an absolute path", "\"x\":\"/etc/passwd\"", RG_E_FILE, "not a plain file name"}, {"parent", "\"x\":\"..\"", RG_E_FILE, "not a plain file name"},
-        {"itself", "\"x\":\".\"", RG_E_FILE, NULL}, {"no name", "\"x\":\"\"", RG_E_FILE, "not a plain file name"},
-        {"a number", "\"x\":1", RG_E_FILE, "not a plain file name"}, {"no such file", "\"x\":\"c.safetensors\"", RG_E_FILE, "c.safetensors"},
+    } all[] = {
+        {"good", "\"x\":\"a.safetensors\",\"y\":\"b.safetensors\",\"z\":\"a.safetensors\"", RG_OK, NULL},
+        {"half of it", "\"x\":\"a.safetensors\"", RG_E_FILE, "missing"},
+        {"a path", "\"x\":\"../sharded/a.safetensors\"", RG_E_FILE, "not a plain file name"},
+        {"an absolute path", "\"x\":\"/etc/passwd\"", RG_E_FILE, "not a plain file name"},
+        {"parent", "\"x\":\"..\"", RG_E_FILE, "not a plain file name"},
+        {"itself", "\"x\":\".\"", RG_E_FILE, NULL},
+        {"no name", "\"x\":\"\"", RG_E_FILE, "not a plain file name"},
+        {"a number", "\"x\":1", RG_E_FILE, "not a plain file name"},
+        {"no such file", "\"x\":\"c.safetensors\"", RG_E_FILE, "c.safetensors"},
         {"a file that is no shard", "\"x\":\"config.json\"", RG_E_FILE, "config.json"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         rg_err err;
@@ -273,7 +296,8 @@ static void shards(void **state)
         snprintf(text, sizeof text, "{\"metadata\":{\"total_size\":1},\"weight_map\":{%s}}", all[i].map);
         write_text(p, text);
         const rg_status st = try_open(sub, &err);
-        if (st != all[i].code || (all[i].word && !strstr(err.msg, all[i].word))) fail_msg("%s: status %d: %s", all[i].label, (int)st, err.msg);
+        if (st != all[i].code || (all[i].word && !strstr(err.msg, all[i].word)))
+            fail_msg("%s: status %d: %s", all[i].label, (int)st, err.msg);
     }
     for (size_t i = 0; i < 3; i++) {
         static const char *const bad[] = {"{", "[]", "{\"weight_map\": 3}"};
@@ -302,9 +326,13 @@ static void absent_files_are_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_file_opens), cmocka_unit_test(every_lie_is_refused), cmocka_unit_test(bad_headers_are_refused),
-        cmocka_unit_test(deep_json_is_refused), cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(random_damage_never_crashes),
-        cmocka_unit_test(a_tied_model_may_store_either_matrix_or_both), cmocka_unit_test(an_untied_model_needs_its_output_matrix),
-        cmocka_unit_test(types_may_differ_between_tensors), cmocka_unit_test(shards), cmocka_unit_test(absent_files_are_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_file_opens),
+        cmocka_unit_test(every_lie_is_refused), cmocka_unit_test(bad_headers_are_refused),
+        cmocka_unit_test(deep_json_is_refused), cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(random_damage_never_crashes),
+        cmocka_unit_test(a_tied_model_may_store_either_matrix_or_both),
+        cmocka_unit_test(an_untied_model_needs_its_output_matrix),
+        cmocka_unit_test(types_may_differ_between_tensors), cmocka_unit_test(shards),
+        cmocka_unit_test(absent_files_are_named)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -99,8 +99,10 @@ static void configurations_survive(void **state)
             assert_int_equal(f->tied, c.tied);
             assert_int_equal(f->head_dim, 4);
             assert_int_equal(f->bos, 1);
-            assert_true(fabs(f->rope_theta - c.rope_theta) < 1e-6 * c.rope_theta && fabs(f->eps - c.eps) < 1e-6 * c.eps);
-            if (c.rope_scaling == RG_ROPE_LLAMA3 && gguf) { /* baked into divisors: the highest frequency stays, the lowest is divided by the factor */
+            assert_true(fabs(f->rope_theta - c.rope_theta) < 1e-6 * c.rope_theta &&
+                fabs(f->eps - c.eps) < 1e-6 * c.eps);
+            /* baked into divisors: the highest frequency stays, the lowest is divided by the factor */
+            if (c.rope_scaling == RG_ROPE_LLAMA3 && gguf) {
                 assert_non_null(rg_ckpt_rope_freqs(k));
                 assert_true(rg_ckpt_rope_freqs(k)[0] == 1.0f);
             } else {
@@ -135,7 +137,8 @@ static void a_stop_leaves_nothing(void **state)
         rg_err err = {0};
         double seen = 0.0;
         stop_now = 0;
-        assert_int_equal(rg_synth_write(&c, RG_FT_F32, gguf ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, 1, at("stopped"), stop_at_half, &seen, &stop_now, &err),
+        assert_int_equal(rg_synth_write(&c, RG_FT_F32, gguf ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, 1,
+                             at("stopped"), stop_at_half, &seen, &stop_now, &err),
             RG_E_INTERRUPTED);
         assert_true(seen > 0.4);
         assert_int_equal(dir_entries(), before);
@@ -149,7 +152,9 @@ static void a_stop_leaves_nothing(void **state)
     double seen = 0.0;
     rg_err err = {0};
     stop_now = 0;
-    assert_int_equal(rg_synth_write(&c, RG_FT_F32, RG_SYNTH_SAFETENSORS, 1, sub, stop_at_half, &seen, &stop_now, &err), RG_E_INTERRUPTED);
+    assert_int_equal(
+        rg_synth_write(&c, RG_FT_F32, RG_SYNTH_SAFETENSORS, 1, sub, stop_at_half, &seen, &stop_now, &err),
+        RG_E_INTERRUPTED);
     assert_int_equal(access(p, R_OK), 0);
     snprintf(p, sizeof p, "%s/model.safetensors", sub);
     assert_int_equal(access(p, R_OK), -1);
@@ -161,20 +166,28 @@ static void what_cannot_be_written_is_refused(void **state)
     (void)state;
     rg_config c = tiny_config();
     rg_err err = {0};
-    assert_int_equal(rg_synth_write(&c, RG_FT_Q8_0, RG_SYNTH_SAFETENSORS, 1, at("x"), NULL, NULL, NULL, &err), RG_E_UNSUPPORTED);
-    assert_int_equal(rg_synth_write(&c, RG_FT_F16, RG_SYNTH_GGUF, 1, at("no/such/dir.gguf"), NULL, NULL, NULL, &err), RG_E_FILE);
-    assert_int_equal(rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, at("no/such/dir"), NULL, NULL, NULL, &err), RG_E_FILE);
+    assert_int_equal(rg_synth_write(&c, RG_FT_Q8_0, RG_SYNTH_SAFETENSORS, 1, at("x"), NULL, NULL, NULL, &err),
+        RG_E_UNSUPPORTED);
+    assert_int_equal(
+        rg_synth_write(&c, RG_FT_F16, RG_SYNTH_GGUF, 1, at("no/such/dir.gguf"), NULL, NULL, NULL, &err),
+        RG_E_FILE);
+    assert_int_equal(
+        rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, at("no/such/dir"), NULL, NULL, NULL, &err),
+        RG_E_FILE);
     c.ffn = 72; /* down_proj rows are not whole blocks */
-    assert_int_equal(rg_synth_write(&c, RG_FT_Q4_0, RG_SYNTH_GGUF, 1, at("x.gguf"), NULL, NULL, NULL, &err), RG_E_UNSUPPORTED);
+    assert_int_equal(rg_synth_write(&c, RG_FT_Q4_0, RG_SYNTH_GGUF, 1, at("x.gguf"), NULL, NULL, NULL, &err),
+        RG_E_UNSUPPORTED);
     c.kv_heads = 3;
-    assert_int_equal(rg_synth_write(&c, RG_FT_F16, RG_SYNTH_GGUF, 1, at("x.gguf"), NULL, NULL, NULL, &err), RG_E_FILE);
+    assert_int_equal(
+        rg_synth_write(&c, RG_FT_F16, RG_SYNTH_GGUF, 1, at("x.gguf"), NULL, NULL, NULL, &err), RG_E_FILE);
     assert_int_equal(access(at("x.gguf"), F_OK), -1);
     assert_int_equal(access(at("x"), F_OK), -1);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_seed_same_file), cmocka_unit_test(weights_are_normal_and_scaled),
-        cmocka_unit_test(configurations_survive), cmocka_unit_test(a_stop_leaves_nothing), cmocka_unit_test(what_cannot_be_written_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_seed_same_file),
+        cmocka_unit_test(weights_are_normal_and_scaled), cmocka_unit_test(configurations_survive),
+        cmocka_unit_test(a_stop_leaves_nothing), cmocka_unit_test(what_cannot_be_written_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

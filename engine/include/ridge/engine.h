@@ -1,10 +1,12 @@
 /* The public interface of the engine.
  *
  * rg_engine   a loaded, immutable model: packed weights, kernel table, team of threads. Open once.
- * rg_session  token timelines: KV cache, activations, positions. Several may share an engine, one call at a time.
+ * rg_session  token timelines: KV cache, activations, positions. Several may share an engine, one call at a
+ *             time.
  *
  * Threads: an engine and its sessions are used from one thread at a time; the engine brings its own team.
- * Errors: functions return a status and write one line into rg_err. Ownership: *owns*, *borrowed until ...*, *static*. */
+ * Errors: functions return a status and write one line into rg_err. Ownership: *owns*, *borrowed until ...*,
+ * *static*. */
 #ifndef RIDGE_ENGINE_H
 #define RIDGE_ENGINE_H
 
@@ -28,17 +30,20 @@ typedef struct rg_session rg_session;
 typedef int rg_type_fn(void *user, rg_site site, int layer);
 
 typedef struct rg_engine_opts {
-    int threads;         /* 0: one per physical core */
-    bool no_pin;         /* leave threads where the system puts them */
-    int dtype;           /* rg_wtype of the linear weights, or -1: as in the file */
-    rg_act act;          /* precision of activations in products */
-    bool quant_head;     /* with a quantised dtype: the output matrix too (and the embedding of tied models) */
-    rg_type_fn *type_of; /* NULL, or asked first for every linear site: its rg_wtype, or -1 for the rules above */
+    int threads; /* 0: one per physical core */
+    bool no_pin; /* leave threads where the system puts them */
+    int dtype;   /* rg_wtype of the linear weights, or -1: as in the file */
+    rg_act act;  /* precision of activations in products */
+    /* with a quantised dtype: the output matrix too (and the embedding of tied models) */
+    bool quant_head;
+    /* NULL, or asked first for every linear site: its rg_wtype, or -1 for the rules above */
+    rg_type_fn *type_of;
     void *type_user;
-    rg_isa isa_cap;           /* best level allowed; RG_ISA_COUNT: no cap */
-    bool blas;                /* many-token products through OpenBLAS */
-    bool plain_c;             /* only the plain C kernels */
-    bool small_pages;         /* no huge pages for weights, cache and activations: to see what they are worth */
+    rg_isa isa_cap; /* best level allowed; RG_ISA_COUNT: no cap */
+    bool blas;      /* many-token products through OpenBLAS */
+    bool plain_c;   /* only the plain C kernels */
+    /* no huge pages for weights, cache and activations: to see what they are worth */
+    bool small_pages;
     rg_progress_fn *progress; /* may be NULL */
     void *progress_user;
     const rg_stop_flag *stop; /* may be NULL; borrowed until close */
@@ -61,13 +66,15 @@ typedef struct rg_engine_info {
     uint64_t linear_weights; /* weights in linear matrices, padding not counted */
     uint64_t params;
     double bits_resident; /* resident bits per parameter */
-    double round_rel;     /* rounding error of packing, sqrt(sum err^2 / sum w^2) over the tensors that were rounded */
+    /* rounding error of packing, sqrt(sum err^2 / sum w^2) over the tensors that were rounded */
+    double round_rel;
     uint64_t load_ns;
 } rg_engine_info;
 
 void rg_engine_get_info(const rg_engine *e, rg_engine_info *info);
 
-/* What all engines of this process have counted since it began; never goes down, advances with every forward call. Any thread. */
+/* What all engines of this process have counted since it began; never goes down, advances with every forward
+ * call. Any thread. */
 void rg_process_totals(rg_totals *out);
 
 /* Counters for the records of all sessions (NULL: none); borrowed until replaced or the engine is closed. */
@@ -78,13 +85,15 @@ rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_si
 /* What becomes of one tensor under opts. */
 typedef struct rg_resident {
     rg_wtype type;
-    bool as_in_file; /* rows are kept in their file type: the embedding of an untied model; type is then meaningless */
+    /* rows are kept in their file type: the embedding of an untied model; type is then meaningless */
+    bool as_in_file;
     rg_rounding rounding;
     uint64_t bytes;
 } rg_resident;
-void rg_resident_plan(const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_ckpt_tensor *t, rg_resident *r);
-/* The cache type that suits the model: f32 beside F32 weights, whose user wants no rounding, and for heads of fewer than 16 dimensions;
- * else f16. */
+void rg_resident_plan(
+    const rg_ckpt *ckpt, const rg_engine_opts *opts, const rg_ckpt_tensor *t, rg_resident *r);
+/* The cache type that suits the model: f32 beside F32 weights, whose user wants no rounding, and for heads of
+ * fewer than 16 dimensions; else f16. */
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts);
 
 typedef struct rg_session_opts {
@@ -92,57 +101,69 @@ typedef struct rg_session_opts {
     int64_t n_seq;  /* sequences; 0: 1 */
     int64_t ubatch; /* tokens per forward call; 0: 512 */
     rg_kvtype kv_k, kv_v;
-    bool unfused;       /* attention through a score matrix in memory */
-    unsigned fuse;      /* further fusions of operators: bits of rg_fuse_bit (ops/fuse.def); 0: none. The results have the same bits */
+    bool unfused; /* attention through a score matrix in memory */
+    /* further fusions of operators: bits of rg_fuse_bit (ops/fuse.def); 0: none. The results have the same
+     * bits */
+    unsigned fuse;
     int64_t max_logits; /* rows of logits of one rg_session_eval; 0: n_seq */
-    bool check_nan;     /* look at the output of every operator, which costs time and the fusions; without it only at the logits */
-    bool lock;          /* keep weights, cache and activations in physical memory (mlock) */
+    /* look at the output of every operator, which costs time and the fusions; without it only at the
+     * logits */
+    bool check_nan;
+    bool lock; /* keep weights, cache and activations in physical memory (mlock) */
 } rg_session_opts;
 
 /* What a session needs and what there is, in bytes. */
 typedef struct rg_memory_plan {
-    uint64_t weights, kv, scratch, logits, total; /* weights: already resident, or still to come when planning before the load */
-    uint64_t available;                           /* 0: unknown */
-    const char *source;                           /* of available; static */
+    /* weights: already resident, or still to come when planning before the load */
+    uint64_t weights, kv, scratch, logits, total;
+    uint64_t available; /* 0: unknown */
+    const char *source; /* of available; static */
     int64_t ctx;
     int threads;
 } rg_memory_plan;
 
-/* Plans without allocating. weights_resident: the weights are loaded, so they are not part of what is still needed. */
-void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident, int threads, const rg_session_opts *opts);
+/* Plans without allocating. weights_resident: the weights are loaded, so they are not part of what is still
+ * needed. */
+void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident,
+    int threads, const rg_session_opts *opts);
 /* RG_OK, or RG_E_NOMEM with the breakdown and the largest context that fits. */
-rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err);
-/* The longest context up to `most` that fits into `available` bytes together with the weights; 0 if none does; `most` if available is 0
- * (unknown). */
-int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts, uint64_t available, int64_t most);
+rg_status rg_plan_check(
+    const rg_memory_plan *p, const rg_config *c, const rg_session_opts *opts, rg_err *err);
+/* The longest context up to `most` that fits into `available` bytes together with the weights; 0 if none
+ * does; `most` if available is 0 (unknown). */
+int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts,
+    uint64_t available, int64_t most);
 /* Resident bytes of a checkpoint under opts, as rg_engine_open will allocate them. */
 rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
 
-/* Refuses what no session of such a model can have (a context beyond the model's, a cache type that does not fit its heads, too many
- * sequences), as rg_session_open would. */
+/* Refuses what no session of such a model can have (a context beyond the model's, a cache type that does not
+ * fit its heads, too many sequences), as rg_session_open would. */
 rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_err *err);
 rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts *opts, rg_err *err);
 void rg_session_close(rg_session *s); /* legal on NULL */
 void rg_session_get_plan(const rg_session *s, rg_memory_plan *p);
 
-/* The only way in: tokens with their sequence and position. Tokens of one sequence must continue it (position = tokens it holds, or less:
- * then what lies beyond is forgotten) and be neighbours in rising order. Prefill is many tokens of one sequence, decode one token of
- * each; chunks of a prompt are separate calls, or are cut to ubatch here. */
+/* The only way in: tokens with their sequence and position. Tokens of one sequence must continue it (position
+ * = tokens it holds, or less: then what lies beyond is forgotten) and be neighbours in rising order. Prefill
+ * is many tokens of one sequence, decode one token of each; chunks of a prompt are separate calls, or are cut
+ * to ubatch here. */
 typedef struct rg_batch {
     int64_t n;
     const int32_t *token;
-    const int32_t *seq;  /* NULL: all 0 */
-    const int64_t *pos;  /* NULL: they continue their sequence */
-    const uint8_t *want; /* NULL: logits of the last token of the batch; else nonzero where logits are wanted */
+    const int32_t *seq; /* NULL: all 0 */
+    const int64_t *pos; /* NULL: they continue their sequence */
+    /* NULL: logits of the last token of the batch; else nonzero where logits are wanted */
+    const uint8_t *want;
 } rg_batch;
 
-/* log: where records go, or NULL. phase: how they are labelled. RG_E_USAGE for a bad token, sequence or position (the session is unchanged),
- * RG_E_NOMEM never, RG_E_INTERRUPTED when the stop flag was seen (the tokens of unfinished calls are not part of the sequence). */
+/* log: where records go, or NULL. phase: how they are labelled. RG_E_USAGE for a bad token, sequence or
+ * position (the session is unchanged), RG_E_NOMEM never, RG_E_INTERRUPTED when the stop flag was seen (the
+ * tokens of unfinished calls are not part of the sequence). */
 rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_log *log, rg_err *err);
 
-/* What an operator wrote: rows of floats, one per token of the call (rows whose logits are wanted for output_norm and output). RoPE is seen
- * twice, as attn_rope with the columns of q and then of k; attention is attn_core in either form. The input of a linear site is the output
- * of another (rg_site_input). */
+/* What an operator wrote: rows of floats, one per token of the call (rows whose logits are wanted for
+ * output_norm and output). RoPE is seen twice, as attn_rope with the columns of q and then of k; attention is
+ * attn_core in either form. The input of a linear site is the output of another (rg_site_input). */
 typedef struct rg_seen {
     rg_site site;
     int layer;         /* -1 outside layers */
@@ -151,8 +172,9 @@ typedef struct rg_seen {
 } rg_seen;
 typedef void rg_observe_fn(void *user, const rg_seen *seen);
 
-/* fn sees the output of every operator of every later call, in order, in one thread while the others wait: observed calls are not
- * measurements, and run without fusions but attention's, so that every operator has an output. NULL: none, which costs nothing. user: borrowed until replaced. */
+/* fn sees the output of every operator of every later call, in order, in one thread while the others wait:
+ * observed calls are not measurements, and run without fusions but attention's, so that every operator has an
+ * output. NULL: none, which costs nothing. user: borrowed until replaced. */
 void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user);
 
 /* Logits of the i-th token that wanted them in the last eval: [vocab]; borrowed until the next eval. */
@@ -161,10 +183,11 @@ const float *rg_session_logits(const rg_session *s, int64_t i);
 int64_t rg_session_length(const rg_session *s, int64_t seq);
 /* Forgets what lies at position n and beyond. */
 void rg_session_truncate(rg_session *s, int64_t seq, int64_t n);
-/* Forgets `discard` tokens behind the first `keep`; the later ones move forward by that many positions: their keys are rotated back by the
- * distance in f32 and rounded to the cache type (f32: to the last bits; f16: half an ulp per shift; q8_0 keys are refused), their values
- * stay bit for bit. What they saw of the forgotten tokens stays in them: a shifted cache is not that of the shorter text. RG_E_USAGE if the
- * numbers do not fit what the sequence holds. */
+/* Forgets `discard` tokens behind the first `keep`; the later ones move forward by that many positions: their
+ * keys are rotated back by the distance in f32 and rounded to the cache type (f32: to the last bits; f16:
+ * half an ulp per shift; q8_0 keys are refused), their values stay bit for bit. What they saw of the
+ * forgotten tokens stays in them: a shifted cache is not that of the shorter text. RG_E_USAGE if the numbers
+ * do not fit what the sequence holds. */
 rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t discard, rg_err *err);
 /* Most records that one forward call writes. */
 size_t rg_session_ops_per_step(const rg_session *s);

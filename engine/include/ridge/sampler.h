@@ -1,5 +1,5 @@
-/* Choosing the next token. Filters in this order: repeat penalty, top-k, top-p, min-p, temperature, draw. Temperature 0 is greedy: the
- * largest logit, the lower id on ties, after the repeat penalty. */
+/* Choosing the next token. Filters in this order: repeat penalty, top-k, top-p, min-p, temperature, draw.
+ * Temperature 0 is greedy: the largest logit, the lower id on ties, after the repeat penalty. */
 #ifndef RIDGE_SAMPLER_H
 #define RIDGE_SAMPLER_H
 

@@ -1,7 +1,9 @@
-/* Scoring: how much a model is surprised by the tokens of a text (negative log-likelihood, perplexity), and how far its distribution is from
- * a reference model's (Kullback-Leibler divergence). Logits in, float64 inside. The statistics are those of llama.cpp's perplexity tool.
+/* Scoring: how much a model is surprised by the tokens of a text (negative log-likelihood, perplexity), and
+ * how far its distribution is from a reference model's (Kullback-Leibler divergence). Logits in, float64
+ * inside. The statistics are those of llama.cpp's perplexity tool.
  *
- * Standard errors take the scored tokens as independent draws, as is the custom; tokens of one text are not quite. */
+ * Standard errors take the scored tokens as independent draws, as is the custom; tokens of one text are not
+ * quite. */
 #ifndef RIDGE_SCORE_H
 #define RIDGE_SCORE_H
 
@@ -29,22 +31,26 @@ double rg_log_sum_exp(const float *logits, int64_t vocab);
 /* Sums over the scored tokens. Zeroed to begin with. */
 typedef struct rg_score {
     int64_t n;
-    rg_mean nll;                         /* -log p(token), nats */
-    rg_mean ref_nll, diff, kld, dp, dp2; /* with a reference; diff = nll - ref_nll, dp = p - p_ref of the token, dp2 its square */
-    double cov;                          /* sum of products of distances of nll and ref_nll from their means */
-    int64_t same_top;                    /* tokens whose most likely token is the reference's */
-    float *each_kld, *each_dp;           /* [cap], n filled, for the percentiles; owns */
+    rg_mean nll; /* -log p(token), nats */
+    /* with a reference; diff = nll - ref_nll, dp = p - p_ref of the token, dp2 its square */
+    rg_mean ref_nll, diff, kld, dp, dp2;
+    /* sum of products of distances of nll and ref_nll from their means */
+    double cov;
+    int64_t same_top;          /* tokens whose most likely token is the reference's */
+    float *each_kld, *each_dp; /* [cap], n filled, for the percentiles; owns */
     size_t cap;
 } rg_score;
 
-/* One scored token: logits[vocab] of the model, ref[vocab] of the reference or NULL (the same choice in every call).
- * RG_E_INTERNAL if the token's likelihood is not finite; RG_E_NOMEM. */
-rg_status rg_score_add(rg_score *s, const float *logits, const float *ref, int64_t vocab, int32_t token, rg_err *err);
+/* One scored token: logits[vocab] of the model, ref[vocab] of the reference or NULL (the same choice in every
+ * call). RG_E_INTERNAL if the token's likelihood is not finite; RG_E_NOMEM. */
+rg_status rg_score_add(
+    rg_score *s, const float *logits, const float *ref, int64_t vocab, int32_t token, rg_err *err);
 void rg_score_close(rg_score *s); /* legal on a zeroed struct */
 
 /* Percentiles in the order of rg_score_levels. */
 enum { RG_SCORE_LEVELS = 11 };
-extern const double rg_score_levels[RG_SCORE_LEVELS]; /* 0 (minimum), 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1 (maximum) */
+/* 0 (minimum), 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1 (maximum) */
+extern const double rg_score_levels[RG_SCORE_LEVELS];
 
 typedef struct rg_spread {
     double mean, error;

@@ -15,8 +15,8 @@ typedef struct rg_topo {
 /* Never fails: without topology information it is one core and no pinning (n_cpus 0). */
 void rg_topo_read(rg_topo *t);
 
-/* Threads to use for `want` (0: one per core) and, in *cpus, the processor of each: t->cpu (borrowed), or NULL when they are not to be
- * pinned or are more than the cores, which the system balances better. */
+/* Threads to use for `want` (0: one per core) and, in *cpus, the processor of each: t->cpu (borrowed), or
+ * NULL when they are not to be pinned or are more than the cores, which the system balances better. */
 int rg_topo_place(const rg_topo *t, int want, bool pin, const int **cpus);
 
 #endif

@@ -1,4 +1,5 @@
-/* Freestanding stand-in: declarations only, for headers that name these; nothing that is linked calls them except as shim.c defines. */
+/* Freestanding stand-in: declarations only, for headers that name these; nothing that is linked calls them
+ * except as shim.c defines. */
 #ifndef RG_SHIM_STDIO_H
 #define RG_SHIM_STDIO_H
 #include <stdarg.h>
