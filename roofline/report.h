@@ -27,6 +27,7 @@ typedef struct rg_model_info {
     uint64_t stream_bytes;
     uint64_t kv_bytes, scratch_bytes; /* allocated for the session */
     double bits_file, bits_resident;  /* bits per weight */
+    rg_act act;                       /* precision of activations in products */
     rg_kvtype kv_k, kv_v;
     int64_t ctx;
     /* bytes of a row of the embedding, where it is not the output matrix; 0: tied, or unknown */

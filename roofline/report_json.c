@@ -149,7 +149,7 @@ static json_t *model(const rg_report *r, bool *ok)
     REAL("bits_per_weight_resident", known(m->bits_resident));
     TEXT("dtype", m->dtype);
     TEXT("head_dtype", m->head_dtype);
-    TEXT("act", "f32");
+    TEXT("act", m->act < RG_ACT_COUNT ? rg_act_names[m->act] : NULL);
     TEXT("kv_dtype_k", m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : NULL);
     TEXT("kv_dtype_v", m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : NULL);
     char kv[32];

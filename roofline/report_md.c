@@ -65,10 +65,10 @@ static void model_header(FILE *f, const rg_report *r)
         m->dtype ? m->dtype : "?", m->head_dtype ? m->head_dtype : "?", rg_num(a, sizeof a, m->bits_file),
         rg_num(b, sizeof b, m->bits_resident), rg_bytes(c, sizeof c, (double)m->file_bytes),
         rg_bytes(d, sizeof d, (double)m->resident_bytes), rg_bytes(e, sizeof e, (double)m->stream_bytes));
-    fprintf(f, "memory   KV cache %s (K %s, V %s, context %lld), scratch %s; activations f32\n",
+    fprintf(f, "memory   KV cache %s (K %s, V %s, context %lld), scratch %s; activations %s\n",
         rg_bytes(c, sizeof c, (double)m->kv_bytes), m->kv_k < RG_KV_COUNT ? rg_kvtypes[m->kv_k].name : "?",
         m->kv_v < RG_KV_COUNT ? rg_kvtypes[m->kv_v].name : "?", (long long)m->ctx,
-        rg_bytes(g, sizeof g, (double)m->scratch_bytes));
+        rg_bytes(g, sizeof g, (double)m->scratch_bytes), m->act < RG_ACT_COUNT ? rg_act_names[m->act] : "?");
 }
 
 static void run_header(FILE *f, const rg_report *r)

@@ -28,6 +28,7 @@ rg_model_info rg_model_info_of(
         .scratch_bytes = plan->scratch,
         .bits_file = 8.0 * (double)rg_ckpt_weight_bytes(ckpt) / (double)i->params,
         .bits_resident = i->bits_resident,
+        .act = i->act,
         .kv_k = so->kv_k,
         .kv_v = so->kv_v,
         .ctx = plan->ctx,

@@ -129,6 +129,39 @@ static void two_types_have_a_verdict(void **state)
     done(&o);
 }
 
+/* How the report, the table and the page name activations, and where the page's what-if begins. */
+static void activations_are_named(void **state)
+{
+    (void)state;
+    const char *page = scratch("act.html");
+    static const char *const formats[] = {"json", "md"};
+    for (int i = 0; i < 2; i++) {
+        output o = ridge("profile", "--machine", machine_file(), "-p", "8", "-n", "2", "-r", "1", "--dtype",
+            "q4g64", "--act", "q8", "--html", page, "-o", formats[i], NULL);
+        expect_ok(&o);
+        json_t *j = i == 0 ? parse(&o) : NULL;
+        if (j) assert_string_equal(text(json_object_get(j, "model"), "act"), "q8");
+        if (!j) assert_non_null(strstr(o.out, "; activations q8\n"));
+        json_decref(j);
+        done(&o);
+    }
+    char *t = read_all(page, NULL), *data = strstr(t, "id=\"ridge-data\">");
+    assert_non_null(strstr(t, "activations q8"));
+    assert_non_null(data);
+    json_t *j = json_loads(strchr(data, '>') + 1, JSON_DISABLE_EOF_CHECK, NULL), *pair;
+    const json_t *w = json_object_get(j, "whatif");
+    assert_non_null(w);
+    size_t i;
+    double act = NAN;
+    json_array_foreach (json_array_get(json_object_get(w, "base"), 0), i, pair)
+        if (json_number_value(json_array_get(pair, 0)) == number(json_object_get(w, "in"), "act"))
+            act = json_number_value(json_array_get(pair, 1));
+    if (!json_is_null(w)) /* null without the compiler of the what-if */
+        assert_string_equal(json_string_value(json_array_get(json_object_get(w, "acts"), (size_t)act)), "q8");
+    json_decref(j);
+    free(t);
+}
+
 static void layers_add_up(void **state)
 {
     (void)state;
@@ -347,9 +380,10 @@ static void interrupted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo),
-        cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(layers_add_up),
-        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people),
-        cmocka_unit_test(prompts_and_counters), cmocka_unit_test(a_trace_beside_the_report),
-        cmocka_unit_test(blas_is_named), cmocka_unit_test(interrupted)};
+        cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(activations_are_named),
+        cmocka_unit_test(layers_add_up), cmocka_unit_test(csv_is_a_table),
+        cmocka_unit_test(the_table_for_people), cmocka_unit_test(prompts_and_counters),
+        cmocka_unit_test(a_trace_beside_the_report), cmocka_unit_test(blas_is_named),
+        cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
