@@ -1,0 +1,187 @@
+"""Every command that reports, on a machine that never changes, against the bytes in expected/.
+
+golden.py RIDGE_STILL [--update] [CASE...]: --update writes expected/ anew. Runs with one thread and plain C,
+so that no output depends on the machine. In pages what is packed is left out, and drawings are hashed: the
+same drawings are compared as files of their own.
+"""
+import difflib, hashlib, json, os, re, shutil, subprocess, sys, tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXPECTED = os.path.join(HERE, "expected")
+PROFILE = ["profile", "-m", "tiny", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "--counters", "off",
+           "-p", "8", "-n", "3", "-r", "3"]
+TWO = ["--dtype", "f16,q4g64"]
+BENCH = ["bench", "-m", "tiny", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "-p", "8", "-n", "4", "-r", "6"] + TWO
+COMPARE = ["compare", "-m", "tiny", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "-p", "8", "-n", "4", "-r", "6"]
+SHAPE = ["roofline", "--shape", "stories15m", "--hardware", "amd_epyc_9654", "--seqlen", "64"]
+EVAL = ["eval", "-m", "demo", "-p", "Once upon a time there was a little girl who lived in a house.", "-c", "8", "-t", "1", "--isa", "c"]
+
+# name, arguments ({}: the output folder; expected/X as in/X.json), environment, exit code
+CASES = []
+
+
+def case(name, args, code=0, **env):
+    CASES.append((name, args, code, env))
+
+
+def formats(name, args, kinds, **env):
+    for kind in kinds:
+        case(f"{name}.{kind}", args + ["-o", kind], **env)
+
+
+formats("profile", PROFILE + ["--act", "q8", "--dtype", "q4g64"], ["md"])
+formats("profile-two", PROFILE + TWO, ["md", "csv", "json"])
+formats("profile-layers", PROFILE + ["--per-layer", "-fa", "off", "--fuse", "none"], ["csv", "json"])
+case("profile-interrupted.json", PROFILE + ["-n", "40", "-o", "json"], 130, RIDGE_STILL_STOP="9000")
+case("profile-page.md", PROFILE + ["--html", "{}/page.html", "--svg", "{}/one.svg"])
+formats("bench", BENCH, ["md", "csv", "json", "jsonl", "sql"])
+case("bench-page.md", BENCH + ["-d", "0,8", "--html", "{}/page.html", "--svg", "{}/svg"])
+formats("compare", COMPARE + TWO, ["md", "json"])
+case("compare-page.md", COMPARE + TWO + ["--html", "{}/page.html", "--svg", "{}/svg"])
+case("compare-one.md", COMPARE + TWO + ["--svg", "{}/one.svg"])
+case("compare-eval.md", ["compare", "-m", "demo", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "-p", "8", "-n", "4", "-r", "3",
+                         "--eval", "in/text.txt", "--dtype", "f16,q8g32"])
+formats("ablate", COMPARE + ["--ablate", "-B", "2", "-r", "3"], ["md", "json"])
+case("ablate-page.md", COMPARE + ["--ablate", "-B", "2", "-r", "3", "--html", "{}/page.html", "--svg", "{}/one.svg"])
+formats("roofline", SHAPE + TWO, ["md", "csv", "json"])
+case("roofline-page.md", SHAPE + ["--batch", "1,4", "--html", "{}/page.html", "--svg", "{}/svg"])
+case("roofline-explain.md", SHAPE + ["--explain"])
+case("roofline-task.md", SHAPE + ["--gen", "8"])
+formats("roofline-llm-viewer", SHAPE + ["--cost", "llm-viewer"], ["md", "csv", "json"])
+for study, more in ("ablation", []), ("fit", ["--memory", "1"]), ("turning", []):
+    formats(f"roofline-{study}", SHAPE + ["--study", study] + more, ["md", "csv", "json"])
+    case(f"roofline-{study}-page.md", SHAPE + ["--study", study, "--html", "{}/page.html"] + more)
+case("roofline-hardware.md", ["roofline", "--list-hardware"])
+VALIDATE = ["roofline", "--validate", "--quick", "-t", "1"]
+formats("validate", VALIDATE, ["md", "csv", "json"], RIDGE_STILL_SMALL="1")
+case("validate-page.md", VALIDATE + ["--html", "{}/page.html", "--svg", "{}/one.svg"], RIDGE_STILL_SMALL="1")
+formats("eval", EVAL + ["--ref-dtype", "f16", "--dtype", "q4g64"], ["md", "json"])
+formats("eval-alone", EVAL, ["md", "json"])
+formats("eval-layers", EVAL + ["--ref-dtype", "f16", "--dtype", "q4g64", "--sensitivity", "layer"], ["md", "json"])
+formats("doctor", ["doctor"], ["md", "json"])
+formats("machine", ["machine", "-t", "1", "--no-save", "--svg", "{}/machine.svg"], ["md", "json"])
+formats("inspect", ["inspect", "-m", "demo", "--dtype", "q4g64", "-c", "64"], ["md", "json"])
+case("inspect-layers.md", ["inspect", "-m", "demo", "--per-layer", "--fit"])
+case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--svg", "{}/svg"])
+case("report-layers", ["report", "made/profile-layers.json", "-o", "{}/page.html", "--svg", "{}/svg"])
+case("report-bench", ["report", "expected/bench.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
+case("report-compare", ["report", "expected/compare.json", "-o", "{}/page.html"])
+case("compare-saved.md", ["compare", "expected/profile-two.json", "expected/bench.json"])
+case("compare-saved.json", ["compare", "expected/profile-two.json", "expected/bench.json", "-o", "json"])
+case("compare-saved-page.md", ["compare", "expected/profile-two.json", "--html", "{}/page.html"])
+
+
+def readable(text):
+    """A page without what is packed; where the what-if was not built, without it on both sides."""
+    def data(m):
+        j = json.loads(m.group(1))
+        j.pop("files", None)
+        w = j.pop("whatif", None)
+        start = "".join(f"\nwhat-if {k}: {json.dumps(w[k])}" for k in ("base", "own")) if w else ""
+        return 'id="ridge-data">' + json.dumps(j, indent=0) + start + "</script>"
+
+    text = re.sub(r"<style>.*?</style>", "<style></style>", text, flags=re.S)
+    text = re.sub(r"'sha256-[^']*'", "'sha256'", text).replace(" 'wasm-unsafe-eval'", "")
+    text = re.sub(r'<section id="whatif">.*?</section>', '<section id="whatif"></section>', text, flags=re.S)
+    text = re.sub(r'id="ridge-data">(.*?)</script>', data, text, flags=re.S)
+    text = re.sub(r"<script>.*?</script>", "<script></script>", text, flags=re.S)
+    text = re.sub(r"<svg .*?</svg>", lambda m: f"<svg {hashlib.sha256(m.group(0).encode()).hexdigest()[:16]}>", text, flags=re.S)
+    return re.sub(r"(</tr>|</section>|</figure>|</li>|</p>|</h2>)", r"\1\n", text)
+
+
+# Drawings that a case beside shows in full.
+ALIKE = re.compile(r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|report-svg-.*-2-"
+                   r"|compare-one-|profile-page-one|report-bench-one|report-compare-page|compare-saved-page-page")
+# Long JSON of which only digests are kept, element by element; profile-two and compare show such rows in full.
+LONG = re.compile(r"(roofline-(ablation|fit|turning)|profile-(layers|interrupted)|ablate|compare-saved)\.json$")
+
+
+def short(text):
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:12]} {len(text)}"
+
+
+def digest(v, name=""):
+    """Short values as they are; of long ones a line each: place, hash, bytes."""
+    text = json.dumps(v)
+    if len(text) <= 200:
+        return [f"{name} {text}"]
+    if not isinstance(v, (dict, list)) or name.count(".") == 3 or (name.count(".") == 2 and len(text) > 600):
+        return [f"{name} {short(text)}"]
+    parts = v.items() if isinstance(v, dict) else enumerate(v)
+    return [line for k, part in parts for line in digest(part, f"{name}.{k}")]
+
+
+def masked(text):
+    return re.sub(r'("round_rel": [0-9.]{5})[0-9]*', r"\1", text)
+
+
+def outputs(program, place, name, args, code, env):
+    out = os.path.join(place, "out")
+    shutil.rmtree(out, ignore_errors=True)
+    os.mkdir(out)
+    run = subprocess.run([program] + [a.replace("{}", "out") for a in args], cwd=place, stdin=subprocess.DEVNULL,
+                         capture_output=True, env=dict(os.environ, RIDGE_ISA="c", TZ="UTC", LC_ALL="C", **env))
+    if run.returncode != code:
+        sys.exit(f"{name}: exit code {run.returncode}, expected {code}: {' '.join(args)}\n{run.stderr.decode()}")
+    text = masked(run.stdout.decode())
+    with open(os.path.join(place, "made", name), "w", encoding="utf-8") as f:
+        f.write(text)
+    if LONG.match(name):
+        text = "\n".join(["bytes " + short(text)] + digest(json.loads(text))) + "\n"
+    found = {name: text} if text else {}
+    stem = name.split(".")[0]
+    for folder, _, files in os.walk(out):
+        for file in sorted(files):
+            path = os.path.join(folder, file)
+            text = open(path, encoding="utf-8").read()
+            if file.endswith(".html"):
+                text = readable(text)
+            key = stem + "-" + os.path.relpath(path, out).replace("/", "-")
+            if ALIKE.match(key):
+                text = hashlib.sha256(text.encode()).hexdigest() + "\n"
+            found[key] = masked(text)
+    return found
+
+
+def main():
+    args = sys.argv[1:]
+    update = "--update" in args
+    args = [a for a in args if a != "--update"]
+    program, wanted = os.path.abspath(args[0]), args[1:]
+    seen, wrong = set(), 0
+    os.makedirs(EXPECTED, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        os.mkdir(os.path.join(place, "made"))
+        for link, to in ("in", os.path.join(HERE, "in")), ("expected", EXPECTED), ("demo", os.path.join(HERE, "../../weights/demo")):
+            os.symlink(to, os.path.join(place, link))
+        subprocess.run([program, "synth", "--dims", "hidden=64,layers=2,heads=2,kv_heads=1,ffn=128,vocab=96,ctx=64", "--dtype", "f16",
+                        "-o", "tiny"], cwd=place, check=True, capture_output=True)
+        for name, arguments, code, env in CASES:
+            needs = f"made/{name}" in [a for n, arguments, _, _ in CASES if n in wanted for a in arguments]
+            if wanted and name not in wanted and not needs:
+                continue
+            for file, text in outputs(program, place, name, arguments, code, env).items():
+                path = os.path.join(EXPECTED, file)
+                seen.add(file)
+                old = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
+                if re.search(r'<section id="whatif">', text) and "\nwhat-if base" not in text:
+                    old = re.sub(r"\nwhat-if (base|own): .*?(?=\n|</script>)", "", old)
+                if update:
+                    with open(path, "w", encoding="utf-8") as f:
+                        f.write(text)
+                elif old != text:
+                    wrong += 1
+                    print(f"{file} differs ({name}: {' '.join(arguments)})")
+                    diff = difflib.unified_diff(old.splitlines(), text.splitlines(), "expected/" + file, "now", lineterm="", n=1)
+                    print("\n".join(line[:400] for line in list(diff)[:60]))
+    for file in set() if wanted else set(os.listdir(EXPECTED)) - seen:
+        if update:
+            os.remove(os.path.join(EXPECTED, file))
+        else:
+            wrong += 1
+            print(f"{file} is expected, and no case writes it")
+    print(f"{len(seen)} outputs, {wrong} differ")
+    return 1 if wrong else 0
+
+
+sys.exit(main())
