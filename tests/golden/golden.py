@@ -1,6 +1,7 @@
 """Every command that reports, on a machine that never changes, against the bytes in expected/.
 
-golden.py RIDGE_STILL [--update] [CASE...]: --update writes expected/ anew. Runs with one thread and plain C,
+golden.py FOLDER [--update] [CASE...]: FOLDER holds ridge_still and
+golden_fixture; --update writes expected/ anew. Runs with one thread and plain C,
 so that no output depends on the machine. In pages what is packed is left out, and drawings are hashed: the
 same drawings are compared as files of their own.
 """
@@ -62,6 +63,11 @@ formats("doctor", ["doctor"], ["md", "json"])
 formats("machine", ["machine", "-t", "1", "--no-save", "--svg", "{}/machine.svg"], ["md", "json"])
 formats("inspect", ["inspect", "-m", "demo", "--dtype", "q4g64", "-c", "64"], ["md", "json"])
 case("inspect-layers.md", ["inspect", "-m", "demo", "--per-layer", "--fit"])
+for kind in "md", "csv", "json":
+    case(f"paper.{kind}", ["golden_fixture", kind])
+    case(f"paper-blind.{kind}", ["golden_fixture", kind, "one"])
+case("paper-page", ["report", "made/paper.json", "made/paper-blind.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
+case("paper-blind-page", ["report", "made/paper-blind.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-layers", ["report", "made/profile-layers.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-bench", ["report", "expected/bench.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
@@ -69,6 +75,9 @@ case("report-compare", ["report", "expected/compare.json", "-o", "{}/page.html"]
 case("compare-saved.md", ["compare", "expected/profile-two.json", "expected/bench.json"])
 case("compare-saved.json", ["compare", "expected/profile-two.json", "expected/bench.json", "-o", "json"])
 case("compare-saved-page.md", ["compare", "expected/profile-two.json", "--html", "{}/page.html"])
+
+# Where the what-if of a page begins; absent where it was not built.
+WHATIF = re.compile(r"\nwhat-if (base|own): .*?(?=\n|</script>)")
 
 
 def readable(text):
@@ -91,9 +100,9 @@ def readable(text):
 
 # Drawings that a case beside shows in full.
 ALIKE = re.compile(r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|report-svg-.*-2-"
-                   r"|compare-one-|profile-page-one|report-bench-one|report-compare-page|compare-saved-page-page")
+                   r"|compare-one-|profile-page-one|report-bench-one|report-compare-page|compare-saved-page-page|paper-page-(one|page)")
 # Long JSON of which only digests are kept, element by element; profile-two and compare show such rows in full.
-LONG = re.compile(r"(roofline-(ablation|fit|turning)|profile-(layers|interrupted)|ablate|compare-saved)\.json$")
+LONG = re.compile(r"(roofline-(ablation|fit|turning)|profile-(layers|interrupted)|paper(-blind)?|ablate|compare-saved)\.json$")
 
 
 def short(text):
@@ -119,6 +128,9 @@ def outputs(program, place, name, args, code, env):
     out = os.path.join(place, "out")
     shutil.rmtree(out, ignore_errors=True)
     os.mkdir(out)
+    if args[0] == "golden_fixture":
+        args = args[1:]
+        program = os.path.join(os.path.dirname(program), "golden_fixture")
     run = subprocess.run([program] + [a.replace("{}", "out") for a in args], cwd=place, stdin=subprocess.DEVNULL,
                          capture_output=True, env=dict(os.environ, RIDGE_ISA="c", TZ="UTC", LC_ALL="C", **env))
     if run.returncode != code:
@@ -138,6 +150,7 @@ def outputs(program, place, name, args, code, env):
                 text = readable(text)
             key = stem + "-" + os.path.relpath(path, out).replace("/", "-")
             if ALIKE.match(key):
+                text = WHATIF.sub("", text)
                 text = hashlib.sha256(text.encode()).hexdigest() + "\n"
             found[key] = masked(text)
     return found
@@ -147,7 +160,7 @@ def main():
     args = sys.argv[1:]
     update = "--update" in args
     args = [a for a in args if a != "--update"]
-    program, wanted = os.path.abspath(args[0]), args[1:]
+    program, wanted = os.path.join(os.path.abspath(args[0]), "ridge_still"), args[1:]
     seen, wrong = set(), 0
     os.makedirs(EXPECTED, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
@@ -165,7 +178,7 @@ def main():
                 seen.add(file)
                 old = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
                 if re.search(r'<section id="whatif">', text) and "\nwhat-if base" not in text:
-                    old = re.sub(r"\nwhat-if (base|own): .*?(?=\n|</script>)", "", old)
+                    old = WHATIF.sub("", old)
                 if update:
                     with open(path, "w", encoding="utf-8") as f:
                         f.write(text)
