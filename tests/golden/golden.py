@@ -99,10 +99,10 @@ def readable(text):
 
 
 # Drawings that a case beside shows in full.
-ALIKE = re.compile(r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|report-svg-.*-2-"
+ALIKE = re.compile(r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|report-svg-.*-2-|paper-blind-page-svg-(?!roofline)"
                    r"|compare-one-|profile-page-one|report-bench-one|report-compare-page|compare-saved-page-page|paper-page-(one|page)")
 # Long JSON of which only digests are kept, element by element; profile-two and compare show such rows in full.
-LONG = re.compile(r"(roofline-(ablation|fit|turning)|profile-(layers|interrupted)|paper(-blind)?|ablate|compare-saved)\.json$")
+LONG = re.compile(r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|ablate|compare-saved)\.json$")
 
 
 def short(text):

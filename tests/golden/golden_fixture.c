@@ -31,7 +31,7 @@ static rg_report *make(bool known, const char *dtype)
     }
     i.dtype = dtype;
     i.act = RG_ACT_Q8;
-    u.per_layer = true;
+    u.per_layer = !known;
     u.metric = metrics;
     u.n_metrics = 2;
     u.pmu_status = "hardware";

@@ -14,8 +14,9 @@
 #include "ridge/topo.h"
 #include "roofline/doctor.h"
 #include "roofline/machine.h"
-#include "tools/cli.h"
 #include "weights/synth.h"
+
+extern rg_stop_flag rg_stop; /* of tools/ */
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
