@@ -8,14 +8,14 @@
 
 #include "base/mapfile.h"
 #include "base/outfile.h"
-#include "tools/cli.h"
+#include "tools/cli/cli.h"
 
 static const struct command {
     const char *name, *line;
     rg_status (*run)(const rg_cli *, rg_err *);
 } commands[RG_CMD_COUNT] = {
 #define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = {name, line, rg_cmd_##id},
-#include "tools/commands.def"
+#include "tools/cli/commands.def"
 };
 
 static void on_signal(int sig)

@@ -9,7 +9,7 @@
 
 #include "exec/team.h"
 #include "ridge/engine.h"
-#include "roofline/counters.h"
+#include "roofline/count/counters.h"
 #include "weights/synth.h"
 
 enum { PLAIN, RECORDS, LAYER, OP, MODES, MOST_REPS = 400 };

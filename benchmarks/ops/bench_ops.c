@@ -15,7 +15,7 @@
 #include "base/num.h"
 #include "exec/product.h"
 #include "kernels/kernels.h"
-#include "roofline/machine.h"
+#include "roofline/measure/machine.h"
 
 enum { MAX_SHAPES = 16, MAX_REPS = 1001 };
 

@@ -3,6 +3,7 @@
 #ifndef RG_NUM_H
 #define RG_NUM_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +21,9 @@ static inline int64_t rg_div_up(int64_t a, int64_t b) { return (a + b - 1) / b; 
 static inline int64_t rg_round_up(int64_t a, int64_t b) { return rg_div_up(a, b) * b; }
 static inline int64_t rg_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t rg_max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* a / b; NAN when b is 0 */
+static inline double rg_ratio(double a, double b) { return b > 0.0 ? a / b : (double)NAN; }
 
 static inline uint32_t rg_f32_bits(float f)
 {

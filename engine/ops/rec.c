@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+const char *const rg_phase_names[RG_PHASE_COUNT] = {[RG_PREFILL] = "prefill", [RG_DECODE] = "decode"};
+
 const char *const rg_kernel_kinds[RG_KK_COUNT] = {[RG_KK_GEMV] = "gemv",
     [RG_KK_GEMM] = "gemm",
     [RG_KK_BLAS] = "blas",

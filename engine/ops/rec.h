@@ -11,6 +11,7 @@
 #include "ops/sites.h"
 
 typedef enum rg_phase { RG_PREFILL, RG_DECODE, RG_PHASE_COUNT } rg_phase;
+extern const char *const rg_phase_names[RG_PHASE_COUNT]; /* "prefill", "decode" */
 
 /* The arguments of the cost formulas in ops.def; unused ones are 0. */
 typedef struct rg_dims {

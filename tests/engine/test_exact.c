@@ -2,7 +2,7 @@
  * operators, as often, with the same operations and bytes; and properties that hold whatever the shape. */
 #include "engine_fixture.h"
 
-#include "roofline/exact.h"
+#include "roofline/model/exact.h"
 
 typedef struct ran {
     double calls;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "roofline/report.h"
+#include "report/report.h"
 
 /* Read 100 GB/s up to 1 MiB, 10 GB/s from 1 GiB, peaks 10 / 100 / 200 GFLOP/s, a barrier of 500 ns. */
 rg_machine fixture_machine(void);

@@ -4,8 +4,8 @@
 
 #include <ctype.h>
 
-#include "roofline/pictures/svg.h"
-#include "roofline/textout.h"
+#include "base/text.h"
+#include "report/svg/svg.h"
 
 int svg_count(const char *svg, const char *what)
 {

@@ -6,7 +6,7 @@
 #include "base/sysinfo.h"
 #include "ops/rec.h"
 #include "roof_fixture.h"
-#include "roofline/counters.h"
+#include "roofline/count/counters.h"
 
 static const rg_host *here(void)
 {

@@ -4,9 +4,9 @@
 
 #include <jansson.h>
 
-#include "roofline/doc.h"
-#include "roofline/page/page.h"
-#include "roofline/pictures/doc_pictures.h"
+#include "report/doc.h"
+#include "report/html/page.h"
+#include "report/svg/doc_pictures.h"
 #include "svg_check.h"
 
 static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x a very long name that "

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "fake_tree.h"
-#include "roofline/doctor.h"
+#include "report/report.h"
 
 /* A quiet bare-metal Intel server where everything can be measured. */
 static rg_host good_host(void)
@@ -277,7 +277,7 @@ static void test_output(void **state)
         json_decref(j);
         fclose(f);
         snprintf(cmd, sizeof cmd,
-            "python3 '%s/tests/roofline/check_json.py' '%s/roofline/schema/doctor.schema.json' %s",
+            "python3 '%s/tests/roofline/check_json.py' '%s/report/schema/doctor.schema.json' %s",
             RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path);
         const int rc = system(cmd);
         assert_true(WIFEXITED(rc) && (WEXITSTATUS(rc) == 0 || WEXITSTATUS(rc) == 77));

@@ -13,7 +13,7 @@ static const struct {
     const char *events, *cpus;
 } recipes[] = {
 #define RG_RECIPE(metric, from, events, cpus) {from, events, cpus},
-#include "roofline/events.def"
+#include "roofline/count/events.def"
 };
 
 static bool encodes(const char *name, const char **why)

@@ -10,7 +10,7 @@
 #include "check_inside.h"
 #include "fake_tree.h"
 #include "ops/rec.h"
-#include "roofline/counters.h"
+#include "roofline/count/counters.h"
 
 enum { SKIPPED = 77, THREADS = 2, READS = 5 };
 

@@ -1,7 +1,7 @@
 /* The hardware table, and files of a user's own. */
 #include "testing.h"
 
-#include "roofline/hardware.h"
+#include "roofline/model/hardware.h"
 #include "tempdir.h"
 
 static void table_is_sound(void **state)

@@ -2,8 +2,8 @@
 #include "testing.h"
 
 #include "ops/probe.h"
+#include "report/join.h"
 #include "roof_fixture.h"
-#include "roofline/join.h"
 
 static rg_report *build(const rg_machine *m, const rg_model_info *i, const rg_run_info *u, const rg_log *l)
 {

@@ -5,8 +5,8 @@
 #include <dirent.h>
 #include <jansson.h>
 
-#include "roofline/hardware.h"
-#include "roofline/llm_viewer.h"
+#include "roofline/model/hardware.h"
+#include "roofline/model/llm_viewer.h"
 
 static long compared;
 

@@ -2,7 +2,7 @@
 #include "testing.h"
 
 #include "roof_fixture.h"
-#include "roofline/roof_loops.h"
+#include "roofline/measure/roof_loops.h"
 #include "tempdir.h"
 
 static const char *in_dir(char *buf, size_t n, const char *name)

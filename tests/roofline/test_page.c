@@ -3,10 +3,10 @@
 
 #include <jansson.h>
 
+#include "report/html/page.h"
+#include "report/html/sha256.h"
+#include "report/svg/pictures.h"
 #include "roof_fixture.h"
-#include "roofline/page/page.h"
-#include "roofline/page/sha256.h"
-#include "roofline/pictures/pictures.h"
 #include "svg_check.h"
 
 static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x \x01\xff";

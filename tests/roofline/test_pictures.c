@@ -2,9 +2,9 @@
  * bytes every time. */
 #include "testing.h"
 
+#include "report/svg/pictures.h"
+#include "report/svg/sweep.h"
 #include "roof_fixture.h"
-#include "roofline/pictures/pictures.h"
-#include "roofline/pictures/sweep.h"
 #include "svg_check.h"
 
 static const char HOSTILE[] = "</text><script>alert(1)</script>\"'&\x01\xff\xc3\xa9 onload=\"x\" a very long "

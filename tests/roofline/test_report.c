@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "roof_fixture.h"
-#include "roofline/textout.h"
 #include "tempdir.h"
 
 static const char HOSTILE[] = "a\x01|b\"c,\n\xff\xc3\xa9 =1+2 <script>\x7f%s%n";
@@ -233,7 +233,7 @@ static void test_schema(void **state)
         free(t);
     }
     snprintf(cmd, sizeof cmd,
-        "python3 '%s/tests/roofline/check_profile_json.py' '%s/roofline/schema/profile.schema.json' %s %s %s",
+        "python3 '%s/tests/roofline/check_profile_json.py' '%s/report/schema/profile.schema.json' %s %s %s",
         RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path[0], path[1], path[2]);
     const int rc = system(cmd);
     for (int i = 0; i < 3; i++) rg_report_close(r[i]);

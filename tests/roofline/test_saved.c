@@ -2,8 +2,8 @@
  * a reason. */
 #include "testing.h"
 
+#include "report/saved.h"
 #include "roof_fixture.h"
-#include "roofline/saved.h"
 
 static char *report_text(bool layers)
 {

@@ -1,7 +1,7 @@
 /* Medians, percentiles and the interval of the median, against values worked out by hand. */
 #include "testing.h"
 
-#include "roofline/stats.h"
+#include "roofline/measure/stats.h"
 
 static void few_samples(void **state)
 {

@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
+#include "report/trace.h"
 #include "roof_fixture.h"
-#include "roofline/trace.h"
 
 enum { THREADS = 3 };
 

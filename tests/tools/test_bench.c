@@ -166,7 +166,7 @@ static void four_formats(void **state)
         done(&o);
     }
     snprintf(cmd, sizeof cmd,
-        "python3 '%s/tests/tools/check_bench.py' '%s/roofline/schema/bench.schema.json' '%s' '%s' '%s' '%s'",
+        "python3 '%s/tests/tools/check_bench.py' '%s/report/schema/bench.schema.json' '%s' '%s' '%s' '%s'",
         RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path[0], path[1], path[2], path[3]);
     const int rc = system(cmd);
     if (WIFEXITED(rc) && (WEXITSTATUS(rc) == 77 || WEXITSTATUS(rc) == 127)) {

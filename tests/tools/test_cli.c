@@ -52,7 +52,7 @@ static void note_command(char **f, int n)
 static int read_commands(void **state)
 {
     (void)state;
-    return each_row("tools/commands.def", "RG_COMMAND", note_command) >= 6 ? 0 : -1;
+    return each_row("tools/cli/commands.def", "RG_COMMAND", note_command) >= 6 ? 0 : -1;
 }
 
 static char *help_of[16];
@@ -108,7 +108,7 @@ static void help_names_everything(void **state)
         a.out = NULL;
         done(&a), done(&b), done(&c);
     }
-    each_row("tools/options.def", "RG_OPT", option_is_named);
+    each_row("tools/cli/options.def", "RG_OPT", option_is_named);
     assert_true(options_seen > 50);
     /* a command tells what an option does there, not what it does elsewhere */
     for (int i = 0; i < n_commands; i++) {

@@ -15,9 +15,8 @@ static void every_field_is_described(void **state)
 {
     (void)state;
     char cmd[2048];
-    snprintf(cmd, sizeof cmd,
-        "python3 '%s/tests/tools/check_schemas.py' '%s'/roofline/schema/*.json '%s'/tools/schema/*.json",
-        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR);
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_schemas.py' '%s'/report/schema/*.json",
+        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR);
     const int rc = system(cmd);
     if (WIFEXITED(rc) && WEXITSTATUS(rc) == 127) skip(); /* no python3 */
     assert_int_equal(rc, 0);
@@ -46,7 +45,7 @@ static void expect_schema(const char *schema, const char *const *args)
 static void comparisons(void **state)
 {
     (void)state;
-    const char *schema = "tools/schema/compare.schema.json", *model = tiny_model(),
+    const char *schema = "report/schema/compare.schema.json", *model = tiny_model(),
                *words = scratch("text.txt"), *saved = scratch("saved.json");
     FILE *f = fopen(words, "w");
     assert_non_null(f);
@@ -74,10 +73,10 @@ static void ablations_and_benches(void **state)
         "--dtype", "f16", "-o", wide, NULL);
     expect_ok(&o);
     done(&o);
-    EXPECT_SCHEMA("tools/schema/ablate.schema.json", "compare", "--ablate", "-m", wide, FAST, "1", "-B", "4",
+    EXPECT_SCHEMA("report/schema/ablate.schema.json", "compare", "--ablate", "-m", wide, FAST, "1", "-B", "4",
         "--no-warmup");
     EXPECT_SCHEMA(
-        "roofline/schema/bench.schema.json", "bench", "-m", wide, FAST, "1", "-B", "1,2", "-d", "0,8");
+        "report/schema/bench.schema.json", "bench", "-m", wide, FAST, "1", "-B", "1,2", "-d", "0,8");
 }
 
 #define CASE "roofline", "--shape", "llama-2-7b", "-o", "json", "--hardware", "amd_epyc_9654"
@@ -85,7 +84,7 @@ static void ablations_and_benches(void **state)
 static void analytic_answers(void **state)
 {
     (void)state;
-    const char *schema = "roofline/schema/roofline.schema.json";
+    const char *schema = "report/schema/roofline.schema.json";
     EXPECT_SCHEMA(schema, CASE, "--dtype", "f16,q4g64", "--batch", "1,8", "--gen", "16");
     EXPECT_SCHEMA(schema, CASE, "--fuse", "act+add", "--tp", "2", "--stage", "decode");
     EXPECT_SCHEMA(schema, CASE, "--cost", "llm-viewer", "--seqlen", "64,128");
@@ -100,7 +99,7 @@ static void analytic_answers(void **state)
 static void machines(void **state)
 {
     (void)state;
-    const int code = schema_check("roofline/schema/machine.schema.json", machine_file());
+    const int code = schema_check("report/schema/machine.schema.json", machine_file());
     if (checked(code)) assert_int_equal(code, 0);
 }
 
@@ -108,7 +107,7 @@ static void machines(void **state)
 static void unknown_fields_do_not_fit(void **state)
 {
     (void)state;
-    static const char *const schema = "tools/schema/compare.schema.json";
+    static const char *const schema = "report/schema/compare.schema.json";
     output o = ridge("compare", "-m", tiny_model(), "--dtype", "f32,f16", FAST, "1", "--no-warmup", NULL);
     expect_ok(&o);
     json_t *j = parse(&o), *const run = json_array_get(json_object_get(j, "runs"), 0);

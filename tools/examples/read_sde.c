@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "ridge/engine.h"
-#include "roofline/sde.h"
+#include "roofline/count/sde.h"
 #include "weights/ckpt.h"
 
 enum { MOST = 16 };

@@ -1,0 +1,73 @@
+/* One analytic question and its answer: a configuration on a machine under a cost model; and how answers are
+ * printed. */
+#ifndef RG_COST_CASE_H
+#define RG_COST_CASE_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "roofline/model/exact.h"
+#include "roofline/model/llm_viewer.h"
+#include "roofline/model/model_cost.h"
+
+typedef enum rg_cost_stage {
+    RG_STAGE_ALL,
+    RG_STAGE_PREFILL,
+    RG_STAGE_DECODE,
+    RG_STAGE_GENERATE,
+    RG_STAGE_CHAT
+} rg_cost_stage;
+extern const char *const rg_cost_stages[]; /* "all", "prefill", "decode", "generate", "chat", NULL */
+
+/* A task: a prompt of seqlen tokens and gen generated ones. */
+typedef struct rg_cost_task {
+    int64_t gen; /* 0: no task */
+    double prefill_s, gen_s, total_s;
+    double tokens_per_s; /* generated tokens of all sequences over gen_s */
+    double chat_s;       /* LLM-Viewer's estimate from at most ten lengths; NAN under exact */
+} rg_cost_task;
+
+typedef struct rg_cost_case {
+    rg_cost_model cost;
+    rg_config config;
+    const rg_hardware *hw; /* borrowed */
+    rg_exact_input exact;  /* of RG_COST_EXACT */
+    rg_lv_input lv;        /* of RG_COST_LLM_VIEWER */
+    const char *lv_peak;   /* which peak stands for FP16; static */
+    rg_cost_result r;
+    rg_cost_task task;
+} rg_cost_case;
+
+/* Fills r and task from the inputs. RG_E_USAGE names what is impossible. */
+rg_status rg_cost_run(rg_cost_case *k, int64_t gen, rg_err *err);
+
+int64_t rg_cost_batch(const rg_cost_case *k);
+int64_t rg_cost_seqlen(const rg_cost_case *k);
+int64_t rg_cost_tp(const rg_cost_case *k);
+/* "q4g64", "w4 a16 kv16" into buf. */
+const char *rg_cost_format(char *buf, size_t n, const rg_cost_case *k);
+
+typedef struct rg_cost_print {
+    rg_cost_stage stage;
+    bool totals;                /* only the totals */
+    const char *command;        /* the command line, for the JSON; NULL: unknown */
+    const char *study, *answer; /* of a study: its name and what it found; NULL: none */
+    const char *const *label;   /* [n] names of its steps; NULL: none */
+} rg_cost_print;
+
+/* n == 1: operators and totals; more: a row per case and phase. */
+rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+/* The same as an object; NULL with an error without memory. */
+json_t *rg_cost_to_json(const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+rg_status rg_cost_json(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+
+/* What the answer says, in sentences. */
+void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);
+
+/* The formulas of an exact case with their numbers (without the window of models that have one), then what
+ * LLM-Viewer counts differently. */
+rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err);
+
+#endif

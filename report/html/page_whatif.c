@@ -1,0 +1,168 @@
+/* What the what-if of a page needs: the module, the names and places of its numbers, machines to choose from,
+ * and each run as a starting point. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/html/page_impl.h"
+#include "report/html/sha256.h"
+#include "report/html/whatif.h"
+#include "roofline/model/exact.h"
+
+static void push(json_t *list, int at, double x)
+{
+    if (x > 0.0 && isfinite(x)) json_array_append_new(list, json_pack("[i,f]", at, x));
+}
+
+/* The numbers of a machine as pairs of place and value; everything else of a machine is 0. */
+static json_t *hardware_pairs(const rg_hardware *h)
+{
+    json_t *v = json_array();
+    push(v, RG_WI_bandwidth, h->bandwidth);
+    push(v, RG_WI_link, h->link);
+    push(v, RG_WI_accelerator, h->accelerator);
+    push(v, RG_WI_onchip, h->onchip);
+    for (int a = 0; a < RG_ARITH_COUNT; a++) push(v, RG_WI_PEAK + a, h->peak[a]);
+    for (int i = 0; i < h->n_levels; i++) {
+        push(v, RG_WI_LEVEL + 2 * i, (double)h->level[i].bytes);
+        push(v, RG_WI_LEVEL + 2 * i + 1, h->level[i].gbps);
+    }
+    return v;
+}
+
+static json_t *hardware_list(void)
+{
+    json_t *all = json_array();
+    rg_hardware h;
+    for (int i = 0; rg_hw_names[i]; i++)
+        if (rg_hw_find(&h, rg_hw_names[i], NULL) == RG_OK)
+            json_array_append_new(all,
+                json_pack("{s:s, s:s, s:o}", "name", h.name, "source", h.source, "v", hardware_pairs(&h)));
+    return all;
+}
+
+/* The measured roofs of a run. */
+static json_t *measured_pairs(const rg_saved_run *r)
+{
+    static const char *const kinds[] = {"read ", "write ", "copy "};
+    json_t *v = json_array();
+    double foot[RG_MAX_BW];
+    int n = 0;
+    for (size_t i = 0; i < r->n_roofs; i++) {
+        const rg_saved_roof *f = &r->roof[i];
+        const int row = f->compute ? rg_peak_from_name(f->name) : -1;
+        if (row >= 0) push(v, RG_WI_ROW + row, f->value);
+        if (f->compute || strncmp(f->name, kinds[0], 5) != 0 || !(f->value > 0.0) || !(f->footprint >= 1.0) ||
+            n == RG_MAX_BW)
+            continue;
+        int at = n++;
+        for (; at > 0 && foot[at - 1] > f->footprint; at--) foot[at] = foot[at - 1];
+        foot[at] = f->footprint;
+    }
+    for (int k = 0; k < n; k++) {
+        push(v, RG_WI_LADDER + 4 * k, foot[k]);
+        for (size_t i = 0; i < r->n_roofs; i++)
+            for (int kind = 0; kind < 3; kind++)
+                if (!r->roof[i].compute && fabs(r->roof[i].footprint - foot[k]) < 0.5 &&
+                    strncmp(r->roof[i].name, kinds[kind], strlen(kinds[kind])) == 0)
+                    push(v, RG_WI_LADDER + 4 * k + 1 + kind, r->roof[i].value);
+    }
+    if (n > 0) push(v, RG_WI_measured, 1.0);
+    for (int i = 0; i < RG_ISA_COUNT; i++)
+        if (strcmp(rg_isa_names[i], r->isa) == 0) push(v, RG_WI_BEST, (double)i);
+    return v;
+}
+
+static int index_of(const char *word, const char *const *names, int n)
+{
+    for (int i = 0; word && i < n; i++)
+        if (strcmp(word, names[i]) == 0) return i;
+    return -1;
+}
+
+static const char *wtype_name(int i) { return rg_wtypes[i].name; }
+static const char *kvtype_name(int i) { return rg_kvtypes[i].name; }
+
+static int type_of(const char *word, const char *(*name)(int), int n)
+{
+    for (int i = 0; word && i < n; i++)
+        if (strcmp(word, name(i)) == 0) return i;
+    return -1;
+}
+
+/* The run's own configuration, or null where this version does not know a type of it. */
+static json_t *base_of(const rg_saved_run *r)
+{
+    const int dtype = type_of(r->dtype, wtype_name, RG_WT_COUNT),
+              head = type_of(r->head_dtype, wtype_name, RG_WT_COUNT),
+              kv = type_of(r->kv_dtype, kvtype_name, RG_KV_COUNT),
+              act = index_of(r->act, rg_exact_acts, RG_EXACT_ACTS);
+    if (dtype < 0 || head < 0 || kv < 0 || act < 0) return json_null();
+    json_t *v = json_array();
+    unsigned fuse;
+    push(v, RG_WI_dim, r->hidden), push(v, RG_WI_ffn, r->ffn), push(v, RG_WI_layers, r->layers),
+        push(v, RG_WI_heads, r->heads);
+    push(v, RG_WI_kv_heads, r->kv_heads), push(v, RG_WI_head_dim, r->head_dim),
+        push(v, RG_WI_vocab, r->vocab);
+    push(v, RG_WI_ctx_train, r->ctx_train > 0.0 ? r->ctx_train : r->ctx);
+    push(v, RG_WI_tied, r->tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
+        push(v, RG_WI_embd_row,
+            r->embd_row > 0.0 ? r->embd_row : 2.0 * r->hidden); /* reports of older versions: 16-bit rows */
+    push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0), push(v, RG_WI_flash, r->flash);
+    if (r->fuse && rg_fuse_parse(&fuse, r->fuse)) push(v, RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1);
+    push(v, RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0));
+    push(v, RG_WI_seqlen, r->prompt_tokens), push(v, RG_WI_ubatch, r->ubatch);
+    return v;
+}
+
+_Static_assert(RG_FUSE_ATTN == 0, "bit 0 of a mask is attention, which has an input of its own");
+
+_Static_assert(RG_FUSE_NORM == RG_FUSE_COUNT - 1, "the last bit costs nothing in the model");
+
+/* Every combination of fusions that the model knows; the place in the list is its mask. */
+static json_t *combinations(void)
+{
+    json_t *a = json_array();
+    char buf[64];
+    for (unsigned i = 0; i < 1u << (RG_FUSE_COUNT - 2); i++)
+        json_array_append_new(a, json_string(rg_fuse_text(buf, sizeof buf, i << 1)));
+    return a;
+}
+
+static json_t *names(const char *(*name)(int), int n)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(a, json_string(name(i)));
+    return a;
+}
+static const char *act_name(int i) { return rg_exact_acts[i]; }
+static const char *site_name(int i) { return rg_site_name((rg_site)i); }
+static const char *arith_name(int i) { return rg_arith_names[i]; }
+
+bool rg_page_has_whatif(void) { return rg_asset_wasm.n > 8; }
+
+json_t *rg_page_whatif(const rg_saved *s)
+{
+    if (!rg_page_has_whatif()) return json_null();
+    json_t *in = json_object(), *out = json_object(), *base = json_array(), *own = json_array();
+    char *code = malloc(rg_base64_size(rg_asset_wasm.n));
+    if (!code) return NULL;
+    rg_base64(code, rg_asset_wasm.p, rg_asset_wasm.n);
+#define RG_WI_IN(name) json_object_set_new(in, #name, json_integer(RG_WI_##name));
+#include "report/html/whatif.def"
+#define RG_WI_OUT(name) json_object_set_new(out, #name, json_integer(RG_WO_##name));
+#include "report/html/whatif.def"
+    for (size_t i = 0; i < s->n; i++) {
+        json_array_append_new(base, base_of(&s->run[i]));
+        json_array_append_new(own, measured_pairs(&s->run[i]));
+    }
+    json_t *o = json_pack(
+        "{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "wasm",
+        code, "in", in, "out", out, "n_in", RG_WI_IN_COUNT, "n_out", RG_WO_MAX, "peak", RG_WI_PEAK, "phase",
+        RG_WO_PHASE, "points", RG_WO_POINTS, "fields", RG_WO_FIELDS, "dtypes", names(wtype_name, RG_WT_COUNT),
+        "kvtypes", names(kvtype_name, RG_KV_COUNT), "acts", names(act_name, RG_EXACT_ACTS), "fuses",
+        combinations(), "sites", names(site_name, RG_SITE_COUNT), "classes",
+        names(arith_name, RG_ARITH_COUNT), "hardware", hardware_list(), "base", base, "own", own);
+    free(code);
+    return o;
+}

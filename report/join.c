@@ -1,0 +1,551 @@
+/* Joins a log with the cost model and the roofs. One pass over the records, one row per phase and site (and
+ * layer, if asked for). */
+#include "report/join.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+double rg_row_gflops(const rg_row *r) { return rg_ratio((double)r->analytic.flop, (double)r->t_ns); }
+double rg_row_gbps(const rg_row *r) { return rg_ratio((double)rg_tally_bytes(&r->counted), (double)r->t_ns); }
+double rg_row_fraction(const rg_row *r) { return rg_ratio(r->ideal_ns, (double)r->t_ns); }
+double rg_row_attainable(const rg_row *r)
+{
+    return r->analytic.flop ? rg_ratio((double)r->analytic.flop, r->ideal_ns) : NAN;
+}
+
+/* ---- labels ---- */
+
+static void join_names(char *buf, size_t n, unsigned set, int count, const char *(*name)(int))
+{
+    size_t at = strlen(buf);
+    bool first = true;
+    for (int i = 0; i < count; i++) {
+        if (!(set & 1u << i)) continue;
+        const int len = snprintf(buf + at, n - at, "%s%s", first ? (at ? " " : "") : "/", name(i));
+        at = rg_min((int64_t)n - 1, (int64_t)at + len);
+        first = false;
+    }
+}
+
+static const char *kernel_name(int i) { return rg_kernel_kinds[i]; }
+static const char *isa_name(int i) { return rg_isa_names[i]; }
+static const char *wtype_name(int i) { return rg_wtypes[i].name; }
+static const char *kvtype_name(int i) { return rg_kvtypes[i].name; }
+
+const char *rg_row_kernel(char *buf, size_t n, const rg_row *r)
+{
+    buf[0] = 0;
+    join_names(buf, n, r->kernels, RG_KK_COUNT, kernel_name);
+    join_names(buf, n, r->wtypes, RG_WT_COUNT, wtype_name);
+    join_names(buf, n, r->kvtypes, RG_KV_COUNT, kvtype_name);
+    join_names(buf, n, r->isas, RG_ISA_COUNT, isa_name);
+    return buf;
+}
+
+const char *rg_row_wtype(char *buf, size_t n, const rg_row *r)
+{
+    buf[0] = 0;
+    join_names(buf, n, r->wtypes, RG_WT_COUNT, wtype_name);
+    return buf[0] ? buf : NULL;
+}
+
+const char *rg_row_roof(char *buf, size_t n, const rg_row *r)
+{
+    char b[32];
+    if (!isfinite(r->ideal_ns)) return NULL;
+    if (r->flop_ns > r->mem_ns) {
+        snprintf(buf, n, "%s", r->peak_row >= 0 ? rg_peaks[r->peak_row].name : "?");
+    } else {
+        snprintf(buf, n, "read %s", rg_bytes(b, sizeof b, (double)r->footprint));
+    }
+    return buf;
+}
+
+static double scaled(uint64_t ctr, uint64_t counted, uint64_t calls)
+{
+    return counted ? (double)ctr * (double)calls / (double)counted : NAN;
+}
+double rg_row_ctr(const rg_row *r, int i) { return scaled(r->ctr[i], r->ctr_calls[i], r->calls); }
+double rg_layer_ctr(const rg_layer_sum *l, int i) { return scaled(l->ctr[i], l->ctr_calls[i], l->calls); }
+
+const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site)
+{
+    for (int i = 0; i < r->n_rows; i++)
+        if (r->row[i].phase == phase && r->row[i].site == site && r->row[i].layer < 0) return &r->row[i];
+    return NULL;
+}
+
+const char *rg_report_no_roof(const rg_report *r)
+{
+    if (r->machine.n_bw == 0) return "the read bandwidth of this machine is not known: run ridge machine";
+    for (int i = 0; i < r->n_rows; i++)
+        if (!isfinite(r->row[i].ideal_ns))
+            return "the peak of an instruction in use is not known: run ridge machine";
+    return NULL;
+}
+
+/* ---- summing ---- */
+
+/* KV bytes that a step streams: the longest context for each of its sequences. A decode call has one token of
+ * each; a prompt is one. */
+static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
+{
+    const rg_config *c = &m->config;
+    const int64_t ctx = s->ctx * (s->phase == RG_DECODE ? s->tokens : 1);
+    if (m->kv_k >= RG_KV_COUNT || m->kv_v >= RG_KV_COUNT) return 0;
+    return ctx * c->layers * c->kv_heads *
+        (rg_kv_k_bytes(m->kv_k, c->head_dim) + rg_kv_v_bytes(m->kv_v, c->head_dim));
+}
+
+/* The sums are optional operands of a maximum: NAN must win, so that an unknown roof stays visible. */
+static double larger(double a, double b) { return isnan(a) || isnan(b) ? NAN : a > b ? a : b; }
+
+static rg_bound bound_of(double ideal_ns, double flop_ns, double mem_ns, double calls, double barrier_ns)
+{
+    if (!isfinite(ideal_ns)) return RG_BOUND_UNKNOWN;
+    if (ideal_ns < RG_OVERHEAD_BARRIERS * barrier_ns * calls) return RG_BOUND_OVERHEAD;
+    return flop_ns > mem_ns ? RG_BOUND_COMPUTE : RG_BOUND_MEMORY;
+}
+
+static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg_ideal *p)
+{
+    const double ideal = larger(p->flop_ns, p->mem_ns);
+    row->calls++;
+    row->t_ns += r->t_ns;
+    row->wait_ns += r->wait_ns;
+    row->threads = r->n_threads > row->threads ? r->n_threads : row->threads;
+    rg_tally_add(&row->counted, &r->tally);
+    rg_tally_add(&row->analytic, a);
+    for (int i = 0; i < RG_MAX_CTR && r->ctr_span == 1; i++) {
+        if (!(r->ctr_mask >> i & 1)) continue;
+        row->ctr[i] += r->ctr[i];
+        row->ctr_calls[i]++;
+    }
+    row->ideal_ns += ideal;
+    row->flop_ns += p->flop_ns;
+    row->mem_ns += p->mem_ns;
+    if (row->calls == 1 || ideal > row->longest_ns) {
+        row->longest_ns = ideal;
+        row->peak_gflops = p->peak_gflops;
+        row->peak_row = p->peak_row;
+        row->footprint = p->footprint;
+    }
+    row->kernels |= 1u << r->kernel;
+    row->isas |= 1u << r->isa;
+    if (r->wtype < RG_WT_COUNT) row->wtypes |= 1u << r->wtype;
+    if (r->kv_k < RG_KV_COUNT) row->kvtypes |= 1u << r->kv_k;
+    if (r->kv_v < RG_KV_COUNT) row->kvtypes |= 1u << r->kv_v;
+}
+
+static bool sound(const rg_rec *r)
+{
+    return r->phase < RG_PHASE_COUNT && r->site < RG_SITE_COUNT && r->kernel < RG_KK_COUNT &&
+        r->isa < RG_ISA_COUNT && r->arith < RG_ARITH_COUNT && r->layer >= -1 && r->layer < RG_MAX_LAYERS;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Tokens, time and latencies from the steps. */
+static int sum_steps(rg_report *r, const rg_log *log)
+{
+    uint64_t *t = malloc((log->n_steps + 1) * sizeof *t);
+    if (!t) return -1;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        rg_phase_sum *p = &r->phase[ph];
+        size_t n = 0;
+        double stream = 0.0;
+        *p = (rg_phase_sum){.mbu = NAN,
+            .mfu = NAN,
+            .pmu_bytes = NAN,
+            .p50_ns = NAN,
+            .p90_ns = NAN,
+            .p99_ns = NAN,
+            .bound = RG_BOUND_UNKNOWN};
+        for (size_t i = 0; i < log->n_steps; i++) {
+            const rg_step *s = &log->step[i];
+            if (s->phase != ph) continue;
+            t[n++] = s->t_ns;
+            p->t_ns += s->t_ns;
+            p->tokens += s->tokens;
+            /* sequences in a call; a prompt is one */
+            p->batch = ph == RG_DECODE ? rg_max(p->batch, s->tokens) : 1;
+            p->last_ctx = rg_max(p->last_ctx, s->ctx);
+            stream += (double)r->model.stream_bytes + (double)kv_in_use(&r->model, s);
+        }
+        p->calls = n;
+        p->ran = n > 0;
+        if (n == 0) continue;
+        p->stream_bytes = (int64_t)(stream / (double)n);
+        p->call_ns = malloc(n * sizeof *t);
+        if (!p->call_ns) break;
+        memcpy(p->call_ns, t, n * sizeof *t);
+        qsort(t, n, sizeof *t, by_time);
+        p->p50_ns = (double)t[(n - 1) / 2];
+        p->p90_ns = (double)t[(n - 1) * 9 / 10];
+        p->p99_ns = (double)t[(n - 1) * 99 / 100];
+    }
+    free(t);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (r->phase[ph].ran && !r->phase[ph].call_ns) return -1;
+    return 0;
+}
+
+/* Counters of phases, and of layers where they were read by layer. Steps in which a counter's group had its
+ * turn stand for all. */
+static int sum_counters(rg_report *r, const rg_log *log)
+{
+    uint64_t sum[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}}, steps[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}};
+    int64_t last[RG_PHASE_COUNT][RG_MAX_CTR];
+    int top = -2;
+    memset(last, 0xff, sizeof last); /* -1: no step yet */
+    for (size_t i = 0; i < log->n; i++) {
+        const rg_rec *rec = &log->rec[i];
+        if (!sound(rec) || rec->ctr_span == 0) continue;
+        for (int c = 0; c < RG_MAX_CTR; c++) {
+            if (!(rec->ctr_mask >> c & 1)) continue;
+            sum[rec->phase][c] += rec->ctr[c];
+            steps[rec->phase][c] += last[rec->phase][c] != rec->step;
+            last[rec->phase][c] = rec->step;
+        }
+        if (rec->ctr_span > 1 && rec->layer > top) top = rec->layer;
+    }
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        for (int c = 0; c < RG_MAX_CTR; c++)
+            r->phase[ph].ctr[c] = steps[ph][c]
+                ? (double)sum[ph][c] * rg_ratio((double)r->phase[ph].calls, (double)steps[ph][c])
+                : NAN;
+    if (top < -1) return 0;
+    r->layer = calloc((size_t)RG_PHASE_COUNT * (size_t)(top + 2), sizeof *r->layer);
+    if (!r->layer) return -1;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        if (!r->phase[ph].ran) continue;
+        rg_layer_sum *l = r->layer + r->n_layers;
+        for (int k = 0; k < top + 2; k++) l[k] = (rg_layer_sum){.phase = (rg_phase)ph, .layer = k - 1};
+        for (size_t i = 0; i < log->n; i++) {
+            const rg_rec *rec = &log->rec[i];
+            if (!sound(rec) || rec->phase != ph || rec->layer > top) continue;
+            rg_layer_sum *at = &l[rec->layer + 1];
+            at->t_ns += rec->t_ns;
+            at->calls += rec->ctr_span > 0;
+            for (int c = 0; c < RG_MAX_CTR && rec->ctr_span > 0; c++) {
+                at->ctr[c] += rec->ctr_mask >> c & 1 ? rec->ctr[c] : 0;
+                at->ctr_calls[c] += rec->ctr_mask >> c & 1;
+            }
+        }
+        r->n_layers += top + 2;
+    }
+    return 0;
+}
+
+static int sum_records(rg_report *r, const rg_log *log)
+{
+    int layers = 0;
+    size_t bad = 0;
+    for (size_t i = 0; r->run.per_layer && i < log->n; i++)
+        if (sound(&log->rec[i]) && log->rec[i].layer >= layers) layers = log->rec[i].layer + 1;
+    const size_t sums = (size_t)RG_PHASE_COUNT * RG_SITE_COUNT, all = sums * (size_t)(1 + layers);
+    rg_row *row = calloc(all, sizeof *row);
+    if (!row) return -1;
+    for (size_t i = 0; i < log->n; i++) {
+        const rg_rec *rec = &log->rec[i];
+        if (!sound(rec)) {
+            bad++;
+            continue;
+        }
+        const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype,
+            (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
+        const int64_t kv = rec->step < log->n_steps ? kv_in_use(&r->model, &log->step[rec->step]) : 0;
+        const rg_ideal p = rg_predict(&r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa,
+            (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv);
+        const size_t at = (size_t)rec->phase * RG_SITE_COUNT + rec->site;
+        add_record(&row[at], rec, &a, &p);
+        if (rec->layer >= 0 && layers > 0)
+            add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);
+    }
+    if (sum_counters(r, log) != 0) {
+        free(row);
+        return -1;
+    }
+    if (bad)
+        rg_lines_add(&r->notes,
+            "%zu records are outside the tables and are not in this report: the log is damaged.", bad);
+    for (size_t i = 0; i < all; i++) {
+        if (row[i].calls == 0) continue;
+        rg_row *to = &row[r->n_rows++]; /* compacts in place */
+        *to = row[i];
+        const size_t at = i < sums ? i : (i - sums) / (size_t)layers;
+        to->phase = (rg_phase)(at / RG_SITE_COUNT);
+        to->site = (rg_site)(at % RG_SITE_COUNT);
+        to->layer = i < sums ? -1 : (int)((i - sums) % (size_t)layers);
+        to->bound =
+            bound_of(to->ideal_ns, to->flop_ns, to->mem_ns, (double)to->calls, r->machine.barrier_ns.value);
+    }
+    r->row = row;
+    return 0;
+}
+
+int rg_ctr_index(const rg_report *r, const char *name)
+{
+    for (int i = 0; i < r->run.n_ctr; i++)
+        if (strcmp(r->run.ctr_name[i], name) == 0) return i;
+    return -1;
+}
+
+static void sum_phases(rg_report *r)
+{
+    const int rd = rg_ctr_index(r, "read_bytes"), wr = rg_ctr_index(r, "write_bytes");
+    for (int i = 0; i < r->n_rows; i++) {
+        const rg_row *w = &r->row[i];
+        rg_phase_sum *p = &r->phase[w->phase];
+        if (w->layer >= 0) continue;
+        p->op_ns += w->t_ns;
+        p->wait_ns += w->wait_ns;
+        p->threads = w->threads > p->threads ? w->threads : p->threads;
+        rg_tally_add(&p->counted, &w->counted);
+        rg_tally_add(&p->analytic, &w->analytic);
+        p->ideal_ns += w->ideal_ns;
+        p->flop_ns += w->flop_ns;
+        p->mem_ns += w->mem_ns;
+        if (w->bound != RG_BOUND_UNKNOWN) p->gap_ns[w->bound] += (double)w->t_ns - w->ideal_ns;
+        if (w->bound == RG_BOUND_OVERHEAD) p->overhead_bound_ns += (double)w->t_ns;
+    }
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        rg_phase_sum *p = &r->phase[ph];
+        if (!p->ran) continue;
+        if (rd >= 0) p->pmu_bytes = p->ctr[rd] + (wr >= 0 && !isnan(p->ctr[wr]) ? p->ctr[wr] : 0.0);
+        p->overhead_ns = (int64_t)p->t_ns - (int64_t)p->op_ns;
+        const double t = (double)p->t_ns,
+                     streamed = (double)(p->analytic.w_rd + p->analytic.kv_rd + p->analytic.kv_wr);
+        p->mbu = rg_ratio(rg_ratio(streamed, rg_machine_bw(&r->machine, p->stream_bytes)), t);
+        p->mfu = rg_ratio(p->flop_ns, t);
+        /* a phase is bound by overhead if more than half of its time is outside operators or in operators too
+         * small to matter */
+        if ((double)p->overhead_ns + p->overhead_bound_ns > 0.5 * t)
+            p->bound = RG_BOUND_OVERHEAD;
+        else
+            p->bound = bound_of(p->ideal_ns, p->flop_ns, p->mem_ns, 0.0, 0.0);
+    }
+}
+
+/* No counted bandwidth above what was measured stands without its mark. */
+static void mark_cached(rg_report *r)
+{
+    for (int i = 0; i < r->n_rows; i++) {
+        rg_row *w = &r->row[i];
+        const double rd = (double)(w->counted.w_rd + w->counted.act_rd + w->counted.kv_rd),
+                     wr = (double)(w->counted.act_wr + w->counted.kv_wr);
+        w->stream_gbps =
+            rg_ratio(rd + wr, rg_machine_move_ns(&r->machine, rd, wr, r->phase[w->phase].stream_bytes));
+        w->from_cache = rg_row_gbps(w) > RG_CACHE_MARGIN * w->stream_gbps;
+    }
+}
+
+/* ---- notes ---- */
+
+/* Operators of a phase that stream more than 1.1 times what they must: one sentence for all. */
+static void note_rereads(rg_report *r, rg_phase ph)
+{
+    char list[400] = "", a[32];
+    const rg_phase_sum *p = &r->phase[ph];
+    size_t at = 0;
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const rg_row *w = rg_report_row(r, ph, (rg_site)s);
+        const double more =
+            w ? rg_ratio((double)rg_tally_bytes(&w->counted), (double)rg_tally_bytes(&w->analytic)) : 0.0;
+        if (!w || !(more > 1.1) || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
+        if (rg_site_op(w->site) == RG_OP_EMBED) {
+            rg_lines_add(&r->notes,
+                "%s: %s streams %s times the compulsory bytes, because the rows of packed weights lie "
+                "interleaved: whole cache lines for one row.",
+                rg_phase_names[ph], rg_site_name(w->site), rg_num(a, sizeof a, more));
+            continue;
+        }
+        const int len = snprintf(list + at, sizeof list - at, "%s%s %s", at ? ", " : "",
+            rg_site_name(w->site), rg_num(a, sizeof a, more));
+        at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
+    }
+    if (at)
+        rg_lines_add(&r->notes,
+            "%s: loops that stream more than the compulsory bytes, because an operand is read again per "
+            "block or thread (times): %s.",
+            rg_phase_names[ph], list);
+}
+
+static void note_cached(rg_report *r, rg_phase ph)
+{
+    char list[400] = "", a[32], b[32];
+    const rg_phase_sum *p = &r->phase[ph];
+    const double roof = rg_machine_bw(&r->machine, p->stream_bytes);
+    size_t at = 0;
+    for (int s = 0; roof > 0.0 && s < RG_SITE_COUNT; s++) {
+        const rg_row *w = rg_report_row(r, ph, (rg_site)s);
+        if (!w || !w->from_cache || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
+        const int len = snprintf(list + at, sizeof list - at, "%s%s %s GB/s", at ? ", " : "",
+            rg_site_name(w->site), rg_num(a, sizeof a, rg_row_gbps(w)));
+        at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
+    }
+    if (at)
+        rg_lines_add(&r->notes,
+            "%s: counted bytes per time above what this machine moves at that footprint (reading alone: %s "
+            "GB/s at %s), so served in part from a cache: %s.",
+            rg_phase_names[ph], rg_num(a, sizeof a, roof), rg_bytes(b, sizeof b, (double)p->stream_bytes),
+            list);
+}
+
+static void note_run(rg_report *r, const rg_log *log)
+{
+    const char *no_roof = rg_report_no_roof(r);
+    char a[32], b[32];
+    if (log->dropped)
+        rg_lines_add(&r->notes,
+            "%zu operator records did not fit into the log: times of operators are too small by theirs, the "
+            "phase times are whole.",
+            log->dropped);
+    if (no_roof) rg_lines_add(&r->notes, "No percentage of the roof where it says n/a: %s.", no_roof);
+    if (r->machine.threads && r->run.threads != r->machine.threads)
+        rg_lines_add(&r->notes,
+            "The roofs were measured with %d threads, the run used %d: percentages compare unlike things.",
+            r->machine.threads, r->run.threads);
+    if (r->machine.noisy)
+        rg_lines_add(&r->notes,
+            "The roofs are noisy (a spread above 20 %%): something else ran on these cores while they were "
+            "measured.");
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        if (r->phase[ph].ran && r->phase[ph].overhead_ns < 0)
+            rg_lines_add(&r->notes,
+                "%s: operators took longer than the calls they are part of: the log is damaged.",
+                rg_phase_names[ph]);
+    }
+    if (r->noisy) {
+        char list[400] = "";
+        for (int i = 0; i < r->evidence.n && strlen(list) + strlen(r->evidence.s[i]) + 3 < sizeof list; i++)
+            snprintf(
+                list + strlen(list), sizeof list - strlen(list), "%s%s", i ? "; " : "", r->evidence.s[i]);
+        rg_lines_add(&r->notes, "The machine was not quiet: %s.", list);
+    }
+    if (r->run.pmu_reason) rg_lines_add(&r->notes, "Counters: %s.", r->run.pmu_reason);
+    if (r->run.n_ctr > 0)
+        rg_lines_add(&r->notes,
+            "A counter read costs %s per thread, %s of a decode step; it is outside the operators' times, "
+            "inside those of the phases.",
+            rg_time(a, sizeof a, r->run.probe_ns), rg_percent(b, sizeof b, r->run.pmu_share));
+    if (r->run.n_ctr > 0 && r->run.pmu_groups > 1)
+        rg_lines_add(&r->notes,
+            "The events do not fit the counters at once: %d groups take turns from call to call, and each "
+            "metric is of its own calls.",
+            r->run.pmu_groups);
+    for (int i = 0; i < r->run.n_ctr; i++)
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+            if (r->phase[ph].ran && isnan(r->phase[ph].ctr[i]))
+                rg_lines_add(&r->notes,
+                    "%s: %s was not counted: its group of events had no turn in %d repetitions (-r %d would "
+                    "give it one).",
+                    rg_phase_names[ph], r->run.ctr_name[i], r->run.repetitions, r->run.pmu_groups);
+    if (r->n_layers > 0)
+        rg_lines_add(&r->notes, "Counters were read where layers end, so operators have none of their own.");
+    if (rg_ctr_index(r, "read_bytes") >= 0 && rg_ctr_index(r, "write_bytes") < 0)
+        rg_lines_add(
+            &r->notes, "pmu bytes are DRAM reads only: this CPU has no event for the writes of a thread.");
+    if (r->model.round_rel > 0.0)
+        rg_lines_add(&r->notes,
+            "Quantising at load changed the weights by %s (root mean square error over root mean square).",
+            rg_percent(b, sizeof b, r->model.round_rel));
+    if (r->run.interrupted)
+        rg_lines_add(&r->notes, "Interrupted: this is the part that was measured before the stop.");
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        if (!r->phase[ph].ran) continue;
+        note_rereads(r, (rg_phase)ph);
+        note_cached(r, (rg_phase)ph);
+    }
+}
+
+/* ---- copies ---- */
+
+/* A copy the report owns; NULL stays NULL. *ok turns false without memory. */
+static const char *keep(rg_report *r, const char *s, bool *ok)
+{
+    if (!s) return NULL;
+    if (r->n_text == (int)(sizeof r->text / sizeof *r->text) || !(r->text[r->n_text] = strdup(s))) {
+        *ok = false;
+        return NULL;
+    }
+    return r->text[r->n_text++];
+}
+
+static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *run)
+{
+    bool ok = true;
+    r->model = *m;
+    r->run = *run;
+    r->model.path = keep(r, m->path, &ok);
+    r->model.format = keep(r, m->format, &ok);
+    r->model.dtype = keep(r, m->dtype, &ok);
+    r->model.head_dtype = keep(r, m->head_dtype, &ok);
+    r->run.command = keep(r, run->command, &ok);
+    r->run.label = keep(r, run->label, &ok);
+    r->run.pinning = keep(r, run->pinning, &ok);
+    r->run.blas = keep(r, run->blas, &ok);
+    r->run.pmu_status = keep(r, run->pmu_status ? run->pmu_status : "off", &ok);
+    r->run.pmu_reason = keep(r, run->pmu_reason, &ok);
+    r->run.n_ctr = run->n_ctr < 0 ? 0 : run->n_ctr > RG_MAX_CTR ? RG_MAX_CTR : run->n_ctr;
+    for (int i = 0; i < r->run.n_ctr; i++)
+        r->run.ctr_name[i] = keep(r, run->ctr_name[i] ? run->ctr_name[i] : "?", &ok);
+    r->run.pmu_mode = keep(r, run->pmu_mode ? run->pmu_mode : "off", &ok);
+    r->run.n_metrics = run->n_metrics;
+    r->run.metric = NULL;
+    if (run->n_metrics > 0) {
+        r->metric = malloc((size_t)run->n_metrics * sizeof *r->metric); /* names are static */
+        if (!r->metric) return false;
+        memcpy(r->metric, run->metric, (size_t)run->n_metrics * sizeof *r->metric);
+        r->run.metric = r->metric;
+    }
+    r->run.cpus = NULL;
+    if (run->cpus && run->threads > 0) {
+        r->cpus = malloc((size_t)run->threads * sizeof *r->cpus);
+        if (!r->cpus) return false;
+        memcpy(r->cpus, run->cpus, (size_t)run->threads * sizeof *r->cpus);
+        r->run.cpus = r->cpus;
+    }
+    return ok;
+}
+
+rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model,
+    const rg_run_info *run, const rg_log *log, rg_err *err)
+{
+    *out = NULL;
+    rg_report *r = calloc(1, sizeof *r);
+    if (!r) return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    r->machine = *machine;
+    if (!copy_info(r, model, run) || sum_steps(r, log) != 0 || sum_records(r, log) != 0) goto nomem;
+    sum_phases(r);
+    mark_cached(r);
+    rg_report_judge_noise(r);
+    note_run(r, log);
+    if (r->notes.failed || r->evidence.failed) goto nomem;
+    *out = r;
+    return RG_OK;
+nomem:
+    rg_report_close(r);
+    return rg_fail(err, RG_E_NOMEM, "report: out of memory for %zu records", log->n);
+}
+
+void rg_report_close(rg_report *r)
+{
+    if (!r) return;
+    for (int i = 0; i < r->n_text; i++) free(r->text[i]);
+    rg_lines_free(&r->notes);
+    rg_lines_free(&r->evidence);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) free(r->phase[ph].call_ns);
+    free(r->row);
+    free(r->layer);
+    free(r->metric);
+    free(r->cpus);
+    free(r);
+}

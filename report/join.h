@@ -1,0 +1,126 @@
+/* Inside of roofline/: a report is rows (operators), phases and sentences. Built by join.c, printed by
+ * report_*.c. Unknown numbers are NAN. */
+#ifndef RG_JOIN_H
+#define RG_JOIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "report/report.h"
+#include "roofline/model/predict.h"
+
+/* Counted bytes per time this far above the roof cannot have come from where the roof was measured. */
+#define RG_CACHE_MARGIN 1.02
+
+/* A call whose ideal time is below this many barriers is bound by overhead: a perfect kernel would spend most
+ * of its time in synchronisation. */
+enum { RG_OVERHEAD_BARRIERS = 2 };
+
+typedef struct rg_row {
+    rg_phase phase;
+    rg_site site;
+    int layer; /* -1: summed over layers */
+    uint64_t calls, t_ns, wait_ns;
+    int threads;
+    rg_tally counted, analytic;
+    /* counted, and in how many of the calls: groups take turns (rg_row_ctr) */
+    uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
+    /* sums over calls; ideal is the sum of the larger ones */
+    double ideal_ns, flop_ns, mem_ns;
+    double peak_gflops; /* of the call that took longest ideally */
+    int peak_row;
+    int64_t footprint;
+    double longest_ns;                       /* ideal time of that call */
+    unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
+    rg_bound bound;
+    /* roof of its mix of counted reads and writes at what a call of the phase streams; NAN: unknown */
+    double stream_gbps;
+    bool from_cache; /* counted bytes per time are above that, so caches served a part of them */
+} rg_row;
+
+typedef struct rg_phase_sum {
+    bool ran;
+    uint64_t calls, t_ns, op_ns, wait_ns;
+    int64_t overhead_ns; /* t_ns - op_ns: everything outside operators */
+    int64_t tokens, batch, last_ctx;
+    int threads;
+    rg_tally counted, analytic;
+    double ideal_ns, flop_ns, mem_ns;
+    double gap_ns[RG_BOUND_UNKNOWN]; /* measured minus ideal time of operators, by what bounds them */
+    double overhead_bound_ns;        /* measured time of operators that overhead bounds */
+    double mbu, mfu, pmu_bytes;      /* pmu: read, and written where that can be counted */
+    double ctr[RG_MAX_CTR];          /* NAN: not counted; calls that were counted stand for all */
+    double p50_ns, p90_ns, p99_ns;   /* of one forward call */
+    uint64_t *call_ns;               /* owns; time of each of the `calls` forward calls, in their order */
+    int64_t stream_bytes;            /* footprint at which weights and KV are charged, mean over calls */
+    rg_bound bound;
+} rg_phase_sum;
+
+/* A layer (-1: what stands before and behind the layers) where counters are read by layer. */
+typedef struct rg_layer_sum {
+    rg_phase phase;
+    int layer;
+    uint64_t calls, t_ns;
+    uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
+} rg_layer_sum;
+
+struct rg_report {
+    rg_machine machine;
+    rg_model_info model;
+    rg_run_info run;
+    char *text[24]; /* owns the strings that model and run point to */
+    int n_text;
+    int *cpus;   /* owns */
+    rg_row *row; /* owns; sums in the order of the sites, then rows by layer */
+    int n_rows;
+    rg_layer_sum *layer; /* owns; empty unless counters were read by layer */
+    int n_layers;
+    rg_metric *metric; /* owns */
+    rg_phase_sum phase[RG_PHASE_COUNT];
+    rg_lines notes;
+    bool noisy;        /* the run was disturbed: evidence says by what */
+    rg_lines evidence; /* one phrase per finding; empty if quiet */
+};
+
+/* Derived numbers of a row. */
+static inline double rg_intensity(uint64_t flop, uint64_t bytes)
+{
+    return rg_ratio((double)flop, (double)bytes);
+}
+double rg_row_gflops(const rg_row *r);     /* useful (analytic) operations per time */
+double rg_row_gbps(const rg_row *r);       /* counted bytes per time */
+double rg_row_fraction(const rg_row *r);   /* ideal time / measured time */
+double rg_row_attainable(const rg_row *r); /* GFLOP/s at the roof; NAN for no operations */
+/* Counter i for all calls of the row or layer: what was counted, scaled to the calls that another group had;
+ * NAN if it never was. */
+double rg_row_ctr(const rg_row *r, int i);
+double rg_layer_ctr(const rg_layer_sum *l, int i);
+int rg_ctr_index(const rg_report *r, const char *name); /* -1: not counted */
+
+/* Into buf: "gemv q4g64 avx512", "q4g64", "read 5.50 MiB". */
+const char *rg_row_kernel(char *buf, size_t n, const rg_row *r);
+const char *rg_row_wtype(char *buf, size_t n, const rg_row *r); /* NULL: no weight */
+const char *rg_row_roof(char *buf, size_t n, const rg_row *r);  /* NULL: unknown */
+
+/* Row of a site summed over layers, or NULL. */
+const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site);
+/* What makes percentages impossible, or NULL if they are possible. */
+const char *rg_report_no_roof(const rg_report *r);
+
+/* The counters of a phase as part of the md. */
+void rg_md_pmu(FILE *f, const rg_report *r, rg_phase ph, bool *failed);
+
+/* Judges by the spread of repetitions, stolen time, forced switches and the drift of the clock. */
+void rg_report_judge_noise(rg_report *r);
+
+/* The verdict: sentences computed from the numbers. */
+void rg_verdict(rg_lines *out, const rg_report *const *r, int n);
+/* One run's part, and what further runs gained. gain: how many times as fast, by phase, where that was
+ * measured in pairs; NULL or NAN: the ratio of speeds. */
+void rg_verdict_run(rg_lines *out, const rg_report *r);
+void rg_verdict_compare(
+    rg_lines *out, const rg_report *base, const rg_report *other, const double gain[RG_PHASE_COUNT]);
+
+#endif

@@ -1,0 +1,110 @@
+/* Joins records with the exact cost model and the roofs, and prints the result for people (md), spreadsheets
+ * (csv) and programs (json). Field names and meanings of the JSON are in
+ * report/schema/profile.schema.json. */
+#ifndef RG_REPORT_H
+#define RG_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/config.h"
+#include "base/osload.h"
+#include "ops/rec.h"
+#include "roofline/count/counters.h"
+#include "roofline/count/socket.h"
+#include "roofline/doctor/doctor.h"
+#include "roofline/measure/machine.h"
+
+/* What the report says about the model; filled by the tool from the engine. */
+typedef struct rg_model_info {
+    rg_config config;
+    const char *path, *format; /* borrowed */
+    const char *dtype;         /* resident type of the linear weights */
+    const char *head_dtype;    /* resident type of the output matrix */
+    uint64_t params;
+    uint64_t file_bytes, resident_bytes; /* resident: packed weights, embedding and norms */
+    /* weights that one decode step reads: resident without an untied embedding */
+    uint64_t stream_bytes;
+    uint64_t kv_bytes, scratch_bytes; /* allocated for the session */
+    double bits_file, bits_resident;  /* bits per weight */
+    rg_act act;                       /* precision of activations in products */
+    rg_kvtype kv_k, kv_v;
+    int64_t ctx;
+    /* bytes of a row of the embedding, where it is not the output matrix; 0: tied, or unknown */
+    int64_t embd_row;
+    /* relative rounding error of quantisation at load, sqrt(sum err^2 / sum w^2) over the tensors that were
+     * rounded; 0: none */
+    double round_rel;
+} rg_model_info;
+
+typedef struct rg_run_info {
+    const char *command; /* the command line */
+    time_t started;
+    int threads;
+    const int *cpus;     /* [threads] processors the threads are pinned to, or NULL */
+    const char *pinning; /* one phrase: "2 threads on cores 0, 1", "off (--pin off)" */
+    rg_isa isa;
+    const char *blas; /* "off" or its description */
+    bool flash;
+    unsigned fuse; /* further fusions asked for; those that the model has sites for apply */
+    int64_t prompt_tokens, gen_tokens, ubatch;
+    /* tokens in the context before the first decode step */
+    int64_t decode_start;
+    /* measured ones; the log holds, per phase, the one with the median time */
+    int repetitions;
+    /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
+    double spread[RG_PHASE_COUNT];
+    double low_ns[RG_PHASE_COUNT], high_ns[RG_PHASE_COUNT]; /* interval of the median time; 0: unknown */
+    /* Set where the speed was measured without records, beside the recorded repetition: the verdict names
+     * this one. 0: the log's. */
+    double tokens_per_s[RG_PHASE_COUNT];
+    const char *label; /* what the verdict calls the run; NULL: its weight type */
+    bool interrupted;
+    const char *pmu_status; /* "hardware", "software", "off" */
+    const char *pmu_reason; /* why not hardware; NULL if hardware */
+    double probe_ns;        /* measured cost of one counter read, 0 if off */
+    const char *pmu_mode;   /* where counters were read: "op", "layer", "off" */
+    int pmu_groups;         /* groups of events that took turns */
+    /* part of a decode step that the reads cost, predicted from probe_ns */
+    double pmu_share;
+    bool has_socket; /* memory controllers and energy were watched */
+    /* of a repetition of the phase, mean; NAN: unknown. Whatever ran on the socket is in it */
+    double socket[RG_PHASE_COUNT][RG_SOCKET_COUNT];
+    const rg_metric *metric; /* [n_metrics] what might be counted, and why it is not */
+    int n_metrics;
+    int n_ctr;
+    const char *ctr_name[RG_MAX_CTR];
+    uint64_t load_ns, sample_ns; /* loading and packing; choosing tokens in decode */
+    /* turning the prompt's text into tokens; NAN: it was given as tokens */
+    double tokenize_ns;
+    /* the first call of all, nothing touched before; NAN or 0: not measured */
+    double first_ns[RG_PHASE_COUNT];
+    rg_osload first_load[RG_PHASE_COUNT]; /* what the system did in it */
+    rg_osload load[RG_PHASE_COUNT];       /* and in all measured repetitions */
+    /* slowest over fastest clock between repetitions, less 1; NAN: unknown */
+    double clock_drift;
+    bool per_layer;
+} rg_run_info;
+
+typedef struct rg_report rg_report;
+
+/* The roofs as tables for people, and what the doctor found. */
+rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err);
+rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err);
+rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err);
+
+/* Everything is copied; the log is not needed afterwards. */
+rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model,
+    const rg_run_info *run, const rg_log *log, rg_err *err);
+/* Legal on NULL. */
+void rg_report_close(rg_report *r);
+
+/* others[0..n) are further runs of the same session (other weight types): the md and the verdict compare each
+ * with the first. JSON of several runs is
+ * {"schema":"ridge.profile.set","version":1,"runs":[...],"verdict":[...]}. */
+rg_status rg_report_md(FILE *f, const rg_report *const *r, int n, rg_err *err);
+rg_status rg_report_csv(FILE *f, const rg_report *const *r, int n, rg_err *err);
+rg_status rg_report_json(FILE *f, const rg_report *const *r, int n, rg_err *err);
+
+#endif

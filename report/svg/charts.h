@@ -1,0 +1,75 @@
+/* Charts that are not rooflines: rows of marks with intervals, and curves. Filled marks are measured, hollow
+ * ones analytic, joined by a line, as in the rooflines. */
+#ifndef RG_CHARTS_H
+#define RG_CHARTS_H
+
+#include <jansson.h>
+
+#include "report/svg/axis.h"
+#include "report/svg/roof_plot.h"
+
+enum { RG_CHART_COLOURS = 6 };
+/* Class of the i-th series; shapes change with it, so that colour is not needed. */
+const char *rg_chart_class(int i);
+void rg_chart_mark(rg_svg *s, int i, double x, double y, double r);
+void rg_chart_hollow(rg_svg *s, int i, double x, double y, double r);
+/* The same in a legend. */
+void rg_chart_legend(rg_svg *s, rg_legend *l, int i, const char *text);
+
+/* A row: NAN is unknown everywhere. */
+typedef struct rg_dot {
+    char label[96], text[200]; /* left and right of it */
+    char tip[480], at[48];     /* at: where it stands in the JSON ("results.3"); "": nowhere */
+    double value, low, high;   /* measured, and its interval */
+    double ideal;              /* what the roofs allow */
+    const json_t *sample;      /* numbers drawn as ticks; borrowed; may be NULL */
+    int series;
+} rg_dot;
+
+typedef struct rg_dot_panel {
+    char title[128];
+    const char *unit; /* below its axis; static */
+    bool log;
+    double reference; /* an upright line with a name; NAN: none */
+    const char *reference_name;
+    rg_dot *dot; /* borrowed */
+    int n;
+} rg_dot_panel;
+
+typedef struct rg_chart_words {
+    const char *title, *sub, *desc, *legend; /* desc is read out; legend explains the marks */
+} rg_chart_words;
+
+rg_status rg_chart_dots(
+    FILE *f, const rg_chart_words *w, const rg_dot_panel *p, int n, bool embedded, rg_err *err);
+
+typedef struct rg_curve_point {
+    double x, y, low, high, ideal, share; /* share: y / ideal, as the report has it */
+    char tip[320], at[48];
+} rg_curve_point;
+
+typedef struct rg_curve {
+    char name[96];
+    rg_curve_point *p; /* owns; rising in x */
+    int n, cap;
+} rg_curve;
+
+enum { RG_CURVES = 12 };
+typedef struct rg_curves {
+    rg_curve c[RG_CURVES];
+    int n, left_out; /* curves that found no place */
+    const char *x_title, *y_title;
+    bool x_log;
+} rg_curves;
+
+/* The curve of that name, made if it is new; NULL: no place, counted. */
+rg_curve *rg_curves_get(rg_curves *c, const char *name);
+/* Adds a point in its order; false without memory. */
+bool rg_curve_add(rg_curve *c, const rg_curve_point *p);
+/* Curves with one point only say nothing: dropped. */
+void rg_curves_prune(rg_curves *c);
+void rg_curves_free(rg_curves *c);
+/* Left: y with its interval, and what the roofs allow (dashed); right: the share of that. */
+rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, bool embedded, rg_err *err);
+
+#endif

@@ -1,0 +1,288 @@
+/* Bars: prefill against decode, time by operator, weights against activations. */
+#include <math.h>
+#include <string.h>
+
+#include "report/join.h"
+#include "report/svg/axis.h"
+#include "report/svg/pictures.h"
+#include "report/svg/roof_plot.h"
+
+static double or_zero(double x) { return isfinite(x) && x > 0.0 ? x : 0.0; }
+
+/* ---- prefill and decode ---- */
+
+bool rg_picture_can_stages(const rg_saved *s, size_t run)
+{
+    (void)run;
+    return s->n > 0;
+}
+
+/* Two bars per run: what the roofs would allow, and what was measured. */
+rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+{
+    enum { W = 960, LEFT = 200, RIGHT = 850, TOP = 62, ROW = 26, GAP = 14 };
+    static const char *const phase_cls[RG_PHASE_COUNT] = {[RG_PREFILL] = "c-qkv", [RG_DECODE] = "c-attn"};
+    const double bottom = TOP + (double)set->n * (2 * ROW + GAP), h = bottom + 78.0;
+    double most = 0.0;
+    char text[200], a[32], b[32], sub[320];
+    rg_svg s;
+    (void)run;
+    for (size_t i = 0; i < set->n; i++) {
+        const rg_saved_phase *p = set->run[i].phase;
+        most = fmax(most, or_zero(p[0].t_ns) + or_zero(p[1].t_ns));
+        most = fmax(most, or_zero(p[0].analytic_ns) + or_zero(p[1].analytic_ns));
+    }
+    const rg_axis x = rg_axis_linear(most / 1e6, LEFT, RIGHT);
+    rg_svg_open(&s, f, W, h, "Prefill and decode",
+        "Time of the prompt and of the generated tokens, one bar as the roofs would allow it and one as "
+        "measured, for every run.",
+        embedded);
+    if (set->n == 1)
+        rg_picture_run(sub, sizeof sub, &set->run[0]);
+    else
+        snprintf(sub, sizeof sub, "%zu runs", set->n);
+    rg_picture_title(&s, "Prefill and decode", sub);
+    rg_axis_draw_x(&s, &x, TOP - 4, bottom, "time, ms");
+    for (size_t i = 0; i < set->n; i++) {
+        const rg_saved_run *r = &set->run[i];
+        for (int kind = 0; kind < 2; kind++) {
+            const double y = TOP + (double)i * (2 * ROW + GAP) + kind * ROW;
+            double at = 0.0;
+            bool known = true;
+            if (set->n > 1 && kind == 0)
+                rg_svg_text(&s, (rg_svg_at){16, y + 30, RG_SVG_START, 12, 0, "ink strong"}, r->label);
+            rg_svg_text(
+                &s, (rg_svg_at){LEFT - 8, y + 16, RG_SVG_END, 12, 0, "soft"}, kind ? "measured" : "analytic");
+            for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+                const rg_saved_phase *p = &r->phase[ph];
+                const double ns = kind ? p->t_ns : p->analytic_ns;
+                if (!p->ran) continue;
+                if (!isfinite(ns)) {
+                    known = false;
+                    continue;
+                }
+                char attrs[96], cls[40];
+                snprintf(text, sizeof text, "%s, %s: %s for %.0f tokens, %s tokens/s", rg_phase_names[ph],
+                    kind ? "measured" : "analytic", rg_time(a, sizeof a, ns), p->tokens,
+                    rg_num(b, sizeof b, 1e9 * rg_ratio(p->tokens, ns)));
+                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-phase=\"%s\" data-kind=\"%s\"", i,
+                    rg_phase_names[ph], kind ? "measured" : "analytic");
+                snprintf(cls, sizeof cls, kind ? "%s see" : "%s wash", phase_cls[ph]);
+                const double x0 = rg_axis_at(&x, at / 1e6), x1 = rg_axis_at(&x, (at + ns) / 1e6);
+                rg_svg_group(&s, "bar", attrs, text);
+                rg_svg_rect(&s, cls, x0, y + 3, x1 - x0, ROW - 6);
+                if (!kind) {
+                    snprintf(cls, sizeof cls, "%s-line", phase_cls[ph]);
+                    rg_svg_rect(&s, cls, x0, y + 3, x1 - x0, ROW - 6);
+                }
+                rg_svg_end(&s);
+                at += ns;
+            }
+            snprintf(text, sizeof text, "%s", known ? rg_time(a, sizeof a, at) : "roofs unknown");
+            rg_svg_try_text(&s, (rg_svg_at){rg_axis_at(&x, at / 1e6) + 6, y + 16, RG_SVG_START, 11, 0, "ink"},
+                text, true);
+        }
+    }
+    rg_legend l = {.x = 16, .y = bottom + 62, .left = 16, .right = W - 16};
+    rg_legend_item(&s, &l, RG_LEGEND_SQUARE, phase_cls[RG_PREFILL], "prefill");
+    rg_legend_item(&s, &l, RG_LEGEND_SQUARE, phase_cls[RG_DECODE], "decode");
+    rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft",
+        "pale: analytic (sum of the operators' ideal times); full: measured");
+    return rg_svg_close(&s, err);
+}
+
+/* ---- time by operator ---- */
+
+bool rg_picture_can_time(const rg_saved *s, size_t run)
+{
+    for (size_t i = 0; i < s->run[run].n_ops; i++)
+        if (s->run[run].op[i].layer < 0) return true;
+    return false;
+}
+
+/* Columns: prefill and decode; a bar per operator with a tick at its ideal time. */
+rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+{
+    enum { W = 960, TOP = 84, ROW = 20, NAME = 116, MAX_ROWS = 64 };
+    const rg_saved_run *r = &set->run[run];
+    const char *site[MAX_ROWS];
+    int rows = 0;
+    char text[300], sub[320], a[32], b[32], c[32];
+    rg_svg s;
+    for (size_t i = 0; i < r->n_ops; i++) { /* in the order of the forward pass, once for both phases */
+        bool known = r->op[i].layer >= 0;
+        for (int k = 0; k < rows && !known; k++) known = strcmp(site[k], r->op[i].site) == 0;
+        if (!known && rows < MAX_ROWS) site[rows++] = r->op[i].site;
+    }
+    const double bottom = TOP + ROW * (rows + 1), h = bottom + 74.0;
+    rg_svg_open(&s, f, W, h, "Time by operator and phase",
+        "A bar per operator for prefill and one for decode: measured time; the upright tick marks the time "
+        "that the roofs would allow.",
+        embedded);
+    rg_picture_title(&s, "Time by operator and phase", rg_picture_run(sub, sizeof sub, r));
+    for (int k = 0; k <= rows; k++)
+        rg_svg_text(&s,
+            (rg_svg_at){NAME + 6, TOP + ROW * k + 14, RG_SVG_END, 11, 0, k < rows ? "ink" : "soft"},
+            k < rows ? rg_text_clean(text, 17, site[k]) : "outside ops");
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_saved_phase *p = &r->phase[ph];
+        if (!p->ran) continue;
+        const double left = NAME + 14 + ph * 412.0, right = left + 330.0;
+        double most = 0.0;
+        for (size_t i = 0; i < r->n_ops; i++)
+            if (r->op[i].phase == (rg_phase)ph && r->op[i].layer < 0)
+                most = fmax(most, fmax(r->op[i].t_ns, or_zero(r->op[i].analytic_ns)));
+        most = fmax(most, or_zero(p->overhead_ns));
+        const rg_axis x = rg_axis_linear(most / 1e6, left, right);
+        snprintf(text, sizeof text, "%s: %s, %s tokens/s", rg_phase_names[ph], rg_time(a, sizeof a, p->t_ns),
+            rg_num(b, sizeof b, p->tokens_per_s));
+        rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
+        rg_axis_draw_x(&s, &x, TOP, bottom, "time, ms");
+        for (int k = 0; k <= rows; k++) {
+            const rg_saved_op *w = k < rows ? rg_saved_find(r, (rg_phase)ph, site[k]) : NULL;
+            const double y = TOP + ROW * k, ns = w ? w->t_ns : k == rows ? or_zero(p->overhead_ns) : 0.0;
+            char attrs[96], cls[40];
+            if (!w && k < rows) continue;
+            if (w)
+                snprintf(text, sizeof text, "%.40s, %s: %s measured, %s analytic, %s of the roof", site[k],
+                    rg_phase_names[ph], rg_time(a, sizeof a, w->t_ns), rg_time(b, sizeof b, w->analytic_ns),
+                    rg_percent(c, sizeof c, w->fraction));
+            else
+                snprintf(text, sizeof text, "outside operators, %s: %s", rg_phase_names[ph],
+                    rg_time(a, sizeof a, ns));
+            if (w)
+                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-op=\"%zu\"", run, w->index);
+            else
+                snprintf(attrs, sizeof attrs, "data-run=\"%zu\"", run);
+            snprintf(cls, sizeof cls, "%s see", w ? rg_opgroup_classes[w->group] : "c-outside");
+            rg_svg_group(&s, "bar", attrs, text);
+            rg_svg_rect(
+                &s, cls, left, y + 3, fmax(rg_axis_at(&x, ns / 1e6) - left, ns > 0.0 ? 0.5 : 0.0), ROW - 6);
+            if (w && isfinite(w->analytic_ns)) {
+                const double at = rg_axis_at(&x, w->analytic_ns / 1e6);
+                rg_svg_line(&s, "roof-line", at, y + 1, at, y + ROW - 1, 2.0, NULL);
+            }
+            rg_svg_end(&s);
+            const double end = fmax(rg_axis_at(&x, ns / 1e6),
+                w && isfinite(w->analytic_ns) ? rg_axis_at(&x, w->analytic_ns / 1e6) : left);
+            snprintf(text, sizeof text, "%.1f %%", 100.0 * rg_ratio(ns, p->t_ns));
+            rg_svg_try_text(&s, (rg_svg_at){end + 5, y + 14, RG_SVG_START, 10, 0, "soft"}, text, true);
+        }
+    }
+    rg_svg_text(&s, (rg_svg_at){16, bottom + 62, RG_SVG_START, 12, 0, "soft"},
+        "bar: measured, with its share of the phase; upright tick: analytic, at the roofs");
+    return rg_svg_close(&s, err);
+}
+
+/* ---- weights against activations ---- */
+
+static const struct part {
+    const char *name;
+    unsigned groups; /* bit set of rg_opgroup */
+} parts[] = {
+    {"attention", 1u << RG_OPGROUP_QKV | 1u << RG_OPGROUP_ATTN | 1u << RG_OPGROUP_OUT},
+    {"FFN", 1u << RG_OPGROUP_GATE | 1u << RG_OPGROUP_DOWN},
+    {"output", 1u << RG_OPGROUP_HEAD},
+    {"norms, rope, adds", 1u << RG_OPGROUP_REST},
+};
+enum { PARTS = sizeof parts / sizeof *parts, KINDS = 3 };
+static const char *const kind_names[KINDS] = {"weights", "activations", "KV cache"},
+                         *const kind_cls[KINDS] = {"c-qkv", "c-attn", "c-out"};
+
+static double bytes_of(const rg_saved_bytes *b, int kind)
+{
+    return kind == 0 ? b->weight : kind == 1 ? b->act_rd + b->act_wr : b->kv_rd + b->kv_wr;
+}
+
+bool rg_picture_can_bytes(const rg_saved *s, size_t run) { return rg_picture_can_time(s, run); }
+
+/* Per forward call, log scale: analytic as a hollow mark, counted as a bar. */
+rg_status rg_picture_bytes(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+{
+    enum { W = 960, TOP = 84, ROW = 17, GAP = 12, NAME = 190 };
+    const rg_saved_run *r = &set->run[run];
+    double v[RG_PHASE_COUNT][PARTS][KINDS][2], least = INFINITY, most = 0.0;
+    char text[240], sub[320], a[32], b[32];
+    rg_svg s;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        for (int p = 0; p < PARTS; p++) {
+            rg_saved_bytes sum[2] = {{0}};
+            for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
+                if (!(parts[p].groups & 1u << g)) continue;
+                const rg_saved_group w = rg_saved_group_of(r, (rg_phase)ph, (rg_opgroup)g);
+                for (int kind = 0; kind < 2; kind++) {
+                    const rg_saved_bytes *from = kind ? &w.counted : &w.analytic;
+                    sum[kind].weight += from->weight;
+                    sum[kind].act_rd += from->act_rd;
+                    sum[kind].act_wr += from->act_wr;
+                    sum[kind].kv_rd += from->kv_rd;
+                    sum[kind].kv_wr += from->kv_wr;
+                }
+            }
+            for (int k = 0; k < KINDS; k++)
+                for (int kind = 0; kind < 2; kind++) {
+                    const double x = v[ph][p][k][kind] =
+                        bytes_of(&sum[kind], k) / fmax(or_zero(r->phase[ph].calls), 1.0);
+                    if (x > 0.0) {
+                        least = fmin(least, x);
+                        most = fmax(most, x);
+                    }
+                }
+        }
+    const double bottom = TOP + PARTS * (KINDS * ROW + GAP), h = bottom + 78.0;
+    rg_svg_open(&s, f, W, h, "Weights against activations",
+        "Bytes that one forward call moves, by part of the model and kind, on a logarithmic scale, for "
+        "prefill and decode: bars are counted, marks analytic.",
+        embedded);
+    rg_picture_title(
+        &s, "Weights against activations, bytes per forward call", rg_picture_run(sub, sizeof sub, r));
+    for (int p = 0; p < PARTS; p++)
+        for (int k = 0; k < KINDS; k++) {
+            const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW;
+            if (k == 1)
+                rg_svg_text(&s, (rg_svg_at){16, y + 13, RG_SVG_START, 12, 0, "ink strong"}, parts[p].name);
+            rg_svg_text(&s, (rg_svg_at){NAME + 20, y + 13, RG_SVG_END, 10, 0, "soft"}, kind_names[k]);
+        }
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const double left = NAME + 28 + ph * 372.0, right = left + 350.0;
+        if (!r->phase[ph].ran) continue;
+        rg_axis x = rg_axis_log(least / 2.0, most * 8.0, left, right);
+        x.bytes = true;
+        snprintf(text, sizeof text, "%s (%.0f token%s per call)", rg_phase_names[ph],
+            rg_ratio(r->phase[ph].tokens, fmax(or_zero(r->phase[ph].calls), 1.0)),
+            r->phase[ph].tokens > r->phase[ph].calls ? "s" : "");
+        rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
+        rg_axis_draw_x(&s, &x, TOP - 2, bottom, "bytes per call");
+        for (int p = 0; p < PARTS; p++)
+            for (int k = 0; k < KINDS; k++) {
+                const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW, counted = v[ph][p][k][1],
+                             analytic = v[ph][p][k][0];
+                char cls[48];
+                if (!(counted > 0.0) && !(analytic > 0.0)) {
+                    rg_svg_try_text(
+                        &s, (rg_svg_at){left + 4, y + 13, RG_SVG_START, 10, 0, "soft"}, "none", true);
+                    continue;
+                }
+                snprintf(text, sizeof text, "%s, %s, %s per call: %s counted, %s analytic", parts[p].name,
+                    kind_names[k], rg_phase_names[ph], rg_bytes(a, sizeof a, counted),
+                    rg_bytes(b, sizeof b, analytic));
+                rg_svg_group(&s, "bar", NULL, text);
+                snprintf(cls, sizeof cls, "%s see", kind_cls[k]);
+                if (counted > 0.0) rg_svg_rect(&s, cls, left, y + 3, rg_axis_at(&x, counted) - left, ROW - 5);
+                snprintf(cls, sizeof cls, "roof-line hollow mark");
+                if (analytic > 0.0)
+                    rg_svg_circle(&s, cls, rg_axis_at(&x, analytic), y + 3 + (ROW - 5) / 2.0, 3.2);
+                rg_svg_end(&s);
+                rg_svg_try_text(&s,
+                    (rg_svg_at){
+                        fmax(rg_axis_at(&x, fmax(counted, least)), rg_axis_at(&x, fmax(analytic, least))) + 7,
+                        y + 13, RG_SVG_START, 10, 0, "ink"},
+                    rg_bytes(a, sizeof a, counted > 0.0 ? counted : analytic), true);
+            }
+    }
+    rg_legend l = {.x = 16, .y = bottom + 62, .left = 16, .right = W - 16};
+    for (int k = 0; k < KINDS; k++) rg_legend_item(&s, &l, RG_LEGEND_SQUARE, kind_cls[k], kind_names[k]);
+    rg_legend_item(&s, &l, RG_LEGEND_HOLLOW, "roof", "analytic (compulsory)");
+    rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft", "bar and figure: counted, what the loops streamed");
+    return rg_svg_close(&s, err);
+}

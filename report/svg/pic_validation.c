@@ -1,0 +1,106 @@
+/* The picture of `ridge roofline --validate`: predicted over measured time. */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/join.h"
+#include "report/svg/charts.h"
+#include "report/svg/doc_pictures.h"
+
+enum { W = 960, H = 640, LEFT = 74, RIGHT = 944, TOP = 62, BOTTOM = 540, TYPES = 12 };
+
+int rg_doc_count_validation(const rg_doc *d) { return json_array_size(d->list) > 0; }
+
+static int type_of(const rg_doc *d, size_t at, const char **seen, int *n)
+{
+    const char *mine = rg_doc_text(json_array_get(d->list, at), "dtype");
+    for (int k = 0; k < *n; k++)
+        if (strcmp(seen[k], mine) == 0) return k;
+    if (*n == TYPES) return TYPES - 1;
+    seen[*n] = mine;
+    return (*n)++;
+}
+
+/* predicted = factor * measured, inside the plot. */
+static void diagonal(rg_svg *s, const rg_axis *x, const rg_axis *y, double factor, const char *name)
+{
+    const double lo = fmax(x->lo, y->lo / factor), hi = fmin(x->hi, y->hi / factor);
+    const bool right = fabs(factor - 1.0) < 1e-9;
+    if (!(lo < hi)) return;
+    rg_svg_line(s, right ? "roof-line" : "faint-line", rg_axis_at(x, lo), rg_axis_at(y, lo * factor),
+        rg_axis_at(x, hi), rg_axis_at(y, hi * factor), right ? 1.8 : 1.0, right ? NULL : "5 3");
+    const double at = lo * pow(hi / lo, right ? 0.93 : 0.6);
+    rg_svg_label(s, rg_axis_at(x, at), rg_axis_at(y, at * factor), 3, 11, "soft halo", name);
+}
+
+rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+{
+    const char *seen[TYPES];
+    const size_t n = json_array_size(d->list);
+    double lo = INFINITY, hi = 0.0;
+    char cpu[96], model[48], text[320], attrs[96], a[32], b[32], c[32];
+    int types = 0;
+    rg_svg s;
+    (void)index;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *o = json_array_get(d->list, i);
+        const double v[] = {rg_doc_num(o, "measured_ns"), rg_doc_num(o, "predicted_ns")};
+        for (int k = 0; k < 2; k++)
+            if (v[k] > 0.0) {
+                lo = fmin(lo, v[k] / 1e6);
+                hi = fmax(hi, v[k] / 1e6);
+            }
+    }
+    const rg_axis x = rg_axis_log(lo, hi, LEFT, RIGHT), y = rg_axis_log(lo, hi, BOTTOM, TOP);
+    rg_svg_open(&s, f, W, H, "Predicted against measured",
+        "Logarithmic axes: measured time across, predicted time up; on the diagonal the prediction is right, "
+        "dashed lines are a quarter off.",
+        embedded);
+    rg_text_clean(
+        cpu, sizeof cpu, rg_doc_text(d->root, "cpu") ? rg_doc_text(d->root, "cpu") : "unknown machine");
+    rg_picture_title(&s, "Predicted against measured", cpu);
+    rg_axis_draw_x(&s, &x, TOP, BOTTOM, "measured time of a call, ms");
+    rg_axis_draw_y(&s, &y, LEFT, RIGHT, "predicted time, ms");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *o = json_array_get(d->list, i);
+        rg_svg_keep_off(&s, rg_axis_at(&x, rg_doc_num(o, "measured_ns") / 1e6),
+            rg_axis_at(&y, rg_doc_num(o, "predicted_ns") / 1e6), 5, 5, 0);
+    }
+    diagonal(&s, &x, &y, 1.25, "25 % above");
+    diagonal(&s, &x, &y, 0.8, "20 % below");
+    diagonal(&s, &x, &y, 1.0, "predicted = measured");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *o = json_array_get(d->list, i);
+        const double measured = rg_doc_num(o, "measured_ns"), predicted = rg_doc_num(o, "predicted_ns");
+        const bool prefill = strcmp(rg_doc_text(o, "phase"), rg_phase_names[RG_PREFILL]) == 0;
+        const int type = type_of(d, i, seen, &types);
+        if (!(measured > 0.0) || !(predicted > 0.0)) continue;
+        snprintf(text, sizeof text,
+            "%s, %s, %s\n%.0f thread%s, prompt %.0f, batch %.0f\nmeasured %s, predicted %s: %+.1f %%\nideal "
+            "on the roofs %s",
+            rg_text_clean(model, sizeof model, rg_doc_text(o, "model")), seen[type],
+            prefill ? "prefill" : "decode", rg_doc_num(o, "threads"),
+            rg_doc_num(o, "threads") > 1.5 ? "s" : "", rg_doc_num(o, "prompt"), rg_doc_num(o, "batch"),
+            rg_time(a, sizeof a, measured), rg_time(b, sizeof b, predicted),
+            100.0 * (predicted / measured - 1.0), rg_time(c, sizeof c, rg_doc_num(o, "ideal_ns")));
+        snprintf(attrs, sizeof attrs, "data-kind=\"point\" data-phase=\"%s\" data-at=\"points.%zu\"",
+            prefill ? "prefill" : "decode", i);
+        rg_svg_group(&s, "dot", attrs, text);
+        char cls[32];
+        snprintf(cls, sizeof cls, "%s see", rg_chart_class(type));
+        if (prefill)
+            rg_svg_circle(&s, cls, rg_axis_at(&x, measured / 1e6), rg_axis_at(&y, predicted / 1e6), 4.5);
+        else
+            rg_svg_diamond(&s, cls, rg_axis_at(&x, measured / 1e6), rg_axis_at(&y, predicted / 1e6), 4.5);
+        rg_svg_end(&s);
+    }
+    rg_legend l = {.x = 16, .y = BOTTOM + 62, .left = 16, .right = W - 16};
+    for (int k = 0; k < types; k++) {
+        char name[40];
+        rg_legend_item(
+            &s, &l, RG_LEGEND_SQUARE, rg_chart_class(k), rg_text_clean(name, sizeof name, seen[k]));
+    }
+    rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "c-rest", "prefill");
+    rg_legend_item(&s, &l, RG_LEGEND_DIAMOND, "c-rest", "decode");
+    return rg_svg_close(&s, err);
+}

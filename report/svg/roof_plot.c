@@ -1,0 +1,288 @@
+#include "report/svg/roof_plot.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/text.h"
+
+rg_roof_plot rg_roof_plot_at(double left, double top, double right, double bottom)
+{
+    return (rg_roof_plot){.left = left,
+        .right = right,
+        .top = top,
+        .bottom = bottom,
+        .x_lo = INFINITY,
+        .x_hi = 0,
+        .y_lo = INFINITY,
+        .y_hi = 0};
+}
+
+void rg_roof_plot_reach(rg_roof_plot *p, double x, double y)
+{
+    if (x > 0.0 && isfinite(x)) {
+        p->x_lo = fmin(p->x_lo, x);
+        p->x_hi = fmax(p->x_hi, x);
+    }
+    if (y > 0.0 && isfinite(y)) {
+        p->y_lo = fmin(p->y_lo, y);
+        p->y_hi = fmax(p->y_hi, y);
+    }
+}
+
+void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, const char *fmt, ...)
+{
+    va_list ap;
+    if (p->n == RG_PLOT_ROOFS || !(value > 0.0) || !isfinite(value)) return;
+    rg_plot_roof *r = &p->roof[p->n++];
+    *r = (rg_plot_roof){.value = value, .compute = compute, .used = used};
+    va_start(ap, fmt);
+    vsnprintf(r->name, sizeof r->name, fmt, ap);
+    va_end(ap);
+}
+
+/* ---- the roofs of a run ---- */
+
+static bool read_roof(const rg_saved_roof *f)
+{
+    return !f->compute && strncmp(f->name, "read ", 5) == 0 && f->value > 0.0;
+}
+static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * fmax(a, b); }
+
+static void add_levels(rg_roof_plot *p, const rg_saved_run *r, const double *used, int n_used)
+{
+    char a[32], b[32], c[32];
+    for (size_t i = 0; i < r->n_roofs;) {
+        const rg_saved_roof *f = &r->roof[i];
+        if (!read_roof(f)) {
+            i++;
+            continue;
+        }
+        double sum = 0.0, last = f->footprint;
+        int n = 0;
+        for (; i < r->n_roofs && read_roof(&r->roof[i]) && near(r->roof[i].value, f->value, 0.2); i++, n++) {
+            sum += r->roof[i].value;
+            last = r->roof[i].footprint;
+        }
+        bool drawn = false;
+        for (int k = 0; k < n_used; k++) drawn = drawn || near(used[k], sum / n, 0.06);
+        if (drawn) continue;
+        rg_bytes(a, sizeof a, f->footprint);
+        rg_bytes(b, sizeof b, last);
+        rg_num(c, sizeof c, sum / n);
+        if (n > 1)
+            rg_roof_plot_add(p, false, false, sum / n, "read %s to %s: %s GB/s", a, b, c);
+        else
+            rg_roof_plot_add(p, false, false, sum / n, "read %s: %s GB/s", a, c);
+    }
+}
+
+void rg_roof_plot_saved(rg_roof_plot *p, const rg_saved_run *r)
+{
+    double used[RG_PHASE_COUNT];
+    char a[32], b[32];
+    int n = 0;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const double foot = r->phase[ph].stream_bytes,
+                     bw = r->phase[ph].ran ? rg_saved_bandwidth(r, foot) : NAN;
+        if (!(bw > 0.0) || (n > 0 && near(bw, used[0], 0.05))) continue;
+        used[n++] = bw;
+        rg_roof_plot_add(p, false, true, bw, "weights and KV, %s: %s GB/s", rg_bytes(a, sizeof a, foot),
+            rg_num(b, sizeof b, bw));
+    }
+    add_levels(p, r, used, n);
+    for (size_t i = 0; i < r->n_roofs; i++) {
+        const rg_saved_roof *f = &r->roof[i];
+        if (f->compute)
+            rg_roof_plot_add(p, true, rg_saved_binds(r, f), f->value, "%.60s: %s G%s/s", f->name,
+                rg_num(a, sizeof a, f->value), strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
+    }
+}
+
+/* ---- axes ---- */
+
+static double best(const rg_roof_plot *p, bool compute, bool used_only)
+{
+    double v = 0.0;
+    for (int i = 0; i < p->n; i++)
+        if (p->roof[i].compute == compute && (p->roof[i].used || !used_only)) v = fmax(v, p->roof[i].value);
+    return v;
+}
+
+void rg_roof_plot_scale(rg_roof_plot *p)
+{
+    const double bw = best(p, false, true) > 0.0 ? best(p, false, true) : best(p, false, false),
+                 peak = best(p, true, false);
+    for (int i = 0; i < p->n; i++)
+        if (p->roof[i].compute) rg_roof_plot_reach(p, NAN, p->roof[i].value);
+    if (bw > 0.0 && peak > 0.0) rg_roof_plot_reach(p, 4.0 * peak / bw, 1.15 * peak);
+    if (!(p->x_hi > 0.0)) p->x_lo = 0.1, p->x_hi = 100.0;
+    if (!(p->y_hi > 0.0)) p->y_lo = 1.0, p->y_hi = 100.0;
+    p->x = rg_axis_log(p->x_lo / 1.5, p->x_hi * 1.5, p->left, p->right);
+    p->y = rg_axis_log(p->y_lo / 1.5, p->y_hi * 1.1, p->bottom, p->top);
+}
+
+/* The part of the slope y = bw x inside the plot; false if there is none. */
+static bool slope_ends(const rg_roof_plot *p, double bw, double cap, double *x0, double *x1)
+{
+    const double top = cap > 0.0 ? fmin(cap, p->y.hi) : p->y.hi;
+    *x0 = fmax(p->x.lo, p->y.lo / bw);
+    *x1 = fmin(p->x.hi, top / bw);
+    return *x0 < *x1;
+}
+
+void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
+{
+    const double peak = best(p, true, false), bw = best(p, false, false);
+    rg_axis_draw_x(s, &p->x, p->top, p->bottom, "arithmetic intensity, FLOP/byte");
+    rg_axis_draw_y(s, &p->y, p->left, p->right, "performance, GFLOP/s");
+    char where[240]; /* the axes, for scripts that place things in the picture */
+    snprintf(where, sizeof where, "data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g %.9g %.9g\"", p->x.lo,
+        p->x.hi, p->x.p0, p->x.p1, p->y.lo, p->y.hi, p->y.p0, p->y.p1);
+    rg_svg_group(s, "plot", where, NULL);
+    rg_svg_end(s);
+    for (int i = 0; i < p->n; i++) {
+        const rg_plot_roof *r = &p->roof[i];
+        const char *cls = r->used ? "roof-line" : "faint-line", *dash = r->used ? NULL : "5 3";
+        double x0, x1;
+        rg_svg_group(s, "roofmark", NULL, r->name);
+        double at[4] = {NAN, NAN, NAN, NAN}; /* both ends */
+        if (r->compute) {
+            /* a ceiling begins at the fastest slope */
+            x0 = bw > 0.0 ? fmax(p->x.lo, r->value / bw) : p->x.lo;
+            if (x0 < p->x.hi && rg_axis_in(&p->y, r->value)) {
+                at[0] = rg_axis_at(&p->x, x0), at[2] = p->right;
+                at[1] = at[3] = rg_axis_at(&p->y, r->value);
+            }
+        } else if (slope_ends(p, r->value, peak, &x0, &x1)) {
+            at[0] = rg_axis_at(&p->x, x0), at[1] = rg_axis_at(&p->y, x0 * r->value);
+            at[2] = rg_axis_at(&p->x, x1), at[3] = rg_axis_at(&p->y, x1 * r->value);
+        }
+        if (isfinite(at[0])) {
+            rg_svg_line(s, cls, at[0], at[1], at[2], at[3], r->used ? 2.0 : 1.2, dash);
+            rg_svg_keep_off_line(s, at[0], at[1], at[2], at[3]);
+        }
+        rg_svg_end(s);
+    }
+    /* ridge points: where the strong slopes meet the ceilings */
+    for (int i = 0; i < p->n; i++)
+        for (int k = 0; k < p->n; k++) {
+            const double x = p->roof[k].value / p->roof[i].value, y = p->roof[k].value;
+            if (p->roof[i].compute || !p->roof[k].compute || !(p->roof[i].used || p->roof[k].used) ||
+                !rg_axis_in(&p->x, x) || !rg_axis_in(&p->y, y))
+                continue;
+            char tip[240], a[32];
+            snprintf(tip, sizeof tip, "ridge point %s FLOP/byte: %s meets %s", rg_num(a, sizeof a, x),
+                p->roof[i].name, p->roof[k].name);
+            rg_svg_group(s, "ridge", NULL, tip);
+            rg_svg_circle(s, p->roof[i].used && p->roof[k].used ? "roof" : "faint", rg_axis_at(&p->x, x),
+                rg_axis_at(&p->y, y), p->roof[i].used && p->roof[k].used ? 3.5 : 2.2);
+            rg_svg_end(s);
+        }
+}
+
+/* Above the line from its right end leftwards, or below it. */
+static void name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
+{
+    const double bw = best(p, false, false),
+                 start = bw > 0.0 ? fmax(p->left, rg_axis_at(&p->x, r->value / bw)) : p->left;
+    const double y = rg_axis_at(&p->y, r->value), left = start + rg_svg_text_width(r->name, 11);
+    if (!rg_axis_in(&p->y, r->value)) return;
+    static const double offsets[] = {-5.0, -11.0, 14.0, 21.0}; /* above, over marks that sit on it, below */
+    for (int i = 0; i < 8; i++)
+        for (double x = p->right - 4.0; x > left; x -= 24.0)
+            if (rg_svg_try_text(
+                    s, (rg_svg_at){x, y + offsets[i % 4], RG_SVG_END, 11, 0, cls}, r->name, i >= 4))
+                return;
+}
+
+/* Along the slope, above it or below it; only the figure where the whole name finds no place. */
+static void name_slope(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
+{
+    const char *colon = strrchr(r->name, ':'), *texts[] = {r->name, colon ? colon + 2 : r->name};
+    double x0, x1;
+    if (!slope_ends(p, r->value, best(p, true, false), &x0, &x1)) return;
+    const double px = rg_axis_at(&p->x, x0), py = rg_axis_at(&p->y, x0 * r->value),
+                 dx = rg_axis_at(&p->x, x1) - px, dy = rg_axis_at(&p->y, x1 * r->value) - py;
+    const double len = hypot(dx, dy), ux = dx / len, uy = dy / len, angle = atan2(uy, ux) * 57.29577951308232;
+    for (int i = 0; i < 8; i++) {
+        const char *text = texts[i / 4];
+        const double off = i % 2 ? -13.0 : 4.0, room = len - rg_svg_text_width(text, 11) - 8.0;
+        for (double t = 8.0; t <= room; t += 14.0)
+            if (rg_svg_try_text(s,
+                    (rg_svg_at){px + ux * t + uy * off, py + uy * t - ux * off, RG_SVG_START, 11, angle, cls},
+                    text, i % 4 >= 2))
+                return;
+    }
+}
+
+void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p)
+{
+    char text[64], a[32];
+    for (int i = 0; i < p->n; i++)
+        for (int k = 0; k < p->n; k++) {
+            const double x = p->roof[k].value / p->roof[i].value, y = p->roof[k].value;
+            if (p->roof[i].compute || !p->roof[k].compute || !p->roof[i].used || !p->roof[k].used ||
+                !rg_axis_in(&p->x, x) || !rg_axis_in(&p->y, y))
+                continue;
+            snprintf(text, sizeof text, "ridge %s", rg_num(a, sizeof a, x));
+            rg_svg_keep_off(s, rg_axis_at(&p->x, x), rg_axis_at(&p->y, y), 3.5, 3.5, 0);
+            rg_svg_label(s, rg_axis_at(&p->x, x), rg_axis_at(&p->y, y), 3.5, 11, "roof halo", text);
+        }
+    for (int strong = 1; strong >= 0; strong--)
+        for (int i = 0; i < p->n; i++) {
+            const rg_plot_roof *r = &p->roof[i];
+            if (r->used != (strong == 1)) continue;
+            if (r->compute)
+                name_ceiling(s, p, r, strong ? "roof halo" : "faint halo");
+            else
+                name_slope(s, p, r, strong ? "roof halo" : "faint halo");
+        }
+}
+
+/* ---- legend and titles ---- */
+
+void rg_legend_item(rg_svg *s, rg_legend *l, rg_legend_mark mark, const char *cls, const char *text)
+{
+    const double room = mark == RG_LEGEND_WORDS ? 0.0 : 16.0, w = room + rg_svg_text_width(text, 12) + 20.0;
+    char line[64];
+    if (l->x + w > l->right && l->x > l->left) {
+        l->x = l->left;
+        l->y += 19.0;
+    }
+    const double cx = l->x + 6.0, cy = l->y - 4.0;
+    snprintf(line, sizeof line, "%s-line hollow mark", cls);
+    switch (mark) {
+    case RG_LEGEND_CIRCLE:
+        rg_svg_circle(s, cls, cx, cy, 5.5);
+        break;
+    case RG_LEGEND_DIAMOND:
+        rg_svg_diamond(s, cls, cx, cy, 5.5);
+        break;
+    case RG_LEGEND_HOLLOW:
+        rg_svg_circle(s, line, cx, cy, 4.5);
+        break;
+    case RG_LEGEND_SQUARE:
+        rg_svg_rect(s, cls, cx - 6.0, cy - 5.0, 12.0, 10.0);
+        break;
+    case RG_LEGEND_WORDS:
+        break;
+    }
+    rg_svg_text(s, (rg_svg_at){l->x + room, l->y, RG_SVG_START, 12, 0, "ink"}, text);
+    l->x += w;
+}
+
+void rg_picture_title(rg_svg *s, const char *title, const char *sub)
+{
+    rg_svg_text(s, (rg_svg_at){16, 26, RG_SVG_START, 16, 0, "ink strong"}, title);
+    if (sub) rg_svg_text(s, (rg_svg_at){16, 45, RG_SVG_START, 12, 0, "soft"}, sub);
+}
+
+const char *rg_picture_run(char *buf, size_t n, const rg_saved_run *r)
+{
+    char name[80], cpu[80];
+    snprintf(buf, n, "%s, %s weights, %.0f prompt + %.0f generated tokens; %.0f thread%s, %s",
+        rg_text_clean(name, sizeof name, r->name), r->dtype ? r->dtype : "unknown", r->prompt_tokens,
+        r->gen_tokens, r->threads, r->threads > 1.5 ? "s" : "", rg_text_clean(cpu, sizeof cpu, r->cpu));
+    return buf;
+}

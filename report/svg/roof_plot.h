@@ -1,0 +1,61 @@
+/* The ground of every roofline picture: log-log axes, bandwidth slopes, compute ceilings, ridge points, a
+ * legend. */
+#ifndef RG_ROOF_PLOT_H
+#define RG_ROOF_PLOT_H
+
+#include "report/saved.h"
+#include "report/svg/axis.h"
+
+enum { RG_PLOT_ROOFS = 40 };
+
+typedef struct rg_plot_roof {
+    char name[96];
+    double value; /* GB/s or GFLOP/s */
+    bool compute;
+    bool used; /* drawn strongly: the roof that this run is held against */
+} rg_plot_roof;
+
+typedef struct rg_roof_plot {
+    double left, right, top, bottom;
+    rg_axis x, y; /* FLOP/byte, GFLOP/s */
+    rg_plot_roof roof[RG_PLOT_ROOFS];
+    int n;
+    double x_lo, x_hi, y_lo, y_hi; /* extent of the points, widened by rg_roof_plot_reach */
+} rg_roof_plot;
+
+/* A plot in that rectangle, without roofs and points. */
+rg_roof_plot rg_roof_plot_at(double left, double top, double right, double bottom);
+/* Widens the extent to a point; values that are not positive numbers are ignored. */
+void rg_roof_plot_reach(rg_roof_plot *p, double x, double y);
+/* Adds a roof; more than fit or unknown values are ignored. */
+void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* The roofs of a saved run: bandwidth levels (footprints of nearly the same speed are one), the bandwidth at
+ * what each phase streams, ceilings. */
+void rg_roof_plot_saved(rg_roof_plot *p, const rg_saved_run *r);
+/* Fixes the axes to the extent and the ridge points. Positions are valid from here on. */
+void rg_roof_plot_scale(rg_roof_plot *p);
+/* Axes and roof lines; then, after the marks have kept labels off their places, the names of roofs and ridge
+ * points. */
+void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p);
+void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p);
+
+/* A legend that flows from left to right and wraps. */
+typedef enum rg_legend_mark {
+    RG_LEGEND_CIRCLE,
+    RG_LEGEND_DIAMOND,
+    RG_LEGEND_HOLLOW,
+    RG_LEGEND_SQUARE,
+    RG_LEGEND_WORDS
+} rg_legend_mark;
+typedef struct rg_legend {
+    double x, y, left, right;
+} rg_legend;
+void rg_legend_item(rg_svg *s, rg_legend *l, rg_legend_mark mark, const char *cls, const char *text);
+
+/* Heading and second line of a picture. */
+void rg_picture_title(rg_svg *s, const char *title, const char *sub);
+/* "TinyLlama 1.1B, q4g64, 2 threads of AMD EPYC" into buf. */
+const char *rg_picture_run(char *buf, size_t n, const rg_saved_run *r);
+
+#endif

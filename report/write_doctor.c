@@ -1,0 +1,81 @@
+/* What the doctor found, for people and for programs. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/text.h"
+#include "report/report.h"
+#include "roofline/measure/json_value.h"
+
+enum { WIDTH = 100, INDENT = 11 };
+
+/* Words of s in lines of WIDTH, each after INDENT blanks; the first begins with label. */
+static void wrapped(FILE *f, const char *label, const char *s)
+{
+    if (!*s) return;
+    int at = fprintf(f, "%*s%-6s", INDENT, "", label);
+    while (*s) {
+        const int len = (int)strcspn(s, " ");
+        if (at + len + 1 > WIDTH && at > INDENT + 6) at = fprintf(f, "\n%*s", INDENT + 6, "") - 1;
+        at += fprintf(f, "%s%.*s", at > INDENT + 6 ? " " : "", len, s);
+        s += len;
+        s += strspn(s, " ");
+    }
+    fputc('\n', f);
+}
+
+static void line(FILE *f, const rg_finding *x)
+{
+    char clean[sizeof x->found];
+    rg_text_clean(clean, sizeof clean, x->found);
+    if (strlen(clean) + 39 <= WIDTH) {
+        fprintf(f, "  %-8s %-28s %s\n", rg_health_names[x->health], x->title, clean);
+    } else {
+        fprintf(f, "  %-8s %s\n", rg_health_names[x->health], x->title);
+        wrapped(f, "", clean);
+    }
+    wrapped(f, "cost", x->cost);
+    wrapped(f, "mend", x->fix);
+}
+
+rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err)
+{
+    int count[4] = {0};
+    char cpu[64];
+    fprintf(f, "ridge doctor: what can be measured on this host (%s)\n\n",
+        rg_text_clean(cpu, sizeof cpu, rg_cpu_name()));
+    for (int i = 0; i < d->n_can; i++) {
+        fprintf(f, "  %-8s %-42s %s\n", rg_health_names[d->can[i].health], d->can[i].title, d->can[i].found);
+        wrapped(f, "why", d->can[i].cost);
+    }
+    const char *section = "";
+    for (int i = 0; i < d->n; i++) {
+        if (strcmp(section, d->f[i].section) != 0) fprintf(f, "\n%s\n", section = d->f[i].section);
+        line(f, &d->f[i]);
+        count[d->f[i].health]++;
+    }
+    fprintf(f, "\n%d ok, %d limited, %d missing, %d unknown\n", count[0], count[1], count[2], count[3]);
+    return ferror(f) ? rg_fail(err, RG_E_FILE, "doctor: cannot write: %s", strerror(errno)) : RG_OK;
+}
+
+/* ---- for programs ---- */
+
+static json_t *text_or_null(const char *s) { return rg_json_text(*s ? s : NULL); }
+
+static json_t *as_json(const rg_finding *x)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", x->id, "section", x->section, "title",
+        x->title, "state", rg_health_names[x->health], "found", text_or_null(x->found), "cost",
+        text_or_null(x->cost), "fix", text_or_null(x->fix));
+}
+
+rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err)
+{
+    json_t *can = json_array(), *all = json_array();
+    for (int i = 0; i < d->n_can; i++) json_array_append_new(can, as_json(&d->can[i]));
+    for (int i = 0; i < d->n; i++) json_array_append_new(all, as_json(&d->f[i]));
+    return rg_json_write(f,
+        json_pack("{s:s, s:i, s:o, s:o, s:o}", "schema", "ridge.doctor", "version", 1, "cpu",
+            rg_json_text(rg_cpu_name()), "quantities", can, "checks", all),
+        JSON_INDENT(1), "doctor", err);
+}

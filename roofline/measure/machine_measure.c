@@ -1,0 +1,644 @@
+/* Measures the roofs. One crew of pinned threads runs every experiment; samples begin and end at a barrier of
+ * the whole crew, each thread touches its own slice first and reads only that, and the number of passes is
+ * found by doubling until a sample lasts long enough. */
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "base/osload.h"
+#include "roofline/measure/machine.h"
+#include "roofline/measure/roof_loops.h"
+
+enum { MAX_SAMPLES = 9, MAX_THREADS = 1024 };
+/* A sample longer than this is taken three times only. */
+static const double LONG_NS = 1e8;
+/* Further ladders begin only within this time, so that all is done in under a minute. */
+static const uint64_t LADDERS_NS = UINT64_C(42000000000);
+/* Above this spread a roof is called noisy. */
+static const double NOISY = 0.20;
+
+/* Sense-reversing barrier. Spins, then yields, so that an oversubscribed machine still gets through. */
+typedef struct barrier {
+    atomic_int waiting, sense;
+    int n;
+} barrier;
+
+static void barrier_wait(barrier *b)
+{
+    const int sense = atomic_load_explicit(&b->sense, memory_order_acquire);
+    if (atomic_fetch_add_explicit(&b->waiting, 1, memory_order_acq_rel) == b->n - 1) {
+        atomic_store_explicit(&b->waiting, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->sense, !sense, memory_order_release);
+        return;
+    }
+    for (int spins = 0; atomic_load_explicit(&b->sense, memory_order_acquire) == sense; spins++) {
+        if (spins > 2000) sched_yield();
+#if defined(__x86_64__)
+        else
+            __builtin_ia32_pause();
+#endif
+    }
+}
+
+typedef struct plan {
+    int threads, samples;
+    const int *cpus;
+    uint64_t sample_ns; /* shortest sample worth keeping */
+    int64_t footprint[RG_MAX_BW];
+    int n_bw;
+    unsigned kinds; /* bit set of rg_bw_kind */
+    bool sparse;    /* only reads at every point, the rest at every other */
+    bool every_way; /* time every way to read, not only the one that was fastest while warming up */
+    bool huge;      /* pages of 2 MiB */
+    bool peaks;     /* and the barrier */
+} plan;
+
+/* Progress over all crews of a measurement. */
+typedef struct progress {
+    double done, todo;
+    rg_progress_fn *fn;
+    void *user;
+    const rg_stop_flag *stop;
+} progress;
+
+/* What the crew shares. Thread 0 writes between barriers, all read after one. */
+typedef struct crew {
+    const plan *p;
+    rg_bw_point *bw; /* results of the ladder, */
+    int n_bw;        /* so many so far */
+    rg_machine *m;   /* results of the rest */
+    const rg_roof_loops *loops;
+    barrier b;
+    pthread_mutex_t start;
+    char *mem;
+    int64_t slice; /* bytes of one thread's part of mem */
+    int64_t bytes; /* of it in use: one thread's part of the footprint */
+    int64_t passes;
+    int samples, way;
+    rg_arith_fn *loop;
+    bool again, stopped;
+    /* a thread could not be started: the others go home before the first barrier. Not `stopped`, which thread
+     * 0 may set early */
+    bool short_handed;
+    progress *progress;
+} crew;
+
+typedef struct member {
+    crew *c;
+    pthread_t thread;
+    int tid;
+    int64_t touched;
+} member;
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile(const double *v, int n, double q)
+{
+    const double at = q * (n - 1);
+    const int i = (int)at;
+    return i + 1 < n ? v[i] + (at - i) * (v[i + 1] - v[i]) : v[n - 1];
+}
+
+static rg_measured summary(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    const double mid = quantile(v, n, 0.5);
+    return (rg_measured){
+        .value = mid, .spread = mid > 0.0 ? (quantile(v, n, 0.9) - quantile(v, n, 0.1)) / mid : 0.0};
+}
+
+static void pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    /* a refusal (container) leaves the thread where it is: noisier, not wrong */
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+static bool stop_asked(crew *c, int tid)
+{
+    if (tid == 0) c->stopped = c->stopped || (c->progress->stop && *c->progress->stop);
+    barrier_wait(&c->b);
+    return c->stopped;
+}
+
+static void step_done(crew *c, int tid, const char *what)
+{
+    if (tid != 0) return;
+    progress *p = c->progress;
+    p->done += 1.0;
+    if (p->fn) p->fn(p->user, what, p->done / p->todo);
+}
+
+/* One timed sample of `passes` calls of work; the time is thread 0's, from barrier to barrier. */
+typedef void work_fn(crew *c, int tid, int variant, int64_t passes);
+
+static double sample(crew *c, int tid, work_fn *work, int variant, int64_t passes)
+{
+    barrier_wait(&c->b);
+    const uint64_t t0 = rg_now_ns();
+    work(c, tid, variant, passes);
+    barrier_wait(&c->b);
+    return (double)(rg_now_ns() - t0);
+}
+
+/* Doubles the passes until a sample is long enough, which also warms up; returns nanoseconds per pass. All
+ * threads agree through the crew. */
+static double calibrate(crew *c, int tid, work_fn *work, int variant)
+{
+    double each = 0.0;
+    if (tid == 0) c->passes = 1;
+    barrier_wait(&c->b);
+    for (;;) {
+        const int64_t passes = c->passes;
+        const double ns = sample(c, tid, work, variant, passes);
+        each = ns / (double)passes;
+        if (tid == 0) {
+            c->samples = ns > LONG_NS && c->p->samples > 3 ? 3 : c->p->samples;
+            c->again = ns < 0.8 * (double)c->p->sample_ns && passes < INT64_C(1) << 40;
+            if (c->again) {
+                const double want = 1.1 * (double)c->p->sample_ns / (each > 0.01 ? each : 0.01);
+                c->passes = rg_max(passes + 1, rg_min((int64_t)want, passes * 16));
+            }
+        }
+        barrier_wait(&c->b);
+        if (!c->again) return each;
+    }
+}
+
+/* Median and spread of units per nanosecond; meaningful in thread 0. */
+static rg_measured rate(crew *c, int tid, work_fn *work, int variant, double units_per_pass)
+{
+    double v[MAX_SAMPLES];
+    const int64_t passes = c->passes;
+    for (int i = 0; i < c->samples; i++)
+        v[i] = units_per_pass * (double)passes / sample(c, tid, work, variant, passes);
+    return summary(v, c->samples);
+}
+
+static const rg_roof_loops *best_loops(void)
+{
+#ifdef RIDGE_X86
+    if (rg_isa_has(RG_ISA_AVX512)) return &rg_roof_loops_avx512;
+    if (rg_isa_has(RG_ISA_AVX2)) return &rg_roof_loops_avx2;
+#endif
+    return &rg_roof_loops_c;
+}
+
+/* ---- bandwidth ---- */
+
+static const int ways_of[RG_BW_COUNT] = {[RG_BW_READ] = RG_READ_WAYS,
+    [RG_BW_WRITE] = RG_STORE_WAYS,
+    [RG_BW_COPY] = RG_STORE_WAYS,
+    [RG_BW_TRIAD] = RG_STORE_WAYS};
+static const int arrays_of[RG_BW_COUNT] = {
+    [RG_BW_READ] = 1, [RG_BW_WRITE] = 1, [RG_BW_COPY] = 2, [RG_BW_TRIAD] = 3};
+
+/* Arrays of a copy or triad begin an odd number of lines apart: at a multiple of 4 KiB every load would wait
+ * for a store it seems to hit. */
+enum { APART = 1024 + 64 };
+
+/* Bytes of one array of a thread. */
+static int64_t array_bytes(const crew *c, int kind)
+{
+    const int64_t room = c->bytes / arrays_of[kind] - (arrays_of[kind] > 1 ? APART : 0);
+    return room / RG_READ_UNIT * RG_READ_UNIT;
+}
+
+enum { WAYS = 8 }; /* variant = kind * WAYS + way */
+
+static void move_work(crew *c, int tid, int variant, int64_t passes)
+{
+    const int kind = variant / WAYS, way = variant % WAYS;
+    const size_t n = (size_t)array_bytes(c, kind);
+    char *p = c->mem + tid * c->slice, *q = p + n + APART, *r = q + n + APART;
+    volatile uint64_t sink = 0;
+    for (int64_t i = 0; i < passes; i++) switch (kind) {
+        case RG_BW_READ:
+            sink ^= c->loops->read(p, n, (rg_read_way)way);
+            break;
+        case RG_BW_WRITE:
+            c->loops->write(p, n, (rg_store_way)way);
+            break;
+        case RG_BW_COPY:
+            c->loops->copy(p, q, n, (rg_store_way)way);
+            break;
+        default:
+            c->loops->triad(p, q, r, n, (rg_store_way)way);
+        }
+    (void)sink;
+}
+
+/* The best of the ways: by their medians, or the median of the one that was fastest while warming up. */
+static rg_measured measure_kind(crew *c, int tid, int kind)
+{
+    const double units = (double)(array_bytes(c, kind) * arrays_of[kind] * c->p->threads);
+    rg_measured best = {0};
+    double least = 0.0;
+    int fastest = 0;
+    for (int way = 0; way < ways_of[kind]; way++) {
+        double each = calibrate(c, tid, move_work, kind * WAYS + way);
+        /* one sample may have met something else */
+        for (int i = 0; i < 2 && c->samples == c->p->samples; i++)
+            each = fmin(each, sample(c, tid, move_work, kind * WAYS + way, c->passes) / (double)c->passes);
+        if (way == 0 || each < least) {
+            least = each;
+            fastest = way;
+        }
+        if (!c->p->every_way || kind != RG_BW_READ) continue;
+        const rg_measured r = rate(c, tid, move_work, kind * WAYS + way, units);
+        if (r.value > best.value) best = r;
+    }
+    if (best.value > 0.0) return best;
+    if (tid == 0) c->way = fastest; /* every thread takes the way that thread 0 saw to be the fastest */
+    barrier_wait(&c->b);
+    fastest = c->way; /* written again only after the next barriers */
+    calibrate(c, tid, move_work, kind * WAYS + fastest);
+    return rate(c, tid, move_work, kind * WAYS + fastest, units);
+}
+
+static void measure_ladder(crew *c, member *me)
+{
+    for (int i = 0; i < c->p->n_bw && !stop_asked(c, me->tid); i++) {
+        const int64_t bytes = c->p->footprint[i] / c->p->threads;
+        if (bytes > me->touched) { /* first touch by the user: its NUMA node, its huge pages */
+            memset(c->mem + me->tid * c->slice + me->touched, 0x5a, (size_t)(bytes - me->touched));
+            me->touched = bytes;
+        }
+        if (me->tid == 0) {
+            c->bytes = bytes;
+            c->bw[i] = (rg_bw_point){.footprint_bytes = c->p->footprint[i]};
+        }
+        barrier_wait(&c->b);
+        for (int kind = 0; kind < RG_BW_COUNT; kind++) {
+            if (!(c->p->kinds & 1u << kind)) continue;
+            if (kind != RG_BW_READ && c->p->sparse && i % 2 == 1 && i + 1 < c->p->n_bw) continue;
+            const rg_measured r = measure_kind(c, me->tid, kind);
+            if (me->tid == 0) *rg_bw_at(&c->bw[i], (rg_bw_kind)kind) = r;
+        }
+        barrier_wait(&c->b);
+        if (me->tid == 0) c->n_bw++;
+        step_done(c, me->tid, "measuring bandwidth");
+    }
+}
+
+/* ---- arithmetic and latencies ---- */
+
+enum { STEPS = 256 }; /* of a peak loop per pass */
+
+static void peak_work(crew *c, int tid, int unused, int64_t passes)
+{
+    (void)tid, (void)unused;
+    c->loop(passes * STEPS);
+}
+
+static void barrier_work(crew *c, int tid, int unused, int64_t passes)
+{
+    (void)tid, (void)unused;
+    for (int64_t i = 0; i < passes; i++) barrier_wait(&c->b);
+}
+
+static void clock_work(crew *c, int tid, int unused, int64_t passes)
+{
+    (void)c, (void)tid, (void)unused;
+    for (int64_t i = 0; i < passes; i++) rg_now_ns();
+}
+
+static void measure_peaks(crew *c, member *me)
+{
+    for (int i = 0; i < RG_PEAK_COUNT && !stop_asked(c, me->tid); i++) {
+        rg_arith_fn *loop = rg_peak_loop((rg_peak_id)i);
+        if (!loop) continue;
+        if (me->tid == 0) c->loop = loop;
+        barrier_wait(&c->b);
+        const double ops = loop(STEPS) * c->p->threads;
+        calibrate(c, me->tid, peak_work, 0);
+        const rg_measured r = rate(c, me->tid, peak_work, 0, ops);
+        if (me->tid == 0) c->m->peak[i] = r;
+        barrier_wait(&c->b);
+        step_done(c, me->tid, "measuring arithmetic");
+    }
+}
+
+static rg_measured latency(crew *c, int tid, work_fn *work)
+{
+    double v[MAX_SAMPLES];
+    const int64_t passes = 2000;
+    calibrate(c, tid, work, 0);
+    for (int i = 0; i < c->p->samples; i++) v[i] = sample(c, tid, work, 0, passes) / (double)passes;
+    return summary(v, c->p->samples);
+}
+
+static void measure_latencies(crew *c, member *me)
+{
+    if (stop_asked(c, me->tid)) return;
+    const rg_measured b = latency(c, me->tid, barrier_work), t = latency(c, me->tid, clock_work);
+    if (me->tid == 0) c->m->barrier_ns = b, c->m->clock_ns = t;
+    step_done(c, me->tid, "measuring latencies");
+}
+
+static void *crew_main(void *arg)
+{
+    member *me = arg;
+    crew *c = me->c;
+    if (c->p->cpus) pin(c->p->cpus[me->tid]);
+    pthread_mutex_lock(&c->start); /* held until every thread exists: b.n is final */
+    pthread_mutex_unlock(&c->start);
+    if (c->short_handed) return NULL;
+    if (c->p->peaks) measure_peaks(c, me);
+    measure_ladder(c, me);
+    if (c->p->peaks) measure_latencies(c, me);
+    return NULL;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* What the memory allows a ladder to take. */
+static int64_t ladder_cap(int64_t top)
+{
+    const int64_t avail = (int64_t)rg_mem_available(NULL);
+    return avail > 0 ? avail / 4 : top;
+}
+
+/* The ladder: from 32 KiB a thread in steps of `factor` up to `top`, or four times the L3 of a large machine
+ * (16 MiB a thread), and one point of the model's own size (0: none). */
+static void make_ladder(plan *p, int64_t footprint, int64_t top, int64_t factor)
+{
+    const int64_t unit = (int64_t)RG_READ_UNIT * p->threads, cap = ladder_cap(top);
+    const int64_t most = rg_min(rg_max(top, (int64_t)(16 << 20) * p->threads), cap);
+    int64_t f = (int64_t)(32 << 10) * p->threads;
+    const int64_t own = rg_min(rg_round_up(footprint, unit), cap / unit * unit);
+    p->n_bw = 0;
+    while (p->n_bw < RG_MAX_BW - 2) {
+        p->footprint[p->n_bw++] = f;
+        if (f >= most) break;
+        f *= factor;
+    }
+    while (p->n_bw > 1 && p->footprint[p->n_bw - 1] > cap) p->n_bw--;
+    bool near = own <= 0;
+    for (int i = 0; i < p->n_bw; i++) near = near || fabs(log((double)p->footprint[i] / (double)own)) < 0.1;
+    if (!near) p->footprint[p->n_bw++] = own;
+    qsort(p->footprint, (size_t)p->n_bw, sizeof *p->footprint, by_size);
+}
+
+void rg_machine_describe(rg_machine *m, int threads)
+{
+    struct tm tm;
+    struct utsname u;
+    const time_t now = time(NULL);
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES),
+               page = sysconf(_SC_PAGESIZE);
+    cpu_set_t set;
+    *m = (rg_machine){.source = "measured", .threads = threads, .isa_best = rg_isa_best()};
+    snprintf(m->cpu, sizeof m->cpu, "%.*s", (int)sizeof m->cpu - 1, rg_cpu_name());
+    rg_cpu_id(m->cpu_id, sizeof m->cpu_id);
+    if (uname(&u) == 0) snprintf(m->kernel, sizeof m->kernel, "%.24s %.36s", u.sysname, u.release);
+    m->cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : cores > 0 ? (int)cores : 1;
+    m->memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0;
+    const int64_t limit = (int64_t)rg_mem_limit();
+    m->memory_limit =
+        limit > 0 && (m->memory_bytes == 0 || limit < m->memory_bytes) ? limit : m->memory_bytes;
+    if (gmtime_r(&now, &tm)) strftime(m->measured_at, sizeof m->measured_at, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+typedef struct worst {
+    double spread;
+    char what[64];
+} worst;
+
+static void look_at(worst *w, rg_measured v, const char *kind, int64_t footprint, int threads)
+{
+    if (v.value <= 0.0 || v.spread <= w->spread) return;
+    w->spread = v.spread;
+    if (footprint)
+        snprintf(w->what, sizeof w->what, "%s of %lld KiB with %d threads", kind,
+            (long long)(footprint >> 10), threads);
+    else
+        snprintf(w->what, sizeof w->what, "%s", kind);
+}
+
+/* The verdict on the noise and its evidence: the widest spread, steal, and switches forced on us. */
+static void judge_noise(rg_machine *m, const rg_osload *load)
+{
+    worst w = {0}, further = {0};
+    for (int i = 0; i < m->n_bw; i++)
+        for (int k = 0; k < RG_BW_COUNT; k++)
+            look_at(&w, *rg_bw_get(&m->bw[i], (rg_bw_kind)k), rg_bw_names[k], m->bw[i].footprint_bytes,
+                m->threads);
+    for (int i = 0; i < RG_PEAK_COUNT; i++) look_at(&w, m->peak[i], rg_peaks[i].name, 0, m->threads);
+    further = w;
+    for (int l = 0; l < m->n_ladders; l++)
+        for (int i = 0; i < m->ladder[l].n; i++)
+            for (int k = 0; k < RG_BW_COUNT; k++) {
+                const rg_bw_point *p = &m->ladder[l].bw[i];
+                look_at(&further, *rg_bw_get(p, (rg_bw_kind)k), rg_bw_names[k], p->footprint_bytes,
+                    m->ladder[l].threads);
+            }
+    const double steal = rg_osload_steal(load);
+    /* further ladders are shown, but nothing is charged by them */
+    m->noisy = w.spread > NOISY || steal > 0.02;
+    if (!m->noisy && further.spread <= NOISY) return;
+    int n = snprintf(
+        m->noise, sizeof m->noise, "widest spread %.0f %% (%s)", 100.0 * further.spread, further.what);
+    if (isfinite(steal))
+        n += snprintf(
+            m->noise + n, sizeof m->noise - (size_t)n, ", %.1f %% of the processors stolen", 100.0 * steal);
+    snprintf(m->noise + n, sizeof m->noise - (size_t)n, ", %llu involuntary switches",
+        (unsigned long long)load->involuntary);
+}
+
+/* Part of the mapping at p that lies in huge pages, as the kernel reports it; NAN if it does not. */
+static double huge_share(const char *p, size_t bytes)
+{
+    FILE *f = fopen("/proc/self/smaps", "r");
+    char line[512];
+    bool here = false;
+    unsigned long long low, high, rss = 0, kb, huge = 0;
+    bool found = false;
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%llx-%llx ", &low, &high) == 2 && strchr(line, '-') < strchr(line, ' ')) {
+            here = low < (unsigned long long)(uintptr_t)p + bytes && high > (unsigned long long)(uintptr_t)p;
+            continue;
+        }
+        if (here && sscanf(line, "Rss: %llu", &kb) == 1) rss += kb;
+        if (here && sscanf(line, "AnonHugePages: %llu", &kb) == 1) huge += kb, found = true;
+    }
+    if (f) fclose(f);
+    return found && rss > 0 ? fmin((double)huge, (double)rss) / (double)rss : NAN;
+}
+
+/* Runs a plan; the points go to bw (n of them to *n_bw), the rest to m. *share: part of the memory in huge
+ * pages; may be NULL. */
+static rg_status run_plan(
+    rg_machine *m, rg_bw_point *bw, int *n_bw, double *share, const plan *plan_, progress *pr, rg_err *err)
+{
+    const plan p = *plan_;
+    const int threads = p.threads;
+    crew c = {.p = &p, .m = m, .bw = bw, .loops = best_loops(), .b = {.n = threads}, .progress = pr};
+    member *team = calloc((size_t)threads, sizeof *team);
+    rg_status st = RG_OK;
+    int started = 0;
+    c.slice = rg_round_up(p.footprint[p.n_bw - 1] / threads, 2 << 20); /* a huge page belongs to one thread */
+    const size_t bytes = (size_t)c.slice * (size_t)threads;
+    c.mem = rg_big_alloc(bytes);
+    pthread_mutex_init(&c.start, NULL);
+    if (!team || !c.mem) {
+        st = rg_fail(
+            err, RG_E_NOMEM, "machine: no memory for a bandwidth test of %lld MiB", (long long)(bytes >> 20));
+        goto out;
+    }
+    if (!p.huge) madvise(c.mem, bytes, MADV_NOHUGEPAGE);
+    pthread_mutex_lock(&c.start);
+    for (; started < threads; started++) {
+        team[started] = (member){.c = &c, .tid = started};
+        const int rc = pthread_create(&team[started].thread, NULL, crew_main, &team[started]);
+        if (rc != 0) {
+            st = rg_fail(err, RG_E_NOMEM, "machine: cannot start thread %d of %d: %s", started + 1, threads,
+                strerror(rc));
+            c.short_handed = true;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&c.start);
+    for (int i = 0; i < started; i++) pthread_join(team[i].thread, NULL);
+    if (st == RG_OK && c.stopped)
+        st = rg_fail(err, RG_E_INTERRUPTED, "machine: stopped before the roofs were measured");
+    *n_bw = c.n_bw;
+    if (share) *share = huge_share(c.mem, bytes);
+out:
+    pthread_mutex_destroy(&c.start);
+    if (c.mem) rg_big_free(c.mem, bytes);
+    free(team);
+    return st;
+}
+
+static plan new_plan(int threads, const int *cpus, bool quick)
+{
+    return (plan){.threads = threads,
+        .cpus = cpus,
+        .samples = 5,
+        .sample_ns = quick ? 8000000 : 15000000,
+        .kinds = 1u << RG_BW_READ | 1u << RG_BW_WRITE | 1u << RG_BW_COPY | (quick ? 0u : 1u << RG_BW_TRIAD),
+        .every_way = !quick,
+        .sparse = quick,
+        .huge = true,
+        .peaks = true};
+}
+
+/* Further ladders: 1, 2, 4, half and all threads, with both page sizes; all of them with huge pages is the
+ * main one. */
+static int make_ladders(plan *p, rg_bw_ladder *l, const plan *main_)
+{
+    const int counts[] = {1, 2, 4, main_->threads / 2, main_->threads};
+    int n = 0, last = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (counts[i] <= last || counts[i] > main_->threads) continue;
+        last = counts[i];
+        for (int huge = 0; huge < 2; huge++) {
+            if (huge && counts[i] == main_->threads) continue;
+            p[n] = new_plan(counts[i], main_->cpus, false);
+            p[n].samples = 3;
+            p[n].sample_ns = 8000000;
+            p[n].every_way = p[n].peaks = false;
+            p[n].huge = huge;
+            make_ladder(&p[n], 0, INT64_C(1) << 30, 8);
+            l[n] = (rg_bw_ladder){.threads = counts[i], .huge_pages = huge, .huge_share = NAN};
+            n++;
+        }
+    }
+    return n;
+}
+
+rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick,
+    rg_progress_fn *fn, void *user, const rg_stop_flag *stop, rg_err *err)
+{
+    *m = (rg_machine){0};
+    if (threads < 1 || threads > MAX_THREADS)
+        return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
+    const uint64_t start = rg_now_ns();
+    plan p = new_plan(threads, cpus, quick), further[RG_MAX_LADDERS];
+    rg_osload before, after, load = {0};
+    progress pr = {.fn = fn, .user = user, .stop = stop};
+    rg_machine_describe(m, threads);
+    rg_osload_read(&before);
+    make_ladder(&p, footprint, quick ? INT64_C(256) << 20 : INT64_C(4) << 30, quick ? 4 : 2);
+    const int n = quick ? 0 : make_ladders(further, m->ladder, &p);
+    pr.todo = p.n_bw + 1;
+    for (int i = 0; i < RG_PEAK_COUNT; i++) pr.todo += rg_peak_loop((rg_peak_id)i) != NULL;
+    for (int i = 0; i < n; i++) pr.todo += further[i].n_bw;
+    rg_status st = run_plan(m, m->bw, &m->n_bw, &m->huge_share, &p, &pr, err);
+    for (int i = 0; i < n && st == RG_OK; i++) {
+        if (rg_now_ns() - start > LADDERS_NS) {
+            m->ladders_left_out = n - i;
+            break;
+        }
+        rg_bw_ladder *l = &m->ladder[m->n_ladders++];
+        *l = (rg_bw_ladder){.threads = further[i].threads, .huge_pages = further[i].huge, .huge_share = NAN};
+        st = run_plan(m, l->bw, &l->n, &l->huge_share, &further[i], &pr, err);
+    }
+    rg_osload_read(&after);
+    rg_osload_add(&load, &before, &after);
+    if (st == RG_OK) judge_noise(m, &load);
+    return st;
+}
+
+/* Puts a fresh point into the ladder: over the one of (about) that size, else between its neighbours. Kinds
+ * that it does not know keep what the ladder says of that size. */
+static void put_point(rg_machine *m, const rg_bw_point *b)
+{
+    int at = 0;
+    rg_bw_point now = *b;
+    for (int k = 0; k < RG_BW_COUNT; k++) {
+        rg_measured *v = rg_bw_at(&now, (rg_bw_kind)k);
+        if (v->value <= 0.0) v->value = rg_machine_bw_of(m, (rg_bw_kind)k, b->footprint_bytes);
+    }
+    while (at < m->n_bw && m->bw[at].footprint_bytes < b->footprint_bytes &&
+        fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) >= 0.1)
+        at++;
+    const bool same =
+        at < m->n_bw && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) < 0.1;
+    if (!same && m->n_bw < RG_MAX_BW) {
+        memmove(&m->bw[at + 1], &m->bw[at], (size_t)(m->n_bw - at) * sizeof *m->bw);
+        m->n_bw++;
+    } else if (!same) {
+        return; /* a full ladder knows the neighbourhood well enough */
+    }
+    m->bw[at] = now;
+}
+
+rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *fn,
+    void *user, const rg_stop_flag *stop, rg_err *err)
+{
+    rg_bw_point now[RG_MAX_BW];
+    int n = 0;
+    progress pr = {.todo = 1.0, .fn = fn, .user = user, .stop = stop};
+    plan p = new_plan(m->threads, cpus, true);
+    p.peaks = false;
+    p.kinds = 1u << RG_BW_READ;
+    p.every_way = true;
+    const int64_t unit = (int64_t)RG_READ_UNIT * p.threads, cap = ladder_cap(footprint);
+    p.footprint[0] = rg_max(unit, rg_min(rg_round_up(footprint, unit), cap / unit * unit));
+    p.n_bw = 1;
+    const rg_status st = run_plan(m, now, &n, NULL, &p, &pr, err);
+    if (st == RG_OK && n == 1) put_point(m, &now[0]);
+    return st;
+}

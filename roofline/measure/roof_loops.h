@@ -1,0 +1,104 @@
+/* Loops that do nothing but move bytes, or nothing but arithmetic: what the roofs are measured with. Serial;
+ * one file per instruction set. */
+#ifndef RG_ROOF_LOOPS_H
+#define RG_ROOF_LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+#include "roofline/measure/peaks.h"
+
+/* Ways to read a slice; the fastest at a footprint is the roof there. */
+typedef enum rg_read_way { RG_READ_PLAIN2, RG_READ_PREFETCH2, RG_READ_PREFETCH4, RG_READ_WAYS } rg_read_way;
+/* Ways to store: through the caches (a line is fetched before it is overwritten), or past them. */
+typedef enum rg_store_way { RG_STORE_CACHED, RG_STORE_STREAM, RG_STORE_WAYS } rg_store_way;
+
+enum { RG_READ_UNIT = 1024 }; /* slices are multiples of it */
+
+/* Reads every byte of p[0, bytes) once; p is 64-byte aligned. The result depends on the data, so nothing can
+ * be dropped. */
+typedef uint64_t rg_read_fn(const void *p, size_t bytes, rg_read_way way);
+/* p[0, bytes) = the byte 0x5a; to[0, bytes) = from[0, bytes); a = b + c / 2 of floats. Multiples of
+ * RG_READ_UNIT, 64-byte aligned. */
+typedef void rg_write_fn(void *p, size_t bytes, rg_store_way way);
+typedef void rg_copy_fn(void *to, const void *from, size_t bytes, rg_store_way way);
+typedef void rg_triad_fn(void *a, const void *b, const void *c, size_t bytes, rg_store_way way);
+/* Runs `steps` steps of independent operations in registers; returns the operations done (a multiply-add is
+ * 2). */
+typedef double rg_arith_fn(int64_t steps);
+
+typedef struct rg_roof_loops {
+    rg_read_fn *read;
+    rg_write_fn *write;
+    rg_copy_fn *copy;
+    rg_triad_fn *triad;
+} rg_roof_loops;
+
+extern const rg_roof_loops rg_roof_loops_c;
+extern const rg_roof_loops rg_roof_loops_avx2, rg_roof_loops_avx512; /* x86-64 only */
+
+/* The loop of a row of peaks.def, rg_peak_FILE_LOOP: NULL where the compiler does not know the
+ * instruction. */
+#define RG_PEAK(id, name, arith, isa, file, loop) extern rg_arith_fn *const rg_peak_##file##_##loop;
+#include "roofline/measure/peaks.def"
+
+/* The loop of a peak, or NULL where the CPU, the system or the compiler lacks its instruction. */
+rg_arith_fn *rg_peak_loop(rg_peak_id id);
+
+/* Four copies of OP(i): loops over an array of registers must be written out, or the array lives in
+ * memory. */
+#define RG_X4(OP, i) \
+    do { \
+        OP((i)); \
+        OP((i) + 1); \
+        OP((i) + 2); \
+        OP((i) + 3); \
+    } while (0)
+
+/* Body shared by the read loops: READ(acc, p) adds 64 bytes at p into accumulator acc. Lines are prefetched
+ * 16 ahead. */
+#define RG_READ_BODY(p, bytes, way, READ) \
+    do { \
+        const char *a = (p); \
+        const size_t half = (bytes) / 2, quarter = (bytes) / 4; \
+        if ((way) == RG_READ_PREFETCH4) { \
+            const char *b = a + quarter, *c = b + quarter, *d = c + quarter; \
+            for (size_t i = 0; i < quarter; i += 64) { \
+                __builtin_prefetch(a + i + 1024); \
+                __builtin_prefetch(b + i + 1024); \
+                __builtin_prefetch(c + i + 1024); \
+                __builtin_prefetch(d + i + 1024); \
+                READ(0, a + i); \
+                READ(1, b + i); \
+                READ(2, c + i); \
+                READ(3, d + i); \
+            } \
+        } else if ((way) == RG_READ_PREFETCH2) { \
+            const char *b = a + half; \
+            for (size_t i = 0; i < half; i += 128) { \
+                __builtin_prefetch(a + i + 1024); \
+                __builtin_prefetch(a + i + 1088); \
+                __builtin_prefetch(b + i + 1024); \
+                __builtin_prefetch(b + i + 1088); \
+                READ(0, a + i); \
+                READ(1, a + i + 64); \
+                READ(2, b + i); \
+                READ(3, b + i + 64); \
+            } \
+        } else { \
+            const char *b = a + half; \
+            for (size_t i = 0; i < half; i += 256) { \
+                READ(0, a + i); \
+                READ(1, a + i + 64); \
+                READ(2, a + i + 128); \
+                READ(3, a + i + 192); \
+                READ(0, b + i); \
+                READ(1, b + i + 64); \
+                READ(2, b + i + 128); \
+                READ(3, b + i + 192); \
+            } \
+        } \
+    } while (0)
+
+#endif

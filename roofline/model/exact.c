@@ -1,0 +1,433 @@
+#include "roofline/model/exact.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+
+const char *const rg_exact_acts[] = {
+    [RG_EXACT_F32] = "f32", [RG_EXACT_BF16] = "bf16", [RG_EXACT_Q8] = "q8", [RG_EXACT_F16] = "f16", NULL};
+
+/* Most tokens that a product takes as few (the engine's RG_GEMV_MAX, and RG_DOT_MAX of prepared rows): then
+ * it is a pass over the weights with vector instructions. */
+enum { FEW = 8, FEW_PREPARED = 16 };
+
+/* Fewest tokens that go to tiles where there are some, as in the engine (exec/drive_tiles.c). */
+enum { TILES_FLOAT = 6, TILES_BF16 = 5, TILES_BYTES = 4, TILES_SMALL_GROUPS = 5 };
+
+/* Fewest tokens of a sequence that share keys and values in attention, and the largest heads
+ * (exec/drive_attn_many.c). */
+enum { ATTN_TOKENS = 16, ATTN_HEAD = 256 };
+
+static int64_t extent(const rg_config *c, rg_extent e)
+{
+    const int64_t size[] = {[RG_EXT_NONE] = 0,
+        [RG_EXT_ONE] = 1,
+        [RG_EXT_DIM] = c->dim,
+        [RG_EXT_Q_DIM] = rg_q_dim(c),
+        [RG_EXT_KV_DIM] = rg_kv_dim(c),
+        [RG_EXT_FFN] = c->ffn,
+        [RG_EXT_VOCAB] = c->vocab};
+    return size[e];
+}
+
+/* Tensor parallel: q, k, v, gate, up and the output matrix keep a part of their outputs, attn_output and
+ * ffn_down of their inputs. */
+static bool slices_inputs(rg_site s) { return s == RG_SITE_ATTN_OUTPUT || s == RG_SITE_FFN_DOWN; }
+
+static void linear_dims(rg_dims *d, const rg_config *c, rg_site s, int64_t tp)
+{
+    d->n = extent(c, rg_site_rows(s));
+    d->k = extent(c, rg_site_cols(s));
+    if (slices_inputs(s))
+        d->k /= tp;
+    else
+        d->n /= tp;
+}
+
+/* A faithful product, or one of bytes (q8), of m tokens on tiles, if that is what the engine does. */
+static bool on_tiles(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, bool quant, int64_t m)
+{
+    const bool small = rg_wtypes[x->wtype].group<64, bytes = h->peak[RG_ARITH_AMX_INT8]> 0.0 && quant;
+    if (in->act == RG_EXACT_Q8 && quant) {
+        if (!bytes || m < TILES_SMALL_GROUPS) return false;
+        x->kernel = RG_KK_MMDOT8;
+        x->arith = RG_ARITH_AMX_INT8;
+        return true;
+    }
+    if (bytes && (!small || m <= FEW_PREPARED)) {
+        if (m < (small ? TILES_SMALL_GROUPS : TILES_BYTES)) return false;
+        x->kernel = RG_KK_MMDOT16;
+        x->arith = RG_ARITH_AMX_INT8;
+        return true;
+    }
+    if (!(h->peak[RG_ARITH_AMX_BF16] > 0.0) || m < (x->wtype == RG_WT_BF16 ? TILES_BF16 : TILES_FLOAT))
+        return false;
+    x->kernel = x->wtype == RG_WT_BF16 ? RG_KK_MMBF2 : RG_KK_MMBF3;
+    x->arith = RG_ARITH_AMX_BF16;
+    return true;
+}
+
+/* Attention of many tokens of a sequence (16, in the engine), which make at least half as many pairs at each
+ * position they read. */
+static void choose_attn(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in)
+{
+    if (in->act == RG_EXACT_F16 || x->dims.hd > ATTN_HEAD ||
+        2 * x->dims.pairs < (ATTN_TOKENS + 1) * x->dims.ctx)
+        return;
+    if (h->peak[RG_ARITH_AMX_BF16] > 0.0) {
+        x->arith = RG_ARITH_AMX_BF16;
+        x->kernel = in->act == RG_EXACT_BF16 ? RG_KK_ATTN : RG_KK_ATTN3;
+    } else if (in->act == RG_EXACT_BF16 && h->peak[RG_ARITH_BF16_DOT] > h->peak[RG_ARITH_FP32_FMA]) {
+        x->arith = RG_ARITH_BF16_DOT;
+    }
+}
+
+/* The class of arithmetic and the kernel that do a product: the engine's where it has them, else the fastest
+ * class of the machine. */
+static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m)
+{
+    static const rg_arith bf16[] = {RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16},
+                          int8[] = {RG_ARITH_INT8_DOT, RG_ARITH_AMX_INT8};
+    const bool few = m <= FEW, few_prepared = m <= FEW_PREPARED,
+               quant = x->wtype < RG_WT_COUNT && rg_wtype_is_quant((rg_wtype)x->wtype);
+    x->kernel = RG_KK_ELEM;
+    x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
+    if (op == RG_OP_ATTN) choose_attn(x, h, in);
+    if (!rg_op_is_product(op)) return;
+    x->kernel = few ? RG_KK_GEMV : RG_KK_GEMM;
+    if (in->act == RG_EXACT_F16) return;
+    if (in->act == RG_EXACT_BF16 && !few) {
+        x->kernel = RG_KK_MMBF;
+        x->arith = rg_hw_best(h, bf16, 2);
+    } else if (x->wtype < RG_WT_COUNT && on_tiles(x, h, in, quant, m)) {
+        return;
+    } else if (in->act == RG_EXACT_Q8 && quant) {
+        x->kernel = few_prepared ? RG_KK_DOT8 : RG_KK_MMDOT8;
+        x->arith = few_prepared ? RG_ARITH_INT8_DOT : rg_hw_best(h, int8, 2);
+    } else if (quant &&
+        h->peak[RG_ARITH_INT8_DOT] > 0.0) { /* 16 bits of activations as two planes of bytes */
+        x->kernel = few_prepared ? RG_KK_DOT16 : RG_KK_MMDOT16;
+        x->arith = RG_ARITH_INT8_DOT;
+    }
+}
+
+/* Length of the vectors of a bias, a factor or a column order: its linear's outputs or inputs on one
+ * device. */
+static int64_t vector_size(const rg_config *c, rg_site site, int64_t tp)
+{
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        rg_dims d = {0};
+        if (rg_site_op((rg_site)s) != RG_OP_LINEAR || s == RG_SITE_OUTPUT) continue;
+        linear_dims(&d, c, (rg_site)s, tp);
+        if (rg_site_bias((rg_site)s) == site) return d.n;
+        if (rg_site_order((rg_site)s) == site) return d.k;
+    }
+    return site == RG_SITE_OUTPUT_SCALE ? c->vocab / tp : c->dim;
+}
+
+unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in)
+{
+    const unsigned asked = (in->flash ? rg_fuse_bit(RG_FUSE_ATTN) : 0) | in->fuse;
+    return rg_fuse_applied(c, asked & rg_fuse_with_sites() & (in->tp > 1 ? ~rg_fuse_bit(RG_FUSE_ADD) : ~0u));
+}
+
+rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site,
+    int64_t m, int64_t pairs, int64_t ctx)
+{
+    const rg_op op = rg_site_op(site);
+    rg_exact_call x = {.dims = {.m = m}, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT};
+    const rg_dims heads = {.m = m, .h = c->heads / in->tp, .g = c->kv_heads / in->tp, .hd = c->head_dim};
+    switch (op) {
+    case RG_OP_EMBED:
+        x.dims.k = c->dim;
+        if (c->tied)
+            x.wtype = in->head;
+        else
+            x.dims.w_row = in->embd_row;
+        break;
+    case RG_OP_LINEAR:
+    case RG_OP_LINEAR_SWIGLU:
+    case RG_OP_LINEAR_ADD:
+        linear_dims(&x.dims, c, rg_site_linear(site), in->tp);
+        x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
+        break;
+    case RG_OP_RMSNORM:
+    case RG_OP_ADD:
+        x.dims.k = c->dim;
+        break;
+    case RG_OP_BIAS:
+    case RG_OP_REORDER:
+    case RG_OP_SCALE:
+        x.dims.k = vector_size(c, site, in->tp);
+        break;
+    case RG_OP_SWIGLU:
+        x.dims.k = c->ffn / in->tp;
+        break;
+    case RG_OP_ROPE:
+        x.dims = heads;
+        break;
+    case RG_OP_KV_PUT:
+    case RG_OP_ROPE_KV:
+    case RG_OP_ATTN:
+    case RG_OP_ATTN_QK:
+    case RG_OP_SOFTMAX:
+    case RG_OP_ATTN_PV:
+        x.dims = heads;
+        x.kv_k = (int)in->kv_k;
+        x.kv_v = (int)in->kv_v;
+        if (op == RG_OP_KV_PUT || op == RG_OP_ROPE_KV) break;
+        x.dims.pairs = pairs;
+        x.dims.ctx = ctx;
+        break;
+    case RG_OP_COUNT:
+        break;
+    }
+    choose(&x, h, in, op, m);
+    x.tally = rg_cost(op, &x.dims, (rg_wtype)x.wtype, (rg_kvtype)x.kv_k, (rg_kvtype)x.kv_v);
+    if (in->act == RG_EXACT_F16) { /* the formulas keep activations in 4 bytes */
+        x.tally.act_rd /= 2;
+        x.tally.act_wr /= 2;
+    }
+    return x;
+}
+
+/* ---- memory ---- */
+
+double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool streamed)
+{
+    double layer = 0.0, top = 0.0;
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const rg_op op = rg_site_op((rg_site)s);
+        rg_dims d = {0};
+        double bytes = 0.0;
+        if (!rg_site_runs(c, (rg_site)s, 0)) continue;
+        if (op == RG_OP_LINEAR) {
+            linear_dims(&d, c, (rg_site)s, in->tp);
+            bytes = (double)rg_packed_bytes(s == RG_SITE_OUTPUT ? in->head : in->dtype, d.n, d.k);
+        } else if (op == RG_OP_RMSNORM) {
+            bytes = 4.0 * (double)c->dim;
+        } else if (op == RG_OP_BIAS || op == RG_OP_REORDER) {
+            bytes = 4.0 * (double)vector_size(c, (rg_site)s, in->tp);
+        } else if (op == RG_OP_EMBED && !c->tied && !streamed) {
+            bytes = (double)c->vocab * (double)in->embd_row;
+        }
+        *(rg_site_in_layer((rg_site)s) ? &layer : &top) += bytes;
+    }
+    return (double)c->layers * layer + top;
+}
+
+double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx)
+{
+    const int64_t head = rg_kv_k_bytes(in->kv_k, c->head_dim) + rg_kv_v_bytes(in->kv_v, c->head_dim);
+    return (double)c->layers * (double)in->batch * (double)ctx * (double)(c->kv_heads / in->tp) *
+        (double)head;
+}
+
+double rg_exact_params(const rg_config *c)
+{
+    double n = 0.0;
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows((rg_site)s) == RG_EXT_NONE ||
+            !rg_site_runs(c, (rg_site)s, 0))
+            continue;
+        n += (rg_site_in_layer((rg_site)s) ? (double)c->layers : 1.0) *
+            (double)extent(c, rg_site_rows((rg_site)s)) * (double)extent(c, rg_site_cols((rg_site)s));
+    }
+    return n;
+}
+
+/* ---- phases ---- */
+
+/* One forward call: m tokens, attention over `pairs` and `ctx` summed over the sequences in it, n_out rows of
+ * logits. */
+typedef struct call {
+    int64_t m, pairs, ctx, n_out;
+    int64_t deepest; /* largest position + 1 */
+} call;
+
+static void add_tally(rg_cost_sum *s, const rg_tally *t, double times)
+{
+    s->flop += times * (double)t->flop;
+    s->w_rd += times * (double)t->w_rd;
+    s->act_rd += times * (double)t->act_rd;
+    s->act_wr += times * (double)t->act_wr;
+    s->kv_rd += times * (double)t->kv_rd;
+    s->kv_wr += times * (double)t->kv_wr;
+    s->bytes += times * (double)rg_tally_bytes(t);
+}
+
+typedef struct work {
+    const rg_config *c;
+    const rg_hardware *h;
+    const rg_exact_input *in;
+    unsigned fuse;     /* fusions that apply */
+    double streamed;   /* weights that every call reads */
+    rg_cost_point *op; /* [RG_SITE_COUNT] */
+    rg_cost_sum *total;
+    double reduced; /* bytes sent for tensor parallelism */
+} work;
+
+static void forward(work *w, const call *f)
+{
+    const int64_t streamed = (int64_t)(w->streamed + rg_exact_kv(w->c, w->in, f->deepest));
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        const bool last = s == RG_SITE_OUTPUT || s == RG_SITE_OUTPUT_NORM || s == RG_SITE_OUTPUT_SCALE;
+        if (!rg_site_runs(w->c, (rg_site)s, w->fuse) || (last && f->n_out == 0)) continue;
+        const rg_exact_call x =
+            rg_exact_site(w->c, w->h, w->in, (rg_site)s, last ? f->n_out : f->m, f->pairs, f->ctx);
+        const rg_ideal p = rg_hw_predict(w->h, &x.tally, x.arith, x.kernel, streamed);
+        const double times = rg_site_in_layer((rg_site)s) ? (double)w->c->layers : 1.0;
+        const double ideal = isnan(p.flop_ns) || isnan(p.mem_ns) ? NAN : fmax(p.flop_ns, p.mem_ns);
+        rg_cost_point *o = &w->op[s];
+        add_tally(&o->sum, &x.tally, times);
+        add_tally(w->total, &x.tally, times);
+        o->calls += times;
+        o->flop_s += 1e-9 * times * p.flop_ns;
+        o->mem_s += 1e-9 * times * p.mem_ns;
+        o->sum.time_s += 1e-9 * times * ideal;
+        w->total->time_s += 1e-9 * times * ideal;
+        o->peak = x.tally.flop ? rg_hw_peak(w->h, x.arith, NULL) / rg_kernel_passes(x.kernel) : NAN;
+    }
+    /* two all-reduces a layer over the residual stream, in a ring: each device sends its part 2 (tp - 1) / tp
+     * times; the logits are gathered */
+    const double act = w->in->act == RG_EXACT_F16 ? 2.0 : 4.0, tp = (double)w->in->tp;
+    w->reduced += act * (tp - 1.0) / tp *
+        (4.0 * (double)w->c->layers * (double)(f->m * w->c->dim) + (double)(f->n_out * w->c->vocab));
+}
+
+/* A window hides what lies before it. */
+static int64_t first_seen(const rg_config *c, int64_t pos)
+{
+    return c->window > 0 ? rg_max(0, pos - c->window + 1) : 0;
+}
+static int64_t seen_by(const rg_config *c, int64_t pos, int64_t n)
+{
+    int64_t pairs = 0;
+    for (int64_t i = pos; i < pos + n; i++) pairs += i + 1 - first_seen(c, i);
+    return pairs;
+}
+
+/* batch * seqlen tokens, sequence after sequence, cut into calls of ubatch tokens as the engine cuts them. */
+static void prefill(work *w)
+{
+    const int64_t s = w->in->seqlen, all = w->in->batch * s, step = w->in->ubatch > 0 ? w->in->ubatch : all;
+    for (int64_t at = 0; at < all;) {
+        call f = {.m = rg_min(step, all - at)};
+        for (int64_t left = f.m; left > 0;) {
+            const int64_t pos = at % s, n = rg_min(left, s - pos);
+            f.pairs += seen_by(w->c, pos, n);
+            f.ctx += pos + n - first_seen(w->c, pos);
+            f.n_out += pos + n == s;
+            f.deepest = rg_max(f.deepest, pos + n);
+            at += n;
+            left -= n;
+        }
+        forward(w, &f);
+    }
+}
+
+static void decode(work *w, int64_t past)
+{
+    const int64_t all = w->in->batch, step = w->in->ubatch > 0 ? w->in->ubatch : all,
+                  seen = past + 1 - first_seen(w->c, past);
+    for (int64_t at = 0; at < all; at += step) {
+        const int64_t n = rg_min(step, all - at);
+        forward(w, &(call){.m = n, .pairs = n * seen, .ctx = n * seen, .n_out = n, .deepest = past + 1});
+    }
+}
+
+static rg_status check(const rg_config *c, const rg_exact_input *in, rg_err *err)
+{
+    if (in->batch < 1 || in->batch > 1 << 20)
+        return rg_fail(err, RG_E_USAGE, "--batch: %lld, expected 1 to %d", (long long)in->batch, 1 << 20);
+    if (in->seqlen < 1 || in->seqlen > c->ctx_train)
+        return rg_fail(err, RG_E_USAGE, "--seqlen: %lld, expected 1 to %lld (the model's context)",
+            (long long)in->seqlen, (long long)c->ctx_train);
+    if (in->tp < 1) return rg_fail(err, RG_E_USAGE, "--tp: %lld, expected 1 or more", (long long)in->tp);
+    const struct {
+        const char *what;
+        int64_t n;
+    } parts[] = {{"heads", c->heads}, {"KV heads", c->kv_heads}, {"of the intermediate size", c->ffn},
+        {"of the vocabulary", c->vocab}};
+    for (int i = 0; i < 4; i++)
+        if (parts[i].n % in->tp != 0)
+            return rg_fail(err, RG_E_USAGE, "--tp: %lld devices cannot share %lld %s evenly",
+                (long long)in->tp, (long long)parts[i].n, parts[i].what);
+    if (c->head_dim % rg_kvtypes[in->kv_k].block != 0)
+        return rg_fail(err, RG_E_USAGE,
+            "-ctk: %s needs heads of a multiple of %d dimensions, this model's have %lld",
+            rg_kvtypes[in->kv_k].name, rg_kvtypes[in->kv_k].block, (long long)c->head_dim);
+    return RG_OK;
+}
+
+/* Sites that ran, in the order of the forward pass. */
+static void keep_points(rg_cost_result *r, const rg_cost_point *op, rg_phase ph)
+{
+    for (int s = 0; s < RG_SITE_COUNT; s++) {
+        if (op[s].calls == 0.0) continue;
+        rg_cost_point *p = &r->op[r->n++];
+        *p = op[s];
+        p->name = rg_site_name((rg_site)s);
+        p->phase = ph;
+        p->site = (rg_site)s;
+        p->in_layer = rg_site_in_layer((rg_site)s);
+        p->ai = p->sum.bytes > 0.0 ? p->sum.flop / p->sum.bytes : 0.0;
+        p->bandwidth = p->mem_s > 0.0 ? p->sum.bytes / p->mem_s : NAN;
+        p->attainable = p->sum.flop > 0.0 ? p->sum.flop / p->sum.time_s : NAN;
+        p->bound = isnan(p->flop_s) || isnan(p->mem_s) ? RG_LIMIT_UNKNOWN
+            : p->flop_s > p->mem_s                     ? RG_LIMIT_COMPUTE
+                                                       : RG_LIMIT_MEMORY;
+    }
+}
+
+rg_status rg_exact(
+    rg_cost_result *r, const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_err *err)
+{
+    *r = (rg_cost_result){.model = RG_COST_EXACT};
+    const rg_status st = check(c, in, err);
+    if (st != RG_OK) return st;
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        rg_cost_point op[RG_SITE_COUNT] = {{0}};
+        work w = {.c = c,
+            .h = h,
+            .in = in,
+            .fuse = rg_exact_fusions(c, in),
+            .streamed = rg_exact_weights(c, in, true),
+            .op = op,
+            .total = &r->total[ph]};
+        if (ph == RG_PREFILL)
+            prefill(&w);
+        else
+            decode(&w, rg_min(in->seqlen, c->ctx_train - 1)); /* a full context has its last step behind it */
+        keep_points(r, op, (rg_phase)ph);
+        r->tokens[ph] = (double)in->batch * (ph == RG_PREFILL ? (double)in->seqlen : 1.0);
+        r->allreduce_bytes[ph] = w.reduced;
+        r->allreduce_s[ph] = in->tp == 1 ? 0.0 : h->link > 0.0 ? w.reduced / h->link : NAN;
+        if (isfinite(r->allreduce_s[ph])) r->total[ph].time_s += r->allreduce_s[ph];
+        rg_cost_memory *m = &r->memory[ph];
+        m->weights = rg_exact_weights(c, in, false);
+        m->kv = rg_exact_kv(c, in, in->ctx > 0 ? in->ctx : in->seqlen + 1);
+        m->total = m->weights + m->kv;
+    }
+    return RG_OK;
+}
+
+rg_status rg_exact_decode(rg_cost_sum *total, const rg_config *c, const rg_hardware *h,
+    const rg_exact_input *in, int64_t past, rg_err *err)
+{
+    rg_cost_point op[RG_SITE_COUNT] = {{0}};
+    *total = (rg_cost_sum){0};
+    const rg_status st = check(c, in, err);
+    if (st != RG_OK) return st;
+    work w = {.c = c,
+        .h = h,
+        .in = in,
+        .fuse = rg_exact_fusions(c, in),
+        .streamed = rg_exact_weights(c, in, true),
+        .op = op,
+        .total = total};
+    decode(&w, past);
+    if (in->tp > 1 && h->link > 0.0) total->time_s += w.reduced / h->link;
+    return RG_OK;
+}

@@ -1,0 +1,298 @@
+#include "tools/assert/judge.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/outfile.h"
+#include "base/text.h"
+#include "ops/sites.h"
+#include "report/table.h"
+#include "tools/assert/metrics.h"
+
+static const char *const outcome_names[] = {[RG_HOLDS] = "holds",
+    [RG_FAILS] = "fails",
+    [RG_NOISY] = "too noisy to tell",
+    [RG_UNKNOWN] = "cannot be judged"};
+
+typedef struct verdict {
+    const char *assertion, *subject;
+    rg_outcome outcome;
+    char why[512];
+} verdict;
+
+typedef struct court {
+    const rg_cli *cli;
+    rg_subjects now, base;
+    const rg_subject *subject, *other; /* other: of the baseline */
+    verdict *v;                        /* owns */
+    int n;
+} court;
+
+bool rg_judge_wants_help(const rg_cli *cli)
+{
+    for (int i = 0; i < cli->asserts.n; i++)
+        if (strcmp(cli->asserts.v[i], "help") == 0) return true;
+    return false;
+}
+
+rg_status rg_judge_help(void)
+{
+    rg_metrics_help(stdout);
+    return RG_OK;
+}
+
+bool rg_judge_wanted(const rg_cli *cli) { return cli->asserts.n > 0; }
+
+static rg_status load_baseline(rg_subjects *s, const char *path, rg_err *err)
+{
+    json_error_t e;
+    if (!path) return RG_OK;
+    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
+    if (!j)
+        return rg_fail(
+            err, RG_E_FILE, "%s: %s (line %d), expected a report saved with -o json", path, e.text, e.line);
+    const rg_status st = rg_subjects_of(s, j, path, err);
+    json_decref(j);
+    return st;
+}
+
+static bool mentions_baseline(const char *s) { return strstr(s, "baseline") != NULL; }
+
+rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
+{
+    rg_subjects base = {0};
+    rg_status st = RG_OK;
+    if (rg_judge_wants_help(cli)) return RG_OK;
+    for (int i = 0; i < cli->asserts.n && st == RG_OK; i++) {
+        rg_judgement j;
+        st = rg_expr_judge(&j, cli->asserts.v[i], NULL, NULL, err);
+        if (st == RG_OK && mentions_baseline(cli->asserts.v[i]) && !cli->baseline)
+            st = rg_fail(err, RG_E_USAGE,
+                "--assert: '%s' names a baseline, expected --baseline FILE (a report saved with -o json)",
+                cli->asserts.v[i]);
+    }
+    const char *const need[] = {cli->baseline, cli->junit, cli->summary},
+                      *const names[] = {"--baseline", "--junit", "--summary"};
+    for (int i = 0; i < 3 && st == RG_OK; i++)
+        if (need[i] && !cli->asserts.n)
+            st = rg_fail(
+                err, RG_E_USAGE, "%s: there is nothing to judge, expected --assert 'EXPRESSION'", names[i]);
+    if (st == RG_OK) st = load_baseline(&base, cli->baseline, err);
+    rg_subjects_free(&base);
+    return st;
+}
+
+/* ---- judging ---- */
+
+static bool look_up(void *user, const char *name, bool from_baseline, rg_range *out)
+{
+    const court *c = user;
+    const rg_subject *s = from_baseline ? c->other : c->subject;
+    const rg_metric *m = s ? rg_metric_find(s, name) : NULL;
+    if (m) *out = m->value;
+    return m != NULL;
+}
+
+/* The subject of the same name; else the only one there is. */
+static const rg_subject *in_baseline(const rg_subjects *base, const rg_subject *s)
+{
+    for (int i = 0; i < base->n; i++)
+        if (strcmp(base->s[i].name, s->name) == 0) return &base->s[i];
+    return base->n == 1 ? &base->s[0] : NULL;
+}
+
+static const char *range_text(char *buf, size_t n, rg_range r)
+{
+    char a[32], b[32], c[32];
+    rg_num(a, sizeof a, r.mid);
+    if (r.low < r.high)
+        snprintf(buf, n, "%s (%s to %s)", a, rg_num(b, sizeof b, r.low), rg_num(c, sizeof c, r.high));
+    else
+        snprintf(buf, n, "%s", a);
+    return buf;
+}
+
+/* The operator that runs a metric's one inside of it ("decode.ffn_down.gbps"); NULL: none does. */
+static const char *runs_inside(const char *metric)
+{
+    const char *at = strchr(metric, '.'), *end = at ? strchr(at + 1, '.') : NULL;
+    const rg_site site = end ? rg_site_named(at + 1, (size_t)(end - at - 1)) : RG_SITE_COUNT;
+    bool first;
+    const rg_site by = site < RG_SITE_COUNT ? rg_site_fused(site, &first) : RG_SITE_COUNT;
+    return by == RG_SITE_COUNT || by == site ? NULL : rg_site_name(by);
+}
+
+static void explain(verdict *v, const rg_judgement *j)
+{
+    char l[128], r[128];
+    const char *by = j->no_such ? runs_inside(j->missing) : NULL;
+    if (by)
+        snprintf(v->why, sizeof v->why,
+            "%s: no such metric in this report, where the operator may be part of %s (--fuse none: each on "
+            "its own)",
+            j->missing, by);
+    else if (j->missing[0])
+        snprintf(v->why, sizeof v->why,
+            j->no_such ? "%s: no such metric in this report; --assert help lists them"
+                       : "%s is not known here (null in the report)",
+            j->missing);
+    else if (isnan(j->left.mid) || isnan(j->right.mid))
+        snprintf(v->why, sizeof v->why, "a division by what may be 0");
+    else
+        snprintf(v->why, sizeof v->why, "%s is %s, the other side is %s%s%s", j->metric,
+            range_text(l, sizeof l, j->left), range_text(r, sizeof r, j->right),
+            j->single ? "; a number without an interval is taken at its word" : "",
+            v->outcome == RG_NOISY ? "; use more repetitions, or a longer text" : "");
+}
+
+static rg_status judge_one(court *c, const char *assertion, rg_err *err)
+{
+    int judged = 0;
+    rg_judgement j = {0};
+    for (int i = 0; i < c->now.n; i++) {
+        c->subject = &c->now.s[i];
+        c->other = in_baseline(&c->base, c->subject);
+        const rg_status st = rg_expr_judge(&j, assertion, look_up, c, err);
+        if (st != RG_OK) return st;
+        const bool last = i == c->now.n - 1 && judged == 0;
+        /* not every variant has every metric; one must */
+        if (j.no_such && !last && strncmp(j.missing, "baseline", 8) != 0) continue;
+        verdict *v = &c->v[c->n++];
+        *v = (verdict){.assertion = assertion, .subject = c->subject->name, .outcome = j.outcome};
+        explain(v, &j);
+        judged++;
+    }
+    return RG_OK;
+}
+
+/* ---- telling ---- */
+
+/* A failed assertion is a failure; one that cannot be told is an error, so that no build machine takes it for
+ * a success. */
+static void junit(FILE *f, const court *c, const char *command)
+{
+    int failures = 0, errors = 0;
+    for (int i = 0; i < c->n; i++) {
+        failures += c->v[i].outcome == RG_FAILS || c->v[i].outcome == RG_UNKNOWN;
+        errors += c->v[i].outcome == RG_NOISY;
+    }
+    fprintf(f,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%d\" failures=\"%d\" "
+        "errors=\"%d\">\n",
+        c->n, failures, errors);
+    fprintf(f, " <testsuite name=\"ridge %s\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n", command, c->n,
+        failures, errors);
+    for (int i = 0; i < c->n; i++) {
+        const verdict *v = &c->v[i];
+        fprintf(f, "  <testcase classname=\"ridge.%s.", command);
+        rg_text_escape(f, v->subject);
+        fputs("\" name=\"", f);
+        rg_text_escape(f, v->assertion);
+        fputs("\">", f);
+        if (v->outcome == RG_HOLDS) {
+            fputs("<system-out>", f);
+            rg_text_escape(f, v->why);
+            fputs("</system-out>", f);
+        } else {
+            fprintf(f, "<%s type=\"%s\" message=\"", v->outcome == RG_NOISY ? "error" : "failure",
+                v->outcome == RG_NOISY ? "noise" : "assert");
+            rg_text_escape(f, v->why);
+            fputs("\"/>", f);
+        }
+        fputs("</testcase>\n", f);
+    }
+    fputs(" </testsuite>\n</testsuites>\n", f);
+}
+
+static void summary(FILE *f, const court *c, const char *command)
+{
+    rg_table t = {0};
+    char a[256], s[256], w[600];
+    fprintf(f, "### ridge %s\n\n", command);
+    rg_table_head(&t, "<assertion", "<run", "<result", "<why", NULL);
+    for (int i = 0; i < c->n; i++) {
+        char code[300];
+        snprintf(code, sizeof code, "`%s`", rg_text_cell(a, sizeof a, c->v[i].assertion));
+        rg_table_row(&t, code, rg_text_cell(s, sizeof s, c->v[i].subject), outcome_names[c->v[i].outcome],
+            rg_text_cell(w, sizeof w, c->v[i].why), NULL);
+    }
+    rg_table_print(f, &t);
+    rg_table_free(&t);
+    fprintf(f, "\n`%s` on %s\n", rg_text_cell(w, sizeof w, c->cli->line), rg_cpu_name());
+}
+
+static rg_status write_file(const court *c, const char *path,
+    void (*print)(FILE *, const court *, const char *), const char *command, rg_err *err)
+{
+    rg_outfile o = {0};
+    if (!path) return RG_OK;
+    rg_status st = rg_outfile_open(&o, path, err);
+    if (st != RG_OK) return st;
+    print(o.f, c, command);
+    st = ferror(o.f) ? rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno))
+                     : rg_outfile_commit(&o, err);
+    rg_outfile_abort(&o);
+    return st;
+}
+
+rg_status rg_judge(const rg_cli *cli, const json_t *report, rg_err *err)
+{
+    static const char *const commands[] = {
+#define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = name,
+#include "tools/cli/commands.def"
+    };
+    court c = {.cli = cli};
+    const char *command = commands[cli->command];
+    if (!rg_judge_wanted(cli)) return RG_OK;
+    rg_status st = rg_subjects_of(&c.now, report, "this report", err);
+    if (st == RG_OK) st = load_baseline(&c.base, cli->baseline, err);
+    if (st == RG_OK && !(c.v = calloc((size_t)cli->asserts.n * (size_t)c.now.n, sizeof *c.v)))
+        st = rg_fail(err, RG_E_NOMEM, "--assert: out of memory");
+    for (int i = 0; i < cli->asserts.n && st == RG_OK; i++) st = judge_one(&c, cli->asserts.v[i], err);
+    if (st == RG_OK) st = write_file(&c, cli->junit, junit, command, err);
+    if (st == RG_OK) st = write_file(&c, cli->summary, summary, command, err);
+    const verdict *worst = NULL;
+    int failed = 0, noisy = 0;
+    for (int i = 0; i < c.n && st == RG_OK; i++) {
+        const verdict *v = &c.v[i];
+        fprintf(
+            stderr, "assert %s (%s): %s: %s\n", v->assertion, v->subject, outcome_names[v->outcome], v->why);
+        const bool fails = v->outcome == RG_FAILS || v->outcome == RG_UNKNOWN;
+        failed += fails;
+        noisy += v->outcome == RG_NOISY;
+        if (fails && (!worst || worst->outcome == RG_NOISY)) worst = v;
+        if (v->outcome == RG_NOISY && !worst) worst = v;
+    }
+    if (st == RG_OK && failed)
+        st = rg_fail(err, RG_E_ASSERT, "%d of %d assertions failed: %s (%s): %s", failed, c.n,
+            worst->assertion, worst->subject, worst->why);
+    else if (st == RG_OK && noisy)
+        st = rg_fail(err, RG_E_NOISY, "%d of %d assertions cannot be told: %s (%s): %s", noisy, c.n,
+            worst->assertion, worst->subject, worst->why);
+    free(c.v);
+    rg_subjects_free(&c.now);
+    rg_subjects_free(&c.base);
+    return st;
+}
+
+rg_status rg_judge_printed(const rg_cli *cli, rg_json_printer *print, const void *report, rg_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    json_error_t e;
+    if (!rg_judge_wanted(cli)) return RG_OK;
+    FILE *f = open_memstream(&text, &n);
+    if (!f) return rg_fail(err, RG_E_NOMEM, "--assert: out of memory");
+    rg_status st = print(f, report, err);
+    fclose(f);
+    json_t *j = st == RG_OK ? json_loadb(text, n, 0, &e) : NULL;
+    if (st == RG_OK)
+        st = j ? rg_judge(cli, j, err)
+               : rg_fail(err, RG_E_INTERNAL, "--assert: the report is not JSON: %s", e.text);
+    json_decref(j);
+    free(text);
+    return st;
+}

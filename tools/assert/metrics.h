@@ -1,0 +1,35 @@
+/* The numbers of a report by name, from its JSON: of a run just made or of a saved one. */
+#ifndef RG_METRICS_H
+#define RG_METRICS_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/status.h"
+#include "tools/assert/expr.h"
+
+typedef struct rg_metric {
+    char name[96];
+    rg_range value;
+} rg_metric;
+
+/* What a report is about: a run of profile, a setting of bench, a variant of compare, an eval. */
+typedef struct rg_subject {
+    char name[192];
+    rg_metric *m; /* owns */
+    int n;
+} rg_subject;
+
+typedef struct rg_subjects {
+    rg_subject *s; /* owns */
+    int n;
+} rg_subjects;
+
+/* Fills s (zeroed) from a report of profile, bench, compare or eval. where: named in errors. */
+rg_status rg_subjects_of(rg_subjects *s, const json_t *report, const char *where, rg_err *err);
+void rg_subjects_free(rg_subjects *s);
+const rg_metric *rg_metric_find(const rg_subject *s, const char *name);
+/* The list for people (metrics.def). */
+void rg_metrics_help(FILE *f);
+
+#endif

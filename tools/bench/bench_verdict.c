@@ -1,0 +1,117 @@
+/* Is it quiet enough, and which settings differ? Sentences computed from the samples. */
+#include <math.h>
+
+#include "tools/measure/bench.h"
+
+enum { MOST_LINES = 12 };
+
+static void noise(rg_lines *out, const rg_bench *b)
+{
+    const rg_bench_row *worst = NULL;
+    double most = -1.0;
+    int few = 0, rows = 0;
+    char a[32];
+    for (int i = 0; i < b->n_rows; i++) {
+        const rg_bench_row *r = &b->row[i];
+        if (r->n == 0) continue;
+        rows++;
+        few += r->n < 3;
+        const double spread = rg_stats_of(r->ns, r->n).spread;
+        if (spread > most) {
+            most = spread;
+            worst = r;
+        }
+    }
+    if (!worst) return;
+    if (few == rows) {
+        rg_lines_add(out, "noise: not known: fewer than three samples per test; use -r 5 or more.");
+        return;
+    }
+    const char *label = b->setting[worst->setting].label, *test = b->test[worst->test].name;
+    rg_percent(a, sizeof a, most);
+    if (most <= 0.05)
+        rg_lines_add(out,
+            "noise: quiet: the samples of each test lie at most %s of their median apart (10th to 90th "
+            "percentile).",
+            a);
+    else if (most <= 0.15)
+        rg_lines_add(out,
+            "noise: some: the samples of %s (%s) lie %s of their median apart; smaller differences than the "
+            "intervals mean nothing.",
+            test, label, a);
+    else
+        rg_lines_add(out,
+            "noise: too much: the samples of %s (%s) lie %s of their median apart: something else runs on "
+            "these cores; use -r 10 or more, or wait.",
+            test, label, a);
+}
+
+static int against_first(rg_lines *out, const rg_bench *b, const rg_bench_row *base, const rg_bench_row *r)
+{
+    const rg_stats s = rg_bench_ratio(base, r);
+    const char *test = b->test[r->test].name, *label = b->setting[r->setting].label,
+               *first = b->setting[base->setting].label;
+    char x[32], lo[32], hi[32];
+    if (s.n == 0) return 0;
+    rg_num(x, sizeof x, s.median);
+    if (!isfinite(s.low))
+        rg_lines_add(out, "%s: %s runs %s times as fast as %s; too few samples for an interval.", test, label,
+            x, first);
+    else if (s.low > 1.0 || s.high < 1.0)
+        rg_lines_add(out, "%s: %s runs %s times as fast as %s (95 %% interval %s to %s).", test, label, x,
+            first, rg_num(lo, sizeof lo, s.low), rg_num(hi, sizeof hi, s.high));
+    else
+        rg_lines_add(out,
+            "%s: no difference between %s and %s that this noise lets one see (ratio %s, 95 %% interval %s "
+            "to %s).",
+            test, label, first, x, rg_num(lo, sizeof lo, s.low), rg_num(hi, sizeof hi, s.high));
+    return 1;
+}
+
+/* Roofs and samples are minutes apart on a shared machine: a share above 1 says so. */
+static void above_roof(rg_lines *out, const rg_bench *b)
+{
+    char a[32];
+    const rg_bench_row *worst = NULL;
+    double most = 1.02;
+    int rows = 0;
+    for (int i = 0; i < b->n_rows; i++) {
+        rg_bench_numbers n;
+        rg_bench_numbers_of(&n, b, &b->row[i]);
+        if (!(n.roof_fraction > 1.02)) continue;
+        rows++;
+        if (n.roof_fraction <= most) continue;
+        most = n.roof_fraction;
+        worst = &b->row[i];
+    }
+    if (worst)
+        rg_lines_add(out,
+            "roofs: %d result%s above, most %s (%s, at %s): operands stay in caches closer than their "
+            "footprint says, or the roofs were measured on a busier "
+            "machine.",
+            rows, rows == 1 ? " lies" : "s lie", b->test[worst->test].name, b->setting[worst->setting].label,
+            rg_percent(a, sizeof a, most));
+}
+
+void rg_bench_verdict(rg_lines *out, const rg_bench *b)
+{
+    noise(out, b);
+    int said = 0, left = 0;
+    for (int t = 0; t < b->n_tests; t++)
+        for (int s = 1; s < b->n_settings; s++) {
+            if (said < MOST_LINES)
+                said += against_first(out, b, &b->row[t], &b->row[s * b->n_tests + t]);
+            else
+                left++;
+        }
+    if (left)
+        rg_lines_add(out, "%d further comparisons with %s are left out: -o json has the samples of all.",
+            left, b->setting[0].label);
+    above_roof(out, b);
+    if (!b->together)
+        rg_lines_add(out,
+            "memory does not hold all engines at once: they were loaded in turns, %d times each, so drift "
+            "between turns is part of the ratios.",
+            b->loads);
+    if (b->interrupted) rg_lines_add(out, "interrupted: this is the part that was measured before the stop.");
+}

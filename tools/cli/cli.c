@@ -1,0 +1,317 @@
+#include "tools/cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/outfile.h"
+
+typedef enum kind { FLAG, INT, REAL, STR, OUT, DRAW, LIST, IGNORED } kind;
+
+enum {
+#define RG_COMMAND(id, name, line, examples) id = 1 << RG_CMD_##id,
+#include "tools/cli/commands.def"
+};
+
+static const struct option {
+    kind kind;
+    const char *sname, *lname, *meta, *help;
+    double low, high;
+    unsigned commands;
+    size_t offset;
+} options[RG_O_COUNT] = {
+#define RG_OPT(kind_, field, sname_, lname_, meta_, low_, high_, commands_, help_) \
+    [RG_O_##field] = {.kind = kind_, \
+        .sname = sname_, \
+        .lname = lname_, \
+        .meta = meta_, \
+        .help = help_, \
+        .low = (double)(low_), \
+        .high = (double)(high_), \
+        .commands = commands_, \
+        .offset = offsetof(rg_cli, field)},
+#include "tools/cli/options.def"
+};
+
+/* What an option means in one command. */
+static const struct {
+    rg_option_id option;
+    unsigned commands;
+    const char *meta, *help;
+} texts[] = {
+#define ENGINE_CMDS (RUN | PROFILE | EVAL)
+#define RG_HELP(field, commands, meta, help) {RG_O_##field, commands, meta, help},
+#include "tools/cli/help.def"
+#undef ENGINE_CMDS
+};
+
+static const struct {
+    const char *name, *line, *examples;
+} commands[RG_CMD_COUNT] = {
+#define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = {name, line, examples},
+#include "tools/cli/commands.def"
+};
+
+rg_stop_flag rg_stop, rg_terminal_dirty;
+
+/* Two commands may use one name for different things: the command's own comes first. */
+static const struct option *find(const char *word, size_t len, rg_command_id command)
+{
+    const struct option *other = NULL;
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        const struct option *o = &options[i];
+        if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) ||
+            (strlen(o->lname) == len && strncmp(o->lname, word, len) == 0)) {
+            if (o->commands & 1u << command) return o;
+            other = o;
+        }
+    }
+    return other;
+}
+
+static rg_status put(rg_cli *cli, const struct option *o, const char *word, const char *value, rg_err *err)
+{
+    void *field = (char *)cli + o->offset;
+    char *end;
+    switch (o->kind) {
+    case FLAG:
+        *(rg_cli_FLAG *)field = true;
+        break;
+    case STR:
+    case OUT:
+    case DRAW:
+        *(rg_cli_STR *)field = value;
+        break;
+    case LIST: {
+        rg_cli_LIST *l = field;
+        if (l->n == RG_CLI_LIST_MAX)
+            return rg_fail(
+                err, RG_E_USAGE, "%s: given more than %d times: use comma lists", word, RG_CLI_LIST_MAX);
+        l->v[l->n++] = value;
+        break;
+    }
+    case INT: {
+        errno = 0;
+        const long long v = strtoll(value, &end, 10);
+        if (errno || end == value || *end || (double)v < o->low || (double)v > o->high)
+            return rg_fail(err, RG_E_USAGE, "%s: '%s', expected a whole number from %.0f to %.0f", word,
+                value, o->low, o->high);
+        *(rg_cli_INT *)field = v;
+        break;
+    }
+    case REAL: {
+        errno = 0;
+        const double v = strtod(value, &end);
+        if (errno || end == value || *end || !(v >= o->low && v <= o->high))
+            return rg_fail(
+                err, RG_E_USAGE, "%s: '%s', expected a number from %g to %g", word, value, o->low, o->high);
+        *(rg_cli_REAL *)field = v;
+        break;
+    }
+    case IGNORED:
+        fprintf(stderr, "note: %s is ignored: Ridge runs on the CPU\n", word);
+        break;
+    }
+    cli->given[o - options] = true;
+    return RG_OK;
+}
+
+/* Pictures go into one file, or into a folder that is made where there is none. */
+static rg_status try_pictures(const char *path, rg_err *err)
+{
+    char bare[4096];
+    size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
+    struct stat s;
+    if (n >= sizeof bare)
+        return rg_fail(err, RG_E_USAGE, "--svg: the path is longer than %zu bytes", sizeof bare - 1);
+    while (n > 1 && bare[n - 1] == '/') bare[--n] = 0;
+    if ((n > 4 && strcmp(bare + n - 4, ".svg") == 0) || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode))
+        return rg_outfile_try(bare, err);
+    if (access(path, W_OK | X_OK) == 0) return RG_OK;
+    return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
+}
+
+/* What cannot be written is said before minutes of measuring, not behind them. */
+static rg_status try_outputs(const rg_cli *cli, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int i = 0; i < RG_O_COUNT && st == RG_OK; i++) {
+        const struct option *o = &options[i];
+        if (!cli->given[i] || (o->kind != OUT && o->kind != DRAW)) continue;
+        const char *path = *(const rg_cli_STR *)((const char *)cli + o->offset);
+        st = o->kind == OUT ? rg_outfile_try(path, err) : try_pictures(path, err);
+    }
+    return st;
+}
+
+rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err)
+{
+    const char **args = calloc((size_t)argc + 1, sizeof *args);
+    *cli = (rg_cli){.command = command, .args = args};
+    if (!args) return rg_fail(err, RG_E_NOMEM, "command line: out of memory");
+    bool only_args = false;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        if (only_args || word[0] != '-' || !word[1]) {
+            args[cli->n_args++] = word;
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            only_args = true;
+            continue;
+        }
+        const char *eq = word[1] == '-' ? strchr(word, '=') : NULL;
+        const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word), command);
+        if (!o)
+            return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word,
+                commands[command].name);
+        if (!(o->commands & 1u << command))
+            return rg_fail(err, RG_E_USAGE, "%s: not an option of 'ridge %s'; 'ridge %s --help' lists them",
+                word, commands[command].name, commands[command].name);
+        const char *value = NULL;
+        if (o->kind == FLAG) {
+            if (eq) return rg_fail(err, RG_E_USAGE, "%s: takes no value", o->lname);
+        } else if (eq) {
+            value = eq + 1;
+        } else if (++i < argc) {
+            value = argv[i];
+        } else {
+            return rg_fail(err, RG_E_USAGE, "%s: needs a value (%s)", word, o->meta);
+        }
+        const rg_status st = put(cli, o, word, value, err);
+        if (st != RG_OK) return st;
+    }
+    return try_outputs(cli, err);
+}
+
+rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err)
+{
+    static const char *const on_off[] = {"on", "off", NULL};
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        if (options[i].kind == LIST || options[i].kind == IGNORED || strcmp(options[i].lname, lname) != 0)
+            continue;
+        if (options[i].kind != FLAG) return put(cli, &options[i], lname, value, err);
+        const int off = rg_cli_choice(lname, value, on_off, err);
+        if (off < 0) return RG_E_USAGE;
+        *(rg_cli_FLAG *)((char *)cli + options[i].offset) = off == 0;
+        return RG_OK;
+    }
+    return rg_fail(err, RG_E_INTERNAL, "%s: no such option", lname);
+}
+
+/* Wraps the help text at 100 columns, indented behind the option names. */
+static void wrapped(FILE *f, const char *text, int indent)
+{
+    int col = indent;
+    while (*text) {
+        const int n = (int)strcspn(text, " ");
+        if (col > indent && col + 1 + n > 100) {
+            fprintf(f, "\n%*s", indent, "");
+            col = indent;
+        } else if (col > indent) {
+            fputc(' ', f);
+            col++;
+        }
+        fprintf(f, "%.*s", n, text);
+        col += n;
+        text += n + strspn(text + n, " ");
+    }
+    fputc('\n', f);
+}
+
+void rg_cli_help(FILE *f, rg_command_id command)
+{
+    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", commands[command].name, commands[command].line,
+        commands[command].examples);
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        const struct option *o = &options[i];
+        if (!(o->commands & 1u << command) || !o->help) continue;
+        const char *meta = o->meta, *help = o->help;
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+            if (texts[t].option != (rg_option_id)i || !(texts[t].commands & 1u << command)) continue;
+            meta = texts[t].meta;
+            help = texts[t].help;
+        }
+        char names[96];
+        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname,
+            meta ? " " : "", meta ? meta : "");
+        fprintf(f, "  %-32s ", names);
+        wrapped(f, help, 35);
+    }
+}
+
+int rg_cli_choice(const char *option, const char *value, const char *const *words, rg_err *err)
+{
+    char list[160] = "";
+    if (!value) return 0;
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], value) == 0) return i;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
+    }
+    rg_fail(err, RG_E_USAGE, "%s: '%s', expected %s", option, value, list);
+    return -1;
+}
+
+rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err)
+{
+    if (cli->n_args == 0) return RG_OK;
+    return rg_fail(err, RG_E_USAGE,
+        "'%s': unexpected argument; options begin with '-', and a model is given with -m", cli->args[0]);
+}
+
+void rg_progress_draw(void *user, const char *what, double fraction)
+{
+    enum { WIDTH = 30 };
+    rg_progress *p = user;
+    const uint64_t now = rg_now_ns();
+    if (!p->start_ns) p->start_ns = now;
+    if (now - p->start_ns < 2000000000u || now - p->drawn_ns < 100000000u || !isatty(STDERR_FILENO)) return;
+    p->drawn_ns = now;
+    p->shown = true;
+    /* time left, at the pace so far */
+    char left[24] = "";
+    if (fraction > 0.01) {
+        const double sec = (double)(now - p->start_ns) * 1e-9 * (1.0 - fraction) / fraction;
+        snprintf(left, sizeof left, sec < 90.0 ? "  %.0f s left " : "  %.0f min left ",
+            fmax(sec < 90.0 ? sec : sec / 60.0, 0.0));
+    }
+    const int fill = (int)(fmin(fmax(fraction, 0.0), 1.0) * WIDTH);
+    fprintf(stderr, "\r%-28s [%.*s%*s] %3.0f %%%s", what, fill, "##############################",
+        WIDTH - fill, "", 100.0 * fraction, left);
+    fflush(stderr);
+}
+
+void rg_progress_clear(rg_progress *p)
+{
+    if (p->shown) fprintf(stderr, "\r%79s\r", "");
+    *p = (rg_progress){0};
+}
+
+const char *rg_bytes_text(char *buf, size_t n, double bytes)
+{
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int u = 0;
+    while (bytes >= 1024.0 && u < 4) {
+        bytes /= 1024.0;
+        u++;
+    }
+    snprintf(buf, n, u == 0 ? "%.0f %s" : "%.4g %s", bytes, unit[u]);
+    return buf;
+}
+
+rg_status rg_demo_path(char *buf, size_t n, rg_err *err)
+{
+    const char *const places[] = {getenv("RIDGE_DEMO"), RIDGE_DEMO_SOURCE, RIDGE_DEMO_INSTALLED};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (!places[i] || access(places[i], R_OK) != 0) continue;
+        snprintf(buf, n, "%s", places[i]);
+        return RG_OK;
+    }
+    return rg_fail(err, RG_E_FILE,
+        "no model given and the demo checkpoint is not at %s: use -m PATH, or set RIDGE_DEMO",
+        RIDGE_DEMO_SOURCE);
+}

@@ -1,0 +1,217 @@
+#include "tools/cli/model_args.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mapfile.h"
+#include "base/num.h"
+#include "roofline/count/sde.h"
+
+rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
+{
+    char demo[1024];
+    const char *path = cli->model;
+    rg_mapfile_read_whole(cli->no_mmap);
+    if (!path) {
+        const rg_status st = rg_demo_path(demo, sizeof demo, err);
+        if (st != RG_OK) return st;
+        path = demo;
+    }
+    return rg_ckpt_open(out, path, err);
+}
+
+static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
+{
+    const char *env = getenv("RIDGE_ISA"), *name = cli->isa ? cli->isa : env && *env ? env : NULL;
+    *cap = RG_ISA_COUNT;
+    if (!name) return RG_OK;
+    const int i = rg_isa_from_name(name);
+    if (i < 0)
+        return rg_fail(
+            err, RG_E_USAGE, "%s: '%s', expected %s", cli->isa ? "--isa" : "RIDGE_ISA", name, rg_isa_list);
+    if (!rg_isa_has((rg_isa)i)) {
+        char why[160];
+        rg_isa_why_not((rg_isa)i, why, sizeof why);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s %s: %s; the best level here is %s",
+            cli->isa ? "--isa" : "RIDGE_ISA", name, why, rg_isa_names[rg_isa_best()]);
+    }
+    *cap = (rg_isa)i;
+    return RG_OK;
+}
+
+rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err)
+{
+    static const char *const kernels[] = {"auto", "c", "blas", NULL}, *const on_off[] = {"on", "off", NULL},
+                             *const acts[] = {"f32", "bf16", "q8", NULL}; /* as rg_act */
+    const int kernel = rg_cli_choice("--kernel", cli->kernel, kernels, err),
+              pin = rg_cli_choice("--pin", cli->pin, on_off, err);
+    const int act = rg_cli_choice("--act", cli->act, acts, err);
+    const int pages = rg_cli_choice("--huge-pages", cli->huge_pages, on_off, err);
+    if (kernel < 0 || pin < 0 || pages < 0 || act < 0) return err->code;
+    if (kernel == 2 && act > 0)
+        return rg_fail(err, RG_E_USAGE,
+            "--act %s: --kernel blas multiplies floats, so it takes --act f32 only", cli->act);
+    if (RG_GIVEN(cli, threads_batch) && cli->threads_batch != cli->threads)
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "-tb %lld: give -t the same number: prefill and decode share one team, because counters belong "
+            "to threads",
+            (long long)cli->threads_batch);
+    *o = (rg_engine_opts){.threads = (int)cli->threads,
+        .no_pin = pin == 1,
+        .dtype = -1,
+        .act = (rg_act)act,
+        .quant_head = cli->quantize_head,
+        .blas = kernel == 2,
+        .plain_c = kernel == 1,
+        .small_pages = pages == 1,
+        .progress = rg_progress_draw,
+        .progress_user = p,
+        .stop = &rg_stop};
+    if (dtype && (o->dtype = rg_wtype_from_name(dtype)) < 0)
+        return rg_fail(err, RG_E_USAGE,
+            "--dtype: '%s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m or q4g128m",
+            dtype);
+    return isa_arg(&o->isa_cap, cli, err);
+}
+
+static rg_status kv_arg(rg_kvtype *t, const char *option, const char *name, rg_kvtype fallback, rg_err *err)
+{
+    const int k = name ? rg_kvtype_from_name(name) : (int)fallback;
+    if (k < 0) return rg_fail(err, RG_E_USAGE, "%s: '%s', expected f16, f32 or q8_0", option, name);
+    *t = (rg_kvtype)k;
+    return RG_OK;
+}
+
+rg_status rg_fuse_arg(unsigned *fuse, const char *text, rg_err *err)
+{
+    char words[128] = "";
+    size_t at = 0;
+    *fuse = RG_FUSE_DEFAULT;
+    if (!text || rg_fuse_parse(fuse, text)) return RG_OK;
+    for (int i = 0; i < RG_FUSE_COUNT && at < sizeof words; i++)
+        if (rg_fuse_word(i)) at += (size_t)snprintf(words + at, sizeof words - at, "%s, ", rg_fuse_word(i));
+    return rg_fail(
+        err, RG_E_USAGE, "--fuse: '%.60s', expected %sjoined by + (act+add), all or none", text, words);
+}
+
+rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err)
+{
+    static const char *const flash[] = {"auto", "on", "off", NULL};
+    const int fa = rg_cli_choice("-fa", cli->flash, flash, err);
+    if (fa < 0) return err->code;
+    *o = (rg_session_opts){.ctx = cli->ctx, .ubatch = cli->ubatch, .unfused = fa == 2};
+    rg_status st = rg_fuse_arg(&o->fuse, cli->fuse, err);
+    if (st == RG_OK) st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
+    return st != RG_OK ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
+}
+
+rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
+{
+    uint64_t weights;
+    rg_memory_plan plan;
+    const rg_config *cfg = rg_ckpt_config(c);
+    rg_status st = rg_plan_weights(c, eo, &weights, err);
+    if (st != RG_OK || (st = rg_session_check(cfg, so, err)) != RG_OK) return st;
+    rg_plan_memory(&plan, cfg, weights, false, eo->threads > 0 ? eo->threads : 1, so);
+    return rg_plan_check(&plan, cfg, so, err);
+}
+
+rg_status rg_open_engine(
+    rg_engine **out, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
+{
+    rg_status st = rg_check_engine(c, eo, so, err);
+    if (st != RG_OK) return st;
+    /* before PAPI tools that watch this process look for events; a build without libsde has none */
+    rg_sde_export(rg_process_totals);
+    st = rg_engine_open(out, c, eo, err);
+    rg_progress_clear(eo->progress_user);
+    return st;
+}
+
+rg_status rg_read_file(char **text, size_t *len, const char *path, rg_err *err)
+{
+    *text = NULL;
+    *len = 0;
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot open: %s", path, strerror(errno));
+    rg_status st = RG_OK;
+    size_t cap = 0;
+    for (;;) {
+        if (cap - *len < 2) {
+            cap = cap ? 2 * cap : 1 << 16;
+            char *more = realloc(*text, cap);
+            if (!more) {
+                st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+                break;
+            }
+            *text = more;
+        }
+        const size_t got = fread(*text + *len, 1, cap - *len - 1, f);
+        if (got == 0) break;
+        *len += got;
+    }
+    if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read", path);
+    if (f != stdin) fclose(f);
+    if (st == RG_OK) {
+        (*text)[*len] = 0;
+    } else {
+        free(*text);
+        *text = NULL;
+    }
+    return st;
+}
+
+static rg_status ids_from_file(rg_tokens *t, const char *path, int64_t vocab, rg_err *err)
+{
+    char *raw;
+    size_t len;
+    rg_status st = rg_read_file(&raw, &len, path, err);
+    if (st != RG_OK) return st;
+    int32_t *id = (int32_t *)(void *)raw;
+    const int64_t n = (int64_t)(len / 4);
+    if (len == 0 || len % 4 != 0)
+        st =
+            rg_fail(err, RG_E_FILE, "%s: %zu bytes, expected a multiple of 4 (raw i32 token ids)", path, len);
+    for (int64_t i = 0; i < n && st == RG_OK; i++)
+        if (id[i] < 0 || id[i] >= vocab)
+            st = rg_fail(err, RG_E_FILE, "%s: token %lld is %d, expected 0 to %lld", path, (long long)i,
+                id[i], (long long)vocab - 1);
+    if (st == RG_OK)
+        *t = (rg_tokens){.id = id, .n = n};
+    else
+        free(raw);
+    return st;
+}
+
+rg_status rg_prompt_tokens(
+    rg_tokens *t, const rg_cli *cli, const rg_tokenizer *tok, int64_t vocab, rg_err *err)
+{
+    *t = (rg_tokens){0};
+    if ((cli->prompt != NULL) + (cli->file != NULL) + (cli->token_ids != NULL) > 1)
+        return rg_fail(err, RG_E_USAGE, "-p, -f and --token-ids: give only one of them");
+    if (cli->token_ids) return ids_from_file(t, cli->token_ids, vocab, err);
+    char *owned = NULL;
+    const char *text = cli->prompt ? cli->prompt : "";
+    size_t len = strlen(text), n = 0;
+    rg_status st = RG_OK;
+    if (cli->file) {
+        if ((st = rg_read_file(&owned, &len, cli->file, err)) != RG_OK) return st;
+        text = owned;
+    }
+    st = rg_tokenizer_encode(tok, text, len,
+        (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &t->id, &n, err);
+    free(owned);
+    if (st != RG_OK) return st;
+    t->n = (int64_t)n;
+    if (n == 0)
+        return rg_fail(
+            err, RG_E_USAGE, "the prompt is empty and this tokenizer adds no BOS: give a text with -p or -f");
+    for (int64_t i = 0; i < t->n; i++)
+        if (t->id[i] < 0 || t->id[i] >= vocab)
+            return rg_fail(err, RG_E_FILE,
+                "tokenizer: token %lld of the prompt is %d, but the model knows 0 to %lld: the tokenizer is "
+                "another model's",
+                (long long)i, t->id[i], (long long)vocab - 1);
+    return RG_OK;
+}

@@ -1,0 +1,67 @@
+#include "tools/cli/shape_args.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "weights/synth.h"
+
+/* "hidden=256,layers=4,..." */
+static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
+{
+    int64_t tied = 0;
+    *s = (rg_shape){.name = "synthetic", .ctx = 2048, .rope_theta = 10000.0, .eps = 1e-5};
+    const struct {
+        const char *key;
+        int64_t *value;
+        bool needed;
+    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true},
+        {"kv_heads", &s->kv_heads, false}, {"ffn", &s->ffn, true}, {"vocab", &s->vocab, true},
+        {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
+    enum { N = sizeof fields / sizeof *fields };
+    bool seen[N] = {false};
+    for (const char *p = list; *p;) {
+        const size_t len = strcspn(p, ","), key = strcspn(p, "=,");
+        int f = N - 1;
+        while (f >= 0 && (strlen(fields[f].key) != key || strncmp(fields[f].key, p, key) != 0)) f--;
+        if (f < 0)
+            return rg_fail(err, RG_E_USAGE,
+                "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= "
+                "or tied=",
+                (int)rg_min((int64_t)len, 40), p);
+        if (seen[f]) return rg_fail(err, RG_E_USAGE, "--dims: %s is there twice", fields[f].key);
+        char *end = NULL;
+        const long long v =
+            key < len && p[key + 1] >= '0' && p[key + 1] <= '9' ? strtoll(p + key + 1, &end, 10) : -1;
+        if (v < 0 || end != p + len)
+            return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected %s=NUMBER",
+                (int)rg_min((int64_t)len, 40), p, fields[f].key);
+        *fields[f].value = v;
+        seen[f] = true;
+        p += len;
+        if (*p == ',') p++;
+    }
+    for (int i = 0; i < N; i++)
+        if (fields[i].needed && !seen[i])
+            return rg_fail(err, RG_E_USAGE, "--dims: %s= is missing", fields[i].key);
+    if (!s->kv_heads) s->kv_heads = s->heads;
+    if (!s->head_dim && s->heads > 0) s->head_dim = s->dim / s->heads;
+    s->tied = tied != 0;
+    return RG_OK;
+}
+
+rg_status rg_shape_args(rg_config *c, const rg_cli *cli, rg_err *err)
+{
+    rg_shape own;
+    const rg_shape *s = &own;
+    if (!cli->shape == !cli->dims)
+        return rg_fail(err, RG_E_USAGE, "give one of --shape NAME (see --list) and --dims LIST");
+    if (cli->shape && !(s = rg_shape_find(cli->shape)))
+        return rg_fail(err, RG_E_USAGE, "--shape: '%.60s' is not known; --list shows the names", cli->shape);
+    if (cli->dims) {
+        const rg_status st = parse_dims(&own, cli->dims, err);
+        if (st != RG_OK) return st;
+    }
+    rg_shape_config(s, c);
+    return RG_OK;
+}

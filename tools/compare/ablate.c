@@ -1,0 +1,244 @@
+/* What each switch is worth: alone (it on, all others off, against all off) and with the others (all on,
+ * against all on but it). Settings, in this order: all off, all on, then for each switch it alone on, and it
+ * alone off. Tests: prefill, decode, decode of several sequences. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "report/table.h"
+#include "roofline/measure/json_value.h"
+#include "tools/compare/compare.h"
+
+static const struct ablation {
+    const char *name;
+    int axis;
+    const char *on, *off;
+    int axis2;
+    const char *on2, *off2;
+} ablations[] = {
+#define RG_ABLATION(name, axis, on, off, axis2, on2, off2) {name, axis, on, off, axis2, on2, off2},
+#include "tools/compare/ablate.def"
+};
+enum {
+    N = sizeof ablations / sizeof *ablations,
+    OFF = 0,
+    ON = 1,
+    FIRST = 2,
+    PP = 0,
+    TG = 1,
+    MANY = 2,
+    TESTS = 3
+};
+
+/* Values of all axes with the switches in `on` (a bit set) on; q4: the quantised type; fuse: room for the
+ * list of fusions. */
+static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char fuse[64])
+{
+    size_t at = 0;
+    v[RG_AX_fuses] = "none";
+    for (int i = 0; i < N; i++) {
+        const struct ablation *a = &ablations[i];
+        const bool is = on & 1u << i;
+        if (a->axis == RG_AX_fuses) {
+            if (!is) continue;
+            at += (size_t)snprintf(fuse + at, 64 - at, "%s%s", at ? "+" : "", a->on);
+            v[a->axis] = fuse;
+            continue;
+        }
+        v[a->axis] = is ? a->axis == RG_AX_dtypes && q4 ? q4 : a->on : a->off;
+        if (a->axis2 >= 0) v[a->axis2] = is ? a->on2 : a->off2;
+    }
+}
+
+rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
+{
+    const rg_cli *c = b->cli;
+    const rg_cli_LIST *switched[] = {&c->ctks, &c->ctvs, &c->flashes, &c->fuses, &c->pages, &c->pins};
+    static const char *const names[] = {"-ctk", "-ctv", "-fa", "--fuse", "--huge-pages", "--pin"};
+    const char *v[RG_AX_COUNT] = {NULL};
+    char fuse[64];
+    const unsigned all = (1u << N) - 1;
+    for (int i = 0; i < 6; i++)
+        if (switched[i]->n)
+            return rg_fail(
+                err, RG_E_USAGE, "%s: --ablate switches it itself: leave one of them out", names[i]);
+    if (c->dtypes.n > 1)
+        return rg_fail(err, RG_E_USAGE,
+            "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);
+    const char *q4 = c->dtypes.n ? c->dtypes.v[0] : NULL;
+    if (q4 && (rg_wtype_from_name(q4) < 0 || !rg_wtype_is_quant((rg_wtype)rg_wtype_from_name(q4))))
+        return rg_fail(err, RG_E_USAGE,
+            "--dtype: '%s', expected a quantised type (q4g64 ...): the other side is the type of the file",
+            q4);
+    /* what is not switched comes from the command line as it is: single values */
+    rg_bench one = {.cli = c};
+    rg_cli base = *c;
+    rg_cli rest = *c;
+    rest.dtypes.n = 0;
+    one.cli = &rest;
+    rg_status st = rg_bench_settings(&one, err);
+    if (st == RG_OK && one.n_settings != 1)
+        st = rg_fail(
+            err, RG_E_USAGE, "--ablate: the lists span %d settings, expected one value each", one.n_settings);
+    for (int a = 0; st == RG_OK && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
+    const unsigned sets[2] = {0, all};
+    for (int i = 0; i < 2 && st == RG_OK; i++) {
+        values(v, sets[i], q4, fuse);
+        st = rg_bench_add_setting(b, &base, v, err);
+    }
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < 2 && st == RG_OK; k++) {
+            values(v, k ? all & ~(1u << i) : 1u << i, q4, fuse);
+            st = rg_bench_add_setting(b, &base, v, err);
+        }
+    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
+        rg_setting *s = &b->setting[i];
+        if (i < FIRST)
+            snprintf(s->label, sizeof s->label, "all %s", i == ON ? "on" : "off");
+        else
+            snprintf(s->label, sizeof s->label, "%s %s", (i - FIRST) % 2 ? "all but" : "only",
+                ablations[(i - FIRST) / 2].name);
+    }
+    rg_bench_close(&one);
+    (void)notes;
+    return st;
+}
+
+static const rg_bench_row *row(const rg_bench *b, int setting, int test)
+{
+    return &b->row[setting * b->n_tests + test];
+}
+
+/* Speed-up of a test between two settings, and of batching between two tests of one setting (tokens/s of all
+ * sequences together). */
+static rg_stats worth(const rg_bench *b, int from, int to, int test)
+{
+    return rg_bench_ratio(row(b, from, test), row(b, to, test));
+}
+
+static rg_stats batching(const rg_bench *b, int setting)
+{
+    rg_stats s = rg_bench_ratio(row(b, setting, TG), row(b, setting, MANY));
+    const double f = (double)b->test[MANY].seqs;
+    s.median *= f, s.low *= f, s.high *= f;
+    return s;
+}
+
+typedef struct line {
+    const char *name;
+    rg_stats s[4]; /* prefill alone, decode alone, prefill with the others, decode with the others */
+} line;
+
+static const rg_stats nothing = {
+    .median = NAN, .low = NAN, .high = NAN, .spread = NAN, .mean = NAN, .sd = NAN};
+
+static line line_of(const rg_bench *b, int i)
+{
+    if (i < N) {
+        const int only = FIRST + 2 * i, but = only + 1;
+        return (line){ablations[i].name,
+            {worth(b, OFF, only, PP), worth(b, OFF, only, TG), worth(b, but, ON, PP), worth(b, but, ON, TG)}};
+    }
+    if (i == N) return (line){b->test[MANY].name, {nothing, batching(b, OFF), nothing, batching(b, ON)}};
+    return (line){"all together", {worth(b, OFF, ON, PP), worth(b, OFF, ON, TG), nothing, nothing}};
+}
+
+static const char *cell(char *buf, size_t n, const rg_stats *s)
+{
+    char a[32], lo[32], hi[32];
+    if (!isfinite(s->median))
+        buf[0] = 0;
+    else if (isfinite(s->low))
+        snprintf(buf, n, "%s (%s..%s)", rg_num(a, sizeof a, s->median), rg_num(lo, sizeof lo, s->low),
+            rg_num(hi, sizeof hi, s->high));
+    else
+        snprintf(buf, n, "%s", rg_num(a, sizeof a, s->median));
+    return buf;
+}
+
+rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err *err)
+{
+    rg_table t = {0};
+    fprintf(f,
+        "Speed-up by each switch (interval): alone, against everything off; and with the others, against "
+        "everything on but it.\n\n");
+    rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others",
+        ">decode with others", NULL);
+    for (int i = 0; i <= N + 1; i++) {
+        const line l = line_of(b, i);
+        char c[4][64], name[64];
+        snprintf(name, sizeof name, i == N ? "batching (%s)" : "%s", l.name);
+        rg_table_row(&t, name, cell(c[0], 64, &l.s[0]), cell(c[1], 64, &l.s[1]), cell(c[2], 64, &l.s[2]),
+            cell(c[3], 64, &l.s[3]), NULL);
+    }
+    rg_table_print(f, &t);
+    rg_table_free(&t);
+    rg_bench_numbers p, d;
+    fprintf(f, "\n");
+    for (int i = 0; i < 2; i++) {
+        rg_bench_numbers_of(&p, b, row(b, i, PP));
+        rg_bench_numbers_of(&d, b, row(b, i, TG));
+        fprintf(f, "- %s: %s %.2f tokens/s, %s %.2f tokens/s\n", b->setting[i].label, b->test[PP].name,
+            p.median_ts, b->test[TG].name, d.median_ts);
+    }
+    fprintf(f,
+        isfinite(line_of(b, N + 1).s[1].low)
+            ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
+            : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
+    for (int i = 0; i < notes->n; i++) fprintf(f, "- %s\n", notes->s[i]);
+    return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
+}
+
+static json_t *worth_json(const rg_stats *s)
+{
+    if (!isfinite(s->median)) return json_null();
+    return json_pack("{s:o, s:o, s:o}", "speedup", rg_json_real(s->median), "low", rg_json_real(s->low),
+        "high", rg_json_real(s->high));
+}
+
+/* "INT4 weights: decode 1.62 times alone, 1.40 with the others." */
+static json_t *verdict_of(const rg_bench *b)
+{
+    json_t *said = json_array();
+    rg_lines out = {0};
+    char c[4][64];
+    for (int i = N + 1; i >= 0; i--) { /* all together first */
+        const line l = line_of(b, i);
+        for (int k = 0; k < 4; k++) cell(c[k], sizeof c[k], &l.s[k]);
+        if (i == N + 1)
+            rg_lines_add(&out, "%s: prefill %s times, decode %s times as fast as with everything off.",
+                l.name, c[0], c[1]);
+        else if (i == N)
+            rg_lines_add(&out,
+                "batching (%s): decode %s times the tokens/s with everything off, %s with everything on.",
+                l.name, c[1], c[3]);
+        else
+            rg_lines_add(&out,
+                "%s: prefill %s times alone, %s with the others; decode %s alone, %s with the others.",
+                l.name, c[0], c[2], c[1], c[3]);
+    }
+    for (int i = 0; i < out.n; i++) json_array_append_new(said, rg_json_text(out.s[i]));
+    rg_lines_free(&out);
+    return said;
+}
+
+json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err)
+{
+    static const char *const keys[] = {
+        "prefill_alone", "decode_alone", "prefill_with_others", "decode_with_others"};
+    json_t *lines = json_array(), *said = json_array(), *bench = rg_bench_to_json(b, err);
+    for (int i = 0; i <= N + 1; i++) {
+        const line l = line_of(b, i);
+        json_t *o = json_pack("{s:s}", "switch", l.name);
+        for (int k = 0; k < 4; k++) json_object_set_new(o, keys[k], worth_json(&l.s[k]));
+        json_array_append_new(lines, o);
+    }
+    for (int i = 0; i < notes->n; i++) json_array_append_new(said, rg_json_text(notes->s[i]));
+    if (!bench) {
+        json_decref(lines);
+        json_decref(said);
+        return NULL;
+    }
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "schema", "ridge.ablate", "version", 1, "switches",
+        lines, "verdict", verdict_of(b), "notes", said, "bench", bench);
+}

@@ -1,0 +1,282 @@
+/* ridge compare: variants measured side by side, or saved runs; what each gained over the first, against what
+ * it could, and why. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/num.h"
+#include "report/svg/pictures.h"
+#include "tools/assert/judge.h"
+#include "tools/compare/compare.h"
+#include "tools/report/page_out.h"
+
+static bool ends_in_json(const char *s)
+{
+    const size_t n = strlen(s);
+    return n > 5 && strcmp(s + n - 5, ".json") == 0;
+}
+
+/* A saved run is a file that ends in .json; a folder may be called anything. */
+static bool is_saved(const char *arg)
+{
+    struct stat st;
+    return ends_in_json(arg) && !strchr(arg, '=') && !(stat(arg, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+/* Where the settings begin: the last ':' that is followed by a key and '=', going left as long as what lies
+ * between is keys. */
+static const char *settings_of(const char *arg)
+{
+    for (const char *c = arg; (c = strchr(c, ':')); c++) {
+        const size_t n = strcspn(c + 1, "=,:/");
+        if (c[1 + n] == '=' && rg_axis_of(c + 1, n) >= 0) return c;
+    }
+    return NULL;
+}
+
+/* MODEL:key=value,key=value; each part may be missing. */
+static rg_status add_variant(
+    rg_bench *b, const rg_cli *base, const char *const from_lists[RG_AX_COUNT], const char *arg, rg_err *err)
+{
+    const char *value[RG_AX_COUNT];
+    char *text = strdup(arg), *save = NULL;
+    if (!text) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    memcpy(value, from_lists, sizeof value);
+    const char *at = settings_of(arg);
+    rg_status st = RG_OK;
+    if (at) text[at - arg] = 0;
+    if (text[0]) value[RG_AX_models] = text;
+    for (char *w = at ? strtok_r(text + (at - arg) + 1, ",", &save) : NULL; w && st == RG_OK;
+         w = strtok_r(NULL, ",", &save)) {
+        const size_t n = strcspn(w, "=");
+        const int a = rg_axis_of(w, n);
+        if (a < 0 || !w[n] || !w[n + 1]) {
+            char keys[256] = "";
+            for (int k = 0; k < RG_AX_COUNT; k++)
+                snprintf(
+                    keys + strlen(keys), sizeof keys - strlen(keys), "%s%s", k ? " " : "", rg_axes[k].key);
+            st = rg_fail(err, RG_E_USAGE, "%s: '%s', expected key=value with a key of: %s", arg, w, keys);
+        } else {
+            value[a] = w + n + 1;
+        }
+    }
+    if (st == RG_OK) st = rg_bench_add_setting(b, base, value, err);
+    free(text);
+    return st;
+}
+
+/* Live variants: of the lists; or each positional one over the single values of the lists. */
+static rg_status variants(rg_bench *b, const rg_cli *cli, rg_err *err)
+{
+    int live = 0;
+    for (int i = 0; i < cli->n_args; i++) live += !is_saved(cli->args[i]);
+    const int saved = cli->n_args - live;
+    rg_bench one = {.cli = cli};
+    rg_status st = rg_bench_settings(&one, err);
+    if (st == RG_OK && live == 0) {
+        const bool asked = one.n_settings > 1 || saved == 0 || cli->models.n > 0;
+        for (int i = 0; i < one.n_settings && st == RG_OK && asked; i++)
+            st = rg_bench_add_setting(b, cli, one.setting[i].value, err);
+    }
+    if (st == RG_OK && live > 0 && one.n_settings != 1)
+        st = rg_fail(err, RG_E_USAGE,
+            "compare: lists span %d settings and there are variants as arguments, expected one of the two",
+            one.n_settings);
+    for (int i = 0; i < cli->n_args && st == RG_OK; i++)
+        if (!is_saved(cli->args[i])) st = add_variant(b, cli, one.setting[0].value, cli->args[i], err);
+    if (st == RG_OK) rg_bench_label(b);
+    rg_bench_close(&one);
+    return st;
+}
+
+/* One value of a list that elsewhere may hold many. */
+static rg_status single(
+    int64_t *out, const char *option, const rg_cli_LIST *l, int64_t usual, int64_t low, rg_err *err)
+{
+    rg_counts c = {0};
+    *out = usual;
+    if (l->n == 0) return RG_OK;
+    rg_status st = rg_list_counts(&c, option, l, low, 1 << 24, err);
+    if (st == RG_OK && c.n != 1)
+        st = rg_fail(err, RG_E_USAGE,
+            "%s: %d values, expected one: compare varies settings, bench varies tests", option, c.n);
+    if (st == RG_OK) *out = c.v[0];
+    rg_counts_free(&c);
+    return st;
+}
+
+static rg_status tests(rg_bench *b, int test[RG_PHASE_COUNT], bool ablate, rg_err *err)
+{
+    const rg_cli *c = b->cli;
+    const int64_t half = rg_max(1, rg_bench_context(b) / 2);
+    int64_t p, n, d, q;
+    rg_status st = single(&p, "-p", &c->n_prompt, rg_min(ablate ? 128 : 512, half), ablate, err);
+    if (st == RG_OK) st = single(&n, "-n", &c->n_gen, rg_min(ablate ? 16 : 128, half), ablate, err);
+    if (st == RG_OK) st = single(&d, "-d", &c->n_depth, 0, 0, err);
+    if (st == RG_OK) st = single(&q, "-B", &c->n_seqs, ablate ? 8 : 1, ablate ? 2 : 1, err);
+    if (st == RG_OK && p == 0 && n == 0)
+        st = rg_fail(err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of them above 0");
+    test[RG_PREFILL] = test[RG_DECODE] = -1;
+    if (st == RG_OK && p) {
+        test[RG_PREFILL] = b->n_tests;
+        st = rg_bench_add_test(b, p, 0, d, 1, err);
+    }
+    if (st == RG_OK && n) {
+        test[RG_DECODE] = b->n_tests;
+        st = rg_bench_add_test(b, 0, n, d, ablate ? 1 : q, err);
+    }
+    if (st == RG_OK && ablate) st = rg_bench_add_test(b, 0, n, d, q, err);
+    return st;
+}
+
+/* Saved runs that cannot be read are refused before anything is measured. */
+static rg_status check_saved(const rg_cli *cli, rg_err *err)
+{
+    rg_side *side = NULL;
+    int n = 0;
+    rg_status st = RG_OK;
+    for (int i = 0; i < cli->n_args && st == RG_OK; i++)
+        if (is_saved(cli->args[i])) st = rg_sides_of_file(&side, &n, cli->args[i], err);
+    rg_sides_free(side, n);
+    return st;
+}
+
+/* Sides in the order of the command line. */
+static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_PHASE_COUNT], rg_err *err)
+{
+    const rg_cli *cli = c->cli;
+    int next = 0;
+    rg_status st = RG_OK;
+    for (int i = 0; i < cli->n_args + b->n_settings && st == RG_OK; i++) {
+        const bool arg = i < cli->n_args;
+        if (arg && is_saved(cli->args[i])) {
+            st = rg_sides_of_file(&c->side, &c->n, cli->args[i], err);
+        } else if (next < b->n_settings) {
+            rg_side *more = realloc(c->side, (size_t)(c->n + 1) * sizeof *more);
+            if (!more) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            c->side = more;
+            st = rg_side_of_rows(&c->side[c->n], b, next, test, err);
+            if (c->score) c->side[c->n].score = c->score[next];
+            c->n++;
+            next++;
+        }
+    }
+    return st;
+}
+
+static rg_status draw(const rg_comparison *c, rg_err *err)
+{
+    const rg_report **r = calloc((size_t)c->n, sizeof *r);
+    rg_saved saved = {0};
+    int n = 0;
+    if (!r) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    for (int i = 0; i < c->n; i++) r[i] = c->side[i].report;
+    rg_status st = rg_saved_add_reports(&saved, r, c->n, err);
+    if (st == RG_OK) st = rg_pictures_write(&saved, c->cli->compare_svg, &n, err);
+    if (st == RG_OK)
+        fprintf(stderr, "ridge compare: %d picture%s in %s\n", n, n == 1 ? "" : "s", c->cli->compare_svg);
+    rg_saved_close(&saved);
+    free(r);
+    return st;
+}
+
+/* A picture by name gets the runs in one roofline; a folder gets everything, from the JSON. */
+static bool is_file(const char *svg)
+{
+    const size_t n = svg ? strlen(svg) : 0;
+    return n > 4 && strcmp(svg + n - 4, ".svg") == 0;
+}
+
+static rg_status print_json(json_t *o, rg_err *err)
+{
+    if (!o) return err->code;
+    const bool ok =
+        json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', stdout) != EOF;
+    return ok ? RG_OK : rg_fail(err, RG_E_FILE, "compare: cannot write standard output");
+}
+
+static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], const rg_lines *notes,
+    bool json, rg_err *err)
+{
+    if (c->cli->ablate) return json ? RG_OK : rg_ablate_md(stdout, b, notes, err);
+    rg_status st = gather(c, b, test, err);
+    if (st == RG_OK && c->n < 2)
+        st = rg_fail(err, RG_E_USAGE,
+            "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value "
+            "arguments, or saved runs");
+    if (st == RG_OK && !json) st = rg_compare_md(stdout, c, err);
+    if (st == RG_OK && is_file(c->cli->compare_svg)) st = draw(c, err);
+    return st;
+}
+
+rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
+{
+    static const char *const formats[] = {"md", "json", NULL};
+    int test[RG_PHASE_COUNT];
+    rg_bench b = {.cli = cli,
+        .reps = RG_GIVEN(cli, bench_reps) ? (int)cli->bench_reps
+            : cli->ablate                 ? 5
+                                          : 10,
+        .records = 3,
+        .keep_logs = true,
+        .no_warmup = cli->no_warmup,
+        .started = time(NULL)};
+    rg_comparison c = {.cli = cli, .started = b.started};
+    rg_lines notes = {0};
+    rg_score_stats *score = NULL;
+    rg_compare_text text = {0};
+    json_t *o = NULL;
+    const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
+    if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
+    rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
+    if (st == RG_OK && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
+    if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, &notes, err) : variants(&b, cli, err);
+    if (st == RG_OK && cli->eval_file && (cli->ablate || b.n_settings == 0))
+        st = rg_fail(err, RG_E_USAGE, "--eval: it reads a text with the variants that compare measures; %s",
+            cli->ablate ? "--ablate measures speed only" : "saved runs hold no model");
+    bool drawable = true;
+    for (int i = 0; i < cli->n_args; i++) drawable = drawable && !is_saved(cli->args[i]);
+    if (st == RG_OK && cli->compare_svg && !drawable)
+        st = rg_fail(err, RG_E_USAGE,
+            "--svg: compare draws what it measures; saved runs are drawn by: ridge report A.json B.json "
+            "--svg PATH");
+    if (st == RG_OK && drawable && b.n_settings < 2)
+        st = rg_fail(err, RG_E_USAGE,
+            "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value "
+            "arguments, or saved runs");
+    if (st == RG_OK && b.n_settings > 0) {
+        if ((st = rg_bench_open(&b, err)) == RG_OK) st = tests(&b, test, cli->ablate, err);
+        if (st == RG_OK) st = check_saved(cli, err);
+        if (st == RG_OK && cli->eval_file) st = rg_compare_text_open(&text, &b, cli->eval_file, err);
+        if (st == RG_OK) st = rg_bench_run(&b, err);
+        if (st == RG_OK && cli->eval_file) {
+            score = calloc((size_t)b.n_settings, sizeof *score);
+            st = score ? rg_compare_eval(score, &b, &text, err)
+                       : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            c.score = score;
+        }
+        c.b = &b;
+    }
+    bool whole = b.n_rows > 0 || b.n_settings == 0;
+    for (int i = 0; i < b.n_rows; i++) whole = whole && b.row[i].n > 0;
+    if (whole && (st == RG_OK || st == RG_E_INTERRUPTED)) {
+        rg_status done = report(&c, &b, test, &notes, format == 1, err);
+        const char *svg =
+            cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
+        if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
+            o = cli->ablate ? rg_ablate_to_json(&b, &notes, err) : rg_compare_to_json(&c, err);
+            if (!o) done = RG_E_NOMEM;
+            if (done == RG_OK && format == 1) done = print_json(o, err);
+            if (done == RG_OK && (cli->html || svg)) done = rg_page_out(o, 10, cli->html, svg, err);
+            if (done == RG_OK && st == RG_OK) done = rg_judge(cli, o, err);
+        }
+        if (done != RG_OK) st = done;
+    }
+    json_decref(o);
+    rg_sides_free(c.side, c.n);
+    free(score);
+    free(text.tokens.id);
+    rg_lines_free(&notes);
+    rg_bench_close(&b);
+    return st;
+}

@@ -1,0 +1,298 @@
+/* ridge eval: perplexity of a text, KL divergence from a reference, and which weights bear quantising
+ * least. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/assert/judge.h"
+#include "tools/eval/eval_report.h"
+
+/* A loaded model with its session. */
+typedef struct side {
+    rg_engine *e;
+    rg_session *s;
+} side;
+
+/* What --sensitivity gives the type to at the moment; layer or site < 0: any. */
+typedef struct chosen {
+    int site, layer, dtype;
+    bool head; /* the output matrix */
+} chosen;
+
+typedef struct eval {
+    const rg_cli *cli;
+    rg_ckpt *ckpt, *own_ref; /* own_ref: --ref's, or NULL */
+    rg_tokens text;
+    rg_progress progress;
+    rg_eval_report report;
+    side model, ref;
+    bool with_ref;
+} eval;
+
+static const rg_ckpt *ref_ckpt(const eval *v) { return v->own_ref ? v->own_ref : v->ckpt; }
+
+static int type_of_chosen(void *user, rg_site site, int layer)
+{
+    const chosen *c = user;
+    if (site == RG_SITE_OUTPUT) return c->head ? c->dtype : -1;
+    if (c->head) return -1;
+    return (c->site < 0 || c->site == (int)site) && (c->layer < 0 || c->layer == layer) ? c->dtype : -1;
+}
+
+static void close_side(side *s)
+{
+    rg_session_close(s->s);
+    rg_engine_close(s->e);
+    *s = (side){0};
+}
+
+static rg_status open_side(
+    eval *v, side *s, const rg_ckpt *c, rg_engine_opts *eo, rg_kvtype kv, rg_eval_model *m, rg_err *err)
+{
+    rg_session_opts so;
+    rg_engine_info i;
+    rg_status st = rg_session_args(&so, v->cli, kv, err);
+    if (st != RG_OK) return st;
+    rg_eval_session_opts(&so, &v->report.opts, rg_ckpt_config(c)->vocab);
+    if ((st = rg_open_engine(&s->e, c, eo, &so, err)) != RG_OK ||
+        (st = rg_session_open(&s->s, s->e, &so, err)) != RG_OK)
+        return st;
+    rg_engine_get_info(s->e, &i);
+    snprintf(m->path, sizeof m->path, "%s", rg_ckpt_path(c));
+    snprintf(m->name, sizeof m->name, "%s", i.config->name);
+    snprintf(m->format, sizeof m->format, "%s", rg_ckpt_format(c));
+    snprintf(m->dtype, sizeof m->dtype, "%s", rg_wtypes[i.dtype].name);
+    snprintf(m->head_dtype, sizeof m->head_dtype, "%s", rg_wtypes[i.head_dtype].name);
+    snprintf(m->kv, sizeof m->kv, "%s%s%s", rg_kvtypes[so.kv_k].name, so.kv_k == so.kv_v ? "" : "/",
+        so.kv_k == so.kv_v ? "" : rg_kvtypes[so.kv_v].name);
+    m->bits_resident = i.bits_resident;
+    m->resident_bytes = i.resident_bytes;
+    v->report.isa = rg_isa_names[i.isa];
+    v->report.threads = i.threads;
+    return RG_OK;
+}
+
+static rg_status score(eval *v, rg_score_stats *stats, rg_err *err)
+{
+    rg_score sc = {0};
+    rg_err own = {0};
+    rg_status st = rg_eval_text(&sc, &v->report.run, v->model.s, v->with_ref ? v->ref.s : NULL, &v->text,
+        rg_ckpt_config(v->ckpt)->vocab, &v->report.opts, rg_progress_draw, &v->progress, err);
+    rg_progress_clear(&v->progress);
+    v->report.interrupted = st == RG_E_INTERRUPTED;
+    if ((st == RG_OK || v->report.interrupted) && sc.n > 0) {
+        const rg_status made = rg_score_summary(stats, &sc, &own);
+        if (made != RG_OK) st = rg_fail(err, made, "%s", own.msg);
+    }
+    rg_score_close(&sc);
+    return st;
+}
+
+/* ---- sensitivity ---- */
+
+static int more_damage(const void *a, const void *b)
+{
+    const double x = ((const rg_eval_part *)a)->stats.kld.mean, y = ((const rg_eval_part *)b)->stats.kld.mean;
+    return (x < y) - (x > y);
+}
+
+static int64_t weights_of(const rg_ckpt *c, const chosen *ch)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
+        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+        const rg_site site =
+            t->site == RG_SITE_TOKEN_EMBD && rg_ckpt_config(c)->tied ? RG_SITE_OUTPUT : t->site;
+        if (rg_site_op(site) == RG_OP_LINEAR && type_of_chosen((void *)(uintptr_t)ch, site, t->layer) >= 0)
+            n += t->rows * t->cols;
+    }
+    return n;
+}
+
+/* Candidates in the order of the model; returns their number. out NULL: only counts. */
+static int candidates(const char *by, const rg_config *c, chosen *out, int dtype)
+{
+    const bool layers = strcmp(by, "site") != 0, sites = strcmp(by, "layer") != 0;
+    int n = 0;
+    for (int l = layers ? 0 : -1; l < (layers ? (int)c->layers : 0); l++)
+        for (int s = 0; s < RG_SITE_COUNT; s++) {
+            if (sites ? rg_site_op(s) != RG_OP_LINEAR || !rg_site_in_layer(s) : s != 0) continue;
+            if (out) out[n] = (chosen){.site = sites ? s : -1, .layer = l, .dtype = dtype};
+            n++;
+        }
+    if (out) out[n] = (chosen){.site = RG_SITE_OUTPUT, .layer = -1, .dtype = dtype, .head = true};
+    return n + 1;
+}
+
+static void part_name(rg_eval_part *p, const chosen *c, const rg_config *cfg)
+{
+    if (c->head)
+        snprintf(p->name, sizeof p->name, "output%s", cfg->tied ? " (the embedding too)" : "");
+    else if (c->site < 0)
+        snprintf(p->name, sizeof p->name, "blk.%d", c->layer);
+    else if (c->layer < 0)
+        snprintf(p->name, sizeof p->name, "%s", rg_site_name((rg_site)c->site));
+    else
+        rg_tensor_name(p->name, sizeof p->name, (rg_site)c->site, c->layer);
+}
+
+static rg_status sensitivity(
+    eval *v, rg_engine_opts *eo, const rg_engine_opts *ref_eo, rg_kvtype kv, rg_err *err)
+{
+    rg_eval_report *r = &v->report;
+    const rg_config *c = rg_ckpt_config(v->ckpt);
+    const int n = candidates(r->sensitivity, c, NULL, 0), dtype = eo->dtype;
+    chosen *list = calloc((size_t)n, sizeof *list);
+    r->parts = calloc((size_t)n, sizeof *r->parts);
+    rg_status st = list && r->parts ? RG_OK : rg_fail(err, RG_E_NOMEM, "eval: out of memory");
+    rg_eval_run sum = {0};
+    if (list) candidates(r->sensitivity, c, list, dtype);
+    eo->dtype = ref_eo->dtype;
+    eo->type_of = type_of_chosen;
+    for (int i = 0; i < n && st == RG_OK; i++) {
+        rg_eval_part *p = &r->parts[i];
+        eo->type_user = &list[i];
+        part_name(p, &list[i], c);
+        p->weights = weights_of(v->ckpt, &list[i]);
+        if (isatty(STDERR_FILENO)) fprintf(stderr, "%d of %d: %s\n", i + 1, n, p->name);
+        if ((st = open_side(v, &v->model, v->ckpt, eo, kv, &r->model, err)) == RG_OK &&
+            (st = score(v, &p->stats, err)) == RG_OK) {
+            p->saved_bytes = r->ref.resident_bytes > r->model.resident_bytes
+                ? r->ref.resident_bytes - r->model.resident_bytes
+                : 0;
+            r->n_parts = i + 1;
+            sum.tokens_in += r->run.tokens_in;
+            sum.model_ns += r->run.model_ns;
+            sum.ref_ns += r->run.ref_ns;
+            sum.wall_ns += r->run.wall_ns;
+        }
+        close_side(&v->model);
+    }
+    sum.windows = r->run.windows;
+    sum.scored_per_window = r->run.scored_per_window;
+    sum.unused = r->run.unused;
+    r->run = sum;
+    if (r->parts) qsort(r->parts, (size_t)r->n_parts, sizeof *r->parts, more_damage);
+    /* the model is the reference with one part changed: say the type of the part */
+    snprintf(r->model.dtype, sizeof r->model.dtype, "%s", rg_wtypes[dtype].name);
+    snprintf(r->model.head_dtype, sizeof r->model.head_dtype, "%s", rg_wtypes[dtype].name);
+    free(list);
+    return st;
+}
+
+/* ---- the command ---- */
+
+static rg_status read_opts(eval *v, rg_err *err)
+{
+    static const char *const scores[] = {"half", "all", NULL},
+                             *const by[] = {"layer", "site", "tensor", NULL};
+    const rg_cli *cli = v->cli;
+    rg_eval_opts *o = &v->report.opts;
+    const int score_mode = rg_cli_choice("--score", cli->score, scores, err),
+              sens = rg_cli_choice("--sensitivity", cli->sensitivity, by, err);
+    if (score_mode < 0 || sens < 0) return err->code;
+    *o = (rg_eval_opts){.mode = score_mode == 1 ? RG_EVAL_ALL : RG_EVAL_HALF,
+        .ctx = cli->ctx,
+        .stride = cli->stride,
+        .max_windows = cli->chunks};
+    if (RG_GIVEN(cli, stride)) {
+        if (cli->score)
+            return rg_fail(
+                err, RG_E_USAGE, "--stride and --score: give only one; --stride says itself what is scored");
+        o->mode = RG_EVAL_STRIDE;
+    }
+    v->report.sensitivity = cli->sensitivity;
+    v->with_ref = cli->ref || cli->ref_dtype || cli->sensitivity;
+    if (cli->sensitivity && cli->ref)
+        return rg_fail(err, RG_E_USAGE,
+            "--sensitivity changes one part of the model at a time: its reference is the model itself; leave "
+            "--ref out");
+    if (cli->sensitivity && (!cli->dtype || rg_wtype_from_name(cli->dtype) < 0))
+        return rg_fail(err, RG_E_USAGE,
+            "--sensitivity: say with --dtype which type the parts are to get, for instance q4g64");
+    return RG_OK;
+}
+
+static rg_status same_vocabulary(const eval *v, rg_err *err)
+{
+    const int64_t a = rg_ckpt_config(v->ckpt)->vocab, b = rg_ckpt_config(ref_ckpt(v))->vocab;
+    if (a == b) return RG_OK;
+    return rg_fail(err, RG_E_USAGE,
+        "%s has %lld tokens in its vocabulary, the reference %s %lld: only models that share a vocabulary "
+        "can be compared",
+        rg_ckpt_path(v->ckpt), (long long)a, rg_ckpt_path(ref_ckpt(v)), (long long)b);
+}
+
+/* The text that ships beside the demo checkpoint; NULL if there is none. */
+static const char *demo_text(const rg_cli *cli, char *buf, size_t n)
+{
+    rg_err ignored;
+    char dir[1024];
+    if (cli->model || rg_demo_path(dir, sizeof dir, &ignored) != RG_OK) return NULL;
+    snprintf(buf, n, "%s/heldout.txt", dir);
+    return access(buf, R_OK) == 0 ? buf : NULL;
+}
+
+static rg_status evaluate(eval *v, rg_err *err)
+{
+    char text[1100];
+    const rg_cli *cli = v->cli;
+    rg_eval_report *r = &v->report;
+    rg_engine_opts eo, ref_eo;
+    int64_t windows;
+    rg_status st = rg_engine_args(&eo, cli, cli->dtype, &v->progress, err);
+    if (st != RG_OK || (st = rg_engine_args(&ref_eo, cli, cli->ref_dtype, &v->progress, err)) != RG_OK)
+        return st;
+    if ((st = rg_open_model(&v->ckpt, cli, err)) != RG_OK) return st;
+    if (cli->ref && (st = rg_ckpt_open(&v->own_ref, cli->ref, err)) != RG_OK) return st;
+    if ((st = same_vocabulary(v, err)) != RG_OK) return st;
+    const rg_config *c = rg_ckpt_config(v->ckpt);
+    const char *fallback = demo_text(cli, text, sizeof text);
+    if (!r->opts.ctx) r->opts.ctx = c->ctx_train < 512 ? c->ctx_train : 512;
+    if ((st = rg_eval_tokens(&v->text, &r->opts, cli, v->ckpt, fallback, err)) != RG_OK) return st;
+    r->text_tokens = v->text.n;
+    r->source = cli->token_ids ? cli->token_ids
+        : cli->file            ? cli->file
+        : cli->prompt          ? "-p"
+                               : "the demo checkpoint's held-out text";
+    if ((st = rg_eval_windows(&windows, &r->opts, v->text.n, err)) != RG_OK) return st;
+    /* both sides keep the cache of the reference, so that only the weights differ */
+    const rg_kvtype kv = rg_default_kv(v->with_ref ? ref_ckpt(v) : v->ckpt, v->with_ref ? &ref_eo : &eo);
+    if (v->with_ref && (st = open_side(v, &v->ref, ref_ckpt(v), &ref_eo, kv, &r->ref, err)) != RG_OK)
+        return st;
+    if (r->sensitivity) return sensitivity(v, &eo, &ref_eo, kv, err);
+    if ((st = open_side(v, &v->model, v->ckpt, &eo, kv, &r->model, err)) != RG_OK) return st;
+    return score(v, &r->stats, err);
+}
+
+static rg_status print_report(FILE *f, const void *report, rg_err *err)
+{
+    return rg_eval_report_json(f, report, err);
+}
+
+rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
+{
+    if (rg_judge_wants_help(cli)) return rg_judge_help();
+    static const char *const formats[] = {"md", "json", NULL};
+    eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
+    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
+    if (st == RG_OK) st = rg_judge_check(cli, err);
+    if (st == RG_OK) st = read_opts(&v, err);
+    if (st == RG_OK) st = evaluate(&v, err);
+    rg_progress_clear(&v.progress);
+    /* the report so far */
+    if (st == RG_OK || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
+        const rg_status printed = format == 1 ? rg_eval_report_json(stdout, &v.report, err)
+                                              : rg_eval_report_md(stdout, &v.report, err);
+        if (printed != RG_OK) st = printed;
+        if (st == RG_OK) st = rg_judge_printed(cli, print_report, &v.report, err);
+    }
+    close_side(&v.model);
+    close_side(&v.ref);
+    free(v.report.parts);
+    free(v.text.id);
+    rg_ckpt_close(v.own_ref);
+    rg_ckpt_close(v.ckpt);
+    return st;
+}

@@ -1,0 +1,159 @@
+/* The measuring core of `ridge bench` and `ridge compare`: settings times tests, every engine loaded once
+ * where memory permits, and samples taken in rounds over all of them, so that a machine that drifts drifts
+ * for all alike. */
+#ifndef RG_BENCH_H
+#define RG_BENCH_H
+
+#include <jansson.h>
+#include <time.h>
+
+#include "report/join.h"
+#include "ridge/engine.h"
+#include "roofline/measure/stats.h"
+#include "tools/cli/lists.h"
+
+typedef enum rg_axis {
+#define RG_AXIS(field, lname, key, json, kind, low, high) RG_AX_##field,
+#include "tools/measure/axes.def"
+    RG_AX_COUNT
+} rg_axis;
+
+typedef struct rg_axis_info {
+    const char *lname, *key, *json;
+    bool count;
+    int64_t low, high;
+} rg_axis_info;
+extern const rg_axis_info rg_axes[RG_AX_COUNT];
+
+/* One way to run: a copy of the command line in which single values stand for the lists. */
+typedef struct rg_setting {
+    rg_cli cli;
+    const char *value[RG_AX_COUNT]; /* as given, or NULL: the default; borrowed until rg_bench_close */
+    char label[160];                /* what distinguishes it from the others; "default" if nothing does */
+    int unit;
+} rg_setting;
+
+/* prompt tokens are prefilled, then gen are decoded, in each of seqs sequences that hold depth tokens
+ * already. */
+typedef struct rg_bench_test {
+    int64_t prompt, gen, depth, seqs;
+    char name[64]; /* pp512, tg128, pp512+tg128, tg128 x8, tg128 @ d4096 */
+} rg_bench_test;
+
+/* A test under a setting. */
+typedef struct rg_bench_row {
+    int setting, test, lane;
+    double *ns; /* [n] samples in the order of the rounds: time of one run of the test; owns */
+    /* inner: runs that a sample averages over, because one is too short for the clock of a busy machine */
+    int n, inner;
+    time_t started;
+    rg_log log; /* of that run, if b->keep_logs; owns */
+    /* of a recorded run beside the samples, which are not recorded; NULL until there is one; owns */
+    rg_report *report;
+} rg_bench_row;
+
+/* A loaded model and what it was loaded with. */
+typedef struct rg_bench_unit {
+    const rg_cli *cli; /* of the first setting that uses it */
+    rg_ckpt *ckpt;
+    rg_engine *e; /* NULL while not loaded */
+    rg_machine machine;
+    rg_model_info model; /* of the last load; its strings live as long as the unit */
+    rg_engine_info info;
+    char pinning[256];
+    int cpu[RG_MAX_CPUS];
+    uint64_t weights; /* planned */
+} rg_bench_unit;
+
+/* A session: several tests share one if they need the same cache. */
+typedef struct rg_bench_lane {
+    int unit;
+    const rg_cli *cli;
+    rg_session_opts so;
+    int64_t depth;
+    rg_session *s;
+} rg_bench_lane;
+
+typedef struct rg_bench {
+    const rg_cli *cli;
+    rg_setting *setting; /* owns */
+    rg_bench_test *test; /* owns */
+    rg_bench_row *row;   /* [n_settings][n_tests]; owns */
+    rg_bench_unit *unit; /* owns */
+    rg_bench_lane *lane; /* owns */
+    int n_settings, n_tests, n_rows, n_units, n_lanes;
+    int reps, records; /* samples and recorded runs per row */
+    bool no_warmup, keep_logs, interrupted;
+    bool together; /* all engines were loaded side by side; else each was loaded `loads` times */
+    int loads;
+    time_t started;
+    rg_words words; /* values of the settings */
+    rg_progress progress;
+    int32_t *token; /* [longest prompt] */
+    uint8_t *flag;  /* [longest prompt] zeros, then [most sequences] ones */
+    int64_t longest, most_seqs;
+} rg_bench;
+
+/* The settings that the lists of the command line span, models first. */
+rg_status rg_bench_settings(rg_bench *b, rg_err *err);
+/* One more setting: `base` with the given values of axes (NULL: unchanged). */
+rg_status rg_bench_add_setting(
+    rg_bench *b, const rg_cli *base, const char *const value[RG_AX_COUNT], rg_err *err);
+/* The axis of a word, which is its key, its JSON name or its long option; -1 if none. */
+int rg_axis_of(const char *word, size_t len);
+/* Names the settings by what they differ in. */
+void rg_bench_label(rg_bench *b);
+
+/* Checks every setting, opens the checkpoints, shares engines between settings that differ only in the
+ * session. */
+rg_status rg_bench_open(rg_bench *b, rg_err *err);
+/* The shortest context of the models. */
+int64_t rg_bench_context(const rg_bench *b);
+
+/* After rg_bench_open: the tests of -p, -n, -pg, -d and -B, or llama-bench's defaults cut to half the model's
+ * context. */
+rg_status rg_bench_tests(rg_bench *b, rg_err *err);
+rg_status rg_bench_add_test(
+    rg_bench *b, int64_t prompt, int64_t gen, int64_t depth, int64_t seqs, rg_err *err);
+
+/* Measures the roofs, loads and samples. RG_E_INTERRUPTED leaves what was measured so far. */
+rg_status rg_bench_run(rg_bench *b, rg_err *err);
+void rg_bench_close(rg_bench *b); /* legal on a zeroed struct */
+
+/* What a row says. NAN: unknown. Rates and shares are of the median sample; bytes and operations are of one
+ * run of the test. */
+typedef struct rg_bench_numbers {
+    double tokens;
+    rg_stats ns, ts;
+    double median_ts, low_ts, high_ts; /* tokens/s of the median time, and its 95 % interval */
+    double flop, bytes_counted, bytes_analytic, stream_bytes, ai, gflops, gbps, mbu, mfu, roof_fraction;
+    double ideal_ns, flop_ns, mem_ns;
+    const char *bound; /* NULL: unknown, or two phases that differ */
+} rg_bench_numbers;
+void rg_bench_numbers_of(rg_bench_numbers *out, const rg_bench *b, const rg_bench_row *r);
+
+/* One report of the recorded runs of n rows of one setting (NULL rows are left out), for a run with several
+ * phases. Needs keep_logs. */
+rg_status rg_bench_report(rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n,
+    const char *label, rg_err *err);
+
+/* Speed of row `b` over row `a`: the median of the ratios of samples of the same round, with its interval. */
+rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b);
+
+static inline const rg_bench_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_row *r)
+{
+    return &b->unit[b->setting[r->setting].unit];
+}
+
+/* The verdict: is it quiet enough, and which settings differ. */
+void rg_bench_verdict(rg_lines *out, const rg_bench *b);
+
+/* NULL with an error without memory. */
+json_t *rg_bench_to_json(const rg_bench *b, rg_err *err);
+rg_status rg_bench_md(FILE *f, const rg_bench *b, rg_err *err);
+rg_status rg_bench_csv(FILE *f, const rg_bench *b, rg_err *err);
+rg_status rg_bench_json(FILE *f, const rg_bench *b, rg_err *err);
+rg_status rg_bench_jsonl(FILE *f, const rg_bench *b, rg_err *err);
+rg_status rg_bench_sql(FILE *f, const rg_bench *b, rg_err *err);
+
+#endif

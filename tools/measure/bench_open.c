@@ -1,0 +1,222 @@
+/* From settings to checkpoints, engines to load and sessions to open. Nothing big is allocated here. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "ridge/topo.h"
+#include "tools/cli/model_args.h"
+#include "tools/measure/bench.h"
+#include "tools/measure/bench_lanes.h"
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+/* Axes that belong to the session; all others make another engine. */
+static bool of_session(rg_axis a)
+{
+    return a == RG_AX_ctks || a == RG_AX_ctvs || a == RG_AX_flashes || a == RG_AX_fuses ||
+        a == RG_AX_ubatches || a == RG_AX_batch_sizes;
+}
+
+static bool same_unit(const rg_setting *x, const rg_setting *y)
+{
+    for (int a = 0; a < RG_AX_COUNT; a++)
+        if (!of_session((rg_axis)a) && !same_text(x->value[a], y->value[a])) return false;
+    return true;
+}
+
+static rg_status open_unit(rg_bench *b, rg_setting *s, rg_err *err)
+{
+    rg_engine_opts eo;
+    rg_bench_unit *u = &b->unit[b->n_units];
+    *u = (rg_bench_unit){.cli = &s->cli};
+    s->unit = b->n_units++;
+    rg_status st = rg_open_model(&u->ckpt, &s->cli, err);
+    if (st == RG_OK && (st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err)) == RG_OK)
+        st = rg_plan_weights(u->ckpt, &eo, &u->weights, err);
+    return st;
+}
+
+rg_status rg_bench_open(rg_bench *b, rg_err *err)
+{
+    rg_status st = RG_OK;
+    b->unit = calloc((size_t)b->n_settings, sizeof *b->unit);
+    if (!b->unit) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
+    /* a wrong word at the end of a list must not cost the runs before it */
+    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
+        rg_engine_opts eo;
+        rg_session_opts so;
+        st = rg_engine_args(&eo, &b->setting[i].cli, b->setting[i].cli.dtype, &b->progress, err);
+        if (st == RG_OK) st = rg_session_args(&so, &b->setting[i].cli, RG_KV_F16, err);
+    }
+    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
+        int same = 0;
+        while (same < i && !same_unit(&b->setting[same], &b->setting[i])) same++;
+        if (same < i)
+            b->setting[i].unit = b->setting[same].unit;
+        else
+            st = open_unit(b, &b->setting[i], err);
+    }
+    return st;
+}
+
+int64_t rg_bench_context(const rg_bench *b)
+{
+    int64_t ctx = INT64_MAX;
+    for (int i = 0; i < b->n_units; i++) ctx = rg_min(ctx, rg_ckpt_config(b->unit[i].ckpt)->ctx_train);
+    return ctx;
+}
+
+/* ---- rows and lanes ---- */
+
+static bool same_lane(const rg_bench_lane *x, const rg_bench_lane *y)
+{
+    return x->unit == y->unit && x->depth == y->depth && x->so.n_seq == y->so.n_seq &&
+        x->so.kv_k == y->so.kv_k && x->so.kv_v == y->so.kv_v && x->so.unfused == y->so.unfused &&
+        x->so.fuse == y->so.fuse && x->so.ubatch == y->so.ubatch && x->cli->batch == y->cli->batch;
+}
+
+static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_bench_test *t, rg_err *err)
+{
+    const rg_bench_unit *u = &b->unit[s->unit];
+    const rg_config *c = rg_ckpt_config(u->ckpt);
+    const int64_t ctx = t->depth + t->prompt + t->gen;
+    rg_bench_lane l = {.unit = s->unit, .cli = &s->cli, .depth = t->depth};
+    rg_engine_opts eo;
+    if (ctx > c->ctx_train)
+        return rg_fail(err, RG_E_USAGE,
+            "%s: needs %lld positions, expected at most %lld (the context of %s): use smaller -p, -n or -d",
+            t->name, (long long)ctx, (long long)c->ctx_train, rg_ckpt_path(u->ckpt));
+    rg_status st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err);
+    if (st == RG_OK) st = rg_session_args(&l.so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
+    if (st != RG_OK) return st;
+    if (!l.so.ubatch) l.so.ubatch = 512;
+    l.so.n_seq = t->seqs;
+    l.so.ctx = ctx;
+    if ((st = rg_session_check(c, &l.so, err)) != RG_OK) return st;
+    int i = 0;
+    while (i < b->n_lanes && !same_lane(&b->lane[i], &l)) i++;
+    if (i == b->n_lanes) b->lane[b->n_lanes++] = l;
+    b->lane[i].so.ctx = rg_max(b->lane[i].so.ctx, ctx);
+    *out = i;
+    return RG_OK;
+}
+
+rg_status rg_bench_rows(rg_bench *b, rg_err *err)
+{
+    rg_status st = RG_OK;
+    b->n_rows = b->n_settings * b->n_tests;
+    b->row = calloc((size_t)b->n_rows, sizeof *b->row);
+    b->lane = calloc((size_t)b->n_rows, sizeof *b->lane);
+    if (!b->row || !b->lane) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
+    for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
+        rg_bench_row *r = &b->row[i];
+        r->setting = i / b->n_tests;
+        r->test = i % b->n_tests;
+        r->ns = calloc((size_t)b->reps, sizeof *r->ns);
+        if (!r->ns) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
+        st = lane_for(&r->lane, b, &b->setting[r->setting], &b->test[r->test], err);
+        b->longest = rg_max(b->longest, rg_max(b->test[r->test].prompt, b->test[r->test].depth));
+        b->most_seqs = rg_max(b->most_seqs, b->test[r->test].seqs);
+    }
+    return st;
+}
+
+/* ---- memory ---- */
+
+static uint64_t lane_bytes(const rg_bench *b, const rg_bench_lane *l)
+{
+    rg_memory_plan p;
+    const rg_bench_unit *u = &b->unit[l->unit];
+    rg_plan_memory(
+        &p, rg_ckpt_config(u->ckpt), 0, true, l->cli->threads > 0 ? (int)l->cli->threads : 1, &l->so);
+    return p.total;
+}
+
+bool rg_bench_fits(const rg_bench *b)
+{
+    uint64_t need = 0;
+    for (int i = 0; i < b->n_units; i++) need += b->unit[i].weights;
+    for (int i = 0; i < b->n_lanes; i++) need += lane_bytes(b, &b->lane[i]);
+    const uint64_t have = rg_mem_available(NULL);
+    return !have || need <= have / 10 * 9; /* some for what is not planned: teams, logs, page tables */
+}
+
+/* ---- roofs and loading ---- */
+
+/* Before the teams exist, whose waiting threads would disturb the measurement. */
+rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
+{
+    rg_topo topo;
+    rg_status st = RG_OK;
+    rg_topo_read(&topo);
+    for (int i = 0; i < b->n_units && st == RG_OK; i++) {
+        rg_bench_unit *u = &b->unit[i];
+        rg_engine_opts eo;
+        if ((st = rg_engine_args(&eo, u->cli, u->cli->dtype, &b->progress, err)) != RG_OK) break;
+        const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
+        const rg_machine *earlier = NULL;
+        for (int k = 0; k < i && !earlier; k++)
+            if (b->unit[k].machine.threads == threads) earlier = &b->unit[k].machine;
+        st = rg_machine_share(&u->machine, earlier, u->cli->machine, threads, cpus, (int64_t)u->weights,
+            rg_progress_draw, &b->progress, &rg_stop, err);
+    }
+    rg_progress_clear(&b->progress);
+    return st;
+}
+
+rg_status rg_bench_load(rg_bench *b, int unit, rg_err *err)
+{
+    rg_bench_unit *u = &b->unit[unit];
+    rg_engine_opts eo;
+    rg_session_opts so = {.ctx = 1, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
+    for (int i = 0; i < b->n_lanes; i++)
+        if (b->lane[i].unit == unit) so = b->lane[i].so;
+    rg_status st = rg_engine_args(&eo, u->cli, u->cli->dtype, &b->progress, err);
+    if (st == RG_OK) st = rg_open_engine(&u->e, u->ckpt, &eo, &so, err);
+    if (st != RG_OK) return st;
+    rg_engine_get_info(u->e, &u->info);
+    rg_pinning_text(u->pinning, sizeof u->pinning, &u->info);
+    const int n = (int)rg_min(u->info.threads, RG_MAX_CPUS);
+    if (u->info.cpus) { /* the engine may be gone when the report is written */
+        memcpy(u->cpu, u->info.cpus, (size_t)n * sizeof *u->cpu);
+        u->info.cpus = u->cpu;
+    }
+    for (int i = 0; i < b->n_lanes && st == RG_OK; i++)
+        if (b->lane[i].unit == unit) st = rg_session_open(&b->lane[i].s, u->e, &b->lane[i].so, err);
+    rg_memory_plan plan = {0};
+    u->model = rg_model_info_of(u->ckpt, &u->info, &so, &plan);
+    return st;
+}
+
+void rg_bench_unload(rg_bench *b, int unit)
+{
+    for (int i = 0; i < b->n_lanes; i++) {
+        if (b->lane[i].unit != unit) continue;
+        rg_session_close(b->lane[i].s);
+        b->lane[i].s = NULL;
+    }
+    rg_engine_close(b->unit[unit].e);
+    b->unit[unit].e = NULL;
+}
+
+void rg_bench_close(rg_bench *b)
+{
+    for (int i = 0; i < b->n_units; i++) {
+        rg_bench_unload(b, i);
+        rg_ckpt_close(b->unit[i].ckpt);
+    }
+    for (int i = 0; b->row && i < b->n_rows; i++) {
+        free(b->row[i].ns);
+        rg_log_close(&b->row[i].log);
+        rg_report_close(b->row[i].report);
+    }
+    free(b->row);
+    free(b->lane);
+    free(b->unit);
+    free(b->test);
+    free(b->setting);
+    free(b->token);
+    free(b->flag);
+    rg_words_free(&b->words);
+    *b = (rg_bench){0};
+}

@@ -1,0 +1,321 @@
+/* ridge quantize: a 16- or 32-bit checkpoint to 4- or 8-bit codes, as compressed-tensors or GGUF. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <math.h>
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "report/table.h"
+#include "ridge/quantize.h"
+#include "tools/cli/model_args.h"
+#include "weights/export.h"
+
+enum { CALIB_TOKENS = 32768 };
+
+typedef struct quantize {
+    const rg_cli *cli;
+    rg_ckpt *ckpt;
+    rg_quantize_opts o;
+    rg_export_format format;
+    rg_export *out;
+    rg_quantize_plan *plan;
+    size_t n;
+    rg_tokens calib;
+    pcre2_code *keep;
+    pcre2_match_data *match;
+    rg_progress progress;
+    rg_table table;
+    char type[16]; /* of quantised tensors */
+    uint64_t quantised_weights, bytes_before;
+    double err2, w2; /* relative to the weights of each tensor: sums of n * error^2 and n */
+} quantize;
+
+/* ---- --keep ---- */
+
+/* A pattern may use our names, Hugging Face's, or layer.N.site. */
+static bool kept(void *user, rg_site site, int layer)
+{
+    quantize *q = user;
+    static const struct {
+        rg_site site;
+        const char *hf;
+    } names[] = {
+#define RG_NAME(id, hf, gguf) {RG_SITE_##id, hf},
+#include "weights/names.def"
+    };
+    char name[3][128] = {"", "", ""};
+    rg_tensor_name(name[0], sizeof name[0], site, layer);
+    if (layer >= 0) snprintf(name[1], sizeof name[1], "layer.%d.%s", layer, rg_site_name(site));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i].site != site) continue;
+        if (layer >= 0)
+            snprintf(name[2], sizeof name[2], "model.layers.%d.%s", layer, names[i].hf);
+        else
+            snprintf(name[2], sizeof name[2], "%s", names[i].hf);
+    }
+    for (int i = 0; i < 3; i++)
+        if (name[i][0] &&
+            pcre2_match(q->keep, (PCRE2_SPTR)name[i], PCRE2_ZERO_TERMINATED, 0, 0, q->match, NULL) >= 0)
+            return true;
+    return false;
+}
+
+static rg_status read_keep(quantize *q, rg_err *err)
+{
+    int code;
+    PCRE2_SIZE at;
+    if (!q->cli->keep_weights) return RG_OK;
+    q->keep = pcre2_compile((PCRE2_SPTR)q->cli->keep_weights, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
+    if (!q->keep) {
+        PCRE2_UCHAR why[128] = "";
+        pcre2_get_error_message(code, why, sizeof why);
+        return rg_fail(err, RG_E_USAGE, "--keep '%s': not a regular expression: %s at character %zu",
+            q->cli->keep_weights, (const char *)why, (size_t)at);
+    }
+    q->match = pcre2_match_data_create_from_pattern(q->keep, NULL);
+    if (!q->match) return rg_fail(err, RG_E_NOMEM, "--keep: out of memory");
+    q->o.keep = kept;
+    q->o.keep_user = q;
+    return RG_OK;
+}
+
+/* ---- options ---- */
+
+static bool ends_with(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), k = strlen(tail);
+    return n >= k && strcmp(s + n - k, tail) == 0;
+}
+
+static rg_status read_type(quantize *q, rg_err *err)
+{
+    const char *name = q->cli->dtype ? q->cli->dtype : q->format == RG_EXPORT_GGUF ? "q4g32" : "q4g64";
+    const int t = rg_wtype_from_name(name);
+    if (t < 0 || !rg_wtype_is_quant((rg_wtype)t))
+        return rg_fail(err, RG_E_USAGE,
+            "--dtype: '%s', expected q4g32, q4g64, q4g128 (an m behind: with a minimum) or q8g32", name);
+    const rg_wtype_info *i = &rg_wtypes[t];
+    q->o.spec.group = i->group;
+    q->o.spec.kind = i->bits == 8     ? RG_QK_SYM8
+        : !i->has_min                 ? RG_QK_SYM4
+        : q->format == RG_EXPORT_GGUF ? RG_QK_MIN4
+                                      : RG_QK_ZERO4;
+    snprintf(q->type, sizeof q->type, "%s", name);
+    return RG_OK;
+}
+
+static rg_status read_opts(quantize *q, rg_err *err)
+{
+    static const char *const formats[] = {"safetensors", "gguf", NULL};
+    const rg_cli *cli = q->cli;
+    if (!cli->output)
+        return rg_fail(err, RG_E_USAGE,
+            "-o: say where to write: a new directory (safetensors), or a file ending in .gguf");
+    const int format = rg_cli_choice("--format", cli->format, formats, err),
+              method = rg_cli_choice("--method", cli->method, rg_quant_methods, err);
+    if (format < 0 || method < 0) return err->code;
+    q->format = cli->format               ? (rg_export_format)format
+        : ends_with(cli->output, ".gguf") ? RG_EXPORT_GGUF
+                                          : RG_EXPORT_PACKED;
+    q->o.method = cli->method ? (rg_quant_method)method : RG_QUANT_MSE;
+    q->o.head = cli->quantize_head;
+    q->o.damp = RG_GIVEN(cli, damp) ? cli->damp : 0.01;
+    rg_status st = read_type(q, err);
+    if (st == RG_OK) st = read_keep(q, err);
+    if (st == RG_OK) st = rg_engine_args(&q->o.engine, cli, NULL, &q->progress, err);
+    const bool calibrates = q->o.method == RG_QUANT_AWQ || q->o.method == RG_QUANT_GPTQ;
+    if (st == RG_OK && !calibrates && (cli->calib || RG_GIVEN(cli, calib_tokens) || RG_GIVEN(cli, ctx)))
+        return rg_fail(err, RG_E_USAGE,
+            "--method %s looks at the weights alone: --calib, --calib-tokens and -c belong to awq and gptq",
+            rg_quant_methods[q->o.method]);
+    if (st == RG_OK && RG_GIVEN(cli, damp) && q->o.method != RG_QUANT_GPTQ)
+        return rg_fail(err, RG_E_USAGE, "--damp belongs to --method gptq");
+    return st;
+}
+
+/* ---- calibration ---- */
+
+/* Windows of the text, each behind BOS, from places spread over the whole of it. */
+static rg_status read_calib(quantize *q, rg_err *err)
+{
+    const rg_cli *cli = q->cli;
+    const rg_config *c = rg_ckpt_config(q->ckpt);
+    char demo[1100], dir[1024];
+    const char *path = cli->calib;
+    rg_tokenizer *tok = NULL;
+    char *text = NULL;
+    int32_t *id = NULL;
+    size_t len = 0, n = 0;
+    rg_err ignored;
+    if (q->o.method != RG_QUANT_AWQ && q->o.method != RG_QUANT_GPTQ) return RG_OK;
+    /* the demo checkpoint brings one */
+    if (!path && !cli->model && rg_demo_path(dir, sizeof dir, &ignored) == RG_OK) {
+        snprintf(demo, sizeof demo, "%s/calibration.txt", dir);
+        path = demo;
+    }
+    if (!path)
+        return rg_fail(err, RG_E_USAGE,
+            "--method %s: needs a calibration text: --calib FILE, some 100 KB like what the model will read "
+            "(not the text it is judged by)",
+            rg_quant_methods[q->o.method]);
+    rg_status st = rg_tokenizer_open_for(&tok, q->ckpt, cli->tokenizer, err);
+    if (st == RG_OK) st = rg_read_file(&text, &len, path, err);
+    if (st == RG_OK) st = rg_tokenizer_encode(tok, text, len, 0, &id, &n, err);
+    const int64_t window = RG_GIVEN(cli, ctx) ? cli->ctx : rg_min(512, c->ctx_train), body = window - 1;
+    const int32_t bos = tok && rg_tokenizer_bos(tok) >= 0 ? rg_tokenizer_bos(tok) : c->bos;
+    if (st == RG_OK && window < 2)
+        st = rg_fail(err, RG_E_USAGE, "-c %lld: expected at least 2 tokens in a window", (long long)window);
+    if (st == RG_OK && (int64_t)n < window)
+        st = rg_fail(err, RG_E_USAGE,
+            "%s: %zu tokens, a window of the calibration needs %lld: give a longer text or a smaller -c",
+            path, n, (long long)window);
+    if (st == RG_OK) {
+        const int64_t most = (RG_GIVEN(cli, calib_tokens) ? cli->calib_tokens : CALIB_TOKENS) / window,
+                      there = (int64_t)n / body;
+        const int64_t windows = rg_max(1, rg_min(most, there));
+        q->calib.n = windows * window;
+        q->calib.id = malloc(sizeof *q->calib.id * (size_t)q->calib.n);
+        if (!q->calib.id) st = rg_fail(err, RG_E_NOMEM, "calibration: out of memory");
+        for (int64_t w = 0; w < windows && st == RG_OK; w++) {
+            const int64_t at = w * (((int64_t)n - body) / windows);
+            int32_t *dst = q->calib.id + w * window;
+            dst[0] = bos >= 0 && bos < c->vocab ? bos : id[at];
+            memcpy(dst + 1, id + at, sizeof *id * (size_t)body);
+        }
+        q->o.calib = q->calib.id;
+        q->o.n_windows = windows;
+        q->o.window = window;
+    }
+    free(id);
+    free(text);
+    rg_tokenizer_close(tok);
+    return st;
+}
+
+/* ---- the work ---- */
+
+static double bits_of(const quantize *q, bool quantised, rg_ftype type)
+{
+    const rg_qspec *s = &q->o.spec;
+    if (!quantised) return 8.0 * rg_ftypes[type].bytes;
+    return rg_qspec_bits(s) +
+        (16.0 +
+            (s->kind == RG_QK_MIN4           ? 16.0
+                    : s->kind == RG_QK_ZERO4 ? 4.0
+                                             : 0.0)) /
+        s->group;
+}
+
+static const char *percent(char *buf, size_t n, double x)
+{
+    if (isnan(x))
+        buf[0] = 0;
+    else
+        snprintf(buf, n, "%.3f %%", 100.0 * x);
+    return buf;
+}
+
+static rg_status take(void *user, const rg_quantized *t, rg_err *err)
+{
+    quantize *q = user;
+    char name[64], bits[16], rel[24], out[24], clip[24];
+    const rg_ckpt_tensor *src = rg_ckpt_find(q->ckpt, t->site, t->layer);
+    if (!src) src = rg_ckpt_find(q->ckpt, RG_SITE_TOKEN_EMBD, -1);
+    const rg_ftype type =
+        rg_site_op(t->site) == RG_OP_RMSNORM ? rg_export_norm_type(q->ckpt, q->format) : src->type;
+    const rg_status st = rg_export_put(q->out, t->q, t->f32, err);
+    if (st != RG_OK) return st;
+    if (t->q) {
+        const double n = (double)(t->rows * t->cols);
+        q->quantised_weights += (uint64_t)(t->rows * t->cols);
+        q->err2 += n * t->rel_error * t->rel_error;
+        q->w2 += n;
+    }
+    if (rg_site_op(t->site) == RG_OP_RMSNORM) return RG_OK; /* not worth a row */
+    snprintf(bits, sizeof bits, "%.2f", bits_of(q, t->q != NULL, type));
+    rg_table_row(&q->table, rg_tensor_name(name, sizeof name, t->site, t->layer),
+        t->q ? q->type : rg_ftypes[type].name, bits, percent(rel, sizeof rel, t->rel_error),
+        percent(out, sizeof out, t->out_error), percent(clip, sizeof clip, t->clipped), t->why ? t->why : "",
+        NULL);
+    return RG_OK;
+}
+
+static rg_status run(quantize *q, rg_err *err)
+{
+    q->o.norm_type = rg_export_norm_type(q->ckpt, q->format);
+    q->o.untie = q->format == RG_EXPORT_PACKED && q->o.head && rg_ckpt_config(q->ckpt)->tied;
+    rg_status st = rg_quantize_plan_make(&q->plan, &q->n, q->ckpt, &q->o, err);
+    if (st != RG_OK) return st;
+    rg_export_tensor *t = calloc(q->n, sizeof *t);
+    size_t any = 0;
+    for (size_t i = 0; t && i < q->n; i++) {
+        t[i] = (rg_export_tensor){.site = q->plan[i].site,
+            .layer = q->plan[i].layer,
+            .rows = q->plan[i].rows,
+            .cols = q->plan[i].cols,
+            .quantised = q->plan[i].quantised};
+        any += t[i].quantised;
+    }
+    if (!t)
+        st = rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+    else if (any == 0)
+        st = rg_fail(err, RG_E_USAGE,
+            "nothing is left to quantise: --keep matches everything, or no row divides into groups of %d: "
+            "use a smaller group",
+            q->o.spec.group);
+    else
+        st = rg_export_open(&q->out, q->ckpt, q->format, q->o.spec, t, q->n, q->o.untie, q->cli->output, err);
+    free(t);
+    if (st == RG_OK) st = rg_quantize(q->ckpt, &q->o, take, q, err);
+    rg_progress_clear(&q->progress);
+    return st == RG_OK ? rg_export_commit(q->out, err) : st;
+}
+
+static void summary(quantize *q, uint64_t ns)
+{
+    char a[32], b[32], c[32], path[512];
+    const uint64_t params = rg_ckpt_params(q->ckpt), bytes = rg_export_bytes(q->out);
+    printf("%s, --method %s", rg_text_clean(path, sizeof path, rg_ckpt_path(q->ckpt)),
+        rg_quant_methods[q->o.method]);
+    if (q->o.n_windows)
+        printf(
+            ", calibrated on %lld windows of %lld tokens", (long long)q->o.n_windows, (long long)q->o.window);
+    printf("\n\n");
+    rg_table_print(stdout, &q->table);
+    printf("\n%.1f %% of %.4g million weights quantised to %s, relative error %.3f %% (root mean square over "
+           "them)\n",
+        100.0 * (double)q->quantised_weights / (double)params, (double)params * 1e-6, q->type,
+        100.0 * sqrt(q->err2 / fmax(q->w2, 1.0)));
+    printf("%s: %s of tensors, %.2f bits per weight (before: %s, %.2f); %s\n",
+        rg_text_clean(path, sizeof path, q->cli->output), rg_bytes_text(a, sizeof a, (double)bytes),
+        8.0 * (double)bytes / (double)params,
+        rg_bytes_text(b, sizeof b, (double)rg_ckpt_weight_bytes(q->ckpt)),
+        8.0 * (double)rg_ckpt_weight_bytes(q->ckpt) / (double)params, rg_time(c, sizeof c, (double)ns));
+    for (int i = 0; rg_export_note(q->out, i); i++) printf("note: %s\n", rg_export_note(q->out, i));
+}
+
+rg_status rg_cmd_QUANTIZE(const rg_cli *cli, rg_err *err)
+{
+    quantize q = {.cli = cli};
+    const uint64_t start = rg_now_ns();
+    rg_table_head(&q.table, "<tensor", "<type", ">bits", ">weight error", ">output error", ">clipped",
+        "<why not", NULL);
+    rg_status st = rg_cli_no_args(cli, err);
+    if (st == RG_OK) st = read_opts(&q, err);
+    if (st == RG_OK) st = rg_open_model(&q.ckpt, cli, err);
+    if (st == RG_OK) st = read_calib(&q, err);
+    if (st == RG_OK) st = run(&q, err);
+    if (st == RG_OK) summary(&q, rg_now_ns() - start);
+    rg_progress_clear(&q.progress);
+    rg_export_close(q.out);
+    rg_table_free(&q.table);
+    pcre2_match_data_free(q.match);
+    pcre2_code_free(q.keep);
+    free(q.calib.id);
+    free(q.plan);
+    rg_ckpt_close(q.ckpt);
+    return st;
+}

@@ -1,0 +1,76 @@
+/* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and
+ * kept for later runs. */
+#include "base/num.h"
+#include "base/outfile.h"
+#include "report/report.h"
+#include "report/svg/pictures.h"
+#include "ridge/latency.h"
+#include "ridge/topo.h"
+#include "tools/cli/cli.h"
+
+static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
+{
+    char path[1024];
+    if (cli->save) return rg_machine_save(m, cli->save, err);
+    if (cli->no_save) return RG_OK;
+    rg_machine_cache_path(path, sizeof path, m->threads);
+    rg_err why;
+    if (!path[0])
+        fprintf(stderr, "ridge machine: not kept: there is no home directory (use --save FILE)\n");
+    else if (!rg_machine_better(m, path))
+        fprintf(stderr, "ridge machine: noisy, so not kept: the quiet measurement in %s stays\n", path);
+    else if (rg_machine_save(m, path, &why) != RG_OK)
+        fprintf(stderr, "ridge machine: not kept: %s\n", why.msg);
+    else
+        fprintf(stderr, "ridge machine: kept in %s%s\n", path,
+            m->noisy ? ", but noisy: runs measure their own roofs until a quiet one lies there" : "");
+    return RG_OK;
+}
+
+static rg_status draw(const rg_machine *m, const char *path, rg_err *err)
+{
+    rg_outfile o = {0};
+    rg_status st = rg_outfile_open(&o, path, err);
+    if (st == RG_OK) st = rg_picture_machine(o.f, m, false, err);
+    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    rg_outfile_abort(&o);
+    return st;
+}
+
+/* Without OpenMP there is no team of more than one, and its figures stay unknown. */
+static rg_status team_latencies(rg_machine *m, int threads, const int *cpus, rg_err *err)
+{
+    rg_latency l;
+    const rg_status st = rg_latency_measure(&l, threads, cpus, err);
+    if (st == RG_E_UNSUPPORTED) return RG_OK;
+    if (st != RG_OK) return st;
+    m->region_ns = (rg_measured){l.region_ns, l.region_spread};
+    m->record_ns = (rg_measured){l.record_ns, l.record_spread};
+    return RG_OK;
+}
+
+rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
+{
+    static const char *const formats[] = {"md", "json", NULL}, *const pins[] = {"on", "off", NULL};
+    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    const int pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, pins, err);
+    rg_status st = rg_cli_no_args(cli, err);
+    if (format < 0 || pin < 0) return RG_E_USAGE;
+    if (st == RG_OK && cli->save && cli->no_save)
+        st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
+    if (st != RG_OK) return st;
+
+    rg_topo topo;
+    rg_machine m;
+    rg_progress p = {0};
+    rg_topo_read(&topo);
+    const int *cpus, threads = rg_topo_place(&topo, (int)cli->threads, pin == 0, &cpus);
+    st = rg_machine_measure(&m, threads, cpus, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
+    rg_progress_clear(&p);
+    /* last: the waiting threads of a team would disturb the rest */
+    if (st == RG_OK) st = team_latencies(&m, threads, cpus, err);
+    if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
+    if (st == RG_OK && cli->svg) st = draw(&m, cli->svg, err);
+    if (st == RG_OK) st = keep(&m, cli, err);
+    return st;
+}

@@ -1,0 +1,97 @@
+/* ridge roofline: what a configuration costs on a machine, by formulas alone. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/table.h"
+#include "tools/report/page_out.h"
+#include "tools/roofline/roofline_study.h"
+#include "tools/roofline/roofline_validate.h"
+
+static const char *figure(char *buf, size_t n, double x) { return x > 0.0 ? rg_num(buf, n, x) : "n/a"; }
+
+static rg_status list_hardware(rg_err *err)
+{
+    rg_table t = {0};
+    char c[9][32];
+    rg_table_head(&t, "<name", ">cores", ">GHz", ">GB/s", ">FP32 GFLOP/s", ">FP16", ">BF16", ">INT8",
+        ">cache", "<source", NULL);
+    for (int i = 0; rg_hw_names[i]; i++) {
+        rg_hardware h;
+        const rg_status st = rg_hw_find(&h, rg_hw_names[i], err);
+        if (st != RG_OK) return st;
+        snprintf(c[0], sizeof c[0], h.e_cores ? "%d+%d" : h.cores ? "%d" : "n/a", h.cores, h.e_cores);
+        if (h.ghz_base > 0.0)
+            snprintf(c[1], sizeof c[1], "%.2f-%.2f", h.ghz_base, h.ghz_max);
+        else
+            snprintf(c[1], sizeof c[1], h.ghz_max > 0.0 ? "%.2f" : "n/a", h.ghz_max);
+        rg_table_row(&t, h.name, c[0], c[1], figure(c[2], sizeof c[2], 1e-9 * h.bandwidth),
+            figure(c[3], sizeof c[3], 1e-9 * h.peak[RG_ARITH_FP32_FMA]),
+            figure(c[4], sizeof c[4], 1e-9 * h.peak[RG_ARITH_FP16_FMA]),
+            figure(c[5], sizeof c[5], 1e-9 * fmax(h.peak[RG_ARITH_BF16_DOT], h.peak[RG_ARITH_AMX_BF16])),
+            figure(c[6], sizeof c[6], 1e-9 * fmax(h.peak[RG_ARITH_INT8_DOT], h.peak[RG_ARITH_AMX_INT8])),
+            h.onchip > 0.0 ? rg_bytes(c[7], sizeof c[7], h.onchip) : "n/a", h.source, NULL);
+    }
+    rg_table_print(stdout, &t);
+    const bool failed = t.failed;
+    rg_table_free(&t);
+    printf("\nGB/s: main memory by specification (channels x rate for CPUs). Peaks in 1e9 operations/s of "
+           "all cores at the highest clock; BF16 and INT8: the\n"
+           "fastest of dot products and matrix units. cache: the last level; for LLM-Viewer's entries what "
+           "it calls on-chip. n/a: not known here.\n"
+           "Also: measured (this machine), a file of ridge machine, or a file of one's own (schema "
+           "ridge.hardware; roofline/README.md).\n");
+    return failed ? rg_fail(err, RG_E_NOMEM, "hardware: out of memory") : RG_OK;
+}
+
+enum { MOST_PAGE_CASES = 2000 };
+
+/* --svg and --html */
+static rg_status draw(const rg_asked *a, const rg_cli *cli, rg_err *err)
+{
+    if (a->n > MOST_PAGE_CASES && cli->html)
+        return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
+            a->n, MOST_PAGE_CASES);
+    json_t *o = rg_cost_to_json(a->k, a->n, &a->print, err);
+    const rg_status st = rg_page_out(o, 17, cli->html, cli->svg, err);
+    json_decref(o);
+    return st;
+}
+
+rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
+{
+    static const char *const formats[] = {"md", "csv", "json", NULL};
+    rg_status (*const print[])(FILE *, const rg_cost_case *, size_t, const rg_cost_print *, rg_err *) = {
+        rg_cost_md, rg_cost_csv, rg_cost_json};
+    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    rg_status st = rg_cli_no_args(cli, err);
+    if (format < 0) return err->code;
+    if (st != RG_OK) return st;
+    if (cli->list_hardware) return list_hardware(err);
+    if (cli->validate) return rg_roofline_validate(cli, format, err);
+    if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
+    if (RG_GIVEN(cli, memory) && !cli->study)
+        return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
+    rg_asked a = {.n = 0};
+    st = rg_asked_open(&a, cli, err);
+    if (st == RG_OK && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
+        st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o md");
+    a.print.command = cli->line;
+    if (st == RG_OK && cli->svg && !cli->study && a.hardware.n > 1)
+        st = rg_fail(err, RG_E_USAGE,
+            "--svg: %s and %s in one question, expected one machine: a picture has one set of roofs (--html "
+            "has one for each)",
+            a.hardware.hw[0].name, a.hardware.hw[1].name);
+    if (st == RG_OK && cli->study) {
+        st = rg_roofline_study(cli, &a, format, err);
+        rg_asked_close(&a);
+        return st;
+    }
+    for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
+    if (st == RG_OK) st = print[format](stdout, a.k, a.n, &a.print, err);
+    if (st == RG_OK && (cli->svg || cli->html)) st = draw(&a, cli, err);
+    if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
+    rg_asked_close(&a);
+    return st;
+}

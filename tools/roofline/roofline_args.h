@@ -1,0 +1,50 @@
+/* From the options of ridge roofline to the configurations asked for. */
+#ifndef RG_ROOFLINE_ARGS_H
+#define RG_ROOFLINE_ARGS_H
+
+#include "report/cost_case.h"
+#include "tools/cli/model_args.h"
+
+enum { RG_LIST_MAX = 128, RG_HW_MAX = 16 };
+
+typedef struct rg_int_list {
+    int64_t v[RG_LIST_MAX];
+    int n;
+} rg_int_list;
+
+/* "1,2,4", "128-4096*2", "128-1024+128", every number from low to high. RG_E_USAGE naming option and item. */
+rg_status rg_list_parse(
+    rg_int_list *l, const char *option, const char *text, int64_t low, int64_t high, rg_err *err);
+
+/* The model of a question: its configuration, and the types of a checkpoint's weights where there is one. */
+typedef struct rg_asked_model {
+    rg_config config;
+    rg_ckpt *ckpt; /* owns; NULL without weights */
+} rg_asked_model;
+rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err);
+
+typedef struct rg_asked_hardware {
+    rg_hardware hw[RG_HW_MAX];
+    rg_machine *machine; /* owns [RG_HW_MAX]; measured or loaded ones, to which hw points */
+    int n;
+} rg_asked_hardware;
+/* footprint: bytes a forward call streams, for roofs that are measured now. */
+rg_status rg_asked_hardware_open(rg_asked_hardware *a, const rg_cli *cli, int64_t footprint, rg_err *err);
+
+/* Every combination of the lists. */
+typedef struct rg_asked {
+    rg_asked_model model;
+    rg_asked_hardware hardware;
+    rg_cost_case *k; /* owns; inputs filled, not yet run */
+    size_t n;
+    int64_t gen;
+    rg_cost_print print;
+} rg_asked;
+/* Legal to close whatever the outcome. */
+rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err);
+void rg_asked_close(rg_asked *a);
+
+/* Runs the question, and adds what the engine would allocate. */
+rg_status rg_asked_run(rg_cost_case *k, int64_t gen, rg_err *err);
+
+#endif

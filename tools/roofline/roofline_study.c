@@ -1,0 +1,230 @@
+#include "tools/roofline/roofline_study.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/text.h"
+#include "report/table.h"
+#include "tools/report/page_out.h"
+
+enum { MAX_STEPS = 8, MOST_BATCH = 1 << 16 };
+
+typedef struct study {
+    rg_cost_case k[MAX_STEPS];
+    char label[MAX_STEPS][64];
+    int n;
+    char answer[400];
+} study;
+
+static rg_status add(study *s, const rg_cost_case *k, const char *label, rg_err *err)
+{
+    s->k[s->n] = *k;
+    snprintf(s->label[s->n], sizeof s->label[0], "%s", label);
+    return rg_asked_run(&s->k[s->n++], 0, err);
+}
+
+/* What each optimisation buys, one after the other, from 16-bit weights and unfused attention of one sequence
+ * on. */
+static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
+{
+    rg_cost_case k = *asked;
+    const rg_wtype goal = rg_wtype_is_quant(asked->exact.dtype) ? asked->exact.dtype : RG_WT_Q4G64;
+    const int64_t batch = asked->exact.batch > 1 ? asked->exact.batch : 8;
+    char label[64], words[40];
+    k.exact.dtype = k.exact.head = RG_WT_F16;
+    k.exact.kv_k = k.exact.kv_v = RG_KV_F16;
+    k.exact.flash = false;
+    k.exact.fuse = 0;
+    k.exact.batch = 1;
+    rg_status st = add(s, &k, "f16 weights and KV, unfused", err);
+    k.exact.flash = true;
+    if (st == RG_OK) st = add(s, &k, "+ fused attention", err);
+    k.exact.fuse = asked->exact.fuse ? asked->exact.fuse : rg_fuse_all();
+    snprintf(label, sizeof label, "+ fusions %s",
+        rg_fuse_text(words, sizeof words, rg_exact_fusions(&k.config, &k.exact)));
+    if (st == RG_OK) st = add(s, &k, label, err);
+    k.exact.dtype = goal;
+    snprintf(label, sizeof label, "+ %s weights", rg_wtypes[goal].name);
+    if (st == RG_OK) st = add(s, &k, label, err);
+    k.exact.head = goal;
+    snprintf(label, sizeof label, "+ %s output matrix", rg_wtypes[goal].name);
+    if (st == RG_OK) st = add(s, &k, label, err);
+    if (k.config.head_dim % 32 == 0) {
+        k.exact.kv_k = k.exact.kv_v = RG_KV_Q8_0;
+        if (st == RG_OK) st = add(s, &k, "+ q8_0 KV cache", err);
+    }
+    k.exact.batch = batch;
+    snprintf(label, sizeof label, "+ batch %" PRId64, batch);
+    if (st == RG_OK) st = add(s, &k, label, err);
+    snprintf(s->answer, sizeof s->answer, "Gains are against the line before, in tokens/s of all sequences.");
+    return st;
+}
+
+/* The largest value for which it fits, 0 if none does. */
+static rg_status largest(
+    int64_t *best, rg_cost_case *k, int64_t *field, int64_t most, double memory, rg_err *err)
+{
+    int64_t lo = 0, hi = most + 1;
+    while (hi - lo > 1) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        *field = mid;
+        k->exact.ctx = rg_min(k->exact.seqlen + 1, k->config.ctx_train);
+        const rg_status st = rg_asked_run(k, 0, err);
+        if (st != RG_OK) return st;
+        *(k->r.memory[RG_DECODE].total <= memory ? &lo : &hi) = mid;
+    }
+    *best = lo;
+    return RG_OK;
+}
+
+static rg_status fit(study *s, const rg_cost_case *asked, double memory, rg_err *err)
+{
+    rg_cost_case k = *asked;
+    int64_t batch = 0, seqlen = 0;
+    char m[32], label[64];
+    if (!(memory > 0.0))
+        return rg_fail(
+            err, RG_E_USAGE, "--study fit: the memory of %s is not known: give --memory GiB", k.hw->name);
+    rg_status st = largest(&batch, &k, &k.exact.batch, 4096, memory, err);
+    const int64_t s0 = asked->exact.seqlen, b0 = asked->exact.batch;
+    if (st == RG_OK && batch > 0) {
+        k.exact.batch = batch;
+        snprintf(label, sizeof label, "largest batch at length %" PRId64, s0);
+        st = add(s, &k, label, err);
+    }
+    k = *asked;
+    if (st == RG_OK) st = largest(&seqlen, &k, &k.exact.seqlen, k.config.ctx_train, memory, err);
+    if (st == RG_OK && seqlen > 0) {
+        k.exact.seqlen = seqlen;
+        k.exact.ctx = rg_min(seqlen + 1, k.config.ctx_train);
+        snprintf(label, sizeof label, "longest context at batch %" PRId64, b0);
+        st = add(s, &k, label, err);
+    }
+    if (st == RG_OK && s->n == 0)
+        return rg_fail(err, RG_E_NOMEM, "--study fit: not even one token of one sequence fits into %s",
+            rg_bytes(m, sizeof m, memory));
+    snprintf(s->answer, sizeof s->answer,
+        "In %s: batch up to %" PRId64 "%s at length %" PRId64 "; context up to %" PRId64
+        "%s at batch %" PRId64 ".",
+        rg_bytes(m, sizeof m, memory), batch, batch == 4096 ? " (the most that is tried)" : "", s0, seqlen,
+        seqlen == k.config.ctx_train ? " (all the model has)" : "", b0);
+    return st;
+}
+
+/* Time of arithmetic over time of memory, of decode's linear operators. */
+static rg_status pressure(double *ratio, rg_cost_case *k, int64_t batch, rg_err *err)
+{
+    double flop = 0.0, mem = 0.0;
+    k->exact.batch = batch;
+    k->exact.ubatch = 0;
+    const rg_status st = rg_cost_run(k, 0, err);
+    for (int i = 0; i < k->r.n; i++)
+        if (k->r.op[i].phase == RG_DECODE && rg_op_is_product(rg_site_op(k->r.op[i].site))) {
+            flop += k->r.op[i].flop_s;
+            mem += k->r.op[i].mem_s;
+        }
+    *ratio = flop / mem;
+    return st;
+}
+
+static rg_status turning(study *s, const rg_cost_case *asked, rg_err *err)
+{
+    rg_cost_case k = *asked;
+    double at;
+    int64_t lo = 0, hi = 1;
+    rg_status st = pressure(&at, &k, 1, err);
+    if (st == RG_OK && !isfinite(at))
+        return rg_fail(err, RG_E_USAGE,
+            "--study turning: a roof of %s is not known: the bandwidth, or the peak of the arithmetic in use",
+            k.hw->name);
+    while (st == RG_OK && at <= 1.0 && hi < MOST_BATCH) {
+        lo = hi;
+        hi *= 2;
+        st = pressure(&at, &k, hi, err);
+    }
+    if (st != RG_OK) return st;
+    if (at <= 1.0) {
+        snprintf(s->answer, sizeof s->answer,
+            "Linear operators of decode stay memory-bound up to a batch of %d.", MOST_BATCH);
+        k = *asked;
+        return add(s, &k, "as asked", err);
+    }
+    while (hi - lo > 1 && st == RG_OK) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        st = pressure(&at, &k, mid, err);
+        *(at > 1.0 ? &hi : &lo) = mid;
+    }
+    snprintf(s->answer, sizeof s->answer,
+        "Linear operators of decode, taken together, turn compute-bound at a batch of %" PRId64
+        ". Attention reads a cache per sequence, and does not turn.",
+        hi);
+    k = *asked;
+    k.exact.ubatch = 0;
+    k.exact.batch = lo;
+    if (st == RG_OK && lo > 0) st = add(s, &k, "last memory-bound", err);
+    k.exact.batch = hi;
+    return st == RG_OK ? add(s, &k, "first compute-bound", err) : st;
+}
+
+static rg_status print_md(const study *s, const char *name, bool gains, rg_err *err)
+{
+    rg_table t = {0};
+    char c[7][32], model[160];
+    printf("# Study %s: %s on %s\n\n%s\n\n", name, rg_text_cell(model, sizeof model, s->k[0].config.name),
+        s->k[0].hw->name, s->answer);
+    rg_table_head(&t, "<case", ">batch", ">length", ">prefill tokens/s", ">gain", ">decode tokens/s", ">gain",
+        ">memory", NULL);
+    for (int i = 0; i < s->n; i++) {
+        const rg_cost_result *r = &s->k[i].r, *last = i > 0 && gains ? &s->k[i - 1].r : NULL;
+        double rate[RG_PHASE_COUNT];
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            rate[ph] = r->tokens[ph] / r->total[ph].time_s;
+            rg_num(c[ph], sizeof c[0], rate[ph]);
+            c[2 + ph][0] = 0;
+            if (last) rg_num(c[2 + ph], sizeof c[0], rate[ph] * last->total[ph].time_s / last->tokens[ph]);
+        }
+        snprintf(c[4], sizeof c[4], "%" PRId64, s->k[i].exact.batch);
+        snprintf(c[5], sizeof c[5], "%" PRId64, s->k[i].exact.seqlen);
+        rg_table_row(&t, s->label[i], c[4], c[5], c[RG_PREFILL], c[2 + RG_PREFILL], c[RG_DECODE],
+            c[2 + RG_DECODE], rg_bytes(c[6], sizeof c[6], r->memory[RG_DECODE].total), NULL);
+    }
+    rg_table_print(stdout, &t);
+    const bool failed = t.failed;
+    rg_table_free(&t);
+    printf("\nIdeal times of the exact model; roofs: %s\n", s->k[0].hw->source);
+    return failed ? rg_fail(err, RG_E_NOMEM, "study: out of memory") : RG_OK;
+}
+
+rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg_err *err)
+{
+    static const char *const names[] = {"ablation", "fit", "turning", NULL};
+    static study s; /* large for a stack */
+    const int which = rg_cli_choice("--study", cli->study, names, err);
+    if (which < 0) return err->code;
+    if (a->n != 1 || a->k->cost != RG_COST_EXACT)
+        return rg_fail(
+            err, RG_E_USAGE, "--study %s: needs one case (no lists) and --cost exact", names[which]);
+    if (which != 1 && RG_GIVEN(cli, memory))
+        return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
+    const double memory = RG_GIVEN(cli, memory) ? cli->memory * 1073741824.0 : a->k->hw->memory;
+    const rg_status st = which == 0 ? ablation(&s, a->k, err)
+        : which == 1                ? fit(&s, a->k, memory, err)
+                                    : turning(&s, a->k, err);
+    if (st != RG_OK) return st;
+    const char *label[MAX_STEPS];
+    rg_cost_print print = a->print;
+    for (int i = 0; i < s.n; i++) label[i] = s.label[i];
+    print.study = names[which];
+    print.answer = s.answer;
+    print.label = label;
+    const rg_status done = format == 1 ? rg_cost_csv(stdout, s.k, (size_t)s.n, &print, err)
+        : format == 2                  ? rg_cost_json(stdout, s.k, (size_t)s.n, &print, err)
+                                       : print_md(&s, names[which], which == 0, err);
+    if (done != RG_OK || !(cli->html || cli->svg)) return done;
+    json_t *o = rg_cost_to_json(s.k, (size_t)s.n, &print, err);
+    const rg_status drawn = rg_page_out(o, 17, cli->html, cli->svg, err);
+    json_decref(o);
+    return drawn;
+}

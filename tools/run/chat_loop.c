@@ -1,0 +1,316 @@
+#include "tools/run/chat_loop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct chat {
+    rg_talk *t;
+    const rg_chat *form;
+    int64_t n_predict;  /* -1: up to the end of the turn */
+    const char *system; /* NULL: the template's own */
+    char *own_system;   /* of /system; owns */
+    int64_t answer_at;  /* where the last answer begins among the tokens; -1: there is none */
+    bool tty;           /* somebody types */
+    bool leave, warned; /* warned: Ctrl-C at the prompt was answered once */
+    char *line;         /* owns */
+    size_t cap;
+} chat;
+
+/* Notes to the person, beside the text. */
+#define NOTE(c, ...) ((c)->t->cli->quiet ? 0 : fprintf(stderr, __VA_ARGS__))
+
+/* ---- input ---- */
+
+typedef struct text {
+    char *p; /* owns */
+    size_t n, cap;
+} text;
+
+static bool add(text *m, const char *p, size_t n)
+{
+    if (m->cap - m->n < n + 1) {
+        const size_t cap = (m->n + n + 1) * 2;
+        char *q = realloc(m->p, cap);
+        if (!q) return false;
+        m->p = q;
+        m->cap = cap;
+    }
+    memcpy(m->p + m->n, p, n);
+    m->n += n;
+    m->p[m->n] = 0;
+    return true;
+}
+
+/* More lines are there already: they were pasted together. */
+static bool more_is_there(const chat *c)
+{
+    struct pollfd f = {.fd = STDIN_FILENO, .events = POLLIN};
+    return c->tty && poll(&f, 1, 30) == 1 && f.revents & POLLIN;
+}
+
+/* One message: a line; or lines that end in \, or that stand between two lines of """, or that are pasted
+ * together. false: no more input, or Ctrl-C (then rg_stop). */
+static bool read_message(chat *c, text *m)
+{
+    bool fence = false, again = true;
+    m->n = 0;
+    if (!add(m, "", 0)) return false;
+    for (int lines = 0; again; lines++) {
+        if (c->tty) {
+            fputs(lines == 0 ? "\n> " : "", stderr);
+            fflush(stderr);
+        }
+        errno = 0;
+        const ssize_t got = getline(&c->line, &c->cap, stdin);
+        if (got < 0) {
+            clearerr(stdin);
+            return lines > 0 && m->n > 0 && !rg_stop;
+        }
+        size_t n = (size_t)got;
+        while (n > 0 && (c->line[n - 1] == '\n' || c->line[n - 1] == '\r')) n--;
+        if (n == 3 && memcmp(c->line, "\"\"\"", 3) == 0) {
+            fence = !fence;
+            again = fence;
+            continue;
+        }
+        const bool joined = !fence && n > 0 && c->line[n - 1] == '\\';
+        if ((m->n > 0 && !add(m, "\n", 1)) || !add(m, c->line, joined ? n - 1 : n)) return false;
+        again = fence || joined || more_is_there(c);
+    }
+    return true;
+}
+
+/* ---- answers ---- */
+
+/* Draws an answer behind the tokens that are there. What is full or stopped ends the answer, not the
+ * conversation. */
+static rg_status answer(chat *c, rg_err *err)
+{
+    rg_stop_reason why;
+    rg_talk *t = c->t;
+    c->answer_at = t->n_all;
+    rg_status st = rg_talk_answer(t, c->n_predict, false, &why, err);
+    fputc('\n', stdout);
+    fflush(stdout);
+    if (why == RG_STOP_INTERRUPTED) {
+        rg_stop = 0;
+        NOTE(c, "[stopped; the conversation goes on]\n");
+        st = RG_OK;
+    } else if (why == RG_STOP_CONTEXT && t->n_all > c->answer_at) {
+        NOTE(c, "[%s; the answer is cut]\n", err->msg);
+        rg_talk_truncate(t, t->n_all - 1); /* the token that did not fit */
+        st = RG_OK;
+    }
+    return st;
+}
+
+/* The turn of the user, then the answer. A turn that cannot be evaluated is taken back. */
+static rg_status turn(chat *c, const char *user, rg_err *err)
+{
+    rg_talk *t = c->t;
+    const int64_t before = t->n_all;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    rg_status st = rg_chat_encode(c->form, t->tok,
+        &(rg_chat_turn){.system = c->system, .user = user, .first = before == 0}, &ids, &n, err);
+    const char *cache = before == 0 ? t->cli->prompt_cache : NULL;
+    if (st == RG_OK && n == 0) {
+        free(ids);
+        return RG_OK;
+    }
+    if (st == RG_OK)
+        st = cache ? rg_talk_load(t, cache, ids, (int64_t)n, err) : rg_talk_append(t, ids, (int64_t)n, err);
+    free(ids);
+    if (st != RG_OK) return st;
+    if (before == 0 && t->cli->keep < 0) t->keep = t->n_all;
+    const int64_t shifts = t->shifts;
+    st = rg_talk_evaluate(t, RG_PREFILL, err);
+    if (st == RG_OK && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all)
+        st = rg_talk_save(t, cache, err);
+    if (st == RG_OK) return answer(c, err);
+    if (st == RG_E_INTERRUPTED || st == RG_E_USAGE) {
+        if (st == RG_E_INTERRUPTED) rg_stop = 0;
+        fprintf(stderr, "[%s; the message is taken back%s]\n", err->msg,
+            st == RG_E_USAGE ? ": /clear starts anew" : "");
+        if (t->shifts == shifts) rg_talk_truncate(t, before);
+        return RG_OK;
+    }
+    return st;
+}
+
+/* ---- commands ---- */
+
+static void clear(chat *c)
+{
+    rg_talk_truncate(c->t, 0);
+    c->answer_at = -1;
+}
+
+static rg_status cmd_exit(chat *c, const char *arg, rg_err *err)
+{
+    (void)arg, (void)err;
+    c->leave = true;
+    return RG_OK;
+}
+
+static rg_status cmd_help(chat *c, const char *arg, rg_err *err);
+
+static rg_status cmd_clear(chat *c, const char *arg, rg_err *err)
+{
+    (void)arg, (void)err;
+    clear(c);
+    NOTE(c, "[the conversation is forgotten, the system prompt stays]\n");
+    return RG_OK;
+}
+
+static rg_status cmd_system(chat *c, const char *arg, rg_err *err)
+{
+    if (!*arg) {
+        const char *now = c->system ? c->system : c->form->system ? c->form->system : "";
+        fprintf(stderr, *now ? "[system prompt: %s]\n" : "[no system prompt%s]\n", now);
+        return RG_OK;
+    }
+    char *copy = strdup(arg);
+    if (!copy) return rg_fail(err, RG_E_NOMEM, "out of memory");
+    free(c->own_system);
+    c->system = c->own_system = copy;
+    clear(c);
+    NOTE(c, "[new system prompt; the conversation starts anew%s]\n",
+        c->form->id == RG_CHAT_NONE ? " (without a template it is written before the first message)" : "");
+    return RG_OK;
+}
+
+static rg_status cmd_regen(chat *c, const char *arg, rg_err *err)
+{
+    (void)arg;
+    if (c->answer_at < 0 || c->answer_at > c->t->n_all) {
+        fprintf(stderr, "[there is no answer to draw again]\n");
+        return RG_OK;
+    }
+    rg_talk_truncate(c->t, c->answer_at);
+    return answer(c, err);
+}
+
+static rg_status cmd_stats(chat *c, const char *arg, rg_err *err)
+{
+    (void)arg, (void)err;
+    rg_talk_timings(c->t);
+    fprintf(stderr, "          context = %" PRId64 " of %" PRId64 " tokens\n", c->t->n_all, c->t->ctx);
+    return RG_OK;
+}
+
+static rg_status cmd_save(chat *c, const char *arg, rg_err *err)
+{
+    if (!*arg) return rg_fail(err, RG_E_USAGE, "/save: name a file");
+    if (c->t->n_all == 0) return rg_fail(err, RG_E_USAGE, "/save: nothing was said yet");
+    rg_status st = rg_talk_evaluate(c->t, RG_PREFILL, err);
+    if (st == RG_OK) st = rg_talk_save(c->t, arg, err);
+    if (st == RG_OK) NOTE(c, "[%" PRId64 " tokens saved to %s]\n", c->t->n_all, arg);
+    return st;
+}
+
+static rg_status cmd_load(chat *c, const char *arg, rg_err *err)
+{
+    if (!*arg) return rg_fail(err, RG_E_USAGE, "/load: name a file");
+    const rg_status st = rg_talk_resume(c->t, arg, err);
+    if (st != RG_OK) return st;
+    c->answer_at = -1;
+    NOTE(c, "[%" PRId64 " tokens loaded; the conversation goes on where it was saved]\n", c->t->n_all);
+    return RG_OK;
+}
+
+static const struct command {
+    const char *name, *arg, *what;
+    rg_status (*run)(chat *, const char *, rg_err *);
+} commands[] = {{"/exit", "", "leave (also /quit, Ctrl-D, Ctrl-C twice)", cmd_exit},
+    {"/quit", NULL, NULL, cmd_exit}, {"/help", "", "this list", cmd_help},
+    {"/clear", "", "forget the conversation, keep the system prompt", cmd_clear},
+    {"/system", "[TEXT]", "show the system prompt, or set it and start anew", cmd_system},
+    {"/regen", "", "draw the last answer again", cmd_regen},
+    {"/stats", "", "times and context so far", cmd_stats},
+    {"/save", "FILE", "write the conversation as a session file", cmd_save},
+    {"/load", "FILE", "go on with a saved conversation", cmd_load}};
+
+static rg_status cmd_help(chat *c, const char *arg, rg_err *err)
+{
+    (void)c, (void)arg, (void)err;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (commands[i].what)
+            fprintf(stderr, "  %-8s %-7s %s\n", commands[i].name, commands[i].arg, commands[i].what);
+    fprintf(stderr,
+        "A message of several lines: end lines with \\, or put them between two lines of \"\"\", or paste "
+        "them.\n"
+        "A message that begins with / is written with //.\n");
+    return RG_OK;
+}
+
+/* Bad commands and files are answered; only what ends the program comes back. */
+static rg_status command(chat *c, const char *line, rg_err *err)
+{
+    const size_t n = strcspn(line, " \t\n");
+    const char *arg = line + n + strspn(line + n, " \t\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strlen(commands[i].name) != n || strncmp(commands[i].name, line, n) != 0) continue;
+        const rg_status st = commands[i].run(c, arg, err);
+        if (st != RG_E_USAGE && st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_INTERRUPTED)
+            return st;
+        if (st == RG_E_INTERRUPTED) rg_stop = 0;
+        fprintf(stderr, "[%s]\n", err->msg);
+        return RG_OK;
+    }
+    fprintf(stderr, "[%.*s: no such command; /help lists them]\n", (int)(n < 40 ? n : 40), line);
+    return RG_OK;
+}
+
+/* Ctrl-C where nothing runs: once it warns, twice it leaves. */
+static rg_status at_prompt(chat *c, rg_err *err)
+{
+    rg_stop = 0;
+    if (c->warned) {
+        c->leave = true;
+        return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
+    }
+    c->warned = true;
+    fprintf(stderr, "\n[Ctrl-C again or /exit leaves]");
+    return RG_OK;
+}
+
+rg_status rg_chat_loop(
+    rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err)
+{
+    chat c = {.t = t,
+        .form = form,
+        .n_predict = n_predict,
+        .system = t->cli->system,
+        .answer_at = -1,
+        .tty = isatty(STDIN_FILENO) == 1};
+    text m = {0};
+    rg_status st = RG_OK;
+    if (first) {
+        if (c.tty && !single) NOTE(&c, "\n> %s\n", first);
+        st = turn(&c, first, err);
+    }
+    while (st == RG_OK && !c.leave && !single) {
+        if (!read_message(&c, &m)) {
+            if (!rg_stop) break; /* the end of the input */
+            st = at_prompt(&c, err);
+            continue;
+        }
+        c.warned = false;
+        if (m.n == 0) continue;
+        st = m.p[0] == '/' && m.p[1] != '/' ? command(&c, m.p, err) : turn(&c, m.p + (m.p[0] == '/'), err);
+    }
+    if (st == RG_OK && t->cli->prompt_cache && t->cli->prompt_cache_all && !t->cli->prompt_cache_ro &&
+        t->n_all > 0) {
+        st = rg_talk_evaluate(t, RG_DECODE, err);
+        if (st == RG_OK) st = rg_talk_save(t, t->cli->prompt_cache, err);
+    }
+    free(m.p);
+    free(c.line);
+    free(c.own_system);
+    return st;
+}

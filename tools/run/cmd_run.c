@@ -1,0 +1,213 @@
+/* ridge run: a prompt in, text out; or a conversation. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "tools/run/chat_loop.h"
+
+static rg_status write_tokens(const rg_talk *t, rg_err *err)
+{
+    rg_outfile o;
+    rg_status st = rg_outfile_open(&o, t->cli->dump_tokens, err);
+    if (st != RG_OK) return st;
+    fwrite(t->all, sizeof *t->all, (size_t)t->n_all, o.f);
+    return rg_outfile_commit(&o, err);
+}
+
+/* The default context holds the prompt and the answer, and the model's own (to 4096) where that is more. */
+static int64_t default_ctx(const rg_config *c, int64_t need)
+{
+    return rg_min(c->ctx_train, rg_max(need, rg_min(c->ctx_train, 4096)));
+}
+
+/* Options that contradict each other or hang in the air. */
+static rg_status check_options(const rg_cli *c, rg_err *err)
+{
+    const bool chat = c->chat || c->single_turn;
+    const struct {
+        bool wrong;
+        const char *what;
+    } rules[] = {{c->system && !chat, "-sys: only in a chat; add -cnv (talk) or -st (one turn)"},
+        {c->chat_template && !chat, "--chat-template: only in a chat; add -cnv (talk) or -st (one turn)"},
+        {chat && c->token_ids, "--token-ids: not in a chat, which is text"},
+        {chat && c->no_bos, "--no-bos: not in a chat: the template says how it begins"},
+        {chat && c->dump_logits, "--dump-logits: not in a chat"},
+        {c->single_turn && !c->prompt && !c->file, "-st: give the message with -p or -f"},
+        {(c->prompt_cache_ro || c->prompt_cache_all) && !c->prompt_cache,
+            "--prompt-cache-ro, --prompt-cache-all: name the file with --prompt-cache"},
+        {c->prompt_cache_ro && c->prompt_cache_all,
+            "--prompt-cache-ro and --prompt-cache-all contradict each other"},
+        {c->prompt_cache && c->dump_logits,
+            "--prompt-cache and --dump-logits: the rows of the part that is not evaluated again would be "
+            "missing"},
+        {RG_GIVEN(c, keep) && !c->context_shift, "--keep: only with --context-shift"},
+        {c->context_shift && c->dump_logits, "--context-shift and --dump-logits contradict each other"},
+        {c->dump_prompt && c->chat && !c->prompt && !c->file,
+            "--dump-prompt: give the message with -p or -f"}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].wrong) return rg_fail(err, RG_E_USAGE, "%s", rules[i].what);
+    return RG_OK;
+}
+
+/* The tokens that a shift keeps when nobody says. */
+static int64_t default_keep(const rg_talk *t, const rg_tokens *prompt)
+{
+    if (t->cli->keep < 0) return prompt->n;
+    if (RG_GIVEN(t->cli, keep)) return t->cli->keep;
+    return t->tok && rg_tokenizer_adds_bos(t->tok) ? 1 : 0;
+}
+
+static void tell_ids(const int32_t *ids, size_t n)
+{
+    fprintf(stderr, "%zu tokens:", n);
+    for (size_t i = 0; i < n; i++) fprintf(stderr, " %" PRId32, ids[i]);
+    fputc('\n', stderr);
+}
+
+/* ---- one prompt ---- */
+
+static rg_status complete(rg_talk *t, const rg_tokens *prompt, int64_t n_predict, rg_err *err)
+{
+    const rg_cli *cli = t->cli;
+    const char *cache = cli->prompt_cache;
+    rg_stop_reason why;
+    rg_status st = cache ? rg_talk_load(t, cache, prompt->id, prompt->n, err)
+                         : rg_talk_append(t, prompt->id, prompt->n, err);
+    if (st == RG_OK) st = rg_talk_evaluate(t, RG_PREFILL, err);
+    if (st == RG_OK && cache && !cli->prompt_cache_ro && !cli->prompt_cache_all && t->n_reused < prompt->n)
+        st = rg_talk_save(t, cache, err);
+    if (st == RG_OK) {
+        rg_talk_echo(t, cli->special); /* the prompt is part of the text */
+        st = rg_talk_answer(t, n_predict, true, &why, err);
+        fputc('\n', stdout);
+        fflush(stdout);
+    }
+    if (st == RG_OK && cache && cli->prompt_cache_all) {
+        st = rg_talk_evaluate(t, RG_DECODE, err);
+        if (st == RG_OK) st = rg_talk_save(t, cache, err);
+    }
+    rg_live_close(&t->live);
+    if (!cli->quiet && (st == RG_OK || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
+    if (st == RG_OK && cli->dump_logits) st = rg_outfile_commit(&t->dump, err);
+    return st;
+}
+
+static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, rg_err *err)
+{
+    const rg_cli *cli = t->cli;
+    const rg_config *c = rg_ckpt_config(t->ckpt);
+    const int64_t n_predict = RG_GIVEN(cli, n_predict) ? cli->n_predict : 128;
+    rg_tokens prompt;
+    rg_status st = rg_prompt_tokens(&prompt, cli, t->tok, c->vocab, err);
+    if (st != RG_OK) return st;
+    if (cli->dump_prompt) {
+        if ((st = rg_talk_append(t, prompt.id, prompt.n, err)) == RG_OK) {
+            rg_talk_echo(t, true);
+            putchar('\n');
+            tell_ids(prompt.id, (size_t)prompt.n);
+        }
+        goto out;
+    }
+    if (!so->ctx) so->ctx = default_ctx(c, prompt.n + n_predict);
+    if (prompt.n > so->ctx) {
+        st = rg_fail(err, RG_E_USAGE,
+            "context: the prompt has %" PRId64 " tokens, the context holds %" PRId64
+            " (-c; the model was made for %" PRId64 ")",
+            prompt.n, so->ctx, c->ctx_train);
+        goto out;
+    }
+    so->max_logits =
+        cli->dump_logits ? rg_min(rg_min(RG_GIVEN(cli, batch) ? cli->batch : 2048, prompt.n), 512) : 1;
+    t->keep = default_keep(t, &prompt);
+    if ((st = rg_talk_start(t, so, eo, err)) == RG_OK) st = complete(t, &prompt, n_predict, err);
+out:
+    free(prompt.id);
+    return st;
+}
+
+/* ---- a conversation ---- */
+
+static void tell_template(const rg_talk *t, const rg_chat *form)
+{
+    if (t->cli->quiet) return;
+    if (form->unknown)
+        fprintf(stderr,
+            "note: the chat template of the checkpoint (%s) is none of the known ones: texts are continued "
+            "as they are; choose with --chat-template\n",
+            form->source);
+    else if (form->id == RG_CHAT_NONE && !t->cli->chat_template)
+        fprintf(stderr,
+            "note: the checkpoint has no chat template: texts are continued as they are (raw completion); "
+            "choose one with --chat-template\n");
+    else
+        fprintf(stderr, "chat template: %s (%s)\n", rg_chat_name(form->id), form->source);
+}
+
+static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const rg_chat_turn *turn, rg_err *err)
+{
+    int32_t *ids = NULL;
+    size_t n = 0;
+    char *text = rg_chat_text(form, t->tok, turn);
+    rg_status st =
+        text ? rg_chat_encode(form, t->tok, turn, &ids, &n, err) : rg_fail(err, RG_E_NOMEM, "out of memory");
+    if (st == RG_OK) {
+        puts(text);
+        tell_ids(ids, n);
+    }
+    free(ids);
+    free(text);
+    return st;
+}
+
+static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, rg_err *err)
+{
+    const rg_cli *cli = t->cli;
+    rg_chat form;
+    char *owned = NULL;
+    const char *first = cli->prompt;
+    size_t n;
+    rg_status st = rg_chat_open(&form, t->ckpt, cli->tokenizer, cli->chat_template, err);
+    if (st == RG_OK && cli->prompt && cli->file)
+        st = rg_fail(err, RG_E_USAGE, "-p and -f: give only one of them");
+    if (st == RG_OK && cli->file && (st = rg_read_file(&owned, &n, cli->file, err)) == RG_OK) first = owned;
+    if (st != RG_OK) goto out;
+    if (cli->dump_prompt) {
+        st = dump_prompt(t, &form, &(rg_chat_turn){.system = cli->system, .user = first, .first = true}, err);
+        goto out;
+    }
+    if (!so->ctx) so->ctx = default_ctx(rg_ckpt_config(t->ckpt), 4096);
+    so->max_logits = 1;
+    t->keep = default_keep(t, &(rg_tokens){0});
+    tell_template(t, &form);
+    if (!cli->quiet && !cli->single_turn && isatty(STDIN_FILENO))
+        fprintf(stderr, "/help lists the commands, Ctrl-C stops an answer, /exit leaves\n");
+    if ((st = rg_talk_start(t, so, eo, err)) != RG_OK) goto out;
+    st = rg_chat_loop(t, &form, first, cli->single_turn, RG_GIVEN(cli, n_predict) ? cli->n_predict : -1, err);
+    rg_live_close(&t->live);
+    if (!cli->quiet && (st == RG_OK || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
+out:
+    rg_chat_close(&form);
+    free(owned);
+    return st;
+}
+
+rg_status rg_cmd_RUN(const rg_cli *cli, rg_err *err)
+{
+    rg_talk t = {0};
+    rg_session_opts so;
+    rg_engine_opts eo;
+    rg_progress p = {0};
+    rg_status st = rg_cli_no_args(cli, err);
+    if (st == RG_OK) st = check_options(cli, err);
+    if (st == RG_OK && cli->prompt_cache && !cli->prompt_cache_ro)
+        st = rg_outfile_try(cli->prompt_cache, err);
+    if (st == RG_OK) st = rg_talk_open(&t, cli, &so, &eo, &p, err);
+    if (st == RG_OK)
+        st = cli->chat || cli->single_turn ? run_chat(&t, &so, &eo, err) : run_prompt(&t, &so, &eo, err);
+    if (st == RG_OK && cli->dump_tokens && !cli->dump_prompt) st = write_tokens(&t, err);
+    rg_progress_clear(&p);
+    rg_talk_close(&t);
+    return st;
+}
