@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "report/verdict.h"
 
-double rg_row_gflops(const rg_row *r) { return rg_ratio((double)r->analytic.flop, (double)r->t_ns); }
-double rg_row_gbps(const rg_row *r) { return rg_ratio((double)rg_tally_bytes(&r->counted), (double)r->t_ns); }
-double rg_row_fraction(const rg_row *r) { return rg_ratio(r->ideal_ns, (double)r->t_ns); }
-double rg_row_attainable(const rg_row *r)
+static double row_gbps(const rg_row *r)
 {
-    return r->analytic.flop ? rg_ratio((double)r->analytic.flop, r->ideal_ns) : NAN;
+    return rg_ratio((double)rg_tally_bytes(&r->counted), (double)r->t_ns);
 }
 
 /* ---- labels ---- */
@@ -313,7 +311,6 @@ static void sum_phases(rg_report *r)
         p->ideal_ns += w->ideal_ns;
         p->flop_ns += w->flop_ns;
         p->mem_ns += w->mem_ns;
-        if (w->bound != RG_BOUND_UNKNOWN) p->gap_ns[w->bound] += (double)w->t_ns - w->ideal_ns;
         if (w->bound == RG_BOUND_OVERHEAD) p->overhead_bound_ns += (double)w->t_ns;
     }
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
@@ -343,7 +340,7 @@ static void mark_cached(rg_report *r)
                      wr = (double)(w->counted.act_wr + w->counted.kv_wr);
         w->stream_gbps =
             rg_ratio(rd + wr, rg_machine_move_ns(&r->machine, rd, wr, r->phase[w->phase].stream_bytes));
-        w->from_cache = rg_row_gbps(w) > RG_CACHE_MARGIN * w->stream_gbps;
+        w->from_cache = row_gbps(w) > RG_CACHE_MARGIN * w->stream_gbps;
     }
 }
 
@@ -388,7 +385,7 @@ static void note_cached(rg_report *r, rg_phase ph)
         const rg_row *w = rg_report_row(r, ph, (rg_site)s);
         if (!w || !w->from_cache || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
         const int len = snprintf(list + at, sizeof list - at, "%s%s %s GB/s", at ? ", " : "",
-            rg_site_name(w->site), rg_num(a, sizeof a, rg_row_gbps(w)));
+            rg_site_name(w->site), rg_num(a, sizeof a, row_gbps(w)));
         at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
     }
     if (at)
@@ -489,7 +486,6 @@ static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *r
     r->model.dtype = keep(r, m->dtype, &ok);
     r->model.head_dtype = keep(r, m->head_dtype, &ok);
     r->run.command = keep(r, run->command, &ok);
-    r->run.label = keep(r, run->label, &ok);
     r->run.pinning = keep(r, run->pinning, &ok);
     r->run.blas = keep(r, run->blas, &ok);
     r->run.pmu_status = keep(r, run->pmu_status ? run->pmu_status : "off", &ok);

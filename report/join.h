@@ -14,10 +14,6 @@
 /* Counted bytes per time this far above the roof cannot have come from where the roof was measured. */
 #define RG_CACHE_MARGIN 1.02
 
-/* A call whose ideal time is below this many barriers is bound by overhead: a perfect kernel would spend most
- * of its time in synchronisation. */
-enum { RG_OVERHEAD_BARRIERS = 2 };
-
 typedef struct rg_row {
     rg_phase phase;
     rg_site site;
@@ -48,13 +44,12 @@ typedef struct rg_phase_sum {
     int threads;
     rg_tally counted, analytic;
     double ideal_ns, flop_ns, mem_ns;
-    double gap_ns[RG_BOUND_UNKNOWN]; /* measured minus ideal time of operators, by what bounds them */
-    double overhead_bound_ns;        /* measured time of operators that overhead bounds */
-    double mbu, mfu, pmu_bytes;      /* pmu: read, and written where that can be counted */
-    double ctr[RG_MAX_CTR];          /* NAN: not counted; calls that were counted stand for all */
-    double p50_ns, p90_ns, p99_ns;   /* of one forward call */
-    uint64_t *call_ns;               /* owns; time of each of the `calls` forward calls, in their order */
-    int64_t stream_bytes;            /* footprint at which weights and KV are charged, mean over calls */
+    double overhead_bound_ns;      /* measured time of operators that overhead bounds */
+    double mbu, mfu, pmu_bytes;    /* pmu: read, and written where that can be counted */
+    double ctr[RG_MAX_CTR];        /* NAN: not counted; calls that were counted stand for all */
+    double p50_ns, p90_ns, p99_ns; /* of one forward call */
+    uint64_t *call_ns;             /* owns; time of each of the `calls` forward calls, in their order */
+    int64_t stream_bytes;          /* footprint at which weights and KV are charged, mean over calls */
     rg_bound bound;
 } rg_phase_sum;
 
@@ -84,15 +79,6 @@ struct rg_report {
     rg_lines evidence; /* one phrase per finding; empty if quiet */
 };
 
-/* Derived numbers of a row. */
-static inline double rg_intensity(uint64_t flop, uint64_t bytes)
-{
-    return rg_ratio((double)flop, (double)bytes);
-}
-double rg_row_gflops(const rg_row *r);     /* useful (analytic) operations per time */
-double rg_row_gbps(const rg_row *r);       /* counted bytes per time */
-double rg_row_fraction(const rg_row *r);   /* ideal time / measured time */
-double rg_row_attainable(const rg_row *r); /* GFLOP/s at the roof; NAN for no operations */
 /* Counter i for all calls of the row or layer: what was counted, scaled to the calls that another group had;
  * NAN if it never was. */
 double rg_row_ctr(const rg_row *r, int i);
@@ -109,18 +95,7 @@ const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site);
 /* What makes percentages impossible, or NULL if they are possible. */
 const char *rg_report_no_roof(const rg_report *r);
 
-/* The counters of a phase as part of the md. */
-void rg_md_pmu(FILE *f, const rg_report *r, rg_phase ph, bool *failed);
-
 /* Judges by the spread of repetitions, stolen time, forced switches and the drift of the clock. */
 void rg_report_judge_noise(rg_report *r);
-
-/* The verdict: sentences computed from the numbers. */
-void rg_verdict(rg_lines *out, const rg_report *const *r, int n);
-/* One run's part, and what further runs gained. gain: how many times as fast, by phase, where that was
- * measured in pairs; NULL or NAN: the ratio of speeds. */
-void rg_verdict_run(rg_lines *out, const rg_report *r);
-void rg_verdict_compare(
-    rg_lines *out, const rg_report *base, const rg_report *other, const double gain[RG_PHASE_COUNT]);
 
 #endif

@@ -1,6 +1,4 @@
-/* Joins records with the exact cost model and the roofs, and prints the result for people (md), spreadsheets
- * (csv) and programs (json). Field names and meanings of the JSON are in
- * report/schema/profile.schema.json. */
+/* Joins records with the exact cost model and the roofs into a document, and its views for people and spreadsheets. */
 #ifndef RG_REPORT_H
 #define RG_REPORT_H
 
@@ -11,6 +9,7 @@
 #include "base/config.h"
 #include "base/osload.h"
 #include "ops/rec.h"
+#include "report/runs.h"
 #include "roofline/count/counters.h"
 #include "roofline/count/socket.h"
 #include "roofline/doctor/doctor.h"
@@ -56,10 +55,6 @@ typedef struct rg_run_info {
     /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
     double spread[RG_PHASE_COUNT];
     double low_ns[RG_PHASE_COUNT], high_ns[RG_PHASE_COUNT]; /* interval of the median time; 0: unknown */
-    /* Set where the speed was measured without records, beside the recorded repetition: the verdict names
-     * this one. 0: the log's. */
-    double tokens_per_s[RG_PHASE_COUNT];
-    const char *label; /* what the verdict calls the run; NULL: its weight type */
     bool interrupted;
     const char *pmu_status; /* "hardware", "software", "off" */
     const char *pmu_reason; /* why not hardware; NULL if hardware */
@@ -100,11 +95,11 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
 /* Legal on NULL. */
 void rg_report_close(rg_report *r);
 
-/* others[0..n) are further runs of the same session (other weight types): the md and the verdict compare each
- * with the first. JSON of several runs is
- * {"schema":"ridge.profile.set","version":1,"runs":[...],"verdict":[...]}. */
-rg_status rg_report_md(FILE *f, const rg_report *const *r, int n, rg_err *err);
-rg_status rg_report_csv(FILE *f, const rg_report *const *r, int n, rg_err *err);
-rg_status rg_report_json(FILE *f, const rg_report *const *r, int n, rg_err *err);
+/* The document of one run, or of several of one session: the verdict compares each with the first. */
+rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err);
+
+/* Views of documents: for people, and a row per operator. */
+rg_status rg_profile_md(FILE *f, const rg_reports *s, rg_err *err);
+rg_status rg_profile_csv(FILE *f, const rg_reports *s, rg_err *err);
 
 #endif

@@ -52,6 +52,14 @@ const char *rg_time(char *buf, size_t n, double ns)
 
 const char *rg_percent(char *buf, size_t n, double fraction) { return scaled(buf, n, 100.0 * fraction, "%"); }
 
+const char *rg_stamp(char *buf, size_t n, time_t t)
+{
+    struct tm tm;
+    buf[0] = 0;
+    if (t && gmtime_r(&t, &tm)) strftime(buf, n, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return buf;
+}
+
 /* Length of the valid UTF-8 sequence at s, 0 if there is none. */
 static int utf8_len(const unsigned char *s)
 {

@@ -127,16 +127,16 @@ static const struct formula {
 #include "ops/ops.def"
 };
 
-static const double *find_dim(const rg_saved_run *r, rg_extent e)
+static const double *find_dim(const rg_run *r, rg_extent e)
 {
     static const double one = 1.0;
     switch (e) {
     case RG_EXT_DIM:
-        return &r->hidden;
+        return &r->d->model.dims.hidden;
     case RG_EXT_FFN:
-        return &r->ffn;
+        return &r->d->model.dims.ffn;
     case RG_EXT_VOCAB:
-        return &r->vocab;
+        return &r->d->model.dims.vocab;
     default:
         return &one;
     }
@@ -144,21 +144,24 @@ static const double *find_dim(const rg_saved_run *r, rg_extent e)
 
 static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 
-static int64_t extent(const rg_saved_run *r, rg_extent e)
+static int64_t extent(const rg_run *r, rg_extent e)
 {
-    if (e == RG_EXT_Q_DIM) return whole(r->heads) * whole(r->head_dim);
-    if (e == RG_EXT_KV_DIM) return whole(r->kv_heads) * whole(r->head_dim);
+    if (e == RG_EXT_Q_DIM) return whole(r->d->model.dims.heads) * whole(r->d->model.dims.head_dim);
+    if (e == RG_EXT_KV_DIM) return whole(r->d->model.dims.kv_heads) * whole(r->d->model.dims.head_dim);
     return whole(*find_dim(r, e));
 }
 
 /* The arguments of the formulas for a whole phase of one layer: FLOP are linear in tokens and in pairs, so
  * their sums may stand for them. */
-static rg_dims phase_dims(const rg_saved_run *r, rg_phase ph, rg_site site, int64_t rows)
+static rg_dims phase_dims(const rg_run *r, rg_phase ph, rg_site site, int64_t rows)
 {
-    const int64_t prompt = whole(r->prompt_tokens), tokens = whole(r->phase[ph].tokens);
-    rg_dims d = {.m = rows, .h = whole(r->heads), .g = whole(r->kv_heads), .hd = whole(r->head_dim)};
-    d.k = rg_site_op(site) == RG_OP_SWIGLU ? whole(r->ffn)
-        : rg_site_op(site) == RG_OP_ADD    ? whole(r->hidden)
+    const int64_t prompt = whole(r->d->run.prompt_tokens), tokens = whole(r->phase[ph].tokens);
+    rg_dims d = {.m = rows,
+        .h = whole(r->d->model.dims.heads),
+        .g = whole(r->d->model.dims.kv_heads),
+        .hd = whole(r->d->model.dims.head_dim)};
+    d.k = rg_site_op(site) == RG_OP_SWIGLU ? whole(r->d->model.dims.ffn)
+        : rg_site_op(site) == RG_OP_ADD    ? whole(r->d->model.dims.hidden)
                                            : extent(r, rg_site_cols(site));
     d.n = extent(r, rg_site_rows(site));
     if (rg_site_linear(site) != RG_SITE_COUNT) {
@@ -200,9 +203,9 @@ static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
 
 /* The filled-in formula if it gives the figure of the file, else NULL: an old run may have been made with
  * another formula. */
-static const char *filled(char *buf, size_t n, const rg_saved_run *r, const rg_saved_op *w, rg_site site)
+static const char *filled(char *buf, size_t n, const rg_run *r, const rg_doc_op *w, rg_site site)
 {
-    const int64_t layers = rg_site_in_layer(site) ? whole(r->layers) : 1,
+    const int64_t layers = rg_site_in_layer(site) ? whole(r->d->model.layers) : 1,
                   rows[2] = {whole(r->phase[w->phase].tokens), whole(r->phase[w->phase].calls)};
     for (int i = 0; i < 2; i++) { /* m: every token, or one per call (logits) */
         const rg_dims d = phase_dims(r, w->phase, site, rows[i]);
@@ -222,12 +225,12 @@ static const char *filled(char *buf, size_t n, const rg_saved_run *r, const rg_s
     return NULL;
 }
 
-static json_t *formulas_of(const rg_saved_run *r)
+static json_t *formulas_of(const rg_run *r)
 {
     json_t *o = json_object();
     char key[64], buf[256];
-    for (size_t i = 0; i < r->n_ops; i++) {
-        const rg_saved_op *w = &r->op[i];
+    for (size_t i = 0; i < r->d->n_ops; i++) {
+        const rg_doc_op *w = &r->d->ops[i];
         if (w->layer >= 0) continue;
         const rg_site site = rg_site_named(w->site, strlen(w->site));
         const char *text = site < RG_SITE_COUNT && w->flop > 0.0 ? filled(buf, sizeof buf, r, w, site) : NULL;
@@ -263,14 +266,14 @@ static json_t *group_table(void)
         "{s:o, s:o, s:o, s:i}", "names", o, "classes", classes, "sites", sites, "rest", (int)RG_OPGROUP_REST);
 }
 
-rg_status rg_page_data(
-    FILE *f, json_t *const *file, size_t n_files, int digits, const rg_saved *s, rg_err *err)
+rg_status rg_page_data(FILE *f, const rg_reports *s, rg_err *err)
 {
     json_t *files = json_array(), *labels = json_array(), *forms = json_array(), *top;
+    const int digits = rg_documents[s->doc[0].kind].digits;
     bool packed = true;
-    for (size_t i = 0; i < n_files; i++) packed = packed && !has_marker(file[i]);
-    for (size_t i = 0; i < n_files; i++)
-        json_array_append_new(files, packed ? pack(file[i]) : json_incref(file[i]));
+    for (size_t i = 0; i < s->n_docs; i++) packed = packed && !has_marker(s->doc[i].json);
+    for (size_t i = 0; i < s->n_docs; i++)
+        json_array_append_new(files, packed ? pack(s->doc[i].json) : json_incref(s->doc[i].json));
     for (size_t i = 0; i < s->n; i++) {
         json_array_append_new(labels, json_string(s->run[i].label));
         json_array_append_new(forms, formulas_of(&s->run[i]));
@@ -278,7 +281,7 @@ rg_status rg_page_data(
     top = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "packed", (int)packed, "whatif",
         s->n > 0 ? rg_page_whatif(s) : json_null(), "labels", labels, "formulas", formula_table(), "filled",
         forms, "groups", group_table(), "files", files);
-    char *text = top ? json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
+    char *text = top ? json_dumps(top, JSON_COMPACT | JSON_REAL_PRECISION((size_t)digits)) : NULL;
     json_decref(top);
     if (!text) return rg_fail(err, RG_E_NOMEM, "page: out of memory for the data");
     for (const char *p = text; *p; p++) {

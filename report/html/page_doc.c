@@ -6,7 +6,6 @@
 
 #include "report/html/page_impl.h"
 #include "report/join.h"
-#include "report/svg/doc_pictures.h"
 
 enum { MOST_ROWS = 3000 };
 /* PLAIN: a whole number; TIME: from ns */
@@ -29,7 +28,7 @@ static const column bench_columns[] = {
     {"high", "ci95_high_ts", "upper end of the interval of the median, tokens/s", NUMBER},
     {"spread", "spread", "10th to 90th percentile over the median", PERCENT},
     {"measured", "median_ns", "time of the median sample", TIME},
-    {"predicted", "analytic_t_ns", "analytic: ideal time on the measured roofs", TIME},
+    {"predicted", "ideal_ns", "analytic: ideal time on the measured roofs", TIME},
     {"roof %", "roof_fraction", "predicted over measured time", PERCENT},
     {"MBU", "mbu", "share of the read bandwidth that weights and KV use", PERCENT},
     {"MFU", "mfu", "share of the peak of the instructions used", PERCENT},
@@ -149,29 +148,29 @@ static const struct doc_table {
     { \
         RG_DOC_##kind, when, from, title, columns, sizeof columns / sizeof *columns \
     }
-    TABLE(BENCH, ALWAYS, "results", "All results", bench_columns),
-    TABLE(COMPARE, ALWAYS, "variants", "Variants", variant_columns),
-    TABLE(COMPARE, ALWAYS, "variants", "Prefill", prefill_columns),
-    TABLE(COMPARE, ALWAYS, "variants", "Decode", decode_columns),
-    TABLE(COMPARE, LOSS, "variants", "Loss", loss_columns),
-    TABLE(COMPARE, ALWAYS, "operators", "Gain by operator", op_gain_columns),
-    TABLE(ABLATE, ALWAYS, "switches", "Switches", switch_columns),
-    TABLE(ABLATE, ALWAYS, "bench.results", "All results", bench_columns),
-    TABLE(ROOFLINE, EXACT, "cases", "Cases", case_columns),
-    TABLE(ROOFLINE, EXACT_ONE, "cases.0.ops", "Operators", site_columns),
-    TABLE(ROOFLINE, LLM_VIEWER, "cases", "Cases", lv_case_columns),
-    TABLE(ROOFLINE, LLM_VIEWER_ONE, "cases.0.prefill", "Operators of prefill", lv_op_columns),
-    TABLE(ROOFLINE, LLM_VIEWER_ONE, "cases.0.decode", "Operators of decode", lv_op_columns),
-    TABLE(VALIDATION, ALWAYS, "errors", "Errors", error_columns),
-    TABLE(VALIDATION, ALWAYS, "points", "All points", point_columns),
+    TABLE(bench, ALWAYS, "results", "All results", bench_columns),
+    TABLE(compare, ALWAYS, "variants", "Variants", variant_columns),
+    TABLE(compare, ALWAYS, "variants", "Prefill", prefill_columns),
+    TABLE(compare, ALWAYS, "variants", "Decode", decode_columns),
+    TABLE(compare, LOSS, "variants", "Loss", loss_columns),
+    TABLE(compare, ALWAYS, "operators", "Gain by operator", op_gain_columns),
+    TABLE(ablate, ALWAYS, "switches", "Switches", switch_columns),
+    TABLE(ablate, ALWAYS, "bench.results", "All results", bench_columns),
+    TABLE(roofline, EXACT, "cases", "Cases", case_columns),
+    TABLE(roofline, EXACT_ONE, "cases.0.ops", "Operators", site_columns),
+    TABLE(roofline, LLM_VIEWER, "cases", "Cases", lv_case_columns),
+    TABLE(roofline, LLM_VIEWER_ONE, "cases.0.prefill", "Operators of prefill", lv_op_columns),
+    TABLE(roofline, LLM_VIEWER_ONE, "cases.0.decode", "Operators of decode", lv_op_columns),
+    TABLE(validation, ALWAYS, "errors", "Errors", error_columns),
+    TABLE(validation, ALWAYS, "points", "All points", point_columns),
 };
 
 /* ---- tables ---- */
 
 static bool shown(const rg_doc *d, when w)
 {
-    const bool exact = d->kind == RG_DOC_ROOFLINE && strcmp(rg_doc_text(d->root, "cost"), "exact") == 0,
-               one = json_array_size(d->list) == 1;
+    const bool exact = d->kind == RG_DOC_roofline && strcmp(rg_doc_text(d->json, "cost"), "exact") == 0,
+               one = json_array_size(rg_doc_rows(d)) == 1;
     bool loss = false;
     switch (w) {
     case EXACT:
@@ -183,8 +182,8 @@ static bool shown(const rg_doc *d, when w)
     case LLM_VIEWER_ONE:
         return !exact && one;
     case LOSS:
-        for (size_t i = 0; i < json_array_size(d->list); i++)
-            loss = loss || isfinite(rg_doc_num(json_array_get(d->list, i), "loss.ppl"));
+        for (size_t i = 0; i < json_array_size(rg_doc_rows(d)); i++)
+            loss = loss || isfinite(rg_doc_num(json_array_get(rg_doc_rows(d), i), "loss.ppl"));
         return loss;
     default:
         return true;
@@ -289,7 +288,7 @@ void rg_page_doc_tables(FILE *f, const rg_doc *d)
           "in the copy as CSV and in the data.</p>\n",
         f);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        const json_t *rows = rg_doc_get(d->root, tables[i].from);
+        const json_t *rows = rg_doc_get(d->json, tables[i].from);
         if (tables[i].kind != d->kind || !shown(d, tables[i].when) ||
             json_array_size(rows) + json_object_size(rows) == 0)
             continue;
@@ -302,17 +301,20 @@ void rg_page_doc_tables(FILE *f, const rg_doc *d)
 
 static const char *text_at(const rg_doc *d, const char *path, const char *otherwise)
 {
-    const char *s = rg_doc_text(d->root, path);
+    const char *s = rg_doc_text(d->json, path);
     return s ? s : otherwise;
 }
 
 static const char *model_of(const rg_doc *d)
 {
-    const char *s = d->kind == RG_DOC_BENCH ? text_at(d, "results.0.model_type", NULL)
-        : d->kind == RG_DOC_ABLATE          ? text_at(d, "bench.results.0.model_type", NULL)
+    const char *s = d->kind == RG_DOC_bench ? text_at(d, "results.0.model_type", NULL)
+        : d->kind == RG_DOC_ablate          ? text_at(d, "bench.results.0.model_type", NULL)
                                             : NULL;
-    if (d->kind == RG_DOC_COMPARE && d->runs.n > 0) s = d->runs.run[0].name;
-    if (d->kind == RG_DOC_ROOFLINE)
+    if (d->kind == RG_DOC_compare) {
+        const rg_doc_compare *c = d->at;
+        for (size_t i = 0; i < c->n_runs && !s; i++) s = c->runs[i] ? c->runs[i]->model.name : NULL;
+    }
+    if (d->kind == RG_DOC_roofline)
         s = text_at(d, "cases.0.input.model", text_at(d, "cases.0.input.model_id", NULL));
     return s;
 }
@@ -320,11 +322,11 @@ static const char *model_of(const rg_doc *d)
 static const char *machine_of(const rg_doc *d)
 {
     switch (d->kind) {
-    case RG_DOC_BENCH:
+    case RG_DOC_bench:
         return text_at(d, "machine.cpu", "unknown machine");
-    case RG_DOC_ABLATE:
+    case RG_DOC_ablate:
         return text_at(d, "bench.machine.cpu", "unknown machine");
-    case RG_DOC_ROOFLINE:
+    case RG_DOC_roofline:
         return text_at(d, "hardware.0.name", "unknown machine");
     default:
         return text_at(d, "cpu", "unknown machine");
@@ -333,17 +335,17 @@ static const char *machine_of(const rg_doc *d)
 
 void rg_page_doc_title(FILE *f, const rg_doc *d)
 {
-    static const char *const names[RG_DOC_COUNT] = {[RG_DOC_BENCH] = "Bench",
-        [RG_DOC_COMPARE] = "Comparison",
-        [RG_DOC_ABLATE] = "Ablation",
-        [RG_DOC_ROOFLINE] = "Analytic roofline",
-        [RG_DOC_VALIDATION] = "Prediction against measurement"};
+    static const char *const names[RG_DOC_KINDS] = {[RG_DOC_bench] = "Bench",
+        [RG_DOC_compare] = "Comparison",
+        [RG_DOC_ablate] = "Ablation",
+        [RG_DOC_roofline] = "Analytic roofline",
+        [RG_DOC_validation] = "Prediction against measurement"};
     fputs(names[d->kind], f);
     if (!model_of(d)) return;
     fputs(": ", f);
     rg_page_text(f, model_of(d));
-    for (size_t i = 1; d->kind == RG_DOC_BENCH && i < json_array_size(d->list); i++)
-        if (strcmp(rg_doc_text(json_array_get(d->list, i), "model_type"), model_of(d)) != 0) {
+    for (size_t i = 1; d->kind == RG_DOC_bench && i < json_array_size(rg_doc_rows(d)); i++)
+        if (strcmp(rg_doc_text(json_array_get(rg_doc_rows(d), i), "model_type"), model_of(d)) != 0) {
             fputs(" and others", f);
             break;
         }
@@ -351,19 +353,19 @@ void rg_page_doc_title(FILE *f, const rg_doc *d)
 
 void rg_page_doc_subtitle(FILE *f, const rg_doc *d)
 {
-    static const char *const words[RG_DOC_COUNT] = {[RG_DOC_BENCH] = "result",
-        [RG_DOC_COMPARE] = "variant",
-        [RG_DOC_ABLATE] = "row",
-        [RG_DOC_ROOFLINE] = "case",
-        [RG_DOC_VALIDATION] = "point"};
-    const size_t n = json_array_size(d->list),
-                 machines = json_array_size(json_object_get(d->root, "hardware"));
+    static const char *const words[RG_DOC_KINDS] = {[RG_DOC_bench] = "result",
+        [RG_DOC_compare] = "variant",
+        [RG_DOC_ablate] = "row",
+        [RG_DOC_roofline] = "case",
+        [RG_DOC_validation] = "point"};
+    const size_t n = json_array_size(rg_doc_rows(d)),
+                 machines = json_array_size(json_object_get(d->json, "hardware"));
     fprintf(f, "%zu %s%s on ", n, words[d->kind], n == 1 ? "" : "s");
-    if (d->kind == RG_DOC_ROOFLINE && machines > 1)
+    if (d->kind == RG_DOC_roofline && machines > 1)
         fprintf(f, "%zu machines", machines);
     else
         rg_page_text(f, machine_of(d));
-    const char *started = text_at(d, d->kind == RG_DOC_ABLATE ? "bench.started" : "started", NULL);
+    const char *started = text_at(d, d->kind == RG_DOC_ablate ? "bench.started" : "started", NULL);
     if (started) {
         fputs(", ", f);
         rg_page_text(f, started);
@@ -412,7 +414,7 @@ static void hardware_facts(FILE *f, const rg_doc *d)
     const json_t *h;
     size_t i;
     char text[900], name[110], source[420], a[32];
-    json_array_foreach (json_object_get(d->root, "hardware"), i, h) {
+    json_array_foreach (json_object_get(d->json, "hardware"), i, h) {
         const char *n = rg_doc_text(h, "name"), *s = rg_doc_text(h, "source");
         if (i >= 16) break;
         snprintf(text, sizeof text, "%s: main memory %s GB/s; %s",
@@ -430,21 +432,21 @@ void rg_page_doc_facts(FILE *f, const rg_doc *d)
         f);
     fact(f, "Model", model_of(d));
     switch (d->kind) {
-    case RG_DOC_BENCH:
-        bench_facts(f, d->root);
+    case RG_DOC_bench:
+        bench_facts(f, d->json);
         break;
-    case RG_DOC_ABLATE:
-        bench_facts(f, rg_doc_get(d->root, "bench"));
+    case RG_DOC_ablate:
+        bench_facts(f, rg_doc_get(d->json, "bench"));
         break;
-    case RG_DOC_ROOFLINE:
+    case RG_DOC_roofline:
         hardware_facts(f, d);
         fact(f, "Method",
-            strcmp(rg_doc_text(d->root, "cost"), "exact") == 0
+            strcmp(rg_doc_text(d->json, "cost"), "exact") == 0
                 ? "nothing ran: operations and bytes by the exact formulas of every operator, each at the "
                   "larger of its time at the peak and at the bandwidth"
                 : "nothing ran: LLM-Viewer's formulas to the last digit, faults included");
         break;
-    case RG_DOC_VALIDATION:
+    case RG_DOC_validation:
         fact(f, "Machine", machine_of(d));
         fact(f, "Method",
             "synthesised models ran here; roofs, barriers and the speed of each kernel class on a reference "
@@ -455,72 +457,48 @@ void rg_page_doc_facts(FILE *f, const rg_doc *d)
     default:
         fact(f, "Machine", machine_of(d));
         fact(f, "Method",
-            json_is_true(json_object_get(d->root, "interleaved"))
+            json_is_true(json_object_get(d->json, "interleaved"))
                 ? "samples in rounds in which every variant ran; gains are medians over the rounds, with "
                   "intervals from order statistics (95 % from six "
                   "samples)"
                 : "medians; the variants did not run in the same rounds, so drift of the machine is part of "
                   "the gains");
-        if (json_is_true(json_object_get(d->root, "interrupted")))
+        if (json_is_true(json_object_get(d->json, "interrupted")))
             fact(f, "Interrupted", "this is the part that was measured before the stop");
     }
-    fact(f, "Started", rg_doc_text(d->root, d->kind == RG_DOC_ABLATE ? "bench.started" : "started"));
-    fact(f, "Command", rg_doc_text(d->root, d->kind == RG_DOC_ABLATE ? "bench.command" : "command"));
+    fact(f, "Started", rg_doc_text(d->json, d->kind == RG_DOC_ablate ? "bench.started" : "started"));
+    fact(f, "Command", rg_doc_text(d->json, d->kind == RG_DOC_ablate ? "bench.command" : "command"));
     fputs("</table></div>\n", f);
 }
 
 void rg_page_doc_verdict(FILE *f, const rg_doc *d)
 {
-    rg_page_sentences(f, json_object_get(d->root, "verdict"));
+    rg_page_sentences(f, json_object_get(d->json, "verdict"));
 }
 
 void rg_page_doc_notes(FILE *f, const rg_doc *d)
 {
-    static const char *const words[RG_DOC_COUNT] = {
-        [RG_DOC_BENCH] = "Predicted: ideal time on the roofs that were measured on this machine beside the "
+    static const char *const words[RG_DOC_KINDS] = {
+        [RG_DOC_bench] = "Predicted: ideal time on the roofs that were measured on this machine beside the "
                          "run. Roof %: predicted over measured time. MBU: share of the "
                          "read bandwidth that weights and KV cache use; MFU: share of the peak of the "
                          "instructions used. A result above 100 % had operands in "
                          "closer caches than its footprint says, or roofs from a busier minute.",
-        [RG_DOC_COMPARE] = "Worth: ideal time of the first variant over this one's, on the measured roofs. "
+        [RG_DOC_compare] = "Worth: ideal time of the first variant over this one's, on the measured roofs. "
                            "Reached: gain over worth. Bytes ratio: counted bytes per "
                            "token of the first over this one's. Gains by operator come from one recorded run "
                            "per variant, the one with the median time, and "
                            "have no interval.",
-        [RG_DOC_ABLATE] = "Alone: the switch on and all others off, against everything off. With the others: "
+        [RG_DOC_ablate] = "Alone: the switch on and all others off, against everything off. With the others: "
                           "everything on, against everything on but it. An "
                           "interval that holds 1 means: no worth that this noise lets one see.",
-        [RG_DOC_ROOFLINE] = "All figures are analytic: what an ideal machine with these roofs would need. "
+        [RG_DOC_roofline] = "All figures are analytic: what an ideal machine with these roofs would need. "
                             "What runs is slower by the distance that the pages of "
                             "measured runs show.",
-        [RG_DOC_VALIDATION] = "Predicted: per operator the larger of its memory time, its arithmetic at the "
+        [RG_DOC_validation] = "Predicted: per operator the larger of its memory time, its arithmetic at the "
                               "roof and its work at the speed of its kernel class, with "
                               "the measured cost of barriers and records. Ideal: the roofline alone."};
-    const json_t *notes = json_object_get(d->root, "notes");
+    const json_t *notes = json_object_get(d->json, "notes");
     fprintf(f, "<p>%s</p>\n", words[d->kind]);
     if (json_array_size(notes) > 0) rg_page_sentences(f, notes);
-}
-
-/* ---- pictures ---- */
-
-rg_status rg_page_doc_pictures(FILE *f, const rg_doc *d, rg_err *err)
-{
-    rg_status st = RG_OK;
-    for (int i = 0; i < rg_n_doc_pictures && st == RG_OK; i++) {
-        const rg_doc_picture *p = &rg_doc_pictures[i];
-        const int n = p->kind == d->kind ? p->count(d) : 0;
-        if (n == 0) continue;
-        fprintf(f, "<section id=\"%s\"><h2>%s</h2><p>%s</p>\n", p->name, p->title, p->words);
-        for (int k = 0; k < n && st == RG_OK; k++) {
-            fprintf(f,
-                "<figure class=\"chart\" data-doc=\"%s\" data-index=\"%d\"><div class=\"scroll\" "
-                "tabindex=\"0\" role=\"region\" aria-label=\"%s, picture "
-                "%d\">\n",
-                p->name, k, p->title, k + 1);
-            st = p->draw(f, d, k, true, err);
-            fputs("</div></figure>\n", f);
-        }
-        fputs("</section>\n", f);
-    }
-    return st;
 }

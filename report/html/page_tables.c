@@ -21,10 +21,11 @@ void rg_page_sentences(FILE *f, const json_t *list)
     fputs("</ul>\n", f);
 }
 
-void rg_page_verdict(FILE *f, const rg_saved *s)
+void rg_page_verdict(FILE *f, const rg_reports *s)
 {
-    for (size_t i = 0; i < s->n_roots; i++) { /* a set compares its runs itself */
-        const json_t *v = json_object_get(s->root[i], "runs") ? json_object_get(s->root[i], "verdict") : NULL;
+    for (size_t i = 0; i < s->n_docs; i++) { /* a set compares its runs itself */
+        const json_t *v =
+            s->doc[i].kind == RG_DOC_profile_set ? json_object_get(s->doc[i].json, "verdict") : NULL;
         if (json_array_size(v) > 0) {
             fputs("<h3>Side by side</h3>", f);
             rg_page_sentences(f, v);
@@ -38,24 +39,24 @@ void rg_page_verdict(FILE *f, const rg_saved *s)
             rg_page_text(f, s->run[i].label);
             fputs("</h3>", f);
         }
-        rg_page_sentences(f, s->run[i].verdict);
+        rg_page_sentences(f, s->run[i].d->verdict);
         fputs("</div>", f);
     }
     fputs("</div>\n", f);
 }
 
-void rg_page_notes(FILE *f, const rg_saved *s)
+void rg_page_notes(FILE *f, const rg_reports *s)
 {
     fputs("<div class=\"side\">\n", f);
     for (size_t i = 0; i < s->n; i++) {
-        if (json_array_size(s->run[i].notes) == 0) continue;
+        if (json_array_size(s->run[i].d->notes) == 0) continue;
         fprintf(f, "<div data-run=\"%zu\">", i);
         if (s->n > 1) {
             fputs("<h3>", f);
             rg_page_text(f, s->run[i].label);
             fputs("</h3>", f);
         }
-        rg_page_sentences(f, s->run[i].notes);
+        rg_page_sentences(f, s->run[i].d->notes);
         fputs("</div>", f);
     }
     fputs("</div>\n", f);
@@ -69,110 +70,110 @@ static void cell(FILE *f, const char *s)
     rg_page_text(f, s);
 }
 
-typedef const char *field_fn(char *buf, size_t n, const rg_saved_run *r);
+typedef const char *field_fn(char *buf, size_t n, const rg_run *r);
 
-static const char *f_phase(char *buf, size_t n, const rg_saved_run *r, rg_phase ph)
+static const char *f_phase(char *buf, size_t n, const rg_run *r, rg_phase ph)
 {
     char a[32], b[32], c[32];
-    const rg_saved_phase *p = &r->phase[ph];
-    if (!p->ran) return "not run";
+    const rg_doc_phase *p = &r->phase[ph];
+    if (!rg_phase_ran(p)) return "not run";
     snprintf(buf, n, "%.0f tokens in %s: %s tokens/s, %s of the roofs", p->tokens,
         rg_time(a, sizeof a, p->t_ns), rg_num(b, sizeof b, p->tokens_per_s),
-        rg_percent(c, sizeof c, p->fraction));
+        rg_percent(c, sizeof c, p->roof_fraction));
     return buf;
 }
-static const char *f_prefill(char *buf, size_t n, const rg_saved_run *r)
-{
-    return f_phase(buf, n, r, RG_PREFILL);
-}
-static const char *f_decode(char *buf, size_t n, const rg_saved_run *r)
-{
-    return f_phase(buf, n, r, RG_DECODE);
-}
+static const char *f_prefill(char *buf, size_t n, const rg_run *r) { return f_phase(buf, n, r, RG_PREFILL); }
+static const char *f_decode(char *buf, size_t n, const rg_run *r) { return f_phase(buf, n, r, RG_DECODE); }
 
-static const char *f_model(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_model(char *buf, size_t n, const rg_run *r)
 {
     char a[32];
-    snprintf(buf, n, "%s (%s), %s parameters, %.0f layers", r->name, r->arch ? r->arch : "unknown",
-        rg_num(a, sizeof a, r->params), r->layers);
+    snprintf(buf, n, "%s (%s), %s parameters, %.0f layers", r->d->model.name,
+        r->d->model.arch ? r->d->model.arch : "unknown", rg_num(a, sizeof a, r->d->model.params),
+        r->d->model.layers);
     return buf;
 }
-static const char *f_dims(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_dims(char *buf, size_t n, const rg_run *r)
 {
-    snprintf(buf, n, "hidden %.0f, FFN %.0f, %.0f heads (%.0f for KV) of %.0f, vocabulary %.0f", r->hidden,
-        r->ffn, r->heads, r->kv_heads, r->head_dim, r->vocab);
+    snprintf(buf, n, "hidden %.0f, FFN %.0f, %.0f heads (%.0f for KV) of %.0f, vocabulary %.0f",
+        r->d->model.dims.hidden, r->d->model.dims.ffn, r->d->model.dims.heads, r->d->model.dims.kv_heads,
+        r->d->model.dims.head_dim, r->d->model.dims.vocab);
     return buf;
 }
-static const char *f_weights(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_weights(char *buf, size_t n, const rg_run *r)
 {
     char a[32], b[32], c[32];
     snprintf(buf, n, "%s, output %s: %s resident, %s bits per weight (file %s)",
-        r->dtype ? r->dtype : "unknown", r->head_dtype ? r->head_dtype : "unknown",
-        rg_bytes(a, sizeof a, r->resident_bytes), rg_num(b, sizeof b, r->bits_resident),
-        rg_num(c, sizeof c, r->bits_file));
+        r->d->model.dtype ? r->d->model.dtype : "unknown",
+        r->d->model.head_dtype ? r->d->model.head_dtype : "unknown",
+        rg_bytes(a, sizeof a, r->d->model.resident_bytes),
+        rg_num(b, sizeof b, r->d->model.bits_per_weight_resident),
+        rg_num(c, sizeof c, r->d->model.bits_per_weight_file));
     return buf;
 }
-static const char *f_kv(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_kv(char *buf, size_t n, const rg_run *r)
 {
     char a[32];
     snprintf(buf, n, "%s, %s for a context of %.0f; attention %s; further fusions %s; activations %s",
-        r->kv_dtype ? r->kv_dtype : "unknown", rg_bytes(a, sizeof a, r->kv_bytes), r->ctx,
-        r->flash ? "fused" : "unfused", r->fuse ? r->fuse : "none", r->act ? r->act : "unknown");
+        r->d->model.kv_dtype ? r->d->model.kv_dtype : "unknown", rg_bytes(a, sizeof a, r->d->model.kv_bytes),
+        r->d->model.ctx, r->d->run.flash ? "fused" : "unfused", r->d->run.fuse ? r->d->run.fuse : "none",
+        r->d->model.act ? r->d->model.act : "unknown");
     return buf;
 }
-static const char *f_machine(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_machine(char *buf, size_t n, const rg_run *r)
 {
     char a[32];
-    snprintf(buf, n, "%s, %.0f cores usable, %s of memory, instruction set %s", r->cpu, r->cores,
-        rg_bytes(a, sizeof a, r->memory), r->isa);
+    snprintf(buf, n, "%s, %.0f cores usable, %s of memory, instruction set %s", r->d->machine.cpu,
+        r->d->machine.cores, rg_bytes(a, sizeof a, r->d->machine.memory), r->d->machine.isa);
     return buf;
 }
-static const char *f_threads(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_threads(char *buf, size_t n, const rg_run *r)
 {
-    if (r->pinning) return r->pinning;
-    snprintf(buf, n, "%.0f", r->threads);
+    if (r->d->machine.pinning) return r->d->machine.pinning;
+    snprintf(buf, n, "%.0f", r->d->machine.threads);
     return buf;
 }
-static const char *f_method(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_method(char *buf, size_t n, const rg_run *r)
 {
     char a[32], b[32];
     snprintf(buf, n,
         "%.0f repetitions, the median one is shown; spread (10th to 90th percentile): prefill %s, decode "
         "%s%s",
-        r->repetitions, rg_percent(a, sizeof a, r->phase[RG_PREFILL].spread),
-        rg_percent(b, sizeof b, r->phase[RG_DECODE].spread), r->interrupted ? "; interrupted" : "");
+        r->d->run.repetitions, rg_percent(a, sizeof a, r->phase[RG_PREFILL].spread),
+        rg_percent(b, sizeof b, r->phase[RG_DECODE].spread), r->d->run.interrupted ? "; interrupted" : "");
     return buf;
 }
-static const char *f_roofs(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_roofs(char *buf, size_t n, const rg_run *r)
 {
-    if (r->n_roofs == 0) return "unknown: no percentages (ridge machine measures them)";
-    snprintf(buf, n, "%s (%s)%s", r->roofs_source ? r->roofs_source : "source unknown",
-        r->roofs_measured_at ? r->roofs_measured_at : "not dated",
-        r->roofs_noisy ? "; noisy, percentages are rough" : "");
+    if (r->d->machine.n_roofs == 0) return "unknown: no percentages (ridge machine measures them)";
+    snprintf(buf, n, "%s (%s)%s", r->d->machine.roofs_source ? r->d->machine.roofs_source : "source unknown",
+        r->d->machine.roofs_measured_at ? r->d->machine.roofs_measured_at : "not dated",
+        r->d->machine.roofs_noisy ? "; noisy, percentages are rough" : "");
     return buf;
 }
-static const char *f_pmu(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_pmu(char *buf, size_t n, const rg_run *r)
 {
-    snprintf(buf, n, "%s%s%s", r->pmu_status, r->pmu_reason ? ": " : "", r->pmu_reason ? r->pmu_reason : "");
+    snprintf(buf, n, "%s%s%s", r->d->machine.pmu.status, r->d->machine.pmu.reason ? ": " : "",
+        r->d->machine.pmu.reason ? r->d->machine.pmu.reason : "");
     return buf;
 }
-static const char *f_blas(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_blas(char *buf, size_t n, const rg_run *r)
 {
     (void)buf, (void)n;
-    return r->blas;
+    return r->d->machine.blas;
 }
-static const char *f_started(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_started(char *buf, size_t n, const rg_run *r)
 {
     (void)buf, (void)n;
-    return r->started;
+    return r->d->started;
 }
-static const char *f_command(char *buf, size_t n, const rg_saved_run *r)
+static const char *f_command(char *buf, size_t n, const rg_run *r)
 {
     (void)buf, (void)n;
-    return r->command;
+    return r->d->command;
 }
 
-void rg_page_runs(FILE *f, const rg_saved *s)
+void rg_page_runs(FILE *f, const rg_reports *s)
 {
     static const struct {
         const char *name;
@@ -200,75 +201,37 @@ void rg_page_runs(FILE *f, const rg_saved *s)
 
 /* ---- operators ---- */
 
-bool rg_page_has_layers(const rg_saved_run *r)
+bool rg_page_has_layers(const rg_run *r)
 {
-    for (size_t i = 0; i < r->n_ops; i++)
-        if (r->op[i].layer >= 0) return true;
+    for (size_t i = 0; i < r->d->n_ops; i++)
+        if (r->d->ops[i].layer >= 0) return true;
     return false;
 }
 
-static void number_cell(FILE *f, double x)
+void rg_page_table(FILE *f, const rg_reports *s, size_t run, bool by_layer)
 {
-    char b[32];
-    fprintf(f, "<td>%s", rg_num(b, sizeof b, x));
-}
-
-/* Column titles with the JSON field that sorts them; the script reads both. */
-static const struct column {
-    const char *title, *key, *help;
-} columns[] = {
-    {"operator", "site", "the operator's name in the model"},
-    {"phase", "phase", "prefill or decode"},
-    {"layer", "layer", "layer of the model"},
-    {"calls", "calls", "times it ran"},
-    {"ms", "t_ns", "measured time"},
-    {"time %", "share", "share of its phase"},
-    {"ideal ms", "analytic.t_ns", "analytic: what the roofs would allow"},
-    {"roof %", "roof_fraction", "ideal time over measured time"},
-    {"GFLOP", "flop", "analytic floating-point operations"},
-    {"MB counted", "counted.total_bytes", "what the loops streamed"},
-    {"MB analytic", "analytic.total_bytes", "compulsory traffic"},
-    {"cnt/ana", "ratio", "counted over analytic bytes"},
-    {"FLOP/B", "ai_counted", "intensity by counted bytes"},
-    {"GFLOP/s", "gflops", "measured"},
-    {"GB/s", "gbps", "counted bytes per time"},
-    {"bound", "bound", "what sets its roof"},
-};
-
-void rg_page_table(FILE *f, const rg_saved *s, size_t run, bool by_layer)
-{
-    const rg_saved_run *r = &s->run[run];
+    const rg_doc_profile *d = s->run[run].d;
+    rg_leaf leaf[RG_MOST_LEAVES];
+    char buf[160];
+    const int n = rg_leaves(leaf, RG_OBJ_op, "", true);
     fprintf(f,
         "<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" "
-        "aria-label=\"Operators%s of run %zu\"><table class=\"ops\" "
-        "data-run=\"%zu\" "
+        "aria-label=\"Operators%s of run %zu\"><table class=\"ops\" data-run=\"%zu\" "
         "data-rows=\"%s\"><thead><tr>",
         by_layer ? " by layer" : "", run + 1, run, by_layer ? "layer" : "sum");
-    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        if (by_layer || c != 2)
-            fprintf(f, "<th scope=\"col\" data-key=\"%s\" title=\"%s\">%s", columns[c].key, columns[c].help,
-                columns[c].title);
+    for (int c = 0; c < n; c++)
+        if (by_layer || strcmp(leaf[c].key, "layer") != 0)
+            fprintf(f, "<th scope=\"col\" data-key=\"%s\" title=\"%s\">%s", leaf[c].key, leaf[c].fig->help,
+                leaf[c].fig->title);
     fputs("<tbody>\n", f);
-    for (size_t i = 0; i < r->n_ops; i++) {
-        const rg_saved_op *w = &r->op[i];
-        if ((w->layer >= 0) != by_layer) continue;
-        fprintf(f, "<tr data-op=\"%zu\"><th scope=\"row\">", w->index);
-        rg_page_text(f, w->site);
-        fprintf(f, "<td>%s", rg_phase_names[w->phase]);
-        if (by_layer) fprintf(f, "<td>%lld", (long long)w->layer);
-        fprintf(f, "<td>%.0f", w->calls);
-        number_cell(f, w->t_ns / 1e6);
-        number_cell(f, 100.0 * w->share);
-        number_cell(f, w->analytic_ns / 1e6);
-        number_cell(f, 100.0 * w->fraction);
-        number_cell(f, w->flop / 1e9);
-        number_cell(f, w->counted.total / 1e6);
-        number_cell(f, w->analytic.total / 1e6);
-        number_cell(f, rg_ratio(w->counted.total, w->analytic.total));
-        number_cell(f, w->ai_counted);
-        number_cell(f, w->gflops);
-        number_cell(f, w->gbps);
-        cell(f, w->bound);
+    for (size_t i = 0; i < d->n_ops; i++) {
+        if ((d->ops[i].layer >= 0) != by_layer) continue;
+        fprintf(f, "<tr data-op=\"%zu\">", i);
+        for (int c = 0; c < n; c++) {
+            if (!by_layer && strcmp(leaf[c].key, "layer") == 0) continue;
+            fputs(c ? "<td>" : "<th scope=\"row\">", f);
+            rg_page_text(f, rg_fig_text(buf, sizeof buf, leaf[c].fig, rg_leaf_value(&leaf[c], &d->ops[i])));
+        }
         fputc('\n', f);
     }
     fputs("</table></div>\n", f);

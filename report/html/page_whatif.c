@@ -42,34 +42,23 @@ static json_t *hardware_list(void)
 }
 
 /* The measured roofs of a run. */
-static json_t *measured_pairs(const rg_saved_run *r)
+static json_t *measured_pairs(const rg_run *r)
 {
-    static const char *const kinds[] = {"read ", "write ", "copy "};
     json_t *v = json_array();
-    double foot[RG_MAX_BW];
-    int n = 0;
-    for (size_t i = 0; i < r->n_roofs; i++) {
-        const rg_saved_roof *f = &r->roof[i];
-        const int row = f->compute ? rg_peak_from_name(f->name) : -1;
-        if (row >= 0) push(v, RG_WI_ROW + row, f->value);
-        if (f->compute || strncmp(f->name, kinds[0], 5) != 0 || !(f->value > 0.0) || !(f->footprint >= 1.0) ||
-            n == RG_MAX_BW)
-            continue;
-        int at = n++;
-        for (; at > 0 && foot[at - 1] > f->footprint; at--) foot[at] = foot[at - 1];
-        foot[at] = f->footprint;
+    rg_machine m;
+    rg_run_machine(&m, r);
+    for (int i = 0; i < RG_PEAK_COUNT; i++)
+        if (m.peak[i].value > 0.0) push(v, RG_WI_ROW + i, m.peak[i].value);
+    for (int k = 0; k < m.n_bw; k++) {
+        push(v, RG_WI_LADDER + 4 * k, (double)m.bw[k].footprint_bytes);
+        for (int kind = RG_BW_READ; kind <= RG_BW_COPY; kind++) {
+            const double x = rg_bw_get(&m.bw[k], (rg_bw_kind)kind)->value;
+            if (x > 0.0) push(v, RG_WI_LADDER + 4 * k + 1 + kind, x);
+        }
     }
-    for (int k = 0; k < n; k++) {
-        push(v, RG_WI_LADDER + 4 * k, foot[k]);
-        for (size_t i = 0; i < r->n_roofs; i++)
-            for (int kind = 0; kind < 3; kind++)
-                if (!r->roof[i].compute && fabs(r->roof[i].footprint - foot[k]) < 0.5 &&
-                    strncmp(r->roof[i].name, kinds[kind], strlen(kinds[kind])) == 0)
-                    push(v, RG_WI_LADDER + 4 * k + 1 + kind, r->roof[i].value);
-    }
-    if (n > 0) push(v, RG_WI_measured, 1.0);
+    if (m.n_bw > 0) push(v, RG_WI_measured, 1.0);
     for (int i = 0; i < RG_ISA_COUNT; i++)
-        if (strcmp(rg_isa_names[i], r->isa) == 0) push(v, RG_WI_BEST, (double)i);
+        if (strcmp(rg_isa_names[i], r->d->machine.isa) == 0) push(v, RG_WI_BEST, (double)i);
     return v;
 }
 
@@ -91,27 +80,31 @@ static int type_of(const char *word, const char *(*name)(int), int n)
 }
 
 /* The run's own configuration, or null where this version does not know a type of it. */
-static json_t *base_of(const rg_saved_run *r)
+static json_t *base_of(const rg_run *r)
 {
-    const int dtype = type_of(r->dtype, wtype_name, RG_WT_COUNT),
-              head = type_of(r->head_dtype, wtype_name, RG_WT_COUNT),
-              kv = type_of(r->kv_dtype, kvtype_name, RG_KV_COUNT),
-              act = index_of(r->act, rg_exact_acts, RG_EXACT_ACTS);
+    const int dtype = type_of(r->d->model.dtype, wtype_name, RG_WT_COUNT),
+              head = type_of(r->d->model.head_dtype, wtype_name, RG_WT_COUNT),
+              kv = type_of(r->d->model.kv_dtype, kvtype_name, RG_KV_COUNT),
+              act = index_of(r->d->model.act, rg_exact_acts, RG_EXACT_ACTS);
     if (dtype < 0 || head < 0 || kv < 0 || act < 0) return json_null();
     json_t *v = json_array();
     unsigned fuse;
-    push(v, RG_WI_dim, r->hidden), push(v, RG_WI_ffn, r->ffn), push(v, RG_WI_layers, r->layers),
-        push(v, RG_WI_heads, r->heads);
-    push(v, RG_WI_kv_heads, r->kv_heads), push(v, RG_WI_head_dim, r->head_dim),
-        push(v, RG_WI_vocab, r->vocab);
-    push(v, RG_WI_ctx_train, r->ctx_train > 0.0 ? r->ctx_train : r->ctx);
-    push(v, RG_WI_tied, r->tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
+    push(v, RG_WI_dim, r->d->model.dims.hidden), push(v, RG_WI_ffn, r->d->model.dims.ffn),
+        push(v, RG_WI_layers, r->d->model.layers), push(v, RG_WI_heads, r->d->model.dims.heads);
+    push(v, RG_WI_kv_heads, r->d->model.dims.kv_heads), push(v, RG_WI_head_dim, r->d->model.dims.head_dim),
+        push(v, RG_WI_vocab, r->d->model.dims.vocab);
+    push(v, RG_WI_ctx_train, r->d->model.dims.ctx_train > 0.0 ? r->d->model.dims.ctx_train : r->d->model.ctx);
+    push(v, RG_WI_tied, r->d->model.tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
         push(v, RG_WI_embd_row,
-            r->embd_row > 0.0 ? r->embd_row : 2.0 * r->hidden); /* reports of older versions: 16-bit rows */
-    push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0), push(v, RG_WI_flash, r->flash);
-    if (r->fuse && rg_fuse_parse(&fuse, r->fuse)) push(v, RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1);
+            r->d->model.embd_row_bytes > 0.0
+                ? r->d->model.embd_row_bytes
+                : 2.0 * r->d->model.dims.hidden); /* reports of older versions: 16-bit rows */
+    push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0),
+        push(v, RG_WI_flash, r->d->run.flash);
+    if (r->d->run.fuse && rg_fuse_parse(&fuse, r->d->run.fuse))
+        push(v, RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1);
     push(v, RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0));
-    push(v, RG_WI_seqlen, r->prompt_tokens), push(v, RG_WI_ubatch, r->ubatch);
+    push(v, RG_WI_seqlen, r->d->run.prompt_tokens), push(v, RG_WI_ubatch, r->d->run.ubatch);
     return v;
 }
 
@@ -141,7 +134,7 @@ static const char *arith_name(int i) { return rg_arith_names[i]; }
 
 bool rg_page_has_whatif(void) { return rg_asset_wasm.n > 8; }
 
-json_t *rg_page_whatif(const rg_saved *s)
+json_t *rg_page_whatif(const rg_reports *s)
 {
     if (!rg_page_has_whatif()) return json_null();
     json_t *in = json_object(), *out = json_object(), *base = json_array(), *own = json_array();

@@ -11,14 +11,14 @@ static double or_zero(double x) { return isfinite(x) && x > 0.0 ? x : 0.0; }
 
 /* ---- prefill and decode ---- */
 
-bool rg_picture_can_stages(const rg_saved *s, size_t run)
+bool rg_picture_can_stages(const rg_reports *s, size_t run)
 {
     (void)run;
     return s->n > 0;
 }
 
 /* Two bars per run: what the roofs would allow, and what was measured. */
-rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_stages(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     enum { W = 960, LEFT = 200, RIGHT = 850, TOP = 62, ROW = 26, GAP = 14 };
     static const char *const phase_cls[RG_PHASE_COUNT] = {[RG_PREFILL] = "c-qkv", [RG_DECODE] = "c-attn"};
@@ -28,9 +28,9 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
     rg_svg s;
     (void)run;
     for (size_t i = 0; i < set->n; i++) {
-        const rg_saved_phase *p = set->run[i].phase;
+        const rg_doc_phase *p = set->run[i].phase;
         most = fmax(most, or_zero(p[0].t_ns) + or_zero(p[1].t_ns));
-        most = fmax(most, or_zero(p[0].analytic_ns) + or_zero(p[1].analytic_ns));
+        most = fmax(most, or_zero(p[0].ideal_ns) + or_zero(p[1].ideal_ns));
     }
     const rg_axis x = rg_axis_linear(most / 1e6, LEFT, RIGHT);
     rg_svg_open(&s, f, W, h, "Prefill and decode",
@@ -44,7 +44,7 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
     rg_picture_title(&s, "Prefill and decode", sub);
     rg_axis_draw_x(&s, &x, TOP - 4, bottom, "time, ms");
     for (size_t i = 0; i < set->n; i++) {
-        const rg_saved_run *r = &set->run[i];
+        const rg_run *r = &set->run[i];
         for (int kind = 0; kind < 2; kind++) {
             const double y = TOP + (double)i * (2 * ROW + GAP) + kind * ROW;
             double at = 0.0;
@@ -54,9 +54,9 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
             rg_svg_text(
                 &s, (rg_svg_at){LEFT - 8, y + 16, RG_SVG_END, 12, 0, "soft"}, kind ? "measured" : "analytic");
             for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-                const rg_saved_phase *p = &r->phase[ph];
-                const double ns = kind ? p->t_ns : p->analytic_ns;
-                if (!p->ran) continue;
+                const rg_doc_phase *p = &r->phase[ph];
+                const double ns = kind ? p->t_ns : p->ideal_ns;
+                if (!rg_phase_ran(p)) continue;
                 if (!isfinite(ns)) {
                     known = false;
                     continue;
@@ -93,26 +93,26 @@ rg_status rg_picture_stages(FILE *f, const rg_saved *set, size_t run, bool embed
 
 /* ---- time by operator ---- */
 
-bool rg_picture_can_time(const rg_saved *s, size_t run)
+bool rg_picture_can_time(const rg_reports *s, size_t run)
 {
-    for (size_t i = 0; i < s->run[run].n_ops; i++)
-        if (s->run[run].op[i].layer < 0) return true;
+    for (size_t i = 0; i < s->run[run].d->n_ops; i++)
+        if (s->run[run].d->ops[i].layer < 0) return true;
     return false;
 }
 
 /* Columns: prefill and decode; a bar per operator with a tick at its ideal time. */
-rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_time(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     enum { W = 960, TOP = 84, ROW = 20, NAME = 116, MAX_ROWS = 64 };
-    const rg_saved_run *r = &set->run[run];
+    const rg_run *r = &set->run[run];
     const char *site[MAX_ROWS];
     int rows = 0;
     char text[300], sub[320], a[32], b[32], c[32];
     rg_svg s;
-    for (size_t i = 0; i < r->n_ops; i++) { /* in the order of the forward pass, once for both phases */
-        bool known = r->op[i].layer >= 0;
-        for (int k = 0; k < rows && !known; k++) known = strcmp(site[k], r->op[i].site) == 0;
-        if (!known && rows < MAX_ROWS) site[rows++] = r->op[i].site;
+    for (size_t i = 0; i < r->d->n_ops; i++) { /* in the order of the forward pass, once for both phases */
+        bool known = r->d->ops[i].layer >= 0;
+        for (int k = 0; k < rows && !known; k++) known = strcmp(site[k], r->d->ops[i].site) == 0;
+        if (!known && rows < MAX_ROWS) site[rows++] = r->d->ops[i].site;
     }
     const double bottom = TOP + ROW * (rows + 1), h = bottom + 74.0;
     rg_svg_open(&s, f, W, h, "Time by operator and phase",
@@ -125,13 +125,13 @@ rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedde
             (rg_svg_at){NAME + 6, TOP + ROW * k + 14, RG_SVG_END, 11, 0, k < rows ? "ink" : "soft"},
             k < rows ? rg_text_clean(text, 17, site[k]) : "outside ops");
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        const rg_saved_phase *p = &r->phase[ph];
-        if (!p->ran) continue;
+        const rg_doc_phase *p = &r->phase[ph];
+        if (!rg_phase_ran(p)) continue;
         const double left = NAME + 14 + ph * 412.0, right = left + 330.0;
         double most = 0.0;
-        for (size_t i = 0; i < r->n_ops; i++)
-            if (r->op[i].phase == (rg_phase)ph && r->op[i].layer < 0)
-                most = fmax(most, fmax(r->op[i].t_ns, or_zero(r->op[i].analytic_ns)));
+        for (size_t i = 0; i < r->d->n_ops; i++)
+            if (r->d->ops[i].phase == (rg_phase)ph && r->d->ops[i].layer < 0)
+                most = fmax(most, fmax(r->d->ops[i].t_ns, or_zero(r->d->ops[i].analytic.ideal_ns)));
         most = fmax(most, or_zero(p->overhead_ns));
         const rg_axis x = rg_axis_linear(most / 1e6, left, right);
         snprintf(text, sizeof text, "%s: %s, %s tokens/s", rg_phase_names[ph], rg_time(a, sizeof a, p->t_ns),
@@ -139,32 +139,33 @@ rg_status rg_picture_time(FILE *f, const rg_saved *set, size_t run, bool embedde
         rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
         rg_axis_draw_x(&s, &x, TOP, bottom, "time, ms");
         for (int k = 0; k <= rows; k++) {
-            const rg_saved_op *w = k < rows ? rg_saved_find(r, (rg_phase)ph, site[k]) : NULL;
+            const rg_doc_op *w = k < rows ? rg_run_op(r, (rg_phase)ph, site[k]) : NULL;
             const double y = TOP + ROW * k, ns = w ? w->t_ns : k == rows ? or_zero(p->overhead_ns) : 0.0;
             char attrs[96], cls[40];
             if (!w && k < rows) continue;
             if (w)
                 snprintf(text, sizeof text, "%.40s, %s: %s measured, %s analytic, %s of the roof", site[k],
-                    rg_phase_names[ph], rg_time(a, sizeof a, w->t_ns), rg_time(b, sizeof b, w->analytic_ns),
-                    rg_percent(c, sizeof c, w->fraction));
+                    rg_phase_names[ph], rg_time(a, sizeof a, w->t_ns),
+                    rg_time(b, sizeof b, w->analytic.ideal_ns), rg_percent(c, sizeof c, w->roof_fraction));
             else
                 snprintf(text, sizeof text, "outside operators, %s: %s", rg_phase_names[ph],
                     rg_time(a, sizeof a, ns));
             if (w)
-                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-op=\"%zu\"", run, w->index);
+                snprintf(
+                    attrs, sizeof attrs, "data-run=\"%zu\" data-op=\"%zu\"", run, (size_t)(w - r->d->ops));
             else
                 snprintf(attrs, sizeof attrs, "data-run=\"%zu\"", run);
-            snprintf(cls, sizeof cls, "%s see", w ? rg_opgroup_classes[w->group] : "c-outside");
+            snprintf(cls, sizeof cls, "%s see", w ? rg_opgroup_classes[rg_opgroup_of(w->site)] : "c-outside");
             rg_svg_group(&s, "bar", attrs, text);
             rg_svg_rect(
                 &s, cls, left, y + 3, fmax(rg_axis_at(&x, ns / 1e6) - left, ns > 0.0 ? 0.5 : 0.0), ROW - 6);
-            if (w && isfinite(w->analytic_ns)) {
-                const double at = rg_axis_at(&x, w->analytic_ns / 1e6);
+            if (w && isfinite(w->analytic.ideal_ns)) {
+                const double at = rg_axis_at(&x, w->analytic.ideal_ns / 1e6);
                 rg_svg_line(&s, "roof-line", at, y + 1, at, y + ROW - 1, 2.0, NULL);
             }
             rg_svg_end(&s);
             const double end = fmax(rg_axis_at(&x, ns / 1e6),
-                w && isfinite(w->analytic_ns) ? rg_axis_at(&x, w->analytic_ns / 1e6) : left);
+                w && isfinite(w->analytic.ideal_ns) ? rg_axis_at(&x, w->analytic.ideal_ns / 1e6) : left);
             snprintf(text, sizeof text, "%.1f %%", 100.0 * rg_ratio(ns, p->t_ns));
             rg_svg_try_text(&s, (rg_svg_at){end + 5, y + 14, RG_SVG_START, 10, 0, "soft"}, text, true);
         }
@@ -189,40 +190,43 @@ enum { PARTS = sizeof parts / sizeof *parts, KINDS = 3 };
 static const char *const kind_names[KINDS] = {"weights", "activations", "KV cache"},
                          *const kind_cls[KINDS] = {"c-qkv", "c-attn", "c-out"};
 
-static double bytes_of(const rg_saved_bytes *b, int kind)
+/* Bytes of a kind, counted or analytic. */
+static double bytes_of(const rg_group *g, int kind, bool counted)
 {
-    return kind == 0 ? b->weight : kind == 1 ? b->act_rd + b->act_wr : b->kv_rd + b->kv_wr;
+    const rg_doc_counted *c = &g->counted;
+    const rg_doc_analytic *a = &g->analytic;
+    if (counted)
+        return kind == 0 ? c->weight_bytes
+            : kind == 1  ? c->act_read_bytes + c->act_write_bytes
+                         : c->kv_read_bytes + c->kv_write_bytes;
+    return kind == 0 ? a->weight_bytes
+        : kind == 1  ? a->act_read_bytes + a->act_write_bytes
+                     : a->kv_read_bytes + a->kv_write_bytes;
 }
 
-bool rg_picture_can_bytes(const rg_saved *s, size_t run) { return rg_picture_can_time(s, run); }
+bool rg_picture_can_bytes(const rg_reports *s, size_t run) { return rg_picture_can_time(s, run); }
 
 /* Per forward call, log scale: analytic as a hollow mark, counted as a bar. */
-rg_status rg_picture_bytes(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_bytes(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     enum { W = 960, TOP = 84, ROW = 17, GAP = 12, NAME = 190 };
-    const rg_saved_run *r = &set->run[run];
+    const rg_run *r = &set->run[run];
     double v[RG_PHASE_COUNT][PARTS][KINDS][2], least = INFINITY, most = 0.0;
     char text[240], sub[320], a[32], b[32];
     rg_svg s;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int p = 0; p < PARTS; p++) {
-            rg_saved_bytes sum[2] = {{0}};
+            double sum[KINDS][2] = {{0}};
             for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
                 if (!(parts[p].groups & 1u << g)) continue;
-                const rg_saved_group w = rg_saved_group_of(r, (rg_phase)ph, (rg_opgroup)g);
-                for (int kind = 0; kind < 2; kind++) {
-                    const rg_saved_bytes *from = kind ? &w.counted : &w.analytic;
-                    sum[kind].weight += from->weight;
-                    sum[kind].act_rd += from->act_rd;
-                    sum[kind].act_wr += from->act_wr;
-                    sum[kind].kv_rd += from->kv_rd;
-                    sum[kind].kv_wr += from->kv_wr;
-                }
+                const rg_group w = rg_run_group(r, (rg_phase)ph, (rg_opgroup)g);
+                for (int k = 0; k < KINDS; k++)
+                    for (int kind = 0; kind < 2; kind++) sum[k][kind] += bytes_of(&w, k, kind);
             }
             for (int k = 0; k < KINDS; k++)
                 for (int kind = 0; kind < 2; kind++) {
                     const double x = v[ph][p][k][kind] =
-                        bytes_of(&sum[kind], k) / fmax(or_zero(r->phase[ph].calls), 1.0);
+                        sum[k][kind] / fmax(or_zero(r->phase[ph].calls), 1.0);
                     if (x > 0.0) {
                         least = fmin(least, x);
                         most = fmax(most, x);
@@ -245,7 +249,7 @@ rg_status rg_picture_bytes(FILE *f, const rg_saved *set, size_t run, bool embedd
         }
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const double left = NAME + 28 + ph * 372.0, right = left + 350.0;
-        if (!r->phase[ph].ran) continue;
+        if (!rg_phase_ran(&r->phase[ph])) continue;
         rg_axis x = rg_axis_log(least / 2.0, most * 8.0, left, right);
         x.bytes = true;
         snprintf(text, sizeof text, "%s (%.0f token%s per call)", rg_phase_names[ph],

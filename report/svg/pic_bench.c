@@ -6,14 +6,14 @@
 #include "base/text.h"
 #include "report/join.h"
 #include "report/svg/charts.h"
-#include "report/svg/doc_pictures.h"
+#include "report/svg/pictures.h"
 
 enum { MOST_ROWS = 60, MOST_SETTINGS = 64 };
 typedef enum work { PREFILL, DECODE, BOTH, WORKS } work;
 static const char *const work_names[WORKS] = {"prefill", "decode", "prompt and generation together"};
 
-static const json_t *at(const rg_doc *d, size_t i) { return json_array_get(d->list, i); }
-static size_t results(const rg_doc *d) { return json_array_size(d->list); }
+static const json_t *at(const rg_doc *d, size_t i) { return json_array_get(rg_doc_rows(d), i); }
+static size_t results(const rg_doc *d) { return json_array_size(rg_doc_rows(d)); }
 
 static work work_of(const json_t *r)
 {
@@ -39,7 +39,7 @@ static int setting_of(const rg_doc *d, size_t i, int *n)
 
 static double at_roofs(const json_t *r)
 {
-    return 1e9 * rg_ratio(rg_doc_num(r, "tokens"), rg_doc_num(r, "analytic_t_ns"));
+    return 1e9 * rg_ratio(rg_doc_num(r, "tokens"), rg_doc_num(r, "ideal_ns"));
 }
 
 static void tip_of(char *buf, size_t n, const json_t *r, bool settings)
@@ -64,13 +64,16 @@ static const char *sub_of(char *buf, size_t n, const rg_doc *d)
     snprintf(buf, n, "%s; %s",
         same ? rg_text_clean(model, sizeof model, rg_doc_text(at(d, 0), "model_type"))
              : "several models or types",
-        rg_text_clean(cpu, sizeof cpu, rg_doc_text(d->root, "machine.cpu")));
+        rg_text_clean(cpu, sizeof cpu, rg_doc_text(d->json, "machine.cpu")));
     return buf;
 }
 
 /* ---- throughput ---- */
 
-int rg_doc_count_bench_speed(const rg_doc *d) { return results(d) > 0; }
+bool rg_picture_can_bench_speed(const rg_reports *s, size_t index)
+{
+    return index == 0 && results(rg_reports_other(s)) > 0;
+}
 
 static void dot_of(rg_dot *x, const rg_doc *d, size_t i)
 {
@@ -100,8 +103,9 @@ static void dot_of(rg_dot *x, const rg_doc *d, size_t i)
     snprintf(x->at, sizeof x->at, "results.%zu", i);
 }
 
-rg_status rg_doc_picture_bench_speed(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+rg_status rg_picture_bench_speed(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
+    const rg_doc *d = rg_reports_other(set);
     rg_dot *dot = calloc(results(d) * WORKS + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[WORKS];
     char sub[256];
@@ -220,15 +224,24 @@ static rg_status draw(FILE *f, const rg_doc *d, const char *key, int index, cons
     return st;
 }
 
-int rg_doc_count_bench_depth(const rg_doc *d) { return count(d, "n_depth"); }
-int rg_doc_count_bench_batch(const rg_doc *d) { return count(d, "n_seq"); }
-
-rg_status rg_doc_picture_bench_depth(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_bench_depth(const rg_reports *s, size_t index)
 {
-    return draw(f, d, "n_depth", index, "Speed over depth", "tokens in the context before", embedded, err);
+    return index < (size_t)count(rg_reports_other(s), "n_depth");
+}
+bool rg_picture_can_bench_batch(const rg_reports *s, size_t index)
+{
+    return index < (size_t)count(rg_reports_other(s), "n_seq");
 }
 
-rg_status rg_doc_picture_bench_batch(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+rg_status rg_picture_bench_depth(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
-    return draw(f, d, "n_seq", index, "Speed over batch", "sequences side by side", embedded, err);
+    const rg_doc *d = rg_reports_other(set);
+    return draw(
+        f, d, "n_depth", (int)index, "Speed over depth", "tokens in the context before", embedded, err);
+}
+
+rg_status rg_picture_bench_batch(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
+    return draw(f, d, "n_seq", (int)index, "Speed over batch", "sequences side by side", embedded, err);
 }

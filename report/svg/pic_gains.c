@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "report/join.h"
 #include "report/svg/charts.h"
-#include "report/svg/doc_pictures.h"
+#include "report/svg/pictures.h"
 
 static const char *clean(char *buf, size_t n, const char *s) { return rg_text_clean(buf, n, s ? s : "?"); }
 static const char LEGEND[] =
@@ -16,8 +16,8 @@ static const char *sub_of(char *buf, size_t n, const rg_doc *d)
 {
     char first[96], cpu[96];
     snprintf(buf, n, "against %s; %s",
-        clean(first, sizeof first, rg_doc_text(json_array_get(d->list, 0), "name")),
-        clean(cpu, sizeof cpu, rg_doc_text(d->root, "cpu")));
+        clean(first, sizeof first, rg_doc_text(json_array_get(rg_doc_rows(d), 0), "name")),
+        clean(cpu, sizeof cpu, rg_doc_text(d->json, "cpu")));
     return buf;
 }
 
@@ -25,20 +25,26 @@ static const char *sub_of(char *buf, size_t n, const rg_doc *d)
 
 static const json_t *phase_of(const rg_doc *d, size_t variant, int ph)
 {
-    return rg_doc_get(json_array_get(d->list, variant), rg_phase_names[ph]);
+    return rg_doc_get(json_array_get(rg_doc_rows(d), variant), rg_phase_names[ph]);
 }
 
-int rg_doc_count_gains(const rg_doc *d)
+static int n_gains(const rg_doc *d)
 {
-    for (size_t i = 1; i < json_array_size(d->list); i++)
+    for (size_t i = 1; i < json_array_size(rg_doc_rows(d)); i++)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
             if (isfinite(rg_doc_num(phase_of(d, i, ph), "gain"))) return 1;
     return 0;
 }
 
-rg_status rg_doc_picture_gains(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_gains(const rg_reports *s, size_t index)
 {
-    const size_t variants = json_array_size(d->list);
+    return (int)index < n_gains(rg_reports_other(s));
+}
+
+rg_status rg_picture_gains(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
+    const size_t variants = json_array_size(rg_doc_rows(d));
     rg_dot *dot = calloc(variants * RG_PHASE_COUNT + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[RG_PHASE_COUNT];
     char sub[256], a[32], b[32], c[32], e[32], g[32], name[96];
@@ -58,7 +64,7 @@ rg_status rg_doc_picture_gains(FILE *f, const rg_doc *d, int index, bool embedde
                 .high = rg_doc_num(o, "gain_high"),
                 .ideal = rg_doc_num(o, "gain_expected"),
                 .series = (int)i};
-            clean(name, sizeof name, rg_doc_text(json_array_get(d->list, i), "name"));
+            clean(name, sizeof name, rg_doc_text(json_array_get(rg_doc_rows(d), i), "name"));
             snprintf(x->label, sizeof x->label, "%s", name);
             rg_num(a, sizeof a, x->value), rg_num(b, sizeof b, x->low), rg_num(c, sizeof c, x->high),
                 rg_num(e, sizeof e, x->ideal);
@@ -90,20 +96,26 @@ rg_status rg_doc_picture_gains(FILE *f, const rg_doc *d, int index, bool embedde
 /* ---- operators ---- */
 
 /* One picture per variant but the first. */
-int rg_doc_count_op_gains(const rg_doc *d)
+static int n_op_gains(const rg_doc *d)
 {
-    const json_t *list = json_object_get(d->root, "operators");
+    const json_t *list = json_object_get(d->json, "operators");
     int n = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const double v = rg_doc_num(json_array_get(list, i), "variant");
-        if (v >= 1.0 && v < (double)json_array_size(d->list) && v > n) n = (int)v;
+        if (v >= 1.0 && v < (double)json_array_size(rg_doc_rows(d)) && v > n) n = (int)v;
     }
     return n;
 }
 
-rg_status rg_doc_picture_op_gains(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_op_gains(const rg_reports *s, size_t index)
 {
-    const json_t *list = json_object_get(d->root, "operators");
+    return (int)index < n_op_gains(rg_reports_other(s));
+}
+
+rg_status rg_picture_op_gains(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
+    const json_t *list = json_object_get(d->json, "operators");
     const size_t all = json_array_size(list);
     rg_dot *dot = calloc(all + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[RG_PHASE_COUNT];
@@ -119,13 +131,14 @@ rg_status rg_doc_picture_op_gains(FILE *f, const rg_doc *d, int index, bool embe
             const char *phase = rg_doc_text(o, "phase");
             rg_dot *x = next;
             if (!phase || strcmp(phase, rg_phase_names[ph]) != 0 ||
-                fabs(rg_doc_num(o, "variant") - index - 1.0) > 0.5 || !isfinite(rg_doc_num(o, "gain")))
+                fabs(rg_doc_num(o, "variant") - (double)index - 1.0) > 0.5 ||
+                !isfinite(rg_doc_num(o, "gain")))
                 continue;
             *x = (rg_dot){.value = rg_doc_num(o, "gain"),
                 .low = NAN,
                 .high = NAN,
                 .ideal = rg_doc_num(o, "gain_expected"),
-                .series = index + 1};
+                .series = (int)index + 1};
             clean(site, sizeof site, rg_doc_text(o, "site"));
             rg_time(b, sizeof b, rg_doc_num(o, "base_ns")), rg_time(c, sizeof c, rg_doc_num(o, "ns"));
             snprintf(x->label, sizeof x->label, "%s", site);
@@ -140,7 +153,7 @@ rg_status rg_doc_picture_op_gains(FILE *f, const rg_doc *d, int index, bool embe
         snprintf(p->title, sizeof p->title, "%s", rg_phase_names[ph]);
         n += p->n > 0;
     }
-    clean(name, sizeof name, rg_doc_text(json_array_get(d->list, (size_t)index + 1), "name"));
+    clean(name, sizeof name, rg_doc_text(json_array_get(rg_doc_rows(d), (size_t)index + 1), "name"));
     snprintf(title, sizeof title, "Gain by operator: %s", name);
     const rg_chart_words words = {title, sub_of(sub, sizeof sub, d),
         "A row per phase and operator: time per token in the first variant over that in this one; hollow: "
@@ -154,17 +167,21 @@ rg_status rg_doc_picture_op_gains(FILE *f, const rg_doc *d, int index, bool embe
 
 /* ---- ablation ---- */
 
-int rg_doc_count_ablation(const rg_doc *d) { return json_array_size(d->list) > 0; }
-
-rg_status rg_doc_picture_ablation(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_ablation(const rg_reports *s, size_t index)
 {
+    return index == 0 && json_array_size(rg_doc_rows(rg_reports_other(s))) > 0;
+}
+
+rg_status rg_picture_ablation(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
     static const struct {
         const char *key, *title;
     } parts[] = {{"prefill_alone", "prefill, alone"}, {"decode_alone", "decode, alone"},
         {"prefill_with_others", "prefill, with the others"},
         {"decode_with_others", "decode, with the others"}};
     enum { PARTS = sizeof parts / sizeof *parts };
-    const size_t all = json_array_size(d->list);
+    const size_t all = json_array_size(rg_doc_rows(d));
     rg_dot *dot = calloc(all * PARTS + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[PARTS];
     char cpu[96], name[64], a[32], b[32], c[32];
@@ -176,7 +193,7 @@ rg_status rg_doc_picture_ablation(FILE *f, const rg_doc *d, int index, bool embe
         *p = (rg_dot_panel){
             .unit = "times as fast", .reference = 1.0, .reference_name = "no effect", .dot = next};
         for (size_t i = 0; i < all; i++) {
-            const json_t *o = rg_doc_get(json_array_get(d->list, i), parts[k].key);
+            const json_t *o = rg_doc_get(json_array_get(rg_doc_rows(d), i), parts[k].key);
             rg_dot *x = next;
             if (!isfinite(rg_doc_num(o, "speedup"))) continue;
             *x = (rg_dot){.value = rg_doc_num(o, "speedup"),
@@ -184,7 +201,7 @@ rg_status rg_doc_picture_ablation(FILE *f, const rg_doc *d, int index, bool embe
                 .high = rg_doc_num(o, "high"),
                 .ideal = NAN,
                 .series = k % 2};
-            clean(name, sizeof name, rg_doc_text(json_array_get(d->list, i), "switch"));
+            clean(name, sizeof name, rg_doc_text(json_array_get(rg_doc_rows(d), i), "name"));
             rg_num(a, sizeof a, x->value), rg_num(b, sizeof b, x->low), rg_num(c, sizeof c, x->high);
             snprintf(x->label, sizeof x->label, "%s", name);
             const bool unseen = x->low <= 1.0 && x->high >= 1.0;
@@ -201,7 +218,7 @@ rg_status rg_doc_picture_ablation(FILE *f, const rg_doc *d, int index, bool embe
         snprintf(p->title, sizeof p->title, "%s", parts[k].title);
         n += p->n > 0;
     }
-    clean(cpu, sizeof cpu, rg_doc_text(d->root, "bench.machine.cpu"));
+    clean(cpu, sizeof cpu, rg_doc_text(d->json, "bench.machine.cpu"));
     const rg_chart_words words = {"What each switch is worth", cpu,
         "A row per switch: speed with it over speed without, alone and with all the others on, with its "
         "interval; the upright line is no effect.",

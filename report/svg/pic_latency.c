@@ -10,13 +10,14 @@
 
 enum { W = 960, H = 400, LEFT = 70, RIGHT = 820, TOP = 62, BOTTOM = 318, MOST_MARKS = 375 };
 
-bool rg_picture_can_latency(const rg_saved *s, size_t run)
+bool rg_picture_can_latency(const rg_reports *s, size_t run)
 {
-    const rg_saved_phase *p = &s->run[run].phase[RG_DECODE];
+    const rg_doc_phase *p = &s->run[run].phase[RG_DECODE];
     /* of a long generation that a comparison records, only every so many steps are known: their positions are
      * not */
-    return p->ran && json_array_size(p->series) > 1 &&
-        (s->run[run].interrupted || (double)json_array_size(p->series) > s->run[run].gen_tokens - 0.5);
+    return rg_phase_ran(p) && json_array_size(p->call_ns) > 1 &&
+        (s->run[run].d->run.interrupted ||
+            (double)json_array_size(p->call_ns) > s->run[run].d->run.gen_tokens - 0.5);
 }
 
 /* Consecutive tokens that share a mark. */
@@ -62,7 +63,7 @@ static const char *unit_of(double ns, double *scale)
     return ns >= 1e9 ? "s" : ns >= 1e6 ? "ms" : ns >= 1e3 ? "us" : "ns";
 }
 
-static void percentiles(rg_svg *s, const rg_saved_phase *p, const rg_axis *y, double scale)
+static void percentiles(rg_svg *s, const rg_doc_phase *p, const rg_axis *y, double scale)
 {
     static const struct {
         const char *name, *cls, *dash;
@@ -86,23 +87,23 @@ static void percentiles(rg_svg *s, const rg_saved_phase *p, const rg_axis *y, do
     }
 }
 
-rg_status rg_picture_latency(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
-    const rg_saved_run *r = &set->run[run];
-    const rg_saved_phase *p = &r->phase[RG_DECODE];
+    const rg_run *r = &set->run[run];
+    const rg_doc_phase *p = &r->phase[RG_DECODE];
     size_t n = 0, beyond = 0;
     double most = 0.0, scale;
     char text[320], attrs[128], a[32], b[32], c[32];
     rg_svg s;
-    slot *w = slots_of(p->series, &n);
+    slot *w = slots_of(p->call_ns, &n);
     if (!w) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
     for (size_t i = 0; i < n; i++) most = fmax(most, w[i].high);
     /* a single stall must not press everything else to the ground */
     const double cap = p->p90_ns > 0.0 && most > 3.0 * p->p90_ns ? 1.6 * p->p90_ns : most;
     const char *unit = unit_of(fmax(cap, 1.0), &scale);
     /* older reports have the second only */
-    const double start = isfinite(r->decode_start) ? r->decode_start : r->prompt_tokens;
-    const rg_axis x = rg_axis_span(start, start + (double)json_array_size(p->series), LEFT, RIGHT),
+    const double start = isfinite(r->d->run.decode_start) ? r->d->run.decode_start : r->d->run.prompt_tokens;
+    const rg_axis x = rg_axis_span(start, start + (double)json_array_size(p->call_ns), LEFT, RIGHT),
                   y = rg_axis_linear(cap / scale, BOTTOM, TOP);
     rg_svg_open(&s, f, W, H, "Latency of every generated token",
         "Time of each decode step over the position of its token in the context; horizontal lines at the "

@@ -7,19 +7,19 @@
 #include "base/text.h"
 #include "report/join.h"
 #include "report/svg/charts.h"
-#include "report/svg/doc_pictures.h"
+#include "report/svg/pictures.h"
 #include "report/svg/sweep.h"
 
-static const json_t *case_of(const rg_doc *d, size_t i) { return json_array_get(d->list, i); }
-static size_t cases(const rg_doc *d) { return json_array_size(d->list); }
+static const json_t *case_of(const rg_doc *d, size_t i) { return json_array_get(rg_doc_rows(d), i); }
+static size_t cases(const rg_doc *d) { return json_array_size(rg_doc_rows(d)); }
 static const char *or_unknown(const char *s) { return s ? s : "unknown"; }
 
 /* LLM-Viewer's cases hold its own keys. */
-static bool of_llm_viewer(const rg_doc *d) { return strcmp(rg_doc_text(d->root, "cost"), "llm-viewer") == 0; }
+static bool of_llm_viewer(const rg_doc *d) { return strcmp(rg_doc_text(d->json, "cost"), "llm-viewer") == 0; }
 
 static bool wanted(const rg_doc *d, int ph)
 {
-    const char *stage = rg_doc_text(d->root, "stage");
+    const char *stage = rg_doc_text(d->json, "stage");
     return !stage || strcmp(stage, ph == RG_PREFILL ? "decode" : "prefill") != 0;
 }
 
@@ -171,15 +171,21 @@ static void add_roofs(rg_roof_plot *plot, const json_t *h)
             rg_doc_num(v, "bytes") / 1024.0, rg_num(a, sizeof a, rg_doc_num(v, "gbps")));
 }
 
-int rg_doc_count_model(const rg_doc *d)
+static int n_model(const rg_doc *d)
 {
-    const size_t n = json_array_size(json_object_get(d->root, "hardware"));
+    const size_t n = json_array_size(json_object_get(d->json, "hardware"));
     return n > 16 ? 16 : (int)n;
 }
 
-rg_status rg_doc_picture_model(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_model(const rg_reports *s, size_t index)
 {
-    const json_t *h = json_array_get(json_object_get(d->root, "hardware"), (size_t)index), *first = NULL;
+    return (int)index < n_model(rg_reports_other(s));
+}
+
+rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
+    const json_t *h = json_array_get(json_object_get(d->json, "hardware"), (size_t)index), *first = NULL;
     const char *name = or_unknown(rg_doc_text(h, "name"));
     char title[300], sub[300], clean[130], machine[110], format[64], other[64];
     rg_roof_plot plot = rg_sweep_plot();
@@ -214,8 +220,8 @@ rg_status rg_doc_picture_model(FILE *f, const rg_doc *d, int index, bool embedde
 /* Cases that differ in `over` alone make a curve. */
 static bool curves_of(rg_curves *c, const rg_doc *d, int ph, bool over_batch)
 {
-    bool ok = true, machines = json_array_size(json_object_get(d->root, "hardware")) > 1;
-    for (size_t i = 0; i < cases(d) && !rg_doc_get(d->root, "study"); i++) {
+    bool ok = true, machines = json_array_size(json_object_get(d->json, "hardware")) > 1;
+    for (size_t i = 0; i < cases(d) && !rg_doc_get(d->json, "study"); i++) {
         const json_t *k = case_of(d, i);
         char name[300], format[64], machine[96], a[32], b[32];
         const double tp = rg_doc_num(k, "input.tp"), t = isfinite(tp) ? tp : rg_doc_num(k, "input.tp_size"),
@@ -292,28 +298,40 @@ static rg_status draw(FILE *f, const rg_doc *d, bool over_batch, int index, bool
     return st;
 }
 
-int rg_doc_count_model_batch(const rg_doc *d) { return count(d, true); }
-int rg_doc_count_model_length(const rg_doc *d) { return count(d, false); }
-rg_status rg_doc_picture_model_batch(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_model_batch(const rg_reports *s, size_t index)
 {
-    return draw(f, d, true, index, embedded, err);
+    return index < (size_t)count(rg_reports_other(s), true);
 }
-rg_status rg_doc_picture_model_length(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_model_length(const rg_reports *s, size_t index)
 {
-    return draw(f, d, false, index, embedded, err);
+    return index < (size_t)count(rg_reports_other(s), false);
+}
+rg_status rg_picture_model_batch(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
+    return draw(f, d, true, (int)index, embedded, err);
+}
+rg_status rg_picture_model_length(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
+    return draw(f, d, false, (int)index, embedded, err);
 }
 
 /* ---- studies ---- */
 
-int rg_doc_count_study(const rg_doc *d) { return rg_doc_text(d->root, "study.name") != NULL; }
-
-rg_status rg_doc_picture_study(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+bool rg_picture_can_study(const rg_reports *s, size_t index)
 {
+    return index == 0 && rg_doc_text(rg_reports_other(s)->json, "study.name");
+}
+
+rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(set);
     rg_dot *dot = calloc(cases(d) * RG_PHASE_COUNT + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[RG_PHASE_COUNT];
     char title[96], sub[256], model[130], label[96], a[32], b[32], name[32];
     const bool steps =
-        strcmp(rg_text_clean(name, sizeof name, rg_doc_text(d->root, "study.name")), "ablation") == 0;
+        strcmp(rg_text_clean(name, sizeof name, rg_doc_text(d->json, "study.name")), "ablation") == 0;
     int n = 0;
     (void)index;
     if (!dot) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");

@@ -20,35 +20,35 @@ typedef struct point {
 
 static double mark_radius(double share) { return 3.0 + 15.0 * sqrt(fmin(fmax(share, 0.0), 1.0)); }
 
-static void tips(point *p, const rg_saved_group *g)
+static void tips(point *p, const rg_group *g)
 {
     char a[8][32];
     rg_num(a[0], sizeof a[0], g->ai_analytic);
     rg_num(a[1], sizeof a[1], g->attainable_gflops);
-    rg_bytes(a[2], sizeof a[2], g->analytic.total);
-    rg_time(a[3], sizeof a[3], g->analytic_ns);
+    rg_bytes(a[2], sizeof a[2], g->analytic.total_bytes);
+    rg_time(a[3], sizeof a[3], g->analytic.ideal_ns);
     snprintf(p->tip[0], sizeof p->tip[0],
         "%s, %s: analytic\n%s FLOP/byte from %s compulsory\nat most %s GFLOP/s on the roofs, %s", p->name,
         rg_phase_names[p->phase], a[0], a[2], a[1], a[3]);
     rg_num(a[0], sizeof a[0], g->ai_counted);
     rg_num(a[1], sizeof a[1], g->gflops);
-    rg_bytes(a[2], sizeof a[2], g->counted.total);
+    rg_bytes(a[2], sizeof a[2], g->counted.total_bytes);
     rg_time(a[3], sizeof a[3], g->t_ns);
     rg_percent(a[4], sizeof a[4], g->share);
-    rg_percent(a[5], sizeof a[5], g->fraction);
-    rg_num(a[6], sizeof a[6], rg_ratio(g->counted.total, g->t_ns));
+    rg_percent(a[5], sizeof a[5], g->roof_fraction);
+    rg_num(a[6], sizeof a[6], rg_ratio(g->counted.total_bytes, g->t_ns));
     snprintf(p->tip[1], sizeof p->tip[1],
         "%s, %s: measured\n%s, %s of the phase\n%s FLOP/byte from %s counted\n%s GFLOP/s, %s GB/s, %s of the "
         "roof",
         p->name, rg_phase_names[p->phase], a[3], a[4], a[0], a[2], a[1], a[6], a[5]);
 }
 
-static int points_of(point *out, const rg_saved_run *r)
+static int points_of(point *out, const rg_run *r)
 {
     int n = 0;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
-            const rg_saved_group s = rg_saved_group_of(r, (rg_phase)ph, (rg_opgroup)g);
+            const rg_group s = rg_run_group(r, (rg_phase)ph, (rg_opgroup)g);
             if (s.n == 0 || !(s.flop > 0.0)) continue;
             point *p = &out[n++];
             *p = (point){.phase = (rg_phase)ph,
@@ -153,15 +153,15 @@ static void legend(rg_svg *s, const point *p, int n, bool known)
             "are left out.");
 }
 
-bool rg_picture_can_roofline(const rg_saved *s, size_t run)
+bool rg_picture_can_roofline(const rg_reports *s, size_t run)
 {
     point p[RG_PHASE_COUNT * RG_OPGROUP_COUNT];
     return points_of(p, &s->run[run]) > 0;
 }
 
-rg_status rg_picture_roofline(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_roofline(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
-    const rg_saved_run *r = &set->run[run];
+    const rg_run *r = &set->run[run];
     point p[RG_PHASE_COUNT * RG_OPGROUP_COUNT];
     const int n = points_of(p, r);
     bool known = true;
@@ -196,18 +196,18 @@ rg_status rg_picture_roofline(FILE *f, const rg_saved *set, size_t run, bool emb
 static const char *const run_classes[] = {"c-qkv", "c-attn", "c-out", "c-gate", "c-down", "c-head", "c-rest"};
 static const char *run_class(size_t i) { return run_classes[i % (sizeof run_classes / sizeof *run_classes)]; }
 
-static int phase_points(point *out, const rg_saved_run *r, size_t run)
+static int phase_points(point *out, const rg_run *r, size_t run)
 {
     int n = 0;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        const rg_saved_phase *q = &r->phase[ph];
-        if (!q->ran) continue;
+        const rg_doc_phase *q = &r->phase[ph];
+        if (!rg_phase_ran(q)) continue;
         point *p = &out[n++];
         char a[5][32];
         *p = (point){.phase = (rg_phase)ph,
             .group = -1,
             .ax = q->ai_analytic,
-            .ay = rg_ratio(q->flop, q->analytic_ns),
+            .ay = rg_ratio(q->flop, q->ideal_ns),
             .mx = q->ai_counted,
             .my = q->gflops,
             .radius = 7.0,
@@ -243,16 +243,16 @@ static void arrow(rg_svg *s, const rg_roof_plot *plot, const point *a, const poi
     rg_svg_end(s);
 }
 
-bool rg_picture_can_compare(const rg_saved *s, size_t run)
+bool rg_picture_can_compare(const rg_reports *s, size_t run)
 {
     (void)run;
     return s->n > 1;
 }
 
-rg_status rg_picture_compare(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_compare(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
-    point p[RG_SAVED_MAX_RUNS][RG_PHASE_COUNT];
-    int n[RG_SAVED_MAX_RUNS];
+    point p[RG_MOST_RUNS][RG_PHASE_COUNT];
+    int n[RG_MOST_RUNS];
     char sub[320];
     rg_svg s;
     rg_roof_plot plot = rg_roof_plot_at(LEFT, TOP, RIGHT, BOTTOM);

@@ -147,30 +147,30 @@ rg_status rg_picture_sweep_points(FILE *f, const char *title, const char *sub, r
 
 /* ---- of saved runs ---- */
 
-bool rg_picture_can_sweep(const rg_saved *s, size_t run)
+bool rg_picture_can_sweep(const rg_reports *s, size_t run)
 {
     (void)run;
     for (size_t i = 1; i < s->n; i++) {
-        const rg_saved_run *a = &s->run[0], *b = &s->run[i];
-        if (strcmp(a->name, b->name) == 0 &&
-            (fabs(a->prompt_tokens - b->prompt_tokens) > 0.5 ||
+        const rg_run *a = &s->run[0], *b = &s->run[i];
+        if (strcmp(a->d->model.name, b->d->model.name) == 0 &&
+            (fabs(a->d->run.prompt_tokens - b->d->run.prompt_tokens) > 0.5 ||
                 fabs(a->phase[RG_DECODE].batch - b->phase[RG_DECODE].batch) > 0.5))
             return true;
     }
     return false;
 }
 
-static void sum_groups(rg_sweep_point *p, const rg_saved_run *r, unsigned groups)
+static void sum_groups(rg_sweep_point *p, const rg_run *r, unsigned groups)
 {
     double flop = 0.0, t = 0.0, ideal = 0.0, counted = 0.0, analytic = 0.0;
     for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
         if (!(groups & 1u << g)) continue;
-        const rg_saved_group s = rg_saved_group_of(r, p->phase, (rg_opgroup)g);
+        const rg_group s = rg_run_group(r, p->phase, (rg_opgroup)g);
         flop += s.flop;
         t += s.t_ns;
-        ideal += s.analytic_ns;
-        counted += s.counted.total;
-        analytic += s.analytic.total;
+        ideal += s.analytic.ideal_ns;
+        counted += s.counted.total_bytes;
+        analytic += s.analytic.total_bytes;
     }
     p->ai = rg_ratio(flop, analytic);
     p->gflops = rg_ratio(flop, ideal);
@@ -178,7 +178,7 @@ static void sum_groups(rg_sweep_point *p, const rg_saved_run *r, unsigned groups
     p->measured_gflops = rg_ratio(flop, t);
 }
 
-rg_status rg_picture_sweep(FILE *f, const rg_saved *set, size_t run, bool embedded, rg_err *err)
+rg_status rg_picture_sweep(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     static const unsigned groups[RG_SWEEP_GROUPS] = {
         1u << RG_OPGROUP_QKV, 1u << RG_OPGROUP_GATE | 1u << RG_OPGROUP_DOWN, 1u << RG_OPGROUP_ATTN};
@@ -190,23 +190,23 @@ rg_status rg_picture_sweep(FILE *f, const rg_saved *set, size_t run, bool embedd
     if (!p) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
     for (size_t i = 0; i < set->n; i++)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-            const rg_saved_run *r = &set->run[i];
-            const rg_saved_phase *q = &r->phase[ph];
-            if (!q->ran) continue;
-            if (r->prompt_tokens > set->run[biggest].prompt_tokens) biggest = i;
+            const rg_run *r = &set->run[i];
+            const rg_doc_phase *q = &r->phase[ph];
+            if (!rg_phase_ran(q)) continue;
+            if (r->d->run.prompt_tokens > set->run[biggest].d->run.prompt_tokens) biggest = i;
             for (int g = 0; g < RG_SWEEP_GROUPS; g++) {
                 p[n] = (rg_sweep_point){.group = (rg_sweep_group)g,
                     .phase = (rg_phase)ph,
                     .batch = (int64_t)fmin(q->batch, 1e15),
-                    .seqlen = (int64_t)fmin(r->prompt_tokens, 1e15)};
+                    .seqlen = (int64_t)fmin(r->d->run.prompt_tokens, 1e15)};
                 sum_groups(&p[n++], r, groups[g]);
             }
         }
-    const rg_saved_run *r = &set->run[biggest];
+    const rg_run *r = &set->run[biggest];
     rg_roof_plot_saved(&plot, r);
     snprintf(sub, sizeof sub, "%s, %zu runs; roofs of the longest; %.0f thread%s, %s",
-        rg_text_clean(name, sizeof name, r->name), set->n, r->threads, r->threads > 1.5 ? "s" : "",
-        rg_text_clean(cpu, sizeof cpu, r->cpu));
+        rg_text_clean(name, sizeof name, r->d->model.name), set->n, r->d->machine.threads,
+        r->d->machine.threads > 1.5 ? "s" : "", rg_text_clean(cpu, sizeof cpu, r->d->machine.cpu));
     const rg_status st =
         rg_picture_sweep_points(f, "Operator groups over batch and length", sub, &plot, p, n, embedded, err);
     free(p);

@@ -5,15 +5,18 @@
 #include "base/text.h"
 #include "report/join.h"
 #include "report/svg/charts.h"
-#include "report/svg/doc_pictures.h"
+#include "report/svg/pictures.h"
 
 enum { W = 960, H = 640, LEFT = 74, RIGHT = 944, TOP = 62, BOTTOM = 540, TYPES = 12 };
 
-int rg_doc_count_validation(const rg_doc *d) { return json_array_size(d->list) > 0; }
+bool rg_picture_can_validation(const rg_reports *s, size_t index)
+{
+    return index == 0 && json_array_size(rg_doc_rows(rg_reports_other(s))) > 0;
+}
 
 static int type_of(const rg_doc *d, size_t at, const char **seen, int *n)
 {
-    const char *mine = rg_doc_text(json_array_get(d->list, at), "dtype");
+    const char *mine = rg_doc_text(json_array_get(rg_doc_rows(d), at), "dtype");
     for (int k = 0; k < *n; k++)
         if (strcmp(seen[k], mine) == 0) return k;
     if (*n == TYPES) return TYPES - 1;
@@ -33,17 +36,18 @@ static void diagonal(rg_svg *s, const rg_axis *x, const rg_axis *y, double facto
     rg_svg_label(s, rg_axis_at(x, at), rg_axis_at(y, at * factor), 3, 11, "soft halo", name);
 }
 
-rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool embedded, rg_err *err)
+rg_status rg_picture_validation(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
+    const rg_doc *d = rg_reports_other(set);
     const char *seen[TYPES];
-    const size_t n = json_array_size(d->list);
+    const size_t n = json_array_size(rg_doc_rows(d));
     double lo = INFINITY, hi = 0.0;
     char cpu[96], model[48], text[320], attrs[96], a[32], b[32], c[32];
     int types = 0;
     rg_svg s;
     (void)index;
     for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(d->list, i);
+        const json_t *o = json_array_get(rg_doc_rows(d), i);
         const double v[] = {rg_doc_num(o, "measured_ns"), rg_doc_num(o, "predicted_ns")};
         for (int k = 0; k < 2; k++)
             if (v[k] > 0.0) {
@@ -57,12 +61,12 @@ rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool em
         "dashed lines are a quarter off.",
         embedded);
     rg_text_clean(
-        cpu, sizeof cpu, rg_doc_text(d->root, "cpu") ? rg_doc_text(d->root, "cpu") : "unknown machine");
+        cpu, sizeof cpu, rg_doc_text(d->json, "cpu") ? rg_doc_text(d->json, "cpu") : "unknown machine");
     rg_picture_title(&s, "Predicted against measured", cpu);
     rg_axis_draw_x(&s, &x, TOP, BOTTOM, "measured time of a call, ms");
     rg_axis_draw_y(&s, &y, LEFT, RIGHT, "predicted time, ms");
     for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(d->list, i);
+        const json_t *o = json_array_get(rg_doc_rows(d), i);
         rg_svg_keep_off(&s, rg_axis_at(&x, rg_doc_num(o, "measured_ns") / 1e6),
             rg_axis_at(&y, rg_doc_num(o, "predicted_ns") / 1e6), 5, 5, 0);
     }
@@ -70,7 +74,7 @@ rg_status rg_doc_picture_validation(FILE *f, const rg_doc *d, int index, bool em
     diagonal(&s, &x, &y, 0.8, "20 % below");
     diagonal(&s, &x, &y, 1.0, "predicted = measured");
     for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(d->list, i);
+        const json_t *o = json_array_get(rg_doc_rows(d), i);
         const double measured = rg_doc_num(o, "measured_ns"), predicted = rg_doc_num(o, "predicted_ns");
         const bool prefill = strcmp(rg_doc_text(o, "phase"), rg_phase_names[RG_PREFILL]) == 0;
         const int type = type_of(d, i, seen, &types);

@@ -43,31 +43,33 @@ void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, co
 
 /* ---- the roofs of a run ---- */
 
-static bool read_roof(const rg_saved_roof *f)
+static bool read_roof(const rg_doc_roof *f)
 {
-    return !f->compute && strncmp(f->name, "read ", 5) == 0 && f->value > 0.0;
+    return !rg_roof_computes(f) && strncmp(f->name, "read ", 5) == 0 && f->value_gbps > 0.0;
 }
 static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * fmax(a, b); }
 
-static void add_levels(rg_roof_plot *p, const rg_saved_run *r, const double *used, int n_used)
+static void add_levels(rg_roof_plot *p, const rg_run *r, const double *used, int n_used)
 {
     char a[32], b[32], c[32];
-    for (size_t i = 0; i < r->n_roofs;) {
-        const rg_saved_roof *f = &r->roof[i];
+    for (size_t i = 0; i < r->d->machine.n_roofs;) {
+        const rg_doc_roof *f = &r->d->machine.roofs[i];
         if (!read_roof(f)) {
             i++;
             continue;
         }
-        double sum = 0.0, last = f->footprint;
+        double sum = 0.0, last = f->footprint_bytes;
         int n = 0;
-        for (; i < r->n_roofs && read_roof(&r->roof[i]) && near(r->roof[i].value, f->value, 0.2); i++, n++) {
-            sum += r->roof[i].value;
-            last = r->roof[i].footprint;
+        for (; i < r->d->machine.n_roofs && read_roof(&r->d->machine.roofs[i]) &&
+             near(r->d->machine.roofs[i].value_gbps, f->value_gbps, 0.2);
+             i++, n++) {
+            sum += r->d->machine.roofs[i].value_gbps;
+            last = r->d->machine.roofs[i].footprint_bytes;
         }
         bool drawn = false;
         for (int k = 0; k < n_used; k++) drawn = drawn || near(used[k], sum / n, 0.06);
         if (drawn) continue;
-        rg_bytes(a, sizeof a, f->footprint);
+        rg_bytes(a, sizeof a, f->footprint_bytes);
         rg_bytes(b, sizeof b, last);
         rg_num(c, sizeof c, sum / n);
         if (n > 1)
@@ -77,25 +79,25 @@ static void add_levels(rg_roof_plot *p, const rg_saved_run *r, const double *use
     }
 }
 
-void rg_roof_plot_saved(rg_roof_plot *p, const rg_saved_run *r)
+void rg_roof_plot_saved(rg_roof_plot *p, const rg_run *r)
 {
     double used[RG_PHASE_COUNT];
     char a[32], b[32];
     int n = 0;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const double foot = r->phase[ph].stream_bytes,
-                     bw = r->phase[ph].ran ? rg_saved_bandwidth(r, foot) : NAN;
+                     bw = rg_phase_ran(&r->phase[ph]) ? rg_run_bandwidth(r, foot) : NAN;
         if (!(bw > 0.0) || (n > 0 && near(bw, used[0], 0.05))) continue;
         used[n++] = bw;
         rg_roof_plot_add(p, false, true, bw, "weights and KV, %s: %s GB/s", rg_bytes(a, sizeof a, foot),
             rg_num(b, sizeof b, bw));
     }
     add_levels(p, r, used, n);
-    for (size_t i = 0; i < r->n_roofs; i++) {
-        const rg_saved_roof *f = &r->roof[i];
-        if (f->compute)
-            rg_roof_plot_add(p, true, rg_saved_binds(r, f), f->value, "%.60s: %s G%s/s", f->name,
-                rg_num(a, sizeof a, f->value), strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
+    for (size_t i = 0; i < r->d->machine.n_roofs; i++) {
+        const rg_doc_roof *f = &r->d->machine.roofs[i];
+        if (rg_roof_computes(f))
+            rg_roof_plot_add(p, true, rg_run_binds(r, f), f->value_gflops, "%.60s: %s G%s/s", f->name,
+                rg_num(a, sizeof a, f->value_gflops), strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
     }
 }
 
@@ -278,11 +280,12 @@ void rg_picture_title(rg_svg *s, const char *title, const char *sub)
     if (sub) rg_svg_text(s, (rg_svg_at){16, 45, RG_SVG_START, 12, 0, "soft"}, sub);
 }
 
-const char *rg_picture_run(char *buf, size_t n, const rg_saved_run *r)
+const char *rg_picture_run(char *buf, size_t n, const rg_run *r)
 {
     char name[80], cpu[80];
     snprintf(buf, n, "%s, %s weights, %.0f prompt + %.0f generated tokens; %.0f thread%s, %s",
-        rg_text_clean(name, sizeof name, r->name), r->dtype ? r->dtype : "unknown", r->prompt_tokens,
-        r->gen_tokens, r->threads, r->threads > 1.5 ? "s" : "", rg_text_clean(cpu, sizeof cpu, r->cpu));
+        rg_text_clean(name, sizeof name, r->d->model.name), r->d->model.dtype ? r->d->model.dtype : "unknown",
+        r->d->run.prompt_tokens, r->d->run.gen_tokens, r->d->machine.threads,
+        r->d->machine.threads > 1.5 ? "s" : "", rg_text_clean(cpu, sizeof cpu, r->d->machine.cpu));
     return buf;
 }

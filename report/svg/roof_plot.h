@@ -3,7 +3,7 @@
 #ifndef RG_ROOF_PLOT_H
 #define RG_ROOF_PLOT_H
 
-#include "report/saved.h"
+#include "report/runs.h"
 #include "report/svg/axis.h"
 
 enum { RG_PLOT_ROOFS = 40 };
@@ -32,7 +32,7 @@ void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, co
     __attribute__((format(printf, 5, 6)));
 /* The roofs of a saved run: bandwidth levels (footprints of nearly the same speed are one), the bandwidth at
  * what each phase streams, ceilings. */
-void rg_roof_plot_saved(rg_roof_plot *p, const rg_saved_run *r);
+void rg_roof_plot_saved(rg_roof_plot *p, const rg_run *r);
 /* Fixes the axes to the extent and the ridge points. Positions are valid from here on. */
 void rg_roof_plot_scale(rg_roof_plot *p);
 /* Axes and roof lines; then, after the marks have kept labels off their places, the names of roofs and ridge
@@ -56,6 +56,6 @@ void rg_legend_item(rg_svg *s, rg_legend *l, rg_legend_mark mark, const char *cl
 /* Heading and second line of a picture. */
 void rg_picture_title(rg_svg *s, const char *title, const char *sub);
 /* "TinyLlama 1.1B, q4g64, 2 threads of AMD EPYC" into buf. */
-const char *rg_picture_run(char *buf, size_t n, const rg_saved_run *r);
+const char *rg_picture_run(char *buf, size_t n, const rg_run *r);
 
 #endif

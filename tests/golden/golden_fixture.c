@@ -8,7 +8,7 @@
 static rg_report *make(bool known, const char *dtype)
 {
     static const rg_metric metrics[] = {{.name = "cycles",
-                                            .source = "PAPI",
+                                            .source = "pmu",
                                             .available = true,
                                             .events = "perf::CYCLES",
                                             .ctr = 0,
@@ -47,15 +47,20 @@ static rg_report *make(bool known, const char *dtype)
 int main(int argc, char **argv)
 {
     rg_report *two[] = {make(true, "f16"), make(true, "q4g64")}, *blind = make(false, "q4g64");
-    fixture_print *print = argc < 2   ? NULL
-        : strcmp(argv[1], "md") == 0  ? rg_report_md
-        : strcmp(argv[1], "csv") == 0 ? rg_report_csv
-                                      : rg_report_json;
-    const bool one = argc > 2;
+    const bool one = argc > 2, made = argc > 1 && two[0] && two[1] && blind;
+    rg_reports s = {0};
+    rg_doc d;
     rg_err err;
-    const rg_status st = !print || !two[0] || !two[1] || !blind ? RG_E_USAGE
-        : one ? print(stdout, (const rg_report *const *)&blind, 1, &err)
-              : print(stdout, (const rg_report *const *)two, 2, &err);
+    rg_status st = !made ? RG_E_USAGE
+        : one            ? rg_report_doc(&d, (const rg_report *const *)&blind, 1, &err)
+                         : rg_report_doc(&d, (const rg_report *const *)two, 2, &err);
+    if (st == RG_OK) st = rg_reports_add(&s, &d, "fixture", &err);
+    if (st == RG_OK)
+        st = strcmp(argv[1], "md") == 0   ? rg_profile_md(stdout, &s, &err)
+            : strcmp(argv[1], "csv") == 0 ? rg_profile_csv(stdout, &s, &err)
+                                          : rg_doc_json(stdout, s.doc, &err);
+    if (st != RG_OK && made) fprintf(stderr, "%s\n", err.msg);
+    rg_reports_close(&s);
     for (int k = 0; k < 2; k++) rg_report_close(two[k]);
     rg_report_close(blind);
     return (int)st;

@@ -12,8 +12,8 @@
 #include "ridge/latency.h"
 #include "ridge/score.h"
 #include "ridge/topo.h"
-#include "roofline/doctor.h"
-#include "roofline/machine.h"
+#include "roofline/doctor/doctor.h"
+#include "roofline/measure/machine.h"
 #include "weights/synth.h"
 
 extern rg_stop_flag rg_stop; /* of tools/ */

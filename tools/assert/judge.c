@@ -277,22 +277,3 @@ rg_status rg_judge(const rg_cli *cli, const json_t *report, rg_err *err)
     rg_subjects_free(&c.base);
     return st;
 }
-
-rg_status rg_judge_printed(const rg_cli *cli, rg_json_printer *print, const void *report, rg_err *err)
-{
-    char *text = NULL;
-    size_t n = 0;
-    json_error_t e;
-    if (!rg_judge_wanted(cli)) return RG_OK;
-    FILE *f = open_memstream(&text, &n);
-    if (!f) return rg_fail(err, RG_E_NOMEM, "--assert: out of memory");
-    rg_status st = print(f, report, err);
-    fclose(f);
-    json_t *j = st == RG_OK ? json_loadb(text, n, 0, &e) : NULL;
-    if (st == RG_OK)
-        st = j ? rg_judge(cli, j, err)
-               : rg_fail(err, RG_E_INTERNAL, "--assert: the report is not JSON: %s", e.text);
-    json_decref(j);
-    free(text);
-    return st;
-}

@@ -16,8 +16,5 @@ bool rg_judge_wanted(const rg_cli *cli);
 /* Judges the report (the JSON of the command), says each result on stderr, writes --junit and --summary.
  * RG_E_ASSERT if an assertion fails, RG_E_NOISY if none fails but one cannot be told. */
 rg_status rg_judge(const rg_cli *cli, const json_t *report, rg_err *err);
-/* The same for a report that a printer writes. */
-typedef rg_status rg_json_printer(FILE *f, const void *report, rg_err *err);
-rg_status rg_judge_printed(const rg_cli *cli, rg_json_printer *print, const void *report, rg_err *err);
 
 #endif

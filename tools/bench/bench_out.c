@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/csv.h"
 #include "report/table.h"
 #include "roofline/measure/json_value.h"
 #include "tools/measure/bench.h"
@@ -14,28 +15,11 @@ typedef struct cell {
     rg_bench_numbers n;
 } cell;
 
-static const char *fuse_text(const rg_bench_unit *u, const rg_bench_lane *l)
-{
-    static char text[64];
-    return rg_fuse_text(text, sizeof text, rg_fuse_applied(u->info.config, l->so.fuse));
-}
-
-static const char *stamp(time_t t)
-{
-    static char buf[32];
-    struct tm tm;
-    buf[0] = 0;
-    if (t && gmtime_r(&t, &tm)) strftime(buf, sizeof buf, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return buf;
-}
-
 /* llama-bench's first column: what the model is and the type of its weights. */
-static const char *model_type(const rg_bench_unit *u)
+static const char *model_type(char *buf, size_t n, const rg_bench_unit *u)
 {
-    static char buf[192];
     char name[128];
-    snprintf(
-        buf, sizeof buf, "%s %s", rg_text_clean(name, sizeof name, u->model.config.name), u->model.dtype);
+    snprintf(buf, n, "%s %s", rg_text_clean(name, sizeof name, u->model.config.name), u->model.dtype);
     return buf;
 }
 
@@ -51,43 +35,9 @@ static double roof_peak(const rg_bench_unit *u)
     return peak > 0.0 ? peak : NAN;
 }
 
-typedef enum kind { TEXT, INT, REAL, BOOL } kind;
-
-typedef struct field {
-    const char *name, *text; /* text: of TEXT, borrowed until the next; NULL: unknown */
-    kind kind;
-    double number; /* of INT and REAL; NAN: unknown */
-} field;
-
-enum {
-#define RG_FIELD(name, kind, value) F_##name,
-#include "tools/bench/bench_fields.def"
-    N_FIELDS
-};
-
-#define AS_TEXT(x) .text = (x)
-#define AS_INT(x) .number = (double)(x)
-#define AS_REAL(x) .number = (x)
-#define AS_BOOL(x) .number = (x) ? 1.0 : 0.0
-
-static field field_of(const cell *c, int which)
+static rg_status written(FILE *f, rg_err *err)
 {
-    const rg_bench *b = c->b;
-    const rg_bench_row *r = c->r;
-    const rg_bench_test *t = &b->test[r->test];
-    const rg_setting *s = &b->setting[r->setting];
-    const rg_bench_unit *u = rg_bench_unit_of(b, r);
-    const rg_bench_lane *l = &b->lane[r->lane];
-    const rg_model_info *m = &u->model;
-    const rg_bench_numbers *n = &c->n;
-    switch (which) {
-#define RG_FIELD(name_, kind_, value) \
-    case F_##name_: \
-        return (field){.name = #name_, .kind = kind_, AS_##kind_(value)};
-#include "tools/bench/bench_fields.def"
-    default:
-        return (field){0};
-    }
+    return ferror(f) ? rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno)) : RG_OK;
 }
 
 /* The rows that have samples, one after the other. */
@@ -102,168 +52,155 @@ static bool next(cell *c, const rg_bench *b, int *i)
     return false;
 }
 
-static rg_status written(FILE *f, rg_err *err)
+static void fill(rg_doc_result *d, const cell *c, rg_lines *pool)
 {
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno)) : RG_OK;
-}
-
-/* ---- csv and sql ---- */
-
-static void quoted(FILE *f, const char *s, char quote)
-{
-    char clean[1024];
-    fputc(quote, f);
-    for (const char *p = rg_text_clean(clean, sizeof clean, s ? s : ""); *p; p++) {
-        if (*p == quote) fputc(quote, f);
-        fputc(*p, f);
-    }
-    fputc(quote, f);
-}
-
-/* Unknown numbers are `unknown`. */
-static void plain(FILE *f, const field *v, char quote, const char *unknown)
-{
-    if (v->kind == TEXT && !v->text)
-        fputs(unknown, f);
-    else if (v->kind == TEXT)
-        quoted(f, v->text, quote);
-    else if (!isfinite(v->number))
-        fputs(unknown, f);
-    else if (v->kind == REAL)
-        fprintf(f, "%.10g", v->number);
-    else
-        fprintf(f, "%.0f", v->number);
-}
-
-rg_status rg_bench_csv(FILE *f, const rg_bench *b, rg_err *err)
-{
-    static const char *const names[] = {
-#define RG_FIELD(name, kind, value) #name,
-#include "tools/bench/bench_fields.def"
-    };
-    cell c;
-    for (int k = 0; k < N_FIELDS; k++) fprintf(f, "%s%s", k ? "," : "", names[k]);
-    fputc('\n', f);
-    for (int i = 0; next(&c, b, &i);)
-        for (int k = 0; k < N_FIELDS; k++) {
-            const field v = field_of(&c, k);
-            plain(f, &v, '"', "");
-            fputc(k + 1 < N_FIELDS ? ',' : '\n', f);
-        }
-    return written(f, err);
-}
-
-rg_status rg_bench_sql(FILE *f, const rg_bench *b, rg_err *err)
-{
-    static const char *const types[] = {
-        [TEXT] = "TEXT", [INT] = "INTEGER", [REAL] = "REAL", [BOOL] = "INTEGER"};
-    static const struct {
-        const char *name;
-        kind kind;
-    } columns[] = {
-#define RG_FIELD(name, kind, value) {#name, kind},
-#include "tools/bench/bench_fields.def"
-    };
-    cell c;
-    fputs("CREATE TABLE IF NOT EXISTS ridge_bench (\n", f);
-    for (int k = 0; k < N_FIELDS; k++)
-        fprintf(f, "  %s %s%s\n", columns[k].name, types[columns[k].kind], k + 1 < N_FIELDS ? "," : "");
-    fputs(");\n", f);
-    for (int i = 0; next(&c, b, &i);) {
-        fputs("INSERT INTO ridge_bench (", f);
-        for (int k = 0; k < N_FIELDS; k++) fprintf(f, "%s%s", k ? ", " : "", columns[k].name);
-        fputs(") VALUES (", f);
-        for (int k = 0; k < N_FIELDS; k++) {
-            const field v = field_of(&c, k);
-            if (k) fputs(", ", f);
-            plain(f, &v, '\'', "NULL");
-        }
-        fputs(");\n", f);
-    }
-    return written(f, err);
-}
-
-/* ---- json ---- */
-
-static json_t *value_of(const field *v)
-{
-    switch (v->kind) {
-    case TEXT:
-        return rg_json_text(v->text);
-    case INT:
-        return isfinite(v->number) ? json_integer((json_int_t)v->number) : json_null();
-    case BOOL:
-        return json_boolean(v->number != 0.0);
-    default:
-        return rg_json_real(v->number);
+    char text[192];
+    const rg_bench *b = c->b;
+    const rg_bench_row *r = c->r;
+    const rg_bench_test *t = &b->test[r->test];
+    const rg_setting *s = &b->setting[r->setting];
+    const rg_bench_unit *u = rg_bench_unit_of(b, r);
+    const rg_bench_lane *l = &b->lane[r->lane];
+    const rg_model_info *m = &u->model;
+    const rg_bench_numbers *n = &c->n;
+    *d = (rg_doc_result){.build_version = RIDGE_VERSION,
+        .cpu_info = rg_cpu_name(),
+        .backends = u->info.blas ? "BLAS" : "CPU",
+        .model_filename = m->path,
+        .model_type = rg_doc_keep(pool, model_type(text, sizeof text, u)),
+        .model_size = (double)m->resident_bytes,
+        .model_n_params = (double)m->params,
+        .n_batch = s->cli.batch ? (double)s->cli.batch : 2048.0,
+        .n_ubatch = (double)l->so.ubatch,
+        .n_threads = u->info.threads,
+        .type_k = rg_kvtypes[l->so.kv_k].name,
+        .type_v = rg_kvtypes[l->so.kv_v].name,
+        .flash_attn = !l->so.unfused,
+        .n_prompt = (double)t->prompt,
+        .n_gen = (double)t->gen,
+        .n_depth = (double)t->depth,
+        .test_time = rg_doc_keep(pool, rg_stamp(text, sizeof text, r->started)),
+        .avg_ns = floor(n->ns.mean),
+        .stddev_ns = floor(n->ns.sd),
+        .avg_ts = n->ts.mean,
+        .stddev_ts = n->ts.sd,
+        .test = t->name,
+        .setting = s->label,
+        .n_seq = (double)t->seqs,
+        .dtype = m->dtype,
+        .head_dtype = m->head_dtype,
+        .fuse =
+            rg_doc_keep(pool, rg_fuse_text(text, sizeof text, rg_fuse_applied(u->info.config, l->so.fuse))),
+        .act = s->cli.act ? s->cli.act : "f32",
+        .isa = rg_isa_names[u->info.isa],
+        .kernel = s->cli.kernel ? s->cli.kernel : "auto",
+        .pinned = u->info.cpus != NULL,
+        .huge_pages = !(s->cli.huge_pages && strcmp(s->cli.huge_pages, "off") == 0),
+        .model_file_bytes = (double)m->file_bytes,
+        .stream_weight_bytes = (double)m->stream_bytes,
+        .bits_per_weight_file = m->bits_file,
+        .bits_per_weight_resident = m->bits_resident,
+        .load_ns = (double)u->info.load_ns,
+        .samples = r->n,
+        .runs_per_sample = r->inner,
+        .tokens = n->tokens,
+        .median_ns = n->ns.median,
+        .median_ts = n->median_ts,
+        .ci95_low_ts = n->low_ts,
+        .ci95_high_ts = n->high_ts,
+        .spread = r->n > 1 ? n->ns.spread : NAN,
+        .flop = n->flop,
+        .bytes_counted = n->bytes_counted,
+        .bytes_analytic = n->bytes_analytic,
+        .stream_bytes = n->stream_bytes,
+        .ai = n->ai,
+        .gflops = n->gflops,
+        .gbps = n->gbps,
+        .mbu = n->mbu,
+        .mfu = n->mfu,
+        .roof_fraction = n->roof_fraction,
+        .ideal_ns = n->ideal_ns,
+        .ideal_flop_ns = n->flop_ns,
+        .ideal_mem_ns = n->mem_ns,
+        .roof_read_gbps = roof_read(u, n),
+        .roof_gflops = roof_peak(u),
+        .bound = n->bound,
+        .samples_ns = json_array(),
+        .samples_ts = json_array()};
+    for (int i = 0; i < r->n; i++) {
+        json_array_append_new(d->samples_ns, json_real(r->ns[i]));
+        json_array_append_new(d->samples_ts, json_real(1e9 * n->tokens / r->ns[i]));
     }
 }
 
-static json_t *result(const cell *c, bool *ok)
-{
-    json_t *o = json_object(), *ns = json_array(), *ts = json_array();
-    for (int k = 0; k < N_FIELDS; k++) {
-        const field v = field_of(c, k);
-        if (json_object_set_new(o, v.name, value_of(&v)) != 0) *ok = false;
-    }
-    for (int i = 0; i < c->r->n; i++) {
-        json_array_append_new(ns, json_real(c->r->ns[i]));
-        json_array_append_new(ts, json_real(1e9 * c->n.tokens / c->r->ns[i]));
-    }
-    if (json_object_set_new(o, "samples_ns", ns) != 0 || json_object_set_new(o, "samples_ts", ts) != 0)
-        *ok = false;
-    return o;
-}
-
-rg_status rg_bench_jsonl(FILE *f, const rg_bench *b, rg_err *err)
+/* The face of the document, whose list of results the caller frees with it. */
+bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool)
 {
     cell c;
-    bool ok = true;
-    for (int i = 0; next(&c, b, &i) && ok;) {
-        json_t *o = result(&c, &ok);
-        if (ok && (json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(10)) != 0 || fputc('\n', f) == EOF)) {
-            json_decref(o);
-            return rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno));
-        }
-        json_decref(o);
-    }
-    return ok ? written(f, err) : rg_fail(err, RG_E_NOMEM, "bench: out of memory for the JSON");
-}
-
-json_t *rg_bench_to_json(const rg_bench *b, rg_err *err)
-{
-    cell c;
-    bool ok = true;
-    json_t *results = json_array(), *lines = json_array();
+    char stamp[32];
     rg_lines verdict = {0};
-    for (int i = 0; next(&c, b, &i);) json_array_append_new(results, result(&c, &ok));
-    rg_bench_verdict(&verdict, b);
-    for (int i = 0; i < verdict.n; i++) json_array_append_new(lines, rg_json_text(verdict.s[i]));
     const rg_machine *m = b->n_units ? &b->unit[0].machine : NULL;
-    json_t *o =
-        json_pack("{s:s, s:i, s:o, s:s, s:{s:o, s:i, s:o, s:o, s:b}, s:{s:i, s:b, s:i, s:b}, s:o, s:o}",
-            "schema", "ridge.bench", "version", 1, "command", rg_json_text(b->cli->line), "started",
-            stamp(b->started), "machine", "cpu", rg_json_text(rg_cpu_name()), "cores", m ? m->cores : 0,
-            "memory", m && m->memory_bytes > 0 ? json_integer((json_int_t)m->memory_bytes) : json_null(),
-            "roofs_source", rg_json_text(m ? m->source : NULL), "roofs_noisy", m ? (int)m->noisy : 0, "run",
-            "repetitions", b->reps, "interleaved", (int)b->together, "loads", b->loads, "interrupted",
-            (int)b->interrupted, "results", results, "verdict", lines);
-    if (!o || !ok || verdict.failed) {
-        json_decref(o);
-        o = NULL;
-        rg_fail(err, RG_E_NOMEM, "bench: out of memory for the JSON");
-    }
+    rg_bench_verdict(&verdict, b);
+    *d = (rg_doc_bench){.command = b->cli->line,
+        .started = rg_doc_keep(pool, rg_stamp(stamp, sizeof stamp, b->started)),
+        .machine = {.cpu = rg_cpu_name(),
+            .cores = m ? m->cores : 0.0,
+            .memory = m && m->memory_bytes > 0 ? (double)m->memory_bytes : NAN,
+            .roofs_source = m ? m->source : "",
+            .roofs_noisy = m && m->noisy},
+        .run = {.repetitions = b->reps,
+            .interleaved = b->together,
+            .loads = b->loads,
+            .interrupted = b->interrupted},
+        .results = calloc((size_t)b->n_rows + 1, sizeof *d->results),
+        .verdict = rg_doc_lines(&verdict)};
+    for (int i = 0; d->results && next(&c, b, &i);) fill(&d->results[d->n_results++], &c, pool);
+    const bool ok = d->results && !verdict.failed && !pool->failed;
     rg_lines_free(&verdict);
-    return o;
+    return ok;
 }
 
-rg_status rg_bench_json(FILE *f, const rg_bench *b, rg_err *err)
+rg_status rg_bench_doc(rg_doc *d, const rg_bench *b, rg_err *err)
 {
-    json_t *o = rg_bench_to_json(b, err);
-    if (!o) return RG_E_NOMEM;
-    const bool ok = json_dumpf(o, f, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF;
-    json_decref(o);
-    return ok ? RG_OK : rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno));
+    rg_doc_bench face;
+    rg_lines pool = {0};
+    const bool ok = rg_bench_fill(&face, b, &pool);
+    *d = (rg_doc){.kind = RG_DOC_KINDS};
+    const rg_status st = ok ? rg_doc_make(d, RG_DOC_bench, &face, err)
+                            : rg_fail(err, RG_E_NOMEM, "bench: out of memory for the report");
+    rg_object_free(RG_OBJ_bench, &face);
+    rg_lines_free(&pool);
+    return st;
+}
+
+rg_status rg_bench_table(FILE *f, const rg_doc *d, bool sql, rg_err *err)
+{
+    const rg_doc_bench *b = d->at;
+    rg_leaf leaf[RG_MOST_LEAVES];
+    const int n = rg_leaves(leaf, RG_OBJ_result, "", false);
+    if (sql)
+        rg_sql_table(f, "ridge_bench", leaf, n);
+    else
+        rg_csv_head(f, leaf, n), fputc('\n', f);
+    for (size_t i = 0; i < b->n_results; i++) {
+        if (sql)
+            rg_sql_row(f, "ridge_bench", leaf, n, &b->results[i]);
+        else
+            rg_csv_row(f, leaf, n, &b->results[i]), fputc('\n', f);
+    }
+    return written(f, err);
+}
+
+rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err)
+{
+    json_t *row;
+    size_t i;
+    json_array_foreach (json_object_get(d->json, "results"), i, row) {
+        const rg_status st =
+            rg_json_write(f, json_incref(row), JSON_COMPACT | JSON_REAL_PRECISION(10), "bench", err);
+        if (st != RG_OK) return st;
+    }
+    return written(f, err);
 }
 
 /* ---- md ---- */
@@ -320,7 +257,8 @@ static void md_row(rg_table *t, const cell *c)
     const rg_bench_unit *u = rg_bench_unit_of(b, c->r);
     const rg_bench_numbers *n = &c->n;
     int k = 0;
-    rg_text_cell(text[k++], WIDTH, model_type(u));
+    char type[192];
+    rg_text_cell(text[k++], WIDTH, model_type(type, sizeof type, u));
     rg_bytes(text[k++], WIDTH, (double)u->model.resident_bytes);
     params(text[k++], WIDTH, (double)u->model.params);
     snprintf(text[k++], WIDTH, "%s", u->info.blas ? "BLAS" : "CPU");

@@ -4,11 +4,23 @@
 #include "tools/measure/bench.h"
 #include "tools/report/page_out.h"
 
+static rg_status print(const rg_doc *d, const rg_bench *b, int format, rg_err *err)
+{
+    switch (format) {
+    case 0:
+        return rg_bench_md(stdout, b, err);
+    case 2:
+        return rg_doc_json(stdout, d, err);
+    case 3:
+        return rg_bench_jsonl(stdout, d, err);
+    default:
+        return rg_bench_table(stdout, d, format == 4, err);
+    }
+}
+
 rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
 {
     static const char *const formats[] = {"md", "csv", "json", "jsonl", "sql", NULL};
-    rg_status (*const print[])(FILE *, const rg_bench *, rg_err *) = {
-        rg_bench_md, rg_bench_csv, rg_bench_json, rg_bench_jsonl, rg_bench_sql};
     rg_bench b = {.cli = cli,
         .reps = RG_GIVEN(cli, bench_reps) ? (int)cli->bench_reps : 5,
         .records = 1,
@@ -26,17 +38,18 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
         st = rg_bench_run(&b, err);
         for (int i = 0; i < b.n_rows; i++) any = any || b.row[i].n > 0;
         if (any && (st == RG_OK || st == RG_E_INTERRUPTED)) { /* the report so far */
-            const rg_status printed = print[format](stdout, &b, err);
-            if (printed != RG_OK) st = printed;
-            if (printed == RG_OK && (cli->html || cli->svg || rg_judge_wanted(cli))) {
-                json_t *o = rg_bench_to_json(&b, err);
-                const rg_status drawn = cli->html || cli->svg ? rg_page_out(o, 10, cli->html, cli->svg, err)
-                    : o                                       ? RG_OK
-                                                              : RG_E_NOMEM;
-                if (drawn != RG_OK && st == RG_OK) st = drawn;
-                if (st == RG_OK) st = rg_judge(cli, o, err);
-                json_decref(o);
-            }
+            rg_doc d;
+            rg_status shown = rg_bench_doc(&d, &b, err);
+            if (shown == RG_OK) shown = print(&d, &b, format, err);
+            const bool draws = shown == RG_OK && (cli->html || cli->svg);
+            rg_err why = *err;
+            const rg_status judged = shown == RG_OK ? rg_judge(cli, d.json, &why) : RG_OK;
+            if (draws)
+                shown = rg_page_out(&d, cli->html, cli->svg, NULL, err);
+            else
+                rg_doc_close(&d);
+            if (shown == RG_OK && judged != RG_OK) *err = why, shown = judged;
+            if (shown != RG_OK) st = shown;
         }
     }
     rg_bench_close(&b);

@@ -3,6 +3,7 @@
  * alone off. Tests: prefill, decode, decode of several sequences. */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/table.h"
@@ -189,17 +190,16 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }
 
-static json_t *worth_json(const rg_stats *s)
+static rg_doc_worth *worth_of(const rg_stats *s)
 {
-    if (!isfinite(s->median)) return json_null();
-    return json_pack("{s:o, s:o, s:o}", "speedup", rg_json_real(s->median), "low", rg_json_real(s->low),
-        "high", rg_json_real(s->high));
+    rg_doc_worth *d = isfinite(s->median) ? malloc(sizeof *d) : NULL;
+    if (d) *d = (rg_doc_worth){.speedup = s->median, .low = s->low, .high = s->high};
+    return d;
 }
 
 /* "INT4 weights: decode 1.62 times alone, 1.40 with the others." */
 static json_t *verdict_of(const rg_bench *b)
 {
-    json_t *said = json_array();
     rg_lines out = {0};
     char c[4][64];
     for (int i = N + 1; i >= 0; i--) { /* all together first */
@@ -217,28 +217,30 @@ static json_t *verdict_of(const rg_bench *b)
                 "%s: prefill %s times alone, %s with the others; decode %s alone, %s with the others.",
                 l.name, c[0], c[2], c[1], c[3]);
     }
-    for (int i = 0; i < out.n; i++) json_array_append_new(said, rg_json_text(out.s[i]));
+    json_t *said = rg_doc_lines(&out);
     rg_lines_free(&out);
     return said;
 }
 
-json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err)
+rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, const rg_lines *notes, rg_err *err)
 {
-    static const char *const keys[] = {
-        "prefill_alone", "decode_alone", "prefill_with_others", "decode_with_others"};
-    json_t *lines = json_array(), *said = json_array(), *bench = rg_bench_to_json(b, err);
-    for (int i = 0; i <= N + 1; i++) {
+    rg_lines pool = {0};
+    rg_doc_ablate face = {.switches = calloc(N + 2, sizeof *face.switches),
+        .verdict = verdict_of(b),
+        .notes = rg_doc_lines(notes)};
+    const bool ok = rg_bench_fill(&face.bench, b, &pool) && face.switches;
+    for (int i = 0; i <= N + 1 && ok; i++) {
         const line l = line_of(b, i);
-        json_t *o = json_pack("{s:s}", "switch", l.name);
-        for (int k = 0; k < 4; k++) json_object_set_new(o, keys[k], worth_json(&l.s[k]));
-        json_array_append_new(lines, o);
+        face.switches[face.n_switches++] = (rg_doc_lever){.name = l.name,
+            .prefill_alone = worth_of(&l.s[0]),
+            .decode_alone = worth_of(&l.s[1]),
+            .prefill_with_others = worth_of(&l.s[2]),
+            .decode_with_others = worth_of(&l.s[3])};
     }
-    for (int i = 0; i < notes->n; i++) json_array_append_new(said, rg_json_text(notes->s[i]));
-    if (!bench) {
-        json_decref(lines);
-        json_decref(said);
-        return NULL;
-    }
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "schema", "ridge.ablate", "version", 1, "switches",
-        lines, "verdict", verdict_of(b), "notes", said, "bench", bench);
+    *d = (rg_doc){.kind = RG_DOC_KINDS};
+    const rg_status st = ok ? rg_doc_make(d, RG_DOC_ablate, &face, err)
+                            : rg_fail(err, RG_E_NOMEM, "compare: out of memory for the report");
+    rg_object_free(RG_OBJ_ablate, &face);
+    rg_lines_free(&pool);
+    return st;
 }

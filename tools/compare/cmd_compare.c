@@ -164,35 +164,27 @@ static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_P
     return st;
 }
 
-static rg_status draw(const rg_comparison *c, rg_err *err)
-{
-    const rg_report **r = calloc((size_t)c->n, sizeof *r);
-    rg_saved saved = {0};
-    int n = 0;
-    if (!r) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
-    for (int i = 0; i < c->n; i++) r[i] = c->side[i].report;
-    rg_status st = rg_saved_add_reports(&saved, r, c->n, err);
-    if (st == RG_OK) st = rg_pictures_write(&saved, c->cli->compare_svg, &n, err);
-    if (st == RG_OK)
-        fprintf(stderr, "ridge compare: %d picture%s in %s\n", n, n == 1 ? "" : "s", c->cli->compare_svg);
-    rg_saved_close(&saved);
-    free(r);
-    return st;
-}
-
-/* A picture by name gets the runs in one roofline; a folder gets everything, from the JSON. */
+/* A picture by name gets the runs in one roofline; a folder gets everything, from the document. */
 static bool is_file(const char *svg)
 {
     const size_t n = svg ? strlen(svg) : 0;
     return n > 4 && strcmp(svg + n - 4, ".svg") == 0;
 }
 
-static rg_status print_json(json_t *o, rg_err *err)
+static rg_status draw(const rg_comparison *c, rg_err *err)
 {
-    if (!o) return err->code;
-    const bool ok =
-        json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', stdout) != EOF;
-    return ok ? RG_OK : rg_fail(err, RG_E_FILE, "compare: cannot write standard output");
+    rg_reports s = {.run = calloc((size_t)c->n, sizeof *s.run)};
+    int n = 0;
+    if (!s.run) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    rg_status st = RG_OK;
+    for (int i = 0; i < c->n && st == RG_OK; i++)
+        st = rg_run_open(&s.run[s.n++], c->side[i].run.d, "this run", err);
+    rg_runs_name(&s);
+    if (st == RG_OK) st = rg_pictures_write(&s, c->cli->compare_svg, &n, err);
+    if (st == RG_OK)
+        fprintf(stderr, "ridge compare: %d picture%s in %s\n", n, n == 1 ? "" : "s", c->cli->compare_svg);
+    rg_reports_close(&s);
+    return st;
 }
 
 static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], const rg_lines *notes,
@@ -225,7 +217,6 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     rg_lines notes = {0};
     rg_score_stats *score = NULL;
     rg_compare_text text = {0};
-    json_t *o = NULL;
     const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
     if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
     rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
@@ -264,15 +255,19 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         const char *svg =
             cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
         if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
-            o = cli->ablate ? rg_ablate_to_json(&b, &notes, err) : rg_compare_to_json(&c, err);
-            if (!o) done = RG_E_NOMEM;
-            if (done == RG_OK && format == 1) done = print_json(o, err);
-            if (done == RG_OK && (cli->html || svg)) done = rg_page_out(o, 10, cli->html, svg, err);
-            if (done == RG_OK && st == RG_OK) done = rg_judge(cli, o, err);
+            rg_doc d;
+            rg_err why = *err;
+            done = cli->ablate ? rg_ablate_doc(&d, &b, &notes, err) : rg_compare_doc(&d, &c, err);
+            if (done == RG_OK && format == 1) done = rg_doc_json(stdout, &d, err);
+            const rg_status judged = done == RG_OK && st == RG_OK ? rg_judge(cli, d.json, &why) : RG_OK;
+            if (done == RG_OK && (cli->html || svg))
+                done = rg_page_out(&d, cli->html, svg, NULL, err);
+            else
+                rg_doc_close(&d);
+            if (done == RG_OK && judged != RG_OK) *err = why, done = judged;
         }
         if (done != RG_OK) st = done;
     }
-    json_decref(o);
     rg_sides_free(c.side, c.n);
     free(score);
     free(text.tokens.id);

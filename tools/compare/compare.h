@@ -3,6 +3,7 @@
 #ifndef RG_COMPARE_H
 #define RG_COMPARE_H
 
+#include "report/verdict.h"
 #include "ridge/score.h"
 #include "tools/eval/eval_text.h"
 #include "tools/measure/bench.h"
@@ -24,8 +25,9 @@ typedef struct rg_side {
     double resident_bytes, stream_bytes, bits_file, bits_resident;
     rg_side_phase phase[RG_PHASE_COUNT];
     rg_score_stats score; /* of --eval; n 0: not evaluated */
-    rg_report *report;    /* both phases; of a saved run only what the verdict reads; owns */
-    json_t *run;          /* of a saved profile: as it is in the file; owns; NULL: none */
+    rg_doc doc;           /* the recorded run, as `ridge profile` has it; json NULL: none; owns */
+    rg_doc_profile own;   /* of a bench result, which records no run: its phases and nothing more; owns */
+    rg_run run;           /* the face of either, by the side's label; speeds are the side's */
 } rg_side;
 
 typedef struct rg_gain {
@@ -38,6 +40,8 @@ rg_gain rg_gain_of(const rg_side *base, const rg_side *other, rg_phase ph);
 /* A side from the rows of a setting; tests: index of the prefill and decode test, or -1. */
 rg_status rg_side_of_rows(
     rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err);
+/* Opens the face of a side whose label and phases are there; d: borrowed. */
+rg_status rg_side_face(rg_side *s, const rg_doc_profile *d, rg_err *err);
 /* The sides in a saved file: profile (sets too) and bench JSON. Appended to *s, which is reallocated. */
 rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err);
 void rg_sides_free(rg_side *s, int n);
@@ -62,15 +66,13 @@ typedef struct rg_comparison {
 
 void rg_compare_verdict(rg_lines *out, const rg_comparison *c);
 rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err);
-/* Per variant its recorded run as `ridge profile -o json` has it, null where a saved side holds none; and per
- * operator, time per token in the first variant over that in the others. NULL without memory. */
-json_t *rg_compare_runs(const rg_comparison *c, rg_err *err);
-json_t *rg_compare_operators(const rg_comparison *c, const json_t *runs);
-json_t *rg_compare_to_json(const rg_comparison *c, rg_err *err);
+/* Per operator, time per token in the first variant over that in the others; the list is the caller's. */
+bool rg_compare_operators(rg_doc_compare *d, const rg_comparison *c);
+rg_status rg_compare_doc(rg_doc *d, const rg_comparison *c, rg_err *err);
 
 /* --ablate: what each switch is worth alone and with all the others on. */
 rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err);
 rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err *err);
-json_t *rg_ablate_to_json(const rg_bench *b, const rg_lines *notes, rg_err *err);
+rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, const rg_lines *notes, rg_err *err);
 
 #endif

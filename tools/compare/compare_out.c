@@ -1,6 +1,7 @@
 /* `ridge compare` as Markdown and JSON. */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/table.h"
@@ -134,7 +135,7 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
                     "does not hold its own.",
                     rg_phase_names[ph], rg_num(a, sizeof a, g.ratio));
         }
-        rg_verdict_compare(out, c->side[0].report, c->side[i].report, gain);
+        rg_verdict_compare(out, &c->side[0].run, &c->side[i].run, gain);
     }
     for (int i = 1; i < c->n; i++) say_loss(out, &c->side[0], &c->side[i]);
     for (int i = 1; i < c->n; i++)
@@ -173,57 +174,73 @@ rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err)
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }
 
-static json_t *phase_json(const rg_comparison *c, const rg_side *s, rg_phase ph)
+static rg_doc_side *side_of(const rg_comparison *c, const rg_side *s, rg_phase ph)
 {
     const rg_side_phase *p = &s->phase[ph];
     const rg_gain g = rg_gain_of(&c->side[0], s, ph);
-    if (!p->ran) return json_null();
-    json_t *samples = p->row ? json_array() : json_null();
-    for (int i = 0; p->row && i < p->row->n; i++) json_array_append_new(samples, json_real(p->row->ns[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-        "test", p->test, "tokens_per_s", rg_json_real(p->ts), "tokens_per_s_low", rg_json_real(p->low),
-        "tokens_per_s_high", rg_json_real(p->high), "spread", rg_json_real(p->spread), "mbu",
-        rg_json_real(p->mbu), "mfu", rg_json_real(p->mfu), "roof_fraction", rg_json_real(p->roof_fraction),
-        "bytes_per_token", rg_json_real(p->bytes), "gain", rg_json_real(g.ratio), "gain_low",
-        rg_json_real(g.low), "gain_high", rg_json_real(g.high), "bytes_ratio", rg_json_real(g.bytes),
-        "gain_expected", rg_json_real(g.roofs), "gain_reached", rg_json_real(g.reached), "samples_ns",
-        samples);
+    rg_doc_side *d = p->ran ? malloc(sizeof *d) : NULL;
+    if (!d) return NULL;
+    *d = (rg_doc_side){.test = p->test,
+        .tokens_per_s = p->ts,
+        .tokens_per_s_low = p->low,
+        .tokens_per_s_high = p->high,
+        .spread = p->spread,
+        .mbu = p->mbu,
+        .mfu = p->mfu,
+        .roof_fraction = p->roof_fraction,
+        .bytes_per_token = p->bytes,
+        .gain = g.ratio,
+        .gain_low = g.low,
+        .gain_high = g.high,
+        .bytes_ratio = g.bytes,
+        .gain_expected = g.roofs,
+        .gain_reached = g.reached,
+        .samples_ns = p->row ? json_array() : NULL};
+    for (int i = 0; p->row && i < p->row->n; i++)
+        json_array_append_new(d->samples_ns, json_real(p->row->ns[i]));
+    return d;
 }
 
-json_t *rg_compare_to_json(const rg_comparison *c, rg_err *err)
+static rg_doc_variant variant_of(const rg_comparison *c, const rg_side *s)
+{
+    return (rg_doc_variant){.name = s->label,
+        .dtype = s->dtype,
+        .act = s->act,
+        .isa = s->isa,
+        .kv_dtype = s->kv,
+        .threads = s->threads ? (double)s->threads : (double)NAN,
+        .resident_bytes = s->resident_bytes,
+        .stream_bytes = s->stream_bytes,
+        .bits_per_weight_file = s->bits_file,
+        .bits_per_weight_resident = s->bits_resident,
+        .prefill = side_of(c, s, RG_PREFILL),
+        .decode = side_of(c, s, RG_DECODE),
+        .loss = s->score.n > 0 ? rg_eval_score(&s->score) : NULL};
+}
+
+rg_status rg_compare_doc(rg_doc *d, const rg_comparison *c, rg_err *err)
 {
     rg_lines verdict = {0};
-    char stamp[32] = "";
-    struct tm tm;
-    bool ok = true;
-    json_t *variants = json_array(), *lines = json_array();
-    if (gmtime_r(&c->started, &tm)) strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    for (int i = 0; i < c->n; i++) {
-        const rg_side *s = &c->side[i];
-        json_array_append_new(variants,
-            json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-                rg_json_text(s->label), "dtype", s->dtype, "act", s->act, "isa", s->isa, "kv_dtype", s->kv,
-                "threads", s->threads ? json_integer(s->threads) : json_null(), "resident_bytes",
-                rg_json_real(s->resident_bytes), "stream_bytes", rg_json_real(s->stream_bytes),
-                "bits_per_weight_file", rg_json_real(s->bits_file), "bits_per_weight_resident",
-                rg_json_real(s->bits_resident), rg_phase_names[RG_PREFILL], phase_json(c, s, RG_PREFILL),
-                rg_phase_names[RG_DECODE], phase_json(c, s, RG_DECODE), "loss",
-                s->score.n > 0 ? rg_eval_stats_json(&s->score, &ok) : json_null()));
-    }
+    char stamp[32];
     rg_compare_verdict(&verdict, c);
-    for (int i = 0; i < verdict.n; i++) json_array_append_new(lines, rg_json_text(verdict.s[i]));
-    json_t *runs = rg_compare_runs(c, err),
-           *o = !runs ? NULL
-                      : json_pack("{s:s, s:i, s:o, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "schema",
-                            "ridge.compare", "version", 1, "command", rg_json_text(c->cli->line), "started",
-                            stamp, "cpu", rg_json_text(rg_cpu_name()), "interleaved", c->b && c->b->together,
-                            "interrupted", c->b && c->b->interrupted, "variants", variants, "verdict", lines,
-                            "operators", rg_compare_operators(c, runs), "runs", runs);
-    if (!o || !ok || verdict.failed || (int)json_array_size(variants) != c->n) {
-        json_decref(o);
-        o = NULL;
-        rg_fail(err, RG_E_NOMEM, "compare: out of memory for the JSON");
+    rg_doc_compare face = {.command = c->cli->line,
+        .started = rg_stamp(stamp, sizeof stamp, c->started),
+        .cpu = rg_cpu_name(),
+        .interleaved = c->b && c->b->together,
+        .interrupted = c->b && c->b->interrupted,
+        .variants = calloc((size_t)c->n, sizeof *face.variants),
+        .verdict = rg_doc_lines(&verdict),
+        .runs = calloc((size_t)c->n, sizeof *face.runs)};
+    bool ok = face.variants && face.runs && !verdict.failed && rg_compare_operators(&face, c);
+    for (int i = 0; i < c->n && ok; i++) {
+        face.variants[face.n_variants++] = variant_of(c, &c->side[i]);
+        face.runs[face.n_runs++] = c->side[i].doc.at; /* borrowed */
     }
+    *d = (rg_doc){.kind = RG_DOC_KINDS};
+    const rg_status st = ok ? rg_doc_make(d, RG_DOC_compare, &face, err)
+                            : rg_fail(err, RG_E_NOMEM, "compare: out of memory for the report");
+    face.n_runs = 0;
+    rg_object_free(RG_OBJ_compare, &face);
     rg_lines_free(&verdict);
-    return o;
+    return st;
 }

@@ -47,25 +47,35 @@ rg_status rg_side_of_rows(
     if (l)
         snprintf(s->kv, sizeof s->kv, l->so.kv_k == l->so.kv_v ? "%s" : "%s/%s", rg_kvtypes[l->so.kv_k].name,
             rg_kvtypes[l->so.kv_v].name);
-    rg_status st = rg_bench_report(&s->report, b, row, RG_PHASE_COUNT, s->label, err);
+    rg_report *r = NULL;
+    rg_status st = rg_bench_report(&r, b, row, RG_PHASE_COUNT, err);
+    if (st == RG_OK) st = rg_report_doc(&s->doc, (const rg_report *const *)&r, 1, err);
+    rg_report_close(r);
+    return st == RG_OK ? rg_side_face(s, s->doc.at, err) : st;
+}
+
+rg_status rg_side_face(rg_side *s, const rg_doc_profile *d, rg_err *err)
+{
+    const rg_status st = rg_run_open(&s->run, d, s->label, err);
+    snprintf(s->run.label, sizeof s->run.label, "%s", s->label);
     for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
-        if (s->phase[ph].ran) s->report->run.tokens_per_s[ph] = s->phase[ph].ts;
+        if (s->phase[ph].ran) s->run.phase[ph].tokens_per_s = s->phase[ph].ts;
     return st;
 }
 
 void rg_sides_free(rg_side *s, int n)
 {
     for (int i = 0; i < n; i++) {
-        rg_report_close(s[i].report);
-        json_decref(s[i].run);
+        rg_doc_close(&s[i].doc);
+        rg_object_free(RG_OBJ_profile, &s[i].own);
     }
     free(s);
 }
 
 static double ideal_per_token(const rg_side *s, rg_phase ph)
 {
-    const rg_phase_sum *p = s->report ? &s->report->phase[ph] : NULL;
-    return p && p->ran ? rg_ratio(p->ideal_ns, (double)p->tokens) : NAN;
+    const rg_doc_phase *p = &s->run.phase[ph];
+    return rg_phase_ran(p) ? rg_ratio(p->ideal_ns, p->tokens) : NAN;
 }
 
 /* Samples of the same round where there are some; else the medians, with the widest ratio of their

@@ -265,11 +265,6 @@ static rg_status evaluate(eval *v, rg_err *err)
     return score(v, &r->stats, err);
 }
 
-static rg_status print_report(FILE *f, const void *report, rg_err *err)
-{
-    return rg_eval_report_json(f, report, err);
-}
-
 rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_wants_help(cli)) return rg_judge_help();
@@ -283,10 +278,13 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
     rg_progress_clear(&v.progress);
     /* the report so far */
     if (st == RG_OK || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
-        const rg_status printed = format == 1 ? rg_eval_report_json(stdout, &v.report, err)
-                                              : rg_eval_report_md(stdout, &v.report, err);
-        if (printed != RG_OK) st = printed;
-        if (st == RG_OK) st = rg_judge_printed(cli, print_report, &v.report, err);
+        rg_doc d;
+        rg_status shown = rg_eval_report_doc(&d, &v.report, err);
+        if (shown == RG_OK)
+            shown = format == 1 ? rg_doc_json(stdout, &d, err) : rg_eval_report_md(stdout, &v.report, err);
+        if (shown != RG_OK) st = shown;
+        if (st == RG_OK) st = rg_judge(cli, d.json, err);
+        rg_doc_close(&d);
     }
     close_side(&v.model);
     close_side(&v.ref);

@@ -1,18 +1,16 @@
+/* What ridge eval found: tables for people, and the document. */
 #include "tools/eval/eval_report.h"
 
-#include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "report/table.h"
-#include "roofline/measure/json_value.h"
 
 static const char *const mode_names[] = {
     [RG_EVAL_HALF] = "half", [RG_EVAL_ALL] = "all", [RG_EVAL_STRIDE] = "stride"};
-/* Of rg_score_levels, as keys and as llama.cpp's words. */
-static const char *const level_keys[RG_SCORE_LEVELS] = {
-    "min", "p0_1", "p1", "p10", "p25", "median", "p75", "p90", "p99", "p99_9", "max"};
+/* Of rg_score_levels, as llama.cpp's words. */
 static const char *const level_names[RG_SCORE_LEVELS] = {
     "Minimum", "0.1%", "1.0%", "10.0%", "25.0%", "Median", "75.0%", "90.0%", "99.0%", "99.9%", "Maximum"};
 
@@ -124,126 +122,113 @@ rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err)
     return ferror(f) ? rg_fail(err, RG_E_FILE, "standard output: cannot write") : RG_OK;
 }
 
-/* ---- for programs ---- */
+/* ---- the document ---- */
 
-/* A missing value becomes null; without memory the whole object fails, which *ok remembers. */
-static void put(json_t *o, const char *key, json_t *v, bool *ok)
+static rg_doc_eval_model model_of(const rg_eval_model *m)
 {
-    if (json_object_set_new(o, key, v) != 0) *ok = false;
-}
-#define REAL(key, x) put(o, key, rg_json_real(x), ok)
-#define COUNT(key, x) put(o, key, json_integer((json_int_t)(x)), ok)
-#define TEXT(key, x) put(o, key, rg_json_text(x), ok)
-
-static json_t *model(const rg_eval_model *m, bool *ok)
-{
-    if (!m->path[0]) return json_null();
-    json_t *o = json_object();
-    TEXT("path", m->path);
-    TEXT("name", m->name);
-    TEXT("format", m->format);
-    TEXT("dtype", m->dtype);
-    TEXT("head_dtype", m->head_dtype);
-    TEXT("kv_dtype", m->kv);
-    REAL("bits_per_weight_resident", m->bits_resident);
-    COUNT("resident_bytes", m->resident_bytes);
-    return o;
+    return (rg_doc_eval_model){.path = m->path,
+        .name = m->name,
+        .format = m->format,
+        .dtype = m->dtype,
+        .head_dtype = m->head_dtype,
+        .kv_dtype = m->kv,
+        .bits_per_weight_resident = m->bits_resident,
+        .resident_bytes = (double)m->resident_bytes};
 }
 
-static json_t *spread_json(const rg_spread *s, bool *ok)
+static rg_doc_spread *spread_of(const rg_spread *s)
 {
-    json_t *o = json_object();
-    REAL("mean", s->mean);
-    REAL("mean_error", s->error);
-    for (int i = 0; i < RG_SCORE_LEVELS; i++) REAL(level_keys[i], s->at[i]);
-    return o;
+    rg_doc_spread *d = malloc(sizeof *d);
+    const double *at = s->at;
+    if (d)
+        *d = (rg_doc_spread){.mean = s->mean,
+            .mean_error = s->error,
+            .min = at[0],
+            .p0_1 = at[1],
+            .p1 = at[2],
+            .p10 = at[3],
+            .p25 = at[4],
+            .median = at[5],
+            .p75 = at[6],
+            .p90 = at[7],
+            .p99 = at[8],
+            .p99_9 = at[9],
+            .max = at[10]};
+    return d;
+}
+_Static_assert(RG_SCORE_LEVELS == 11, "spread_of spells out eleven levels");
+
+static void fill_score(rg_doc_score *d, const rg_score_stats *s)
+{
+    *d = (rg_doc_score){.scored_tokens = (double)s->n,
+        .nll_nats = s->nll,
+        .nll_error = s->nll_error,
+        .ppl = s->ppl,
+        .ppl_error = s->ppl_error,
+        .ref_ppl = s->ref_ppl,
+        .ref_ppl_error = s->ref_ppl_error,
+        .ln_ppl_ratio = s->ln_ratio,
+        .ln_ppl_ratio_error = s->ln_ratio_error,
+        .ppl_ratio = s->ppl_ratio,
+        .ppl_ratio_error = s->ppl_ratio_error,
+        .ppl_diff = s->ppl_diff,
+        .ppl_diff_error = s->ppl_diff_error,
+        .correlation = s->correlation,
+        .kld_nats = s->reference ? spread_of(&s->kld) : NULL,
+        .dp = s->reference ? spread_of(&s->dp) : NULL,
+        .rms_dp = s->rms_dp,
+        .rms_dp_error = s->rms_dp_error,
+        .same_top = s->same_top,
+        .same_top_error = s->same_top_error};
 }
 
-json_t *rg_eval_stats_json(const rg_score_stats *s, bool *ok)
+rg_doc_score *rg_eval_score(const rg_score_stats *s)
 {
-    json_t *o = json_object();
-    COUNT("scored_tokens", s->n);
-    REAL("nll_nats", s->nll);
-    REAL("nll_error", s->nll_error);
-    REAL("ppl", s->ppl);
-    REAL("ppl_error", s->ppl_error);
-    REAL("ref_ppl", s->ref_ppl);
-    REAL("ref_ppl_error", s->ref_ppl_error);
-    REAL("ln_ppl_ratio", s->ln_ratio);
-    REAL("ln_ppl_ratio_error", s->ln_ratio_error);
-    REAL("ppl_ratio", s->ppl_ratio);
-    REAL("ppl_ratio_error", s->ppl_ratio_error);
-    REAL("ppl_diff", s->ppl_diff);
-    REAL("ppl_diff_error", s->ppl_diff_error);
-    REAL("correlation", s->correlation);
-    put(o, "kld_nats", s->reference ? spread_json(&s->kld, ok) : json_null(), ok);
-    put(o, "dp", s->reference ? spread_json(&s->dp, ok) : json_null(), ok);
-    REAL("rms_dp", s->rms_dp);
-    REAL("rms_dp_error", s->rms_dp_error);
-    REAL("same_top", s->same_top);
-    REAL("same_top_error", s->same_top_error);
-    return o;
+    rg_doc_score *d = malloc(sizeof *d);
+    if (d) fill_score(d, s);
+    return d;
 }
 
-static json_t *text_json(const rg_eval_report *r, bool *ok)
+rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err)
 {
-    json_t *o = json_object();
-    TEXT("source", r->source);
-    COUNT("tokens", r->text_tokens);
-    TEXT("score", mode_names[r->opts.mode]);
-    COUNT("window_tokens", r->opts.ctx);
-    put(o, "stride_tokens", r->opts.mode == RG_EVAL_STRIDE ? json_integer(r->opts.stride) : json_null(), ok);
-    put(o, "bos", r->opts.bos >= 0 ? json_integer(r->opts.bos) : json_null(), ok);
-    COUNT("windows", r->run.windows);
-    COUNT("scored_per_window", r->run.scored_per_window);
-    COUNT("unused_tokens", r->run.unused);
-    return o;
-}
-
-static json_t *part_json(const rg_eval_part *p, bool *ok)
-{
-    json_t *o = json_object();
-    TEXT("name", p->name);
-    COUNT("weights", p->weights);
-    COUNT("saved_bytes", p->saved_bytes);
-    put(o, "result", rg_eval_stats_json(&p->stats, ok), ok);
-    return o;
-}
-
-rg_status rg_eval_report_json(FILE *f, const rg_eval_report *r, rg_err *err)
-{
-    bool all = true, *ok = &all;
-    char stamp[32] = "";
-    struct tm tm;
-    json_t *o = json_object(), *speed = json_object();
-    if (gmtime_r(&r->started, &tm)) strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    TEXT("schema", "ridge.eval");
-    COUNT("version", 1);
-    TEXT("command", r->command);
-    TEXT("started", stamp);
-    TEXT("isa", r->isa);
-    COUNT("threads", r->threads);
-    put(o, "interrupted", json_boolean(r->interrupted), ok);
-    put(o, "model", model(&r->model, ok), ok);
-    put(o, "ref", model(&r->ref, ok), ok);
-    put(o, "text", text_json(r, ok), ok);
-    put(o, "result", r->stats.n > 0 ? rg_eval_stats_json(&r->stats, ok) : json_null(), ok);
-    put(o, "sensitivity", r->sensitivity ? json_object() : json_null(), ok);
-    if (r->sensitivity) {
-        json_t *s = json_object_get(o, "sensitivity"), *list = json_array();
-        for (int i = 0; i < r->n_parts; i++) json_array_append_new(list, part_json(&r->parts[i], ok));
-        put(s, "by", rg_json_text(r->sensitivity), ok);
-        put(s, "parts", list, ok);
+    char stamp[32];
+    const bool with_ref = r->ref.path[0];
+    rg_doc_eval face = {.command = r->command,
+        .started = rg_stamp(stamp, sizeof stamp, r->started),
+        .isa = r->isa,
+        .threads = r->threads,
+        .interrupted = r->interrupted,
+        .model = model_of(&r->model),
+        .ref = with_ref ? malloc(sizeof *face.ref) : NULL,
+        .text = {.source = r->source,
+            .tokens = (double)r->text_tokens,
+            .score = mode_names[r->opts.mode],
+            .window_tokens = (double)r->opts.ctx,
+            .stride_tokens = r->opts.mode == RG_EVAL_STRIDE ? (double)r->opts.stride : NAN,
+            .bos = r->opts.bos,
+            .windows = (double)r->run.windows,
+            .scored_per_window = (double)r->run.scored_per_window,
+            .unused_tokens = (double)r->run.unused},
+        .result = r->stats.n > 0 ? rg_eval_score(&r->stats) : NULL,
+        .sensitivity = r->sensitivity ? calloc(1, sizeof *face.sensitivity) : NULL,
+        .speed = {.tokens = (double)r->run.tokens_in,
+            .model_ns = (double)r->run.model_ns,
+            .ref_ns = with_ref ? (double)r->run.ref_ns : NAN,
+            .wall_ns = (double)r->run.wall_ns,
+            .tokens_per_s = tokens_per_s(r)}};
+    if (face.ref) *face.ref = model_of(&r->ref);
+    if (face.sensitivity) {
+        rg_doc_part *part = calloc((size_t)r->n_parts + 1, sizeof *part);
+        *face.sensitivity = (rg_doc_sensitivity){.by = r->sensitivity, .parts = part};
+        for (int i = 0; i < r->n_parts && part; i++) {
+            part[i] = (rg_doc_part){.name = r->parts[i].name,
+                .weights = (double)r->parts[i].weights,
+                .saved_bytes = (double)r->parts[i].saved_bytes};
+            fill_score(&part[i].result, &r->parts[i].stats);
+            face.sensitivity->n_parts++;
+        }
     }
-    put(o, "speed", speed, ok);
-    put(speed, "tokens", json_integer(r->run.tokens_in), ok);
-    put(speed, "model_ns", json_integer((json_int_t)r->run.model_ns), ok);
-    put(speed, "ref_ns", r->ref.path[0] ? json_integer((json_int_t)r->run.ref_ns) : json_null(), ok);
-    put(speed, "wall_ns", json_integer((json_int_t)r->run.wall_ns), ok);
-    put(speed, "tokens_per_s", rg_json_real(tokens_per_s(r)), ok);
-    rg_status st = all ? RG_OK : rg_fail(err, RG_E_NOMEM, "report: out of memory");
-    if (st == RG_OK && (json_dumpf(o, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0 || fputc('\n', f) == EOF))
-        st = rg_fail(err, RG_E_FILE, "standard output: cannot write");
-    json_decref(o);
+    const rg_status st = rg_doc_make(d, RG_DOC_eval, &face, err);
+    rg_object_free(RG_OBJ_eval, &face);
     return st;
 }

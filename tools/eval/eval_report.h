@@ -1,11 +1,11 @@
-/* The result of ridge eval, for people and for programs (schema: report/schema/eval.schema.json). */
+/* The result of ridge eval, for people and as a document. */
 #ifndef RG_EVAL_REPORT_H
 #define RG_EVAL_REPORT_H
 
-#include <jansson.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "report/document.h"
 #include "tools/eval/eval_text.h"
 
 /* One model that took part. */
@@ -40,10 +40,10 @@ typedef struct rg_eval_report {
     bool interrupted;
 } rg_eval_report;
 
-/* The object "result" of the schema; *ok becomes false without memory. */
-json_t *rg_eval_stats_json(const rg_score_stats *s, bool *ok);
+/* A score as documents have it, for the caller to free with them; NULL without memory. */
+rg_doc_score *rg_eval_score(const rg_score_stats *s);
 
 rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err);
-rg_status rg_eval_report_json(FILE *f, const rg_eval_report *r, rg_err *err);
+rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err);
 
 #endif

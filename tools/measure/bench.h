@@ -134,8 +134,8 @@ void rg_bench_numbers_of(rg_bench_numbers *out, const rg_bench *b, const rg_benc
 
 /* One report of the recorded runs of n rows of one setting (NULL rows are left out), for a run with several
  * phases. Needs keep_logs. */
-rg_status rg_bench_report(rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n,
-    const char *label, rg_err *err);
+rg_status rg_bench_report(
+    rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, rg_err *err);
 
 /* Speed of row `b` over row `a`: the median of the ratios of samples of the same round, with its interval. */
 rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b);
@@ -148,12 +148,12 @@ static inline const rg_bench_unit *rg_bench_unit_of(const rg_bench *b, const rg_
 /* The verdict: is it quiet enough, and which settings differ. */
 void rg_bench_verdict(rg_lines *out, const rg_bench *b);
 
-/* NULL with an error without memory. */
-json_t *rg_bench_to_json(const rg_bench *b, rg_err *err);
+/* The document, and its face alone, whose texts live in the bench and the pool. */
+rg_status rg_bench_doc(rg_doc *d, const rg_bench *b, rg_err *err);
+bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool);
 rg_status rg_bench_md(FILE *f, const rg_bench *b, rg_err *err);
-rg_status rg_bench_csv(FILE *f, const rg_bench *b, rg_err *err);
-rg_status rg_bench_json(FILE *f, const rg_bench *b, rg_err *err);
-rg_status rg_bench_jsonl(FILE *f, const rg_bench *b, rg_err *err);
-rg_status rg_bench_sql(FILE *f, const rg_bench *b, rg_err *err);
+/* A row per result, as CSV or SQL; and as JSON, one a line. */
+rg_status rg_bench_table(FILE *f, const rg_doc *d, bool sql, rg_err *err);
+rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err);
 
 #endif

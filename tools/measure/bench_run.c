@@ -96,8 +96,8 @@ static rg_status warm_up(const rg_bench *b, const rg_bench_lane *l, const rg_ben
     return st;
 }
 
-static rg_status build_report(rg_report **out, const rg_bench *b, const rg_bench_row *r, const rg_log *log,
-    const char *label, rg_err *err)
+static rg_status build_report(
+    rg_report **out, const rg_bench *b, const rg_bench_row *r, const rg_log *log, rg_err *err)
 {
     const rg_bench_unit *u = rg_bench_unit_of(b, r);
     const rg_bench_lane *l = &b->lane[r->lane];
@@ -125,7 +125,6 @@ static rg_status build_report(rg_report **out, const rg_bench *b, const rg_bench
         .decode_start = t->depth + t->prompt,
         .ubatch = l->so.ubatch,
         .repetitions = 1,
-        .label = label,
         .pmu_reason = "bench reads no counters",
         .load_ns = u->info.load_ns};
     return rg_report_build(out, &u->machine, &m, &run, log, err);
@@ -161,7 +160,7 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, uint64_t *ns, rg_err *er
         rg_report_close(r->report);
         r->report = NULL;
         *ns = time[mid];
-        st = build_report(&r->report, b, r, &log[mid], NULL, err);
+        st = build_report(&r->report, b, r, &log[mid], err);
         if (st == RG_OK && b->keep_logs) {
             rg_log_close(&r->log);
             r->log = log[mid];
@@ -173,7 +172,7 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, uint64_t *ns, rg_err *er
 }
 
 rg_status rg_bench_report(
-    rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, const char *label, rg_err *err)
+    rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, rg_err *err)
 {
     rg_log all;
     const rg_bench_row *any = NULL;
@@ -184,7 +183,7 @@ rg_status rg_bench_report(
         ok = rg_log_append(&all, &row[i]->log) == 0;
     }
     const rg_status st = !ok || !any ? rg_fail(err, RG_E_NOMEM, "report: out of memory")
-                                     : build_report(out, b, any, &all, label, err);
+                                     : build_report(out, b, any, &all, err);
     rg_log_close(&all);
     /* each row is a test of its own: one may have the prompt, the other the generation */
     for (int i = 0; i < n && st == RG_OK; i++) {

@@ -56,20 +56,3 @@ const char *rg_pinning_text(char *buf, size_t n, const rg_engine_info *i)
         snprintf(buf + strlen(buf), n - strlen(buf), "%s%d", t ? "," : " ", i->cpus[t]);
     return buf;
 }
-
-/* Reports and how many, as rg_judge_printed hands them to a printer. */
-typedef struct reports {
-    const rg_report *const *r;
-    int n;
-} reports;
-
-static rg_status print_reports(FILE *f, const void *user, rg_err *err)
-{
-    const reports *s = user;
-    return rg_report_json(f, s->r, s->n, err);
-}
-
-rg_status rg_judge_reports(const rg_cli *cli, const rg_report *const *r, int n, rg_err *err)
-{
-    return rg_judge_printed(cli, print_reports, &(reports){r, n}, err);
-}

@@ -11,8 +11,6 @@ rg_model_info rg_model_info_of(
     const rg_ckpt *ckpt, const rg_engine_info *i, const rg_session_opts *so, const rg_memory_plan *plan);
 /* Spread and interval of a phase from the times of its n repetitions. */
 void rg_run_times(rg_run_info *run, rg_phase phase, const double *t, int n);
-/* --assert over reports of profile. */
-rg_status rg_judge_reports(const rg_cli *cli, const rg_report *const *r, int n, rg_err *err);
 /* "2 threads pinned to cpus 0,1" */
 const char *rg_pinning_text(char *buf, size_t n, const rg_engine_info *i);
 

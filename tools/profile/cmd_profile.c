@@ -12,6 +12,7 @@
 #include "report/trace.h"
 #include "ridge/score.h"
 #include "ridge/topo.h"
+#include "tools/assert/judge.h"
 #include "tools/cli/lists.h"
 #include "tools/cli/model_args.h"
 #include "tools/measure/run_info.h"
@@ -393,15 +394,23 @@ out:
     return st;
 }
 
-/* --svg and --html */
-static rg_status draw(const rg_report *const *r, int n, const rg_cli *cli, rg_err *err)
+/* The document, printed, judged and drawn. */
+static rg_status show(const rg_report *const *r, int n, int format, const rg_cli *cli, rg_err *err)
 {
-    rg_saved s = {0};
-    rg_status st = rg_saved_add_reports(&s, r, n, err);
-    if (st == RG_OK && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, err);
-    if (st == RG_OK && cli->html) st = rg_page_save(&s, cli->html, err);
-    rg_saved_close(&s);
-    return st;
+    rg_reports s = {0};
+    rg_doc d;
+    rg_status st = rg_report_doc(&d, r, n, err);
+    if (st == RG_OK) st = rg_reports_add(&s, &d, "this report", err);
+    if (st == RG_OK)
+        st = format == 2  ? rg_doc_json(stdout, s.doc, err)
+            : format == 1 ? rg_profile_csv(stdout, &s, err)
+                          : rg_profile_md(stdout, &s, err);
+    rg_status judged = st == RG_OK ? rg_judge(cli, s.doc->json, err) : st;
+    rg_err *why = judged == RG_OK ? err : NULL;
+    if (st == RG_OK && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, why);
+    if (st == RG_OK && cli->html) st = rg_page_save(&s, cli->html, why);
+    rg_reports_close(&s);
+    return judged != RG_OK ? judged : st;
 }
 
 static rg_status end_trace(job *j, rg_err *err)
@@ -420,8 +429,6 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_wants_help(cli)) return rg_judge_help();
     static const char *const formats[] = {"md", "csv", "json", NULL};
-    rg_status (*const print[])(FILE *, const rg_report *const *, int, rg_err *) = {
-        rg_report_md, rg_report_csv, rg_report_json};
     job j = {.tokenize_ns = NAN,
         .cli = cli,
         .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64,
@@ -469,13 +476,8 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         if (report[n]) n++;
     }
     if (n > 0) {
-        const rg_status printed = print[format](stdout, (const rg_report *const *)report, n, err);
-        if (printed != RG_OK) st = printed;
-        if (st == RG_OK) st = rg_judge_reports(cli, (const rg_report *const *)report, n, err);
-        const rg_status drawn = cli->svg || cli->html
-            ? draw((const rg_report *const *)report, n, cli, printed == RG_OK && st == RG_OK ? err : NULL)
-            : RG_OK;
-        if (drawn != RG_OK && st == RG_OK) st = drawn;
+        const rg_status shown = show((const rg_report *const *)report, n, format, cli, err);
+        if (shown != RG_OK) st = shown;
     }
     if (cli->trace && n > 0) {
         const rg_status traced = end_trace(&j, st == RG_OK ? err : NULL);

@@ -1,14 +1,11 @@
-/* Pages and pictures of reports that are no runs: bench, compare, roofline. */
+/* Pages and pictures of a report that was just made. */
 #ifndef RG_PAGE_OUT_H
 #define RG_PAGE_OUT_H
 
-#include <jansson.h>
+#include "report/document.h"
 
-#include "base/status.h"
-
-/* Writes the page to html and the pictures to svg; NULL: not asked for. report: the command's JSON, borrowed;
- * NULL is an earlier error in *err. digits: with which the command prints it, so that the page of the saved
- * report is the same to the byte. */
-rg_status rg_page_out(const json_t *report, int digits, const char *html, const char *svg, rg_err *err);
+/* Writes the page to html and the pictures to svg; NULL: not asked for. d is closed, whatever is returned. n: how many
+ * pictures, or NULL. */
+rg_status rg_page_out(rg_doc *d, const char *html, const char *svg, int *n, rg_err *err);
 
 #endif

@@ -53,9 +53,10 @@ static rg_status draw(const rg_asked *a, const rg_cli *cli, rg_err *err)
     if (a->n > MOST_PAGE_CASES && cli->html)
         return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
             a->n, MOST_PAGE_CASES);
-    json_t *o = rg_cost_to_json(a->k, a->n, &a->print, err);
-    const rg_status st = rg_page_out(o, 17, cli->html, cli->svg, err);
-    json_decref(o);
+    rg_doc d;
+    rg_status st = rg_doc_take(&d, rg_cost_to_json(a->k, a->n, &a->print, err), err);
+    if (st == RG_OK) return rg_page_out(&d, cli->html, cli->svg, NULL, err);
+    rg_doc_close(&d);
     return st;
 }
 

@@ -223,8 +223,9 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
         : format == 2                  ? rg_cost_json(stdout, s.k, (size_t)s.n, &print, err)
                                        : print_md(&s, names[which], which == 0, err);
     if (done != RG_OK || !(cli->html || cli->svg)) return done;
-    json_t *o = rg_cost_to_json(s.k, (size_t)s.n, &print, err);
-    const rg_status drawn = rg_page_out(o, 17, cli->html, cli->svg, err);
-    json_decref(o);
+    rg_doc d;
+    const rg_status drawn = rg_doc_take(&d, rg_cost_to_json(s.k, (size_t)s.n, &print, err), err);
+    if (drawn == RG_OK) return rg_page_out(&d, cli->html, cli->svg, NULL, err);
+    rg_doc_close(&d);
     return drawn;
 }

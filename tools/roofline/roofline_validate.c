@@ -412,13 +412,6 @@ static json_t *to_json(const point *p, int n, const rg_machine *m, const char *c
         "verdict", verdict_of(p, n));
 }
 
-static rg_status print_json(const json_t *root, rg_err *err)
-{
-    const bool bad = !root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0;
-    if (!bad) putchar('\n');
-    return bad ? rg_fail(err, RG_E_FILE, "validate: cannot write") : RG_OK;
-}
-
 /* ---- the grid ---- */
 
 static rg_status open_model(rg_ckpt **out, const rg_config *c, const char *dir, rg_err *err)
@@ -498,11 +491,13 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     if (st == RG_OK && format == 0) print_md(p, g.n, &m[g.n_threads - 1]);
     if (st == RG_OK && format == 1) print_csv(p, g.n);
     if (st == RG_OK && (format == 2 || cli->html || cli->svg)) {
-        json_t *o = to_json(p, g.n, &m[g.n_threads - 1], cli->line);
-        if (!o) st = rg_fail(err, RG_E_NOMEM, "validate: out of memory");
-        if (st == RG_OK && format == 2) st = print_json(o, err);
-        if (st == RG_OK && (cli->html || cli->svg)) st = rg_page_out(o, 9, cli->html, cli->svg, err);
-        json_decref(o);
+        rg_doc d;
+        st = rg_doc_take(&d, to_json(p, g.n, &m[g.n_threads - 1], cli->line), err);
+        if (st == RG_OK && format == 2) st = rg_doc_json(stdout, &d, err);
+        if (st == RG_OK && (cli->html || cli->svg))
+            st = rg_page_out(&d, cli->html, cli->svg, NULL, err);
+        else
+            rg_doc_close(&d);
     }
 out:
     free(v);

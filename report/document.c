@@ -1,0 +1,196 @@
+/* Making, opening and writing documents. */
+#include "report/document.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "roofline/measure/json_value.h"
+
+enum { MAX_FILE = 256 << 20 };
+
+const rg_document rg_documents[RG_DOC_KINDS] = {
+#define RG_DOCUMENT(object_, schema_, version_, digits_, command_, list_) \
+    [RG_DOC_##object_] = {.schema = schema_, \
+        .command = command_, \
+        .list = list_, \
+        .object = RG_OBJ_##object_, \
+        .version = version_, \
+        .digits = digits_},
+#include "report/documents.def"
+};
+
+rg_doc_kind rg_doc_kind_of(rg_object_id object)
+{
+    int k = 0;
+    while (k < RG_DOC_KINDS && rg_documents[k].object != object) k++;
+    return (rg_doc_kind)k;
+}
+
+static rg_doc_kind kind_of(const json_t *json)
+{
+    const char *schema = json_string_value(json_object_get(json, "schema"));
+    int k = 0;
+    while (k < RG_DOC_KINDS && (!schema || strcmp(schema, rg_documents[k].schema) != 0)) k++;
+    return (rg_doc_kind)k;
+}
+
+static rg_status not_empty(const rg_doc *d, const char *where, rg_err *err)
+{
+    const rg_document *w = &rg_documents[d->kind];
+    if (w->list[0] && json_array_size(json_object_get(d->json, w->list)) == 0)
+        return rg_fail(err, RG_E_FILE, "%s: %s: no entries, expected at least one", where, w->list);
+    return RG_OK;
+}
+
+rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err)
+{
+    const json_t *version = json_object_get(json, "version");
+    const char *schema = json_string_value(json_object_get(json, "schema"));
+    char clean[64];
+    *d = (rg_doc){.kind = kind_of(json)};
+    if (d->kind == RG_DOC_KINDS)
+        return rg_fail(err, RG_E_FILE, "%s: schema is %s, expected that of a report: write one with -o json",
+            where, schema ? rg_text_clean(clean, sizeof clean, schema) : "missing");
+    const rg_document *w = &rg_documents[d->kind];
+    if (!json_is_integer(version) || json_integer_value(version) < 1 ||
+        json_integer_value(version) > w->version)
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: version of the schema is %lld, expected 1 to %d: read it with the ridge that wrote it",
+            where, json_is_integer(version) ? (long long)json_integer_value(version) : -1LL, w->version);
+    rg_place p = {.file = where, .command = w->command};
+    d->json = json_incref(json);
+    d->at = calloc(1, rg_objects[w->object].size);
+    if (!d->at) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    const rg_status st = rg_object_read(w->object, d->at, json, &p, err);
+    return st == RG_OK ? not_empty(d, where, err) : st;
+}
+
+rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err)
+{
+    json_t *json = rg_object_write(rg_documents[kind].object, from, rg_documents[kind].digits);
+    *d = (rg_doc){.kind = kind};
+    if (!json) return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    const rg_status st = rg_doc_open(d, json, "this report", err);
+    json_decref(json);
+    return st;
+}
+
+static void round_reals(json_t *v, int digits)
+{
+    const char *key;
+    json_t *e;
+    size_t i;
+    char text[48];
+    if (json_is_real(v)) {
+        snprintf(text, sizeof text, "%.*g", digits, json_real_value(v));
+        json_real_set(v, strtod(text, NULL));
+    }
+    json_array_foreach (v, i, e) round_reals(e, digits);
+    json_object_foreach (v, key, e) round_reals(e, digits);
+}
+
+rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err)
+{
+    *d = (rg_doc){.kind = kind_of(json)};
+    if (!json) return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    if (d->kind < RG_DOC_KINDS) round_reals(json, rg_documents[d->kind].digits);
+    const rg_status st = rg_doc_open(d, json, "this report", err);
+    json_decref(json);
+    return st;
+}
+
+rg_status rg_json_read(json_t **json, const char *path, rg_err *err)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = NULL, what[160];
+    size_t n = 0, cap = 0;
+    rg_status st = RG_OK;
+    json_error_t e;
+    *json = NULL;
+    if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
+    for (size_t got = 1; st == RG_OK && got > 0; n += got) { /* not by its size: it may be a pipe */
+        if (n == cap) {
+            cap = cap ? 2 * cap : 1 << 16;
+            char *more = cap <= MAX_FILE ? realloc(text, cap) : NULL;
+            if (!more) {
+                st = cap <= MAX_FILE
+                    ? rg_fail(err, RG_E_NOMEM, "%s: out of memory", path)
+                    : rg_fail(err, RG_E_FILE, "%s: larger than %d MiB: not a report", path, MAX_FILE >> 20);
+                break;
+            }
+            text = more;
+        }
+        got = fread(text + n, 1, cap - n, f);
+    }
+    if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
+    if (st == RG_OK && !(*json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e)))
+        st = rg_fail(err, RG_E_FILE, "%s: not JSON: line %d: %s", path, e.line,
+            rg_text_clean(what, sizeof what, e.text));
+    free(text);
+    fclose(f);
+    return st;
+}
+
+rg_status rg_doc_load(rg_doc *d, const char *path, rg_err *err)
+{
+    json_t *json;
+    *d = (rg_doc){.kind = RG_DOC_KINDS};
+    rg_status st = rg_json_read(&json, path, err);
+    if (st == RG_OK) st = rg_doc_open(d, json, path, err);
+    json_decref(json);
+    return st;
+}
+
+void rg_doc_close(rg_doc *d)
+{
+    if (d->at) rg_object_free(rg_documents[d->kind].object, d->at);
+    free(d->at);
+    json_decref(d->json);
+    *d = (rg_doc){.kind = RG_DOC_KINDS};
+}
+
+rg_status rg_doc_json(FILE *f, const rg_doc *d, rg_err *err)
+{
+    return rg_json_write(f, json_incref(d->json),
+        JSON_INDENT(1) | JSON_REAL_PRECISION((size_t)rg_documents[d->kind].digits), "report", err);
+}
+
+const char *rg_doc_keep(rg_lines *pool, const char *s)
+{
+    if (!s) return NULL;
+    rg_lines_add(pool, "%s", s);
+    return pool->failed ? "" : pool->s[pool->n - 1];
+}
+
+json_t *rg_doc_lines(const rg_lines *l)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < l->n; i++) json_array_append_new(a, rg_json_text(l->s[i]));
+    return a;
+}
+
+/* ---- paths ---- */
+
+const json_t *rg_doc_get(const json_t *o, const char *path)
+{
+    while (o && *path) {
+        const size_t n = strcspn(path, ".");
+        char key[64];
+        if (n >= sizeof key) return NULL;
+        memcpy(key, path, n);
+        key[n] = 0;
+        o = json_is_array(o) ? json_array_get(o, (size_t)strtoul(key, NULL, 10)) : json_object_get(o, key);
+        path += n + (path[n] == '.');
+    }
+    return o;
+}
+
+double rg_doc_num(const json_t *o, const char *path)
+{
+    const json_t *v = rg_doc_get(o, path);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+const char *rg_doc_text(const json_t *o, const char *path) { return json_string_value(rg_doc_get(o, path)); }

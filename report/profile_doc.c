@@ -1,0 +1,368 @@
+/* The document of one run or of several, from joined records: every figure of an operator, a phase, the machine, the
+ * model and the run is computed here, once, for every output. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "report/join.h"
+#include "report/report.h"
+#include "report/verdict.h"
+#include "roofline/measure/json_value.h"
+
+static double known(double x) { return x > 0.0 ? x : NAN; }
+
+static const char *source_of(const rg_machine *m)
+{
+    return strncmp(m->source, "file", 4) == 0 ? "file" : "measured";
+}
+
+static bool fill_roofs(rg_doc_machine *d, const rg_machine *m, rg_lines *pool)
+{
+    char name[64], b[32];
+    rg_doc_roof *r = d->roofs = calloc((size_t)RG_BW_COUNT * (size_t)m->n_bw + RG_PEAK_COUNT + 1, sizeof *r);
+    if (!r) return false;
+    for (int kind = 0; kind < RG_BW_COUNT; kind++)
+        for (int i = 0; i < m->n_bw; i++) {
+            const rg_measured *v = rg_bw_get(&m->bw[i], (rg_bw_kind)kind);
+            if (v->value <= 0.0 && kind != RG_BW_READ) continue;
+            snprintf(name, sizeof name, "%s %s", rg_bw_names[kind],
+                rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
+            *r++ = (rg_doc_roof){.name = rg_doc_keep(pool, name),
+                .kind = "bandwidth",
+                .access = rg_bw_names[kind],
+                .value_gbps = known(v->value),
+                .value_gflops = NAN,
+                .spread = v->spread,
+                .footprint_bytes = (double)m->bw[i].footprint_bytes,
+                .source = source_of(m)};
+        }
+    for (int i = 0; i < RG_PEAK_COUNT; i++) {
+        if (m->peak[i].value <= 0.0) continue;
+        *r++ = (rg_doc_roof){.name = rg_peaks[i].name,
+            .kind = "compute",
+            .class = rg_arith_names[rg_peaks[i].arith],
+            .value_gbps = NAN,
+            .value_gflops = m->peak[i].value,
+            .spread = m->peak[i].spread,
+            .footprint_bytes = NAN,
+            .isa = rg_isa_names[rg_peaks[i].isa],
+            .source = source_of(m)};
+    }
+    d->n_roofs = (size_t)(r - d->roofs);
+    return true;
+}
+
+static bool fill_machine(rg_doc_machine *d, const rg_report *r, rg_lines *pool)
+{
+    const rg_machine *m = &r->machine;
+    const rg_run_info *u = &r->run;
+    *d = (rg_doc_machine){.cpu = m->cpu,
+        .cores = m->cores,
+        .threads = u->threads,
+        .pinning = u->pinning,
+        .isa = rg_isa_names[u->isa],
+        .memory = known((double)m->memory_bytes),
+        .blas = u->blas,
+        .pmu = {.status = u->pmu_status,
+            .reason = u->pmu_reason,
+            .events = json_array(),
+            .mode = u->pmu_mode,
+            .groups = u->pmu_groups,
+            .overhead_share = u->n_ctr > 0 ? u->pmu_share : NAN,
+            .metrics = calloc((size_t)u->n_metrics + 1, sizeof *d->pmu.metrics),
+            .n_metrics = (size_t)u->n_metrics,
+            .read_ns = u->n_ctr > 0 ? u->probe_ns : NAN},
+        .roofs_source = m->source,
+        .roofs_measured_at = m->measured_at[0] ? m->measured_at : NULL,
+        .roofs_threads = known(m->threads),
+        .roofs_noisy = m->noisy,
+        .barrier_ns = known(m->barrier_ns.value)};
+    if (u->cpus) d->cpus = json_array();
+    for (int i = 0; u->cpus && i < u->threads; i++) json_array_append_new(d->cpus, json_integer(u->cpus[i]));
+    for (int i = 0; i < u->n_ctr; i++) json_array_append_new(d->pmu.events, rg_json_text(u->ctr_name[i]));
+    for (int i = 0; d->pmu.metrics && i < u->n_metrics; i++) {
+        const rg_metric *x = &u->metric[i];
+        d->pmu.metrics[i] = (rg_doc_metric){.name = x->name,
+            .source = x->source,
+            .available = x->available,
+            .events = x->events[0] ? x->events : NULL,
+            .group = x->available && x->ctr >= 0 ? x->group : -1,
+            .reason = x->reason[0] ? x->reason : NULL,
+            .remedy = x->remedy[0] ? x->remedy : NULL};
+    }
+    return d->pmu.metrics && fill_roofs(d, m, pool);
+}
+
+static const char *kv_name(rg_kvtype t) { return t < RG_KV_COUNT ? rg_kvtypes[t].name : NULL; }
+
+static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
+{
+    const rg_model_info *m = &r->model;
+    const rg_config *c = &m->config;
+    char kv[32];
+    const char *k = kv_name(m->kv_k), *v = kv_name(m->kv_v);
+    snprintf(kv, sizeof kv, m->kv_k == m->kv_v ? "%s" : "%s/%s", k ? k : "?", v ? v : "?");
+    *d = (rg_doc_model){.name = c->name,
+        .arch = c->arch,
+        .path = m->path,
+        .format = m->format,
+        .params = (double)m->params,
+        .layers = (double)c->layers,
+        .dims = {.hidden = (double)c->dim,
+            .ffn = (double)c->ffn,
+            .heads = (double)c->heads,
+            .kv_heads = (double)c->kv_heads,
+            .head_dim = (double)c->head_dim,
+            .vocab = (double)c->vocab,
+            .ctx_train = (double)c->ctx_train},
+        .tied = c->tied,
+        .ctx = (double)m->ctx,
+        .file_bytes = (double)m->file_bytes,
+        .resident_bytes = (double)m->resident_bytes,
+        .stream_bytes = (double)m->stream_bytes,
+        .kv_bytes = (double)m->kv_bytes,
+        .scratch_bytes = (double)m->scratch_bytes,
+        .bits_per_weight_file = known(m->bits_file),
+        .bits_per_weight_resident = known(m->bits_resident),
+        .dtype = m->dtype,
+        .head_dtype = m->head_dtype,
+        .act = rg_act_names[m->act],
+        .kv_dtype_k = k,
+        .kv_dtype_v = v,
+        .kv_dtype = rg_doc_keep(pool, kv),
+        .embd_row_bytes = known((double)m->embd_row),
+        .round_rel = m->round_rel};
+}
+
+static rg_doc_system system_of(const rg_osload *l)
+{
+    return (rg_doc_system){.minor_faults = (double)l->minor_faults,
+        .major_faults = (double)l->major_faults,
+        .voluntary_switches = (double)l->voluntary,
+        .involuntary_switches = (double)l->involuntary,
+        .steal = rg_osload_steal(l)};
+}
+
+/* What a user waits for the first token: the prompt's tokens, its forward calls, one choice. Without a text there is
+ * nothing to tokenise. */
+static double first_token_ns(const rg_report *r)
+{
+    const rg_phase_sum *p = &r->phase[RG_PREFILL], *d = &r->phase[RG_DECODE];
+    if (!p->ran) return NAN;
+    return (isfinite(r->run.tokenize_ns) ? r->run.tokenize_ns : 0.0) + (double)p->t_ns +
+        (d->tokens > 0 ? (double)r->run.sample_ns / (double)d->tokens : 0.0);
+}
+
+static void fill_run(rg_doc_run *d, const rg_report *r, rg_lines *pool)
+{
+    const rg_run_info *u = &r->run;
+    char fuse[64];
+    *d = (rg_doc_run){.prompt_tokens = (double)u->prompt_tokens,
+        .gen_tokens = (double)u->gen_tokens,
+        .decode_start = (double)u->decode_start,
+        .ubatch = (double)u->ubatch,
+        .repetitions = u->repetitions,
+        .flash = u->flash,
+        .fuse =
+            rg_doc_keep(pool, rg_fuse_text(fuse, sizeof fuse, rg_fuse_applied(&r->model.config, u->fuse))),
+        .interrupted = u->interrupted,
+        .load_ns = (double)u->load_ns,
+        .sample_ns = (double)u->sample_ns,
+        .tokenize_ns = u->tokenize_ns,
+        .first_token_ns = first_token_ns(r),
+        .clock_drift = u->clock_drift,
+        .noisy = r->noisy,
+        .noise = rg_doc_lines(&r->evidence)};
+}
+
+/* Counters by name; ipc: instructions per cycle too. NULL without counters. */
+static json_t *counters(const rg_report *r, const double ctr[RG_MAX_CTR], bool ipc)
+{
+    json_t *o = r->run.n_ctr > 0 ? json_object() : NULL;
+    for (int i = 0; i < r->run.n_ctr; i++)
+        json_object_set_new(
+            o, r->run.ctr_name[i], isfinite(ctr[i]) ? json_integer((json_int_t)(ctr[i] + 0.5)) : json_null());
+    const int cyc = rg_ctr_index(r, "cycles"), ins = rg_ctr_index(r, "instructions");
+    if (ipc && cyc >= 0 && ins >= 0)
+        json_object_set_new(o, "ipc", rg_json_real(rg_ratio(ctr[ins], ctr[cyc])));
+    return o;
+}
+
+static bool fill_phase(rg_doc_phase *d, const rg_report *r, rg_phase ph)
+{
+    const rg_phase_sum *p = &r->phase[ph];
+    const double t = (double)p->t_ns, flop = (double)p->analytic.flop, tokens = (double)p->tokens,
+                 ab = (double)rg_tally_bytes(&p->analytic), cb = (double)rg_tally_bytes(&p->counted),
+                 *socket = r->run.socket[ph];
+    *d = (rg_doc_phase){.phase = ph,
+        .tokens = tokens,
+        .batch = (double)p->batch,
+        .calls = (double)p->calls,
+        .t_ns = t,
+        .p50_ns = p->p50_ns,
+        .p90_ns = p->p90_ns,
+        .p99_ns = p->p99_ns,
+        .call_ns = json_array(),
+        .system = system_of(&r->run.load[ph]),
+        .first_call_ns = known(r->run.first_ns[ph]),
+        .spread = r->run.spread[ph],
+        .tokens_per_s = 1e9 * rg_ratio(tokens, t),
+        .tokens_per_s_low = 1e9 * rg_ratio(tokens, r->run.high_ns[ph]),
+        .tokens_per_s_high = 1e9 * rg_ratio(tokens, r->run.low_ns[ph]),
+        .flop = flop,
+        .int_op = (double)p->analytic.iop,
+        .bytes_analytic = ab,
+        .bytes_counted = cb,
+        .bytes_pmu = p->pmu_bytes,
+        .pmu = counters(r, p->ctr, true),
+        .socket = {NAN, NAN, NAN, NAN},
+        .stream_bytes = (double)p->stream_bytes,
+        .ctx = (double)p->last_ctx,
+        .ai_analytic = rg_ratio(flop, ab),
+        .ai_counted = rg_ratio(flop, cb),
+        .ai_pmu = rg_ratio(flop, p->pmu_bytes),
+        .gflops = rg_ratio(flop, t),
+        .gbps = rg_ratio(cb, t),
+        .mbu = p->mbu,
+        .mfu = p->mfu,
+        .ideal_ns = p->ideal_ns,
+        .ideal_flop_ns = p->flop_ns,
+        .ideal_mem_ns = p->mem_ns,
+        .roof_fraction = rg_ratio(p->ideal_ns, t),
+        .bound = rg_bound_names[p->bound],
+        .ops_ns = (double)p->op_ns,
+        .wait_ns = (double)p->wait_ns,
+        .overhead_ns = (double)p->overhead_ns};
+    if (r->run.has_socket)
+        d->socket = (rg_doc_socket){.socket_read_bytes = socket[RG_SOCKET_READ],
+            .socket_write_bytes = socket[RG_SOCKET_WRITE],
+            .package_energy_j = socket[RG_SOCKET_PACKAGE],
+            .dram_energy_j = socket[RG_SOCKET_DRAM]};
+    for (uint64_t i = 0; i < p->calls; i++)
+        json_array_append_new(d->call_ns, json_integer((json_int_t)p->call_ns[i]));
+    if (!(r->run.first_ns[ph] > 0.0)) return true;
+    d->first_call_system = malloc(sizeof *d->first_call_system);
+    if (d->first_call_system) *d->first_call_system = system_of(&r->run.first_load[ph]);
+    return d->first_call_system;
+}
+
+static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const char *no_roof, rg_lines *pool)
+{
+    char kernel[96], type[96], roof[96];
+    const rg_tally *a = &w->analytic, *c = &w->counted;
+    const double t = (double)w->t_ns, flop = (double)a->flop, ab = (double)rg_tally_bytes(a),
+                 cb = (double)rg_tally_bytes(c);
+    bool counted = false;
+    *d = (rg_doc_op){.phase = w->phase,
+        .op = rg_op_name(rg_site_op(w->site)),
+        .site = rg_site_name(w->site),
+        .layer = w->layer,
+        .calls = (double)w->calls,
+        .t_ns = t,
+        .wait_ns = (double)w->wait_ns,
+        .share = rg_ratio(t, (double)r->phase[w->phase].t_ns),
+        .flop = flop,
+        .int_op = (double)a->iop,
+        .weight_type = rg_doc_keep(pool, rg_row_wtype(type, sizeof type, w)),
+        .kernel = rg_doc_keep(pool, rg_row_kernel(kernel, sizeof kernel, w)),
+        .analytic = {.weight_bytes = (double)a->w_rd,
+            .act_read_bytes = (double)a->act_rd,
+            .act_write_bytes = (double)a->act_wr,
+            .kv_read_bytes = (double)a->kv_rd,
+            .kv_write_bytes = (double)a->kv_wr,
+            .total_bytes = ab,
+            .ideal_ns = w->ideal_ns,
+            .flop_ns = w->flop_ns,
+            .mem_ns = w->mem_ns},
+        .counted = {.weight_bytes = (double)c->w_rd,
+            .act_read_bytes = (double)c->act_rd,
+            .act_write_bytes = (double)c->act_wr,
+            .kv_read_bytes = (double)c->kv_rd,
+            .kv_write_bytes = (double)c->kv_wr,
+            .total_bytes = cb,
+            .flop = (double)c->flop,
+            .int_op = (double)c->iop},
+        .bytes_ratio = rg_ratio(cb, ab),
+        .ai_analytic = rg_ratio(flop, ab),
+        .ai_counted = rg_ratio(flop, cb),
+        .gflops = rg_ratio(flop, t),
+        .gbps = rg_ratio(cb, t),
+        .roof = rg_doc_keep(pool, rg_row_roof(roof, sizeof roof, w)),
+        .roof_reason = isfinite(w->ideal_ns) ? NULL : no_roof,
+        .attainable_gflops = a->flop ? rg_ratio(flop, w->ideal_ns) : NAN,
+        .roof_fraction = rg_ratio(w->ideal_ns, t),
+        .bound = rg_bound_names[w->bound],
+        .served_from_cache = isfinite(w->stream_gbps) ? w->from_cache : -1};
+    double ctr[RG_MAX_CTR];
+    for (int i = 0; i < RG_MAX_CTR; i++) {
+        ctr[i] = rg_row_ctr(w, i);
+        counted = counted || (i < r->run.n_ctr && w->ctr_calls[i] > 0);
+    }
+    if (counted) d->pmu = counters(r, ctr, false);
+}
+
+static bool fill_layers(rg_doc_profile *d, const rg_report *r)
+{
+    double ctr[RG_MAX_CTR];
+    d->layers = calloc((size_t)r->n_layers + 1, sizeof *d->layers);
+    for (int i = 0; d->layers && i < r->n_layers; i++) {
+        const rg_layer_sum *l = &r->layer[i];
+        for (int k = 0; k < RG_MAX_CTR; k++) ctr[k] = rg_layer_ctr(l, k);
+        d->layers[d->n_layers++] = (rg_doc_layer){
+            .phase = l->phase, .layer = l->layer, .t_ns = (double)l->t_ns, .pmu = counters(r, ctr, true)};
+    }
+    return d->layers;
+}
+
+static bool fill(rg_doc_profile *d, const rg_report *r, rg_lines *pool)
+{
+    char stamp[32];
+    *d = (rg_doc_profile){.command = r->run.command,
+        .started = rg_doc_keep(pool, rg_stamp(stamp, sizeof stamp, r->run.started)),
+        .phases = calloc(RG_PHASE_COUNT, sizeof *d->phases),
+        .ops = calloc((size_t)r->n_rows + 1, sizeof *d->ops),
+        .notes = rg_doc_lines(&r->notes)};
+    if (!d->phases || !d->ops || !fill_machine(&d->machine, r, pool) || !fill_layers(d, r)) return false;
+    fill_model(&d->model, r, pool);
+    fill_run(&d->run, r, pool);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (r->phase[ph].ran && !fill_phase(&d->phases[d->n_phases++], r, (rg_phase)ph)) return false;
+    const char *no_roof = rg_report_no_roof(r);
+    for (int i = 0; i < r->n_rows; i++) fill_op(&d->ops[d->n_ops++], r, &r->row[i], no_roof, pool);
+    rg_lines said = {0};
+    rg_run run;
+    rg_err err;
+    if (rg_run_open(&run, d, "this run", &err) == RG_OK) rg_verdict_run(&said, &run);
+    d->verdict = rg_doc_lines(&said);
+    const bool ok = !said.failed;
+    rg_lines_free(&said);
+    return ok;
+}
+
+rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err)
+{
+    rg_doc_profile_set set = {.runs = calloc((size_t)n + 1, sizeof *set.runs)};
+    rg_lines pool = {0};
+    bool ok = set.runs;
+    *d = (rg_doc){.kind = RG_DOC_KINDS};
+    for (int i = 0; i < n && ok; i++) ok = fill(&set.runs[set.n_runs++], r[i], &pool);
+    if (ok && n > 1) {
+        rg_lines said = {0};
+        rg_run base, other;
+        for (size_t i = 1; i < set.n_runs && ok; i++)
+            if (rg_run_open(&base, &set.runs[0], "this run", err) == RG_OK &&
+                rg_run_open(&other, &set.runs[i], "this run", err) == RG_OK)
+                rg_verdict_compare(&said, &base, &other, NULL);
+        set.verdict = rg_doc_lines(&said);
+        ok = !said.failed;
+        rg_lines_free(&said);
+    }
+    rg_status st = ok && !pool.failed ? RG_OK : rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    if (st == RG_OK)
+        st = n == 1 ? rg_doc_make(d, RG_DOC_profile, &set.runs[0], err)
+                    : rg_doc_make(d, RG_DOC_profile_set, &set, err);
+    rg_object_free(RG_OBJ_profile_set, &set);
+    rg_lines_free(&pool);
+    return st;
+}

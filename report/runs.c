@@ -1,0 +1,275 @@
+/* Runs inside of documents: their faces, their names, and what pictures and pages compute from them. */
+#include "report/runs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+const char *const rg_opgroup_names[RG_OPGROUP_COUNT] = {
+#define RG_OPGROUP(id, name, cls) name,
+#include "report/svg/op_groups.def"
+};
+const char *const rg_opgroup_classes[RG_OPGROUP_COUNT] = {
+#define RG_OPGROUP(id, name, cls) cls,
+#include "report/svg/op_groups.def"
+};
+
+rg_opgroup rg_opgroup_of(const char *site)
+{
+    static const struct {
+        rg_site site;
+        rg_opgroup group;
+    } of[] = {
+#define RG_OPGROUP_SITE(site, group) {RG_SITE_##site, RG_OPGROUP_##group},
+#include "report/svg/op_groups.def"
+    };
+    _Static_assert(sizeof of / sizeof *of == RG_SITE_COUNT, "op_groups.def: one row per site");
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (strcmp(rg_site_name(of[i].site), site) == 0) return of[i].group;
+    return RG_OPGROUP_REST;
+}
+
+/* ---- opening ---- */
+
+rg_status rg_run_open(rg_run *r, const rg_doc_profile *d, const char *where, rg_err *err)
+{
+    *r = (rg_run){.d = d};
+    for (size_t i = 0; i < d->n_phases; i++) {
+        const rg_doc_phase *p = &d->phases[i];
+        if (rg_phase_ran(&r->phase[p->phase]))
+            return rg_fail(err, RG_E_FILE, "%s: phases[%zu]: %s for the second time", where, i,
+                rg_phase_names[p->phase]);
+        r->phase[p->phase] = *p;
+    }
+    for (size_t i = 0; i < d->n_ops; i++)
+        if (!((double)d->ops[i].layer < d->model.layers))
+            return rg_fail(err, RG_E_FILE,
+                "%s: ops[%zu].layer: found %lld, expected null or a layer of the model", where, i,
+                (long long)d->ops[i].layer);
+    return RG_OK;
+}
+
+static rg_status add_run(rg_reports *s, const rg_doc_profile *d, const char *where, rg_err *err)
+{
+    if (s->n == RG_MOST_RUNS)
+        return rg_fail(err, RG_E_USAGE, "%s: more than %d runs altogether", where, RG_MOST_RUNS);
+    rg_run *more = realloc(s->run, (s->n + 1) * sizeof *more);
+    if (!more) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    s->run = more;
+    return rg_run_open(&more[s->n++], d, where, err);
+}
+
+static const char *label_part(const rg_run *r, int part, char *buf, size_t n)
+{
+    const rg_doc_profile *d = r->d;
+    switch (part) {
+    case 0:
+        return d->model.dtype ? d->model.dtype : "?";
+    case 1:
+        return d->model.name;
+    case 2:
+        snprintf(buf, n, "%.0f+%.0f tokens", d->run.prompt_tokens, d->run.gen_tokens);
+        return buf;
+    case 3:
+        snprintf(buf, n, "%.0f thread%s", d->machine.threads, d->machine.threads > 1.5 ? "s" : "");
+        return buf;
+    default:
+        return d->started ? d->started : "?";
+    }
+}
+
+/* The first property that differs between all runs, else every one that differs at all, else a number. */
+void rg_runs_name(rg_reports *s)
+{
+    enum { KINDS = 5 };
+    char a[96], b[96];
+    bool differs[KINDS] = {false};
+    int chosen = s->n < 2 ? 0 : -1;
+    for (int k = 0; k < KINDS; k++) {
+        bool all = true;
+        for (size_t i = 0; i < s->n; i++)
+            for (size_t j = 0; j < i; j++) {
+                const bool same = strcmp(label_part(&s->run[i], k, a, sizeof a),
+                                      label_part(&s->run[j], k, b, sizeof b)) == 0;
+                all = all && !same;
+                differs[k] = differs[k] || !same;
+            }
+        if (all && chosen < 0) chosen = k;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        char text[96] = "";
+        size_t at = 0;
+        if (chosen >= 0) snprintf(text, sizeof text, "%s", label_part(&s->run[i], chosen, a, sizeof a));
+        for (int k = 0; chosen < 0 && k < KINDS - 1; k++)
+            if (differs[k] && at < sizeof text)
+                at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at ? ", " : "",
+                    label_part(&s->run[i], k, a, sizeof a));
+        if (chosen < 0 && at < sizeof text)
+            snprintf(text + at, sizeof text - at, "%s#%zu", at ? " " : "", i + 1);
+        rg_text_clean(s->run[i].label, sizeof s->run[i].label, text);
+    }
+}
+
+static bool is_run(const rg_doc *d) { return d->kind == RG_DOC_profile || d->kind == RG_DOC_profile_set; }
+
+const rg_doc *rg_reports_other(const rg_reports *s)
+{
+    return s->n_docs == 1 && !is_run(s->doc) ? s->doc : NULL;
+}
+
+rg_status rg_reports_add(rg_reports *s, rg_doc *d, const char *where, rg_err *err)
+{
+    rg_doc *more = realloc(s->doc, (s->n_docs + 1) * sizeof *more);
+    rg_status st = RG_OK;
+    if (!more) {
+        rg_doc_close(d);
+        return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    }
+    s->doc = more;
+    s->doc[s->n_docs++] = *d;
+    if (s->n_docs > 1 && !(is_run(d) && is_run(s->doc)))
+        return rg_fail(err, RG_E_USAGE,
+            "%s: a report of %s stands alone; several files must be runs of ridge profile", where,
+            rg_documents[is_run(d) ? s->doc->kind : d->kind].command);
+    if (d->kind == RG_DOC_profile) {
+        st = add_run(s, d->at, where, err);
+    } else if (d->kind == RG_DOC_profile_set) {
+        const rg_doc_profile_set *set = d->at;
+        for (size_t i = 0; i < set->n_runs && st == RG_OK; i++) st = add_run(s, &set->runs[i], where, err);
+    }
+    if (st == RG_OK && is_run(d)) rg_runs_name(s);
+    const rg_doc_compare *c = d->kind == RG_DOC_compare ? d->at : NULL;
+    for (size_t i = 0; c && i < c->n_runs && st == RG_OK; i++) {
+        if (!c->runs[i]) continue;
+        st = add_run(s, c->runs[i], where, err);
+        if (i < c->n_variants)
+            rg_text_clean(s->run[s->n - 1].label, sizeof s->run->label, c->variants[i].name);
+    }
+    return st;
+}
+
+rg_status rg_reports_add_file(rg_reports *s, const char *path, rg_err *err)
+{
+    rg_doc d;
+    const rg_status st = rg_doc_load(&d, path, err);
+    if (st == RG_OK) return rg_reports_add(s, &d, path, err);
+    rg_doc_close(&d);
+    return st;
+}
+
+void rg_reports_close(rg_reports *s)
+{
+    for (size_t i = 0; i < s->n_docs; i++) rg_doc_close(&s->doc[i]);
+    free(s->doc);
+    free(s->run);
+    *s = (rg_reports){0};
+}
+
+/* ---- sums ---- */
+
+void rg_run_machine(rg_machine *m, const rg_run *r)
+{
+    const rg_doc_machine *d = &r->d->machine;
+    *m = (rg_machine){.barrier_ns.value = d->barrier_ns > 0.0 ? d->barrier_ns : 0.0};
+    for (size_t i = 0; i < d->n_roofs; i++) {
+        const rg_doc_roof *f = &d->roofs[i];
+        if (rg_roof_computes(f)) {
+            for (int k = 0; k < RG_PEAK_COUNT; k++)
+                if (strcmp(f->name, rg_peaks[k].name) == 0)
+                    m->peak[k] = (rg_measured){f->value_gflops, f->spread};
+            continue;
+        }
+        const int64_t bytes =
+            f->footprint_bytes >= 1.0 && f->footprint_bytes < 1e18 ? (int64_t)f->footprint_bytes : 0;
+        int at = 0, kind = 0;
+        while (kind < RG_BW_COUNT && strncmp(f->name, rg_bw_names[kind], strlen(rg_bw_names[kind])) != 0)
+            kind++;
+        while (at < m->n_bw && m->bw[at].footprint_bytes < bytes) at++;
+        const bool there = at < m->n_bw && m->bw[at].footprint_bytes == bytes;
+        if (bytes == 0 || kind == RG_BW_COUNT || !(f->value_gbps > 0.0) ||
+            (!there && (m->n_bw == RG_MAX_BW || kind != RG_BW_READ)))
+            continue;
+        if (!there) {
+            memmove(&m->bw[at + 1], &m->bw[at], (size_t)(m->n_bw - at) * sizeof *m->bw);
+            m->bw[at] = (rg_bw_point){.footprint_bytes = bytes};
+            m->n_bw++;
+        }
+        *rg_bw_at(&m->bw[at], (rg_bw_kind)kind) = (rg_measured){f->value_gbps, f->spread};
+    }
+}
+
+double rg_run_bandwidth(const rg_run *r, double footprint)
+{
+    rg_machine m;
+    rg_run_machine(&m, r);
+    if (m.n_bw == 0 || !(footprint >= 1.0) || footprint > 1e18) return NAN;
+    const double bw = rg_machine_bw(&m, (int64_t)footprint);
+    return bw > 0.0 ? bw : NAN;
+}
+
+bool rg_run_binds(const rg_run *r, const rg_doc_roof *roof)
+{
+    for (size_t i = 0; i < r->d->n_ops; i++)
+        if (r->d->ops[i].roof && strcmp(r->d->ops[i].roof, roof->name) == 0) return true;
+    return false;
+}
+
+const rg_doc_op *rg_run_op(const rg_run *r, rg_phase phase, const char *site)
+{
+    for (size_t i = 0; i < r->d->n_ops; i++) {
+        const rg_doc_op *w = &r->d->ops[i];
+        if (w->layer < 0 && w->phase == phase && strcmp(w->site, site) == 0) return w;
+    }
+    return NULL;
+}
+
+const char *rg_run_no_roof(const rg_run *r)
+{
+    for (size_t i = 0; i < r->d->n_ops; i++)
+        if (r->d->ops[i].roof_reason) return r->d->ops[i].roof_reason;
+    return NULL;
+}
+
+static void add_bytes(rg_doc_counted *a, double w, double rd, double wr, double kr, double kw, double all)
+{
+    a->weight_bytes += w;
+    a->act_read_bytes += rd;
+    a->act_write_bytes += wr;
+    a->kv_read_bytes += kr;
+    a->kv_write_bytes += kw;
+    a->total_bytes += all;
+}
+
+rg_group rg_run_group(const rg_run *r, rg_phase phase, rg_opgroup g)
+{
+    rg_group s = {0};
+    rg_doc_counted ana = {0};
+    for (size_t i = 0; i < r->d->n_ops; i++) {
+        const rg_doc_op *w = &r->d->ops[i];
+        if (w->layer >= 0 || w->phase != phase || rg_opgroup_of(w->site) != g) continue;
+        s.n++;
+        s.t_ns += w->t_ns;
+        s.flop += w->flop;
+        s.analytic.ideal_ns += w->analytic.ideal_ns; /* NAN wins: an unknown roof stays unknown */
+#define ADD(to, x) \
+    add_bytes(to, x.weight_bytes, x.act_read_bytes, x.act_write_bytes, x.kv_read_bytes, x.kv_write_bytes, \
+        x.total_bytes)
+        ADD(&ana, w->analytic);
+        ADD(&s.counted, w->counted);
+    }
+    s.analytic.weight_bytes = ana.weight_bytes;
+    s.analytic.act_read_bytes = ana.act_read_bytes;
+    s.analytic.act_write_bytes = ana.act_write_bytes;
+    s.analytic.kv_read_bytes = ana.kv_read_bytes;
+    s.analytic.kv_write_bytes = ana.kv_write_bytes;
+    s.analytic.total_bytes = ana.total_bytes;
+    s.share = rg_ratio(s.t_ns, r->phase[phase].t_ns);
+    s.ai_analytic = rg_ratio(s.flop, s.analytic.total_bytes);
+    s.ai_counted = rg_ratio(s.flop, s.counted.total_bytes);
+    s.gflops = rg_ratio(s.flop, s.t_ns);
+    s.attainable_gflops = rg_ratio(s.flop, s.analytic.ideal_ns);
+    s.roof_fraction = rg_ratio(s.analytic.ideal_ns, s.t_ns);
+    return s;
+}
