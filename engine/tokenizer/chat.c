@@ -1,3 +1,4 @@
+/* A conversation's turn as parts of text, control tokens apart from what people wrote. */
 #include "tokenizer/chat.h"
 
 #include <ctype.h>
@@ -7,11 +8,11 @@
 enum { TRIM = 1, IN_USER = 2, ALWAYS = 4, BOS = 8 };
 
 static const struct form {
-    const char *name, *what, *before[3], *after[3]; /* system, user, assistant */
+    const char *name, *before[3], *after[3]; /* system, user, assistant */
     int flags;
 } forms[RG_CHAT_COUNT] = {
-#define RG_CHAT(id, name, what, s0, s1, u0, u1, a0, a1, flags) \
-    [RG_CHAT_##id] = {name, what, {s0, u0, a0}, {s1, u1, a1}, flags},
+#define RG_CHAT(id, name, s0, s1, u0, u1, a0, a1, flags) \
+    [RG_CHAT_##id] = {name, {s0, u0, a0}, {s1, u1, a1}, flags},
 #include "tokenizer/chat.def"
 };
 
@@ -26,7 +27,6 @@ static const struct mark {
 };
 
 const char *rg_chat_name(rg_chat_id id) { return forms[id].name; }
-const char *rg_chat_about(rg_chat_id id) { return forms[id].what; }
 
 int rg_chat_from_name(const char *name)
 {

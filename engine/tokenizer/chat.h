@@ -5,7 +5,7 @@
 #include "tokenizer/tokenizer.h"
 
 typedef enum rg_chat_id {
-#define RG_CHAT(id, name, what, s0, s1, u0, u1, a0, a1, flags) RG_CHAT_##id,
+#define RG_CHAT(id, name, s0, s1, u0, u1, a0, a1, flags) RG_CHAT_##id,
 #include "tokenizer/chat.def"
     RG_CHAT_COUNT
 } rg_chat_id;
@@ -18,7 +18,6 @@ typedef struct rg_chat {
 } rg_chat;
 
 const char *rg_chat_name(rg_chat_id id);
-const char *rg_chat_about(rg_chat_id id);
 /* -1: no such name. */
 int rg_chat_from_name(const char *name);
 /* The form whose markers a template text holds, or -1. */
