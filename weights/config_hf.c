@@ -7,55 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "weights/ckpt_impl.h"
+#include "weights/arch.h"
 #include "weights/scheme.h"
-
-static const struct {
-    const char *arch, *lacks;
-} refused[] = {{"Qwen2Moe", "mixture of experts"}, {"Qwen2VL", "images"}, {"Qwen2_5_VL", "images"},
-    {"Qwen3", "QK-norm"}, {"SmolLM3", "layers without RoPE (NoPE)"}, {"Gemma", "its norms and activation"},
-    {"Phi3", "fused QKV and gate-up matrices"}, {"Phi", "its parallel blocks and biases"},
-    {"Mixtral", "mixture of experts"}, {"Deepseek", "latent attention"}, {"Falcon", "its fused QKV"},
-    {"GPTNeoX", "its parallel blocks"}, {"GPT2", "learned positions"}, {"Olmo", "its norms"},
-    {"Cohere", "its parallel blocks"}, {"GraniteMoe", "mixture of experts"},
-    {"InternLM", "its fused or biased projections"}, {"Baichuan", "its fused QKV"},
-    {"ChatGLM", "its fused matrices"}, {"Starcoder", "its norms and learned biases"},
-    {"StableLm", "its norms and partial RoPE"}, {"Bloom", "ALiBi"}, {"MPT", "ALiBi"},
-    {"Exaone", "its names and layout"}, {"Llama4", "mixture of experts and layers without RoPE"},
-    {"MobileLLM", "its shared blocks"}};
-
-/* Architectures that are Llama but for what a column says. */
-typedef struct family {
-    const char *arch;
-    bool qkv_bias;    /* always */
-    bool attn_bias;   /* q, k, v and o if attention_bias */
-    bool mlp_bias;    /* if mlp_bias */
-    bool multipliers; /* Granite's four factors */
-    int64_t window;   /* default of sliding_window; 0: the key means nothing */
-} family;
-
-static const family families[] = {{"LlamaForCausalLM", .attn_bias = true, .mlp_bias = true},
-    {"MistralForCausalLM", .window = 4096}, {"Qwen2ForCausalLM", .qkv_bias = true},
-    {"GraniteForCausalLM", .attn_bias = true, .mlp_bias = true, .multipliers = true}};
-
-static rg_status find_family(const family **f, const char *path, const char *arch, rg_err *err)
-{
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (strcmp(arch, families[i].arch) == 0) {
-            *f = &families[i];
-            return RG_OK;
-        }
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (strncmp(arch, refused[i].arch, strlen(refused[i].arch)) == 0)
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: %.60s needs %s, which Ridge does not have; expected a Llama, Mistral, Qwen2 or Granite "
-                "model",
-                path, arch, refused[i].lacks);
-    return rg_fail(err, RG_E_UNSUPPORTED,
-        "%s: architecture %.60s, expected LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or "
-        "GraniteForCausalLM",
-        path, arch);
-}
 
 /* An integer field: fallback where it is absent or null; anything that is not an integer becomes -1, which
  * the range check refuses. */
@@ -73,15 +26,29 @@ static double number(const json_t *o, const char *key, double fallback)
     return json_is_number(v) ? json_number_value(v) : -1.0;
 }
 
+/* Every member that stands at the top of the file. */
+static void read_members(rg_config *c, const json_t *root, const rg_arch *a)
+{
+    const json_t *rope = json_object_get(root, "rope_parameters"); /* transformers 5 */
+#define INT(key, silent) integer(root, key, silent)
+#define REAL(key, silent) number(root, key, silent)
+#define ROPE(key, silent) number(rope, key, number(root, key, silent))
+#define BOOL(key, silent) (json_object_get(root, key) ? json_is_true(json_object_get(root, key)) : (silent))
+#define WINDOW(key, silent) \
+    !a->window || json_is_null(json_object_get(root, key)) ? 0 : integer(root, key, silent)
+#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) c->field = kind(hf, silent);
+#define RG_FIELD_HF(kind, field, hf, silent) c->field = kind(hf, silent);
+#include "weights/arch.def"
+}
+
 static rg_status read_rope(rg_config *c, const json_t *root, const char *path, rg_err *err)
 {
-    const json_t *p = json_object_get(root, "rope_parameters"); /* transformers 5 */
+    const json_t *p = json_object_get(root, "rope_parameters");
     const json_t *s = json_is_object(p) ? p : json_object_get(root, "rope_scaling");
     const double partial = number(p, "partial_rotary_factor", number(root, "partial_rotary_factor", 1.0));
     if (partial != 1.0)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: partial_rotary_factor is %g: RoPE on a part of a head is not supported", path, partial);
-    c->rope_theta = number(p, "rope_theta", number(root, "rope_theta", 10000.0));
     if (!json_is_object(s)) return RG_OK;
     const json_t *kind = json_object_get(s, "rope_type");
     if (!kind) kind = json_object_get(s, "type");
@@ -90,22 +57,21 @@ static rg_status read_rope(rg_config *c, const json_t *root, const char *path, r
         return rg_fail(
             err, RG_E_FILE, "%s: rope_scaling has a factor but no rope_type: the scaling is unknown", path);
     if (!k || strcmp(k, "default") == 0) return RG_OK;
-    c->rope_factor = number(s, "factor", -1.0);
-    if (strcmp(k, "linear") == 0) {
-        c->rope_scaling = RG_ROPE_LINEAR;
-    } else if (strcmp(k, "llama3") == 0) {
-        c->rope_scaling = RG_ROPE_LLAMA3;
-        c->rope_low_freq = number(s, "low_freq_factor", -1.0);
-        c->rope_high_freq = number(s, "high_freq_factor", -1.0);
-        c->rope_orig_ctx = integer(s, "original_max_position_embeddings", -1);
-        if (!(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq) || c->rope_orig_ctx < 1)
-            return rg_fail(err, RG_E_FILE,
-                "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path,
-                c->rope_low_freq, c->rope_high_freq, (long long)c->rope_orig_ctx);
-    } else {
+#define RG_SCALING(id, name) \
+    if (strcmp(k, name) == 0) c->rope_scaling = RG_ROPE_##id;
+#define RG_SCALING_KEY(scaling, kind, field, key) \
+    if (c->rope_scaling == RG_ROPE_##scaling) c->field = SCALING_##kind(s, key, -1);
+#define SCALING_INT integer
+#define SCALING_REAL number
+#include "weights/arch.def"
+    if (c->rope_scaling == RG_ROPE_NONE)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: rope scaling '%.40s' is not supported; expected none, linear or llama3", path, k);
-    }
+    if (c->rope_scaling == RG_ROPE_LLAMA3 &&
+        (!(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq) || c->rope_orig_ctx < 1))
+        return rg_fail(err, RG_E_FILE,
+            "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path,
+            c->rope_low_freq, c->rope_high_freq, (long long)c->rope_orig_ctx);
     if (!(c->rope_factor >= 1.0 && c->rope_factor < 1e6))
         return rg_fail(
             err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", path, c->rope_factor);
@@ -122,44 +88,33 @@ static void read_eos(rg_config *c, const json_t *v)
     }
 }
 
-static rg_status read_factor(
-    double *v, const json_t *root, const char *key, double fallback, const char *path, rg_err *err)
-{
-    *v = number(root, key, fallback);
-    if (isfinite(*v) && *v > 0.0 && *v < 1e6) return RG_OK;
-    return rg_fail(err, RG_E_FILE, "%s: %s is %g, expected more than 0", path, key, *v);
-}
-
 /* Fields that change the arithmetic; what we do not have is refused. */
 static rg_status read_features(
-    rg_config *c, const json_t *root, const char *path, const family *f, rg_err *err)
+    rg_config *c, const json_t *root, const char *path, const rg_arch *a, rg_err *err)
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
-    rg_status st = RG_OK;
     if (act && strcmp(act, "silu") != 0)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: hidden_act '%.40s', expected silu", path, act);
     const uint64_t qkv = rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
         rg_site_bit(RG_SITE_ATTN_V_BIAS);
-    if (f->qkv_bias) c->extra |= qkv;
-    if (f->attn_bias && json_is_true(json_object_get(root, "attention_bias")))
+    if (a->traits & RG_HAS_QKV_BIAS) c->extra |= qkv;
+    if (a->traits & RG_HAS_ATTN_BIAS && json_is_true(json_object_get(root, "attention_bias")))
         c->extra |= qkv | rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS);
-    if (f->mlp_bias && json_is_true(json_object_get(root, "mlp_bias")))
+    if (a->traits & RG_HAS_MLP_BIAS && json_is_true(json_object_get(root, "mlp_bias")))
         c->extra |= rg_site_bit(RG_SITE_FFN_GATE_BIAS) | rg_site_bit(RG_SITE_FFN_UP_BIAS) |
             rg_site_bit(RG_SITE_FFN_DOWN_BIAS);
-    if (f->window) {
-        const json_t *w = json_object_get(root, "sliding_window");
-        c->window = json_is_null(w) ? 0 : integer(root, "sliding_window", f->window);
-        if (c->window < 0 || (w && !json_is_null(w) && c->window == 0))
-            return rg_fail(err, RG_E_FILE, "%s: sliding_window is not a positive whole number", path);
-    }
+    const json_t *w = json_object_get(root, "sliding_window");
+    if (c->window < 0 || (a->window && w && !json_is_null(w) && c->window == 0))
+        return rg_fail(err, RG_E_FILE, "%s: sliding_window is not a positive whole number", path);
     if (json_is_true(json_object_get(root, "use_sliding_window")))
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: use_sliding_window: windows on some layers only are not supported", path);
-    if (!f->multipliers) return RG_OK;
-    if ((st = read_factor(&c->embd_scale, root, "embedding_multiplier", 1.0, path, err)) != RG_OK) return st;
-    if ((st = read_factor(&c->attn_scale, root, "attention_multiplier", 1.0, path, err)) != RG_OK) return st;
-    if ((st = read_factor(&c->resid_scale, root, "residual_multiplier", 1.0, path, err)) != RG_OK) return st;
-    if ((st = read_factor(&c->logit_scale, root, "logits_scaling", 1.0, path, err)) != RG_OK) return st;
+    if (!(a->traits & RG_HAS_FACTORS)) return RG_OK;
+#define RG_FACTOR(field, hf, gguf) \
+    c->field = number(root, hf, 1.0); \
+    if (!(isfinite(c->field) && c->field > 0.0 && c->field < 1e6)) \
+        return rg_fail(err, RG_E_FILE, "%s: %s is %g, expected more than 0", path, hf, c->field);
+#include "weights/arch.def"
     rg_config_factors(c);
     return RG_OK;
 }
@@ -188,24 +143,17 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
     }
     const char *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
     const char *type = json_string_value(json_object_get(root, "model_type"));
-    if (!arch) arch = type && strcmp(type, "llama") == 0 ? "LlamaForCausalLM" : "(none named)";
-    const family *f = NULL;
-    if ((st = find_family(&f, path, arch, err)) != RG_OK) goto out;
+    if (!arch)
+        arch = type && strcmp(type, rg_archs->word[RG_ARCH_GGUF]) == 0 ? rg_archs->word[RG_ARCH_HF]
+                                                                       : "(none named)";
+    const rg_arch *a = NULL;
+    if ((st = rg_arch_of_hf(&a, path, arch, err)) != RG_OK) goto out;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
-    c->dim = integer(root, "hidden_size", -1);
-    c->ffn = integer(root, "intermediate_size", -1);
-    c->layers = integer(root, "num_hidden_layers", -1);
-    c->heads = integer(root, "num_attention_heads", -1);
-    c->kv_heads = integer(root, "num_key_value_heads", c->heads);
-    c->head_dim = integer(root, "head_dim", c->heads > 0 && c->dim % c->heads == 0 ? c->dim / c->heads : -1);
-    c->vocab = integer(root, "vocab_size", -1);
-    c->ctx_train = integer(root, "max_position_embeddings", 2048);
-    c->eps = number(root, "rms_norm_eps", 1e-6);
-    c->tied = json_is_true(json_object_get(root, "tie_word_embeddings"));
+    read_members(c, root, a);
     const int64_t bos = integer(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(scheme, root, dir, err)) != RG_OK) goto out;
-    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = read_features(c, root, path, f, err)) != RG_OK)
+    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = read_features(c, root, path, a, err)) != RG_OK)
         goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weights/ckpt_impl.h"
+#include "weights/arch.h"
 
 enum {
     MAX_STRING = 1 << 26,
@@ -238,13 +238,6 @@ static str get_str(const parser *g, const char *key)
     return take_str(&c);
 }
 
-/* Architectures that are Llama but for what a column says. */
-static const struct arch {
-    const char *name;
-    bool half_split; /* q and k are stored for half-split RoPE pairs */
-    bool factors;    /* Granite's */
-} archs[] = {{"llama", false, false}, {"qwen2", true, false}, {"granite", false, true}};
-
 static const char *key(const parser *g, const char *tail)
 {
     static _Thread_local char buf[128];
@@ -252,19 +245,11 @@ static const char *key(const parser *g, const char *tail)
     return buf;
 }
 
-static rg_status read_factor(const parser *g, const char *tail, double *v, rg_err *err)
-{
-    const rg_status st = get_real(g, key(g, tail), 0.0, v, err);
-    if (st != RG_OK || (isfinite(*v) && *v >= 0.0 && *v < 1e6)) return st;
-    return rg_fail(err, RG_E_FILE, "%s: metadata %s is %g, expected more than 0", g->path, key(g, tail), *v);
-}
-
 static rg_status read_rope(const parser *g, rg_err *err)
 {
     rg_config *f = &g->c->cfg;
     const str scaling = get_str(g, key(g, "rope.scaling.type"));
     rg_status st;
-    if ((st = get_real(g, key(g, "rope.freq_base"), 10000.0, &f->rope_theta, err)) != RG_OK) return st;
     /* the old key */
     if ((st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor, err)) != RG_OK) return st;
     if ((st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor, err)) != RG_OK)
@@ -283,67 +268,54 @@ static rg_status read_rope(const parser *g, rg_err *err)
 
 static rg_status read_config(parser *g, rg_err *err)
 {
-    rg_ckpt *c = g->c;
-    rg_config *f = &c->cfg;
+    rg_config *c = &g->c->cfg;
     rg_status st;
     const str arch = get_str(g, "general.architecture"), name = get_str(g, "general.name");
-    const struct arch *a = NULL;
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
-        if (is(arch, archs[i].name)) a = &archs[i];
-    if (!a)
-        return rg_fail(err, arch.n ? RG_E_UNSUPPORTED : RG_E_FILE,
-            "%s: general.architecture is '%.*s', expected llama, qwen2 or granite", g->path, show(arch),
-            arch.p);
-    g->arch = a->name;
-    c->half_split = a->half_split;
-    snprintf(f->arch, sizeof f->arch, "%s", a->name);
-    snprintf(f->name, sizeof f->name, "%.*s", show(name), name.p);
-    int64_t n, rot, vdim;
-#define INT(key, fallback, field) \
-    if ((st = get_int(g, key, fallback, &(field), err)) != RG_OK) return st
-    INT(key(g, "embedding_length"), -1, f->dim);
-    INT(key(g, "feed_forward_length"), -1, f->ffn);
-    INT(key(g, "block_count"), -1, f->layers);
-    INT(key(g, "attention.head_count"), -1, f->heads);
-    INT(key(g, "attention.head_count_kv"), f->heads, f->kv_heads);
-    INT(key(g, "attention.key_length"), f->heads > 0 && f->dim % f->heads == 0 ? f->dim / f->heads : -1,
-        f->head_dim);
-    INT(key(g, "attention.value_length"), f->head_dim, vdim);
-    INT(key(g, "rope.dimension_count"), f->head_dim, rot);
-    INT(key(g, "context_length"), -1, f->ctx_train);
-    INT(key(g, "attention.sliding_window"), 0, f->window);
-    INT(key(g, "expert_count"), 0, n);
+    const rg_arch *a;
+    if ((st = rg_arch_of_gguf(&a, g->path, arch.p, arch.n, err)) != RG_OK) return st;
+    g->arch = a->word[RG_ARCH_GGUF];
+    g->c->half_split = a->traits & RG_HAS_HALF_SPLIT;
+    snprintf(c->arch, sizeof c->arch, "%s", g->arch);
+    snprintf(c->name, sizeof c->name, "%.*s", show(name), name.p);
+    const kv *tokens = get(g, "tokenizer.ggml.tokens");
+    const int64_t n_tokens = tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1;
+    int64_t n, value_dim, rope_dim;
+#define INT(key, silent, v) \
+    if ((st = get_int(g, key, silent, v, err)) != RG_OK) return st;
+#define REAL(key, silent, v) \
+    if ((st = get_real(g, key, silent, v, err)) != RG_OK) return st;
+#define ROPE REAL
+#define WINDOW INT
+#define RG_FIELD(kind, field, hf, gguf, hf_silent, silent) kind(key(g, gguf), silent, &c->field)
+#define RG_FIELD_GGUF(kind, field, gguf, silent) kind(key(g, gguf), silent, &field)
+#include "weights/arch.def"
+    INT(key(g, "expert_count"), 0, &n)
     if (n > 0)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: %lld experts: mixture of experts is not supported",
             g->path, (long long)n);
-    const kv *tokens = get(g, "tokenizer.ggml.tokens");
-    INT(key(g, "vocab_size"), tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1, f->vocab);
-    INT("tokenizer.ggml.bos_token_id", -1, n);
-    f->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;
+    INT("tokenizer.ggml.bos_token_id", -1, &n)
+    c->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;
     static const char *const ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"};
     for (int i = 0; i < 2; i++) {
-        INT(ends[i], -1, n);
-        if (n >= 0 && n < RG_MAX_VOCAB) f->eos[f->n_eos++] = (int32_t)n;
+        INT(ends[i], -1, &n)
+        if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
     }
-    if ((st = get_real(g, key(g, "attention.layer_norm_rms_epsilon"), 1e-5, &f->eps, err)) != RG_OK ||
-        (st = read_rope(g, err)) != RG_OK)
-        return st;
-    if (a->factors) {
-        if ((st = read_factor(g, "embedding_scale", &f->embd_scale, err)) != RG_OK ||
-            (st = read_factor(g, "attention.scale", &f->attn_scale, err)) != RG_OK)
-            return st;
-        if ((st = read_factor(g, "residual_scale", &f->resid_scale, err)) != RG_OK ||
-            (st = read_factor(g, "logit_scale", &f->logit_scale, err)) != RG_OK)
-            return st;
-        rg_config_factors(f);
+    if ((st = read_rope(g, err)) != RG_OK) return st;
+    if (a->traits & RG_HAS_FACTORS) {
+#define RG_FACTOR(field, hf, gguf) \
+    REAL(key(g, gguf), 0.0, &c->field) \
+    if (!(isfinite(c->field) && c->field >= 0.0 && c->field < 1e6)) \
+        return rg_fail( \
+            err, RG_E_FILE, "%s: metadata %s is %g, expected more than 0", g->path, key(g, gguf), c->field);
+#include "weights/arch.def"
+        rg_config_factors(c);
     }
-    if ((st = rg_config_check(f, g->path, err)) != RG_OK) return st;
-    if (vdim != f->head_dim || rot != f->head_dim)
+    if ((st = rg_config_check(c, g->path, err)) != RG_OK) return st;
+    if (value_dim != c->head_dim || rope_dim != c->head_dim)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", g->path,
-            (long long)f->head_dim, (long long)vdim, (long long)rot);
+            (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
     return RG_OK;
-#undef INT
 }
 
 /* A copy (the file's elements are not aligned) of an array with one 32-bit element per token; NULL if the key

@@ -1,7 +1,10 @@
+/* The pieces of a GGUF file. */
 #include "weights/gguf_write.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "weights/arch.h"
 
 enum { T_U32 = 4, T_BOOL = 7, T_ARR = 9 };
 
@@ -78,24 +81,20 @@ bool rg_gguf_finish(rg_gguf_writer *w)
 
 void rg_gguf_config(rg_gguf_writer *w, const rg_config *c)
 {
+    const int64_t value_dim = c->head_dim, rope_dim = c->head_dim;
     rg_gguf_text(w, "general.architecture", "llama");
     rg_gguf_text(w, "general.name", c->name);
     rg_gguf_u32(w, "general.alignment", RG_GGUF_ALIGN);
-    rg_gguf_u32(w, "llama.vocab_size", c->vocab);
-    rg_gguf_u32(w, "llama.context_length", c->ctx_train);
-    rg_gguf_u32(w, "llama.embedding_length", c->dim);
-    rg_gguf_u32(w, "llama.feed_forward_length", c->ffn);
-    rg_gguf_u32(w, "llama.block_count", c->layers);
-    rg_gguf_u32(w, "llama.attention.head_count", c->heads);
-    rg_gguf_u32(w, "llama.attention.head_count_kv", c->kv_heads);
-    rg_gguf_u32(w, "llama.attention.key_length", c->head_dim);
-    rg_gguf_u32(w, "llama.attention.value_length", c->head_dim);
-    rg_gguf_u32(w, "llama.rope.dimension_count", c->head_dim);
-    rg_gguf_f32(w, "llama.attention.layer_norm_rms_epsilon", c->eps);
-    rg_gguf_f32(w, "llama.rope.freq_base", c->rope_theta);
+#define INT(key, v) rg_gguf_u32(w, "llama." key, v)
+#define REAL(key, v) rg_gguf_f32(w, "llama." key, v)
+#define ROPE REAL
+#define WINDOW(key, v) (void)0
+#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, c->field);
+#define RG_FIELD_GGUF(kind, field, gguf, silent) kind(gguf, field);
+#include "weights/arch.def"
     if (c->rope_scaling == RG_ROPE_LINEAR) {
-        rg_gguf_text(w, "llama.rope.scaling.type", "linear");
-        rg_gguf_f32(w, "llama.rope.scaling.factor", c->rope_factor);
+        rg_gguf_text(w, "llama.rope.scaling.type", rg_scaling_names[RG_ROPE_LINEAR]);
+        REAL("rope.scaling.factor", c->rope_factor);
     }
 }
 

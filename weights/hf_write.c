@@ -1,30 +1,34 @@
+/* config.json, and what else the writers of Hugging Face directories share. */
 #include "weights/hf_write.h"
 
 #include <string.h>
 
 #include "base/outfile.h"
+#include "weights/arch.h"
 
 json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos)
 {
     static const char *const dtype[RG_FT_COUNT] = {
         [RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
-    json_t *o = json_pack("{s:[s],s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:b,s:b,s:b,s:s,s:s}",
-        "architectures", "LlamaForCausalLM", "model_type", "llama", "hidden_size", (json_int_t)c->dim,
-        "intermediate_size", (json_int_t)c->ffn, "num_hidden_layers", (json_int_t)c->layers,
-        "num_attention_heads", (json_int_t)c->heads, "num_key_value_heads", (json_int_t)c->kv_heads,
-        "head_dim", (json_int_t)c->head_dim, "vocab_size", (json_int_t)c->vocab, "max_position_embeddings",
-        (json_int_t)c->ctx_train, "rms_norm_eps", c->eps, "rope_theta", c->rope_theta, "tie_word_embeddings",
-        (int)c->tied, "attention_bias", 0, "mlp_bias", 0, "hidden_act", "silu", "torch_dtype", dtype[type]);
-    if (o && bos >= 0) json_object_set_new(o, "bos_token_id", json_integer(bos));
-    if (o && eos >= 0) json_object_set_new(o, "eos_token_id", json_integer(eos));
-    if (o && c->rope_scaling == RG_ROPE_LLAMA3)
-        json_object_set_new(o, "rope_scaling",
-            json_pack("{s:s,s:f,s:f,s:f,s:I}", "rope_type", "llama3", "factor", c->rope_factor,
-                "low_freq_factor", c->rope_low_freq, "high_freq_factor", c->rope_high_freq,
-                "original_max_position_embeddings", (json_int_t)c->rope_orig_ctx));
-    if (o && c->rope_scaling == RG_ROPE_LINEAR)
-        json_object_set_new(
-            o, "rope_scaling", json_pack("{s:s,s:f}", "rope_type", "linear", "factor", c->rope_factor));
+    json_t *o = json_pack("{s:[s],s:s,s:b,s:b,s:s,s:s}", "architectures", rg_archs->word[RG_ARCH_HF],
+        "model_type", rg_archs->word[RG_ARCH_GGUF], "attention_bias", 0, "mlp_bias", 0, "hidden_act", "silu",
+        "torch_dtype", dtype[type]);
+#define INT(o, key, v) json_object_set_new(o, key, json_integer(v))
+#define REAL(o, key, v) json_object_set_new(o, key, json_real(v))
+#define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))
+#define ROPE REAL
+#define WINDOW(o, key, v) (void)0
+#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(o, hf, c->field);
+#define RG_FIELD_HF(kind, field, hf, silent) kind(o, hf, c->field);
+#include "weights/arch.def"
+    if (bos >= 0) INT(o, "bos_token_id", bos);
+    if (eos >= 0) INT(o, "eos_token_id", eos);
+    if (c->rope_scaling == RG_ROPE_NONE) return o;
+    json_t *s = json_pack("{s:s}", "rope_type", rg_scaling_names[c->rope_scaling]);
+#define RG_SCALING_KEY(scaling, kind, field, key) \
+    if (c->rope_scaling == RG_ROPE_##scaling) kind(s, key, c->field);
+#include "weights/arch.def"
+    json_object_set_new(o, "rope_scaling", s);
     return o;
 }
 

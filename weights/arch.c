@@ -1,0 +1,59 @@
+/* The table of architectures, and the refusal of those that are not in it. */
+#include "weights/arch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const rg_arch rg_archs[] = {
+#define RG_ARCH(name, hf, gguf, traits, window) {{name, hf, gguf}, traits, window},
+#include "weights/arch.def"
+    {{NULL, NULL, NULL}, 0, 0}};
+
+static const struct {
+    const char *begin, *lacks;
+} lacking[] = {
+#define RG_LACKS(begin, lacks) {begin, lacks},
+#include "weights/arch.def"
+};
+
+const char *const rg_scaling_names[] = {
+#define RG_SCALING(id, name) [RG_ROPE_##id] = name,
+#include "weights/arch.def"
+};
+
+/* "a, b or c": that word of every architecture that has it. */
+static const char *all(char *buf, size_t n, int word)
+{
+    const char *w[16];
+    size_t count = 0, at = 0;
+    for (const rg_arch *a = rg_archs; a->word[0]; a++)
+        if (a->word[word]) w[count++] = a->word[word];
+    for (size_t i = 0; i < count; i++)
+        at += (size_t)snprintf(buf + at, n - at, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", w[i]);
+    return buf;
+}
+
+rg_status rg_arch_of_hf(const rg_arch **a, const char *path, const char *name, rg_err *err)
+{
+    char list[256];
+    for (*a = rg_archs; (*a)->word[0]; (*a)++)
+        if (strcmp(name, (*a)->word[RG_ARCH_HF]) == 0) return RG_OK;
+    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
+        if (strncmp(name, lacking[i].begin, strlen(lacking[i].begin)) == 0)
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: %.60s needs %s, which Ridge does not have; expected a %s model", path, name,
+                lacking[i].lacks, all(list, sizeof list, RG_ARCH_NAME));
+    return rg_fail(err, RG_E_UNSUPPORTED, "%s: architecture %.60s, expected %s", path, name,
+        all(list, sizeof list, RG_ARCH_HF));
+}
+
+rg_status rg_arch_of_gguf(const rg_arch **a, const char *path, const char *name, size_t len, rg_err *err)
+{
+    char list[256];
+    for (*a = rg_archs; (*a)->word[0]; (*a)++) {
+        const char *w = (*a)->word[RG_ARCH_GGUF];
+        if (w && strlen(w) == len && memcmp(w, name, len) == 0) return RG_OK;
+    }
+    return rg_fail(err, len ? RG_E_UNSUPPORTED : RG_E_FILE, "%s: general.architecture is '%.*s', expected %s",
+        path, (int)(len < 100 ? len : 100), name, all(list, sizeof list, RG_ARCH_GGUF));
+}

@@ -1,0 +1,35 @@
+/* Architectures from arch.def. Private to weights/. */
+#ifndef RG_ARCH_H
+#define RG_ARCH_H
+
+#include "weights/ckpt_impl.h"
+
+/* What an architecture has beyond plain Llama. */
+enum {
+    RG_HAS_QKV_BIAS = 1,   /* biases of q, k and v, always */
+    RG_HAS_ATTN_BIAS = 2,  /* of q, k, v and o, if attention_bias */
+    RG_HAS_MLP_BIAS = 4,   /* of gate, up and down, if mlp_bias */
+    RG_HAS_FACTORS = 8,    /* Granite's four */
+    RG_HAS_HALF_SPLIT = 16 /* rows of q and k in GGUF are those of half-split RoPE pairs */
+};
+
+enum { RG_ARCH_NAME, RG_ARCH_HF, RG_ARCH_GGUF };
+
+typedef struct rg_arch {
+    const char *word[3]; /* for people, in config.json, in GGUF (NULL if it has none) */
+    int traits;
+    int64_t window;
+} rg_arch;
+
+/* The table, plain Llama first; ended by a row of NULL. */
+extern const rg_arch rg_archs[];
+/* The architecture of a configuration; RG_E_UNSUPPORTED with what we lack, where we know it. */
+rg_status rg_arch_of_hf(const rg_arch **a, const char *path, const char *name, rg_err *err);
+rg_status rg_arch_of_gguf(const rg_arch **a, const char *path, const char *name, size_t len, rg_err *err);
+
+/* The head size that follows from the others; -1: none does. */
+#define RG_HEAD(c) ((c)->heads > 0 && (c)->dim % (c)->heads == 0 ? (c)->dim / (c)->heads : -1)
+/* Names of RoPE scalings, by rg_rope_scaling. */
+extern const char *const rg_scaling_names[];
+
+#endif
