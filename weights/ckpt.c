@@ -129,9 +129,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
         .grid = r->grid};
     t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
     t->cols = (int64_t)r->dim[r->rank - 1];
-    const bool rotated = site == RG_SITE_ATTN_Q || site == RG_SITE_ATTN_K || site == RG_SITE_ATTN_Q_BIAS ||
-        site == RG_SITE_ATTN_K_BIAS;
-    if (naming == RG_NAMES_GGUF && rotated && !c->half_split) t->interleaved = c->cfg.head_dim;
+    if (naming == RG_NAMES_GGUF && rg_site_rotated(site) && !c->half_split) t->interleaved = c->cfg.head_dim;
     if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: a bias of type %s, expected F32, F16 or BF16",
             c->path, nl, r->name, rg_ftypes[t->type].name);

@@ -49,6 +49,34 @@ typedef struct rg_raw_tensor {
     const rg_grid *grid; /* types INT4 and INT8: passes to the checkpoint */
 } rg_raw_tensor;
 
+/* A tensor of a file to be written. */
+typedef struct rg_file_tensor {
+    rg_site site;
+    int layer; /* -1 outside layers */
+    int64_t rows, cols;
+    rg_ftype type;
+} rg_file_tensor;
+
+static inline uint64_t rg_file_bytes(const rg_file_tensor *t)
+{
+    return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols));
+}
+
+/* GGUF and llama2.c store q and k for RoPE pairs (2i, 2i+1): stored row 2i + s of a head of hd rows is ours
+ * s * (hd / 2) + i. hd 0: rows are as they are. */
+static inline bool rg_site_rotated(rg_site s)
+{
+    return s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K || s == RG_SITE_ATTN_Q_BIAS || s == RG_SITE_ATTN_K_BIAS;
+}
+static inline int64_t rg_stored_row(int64_t r, int64_t hd)
+{
+    return hd ? r / hd * hd + 2 * (r % hd % (hd / 2)) + r % hd / (hd / 2) : r;
+}
+static inline int64_t rg_our_row(int64_t r, int64_t hd)
+{
+    return hd ? r / hd * hd + r % 2 * (hd / 2) + r % hd / 2 : r;
+}
+
 enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
 
 /* Files of the checkpoint: maps one more. */

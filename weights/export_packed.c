@@ -31,7 +31,7 @@ static void shape_of(const rg_export *e, const rg_export_tensor *t, part p, int6
     if (p == SCALE) dim[1] = groups;
     if (p == ZERO) dim[0] = rg_div_up(t->rows, 8), dim[1] = groups;
     *bytes = dim[0] * dim[1] * (p == SCALE ? 2 : 4);
-    if (p == SHAPE) *bytes = 16;
+    if (p == SHAPE) dim[0] = 0, dim[1] = 2, *bytes = 16;
 }
 
 static bool has_part(const rg_export *e, part p) { return p != ZERO || e->spec.kind == RG_QK_ZERO4; }
@@ -49,7 +49,7 @@ static json_t *header(const rg_export *e)
     json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     char module[96], name[128];
     int64_t at = 0;
-    for (size_t i = 0; root && i < e->n; i++) {
+    for (size_t i = 0; i < e->n; i++) {
         const rg_export_tensor *t = &e->t[i];
         module_name(module, sizeof module, t);
         for (int p = 0; p < PARTS && t->quantised; p++) {
@@ -57,24 +57,13 @@ static json_t *header(const rg_export *e)
             if (!has_part(e, (part)p)) continue;
             shape_of(e, t, (part)p, dim, &bytes);
             snprintf(name, sizeof name, "%s.%s", module, tails[p]);
-            json_t *shape =
-                p == SHAPE ? json_pack("[i]", 2) : json_pack("[I,I]", (json_int_t)dim[0], (json_int_t)dim[1]);
-            json_object_set_new(root, name,
-                json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtypes[p], "shape", shape, "data_offsets",
-                    (json_int_t)at, (json_int_t)(at + bytes)));
-            at += bytes;
+            rg_hf_entry(root, name, dtypes[p], dim[0], dim[1], &at, bytes);
         }
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
-        const int64_t bytes = t->rows * rg_ftype_row_bytes(type, t->cols);
-        json_t *shape = rg_site_op(t->site) == RG_OP_RMSNORM
-            ? json_pack("[I]", (json_int_t)t->cols)
-            : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
         snprintf(name, sizeof name, "%s.weight", module);
-        json_object_set_new(root, name,
-            json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[type].name, "shape", shape, "data_offsets",
-                (json_int_t)at, (json_int_t)(at + bytes)));
-        at += bytes;
+        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_op(t->site) == RG_OP_RMSNORM ? 0 : t->rows,
+            t->cols, &at, t->rows * rg_ftype_row_bytes(type, t->cols));
     }
     return root;
 }
@@ -102,8 +91,7 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
     if (stat(e->path, &sb) == 0 && rmdir(e->path) != 0)
         return rg_fail(
             err, RG_E_USAGE, "%s: exists and is not empty: remove it, or choose another name", e->path);
-    char *tmp = malloc(len), *file = NULL, *text = NULL;
-    json_t *head = NULL;
+    char *tmp = malloc(len);
     rg_status st = RG_OK;
     if (!tmp) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
     snprintf(tmp, len, "%s.%ld.tmp", e->path, (long)getpid());
@@ -113,15 +101,10 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
         return st;
     }
     e->tmp_dir = tmp;
-    head = header(e);
-    text = head ? json_dumps(head, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-    file = rg_path_join(tmp, "model.safetensors");
-    st = text && file ? rg_outfile_open(&e->f, file, err)
-                      : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
-    if (st == RG_OK) rg_hf_put_header(e->f.f, text);
-    free(text);
+    char *file = rg_path_join(tmp, "model.safetensors");
+    st = file ? rg_hf_open(&e->f, header(e), file, err)
+              : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
     free(file);
-    json_decref(head);
     return st;
 }
 

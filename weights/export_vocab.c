@@ -10,7 +10,7 @@ enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5, BYTE = 6 };
 typedef struct vocab {
     const char **piece; /* [n]; borrowed from the JSON; NULL: no such token */
     float *score;
-    int *type;
+    int32_t *type;
     int64_t n;
 } vocab;
 
@@ -115,50 +115,65 @@ static bool read_scores(vocab *v, const json_t *root)
     return true;
 }
 
-static void write_all(
-    rg_gguf_writer *w, const vocab *v, const json_t *root, const char *pre, bool fallback, const rg_config *c)
+/* What the JSON does not hold as a text of its own; the list owns it. */
+static const char *keep(json_t *list, const char *s)
 {
-    const json_t *merges = json_object_get(json_object_get(root, "model"), "merges");
+    json_t *v = json_string(s);
+    json_array_append_new(list, v);
+    return json_string_value(v);
+}
+
+static bool write_all(
+    rg_gguf_writer *w, vocab *v, const json_t *root, const char *pre, bool fallback, const rg_config *c)
+{
+    json_t *merges = json_object_get(json_object_get(root, "model"), "merges"), *own = json_array();
+    const size_t n = (size_t)v->n, n_merges = fallback ? 0 : json_array_size(merges);
+    size_t *len = malloc((n + n_merges) * sizeof *len), i;
+    const char **merge = malloc((n_merges + 1) * sizeof *merge);
+    bool ok = len && merge && own;
     char buf[1024];
-    json_t *m;
-    size_t i;
-    rg_gguf_text(w, "tokenizer.ggml.model", fallback ? "llama" : "gpt2");
-    rg_gguf_text(w, "tokenizer.ggml.pre", fallback ? "default" : pre);
-    rg_gguf_array(w, "tokenizer.ggml.tokens", RG_GGUF_STR, (uint64_t)v->n);
-    for (int64_t t = 0; t < v->n; t++) {
-        /* rows of the embedding without a token */
-        if (!v->piece[t]) snprintf(buf, sizeof buf, "[PAD%lld]", (long long)t);
-        rg_gguf_str(w, v->piece[t] ? v->piece[t] : buf, strlen(v->piece[t] ? v->piece[t] : buf));
-    }
-    if (fallback) {
-        rg_gguf_array(w, "tokenizer.ggml.scores", RG_GGUF_F32, (uint64_t)v->n);
-        for (int64_t t = 0; t < v->n; t++) rg_gguf_le(w, rg_f32_bits(v->score[t]), 4);
-    }
-    rg_gguf_array(w, "tokenizer.ggml.token_type", RG_GGUF_I32, (uint64_t)v->n);
-    for (int64_t t = 0; t < v->n; t++) rg_gguf_le(w, (uint64_t)(v->piece[t] ? v->type[t] : UNUSED), 4);
-    if (!fallback) {
-        rg_gguf_array(w, "tokenizer.ggml.merges", RG_GGUF_STR, json_array_size(merges));
-        json_array_foreach (merges, i, m) {
-            merge_text(buf, sizeof buf, m);
-            rg_gguf_str(w, buf, strlen(buf));
+    rg_ckpt_vocab g = {.model = fallback ? "llama" : "gpt2",
+        .pre = fallback ? "default" : pre,
+        .n = n,
+        .piece = v->piece,
+        .piece_len = len,
+        .score = fallback ? v->score : NULL,
+        .type = v->type,
+        .n_merges = n_merges,
+        .merge = merge,
+        .merge_len = len + n,
+        .bos = c->bos,
+        .eos = c->n_eos > 0 ? c->eos[0] : -1,
+        .eot = -1,
+        .unk = -1,
+        .add_eos = -1};
+    const char *bos = c->bos >= 0 && c->bos < v->n ? v->piece[c->bos] : NULL;
+    for (i = 0; ok && i < n; i++) {
+        if (!v->piece[i]) { /* rows of the embedding without a token */
+            snprintf(buf, sizeof buf, "[PAD%zu]", i);
+            v->piece[i] = keep(own, buf);
+            v->type[i] = UNUSED;
         }
+        if (v->type[i] == UNKNOWN && g.unk < 0) g.unk = (int32_t)i;
+        ok = v->piece[i] != NULL;
+        len[i] = ok ? strlen(v->piece[i]) : 0;
     }
-    if (c->bos >= 0) rg_gguf_u32(w, "tokenizer.ggml.bos_token_id", c->bos);
-    if (c->n_eos > 0) rg_gguf_u32(w, "tokenizer.ggml.eos_token_id", c->eos[0]);
-    for (int64_t t = 0; t < v->n; t++)
-        if (v->type[t] == UNKNOWN) {
-            rg_gguf_u32(w, "tokenizer.ggml.unknown_token_id", t);
-            break;
-        }
+    for (i = 0; ok && i < n_merges; i++) {
+        merge_text(buf, sizeof buf, json_array_get(merges, i));
+        ok = (merge[i] = keep(own, buf)) != NULL;
+        len[n + i] = strlen(buf);
+    }
     /* the post-processor puts BOS in front if its template names it */
     char *post = json_dumps(
         json_object_get(root, "post_processor"), JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_COMPACT);
-    const char *bos = c->bos >= 0 && c->bos < v->n ? v->piece[c->bos] : NULL;
-    rg_gguf_bool(w, "tokenizer.ggml.add_bos_token", post && bos && strstr(post, bos));
+    g.add_bos = post && bos && strstr(post, bos);
+    g.add_space_prefix = fallback ? find_type(json_object_get(root, "normalizer"), "Prepend") != NULL : -1;
+    if (ok) rg_gguf_vocab(w, &g);
     free(post);
-    if (fallback)
-        rg_gguf_bool(w, "tokenizer.ggml.add_space_prefix",
-            find_type(json_object_get(root, "normalizer"), "Prepend") != NULL);
+    free(len);
+    free(merge);
+    json_decref(own);
+    return ok;
 }
 
 const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config *c)
@@ -186,7 +201,7 @@ const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config
         why = "its merges name tokens that it does not have";
     json_array_foreach (json_object_get(model, "merges"), i, m)
         if (!why && !merge_text(buf, sizeof buf, m)) why = "its merges are malformed";
-    if (!why) write_all(w, &v, root, pre, fallback, c);
+    if (!why && !write_all(w, &v, root, pre, fallback, c)) why = "it cannot be read";
     json_decref(root);
     free(v.piece);
     free(v.score);

@@ -372,6 +372,7 @@ static rg_status read_vocab(parser *g, rg_err *err)
     v->n = (size_t)tokens->count;
     if (!v->model) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
     void *score = NULL, *type = NULL;
+    int64_t id;
     rg_status sv = string_array(g, tokens, &v->piece, &v->piece_len, err);
     if (sv == RG_OK && merges) sv = string_array(g, merges, &v->merge, &v->merge_len, err);
     v->n_merges = merges ? (size_t)merges->count : 0;
@@ -380,19 +381,10 @@ static rg_status read_vocab(parser *g, rg_err *err)
     v->score = score;
     v->type = type;
     if (sv != RG_OK) return sv;
-    const struct {
-        const char *key;
-        int32_t *id;
-    } ids[] = {{"tokenizer.ggml.bos_token_id", &v->bos}, {"tokenizer.ggml.eos_token_id", &v->eos},
-        {"tokenizer.ggml.eot_token_id", &v->eot}, {"tokenizer.ggml.unknown_token_id", &v->unk},
-        {"tokenizer.ggml.add_bos_token", &v->add_bos}, {"tokenizer.ggml.add_eos_token", &v->add_eos},
-        {"tokenizer.ggml.add_space_prefix", &v->add_space_prefix}};
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        int64_t n;
-        const rg_status st = get_int(g, ids[i].key, -1, &n, err);
-        if (st != RG_OK) return st;
-        *ids[i].id = n >= 0 && n < (int64_t)v->n ? (int32_t)n : -1;
-    }
+#define RG_VOCAB_KEY(kind, field, key) \
+    if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id, err)) != RG_OK) return sv; \
+    v->field = id >= 0 && id < (int64_t)v->n ? (int32_t)id : -1;
+#include "weights/vocab.def"
     c->has_vocab = true;
     return RG_OK;
 }

@@ -6,9 +6,9 @@
 
 #include "weights/arch.h"
 
-enum { T_U32 = 4, T_BOOL = 7, T_ARR = 9 };
+enum { ALIGN = 32, T_U32 = 4, T_I32 = 5, T_F32 = 6, T_BOOL = 7, T_STR = 8, T_ARR = 9 };
 
-void rg_gguf_le(rg_gguf_writer *w, uint64_t v, int bytes)
+static void put_le(rg_gguf_writer *w, uint64_t v, int bytes)
 {
     unsigned char b[8];
     for (int i = 0; i < bytes; i++) b[i] = (unsigned char)(v >> (8 * i));
@@ -16,107 +16,142 @@ void rg_gguf_le(rg_gguf_writer *w, uint64_t v, int bytes)
     w->at += (uint64_t)bytes;
 }
 
-void rg_gguf_str(rg_gguf_writer *w, const char *s, size_t n)
+static void put_str(rg_gguf_writer *w, const char *s, size_t n)
 {
-    rg_gguf_le(w, n, 8);
+    put_le(w, n, 8);
     fwrite(s, 1, n, w->f);
     w->at += n;
 }
 
 static void key_of(rg_gguf_writer *w, const char *key, unsigned type)
 {
-    rg_gguf_str(w, key, strlen(key));
-    rg_gguf_le(w, type, 4);
+    put_str(w, key, strlen(key));
+    put_le(w, type, 4);
     w->n_kv++;
 }
 
 void rg_gguf_u32(rg_gguf_writer *w, const char *key, int64_t v)
 {
     key_of(w, key, T_U32);
-    rg_gguf_le(w, (uint64_t)v, 4);
+    put_le(w, (uint64_t)v, 4);
 }
 
-void rg_gguf_f32(rg_gguf_writer *w, const char *key, double v)
+static void put_f32(rg_gguf_writer *w, const char *key, double v)
 {
-    key_of(w, key, RG_GGUF_F32);
-    rg_gguf_le(w, rg_f32_bits((float)v), 4);
+    key_of(w, key, T_F32);
+    put_le(w, rg_f32_bits((float)v), 4);
 }
 
-void rg_gguf_bool(rg_gguf_writer *w, const char *key, bool v)
+static void put_bool(rg_gguf_writer *w, const char *key, bool v)
 {
     key_of(w, key, T_BOOL);
-    rg_gguf_le(w, v, 1);
+    put_le(w, v, 1);
 }
 
-void rg_gguf_text(rg_gguf_writer *w, const char *key, const char *v)
+static void put_text(rg_gguf_writer *w, const char *key, const char *v)
 {
-    key_of(w, key, RG_GGUF_STR);
-    rg_gguf_str(w, v, strlen(v));
+    key_of(w, key, T_STR);
+    put_str(w, v, strlen(v));
 }
 
-void rg_gguf_array(rg_gguf_writer *w, const char *key, unsigned type, uint64_t n)
+static void put_array(rg_gguf_writer *w, const char *key, unsigned type, uint64_t n)
 {
     key_of(w, key, T_ARR);
-    rg_gguf_le(w, type, 4);
-    rg_gguf_le(w, n, 8);
+    put_le(w, type, 4);
+    put_le(w, n, 8);
 }
 
-void rg_gguf_begin(rg_gguf_writer *w, FILE *f, uint64_t n_tensors)
+void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors)
 {
-    *w = (rg_gguf_writer){.f = f};
+    *w = (rg_gguf_writer){
+        .f = f, .c = c, .freqs = freqs, .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
     fwrite("GGUF", 1, 4, f);
     w->at = 4;
-    rg_gguf_le(w, 3, 4);
-    rg_gguf_le(w, n_tensors, 8);
+    put_le(w, 3, 4);
+    put_le(w, n_tensors + w->has_freqs, 8);
     w->count_at = w->at;
-    rg_gguf_le(w, 0, 8);
-}
-
-bool rg_gguf_finish(rg_gguf_writer *w)
-{
-    if (fseek(w->f, (long)w->count_at, SEEK_SET) != 0) return false;
-    rg_gguf_le(w, w->n_kv, 8);
-    return true;
-}
-
-void rg_gguf_config(rg_gguf_writer *w, const rg_config *c)
-{
+    put_le(w, 0, 8);
     const int64_t value_dim = c->head_dim, rope_dim = c->head_dim;
-    rg_gguf_text(w, "general.architecture", "llama");
-    rg_gguf_text(w, "general.name", c->name);
-    rg_gguf_u32(w, "general.alignment", RG_GGUF_ALIGN);
+    put_text(w, "general.architecture", "llama");
+    put_text(w, "general.name", c->name);
+    rg_gguf_u32(w, "general.alignment", ALIGN);
 #define INT(key, v) rg_gguf_u32(w, "llama." key, v)
-#define REAL(key, v) rg_gguf_f32(w, "llama." key, v)
+#define REAL(key, v) put_f32(w, "llama." key, v)
 #define ROPE REAL
 #define WINDOW(key, v) (void)0
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, c->field);
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(gguf, field);
 #include "weights/arch.def"
     if (c->rope_scaling == RG_ROPE_LINEAR) {
-        rg_gguf_text(w, "llama.rope.scaling.type", rg_scaling_names[RG_ROPE_LINEAR]);
+        put_text(w, "llama.rope.scaling.type", rg_scaling_names[RG_ROPE_LINEAR]);
         REAL("rope.scaling.factor", c->rope_factor);
     }
 }
 
-uint64_t rg_gguf_aligned(uint64_t n) { return (n + RG_GGUF_ALIGN - 1) / RG_GGUF_ALIGN * RG_GGUF_ALIGN; }
+void rg_gguf_vocab(rg_gguf_writer *w, const rg_ckpt_vocab *v)
+{
+    put_text(w, "tokenizer.ggml.model", v->model);
+    if (v->pre) put_text(w, "tokenizer.ggml.pre", v->pre);
+    if (v->n) put_array(w, "tokenizer.ggml.tokens", T_STR, v->n);
+    for (size_t i = 0; i < v->n; i++) put_str(w, v->piece[i], v->piece_len[i]);
+    if (v->score) put_array(w, "tokenizer.ggml.scores", T_F32, v->n);
+    for (size_t i = 0; v->score && i < v->n; i++) put_le(w, rg_f32_bits(v->score[i]), 4);
+    if (v->type) put_array(w, "tokenizer.ggml.token_type", T_I32, v->n);
+    for (size_t i = 0; v->type && i < v->n; i++) put_le(w, (uint32_t)v->type[i], 4);
+    if (v->n_merges) put_array(w, "tokenizer.ggml.merges", T_STR, v->n_merges);
+    for (size_t i = 0; i < v->n_merges; i++) put_str(w, v->merge[i], v->merge_len[i]);
+#define ID rg_gguf_u32
+#define FLAG put_bool
+#define RG_VOCAB_KEY(kind, field, key) \
+    if (v->field >= 0) kind(w, "tokenizer.ggml." key, v->field);
+#include "weights/vocab.def"
+}
+
+static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
 void rg_gguf_pad(rg_gguf_writer *w)
 {
-    while (w->at % RG_GGUF_ALIGN) rg_gguf_le(w, 0, 1);
+    while (w->at % ALIGN) put_le(w, 0, 1);
 }
 
-float rg_gguf_rope_divisor(const rg_config *c, int64_t i)
+/* dim: innermost first. */
+static void info(
+    rg_gguf_writer *w, const char *name, const int64_t dim[2], unsigned rank, rg_ftype type, uint64_t offset)
+{
+    put_str(w, name, strlen(name));
+    put_le(w, rank, 4);
+    for (unsigned i = 0; i < rank; i++) put_le(w, (uint64_t)dim[i], 8);
+    put_le(w, (uint64_t)rg_ftypes[type].ggml, 4);
+    put_le(w, offset, 8);
+}
+
+void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
+{
+    char name[96];
+    uint64_t offset = 0;
+    for (; n > 0; n--, t++) {
+        rg_file_name(name, sizeof name, RG_NAMES_GGUF, t->site, t->layer);
+        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_op(t->site) == RG_OP_RMSNORM ? 1 : 2, t->type,
+            offset);
+        offset += aligned((uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols)));
+    }
+    if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);
+    rg_gguf_pad(w);
+}
+
+/* Divisor i of the RoPE frequencies that Llama 3's scaling amounts to. */
+static float rope_divisor(const rg_config *c, int64_t i)
 {
     const double f = pow(c->rope_theta, -2.0 * (double)i / (double)c->head_dim);
     return (float)(f / rg_rope_llama3(c, f));
 }
 
-void rg_gguf_info(
-    rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset)
+rg_status rg_gguf_end(rg_gguf_writer *w, const char *path, rg_err *err)
 {
-    rg_gguf_str(w, name, strlen(name));
-    rg_gguf_le(w, rank, 4);
-    for (unsigned i = 0; i < rank; i++) rg_gguf_le(w, (uint64_t)dim[i], 8);
-    rg_gguf_le(w, (uint64_t)rg_ftypes[type].ggml, 4);
-    rg_gguf_le(w, offset, 8);
+    for (int64_t i = 0; w->has_freqs && i < w->c->head_dim / 2; i++)
+        put_le(w, rg_f32_bits(w->freqs ? w->freqs[i] : rope_divisor(w->c, i)), 4);
+    if (fseek(w->f, (long)w->count_at, SEEK_SET) != 0)
+        return rg_fail(err, RG_E_FILE, "%s: cannot seek", path);
+    put_le(w, w->n_kv, 8);
+    return RG_OK;
 }

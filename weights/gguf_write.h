@@ -6,32 +6,26 @@
 
 #include "weights/ckpt_impl.h"
 
-enum { RG_GGUF_ALIGN = 32, RG_GGUF_I32 = 5, RG_GGUF_F32 = 6, RG_GGUF_STR = 8 };
-
 typedef struct rg_gguf_writer {
-    FILE *f; /* borrowed */
+    FILE *f;
+    const rg_config *c;
+    const float *freqs;
+    bool has_freqs;
     uint64_t at, n_kv, count_at;
 } rg_gguf_writer;
 
-/* Magic, version, numbers of tensors; the number of metadata entries is filled in by rg_gguf_finish. */
-void rg_gguf_begin(rg_gguf_writer *w, FILE *f, uint64_t n_tensors);
-void rg_gguf_le(rg_gguf_writer *w, uint64_t v, int bytes);
-void rg_gguf_str(rg_gguf_writer *w, const char *s, size_t n);
+/* Magic, version, general.* and llama.*; the number of metadata entries is filled in by rg_gguf_end. freqs:
+ * divisors of the RoPE frequencies; NULL: those of c's scaling, if it needs any. Borrowed, like f and c, until
+ * the end. */
+void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors);
 void rg_gguf_u32(rg_gguf_writer *w, const char *key, int64_t v);
-void rg_gguf_f32(rg_gguf_writer *w, const char *key, double v);
-void rg_gguf_bool(rg_gguf_writer *w, const char *key, bool v);
-void rg_gguf_text(rg_gguf_writer *w, const char *key, const char *v);
-void rg_gguf_array(rg_gguf_writer *w, const char *key, unsigned type, uint64_t n); /* its elements follow */
-/* general.* and llama.*: what the configuration says. */
-void rg_gguf_config(rg_gguf_writer *w, const rg_config *c);
-/* dim: innermost first. */
-void rg_gguf_info(
-    rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset);
-uint64_t rg_gguf_aligned(uint64_t n);
+/* tokenizer.*: what v has. */
+void rg_gguf_vocab(rg_gguf_writer *w, const rg_ckpt_vocab *v);
+/* Descriptions of the tensors; their data follow in that order, each behind a pad. */
+void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n);
 void rg_gguf_pad(rg_gguf_writer *w);
-/* Divisor i of the RoPE frequencies that Llama 3's scaling amounts to. */
-float rg_gguf_rope_divisor(const rg_config *c, int64_t i);
-/* Goes back and fills in the number of metadata entries; false if the file cannot seek. */
-bool rg_gguf_finish(rg_gguf_writer *w);
+/* RoPE frequencies, and the number of metadata entries, for which it goes back; RG_E_FILE if the file cannot
+ * seek. path: what the message names. */
+rg_status rg_gguf_end(rg_gguf_writer *w, const char *path, rg_err *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/num.h"
+#include "weights/ckpt_impl.h"
 
 static uint32_t word(const unsigned char *p, int64_t i)
 {
@@ -184,12 +184,7 @@ rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t)
 
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t) { return t->grid ? t->grid->order : NULL; }
 
-/* Stored row of a canonical one: row s*(hd/2)+i of a head comes from stored row 2i+s. */
-static int64_t stored_row(const rg_ckpt_tensor *t, int64_t r)
-{
-    const int64_t hd = t->interleaved;
-    return hd ? r / hd * hd + 2 * (r % hd % (hd / 2)) + r % hd / (hd / 2) : r;
-}
+static int64_t stored_row(const rg_ckpt_tensor *t, int64_t r) { return rg_stored_row(r, t->interleaved); }
 
 const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r)
 {

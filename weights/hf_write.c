@@ -1,9 +1,9 @@
 /* config.json, and what else the writers of Hugging Face directories share. */
 #include "weights/hf_write.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/outfile.h"
 #include "weights/arch.h"
 
 json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos)
@@ -48,11 +48,28 @@ rg_status rg_hf_write_json(json_t *o, const char *path, rg_err *err)
     return st;
 }
 
-void rg_hf_put_header(FILE *f, const char *text)
+void rg_hf_entry(json_t *header, const char *name, const char *dtype, int64_t rows, int64_t cols, int64_t *at,
+    int64_t bytes)
 {
-    const size_t len = strlen(text), padded = (len + 7) / 8 * 8;
-    unsigned char n[8];
-    for (int i = 0; i < 8; i++) n[i] = (unsigned char)((uint64_t)padded >> (8 * i));
-    fwrite(n, 1, sizeof n, f);
-    fprintf(f, "%-*s", (int)padded, text);
+    json_t *shape =
+        rows ? json_pack("[I,I]", (json_int_t)rows, (json_int_t)cols) : json_pack("[I]", (json_int_t)cols);
+    json_object_set_new(header, name,
+        json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)*at,
+            (json_int_t)(*at + bytes)));
+    *at += bytes;
+}
+
+rg_status rg_hf_open(rg_outfile *f, json_t *header, const char *path, rg_err *err)
+{
+    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+    const rg_status st =
+        text ? rg_outfile_open(f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (st == RG_OK) {
+        const size_t len = strlen(text), padded = (len + 7) / 8 * 8;
+        for (int i = 0; i < 8; i++) putc((int)(padded >> (8 * i) & 255), f->f);
+        fprintf(f->f, "%-*s", (int)padded, text);
+    }
+    free(text);
+    json_decref(header);
+    return st;
 }

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/outfile.h"
 #include "weights/ckpt_impl.h"
 
 /* config.json of a Llama model; torch_dtype as the type says; bos and eos -1: left out. NULL without
@@ -12,7 +13,10 @@
 json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos);
 /* Writes o (NULL: out of memory) and drops it. */
 rg_status rg_hf_write_json(json_t *o, const char *path, rg_err *err);
-/* Length and text of a safetensors header, padded to 8 bytes. */
-void rg_hf_put_header(FILE *f, const char *text);
+/* One tensor in the header of a safetensors file, its data at *at, which moves on; rows 0: a vector. */
+void rg_hf_entry(json_t *header, const char *name, const char *dtype, int64_t rows, int64_t cols, int64_t *at,
+    int64_t bytes);
+/* Opens the file and writes the header (NULL: out of memory), which it drops. */
+rg_status rg_hf_open(rg_outfile *f, json_t *header, const char *path, rg_err *err);
 
 #endif

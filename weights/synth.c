@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weights/ckpt_impl.h"
 #include "weights/synth_impl.h"
 
 const rg_shape rg_shapes[] = {
@@ -92,7 +91,7 @@ static void fill_table(table *t, const float *unit, float mean, float std, rg_ft
 
 /* Standard deviations that keep activations near 1: a product of k terms by 1/sqrt(k); what is added to the
  * residual stream by less, so that it does not grow with depth. Norms scatter about 1. */
-static void scale_of(const rg_config *c, const rg_synth_tensor *t, float *mean, float *std)
+static void scale_of(const rg_config *c, const rg_file_tensor *t, float *mean, float *std)
 {
     *mean = 0.0f;
     *std = (float)(1.0 / sqrt((double)t->cols));
@@ -165,7 +164,7 @@ static void make_row(
         quantise_row(dst, tmp, n, type);
 }
 
-rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, const char *path, rg_err *err)
+rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const char *path, rg_err *err)
 {
     enum { BLOCK = 1 << 20 };
     const size_t row = (size_t)rg_ftype_row_bytes(t->type, t->cols);
@@ -182,16 +181,12 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, cons
     float mean, std;
     scale_of(j->c, t, &mean, &std);
     fill_table(tab, j->unit, mean, std, j->type);
+    const int64_t hd = j->naming == RG_NAMES_GGUF && rg_site_rotated(t->site) ? j->c->head_dim : 0;
     const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && st == RG_OK; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
         for (int64_t i = 0; i < n; i++) {
-            int64_t canonical = r + i;
-            if (t->interleaved) { /* stored row 2i+s of a head is canonical row s*(hd/2)+i */
-                const int64_t hd = t->interleaved, k = canonical % hd;
-                canonical += (k % 2) * (hd / 2) + k / 2 - k;
-            }
-            row_indices(idx, t->cols, key + (uint64_t)canonical);
+            row_indices(idx, t->cols, key + (uint64_t)rg_our_row(r + i, hd));
             make_row(buf + (size_t)i * row, tmp, idx, tab, t->type, t->cols);
         }
         if (fwrite(buf, row, (size_t)n, f) != (size_t)n)
@@ -230,31 +225,26 @@ const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type)
 
 /* ---- the list of tensors ---- */
 
-static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *err)
+static rg_status list_tensors(rg_synth_job *j, rg_err *err)
 {
     const rg_config *c = j->c;
+    char name[64];
     j->t = calloc((size_t)(c->layers * RG_SITE_COUNT + RG_SITE_COUNT), sizeof *j->t);
     if (!j->t) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int l = -1; l < c->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
-            rg_synth_tensor *t = &j->t[j->n];
+            rg_file_tensor *t = &j->t[j->n];
             if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) ||
-                !rg_site_runs(c, s, 0))
+                !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, s, l))
                 continue;
-            if (!rg_file_name(t->name, sizeof t->name, naming, s, l)) continue;
-            t->site = s;
-            t->layer = l;
-            t->rows = rg_extent_size(c, rg_site_rows(s));
-            t->cols = rg_extent_size(c, rg_site_cols(s));
-            const bool norm = rg_site_op(s) == RG_OP_RMSNORM;
-            t->type = norm && naming == RG_NAMES_GGUF ? RG_FT_F32 : j->type;
-            if (naming == RG_NAMES_GGUF && (s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K))
-                t->interleaved = c->head_dim;
+            *t = (rg_file_tensor){
+                s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type};
+            if (rg_site_op(s) == RG_OP_RMSNORM && j->naming == RG_NAMES_GGUF) t->type = RG_FT_F32;
             if (t->cols % rg_ftypes[t->type].block != 0)
                 return rg_fail(err, RG_E_UNSUPPORTED,
                     "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name,
                     (long long)t->cols, rg_ftypes[t->type].block);
-            j->total += rg_synth_bytes(t);
+            j->total += rg_file_bytes(t);
             j->n++;
         }
     return RG_OK;
@@ -263,14 +253,20 @@ static rg_status list_tensors(rg_synth_job *j, enum rg_naming naming, rg_err *er
 rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed,
     const char *path, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
 {
-    rg_synth_job j = {.c = c, .type = type, .seed = seed, .progress = progress, .user = user, .stop = stop};
     const bool gguf = format == RG_SYNTH_GGUF;
+    rg_synth_job j = {.c = c,
+        .type = type,
+        .naming = gguf ? RG_NAMES_GGUF : RG_NAMES_HF,
+        .seed = seed,
+        .progress = progress,
+        .user = user,
+        .stop = stop};
     rg_status st = rg_config_check(c, path, err);
     if (st != RG_OK) return st;
     if (!gguf && rg_ftypes[type].block > 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path,
             rg_ftypes[type].name);
-    st = list_tensors(&j, gguf ? RG_NAMES_GGUF : RG_NAMES_HF, err);
+    st = list_tensors(&j, err);
     if (st == RG_OK && !(j.unit = unit_normals())) st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
     if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
     free(j.t);

@@ -4,19 +4,8 @@
 
 #include <stdio.h>
 
-#include "base/num.h"
-#include "ops/sites.h"
+#include "weights/ckpt_impl.h"
 #include "weights/synth.h"
-
-/* One tensor of the file to be written. */
-typedef struct rg_synth_tensor {
-    rg_site site;
-    int layer;
-    int64_t rows, cols;
-    rg_ftype type;
-    int64_t interleaved; /* head size if rows are stored for interleaved pairs */
-    char name[64];
-} rg_synth_tensor;
 
 typedef struct rg_synth_job {
     const rg_config *c;
@@ -25,19 +14,15 @@ typedef struct rg_synth_job {
     rg_progress_fn *progress;
     void *user;
     const rg_stop_flag *stop;
-    rg_synth_tensor *t; /* [n] */
+    rg_file_tensor *t; /* [n] */
+    enum rg_naming naming;
     size_t n;
     uint64_t total, done; /* bytes of tensor data */
     float *unit;          /* [RG_SYNTH_TABLE] normal numbers that all tensors draw from */
 } rg_synth_job;
 
-static inline uint64_t rg_synth_bytes(const rg_synth_tensor *t)
-{
-    return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols));
-}
-
 /* Writes the tensor's rows in file order; checks the stop flag and reports progress. */
-rg_status rg_synth_rows(rg_synth_job *j, const rg_synth_tensor *t, FILE *f, const char *path, rg_err *err);
+rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const char *path, rg_err *err);
 
 /* Piece of a token of the synthetic vocabulary (259 control and byte tokens, "_" and printable ASCII, then
  * fillers) and its GGUF type. */

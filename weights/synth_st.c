@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/outfile.h"
 #include "weights/hf_write.h"
 #include "weights/synth_impl.h"
 
@@ -42,31 +41,19 @@ static json_t *tokenizer_json(const rg_synth_job *j)
 static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
 {
     rg_outfile f = {0};
-    json_t *root = json_object();
-    char *text = NULL;
-    uint64_t at = 0;
-    for (size_t i = 0; root && i < j->n; i++) {
-        const rg_synth_tensor *t = &j->t[i];
-        json_t *shape = t->rows == 1 && rg_site_op(t->site) == RG_OP_RMSNORM
-            ? json_pack("[I]", (json_int_t)t->cols)
-            : json_pack("[I,I]", (json_int_t)t->rows, (json_int_t)t->cols);
-        const uint64_t end = at + rg_synth_bytes(t);
-        json_object_set_new(root, t->name,
-            json_pack("{s:s,s:o,s:[I,I]}", "dtype", rg_ftypes[t->type].name, "shape", shape, "data_offsets",
-                (json_int_t)at, (json_int_t)end));
-        at = end;
+    json_t *header = json_object();
+    char name[64];
+    int64_t at = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        const rg_file_tensor *t = &j->t[i];
+        rg_file_name(name, sizeof name, RG_NAMES_HF, t->site, t->layer);
+        rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_op(t->site) == RG_OP_RMSNORM ? 0 : t->rows,
+            t->cols, &at, (int64_t)rg_file_bytes(t));
     }
-    if (root) text = json_dumps(root, JSON_COMPACT);
-    rg_status st =
-        text ? rg_outfile_open(&f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
-    if (st != RG_OK) goto out;
-    rg_hf_put_header(f.f, text);
+    rg_status st = rg_hf_open(&f, header, path, err);
     for (size_t i = 0; i < j->n && st == RG_OK; i++) st = rg_synth_rows(j, &j->t[i], f.f, path, err);
     if (st == RG_OK) st = rg_outfile_commit(&f, err);
-out:
     rg_outfile_abort(&f);
-    free(text);
-    json_decref(root);
     return st;
 }
 
