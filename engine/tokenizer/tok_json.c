@@ -2,47 +2,90 @@
  * would give wrong ids. */
 #include "tokenizer/tok_json.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tokenizer/unicode.h"
 
-rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, const char *keys)
+static rg_status fail(const rg_tok_src *s, rg_status code, const char *fmt, va_list ap)
 {
-    const char *key;
-    json_t *value;
-    if (!json_is_object(o)) return rg_fail(s->err, RG_E_FILE, "%s: %s is not an object", s->what, where);
-    json_object_foreach ((json_t *)(uintptr_t)o, key, value) {
-        const size_t n = strlen(key);
-        const char *hit = n > 0 ? keys : NULL; /* an empty key is found everywhere, also behind the end */
-        while (hit && (hit = strstr(hit, key)) != NULL &&
-            !((hit == keys || hit[-1] == ' ') && (hit[n] == ' ' || hit[n] == 0)))
-            hit++;
-        if (!hit)
-            return rg_fail(
-                s->err, RG_E_UNSUPPORTED, "%s: %s has an unknown key \"%.60s\"", s->what, where, key);
+    char msg[RG_ERR_MAX];
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    return rg_fail(s->err, code, "%s: %s", s->what, msg);
+}
+
+rg_status rg_tj_bad(const rg_tok_src *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const rg_status st = fail(s, RG_E_FILE, fmt, ap);
+    va_end(ap);
+    return st;
+}
+
+rg_status rg_tj_lacks(const rg_tok_src *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const rg_status st = fail(s, RG_E_UNSUPPORTED, fmt, ap);
+    va_end(ap);
+    return st;
+}
+
+static bool among(const char *key, const char *keys)
+{
+    const size_t n = strlen(key);
+    for (const char *p = keys; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " =") == n && memcmp(p, key, n) == 0) return true;
+    return false;
+}
+
+static rg_status read_one(const rg_tok_src *s, const json_t *o, const char *key, char kind, va_list *ap)
+{
+    const json_t *v = json_object_get(o, key);
+    if (kind == 't' || kind == 'f') {
+        bool *out = va_arg(*ap, bool *);
+        *out = !v || json_is_null(v) ? kind == 't' : json_is_true(v);
+        return !v || json_is_null(v) || json_is_boolean(v)
+            ? RG_OK
+            : rg_tj_bad(s, "%s.%s is not true or false", s->part, key);
     }
+    const char **text = va_arg(*ap, const char **);
+    size_t *n = va_arg(*ap, size_t *);
+    if (kind == 'p') {
+        const json_t *string = json_object_get(v, "String");
+        const bool one = json_object_size(v) == 1;
+        *va_arg(*ap, bool *) = string != NULL;
+        v = string ? string : json_object_get(v, "Regex");
+        if (!json_is_string(v) || !one)
+            return rg_tj_bad(s, "%s.%s is not {\"String\": ...} or {\"Regex\": ...}", s->part, key);
+        if (json_string_length(v) == 0) return rg_tj_bad(s, "%s.%s is empty", s->part, key);
+    }
+    if (!json_is_string(v)) return rg_tj_bad(s, "%s.%s is missing or not a string", s->part, key);
+    *text = json_string_value(v);
+    *n = json_string_length(v);
     return RG_OK;
 }
 
-rg_status rg_tj_bool(
-    const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out)
+rg_status rg_tj_read(const rg_tok_src *s, const json_t *o, const char *keys, ...)
 {
-    const json_t *v = json_object_get(o, key);
-    *out = !v || json_is_null(v) ? absent : json_is_true(v);
-    if (v && !json_is_null(v) && !json_is_boolean(v))
-        return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not true or false", s->what, where, key);
-    return RG_OK;
-}
-
-rg_status rg_tj_string(
-    const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len)
-{
-    const json_t *v = json_object_get(o, key);
-    if (!json_is_string(v))
-        return rg_fail(s->err, RG_E_FILE, "%s: %s.%s is missing or not a string", s->what, where, key);
-    *out = json_string_value(v);
-    if (len) *len = json_string_length(v);
-    return RG_OK;
+    rg_status st = RG_OK;
+    const char *key;
+    char name[40];
+    json_t *value;
+    va_list ap;
+    if (!json_is_object(o)) return rg_tj_bad(s, "%s is not an object", s->part);
+    json_object_foreach ((json_t *)(uintptr_t)o, key, value)
+        if (!among(key, keys)) return rg_tj_lacks(s, "%s has an unknown key \"%.60s\"", s->part, key);
+    va_start(ap, keys);
+    for (const char *p = keys; *p && st == RG_OK; p += strcspn(p, " "), p += *p == ' ') {
+        const size_t n = strcspn(p, " =");
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        if (p[n] == '=') st = read_one(s, o, name, p[n + 1], &ap);
+    }
+    va_end(ap);
+    return st;
 }
 
 static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, bool byte_fallback)
@@ -51,8 +94,7 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
     json_t *value;
     rg_status st = RG_OK;
     rg_tokenizer *t = s->t;
-    if (!json_is_object(vocab))
-        return rg_fail(s->err, RG_E_FILE, "%s: model.vocab is not an object", s->what);
+    if (!json_is_object(vocab)) return rg_tj_bad(s, "model.vocab is not an object");
     /* so that memory follows the size of the file, not the largest id in it */
     const json_int_t limit = 4 * (json_int_t)(json_object_size(vocab) + n_added) + 1024;
     for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && st == RG_OK;
@@ -60,12 +102,11 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
         key = json_object_iter_key(it);
         value = json_object_iter_value(it);
         const size_t len = json_object_iter_key_len(it);
-        if (!json_is_integer(value))
-            return rg_fail(s->err, RG_E_FILE, "%s: the id of \"%.60s\" is not an integer", s->what, key);
+        if (!json_is_integer(value)) return rg_tj_bad(s, "the id of \"%.60s\" is not an integer", key);
         const json_int_t id = json_integer_value(value);
         if (id >= limit)
-            return rg_fail(s->err, RG_E_FILE, "%s: token id %lld, but there are only %zu tokens", s->what,
-                (long long)id, json_object_size(vocab));
+            return rg_tj_bad(
+                s, "token id %lld, but there are only %zu tokens", (long long)id, json_object_size(vocab));
         const bool byte = (byte_fallback || t->dec.byte_pieces) && rg_byte_piece(key, len) >= 0;
         st = rg_vocab_set(&t->vocab, id, key, len, byte ? RG_TT_BYTE : RG_TT_NORMAL, 0.0f, s->what, s->err);
     }
@@ -76,36 +117,25 @@ typedef struct added {
     const char *content;
     size_t len;
     json_int_t id;
-    bool special, normalized;
+    bool normalized;
     rg_added_tok tok;
 } added;
 
 static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
 {
-    rg_status st;
-    const json_t *id = json_object_get(o, "id");
-    if ((st = rg_tj_known(s, "added_tokens", o, "id content single_word lstrip rstrip normalized special")) !=
-        RG_OK)
-        return st;
-    if (!json_is_integer(id))
-        return rg_fail(s->err, RG_E_FILE, "%s: an added token has no integer id", s->what);
+    const json_t *id = json_object_get(o, "id"), *normalized = json_object_get(o, "normalized");
+    const rg_status st =
+        rg_tj_read(s, o, "id content=s single_word=f special=f normalized=f lstrip=f rstrip=f", &a->content,
+            &a->len, &a->tok.single_word, &a->tok.special, &a->normalized, &a->tok.lstrip, &a->tok.rstrip);
+    if (st != RG_OK) return st;
+    if (!json_is_integer(id)) return rg_tj_bad(s, "an added token has no integer id");
     a->id = json_integer_value(id);
-    if ((st = rg_tj_string(s, "added_tokens", o, "content", &a->content, &a->len)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "single_word", false, &a->tok.single_word)) != RG_OK)
-        return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "special", false, &a->special)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "normalized", !a->special, &a->normalized)) != RG_OK)
-        return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "lstrip", false, &a->tok.lstrip)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "added_tokens", o, "rstrip", false, &a->tok.rstrip)) != RG_OK) return st;
-    if (a->len == 0)
-        return rg_fail(s->err, RG_E_FILE, "%s: added token %lld is empty", s->what, (long long)a->id);
+    if (!normalized || json_is_null(normalized)) a->normalized = !a->tok.special;
+    if (a->len == 0) return rg_tj_bad(s, "added token %lld is empty", (long long)a->id);
     if (a->tok.single_word && !rg_unicode_available())
-        return rg_fail(s->err, RG_E_UNSUPPORTED,
-            "%s: added token \"%.60s\" has single_word, which needs a build with utf8proc", s->what,
-            a->content);
+        return rg_tj_lacks(
+            s, "added token \"%.60s\" has single_word, which needs a build with utf8proc", a->content);
     a->tok.id = (int32_t)a->id; /* checked when it is set */
-    a->tok.special = a->special;
     return RG_OK;
 }
 
@@ -114,24 +144,23 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
 {
     rg_vocab *v = &s->t->vocab;
     const size_t n_model = v->n;
+    s->part = "added_tokens";
     rg_status st = RG_OK;
     size_t i;
     json_t *o;
     json_array_foreach (list, i, o) {
         added a = {0};
         if ((st = parse_added(s, o, &a)) != RG_OK) return st;
-        const rg_toktype type = a.special ? RG_TT_CONTROL : RG_TT_USER;
+        const rg_toktype type = a.tok.special ? RG_TT_CONTROL : RG_TT_USER;
         if (a.id >= 4 * (json_int_t)(n_model + json_array_size(list)) + 1024)
-            return rg_fail(s->err, RG_E_FILE, "%s: added token id %lld, but there are only %zu tokens",
-                s->what, (long long)a.id, n_model);
+            return rg_tj_bad(
+                s, "added token id %lld, but there are only %zu tokens", (long long)a.id, n_model);
         if (a.id >= 0 && (size_t)a.id < v->n && v->type[a.id] != RG_TT_HOLE) {
             const rg_span p = v->piece[a.id];
             if (v->type[a.id] == RG_TT_CONTROL || v->type[a.id] == RG_TT_USER)
-                return rg_fail(
-                    s->err, RG_E_FILE, "%s: added token id %lld appears twice", s->what, (long long)a.id);
+                return rg_tj_bad(s, "added token id %lld appears twice", (long long)a.id);
             if (p.len != a.len || memcmp(v->pool + p.off, a.content, a.len) != 0)
-                return rg_fail(s->err, RG_E_FILE,
-                    "%s: id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens", s->what,
+                return rg_tj_bad(s, "id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens",
                     (long long)a.id, v->pool + p.off, a.content);
             if (v->type[a.id] != RG_TT_BYTE) v->type[a.id] = (uint8_t)type;
         } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, s->what, s->err)) != RG_OK) {
@@ -185,8 +214,7 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
     rg_status st;
     size_t i;
     json_t *m;
-    if (!json_is_array(merges))
-        return rg_fail(s->err, RG_E_FILE, "%s: model.merges is not an array", s->what);
+    if (!json_is_array(merges)) return rg_tj_bad(s, "model.merges is not an array");
     if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->err)) != RG_OK) return st;
     json_array_foreach (merges, i, m) {
         const char *a = NULL, *b = NULL;
@@ -206,9 +234,7 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
             b = json_string_value(json_array_get(m, 1));
             nb = json_string_length(json_array_get(m, 1));
         }
-        if (!a || !b)
-            return rg_fail(
-                s->err, RG_E_FILE, "%s: merge %zu is neither \"a b\" nor [\"a\", \"b\"]", s->what, i);
+        if (!a || !b) return rg_tj_bad(s, "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", i);
         if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, s->what, s->err)) != RG_OK) return st;
     }
     return RG_OK;
@@ -219,33 +245,38 @@ static rg_status must_be_empty(const rg_tok_src *s, const json_t *model, const c
 {
     const json_t *v = json_object_get(model, key);
     if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)) return RG_OK;
-    return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model.%s is set", s->what, key);
+    return rg_tj_lacks(s, "model.%s is set", key);
 }
 
 static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fallback)
 {
     rg_status st;
+    s->part = "model";
     rg_tokenizer *t = s->t;
     const json_t *type = json_object_get(model, "type"), *dropout = json_object_get(model, "dropout"),
                  *unk = json_object_get(model, "unk_token");
-    if (!json_is_object(model))
-        return rg_fail(s->err, RG_E_FILE, "%s: no \"model\" object: not a tokenizer.json?", s->what);
+    if (!json_is_object(model)) return rg_tj_bad(s, "no \"model\" object: not a tokenizer.json?");
     if (type && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model type \"%.60s\", only BPE is supported", s->what,
+        return rg_tj_lacks(s, "model type \"%.60s\", only BPE is supported",
             json_is_string(type) ? json_string_value(type) : "?");
-    if ((st = rg_tj_known(s, "model", model,
-             "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk "
-             "byte_fallback ignore_merges")) != RG_OK)
+    if ((st = rg_tj_read(s, model,
+             "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk=f "
+             "byte_fallback=f ignore_merges=f",
+             &t->fuse_unk, byte_fallback, &t->ignore_merges)) != RG_OK)
         return st;
     if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0.0)
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: model.dropout is set", s->what);
+        return rg_tj_lacks(s, "model.dropout is set");
     if (unk && !json_is_null(unk) && !json_is_string(unk))
-        return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token is not a string", s->what);
+        return rg_tj_bad(s, "model.unk_token is not a string");
     if ((st = must_be_empty(s, model, "continuing_subword_prefix")) != RG_OK) return st;
-    if ((st = must_be_empty(s, model, "end_of_word_suffix")) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "model", model, "fuse_unk", false, &t->fuse_unk)) != RG_OK) return st;
-    if ((st = rg_tj_bool(s, "model", model, "ignore_merges", false, &t->ignore_merges)) != RG_OK) return st;
-    return rg_tj_bool(s, "model", model, "byte_fallback", false, byte_fallback);
+    return must_be_empty(s, model, "end_of_word_suffix");
+}
+
+static rg_status part(
+    rg_tok_src *s, const json_t *root, const char *name, rg_status (*read)(rg_tok_src *, const json_t *))
+{
+    s->part = name;
+    return read(s, json_object_get(root, name));
 }
 
 static rg_status read_root(rg_tok_src *s, const json_t *root)
@@ -256,18 +287,19 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     bool byte_fallback;
     if ((st = check_model(s, model, &byte_fallback)) != RG_OK) return st;
     /* truncation and padding are defaults for batches, which callers of the original library switch off */
-    if ((st = rg_tj_known(s, "tokenizer.json", root,
+    s->part = "tokenizer.json";
+    if ((st = rg_tj_read(s, root,
              "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder "
              "model")) != RG_OK)
         return st;
     if (list && !json_is_null(list) && !json_is_array(list))
-        return rg_fail(s->err, RG_E_FILE, "%s: added_tokens is not an array", s->what);
-    if ((st = rg_tj_normalizer(s, json_object_get(root, "normalizer"))) != RG_OK) return st;
-    if ((st = rg_tj_pre_tokenizer(s, json_object_get(root, "pre_tokenizer"))) != RG_OK) return st;
-    if ((st = rg_tj_decoder(s, json_object_get(root, "decoder"))) != RG_OK) return st;
+        return rg_tj_bad(s, "added_tokens is not an array");
+    if ((st = part(s, root, "normalizer", rg_tj_normalizer)) != RG_OK) return st;
+    if ((st = part(s, root, "pre_tokenizer", rg_tj_pre_tokenizer)) != RG_OK) return st;
+    if ((st = part(s, root, "decoder", rg_tj_decoder)) != RG_OK) return st;
     if (s->byte_level_pre != s->byte_level_dec)
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: ByteLevel is in the %s alone", s->what,
-            s->byte_level_pre ? "pre_tokenizer" : "decoder");
+        return rg_tj_lacks(
+            s, "ByteLevel is in the %s alone", s->byte_level_pre ? "pre_tokenizer" : "decoder");
     t->model = s->byte_level_pre ? RG_TM_BYTE_BPE : RG_TM_BPE;
     t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE"
         : byte_fallback         ? "tokenizer.json BPE with byte fallback"
@@ -281,11 +313,10 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     if (json_is_string(unk)) {
         t->unk = rg_vocab_find_any(&t->vocab, json_string_value(unk), json_string_length(unk));
         if (t->unk < 0)
-            return rg_fail(s->err, RG_E_FILE, "%s: model.unk_token \"%.60s\" is not in the vocabulary",
-                s->what, json_string_value(unk));
+            return rg_tj_bad(s, "model.unk_token \"%.60s\" is not in the vocabulary", json_string_value(unk));
     }
     if ((st = find_added(s, list)) != RG_OK) return st;
-    if ((st = rg_tj_post_processor(s, json_object_get(root, "post_processor"))) != RG_OK) return st;
+    if ((st = part(s, root, "post_processor", rg_tj_post_processor)) != RG_OK) return st;
     t->own_template = true;
     return read_merges(s, json_object_get(model, "merges"));
 }
@@ -293,7 +324,7 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
 rg_status rg_tok_read_json(
     rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
 {
-    rg_tok_src s = {.t = t, .what = what, .err = err};
+    rg_tok_src s = {.t = t, .what = what, .err = err, .part = "tokenizer.json"};
     json_error_t je;
     json_t *root = json_loadb((const char *)data, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
     if (!root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", what, je.line, je.column, je.text);

@@ -10,18 +10,23 @@ typedef struct rg_tok_src {
     rg_tokenizer *t;
     const char *what; /* the file, for messages */
     rg_err *err;
+    const char *part; /* where in the file the reader stands */
     bool byte_level_pre, byte_level_dec;
 } rg_tok_src;
 
-/* RG_E_FILE unless o is an object; RG_E_UNSUPPORTED if it has a key that is not among the words of keys
- * (separated by spaces). */
-rg_status rg_tj_known(const rg_tok_src *s, const char *where, const json_t *o, const char *keys);
-/* A bool that may be absent or null. */
-rg_status rg_tj_bool(
-    const rg_tok_src *s, const char *where, const json_t *o, const char *key, bool absent, bool *out);
-/* A string that must be there; borrowed. */
-rg_status rg_tj_string(
-    const rg_tok_src *s, const char *where, const json_t *o, const char *key, const char **out, size_t *len);
+/* RG_E_FILE and RG_E_UNSUPPORTED, the file named in front. */
+rg_status rg_tj_bad(const rg_tok_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+rg_status rg_tj_lacks(const rg_tok_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Members of an object that has no others. keys: names separated by spaces. "name=t" and "name=f" want a
+ * bool * (true or false where the member is absent or null), "name=s" a string that must be there: a
+ * const char ** and a size_t *, borrowed; "name=p" {"String": ...} or {"Regex": ...}: the same and a bool *,
+ * which is true for String. RG_E_FILE unless o is an object; RG_E_UNSUPPORTED if it has another key. */
+rg_status rg_tj_read(const rg_tok_src *s, const json_t *o, const char *keys, ...);
+/* The text of a string, NULL if it is another value. */
+static inline const char *rg_tj_text(const json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
 
 /* The four parts; o may be null. */
 rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o);

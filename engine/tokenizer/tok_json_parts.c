@@ -1,4 +1,5 @@
 /* tokenizer.json: normalizer, pre_tokenizer, decoder and post_processor. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tokenizer/tok_json.h"
@@ -11,79 +12,53 @@ static bool absent(const json_t *o) { return !o || json_is_null(o); }
 
 static const char *type_of(const json_t *o)
 {
-    const char *s = json_string_value(json_object_get(o, "type"));
+    const char *s = rg_tj_text(o, "type");
     return s ? s : "(no type)";
 }
 
 static bool is(const json_t *o, const char *type) { return strcmp(type_of(o), type) == 0; }
 
-static rg_status unsupported(const rg_tok_src *s, const char *part, const json_t *o)
+static rg_status unsupported(const rg_tok_src *s, const json_t *o)
 {
-    return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: %s of type \"%.60s\"", s->what, part, type_of(o));
+    return rg_tj_lacks(s, "%s of type \"%.60s\"", s->part, type_of(o));
 }
 
 /* The members of a Sequence. */
-static rg_status each(rg_tok_src *s, const json_t *o, const char *part, const char *key,
-    rg_status (*one)(rg_tok_src *, const json_t *))
+static rg_status each(
+    rg_tok_src *s, const json_t *o, const char *key, rg_status (*one)(rg_tok_src *, const json_t *))
 {
     char keys[64];
     size_t i;
     json_t *v;
     const json_t *list = json_object_get(o, key);
-    strcpy(keys, "type ");
-    strcat(keys, key); /* a constant of this file */
-    rg_status st = rg_tj_known(s, part, o, keys);
-    if (st == RG_OK && !json_is_array(list))
-        st = rg_fail(s->err, RG_E_FILE, "%s: %s.%s is not an array", s->what, part, key);
-    if (st != RG_OK) return st;
+    snprintf(keys, sizeof keys, "type %s", key);
+    rg_status st = rg_tj_read(s, o, keys);
+    if (st == RG_OK && !json_is_array(list)) st = rg_tj_bad(s, "%s.%s is not an array", s->part, key);
     json_array_foreach (list, i, v) {
-        if (st == RG_OK && absent(v))
-            st = rg_fail(s->err, RG_E_FILE, "%s: %s.%s has a null member", s->what, part, key);
+        if (st == RG_OK && absent(v)) st = rg_tj_bad(s, "%s.%s has a null member", s->part, key);
         if (st == RG_OK) st = one(s, v);
     }
     return st;
 }
 
-/* {"pattern": {"String": ...} or {"Regex": ...}} */
-static rg_status pattern_of(
-    const rg_tok_src *s, const char *part, const json_t *o, const char **p, size_t *n, bool *literal)
-{
-    const json_t *pattern = json_object_get(o, "pattern");
-    const json_t *string = json_object_get(pattern, "String"), *regex = json_object_get(pattern, "Regex");
-    const json_t *v = string ? string : regex;
-    if (!json_is_string(v) || json_object_size(pattern) != 1)
-        return rg_fail(
-            s->err, RG_E_FILE, "%s: %s.pattern is not {\"String\": ...} or {\"Regex\": ...}", s->what, part);
-    *p = json_string_value(v);
-    *n = json_string_length(v);
-    *literal = string != NULL;
-    if (*n == 0) return rg_fail(s->err, RG_E_FILE, "%s: %s.pattern is empty", s->what, part);
-    return RG_OK;
-}
-
-static rg_status replace_step(rg_tok_src *s, const char *part, const json_t *o, rg_norm *into)
+static rg_status replace_step(rg_tok_src *s, const json_t *o, rg_norm *into)
 {
     const char *a, *b;
     size_t na, nb;
     bool literal;
-    rg_status st = rg_tj_known(s, part, o, "type pattern content");
-    if (st == RG_OK) st = pattern_of(s, part, o, &a, &na, &literal);
-    if (st == RG_OK) st = rg_tj_string(s, part, o, "content", &b, &nb);
+    const rg_status st = rg_tj_read(s, o, "type pattern=p content=s", &a, &na, &literal, &b, &nb);
     if (st != RG_OK) return st;
-    if (!literal)
-        return rg_fail(
-            s->err, RG_E_UNSUPPORTED, "%s: %s of type \"Replace\" with a regular expression", s->what, part);
+    if (!literal) return rg_tj_lacks(s, "%s of type \"Replace\" with a regular expression", s->part);
     return rg_norm_add(into, RG_NORM_REPLACE, a, na, b, nb, s->err);
 }
 
 static rg_status strip_normalizer(rg_tok_src *s, const json_t *o)
 {
     bool left, right;
-    rg_status st = rg_tj_known(s, "normalizer", o, "type strip_left strip_right");
-    if (st == RG_OK) st = rg_tj_bool(s, "normalizer", o, "strip_left", true, &left);
-    if (st == RG_OK) st = rg_tj_bool(s, "normalizer", o, "strip_right", true, &right);
-    if (st == RG_OK && left) st = rg_norm_add(&s->t->norm, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->err);
-    if (st == RG_OK && right) st = rg_norm_add(&s->t->norm, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->err);
+    rg_norm *n = &s->t->norm;
+    rg_status st = rg_tj_read(s, o, "type strip_left=t strip_right=t", &left, &right);
+    if (st == RG_OK && left) st = rg_norm_add(n, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->err);
+    if (st == RG_OK && right) st = rg_norm_add(n, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->err);
     return st;
 }
 
@@ -95,26 +70,24 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
     } plain[] = {{"NFC", RG_NORM_NFC}, {"NFD", RG_NORM_NFD}, {"NFKC", RG_NORM_NFKC}, {"NFKD", RG_NORM_NFKD},
         {"Lowercase", RG_NORM_LOWER}};
     if (absent(o)) return RG_OK;
-    if (is(o, "Sequence")) return each(s, o, "normalizer", "normalizers", rg_tj_normalizer);
-    if (is(o, "Replace")) return replace_step(s, "normalizer", o, &s->t->norm);
+    if (is(o, "Sequence")) return each(s, o, "normalizers", rg_tj_normalizer);
+    if (is(o, "Replace")) return replace_step(s, o, &s->t->norm);
     if (is(o, "Prepend")) {
         const char *p;
         size_t n;
-        rg_status st = rg_tj_known(s, "normalizer", o, "type prepend");
-        if (st == RG_OK) st = rg_tj_string(s, "normalizer", o, "prepend", &p, &n);
+        const rg_status st = rg_tj_read(s, o, "type prepend=s", &p, &n);
         return st == RG_OK ? rg_norm_add(&s->t->norm, RG_NORM_PREPEND, NULL, 0, p, n, s->err) : st;
     }
     if (is(o, "Strip")) return strip_normalizer(s, o);
     for (size_t i = 0; i < COUNT(plain); i++) {
         if (!is(o, plain[i].type)) continue;
-        const rg_status st = rg_tj_known(s, "normalizer", o, "type");
+        const rg_status st = rg_tj_read(s, o, "type");
         if (st != RG_OK) return st;
         if (!rg_unicode_available())
-            return rg_fail(s->err, RG_E_UNSUPPORTED,
-                "%s: normalizer of type \"%s\" needs a build with utf8proc", s->what, plain[i].type);
+            return rg_tj_lacks(s, "normalizer of type \"%s\" needs a build with utf8proc", plain[i].type);
         return rg_norm_add(&s->t->norm, plain[i].op, NULL, 0, NULL, 0, s->err);
     }
-    return unsupported(s, "normalizer", o); /* StripAccents, BertNormalizer, Precompiled, ... */
+    return unsupported(s, o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
 
 /* Where Oniguruma, for which these patterns are written, and PCRE2 read the same text differently, we do not
@@ -156,60 +129,58 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
         [RG_SPLIT_MERGED_WITH_NEXT] = "MergedWithNext",
         [RG_SPLIT_CONTIGUOUS] = "Contiguous"};
     const char *p, *behaviour;
-    size_t n;
+    size_t n, behaviour_n;
     bool literal, invert;
-    rg_status st = rg_tj_known(s, "pre_tokenizer", o, "type pattern behavior invert");
-    if (st == RG_OK) st = pattern_of(s, "pre_tokenizer", o, &p, &n, &literal);
-    if (st == RG_OK) st = rg_tj_string(s, "pre_tokenizer", o, "behavior", &behaviour, NULL);
-    if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "invert", false, &invert);
+    const rg_status st = rg_tj_read(
+        s, o, "type pattern=p behavior=s invert=f", &p, &n, &literal, &behaviour, &behaviour_n, &invert);
     if (st != RG_OK) return st;
     const char *why = literal ? NULL : not_portable(p, n);
-    if (why)
-        return rg_fail(
-            s->err, RG_E_UNSUPPORTED, "%s: pre_tokenizer pattern \"%.80s\" has %s", s->what, p, why);
+    if (why) return rg_tj_lacks(s, "pre_tokenizer pattern \"%.80s\" has %s", p, why);
     for (size_t k = 0; k < COUNT(names); k++)
         if (strcmp(names[k], behaviour) == 0)
             return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, s->what, s->err);
-    return rg_fail(
-        s->err, RG_E_UNSUPPORTED, "%s: pre_tokenizer Split behavior \"%.60s\"", s->what, behaviour);
+    return rg_tj_lacks(s, "pre_tokenizer Split behavior \"%.60s\"", behaviour);
 }
 
-/* Whether a space goes before the text: prepend_scheme, or in older files add_prefix_space. */
-static rg_status prepend_scheme(const rg_tok_src *s, const char *part, const json_t *o, const char **scheme)
+/* A Metaspace: its mark, and whether a space goes before the text: prepend_scheme, or in older files
+ * add_prefix_space. */
+typedef struct metaspace {
+    const char *mark, *scheme;
+    size_t n;
+} metaspace;
+
+static rg_status read_metaspace(const rg_tok_src *s, const json_t *o, metaspace *m)
 {
     bool prefix;
-    *scheme = json_string_value(json_object_get(o, "prepend_scheme"));
-    const rg_status st = rg_tj_bool(s, part, o, "add_prefix_space", true, &prefix);
+    const rg_status st = rg_tj_read(
+        s, o, "type replacement=s str_rep split add_prefix_space=t prepend_scheme", &m->mark, &m->n, &prefix);
     if (st != RG_OK) return st;
-    if (!*scheme) *scheme = prefix ? "always" : "never";
-    if (strcmp(*scheme, "always") != 0 && strcmp(*scheme, "first") != 0 && strcmp(*scheme, "never") != 0)
-        return rg_fail(
-            s->err, RG_E_UNSUPPORTED, "%s: %s Metaspace prepend_scheme \"%.60s\"", s->what, part, *scheme);
+    m->scheme = rg_tj_text(o, "prepend_scheme");
+    if (!m->scheme) m->scheme = prefix ? "always" : "never";
+    if (strcmp(m->scheme, "always") != 0 && strcmp(m->scheme, "first") != 0 &&
+        strcmp(m->scheme, "never") != 0)
+        return rg_tj_lacks(s, "%s Metaspace prepend_scheme \"%.60s\"", s->part, m->scheme);
     return RG_OK;
 }
 
 static rg_status metaspace_step(rg_tok_src *s, const json_t *o)
 {
-    const char *mark, *scheme;
-    size_t n;
-    bool split;
+    metaspace m;
     rg_tokenizer *t = s->t;
-    rg_status st =
-        rg_tj_known(s, "pre_tokenizer", o, "type replacement str_rep add_prefix_space prepend_scheme split");
-    if (st == RG_OK) st = rg_tj_string(s, "pre_tokenizer", o, "replacement", &mark, &n);
-    if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "split", true, &split);
-    if (st == RG_OK) st = prepend_scheme(s, "pre_tokenizer", o, &scheme);
+    bool split;
+    rg_status st = read_metaspace(s, o, &m);
+    if (st == RG_OK)
+        st = rg_tj_read(s, o, "type replacement str_rep split=t add_prefix_space prepend_scheme", &split);
     if (st != RG_OK) return st;
     if (t->pre.n > 0 || t->prep.n > 0)
-        return rg_fail(
-            s->err, RG_E_UNSUPPORTED, "%s: a Metaspace that is not the first pre_tokenizer", s->what);
-    if (n == 0) return rg_fail(s->err, RG_E_FILE, "%s: pre_tokenizer.replacement is empty", s->what);
-    st = rg_norm_add(&t->prep, RG_NORM_REPLACE, " ", 1, mark, n, s->err);
-    if (st == RG_OK && strcmp(scheme, "never") != 0)
-        st = rg_norm_add(&t->prep, strcmp(scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE, NULL,
-            0, mark, n, s->err);
+        return rg_tj_lacks(s, "a Metaspace that is not the first pre_tokenizer");
+    if (m.n == 0) return rg_tj_bad(s, "pre_tokenizer.replacement is empty");
+    st = rg_norm_add(&t->prep, RG_NORM_REPLACE, " ", 1, m.mark, m.n, s->err);
+    if (st == RG_OK && strcmp(m.scheme, "never") != 0)
+        st = rg_norm_add(&t->prep, strcmp(m.scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE,
+            NULL, 0, m.mark, m.n, s->err);
     if (st == RG_OK && split)
-        st = rg_pretok_add(&t->pre, mark, n, true, RG_SPLIT_MERGED_WITH_NEXT, false, s->what, s->err);
+        st = rg_pretok_add(&t->pre, m.mark, m.n, true, RG_SPLIT_MERGED_WITH_NEXT, false, s->what, s->err);
     return st;
 }
 
@@ -217,13 +188,10 @@ static rg_status byte_level_step(rg_tok_src *s, const json_t *o)
 {
     bool prefix, use_regex;
     rg_tokenizer *t = s->t;
-    rg_status st = rg_tj_known(s, "pre_tokenizer", o, "type add_prefix_space trim_offsets use_regex");
-    if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "add_prefix_space", true, &prefix);
-    if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "use_regex", true, &use_regex);
+    rg_status st = rg_tj_read(s, o, "type add_prefix_space=t trim_offsets use_regex=t", &prefix, &use_regex);
     if (st != RG_OK) return st;
     if (prefix && t->pre.n > 0)
-        return rg_fail(s->err, RG_E_UNSUPPORTED,
-            "%s: a ByteLevel with add_prefix_space that is not the first pre_tokenizer", s->what);
+        return rg_tj_lacks(s, "a ByteLevel with add_prefix_space that is not the first pre_tokenizer");
     if (prefix) st = rg_norm_add(&t->prep, RG_NORM_ENSURE, NULL, 0, " ", 1, s->err);
     if (st == RG_OK && use_regex)
         st = rg_pretok_add(
@@ -235,8 +203,7 @@ static rg_status byte_level_step(rg_tok_src *s, const json_t *o)
 static rg_status digits_step(rg_tok_src *s, const json_t *o)
 {
     bool individual;
-    rg_status st = rg_tj_known(s, "pre_tokenizer", o, "type individual_digits");
-    if (st == RG_OK) st = rg_tj_bool(s, "pre_tokenizer", o, "individual_digits", false, &individual);
+    const rg_status st = rg_tj_read(s, o, "type individual_digits=f", &individual);
     return st == RG_OK ? rg_pretok_add(&s->t->pre, "\\p{N}", 5, false,
                              individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, s->what, s->err)
                        : st;
@@ -245,39 +212,29 @@ static rg_status digits_step(rg_tok_src *s, const json_t *o)
 rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
 {
     if (absent(o)) return RG_OK;
-    if (is(o, "Sequence")) return each(s, o, "pre_tokenizer", "pretokenizers", rg_tj_pre_tokenizer);
+    if (is(o, "Sequence")) return each(s, o, "pretokenizers", rg_tj_pre_tokenizer);
     /* ByteLevel turns the text into other characters, which later patterns would see */
-    if (s->byte_level_pre)
-        return rg_fail(
-            s->err, RG_E_UNSUPPORTED, "%s: a pre_tokenizer \"%.60s\" after ByteLevel", s->what, type_of(o));
+    if (s->byte_level_pre) return rg_tj_lacks(s, "a pre_tokenizer \"%.60s\" after ByteLevel", type_of(o));
     if (is(o, "Split")) return split_step(s, o);
     if (is(o, "Digits")) return digits_step(s, o);
     if (is(o, "ByteLevel")) return byte_level_step(s, o);
     if (is(o, "Metaspace")) return metaspace_step(s, o);
-    return unsupported(s, "pre_tokenizer", o);
+    return unsupported(s, o);
 }
 
 /* ---- decoder ---- */
 
-typedef struct strip {
-    const char *content;
-    size_t n;
-    json_int_t start, stop;
-} strip;
-
 static rg_status strip_step(rg_tok_src *s, const json_t *o, bool fused)
 {
-    strip v = {0};
-    const json_t *start = json_object_get(o, "start"), *stop = json_object_get(o, "stop");
-    rg_status st = rg_tj_known(s, "decoder", o, "type content start stop");
-    if (st == RG_OK) st = rg_tj_string(s, "decoder", o, "content", &v.content, &v.n);
+    const char *content;
+    size_t n;
+    const json_int_t start = json_integer_value(json_object_get(o, "start")),
+                     stop = json_integer_value(json_object_get(o, "stop"));
+    const rg_status st = rg_tj_read(s, o, "type content=s start stop", &content, &n);
     if (st != RG_OK) return st;
-    v.start = json_integer_value(start);
-    v.stop = json_integer_value(stop);
-    if (v.start == 0 && v.stop == 0) return RG_OK;
-    if (!fused || v.n != 1 || v.content[0] != ' ' || v.start != 1 || v.stop != 0 || s->t->dec.strip_start)
-        return rg_fail(s->err, RG_E_UNSUPPORTED,
-            "%s: a decoder Strip other than one leading space of the whole text", s->what);
+    if (start == 0 && stop == 0) return RG_OK;
+    if (!fused || n != 1 || content[0] != ' ' || start != 1 || stop != 0 || s->t->dec.strip_start)
+        return rg_tj_lacks(s, "a decoder Strip other than one leading space of the whole text");
     s->t->dec.strip_start = true;
     return RG_OK;
 }
@@ -286,54 +243,49 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
 {
     rg_decoder *d = &s->t->dec;
     rg_status st;
+    metaspace m;
     if (is(o, "Sequence")) {
         size_t i;
         json_t *v;
         const json_t *list = json_object_get(o, "decoders");
-        if ((st = rg_tj_known(s, "decoder", o, "type decoders")) != RG_OK) return st;
-        if (!json_is_array(list))
-            return rg_fail(s->err, RG_E_FILE, "%s: decoder.decoders is not an array", s->what);
+        if ((st = rg_tj_read(s, o, "type decoders")) != RG_OK) return st;
+        if (!json_is_array(list)) return rg_tj_bad(s, "decoder.decoders is not an array");
         json_array_foreach (list, i, v) {
             if ((st = decoder_step(s, v, fused)) != RG_OK) return st;
         }
         return RG_OK;
     }
-    if (is(o, "Replace")) return replace_step(s, "decoder", o, &d->replace);
+    if (is(o, "Replace")) return replace_step(s, o, &d->replace);
     if (is(o, "Strip")) return strip_step(s, o, *fused);
     if (is(o, "ByteFallback")) {
         d->byte_pieces = true;
-        return rg_tj_known(s, "decoder", o, "type");
+        return rg_tj_read(s, o, "type");
     }
     if (is(o, "Fuse")) {
         *fused = true;
-        return rg_tj_known(s, "decoder", o, "type");
+        return rg_tj_read(s, o, "type");
     }
     if (is(o, "ByteLevel")) {
         s->byte_level_dec = d->byte_level = true;
-        return rg_tj_known(s, "decoder", o, "type add_prefix_space trim_offsets use_regex");
+        return rg_tj_read(s, o, "type add_prefix_space trim_offsets use_regex");
     }
     if (is(o, "Metaspace")) {
-        const char *mark, *scheme;
-        size_t n;
-        st = rg_tj_known(s, "decoder", o, "type replacement str_rep add_prefix_space prepend_scheme split");
-        if (st == RG_OK) st = rg_tj_string(s, "decoder", o, "replacement", &mark, &n);
-        if (st == RG_OK) st = prepend_scheme(s, "decoder", o, &scheme);
-        if (st == RG_OK && n == 0)
-            st = rg_fail(s->err, RG_E_FILE, "%s: decoder.replacement is empty", s->what);
+        st = read_metaspace(s, o, &m);
+        if (st == RG_OK && m.n == 0) st = rg_tj_bad(s, "decoder.replacement is empty");
         if (st != RG_OK) return st;
-        if (strcmp(scheme, "never") != 0) d->strip_start = true;
-        return rg_norm_add(&d->replace, RG_NORM_REPLACE, mark, n, " ", 1, s->err);
+        if (strcmp(m.scheme, "never") != 0) d->strip_start = true;
+        return rg_norm_add(&d->replace, RG_NORM_REPLACE, m.mark, m.n, " ", 1, s->err);
     }
-    return unsupported(s, "decoder", o);
+    return unsupported(s, o);
 }
 
 rg_status rg_tj_decoder(rg_tok_src *s, const json_t *o)
 {
     bool fused = false;
-    if (absent(o)) return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: there is no decoder", s->what);
+    if (absent(o)) return rg_tj_lacks(s, "there is no decoder");
     const rg_status st = decoder_step(s, o, &fused);
     if (st == RG_OK && s->t->dec.byte_level && (s->t->dec.replace.n > 0 || s->t->dec.byte_pieces))
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: a decoder that mixes ByteLevel with others", s->what);
+        return rg_tj_lacks(s, "a decoder that mixes ByteLevel with others");
     return st;
 }
 
@@ -346,17 +298,14 @@ static rg_status template_token(
     json_t *v;
     const json_t *ids = json_object_get(json_object_get(specials, name), "ids");
     if (!json_is_array(ids))
-        return rg_fail(s->err, RG_E_FILE, "%s: post_processor names \"%.60s\", which its special_tokens lack",
-            s->what, name);
+        return rg_tj_bad(s, "post_processor names \"%.60s\", which its special_tokens lack", name);
     json_array_foreach (ids, i, v) {
         const json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
         if (id < 0 || (uint64_t)id >= s->t->vocab.n || s->t->vocab.type[id] == RG_TT_HOLE)
-            return rg_fail(s->err, RG_E_FILE,
-                "%s: post_processor token \"%.60s\" has id %lld, which no token has", s->what, name,
-                (long long)id);
+            return rg_tj_bad(
+                s, "post_processor token \"%.60s\" has id %lld, which no token has", name, (long long)id);
         if (*n == RG_TOK_TEMPLATE_MAX)
-            return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: post_processor adds more than %d tokens", s->what,
-                RG_TOK_TEMPLATE_MAX);
+            return rg_tj_lacks(s, "post_processor adds more than %d tokens", RG_TOK_TEMPLATE_MAX);
         list[(*n)++] = (int32_t)id;
     }
     return RG_OK;
@@ -369,39 +318,35 @@ static rg_status template(rg_tok_src *s, const json_t *o)
     rg_tokenizer *t = s->t;
     const json_t *single = json_object_get(o, "single"), *specials = json_object_get(o, "special_tokens");
     bool text = false;
-    rg_status st = rg_tj_known(s, "post_processor", o, "type single pair special_tokens");
+    rg_status st = rg_tj_read(s, o, "type single pair special_tokens");
     if (st != RG_OK) return st;
-    if (!json_is_array(single))
-        return rg_fail(s->err, RG_E_FILE, "%s: post_processor.single is not an array", s->what);
-    if (t->n_prefix || t->n_suffix)
-        return rg_fail(s->err, RG_E_UNSUPPORTED, "%s: more than one TemplateProcessing", s->what);
+    if (!json_is_array(single)) return rg_tj_bad(s, "post_processor.single is not an array");
+    if (t->n_prefix || t->n_suffix) return rg_tj_lacks(s, "more than one TemplateProcessing");
     json_array_foreach (single, i, v) {
         const json_t *token = json_object_get(v, "SpecialToken"), *sequence = json_object_get(v, "Sequence");
         const char *name = json_string_value(json_object_get(token ? token : sequence, "id"));
         if (!name || json_object_size(v) != 1)
-            return rg_fail(s->err, RG_E_FILE,
-                "%s: post_processor.single has a member that is neither SpecialToken nor Sequence", s->what);
+            return rg_tj_bad(
+                s, "post_processor.single has a member that is neither SpecialToken nor Sequence");
         if (token) {
             st = text ? template_token(s, specials, name, t->suffix, &t->n_suffix)
                       : template_token(s, specials, name, t->prefix, &t->n_prefix);
             if (st != RG_OK) return st;
         } else if (text || strcmp(name, "A") != 0) {
-            return rg_fail(
-                s->err, RG_E_FILE, "%s: post_processor.single has more than the sequence A", s->what);
+            return rg_tj_bad(s, "post_processor.single has more than the sequence A");
         } else {
             text = true;
         }
     }
-    return text ? RG_OK : rg_fail(s->err, RG_E_FILE, "%s: post_processor.single has no sequence A", s->what);
+    return text ? RG_OK : rg_tj_bad(s, "post_processor.single has no sequence A");
 }
 
 rg_status rg_tj_post_processor(rg_tok_src *s, const json_t *o)
 {
     if (absent(o)) return RG_OK;
-    if (is(o, "Sequence")) return each(s, o, "post_processor", "processors", rg_tj_post_processor);
+    if (is(o, "Sequence")) return each(s, o, "processors", rg_tj_post_processor);
     /* offsets only */
-    if (is(o, "ByteLevel"))
-        return rg_tj_known(s, "post_processor", o, "type add_prefix_space trim_offsets use_regex");
+    if (is(o, "ByteLevel")) return rg_tj_read(s, o, "type add_prefix_space trim_offsets use_regex");
     if (is(o, "TemplateProcessing")) return template(s, o);
-    return unsupported(s, "post_processor", o);
+    return unsupported(s, o);
 }
