@@ -29,7 +29,7 @@ char *rg_path_join(const char *dir, const char *name)
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err)
 {
     rg_mapfile *f = realloc(c->file, (size_t)(c->n_files + 1) * sizeof *f);
-    if (!f) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!f) return rg_no_memory(err, path);
     c->file = f;
     const rg_status st = rg_mapfile_open(&c->file[c->n_files], path, err);
     if (st != RG_OK) return st;
@@ -113,12 +113,12 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     if (c->n == c->cap) {
         const size_t cap = c->cap ? 2 * c->cap : 64;
         rg_ckpt_tensor *t = realloc(c->t, cap * sizeof *t);
-        if (!t) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+        if (!t) return rg_no_memory(err, c->path);
         c->t = t;
         c->cap = cap;
     }
     char *name = strndup(r->name, r->name_len);
-    if (!name) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    if (!name) return rg_no_memory(err, c->path);
     rg_ckpt_tensor *t = &c->t[c->n++];
     *t = (rg_ckpt_tensor){.site = site,
         .layer = layer,
@@ -339,7 +339,7 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
     if (vocab_only)
         return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
     char *dir = dir_of(c->path);
-    if (!dir) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    if (!dir) return rg_no_memory(err, c->path);
     /* safetensors: a header below 4 GiB, then JSON. The second integer of a llama2.c file, at byte 4, is
      * never 0. */
     if (gguf) {
@@ -387,7 +387,7 @@ static rg_status open_as(rg_ckpt **out, const char *path, bool vocab_only, rg_er
     rg_ckpt *c = calloc(1, sizeof *c);
     if (!c || !(c->path = strdup(path))) {
         free(c);
-        return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        return rg_no_memory(err, path);
     }
     c->cfg.bos = -1;
     rg_status st = load(c, vocab_only, err);

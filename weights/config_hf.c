@@ -126,7 +126,7 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
     json_t *root = NULL, *g = NULL;
     rg_status st = RG_OK;
     if (!path || !gen) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
+        st = rg_no_memory(err, dir);
         goto out;
     }
     if (access(path, R_OK) != 0) {
@@ -179,7 +179,7 @@ rg_status rg_config_read(rg_config *c, const char *path, rg_err *err)
     char *dir = named ? n == k ? strdup(".") : strndup(path, n - k) : strdup(path);
     rg_scheme scheme = {0};
     *c = (rg_config){0};
-    if (!dir) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!dir) return rg_no_memory(err, path);
     const rg_status st = rg_config_from_json(c, &scheme, dir, err);
     free(dir);
     return st;

@@ -60,7 +60,7 @@ rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_forma
     int64_t cols = 0;
     *out = NULL;
     rg_export *e = calloc(1, sizeof *e);
-    if (!e) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!e) return rg_no_memory(err, path);
     e->source = source;
     e->format = format;
     e->spec = spec;
@@ -71,8 +71,7 @@ rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_forma
     e->path = strdup(path);
     e->row = malloc((size_t)cols * 4 + 64);
     e->row_f32 = malloc((size_t)cols * sizeof *e->row_f32);
-    rg_status st =
-        e->t && e->path && e->row && e->row_f32 ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    rg_status st = e->t && e->path && e->row && e->row_f32 ? RG_OK : rg_no_memory(err, path);
     if (st == RG_OK) {
         memcpy(e->t, t, n * sizeof *t);
         for (size_t len = strlen(e->path); len > 1 && e->path[len - 1] == '/'; len--) e->path[len - 1] = 0;

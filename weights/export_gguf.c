@@ -73,7 +73,7 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     rg_status st = rg_outfile_open(&e->f, e->path, err);
     if (st != RG_OK) return st;
     rg_file_tensor *t = malloc(e->n * sizeof *t);
-    if (!t) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    if (!t) return rg_no_memory(err, e->path);
     for (size_t i = 0; i < e->n; i++)
         t[i] =
             (rg_file_tensor){e->t[i].site, e->t[i].layer, e->t[i].rows, e->t[i].cols, type_of(e, &e->t[i])};

@@ -93,7 +93,7 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
             err, RG_E_USAGE, "%s: exists and is not empty: remove it, or choose another name", e->path);
     char *tmp = malloc(len);
     rg_status st = RG_OK;
-    if (!tmp) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    if (!tmp) return rg_no_memory(err, e->path);
     snprintf(tmp, len, "%s.%ld.tmp", e->path, (long)getpid());
     if (mkdir(tmp, 0777) != 0) {
         st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", tmp, strerror(errno));
@@ -102,8 +102,7 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
     }
     e->tmp_dir = tmp;
     char *file = rg_path_join(tmp, "model.safetensors");
-    st = file ? rg_hf_open(&e->f, header(e), file, err)
-              : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    st = file ? rg_hf_open(&e->f, header(e), file, err) : rg_no_memory(err, e->path);
     free(file);
     return st;
 }
@@ -246,13 +245,11 @@ rg_status rg_export_packed_end(rg_export *e, rg_err *err)
 {
     bool tokenizer = false;
     char *dir = source_dir(e);
-    rg_status st =
-        dir ? rg_outfile_commit(&e->f, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+    rg_status st = dir ? rg_outfile_commit(&e->f, err) : rg_no_memory(err, e->path);
     for (int i = 0; i < N_COMPANIONS && st == RG_OK && from_hf(e); i++) {
         bool there = false;
         char *from = rg_path_join(dir, companions[i]), *to = rg_path_join(e->tmp_dir, companions[i]);
-        st =
-            from && to ? copy(from, to, &there, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", e->path);
+        st = from && to ? copy(from, to, &there, err) : rg_no_memory(err, e->path);
         tokenizer |= there && i < 2;
         free(from);
         free(to);

@@ -140,7 +140,7 @@ static rg_status read_kvs(parser *g, rg_err *err)
 {
     const char *path = g->path;
     g->kv = calloc(g->n_kv + 1, sizeof *g->kv);
-    if (!g->kv) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!g->kv) return rg_no_memory(err, path);
     for (uint64_t i = 0; i < g->n_kv; i++) {
         kv *k = &g->kv[i];
         k->key = take_str(&g->cur);
@@ -457,7 +457,7 @@ static rg_status take_rope_freqs(parser *g, const rg_raw_tensor *r, rg_err *err)
             (unsigned long long)half);
     if (c->rope_freqs) return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight is there twice", g->path);
     c->rope_freqs = malloc((size_t)half * sizeof *c->rope_freqs);
-    if (!c->rope_freqs) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", g->path);
+    if (!c->rope_freqs) return rg_no_memory(err, g->path);
     memcpy(c->rope_freqs, r->data, (size_t)half * sizeof *c->rope_freqs);
     for (uint64_t i = 0; i < half; i++)
         if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i]))
@@ -471,7 +471,7 @@ static rg_status read_tensors(parser *g, rg_err *err)
     rg_ckpt *c = g->c;
     rg_raw_tensor *raw = calloc((size_t)g->n_tensors + 1, sizeof *raw);
     span *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
-    rg_status st = raw && s ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", g->path);
+    rg_status st = raw && s ? RG_OK : rg_no_memory(err, g->path);
     for (uint64_t i = 0; st == RG_OK && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin, err);
     if (st != RG_OK) goto out;
     const uint64_t at = (uint64_t)(g->cur.p - g->base), data = at + (g->align - at % g->align) % g->align;

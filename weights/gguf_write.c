@@ -1,4 +1,4 @@
-/* The pieces of a GGUF file. */
+/* Writes GGUF values and pads to its alignment. */
 #include "weights/gguf_write.h"
 
 #include <math.h>

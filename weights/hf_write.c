@@ -1,4 +1,4 @@
-/* config.json, and what else the writers of Hugging Face directories share. */
+/* Writes config.json and the header of safetensors files. */
 #include "weights/hf_write.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
 rg_status rg_hf_write_json(json_t *o, const char *path, rg_err *err)
 {
     rg_outfile f;
-    rg_status st = o ? rg_outfile_open(&f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    rg_status st = o ? rg_outfile_open(&f, path, err) : rg_no_memory(err, path);
     if (st == RG_OK) {
         if (json_dumpf(o, f.f, JSON_INDENT(1) | JSON_SORT_KEYS) != 0) {
             rg_outfile_abort(&f);
@@ -62,8 +62,7 @@ void rg_hf_entry(json_t *header, const char *name, const char *dtype, int64_t ro
 rg_status rg_hf_open(rg_outfile *f, json_t *header, const char *path, rg_err *err)
 {
     char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
-    const rg_status st =
-        text ? rg_outfile_open(f, path, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    const rg_status st = text ? rg_outfile_open(f, path, err) : rg_no_memory(err, path);
     if (st == RG_OK) {
         const size_t len = strlen(text), padded = (len + 7) / 8 * 8;
         for (int i = 0; i < 8; i++) putc((int)(padded >> (8 * i) & 255), f->f);

@@ -44,7 +44,7 @@ bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, co
             const size_t cap = c->cap_parts ? 2 * c->cap_parts : 64;
             rg_part *p = realloc(c->part, cap * sizeof *p);
             if (!p) {
-                *st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+                *st = rg_no_memory(err, c->path);
                 return true;
             }
             c->part = p;
@@ -66,7 +66,7 @@ bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, co
             return true;
         }
         p.module = strndup(name, len - n);
-        *st = p.module ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+        *st = p.module ? RG_OK : rg_no_memory(err, c->path);
         if (p.module) c->part[c->n_parts++] = p;
         return true;
     }
@@ -125,7 +125,7 @@ static rg_status read_index(rg_ckpt *c, rg_grid *g, const rg_part *p, rg_err *er
     }
     if (unset || plain) return RG_OK;
     g->g_idx = malloc((size_t)g->in * sizeof *g->g_idx);
-    if (!g->g_idx) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    if (!g->g_idx) return rg_no_memory(err, c->path);
     for (int64_t i = 0; i < g->in; i++) g->g_idx[i] = int_at(p->data, i);
     return RG_OK;
 }
@@ -213,7 +213,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: module %.100s is quantised, but is not a linear layer of a Llama model", c->path, module);
     rg_grid *g = calloc(1, sizeof *g);
-    if (!g) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", c->path);
+    if (!g) return rg_no_memory(err, c->path);
     g->kind =
         c->scheme.kind == RG_SCHEME_PACKED && c->scheme.bits == 8 ? RG_GRID_PACKED8 : kinds[c->scheme.kind];
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));

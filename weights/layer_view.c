@@ -51,5 +51,5 @@ rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, const float *const
     return RG_OK;
 fail:
     rg_ckpt_close(v);
-    return rg_fail(err, RG_E_NOMEM, "layer: out of memory");
+    return rg_no_memory(err, "layer");
 }

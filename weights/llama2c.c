@@ -34,7 +34,7 @@ static rg_status take_data(
             "%s: groups of %lld do not divide rows of %lld: scales that span rows are not supported",
             r->c->path, (long long)r->group, (long long)cols);
     rg_grid *g = calloc(1, sizeof *g);
-    if (!g) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", r->c->path);
+    if (!g) return rg_no_memory(err, r->c->path);
     *g = (rg_grid){.kind = RG_GRID_INT8,
         .out = rows,
         .in = cols,

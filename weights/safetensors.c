@@ -154,7 +154,7 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
         if (json_object_get(seen, file)) continue;
         json_object_set_new(seen, file, json_true());
         char *p = rg_path_join(dir, file);
-        st = p ? load_file(c, p, err) : rg_fail(err, RG_E_NOMEM, "%s: out of memory", index);
+        st = p ? load_file(c, p, err) : rg_no_memory(err, index);
         free(p);
         if (st != RG_OK) goto out;
     }
@@ -172,7 +172,7 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     char *single = rg_path_join(dir, "model.safetensors"),
          *index = rg_path_join(dir, "model.safetensors.index.json");
     if (!single || !index)
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
+        st = rg_no_memory(err, dir);
     else if (single_file)
         st = load_file(c, single_file, err);
     else if (access(single, F_OK) == 0)

@@ -129,7 +129,7 @@ rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir,
     rg_status st = RG_OK;
     *s = (rg_scheme){0};
     if (!path || !beside) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
+        st = rg_no_memory(err, dir);
         goto out;
     }
     /* the old key of compressed-tensors */

@@ -175,7 +175,7 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     uint16_t *idx = malloc((size_t)t->cols * sizeof *idx);
     unsigned char *buf = malloc((size_t)per * row);
     if (!tmp || !tab || !idx || !buf) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        st = rg_no_memory(err, path);
         goto out;
     }
     float mean, std;
@@ -267,7 +267,7 @@ rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format form
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path,
             rg_ftypes[type].name);
     st = list_tensors(&j, err);
-    if (st == RG_OK && !(j.unit = unit_normals())) st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (st == RG_OK && !(j.unit = unit_normals())) st = rg_no_memory(err, path);
     if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
     free(j.t);
     free(j.unit);

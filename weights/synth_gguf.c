@@ -38,8 +38,7 @@ rg_status rg_synth_gguf(rg_synth_job *j, const char *path, rg_err *err)
     if (st != RG_OK) return st;
     rg_gguf_writer w;
     rg_gguf_begin(&w, o.f, j->c, NULL, j->n);
-    if (j->c->vocab >= RG_SYNTH_MIN_VOCAB && !put_vocab(&w, j->c->vocab))
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (j->c->vocab >= RG_SYNTH_MIN_VOCAB && !put_vocab(&w, j->c->vocab)) st = rg_no_memory(err, path);
     rg_gguf_infos(&w, j->t, j->n);
     for (size_t i = 0; i < j->n && st == RG_OK; i++) {
         st = rg_synth_rows(j, &j->t[i], o.f, path, err);

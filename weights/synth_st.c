@@ -61,7 +61,7 @@ rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
 {
     char *config = rg_path_join(dir, "config.json"), *tok = rg_path_join(dir, "tokenizer.json"),
          *data = rg_path_join(dir, "model.safetensors");
-    rg_status st = config && tok && data ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", dir);
+    rg_status st = config && tok && data ? RG_OK : rg_no_memory(err, dir);
     bool made = false;
     if (st == RG_OK && mkdir(dir, 0777) == 0)
         made = true;

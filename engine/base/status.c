@@ -15,3 +15,8 @@ rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...)
     }
     return code;
 }
+
+rg_status rg_no_memory(rg_err *err, const char *what)
+{
+    return rg_fail(err, RG_E_NOMEM, "%s: out of memory", what);
+}

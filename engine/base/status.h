@@ -26,5 +26,7 @@ typedef struct rg_err {
 
 /* Writes the message and returns `code`. err may be NULL. */
 rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* RG_E_NOMEM: "what: out of memory". */
+rg_status rg_no_memory(rg_err *err, const char *what);
 
 #endif

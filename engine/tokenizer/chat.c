@@ -1,4 +1,4 @@
-/* A conversation's turn as parts of text, control tokens apart from what people wrote. */
+/* Chat templates, unrolled from chat.def, and conversations as token ids. */
 #include "tokenizer/chat.h"
 
 #include <ctype.h>
@@ -145,7 +145,7 @@ rg_status rg_chat_encode(
         memcpy(with + 1, *ids, *n * sizeof *with);
         (*n)++;
     } else {
-        st = rg_fail(err, RG_E_NOMEM, "chat: out of memory");
+        st = rg_no_memory(err, "chat");
     }
     free(*ids);
     *ids = with;

@@ -27,7 +27,7 @@ static rg_status read_text(char **text, const char *path, rg_err *err)
     }
     *text = strndup((const char *)f.data, f.size);
     rg_mapfile_close(&f);
-    return *text ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    return *text ? RG_OK : rg_no_memory(err, path);
 }
 
 /* "chat_template": a string, or a list of {name, template} of which "default" is meant. */
@@ -48,7 +48,7 @@ static rg_status read_config(char **text, const char *path, rg_err *err)
     }
     rg_status st = RG_OK;
     if (json_is_string(v) && json_string_length(v) <= TEMPLATE_MAX && !(*text = strdup(json_string_value(v))))
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        st = rg_no_memory(err, path);
     json_decref(root);
     return st;
 }
@@ -108,7 +108,7 @@ rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const char *tokenizer, c
     if (tokenizer) st = beside(&text, c, tokenizer, err);
     if (st == RG_OK && !text && v && v->chat_template) {
         snprintf(c->source, sizeof c->source, "tokenizer.chat_template of the GGUF file");
-        if (!(text = strdup(v->chat_template))) st = rg_fail(err, RG_E_NOMEM, "chat: out of memory");
+        if (!(text = strdup(v->chat_template))) st = rg_no_memory(err, "chat");
     }
     if (st == RG_OK && !text && found) st = beside(&text, c, found, err);
     if (st == RG_OK && !text) st = beside(&text, c, rg_ckpt_path(ckpt), err);

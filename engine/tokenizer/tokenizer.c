@@ -106,7 +106,7 @@ static rg_tokenizer *new_tokenizer(rg_err *err)
 {
     rg_tokenizer *t = calloc(1, sizeof *t);
     if (!t) {
-        rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory");
+        rg_no_memory(err, "tokenizer");
         return NULL;
     }
     t->unk = t->bos = t->eos = -1;
@@ -377,8 +377,7 @@ static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int
     if (flags & RG_TOK_BOS)
         for (int i = 0; i < t->n_suffix && st == RG_OK; i++) st = rg_enc_push(&e, t->suffix[i]);
     /* never NULL */
-    if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids)))
-        st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory");
+    if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids))) st = rg_no_memory(err, "tokenizer");
     if (st == RG_OK) {
         *ids = e.ids;
         *n = e.n;
@@ -409,7 +408,7 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
     rg_trust trust = {.span = span};
     *ids = NULL;
     *n = 0;
-    if (!span) st = rg_fail(err, RG_E_NOMEM, "tokenizer: out of memory");
+    if (!span) st = rg_no_memory(err, "tokenizer");
     for (size_t i = 0; i < n_parts && st == RG_OK; i++) {
         const size_t from = text.len;
         st = rg_buf_add(&text, parts[i].text, parts[i].len, err);
