@@ -15,42 +15,19 @@ enum {
     MAX_PARTS = 1000
 };
 
+/* clang-format off */
 typedef enum gtype {
-    G_U8,
-    G_I8,
-    G_U16,
-    G_I16,
-    G_U32,
-    G_I32,
-    G_F32,
-    G_BOOL,
-    G_STR,
-    G_ARR,
-    G_U64,
-    G_I64,
-    G_F64,
-    G_COUNT
+    G_U8, G_I8, G_U16, G_I16, G_U32, G_I32, G_F32, G_BOOL, G_STR, G_ARR, G_U64, G_I64, G_F64, G_COUNT
 } gtype;
-static const int gsize[G_COUNT] = {[G_U8] = 1,
-    [G_I8] = 1,
-    [G_U16] = 2,
-    [G_I16] = 2,
-    [G_U32] = 4,
-    [G_I32] = 4,
-    [G_F32] = 4,
-    [G_BOOL] = 1,
-    [G_U64] = 8,
-    [G_I64] = 8,
-    [G_F64] = 8};
+static const int gsize[G_COUNT] = {[G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4,
+    [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
 
-/* Types of GGUF that we know by name only. */
-static const struct {
-    int type;
-    const char *name;
-} other_types[] = {{9, "Q8_1"}, {10, "Q2_K"}, {11, "Q3_K"}, {15, "Q8_K"}, {16, "IQ2_XXS"}, {17, "IQ2_XS"},
-    {18, "IQ3_XXS"}, {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {23, "IQ4_XS"}, {24, "I8"},
-    {25, "I16"}, {26, "I32"}, {27, "I64"}, {28, "F64"}, {29, "IQ1_M"}, {34, "TQ1_0"}, {35, "TQ2_0"},
-    {39, "MXFP4"}};
+/* Types of tensors that we know by name only. */
+static const char *const other_types[] = {[9] = "Q8_1", [10] = "Q2_K", [11] = "Q3_K", [15] = "Q8_K",
+    [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S", [20] = "IQ4_NL", [21] = "IQ3_S",
+    [22] = "IQ2_S", [23] = "IQ4_XS", [24] = "I8", [25] = "I16", [26] = "I32", [27] = "I64", [28] = "F64",
+    [29] = "IQ1_M", [34] = "TQ1_0", [35] = "TQ2_0", [39] = "MXFP4"};
+/* clang-format on */
 
 typedef struct str {
     const char *p;
@@ -401,12 +378,21 @@ static int by_begin(const void *a, const void *b)
 
 static rg_status refuse_type(const parser *g, str name, uint32_t type, rg_err *err)
 {
-    for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++)
-        if (other_types[i].type == (int)type)
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: tensor %.*s has type %s; expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, "
-                "Q5_K or Q6_K",
-                g->path, show(name), name.p, other_types[i].name);
+    char list[RG_ERR_MAX] = "";
+    size_t n = 0;
+    int last = 0;
+    for (int i = 0; i < RG_FT_COUNT; i++)
+        if (rg_ftypes[i].ggml >= 0) last = i;
+    for (int i = 0; i <= last; i++)
+        if (rg_ftypes[i].ggml >= 0)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s",
+                i == 0         ? ""
+                    : i < last ? ", "
+                               : " or ",
+                rg_ftypes[i].name);
+    if (type < sizeof other_types / sizeof *other_types && other_types[type])
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected %s", g->path, show(name),
+            name.p, other_types[type], list);
     return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", g->path,
         show(name), name.p, type);
 }
