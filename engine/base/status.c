@@ -2,19 +2,26 @@
 
 #include <stdio.h>
 
-rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...)
+static rg_status fail(rg_err *err, rg_status code, const char *name, const char *fmt, va_list ap)
 {
-    if (err) {
-        va_list ap;
-        va_start(ap, fmt);
-        vsnprintf(err->msg, sizeof err->msg, fmt, ap);
-        va_end(ap);
-        for (char *p = err->msg; *p; p++) /* a hostile name must not break the line or the terminal */
-            if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
-        err->code = code;
-    }
-    return code;
+    if (!err) return code;
+    const size_t n = name ? (size_t)snprintf(err->msg, sizeof err->msg, "%s: ", name) : 0;
+    if (n < sizeof err->msg) vsnprintf(err->msg + n, sizeof err->msg - n, fmt, ap);
+    for (char *p = err->msg; *p; p++) /* a hostile name must not break the line or the terminal */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+    return err->code = code;
 }
+
+#define FAIL(err, code, name) \
+    va_list ap; \
+    va_start(ap, fmt); \
+    const rg_status st = fail((err), (code), (name), fmt, ap); \
+    va_end(ap); \
+    return st
+
+rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...) { FAIL(err, code, NULL); }
+rg_status rg_bad(const rg_src *s, const char *fmt, ...) { FAIL(s->err, RG_E_FILE, s->name); }
+rg_status rg_lacks(const rg_src *s, const char *fmt, ...) { FAIL(s->err, RG_E_UNSUPPORTED, s->name); }
 
 rg_status rg_no_memory(rg_err *err, const char *what)
 {

@@ -29,4 +29,14 @@ rg_status rg_fail(rg_err *err, rg_status code, const char *fmt, ...) __attribute
 /* RG_E_NOMEM: "what: out of memory". */
 rg_status rg_no_memory(rg_err *err, const char *what);
 
+/* A file that is being read: its name in messages, and where they go (both borrowed). */
+typedef struct rg_src {
+    const char *name;
+    rg_err *err;
+} rg_src;
+
+/* RG_E_FILE and RG_E_UNSUPPORTED: "name: " and the message. */
+rg_status rg_bad(const rg_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+rg_status rg_lacks(const rg_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -41,16 +41,14 @@ void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id)
 enum { RULE_MAX = 4096 }; /* bytes of a merge rule */
 
 rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len,
-    uint32_t rank, const char *what, rg_err *err)
+    uint32_t rank, const rg_src *src)
 {
     char buf[RULE_MAX];
     const int show_a = (int)(a_len < 40 ? a_len : 40), show_b = (int)(b_len < 40 ? b_len : 40);
-    if (a_len == 0 || b_len == 0)
-        return rg_fail(err, RG_E_FILE, "%s: merge %u has an empty half", what, rank);
+    if (a_len == 0 || b_len == 0) return rg_bad(src, "merge %u has an empty half", rank);
     if (a_len > sizeof buf || b_len > sizeof buf || a_len + b_len > sizeof buf)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: merge %u joins %zu and %zu bytes, at most %zu together are supported", what, rank, a_len,
-            b_len, sizeof buf);
+        return rg_lacks(src, "merge %u joins %zu and %zu bytes, at most %zu together are supported", rank,
+            a_len, b_len, sizeof buf);
     memcpy(buf, a, a_len);
     memcpy(buf + a_len, b, b_len);
     size_t cut = a_len, len = a_len + b_len;
@@ -59,8 +57,8 @@ rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *
         const int64_t na = rg_bytemap_decode(u, u, a_len),
                       nb = na < 0 ? -1 : rg_bytemap_decode(u + na, u + a_len, b_len);
         if (nb < 0)
-            return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\") is not of byte-level characters",
-                what, rank, show_a, a, show_b, b);
+            return rg_bad(
+                src, "merge %u (\"%.*s %.*s\") is not of byte-level characters", rank, show_a, a, show_b, b);
         cut = (size_t)na;
         len = (size_t)(na + nb);
     }
@@ -68,8 +66,7 @@ rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *
                   ib = rg_vocab_find_any(&t->vocab, buf + cut, len - cut);
     const int32_t id = rg_vocab_find_any(&t->vocab, buf, len);
     if (ia < 0 || ib < 0 || id < 0)
-        return rg_fail(err, RG_E_FILE, "%s: merge %u (\"%.*s %.*s\"): %s not in the vocabulary", what, rank,
-            show_a, a, show_b, b,
+        return rg_bad(src, "merge %u (\"%.*s %.*s\"): %s not in the vocabulary", rank, show_a, a, show_b, b,
             ia < 0       ? "the left half is"
                 : ib < 0 ? "the right half is"
                          : "the whole is");

@@ -28,17 +28,16 @@ static bool piece_is(const rg_ckpt_vocab *v, size_t id, const char *s)
     return id < v->n && v->piece_len[id] == strlen(s) && memcmp(v->piece[id], s, strlen(s)) == 0;
 }
 
-static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_err *err)
+static const struct pre *find_pre(const rg_ckpt_vocab *v, const rg_src *src)
 {
     const char *name = v->pre;
     /* early Llama-3 conversions name no pre-tokeniser, but no other vocabulary looks like theirs */
     if ((!name || strcmp(name, "default") == 0) && v->n == 128256 && piece_is(v, 128000, "<|begin_of_text|>"))
         name = "llama-bpe";
     if (!name) {
-        rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: the GGUF file does not name its pre-tokeniser (tokenizer.ggml.pre); give the original "
-            "tokenizer.json with -z",
-            what);
+        rg_lacks(src,
+            "the GGUF file does not name its pre-tokeniser (tokenizer.ggml.pre); give the original "
+            "tokenizer.json with -z");
         return NULL;
     }
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
@@ -47,14 +46,14 @@ static const struct pre *find_pre(const rg_ckpt_vocab *v, const char *what, rg_e
     char list[400] = "";
     for (size_t i = 0; i < sizeof pres / sizeof *pres && n < sizeof list; i++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? " " : "", pres[i].name);
-    rg_fail(err, RG_E_UNSUPPORTED,
-        "%s: pre-tokeniser \"%.60s\" (tokenizer.ggml.pre) is not supported (these are: %s); give the "
+    rg_lacks(src,
+        "pre-tokeniser \"%.60s\" (tokenizer.ggml.pre) is not supported (these are: %s); give the "
         "original tokenizer.json with -z",
-        what, name, list);
+        name, list);
     return NULL;
 }
 
-static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, const char *what, rg_err *err)
+static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, const rg_src *src)
 {
     rg_status st = RG_OK;
     for (size_t id = 0; id < v->n && st == RG_OK; id++) {
@@ -62,74 +61,69 @@ static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, 
         const float score = v->score ? v->score[id] : 0.0f;
         const int byte = spm ? rg_byte_piece(v->piece[id], v->piece_len[id]) : -1;
         if (type < RG_TT_NORMAL || type > RG_TT_BYTE)
-            return rg_fail(err, RG_E_FILE, "%s: token %zu has type %d, expected 1 to 6", what, id, type);
-        if (!isfinite(score))
-            return rg_fail(err, RG_E_FILE, "%s: the score of token %zu is not finite", what, id);
+            return rg_bad(src, "token %zu has type %d, expected 1 to 6", id, type);
+        if (!isfinite(score)) return rg_bad(src, "the score of token %zu is not finite", id);
         if (!v->type && byte >= 0) type = RG_TT_BYTE;
         if (!v->type && spm && id < 3) type = id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL;
         if (type == RG_TT_BYTE && byte < 0) type = RG_TT_NORMAL;
         st = rg_vocab_set(
-            &t->vocab, (int64_t)id, v->piece[id], v->piece_len[id], (rg_toktype)type, score, what, err);
+            &t->vocab, (int64_t)id, v->piece[id], v->piece_len[id], (rg_toktype)type, score, src);
     }
     return st;
 }
 
-static rg_status check_id(const rg_ckpt_vocab *v, int32_t id, const char *key, const char *what, rg_err *err)
+static rg_status check_id(const rg_ckpt_vocab *v, int32_t id, const char *key, const rg_src *src)
 {
     if (id < -1 || (id >= 0 && (size_t)id >= v->n))
-        return rg_fail(err, RG_E_FILE, "%s: %s is %d, but there are %zu tokens", what, key, id, v->n);
+        return rg_bad(src, "%s is %d, but there are %zu tokens", key, id, v->n);
     return RG_OK;
 }
 
-static rg_status read_merges(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *what, rg_err *err)
+static rg_status read_merges(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src)
 {
-    rg_status st = rg_pairs_init(&t->pairs, v->n_merges, err);
+    rg_status st = rg_pairs_init(&t->pairs, v->n_merges, src->err);
     for (size_t i = 0; i < v->n_merges && st == RG_OK; i++) {
         const char *m = v->merge[i];
         const size_t len = v->merge_len[i];
         const char *gap = len > 1 ? memchr(m + 1, ' ', len - 1) : NULL;
-        if (!gap)
-            return rg_fail(err, RG_E_FILE, "%s: merge %zu is not two pieces with a space between", what, i);
-        st = rg_bpe_rule(
-            t, m, (size_t)(gap - m), gap + 1, len - (size_t)(gap - m) - 1, (uint32_t)i, what, err);
+        if (!gap) return rg_bad(src, "merge %zu is not two pieces with a space between", i);
+        st = rg_bpe_rule(t, m, (size_t)(gap - m), gap + 1, len - (size_t)(gap - m) - 1, (uint32_t)i, src);
     }
     return st;
 }
 
-rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *what, rg_err *err)
+rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src)
 {
     const bool spm = v->model && strcmp(v->model, "llama") == 0;
     const struct pre *pre = NULL;
     rg_status st = RG_OK;
     if (!spm && (!v->model || strcmp(v->model, "gpt2") != 0))
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported", what,
+        return rg_lacks(src, "tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported",
             v->model ? v->model : "(none)");
-    if (spm && !v->score)
-        return rg_fail(err, RG_E_FILE, "%s: a \"llama\" vocabulary needs tokenizer.ggml.scores", what);
-    if (!spm && !(pre = find_pre(v, what, err))) return RG_E_UNSUPPORTED;
+    if (spm && !v->score) return rg_bad(src, "a \"llama\" vocabulary needs tokenizer.ggml.scores");
+    if (!spm && !(pre = find_pre(v, src))) return RG_E_UNSUPPORTED;
     t->kind = spm ? "GGUF SentencePiece BPE" : "GGUF byte-level BPE";
     t->model = spm ? RG_TM_SPM : RG_TM_BYTE_BPE;
     t->dec.byte_level = !spm;
-    if ((st = check_id(v, v->bos, "tokenizer.ggml.bos_token_id", what, err)) != RG_OK ||
-        (st = check_id(v, v->eos, "tokenizer.ggml.eos_token_id", what, err)) != RG_OK ||
-        (st = check_id(v, v->eot, "tokenizer.ggml.eot_token_id", what, err)) != RG_OK ||
-        (st = check_id(v, v->unk, "tokenizer.ggml.unknown_token_id", what, err)) != RG_OK)
+    if ((st = check_id(v, v->bos, "tokenizer.ggml.bos_token_id", src)) != RG_OK ||
+        (st = check_id(v, v->eos, "tokenizer.ggml.eos_token_id", src)) != RG_OK ||
+        (st = check_id(v, v->eot, "tokenizer.ggml.eot_token_id", src)) != RG_OK ||
+        (st = check_id(v, v->unk, "tokenizer.ggml.unknown_token_id", src)) != RG_OK)
         return st;
-    st = read_pieces(t, v, spm, what, err);
-    if (st == RG_OK && spm) st = rg_tok_spm_norm(t, false, v->add_space_prefix != 0, true, err);
-    if (st == RG_OK) st = rg_tok_index(t, false, what, err);
+    st = read_pieces(t, v, spm, src);
+    if (st == RG_OK && spm) st = rg_tok_spm_norm(t, false, v->add_space_prefix != 0, true, src->err);
+    if (st == RG_OK) st = rg_tok_index(t, false, src);
     if (st != RG_OK) return st;
     rg_tok_find_bytes(t);
     for (size_t id = 0; id < v->n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
         if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN || type == RG_TT_USER)
-            st = rg_tok_add_raw(t, (int32_t)id, type != RG_TT_USER, err);
+            st = rg_tok_add_raw(t, (int32_t)id, type != RG_TT_USER, src->err);
     }
-    if (st == RG_OK && !spm) st = read_merges(t, v, what, err);
+    if (st == RG_OK && !spm) st = read_merges(t, v, src);
     for (int i = 0; pre && i < 2 && pre->pattern[i] && st == RG_OK; i++)
         st = rg_pretok_add(
-            &t->pre, pre->pattern[i], strlen(pre->pattern[i]), false, RG_SPLIT_ISOLATED, false, what, err);
+            &t->pre, pre->pattern[i], strlen(pre->pattern[i]), false, RG_SPLIT_ISOLATED, false, src);
     if (st != RG_OK) return st;
     t->ignore_merges = pre && pre->ignore_merges;
     t->fuse_unk = spm;

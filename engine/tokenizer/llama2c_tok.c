@@ -9,7 +9,7 @@
 #include "tokenizer/tok_impl.h"
 
 rg_status rg_tok_read_llama2c(
-    rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const char *what, rg_err *err)
+    rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const rg_src *src)
 {
     /* the file has a line break before and after the last two */
     static const char *const first[3] = {"<unk>", "<s>", "</s>"};
@@ -19,40 +19,35 @@ rg_status rg_tok_read_llama2c(
     t->model = RG_TM_SPM;
     const uint32_t longest = rg_cur_u32(&c);
     if (c.bad || longest == 0 || longest > RG_PIECE_MAX)
-        return rg_fail(err, RG_E_FILE,
-            "%s: not a tokenizer (neither JSON, nor SentencePiece, nor GGUF, nor a llama2.c tokenizer.bin)",
-            what);
+        return rg_bad(
+            src, "not a tokenizer (neither JSON, nor SentencePiece, nor GGUF, nor a llama2.c tokenizer.bin)");
     for (int64_t id = 0; rg_cur_left(&c) > 0 && (vocab <= 0 || id < vocab) && st == RG_OK; id++) {
         const float score = rg_cur_f32(&c);
         const uint32_t len = rg_cur_u32(&c);
         const char *piece = (const char *)rg_cur_take(&c, len);
         if (c.bad || !piece)
-            return rg_fail(err, RG_E_FILE,
-                "%s: cut off, or not a tokenizer: token %lld does not fit into the file", what,
-                (long long)id);
-        if (!isfinite(score))
-            return rg_fail(err, RG_E_FILE, "%s: the score of token %lld is not finite", what, (long long)id);
+            return rg_bad(
+                src, "cut off, or not a tokenizer: token %lld does not fit into the file", (long long)id);
+        if (!isfinite(score)) return rg_bad(src, "the score of token %lld is not finite", (long long)id);
         const int byte = rg_byte_piece(piece, len);
         if (id < 3)
             st = rg_vocab_set(&t->vocab, id, first[id],
                 id == 0       ? 5
                     : id == 1 ? 3
                               : 4,
-                id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL, score, what, err);
+                id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL, score, src);
         else
             st = rg_vocab_set(
-                &t->vocab, id, piece, len, byte == id - 3 ? RG_TT_BYTE : RG_TT_NORMAL, score, what, err);
+                &t->vocab, id, piece, len, byte == id - 3 ? RG_TT_BYTE : RG_TT_NORMAL, score, src);
     }
     if (st == RG_OK && rg_cur_left(&c) > 0)
-        st = rg_fail(err, RG_E_FILE,
-            "%s: the tokenizer has more tokens than the model's %lld: it belongs to another model", what,
+        st = rg_bad(src, "the tokenizer has more tokens than the model's %lld: it belongs to another model",
             (long long)vocab);
     if (st == RG_OK && t->vocab.n < 3)
-        st = rg_fail(
-            err, RG_E_FILE, "%s: %zu tokens, expected at least 3 (<unk>, BOS, EOS)", what, t->vocab.n);
-    if (st == RG_OK) st = rg_tok_spm_norm(t, false, true, false, err);
-    if (st == RG_OK) st = rg_tok_index(t, false, what, err);
-    for (int32_t id = 0; id < 3 && st == RG_OK; id++) st = rg_tok_add_raw(t, id, true, err);
+        st = rg_bad(src, "%zu tokens, expected at least 3 (<unk>, BOS, EOS)", t->vocab.n);
+    if (st == RG_OK) st = rg_tok_spm_norm(t, false, true, false, src->err);
+    if (st == RG_OK) st = rg_tok_index(t, false, src);
+    for (int32_t id = 0; id < 3 && st == RG_OK; id++) st = rg_tok_add_raw(t, id, true, src->err);
     if (st != RG_OK) return st;
     rg_tok_find_bytes(t);
     t->unk = 0;

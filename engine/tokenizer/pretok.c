@@ -7,10 +7,9 @@
 #include "tokenizer/utf8.h"
 
 rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split,
-    bool invert, const char *what, rg_err *err)
+    bool invert, const rg_src *src)
 {
-    if (p->n == RG_PRETOK_MAX)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: more than %d pre-tokeniser patterns", what, RG_PRETOK_MAX);
+    if (p->n == RG_PRETOK_MAX) return rg_lacks(src, "more than %d pre-tokeniser patterns", RG_PRETOK_MAX);
     const uint32_t options =
         literal ? PCRE2_LITERAL | PCRE2_UTF : PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
     int code = 0;
@@ -19,8 +18,8 @@ rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool lite
     if (!re) {
         PCRE2_UCHAR msg[128] = {0};
         pcre2_get_error_message(code, msg, sizeof msg);
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: pre-tokeniser pattern \"%.80s\": %s at character %zu",
-            what, pattern, (const char *)msg, (size_t)at);
+        return rg_lacks(src, "pre-tokeniser pattern \"%.80s\": %s at character %zu", pattern,
+            (const char *)msg, (size_t)at);
     }
     (void)pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter does it */
     p->step[p->n++] = (struct rg_pretok_step){re, split, invert};

@@ -29,7 +29,7 @@ typedef struct rg_pretok {
 
 /* literal: the pattern is a plain string. */
 rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split,
-    bool invert, const char *what, rg_err *err);
+    bool invert, const rg_src *src);
 typedef rg_status (*rg_word_fn)(void *user, const char *p, size_t n);
 /* Calls word for each word of text, in order. Runs of bytes that are not UTF-8 are words of their own if
  * there is any pattern. */

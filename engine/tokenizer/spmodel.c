@@ -62,7 +62,7 @@ static float f32_of(uint64_t bits)
     return f;
 }
 
-static rg_status read_piece(rg_tokenizer *t, const field *msg, const char *what, rg_err *err)
+static rg_status read_piece(rg_tokenizer *t, const field *msg, const rg_src *src)
 {
     rg_cursor c = {.p = msg->p, .end = msg->p + msg->n};
     field f, piece = {0};
@@ -77,16 +77,14 @@ static rg_status read_piece(rg_tokenizer *t, const field *msg, const char *what,
             type = f.value;
     }
     const long long id = (long long)t->vocab.n;
-    if (c.bad) return rg_fail(err, RG_E_FILE, "%s: piece %lld is malformed", what, id);
+    if (c.bad) return rg_bad(src, "piece %lld is malformed", id);
     if (type < RG_TT_NORMAL || type > RG_TT_BYTE)
-        return rg_fail(err, RG_E_FILE, "%s: piece %lld has type %llu, expected 1 to 6", what, id,
-            (unsigned long long)type);
-    if (piece.n == 0) return rg_fail(err, RG_E_FILE, "%s: piece %lld is empty", what, id);
-    if (!isfinite(score))
-        return rg_fail(err, RG_E_FILE, "%s: the score of piece %lld is not finite", what, id);
+        return rg_bad(src, "piece %lld has type %llu, expected 1 to 6", id, (unsigned long long)type);
+    if (piece.n == 0) return rg_bad(src, "piece %lld is empty", id);
+    if (!isfinite(score)) return rg_bad(src, "the score of piece %lld is not finite", id);
     if (type == RG_TT_BYTE && rg_byte_piece((const char *)piece.p, piece.n) < 0)
-        return rg_fail(err, RG_E_FILE, "%s: piece %lld is of type byte but not <0xHH>", what, id);
-    return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type, score, what, err);
+        return rg_bad(src, "piece %lld is of type byte but not <0xHH>", id);
+    return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type, score, src);
 }
 
 typedef struct trainer {
@@ -132,8 +130,7 @@ static int32_t id_of(const rg_tokenizer *t, int64_t id, rg_toktype type)
     return id >= 0 && (uint64_t)id < t->vocab.n && t->vocab.type[id] == type ? (int32_t)id : -1;
 }
 
-rg_status rg_tok_read_spmodel(
-    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
+rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src)
 {
     rg_cursor c = {.p = data, .end = data + n};
     trainer train = {.model_type = 1, .unk = 0, .bos = 1, .eos = 2}; /* the defaults of the schema */
@@ -147,7 +144,7 @@ rg_status rg_tok_read_spmodel(
         if (f.wire != 2) continue;
         switch (f.number) {
         case 1:
-            st = read_piece(t, &f, what, err);
+            st = read_piece(t, &f, src);
             break;
         case 2:
             seen_trainer = true;
@@ -165,30 +162,27 @@ rg_status rg_tok_read_spmodel(
     }
     if (st != RG_OK) return st;
     if (c.bad || !sane)
-        return rg_fail(err, RG_E_FILE, "%s: malformed or cut off SentencePiece model after %zu pieces", what,
-            t->vocab.n);
-    if (!seen_trainer)
-        return rg_fail(err, RG_E_FILE, "%s: the SentencePiece model has no trainer_spec: cut off?", what);
+        return rg_bad(src, "malformed or cut off SentencePiece model after %zu pieces", t->vocab.n);
+    if (!seen_trainer) return rg_bad(src, "the SentencePiece model has no trainer_spec: cut off?");
     if (train.model_type != 2)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece model type %s, only BPE is supported", what,
+        return rg_lacks(src, "SentencePiece model type %s, only BPE is supported",
             train.model_type == 1       ? "unigram"
                 : train.model_type == 3 ? "word"
                 : train.model_type == 4 ? "char"
                                         : "unknown");
     if (norm.charsmap || denorm.charsmap)
-        return rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: SentencePiece character normalisation (precompiled_charsmap)", what);
-    if (train.suffix)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: SentencePiece treat_whitespace_as_suffix", what);
-    st = rg_tok_spm_norm(t, norm.squeeze, norm.dummy_prefix, norm.escape, err);
-    if (st == RG_OK) st = rg_tok_index(t, true, what, err);
+        return rg_lacks(src, "SentencePiece character normalisation (precompiled_charsmap)");
+    if (train.suffix) return rg_lacks(src, "SentencePiece treat_whitespace_as_suffix");
+    st = rg_tok_spm_norm(t, norm.squeeze, norm.dummy_prefix, norm.escape, src->err);
+    if (st == RG_OK) st = rg_tok_index(t, true, src);
     for (size_t id = 0; id < t->vocab.n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
         const rg_span s = t->vocab.piece[id];
-        if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) st = rg_tok_add_raw(t, (int32_t)id, true, err);
+        if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN)
+            st = rg_tok_add_raw(t, (int32_t)id, true, src->err);
         if (type == RG_TT_USER)
             st = rg_added_put(
-                &t->normed, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = (int32_t)id}, err);
+                &t->normed, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = (int32_t)id}, src->err);
     }
     if (st != RG_OK) return st;
     rg_tok_find_bytes(t);

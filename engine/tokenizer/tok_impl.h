@@ -85,7 +85,7 @@ void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id);
 /* A rule of two pieces as written in the file. Rules that would make a control token of plain text are left
  * out. */
 rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len,
-    uint32_t rank, const char *what, rg_err *err);
+    uint32_t rank, const rg_src *src);
 rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n);
 
 /* words.c. Calls merge for each part of text[n] that no merge can leave; merge appends the ids. */
@@ -96,18 +96,16 @@ rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge);
 rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n);
 
 /* Readers: fill a zeroed tokenizer (bos, eos, unk and byte_id are -1). data is the whole file. */
-rg_status rg_tok_read_json(
-    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
-rg_status rg_tok_read_spmodel(
-    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err);
+rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src);
+rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src);
 rg_status rg_tok_read_llama2c(
-    rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const char *what, rg_err *err);
-rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const char *what, rg_err *err);
+    rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const rg_src *src);
+rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src);
 
 /* tokenizer.c, shared by the readers. */
 /* Texts of the pieces, then the look-up. Call when all pieces and the decoder are set, before merge rules. A
  * second equal piece is an error if unique is set. */
-rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *err);
+rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src);
 /* Byte table: of "<0xHH>" pieces (of type BYTE), or of the 256 base characters of a byte-level vocabulary. */
 void rg_tok_find_bytes(rg_tokenizer *t);
 /* The normalisation of SentencePiece: U+2581 or a space before the text, spaces escaped as U+2581. */

@@ -2,36 +2,10 @@
  * would give wrong ids. */
 #include "tokenizer/tok_json.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tokenizer/unicode.h"
-
-static rg_status fail(const rg_tok_src *s, rg_status code, const char *fmt, va_list ap)
-{
-    char msg[RG_ERR_MAX];
-    vsnprintf(msg, sizeof msg, fmt, ap);
-    return rg_fail(s->err, code, "%s: %s", s->what, msg);
-}
-
-rg_status rg_tj_bad(const rg_tok_src *s, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    const rg_status st = fail(s, RG_E_FILE, fmt, ap);
-    va_end(ap);
-    return st;
-}
-
-rg_status rg_tj_lacks(const rg_tok_src *s, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    const rg_status st = fail(s, RG_E_UNSUPPORTED, fmt, ap);
-    va_end(ap);
-    return st;
-}
 
 static bool among(const char *key, const char *keys)
 {
@@ -49,7 +23,7 @@ static rg_status read_one(const rg_tok_src *s, const json_t *o, const char *key,
         *out = !v || json_is_null(v) ? kind == 't' : json_is_true(v);
         return !v || json_is_null(v) || json_is_boolean(v)
             ? RG_OK
-            : rg_tj_bad(s, "%s.%s is not true or false", s->part, key);
+            : rg_bad(&s->src, "%s.%s is not true or false", s->part, key);
     }
     const char **text = va_arg(*ap, const char **);
     size_t *n = va_arg(*ap, size_t *);
@@ -59,10 +33,10 @@ static rg_status read_one(const rg_tok_src *s, const json_t *o, const char *key,
         *va_arg(*ap, bool *) = string != NULL;
         v = string ? string : json_object_get(v, "Regex");
         if (!json_is_string(v) || !one)
-            return rg_tj_bad(s, "%s.%s is not {\"String\": ...} or {\"Regex\": ...}", s->part, key);
-        if (json_string_length(v) == 0) return rg_tj_bad(s, "%s.%s is empty", s->part, key);
+            return rg_bad(&s->src, "%s.%s is not {\"String\": ...} or {\"Regex\": ...}", s->part, key);
+        if (json_string_length(v) == 0) return rg_bad(&s->src, "%s.%s is empty", s->part, key);
     }
-    if (!json_is_string(v)) return rg_tj_bad(s, "%s.%s is missing or not a string", s->part, key);
+    if (!json_is_string(v)) return rg_bad(&s->src, "%s.%s is missing or not a string", s->part, key);
     *text = json_string_value(v);
     *n = json_string_length(v);
     return RG_OK;
@@ -75,9 +49,9 @@ rg_status rg_tj_read(const rg_tok_src *s, const json_t *o, const char *keys, ...
     char name[40];
     json_t *value;
     va_list ap;
-    if (!json_is_object(o)) return rg_tj_bad(s, "%s is not an object", s->part);
+    if (!json_is_object(o)) return rg_bad(&s->src, "%s is not an object", s->part);
     json_object_foreach ((json_t *)(uintptr_t)o, key, value)
-        if (!among(key, keys)) return rg_tj_lacks(s, "%s has an unknown key \"%.60s\"", s->part, key);
+        if (!among(key, keys)) return rg_lacks(&s->src, "%s has an unknown key \"%.60s\"", s->part, key);
     va_start(ap, keys);
     for (const char *p = keys; *p && st == RG_OK; p += strcspn(p, " "), p += *p == ' ') {
         const size_t n = strcspn(p, " =");
@@ -94,7 +68,7 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
     json_t *value;
     rg_status st = RG_OK;
     rg_tokenizer *t = s->t;
-    if (!json_is_object(vocab)) return rg_tj_bad(s, "model.vocab is not an object");
+    if (!json_is_object(vocab)) return rg_bad(&s->src, "model.vocab is not an object");
     /* so that memory follows the size of the file, not the largest id in it */
     const json_int_t limit = 4 * (json_int_t)(json_object_size(vocab) + n_added) + 1024;
     for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && st == RG_OK;
@@ -102,13 +76,13 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
         key = json_object_iter_key(it);
         value = json_object_iter_value(it);
         const size_t len = json_object_iter_key_len(it);
-        if (!json_is_integer(value)) return rg_tj_bad(s, "the id of \"%.60s\" is not an integer", key);
+        if (!json_is_integer(value)) return rg_bad(&s->src, "the id of \"%.60s\" is not an integer", key);
         const json_int_t id = json_integer_value(value);
         if (id >= limit)
-            return rg_tj_bad(
-                s, "token id %lld, but there are only %zu tokens", (long long)id, json_object_size(vocab));
+            return rg_bad(&s->src, "token id %lld, but there are only %zu tokens", (long long)id,
+                json_object_size(vocab));
         const bool byte = (byte_fallback || t->dec.byte_pieces) && rg_byte_piece(key, len) >= 0;
-        st = rg_vocab_set(&t->vocab, id, key, len, byte ? RG_TT_BYTE : RG_TT_NORMAL, 0.0f, s->what, s->err);
+        st = rg_vocab_set(&t->vocab, id, key, len, byte ? RG_TT_BYTE : RG_TT_NORMAL, 0.0f, &s->src);
     }
     return st;
 }
@@ -128,13 +102,13 @@ static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
         rg_tj_read(s, o, "id content=s single_word=f special=f normalized=f lstrip=f rstrip=f", &a->content,
             &a->len, &a->tok.single_word, &a->tok.special, &a->normalized, &a->tok.lstrip, &a->tok.rstrip);
     if (st != RG_OK) return st;
-    if (!json_is_integer(id)) return rg_tj_bad(s, "an added token has no integer id");
+    if (!json_is_integer(id)) return rg_bad(&s->src, "an added token has no integer id");
     a->id = json_integer_value(id);
     if (!normalized || json_is_null(normalized)) a->normalized = !a->tok.special;
-    if (a->len == 0) return rg_tj_bad(s, "added token %lld is empty", (long long)a->id);
+    if (a->len == 0) return rg_bad(&s->src, "added token %lld is empty", (long long)a->id);
     if (a->tok.single_word && !rg_unicode_available())
-        return rg_tj_lacks(
-            s, "added token \"%.60s\" has single_word, which needs a build with utf8proc", a->content);
+        return rg_lacks(
+            &s->src, "added token \"%.60s\" has single_word, which needs a build with utf8proc", a->content);
     a->tok.id = (int32_t)a->id; /* checked when it is set */
     return RG_OK;
 }
@@ -153,17 +127,17 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
         if ((st = parse_added(s, o, &a)) != RG_OK) return st;
         const rg_toktype type = a.tok.special ? RG_TT_CONTROL : RG_TT_USER;
         if (a.id >= 4 * (json_int_t)(n_model + json_array_size(list)) + 1024)
-            return rg_tj_bad(
-                s, "added token id %lld, but there are only %zu tokens", (long long)a.id, n_model);
+            return rg_bad(
+                &s->src, "added token id %lld, but there are only %zu tokens", (long long)a.id, n_model);
         if (a.id >= 0 && (size_t)a.id < v->n && v->type[a.id] != RG_TT_HOLE) {
             const rg_span p = v->piece[a.id];
             if (v->type[a.id] == RG_TT_CONTROL || v->type[a.id] == RG_TT_USER)
-                return rg_tj_bad(s, "added token id %lld appears twice", (long long)a.id);
+                return rg_bad(&s->src, "added token id %lld appears twice", (long long)a.id);
             if (p.len != a.len || memcmp(v->pool + p.off, a.content, a.len) != 0)
-                return rg_tj_bad(s, "id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens",
+                return rg_bad(&s->src, "id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens",
                     (long long)a.id, v->pool + p.off, a.content);
             if (v->type[a.id] != RG_TT_BYTE) v->type[a.id] = (uint8_t)type;
-        } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, s->what, s->err)) != RG_OK) {
+        } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, &s->src)) != RG_OK) {
             return st;
         }
     }
@@ -182,9 +156,9 @@ static rg_status find_added(rg_tok_src *s, const json_t *list)
         added a = {0};
         if ((st = parse_added(s, o, &a)) != RG_OK) break;
         if (a.normalized)
-            st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->err);
+            st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->src.err);
         if (st == RG_OK && a.len)
-            st = rg_added_put(a.normalized ? &t->normed : &t->raw, a.content, a.len, a.tok, s->err);
+            st = rg_added_put(a.normalized ? &t->normed : &t->raw, a.content, a.len, a.tok, s->src.err);
         if (st != RG_OK) break;
     }
     rg_buf_free(&work[0]);
@@ -214,8 +188,8 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
     rg_status st;
     size_t i;
     json_t *m;
-    if (!json_is_array(merges)) return rg_tj_bad(s, "model.merges is not an array");
-    if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->err)) != RG_OK) return st;
+    if (!json_is_array(merges)) return rg_bad(&s->src, "model.merges is not an array");
+    if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->src.err)) != RG_OK) return st;
     json_array_foreach (merges, i, m) {
         const char *a = NULL, *b = NULL;
         size_t na = 0, nb = 0;
@@ -234,8 +208,8 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
             b = json_string_value(json_array_get(m, 1));
             nb = json_string_length(json_array_get(m, 1));
         }
-        if (!a || !b) return rg_tj_bad(s, "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", i);
-        if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, s->what, s->err)) != RG_OK) return st;
+        if (!a || !b) return rg_bad(&s->src, "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", i);
+        if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, &s->src)) != RG_OK) return st;
     }
     return RG_OK;
 }
@@ -245,7 +219,7 @@ static rg_status must_be_empty(const rg_tok_src *s, const json_t *model, const c
 {
     const json_t *v = json_object_get(model, key);
     if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0)) return RG_OK;
-    return rg_tj_lacks(s, "model.%s is set", key);
+    return rg_lacks(&s->src, "model.%s is set", key);
 }
 
 static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fallback)
@@ -255,9 +229,9 @@ static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fall
     rg_tokenizer *t = s->t;
     const json_t *type = json_object_get(model, "type"), *dropout = json_object_get(model, "dropout"),
                  *unk = json_object_get(model, "unk_token");
-    if (!json_is_object(model)) return rg_tj_bad(s, "no \"model\" object: not a tokenizer.json?");
+    if (!json_is_object(model)) return rg_bad(&s->src, "no \"model\" object: not a tokenizer.json?");
     if (type && (!json_is_string(type) || strcmp(json_string_value(type), "BPE") != 0))
-        return rg_tj_lacks(s, "model type \"%.60s\", only BPE is supported",
+        return rg_lacks(&s->src, "model type \"%.60s\", only BPE is supported",
             json_is_string(type) ? json_string_value(type) : "?");
     if ((st = rg_tj_read(s, model,
              "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk=f "
@@ -265,9 +239,9 @@ static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fall
              &t->fuse_unk, byte_fallback, &t->ignore_merges)) != RG_OK)
         return st;
     if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0.0)
-        return rg_tj_lacks(s, "model.dropout is set");
+        return rg_lacks(&s->src, "model.dropout is set");
     if (unk && !json_is_null(unk) && !json_is_string(unk))
-        return rg_tj_bad(s, "model.unk_token is not a string");
+        return rg_bad(&s->src, "model.unk_token is not a string");
     if ((st = must_be_empty(s, model, "continuing_subword_prefix")) != RG_OK) return st;
     return must_be_empty(s, model, "end_of_word_suffix");
 }
@@ -293,13 +267,13 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
              "model")) != RG_OK)
         return st;
     if (list && !json_is_null(list) && !json_is_array(list))
-        return rg_tj_bad(s, "added_tokens is not an array");
+        return rg_bad(&s->src, "added_tokens is not an array");
     if ((st = part(s, root, "normalizer", rg_tj_normalizer)) != RG_OK) return st;
     if ((st = part(s, root, "pre_tokenizer", rg_tj_pre_tokenizer)) != RG_OK) return st;
     if ((st = part(s, root, "decoder", rg_tj_decoder)) != RG_OK) return st;
     if (s->byte_level_pre != s->byte_level_dec)
-        return rg_tj_lacks(
-            s, "ByteLevel is in the %s alone", s->byte_level_pre ? "pre_tokenizer" : "decoder");
+        return rg_lacks(
+            &s->src, "ByteLevel is in the %s alone", s->byte_level_pre ? "pre_tokenizer" : "decoder");
     t->model = s->byte_level_pre ? RG_TM_BYTE_BPE : RG_TM_BPE;
     t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE"
         : byte_fallback         ? "tokenizer.json BPE with byte fallback"
@@ -307,13 +281,14 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) != RG_OK)
         return st;
     if ((st = set_added(s, list)) != RG_OK) return st;
-    if ((st = rg_tok_index(t, false, s->what, s->err)) != RG_OK) return st;
+    if ((st = rg_tok_index(t, false, &s->src)) != RG_OK) return st;
     if (byte_fallback || t->model == RG_TM_BYTE_BPE) rg_tok_find_bytes(t);
     const json_t *unk = json_object_get(model, "unk_token");
     if (json_is_string(unk)) {
         t->unk = rg_vocab_find_any(&t->vocab, json_string_value(unk), json_string_length(unk));
         if (t->unk < 0)
-            return rg_tj_bad(s, "model.unk_token \"%.60s\" is not in the vocabulary", json_string_value(unk));
+            return rg_bad(
+                &s->src, "model.unk_token \"%.60s\" is not in the vocabulary", json_string_value(unk));
     }
     if ((st = find_added(s, list)) != RG_OK) return st;
     if ((st = part(s, root, "post_processor", rg_tj_post_processor)) != RG_OK) return st;
@@ -321,13 +296,12 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     return read_merges(s, json_object_get(model, "merges"));
 }
 
-rg_status rg_tok_read_json(
-    rg_tokenizer *t, const unsigned char *data, size_t n, const char *what, rg_err *err)
+rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src)
 {
-    rg_tok_src s = {.t = t, .what = what, .err = err, .part = "tokenizer.json"};
+    rg_tok_src s = {.t = t, .src = *src, .part = "tokenizer.json"};
     json_error_t je;
     json_t *root = json_loadb((const char *)data, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
-    if (!root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", what, je.line, je.column, je.text);
+    if (!root) return rg_fail(src->err, RG_E_FILE, "%s:%d:%d: %s", src->name, je.line, je.column, je.text);
     const rg_status st = read_root(&s, root);
     json_decref(root);
     return st;

@@ -8,15 +8,11 @@
 
 typedef struct rg_tok_src {
     rg_tokenizer *t;
-    const char *what; /* the file, for messages */
-    rg_err *err;
+    rg_src src;
     const char *part; /* where in the file the reader stands */
     bool byte_level_pre, byte_level_dec;
 } rg_tok_src;
 
-/* RG_E_FILE and RG_E_UNSUPPORTED, the file named in front. */
-rg_status rg_tj_bad(const rg_tok_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-rg_status rg_tj_lacks(const rg_tok_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Members of an object that has no others. keys: names separated by spaces. "name=t" and "name=f" want a
  * bool * (true or false where the member is absent or null), "name=s" a string that must be there: a
  * const char ** and a size_t *, borrowed; "name=p" {"String": ...} or {"Regex": ...}: the same and a bool *,

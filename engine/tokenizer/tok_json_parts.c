@@ -20,7 +20,7 @@ static bool is(const json_t *o, const char *type) { return strcmp(type_of(o), ty
 
 static rg_status unsupported(const rg_tok_src *s, const json_t *o)
 {
-    return rg_tj_lacks(s, "%s of type \"%.60s\"", s->part, type_of(o));
+    return rg_lacks(&s->src, "%s of type \"%.60s\"", s->part, type_of(o));
 }
 
 /* The members of a Sequence. */
@@ -33,9 +33,9 @@ static rg_status each(
     const json_t *list = json_object_get(o, key);
     snprintf(keys, sizeof keys, "type %s", key);
     rg_status st = rg_tj_read(s, o, keys);
-    if (st == RG_OK && !json_is_array(list)) st = rg_tj_bad(s, "%s.%s is not an array", s->part, key);
+    if (st == RG_OK && !json_is_array(list)) st = rg_bad(&s->src, "%s.%s is not an array", s->part, key);
     json_array_foreach (list, i, v) {
-        if (st == RG_OK && absent(v)) st = rg_tj_bad(s, "%s.%s has a null member", s->part, key);
+        if (st == RG_OK && absent(v)) st = rg_bad(&s->src, "%s.%s has a null member", s->part, key);
         if (st == RG_OK) st = one(s, v);
     }
     return st;
@@ -48,8 +48,8 @@ static rg_status replace_step(rg_tok_src *s, const json_t *o, rg_norm *into)
     bool literal;
     const rg_status st = rg_tj_read(s, o, "type pattern=p content=s", &a, &na, &literal, &b, &nb);
     if (st != RG_OK) return st;
-    if (!literal) return rg_tj_lacks(s, "%s of type \"Replace\" with a regular expression", s->part);
-    return rg_norm_add(into, RG_NORM_REPLACE, a, na, b, nb, s->err);
+    if (!literal) return rg_lacks(&s->src, "%s of type \"Replace\" with a regular expression", s->part);
+    return rg_norm_add(into, RG_NORM_REPLACE, a, na, b, nb, s->src.err);
 }
 
 static rg_status strip_normalizer(rg_tok_src *s, const json_t *o)
@@ -57,8 +57,8 @@ static rg_status strip_normalizer(rg_tok_src *s, const json_t *o)
     bool left, right;
     rg_norm *n = &s->t->norm;
     rg_status st = rg_tj_read(s, o, "type strip_left=t strip_right=t", &left, &right);
-    if (st == RG_OK && left) st = rg_norm_add(n, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->err);
-    if (st == RG_OK && right) st = rg_norm_add(n, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->err);
+    if (st == RG_OK && left) st = rg_norm_add(n, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->src.err);
+    if (st == RG_OK && right) st = rg_norm_add(n, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->src.err);
     return st;
 }
 
@@ -76,7 +76,7 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
         const char *p;
         size_t n;
         const rg_status st = rg_tj_read(s, o, "type prepend=s", &p, &n);
-        return st == RG_OK ? rg_norm_add(&s->t->norm, RG_NORM_PREPEND, NULL, 0, p, n, s->err) : st;
+        return st == RG_OK ? rg_norm_add(&s->t->norm, RG_NORM_PREPEND, NULL, 0, p, n, s->src.err) : st;
     }
     if (is(o, "Strip")) return strip_normalizer(s, o);
     for (size_t i = 0; i < COUNT(plain); i++) {
@@ -84,8 +84,8 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
         const rg_status st = rg_tj_read(s, o, "type");
         if (st != RG_OK) return st;
         if (!rg_unicode_available())
-            return rg_tj_lacks(s, "normalizer of type \"%s\" needs a build with utf8proc", plain[i].type);
-        return rg_norm_add(&s->t->norm, plain[i].op, NULL, 0, NULL, 0, s->err);
+            return rg_lacks(&s->src, "normalizer of type \"%s\" needs a build with utf8proc", plain[i].type);
+        return rg_norm_add(&s->t->norm, plain[i].op, NULL, 0, NULL, 0, s->src.err);
     }
     return unsupported(s, o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
@@ -135,11 +135,11 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
         s, o, "type pattern=p behavior=s invert=f", &p, &n, &literal, &behaviour, &behaviour_n, &invert);
     if (st != RG_OK) return st;
     const char *why = literal ? NULL : not_portable(p, n);
-    if (why) return rg_tj_lacks(s, "pre_tokenizer pattern \"%.80s\" has %s", p, why);
+    if (why) return rg_lacks(&s->src, "pre_tokenizer pattern \"%.80s\" has %s", p, why);
     for (size_t k = 0; k < COUNT(names); k++)
         if (strcmp(names[k], behaviour) == 0)
-            return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, s->what, s->err);
-    return rg_tj_lacks(s, "pre_tokenizer Split behavior \"%.60s\"", behaviour);
+            return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, &s->src);
+    return rg_lacks(&s->src, "pre_tokenizer Split behavior \"%.60s\"", behaviour);
 }
 
 /* A Metaspace: its mark, and whether a space goes before the text: prepend_scheme, or in older files
@@ -159,7 +159,7 @@ static rg_status read_metaspace(const rg_tok_src *s, const json_t *o, metaspace 
     if (!m->scheme) m->scheme = prefix ? "always" : "never";
     if (strcmp(m->scheme, "always") != 0 && strcmp(m->scheme, "first") != 0 &&
         strcmp(m->scheme, "never") != 0)
-        return rg_tj_lacks(s, "%s Metaspace prepend_scheme \"%.60s\"", s->part, m->scheme);
+        return rg_lacks(&s->src, "%s Metaspace prepend_scheme \"%.60s\"", s->part, m->scheme);
     return RG_OK;
 }
 
@@ -173,14 +173,14 @@ static rg_status metaspace_step(rg_tok_src *s, const json_t *o)
         st = rg_tj_read(s, o, "type replacement str_rep split=t add_prefix_space prepend_scheme", &split);
     if (st != RG_OK) return st;
     if (t->pre.n > 0 || t->prep.n > 0)
-        return rg_tj_lacks(s, "a Metaspace that is not the first pre_tokenizer");
-    if (m.n == 0) return rg_tj_bad(s, "pre_tokenizer.replacement is empty");
-    st = rg_norm_add(&t->prep, RG_NORM_REPLACE, " ", 1, m.mark, m.n, s->err);
+        return rg_lacks(&s->src, "a Metaspace that is not the first pre_tokenizer");
+    if (m.n == 0) return rg_bad(&s->src, "pre_tokenizer.replacement is empty");
+    st = rg_norm_add(&t->prep, RG_NORM_REPLACE, " ", 1, m.mark, m.n, s->src.err);
     if (st == RG_OK && strcmp(m.scheme, "never") != 0)
         st = rg_norm_add(&t->prep, strcmp(m.scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE,
-            NULL, 0, m.mark, m.n, s->err);
+            NULL, 0, m.mark, m.n, s->src.err);
     if (st == RG_OK && split)
-        st = rg_pretok_add(&t->pre, m.mark, m.n, true, RG_SPLIT_MERGED_WITH_NEXT, false, s->what, s->err);
+        st = rg_pretok_add(&t->pre, m.mark, m.n, true, RG_SPLIT_MERGED_WITH_NEXT, false, &s->src);
     return st;
 }
 
@@ -191,11 +191,11 @@ static rg_status byte_level_step(rg_tok_src *s, const json_t *o)
     rg_status st = rg_tj_read(s, o, "type add_prefix_space=t trim_offsets use_regex=t", &prefix, &use_regex);
     if (st != RG_OK) return st;
     if (prefix && t->pre.n > 0)
-        return rg_tj_lacks(s, "a ByteLevel with add_prefix_space that is not the first pre_tokenizer");
-    if (prefix) st = rg_norm_add(&t->prep, RG_NORM_ENSURE, NULL, 0, " ", 1, s->err);
+        return rg_lacks(&s->src, "a ByteLevel with add_prefix_space that is not the first pre_tokenizer");
+    if (prefix) st = rg_norm_add(&t->prep, RG_NORM_ENSURE, NULL, 0, " ", 1, s->src.err);
     if (st == RG_OK && use_regex)
         st = rg_pretok_add(
-            &t->pre, RG_GPT2_REGEX, strlen(RG_GPT2_REGEX), false, RG_SPLIT_ISOLATED, false, s->what, s->err);
+            &t->pre, RG_GPT2_REGEX, strlen(RG_GPT2_REGEX), false, RG_SPLIT_ISOLATED, false, &s->src);
     s->byte_level_pre = true;
     return st;
 }
@@ -205,7 +205,7 @@ static rg_status digits_step(rg_tok_src *s, const json_t *o)
     bool individual;
     const rg_status st = rg_tj_read(s, o, "type individual_digits=f", &individual);
     return st == RG_OK ? rg_pretok_add(&s->t->pre, "\\p{N}", 5, false,
-                             individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, s->what, s->err)
+                             individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, &s->src)
                        : st;
 }
 
@@ -214,7 +214,7 @@ rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
     if (absent(o)) return RG_OK;
     if (is(o, "Sequence")) return each(s, o, "pretokenizers", rg_tj_pre_tokenizer);
     /* ByteLevel turns the text into other characters, which later patterns would see */
-    if (s->byte_level_pre) return rg_tj_lacks(s, "a pre_tokenizer \"%.60s\" after ByteLevel", type_of(o));
+    if (s->byte_level_pre) return rg_lacks(&s->src, "a pre_tokenizer \"%.60s\" after ByteLevel", type_of(o));
     if (is(o, "Split")) return split_step(s, o);
     if (is(o, "Digits")) return digits_step(s, o);
     if (is(o, "ByteLevel")) return byte_level_step(s, o);
@@ -234,7 +234,7 @@ static rg_status strip_step(rg_tok_src *s, const json_t *o, bool fused)
     if (st != RG_OK) return st;
     if (start == 0 && stop == 0) return RG_OK;
     if (!fused || n != 1 || content[0] != ' ' || start != 1 || stop != 0 || s->t->dec.strip_start)
-        return rg_tj_lacks(s, "a decoder Strip other than one leading space of the whole text");
+        return rg_lacks(&s->src, "a decoder Strip other than one leading space of the whole text");
     s->t->dec.strip_start = true;
     return RG_OK;
 }
@@ -249,7 +249,7 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
         json_t *v;
         const json_t *list = json_object_get(o, "decoders");
         if ((st = rg_tj_read(s, o, "type decoders")) != RG_OK) return st;
-        if (!json_is_array(list)) return rg_tj_bad(s, "decoder.decoders is not an array");
+        if (!json_is_array(list)) return rg_bad(&s->src, "decoder.decoders is not an array");
         json_array_foreach (list, i, v) {
             if ((st = decoder_step(s, v, fused)) != RG_OK) return st;
         }
@@ -271,10 +271,10 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
     }
     if (is(o, "Metaspace")) {
         st = read_metaspace(s, o, &m);
-        if (st == RG_OK && m.n == 0) st = rg_tj_bad(s, "decoder.replacement is empty");
+        if (st == RG_OK && m.n == 0) st = rg_bad(&s->src, "decoder.replacement is empty");
         if (st != RG_OK) return st;
         if (strcmp(m.scheme, "never") != 0) d->strip_start = true;
-        return rg_norm_add(&d->replace, RG_NORM_REPLACE, m.mark, m.n, " ", 1, s->err);
+        return rg_norm_add(&d->replace, RG_NORM_REPLACE, m.mark, m.n, " ", 1, s->src.err);
     }
     return unsupported(s, o);
 }
@@ -282,10 +282,10 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
 rg_status rg_tj_decoder(rg_tok_src *s, const json_t *o)
 {
     bool fused = false;
-    if (absent(o)) return rg_tj_lacks(s, "there is no decoder");
+    if (absent(o)) return rg_lacks(&s->src, "there is no decoder");
     const rg_status st = decoder_step(s, o, &fused);
     if (st == RG_OK && s->t->dec.byte_level && (s->t->dec.replace.n > 0 || s->t->dec.byte_pieces))
-        return rg_tj_lacks(s, "a decoder that mixes ByteLevel with others");
+        return rg_lacks(&s->src, "a decoder that mixes ByteLevel with others");
     return st;
 }
 
@@ -298,14 +298,14 @@ static rg_status template_token(
     json_t *v;
     const json_t *ids = json_object_get(json_object_get(specials, name), "ids");
     if (!json_is_array(ids))
-        return rg_tj_bad(s, "post_processor names \"%.60s\", which its special_tokens lack", name);
+        return rg_bad(&s->src, "post_processor names \"%.60s\", which its special_tokens lack", name);
     json_array_foreach (ids, i, v) {
         const json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
         if (id < 0 || (uint64_t)id >= s->t->vocab.n || s->t->vocab.type[id] == RG_TT_HOLE)
-            return rg_tj_bad(
-                s, "post_processor token \"%.60s\" has id %lld, which no token has", name, (long long)id);
+            return rg_bad(&s->src, "post_processor token \"%.60s\" has id %lld, which no token has", name,
+                (long long)id);
         if (*n == RG_TOK_TEMPLATE_MAX)
-            return rg_tj_lacks(s, "post_processor adds more than %d tokens", RG_TOK_TEMPLATE_MAX);
+            return rg_lacks(&s->src, "post_processor adds more than %d tokens", RG_TOK_TEMPLATE_MAX);
         list[(*n)++] = (int32_t)id;
     }
     return RG_OK;
@@ -320,25 +320,25 @@ static rg_status template(rg_tok_src *s, const json_t *o)
     bool text = false;
     rg_status st = rg_tj_read(s, o, "type single pair special_tokens");
     if (st != RG_OK) return st;
-    if (!json_is_array(single)) return rg_tj_bad(s, "post_processor.single is not an array");
-    if (t->n_prefix || t->n_suffix) return rg_tj_lacks(s, "more than one TemplateProcessing");
+    if (!json_is_array(single)) return rg_bad(&s->src, "post_processor.single is not an array");
+    if (t->n_prefix || t->n_suffix) return rg_lacks(&s->src, "more than one TemplateProcessing");
     json_array_foreach (single, i, v) {
         const json_t *token = json_object_get(v, "SpecialToken"), *sequence = json_object_get(v, "Sequence");
         const char *name = json_string_value(json_object_get(token ? token : sequence, "id"));
         if (!name || json_object_size(v) != 1)
-            return rg_tj_bad(
-                s, "post_processor.single has a member that is neither SpecialToken nor Sequence");
+            return rg_bad(
+                &s->src, "post_processor.single has a member that is neither SpecialToken nor Sequence");
         if (token) {
             st = text ? template_token(s, specials, name, t->suffix, &t->n_suffix)
                       : template_token(s, specials, name, t->prefix, &t->n_prefix);
             if (st != RG_OK) return st;
         } else if (text || strcmp(name, "A") != 0) {
-            return rg_tj_bad(s, "post_processor.single has more than the sequence A");
+            return rg_bad(&s->src, "post_processor.single has more than the sequence A");
         } else {
             text = true;
         }
     }
-    return text ? RG_OK : rg_tj_bad(s, "post_processor.single has no sequence A");
+    return text ? RG_OK : rg_bad(&s->src, "post_processor.single has no sequence A");
 }
 
 rg_status rg_tj_post_processor(rg_tok_src *s, const json_t *o)

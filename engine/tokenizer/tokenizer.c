@@ -20,13 +20,13 @@ static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_s
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *err)
+rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src)
 {
     rg_status st = RG_OK;
     rg_vocab *v = &t->vocab;
     rg_buf work[2] = {{0}, {0}}, piece = {0};
     int64_t twice = -1;
-    if (v->n == 0) return rg_fail(err, RG_E_FILE, "%s: the vocabulary is empty", what);
+    if (v->n == 0) return rg_bad(src, "the vocabulary is empty");
     for (size_t id = 0; id < v->n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)v->type[id];
         const int byte = type == RG_TT_BYTE && t->dec.byte_pieces
@@ -35,7 +35,7 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *e
         if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) continue;
         if (byte >= 0) {
             const char c = (char)byte;
-            st = rg_vocab_set_text(v, id, &c, 1, err);
+            st = rg_vocab_set_text(v, id, &c, 1, src->err);
             continue;
         }
         if (t->dec.byte_level && type == RG_TT_USER) continue;
@@ -43,21 +43,20 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const char *what, rg_err *e
         const char *text;
         size_t len;
         piece.len = 0;
-        st = rg_buf_add(&piece, rg_vocab_piece(v, id), v->piece[id].len, err);
+        st = rg_buf_add(&piece, rg_vocab_piece(v, id), v->piece[id].len, src->err);
         if (st == RG_OK && t->dec.byte_level && piece.len) {
             const int64_t n = rg_bytemap_decode(
                 (unsigned char *)piece.p, (const unsigned char *)rg_vocab_piece(v, id), v->piece[id].len);
-            if (n >= 0) st = rg_vocab_set_text(v, id, piece.p, (size_t)n, err);
+            if (n >= 0) st = rg_vocab_set_text(v, id, piece.p, (size_t)n, src->err);
             continue;
         }
         if (st == RG_OK && piece.len)
-            st = rg_norm_run(&t->dec.replace, piece.p, piece.len, false, work, &text, &len, err);
-        if (st == RG_OK && piece.len) st = rg_vocab_set_text(v, id, text, len, err);
+            st = rg_norm_run(&t->dec.replace, piece.p, piece.len, false, work, &text, &len, src->err);
+        if (st == RG_OK && piece.len) st = rg_vocab_set_text(v, id, text, len, src->err);
     }
-    if (st == RG_OK) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, err);
+    if (st == RG_OK) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, src->err);
     if (st == RG_OK && unique && twice >= 0)
-        st = rg_fail(
-            err, RG_E_FILE, "%s: token %lld has the same piece as an earlier one", what, (long long)twice);
+        st = rg_bad(src, "token %lld has the same piece as an earlier one", (long long)twice);
     rg_buf_free(&work[0]);
     rg_buf_free(&work[1]);
     rg_buf_free(&piece);
@@ -166,23 +165,13 @@ static rg_status finish(rg_tokenizer *t, rg_err *err)
     return whole_text ? rg_seams_init(&t->seams, &t->vocab, err) : RG_OK;
 }
 
-static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const char *what, rg_err *err)
+/* What every reader leaves to do; t goes to *out, or is closed. */
+static rg_status done(rg_tokenizer **out, rg_tokenizer *t, int64_t vocab, rg_status st, const rg_src *src)
 {
-    if (vocab > 0 && t->vocab.n > (size_t)vocab)
-        return rg_fail(err, RG_E_FILE,
-            "%s: the tokenizer has %zu tokens, the model only %lld: it belongs to another model", what,
+    if (st == RG_OK && vocab > 0 && t->vocab.n > (size_t)vocab)
+        st = rg_bad(src, "the tokenizer has %zu tokens, the model only %lld: it belongs to another model",
             t->vocab.n, (long long)vocab);
-    return RG_OK;
-}
-
-static rg_status open_vocab(
-    rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t vocab, const char *what, rg_err *err)
-{
-    rg_tokenizer *t = new_tokenizer(err);
-    if (!t) return RG_E_NOMEM;
-    rg_status st = rg_tok_read_gguf(t, v, what, err);
-    if (st == RG_OK) st = check_size(t, vocab, what, err);
-    if (st == RG_OK) st = finish(t, err);
+    if (st == RG_OK) st = finish(t, src->err);
     if (st == RG_OK)
         *out = t;
     else
@@ -190,53 +179,47 @@ static rg_status open_vocab(
     return st;
 }
 
-static rg_status open_gguf(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err)
+static rg_status open_vocab(rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t vocab, const rg_src *src)
+{
+    rg_tokenizer *t = new_tokenizer(src->err);
+    return t ? done(out, t, vocab, rg_tok_read_gguf(t, v, src), src) : RG_E_NOMEM;
+}
+
+static rg_status open_gguf(rg_tokenizer **out, int64_t vocab, const rg_src *src)
 {
     rg_ckpt *c = NULL;
-    rg_status st = rg_ckpt_open_vocab(&c, path, err);
+    rg_status st = rg_ckpt_open_vocab(&c, src->name, src->err);
     const rg_ckpt_vocab *v = st == RG_OK ? rg_ckpt_embedded_vocab(c) : NULL;
-    if (st == RG_OK && !v) st = rg_fail(err, RG_E_FILE, "%s: this GGUF file holds no vocabulary", path);
-    if (st == RG_OK) st = open_vocab(out, v, vocab, path, err);
+    if (st == RG_OK)
+        st = v ? open_vocab(out, v, vocab, src) : rg_bad(src, "this GGUF file holds no vocabulary");
     rg_ckpt_close(c);
     return st;
+}
+
+static rg_status open_mapped(rg_tokenizer **out, const rg_mapfile *f, int64_t vocab, const rg_src *src)
+{
+    const unsigned char *p = f->data;
+    size_t at = f->size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    if (f->size >= 4 && memcmp(p, "GGUF", 4) == 0) return open_gguf(out, vocab, src);
+    if (f->size > (size_t)1 << 30)
+        return rg_bad(src, "%zu bytes are too many for a tokenizer (at most 1 GiB)", f->size);
+    rg_tokenizer *t = new_tokenizer(src->err);
+    if (!t) return RG_E_NOMEM;
+    while (at < f->size && strchr(" \t\r\n", p[at]) && p[at]) at++;
+    return done(out, t, vocab,
+        at < f->size && p[at] == '{'                    ? rg_tok_read_json(t, p + at, f->size - at, src)
+            : f->size >= 2 && p[0] == 0x0a && p[1] != 0 ? rg_tok_read_spmodel(t, p, f->size, src)
+                                                        : rg_tok_read_llama2c(t, p, f->size, vocab, src),
+        src);
 }
 
 rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err)
 {
     rg_mapfile f;
-    rg_tokenizer *t = NULL;
     *out = NULL;
     rg_status st = rg_mapfile_open(&f, path, err);
     if (st != RG_OK) return st;
-    if (f.size >= 4 && memcmp(f.data, "GGUF", 4) == 0) {
-        st = open_gguf(out, path, vocab, err);
-        goto out;
-    }
-    if (f.size > (size_t)1 << 30) {
-        st = rg_fail(
-            err, RG_E_FILE, "%s: %zu bytes are too many for a tokenizer (at most 1 GiB)", path, f.size);
-        goto out;
-    }
-    t = new_tokenizer(err);
-    if (!t) {
-        st = RG_E_NOMEM;
-        goto out;
-    }
-    size_t at = f.size >= 3 && memcmp(f.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    while (at < f.size && strchr(" \t\r\n", f.data[at]) && f.data[at]) at++;
-    if (at < f.size && f.data[at] == '{')
-        st = rg_tok_read_json(t, f.data + at, f.size - at, path, err);
-    else if (f.size >= 2 && f.data[0] == 0x0a && f.data[1] != 0)
-        st = rg_tok_read_spmodel(t, f.data, f.size, path, err);
-    else
-        st = rg_tok_read_llama2c(t, f.data, f.size, vocab, path, err);
-    if (st == RG_OK) st = check_size(t, vocab, path, err);
-    if (st != RG_OK) goto out;
-    if ((st = finish(t, err)) != RG_OK) goto out;
-    *out = t;
-    t = NULL;
-out:
-    rg_tokenizer_close(t);
+    st = open_mapped(out, &f, vocab, &(rg_src){path, err});
     rg_mapfile_close(&f);
     return st;
 }
@@ -251,7 +234,7 @@ rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char
     if (path)
         st = rg_tokenizer_open(out, path, cfg->vocab, err);
     else if (inside)
-        st = open_vocab(out, inside, cfg->vocab, rg_ckpt_path(c), err);
+        st = open_vocab(out, inside, cfg->vocab, &(rg_src){rg_ckpt_path(c), err});
     else if (beside)
         st = rg_tokenizer_open(out, beside, cfg->vocab, err);
     else

@@ -47,28 +47,26 @@ static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span,
     return RG_OK;
 }
 
-rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score,
-    const char *what, rg_err *err)
+rg_status rg_vocab_set(
+    rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score, const rg_src *src)
 {
     if (id < 0 || id >= RG_MAX_VOCAB)
-        return rg_fail(
-            err, RG_E_FILE, "%s: token id %lld, expected 0 to %d", what, (long long)id, RG_MAX_VOCAB - 1);
+        return rg_bad(src, "token id %lld, expected 0 to %d", (long long)id, RG_MAX_VOCAB - 1);
     if (len > RG_PIECE_MAX)
-        return rg_fail(err, RG_E_FILE, "%s: token %lld has %zu bytes, at most %d are allowed", what,
-            (long long)id, len, RG_PIECE_MAX);
+        return rg_bad(
+            src, "token %lld has %zu bytes, at most %d are allowed", (long long)id, len, RG_PIECE_MAX);
     const size_t i = (size_t)id;
-    if (i < v->n && v->type[i] != RG_TT_HOLE)
-        return rg_fail(err, RG_E_FILE, "%s: token id %zu appears twice", what, i);
+    if (i < v->n && v->type[i] != RG_TT_HOLE) return rg_bad(src, "token id %zu appears twice", i);
     if (i >= v->cap) {
         const size_t cap = (i + 1) * 3 / 2 + 64;
         if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) ||
             !grow(&v->score, cap, sizeof *v->score) || !grow(&v->type, cap, 1))
-            return rg_fail(err, RG_E_NOMEM, "%s: a vocabulary of %zu", what, cap);
+            return rg_fail(src->err, RG_E_NOMEM, "%s: a vocabulary of %zu", src->name, cap);
         v->cap = cap;
     }
     if (!v->pool) { /* offset 0 is the empty string of holes */
         rg_span none;
-        const rg_status st = pool_add(v, "", 0, &none, err);
+        const rg_status st = pool_add(v, "", 0, &none, src->err);
         if (st != RG_OK) return st;
     }
     for (; v->n <= i; v->n++) {
@@ -77,7 +75,7 @@ rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, r
         v->type[v->n] = RG_TT_HOLE;
     }
     v->score[i] = score;
-    const rg_status st = pool_add(v, piece, len, &v->piece[i], err);
+    const rg_status st = pool_add(v, piece, len, &v->piece[i], src->err);
     if (st != RG_OK) return st;
     v->type[i] = (uint8_t)type;
     v->text[i] = v->piece[i];

@@ -41,10 +41,9 @@ typedef struct rg_vocab {
     uint32_t longest; /* longest key */
 } rg_vocab;
 
-/* Sets id (growing the vocabulary to it). The id must be a hole so far, below RG_MAX_VOCAB. what names the
- * file in messages. */
-rg_status rg_vocab_set(rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score,
-    const char *what, rg_err *err);
+/* Sets id (growing the vocabulary to it). The id must be a hole so far, below RG_MAX_VOCAB. */
+rg_status rg_vocab_set(
+    rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score, const rg_src *src);
 /* Sets what id decodes to. */
 rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len, rg_err *err);
 /* Builds the look-up. Of equal keys the first plain token wins, then the first other; *twice (may be NULL) is

@@ -252,7 +252,7 @@ static void check_split(
     rg_err err;
     words w = {""};
     assert_int_equal(
-        rg_pretok_add(&p, pattern, strlen(pattern), literal, split, invert, "test", &err), RG_OK);
+        rg_pretok_add(&p, pattern, strlen(pattern), literal, split, invert, &(rg_src){"test", &err}), RG_OK);
     assert_int_equal(rg_pretok_run(&p, text, strlen(text), collect, &w, &err), RG_OK);
     assert_string_equal(w.text, want);
     rg_pretok_free(&p);
