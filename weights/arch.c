@@ -33,27 +33,25 @@ static const char *all(char *buf, size_t n, int word)
     return buf;
 }
 
-rg_status rg_arch_of_hf(const rg_arch **a, const char *path, const char *name, rg_err *err)
+rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const rg_src *src)
 {
     char list[256];
     for (*a = rg_archs; (*a)->word[0]; (*a)++)
         if (strcmp(name, (*a)->word[RG_ARCH_HF]) == 0) return RG_OK;
     for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
         if (strncmp(name, lacking[i].begin, strlen(lacking[i].begin)) == 0)
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: %.60s needs %s, which Ridge does not have; expected a %s model", path, name,
+            return rg_lacks(src, "%.60s needs %s, which Ridge does not have; expected a %s model", name,
                 lacking[i].lacks, all(list, sizeof list, RG_ARCH_NAME));
-    return rg_fail(err, RG_E_UNSUPPORTED, "%s: architecture %.60s, expected %s", path, name,
-        all(list, sizeof list, RG_ARCH_HF));
+    return rg_lacks(src, "architecture %.60s, expected %s", name, all(list, sizeof list, RG_ARCH_HF));
 }
 
-rg_status rg_arch_of_gguf(const rg_arch **a, const char *path, const char *name, size_t len, rg_err *err)
+rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const rg_src *src)
 {
     char list[256];
     for (*a = rg_archs; (*a)->word[0]; (*a)++) {
         const char *w = (*a)->word[RG_ARCH_GGUF];
         if (w && strlen(w) == len && memcmp(w, name, len) == 0) return RG_OK;
     }
-    return rg_fail(err, len ? RG_E_UNSUPPORTED : RG_E_FILE, "%s: general.architecture is '%.*s', expected %s",
-        path, (int)(len < 100 ? len : 100), name, all(list, sizeof list, RG_ARCH_GGUF));
+    return (len ? rg_lacks : rg_bad)(src, "general.architecture is '%.*s', expected %s",
+        (int)(len < 100 ? len : 100), name, all(list, sizeof list, RG_ARCH_GGUF));
 }

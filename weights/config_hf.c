@@ -41,21 +41,20 @@ static void read_members(rg_config *c, const json_t *root, const rg_arch *a)
 #include "weights/arch.def"
 }
 
-static rg_status read_rope(rg_config *c, const json_t *root, const char *path, rg_err *err)
+static rg_status read_rope(rg_config *c, const json_t *root, const rg_src *src)
 {
     const json_t *p = json_object_get(root, "rope_parameters");
     const json_t *s = json_is_object(p) ? p : json_object_get(root, "rope_scaling");
     const double partial = number(p, "partial_rotary_factor", number(root, "partial_rotary_factor", 1.0));
     if (partial != 1.0)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: partial_rotary_factor is %g: RoPE on a part of a head is not supported", path, partial);
+        return rg_lacks(
+            src, "partial_rotary_factor is %g: RoPE on a part of a head is not supported", partial);
     if (!json_is_object(s)) return RG_OK;
     const json_t *kind = json_object_get(s, "rope_type");
     if (!kind) kind = json_object_get(s, "type");
     const char *k = json_string_value(kind);
     if (!k && json_object_get(s, "factor"))
-        return rg_fail(
-            err, RG_E_FILE, "%s: rope_scaling has a factor but no rope_type: the scaling is unknown", path);
+        return rg_bad(src, "rope_scaling has a factor but no rope_type: the scaling is unknown");
     if (!k || strcmp(k, "default") == 0) return RG_OK;
 #define RG_SCALING(id, name) \
     if (strcmp(k, name) == 0) c->rope_scaling = RG_ROPE_##id;
@@ -65,16 +64,13 @@ static rg_status read_rope(rg_config *c, const json_t *root, const char *path, r
 #define SCALING_REAL number
 #include "weights/arch.def"
     if (c->rope_scaling == RG_ROPE_NONE)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: rope scaling '%.40s' is not supported; expected none, linear or llama3", path, k);
+        return rg_lacks(src, "rope scaling '%.40s' is not supported; expected none, linear or llama3", k);
     if (c->rope_scaling == RG_ROPE_LLAMA3 &&
         (!(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq) || c->rope_orig_ctx < 1))
-        return rg_fail(err, RG_E_FILE,
-            "%s: rope_scaling llama3: factors %g and %g, original context %lld: impossible", path,
+        return rg_bad(src, "rope_scaling llama3: factors %g and %g, original context %lld: impossible",
             c->rope_low_freq, c->rope_high_freq, (long long)c->rope_orig_ctx);
     if (!(c->rope_factor >= 1.0 && c->rope_factor < 1e6))
-        return rg_fail(
-            err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", path, c->rope_factor);
+        return rg_bad(src, "rope scaling factor %g, expected 1 or more", c->rope_factor);
     return RG_OK;
 }
 
@@ -89,12 +85,10 @@ static void read_eos(rg_config *c, const json_t *v)
 }
 
 /* Fields that change the arithmetic; what we do not have is refused. */
-static rg_status read_features(
-    rg_config *c, const json_t *root, const char *path, const rg_arch *a, rg_err *err)
+static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
-    if (act && strcmp(act, "silu") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: hidden_act '%.40s', expected silu", path, act);
+    if (act && strcmp(act, "silu") != 0) return rg_lacks(src, "hidden_act '%.40s', expected silu", act);
     const uint64_t qkv = rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
         rg_site_bit(RG_SITE_ATTN_V_BIAS);
     if (a->traits & RG_HAS_QKV_BIAS) c->extra |= qkv;
@@ -105,15 +99,14 @@ static rg_status read_features(
             rg_site_bit(RG_SITE_FFN_DOWN_BIAS);
     const json_t *w = json_object_get(root, "sliding_window");
     if (c->window < 0 || (a->window && w && !json_is_null(w) && c->window == 0))
-        return rg_fail(err, RG_E_FILE, "%s: sliding_window is not a positive whole number", path);
+        return rg_bad(src, "sliding_window is not a positive whole number");
     if (json_is_true(json_object_get(root, "use_sliding_window")))
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: use_sliding_window: windows on some layers only are not supported", path);
+        return rg_lacks(src, "use_sliding_window: windows on some layers only are not supported");
     if (!(a->traits & RG_HAS_FACTORS)) return RG_OK;
 #define RG_FACTOR(field, hf, gguf) \
     c->field = number(root, hf, 1.0); \
     if (!(isfinite(c->field) && c->field > 0.0 && c->field < 1e6)) \
-        return rg_fail(err, RG_E_FILE, "%s: %s is %g, expected more than 0", path, hf, c->field);
+        return rg_bad(src, "%s is %g, expected more than 0", hf, c->field);
 #include "weights/arch.def"
     rg_config_factors(c);
     return RG_OK;
@@ -123,6 +116,7 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
 {
     json_error_t je;
     char *path = rg_path_join(dir, "config.json"), *gen = rg_path_join(dir, "generation_config.json");
+    const rg_src src = {path, err};
     json_t *root = NULL, *g = NULL;
     rg_status st = RG_OK;
     if (!path || !gen) {
@@ -130,15 +124,14 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
         goto out;
     }
     if (access(path, R_OK) != 0) {
-        st = rg_fail(err, RG_E_FILE,
-            "%s: cannot read: %s; a checkpoint directory holds config.json and model.safetensors", path,
+        st = rg_bad(&src, "cannot read: %s; a checkpoint directory holds config.json and model.safetensors",
             strerror(errno));
         goto out;
     }
     root = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
     if (!json_is_object(root)) {
-        st = rg_fail(err, RG_E_FILE, "%s: cannot read the configuration: %.200s (line %d)", path,
-            root ? "not an object" : je.text, root ? 1 : je.line);
+        st = rg_bad(&src, "cannot read the configuration: %.200s (line %d)", root ? "not an object" : je.text,
+            root ? 1 : je.line);
         goto out;
     }
     const char *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
@@ -147,14 +140,13 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
         arch = type && strcmp(type, rg_archs->word[RG_ARCH_GGUF]) == 0 ? rg_archs->word[RG_ARCH_HF]
                                                                        : "(none named)";
     const rg_arch *a = NULL;
-    if ((st = rg_arch_of_hf(&a, path, arch, err)) != RG_OK) goto out;
+    if ((st = rg_arch_of_hf(&a, arch, &src)) != RG_OK) goto out;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
     read_members(c, root, a);
     const int64_t bos = integer(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(scheme, root, dir, err)) != RG_OK) goto out;
-    if ((st = read_rope(c, root, path, err)) != RG_OK || (st = read_features(c, root, path, a, err)) != RG_OK)
-        goto out;
+    if ((st = read_rope(c, root, &src)) != RG_OK || (st = read_features(c, root, a, &src)) != RG_OK) goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     const json_t *more = json_object_get(g, "eos_token_id");

@@ -43,7 +43,7 @@ typedef struct kv {
 
 typedef struct parser {
     rg_ckpt *c;
-    const char *path;          /* of this file: borrowed from the checkpoint's list */
+    rg_src src;                /* named as in the checkpoint's list */
     const unsigned char *base; /* of the mapping */
     size_t size;
     rg_cursor cur;
@@ -113,38 +113,35 @@ static const kv *get(const parser *g, const char *key)
     return bsearch(&want, g->kv, g->n_kv, sizeof *g->kv, by_key);
 }
 
-static rg_status read_kvs(parser *g, rg_err *err)
+static rg_status read_kvs(parser *g)
 {
-    const char *path = g->path;
     g->kv = calloc(g->n_kv + 1, sizeof *g->kv);
-    if (!g->kv) return rg_no_memory(err, path);
+    if (!g->kv) return rg_no_memory(g->src.err, g->src.name);
     for (uint64_t i = 0; i < g->n_kv; i++) {
         kv *k = &g->kv[i];
         k->key = take_str(&g->cur);
         const uint32_t type = rg_cur_u32(&g->cur);
         if (g->cur.bad || k->key.n == 0 || k->key.n > 65535)
-            return rg_fail(err, RG_E_FILE,
-                "%s: metadata entry %llu of %llu: the file ends or the key is impossible: truncated or "
+            return rg_bad(&g->src,
+                "metadata entry %llu of %llu: the file ends or the key is impossible: truncated or "
                 "damaged",
-                path, (unsigned long long)i, (unsigned long long)g->n_kv);
+                (unsigned long long)i, (unsigned long long)g->n_kv);
         if (type >= G_COUNT)
-            return rg_fail(err, RG_E_FILE, "%s: metadata %.*s: type %u, expected 0 to 12", path, show(k->key),
-                k->key.p, type);
+            return rg_bad(&g->src, "metadata %.*s: type %u, expected 0 to 12", show(k->key), k->key.p, type);
         k->type = (gtype)type;
         if (!skip_value(&g->cur, k) && k->type == G_ARR && !k->end)
-            return rg_fail(err, RG_E_FILE,
-                "%s: metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)", path,
+            return rg_bad(&g->src,
+                "metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)",
                 show(k->key), k->key.p, (unsigned)k->elem);
         if (!k->end || g->cur.bad)
-            return rg_fail(err, RG_E_FILE,
-                "%s: metadata %.*s: its value does not fit into the file: truncated or damaged", path,
-                show(k->key), k->key.p);
+            return rg_bad(&g->src,
+                "metadata %.*s: its value does not fit into the file: truncated or damaged", show(k->key),
+                k->key.p);
     }
     qsort(g->kv, g->n_kv, sizeof *g->kv, by_key);
     for (uint64_t i = 1; i < g->n_kv; i++)
         if (by_key(&g->kv[i - 1], &g->kv[i]) == 0)
-            return rg_fail(
-                err, RG_E_FILE, "%s: metadata %.*s is there twice", path, show(g->kv[i].key), g->kv[i].key.p);
+            return rg_bad(&g->src, "metadata %.*s is there twice", show(g->kv[i].key), g->kv[i].key.p);
     return RG_OK;
 }
 
@@ -181,18 +178,18 @@ static bool as_int(const kv *k, int64_t *v)
     }
 }
 
-static rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v, rg_err *err)
+static rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v)
 {
     const kv *k = get(g, key);
     *v = fallback;
     if (!k || as_int(k, v)) return RG_OK;
     if (k->type == G_ARR)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: metadata %s is an array: values that differ by layer are not supported", g->path, key);
-    return rg_fail(err, RG_E_FILE, "%s: metadata %s is not an integer", g->path, key);
+        return rg_lacks(
+            &g->src, "metadata %s is an array: values that differ by layer are not supported", key);
+    return rg_bad(&g->src, "metadata %s is not an integer", key);
 }
 
-static rg_status get_real(const parser *g, const char *key, double fallback, double *v, rg_err *err)
+static rg_status get_real(const parser *g, const char *key, double fallback, double *v)
 {
     const kv *k = get(g, key);
     *v = fallback;
@@ -203,7 +200,7 @@ static rg_status get_real(const parser *g, const char *key, double fallback, dou
     else if (k->type == G_F64)
         *v = rg_cur_f64(&c);
     else
-        return rg_fail(err, RG_E_FILE, "%s: metadata %s is not a float", g->path, key);
+        return rg_bad(&g->src, "metadata %s is not a float", key);
     return RG_OK;
 }
 
@@ -222,34 +219,32 @@ static const char *key(const parser *g, const char *tail)
     return buf;
 }
 
-static rg_status read_rope(const parser *g, rg_err *err)
+static rg_status read_rope(const parser *g)
 {
     rg_config *f = &g->c->cfg;
     const str scaling = get_str(g, key(g, "rope.scaling.type"));
     rg_status st;
     /* the old key */
-    if ((st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor, err)) != RG_OK) return st;
-    if ((st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor, err)) != RG_OK)
+    if ((st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor)) != RG_OK) return st;
+    if ((st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor)) != RG_OK)
         return st;
     if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
     /* llama3 is baked into rope_freqs */
     else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3"))
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: rope scaling '%.*s' is not supported; expected none or linear", g->path, show(scaling),
-            scaling.p);
+        return rg_lacks(&g->src, "rope scaling '%.*s' is not supported; expected none or linear",
+            show(scaling), scaling.p);
     if (f->rope_scaling == RG_ROPE_LINEAR && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
-        return rg_fail(
-            err, RG_E_FILE, "%s: rope scaling factor %g, expected 1 or more", g->path, f->rope_factor);
+        return rg_bad(&g->src, "rope scaling factor %g, expected 1 or more", f->rope_factor);
     return RG_OK;
 }
 
-static rg_status read_config(parser *g, rg_err *err)
+static rg_status read_config(parser *g)
 {
     rg_config *c = &g->c->cfg;
     rg_status st;
     const str arch = get_str(g, "general.architecture"), name = get_str(g, "general.name");
     const rg_arch *a;
-    if ((st = rg_arch_of_gguf(&a, g->path, arch.p, arch.n, err)) != RG_OK) return st;
+    if ((st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src)) != RG_OK) return st;
     g->arch = a->word[RG_ARCH_GGUF];
     g->c->half_split = a->traits & RG_HAS_HALF_SPLIT;
     snprintf(c->arch, sizeof c->arch, "%s", g->arch);
@@ -258,18 +253,16 @@ static rg_status read_config(parser *g, rg_err *err)
     const int64_t n_tokens = tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1;
     int64_t n, value_dim, rope_dim;
 #define INT(key, silent, v) \
-    if ((st = get_int(g, key, silent, v, err)) != RG_OK) return st;
+    if ((st = get_int(g, key, silent, v)) != RG_OK) return st;
 #define REAL(key, silent, v) \
-    if ((st = get_real(g, key, silent, v, err)) != RG_OK) return st;
+    if ((st = get_real(g, key, silent, v)) != RG_OK) return st;
 #define ROPE REAL
 #define WINDOW INT
 #define RG_FIELD(kind, field, hf, gguf, hf_silent, silent) kind(key(g, gguf), silent, &c->field)
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(key(g, gguf), silent, &field)
 #include "weights/arch.def"
     INT(key(g, "expert_count"), 0, &n)
-    if (n > 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: %lld experts: mixture of experts is not supported",
-            g->path, (long long)n);
+    if (n > 0) return rg_lacks(&g->src, "%lld experts: mixture of experts is not supported", (long long)n);
     INT("tokenizer.ggml.bos_token_id", -1, &n)
     c->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;
     static const char *const ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"};
@@ -277,60 +270,61 @@ static rg_status read_config(parser *g, rg_err *err)
         INT(ends[i], -1, &n)
         if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
     }
-    if ((st = read_rope(g, err)) != RG_OK) return st;
+    if ((st = read_rope(g)) != RG_OK) return st;
     if (a->traits & RG_HAS_FACTORS) {
 #define RG_FACTOR(field, hf, gguf) \
     REAL(key(g, gguf), 0.0, &c->field) \
     if (!(isfinite(c->field) && c->field >= 0.0 && c->field < 1e6)) \
-        return rg_fail( \
-            err, RG_E_FILE, "%s: metadata %s is %g, expected more than 0", g->path, key(g, gguf), c->field);
+        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, gguf), c->field);
 #include "weights/arch.def"
         rg_config_factors(c);
     }
-    if ((st = rg_config_check(c, g->path, err)) != RG_OK) return st;
+    if ((st = rg_config_check(c, g->src.name, g->src.err)) != RG_OK) return st;
     if (value_dim != c->head_dim || rope_dim != c->head_dim)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: key, value and RoPE sizes %lld, %lld, %lld differ: not supported", g->path,
+        return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
             (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
     return RG_OK;
 }
 
+static rg_status no_vocab_memory(const parser *g)
+{
+    return rg_fail(g->src.err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->src.name);
+}
+
 /* A copy (the file's elements are not aligned) of an array with one 32-bit element per token; NULL if the key
  * is absent. */
-static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype also, void **out, rg_err *err)
+static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype also, void **out)
 {
     const kv *k = get(g, key);
     const size_t n = g->c->vocab.n;
     *out = NULL;
     if (!k) return RG_OK;
     if (k->type != G_ARR || (k->elem != elem && k->elem != also) || k->count != n)
-        return rg_fail(err, RG_E_FILE, "%s: metadata %s: expected an array of %zu %s, one per token", g->path,
-            key, n, elem == G_F32 ? "floats" : "integers");
-    if (!(*out = malloc(n * 4)))
-        return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
+        return rg_bad(&g->src, "metadata %s: expected an array of %zu %s, one per token", key, n,
+            elem == G_F32 ? "floats" : "integers");
+    if (!(*out = malloc(n * 4))) return no_vocab_memory(g);
     memcpy(*out, k->p, n * 4);
     return RG_OK;
 }
 
-static rg_status string_array(const parser *g, const kv *k, const char ***piece, size_t **len, rg_err *err)
+static rg_status string_array(const parser *g, const kv *k, const char ***piece, size_t **len)
 {
     rg_cursor c = {.p = k->p, .end = k->end};
     *piece = malloc((size_t)(k->count + 1) * sizeof **piece);
     *len = malloc((size_t)(k->count + 1) * sizeof **len);
-    if (!*piece || !*len) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
+    if (!*piece || !*len) return no_vocab_memory(g);
     for (uint64_t i = 0; i < k->count; i++) {
         const str s = take_str(&c);
         if (s.n > MAX_PIECE)
-            return rg_fail(err, RG_E_FILE,
-                "%s: metadata %.*s: string %llu has %llu bytes, expected at most %d", g->path, show(k->key),
-                k->key.p, (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
+            return rg_bad(&g->src, "metadata %.*s: string %llu has %llu bytes, expected at most %d",
+                show(k->key), k->key.p, (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
         (*piece)[i] = s.p;
         (*len)[i] = (size_t)s.n;
     }
     return RG_OK;
 }
 
-static rg_status read_vocab(parser *g, rg_err *err)
+static rg_status read_vocab(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_ckpt_vocab *v = &c->vocab;
@@ -339,27 +333,26 @@ static rg_status read_vocab(parser *g, rg_err *err)
     const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
     if (!model.n || !tokens) return RG_OK;
     if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
-        return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.tokens: expected an array of 1 to %d strings",
-            g->path, RG_MAX_VOCAB);
+        return rg_bad(&g->src, "tokenizer.ggml.tokens: expected an array of 1 to %d strings", RG_MAX_VOCAB);
     if (merges && (merges->type != G_ARR || merges->elem != G_STR || merges->count > 4u * RG_MAX_VOCAB))
-        return rg_fail(err, RG_E_FILE, "%s: tokenizer.ggml.merges: expected an array of strings", g->path);
+        return rg_bad(&g->src, "tokenizer.ggml.merges: expected an array of strings");
     v->model = strndup(model.p, model.n);
     v->pre = pre.n ? strndup(pre.p, pre.n) : NULL;
     v->chat_template = chat.n ? strndup(chat.p, chat.n) : NULL;
     v->n = (size_t)tokens->count;
-    if (!v->model) return rg_fail(err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->path);
+    if (!v->model) return no_vocab_memory(g);
     void *score = NULL, *type = NULL;
     int64_t id;
-    rg_status sv = string_array(g, tokens, &v->piece, &v->piece_len, err);
-    if (sv == RG_OK && merges) sv = string_array(g, merges, &v->merge, &v->merge_len, err);
+    rg_status sv = string_array(g, tokens, &v->piece, &v->piece_len);
+    if (sv == RG_OK && merges) sv = string_array(g, merges, &v->merge, &v->merge_len);
     v->n_merges = merges ? (size_t)merges->count : 0;
-    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.scores", G_F32, G_F32, &score, err);
-    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type, err);
+    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.scores", G_F32, G_F32, &score);
+    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type);
     v->score = score;
     v->type = type;
     if (sv != RG_OK) return sv;
 #define RG_VOCAB_KEY(kind, field, key) \
-    if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id, err)) != RG_OK) return sv; \
+    if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id)) != RG_OK) return sv; \
     v->field = id >= 0 && id < (int64_t)v->n ? (int32_t)id : -1;
 #include "weights/vocab.def"
     c->has_vocab = true;
@@ -376,7 +369,7 @@ static int by_begin(const void *a, const void *b)
     return (x->begin > y->begin) - (x->begin < y->begin);
 }
 
-static rg_status refuse_type(const parser *g, str name, uint32_t type, rg_err *err)
+static rg_status refuse_type(const parser *g, str name, uint32_t type)
 {
     char list[RG_ERR_MAX] = "";
     size_t n = 0;
@@ -391,101 +384,92 @@ static rg_status refuse_type(const parser *g, str name, uint32_t type, rg_err *e
                                : " or ",
                 rg_ftypes[i].name);
     if (type < sizeof other_types / sizeof *other_types && other_types[type])
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s has type %s; expected %s", g->path, show(name),
-            name.p, other_types[type], list);
-    return rg_fail(err, RG_E_FILE, "%s: tensor %.*s has type number %u, which GGUF does not know", g->path,
-        show(name), name.p, type);
+        return rg_lacks(
+            &g->src, "tensor %.*s has type %s; expected %s", show(name), name.p, other_types[type], list);
+    return rg_bad(
+        &g->src, "tensor %.*s has type number %u, which GGUF does not know", show(name), name.p, type);
 }
 
 /* One tensor description; its offset is relative to the data, which begins behind the last description. */
-static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset, rg_err *err)
+static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset)
 {
     const str name = take_str(&g->cur);
     const uint32_t rank = rg_cur_u32(&g->cur);
     if (g->cur.bad || name.n == 0 || name.n >= MAX_NAME)
-        return rg_fail(err, RG_E_FILE,
-            "%s: tensor descriptions: the file ends or a name is impossible: truncated or damaged", g->path);
+        return rg_bad(
+            &g->src, "tensor descriptions: the file ends or a name is impossible: truncated or damaged");
     if (rank < 1 || rank > 4)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: %u dimensions, expected 1 to 4", g->path, show(name),
-            name.p, rank);
+        return rg_bad(&g->src, "tensor %.*s: %u dimensions, expected 1 to 4", show(name), name.p, rank);
     *r = (rg_raw_tensor){.name = name.p, .name_len = (size_t)name.n, .rank = (int)rank};
     uint64_t n = 1;
     for (uint32_t i = 0; i < rank; i++) { /* innermost first */
         const uint64_t d = rg_cur_u64(&g->cur);
         if (d == 0 || d > INT64_MAX || !rg_mul_ok(n, d, &n))
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size of dimension %u", g->path,
-                show(name), name.p, i);
+            return rg_bad(&g->src, "tensor %.*s: impossible size of dimension %u", show(name), name.p, i);
         r->dim[rank - 1 - i] = d;
     }
     const uint32_t type = rg_cur_u32(&g->cur);
     *offset = rg_cur_u64(&g->cur);
-    if (g->cur.bad)
-        return rg_fail(
-            err, RG_E_FILE, "%s: the file ends inside the tensor descriptions: truncated", g->path);
+    if (g->cur.bad) return rg_bad(&g->src, "the file ends inside the tensor descriptions: truncated");
     const int t = rg_ftype_from_ggml(type);
-    if (t < 0) return refuse_type(g, name, type, err);
+    if (t < 0) return refuse_type(g, name, type);
     r->type = (rg_ftype)t;
     const uint64_t block = (uint64_t)rg_ftypes[t].block, inner = r->dim[rank - 1];
     if (inner % block != 0)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: rows of %llu are not whole %s blocks", g->path,
-            show(name), name.p, (unsigned long long)inner, rg_ftypes[t].name);
+        return rg_bad(&g->src, "tensor %.*s: rows of %llu are not whole %s blocks", show(name), name.p,
+            (unsigned long long)inner, rg_ftypes[t].name);
     if (!rg_mul_ok(n / block, (uint64_t)rg_ftypes[t].bytes, &r->bytes))
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: impossible size", g->path, show(name), name.p);
+        return rg_bad(&g->src, "tensor %.*s: impossible size", show(name), name.p);
     return RG_OK;
 }
 
-static rg_status take_rope_freqs(parser *g, const rg_raw_tensor *r, rg_err *err)
+static rg_status take_rope_freqs(parser *g, const rg_raw_tensor *r)
 {
     rg_ckpt *c = g->c;
     const uint64_t half = (uint64_t)c->cfg.head_dim / 2;
     if (r->type != RG_FT_F32 || r->rank != 1 || r->dim[0] != half)
-        return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: expected %llu F32 values", g->path,
-            (unsigned long long)half);
-    if (c->rope_freqs) return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight is there twice", g->path);
+        return rg_bad(&g->src, "rope_freqs.weight: expected %llu F32 values", (unsigned long long)half);
+    if (c->rope_freqs) return rg_bad(&g->src, "rope_freqs.weight is there twice");
     c->rope_freqs = malloc((size_t)half * sizeof *c->rope_freqs);
-    if (!c->rope_freqs) return rg_no_memory(err, g->path);
+    if (!c->rope_freqs) return rg_no_memory(g->src.err, g->src.name);
     memcpy(c->rope_freqs, r->data, (size_t)half * sizeof *c->rope_freqs);
     for (uint64_t i = 0; i < half; i++)
         if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i]))
-            return rg_fail(err, RG_E_FILE, "%s: rope_freqs.weight: value %llu is not positive", g->path,
-                (unsigned long long)i);
+            return rg_bad(&g->src, "rope_freqs.weight: value %llu is not positive", (unsigned long long)i);
     return RG_OK;
 }
 
-static rg_status read_tensors(parser *g, rg_err *err)
+static rg_status read_tensors(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_raw_tensor *raw = calloc((size_t)g->n_tensors + 1, sizeof *raw);
     span *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
-    rg_status st = raw && s ? RG_OK : rg_no_memory(err, g->path);
-    for (uint64_t i = 0; st == RG_OK && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin, err);
+    rg_status st = raw && s ? RG_OK : rg_no_memory(g->src.err, g->src.name);
+    for (uint64_t i = 0; st == RG_OK && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin);
     if (st != RG_OK) goto out;
     const uint64_t at = (uint64_t)(g->cur.p - g->base), data = at + (g->align - at % g->align) % g->align;
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         uint64_t end;
         const int n = (int)raw[i].name_len;
         if (s[i].begin % g->align != 0)
-            st = rg_fail(err, RG_E_FILE,
-                "%s: tensor %.*s: offset %llu is not a multiple of the alignment %llu", g->path, n,
+            st = rg_bad(&g->src, "tensor %.*s: offset %llu is not a multiple of the alignment %llu", n,
                 raw[i].name, (unsigned long long)s[i].begin, (unsigned long long)g->align);
         else if (data > g->size || !rg_add_ok(s[i].begin, raw[i].bytes, &end) || end > g->size - data)
-            st = rg_fail(err, RG_E_FILE,
-                "%s: tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated",
-                g->path, n, raw[i].name, (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin,
-                g->size);
+            st = rg_bad(&g->src,
+                "tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated", n,
+                raw[i].name, (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin, g->size);
         if (st != RG_OK) goto out;
         raw[i].data = g->base + data + s[i].begin;
         s[i].end = s[i].begin + raw[i].bytes;
         const bool freqs = raw[i].name_len == 17 && memcmp(raw[i].name, "rope_freqs.weight", 17) == 0;
-        if ((st = freqs ? take_rope_freqs(g, &raw[i], err) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], err)) !=
+        if ((st = freqs ? take_rope_freqs(g, &raw[i]) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], g->src.err)) !=
             RG_OK)
             goto out;
     }
     qsort(s, (size_t)g->n_tensors, sizeof *s, by_begin);
     for (uint64_t i = 1; i < g->n_tensors; i++)
         if (s[i].begin < s[i - 1].end) {
-            st = rg_fail(err, RG_E_FILE, "%s: two tensors overlap at offset %llu", g->path,
-                (unsigned long long)s[i].begin);
+            st = rg_bad(&g->src, "two tensors overlap at offset %llu", (unsigned long long)s[i].begin);
             goto out;
         }
 out:
@@ -499,43 +483,38 @@ static rg_status open_part(parser *g, rg_ckpt *c, int i, rg_err *err)
 {
     const rg_mapfile *f = &c->file[i]; /* the list moves when it grows: nothing keeps this pointer */
     *g = (parser){.c = c,
-        .path = f->path,
+        .src = {f->path, err},
         .base = f->data,
         .size = f->size,
         .cur = {.p = f->data + 4, .end = f->data + f->size}};
-    if (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0)
-        return rg_fail(err, RG_E_FILE, "%s: not a GGUF file", g->path);
+    if (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0) return rg_bad(&g->src, "not a GGUF file");
     const uint32_t version = rg_cur_u32(&g->cur);
     g->n_tensors = rg_cur_u64(&g->cur);
     g->n_kv = rg_cur_u64(&g->cur);
     const uint64_t n_kv = g->n_kv;
     g->n_kv = 0;
-    if (g->cur.bad) return rg_fail(err, RG_E_FILE, "%s: %zu bytes: truncated GGUF header", g->path, f->size);
-    if (version & 0xffffu ? 0 : version)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: big-endian GGUF is not supported", g->path);
-    if (version != 2 && version != 3)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF version %u, expected 2 or 3", g->path, version);
+    if (g->cur.bad) return rg_bad(&g->src, "%zu bytes: truncated GGUF header", f->size);
+    if (version & 0xffffu ? 0 : version) return rg_lacks(&g->src, "big-endian GGUF is not supported");
+    if (version != 2 && version != 3) return rg_lacks(&g->src, "GGUF version %u, expected 2 or 3", version);
     /* the smallest entry is 12 bytes of length and type plus a value; the smallest description 8 + 4 + 8 + 4
      * + 8 */
     if (n_kv > MAX_KV || n_kv > rg_cur_left(&g->cur) / 13 || g->n_tensors > MAX_TENSORS ||
         g->n_tensors > rg_cur_left(&g->cur) / 32)
-        return rg_fail(err, RG_E_FILE,
-            "%s: %llu metadata entries and %llu tensors do not fit into %zu bytes: damaged", g->path,
+        return rg_bad(&g->src, "%llu metadata entries and %llu tensors do not fit into %zu bytes: damaged",
             (unsigned long long)n_kv, (unsigned long long)g->n_tensors, f->size);
     g->n_kv = n_kv;
     if (i == 0) snprintf(c->format, sizeof c->format, "GGUF v%u", version);
-    return read_kvs(g, err);
+    return read_kvs(g);
 }
 
-static rg_status read_align(parser *g, rg_err *err)
+static rg_status read_align(parser *g)
 {
     const kv *a = get(g, "general.alignment");
     int64_t align;
-    const rg_status st = get_int(g, "general.alignment", 32, &align, err);
+    const rg_status st = get_int(g, "general.alignment", 32, &align);
     if (st != RG_OK) return st;
     if ((a && a->type != G_U32) || align < 1 || align > 65536 || (align & (align - 1)))
-        return rg_fail(err, RG_E_FILE,
-            "%s: general.alignment is %lld, expected a power of two up to 65536 (u32)", g->path,
+        return rg_bad(&g->src, "general.alignment is %lld, expected a power of two up to 65536 (u32)",
             (long long)align);
     g->align = (uint64_t)align;
     return RG_OK;
@@ -557,46 +536,45 @@ static char *part_path(const char *path, int64_t i, int64_t n)
     return p;
 }
 
-static rg_status split_keys(const parser *g, int64_t *no, int64_t *count, int64_t *tensors, rg_err *err)
+static rg_status split_keys(const parser *g, int64_t *no, int64_t *count, int64_t *tensors)
 {
-    rg_status st = get_int(g, "split.no", 0, no, err);
-    if (st == RG_OK) st = get_int(g, "split.count", 1, count, err);
-    if (st == RG_OK) st = get_int(g, "split.tensors.count", -1, tensors, err);
+    rg_status st = get_int(g, "split.no", 0, no);
+    if (st == RG_OK) st = get_int(g, "split.count", 1, count);
+    if (st == RG_OK) st = get_int(g, "split.tensors.count", -1, tensors);
     if (st == RG_OK && *count == 0) *count = 1;
     if (st == RG_OK && (*count < 0 || *count > MAX_PARTS || *no < 0 || *no >= *count))
-        st = rg_fail(err, RG_E_FILE, "%s: part %lld of %lld: expected a part below the count, and at most %d",
-            g->path, (long long)*no, (long long)*count, (int)MAX_PARTS);
+        st = rg_bad(&g->src, "part %lld of %lld: expected a part below the count, and at most %d",
+            (long long)*no, (long long)*count, (int)MAX_PARTS);
     return st;
 }
 
 /* The other parts of a split file, beside the first. */
 static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *err)
 {
+    const rg_src src = {c->path, err};
     rg_status st = RG_OK;
     for (int64_t i = 1; i < count && st == RG_OK; i++) {
         parser g = {0};
         int64_t no, n, t;
         char *path = part_path(c->path, i, count);
         if (!path)
-            return rg_fail(err, RG_E_FILE,
-                "%s: one of %lld parts, but not named like name-00001-of-%05lld.gguf", c->path,
+            return rg_bad(&src, "one of %lld parts, but not named like name-00001-of-%05lld.gguf",
                 (long long)count, (long long)count);
         st = rg_ckpt_map(c, path, NULL, err);
         free(path);
         if (st != RG_OK) return st;
         st = open_part(&g, c, c->n_files - 1, err);
-        if (st == RG_OK) st = split_keys(&g, &no, &n, &t, err);
+        if (st == RG_OK) st = split_keys(&g, &no, &n, &t);
         if (st == RG_OK && (no != i || n != count || t != tensors))
-            st = rg_fail(err, RG_E_FILE,
-                "%s: says that it is part %lld of %lld, expected %lld of %lld of the same model", g.path,
+            st = rg_bad(&g.src, "says that it is part %lld of %lld, expected %lld of %lld of the same model",
                 (long long)no, (long long)n, (long long)i, (long long)count);
-        if (st == RG_OK) st = read_align(&g, err);
-        if (st == RG_OK) st = read_tensors(&g, err);
+        if (st == RG_OK) st = read_align(&g);
+        if (st == RG_OK) st = read_tensors(&g);
         free(g.kv);
     }
     if (st == RG_OK && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) != tensors)
-        st = rg_fail(err, RG_E_FILE, "%s: the %lld parts hold %zu tensors, expected %lld", c->path,
-            (long long)count, c->n + (c->rope_freqs != NULL), (long long)tensors);
+        st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
+            c->n + (c->rope_freqs != NULL), (long long)tensors);
     return st;
 }
 
@@ -612,16 +590,16 @@ static void read_extras(rg_ckpt *c)
 
 rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
 {
+    const rg_src src = {c->path, err};
     parser g = {0};
     int64_t no, count, tensors;
     rg_status st = open_part(&g, c, 0, err);
-    if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors, err);
+    if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors);
     if (st == RG_OK && no > 0) { /* the metadata are in the first part */
         char *first = part_path(c->path, 0, count);
         st = first ? rg_ckpt_map(c, first, NULL, err)
-                   : rg_fail(err, RG_E_FILE,
-                         "%s: part %lld of a split file, but not named like name-00001-of-%05lld.gguf",
-                         c->path, (long long)no + 1, (long long)count);
+                   : rg_bad(&src, "part %lld of a split file, but not named like name-00001-of-%05lld.gguf",
+                         (long long)no + 1, (long long)count);
         free(first);
         if (st != RG_OK) goto out;
         const rg_mapfile f = c->file[0];
@@ -631,19 +609,16 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
         free(g.kv);
         g.kv = NULL;
         st = open_part(&g, c, 0, err);
-        if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors, err);
+        if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors);
         if (st == RG_OK && no != 0)
-            st = rg_fail(
-                err, RG_E_FILE, "%s: says that it is part %lld, expected the first", g.path, (long long)no);
+            st = rg_bad(&g.src, "says that it is part %lld, expected the first", (long long)no);
     }
-    if (st != RG_OK || (st = read_vocab(&g, err)) != RG_OK || vocab_only) goto out;
+    if (st != RG_OK || (st = read_vocab(&g)) != RG_OK || vocab_only) goto out;
     if (g.n_tensors == 0 && count == 1) {
-        st = rg_fail(
-            err, RG_E_FILE, "%s: no tensors: a file with only a vocabulary is for -z, not for -m", g.path);
+        st = rg_bad(&g.src, "no tensors: a file with only a vocabulary is for -z, not for -m");
         goto out;
     }
-    if ((st = read_align(&g, err)) == RG_OK && (st = read_config(&g, err)) == RG_OK)
-        st = read_tensors(&g, err);
+    if ((st = read_align(&g)) == RG_OK && (st = read_config(&g)) == RG_OK) st = read_tensors(&g);
     if (st == RG_OK) st = read_parts(c, count, tensors, err);
     if (st == RG_OK) read_extras(c);
 out:

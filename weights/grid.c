@@ -16,67 +16,72 @@ static uint32_t word(const unsigned char *p, int64_t i)
 /* Where AWQ keeps channel 8c + k of word c. */
 static const int awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
-static int nibble(uint32_t w, int i) { return (int)(w >> (4 * i) & 15u); }
+static const struct {
+    const char *name;
+    bool by_input; /* scales and zero points lie [group][row], else [row][group] */
+    bool bytes;    /* signed codes of 8 bits without zero points */
+} kinds[] = {[RG_GRID_AWQ] = {"AWQ", true, false},
+    [RG_GRID_GPTQ] = {"GPTQ", true, false},
+    [RG_GRID_PACKED] = {"pack-quantized", false, false},
+    [RG_GRID_PACKED8] = {"pack-quantized INT8", false, true},
+    [RG_GRID_INT8] = {"INT8", false, true}};
+
+static bool bytes(const rg_grid *g) { return kinds[g->kind].bytes; }
 
 static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 {
     if (!g->zero) return 8;
-    switch (g->kind) {
-    case RG_GRID_AWQ:
-        return nibble(word(g->zero, group * (g->out / 8) + r / 8), awq_nibble[r % 8]);
-    case RG_GRID_GPTQ: /* 15 + 1 stays 16, as in the reference */
-        return nibble(word(g->zero, group * (g->out / 8) + r / 8), (int)(r % 8)) + g->zero_add;
-    case RG_GRID_PACKED:
-        return nibble(word(g->zero, r / 8 * g->groups + group), (int)(r % 8));
-    case RG_GRID_PACKED8:
-    case RG_GRID_INT8:
-        break;
-    }
-    return 0;
+    if (bytes(g)) return 0;
+    const uint32_t w =
+        word(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
+    /* GPTQ: 15 + 1 stays 16, as in the reference */
+    return (int)(w >> 4 * (g->kind == RG_GRID_AWQ ? awq_nibble[r % 8] : r % 8) & 15u) + g->zero_add;
 }
 
 static float scale_of(const rg_grid *g, int64_t r, int64_t group)
 {
     float f;
-    const int64_t i =
-        g->kind == RG_GRID_AWQ || g->kind == RG_GRID_GPTQ ? group * g->out + r : r * g->groups + group;
+    const int64_t i = kinds[g->kind].by_input ? group * g->out + r : r * g->groups + group;
     rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
 
-/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. */
+/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. The code of column c lies in word
+ * first + (c >> shift) * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
+    int64_t first = r, step = 1;
+    int shift = 3, fixed = 0;
+    const int bits = g->kind == RG_GRID_PACKED8 ? 8 : 4;
     switch (g->kind) {
     case RG_GRID_AWQ:
-        for (int64_t i = 0; i < g->in; i++)
-            q[i] = (uint8_t)nibble(word(g->q, i * (g->out / 8) + r / 8), awq_nibble[r % 8]);
+        first = r / 8;
+        step = g->out / 8;
+        shift = 0;
+        fixed = 4 * awq_nibble[r % 8];
+        order = NULL;
         break;
     case RG_GRID_GPTQ:
-        for (int64_t i = 0; i < g->in; i++) {
-            const int64_t c = order ? order[i] : i;
-            q[i] = (uint8_t)nibble(word(g->q, c / 8 * g->out + r), (int)(c % 8));
-        }
+        step = g->out;
         break;
     case RG_GRID_PACKED:
-        for (int64_t i = 0; i < g->in; i++) {
-            const int64_t c = order ? order[i] : i;
-            q[i] = (uint8_t)nibble(word(g->q, r * rg_div_up(g->in, 8) + c / 8), (int)(c % 8));
-        }
+        first = r * rg_div_up(g->in, 8);
         break;
     case RG_GRID_PACKED8:
-        for (int64_t i = 0; i < g->in; i++) {
-            const int64_t c = order ? order[i] : i;
-            q[i] = (uint8_t)(word(g->q, r * rg_div_up(g->in, 4) + c / 4) >> (8 * (c % 4)) & 255u) ^ 0x80;
-        }
+        first = r * rg_div_up(g->in, 4);
+        shift = 2;
         break;
     case RG_GRID_INT8:
         memcpy(q, g->q + r * g->in, (size_t)g->in);
-        break;
+        return;
+    }
+    const int mask = (1 << bits) - 1, flip = bits == 8 ? 0x80 : 0, within = (1 << shift) - 1;
+    for (int64_t i = 0; i < g->in; i++) {
+        const int64_t c = order ? order[i] : i;
+        const uint32_t w = word(g->q, first + (c >> shift) * step);
+        q[i] = (uint8_t)(((int)(w >> (fixed + bits * (c & within))) & mask) ^ flip);
     }
 }
-
-static bool bytes(const rg_grid *g) { return g->kind == RG_GRID_INT8 || g->kind == RG_GRID_PACKED8; }
 
 /* The largest resident group whose pieces lie inside one group of the file; 0 if there is none. */
 static int resident_group(const rg_grid *g)
@@ -126,10 +131,9 @@ void rg_grid_classify(rg_grid *g)
      * than f16 has */
     g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
     if (bytes(g)) return;
-    if (g->middle)
-        g->resident = n == 128 ? RG_WT_Q4G128 : n == 64 ? RG_WT_Q4G64 : RG_WT_Q4G32;
-    else
-        g->resident = n == 128 ? RG_WT_Q4G128M : n == 64 ? RG_WT_Q4G64M : RG_WT_Q4G32M;
+    for (int t = 0; t < RG_WT_COUNT; t++)
+        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle)
+            g->resident = (rg_wtype)t;
 }
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
@@ -213,15 +217,10 @@ void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *sca
 
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
 {
-    static const char *const kinds[] = {[RG_GRID_AWQ] = "AWQ",
-        [RG_GRID_GPTQ] = "GPTQ",
-        [RG_GRID_PACKED] = "pack-quantized",
-        [RG_GRID_PACKED8] = "pack-quantized INT8",
-        [RG_GRID_INT8] = "INT8"};
     if (!t->grid)
         snprintf(buf, n, "%s", rg_ftypes[t->type].name);
     else
-        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind], (long long)t->grid->group,
+        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind].name, (long long)t->grid->group,
             t->grid->g_idx ? " act-order" : "");
     return buf;
 }

@@ -32,6 +32,27 @@ static const struct {
 
 static const char *const part_names[P_COUNT] = {"codes", "zero points", "scales", "g_idx", "weight_shape"};
 
+static rg_status keep(
+    rg_ckpt *c, rg_part p, const char *name, size_t len, const char *dtype, const rg_src *src)
+{
+    if (p.kind == P_SCALES ? p.type == RG_FT_COUNT : p.kind == P_SHAPE ? !p.i64 && !p.i32 : !p.i32)
+        return rg_lacks(src, "tensor %.100s: %s of dtype %s, expected %s", name, part_names[p.kind], dtype,
+            p.kind == P_SCALES      ? "F16, BF16 or F32"
+                : p.kind == P_SHAPE ? "I64"
+                                    : "I32");
+    if (c->n_parts == c->cap_parts) {
+        const size_t cap = c->cap_parts ? 2 * c->cap_parts : 64;
+        rg_part *more = realloc(c->part, cap * sizeof *more);
+        if (!more) return rg_no_memory(src->err, src->name);
+        c->part = more;
+        c->cap_parts = cap;
+    }
+    p.module = strndup(name, len);
+    if (!p.module) return rg_no_memory(src->err, src->name);
+    c->part[c->n_parts++] = p;
+    return RG_OK;
+}
+
 bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim,
     const void *data, uint64_t bytes, rg_status *st, rg_err *err)
 {
@@ -40,34 +61,17 @@ bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, co
         const size_t n = strlen(tails[i].tail);
         if (tails[i].scheme != (int)c->scheme.kind || len <= n || strcmp(name + len - n, tails[i].tail) != 0)
             continue;
-        if (c->n_parts == c->cap_parts) {
-            const size_t cap = c->cap_parts ? 2 * c->cap_parts : 64;
-            rg_part *p = realloc(c->part, cap * sizeof *p);
-            if (!p) {
-                *st = rg_no_memory(err, c->path);
-                return true;
-            }
-            c->part = p;
-            c->cap_parts = cap;
-        }
-        rg_part p = {.kind = tails[i].kind, .rank = rank, .data = data, .bytes = bytes, .type = RG_FT_COUNT};
-        for (int d = 0; d < 2 && d < rank; d++) p.dim[d] = dim[d];
-        p.i32 = strcmp(dtype, "I32") == 0;
-        p.i64 = strcmp(dtype, "I64") == 0;
-        if (strcmp(dtype, "F16") == 0) p.type = RG_FT_F16;
-        if (strcmp(dtype, "BF16") == 0) p.type = RG_FT_BF16;
-        if (strcmp(dtype, "F32") == 0) p.type = RG_FT_F32;
-        if (p.kind == P_SCALES ? p.type == RG_FT_COUNT : p.kind == P_SHAPE ? !p.i64 && !p.i32 : !p.i32) {
-            *st = rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s: %s of dtype %s, expected %s", c->path,
-                name, part_names[p.kind], dtype,
-                p.kind == P_SCALES      ? "F16, BF16 or F32"
-                    : p.kind == P_SHAPE ? "I64"
-                                        : "I32");
-            return true;
-        }
-        p.module = strndup(name, len - n);
-        *st = p.module ? RG_OK : rg_no_memory(err, c->path);
-        if (p.module) c->part[c->n_parts++] = p;
+        rg_part p = {.kind = tails[i].kind,
+            .rank = rank,
+            .dim = {rank > 0 ? dim[0] : 0, rank > 1 ? dim[1] : 0},
+            .data = data,
+            .bytes = bytes,
+            .type = RG_FT_COUNT,
+            .i32 = strcmp(dtype, "I32") == 0,
+            .i64 = strcmp(dtype, "I64") == 0};
+        for (int t = 0; t < RG_FT_COUNT; t++) /* F32, F16 or BF16: those that are not blocks */
+            if (rg_ftypes[t].block == 1 && strcmp(dtype, rg_ftypes[t].name) == 0) p.type = (rg_ftype)t;
+        *st = keep(c, p, name, len - n, dtype, &(rg_src){c->path, err});
         return true;
     }
     return false;
@@ -93,10 +97,9 @@ static bool is_shape(const rg_part *p, int64_t rows, int64_t cols)
     return p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols;
 }
 
-static rg_status bad_shape(const rg_ckpt *c, const rg_part *p, int64_t rows, int64_t cols, rg_err *err)
+static rg_status bad_shape(const rg_part *p, int64_t rows, int64_t cols, const rg_src *src)
 {
-    return rg_fail(err, RG_E_FILE,
-        "%s: module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", c->path, p->module,
+    return rg_bad(src, "module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", p->module,
         part_names[p->kind], (unsigned long long)p->dim[0], (unsigned long long)p->dim[1], p->rank,
         (long long)rows, (long long)cols);
 }
@@ -108,29 +111,29 @@ static int32_t int_at(const unsigned char *p, int64_t i)
 }
 
 /* g_idx: kept only where a column is not in group column / group size. */
-static rg_status read_index(rg_ckpt *c, rg_grid *g, const rg_part *p, rg_err *err)
+static rg_status read_index(rg_grid *g, const rg_part *p, const rg_src *src)
 {
     if (p->rank != 1 || p->dim[0] != (uint64_t)g->in)
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: g_idx of %llu values, expected %lld", c->path,
-            p->module, (unsigned long long)p->dim[0], (long long)g->in);
+        return rg_bad(src, "module %.100s: g_idx of %llu values, expected %lld", p->module,
+            (unsigned long long)p->dim[0], (long long)g->in);
     bool plain = true, unset = true;
     for (int64_t i = 0; i < g->in; i++) {
         const int32_t k = int_at(p->data, i);
         unset &= k == -1; /* compressed-tensors writes -1 where there is no order */
         if (unset) continue;
         if (k < 0 || k >= g->groups)
-            return rg_fail(err, RG_E_FILE, "%s: module %.100s: g_idx[%lld] is %d, expected 0 to %lld",
-                c->path, p->module, (long long)i, (int)k, (long long)g->groups - 1);
+            return rg_bad(src, "module %.100s: g_idx[%lld] is %d, expected 0 to %lld", p->module,
+                (long long)i, (int)k, (long long)g->groups - 1);
         plain &= k == i / g->group;
     }
     if (unset || plain) return RG_OK;
     g->g_idx = malloc((size_t)g->in * sizeof *g->g_idx);
-    if (!g->g_idx) return rg_no_memory(err, c->path);
+    if (!g->g_idx) return rg_no_memory(src->err, src->name);
     for (int64_t i = 0; i < g->in; i++) g->g_idx[i] = int_at(p->data, i);
     return RG_OK;
 }
 
-static rg_status check_weight_shape(const rg_ckpt *c, const rg_part *p, const rg_grid *g, rg_err *err)
+static rg_status check_weight_shape(const rg_part *p, const rg_grid *g, const rg_src *src)
 {
     int64_t v[2] = {-1, -1};
     const int step = p->i64 ? 2 : 1;
@@ -139,55 +142,52 @@ static rg_status check_weight_shape(const rg_ckpt *c, const rg_part *p, const rg
             v[i] = (int64_t)(uint32_t)int_at(p->data, i * step) |
                 (p->i64 ? (int64_t)int_at(p->data, 2 * i + 1) * ((int64_t)1 << 32) : 0);
     if (v[0] != g->out || v[1] != g->in)
-        return rg_fail(err, RG_E_FILE,
-            "%s: module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]", c->path,
+        return rg_bad(src, "module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]",
             p->module, (long long)v[0], (long long)v[1], (long long)g->out, (long long)g->in);
     return RG_OK;
 }
 
 /* Shapes of all parts against the module's [out, in], which the configuration says. */
 static rg_status fill(
-    rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
+    rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
 {
     const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
     const bool packed = g->kind == RG_GRID_PACKED || g->kind == RG_GRID_PACKED8;
     rg_status st;
     if (!q || !s || (!z && !packed))
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are missing", c->path, module,
+        return rg_bad(src, "module %.100s: its %s are missing", module,
             !q       ? "codes"
                 : !s ? "scales"
                      : "zero points");
     if (z && g->kind == RG_GRID_PACKED8)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: module %.100s: zero points beside 8-bit codes are not supported", c->path, module);
+        return rg_lacks(src, "module %.100s: zero points beside 8-bit codes are not supported", module);
     const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, g->kind == RG_GRID_PACKED8 ? 4 : 8);
     if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
-        return rg_fail(err, RG_E_FILE, "%s: module %.100s: [%lld, %lld] is not a multiple of 8", c->path,
-            q->module, (long long)g->out, (long long)g->in);
+        return rg_bad(src, "module %.100s: [%lld, %lld] is not a multiple of 8", q->module, (long long)g->out,
+            (long long)g->in);
     const int64_t q_rows = g->kind == RG_GRID_AWQ ? g->in
         : packed                                  ? g->out
                                                   : words_in,
                   q_cols = g->kind == RG_GRID_AWQ ? words_out
         : packed                                  ? words_in
                                                   : g->out;
-    if (!is_shape(q, q_rows, q_cols)) return bad_shape(c, q, q_rows, q_cols, err);
+    if (!is_shape(q, q_rows, q_cols)) return bad_shape(q, q_rows, q_cols, src);
     /* the number of groups is what the scales have; it must be a division of the columns into equal groups,
      * the last perhaps short */
     g->groups = s->rank == 2 ? (int64_t)s->dim[packed] : -1;
     if (g->groups < 1 || g->groups > g->in)
-        return bad_shape(c, s, packed ? g->out : -1, packed ? -1 : g->out, err);
+        return bad_shape(s, packed ? g->out : -1, packed ? -1 : g->out, src);
     const int64_t declared = c->scheme.group > 0 ? rg_min(c->scheme.group, g->in) : g->in;
     /* compressed-tensors may declare several sizes: what the declared one does not explain, equal groups
      * must */
     g->group = packed && rg_div_up(g->in, declared) != g->groups ? rg_div_up(g->in, g->groups) : declared;
     if (rg_div_up(g->in, g->group) != g->groups)
-        return rg_fail(err, RG_E_FILE,
-            "%s: module %.100s: %lld groups of scales for %lld columns in groups of %lld", c->path, s->module,
-            (long long)g->groups, (long long)g->in, (long long)g->group);
+        return rg_bad(src, "module %.100s: %lld groups of scales for %lld columns in groups of %lld",
+            s->module, (long long)g->groups, (long long)g->in, (long long)g->group);
     if (!is_shape(s, packed ? g->out : g->groups, packed ? g->groups : g->out))
-        return bad_shape(c, s, packed ? g->out : g->groups, packed ? g->groups : g->out, err);
+        return bad_shape(s, packed ? g->out : g->groups, packed ? g->groups : g->out, src);
     const int64_t z_rows = packed ? rg_div_up(g->out, 8) : g->groups, z_cols = packed ? g->groups : words_out;
-    if (z && !is_shape(z, z_rows, z_cols)) return bad_shape(c, z, z_rows, z_cols, err);
+    if (z && !is_shape(z, z_rows, z_cols)) return bad_shape(z, z_rows, z_cols, src);
     g->q = q->data;
     g->q_bytes = q->bytes;
     g->scale = s->data;
@@ -196,13 +196,13 @@ static rg_status fill(
     g->zero = z ? z->data : NULL;
     g->zero_bytes = z ? z->bytes : 0;
     g->zero_add = g->kind == RG_GRID_GPTQ && !c->scheme.gptq_v2;
-    if (part[P_SHAPE] && (st = check_weight_shape(c, part[P_SHAPE], g, err)) != RG_OK) return st;
-    if (part[P_INDEX] && (st = read_index(c, g, part[P_INDEX], err)) != RG_OK) return st;
+    if (part[P_SHAPE] && (st = check_weight_shape(part[P_SHAPE], g, src)) != RG_OK) return st;
+    if (part[P_INDEX] && (st = read_index(g, part[P_INDEX], src)) != RG_OK) return st;
     rg_grid_classify(g);
     return RG_OK;
 }
 
-static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char *module, rg_err *err)
+static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
 {
     static const rg_grid_kind kinds[] = {
         [RG_SCHEME_AWQ] = RG_GRID_AWQ, [RG_SCHEME_GPTQ] = RG_GRID_GPTQ, [RG_SCHEME_PACKED] = RG_GRID_PACKED};
@@ -210,15 +210,15 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
     rg_site site;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
     if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: module %.100s is quantised, but is not a linear layer of a Llama model", c->path, module);
+        return rg_lacks(
+            src, "module %.100s is quantised, but is not a linear layer of a Llama model", module);
     rg_grid *g = calloc(1, sizeof *g);
-    if (!g) return rg_no_memory(err, c->path);
+    if (!g) return rg_no_memory(src->err, src->name);
     g->kind =
         c->scheme.kind == RG_SCHEME_PACKED && c->scheme.bits == 8 ? RG_GRID_PACKED8 : kinds[c->scheme.kind];
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
-    rg_status st = fill(c, g, part, module, err);
+    rg_status st = fill(c, g, part, module, src);
     if (st == RG_OK) {
         const rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,
@@ -228,7 +228,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
             .data = g->q,
             .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes + (part[P_INDEX] ? part[P_INDEX]->bytes : 0),
             .grid = g};
-        st = rg_ckpt_add(c, RG_NAMES_HF, &r, err);
+        st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }
     if (st != RG_OK) rg_grid_free(g);
     return st;
@@ -236,6 +236,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
 
 rg_status rg_parts_bind(rg_ckpt *c, rg_err *err)
 {
+    const rg_src src = {c->path, err};
     rg_status st = RG_OK;
     if (c->n_parts) qsort(c->part, c->n_parts, sizeof *c->part, by_module);
     for (size_t i = 0; i < c->n_parts && st == RG_OK;) {
@@ -243,11 +244,11 @@ rg_status rg_parts_bind(rg_ckpt *c, rg_err *err)
         const char *module = c->part[i].module;
         for (; i < c->n_parts && strcmp(c->part[i].module, module) == 0; i++) {
             if (part[c->part[i].kind])
-                return rg_fail(err, RG_E_FILE, "%s: module %.100s: its %s are there twice", c->path, module,
-                    part_names[c->part[i].kind]);
+                return rg_bad(
+                    &src, "module %.100s: its %s are there twice", module, part_names[c->part[i].kind]);
             part[c->part[i].kind] = &c->part[i];
         }
-        st = bind(c, part, module, err);
+        st = bind(c, part, module, &src);
     }
     rg_parts_free(c);
     return st;

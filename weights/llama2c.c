@@ -16,13 +16,13 @@ typedef struct part {
 /* Where the reader stands. */
 typedef struct reader {
     rg_ckpt *c;
+    rg_src src;
     rg_cursor cur;
     int64_t group; /* 0: f32; else int8 codes, then a scale per that many of them */
 } reader;
 
 /* The codes of a tensor and their scales, or its floats. */
-static rg_status take_data(
-    reader *r, rg_raw_tensor *t, int64_t rows, int64_t cols, bool quantised, rg_err *err)
+static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t cols, bool quantised)
 {
     const uint64_t n = (uint64_t)rows * (uint64_t)cols; /* at most 2^40: the configuration was checked */
     const unsigned char *p = rg_cur_take(&r->cur, quantised ? n : 4 * n);
@@ -30,11 +30,11 @@ static rg_status take_data(
         .type = RG_FT_F32, .rank = 2, .dim = {(uint64_t)rows, (uint64_t)cols}, .data = p, .bytes = 4 * n};
     if (!p || !quantised) return RG_OK; /* a short file is the caller's to tell */
     if (cols % r->group != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: groups of %lld do not divide rows of %lld: scales that span rows are not supported",
-            r->c->path, (long long)r->group, (long long)cols);
+        return rg_lacks(&r->src,
+            "groups of %lld do not divide rows of %lld: scales that span rows are not supported",
+            (long long)r->group, (long long)cols);
     rg_grid *g = calloc(1, sizeof *g);
-    if (!g) return rg_no_memory(err, r->c->path);
+    if (!g) return rg_no_memory(r->src.err, r->src.name);
     *g = (rg_grid){.kind = RG_GRID_INT8,
         .out = rows,
         .in = cols,
@@ -53,7 +53,7 @@ static rg_status take_data(
 }
 
 /* Takes the tensor of every layer (or the one outside layers) in turn. */
-static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols, rg_err *err)
+static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols)
 {
     rg_ckpt *c = rd->c;
     const int64_t n = rg_site_in_layer(site) ? c->cfg.layers : 1;
@@ -62,13 +62,12 @@ static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols, rg_e
         rg_tensor_name(name, sizeof name - 8, site, rg_site_in_layer(site) ? (int)l : -1);
         strcat(name, ".weight");
         rg_raw_tensor r;
-        rg_status st = take_data(rd, &r, rows, cols, rd->group && rg_site_op(site) != RG_OP_RMSNORM, err);
+        rg_status st = take_data(rd, &r, rows, cols, rd->group && rg_site_op(site) != RG_OP_RMSNORM);
         r.name = name;
         r.name_len = strlen(name);
         if (st == RG_OK && rd->cur.bad)
-            st = rg_fail(err, RG_E_FILE,
-                "%s: the file ends inside %s: truncated, or not a llama2.c checkpoint", c->path, name);
-        if (st == RG_OK) st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, err);
+            st = rg_bad(&rd->src, "the file ends inside %s: truncated, or not a llama2.c checkpoint", name);
+        if (st == RG_OK) st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, rd->src.err);
         if (st != RG_OK) {
             rg_grid_free((rg_grid *)(uintptr_t)r.grid);
             return st;
@@ -77,10 +76,10 @@ static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols, rg_e
     return RG_OK;
 }
 
-static rg_status take_all(reader *r, const part *p, size_t n, rg_err *err)
+static rg_status take_all(reader *r, const part *p, size_t n)
 {
     rg_status st = RG_OK;
-    for (size_t i = 0; i < n && st == RG_OK; i++) st = take(r, p[i].site, p[i].rows, p[i].cols, err);
+    for (size_t i = 0; i < n && st == RG_OK; i++) st = take(r, p[i].site, p[i].rows, p[i].cols);
     return st;
 }
 
@@ -106,7 +105,7 @@ static void read_header(rg_config *g, rg_cursor *cur, uint32_t first, int versio
     snprintf(g->arch, sizeof g->arch, "llama");
 }
 
-static rg_status take_model(reader *r, int version, rg_err *err)
+static rg_status take_model(reader *r, int version)
 {
     rg_config *g = &r->c->cfg;
     const int64_t d = g->dim, q = rg_q_dim(g), kv = rg_kv_dim(g);
@@ -119,56 +118,50 @@ static rg_status take_model(reader *r, int version, rg_err *err)
                head[] = {{RG_SITE_OUTPUT, g->vocab, d}};
     rg_status st;
     if (version) {
-        if ((st = take_all(r, norms, 3, err)) != RG_OK || (st = take_all(r, embed, 1, err)) != RG_OK)
-            return st;
-        if ((st = take_all(r, attn, 4, err)) != RG_OK || (st = take_all(r, ffn, 3, err)) != RG_OK) return st;
+        if ((st = take_all(r, norms, 3)) != RG_OK || (st = take_all(r, embed, 1)) != RG_OK) return st;
+        if ((st = take_all(r, attn, 4)) != RG_OK || (st = take_all(r, ffn, 3)) != RG_OK) return st;
     } else {
-        if ((st = take_all(r, embed, 1, err)) != RG_OK || (st = take_all(r, norms, 1, err)) != RG_OK)
-            return st;
-        if ((st = take_all(r, attn, 4, err)) != RG_OK || (st = take_all(r, norms + 1, 1, err)) != RG_OK)
-            return st;
-        if ((st = take_all(r, ffn, 3, err)) != RG_OK || (st = take_all(r, norms + 2, 1, err)) != RG_OK)
-            return st;
+        if ((st = take_all(r, embed, 1)) != RG_OK || (st = take_all(r, norms, 1)) != RG_OK) return st;
+        if ((st = take_all(r, attn, 4)) != RG_OK || (st = take_all(r, norms + 1, 1)) != RG_OK) return st;
+        if ((st = take_all(r, ffn, 3)) != RG_OK || (st = take_all(r, norms + 2, 1)) != RG_OK) return st;
         /* tables of cosines and sines: we compute our own */
         rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim);
     }
-    return g->tied ? RG_OK : take_all(r, head, 1, err);
+    return g->tied ? RG_OK : take_all(r, head, 1);
 }
 
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)
 {
     const rg_mapfile *f = &c->file[0];
-    reader r = {.c = c, .cur = {.p = f->data, .end = f->data + f->size}};
+    reader r = {.c = c, .src = {c->path, err}, .cur = {.p = f->data, .end = f->data + f->size}};
     rg_status st;
     uint32_t first = rg_cur_u32(&r.cur);
     int version = 0;
     if (first == MAGIC) {
         version = rg_cur_i32(&r.cur);
         if (!r.cur.bad && version != 1 && version != 2)
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: llama2.c version %d, expected the legacy export, version 1 or 2", c->path, version);
+            return rg_lacks(
+                &r.src, "llama2.c version %d, expected the legacy export, version 1 or 2", version);
         first = rg_cur_u32(&r.cur);
     }
     read_header(&c->cfg, &r.cur, first, version);
     if (version == 2) r.group = rg_cur_i32(&r.cur);
     if (version) rg_cur_take(&r.cur, (uint64_t)(HEADER - (r.cur.p - f->data)));
     if (r.cur.bad)
-        return rg_fail(err, RG_E_FILE,
-            "%s: %zu bytes: not a checkpoint that Ridge knows (GGUF, safetensors, llama2.c)", c->path,
-            f->size);
+        return rg_bad(
+            &r.src, "%zu bytes: not a checkpoint that Ridge knows (GGUF, safetensors, llama2.c)", f->size);
     snprintf(c->format, sizeof c->format, "llama2.c v%d", version);
     if ((st = rg_config_check(&c->cfg, c->path, err)) != RG_OK)
         return version
             ? st
-            : rg_fail(err, RG_E_FILE,
-                  "%s: not a checkpoint that Ridge knows (GGUF, safetensors, or llama2.c with a sane header)",
-                  c->path);
+            : rg_bad(&r.src,
+                  "not a checkpoint that Ridge knows (GGUF, safetensors, or llama2.c with a sane header)");
     if (version == 2 && (r.group < 1 || r.group > 1 << 20))
-        return rg_fail(err, RG_E_FILE, "%s: groups of %lld, expected 1 or more", c->path, (long long)r.group);
-    if ((st = take_model(&r, version, err)) != RG_OK) return st;
+        return rg_bad(&r.src, "groups of %lld, expected 1 or more", (long long)r.group);
+    if ((st = take_model(&r, version)) != RG_OK) return st;
     if (r.cur.bad || r.cur.p != r.cur.end)
-        return rg_fail(err, RG_E_FILE,
-            "%s: %zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", c->path,
-            f->size, r.cur.bad ? "more" : "fewer");
+        return rg_bad(&r.src,
+            "%zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", f->size,
+            r.cur.bad ? "more" : "fewer");
     return RG_OK;
 }

@@ -29,69 +29,68 @@ static const struct {
     {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
 
 static rg_status read_entry(
-    rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e, span *s, rg_err *err)
+    rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e, span *s, const rg_src *src)
 {
     const json_t *shape = json_object_get(e, "shape"), *off = json_object_get(e, "data_offsets");
     const char *dtype = json_string_value(json_object_get(e, "dtype"));
     const uint64_t size = f->size - data;
     rg_raw_tensor r = {.name = name, .name_len = strlen(name)};
     if (!json_is_array(shape) || !json_is_array(off) || json_array_size(off) != 2 || !dtype)
-        return rg_fail(
-            err, RG_E_FILE, "%s: tensor %.100s: dtype, shape or data_offsets missing", f->path, name);
+        return rg_bad(src, "tensor %.100s: dtype, shape or data_offsets missing", name);
     int t = -1;
     for (int i = 0; i < (int)(sizeof types / sizeof *types); i++)
         if (strcmp(types[i].name, dtype) == 0) t = i;
-    if (t < 0) return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: unknown dtype %.32s", f->path, name, dtype);
+    if (t < 0) return rg_bad(src, "tensor %.100s: unknown dtype %.32s", name, dtype);
     uint64_t n = (uint64_t)types[t].bytes;
     for (size_t i = 0; i < json_array_size(shape); i++) {
         const json_t *d = json_array_get(shape, i);
         if (!json_is_integer(d) || json_integer_value(d) < 0 ||
             !rg_mul_ok(n, (uint64_t)json_integer_value(d), &n))
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: impossible shape", f->path, name);
+            return rg_bad(src, "tensor %.100s: impossible shape", name);
         if (i < 4) r.dim[i] = (uint64_t)json_integer_value(d);
     }
     const json_t *b = json_array_get(off, 0), *x = json_array_get(off, 1);
     if (!json_is_integer(b) || !json_is_integer(x) || json_integer_value(b) < 0 ||
         json_integer_value(x) < json_integer_value(b) || (uint64_t)json_integer_value(x) > size)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: data_offsets outside the %llu bytes of data",
-            f->path, name, (unsigned long long)size);
+        return rg_bad(src, "tensor %.100s: data_offsets outside the %llu bytes of data", name,
+            (unsigned long long)size);
     *s = (span){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(x)};
     if (s->end - s->begin != n)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes, but its shape and dtype need %llu",
-            f->path, name, (unsigned long long)(s->end - s->begin), (unsigned long long)n);
+        return rg_bad(src, "tensor %.100s: %llu bytes, but its shape and dtype need %llu", name,
+            (unsigned long long)(s->end - s->begin), (unsigned long long)n);
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
     r.data = f->data + data + s->begin;
     r.bytes = n;
     rg_status kept = RG_OK;
-    if (rg_parts_keep(c, name, dtype, r.rank, r.dim, r.data, n, &kept, err)) return kept;
+    if (rg_parts_keep(c, name, dtype, r.rank, r.dim, r.data, n, &kept, src->err)) return kept;
     if (types[t].ftype < 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.100s has dtype %s, expected F32, F16 or BF16",
-            f->path, name, dtype);
+        return rg_lacks(src, "tensor %.100s has dtype %s, expected F32, F16 or BF16", name, dtype);
     r.type = (rg_ftype)types[t].ftype;
-    return rg_ckpt_add(c, RG_NAMES_HF, &r, err);
+    return rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
 }
 
 /* The tensors must cover the data exactly: a hole or an overlap means that the header and the data do not
  * belong together. */
-static rg_status check_cover(const rg_mapfile *f, span *s, size_t n, uint64_t size, rg_err *err)
+static rg_status check_cover(span *s, size_t n, uint64_t size, const rg_src *src)
 {
     uint64_t at = 0;
     qsort(s, n, sizeof *s, by_begin);
     for (size_t i = 0; i < n; i++) {
         if (s[i].begin != at)
-            return rg_fail(err, RG_E_FILE, "%s: tensor data %s at byte %llu of the data", f->path,
+            return rg_bad(src, "tensor data %s at byte %llu of the data",
                 s[i].begin > at ? "has a hole" : "overlaps", (unsigned long long)at);
         at = s[i].end;
     }
     if (at != size)
-        return rg_fail(err, RG_E_FILE,
-            "%s: %llu bytes of data, but the tensors end at %llu: the file is truncated or damaged", f->path,
+        return rg_bad(src,
+            "%llu bytes of data, but the tensors end at %llu: the file is truncated or damaged",
             (unsigned long long)size, (unsigned long long)at);
     return RG_OK;
 }
 
 static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
 {
+    const rg_src src = {path, err};
     const rg_mapfile *f;
     json_error_t je;
     json_t *root = NULL, *e;
@@ -101,31 +100,28 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     rg_cursor cur = {.p = f->data, .end = f->data + f->size};
     const uint64_t n = rg_cur_u64(&cur);
     if (cur.bad || n > MAX_HEADER || n > f->size - 8)
-        return rg_fail(err, RG_E_FILE,
-            "%s: header of %llu bytes in a file of %zu: truncated, or not a safetensors file", path,
+        return rg_bad(&src, "header of %llu bytes in a file of %zu: truncated, or not a safetensors file",
             (unsigned long long)n, f->size);
     const char *text = (const char *)rg_cur_take(&cur, n);
-    if (n == 0 || *text != '{')
-        return rg_fail(err, RG_E_FILE, "%s: header does not begin with '{': not a safetensors file", path);
+    if (n == 0 || *text != '{') return rg_bad(&src, "header does not begin with '{': not a safetensors file");
     root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!json_is_object(root)) {
-        st = rg_fail(
-            err, RG_E_FILE, "%s: header is not a JSON object: %.200s", path, root ? "another type" : je.text);
+        st = rg_bad(&src, "header is not a JSON object: %.200s", root ? "another type" : je.text);
         goto out;
     }
     const size_t count = json_object_size(root);
     if (count > MAX_TENSORS || !(s = malloc((count + 1) * sizeof *s))) {
-        st = rg_fail(err, RG_E_FILE, "%s: %zu tensors, expected at most %d", path, count, MAX_TENSORS);
+        st = rg_bad(&src, "%zu tensors, expected at most %d", count, MAX_TENSORS);
         goto out;
     }
     size_t used = 0;
     const char *name;
     json_object_foreach (root, name, e) {
         if (strcmp(name, "__metadata__") == 0) continue;
-        if ((st = read_entry(c, f, 8 + n, name, e, &s[used], err)) != RG_OK) goto out;
+        if ((st = read_entry(c, f, 8 + n, name, e, &s[used], &src)) != RG_OK) goto out;
         used++;
     }
-    st = check_cover(f, s, used, f->size - 8 - n, err);
+    st = check_cover(s, used, f->size - 8 - n, &src);
 out:
     free(s);
     json_decref(root);
@@ -134,6 +130,7 @@ out:
 
 static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_err *err)
 {
+    const rg_src src = {index, err};
     json_error_t je;
     rg_status st = RG_OK;
     json_t *root = json_load_file(index, JSON_REJECT_DUPLICATES, &je),
@@ -141,14 +138,13 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
     json_t *seen = json_object();
     const char *key;
     if (!json_is_object(map)) {
-        st = rg_fail(err, RG_E_FILE, "%s: no weight_map: %.200s", index, root ? "not an index" : je.text);
+        st = rg_bad(&src, "no weight_map: %.200s", root ? "not an index" : je.text);
         goto out;
     }
     json_object_foreach (map, key, v) {
         const char *file = json_string_value(v);
         if (!file || !*file || strchr(file, '/') || strcmp(file, "..") == 0) {
-            st = rg_fail(err, RG_E_FILE, "%s: tensor %.100s: '%.100s' is not a plain file name", index, key,
-                file ? file : "");
+            st = rg_bad(&src, "tensor %.100s: '%.100s' is not a plain file name", key, file ? file : "");
             goto out;
         }
         if (json_object_get(seen, file)) continue;

@@ -19,105 +19,94 @@ static int64_t whole(const json_t *o, const char *key, int64_t fallback)
     return json_is_integer(v) ? json_integer_value(v) : !v || json_is_null(v) ? fallback : -2;
 }
 
-static rg_status check_group(const char *path, int64_t g, rg_err *err)
+static rg_status check_group(int64_t g, const rg_src *src)
 {
     if (g == -1 || (g >= 1 && g <= 1 << 20)) return RG_OK;
-    return rg_fail(err, RG_E_FILE, "%s: quantization_config: group_size %lld, expected -1 or more than 0",
-        path, (long long)g);
+    return rg_bad(src, "quantization_config: group_size %lld, expected -1 or more than 0", (long long)g);
 }
 
-static rg_status read_awq(rg_scheme *s, const json_t *q, const char *path, rg_err *err)
+static rg_status read_awq(rg_scheme *s, const json_t *q, const rg_src *src)
 {
     const char *version = text(q, "version");
     char lower[32] = "";
     for (size_t i = 0; version[i] && i + 1 < sizeof lower; i++)
         lower[i] = (char)(version[i] >= 'A' && version[i] <= 'Z' ? version[i] + 32 : version[i]);
     const int64_t bits = whole(q, "bits", whole(q, "w_bit", 4));
-    if (bits != 4)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: AWQ with %lld bits, expected 4", path, (long long)bits);
+    if (bits != 4) return rg_lacks(src, "AWQ with %lld bits, expected 4", (long long)bits);
     if (*lower && strcmp(lower, "gemm") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: AWQ version '%.30s' packs rows in another order; expected gemm: convert it, or use the "
+        return rg_lacks(src,
+            "AWQ version '%.30s' packs rows in another order; expected gemm: convert it, or use the "
             "16-bit checkpoint",
-            path, version);
+            version);
     if (json_is_false(json_object_get(q, "zero_point")))
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: AWQ without zero points is not supported; expected zero_point true", path);
+        return rg_lacks(src, "AWQ without zero points is not supported; expected zero_point true");
     s->kind = RG_SCHEME_AWQ;
     s->group = whole(q, "group_size", whole(q, "q_group_size", 128));
-    return check_group(path, s->group, err);
+    return check_group(s->group, src);
 }
 
-static rg_status read_gptq(rg_scheme *s, const json_t *q, const char *path, rg_err *err)
+static rg_status read_gptq(rg_scheme *s, const json_t *q, const rg_src *src)
 {
     const int64_t bits = whole(q, "bits", 4);
     const char *format = text(q, "checkpoint_format");
-    if (bits != 4)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GPTQ with %lld bits, expected 4", path, (long long)bits);
+    if (bits != 4) return rg_lacks(src, "GPTQ with %lld bits, expected 4", (long long)bits);
     if (*format && strcmp(format, "gptq") != 0 && strcmp(format, "gptq_v2") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GPTQ checkpoint_format '%.30s', expected gptq or gptq_v2",
-            path, format);
+        return rg_lacks(src, "GPTQ checkpoint_format '%.30s', expected gptq or gptq_v2", format);
     if (json_is_true(json_object_get(q, "is_marlin_format")))
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GPTQ in marlin format, expected gptq or gptq_v2", path);
+        return rg_lacks(src, "GPTQ in marlin format, expected gptq or gptq_v2");
     s->kind = RG_SCHEME_GPTQ;
     s->gptq_v2 = strcmp(format, "gptq_v2") == 0;
     s->group = whole(q, "group_size", 128);
-    return check_group(path, s->group, err);
+    return check_group(s->group, src);
 }
 
-static rg_status read_group_weights(rg_scheme *s, const json_t *w, const char *path, rg_err *err)
+static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src *src)
 {
     const int64_t bits = whole(w, "num_bits", 8);
     const char *type = text(w, "type"), *strategy = text(w, "strategy");
     if (strcmp(type, "int") != 0 && *type)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors weights of type '%.30s' with %lld bits, expected int with 4 or 8", path,
-            type, (long long)bits);
+        return rg_lacks(src,
+            "compressed-tensors weights of type '%.30s' with %lld bits, expected int with 4 or 8", type,
+            (long long)bits);
     if (bits != 4 && bits != 8)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors weights with %lld bits, expected 4 or 8", path, (long long)bits);
+        return rg_lacks(src, "compressed-tensors weights with %lld bits, expected 4 or 8", (long long)bits);
     if (bits == 8 && json_is_false(json_object_get(w, "symmetric")))
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors weights with 8 bits and zero points are not supported; expected "
-            "symmetric ones",
-            path);
+        return rg_lacks(src,
+            "compressed-tensors weights with 8 bits and zero points are not supported; expected "
+            "symmetric ones");
     if (s->kind == RG_SCHEME_PACKED && s->bits != bits)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors weights with %d and with %lld bits, expected one of the two", path,
+        return rg_lacks(src, "compressed-tensors weights with %d and with %lld bits, expected one of the two",
             s->bits, (long long)bits);
     s->kind = RG_SCHEME_PACKED;
     s->bits = (int)bits;
     if (*strategy && strcmp(strategy, "group") != 0 && strcmp(strategy, "channel") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors strategy '%.30s', expected group or channel", path, strategy);
+        return rg_lacks(src, "compressed-tensors strategy '%.30s', expected group or channel", strategy);
     return RG_OK;
 }
 
-static rg_status read_compressed(rg_scheme *s, const json_t *q, const char *path, rg_err *err)
+static rg_status read_compressed(rg_scheme *s, const json_t *q, const rg_src *src)
 {
     const char *format = text(q, "format"), *sparse = text(json_object_get(q, "sparsity_config"), "format"),
                *name;
     json_t *groups = json_object_get(q, "config_groups"), *g;
     if (strcmp(format, "pack-quantized") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors format '%.40s', expected pack-quantized (4- or 8-bit weights)", path,
-            format);
+        return rg_lacks(
+            src, "compressed-tensors format '%.40s', expected pack-quantized (4- or 8-bit weights)", format);
     if (*sparse && strcmp(sparse, "dense") != 0)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: compressed-tensors with sparsity format '%.40s', expected dense", path, sparse);
+        return rg_lacks(src, "compressed-tensors with sparsity format '%.40s', expected dense", sparse);
     json_object_foreach (groups, name, g) {
         if (json_is_object(json_object_get(g, "input_activations")))
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: compressed-tensors %.40s quantises activations too: not supported; expected weights "
+            return rg_lacks(src,
+                "compressed-tensors %.40s quantises activations too: not supported; expected weights "
                 "only",
-                path, name);
+                name);
         const json_t *w = json_object_get(g, "weights");
-        const rg_status st = read_group_weights(s, w, path, err);
+        const rg_status st = read_group_weights(s, w, src);
         if (st != RG_OK) return st;
         if (s->group == 0) s->group = whole(w, "group_size", 0);
     }
     if (s->kind != RG_SCHEME_PACKED)
-        return rg_fail(err, RG_E_FILE, "%s: compressed-tensors without config_groups: how many bits?", path);
+        return rg_bad(src, "compressed-tensors without config_groups: how many bits?");
     return RG_OK;
 }
 
@@ -134,30 +123,30 @@ rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir,
     }
     /* the old key of compressed-tensors */
     if (!json_is_object(q)) q = json_object_get(root, "compression_config");
-    const char *at = path;
+    rg_src src = {path, err};
     if (!json_is_object(q)) { /* AutoGPTQ and early AutoAWQ wrote a file of their own */
         json_error_t je;
         if (access(beside, R_OK) != 0) goto out;
         q = own = json_load_file(beside, JSON_REJECT_DUPLICATES, &je);
-        at = beside;
+        src.name = beside;
         if (!json_is_object(q)) {
-            st = rg_fail(err, RG_E_FILE, "%s: cannot read: %.200s", beside, q ? "not an object" : je.text);
+            st = rg_bad(&src, "cannot read: %.200s", q ? "not an object" : je.text);
             goto out;
         }
     }
     const char *method = text(q, "quant_method");
     if (strcmp(method, "awq") == 0 ||
         (!*method && (json_object_get(q, "w_bit") || json_object_get(q, "zero_point"))))
-        st = read_awq(s, q, at, err);
+        st = read_awq(s, q, &src);
     else if (strcmp(method, "gptq") == 0 || (!*method && json_object_get(q, "bits")))
-        st = read_gptq(s, q, at, err);
+        st = read_gptq(s, q, &src);
     else if (strcmp(method, "compressed-tensors") == 0 || (!*method && json_object_get(q, "config_groups")))
-        st = read_compressed(s, q, at, err);
+        st = read_compressed(s, q, &src);
     else
-        st = rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: quantization_config: method '%.40s' is not supported; expected awq, gptq or "
+        st = rg_lacks(&src,
+            "quantization_config: method '%.40s' is not supported; expected awq, gptq or "
             "compressed-tensors: use the 16-bit checkpoint with --dtype",
-            at, method);
+            method);
 out:
     json_decref(own);
     free(path);
