@@ -148,34 +148,13 @@ static rg_status read_kvs(parser *g)
 /* Value of an integer or boolean of any width; false if it is another type. */
 static bool as_int(const kv *k, int64_t *v)
 {
-    rg_cursor c = {.p = k->p, .end = k->end};
-    switch (k->type) {
-    case G_U8:
-    case G_BOOL:
-        *v = rg_cur_u8(&c);
-        return true;
-    case G_I8:
-        *v = (int8_t)rg_cur_u8(&c);
-        return true;
-    case G_U16:
-        *v = rg_cur_u16(&c);
-        return true;
-    case G_I16:
-        *v = (int16_t)rg_cur_u16(&c);
-        return true;
-    case G_U32:
-        *v = rg_cur_u32(&c);
-        return true;
-    case G_I32:
-        *v = rg_cur_i32(&c);
-        return true;
-    case G_U64:
-    case G_I64:
-        *v = (int64_t)rg_cur_u64(&c);
-        return true;
-    default:
-        return false;
-    }
+    const int bits = 8 * gsize[k->type];
+    uint64_t u = 0;
+    if (!bits || k->type == G_F32 || k->type == G_F64) return false;
+    for (int i = 0; i < bits / 8; i++) u |= (uint64_t)k->p[i] << (8 * i);
+    const bool is_signed = k->type == G_I8 || k->type == G_I16 || k->type == G_I32;
+    *v = is_signed && u >> (bits - 1) ? (int64_t)(u - ((uint64_t)1 << bits)) : (int64_t)u;
+    return true;
 }
 
 static rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v)

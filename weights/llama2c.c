@@ -8,11 +8,6 @@
 
 enum { MAGIC = 0x616b3432, HEADER = 256 };
 
-typedef struct part {
-    rg_site site;
-    int64_t rows, cols;
-} part;
-
 /* Where the reader stands. */
 typedef struct reader {
     rg_ckpt *c;
@@ -53,9 +48,11 @@ static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t co
 }
 
 /* Takes the tensor of every layer (or the one outside layers) in turn. */
-static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols)
+static rg_status take(reader *rd, rg_site site)
 {
     rg_ckpt *c = rd->c;
+    const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(site)),
+                  cols = rg_extent_size(&c->cfg, rg_site_cols(site));
     const int64_t n = rg_site_in_layer(site) ? c->cfg.layers : 1;
     for (int64_t l = 0; l < n; l++) {
         char name[64];
@@ -74,13 +71,6 @@ static rg_status take(reader *rd, rg_site site, int64_t rows, int64_t cols)
         }
     }
     return RG_OK;
-}
-
-static rg_status take_all(reader *r, const part *p, size_t n)
-{
-    rg_status st = RG_OK;
-    for (size_t i = 0; i < n && st == RG_OK; i++) st = take(r, p[i].site, p[i].rows, p[i].cols);
-    return st;
 }
 
 /* Seven integers; v0 marks untied models by a negative vocabulary, the others by a byte. */
@@ -105,29 +95,23 @@ static void read_header(rg_config *g, rg_cursor *cur, uint32_t first, int versio
     snprintf(g->arch, sizeof g->arch, "llama");
 }
 
+/* The order of the tensors; the output matrix comes last. */
+#define ATTN RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V, RG_SITE_ATTN_OUTPUT
+#define FFN RG_SITE_FFN_GATE, RG_SITE_FFN_DOWN, RG_SITE_FFN_UP
+enum { N_SITES = 11 };
+static const rg_site legacy[N_SITES] = {
+    RG_SITE_TOKEN_EMBD, RG_SITE_ATTN_NORM, ATTN, RG_SITE_FFN_NORM, FFN, RG_SITE_OUTPUT_NORM};
+static const rg_site later[N_SITES] = {
+    RG_SITE_ATTN_NORM, RG_SITE_FFN_NORM, RG_SITE_OUTPUT_NORM, RG_SITE_TOKEN_EMBD, ATTN, FFN};
+
 static rg_status take_model(reader *r, int version)
 {
-    rg_config *g = &r->c->cfg;
-    const int64_t d = g->dim, q = rg_q_dim(g), kv = rg_kv_dim(g);
-    const part norms[] = {{RG_SITE_ATTN_NORM, 1, d}, {RG_SITE_FFN_NORM, 1, d}, {RG_SITE_OUTPUT_NORM, 1, d}},
-               embed[] = {{RG_SITE_TOKEN_EMBD, g->vocab, d}};
-    const part attn[] = {{RG_SITE_ATTN_Q, q, d}, {RG_SITE_ATTN_K, kv, d}, {RG_SITE_ATTN_V, kv, d},
-        {RG_SITE_ATTN_OUTPUT, d, q}};
-    const part ffn[] = {{RG_SITE_FFN_GATE, g->ffn, d}, {RG_SITE_FFN_DOWN, d, g->ffn},
-        {RG_SITE_FFN_UP, g->ffn, d}},
-               head[] = {{RG_SITE_OUTPUT, g->vocab, d}};
-    rg_status st;
-    if (version) {
-        if ((st = take_all(r, norms, 3)) != RG_OK || (st = take_all(r, embed, 1)) != RG_OK) return st;
-        if ((st = take_all(r, attn, 4)) != RG_OK || (st = take_all(r, ffn, 3)) != RG_OK) return st;
-    } else {
-        if ((st = take_all(r, embed, 1)) != RG_OK || (st = take_all(r, norms, 1)) != RG_OK) return st;
-        if ((st = take_all(r, attn, 4)) != RG_OK || (st = take_all(r, norms + 1, 1)) != RG_OK) return st;
-        if ((st = take_all(r, ffn, 3)) != RG_OK || (st = take_all(r, norms + 2, 1)) != RG_OK) return st;
-        /* tables of cosines and sines: we compute our own */
-        rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim);
-    }
-    return g->tied ? RG_OK : take_all(r, head, 1);
+    const rg_config *g = &r->c->cfg;
+    rg_status st = RG_OK;
+    for (int i = 0; i < N_SITES && st == RG_OK; i++) st = take(r, (version ? later : legacy)[i]);
+    /* tables of cosines and sines: we compute our own */
+    if (st == RG_OK && !version) rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim);
+    return st == RG_OK && !g->tied ? take(r, RG_SITE_OUTPUT) : st;
 }
 
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)

@@ -72,13 +72,6 @@ static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, 
     return st;
 }
 
-static rg_status check_id(const rg_ckpt_vocab *v, int32_t id, const char *key, const rg_src *src)
-{
-    if (id < -1 || (id >= 0 && (size_t)id >= v->n))
-        return rg_bad(src, "%s is %d, but there are %zu tokens", key, id, v->n);
-    return RG_OK;
-}
-
 static rg_status read_merges(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src)
 {
     rg_status st = rg_pairs_init(&t->pairs, v->n_merges, src->err);
@@ -105,11 +98,12 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src
     t->kind = spm ? "GGUF SentencePiece BPE" : "GGUF byte-level BPE";
     t->model = spm ? RG_TM_SPM : RG_TM_BYTE_BPE;
     t->dec.byte_level = !spm;
-    if ((st = check_id(v, v->bos, "tokenizer.ggml.bos_token_id", src)) != RG_OK ||
-        (st = check_id(v, v->eos, "tokenizer.ggml.eos_token_id", src)) != RG_OK ||
-        (st = check_id(v, v->eot, "tokenizer.ggml.eot_token_id", src)) != RG_OK ||
-        (st = check_id(v, v->unk, "tokenizer.ggml.unknown_token_id", src)) != RG_OK)
-        return st;
+#define ID(id, key) \
+    if (id < -1 || (id >= 0 && (size_t)id >= v->n)) \
+        return rg_bad(src, "%s is %d, but there are %zu tokens", "tokenizer.ggml." key, id, v->n);
+#define FLAG(id, key)
+#define RG_VOCAB_KEY(kind, field, key) kind(v->field, key)
+#include "weights/vocab.def"
     st = read_pieces(t, v, spm, src);
     if (st == RG_OK && spm) st = rg_tok_spm_norm(t, false, v->add_space_prefix != 0, true, src->err);
     if (st == RG_OK) st = rg_tok_index(t, false, src);

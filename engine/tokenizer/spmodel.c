@@ -1,8 +1,8 @@
 /* SentencePiece tokenizer.model: the protocol buffer ModelProto, read field by field. */
 #include <math.h>
-#include <string.h>
 
 #include "base/mapfile.h"
+#include "base/num.h"
 #include "tokenizer/tok_impl.h"
 
 /* One field of a message: a number (wire types 0, 1, 5) or bytes (2). */
@@ -54,87 +54,71 @@ static bool next_field(rg_cursor *c, field *f)
     return !c->bad;
 }
 
-static float f32_of(uint64_t bits)
+/* The last field of that number and wire type goes to *to. */
+typedef struct want {
+    uint64_t number;
+    int wire;
+    field *to;
+} want;
+
+static bool read_fields(const field *msg, const want *w, size_t n)
 {
-    const uint32_t u = (uint32_t)bits;
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
+    rg_cursor c = {.p = msg->p, .end = msg->p + msg->n};
+    field f;
+    while (next_field(&c, &f))
+        for (size_t i = 0; i < n; i++)
+            if (w[i].number == f.number && w[i].wire == f.wire) *w[i].to = f;
+    return !c.bad;
 }
 
 static rg_status read_piece(rg_tokenizer *t, const field *msg, const rg_src *src)
 {
-    rg_cursor c = {.p = msg->p, .end = msg->p + msg->n};
-    field f, piece = {0};
-    uint64_t type = RG_TT_NORMAL;
-    float score = 0.0f;
-    while (next_field(&c, &f)) {
-        if (f.number == 1 && f.wire == 2)
-            piece = f;
-        else if (f.number == 2 && f.wire == 5)
-            score = f32_of(f.value);
-        else if (f.number == 3 && f.wire == 0)
-            type = f.value;
-    }
+    field piece = {0}, score_bits = {0}, type = {.value = RG_TT_NORMAL};
+    const want w[] = {{1, 2, &piece}, {2, 5, &score_bits}, {3, 0, &type}};
     const long long id = (long long)t->vocab.n;
-    if (c.bad) return rg_bad(src, "piece %lld is malformed", id);
-    if (type < RG_TT_NORMAL || type > RG_TT_BYTE)
-        return rg_bad(src, "piece %lld has type %llu, expected 1 to 6", id, (unsigned long long)type);
+    if (!read_fields(msg, w, 3)) return rg_bad(src, "piece %lld is malformed", id);
+    const float score = rg_f32_from_bits((uint32_t)score_bits.value);
+    if (type.value < RG_TT_NORMAL || type.value > RG_TT_BYTE)
+        return rg_bad(src, "piece %lld has type %llu, expected 1 to 6", id, (unsigned long long)type.value);
     if (piece.n == 0) return rg_bad(src, "piece %lld is empty", id);
     if (!isfinite(score)) return rg_bad(src, "the score of piece %lld is not finite", id);
-    if (type == RG_TT_BYTE && rg_byte_piece((const char *)piece.p, piece.n) < 0)
+    if (type.value == RG_TT_BYTE && rg_byte_piece((const char *)piece.p, piece.n) < 0)
         return rg_bad(src, "piece %lld is of type byte but not <0xHH>", id);
-    return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type, score, src);
+    return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type.value, score, src);
 }
 
 typedef struct trainer {
-    uint64_t model_type;
-    bool suffix; /* white space is written behind words */
-    int64_t unk, bos, eos;
+    field model_type, suffix, unk, bos, eos; /* suffix: white space is written behind words */
 } trainer;
 
 static bool read_trainer(trainer *s, const field *msg)
 {
-    rg_cursor c = {.p = msg->p, .end = msg->p + msg->n};
-    field f;
-    while (next_field(&c, &f)) {
-        if (f.number == 3 && f.wire == 0) s->model_type = f.value;
-        if (f.number == 24 && f.wire == 0) s->suffix = f.value != 0;
-        if (f.number == 40 && f.wire == 0) s->unk = (int64_t)f.value;
-        if (f.number == 41 && f.wire == 0) s->bos = (int64_t)f.value;
-        if (f.number == 42 && f.wire == 0) s->eos = (int64_t)f.value;
-    }
-    return !c.bad;
+    const want w[] = {
+        {3, 0, &s->model_type}, {24, 0, &s->suffix}, {40, 0, &s->unk}, {41, 0, &s->bos}, {42, 0, &s->eos}};
+    return read_fields(msg, w, 5);
 }
 
 typedef struct normalizer {
-    size_t charsmap; /* bytes */
-    bool dummy_prefix, squeeze, escape;
+    field charsmap, dummy_prefix, squeeze, escape;
 } normalizer;
 
 static bool read_normalizer(normalizer *s, const field *msg)
 {
-    rg_cursor c = {.p = msg->p, .end = msg->p + msg->n};
-    field f;
-    while (next_field(&c, &f)) {
-        if (f.number == 2 && f.wire == 2) s->charsmap = f.n;
-        if (f.number == 3 && f.wire == 0) s->dummy_prefix = f.value != 0;
-        if (f.number == 4 && f.wire == 0) s->squeeze = f.value != 0;
-        if (f.number == 5 && f.wire == 0) s->escape = f.value != 0;
-    }
-    return !c.bad;
+    const want w[] = {
+        {2, 2, &s->charsmap}, {3, 0, &s->dummy_prefix}, {4, 0, &s->squeeze}, {5, 0, &s->escape}};
+    return read_fields(msg, w, 4);
 }
 
-static int32_t id_of(const rg_tokenizer *t, int64_t id, rg_toktype type)
+static int32_t id_of(const rg_tokenizer *t, uint64_t id, rg_toktype type)
 {
-    return id >= 0 && (uint64_t)id < t->vocab.n && t->vocab.type[id] == type ? (int32_t)id : -1;
+    return id < t->vocab.n && t->vocab.type[id] == type ? (int32_t)id : -1;
 }
 
 rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src)
 {
     rg_cursor c = {.p = data, .end = data + n};
-    trainer train = {.model_type = 1, .unk = 0, .bos = 1, .eos = 2}; /* the defaults of the schema */
-    normalizer norm = {.dummy_prefix = true, .squeeze = true, .escape = true}, denorm = {0};
+    trainer train = {.model_type.value = 1, .bos.value = 1, .eos.value = 2}; /* the defaults of the schema */
+    normalizer norm = {.dummy_prefix.value = 1, .squeeze.value = 1, .escape.value = 1}, denorm = {0};
     rg_status st = RG_OK;
     field f;
     bool sane = true, seen_trainer = false;
@@ -164,16 +148,16 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
     if (c.bad || !sane)
         return rg_bad(src, "malformed or cut off SentencePiece model after %zu pieces", t->vocab.n);
     if (!seen_trainer) return rg_bad(src, "the SentencePiece model has no trainer_spec: cut off?");
-    if (train.model_type != 2)
+    if (train.model_type.value != 2)
         return rg_lacks(src, "SentencePiece model type %s, only BPE is supported",
-            train.model_type == 1       ? "unigram"
-                : train.model_type == 3 ? "word"
-                : train.model_type == 4 ? "char"
-                                        : "unknown");
-    if (norm.charsmap || denorm.charsmap)
+            train.model_type.value == 1       ? "unigram"
+                : train.model_type.value == 3 ? "word"
+                : train.model_type.value == 4 ? "char"
+                                              : "unknown");
+    if (norm.charsmap.n || denorm.charsmap.n)
         return rg_lacks(src, "SentencePiece character normalisation (precompiled_charsmap)");
-    if (train.suffix) return rg_lacks(src, "SentencePiece treat_whitespace_as_suffix");
-    st = rg_tok_spm_norm(t, norm.squeeze, norm.dummy_prefix, norm.escape, src->err);
+    if (train.suffix.value) return rg_lacks(src, "SentencePiece treat_whitespace_as_suffix");
+    st = rg_tok_spm_norm(t, norm.squeeze.value, norm.dummy_prefix.value, norm.escape.value, src->err);
     if (st == RG_OK) st = rg_tok_index(t, true, src);
     for (size_t id = 0; id < t->vocab.n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
@@ -186,10 +170,10 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
     }
     if (st != RG_OK) return st;
     rg_tok_find_bytes(t);
-    t->unk = id_of(t, train.unk, RG_TT_UNKNOWN);
+    t->unk = id_of(t, train.unk.value, RG_TT_UNKNOWN);
     t->fuse_unk = true;
-    t->bos = id_of(t, train.bos, RG_TT_CONTROL);
-    t->eos = id_of(t, train.eos, RG_TT_CONTROL);
+    t->bos = id_of(t, train.bos.value, RG_TT_CONTROL);
+    t->eos = id_of(t, train.eos.value, RG_TT_CONTROL);
     if (t->bos >= 0) t->prefix[t->n_prefix++] = t->bos;
     return RG_OK;
 }

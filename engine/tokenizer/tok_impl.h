@@ -115,17 +115,14 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 
 #define RG_SPM_SPACE "\xe2\x96\x81" /* U+2581 */
 #define RG_GPT2_REGEX "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define RG_LLAMA3_REGEX \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| " \
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-#define RG_QWEN2_REGEX \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| " \
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_REGEX_REST "[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_REGEX_WORDS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+#define RG_LLAMA3_REGEX RG_REGEX_WORDS "\\p{N}{1,3}| ?" RG_REGEX_REST
+#define RG_QWEN2_REGEX RG_REGEX_WORDS "\\p{N}| ?" RG_REGEX_REST
+#define RG_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define RG_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define RG_TEKKEN_REGEX \
-    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{" \
-    "L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[" \
-    "\\p{Ll}\\p{Lm}\\p{Lo}" \
-    "\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+    "[^\\r\\n\\p{L}\\p{N}]?" RG_UPPER "*" RG_LOWER "+|[^\\r\\n\\p{L}\\p{N}]?" RG_UPPER "+" RG_LOWER \
+    "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 #endif

@@ -18,22 +18,10 @@ bool rg_unicode_is_word(uint32_t cp)
     if ((cp >= 0x24b6 && cp <= 0x24e9) || (cp >= 0x1f130 && cp <= 0x1f149) ||
         (cp >= 0x1f150 && cp <= 0x1f169) || (cp >= 0x1f170 && cp <= 0x1f189))
         return true;
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-        return true;
-    default:
-        return false;
-    }
+#define CAT(c) 1u << UTF8PROC_CATEGORY_##c
+    static const unsigned words = CAT(LU) | CAT(LL) | CAT(LT) | CAT(LM) | CAT(LO) | CAT(MN) | CAT(MC) |
+        CAT(ME) | CAT(ND) | CAT(NL) | CAT(PC);
+    return words >> utf8proc_category((utf8proc_int32_t)cp) & 1u;
 }
 
 static rg_status put(rg_buf *out, utf8proc_int32_t cp, rg_err *err)
