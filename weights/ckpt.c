@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/grow.h"
+#include "base/utf8.h"
 #include "weights/ckpt_impl.h"
 
 static const struct {
@@ -110,13 +112,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     if (r->rank < 1 || r->rank > 2)
         return rg_fail(
             err, RG_E_FILE, "%s: tensor %.*s: %d dimensions, expected 1 or 2", c->path, nl, r->name, r->rank);
-    if (c->n == c->cap) {
-        const size_t cap = c->cap ? 2 * c->cap : 64;
-        rg_ckpt_tensor *t = realloc(c->t, cap * sizeof *t);
-        if (!t) return rg_no_memory(err, c->path);
-        c->t = t;
-        c->cap = cap;
-    }
+    if (!rg_grow(&c->t, &c->cap, c->n + 1, sizeof *c->t)) return rg_no_memory(err, c->path);
     char *name = strndup(r->name, r->name_len);
     if (!name) return rg_no_memory(err, c->path);
     rg_ckpt_tensor *t = &c->t[c->n++];
@@ -362,22 +358,10 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
  * '?'. */
 static void make_printable(char *s)
 {
-    unsigned char *p = (unsigned char *)s;
-    while (*p) {
-        const int n = *p < 0x80       ? 1
-            : *p >= 0xc2 && *p < 0xe0 ? 2
-            : *p >= 0xe0 && *p < 0xf0 ? 3
-            : *p >= 0xf0 && *p < 0xf5 ? 4
-                                      : 0;
-        bool good = n > 0 && *p >= 0x20 && *p != 0x7f;
-        for (int i = 1; i < n && good; i++) good = (p[i] & 0xc0) == 0x80;
-        if (good && n > 2) { /* overlong forms, surrogates, beyond U+10FFFF */
-            const unsigned two = (unsigned)p[0] << 8 | p[1];
-            good = !(two < 0xe0a0 || (two >= 0xeda0 && two < 0xee00) || (two >= 0xf000 && two < 0xf090) ||
-                two >= 0xf490);
-        }
-        if (!good) *p = '?';
-        p += good ? n : 1;
+    for (unsigned char *p = (unsigned char *)s, *end = p + strlen(s); p < end;) {
+        const size_t n = *p < 0x20 || *p == 0x7f ? 0 : rg_utf8_len(p, end);
+        if (n == 0) *p = '?';
+        p += n ? n : 1;
     }
 }
 

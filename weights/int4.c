@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "weights/ckpt_impl.h"
 
 typedef enum part_kind { P_CODES, P_ZEROS, P_SCALES, P_INDEX, P_SHAPE, P_COUNT } part_kind;
@@ -40,15 +41,8 @@ static rg_status keep(
             p.kind == P_SCALES      ? "F16, BF16 or F32"
                 : p.kind == P_SHAPE ? "I64"
                                     : "I32");
-    if (c->n_parts == c->cap_parts) {
-        const size_t cap = c->cap_parts ? 2 * c->cap_parts : 64;
-        rg_part *more = realloc(c->part, cap * sizeof *more);
-        if (!more) return rg_no_memory(src->err, src->name);
-        c->part = more;
-        c->cap_parts = cap;
-    }
-    p.module = strndup(name, len);
-    if (!p.module) return rg_no_memory(src->err, src->name);
+    if (!rg_grow(&c->part, &c->cap_parts, c->n_parts + 1, sizeof p) || !(p.module = strndup(name, len)))
+        return rg_no_memory(src->err, src->name);
     c->part[c->n_parts++] = p;
     return RG_OK;
 }

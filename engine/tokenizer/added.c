@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
+#include "base/utf8.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/utf8.h"
 
 const rg_trust rg_trust_all = {.all = true}, rg_trust_none = {0};
 
@@ -23,13 +24,8 @@ bool rg_trusted(const rg_trust *t, size_t from, size_t to)
 
 static rg_status new_node(rg_added *a, unsigned char byte, uint32_t *out, rg_err *err)
 {
-    if (a->n_nodes == a->cap_nodes) {
-        const size_t cap = a->cap_nodes * 2 + 64;
-        rg_added_node *p = realloc(a->node, cap * sizeof *p);
-        if (!p) return rg_fail(err, RG_E_NOMEM, "tokenizer: added tokens");
-        a->node = p;
-        a->cap_nodes = cap;
-    }
+    if (!rg_grow(&a->node, &a->cap_nodes, a->n_nodes + 1, sizeof *a->node))
+        return rg_no_memory(err, "tokenizer");
     a->node[a->n_nodes] = (rg_added_node){.byte = byte};
     *out = (uint32_t)a->n_nodes++;
     return RG_OK;
@@ -65,13 +61,7 @@ rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_to
         at = next;
     }
     if (a->node[at].tok) return RG_OK;
-    if (a->n == a->cap) {
-        const size_t cap = a->cap * 2 + 16;
-        rg_added_tok *p = realloc(a->tok, cap * sizeof *p);
-        if (!p) return rg_fail(err, RG_E_NOMEM, "tokenizer: added tokens");
-        a->tok = p;
-        a->cap = cap;
-    }
+    if (!rg_grow(&a->tok, &a->cap, a->n + 1, sizeof *a->tok)) return rg_no_memory(err, "tokenizer");
     a->tok[a->n++] = tok;
     a->node[at].tok = (int32_t)a->n;
     return RG_OK;

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tokenizer/tok_impl.h"
-#include "tokenizer/utf8.h"
 
 static uint64_t mix(uint64_t k)
 {

@@ -2,8 +2,8 @@
  * become U+FFFD. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tokenizer/tok_impl.h"
-#include "tokenizer/utf8.h"
 
 void rg_detok_init(rg_detok *d, const rg_tokenizer *t, bool show_control)
 {

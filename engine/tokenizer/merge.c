@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
+
 static bool before(const rg_cand *a, const rg_cand *b) { return a->key < b->key; }
 
 static void sift_down(rg_merger *m, size_t i)
@@ -32,13 +34,7 @@ static void sift_up(rg_merger *m, size_t i)
 
 rg_status rg_merger_push(rg_merger *m, uint32_t pos, uint32_t len, int32_t id, rg_err *err)
 {
-    if (m->n == m->cap) {
-        const size_t cap = m->cap * 2 + 64;
-        rg_sym *p = realloc(m->sym, cap * sizeof *p);
-        if (!p) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu symbols", cap);
-        m->sym = p;
-        m->cap = cap;
-    }
+    if (!rg_grow(&m->sym, &m->cap, m->n + 1, sizeof *m->sym)) return rg_no_memory(err, "tokenizer");
     m->sym[m->n] = (rg_sym){pos, len, (int32_t)m->n - 1, -1, id};
     if (m->n > 0) m->sym[m->n - 1].next = (int32_t)m->n;
     m->n++;
@@ -92,13 +88,7 @@ rg_status rg_merger_run(rg_merger *m, const char *text, rg_pair_fn pair, const v
         return RG_OK;
     }
     /* n - 1 pairs at first, and each of at most n - 1 merges takes one out and puts at most two in */
-    const size_t need = 2 * m->n;
-    if (m->cap_heap < need) {
-        rg_cand *p = realloc(m->heap, (need + 64) * sizeof *p);
-        if (!p) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu pairs", need);
-        m->heap = p;
-        m->cap_heap = need + 64;
-    }
+    if (!rg_grow(&m->heap, &m->cap_heap, 2 * m->n, sizeof *m->heap)) return rg_no_memory(err, "tokenizer");
     m->n_heap = 0;
     for (size_t i = 1; i < m->n; i++) candidate(m, text, pair, user, (int32_t)i - 1, (int32_t)i);
     for (size_t i = m->n_heap / 2; i-- > 0;) sift_down(m, i);

@@ -4,7 +4,7 @@
 #include <pcre2.h>
 #include <stdint.h>
 
-#include "tokenizer/utf8.h"
+#include "base/utf8.h"
 
 rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split,
     bool invert, const rg_src *src)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "tokenizer/utf8.h"
+#include "base/utf8.h"
 
 size_t rg_seam_symbol(const unsigned char *p, const unsigned char *end, uint32_t *cp)
 {

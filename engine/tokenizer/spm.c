@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "tokenizer/tok_impl.h"
-#include "tokenizer/utf8.h"
 
 /* Higher scores come first; -0 equals 0. */
 static uint32_t rank_of(float score)

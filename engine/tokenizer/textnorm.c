@@ -3,18 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+#include "base/utf8.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/utf8.h"
 
 rg_status rg_buf_add(rg_buf *b, const char *p, size_t n, rg_err *err)
 {
-    if (b->cap - b->len < n) {
-        const size_t cap = (b->len + n) * 3 / 2 + 256;
-        char *q = realloc(b->p, cap);
-        if (!q) return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes of text", cap);
-        b->p = q;
-        b->cap = cap;
-    }
+    if (!rg_grow(&b->p, &b->cap, b->len + n, 1)) return rg_no_memory(err, "tokenizer");
     if (n) memcpy(b->p + b->len, p, n);
     b->len += n;
     return RG_OK;

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tokenizer/tok_json.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/utf8.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/mapfile.h"
+#include "base/utf8.h"
 #include "tokenizer/tok_impl.h"
-#include "tokenizer/utf8.h"
 
 /* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file
  * names none. */
@@ -272,13 +273,7 @@ void rg_tokenizer_close(rg_tokenizer *t)
 
 rg_status rg_enc_push(rg_enc *e, int32_t id)
 {
-    if (e->n == e->cap) {
-        const size_t cap = e->cap * 2 + 64;
-        int32_t *p = realloc(e->ids, cap * sizeof *p);
-        if (!p) return rg_fail(e->err, RG_E_NOMEM, "tokenizer: %zu ids", cap);
-        e->ids = p;
-        e->cap = cap;
-    }
+    if (!rg_grow(&e->ids, &e->cap, e->n + 1, sizeof *e->ids)) return rg_no_memory(e->err, "tokenizer");
     e->ids[e->n++] = id;
     return RG_OK;
 }

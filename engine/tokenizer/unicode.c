@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer/utf8.h"
+#include "base/utf8.h"
 
 #ifdef RIDGE_HAVE_UTF8PROC
 
 #include <utf8proc.h>
+
+#include "base/grow.h"
 
 bool rg_unicode_available(void) { return true; }
 
@@ -76,20 +78,15 @@ static rg_status normalize_valid(
     const bool compat = form == RG_NFKC || form == RG_NFKD, compose = form == RG_NFC || form == RG_NFKC;
     const utf8proc_option_t opt = (utf8proc_option_t)(UTF8PROC_STABLE |
         (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (compat ? UTF8PROC_COMPAT : 0));
-    size_t cap = n + MOST, k = 0;
-    utf8proc_int32_t *cp = malloc(cap * sizeof *cp);
-    rg_status st = cp ? RG_OK : rg_fail(err, RG_E_NOMEM, "tokenizer: %zu code points", cap);
+    size_t cap = 0, k = 0;
+    utf8proc_int32_t *cp = NULL;
+    rg_status st = RG_OK;
     int boundclass = 0;
     for (size_t i = 0; i < n && st == RG_OK;) {
         const size_t len = rg_utf8_len(p + i, p + n);
-        if (cap - k < MOST) {
-            cap = cap * 2;
-            utf8proc_int32_t *more = realloc(cp, cap * sizeof *cp);
-            if (!more) {
-                st = rg_fail(err, RG_E_NOMEM, "tokenizer: %zu code points", cap);
-                break;
-            }
-            cp = more;
+        if (!rg_grow(&cp, &cap, k + MOST, sizeof *cp)) {
+            st = rg_no_memory(err, "tokenizer");
+            break;
         }
         const utf8proc_ssize_t got = utf8proc_decompose_char(
             (utf8proc_int32_t)rg_utf8_get(p + i, len), cp + k, (utf8proc_ssize_t)(cap - k), opt, &boundclass);

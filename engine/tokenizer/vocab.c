@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/grow.h"
+#include "base/utf8.h"
 
 uint64_t rg_hash_bytes(const char *p, size_t n)
 {
@@ -23,23 +25,9 @@ uint64_t rg_hash_bytes(const char *p, size_t n)
     return h ^ h >> 32;
 }
 
-static bool grow(void *array, size_t n, size_t elem)
-{
-    void *p;
-    memcpy(&p, array, sizeof p);
-    p = realloc(p, n * elem);
-    if (p) memcpy(array, &p, sizeof p);
-    return p != NULL;
-}
-
 static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span, rg_err *err)
 {
-    if (v->pool_cap - v->pool_len < len + 1) {
-        const size_t cap = (v->pool_cap + len + 1) * 3 / 2 + 1024;
-        if (!grow(&v->pool, cap, 1))
-            return rg_fail(err, RG_E_NOMEM, "tokenizer: %zu bytes for the pieces", cap);
-        v->pool_cap = cap;
-    }
+    if (!rg_grow(&v->pool, &v->pool_cap, v->pool_len + len + 1, 1)) return rg_no_memory(err, "tokenizer");
     if (len) memcpy(v->pool + v->pool_len, s, len); /* an empty text may be NULL */
     v->pool[v->pool_len + len] = 0;
     *span = (rg_span){v->pool_len, (uint32_t)len};
@@ -57,13 +45,12 @@ rg_status rg_vocab_set(
             src, "token %lld has %zu bytes, at most %d are allowed", (long long)id, len, RG_PIECE_MAX);
     const size_t i = (size_t)id;
     if (i < v->n && v->type[i] != RG_TT_HOLE) return rg_bad(src, "token id %zu appears twice", i);
-    if (i >= v->cap) {
-        const size_t cap = (i + 1) * 3 / 2 + 64;
-        if (!grow(&v->piece, cap, sizeof *v->piece) || !grow(&v->text, cap, sizeof *v->text) ||
-            !grow(&v->score, cap, sizeof *v->score) || !grow(&v->type, cap, 1))
-            return rg_fail(src->err, RG_E_NOMEM, "%s: a vocabulary of %zu", src->name, cap);
-        v->cap = cap;
-    }
+    size_t cap[4] = {v->cap, v->cap, v->cap, v->cap};
+    if (!rg_grow(&v->piece, &cap[0], i + 1, sizeof *v->piece) ||
+        !rg_grow(&v->text, &cap[1], i + 1, sizeof *v->text) ||
+        !rg_grow(&v->score, &cap[2], i + 1, sizeof *v->score) || !rg_grow(&v->type, &cap[3], i + 1, 1))
+        return rg_no_memory(src->err, src->name);
+    v->cap = cap[0];
     if (!v->pool) { /* offset 0 is the empty string of holes */
         rg_span none;
         const rg_status st = pool_add(v, "", 0, &none, src->err);
@@ -166,6 +153,28 @@ int rg_byte_piece(const char *piece, size_t len)
     if (len != 6 || memcmp(piece, "<0x", 3) != 0 || piece[5] != '>') return -1;
     const int a = hex(piece[3]), b = hex(piece[4]);
     return a < 0 || b < 0 ? -1 : a * 16 + b;
+}
+
+/* Printable Latin-1 stands for itself; the other 68 bytes are U+0100 onwards in order: 0-32, 127-160, 173. */
+static int bytemap_byte(uint32_t cp)
+{
+    if ((cp >= 33 && cp <= 126) || (cp >= 161 && cp <= 172) || (cp >= 174 && cp <= 255)) return (int)cp;
+    if (cp < 256 || cp > 256 + 67) return -1;
+    const int i = (int)cp - 256;
+    return i <= 32 ? i : i <= 66 ? i - 33 + 127 : 173;
+}
+
+int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n)
+{
+    int64_t out = 0;
+    for (size_t i = 0; i < n;) {
+        const size_t k = rg_utf8_len(piece + i, piece + n);
+        const int b = k ? bytemap_byte(rg_utf8_get(piece + i, k)) : -1;
+        if (b < 0) return -1;
+        dst[out++] = (unsigned char)b;
+        i += k;
+    }
+    return out;
 }
 
 void rg_vocab_free(rg_vocab *v)

@@ -1,4 +1,4 @@
-#include "tokenizer/utf8.h"
+#include "base/utf8.h"
 
 size_t rg_utf8_scan(const unsigned char *p, const unsigned char *end, bool *missing)
 {
@@ -56,26 +56,4 @@ bool rg_utf8_is_space(uint32_t cp)
     return (cp >= 9 && cp <= 13) || cp == 0x20 || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||
         (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f ||
         cp == 0x3000;
-}
-
-/* Printable Latin-1 stands for itself; the other 68 bytes are U+0100 onwards in order: 0-32, 127-160, 173. */
-int rg_bytemap_byte(uint32_t cp)
-{
-    if ((cp >= 33 && cp <= 126) || (cp >= 161 && cp <= 172) || (cp >= 174 && cp <= 255)) return (int)cp;
-    if (cp < 256 || cp > 256 + 67) return -1;
-    const int i = (int)cp - 256;
-    return i <= 32 ? i : i <= 66 ? i - 33 + 127 : 173;
-}
-
-int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n)
-{
-    int64_t out = 0;
-    for (size_t i = 0; i < n;) {
-        const size_t k = rg_utf8_len(piece + i, piece + n);
-        const int b = k ? rg_bytemap_byte(rg_utf8_get(piece + i, k)) : -1;
-        if (b < 0) return -1;
-        dst[out++] = (unsigned char)b;
-        i += k;
-    }
-    return out;
 }

@@ -1,4 +1,4 @@
-/* UTF-8, and GPT-2's map between bytes and printable code points. */
+/* UTF-8 without surrogates and overlong forms. */
 #ifndef RG_UTF8_H
 #define RG_UTF8_H
 
@@ -16,11 +16,5 @@ uint32_t rg_utf8_get(const unsigned char *p, size_t n);
 size_t rg_utf8_valid(const unsigned char *p, size_t n);
 /* Unicode White_Space. */
 bool rg_utf8_is_space(uint32_t cp);
-
-/* Byte-level BPE writes each byte as one printable character. The byte of code point cp, or -1. */
-int rg_bytemap_byte(uint32_t cp);
-/* The bytes that a byte-level piece stands for, to dst[n]; returns their count, or -1 if a character is no
- * byte. */
-int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n);
 
 #endif

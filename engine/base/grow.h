@@ -1,0 +1,12 @@
+/* Arrays that grow. */
+#ifndef RG_GROW_H
+#define RG_GROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Room for n elements of elem bytes in the malloc'ed array (or NULL) that *array points to, and more, so that
+ * pushing one by one costs little. cap: elements that fit. False without memory; the array is untouched then. */
+bool rg_grow(void *array, size_t *cap, size_t n, size_t elem);
+
+#endif
