@@ -20,12 +20,11 @@ static const struct {
 };
 enum { N_NAMES = sizeof names / sizeof *names };
 
-char *rg_path_join(const char *dir, const char *name)
+int rg_by_begin(const void *a, const void *b)
 {
-    const size_t n = strlen(dir) + strlen(name) + 2;
-    char *p = malloc(n);
-    if (p) snprintf(p, n, "%s/%s", dir, name);
-    return p;
+    const rg_range *x = a, *y = b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
 }
 
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err)
@@ -318,12 +317,6 @@ void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c)
     }
 }
 
-static char *dir_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-}
-
 static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
 {
     struct stat sb;
@@ -334,7 +327,7 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
     const bool gguf = f->size >= 4 && memcmp(f->data, "GGUF", 4) == 0;
     if (vocab_only)
         return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
-    char *dir = dir_of(c->path);
+    char *dir = rg_path_folder(c->path);
     if (!dir) return rg_no_memory(err, c->path);
     /* safetensors: a header below 4 GiB, then JSON. The second integer of a llama2.c file, at byte 4, is
      * never 0. */

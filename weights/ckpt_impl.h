@@ -4,6 +4,7 @@
 
 #include "base/mapfile.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "weights/ckpt.h"
 #include "weights/grid.h"
 
@@ -66,8 +67,6 @@ int64_t rg_extent_size(const rg_config *c, rg_extent e);
 void rg_config_factors(rg_config *c);
 /* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err);
-/* "dir/name" in a new string; NULL without memory. */
-char *rg_path_join(const char *dir, const char *name);
 /* The tokenizer file that lies in a directory. */
 void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c);
 
@@ -98,6 +97,12 @@ static inline int64_t rg_our_row(int64_t r, int64_t hd)
 {
     return hd ? r / hd * hd + r % 2 * (hd / 2) + r % hd / 2 : r;
 }
+
+/* Bytes of a tensor in its file; for qsort. */
+typedef struct rg_range {
+    uint64_t begin, end;
+} rg_range;
+int rg_by_begin(const void *a, const void *b);
 
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);
 rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] is mapped */

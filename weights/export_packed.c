@@ -68,14 +68,6 @@ static json_t *header(const rg_export *e)
     return root;
 }
 
-static char *source_dir(const rg_export *e)
-{
-    struct stat sb;
-    const char *path = rg_ckpt_path(e->source), *slash = strrchr(path, '/');
-    if (stat(path, &sb) == 0 && S_ISDIR(sb.st_mode)) return strdup(path);
-    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-}
-
 static bool from_hf(const rg_export *e) { return strncmp(rg_ckpt_format(e->source), "safetensors", 11) == 0; }
 
 rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
@@ -244,7 +236,7 @@ static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
 rg_status rg_export_packed_end(rg_export *e, rg_err *err)
 {
     bool tokenizer = false;
-    char *dir = source_dir(e);
+    char *dir = rg_path_folder(rg_ckpt_path(e->source));
     rg_status st = dir ? rg_outfile_commit(&e->f, err) : rg_no_memory(err, e->path);
     for (int i = 0; i < N_COMPANIONS && st == RG_OK && from_hf(e); i++) {
         bool there = false;

@@ -338,16 +338,6 @@ static rg_status read_vocab(parser *g)
     return RG_OK;
 }
 
-typedef struct span {
-    uint64_t begin, end;
-} span;
-
-static int by_begin(const void *a, const void *b)
-{
-    const span *x = a, *y = b;
-    return (x->begin > y->begin) - (x->begin < y->begin);
-}
-
 static rg_status refuse_type(const parser *g, str name, uint32_t type)
 {
     char list[RG_ERR_MAX] = "";
@@ -422,7 +412,7 @@ static rg_status read_tensors(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_raw_tensor *raw = calloc((size_t)g->n_tensors + 1, sizeof *raw);
-    span *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
+    rg_range *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
     rg_status st = raw && s ? RG_OK : rg_no_memory(g->src.err, g->src.name);
     for (uint64_t i = 0; st == RG_OK && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin);
     if (st != RG_OK) goto out;
@@ -445,7 +435,7 @@ static rg_status read_tensors(parser *g)
             RG_OK)
             goto out;
     }
-    qsort(s, (size_t)g->n_tensors, sizeof *s, by_begin);
+    qsort(s, (size_t)g->n_tensors, sizeof *s, rg_by_begin);
     for (uint64_t i = 1; i < g->n_tensors; i++)
         if (s[i].begin < s[i - 1].end) {
             st = rg_bad(&g->src, "two tensors overlap at offset %llu", (unsigned long long)s[i].begin);

@@ -9,17 +9,6 @@
 
 enum { MAX_HEADER = 100 << 20, MAX_TENSORS = 1 << 16 };
 
-typedef struct span {
-    uint64_t begin, end;
-} span;
-
-static int by_begin(const void *a, const void *b)
-{
-    const span *x = a, *y = b;
-    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
-}
-
 /* The element types of the format; those we cannot load have ftype -1. */
 static const struct {
     const char *name;
@@ -28,8 +17,8 @@ static const struct {
     {"I64", -1, 8}, {"U64", -1, 8}, {"I32", -1, 4}, {"U32", -1, 4}, {"I16", -1, 2}, {"U16", -1, 2},
     {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
 
-static rg_status read_entry(
-    rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e, span *s, const rg_src *src)
+static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e,
+    rg_range *s, const rg_src *src)
 {
     const json_t *shape = json_object_get(e, "shape"), *off = json_object_get(e, "data_offsets");
     const char *dtype = json_string_value(json_object_get(e, "dtype"));
@@ -54,7 +43,7 @@ static rg_status read_entry(
         json_integer_value(x) < json_integer_value(b) || (uint64_t)json_integer_value(x) > size)
         return rg_bad(src, "tensor %.100s: data_offsets outside the %llu bytes of data", name,
             (unsigned long long)size);
-    *s = (span){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(x)};
+    *s = (rg_range){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(x)};
     if (s->end - s->begin != n)
         return rg_bad(src, "tensor %.100s: %llu bytes, but its shape and dtype need %llu", name,
             (unsigned long long)(s->end - s->begin), (unsigned long long)n);
@@ -71,10 +60,10 @@ static rg_status read_entry(
 
 /* The tensors must cover the data exactly: a hole or an overlap means that the header and the data do not
  * belong together. */
-static rg_status check_cover(span *s, size_t n, uint64_t size, const rg_src *src)
+static rg_status check_cover(rg_range *s, size_t n, uint64_t size, const rg_src *src)
 {
     uint64_t at = 0;
-    qsort(s, n, sizeof *s, by_begin);
+    qsort(s, n, sizeof *s, rg_by_begin);
     for (size_t i = 0; i < n; i++) {
         if (s[i].begin != at)
             return rg_bad(src, "tensor data %s at byte %llu of the data",
@@ -94,7 +83,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     const rg_mapfile *f;
     json_error_t je;
     json_t *root = NULL, *e;
-    span *s = NULL;
+    rg_range *s = NULL;
     rg_status st = rg_ckpt_map(c, path, &f, err);
     if (st != RG_OK) return st;
     rg_cursor cur = {.p = f->data, .end = f->data + f->size};

@@ -67,49 +67,50 @@ rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_to
     return RG_OK;
 }
 
-static size_t space_before(const char *text, size_t from, size_t at)
+/* Where the character that ends at `at` begins; at itself if none does. */
+static size_t char_before(const unsigned char *p, size_t from, size_t at)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    while (at > from) {
-        size_t i = at - 1;
-        while (i > from && at - i < 4 && (p[i] & 0xc0) == 0x80) i--;
-        const size_t n = rg_utf8_len(p + i, p + at);
-        if (n != at - i || !rg_utf8_is_space(rg_utf8_get(p + i, n))) break;
-        at = i;
-    }
-    return at;
-}
-
-static size_t space_after(const char *text, size_t len, size_t at)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    while (at < len) {
-        const size_t n = rg_utf8_len(p + at, p + len);
-        if (n == 0 || !rg_utf8_is_space(rg_utf8_get(p + at, n))) break;
-        at += n;
-    }
-    return at;
-}
-
-static bool word_before(const char *text, size_t at)
-{
-    const unsigned char *p = (const unsigned char *)text;
     size_t i = at;
-    while (i > 0 && at - i < 4 && (i == at || (p[i] & 0xc0) == 0x80)) i--;
-    const size_t n = at > 0 ? rg_utf8_len(p + i, p + at) : 0;
-    return n && n == at - i && rg_unicode_is_word(rg_utf8_get(p + i, n));
+    while (i > from && at - i < 4 && (i == at || (p[i] & 0xc0) == 0x80)) i--;
+    return i < at && rg_utf8_len(p + i, p + at) == at - i ? i : at;
 }
 
-static bool word_after(const char *text, size_t len, size_t at)
+/* The character at p[at, end); false: none. */
+static bool char_at(const unsigned char *p, size_t at, size_t end, uint32_t *cp, size_t *n)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    const size_t n = at < len ? rg_utf8_len(p + at, p + len) : 0;
-    return n && rg_unicode_is_word(rg_utf8_get(p + at, n));
+    *n = at < end ? rg_utf8_len(p + at, p + end) : 0;
+    if (*n) *cp = rg_utf8_get(p + at, *n);
+    return *n > 0;
+}
+
+static size_t space_before(const unsigned char *p, size_t from, size_t at)
+{
+    uint32_t cp;
+    size_t n, i = at;
+    while (i = char_before(p, from, at), char_at(p, i, at, &cp, &n) && rg_utf8_is_space(cp)) at = i;
+    return at;
+}
+
+static size_t space_after(const unsigned char *p, size_t len, size_t at)
+{
+    uint32_t cp;
+    size_t n;
+    while (char_at(p, at, len, &cp, &n) && rg_utf8_is_space(cp)) at += n;
+    return at;
+}
+
+static bool inside_word(const unsigned char *p, size_t len, size_t start, size_t end)
+{
+    uint32_t cp;
+    size_t n;
+    return (char_at(p, char_before(p, 0, start), start, &cp, &n) && rg_unicode_is_word(cp)) ||
+        (char_at(p, end, len, &cp, &n) && rg_unicode_is_word(cp));
 }
 
 const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from,
     const rg_trust *trust, size_t *start, size_t *end)
 {
+    const unsigned char *u = (const unsigned char *)text;
     if (a->n == 0) return NULL;
     for (size_t i = from; i < len; i++) {
         const rg_added_tok *hit = NULL;
@@ -122,13 +123,13 @@ const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t le
             }
             at = j < len ? step(a, at, (unsigned char)text[j]) : 0;
         }
-        if (hit && hit->single_word && (word_before(text, i) || word_after(text, len, *end))) {
+        if (hit && hit->single_word && inside_word(u, len, i, *end)) {
             i = *end - 1; /* passed over as a whole */
             continue;
         }
         if (hit) {
-            *start = hit->lstrip ? space_before(text, from, i) : i;
-            if (hit->rstrip) *end = space_after(text, len, *end);
+            *start = hit->lstrip ? space_before(u, from, i) : i;
+            if (hit->rstrip) *end = space_after(u, len, *end);
             return hit;
         }
     }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/mapfile.h"
+#include "base/path.h"
 #include "tokenizer/chat.h"
 
 enum { TEMPLATE_MAX = 1 << 20 }; /* bytes of a template; real ones have a few thousand */
@@ -53,32 +54,24 @@ static rg_status read_config(char **text, const char *path, rg_err *err)
     return st;
 }
 
-/* path itself if it is a folder, else the folder it is in. */
-static void folder_of(char *dir, size_t n, const char *path)
-{
-    struct stat st;
-    snprintf(dir, n, "%s", path);
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return;
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        *slash = 0;
-    else
-        snprintf(dir, n, ".");
-}
-
 static rg_status beside(char **text, rg_chat *c, const char *path, rg_err *err)
 {
-    char dir[1024], file[1100];
-    folder_of(dir, sizeof dir, path);
-    snprintf(file, sizeof file, "%s/chat_template.jinja", dir);
-    if (exists(file)) {
-        snprintf(c->source, sizeof c->source, "chat_template.jinja");
-        return read_text(text, file, err);
+    static const struct {
+        const char *name;
+        rg_status (*read)(char **, const char *, rg_err *);
+    } files[] = {{"chat_template.jinja", read_text}, {"tokenizer_config.json", read_config}};
+    char *dir = rg_path_folder(path);
+    rg_status st = dir ? RG_OK : rg_no_memory(err, path);
+    bool found = false;
+    for (int i = 0; i < 2 && !found && st == RG_OK; i++) {
+        char *file = rg_path_join(dir, files[i].name);
+        found = file && exists(file);
+        if (found) snprintf(c->source, sizeof c->source, "%s", files[i].name);
+        st = found ? files[i].read(text, file, err) : file ? RG_OK : rg_no_memory(err, path);
+        free(file);
     }
-    snprintf(file, sizeof file, "%s/tokenizer_config.json", dir);
-    if (!exists(file)) return RG_OK;
-    snprintf(c->source, sizeof c->source, "tokenizer_config.json");
-    return read_config(text, file, err);
+    free(dir);
+    return st;
 }
 
 static rg_status by_name(rg_chat *c, const char *name, rg_err *err)
