@@ -119,7 +119,7 @@ rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
     f->path = strdup(path);
     if (!f->path) {
         rg_mapfile_close(f);
-        rc = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        rc = rg_no_memory(err, path);
         goto out;
     }
     enter(f);

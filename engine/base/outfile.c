@@ -73,7 +73,7 @@ rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
     if (there && S_ISDIR(s.st_mode))
         return rg_fail(err, RG_E_FILE, "%s: cannot write: it is a directory", path);
     o->path = there ? target_of(path) : strdup(path);
-    if (!o->path) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!o->path) return rg_no_memory(err, path);
     if (there && in_place(&s)) {
         o->f = open_in_place(path, &s);
         const int e = errno;
@@ -85,7 +85,7 @@ rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
     o->tmp = malloc(n + 32);
     if (!o->tmp) {
         rg_outfile_abort(o);
-        return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        return rg_no_memory(err, path);
     }
     snprintf(o->tmp, n + 32, "%s.%ld.tmp", o->path, (long)getpid());
     remember(o->tmp);
@@ -107,7 +107,7 @@ rg_status rg_outfile_try(const char *path, rg_err *err)
 {
     struct stat s;
     char *copy = strdup(path);
-    if (!copy) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!copy) return rg_no_memory(err, path);
     rg_status st = RG_OK;
     if (stat(path, &s) == 0) {
         if (S_ISDIR(s.st_mode))
@@ -117,7 +117,7 @@ rg_status rg_outfile_try(const char *path, rg_err *err)
         if (st != RG_OK || in_place(&s)) goto out;
         free(copy);
         copy = target_of(path);
-        if (!copy) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+        if (!copy) return rg_no_memory(err, path);
     }
     char *slash = strrchr(copy, '/');
     if (slash) slash[slash == copy] = 0; /* the folder; "/" stays */
