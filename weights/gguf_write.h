@@ -14,9 +14,8 @@ typedef struct rg_gguf_writer {
     uint64_t at, n_kv, count_at;
 } rg_gguf_writer;
 
-/* Magic, version, general.* and llama.*; the number of metadata entries is filled in by rg_gguf_end. freqs:
- * divisors of the RoPE frequencies; NULL: those of c's scaling, if it needs any. Borrowed, like f and c, until
- * the end. */
+/* Magic, version, general.* and llama.*; rg_gguf_end fills in the number of metadata entries. freqs: divisors
+ * of the RoPE frequencies; NULL: those of c's scaling, if it needs any. All is borrowed until the end. */
 void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors);
 void rg_gguf_u32(rg_gguf_writer *w, const char *key, int64_t v);
 /* tokenizer.*: what v has. */

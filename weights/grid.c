@@ -46,8 +46,8 @@ static float scale_of(const rg_grid *g, int64_t r, int64_t group)
     return f;
 }
 
-/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. The code of column c lies in word
- * first + (c >> shift) * step. */
+/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. The code of column c lies in
+ * word first + (c >> shift) * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
     int64_t first = r, step = 1;

@@ -57,8 +57,8 @@ int32_t rg_vocab_find_any(const rg_vocab *v, const char *key, size_t len);
 int32_t rg_vocab_scan(const rg_vocab *v, const char *piece);
 /* The byte of "<0xHH>", or -1. */
 int rg_byte_piece(const char *piece, size_t len);
-/* Byte-level BPE writes each byte as one printable character. The bytes that such a piece stands for, to dst[n];
- * returns their count, or -1 if a character is no byte. */
+/* Byte-level BPE writes each byte as one printable character. The bytes of such a piece, to dst[n]; returns
+ * their count, or -1 if a character is no byte. */
 int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n);
 void rg_vocab_free(rg_vocab *v);
 
