@@ -89,14 +89,10 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
     if (act && strcmp(act, "silu") != 0) return rg_lacks(src, "hidden_act '%.40s', expected silu", act);
-    const uint64_t qkv = rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
-        rg_site_bit(RG_SITE_ATTN_V_BIAS);
-    if (a->traits & RG_HAS_QKV_BIAS) c->extra |= qkv;
-    if (a->traits & RG_HAS_ATTN_BIAS && json_is_true(json_object_get(root, "attention_bias")))
-        c->extra |= qkv | rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS);
-    if (a->traits & RG_HAS_MLP_BIAS && json_is_true(json_object_get(root, "mlp_bias")))
-        c->extra |= rg_site_bit(RG_SITE_FFN_GATE_BIAS) | rg_site_bit(RG_SITE_FFN_UP_BIAS) |
-            rg_site_bit(RG_SITE_FFN_DOWN_BIAS);
+#define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
+#define RG_BIASES(trait, key, sites) \
+    if (a->traits & RG_HAS_##trait && (!*key || json_is_true(json_object_get(root, key)))) c->extra |= sites;
+#include "weights/arch.def"
     const json_t *w = json_object_get(root, "sliding_window");
     if (c->window < 0 || (a->window && w && !json_is_null(w) && c->window == 0))
         return rg_bad(src, "sliding_window is not a positive whole number");

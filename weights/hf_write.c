@@ -10,14 +10,15 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
 {
     static const char *const dtype[RG_FT_COUNT] = {
         [RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
-    json_t *o = json_pack("{s:[s],s:s,s:b,s:b,s:s,s:s}", "architectures", rg_archs->word[RG_ARCH_HF],
-        "model_type", rg_archs->word[RG_ARCH_GGUF], "attention_bias", 0, "mlp_bias", 0, "hidden_act", "silu",
-        "torch_dtype", dtype[type]);
+    json_t *o = json_pack("{s:[s],s:s,s:s,s:s}", "architectures", rg_archs->word[RG_ARCH_HF], "model_type",
+        rg_archs->word[RG_ARCH_GGUF], "hidden_act", "silu", "torch_dtype", dtype[type]);
 #define INT(o, key, v) json_object_set_new(o, key, json_integer(v))
 #define REAL(o, key, v) json_object_set_new(o, key, json_real(v))
 #define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
+#define RG_BIASES(trait, key, sites) \
+    if (*key) BOOL(o, key, false);
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(o, hf, c->field);
 #define RG_FIELD_HF(kind, field, hf, silent) kind(o, hf, c->field);
 #include "weights/arch.def"
