@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool rg_grow(void *array, size_t *cap, size_t n, size_t elem)
+bool rg_grow_more(void *array, size_t *cap, size_t n, size_t elem)
 {
     void *p;
-    if (n <= *cap) return true;
     memcpy(&p, array, sizeof p); /* whatever it points to */
     p = realloc(p, (n + n / 2 + 32) * elem);
     if (!p) return false;

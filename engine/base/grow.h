@@ -7,6 +7,10 @@
 
 /* Room for n elements of elem bytes in the malloc'ed array (or NULL) that *array points to, and for more:
  * pushing one by one costs little. cap: elements that fit. False without memory, the array untouched. */
-bool rg_grow(void *array, size_t *cap, size_t n, size_t elem);
+bool rg_grow_more(void *array, size_t *cap, size_t n, size_t elem);
+static inline bool rg_grow(void *array, size_t *cap, size_t n, size_t elem)
+{
+    return n <= *cap || rg_grow_more(array, cap, n, elem);
+}
 
 #endif
