@@ -4,13 +4,14 @@
 
 #include "weights/ckpt_impl.h"
 
+enum {
+#define RG_TRAIT(id) RG_TRAIT_##id,
+#include "weights/arch.def"
+};
 /* What an architecture has beyond plain Llama. */
 enum {
-    RG_HAS_QKV_BIAS = 1,   /* biases of q, k and v, always */
-    RG_HAS_ATTN_BIAS = 2,  /* of q, k, v and o, if attention_bias */
-    RG_HAS_MLP_BIAS = 4,   /* of gate, up and down, if mlp_bias */
-    RG_HAS_FACTORS = 8,    /* Granite's four */
-    RG_HAS_HALF_SPLIT = 16 /* rows of q and k in GGUF are those of half-split RoPE pairs */
+#define RG_TRAIT(id) RG_HAS_##id = 1 << RG_TRAIT_##id,
+#include "weights/arch.def"
 };
 
 enum { RG_ARCH_NAME, RG_ARCH_HF, RG_ARCH_GGUF };
