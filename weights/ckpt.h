@@ -101,7 +101,7 @@ typedef struct rg_ckpt_vocab {
     size_t n_merges;
     const char **merge; /* [n_merges] "a b" */
     size_t *merge_len;
-    int32_t bos, eos, eot, unk;             /* -1: not given */
+    int32_t bos, eos, eot, unk;             /* below n; -1: not given */
     int add_bos, add_eos, add_space_prefix; /* 0, 1, -1: not given */
 } rg_ckpt_vocab;
 

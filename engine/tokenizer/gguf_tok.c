@@ -89,7 +89,6 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src
 {
     const bool spm = v->model && strcmp(v->model, "llama") == 0;
     const struct pre *pre = NULL;
-    rg_status st = RG_OK;
     if (!spm && (!v->model || strcmp(v->model, "gpt2") != 0))
         return rg_lacks(src, "tokenizer.ggml.model \"%.60s\", only \"llama\" and \"gpt2\" are supported",
             v->model ? v->model : "(none)");
@@ -98,13 +97,7 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src
     t->kind = spm ? "GGUF SentencePiece BPE" : "GGUF byte-level BPE";
     t->model = spm ? RG_TM_SPM : RG_TM_BYTE_BPE;
     t->dec.byte_level = !spm;
-#define ID(id, key) \
-    if (id < -1 || (id >= 0 && (size_t)id >= v->n)) \
-        return rg_bad(src, "%s is %d, but there are %zu tokens", "tokenizer.ggml." key, id, v->n);
-#define FLAG(id, key)
-#define RG_VOCAB_KEY(kind, field, key) kind(v->field, key)
-#include "weights/vocab.def"
-    st = read_pieces(t, v, spm, src);
+    rg_status st = read_pieces(t, v, spm, src);
     if (st == RG_OK && spm) st = rg_tok_spm_norm(t, false, v->add_space_prefix != 0, true, src->err);
     if (st == RG_OK) st = rg_tok_index(t, false, src);
     if (st != RG_OK) return st;
