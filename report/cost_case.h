@@ -3,10 +3,9 @@
 #ifndef RG_COST_CASE_H
 #define RG_COST_CASE_H
 
-#include <jansson.h>
 #include <stdio.h>
 
-#include "base/text.h"
+#include "report/document.h"
 #include "roofline/model/exact.h"
 #include "roofline/model/llm_viewer.h"
 #include "roofline/model/model_cost.h"
@@ -59,9 +58,8 @@ typedef struct rg_cost_print {
 /* n == 1: operators and totals; more: a row per case and phase. */
 rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
-/* The same as an object; NULL with an error without memory. */
-json_t *rg_cost_to_json(const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
-rg_status rg_cost_json(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+/* The document: `roofline` or `llm_viewer`. */
+rg_status rg_cost_doc(rg_doc *d, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 
 /* What the answer says, in sentences. */
 void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);

@@ -375,7 +375,8 @@ rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_pr
     fprintf(f,
         "model,hardware,cost,weights,tp,batch,seqlen,phase,op,calls,flop,weight_bytes,act_read_bytes,act_"
         "write_bytes,kv_read_bytes,kv_write_bytes,"
-        "total_bytes,t_ns,ai,peak_gflops,attainable_gflops,bandwidth_gbps,bound,tokens_per_s,memory_bytes,"
+        "total_bytes,ideal_ns,ai,peak_gflops,attainable_gflops,bandwidth_gbps,bound,tokens_per_s,memory_"
+        "bytes,"
         "task_first_token_ns,task_ns,task_tokens_per_s\n");
     for (size_t i = 0; i < n; i++)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {

@@ -33,6 +33,8 @@ static rg_doc_kind kind_of(const json_t *json)
     const char *schema = json_string_value(json_object_get(json, "schema"));
     int k = 0;
     while (k < RG_DOC_KINDS && (!schema || strcmp(schema, rg_documents[k].schema) != 0)) k++;
+    const char *cost = json_string_value(json_object_get(json, "cost"));
+    if (k == RG_DOC_roofline && cost && strcmp(cost, "llm-viewer") == 0) return RG_DOC_llm_viewer;
     return (rg_doc_kind)k;
 }
 
@@ -194,3 +196,9 @@ double rg_doc_num(const json_t *o, const char *path)
 }
 
 const char *rg_doc_text(const json_t *o, const char *path) { return json_string_value(rg_doc_get(o, path)); }
+
+double rg_json_number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}

@@ -28,6 +28,12 @@ typedef struct rg_doc {
     void *at;     /* owns; rg_doc_<object>: the typed face */
 } rg_doc;
 
+/* The kind whose pages and pictures a document has: both cost models have those of ridge roofline. */
+static inline rg_doc_kind rg_doc_family(rg_doc_kind k)
+{
+    return k == RG_DOC_llm_viewer ? RG_DOC_roofline : k;
+}
+
 /* The kind whose root is that object; RG_DOC_KINDS: it is inside of documents only. */
 rg_doc_kind rg_doc_kind_of(rg_object_id object);
 
@@ -50,6 +56,9 @@ static inline json_t *rg_doc_rows(const rg_doc *d)
 {
     return json_object_get(d->json, rg_documents[d->kind].list);
 }
+
+/* A number of an object; NAN: something else. */
+double rg_json_number(const json_t *o, const char *key);
 
 /* What stands at a path of keys and indices ("total.decode.t_ns", "cases.0.ops"), or NULL; NAN or NULL where it is not
  * a number or text. */

@@ -229,7 +229,8 @@ static const json_t *get(rg_object_id object, const json_t *o, const char *key)
         {RG_OBJ_phase, "ideal_flop_ns", "analytic_flop_ns"},
         {RG_OBJ_phase, "ideal_mem_ns", "analytic_mem_ns"}, {RG_OBJ_result, "ideal_ns", "analytic_t_ns"},
         {RG_OBJ_result, "ideal_flop_ns", "analytic_flop_ns"},
-        {RG_OBJ_result, "ideal_mem_ns", "analytic_mem_ns"}, {RG_OBJ_lever, "name", "switch"}};
+        {RG_OBJ_result, "ideal_mem_ns", "analytic_mem_ns"}, {RG_OBJ_lever, "name", "switch"},
+        {RG_OBJ_case_op, "ideal_ns", "t_ns"}, {RG_OBJ_case_total, "ideal_ns", "t_ns"}};
     const json_t *v = json_object_get(o, key);
     for (size_t i = 0; !v && i < sizeof renamed / sizeof *renamed; i++)
         if (renamed[i].object == object && strcmp(renamed[i].key, key) == 0)

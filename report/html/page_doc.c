@@ -92,17 +92,18 @@ static const column case_columns[] = {{"case", "label", "step of a study", TEXT}
     {"KV", "input.kv_k", "type of the cache", TEXT}, {"act", "input.act", "activations", TEXT},
     {"batch", "input.batch", "sequences", PLAIN},
     {"length", "input.seqlen", "tokens that prefill brings and decode finds", PLAIN},
-    {"devices", "input.tp", "tensor parallel", PLAIN}, {"prefill", "total.prefill.t_ns", "ideal time", TIME},
+    {"devices", "input.tp", "tensor parallel", PLAIN},
+    {"prefill", "total.prefill.ideal_ns", "ideal time", TIME},
     {"tokens/s", "total.prefill.tokens_per_s", "prefill, all sequences", NUMBER},
     {"FLOP/B", "total.prefill.ai", "intensity of prefill", NUMBER},
-    {"decode step", "total.decode.t_ns", "ideal time", TIME},
+    {"decode step", "total.decode.ideal_ns", "ideal time", TIME},
     {"tokens/s", "total.decode.tokens_per_s", "decode, all sequences", NUMBER},
     {"FLOP/B", "total.decode.ai", "intensity of decode", NUMBER},
     {"weights", "memory.weight_bytes", "in memory", BYTES}, {"KV", "memory.kv_bytes", "in memory", BYTES},
     {"memory", "memory.total_bytes", "with scratch and logits", BYTES}};
 static const column site_columns[] = {{"operator", "site", "the operator's name in the model", TEXT},
     {"phase", "phase", "prefill or decode", TEXT}, {"calls", "calls", "times it runs", PLAIN},
-    {"ideal", "t_ns", "time on its roof", TIME}, {"FLOP", "flop", "operations", NUMBER},
+    {"ideal", "ideal_ns", "time on its roof", TIME}, {"FLOP", "flop", "operations", NUMBER},
     {"bytes", "total_bytes", "compulsory traffic", BYTES}, {"weights", "weight_bytes", "read", BYTES},
     {"act read", "act_read_bytes", "activations", BYTES},
     {"act written", "act_write_bytes", "activations", BYTES}, {"KV read", "kv_read_bytes", "cache", BYTES},
@@ -169,7 +170,8 @@ static const struct doc_table {
 
 static bool shown(const rg_doc *d, when w)
 {
-    const bool exact = d->kind == RG_DOC_roofline && strcmp(rg_doc_text(d->json, "cost"), "exact") == 0,
+    const bool exact = rg_doc_family(d->kind) == RG_DOC_roofline &&
+        strcmp(rg_doc_text(d->json, "cost"), "exact") == 0,
                one = json_array_size(rg_doc_rows(d)) == 1;
     bool loss = false;
     switch (w) {
@@ -289,7 +291,7 @@ void rg_page_doc_tables(FILE *f, const rg_doc *d)
         f);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         const json_t *rows = rg_doc_get(d->json, tables[i].from);
-        if (tables[i].kind != d->kind || !shown(d, tables[i].when) ||
+        if (tables[i].kind != rg_doc_family(d->kind) || !shown(d, tables[i].when) ||
             json_array_size(rows) + json_object_size(rows) == 0)
             continue;
         table(f, &tables[i], rows, n++);
@@ -307,21 +309,21 @@ static const char *text_at(const rg_doc *d, const char *path, const char *otherw
 
 static const char *model_of(const rg_doc *d)
 {
-    const char *s = d->kind == RG_DOC_bench ? text_at(d, "results.0.model_type", NULL)
-        : d->kind == RG_DOC_ablate          ? text_at(d, "bench.results.0.model_type", NULL)
-                                            : NULL;
-    if (d->kind == RG_DOC_compare) {
+    const char *s = rg_doc_family(d->kind) == RG_DOC_bench ? text_at(d, "results.0.model_type", NULL)
+        : rg_doc_family(d->kind) == RG_DOC_ablate          ? text_at(d, "bench.results.0.model_type", NULL)
+                                                           : NULL;
+    if (rg_doc_family(d->kind) == RG_DOC_compare) {
         const rg_doc_compare *c = d->at;
         for (size_t i = 0; i < c->n_runs && !s; i++) s = c->runs[i] ? c->runs[i]->model.name : NULL;
     }
-    if (d->kind == RG_DOC_roofline)
+    if (rg_doc_family(d->kind) == RG_DOC_roofline)
         s = text_at(d, "cases.0.input.model", text_at(d, "cases.0.input.model_id", NULL));
     return s;
 }
 
 static const char *machine_of(const rg_doc *d)
 {
-    switch (d->kind) {
+    switch (rg_doc_family(d->kind)) {
     case RG_DOC_bench:
         return text_at(d, "machine.cpu", "unknown machine");
     case RG_DOC_ablate:
@@ -340,11 +342,11 @@ void rg_page_doc_title(FILE *f, const rg_doc *d)
         [RG_DOC_ablate] = "Ablation",
         [RG_DOC_roofline] = "Analytic roofline",
         [RG_DOC_validation] = "Prediction against measurement"};
-    fputs(names[d->kind], f);
+    fputs(names[rg_doc_family(d->kind)], f);
     if (!model_of(d)) return;
     fputs(": ", f);
     rg_page_text(f, model_of(d));
-    for (size_t i = 1; d->kind == RG_DOC_bench && i < json_array_size(rg_doc_rows(d)); i++)
+    for (size_t i = 1; rg_doc_family(d->kind) == RG_DOC_bench && i < json_array_size(rg_doc_rows(d)); i++)
         if (strcmp(rg_doc_text(json_array_get(rg_doc_rows(d), i), "model_type"), model_of(d)) != 0) {
             fputs(" and others", f);
             break;
@@ -360,12 +362,13 @@ void rg_page_doc_subtitle(FILE *f, const rg_doc *d)
         [RG_DOC_validation] = "point"};
     const size_t n = json_array_size(rg_doc_rows(d)),
                  machines = json_array_size(json_object_get(d->json, "hardware"));
-    fprintf(f, "%zu %s%s on ", n, words[d->kind], n == 1 ? "" : "s");
-    if (d->kind == RG_DOC_roofline && machines > 1)
+    fprintf(f, "%zu %s%s on ", n, words[rg_doc_family(d->kind)], n == 1 ? "" : "s");
+    if (rg_doc_family(d->kind) == RG_DOC_roofline && machines > 1)
         fprintf(f, "%zu machines", machines);
     else
         rg_page_text(f, machine_of(d));
-    const char *started = text_at(d, d->kind == RG_DOC_ablate ? "bench.started" : "started", NULL);
+    const char *started =
+        text_at(d, rg_doc_family(d->kind) == RG_DOC_ablate ? "bench.started" : "started", NULL);
     if (started) {
         fputs(", ", f);
         rg_page_text(f, started);
@@ -431,7 +434,7 @@ void rg_page_doc_facts(FILE *f, const rg_doc *d)
           "class=\"facts\"><tbody>\n",
         f);
     fact(f, "Model", model_of(d));
-    switch (d->kind) {
+    switch (rg_doc_family(d->kind)) {
     case RG_DOC_bench:
         bench_facts(f, d->json);
         break;
@@ -466,8 +469,10 @@ void rg_page_doc_facts(FILE *f, const rg_doc *d)
         if (json_is_true(json_object_get(d->json, "interrupted")))
             fact(f, "Interrupted", "this is the part that was measured before the stop");
     }
-    fact(f, "Started", rg_doc_text(d->json, d->kind == RG_DOC_ablate ? "bench.started" : "started"));
-    fact(f, "Command", rg_doc_text(d->json, d->kind == RG_DOC_ablate ? "bench.command" : "command"));
+    fact(f, "Started",
+        rg_doc_text(d->json, rg_doc_family(d->kind) == RG_DOC_ablate ? "bench.started" : "started"));
+    fact(f, "Command",
+        rg_doc_text(d->json, rg_doc_family(d->kind) == RG_DOC_ablate ? "bench.command" : "command"));
     fputs("</table></div>\n", f);
 }
 
@@ -499,6 +504,6 @@ void rg_page_doc_notes(FILE *f, const rg_doc *d)
                               "roof and its work at the speed of its kernel class, with "
                               "the measured cost of barriers and records. Ideal: the roofline alone."};
     const json_t *notes = json_object_get(d->json, "notes");
-    fprintf(f, "<p>%s</p>\n", words[d->kind]);
+    fprintf(f, "<p>%s</p>\n", words[rg_doc_family(d->kind)]);
     if (json_array_size(notes) > 0) rg_page_sentences(f, notes);
 }

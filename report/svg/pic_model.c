@@ -4,62 +4,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/text.h"
-#include "report/join.h"
 #include "report/svg/charts.h"
 #include "report/svg/pictures.h"
 #include "report/svg/sweep.h"
 
-static const json_t *case_of(const rg_doc *d, size_t i) { return json_array_get(rg_doc_rows(d), i); }
-static size_t cases(const rg_doc *d) { return json_array_size(rg_doc_rows(d)); }
-static const char *or_unknown(const char *s) { return s ? s : "unknown"; }
+/* A case of either cost model, as pictures read it. */
+typedef struct view {
+    const char *model, *hardware, *label; /* label: NULL but in studies */
+    char format[64];                      /* "q4g64", "w4 a16 kv16" */
+    double batch, seqlen, tp, rate[RG_PHASE_COUNT];
+    const rg_doc_case *exact; /* one of both */
+    const rg_doc_lv_case *lv;
+} view;
 
-/* LLM-Viewer's cases hold its own keys. */
-static bool of_llm_viewer(const rg_doc *d) { return strcmp(rg_doc_text(d->json, "cost"), "llm-viewer") == 0; }
+/* Documents of both cost models begin alike. */
+typedef struct answers {
+    const rg_doc_roofline *head;
+    const rg_doc_lv_case *lv; /* NULL: exact */
+    size_t n;
+} answers;
 
-static bool wanted(const rg_doc *d, int ph)
+static answers answers_of(const rg_reports *s)
 {
-    const char *stage = rg_doc_text(d->json, "stage");
-    return !stage || strcmp(stage, ph == RG_PREFILL ? "decode" : "prefill") != 0;
+    const rg_doc *d = rg_reports_other(s);
+    const rg_doc_llm_viewer *lv = d->kind == RG_DOC_llm_viewer ? d->at : NULL;
+    const rg_doc_roofline *head = d->at;
+    return (answers){.head = head, .lv = lv ? lv->cases : NULL, .n = lv ? lv->n_cases : head->n_cases};
+}
+_Static_assert(offsetof(rg_doc_roofline, verdict) == offsetof(rg_doc_llm_viewer, verdict) &&
+        offsetof(rg_doc_roofline, study) == offsetof(rg_doc_llm_viewer, study),
+    "documents of both cost models differ in the type of their cases alone");
+
+static view view_of(const answers *a, size_t i)
+{
+    view v = {.exact = a->lv ? NULL : &a->head->cases[i], .lv = a->lv ? &a->lv[i] : NULL};
+    if (v.lv) {
+        const rg_doc_lv_input *in = &v.lv->input;
+        v.model = in->model_id, v.hardware = in->hardware, v.label = v.lv->label;
+        v.batch = in->batchsize, v.seqlen = in->seqlen, v.tp = in->tp_size;
+        snprintf(v.format, sizeof v.format, "w%.0f a%.0f kv%.0f", in->w_bit, in->a_bit, in->kv_bit);
+        v.rate[RG_PREFILL] = v.batch * v.seqlen / v.lv->total.prefill.inference_time;
+        v.rate[RG_DECODE] = v.batch / v.lv->total.decode.inference_time;
+    } else {
+        const rg_doc_case_input *in = &v.exact->input;
+        v.model = in->model, v.hardware = in->hardware, v.label = v.exact->label;
+        v.batch = in->batch, v.seqlen = in->seqlen, v.tp = in->tp;
+        rg_text_clean(v.format, sizeof v.format, in->dtype);
+        v.rate[RG_PREFILL] = v.exact->total.prefill.tokens_per_s;
+        v.rate[RG_DECODE] = v.exact->total.decode.tokens_per_s;
+    }
+    return v;
 }
 
-static double batch_of(const json_t *k)
+static bool wanted(const answers *a, int ph)
 {
-    const double b = rg_doc_num(k, "input.batch");
-    return isfinite(b) ? b : rg_doc_num(k, "input.batchsize");
-}
-
-static double tokens_per_s(const json_t *k, int ph)
-{
-    char path[64];
-    snprintf(path, sizeof path, "total.%s.tokens_per_s", rg_phase_names[ph]);
-    const double v = rg_doc_num(k, path);
-    if (isfinite(v)) return v;
-    snprintf(path, sizeof path, "total.%s.inference_time", rg_phase_names[ph]);
-    return batch_of(k) * (ph == RG_PREFILL ? rg_doc_num(k, "input.seqlen") : 1.0) / rg_doc_num(k, path);
-}
-
-/* "q4g64", "w4 a16 kv16" into buf. */
-static const char *format_of(char *buf, size_t n, const json_t *k)
-{
-    const char *dtype = rg_doc_text(k, "input.dtype");
-    if (dtype)
-        rg_text_clean(buf, n, dtype);
-    else
-        snprintf(buf, n, "w%.0f a%.0f kv%.0f", rg_doc_num(k, "input.w_bit"), rg_doc_num(k, "input.a_bit"),
-            rg_doc_num(k, "input.kv_bit"));
-    return buf;
-}
-
-static const char *model_of(const json_t *k)
-{
-    return or_unknown(
-        rg_doc_text(k, "input.model") ? rg_doc_text(k, "input.model") : rg_doc_text(k, "input.model_id"));
-}
-
-static bool on(const json_t *k, const char *hardware)
-{
-    return strcmp(rg_doc_text(k, "input.hardware"), hardware) == 0;
+    return strcmp(a->head->stage, ph == RG_PREFILL ? "decode" : "prefill") != 0;
 }
 
 /* ---- the log-log plane ---- */
@@ -113,25 +114,23 @@ static void add(sums at[RG_SWEEP_GROUPS], const char *op, double flop, double by
     at[g].time += time; /* NAN wins */
 }
 
-static void sum_case(sums at[RG_SWEEP_GROUPS], const json_t *k, int ph)
+static void sum_case(sums at[RG_SWEEP_GROUPS], const view *v, int ph)
 {
-    const json_t *ops = json_object_get(k, "ops"), *o;
-    const char *name;
-    size_t i;
-    json_array_foreach (ops, i, o) {
-        const char *phase = rg_doc_text(o, "phase");
-        if (phase && strcmp(phase, rg_phase_names[ph]) == 0)
-            add(at, rg_doc_text(o, "site"), rg_doc_num(o, "flop"), rg_doc_num(o, "total_bytes"),
-                1e-9 * rg_doc_num(o, "t_ns"));
+    for (size_t i = 0; v->exact && i < v->exact->n_ops; i++) {
+        const rg_doc_case_op *o = &v->exact->ops[i];
+        if (o->phase == (rg_phase)ph) add(at, o->site, o->flop, o->total_bytes, 1e-9 * o->ideal_ns);
     }
-    json_t *own = json_object_get(k, rg_phase_names[ph]);
+    const char *name;
+    json_t *o;
+    json_t *own = v->exact ? NULL : ph == RG_PREFILL ? v->lv->prefill : v->lv->decode;
     json_object_foreach (own, name, o)
-        add(at, name, rg_doc_num(o, "OPs"), rg_doc_num(o, "memory_access"), rg_doc_num(o, "inference_time"));
+        add(at, name, rg_json_number(o, "OPs"), rg_json_number(o, "memory_access"),
+            rg_json_number(o, "inference_time"));
 }
 
 static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 
-static size_t points_of(rg_sweep_point *out, const rg_doc *d, const json_t *k)
+static size_t points_of(rg_sweep_point *out, const answers *d, const view *k)
 {
     size_t n = 0;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
@@ -142,8 +141,8 @@ static size_t points_of(rg_sweep_point *out, const rg_doc *d, const json_t *k)
             if (!(at[g].flop > 0.0) || !(at[g].bytes > 0.0)) continue;
             out[n++] = (rg_sweep_point){.group = (rg_sweep_group)g,
                 .phase = (rg_phase)ph,
-                .batch = whole(batch_of(k)),
-                .seqlen = whole(rg_doc_num(k, "input.seqlen")),
+                .batch = whole(k->batch),
+                .seqlen = whole(k->seqlen),
                 .ai = at[g].flop / at[g].bytes,
                 .gflops = at[g].time > 0.0 ? 1e-9 * at[g].flop / at[g].time : NAN,
                 .measured_ai = NAN,
@@ -154,62 +153,51 @@ static size_t points_of(rg_sweep_point *out, const rg_doc *d, const json_t *k)
 }
 
 /* The peaks that the operators are held against, and the bandwidths. */
-static void add_roofs(rg_roof_plot *plot, const json_t *h)
+static void add_roofs(rg_roof_plot *plot, const rg_doc_hardware *h)
 {
     const json_t *v;
     size_t i;
     char a[32];
-    const double bw = rg_doc_num(h, "bandwidth_gbps");
-    rg_roof_plot_add(plot, false, true, bw, "main memory: %s GB/s", rg_num(a, sizeof a, bw));
-    json_array_foreach (json_object_get(h, "peaks_gflops"), i, v) {
+    rg_roof_plot_add(
+        plot, false, true, h->bandwidth_gbps, "main memory: %s GB/s", rg_num(a, sizeof a, h->bandwidth_gbps));
+    json_array_foreach (h->peaks_gflops, i, v) {
         const double peak = json_number_value(v);
         rg_roof_plot_add(plot, true, true, peak, peak >= 1e4 ? "peak: %s TFLOP/s" : "peak: %s GFLOP/s",
             rg_num(a, sizeof a, peak >= 1e4 ? 1e-3 * peak : peak));
     }
-    json_array_foreach (json_object_get(h, "levels"), i, v)
-        rg_roof_plot_add(plot, false, false, rg_doc_num(v, "gbps"), "cache of %.0f KiB: %s GB/s",
-            rg_doc_num(v, "bytes") / 1024.0, rg_num(a, sizeof a, rg_doc_num(v, "gbps")));
-}
-
-static int n_model(const rg_doc *d)
-{
-    const size_t n = json_array_size(json_object_get(d->json, "hardware"));
-    return n > 16 ? 16 : (int)n;
+    for (i = 0; i < h->n_levels; i++)
+        rg_roof_plot_add(plot, false, false, h->levels[i].gbps, "cache of %.0f KiB: %s GB/s",
+            h->levels[i].bytes / 1024.0, rg_num(a, sizeof a, h->levels[i].gbps));
 }
 
 bool rg_picture_can_model(const rg_reports *s, size_t index)
 {
-    return (int)index < n_model(rg_reports_other(s));
+    return index < answers_of(s).head->n_hardware && index < 16;
 }
 
 rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
-    const rg_doc *d = rg_reports_other(set);
-    const json_t *h = json_array_get(json_object_get(d->json, "hardware"), (size_t)index), *first = NULL;
-    const char *name = or_unknown(rg_doc_text(h, "name"));
-    char title[300], sub[300], clean[130], machine[110], format[64], other[64];
+    const answers d = answers_of(set);
+    const rg_doc_hardware *h = &d.head->hardware[index];
+    char title[300], sub[300], clean[130], machine[110];
     rg_roof_plot plot = rg_sweep_plot();
+    view first = {.model = "?"};
     size_t points = 0, n = 0;
     bool same = true;
-    rg_sweep_point *p = calloc(cases(d) * RG_PHASE_COUNT * RG_SWEEP_GROUPS + 1, sizeof *p);
+    rg_sweep_point *p = calloc(d.n * RG_PHASE_COUNT * RG_SWEEP_GROUPS + 1, sizeof *p);
     if (!p) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
-    for (size_t i = 0; i < cases(d); i++) {
-        const json_t *k = case_of(d, i);
-        if (!on(k, name)) continue;
-        points += points_of(p + points, d, k);
-        n++;
-        if (first)
-            same = same &&
-                strcmp(format_of(format, sizeof format, first), format_of(other, sizeof other, k)) == 0;
-        if (!first) first = k;
+    for (size_t i = 0; i < d.n; i++) {
+        const view v = view_of(&d, i);
+        if (strcmp(v.hardware, h->name) != 0) continue;
+        points += points_of(p + points, &d, &v);
+        if (n++ == 0) first = v;
+        same = same && strcmp(first.format, v.format) == 0;
     }
     add_roofs(&plot, h);
-    snprintf(title, sizeof title, "%s on %s",
-        rg_text_clean(clean, sizeof clean, first ? model_of(first) : "?"),
-        rg_text_clean(machine, sizeof machine, name));
-    snprintf(sub, sizeof sub, "analytic, cost model %s; %s; %zu configuration%s",
-        of_llm_viewer(d) ? "llm-viewer" : "exact",
-        same && first ? format_of(format, sizeof format, first) : "several formats", n, n == 1 ? "" : "s");
+    snprintf(title, sizeof title, "%s on %s", rg_text_clean(clean, sizeof clean, first.model),
+        rg_text_clean(machine, sizeof machine, h->name));
+    snprintf(sub, sizeof sub, "analytic, cost model %s; %s; %zu configuration%s", d.head->cost,
+        same && n ? first.format : "several formats", n, n == 1 ? "" : "s");
     const rg_status st = rg_picture_sweep_points(f, title, sub, &plot, p, points, embedded, err);
     free(p);
     return st;
@@ -218,28 +206,27 @@ rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool em
 /* ---- curves ---- */
 
 /* Cases that differ in `over` alone make a curve. */
-static bool curves_of(rg_curves *c, const rg_doc *d, int ph, bool over_batch)
+static bool curves_of(rg_curves *c, const answers *d, int ph, bool over_batch)
 {
-    bool ok = true, machines = json_array_size(json_object_get(d->json, "hardware")) > 1;
-    for (size_t i = 0; i < cases(d) && !rg_doc_get(d->json, "study"); i++) {
-        const json_t *k = case_of(d, i);
-        char name[300], format[64], machine[96], a[32], b[32];
-        const double tp = rg_doc_num(k, "input.tp"), t = isfinite(tp) ? tp : rg_doc_num(k, "input.tp_size"),
-                     rate = tokens_per_s(k, ph);
+    bool ok = true, machines = d->head->n_hardware > 1;
+    for (size_t i = 0; i < d->n && !d->head->study; i++) {
+        const view k = view_of(d, i);
+        char name[300], machine[96], a[32], b[32];
+        const double rate = k.rate[ph];
         if (!wanted(d, ph) || !isfinite(rate)) continue;
         size_t at = 0;
         if (machines)
-            at += (size_t)snprintf(name, sizeof name, "%s, ",
-                rg_text_clean(machine, sizeof machine, rg_doc_text(k, "input.hardware")));
-        at += (size_t)snprintf(name + at, sizeof name - at, "%s, ", format_of(format, sizeof format, k));
+            at += (size_t)snprintf(
+                name, sizeof name, "%s, ", rg_text_clean(machine, sizeof machine, k.hardware));
+        at += (size_t)snprintf(name + at, sizeof name - at, "%s, ", k.format);
         if (over_batch)
-            at += (size_t)snprintf(name + at, sizeof name - at, "length %.0f", rg_doc_num(k, "input.seqlen"));
+            at += (size_t)snprintf(name + at, sizeof name - at, "length %.0f", k.seqlen);
         else
-            at += (size_t)snprintf(name + at, sizeof name - at, "batch %.0f", batch_of(k));
-        if (t > 1.0) snprintf(name + at, sizeof name - at, ", %.0f devices", t);
+            at += (size_t)snprintf(name + at, sizeof name - at, "batch %.0f", k.batch);
+        if (k.tp > 1.0) snprintf(name + at, sizeof name - at, ", %.0f devices", k.tp);
         rg_curve *curve = rg_curves_get(c, name);
         if (!curve) continue;
-        rg_curve_point p = {.x = over_batch ? batch_of(k) : rg_doc_num(k, "input.seqlen"),
+        rg_curve_point p = {.x = over_batch ? k.batch : k.seqlen,
             .y = NAN,
             .low = NAN,
             .high = NAN,
@@ -256,7 +243,7 @@ static bool curves_of(rg_curves *c, const rg_doc *d, int ph, bool over_batch)
     return ok;
 }
 
-static int phase_with(const rg_doc *d, bool over_batch, int index)
+static int phase_with(const answers *d, bool over_batch, int index)
 {
     for (int ph = RG_PHASE_COUNT - 1; ph >= 0; ph--) { /* decode first */
         rg_curves c = {.n = 0};
@@ -267,29 +254,31 @@ static int phase_with(const rg_doc *d, bool over_batch, int index)
     return -1;
 }
 
-static int count(const rg_doc *d, bool over_batch)
+static size_t count(const rg_reports *s, bool over_batch)
 {
+    const answers d = answers_of(s);
     int n = 0;
-    while (phase_with(d, over_batch, n) >= 0) n++;
-    return n;
+    while (phase_with(&d, over_batch, n) >= 0) n++;
+    return (size_t)n;
 }
 
-static rg_status draw(FILE *f, const rg_doc *d, bool over_batch, int index, bool embedded, rg_err *err)
+static rg_status draw(
+    FILE *f, const rg_reports *set, bool over_batch, size_t index, bool embedded, rg_err *err)
 {
-    const int ph = phase_with(d, over_batch, index);
+    const answers d = answers_of(set);
+    const int ph = phase_with(&d, over_batch, (int)index);
     rg_curves c = {.x_title = over_batch ? "sequences side by side" : "length, tokens",
         .y_title = "tokens/s at the roofs",
         .x_log = true};
     char title[96], sub[200], model[130];
-    if (ph < 0 || !curves_of(&c, d, ph, over_batch)) {
+    if (ph < 0 || !curves_of(&c, &d, ph, over_batch)) {
         rg_curves_free(&c);
         return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
     }
     snprintf(
         title, sizeof title, "Ideal speed over %s: %s", over_batch ? "batch" : "length", rg_phase_names[ph]);
     snprintf(sub, sizeof sub, "%s, analytic, cost model %s",
-        rg_text_clean(model, sizeof model, model_of(case_of(d, 0))),
-        of_llm_viewer(d) ? "llm-viewer" : "exact");
+        rg_text_clean(model, sizeof model, view_of(&d, 0).model), d.head->cost);
     const rg_chart_words words = {title, sub,
         "Tokens per second of all sequences that the roofs allow, a curve per format.",
         "dashed, hollow: analytic, at the roofs"};
@@ -298,40 +287,32 @@ static rg_status draw(FILE *f, const rg_doc *d, bool over_batch, int index, bool
     return st;
 }
 
-bool rg_picture_can_model_batch(const rg_reports *s, size_t index)
-{
-    return index < (size_t)count(rg_reports_other(s), true);
-}
-bool rg_picture_can_model_length(const rg_reports *s, size_t index)
-{
-    return index < (size_t)count(rg_reports_other(s), false);
-}
+bool rg_picture_can_model_batch(const rg_reports *s, size_t index) { return index < count(s, true); }
+bool rg_picture_can_model_length(const rg_reports *s, size_t index) { return index < count(s, false); }
 rg_status rg_picture_model_batch(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
-    const rg_doc *d = rg_reports_other(set);
-    return draw(f, d, true, (int)index, embedded, err);
+    return draw(f, set, true, index, embedded, err);
 }
 rg_status rg_picture_model_length(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
-    const rg_doc *d = rg_reports_other(set);
-    return draw(f, d, false, (int)index, embedded, err);
+    return draw(f, set, false, index, embedded, err);
 }
 
 /* ---- studies ---- */
 
 bool rg_picture_can_study(const rg_reports *s, size_t index)
 {
-    return index == 0 && rg_doc_text(rg_reports_other(s)->json, "study.name");
+    return index == 0 && answers_of(s).head->study;
 }
 
 rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
-    const rg_doc *d = rg_reports_other(set);
-    rg_dot *dot = calloc(cases(d) * RG_PHASE_COUNT + 1, sizeof *dot), *next = dot;
+    const answers d = answers_of(set);
+    rg_dot *dot = calloc(d.n * RG_PHASE_COUNT + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[RG_PHASE_COUNT];
-    char title[96], sub[256], model[130], label[96], a[32], b[32], name[32];
-    const bool steps =
-        strcmp(rg_text_clean(name, sizeof name, rg_doc_text(d->json, "study.name")), "ablation") == 0;
+    char title[96], sub[256], model[130], label[96], a[32], b[32];
+    const char *name = d.head->study->name;
+    const bool steps = strcmp(name, "ablation") == 0;
     int n = 0;
     (void)index;
     if (!dot) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
@@ -339,12 +320,12 @@ rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool em
         rg_dot_panel *p = &panel[n];
         double last = NAN, lo = INFINITY, hi = 0.0;
         *p = (rg_dot_panel){.unit = "tokens/s at the roofs", .reference = NAN, .dot = next};
-        for (size_t i = 0; i < cases(d); i++) {
-            const json_t *k = case_of(d, i);
-            const double rate = tokens_per_s(k, ph);
+        for (size_t i = 0; i < d.n; i++) {
+            const view k = view_of(&d, i);
+            const double rate = k.rate[ph];
             rg_dot *x = next++;
             *x = (rg_dot){.value = NAN, .low = NAN, .high = NAN, .ideal = rate, .series = ph == RG_DECODE};
-            rg_text_clean(label, sizeof label, or_unknown(rg_doc_text(k, "label")));
+            rg_text_clean(label, sizeof label, k.label ? k.label : "unknown");
             snprintf(x->label, sizeof x->label, "%s", label);
             rg_num(a, sizeof a, rate);
             if (steps && isfinite(last))
@@ -364,9 +345,8 @@ rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool em
         n++;
     }
     snprintf(title, sizeof title, "Study: %s", name);
-    snprintf(sub, sizeof sub, "%s on %s, analytic",
-        rg_text_clean(model, sizeof model, model_of(case_of(d, 0))),
-        rg_doc_text(case_of(d, 0), "input.hardware"));
+    snprintf(sub, sizeof sub, "%s on %s, analytic", rg_text_clean(model, sizeof model, view_of(&d, 0).model),
+        view_of(&d, 0).hardware);
     const rg_chart_words words = {title, sub,
         "A row per step of the study: ideal tokens per second of prefill and decode.",
         "hollow: analytic, at the roofs"};

@@ -19,7 +19,7 @@ size_t rg_picture_count(const rg_picture *p, const rg_reports *s)
     const rg_doc *d = rg_reports_other(s);
     size_t n = 0;
     if (p->kind == RG_DOC_profile) return s->n > 0 && p->of_all ? 1 : s->n;
-    while (d && d->kind == p->kind && p->can(s, n)) n++;
+    while (d && rg_doc_family(d->kind) == p->kind && p->can(s, n)) n++;
     return n;
 }
 

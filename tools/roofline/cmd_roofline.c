@@ -47,15 +47,21 @@ static rg_status list_hardware(rg_err *err)
 
 enum { MOST_PAGE_CASES = 2000 };
 
-/* --svg and --html */
-static rg_status draw(const rg_asked *a, const rg_cli *cli, rg_err *err)
+rg_status rg_cost_show(
+    const rg_cost_case *k, size_t n, const rg_cost_print *print, int format, const rg_cli *cli, rg_err *err)
 {
-    if (a->n > MOST_PAGE_CASES && cli->html)
-        return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
-            a->n, MOST_PAGE_CASES);
     rg_doc d;
-    rg_status st = rg_doc_take(&d, rg_cost_to_json(a->k, a->n, &a->print, err), err);
-    if (st == RG_OK) return rg_page_out(&d, cli->html, cli->svg, NULL, err);
+    if (format == 1) {
+        const rg_status st = rg_cost_csv(stdout, k, n, print, err);
+        if (st != RG_OK) return st;
+    }
+    if (format != 2 && !cli->html && !cli->svg) return RG_OK;
+    rg_status st = rg_cost_doc(&d, k, n, print, err);
+    if (st == RG_OK && format == 2) st = rg_doc_json(stdout, &d, err);
+    if (st == RG_OK && cli->html && n > MOST_PAGE_CASES)
+        st = rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
+            n, MOST_PAGE_CASES);
+    if (st == RG_OK && (cli->html || cli->svg)) return rg_page_out(&d, cli->html, cli->svg, NULL, err);
     rg_doc_close(&d);
     return st;
 }
@@ -63,8 +69,6 @@ static rg_status draw(const rg_asked *a, const rg_cli *cli, rg_err *err)
 rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
 {
     static const char *const formats[] = {"md", "csv", "json", NULL};
-    rg_status (*const print[])(FILE *, const rg_cost_case *, size_t, const rg_cost_print *, rg_err *) = {
-        rg_cost_md, rg_cost_csv, rg_cost_json};
     const int format = rg_cli_choice("-o", cli->output, formats, err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) return err->code;
@@ -90,8 +94,8 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
         return st;
     }
     for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
-    if (st == RG_OK) st = print[format](stdout, a.k, a.n, &a.print, err);
-    if (st == RG_OK && (cli->svg || cli->html)) st = draw(&a, cli, err);
+    if (st == RG_OK && format == 0) st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
+    if (st == RG_OK) st = rg_cost_show(a.k, a.n, &a.print, format, cli, err);
     if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     rg_asked_close(&a);
     return st;

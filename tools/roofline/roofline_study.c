@@ -7,7 +7,6 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "report/table.h"
-#include "tools/report/page_out.h"
 
 enum { MAX_STEPS = 8, MOST_BATCH = 1 << 16 };
 
@@ -219,13 +218,7 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     print.study = names[which];
     print.answer = s.answer;
     print.label = label;
-    const rg_status done = format == 1 ? rg_cost_csv(stdout, s.k, (size_t)s.n, &print, err)
-        : format == 2                  ? rg_cost_json(stdout, s.k, (size_t)s.n, &print, err)
-                                       : print_md(&s, names[which], which == 0, err);
-    if (done != RG_OK || !(cli->html || cli->svg)) return done;
-    rg_doc d;
-    const rg_status drawn = rg_doc_take(&d, rg_cost_to_json(s.k, (size_t)s.n, &print, err), err);
-    if (drawn == RG_OK) return rg_page_out(&d, cli->html, cli->svg, NULL, err);
-    rg_doc_close(&d);
-    return drawn;
+    rg_status done = format == 0 ? print_md(&s, names[which], which == 0, err) : RG_OK;
+    if (done == RG_OK) done = rg_cost_show(s.k, (size_t)s.n, &print, format, cli, err);
+    return done;
 }
