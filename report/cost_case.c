@@ -1,3 +1,4 @@
+/* One analytic question answered: the case is run under its cost model, and its task with it. */
 #include "report/cost_case.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The trace of a run for Chrome and Perfetto: calls, layers, operators and waits as slices. */
 #include "report/trace.h"
 
 #include <errno.h>

@@ -99,7 +99,7 @@ static int printed(void)
 }
 
 /* Whatever is opened first would take the number of a closed stream, and the report be written into it. A
- * closed one is opened the wrong way round, so that using it stays an error. */
+ * closed one is opened for the other direction, so that using it stays an error. */
 static void hold_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

@@ -1,3 +1,4 @@
+/* Puts a page together: head with its policy, sections, pictures, tables, data and script. */
 #include "report/html/page.h"
 
 #include <errno.h>

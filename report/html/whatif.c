@@ -1,3 +1,4 @@
+/* The what-if of a page: both cost models behind one function of numbers, for WebAssembly and for the tests. */
 #include "report/html/whatif.h"
 
 #include <math.h>

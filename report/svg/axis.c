@@ -1,3 +1,4 @@
+/* Linear and logarithmic axes: their steps, their labels, and what lies on them. */
 #include "report/svg/axis.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Charts of rows: a mark per row with its interval, its samples and its ideal. */
 #include "report/svg/charts.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Groups of operators over batch sizes and lengths, from several runs or from analytic answers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

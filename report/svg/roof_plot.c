@@ -1,3 +1,4 @@
+/* The ground of every roofline picture: roofs, ridge points, axes and their labels. */
 #include "report/svg/roof_plot.h"
 
 #include <math.h>

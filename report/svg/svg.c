@@ -1,3 +1,4 @@
+/* A small writer of SVG: elements, escaping, colours as classes. */
 #include "report/svg/svg.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Bytes through the memory controllers and energy of the socket, as the kernel describes its PMUs in /sys. */
 #include "roofline/count/socket.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Task clock and page faults through perf_event_open, where PAPI cannot count them. */
 #include "roofline/count/soft_events.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* What /proc, /sys, CPUID and perf_event_open say about measuring on this host. */
 #include "roofline/measure/host.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* The peaks of peaks.def and their names. */
 #include "roofline/measure/peaks.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Loops that reach the bandwidth and the arithmetic peaks of AVX2. */
 #include "roofline/measure/roof_loops.h"
 
 #if !defined(__AVX2__) || !defined(__FMA__)

@@ -1,3 +1,4 @@
+/* Loops that reach the bandwidth and the arithmetic peaks of AVX-512. */
 #include "roofline/measure/roof_loops.h"
 
 #if !defined(__AVX512F__)

@@ -1,3 +1,4 @@
+/* Median, spread and the exact interval of the median. */
 #include "roofline/measure/stats.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The exact cost model: the calls that the engine would make, summed without running. */
 #include "roofline/model/exact.h"
 
 #include <math.h>

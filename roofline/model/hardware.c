@@ -1,3 +1,4 @@
+/* Machines by specification: the table, its names, and what a machine means for the exact model. */
 #include "roofline/model/hardware.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* LLM-Viewer's formulas evaluated as it does, and its task and chat estimates. */
 #include "roofline/model/llm_viewer.h"
 
 #include <math.h>

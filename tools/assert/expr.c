@@ -1,3 +1,4 @@
+/* Assertions are parsed and judged here, with ranges in place of numbers. */
 #include "tools/assert/expr.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* Judges the assertions of a command, and tells the verdict on stderr, as JUnit and as a summary. */
 #include "tools/assert/judge.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The numbers of a report by name, each with its range. */
 #include "tools/assert/metrics.h"
 
 #include <math.h>

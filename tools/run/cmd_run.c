@@ -22,7 +22,7 @@ static int64_t default_ctx(const rg_config *c, int64_t need)
     return rg_min(c->ctx_train, rg_max(need, rg_min(c->ctx_train, 4096)));
 }
 
-/* Options that contradict each other or hang in the air. */
+/* Options that exclude each other, or need one that is not given. */
 static rg_status check_options(const rg_cli *c, rg_err *err)
 {
     const bool chat = c->chat || c->single_turn;
@@ -38,12 +38,15 @@ static rg_status check_options(const rg_cli *c, rg_err *err)
         {(c->prompt_cache_ro || c->prompt_cache_all) && !c->prompt_cache,
             "--prompt-cache-ro, --prompt-cache-all: name the file with --prompt-cache"},
         {c->prompt_cache_ro && c->prompt_cache_all,
-            "--prompt-cache-ro and --prompt-cache-all contradict each other"},
+            "--prompt-cache-ro and --prompt-cache-all exclude each other: one keeps the file, the other "
+            "writes it"},
         {c->prompt_cache && c->dump_logits,
             "--prompt-cache and --dump-logits: the rows of the part that is not evaluated again would be "
             "missing"},
         {RG_GIVEN(c, keep) && !c->context_shift, "--keep: only with --context-shift"},
-        {c->context_shift && c->dump_logits, "--context-shift and --dump-logits contradict each other"},
+        {c->context_shift && c->dump_logits,
+            "--context-shift and --dump-logits exclude each other: shifted tokens have no logits of their "
+            "own"},
         {c->dump_prompt && c->chat && !c->prompt && !c->file,
             "--dump-prompt: give the message with -p or -f"}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
