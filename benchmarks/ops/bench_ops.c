@@ -379,7 +379,7 @@ static void bench_tiles(
                   most = rg_round_up(rg_max(o->m, 16), 16);
     rg_ktab t = *j->t;
     const rg_ktab *before = j->t;
-    if (t.tile_isa == RG_ISA_C || !wanted(o, "tiles")) return;
+    if (t.level[RG_FN_tile_mm] == RG_ISA_C || !wanted(o, "tiles")) return;
     j->xq = huge_alloc((size_t)(most * rg_tile_pitch(RG_X_BF16X2, rg_round_up(j->s.k, 128), 32)));
     j->t = &t;
     for (int act = RG_ACT_F32; act < RG_ACT_COUNT; act++) {

@@ -9,17 +9,19 @@ const rg_ftype_info rg_ftypes[RG_FT_COUNT] = {
 };
 
 const rg_wtype_info rg_wtypes[RG_WT_COUNT] = {
-#define RG_WTYPE(id, name, group, head, line, bits, has_min) \
-    [RG_WT_##id] = {name, group, head, line, bits, has_min},
-#include "base/dtype.def"
+#define ROW(id, name, form, group, head, line, bits, has_min, ...) \
+    [RG_WT_##id] = {#name, group, head, line, bits, has_min},
+    RG_WTYPES(ROW, )
+#undef ROW
 };
 
 const char *const rg_act_names[RG_ACT_COUNT] = {
     [RG_ACT_F32] = "f32", [RG_ACT_BF16] = "bf16", [RG_ACT_Q8] = "q8"};
 
 const rg_kvtype_info rg_kvtypes[RG_KV_COUNT] = {
-#define RG_KVTYPE(id, name, block, bytes) [RG_KV_##id] = {name, block, bytes},
-#include "base/dtype.def"
+#define ROW(id, name, block, bytes, ...) [RG_KV_##id] = {#name, block, bytes},
+    RG_KVTYPES(ROW, )
+#undef ROW
 };
 
 const char *const rg_rounding_names[RG_ROUND_COUNT] = {[RG_ROUND_NONE] = "none",

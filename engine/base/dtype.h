@@ -14,15 +14,17 @@ typedef enum rg_ftype {
 } rg_ftype;
 
 typedef enum rg_wtype {
-#define RG_WTYPE(id, name, group, head, line, bits, has_min) RG_WT_##id,
-#include "base/dtype.def"
-    RG_WT_COUNT
+#define ROW(id, ...) RG_WT_##id,
+    RG_WTYPES(ROW, )
+#undef ROW
+        RG_WT_COUNT
 } rg_wtype;
 
 typedef enum rg_kvtype {
-#define RG_KVTYPE(id, name, block, bytes) RG_KV_##id,
-#include "base/dtype.def"
-    RG_KV_COUNT
+#define ROW(id, ...) RG_KV_##id,
+    RG_KVTYPES(ROW, )
+#undef ROW
+        RG_KV_COUNT
 } rg_kvtype;
 
 /* What happens to a value on its way from the file into a resident type. */

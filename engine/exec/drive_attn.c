@@ -235,10 +235,10 @@ static void end_attn(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_a
             .wtype = RG_WT_COUNT,
             .kv_k = kv_k,
             .kv_v = kv_v,
-            .isa = tiles                   ? cx->k->tile_isa
-                : way == RG_ATTN_MANY_BF16 ? cx->k->bf16_isa
-                : core                     ? cx->k->attn_isa[kv_k < RG_KV_COUNT ? kv_k : kv_v]
-                                           : cx->k->elem_isa,
+            .isa = tiles                   ? cx->k->level[RG_FN_tile_mm]
+                : way == RG_ATTN_MANY_BF16 ? cx->k->level[RG_FN_mm_bf16]
+                : core                     ? cx->k->level[RG_FN_attn_qk]
+                                           : cx->k->level[RG_FN_rmsnorm],
             .arith = tiles ? RG_ARITH_AMX_BF16 : 0,
             .kernel = way == RG_ATTN_TILES ? RG_KK_ATTN3
                 : core                     ? RG_KK_ATTN
@@ -363,7 +363,7 @@ void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_att
             .wtype = RG_WT_COUNT,
             .kv_k = RG_KV_COUNT,
             .kv_v = RG_KV_COUNT,
-            .isa = cx->k->elem_isa,
+            .isa = cx->k->level[RG_FN_rmsnorm],
             .kernel = RG_KK_ELEM});
 }
 
@@ -384,7 +384,7 @@ static void end_put(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_at
             .wtype = RG_WT_COUNT,
             .kv_k = (int)kv->k_type,
             .kv_v = (int)kv->v_type,
-            .isa = cx->k->elem_isa,
+            .isa = cx->k->level[RG_FN_rmsnorm],
             .kernel = RG_KK_ELEM,
             .barrier = true});
 }

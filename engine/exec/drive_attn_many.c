@@ -62,9 +62,11 @@ rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_att
 {
     const rg_ktab *k = cx->k;
     if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || most_tokens(cx, kv, a) == 0) return RG_ATTN_FEW;
-    if (k->tile_isa > RG_ISA_C && !k->blas) return k->act == RG_ACT_BF16 ? RG_ATTN_TILES_BF16 : RG_ATTN_TILES;
+    if (k->level[RG_FN_tile_mm] > RG_ISA_C && !k->blas)
+        return k->act == RG_ACT_BF16 ? RG_ATTN_TILES_BF16 : RG_ATTN_TILES;
     if (k->act == RG_ACT_BF16 && k->bf16_attn) return RG_ATTN_MANY_BF16;
-    return k->mm_isa > RG_ISA_C && !k->blas ? RG_ATTN_MANY : RG_ATTN_FEW; /* plain C gains nothing by it */
+    return k->level[RG_FN_mm] > RG_ISA_C && !k->blas ? RG_ATTN_MANY
+                                                     : RG_ATTN_FEW; /* plain C gains nothing by it */
 }
 
 static int64_t task_count(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t block)

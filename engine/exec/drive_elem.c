@@ -9,7 +9,7 @@ static void end_elem(rg_ctx *cx, rg_site site, rg_dims d, int wtype, bool barrie
             .wtype = wtype,
             .kv_k = RG_KV_COUNT,
             .kv_v = RG_KV_COUNT,
-            .isa = cx->k->elem_isa,
+            .isa = cx->k->level[RG_FN_rmsnorm],
             .kernel = RG_KK_ELEM,
             .barrier = barrier});
 }

@@ -42,8 +42,8 @@ static size_t block_bytes(route r)
  * use for many tokens or for INT8. */
 static bool dot_pays(const rg_ktab *t, rg_wtype type, bool few)
 {
-    if (t->dot_isa == RG_ISA_AVX2VNNI || t->dot_isa >= RG_ISA_AVX512VNNI) return true;
-    return t->dot_isa == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2 && few && rg_wtypes[type].bits == 4;
+    if (t->level[RG_FN_dot8] == RG_ISA_AVX2VNNI || t->level[RG_FN_dot8] >= RG_ISA_AVX512VNNI) return true;
+    return t->level[RG_FN_dot8] == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2 && few && rg_wtypes[type].bits == 4;
 }
 
 /* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go
@@ -250,7 +250,7 @@ static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route
     const rg_ktab *t = cx->k;
     if (r == TILES) {
         const bool bytes = a->form == RG_X_I8 || a->form == RG_X_I16;
-        d->isa = t->tile_isa;
+        d->isa = t->level[RG_FN_tile_mm];
         d->arith = bytes ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
         d->kernel = a->form == RG_X_I8 ? RG_KK_MMDOT8
             : a->form == RG_X_I16      ? RG_KK_MMDOT16
@@ -258,7 +258,10 @@ static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route
         return;
     }
     const bool planes = r == DOT || r == MMDOT;
-    d->isa = planes ? t->dot_isa : r == MMBF ? t->bf16_isa : r == GEMV ? t->gemv_isa[a->w->type] : t->mm_isa;
+    d->isa = planes ? t->level[RG_FN_dot8]
+        : r == MMBF ? t->level[RG_FN_mm_bf16]
+        : r == GEMV ? t->level[RG_FN_gemv]
+                    : t->level[RG_FN_mm];
     d->kernel = (uint8_t)(kinds[r] + (planes && a->form == RG_X_I16));
 }
 
@@ -325,6 +328,7 @@ size_t rg_drive_scratch(const rg_ktab *k)
     const route routes[] = {GEMM, MMDOT, MMBF, k->blas ? BLAS : GEMM};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (block_bytes(routes[i]) > most) most = block_bytes(routes[i]);
-    if (k->tile_isa != RG_ISA_C && (size_t)rg_tile_scratch() > most) most = (size_t)rg_tile_scratch();
+    if (k->level[RG_FN_tile_mm] != RG_ISA_C && (size_t)rg_tile_scratch() > most)
+        most = (size_t)rg_tile_scratch();
     return (size_t)rg_round_up((int64_t)most, 4096);
 }

@@ -19,7 +19,7 @@ enum { FROM_FLOAT = 6, FROM_BF16 = 5, FROM_BYTES = 4, FROM_SMALL_GROUPS = 5, SMA
 rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m)
 {
     const bool quant = rg_wtype_is_quant(type), small = rg_wtypes[type].group < 64;
-    if (k->tile_isa == RG_ISA_C) return RG_X_FORMS;
+    if (k->level[RG_FN_tile_mm] == RG_ISA_C) return RG_X_FORMS;
     if (k->act == RG_ACT_Q8 && quant) return m >= FROM_SMALL_GROUPS ? RG_X_I8 : RG_X_FORMS;
     if (k->act == RG_ACT_BF16 && m > RG_GEMV_MAX) return RG_X_BF16;
     if (quant && (!small || m <= SMALL_GROUPS_TO))

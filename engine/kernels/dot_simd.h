@@ -354,7 +354,7 @@ CODES(q4m, 4, 1)
         mmdot_##codes##_##planes( \
             y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, b, k0, k1, n, acc, group); \
     }
-#define DOT(TYPE, type, codes, group) \
+#define DOT(TYPE, type, codes, group, ...) \
     void ISA_FN(rg_unpack8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
         const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
@@ -367,10 +367,4 @@ CODES(q4m, 4, 1)
     } \
     PLANES(TYPE, type, codes, group, 8, 1) \
     PLANES(TYPE, type, codes, group, 16, 2)
-DOT(Q8G32, q8g32, q8, 32)
-DOT(Q4G32, q4g32, q4, 32)
-DOT(Q4G64, q4g64, q4, 64)
-DOT(Q4G128, q4g128, q4, 128)
-DOT(Q4G32M, q4g32m, q4m, 32)
-DOT(Q4G64M, q4g64m, q4m, 64)
-DOT(Q4G128M, q4g128m, q4m, 128)
+RG_WTYPES_QUANT(DOT, )

@@ -5,22 +5,15 @@
 
 #include "kernels/kernels.h"
 
-/* Kinds whose function type is not named after them. */
-typedef rg_kv_put_fn rg_kv_put_k_fn, rg_kv_put_v_fn;
-typedef rg_quant_fn rg_quant_q8_fn, rg_quant_q4_fn, rg_quant_q4m_fn;
-typedef rg_prep_fn rg_prep_i8_fn, rg_prep_i16_fn, rg_prep_bf16_fn, rg_prep_bf16x2_fn;
-typedef rg_dot_fn rg_dot8_fn, rg_dot16_fn;
-typedef rg_mmdot_fn rg_mmdot8_fn, rg_mmdot16_fn;
-typedef rg_pair_fn rg_pair_bf16_fn;
-typedef rg_mmbf_fn rg_mm_bf16_fn;
-typedef rg_split_fn rg_split_bf16_fn;
-typedef rg_tile_dot_fn rg_tile_dot8_fn, rg_tile_dot16_fn;
+/* A kind's type under its own name, for prototypes. */
+#define RG_FN(fn, proto, member, arith, group) typedef rg_##proto##_fn rg_##fn##_fn;
+#include "base/kinds.def"
 
 #define RG_KERNEL(kind, type, isa, fn) rg_##kind##_fn fn;
 #include "kernels/kernels.def"
 
 typedef struct rg_kernel_row {
-    const char *kind;
+    rg_fn kind;
     int type; /* rg_wtype or rg_kvtype; 0 where the kind has no types */
     rg_isa isa;
     const char *name;

@@ -16,6 +16,7 @@
 
 #include "base/cpu.h"
 #include "base/dtype.h"
+#include "base/kinds.h"
 
 enum {
     RG_GEMV_MAX = 8, /* most tokens a gemv call takes */
@@ -57,7 +58,6 @@ typedef void rg_mm_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const 
  *   BF16X2  [kp] bf16 of x, [kp] bf16 of what that leaves: x to 16 bits
  * kp is k rounded up to a multiple of the group (BF16, BF16X2: of 32); what lies beyond k is 0. group is the
  * weight type's. */
-typedef enum rg_xform { RG_X_I8, RG_X_I16, RG_X_BF16, RG_X_BF16X2, RG_X_FORMS } rg_xform;
 
 /* scale * sum is the sum of the group's prepared x: it meets minimums, and the offset of codes that are
  * stored unsigned. A group that holds a NaN or an infinity has scale NaN; one whose values are all below
@@ -227,9 +227,8 @@ typedef struct rg_ktab {
     rg_swiglu_fn *swiglu;
     rg_add_fn *add;
     rg_quant_fn *quant_q8, *quant_q4, *quant_q4m;
-    /* ISA level actually chosen, for records and logs */
-    uint8_t gemv_isa[RG_WT_COUNT], unpack_isa[RG_WT_COUNT], mm_isa, dot_isa, bf16_isa,
-        tile_isa /* RG_ISA_C: no tiles */, attn_isa[RG_KV_COUNT], elem_isa;
+    /* rg_isa of each kind, for records and logs; that of tile_mm is C where there are no tiles */
+    uint8_t level[RG_FN_COUNT];
 } rg_ktab;
 
 /* max_isa: the level to stay at or below; rows that this CPU cannot run are passed over. blas: use OpenBLAS

@@ -212,7 +212,7 @@ static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *
     { \
         mmdot(RG_WT_##TYPE, planes, y, ldy, x, ldx, m, b, k, k0, k1, n, acc); \
     }
-#define DOT(TYPE, type) \
+#define DOT(TYPE, type, ...) \
     void rg_unpack8_##type##__c(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
         unpack8(RG_WT_##TYPE, dst, w, k, p, k0, k1); \
@@ -223,13 +223,7 @@ static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *
     } \
     PLANES(TYPE, type, 8, 1) \
     PLANES(TYPE, type, 16, 2)
-DOT(Q8G32, q8g32)
-DOT(Q4G32, q4g32)
-DOT(Q4G64, q4g64)
-DOT(Q4G128, q4g128)
-DOT(Q4G32M, q4g32m)
-DOT(Q4G64M, q4g64m)
-DOT(Q4G128M, q4g128m)
+RG_WTYPES_QUANT(DOT, )
 
 void rg_mm_bf16__c(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t m,
     int64_t kb, int64_t n, bool acc)

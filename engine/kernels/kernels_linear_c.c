@@ -98,27 +98,19 @@ static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_
     }
 }
 
-#define LINEAR(TYPE, type, decode, run) \
+/* a run is a group, or 32 columns */
+#define LINEAR(TYPE, type, form, group, ...) \
     void rg_unpack_##type##__c( \
         float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
-        unpack(RG_WT_##TYPE, decode, run, dst, ld, w, k, p, k0, k1); \
+        unpack(RG_WT_##TYPE, decode_##form, group < 32 ? 32 : group, dst, ld, w, k, p, k0, k1); \
     } \
     void rg_gemv_##type##__c(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, \
         int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        gemv(RG_WT_##TYPE, decode, run, y, ldy, x, ldx, m, w, n, k, p0, p1); \
+        gemv(RG_WT_##TYPE, decode_##form, group < 32 ? 32 : group, y, ldy, x, ldx, m, w, n, k, p0, p1); \
     }
-LINEAR(F32, f32, decode_f32, 32)
-LINEAR(F16, f16, decode_f16, 32)
-LINEAR(BF16, bf16, decode_bf16, 32)
-LINEAR(Q8G32, q8g32, decode_q8, 32)
-LINEAR(Q4G32, q4g32, decode_q4, 32)
-LINEAR(Q4G64, q4g64, decode_q4, 64)
-LINEAR(Q4G128, q4g128, decode_q4, 128)
-LINEAR(Q4G32M, q4g32m, decode_q4m, 32)
-LINEAR(Q4G64M, q4g64m, decode_q4m, 64)
-LINEAR(Q4G128M, q4g128m, decode_q4m, 128)
+RG_WTYPES(LINEAR, )
 
 void rg_mm__c(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m,
     int64_t kb, int64_t n, bool acc)

@@ -67,11 +67,5 @@ static void dot(rg_wtype type, int planes, float *acc, const char *x, int64_t ld
         (void)state; \
         dot(RG_WT_##TYPE, planes, acc, x, ldx, m, b, k, k0, k1, first); \
     }
-#define TILE_DOTS(TYPE, type) TILE_DOT(TYPE, type, 8, 1) TILE_DOT(TYPE, type, 16, 2)
-TILE_DOTS(Q8G32, q8g32)
-TILE_DOTS(Q4G32, q4g32)
-TILE_DOTS(Q4G64, q4g64)
-TILE_DOTS(Q4G128, q4g128)
-TILE_DOTS(Q4G32M, q4g32m)
-TILE_DOTS(Q4G64M, q4g64m)
-TILE_DOTS(Q4G128M, q4g128m)
+#define TILE_DOTS(TYPE, type, ...) TILE_DOT(TYPE, type, 8, 1) TILE_DOT(TYPE, type, 16, 2)
+RG_WTYPES_QUANT(TILE_DOTS, )

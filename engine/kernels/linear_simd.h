@@ -19,7 +19,7 @@ enum {
     AHEAD = 4096    /* bytes of prefetch distance, in each of two streams */
 };
 
-typedef enum form { FORM_F32, FORM_F16, FORM_BF16, FORM_Q8, FORM_Q4, FORM_Q4M } form;
+typedef enum form { FORM_f32, FORM_f16, FORM_bf16, FORM_q8, FORM_q4, FORM_q4m } form;
 
 /* What a type is, as constants to the compiler. */
 typedef struct shape {
@@ -34,15 +34,15 @@ INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc,
 {
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
     switch (f) {
-    case FORM_F32:
+    case FORM_f32:
         return vf_load((const float *)(const void *)(g + (c + cc) * 128 + h * 4 * VL));
-    case FORM_F16:
+    case FORM_f16:
         return vf_half(g + (c + cc) * 64 + h * 2 * VL);
-    case FORM_BF16: {
+    case FORM_bf16: {
         const vi v = vi_load(g + tile * 1024 + (c + cc) / 2 * 64 + lane);
         return cc & 1 ? vf_odd(v) : vf_even(v);
     }
-    case FORM_Q8:
+    case FORM_q8:
         return vf_byte(vi_load(g + c * 32 + tile * 64 + lane), cc);
     default:
         return nibbles_get(nib, nibbles_load(nib, g + c * 16 + lane), cc * 2 + tile);
@@ -134,7 +134,7 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
     sums_clear(&part, ns, mm);
     add_lines(&part, sh, nib, ns, mm, lines, x, ldx, kc);
     vf xs[TOKENS];
-    EACH (t, mm) xs[t] = sh.form == FORM_Q4M ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
+    EACH (t, mm) xs[t] = sh.form == FORM_q4m ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
     EACH (s, ns) {
         prefetch(g[s], sh.head);
         EACH (h, H) {
@@ -142,7 +142,7 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
             EACH (t, mm) {
                 vf *tot = &a->v[s][t][0][h];
                 *tot = vf_fma(combine_rows(&part, s, t, h), scale, *tot);
-                if (sh.form == FORM_Q4M) *tot = vf_fma(vf_half(g[s] + 64 + h * 2 * VL), xs[t], *tot);
+                if (sh.form == FORM_q4m) *tot = vf_fma(vf_half(g[s] + 64 + h * 2 * VL), xs[t], *tot);
             }
         }
     }
@@ -217,7 +217,7 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
 INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n,
     int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
 {
-    const nibbles one = nibbles_init(sh.form == FORM_Q4M, 1), nib = nibbles_init(sh.form == FORM_Q4M, 0);
+    const nibbles one = nibbles_init(sh.form == FORM_q4m, 1), nib = nibbles_init(sh.form == FORM_q4m, 0);
     /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into
      * the other. */
     const int64_t half = m <= PAIR_TOKENS ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
@@ -244,7 +244,7 @@ INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
 INLINE void unpack(
     float *dst, int64_t ld, const void *w, int64_t panel, int64_t p, int64_t k0, int64_t k1, shape sh)
 {
-    const nibbles nib = nibbles_init(sh.form == FORM_Q4M, 0);
+    const nibbles nib = nibbles_init(sh.form == FORM_q4m, 0);
     const unsigned char *g =
         (const unsigned char *)w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
     for (int64_t c = k0; c < k1; g += run_bytes(sh)) {
@@ -252,14 +252,14 @@ INLINE void unpack(
         vf scale[H], min[H];
         EACH (h, H) {
             scale[h] = sh.head ? vf_half(g + h * 2 * VL) : vf_zero();
-            min[h] = sh.form == FORM_Q4M ? vf_half(g + 64 + h * 2 * VL) : vf_zero();
+            min[h] = sh.form == FORM_q4m ? vf_half(g + 64 + h * 2 * VL) : vf_zero();
         }
         for (int64_t i = 0; i < kc; i += 4)
             EACH (cc, 4) {
                 if (i + cc >= kc) break;
                 EACH (h, H) {
                     vf v = column(sh.form, nib, g + sh.head, i, cc, h);
-                    if (sh.form == FORM_Q4M)
+                    if (sh.form == FORM_q4m)
                         v = vf_fma(v, scale[h], min[h]);
                     else if (sh.head)
                         v = vf_mul(v, scale[h]);
@@ -270,28 +270,22 @@ INLINE void unpack(
     }
 }
 
-#define LINEAR(TYPE, type, FORM, group, head, line) \
+#define LINEAR(TYPE, type, form, run, head, line, ...) \
     void ISA_FN(rg_gemv_##type)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, \
         const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){FORM, group, head, line}, \
+        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){FORM_##form, run, head, line}, \
             rg_panel_bytes(RG_WT_##TYPE, k)); \
     } \
     void ISA_FN(rg_unpack_##type)( \
         float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
-        unpack(dst, ld, w, rg_panel_bytes(RG_WT_##TYPE, k), p, k0, k1, (shape){FORM, group, head, line}); \
+        unpack( \
+            dst, ld, w, rg_panel_bytes(RG_WT_##TYPE, k), p, k0, k1, (shape){FORM_##form, run, head, line}); \
     }
-LINEAR(F32, f32, FORM_F32, FLOAT_RUN, 0, 128)
-LINEAR(F16, f16, FORM_F16, FLOAT_RUN, 0, 64)
-LINEAR(BF16, bf16, FORM_BF16, FLOAT_RUN, 0, 64)
-LINEAR(Q8G32, q8g32, FORM_Q8, 32, 64, 32)
-LINEAR(Q4G32, q4g32, FORM_Q4, 32, 64, 16)
-LINEAR(Q4G64, q4g64, FORM_Q4, 64, 64, 16)
-LINEAR(Q4G128, q4g128, FORM_Q4, 128, 64, 16)
-LINEAR(Q4G32M, q4g32m, FORM_Q4M, 32, 128, 16)
-LINEAR(Q4G64M, q4g64m, FORM_Q4M, 64, 128, 16)
-LINEAR(Q4G128M, q4g128m, FORM_Q4M, 128, 128, 16)
+#define LINEAR_FLOAT(TYPE, type, form, group, ...) LINEAR(TYPE, type, form, FLOAT_RUN, __VA_ARGS__)
+RG_WTYPES_FLOAT(LINEAR_FLOAT, )
+RG_WTYPES_QUANT(LINEAR, )
 
 /* ---- mm: 32 columns of b against MM_TOKENS tokens, all sums in registers (AVX2: 16 columns) ---- */
 

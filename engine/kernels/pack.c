@@ -288,11 +288,11 @@ static float element(rg_wtype type, const unsigned char *panel, int64_t i, int64
         return rg_f16_to_f32(half_at(g, i));
     case RG_WT_BF16:
         return rg_bf16_to_f32(half_at(g, i / 16 * 512 + in / 2 * 32 + i % 16 * 2 + in % 2));
-    case RG_WT_Q8G32:
-        return (float)(int8_t)lines[in / 4 * 128 + i * 4 + in % 4] * rg_f16_to_f32(half_at(g, i));
     default:
         break;
     }
+    if (info->bits == 8)
+        return (float)(int8_t)lines[in / 4 * 128 + i * 4 + in % 4] * rg_f16_to_f32(half_at(g, i));
     const int byte = lines[in / 4 * 64 + i % 16 * 4 + in % 4], u = i < 16 ? byte & 15 : byte >> 4;
     const float s = rg_f16_to_f32(half_at(g, i));
     return info->has_min ? (float)u * s + rg_f16_to_f32(half_at(g, RG_PANEL + i)) : (float)(u - 8) * s;

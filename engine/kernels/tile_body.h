@@ -245,33 +245,12 @@ TILE_INLINE void dot(void *state, float *acc, const void *x, int64_t ldx, int64_
         }
 }
 
-/* Types with the same groups share their code. */
-#define TILE_NOINLINE static __attribute__((noinline))
-#define GROUPS(name, group, has_min, planes) \
-    TILE_NOINLINE void dot_##name##_##planes(void *state, float *acc, const void *x, int64_t ldx, int64_t m, \
+#define TILE_DOT(type, group, has_min, bits, planes) \
+    void ISA_FN(rg_tile_dot##bits##_##type)(void *state, float *acc, const void *x, int64_t ldx, int64_t m, \
         const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
     { \
         dot(state, acc, x, ldx, m, b, k, k0, k1, first, group, has_min, planes); \
     }
-#define BOTH_PLANES(name, group, has_min) GROUPS(name, group, has_min, 1) GROUPS(name, group, has_min, 2)
-BOTH_PLANES(g32, 32, false)
-BOTH_PLANES(g64, 64, false)
-BOTH_PLANES(g128, 128, false)
-BOTH_PLANES(g32m, 32, true)
-BOTH_PLANES(g64m, 64, true)
-BOTH_PLANES(g128m, 128, true)
-
-#define TILE_DOT(type, name, bits, planes) \
-    void ISA_FN(rg_tile_dot##bits##_##type)(void *state, float *acc, const void *x, int64_t ldx, int64_t m, \
-        const void *b, int64_t k, int64_t k0, int64_t k1, bool first) \
-    { \
-        dot_##name##_##planes(state, acc, x, ldx, m, b, k, k0, k1, first); \
-    }
-#define TILE_DOTS(type, name) TILE_DOT(type, name, 8, 1) TILE_DOT(type, name, 16, 2)
-TILE_DOTS(q8g32, g32)
-TILE_DOTS(q4g32, g32)
-TILE_DOTS(q4g64, g64)
-TILE_DOTS(q4g128, g128)
-TILE_DOTS(q4g32m, g32m)
-TILE_DOTS(q4g64m, g64m)
-TILE_DOTS(q4g128m, g128m)
+#define TILE_DOTS(TYPE, type, form, group, head, line, bits, has_min, ...) \
+    TILE_DOT(type, group, has_min, 8, 1) TILE_DOT(type, group, has_min, 16, 2)
+RG_WTYPES_QUANT(TILE_DOTS, )

@@ -1,22 +1,9 @@
+/* The log of records. */
 #include "ops/rec.h"
 
 #include <stdlib.h>
 
 const char *const rg_phase_names[RG_PHASE_COUNT] = {[RG_PREFILL] = "prefill", [RG_DECODE] = "decode"};
-
-const char *const rg_kernel_kinds[RG_KK_COUNT] = {[RG_KK_GEMV] = "gemv",
-    [RG_KK_GEMM] = "gemm",
-    [RG_KK_BLAS] = "blas",
-    [RG_KK_DOT8] = "gemv i8",
-    [RG_KK_DOT16] = "gemv i16",
-    [RG_KK_MMDOT8] = "gemm i8",
-    [RG_KK_MMDOT16] = "gemm i16",
-    [RG_KK_MMBF] = "gemm bf16",
-    [RG_KK_MMBF2] = "gemm bf16x2",
-    [RG_KK_MMBF3] = "gemm bf16x3",
-    [RG_KK_ATTN] = "attn",
-    [RG_KK_ATTN3] = "attn bf16x3",
-    [RG_KK_ELEM] = "elem"};
 
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step)
 {

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arith.h"
 #include "base/dtype.h"
+#include "base/kinds.h"
 #include "ops/sites.h"
 
 typedef enum rg_phase { RG_PREFILL, RG_DECODE, RG_PHASE_COUNT } rg_phase;
@@ -57,37 +57,6 @@ typedef struct rg_rec {
     /* records that they cover, this one and those before it; 0: none, a later record covers this one */
     uint16_t ctr_span;
 } rg_rec;
-
-/* gemv: few tokens, gemm: many; i8: of x rounded to 8 bits per group, i16: to 16, as two products of bytes
- * (x16 = x8 + 1); bf16: pairs; bf16x2, x3: two or three products of bf16, for 16 bits of x, or of x and
- * weights (attention: of all that meets). */
-typedef enum rg_kernel_kind {
-    RG_KK_GEMV,
-    RG_KK_GEMM,
-    RG_KK_BLAS,
-    RG_KK_DOT8,
-    RG_KK_DOT16,
-    RG_KK_MMDOT8,
-    RG_KK_MMDOT16,
-    RG_KK_MMBF,
-    RG_KK_MMBF2,
-    RG_KK_MMBF3,
-    RG_KK_ATTN,
-    RG_KK_ATTN3,
-    RG_KK_ELEM,
-    RG_KK_COUNT
-} rg_kernel_kind;
-/* "gemv", "gemm", "blas", "gemv i8", ..., "attn bf16x3", "elem" */
-extern const char *const rg_kernel_kinds[RG_KK_COUNT];
-
-/* Products of its instruction that a kernel needs for one useful product: one per plane of x and weights that
- * meet. */
-static inline int rg_kernel_passes(rg_kernel_kind k)
-{
-    return k == RG_KK_MMBF3 || k == RG_KK_ATTN3                      ? 3
-        : k == RG_KK_DOT16 || k == RG_KK_MMDOT16 || k == RG_KK_MMBF2 ? 2
-                                                                     : 1;
-}
 
 /* One forward call. */
 typedef struct rg_step {

@@ -153,8 +153,8 @@ static void within_limits(rg_act act)
         k.bf16_attn = true; /* else only where it is faster */
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const kase *x = &cases[i];
-            const bool tiles = x->taken && k.tile_isa != RG_ISA_C, taken = x->taken && act == RG_ACT_BF16,
-                       split = tiles && !taken;
+            const bool tiles = x->taken && k.level[RG_FN_tile_mm] != RG_ISA_C,
+                       taken = x->taken && act == RG_ACT_BF16, split = tiles && !taken;
             const limit *l = taken ? &bf16_limit : split ? &split_limit : &fp32_limit;
             rg_rng r = {i + 7};
             setup s = {.kv = {.k_type = x->type, .v_type = x->type, .heads = x->kv_heads, .hd = x->hd},
@@ -201,9 +201,9 @@ static void within_limits(rg_act act)
                 assert_int_equal(log.n, 1);
                 assert_int_equal(log.rec[0].kernel, split ? RG_KK_ATTN3 : RG_KK_ATTN);
                 assert_int_equal(log.rec[0].isa,
-                    tiles       ? k.tile_isa
-                        : taken ? k.bf16_isa
-                                : k.attn_isa[x->type]);
+                    tiles       ? k.level[RG_FN_tile_mm]
+                        : taken ? k.level[RG_FN_mm_bf16]
+                                : k.level[RG_FN_attn_qk]);
                 if (tiles) assert_int_equal(log.rec[0].arith, RG_ARITH_AMX_BF16);
                 const int64_t planes = rg_kernel_passes((rg_kernel_kind)log.rec[0].kernel);
                 assert_true(log.rec[0].tally.flop >=

@@ -24,7 +24,7 @@ static inline rg_isa top_isa(void)
 static inline const rg_kernel_row *next_row(const rg_kernel_row *r, const char *kind)
 {
     for (; r < rg_kernel_rows + rg_kernel_row_count; r++)
-        if (strcmp(r->kind, kind) == 0 && (r->isa <= top_isa() || r->isa == RG_ISA_AMXEMU) &&
+        if (strcmp(rg_fn_names[r->kind], kind) == 0 && (r->isa <= top_isa() || r->isa == RG_ISA_AMXEMU) &&
             rg_isa_has(r->isa))
             return r;
     return NULL;

@@ -201,8 +201,8 @@ static void select_fills_every_slot(void **state)
         for (int w = 0; w < RG_WT_COUNT; w++) {
             assert_non_null(t.gemv[w]);
             assert_non_null(t.unpack[w]);
-            assert_true(t.gemv_isa[w] <= i && t.unpack_isa[w] <= i);
         }
+        for (int f = 0; f < RG_FN_COUNT; f++) assert_true(t.level[f] <= i);
         for (int kv = 0; kv < RG_KV_COUNT; kv++) {
             assert_non_null(t.attn_qk[kv]);
             assert_non_null(t.attn_pv[kv]);

@@ -231,11 +231,12 @@ static void level_and_state_agree(void **state)
     assert_int_equal(rg_isa_capped(RG_ISA_COUNT), rg_isa_best());
     rg_ktab t;
     assert_true(rg_kernels_select(&t, rg_isa_best(), false));
-    assert_int_equal(t.tile_isa, s == RG_AMX_OK && rg_isa_has(RG_ISA_AMX) ? RG_ISA_AMX : RG_ISA_C);
+    assert_int_equal(
+        t.level[RG_FN_tile_mm], s == RG_AMX_OK && rg_isa_has(RG_ISA_AMX) ? RG_ISA_AMX : RG_ISA_C);
     assert_true(rg_kernels_select(&t, RG_ISA_AVX512BF16, false));
-    assert_int_equal(t.tile_isa, RG_ISA_C); /* a lower cap excludes tiles */
+    assert_int_equal(t.level[RG_FN_tile_mm], RG_ISA_C); /* a lower cap excludes tiles */
     assert_true(rg_kernels_select(&t, RG_ISA_AMXEMU, false));
-    assert_int_equal(t.tile_isa, RG_ISA_AMXEMU);
+    assert_int_equal(t.level[RG_FN_tile_mm], RG_ISA_AMXEMU);
 }
 
 /* ---- weights and activations as tiles ---- */
@@ -357,10 +358,10 @@ static int levels(level *to)
             .on = rg_tiles_on__mixed,
             .off = rg_tiles_off__mixed,
             .mm = rg_tile_mm__mixed};
-#define MIXED(TYPE, type) \
+#define MIXED(TYPE, type, ...) \
     to[n].dot[RG_X_I8][RG_WT_##TYPE] = rg_tile_dot8_##type##__mixed; \
     to[n].dot[RG_X_I16][RG_WT_##TYPE] = rg_tile_dot16_##type##__mixed;
-        MIXED_TYPES(MIXED)
+        RG_WTYPES_QUANT(MIXED, )
         n++;
     }
 #endif
@@ -516,8 +517,8 @@ static void check_dot(
             for (int64_t j = 0; j < rg_min(RG_PANEL, n - p * RG_PANEL); j++) {
                 const float got = acc[i * RG_PANEL + j], exact = want[i * n + p * RG_PANEL + j],
                             plain = near[i * n + p * RG_PANEL + j];
-                CHECK(t.dot_isa == RG_ISA_C || rg_f32_bits(got) == rg_f32_bits(exact), l->name, seed,
-                    "%s, m %lld k %lld: [%lld][%lld] = %.9g, dot gives %.9g", rg_wtypes[type].name,
+                CHECK(t.level[RG_FN_dot8] == RG_ISA_C || rg_f32_bits(got) == rg_f32_bits(exact), l->name,
+                    seed, "%s, m %lld k %lld: [%lld][%lld] = %.9g, dot gives %.9g", rg_wtypes[type].name,
                     (long long)m, (long long)k, (long long)i, (long long)j, (double)got, (double)exact);
                 CHECK(fabs((double)got - (double)plain) <= (double)(8 * groups + 8) * FLT_EPSILON * scale,
                     l->name, seed, "%s, m %lld k %lld: [%lld][%lld] = %.9g, plain C gives %.9g",

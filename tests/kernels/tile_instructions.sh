@@ -8,7 +8,7 @@ if ! printf '%s\n' "$code" | grep -q 'tmm[0-7]' && printf '%s\n' "$code" | grep 
     exit 77
 fi
 bad=0
-# instruction, least number: tile_body.h (mm: 1, 2, 3 products, for 32 and 16 tokens, x or b streamed; dot: 6 shapes of groups, 1 and 2 planes)
+# instruction, least number: tile_body.h (mm: 1, 2, 3 products, for 32 and 16 tokens, x or b streamed; dot: 6 types or more, 1 and 2 planes)
 while read -r name least; do
     n=$(printf '%s\n' "$code" | grep -cw "$name")
     if [ "$n" -lt "$least" ]; then
