@@ -14,6 +14,14 @@ typedef enum rg_xform {
     RG_X_NONE = RG_X_FORMS
 } rg_xform;
 
+static inline bool rg_x_in_bytes(rg_xform f) { return f == RG_X_I8 || f == RG_X_I16; }
+
+enum {
+    RG_GEMV_MAX = 8,      /* most tokens a gemv call takes */
+    RG_DOT_MAX = 16,      /* most tokens a dot call takes */
+    RG_ATTN_MANY_HD = 256 /* largest heads whose keys and values are turned for many tokens */
+};
+
 typedef enum rg_fn {
 #define RG_FN(fn, proto, member, arith, group) RG_FN_##fn,
 #include "base/kinds.def"

@@ -7,6 +7,7 @@
 
 #include "base/num.h"
 #include "exec/drive.h"
+#include "ops/route.h"
 
 /* First position that a token sees. */
 static inline int64_t rg_first_seen(const rg_attn_shape *a, int64_t pos)
@@ -63,15 +64,7 @@ static inline void rg_store_row(float *out, const float *acc, float sum, int64_t
     for (int64_t d = 0; d < hd; d++) out[d] = acc[d] * inv;
 }
 
-/* drive_attn_many.c: the work of rg_attn where many query rows share each key. Whether it is for this call,
- * and in which products. */
-typedef enum rg_attn_way {
-    RG_ATTN_FEW,
-    RG_ATTN_MANY,
-    RG_ATTN_MANY_BF16,
-    RG_ATTN_TILES,
-    RG_ATTN_TILES_BF16
-} rg_attn_way;
+/* drive_attn_many.c: the work of rg_attn where many query rows share each key; which way for this call. */
 rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a);
 void rg_attn_many(
     rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, rg_attn_way way);

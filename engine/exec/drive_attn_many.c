@@ -18,12 +18,10 @@ enum {
      * in L2 */
     ROWS_HD = 16384,
     ROWS_MAX = 256,
-    HD_MAX = 256,
     SUB = 36, /* rows whose scores stay in L1; three times what the products take at once */
     /* what tile products take at once: meanwhile queries and exponentials stay in L1, and keys and values
      * pass */
-    SUB_TILES = 32,
-    TOKENS_MIN = 16 /* tokens of a sequence for which it pays */
+    SUB_TILES = 32
 };
 
 /* rows = tokens x rep query heads against one KV head. */
@@ -60,13 +58,8 @@ static int64_t most_tokens(const rg_ctx *cx, const rg_kv_layer *kv, const rg_att
 
 rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
-    const rg_ktab *k = cx->k;
-    if (kv->hd > HD_MAX || a->m < TOKENS_MIN * a->n_runs || most_tokens(cx, kv, a) == 0) return RG_ATTN_FEW;
-    if (k->level[RG_FN_tile_mm] > RG_ISA_C && !k->blas)
-        return k->act == RG_ACT_BF16 ? RG_ATTN_TILES_BF16 : RG_ATTN_TILES;
-    if (k->act == RG_ACT_BF16 && k->bf16_attn) return RG_ATTN_MANY_BF16;
-    return k->level[RG_FN_mm] > RG_ISA_C && !k->blas ? RG_ATTN_MANY
-                                                     : RG_ATTN_FEW; /* plain C gains nothing by it */
+    const rg_units u = rg_ctx_units(cx);
+    return most_tokens(cx, kv, a) == 0 ? RG_ATTN_FEW : rg_route_attn(&u, kv->hd, a->m / a->n_runs);
 }
 
 static int64_t task_count(const rg_kv_layer *kv, const rg_attn_shape *a, int64_t block)
@@ -138,7 +131,7 @@ size_t rg_attn_many_scratch(void)
     _Alignas(64) char base[1];
     int64_t most = 0;
     work w;
-    for (int64_t hd = 1; hd <= HD_MAX; hd++)
+    for (int64_t hd = 1; hd <= RG_ATTN_MANY_HD; hd++)
         for (int way = RG_ATTN_FEW + 1; way <= RG_ATTN_TILES_BF16; way++)
             most = rg_max(most, carve(&w, base, hd, (rg_attn_way)way));
     return (size_t)most;
@@ -166,7 +159,7 @@ static int64_t row_offset(const rg_kv_layer *kv, const rg_attn_shape *a, const t
 static void load_rows(rg_ctx *cx, work *w, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a,
     const task *t, int64_t rows)
 {
-    float scaled[HD_MAX];
+    float scaled[RG_ATTN_MANY_HD];
     for (int64_t i = 0; i < rows; i++) {
         const float *src = q + row_offset(kv, a, t, i);
         char *row = w->q + i * w->q_pitch;

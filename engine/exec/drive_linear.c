@@ -6,10 +6,6 @@
 #include "exec/attn_parts.h"
 #include "exec/product.h"
 
-/* How a product is computed. The first three take x as it is; the others take it prepared (kernels.h). TILES:
- * drive_tiles.c. */
-typedef enum route { GEMV, GEMM, BLAS, DOT, MMDOT, MMBF, TILES } route;
-
 /* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT
  * rows of x at a time, so that x comes from beyond the private cache once per group of panels and each weight
  * once per call. BLAS wants wider blocks: it packs them itself. Prepared rows are half as wide or less, and
@@ -17,58 +13,45 @@ typedef enum route { GEMV, GEMM, BLAS, DOT, MMDOT, MMBF, TILES } route;
 typedef struct blocking {
     int64_t np, kb, mt;
 } blocking;
-static const blocking blocks[] = {
-    [GEMM] = {4, 256, 48}, [BLAS] = {8, 1024, 1 << 30}, [MMDOT] = {8, 256, 32}, [MMBF] = {8, 256, 48}};
+static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, 256, 48},
+    [RG_KK_BLAS] = {8, 1024, 1 << 30},
+    [RG_KK_MMDOT8] = {8, 256, 32},
+    [RG_KK_MMDOT16] = {8, 256, 32},
+    [RG_KK_MMBF] = {8, 256, 48}};
 
 /* Bytes of one panel of a block, as its kernel wants it: floats; bytes with the scales and minimums of the
  * smallest groups; bf16. */
-static size_t panel_bytes(route r, int64_t kb)
+static size_t panel_bytes(rg_xform form, int64_t kb)
 {
-    return (size_t)(r == MMDOT ? RG_PANEL * kb + kb / 32 * 256
-            : r == MMBF        ? 2 * RG_PANEL * kb
-                               : 4 * RG_PANEL * kb);
+    return (size_t)(rg_x_in_bytes(form) ? RG_PANEL * kb + kb / 32 * 256
+            : form == RG_X_BF16         ? 2 * RG_PANEL * kb
+                                        : 4 * RG_PANEL * kb);
 }
 
-static size_t block_bytes(route r)
+static size_t block_bytes(rg_kernel_kind kind)
 {
-    assert(blocks[r].kb % 128 == 0); /* whole groups of every type */
+    const blocking *bl = &blocks[kind];
+    const rg_xform form = rg_kinds[kind].form;
+    assert(bl->kb % 128 == 0); /* whole groups of every type */
     /* bf16 is made from one panel of floats at the end */
-    return (size_t)blocks[r].np * panel_bytes(r, blocks[r].kb) +
-        (r == MMBF ? panel_bytes(GEMM, blocks[r].kb) : 0);
+    return (size_t)bl->np * panel_bytes(form, bl->kb) +
+        (form == RG_X_BF16 ? panel_bytes(RG_X_NONE, bl->kb) : 0);
 }
 
-/* Byte products beat floats where the CPU has the instruction. With AVX2 alone they are emulated, which still
- * reads INT4 twice as fast as widening it to floats does (27 against 14 GB/s a core out of L2), but has no
- * use for many tokens or for INT8. */
-static bool dot_pays(const rg_ktab *t, rg_wtype type, bool few)
-{
-    if (t->level[RG_FN_dot8] == RG_ISA_AVX2VNNI || t->level[RG_FN_dot8] >= RG_ISA_AVX512VNNI) return true;
-    return t->level[RG_FN_dot8] == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2 && few && rg_wtypes[type].bits == 4;
-}
-
-/* The route, and the form of x for those that want it prepared. Faithful products of quantised weights go
- * through exact integer sums where the CPU multiplies bytes: 16 bits of x are two planes, and two such
- * products still are faster than one FMA. Products of prepared rows go through DOT up to RG_DOT_MAX tokens:
- * each group of codes is taken apart while it meets all of them, where MMDOT first writes a block of unpacked
- * codes and reads it back, which pays for itself only with more tokens (16 tokens, q4g32: 326 against 204
- * tokens/s on two Zen 5 cores; byte products are the limit of the first). */
-static route choose(const rg_ctx *cx, rg_wtype type, int64_t m, rg_xform *form)
+rg_units rg_ctx_units(const rg_ctx *cx)
 {
     const rg_ktab *t = cx->k;
-    const bool few = m <= RG_GEMV_MAX, quant = rg_wtype_is_quant(type);
-    *form = t->act == RG_ACT_Q8 ? RG_X_I8 : RG_X_I16;
-    if (!few && t->blas) return BLAS;
-    if (cx->xq && !t->blas && rg_tile_form(t, type, m) < RG_X_FORMS) {
-        *form = rg_tile_form(t, type, m);
-        return TILES;
-    }
-    if (cx->xq && t->act == RG_ACT_BF16 && !few) {
-        *form = RG_X_BF16;
-        return MMBF;
-    }
-    if (cx->xq && quant && (t->act == RG_ACT_Q8 || dot_pays(t, type, few)))
-        return m <= RG_DOT_MAX ? DOT : MMDOT;
-    return few ? GEMV : GEMM;
+    const rg_isa dot = (rg_isa)t->level[RG_FN_dot8];
+    const bool tiles = t->level[RG_FN_tile_mm] != RG_ISA_C;
+    return (rg_units){.act = t->act,
+        .blas = t->blas,
+        .prepared = cx->xq,
+        .bytes = dot == RG_ISA_AVX2VNNI || dot >= RG_ISA_AVX512VNNI,
+        .emulated_bytes = dot == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2,
+        .tile_bytes = tiles,
+        .tile_bf16 = tiles,
+        .vectors = t->level[RG_FN_mm] > RG_ISA_C,
+        .fast_bf16 = t->bf16_attn};
 }
 
 /* Prepared rows of x. Own: each thread prepares all of them for itself, which for few rows is cheaper than
@@ -118,28 +101,28 @@ static float *group_place(const rg_product *a, int64_t p0) { return a->y + a->m 
 
 /* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y of the first of these
  * panels. */
-static void block(rg_ctx *cx, const rg_product *a, route r, char *b, float *y0, int64_t ldy, int64_t p,
-    int64_t pe, int64_t k0, int64_t k1)
+static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t ldy, int64_t p, int64_t pe,
+    int64_t k0, int64_t k1)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
-    const blocking *bl = &blocks[r];
-    const size_t panel = panel_bytes(r, bl->kb);
-    float *floats = (float *)(void *)(r == MMBF ? b + (size_t)bl->np * panel : b);
+    const blocking *bl = &blocks[a->kind];
+    const size_t panel = panel_bytes(a->form, bl->kb);
+    float *floats = (float *)(void *)(a->form == RG_X_BF16 ? b + (size_t)bl->np * panel : b);
     for (int64_t i = p; i < pe; i++) {
         char *to = b + (size_t)(i - p) * panel;
-        if (r == MMDOT) {
+        if (rg_x_in_bytes(a->form)) {
             t->unpack8[w->type](to, w->data, w->k, i, k0, k1);
-        } else if (r == MMBF) {
+        } else if (a->form == RG_X_BF16) {
             t->unpack[w->type](floats, RG_PANEL, w->data, w->k, i, k0, k1);
             t->pair_bf16((uint16_t *)(void *)to, floats, k1 - k0);
-        } else if (r == BLAS) {
+        } else if (a->kind == RG_KK_BLAS) {
             t->unpack[w->type](floats + (i - p) * RG_PANEL, bl->np * RG_PANEL, w->data, w->k, i, k0, k1);
         } else {
             t->unpack[w->type]((float *)(void *)to, RG_PANEL, w->data, w->k, i, k0, k1);
         }
     }
-    if (r == BLAS) {
+    if (a->kind == RG_KK_BLAS) {
         const int64_t cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
         t->mm(y0, ldy, a->x + k0, w->k, floats, bl->np * RG_PANEL, a->m, k1 - k0, cols, k0 > 0);
         return;
@@ -149,9 +132,9 @@ static void block(rg_ctx *cx, const rg_product *a, route r, char *b, float *y0, 
             float *y = y0 + row * ldy + (i - p) * RG_PANEL;
             const char *bi = b + (size_t)(i - p) * panel, *xq = a->xq + row * a->ld;
             const int64_t rows = rg_min(bl->mt, a->m - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
-            if (r == MMDOT)
+            if (rg_x_in_bytes(a->form))
                 t->mmdot[a->form][w->type](y, ldy, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
-            else if (r == MMBF)
+            else if (a->form == RG_X_BF16)
                 t->mm_bf16(y, ldy, (const uint16_t *)(const void *)xq + k0, a->ld / 2,
                     (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
             else
@@ -168,19 +151,20 @@ static void count_place(rg_ctx *cx, int64_t y, bool leaves, bool first)
     if (leaves || first) cx->tally.act_wr += (uint64_t)y;
 }
 
-static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
+static void many(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
     const rg_weight *w = a->w;
-    const blocking *bl = &blocks[r];
+    const blocking *bl = &blocks[a->kind];
     const int64_t kb = rg_min(bl->kb, w->k), trips = rg_div_up(w->k, bl->kb);
-    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * (int64_t)panel_bytes(r, kb),
+    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k),
+                  unpacked = bl->np * (int64_t)panel_bytes(a->form, kb),
                   group = bl->np * rg_panel_bytes(w->type, w->k);
     for (int64_t p = p0; p < p1; p += bl->np) {
         const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
         float *y0 = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
         const int64_t ldy = a->to ? cols : w->n;
         for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb)
-            block(cx, a, r, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
+            block(cx, a, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
         if (a->to) rg_product_finish(cx, a, y0, ldy, 0, a->m, p * RG_PANEL, cols);
         const int64_t y = 4 * a->m * cols, to = a->to ? y : 0;
         /* What comes past the private cache again, because it does not fit there together with all that is
@@ -191,7 +175,7 @@ static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p
             cx->tally.act_wr += (uint64_t)((trips - 1) * y);
         }
         if (unpacked > cx->l2_bytes / 2) {
-            const uint64_t scratch = (uint64_t)((pe - p) * (int64_t)panel_bytes(r, w->k));
+            const uint64_t scratch = (uint64_t)((pe - p) * (int64_t)panel_bytes(a->form, w->k));
             cx->tally.act_rd += scratch;
             cx->tally.act_wr += scratch;
         }
@@ -202,7 +186,7 @@ static void many(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p
 
 /* One token or few. The rest of a fused operator follows group by group, of as many panels as keep their
  * outputs in the first-level cache. */
-static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
+static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
     enum { OUTPUTS = 8 << 10 }; /* bytes */
     const rg_ktab *t = cx->k;
@@ -213,7 +197,7 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int
                       cols = rg_min(left, (pe - p) * RG_PANEL), ldy = a->to ? cols : w->n;
         const void *data = (const char *)w->data + p * rg_panel_bytes(w->type, w->k);
         float *y = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
-        if (r == GEMV)
+        if (a->kind == RG_KK_GEMV)
             t->gemv[w->type](y, ldy, a->x, w->k, a->m, data, left, w->k, 0, pe - p);
         else
             t->dot[a->form][w->type](y, ldy, a->xq, a->ld, a->m, data, left, w->k, 0, pe - p);
@@ -225,66 +209,42 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int
 
 /* Operations of the kernels, padding rows included. A product of planes is exact in integers; each group then
  * takes a conversion, two multiplications and an addition, and two more operations with a minimum. */
-static void count_operations(rg_ctx *cx, const rg_product *a, route r, int64_t p0, int64_t p1)
+static void count_operations(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
     const int64_t rows = (p1 - p0) * RG_PANEL, group = rg_wtypes[a->w->type].group;
-    if (r != DOT && r != MMDOT) {
+    if (!rg_x_in_bytes(a->form)) {
         cx->tally.flop += (uint64_t)(2 * a->m * rows * a->w->k);
         return;
     }
-    const int64_t kp = rg_x_padded(a->w->k, group), planes = a->form == RG_X_I16 ? 2 : 1;
-    cx->tally.iop += (uint64_t)(2 * planes * a->m * rows * kp);
+    const int64_t kp = rg_x_padded(a->w->k, group), passes = rg_kernel_passes(a->kind);
+    cx->tally.iop += (uint64_t)(2 * passes * a->m * rows * kp);
     cx->tally.flop += (uint64_t)(a->m * rows * (kp / group) * (rg_wtypes[a->w->type].has_min ? 6 : 4));
-}
-
-/* The kernel, its level and the class of its instructions, for the record. */
-static void describe(rg_op_desc *d, const rg_ctx *cx, const rg_product *a, route r)
-{
-    static const uint8_t kinds[] = {[GEMV] = RG_KK_GEMV,
-        [GEMM] = RG_KK_GEMM,
-        [BLAS] = RG_KK_BLAS,
-        [DOT] = RG_KK_DOT8,
-        [MMDOT] = RG_KK_MMDOT8,
-        [MMBF] = RG_KK_MMBF};
-    static const uint8_t by_products[] = {[1] = RG_KK_MMBF, [2] = RG_KK_MMBF2, [3] = RG_KK_MMBF3};
-    const rg_ktab *t = cx->k;
-    if (r == TILES) {
-        const bool bytes = a->form == RG_X_I8 || a->form == RG_X_I16;
-        d->isa = t->level[RG_FN_tile_mm];
-        d->arith = bytes ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
-        d->kernel = a->form == RG_X_I8 ? RG_KK_MMDOT8
-            : a->form == RG_X_I16      ? RG_KK_MMDOT16
-                                       : by_products[rg_tile_products(a->form, a->w->type)];
-        return;
-    }
-    const bool planes = r == DOT || r == MMDOT;
-    d->isa = planes ? t->level[RG_FN_dot8]
-        : r == MMBF ? t->level[RG_FN_mm_bf16]
-        : r == GEMV ? t->level[RG_FN_gemv]
-                    : t->level[RG_FN_mm];
-    d->kernel = (uint8_t)(kinds[r] + (planes && a->form == RG_X_I16));
 }
 
 static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
     int64_t m, bool barrier)
 {
     rg_product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k, .op = rg_site_op(site), .to = to};
-    const route r = choose(cx, w->type, m, &a.form);
+    const rg_units units = rg_ctx_units(cx);
+    const rg_route r = rg_route_product(&units, w->type, m);
     const bool few = m <= RG_GEMV_MAX;
+    a.kind = r.kernel;
+    a.form = rg_kinds[r.kernel].form;
     int64_t r0, r1;
     rg_part(cx, w->n, RG_PANEL, &r0, &r1);
     const int64_t p0 = r0 / RG_PANEL, p1 = rg_div_up(r1, RG_PANEL);
-    if (r >= DOT) a.xq = prepared(cx, x, m, w->k, a.form, rg_wtypes[w->type].group, r == TILES, &a.ld);
-    if (p1 > p0 && r == TILES) {
+    if (a.form < RG_X_FORMS)
+        a.xq = prepared(cx, x, m, w->k, a.form, rg_wtypes[w->type].group, r.tiles, &a.ld);
+    if (p1 > p0 && r.tiles) {
         rg_tile_product(cx, &a, p0, p1);
     } else if (p1 > p0) {
-        if (r == GEMV || r == DOT)
-            few_tokens(cx, &a, r, p0, p1);
+        if (blocks[a.kind].np)
+            many(cx, &a, p0, p1);
         else
-            many(cx, &a, r, p0, p1);
-        count_operations(cx, &a, r, p0, p1);
+            few_tokens(cx, &a, p0, p1);
+        count_operations(cx, &a, p0, p1);
         cx->tally.w_rd += (uint64_t)((p1 - p0) * rg_panel_bytes(w->type, w->k));
-        if (few || r == DOT) cx->tally.act_rd += (uint64_t)(few ? 4 * m * w->k : m * a.ld);
+        if (!blocks[a.kind].np) cx->tally.act_rd += (uint64_t)(few ? 4 * m * w->k : m * a.ld);
         cx->tally.act_wr += (uint64_t)(4 * m * (r1 - r0));
     }
     if (to) {
@@ -296,8 +256,12 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         .wtype = w->type,
         .kv_k = RG_KV_COUNT,
         .kv_v = RG_KV_COUNT,
+        .kernel = (uint8_t)r.kernel,
+        .isa = cx->k->level[r.tiles ? RG_FN_tile_mm : rg_kinds[r.kernel].fn],
+        .arith = !r.tiles           ? 0
+            : rg_x_in_bytes(a.form) ? RG_ARITH_AMX_INT8
+                                    : RG_ARITH_AMX_BF16,
         .barrier = barrier};
-    describe(&d, cx, &a, r);
     rg_op_end(cx, &d);
 }
 
@@ -325,9 +289,8 @@ size_t rg_drive_scratch(const rg_ktab *k)
      * maxima and sums */
     size_t most = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
     most = rg_attn_many_scratch() > most ? rg_attn_many_scratch() : most;
-    const route routes[] = {GEMM, MMDOT, MMBF, k->blas ? BLAS : GEMM};
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (block_bytes(routes[i]) > most) most = block_bytes(routes[i]);
+    for (rg_kernel_kind i = 0; i < RG_KK_COUNT; i++)
+        if (blocks[i].np && (i != RG_KK_BLAS || k->blas) && block_bytes(i) > most) most = block_bytes(i);
     if (k->level[RG_FN_tile_mm] != RG_ISA_C && (size_t)rg_tile_scratch() > most)
         most = (size_t)rg_tile_scratch();
     return (size_t)rg_round_up((int64_t)most, 4096);

@@ -1,38 +1,10 @@
-/* y = x W^T on tiles: which form of x, in which blocks. */
+/* y = x W^T on tiles: in which blocks. */
 #include <assert.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "exec/product.h"
 #include "kernels/kernels.h"
-
-/* Where tiles pay. In float, faithful products take x as two planes of bf16, 16 bits, and weights as two
- * (BF16: one): three tile products (two) instead of one FMA each, on an instruction that is 14 times as fast.
- * In bytes, two planes of x are exact integers inside a group, but the unit spends as long on a group of 32
- * columns as on one of 64: then bf16 is faster, if there are enough tokens to pay for making bf16 of the
- * weights. Fewer tokens than these are faster in vector registers, where weights are used as they come from
- * memory. (Measured with separate kernels, on a CPU with AMX and 2 cores: F16 between 5 and 8 tokens, BF16
- * just above 4, INT4 in groups of 64 and 128 at 3...4, in groups of 32 and --act q8 just above 4; groups of
- * 32 in bytes up to 16 tokens.) */
-enum { FROM_FLOAT = 6, FROM_BF16 = 5, FROM_BYTES = 4, FROM_SMALL_GROUPS = 5, SMALL_GROUPS_TO = 16 };
-
-rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m)
-{
-    const bool quant = rg_wtype_is_quant(type), small = rg_wtypes[type].group < 64;
-    if (k->level[RG_FN_tile_mm] == RG_ISA_C) return RG_X_FORMS;
-    if (k->act == RG_ACT_Q8 && quant) return m >= FROM_SMALL_GROUPS ? RG_X_I8 : RG_X_FORMS;
-    if (k->act == RG_ACT_BF16 && m > RG_GEMV_MAX) return RG_X_BF16;
-    if (quant && (!small || m <= SMALL_GROUPS_TO))
-        return m >= (small ? FROM_SMALL_GROUPS : FROM_BYTES) ? RG_X_I16 : RG_X_FORMS;
-    return m >= (type == RG_WT_BF16 ? FROM_BF16 : FROM_FLOAT) ? RG_X_BF16X2 : RG_X_FORMS;
-}
-
-static bool in_bytes(rg_xform form) { return form == RG_X_I8 || form == RG_X_I16; }
-
-int rg_tile_products(rg_xform form, rg_wtype type)
-{
-    return form == RG_X_BF16X2 ? (type == RG_WT_BF16 ? 2 : 3) : form == RG_X_I16 ? 2 : 1;
-}
 
 int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group)
 {
@@ -57,10 +29,11 @@ enum {
 
 static blocking blocks(const rg_product *a)
 {
-    static const blocking by_products[] = {
+    static const blocking by_passes[] = {
         [1] = {MOST_MB, 1024, MOST_KS}, [2] = {128, 2816, 256}, [3] = {MOST_MB, 1024, 128}};
-    blocking b = in_bytes(a->form) ? (blocking){rg_max(32, rg_min(MOST_MB, X_IN_L2 / a->ld)), a->k, MOST_KS}
-                                   : by_products[rg_tile_products(a->form, a->w->type)];
+    blocking b = rg_x_in_bytes(a->form)
+        ? (blocking){rg_max(32, rg_min(MOST_MB, X_IN_L2 / a->ld)), a->k, MOST_KS}
+        : by_passes[rg_kernel_passes(a->kind)];
     b.mb = rg_round_up(rg_div_up(a->m, rg_div_up(a->m, b.mb)), 32); /* blocks of the same size */
     return b;
 }
@@ -96,13 +69,13 @@ static const char *weights(
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
-    if (in_bytes(a->form)) {
+    if (rg_x_in_bytes(a->form)) {
         t->codes8[w->type](s->tiles, w->data, w->k, p, k0, k1);
         return s->tiles;
     }
     if (w->type == RG_WT_BF16)
         return (const char *)w->data + p * rg_panel_bytes(w->type, w->k) + rg_panel_bytes(w->type, k0);
-    const int planes = rg_tile_products(a->form, w->type) == 3 ? 2 : 1;
+    const int planes = rg_kernel_passes(a->kind) == 3 ? 2 : 1;
     for (int64_t k = k0; k < k1; k += PIECE) {
         const int64_t end = rg_min(k1, k + PIECE);
         t->unpack[w->type](s->floats, RG_PANEL, w->data, w->k, p, k, end);
@@ -126,11 +99,11 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
     for (int64_t k = k0; k < k1; k += bl->ks) {
         const int64_t end = rg_min(k1, k + bl->ks);
         const char *b = weights(cx, a, s, p, k, end);
-        if (in_bytes(a->form))
+        if (rg_x_in_bytes(a->form))
             t->tile_dot[a->form][w->type](s->state, s->acc, x, a->ld, m, b, w->k, k, end, k == 0);
         else
             t->tile_mm(s->state, s->acc, RG_PANEL, x + 2 * k, a->ld, low, (const uint16_t *)(const void *)b,
-                m, end - k, rg_tile_products(a->form, w->type), RG_TILE_KEEP_B, k == 0);
+                m, end - k, rg_kernel_passes(a->kind), RG_TILE_KEEP_B, k == 0);
     }
     if (a->to && k1 == w->k)
         rg_product_finish(cx, a, s->acc, RG_PANEL, m0, m, p * RG_PANEL, n);
@@ -161,13 +134,13 @@ static void count(rg_ctx *cx, const rg_product *a, const blocking *bl, int64_t p
     /* operations, padding included; tiles have all 16 rows, or those of fewer tokens */
     const int64_t group = rg_wtypes[w->type].group, tokens = a->m < 16 ? a->m : rg_round_up(a->m, 16),
                   panels = (p1 - p0) * RG_PANEL;
-    const int products = rg_tile_products(a->form, w->type);
-    if (in_bytes(a->form)) {
-        cx->tally.iop += (uint64_t)(2 * products * tokens * panels * rg_x_padded(w->k, group));
+    const int passes = rg_kernel_passes(a->kind);
+    if (rg_x_in_bytes(a->form)) {
+        cx->tally.iop += (uint64_t)(2 * passes * tokens * panels * rg_x_padded(w->k, group));
         cx->tally.flop += (uint64_t)(rg_round_up(a->m, 16) * panels * (rg_x_padded(w->k, group) / group) *
             (rg_wtypes[w->type].has_min ? 6 : 4));
     } else {
-        cx->tally.flop += (uint64_t)(2 * products * tokens * panels * rg_x_padded(w->k, 32));
+        cx->tally.flop += (uint64_t)(2 * passes * tokens * panels * rg_x_padded(w->k, 32));
     }
 }
 
@@ -178,7 +151,7 @@ void rg_tile_product(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     scratch s;
     carve(&s, cx->scratch);
     assert(bl.mb <= MOST_MB && bl.ks <= MOST_KS && bl.ks % PIECE == 0);
-    cx->k->tiles_on(s.state, a->m, in_bytes(a->form) ? rg_min(64, rg_wtypes[w->type].group) : 64);
+    cx->k->tiles_on(s.state, a->m, rg_x_in_bytes(a->form) ? rg_min(64, rg_wtypes[w->type].group) : 64);
     for (int64_t m0 = 0; m0 < a->m; m0 += bl.mb)
         for (int64_t k0 = 0; k0 < w->k; k0 += bl.kb)
             for (int64_t p = p0; p < p1; p++)

@@ -1,9 +1,10 @@
-/* What the files that drive products share: drive_linear.c chooses and records, drive_tiles.c computes on
+/* What the files that drive products share: drive_linear.c records, drive_tiles.c computes on
  * tiles. */
 #ifndef RG_PRODUCT_H
 #define RG_PRODUCT_H
 
 #include "exec/team.h"
+#include "ops/route.h"
 
 /* What a call works on. */
 typedef struct rg_product {
@@ -13,7 +14,8 @@ typedef struct rg_product {
     int64_t ld;
     const rg_weight *w;
     int64_t m, k;
-    rg_xform form;
+    rg_kernel_kind kind;
+    rg_xform form; /* its form of x */
     rg_op op;  /* LINEAR, or what else is done to its outputs: then y is scratch, and `to` gets the result */
     float *to; /* [m][n]: the gate of LINEAR_SWIGLU, the residual stream of LINEAR_ADD; NULL */
 } rg_product;
@@ -23,10 +25,8 @@ typedef struct rg_product {
 void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
     int64_t rows, int64_t col0, int64_t cols);
 
-/* The form of x in which m tokens meet weights of that type on tiles; RG_X_FORMS: not on tiles. */
-rg_xform rg_tile_form(const rg_ktab *k, rg_wtype type, int64_t m);
-/* Products of its instruction that one useful product takes: planes of bytes or of bf16. */
-int rg_tile_products(rg_xform form, rg_wtype type);
+/* What this context has to choose from. */
+rg_units rg_ctx_units(const rg_ctx *cx);
 /* Bytes from a prepared row to the next, of rows that are read by tiles. */
 int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group);
 

@@ -19,8 +19,6 @@
 #include "base/kinds.h"
 
 enum {
-    RG_GEMV_MAX = 8, /* most tokens a gemv call takes */
-    RG_DOT_MAX = 16, /* most tokens a dot call takes */
     RG_ATTN_NQ = 16, /* most query rows of an attention call */
     /* positions per attention chunk; fixed, so that results do not depend on threads. A multiple of
      * RG_KV_BLOCK */

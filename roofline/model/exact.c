@@ -5,20 +5,12 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "ops/route.h"
+
+_Static_assert((int)RG_EXACT_F32 == (int)RG_ACT_F32 && (int)RG_EXACT_Q8 == (int)RG_ACT_Q8, "acts are shared");
 
 const char *const rg_exact_acts[] = {
     [RG_EXACT_F32] = "f32", [RG_EXACT_BF16] = "bf16", [RG_EXACT_Q8] = "q8", [RG_EXACT_F16] = "f16", NULL};
-
-/* Most tokens that a product takes as few (the engine's RG_GEMV_MAX, and RG_DOT_MAX of prepared rows): then
- * it is a pass over the weights with vector instructions. */
-enum { FEW = 8, FEW_PREPARED = 16 };
-
-/* Fewest tokens that go to tiles where there are some, as in the engine (exec/drive_tiles.c). */
-enum { TILES_FLOAT = 6, TILES_BF16 = 5, TILES_BYTES = 4, TILES_SMALL_GROUPS = 5 };
-
-/* Fewest tokens of a sequence that share keys and values in attention, and the largest heads
- * (exec/drive_attn_many.c). */
-enum { ATTN_TOKENS = 16, ATTN_HEAD = 256 };
 
 static int64_t extent(const rg_config *c, rg_extent e)
 {
@@ -46,71 +38,41 @@ static void linear_dims(rg_dims *d, const rg_config *c, rg_site s, int64_t tp)
         d->n /= tp;
 }
 
-/* A faithful product, or one of bytes (q8), of m tokens on tiles, if that is what the engine does. */
-static bool on_tiles(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, bool quant, int64_t m)
+/* What the engine would find on that machine; nothing where activations are halves, which it does not know. */
+static rg_units units(const rg_hardware *h, const rg_exact_input *in)
 {
-    const bool small = rg_wtypes[x->wtype].group<64, bytes = h->peak[RG_ARITH_AMX_INT8]> 0.0 && quant;
-    if (in->act == RG_EXACT_Q8 && quant) {
-        if (!bytes || m < TILES_SMALL_GROUPS) return false;
-        x->kernel = RG_KK_MMDOT8;
-        x->arith = RG_ARITH_AMX_INT8;
-        return true;
-    }
-    if (bytes && (!small || m <= FEW_PREPARED)) {
-        if (m < (small ? TILES_SMALL_GROUPS : TILES_BYTES)) return false;
-        x->kernel = RG_KK_MMDOT16;
-        x->arith = RG_ARITH_AMX_INT8;
-        return true;
-    }
-    if (!(h->peak[RG_ARITH_AMX_BF16] > 0.0) || m < (x->wtype == RG_WT_BF16 ? TILES_BF16 : TILES_FLOAT))
-        return false;
-    x->kernel = x->wtype == RG_WT_BF16 ? RG_KK_MMBF2 : RG_KK_MMBF3;
-    x->arith = RG_ARITH_AMX_BF16;
-    return true;
+    if (in->act == RG_EXACT_F16) return (rg_units){.act = RG_ACT_F32};
+    return (rg_units){.act = (rg_act)in->act,
+        .prepared = true,
+        .bytes = h->peak[RG_ARITH_INT8_DOT] > 0.0,
+        .tile_bytes = h->peak[RG_ARITH_AMX_INT8] > 0.0,
+        .tile_bf16 = h->peak[RG_ARITH_AMX_BF16] > 0.0,
+        .vectors = true,
+        .fast_bf16 = h->peak[RG_ARITH_BF16_DOT] > h->peak[RG_ARITH_FP32_FMA]};
 }
 
-/* Attention of many tokens of a sequence (16, in the engine), which make at least half as many pairs at each
- * position they read. */
-static void choose_attn(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in)
-{
-    if (in->act == RG_EXACT_F16 || x->dims.hd > ATTN_HEAD ||
-        2 * x->dims.pairs < (ATTN_TOKENS + 1) * x->dims.ctx)
-        return;
-    if (h->peak[RG_ARITH_AMX_BF16] > 0.0) {
-        x->arith = RG_ARITH_AMX_BF16;
-        x->kernel = in->act == RG_EXACT_BF16 ? RG_KK_ATTN : RG_KK_ATTN3;
-    } else if (in->act == RG_EXACT_BF16 && h->peak[RG_ARITH_BF16_DOT] > h->peak[RG_ARITH_FP32_FMA]) {
-        x->arith = RG_ARITH_BF16_DOT;
-    }
-}
-
-/* The class of arithmetic and the kernel that do a product: the engine's where it has them, else the fastest
- * class of the machine. */
+/* The kernel and its class of arithmetic: the engine's, but the fastest class for products of bf16. */
 static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m)
 {
-    static const rg_arith bf16[] = {RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16},
-                          int8[] = {RG_ARITH_INT8_DOT, RG_ARITH_AMX_INT8};
-    const bool few = m <= FEW, few_prepared = m <= FEW_PREPARED,
-               quant = x->wtype < RG_WT_COUNT && rg_wtype_is_quant((rg_wtype)x->wtype);
+    static const rg_arith bf16[] = {RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16};
+    const rg_units u = units(h, in);
     x->kernel = RG_KK_ELEM;
     x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
-    if (op == RG_OP_ATTN) choose_attn(x, h, in);
-    if (!rg_op_is_product(op)) return;
-    x->kernel = few ? RG_KK_GEMV : RG_KK_GEMM;
-    if (in->act == RG_EXACT_F16) return;
-    if (in->act == RG_EXACT_BF16 && !few) {
-        x->kernel = RG_KK_MMBF;
-        x->arith = rg_hw_best(h, bf16, 2);
-    } else if (x->wtype < RG_WT_COUNT && on_tiles(x, h, in, quant, m)) {
-        return;
-    } else if (in->act == RG_EXACT_Q8 && quant) {
-        x->kernel = few_prepared ? RG_KK_DOT8 : RG_KK_MMDOT8;
-        x->arith = few_prepared ? RG_ARITH_INT8_DOT : rg_hw_best(h, int8, 2);
-    } else if (quant &&
-        h->peak[RG_ARITH_INT8_DOT] > 0.0) { /* 16 bits of activations as two planes of bytes */
-        x->kernel = few_prepared ? RG_KK_DOT16 : RG_KK_MMDOT16;
-        x->arith = RG_ARITH_INT8_DOT;
+    if (op == RG_OP_ATTN) {
+        /* a sequence of n tokens alone makes n (n + 1) / 2 pairs at n positions */
+        const rg_attn_way way =
+            rg_route_attn(&u, x->dims.hd, x->dims.ctx > 0 ? 2 * x->dims.pairs / x->dims.ctx - 1 : 0);
+        x->kernel = way == RG_ATTN_TILES ? RG_KK_ATTN3 : RG_KK_ATTN;
+        if (way == RG_ATTN_MANY_BF16) x->arith = RG_ARITH_BF16_DOT;
+        if (way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16) x->arith = RG_ARITH_AMX_BF16;
     }
+    if (!rg_op_is_product(op)) return;
+    const rg_route r = rg_route_product(&u, (rg_wtype)x->wtype, m);
+    const rg_xform form = rg_kinds[r.kernel].form;
+    x->kernel = r.kernel;
+    if (rg_x_in_bytes(form)) x->arith = r.tiles ? RG_ARITH_AMX_INT8 : RG_ARITH_INT8_DOT;
+    if (form == RG_X_BF16) x->arith = rg_hw_best(h, bf16, 2);
+    if (form == RG_X_BF16X2) x->arith = RG_ARITH_AMX_BF16;
 }
 
 /* Length of the vectors of a bias, a factor or a column order: its linear's outputs or inputs on one

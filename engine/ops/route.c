@@ -1,0 +1,67 @@
+/* The choice of kernels, and the numbers of tokens at which it changes. */
+#include "ops/route.h"
+
+/* Where tiles pay. In float, faithful products take x as two planes of bf16, 16 bits, and weights as two
+ * (BF16: one): three tile products (two) instead of one FMA each, on an instruction that is 14 times as fast.
+ * In bytes, two planes of x are exact integers inside a group, but the unit spends as long on a group of 32
+ * columns as on one of 64: then bf16 is faster, if there are enough tokens to pay for making bf16 of the
+ * weights. Fewer tokens than these are faster in vector registers, where weights are used as they come from
+ * memory. (Measured with separate kernels, on a CPU with AMX and 2 cores: F16 between 5 and 8 tokens, BF16
+ * just above 4, INT4 in groups of 64 and 128 at 3...4, in groups of 32 and --act q8 just above 4; groups of
+ * 32 in bytes up to 16 tokens.) */
+enum { FROM_FLOAT = 6, FROM_BF16 = 5, FROM_BYTES = 4, FROM_SMALL_GROUPS = 5, SMALL_GROUPS_TO = 16 };
+
+/* The kernel on tiles, or RG_KK_COUNT: not there. */
+static rg_kernel_kind on_tiles(const rg_units *u, rg_wtype type, int64_t m)
+{
+    const bool quant = rg_wtype_is_quant(type), small = rg_wtypes[type].group < 64,
+               bytes = u->tile_bytes && quant;
+    if (u->act == RG_ACT_Q8 && quant) return bytes && m >= FROM_SMALL_GROUPS ? RG_KK_MMDOT8 : RG_KK_COUNT;
+    if (u->act == RG_ACT_BF16 && m > RG_GEMV_MAX) return u->tile_bf16 ? RG_KK_MMBF : RG_KK_COUNT;
+    if (bytes && (!small || m <= SMALL_GROUPS_TO))
+        return m >= (small ? FROM_SMALL_GROUPS : FROM_BYTES) ? RG_KK_MMDOT16 : RG_KK_COUNT;
+    if (!u->tile_bf16) return RG_KK_COUNT;
+    if (type == RG_WT_BF16) return m >= FROM_BF16 ? RG_KK_MMBF2 : RG_KK_COUNT;
+    return m >= FROM_FLOAT ? RG_KK_MMBF3 : RG_KK_COUNT;
+}
+
+/* Byte products beat floats where the CPU has the instruction. With AVX2 alone they are emulated, which still
+ * reads INT4 twice as fast as widening it to floats does (27 against 14 GB/s a core out of L2), but has no
+ * use for many tokens or for INT8. */
+static bool dot_pays(const rg_units *u, rg_wtype type, bool few)
+{
+    return u->bytes || (u->emulated_bytes && few && rg_wtypes[type].bits == 4);
+}
+
+/* Faithful products of quantised weights go through exact integer sums where the CPU multiplies bytes: 16 bits
+ * of x are two planes, and two such products still are faster than one FMA. Products of prepared rows are gemv
+ * up to RG_DOT_MAX tokens: each group of codes is taken apart while it meets all of them, where gemm first
+ * writes a block of unpacked codes and reads it back, which pays for itself only with more tokens (16 tokens,
+ * q4g32: 326 against 204 tokens/s on two Zen 5 cores; byte products are the limit of the first). */
+rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m)
+{
+    const bool few = m <= RG_GEMV_MAX, q8 = u->act == RG_ACT_Q8;
+    if (!few && u->blas) return (rg_route){RG_KK_BLAS, false};
+    if (u->prepared) {
+        const rg_kernel_kind tiles = u->blas ? RG_KK_COUNT : on_tiles(u, type, m);
+        if (tiles < RG_KK_COUNT) return (rg_route){tiles, true};
+        if (u->act == RG_ACT_BF16 && !few) return (rg_route){RG_KK_MMBF, false};
+        if (rg_wtype_is_quant(type) && (q8 || dot_pays(u, type, few))) {
+            if (m <= RG_DOT_MAX) return (rg_route){q8 ? RG_KK_DOT8 : RG_KK_DOT16, false};
+            return (rg_route){q8 ? RG_KK_MMDOT8 : RG_KK_MMDOT16, false};
+        }
+    }
+    return (rg_route){few ? RG_KK_GEMV : RG_KK_GEMM, false};
+}
+
+/* Tokens of a sequence for which it pays to turn keys and values for all of them. */
+enum { MANY_TOKENS = 16 };
+
+rg_attn_way rg_route_attn(const rg_units *u, int64_t hd, int64_t tokens)
+{
+    const bool bf16 = u->act == RG_ACT_BF16;
+    if (hd > RG_ATTN_MANY_HD || tokens < MANY_TOKENS) return RG_ATTN_FEW;
+    if (u->tile_bf16 && !u->blas) return bf16 ? RG_ATTN_TILES_BF16 : RG_ATTN_TILES;
+    if (bf16 && u->fast_bf16) return RG_ATTN_MANY_BF16;
+    return u->vectors && !u->blas ? RG_ATTN_MANY : RG_ATTN_FEW;
+}
