@@ -1,11 +1,11 @@
 /* Packing and the way back, and the quantisers: never worse than plain round to nearest, the same bits at
  * every level. */
-#include "kernel_util.h"
+#include "checkkern.h"
 
 static void *scratch_for(rg_wtype type, int64_t k)
 {
     void *p = aligned_alloc(64, (size_t)rg_round_up(rg_pack_scratch(type, k), 64));
-    assert_non_null(p);
+    MUST(p);
     return p;
 }
 
@@ -17,9 +17,8 @@ static float rounded(rg_wtype type, float w)
                              : w;
 }
 
-static void pack_every_type(void **state)
+void check_pack(void)
 {
-    (void)state;
     uint64_t seed;
     rg_rng r = seeded(&seed, 5);
     for (int type = 0; type < RG_WT_COUNT; type++)
@@ -35,7 +34,7 @@ static void pack_every_type(void **state)
             char *first = NULL;
             for (rg_isa isa = RG_ISA_C; isa <= top_isa(); isa++) {
                 rg_ktab t;
-                assert_true(rg_kernels_select(&t, isa, false));
+                MUST(rg_kernels_select(&t, isa, false));
                 guarded g = guarded_alloc(bytes), h = guarded_alloc(bytes);
                 double err2 = 0, w2 = 0, want_err2 = 0, want_w2 = 0;
                 rg_pack(&t, (rg_wtype)type, g.p, n, k, 0, panels, source_row, &(source){w, k}, scratch, &err2,
@@ -83,7 +82,7 @@ static void pack_every_type(void **state)
 }
 
 /* Plain round to nearest on the same grid; the squared error in double. */
-static double plain_error(const char *kind, const float *w, int64_t n)
+static double plain_error(rg_fn kind, const float *w, int64_t n)
 {
     float lo = w[0], hi = w[0];
     for (int64_t i = 0; i < n; i++) {
@@ -91,7 +90,7 @@ static double plain_error(const char *kind, const float *w, int64_t n)
         hi = w[i] > hi ? w[i] : hi;
     }
     const float peak = -lo > hi ? lo : hi;
-    const bool m = strcmp(kind, "quant_q4m") == 0, q4 = strcmp(kind, "quant_q4") == 0;
+    const bool m = kind == RG_FN_quant_q4m, q4 = kind == RG_FN_quant_q4;
     const float base = m ? rg_f16_to_f32(rg_f32_to_f16(lo)) : 0.0f,
                 top = m ? 15.0f
         : q4            ? 7.0f
@@ -113,9 +112,9 @@ static double plain_error(const char *kind, const float *w, int64_t n)
 }
 
 static double stored_error(
-    const char *kind, const float *w, int64_t n, const uint8_t *q, uint16_t scale, uint16_t min)
+    rg_fn kind, const float *w, int64_t n, const uint8_t *q, uint16_t scale, uint16_t min)
 {
-    const bool m = strcmp(kind, "quant_q4m") == 0, q4 = strcmp(kind, "quant_q4") == 0;
+    const bool m = kind == RG_FN_quant_q4m, q4 = kind == RG_FN_quant_q4;
     const double s = (double)rg_f16_to_f32(scale), base = m ? (double)rg_f16_to_f32(min) : 0.0;
     double e = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -180,58 +179,48 @@ static void fill_case(rg_rng *r, int which, float *w, int64_t n)
     }
 }
 
-static void quantisers(void **state)
+static void quant_cases(const rg_kernel_row *row, rg_quant_fn *spec)
 {
-    (void)state;
-    static const char *const kinds[] = {"quant_q8", "quant_q4", "quant_q4m"};
     static const int64_t groups[] = {32, 64, 128};
-    for (int kind = 0; kind < 3; kind++) {
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 6 + (uint64_t)kind);
-        double better = 0.0, plain_sum = 0.0;
-        for (int i = 0; i < 3000; i++) {
-            const int64_t n = groups[rng_in(&r, 0, 2)];
-            const int which = i % CASES;
-            guarded gw, gq;
-            float *w = guarded_floats(&gw, n);
-            gq = guarded_alloc((size_t)n);
-            uint8_t *q = (uint8_t *)gq.p, first_q[128] = {0};
-            uint16_t scale, min, first_scale = 0, first_min = 0;
-            fill_case(&r, which, w, n);
-            if (which == 13) w[rng_in(&r, 0, n - 1)] = -0.125f * 8.0f;
-            const bool finite = which < 10 || which == 13;
-            bool have_first = false;
-            for (ROWS(row, kinds[kind])) {
-                scale = min = 0;
-                ((rg_quant_fn *)row->fn)(q, &scale, &min, w, n);
-                if (!have_first) {
-                    memcpy(first_q, q, (size_t)n);
-                    first_scale = scale, first_min = min;
-                    have_first = true;
-                }
-                CHECK(scale == first_scale && min == first_min && memcmp(q, first_q, (size_t)n) == 0,
-                    row->name, seed, "case %d: other bits than c", which);
-                CHECK((scale & 0x7c00) != 0x7c00 && (min & 0x7c00) != 0x7c00, row->name, seed,
-                    "case %d: scale %04x min %04x is not finite", which, (unsigned)scale, (unsigned)min);
-                for (int64_t j = 0; j < n; j++)
-                    CHECK(kind == 0 ? q[j] != 128 : q[j] < 16, row->name, seed, "case %d: integer %d", which,
-                        q[j]);
-            }
-            if (finite && which != 5 && which != 8) {
-                const double e = stored_error(kinds[kind], w, n, q, scale, min),
-                             plain = plain_error(kinds[kind], w, n);
-                CHECK(e <= plain * (1 + 1e-5) + 1e-60, kinds[kind], seed,
-                    "case %d: squared error %g, plain rounding has %g", which, e, plain);
-                if (which == 0) better += e, plain_sum += plain;
-                if (which == 13 && kind == 1)
-                    CHECK(e == 0.0, kinds[kind], seed, "values on the grid do not come back (%g)", e);
-            }
-            guarded_free(&gw), guarded_free(&gq);
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 6 + (uint64_t)(row->kind - RG_FN_quant_q8));
+    double better = 0.0, plain_sum = 0.0;
+    for (int i = 0; i < 3000; i++) {
+        const int64_t n = groups[rng_in(&r, 0, 2)];
+        const int which = i % CASES;
+        guarded gw, gq;
+        float *w = guarded_floats(&gw, n);
+        gq = guarded_alloc((size_t)n);
+        uint8_t *q = (uint8_t *)gq.p, want[128] = {0};
+        uint16_t scale = 0, min = 0, want_scale = 0, want_min = 0;
+        fill_case(&r, which, w, n);
+        if (which == 13) w[rng_in(&r, 0, n - 1)] = -0.125f * 8.0f;
+        const bool finite = which < 10 || which == 13;
+        spec(want, &want_scale, &want_min, w, n);
+        ((rg_quant_fn *)row->fn)(q, &scale, &min, w, n);
+        CHECK(scale == want_scale && min == want_min && memcmp(q, want, (size_t)n) == 0, row->name, seed,
+            "case %d: other bits than c", which);
+        CHECK((scale & 0x7c00) != 0x7c00 && (min & 0x7c00) != 0x7c00, row->name, seed,
+            "case %d: scale %04x min %04x is not finite", which, (unsigned)scale, (unsigned)min);
+        for (int64_t j = 0; j < n; j++)
+            CHECK(row->kind == RG_FN_quant_q8 ? q[j] != 128 : q[j] < 16, row->name, seed,
+                "case %d: integer %d", which, q[j]);
+        if (finite && which != 5 && which != 8) {
+            const double e = stored_error(row->kind, w, n, q, scale, min),
+                         plain = plain_error(row->kind, w, n);
+            CHECK(e <= plain * (1 + 1e-5) + 1e-60, row->name, seed,
+                "case %d: squared error %g, plain rounding has %g", which, e, plain);
+            if (which == 0) better += e, plain_sum += plain;
+            if (which == 13 && row->kind == RG_FN_quant_q4)
+                CHECK(e == 0.0, row->name, seed, "values on the grid do not come back (%g)", e);
         }
-        print_message("%s: squared error of normal weights is %.3f of plain rounding\n", kinds[kind],
-            better / plain_sum);
+        guarded_free(&gw), guarded_free(&gq);
     }
+    check_note("squared error of normal weights is %.3f of plain rounding", better / plain_sum);
 }
+void check_quant_q8(const rg_kernel_row *row) { quant_cases(row, rg_quant_q8__c); }
+void check_quant_q4(const rg_kernel_row *row) { quant_cases(row, rg_quant_q4__c); }
+void check_quant_q4m(const rg_kernel_row *row) { quant_cases(row, rg_quant_q4m__c); }
 
 typedef struct block_source {
     rg_ftype type;
@@ -247,9 +236,8 @@ static void block_row(void *user, int64_t r, uint8_t *q, float *scale, float *mi
 
 /* Block types on a resident grid: the same codes, and scales within half a unit of f16; none of them is
  * rounded but those of Q4_K. */
-static void blocks_keep_their_codes(void **state)
+void check_pack_grid(void)
 {
-    (void)state;
     static const rg_ftype types[] = {RG_FT_Q8_0, RG_FT_Q4_0, RG_FT_Q4_1, RG_FT_Q5_0, RG_FT_Q4_K};
     uint64_t seed;
     rg_rng r = seeded(&seed, 9);
@@ -306,14 +294,13 @@ static const void *raw_row(void *user, int64_t r)
 
 /* 16-bit floats are moved, not rounded: the same bytes as through floats, and what is not finite is noticed
  * wherever it lies. */
-static void sixteen_bits_are_moved(void **state)
+void check_pack16(void)
 {
-    (void)state;
     static const rg_wtype types[] = {RG_WT_F16, RG_WT_BF16};
     uint64_t seed;
     rg_rng r = seeded(&seed, 7);
     rg_ktab t;
-    assert_true(rg_kernels_select(&t, top_isa(), false));
+    MUST(rg_kernels_select(&t, top_isa(), false));
     for (int i = 0; i < 40; i++) {
         const rg_wtype type = types[i % 2];
         const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 600);
@@ -331,26 +318,15 @@ static void sixteen_bits_are_moved(void **state)
         source from_raw = {(const float *)(const void *)raw, k};
         rg_pack(&t, type, ga.p, n, k, 0, rg_panels(n), source_row, &(source){w, k}, scratch, NULL, NULL);
         memset(gb.p, 0x5a, bytes);
-        assert_true(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
+        MUST(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
         CHECK(memcmp(ga.p, gb.p, bytes) == 0, rg_wtypes[type].name, seed,
             "n %lld k %lld: not the bytes of rg_pack", (long long)n, (long long)k);
         const uint16_t bad = type == RG_WT_F16 ? 0xfc00 : 0x7fc1; /* an infinity, a NaN */
         memcpy(raw + 1 + 2 * rng_in(&r, 0, n * k - 1), &bad, sizeof bad);
-        assert_false(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
+        MUST_NOT(rg_pack16(type, gb.p, n, k, 0, rg_panels(n), raw_row, &from_raw));
         free(w);
         free(raw);
         free(scratch);
         guarded_free(&ga), guarded_free(&gb);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sixteen_bits_are_moved),
-        cmocka_unit_test(pack_every_type),
-        cmocka_unit_test(quantisers),
-        cmocka_unit_test(blocks_keep_their_codes),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* gemv, unpack and mm: every row of kernels.def against a float64 oracle on the packed weights. */
-#include "kernel_util.h"
+#include "checkkern.h"
 
 /* Magnitude of a weight in sums: a minimum and a scaled value are added up apart, so that both count. */
 static double magnitude(const rg_weight *w, int64_t r, int64_t c, double v)
@@ -14,7 +14,7 @@ static double magnitude(const rg_weight *w, int64_t r, int64_t c, double v)
     return fabs(v - min) + fabs(min);
 }
 
-static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64_t n, int64_t k, int64_t m)
+static void gemv_case(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64_t n, int64_t k, int64_t m)
 {
     rg_gemv_fn *fn = (rg_gemv_fn *)row->fn;
     matrix w = matrix_random(r, (rg_wtype)row->type, n, k);
@@ -70,58 +70,51 @@ static void check_gemv(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64
     matrix_free(&w);
 }
 
-static void gemv_every_row(void **state)
+void check_gemv(const rg_kernel_row *row)
 {
-    (void)state;
-    for (ROWS(row, "gemv")) {
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 1);
-        for (int64_t m = 1; m <= RG_GEMV_MAX; m++) {
-            check_gemv(row, seed, &r, rng_in(&r, 1, 200), rng_in(&r, 1, 400), m);
-            check_gemv(row, seed, &r, rng_in(&r, 1, 70), rng_in(&r, 1, 40), m);
-            check_gemv(row, seed, &r, 96, 256, m);
-        }
-        check_gemv(row, seed, &r, 64, 5632, 1);
-        check_gemv(row, seed, &r, 1, 1, 1);
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 1);
+    for (int64_t m = 1; m <= RG_GEMV_MAX; m++) {
+        gemv_case(row, seed, &r, rng_in(&r, 1, 200), rng_in(&r, 1, 400), m);
+        gemv_case(row, seed, &r, rng_in(&r, 1, 70), rng_in(&r, 1, 40), m);
+        gemv_case(row, seed, &r, 96, 256, m);
     }
+    gemv_case(row, seed, &r, 64, 5632, 1);
+    gemv_case(row, seed, &r, 1, 1, 1);
 }
 
-static void unpack_every_row(void **state)
+void check_unpack(const rg_kernel_row *row)
 {
-    (void)state;
-    for (ROWS(row, "unpack")) {
-        rg_unpack_fn *fn = (rg_unpack_fn *)row->fn;
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 2);
-        for (int i = 0; i < 40; i++) {
-            const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 300), group = rg_wtypes[row->type].group,
-                          groups = rg_div_up(k, group);
-            matrix w = matrix_random(&r, (rg_wtype)row->type, n, k);
-            const int64_t k0 = rng_in(&r, 0, groups - 1) * group,
-                          k1 = rg_min(k, rng_in(&r, k0 / group + 1, groups) * group);
-            const int64_t p = rng_in(&r, 0, rg_panels(n) - 1), ld = 32 + 32 * rng_in(&r, 0, 1);
-            guarded g;
-            float *dst = guarded_floats(&g, (k1 - k0 - 1) * ld + 32),
-                  *want = malloc((size_t)k * sizeof *want);
-            fn(dst, ld, w.w.data, k, p, k0, k1);
-            for (int64_t q = 0; q < RG_PANEL; q++) {
-                const bool exists = p * RG_PANEL + q < n;
-                if (exists) rg_unpack_row(&w.w, p * RG_PANEL + q, want);
-                for (int64_t c = k0; c < k1; c++) {
-                    const float v = exists ? want[c] : 0.0f, got = dst[(c - k0) * ld + q];
-                    CHECK(got == v, row->name, seed, "n %lld k %lld: row %lld column %lld is %g, expected %g",
-                        (long long)n, (long long)k, (long long)(p * RG_PANEL + q), (long long)c, (double)got,
-                        (double)v);
-                }
+    rg_unpack_fn *fn = (rg_unpack_fn *)row->fn;
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 2);
+    for (int i = 0; i < 40; i++) {
+        const int64_t n = rng_in(&r, 1, 100), k = rng_in(&r, 1, 300), group = rg_wtypes[row->type].group,
+                      groups = rg_div_up(k, group);
+        matrix w = matrix_random(&r, (rg_wtype)row->type, n, k);
+        const int64_t k0 = rng_in(&r, 0, groups - 1) * group,
+                      k1 = rg_min(k, rng_in(&r, k0 / group + 1, groups) * group);
+        const int64_t p = rng_in(&r, 0, rg_panels(n) - 1), ld = 32 + 32 * rng_in(&r, 0, 1);
+        guarded g;
+        float *dst = guarded_floats(&g, (k1 - k0 - 1) * ld + 32), *want = malloc((size_t)k * sizeof *want);
+        fn(dst, ld, w.w.data, k, p, k0, k1);
+        for (int64_t q = 0; q < RG_PANEL; q++) {
+            const bool exists = p * RG_PANEL + q < n;
+            if (exists) rg_unpack_row(&w.w, p * RG_PANEL + q, want);
+            for (int64_t c = k0; c < k1; c++) {
+                const float v = exists ? want[c] : 0.0f, got = dst[(c - k0) * ld + q];
+                CHECK(got == v, row->name, seed, "n %lld k %lld: row %lld column %lld is %g, expected %g",
+                    (long long)n, (long long)k, (long long)(p * RG_PANEL + q), (long long)c, (double)got,
+                    (double)v);
             }
-            free(want);
-            guarded_free(&g);
-            matrix_free(&w);
         }
+        free(want);
+        guarded_free(&g);
+        matrix_free(&w);
     }
 }
 
-static void check_mm(const char *name, rg_mm_fn *fn, uint64_t seed, rg_rng *r, int64_t m, int64_t kb,
+static void mm_case(const char *name, rg_mm_fn *fn, uint64_t seed, rg_rng *r, int64_t m, int64_t kb,
     int64_t n, bool exact_partition)
 {
     const int64_t ldb = rg_round_up(n, 32) + 32 * rng_in(r, 0, 1), ldx = kb + rng_in(r, 0, 3),
@@ -168,59 +161,47 @@ static void check_mm(const char *name, rg_mm_fn *fn, uint64_t seed, rg_rng *r, i
     guarded_free(&gx), guarded_free(&gb), guarded_free(&gy), guarded_free(&gz);
 }
 
-static void mm_every_row(void **state)
+void check_mm(const rg_kernel_row *row)
 {
-    (void)state;
-    for (ROWS(row, "mm")) {
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 3);
-        for (int64_t m = 1; m <= 30; m++)
-            check_mm(
-                row->name, (rg_mm_fn *)row->fn, seed, &r, m, rng_in(&r, 1, 260), rng_in(&r, 1, 140), true);
-    }
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 3);
+    for (int64_t m = 1; m <= 30; m++)
+        mm_case(row->name, (rg_mm_fn *)row->fn, seed, &r, m, rng_in(&r, 1, 260), rng_in(&r, 1, 140), true);
+}
+
+void check_blas(void)
+{
     rg_ktab t;
     if (!rg_kernels_select(&t, top_isa(), true)) {
-        print_message("this build has no BLAS\n");
+        check_note("this build has no BLAS");
         return;
     }
-    print_message("BLAS: %s\n", rg_blas_describe());
+    check_note("BLAS: %s", rg_blas_describe());
     uint64_t seed;
     rg_rng r = seeded(&seed, 4);
     for (int i = 0; i < 20; i++)
-        check_mm("blas", t.mm, seed, &r, rng_in(&r, 1, 40), rng_in(&r, 1, 260), rng_in(&r, 1, 140), false);
+        mm_case("blas", t.mm, seed, &r, rng_in(&r, 1, 40), rng_in(&r, 1, 260), rng_in(&r, 1, 140), false);
 }
 
-static void select_fills_every_slot(void **state)
+void check_select(void)
 {
-    (void)state;
     for (rg_isa i = RG_ISA_C; i <= top_isa(); i++) {
         rg_ktab t;
-        assert_true(rg_kernels_select(&t, i, false));
-        assert_int_equal(t.isa, i);
-        assert_false(t.blas);
+        MUST(rg_kernels_select(&t, i, false));
+        SAME(t.isa, i);
+        MUST_NOT(t.blas);
         for (int w = 0; w < RG_WT_COUNT; w++) {
-            assert_non_null(t.gemv[w]);
-            assert_non_null(t.unpack[w]);
+            MUST(t.gemv[w]);
+            MUST(t.unpack[w]);
         }
-        for (int f = 0; f < RG_FN_COUNT; f++) assert_true(t.level[f] <= i);
+        for (int f = 0; f < RG_FN_COUNT; f++) MUST(t.level[f] <= i);
         for (int kv = 0; kv < RG_KV_COUNT; kv++) {
-            assert_non_null(t.attn_qk[kv]);
-            assert_non_null(t.attn_pv[kv]);
-            assert_non_null(t.kv_put_k[kv]);
-            assert_non_null(t.kv_put_v[kv]);
+            MUST(t.attn_qk[kv]);
+            MUST(t.attn_pv[kv]);
+            MUST(t.kv_put_k[kv]);
+            MUST(t.kv_put_v[kv]);
         }
-        assert_true(t.mm && t.softmax && t.rmsnorm && t.rope && t.swiglu && t.add && t.quant_q8 &&
-            t.quant_q4 && t.quant_q4m);
+        MUST(t.mm && t.softmax && t.rmsnorm && t.rope && t.swiglu && t.add && t.quant_q8 && t.quant_q4 &&
+            t.quant_q4m);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(select_fills_every_slot),
-        cmocka_unit_test(gemv_every_row),
-        cmocka_unit_test(unpack_every_row),
-        cmocka_unit_test(mm_every_row),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

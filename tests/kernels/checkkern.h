@@ -1,38 +1,54 @@
-/* What the kernel tests share: the rows of kernels.def at or below the level in force, a seed that is printed
- * on failure, random packed matrices that end at a guard page. */
-#ifndef RG_KERNEL_UTIL_H
-#define RG_KERNEL_UTIL_H
-
-#include "testing.h"
+/* What the checks of kernels share: how a failure is told, a seed that is printed with it, random packed matrices
+ * that end at a guard page. */
+#ifndef RG_CHECKKERN_H
+#define RG_CHECKKERN_H
 
 #include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guarded.h"
 
 #include "base/num.h"
 #include "kernels/kernel_rows.h"
 
-/* Best level of this CPU, capped by RIDGE_ISA. */
-static inline rg_isa top_isa(void)
-{
-    const char *cap = getenv("RIDGE_ISA");
-    if (!cap || !*cap) return rg_isa_best();
-    if (rg_isa_from_name(cap) < 0) fail_msg("RIDGE_ISA=%s is no level", cap);
-    return rg_isa_capped((rg_isa)rg_isa_from_name(cap));
-}
+/* Ends the check of this row with a line that says why. */
+_Noreturn void check_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What the row's line says behind its name. */
+void check_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define MUST(cond) ((cond) ? (void)0 : check_fail("%s:%d: %s", __FILE__, __LINE__, #cond))
+#define MUST_NOT(cond) MUST(!(cond))
+#define SAME(a, b) MUST((a) == (b))
 
-/* Every row of a kind up to that level, and those on emulated tiles: for (ROWS(row, "gemv")) { rg_gemv_fn *fn
- * = (rg_gemv_fn *)row->fn; ... } */
-static inline const rg_kernel_row *next_row(const rg_kernel_row *r, const char *kind)
-{
-    for (; r < rg_kernel_rows + rg_kernel_row_count; r++)
-        if (strcmp(rg_fn_names[r->kind], kind) == 0 && (r->isa <= top_isa() || r->isa == RG_ISA_AMXEMU) &&
-            rg_isa_has(r->isa))
-            return r;
-    return NULL;
-}
-#define ROWS(row, kind) \
-    const rg_kernel_row *row = next_row(rg_kernel_rows, kind); \
-    row; \
-    row = next_row(row + 1, kind)
+/* The check of each kind: a row against plain C and float64. */
+#define RG_FN(fn, proto, member, arith, group) void check_##fn(const rg_kernel_row *row);
+#include "base/kinds.def"
+
+/* What belongs to no row: group, function. */
+#define CHECK_WHOLE(X) \
+    X(linear, check_select) \
+    X(linear, check_blas) \
+    X(pack, check_pack) \
+    X(pack, check_pack_grid) \
+    X(pack, check_pack16) \
+    X(tile, check_emulation_follows_the_definition) \
+    X(tile, check_emulation_by_hand) \
+    X(tile, check_emulated_bytes) \
+    X(tile, check_tiles_keep_to_their_shape) \
+    X(tile, check_faults_are_seen) \
+    X(tile, check_level_and_state_agree) \
+    X(tile, check_tiles_with_avx512) \
+    X(half, check_half_to_float) \
+    X(half, check_float_to_half) \
+    X(half, check_bfloat)
+#define DECLARE(group, fn) void fn(void);
+CHECK_WHOLE(DECLARE)
+#undef DECLARE
+
+/* Best level of this CPU, capped by RIDGE_ISA. */
+rg_isa top_isa(void);
 
 /* RIDGE_SEED repeats a failure. */
 static inline rg_rng seeded(uint64_t *seed, uint64_t fallback)
@@ -43,7 +59,7 @@ static inline rg_rng seeded(uint64_t *seed, uint64_t fallback)
 }
 #define CHECK(cond, name, seed, fmt, ...) \
     do { \
-        if (!(cond)) fail_msg("%s, RIDGE_SEED=%llu: " fmt, name, (unsigned long long)(seed), __VA_ARGS__); \
+        if (!(cond)) check_fail("%s, RIDGE_SEED=%llu: " fmt, name, (unsigned long long)(seed), __VA_ARGS__); \
     } while (0)
 
 static inline float *guarded_floats(guarded *g, int64_t n)
@@ -92,13 +108,13 @@ typedef struct matrix {
 static inline matrix matrix_random(rg_rng *r, rg_wtype type, int64_t n, int64_t k)
 {
     rg_ktab t;
-    assert_true(rg_kernels_select(&t, top_isa(), false));
+    MUST(rg_kernels_select(&t, top_isa(), false));
     matrix m = {.w = {type, n, k, NULL},
         .mem = guarded_alloc((size_t)rg_packed_bytes(type, n, k)),
         .src = malloc((size_t)(n * k) * sizeof(float))};
-    assert_non_null(m.src);
+    MUST(m.src);
     m.w.data = m.mem.p;
-    assert_int_equal((uintptr_t)m.mem.p % 64, 0);
+    SAME((uintptr_t)m.mem.p % 64, 0);
     const float shift = rng_unit(r) < 0.5 ? 0.0f : 0.5f;
     for (int64_t i = 0; i < n * k; i++) m.src[i] = rng_normal(r) * 0.1f + shift;
     void *scratch = aligned_alloc(64, (size_t)rg_round_up(rg_pack_scratch(type, k), 64));

@@ -1,6 +1,6 @@
 /* Products on tiles: the emulation against the definition of the instructions, and every row of kernels.def
  * against plain C and float64. */
-#include "kernel_util.h"
+#include "checkkern.h"
 
 #include "base/amx.h"
 #include "base/tile_emu.h"
@@ -44,9 +44,8 @@ static uint16_t bf16_of_kind(rg_rng *r, int kind)
 
 static bool same_float(float a, float b) { return isnan(a) ? isnan(b) : rg_f32_bits(a) == rg_f32_bits(b); }
 
-static void emulation_follows_the_definition(void **state)
+void check_emulation_follows_the_definition(void)
 {
-    (void)state;
     uint64_t seed;
     rg_rng r = seeded(&seed, 11);
     for (int i = 0; i < 400; i++) {
@@ -70,16 +69,15 @@ static void emulation_follows_the_definition(void **state)
             for (int n = 0; n < 16; n++) {
                 const float want = defined(a[m], b, pairs, n, c[m][n]);
                 if (!same_float(got[m][n], want))
-                    fail_msg("RIDGE_SEED=%llu: case %d: c[%d][%d] = %a, the definition gives %a",
+                    check_fail("RIDGE_SEED=%llu: case %d: c[%d][%d] = %a, the definition gives %a",
                         (unsigned long long)seed, i, m, n, (double)got[m][n], (double)want);
             }
     }
 }
 
 /* Worked by hand: what tells this order of additions and this treatment of subnormals from others. */
-static void emulation_by_hand(void **state)
+void check_emulation_by_hand(void)
 {
-    (void)state;
     const rg_tile_config config = shapes(1, 64);
     const float big = 16777216.0f; /* 2^24: adding 1 is lost, adding 2 is not */
     uint16_t a[16][32] = {{0}}, b[16][32] = {{0}};
@@ -113,12 +111,11 @@ static void emulation_by_hand(void **state)
     const float want[7] = {big, big + 2.0f, big + 2.0f, 0.0f, 0.0f, 0.0f, 0.0f};
     for (int n = 0; n < 7; n++)
         if (!same_float(c[0][n], want[n]))
-            fail_msg("column %d is %a, worked by hand %a", n, (double)c[0][n], (double)want[n]);
+            check_fail("column %d is %a, worked by hand %a", n, (double)c[0][n], (double)want[n]);
 }
 
-static void emulated_bytes(void **state)
+void check_emulated_bytes(void)
 {
-    (void)state;
     uint64_t seed;
     rg_rng r = seeded(&seed, 12);
     for (int i = 0; i < 100; i++) {
@@ -143,15 +140,14 @@ static void emulated_bytes(void **state)
             for (int n = 0; n < 16; n++) {
                 int64_t want = c[m][n];
                 for (int k = 0; k < 4 * quads; k++) want += a[m][k] * b[k / 4][4 * n + k % 4];
-                assert_int_equal(got[m][n], (int32_t)(uint32_t)want); /* wraps */
+                SAME(got[m][n], (int32_t)(uint32_t)want); /* wraps */
             }
     }
 }
 
 /* Only the configured part of a tile is read and written; the rest of a loaded tile is zero. */
-static void tiles_keep_to_their_shape(void **state)
+void check_tiles_keep_to_their_shape(void)
 {
-    (void)state;
     const rg_tile_config config = shapes(3, 20);
     guarded g = guarded_alloc(2 * 100 + 20);
     unsigned char out[16][64];
@@ -163,167 +159,158 @@ static void tiles_keep_to_their_shape(void **state)
     rg_emu_store(&f, 4, out, 64);
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 64; j++) {
-            assert_int_equal(f.tile[4][i][j], i < 3 && j < 20 ? 7 : 0);
-            assert_int_equal(out[i][j], i < 3 && j < 20 ? 7 : 9);
+            SAME(f.tile[4][i][j], i < 3 && j < 20 ? 7 : 0);
+            SAME(out[i][j], i < 3 && j < 20 ? 7 : 9);
         }
     rg_emu_store(&f, 4, g.p, 100);
     guarded_free(&g);
 }
 
-static void faults_are_seen(void **state)
+void check_faults_are_seen(void)
 {
-    (void)state;
     const rg_tile_config good = shapes(16, 64);
     rg_tile_config c = good;
-    assert_null(rg_emu_config_fault(&c));
+    MUST_NOT(rg_emu_config_fault(&c));
     c.palette = 0;
-    assert_non_null(rg_emu_config_fault(&c));
+    MUST(rg_emu_config_fault(&c));
     c = good, c.rows[3] = 17;
-    assert_non_null(rg_emu_config_fault(&c));
+    MUST(rg_emu_config_fault(&c));
     c = good, c.row_bytes[3] = 65;
-    assert_non_null(rg_emu_config_fault(&c));
+    MUST(rg_emu_config_fault(&c));
     c = good, c.rows[3] = 0;
-    assert_non_null(rg_emu_config_fault(&c));
+    MUST(rg_emu_config_fault(&c));
     c = good, c.rows[9] = 1, c.row_bytes[9] = 4;
-    assert_non_null(rg_emu_config_fault(&c));
+    MUST(rg_emu_config_fault(&c));
     c = good, c.reserved[1] = 1;
-    assert_non_null(rg_emu_config_fault(&c));
+    MUST(rg_emu_config_fault(&c));
 
     rg_tile_file f;
     memset(&f, 0, sizeof f);
-    assert_non_null(rg_emu_tile_fault(&f, 0)); /* nothing is configured */
+    MUST(rg_emu_tile_fault(&f, 0)); /* nothing is configured */
     rg_emu_config(&f, &good);
-    assert_null(rg_emu_product_fault(&f, 0, 4, 6));
-    assert_non_null(rg_emu_tile_fault(&f, 8));
-    assert_non_null(rg_emu_product_fault(&f, 0, 4, 4));
+    MUST_NOT(rg_emu_product_fault(&f, 0, 4, 6));
+    MUST(rg_emu_tile_fault(&f, 8));
+    MUST(rg_emu_product_fault(&f, 0, 4, 4));
     const rg_tile_config narrow = shapes(5, 32);
     rg_emu_config(&f, &narrow);
-    assert_null(rg_emu_product_fault(&f, 0, 4, 6));
-    assert_non_null(rg_emu_product_fault(&f, 0, 6, 4));
+    MUST_NOT(rg_emu_product_fault(&f, 0, 4, 6));
+    MUST(rg_emu_product_fault(&f, 0, 6, 4));
     f.config.rows[0] = 6;
-    assert_non_null(rg_emu_product_fault(&f, 0, 4, 6));
+    MUST(rg_emu_product_fault(&f, 0, 4, 6));
     f.config = narrow, f.config.rows[6] = 9;
-    assert_non_null(rg_emu_product_fault(&f, 0, 4, 6));
+    MUST(rg_emu_product_fault(&f, 0, 4, 6));
     f.config = narrow, f.config.row_bytes[0] = 32;
-    assert_non_null(rg_emu_product_fault(&f, 0, 4, 6));
+    MUST(rg_emu_product_fault(&f, 0, 4, 6));
     rg_emu_release(&f);
-    assert_non_null(rg_emu_tile_fault(&f, 0));
+    MUST(rg_emu_tile_fault(&f, 0));
 }
 
 /* ---- the state of this CPU ---- */
 
-static void level_and_state_agree(void **state)
+void check_level_and_state_agree(void)
 {
-    (void)state;
     const rg_amx s = rg_amx_state();
     char why[160];
-    for (int i = 0; i < RG_AMX_STATES; i++) assert_true(strlen(rg_amx_text((rg_amx)i)) > 1);
-    assert_int_equal(rg_amx_state(), s); /* found out once */
-    if (s != RG_AMX_OK) assert_false(rg_isa_has(RG_ISA_AMX));
-    if (rg_isa_has(RG_ISA_AMX)) assert_true(rg_isa_has(RG_ISA_AVX512BF16) && rg_isa_best() == RG_ISA_AMX);
+    for (int i = 0; i < RG_AMX_STATES; i++) MUST(strlen(rg_amx_text((rg_amx)i)) > 1);
+    SAME(rg_amx_state(), s); /* found out once */
+    if (s != RG_AMX_OK) MUST_NOT(rg_isa_has(RG_ISA_AMX));
+    if (rg_isa_has(RG_ISA_AMX)) MUST(rg_isa_has(RG_ISA_AVX512BF16) && rg_isa_best() == RG_ISA_AMX);
     rg_isa_why_not(RG_ISA_AMX, why, sizeof why);
-    if (s == RG_AMX_NO_CPU) assert_string_equal(why, "this CPU has no amx");
-    if (s > RG_AMX_NO_CPU) assert_string_equal(why, rg_amx_text(s));
-    assert_true(rg_isa_has(RG_ISA_AMXEMU)); /* everywhere, but never unless asked for */
-    assert_true(rg_isa_best() < RG_ISA_AMXEMU);
-    assert_int_equal(rg_isa_capped(RG_ISA_AMXEMU), RG_ISA_AMXEMU);
-    assert_int_equal(rg_isa_capped(RG_ISA_C), RG_ISA_C);
-    assert_int_equal(rg_isa_capped(RG_ISA_COUNT), rg_isa_best());
+    if (s == RG_AMX_NO_CPU) MUST(strcmp(why, "this CPU has no amx") == 0);
+    if (s > RG_AMX_NO_CPU) MUST(strcmp(why, rg_amx_text(s)) == 0);
+    MUST(rg_isa_has(RG_ISA_AMXEMU)); /* everywhere, but never unless asked for */
+    MUST(rg_isa_best() < RG_ISA_AMXEMU);
+    SAME(rg_isa_capped(RG_ISA_AMXEMU), RG_ISA_AMXEMU);
+    SAME(rg_isa_capped(RG_ISA_C), RG_ISA_C);
+    SAME(rg_isa_capped(RG_ISA_COUNT), rg_isa_best());
     rg_ktab t;
-    assert_true(rg_kernels_select(&t, rg_isa_best(), false));
-    assert_int_equal(
-        t.level[RG_FN_tile_mm], s == RG_AMX_OK && rg_isa_has(RG_ISA_AMX) ? RG_ISA_AMX : RG_ISA_C);
-    assert_true(rg_kernels_select(&t, RG_ISA_AVX512BF16, false));
-    assert_int_equal(t.level[RG_FN_tile_mm], RG_ISA_C); /* a lower cap excludes tiles */
-    assert_true(rg_kernels_select(&t, RG_ISA_AMXEMU, false));
-    assert_int_equal(t.level[RG_FN_tile_mm], RG_ISA_AMXEMU);
+    MUST(rg_kernels_select(&t, rg_isa_best(), false));
+    SAME(t.level[RG_FN_tile_mm], s == RG_AMX_OK && rg_isa_has(RG_ISA_AMX) ? RG_ISA_AMX : RG_ISA_C);
+    MUST(rg_kernels_select(&t, RG_ISA_AVX512BF16, false));
+    SAME(t.level[RG_FN_tile_mm], RG_ISA_C); /* a lower cap excludes tiles */
+    MUST(rg_kernels_select(&t, RG_ISA_AMXEMU, false));
+    SAME(t.level[RG_FN_tile_mm], RG_ISA_AMXEMU);
 }
 
 /* ---- weights and activations as tiles ---- */
 
-static void split_every_row(void **state)
+void check_split_bf16(const rg_kernel_row *row)
 {
-    (void)state;
-    for (ROWS(row, "split_bf16")) {
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 13);
-        for (int i = 0; i < 60; i++) {
-            const int64_t kb = rng_in(&r, 1, 130), padded = rg_round_up(kb, 32);
-            const int planes = 1 + i % 2;
-            const bool half = i % 4 == 1; /* a half, or a code of 4 bits times one */
-            guarded gs, gd;
-            float *src = guarded_floats(&gs, kb * RG_PANEL);
-            const size_t bytes = (size_t)(padded * RG_PANEL * planes * 2);
-            gd = guarded_alloc(bytes);
-            uint16_t *dst = (uint16_t *)(void *)gd.p, *want = malloc(bytes);
-            for (int64_t j = 0; j < kb * RG_PANEL; j++) {
-                src[j] = rng_normal(&r);
-                if (half)
-                    src[j] = rg_f16_to_f32(rg_f32_to_f16(src[j])) * (j % 2 ? (float)rng_in(&r, -8, 7) : 1.0f);
-            }
-            ((rg_split_fn *)row->fn)(dst, src, kb, planes);
-            rg_split_bf16__c(want, src, kb, planes);
-            CHECK(memcmp(dst, want, bytes) == 0, row->name, seed, "kb %lld: not the bits of plain C",
-                (long long)kb);
-            for (int64_t c = 0; c < padded; c++)
-                for (int64_t n = 0; n < RG_PANEL; n++) {
-                    /* the place, from the layout of packed BF16 weights in dtype.def */
-                    const uint16_t *at = dst + (c / 32) * planes * 1024 + (n / 16) * 512 + (c % 32 / 2) * 32 +
-                        (n % 16) * 2 + c % 2;
-                    const double v = c < kb ? (double)src[c * RG_PANEL + n] : 0.0;
-                    const double got = (double)rg_bf16_to_f32(at[0]) +
-                        (planes == 2 ? (double)rg_bf16_to_f32(at[1024]) : 0.0);
-                    const double bound = planes == 1 ? fabs(v) / 256.0 : half ? 0.0 : fabs(v) / 65536.0;
-                    CHECK(fabs(got - v) <= bound, row->name, seed,
-                        "kb %lld planes %d: column %lld row %lld is %g, expected %g", (long long)kb, planes,
-                        (long long)c, (long long)n, got, v);
-                }
-            free(want);
-            guarded_free(&gs), guarded_free(&gd);
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 13);
+    for (int i = 0; i < 60; i++) {
+        const int64_t kb = rng_in(&r, 1, 130), padded = rg_round_up(kb, 32);
+        const int planes = 1 + i % 2;
+        const bool half = i % 4 == 1; /* a half, or a code of 4 bits times one */
+        guarded gs, gd;
+        float *src = guarded_floats(&gs, kb * RG_PANEL);
+        const size_t bytes = (size_t)(padded * RG_PANEL * planes * 2);
+        gd = guarded_alloc(bytes);
+        uint16_t *dst = (uint16_t *)(void *)gd.p, *want = malloc(bytes);
+        for (int64_t j = 0; j < kb * RG_PANEL; j++) {
+            src[j] = rng_normal(&r);
+            if (half)
+                src[j] = rg_f16_to_f32(rg_f32_to_f16(src[j])) * (j % 2 ? (float)rng_in(&r, -8, 7) : 1.0f);
         }
+        ((rg_split_fn *)row->fn)(dst, src, kb, planes);
+        rg_split_bf16__c(want, src, kb, planes);
+        CHECK(memcmp(dst, want, bytes) == 0, row->name, seed, "kb %lld: not the bits of plain C",
+            (long long)kb);
+        for (int64_t c = 0; c < padded; c++)
+            for (int64_t n = 0; n < RG_PANEL; n++) {
+                /* the place, from the layout of packed BF16 weights in dtype.def */
+                const uint16_t *at = dst + (c / 32) * planes * 1024 + (n / 16) * 512 + (c % 32 / 2) * 32 +
+                    (n % 16) * 2 + c % 2;
+                const double v = c < kb ? (double)src[c * RG_PANEL + n] : 0.0;
+                const double got =
+                    (double)rg_bf16_to_f32(at[0]) + (planes == 2 ? (double)rg_bf16_to_f32(at[1024]) : 0.0);
+                const double bound = planes == 1 ? fabs(v) / 256.0 : half ? 0.0 : fabs(v) / 65536.0;
+                CHECK(fabs(got - v) <= bound, row->name, seed,
+                    "kb %lld planes %d: column %lld row %lld is %g, expected %g", (long long)kb, planes,
+                    (long long)c, (long long)n, got, v);
+            }
+        free(want);
+        guarded_free(&gs), guarded_free(&gd);
     }
 }
 
 /* codes8 times the scale (plus the minimum) is the weight. */
-static void codes_every_row(void **state)
+void check_codes8(const rg_kernel_row *row)
 {
-    (void)state;
-    for (ROWS(row, "codes8")) {
-        rg_ktab c;
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 14);
-        assert_true(rg_kernels_select(&c, RG_ISA_C, false));
-        const rg_wtype type = (rg_wtype)row->type;
-        for (int i = 0; i < 6; i++) {
-            const int64_t n = rng_in(&r, 1, 70), k = rng_in(&r, 1, 300), group = rg_wtypes[type].group,
-                          groups = rg_div_up(k, group), each = rg_u8_bytes(type);
-            matrix w = matrix_random(&r, type, n, k);
-            guarded g = guarded_alloc((size_t)(groups * each));
-            char *plain = malloc((size_t)(groups * each));
-            float *want = malloc((size_t)k * sizeof *want);
-            const int64_t p = rng_in(&r, 0, rg_panels(n) - 1);
-            ((rg_codes8_fn *)row->fn)(g.p, w.w.data, k, p, 0, k);
-            c.codes8[type](plain, w.w.data, k, p, 0, k);
-            CHECK(memcmp(g.p, plain, (size_t)(groups * each)) == 0, row->name, seed,
-                "k %lld: not the bytes of plain C", (long long)k);
-            for (int64_t q = 0; q < rg_min(RG_PANEL, n - p * RG_PANEL); q++) {
-                rg_unpack_row(&w.w, p * RG_PANEL + q, want);
-                for (int64_t j = 0; j < k; j++) {
-                    const char *head = g.p + j / group * each;
-                    float scale, min = 0.0f;
-                    memcpy(&scale, head + 4 * q, sizeof scale);
-                    if (rg_wtypes[type].has_min) memcpy(&min, head + 128 + 4 * q, sizeof min);
-                    const int8_t code =
-                        (int8_t)head[each - RG_PANEL * group + (j % group / 4 * RG_PANEL + q) * 4 + j % 4];
-                    CHECK(fmaf((float)code, scale, min) == want[j], row->name, seed, "row %lld column %lld",
-                        (long long)q, (long long)j);
-                }
+    rg_ktab c;
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 14);
+    MUST(rg_kernels_select(&c, RG_ISA_C, false));
+    const rg_wtype type = (rg_wtype)row->type;
+    for (int i = 0; i < 6; i++) {
+        const int64_t n = rng_in(&r, 1, 70), k = rng_in(&r, 1, 300), group = rg_wtypes[type].group,
+                      groups = rg_div_up(k, group), each = rg_u8_bytes(type);
+        matrix w = matrix_random(&r, type, n, k);
+        guarded g = guarded_alloc((size_t)(groups * each));
+        char *plain = malloc((size_t)(groups * each));
+        float *want = malloc((size_t)k * sizeof *want);
+        const int64_t p = rng_in(&r, 0, rg_panels(n) - 1);
+        ((rg_codes8_fn *)row->fn)(g.p, w.w.data, k, p, 0, k);
+        c.codes8[type](plain, w.w.data, k, p, 0, k);
+        CHECK(memcmp(g.p, plain, (size_t)(groups * each)) == 0, row->name, seed,
+            "k %lld: not the bytes of plain C", (long long)k);
+        for (int64_t q = 0; q < rg_min(RG_PANEL, n - p * RG_PANEL); q++) {
+            rg_unpack_row(&w.w, p * RG_PANEL + q, want);
+            for (int64_t j = 0; j < k; j++) {
+                const char *head = g.p + j / group * each;
+                float scale, min = 0.0f;
+                memcpy(&scale, head + 4 * q, sizeof scale);
+                if (rg_wtypes[type].has_min) memcpy(&min, head + 128 + 4 * q, sizeof min);
+                const int8_t code =
+                    (int8_t)head[each - RG_PANEL * group + (j % group / 4 * RG_PANEL + q) * 4 + j % 4];
+                CHECK(fmaf((float)code, scale, min) == want[j], row->name, seed, "row %lld column %lld",
+                    (long long)q, (long long)j);
             }
-            free(want);
-            free(plain);
-            guarded_free(&g);
-            matrix_free(&w);
         }
+        free(want);
+        free(plain);
+        guarded_free(&g);
+        matrix_free(&w);
     }
 }
 
@@ -339,33 +326,13 @@ typedef struct level {
     rg_tile_dot_fn *dot[2][RG_WT_COUNT];
 } level;
 
-static int levels(level *to)
+static level level_of(rg_isa isa)
 {
-    static const rg_isa of[] = {RG_ISA_C, RG_ISA_AMXEMU, RG_ISA_AMX};
-    int n = 0;
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        rg_ktab t;
-        if (!rg_isa_has(of[i]) || (of[i] == RG_ISA_AMX && top_isa() != RG_ISA_AMX)) continue;
-        assert_true(rg_kernels_select(&t, of[i], false));
-        to[n] = (level){
-            .name = rg_isa_names[of[i]], .isa = of[i], .on = t.tiles_on, .off = t.tiles_off, .mm = t.tile_mm};
-        memcpy(to[n++].dot, t.tile_dot, sizeof t.tile_dot);
-    }
-#if defined(RIDGE_X86)
-    if (rg_isa_has(RG_ISA_AVX512)) {
-        to[n] = (level){.name = "emulated tiles with AVX-512",
-            .isa = RG_ISA_AMXEMU,
-            .on = rg_tiles_on__mixed,
-            .off = rg_tiles_off__mixed,
-            .mm = rg_tile_mm__mixed};
-#define MIXED(TYPE, type, ...) \
-    to[n].dot[RG_X_I8][RG_WT_##TYPE] = rg_tile_dot8_##type##__mixed; \
-    to[n].dot[RG_X_I16][RG_WT_##TYPE] = rg_tile_dot16_##type##__mixed;
-        RG_WTYPES_QUANT(MIXED, )
-        n++;
-    }
-#endif
-    return n;
+    rg_ktab t;
+    MUST(rg_kernels_select(&t, isa, false));
+    level l = {.name = rg_isa_names[isa], .isa = isa, .on = t.tiles_on, .off = t.tiles_off, .mm = t.tile_mm};
+    memcpy(l.dot, t.tile_dot, sizeof t.tile_dot);
+    return l;
 }
 
 /* Memory that ends at a guard page and starts at a cache line: bytes is a multiple of 64. */
@@ -377,8 +344,7 @@ static void *lines(guarded *g, int64_t bytes)
 
 /* Against float64 on the rounded operands; and the bits do not depend on the tokens beside, on the cuts or on
  * the hint. lda: floats from row to row of acc, between which nothing may be written. */
-static void check_mm(
-    const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_t k, int64_t lda, int products)
+static void mm_case(const level *l, uint64_t seed, rg_rng *r, int64_t m, int64_t k, int64_t lda, int products)
 {
     const int64_t kp = rg_round_up(k, 32), low = 2 * kp, mp = rg_round_up(m, 16),
                   pitch = (rg_x_bytes(RG_X_BF16X2, k, 32) / 64 | 1) * 64;
@@ -457,29 +423,13 @@ static void check_mm(
         guarded_free(&gf);
 }
 
-static void mm_every_level(void **state)
-{
-    (void)state;
-    level l[4];
-    const int n = levels(l);
-    assert_true(n >= 2);
-    for (int i = 0; i < n; i++) {
-        uint64_t seed;
-        rg_rng r = seeded(&seed, 15);
-        for (int64_t m = 1; m <= 50; m += m < 18 ? 1 : 5)
-            for (int products = 1; products <= 3; products++)
-                check_mm(&l[i], seed, &r, m, rng_in(&r, 1, 200),
-                    m % 2 ? RG_PANEL : RG_PANEL + 16 * rng_in(&r, 1, 15), products);
-    }
-}
-
 /* Cut anywhere, the bits of dot of the level below where that multiplies bytes; close to plain C in any
  * case. */
-static void check_dot(
+static void dot_case(
     const level *l, rg_wtype type, rg_xform form, uint64_t seed, rg_rng *r, int64_t m, int64_t n, int64_t k)
 {
     rg_ktab t, c;
-    assert_true(rg_kernels_select(&t, l->isa, false) && rg_kernels_select(&c, RG_ISA_C, false));
+    MUST(rg_kernels_select(&t, l->isa, false) && rg_kernels_select(&c, RG_ISA_C, false));
     const int64_t group = rg_wtypes[type].group, groups = rg_div_up(k, group), each = rg_u8_bytes(type),
                   mp = rg_round_up(m, 16);
     const int64_t ldx = (rg_x_bytes(form, k, group) / 64 | 1) * 64;
@@ -533,36 +483,63 @@ static void check_dot(
     matrix_free(&w);
 }
 
-static void dot_every_level(void **state)
+static void mm_cases(const level *l)
 {
-    (void)state;
-    level l[4];
-    const int n = levels(l);
-    for (int i = 0; i < n; i++)
-        for (int type = 0; type < RG_WT_COUNT; type++) {
-            if (!rg_wtype_is_quant((rg_wtype)type)) continue;
-            uint64_t seed;
-            rg_rng r = seeded(&seed, 16 + (uint64_t)type);
-            for (int64_t m = 1; m <= 40; m += m < 5 ? 1 : m < 20 ? 4 : 7)
-                for (int form = RG_X_I8; form <= RG_X_I16; form++)
-                    check_dot(&l[i], (rg_wtype)type, (rg_xform)form, seed, &r, m, rng_in(&r, 1, 70),
-                        rng_in(&r, 1, 600));
-        }
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 15);
+    for (int64_t m = 1; m <= 50; m += m < 18 ? 1 : 5)
+        for (int products = 1; products <= 3; products++)
+            mm_case(l, seed, &r, m, rng_in(&r, 1, 200), m % 2 ? RG_PANEL : RG_PANEL + 16 * rng_in(&r, 1, 15),
+                products);
 }
 
-int main(void)
+static void dot_cases(const level *l, rg_wtype type, rg_xform form)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(emulation_follows_the_definition),
-        cmocka_unit_test(emulation_by_hand),
-        cmocka_unit_test(emulated_bytes),
-        cmocka_unit_test(tiles_keep_to_their_shape),
-        cmocka_unit_test(faults_are_seen),
-        cmocka_unit_test(level_and_state_agree),
-        cmocka_unit_test(split_every_row),
-        cmocka_unit_test(codes_every_row),
-        cmocka_unit_test(mm_every_level),
-        cmocka_unit_test(dot_every_level),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 16 + (uint64_t)type);
+    for (int64_t m = 1; m <= 40; m += m < 5 ? 1 : m < 20 ? 4 : 7)
+        dot_case(l, type, form, seed, &r, m, rng_in(&r, 1, 70), rng_in(&r, 1, 600));
+}
+
+/* Switching tiles on and off is seen in the products between. */
+void check_tile_mm(const rg_kernel_row *row)
+{
+    const level l = level_of(row->isa);
+    mm_cases(&l);
+}
+void check_tiles_on(const rg_kernel_row *row) { check_tile_mm(row); }
+void check_tiles_off(const rg_kernel_row *row) { check_tile_mm(row); }
+void check_tile_dot8(const rg_kernel_row *row)
+{
+    const level l = level_of(row->isa);
+    dot_cases(&l, (rg_wtype)row->type, RG_X_I8);
+}
+void check_tile_dot16(const rg_kernel_row *row)
+{
+    const level l = level_of(row->isa);
+    dot_cases(&l, (rg_wtype)row->type, RG_X_I16);
+}
+
+/* The body of the tile kernels with AVX-512 between emulated tiles. */
+void check_tiles_with_avx512(void)
+{
+#if defined(RIDGE_X86)
+    if (!rg_isa_has(RG_ISA_AVX512)) {
+        check_note("this CPU has no avx512");
+        return;
+    }
+    level l = {.name = "emulated tiles with AVX-512",
+        .isa = RG_ISA_AMXEMU,
+        .on = rg_tiles_on__mixed,
+        .off = rg_tiles_off__mixed,
+        .mm = rg_tile_mm__mixed};
+#define MIXED(TYPE, type, ...) \
+    l.dot[RG_X_I8][RG_WT_##TYPE] = rg_tile_dot8_##type##__mixed; \
+    l.dot[RG_X_I16][RG_WT_##TYPE] = rg_tile_dot16_##type##__mixed;
+    RG_WTYPES_QUANT(MIXED, )
+    mm_cases(&l);
+    for (int type = 0; type < RG_WT_COUNT; type++)
+        for (int form = RG_X_I8; form <= RG_X_I16 && rg_wtype_is_quant((rg_wtype)type); form++)
+            dot_cases(&l, (rg_wtype)type, (rg_xform)form);
+#endif
 }
