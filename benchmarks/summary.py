@@ -109,8 +109,8 @@ def kernels(out, folder, name):
             f"{percent(spread[len(spread) // 2])} % of the median apart, of nine in ten at most {percent(spread[len(spread) * 9 // 10])} %. Share of its roof in "
             f"percent, smallest to largest over the matrices in [{name}.csv]({name}/{name}.csv), and which roof: mem (read bandwidth) or the rate of an "
             "instruction.", ""]
-    for of, pick in (("weights", lambda r: r["op"] != "attn"), ("cache", lambda r: r["op"] == "attn")):
-        chosen = [r for r in rows if pick(r) and r["op"] not in ("mm", "unpack")]
+    for of, pick in (("weights", lambda r: not r["op"].startswith("attn")), ("cache", lambda r: r["op"].startswith("attn"))):
+        chosen = [r for r in rows if pick(r) and int(r["tokens"]) and r["op"] != "mm"]  # not what is a part of others
         types = list(dict.fromkeys(r["type"] for r in chosen))
         keys = list(dict.fromkeys((r["op"] + (" (blas)" if r["isa"] == "blas" else ""), int(r["tokens"])) for r in chosen))
         if not types:

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include "base/sysinfo.h"
+#include "bench_kernels.h"
 
 typedef struct kind_check {
     const char *group;
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
     int rows = 0, bad = 0, skipped = 0;
     char **words = argv + 1;
     const int n = argc - 1;
+    if (n && strcmp(words[0], "--bench") == 0) return bench_main(n, words);
     if (n && *words[0] == '-') return usage();
     signal(SIGSEGV, beyond);
     signal(SIGBUS, beyond);
