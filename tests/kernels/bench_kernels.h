@@ -7,7 +7,7 @@
 #include "exec/drive.h"
 #include "exec/product.h"
 #include "kernels/kernel_rows.h"
-#include "roofline/machine.h"
+#include "roofline/measure/machine.h"
 
 enum { MAX_SHAPES = 16, MAX_THREADS = 64 };
 
