@@ -18,17 +18,12 @@ const char *const rg_opgroup_classes[RG_OPGROUP_COUNT] = {
 
 rg_opgroup rg_opgroup_of(const char *site)
 {
-    static const struct {
-        rg_site site;
-        rg_opgroup group;
-    } of[] = {
-#define RG_OPGROUP_SITE(site, group) {RG_SITE_##site, RG_OPGROUP_##group},
-#include "report/svg/op_groups.def"
+    static const rg_opgroup of[] = {
+#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) RG_OPGROUP_##group,
+#include "ops/sites.def"
     };
-    _Static_assert(sizeof of / sizeof *of == RG_SITE_COUNT, "op_groups.def: one row per site");
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
-        if (strcmp(rg_site_name(of[i].site), site) == 0) return of[i].group;
-    return RG_OPGROUP_REST;
+    const rg_site s = rg_site_named(site, strlen(site));
+    return s == RG_SITE_COUNT ? RG_OPGROUP_REST : of[s];
 }
 
 /* ---- opening ---- */

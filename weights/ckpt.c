@@ -11,14 +11,12 @@
 #include "base/utf8.h"
 #include "weights/ckpt_impl.h"
 
-static const struct {
-    rg_site site;
-    const char *name[2]; /* by naming */
-} names[] = {
-#define RG_NAME(site, hf, gguf) {RG_SITE_##site, {hf, gguf}},
-#include "weights/names.def"
+/* Tensor names by naming; NULL: no tensor. */
+static const char *const names[RG_SITE_COUNT][2] = {
+#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) {hf, gguf},
+#include "ops/sites.def"
 };
-enum { N_NAMES = sizeof names / sizeof *names };
+static const char *const layers[] = {[RG_NAMES_HF] = "model.layers.", [RG_NAMES_GGUF] = "blk."};
 
 int rg_by_begin(const void *a, const void *b)
 {
@@ -43,7 +41,7 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
 /* Site and layer of a file's name; false if it is none of ours. */
 static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site *site, int *layer)
 {
-    const char *prefix = naming == RG_NAMES_HF ? "model.layers." : "blk.";
+    const char *prefix = layers[naming];
     const size_t np = strlen(prefix);
     *layer = -1;
     if (len > np && memcmp(s, prefix, np) == 0) {
@@ -55,11 +53,11 @@ static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site
         s += i + 1;
         len -= i + 1;
     }
-    for (int i = 0; i < N_NAMES; i++) {
-        const char *want = names[i].name[naming];
-        if (strlen(want) == len && memcmp(want, s, len) == 0 &&
-            (rg_site_in_layer(names[i].site) != 0) == (*layer >= 0)) {
-            *site = names[i].site;
+    for (int i = 0; i < RG_SITE_COUNT; i++) {
+        const char *want = names[i][naming];
+        if (want && strlen(want) == len && memcmp(want, s, len) == 0 &&
+            (rg_site_in_layer((rg_site)i) != 0) == (*layer >= 0)) {
+            *site = (rg_site)i;
             return true;
         }
     }
@@ -74,16 +72,13 @@ bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *
 
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer)
 {
-    for (int i = 0; i < N_NAMES; i++) {
-        if (names[i].site != site) continue;
-        if (layer < 0)
-            snprintf(buf, n, "%s", names[i].name[naming]);
-        else
-            snprintf(buf, n, "%s%d.%s", naming == RG_NAMES_HF ? "model.layers." : "blk.", layer,
-                names[i].name[naming]);
-        return true;
-    }
-    return false;
+    const char *name = names[site][naming];
+    if (!name) return false;
+    if (layer < 0)
+        snprintf(buf, n, "%s", name);
+    else
+        snprintf(buf, n, "%s%d.%s", layers[naming], layer, name);
+    return true;
 }
 
 static bool ends_with(const rg_raw_tensor *r, const char *tail)
@@ -92,6 +87,13 @@ static bool ends_with(const rg_raw_tensor *r, const char *tail)
     return r->name_len >= n && memcmp(r->name + r->name_len - n, tail, n) == 0;
 }
 
+static const struct {
+    const char *tail, *what;
+} refused[] = {
+#define RG_REFUSED(tail, what) {tail, what},
+#include "ops/sites.def"
+};
+
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err)
 {
     rg_site site;
@@ -99,9 +101,10 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
     if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
-        if (ends_with(r, "q_norm.weight") || ends_with(r, "k_norm.weight"))
-            return rg_fail(
-                err, RG_E_UNSUPPORTED, "%s: tensor %.*s: QK-norm is not supported", c->path, nl, r->name);
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+            if (ends_with(r, refused[i].tail))
+                return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: %s is not supported", c->path, nl,
+                    r->name, refused[i].what);
         return rg_fail(
             err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
     }
@@ -129,6 +132,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: a bias of type %s, expected F32, F16 or BF16",
             c->path, nl, r->name, rg_ftypes[t->type].name);
     if (r->grid && r->grid->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
+    /* GGUF has no keys for what only some models have */
+    if (naming == RG_NAMES_GGUF && rg_site_only(site) == RG_ONLY_TENSOR) c->cfg.extra |= rg_site_bit(site);
     return RG_OK;
 }
 
@@ -172,27 +177,6 @@ void rg_config_factors(rg_config *c)
     if (c->logit_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_OUTPUT_SCALE);
 }
 
-int64_t rg_extent_size(const rg_config *c, rg_extent e)
-{
-    switch (e) {
-    case RG_EXT_NONE:
-        return 0;
-    case RG_EXT_ONE:
-        return 1;
-    case RG_EXT_DIM:
-        return c->dim;
-    case RG_EXT_Q_DIM:
-        return rg_q_dim(c);
-    case RG_EXT_KV_DIM:
-        return rg_kv_dim(c);
-    case RG_EXT_FFN:
-        return c->ffn;
-    case RG_EXT_VOCAB:
-        return c->vocab;
-    }
-    return 0;
-}
-
 static int by_place(const void *a, const void *b)
 {
     const rg_ckpt_tensor *x = a, *y = b;
@@ -208,18 +192,17 @@ static void drop_tensor(rg_ckpt *c, size_t i)
     c->t[i] = c->t[--c->n];
 }
 
-/* Some exporters store biases that the configuration denies; they may be ignored only where they are
- * nothing. */
-static rg_status drop_zero_biases(rg_ckpt *c, rg_err *err)
+/* Some exporters store biases that the configuration denies; they may be ignored only where they are zero. */
+static rg_status drop_zeros(rg_ckpt *c, rg_err *err)
 {
     for (size_t i = c->n; i-- > 0;) {
         const rg_ckpt_tensor *t = &c->t[i];
-        if (rg_site_op(t->site) != RG_OP_BIAS || (c->cfg.extra & rg_site_bit(t->site))) continue;
+        if (rg_site_only(t->site) != RG_ONLY_TENSOR || (c->cfg.extra & rg_site_bit(t->site))) continue;
         for (uint64_t b = 0; b < t->bytes; b++)
             if (((const unsigned char *)t->data)[b])
                 return rg_fail(err, RG_E_FILE,
-                    "%s: tensor %.100s holds a bias, but the configuration says that there is none", c->path,
-                    t->file_name);
+                    "%s: tensor %.100s holds a %s, but the configuration says that there is none", c->path,
+                    t->file_name, rg_op_name(rg_site_op(t->site)));
         drop_tensor(c, i);
     }
     return RG_OK;
@@ -228,7 +211,7 @@ static rg_status drop_zero_biases(rg_ckpt *c, rg_err *err)
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
 {
     char name[64];
-    const rg_status st = drop_zero_biases(c, err);
+    const rg_status st = drop_zeros(c, err);
     if (st != RG_OK) return st;
     if (c->n == 0) return rg_fail(err, RG_E_FILE, "%s: no tensors of a model are in it", c->path);
     qsort(c->t, c->n, sizeof *c->t, by_place);
@@ -263,11 +246,10 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         c->params += (uint64_t)(rows * cols);
         c->weight_bytes += t->bytes;
     }
-    for (int i = 0; i < N_NAMES; i++) {
-        const rg_site s = names[i].site;
+    for (rg_site s = 0; s < RG_SITE_COUNT; s++) {
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
-            if (rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
+            if (names[s][0] && rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
                 !(s == RG_SITE_OUTPUT && c->cfg.tied))
                 return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path,
                     rg_tensor_name(name, sizeof name, s, l),

@@ -2,7 +2,7 @@
  *
  * Files are mapped and hostile until proven sane: on success every tensor that a Llama model needs is present
  * once, with the rows and columns that the config implies, inside the file. Names are the canonical ones of
- * ops.def ("blk.3.attn_q"). */
+ * sites.def ("blk.3.attn_q"). */
 #ifndef RG_CKPT_H
 #define RG_CKPT_H
 
@@ -53,7 +53,7 @@ const rg_config *rg_ckpt_config(const rg_ckpt *c); /* borrowed until close */
 const char *rg_ckpt_format(const rg_ckpt *c);
 const char *rg_ckpt_path(const rg_ckpt *c);    /* as opened; borrowed until close */
 uint64_t rg_ckpt_file_bytes(const rg_ckpt *c); /* all tensor files together */
-size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the order of ops.def */
+size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the order of sites.def */
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i);
 /* NULL if absent (only RG_SITE_OUTPUT of tied models). layer is -1 for sites outside layers. */
 const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer);
@@ -63,6 +63,9 @@ const float *rg_ckpt_rope_freqs(const rg_ckpt *c);
 
 /* Canonical name, "blk.3.attn_q" or "token_embd", into buf. */
 const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer);
+/* The name in files of that naming, into buf; false for sites without a tensor. */
+enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
+bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
 
 /* Row r in the canonical order (half-split RoPE pairs): its bytes in the file (not for grids), and the same
  * as f32. */

@@ -50,8 +50,6 @@ typedef struct rg_raw_tensor {
     const rg_grid *grid; /* types INT4 and INT8: passes to the checkpoint */
 } rg_raw_tensor;
 
-enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
-
 /* Files of the checkpoint: maps one more. */
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
 /* Binds a tensor to its site. Unknown names are refused, because a weight that is not used would make another
@@ -59,10 +57,6 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
 /* The site that a file's name means; false if it is none of ours. */
 bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site);
-/* The name of a site's tensor in files of that naming; false for sites without a tensor. */
-bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
-/* Rows or columns of a site's weight under a configuration. */
-int64_t rg_extent_size(const rg_config *c, rg_extent e);
 /* Factors of 1 become "none", the others are entered as sites of the model. */
 void rg_config_factors(rg_config *c);
 /* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */

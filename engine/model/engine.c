@@ -69,7 +69,11 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
 {
     const rg_model *m = &e->model;
     const rg_config *c = &m->cfg;
-    const int64_t layer = c->dim * (2 * rg_q_dim(c) + 2 * rg_kv_dim(c) + 3 * c->ffn);
+    uint64_t linear = 0;
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        if (rg_site_op(s) == RG_OP_LINEAR)
+            linear += (uint64_t)((rg_site_in_layer(s) ? c->layers : 1) * rg_extent_size(c, rg_site_rows(s)) *
+                rg_extent_size(c, rg_site_cols(s)));
     *info = (rg_engine_info){.config = c,
         .isa = e->k.isa,
         .blas = e->k.blas ? rg_blas_describe() : NULL,
@@ -80,7 +84,7 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
         .act = e->k.act,
         .resident_bytes = m->block_bytes,
         .stream_bytes = m->block_bytes - m->embd_bytes,
-        .linear_weights = (uint64_t)(c->layers * layer + c->vocab * c->dim),
+        .linear_weights = linear,
         .params = e->params,
         .bits_resident = 8.0 * (double)m->block_bytes / (double)e->params,
         .round_rel = m->w2 > 0.0 ? sqrt(m->err2 / m->w2) : 0.0,

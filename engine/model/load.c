@@ -209,11 +209,10 @@ static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *er
 static void copy_order(loader *l, rg_site site, int layer, const int32_t *order, int64_t k)
 {
     rg_bound *b = &l->m->layer[layer * RG_SITE_COUNT + site];
-    const rg_site before = site == RG_SITE_ATTN_K ? RG_SITE_ATTN_Q
-        : site == RG_SITE_ATTN_V                  ? RG_SITE_ATTN_K
-        : site == RG_SITE_FFN_UP                  ? RG_SITE_FFN_GATE
-                                                  : site;
-    const int32_t *last = before != site ? rg_model_at(l->m, layer, before)->order : NULL;
+    int before = (int)site - 1;
+    while (rg_site_op(before) != RG_OP_LINEAR && before > 0) before--;
+    const int32_t *last =
+        rg_site_input(before) == rg_site_input(site) ? rg_model_at(l->m, layer, before)->order : NULL;
     memcpy((int32_t *)(uintptr_t)b->order, order, (size_t)k * sizeof *order);
     b->order_again = last && memcmp(last, order, (size_t)k * sizeof *order) == 0;
 }

@@ -1,10 +1,8 @@
 /* Which operators run as one, from the tables of fuse.def. */
 #include "ops/sites.h"
 
-static const struct {
-    const char *word, *what;
-} fusions[RG_FUSE_COUNT] = {
-#define RG_FUSE(id, word, on, what) {word, what},
+static const char *const words[RG_FUSE_COUNT] = {
+#define RG_FUSE(id, word, on) word,
 #include "ops/fuse.def"
 };
 
@@ -18,52 +16,45 @@ static const struct fused {
 };
 enum { N_FUSED = sizeof fused / sizeof *fused };
 
-const char *rg_fuse_word(int i) { return fusions[i].word; }
-const char *rg_fuse_what(int i) { return fusions[i].what; }
-
-static bool only_in_some(rg_site s)
-{
-    const rg_op op = rg_site_op(s);
-    return op == RG_OP_BIAS || op == RG_OP_SCALE || op == RG_OP_REORDER;
-}
+const char *rg_fuse_word(int i) { return words[i]; }
 
 /* Nothing stands between what the row joins, and its fusion is on. */
 static bool holds(const struct fused *f, const rg_config *c, unsigned fuse)
 {
     if (!(fuse & rg_fuse_bit(f->fusion))) return false;
     for (int s = (int)f->first + 1; s < (int)f->last; s++)
-        if (only_in_some((rg_site)s) && (c->extra & rg_site_bit((rg_site)s))) return false;
+        if (rg_site_optional((rg_site)s) && (c->extra & rg_site_bit((rg_site)s))) return false;
     return true;
+}
+
+/* The row that a site is of, as the fused one or as one of those it replaces. */
+static const struct fused *row_of(rg_site s)
+{
+    for (int i = 0; i < N_FUSED; i++)
+        if (s == fused[i].site || (s >= fused[i].first && s <= fused[i].last && !rg_site_optional(s)))
+            return &fused[i];
+    return NULL;
 }
 
 bool rg_site_runs(const rg_config *c, rg_site s, unsigned fuse)
 {
-    if (only_in_some(s)) return (c->extra & rg_site_bit(s)) != 0;
-    for (int i = 0; i < N_FUSED; i++) {
-        if (s == fused[i].site) return holds(&fused[i], c, fuse);
-        if (s >= fused[i].first && s <= fused[i].last) return !holds(&fused[i], c, fuse);
-    }
-    return true;
+    if (rg_site_optional(s)) return (c->extra & rg_site_bit(s)) != 0;
+    const struct fused *f = row_of(s);
+    return !f || (s == f->site) == holds(f, c, fuse);
 }
 
 rg_site rg_site_linear(rg_site s)
 {
-    if (rg_site_op(s) == RG_OP_LINEAR) return s;
-    for (int i = 0; i < N_FUSED; i++)
-        if (s == fused[i].site && rg_site_op(fused[i].first) == RG_OP_LINEAR) return fused[i].first;
-    return RG_SITE_COUNT;
+    const struct fused *f = row_of(s);
+    const rg_site of = f && s == f->site ? f->first : s;
+    return rg_site_op(of) == RG_OP_LINEAR ? of : RG_SITE_NONE;
 }
 
 rg_site rg_site_fused(rg_site s, bool *first)
 {
-    *first = false;
-    if (only_in_some(s)) return RG_SITE_COUNT;
-    for (int i = 0; i < N_FUSED; i++) {
-        if (s != fused[i].site && (s < fused[i].first || s > fused[i].last)) continue;
-        *first = s == fused[i].first;
-        return fused[i].site;
-    }
-    return RG_SITE_COUNT;
+    const struct fused *f = row_of(s);
+    *first = f && s == f->first;
+    return f ? f->site : RG_SITE_NONE;
 }
 
 unsigned rg_fuse_with_sites(void)
@@ -85,6 +76,6 @@ unsigned rg_fuse_all(void)
 {
     unsigned all = 0;
     for (int i = 0; i < RG_FUSE_COUNT; i++)
-        if (fusions[i].word) all |= rg_fuse_bit(i);
+        if (words[i]) all |= rg_fuse_bit(i);
     return all;
 }

@@ -1,9 +1,8 @@
+/* What the tables say of operators and sites. */
 #include "ops/sites.h"
 
-static const struct {
-    const char *name;
-} ops[RG_OP_COUNT] = {
-#define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) [RG_OP_##id] = {name},
+static const char *const ops[RG_OP_COUNT] = {
+#define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) name,
 #include "ops/ops.def"
 };
 
@@ -11,39 +10,35 @@ static const struct {
     const char *name;
     rg_op op;
     rg_extent rows, cols;
+    rg_only only;
+    rg_site input;
 } sites[RG_SITE_COUNT] = {
-#define RG_SITE(id, name, op, rows, cols) [RG_SITE_##id] = {name, RG_OP_##op, RG_EXT_##rows, RG_EXT_##cols},
-#include "ops/ops.def"
+#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) \
+    {name, RG_OP_##op, RG_EXT_##rows, RG_EXT_##cols, RG_ONLY_##only, RG_SITE_##input},
+#include "ops/sites.def"
 };
+_Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
 
-const char *rg_op_name(rg_op op) { return ops[op].name; }
+const char *rg_op_name(rg_op op) { return ops[op]; }
 const char *rg_site_name(rg_site site) { return sites[site].name; }
 rg_op rg_site_op(rg_site site) { return sites[site].op; }
 rg_extent rg_site_rows(rg_site site) { return sites[site].rows; }
 rg_extent rg_site_cols(rg_site site) { return sites[site].cols; }
+rg_only rg_site_only(rg_site site) { return sites[site].only; }
+rg_site rg_site_input(rg_site site) { return sites[site].input; }
 
-rg_site rg_site_input(rg_site site)
+int64_t rg_extent_size(const rg_config *c, rg_extent e)
 {
-    switch (site) {
-    case RG_SITE_ATTN_Q:
-    case RG_SITE_ATTN_K:
-    case RG_SITE_ATTN_V:
-        return RG_SITE_ATTN_NORM;
-    case RG_SITE_ATTN_OUTPUT:
-        return RG_SITE_ATTN_CORE;
-    case RG_SITE_FFN_GATE:
-    case RG_SITE_FFN_UP:
-        return RG_SITE_FFN_NORM;
-    case RG_SITE_FFN_DOWN:
-        return RG_SITE_FFN_ACT;
-    case RG_SITE_OUTPUT:
-        return RG_SITE_OUTPUT_NORM;
-    default:
-        return RG_SITE_COUNT;
+    switch (e) {
+#define RG_EXTENT(id, size) \
+    case RG_EXT_##id: \
+        return size;
+#include "ops/sites.def"
     }
+    return 0;
 }
 
-_Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
+bool rg_site_optional(rg_site s) { return sites[s].only != RG_ONLY_ALWAYS && sites[s].only != RG_ONLY_FUSED; }
 
 int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_OUTPUT_NORM; }
 
@@ -52,17 +47,16 @@ bool rg_op_is_product(rg_op op)
     return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_ADD;
 }
 
-/* The table keeps them around the linear: X_ORDER, X, X_BIAS. */
-rg_site rg_site_bias(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s + 1) : RG_SITE_COUNT; }
-rg_site rg_site_order(rg_site s) { return s != RG_SITE_OUTPUT ? (rg_site)(s - 1) : RG_SITE_COUNT; }
+rg_site rg_site_next(rg_site s, rg_op op)
+{
+    do s++;
+    while (s < RG_SITE_COUNT && sites[s].op != op);
+    return s;
+}
 
-#define AROUND(s) \
-    _Static_assert( \
-        RG_SITE_##s##_ORDER == RG_SITE_##s - 1 && RG_SITE_##s##_BIAS == RG_SITE_##s + 1, "order of ops.def")
-AROUND(ATTN_Q);
-AROUND(ATTN_K);
-AROUND(ATTN_V);
-AROUND(ATTN_OUTPUT);
-AROUND(FFN_GATE);
-AROUND(FFN_UP);
-AROUND(FFN_DOWN);
+/* The table keeps them around the linear: X_ORDER, X, X_BIAS. */
+rg_site rg_site_bias(rg_site s)
+{
+    return s + 1 < RG_SITE_COUNT && sites[s + 1].op == RG_OP_BIAS ? s + 1 : RG_SITE_NONE;
+}
+rg_site rg_site_order(rg_site s) { return s > 0 && sites[s - 1].op == RG_OP_REORDER ? s - 1 : RG_SITE_NONE; }

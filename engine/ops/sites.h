@@ -1,5 +1,5 @@
-/* Operators and the places where the model uses them, generated from ops.def. One name travels the whole way:
- * tensor, record, report row. */
+/* Operators and the places where the model uses them, generated from ops.def and sites.def. One name travels
+ * the whole way: tensor, record, report row. */
 #ifndef RG_SITES_H
 #define RG_SITES_H
 
@@ -15,14 +15,15 @@ typedef enum rg_op {
 } rg_op;
 
 typedef enum rg_site {
-#define RG_SITE(id, name, op, rows, cols) RG_SITE_##id,
-#include "ops/ops.def"
-    RG_SITE_COUNT
+#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) RG_SITE_##id,
+#include "ops/sites.def"
+    RG_SITE_COUNT,
+    RG_SITE_NONE = RG_SITE_COUNT
 } rg_site;
 
 /* Fusions of operators (fuse.def); a mask has a bit of each that is on. */
 enum {
-#define RG_FUSE(id, word, on, what) RG_FUSE_##id,
+#define RG_FUSE(id, word, on) RG_FUSE_##id,
 #include "ops/fuse.def"
     RG_FUSE_COUNT
 };
@@ -30,31 +31,34 @@ static inline unsigned rg_fuse_bit(int fusion) { return 1u << fusion; }
 /* What commands switch on unless told otherwise. */
 enum {
     RG_FUSE_DEFAULT = 0
-#define RG_FUSE(id, word, on, what) | (on) << RG_FUSE_##id
+#define RG_FUSE(id, word, on) | (on) << RG_FUSE_##id
 #include "ops/fuse.def"
 };
 
-/* What the rows and columns of a site's weight are, in terms of the model's dimensions; NONE: the site has no
- * weight. */
+/* What the rows and columns of a site's weight are, in terms of the model's dimensions. */
 typedef enum rg_extent {
-    RG_EXT_NONE,
-    RG_EXT_ONE,
-    RG_EXT_DIM,
-    RG_EXT_Q_DIM,
-    RG_EXT_KV_DIM,
-    RG_EXT_FFN,
-    RG_EXT_VOCAB
+#define RG_EXTENT(id, size) RG_EXT_##id,
+#include "ops/sites.def"
 } rg_extent;
+int64_t rg_extent_size(const rg_config *c, rg_extent e);
+
+/* Which models have a site; see sites.def. */
+typedef enum rg_only { RG_ONLY_ALWAYS, RG_ONLY_TENSOR, RG_ONLY_FACTOR, RG_ONLY_ORDER, RG_ONLY_FUSED } rg_only;
 
 const char *rg_op_name(rg_op op);
 const char *rg_site_name(rg_site site);
 /* The site of that name of n bytes; RG_SITE_COUNT: none. */
 rg_site rg_site_named(const char *name, size_t n);
 rg_op rg_site_op(rg_site site);
+/* Of its weight; rows NONE: it has none, and cols is how many columns it works on (NONE: it works on heads). */
 rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
-/* The site whose output a linear site multiplies: attn_norm for attn_q. RG_SITE_COUNT for sites that are not
- * linear. */
+rg_only rg_site_only(rg_site site);
+/* Whether only some models have the site, whatever is fused: their rg_config.extra has its bit. */
+bool rg_site_optional(rg_site site);
+/* The site whose output a linear site multiplies: attn_norm for attn_q. NONE for sites that are not linear. */
 rg_site rg_site_input(rg_site site);
+/* The next site of that operator behind this one; NONE. */
+rg_site rg_site_next(rg_site site, rg_op op);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
 /* Products with a weight matrix, whatever is fused to them. */
@@ -75,14 +79,14 @@ unsigned rg_fuse_applied(const rg_config *c, unsigned fuse);
 unsigned rg_fuse_with_sites(void);
 /* Those that have a word. */
 unsigned rg_fuse_all(void);
-/* The word of a fusion (NULL: it has an option of its own), and what it does; static. */
-const char *rg_fuse_word(int fusion), *rg_fuse_what(int fusion);
+/* The word of a fusion (NULL: it has an option of its own); static. */
+const char *rg_fuse_word(int fusion);
 /* "act+add", "none": the words of a mask, in buf or static. */
 const char *rg_fuse_text(char *buf, size_t n, unsigned fuse);
 /* The mask of such a text, or of "all"; false: it holds something else, or a word twice. */
 bool rg_fuse_parse(unsigned *fuse, const char *text);
 
-/* The bias and the column order of a linear site; RG_SITE_COUNT if it cannot have one (the output matrix). */
+/* The bias and the column order of a linear site; NONE if it cannot have one (the output matrix). */
 rg_site rg_site_bias(rg_site linear), rg_site_order(rg_site linear);
 static inline uint64_t rg_site_bit(rg_site s) { return (uint64_t)1 << s; }
 

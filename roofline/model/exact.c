@@ -12,30 +12,16 @@ _Static_assert((int)RG_EXACT_F32 == (int)RG_ACT_F32 && (int)RG_EXACT_Q8 == (int)
 const char *const rg_exact_acts[] = {
     [RG_EXACT_F32] = "f32", [RG_EXACT_BF16] = "bf16", [RG_EXACT_Q8] = "q8", [RG_EXACT_F16] = "f16", NULL};
 
-static int64_t extent(const rg_config *c, rg_extent e)
+/* What one of tp devices has of a model: heads, columns of the feed-forward network and rows of the output
+ * matrix. The residual stream is whole everywhere. */
+static rg_config on_device(const rg_config *c, int64_t tp)
 {
-    const int64_t size[] = {[RG_EXT_NONE] = 0,
-        [RG_EXT_ONE] = 1,
-        [RG_EXT_DIM] = c->dim,
-        [RG_EXT_Q_DIM] = rg_q_dim(c),
-        [RG_EXT_KV_DIM] = rg_kv_dim(c),
-        [RG_EXT_FFN] = c->ffn,
-        [RG_EXT_VOCAB] = c->vocab};
-    return size[e];
-}
-
-/* Tensor parallel: q, k, v, gate, up and the output matrix keep a part of their outputs, attn_output and
- * ffn_down of their inputs. */
-static bool slices_inputs(rg_site s) { return s == RG_SITE_ATTN_OUTPUT || s == RG_SITE_FFN_DOWN; }
-
-static void linear_dims(rg_dims *d, const rg_config *c, rg_site s, int64_t tp)
-{
-    d->n = extent(c, rg_site_rows(s));
-    d->k = extent(c, rg_site_cols(s));
-    if (slices_inputs(s))
-        d->k /= tp;
-    else
-        d->n /= tp;
+    rg_config d = *c;
+    d.heads /= tp;
+    d.kv_heads /= tp;
+    d.ffn /= tp;
+    d.vocab /= tp;
+    return d;
 }
 
 /* What the engine would find on that machine; nothing where activations are halves, which it does not know. */
@@ -75,20 +61,6 @@ static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input 
     if (form == RG_X_BF16X2) x->arith = RG_ARITH_AMX_BF16;
 }
 
-/* Length of the vectors of a bias, a factor or a column order: its linear's outputs or inputs on one
- * device. */
-static int64_t vector_size(const rg_config *c, rg_site site, int64_t tp)
-{
-    for (int s = 0; s < RG_SITE_COUNT; s++) {
-        rg_dims d = {0};
-        if (rg_site_op((rg_site)s) != RG_OP_LINEAR || s == RG_SITE_OUTPUT) continue;
-        linear_dims(&d, c, (rg_site)s, tp);
-        if (rg_site_bias((rg_site)s) == site) return d.n;
-        if (rg_site_order((rg_site)s) == site) return d.k;
-    }
-    return site == RG_SITE_OUTPUT_SCALE ? c->vocab / tp : c->dim;
-}
-
 unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in)
 {
     const unsigned asked = (in->flash ? rg_fuse_bit(RG_FUSE_ATTN) : 0) | in->fuse;
@@ -99,52 +71,30 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
     int64_t m, int64_t pairs, int64_t ctx)
 {
     const rg_op op = rg_site_op(site);
+    const rg_site linear = rg_site_linear(site), w = linear == RG_SITE_NONE ? site : linear;
+    const rg_config d = on_device(c, in->tp);
     rg_exact_call x = {.dims = {.m = m}, .wtype = RG_WT_COUNT, .kv_k = RG_KV_COUNT, .kv_v = RG_KV_COUNT};
-    const rg_dims heads = {.m = m, .h = c->heads / in->tp, .g = c->kv_heads / in->tp, .hd = c->head_dim};
-    switch (op) {
-    case RG_OP_EMBED:
-        x.dims.k = c->dim;
-        if (c->tied)
-            x.wtype = in->head;
-        else
-            x.dims.w_row = in->embd_row;
-        break;
-    case RG_OP_LINEAR:
-    case RG_OP_LINEAR_SWIGLU:
-    case RG_OP_LINEAR_ADD:
-        linear_dims(&x.dims, c, rg_site_linear(site), in->tp);
-        x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
-        break;
-    case RG_OP_RMSNORM:
-    case RG_OP_ADD:
-        x.dims.k = c->dim;
-        break;
-    case RG_OP_BIAS:
-    case RG_OP_REORDER:
-    case RG_OP_SCALE:
-        x.dims.k = vector_size(c, site, in->tp);
-        break;
-    case RG_OP_SWIGLU:
-        x.dims.k = c->ffn / in->tp;
-        break;
-    case RG_OP_ROPE:
-        x.dims = heads;
-        break;
-    case RG_OP_KV_PUT:
-    case RG_OP_ROPE_KV:
-    case RG_OP_ATTN:
-    case RG_OP_ATTN_QK:
-    case RG_OP_SOFTMAX:
-    case RG_OP_ATTN_PV:
-        x.dims = heads;
-        x.kv_k = (int)in->kv_k;
-        x.kv_v = (int)in->kv_v;
-        if (op == RG_OP_KV_PUT || op == RG_OP_ROPE_KV) break;
-        x.dims.pairs = pairs;
-        x.dims.ctx = ctx;
-        break;
-    case RG_OP_COUNT:
-        break;
+    if (rg_site_cols(w) != RG_EXT_NONE) {
+        x.dims.k = rg_extent_size(&d, rg_site_cols(w));
+        if (linear != RG_SITE_NONE) {
+            x.dims.n = rg_extent_size(&d, rg_site_rows(w));
+            x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
+        } else if (op == RG_OP_EMBED) {
+            if (c->tied)
+                x.wtype = in->head;
+            else
+                x.dims.w_row = in->embd_row;
+        }
+    } else { /* attention: heads, and all but the rotation know the cache */
+        x.dims = (rg_dims){.m = m, .h = d.heads, .g = d.kv_heads, .hd = d.head_dim};
+        if (op != RG_OP_ROPE) {
+            x.kv_k = (int)in->kv_k;
+            x.kv_v = (int)in->kv_v;
+        }
+        if (op != RG_OP_ROPE && op != RG_OP_KV_PUT && op != RG_OP_ROPE_KV) {
+            x.dims.pairs = pairs;
+            x.dims.ctx = ctx;
+        }
     }
     choose(&x, h, in, op, m);
     x.tally = rg_cost(op, &x.dims, (rg_wtype)x.wtype, (rg_kvtype)x.kv_k, (rg_kvtype)x.kv_v);
@@ -159,22 +109,20 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
 
 double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool streamed)
 {
+    const rg_config d = on_device(c, in->tp);
     double layer = 0.0, top = 0.0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         const rg_op op = rg_site_op((rg_site)s);
-        rg_dims d = {0};
+        const int64_t k = rg_extent_size(&d, rg_site_cols((rg_site)s)),
+                      n = rg_extent_size(&d, rg_site_rows((rg_site)s));
         double bytes = 0.0;
         if (!rg_site_runs(c, (rg_site)s, 0)) continue;
-        if (op == RG_OP_LINEAR) {
-            linear_dims(&d, c, (rg_site)s, in->tp);
-            bytes = (double)rg_packed_bytes(s == RG_SITE_OUTPUT ? in->head : in->dtype, d.n, d.k);
-        } else if (op == RG_OP_RMSNORM) {
-            bytes = 4.0 * (double)c->dim;
-        } else if (op == RG_OP_BIAS || op == RG_OP_REORDER) {
-            bytes = 4.0 * (double)vector_size(c, (rg_site)s, in->tp);
-        } else if (op == RG_OP_EMBED && !c->tied && !streamed) {
-            bytes = (double)c->vocab * (double)in->embd_row;
-        }
+        if (op == RG_OP_LINEAR)
+            bytes = (double)rg_packed_bytes(s == RG_SITE_OUTPUT ? in->head : in->dtype, n, k);
+        else if (op == RG_OP_EMBED)
+            bytes = c->tied || streamed ? 0.0 : (double)c->vocab * (double)in->embd_row;
+        else if (n > 0 || op == RG_OP_REORDER)
+            bytes = 4.0 * (double)k;
         *(rg_site_in_layer((rg_site)s) ? &layer : &top) += bytes;
     }
     return (double)c->layers * layer + top;
@@ -195,7 +143,8 @@ double rg_exact_params(const rg_config *c)
             !rg_site_runs(c, (rg_site)s, 0))
             continue;
         n += (rg_site_in_layer((rg_site)s) ? (double)c->layers : 1.0) *
-            (double)extent(c, rg_site_rows((rg_site)s)) * (double)extent(c, rg_site_cols((rg_site)s));
+            (double)rg_extent_size(c, rg_site_rows((rg_site)s)) *
+            (double)rg_extent_size(c, rg_site_cols((rg_site)s));
     }
     return n;
 }

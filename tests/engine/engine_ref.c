@@ -94,12 +94,7 @@ static matrix from_bound(const rg_bound *b, rg_site site, const rg_config *c)
 {
     if (rg_site_op(site) == RG_OP_LINEAR) return in_order(from_packed(&b->w), b->order);
     if (!b->vec) return (matrix){0};
-    const int64_t ext[] = {[RG_EXT_DIM] = c->dim,
-        [RG_EXT_Q_DIM] = rg_q_dim(c),
-        [RG_EXT_KV_DIM] = rg_kv_dim(c),
-        [RG_EXT_FFN] = c->ffn,
-        [RG_EXT_VOCAB] = c->vocab};
-    matrix m = new_matrix(1, ext[rg_site_cols(site)]);
+    matrix m = new_matrix(1, rg_extent_size(c, rg_site_cols(site)));
     memcpy(m.w, b->vec, (size_t)m.k * sizeof *m.w);
     return m;
 }

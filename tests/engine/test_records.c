@@ -97,27 +97,6 @@ static void one_record_per_operator_in_order(void **state)
     }
 }
 
-static int64_t extent(const rg_config *c, rg_extent e)
-{
-    switch (e) {
-    case RG_EXT_DIM:
-        return c->dim;
-    case RG_EXT_Q_DIM:
-        return rg_q_dim(c);
-    case RG_EXT_KV_DIM:
-        return rg_kv_dim(c);
-    case RG_EXT_FFN:
-        return c->ffn;
-    case RG_EXT_VOCAB:
-        return c->vocab;
-    case RG_EXT_ONE:
-        return 1;
-    case RG_EXT_NONE:
-        break;
-    }
-    return 0;
-}
-
 /* What a linear operator of one decode step must count: each weight once, with scales and padding. */
 static void decode_streams_the_packed_bytes(void **state)
 {
@@ -132,8 +111,8 @@ static void decode_streams_the_packed_bytes(void **state)
                 for (size_t i = 0; i < x.log.n; i++) {
                     const rg_rec *r = &x.log.rec[i];
                     if (rg_site_op(r->site) != RG_OP_LINEAR) continue;
-                    const int64_t n = extent(x.cfg, rg_site_rows(r->site)),
-                                  k = extent(x.cfg, rg_site_cols(r->site));
+                    const int64_t n = rg_extent_size(x.cfg, rg_site_rows(r->site)),
+                                  k = rg_extent_size(x.cfg, rg_site_cols(r->site));
                     assert_int_equal(r->dims.n, n);
                     assert_int_equal(r->dims.k, k);
                     const bool dot = r->kernel == RG_KK_DOT16;

@@ -82,22 +82,15 @@ rg_run_info fixture_run(void)
 static rg_dims dims_of(rg_site s, int64_t m, int64_t pos)
 {
     const int64_t pairs = m * pos + m * (m + 1) / 2, ctx = pos + m;
-    const int64_t ext[] = {[RG_EXT_NONE] = 64,
-        [RG_EXT_ONE] = 1,
-        [RG_EXT_DIM] = 64,
-        [RG_EXT_Q_DIM] = 64,
-        [RG_EXT_KV_DIM] = 32,
-        [RG_EXT_FFN] = 128,
-        [RG_EXT_VOCAB] = 96};
+    const rg_config c = {.dim = 64, .ffn = 128, .heads = 4, .kv_heads = 2, .head_dim = 16, .vocab = 96};
     rg_dims d = {.m = m,
-        .k = ext[rg_site_cols(s)],
-        .n = ext[rg_site_rows(s)],
+        .k = rg_extent_size(&c, rg_site_cols(s)),
+        .n = rg_extent_size(&c, rg_site_rows(s)),
         .h = 4,
         .g = 2,
         .hd = 16,
         .pairs = pairs,
         .ctx = ctx};
-    if (s == RG_SITE_FFN_ACT) d.k = 128;
     return d;
 }
 

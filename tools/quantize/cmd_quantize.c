@@ -39,23 +39,10 @@ typedef struct quantize {
 static bool kept(void *user, rg_site site, int layer)
 {
     quantize *q = user;
-    static const struct {
-        rg_site site;
-        const char *hf;
-    } names[] = {
-#define RG_NAME(id, hf, gguf) {RG_SITE_##id, hf},
-#include "weights/names.def"
-    };
     char name[3][128] = {"", "", ""};
     rg_tensor_name(name[0], sizeof name[0], site, layer);
     if (layer >= 0) snprintf(name[1], sizeof name[1], "layer.%d.%s", layer, rg_site_name(site));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (names[i].site != site) continue;
-        if (layer >= 0)
-            snprintf(name[2], sizeof name[2], "model.layers.%d.%s", layer, names[i].hf);
-        else
-            snprintf(name[2], sizeof name[2], "%s", names[i].hf);
-    }
+    rg_file_name(name[2], sizeof name[2], RG_NAMES_HF, site, layer);
     for (int i = 0; i < 3; i++)
         if (name[i][0] &&
             pcre2_match(q->keep, (PCRE2_SPTR)name[i], PCRE2_ZERO_TERMINATED, 0, 0, q->match, NULL) >= 0)
