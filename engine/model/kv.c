@@ -10,14 +10,13 @@ rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int t
         .n_seq = o->n_seq > 0 ? o->n_seq : 1,
         .kv_k = o->kv_k,
         .kv_v = o->kv_v,
-        .unfused = o->unfused,
-        .fuse = o->fuse & rg_fuse_all(),
+        .fuse = (o->fuse & rg_fuse_all()) | (o->unfused ? 0 : rg_fuse_bit(RG_FUSE_ATTN)),
         .check_nan = o->check_nan,
         .threads = threads};
     d.ubatch = rg_min(o->ubatch > 0 ? o->ubatch : 512, d.ctx * d.n_seq);
     d.max_logits = o->max_logits > 0 ? o->max_logits : d.n_seq;
     /* an odd number of cache lines keeps neighbouring rows out of the same cache set */
-    d.score_stride = d.unfused ? (rg_div_up(d.ctx, 16) | 1) * 16 : 0;
+    d.score_stride = o->unfused ? (rg_div_up(d.ctx, 16) | 1) * 16 : 0;
     return d;
 }
 
@@ -42,7 +41,7 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
         r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));
     const bool own = o->threads > 1 && (o->fuse & rg_fuse_bit(RG_FUSE_NORM));
     a->own = own ? rg_arena_take(r, f * (size_t)(o->threads * RG_GEMV_MAX * c->dim)) : NULL;
-    a->scores = o->unfused ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
+    a->scores = o->score_stride ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
     a->cs = rg_arena_take(r, f * (size_t)(o->ctx * c->head_dim));
     a->token = rg_arena_take(r, m * sizeof *a->token);
     a->want = rg_arena_take(r, m * sizeof *a->want);

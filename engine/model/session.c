@@ -127,8 +127,7 @@ size_t rg_session_ops_per_step(const rg_session *s)
 
 unsigned rg_session_fusions(const rg_session *s, bool check)
 {
-    const unsigned attention = s->o.unfused ? 0 : rg_fuse_bit(RG_FUSE_ATTN);
-    return check || s->observe ? attention : attention | s->o.fuse;
+    return s->o.fuse & (check || s->observe ? rg_fuse_bit(RG_FUSE_ATTN) : ~0u);
 }
 
 size_t rg_session_steps_for(const rg_session *s, int64_t n) { return (size_t)rg_div_up(n, s->o.ubatch); }

@@ -26,8 +26,8 @@ typedef struct rg_acts {
 typedef struct rg_dims_opts {
     int64_t ctx, n_seq, ubatch, max_logits, score_stride;
     rg_kvtype kv_k, kv_v;
-    bool unfused, check_nan;
-    unsigned fuse;
+    bool check_nan;
+    unsigned fuse; /* attention's included */
     int threads;
 } rg_dims_opts;
 

@@ -1,0 +1,216 @@
+/* The verbs of the forward pass, over the drivers of exec/: which operators run, in which form, and where
+ * threads wait. */
+#include "model/verbs.h"
+
+#include <float.h>
+#include <math.h>
+
+rg_pass rg_pass_begin(rg_ctx *cx, rg_forward *f)
+{
+    const rg_session *s = f->s;
+    const rg_acts *a = &s->a;
+    const rg_config *c = &s->e->model.cfg;
+    cx->xq = a->xq;
+    return (rg_pass){.cx = cx,
+        .f = f,
+        .a = a,
+        .c = c,
+        .w = s->e->model.top,
+        .m = f->m,
+        .shape = {.heads = c->heads,
+            .scale = (float)(c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)c->head_dim)),
+            .window = c->window,
+            .run = a->run,
+            .n_runs = f->n_runs,
+            .m = f->m,
+            .cs = a->cs,
+            .part = a->part,
+            .scores = a->scores,
+            .score_stride = s->o.score_stride}};
+}
+
+/* A stop is seen by all threads at the same layer: thread 0 names the next layer, and the barriers inside
+ * this one carry the news. */
+bool rg_pass_layer(rg_pass *p, int64_t layer)
+{
+    rg_forward *f = p->f;
+    const rg_stop_flag *stop = f->s->e->stop;
+    p->cx->layer = (int16_t)layer;
+    if (layer >= __atomic_load_n(&f->stop_at, __ATOMIC_RELAXED)) return false;
+    if (p->cx->tid == 0 && stop && *stop) __atomic_store_n(&f->stop_at, layer + 1, __ATOMIC_RELAXED);
+    p->w = rg_model_at(&f->s->e->model, layer, 0);
+    p->kv = rg_kv_at(f->s, layer);
+    return true;
+}
+
+bool rg_pass_logits(rg_pass *p)
+{
+    p->cx->layer = -1;
+    p->w = p->f->s->e->model.top;
+    p->m = p->f->n_out;
+    p->row = p->a->want;
+    return p->m > 0;
+}
+
+/* ---- what hangs on an operator ---- */
+
+/* Shows what a site wrote to the session's observer, and looks whether it is finite if that is wanted: all
+ * threads have written, and none goes on before it was seen. */
+static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols)
+{
+    const rg_session *s = p->f->s;
+    rg_ctx *cx = p->cx;
+    if (!s->observe && !p->f->check) return;
+    rg_barrier(cx);
+    if (cx->tid == 0 && p->f->check) rg_check_finite(p->f, site, cx->layer, data, p->m, cols, FLT_MAX);
+    if (cx->tid == 0 && s->observe)
+        s->observe(s->observe_user,
+            &(rg_seen){.site = site, .layer = cx->layer, .data = data, .rows = p->m, .cols = cols});
+    rg_barrier(cx);
+}
+
+static bool runs(const rg_pass *p, rg_site site) { return rg_site_runs(p->c, site, p->f->fuse); }
+
+/* Whether what comes behind a product or a factor reads what other threads wrote. Operators that go on in the
+ * same columns do not, nor does a product of the same input. */
+static bool crosses(const rg_pass *p, rg_site site)
+{
+    for (rg_site s = site + 1; s < RG_SITE_COUNT; s++) {
+        const rg_op op = rg_site_op(s);
+        if (op == RG_OP_LINEAR) return rg_site_input(s) != rg_site_input(site);
+        if (op == RG_OP_ADD || op == RG_OP_SWIGLU || (op == RG_OP_SCALE && runs(p, s))) return false;
+        if (rg_site_only(s) == RG_ONLY_ALWAYS) return true;
+    }
+    return true;
+}
+
+static void scale(const rg_pass *p, rg_site site, float *y, double factor)
+{
+    const int64_t n = rg_extent_size(p->c, rg_site_cols(site));
+    if (runs(p, site)) rg_scale(p->cx, site, y, (float)factor, p->m, n, crosses(p, site));
+}
+
+/* What a product reads: columns sorted by group meet a copy of x in the same order. Other threads may still
+ * be reading that when the next one is made, so that the product ends with a barrier. */
+static const float *ordered(const rg_pass *p, rg_site site, const float *x)
+{
+    const rg_bound *b = &p->w[site];
+    if (!b->order) return x;
+    if (!b->order_again) rg_reorder(p->cx, rg_site_order(site), p->a->sorted, x, b->order, p->m, b->w.k);
+    return p->a->sorted;
+}
+
+static void product(const rg_pass *p, rg_site site, float *y, const float *x)
+{
+    const rg_bound *b = &p->w[site];
+    const rg_site bias = rg_site_bias(site);
+    const float *vec = bias == RG_SITE_NONE ? NULL : p->w[bias].vec;
+    const bool barrier = b->order || crosses(p, site);
+    rg_linear(p->cx, site, y, ordered(p, site, x), &b->w, p->m, barrier && !vec);
+    if (vec) rg_bias(p->cx, bias, y, vec, p->m, b->w.n, barrier);
+}
+
+/* A product and the operator behind it as one, if that fusion is on: `to` takes the result, y is scratch. */
+static bool fused(const rg_pass *p, rg_site site, rg_op op, float *to, float *y, const float *x)
+{
+    const rg_site as = rg_site_next(site, op);
+    if (!runs(p, as)) return false;
+    rg_linear_fused(p->cx, as, to, y, ordered(p, site, x), &p->w[site].w, p->m);
+    return true;
+}
+
+/* ---- the verbs ---- */
+
+void rg_embed_tokens(rg_pass *p, float *x)
+{
+    rg_embed(p->cx, x, &p->f->s->e->model.embd, p->a->token, p->m);
+    scale(p, RG_SITE_TOKEN_SCALE, x, p->c->embd_scale);
+    rg_layer_end(p->cx);
+    show(p, RG_SITE_TOKEN_EMBD, x, p->c->dim);
+}
+
+/* Few rows every thread may normalise for itself, in a place of its own: products follow, which read all of
+ * them and write elsewhere, and a barrier comes before x changes. */
+const float *rg_normalise(rg_pass *p, rg_site site, float *y, const float *x)
+{
+    const int64_t n = p->c->dim;
+    const float *w = p->w[site].vec, eps = (float)p->c->eps;
+    if (p->a->own && p->m <= RG_GEMV_MAX && (p->f->fuse & rg_fuse_bit(RG_FUSE_NORM))) {
+        y = p->a->own + p->cx->tid * RG_GEMV_MAX * n;
+        rg_rmsnorm_own(p->cx, site, y, x, w, p->row, p->m, n, eps);
+    } else {
+        rg_rmsnorm(p->cx, site, y, x, w, p->row, p->m, n, eps);
+        show(p, site, y, n);
+    }
+    return y;
+}
+
+void rg_project(rg_pass *p, rg_site site, float *y, const float *x)
+{
+    product(p, site, y, x);
+    show(p, site, y, p->w[site].w.n);
+}
+
+void rg_project_gated(rg_pass *p, rg_site site, float *gate, const float *x)
+{
+    const rg_site act = rg_site_next(site, RG_OP_SWIGLU);
+    if (fused(p, site, RG_OP_LINEAR_SWIGLU, gate, p->a->up, x)) return;
+    rg_project(p, site, p->a->up, x);
+    rg_swiglu(p->cx, act, gate, p->a->up, p->m, p->c->ffn);
+    show(p, act, gate, p->c->ffn);
+}
+
+void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x)
+{
+    const rg_site add = rg_site_next(site, RG_OP_ADD);
+    if (fused(p, site, RG_OP_LINEAR_ADD, sum, p->a->tmp, x)) return;
+    rg_project(p, site, p->a->tmp, x);
+    scale(p, rg_site_next(site, RG_OP_SCALE), p->a->tmp, p->c->resid_scale);
+    rg_add(p->cx, add, sum, p->a->tmp, p->m, p->c->dim);
+    show(p, add, sum, p->c->dim);
+}
+
+void rg_project_logits(rg_pass *p, float *logits, const float *x)
+{
+    product(p, RG_SITE_OUTPUT, logits, x);
+    scale(p, RG_SITE_OUTPUT_SCALE, logits, 1.0 / p->c->logit_scale);
+    rg_layer_end(p->cx);
+    show(p, RG_SITE_OUTPUT, logits, p->c->vocab);
+}
+
+/* Beyond it a value becomes infinite in the cache; the blocks of q8_0 have half-precision scales of 1/127 of
+ * their largest value. */
+static float cache_most(rg_kvtype t)
+{
+    return t == RG_KV_F16 ? 65504.0f : t == RG_KV_Q8_0 ? 127.0f * 65504.0f : FLT_MAX;
+}
+
+static void check_cache(const rg_pass *p, const float *x, rg_kvtype t)
+{
+    /* behind the barrier of rg_kv_put, and nobody writes keys and values again in this layer */
+    if (p->cx->tid != 0 || !p->f->check) return;
+    rg_check_finite(p->f, RG_SITE_ATTN_KV_PUT, p->cx->layer, x, p->m, rg_kv_dim(p->c), cache_most(t));
+}
+
+void rg_rotate_and_store(rg_pass *p, float *q, float *k, const float *v)
+{
+    if (runs(p, RG_SITE_ATTN_ROPE_KV)) {
+        rg_rope_kv(p->cx, q, k, v, &p->kv, &p->shape);
+        return;
+    }
+    rg_rope(p->cx, q, k, &p->kv, &p->shape);
+    show(p, RG_SITE_ATTN_ROPE, q, rg_q_dim(p->c));
+    show(p, RG_SITE_ATTN_ROPE, k, rg_kv_dim(p->c));
+    rg_kv_put(p->cx, k, v, &p->kv, &p->shape);
+    check_cache(p, k, p->kv.k_type);
+    check_cache(p, v, p->kv.v_type);
+}
+
+void rg_attend(rg_pass *p, float *att, const float *q)
+{
+    if (runs(p, RG_SITE_ATTN_CORE))
+        rg_attn(p->cx, att, q, &p->kv, &p->shape);
+    else
+        rg_attn_unfused(p->cx, att, q, &p->kv, &p->shape);
+    show(p, RG_SITE_ATTN_CORE, att, rg_q_dim(p->c));
+}
