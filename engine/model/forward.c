@@ -1,5 +1,5 @@
-/* The forward pass as the paper has it, run by every thread of the team. What hangs on its operators is behind
- * the verbs. */
+/* The forward pass as the paper has it, run by every thread of the team. What hangs on its operators is
+ * behind the verbs. */
 #include "model/verbs.h"
 
 static void layer(rg_pass *p)

@@ -50,12 +50,14 @@ const char *rg_site_name(rg_site site);
 /* The site of that name of n bytes; RG_SITE_COUNT: none. */
 rg_site rg_site_named(const char *name, size_t n);
 rg_op rg_site_op(rg_site site);
-/* Of its weight; rows NONE: it has none, and cols is how many columns it works on (NONE: it works on heads). */
+/* Of its weight. rows NONE: it has none, and cols is how many columns it works on; cols NONE: it works on
+ * heads. */
 rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
 rg_only rg_site_only(rg_site site);
 /* Whether only some models have the site, whatever is fused: their rg_config.extra has its bit. */
 bool rg_site_optional(rg_site site);
-/* The site whose output a linear site multiplies: attn_norm for attn_q. NONE for sites that are not linear. */
+/* The site whose output a linear site multiplies: attn_norm for attn_q. NONE for sites that are not
+ * linear. */
 rg_site rg_site_input(rg_site site);
 /* The next site of that operator behind this one; NONE. */
 rg_site rg_site_next(rg_site site, rg_op op);
