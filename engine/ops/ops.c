@@ -6,13 +6,7 @@ static const char *const ops[RG_OP_COUNT] = {
 #include "ops/ops.def"
 };
 
-static const struct {
-    const char *name;
-    rg_op op;
-    rg_extent rows, cols;
-    rg_only only;
-    rg_site input;
-} sites[RG_SITE_COUNT] = {
+const rg_site_row rg_sites[RG_SITE_COUNT] = {
 #define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) \
     {name, RG_OP_##op, RG_EXT_##rows, RG_EXT_##cols, RG_ONLY_##only, RG_SITE_##input},
 #include "ops/sites.def"
@@ -20,12 +14,6 @@ static const struct {
 _Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
 
 const char *rg_op_name(rg_op op) { return ops[op]; }
-const char *rg_site_name(rg_site site) { return sites[site].name; }
-rg_op rg_site_op(rg_site site) { return sites[site].op; }
-rg_extent rg_site_rows(rg_site site) { return sites[site].rows; }
-rg_extent rg_site_cols(rg_site site) { return sites[site].cols; }
-rg_only rg_site_only(rg_site site) { return sites[site].only; }
-rg_site rg_site_input(rg_site site) { return sites[site].input; }
 
 int64_t rg_extent_size(const rg_config *c, rg_extent e)
 {
@@ -38,8 +26,6 @@ int64_t rg_extent_size(const rg_config *c, rg_extent e)
     return 0;
 }
 
-bool rg_site_optional(rg_site s) { return sites[s].only != RG_ONLY_ALWAYS && sites[s].only != RG_ONLY_FUSED; }
-
 int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_OUTPUT_NORM; }
 
 bool rg_op_is_product(rg_op op)
@@ -50,13 +36,16 @@ bool rg_op_is_product(rg_op op)
 rg_site rg_site_next(rg_site s, rg_op op)
 {
     do s++;
-    while (s < RG_SITE_COUNT && sites[s].op != op);
+    while (s < RG_SITE_COUNT && rg_sites[s].op != op);
     return s;
 }
 
 /* The table keeps them around the linear: X_ORDER, X, X_BIAS. */
 rg_site rg_site_bias(rg_site s)
 {
-    return s + 1 < RG_SITE_COUNT && sites[s + 1].op == RG_OP_BIAS ? s + 1 : RG_SITE_NONE;
+    return s + 1 < RG_SITE_COUNT && rg_sites[s + 1].op == RG_OP_BIAS ? s + 1 : RG_SITE_NONE;
 }
-rg_site rg_site_order(rg_site s) { return s > 0 && sites[s - 1].op == RG_OP_REORDER ? s - 1 : RG_SITE_NONE; }
+rg_site rg_site_order(rg_site s)
+{
+    return s > 0 && rg_sites[s - 1].op == RG_OP_REORDER ? s - 1 : RG_SITE_NONE;
+}

@@ -46,30 +46,45 @@ int64_t rg_extent_size(const rg_config *c, rg_extent e);
 typedef enum rg_only { RG_ONLY_ALWAYS, RG_ONLY_TENSOR, RG_ONLY_FACTOR, RG_ONLY_ORDER, RG_ONLY_FUSED } rg_only;
 
 const char *rg_op_name(rg_op op);
-const char *rg_site_name(rg_site site);
-/* The site of that name of n bytes; RG_SITE_COUNT: none. */
-rg_site rg_site_named(const char *name, size_t n);
-rg_op rg_site_op(rg_site site);
+
+/* A row of sites.def. */
+typedef struct rg_site_row {
+    const char *name;
+    rg_op op;
+    rg_extent rows, cols;
+    rg_only only;
+    rg_site input;
+} rg_site_row;
+extern const rg_site_row rg_sites[RG_SITE_COUNT];
+
+static inline const char *rg_site_name(rg_site s) { return rg_sites[s].name; }
+static inline rg_op rg_site_op(rg_site s) { return rg_sites[s].op; }
 /* Of its weight. rows NONE: it has none, and cols is how many columns it works on; cols NONE: it works on
  * heads. */
-rg_extent rg_site_rows(rg_site site), rg_site_cols(rg_site site);
-rg_only rg_site_only(rg_site site);
+static inline rg_extent rg_site_rows(rg_site s) { return rg_sites[s].rows; }
+static inline rg_extent rg_site_cols(rg_site s) { return rg_sites[s].cols; }
+static inline rg_only rg_site_only(rg_site s) { return rg_sites[s].only; }
 /* Whether only some models have the site, whatever is fused: their rg_config.extra has its bit. */
-bool rg_site_optional(rg_site site);
+static inline bool rg_site_optional(rg_site s)
+{
+    return rg_sites[s].only != RG_ONLY_ALWAYS && rg_sites[s].only != RG_ONLY_FUSED;
+}
 /* The site whose output a linear site multiplies: attn_norm for attn_q. NONE for sites that are not
  * linear. */
-rg_site rg_site_input(rg_site site);
+static inline rg_site rg_site_input(rg_site s) { return rg_sites[s].input; }
+/* The site of that name of n bytes; NONE: none. */
+rg_site rg_site_named(const char *name, size_t n);
 /* The next site of that operator behind this one; NONE. */
 rg_site rg_site_next(rg_site site, rg_op op);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
 /* Products with a weight matrix, whatever is fused to them. */
 bool rg_op_is_product(rg_op op);
-/* The linear site whose weights a product reads: ffn_up of ffn_up_act. RG_SITE_COUNT for sites without. */
+/* The linear site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
 rg_site rg_site_linear(rg_site site);
 
 /* The site of the fused operator that may stand in for this one (or that this is), and whether this is the
- * first that it replaces; RG_SITE_COUNT: none. */
+ * first that it replaces; NONE: none. */
 rg_site rg_site_fused(rg_site site, bool *first);
 
 /* Whether the forward pass of such a model has the site, with the fusions of a mask on (0: every operator by
