@@ -1,4 +1,4 @@
-/* y = x W^T: which kernels, in which blocks. */
+/* y = x W^T: what the CPU has to choose from (ops/route.h chooses), and the blocks of each kernel. */
 #include <assert.h>
 #include <string.h>
 
