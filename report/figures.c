@@ -193,6 +193,7 @@ json_t *rg_object_write(rg_object_id object, const void *from, int digits)
 
 /* ---- reading ---- */
 
+static const double MOST_WHOLE = 0x1p62; /* fits an integer of JSON */
 enum { MOST_ROWS = 200000, MOST_LINES = 10000, MOST_NUMBERS = 1 << 24 };
 
 static const char *type_name(const json_t *v)
@@ -241,7 +242,7 @@ static const json_t *get(rg_object_id object, const json_t *o, const char *key)
 static bool has_word(const char *words, const char *word)
 {
     const size_t n = strlen(word);
-    for (const char *p = words; n > 0 && (p = strstr(p, word)); p++)
+    for (const char *p = words; n > 0 && !strchr(word, ' ') && (p = strstr(p, word)); p++)
         if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == 0)) return true;
     return false;
 }
@@ -312,12 +313,18 @@ static bool json_fits(rg_fig_kind k, const json_t *v)
     return true;
 }
 
+static bool may_be_null(rg_fig_kind k)
+{
+    return k == RG_FIG_MAP || k == RG_FIG_COUNTS0 || k == RG_FIG_NUMBERS0 || k == RG_FIG_ANY;
+}
+
 /* Objects by name stay JSON; each is read once for its checks. */
 static rg_status check_dict(const rg_fig *f, const json_t *v, rg_place *p, rg_err *err)
 {
     const char *key;
     json_t *e;
     rg_status st = json_is_object(v) ? RG_OK : wrong(p, f->key, v, kinds[f->kind].words, err);
+    const size_t was = st == RG_OK ? extend(p, f->key, -1) : 0;
     json_object_foreach ((json_t *)(uintptr_t)v, key, e) {
         void *o = st == RG_OK ? calloc(1, rg_objects[f->of].size) : NULL;
         if (!o) break;
@@ -325,6 +332,7 @@ static rg_status check_dict(const rg_fig *f, const json_t *v, rg_place *p, rg_er
         rg_object_free(f->of, o);
         free(o);
     }
+    if (st == RG_OK) p->path[was] = 0;
     return st;
 }
 
@@ -340,7 +348,8 @@ static rg_status read_fig(const rg_fig *f, void *at, const json_t *v, rg_place *
             break;
         }
         fits = json_is_number(v) && isfinite(x) &&
-            (x >= 0.0 || f->kind == RG_FIG_SIGNED || f->kind == RG_FIG_SREAL);
+            (x >= 0.0 || f->kind == RG_FIG_SIGNED || f->kind == RG_FIG_SREAL) &&
+            (!is_whole(f->kind) || (fabs(x) < MOST_WHOLE && x == rint(x)));
         *(double *)at = x;
         break;
     }
@@ -393,7 +402,7 @@ static rg_status read_fig(const rg_fig *f, void *at, const json_t *v, rg_place *
             const rg_status st = check_dict(f, v, p, err);
             if (st != RG_OK) return st;
         } else {
-            fits = none ? f->kind != RG_FIG_LINES : json_fits(f->kind, v);
+            fits = none ? may_be_null(f->kind) : json_fits(f->kind, v);
         }
         if (fits && !none) *(json_t **)at = json_incref((json_t *)(uintptr_t)v);
     }

@@ -19,6 +19,13 @@
 
 #include "guarded.h"
 
+/* cmocka compares floats only. NAN is near nothing. */
+#define assert_near(a, b, eps) \
+    do { \
+        const double got_ = (a), want_ = (b); \
+        if (!(fabs(got_ - want_) <= (eps))) fail_msg(#a " is %.17g, expected %.17g", got_, want_); \
+    } while (0)
+
 /* Path of a file in the optional data folder ($RIDGE_TEST_DATA, default ../shared/data beside the source
  * tree) in buf, or NULL after printing why the test skips: then return skip(). */
 static inline const char *optional_data(char *buf, size_t n, const char *rel)

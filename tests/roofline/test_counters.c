@@ -5,7 +5,6 @@
 
 #include "base/sysinfo.h"
 #include "ops/rec.h"
-#include "roof_fixture.h"
 #include "roofline/count/counters.h"
 
 static const rg_host *here(void)

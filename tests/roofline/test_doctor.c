@@ -277,7 +277,7 @@ static void test_output(void **state)
         json_decref(j);
         fclose(f);
         snprintf(cmd, sizeof cmd,
-            "python3 '%s/tests/roofline/check_json.py' '%s/report/schema/doctor.schema.json' %s",
+            "python3 '%s/tests/check_json.py' '%s/report/schema/doctor.schema.json' %s",
             RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path);
         const int rc = system(cmd);
         assert_true(WIFEXITED(rc) && (WEXITSTATUS(rc) == 0 || WEXITSTATUS(rc) == 77));

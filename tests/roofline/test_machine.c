@@ -1,7 +1,6 @@
 /* Roofs: interpolation, machine files (sound and broken), the cache, a short measurement. */
 #include "testing.h"
 
-#include "roof_fixture.h"
 #include "roofline/measure/roof_loops.h"
 #include "tempdir.h"
 

@@ -6,7 +6,6 @@
 
 #include "check_inside.h"
 #include "fake_tree.h"
-#include "roof_fixture.h"
 #include "roofline/count/socket.h"
 
 #define DEV "/sys/bus/event_source/devices/"

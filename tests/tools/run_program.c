@@ -208,7 +208,7 @@ const char *machine_file(void)
 int schema_check(const char *schema, const char *file)
 {
     char cmd[1500];
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/roofline/check_json.py' '%s/%s' '%s'", RIDGE_SOURCE_DIR,
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/check_json.py' '%s/%s' '%s'", RIDGE_SOURCE_DIR,
         RIDGE_SOURCE_DIR, schema, file);
     const int rc = system(cmd);
     const int code = WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;

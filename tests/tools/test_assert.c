@@ -2,24 +2,38 @@
  * with a kernel slowed down. */
 #include "json_util.h"
 
+#include "figures_fixture.h"
+
+static json_t *or_null(double x) { return isnan(x) ? json_null() : json_real(x); }
+
+static json_t *filled(rg_object_id id, json_t *o)
+{
+    json_t *rest = figures_of(id, 1, true);
+    assert_int_equal(json_object_update_missing(o, rest), 0);
+    json_decref(rest);
+    return o;
+}
+
+static json_t *result(const char *test, int prompt, int gen, double ts, double low, double high, double mbu)
+{
+    const int tokens = prompt + gen;
+    return filled(RG_OBJ_result,
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:i, s:i, s:[], s:[]}",
+            "test", test, "setting", "default", "model_type", "m f16", "dtype", "f16", "n_prompt", prompt,
+            "n_gen", gen, "tokens", tokens, "n_seq", 1, "median_ts", ts, "median_ns", 1e9 * tokens / ts,
+            "ci95_low_ts", or_null(low), "ci95_high_ts", or_null(high), "mbu", mbu, "model_size", 1000,
+            "bytes_counted", gen ? 1000 * gen : 10 * prompt, "samples_ns", "samples_ts"));
+}
+
 /* A bench of one setting: pp and tg with the given medians and intervals. */
 static const char *saved(const char *name, double pp, double tg, double tg_low, double tg_high)
 {
-    char text[2048];
     const char *path = scratch(name);
-    snprintf(text, sizeof text,
-        "{\"schema\": \"ridge.bench\", \"version\": 1, \"results\": ["
-        "{\"test\": \"pp512\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 512, "
-        "\"n_gen\": 0, \"tokens\": 512, \"dtype\": \"f16\","
-        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": null, \"ci95_high_ts\": null, \"mbu\": 0.1, "
-        "\"model_size\": 1000, \"bytes_counted\": 5120},"
-        "{\"test\": \"tg128 @ d64\", \"setting\": \"default\", \"model_type\": \"m f16\", \"n_prompt\": 0, "
-        "\"n_gen\": 128, \"tokens\": 128, \"dtype\": \"f16\","
-        " \"median_ts\": %g, \"median_ns\": %g, \"ci95_low_ts\": %g, \"ci95_high_ts\": %g, \"mbu\": 0.8, "
-        "\"mfu\": null, \"model_size\": 1000, "
-        "\"bytes_counted\": 128000}]}",
-        pp, 512e9 / pp, tg, 128e9 / tg, tg_low, tg_high);
-    write_bytes(path, text, strlen(text));
+    json_t *j = filled(RG_OBJ_bench,
+        json_pack("{s:[o, o]}", "results", result("pp512", 512, 0, pp, NAN, NAN, 0.1),
+            result("tg128 @ d64", 0, 128, tg, tg_low, tg_high, 0.8)));
+    assert_int_equal(json_dump_file(j, path, 0), 0);
+    json_decref(j);
     return path;
 }
 

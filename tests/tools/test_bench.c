@@ -40,7 +40,7 @@ static void check_result(const json_t *r)
     assert_true(fabs(number(r, "gbps") - number(r, "bytes_counted") / median) < 1e-6 * number(r, "gbps"));
     assert_true(
         fabs(number(r, "ai") * number(r, "bytes_counted") - number(r, "flop")) < 1e-6 * number(r, "flop"));
-    const double ideal = number_or_null(r, "analytic_t_ns");
+    const double ideal = number_or_null(r, "ideal_ns");
     if (isfinite(ideal))
         assert_true(fabs(number(r, "roof_fraction") - ideal / median) < 1e-6 * number(r, "roof_fraction"));
 }

@@ -231,7 +231,7 @@ static void ablation(void **state)
         "pinned threads", "fused activation", "fused additions", "fused rotation", "fused norms", "tg4 x4",
         "all together"};
     for (size_t i = 0; i < 11; i++) {
-        const json_t *l = item(all, "switch", names[i]);
+        const json_t *l = item(all, "name", names[i]);
         assert_true(number(json_object_get(l, "decode_alone"), "speedup") > 0.0);
         if (i < 9) assert_true(number(json_object_get(l, "prefill_with_others"), "speedup") > 0.0);
     }

@@ -157,12 +157,12 @@ static void test_documents(void **state)
     done(&o);
     same_page("sweep.json", "sweep.html");
     expect_error(ridge("report", scratch("bench.json"), scratch("sweep.json"), "-o", scratch("z.html"), NULL),
-        2, "expected it alone", NULL);
+        2, "stands alone", NULL);
     static const char half[] =
         "{\"schema\": \"ridge.roofline\", \"version\": 1, \"cases\": [{\"input\": {}}]}";
     write_bytes(scratch("half.json"), half, sizeof half - 1);
     expect_error(ridge("report", scratch("half.json"), "-o", scratch("z.html"), NULL), 3, "half.json",
-        "missing", "ridge roofline -o json", NULL);
+        "found nothing", "ridge roofline -o json", NULL);
     assert_false(file_exists(scratch("z.html")));
 }
 

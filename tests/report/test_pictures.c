@@ -27,16 +27,14 @@ static rg_report *make(const rg_machine *m, const char *name, const char *dtype,
     return r;
 }
 
-static rg_saved save(rg_report **r, int n)
+static rg_reports save(rg_report **r, int n)
 {
-    rg_saved s = {0};
-    rg_err err = {0};
-    if (rg_saved_add_reports(&s, (const rg_report *const *)r, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    rg_reports s = fixture_reports((const rg_report *const *)r, n);
     for (int i = 0; i < n; i++) rg_report_close(r[i]);
     return s;
 }
 
-static char *draw(const rg_picture *p, const rg_saved *s, size_t run, bool embedded)
+static char *draw(const rg_picture *p, const rg_reports *s, size_t run, bool embedded)
 {
     char *text = NULL;
     size_t len = 0;
@@ -82,10 +80,11 @@ static void test_all(void **state)
         rg_report *r[2] = {make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL, "f16", 8),
             make(variant == 1 ? &unknown : &known, variant == 2 ? HOSTILE : NULL,
                 variant == 3 ? "f16" : "q4g64", 16)};
-        rg_saved s = save(r, 2);
-        int drawn = 0;
-        for (int i = 0; i < rg_n_pictures; i++)
-            for (size_t run = 0; run < (rg_pictures[i].of_set ? 1 : s.n); run++) {
+        rg_reports s = save(r, 2);
+        int drawn = 0, of_runs = 0;
+        for (int i = 0; i < rg_n_pictures; i++) {
+            of_runs += rg_pictures[i].kind == RG_DOC_profile;
+            for (size_t run = 0; run < rg_picture_count(&rg_pictures[i], &s); run++) {
                 if (!rg_pictures[i].can(&s, run)) continue;
                 char *a = draw(&rg_pictures[i], &s, run, false), *b = draw(&rg_pictures[i], &s, run, false),
                      *page = draw(&rg_pictures[i], &s, run, true);
@@ -99,8 +98,9 @@ static void test_all(void **state)
                 free(b);
                 free(page);
             }
-        assert_true(drawn >= 2 * rg_n_pictures - 3);
-        rg_saved_close(&s);
+        }
+        assert_true(drawn >= 2 * of_runs - 3);
+        rg_reports_close(&s);
     }
 }
 
@@ -111,11 +111,11 @@ static void test_points(void **state)
     for (int u = 0; u < 2; u++) {
         if (u) m.n_bw = 0; /* no bandwidth, so no analytic height: the measured points stay */
         rg_report *r = make(&m, NULL, NULL, 0);
-        rg_saved s = save(&r, 1);
+        rg_reports s = save(&r, 1);
         int groups = 0;
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
             for (int g = 0; g < RG_OPGROUP_COUNT; g++)
-                groups += rg_saved_group_of(&s.run[0], (rg_phase)ph, (rg_opgroup)g).flop > 0.0;
+                groups += rg_run_group(&s.run[0], (rg_phase)ph, (rg_opgroup)g).flop > 0.0;
         assert_int_equal(groups, 2 * RG_OPGROUP_COUNT);
         char *t = draw(named("roofline"), &s, 0, false);
         assert_int_equal(svg_count(t, "data-kind=\"measured\""), groups);
@@ -125,13 +125,13 @@ static void test_points(void **state)
         free(t);
         t = draw(named("time"), &s, 0, false);
         int rows = 0;
-        for (size_t i = 0; i < s.run[0].n_ops; i++) rows += s.run[0].op[i].layer < 0;
+        for (size_t i = 0; i < s.run[0].d->n_ops; i++) rows += s.run[0].d->ops[i].layer < 0;
         assert_int_equal(svg_count(t, "data-op=\""), rows);
         free(t);
         t = draw(named("heat"), &s, 0, false); /* a cell per row of a layer */
-        assert_int_equal(svg_count(t, "data-op=\""), s.run[0].n_ops - (size_t)rows);
+        assert_int_equal(svg_count(t, "data-op=\""), s.run[0].d->n_ops - (size_t)rows);
         free(t);
-        rg_saved_close(&s);
+        rg_reports_close(&s);
     }
 }
 
@@ -142,14 +142,14 @@ static void test_latency(void **state)
     (void)state;
     const rg_machine m = fixture_machine();
     rg_report *r = make(&m, NULL, NULL, 0);
-    rg_saved s = save(&r, 1);
+    rg_reports s = save(&r, 1);
     char *t = draw(named("latency"), &s, 0, false);
-    assert_int_equal(svg_count(t, "data-kind=\"call\""), json_array_size(s.run[0].phase[RG_DECODE].series));
+    assert_int_equal(svg_count(t, "data-kind=\"call\""), json_array_size(s.run[0].phase[RG_DECODE].call_ns));
     assert_int_equal(svg_count(t, "data-kind=\"percentile\""), 3);
     free(t);
-    json_t *root = json_deep_copy(s.root[0]), *phase = json_array_get(json_object_get(root, "phases"), 1),
+    json_t *root = json_deep_copy(s.doc->json), *phase = json_array_get(json_object_get(root, "phases"), 1),
            *series = json_array();
-    rg_saved_close(&s);
+    rg_reports_close(&s);
     for (int i = 0; i < 1000; i++)
         json_array_append_new(series, json_integer(i == 500 ? 90000000 : 1000000 + i % 7));
     json_object_set_new(phase, "call_ns", series);
@@ -157,8 +157,9 @@ static void test_latency(void **state)
     json_object_set_new(phase, "p90_ns", json_real(1000006));
     json_object_set_new(phase, "p99_ns", json_real(1000006));
     rg_err err = {0};
-    char *text = json_dumps(root, 0);
-    assert_int_equal(rg_saved_add_text(&s, text, strlen(text), "long", &err), RG_OK);
+    rg_doc d;
+    assert_int_equal(rg_doc_open(&d, root, "long", &err), RG_OK);
+    assert_int_equal(rg_reports_add(&s, &d, "long", &err), RG_OK);
     t = draw(named("latency"), &s, 0, false);
     check(t);
     assert_int_equal(svg_count(t, "data-kind=\"call\""), 334); /* three steps each, the last one alone */
@@ -168,14 +169,12 @@ static void test_latency(void **state)
     assert_non_null(strstr(t, "<title>tokens at positions")); /* lines of a tooltip stay lines */
     assert_null(strstr(t, "?fastest"));
     free(t);
-    free(text);
+    rg_reports_close(&s);
     json_array_set_new(series, 7, json_string("fast"));
-    text = json_dumps(root, 0);
-    assert_int_equal(rg_saved_add_text(&s, text, strlen(text), "wrong", &err), RG_E_FILE);
+    assert_int_equal(rg_doc_open(&d, root, "wrong", &err), RG_E_FILE);
     assert_non_null(strstr(err.msg, "call_ns"));
-    free(text);
+    rg_doc_close(&d);
     json_decref(root);
-    rg_saved_close(&s);
 }
 
 static void test_groups_are_sums(void **state)
@@ -183,20 +182,20 @@ static void test_groups_are_sums(void **state)
     (void)state;
     const rg_machine m = fixture_machine();
     rg_report *r = make(&m, NULL, NULL, 0);
-    rg_saved s = save(&r, 1);
+    rg_reports s = save(&r, 1);
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         double t = 0.0, flop = 0.0, bytes = 0.0;
         for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
-            const rg_saved_group w = rg_saved_group_of(&s.run[0], (rg_phase)ph, (rg_opgroup)g);
+            const rg_group w = rg_run_group(&s.run[0], (rg_phase)ph, (rg_opgroup)g);
             t += w.t_ns;
             flop += w.flop;
-            bytes += w.counted.total;
+            bytes += w.counted.total_bytes;
         }
         assert_true(t == s.run[0].phase[ph].ops_ns);
         assert_true(flop == s.run[0].phase[ph].flop);
         assert_true(bytes == s.run[0].phase[ph].bytes_counted);
     }
-    rg_saved_close(&s);
+    rg_reports_close(&s);
 }
 
 static void test_machine(void **state)

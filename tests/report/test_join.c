@@ -3,6 +3,7 @@
 
 #include "ops/probe.h"
 #include "report/join.h"
+#include "report/verdict.h"
 #include "roof_fixture.h"
 
 static rg_report *build(const rg_machine *m, const rg_model_info *i, const rg_run_info *u, const rg_log *l)
@@ -23,6 +24,16 @@ static rg_report *build_default(const rg_machine *m)
     rg_log_close(&l);
     return r;
 }
+
+/* What the document says of a site. */
+static const rg_doc_op *op_of(const rg_reports *s, rg_phase phase, rg_site site)
+{
+    const rg_doc_op *o = rg_run_op(&s->run[0], phase, rg_site_name(site));
+    assert_non_null(o);
+    return o;
+}
+
+static rg_reports reports_of(const rg_report *r) { return fixture_reports(&r, 1); }
 
 static void test_ideal(void **state)
 {
@@ -84,10 +95,18 @@ static void test_row(void **state)
     assert_near(w->ideal_ns, 2 * 65536 / 200.0, 1e-6);
     assert_int_equal(w->t_ns, 2 * (2000 + 10 * RG_SITE_ATTN_Q));
     assert_int_equal(w->bound, RG_BOUND_OVERHEAD); /* 328 ns are less than two barriers of 500 */
-    assert_near(rg_row_gflops(w), 131072.0 / (double)w->t_ns, 1e-9);
-    assert_near(rg_row_gbps(w), (double)(4352 + 8192 + 4096) / (double)w->t_ns, 1e-9);
-    assert_near(rg_row_fraction(w), 655.36 / (double)w->t_ns, 1e-9);
-    assert_near(rg_row_attainable(w), 200.0, 1e-9);
+    rg_reports s = reports_of(r);
+    const rg_doc_op *o = op_of(&s, RG_PREFILL, RG_SITE_ATTN_Q);
+    assert_near(o->gflops, 131072.0 / (double)w->t_ns, 1e-7);
+    assert_near(o->gbps, (double)(4352 + 8192 + 4096) / (double)w->t_ns, 1e-7);
+    assert_near(o->roof_fraction, 655.36 / (double)w->t_ns, 1e-9);
+    assert_near(o->attainable_gflops, 200.0, 1e-7);
+    assert_near(o->analytic.ideal_ns, 655.36, 1e-6);
+    assert_near(o->bytes_ratio, (4352.0 + 8192 + 4096) / (4352 + 4096 + 4096), 1e-8);
+    assert_string_equal(o->kernel, "gemm q4g64 avx512");
+    assert_string_equal(o->roof, "fp32 fma avx512");
+    assert_string_equal(o->bound, "overhead");
+    rg_reports_close(&s);
     assert_string_equal(rg_row_kernel(buf, sizeof buf, w), "gemm q4g64 avx512");
     assert_string_equal(rg_row_roof(buf, sizeof buf, w), "fp32 fma avx512");
     assert_string_equal(rg_row_wtype(buf, sizeof buf, w), "q4g64");
@@ -111,12 +130,15 @@ static void test_zero_flop(void **state)
     rg_report *r = build_default(&m);
     const rg_row *w = rg_report_row(r, RG_DECODE, RG_SITE_ATTN_KV_PUT);
     assert_non_null(w);
-    assert_near(rg_intensity(w->analytic.flop, rg_tally_bytes(&w->analytic)), 0.0, 0.0);
-    assert_near(rg_row_gflops(w), 0.0, 0.0);
-    assert_true(isnan(rg_row_attainable(w)));
+    rg_reports s = reports_of(r);
+    const rg_doc_op *o = op_of(&s, RG_DECODE, RG_SITE_ATTN_KV_PUT);
+    assert_near(o->ai_analytic, 0.0, 0.0);
+    assert_near(o->gflops, 0.0, 0.0);
+    assert_true(isnan(o->attainable_gflops));
     /* per call 8 * 2 * 16 bytes read, 2 * 2 * (16 + 16) written to the cache, 6 calls */
     assert_near(w->ideal_ns, 6 * (256 / 100.0 + 128 / 10.0), 1e-6);
-    assert_true(rg_row_fraction(w) > 0.0 && rg_row_fraction(w) < 1.0);
+    assert_true(o->roof_fraction > 0.0 && o->roof_fraction < 1.0);
+    rg_reports_close(&s);
     rg_report_close(r);
 }
 
@@ -181,19 +203,26 @@ static void test_unknown_roofs(void **state)
     m.peak[RG_PEAK_FP32_AVX512].value = 0.0;
     rg_report *r = build_default(&m);
     char buf[64];
-    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q),
-                 *zero = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_KV_PUT);
-    assert_true(isnan(rg_row_fraction(w)) && isnan(rg_row_attainable(w)));
+    rg_reports s = reports_of(r);
+    const rg_row *w = rg_report_row(r, RG_PREFILL, RG_SITE_ATTN_Q);
+    const rg_doc_op *o = op_of(&s, RG_PREFILL, RG_SITE_ATTN_Q),
+                    *zero = op_of(&s, RG_PREFILL, RG_SITE_ATTN_KV_PUT);
+    assert_true(isnan(o->roof_fraction) && isnan(o->attainable_gflops));
+    assert_true(!o->bound && !o->roof && o->roof_reason);
     assert_int_equal(w->bound, RG_BOUND_UNKNOWN);
     assert_null(rg_row_roof(buf, sizeof buf, w));
-    assert_true(isfinite(rg_row_fraction(zero))); /* needs no arithmetic, so no peak */
+    assert_true(isfinite(zero->roof_fraction)); /* needs no arithmetic, so no peak */
     assert_non_null(rg_report_no_roof(r));
+    assert_string_equal(rg_run_no_roof(&s.run[0]), rg_report_no_roof(r));
     assert_true(isnan(r->phase[RG_PREFILL].mfu) && isfinite(r->phase[RG_PREFILL].mbu));
+    rg_reports_close(&s);
     rg_report_close(r);
 
     m.n_bw = 0;
     r = build_default(&m);
-    for (int i = 0; i < r->n_rows; i++) assert_true(isnan(rg_row_fraction(&r->row[i])));
+    s = reports_of(r);
+    for (size_t i = 0; i < s.run->d->n_ops; i++) assert_true(isnan(s.run->d->ops[i].roof_fraction));
+    rg_reports_close(&s);
     assert_true(isnan(r->phase[RG_DECODE].mbu));
     rg_report_close(r);
 }
@@ -327,22 +356,22 @@ static void test_served_from_cache(void **state)
         for (int k = 0; k < r->n_rows; k++) {
             const rg_row *w = &r->row[k];
             /* 10 GB/s at what a call of the fixture streams */
-            const bool above = rg_row_gbps(w) > 1.02 * 10.0;
+            const bool above = (double)rg_tally_bytes(&w->counted) / (double)w->t_ns > 1.02 * 10.0;
             assert_int_equal(w->from_cache, above);
             marked += above;
             plain += !above;
         }
         if (speed == 1) assert_true(marked == 0 && plain > 0);
         if (speed == 4096) assert_true(marked > 0);
-        char *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1),
-             *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+        char *md = fixture_text(rg_profile_md, (const rg_report *const *)&r, 1),
+             *json = fixture_text(fixture_json, (const rg_report *const *)&r, 1);
         assert_int_equal(strstr(json, "\"served_from_cache\": true") != NULL, marked > 0);
-        assert_int_equal(strstr(md, "* |") != NULL, marked > 0);
+        assert_int_equal(strstr(md, "| yes ") != NULL, marked > 0);
         free(md);
         free(json);
         rg_report_close(r);
         r = build(&none, &i, &u, &l); /* without a roof nothing is known */
-        json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1);
+        json = fixture_text(fixture_json, (const rg_report *const *)&r, 1);
         assert_true(
             strstr(json, "\"served_from_cache\": null") && !strstr(json, "\"served_from_cache\": true"));
         free(json);
@@ -381,8 +410,8 @@ static void test_noise(void **state)
         for (size_t k = 0, n = 0; k < l.n_steps; k++)
             if (l.step[k].phase == RG_DECODE) assert_int_equal(d->call_ns[n++], l.step[k].t_ns);
         assert_true(d->p50_ns <= d->p90_ns && d->p90_ns <= d->p99_ns);
-        char *json = fixture_text(rg_report_json, (const rg_report *const *)&r, 1),
-             *md = fixture_text(rg_report_md, (const rg_report *const *)&r, 1);
+        char *json = fixture_text(fixture_json, (const rg_report *const *)&r, 1),
+             *md = fixture_text(rg_profile_md, (const rg_report *const *)&r, 1);
         assert_non_null(strstr(json, "\"minor_faults\": 77"));
         assert_non_null(strstr(md, "77 page faults"));
         assert_int_equal(strstr(json, "\"noisy\": true") != NULL, what > 0);
@@ -404,7 +433,8 @@ static void test_character(void **state)
         rg_phase_sum *p = &r->phase[RG_DECODE];
         p->mem_ns = memory ? 3000.0 : 1000.0;
         p->flop_ns = 2000.0;
-        rg_verdict_run(&v, r);
+        rg_reports s = reports_of(r);
+        rg_verdict_run(&v, &s.run[0]);
         int said[2] = {0, 0};
         for (int i = 0; i < v.n; i++) {
             if (strncmp(v.s[i], "decode", 6) != 0) continue;
@@ -415,6 +445,7 @@ static void test_character(void **state)
         assert_int_equal(said[memory], 1);
         assert_int_equal(said[!memory], 0);
         rg_lines_free(&v);
+        rg_reports_close(&s);
     }
     rg_report_close(r);
 }

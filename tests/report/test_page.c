@@ -11,7 +11,7 @@
 
 static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x \x01\xff";
 
-static rg_saved make(const char *name, int n, bool layers, char **json)
+static rg_reports make(const char *name, int n, bool layers, char **json)
 {
     static const char *const types[] = {"f16", "q4g64"};
     const rg_machine m = fixture_machine();
@@ -29,23 +29,10 @@ static rg_saved make(const char *name, int n, bool layers, char **json)
         if (rg_report_build(&r[i], &m, &info, &u, &l, &err) != RG_OK) fail_msg("%s", err.msg);
         rg_log_close(&l);
     }
-    rg_saved s = {0};
-    if (rg_saved_add_reports(&s, (const rg_report *const *)r, n, &err) != RG_OK) fail_msg("%s", err.msg);
-    if (json) *json = json_dumps(s.root[0], JSON_SORT_KEYS);
+    rg_reports s = fixture_reports((const rg_report *const *)r, n);
+    if (json) *json = json_dumps(s.doc->json, JSON_SORT_KEYS);
     for (int i = 0; i < n; i++) rg_report_close(r[i]);
     return s;
-}
-
-static char *page_of(const rg_saved *s)
-{
-    char *text = NULL;
-    size_t len = 0;
-    rg_err err = {0};
-    FILE *f = open_memstream(&text, &len);
-    if (rg_page_write(f, s, &err) != RG_OK) fail_msg("%s", err.msg);
-    fclose(f);
-    assert_int_equal(strlen(text), len);
-    return text;
 }
 
 /* Text between the marks, which must both be there; the first time. */
@@ -157,6 +144,21 @@ static void check_page(const char *t)
     free(script);
 }
 
+static int pictures_of(const rg_picture *p, const rg_reports *s)
+{
+    int n = 0;
+    for (size_t i = 0; i < rg_picture_count(p, s); i++) n += p->can(s, i);
+    return n;
+}
+
+static void add_json(rg_reports *s, json_t *j)
+{
+    rg_doc d;
+    rg_err err = {0};
+    if (rg_doc_open(&d, j, "test", &err) != RG_OK || rg_reports_add(s, &d, "test", &err) != RG_OK)
+        fail_msg("%s", err.msg);
+}
+
 static void test_page(void **state)
 {
     (void)state;
@@ -164,8 +166,8 @@ static void test_page(void **state)
         const bool layers = variant & 1;
         const int n = variant & 2 ? 2 : 1;
         char *json;
-        rg_saved s = make(variant == 1 ? HOSTILE : NULL, n, layers, &json);
-        char *t = page_of(&s), *again = page_of(&s);
+        rg_reports s = make(variant == 1 ? HOSTILE : NULL, n, layers, &json);
+        char *t = fixture_show(rg_page_write, &s), *again = fixture_show(rg_page_write, &s);
         assert_string_equal(t, again);
         check_page(t);
         assert_null(strstr(t, "alert(1)</"));
@@ -173,13 +175,14 @@ static void test_page(void **state)
         assert_null(strstr(t, ">nan"));
         /* a table row per operator row, in the order of the file */
         size_t rows = 0;
-        for (size_t i = 0; i < s.n; i++) rows += s.run[i].n_ops;
+        for (size_t i = 0; i < s.n; i++) rows += s.run[i].d->n_ops;
         assert_int_equal(svg_count(t, "<tr data-op=\""), rows);
         assert_int_equal(svg_count(t, "class=\"ops\""), (layers ? 2 : 1) * n);
         for (int i = 0; i < rg_n_pictures; i++) {
             char mark[64];
+            if (rg_pictures[i].kind != RG_DOC_profile) continue;
             snprintf(mark, sizeof mark, "data-chart=\"%s\"", rg_pictures[i].name);
-            if (svg_count(t, mark) != (rg_pictures[i].can(&s, 0) ? rg_pictures[i].of_set ? 1 : n : 0))
+            if (svg_count(t, mark) != (pictures_of(&rg_pictures[i], &s)))
                 fail_msg("%s: %d pictures", rg_pictures[i].name, svg_count(t, mark));
         }
         /* what is embedded is the file */
@@ -210,7 +213,7 @@ static void test_page(void **state)
         free(json);
         free(t);
         free(again);
-        rg_saved_close(&s);
+        rg_reports_close(&s);
     }
 }
 
@@ -219,18 +222,17 @@ static void test_page(void **state)
 static void test_packing(void **state)
 {
     (void)state;
-    rg_err err = {0};
     char *json;
-    rg_saved s = make(NULL, 1, false, &json), long_one = {0};
-    json_t *j = json_deep_copy(s.root[0]), *rows = json_array();
+    rg_reports s = make(NULL, 1, false, &json), long_one = {0};
+    json_t *j = json_deep_copy(s.doc->json), *rows = json_array();
     for (int i = 0; i < 1000; i++)
         json_array_append_new(rows,
             json_pack("{s:i, s:s, s:i, s:n, s:{s:i, s:f}, s:i}", "few", i % 3, "same", "x", "many", i % 200,
                 "none", "nested", "a", i % 70, "b", 0.5 * (i % 7), "all", i * i));
     json_object_set_new(j, "rows", rows);
     char *text = json_dumps(j, JSON_SORT_KEYS);
-    assert_int_equal(rg_saved_add_text(&long_one, text, strlen(text), "long.json", &err), RG_OK);
-    char *t = page_of(&long_one), *data = between(t, "id=\"ridge-data\">", "</script>");
+    add_json(&long_one, j);
+    char *t = fixture_show(rg_page_write, &long_one), *data = between(t, "id=\"ridge-data\">", "</script>");
     json_t *d = json_loads(data, 0, NULL), *file = unpack(json_array_get(json_object_get(d, "files"), 0));
     char *again = json_dumps(file, JSON_SORT_KEYS);
     assert_string_equal(again, text);
@@ -254,8 +256,8 @@ static void test_packing(void **state)
     free(t);
     free(data);
     free(json);
-    rg_saved_close(&s);
-    rg_saved_close(&long_one);
+    rg_reports_close(&s);
+    rg_reports_close(&long_one);
 }
 
 /* A file that uses the packing's own markers is embedded as it is. */
@@ -263,13 +265,11 @@ static void test_markers(void **state)
 {
     (void)state;
     char *json;
-    rg_saved s = make(NULL, 1, false, &json), evil = {0};
-    rg_err err = {0};
-    json_t *j = json_deep_copy(s.root[0]);
+    rg_reports s = make(NULL, 1, false, &json), evil = {0};
+    json_t *j = json_deep_copy(s.doc->json);
     json_object_set_new(j, "extra", json_pack("{s:[s], s:[]}", "$d", "</script>", "$i"));
-    char *text = json_dumps(j, 0);
-    assert_int_equal(rg_saved_add_text(&evil, text, strlen(text), "evil.json", &err), RG_OK);
-    char *t = page_of(&evil), *data = between(t, "id=\"ridge-data\">", "</script>");
+    add_json(&evil, j);
+    char *t = fixture_show(rg_page_write, &evil), *data = between(t, "id=\"ridge-data\">", "</script>");
     json_t *d = json_loads(data, 0, NULL);
     assert_true(json_is_false(json_object_get(d, "packed")));
     assert_true(json_equal(json_array_get(json_object_get(d, "files"), 0), j));
@@ -277,10 +277,9 @@ static void test_markers(void **state)
     json_decref(j);
     free(t);
     free(data);
-    free(text);
     free(json);
-    rg_saved_close(&s);
-    rg_saved_close(&evil);
+    rg_reports_close(&s);
+    rg_reports_close(&evil);
 }
 
 int main(void)

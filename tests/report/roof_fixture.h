@@ -2,8 +2,6 @@
 #ifndef RG_ROOF_FIXTURE_H
 #define RG_ROOF_FIXTURE_H
 
-#include <math.h>
-
 #include "report/report.h"
 
 /* Read 100 GB/s up to 1 MiB, 10 GB/s from 1 GiB, peaks 10 / 100 / 200 GFLOP/s, a barrier of 500 ns. */
@@ -16,15 +14,13 @@ rg_run_info fixture_run(void);
  * ns. Close with rg_log_close. */
 void fixture_log(rg_log *log);
 
-/* cmocka compares floats only. NAN is near nothing. */
-#define assert_near(a, b, eps) \
-    do { \
-        const double got_ = (a), want_ = (b); \
-        if (!(fabs(got_ - want_) <= (eps))) fail_msg(#a " is %.17g, expected %.17g", got_, want_); \
-    } while (0)
+/* The document of runs of one session, opened; reports stay the caller's. Close with rg_reports_close. */
+rg_reports fixture_reports(const rg_report *const *r, int n);
 
-/* What a printer wrote; the caller frees. */
-typedef rg_status fixture_print(FILE *f, const rg_report *const *r, int n, rg_err *err);
-char *fixture_text(fixture_print *print, const rg_report *const *r, int n);
+/* What a view of their document wrote; the caller frees. */
+typedef rg_status fixture_view(FILE *f, const rg_reports *s, rg_err *err);
+char *fixture_show(fixture_view *view, const rg_reports *s);
+char *fixture_text(fixture_view *view, const rg_report *const *r, int n);
+fixture_view fixture_json; /* as `-o json` */
 
 #endif

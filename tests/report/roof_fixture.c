@@ -146,14 +146,35 @@ void fixture_log(rg_log *log)
     for (int64_t i = 0; i < 3; i++) call(log, RG_DECODE, 1, 8 + i);
 }
 
-char *fixture_text(fixture_print *print, const rg_report *const *r, int n)
+rg_reports fixture_reports(const rg_report *const *r, int n)
+{
+    rg_reports s = {0};
+    rg_doc d;
+    rg_err err = {0};
+    if (rg_report_doc(&d, r, n, &err) != RG_OK || rg_reports_add(&s, &d, "fixture", &err) != RG_OK)
+        fail_msg("%s", err.msg);
+    return s;
+}
+
+char *fixture_show(fixture_view *view, const rg_reports *s)
 {
     char *text = NULL;
     size_t len = 0;
     rg_err err = {0};
     FILE *f = open_memstream(&text, &len);
     assert_non_null(f);
-    if (print(f, r, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (view(f, s, &err) != RG_OK) fail_msg("%s", err.msg);
     fclose(f);
+    assert_int_equal(strlen(text), len);
     return text;
 }
+
+char *fixture_text(fixture_view *view, const rg_report *const *r, int n)
+{
+    rg_reports s = fixture_reports(r, n);
+    char *text = fixture_show(view, &s);
+    rg_reports_close(&s);
+    return text;
+}
+
+rg_status fixture_json(FILE *f, const rg_reports *s, rg_err *err) { return rg_doc_json(f, s->doc, err); }
