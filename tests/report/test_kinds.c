@@ -101,25 +101,33 @@ static json_t *ablation(const char *name)
     return j;
 }
 
+static json_t *case_op(const char *phase, const char *site, double flop, double ns)
+{
+    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:f, s:f, s:f}", "phase", phase, "op", "linear", "site",
+        site, "calls", 1, "bound", "memory", "flop", flop, "total_bytes", 1e9, "t_ns", ns, "ai", 1e-9 * flop);
+}
+
 static json_t *roofline(const char *hardware, bool study)
 {
     json_t *cases = json_array(), *j;
     for (int b = 1; b <= 4; b *= 2) {
-        json_t *op = json_pack("[{s:s, s:s, s:s, s:f, s:f, s:f, s:f}, {s:s, s:s, s:s, s:f, s:f, s:f, s:f}]",
-            "phase", "decode", "site", "attn_q", "bound", "memory", "flop", 1e9 * b, "total_bytes", 1e9,
-            "t_ns", 1e7, "ai", 1.0 * b, "phase", "prefill", "site", "ffn_up", "bound", "compute", "flop",
-            1e12, "total_bytes", 1e9, "t_ns", 1e9, "ai", 1e3);
+        json_t *in = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "model", "m",
+                   "hardware", hardware, "dtype", "f16", "head_dtype", "f16", "act", "f32", "kv_k", "f16",
+                   "kv_v", "f16", "batch", b, "seqlen", 128, "ubatch", 0, "tp", 1, "fuse", "none"),
+               *dims = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b}", "hidden", 64, "ffn", 128,
+                   "layers", 2, "heads", 4, "kv_heads", 2, "head_dim", 16, "vocab", 96, "tied", 0),
+               *ops = json_pack("[o, o]", case_op("decode", "attn_q", 1e9 * b, 1e7),
+                   case_op("prefill", "ffn_up", 1e12, 1e9));
         json_array_append_new(cases,
-            json_pack("{s:s, s:{s:s, s:s, s:s, s:i, s:i, s:i}, s:o, s:{s:{s:f, s:f}, s:{s:f, s:f}}}", "label",
-                "a step", "input", "model", "m", "hardware", hardware, "dtype", "f16", "batch", b, "seqlen",
-                128, "tp", 1, "ops", op, "total", "prefill", "t_ns", 1e9, "tokens_per_s", 128.0, "decode",
-                "t_ns", 1e7, "tokens_per_s", 100.0 * b));
+            json_pack("{s:s, s:o, s:o, s:s, s:o, s:{}, s:n, s:{s:{s:f, s:f}, s:{s:f, s:f}}}", "label",
+                "a step", "input", in, "dims", dims, "hardware_source", "a table", "ops", ops, "memory",
+                "task", "total", "prefill", "t_ns", 1e9, "tokens_per_s", 128.0, "decode", "t_ns", 1e7,
+                "tokens_per_s", 100.0 * b));
     }
-    j = json_pack("{s:s, s:i, s:s, s:s, s:[{s:s, s:s, s:f, s:[f], s:[{s:f, s:n}]}], s:o, s:[s]}", "schema",
-        "ridge.roofline", "version", 1, "cost", "exact", "stage", "all", "hardware", "name", hardware,
-        "source", "a table", "bandwidth_gbps", 100.0, "peaks_gflops", 1000.0, "levels", "bytes", 1e6, "gbps",
-        "cases", cases, "verdict", "x");
-    json_object_set_new(j, "command", json_string("ridge roofline"));
+    j = json_pack("{s:s, s:i, s:s, s:s, s:s, s:[{s:s, s:s, s:f, s:[f], s:[{s:f, s:n}]}], s:o, s:[s]}",
+        "schema", "ridge.roofline", "version", 1, "cost", "exact", "command", "ridge roofline", "stage",
+        "all", "hardware", "name", hardware, "source", "a table", "bandwidth_gbps", 100.0, "peaks_gflops",
+        1000.0, "levels", "bytes", 1e6, "gbps", "cases", cases, "verdict", "x");
     if (study)
         json_object_set_new(j, "study", json_pack("{s:s, s:s}", "name", "ablation", "answer", "better"));
     return j;
@@ -364,7 +372,7 @@ static void test_refusals(void **state)
     json_decref(j);
 }
 
-/* Numbers that point into lists may be anything: shown or left out, never followed astray. */
+/* Refused, shown or left out, never followed astray. */
 static void test_hostile_values(void **state)
 {
     (void)state;
@@ -372,7 +380,12 @@ static void test_hostile_values(void **state)
         int kind;
         const char *place, *key, *value;
     } cases[] = {{1, "operators.1", "variant", "99"}, {1, "operators.1", "variant", "0"},
-        {1, "", "runs", "[null, null, null, null, null]"}, {1, "", "runs", "[]"}, {5, "", "errors", "{}"}};
+        {1, "", "runs", "[null, null, null, null, null]"}, {1, "", "runs", "[]"}, {3, "", "hardware", "null"},
+        {3, "", "hardware", "[7]"}, {3, "cases.1", "ops", "{}"}, {3, "cases.1.ops.0", "phase", "7"},
+        {3, "cases.1.ops.0", "ai", "-1"}, {3, "cases.1.ops.0", "site", "null"}, {3, "cases.1", "total", "[]"},
+        {3, "cases.1.input", "batch", "\"many\""}, {3, "cases.1.input", "batch", "-1e300"},
+        {3, "cases.1.input", "seqlen", "1e300"}, {4, "", "study", "7"}, {4, "cases.0", "label", "[]"},
+        {5, "", "errors", "{}"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *j = report(cases[i].kind, "x"),
                *o = cases[i].place[0] ? (json_t *)(uintptr_t)rg_doc_get(j, cases[i].place) : j;
