@@ -74,7 +74,10 @@ void rg_sql_table(FILE *f, const char *table, const rg_leaf *leaf, int n)
 void rg_sql_row(FILE *f, const char *table, const rg_leaf *leaf, int n, const void *row)
 {
     fprintf(f, "INSERT INTO %s (", table);
-    rg_csv_head(f, leaf, n);
+    for (int i = 0; i < n; i++) {
+        if (i) fputs(", ", f);
+        name(f, &leaf[i]);
+    }
     fputs(") VALUES (", f);
     for (int i = 0; i < n; i++) {
         if (i) fputs(", ", f);

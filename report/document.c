@@ -46,6 +46,17 @@ static rg_status not_empty(const rg_doc *d, const char *where, rg_err *err)
     return RG_OK;
 }
 
+/* What an earlier version wrote, in the words of this one. */
+static rg_status renew(rg_doc *d, const char *where, rg_err *err)
+{
+    json_t *json = rg_object_write(rg_documents[d->kind].object, d->at, 17);
+    rg_doc_close(d);
+    if (!json) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    const rg_status st = rg_doc_open(d, json, where, err);
+    json_decref(json);
+    return st;
+}
+
 rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err)
 {
     const json_t *version = json_object_get(json, "version");
@@ -66,6 +77,7 @@ rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err)
     d->at = calloc(1, rg_objects[w->object].size);
     if (!d->at) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
     const rg_status st = rg_object_read(w->object, d->at, json, &p, err);
+    if (st == RG_OK && json_integer_value(version) < w->version) return renew(d, where, err);
     return st == RG_OK ? not_empty(d, where, err) : st;
 }
 

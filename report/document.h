@@ -42,7 +42,8 @@ rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err
 /* From JSON that was just made; gives the reference back. NULL: no memory. */
 rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err);
 /* From JSON that was read already; takes a reference. where: named in messages. RG_E_FILE: no document of ours, or
- * one that is damaged; RG_E_UNSUPPORTED: of a version that this program does not read. */
+ * one that is damaged; RG_E_UNSUPPORTED: of a version that this program does not read. Earlier versions that it does
+ * read become documents of this one. */
 rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err);
 /* From a file, or a pipe, of at most 256 MiB. */
 rg_status rg_doc_load(rg_doc *d, const char *path, rg_err *err);

@@ -115,13 +115,13 @@ static rg_doc_op total_of(const rg_run *r, rg_phase ph)
         .flop = p->flop,
         .analytic = {.total_bytes = p->bytes_analytic, .ideal_ns = p->ideal_ns},
         .counted = {.total_bytes = p->bytes_counted},
+        .bytes_ratio = rg_ratio(p->bytes_counted, p->bytes_analytic),
         .ai_analytic = p->ai_analytic,
         .ai_counted = p->ai_counted,
         .gflops = p->gflops,
         .gbps = p->gbps,
         .roof_fraction = p->roof_fraction,
-        .bound = p->bound,
-        .served_from_cache = -1};
+        .bound = p->bound};
 }
 
 static void op_row(rg_table *t, const rg_leaf *leaf, int n, const rg_doc_op *w, const char *unknown)
@@ -171,6 +171,7 @@ static void op_table(FILE *f, const rg_run *r, rg_phase ph, bool layers, bool *f
                             .flop = NAN,
                             .analytic = {.total_bytes = NAN, .ideal_ns = NAN},
                             .counted = {.total_bytes = NAN},
+                            .bytes_ratio = NAN,
                             .ai_analytic = NAN,
                             .ai_counted = NAN,
                             .gflops = NAN,
@@ -178,7 +179,7 @@ static void op_table(FILE *f, const rg_run *r, rg_phase ph, bool layers, bool *f
                             .roof_fraction = NAN,
                             .served_from_cache = -1};
         op_row(&t, leaf, n, &outside, "");
-        op_row(&t, leaf, n, &total, "");
+        op_row(&t, leaf, n, &total, "n/a");
     }
     rg_table_print(f, &t);
     *failed = *failed || t.failed;

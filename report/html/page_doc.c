@@ -82,7 +82,7 @@ static const column op_gain_columns[] = {{"operator", "site", "the operator's na
     { \
         "high", key ".high", "upper end of its interval", NUMBER \
     }
-static const column switch_columns[] = {{"switch", "switch", "what is switched on", TEXT},
+static const column switch_columns[] = {{"switch", "name", "what is switched on", TEXT},
     WORTH("prefill_alone", "prefill alone", "against everything off"),
     WORTH("decode_alone", "decode alone", "against everything off"),
     WORTH("prefill_with_others", "prefill with others", "against everything on but it"),

@@ -71,7 +71,7 @@ case("paper-blind-page", ["report", "made/paper-blind.json", "-o", "{}/page.html
 case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-layers", ["report", "made/profile-layers.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-bench", ["report", "expected/bench.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
-case("report-compare", ["report", "expected/compare.json", "-o", "{}/page.html"])
+case("report-compare", ["report", "made/compare.json", "-o", "{}/page.html"])
 case("compare-saved.md", ["compare", "expected/profile-two.json", "expected/bench.json"])
 case("compare-saved.json", ["compare", "expected/profile-two.json", "expected/bench.json", "-o", "json"])
 case("compare-saved-page.md", ["compare", "expected/profile-two.json", "--html", "{}/page.html"])
@@ -101,8 +101,8 @@ def readable(text):
 # Drawings that a case beside shows in full.
 ALIKE = re.compile(r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|report-svg-.*-2-|paper-blind-page-svg-(?!roofline)"
                    r"|compare-one-|profile-page-one|report-bench-one|report-compare-page|compare-saved-page-page|paper-page-(one|page)")
-# Long JSON of which only digests are kept, element by element; profile-two and compare show such rows in full.
-LONG = re.compile(r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|ablate|compare-saved)\.json$")
+# Long JSON of which only digests are kept, element by element; profile-two and bench show such rows in full.
+LONG = re.compile(r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|ablate|compare(-saved)?)\.json$")
 
 
 def short(text):

@@ -189,6 +189,10 @@ static void test_version_1(void **state)
         assert_true(a->ops[i].analytic.ideal_ns == b->ops[i].analytic.ideal_ns);
         assert_true(isnan(b->ops[i].analytic.flop_ns) && isnan(b->ops[i].bytes_ratio));
     }
+    /* and are documents of this version for whoever shows them */
+    assert_int_equal(json_integer_value(json_object_get(then.doc->json, "version")), 2);
+    assert_null(
+        json_object_get(json_array_get(json_object_get(then.doc->json, "phases"), 0), "analytic_t_ns"));
     char *x = fixture_show(pictures, &now), *y = fixture_show(pictures, &then);
     assert_string_equal(x, y);
     free(x);
@@ -204,12 +208,21 @@ static void test_version_1(void **state)
         char rel[128], path[512];
         snprintf(rel, sizeof rel, "benchmarks/results/amd-epyc-avx512bf16-t2/%s", files[set]);
         rg_doc d;
-        if (rg_doc_load(&d, project_file(path, sizeof path, rel), &err) != RG_OK) fail_msg("%s", err.msg);
+        json_t *was;
+        assert_int_equal(rg_json_read(&was, project_file(path, sizeof path, rel), &err), RG_OK);
+        if (rg_doc_open(&d, was, rel, &err) != RG_OK) fail_msg("%s", err.msg);
         const rg_doc_bench *bench = d.at;
         assert_int_equal(d.kind, RG_DOC_bench);
-        for (i = 0; i < bench->n_results; i++)
-            assert_true(bench->results[i].ideal_ns ==
-                rg_doc_num(json_array_get(rg_doc_rows(&d), i), "analytic_t_ns"));
+        assert_int_equal(json_integer_value(json_object_get(was, "version")), 1);
+        assert_int_equal(json_integer_value(json_object_get(d.json, "version")), 2);
+        for (i = 0; i < bench->n_results; i++) {
+            o = json_array_get(json_object_get(was, "results"), i);
+            assert_true(bench->results[i].ideal_ns == rg_doc_num(o, "analytic_t_ns") &&
+                bench->results[i].ideal_flop_ns == rg_doc_num(o, "analytic_flop_ns") &&
+                bench->results[i].ideal_mem_ns == rg_doc_num(o, "analytic_mem_ns"));
+            assert_true(rg_doc_num(json_array_get(rg_doc_rows(&d), i), "ideal_ns") > 0.0);
+        }
+        json_decref(was);
         rg_doc_close(&d);
     }
 }
