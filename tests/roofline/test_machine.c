@@ -1,6 +1,7 @@
 /* Roofs: interpolation, machine files (sound and broken), the cache, a short measurement. */
 #include "testing.h"
 
+#include "roofline/measure/machine.h"
 #include "roofline/measure/roof_loops.h"
 #include "tempdir.h"
 
