@@ -14,9 +14,10 @@ typedef enum member { NUMBER, INDEX, TEXT, FLAG, FLAG0, PHASE, OBJ, OBJ0, LIST, 
 
 static const struct {
     member member;
-    const char *words;
+    const char *type, *words;
+    enum { MUST, NONE, LEFT } may;
 } kinds[RG_FIG_KINDS] = {
-#define RG_KIND(kind, member, words) [RG_FIG_##kind] = {member, words},
+#define RG_KIND(kind, member, type, may, words) [RG_FIG_##kind] = {member, type, words, may},
 #include "report/fig_kinds.def"
 };
 
@@ -91,15 +92,7 @@ static size_t *count_of(const rg_fig *f, const void *at)
 {
     return (size_t *)(uintptr_t)((const char *)at + f->at + sizeof(void *));
 }
-static bool left_out(rg_fig_kind k)
-{
-    return k == RG_FIG_COUNTX || k == RG_FIG_REALX || k == RG_FIG_TEXTX || k == RG_FIG_WORDX ||
-        k == RG_FIG_OBJX || k == RG_FIG_ANY;
-}
-static bool is_whole(rg_fig_kind k)
-{
-    return k == RG_FIG_COUNT || k == RG_FIG_COUNT0 || k == RG_FIG_COUNTX || k == RG_FIG_SIGNED;
-}
+static bool is_whole(rg_fig_kind k) { return kinds[k].type[0] == 'i'; }
 
 /* ---- writing ---- */
 
@@ -182,7 +175,7 @@ json_t *rg_object_write(rg_object_id object, const void *from, int digits)
     for (int i = 0; i < o->n; i++) {
         const rg_fig *f = &o->fig[i];
         const void *at = (const char *)from + f->at;
-        if (left_out(f->kind) && rg_fig_null(f, at)) continue;
+        if (kinds[f->kind].may == LEFT && rg_fig_null(f, at)) continue;
         if (json_object_set_new(out, f->key, rg_fig_json(f, at, digits)) != 0) {
             json_decref(out);
             return NULL;
@@ -343,7 +336,7 @@ static rg_status read_fig(const rg_fig *f, void *at, const json_t *v, rg_place *
     switch (kinds[f->kind].member) {
     case NUMBER: {
         const double x = json_number_value(v);
-        if (none && f->kind != RG_FIG_COUNT && f->kind != RG_FIG_SIGNED) {
+        if (none && kinds[f->kind].may != MUST) {
             *(double *)at = NAN;
             break;
         }
@@ -364,7 +357,7 @@ static rg_status read_fig(const rg_fig *f, void *at, const json_t *v, rg_place *
             snprintf(words, sizeof words, "one of: %s", f->words);
             return wrong(p, f->key, v, words, err);
         }
-        fits = s || (none && f->kind != RG_FIG_TEXT && f->kind != RG_FIG_WORD);
+        fits = s || (none && (kinds[f->kind].may != MUST || f->kind == RG_FIG_STAMP));
         *(const char **)at = s;
         break;
     }

@@ -14,7 +14,7 @@
 #include "ops/rec.h"
 
 typedef enum rg_fig_kind {
-#define RG_KIND(kind, member, words) RG_FIG_##kind,
+#define RG_KIND(kind, member, type, may, words) RG_FIG_##kind,
 #include "report/fig_kinds.def"
     RG_FIG_KINDS
 } rg_fig_kind;

@@ -128,6 +128,10 @@ rg_status rg_reports_add(rg_reports *s, rg_doc *d, const char *where, rg_err *er
         return rg_fail(err, RG_E_USAGE,
             "%s: a report of %s stands alone; several files must be runs of ridge profile", where,
             rg_documents[is_run(d) ? s->doc->kind : d->kind].command);
+    if (d->kind == RG_DOC_machine_file || d->kind == RG_DOC_doctor)
+        return rg_fail(err, RG_E_FILE,
+            "%s: written by %s, expected a report: ridge profile -o json writes one", where,
+            rg_documents[d->kind].command);
     if (d->kind == RG_DOC_profile) {
         st = add_run(s, d->at, where, err);
     } else if (d->kind == RG_DOC_profile_set) {

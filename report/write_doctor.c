@@ -60,22 +60,22 @@ rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err)
 
 /* ---- for programs ---- */
 
-static json_t *text_or_null(const char *s) { return rg_json_text(*s ? s : NULL); }
-
-static json_t *as_json(const rg_finding *x)
+static rg_doc_finding figures_of(const rg_finding *x)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", x->id, "section", x->section, "title",
-        x->title, "state", rg_health_names[x->health], "found", text_or_null(x->found), "cost",
-        text_or_null(x->cost), "fix", text_or_null(x->fix));
+    return (rg_doc_finding){.id = x->id,
+        .section = x->section,
+        .title = x->title,
+        .state = rg_health_names[x->health],
+        .found = *x->found ? x->found : NULL,
+        .cost = *x->cost ? x->cost : NULL,
+        .fix = *x->fix ? x->fix : NULL};
 }
 
 rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err)
 {
-    json_t *can = json_array(), *all = json_array();
-    for (int i = 0; i < d->n_can; i++) json_array_append_new(can, as_json(&d->can[i]));
-    for (int i = 0; i < d->n; i++) json_array_append_new(all, as_json(&d->f[i]));
-    return rg_json_write(f,
-        json_pack("{s:s, s:i, s:o, s:o, s:o}", "schema", "ridge.doctor", "version", 1, "cpu",
-            rg_json_text(rg_cpu_name()), "quantities", can, "checks", all),
-        JSON_INDENT(1), "doctor", err);
+    rg_doc_finding can[RG_DOCTOR_MAX], all[RG_DOCTOR_MAX];
+    const rg_doc_doctor doc = {rg_cpu_name(), can, (size_t)d->n_can, all, (size_t)d->n};
+    for (int i = 0; i < d->n_can; i++) can[i] = figures_of(&d->can[i]);
+    for (int i = 0; i < d->n; i++) all[i] = figures_of(&d->f[i]);
+    return rg_json_write(f, rg_object_write(RG_OBJ_doctor, &doc, 0), JSON_INDENT(1), "doctor", err);
 }

@@ -233,8 +233,10 @@ static void test_schema(void **state)
         free(t);
     }
     snprintf(cmd, sizeof cmd,
-        "python3 '%s/tests/check_json.py' '%s/report/schema/profile.schema.json' %s %s %s", RIDGE_SOURCE_DIR,
-        RIDGE_SOURCE_DIR, path[0], path[1], path[2]);
+        "cd '%s/tests' && python3 check_json.py '%s/profile.schema.json' %s %s && python3 "
+        "check_json.py "
+        "'%s/profile.set.schema.json' %s",
+        RIDGE_SOURCE_DIR, RIDGE_SCHEMAS, path[0], path[1], RIDGE_SCHEMAS, path[2]);
     const int rc = system(cmd);
     for (int i = 0; i < 3; i++) rg_report_close(r[i]);
     if (WIFEXITED(rc) && (WEXITSTATUS(rc) == 77 || WEXITSTATUS(rc) == 127)) {

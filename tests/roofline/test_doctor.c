@@ -276,9 +276,8 @@ static void test_output(void **state)
             (d[i].f[0].cost[0] == 0));
         json_decref(j);
         fclose(f);
-        snprintf(cmd, sizeof cmd,
-            "python3 '%s/tests/check_json.py' '%s/report/schema/doctor.schema.json' %s",
-            RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path);
+        snprintf(cmd, sizeof cmd, "python3 '%s/tests/check_json.py' '%s/doctor.schema.json' %s",
+            RIDGE_SOURCE_DIR, RIDGE_SCHEMAS, path);
         const int rc = system(cmd);
         assert_true(WIFEXITED(rc) && (WEXITSTATUS(rc) == 0 || WEXITSTATUS(rc) == 77));
         f = tmpfile();

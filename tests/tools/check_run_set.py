@@ -53,7 +53,7 @@ with tempfile.TemporaryDirectory() as tmp:
             assert private not in text, f"{name} names {private}"
 
     # every result has its row, with its median
-    with open(os.path.join(SOURCE, "report", "schema", "bench.schema.json"), encoding="utf-8") as f:
+    with open(os.path.join(BUILD, "schema", "bench.schema.json"), encoding="utf-8") as f:
         schema = json.load(f)
     tests = []
     for name in ("base", "depth"):

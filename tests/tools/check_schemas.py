@@ -1,55 +1,31 @@
 #!/usr/bin/env python3
-"""check_schemas.py SCHEMA...: every field is described, and a field that is not is refused. A reference counts as described where its target is."""
+"""check_schemas.py SCHEMA...: every field is described, a field that is not is refused, and every reference leads to a definition."""
 import json
-import os
 import sys
 
 bad = []
-opened = {}
 
 
-def schema(path):
-    path = os.path.normpath(path)
-    if path not in opened:
-        with open(path, encoding="utf-8") as f:
-            opened[path] = json.load(f)
-    return opened[path]
-
-
-def target(ref, path):
-    file, _, inside = ref.partition("#")
-    path = os.path.join(os.path.dirname(path), file) if file else path
-    node = schema(path)
-    for key in inside.strip("/").split("/"):
-        node = node[key] if key else node
-    return node, path
-
-
-def described(node, path):
-    if node.get("description") or "const" in node:
-        return True
-    return "$ref" in node and described(*target(node["$ref"], path))
-
-
-def walk(node, path, at):
-    if isinstance(node, list):
-        for i, n in enumerate(node):
-            walk(n, path, f"{at}/{i}")
+def walk(node, root, at):
+    for i, n in enumerate(node if isinstance(node, list) else []):
+        walk(n, root, f"{at}/{i}")
     if not isinstance(node, dict):
         return
     if "properties" in node and not at.endswith("/properties"):
         if node.get("additionalProperties") is not False:
-            bad.append(f"{path}: {at}: additionalProperties is not false")
+            bad.append(f"{at}: additionalProperties is not false")
         for name, p in node["properties"].items():
-            if not described(p, path):
-                bad.append(f"{path}: {at}/{name}: no description")
-    if "$ref" in node:
-        target(node["$ref"], path)  # exists
+            if not p.get("description") and "const" not in p:
+                bad.append(f"{at}/{name}: no description")
+    if isinstance(node.get("$ref"), str) and node["$ref"].removeprefix("#/definitions/") not in root["definitions"]:
+        bad.append(f"{at}: {node['$ref']} is not there")
     for k, v in node.items():
-        walk(v, path, f"{at}/{k}")
+        walk(v, root, f"{at}/{k}")
 
 
-for name in sys.argv[1:]:
-    walk(schema(name), name, "")
+for path in sys.argv[1:]:
+    with open(path, encoding="utf-8") as f:
+        schema = json.load(f)
+    walk(schema, schema, path)
 print("\n".join(bad))
 sys.exit(1 if bad else 0)

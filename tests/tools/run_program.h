@@ -43,7 +43,7 @@ const char *copy_of_tiny(const char *name);
 /* A machine file: that of $RIDGE_TEST_MACHINE, or measured at first use. */
 const char *machine_file(void);
 
-/* Holds a JSON file against a schema (path in the sources): 0 it fits, 1 it does not, 77 without
+/* Holds a JSON file against a schema (ridge report --schema): 0 it fits, 1 it does not, 77 without
  * python3-jsonschema. */
 int schema_check(const char *schema, const char *file);
 

@@ -166,8 +166,8 @@ static void four_formats(void **state)
         done(&o);
     }
     snprintf(cmd, sizeof cmd,
-        "python3 '%s/tests/tools/check_bench.py' '%s/report/schema/bench.schema.json' '%s' '%s' '%s' '%s'",
-        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, path[0], path[1], path[2], path[3]);
+        "python3 '%s/tests/tools/check_bench.py' '%s/bench.schema.json' '%s' '%s' '%s' '%s'",
+        RIDGE_SOURCE_DIR, RIDGE_SCHEMAS, path[0], path[1], path[2], path[3]);
     const int rc = system(cmd);
     if (WIFEXITED(rc) && (WEXITSTATUS(rc) == 77 || WEXITSTATUS(rc) == 127)) {
         print_message("SKIPPED: the check of the formats needs python3 with jsonschema\n");

@@ -15,10 +15,53 @@ static void every_field_is_described(void **state)
 {
     (void)state;
     char cmd[2048];
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_schemas.py' '%s'/report/schema/*.json",
-        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR);
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_schemas.py' '%s'/*.schema.json",
+        RIDGE_SOURCE_DIR, RIDGE_SCHEMAS);
     const int rc = system(cmd);
     if (WIFEXITED(rc) && WEXITSTATUS(rc) == 127) skip(); /* no python3 */
+    assert_int_equal(rc, 0);
+}
+
+static void schemas_have_names(void **state)
+{
+    (void)state;
+    output list = ridge("report", "--schema", "list", NULL);
+    expect_ok(&list);
+    int n = 0;
+    for (char *line = list.out, *end; (end = strchr(line, '\n')); line = end + 1, n++) {
+        char name[32], schema[64];
+        assert_int_equal(sscanf(line, "%31s", name), 1);
+        output o = ridge("report", "--schema", name, NULL);
+        expect_ok(&o);
+        json_t *j = parse(&o);
+        snprintf(schema, sizeof schema, "ridge.%s", name);
+        assert_string_equal(
+            text(json_object_get(json_object_get(j, "properties"), "schema"), "const"), schema);
+        json_decref(j);
+        done(&o);
+    }
+    assert_true(n >= 10);
+    done(&list);
+    output o = ridge("report", "--schema", "profile", "-o", scratch("profile.json"), NULL);
+    assert_int_equal(o.code, 2);
+    assert_non_null(strstr(o.err, "--schema stands alone"));
+    done(&o);
+    o = ridge("report", "--schema", "profiel", NULL);
+    assert_int_equal(o.code, 2);
+    assert_non_null(strstr(o.err, "'profiel'"));
+    assert_non_null(strstr(o.err, "list or one of: profile, profile.set, bench"));
+    done(&o);
+}
+
+/* docs/json.md holds what the program says of its fields. */
+static void the_reference_is_current(void **state)
+{
+    (void)state;
+    char cmd[1024];
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/tools/check_reference.py' \"$RIDGE_BIN\" '%s/docs/json.md'",
+        RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR);
+    const int rc = system(cmd);
+    if (WIFEXITED(rc) && WEXITSTATUS(rc) == 127) skip();
     assert_int_equal(rc, 0);
 }
 
@@ -42,11 +85,18 @@ static void expect_schema(const char *schema, const char *const *args)
 
 #define FAST "--machine", machine_file(), "-t", "1", "-o", "json", "-p", "8", "-n", "4", "-r"
 
+static void runs(void **state)
+{
+    (void)state;
+    EXPECT_SCHEMA("profile", "profile", "-m", tiny_model(), FAST, "2", "--per-layer");
+    EXPECT_SCHEMA("profile.set", "profile", "-m", tiny_model(), "--dtype", "f32,q4g32", FAST, "1");
+}
+
 static void comparisons(void **state)
 {
     (void)state;
-    const char *schema = "report/schema/compare.schema.json", *model = tiny_model(),
-               *words = scratch("text.txt"), *saved = scratch("saved.json");
+    const char *schema = "compare", *model = tiny_model(), *words = scratch("text.txt"),
+               *saved = scratch("saved.json");
     FILE *f = fopen(words, "w");
     assert_non_null(f);
     for (int i = 0; i < 600; i++) fprintf(f, "the %d words ", i * 7919 % 97);
@@ -73,10 +123,8 @@ static void ablations_and_benches(void **state)
         "--dtype", "f16", "-o", wide, NULL);
     expect_ok(&o);
     done(&o);
-    EXPECT_SCHEMA("report/schema/ablate.schema.json", "compare", "--ablate", "-m", wide, FAST, "1", "-B", "4",
-        "--no-warmup");
-    EXPECT_SCHEMA(
-        "report/schema/bench.schema.json", "bench", "-m", wide, FAST, "1", "-B", "1,2", "-d", "0,8");
+    EXPECT_SCHEMA("ablate", "compare", "--ablate", "-m", wide, FAST, "1", "-B", "4", "--no-warmup");
+    EXPECT_SCHEMA("bench", "bench", "-m", wide, FAST, "1", "-B", "1,2", "-d", "0,8");
 }
 
 #define CASE "roofline", "--shape", "llama-2-7b", "-o", "json", "--hardware", "amd_epyc_9654"
@@ -84,7 +132,7 @@ static void ablations_and_benches(void **state)
 static void analytic_answers(void **state)
 {
     (void)state;
-    const char *schema = "report/schema/roofline.schema.json";
+    const char *schema = "roofline";
     EXPECT_SCHEMA(schema, CASE, "--dtype", "f16,q4g64", "--batch", "1,8", "--gen", "16");
     EXPECT_SCHEMA(schema, CASE, "--fuse", "act+add", "--tp", "2", "--stage", "decode");
     EXPECT_SCHEMA(schema, CASE, "--cost", "llm-viewer", "--seqlen", "64,128");
@@ -99,15 +147,16 @@ static void analytic_answers(void **state)
 static void machines(void **state)
 {
     (void)state;
-    const int code = schema_check("report/schema/machine.schema.json", machine_file());
+    const int code = schema_check("machine", machine_file());
     if (checked(code)) assert_int_equal(code, 0);
+    EXPECT_SCHEMA("doctor", "doctor", "-o", "json");
 }
 
 /* A new field without a description must not pass, at the top and inside what another schema describes. */
 static void unknown_fields_do_not_fit(void **state)
 {
     (void)state;
-    static const char *const schema = "report/schema/compare.schema.json";
+    static const char *const schema = "compare";
     output o = ridge("compare", "-m", tiny_model(), "--dtype", "f32,f16", FAST, "1", "--no-warmup", NULL);
     expect_ok(&o);
     json_t *j = parse(&o), *const run = json_array_get(json_object_get(j, "runs"), 0);
@@ -131,7 +180,8 @@ static void unknown_fields_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_field_is_described),
-        cmocka_unit_test(comparisons), cmocka_unit_test(ablations_and_benches),
+        cmocka_unit_test(schemas_have_names), cmocka_unit_test(the_reference_is_current),
+        cmocka_unit_test(runs), cmocka_unit_test(comparisons), cmocka_unit_test(ablations_and_benches),
         cmocka_unit_test(analytic_answers), cmocka_unit_test(machines),
         cmocka_unit_test(unknown_fields_do_not_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);

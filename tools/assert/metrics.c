@@ -1,4 +1,4 @@
-/* The numbers of a report by name, each with its range. */
+/* The numbers of reports by name. What interval each has follows from the rows of figures.def. */
 #include "tools/assert/metrics.h"
 
 #include <math.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/figures.h"
 
 void rg_metrics_help(FILE *f)
 {
@@ -24,8 +25,15 @@ void rg_metrics_help(FILE *f)
         "  Every run, setting or variant in the report must satisfy it, those that have the metric. Exit "
         "code 6: one does not; 7: the interval of\n"
         "  the measurement reaches over the threshold, so that this noise does not tell.\n\n");
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        fprintf(f, "  %-32s %-22s %s\n", all[i].name, all[i].commands, all[i].meaning);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const char *meaning = all[i].meaning;
+        if (!*meaning) {
+            const char *key = all[i].name + strlen("PHASE.");
+            const rg_fig *fig = rg_fig_find(RG_OBJ_phase, key);
+            meaning = (fig ? fig : rg_fig_find(RG_OBJ_side, key))->help;
+        }
+        fprintf(f, "  %-32s %-22s %s\n", all[i].name, all[i].commands, meaning);
+    }
 }
 
 static rg_subject *subject(rg_subjects *s, const char *name)
@@ -79,47 +87,31 @@ static const char *text(const json_t *o, const char *key)
 /* Exact: counted or computed. */
 static rg_range exact(double x) { return (rg_range){x, x, x}; }
 
-/* Numbers that follow the speed share its interval. */
-static bool follows_speed(const char *key)
-{
-    static const char *const keys[] = {
-        "tokens_per_s", "gflops", "gbps", "mbu", "mfu", "roof_fraction", "median_ts"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(key, keys[i]) == 0) return true;
-    return false;
-}
-
-static bool follows_time(const char *key)
-{
-    return strcmp(key, "t_ns") == 0 || strcmp(key, "median_ns") == 0;
-}
-static bool measured(const char *key)
-{
-    static const char *const keys[] = {"avg_ns", "avg_ts", "p50_ns", "p90_ns", "share", "wait_ns",
-        "overhead_ns", "ops_ns", "spread", "load_ns", "sample_ns"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(key, keys[i]) == 0) return true;
-    return false;
-}
-
 /* rel_low, rel_high: interval of the speed over the speed; NAN: unknown. */
-static rg_range ranged(const char *key, double x, double rel_low, double rel_high)
+static rg_range ranged(rg_object_id object, const char *key, double x, double rel_low, double rel_high)
 {
-    if (follows_speed(key)) return (rg_range){x * rel_low, x, x * rel_high};
-    if (follows_time(key)) return (rg_range){x / rel_high, x, x / rel_low};
-    if (measured(key)) return (rg_range){NAN, x, NAN};
-    return exact(x);
+    const rg_fig *f = rg_fig_find(object, key);
+    switch (f ? f->interval : RG_EXACT) {
+    case RG_SPEED:
+        return (rg_range){x * rel_low, x, x * rel_high};
+    case RG_TIME:
+        return (rg_range){x / rel_high, x, x / rel_low};
+    case RG_MEASURED:
+        return (rg_range){NAN, x, NAN};
+    default:
+        return exact(x);
+    }
 }
 
 /* Every number of an object under a prefix, with the interval of its speed. */
-static int numbers(
-    rg_subject *s, const char *prefix, const char *middle, const json_t *o, double rel_low, double rel_high)
+static int numbers(rg_subject *s, const char *prefix, const char *middle, rg_object_id object,
+    const json_t *o, double rel_low, double rel_high)
 {
     const char *key;
     json_t *v;
     json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
         if (!json_is_number(v) && !json_is_null(v)) continue;
-        const rg_range r = ranged(key, value_of(v), rel_low, rel_high);
+        const rg_range r = ranged(object, key, value_of(v), rel_low, rel_high);
         if ((middle ? put(s, prefix, middle, key, r) : put(s, prefix, key, NULL, r)) != 0) return -1;
     }
     return 0;
@@ -135,17 +127,17 @@ static int of_profile(rg_subjects *out, const json_t *run)
         const char *phase = text(o, "phase");
         const double ts = number(o, "tokens_per_s");
         if (phase &&
-            numbers(s, phase, NULL, o, number(o, "tokens_per_s_low") / ts,
+            numbers(s, phase, NULL, RG_OBJ_phase, o, number(o, "tokens_per_s_low") / ts,
                 number(o, "tokens_per_s_high") / ts) != 0)
             return -1;
     }
     json_array_foreach (json_object_get(run, "ops"), i, o) {
         const char *phase = text(o, "phase"), *site = text(o, "site");
         if (phase && site && json_is_null(json_object_get(o, "layer")) &&
-            numbers(s, phase, site, o, NAN, NAN) != 0)
+            numbers(s, phase, site, RG_OBJ_op, o, NAN, NAN) != 0)
             return -1;
     }
-    return numbers(s, "model", NULL, model, NAN, NAN);
+    return numbers(s, "model", NULL, RG_OBJ_model, model, NAN, NAN);
 }
 
 /* "tg128 x8 @ d64" as a name: tg128x8@d64 */
@@ -169,12 +161,10 @@ static int of_result(rg_subject *s, const json_t *o)
     const char *const under[] = {name, phase};
     for (int i = 0; i < 2; i++) {
         if (!under[i] ||
-            (i == 1 &&
-                rg_metric_find(
-                    s, i == 1 && phase[0] == 'p' ? "prefill.tokens_per_s" : "decode.tokens_per_s")))
+            (i == 1 && rg_metric_find(s, phase[0] == 'p' ? "prefill.tokens_per_s" : "decode.tokens_per_s")))
             continue;
         if (put(s, under[i], "tokens_per_s", NULL, (rg_range){low * ts, ts, high * ts}) != 0 ||
-            numbers(s, under[i], NULL, o, low, high) != 0)
+            numbers(s, under[i], NULL, RG_OBJ_result, o, low, high) != 0)
             return -1;
     }
     return put(s, "model", "bits_per_weight_resident", NULL, exact(number(o, "bits_per_weight_resident"))) ||
@@ -231,7 +221,8 @@ static int of_compare(rg_subjects *out, const json_t *report)
     size_t i;
     json_array_foreach (json_object_get(report, "variants"), i, o) {
         rg_subject *s = subject(out, text(o, "name"));
-        if (!s || numbers(s, "model", NULL, o, NAN, NAN) != 0 || of_score(s, json_object_get(o, "loss")) != 0)
+        if (!s || numbers(s, "model", NULL, RG_OBJ_variant, o, NAN, NAN) != 0 ||
+            of_score(s, json_object_get(o, "loss")) != 0)
             return -1;
         for (int ph = 0; ph < 2; ph++) {
             const json_t *p = json_object_get(o, phases[ph]);
@@ -249,8 +240,8 @@ static int of_compare(rg_subjects *out, const json_t *report)
             if (i == 0)
                 json_object_del(rest, "gain"), json_object_del(rest, "gain_reached"),
                     json_object_del(rest, "gain_expected"), json_object_del(rest, "bytes_ratio");
-            const int bad = numbers(s, phases[ph], NULL, rest, number(p, "tokens_per_s_low") / ts,
-                number(p, "tokens_per_s_high") / ts);
+            const int bad = numbers(s, phases[ph], NULL, RG_OBJ_side, rest,
+                number(p, "tokens_per_s_low") / ts, number(p, "tokens_per_s_high") / ts);
             json_decref(rest);
             if (bad) return -1;
         }
@@ -265,7 +256,7 @@ static int of_eval(rg_subjects *out, const json_t *report)
     if (!s) return -1;
     return of_score(s, r) ||
         put(s, "speed", "tokens_per_s", NULL, (rg_range){NAN, number(speed, "tokens_per_s"), NAN}) ||
-        numbers(s, "model", NULL, json_object_get(report, "model"), NAN, NAN);
+        numbers(s, "model", NULL, RG_OBJ_eval_model, json_object_get(report, "model"), NAN, NAN);
 }
 
 rg_status rg_subjects_of(rg_subjects *s, const json_t *report, const char *where, rg_err *err)

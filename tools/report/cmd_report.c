@@ -1,13 +1,36 @@
-/* ridge report: saved runs and saved reports of bench, compare and roofline as one page, or as pictures. */
+/* ridge report: saved runs and saved reports of bench, compare and roofline as one page, or as pictures; and
+ * what their fields mean. */
+#include <string.h>
+
 #include "report/html/page.h"
+#include "report/schema.h"
 #include "report/svg/pictures.h"
 #include "tools/cli/cli.h"
+
+static rg_status print_schema(const char *name, rg_err *err)
+{
+    char names[256] = "";
+    if (strcmp(name, "list") == 0) return rg_schema_list(stdout, err);
+    const rg_doc_kind kind = rg_schema_named(name);
+    if (kind < RG_DOC_KINDS) return rg_schema_write(stdout, kind, err);
+    for (int k = 0; k < RG_DOC_KINDS; k++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? ", " : "",
+            rg_schema_name((rg_doc_kind)k));
+    return rg_fail(
+        err, RG_E_USAGE, "--schema: no document is called '%s', expected list or one of: %s", name, names);
+}
 
 rg_status rg_cmd_REPORT(const rg_cli *cli, rg_err *err)
 {
     rg_reports s = {0};
     rg_status st = RG_OK;
     int n = 0;
+    if ((cli->schema || cli->figures) &&
+        (cli->n_args || cli->output || cli->html || cli->svg || (cli->schema && cli->figures)))
+        return rg_fail(err, RG_E_USAGE, "%s stands alone: it reads no file and prints on standard output",
+            cli->schema ? "--schema" : "--figures");
+    if (cli->schema) return print_schema(cli->schema, err);
+    if (cli->figures) return rg_schema_reference(stdout, err);
     if (cli->n_args == 0)
         return rg_fail(err, RG_E_USAGE,
             "report: no file given, expected the JSON of one or more runs (ridge profile -o json > "
