@@ -46,13 +46,39 @@ static rg_status not_empty(const rg_doc *d, const char *where, rg_err *err)
     return RG_OK;
 }
 
-/* What an earlier version wrote, in the words of this one. */
+static rg_status read_face(rg_doc *d, json_t *json, const char *where, rg_err *err)
+{
+    const rg_document *w = &rg_documents[d->kind];
+    rg_place p = {.file = where, .command = w->command};
+    d->json = json_incref(json);
+    d->at = calloc(1, rg_objects[w->object].size);
+    if (!d->at) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    return rg_object_read(w->object, d->at, json, &p, err);
+}
+
+/* Version 1 had no ratio of bytes. */
+static void fill_in(rg_doc_profile *p)
+{
+    for (size_t i = 0; i < p->n_ops; i++)
+        if (!(p->ops[i].bytes_ratio >= 0.0) && p->ops[i].analytic.total_bytes > 0.0)
+            p->ops[i].bytes_ratio = p->ops[i].counted.total_bytes / p->ops[i].analytic.total_bytes;
+}
+
+/* An older document becomes one of this version: whoever looks at its JSON finds this version's names. */
 static rg_status renew(rg_doc *d, const char *where, rg_err *err)
 {
-    json_t *json = rg_object_write(rg_documents[d->kind].object, d->at, 17);
-    rg_doc_close(d);
+    enum { ALL_DIGITS = 17 };
+    if (d->kind == RG_DOC_profile) fill_in(d->at);
+    rg_doc_profile_set *set = d->kind == RG_DOC_profile_set ? d->at : NULL;
+    rg_doc_compare *c = d->kind == RG_DOC_compare ? d->at : NULL;
+    for (size_t i = 0; set && i < set->n_runs; i++) fill_in(&set->runs[i]);
+    for (size_t i = 0; c && i < c->n_runs; i++)
+        if (c->runs[i]) fill_in(c->runs[i]);
+    json_t *json = rg_object_write(rg_documents[d->kind].object, d->at, ALL_DIGITS);
     if (!json) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
-    const rg_status st = rg_doc_open(d, json, where, err);
+    rg_doc_close(d);
+    d->kind = kind_of(json);
+    const rg_status st = read_face(d, json, where, err);
     json_decref(json);
     return st;
 }
@@ -72,12 +98,8 @@ rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: version of the schema is %lld, expected 1 to %d: read it with the ridge that wrote it",
             where, json_is_integer(version) ? (long long)json_integer_value(version) : -1LL, w->version);
-    rg_place p = {.file = where, .command = w->command};
-    d->json = json_incref(json);
-    d->at = calloc(1, rg_objects[w->object].size);
-    if (!d->at) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
-    const rg_status st = rg_object_read(w->object, d->at, json, &p, err);
-    if (st == RG_OK && json_integer_value(version) < w->version) return renew(d, where, err);
+    rg_status st = read_face(d, json, where, err);
+    if (st == RG_OK && json_integer_value(version) < w->version) st = renew(d, where, err);
     return st == RG_OK ? not_empty(d, where, err) : st;
 }
 
@@ -186,28 +208,6 @@ json_t *rg_doc_lines(const rg_lines *l)
 }
 
 /* ---- paths ---- */
-
-const json_t *rg_doc_get(const json_t *o, const char *path)
-{
-    while (o && *path) {
-        const size_t n = strcspn(path, ".");
-        char key[64];
-        if (n >= sizeof key) return NULL;
-        memcpy(key, path, n);
-        key[n] = 0;
-        o = json_is_array(o) ? json_array_get(o, (size_t)strtoul(key, NULL, 10)) : json_object_get(o, key);
-        path += n + (path[n] == '.');
-    }
-    return o;
-}
-
-double rg_doc_num(const json_t *o, const char *path)
-{
-    const json_t *v = rg_doc_get(o, path);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
-const char *rg_doc_text(const json_t *o, const char *path) { return json_string_value(rg_doc_get(o, path)); }
 
 double rg_json_number(const json_t *o, const char *key)
 {

@@ -41,9 +41,9 @@ rg_doc_kind rg_doc_kind_of(rg_object_id object);
 rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err);
 /* From JSON that was just made; gives the reference back. NULL: no memory. */
 rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err);
-/* From JSON that was read already; takes a reference. where: named in messages. RG_E_FILE: no document of ours, or
- * one that is damaged; RG_E_UNSUPPORTED: of a version that this program does not read. Earlier versions that it does
- * read become documents of this one. */
+/* From JSON that was read already; takes a reference. A document of an older version is written anew, without the keys
+ * that this version does not know. where: named in messages. RG_E_FILE: no document of ours, or
+ * one that is damaged; RG_E_UNSUPPORTED: of a version that this program does not read. */
 rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err);
 /* From a file, or a pipe, of at most 256 MiB. */
 rg_status rg_doc_load(rg_doc *d, const char *path, rg_err *err);
@@ -60,12 +60,6 @@ static inline json_t *rg_doc_rows(const rg_doc *d)
 
 /* A number of an object; NAN: something else. */
 double rg_json_number(const json_t *o, const char *key);
-
-/* What stands at a path of keys and indices ("total.decode.t_ns", "cases.0.ops"), or NULL; NAN or NULL where it is not
- * a number or text. */
-const json_t *rg_doc_get(const json_t *o, const char *path);
-double rg_doc_num(const json_t *o, const char *path);
-const char *rg_doc_text(const json_t *o, const char *path);
 
 /* A copy of a text in a pool, for texts that must live until a document is made; NULL stays NULL. */
 const char *rg_doc_keep(rg_lines *pool, const char *s);

@@ -88,9 +88,21 @@ const rg_fig *rg_fig_find(rg_object_id object, const char *key)
     return NULL;
 }
 
-static size_t *count_of(const rg_fig *f, const void *at)
+static size_t *count_of(const void *value)
 {
-    return (size_t *)(uintptr_t)((const char *)at + f->at + sizeof(void *));
+    return (size_t *)(uintptr_t)((const char *)value + sizeof(void *));
+}
+size_t rg_fig_rows(const rg_fig *f, const void *value)
+{
+    const member m = kinds[f->kind].member;
+    return m == LIST || m == LIST0 ? *count_of(value) : 0;
+}
+const void *rg_fig_row(const rg_fig *f, const void *value, size_t i)
+{
+    const void *rows = *(void *const *)value;
+    if (i >= rg_fig_rows(f, value)) return NULL;
+    return kinds[f->kind].member == LIST ? (const char *)rows + i * rg_objects[f->of].size
+                                         : ((void *const *)rows)[i];
 }
 static bool is_whole(rg_fig_kind k) { return kinds[k].type[0] == 'i'; }
 
@@ -105,12 +117,9 @@ static double rounded(double x, int digits)
 
 static json_t *list(const rg_fig *f, const void *at, int digits)
 {
-    const void *rows = *(void *const *)at;
-    const size_t n = *count_of(f, (const char *)at - f->at), size = rg_objects[f->of].size;
     json_t *out = json_array();
-    for (size_t i = 0; i < n; i++) {
-        const void *row =
-            kinds[f->kind].member == LIST ? (const char *)rows + i * size : ((void *const *)rows)[i];
+    for (size_t i = 0; i < rg_fig_rows(f, at); i++) {
+        const void *row = rg_fig_row(f, at, i);
         json_t *o = row ? rg_object_write(f->of, row, digits) : json_null();
         if (json_array_append_new(out, o) != 0) {
             json_decref(out);
@@ -271,7 +280,7 @@ static rg_status read_list(const rg_fig *f, void *at, const json_t *v, rg_place 
     char *rows = calloc(n + 1, nullable ? sizeof(void *) : size);
     if (!rows) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", p->file);
     *(void **)at = rows;
-    *count_of(f, (char *)at - f->at) = n;
+    *count_of(at) = n;
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(v, i);
         void *to = rows + i * size;
@@ -427,7 +436,7 @@ void rg_object_free(rg_object_id object, void *at)
             break;
         case LIST:
         case LIST0:
-            for (size_t k = 0; k < *count_of(f, at); k++) {
+            for (size_t k = 0; k < *count_of(m); k++) {
                 const bool row = kinds[f->kind].member == LIST;
                 void *o = row ? *(char **)m + k * rg_objects[f->of].size : (*(void ***)m)[k];
                 rg_object_free(f->of, o);
@@ -448,7 +457,7 @@ void rg_object_free(rg_object_id object, void *at)
 
 static int by_rank(const void *a, const void *b)
 {
-    return ((const rg_leaf *)a)->fig->rank - ((const rg_leaf *)b)->fig->rank;
+    return ((const rg_leaf *)a)->rank - ((const rg_leaf *)b)->rank;
 }
 
 static int add_leaves(rg_leaf *out, int n, const rg_leaf *above, rg_object_id object, bool ranked)
@@ -461,11 +470,13 @@ static int add_leaves(rg_leaf *out, int n, const rg_leaf *above, rg_object_id ob
         const size_t at = strlen(l.key);
         snprintf(l.key + at, sizeof l.key - at, "%s%s", at ? "." : "", f->key);
         l.fig = f;
+        l.rank += f->rank;
+        if (f->title[0] || !l.title) l.title = f->title;
         l.at[l.depth] = f->at;
         l.pointer[l.depth] = m == OBJ0;
         l.depth++;
         if (m == OBJ || m == OBJ0) {
-            if (l.depth < 4) n = add_leaves(out, n, &l, f->of, ranked);
+            if (l.depth < 4 && (!ranked || f->rank >= 0)) n = add_leaves(out, n, &l, f->of, ranked);
         } else if (m < OBJ && (!ranked || f->rank)) {
             out[n++] = l;
         }
@@ -475,7 +486,7 @@ static int add_leaves(rg_leaf *out, int n, const rg_leaf *above, rg_object_id ob
 
 int rg_leaves(rg_leaf out[RG_MOST_LEAVES], rg_object_id object, const char *below, bool ranked)
 {
-    rg_leaf top = {0};
+    const rg_leaf top = {0};
     int n = add_leaves(out, 0, &top, object, ranked), kept = 0;
     const size_t len = strlen(below);
     for (int i = 0; i < n && len > 0; i++) {
@@ -547,14 +558,14 @@ static const char *shaped(char *buf, size_t n, rg_fig_format format, double x)
     }
 }
 
-const char *rg_fig_text(char *buf, size_t n, const rg_fig *f, const void *value)
+static const char *text(char *buf, size_t n, const rg_fig *f, rg_fig_format format, const void *value)
 {
     if (rg_fig_null(f, value)) return NULL;
     switch (kinds[f->kind].member) {
     case NUMBER:
-        return shaped(buf, n, f->format, *(const double *)value);
+        return shaped(buf, n, format, *(const double *)value);
     case INDEX:
-        return shaped(buf, n, f->format, (double)*(const int64_t *)value);
+        return shaped(buf, n, format, (double)*(const int64_t *)value);
     case TEXT:
         return rg_text_clean(buf, n, *(const char *const *)value);
     case PHASE:
@@ -566,6 +577,19 @@ const char *rg_fig_text(char *buf, size_t n, const rg_fig *f, const void *value)
     default:
         return NULL;
     }
+}
+
+const char *rg_fig_text(char *buf, size_t n, const rg_fig *f, const void *value)
+{
+    return text(buf, n, f, f->format, value);
+}
+
+const char *rg_fig_words(char *buf, size_t n, const rg_fig *f, const void *value)
+{
+    static const rg_fig_format with_unit[RG_FORMATS] = {[RG_FORMAT_SHARE] = RG_FORMAT_PERCENT,
+        [RG_FORMAT_MS] = RG_FORMAT_TIME,
+        [RG_FORMAT_MB] = RG_FORMAT_BYTES};
+    return text(buf, n, f, with_unit[f->format] ? with_unit[f->format] : f->format, value);
 }
 
 const char *rg_fig_sql(const rg_fig *f)

@@ -126,6 +126,8 @@ void rg_object_free(rg_object_id object, void *at);
 typedef struct rg_leaf {
     const rg_fig *fig;
     char key[64];
+    const char *title;
+    int rank;
     size_t at[4]; /* offsets; all but the last lead to an object */
     bool pointer[4];
     int depth;
@@ -136,8 +138,12 @@ enum { RG_MOST_LEAVES = 96 };
 int rg_leaves(rg_leaf out[RG_MOST_LEAVES], rg_object_id object, const char *below, bool ranked);
 /* The member, or NULL where an object on the way is null. */
 const void *rg_leaf_value(const rg_leaf *l, const void *row);
-/* As people read it; NULL: null. */
+/* As people read it; NULL: null. In a table, whose titles name units, or in a sentence. */
 const char *rg_fig_text(char *buf, size_t n, const rg_fig *f, const void *value);
+const char *rg_fig_words(char *buf, size_t n, const rg_fig *f, const void *value);
+/* Rows of a list: their number, and the i-th or NULL where it is null. */
+size_t rg_fig_rows(const rg_fig *f, const void *value);
+const void *rg_fig_row(const rg_fig *f, const void *value, size_t i);
 /* Whether the value is null. */
 bool rg_fig_null(const rg_fig *f, const void *value);
 /* As JSON; NULL without memory. */

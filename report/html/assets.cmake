@@ -1,12 +1,8 @@
 # Writes OUT, a C file that holds the files named in SRC as byte arrays (script mode: cmake -DOUT=... -DDIR=... [-DWASM=...] -P assets.cmake).
-set(text "/* Generated from report.css, report.js and doc.js. */\n#include \"report/html/page_impl.h\"\n\n")
+set(text "/* Generated from report.css and report.js. */\n#include \"report/html/page_impl.h\"\n\n")
 foreach(kind css js wasm)
   if(NOT kind STREQUAL wasm)
     file(READ ${DIR}/report.${kind} hex HEX)
-    if(kind STREQUAL js)
-      file(READ ${DIR}/doc.js more HEX)
-      string(APPEND hex "${more}")
-    endif()
   elseif(WASM)
     file(READ ${WASM} hex HEX)
   else()

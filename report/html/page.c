@@ -29,15 +29,6 @@ static char *style_text(void)
     return text;
 }
 
-static void title(FILE *f, const rg_reports *s)
-{
-    const rg_doc *d = rg_reports_other(s);
-    if (d)
-        rg_page_doc_title(f, d);
-    else
-        rg_page_text(f, s->run[0].d->model.name);
-}
-
 /* Who may do what: nothing from anywhere, this style and this script, no forms, no frames, no base. */
 static void head(FILE *f, const rg_reports *s, const char *style)
 {
@@ -55,7 +46,7 @@ static void head(FILE *f, const rg_reports *s, const char *style)
           "name=\"referrer\" "
           "content=\"no-referrer\">\n<title>Ridge report: ",
         f);
-    title(f, s);
+    rg_page_title(f, s);
     fprintf(f, "</title>\n<style>%s</style>\n</head>\n", style);
 }
 
@@ -83,11 +74,7 @@ static rg_status pictures(FILE *f, const rg_reports *s, bool of_runs, rg_err *er
             fprintf(f, "<figure class=\"chart\" data-%s=\"%s\"", of_runs ? "chart" : "doc", p->name);
             if (!p->of_all) fprintf(f, " data-%s=\"%zu\"", of_runs ? "run" : "index", k);
             fputs(">", f);
-            if (of_runs && !p->of_all && s->n > 1) {
-                fputs("<figcaption>", f);
-                rg_page_text(f, s->run[k].label);
-                fputs("</figcaption>", f);
-            }
+            if (of_runs && !p->of_all) rg_page_label(f, s, k, "figcaption");
             if (of_runs && tools_of(p->name, k)) fputs("<div class=\"zoom\"></div>", f);
             fprintf(f,
                 "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s, picture %zu\">\n",
@@ -98,30 +85,6 @@ static rg_status pictures(FILE *f, const rg_reports *s, bool of_runs, rg_err *er
         if (begun) fputs("</section>\n", f);
     }
     return st;
-}
-
-static void tables(FILE *f, const rg_reports *s)
-{
-    fputs("<section id=\"table\"><h2>All operators</h2>\n<p>Time, work and bytes of every operator, summed "
-          "over the layers. n/a: not known.</p>\n<div "
-          "class=\"tools\" data-tools=\"table\" hidden></div>\n",
-        f);
-    for (size_t i = 0; i < s->n; i++) {
-        fprintf(f, "<div data-run=\"%zu\">", i);
-        if (s->n > 1) {
-            fputs("<h3>", f);
-            rg_page_text(f, s->run[i].label);
-            fputs("</h3>", f);
-        }
-        rg_page_table(f, s, i, false);
-        if (rg_page_has_layers(&s->run[i])) {
-            fputs("<details><summary>By layer</summary>", f);
-            rg_page_table(f, s, i, true);
-            fputs("</details>", f);
-        }
-        fputs("</div>\n", f);
-    }
-    fputs("</section>\n", f);
 }
 
 static void whatif(FILE *f)
@@ -145,18 +108,10 @@ static void whatif(FILE *f)
 
 static void page_head(FILE *f, const rg_reports *s)
 {
-    const rg_doc *d = rg_reports_other(s);
-    char b[320];
     fputs("<body>\n<header><h1>", f);
-    title(f, s);
+    rg_page_title(f, s);
     fputs("</h1><p>", f);
-    if (d) {
-        rg_page_doc_subtitle(f, d);
-    } else {
-        snprintf(b, sizeof b, "%zu run%s on %.100s, %.30s", s->n, s->n == 1 ? "" : "s",
-            s->run[0].d->machine.cpu, s->run[0].d->started ? s->run[0].d->started : "not dated");
-        rg_page_text(f, b);
-    }
+    rg_page_subtitle(f, s);
     fputs("</p><noscript><p>Scripts are off: everything is here to read and print; sorting, filters and "
           "explanations on hover need "
           "them.</p></noscript></header>\n",
@@ -167,26 +122,19 @@ static void page_head(FILE *f, const rg_reports *s)
 
 static rg_status body(FILE *f, const rg_reports *s, rg_err *err)
 {
-    const rg_doc *d = rg_reports_other(s);
     rg_status st = RG_OK;
     page_head(f, s);
     fputs("<section id=\"verdict\"><h2>Verdict</h2>\n", f);
-    if (d)
-        rg_page_doc_verdict(f, d);
-    else
-        rg_page_verdict(f, s);
+    rg_page_verdict(f, s);
     fputs("</section>\n<section id=\"runs\"><h2>Machine, model, method</h2>\n", f);
-    if (d) rg_page_doc_facts(f, d);
-    if (s->n > 0) rg_page_runs(f, s);
+    rg_page_facts(f, s);
     fputs("</section>\n", f);
-    if (d) st = pictures(f, s, false, err);
+    if (rg_reports_other(s)) st = pictures(f, s, false, err);
     if (st == RG_OK) st = pictures(f, s, true, err);
+    if (st == RG_OK) st = rg_page_tables(f, s, err);
     if (st != RG_OK) return st;
-    if (d) rg_page_doc_tables(f, d);
-    if (s->n > 0) tables(f, s);
     if (s->n > 0) whatif(f);
     fputs("<section id=\"notes\"><h2>Notes</h2>\n", f);
-    if (d) rg_page_doc_notes(f, d);
     rg_page_notes(f, s);
     fputs("</section>\n<section id=\"data\"><h2>Data</h2><p>The JSON that this page was made from is inside "
           "it.</p><div class=\"tools\" data-tools=\"data\" "

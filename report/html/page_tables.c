@@ -1,238 +1,121 @@
-/* Words and tables of the page. */
-#include <math.h>
+/* Tables of the page: operators of runs, and what views.def has of other documents. */
 #include <string.h>
 
 #include "report/html/page_impl.h"
-#include "report/join.h"
-#include "report/svg/svg.h"
-#include "report/table.h"
+#include "report/views.h"
 
-void rg_page_text(FILE *f, const char *s) { rg_text_escape(f, s ? s : "n/a"); }
+enum { MOST_ROWS = 3000 };
 
-void rg_page_sentences(FILE *f, const json_t *list)
+/* title: read out. attrs: of the table; they are ours. row: "op" or "row", what the script finds a row by. */
+static void table(FILE *f, const rg_view_rows *r, const rg_leaf *leaf, int n, const char *title,
+    const char *attrs, const char *row)
 {
-    const json_t *v;
-    size_t i;
-    fputs("<ul>", f);
-    json_array_foreach (list, i, v) {
-        fputs("<li>", f);
-        rg_page_text(f, json_string_value(v));
-    }
-    fputs("</ul>\n", f);
-}
-
-void rg_page_verdict(FILE *f, const rg_reports *s)
-{
-    for (size_t i = 0; i < s->n_docs; i++) { /* a set compares its runs itself */
-        const json_t *v =
-            s->doc[i].kind == RG_DOC_profile_set ? json_object_get(s->doc[i].json, "verdict") : NULL;
-        if (json_array_size(v) > 0) {
-            fputs("<h3>Side by side</h3>", f);
-            rg_page_sentences(f, v);
-        }
-    }
-    fputs("<div class=\"side\">\n", f);
-    for (size_t i = 0; i < s->n; i++) {
-        fprintf(f, "<div data-run=\"%zu\">", i);
-        if (s->n > 1) {
-            fputs("<h3>", f);
-            rg_page_text(f, s->run[i].label);
-            fputs("</h3>", f);
-        }
-        rg_page_sentences(f, s->run[i].d->verdict);
-        fputs("</div>", f);
-    }
-    fputs("</div>\n", f);
-}
-
-void rg_page_notes(FILE *f, const rg_reports *s)
-{
-    fputs("<div class=\"side\">\n", f);
-    for (size_t i = 0; i < s->n; i++) {
-        if (json_array_size(s->run[i].d->notes) == 0) continue;
-        fprintf(f, "<div data-run=\"%zu\">", i);
-        if (s->n > 1) {
-            fputs("<h3>", f);
-            rg_page_text(f, s->run[i].label);
-            fputs("</h3>", f);
-        }
-        rg_page_sentences(f, s->run[i].d->notes);
-        fputs("</div>", f);
-    }
-    fputs("</div>\n", f);
-}
-
-/* ---- machine, model, method ---- */
-
-static void cell(FILE *f, const char *s)
-{
-    fputs("<td>", f);
-    rg_page_text(f, s);
-}
-
-typedef const char *field_fn(char *buf, size_t n, const rg_run *r);
-
-static const char *f_phase(char *buf, size_t n, const rg_run *r, rg_phase ph)
-{
-    char a[32], b[32], c[32];
-    const rg_doc_phase *p = &r->phase[ph];
-    if (!rg_phase_ran(p)) return "not run";
-    snprintf(buf, n, "%.0f tokens in %s: %s tokens/s, %s of the roofs", p->tokens,
-        rg_time(a, sizeof a, p->t_ns), rg_num(b, sizeof b, p->tokens_per_s),
-        rg_percent(c, sizeof c, p->roof_fraction));
-    return buf;
-}
-static const char *f_prefill(char *buf, size_t n, const rg_run *r) { return f_phase(buf, n, r, RG_PREFILL); }
-static const char *f_decode(char *buf, size_t n, const rg_run *r) { return f_phase(buf, n, r, RG_DECODE); }
-
-static const char *f_model(char *buf, size_t n, const rg_run *r)
-{
-    char a[32];
-    snprintf(buf, n, "%s (%s), %s parameters, %.0f layers", r->d->model.name,
-        r->d->model.arch ? r->d->model.arch : "unknown", rg_num(a, sizeof a, r->d->model.params),
-        r->d->model.layers);
-    return buf;
-}
-static const char *f_dims(char *buf, size_t n, const rg_run *r)
-{
-    snprintf(buf, n, "hidden %.0f, FFN %.0f, %.0f heads (%.0f for KV) of %.0f, vocabulary %.0f",
-        r->d->model.dims.hidden, r->d->model.dims.ffn, r->d->model.dims.heads, r->d->model.dims.kv_heads,
-        r->d->model.dims.head_dim, r->d->model.dims.vocab);
-    return buf;
-}
-static const char *f_weights(char *buf, size_t n, const rg_run *r)
-{
-    char a[32], b[32], c[32];
-    snprintf(buf, n, "%s, output %s: %s resident, %s bits per weight (file %s)",
-        r->d->model.dtype ? r->d->model.dtype : "unknown",
-        r->d->model.head_dtype ? r->d->model.head_dtype : "unknown",
-        rg_bytes(a, sizeof a, r->d->model.resident_bytes),
-        rg_num(b, sizeof b, r->d->model.bits_per_weight_resident),
-        rg_num(c, sizeof c, r->d->model.bits_per_weight_file));
-    return buf;
-}
-static const char *f_kv(char *buf, size_t n, const rg_run *r)
-{
-    char a[32];
-    snprintf(buf, n, "%s, %s for a context of %.0f; attention %s; further fusions %s; activations %s",
-        r->d->model.kv_dtype ? r->d->model.kv_dtype : "unknown", rg_bytes(a, sizeof a, r->d->model.kv_bytes),
-        r->d->model.ctx, r->d->run.flash ? "fused" : "unfused", r->d->run.fuse ? r->d->run.fuse : "none",
-        r->d->model.act ? r->d->model.act : "unknown");
-    return buf;
-}
-static const char *f_machine(char *buf, size_t n, const rg_run *r)
-{
-    char a[32];
-    snprintf(buf, n, "%s, %.0f cores usable, %s of memory, instruction set %s", r->d->machine.cpu,
-        r->d->machine.cores, rg_bytes(a, sizeof a, r->d->machine.memory), r->d->machine.isa);
-    return buf;
-}
-static const char *f_threads(char *buf, size_t n, const rg_run *r)
-{
-    if (r->d->machine.pinning) return r->d->machine.pinning;
-    snprintf(buf, n, "%.0f", r->d->machine.threads);
-    return buf;
-}
-static const char *f_method(char *buf, size_t n, const rg_run *r)
-{
-    char a[32], b[32];
-    snprintf(buf, n,
-        "%.0f repetitions, the median one is shown; spread (10th to 90th percentile): prefill %s, decode "
-        "%s%s",
-        r->d->run.repetitions, rg_percent(a, sizeof a, r->phase[RG_PREFILL].spread),
-        rg_percent(b, sizeof b, r->phase[RG_DECODE].spread), r->d->run.interrupted ? "; interrupted" : "");
-    return buf;
-}
-static const char *f_roofs(char *buf, size_t n, const rg_run *r)
-{
-    if (r->d->machine.n_roofs == 0) return "unknown: no percentages (ridge machine measures them)";
-    snprintf(buf, n, "%s (%s)%s", r->d->machine.roofs_source ? r->d->machine.roofs_source : "source unknown",
-        r->d->machine.roofs_measured_at ? r->d->machine.roofs_measured_at : "not dated",
-        r->d->machine.roofs_noisy ? "; noisy, percentages are rough" : "");
-    return buf;
-}
-static const char *f_pmu(char *buf, size_t n, const rg_run *r)
-{
-    snprintf(buf, n, "%s%s%s", r->d->machine.pmu.status, r->d->machine.pmu.reason ? ": " : "",
-        r->d->machine.pmu.reason ? r->d->machine.pmu.reason : "");
-    return buf;
-}
-static const char *f_blas(char *buf, size_t n, const rg_run *r)
-{
-    (void)buf, (void)n;
-    return r->d->machine.blas;
-}
-static const char *f_started(char *buf, size_t n, const rg_run *r)
-{
-    (void)buf, (void)n;
-    return r->d->started;
-}
-static const char *f_command(char *buf, size_t n, const rg_run *r)
-{
-    (void)buf, (void)n;
-    return r->d->command;
-}
-
-void rg_page_runs(FILE *f, const rg_reports *s)
-{
-    static const struct {
-        const char *name;
-        field_fn *fn;
-    } fields[] = {{"Prefill", f_prefill}, {"Decode", f_decode}, {"Model", f_model}, {"Dimensions", f_dims},
-        {"Weights", f_weights}, {"KV cache", f_kv}, {"Machine", f_machine}, {"Threads", f_threads},
-        {"BLAS", f_blas}, {"Method", f_method}, {"Roofs", f_roofs}, {"Hardware counters", f_pmu},
-        {"Started", f_started}, {"Command", f_command}};
-    char buf[1024];
-    fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table "
-          "class=\"facts\"><thead><tr><th scope=\"col\">",
-        f);
-    for (size_t i = 0; i < s->n; i++) {
-        fputs("<th scope=\"col\">", f);
-        rg_page_text(f, s->run[i].label);
-    }
+    char buf[160];
+    fprintf(f,
+        "<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" "
+        "aria-label=\"%s\"><table class=\"ops%s><thead><tr>",
+        title, attrs);
+    if (r->row[0].name)
+        fprintf(f, "<th scope=\"col\" class=\"word\" data-key=\"$key\" title=\"%s\">%s", r->fig->help,
+            r->fig->title);
+    for (int c = 0; c < n; c++)
+        fprintf(f, "<th scope=\"col\"%s data-key=\"%s\" title=\"%s\">%s",
+            rg_fig_right(leaf[c].fig) ? "" : " class=\"word\"", leaf[c].key, leaf[c].fig->help,
+            leaf[c].title);
     fputs("<tbody>\n", f);
-    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
-        fprintf(f, "<tr><th scope=\"row\">%s", fields[k].name);
-        for (size_t i = 0; i < s->n; i++) cell(f, fields[k].fn(buf, sizeof buf, &s->run[i]));
+    for (size_t i = 0; i < r->n; i++) {
+        const char *name = r->row[i].name;
+        fprintf(f, "<tr data-%s=\"", row);
+        if (name)
+            rg_page_text(f, name);
+        else
+            fprintf(f, "%zu", r->row[i].index);
+        fputs(name ? "\"><th scope=\"row\">" : "\">", f);
+        if (name) rg_page_text(f, name);
+        for (int c = 0; c < n; c++) {
+            fputs(c == 0 && !name               ? "<th scope=\"row\">"
+                    : rg_fig_right(leaf[c].fig) ? "<td>"
+                                                : "<td class=\"word\">",
+                f);
+            rg_page_text(f, rg_fig_text(buf, sizeof buf, leaf[c].fig, rg_leaf_value(&leaf[c], r->row[i].at)));
+        }
         fputc('\n', f);
     }
     fputs("</table></div>\n", f);
 }
 
-/* ---- operators ---- */
-
-bool rg_page_has_layers(const rg_run *r)
-{
-    for (size_t i = 0; i < r->d->n_ops; i++)
-        if (r->d->ops[i].layer >= 0) return true;
-    return false;
-}
-
-void rg_page_table(FILE *f, const rg_reports *s, size_t run, bool by_layer)
+/* Operators of a run: sums over layers, or rows by layer; false: it has none. */
+static rg_status operators(FILE *f, const rg_reports *s, size_t run, bool by_layer, rg_err *err)
 {
     const rg_doc_profile *d = s->run[run].d;
     rg_leaf leaf[RG_MOST_LEAVES];
-    char buf[160];
-    const int n = rg_leaves(leaf, RG_OBJ_op, "", true);
-    fprintf(f,
-        "<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" "
-        "aria-label=\"Operators%s of run %zu\"><table class=\"ops\" data-run=\"%zu\" "
-        "data-rows=\"%s\"><thead><tr>",
-        by_layer ? " by layer" : "", run + 1, run, by_layer ? "layer" : "sum");
-    for (int c = 0; c < n; c++)
-        if (by_layer || strcmp(leaf[c].key, "layer") != 0)
-            fprintf(f, "<th scope=\"col\" data-key=\"%s\" title=\"%s\">%s", leaf[c].key, leaf[c].fig->help,
-                leaf[c].fig->title);
-    fputs("<tbody>\n", f);
-    for (size_t i = 0; i < d->n_ops; i++) {
-        if ((d->ops[i].layer >= 0) != by_layer) continue;
-        fprintf(f, "<tr data-op=\"%zu\">", i);
-        for (int c = 0; c < n; c++) {
-            if (!by_layer && strcmp(leaf[c].key, "layer") == 0) continue;
-            fputs(c ? "<td>" : "<th scope=\"row\">", f);
-            rg_page_text(f, rg_fig_text(buf, sizeof buf, leaf[c].fig, rg_leaf_value(&leaf[c], &d->ops[i])));
-        }
-        fputc('\n', f);
+    rg_view_rows r;
+    char title[64], attrs[64];
+    rg_status st = rg_view_rows_open(&r, RG_OBJ_profile, d, "ops", err);
+    if (st != RG_OK) return st;
+    const size_t all = r.n;
+    r.n = 0;
+    for (size_t i = 0; i < all; i++)
+        if ((d->ops[i].layer >= 0) == by_layer) r.row[r.n++] = r.row[i];
+    snprintf(title, sizeof title, "Operators%s of run %zu", by_layer ? " by layer" : "", run + 1);
+    snprintf(attrs, sizeof attrs, "\" data-run=\"%zu\" data-rows=\"%s\"", run, by_layer ? "layer" : "sum");
+    if (r.n > 0 && by_layer) fputs("<details><summary>By layer</summary>", f);
+    if (r.n > 0) table(f, &r, leaf, rg_view_columns(leaf, &r, "*"), title, attrs, "op");
+    if (r.n > 0 && by_layer) fputs("</details>", f);
+    rg_view_rows_close(&r);
+    return RG_OK;
+}
+
+static rg_status run_tables(FILE *f, const rg_reports *s, rg_err *err)
+{
+    rg_status st = RG_OK;
+    fputs("<section id=\"table\"><h2>All operators</h2>\n<p>Time, work and bytes of every operator, summed "
+          "over the layers. n/a: not known.</p>\n<div class=\"tools\" data-tools=\"table\" hidden></div>\n",
+        f);
+    for (size_t i = 0; i < s->n && st == RG_OK; i++) {
+        fprintf(f, "<div data-run=\"%zu\">", i);
+        rg_page_label(f, s, i, "h3");
+        st = operators(f, s, i, false, err);
+        if (st == RG_OK) st = operators(f, s, i, true, err);
+        fputs("</div>\n", f);
     }
-    fputs("</table></div>\n", f);
+    fputs("</section>\n", f);
+    return st;
+}
+
+static rg_status doc_tables(FILE *f, const rg_doc *d, rg_err *err)
+{
+    rg_status st = RG_OK;
+    int number = 0;
+    fputs("<section id=\"results\"><h2>Figures</h2>\n<p>n/a: not known. Titles sort; the exact figures are "
+          "in the copy as CSV and in the data.</p>\n",
+        f);
+    for (int i = 0; i < rg_n_views && st == RG_OK; i++) {
+        const rg_view *v = &rg_views[i];
+        rg_leaf leaf[RG_MOST_LEAVES];
+        rg_view_rows r;
+        char attrs[96];
+        if (v->kind != d->kind) continue;
+        st = rg_view_rows_open(&r, rg_documents[d->kind].object, d->at, v->from, err);
+        const int n = st == RG_OK ? rg_view_columns(leaf, &r, v->part) : 0;
+        if (n > 0) {
+            fprintf(f, "<h3>%s</h3>", v->title);
+            if (r.n > MOST_ROWS) {
+                fprintf(f, "<p>The first %d of %zu; the data has all.</p>", MOST_ROWS, r.n);
+                r.n = MOST_ROWS;
+            }
+            snprintf(attrs, sizeof attrs, " doc\" data-table=\"%d\" data-from=\"%s\"", number++, v->from);
+            table(f, &r, leaf, n, v->title, attrs, "row");
+        }
+        rg_view_rows_close(&r);
+    }
+    fputs("</section>\n", f);
+    return st;
+}
+
+rg_status rg_page_tables(FILE *f, const rg_reports *s, rg_err *err)
+{
+    const rg_doc *d = rg_reports_other(s);
+    const rg_status st = d ? doc_tables(f, d, err) : RG_OK;
+    return st == RG_OK && s->n > 0 ? run_tables(f, s, err) : st;
 }

@@ -2,6 +2,7 @@
 #include "report/svg/charts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const classes[RG_CHART_COLOURS] = {
@@ -139,4 +140,39 @@ rg_status rg_chart_dots(
     }
     rg_svg_text(&s, (rg_svg_at){16, top + 14, RG_SVG_START, 12, 0, "soft"}, w->legend);
     return rg_svg_close(&s, err);
+}
+
+rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool embedded, rg_err *err)
+{
+    enum { MOST_ROWS = 60, MOST_PANELS = 4 };
+    rg_dot *dot = calloc((size_t)r->panels * MOST_ROWS + 1, sizeof *dot), *next = dot;
+    rg_dot_panel panel[MOST_PANELS];
+    int n = 0;
+    if (!dot) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
+    for (int k = 0; k < r->panels; k++) {
+        rg_dot_panel *p = &panel[n];
+        rg_dot spare;
+        size_t all = 0;
+        double lo = INFINITY, hi = 0.0;
+        *p = (rg_dot_panel){.unit = r->unit,
+            .reference = r->reference ? 1.0 : NAN,
+            .reference_name = r->reference,
+            .dot = next};
+        for (size_t i = 0; i < r->n; i++) {
+            if (!r->fill(p->n < MOST_ROWS ? next : &spare, r, k, i) || all++ >= MOST_ROWS) continue;
+            lo = fmin(lo, next->value);
+            hi = fmax(hi, next->value);
+            next++;
+            p->n++;
+        }
+        p->log = !r->reference && hi > 12.0 * lo; /* else from zero on, where lengths can be compared */
+        snprintf(p->title, sizeof p->title, "%s%s", r->title[k], p->log ? ", logarithmic" : "");
+        if (all > MOST_ROWS)
+            snprintf(p->title, sizeof p->title, "%s, the first %d of %zu (the table has all)", r->title[k],
+                MOST_ROWS, all);
+        n += p->n > 0;
+    }
+    const rg_status st = rg_chart_dots(f, w, panel, n, embedded, err);
+    free(dot);
+    return st;
 }

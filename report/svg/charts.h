@@ -43,6 +43,20 @@ typedef struct rg_chart_words {
 rg_status rg_chart_dots(
     FILE *f, const rg_chart_words *w, const rg_dot_panel *p, int n, bool embedded, rg_err *err);
 
+/* The same from rows of a report: a panel per title, left out where it has no row, of 60 rows at most. */
+typedef struct rg_rows rg_rows;
+/* Fills the i-th row of a panel; false: it has none. */
+typedef bool rg_row_fn(rg_dot *x, const rg_rows *r, int panel, size_t i);
+struct rg_rows {
+    rg_row_fn *fill;
+    const void *from;
+    size_t index, n; /* index: of the picture */
+    const char *const *title;
+    int panels;                   /* at most 4 */
+    const char *unit, *reference; /* reference: the name of 1, or NULL: values may be drawn logarithmically */
+};
+rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool embedded, rg_err *err);
+
 typedef struct rg_curve_point {
     double x, y, low, high, ideal, share; /* share: y / ideal, as the report has it */
     char tip[320], at[48];

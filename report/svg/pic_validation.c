@@ -11,12 +11,11 @@ enum { W = 960, H = 640, LEFT = 74, RIGHT = 944, TOP = 62, BOTTOM = 540, TYPES =
 
 bool rg_picture_can_validation(const rg_reports *s, size_t index)
 {
-    return index == 0 && json_array_size(rg_doc_rows(rg_reports_other(s))) > 0;
+    return index == 0 && ((const rg_doc_validation *)rg_reports_other(s)->at)->n_points > 0;
 }
 
-static int type_of(const rg_doc *d, size_t at, const char **seen, int *n)
+static int type_of(const char *mine, const char **seen, int *n)
 {
-    const char *mine = rg_doc_text(json_array_get(rg_doc_rows(d), at), "dtype");
     for (int k = 0; k < *n; k++)
         if (strcmp(seen[k], mine) == 0) return k;
     if (*n == TYPES) return TYPES - 1;
@@ -38,17 +37,15 @@ static void diagonal(rg_svg *s, const rg_axis *x, const rg_axis *y, double facto
 
 rg_status rg_picture_validation(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
-    const rg_doc *d = rg_reports_other(set);
+    const rg_doc_validation *d = rg_reports_other(set)->at;
     const char *seen[TYPES];
-    const size_t n = json_array_size(rg_doc_rows(d));
     double lo = INFINITY, hi = 0.0;
     char cpu[96], model[48], text[320], attrs[96], a[32], b[32], c[32];
     int types = 0;
     rg_svg s;
     (void)index;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(rg_doc_rows(d), i);
-        const double v[] = {rg_doc_num(o, "measured_ns"), rg_doc_num(o, "predicted_ns")};
+    for (size_t i = 0; i < d->n_points; i++) {
+        const double v[] = {d->points[i].measured_ns, d->points[i].predicted_ns};
         for (int k = 0; k < 2; k++)
             if (v[k] > 0.0) {
                 lo = fmin(lo, v[k] / 1e6);
@@ -60,42 +57,33 @@ rg_status rg_picture_validation(FILE *f, const rg_reports *set, size_t index, bo
         "Logarithmic axes: measured time across, predicted time up; on the diagonal the prediction is right, "
         "dashed lines are a quarter off.",
         embedded);
-    rg_text_clean(
-        cpu, sizeof cpu, rg_doc_text(d->json, "cpu") ? rg_doc_text(d->json, "cpu") : "unknown machine");
-    rg_picture_title(&s, "Predicted against measured", cpu);
+    rg_picture_title(&s, "Predicted against measured", rg_text_clean(cpu, sizeof cpu, d->cpu));
     rg_axis_draw_x(&s, &x, TOP, BOTTOM, "measured time of a call, ms");
     rg_axis_draw_y(&s, &y, LEFT, RIGHT, "predicted time, ms");
-    for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(rg_doc_rows(d), i);
-        rg_svg_keep_off(&s, rg_axis_at(&x, rg_doc_num(o, "measured_ns") / 1e6),
-            rg_axis_at(&y, rg_doc_num(o, "predicted_ns") / 1e6), 5, 5, 0);
-    }
+    for (size_t i = 0; i < d->n_points; i++)
+        rg_svg_keep_off(&s, rg_axis_at(&x, d->points[i].measured_ns / 1e6),
+            rg_axis_at(&y, d->points[i].predicted_ns / 1e6), 5, 5, 0);
     diagonal(&s, &x, &y, 1.25, "25 % above");
     diagonal(&s, &x, &y, 0.8, "20 % below");
     diagonal(&s, &x, &y, 1.0, "predicted = measured");
-    for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(rg_doc_rows(d), i);
-        const double measured = rg_doc_num(o, "measured_ns"), predicted = rg_doc_num(o, "predicted_ns");
-        const bool prefill = strcmp(rg_doc_text(o, "phase"), rg_phase_names[RG_PREFILL]) == 0;
-        const int type = type_of(d, i, seen, &types);
-        if (!(measured > 0.0) || !(predicted > 0.0)) continue;
+    for (size_t i = 0; i < d->n_points; i++) {
+        const rg_doc_point *o = &d->points[i];
+        const double at = rg_axis_at(&x, o->measured_ns / 1e6), up = rg_axis_at(&y, o->predicted_ns / 1e6);
+        const int type = type_of(o->dtype, seen, &types);
+        char cls[32];
+        if (!(o->measured_ns > 0.0) || !(o->predicted_ns > 0.0)) continue;
         snprintf(text, sizeof text,
             "%s, %s, %s\n%.0f thread%s, prompt %.0f, batch %.0f\nmeasured %s, predicted %s: %+.1f %%\nideal "
             "on the roofs %s",
-            rg_text_clean(model, sizeof model, rg_doc_text(o, "model")), seen[type],
-            prefill ? "prefill" : "decode", rg_doc_num(o, "threads"),
-            rg_doc_num(o, "threads") > 1.5 ? "s" : "", rg_doc_num(o, "prompt"), rg_doc_num(o, "batch"),
-            rg_time(a, sizeof a, measured), rg_time(b, sizeof b, predicted),
-            100.0 * (predicted / measured - 1.0), rg_time(c, sizeof c, rg_doc_num(o, "ideal_ns")));
+            rg_text_clean(model, sizeof model, o->model), seen[type], rg_phase_names[o->phase], o->threads,
+            o->threads > 1.5 ? "s" : "", o->prompt, o->batch, rg_time(a, sizeof a, o->measured_ns),
+            rg_time(b, sizeof b, o->predicted_ns), 100.0 * (o->predicted_ns / o->measured_ns - 1.0),
+            rg_time(c, sizeof c, o->ideal_ns));
         snprintf(attrs, sizeof attrs, "data-kind=\"point\" data-phase=\"%s\" data-at=\"points.%zu\"",
-            prefill ? "prefill" : "decode", i);
+            rg_phase_names[o->phase], i);
         rg_svg_group(&s, "dot", attrs, text);
-        char cls[32];
         snprintf(cls, sizeof cls, "%s see", rg_chart_class(type));
-        if (prefill)
-            rg_svg_circle(&s, cls, rg_axis_at(&x, measured / 1e6), rg_axis_at(&y, predicted / 1e6), 4.5);
-        else
-            rg_svg_diamond(&s, cls, rg_axis_at(&x, measured / 1e6), rg_axis_at(&y, predicted / 1e6), 4.5);
+        (o->phase == RG_PREFILL ? rg_svg_circle : rg_svg_diamond)(&s, cls, at, up, 4.5);
         rg_svg_end(&s);
     }
     rg_legend l = {.x = 16, .y = BOTTOM + 62, .left = 16, .right = W - 16};

@@ -39,7 +39,7 @@ export const documents = async () => {
     same((await marks(page, 'speed')).sort(), j.results.map((_, i) => 'results.' + i).sort(), 'a row per result');
     same((await marks(page, 'batch', 'measured')).length, of(true, 'n_seq').length, 'batch curve: a mark per decode result');
     same((await marks(page, 'depth', 'measured')).length, of(true, 'n_depth').length + of(false, 'n_depth').length, 'depth curves: a mark per result');
-    await tooltip(page, 'speed', 'results.2', 'results.2', ['median_ts', 'ci95_low_ts', 'analytic_t_ns', 'roof_fraction'], j);
+    await tooltip(page, 'speed', 'results.2', 'results.2', ['median_ts', 'ci95_low_ts', 'ideal_ns', 'roof_fraction'], j);
     await table(page, 0, j.results, 'median_ts');
     await page.fill('#results input[type=search]', 'tg Q4G64');
     same((await rows(page, 0)).sort(), j.results.map((r, i) => [r, String(i)]).filter(([r]) => r.test.includes('tg') && r.setting.includes('q4g64')).map(([, i]) => i).sort(), 'search by words');

@@ -1,7 +1,7 @@
 // hostile.mjs IN OUT: every text of a saved report that pages show replaced by one that tries to break out of where it is put.
 import { readFileSync, writeFileSync } from 'node:fs';
 const evil = '</script></title></svg><script>window.broken=1</script><img src=x onerror="window.broken=1">"\'&{{7*7}}\u202e';
-const skip = new Set(['schema', 'version', 'phase', 'isa', 'kind', 'bound', 'site', 'op', 'source', 'cost', 'stage', 'hardware']);
+const skip = new Set(['schema', 'version', 'phase', 'isa', 'kind', 'bound', 'site', 'op', 'source', 'cost', 'stage', 'hardware', 'type_k', 'type_v', 'act', 'access', 'class', 'status', 'mode']);
 const walk = (v, key) => typeof v === 'string' ? (skip.has(key) ? v : evil + v)
   : Array.isArray(v) ? v.map(x => walk(x, key))
   : v && typeof v === 'object' ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, walk(x, k)])) : v;

@@ -1,6 +1,8 @@
 /* Values for every kind of figure. */
 #include "figures_fixture.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *word_of(const char *words, int n)
@@ -94,4 +96,22 @@ json_t *figures_of(rg_object_id id, int n, bool sparse)
             json_object_set_new(j, f->key, value_of(f, n + i));
     }
     return j;
+}
+
+json_t *json_at(json_t *o, const char *path)
+{
+    while (o && *path) {
+        char key[64];
+        const size_t n = strcspn(path, ".");
+        snprintf(key, sizeof key, "%.*s", (int)n, path);
+        o = json_is_array(o) ? json_array_get(o, strtoul(key, NULL, 10)) : json_object_get(o, key);
+        path += n + (path[n] == '.');
+    }
+    return o;
+}
+
+double number_at(json_t *o, const char *path)
+{
+    const json_t *v = json_at(o, path);
+    return json_is_number(v) ? json_number_value(v) : NAN;
 }

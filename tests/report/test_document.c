@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "figures_fixture.h"
 #include "report/html/page.h"
 #include "report/svg/pictures.h"
 #include "roof_fixture.h"
@@ -96,13 +97,6 @@ static void test_round_trip(void **state)
     assert_true(rg_run_bandwidth(r, 1e6) == 100.0 && rg_run_bandwidth(r, 1e12) == 10.0);
     assert_true(isnan(rg_run_bandwidth(r, NAN)));
     assert_true(json_array_size(d->verdict) > 0);
-    /* paths */
-    const json_t *root = s.doc->json;
-    assert_string_equal(rg_doc_text(root, "machine.cpu"), "Paper CPU");
-    assert_true(rg_doc_num(root, "phases.1.calls") == 3.0);
-    assert_true(isnan(rg_doc_num(root, "machine.cpu")) && isnan(rg_doc_num(root, "phases.9.calls")));
-    assert_null(rg_doc_text(root, "phases.1.calls"));
-    assert_null(rg_doc_get(root, "a_key_that_is_longer_than_any_key_of_any_document_that_there_ever_was.x"));
     rg_reports_close(&s);
     free(t);
 }
@@ -217,10 +211,10 @@ static void test_version_1(void **state)
         assert_int_equal(json_integer_value(json_object_get(d.json, "version")), 2);
         for (i = 0; i < bench->n_results; i++) {
             o = json_array_get(json_object_get(was, "results"), i);
-            assert_true(bench->results[i].ideal_ns == rg_doc_num(o, "analytic_t_ns") &&
-                bench->results[i].ideal_flop_ns == rg_doc_num(o, "analytic_flop_ns") &&
-                bench->results[i].ideal_mem_ns == rg_doc_num(o, "analytic_mem_ns"));
-            assert_true(rg_doc_num(json_array_get(rg_doc_rows(&d), i), "ideal_ns") > 0.0);
+            assert_true(bench->results[i].ideal_ns == number_at(o, "analytic_t_ns") &&
+                bench->results[i].ideal_flop_ns == number_at(o, "analytic_flop_ns") &&
+                bench->results[i].ideal_mem_ns == number_at(o, "analytic_mem_ns"));
+            assert_true(number_at(json_array_get(rg_doc_rows(&d), i), "ideal_ns") > 0.0);
         }
         json_decref(was);
         rg_doc_close(&d);
@@ -465,11 +459,11 @@ static void test_every_member(void **state)
     for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
         const char *key;
         json_t *v;
-        const json_t *like = rg_doc_get(whole, places[p]);
+        json_t *like = json_at(whole, places[p]);
         assert_true(json_is_object(like));
-        json_object_foreach ((json_t *)(uintptr_t)like, key, v)
+        json_object_foreach (like, key, v)
             for (size_t i = 0; i <= sizeof values / sizeof *values; i++) {
-                json_t *j = json_deep_copy(whole), *o = (json_t *)(uintptr_t)rg_doc_get(j, places[p]);
+                json_t *j = json_deep_copy(whole), *o = json_at(j, places[p]);
                 rg_reports s = {0};
                 rg_doc d;
                 rg_err err = {0};

@@ -197,7 +197,7 @@ static void test_documents(void **state)
     json_t *j = figures_of(RG_OBJ_validation, 3, false), *p = json_array_get(json_object_get(j, "points"), 0);
     json_object_set_new(p, "ideal_ns", json_real(1.0 / 3.0));
     assert_int_equal(rg_doc_take(&d, j, &err), RG_OK);
-    assert_true(rg_doc_num(d.json, "points.0.ideal_ns") == 0.333333333); /* nine digits */
+    assert_true(number_at(d.json, "points.0.ideal_ns") == 0.333333333); /* nine digits */
     rg_doc_close(&d);
     assert_int_equal(rg_doc_take(&d, NULL, &err), RG_E_NOMEM);
     rg_doc_close(&d);

@@ -387,8 +387,7 @@ static void test_hostile_values(void **state)
         {3, "cases.1.input", "seqlen", "1e300"}, {4, "", "study", "7"}, {4, "cases.0", "label", "[]"},
         {5, "", "errors", "{}"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_t *j = report(cases[i].kind, "x"),
-               *o = cases[i].place[0] ? (json_t *)(uintptr_t)rg_doc_get(j, cases[i].place) : j;
+        json_t *j = report(cases[i].kind, "x"), *o = cases[i].place[0] ? json_at(j, cases[i].place) : j;
         json_object_set_new(o, cases[i].key, json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
         rg_reports s = {0};
         rg_doc d;

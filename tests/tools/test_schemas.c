@@ -135,8 +135,8 @@ static void analytic_answers(void **state)
     const char *schema = "roofline";
     EXPECT_SCHEMA(schema, CASE, "--dtype", "f16,q4g64", "--batch", "1,8", "--gen", "16");
     EXPECT_SCHEMA(schema, CASE, "--fuse", "act+add", "--tp", "2", "--stage", "decode");
-    EXPECT_SCHEMA(schema, CASE, "--cost", "llm-viewer", "--seqlen", "64,128");
-    EXPECT_SCHEMA(schema, CASE, "--cost", "llm-viewer", "--gen", "16", "--stage", "chat");
+    EXPECT_SCHEMA("roofline.llm-viewer", CASE, "--cost", "llm-viewer", "--seqlen", "64,128");
+    EXPECT_SCHEMA("roofline.llm-viewer", CASE, "--cost", "llm-viewer", "--gen", "16", "--stage", "chat");
     EXPECT_SCHEMA(schema, "roofline", "--shape", "stories15m", "--seqlen", "64", "-o", "json", "--hardware",
         machine_file());
     EXPECT_SCHEMA(schema, CASE, "--study", "ablation");
