@@ -116,7 +116,7 @@ void rg_page_subtitle(FILE *f, const rg_reports *s)
 {
     const rg_doc *d = rg_reports_other(s);
     const size_t n = d ? json_array_size(rg_doc_rows(d)) : s->n;
-    const face a = d ? face_of(d) : (face){RG_OBJ_profile, s->run[0].d, NULL};
+    const face a = d ? face_of(d) : (face){RG_OBJ_profile, s->run[0].d};
     fprintf(f, "%zu %s%s on ", n, d ? abouts[d->kind].row : "run", n == 1 ? "" : "s");
     say(f, &a, d ? abouts[d->kind].where : "{machine.cpu}, {started|not dated}");
 }
@@ -245,7 +245,7 @@ static void run_facts(FILE *f, const rg_reports *s)
         if (facts[k].kind != RG_DOC_profile) continue;
         fprintf(f, "<tr><th scope=\"row\">%s", facts[k].name);
         for (size_t i = 0; i < s->n; i++) {
-            const face a = {RG_OBJ_profile, s->run[i].d, NULL};
+            const face a = {RG_OBJ_profile, s->run[i].d};
             face b;
             char *text = base_of(&b, &a, facts[k].base, 0) ? filled(&b, facts[k].words) : NULL;
             fputs("<td>", f);

@@ -1,7 +1,7 @@
 /* Is it quiet enough, and which settings differ? Sentences computed from the samples. */
 #include <math.h>
 
-#include "tools/measure/bench.h"
+#include "tools/bench/bench.h"
 
 enum { MOST_LINES = 12 };
 
@@ -76,8 +76,8 @@ static void above_roof(rg_lines *out, const rg_bench *b)
     double most = 1.02;
     int rows = 0;
     for (int i = 0; i < b->n_rows; i++) {
-        rg_bench_numbers n;
-        rg_bench_numbers_of(&n, b, &b->row[i]);
+        rg_doc_result n;
+        rg_bench_figures(&n, b, &b->row[i]);
         if (!(n.roof_fraction > 1.02)) continue;
         rows++;
         if (n.roof_fraction <= most) continue;

@@ -1,14 +1,14 @@
 /* ridge bench: llama-bench's tests over lists of settings, sampled in rounds, beside the roofs of this
  * machine. */
 #include "tools/assert/judge.h"
-#include "tools/measure/bench.h"
+#include "tools/bench/bench.h"
 #include "tools/report/page_out.h"
 
 static rg_status print(const rg_doc *d, const rg_bench *b, int format, rg_err *err)
 {
     switch (format) {
     case 0:
-        return rg_bench_md(stdout, b, err);
+        return rg_bench_md(stdout, d, b, err);
     case 2:
         return rg_doc_json(stdout, d, err);
     case 3:
@@ -41,14 +41,10 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
             rg_doc d;
             rg_status shown = rg_bench_doc(&d, &b, err);
             if (shown == RG_OK) shown = print(&d, &b, format, err);
-            const bool draws = shown == RG_OK && (cli->html || cli->svg);
-            rg_err why = *err;
-            const rg_status judged = shown == RG_OK ? rg_judge(cli, d.json, &why) : RG_OK;
-            if (draws)
-                shown = rg_page_out(&d, cli->html, cli->svg, NULL, err);
+            if (shown == RG_OK)
+                shown = rg_page_out(&d, false, cli, cli->html, cli->svg, err);
             else
                 rg_doc_close(&d);
-            if (shown == RG_OK && judged != RG_OK) *err = why, shown = judged;
             if (shown != RG_OK) st = shown;
         }
     }

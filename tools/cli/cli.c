@@ -1,3 +1,4 @@
+/* Parses a command line by the table of options, and prints the help that it holds. */
 #include "tools/cli/cli.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ static rg_status try_pictures(const char *path, rg_err *err)
     if (n >= sizeof bare)
         return rg_fail(err, RG_E_USAGE, "--svg: the path is longer than %zu bytes", sizeof bare - 1);
     while (n > 1 && bare[n - 1] == '/') bare[--n] = 0;
-    if ((n > 4 && strcmp(bare + n - 4, ".svg") == 0) || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode))
+    if (rg_ends_with(bare, ".svg") || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode))
         return rg_outfile_try(bare, err);
     if (access(path, W_OK | X_OK) == 0) return RG_OK;
     return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
@@ -254,6 +255,12 @@ int rg_cli_choice(const char *option, const char *value, const char *const *word
     }
     rg_fail(err, RG_E_USAGE, "%s: '%s', expected %s", option, value, list);
     return -1;
+}
+
+bool rg_ends_with(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), k = strlen(tail);
+    return n > k && strcmp(s + n - k, tail) == 0;
 }
 
 rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err)

@@ -1,4 +1,5 @@
-#include "tools/cli/lists.h"
+/* Words and counts out of repeated options, comma lists and ranges. */
+#include "tools/cli/cli.h"
 
 #include <errno.h>
 #include <stdlib.h>

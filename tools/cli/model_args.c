@@ -1,4 +1,5 @@
-#include "tools/cli/model_args.h"
+/* Options become a checkpoint, an engine, a session and prompt tokens. */
+#include "tools/cli/cli.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -131,34 +132,24 @@ rg_status rg_open_engine(
 
 rg_status rg_read_file(char **text, size_t *len, const char *path, rg_err *err)
 {
+    const bool in = strcmp(path, "-") == 0;
+    const char *name = in ? "standard input" : path;
+    FILE *f = in ? stdin : fopen(path, "rb");
+    char buf[1 << 14];
     *text = NULL;
     *len = 0;
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot open: %s", path, strerror(errno));
-    rg_status st = RG_OK;
-    size_t cap = 0;
-    for (;;) {
-        if (cap - *len < 2) {
-            cap = cap ? 2 * cap : 1 << 16;
-            char *more = realloc(*text, cap);
-            if (!more) {
-                st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
-                break;
-            }
-            *text = more;
-        }
-        const size_t got = fread(*text + *len, 1, cap - *len - 1, f);
-        if (got == 0) break;
-        *len += got;
+    FILE *to = open_memstream(text, len);
+    for (size_t n; to && (n = fread(buf, 1, sizeof buf, f)) > 0 && fwrite(buf, 1, n, to) == n;) {
     }
-    if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read", path);
-    if (f != stdin) fclose(f);
-    if (st == RG_OK) {
-        (*text)[*len] = 0;
-    } else {
-        free(*text);
-        *text = NULL;
-    }
+    const bool failed = !to || ferror(to);
+    rg_status st = (to && fclose(to) != 0) || failed ? rg_fail(err, RG_E_NOMEM, "%s: out of memory", name)
+        : ferror(f)                                  ? rg_fail(err, RG_E_FILE, "%s: cannot read", name)
+                                                     : RG_OK;
+    if (!in) fclose(f);
+    if (st == RG_OK) return st;
+    free(*text);
+    *text = NULL;
     return st;
 }
 

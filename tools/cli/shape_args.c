@@ -1,4 +1,5 @@
-#include "tools/cli/shape_args.h"
+/* A configuration from --shape or --dims. */
+#include "tools/cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -51,7 +51,7 @@ static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char
     }
 }
 
-rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
+rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
 {
     const rg_cli *c = b->cli;
     const rg_cli_LIST *switched[] = {&c->ctks, &c->ctvs, &c->flashes, &c->fuses, &c->pages, &c->pins};
@@ -101,7 +101,6 @@ rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err)
                 ablations[(i - FIRST) / 2].name);
     }
     rg_bench_close(&one);
-    (void)notes;
     return st;
 }
 
@@ -157,7 +156,7 @@ static const char *cell(char *buf, size_t n, const rg_stats *s)
     return buf;
 }
 
-rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err *err)
+rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
 {
     rg_table t = {0};
     fprintf(f,
@@ -174,11 +173,11 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
-    rg_bench_numbers p, d;
+    rg_doc_result p, d;
     fprintf(f, "\n");
     for (int i = 0; i < 2; i++) {
-        rg_bench_numbers_of(&p, b, row(b, i, PP));
-        rg_bench_numbers_of(&d, b, row(b, i, TG));
+        rg_bench_figures(&p, b, row(b, i, PP));
+        rg_bench_figures(&d, b, row(b, i, TG));
         fprintf(f, "- %s: %s %.2f tokens/s, %s %.2f tokens/s\n", b->setting[i].label, b->test[PP].name,
             p.median_ts, b->test[TG].name, d.median_ts);
     }
@@ -186,7 +185,6 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err
         isfinite(line_of(b, N + 1).s[1].low)
             ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
             : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
-    for (int i = 0; i < notes->n; i++) fprintf(f, "- %s\n", notes->s[i]);
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }
 
@@ -222,12 +220,11 @@ static json_t *verdict_of(const rg_bench *b)
     return said;
 }
 
-rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, const rg_lines *notes, rg_err *err)
+rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, rg_err *err)
 {
     rg_lines pool = {0};
-    rg_doc_ablate face = {.switches = calloc(N + 2, sizeof *face.switches),
-        .verdict = verdict_of(b),
-        .notes = rg_doc_lines(notes)};
+    rg_doc_ablate face = {
+        .switches = calloc(N + 2, sizeof *face.switches), .verdict = verdict_of(b), .notes = json_array()};
     const bool ok = rg_bench_fill(&face.bench, b, &pool) && face.switches;
     for (int i = 0; i <= N + 1 && ok; i++) {
         const line l = line_of(b, i);

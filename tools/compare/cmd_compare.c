@@ -10,17 +10,11 @@
 #include "tools/compare/compare.h"
 #include "tools/report/page_out.h"
 
-static bool ends_in_json(const char *s)
-{
-    const size_t n = strlen(s);
-    return n > 5 && strcmp(s + n - 5, ".json") == 0;
-}
-
 /* A saved run is a file that ends in .json; a folder may be called anything. */
 static bool is_saved(const char *arg)
 {
     struct stat st;
-    return ends_in_json(arg) && !strchr(arg, '=') && !(stat(arg, &st) == 0 && S_ISDIR(st.st_mode));
+    return rg_ends_with(arg, ".json") && !strchr(arg, '=') && !(stat(arg, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
 /* Where the settings begin: the last ':' that is followed by a key and '=', going left as long as what lies
@@ -165,11 +159,7 @@ static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_P
 }
 
 /* A picture by name gets the runs in one roofline; a folder gets everything, from the document. */
-static bool is_file(const char *svg)
-{
-    const size_t n = svg ? strlen(svg) : 0;
-    return n > 4 && strcmp(svg + n - 4, ".svg") == 0;
-}
+static bool is_file(const char *svg) { return svg && rg_ends_with(svg, ".svg"); }
 
 static rg_status draw(const rg_comparison *c, rg_err *err)
 {
@@ -187,15 +177,18 @@ static rg_status draw(const rg_comparison *c, rg_err *err)
     return st;
 }
 
-static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], const rg_lines *notes,
-    bool json, rg_err *err)
+static rg_status one_variant(rg_err *err)
 {
-    if (c->cli->ablate) return json ? RG_OK : rg_ablate_md(stdout, b, notes, err);
+    return rg_fail(err, RG_E_USAGE,
+        "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value arguments, "
+        "or saved runs");
+}
+
+static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], bool json, rg_err *err)
+{
+    if (c->cli->ablate) return json ? RG_OK : rg_ablate_md(stdout, b, err);
     rg_status st = gather(c, b, test, err);
-    if (st == RG_OK && c->n < 2)
-        st = rg_fail(err, RG_E_USAGE,
-            "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value "
-            "arguments, or saved runs");
+    if (st == RG_OK && c->n < 2) st = one_variant(err);
     if (st == RG_OK && !json) st = rg_compare_md(stdout, c, err);
     if (st == RG_OK && is_file(c->cli->compare_svg)) st = draw(c, err);
     return st;
@@ -214,14 +207,13 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         .no_warmup = cli->no_warmup,
         .started = time(NULL)};
     rg_comparison c = {.cli = cli, .started = b.started};
-    rg_lines notes = {0};
     rg_score_stats *score = NULL;
     rg_compare_text text = {0};
     const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
     if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
     rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
     if (st == RG_OK && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, &notes, err) : variants(&b, cli, err);
+    if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, err) : variants(&b, cli, err);
     if (st == RG_OK && cli->eval_file && (cli->ablate || b.n_settings == 0))
         st = rg_fail(err, RG_E_USAGE, "--eval: it reads a text with the variants that compare measures; %s",
             cli->ablate ? "--ablate measures speed only" : "saved runs hold no model");
@@ -231,10 +223,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         st = rg_fail(err, RG_E_USAGE,
             "--svg: compare draws what it measures; saved runs are drawn by: ridge report A.json B.json "
             "--svg PATH");
-    if (st == RG_OK && drawable && b.n_settings < 2)
-        st = rg_fail(err, RG_E_USAGE,
-            "compare: one variant, expected two or more: a list (--dtype f16,q4g64), MODEL:key=value "
-            "arguments, or saved runs");
+    if (st == RG_OK && drawable && b.n_settings < 2) st = one_variant(err);
     if (st == RG_OK && b.n_settings > 0) {
         if ((st = rg_bench_open(&b, err)) == RG_OK) st = tests(&b, test, cli->ablate, err);
         if (st == RG_OK) st = check_saved(cli, err);
@@ -251,27 +240,22 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     bool whole = b.n_rows > 0 || b.n_settings == 0;
     for (int i = 0; i < b.n_rows; i++) whole = whole && b.row[i].n > 0;
     if (whole && (st == RG_OK || st == RG_E_INTERRUPTED)) {
-        rg_status done = report(&c, &b, test, &notes, format == 1, err);
+        rg_status done = report(&c, &b, test, format == 1, err);
         const char *svg =
             cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
         if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
             rg_doc d;
-            rg_err why = *err;
-            done = cli->ablate ? rg_ablate_doc(&d, &b, &notes, err) : rg_compare_doc(&d, &c, err);
-            if (done == RG_OK && format == 1) done = rg_doc_json(stdout, &d, err);
-            const rg_status judged = done == RG_OK && st == RG_OK ? rg_judge(cli, d.json, &why) : RG_OK;
-            if (done == RG_OK && (cli->html || svg))
-                done = rg_page_out(&d, cli->html, svg, NULL, err);
+            done = cli->ablate ? rg_ablate_doc(&d, &b, err) : rg_compare_doc(&d, &c, err);
+            if (done == RG_OK)
+                done = rg_page_out(&d, format == 1, st == RG_OK ? cli : NULL, cli->html, svg, err);
             else
                 rg_doc_close(&d);
-            if (done == RG_OK && judged != RG_OK) *err = why, done = judged;
         }
         if (done != RG_OK) st = done;
     }
     rg_sides_free(c.side, c.n);
     free(score);
     free(text.tokens.id);
-    rg_lines_free(&notes);
     rg_bench_close(&b);
     return st;
 }

@@ -5,42 +5,30 @@
 
 #include "report/verdict.h"
 #include "ridge/score.h"
-#include "tools/eval/eval_text.h"
-#include "tools/measure/bench.h"
+#include "tools/bench/bench.h"
+#include "tools/eval/eval.h"
 
-/* A phase of a side. NAN: unknown; shares and rates are of the median. */
-typedef struct rg_side_phase {
-    bool ran;
-    char test[64];
-    double ts, low, high;                          /* tokens/s: median and its interval */
-    double spread, mbu, mfu, roof_fraction, bytes; /* bytes: counted, per token */
-    /* samples, for ratios of the same round; NULL: a saved run */
-    const rg_bench_row *row;
-} rg_side_phase;
-
+/* What is compared, in the document's own terms: those of a variant, and of its phases (test NULL: not
+ * measured) without the gains. NAN: unknown; shares and rates are of the median. */
 typedef struct rg_side {
-    char label[160];
-    char dtype[32], act[16], isa[16], kv[24];
-    int threads; /* 0: unknown */
-    double resident_bytes, stream_bytes, bits_file, bits_resident;
-    rg_side_phase phase[RG_PHASE_COUNT];
+    rg_doc_variant v; /* without phases and loss; texts: of the bench, or of the pool */
+    rg_doc_side phase[RG_PHASE_COUNT];
+    /* samples, for ratios of the same round; NULL: a saved run */
+    const rg_bench_row *row[RG_PHASE_COUNT];
+    rg_lines pool;        /* owns */
     rg_score_stats score; /* of --eval; n 0: not evaluated */
     rg_doc doc;           /* the recorded run, as `ridge profile` has it; json NULL: none; owns */
-    rg_doc_profile own;   /* of a bench result, which records no run: its phases and nothing more; owns */
-    rg_run run;           /* the face of either, by the side's label; speeds are the side's */
+    rg_doc_profile *own;  /* of a bench result, which records no run: its phases and nothing more; owns */
+    rg_run run;           /* the face of either, by the side's name; speeds are the side's */
 } rg_side;
 
-typedef struct rg_gain {
-    double ratio, low, high; /* speed over the first side's */
-    double bytes, roofs;     /* times fewer bytes streamed per token; what that was worth on the roofs */
-    double reached;          /* ratio / roofs */
-} rg_gain;
-rg_gain rg_gain_of(const rg_side *base, const rg_side *other, rg_phase ph);
+/* A phase with what it gained over the first side's. */
+rg_doc_side rg_side_gain(const rg_side *first, const rg_side *s, rg_phase ph);
 
 /* A side from the rows of a setting; tests: index of the prefill and decode test, or -1. */
 rg_status rg_side_of_rows(
     rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err);
-/* Opens the face of a side whose label and phases are there; d: borrowed. */
+/* Opens the face of a side whose name and phases are there; d: borrowed. */
 rg_status rg_side_face(rg_side *s, const rg_doc_profile *d, rg_err *err);
 /* The sides in a saved file: profile (sets too) and bench JSON. Appended to *s, which is reallocated. */
 rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err);
@@ -71,8 +59,8 @@ bool rg_compare_operators(rg_doc_compare *d, const rg_comparison *c);
 rg_status rg_compare_doc(rg_doc *d, const rg_comparison *c, rg_err *err);
 
 /* --ablate: what each switch is worth alone and with all the others on. */
-rg_status rg_ablate_settings(rg_bench *b, rg_lines *notes, rg_err *err);
-rg_status rg_ablate_md(FILE *f, const rg_bench *b, const rg_lines *notes, rg_err *err);
-rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, const rg_lines *notes, rg_err *err);
+rg_status rg_ablate_settings(rg_bench *b, rg_err *err);
+rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err);
+rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, rg_err *err);
 
 #endif

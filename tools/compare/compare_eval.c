@@ -4,14 +4,13 @@
 
 #include "base/num.h"
 #include "tools/compare/compare.h"
-#include "tools/measure/bench_lanes.h"
 
 /* The session of a setting for such windows; its engine is loaded if it is not. */
 static rg_status open_for(
     rg_session **out, bool *loaded, rg_bench *b, int setting, const rg_eval_opts *o, rg_err *err)
 {
     const rg_setting *s = &b->setting[setting];
-    rg_bench_unit *u = &b->unit[s->unit];
+    rg_unit *u = &b->unit[s->unit];
     rg_engine_opts eo;
     rg_session_opts so;
     rg_status st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err);

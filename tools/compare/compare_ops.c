@@ -51,7 +51,7 @@ static void compare_op(rg_doc_compare *d, const rg_comparison *c, int v, const r
     const cost x = cost_of(base, a->phase, name, fused), y = cost_of(run, a->phase, name, fused);
     if (!x.n || !y.n) return;
     d->operators[d->n_operators++] = (rg_doc_op_gain){.variant = v,
-        .name = c->side[v].label,
+        .name = c->side[v].v.name,
         .phase = a->phase,
         .site = name,
         .base_ns = x.t,

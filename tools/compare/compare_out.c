@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/table.h"
-#include "roofline/measure/json_value.h"
+#include "report/cells.h"
 #include "tools/compare/compare.h"
-#include "tools/eval/eval_report.h"
+#include "tools/eval/eval.h"
 
 enum { W = 48 };
 
@@ -21,28 +20,15 @@ static const char *interval(char *buf, size_t n, double low, double high)
     return buf;
 }
 
-static const char *share(char *buf, size_t n, double x)
-{
-    if (isfinite(x))
-        snprintf(buf, n, "%.1f", 100.0 * x);
-    else
-        snprintf(buf, n, "n/a");
-    return buf;
-}
-
 static void what(FILE *f, const rg_comparison *c)
 {
     rg_table t = {0};
     rg_table_head(&t, "<variant", "<weights", ">bits/weight", ">resident", ">per step", "<KV", "<act", "<isa",
         ">threads", NULL);
     for (int i = 0; i < c->n; i++) {
-        const rg_side *s = &c->side[i];
-        char label[192], bits[W], size[W], step[W], threads[W];
-        snprintf(threads, sizeof threads, "%d", s->threads);
-        rg_table_row(&t, rg_text_cell(label, sizeof label, s->label), s->dtype,
-            rg_num(bits, sizeof bits, s->bits_resident), rg_bytes(size, sizeof size, s->resident_bytes),
-            rg_bytes(step, sizeof step, s->stream_bytes), s->kv, s->act, s->isa, s->threads ? threads : "n/a",
-            NULL);
+        const rg_doc_variant *v = &c->side[i].v;
+        rg_table_line(&t, "csnbbsss0", v->name, v->dtype, v->bits_per_weight_resident, v->resident_bytes,
+            v->stream_bytes, v->kv_dtype, v->act, v->isa, v->threads > 0.0 ? v->threads : (double)NAN);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -52,23 +38,24 @@ static void speed(FILE *f, const rg_comparison *c, rg_phase ph)
 {
     rg_table t = {0};
     bool any = false;
-    for (int i = 0; i < c->n; i++) any = any || c->side[i].phase[ph].ran;
+    for (int i = 0; i < c->n; i++) any = any || c->side[i].phase[ph].test;
     if (!any) return;
     fprintf(f, "\n## %s\n\n", rg_phase_names[ph]);
     rg_table_head(&t, "<variant", "<test", ">tokens/s", ">interval", ">spread", ">MBU %", ">roof %", ">gain",
         ">interval", ">bytes ratio", ">worth", ">reached", NULL);
     for (int i = 0; i < c->n; i++) {
-        const rg_side *s = &c->side[i];
-        const rg_side_phase *p = &s->phase[ph];
-        const rg_gain g = rg_gain_of(&c->side[0], s, ph);
-        char b[12][W], label[192];
-        if (!p->ran) continue;
-        snprintf(b[0], W, "%.2f", p->ts);
-        rg_table_row(&t, rg_text_cell(label, sizeof label, s->label), p->test, b[0],
-            interval(b[1], W, p->low, p->high), rg_percent(b[2], W, p->spread), share(b[3], W, p->mbu),
-            share(b[4], W, p->roof_fraction), i ? rg_num(b[5], W, g.ratio) : "1",
-            i ? interval(b[6], W, g.low, g.high) : "", i ? rg_num(b[7], W, g.bytes) : "1",
-            i ? rg_num(b[8], W, g.roofs) : "1", i ? rg_percent(b[9], W, g.reached) : "", NULL);
+        const rg_doc_side p = rg_side_gain(&c->side[0], &c->side[i], ph);
+        char b[W];
+        rg_cells row = {.n = 0};
+        if (!p.test) continue;
+        rg_cells_add(&row, "cs2sphh", c->side[i].v.name, p.test, p.tokens_per_s,
+            interval(b, W, p.tokens_per_s_low, p.tokens_per_s_high), p.spread, p.mbu, p.roof_fraction);
+        if (i)
+            rg_cells_add(&row, "nsnnp", p.gain, interval(b, W, p.gain_low, p.gain_high), p.bytes_ratio,
+                p.gain_expected, p.gain_reached);
+        else
+            rg_cells_add(&row, "sssss", "1", "", "1", "1", "");
+        rg_cells_end(&row, &t);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -84,15 +71,15 @@ static void loss(FILE *f, const rg_comparison *c)
         ">99 %", ">same top %", NULL);
     for (int i = 0; i < c->n; i++) {
         const rg_score_stats *s = &c->side[i].score;
-        char b[9][W], label[192];
+        rg_cells row = {.n = 0};
         if (s->n == 0) continue;
-        rg_table_row(&t, rg_text_cell(label, sizeof label, c->side[i].label), rg_num(b[0], W, s->ppl),
-            rg_num(b[1], W, s->ppl_error), s->reference ? rg_num(b[2], W, s->ppl_ratio) : "1",
-            s->reference ? rg_num(b[3], W, s->kld.mean) : "0",
-            s->reference ? rg_num(b[4], W, s->kld.error) : "",
-            s->reference ? rg_num(b[5], W, s->kld.at[5]) : "0",
-            s->reference ? rg_num(b[6], W, s->kld.at[8]) : "0",
-            s->reference ? share(b[7], W, s->same_top) : "100.0", NULL);
+        rg_cells_add(&row, "cnn", c->side[i].v.name, s->ppl, s->ppl_error);
+        if (s->reference)
+            rg_cells_add(&row, "nnnnnh", s->ppl_ratio, s->kld.mean, s->kld.error, s->kld.at[5], s->kld.at[8],
+                s->same_top);
+        else
+            rg_cells_add(&row, "ssssss", "1", "0", "", "0", "0", "100.0");
+        rg_cells_end(&row, &t);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -104,14 +91,14 @@ static void loss(FILE *f, const rg_comparison *c)
 
 static void say_loss(rg_lines *out, const rg_side *base, const rg_side *s)
 {
-    char a[32], b[32], r[32], k[32], e[32], t[32];
+    char a[32], b[32], r[32], k[32], e[32];
     if (s->score.n == 0 || !s->score.reference) return;
     rg_lines_add(out,
         "loss: %s has perplexity %s where %s has %s (%s times), a KL divergence of %s +- %s nats a token, "
-        "and the same likeliest token in %s %%.",
-        s->label, rg_num(a, sizeof a, s->score.ppl), base->label, rg_num(b, sizeof b, base->score.ppl),
+        "and the same likeliest token in %.1f %%.",
+        s->v.name, rg_num(a, sizeof a, s->score.ppl), base->v.name, rg_num(b, sizeof b, base->score.ppl),
         rg_num(r, sizeof r, s->score.ppl_ratio), rg_num(k, sizeof k, s->score.kld.mean),
-        rg_num(e, sizeof e, s->score.kld.error), share(t, sizeof t, s->score.same_top));
+        rg_num(e, sizeof e, s->score.kld.error), 100.0 * s->score.same_top);
 }
 
 void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
@@ -120,31 +107,32 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
     for (int i = 1; i < c->n; i++) {
         double gain[RG_PHASE_COUNT]; /* as in the table: paired by rounds */
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-            const rg_gain g = rg_gain_of(&c->side[0], &c->side[i], (rg_phase)ph);
-            gain[ph] = g.ratio;
-            if (!isfinite(g.ratio) || (isfinite(g.low) && (g.low > 1.0 || g.high < 1.0))) continue;
-            if (isfinite(g.low))
+            const rg_doc_side g = rg_side_gain(&c->side[0], &c->side[i], (rg_phase)ph);
+            gain[ph] = g.gain;
+            if (!isfinite(g.gain) || (isfinite(g.gain_low) && (g.gain_low > 1.0 || g.gain_high < 1.0)))
+                continue;
+            if (isfinite(g.gain_low))
                 rg_lines_add(out,
                     "%s: this noise does not tell %s and %s apart: the gain of %s has the interval %s to %s; "
                     "use a larger -r.",
-                    rg_phase_names[ph], c->side[i].label, c->side[0].label, rg_num(a, sizeof a, g.ratio),
-                    rg_num(lo, sizeof lo, g.low), rg_num(hi, sizeof hi, g.high));
+                    rg_phase_names[ph], c->side[i].v.name, c->side[0].v.name, rg_num(a, sizeof a, g.gain),
+                    rg_num(lo, sizeof lo, g.gain_low), rg_num(hi, sizeof hi, g.gain_high));
             else
                 rg_lines_add(out,
                     "%s: no interval for the gain of %s: there are fewer than three samples, or a saved run "
                     "does not hold its own.",
-                    rg_phase_names[ph], rg_num(a, sizeof a, g.ratio));
+                    rg_phase_names[ph], rg_num(a, sizeof a, g.gain));
         }
         rg_verdict_compare(out, &c->side[0].run, &c->side[i].run, gain);
     }
     for (int i = 1; i < c->n; i++) say_loss(out, &c->side[0], &c->side[i]);
     for (int i = 1; i < c->n; i++)
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
-            if (c->side[0].phase[ph].ran && c->side[i].phase[ph].ran &&
-                strcmp(c->side[0].phase[ph].test, c->side[i].phase[ph].test) != 0)
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            const char *a_test = c->side[0].phase[ph].test, *test = c->side[i].phase[ph].test;
+            if (a_test && test && strcmp(a_test, test) != 0)
                 rg_lines_add(out, "%s: %s measured %s and %s measured %s: the gain compares different work.",
-                    rg_phase_names[ph], c->side[0].label, c->side[0].phase[ph].test, c->side[i].label,
-                    c->side[i].phase[ph].test);
+                    rg_phase_names[ph], c->side[0].v.name, a_test, c->side[i].v.name, test);
+        }
     if (c->b && !c->b->together)
         rg_lines_add(out,
             "memory does not hold all variants at once: they were loaded in turns, %d times each, so drift "
@@ -176,46 +164,23 @@ rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err)
 
 static rg_doc_side *side_of(const rg_comparison *c, const rg_side *s, rg_phase ph)
 {
-    const rg_side_phase *p = &s->phase[ph];
-    const rg_gain g = rg_gain_of(&c->side[0], s, ph);
-    rg_doc_side *d = p->ran ? malloc(sizeof *d) : NULL;
+    const rg_bench_row *row = s->row[ph];
+    rg_doc_side *d = s->phase[ph].test ? malloc(sizeof *d) : NULL;
     if (!d) return NULL;
-    *d = (rg_doc_side){.test = p->test,
-        .tokens_per_s = p->ts,
-        .tokens_per_s_low = p->low,
-        .tokens_per_s_high = p->high,
-        .spread = p->spread,
-        .mbu = p->mbu,
-        .mfu = p->mfu,
-        .roof_fraction = p->roof_fraction,
-        .bytes_per_token = p->bytes,
-        .gain = g.ratio,
-        .gain_low = g.low,
-        .gain_high = g.high,
-        .bytes_ratio = g.bytes,
-        .gain_expected = g.roofs,
-        .gain_reached = g.reached,
-        .samples_ns = p->row ? json_array() : NULL};
-    for (int i = 0; p->row && i < p->row->n; i++)
-        json_array_append_new(d->samples_ns, json_real(p->row->ns[i]));
+    *d = rg_side_gain(&c->side[0], s, ph);
+    d->samples_ns = row ? json_array() : NULL;
+    for (int i = 0; row && i < row->n; i++) json_array_append_new(d->samples_ns, json_real(row->ns[i]));
     return d;
 }
 
 static rg_doc_variant variant_of(const rg_comparison *c, const rg_side *s)
 {
-    return (rg_doc_variant){.name = s->label,
-        .dtype = s->dtype,
-        .act = s->act,
-        .isa = s->isa,
-        .kv_dtype = s->kv,
-        .threads = s->threads ? (double)s->threads : (double)NAN,
-        .resident_bytes = s->resident_bytes,
-        .stream_bytes = s->stream_bytes,
-        .bits_per_weight_file = s->bits_file,
-        .bits_per_weight_resident = s->bits_resident,
-        .prefill = side_of(c, s, RG_PREFILL),
-        .decode = side_of(c, s, RG_DECODE),
-        .loss = s->score.n > 0 ? rg_eval_score(&s->score) : NULL};
+    rg_doc_variant v = s->v;
+    if (!(v.threads > 0.0)) v.threads = NAN;
+    v.prefill = side_of(c, s, RG_PREFILL);
+    v.decode = side_of(c, s, RG_DECODE);
+    v.loss = s->score.n > 0 ? rg_eval_score(&s->score) : NULL;
+    return v;
 }
 
 rg_status rg_compare_doc(rg_doc *d, const rg_comparison *c, rg_err *err)

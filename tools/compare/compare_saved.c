@@ -1,5 +1,4 @@
 /* Sides from saved reports of `ridge profile` and `ridge bench`. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,41 +16,54 @@ static rg_side *add(rg_side **s, int *n, rg_err *err)
     return &more[(*n)++];
 }
 
-static void copy(char *to, size_t n, const char *s) { rg_text_cell(to, n, s ? s : "?"); }
-
-static void take_phase(rg_side *s, const rg_doc_phase *p)
+static const char *keep(rg_side *s, const char *text)
 {
-    rg_side_phase *to = &s->phase[p->phase];
-    *to = (rg_side_phase){.ran = true,
-        .ts = p->tokens_per_s,
-        .low = p->tokens_per_s_low,
-        .high = p->tokens_per_s_high,
-        .spread = p->spread,
-        .mbu = p->mbu,
-        .mfu = p->mfu,
-        .roof_fraction = p->roof_fraction,
-        .bytes = rg_ratio(p->bytes_counted, p->tokens)};
-    snprintf(to->test, sizeof to->test, "%s%.0f", p->phase == RG_PREFILL ? "pp" : "tg", p->tokens);
+    char buf[160];
+    return rg_doc_keep(&s->pool, rg_text_cell(buf, sizeof buf, text ? text : "?"));
+}
+
+/* What a report says of the model and the run; name: of the side, in front of its type or setting. */
+static void describe(rg_side *s, const char *file, const char *setting, rg_doc_variant v)
+{
+    char name[192];
+    v.dtype = keep(s, v.dtype);
+    snprintf(name, sizeof name, "%.90s %.90s", file, setting ? setting : v.dtype);
+    v.name = keep(s, name);
+    v.act = keep(s, v.act);
+    v.isa = keep(s, v.isa);
+    v.kv_dtype = keep(s, v.kv_dtype);
+    s->v = v;
 }
 
 static rg_status side_of_run(rg_side *s, json_t *json, const char *path, const char *file, rg_err *err)
 {
-    char name[96];
     const rg_status st = rg_doc_open(&s->doc, json, path, err);
     if (st != RG_OK) return st;
     const rg_doc_profile *d = s->doc.at;
-    copy(s->dtype, sizeof s->dtype, d->model.dtype);
-    copy(s->act, sizeof s->act, d->model.act);
-    copy(s->isa, sizeof s->isa, d->machine.isa);
-    copy(s->kv, sizeof s->kv, d->model.kv_dtype);
-    copy(name, sizeof name, file);
-    snprintf(s->label, sizeof s->label, "%.90s %s", name, s->dtype);
-    s->threads = (int)fmin(d->machine.threads, 1e6);
-    s->resident_bytes = d->model.resident_bytes;
-    s->stream_bytes = d->model.stream_bytes;
-    s->bits_file = d->model.bits_per_weight_file;
-    s->bits_resident = d->model.bits_per_weight_resident;
-    for (size_t i = 0; i < d->n_phases; i++) take_phase(s, &d->phases[i]);
+    describe(s, file, NULL,
+        (rg_doc_variant){.dtype = d->model.dtype,
+            .act = d->model.act,
+            .isa = d->machine.isa,
+            .kv_dtype = d->model.kv_dtype,
+            .threads = d->machine.threads,
+            .resident_bytes = d->model.resident_bytes,
+            .stream_bytes = d->model.stream_bytes,
+            .bits_per_weight_file = d->model.bits_per_weight_file,
+            .bits_per_weight_resident = d->model.bits_per_weight_resident});
+    for (size_t i = 0; i < d->n_phases; i++) {
+        const rg_doc_phase *p = &d->phases[i];
+        char test[64];
+        snprintf(test, sizeof test, "%s%.0f", p->phase == RG_PREFILL ? "pp" : "tg", p->tokens);
+        s->phase[p->phase] = (rg_doc_side){.test = rg_doc_keep(&s->pool, test),
+            .tokens_per_s = p->tokens_per_s,
+            .tokens_per_s_low = p->tokens_per_s_low,
+            .tokens_per_s_high = p->tokens_per_s_high,
+            .spread = p->spread,
+            .mbu = p->mbu,
+            .mfu = p->mfu,
+            .roof_fraction = p->roof_fraction,
+            .bytes_per_token = rg_ratio(p->bytes_counted, p->tokens)};
+    }
     return rg_side_face(s, d, err);
 }
 
@@ -66,17 +78,16 @@ static int phase_of_result(const rg_doc_result *r)
 /* A result as the phase of a run that recorded no operators. */
 static void add_result(rg_side *s, const rg_doc_result *r, rg_phase ph)
 {
-    s->phase[ph] = (rg_side_phase){.ran = true,
-        .ts = r->median_ts,
-        .low = r->ci95_low_ts,
-        .high = r->ci95_high_ts,
+    s->phase[ph] = (rg_doc_side){.test = keep(s, r->test),
+        .tokens_per_s = r->median_ts,
+        .tokens_per_s_low = r->ci95_low_ts,
+        .tokens_per_s_high = r->ci95_high_ts,
         .spread = r->spread,
         .mbu = r->mbu,
         .mfu = r->mfu,
         .roof_fraction = r->roof_fraction,
-        .bytes = rg_ratio(r->bytes_counted, r->tokens)};
-    copy(s->phase[ph].test, sizeof s->phase[ph].test, r->test);
-    s->own.phases[s->own.n_phases++] = (rg_doc_phase){.phase = ph,
+        .bytes_per_token = rg_ratio(r->bytes_counted, r->tokens)};
+    s->own->phases[s->own->n_phases++] = (rg_doc_phase){.phase = ph,
         .tokens = r->tokens,
         .t_ns = r->median_ns,
         .tokens_per_s = r->median_ts,
@@ -90,21 +101,22 @@ static void add_result(rg_side *s, const rg_doc_result *r, rg_phase ph)
 static rg_status side_of_result(rg_side *s, const rg_doc_result *r, const char *name, rg_err *err)
 {
     char setting[160];
-    copy(setting, sizeof setting, r->setting);
-    copy(s->dtype, sizeof s->dtype, r->dtype);
-    snprintf(
-        s->label, sizeof s->label, "%.60s %.90s", name, strcmp(setting, "default") == 0 ? s->dtype : setting);
-    copy(s->act, sizeof s->act, r->act);
-    copy(s->isa, sizeof s->isa, r->isa);
-    copy(s->kv, sizeof s->kv, r->type_k);
-    s->threads = (int)fmin(r->n_threads, 1e6);
-    s->resident_bytes = r->model_size;
-    s->stream_bytes = r->stream_weight_bytes;
-    s->bits_file = r->bits_per_weight_file;
-    s->bits_resident = r->bits_per_weight_resident;
-    s->own.model.stream_bytes = r->stream_weight_bytes;
-    s->own.phases = calloc(RG_PHASE_COUNT, sizeof *s->own.phases);
-    return s->own.phases ? RG_OK : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    rg_text_cell(setting, sizeof setting, r->setting ? r->setting : "?");
+    describe(s, name, strcmp(setting, "default") == 0 ? NULL : setting,
+        (rg_doc_variant){.dtype = r->dtype,
+            .act = r->act,
+            .isa = r->isa,
+            .kv_dtype = r->type_k,
+            .threads = r->n_threads,
+            .resident_bytes = r->model_size,
+            .stream_bytes = r->stream_weight_bytes,
+            .bits_per_weight_file = r->bits_per_weight_file,
+            .bits_per_weight_resident = r->bits_per_weight_resident});
+    s->own = calloc(1, sizeof *s->own);
+    if (s->own) s->own->phases = calloc(RG_PHASE_COUNT, sizeof *s->own->phases);
+    if (!s->own || !s->own->phases) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    s->own->model.stream_bytes = r->stream_weight_bytes;
+    return RG_OK;
 }
 
 /* A side per setting: its first test of each phase. */
@@ -112,20 +124,19 @@ static rg_status sides_of_bench(rg_side **s, int *n, const rg_doc_bench *b, cons
 {
     const int first = *n;
     const rg_doc_result *last = NULL;
-    char name[96];
     rg_status st = RG_OK;
-    copy(name, sizeof name, file);
     for (size_t i = 0; i < b->n_results && st == RG_OK; i++) {
         const rg_doc_result *r = &b->results[i];
         const int ph = phase_of_result(r);
         if (!last || strcmp(r->setting, last->setting) != 0 || strcmp(r->model_type, last->model_type) != 0) {
             rg_side *x = add(s, n, err);
-            st = x ? side_of_result(x, r, name, err) : RG_E_NOMEM;
+            st = x ? side_of_result(x, r, file, err) : RG_E_NOMEM;
             last = r;
         }
-        if (st == RG_OK && ph >= 0 && !(*s)[*n - 1].phase[ph].ran) add_result(&(*s)[*n - 1], r, (rg_phase)ph);
+        if (st == RG_OK && ph >= 0 && !(*s)[*n - 1].phase[ph].test)
+            add_result(&(*s)[*n - 1], r, (rg_phase)ph);
     }
-    for (int i = first; i < *n && st == RG_OK; i++) st = rg_side_face(&(*s)[i], &(*s)[i].own, err);
+    for (int i = first; i < *n && st == RG_OK; i++) st = rg_side_face(&(*s)[i], (*s)[i].own, err);
     return st;
 }
 
@@ -149,6 +160,8 @@ rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err)
         st = rg_fail(err, RG_E_FILE, "%s: a report of %s, expected one of ridge profile or ridge bench", path,
             rg_documents[d.kind].command);
     }
+    for (int i = 0; i < *n && st == RG_OK; i++)
+        if ((*s)[i].pool.failed) st = rg_fail(err, RG_E_NOMEM, "compare: out of memory");
     rg_doc_close(&d);
     return st;
 }

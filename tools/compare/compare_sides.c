@@ -5,50 +5,52 @@
 
 #include "tools/compare/compare.h"
 
-static void take_phase(rg_side_phase *p, const rg_bench *b, const rg_bench_row *r)
+static void take_phase(rg_doc_side *p, const rg_bench *b, const rg_bench_row *r)
 {
-    rg_bench_numbers n;
-    rg_bench_numbers_of(&n, b, r);
-    *p = (rg_side_phase){.ran = r->n > 0,
-        .ts = n.median_ts,
-        .low = n.low_ts,
-        .high = n.high_ts,
-        .spread = n.ns.spread,
+    rg_doc_result n;
+    rg_bench_figures(&n, b, r);
+    *p = (rg_doc_side){.test = r->n > 0 ? b->test[r->test].name : NULL,
+        .tokens_per_s = n.median_ts,
+        .tokens_per_s_low = n.ci95_low_ts,
+        .tokens_per_s_high = n.ci95_high_ts,
+        .spread = rg_stats_of(r->ns, r->n).spread,
         .mbu = n.mbu,
         .mfu = n.mfu,
         .roof_fraction = n.roof_fraction,
-        .bytes = n.bytes_counted / n.tokens,
-        .row = r};
-    snprintf(p->test, sizeof p->test, "%s", b->test[r->test].name);
+        .bytes_per_token = n.bytes_counted / n.tokens};
 }
 
 rg_status rg_side_of_rows(
     rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err)
 {
     const rg_setting *set = &b->setting[setting];
-    const rg_bench_unit *u = &b->unit[set->unit];
-    const rg_bench_row *row[RG_PHASE_COUNT] = {NULL};
+    const rg_unit *u = &b->unit[set->unit];
+    const rg_model_info *m = &u->model;
     const rg_bench_lane *l = NULL;
-    *s = (rg_side){.threads = u->info.threads,
-        .resident_bytes = (double)u->model.resident_bytes,
-        .stream_bytes = (double)u->model.stream_bytes,
-        .bits_file = u->model.bits_file,
-        .bits_resident = u->model.bits_resident};
+    *s = (rg_side){.v = {.name = set->label,
+                       .dtype = m->dtype ? m->dtype : "?",
+                       .act = set->cli.act ? set->cli.act : "f32",
+                       .isa = rg_isa_names[u->info.isa],
+                       .kv_dtype = "",
+                       .threads = u->info.threads,
+                       .resident_bytes = (double)m->resident_bytes,
+                       .stream_bytes = (double)m->stream_bytes,
+                       .bits_per_weight_file = m->bits_file,
+                       .bits_per_weight_resident = m->bits_resident}};
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (test[ph] < 0) continue;
-        row[ph] = &b->row[setting * b->n_tests + test[ph]];
-        l = &b->lane[row[ph]->lane];
-        take_phase(&s->phase[ph], b, row[ph]);
+        s->row[ph] = &b->row[setting * b->n_tests + test[ph]];
+        l = &b->lane[s->row[ph]->lane];
+        take_phase(&s->phase[ph], b, s->row[ph]);
     }
-    snprintf(s->label, sizeof s->label, "%s", set->label);
-    snprintf(s->dtype, sizeof s->dtype, "%s", u->model.dtype ? u->model.dtype : "?");
-    snprintf(s->act, sizeof s->act, "%s", set->cli.act ? set->cli.act : "f32");
-    snprintf(s->isa, sizeof s->isa, "%s", rg_isa_names[u->info.isa]);
-    if (l)
-        snprintf(s->kv, sizeof s->kv, l->so.kv_k == l->so.kv_v ? "%s" : "%s/%s", rg_kvtypes[l->so.kv_k].name,
+    if (l) {
+        char kv[24];
+        snprintf(kv, sizeof kv, l->so.kv_k == l->so.kv_v ? "%s" : "%s/%s", rg_kvtypes[l->so.kv_k].name,
             rg_kvtypes[l->so.kv_v].name);
+        s->v.kv_dtype = rg_doc_keep(&s->pool, kv);
+    }
     rg_report *r = NULL;
-    rg_status st = rg_bench_report(&r, b, row, RG_PHASE_COUNT, err);
+    rg_status st = rg_bench_report(&r, b, s->row, RG_PHASE_COUNT, err);
     if (st == RG_OK) st = rg_report_doc(&s->doc, (const rg_report *const *)&r, 1, err);
     rg_report_close(r);
     return st == RG_OK ? rg_side_face(s, s->doc.at, err) : st;
@@ -56,10 +58,10 @@ rg_status rg_side_of_rows(
 
 rg_status rg_side_face(rg_side *s, const rg_doc_profile *d, rg_err *err)
 {
-    const rg_status st = rg_run_open(&s->run, d, s->label, err);
-    snprintf(s->run.label, sizeof s->run.label, "%s", s->label);
+    const rg_status st = rg_run_open(&s->run, d, s->v.name, err);
+    snprintf(s->run.label, sizeof s->run.label, "%s", s->v.name);
     for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
-        if (s->phase[ph].ran) s->run.phase[ph].tokens_per_s = s->phase[ph].ts;
+        if (s->phase[ph].test) s->run.phase[ph].tokens_per_s = s->phase[ph].tokens_per_s;
     return st;
 }
 
@@ -67,7 +69,9 @@ void rg_sides_free(rg_side *s, int n)
 {
     for (int i = 0; i < n; i++) {
         rg_doc_close(&s[i].doc);
-        rg_object_free(RG_OBJ_profile, &s[i].own);
+        if (s[i].own) rg_object_free(RG_OBJ_profile, s[i].own);
+        free(s[i].own);
+        rg_lines_free(&s[i].pool);
     }
     free(s);
 }
@@ -80,31 +84,28 @@ static double ideal_per_token(const rg_side *s, rg_phase ph)
 
 /* Samples of the same round where there are some; else the medians, with the widest ratio of their
  * intervals. */
-static void ratio(rg_gain *g, const rg_side_phase *a, const rg_side_phase *b)
+rg_doc_side rg_side_gain(const rg_side *first, const rg_side *s, rg_phase ph)
 {
-    if (a->row && b->row) {
-        const double per_a = a->ts * rg_stats_of(a->row->ns, a->row->n).median,
-                     per_b = b->ts * rg_stats_of(b->row->ns, b->row->n).median;
-        const rg_stats s = rg_bench_ratio(a->row, b->row);
+    const rg_doc_side *a = &first->phase[ph];
+    const rg_bench_row *x = first->row[ph], *y = s->row[ph];
+    rg_doc_side g = s->phase[ph];
+    g.gain = g.gain_low = g.gain_high = g.bytes_ratio = g.gain_expected = g.gain_reached = NAN;
+    if (!a->test || !g.test) return g;
+    if (x && y) {
+        const double per_a = a->tokens_per_s * rg_stats_of(x->ns, x->n).median,
+                     per_b = g.tokens_per_s * rg_stats_of(y->ns, y->n).median;
+        const rg_stats r = rg_bench_ratio(x, y);
         const double f = per_b / per_a; /* tokens of a run, where tests differ */
-        g->ratio = f * s.median;
-        g->low = f * s.low;
-        g->high = f * s.high;
+        g.gain = f * r.median;
+        g.gain_low = f * r.low;
+        g.gain_high = f * r.high;
     } else {
-        g->ratio = b->ts / a->ts;
-        g->low = b->low / a->high;
-        g->high = b->high / a->low;
+        g.gain = g.tokens_per_s / a->tokens_per_s;
+        g.gain_low = g.tokens_per_s_low / a->tokens_per_s_high;
+        g.gain_high = g.tokens_per_s_high / a->tokens_per_s_low;
     }
-}
-
-rg_gain rg_gain_of(const rg_side *base, const rg_side *other, rg_phase ph)
-{
-    rg_gain g = {.ratio = NAN, .low = NAN, .high = NAN, .bytes = NAN, .roofs = NAN, .reached = NAN};
-    const rg_side_phase *a = &base->phase[ph], *b = &other->phase[ph];
-    if (!a->ran || !b->ran) return g;
-    ratio(&g, a, b);
-    g.bytes = rg_ratio(a->bytes, b->bytes);
-    g.roofs = rg_ratio(ideal_per_token(base, ph), ideal_per_token(other, ph));
-    g.reached = rg_ratio(g.ratio, g.roofs);
+    g.bytes_ratio = rg_ratio(a->bytes_per_token, g.bytes_per_token);
+    g.gain_expected = rg_ratio(ideal_per_token(first, ph), ideal_per_token(s, ph));
+    g.gain_reached = rg_ratio(g.gain, g.gain_expected);
     return g;
 }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "tools/assert/judge.h"
-#include "tools/eval/eval_report.h"
+#include "tools/eval/eval.h"
 
 /* A loaded model with its session. */
 typedef struct side {

@@ -1,12 +1,12 @@
 /* What ridge eval found: tables for people, and the document. */
-#include "tools/eval/eval_report.h"
+#include "tools/eval/eval.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "report/table.h"
+#include "report/cells.h"
 
 static const char *const mode_names[] = {
     [RG_EVAL_HALF] = "half", [RG_EVAL_ALL] = "all", [RG_EVAL_STRIDE] = "stride"};
@@ -59,17 +59,12 @@ static void parts(FILE *f, const rg_eval_report *r)
     for (int i = 0; i < r->n_parts; i++) {
         const rg_eval_part *p = &r->parts[i];
         const double mib = (double)p->saved_bytes / 1048576.0;
-        char c[9][32];
-        snprintf(c[0], sizeof c[0], "%d", i + 1);
-        snprintf(c[1], sizeof c[1], "%.3f", (double)p->weights * 1e-6);
-        snprintf(c[2], sizeof c[2], "%.3f", mib);
-        snprintf(c[3], sizeof c[3], "%.6f", p->stats.kld.mean);
-        snprintf(c[4], sizeof c[4], "%.6f", p->stats.kld.at[8]);
-        snprintf(c[5], sizeof c[5], "%+.6f", p->stats.ln_ratio);
-        snprintf(c[6], sizeof c[6], "%.6f", p->stats.ln_ratio_error);
-        snprintf(c[7], sizeof c[7], "%.2f %%", 100.0 * p->stats.same_top);
-        rg_num(c[8], sizeof c[8], mib > 0.0 ? p->stats.kld.mean / mib : NAN);
-        rg_table_row(&t, c[0], p->name, c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], NULL);
+        char ratio[32], same[32];
+        snprintf(ratio, sizeof ratio, "%+.6f", p->stats.ln_ratio);
+        snprintf(same, sizeof same, "%.2f %%", 100.0 * p->stats.same_top);
+        rg_table_line(&t, "ds3366s6sn", i + 1, p->name, (double)p->weights * 1e-6, mib, p->stats.kld.mean,
+            p->stats.kld.at[8], ratio, p->stats.ln_ratio_error, same,
+            mib > 0.0 ? p->stats.kld.mean / mib : (double)NAN);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);

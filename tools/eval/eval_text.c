@@ -1,4 +1,5 @@
-#include "tools/eval/eval_text.h"
+/* Cuts a text into windows, runs them through one model or two, and finds where a number broke. */
+#include "tools/eval/eval.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,12 +1,11 @@
 /* ridge inspect: what is in a checkpoint, and what it takes to run it. Reads headers only. */
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "roofline/measure/json_value.h"
-#include "tools/cli/model_args.h"
+#include "tools/cli/cli.h"
 #include "tools/inspect/fit_table.h"
 
 /* A line of the tensor table: one tensor, or the tensors of one site and file type of all layers. */
@@ -169,16 +168,15 @@ static json_t *json_config(const inspection *x)
     const rg_config *c = x->cfg;
     static const char *const scaling[] = {
         [RG_ROPE_NONE] = "none", [RG_ROPE_LINEAR] = "linear", [RG_ROPE_LLAMA3] = "llama3"};
-    json_t *eos = json_array(), *o;
+    json_t *eos = json_array();
     for (int i = 0; i < c->n_eos; i++) json_array_append_new(eos, json_integer(c->eos[i]));
-    o = json_pack("{s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name",
+    return json_pack("{s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name",
         rg_json_text(c->name), "arch", c->arch, "hidden", (json_int_t)c->dim, "ffn", (json_int_t)c->ffn,
         "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads,
         "head_dim", (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab, "ctx_train",
         (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta, "rope_scaling",
         scaling[c->rope_scaling], "tied", (int)c->tied, "bos",
         c->bos < 0 ? json_null() : json_integer(c->bos), "eos", eos);
-    return o;
 }
 
 static json_t *json_tensors(const inspection *x)
@@ -222,12 +220,7 @@ static rg_status print_json(const inspection *x, rg_err *err)
         "bits_per_weight_resident", bits(x->resident_bytes, x->params), "tensors", json_tensors(x),
         "kv_bytes_per_token", kv, "memory", memory);
     if (root && x->cli->fit) json_object_set_new(root, "fit", rg_fit_json(&x->fit));
-    const bool ok = root && json_dumpf(root, stdout, JSON_INDENT(1)) == 0;
-    json_decref(root);
-    if (ferror(stdout)) return rg_fail(err, RG_E_FILE, "standard output: cannot write: %s", strerror(errno));
-    if (!ok) return rg_fail(err, RG_E_NOMEM, "inspect: out of memory for the JSON report");
-    putchar('\n');
-    return RG_OK;
+    return rg_json_write(stdout, root, JSON_INDENT(1), "inspect", err);
 }
 
 rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)

@@ -6,25 +6,8 @@
 #include <string.h>
 
 #include "base/outfile.h"
-#include "tools/cli/model_args.h"
-
-static rg_status read_stdin(char **text, size_t *len, rg_err *err)
-{
-    size_t cap = 0;
-    *text = NULL;
-    *len = 0;
-    do {
-        if (cap - *len < 4096) {
-            cap = cap * 2 + 65536;
-            char *p = realloc(*text, cap);
-            if (!p) return rg_fail(err, RG_E_NOMEM, "standard input: out of memory after %zu bytes", *len);
-            *text = p;
-        }
-        *len += fread(*text + *len, 1, cap - *len - 1, stdin);
-    } while (!feof(stdin) && !ferror(stdin));
-    (*text)[*len] = 0;
-    return ferror(stdin) ? rg_fail(err, RG_E_FILE, "standard input: cannot read") : RG_OK;
-}
+#include "roofline/measure/json_value.h"
+#include "tools/cli/cli.h"
 
 /* -p, -f, or standard input. */
 static rg_status read_input(const rg_cli *cli, char **text, size_t *len, rg_err *err)
@@ -35,8 +18,7 @@ static rg_status read_input(const rg_cli *cli, char **text, size_t *len, rg_err 
         *len = strlen(cli->prompt);
         return *text ? RG_OK : rg_fail(err, RG_E_NOMEM, "out of memory");
     }
-    return cli->file && strcmp(cli->file, "-") != 0 ? rg_read_file(text, len, cli->file, err)
-                                                    : read_stdin(text, len, err);
+    return rg_read_file(text, len, cli->file ? cli->file : "-", err);
 }
 
 static rg_status open_tokenizer(rg_tokenizer **out, const rg_cli *cli, rg_err *err)
@@ -49,13 +31,12 @@ static rg_status open_tokenizer(rg_tokenizer **out, const rg_cli *cli, rg_err *e
     return st;
 }
 
-static rg_status print_json(json_t *root, rg_err *err)
+static rg_status print_json(const rg_tokenizer *t, size_t n, const char *key, json_t *value, rg_err *err)
 {
-    const bool ok = root && json_dumpf(root, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0;
-    json_decref(root);
-    if (!ok) return rg_fail(err, RG_E_NOMEM, "the JSON report could not be made");
-    putchar('\n');
-    return RG_OK;
+    return rg_json_write(stdout,
+        json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1, "tokenizer",
+            rg_tokenizer_kind(t), "count", (json_int_t)n, key, value),
+        JSON_INDENT(1), "tokenize", err);
 }
 
 /* null where a piece is not UTF-8. */
@@ -74,9 +55,7 @@ static rg_status ids_json(const rg_tokenizer *t, const int32_t *ids, size_t n, r
         json_array_append_new(list,
             json_pack("{s:i, s:o, s:b}", "id", (int)ids[i], "piece", json_piece(t, ids[i]), "control",
                 rg_tokenizer_is_control(t, ids[i])));
-    return print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1,
-                          "tokenizer", rg_tokenizer_kind(t), "count", (json_int_t)n, "tokens", list),
-        err);
+    return print_json(t, n, "tokens", list, err);
 }
 
 static rg_status write_ids(const char *path, const int32_t *ids, size_t n, rg_err *err)
@@ -116,39 +95,18 @@ out:
 
 typedef struct decoder {
     rg_detok d;
-    char *text; /* all of it, for JSON; owns */
-    size_t len, cap;
-    int64_t n;
-    bool json;
+    FILE *to; /* standard output, or memory for JSON */
+    size_t n;
 } decoder;
-
-static rg_status take(decoder *d, const char *p, size_t n, rg_err *err)
-{
-    if (!d->json) {
-        fwrite(p, 1, n, stdout);
-        return RG_OK;
-    }
-    if (d->cap - d->len < n) {
-        const size_t cap = d->cap * 2 + n + 1024;
-        char *q = realloc(d->text, cap);
-        if (!q) return rg_fail(err, RG_E_NOMEM, "%zu bytes of text", cap);
-        d->text = q;
-        d->cap = cap;
-    }
-    if (n) memcpy(d->text + d->len, p, n);
-    d->len += n;
-    return RG_OK;
-}
 
 /* Decimal ids separated by white space or commas. */
 static rg_status decode_list(decoder *d, const rg_tokenizer *t, const char *s, rg_err *err)
 {
     char buf[(1 << 16) * 3 + 64]; /* the longest piece, were all its bytes replaced */
-    rg_status st = RG_OK;
     for (;;) {
         char *end;
         s += strspn(s, " \t\r\n,");
-        if (!*s || st != RG_OK) return st;
+        if (!*s) return RG_OK;
         errno = 0;
         const long long id = strtoll(s, &end, 10);
         const bool whole = end > s && (!*end || strchr(" \t\r\n,", *end));
@@ -156,7 +114,7 @@ static rg_status decode_list(decoder *d, const rg_tokenizer *t, const char *s, r
         if (errno || id < 0 || (size_t)id >= rg_tokenizer_size(t))
             return rg_fail(err, RG_E_USAGE, "--decode: id %.*s, expected 0 to %zu",
                 (int)(end - s < 24 ? end - s : 24), s, rg_tokenizer_size(t) - 1);
-        st = take(d, buf, rg_detok_put(&d->d, (int32_t)id, buf, sizeof buf), err);
+        fwrite(buf, 1, rg_detok_put(&d->d, (int32_t)id, buf, sizeof buf), d->to);
         d->n++;
         s = end;
     }
@@ -164,9 +122,10 @@ static rg_status decode_list(decoder *d, const rg_tokenizer *t, const char *s, r
 
 static rg_status decode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_err *err)
 {
-    decoder d = {.json = json};
-    char *input = NULL, last[16];
-    size_t len;
+    char *text = NULL, *input = NULL, last[16];
+    size_t len, n = 0;
+    decoder d = {.to = json ? open_memstream(&text, &n) : stdout};
+    if (!d.to) return rg_fail(err, RG_E_NOMEM, "out of memory");
     rg_status st = RG_OK;
     rg_detok_init(&d.d, t, cli->special);
     if (cli->n_args > 0 && (cli->file || cli->prompt))
@@ -174,16 +133,14 @@ static rg_status decode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     for (int i = 0; i < cli->n_args && st == RG_OK; i++) st = decode_list(&d, t, cli->args[i], err);
     if (cli->n_args == 0 && st == RG_OK) st = read_input(cli, &input, &len, err);
     if (input && st == RG_OK) st = decode_list(&d, t, input, err);
-    if (st == RG_OK) st = take(&d, last, rg_detok_end(&d.d, last, sizeof last), err);
+    if (st == RG_OK) fwrite(last, 1, rg_detok_end(&d.d, last, sizeof last), d.to);
+    const bool whole = !json || fclose(d.to) == 0;
     if (st == RG_OK && json)
-        st = print_json(json_pack("{s:s, s:i, s:s, s:I, s:o}", "schema", "ridge.tokenize", "version", 1,
-                            "tokenizer", rg_tokenizer_kind(t), "count", (json_int_t)d.n, "text",
-                            json_stringn(d.text ? d.text : "", d.len)),
-            err);
+        st = print_json(t, d.n, "text", whole ? json_stringn(text, n) : NULL, err);
     else if (st == RG_OK)
         putchar('\n');
     free(input);
-    free(d.text);
+    free(text);
     return st;
 }
 

@@ -1,3 +1,4 @@
+/* Asks the memory plan for every type of weights and of cache. */
 #include "tools/inspect/fit_table.h"
 
 #include <inttypes.h>

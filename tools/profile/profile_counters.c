@@ -1,3 +1,4 @@
+/* Counters of a profile, from what they cost to what they saw. */
 #include "tools/profile/profile_counters.h"
 
 #include <math.h>
@@ -95,18 +96,6 @@ void rg_profile_counters_stop(rg_profile_counters *p, rg_engine *e)
     if (rg_counters_sound(p->c, p->reason, sizeof p->reason)) return;
     p->on = false;
     p->mode = RG_COUNTERS_OFF;
-}
-
-void rg_profile_counters_fill(rg_rec *into, size_t n, const rg_log *other)
-{
-    for (size_t i = 0; i < n && other->n == n; i++) {
-        rg_rec *r = &into[i];
-        const rg_rec *o = &other->rec[i];
-        if (o->site != r->site || o->layer != r->layer || o->ctr_span != r->ctr_span) continue;
-        for (int c = 0; c < RG_MAX_CTR; c++)
-            if (o->ctr_mask & ~r->ctr_mask & 1u << c) r->ctr[c] = o->ctr[c];
-        r->ctr_mask |= o->ctr_mask;
-    }
 }
 
 void rg_profile_counters_describe(const rg_profile_counters *p, rg_run_info *run)

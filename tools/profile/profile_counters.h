@@ -37,9 +37,6 @@ void rg_profile_counters_turn(rg_profile_counters *p);
 /* Detaches. Counters that some thread could not open or read are off from here on, with the reason. */
 void rg_profile_counters_stop(rg_profile_counters *p, rg_engine *e);
 
-/* Counters that into[0..n) lacks because another group had its turn, from the same records of another
- * repetition. */
-void rg_profile_counters_fill(rg_rec *into, size_t n, const rg_log *other);
 /* The counter part of the report's header. */
 void rg_profile_counters_describe(const rg_profile_counters *p, rg_run_info *run);
 

@@ -8,9 +8,9 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "report/table.h"
+#include "report/cells.h"
 #include "ridge/quantize.h"
-#include "tools/cli/model_args.h"
+#include "tools/cli/cli.h"
 #include "weights/export.h"
 
 enum { CALIB_TOKENS = 32768 };
@@ -71,12 +71,6 @@ static rg_status read_keep(quantize *q, rg_err *err)
 
 /* ---- options ---- */
 
-static bool ends_with(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && strcmp(s + n - k, tail) == 0;
-}
-
 static rg_status read_type(quantize *q, rg_err *err)
 {
     const char *name = q->cli->dtype ? q->cli->dtype : q->format == RG_EXPORT_GGUF ? "q4g32" : "q4g64";
@@ -104,9 +98,9 @@ static rg_status read_opts(quantize *q, rg_err *err)
     const int format = rg_cli_choice("--format", cli->format, formats, err),
               method = rg_cli_choice("--method", cli->method, rg_quant_methods, err);
     if (format < 0 || method < 0) return err->code;
-    q->format = cli->format               ? (rg_export_format)format
-        : ends_with(cli->output, ".gguf") ? RG_EXPORT_GGUF
-                                          : RG_EXPORT_PACKED;
+    q->format = cli->format                  ? (rg_export_format)format
+        : rg_ends_with(cli->output, ".gguf") ? RG_EXPORT_GGUF
+                                             : RG_EXPORT_PACKED;
     q->o.method = cli->method ? (rg_quant_method)method : RG_QUANT_MSE;
     q->o.head = cli->quantize_head;
     q->o.damp = RG_GIVEN(cli, damp) ? cli->damp : 0.01;
@@ -208,7 +202,7 @@ static const char *percent(char *buf, size_t n, double x)
 static rg_status take(void *user, const rg_quantized *t, rg_err *err)
 {
     quantize *q = user;
-    char name[64], bits[16], rel[24], out[24], clip[24];
+    char name[64], rel[24], out[24], clip[24];
     const rg_ckpt_tensor *src = rg_ckpt_find(q->ckpt, t->site, t->layer);
     if (!src) src = rg_ckpt_find(q->ckpt, RG_SITE_TOKEN_EMBD, -1);
     const rg_ftype type =
@@ -222,11 +216,10 @@ static rg_status take(void *user, const rg_quantized *t, rg_err *err)
         q->w2 += n;
     }
     if (rg_site_op(t->site) == RG_OP_RMSNORM) return RG_OK; /* not worth a row */
-    snprintf(bits, sizeof bits, "%.2f", bits_of(q, t->q != NULL, type));
-    rg_table_row(&q->table, rg_tensor_name(name, sizeof name, t->site, t->layer),
-        t->q ? q->type : rg_ftypes[type].name, bits, percent(rel, sizeof rel, t->rel_error),
-        percent(out, sizeof out, t->out_error), percent(clip, sizeof clip, t->clipped), t->why ? t->why : "",
-        NULL);
+    rg_table_line(&q->table, "ss2ssss", rg_tensor_name(name, sizeof name, t->site, t->layer),
+        t->q ? q->type : rg_ftypes[type].name, bits_of(q, t->q != NULL, type),
+        percent(rel, sizeof rel, t->rel_error), percent(out, sizeof out, t->out_error),
+        percent(clip, sizeof clip, t->clipped), t->why);
     return RG_OK;
 }
 

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "base/num.h"
-#include "tools/cli/shape_args.h"
+#include "tools/cli/cli.h"
 #include "weights/ckpt.h"
 #include "weights/synth.h"
 
@@ -30,12 +30,6 @@ static rg_status pick_type(rg_ftype *type, const char *name, rg_err *err)
         }
     return name ? rg_fail(err, RG_E_USAGE, "--dtype: '%.40s', expected f32, f16, bf16, q8_0 or q4_0", name)
                 : RG_OK;
-}
-
-static bool ends_with(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && strcmp(s + n - k, tail) == 0;
 }
 
 /* What was written, read back through the loader: the proof that it is whole. */
@@ -71,7 +65,7 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
         return rg_fail(err, RG_E_USAGE, "-o PATH is missing: a directory, or a file ending in .gguf");
     if ((st = rg_shape_args(&c, cli, err)) != RG_OK || (st = pick_type(&type, cli->dtype, err)) != RG_OK)
         return st;
-    if (format == 0) format = ends_with(cli->output, ".gguf") ? 2 : 1;
+    if (format == 0) format = rg_ends_with(cli->output, ".gguf") ? 2 : 1;
     const uint64_t start = rg_now_ns();
     st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS,
         RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, cli->output, rg_progress_draw, &progress, &rg_stop,

@@ -4,34 +4,33 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "report/table.h"
+#include "report/cells.h"
 #include "tools/report/page_out.h"
 #include "tools/roofline/roofline_study.h"
 #include "tools/roofline/roofline_validate.h"
 
-static const char *figure(char *buf, size_t n, double x) { return x > 0.0 ? rg_num(buf, n, x) : "n/a"; }
+static double giga(double x) { return x > 0.0 ? 1e-9 * x : (double)NAN; }
 
 static rg_status list_hardware(rg_err *err)
 {
     rg_table t = {0};
-    char c[9][32];
+    char cores[32], ghz[32];
     rg_table_head(&t, "<name", ">cores", ">GHz", ">GB/s", ">FP32 GFLOP/s", ">FP16", ">BF16", ">INT8",
         ">cache", "<source", NULL);
     for (int i = 0; rg_hw_names[i]; i++) {
         rg_hardware h;
         const rg_status st = rg_hw_find(&h, rg_hw_names[i], err);
         if (st != RG_OK) return st;
-        snprintf(c[0], sizeof c[0], h.e_cores ? "%d+%d" : h.cores ? "%d" : "n/a", h.cores, h.e_cores);
+        snprintf(cores, sizeof cores, h.e_cores ? "%d+%d" : h.cores ? "%d" : "n/a", h.cores, h.e_cores);
         if (h.ghz_base > 0.0)
-            snprintf(c[1], sizeof c[1], "%.2f-%.2f", h.ghz_base, h.ghz_max);
+            snprintf(ghz, sizeof ghz, "%.2f-%.2f", h.ghz_base, h.ghz_max);
         else
-            snprintf(c[1], sizeof c[1], h.ghz_max > 0.0 ? "%.2f" : "n/a", h.ghz_max);
-        rg_table_row(&t, h.name, c[0], c[1], figure(c[2], sizeof c[2], 1e-9 * h.bandwidth),
-            figure(c[3], sizeof c[3], 1e-9 * h.peak[RG_ARITH_FP32_FMA]),
-            figure(c[4], sizeof c[4], 1e-9 * h.peak[RG_ARITH_FP16_FMA]),
-            figure(c[5], sizeof c[5], 1e-9 * fmax(h.peak[RG_ARITH_BF16_DOT], h.peak[RG_ARITH_AMX_BF16])),
-            figure(c[6], sizeof c[6], 1e-9 * fmax(h.peak[RG_ARITH_INT8_DOT], h.peak[RG_ARITH_AMX_INT8])),
-            h.onchip > 0.0 ? rg_bytes(c[7], sizeof c[7], h.onchip) : "n/a", h.source, NULL);
+            snprintf(ghz, sizeof ghz, h.ghz_max > 0.0 ? "%.2f" : "n/a", h.ghz_max);
+        rg_table_line(&t, "sssnnnnnbs", h.name, cores, ghz, giga(h.bandwidth),
+            giga(h.peak[RG_ARITH_FP32_FMA]), giga(h.peak[RG_ARITH_FP16_FMA]),
+            giga(fmax(h.peak[RG_ARITH_BF16_DOT], h.peak[RG_ARITH_AMX_BF16])),
+            giga(fmax(h.peak[RG_ARITH_INT8_DOT], h.peak[RG_ARITH_AMX_INT8])),
+            h.onchip > 0.0 ? h.onchip : (double)NAN, h.source);
     }
     rg_table_print(stdout, &t);
     const bool failed = t.failed;
@@ -51,17 +50,14 @@ rg_status rg_cost_show(
     const rg_cost_case *k, size_t n, const rg_cost_print *print, int format, const rg_cli *cli, rg_err *err)
 {
     rg_doc d;
-    if (format == 1) {
-        const rg_status st = rg_cost_csv(stdout, k, n, print, err);
-        if (st != RG_OK) return st;
-    }
-    if (format != 2 && !cli->html && !cli->svg) return RG_OK;
-    rg_status st = rg_cost_doc(&d, k, n, print, err);
-    if (st == RG_OK && format == 2) st = rg_doc_json(stdout, &d, err);
-    if (st == RG_OK && cli->html && n > MOST_PAGE_CASES)
-        st = rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
-            n, MOST_PAGE_CASES);
-    if (st == RG_OK && (cli->html || cli->svg)) return rg_page_out(&d, cli->html, cli->svg, NULL, err);
+    rg_status st = RG_OK;
+    if (cli->html && n > MOST_PAGE_CASES)
+        return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists", n,
+            MOST_PAGE_CASES);
+    if (format == 1) st = rg_cost_csv(stdout, k, n, print, err);
+    if (st != RG_OK || (format != 2 && !cli->html && !cli->svg)) return st;
+    st = rg_cost_doc(&d, k, n, print, err);
+    if (st == RG_OK) return rg_page_out(&d, format == 2, NULL, cli->html, cli->svg, err);
     rg_doc_close(&d);
     return st;
 }

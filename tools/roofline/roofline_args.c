@@ -1,6 +1,6 @@
+/* Lists become cases: every combination of model, machine, lengths and types. */
 #include "tools/roofline/roofline_args.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,61 +8,7 @@
 
 #include "base/num.h"
 #include "ridge/topo.h"
-#include "tools/cli/lists.h"
-#include "tools/cli/shape_args.h"
-
-/* ---- lists ---- */
-
-/* A whole number at *p; moves behind it. */
-static bool number(const char **p, int64_t *v)
-{
-    char *end;
-    errno = 0;
-    if (**p < '0' || **p > '9') return false;
-    *v = strtoll(*p, &end, 10);
-    *p = end;
-    return errno == 0;
-}
-
-rg_status rg_list_parse(
-    rg_int_list *l, const char *option, const char *text, int64_t low, int64_t high, rg_err *err)
-{
-    l->n = 0;
-    for (const char *p = text;;) {
-        const char *item = p;
-        const int len = (int)rg_min(40, (int64_t)strcspn(p, ","));
-        int64_t a, b, step = 1;
-        bool times = false;
-        if (!number(&p, &a)) goto bad;
-        b = a;
-        if (*p == '-') {
-            p++;
-            if (!number(&p, &b)) goto bad;
-            if (*p == '*' || *p == '+') {
-                times = *p++ == '*';
-                if (!number(&p, &step)) goto bad;
-            }
-            if (step < (times ? 2 : 1) || b < a || (times && a == 0)) goto bad;
-        }
-        if (*p && *p != ',') goto bad;
-        if (a < low || b > high)
-            return rg_fail(err, RG_E_USAGE, "%s: '%.*s', expected numbers from %lld to %lld", option, len,
-                item, (long long)low, (long long)high);
-        for (int64_t v = a; v <= b; v = times ? v * step : v + step) {
-            if (l->n == RG_LIST_MAX)
-                return rg_fail(err, RG_E_USAGE, "%s: more than %d values", option, RG_LIST_MAX);
-            l->v[l->n++] = v;
-            if (v > INT64_MAX / 2 / step) break;
-        }
-        if (!*p) return RG_OK;
-        p++;
-        continue;
-    bad:
-        return rg_fail(err, RG_E_USAGE,
-            "%s: '%.*s', expected a number, a list 1,2,4, or a range 128-4096*2 or 128-1024+128", option, len,
-            item);
-    }
-}
+#include "tools/cli/cli.h"
 
 /* ---- model ---- */
 
@@ -102,12 +48,6 @@ rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
 
 /* ---- hardware ---- */
 
-static bool is_path(const char *word)
-{
-    const size_t n = strlen(word);
-    return strchr(word, '/') || (n > 5 && strcmp(word + n - 5, ".json") == 0);
-}
-
 static rg_status one_hardware(
     rg_asked_hardware *a, const rg_cli *cli, const char *word, int64_t footprint, rg_err *err)
 {
@@ -126,7 +66,8 @@ static rg_status one_hardware(
         rg_progress_clear(&p);
         if (st == RG_OK) rg_hw_from_machine(h, m);
     } else {
-        st = is_path(word) ? rg_hw_load(h, m, word, err) : rg_hw_find(h, word, err);
+        st = strchr(word, '/') || rg_ends_with(word, ".json") ? rg_hw_load(h, m, word, err)
+                                                              : rg_hw_find(h, word, err);
     }
     if (st == RG_OK && RG_GIVEN(cli, link)) h->link = 1e9 * cli->link;
     if (st == RG_OK) a->n++;
@@ -149,8 +90,10 @@ rg_status rg_asked_hardware_open(rg_asked_hardware *a, const rg_cli *cli, int64_
 
 /* ---- combinations ---- */
 
+enum { SEQLEN, BATCH, TP, W_BIT, A_BIT, KV_BIT, GEN, LISTS };
+
 typedef struct lists {
-    rg_int_list seqlen, batch, tp, w, a, kv;
+    rg_counts of[LISTS];
     int dtype[RG_WT_COUNT], n_dtypes; /* -1: as in the file */
 } lists;
 
@@ -202,21 +145,24 @@ static rg_status refuse_strangers(const rg_cli *cli, bool exact, rg_err *err)
 
 static rg_status parse_lists(lists *l, rg_asked *a, const rg_cli *cli, rg_err *err)
 {
-    rg_int_list gen;
-    rg_status st =
-        rg_list_parse(&l->seqlen, "--seqlen", cli->seqlens ? cli->seqlens : "1024", 1, 1 << 30, err);
-    if (st == RG_OK)
-        st = rg_list_parse(&l->batch, "--batch", cli->batches ? cli->batches : "1", 1, 1 << 20, err);
-    if (st == RG_OK) st = rg_list_parse(&l->tp, "--tp", cli->tps ? cli->tps : "1", 1, 4096, err);
-    if (st == RG_OK) st = rg_list_parse(&l->w, "--w-bit", cli->w_bits ? cli->w_bits : "16", 1, 16, err);
-    if (st == RG_OK) st = rg_list_parse(&l->a, "--a-bit", cli->a_bits ? cli->a_bits : "16", 1, 16, err);
-    if (st == RG_OK) st = rg_list_parse(&l->kv, "--kv-bit", cli->kv_bits ? cli->kv_bits : "16", 1, 16, err);
-    if (st == RG_OK && cli->gen) {
-        st = rg_list_parse(&gen, "--gen", cli->gen, 1, 1 << 20, err);
-        if (st == RG_OK && gen.n != 1)
-            st = rg_fail(err, RG_E_USAGE, "--gen: '%.40s', expected one number", cli->gen);
-        if (st == RG_OK) a->gen = gen.v[0];
+    const struct {
+        const char *option, *given, *usual;
+        int64_t high;
+    } list[LISTS] = {[SEQLEN] = {"--seqlen", cli->seqlens, "1024", 1 << 30},
+        [BATCH] = {"--batch", cli->batches, "1", 1 << 20},
+        [TP] = {"--tp", cli->tps, "1", 4096},
+        [W_BIT] = {"--w-bit", cli->w_bits, "16", 16},
+        [A_BIT] = {"--a-bit", cli->a_bits, "16", 16},
+        [KV_BIT] = {"--kv-bit", cli->kv_bits, "16", 16},
+        [GEN] = {"--gen", cli->gen, "1", 1 << 20}};
+    rg_status st = RG_OK;
+    for (int i = 0; i < LISTS && st == RG_OK; i++) {
+        const rg_cli_LIST words = {.v = {list[i].given ? list[i].given : list[i].usual}, .n = 1};
+        st = rg_list_counts(&l->of[i], list[i].option, &words, 1, list[i].high, err);
     }
+    if (st == RG_OK && l->of[GEN].n != 1)
+        st = rg_fail(err, RG_E_USAGE, "--gen: '%.40s', expected one number", cli->gen);
+    if (st == RG_OK && cli->gen) a->gen = l->of[GEN].v[0];
     return st == RG_OK ? parse_dtypes(l, cli->dtype, err) : st;
 }
 
@@ -261,9 +207,13 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
     unsigned fuse, rg_err *err)
 {
     const bool lv = cost == RG_COST_LLM_VIEWER;
-    const int n_w = lv ? l->w.n : l->n_dtypes, n_a = lv ? l->a.n : 1, n_kv = lv ? l->kv.n : 1;
-    const size_t all = (size_t)a->hardware.n * (size_t)n_w * (size_t)n_a * (size_t)n_kv * (size_t)l->tp.n *
-        (size_t)l->batch.n * (size_t)l->seqlen.n;
+    /* seqlen runs fastest, hardware slowest */
+    const int wheel[] = {l->of[SEQLEN].n, l->of[BATCH].n, l->of[TP].n, lv ? l->of[KV_BIT].n : 1,
+        lv ? l->of[A_BIT].n : 1, lv ? l->of[W_BIT].n : l->n_dtypes, a->hardware.n};
+    enum { WHEELS = sizeof wheel / sizeof *wheel };
+    size_t all = 1;
+    for (int i = 0; i < WHEELS; i++)
+        if (__builtin_mul_overflow(all, (size_t)wheel[i], &all)) all = SIZE_MAX;
     enum { MOST = 20000 };
     if (all > MOST)
         return rg_fail(
@@ -271,20 +221,15 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
     if (!(a->k = calloc(all, sizeof *a->k)))
         return rg_fail(err, RG_E_NOMEM, "roofline: out of memory for %zu combinations", all);
     for (size_t i = 0; i < all; i++) {
-        size_t at = i; /* seqlen runs fastest, hardware slowest */
-        const int64_t s = l->seqlen.v[at % (size_t)l->seqlen.n];
-        at /= (size_t)l->seqlen.n;
-        const int64_t b = l->batch.v[at % (size_t)l->batch.n];
-        at /= (size_t)l->batch.n;
-        const int64_t tp = l->tp.v[at % (size_t)l->tp.n];
-        at /= (size_t)l->tp.n;
-        const size_t kv = at % (size_t)n_kv, ab = at / (size_t)n_kv % (size_t)n_a,
-                     w = at / (size_t)n_kv / (size_t)n_a % (size_t)n_w;
-        const rg_hardware *h = &a->hardware.hw[at / (size_t)n_kv / (size_t)n_a / (size_t)n_w];
+        size_t at[WHEELS], rest = i;
+        for (int k = 0; k < WHEELS; rest /= (size_t)wheel[k++]) at[k] = rest % (size_t)wheel[k];
+        const int64_t s = l->of[SEQLEN].v[at[0]], b = l->of[BATCH].v[at[1]], tp = l->of[TP].v[at[2]];
+        const rg_hardware *h = &a->hardware.hw[at[6]];
         rg_cost_case *k = &a->k[a->n++];
         *k = (rg_cost_case){.cost = cost, .config = a->model.config, .hw = h};
         if (lv) {
-            k->lv = (rg_lv_input){(double)s, b, tp, (int)l->w.v[w], (int)l->a.v[ab], (int)l->kv.v[kv], flash};
+            k->lv = (rg_lv_input){(double)s, b, tp, (int)l->of[W_BIT].v[at[5]], (int)l->of[A_BIT].v[at[4]],
+                (int)l->of[KV_BIT].v[at[3]], flash};
             continue;
         }
         k->exact = (rg_exact_input){.batch = b,
@@ -293,7 +238,7 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
             .flash = flash,
             .fuse = fuse,
             .ctx = rg_min(s + rg_max(a->gen, 1), k->config.ctx_train)};
-        const rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[w], err);
+        const rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[at[5]], err);
         if (st != RG_OK) return st;
     }
     return RG_OK;
@@ -330,15 +275,17 @@ rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err)
     if (st == RG_OK) st = parse_lists(&l, a, cli, err);
     if (st == RG_OK) st = check_stage(a, cli, (rg_cost_model)cost, err);
     if (st == RG_OK) st = rg_asked_model_open(&a->model, cli, err);
-    if (st != RG_OK) return st;
-    if (!cli->seqlens && cost == RG_COST_EXACT)
-        l.seqlen.v[0] = rg_max(1, rg_min(l.seqlen.v[0], a->model.config.ctx_train - a->gen));
+    if (st == RG_OK && !cli->seqlens && cost == RG_COST_EXACT)
+        l.of[SEQLEN].v[0] = rg_max(1, rg_min(l.of[SEQLEN].v[0], a->model.config.ctx_train - a->gen));
     /* what a step streams is only needed where roofs are measured, and then roughly: the largest of the
      * formats asked for */
     const rg_exact_input guess = {.dtype = RG_WT_F16, .head = RG_WT_F16, .batch = 1, .tp = 1};
-    st = rg_asked_hardware_open(
-        &a->hardware, cli, (int64_t)rg_exact_weights(&a->model.config, &guess, true), err);
-    return st == RG_OK ? fill(a, &l, cli, (rg_cost_model)cost, flash == 0, fuse, err) : st;
+    if (st == RG_OK)
+        st = rg_asked_hardware_open(
+            &a->hardware, cli, (int64_t)rg_exact_weights(&a->model.config, &guess, true), err);
+    if (st == RG_OK) st = fill(a, &l, cli, (rg_cost_model)cost, flash == 0, fuse, err);
+    for (int i = 0; i < LISTS; i++) rg_counts_free(&l.of[i]);
+    return st;
 }
 
 void rg_asked_close(rg_asked *a)

@@ -3,18 +3,9 @@
 #define RG_ROOFLINE_ARGS_H
 
 #include "report/cost_case.h"
-#include "tools/cli/model_args.h"
+#include "tools/cli/cli.h"
 
-enum { RG_LIST_MAX = 128, RG_HW_MAX = 16 };
-
-typedef struct rg_int_list {
-    int64_t v[RG_LIST_MAX];
-    int n;
-} rg_int_list;
-
-/* "1,2,4", "128-4096*2", "128-1024+128", every number from low to high. RG_E_USAGE naming option and item. */
-rg_status rg_list_parse(
-    rg_int_list *l, const char *option, const char *text, int64_t low, int64_t high, rg_err *err);
+enum { RG_HW_MAX = 16 };
 
 /* The model of a question: its configuration, and the types of a checkpoint's weights where there is one. */
 typedef struct rg_asked_model {

@@ -1,3 +1,4 @@
+/* ridge roofline --study: questions that take several cases, and one answer. */
 #include "tools/roofline/roofline_study.h"
 
 #include <inttypes.h>
@@ -6,7 +7,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
-#include "report/table.h"
+#include "report/cells.h"
 
 enum { MAX_STEPS = 8, MOST_BATCH = 1 << 16 };
 
@@ -170,24 +171,25 @@ static rg_status turning(study *s, const rg_cost_case *asked, rg_err *err)
 static rg_status print_md(const study *s, const char *name, bool gains, rg_err *err)
 {
     rg_table t = {0};
-    char c[7][32], model[160];
+    char model[160];
     printf("# Study %s: %s on %s\n\n%s\n\n", name, rg_text_cell(model, sizeof model, s->k[0].config.name),
         s->k[0].hw->name, s->answer);
     rg_table_head(&t, "<case", ">batch", ">length", ">prefill tokens/s", ">gain", ">decode tokens/s", ">gain",
         ">memory", NULL);
     for (int i = 0; i < s->n; i++) {
-        const rg_cost_result *r = &s->k[i].r, *last = i > 0 && gains ? &s->k[i - 1].r : NULL;
-        double rate[RG_PHASE_COUNT];
+        const rg_cost_case *k = &s->k[i];
+        rg_cells row = {.n = 0};
+        rg_cells_add(&row, "sll", s->label[i], k->exact.batch, k->exact.seqlen);
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-            rate[ph] = r->tokens[ph] / r->total[ph].time_s;
-            rg_num(c[ph], sizeof c[0], rate[ph]);
-            c[2 + ph][0] = 0;
-            if (last) rg_num(c[2 + ph], sizeof c[0], rate[ph] * last->total[ph].time_s / last->tokens[ph]);
+            const double rate = k->r.tokens[ph] / k->r.total[ph].time_s;
+            rg_cells_add(&row, "n", rate);
+            if (i > 0 && gains)
+                rg_cells_add(&row, "n", rate * k[-1].r.total[ph].time_s / k[-1].r.tokens[ph]);
+            else
+                rg_cells_add(&row, "s", "");
         }
-        snprintf(c[4], sizeof c[4], "%" PRId64, s->k[i].exact.batch);
-        snprintf(c[5], sizeof c[5], "%" PRId64, s->k[i].exact.seqlen);
-        rg_table_row(&t, s->label[i], c[4], c[5], c[RG_PREFILL], c[2 + RG_PREFILL], c[RG_DECODE],
-            c[2 + RG_DECODE], rg_bytes(c[6], sizeof c[6], r->memory[RG_DECODE].total), NULL);
+        rg_cells_add(&row, "b", k->r.memory[RG_DECODE].total);
+        rg_cells_end(&row, &t);
     }
     rg_table_print(stdout, &t);
     const bool failed = t.failed;

@@ -1,3 +1,4 @@
+/* A conversation: messages and commands come in, answers go out. */
 #include "tools/run/chat_loop.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The status line of a run, on the last row of the terminal. */
 #include "tools/run/live.h"
 
 #include <signal.h>

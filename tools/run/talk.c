@@ -1,3 +1,4 @@
+/* Tokens through a session, into text and into session files. */
 #include "tools/run/talk.h"
 
 #include <inttypes.h>

@@ -7,7 +7,7 @@
 #include "base/outfile.h"
 #include "ridge/sampler.h"
 #include "ridge/session_file.h"
-#include "tools/cli/model_args.h"
+#include "tools/cli/cli.h"
 #include "tools/run/live.h"
 
 typedef struct rg_talk {

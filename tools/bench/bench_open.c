@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "ridge/topo.h"
-#include "tools/cli/model_args.h"
-#include "tools/measure/bench.h"
-#include "tools/measure/bench_lanes.h"
+#include "tools/bench/bench_lanes.h"
+#include "tools/cli/cli.h"
+
+/* Decode records so many steps at most: the log of a long generation would be larger than many models. */
+enum { MOST_STEPS = 64 };
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
@@ -27,8 +28,8 @@ static bool same_unit(const rg_setting *x, const rg_setting *y)
 static rg_status open_unit(rg_bench *b, rg_setting *s, rg_err *err)
 {
     rg_engine_opts eo;
-    rg_bench_unit *u = &b->unit[b->n_units];
-    *u = (rg_bench_unit){.cli = &s->cli};
+    rg_unit *u = &b->unit[b->n_units];
+    *u = (rg_unit){.cli = &s->cli};
     s->unit = b->n_units++;
     rg_status st = rg_open_model(&u->ckpt, &s->cli, err);
     if (st == RG_OK && (st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err)) == RG_OK)
@@ -77,7 +78,7 @@ static bool same_lane(const rg_bench_lane *x, const rg_bench_lane *y)
 
 static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_bench_test *t, rg_err *err)
 {
-    const rg_bench_unit *u = &b->unit[s->unit];
+    const rg_unit *u = &b->unit[s->unit];
     const rg_config *c = rg_ckpt_config(u->ckpt);
     const int64_t ctx = t->depth + t->prompt + t->gen;
     rg_bench_lane l = {.unit = s->unit, .cli = &s->cli, .depth = t->depth};
@@ -114,9 +115,18 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
         r->test = i % b->n_tests;
         r->ns = calloc((size_t)b->reps, sizeof *r->ns);
         if (!r->ns) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
-        st = lane_for(&r->lane, b, &b->setting[r->setting], &b->test[r->test], err);
-        b->longest = rg_max(b->longest, rg_max(b->test[r->test].prompt, b->test[r->test].depth));
-        b->most_seqs = rg_max(b->most_seqs, b->test[r->test].seqs);
+        const rg_setting *s = &b->setting[r->setting];
+        const rg_bench_test *t = &b->test[r->test];
+        r->work = (rg_work){.vocab = rg_ckpt_config(b->unit[s->unit].ckpt)->vocab,
+            .depth = t->depth,
+            .prompt = t->prompt,
+            .gen = t->gen,
+            .seqs = t->seqs,
+            .batch = s->cli.batch ? s->cli.batch : 2048,
+            .steps = MOST_STEPS,
+            .wall = true};
+        st = lane_for(&r->lane, b, s, t, err);
+        if (st == RG_OK) st = rg_work_open(&r->work, err);
     }
     return st;
 }
@@ -126,7 +136,7 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
 static uint64_t lane_bytes(const rg_bench *b, const rg_bench_lane *l)
 {
     rg_memory_plan p;
-    const rg_bench_unit *u = &b->unit[l->unit];
+    const rg_unit *u = &b->unit[l->unit];
     rg_plan_memory(
         &p, rg_ckpt_config(u->ckpt), 0, true, l->cli->threads > 0 ? (int)l->cli->threads : 1, &l->so);
     return p.total;
@@ -143,48 +153,25 @@ bool rg_bench_fits(const rg_bench *b)
 
 /* ---- roofs and loading ---- */
 
-/* Before the teams exist, whose waiting threads would disturb the measurement. */
 rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
 {
-    rg_topo topo;
     rg_status st = RG_OK;
-    rg_topo_read(&topo);
-    for (int i = 0; i < b->n_units && st == RG_OK; i++) {
-        rg_bench_unit *u = &b->unit[i];
-        rg_engine_opts eo;
-        if ((st = rg_engine_args(&eo, u->cli, u->cli->dtype, &b->progress, err)) != RG_OK) break;
-        const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
-        const rg_machine *earlier = NULL;
-        for (int k = 0; k < i && !earlier; k++)
-            if (b->unit[k].machine.threads == threads) earlier = &b->unit[k].machine;
-        st = rg_machine_share(&u->machine, earlier, u->cli->machine, threads, cpus, (int64_t)u->weights,
-            rg_progress_draw, &b->progress, &rg_stop, err);
-    }
-    rg_progress_clear(&b->progress);
+    for (int i = 0; i < b->n_units && st == RG_OK; i++)
+        st = rg_unit_roofs(&b->unit[i], b->unit, i, &b->progress, err);
     return st;
 }
 
 rg_status rg_bench_load(rg_bench *b, int unit, rg_err *err)
 {
-    rg_bench_unit *u = &b->unit[unit];
+    rg_unit *u = &b->unit[unit];
     rg_engine_opts eo;
     rg_session_opts so = {.ctx = 1, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
     for (int i = 0; i < b->n_lanes; i++)
         if (b->lane[i].unit == unit) so = b->lane[i].so;
     rg_status st = rg_engine_args(&eo, u->cli, u->cli->dtype, &b->progress, err);
-    if (st == RG_OK) st = rg_open_engine(&u->e, u->ckpt, &eo, &so, err);
-    if (st != RG_OK) return st;
-    rg_engine_get_info(u->e, &u->info);
-    rg_pinning_text(u->pinning, sizeof u->pinning, &u->info);
-    const int n = (int)rg_min(u->info.threads, RG_MAX_CPUS);
-    if (u->info.cpus) { /* the engine may be gone when the report is written */
-        memcpy(u->cpu, u->info.cpus, (size_t)n * sizeof *u->cpu);
-        u->info.cpus = u->cpu;
-    }
+    if (st == RG_OK) st = rg_unit_load(u, &eo, &so, err);
     for (int i = 0; i < b->n_lanes && st == RG_OK; i++)
         if (b->lane[i].unit == unit) st = rg_session_open(&b->lane[i].s, u->e, &b->lane[i].so, err);
-    rg_memory_plan plan = {0};
-    u->model = rg_model_info_of(u->ckpt, &u->info, &so, &plan);
     return st;
 }
 
@@ -195,8 +182,7 @@ void rg_bench_unload(rg_bench *b, int unit)
         rg_session_close(b->lane[i].s);
         b->lane[i].s = NULL;
     }
-    rg_engine_close(b->unit[unit].e);
-    b->unit[unit].e = NULL;
+    rg_unit_unload(&b->unit[unit]);
 }
 
 void rg_bench_close(rg_bench *b)
@@ -207,6 +193,7 @@ void rg_bench_close(rg_bench *b)
     }
     for (int i = 0; b->row && i < b->n_rows; i++) {
         free(b->row[i].ns);
+        rg_work_close(&b->row[i].work);
         rg_log_close(&b->row[i].log);
         rg_report_close(b->row[i].report);
     }
@@ -215,8 +202,6 @@ void rg_bench_close(rg_bench *b)
     free(b->unit);
     free(b->test);
     free(b->setting);
-    free(b->token);
-    free(b->flag);
     rg_words_free(&b->words);
     *b = (rg_bench){0};
 }

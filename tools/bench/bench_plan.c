@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "tools/measure/bench.h"
+#include "tools/bench/bench.h"
 
 enum { MOST_SETTINGS = 256, MOST_TESTS = 1024 };
 
@@ -12,7 +12,7 @@ const rg_axis_info rg_axes[RG_AX_COUNT] = {
 #define RG_AXIS(field, lname_, key_, json_, kind, low_, high_) \
     [RG_AX_##field] = { \
         .lname = lname_, .key = key_, .json = json_, .count = kind == COUNT, .low = low_, .high = high_},
-#include "tools/measure/axes.def"
+#include "tools/bench/axes.def"
 };
 
 static const rg_cli_LIST *list_of(const rg_cli *cli, rg_axis a)
@@ -21,7 +21,7 @@ static const rg_cli_LIST *list_of(const rg_cli *cli, rg_axis a)
 #define RG_AXIS(field, lname, key, json, kind, low, high) \
     case RG_AX_##field: \
         return &cli->field;
-#include "tools/measure/axes.def"
+#include "tools/bench/axes.def"
     default:
         return NULL;
     }

@@ -1,9 +1,8 @@
-/* Inside of the bench core: what bench_run.c asks of bench_open.c. */
+/* Inside of the bench core: what bench_rounds.c asks of bench_open.c. */
 #ifndef RG_BENCH_LANES_H
 #define RG_BENCH_LANES_H
 
-#include "tools/measure/bench.h"
-#include "tools/measure/run_info.h"
+#include "tools/bench/bench.h"
 
 /* Rows, and the sessions they need; refuses tests that do not fit a model's context. */
 rg_status rg_bench_rows(rg_bench *b, rg_err *err);
@@ -11,8 +10,5 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err);
 bool rg_bench_fits(const rg_bench *b);
 /* The roofs of every engine's threads, at its footprint. */
 rg_status rg_bench_roofs(rg_bench *b, rg_err *err);
-/* An engine with its sessions; unload is legal on what is not loaded. */
-rg_status rg_bench_load(rg_bench *b, int unit, rg_err *err);
-void rg_bench_unload(rg_bench *b, int unit);
 
 #endif

@@ -8,13 +8,13 @@
 #include <time.h>
 
 #include "report/join.h"
-#include "ridge/engine.h"
 #include "roofline/measure/stats.h"
-#include "tools/cli/lists.h"
+#include "tools/cli/cli.h"
+#include "tools/measure/measure.h"
 
 typedef enum rg_axis {
 #define RG_AXIS(field, lname, key, json, kind, low, high) RG_AX_##field,
-#include "tools/measure/axes.def"
+#include "tools/bench/axes.def"
     RG_AX_COUNT
 } rg_axis;
 
@@ -43,7 +43,8 @@ typedef struct rg_bench_test {
 /* A test under a setting. */
 typedef struct rg_bench_row {
     int setting, test, lane;
-    double *ns; /* [n] samples in the order of the rounds: time of one run of the test; owns */
+    rg_work work; /* owns */
+    double *ns;   /* [n] samples in the order of the rounds: time of one run of the test; owns */
     /* inner: runs that a sample averages over, because one is too short for the clock of a busy machine */
     int n, inner;
     time_t started;
@@ -51,19 +52,6 @@ typedef struct rg_bench_row {
     /* of a recorded run beside the samples, which are not recorded; NULL until there is one; owns */
     rg_report *report;
 } rg_bench_row;
-
-/* A loaded model and what it was loaded with. */
-typedef struct rg_bench_unit {
-    const rg_cli *cli; /* of the first setting that uses it */
-    rg_ckpt *ckpt;
-    rg_engine *e; /* NULL while not loaded */
-    rg_machine machine;
-    rg_model_info model; /* of the last load; its strings live as long as the unit */
-    rg_engine_info info;
-    char pinning[256];
-    int cpu[RG_MAX_CPUS];
-    uint64_t weights; /* planned */
-} rg_bench_unit;
 
 /* A session: several tests share one if they need the same cache. */
 typedef struct rg_bench_lane {
@@ -79,7 +67,7 @@ typedef struct rg_bench {
     rg_setting *setting; /* owns */
     rg_bench_test *test; /* owns */
     rg_bench_row *row;   /* [n_settings][n_tests]; owns */
-    rg_bench_unit *unit; /* owns */
+    rg_unit *unit;       /* owns, with their checkpoints; by the first setting that uses it */
     rg_bench_lane *lane; /* owns */
     int n_settings, n_tests, n_rows, n_units, n_lanes;
     int reps, records; /* samples and recorded runs per row */
@@ -89,9 +77,6 @@ typedef struct rg_bench {
     time_t started;
     rg_words words; /* values of the settings */
     rg_progress progress;
-    int32_t *token; /* [longest prompt] */
-    uint8_t *flag;  /* [longest prompt] zeros, then [most sequences] ones */
-    int64_t longest, most_seqs;
 } rg_bench;
 
 /* The settings that the lists of the command line span, models first. */
@@ -118,19 +103,14 @@ rg_status rg_bench_add_test(
 
 /* Measures the roofs, loads and samples. RG_E_INTERRUPTED leaves what was measured so far. */
 rg_status rg_bench_run(rg_bench *b, rg_err *err);
+/* An engine with its sessions; unload is legal on what is not loaded. */
+rg_status rg_bench_load(rg_bench *b, int unit, rg_err *err);
+void rg_bench_unload(rg_bench *b, int unit);
 void rg_bench_close(rg_bench *b); /* legal on a zeroed struct */
 
-/* What a row says. NAN: unknown. Rates and shares are of the median sample; bytes and operations are of one
- * run of the test. */
-typedef struct rg_bench_numbers {
-    double tokens;
-    rg_stats ns, ts;
-    double median_ts, low_ts, high_ts; /* tokens/s of the median time, and its 95 % interval */
-    double flop, bytes_counted, bytes_analytic, stream_bytes, ai, gflops, gbps, mbu, mfu, roof_fraction;
-    double ideal_ns, flop_ns, mem_ns;
-    const char *bound; /* NULL: unknown, or two phases that differ */
-} rg_bench_numbers;
-void rg_bench_numbers_of(rg_bench_numbers *out, const rg_bench *b, const rg_bench_row *r);
+/* The figures of a row in the document's own terms, without its texts. NAN: unknown. Rates and shares are of
+ * the median sample; bytes and operations are of one run of the test. */
+void rg_bench_figures(rg_doc_result *out, const rg_bench *b, const rg_bench_row *r);
 
 /* One report of the recorded runs of n rows of one setting (NULL rows are left out), for a run with several
  * phases. Needs keep_logs. */
@@ -140,7 +120,7 @@ rg_status rg_bench_report(
 /* Speed of row `b` over row `a`: the median of the ratios of samples of the same round, with its interval. */
 rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b);
 
-static inline const rg_bench_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_row *r)
+static inline const rg_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_row *r)
 {
     return &b->unit[b->setting[r->setting].unit];
 }
@@ -151,7 +131,7 @@ void rg_bench_verdict(rg_lines *out, const rg_bench *b);
 /* The document, and its face alone, whose texts live in the bench and the pool. */
 rg_status rg_bench_doc(rg_doc *d, const rg_bench *b, rg_err *err);
 bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool);
-rg_status rg_bench_md(FILE *f, const rg_bench *b, rg_err *err);
+rg_status rg_bench_md(FILE *f, const rg_doc *d, const rg_bench *b, rg_err *err);
 /* A row per result, as CSV or SQL; and as JSON, one a line. */
 rg_status rg_bench_table(FILE *f, const rg_doc *d, bool sql, rg_err *err);
 rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err);

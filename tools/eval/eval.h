@@ -1,11 +1,14 @@
 /* A stream of tokens through a model, and beside it through a reference, scored window by window: nothing is
- * kept but sums and two floats per scored token, so a text may be as long as it likes. Used by ridge eval;
- * for everybody who needs a perplexity. */
-#ifndef RG_EVAL_TEXT_H
-#define RG_EVAL_TEXT_H
+ * kept but sums and two floats per scored token, so a text may be as long as it likes. For everybody who
+ * needs a perplexity. Behind it the result of ridge eval, for people and as a document. */
+#ifndef RG_EVAL_H
+#define RG_EVAL_H
 
+#include "report/document.h"
 #include "ridge/score.h"
-#include "tools/cli/model_args.h"
+#include "tools/cli/cli.h"
+
+/* ---- eval_text.c ---- */
 
 /* half: windows side by side, the first token of each replaced by BOS, the second half scored (llama.cpp's
  * default). all: windows side by side, each preceded by BOS, every token scored. stride: windows that begin
@@ -45,5 +48,45 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
  * (opts->bos). */
 rg_status rg_eval_tokens(
     rg_tokens *t, rg_eval_opts *o, const rg_cli *cli, const rg_ckpt *c, const char *fallback, rg_err *err);
+
+/* ---- eval_report.c ---- */
+
+/* One model that took part. */
+typedef struct rg_eval_model {
+    char path[512], name[128], format[32];
+    char dtype[16], head_dtype[16], kv[32]; /* of layer weights, of the output matrix, of the cache */
+    double bits_resident;
+    uint64_t resident_bytes;
+} rg_eval_model;
+
+/* One candidate of the sensitivity ranking. */
+typedef struct rg_eval_part {
+    char name[64];
+    int64_t weights;      /* that got the type */
+    uint64_t saved_bytes; /* resident bytes that saves against the reference */
+    rg_score_stats stats;
+} rg_eval_part;
+
+typedef struct rg_eval_report {
+    const char *command, *isa;
+    time_t started;
+    int threads;
+    rg_eval_model model, ref; /* ref.path empty: none */
+    const char *source;       /* of the text */
+    int64_t text_tokens;
+    rg_eval_opts opts;
+    rg_eval_run run;
+    rg_score_stats stats;
+    const char *sensitivity; /* NULL, or layer, site, tensor: parts is the result, sorted by damage */
+    rg_eval_part *parts;     /* borrowed */
+    int n_parts;
+    bool interrupted;
+} rg_eval_report;
+
+/* A score as documents have it, for the caller to free with them; NULL without memory. */
+rg_doc_score *rg_eval_score(const rg_score_stats *s);
+
+rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err);
+rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err);
 
 #endif

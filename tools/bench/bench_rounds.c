@@ -1,0 +1,242 @@
+/* Rounds over the rows of a bench. Every row gets a warm-up and a recorded run when its engine is loaded,
+ * then one sample per round; rounds go over all rows of all loaded engines, forwards and backwards in turn.
+ * Samples are not recorded: records cost a small model several percent. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "tools/bench/bench.h"
+#include "tools/bench/bench_lanes.h"
+
+/* A sample averages over as many runs as take 20 ms; a warm-up of decode goes on for 0.1 s. */
+enum { SAMPLE_NS = 20000000, WARM_UP_NS = 100000000, MOST_INNER = 1000, LOADS = 3 };
+
+static rg_status build_report(
+    rg_report **out, const rg_bench *b, const rg_bench_row *r, const rg_log *log, rg_err *err)
+{
+    const rg_bench_test *t = &b->test[r->test];
+    const rg_run_info run = {.started = b->started,
+        .prompt_tokens = t->prompt,
+        .gen_tokens = t->gen,
+        .decode_start = t->depth + t->prompt,
+        .repetitions = 1,
+        .pmu_reason = "bench reads no counters"};
+    return rg_unit_report(out, rg_bench_unit_of(b, r), &b->lane[r->lane].so, run, log, err);
+}
+
+/* b->records recorded runs, of which the one with the median time is kept; *ns: its time. */
+static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err)
+{
+    rg_takes k;
+    rg_log log = {0};
+    rg_status st = rg_takes_open(&k, &r->work, b->records, 0, err);
+    if (st == RG_OK) st = rg_takes_record(&k, &r->work, b->records, 0.0, err);
+    if (st == RG_OK) st = rg_takes_join(&log, NULL, &k, true, err);
+    if (st == RG_OK) {
+        *ns = (int64_t)k.take[rg_takes_median(&k, RG_PHASE_COUNT)].ns[RG_PHASE_COUNT];
+        rg_report_close(r->report);
+        r->report = NULL;
+        st = build_report(&r->report, b, r, &log, err);
+    }
+    if (st == RG_OK && b->keep_logs) {
+        rg_log_close(&r->log);
+        r->log = log;
+        log = (rg_log){0};
+    }
+    rg_log_close(&log);
+    rg_takes_close(&k);
+    return st;
+}
+
+rg_status rg_bench_report(
+    rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, rg_err *err)
+{
+    rg_log all;
+    const rg_bench_row *any = NULL;
+    bool ok = rg_log_open(&all, 0, 0) == 0;
+    for (int i = 0; i < n && ok; i++) {
+        if (!row[i]) continue;
+        any = row[i];
+        ok = rg_log_append(&all, &row[i]->log) == 0;
+    }
+    const rg_status st = !ok || !any ? rg_fail(err, RG_E_NOMEM, "report: out of memory")
+                                     : build_report(out, b, any, &all, err);
+    rg_log_close(&all);
+    /* each row is a test of its own: one may have the prompt, the other the generation */
+    for (int i = 0; i < n && st == RG_OK; i++) {
+        const rg_bench_test *t = row[i] ? &b->test[row[i]->test] : NULL;
+        rg_run_info *run = &(*out)->run;
+        if (t) run->prompt_tokens = rg_max(run->prompt_tokens, t->prompt);
+        if (t && t->gen) run->gen_tokens = t->gen, run->decode_start = t->depth + t->prompt;
+    }
+    return st;
+}
+
+static rg_status prepare_row(rg_bench *b, rg_bench_row *r, rg_err *err)
+{
+    int64_t ns = 1;
+    rg_status st = RG_OK;
+    r->work.s = b->lane[r->lane].s;
+    if (!b->no_warmup) st = rg_work_warm_up(&r->work, rg_min(r->work.gen, 4), WARM_UP_NS, NULL, err);
+    if (st == RG_OK) st = recorded(b, r, &ns, err);
+    if (!r->inner) r->inner = (int)rg_max(1, rg_min(MOST_INNER, SAMPLE_NS / rg_max(1, ns)));
+    return st;
+}
+
+/* Whatever ran before has filled the caches: one token, not timed, brings the weights back. */
+static rg_status sample(rg_bench *b, rg_bench_row *r, rg_err *err)
+{
+    uint64_t sum = 0;
+    rg_status st = b->no_warmup ? RG_OK : rg_work_touch(&r->work, err);
+    if (r->n == 0) r->started = time(NULL);
+    for (int i = 0; i < r->inner && st == RG_OK; i++) st = rg_work_time(&r->work, &sum, err);
+    if (st == RG_OK) r->ns[r->n++] = (double)sum / r->inner;
+    return st;
+}
+
+static void progress(rg_bench *b, const char *what, int done, int of)
+{
+    rg_progress_draw(&b->progress, what, of ? (double)done / of : 1.0);
+}
+
+static bool loaded(const rg_bench *b, const rg_bench_row *r) { return rg_bench_unit_of(b, r)->e != NULL; }
+
+static rg_status prepare_loaded(rg_bench *b, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
+        if (!loaded(b, &b->row[i])) continue;
+        progress(b, "warming up", i, b->n_rows);
+        st = prepare_row(b, &b->row[i], err);
+    }
+    rg_progress_clear(&b->progress);
+    return st;
+}
+
+static rg_status round_of_loaded(rg_bench *b, int round, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int k = 0; k < b->n_rows && st == RG_OK; k++) {
+        rg_bench_row *r = &b->row[round % 2 ? b->n_rows - 1 - k : k];
+        if (!loaded(b, r)) continue;
+        progress(b, b->test[r->test].name, round * b->n_rows + k, b->reps * b->n_rows);
+        st = sample(b, r, err);
+    }
+    return st;
+}
+
+static rg_status run_together(rg_bench *b, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int u = 0; u < b->n_units && st == RG_OK; u++) st = rg_bench_load(b, u, err);
+    if (st == RG_OK) st = prepare_loaded(b, err);
+    for (int round = 0; round < b->reps && st == RG_OK; round++) st = round_of_loaded(b, round, err);
+    return st;
+}
+
+/* Too large to be loaded side by side: engines take turns, `loads` times each, with a share of the
+ * samples. */
+static rg_status run_in_turns(rg_bench *b, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int turn = 0; turn < b->loads; turn++)
+        for (int k = 0; k < b->n_units && st == RG_OK; k++) {
+            const int u = turn % 2 ? b->n_units - 1 - k : k;
+            if ((st = rg_bench_load(b, u, err)) == RG_OK) st = prepare_loaded(b, err);
+            for (int round = b->reps * turn / b->loads;
+                 round < b->reps * (turn + 1) / b->loads && st == RG_OK; round++)
+                st = round_of_loaded(b, round, err);
+            rg_bench_unload(b, u);
+        }
+    return st;
+}
+
+rg_status rg_bench_run(rg_bench *b, rg_err *err)
+{
+    rg_status st = rg_bench_rows(b, err);
+    if (st != RG_OK) return st;
+    b->together = b->n_units == 1 || rg_bench_fits(b);
+    b->loads = b->together ? 1 : b->reps < LOADS ? b->reps : LOADS;
+    if ((st = rg_bench_roofs(b, err)) == RG_OK)
+        st = b->together ? run_together(b, err) : run_in_turns(b, err);
+    rg_progress_clear(&b->progress);
+    b->interrupted = st == RG_E_INTERRUPTED;
+    return st;
+}
+
+/* ---- numbers ---- */
+
+/* Adds a phase of the recorded run, scaled from the calls that were recorded to those of a whole run. */
+static void add_phase(rg_doc_result *o, const rg_phase_sum *p, double tokens)
+{
+    if (!p->ran || tokens <= 0.0 || p->tokens == 0) return;
+    const double f = tokens / (double)p->tokens;
+    o->flop += f * (double)p->analytic.flop;
+    o->bytes_counted += f * (double)rg_tally_bytes(&p->counted);
+    o->bytes_analytic += f * (double)rg_tally_bytes(&p->analytic);
+    o->mbu += f * p->mbu * (double)p->t_ns; /* ideal times, divided by the measured one below */
+    o->mfu += f * p->mfu * (double)p->t_ns;
+    o->ideal_ns += f * p->ideal_ns;
+    o->ideal_flop_ns += f * p->flop_ns;
+    o->ideal_mem_ns += f * p->mem_ns;
+    o->stream_bytes = fmax(o->stream_bytes, (double)p->stream_bytes);
+}
+
+static const char *bound_of(const rg_report *r, const rg_bench_test *t)
+{
+    const char *p = rg_bound_names[r->phase[RG_PREFILL].bound],
+               *d = rg_bound_names[r->phase[RG_DECODE].bound];
+    return !t->gen ? p : !t->prompt ? d : p == d ? p : NULL;
+}
+
+void rg_bench_figures(rg_doc_result *o, const rg_bench *b, const rg_bench_row *r)
+{
+    const rg_bench_test *t = &b->test[r->test];
+    const double pp = (double)(t->prompt * t->seqs), tg = (double)(t->gen * t->seqs), work = 1e9 * (pp + tg);
+    const rg_stats ns = rg_stats_of(r->ns, r->n);
+    double *ts = r->n ? malloc((size_t)r->n * sizeof *ts) : NULL;
+    for (int i = 0; ts && i < r->n; i++) ts[i] = work / r->ns[i];
+    const rg_stats speed = rg_stats_of(ts, ts ? r->n : 0);
+    const double none = r->report ? 0.0 : (double)NAN;
+    free(ts);
+    *o = (rg_doc_result){.tokens = pp + tg,
+        .avg_ns = floor(ns.mean),
+        .stddev_ns = floor(ns.sd),
+        .avg_ts = speed.mean,
+        .stddev_ts = speed.sd,
+        .median_ns = ns.median,
+        .median_ts = work / ns.median,
+        .ci95_low_ts = work / ns.high,
+        .ci95_high_ts = work / ns.low,
+        .spread = r->n > 1 ? ns.spread : (double)NAN,
+        .flop = none,
+        .bytes_counted = none,
+        .bytes_analytic = none,
+        .mbu = none,
+        .mfu = none,
+        .ideal_ns = none,
+        .ideal_flop_ns = none,
+        .ideal_mem_ns = none,
+        .stream_bytes = none};
+    if (r->report) {
+        add_phase(o, &r->report->phase[RG_PREFILL], pp);
+        add_phase(o, &r->report->phase[RG_DECODE], tg);
+        o->bound = bound_of(r->report, t);
+    }
+    o->ai = rg_ratio(o->flop, o->bytes_counted);
+    o->gflops = rg_ratio(o->flop, ns.median);
+    o->gbps = rg_ratio(o->bytes_counted, ns.median);
+    o->mbu = rg_ratio(o->mbu, ns.median);
+    o->mfu = rg_ratio(o->mfu, ns.median);
+    o->roof_fraction = rg_ratio(o->ideal_ns, ns.median);
+}
+
+rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b)
+{
+    const int n = a->n < b->n ? a->n : b->n;
+    double *x = n ? malloc((size_t)n * sizeof *x) : NULL;
+    for (int i = 0; x && i < n; i++) x[i] = a->ns[i] / b->ns[i];
+    const rg_stats s = rg_stats_of(x, x ? n : 0);
+    free(x);
+    return s;
+}

@@ -1,0 +1,110 @@
+/* The core of every command that measures. A unit is what is measured: a checkpoint with its roofs and its
+ * engine. Sampling is the loop: what one repetition does, the warm-up before it, repetitions that are
+ * recorded, and the one with the median time. */
+#ifndef RG_MEASURE_H
+#define RG_MEASURE_H
+
+#include "report/report.h"
+#include "ridge/engine.h"
+#include "tools/cli/cli.h"
+
+/* ---- unit.c ---- */
+
+typedef struct rg_unit {
+    const rg_cli *cli; /* single values; borrowed */
+    rg_ckpt *ckpt;     /* of whoever opened it */
+    rg_engine *e;      /* NULL while not loaded; owns */
+    rg_machine machine;
+    rg_model_info model; /* of the last load, without a session; its strings live as long as ckpt */
+    rg_engine_info info; /* of the last load */
+    char pinning[256];   /* "2 threads pinned to cpus 0,1" */
+    int cpu[RG_MAX_CPUS];
+    uint64_t weights; /* planned bytes */
+} rg_unit;
+
+/* The roofs of its threads at its footprint, taken from one of n earlier units where that is possible. To be
+ * called before a team exists, whose waiting threads would disturb the measurement. */
+rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *p, rg_err *err);
+/* The engine, if a session like `so` fits beside it. Unloading is legal on what is not loaded. */
+rg_status rg_unit_load(rg_unit *u, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
+void rg_unit_unload(rg_unit *u);
+
+/* The report of a log from a session of this unit, also after both are gone. run: what the caller knows of
+ * its work; threads, kernels and options are filled in here. */
+rg_status rg_unit_report(rg_report **out, const rg_unit *u, const rg_session_opts *so, rg_run_info run,
+    const rg_log *log, rg_err *err);
+
+/* ---- sampling.c ---- */
+
+/* Who looks beside the records: between two repetitions (the i-th of n is next), at the beginning of one
+ * (phase -1) and behind each of its phases. */
+typedef struct rg_watch {
+    void *user;
+    void (*between)(void *user, int i, int n);
+    void (*mark)(void *user, int phase);
+} rg_watch;
+
+/* What a repetition does: in each of seqs sequences that hold depth tokens, prompt tokens are prefilled, then
+ * gen are decoded. The token at a position is always the same, so that the cache of a shorter work is a
+ * prefix of a longer one's; its cost does not depend on which it is. */
+typedef struct rg_work {
+    rg_session *s;
+    int64_t vocab, depth, prompt, gen, seqs;
+    const int32_t *id;     /* [prompt] or NULL: of one sequence, which goes on with the likeliest tokens */
+    int64_t batch;         /* tokens of a prefill call at most, but for `together` */
+    bool together;         /* all prompts in one call; else one sequence after the other */
+    int64_t steps;         /* decode steps that are recorded at most, evenly spread; 0: all */
+    bool wall;             /* repetitions are timed as a whole, as not every call is recorded */
+    const rg_watch *watch; /* NULL: records alone, and the system is not read either */
+    int32_t *token, *seq;  /* owns, as the next */
+    uint8_t *want;
+} rg_work;
+
+/* Room for the calls of a filled struct. */
+rg_status rg_work_open(rg_work *w, rg_err *err);
+void rg_work_close(rg_work *w); /* legal on a zeroed struct */
+
+/* What the first calls and those of the warm-up took. */
+typedef struct rg_pace {
+    double first_ns[RG_PHASE_COUNT]; /* nothing touched before; NAN: failed */
+    rg_osload first_load[RG_PHASE_COUNT];
+    uint64_t step_ns, rep_ns; /* a decode step; a repetition, about */
+} rg_pace;
+
+/* Repetitions with gen decode steps until ns have passed: first touch of cache and activations, clocks that
+ * rise only under load, the branch predictor. pace NULL: nothing but the end is timed. */
+rg_status rg_work_warm_up(const rg_work *w, int64_t gen, uint64_t ns, rg_pace *pace, rg_err *err);
+/* One decode step of each sequence, behind depth: brings the weights back after another work. */
+rg_status rg_work_touch(const rg_work *w, rg_err *err);
+/* One repetition that is not recorded; its time is added to *ns. */
+rg_status rg_work_time(const rg_work *w, uint64_t *ns, rg_err *err);
+
+/* One recorded repetition. */
+typedef struct rg_take {
+    rg_log log[RG_PHASE_COUNT];
+    double ns[RG_PHASE_COUNT + 1];  /* recorded calls of each phase; RG_PHASE_COUNT: the whole (work.wall) */
+    uint64_t choosing_ns;           /* tokens of decode */
+    rg_osload load[RG_PHASE_COUNT]; /* what the system did meanwhile */
+    double chain_ns;                /* the clock before it: rg_chain_ns */
+    bool whole;
+} rg_take;
+
+typedef struct rg_takes {
+    rg_take *take; /* owns [cap] */
+    int n, cap;
+} rg_takes;
+
+/* Room for n repetitions. threads above 0: with the time of every thread in every operator, for traces. */
+rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_err *err);
+void rg_takes_close(rg_takes *t); /* legal on a zeroed struct */
+/* Repetitions until `least` are done and their calls fill ns, or the room is used up. */
+rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, rg_err *err);
+/* The whole repetition in which a phase (RG_PHASE_COUNT: all of it) took the median time; the first where
+ * none is whole. */
+int rg_takes_median(const rg_takes *t, int phase);
+/* Both phases, each from its median repetition (or the wall's), as one log; counters whose group had no turn
+ * there come from the other repetitions. run, which may be NULL: how the repetitions spread, and what the
+ * system did. The caller closes the log, whatever the outcome. */
+rg_status rg_takes_join(rg_log *out, rg_run_info *run, const rg_takes *t, bool wall, rg_err *err);
+
+#endif
