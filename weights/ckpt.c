@@ -1,3 +1,4 @@
+/* Opens checkpoints of any format, and proves that every tensor is there and fits. */
 #include "weights/ckpt.h"
 
 #include <limits.h>

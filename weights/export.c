@@ -1,3 +1,4 @@
+/* Opens, fills and commits an exported checkpoint, whatever its format. */
 #include "weights/export.h"
 
 #include <stdarg.h>

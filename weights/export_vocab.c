@@ -1,3 +1,4 @@
+/* Turns tokenizer.json into the vocabulary of a GGUF file. */
 #include "weights/export_vocab.h"
 
 #include <jansson.h>

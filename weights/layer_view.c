@@ -1,3 +1,4 @@
+/* Builds a checkpoint in memory around the tensors of one layer. */
 #include "weights/layer_view.h"
 
 #include <stdio.h>

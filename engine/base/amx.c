@@ -1,3 +1,4 @@
+/* Asks CPUID and the kernel for AMX tiles, then tries them against emulated ones. */
 #include "base/amx.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* Arenas, and blocks of memory in huge pages where the system has them. */
 #include "base/arena.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+/* Names of the classes of arithmetic, and which of them this CPU has. */
 #include "base/arith.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Asks CPUID what this CPU has; a cap lowers what is used. */
 #include "base/cpu.h"
 
 #include <stdio.h>

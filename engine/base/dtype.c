@@ -1,3 +1,4 @@
+/* The tables of types, unrolled from dtype.def. */
 #include "base/dtype.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* XXH64, fed in pieces. */
 #include "base/hash64.h"
 
 #include <string.h>

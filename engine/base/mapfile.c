@@ -1,3 +1,4 @@
+/* Maps files, or reads them whole, and walks them with a cursor that knows the end. */
 #include "base/mapfile.h"
 
 #include <errno.h>

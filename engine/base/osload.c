@@ -1,3 +1,4 @@
+/* Reads getrusage and /proc. */
 #include "base/osload.h"
 
 #include <inttypes.h>

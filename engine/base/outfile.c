@@ -1,3 +1,4 @@
+/* Temporary files, renamed into place when they are whole. */
 #include "base/outfile.h"
 
 #include <errno.h>

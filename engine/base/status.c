@@ -1,6 +1,12 @@
+/* Formats messages, on one printable line. */
 #include "base/status.h"
 
 #include <stdio.h>
+
+#undef rg_fail
+#undef rg_bad
+#undef rg_lacks
+#undef rg_no_memory
 
 static rg_status fail(rg_err *err, rg_status code, const char *name, const char *fmt, va_list ap)
 {

@@ -39,4 +39,11 @@ typedef struct rg_src {
 rg_status rg_bad(const rg_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 rg_status rg_lacks(const rg_src *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__ /* which cannot see that a failure is not RG_OK */
+#define rg_fail(err, code, ...) (rg_fail(err, code, __VA_ARGS__), (code))
+#define rg_bad(s, ...) (rg_bad(s, __VA_ARGS__), RG_E_FILE)
+#define rg_lacks(s, ...) (rg_lacks(s, __VA_ARGS__), RG_E_UNSUPPORTED)
+#define rg_no_memory(err, what) (rg_no_memory(err, what), RG_E_NOMEM)
+#endif
+
 #endif

@@ -1,3 +1,4 @@
+/* Reads the clock, and the memory that the system and its cgroups leave. */
 #include "base/sysinfo.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* Tiles in plain C, with the faults that the instructions would raise. */
 #include "base/tile_emu.h"
 
 #include <math.h>

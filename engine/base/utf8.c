@@ -1,3 +1,4 @@
+/* UTF-8 without overlong forms and surrogates, and the map of bytes to code points. */
 #include "base/utf8.h"
 
 size_t rg_utf8_scan(const unsigned char *p, const unsigned char *end, bool *missing)

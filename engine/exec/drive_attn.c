@@ -1,3 +1,4 @@
+/* Attention: splits query rows and KV heads among threads and merges chunks of the context. */
 #include "exec/attn_parts.h"
 
 /* The unit of attention work: up to RG_ATTN_NQ query rows (tokens x the query heads that share a KV head)

@@ -1,3 +1,4 @@
+/* Operators without a product: embedding, norms, sums, SwiGLU, bias, scale, order. */
 #include "base/num.h"
 #include "exec/drive.h"
 

@@ -1,3 +1,4 @@
+/* Measures empty regions, barriers and records on the engine's own team. */
 #include "ridge/latency.h"
 
 #include <stdlib.h>

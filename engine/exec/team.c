@@ -1,3 +1,4 @@
+/* The only OpenMP: starts the team, pins it, and ends each operator with its record. */
 #include "exec/team.h"
 
 #include <assert.h>

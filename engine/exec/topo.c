@@ -1,3 +1,4 @@
+/* Reads the topology with hwloc, and pins a thread. */
 #include "ridge/topo.h"
 
 #include <hwloc.h>

@@ -1,3 +1,4 @@
+/* Totals of the process: each thread adds to its own place, readers sum them. */
 #include "exec/totals.h"
 
 #include <pthread.h>

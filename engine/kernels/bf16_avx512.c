@@ -1,3 +1,4 @@
+/* BF16 products in AVX-512, by widening to float. */
 #if !defined(__AVX512F__) || defined(__AVX512BF16__)
 #error "bf16_avx512.c needs the AVX-512 flags: see tools/cmake/rg_isa.cmake"
 #endif

@@ -1,3 +1,4 @@
+/* BF16 products with the instruction for them. */
 #if !defined(__AVX512BF16__)
 #error "bf16_avx512bf16.c needs the AVX-512 flags and -mavx512bf16: see tools/cmake/rg_isa.cmake"
 #endif

@@ -1,3 +1,4 @@
+/* Integer products in AVX2. */
 #if !defined(__AVX2__) || defined(__AVXVNNI__) || defined(__AVX512F__)
 #error "dot_avx2.c needs the AVX2 flags: see tools/cmake/rg_isa.cmake"
 #endif

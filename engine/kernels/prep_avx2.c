@@ -1,3 +1,4 @@
+/* Preparing activations in AVX2. */
 #if !defined(__AVX2__) || defined(__AVX512F__)
 #error "prep_avx2.c needs the AVX2 flags: see tools/cmake/rg_isa.cmake"
 #endif

@@ -1,3 +1,4 @@
+/* Preparing activations in AVX-512. */
 #if !defined(__AVX512F__) || defined(__AVX512BF16__)
 #error "prep_avx512.c needs the AVX-512 flags: see tools/cmake/rg_isa.cmake"
 #endif

@@ -9,10 +9,10 @@ void rg_check_finite(
     rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most)
 {
     for (int64_t i = 0; i < m * n && !f->bad.found; i++)
-        if (!(fabsf(x[i]) <= most)) f->bad = (rg_finding){true, layer, site, i / n, i % n, x[i]};
+        if (!(fabsf(x[i]) <= most)) f->bad = (rg_bad_value){true, layer, site, i / n, i % n, x[i]};
 }
 
-rg_status rg_finding_fail(const rg_finding *b, rg_err *err)
+rg_status rg_bad_value_fail(const rg_bad_value *b, rg_err *err)
 {
     char where[48] = "";
     if (b->layer >= 0) snprintf(where, sizeof where, "layer %lld, ", (long long)b->layer);

@@ -1,3 +1,4 @@
+/* Opens an engine: chooses kernels, starts the team, binds the weights. */
 #include <math.h>
 #include <stdlib.h>
 

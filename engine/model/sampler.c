@@ -1,3 +1,4 @@
+/* The sampler: a heap keeps the best candidates, the filters narrow them. */
 #include "ridge/sampler.h"
 
 #include <math.h>

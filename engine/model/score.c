@@ -1,3 +1,4 @@
+/* Running means, log-sum-exp and quantiles of scores. */
 #include "ridge/score.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Opens sessions, checks a batch, and runs the forward pass on the team. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -195,13 +196,13 @@ static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *
 {
     const int64_t vocab = f->s->e->model.cfg.vocab;
     rg_forward again = *f;
-    if (f->bad.found) return rg_finding_fail(&f->bad, err);
+    if (f->bad.found) return rg_bad_value_fail(&f->bad, err);
     for (int64_t i = 0; i < f->n_out * vocab; i++) {
         if (isfinite(f->logits[i])) continue;
         again.check = true;
         again.fuse = rg_session_fusions(f->s, true);
         rg_team_run(f->s->e->team, rg_forward_run, &again, NULL, step, rg_session_ops_per_step(f->s));
-        if (again.bad.found) return rg_finding_fail(&again.bad, err);
+        if (again.bad.found) return rg_bad_value_fail(&again.bad, err);
         return rg_fail(err, RG_E_UNSUPPORTED,
             "logits: token id %lld is not finite; the weights or the resident type overflow: try --dtype "
             "bf16 or f32",

@@ -60,24 +60,24 @@ rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer);
 void rg_rope_table(float *cs, const rg_model *m, int64_t ctx);
 
 /* Where a forward pass left the finite numbers; thread 0 writes it. */
-typedef struct rg_finding {
+typedef struct rg_bad_value {
     bool found;
     int64_t layer; /* -1 outside layers */
     rg_site site;
     int64_t row, col;
     float value;
-} rg_finding;
+} rg_bad_value;
 
 /* One forward call; shared by the threads of the team. */
 typedef struct rg_forward {
     rg_session *s;
     int64_t m, n_runs;
-    int64_t n_out;   /* rows of logits */
-    float *logits;   /* [n_out][vocab] */
-    int64_t stop_at; /* first layer not to be run: set by thread 0 one layer ahead */
-    unsigned fuse;   /* fusions of this call */
-    bool check;      /* look for values that are not finite behind every operator */
-    rg_finding bad;  /* the first one found */
+    int64_t n_out;    /* rows of logits */
+    float *logits;    /* [n_out][vocab] */
+    int64_t stop_at;  /* first layer not to be run: set by thread 0 one layer ahead */
+    unsigned fuse;    /* fusions of this call */
+    bool check;       /* look for values that are not finite behind every operator */
+    rg_bad_value bad; /* the first one found */
 } rg_forward;
 
 /* check.c. Looks at x[m][n]; the first value beyond `most` (or not finite) is kept. By one thread, while no
@@ -85,7 +85,7 @@ typedef struct rg_forward {
 void rg_check_finite(
     rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most);
 /* The status of what was found, in words. */
-rg_status rg_finding_fail(const rg_finding *b, rg_err *err);
+rg_status rg_bad_value_fail(const rg_bad_value *b, rg_err *err);
 
 void rg_forward_run(rg_ctx *cx, void *arg);
 /* Operators of one call. */

@@ -1,3 +1,4 @@
+/* Writes and checks session files: every part is measured before a byte is copied. */
 #include "ridge/session_file.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* FLOP and compulsory bytes of every operator, unrolled from ops.def. */
 #include <assert.h>
 
 #include "ops/rec.h"

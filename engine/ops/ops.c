@@ -1,4 +1,4 @@
-/* What the tables say of operators and sites. */
+/* Names and properties of operators and sites, unrolled from ops.def. */
 #include "ops/sites.h"
 
 static const char *const ops[RG_OP_COUNT] = {

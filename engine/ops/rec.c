@@ -1,4 +1,4 @@
-/* The log of records. */
+/* The log of records: a full one counts what it dropped. */
 #include "ops/rec.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Added tokens in a trie; the longest match that its flags allow wins. */
 #include "tokenizer/added.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Greedy pair merging: scans short words, and keeps a heap for long ones. */
 #include "tokenizer/merge.h"
 
 #include <stdlib.h>
@@ -42,7 +43,8 @@ rg_status rg_merger_push(rg_merger *m, uint32_t pos, uint32_t len, int32_t id, r
 }
 
 /* Appends the pair (a, b) if it merges. The caller restores the heap order. */
-static bool candidate(rg_merger *m, const char *text, rg_pair_fn pair, const void *user, int32_t a, int32_t b)
+static bool candidate(
+    rg_merger *m, const char *text, rg_merge_fn pair, const void *user, int32_t a, int32_t b)
 {
     uint32_t prio;
     int32_t id;
@@ -54,7 +56,7 @@ static bool candidate(rg_merger *m, const char *text, rg_pair_fn pair, const voi
 
 enum { SMALL = 32 }; /* symbols up to which looking at every pair is faster than a queue */
 
-static void small_run(rg_merger *m, const char *text, rg_pair_fn pair, const void *user)
+static void small_run(rg_merger *m, const char *text, rg_merge_fn pair, const void *user)
 {
     uint32_t prio[SMALL];
     int32_t id[SMALL]; /* of the pair that begins here; -1: none */
@@ -81,7 +83,7 @@ static void small_run(rg_merger *m, const char *text, rg_pair_fn pair, const voi
     }
 }
 
-rg_status rg_merger_run(rg_merger *m, const char *text, rg_pair_fn pair, const void *user, rg_err *err)
+rg_status rg_merger_run(rg_merger *m, const char *text, rg_merge_fn pair, const void *user, rg_err *err)
 {
     if (m->n <= SMALL) {
         if (m->n > 1) small_run(m, text, pair, user);

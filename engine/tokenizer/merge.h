@@ -31,13 +31,13 @@ typedef struct rg_merger {
 } rg_merger;
 
 /* What a and b merge into; false if nothing. The smallest *prio wins. */
-typedef bool (*rg_pair_fn)(
+typedef bool (*rg_merge_fn)(
     const void *user, const char *text, const rg_sym *a, const rg_sym *b, uint32_t *prio, int32_t *id);
 
 static inline void rg_merger_reset(rg_merger *m) { m->n = 0; }
 rg_status rg_merger_push(rg_merger *m, uint32_t pos, uint32_t len, int32_t id, rg_err *err);
 /* Merges until nothing merges. Walk the result from symbol 0 by next. */
-rg_status rg_merger_run(rg_merger *m, const char *text, rg_pair_fn pair, const void *user, rg_err *err);
+rg_status rg_merger_run(rg_merger *m, const char *text, rg_merge_fn pair, const void *user, rg_err *err);
 void rg_merger_free(rg_merger *m);
 
 #endif

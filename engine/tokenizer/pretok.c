@@ -1,3 +1,4 @@
+/* Pre-tokeniser patterns, run by PCRE2. */
 #include "tokenizer/pretok.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8

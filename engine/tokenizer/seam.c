@@ -1,3 +1,4 @@
+/* Collects the pairs of characters that stand side by side in some piece. */
 #include "tokenizer/seam.h"
 
 #include <stdlib.h>

@@ -161,7 +161,7 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
     if (st == RG_OK) st = rg_tok_index(t, true, src);
     for (size_t id = 0; id < t->vocab.n && st == RG_OK; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
-        const rg_span s = t->vocab.piece[id];
+        const rg_pool_span s = t->vocab.piece[id];
         if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN)
             st = rg_tok_add_raw(t, (int32_t)id, true, src->err);
         if (type == RG_TT_USER)

@@ -1,3 +1,4 @@
+/* Runs the steps of a normaliser over a growing buffer. */
 #include "tokenizer/textnorm.h"
 
 #include <stdlib.h>

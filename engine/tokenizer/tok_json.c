@@ -130,7 +130,7 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
             return rg_bad(
                 &s->src, "added token id %lld, but there are only %zu tokens", (long long)a.id, n_model);
         if (a.id >= 0 && (size_t)a.id < v->n && v->type[a.id] != RG_TT_HOLE) {
-            const rg_span p = v->piece[a.id];
+            const rg_pool_span p = v->piece[a.id];
             if (v->type[a.id] == RG_TT_CONTROL || v->type[a.id] == RG_TT_USER)
                 return rg_bad(&s->src, "added token id %lld appears twice", (long long)a.id);
             if (p.len != a.len || memcmp(v->pool + p.off, a.content, a.len) != 0)

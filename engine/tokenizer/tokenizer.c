@@ -1,3 +1,4 @@
+/* Opens tokenizers, finds the special tokens, and encodes text. */
 #include "tokenizer/tokenizer.h"
 
 #include <stdlib.h>
@@ -94,7 +95,7 @@ rg_status rg_tok_spm_norm(rg_tokenizer *t, bool squeeze, bool dummy_prefix, bool
 
 rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 {
-    const rg_span s = t->vocab.piece[id];
+    const rg_pool_span s = t->vocab.piece[id];
     if (s.len == 0) return RG_OK;
     return rg_added_put(
         &t->raw, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = id, .special = special}, err);
@@ -122,7 +123,7 @@ static void add_end(rg_tokenizer *t, int32_t id)
 
 static bool named(const rg_tokenizer *t, int32_t id, const char *const *names, size_t n)
 {
-    const rg_span s = t->vocab.piece[id];
+    const rg_pool_span s = t->vocab.piece[id];
     for (size_t i = 0; i < n; i++)
         if (strlen(names[i]) == s.len && memcmp(t->vocab.pool + s.off, names[i], s.len) == 0) return true;
     return false;

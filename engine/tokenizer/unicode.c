@@ -1,3 +1,4 @@
+/* Unicode properties from utf8proc, or the refusal by name. */
 #include "tokenizer/unicode.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* A pool of bytes for the pieces, and a hash table over it. */
 #include "tokenizer/vocab.h"
 
 #include <stdlib.h>
@@ -25,12 +26,12 @@ uint64_t rg_hash_bytes(const char *p, size_t n)
     return h ^ h >> 32;
 }
 
-static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_span *span, rg_err *err)
+static rg_status pool_add(rg_vocab *v, const char *s, size_t len, rg_pool_span *span, rg_err *err)
 {
     if (!rg_grow(&v->pool, &v->pool_cap, v->pool_len + len + 1, 1)) return rg_no_memory(err, "tokenizer");
     if (len) memcpy(v->pool + v->pool_len, s, len); /* an empty text may be NULL */
     v->pool[v->pool_len + len] = 0;
-    *span = (rg_span){v->pool_len, (uint32_t)len};
+    *span = (rg_pool_span){v->pool_len, (uint32_t)len};
     v->pool_len += len + 1;
     return RG_OK;
 }
@@ -52,12 +53,12 @@ rg_status rg_vocab_set(
         return rg_no_memory(src->err, src->name);
     v->cap = cap[0];
     if (!v->pool) { /* offset 0 is the empty string of holes */
-        rg_span none;
+        rg_pool_span none;
         const rg_status st = pool_add(v, "", 0, &none, src->err);
         if (st != RG_OK) return st;
     }
     for (; v->n <= i; v->n++) {
-        v->piece[v->n] = v->text[v->n] = (rg_span){0, 0};
+        v->piece[v->n] = v->text[v->n] = (rg_pool_span){0, 0};
         v->score[v->n] = 0.0f;
         v->type[v->n] = RG_TT_HOLE;
     }
@@ -80,13 +81,13 @@ static bool is_plain(const rg_vocab *v, size_t id)
     return v->type[id] == RG_TT_NORMAL || v->type[id] == RG_TT_USER || v->type[id] == RG_TT_UNUSED;
 }
 
-static rg_span key_of(const rg_vocab *v, size_t id) { return v->by_text ? v->text[id] : v->piece[id]; }
+static rg_pool_span key_of(const rg_vocab *v, size_t id) { return v->by_text ? v->text[id] : v->piece[id]; }
 
 static size_t probe(const rg_vocab *v, const char *key, size_t len)
 {
     size_t i = rg_hash_bytes(key, len) & v->mask;
     for (; v->slot[i]; i = (i + 1) & v->mask) {
-        const rg_span k = key_of(v, v->slot[i] - 1);
+        const rg_pool_span k = key_of(v, v->slot[i] - 1);
         if (k.len == len && memcmp(v->pool + k.off, key, len) == 0) break;
     }
     return i;
@@ -105,7 +106,7 @@ rg_status rg_vocab_index(rg_vocab *v, bool by_text, int64_t *twice, rg_err *err)
     if (twice) *twice = -1;
     for (int plain = 1; plain >= 0; plain--) { /* so that plain tokens win over others with the same key */
         for (size_t id = 0; id < v->n; id++) {
-            const rg_span k = key_of(v, id);
+            const rg_pool_span k = key_of(v, id);
             if (is_plain(v, id) != plain || k.len == 0) continue;
             const size_t i = probe(v, v->pool + k.off, k.len);
             if (v->slot[i] == 0)

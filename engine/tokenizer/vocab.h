@@ -22,18 +22,18 @@ typedef enum rg_toktype {
 
 enum { RG_PIECE_MAX = 1 << 16 }; /* bytes of a piece */
 
-typedef struct rg_span {
+typedef struct rg_pool_span {
     size_t off;
     uint32_t len;
-} rg_span;
+} rg_pool_span;
 
 typedef struct rg_vocab {
-    size_t n;       /* ids are [0, n) */
-    rg_span *piece; /* [n] as in the file; owns */
-    rg_span *text;  /* [n] what it decodes to; owns */
-    float *score;   /* [n]; owns */
-    uint8_t *type;  /* [n] rg_toktype; owns */
-    char *pool;     /* bytes of all spans; owns */
+    size_t n;            /* ids are [0, n) */
+    rg_pool_span *piece; /* [n] as in the file; owns */
+    rg_pool_span *text;  /* [n] what it decodes to; owns */
+    float *score;        /* [n]; owns */
+    uint8_t *type;       /* [n] rg_toktype; owns */
+    char *pool;          /* bytes of all spans; owns */
     size_t pool_len, pool_cap, cap;
     uint32_t *slot; /* open addressing, id + 1, 0 is empty; owns */
     size_t mask;

@@ -1,3 +1,4 @@
+/* Shapes, checkpoints and engines that the engine's tests share. */
 #include "engine_fixture.h"
 #include "tempdir.h"
 

@@ -1,3 +1,4 @@
+/* Runs trained checkpoints against stored logits. */
 #include "golden.h"
 
 #include "base/num.h"

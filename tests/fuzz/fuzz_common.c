@@ -1,3 +1,4 @@
+/* Puts a fuzzer's input into a file in memory, and reads all that opens. */
 #include "fuzz_common.h"
 
 #include <fcntl.h>

@@ -9,13 +9,14 @@ import difflib, hashlib, json, os, re, shutil, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(HERE, "expected")
-PROFILE = ["profile", "-m", "tiny", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "--counters", "off",
-           "-p", "8", "-n", "3", "-r", "3"]
+STILL = ["--machine", "in/machine.json", "-t", "1", "--isa", "c"]
+PROFILE = ["profile", "-m", "tiny", *STILL, "--counters", "off", "-p", "8", "-n", "3", "-r", "3"]
 TWO = ["--dtype", "f16,q4g64"]
-BENCH = ["bench", "-m", "tiny", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "-p", "8", "-n", "4", "-r", "6"] + TWO
-COMPARE = ["compare", "-m", "tiny", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "-p", "8", "-n", "4", "-r", "6"]
+COMPARE = ["compare", "-m", "tiny", *STILL, "-p", "8", "-n", "4", "-r", "6"]
+BENCH = ["bench", *COMPARE[1:], *TWO]
 SHAPE = ["roofline", "--shape", "stories15m", "--hardware", "amd_epyc_9654", "--seqlen", "64"]
-EVAL = ["eval", "-m", "demo", "-p", "Once upon a time there was a little girl who lived in a house.", "-c", "8", "-t", "1", "--isa", "c"]
+TEXT = "Once upon a time there was a little girl who lived in a house."
+EVAL = ["eval", "-m", "demo", "-p", TEXT, "-c", "8", "-t", "1", "--isa", "c"]
 
 # name, arguments ({}: the output folder; expected/X as in/X.json), environment, exit code
 CASES = []
@@ -40,10 +41,11 @@ case("bench-page.md", BENCH + ["-d", "0,8", "--html", "{}/page.html", "--svg", "
 formats("compare", COMPARE + TWO, ["md", "json"])
 case("compare-page.md", COMPARE + TWO + ["--html", "{}/page.html", "--svg", "{}/svg"])
 case("compare-one.md", COMPARE + TWO + ["--svg", "{}/one.svg"])
-case("compare-eval.md", ["compare", "-m", "demo", "--machine", "in/machine.json", "-t", "1", "--isa", "c", "-p", "8", "-n", "4", "-r", "3",
+case("compare-eval.md", ["compare", "-m", "demo", *STILL, "-p", "8", "-n", "4", "-r", "3",
                          "--eval", "in/text.txt", "--dtype", "f16,q8g32"])
 formats("ablate", COMPARE + ["--ablate", "-B", "2", "-r", "3"], ["md", "json"])
-case("ablate-page.md", COMPARE + ["--ablate", "-B", "2", "-r", "3", "--html", "{}/page.html", "--svg", "{}/one.svg"])
+PAGE = ["--html", "{}/page.html", "--svg", "{}/one.svg"]
+case("ablate-page.md", COMPARE + ["--ablate", "-B", "2", "-r", "3", *PAGE])
 formats("roofline", SHAPE + TWO, ["md", "csv", "json"])
 case("roofline-page.md", SHAPE + ["--batch", "1,4", "--html", "{}/page.html", "--svg", "{}/svg"])
 case("roofline-explain.md", SHAPE + ["--explain"])
@@ -58,7 +60,8 @@ formats("validate", VALIDATE, ["md", "csv", "json"], RIDGE_STILL_SMALL="1")
 case("validate-page.md", VALIDATE + ["--html", "{}/page.html", "--svg", "{}/one.svg"], RIDGE_STILL_SMALL="1")
 formats("eval", EVAL + ["--ref-dtype", "f16", "--dtype", "q4g64"], ["md", "json"])
 formats("eval-alone", EVAL, ["md", "json"])
-formats("eval-layers", EVAL + ["--ref-dtype", "f16", "--dtype", "q4g64", "--sensitivity", "layer"], ["md", "json"])
+BY_LAYER = ["--ref-dtype", "f16", "--dtype", "q4g64", "--sensitivity", "layer"]
+formats("eval-layers", EVAL + BY_LAYER, ["md", "json"])
 formats("doctor", ["doctor"], ["md", "json"])
 formats("machine", ["machine", "-t", "1", "--no-save", "--svg", "{}/machine.svg"], ["md", "json"])
 formats("inspect", ["inspect", "-m", "demo", "--dtype", "q4g64", "-c", "64"], ["md", "json"])
@@ -66,7 +69,8 @@ case("inspect-layers.md", ["inspect", "-m", "demo", "--per-layer", "--fit"])
 for kind in "md", "csv", "json":
     case(f"paper.{kind}", ["golden_fixture", kind])
     case(f"paper-blind.{kind}", ["golden_fixture", kind, "one"])
-case("paper-page", ["report", "made/paper.json", "made/paper-blind.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
+TWO_PAPERS = ["made/paper.json", "made/paper-blind.json"]
+case("paper-page", ["report", *TWO_PAPERS, "-o", "{}/page.html", "--svg", "{}/one.svg"])
 case("paper-blind-page", ["report", "made/paper-blind.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-layers", ["report", "made/profile-layers.json", "-o", "{}/page.html", "--svg", "{}/svg"])
@@ -94,19 +98,27 @@ def readable(text):
     text = re.sub(r'<section id="whatif">.*?</section>', '<section id="whatif"></section>', text, flags=re.S)
     text = re.sub(r'id="ridge-data">(.*?)</script>', data, text, flags=re.S)
     text = re.sub(r"<script>.*?</script>", "<script></script>", text, flags=re.S)
-    text = re.sub(r"<svg .*?</svg>", lambda m: f"<svg {hashlib.sha256(m.group(0).encode()).hexdigest()[:16]}>", text, flags=re.S)
+    text = re.sub(r"<svg .*?</svg>", lambda m: f"<svg {hashed(m.group(0))[:16]}>", text, flags=re.S)
     return re.sub(r"(</tr>|</section>|</figure>|</li>|</p>|</h2>)", r"\1\n", text)
 
 
+def hashed(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 # Drawings that a case beside shows in full.
-ALIKE = re.compile(r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|report-svg-.*-2-|paper-blind-page-svg-(?!roofline)"
-                   r"|compare-one-|profile-page-one|report-bench-one|report-compare-page|compare-saved-page-page|paper-page-(one|page)")
+ALIKE = re.compile(
+    r"compare-page-svg-(roofline|time|bytes|latency|stages|compare)|report-layers-svg-(?!heat)|"
+    r"report-svg-.*-2-|paper-blind-page-svg-(?!roofline)|compare-one-|profile-page-one|report-bench-one|"
+    r"report-compare-page|compare-saved-page-page|paper-page-(one|page)")
 # Long JSON of which only digests are kept, element by element; profile-two and bench show such rows in full.
-LONG = re.compile(r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|ablate|compare(-saved)?)\.json$")
+LONG = re.compile(
+    r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|"
+    r"ablate|compare(-saved)?)\.json$")
 
 
 def short(text):
-    return f"{hashlib.sha256(text.encode()).hexdigest()[:12]} {len(text)}"
+    return f"{hashed(text)[:12]} {len(text)}"
 
 
 def digest(v, name=""):
@@ -131,10 +143,12 @@ def outputs(program, place, name, args, code, env):
     if args[0] == "golden_fixture":
         args = args[1:]
         program = os.path.join(os.path.dirname(program), "golden_fixture")
-    run = subprocess.run([program] + [a.replace("{}", "out") for a in args], cwd=place, stdin=subprocess.DEVNULL,
-                         capture_output=True, env=dict(os.environ, RIDGE_ISA="c", TZ="UTC", LC_ALL="C", **env))
+    run = subprocess.run(
+        [program] + [a.replace("{}", "out") for a in args], cwd=place, stdin=subprocess.DEVNULL,
+        capture_output=True, env=dict(os.environ, RIDGE_ISA="c", TZ="UTC", LC_ALL="C", **env))
     if run.returncode != code:
-        sys.exit(f"{name}: exit code {run.returncode}, expected {code}: {' '.join(args)}\n{run.stderr.decode()}")
+        said = run.stderr.decode()
+        sys.exit(f"{name}: exit code {run.returncode}, expected {code}: {' '.join(args)}\n{said}")
     text = masked(run.stdout.decode())
     with open(os.path.join(place, "made", name), "w", encoding="utf-8") as f:
         f.write(text)
@@ -151,7 +165,7 @@ def outputs(program, place, name, args, code, env):
             key = stem + "-" + os.path.relpath(path, out).replace("/", "-")
             if ALIKE.match(key):
                 text = WHATIF.sub("", text)
-                text = hashlib.sha256(text.encode()).hexdigest() + "\n"
+                text = hashed(text) + "\n"
             found[key] = masked(text)
     return found
 
@@ -165,10 +179,12 @@ def main():
     os.makedirs(EXPECTED, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         os.mkdir(os.path.join(place, "made"))
-        for link, to in ("in", os.path.join(HERE, "in")), ("expected", EXPECTED), ("demo", os.path.join(HERE, "../../weights/demo")):
+        demo = os.path.join(HERE, "../../weights/demo")
+        for link, to in ("in", os.path.join(HERE, "in")), ("expected", EXPECTED), ("demo", demo):
             os.symlink(to, os.path.join(place, link))
-        subprocess.run([program, "synth", "--dims", "hidden=64,layers=2,heads=2,kv_heads=1,ffn=128,vocab=96,ctx=64", "--dtype", "f16",
-                        "-o", "tiny"], cwd=place, check=True, capture_output=True)
+        dims = "hidden=64,layers=2,heads=2,kv_heads=1,ffn=128,vocab=96,ctx=64"
+        subprocess.run([program, "synth", "--dims", dims, "--dtype", "f16", "-o", "tiny"], cwd=place,
+                       check=True, capture_output=True)
         for name, arguments, code, env in CASES:
             needs = f"made/{name}" in [a for n, arguments, _, _ in CASES if n in wanted for a in arguments]
             if wanted and name not in wanted and not needs:
@@ -185,7 +201,8 @@ def main():
                 elif old != text:
                     wrong += 1
                     print(f"{file} differs ({name}: {' '.join(arguments)})")
-                    diff = difflib.unified_diff(old.splitlines(), text.splitlines(), "expected/" + file, "now", lineterm="", n=1)
+                    diff = difflib.unified_diff(
+                        old.splitlines(), text.splitlines(), "expected/" + file, "now", lineterm="", n=1)
                     print("\n".join(line[:400] for line in list(diff)[:60]))
     for file in set() if wanted else set(os.listdir(EXPECTED)) - seen:
         if update:

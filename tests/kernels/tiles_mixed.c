@@ -1,3 +1,4 @@
+/* The tile kernels on emulated tiles, with AVX-512 between them. */
 #include "tiles_mixed.h"
 
 #define RG_TILES_EMULATED

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""check_new_figure.py SOURCE BUILD LIBRARY...: the diff that CONTRIBUTING.md shows adds a figure of operators. It is applied to copies, reports are
-built with it, and the figure is in each of them: nothing else had to be touched. Exit 77 (skipped) where the build has no list of its commands."""
+"""check_new_figure.py SOURCE BUILD LIBRARY...: the diff of CONTRIBUTING.md adds a figure of operators.
+
+It is applied to copies, reports are built with it, and the figure is in each of them: nothing else had to be
+touched. Exit 77 (skipped) where the build has no list of its commands.
+"""
 import csv
 import itertools
 import json
@@ -36,14 +39,14 @@ def patched(diff):
 
 
 def commands(folder, changed):
-    """How the build compiles each source of report/ and one more, with the changed files instead of their own: (arguments, object)."""
+    """(arguments, object) of each source of report/ and of the test's own, with the changed files."""
     every = os.path.join(BUILD, "compile_commands.json")
     if not os.path.exists(every):
         print(f"SKIPPED: {every} is not there")
         sys.exit(77)
     for c in json.loads(read(every)):
         name = os.path.relpath(os.path.join(c["directory"], c["file"]), SOURCE)
-        own = name in ("tests/report/new_figure.c", "tests/report/roof_fixture.c") and "new_figure.dir" in c["command"]
+        own = "new_figure.dir" in c["command"] and name.startswith("tests/report/")
         if "/rg_report.dir/" not in c["command"] and not own:
             continue
         args = shlex.split(c["command"])
@@ -56,20 +59,24 @@ def commands(folder, changed):
 
 
 def built(folder):
-    diff = re.search(r"^## A figure\n.*?^```diff\n(.*?)^```", read(os.path.join(SOURCE, "CONTRIBUTING.md")), re.M | re.S).group(1)
+    shown = read(os.path.join(SOURCE, "CONTRIBUTING.md"))
+    diff = re.search(r"^## A figure\n.*?^```diff\n(.*?)^```", shown, re.M | re.S).group(1)
     changed = dict(patched(diff))
-    assert len(changed) == 2 and diff.count("\n+") - diff.count("\n+++") == 2 and diff.count("\n-") == diff.count("\n--- "), diff
+    added, gone = [diff.count(f"\n{c}") - diff.count(f"\n{c * 3} ") for c in "+-"]
+    assert len(changed) == 2 and added == 2 and gone == 0, diff
     for name, text in changed.items():
         os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
             f.write(text)
     todo = list(commands(folder, changed))
     with ThreadPoolExecutor(2) as pool:
-        for done in pool.map(lambda c: subprocess.run(c[0], capture_output=True, text=True, check=False), todo):
+        for done in pool.map(lambda c: subprocess.run(c[0], capture_output=True, text=True, check=False),
+                             todo):
             assert done.returncode == 0, done.stderr
     program = os.path.join(folder, "new_figure")
     args = todo[0][0]
-    compiler = [*itertools.takewhile(lambda a: a[0] != "-", args), *(a for a in args if a.startswith(("-fsanitize", "-fprofile", "--coverage")))]
+    flags = [a for a in args if a.startswith(("-fsanitize", "-fprofile", "--coverage"))]
+    compiler = [*itertools.takewhile(lambda a: a[0] != "-", args), *flags]
     link = [*compiler, "-o", program, *(out for _, out in todo), *LIBRARIES]
     done = subprocess.run(link, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,3 +1,4 @@
+/* The machine and the log on paper that reports are tested with. */
 #include "roof_fixture.h"
 
 #include "testing.h"

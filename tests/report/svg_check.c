@@ -1,3 +1,4 @@
+/* Reads an SVG as far as a test needs it. */
 #include "svg_check.h"
 
 #include "testing.h"

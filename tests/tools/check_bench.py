@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""check_bench.py SCHEMA RUN.json RUNS.jsonl RUN.sql RUN.csv: all four say the same, and the JSON fits the schema. Exit 77 (skipped) without
-python3-jsonschema."""
+"""check_bench.py SCHEMA RUN.json RUNS.jsonl RUN.sql RUN.csv: all four say the same, and the JSON fits the
+schema. Exit 77 (skipped) without python3-jsonschema."""
 import csv
 import json
 import sqlite3
@@ -40,6 +40,16 @@ for name, rows in (("jsonl", lines), ("sql", sql), ("csv", table)):
         assert [k for k in b if k not in ("samples_ns", "samples_ts")] == columns, f"{name}: other columns"
         for k in ("test", "setting", "dtype", "type_k"):
             assert a[k] == b[k], f"{name}: {k} is {b[k]}, json has {a[k]}"
-        for k in ("n_prompt", "n_gen", "n_depth", "n_seq", "flop", "bytes_counted", "bytes_analytic", "model_size", "n_threads"):
+        for k in (
+            "n_prompt",
+            "n_gen",
+            "n_depth",
+            "n_seq",
+            "flop",
+            "bytes_counted",
+            "bytes_analytic",
+            "model_size",
+            "n_threads",
+        ):
             assert float(a[k]) == float(b[k]), f"{name}: {k} is {b[k]}, json has {a[k]}"
         assert float(b["avg_ts"]) > 0 and float(b["median_ns"]) > 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""check_quantised.py MODEL TOKENS.i32 LOGITS.f32 BOUND: reads a quantised checkpoint (GGUF file or compressed-tensors directory) with code of its own,
-computes a Llama forward pass in float64 and compares with the logits that ridge wrote. Exit 77 (skipped) without numpy."""
+"""check_quantised.py MODEL TOKENS.i32 LOGITS.f32 BOUND: reads a quantised checkpoint (GGUF file or
+compressed-tensors directory) with code of its own, computes a Llama forward pass in float64 and compares with
+the logits that ridge wrote. Exit 77 (skipped) without numpy."""
 import json
 import os
 import struct
@@ -81,9 +82,26 @@ def gguf(path):
         tensors[name] = w.reshape(dims[::-1])
     hyper = {k[len("llama.") :]: v for k, v in meta.items() if k.startswith("llama.")}
     heads, groups = hyper["attention.head_count"], hyper["attention.head_count_kv"]
-    cfg = dict(layers=hyper["block_count"], heads=heads, kv=groups, hd=hyper["attention.key_length"], eps=hyper["attention.layer_norm_rms_epsilon"],
-               theta=hyper["rope.freq_base"], pairs="neighbours")
-    names = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down", "n1": "attn_norm", "n2": "ffn_norm"}
+    cfg = dict(
+        layers=hyper["block_count"],
+        heads=heads,
+        kv=groups,
+        hd=hyper["attention.key_length"],
+        eps=hyper["attention.layer_norm_rms_epsilon"],
+        theta=hyper["rope.freq_base"],
+        pairs="neighbours",
+    )
+    names = {
+        "q": "attn_q",
+        "k": "attn_k",
+        "v": "attn_v",
+        "o": "attn_output",
+        "gate": "ffn_gate",
+        "up": "ffn_up",
+        "down": "ffn_down",
+        "n1": "attn_norm",
+        "n2": "ffn_norm",
+    }
     get = lambda l, w: tensors[f"blk.{l}.{names[w]}.weight"]
     embd = tensors["token_embd.weight"]
     return cfg, get, embd, tensors["output_norm.weight"], tensors.get("output.weight", embd)
@@ -106,7 +124,12 @@ def packed(path):
         a, b = h["data_offsets"]
         part = data[8 + n + a : 8 + n + b]
         if h["dtype"] == "BF16":
-            return (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32).astype(np.float64).reshape(h["shape"])
+            return (
+                (np.frombuffer(part, "<u2").astype(np.uint32) << 16)
+                .view(np.float32)
+                .astype(np.float64)
+                .reshape(h["shape"])
+            )
         return np.frombuffer(part, kinds[h["dtype"]]).reshape(h["shape"])
 
     def codes(words, bits):
@@ -127,10 +150,26 @@ def packed(path):
             zero = codes(z.T.copy(), 4).T[:rows]
         return (u - np.repeat(zero, g, 1)) * np.repeat(scale, g, 1)
 
-    names = {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj", "gate": "mlp.gate_proj", "up": "mlp.up_proj",
-             "down": "mlp.down_proj", "n1": "input_layernorm", "n2": "post_attention_layernorm"}
-    cfg = dict(layers=c["num_hidden_layers"], heads=c["num_attention_heads"], kv=c["num_key_value_heads"], eps=c["rms_norm_eps"], theta=c["rope_theta"], pairs="halves",
-               hd=c.get("head_dim", c["hidden_size"] // c["num_attention_heads"]))
+    names = {
+        "q": "self_attn.q_proj",
+        "k": "self_attn.k_proj",
+        "v": "self_attn.v_proj",
+        "o": "self_attn.o_proj",
+        "gate": "mlp.gate_proj",
+        "up": "mlp.up_proj",
+        "down": "mlp.down_proj",
+        "n1": "input_layernorm",
+        "n2": "post_attention_layernorm",
+    }
+    cfg = dict(
+        layers=c["num_hidden_layers"],
+        heads=c["num_attention_heads"],
+        kv=c["num_key_value_heads"],
+        eps=c["rms_norm_eps"],
+        theta=c["rope_theta"],
+        pairs="halves",
+        hd=c.get("head_dim", c["hidden_size"] // c["num_attention_heads"]),
+    )
     embd = weight("model.embed_tokens")
     out = embd if c.get("tie_word_embeddings") else weight("lm_head")
     return cfg, lambda l, w: weight(f"model.layers.{l}.{names[w]}"), embd, weight("model.norm"), out
@@ -145,7 +184,11 @@ def forward(model, tokens):
 
     def rope(x):
         y = np.empty_like(x)
-        a, b = (slice(0, None, 2), slice(1, None, 2)) if cfg["pairs"] == "neighbours" else (slice(0, hd // 2), slice(hd // 2, None))
+        a, b = (
+            (slice(0, None, 2), slice(1, None, 2))
+            if cfg["pairs"] == "neighbours"
+            else (slice(0, hd // 2), slice(hd // 2, None))
+        )
         y[..., a] = x[..., a] * cos - x[..., b] * sin
         y[..., b] = x[..., a] * sin + x[..., b] * cos
         return y

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""check_reference.py RIDGE FILE.md [--update]: what stands between the markers is what `RIDGE report --figures` prints, or becomes it."""
+"""check_reference.py RIDGE FILE.md [--update]: what stands between the markers is what
+`RIDGE report --figures` prints, or becomes it."""
 import os
 import subprocess
 import sys
@@ -17,4 +18,5 @@ if current != text and "--update" in sys.argv:
         f.write(current)
 elif current != text:
     name = os.path.join("docs", os.path.basename(path))
-    sys.exit(f"{name} is not what report/figures.def says: python3 tests/tools/check_reference.py build/release/ridge {name} --update")
+    update = f"python3 tests/tools/check_reference.py build/release/ridge {name} --update"
+    sys.exit(f"{name} is not what report/figures.def says: {update}")

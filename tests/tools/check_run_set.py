@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""check_run_set.py SOURCE BUILD: `./dev bench` leaves whole parts and a summary that says what they say, or nothing. Exit 77 (skipped) without
-python3-jsonschema."""
+"""check_run_set.py SOURCE BUILD: `./dev bench` leaves whole parts and a summary that says what they say, or
+nothing. Exit 77 (skipped) without python3-jsonschema."""
 import csv
 import json
 import os
@@ -45,9 +45,18 @@ with tempfile.TemporaryDirectory() as tmp:
     before = files(results)
     summary = before.pop("here/summary.md")
     assert done.stdout.strip() == os.path.join(results, "here", "summary.md"), done.stdout
-    assert sorted(before) == ["here/kernels/about.json", "here/kernels/kernels.csv", "here/kernels/roofs-after.json", "here/kernels/roofs-kernels.json",
-                              "here/stories15m/about.json", "here/stories15m/base.json", "here/stories15m/depth.json", "here/stories15m/roofs-after.json",
-                              "here/stories15m/roofs-base.json", "here/stories15m/roofs-depth.json"], sorted(before)
+    assert sorted(before) == [
+        "here/kernels/about.json",
+        "here/kernels/kernels.csv",
+        "here/kernels/roofs-after.json",
+        "here/kernels/roofs-kernels.json",
+        "here/stories15m/about.json",
+        "here/stories15m/base.json",
+        "here/stories15m/depth.json",
+        "here/stories15m/roofs-after.json",
+        "here/stories15m/roofs-base.json",
+        "here/stories15m/roofs-depth.json",
+    ], sorted(before)
     for name, text in {**before, "summary": summary}.items():
         for private in (tmp, tempfile.gettempdir() + "/", SOURCE, os.path.expanduser("~") + "/"):
             assert private not in text, f"{name} names {private}"
@@ -68,7 +77,12 @@ with tempfile.TemporaryDirectory() as tmp:
         for line in report["verdict"]:
             assert line in summary, line
     assert sorted(set(tests)) == ["pp16", "tg4", "tg4 @ d32", "tg4 x8"], tests
-    assert len([line for line in summary.splitlines() if line.startswith("- roofs: ") and "GB/s in turn" in line]) == 2
+    assert (
+        len(
+            [line for line in summary.splitlines() if line.startswith("- roofs: ") and "GB/s in turn" in line]
+        )
+        == 2
+    )
     assert "Quick: the figures mean nothing" in summary
 
     # every kernel has its row, every share lies in its cell
@@ -77,15 +91,27 @@ with tempfile.TemporaryDirectory() as tmp:
     assert {r["shape"] for r in figures if r["op"] == "gemm"} == {"96x128", "64x256"}
     assert {r["type"] for r in figures if r["op"] == "gemm"} == {"f16", "bf16", "q8g32", "q4g64"}
     for r in figures:
-        assert float(r["median_us"]) > 0 and float(r["q1_us"]) <= float(r["median_us"]) <= float(r["q3_us"]), r
+        assert float(r["median_us"]) > 0 and float(r["q1_us"]) <= float(r["median_us"]) <= float(
+            r["q3_us"]
+        ), r
         assert (r["roof"] == "none") == (r["roof_share"] == "") == (r["roof_rate"] == ""), r
-    share = [100 * float(r["roof_share"]) for r in figures if (r["op"], r["type"], r["tokens"]) == ("gemv", "f16", "1")]
+    share = [
+        100 * float(r["roof_share"])
+        for r in figures
+        if (r["op"], r["type"], r["tokens"]) == ("gemv", "f16", "1")
+    ]
     row = next(line for line in summary.splitlines() if line.startswith("| gemv | 1 |"))
     assert row.split(" | ")[2].startswith(f"{min(share):.0f}..{max(share):.0f} "), (row, share)
 
     # interrupted: as it was
     before = files(results)
-    child = subprocess.Popen([*RUN_SET, *quick, "kernels"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    child = subprocess.Popen(
+        [*RUN_SET, *quick, "kernels"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert child.stderr.readline() == "== kernels\n"
     time.sleep(0.3)
     os.killpg(child.pid, signal.SIGINT)
@@ -110,7 +136,9 @@ with tempfile.TemporaryDirectory() as tmp:
 refused = run("--quick", "kernels")
 assert refused.returncode == 2 and "--results DIR" in refused.stderr, refused.stderr
 refused = run("llama-4")
-assert refused.returncode == 2 and "no part 'llama-4'; there are: kernels stories15m" in refused.stderr, refused.stderr
+assert (
+    refused.returncode == 2 and "no part 'llama-4'; there are: kernels stories15m" in refused.stderr
+), refused.stderr
 
 # what is kept in the project names nobody's folders
 kept = os.path.join(SOURCE, "benchmarks", "results")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""check_schemas.py SCHEMA...: every field is described, a field that is not is refused, and every reference leads to a definition."""
+"""check_schemas.py SCHEMA...: every field is described, a field that is not is refused, and every reference
+leads to a definition."""
 import json
 import sys
 
@@ -17,7 +18,8 @@ def walk(node, root, at):
         for name, p in node["properties"].items():
             if not p.get("description") and "const" not in p:
                 bad.append(f"{at}/{name}: no description")
-    if isinstance(node.get("$ref"), str) and node["$ref"].removeprefix("#/definitions/") not in root["definitions"]:
+    ref = node.get("$ref")
+    if isinstance(ref, str) and ref.removeprefix("#/definitions/") not in root["definitions"]:
         bad.append(f"{at}: {node['$ref']} is not there")
     for k, v in node.items():
         walk(v, root, f"{at}/{k}")

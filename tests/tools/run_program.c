@@ -1,3 +1,4 @@
+/* Starts the program, with limits, and collects its output. */
 #include "run_program.h"
 #include "tempdir.h"
 

@@ -1,3 +1,4 @@
+/* Writes the small files that the checkpoint tests open. */
 #include "ckpt_fixture.h"
 
 #include "base/num.h"

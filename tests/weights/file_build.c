@@ -1,3 +1,4 @@
+/* Writes GGUF and safetensors byte by byte, from the definition of the formats. */
 #include "file_build.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Fills small models with random weights and keeps their true values. */
 #include "model_build.h"
 
 #include "testing.h"

@@ -1,3 +1,4 @@
+/* Decodes block types in float64, from the definition of GGUF. */
 #include "ref_blocks.h"
 
 #include <math.h>

@@ -310,15 +310,28 @@ const char *rg_bytes_text(char *buf, size_t n, double bytes)
     return buf;
 }
 
+/* Above the program: in the source tree that it was built in, or below the prefix that it is installed in. */
+static bool above_program(char *buf, size_t n)
+{
+    char dir[4096];
+    const ssize_t len = readlink("/proc/self/exe", dir, sizeof dir - 1);
+    dir[len < 0 ? 0 : len] = 0;
+    for (char *slash; (slash = strrchr(dir, '/'));) {
+        *slash = 0;
+        for (int installed = 0; installed < 2; installed++) {
+            snprintf(buf, n, "%s/%s/demo", dir, installed ? "share/ridge" : "weights");
+            if (access(buf, R_OK) == 0) return true;
+        }
+    }
+    return false;
+}
+
 rg_status rg_demo_path(char *buf, size_t n, rg_err *err)
 {
-    const char *const places[] = {getenv("RIDGE_DEMO"), RIDGE_DEMO_SOURCE, RIDGE_DEMO_INSTALLED};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (!places[i] || access(places[i], R_OK) != 0) continue;
-        snprintf(buf, n, "%s", places[i]);
-        return RG_OK;
-    }
+    const char *const named = getenv("RIDGE_DEMO");
+    snprintf(buf, n, "%s", named ? named : "");
+    if ((named && access(named, R_OK) == 0) || above_program(buf, n)) return RG_OK;
     return rg_fail(err, RG_E_FILE,
-        "no model given and the demo checkpoint is not at %s: use -m PATH, or set RIDGE_DEMO",
-        RIDGE_DEMO_SOURCE);
+        "no model given and the demo checkpoint (weights/demo) is nowhere above the program: use -m PATH, or "
+        "set RIDGE_DEMO");
 }

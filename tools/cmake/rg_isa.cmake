@@ -22,7 +22,8 @@ function(rg_isa_sources target isa)
   target_link_libraries(${target}_${isa} PRIVATE rg_options)
   target_compile_options(${target}_${isa} PRIVATE ${RG_ISA_FLAGS_${isa}})
   set_target_properties(${target}_${isa} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
-  if(RIDGE_BUILD_FUZZERS) # clang takes many minutes to instrument unrolled kernels; the preset asan has them instrumented, by gcc
+  # clang takes many minutes to instrument unrolled kernels; asan has them instrumented, by gcc, and tsan runs the plain ones
+  if(RIDGE_BUILD_FUZZERS OR RIDGE_SANITIZE MATCHES "thread")
     set_target_properties(${target}_${isa} PROPERTIES RG_UNINSTRUMENTED ON)
   endif()
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${isa}>)
