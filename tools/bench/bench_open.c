@@ -41,7 +41,7 @@ rg_status rg_bench_open(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
     b->unit = calloc((size_t)b->n_settings, sizeof *b->unit);
-    if (!b->unit) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
+    if (!b->unit) return rg_no_memory(err, "bench");
     /* a wrong word at the end of a list must not cost the runs before it */
     for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
         rg_engine_opts eo;
@@ -108,13 +108,13 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
     b->n_rows = b->n_settings * b->n_tests;
     b->row = calloc((size_t)b->n_rows, sizeof *b->row);
     b->lane = calloc((size_t)b->n_rows, sizeof *b->lane);
-    if (!b->row || !b->lane) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
+    if (!b->row || !b->lane) return rg_no_memory(err, "bench");
     for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
         rg_bench_row *r = &b->row[i];
         r->setting = i / b->n_tests;
         r->test = i % b->n_tests;
         r->ns = calloc((size_t)b->reps, sizeof *r->ns);
-        if (!r->ns) return rg_fail(err, RG_E_NOMEM, "bench: out of memory");
+        if (!r->ns) return rg_no_memory(err, "bench");
         const rg_setting *s = &b->setting[r->setting];
         const rg_bench_test *t = &b->test[r->test];
         r->work = (rg_work){.vocab = rg_ckpt_config(b->unit[s->unit].ckpt)->vocab,

@@ -49,7 +49,7 @@ rg_status rg_bench_add_setting(
     if (b->n_settings == MOST_SETTINGS)
         return rg_fail(err, RG_E_USAGE, "the lists span more than %d settings", MOST_SETTINGS);
     rg_setting *more = realloc(b->setting, (size_t)(b->n_settings + 1) * sizeof *more);
-    if (!more) return rg_fail(err, RG_E_NOMEM, "settings: out of memory");
+    if (!more) return rg_no_memory(err, "settings");
     b->setting = more;
     rg_setting *s = &b->setting[b->n_settings++];
     *s = (rg_setting){.cli = *base};
@@ -57,7 +57,7 @@ rg_status rg_bench_add_setting(
     for (int a = 0; a < RG_AX_COUNT; a++) {
         if (!value[a]) continue;
         const char *v = keep(b, value[a]);
-        if (!v) return rg_fail(err, RG_E_NOMEM, "settings: out of memory");
+        if (!v) return rg_no_memory(err, "settings");
         if (a == RG_AX_flashes && strcmp(v, "0") == 0) v = "off"; /* llama-bench's spelling */
         if (a == RG_AX_flashes && strcmp(v, "1") == 0) v = "on";
         s->value[a] = v;
@@ -77,8 +77,7 @@ static rg_status axis_values(rg_words *out, const rg_cli *cli, rg_axis a, rg_err
     for (int i = 0; i < c.n && st == RG_OK; i++) {
         char text[32];
         snprintf(text, sizeof text, "%lld", (long long)c.v[i]);
-        if (rg_words_add(out, text) != 0)
-            st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_axes[a].lname);
+        if (rg_words_add(out, text) != 0) st = rg_no_memory(err, rg_axes[a].lname);
     }
     rg_counts_free(&c);
     return st;
@@ -162,7 +161,7 @@ rg_status rg_bench_add_test(
     if (b->n_tests == MOST_TESTS)
         return rg_fail(err, RG_E_USAGE, "the lists span more than %d tests", MOST_TESTS);
     rg_bench_test *more = realloc(b->test, (size_t)(b->n_tests + 1) * sizeof *more);
-    if (!more) return rg_fail(err, RG_E_NOMEM, "tests: out of memory");
+    if (!more) return rg_no_memory(err, "tests");
     b->test = more;
     rg_bench_test *t = &b->test[b->n_tests++];
     *t = (rg_bench_test){.prompt = prompt, .gen = gen, .depth = depth, .seqs = seqs};

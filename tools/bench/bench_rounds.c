@@ -59,8 +59,7 @@ rg_status rg_bench_report(
         any = row[i];
         ok = rg_log_append(&all, &row[i]->log) == 0;
     }
-    const rg_status st = !ok || !any ? rg_fail(err, RG_E_NOMEM, "report: out of memory")
-                                     : build_report(out, b, any, &all, err);
+    const rg_status st = !ok || !any ? rg_no_memory(err, "report") : build_report(out, b, any, &all, err);
     rg_log_close(&all);
     /* each row is a test of its own: one may have the prompt, the other the generation */
     for (int i = 0; i < n && st == RG_OK; i++) {

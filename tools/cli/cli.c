@@ -153,7 +153,7 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
 {
     const char **args = calloc((size_t)argc + 1, sizeof *args);
     *cli = (rg_cli){.command = command, .args = args};
-    if (!args) return rg_fail(err, RG_E_NOMEM, "command line: out of memory");
+    if (!args) return rg_no_memory(err, "command line");
     bool only_args = false;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
@@ -255,6 +255,11 @@ int rg_cli_choice(const char *option, const char *value, const char *const *word
     }
     rg_fail(err, RG_E_USAGE, "%s: '%s', expected %s", option, value, list);
     return -1;
+}
+
+rg_status rg_no_memory(rg_err *err, const char *what)
+{
+    return rg_fail(err, RG_E_NOMEM, "%s: out of memory", what);
 }
 
 bool rg_ends_with(const char *s, const char *tail)

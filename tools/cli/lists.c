@@ -51,7 +51,7 @@ static rg_status each_word(const char *option, const rg_cli_LIST *list, word_fn 
             const size_t n = strcspn(p, ",");
             char *word = strndup(p, n);
             if (!word)
-                st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", option);
+                st = rg_no_memory(err, option);
             else if (n == 0)
                 st = rg_fail(err, RG_E_USAGE, "%s: '%s' has an empty value, expected a comma list", option,
                     list->v[i]);
@@ -66,7 +66,7 @@ static rg_status each_word(const char *option, const rg_cli_LIST *list, word_fn 
 
 static rg_status add_word(void *user, const char *option, const char *word, rg_err *err)
 {
-    return rg_words_add(user, word) == 0 ? RG_OK : rg_fail(err, RG_E_NOMEM, "%s: out of memory", option);
+    return rg_words_add(user, word) == 0 ? RG_OK : rg_no_memory(err, option);
 }
 
 rg_status rg_list_words(rg_words *out, const char *option, const rg_cli_LIST *list, rg_err *err)
@@ -127,7 +127,7 @@ static rg_status add_count(void *user, const char *option, const char *word, rg_
     for (int64_t v = first; v <= last; v = how == '*' ? v * step : v + step) {
         if (c->out->n == MOST)
             return rg_fail(err, RG_E_USAGE, "%s: '%s' makes more than %d values", option, word, MOST);
-        if (counts_add(c->out, v) != 0) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", option);
+        if (counts_add(c->out, v) != 0) return rg_no_memory(err, option);
         if (step > c->high) break;
     }
     return RG_OK;

@@ -143,7 +143,7 @@ rg_status rg_read_file(char **text, size_t *len, const char *path, rg_err *err)
     for (size_t n; to && (n = fread(buf, 1, sizeof buf, f)) > 0 && fwrite(buf, 1, n, to) == n;) {
     }
     const bool failed = !to || ferror(to);
-    rg_status st = (to && fclose(to) != 0) || failed ? rg_fail(err, RG_E_NOMEM, "%s: out of memory", name)
+    rg_status st = (to && fclose(to) != 0) || failed ? rg_no_memory(err, name)
         : ferror(f)                                  ? rg_fail(err, RG_E_FILE, "%s: cannot read", name)
                                                      : RG_OK;
     if (!in) fclose(f);

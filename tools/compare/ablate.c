@@ -109,50 +109,60 @@ static const rg_bench_row *row(const rg_bench *b, int setting, int test)
     return &b->row[setting * b->n_tests + test];
 }
 
-/* Speed-up of a test between two settings, and of batching between two tests of one setting (tokens/s of all
- * sequences together). */
-static rg_stats worth(const rg_bench *b, int from, int to, int test)
+static void put(rg_doc_worth *w, rg_stats s, double f)
 {
-    return rg_bench_ratio(row(b, from, test), row(b, to, test));
+    *w = (rg_doc_worth){.speedup = f * s.median, .low = f * s.low, .high = f * s.high};
 }
 
-static rg_stats batching(const rg_bench *b, int setting)
+/* Speed-up of a test between two settings. */
+static void worth(rg_doc_worth *w, const rg_bench *b, int from, int to, int test)
 {
-    rg_stats s = rg_bench_ratio(row(b, setting, TG), row(b, setting, MANY));
-    const double f = (double)b->test[MANY].seqs;
-    s.median *= f, s.low *= f, s.high *= f;
-    return s;
+    put(w, rg_bench_ratio(row(b, from, test), row(b, to, test)), 1.0);
+}
+
+/* Of batching between two tests of one setting (tokens/s of all sequences together). */
+static void batching(rg_doc_worth *w, const rg_bench *b, int setting)
+{
+    put(w, rg_bench_ratio(row(b, setting, TG), row(b, setting, MANY)), (double)b->test[MANY].seqs);
 }
 
 typedef struct line {
     const char *name;
-    rg_stats s[4]; /* prefill alone, decode alone, prefill with the others, decode with the others */
+    rg_doc_worth w[4]; /* prefill alone, decode alone, prefill with the others, decode with the others */
 } line;
-
-static const rg_stats nothing = {
-    .median = NAN, .low = NAN, .high = NAN, .spread = NAN, .mean = NAN, .sd = NAN};
 
 static line line_of(const rg_bench *b, int i)
 {
+    const rg_doc_worth none = {NAN, NAN, NAN};
+    line l = {i < N  ? ablations[i].name
+            : i == N ? b->test[MANY].name
+                     : "all together",
+        {none, none, none, none}};
     if (i < N) {
         const int only = FIRST + 2 * i, but = only + 1;
-        return (line){ablations[i].name,
-            {worth(b, OFF, only, PP), worth(b, OFF, only, TG), worth(b, but, ON, PP), worth(b, but, ON, TG)}};
+        for (int t = PP; t <= TG; t++) {
+            worth(&l.w[t], b, OFF, only, t);
+            worth(&l.w[2 + t], b, but, ON, t);
+        }
+    } else if (i == N) {
+        batching(&l.w[1], b, OFF);
+        batching(&l.w[3], b, ON);
+    } else {
+        for (int t = PP; t <= TG; t++) worth(&l.w[t], b, OFF, ON, t);
     }
-    if (i == N) return (line){b->test[MANY].name, {nothing, batching(b, OFF), nothing, batching(b, ON)}};
-    return (line){"all together", {worth(b, OFF, ON, PP), worth(b, OFF, ON, TG), nothing, nothing}};
+    return l;
 }
 
-static const char *cell(char *buf, size_t n, const rg_stats *s)
+static const char *cell(char *buf, size_t n, const rg_doc_worth *w)
 {
     char a[32], lo[32], hi[32];
-    if (!isfinite(s->median))
+    if (!isfinite(w->speedup))
         buf[0] = 0;
-    else if (isfinite(s->low))
-        snprintf(buf, n, "%s (%s..%s)", rg_num(a, sizeof a, s->median), rg_num(lo, sizeof lo, s->low),
-            rg_num(hi, sizeof hi, s->high));
+    else if (isfinite(w->low))
+        snprintf(buf, n, "%s (%s..%s)", rg_num(a, sizeof a, w->speedup), rg_num(lo, sizeof lo, w->low),
+            rg_num(hi, sizeof hi, w->high));
     else
-        snprintf(buf, n, "%s", rg_num(a, sizeof a, s->median));
+        rg_num(buf, n, w->speedup);
     return buf;
 }
 
@@ -168,8 +178,8 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
         const line l = line_of(b, i);
         char c[4][64], name[64];
         snprintf(name, sizeof name, i == N ? "batching (%s)" : "%s", l.name);
-        rg_table_row(&t, name, cell(c[0], 64, &l.s[0]), cell(c[1], 64, &l.s[1]), cell(c[2], 64, &l.s[2]),
-            cell(c[3], 64, &l.s[3]), NULL);
+        rg_table_row(&t, name, cell(c[0], 64, &l.w[0]), cell(c[1], 64, &l.w[1]), cell(c[2], 64, &l.w[2]),
+            cell(c[3], 64, &l.w[3]), NULL);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -182,16 +192,16 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
             p.median_ts, b->test[TG].name, d.median_ts);
     }
     fprintf(f,
-        isfinite(line_of(b, N + 1).s[1].low)
+        isfinite(line_of(b, N + 1).w[1].low)
             ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
             : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }
 
-static rg_doc_worth *worth_of(const rg_stats *s)
+static rg_doc_worth *copy(const rg_doc_worth *w)
 {
-    rg_doc_worth *d = isfinite(s->median) ? malloc(sizeof *d) : NULL;
-    if (d) *d = (rg_doc_worth){.speedup = s->median, .low = s->low, .high = s->high};
+    rg_doc_worth *d = isfinite(w->speedup) ? malloc(sizeof *d) : NULL;
+    if (d) *d = *w;
     return d;
 }
 
@@ -202,7 +212,7 @@ static json_t *verdict_of(const rg_bench *b)
     char c[4][64];
     for (int i = N + 1; i >= 0; i--) { /* all together first */
         const line l = line_of(b, i);
-        for (int k = 0; k < 4; k++) cell(c[k], sizeof c[k], &l.s[k]);
+        for (int k = 0; k < 4; k++) cell(c[k], sizeof c[k], &l.w[k]);
         if (i == N + 1)
             rg_lines_add(&out, "%s: prefill %s times, decode %s times as fast as with everything off.",
                 l.name, c[0], c[1]);
@@ -229,10 +239,10 @@ rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, rg_err *err)
     for (int i = 0; i <= N + 1 && ok; i++) {
         const line l = line_of(b, i);
         face.switches[face.n_switches++] = (rg_doc_lever){.name = l.name,
-            .prefill_alone = worth_of(&l.s[0]),
-            .decode_alone = worth_of(&l.s[1]),
-            .prefill_with_others = worth_of(&l.s[2]),
-            .decode_with_others = worth_of(&l.s[3])};
+            .prefill_alone = copy(&l.w[0]),
+            .decode_alone = copy(&l.w[1]),
+            .prefill_with_others = copy(&l.w[2]),
+            .decode_with_others = copy(&l.w[3])};
     }
     *d = (rg_doc){.kind = RG_DOC_KINDS};
     const rg_status st = ok ? rg_doc_make(d, RG_DOC_ablate, &face, err)

@@ -34,7 +34,7 @@ static rg_status add_variant(
 {
     const char *value[RG_AX_COUNT];
     char *text = strdup(arg), *save = NULL;
-    if (!text) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    if (!text) return rg_no_memory(err, "compare");
     memcpy(value, from_lists, sizeof value);
     const char *at = settings_of(arg);
     rg_status st = RG_OK;
@@ -147,7 +147,7 @@ static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_P
             st = rg_sides_of_file(&c->side, &c->n, cli->args[i], err);
         } else if (next < b->n_settings) {
             rg_side *more = realloc(c->side, (size_t)(c->n + 1) * sizeof *more);
-            if (!more) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            if (!more) return rg_no_memory(err, "compare");
             c->side = more;
             st = rg_side_of_rows(&c->side[c->n], b, next, test, err);
             if (c->score) c->side[c->n].score = c->score[next];
@@ -165,7 +165,7 @@ static rg_status draw(const rg_comparison *c, rg_err *err)
 {
     rg_reports s = {.run = calloc((size_t)c->n, sizeof *s.run)};
     int n = 0;
-    if (!s.run) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    if (!s.run) return rg_no_memory(err, "compare");
     rg_status st = RG_OK;
     for (int i = 0; i < c->n && st == RG_OK; i++)
         st = rg_run_open(&s.run[s.n++], c->side[i].run.d, "this run", err);
@@ -231,8 +231,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         if (st == RG_OK) st = rg_bench_run(&b, err);
         if (st == RG_OK && cli->eval_file) {
             score = calloc((size_t)b.n_settings, sizeof *score);
-            st = score ? rg_compare_eval(score, &b, &text, err)
-                       : rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+            st = score ? rg_compare_eval(score, &b, &text, err) : rg_no_memory(err, "compare");
             c.score = score;
         }
         c.b = &b;

@@ -158,7 +158,7 @@ rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err)
     for (int i = 0; i < verdict.n; i++) fprintf(f, "- %s\n", verdict.s[i]);
     const bool failed = verdict.failed;
     rg_lines_free(&verdict);
-    if (failed) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    if (failed) return rg_no_memory(err, "compare");
     return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
 }
 

@@ -8,7 +8,7 @@ static rg_side *add(rg_side **s, int *n, rg_err *err)
 {
     rg_side *more = realloc(*s, (size_t)(*n + 1) * sizeof *more);
     if (!more) {
-        rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+        rg_no_memory(err, "compare");
         return NULL;
     }
     *s = more;
@@ -114,7 +114,7 @@ static rg_status side_of_result(rg_side *s, const rg_doc_result *r, const char *
             .bits_per_weight_resident = r->bits_per_weight_resident});
     s->own = calloc(1, sizeof *s->own);
     if (s->own) s->own->phases = calloc(RG_PHASE_COUNT, sizeof *s->own->phases);
-    if (!s->own || !s->own->phases) return rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+    if (!s->own || !s->own->phases) return rg_no_memory(err, "compare");
     s->own->model.stream_bytes = r->stream_weight_bytes;
     return RG_OK;
 }
@@ -161,7 +161,7 @@ rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err)
             rg_documents[d.kind].command);
     }
     for (int i = 0; i < *n && st == RG_OK; i++)
-        if ((*s)[i].pool.failed) st = rg_fail(err, RG_E_NOMEM, "compare: out of memory");
+        if ((*s)[i].pool.failed) st = rg_no_memory(err, "compare");
     rg_doc_close(&d);
     return st;
 }

@@ -1,11 +1,13 @@
 /* ridge eval: perplexity of a text, KL divergence from a reference, and which weights bear quantising
  * least. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tools/assert/judge.h"
 #include "tools/eval/eval.h"
+#include "tools/report/page_out.h"
 
 /* A loaded model with its session. */
 typedef struct side {
@@ -25,6 +27,7 @@ typedef struct eval {
     rg_tokens text;
     rg_progress progress;
     rg_eval_report report;
+    char kv[32]; /* types of the cache, of both sides */
     side model, ref;
     bool with_ref;
 } eval;
@@ -47,7 +50,7 @@ static void close_side(side *s)
 }
 
 static rg_status open_side(
-    eval *v, side *s, const rg_ckpt *c, rg_engine_opts *eo, rg_kvtype kv, rg_eval_model *m, rg_err *err)
+    eval *v, side *s, const rg_ckpt *c, rg_engine_opts *eo, rg_kvtype kv, rg_doc_eval_model *m, rg_err *err)
 {
     rg_session_opts so;
     rg_engine_info i;
@@ -58,15 +61,16 @@ static rg_status open_side(
         (st = rg_session_open(&s->s, s->e, &so, err)) != RG_OK)
         return st;
     rg_engine_get_info(s->e, &i);
-    snprintf(m->path, sizeof m->path, "%s", rg_ckpt_path(c));
-    snprintf(m->name, sizeof m->name, "%s", i.config->name);
-    snprintf(m->format, sizeof m->format, "%s", rg_ckpt_format(c));
-    snprintf(m->dtype, sizeof m->dtype, "%s", rg_wtypes[i.dtype].name);
-    snprintf(m->head_dtype, sizeof m->head_dtype, "%s", rg_wtypes[i.head_dtype].name);
-    snprintf(m->kv, sizeof m->kv, "%s%s%s", rg_kvtypes[so.kv_k].name, so.kv_k == so.kv_v ? "" : "/",
-        so.kv_k == so.kv_v ? "" : rg_kvtypes[so.kv_v].name);
-    m->bits_resident = i.bits_resident;
-    m->resident_bytes = i.resident_bytes;
+    snprintf(v->kv, sizeof v->kv, so.kv_k == so.kv_v ? "%s" : "%s/%s", rg_kvtypes[so.kv_k].name,
+        rg_kvtypes[so.kv_v].name);
+    *m = (rg_doc_eval_model){.path = rg_ckpt_path(c),
+        .name = rg_ckpt_config(c)->name,
+        .format = rg_ckpt_format(c),
+        .dtype = rg_wtypes[i.dtype].name,
+        .head_dtype = rg_wtypes[i.head_dtype].name,
+        .kv_dtype = v->kv,
+        .bits_per_weight_resident = i.bits_resident,
+        .resident_bytes = (double)i.resident_bytes};
     v->report.isa = rg_isa_names[i.isa];
     v->report.threads = i.threads;
     return RG_OK;
@@ -144,7 +148,7 @@ static rg_status sensitivity(
     const int n = candidates(r->sensitivity, c, NULL, 0), dtype = eo->dtype;
     chosen *list = calloc((size_t)n, sizeof *list);
     r->parts = calloc((size_t)n, sizeof *r->parts);
-    rg_status st = list && r->parts ? RG_OK : rg_fail(err, RG_E_NOMEM, "eval: out of memory");
+    rg_status st = list && r->parts ? RG_OK : rg_no_memory(err, "eval");
     rg_eval_run sum = {0};
     if (list) candidates(r->sensitivity, c, list, dtype);
     eo->dtype = ref_eo->dtype;
@@ -157,9 +161,7 @@ static rg_status sensitivity(
         if (isatty(STDERR_FILENO)) fprintf(stderr, "%d of %d: %s\n", i + 1, n, p->name);
         if ((st = open_side(v, &v->model, v->ckpt, eo, kv, &r->model, err)) == RG_OK &&
             (st = score(v, &p->stats, err)) == RG_OK) {
-            p->saved_bytes = r->ref.resident_bytes > r->model.resident_bytes
-                ? r->ref.resident_bytes - r->model.resident_bytes
-                : 0;
+            p->saved_bytes = fmax(0.0, r->ref.resident_bytes - r->model.resident_bytes);
             r->n_parts = i + 1;
             sum.tokens_in += r->run.tokens_in;
             sum.model_ns += r->run.model_ns;
@@ -174,8 +176,7 @@ static rg_status sensitivity(
     r->run = sum;
     if (r->parts) qsort(r->parts, (size_t)r->n_parts, sizeof *r->parts, more_damage);
     /* the model is the reference with one part changed: say the type of the part */
-    snprintf(r->model.dtype, sizeof r->model.dtype, "%s", rg_wtypes[dtype].name);
-    snprintf(r->model.head_dtype, sizeof r->model.head_dtype, "%s", rg_wtypes[dtype].name);
+    r->model.dtype = r->model.head_dtype = rg_wtypes[dtype].name;
     free(list);
     return st;
 }
@@ -280,11 +281,12 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
     if (st == RG_OK || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
         rg_doc d;
         rg_status shown = rg_eval_report_doc(&d, &v.report, err);
+        if (shown == RG_OK && format == 0) shown = rg_eval_report_md(stdout, &v.report, err);
         if (shown == RG_OK)
-            shown = format == 1 ? rg_doc_json(stdout, &d, err) : rg_eval_report_md(stdout, &v.report, err);
+            shown = rg_page_out(&d, format == 1, st == RG_OK ? cli : NULL, NULL, NULL, err);
+        else
+            rg_doc_close(&d);
         if (shown != RG_OK) st = shown;
-        if (st == RG_OK) st = rg_judge(cli, d.json, err);
-        rg_doc_close(&d);
     }
     close_side(&v.model);
     close_side(&v.ref);

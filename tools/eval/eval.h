@@ -51,19 +51,11 @@ rg_status rg_eval_tokens(
 
 /* ---- eval_report.c ---- */
 
-/* One model that took part. */
-typedef struct rg_eval_model {
-    char path[512], name[128], format[32];
-    char dtype[16], head_dtype[16], kv[32]; /* of layer weights, of the output matrix, of the cache */
-    double bits_resident;
-    uint64_t resident_bytes;
-} rg_eval_model;
-
 /* One candidate of the sensitivity ranking. */
 typedef struct rg_eval_part {
     char name[64];
-    int64_t weights;      /* that got the type */
-    uint64_t saved_bytes; /* resident bytes that saves against the reference */
+    int64_t weights;    /* that got the type */
+    double saved_bytes; /* resident bytes that saves against the reference */
     rg_score_stats stats;
 } rg_eval_part;
 
@@ -71,8 +63,8 @@ typedef struct rg_eval_report {
     const char *command, *isa;
     time_t started;
     int threads;
-    rg_eval_model model, ref; /* ref.path empty: none */
-    const char *source;       /* of the text */
+    rg_doc_eval_model model, ref; /* ref.path NULL: none */
+    const char *source;           /* of the text */
     int64_t text_tokens;
     rg_eval_opts opts;
     rg_eval_run run;

@@ -21,12 +21,12 @@ static double tokens_per_s(const rg_eval_report *r)
 
 /* ---- for people ---- */
 
-static void model_line(FILE *f, const char *what, const rg_eval_model *m)
+static void model_line(FILE *f, const char *what, const rg_doc_eval_model *m)
 {
     char a[160], b[600];
     fprintf(f, "%s %s (%s, %s), weights %s, output %s, %.2f bits per weight resident, KV %s\n", what,
         rg_text_clean(a, sizeof a, m->name), m->format, rg_text_clean(b, sizeof b, m->path), m->dtype,
-        m->head_dtype, m->bits_resident, m->kv);
+        m->head_dtype, m->bits_per_weight_resident, m->kv_dtype);
 }
 
 static void value(
@@ -58,7 +58,7 @@ static void parts(FILE *f, const rg_eval_report *r)
         NULL);
     for (int i = 0; i < r->n_parts; i++) {
         const rg_eval_part *p = &r->parts[i];
-        const double mib = (double)p->saved_bytes / 1048576.0;
+        const double mib = p->saved_bytes / 1048576.0;
         char ratio[32], same[32];
         snprintf(ratio, sizeof ratio, "%+.6f", p->stats.ln_ratio);
         snprintf(same, sizeof same, "%.2f %%", 100.0 * p->stats.same_top);
@@ -95,8 +95,8 @@ rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err)
 {
     char a[64], b[64], src[600];
     const rg_eval_opts *o = &r->opts;
-    model_line(f, r->ref.path[0] ? "model Q:" : "model:", &r->model);
-    if (r->ref.path[0]) model_line(f, "base:", &r->ref);
+    model_line(f, r->ref.path ? "model Q:" : "model:", &r->model);
+    if (r->ref.path) model_line(f, "base:", &r->ref);
     fprintf(f, "text: %s, %lld tokens; %lld windows of %lld", rg_text_clean(src, sizeof src, r->source),
         (long long)r->text_tokens, (long long)r->run.windows, (long long)o->ctx);
     if (o->mode == RG_EVAL_STRIDE) fprintf(f, " every %lld", (long long)o->stride);
@@ -118,18 +118,6 @@ rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err)
 }
 
 /* ---- the document ---- */
-
-static rg_doc_eval_model model_of(const rg_eval_model *m)
-{
-    return (rg_doc_eval_model){.path = m->path,
-        .name = m->name,
-        .format = m->format,
-        .dtype = m->dtype,
-        .head_dtype = m->head_dtype,
-        .kv_dtype = m->kv,
-        .bits_per_weight_resident = m->bits_resident,
-        .resident_bytes = (double)m->resident_bytes};
-}
 
 static rg_doc_spread *spread_of(const rg_spread *s)
 {
@@ -187,13 +175,13 @@ rg_doc_score *rg_eval_score(const rg_score_stats *s)
 rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err)
 {
     char stamp[32];
-    const bool with_ref = r->ref.path[0];
+    const bool with_ref = r->ref.path;
     rg_doc_eval face = {.command = r->command,
         .started = rg_stamp(stamp, sizeof stamp, r->started),
         .isa = r->isa,
         .threads = r->threads,
         .interrupted = r->interrupted,
-        .model = model_of(&r->model),
+        .model = r->model,
         .ref = with_ref ? malloc(sizeof *face.ref) : NULL,
         .text = {.source = r->source,
             .tokens = (double)r->text_tokens,
@@ -211,14 +199,14 @@ rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err)
             .ref_ns = with_ref ? (double)r->run.ref_ns : NAN,
             .wall_ns = (double)r->run.wall_ns,
             .tokens_per_s = tokens_per_s(r)}};
-    if (face.ref) *face.ref = model_of(&r->ref);
+    if (face.ref) *face.ref = r->ref;
     if (face.sensitivity) {
         rg_doc_part *part = calloc((size_t)r->n_parts + 1, sizeof *part);
         *face.sensitivity = (rg_doc_sensitivity){.by = r->sensitivity, .parts = part};
         for (int i = 0; i < r->n_parts && part; i++) {
             part[i] = (rg_doc_part){.name = r->parts[i].name,
                 .weights = (double)r->parts[i].weights,
-                .saved_bytes = (double)r->parts[i].saved_bytes};
+                .saved_bytes = r->parts[i].saved_bytes};
             fill_score(&part[i].result, &r->parts[i].stats);
             face.sensitivity->n_parts++;
         }

@@ -188,7 +188,7 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
     memset(want, 0, MAX_CHUNK);
     memset(want + MAX_CHUNK, 1, MAX_CHUNK);
     int32_t *in = malloc((size_t)m.h.inputs * sizeof *in);
-    if (!in) return rg_fail(err, RG_E_NOMEM, "eval: out of memory");
+    if (!in) return rg_no_memory(err, "eval");
     run->scored_per_window = m.h.inputs - m.h.first;
     run->unused = text->n - ((windows - 1) * m.h.step + o->ctx);
     for (int64_t w = 0; w < windows && st == RG_OK; w++) {
@@ -247,7 +247,7 @@ rg_status rg_eval_tokens(
     /* the text itself begins with BOS, which the first window replaces by itself */
     if (o->bos >= 0 && o->mode != RG_EVAL_ALL && !cli->token_ids) {
         int32_t *more = realloc(t->id, (size_t)(t->n + 1) * sizeof *more);
-        if (!more) return rg_fail(err, RG_E_NOMEM, "eval: out of memory");
+        if (!more) return rg_no_memory(err, "eval");
         memmove(more + 1, more, (size_t)t->n * sizeof *more);
         more[0] = o->bos;
         t->id = more;

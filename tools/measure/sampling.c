@@ -18,7 +18,7 @@ rg_status rg_work_open(rg_work *w, rg_err *err)
     w->token = malloc((size_t)n * sizeof *w->token);
     w->seq = malloc((size_t)n * sizeof *w->seq);
     w->want = malloc((size_t)n);
-    return w->token && w->seq && w->want ? RG_OK : rg_fail(err, RG_E_NOMEM, "tokens: out of memory");
+    return w->token && w->seq && w->want ? RG_OK : rg_no_memory(err, "tokens");
 }
 
 void rg_work_close(rg_work *w)
@@ -341,5 +341,5 @@ rg_status rg_takes_join(rg_log *out, rg_run_info *run, const rg_takes *t, bool w
         if (run && p == RG_DECODE) run->sample_ns = k->choosing_ns;
     }
     if (join_logs(out, t, from) == 0 && (!run || describe(run, t) == 0)) return RG_OK;
-    return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    return rg_no_memory(err, "report");
 }

@@ -41,7 +41,7 @@ static rg_status made_up_prompt(
 {
     t->n = n;
     t->id = malloc((size_t)n * sizeof *t->id);
-    if (!t->id) return rg_fail(err, RG_E_NOMEM, "prompt: out of memory");
+    if (!t->id) return rg_no_memory(err, "prompt");
     uint64_t x = seed * 2 + 1;
     for (int64_t i = 0; i < n; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;

@@ -20,7 +20,7 @@ rg_status rg_profile_counters_open(rg_profile_counters *p, const rg_cli *cli, in
     const rg_metric *m = rg_counters_metrics(p->c, &p->n_metrics);
     memcpy(p->metric, m, (size_t)p->n_metrics * sizeof *m);
     if (p->asked == RG_COUNTERS_OFF) return RG_OK;
-    if (!(p->socket = rg_socket_open(&host))) return rg_fail(err, RG_E_NOMEM, "counters: out of memory");
+    if (!(p->socket = rg_socket_open(&host))) return rg_no_memory(err, "counters");
     rg_socket_metrics(p->socket, p->metric + p->n_metrics);
     p->n_metrics += RG_SOCKET_COUNT;
     return RG_OK;

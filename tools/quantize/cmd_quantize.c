@@ -63,7 +63,7 @@ static rg_status read_keep(quantize *q, rg_err *err)
             q->cli->keep_weights, (const char *)why, (size_t)at);
     }
     q->match = pcre2_match_data_create_from_pattern(q->keep, NULL);
-    if (!q->match) return rg_fail(err, RG_E_NOMEM, "--keep: out of memory");
+    if (!q->match) return rg_no_memory(err, "--keep");
     q->o.keep = kept;
     q->o.keep_user = q;
     return RG_OK;
@@ -159,7 +159,7 @@ static rg_status read_calib(quantize *q, rg_err *err)
         const int64_t windows = rg_max(1, rg_min(most, there));
         q->calib.n = windows * window;
         q->calib.id = malloc(sizeof *q->calib.id * (size_t)q->calib.n);
-        if (!q->calib.id) st = rg_fail(err, RG_E_NOMEM, "calibration: out of memory");
+        if (!q->calib.id) st = rg_no_memory(err, "calibration");
         for (int64_t w = 0; w < windows && st == RG_OK; w++) {
             const int64_t at = w * (((int64_t)n - body) / windows);
             int32_t *dst = q->calib.id + w * window;
@@ -240,7 +240,7 @@ static rg_status run(quantize *q, rg_err *err)
         any += t[i].quantised;
     }
     if (!t)
-        st = rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+        st = rg_no_memory(err, "quantize");
     else if (any == 0)
         st = rg_fail(err, RG_E_USAGE,
             "nothing is left to quantise: --keep matches everything, or no row divides into groups of %d: "

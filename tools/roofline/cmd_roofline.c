@@ -41,7 +41,7 @@ static rg_status list_hardware(rg_err *err)
            "it calls on-chip. n/a: not known here.\n"
            "Also: measured (this machine), a file of ridge machine, or a file of one's own (schema "
            "ridge.hardware; roofline/README.md).\n");
-    return failed ? rg_fail(err, RG_E_NOMEM, "hardware: out of memory") : RG_OK;
+    return failed ? rg_no_memory(err, "hardware") : RG_OK;
 }
 
 enum { MOST_PAGE_CASES = 2000 };

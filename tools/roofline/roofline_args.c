@@ -80,7 +80,7 @@ rg_status rg_asked_hardware_open(rg_asked_hardware *a, const rg_cli *cli, int64_
     rg_words names = {0};
     rg_status st = a->machine
         ? rg_list_split(&names, "--hardware", cli->hardware ? cli->hardware : "measured", err)
-        : rg_fail(err, RG_E_NOMEM, "hardware: out of memory");
+        : rg_no_memory(err, "hardware");
     for (int i = 0; i < names.n && st == RG_OK; i++)
         st = a->n == RG_HW_MAX ? rg_fail(err, RG_E_USAGE, "--hardware: more than %d machines", RG_HW_MAX)
                                : one_hardware(a, cli, names.w[i], footprint, err);

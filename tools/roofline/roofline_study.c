@@ -195,7 +195,7 @@ static rg_status print_md(const study *s, const char *name, bool gains, rg_err *
     const bool failed = t.failed;
     rg_table_free(&t);
     printf("\nIdeal times of the exact model; roofs: %s\n", s->k[0].hw->source);
-    return failed ? rg_fail(err, RG_E_NOMEM, "study: out of memory") : RG_OK;
+    return failed ? rg_no_memory(err, "study") : RG_OK;
 }
 
 rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg_err *err)

@@ -1,7 +1,6 @@
 /* A conversation: messages and commands come in, answers go out. */
 #include "tools/run/chat_loop.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -26,26 +25,6 @@ typedef struct chat {
 
 /* ---- input ---- */
 
-typedef struct text {
-    char *p; /* owns */
-    size_t n, cap;
-} text;
-
-static bool add(text *m, const char *p, size_t n)
-{
-    if (m->cap - m->n < n + 1) {
-        const size_t cap = (m->n + n + 1) * 2;
-        char *q = realloc(m->p, cap);
-        if (!q) return false;
-        m->p = q;
-        m->cap = cap;
-    }
-    memcpy(m->p + m->n, p, n);
-    m->n += n;
-    m->p[m->n] = 0;
-    return true;
-}
-
 /* More lines are there already: they were pasted together. */
 static bool more_is_there(const chat *c)
 {
@@ -54,35 +33,35 @@ static bool more_is_there(const chat *c)
 }
 
 /* One message: a line; or lines that end in \, or that stand between two lines of """, or that are pasted
- * together. false: no more input, or Ctrl-C (then rg_stop). */
-static bool read_message(chat *c, text *m)
+ * together. *m: the caller frees. false: no more input, or Ctrl-C (then rg_stop). */
+static bool read_message(chat *c, char **m)
 {
-    bool fence = false, again = true;
-    m->n = 0;
-    if (!add(m, "", 0)) return false;
-    for (int lines = 0; again; lines++) {
+    size_t len = 0;
+    bool fence = false, again = true, more = true;
+    FILE *to = open_memstream(m, &len);
+    for (int lines = 0; to && again; lines++) {
         if (c->tty) {
             fputs(lines == 0 ? "\n> " : "", stderr);
             fflush(stderr);
         }
-        errno = 0;
         const ssize_t got = getline(&c->line, &c->cap, stdin);
         if (got < 0) {
             clearerr(stdin);
-            return lines > 0 && m->n > 0 && !rg_stop;
+            more = lines > 0 && ftello(to) > 0 && !rg_stop;
+            break;
         }
         size_t n = (size_t)got;
         while (n > 0 && (c->line[n - 1] == '\n' || c->line[n - 1] == '\r')) n--;
         if (n == 3 && memcmp(c->line, "\"\"\"", 3) == 0) {
-            fence = !fence;
-            again = fence;
+            again = fence = !fence;
             continue;
         }
         const bool joined = !fence && n > 0 && c->line[n - 1] == '\\';
-        if ((m->n > 0 && !add(m, "\n", 1)) || !add(m, c->line, joined ? n - 1 : n)) return false;
+        if (ftello(to) > 0) fputc('\n', to);
+        fwrite(c->line, 1, joined ? n - 1 : n, to);
         again = fence || joined || more_is_there(c);
     }
-    return true;
+    return to && fclose(to) == 0 && more;
 }
 
 /* ---- answers ---- */
@@ -289,28 +268,30 @@ rg_status rg_chat_loop(
         .system = t->cli->system,
         .answer_at = -1,
         .tty = isatty(STDIN_FILENO) == 1};
-    text m = {0};
+    char *m = NULL;
     rg_status st = RG_OK;
     if (first) {
         if (c.tty && !single) NOTE(&c, "\n> %s\n", first);
         st = turn(&c, first, err);
     }
     while (st == RG_OK && !c.leave && !single) {
+        free(m);
+        m = NULL;
         if (!read_message(&c, &m)) {
             if (!rg_stop) break; /* the end of the input */
             st = at_prompt(&c, err);
             continue;
         }
         c.warned = false;
-        if (m.n == 0) continue;
-        st = m.p[0] == '/' && m.p[1] != '/' ? command(&c, m.p, err) : turn(&c, m.p + (m.p[0] == '/'), err);
+        if (!*m) continue;
+        st = m[0] == '/' && m[1] != '/' ? command(&c, m, err) : turn(&c, m + (m[0] == '/'), err);
     }
     if (st == RG_OK && t->cli->prompt_cache && t->cli->prompt_cache_all && !t->cli->prompt_cache_ro &&
         t->n_all > 0) {
         st = rg_talk_evaluate(t, RG_DECODE, err);
         if (st == RG_OK) st = rg_talk_save(t, t->cli->prompt_cache, err);
     }
-    free(m.p);
+    free(m);
     free(c.line);
     free(c.own_system);
     return st;
