@@ -134,23 +134,25 @@ typedef struct lengths {
     int64_t prompt, batch;
 } lengths;
 
-typedef struct bench {
-    const rg_machine *m;
-    rg_ckpt *ckpt;
+typedef struct grid {
+    const rg_machine *m; /* [n_threads] */
+    speeds *v;           /* [n_threads] */
+    const int *dtype;
+    int n_threads, n_dtypes;
+    rg_ckpt *ckpt; /* of the model that is being measured */
     const char *name;
-    int dtype;
-    speeds *v;
-    bool teach; /* fills v instead of points */
+    bool teach; /* it fills v instead of points */
     point *p;
-    int *n;
-} bench;
+    int n;
+} grid;
 
-/* The median repetition of one phase teaches, or becomes a point. */
-static rg_status measure(bench *b, const trial *x, rg_session *s, const lengths *at, rg_phase ph, rg_err *err)
+/* The median repetition of one phase teaches, or becomes a point. t, d: numbers of the threads and the type. */
+static rg_status measure(
+    grid *g, int t, int d, const trial *x, rg_session *s, const lengths *at, rg_phase ph, rg_err *err)
 {
     rg_takes k = {0};
     rg_work w = {.s = s,
-        .vocab = rg_ckpt_config(b->ckpt)->vocab,
+        .vocab = rg_ckpt_config(g->ckpt)->vocab,
         .depth = ph == RG_DECODE ? at->prompt : 0,
         .prompt = ph == RG_DECODE ? 0 : at->prompt,
         .gen = ph == RG_DECODE,
@@ -162,19 +164,19 @@ static rg_status measure(bench *b, const trial *x, rg_session *s, const lengths 
     if (st == RG_OK) st = rg_takes_open(&k, &w, MAX_REPS, 0, err);
     if (st == RG_OK) st = rg_takes_record(&k, &w, MIN_REPS, MEASURE_NS, err);
     if (st == RG_OK) {
-        const rg_take *t = &k.take[rg_takes_median(&k, ph)];
-        if (b->teach) {
-            learn(b->v, b->m, x->stream, &t->log[ph]);
-        } else if (*b->n < MAX_POINTS) {
-            point *p = &b->p[(*b->n)++];
-            *p = (point){.d = {.model = b->name,
-                             .dtype = rg_wtypes[b->dtype].name,
-                             .threads = b->m->threads,
+        const rg_take *median = &k.take[rg_takes_median(&k, ph)];
+        if (g->teach) {
+            learn(&g->v[t], &g->m[t], x->stream, &median->log[ph]);
+        } else if (g->n < MAX_POINTS) {
+            point *p = &g->p[g->n++];
+            *p = (point){.d = {.model = g->name,
+                             .dtype = rg_wtypes[g->dtype[d]].name,
+                             .threads = g->m[t].threads,
                              .prompt = (double)at->prompt,
                              .batch = (double)at->batch,
                              .phase = ph,
-                             .measured_ns = t->ns[ph]}};
-            predict(p, b->v, x, &t->log[ph]);
+                             .measured_ns = median->ns[ph]}};
+            predict(p, &g->v[t], x, &median->log[ph]);
         }
     }
     rg_takes_close(&k);
@@ -182,23 +184,23 @@ static rg_status measure(bench *b, const trial *x, rg_session *s, const lengths 
     return st;
 }
 
-static rg_status run_model(bench *b, const lengths *at, int n_at, rg_err *err)
+static rg_status run_model(grid *g, int t, int d, const lengths *at, int n_at, rg_err *err)
 {
     rg_session *s = NULL;
-    const rg_config *c = rg_ckpt_config(b->ckpt);
+    const rg_config *c = rg_ckpt_config(g->ckpt);
     rg_progress progress = {0};
-    const rg_engine_opts eo = {.threads = b->m->threads,
-        .dtype = b->dtype,
+    const rg_engine_opts eo = {.threads = g->m[t].threads,
+        .dtype = g->dtype[d],
         .isa_cap = RG_ISA_COUNT,
         .progress_user = &progress,
         .stop = &rg_stop};
-    const rg_kvtype kv = rg_default_kv(b->ckpt, &eo);
+    const rg_kvtype kv = rg_default_kv(g->ckpt, &eo);
     rg_session_opts so = {.n_seq = 1, .kv_k = kv, .kv_v = kv, .fuse = RG_FUSE_DEFAULT};
     for (int i = 0; i < n_at; i++) {
         so.ctx = rg_max(so.ctx, at[i].prompt + 2);
         so.n_seq = rg_max(so.n_seq, at[i].batch);
     }
-    rg_unit u = {.ckpt = b->ckpt, .machine = *b->m};
+    rg_unit u = {.ckpt = g->ckpt, .machine = g->m[t]};
     const rg_engine_info *i = &u.info;
     rg_status st = rg_unit_load(&u, &eo, &so, err);
     if (st == RG_OK) st = rg_session_open(&s, u.e, &so, err);
@@ -212,7 +214,7 @@ static rg_status run_model(bench *b, const lengths *at, int n_at, rg_err *err)
             c->layers * c->kv_heads * (rg_kv_k_bytes(kv, c->head_dim) + rg_kv_v_bytes(kv, c->head_dim))};
     for (int k = 0; k < n_at && st == RG_OK; k++)
         for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
-            st = measure(b, &x, s, &at[k], (rg_phase)ph, err);
+            st = measure(g, t, d, &x, s, &at[k], (rg_phase)ph, err);
     rg_session_close(s);
     rg_unit_unload(&u);
     return st;
@@ -353,36 +355,19 @@ static rg_status open_model(rg_ckpt **out, const rg_config *c, const char *dir, 
     return st == RG_OK ? rg_ckpt_open(out, dir, err) : st;
 }
 
-typedef struct grid {
-    const rg_machine *m; /* [n_threads] */
-    int n_threads;
-    const int *dtype;
-    int n_dtypes;
-    speeds *v; /* [n_threads] */
-    point *p;
-    int n;
-} grid;
-
 static rg_status one_model(grid *g, const rg_config *c, const char *name, const char *base, bool teach,
     const lengths *at, int n_at, rg_err *err)
 {
     char dir[600];
-    rg_ckpt *k = NULL;
     snprintf(dir, sizeof dir, "%s/%s", base, teach ? "reference" : name);
     fprintf(stderr, "validate: %s\n", teach ? "reference model" : name);
-    rg_status st = open_model(&k, c, dir, err);
+    g->name = name;
+    g->teach = teach;
+    rg_status st = open_model(&g->ckpt, c, dir, err);
     for (int t = 0; t < g->n_threads && st == RG_OK; t++)
-        for (int d = 0; d < g->n_dtypes && st == RG_OK; d++)
-            st = run_model(&(bench){.m = &g->m[t],
-                               .ckpt = k,
-                               .name = name,
-                               .dtype = g->dtype[d],
-                               .v = &g->v[t],
-                               .teach = teach,
-                               .p = g->p,
-                               .n = &g->n},
-                at, n_at, err);
-    rg_ckpt_close(k);
+        for (int d = 0; d < g->n_dtypes && st == RG_OK; d++) st = run_model(g, t, d, at, n_at, err);
+    rg_ckpt_close(g->ckpt);
+    g->ckpt = NULL;
     remove_model(dir);
     return st;
 }
