@@ -43,7 +43,7 @@ typedef struct rg_bench_test {
 /* A test under a setting. */
 typedef struct rg_bench_row {
     int setting, test, lane;
-    rg_work work; /* owns */
+    rg_work work; /* its room is that of b->calls */
     double *ns;   /* [n] samples in the order of the rounds: time of one run of the test; owns */
     /* inner: runs that a sample averages over, because one is too short for the clock of a busy machine */
     int n, inner;
@@ -69,6 +69,7 @@ typedef struct rg_bench {
     rg_bench_row *row;   /* [n_settings][n_tests]; owns */
     rg_unit *unit;       /* owns, with their checkpoints; by the first setting that uses it */
     rg_bench_lane *lane; /* owns */
+    rg_work calls;       /* the largest of all rows; owns */
     int n_settings, n_tests, n_rows, n_units, n_lanes;
     int reps, records; /* samples and recorded runs per row */
     bool no_warmup, keep_logs, interrupted;

@@ -126,9 +126,11 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
             .steps = MOST_STEPS,
             .wall = true};
         st = lane_for(&r->lane, b, s, t, err);
-        if (st == RG_OK) st = rg_work_open(&r->work, err);
+        b->calls.seqs = rg_max(b->calls.seqs, t->seqs);
+        b->calls.prompt = rg_max(b->calls.prompt, rg_min(r->work.batch, rg_max(t->prompt, t->depth)));
     }
-    return st;
+    b->calls.batch = b->calls.prompt;
+    return st == RG_OK ? rg_work_open(&b->calls, err) : st;
 }
 
 /* ---- memory ---- */
@@ -193,10 +195,10 @@ void rg_bench_close(rg_bench *b)
     }
     for (int i = 0; b->row && i < b->n_rows; i++) {
         free(b->row[i].ns);
-        rg_work_close(&b->row[i].work);
         rg_log_close(&b->row[i].log);
         rg_report_close(b->row[i].report);
     }
+    rg_work_close(&b->calls);
     free(b->row);
     free(b->lane);
     free(b->unit);

@@ -76,6 +76,9 @@ static rg_status prepare_row(rg_bench *b, rg_bench_row *r, rg_err *err)
     int64_t ns = 1;
     rg_status st = RG_OK;
     r->work.s = b->lane[r->lane].s;
+    r->work.token = b->calls.token;
+    r->work.seq = b->calls.seq;
+    r->work.want = b->calls.want;
     if (!b->no_warmup) st = rg_work_warm_up(&r->work, rg_min(r->work.gen, 4), WARM_UP_NS, NULL, err);
     if (st == RG_OK) st = recorded(b, r, &ns, err);
     if (!r->inner) r->inner = (int)rg_max(1, rg_min(MOST_INNER, SAMPLE_NS / rg_max(1, ns)));
