@@ -34,8 +34,8 @@ static cost cost_of(const rg_run *r, rg_phase phase, const char *name, rg_site f
     return c;
 }
 
-/* One row for an operator that both runs have, and one for those that are fused in only one of them: at the first of
- * them. */
+/* One row for an operator that both runs have, and one for those that are fused in only one of them: at the
+ * first of them. */
 static void compare_op(rg_doc_compare *d, const rg_comparison *c, int v, const rg_doc_op *a)
 {
     const rg_run *base = &c->side[0].run, *run = &c->side[v].run;

@@ -146,7 +146,7 @@ typedef struct grid {
     int n;
 } grid;
 
-/* The median repetition of one phase teaches, or becomes a point. t, d: numbers of the threads and the type. */
+/* The median repetition of one phase teaches, or becomes a point. t, d: which threads and type. */
 static rg_status measure(
     grid *g, int t, int d, const trial *x, rg_session *s, const lengths *at, rg_phase ph, rg_err *err)
 {
