@@ -1,4 +1,4 @@
-/* The table of architectures, and the refusal of those that are not in it. */
+/* The table of architectures, and refusals. */
 #include "weights/arch.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ const char *const rg_scaling_names[] = {
 #include "weights/arch.def"
 };
 
-/* "a, b or c": that word of every architecture that has it. */
+/* "a, b or c": that word of the architectures that have it. */
 static const char *all(char *buf, size_t n, int word)
 {
     const char *w[16];

@@ -24,7 +24,7 @@ typedef struct rg_arch {
 
 /* The table, plain Llama first; ended by a row of NULL. */
 extern const rg_arch rg_archs[];
-/* The architecture of a configuration; RG_E_UNSUPPORTED with what we lack, where we know it. */
+/* The architecture of a configuration; RG_E_UNSUPPORTED, with what we lack where we know it. */
 rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const rg_src *src);
 rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const rg_src *src);
 

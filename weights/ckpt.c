@@ -1,7 +1,6 @@
-/* Opens checkpoints of any format, and proves that every tensor is there and fits. */
+/* Opens checkpoints, and binds and proves their tensors. */
 #include "weights/ckpt.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ static const char *const names[RG_SITE_COUNT][2] = {
 #define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) {hf, gguf},
 #include "ops/sites.def"
 };
-static const char *const layers[] = {[RG_NAMES_HF] = "model.layers.", [RG_NAMES_GGUF] = "blk."};
+static const char *const prefixes[] = {[RG_NAMES_HF] = "model.layers.", [RG_NAMES_GGUF] = "blk."};
 
 int rg_by_begin(const void *a, const void *b)
 {
@@ -32,17 +31,17 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
     if (!f) return rg_no_memory(err, path);
     c->file = f;
     const rg_status st = rg_mapfile_open(&c->file[c->n_files], path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     c->file_bytes += c->file[c->n_files].size;
     if (out) *out = &c->file[c->n_files];
     c->n_files++;
     return RG_OK;
 }
 
-/* Site and layer of a file's name; false if it is none of ours. */
+/* Site and layer of a file's name; false: none of ours. */
 static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site *site, int *layer)
 {
-    const char *prefix = layers[naming];
+    const char *prefix = prefixes[naming];
     const size_t np = strlen(prefix);
     *layer = -1;
     if (len > np && memcmp(s, prefix, np) == 0) {
@@ -78,7 +77,7 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int 
     if (layer < 0)
         snprintf(buf, n, "%s", name);
     else
-        snprintf(buf, n, "%s%d.%s", layers[naming], layer, name);
+        snprintf(buf, n, "%s%d.%s", prefixes[naming], layer, name);
     return true;
 }
 
@@ -97,6 +96,7 @@ static const struct {
 
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err)
 {
+    const rg_src src = {c->path, err};
     rg_site site;
     int layer;
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
@@ -104,17 +104,14 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
         for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
             if (ends_with(r, refused[i].tail))
-                return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: %s is not supported", c->path, nl,
-                    r->name, refused[i].what);
-        return rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: tensor %.*s is not part of a Llama model", c->path, nl, r->name);
+                return rg_lacks(&src, "tensor %.*s: %s is not supported", nl, r->name, refused[i].what);
+        return rg_lacks(&src, "tensor %.*s is not part of a Llama model", nl, r->name);
     }
     if (layer >= c->cfg.layers)
-        return rg_fail(err, RG_E_FILE, "%s: tensor %.*s: layer %d, but the configuration says %lld layers",
-            c->path, nl, r->name, layer, (long long)c->cfg.layers);
+        return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
+            layer, (long long)c->cfg.layers);
     if (r->rank < 1 || r->rank > 2)
-        return rg_fail(
-            err, RG_E_FILE, "%s: tensor %.*s: %d dimensions, expected 1 or 2", c->path, nl, r->name, r->rank);
+        return rg_bad(&src, "tensor %.*s: %d dimensions, expected 1 or 2", nl, r->name, r->rank);
     if (!rg_grow(&c->t, &c->cap, c->n + 1, sizeof *c->t)) return rg_no_memory(err, c->path);
     char *name = strndup(r->name, r->name_len);
     if (!name) return rg_no_memory(err, c->path);
@@ -130,8 +127,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     t->cols = (int64_t)r->dim[r->rank - 1];
     if (naming == RG_NAMES_GGUF && rg_site_rotated(site) && !c->half_split) t->interleaved = c->cfg.head_dim;
     if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s: tensor %.*s: a bias of type %s, expected F32, F16 or BF16",
-            c->path, nl, r->name, rg_ftypes[t->type].name);
+        return rg_lacks(&src, "tensor %.*s: a bias of type %s, expected F32, F16 or BF16", nl, r->name,
+            rg_ftypes[t->type].name);
     if (r->grid && r->grid->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
     /* GGUF has no keys for what only some models have */
     if (naming == RG_NAMES_GGUF && rg_site_only(site) == RG_ONLY_TENSOR) c->cfg.extra |= rg_site_bit(site);
@@ -140,6 +137,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
 
 rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
 {
+    const rg_src src = {path, err};
     const struct {
         const char *name;
         int64_t v, lo, hi;
@@ -149,21 +147,19 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
         {"vocabulary", c->vocab, 1, RG_MAX_VOCAB}, {"context", c->ctx_train, 1, 1 << 30}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
-            return rg_fail(err, RG_E_FILE, "%s: %s is %lld, expected %lld to %lld", path, ranges[i].name,
-                (long long)ranges[i].v, (long long)ranges[i].lo, (long long)ranges[i].hi);
+            return rg_bad(&src, "%s is %lld, expected %lld to %lld", ranges[i].name, (long long)ranges[i].v,
+                (long long)ranges[i].lo, (long long)ranges[i].hi);
     if (c->heads % c->kv_heads != 0)
-        return rg_fail(err, RG_E_FILE, "%s: %lld KV heads do not divide %lld heads", path,
-            (long long)c->kv_heads, (long long)c->heads);
+        return rg_bad(
+            &src, "%lld KV heads do not divide %lld heads", (long long)c->kv_heads, (long long)c->heads);
     if (c->head_dim % 2 != 0)
-        return rg_fail(
-            err, RG_E_FILE, "%s: head size %lld is odd, RoPE needs pairs", path, (long long)c->head_dim);
+        return rg_bad(&src, "head size %lld is odd, RoPE needs pairs", (long long)c->head_dim);
     if (c->window < 0)
-        return rg_fail(
-            err, RG_E_FILE, "%s: sliding window is %lld, expected 0 or more", path, (long long)c->window);
+        return rg_bad(&src, "sliding window is %lld, expected 0 or more", (long long)c->window);
     if (!(c->eps > 0.0 && c->eps < 1.0))
-        return rg_fail(err, RG_E_FILE, "%s: RMSNorm epsilon is %g, expected between 0 and 1", path, c->eps);
+        return rg_bad(&src, "RMSNorm epsilon is %g, expected between 0 and 1", c->eps);
     if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12))
-        return rg_fail(err, RG_E_FILE, "%s: RoPE base is %g, expected more than 0", path, c->rope_theta);
+        return rg_bad(&src, "RoPE base is %g, expected more than 0", c->rope_theta);
     return RG_OK;
 }
 
@@ -193,16 +189,15 @@ static void drop_tensor(rg_ckpt *c, size_t i)
     c->t[i] = c->t[--c->n];
 }
 
-/* Some exporters store biases that the configuration denies; they may be ignored only where they are zero. */
-static rg_status drop_zeros(rg_ckpt *c, rg_err *err)
+/* Some exporters store biases that the configuration denies; only zeros may be ignored. */
+static rg_status drop_zeros(rg_ckpt *c, const rg_src *src)
 {
     for (size_t i = c->n; i-- > 0;) {
         const rg_ckpt_tensor *t = &c->t[i];
         if (rg_site_only(t->site) != RG_ONLY_TENSOR || (c->cfg.extra & rg_site_bit(t->site))) continue;
         for (uint64_t b = 0; b < t->bytes; b++)
             if (((const unsigned char *)t->data)[b])
-                return rg_fail(err, RG_E_FILE,
-                    "%s: tensor %.100s holds a %s, but the configuration says that there is none", c->path,
+                return rg_bad(src, "tensor %.100s holds a %s, but the configuration says that there is none",
                     t->file_name, rg_op_name(rg_site_op(t->site)));
         drop_tensor(c, i);
     }
@@ -212,14 +207,15 @@ static rg_status drop_zeros(rg_ckpt *c, rg_err *err)
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
 {
     char name[64];
-    const rg_status st = drop_zeros(c, err);
-    if (st != RG_OK) return st;
-    if (c->n == 0) return rg_fail(err, RG_E_FILE, "%s: no tensors of a model are in it", c->path);
+    const rg_src *src = &(rg_src){c->path, err};
+    const rg_status st = drop_zeros(c, src);
+    if (st) return st;
+    if (c->n == 0) return rg_bad(src, "no tensors of a model are in it");
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
         if (by_place(&c->t[i - 1], &c->t[i]) == 0)
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s is there twice", c->path, c->t[i].file_name);
-    if (c->cfg.tied) { /* a tied model may store the one matrix under either name */
+            return rg_bad(src, "tensor %.100s is there twice", c->t[i].file_name);
+    if (c->cfg.tied) { /* a tied model may store its matrix under either name */
         rg_ckpt_tensor *e = NULL, *o = NULL;
         for (size_t i = 0; i < c->n; i++) {
             if (c->t[i].site == RG_SITE_TOKEN_EMBD) e = &c->t[i];
@@ -234,16 +230,14 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(t->site)),
                       cols = rg_extent_size(&c->cfg, rg_site_cols(t->site));
         if (t->rows != rows || t->cols != cols)
-            return rg_fail(err, RG_E_FILE,
-                "%s: tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration",
-                c->path, t->file_name, (long long)t->rows, (long long)t->cols, (long long)rows,
-                (long long)cols);
+            return rg_bad(src,
+                "tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration",
+                t->file_name, (long long)t->rows, (long long)t->cols, (long long)rows, (long long)cols);
         if (!t->grid &&
             (cols % rg_ftypes[t->type].block != 0 ||
                 t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols))))
-            return rg_fail(err, RG_E_FILE, "%s: tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s",
-                c->path, t->file_name, (unsigned long long)t->bytes, (long long)rows, (long long)cols,
-                rg_ftypes[t->type].name);
+            return rg_bad(src, "tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", t->file_name,
+                (unsigned long long)t->bytes, (long long)rows, (long long)cols, rg_ftypes[t->type].name);
         c->params += (uint64_t)(rows * cols);
         c->weight_bytes += t->bytes;
     }
@@ -252,8 +246,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
             if (names[s][0] && rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
                 !(s == RG_SITE_OUTPUT && c->cfg.tied))
-                return rg_fail(err, RG_E_FILE, "%s: tensor %s is missing%s", c->path,
-                    rg_tensor_name(name, sizeof name, s, l),
+                return rg_bad(src, "tensor %s is missing%s", rg_tensor_name(name, sizeof name, s, l),
                     s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
     }
     return RG_OK;
@@ -305,18 +298,17 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
     struct stat sb;
     if (stat(c->path, &sb) == 0 && S_ISDIR(sb.st_mode)) return rg_load_hf(c, c->path, NULL, err);
     rg_status st = rg_ckpt_map(c, c->path, NULL, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const rg_mapfile *f = &c->file[0];
     const bool gguf = f->size >= 4 && memcmp(f->data, "GGUF", 4) == 0;
     if (vocab_only)
         return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
     char *dir = rg_path_folder(c->path);
     if (!dir) return rg_no_memory(err, c->path);
-    /* safetensors: a header below 4 GiB, then JSON. The second integer of a llama2.c file, at byte 4, is
-     * never 0. */
+    /* safetensors: a header below 4 GiB, then JSON. A llama2.c file has no 0 at byte 4. */
     if (gguf) {
         st = rg_load_gguf(c, false, err);
-        if (st == RG_OK && !c->has_vocab) rg_ckpt_find_tokenizer(c, dir, false);
+        if (!st && !c->has_vocab) rg_ckpt_find_tokenizer(c, dir, false);
     } else if (f->size >= 9 && f->data[8] == '{' && memcmp(f->data + 4, "\0\0\0\0", 4) == 0) {
         rg_mapfile_close(&c->file[0]);
         c->n_files = 0;
@@ -324,14 +316,13 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
         st = rg_load_hf(c, dir, c->path, err);
     } else {
         st = rg_load_llama2c(c, err);
-        if (st == RG_OK) rg_ckpt_find_tokenizer(c, dir, true);
+        if (!st) rg_ckpt_find_tokenizer(c, dir, true);
     }
     free(dir);
     return st;
 }
 
-/* Names reach terminals and JSON: control characters and what is not UTF-8 (or was cut in the middle) become
- * '?'. */
+/* Names reach terminals and JSON: control characters and what is not UTF-8 become '?'. */
 static void make_printable(char *s)
 {
     for (unsigned char *p = (unsigned char *)s, *end = p + strlen(s); p < end;) {
@@ -351,8 +342,8 @@ static rg_status open_as(rg_ckpt **out, const char *path, bool vocab_only, rg_er
     }
     c->cfg.bos = -1;
     rg_status st = load(c, vocab_only, err);
-    if (st == RG_OK && !vocab_only) st = rg_ckpt_prove(c, err);
-    if (st != RG_OK) {
+    if (!st && !vocab_only) st = rg_ckpt_prove(c, err);
+    if (st) {
         rg_ckpt_close(c);
         return st;
     }
@@ -378,10 +369,7 @@ rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err)
 void rg_ckpt_close(rg_ckpt *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->n; i++) {
-        free((char *)(uintptr_t)c->t[i].file_name);
-        rg_grid_free((rg_grid *)(uintptr_t)c->t[i].grid);
-    }
+    while (c->n) drop_tensor(c, c->n - 1);
     rg_parts_free(c);
     for (int i = 0; i < c->n_files; i++) rg_mapfile_close(&c->file[i]);
     free(c->vocab.piece);

@@ -1,8 +1,7 @@
-/* Checkpoints: HF directories (config.json + safetensors), GGUF and llama2.c files, behind one view.
+/* Checkpoints behind one view: HF directories (config.json + safetensors), GGUF, llama2.c.
  *
- * Files are mapped and hostile until proven sane: on success every tensor that a Llama model needs is present
- * once, with the rows and columns that the config implies, inside the file. Names are the canonical ones of
- * sites.def ("blk.3.attn_q"). */
+ * Files are mapped, and hostile until proven sane. On success every tensor of a Llama is there once, inside
+ * the file, with the rows and columns of the config. Names are those of sites.def ("blk.3.attn_q"). */
 #ifndef RG_CKPT_H
 #define RG_CKPT_H
 
@@ -17,8 +16,8 @@
 
 typedef struct rg_ckpt rg_ckpt;
 
-/* Codes, scales and zero points that stand in tensors of their own (AWQ, GPTQ, compressed-tensors, llama2.c
- * v2). Private to weights/. */
+/* Codes, scales and zero points in tensors of their own (AWQ, GPTQ, compressed-tensors, llama2.c v2). Private
+ * to weights/. */
 typedef struct rg_grid rg_grid;
 
 typedef struct rg_ckpt_tensor {
@@ -27,23 +26,22 @@ typedef struct rg_ckpt_tensor {
     const char *file_name; /* name in the file; borrowed until rg_ckpt_close */
     rg_ftype type;
     int64_t rows, cols;  /* [out, in]; vectors are 1 row */
-    const void *data;    /* first row (of a grid: the codes), in the mapping; not necessarily aligned */
+    const void *data;    /* first row (of a grid: codes), in the mapping; not necessarily aligned */
     uint64_t bytes;      /* scales and zero points included */
     const rg_grid *grid; /* of types INT4 and INT8; borrowed until rg_ckpt_close */
     /* head size if q/k rows are stored for interleaved RoPE pairs (GGUF, llama2.c), else 0 */
     int64_t interleaved;
 } rg_ckpt_tensor;
 
-/* path: a .gguf, .safetensors (config.json beside it), llama2.c .bin, or a directory with config.json. The
- * format is told by content, not by name. Of a GGUF split over several files any part will do. Types, schemes
- * and architectures we lack are refused by name (RG_E_UNSUPPORTED). */
+/* path: a .gguf (of a split one any part), .safetensors (config.json beside it), llama2.c .bin, or a
+ * directory with config.json; the content decides. RG_E_UNSUPPORTED names types, schemes and architectures we
+ * lack. */
 rg_status rg_ckpt_open(rg_ckpt **out, const char *path, rg_err *err);
-/* config.json alone (the file or its directory), for questions that need no weights. */
+/* config.json alone (the file or its directory). */
 rg_status rg_config_read(rg_config *c, const char *path, rg_err *err);
-/* Range-checks a configuration, before anything is computed from it; where: what the message names. */
+/* Range-checks a configuration before its use; where: for the message. */
 rg_status rg_config_check(const rg_config *c, const char *where, rg_err *err);
-/* Only the vocabulary of a GGUF file, with or without tensors (rg_ckpt_embedded_vocab then works, nothing
- * else but close). */
+/* Only the vocabulary of a GGUF file, with or without tensors: for rg_ckpt_embedded_vocab and close. */
 rg_status rg_ckpt_open_vocab(rg_ckpt **out, const char *path, rg_err *err);
 /* Legal on NULL. */
 void rg_ckpt_close(rg_ckpt *c);
@@ -55,43 +53,39 @@ const char *rg_ckpt_path(const rg_ckpt *c);    /* as opened; borrowed until clos
 uint64_t rg_ckpt_file_bytes(const rg_ckpt *c); /* all tensor files together */
 size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the order of sites.def */
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i);
-/* NULL if absent (only RG_SITE_OUTPUT of tied models). layer is -1 for sites outside layers. */
+/* layer: -1 outside layers. NULL: absent (only RG_SITE_OUTPUT of tied models). */
 const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer);
-/* Divisors of the RoPE frequencies, [head_dim / 2] (GGUF rope_freqs); NULL if absent; borrowed until
- * close. */
+/* Divisors of the RoPE frequencies, [head_dim / 2] (GGUF rope_freqs), or NULL; borrowed until close. */
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c);
 
-/* Canonical name, "blk.3.attn_q" or "token_embd", into buf. */
+/* "blk.3.attn_q" or "token_embd", into buf. */
 const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer);
 /* The name in files of that naming, into buf; false for sites without a tensor. */
 enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
 
-/* Row r in the canonical order (half-split RoPE pairs): its bytes in the file (not for grids), and the same
- * as f32. */
+/* Row r in canonical order (half-split RoPE pairs): its bytes in the file (not for grids); as f32. */
 const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r);
 void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst);
 
-/* The resident type that takes a tensor over with the least change, and what that change is. */
+/* The resident type with the least change, and that change. */
 rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t);
 rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t);
-/* Row r as codes of that type, for quantised tensors whose rounding is NONE or SCALES: q[cols], scale and min
- * (only if the type has one) per group of the type, in f32. */
+/* Row r as codes of that type, where rounding is NONE or SCALES: q[cols]; scale and min (only if the type has
+ * one) per group, f32. */
 void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *scale, float *min);
-/* Order of the columns of that grid (GPTQ with act-order): column j is multiplied by input order[j]; NULL: as
- * they are. */
+/* Columns of that grid (GPTQ with act-order): column j meets input order[j]; NULL: as they are. */
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t);
-/* Name of the type in the file: "Q4_K", "AWQ g128"; into buf. */
+/* The type in the file: "Q4_K", "AWQ g128"; into buf. */
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n);
-/* The tensor will not be read again: its pages may leave memory. */
+/* The tensor's pages may leave memory. */
 void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
 
-/* Parameters of the model, each tensor once, and the bytes that hold them in the files (headers and
- * vocabularies not counted). */
+/* Parameters, each tensor once, and their bytes in the files (no headers, no vocabularies). */
 uint64_t rg_ckpt_params(const rg_ckpt *c);
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c);
 
-/* Where the tokenizer is. Exactly one of the two is set, or neither. */
+/* Where the tokenizer is: one of the two is set, or neither. */
 typedef struct rg_ckpt_vocab {
     const char *model;         /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
     const char *pre;           /* pre-tokeniser name, or NULL */
@@ -108,10 +102,10 @@ typedef struct rg_ckpt_vocab {
     int add_bos, add_eos, add_space_prefix; /* 0, 1, -1: not given */
 } rg_ckpt_vocab;
 
-/* Vocabulary embedded in a GGUF file; NULL otherwise; borrowed until close. */
+/* Vocabulary inside a GGUF file, else NULL; borrowed until close. */
 const rg_ckpt_vocab *rg_ckpt_embedded_vocab(const rg_ckpt *c);
-/* tokenizer.json or tokenizer.model beside the model (for llama2.c files also tokenizer.bin and
- * tok<vocab>.bin); NULL if there is none. */
+/* tokenizer.json or tokenizer.model beside the model (llama2.c: also tokenizer.bin and tok<vocab>.bin), or
+ * NULL. */
 const char *rg_ckpt_tokenizer_path(const rg_ckpt *c);
 
 #endif

@@ -8,7 +8,7 @@
 #include "weights/ckpt.h"
 #include "weights/grid.h"
 
-/* How config.json says that linear weights are stored. */
+/* How linear weights are stored, by config.json. */
 typedef struct rg_scheme {
     enum { RG_SCHEME_NONE, RG_SCHEME_AWQ, RG_SCHEME_GPTQ, RG_SCHEME_PACKED } kind;
     int64_t group; /* declared; -1: one per row; 0: not declared */
@@ -16,7 +16,7 @@ typedef struct rg_scheme {
     bool gptq_v2;  /* zero points are stored as they are, not minus 1 */
 } rg_scheme;
 
-/* One tensor of a quantised module, kept until the others are there. */
+/* A tensor of a quantised module, kept until the others are there. */
 typedef struct rg_part rg_part;
 
 struct rg_ckpt {
@@ -31,14 +31,14 @@ struct rg_ckpt {
     float *rope_freqs; /* owns */
     rg_ckpt_vocab vocab;
     bool has_vocab;
-    bool half_split; /* a GGUF architecture whose q and k are stored for half-split RoPE pairs */
+    bool half_split; /* GGUF with q and k stored for half-split RoPE pairs */
     uint64_t params, weight_bytes;
     rg_scheme scheme;
     rg_part *part; /* owns [n_parts] */
     size_t n_parts, cap_parts;
 };
 
-/* A tensor as a file describes it. dims: outermost first. */
+/* A tensor as a file describes it. dim: outermost first. */
 typedef struct rg_raw_tensor {
     const char *name;
     size_t name_len;
@@ -52,12 +52,11 @@ typedef struct rg_raw_tensor {
 
 /* Files of the checkpoint: maps one more. */
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
-/* Binds a tensor to its site. Unknown names are refused, because a weight that is not used would make another
- * model. */
+/* Binds a tensor to its site. Unknown names are refused: without a weight it is another model. */
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
-/* The site that a file's name means; false if it is none of ours. */
+/* The site of a file's name; false: none of ours. */
 bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site);
-/* Factors of 1 become "none", the others are entered as sites of the model. */
+/* Factors of 1 become 0, "none"; the others become sites of the model. */
 void rg_config_factors(rg_config *c);
 /* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err);
@@ -77,8 +76,8 @@ static inline uint64_t rg_file_bytes(const rg_file_tensor *t)
     return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols));
 }
 
-/* GGUF and llama2.c store q and k for RoPE pairs (2i, 2i+1): stored row 2i + s of a head of hd rows is ours
- * s * (hd / 2) + i. hd 0: rows are as they are. */
+/* GGUF and llama2.c store q and k for RoPE pairs (2i, 2i+1): stored row 2i + s of a head of hd rows is ours s
+ * * (hd / 2) + i. hd 0: the rows stay. */
 static inline bool rg_site_rotated(rg_site s)
 {
     return s == RG_SITE_ATTN_Q || s == RG_SITE_ATTN_K || s == RG_SITE_ATTN_Q_BIAS || s == RG_SITE_ATTN_K_BIAS;
@@ -92,6 +91,17 @@ static inline int64_t rg_our_row(int64_t r, int64_t hd)
     return hd ? r / hd * hd + r % 2 * (hd / 2) + r % hd / 2 : r;
 }
 
+/* Little-endian. */
+static inline uint32_t rg_get32(const unsigned char *p, int64_t i)
+{
+    p += 4 * i;
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+static inline void rg_put_le(unsigned char *p, uint64_t v, int bytes)
+{
+    for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> (8 * i));
+}
+
 /* Bytes of a tensor in its file; for qsort. */
 typedef struct rg_range {
     uint64_t begin, end;
@@ -103,10 +113,9 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] 
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
 rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_err *err);
 
-/* Quantised modules (weights/int4.c). A tensor whose name ends like a part of one is kept (true); when all
- * files are read, the parts are put together. dtype as safetensors calls it. */
-bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim,
-    const void *data, uint64_t bytes, rg_status *st, rg_err *err);
+/* Quantised modules (int4.c). Tensors named like a part of one are kept (true) and put together when all
+ * files are read. dtype: as in safetensors. */
+bool rg_parts_keep(rg_ckpt *c, const rg_raw_tensor *r, const char *dtype, rg_status *st, rg_err *err);
 rg_status rg_parts_bind(rg_ckpt *c, rg_err *err);
 void rg_parts_free(rg_ckpt *c);
 

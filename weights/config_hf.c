@@ -10,8 +10,7 @@
 #include "weights/arch.h"
 #include "weights/scheme.h"
 
-/* An integer field: fallback where it is absent or null; anything that is not an integer becomes -1, which
- * the range check refuses. */
+/* fallback where the field is absent or null; -1, which the range check refuses, for other types. */
 static int64_t integer(const json_t *o, const char *key, int64_t fallback)
 {
     const json_t *v = json_object_get(o, key);
@@ -26,7 +25,6 @@ static double number(const json_t *o, const char *key, double fallback)
     return json_is_number(v) ? json_number_value(v) : -1.0;
 }
 
-/* Every member that stands at the top of the file. */
 static void read_members(rg_config *c, const json_t *root, const rg_arch *a)
 {
     const json_t *rope = json_object_get(root, "rope_parameters"); /* transformers 5 */
@@ -84,7 +82,7 @@ static void read_eos(rg_config *c, const json_t *v)
     }
 }
 
-/* Fields that change the arithmetic; what we do not have is refused. */
+/* What changes the arithmetic and we lack is refused. */
 static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
 {
     const char *act = json_string_value(json_object_get(root, "hidden_act"));
@@ -136,13 +134,13 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
         arch = type && strcmp(type, rg_archs->word[RG_ARCH_GGUF]) == 0 ? rg_archs->word[RG_ARCH_HF]
                                                                        : "(none named)";
     const rg_arch *a = NULL;
-    if ((st = rg_arch_of_hf(&a, arch, &src)) != RG_OK) goto out;
+    if ((st = rg_arch_of_hf(&a, arch, &src))) goto out;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
     read_members(c, root, a);
     const int64_t bos = integer(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
-    if ((st = rg_scheme_from_json(scheme, root, dir, err)) != RG_OK) goto out;
-    if ((st = read_rope(c, root, &src)) != RG_OK || (st = read_features(c, root, a, &src)) != RG_OK) goto out;
+    if ((st = rg_scheme_from_json(scheme, root, dir, &src))) goto out;
+    if ((st = read_rope(c, root, &src)) || (st = read_features(c, root, a, &src))) goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     const json_t *more = json_object_get(g, "eos_token_id");

@@ -50,8 +50,7 @@ void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f
         const uint32_t v = type == RG_FT_F32 ? rg_f32_bits(e->row_f32[i])
             : type == RG_FT_F16              ? rg_f32_to_f16(e->row_f32[i])
                                              : rg_f32_to_bf16(e->row_f32[i]);
-        const int n = rg_ftypes[type].bytes;
-        for (int b = 0; b < n; b++) e->row[i * n + b] = (unsigned char)(v >> (8 * b));
+        rg_put_le(e->row + i * rg_ftypes[type].bytes, v, rg_ftypes[type].bytes);
     }
 }
 
@@ -73,12 +72,12 @@ rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_forma
     e->row = malloc((size_t)cols * 4 + 64);
     e->row_f32 = malloc((size_t)cols * sizeof *e->row_f32);
     rg_status st = e->t && e->path && e->row && e->row_f32 ? RG_OK : rg_no_memory(err, path);
-    if (st == RG_OK) {
+    if (!st) {
         memcpy(e->t, t, n * sizeof *t);
         for (size_t len = strlen(e->path); len > 1 && e->path[len - 1] == '/'; len--) e->path[len - 1] = 0;
         st = format == RG_EXPORT_GGUF ? rg_export_gguf_begin(e, err) : rg_export_packed_begin(e, err);
     }
-    if (st == RG_OK)
+    if (!st)
         *out = e;
     else
         rg_export_close(e);
@@ -90,11 +89,9 @@ rg_status rg_export_put(rg_export *e, const rg_qtensor *q, const float *f32, rg_
     if (e->next >= e->n || e->t[e->next].quantised != (q != NULL))
         return rg_fail(err, RG_E_INTERNAL, "%s: tensor %zu is not the next one", e->path, e->next);
     const rg_export_tensor *t = &e->t[e->next++];
-    const rg_status st = e->format == RG_EXPORT_GGUF ? rg_export_gguf_put(e, t, q, f32, err)
-                                                     : rg_export_packed_put(e, t, q, f32, err);
-    if (st == RG_OK && ferror(e->f.f))
-        return rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", e->path);
-    return st;
+    (e->format == RG_EXPORT_GGUF ? rg_export_gguf_put : rg_export_packed_put)(e, t, q, f32);
+    if (ferror(e->f.f)) return rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", e->path);
+    return RG_OK;
 }
 
 rg_status rg_export_commit(rg_export *e, rg_err *err)

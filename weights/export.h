@@ -1,5 +1,5 @@
-/* Writers of quantised checkpoints: compressed-tensors (a Hugging Face directory, format pack-quantized) and
- * GGUF (Q4_0, Q4_1, Q8_0). A file or directory appears whole or not at all. */
+/* Writers of quantised checkpoints: compressed-tensors (HF directory, pack-quantized) and GGUF (Q4_0, Q4_1,
+ * Q8_0). They appear whole or not at all. */
 #ifndef RG_EXPORT_H
 #define RG_EXPORT_H
 
@@ -17,16 +17,15 @@ typedef struct rg_export_tensor {
 
 typedef struct rg_export rg_export;
 
-/* source: gives the configuration, tensors that are not quantised, and the tokenizer; borrowed until close.
- * t[n]: what will be put, in that order. untie: the output matrix is a tensor of its own though the source's
- * is the embedding. RG_E_UNSUPPORTED for what the format cannot hold, RG_E_USAGE if path exists as something
- * else. */
+/* source: gives configuration, unquantised tensors and tokenizer; borrowed until close. t[n]: what will be
+ * put, in order. untie: the output matrix is a tensor of its own, not the source's embedding.
+ * RG_E_UNSUPPORTED: the format cannot hold it. RG_E_USAGE: path exists as something else. */
 rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_format format, rg_qspec spec,
     const rg_export_tensor *t, size_t n, bool untie, const char *path, rg_err *err);
-/* The next tensor: codes, or f32 rows [rows][cols] (rounded to the type in which the source has it; norms in
- * GGUF are F32), or neither: the source's own. */
+/* The next tensor: codes, or f32 rows [rows][cols] (rounded to the source's type; norms in GGUF are F32), or
+ * neither: the source's own. */
 rg_status rg_export_put(rg_export *e, const rg_qtensor *q, const float *f32, rg_err *err);
-/* All tensors are there: makes the result visible under its name. */
+/* All tensors are there: the result appears under its name. */
 rg_status rg_export_commit(rg_export *e, rg_err *err);
 void rg_export_close(rg_export *e); /* legal on NULL; what was not committed is removed */
 
@@ -34,7 +33,7 @@ void rg_export_close(rg_export *e); /* legal on NULL; what was not committed is 
 uint64_t rg_export_bytes(const rg_export *e);
 /* The type norms are stored in. */
 rg_ftype rg_export_norm_type(const rg_ckpt *source, rg_export_format format);
-/* What could not be carried over and other remarks, one sentence each; NULL behind the last; borrowed until
+/* Remarks, as what could not be carried over, one sentence each; NULL behind the last; borrowed until
  * close. */
 const char *rg_export_note(const rg_export *e, int i);
 

@@ -1,4 +1,4 @@
-/* A quantised checkpoint as GGUF: Q4_0, Q4_1 or Q8_0 blocks of 32, q and k rows in llama.cpp's order. */
+/* A quantised checkpoint as GGUF: Q4_0, Q4_1 or Q8_0 blocks of 32; q and k in llama.cpp's order. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,7 +71,7 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     if (stat(e->path, &sb) == 0 && S_ISDIR(sb.st_mode))
         return rg_fail(err, RG_E_USAGE, "%s: is a directory, expected the name of a GGUF file", e->path);
     rg_status st = rg_outfile_open(&e->f, e->path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_file_tensor *t = malloc(e->n * sizeof *t);
     if (!t) return rg_no_memory(err, e->path);
     for (size_t i = 0; i < e->n; i++)
@@ -88,32 +88,29 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     return RG_OK;
 }
 
-/* One row of codes as blocks of 32. */
 static void encode(unsigned char *out, const rg_qtensor *q, int64_t r)
 {
     const int64_t groups = q->cols / 32;
     for (int64_t b = 0; b < groups; b++) {
         const uint8_t *c = q->code + r * q->cols + b * 32;
         const uint16_t s = q->scale[r * groups + b], m = q->offset[r * groups + b];
-        *out++ = (unsigned char)s;
-        *out++ = (unsigned char)(s >> 8);
+        rg_put_le(out, s, 2);
+        out += 2;
         if (q->spec.kind == RG_QK_SYM8) {
             memcpy(out, c, 32);
             out += 32;
             continue;
         }
         if (q->spec.kind == RG_QK_MIN4) {
-            *out++ = (unsigned char)m;
-            *out++ = (unsigned char)(m >> 8);
+            rg_put_le(out, m, 2);
+            out += 2;
         }
         for (int i = 0; i < 16; i++) *out++ = (unsigned char)(c[i] | c[16 + i] << 4);
     }
 }
 
-rg_status rg_export_gguf_put(
-    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
+void rg_export_gguf_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32)
 {
-    (void)err;
     const size_t bytes = (size_t)rg_ftype_row_bytes(type_of(e, t), t->cols);
     const int64_t hd = rg_site_rotated(t->site) ? rg_ckpt_config(e->source)->head_dim : 0;
     for (int64_t i = 0; i < t->rows; i++) {
@@ -126,11 +123,10 @@ rg_status rg_export_gguf_put(
         e->bytes += bytes;
     }
     rg_gguf_pad(&e->gguf);
-    return RG_OK;
 }
 
 rg_status rg_export_gguf_end(rg_export *e, rg_err *err)
 {
     const rg_status st = rg_gguf_end(&e->gguf, e->path, err);
-    return st == RG_OK ? rg_outfile_commit(&e->f, err) : st;
+    return st ? st : rg_outfile_commit(&e->f, err);
 }

@@ -28,20 +28,18 @@ struct rg_export {
 };
 
 void rg_export_add_note(rg_export *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The source's tensor behind t: of a tied model's output matrix the embedding. */
+/* The source's tensor behind t: the embedding for a tied output matrix. */
 const rg_ckpt_tensor *rg_export_source(const rg_export *e, const rg_export_tensor *t);
 /* Bytes and type of an unquantised tensor. */
 rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t);
-/* Canonical row r of an unquantised tensor, encoded into e->row; f32 as in rg_export_put. */
+/* Canonical row r of an unquantised tensor, into e->row; f32 as in rg_export_put. */
 void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r);
 
 rg_status rg_export_gguf_begin(rg_export *e, rg_err *err);
-rg_status rg_export_gguf_put(
-    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err);
+void rg_export_gguf_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32);
 rg_status rg_export_gguf_end(rg_export *e, rg_err *err);
 rg_status rg_export_packed_begin(rg_export *e, rg_err *err);
-rg_status rg_export_packed_put(
-    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err);
+void rg_export_packed_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32);
 rg_status rg_export_packed_end(rg_export *e, rg_err *err);
 void rg_export_packed_remove(rg_export *e);
 

@@ -1,6 +1,5 @@
-/* A quantised checkpoint as a Hugging Face directory in the form of compressed-tensors: format
- * pack-quantized, 4 or 8 bits, groups along the inputs. Written into a directory beside the target, which
- * gets its name at the end. */
+/* A quantised checkpoint as a Hugging Face directory of compressed-tensors: pack-quantized, 4 or 8 bits,
+ * groups along the inputs. It gets its name at the end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +10,12 @@
 #include "weights/export_impl.h"
 #include "weights/hf_write.h"
 
-/* Files of a source directory that go along as they are. */
+/* Copied from the source directory. */
 static const char *const companions[] = {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "generation_config.json",
     "chat_template.jinja", "chat_template.json"};
 enum { N_COMPANIONS = sizeof companions / sizeof *companions };
 
-/* Parts of a quantised module. */
 typedef enum part { PACKED, SCALE, ZERO, SHAPE, PARTS } part;
 static const char *const tails[PARTS] = {
     "weight_packed", "weight_scale", "weight_zero_point", "weight_shape"};
@@ -43,7 +41,7 @@ static void module_name(char *buf, size_t n, const rg_export_tensor *t)
     if (len > tail && strcmp(buf + len - tail, ".weight") == 0) buf[len - tail] = 0;
 }
 
-/* The header of model.safetensors, in the order in which tensors will be put. */
+/* The header of model.safetensors, tensors in order. */
 static json_t *header(const rg_export *e)
 {
     json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
@@ -73,7 +71,6 @@ static bool from_hf(const rg_export *e) { return strncmp(rg_ckpt_format(e->sourc
 rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
 {
     struct stat sb;
-    const size_t len = strlen(e->path) + 32;
     if (rg_ckpt_rope_freqs(e->source))
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: the RoPE frequency divisors of a GGUF file have no place in config.json: write GGUF (q4g32)",
@@ -83,10 +80,9 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
     if (stat(e->path, &sb) == 0 && rmdir(e->path) != 0)
         return rg_fail(
             err, RG_E_USAGE, "%s: exists and is not empty: remove it, or choose another name", e->path);
-    char *tmp = malloc(len);
-    rg_status st = RG_OK;
-    if (!tmp) return rg_no_memory(err, e->path);
-    snprintf(tmp, len, "%s.%ld.tmp", e->path, (long)getpid());
+    char *tmp;
+    rg_status st;
+    if (asprintf(&tmp, "%s.%ld.tmp", e->path, (long)getpid()) < 0) return rg_no_memory(err, e->path);
     if (mkdir(tmp, 0777) != 0) {
         st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", tmp, strerror(errno));
         free(tmp);
@@ -99,15 +95,14 @@ rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
     return st;
 }
 
-static void put32(rg_export *e, const uint32_t *v, int64_t n)
+static void put(rg_export *e, uint64_t v, int bytes)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int b = 0; b < 4; b++) e->row[4 * i + b] = (unsigned char)(v[i] >> (8 * b));
-    fwrite(e->row, 4, (size_t)n, e->f.f);
-    e->bytes += 4 * (uint64_t)n;
+    rg_put_le(e->row, v, bytes);
+    fwrite(e->row, 1, (size_t)bytes, e->f.f);
+    e->bytes += (uint64_t)bytes;
 }
 
-/* Eight codes to a word, or four of 8 bits as their value + 128; the first in the lowest bits. */
+/* Eight codes to a word, or four of 8 bits as value + 128, from the lowest bits up. */
 static void put_codes(rg_export *e, const rg_qtensor *q)
 {
     const int bits = rg_qspec_bits(&q->spec), n = 32 / bits;
@@ -116,18 +111,14 @@ static void put_codes(rg_export *e, const rg_qtensor *q)
         for (int64_t c = 0; c < q->cols; c += n) {
             uint32_t w = 0;
             for (int i = 0; i < n; i++) w |= (q->code[r * q->cols + c + i] ^ flip) << (bits * i);
-            put32(e, &w, 1);
+            put(e, w, 4);
         }
 }
 
 static void put_scales(rg_export *e, const rg_qtensor *q)
 {
     const int64_t n = q->rows * (q->cols / q->spec.group);
-    for (int64_t i = 0; i < n; i++) {
-        const unsigned char b[2] = {(unsigned char)q->scale[i], (unsigned char)(q->scale[i] >> 8)};
-        fwrite(b, 1, 2, e->f.f);
-    }
-    e->bytes += 2 * (uint64_t)n;
+    for (int64_t i = 0; i < n; i++) put(e, q->scale[i], 2);
 }
 
 /* Zero points of eight rows to a word. */
@@ -139,21 +130,19 @@ static void put_zeros(rg_export *e, const rg_qtensor *q)
             uint32_t w = 0;
             for (int64_t i = 0; i < 8 && r + i < q->rows; i++)
                 w |= (uint32_t)q->offset[(r + i) * groups + g] << (4 * i);
-            put32(e, &w, 1);
+            put(e, w, 4);
         }
 }
 
-rg_status rg_export_packed_put(
-    rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32, rg_err *err)
+void rg_export_packed_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32)
 {
-    (void)err;
     if (q) {
         put_codes(e, q);
         put_scales(e, q);
         if (has_part(e, ZERO)) put_zeros(e, q);
-        const uint32_t shape[4] = {(uint32_t)t->rows, 0, (uint32_t)t->cols, 0}; /* two 64-bit numbers */
-        put32(e, shape, 4);
-        return RG_OK;
+        put(e, (uint64_t)t->rows, 8);
+        put(e, (uint64_t)t->cols, 8);
+        return;
     }
     const size_t bytes = (size_t)rg_ftype_row_bytes(rg_export_float_type(e, t), t->cols);
     for (int64_t r = 0; r < t->rows; r++) {
@@ -161,10 +150,9 @@ rg_status rg_export_packed_put(
         fwrite(e->row, 1, bytes, e->f.f);
         e->bytes += bytes;
     }
-    return RG_OK;
 }
 
-/* quantization_config as transformers and vLLM read it. */
+/* quantization_config, as transformers and vLLM read it. */
 static json_t *scheme(const rg_export *e)
 {
     json_t *ignore = json_array();
@@ -199,7 +187,7 @@ static rg_status copy(const char *from, const char *to, bool *there, rg_err *err
         return errno == ENOENT ? RG_OK
                                : rg_fail(err, RG_E_FILE, "%s: cannot read: %s", from, strerror(errno));
     rg_status st = rg_outfile_open(&o, to, err);
-    if (st == RG_OK) {
+    if (!st) {
         for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;) fwrite(buf, 1, n, o.f);
         if (ferror(f)) {
             rg_outfile_abort(&o);
@@ -238,7 +226,7 @@ rg_status rg_export_packed_end(rg_export *e, rg_err *err)
     bool tokenizer = false;
     char *dir = rg_path_folder(rg_ckpt_path(e->source));
     rg_status st = dir ? rg_outfile_commit(&e->f, err) : rg_no_memory(err, e->path);
-    for (int i = 0; i < N_COMPANIONS && st == RG_OK && from_hf(e); i++) {
+    for (int i = 0; i < N_COMPANIONS && !st && from_hf(e); i++) {
         bool there = false;
         char *from = rg_path_join(dir, companions[i]), *to = rg_path_join(e->tmp_dir, companions[i]);
         st = from && to ? copy(from, to, &there, err) : rg_no_memory(err, e->path);
@@ -250,10 +238,10 @@ rg_status rg_export_packed_end(rg_export *e, rg_err *err)
         rg_export_add_note(e,
             "the tokenizer was not carried over: the source has no tokenizer.json or tokenizer.model beside "
             "it; give the file with -z");
-    if (st == RG_OK) st = write_config(e, dir, err);
-    if (st == RG_OK && rename(e->tmp_dir, e->path) != 0)
+    if (!st) st = write_config(e, dir, err);
+    if (!st && rename(e->tmp_dir, e->path) != 0)
         st = rg_fail(err, RG_E_FILE, "%s: cannot rename %s to it: %s", e->path, e->tmp_dir, strerror(errno));
-    if (st == RG_OK) {
+    if (!st) {
         free(e->tmp_dir);
         e->tmp_dir = NULL;
     }
@@ -261,7 +249,6 @@ rg_status rg_export_packed_end(rg_export *e, rg_err *err)
     return st;
 }
 
-/* Removes what was written so far. */
 void rg_export_packed_remove(rg_export *e)
 {
     static const char *const own[] = {"config.json", "model.safetensors"};

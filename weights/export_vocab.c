@@ -1,9 +1,10 @@
 /* Turns tokenizer.json into the vocabulary of a GGUF file. */
 #include "weights/export_vocab.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "weights/scheme.h"
 
 /* Token types of GGUF. */
 enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5, BYTE = 6 };
@@ -15,20 +16,14 @@ typedef struct vocab {
     int64_t n;
 } vocab;
 
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
-/* Whether an object of that type stands anywhere below o (pre-tokenisers and normalisers nest). */
+/* The first object of that type below o, however deep, or NULL. */
 static const json_t *find_type(const json_t *o, const char *type)
 {
     const char *key;
     json_t *v;
     size_t i;
     if (json_is_object(o)) {
-        if (strcmp(text(o, "type"), type) == 0) return o;
+        if (strcmp(rg_text_of(o, "type"), type) == 0) return o;
         json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
             const json_t *f = find_type(v, type);
             if (f) return f;
@@ -42,11 +37,11 @@ static const json_t *find_type(const json_t *o, const char *type)
     return NULL;
 }
 
-/* llama.cpp's name of a byte-level pre-tokeniser; NULL: none that we know. */
+/* llama.cpp's name of a byte-level pre-tokeniser, or NULL. */
 static const char *pre_name(const json_t *pre)
 {
     const json_t *split = find_type(pre, "Split"), *digits = find_type(pre, "Digits");
-    const char *pattern = text(json_object_get(split, "pattern"), "Regex");
+    const char *pattern = rg_text_of(json_object_get(split, "pattern"), "Regex");
     if (split)
         return strstr(pattern, "\\p{N}{1,3}") && strstr(pattern, "(?i:'s|'t|'re|'ve|'m|'ll|'d)") ? "llama-bpe"
                                                                                                  : NULL;
@@ -66,7 +61,7 @@ static bool is_byte(const char *s) { return strlen(s) == 6 && strncmp(s, "<0x", 
 
 static bool read_tokens(vocab *v, const json_t *root, bool fallback)
 {
-    const char *key, *unk = text(json_object_get(root, "model"), "unk_token");
+    const char *key, *unk = rg_text_of(json_object_get(root, "model"), "unk_token");
     json_t *id, *a;
     size_t i;
     json_object_foreach (json_object_get(json_object_get(root, "model"), "vocab"), key, id)
@@ -79,24 +74,21 @@ static bool read_tokens(vocab *v, const json_t *root, bool fallback)
         const int64_t n = json_integer_value(json_object_get(a, "id"));
         const bool special = json_is_true(json_object_get(a, "special"));
         if (n >= 0 && n < v->n && v->type[n] == UNKNOWN) continue;
-        if (!put_token(v, n, text(a, "content"), special ? CONTROL : USER)) return false;
+        if (!put_token(v, n, rg_text_of(a, "content"), special ? CONTROL : USER)) return false;
     }
     return true;
 }
 
-/* Both spellings of a merge, "a b" and ["a", "b"], as "a b" in buf. */
+/* Either spelling of a merge, "a b" or ["a", "b"], as "a b" in buf. */
 static bool merge_text(char *buf, size_t n, const json_t *m)
 {
-    const char *s = json_string_value(m);
-    const int k = s
-        ? snprintf(buf, n, "%s", s)
-        : snprintf(buf, n, "%s %s",
-              json_string_value(json_array_get(m, 0)) ? json_string_value(json_array_get(m, 0)) : "",
-              json_string_value(json_array_get(m, 1)) ? json_string_value(json_array_get(m, 1)) : "");
+    const char *a = json_string_value(m), *b = NULL;
+    if (!a && json_unpack((json_t *)(uintptr_t)m, "[s, s]", &a, &b) != 0) return false;
+    const int k = snprintf(buf, n, "%s%s%s", a, b ? " " : "", b ? b : "");
     return k > 0 && (size_t)k < n && strchr(buf, ' ');
 }
 
-/* SentencePiece merges by score, so the rank of the merge that makes a token becomes its score. */
+/* SentencePiece merges by score: a token's is the rank of its merge. */
 static bool read_scores(vocab *v, const json_t *root)
 {
     const json_t *model = json_object_get(root, "model"), *ids = json_object_get(model, "vocab");
@@ -116,7 +108,7 @@ static bool read_scores(vocab *v, const json_t *root)
     return true;
 }
 
-/* What the JSON does not hold as a text of its own; the list owns it. */
+/* A text that the JSON does not hold; the list owns it. */
 static const char *keep(json_t *list, const char *s)
 {
     json_t *v = json_string(s);
@@ -164,7 +156,7 @@ static bool write_all(
         ok = (merge[i] = keep(own, buf)) != NULL;
         len[n + i] = strlen(buf);
     }
-    /* the post-processor puts BOS in front if its template names it */
+    /* BOS goes in front if the post-processor's template names it */
     char *post = json_dumps(
         json_object_get(root, "post_processor"), JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_COMPACT);
     g.add_bos = post && bos && strstr(post, bos);
@@ -192,7 +184,7 @@ const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config
     v.type = calloc((size_t)v.n, sizeof *v.type);
     if (!root || !v.piece || !v.score || !v.type)
         why = "it cannot be read";
-    else if (strcmp(text(model, "type"), "BPE") != 0)
+    else if (strcmp(rg_text_of(model, "type"), "BPE") != 0)
         why = "it is no BPE tokenizer";
     else if (!fallback && !(pre = pre_name(json_object_get(root, "pre_tokenizer"))))
         why = "its pre-tokeniser has no name in GGUF";

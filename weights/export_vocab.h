@@ -4,8 +4,8 @@
 
 #include "weights/gguf_write.h"
 
-/* Writes tokenizer.ggml.* from a tokenizer.json (BPE, byte-fallback or byte-level). NULL: done. Otherwise why
- * it cannot be expressed, and nothing was written; static. */
+/* Writes tokenizer.ggml.* from a tokenizer.json (BPE, byte-fallback or byte-level). NULL: done; else why not,
+ * and nothing was written; static. */
 const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config *c);
 
 #endif

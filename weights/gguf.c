@@ -1,4 +1,4 @@
-/* GGUF v2 and v3. Everything is read through the cursor; counts are bounded by the bytes that are left. */
+/* GGUF v2 and v3, read through the cursor. Counts are bounded by the bytes left. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,8 @@ static str take_str(rg_cursor *cur)
 }
 
 static bool is(str s, const char *w) { return s.n == strlen(w) && memcmp(s.p, w, s.n) == 0; }
-static int show(str s) { return (int)(s.n < 100 ? s.n : 100); }
+/* for %.*s */
+#define SHOW(s) (int)((s).n < 100 ? (s).n : 100), (s).p
 
 /* Moves past one value, noting where it lies. */
 static bool skip_value(rg_cursor *cur, kv *k)
@@ -123,29 +124,27 @@ static rg_status read_kvs(parser *g)
         const uint32_t type = rg_cur_u32(&g->cur);
         if (g->cur.bad || k->key.n == 0 || k->key.n > 65535)
             return rg_bad(&g->src,
-                "metadata entry %llu of %llu: the file ends or the key is impossible: truncated or "
-                "damaged",
+                "metadata entry %llu of %llu: the file ends or the key is impossible: truncated or damaged",
                 (unsigned long long)i, (unsigned long long)g->n_kv);
         if (type >= G_COUNT)
-            return rg_bad(&g->src, "metadata %.*s: type %u, expected 0 to 12", show(k->key), k->key.p, type);
+            return rg_bad(&g->src, "metadata %.*s: type %u, expected 0 to 12", SHOW(k->key), type);
         k->type = (gtype)type;
         if (!skip_value(&g->cur, k) && k->type == G_ARR && !k->end)
             return rg_bad(&g->src,
                 "metadata %.*s: array of type %u, expected 0 to 12 without 9 (arrays of arrays)",
-                show(k->key), k->key.p, (unsigned)k->elem);
+                SHOW(k->key), (unsigned)k->elem);
         if (!k->end || g->cur.bad)
             return rg_bad(&g->src,
-                "metadata %.*s: its value does not fit into the file: truncated or damaged", show(k->key),
-                k->key.p);
+                "metadata %.*s: its value does not fit into the file: truncated or damaged", SHOW(k->key));
     }
     qsort(g->kv, g->n_kv, sizeof *g->kv, by_key);
     for (uint64_t i = 1; i < g->n_kv; i++)
         if (by_key(&g->kv[i - 1], &g->kv[i]) == 0)
-            return rg_bad(&g->src, "metadata %.*s is there twice", show(g->kv[i].key), g->kv[i].key.p);
+            return rg_bad(&g->src, "metadata %.*s is there twice", SHOW(g->kv[i].key));
     return RG_OK;
 }
 
-/* Value of an integer or boolean of any width; false if it is another type. */
+/* An integer or boolean of any width; false: another type. */
 static bool as_int(const kv *k, int64_t *v)
 {
     const int bits = 8 * gsize[k->type];
@@ -202,16 +201,14 @@ static rg_status read_rope(const parser *g)
 {
     rg_config *f = &g->c->cfg;
     const str scaling = get_str(g, key(g, "rope.scaling.type"));
-    rg_status st;
-    /* the old key */
-    if ((st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor)) != RG_OK) return st;
-    if ((st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor)) != RG_OK)
-        return st;
+    rg_status st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor); /* the old key */
+    if (!st) st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor);
+    if (st) return st;
     if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
     /* llama3 is baked into rope_freqs */
     else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3"))
-        return rg_lacks(&g->src, "rope scaling '%.*s' is not supported; expected none or linear",
-            show(scaling), scaling.p);
+        return rg_lacks(
+            &g->src, "rope scaling '%.*s' is not supported; expected none or linear", SHOW(scaling));
     if (f->rope_scaling == RG_ROPE_LINEAR && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
         return rg_bad(&g->src, "rope scaling factor %g, expected 1 or more", f->rope_factor);
     return RG_OK;
@@ -223,18 +220,18 @@ static rg_status read_config(parser *g)
     rg_status st;
     const str arch = get_str(g, "general.architecture"), name = get_str(g, "general.name");
     const rg_arch *a;
-    if ((st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src)) != RG_OK) return st;
+    if ((st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src))) return st;
     g->arch = a->word[RG_ARCH_GGUF];
     g->c->half_split = a->traits & RG_HAS_HALF_SPLIT;
     snprintf(c->arch, sizeof c->arch, "%s", g->arch);
-    snprintf(c->name, sizeof c->name, "%.*s", show(name), name.p);
+    snprintf(c->name, sizeof c->name, "%.*s", SHOW(name));
     const kv *tokens = get(g, "tokenizer.ggml.tokens");
     const int64_t n_tokens = tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1;
     int64_t n, value_dim, rope_dim;
 #define INT(key, silent, v) \
-    if ((st = get_int(g, key, silent, v)) != RG_OK) return st;
+    if ((st = get_int(g, key, silent, v))) return st;
 #define REAL(key, silent, v) \
-    if ((st = get_real(g, key, silent, v)) != RG_OK) return st;
+    if ((st = get_real(g, key, silent, v))) return st;
 #define ROPE REAL
 #define WINDOW INT
 #define RG_FIELD(kind, field, hf, gguf, hf_silent, silent) kind(key(g, gguf), silent, &c->field)
@@ -249,7 +246,7 @@ static rg_status read_config(parser *g)
         INT(ends[i], -1, &n)
         if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
     }
-    if ((st = read_rope(g)) != RG_OK) return st;
+    if ((st = read_rope(g))) return st;
     if (a->traits & RG_HAS_FACTORS) {
 #define RG_FACTOR(field, hf, gguf) \
     REAL(key(g, gguf), 0.0, &c->field) \
@@ -258,7 +255,7 @@ static rg_status read_config(parser *g)
 #include "weights/arch.def"
         rg_config_factors(c);
     }
-    if ((st = rg_config_check(c, g->src.name, g->src.err)) != RG_OK) return st;
+    if ((st = rg_config_check(c, g->src.name, g->src.err))) return st;
     if (value_dim != c->head_dim || rope_dim != c->head_dim)
         return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
             (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
@@ -270,8 +267,7 @@ static rg_status no_vocab_memory(const parser *g)
     return rg_fail(g->src.err, RG_E_NOMEM, "%s: out of memory for the vocabulary", g->src.name);
 }
 
-/* A copy (the file's elements are not aligned) of an array with one 32-bit element per token; NULL if the key
- * is absent. */
+/* A copy (the file's is not aligned) of an array with 32 bits per token; NULL: no such key. */
 static rg_status array_copy(const parser *g, const char *key, gtype elem, gtype also, void **out)
 {
     const kv *k = get(g, key);
@@ -296,7 +292,7 @@ static rg_status string_array(const parser *g, const kv *k, const char ***piece,
         const str s = take_str(&c);
         if (s.n > MAX_PIECE)
             return rg_bad(&g->src, "metadata %.*s: string %llu has %llu bytes, expected at most %d",
-                show(k->key), k->key.p, (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
+                SHOW(k->key), (unsigned long long)i, (unsigned long long)s.n, MAX_PIECE);
         (*piece)[i] = s.p;
         (*len)[i] = (size_t)s.n;
     }
@@ -323,15 +319,15 @@ static rg_status read_vocab(parser *g)
     void *score = NULL, *type = NULL;
     int64_t id;
     rg_status sv = string_array(g, tokens, &v->piece, &v->piece_len);
-    if (sv == RG_OK && merges) sv = string_array(g, merges, &v->merge, &v->merge_len);
+    if (!sv && merges) sv = string_array(g, merges, &v->merge, &v->merge_len);
     v->n_merges = merges ? (size_t)merges->count : 0;
-    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.scores", G_F32, G_F32, &score);
-    if (sv == RG_OK) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type);
+    if (!sv) sv = array_copy(g, "tokenizer.ggml.scores", G_F32, G_F32, &score);
+    if (!sv) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type);
     v->score = score;
     v->type = type;
-    if (sv != RG_OK) return sv;
+    if (sv) return sv;
 #define RG_VOCAB_KEY(kind, field, key) \
-    if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id)) != RG_OK) return sv; \
+    if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id))) return sv; \
     v->field = id >= 0 && id < (int64_t)v->n ? (int32_t)id : -1;
 #include "weights/vocab.def"
     c->has_vocab = true;
@@ -345,21 +341,17 @@ static rg_status refuse_type(const parser *g, str name, uint32_t type)
     int last = 0;
     for (int i = 0; i < RG_FT_COUNT; i++)
         if (rg_ftypes[i].ggml >= 0) last = i;
-    for (int i = 0; i <= last; i++)
+    for (int i = 0; i <= last; i++) {
+        const char *gap = i == last ? " or " : i ? ", " : "";
         if (rg_ftypes[i].ggml >= 0)
-            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s",
-                i == 0         ? ""
-                    : i < last ? ", "
-                               : " or ",
-                rg_ftypes[i].name);
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", gap, rg_ftypes[i].name);
+    }
     if (type < sizeof other_types / sizeof *other_types && other_types[type])
-        return rg_lacks(
-            &g->src, "tensor %.*s has type %s; expected %s", show(name), name.p, other_types[type], list);
-    return rg_bad(
-        &g->src, "tensor %.*s has type number %u, which GGUF does not know", show(name), name.p, type);
+        return rg_lacks(&g->src, "tensor %.*s has type %s; expected %s", SHOW(name), other_types[type], list);
+    return rg_bad(&g->src, "tensor %.*s has type number %u, which GGUF does not know", SHOW(name), type);
 }
 
-/* One tensor description; its offset is relative to the data, which begins behind the last description. */
+/* One tensor description. *offset: from the data, which follow the last description. */
 static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset)
 {
     const str name = take_str(&g->cur);
@@ -368,13 +360,13 @@ static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset)
         return rg_bad(
             &g->src, "tensor descriptions: the file ends or a name is impossible: truncated or damaged");
     if (rank < 1 || rank > 4)
-        return rg_bad(&g->src, "tensor %.*s: %u dimensions, expected 1 to 4", show(name), name.p, rank);
+        return rg_bad(&g->src, "tensor %.*s: %u dimensions, expected 1 to 4", SHOW(name), rank);
     *r = (rg_raw_tensor){.name = name.p, .name_len = (size_t)name.n, .rank = (int)rank};
     uint64_t n = 1;
     for (uint32_t i = 0; i < rank; i++) { /* innermost first */
         const uint64_t d = rg_cur_u64(&g->cur);
         if (d == 0 || d > INT64_MAX || !rg_mul_ok(n, d, &n))
-            return rg_bad(&g->src, "tensor %.*s: impossible size of dimension %u", show(name), name.p, i);
+            return rg_bad(&g->src, "tensor %.*s: impossible size of dimension %u", SHOW(name), i);
         r->dim[rank - 1 - i] = d;
     }
     const uint32_t type = rg_cur_u32(&g->cur);
@@ -385,10 +377,10 @@ static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset)
     r->type = (rg_ftype)t;
     const uint64_t block = (uint64_t)rg_ftypes[t].block, inner = r->dim[rank - 1];
     if (inner % block != 0)
-        return rg_bad(&g->src, "tensor %.*s: rows of %llu are not whole %s blocks", show(name), name.p,
+        return rg_bad(&g->src, "tensor %.*s: rows of %llu are not whole %s blocks", SHOW(name),
             (unsigned long long)inner, rg_ftypes[t].name);
     if (!rg_mul_ok(n / block, (uint64_t)rg_ftypes[t].bytes, &r->bytes))
-        return rg_bad(&g->src, "tensor %.*s: impossible size", show(name), name.p);
+        return rg_bad(&g->src, "tensor %.*s: impossible size", SHOW(name));
     return RG_OK;
 }
 
@@ -414,8 +406,8 @@ static rg_status read_tensors(parser *g)
     rg_raw_tensor *raw = calloc((size_t)g->n_tensors + 1, sizeof *raw);
     rg_range *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
     rg_status st = raw && s ? RG_OK : rg_no_memory(g->src.err, g->src.name);
-    for (uint64_t i = 0; st == RG_OK && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin);
-    if (st != RG_OK) goto out;
+    for (uint64_t i = 0; !st && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin);
+    if (st) goto out;
     const uint64_t at = (uint64_t)(g->cur.p - g->base), data = at + (g->align - at % g->align) % g->align;
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         uint64_t end;
@@ -427,13 +419,12 @@ static rg_status read_tensors(parser *g)
             st = rg_bad(&g->src,
                 "tensor %.*s: %llu bytes at offset %llu lie beyond the file's %zu bytes: truncated", n,
                 raw[i].name, (unsigned long long)raw[i].bytes, (unsigned long long)s[i].begin, g->size);
-        if (st != RG_OK) goto out;
+        if (st) goto out;
         raw[i].data = g->base + data + s[i].begin;
         s[i].end = s[i].begin + raw[i].bytes;
-        const bool freqs = raw[i].name_len == 17 && memcmp(raw[i].name, "rope_freqs.weight", 17) == 0;
-        if ((st = freqs ? take_rope_freqs(g, &raw[i]) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], g->src.err)) !=
-            RG_OK)
-            goto out;
+        const bool freqs = is((str){raw[i].name, raw[i].name_len}, "rope_freqs.weight");
+        st = freqs ? take_rope_freqs(g, &raw[i]) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], g->src.err);
+        if (st) goto out;
     }
     qsort(s, (size_t)g->n_tensors, sizeof *s, rg_by_begin);
     for (uint64_t i = 1; i < g->n_tensors; i++)
@@ -450,7 +441,7 @@ out:
 /* Header and metadata of the i-th mapped file. */
 static rg_status open_part(parser *g, rg_ckpt *c, int i, rg_err *err)
 {
-    const rg_mapfile *f = &c->file[i]; /* the list moves when it grows: nothing keeps this pointer */
+    const rg_mapfile *f = &c->file[i]; /* the list moves when it grows: nobody keeps this pointer */
     *g = (parser){.c = c,
         .src = {f->path, err},
         .base = f->data,
@@ -463,10 +454,10 @@ static rg_status open_part(parser *g, rg_ckpt *c, int i, rg_err *err)
     const uint64_t n_kv = g->n_kv;
     g->n_kv = 0;
     if (g->cur.bad) return rg_bad(&g->src, "%zu bytes: truncated GGUF header", f->size);
-    if (version & 0xffffu ? 0 : version) return rg_lacks(&g->src, "big-endian GGUF is not supported");
+    if (version && !(version & 0xffffu)) return rg_lacks(&g->src, "big-endian GGUF is not supported");
     if (version != 2 && version != 3) return rg_lacks(&g->src, "GGUF version %u, expected 2 or 3", version);
-    /* the smallest entry is 12 bytes of length and type plus a value; the smallest description 8 + 4 + 8 + 4
-     * + 8 */
+    /* the smallest entry: 12 bytes of length and type, and a value; the smallest description: 8 + 4 + 8 + 4 +
+     * 8 */
     if (n_kv > MAX_KV || n_kv > rg_cur_left(&g->cur) / 13 || g->n_tensors > MAX_TENSORS ||
         g->n_tensors > rg_cur_left(&g->cur) / 32)
         return rg_bad(&g->src, "%llu metadata entries and %llu tensors do not fit into %zu bytes: damaged",
@@ -481,7 +472,7 @@ static rg_status read_align(parser *g)
     const kv *a = get(g, "general.alignment");
     int64_t align;
     const rg_status st = get_int(g, "general.alignment", 32, &align);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if ((a && a->type != G_U32) || align < 1 || align > 65536 || (align & (align - 1)))
         return rg_bad(&g->src, "general.alignment is %lld, expected a power of two up to 65536 (u32)",
             (long long)align);
@@ -489,8 +480,7 @@ static rg_status read_align(parser *g)
     return RG_OK;
 }
 
-/* Name of part i (from 0) of n: the given name with its "-00002-of-00003.gguf" replaced; NULL if it does not
- * end like that. */
+/* Name of part i (from 0) of n: "-00002-of-00003.gguf" replaced; NULL: path does not end like that. */
 static char *part_path(const char *path, int64_t i, int64_t n)
 {
     enum { TAIL = 20 }; /* -00001-of-00003.gguf */
@@ -507,22 +497,23 @@ static char *part_path(const char *path, int64_t i, int64_t n)
 
 static rg_status split_keys(const parser *g, int64_t *no, int64_t *count, int64_t *tensors)
 {
-    rg_status st = get_int(g, "split.no", 0, no);
-    if (st == RG_OK) st = get_int(g, "split.count", 1, count);
-    if (st == RG_OK) st = get_int(g, "split.tensors.count", -1, tensors);
-    if (st == RG_OK && *count == 0) *count = 1;
-    if (st == RG_OK && (*count < 0 || *count > MAX_PARTS || *no < 0 || *no >= *count))
-        st = rg_bad(&g->src, "part %lld of %lld: expected a part below the count, and at most %d",
+    rg_status st;
+    if ((st = get_int(g, "split.no", 0, no)) || (st = get_int(g, "split.count", 1, count)) ||
+        (st = get_int(g, "split.tensors.count", -1, tensors)))
+        return st;
+    if (*count == 0) *count = 1;
+    if (*count < 0 || *count > MAX_PARTS || *no < 0 || *no >= *count)
+        return rg_bad(&g->src, "part %lld of %lld: expected a part below the count, and at most %d",
             (long long)*no, (long long)*count, (int)MAX_PARTS);
-    return st;
+    return RG_OK;
 }
 
-/* The other parts of a split file, beside the first. */
+/* The other parts of a split file. */
 static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *err)
 {
     const rg_src src = {c->path, err};
     rg_status st = RG_OK;
-    for (int64_t i = 1; i < count && st == RG_OK; i++) {
+    for (int64_t i = 1; i < count && !st; i++) {
         parser g = {0};
         int64_t no, n, t;
         char *path = part_path(c->path, i, count);
@@ -531,23 +522,23 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
                 (long long)count, (long long)count);
         st = rg_ckpt_map(c, path, NULL, err);
         free(path);
-        if (st != RG_OK) return st;
+        if (st) return st;
         st = open_part(&g, c, c->n_files - 1, err);
-        if (st == RG_OK) st = split_keys(&g, &no, &n, &t);
-        if (st == RG_OK && (no != i || n != count || t != tensors))
+        if (!st) st = split_keys(&g, &no, &n, &t);
+        if (!st && (no != i || n != count || t != tensors))
             st = rg_bad(&g.src, "says that it is part %lld of %lld, expected %lld of %lld of the same model",
                 (long long)no, (long long)n, (long long)i, (long long)count);
-        if (st == RG_OK) st = read_align(&g);
-        if (st == RG_OK) st = read_tensors(&g);
+        if (!st) st = read_align(&g);
+        if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (st == RG_OK && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) != tensors)
+    if (!st && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) != tensors)
         st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
             c->n + (c->rope_freqs != NULL), (long long)tensors);
     return st;
 }
 
-/* What the tensors say about the model: GGUF has no keys for it. */
+/* What only the tensors say about the model. */
 static void read_extras(rg_ckpt *c)
 {
     c->cfg.tied = true; /* unless there is an output matrix */
@@ -563,33 +554,32 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
     parser g = {0};
     int64_t no, count, tensors;
     rg_status st = open_part(&g, c, 0, err);
-    if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors);
-    if (st == RG_OK && no > 0) { /* the metadata are in the first part */
+    if (!st) st = split_keys(&g, &no, &count, &tensors);
+    if (!st && no > 0) { /* the metadata are in the first part */
         char *first = part_path(c->path, 0, count);
         st = first ? rg_ckpt_map(c, first, NULL, err)
                    : rg_bad(&src, "part %lld of a split file, but not named like name-00001-of-%05lld.gguf",
                          (long long)no + 1, (long long)count);
         free(first);
-        if (st != RG_OK) goto out;
-        const rg_mapfile f = c->file[0];
+        if (st) goto out;
+        c->file_bytes -= c->file[0].size;
+        rg_mapfile_close(&c->file[0]);
         c->file[0] = c->file[--c->n_files];
-        c->file_bytes -= f.size;
-        rg_mapfile_close(&(rg_mapfile){.data = f.data, .size = f.size, .path = f.path});
         free(g.kv);
         g.kv = NULL;
         st = open_part(&g, c, 0, err);
-        if (st == RG_OK) st = split_keys(&g, &no, &count, &tensors);
-        if (st == RG_OK && no != 0)
+        if (!st) st = split_keys(&g, &no, &count, &tensors);
+        if (!st && no != 0)
             st = rg_bad(&g.src, "says that it is part %lld, expected the first", (long long)no);
     }
-    if (st != RG_OK || (st = read_vocab(&g)) != RG_OK || vocab_only) goto out;
+    if (st || (st = read_vocab(&g)) || vocab_only) goto out;
     if (g.n_tensors == 0 && count == 1) {
         st = rg_bad(&g.src, "no tensors: a file with only a vocabulary is for -z, not for -m");
         goto out;
     }
-    if ((st = read_align(&g)) == RG_OK && (st = read_config(&g)) == RG_OK) st = read_tensors(&g);
-    if (st == RG_OK) st = read_parts(c, count, tensors, err);
-    if (st == RG_OK) read_extras(c);
+    if (!(st = read_align(&g)) && !(st = read_config(&g))) st = read_tensors(&g);
+    if (!st) st = read_parts(c, count, tensors, err);
+    if (!st) read_extras(c);
 out:
     free(g.kv);
     return st;

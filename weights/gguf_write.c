@@ -11,7 +11,7 @@ enum { ALIGN = 32, T_U32 = 4, T_I32 = 5, T_F32 = 6, T_BOOL = 7, T_STR = 8, T_ARR
 static void put_le(rg_gguf_writer *w, uint64_t v, int bytes)
 {
     unsigned char b[8];
-    for (int i = 0; i < bytes; i++) b[i] = (unsigned char)(v >> (8 * i));
+    rg_put_le(b, v, bytes);
     fwrite(b, 1, (size_t)bytes, w->f);
     w->at += (uint64_t)bytes;
 }
@@ -107,8 +107,6 @@ void rg_gguf_vocab(rg_gguf_writer *w, const rg_ckpt_vocab *v)
 #include "weights/vocab.def"
 }
 
-static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
-
 void rg_gguf_pad(rg_gguf_writer *w)
 {
     while (w->at % ALIGN) put_le(w, 0, 1);
@@ -133,13 +131,13 @@ void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
         rg_file_name(name, sizeof name, RG_NAMES_GGUF, t->site, t->layer);
         info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_op(t->site) == RG_OP_RMSNORM ? 1 : 2, t->type,
             offset);
-        offset += aligned((uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols)));
+        offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);
     rg_gguf_pad(w);
 }
 
-/* Divisor i of the RoPE frequencies that Llama 3's scaling amounts to. */
+/* Divisor i of the RoPE frequencies, by Llama 3's scaling. */
 static float rope_divisor(const rg_config *c, int64_t i)
 {
     const double f = pow(c->rope_theta, -2.0 * (double)i / (double)c->head_dim);

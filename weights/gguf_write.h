@@ -1,4 +1,4 @@
-/* The pieces of a GGUF v3 file, written in order. Private to weights/. */
+/* Pieces of a GGUF v3 file, in order. Private to weights/. */
 #ifndef RG_GGUF_WRITE_H
 #define RG_GGUF_WRITE_H
 
@@ -14,17 +14,17 @@ typedef struct rg_gguf_writer {
     uint64_t at, n_kv, count_at;
 } rg_gguf_writer;
 
-/* Magic, version, general.* and llama.*; rg_gguf_end fills in the number of metadata entries. freqs: divisors
- * of the RoPE frequencies; NULL: those of c's scaling, if it needs any. All is borrowed until the end. */
+/* Magic, version, general.* and llama.*. freqs: divisors of the RoPE frequencies; NULL: those of c's scaling,
+ * if any. All is borrowed until the end. */
 void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors);
 void rg_gguf_u32(rg_gguf_writer *w, const char *key, int64_t v);
 /* tokenizer.*: what v has. */
 void rg_gguf_vocab(rg_gguf_writer *w, const rg_ckpt_vocab *v);
-/* Descriptions of the tensors; their data follow in that order, each behind a pad. */
+/* Descriptions of the tensors; their data follow in order, each behind a pad. */
 void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n);
 void rg_gguf_pad(rg_gguf_writer *w);
-/* RoPE frequencies, and the number of metadata entries, for which it goes back; RG_E_FILE if the file cannot
- * seek. path: what the message names. */
+/* RoPE frequencies, and, further up, the number of metadata entries; RG_E_FILE if the file cannot seek. path:
+ * for the message. */
 rg_status rg_gguf_end(rg_gguf_writer *w, const char *path, rg_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Rows out of grids whose parts stand apart, and the resident type that holds them. */
+/* Rows out of grids, and the resident type that holds them. */
 #include "weights/grid.h"
 
 #include <stdio.h>
@@ -7,18 +7,12 @@
 
 #include "weights/ckpt_impl.h"
 
-static uint32_t word(const unsigned char *p, int64_t i)
-{
-    p += 4 * i;
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Where AWQ keeps channel 8c + k of word c. */
 static const int awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 static const struct {
     const char *name;
-    bool by_input; /* scales and zero points lie [group][row], else [row][group] */
+    bool by_input; /* scales and zero points: [group][row], else [row][group] */
     bool bytes;    /* signed codes of 8 bits without zero points */
 } kinds[] = {[RG_GRID_AWQ] = {"AWQ", true, false},
     [RG_GRID_GPTQ] = {"GPTQ", true, false},
@@ -33,7 +27,7 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
     if (!g->zero) return 8;
     if (bytes(g)) return 0;
     const uint32_t w =
-        word(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
+        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
     /* GPTQ: 15 + 1 stays 16, as in the reference */
     return (int)(w >> 4 * (g->kind == RG_GRID_AWQ ? awq_nibble[r % 8] : r % 8) & 15u) + g->zero_add;
 }
@@ -46,44 +40,36 @@ static float scale_of(const rg_grid *g, int64_t r, int64_t group)
     return f;
 }
 
-/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. The code of column c lies in
- * word first + (c >> shift) * step. */
+/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. Column c lies in word first +
+ * (c >> shift) * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
-    int64_t first = r, step = 1;
-    int shift = 3, fixed = 0;
-    const int bits = g->kind == RG_GRID_PACKED8 ? 8 : 4;
-    switch (g->kind) {
-    case RG_GRID_AWQ:
-        first = r / 8;
-        step = g->out / 8;
-        shift = 0;
-        fixed = 4 * awq_nibble[r % 8];
-        order = NULL;
-        break;
-    case RG_GRID_GPTQ:
-        step = g->out;
-        break;
-    case RG_GRID_PACKED:
-        first = r * rg_div_up(g->in, 8);
-        break;
-    case RG_GRID_PACKED8:
-        first = r * rg_div_up(g->in, 4);
-        shift = 2;
-        break;
-    case RG_GRID_INT8:
+    if (g->kind == RG_GRID_INT8) {
         memcpy(q, g->q + r * g->in, (size_t)g->in);
         return;
     }
+    const bool awq = g->kind == RG_GRID_AWQ, gptq = g->kind == RG_GRID_GPTQ;
+    const int bits = g->kind == RG_GRID_PACKED8 ? 8 : 4,
+              shift = awq ? 0
+        : bits == 8       ? 2
+                          : 3,
+              fixed = awq ? 4 * awq_nibble[r % 8] : 0;
+    const int64_t first = awq ? r / 8
+        : gptq                ? r
+                              : r * rg_div_up(g->in, 32 / bits),
+                  step = awq ? g->out / 8
+        : gptq               ? g->out
+                             : 1;
+    if (awq) order = NULL;
     const int mask = (1 << bits) - 1, flip = bits == 8 ? 0x80 : 0, within = (1 << shift) - 1;
     for (int64_t i = 0; i < g->in; i++) {
         const int64_t c = order ? order[i] : i;
-        const uint32_t w = word(g->q, first + (c >> shift) * step);
+        const uint32_t w = rg_get32(g->q, first + (c >> shift) * step);
         q[i] = (uint8_t)(((int)(w >> (fixed + bits * (c & within))) & mask) ^ flip);
     }
 }
 
-/* The largest resident group whose pieces lie inside one group of the file; 0 if there is none. */
+/* The largest resident group inside one group of the file; 0: none. */
 static int resident_group(const rg_grid *g)
 {
     const int first = bytes(g) ? 32 : 128;
@@ -101,7 +87,7 @@ static bool all_in_the_middle(const rg_grid *g)
     return true;
 }
 
-/* Columns in the order of their groups, if that makes groups of the declared size. */
+/* Columns by group, if that makes groups of the declared size. */
 static void sort_columns(rg_grid *g)
 {
     int64_t *at = calloc((size_t)g->groups + 1, sizeof *at);
@@ -127,8 +113,7 @@ void rg_grid_classify(rg_grid *g)
     g->middle = !bytes(g) && all_in_the_middle(g);
     if (g->g_idx) sort_columns(g);
     if (n == 0 || (g->g_idx && !g->order)) return;
-    /* f16 scales are kept as they are, but a zero point becomes a minimum of -z * s, which may need more bits
-     * than f16 has */
+    /* f16 scales stay, but a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
     g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
     if (bytes(g)) return;
     for (int t = 0; t < RG_WT_COUNT; t++)
@@ -138,7 +123,7 @@ void rg_grid_classify(rg_grid *g)
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
-    /* the codes fit behind what is written: column i lies at or beyond float i */
+    /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
     codes(g, r, NULL, q);
     int64_t last = -1;
@@ -174,8 +159,6 @@ void rg_grid_free(rg_grid *g)
     free(g->order);
     free(g);
 }
-
-/* ---- any tensor ---- */
 
 rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t)
 {

@@ -37,7 +37,7 @@ rg_status rg_hf_write_json(json_t *o, const char *path, rg_err *err)
 {
     rg_outfile f;
     rg_status st = o ? rg_outfile_open(&f, path, err) : rg_no_memory(err, path);
-    if (st == RG_OK) {
+    if (!st) {
         if (json_dumpf(o, f.f, JSON_INDENT(1) | JSON_SORT_KEYS) != 0) {
             rg_outfile_abort(&f);
             st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
@@ -64,7 +64,7 @@ rg_status rg_hf_open(rg_outfile *f, json_t *header, const char *path, rg_err *er
 {
     char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
     const rg_status st = text ? rg_outfile_open(f, path, err) : rg_no_memory(err, path);
-    if (st == RG_OK) {
+    if (!st) {
         const size_t len = strlen(text), padded = (len + 7) / 8 * 8;
         for (int i = 0; i < 8; i++) putc((int)(padded >> (8 * i) & 255), f->f);
         fprintf(f->f, "%-*s", (int)padded, text);

@@ -1,5 +1,5 @@
-/* Quantised modules (INT4, and INT8 of compressed-tensors) of Hugging Face directories: several tensors that
- * together are one linear weight. */
+/* Quantised modules (INT4; INT8 of compressed-tensors) of Hugging Face directories: several tensors are one
+ * linear weight. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,36 +36,35 @@ static const char *const part_names[P_COUNT] = {"codes", "zero points", "scales"
 static rg_status keep(
     rg_ckpt *c, rg_part p, const char *name, size_t len, const char *dtype, const rg_src *src)
 {
+    static const char *const want[P_COUNT] = {"I32", "I32", "F16, BF16 or F32", "I32", "I64"};
     if (p.kind == P_SCALES ? p.type == RG_FT_COUNT : p.kind == P_SHAPE ? !p.i64 && !p.i32 : !p.i32)
-        return rg_lacks(src, "tensor %.100s: %s of dtype %s, expected %s", name, part_names[p.kind], dtype,
-            p.kind == P_SCALES      ? "F16, BF16 or F32"
-                : p.kind == P_SHAPE ? "I64"
-                                    : "I32");
+        return rg_lacks(
+            src, "tensor %.100s: %s of dtype %s, expected %s", name, part_names[p.kind], dtype, want[p.kind]);
     if (!rg_grow(&c->part, &c->cap_parts, c->n_parts + 1, sizeof p) || !(p.module = strndup(name, len)))
         return rg_no_memory(src->err, src->name);
     c->part[c->n_parts++] = p;
     return RG_OK;
 }
 
-bool rg_parts_keep(rg_ckpt *c, const char *name, const char *dtype, int rank, const uint64_t *dim,
-    const void *data, uint64_t bytes, rg_status *st, rg_err *err)
+bool rg_parts_keep(rg_ckpt *c, const rg_raw_tensor *r, const char *dtype, rg_status *st, rg_err *err)
 {
-    const size_t len = strlen(name);
+    const size_t len = r->name_len;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
         const size_t n = strlen(tails[i].tail);
-        if (tails[i].scheme != (int)c->scheme.kind || len <= n || strcmp(name + len - n, tails[i].tail) != 0)
+        if (tails[i].scheme != (int)c->scheme.kind || len <= n ||
+            strcmp(r->name + len - n, tails[i].tail) != 0)
             continue;
         rg_part p = {.kind = tails[i].kind,
-            .rank = rank,
-            .dim = {rank > 0 ? dim[0] : 0, rank > 1 ? dim[1] : 0},
-            .data = data,
-            .bytes = bytes,
+            .rank = r->rank,
+            .dim = {r->dim[0], r->dim[1]},
+            .data = r->data,
+            .bytes = r->bytes,
             .type = RG_FT_COUNT,
             .i32 = strcmp(dtype, "I32") == 0,
             .i64 = strcmp(dtype, "I64") == 0};
         for (int t = 0; t < RG_FT_COUNT; t++) /* F32, F16 or BF16: those that are not blocks */
             if (rg_ftypes[t].block == 1 && strcmp(dtype, rg_ftypes[t].name) == 0) p.type = (rg_ftype)t;
-        *st = keep(c, p, name, len - n, dtype, &(rg_src){c->path, err});
+        *st = keep(c, p, r->name, len - n, dtype, &(rg_src){c->path, err});
         return true;
     }
     return false;
@@ -86,25 +85,15 @@ static int by_module(const void *a, const void *b)
     return d ? d : (int)x->kind - (int)y->kind;
 }
 
-static bool is_shape(const rg_part *p, int64_t rows, int64_t cols)
+static rg_status check_shape(const rg_part *p, int64_t rows, int64_t cols, const rg_src *src)
 {
-    return p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols;
-}
-
-static rg_status bad_shape(const rg_part *p, int64_t rows, int64_t cols, const rg_src *src)
-{
+    if (p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols) return RG_OK;
     return rg_bad(src, "module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", p->module,
         part_names[p->kind], (unsigned long long)p->dim[0], (unsigned long long)p->dim[1], p->rank,
         (long long)rows, (long long)cols);
 }
 
-static int32_t int_at(const unsigned char *p, int64_t i)
-{
-    p += 4 * i;
-    return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-}
-
-/* g_idx: kept only where a column is not in group column / group size. */
+/* g_idx: kept only if some column is not in group column / group size. */
 static rg_status read_index(rg_grid *g, const rg_part *p, const rg_src *src)
 {
     if (p->rank != 1 || p->dim[0] != (uint64_t)g->in)
@@ -112,8 +101,8 @@ static rg_status read_index(rg_grid *g, const rg_part *p, const rg_src *src)
             (unsigned long long)p->dim[0], (long long)g->in);
     bool plain = true, unset = true;
     for (int64_t i = 0; i < g->in; i++) {
-        const int32_t k = int_at(p->data, i);
-        unset &= k == -1; /* compressed-tensors writes -1 where there is no order */
+        const int32_t k = (int32_t)rg_get32(p->data, i);
+        unset &= k == -1; /* compressed-tensors' "no order" */
         if (unset) continue;
         if (k < 0 || k >= g->groups)
             return rg_bad(src, "module %.100s: g_idx[%lld] is %d, expected 0 to %lld", p->module,
@@ -123,7 +112,7 @@ static rg_status read_index(rg_grid *g, const rg_part *p, const rg_src *src)
     if (unset || plain) return RG_OK;
     g->g_idx = malloc((size_t)g->in * sizeof *g->g_idx);
     if (!g->g_idx) return rg_no_memory(src->err, src->name);
-    for (int64_t i = 0; i < g->in; i++) g->g_idx[i] = int_at(p->data, i);
+    for (int64_t i = 0; i < g->in; i++) g->g_idx[i] = (int32_t)rg_get32(p->data, i);
     return RG_OK;
 }
 
@@ -133,15 +122,15 @@ static rg_status check_weight_shape(const rg_part *p, const rg_grid *g, const rg
     const int step = p->i64 ? 2 : 1;
     if (p->rank == 1 && p->dim[0] == 2)
         for (int i = 0; i < 2; i++)
-            v[i] = (int64_t)(uint32_t)int_at(p->data, i * step) |
-                (p->i64 ? (int64_t)int_at(p->data, 2 * i + 1) * ((int64_t)1 << 32) : 0);
+            v[i] = (int64_t)(rg_get32(p->data, i * step) |
+                (p->i64 ? (uint64_t)rg_get32(p->data, 2 * i + 1) << 32 : 0));
     if (v[0] != g->out || v[1] != g->in)
         return rg_bad(src, "module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]",
             p->module, (long long)v[0], (long long)v[1], (long long)g->out, (long long)g->in);
     return RG_OK;
 }
 
-/* Shapes of all parts against the module's [out, in], which the configuration says. */
+/* All parts' shapes against the module's [out, in] in the configuration. */
 static rg_status fill(
     rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
 {
@@ -150,38 +139,34 @@ static rg_status fill(
     rg_status st;
     if (!q || !s || (!z && !packed))
         return rg_bad(src, "module %.100s: its %s are missing", module,
-            !q       ? "codes"
-                : !s ? "scales"
-                     : "zero points");
+            part_names[!q ? P_CODES
+                    : !s  ? P_SCALES
+                          : P_ZEROS]);
     if (z && g->kind == RG_GRID_PACKED8)
         return rg_lacks(src, "module %.100s: zero points beside 8-bit codes are not supported", module);
     const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, g->kind == RG_GRID_PACKED8 ? 4 : 8);
     if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
         return rg_bad(src, "module %.100s: [%lld, %lld] is not a multiple of 8", q->module, (long long)g->out,
             (long long)g->in);
-    const int64_t q_rows = g->kind == RG_GRID_AWQ ? g->in
-        : packed                                  ? g->out
-                                                  : words_in,
-                  q_cols = g->kind == RG_GRID_AWQ ? words_out
-        : packed                                  ? words_in
-                                                  : g->out;
-    if (!is_shape(q, q_rows, q_cols)) return bad_shape(q, q_rows, q_cols, src);
-    /* the number of groups is what the scales have; it must be a division of the columns into equal groups,
-     * the last perhaps short */
+    st = packed                  ? check_shape(q, g->out, words_in, src)
+        : g->kind == RG_GRID_AWQ ? check_shape(q, g->in, words_out, src)
+                                 : check_shape(q, words_in, g->out, src);
+    if (st) return st;
+    /* the scales say how many equal groups there are, the last perhaps short */
     g->groups = s->rank == 2 ? (int64_t)s->dim[packed] : -1;
-    if (g->groups < 1 || g->groups > g->in)
-        return bad_shape(s, packed ? g->out : -1, packed ? -1 : g->out, src);
+    if (g->groups < 1 || g->groups > g->in) g->groups = -1;
+    st = packed ? check_shape(s, g->out, g->groups, src) : check_shape(s, g->groups, g->out, src);
+    if (st) return st;
     const int64_t declared = c->scheme.group > 0 ? rg_min(c->scheme.group, g->in) : g->in;
-    /* compressed-tensors may declare several sizes: what the declared one does not explain, equal groups
-     * must */
+    /* compressed-tensors may declare several sizes: else equal groups must explain it */
     g->group = packed && rg_div_up(g->in, declared) != g->groups ? rg_div_up(g->in, g->groups) : declared;
     if (rg_div_up(g->in, g->group) != g->groups)
         return rg_bad(src, "module %.100s: %lld groups of scales for %lld columns in groups of %lld",
             s->module, (long long)g->groups, (long long)g->in, (long long)g->group);
-    if (!is_shape(s, packed ? g->out : g->groups, packed ? g->groups : g->out))
-        return bad_shape(s, packed ? g->out : g->groups, packed ? g->groups : g->out, src);
-    const int64_t z_rows = packed ? rg_div_up(g->out, 8) : g->groups, z_cols = packed ? g->groups : words_out;
-    if (z && !is_shape(z, z_rows, z_cols)) return bad_shape(z, z_rows, z_cols, src);
+    if (z)
+        st = packed ? check_shape(z, rg_div_up(g->out, 8), g->groups, src)
+                    : check_shape(z, g->groups, words_out, src);
+    if (st) return st;
     g->q = q->data;
     g->q_bytes = q->bytes;
     g->scale = s->data;
@@ -190,16 +175,14 @@ static rg_status fill(
     g->zero = z ? z->data : NULL;
     g->zero_bytes = z ? z->bytes : 0;
     g->zero_add = g->kind == RG_GRID_GPTQ && !c->scheme.gptq_v2;
-    if (part[P_SHAPE] && (st = check_weight_shape(part[P_SHAPE], g, src)) != RG_OK) return st;
-    if (part[P_INDEX] && (st = read_index(g, part[P_INDEX], src)) != RG_OK) return st;
+    if (part[P_SHAPE] && (st = check_weight_shape(part[P_SHAPE], g, src))) return st;
+    if (part[P_INDEX] && (st = read_index(g, part[P_INDEX], src))) return st;
     rg_grid_classify(g);
     return RG_OK;
 }
 
 static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
 {
-    static const rg_grid_kind kinds[] = {
-        [RG_SCHEME_AWQ] = RG_GRID_AWQ, [RG_SCHEME_GPTQ] = RG_GRID_GPTQ, [RG_SCHEME_PACKED] = RG_GRID_PACKED};
     char name[160];
     rg_site site;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
@@ -208,12 +191,14 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
             src, "module %.100s is quantised, but is not a linear layer of a Llama model", module);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_no_memory(src->err, src->name);
-    g->kind =
-        c->scheme.kind == RG_SCHEME_PACKED && c->scheme.bits == 8 ? RG_GRID_PACKED8 : kinds[c->scheme.kind];
+    g->kind = c->scheme.kind == RG_SCHEME_AWQ ? RG_GRID_AWQ
+        : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
+        : c->scheme.bits == 8                 ? RG_GRID_PACKED8
+                                              : RG_GRID_PACKED;
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
     rg_status st = fill(c, g, part, module, src);
-    if (st == RG_OK) {
+    if (!st) {
         const rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,
             .type = RG_FT_INT4,
@@ -224,7 +209,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
             .grid = g};
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }
-    if (st != RG_OK) rg_grid_free(g);
+    if (st) rg_grid_free(g);
     return st;
 }
 
@@ -233,7 +218,7 @@ rg_status rg_parts_bind(rg_ckpt *c, rg_err *err)
     const rg_src src = {c->path, err};
     rg_status st = RG_OK;
     if (c->n_parts) qsort(c->part, c->n_parts, sizeof *c->part, by_module);
-    for (size_t i = 0; i < c->n_parts && st == RG_OK;) {
+    for (size_t i = 0; i < c->n_parts && !st;) {
         const rg_part *part[P_COUNT] = {0};
         const char *module = c->part[i].module;
         for (; i < c->n_parts && strcmp(c->part[i].module, module) == 0; i++) {

@@ -29,8 +29,7 @@ rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, const float *const
         if (!v->rope_freqs) goto fail;
         memcpy(v->rope_freqs, c->rope_freqs, bytes);
     }
-    for (int s = 0; s < RG_SITE_COUNT;
-         s++) { /* the order of sites.def is the order that rg_ckpt_find wants */
+    for (int s = 0; s < RG_SITE_COUNT; s++) { /* in the order of sites.def, which rg_ckpt_find wants */
         const bool in_layer = rg_site_in_layer(s), embd = s == RG_SITE_TOKEN_EMBD,
                    norm = s == RG_SITE_OUTPUT_NORM;
         if (rg_site_rows(s) == RG_EXT_NONE || (in_layer ? !weight[s] : !embd && !norm)) continue;

@@ -1,4 +1,4 @@
-/* llama2.c .bin files: the legacy export (seven integers, no magic), version 1 (f32) and version 2 (int8 in
+/* llama2.c .bin files: the legacy export (seven integers, no magic), version 1 (f32), version 2 (int8 in
  * groups). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +8,11 @@
 
 enum { MAGIC = 0x616b3432, HEADER = 256 };
 
-/* Where the reader stands. */
 typedef struct reader {
     rg_ckpt *c;
     rg_src src;
     rg_cursor cur;
-    int64_t group; /* 0: f32; else int8 codes, then a scale per that many of them */
+    int64_t group; /* 0: f32; else a scale per that many int8 codes */
 } reader;
 
 /* The codes of a tensor and their scales, or its floats. */
@@ -47,7 +46,7 @@ static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t co
     return RG_OK;
 }
 
-/* Takes the tensor of every layer (or the one outside layers) in turn. */
+/* Takes a site's tensors, of every layer in turn. */
 static rg_status take(reader *rd, rg_site site)
 {
     rg_ckpt *c = rd->c;
@@ -62,10 +61,10 @@ static rg_status take(reader *rd, rg_site site)
         rg_status st = take_data(rd, &r, rows, cols, rd->group && rg_site_op(site) != RG_OP_RMSNORM);
         r.name = name;
         r.name_len = strlen(name);
-        if (st == RG_OK && rd->cur.bad)
+        if (!st && rd->cur.bad)
             st = rg_bad(&rd->src, "the file ends inside %s: truncated, or not a llama2.c checkpoint", name);
-        if (st == RG_OK) st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, rd->src.err);
-        if (st != RG_OK) {
+        if (!st) st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, rd->src.err);
+        if (st) {
             rg_grid_free((rg_grid *)(uintptr_t)r.grid);
             return st;
         }
@@ -73,7 +72,7 @@ static rg_status take(reader *rd, rg_site site)
     return RG_OK;
 }
 
-/* Seven integers; v0 marks untied models by a negative vocabulary, the others by a byte. */
+/* Seven integers; untied models: a negative vocabulary in v0, a byte later. */
 static void read_header(rg_config *g, rg_cursor *cur, uint32_t first, int version)
 {
     g->dim = (int32_t)first;
@@ -108,10 +107,10 @@ static rg_status take_model(reader *r, int version)
 {
     const rg_config *g = &r->c->cfg;
     rg_status st = RG_OK;
-    for (int i = 0; i < N_SITES && st == RG_OK; i++) st = take(r, (version ? later : legacy)[i]);
+    for (int i = 0; i < N_SITES && !st; i++) st = take(r, (version ? later : legacy)[i]);
     /* tables of cosines and sines: we compute our own */
-    if (st == RG_OK && !version) rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim);
-    return st == RG_OK && !g->tied ? take(r, RG_SITE_OUTPUT) : st;
+    if (!st && !version) rg_cur_take(&r->cur, 4u * (uint64_t)g->ctx_train * (uint64_t)g->head_dim);
+    return !st && !g->tied ? take(r, RG_SITE_OUTPUT) : st;
 }
 
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)
@@ -135,14 +134,14 @@ rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err)
         return rg_bad(
             &r.src, "%zu bytes: not a checkpoint that Ridge knows (GGUF, safetensors, llama2.c)", f->size);
     snprintf(c->format, sizeof c->format, "llama2.c v%d", version);
-    if ((st = rg_config_check(&c->cfg, c->path, err)) != RG_OK)
+    if ((st = rg_config_check(&c->cfg, c->path, err)))
         return version
             ? st
             : rg_bad(&r.src,
                   "not a checkpoint that Ridge knows (GGUF, safetensors, or llama2.c with a sane header)");
     if (version == 2 && (r.group < 1 || r.group > 1 << 20))
         return rg_bad(&r.src, "groups of %lld, expected 1 or more", (long long)r.group);
-    if ((st = take_model(&r, version)) != RG_OK) return st;
+    if ((st = take_model(&r, version))) return st;
     if (r.cur.bad || r.cur.p != r.cur.end)
         return rg_bad(&r.src,
             "%zu bytes, but the header describes %s: truncated, or not a llama2.c checkpoint", f->size,

@@ -1,4 +1,4 @@
-/* Hugging Face directories: config.json beside one safetensors file, or several with an index. */
+/* Hugging Face directories: config.json and one safetensors file, or several with an index. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { MAX_HEADER = 100 << 20, MAX_TENSORS = 1 << 16 };
 
-/* The element types of the format; those we cannot load have ftype -1. */
+/* The format's element types; ftype -1: we cannot load it. */
 static const struct {
     const char *name;
     int ftype, bytes;
@@ -20,11 +20,14 @@ static const struct {
 static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e,
     rg_range *s, const rg_src *src)
 {
-    const json_t *shape = json_object_get(e, "shape"), *off = json_object_get(e, "data_offsets");
-    const char *dtype = json_string_value(json_object_get(e, "dtype"));
+    json_t *shape;
+    const char *dtype;
+    json_int_t begin, end;
     const uint64_t size = f->size - data;
     rg_raw_tensor r = {.name = name, .name_len = strlen(name)};
-    if (!json_is_array(shape) || !json_is_array(off) || json_array_size(off) != 2 || !dtype)
+    if (json_unpack(e, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin,
+            &end) != 0 ||
+        !json_is_array(shape))
         return rg_bad(src, "tensor %.100s: dtype, shape or data_offsets missing", name);
     int t = -1;
     for (int i = 0; i < (int)(sizeof types / sizeof *types); i++)
@@ -32,34 +35,31 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     if (t < 0) return rg_bad(src, "tensor %.100s: unknown dtype %.32s", name, dtype);
     uint64_t n = (uint64_t)types[t].bytes;
     for (size_t i = 0; i < json_array_size(shape); i++) {
-        const json_t *d = json_array_get(shape, i);
-        if (!json_is_integer(d) || json_integer_value(d) < 0 ||
-            !rg_mul_ok(n, (uint64_t)json_integer_value(d), &n))
+        const json_t *v = json_array_get(shape, i);
+        const json_int_t d = json_is_integer(v) ? json_integer_value(v) : -1;
+        if (d < 0 || !rg_mul_ok(n, (uint64_t)d, &n))
             return rg_bad(src, "tensor %.100s: impossible shape", name);
-        if (i < 4) r.dim[i] = (uint64_t)json_integer_value(d);
+        if (i < 4) r.dim[i] = (uint64_t)d;
     }
-    const json_t *b = json_array_get(off, 0), *x = json_array_get(off, 1);
-    if (!json_is_integer(b) || !json_is_integer(x) || json_integer_value(b) < 0 ||
-        json_integer_value(x) < json_integer_value(b) || (uint64_t)json_integer_value(x) > size)
+    if (begin < 0 || end < begin || (uint64_t)end > size)
         return rg_bad(src, "tensor %.100s: data_offsets outside the %llu bytes of data", name,
             (unsigned long long)size);
-    *s = (rg_range){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(x)};
+    *s = (rg_range){(uint64_t)begin, (uint64_t)end};
     if (s->end - s->begin != n)
-        return rg_bad(src, "tensor %.100s: %llu bytes, but its shape and dtype need %llu", name,
-            (unsigned long long)(s->end - s->begin), (unsigned long long)n);
+        return rg_bad(src, "tensor %.100s: %lld bytes, but its shape and dtype need %llu", name, end - begin,
+            (unsigned long long)n);
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
     r.data = f->data + data + s->begin;
     r.bytes = n;
     rg_status kept = RG_OK;
-    if (rg_parts_keep(c, name, dtype, r.rank, r.dim, r.data, n, &kept, src->err)) return kept;
+    if (rg_parts_keep(c, &r, dtype, &kept, src->err)) return kept;
     if (types[t].ftype < 0)
         return rg_lacks(src, "tensor %.100s has dtype %s, expected F32, F16 or BF16", name, dtype);
     r.type = (rg_ftype)types[t].ftype;
     return rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
 }
 
-/* The tensors must cover the data exactly: a hole or an overlap means that the header and the data do not
- * belong together. */
+/* The tensors must cover the data: with a hole or an overlap, header and data do not belong together. */
 static rg_status check_cover(rg_range *s, size_t n, uint64_t size, const rg_src *src)
 {
     uint64_t at = 0;
@@ -85,7 +85,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     json_t *root = NULL, *e;
     rg_range *s = NULL;
     rg_status st = rg_ckpt_map(c, path, &f, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_cursor cur = {.p = f->data, .end = f->data + f->size};
     const uint64_t n = rg_cur_u64(&cur);
     if (cur.bad || n > MAX_HEADER || n > f->size - 8)
@@ -107,7 +107,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     const char *name;
     json_object_foreach (root, name, e) {
         if (strcmp(name, "__metadata__") == 0) continue;
-        if ((st = read_entry(c, f, 8 + n, name, e, &s[used], &src)) != RG_OK) goto out;
+        if ((st = read_entry(c, f, 8 + n, name, e, &s[used], &src))) goto out;
         used++;
     }
     st = check_cover(s, used, f->size - 8 - n, &src);
@@ -141,7 +141,7 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
         char *p = rg_path_join(dir, file);
         st = p ? load_file(c, p, err) : rg_no_memory(err, index);
         free(p);
-        if (st != RG_OK) goto out;
+        if (st) goto out;
     }
 out:
     json_decref(seen);
@@ -153,7 +153,7 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
 {
     snprintf(c->format, sizeof c->format, "safetensors");
     rg_status st = rg_config_from_json(&c->cfg, &c->scheme, dir, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     char *single = rg_path_join(dir, "model.safetensors"),
          *index = rg_path_join(dir, "model.safetensors.index.json");
     if (!single || !index)
@@ -169,7 +169,7 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
             err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
     free(single);
     free(index);
-    if (st == RG_OK) st = rg_parts_bind(c, err);
-    if (st == RG_OK) rg_ckpt_find_tokenizer(c, dir, false);
+    if (!st) st = rg_parts_bind(c, err);
+    if (!st) rg_ckpt_find_tokenizer(c, dir, false);
     return st;
 }

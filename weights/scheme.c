@@ -1,17 +1,12 @@
-/* Which quantisation a checkpoint declares: AWQ (gemm), GPTQ, compressed-tensors (pack-quantized). Cousins
- * are refused by name. */
+/* The quantisation of a checkpoint: AWQ (gemm), GPTQ, compressed-tensors (pack-quantized). Cousins are
+ * refused by name. */
 #include "weights/scheme.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
 
 static int64_t whole(const json_t *o, const char *key, int64_t fallback)
 {
@@ -27,13 +22,10 @@ static rg_status check_group(int64_t g, const rg_src *src)
 
 static rg_status read_awq(rg_scheme *s, const json_t *q, const rg_src *src)
 {
-    const char *version = text(q, "version");
-    char lower[32] = "";
-    for (size_t i = 0; version[i] && i + 1 < sizeof lower; i++)
-        lower[i] = (char)(version[i] >= 'A' && version[i] <= 'Z' ? version[i] + 32 : version[i]);
+    const char *version = rg_text_of(q, "version");
     const int64_t bits = whole(q, "bits", whole(q, "w_bit", 4));
     if (bits != 4) return rg_lacks(src, "AWQ with %lld bits, expected 4", (long long)bits);
-    if (*lower && strcmp(lower, "gemm") != 0)
+    if (*version && strcasecmp(version, "gemm") != 0)
         return rg_lacks(src,
             "AWQ version '%.30s' packs rows in another order; expected gemm: convert it, or use the "
             "16-bit checkpoint",
@@ -48,7 +40,7 @@ static rg_status read_awq(rg_scheme *s, const json_t *q, const rg_src *src)
 static rg_status read_gptq(rg_scheme *s, const json_t *q, const rg_src *src)
 {
     const int64_t bits = whole(q, "bits", 4);
-    const char *format = text(q, "checkpoint_format");
+    const char *format = rg_text_of(q, "checkpoint_format");
     if (bits != 4) return rg_lacks(src, "GPTQ with %lld bits, expected 4", (long long)bits);
     if (*format && strcmp(format, "gptq") != 0 && strcmp(format, "gptq_v2") != 0)
         return rg_lacks(src, "GPTQ checkpoint_format '%.30s', expected gptq or gptq_v2", format);
@@ -63,7 +55,7 @@ static rg_status read_gptq(rg_scheme *s, const json_t *q, const rg_src *src)
 static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src *src)
 {
     const int64_t bits = whole(w, "num_bits", 8);
-    const char *type = text(w, "type"), *strategy = text(w, "strategy");
+    const char *type = rg_text_of(w, "type"), *strategy = rg_text_of(w, "strategy");
     if (strcmp(type, "int") != 0 && *type)
         return rg_lacks(src,
             "compressed-tensors weights of type '%.30s' with %lld bits, expected int with 4 or 8", type,
@@ -86,8 +78,8 @@ static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src 
 
 static rg_status read_compressed(rg_scheme *s, const json_t *q, const rg_src *src)
 {
-    const char *format = text(q, "format"), *sparse = text(json_object_get(q, "sparsity_config"), "format"),
-               *name;
+    const char *format = rg_text_of(q, "format"),
+               *sparse = rg_text_of(json_object_get(q, "sparsity_config"), "format"), *name;
     json_t *groups = json_object_get(q, "config_groups"), *g;
     if (strcmp(format, "pack-quantized") != 0)
         return rg_lacks(
@@ -97,12 +89,11 @@ static rg_status read_compressed(rg_scheme *s, const json_t *q, const rg_src *sr
     json_object_foreach (groups, name, g) {
         if (json_is_object(json_object_get(g, "input_activations")))
             return rg_lacks(src,
-                "compressed-tensors %.40s quantises activations too: not supported; expected weights "
-                "only",
+                "compressed-tensors %.40s quantises activations too: not supported; expected weights only",
                 name);
         const json_t *w = json_object_get(g, "weights");
         const rg_status st = read_group_weights(s, w, src);
-        if (st != RG_OK) return st;
+        if (st) return st;
         if (s->group == 0) s->group = whole(w, "group_size", 0);
     }
     if (s->kind != RG_SCHEME_PACKED)
@@ -110,20 +101,17 @@ static rg_status read_compressed(rg_scheme *s, const json_t *q, const rg_src *sr
     return RG_OK;
 }
 
-rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir, rg_err *err)
+rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir, const rg_src *config)
 {
-    char *path = rg_path_join(dir, "config.json"), *beside = rg_path_join(dir, "quantize_config.json");
+    char *beside = rg_path_join(dir, "quantize_config.json");
     json_t *own = NULL;
     const json_t *q = json_object_get(root, "quantization_config");
     rg_status st = RG_OK;
     *s = (rg_scheme){0};
-    if (!path || !beside) {
-        st = rg_no_memory(err, dir);
-        goto out;
-    }
+    if (!beside) return rg_no_memory(config->err, dir);
     /* the old key of compressed-tensors */
     if (!json_is_object(q)) q = json_object_get(root, "compression_config");
-    rg_src src = {path, err};
+    rg_src src = *config;
     if (!json_is_object(q)) { /* AutoGPTQ and early AutoAWQ wrote a file of their own */
         json_error_t je;
         if (access(beside, R_OK) != 0) goto out;
@@ -134,7 +122,7 @@ rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir,
             goto out;
         }
     }
-    const char *method = text(q, "quant_method");
+    const char *method = rg_text_of(q, "quant_method");
     if (strcmp(method, "awq") == 0 ||
         (!*method && (json_object_get(q, "w_bit") || json_object_get(q, "zero_point"))))
         st = read_awq(s, q, &src);
@@ -149,7 +137,6 @@ rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir,
             method);
 out:
     json_decref(own);
-    free(path);
     free(beside);
     return st;
 }

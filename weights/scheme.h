@@ -1,5 +1,4 @@
-/* quantization_config of config.json. Apart from ckpt_impl.h because it knows jansson. Private to
- * weights/. */
+/* quantization_config of config.json; apart, because it knows jansson. Private to weights/. */
 #ifndef RG_SCHEME_H
 #define RG_SCHEME_H
 
@@ -7,8 +6,14 @@
 
 #include "weights/ckpt_impl.h"
 
-/* From config.json (root), or from quantize_config.json in dir where config.json is silent. Schemes that we
- * cannot read are refused by name. */
-rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir, rg_err *err);
+/* "" if the member is no string. */
+static inline const char *rg_text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+/* From config.json (root, config), or quantize_config.json in dir. Schemes we lack are refused by name. */
+rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir, const rg_src *config);
 
 #endif

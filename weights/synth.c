@@ -1,5 +1,4 @@
-/* Random weights: every row is a function of the seed, the tensor and the row, so the order of writing does
- * not matter and the same seed gives the same model in every format. */
+/* Random weights. Every row is a function of seed, tensor and row, whatever the order and the format. */
 #include "weights/synth.h"
 
 #include <math.h>
@@ -48,8 +47,6 @@ void rg_shape_config(const rg_shape *s, rg_config *c)
     }
 }
 
-/* ---- numbers ---- */
-
 static uint64_t mix(uint64_t z) /* splitmix64 */
 {
     z += 0x9e3779b97f4a7c15u;
@@ -58,7 +55,7 @@ static uint64_t mix(uint64_t z) /* splitmix64 */
     return z ^ (z >> 31);
 }
 
-/* Normal numbers by the method of Box and Muller; NULL without memory. */
+/* Normal numbers (Box and Muller); NULL without memory. */
 static float *unit_normals(void)
 {
     float *unit = malloc(RG_SYNTH_TABLE * sizeof *unit);
@@ -71,14 +68,13 @@ static float *unit_normals(void)
     return unit;
 }
 
-/* Normal values of the tensor's scale, drawn by 16-bit index: one multiplication gives four weights. */
+/* Normal values by 16-bit index: one multiplication gives four weights. */
 typedef struct table {
     float f32[RG_SYNTH_TABLE];
     uint16_t u16[RG_SYNTH_TABLE]; /* the same in the 16-bit type of the file */
 } table;
 
-/* model_type: the type of the linear weights; norms that GGUF stores as F32 are rounded to it, as a Hugging
- * Face file does. */
+/* model_type: of the linear weights. GGUF's F32 norms are rounded to it, as in a Hugging Face file. */
 static void fill_table(table *t, const float *unit, float mean, float std, rg_ftype model_type)
 {
     for (int i = 0; i < RG_SYNTH_TABLE; i++) {
@@ -89,8 +85,8 @@ static void fill_table(table *t, const float *unit, float mean, float std, rg_ft
     }
 }
 
-/* Standard deviations that keep activations near 1: a product of k terms by 1/sqrt(k); what is added to the
- * residual stream by less, so that it does not grow with depth. Norms scatter about 1. */
+/* Deviations that keep activations near 1: 1/sqrt(k) for k terms; less into the residual stream, so that it
+ * does not grow with depth. Norms scatter about 1. */
 static void scale_of(const rg_config *c, const rg_file_tensor *t, float *mean, float *std)
 {
     *mean = 0.0f;
@@ -120,12 +116,6 @@ static void row_indices(uint16_t *idx, int64_t n, uint64_t key)
     for (; i < n; i++) idx[i] = (uint16_t)mix(key + (uint64_t)i);
 }
 
-static void put16(unsigned char *p, uint16_t v)
-{
-    p[0] = (unsigned char)(v & 255);
-    p[1] = (unsigned char)(v >> 8);
-}
-
 static float largest(const float *x, int n)
 {
     float m = 0.0f;
@@ -134,13 +124,13 @@ static float largest(const float *x, int n)
     return m;
 }
 
-/* GGUF's own rounding: Q8_0 d = max|x| / 127; Q4_0 d = the value of largest magnitude / -8. */
+/* As GGUF: Q8_0 d = max|x| / 127; Q4_0 d = the value of largest magnitude / -8. */
 static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype type)
 {
     for (int64_t b = 0; b < n; b += 32, dst += rg_ftypes[type].bytes) {
         const float m = largest(x + b, 32), d = type == RG_FT_Q8_0 ? fabsf(m) / 127.0f : m / -8.0f,
                     inv = d != 0.0f ? 1.0f / d : 0.0f;
-        put16(dst, rg_f32_to_f16(d));
+        rg_put_le(dst, rg_f32_to_f16(d), 2);
         for (int i = 0; type == RG_FT_Q8_0 && i < 32; i++)
             dst[2 + i] = (unsigned char)(int8_t)lrintf(x[b + i] * inv);
         for (int i = 0; type == RG_FT_Q4_0 && i < 16; i++) {
@@ -154,7 +144,7 @@ static void make_row(
     unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type, int64_t n)
 {
     if (type == RG_FT_F16 || type == RG_FT_BF16) {
-        for (int64_t i = 0; i < n; i++) put16(dst + 2 * i, t->u16[idx[i]]);
+        for (int64_t i = 0; i < n; i++) rg_put_le(dst + 2 * i, t->u16[idx[i]], 2);
         return;
     }
     for (int64_t i = 0; i < n; i++) tmp[i] = t->f32[idx[i]];
@@ -183,7 +173,7 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     fill_table(tab, j->unit, mean, std, j->type);
     const int64_t hd = j->naming == RG_NAMES_GGUF && rg_site_rotated(t->site) ? j->c->head_dim : 0;
     const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
-    for (int64_t r = 0; r < t->rows && st == RG_OK; r += per) {
+    for (int64_t r = 0; r < t->rows && !st; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
         for (int64_t i = 0; i < n; i++) {
             row_indices(idx, t->cols, key + (uint64_t)rg_our_row(r + i, hd));
@@ -204,8 +194,6 @@ out:
     return st;
 }
 
-/* ---- vocabulary ---- */
-
 const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type)
 {
     static const char *const control[] = {"<unk>", "<s>", "</s>"};
@@ -222,8 +210,6 @@ const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type)
         snprintf(buf, 32, "\xe2\x96\x81w%lld", (long long)id);
     return buf;
 }
-
-/* ---- the list of tensors ---- */
 
 static rg_status list_tensors(rg_synth_job *j, rg_err *err)
 {
@@ -262,13 +248,13 @@ rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format form
         .user = user,
         .stop = stop};
     rg_status st = rg_config_check(c, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (!gguf && rg_ftypes[type].block > 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path,
             rg_ftypes[type].name);
     st = list_tensors(&j, err);
-    if (st == RG_OK && !(j.unit = unit_normals())) st = rg_no_memory(err, path);
-    if (st == RG_OK) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
+    if (!st && !(j.unit = unit_normals())) st = rg_no_memory(err, path);
+    if (!st) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);
     free(j.t);
     free(j.unit);
     return st;

@@ -1,4 +1,4 @@
-/* Random-weight checkpoints of named or given shapes, for speed work without a download. */
+/* Checkpoints of random weights, of named or given shapes: for speed work without a download. */
 #ifndef RG_SYNTH_H
 #define RG_SYNTH_H
 
@@ -22,11 +22,10 @@ void rg_shape_config(const rg_shape *s, rg_config *c);
 
 typedef enum rg_synth_format { RG_SYNTH_SAFETENSORS, RG_SYNTH_GGUF } rg_synth_format;
 
-/* Writes a checkpoint: safetensors into the directory `path` (made if missing; config.json, model.safetensors
- * and a small working tokenizer.json), or the GGUF file `path` (with an embedded vocabulary). type: F32, F16,
- * BF16; GGUF also Q8_0 and Q4_0. Weights are normal with a standard deviation that keeps activations near 1,
- * so logits stay finite; the same seed gives the same file. Atomic: nothing is left after an error or a stop
- * (RG_E_INTERRUPTED). */
+/* Writes safetensors into the directory `path` (made if missing; config.json, model.safetensors, a small
+ * working tokenizer.json), or the GGUF file `path` (vocabulary inside). type: F32, F16, BF16; GGUF also Q8_0,
+ * Q4_0. Weights are normal; activations stay near 1, logits finite. The same seed gives the same file.
+ * Nothing is left after an error or a stop (RG_E_INTERRUPTED). */
 rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed,
     const char *path, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 

@@ -35,18 +35,18 @@ rg_status rg_synth_gguf(rg_synth_job *j, const char *path, rg_err *err)
 {
     rg_outfile o;
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_gguf_writer w;
     rg_gguf_begin(&w, o.f, j->c, NULL, j->n);
     if (j->c->vocab >= RG_SYNTH_MIN_VOCAB && !put_vocab(&w, j->c->vocab)) st = rg_no_memory(err, path);
     rg_gguf_infos(&w, j->t, j->n);
-    for (size_t i = 0; i < j->n && st == RG_OK; i++) {
+    for (size_t i = 0; i < j->n && !st; i++) {
         st = rg_synth_rows(j, &j->t[i], o.f, path, err);
         w.at += rg_file_bytes(&j->t[i]);
         rg_gguf_pad(&w);
     }
-    if (st == RG_OK) st = rg_gguf_end(&w, path, err);
-    if (st == RG_OK) return rg_outfile_commit(&o, err);
+    if (!st) st = rg_gguf_end(&w, path, err);
+    if (!st) return rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }

@@ -18,14 +18,14 @@ typedef struct rg_synth_job {
     enum rg_naming naming;
     size_t n;
     uint64_t total, done; /* bytes of tensor data */
-    float *unit;          /* [RG_SYNTH_TABLE] normal numbers that all tensors draw from */
+    float *unit;          /* [RG_SYNTH_TABLE] normal numbers for all tensors */
 } rg_synth_job;
 
-/* Writes the tensor's rows in file order; checks the stop flag and reports progress. */
+/* Rows in file order; checks the stop flag, reports progress. */
 rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const char *path, rg_err *err);
 
-/* Piece of a token of the synthetic vocabulary (259 control and byte tokens, "_" and printable ASCII, then
- * fillers) and its GGUF type. */
+/* A token of the synthetic vocabulary (259 control and byte tokens, "_" and printable ASCII, fillers) and its
+ * GGUF type. */
 const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type);
 enum { RG_SYNTH_TABLE = 1 << 16 };
 enum { RG_SYNTH_MIN_VOCAB = 3 + 256 + 1 + 95 };

@@ -8,7 +8,7 @@
 #include "weights/hf_write.h"
 #include "weights/synth_impl.h"
 
-/* A byte-fallback BPE without merges: text becomes characters, and bytes where there is no character. */
+/* A byte-fallback BPE without merges: characters, else bytes. */
 static json_t *tokenizer_json(const rg_synth_job *j)
 {
     json_t *vocab = json_object(), *added = json_array();
@@ -51,8 +51,8 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
             t->cols, &at, (int64_t)rg_file_bytes(t));
     }
     rg_status st = rg_hf_open(&f, header, path, err);
-    for (size_t i = 0; i < j->n && st == RG_OK; i++) st = rg_synth_rows(j, &j->t[i], f.f, path, err);
-    if (st == RG_OK) st = rg_outfile_commit(&f, err);
+    for (size_t i = 0; i < j->n && !st; i++) st = rg_synth_rows(j, &j->t[i], f.f, path, err);
+    if (!st) st = rg_outfile_commit(&f, err);
     rg_outfile_abort(&f);
     return st;
 }
@@ -63,22 +63,21 @@ rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
          *data = rg_path_join(dir, "model.safetensors");
     rg_status st = config && tok && data ? RG_OK : rg_no_memory(err, dir);
     bool made = false;
-    if (st == RG_OK && mkdir(dir, 0777) == 0)
+    if (!st && mkdir(dir, 0777) == 0)
         made = true;
-    else if (st == RG_OK && errno != EEXIST)
+    else if (!st && errno != EEXIST)
         st = rg_fail(err, RG_E_FILE, "%s: cannot make the directory: %s", dir, strerror(errno));
     /* the configuration comes last: a directory without it is no checkpoint */
-    if (st == RG_OK && unlink(config) != 0 && errno != ENOENT)
+    if (!st && unlink(config) != 0 && errno != ENOENT)
         st = rg_fail(err, RG_E_FILE, "%s: cannot replace: %s", config, strerror(errno));
     const char *done[2] = {NULL, NULL};
-    if (st == RG_OK && (st = write_tensors(j, data, err)) == RG_OK) done[0] = data;
-    if (st == RG_OK && j->c->vocab >= RG_SYNTH_MIN_VOCAB &&
-        (st = rg_hf_write_json(tokenizer_json(j), tok, err)) == RG_OK)
+    if (!st && !(st = write_tensors(j, data, err))) done[0] = data;
+    if (!st && j->c->vocab >= RG_SYNTH_MIN_VOCAB && !(st = rg_hf_write_json(tokenizer_json(j), tok, err)))
         done[1] = tok;
-    if (st == RG_OK) st = rg_hf_write_json(rg_hf_config(j->c, j->type, 1, 2), config, err);
-    for (int i = 0; st != RG_OK && i < 2; i++) /* nothing of ours stays behind */
+    if (!st) st = rg_hf_write_json(rg_hf_config(j->c, j->type, 1, 2), config, err);
+    for (int i = 0; st && i < 2; i++) /* nothing of ours stays behind */
         if (done[i]) unlink(done[i]);
-    if (st != RG_OK && made) rmdir(dir);
+    if (st && made) rmdir(dir);
     free(config);
     free(tok);
     free(data);

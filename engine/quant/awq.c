@@ -1,6 +1,6 @@
-/* Second moments of activations, and activation-aware scales: channels whose activations are large get finer
- * steps, because their weights are multiplied before rounding and the activations divided by as much (J. Lin
- * et al., AWQ, 2023). */
+/* Second moments of activations, and activation-aware scales (J. Lin et al., AWQ, 2023): a channel with large
+ * activations gets finer steps. Its weights are multiplied before rounding, its activations divided by as
+ * much. */
 #include "quant/quant.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 void rg_moments_add(const rg_ktab *t, float *h, int64_t ld, const float *xt, const float *x, int64_t ldx,
     int64_t m, int64_t k, int64_t r0, int64_t r1)
 {
-    /* columns in panels: the kernel's b stays in the private cache while the rows of H pass by */
+    /* panels of columns: the kernel's b stays in the private cache while the rows of H pass */
     enum { COLS = 128 };
     for (int64_t c = 0; c < k; c += COLS)
         t->mm(h + r0 * ld + c, ld, xt + r0 * m, m, x + c, ldx, r1 - r0, m, rg_min(COLS, k - c), true);

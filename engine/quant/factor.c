@@ -1,4 +1,4 @@
-/* The factor that GPTQ needs, through LAPACK (OpenBLAS brings it). The only file that knows LAPACK. */
+/* The factor of GPTQ, through LAPACK (OpenBLAS brings it). The only file that knows LAPACK. */
 #include "quant/quant.h"
 
 #include <math.h>
@@ -7,14 +7,13 @@
 
 #ifdef RIDGE_HAVE_LAPACK
 
-/* Fortran interface: column by column, so a lower triangle there is an upper one here. */
+/* Fortran works by columns: its lower triangle is our upper one. */
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
 void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info);
 
 bool rg_factor_available(void) { return true; }
 
-/* The lower triangle (of Fortran's view) of copy plus damp on the diagonal, factored, inverted, factored
- * again. */
+/* Fortran's lower triangle of h, damp added to the diagonal: factored, inverted, factored again. */
 static bool attempt(float *a, int64_t ld, int64_t k, const float *diag, float damp)
 {
     const int n = (int)k, lda = (int)ld;
@@ -37,8 +36,7 @@ bool rg_factor(float *h, int64_t ld, int64_t k, double damp, double *used)
     for (int64_t i = 0; i < k; i++) mean += (double)(diag[i] = h[i * ld + i]) / (double)k;
     if (!(mean > 0.0)) mean = 1.0;
     bool done = false;
-    /* row-wise the upper triangle is Fortran's lower one; the strictly lower one here stays as it was and
-     * restores the upper for another try */
+    /* our strictly lower triangle stays as it was and restores the upper one for another try */
     for (double d = damp; !done && d <= 101.0 * damp; d *= 10.0) {
         *used = d;
         done = attempt(h, ld, k, diag, (float)(d * mean));

@@ -1,6 +1,6 @@
-/* Second-order error compensation (E. Frantar et al., GPTQ, 2022): columns are rounded one after the other,
- * and what rounding one of them changes in the output is undone as well as possible by the columns that are
- * still free. With U^T U = H^-1, rounding column i by e moves the free columns j by -e U[i][j] / U[i][i]. */
+/* Second-order error compensation (E. Frantar et al., GPTQ, 2022). Columns are rounded in turn; the free
+ * columns undo what each one changed in the output. With U^T U = H^-1, rounding column i by e moves a free
+ * column j by -e U[i][j] / U[i][i]. */
 #include "quant/quant.h"
 
 #include <assert.h>
@@ -9,8 +9,8 @@
 
 static_assert(RG_Q_BLOCK % 128 == 0, "a block is a whole number of groups");
 
-/* Columns [b0, b1) of one row; errs[j]: minus the error of column b0 + j over U's diagonal, for the update of
- * what lies beyond. */
+/* Columns [b0, b1) of one row. errs[j], for the update beyond them: minus the error of column b0 + j over U's
+ * diagonal. */
 static void block_of_row(const rg_ktab *t, rg_qtensor *q, int64_t r, float *w, const float *u, int64_t ld,
     int64_t b0, int64_t b1, float *errs, rg_qstats *st)
 {

@@ -19,16 +19,15 @@ static float inverse(float s) { return s > 0.0f || s < 0.0f ? 1.0f / s : 0.0f; }
 uint8_t rg_q_round(rg_qkind kind, float w, uint16_t scale, uint16_t offset, int64_t *clipped)
 {
     const float inv = inverse(rg_f16_to_f32(scale));
-    const float lo = kind == RG_QK_SYM4 ? -8.0f
-        : kind == RG_QK_SYM8            ? -127.0f
-                                        : 0.0f,
-                hi = kind == RG_QK_SYM4 ? 7.0f
-        : kind == RG_QK_SYM8            ? 127.0f
-                                        : 15.0f;
+    static const float ends[][2] = {[RG_QK_SYM4] = {-8.0f, 7.0f},
+        [RG_QK_MIN4] = {0.0f, 15.0f},
+        [RG_QK_ZERO4] = {0.0f, 15.0f},
+        [RG_QK_SYM8] = {-127.0f, 127.0f}};
+    const float lo = ends[kind][0], hi = ends[kind][1];
     const float v = kind == RG_QK_MIN4 ? (w - rg_f16_to_f32(offset)) * inv
         : kind == RG_QK_ZERO4          ? w * inv + (float)offset
                                        : w * inv;
-    /* beyond the end by more than rounding to it would take */
+    /* beyond the end by more than the rounding */
     if (clipped) *clipped += v > hi + 0.5f || v < lo - 0.5f;
     const int q = (int)rintf(clamp(v, lo, hi));
     return (uint8_t)(kind == RG_QK_SYM4 ? q + 8 : q);
@@ -54,7 +53,7 @@ static float grid_error(rg_qkind kind, const float *w, int n, uint16_t scale, ui
     return e;
 }
 
-/* Whole zero points: the range, with zero in it, shrunk at both ends; the kernels have no such kind. */
+/* Whole zero points: the range, zero included, shrunk at both ends. The kernels have no such kind. */
 static void fit_zero(bool search, uint16_t *scale, uint16_t *offset, const float *w, int n)
 {
     enum { BELOW = 5, ABOVE = 8 };

@@ -46,12 +46,12 @@ rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_to
     if (len > RG_ADDED_MAX)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "tokenizer: an added token of %zu bytes, at most %d are supported", len, RG_ADDED_MAX);
-    if (a->n_nodes == 0 && (st = new_node(a, 0, &at, err)) != RG_OK) return st;
+    if (a->n_nodes == 0 && (st = new_node(a, 0, &at, err))) return st;
     for (size_t i = 0; i < len; i++) {
         const unsigned char byte = (unsigned char)content[i];
         uint32_t next = step(a, at, byte);
         if (!next) {
-            if ((st = new_node(a, byte, &next, err)) != RG_OK) return st;
+            if ((st = new_node(a, byte, &next, err))) return st;
             if (at == 0) {
                 a->root[byte] = next;
             } else {
@@ -68,7 +68,7 @@ rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_to
     return RG_OK;
 }
 
-/* Where the character that ends at `at` begins; at itself if none does. */
+/* Where the character before `at` begins; at itself if there is none. */
 static size_t char_before(const unsigned char *p, size_t from, size_t at)
 {
     size_t i = at;

@@ -1,5 +1,4 @@
-/* Added tokens: found in the text before anything else, leftmost first, the longest of those that start
- * together. */
+/* Added tokens: found before anything else, leftmost first, of those that start together the longest. */
 #ifndef RG_ADDED_H
 #define RG_ADDED_H
 
@@ -11,8 +10,8 @@
 
 typedef struct rg_added_tok {
     int32_t id;
-    bool special, lstrip, rstrip; /* lstrip, rstrip: the match takes in the white space before, after it */
-    bool single_word;             /* only where no letter, digit or the like stands before or after */
+    bool special, lstrip, rstrip; /* the match takes in the white space before, after it */
+    bool single_word;             /* no letter, digit or the like stands before or after */
 } rg_added_tok;
 
 typedef struct rg_added_node {
@@ -29,7 +28,7 @@ typedef struct rg_added {
     uint32_t root[256]; /* child of the root by byte */
 } rg_added;
 
-/* Where in a text special tokens count: everywhere, or inside spans (in rising order, not overlapping). */
+/* Where special tokens count: everywhere, or inside spans (rising, not overlapping). */
 typedef struct rg_trust {
     bool all;
     const struct rg_trust_span {
@@ -41,13 +40,13 @@ typedef struct rg_trust {
 extern const rg_trust rg_trust_all, rg_trust_none;
 bool rg_trusted(const rg_trust *t, size_t from, size_t to);
 
-/* bytes of an added token: what looking for them costs per byte of text is bounded by it */
+/* bytes of an added token: bounds the cost of the search per byte of text */
 enum { RG_ADDED_MAX = 1024 };
 
-/* A second token with the same content is ignored. content must not be empty. */
+/* content is not empty; a second token with the same content is ignored. */
 rg_status rg_added_put(rg_added *a, const char *content, size_t len, rg_added_tok tok, rg_err *err);
 /* The next match in text[from, len): [*start, *end) and its token, or NULL. Special tokens count only where
- * they are trusted. */
+ * trusted. */
 const rg_added_tok *rg_added_find(const rg_added *a, const char *text, size_t len, size_t from,
     const rg_trust *trust, size_t *start, size_t *end);
 void rg_added_free(rg_added *a);

@@ -1,4 +1,4 @@
-/* Byte-pair encoding by merge rank, over characters or over bytes. */
+/* Byte-pair encoding by merge rank, over characters or bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *
     memcpy(buf, a, a_len);
     memcpy(buf + a_len, b, b_len);
     size_t cut = a_len, len = a_len + b_len;
-    if (t->model == RG_TM_BYTE_BPE) { /* never more bytes than the characters have, so this works in place */
+    if (t->model == RG_TM_BYTE_BPE) { /* never more bytes than characters had: in place */
         unsigned char *u = (unsigned char *)buf;
         const int64_t na = rg_bytemap_decode(u, u, a_len),
                       nb = na < 0 ? -1 : rg_bytemap_decode(u + na, u + a_len, b_len);
@@ -66,10 +66,11 @@ rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *
                   ib = rg_vocab_find_any(&t->vocab, buf + cut, len - cut);
     const int32_t id = rg_vocab_find_any(&t->vocab, buf, len);
     if (ia < 0 || ib < 0 || id < 0)
-        return rg_bad(src, "merge %u (\"%.*s %.*s\"): %s not in the vocabulary", rank, show_a, a, show_b, b,
-            ia < 0       ? "the left half is"
-                : ib < 0 ? "the right half is"
-                         : "the whole is");
+        return rg_bad(src, "merge %u (\"%.*s %.*s\"): the %s is not in the vocabulary", rank, show_a, a,
+            show_b, b,
+            ia < 0       ? "left half"
+                : ib < 0 ? "right half"
+                         : "whole");
     const uint8_t ta = t->vocab.type[ia], tb = t->vocab.type[ib];
     if ((ta != RG_TT_NORMAL && ta != RG_TT_USER) || (tb != RG_TT_NORMAL && tb != RG_TT_USER) ||
         ia == t->unk || ib == t->unk)
@@ -98,7 +99,7 @@ static rg_status bytes_of(rg_enc *e, const unsigned char *p, size_t pos, size_t 
     for (size_t i = 0; *all && i < k; i++) {
         const rg_status st =
             rg_merger_push(&e->merger, (uint32_t)(pos + i), 1, e->t->byte_id[p[pos + i]], e->err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     return RG_OK;
 }
@@ -114,25 +115,24 @@ rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n)
         if (id >= 0) return rg_enc_push(e, id);
     }
     rg_merger_reset(&e->merger);
-    for (size_t i = 0; i < n && st == RG_OK;) {
-        const size_t k = t->model == RG_TM_BYTE_BPE ? 1 : rg_utf8_len(u + i, u + n);
+    for (size_t i = 0; i < n && !st;) {
+        const bool bytes = t->model == RG_TM_BYTE_BPE;
+        const size_t k = bytes ? 1 : rg_utf8_len(u + i, u + n);
         const size_t step = k ? k : 1;
-        const int32_t id = t->model == RG_TM_BYTE_BPE ? t->byte_id[u[i]]
-            : k                                       ? rg_vocab_find(&t->vocab, p + i, k)
-                                                      : -1;
+        const int32_t id = bytes ? t->byte_id[u[i]] : k ? rg_vocab_find(&t->vocab, p + i, k) : -1;
         bool known = id >= 0;
         if (known)
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)k, id, e->err);
-        else if (t->model != RG_TM_BYTE_BPE)
+        else if (!bytes)
             st = bytes_of(e, u, i, step, &known);
         if (!known && t->unk < 0) return rg_enc_unknown(e, p + i, step, &in_unk);
-        if (!known && st == RG_OK && !(in_unk && t->fuse_unk))
+        if (!known && !st && !(in_unk && t->fuse_unk))
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)step, t->unk, e->err);
         in_unk = !known;
         i += step;
     }
-    if (st == RG_OK && e->merger.n > 1) st = rg_merger_run(&e->merger, p, pair, &t->pairs, e->err);
-    for (int32_t s = e->merger.n ? 0 : -1; s >= 0 && st == RG_OK; s = e->merger.sym[s].next)
+    if (!st && e->merger.n > 1) st = rg_merger_run(&e->merger, p, pair, &t->pairs, e->err);
+    for (int32_t s = e->merger.n ? 0 : -1; s >= 0 && !st; s = e->merger.sym[s].next)
         st = rg_enc_push(e, e->merger.sym[s].id);
     return st;
 }

@@ -57,7 +57,7 @@ char *rg_chat_default_system(const char *text)
             continue;
         const char *end = strstr(p, close);
         const size_t n = end ? (size_t)(end - p) : 0;
-        /* a quote or a brace: the text goes on in an expression */
+        /* a quote or a brace: an expression goes on */
         if (n > 0 && strcspn(p, "'\"{}\\") >= n) return strndup(p, n);
     }
     return NULL;
@@ -68,8 +68,6 @@ void rg_chat_close(rg_chat *c)
     free(c->system);
     *c = (rg_chat){0};
 }
-
-/* ---- a turn as parts of text ---- */
 
 enum { MAX_PARTS = 32 };
 
@@ -109,7 +107,7 @@ static void put_message(parts *s, const char *text, int flags)
     put(s, text, n, false);
 }
 
-/* skip_bos: BOS is already there, because encoding adds it. */
+/* skip_bos: encoding has added BOS already. */
 static void compose(parts *s, const rg_chat *c, const rg_chat_turn *turn, bool skip_bos)
 {
     const struct form *f = &forms[c->id];
@@ -138,7 +136,7 @@ rg_status rg_chat_encode(
                more_bos = turn->first && !own_bos && forms[c->id].flags & BOS && rg_tokenizer_bos(t) >= 0;
     compose(&s, c, turn, own_bos || more_bos);
     rg_status st = rg_tokenizer_encode_parts(t, s.p, s.n, own_bos ? RG_TOK_BOS : 0, ids, n, err);
-    if (st != RG_OK || !more_bos) return st;
+    if (st || !more_bos) return st;
     int32_t *with = malloc((*n + 1) * sizeof *with);
     if (with) {
         with[0] = rg_tokenizer_bos(t);

@@ -21,7 +21,7 @@ static rg_status read_text(char **text, const char *path, rg_err *err)
 {
     rg_mapfile f;
     const rg_status st = rg_mapfile_open(&f, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (f.size > TEMPLATE_MAX) {
         rg_mapfile_close(&f);
         return rg_fail(err, RG_E_FILE, "%s: %zu bytes are too many for a chat template", path, f.size);
@@ -31,7 +31,7 @@ static rg_status read_text(char **text, const char *path, rg_err *err)
     return *text ? RG_OK : rg_no_memory(err, path);
 }
 
-/* "chat_template": a string, or a list of {name, template} of which "default" is meant. */
+/* "chat_template": a string, or the "default" of a list of {name, template}. */
 static rg_status read_config(char **text, const char *path, rg_err *err)
 {
     json_error_t je;
@@ -63,7 +63,7 @@ static rg_status beside(char **text, rg_chat *c, const char *path, rg_err *err)
     char *dir = rg_path_folder(path);
     rg_status st = dir ? RG_OK : rg_no_memory(err, path);
     bool found = false;
-    for (int i = 0; i < 2 && !found && st == RG_OK; i++) {
+    for (int i = 0; i < 2 && !found && !st; i++) {
         char *file = rg_path_join(dir, files[i].name);
         found = file && exists(file);
         if (found) snprintf(c->source, sizeof c->source, "%s", files[i].name);
@@ -99,13 +99,13 @@ rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const char *tokenizer, c
     const rg_ckpt_vocab *v = rg_ckpt_embedded_vocab(ckpt);
     const char *found = rg_ckpt_tokenizer_path(ckpt);
     if (tokenizer) st = beside(&text, c, tokenizer, err);
-    if (st == RG_OK && !text && v && v->chat_template) {
+    if (!st && !text && v && v->chat_template) {
         snprintf(c->source, sizeof c->source, "tokenizer.chat_template of the GGUF file");
         if (!(text = strdup(v->chat_template))) st = rg_no_memory(err, "chat");
     }
-    if (st == RG_OK && !text && found) st = beside(&text, c, found, err);
-    if (st == RG_OK && !text) st = beside(&text, c, rg_ckpt_path(ckpt), err);
-    if (st == RG_OK && !text) c->source[0] = 0;
+    if (!st && !text && found) st = beside(&text, c, found, err);
+    if (!st && !text) st = beside(&text, c, rg_ckpt_path(ckpt), err);
+    if (!st && !text) c->source[0] = 0;
     const int id = text ? rg_chat_recognise(text) : -1;
     if (id >= 0) {
         c->id = (rg_chat_id)id;

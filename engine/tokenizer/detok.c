@@ -1,5 +1,4 @@
-/* Ids to text, one at a time. What comes out is always whole, valid UTF-8: bytes that belong to no character
- * become U+FFFD. */
+/* Ids to text, one at a time, always whole UTF-8: bytes of no character become U+FFFD. */
 #include <string.h>
 
 #include "base/utf8.h"
@@ -37,8 +36,7 @@ static void feed(rg_detok *d, out *o, unsigned char byte)
         const size_t n = rg_utf8_scan(d->held, d->held + d->n_held, &missing);
         if (missing) return;
         size_t eat = n;
-        /* all but the last byte were a prefix of a character: one replacement for them, and the last byte
-         * starts anew */
+        /* all but the last byte began a character: one replacement for them; the last byte starts anew */
         if (n == 0) {
             eat = d->n_held > 1 ? (size_t)d->n_held - 1 : 1;
             emit(o, replacement, sizeof replacement);

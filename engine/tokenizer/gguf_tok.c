@@ -8,8 +8,7 @@
 
 #define DIGITS_THEN_GPT2 "\\p{N}", RG_GPT2_REGEX
 
-/* tokenizer.ggml.pre: the patterns, whether whole words skip merging, and whether BOS is added where the file
- * does not say. */
+/* tokenizer.ggml.pre: the patterns, whether whole words skip merging, and BOS where the file is silent. */
 static const struct pre {
     const char *name, *pattern[2];
     bool ignore_merges, add_bos;
@@ -31,7 +30,7 @@ static bool piece_is(const rg_ckpt_vocab *v, size_t id, const char *s)
 static const struct pre *find_pre(const rg_ckpt_vocab *v, const rg_src *src)
 {
     const char *name = v->pre;
-    /* early Llama-3 conversions name no pre-tokeniser, but no other vocabulary looks like theirs */
+    /* early Llama-3 conversions name no pre-tokeniser; no other vocabulary looks like theirs */
     if ((!name || strcmp(name, "default") == 0) && v->n == 128256 && piece_is(v, 128000, "<|begin_of_text|>"))
         name = "llama-bpe";
     if (!name) {
@@ -56,7 +55,7 @@ static const struct pre *find_pre(const rg_ckpt_vocab *v, const rg_src *src)
 static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, const rg_src *src)
 {
     rg_status st = RG_OK;
-    for (size_t id = 0; id < v->n && st == RG_OK; id++) {
+    for (size_t id = 0; id < v->n && !st; id++) {
         int32_t type = v->type ? v->type[id] : RG_TT_NORMAL;
         const float score = v->score ? v->score[id] : 0.0f;
         const int byte = spm ? rg_byte_piece(v->piece[id], v->piece_len[id]) : -1;
@@ -75,7 +74,7 @@ static rg_status read_pieces(rg_tokenizer *t, const rg_ckpt_vocab *v, bool spm, 
 static rg_status read_merges(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src)
 {
     rg_status st = rg_pairs_init(&t->pairs, v->n_merges, src->err);
-    for (size_t i = 0; i < v->n_merges && st == RG_OK; i++) {
+    for (size_t i = 0; i < v->n_merges && !st; i++) {
         const char *m = v->merge[i];
         const size_t len = v->merge_len[i];
         const char *gap = len > 1 ? memchr(m + 1, ' ', len - 1) : NULL;
@@ -98,20 +97,20 @@ rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src
     t->model = spm ? RG_TM_SPM : RG_TM_BYTE_BPE;
     t->dec.byte_level = !spm;
     rg_status st = read_pieces(t, v, spm, src);
-    if (st == RG_OK && spm) st = rg_tok_spm_norm(t, false, v->add_space_prefix != 0, true, src->err);
-    if (st == RG_OK) st = rg_tok_index(t, false, src);
-    if (st != RG_OK) return st;
+    if (!st && spm) st = rg_tok_spm_norm(t, false, v->add_space_prefix != 0, true, src->err);
+    if (!st) st = rg_tok_index(t, false, src);
+    if (st) return st;
     rg_tok_find_bytes(t);
-    for (size_t id = 0; id < v->n && st == RG_OK; id++) {
+    for (size_t id = 0; id < v->n && !st; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
         if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN || type == RG_TT_USER)
             st = rg_tok_add_raw(t, (int32_t)id, type != RG_TT_USER, src->err);
     }
-    if (st == RG_OK && !spm) st = read_merges(t, v, src);
-    for (int i = 0; pre && i < 2 && pre->pattern[i] && st == RG_OK; i++)
+    if (!st && !spm) st = read_merges(t, v, src);
+    for (int i = 0; pre && i < 2 && pre->pattern[i] && !st; i++)
         st = rg_pretok_add(
             &t->pre, pre->pattern[i], strlen(pre->pattern[i]), false, RG_SPLIT_ISOLATED, false, src);
-    if (st != RG_OK) return st;
+    if (st) return st;
     t->ignore_merges = pre && pre->ignore_merges;
     t->fuse_unk = spm;
     t->bos = v->bos >= 0 ? v->bos : spm && v->n > 1 ? 1 : -1;

@@ -1,8 +1,7 @@
-/* tokenizer.bin of llama2.c: u32 longest piece, then (f32 score, u32 length, bytes) for each token up to the
- * end of the file. Spaces are written as spaces; ids 0 to 2 are <unk>, BOS and EOS, the next 256 the
- * bytes. */
+/* tokenizer.bin of llama2.c: u32 longest piece, then per token f32 score, u32 length, bytes. Spaces are
+ * spaces; ids 0 to 2 are <unk>, BOS and EOS, the next 256 the bytes. */
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/config.h"
 #include "base/mapfile.h"
@@ -11,7 +10,7 @@
 rg_status rg_tok_read_llama2c(
     rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const rg_src *src)
 {
-    /* the file has a line break before and after the last two */
+    /* the last two have line breaks around them in the file */
     static const char *const first[3] = {"<unk>", "<s>", "</s>"};
     rg_cursor c = {.p = data, .end = data + n};
     rg_status st = RG_OK;
@@ -21,7 +20,7 @@ rg_status rg_tok_read_llama2c(
     if (c.bad || longest == 0 || longest > RG_PIECE_MAX)
         return rg_bad(
             src, "not a tokenizer (neither JSON, nor SentencePiece, nor GGUF, nor a llama2.c tokenizer.bin)");
-    for (int64_t id = 0; rg_cur_left(&c) > 0 && (vocab <= 0 || id < vocab) && st == RG_OK; id++) {
+    for (int64_t id = 0; rg_cur_left(&c) > 0 && (vocab <= 0 || id < vocab) && !st; id++) {
         const float score = rg_cur_f32(&c);
         const uint32_t len = rg_cur_u32(&c);
         const char *piece = (const char *)rg_cur_take(&c, len);
@@ -31,24 +30,21 @@ rg_status rg_tok_read_llama2c(
         if (!isfinite(score)) return rg_bad(src, "the score of token %lld is not finite", (long long)id);
         const int byte = rg_byte_piece(piece, len);
         if (id < 3)
-            st = rg_vocab_set(&t->vocab, id, first[id],
-                id == 0       ? 5
-                    : id == 1 ? 3
-                              : 4,
+            st = rg_vocab_set(&t->vocab, id, first[id], strlen(first[id]),
                 id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL, score, src);
         else
             st = rg_vocab_set(
                 &t->vocab, id, piece, len, byte == id - 3 ? RG_TT_BYTE : RG_TT_NORMAL, score, src);
     }
-    if (st == RG_OK && rg_cur_left(&c) > 0)
+    if (!st && rg_cur_left(&c) > 0)
         st = rg_bad(src, "the tokenizer has more tokens than the model's %lld: it belongs to another model",
             (long long)vocab);
-    if (st == RG_OK && t->vocab.n < 3)
+    if (!st && t->vocab.n < 3)
         st = rg_bad(src, "%zu tokens, expected at least 3 (<unk>, BOS, EOS)", t->vocab.n);
-    if (st == RG_OK) st = rg_tok_spm_norm(t, false, true, false, src->err);
-    if (st == RG_OK) st = rg_tok_index(t, false, src);
-    for (int32_t id = 0; id < 3 && st == RG_OK; id++) st = rg_tok_add_raw(t, id, true, src->err);
-    if (st != RG_OK) return st;
+    if (!st) st = rg_tok_spm_norm(t, false, true, false, src->err);
+    if (!st) st = rg_tok_index(t, false, src);
+    for (int32_t id = 0; id < 3 && !st; id++) st = rg_tok_add_raw(t, id, true, src->err);
+    if (st) return st;
     rg_tok_find_bytes(t);
     t->unk = 0;
     t->bos = t->prefix[0] = 1;

@@ -54,7 +54,7 @@ static bool candidate(
     return true;
 }
 
-enum { SMALL = 32 }; /* symbols up to which looking at every pair is faster than a queue */
+enum { SMALL = 32 }; /* up to so many symbols, looking at every pair beats a queue */
 
 static void small_run(rg_merger *m, const char *text, rg_merge_fn pair, const void *user)
 {
@@ -89,7 +89,7 @@ rg_status rg_merger_run(rg_merger *m, const char *text, rg_merge_fn pair, const 
         if (m->n > 1) small_run(m, text, pair, user);
         return RG_OK;
     }
-    /* n - 1 pairs at first, and each of at most n - 1 merges takes one out and puts at most two in */
+    /* n - 1 pairs at first; each of n - 1 merges takes one out and puts at most two in */
     if (!rg_grow(&m->heap, &m->cap_heap, 2 * m->n, sizeof *m->heap)) return rg_no_memory(err, "tokenizer");
     m->n_heap = 0;
     for (size_t i = 1; i < m->n; i++) candidate(m, text, pair, user, (int32_t)i - 1, (int32_t)i);

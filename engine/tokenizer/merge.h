@@ -1,5 +1,4 @@
-/* Greedy pair merging: symbols in a linked list, candidate pairs in a heap. n log n in the number of
- * symbols. */
+/* Greedy merging: symbols in a linked list, candidate pairs in a heap; n log n. */
 #ifndef RG_MERGE_H
 #define RG_MERGE_H
 
@@ -16,9 +15,9 @@ typedef struct rg_sym {
 } rg_sym;
 
 typedef struct rg_cand {
-    uint64_t key;   /* priority, then position: the smallest wins, so ties are leftmost */
+    uint64_t key;   /* priority, then position: ties go left */
     uint32_t right; /* the right symbol */
-    uint32_t len;   /* of both together: a pair whose symbols changed since does not match */
+    uint32_t len;   /* of both together: tells whether a symbol changed since */
     int32_t id;
 } rg_cand;
 

@@ -39,8 +39,7 @@ typedef struct run {
 
 static rg_status cut(run *r, int k, const char *text, size_t len);
 
-/* The pieces of one step: matches and what lies between them. One piece waits, because the next may belong to
- * it. */
+/* Pieces of one step: matches and the text between. One piece waits, as the next may belong to it. */
 typedef struct pieces {
     run *r;
     int k;
@@ -94,7 +93,7 @@ static rg_status cut(run *r, int k, const char *text, size_t len)
     pieces w = {.r = r, .k = k, .text = text};
     rg_status st = RG_OK;
     size_t from = 0, done = 0; /* searched up to, handed on up to */
-    while (st == RG_OK && from < len) {
+    while (!st && from < len) {
         const int rc = pcre2_match(
             re, (PCRE2_SPTR)text, len, from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, r->md[k], r->mc);
         if (rc == PCRE2_ERROR_NOMATCH) break;
@@ -110,11 +109,11 @@ static rg_status cut(run *r, int k, const char *text, size_t len)
             return rg_fail(
                 r->err, RG_E_UNSUPPORTED, "tokenizer: the pre-tokeniser pattern matches backwards");
         st = piece(&w, done, start, false);
-        if (st == RG_OK) st = piece(&w, start, end, true);
+        if (!st) st = piece(&w, start, end, true);
         from = done = end;
     }
-    if (st == RG_OK) st = piece(&w, done, len, false);
-    return st == RG_OK ? flush(&w) : st;
+    if (!st) st = piece(&w, done, len, false);
+    return st ? st : flush(&w);
 }
 
 rg_status rg_pretok_run(
@@ -136,13 +135,13 @@ rg_status rg_pretok_run(
     pcre2_jit_stack_assign(r.mc, NULL, r.stack);
     /* a pattern may not run for ever */
     pcre2_set_match_limit(r.mc, 10000000u + (uint32_t)(len < 100000000u ? len * 16 : 1600000000u));
-    for (size_t i = 0; i < len && st == RG_OK;) {
+    for (size_t i = 0; i < len && !st;) {
         const size_t good = rg_utf8_valid(u + i, len - i);
         if (good) st = cut(&r, 0, text + i, good);
         i += good;
         size_t bad = 0;
         while (i + bad < len && rg_utf8_len(u + i + bad, u + len) == 0) bad++;
-        if (bad && st == RG_OK) st = word(user, text + i, bad);
+        if (bad && !st) st = word(user, text + i, bad);
         i += bad;
     }
 out:

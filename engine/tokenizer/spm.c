@@ -1,5 +1,5 @@
-/* SentencePiece BPE: of all neighbours that form a piece, the pair with the highest score merges first; ties
- * go to the left. */
+/* SentencePiece BPE: of all neighbours that form a piece, the pair of highest score merges first, ties
+ * leftmost. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -29,7 +29,7 @@ static bool pair(
     return true;
 }
 
-/* A symbol as tokens: itself, or the halves that an unused piece was merged from, or its bytes, or <unk>. */
+/* A symbol as tokens: itself, the halves that made an unused piece, its bytes, or <unk>. */
 static rg_status emit(rg_enc *e, const char *p, uint32_t len, int32_t id, int depth, bool *in_unk)
 {
     const rg_tokenizer *t = e->t;
@@ -41,21 +41,22 @@ static rg_status emit(rg_enc *e, const char *p, uint32_t len, int32_t id, int de
         if (depth > 256)
             return rg_fail(e->err, RG_E_UNSUPPORTED, "tokenizer: unused pieces nested more than 256 deep");
         const uint32_t left = e->rev[id];
-        const rg_status st = emit(e, p, left, rg_vocab_find(&t->vocab, p, left), depth + 1, in_unk);
-        return st != RG_OK ? st
-                           : emit(e, p + left, len - left, rg_vocab_find(&t->vocab, p + left, len - left),
-                                 depth + 1, in_unk);
+        const rg_status st = emit(e, p, left, rg_vocab_find(&t->vocab, p, left), ++depth, in_unk);
+        if (st) return st;
+        p += left;
+        len -= left;
+        return emit(e, p, len, rg_vocab_find(&t->vocab, p, len), depth, in_unk);
     }
     bool all = true;
     for (uint32_t i = 0; i < len; i++) all = all && t->byte_id[(unsigned char)p[i]] >= 0;
     if (!all) return rg_enc_unknown(e, p, len, in_unk);
     *in_unk = false;
     rg_status st = RG_OK;
-    for (uint32_t i = 0; i < len && st == RG_OK; i++) st = rg_enc_push(e, t->byte_id[(unsigned char)p[i]]);
+    for (uint32_t i = 0; i < len && !st; i++) st = rg_enc_push(e, t->byte_id[(unsigned char)p[i]]);
     return st;
 }
 
-/* Text as one list of symbols; user-defined pieces are symbols that never merge. */
+/* Text as symbols; user-defined pieces are symbols that never merge. */
 static rg_status merge_whole(rg_enc *e, const char *p, size_t n)
 {
     const rg_tokenizer *t = e->t;
@@ -69,7 +70,7 @@ static rg_status merge_whole(rg_enc *e, const char *p, size_t n)
     rg_merger_reset(&e->merger);
     size_t user_from = n, user_to = n; /* the next user-defined piece in the text */
     const rg_added_tok *user = rg_added_find(&t->normed, p, n, 0, &rg_trust_all, &user_from, &user_to);
-    for (size_t i = 0; i < n && st == RG_OK;) {
+    for (size_t i = 0; i < n && !st;) {
         if (user && i == user_from) {
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)(user_to - i), user->id, e->err);
             i = user_to;
@@ -82,26 +83,23 @@ static rg_status merge_whole(rg_enc *e, const char *p, size_t n)
             &e->merger, (uint32_t)i, (uint32_t)step, k ? rg_vocab_find(&t->vocab, p + i, k) : -1, e->err);
         i += step;
     }
-    if (st == RG_OK && e->merger.n > 1) st = rg_merger_run(&e->merger, p, pair, e, e->err);
-    for (int32_t s = e->merger.n ? 0 : -1; s >= 0 && st == RG_OK; s = e->merger.sym[s].next) {
+    if (!st && e->merger.n > 1) st = rg_merger_run(&e->merger, p, pair, e, e->err);
+    for (int32_t s = e->merger.n ? 0 : -1; s >= 0 && !st; s = e->merger.sym[s].next) {
         const rg_sym *y = &e->merger.sym[s];
         st = emit(e, p + y->pos, y->len, y->id, 0, &in_unk);
     }
     return st;
 }
 
+static rg_status between(rg_enc *e, const char *p, size_t n, bool first, bool trusted)
+{
+    (void)first, (void)trusted;
+    return rg_words_run(e, p, n, merge_whole);
+}
+
 rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n)
 {
-    rg_status st = RG_OK;
-    size_t from = 0, start, end;
-    const rg_added_tok *user;
     if (n == 0) return RG_OK; /* p may be NULL then */
     if (!e->t->seams.inside) return merge_whole(e, p, n);
-    while (st == RG_OK &&
-        (user = rg_added_find(&e->t->normed, p, n, from, &rg_trust_all, &start, &end)) != NULL) {
-        st = rg_words_run(e, p + from, start - from, merge_whole);
-        if (st == RG_OK) st = rg_enc_push(e, user->id);
-        from = end;
-    }
-    return st == RG_OK ? rg_words_run(e, p + from, n - from, merge_whole) : st;
+    return rg_enc_between(e, &e->t->normed, &rg_trust_all, p, n, true, between);
 }

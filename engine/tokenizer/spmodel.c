@@ -1,4 +1,4 @@
-/* SentencePiece tokenizer.model: the protocol buffer ModelProto, read field by field. */
+/* tokenizer.model of SentencePiece: the protocol buffer ModelProto, field by field. */
 #include <math.h>
 
 #include "base/mapfile.h"
@@ -26,7 +26,7 @@ static uint64_t varint(rg_cursor *c)
     return 0;
 }
 
-/* False at the end of the message, or if it is malformed (then c->bad). */
+/* False: the message ends, or is malformed (c->bad). */
 static bool next_field(rg_cursor *c, field *f)
 {
     if (rg_cur_left(c) == 0) return false;
@@ -87,28 +87,6 @@ static rg_status read_piece(rg_tokenizer *t, const field *msg, const rg_src *src
     return rg_vocab_set(&t->vocab, id, (const char *)piece.p, piece.n, (rg_toktype)type.value, score, src);
 }
 
-typedef struct trainer {
-    field model_type, suffix, unk, bos, eos; /* suffix: white space is written behind words */
-} trainer;
-
-static bool read_trainer(trainer *s, const field *msg)
-{
-    const want w[] = {
-        {3, 0, &s->model_type}, {24, 0, &s->suffix}, {40, 0, &s->unk}, {41, 0, &s->bos}, {42, 0, &s->eos}};
-    return read_fields(msg, w, 5);
-}
-
-typedef struct normalizer {
-    field charsmap, dummy_prefix, squeeze, escape;
-} normalizer;
-
-static bool read_normalizer(normalizer *s, const field *msg)
-{
-    const want w[] = {
-        {2, 2, &s->charsmap}, {3, 0, &s->dummy_prefix}, {4, 0, &s->squeeze}, {5, 0, &s->escape}};
-    return read_fields(msg, w, 4);
-}
-
 static int32_t id_of(const rg_tokenizer *t, uint64_t id, rg_toktype type)
 {
     return id < t->vocab.n && t->vocab.type[id] == type ? (int32_t)id : -1;
@@ -117,14 +95,19 @@ static int32_t id_of(const rg_tokenizer *t, uint64_t id, rg_toktype type)
 rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src)
 {
     rg_cursor c = {.p = data, .end = data + n};
-    trainer train = {.model_type.value = 1, .bos.value = 1, .eos.value = 2}; /* the defaults of the schema */
-    normalizer norm = {.dummy_prefix.value = 1, .squeeze.value = 1, .escape.value = 1}, denorm = {0};
+    /* the defaults of the schema; suffix: white space is written behind words */
+    field model_type = {.value = 1}, suffix = {0}, unk = {0}, bos = {.value = 1}, eos = {.value = 2};
+    field charsmap = {0}, dummy_prefix = {.value = 1}, squeeze = {.value = 1}, escape = {.value = 1},
+          decharsmap = {0};
+    const want trainer[] = {
+        {3, 0, &model_type}, {24, 0, &suffix}, {40, 0, &unk}, {41, 0, &bos}, {42, 0, &eos}};
+    const want normalizer[] = {{2, 2, &charsmap}, {3, 0, &dummy_prefix}, {4, 0, &squeeze}, {5, 0, &escape}};
     rg_status st = RG_OK;
     field f;
     bool sane = true, seen_trainer = false;
     t->kind = "SentencePiece BPE";
     t->model = RG_TM_SPM;
-    while (st == RG_OK && sane && next_field(&c, &f)) {
+    while (!st && sane && next_field(&c, &f)) {
         if (f.wire != 2) continue;
         switch (f.number) {
         case 1:
@@ -132,34 +115,32 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
             break;
         case 2:
             seen_trainer = true;
-            sane = read_trainer(&train, &f);
+            sane = read_fields(&f, trainer, 5);
             break;
         case 3:
-            sane = read_normalizer(&norm, &f);
+            sane = read_fields(&f, normalizer, 4);
             break;
         case 5:
-            sane = read_normalizer(&denorm, &f);
+            sane = read_fields(&f, &(want){2, 2, &decharsmap}, 1);
             break;
         default: /* self_test_data and extensions do not change ids */
             break;
         }
     }
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (c.bad || !sane)
         return rg_bad(src, "malformed or cut off SentencePiece model after %zu pieces", t->vocab.n);
     if (!seen_trainer) return rg_bad(src, "the SentencePiece model has no trainer_spec: cut off?");
-    if (train.model_type.value != 2)
+    static const char *const types[] = {"unknown", "unigram", "BPE", "word", "char"};
+    if (model_type.value != 2)
         return rg_lacks(src, "SentencePiece model type %s, only BPE is supported",
-            train.model_type.value == 1       ? "unigram"
-                : train.model_type.value == 3 ? "word"
-                : train.model_type.value == 4 ? "char"
-                                              : "unknown");
-    if (norm.charsmap.n || denorm.charsmap.n)
+            types[model_type.value < 5 ? model_type.value : 0]);
+    if (charsmap.n || decharsmap.n)
         return rg_lacks(src, "SentencePiece character normalisation (precompiled_charsmap)");
-    if (train.suffix.value) return rg_lacks(src, "SentencePiece treat_whitespace_as_suffix");
-    st = rg_tok_spm_norm(t, norm.squeeze.value, norm.dummy_prefix.value, norm.escape.value, src->err);
-    if (st == RG_OK) st = rg_tok_index(t, true, src);
-    for (size_t id = 0; id < t->vocab.n && st == RG_OK; id++) {
+    if (suffix.value) return rg_lacks(src, "SentencePiece treat_whitespace_as_suffix");
+    st = rg_tok_spm_norm(t, squeeze.value, dummy_prefix.value, escape.value, src->err);
+    if (!st) st = rg_tok_index(t, true, src);
+    for (size_t id = 0; id < t->vocab.n && !st; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
         const rg_pool_span s = t->vocab.piece[id];
         if (type == RG_TT_CONTROL || type == RG_TT_UNKNOWN)
@@ -168,12 +149,12 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
             st = rg_added_put(
                 &t->normed, t->vocab.pool + s.off, s.len, (rg_added_tok){.id = (int32_t)id}, src->err);
     }
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_tok_find_bytes(t);
-    t->unk = id_of(t, train.unk.value, RG_TT_UNKNOWN);
+    t->unk = id_of(t, unk.value, RG_TT_UNKNOWN);
     t->fuse_unk = true;
-    t->bos = id_of(t, train.bos.value, RG_TT_CONTROL);
-    t->eos = id_of(t, train.eos.value, RG_TT_CONTROL);
+    t->bos = id_of(t, bos.value, RG_TT_CONTROL);
+    t->eos = id_of(t, eos.value, RG_TT_CONTROL);
     if (t->bos >= 0) t->prefix[t->n_prefix++] = t->bos;
     return RG_OK;
 }

@@ -41,10 +41,10 @@ static rg_status replace(const rg_norm_step *s, const char *text, size_t len, rg
 {
     rg_status st = RG_OK;
     const char *p = text, *end = text + len;
-    while (st == RG_OK && p < end) {
+    while (!st && p < end) {
         const char *hit = memmem(p, (size_t)(end - p), s->a, s->a_len);
         st = rg_buf_add(out, p, (size_t)((hit ? hit : end) - p), err);
-        if (hit && st == RG_OK) st = rg_buf_add(out, s->b, s->b_len, err);
+        if (hit && !st) st = rg_buf_add(out, s->b, s->b_len, err);
         p = hit ? hit + s->a_len : end;
     }
     return st;
@@ -53,7 +53,7 @@ static rg_status replace(const rg_norm_step *s, const char *text, size_t len, rg
 static rg_status squeeze(const char *text, size_t len, rg_buf *out, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (size_t i = 0; i < len && st == RG_OK; i++)
+    for (size_t i = 0; i < len && !st; i++)
         if (text[i] != ' ' || (out->len && out->p[out->len - 1] != ' '))
             st = rg_buf_add(out, text + i, 1, err);
     if (out->len && out->p[out->len - 1] == ' ') out->len--;
@@ -89,7 +89,7 @@ rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first
 {
     rg_status st = RG_OK;
     int turn = 0; /* the buffer that does not hold the text */
-    for (int i = 0; i < n->n && len > 0 && st == RG_OK; i++) {
+    for (int i = 0; i < n->n && len > 0 && !st; i++) {
         const rg_norm_step *s = &n->step[i];
         rg_buf *b = &scratch[turn];
         b->len = 0;
@@ -102,7 +102,7 @@ rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first
             /* fallthrough */
         case RG_NORM_PREPEND:
             st = rg_buf_add(b, s->b, s->b_len, err);
-            if (st == RG_OK) st = rg_buf_add(b, text, len, err);
+            if (!st) st = rg_buf_add(b, text, len, err);
             break;
         case RG_NORM_REPLACE:
             st = replace(s, text, len, b, err);

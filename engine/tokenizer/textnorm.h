@@ -1,5 +1,5 @@
-/* Text before it is cut into words: what the normalisers of tokenizer.json and of SentencePiece do, as a list
- * of steps. */
+/* Text before it is cut into words: the normalisers of tokenizer.json and SentencePiece as a list of
+ * steps. */
 #ifndef RG_TEXTNORM_H
 #define RG_TEXTNORM_H
 
@@ -14,7 +14,7 @@ typedef enum rg_norm_op {
     RG_NORM_ENSURE_FIRST, /* the same, for the first segment of a text only */
     RG_NORM_REPLACE,      /* every a becomes b */
     RG_NORM_SQUEEZE,      /* runs of spaces become one; none at the ends */
-    RG_NORM_NFC,          /* the normal forms of Unicode, in the order of rg_normal_form */
+    RG_NORM_NFC,          /* Unicode's normal forms, in the order of rg_normal_form */
     RG_NORM_NFD,
     RG_NORM_NFKC,
     RG_NORM_NFKD,
@@ -47,8 +47,8 @@ void rg_buf_free(rg_buf *b);
 
 rg_status rg_norm_add(
     rg_norm *n, rg_norm_op op, const char *a, size_t a_len, const char *b, size_t b_len, rg_err *err);
-/* text[len] through all steps; *out points to text itself or into one of the two buffers. Empty text stays
- * empty. first: the segment starts where the text starts. */
+/* text[len] through all steps; *out: text itself or one of the buffers. Empty text stays empty. first: the
+ * segment starts the text. */
 rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first, rg_buf scratch[2],
     const char **out, size_t *out_len, rg_err *err);
 void rg_norm_free(rg_norm *n);

@@ -1,5 +1,4 @@
-/* Inside of a tokenizer: what the readers fill and the encoders use. Private to engine/tokenizer and its
- * tests. */
+/* Inside of a tokenizer: filled by readers, used by encoders. Private to engine/tokenizer and its tests. */
 #ifndef RG_TOK_IMPL_H
 #define RG_TOK_IMPL_H
 
@@ -12,14 +11,14 @@
 #include "tokenizer/vocab.h"
 
 typedef enum rg_tok_model {
-    RG_TM_BPE,      /* rank merges over characters, unknown ones by byte tokens or <unk> */
+    RG_TM_BPE,      /* rank merges over characters; unknown ones by byte tokens or <unk> */
     RG_TM_BYTE_BPE, /* rank merges over bytes */
     RG_TM_SPM       /* highest-score merges over characters */
 } rg_tok_model;
 
 enum { RG_TOK_TEMPLATE_MAX = 8, RG_TOK_REPLACE_MAX = 8, RG_TOK_END_MAX = 32 };
 
-/* Merge rules: pair of ids -> rank and merged id. Open addressing, UINT64_MAX is empty. */
+/* Merge rules: pair of ids -> rank and merged id. Open addressing; UINT64_MAX: empty. */
 typedef struct rg_pairs {
     struct rg_pair {
         uint64_t key;
@@ -46,8 +45,8 @@ struct rg_tokenizer {
     int32_t unk;          /* -1: none */
     int32_t byte_id[256]; /* token of a byte, -1: none */
     bool has_unused;
-    bool odd_rules;  /* some merge rule takes a byte or unknown token, which are no characters of the text */
-    rg_seams seams;  /* set for vocabularies that are used without a pre-tokeniser */
+    bool odd_rules;  /* a rule takes a byte or unknown token, which is no character of the text */
+    rg_seams seams;  /* of vocabularies without a pre-tokeniser */
     rg_added raw;    /* looked for in the text as it is */
     rg_added normed; /* looked for after normalisation */
     rg_norm norm;    /* before `normed` */
@@ -56,7 +55,7 @@ struct rg_tokenizer {
     rg_decoder dec;
     int32_t prefix[RG_TOK_TEMPLATE_MAX], suffix[RG_TOK_TEMPLATE_MAX];
     int n_prefix, n_suffix;
-    bool own_template; /* the file has a post-processor, so a config's BOS does not replace it */
+    bool own_template; /* the file has a post-processor: a config's BOS does not replace it */
     int32_t bos, eos;
     int32_t end[RG_TOK_END_MAX];
     int n_end;
@@ -70,45 +69,46 @@ typedef struct rg_enc {
     size_t n, cap;
     rg_merger merger;
     rg_buf norm[2], prep[2];
-    uint32_t *rev; /* SPM: bytes of the left half of an unused token that was merged, by id; owns */
+    uint32_t *rev; /* SPM: bytes of the left half of a merged unused token, by id; owns */
 } rg_enc;
 
 rg_status rg_enc_push(rg_enc *e, int32_t id);
-/* The unknown token, or an error that shows the bytes. Runs of unknowns are one token if the model says
- * so. */
+/* Calls between for the text between added tokens of a, and appends their ids. first: p starts the text.
+ * trusted: all of a part may hold control tokens. */
+typedef rg_status rg_between_fn(rg_enc *e, const char *p, size_t n, bool first, bool trusted);
+rg_status rg_enc_between(rg_enc *e, const rg_added *a, const rg_trust *trust, const char *p, size_t n,
+    bool first, rg_between_fn *between);
+/* The unknown token, or an error that shows the bytes. fuse_unk: a run of unknowns is one token. */
 rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk);
 
-/* bpe.c. Merge rules from pieces. n is the number of rules to come; later rules win over earlier equal
- * ones. */
+/* bpe.c. n rules are to come; a later one replaces an equal earlier one. */
 rg_status rg_pairs_init(rg_pairs *p, size_t n, rg_err *err);
 void rg_pairs_put(rg_pairs *p, int32_t a, int32_t b, uint32_t rank, int32_t id);
-/* A rule of two pieces as written in the file. Rules that would make a control token of plain text are left
- * out. */
+/* A rule of two pieces as in the file. One that would make a control token of plain text is left out. */
 rg_status rg_bpe_rule(rg_tokenizer *t, const char *a, size_t a_len, const char *b, size_t b_len,
     uint32_t rank, const rg_src *src);
 rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n);
 
-/* words.c. Calls merge for each part of text[n] that no merge can leave; merge appends the ids. */
+/* words.c. Calls merge, which appends ids, for each part of text[n] that no merge can leave. */
 typedef rg_status (*rg_word_merge)(rg_enc *e, const char *p, size_t n);
 rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge);
 
 /* spm.c */
 rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n);
 
-/* Readers: fill a zeroed tokenizer (bos, eos, unk and byte_id are -1). data is the whole file. */
+/* Readers fill a zeroed tokenizer (bos, eos, unk and byte_id are -1). data: the whole file. */
 rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src);
 rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src);
 rg_status rg_tok_read_llama2c(
     rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const rg_src *src);
 rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src);
 
-/* tokenizer.c, shared by the readers. */
-/* Texts of the pieces, then the look-up. Call when all pieces and the decoder are set, before merge rules. A
- * second equal piece is an error if unique is set. */
+/* Texts of the pieces, then the look-up: after pieces and decoder, before merge rules. unique: a second equal
+ * piece is an error. */
 rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src);
-/* Byte table: of "<0xHH>" pieces (of type BYTE), or of the 256 base characters of a byte-level vocabulary. */
+/* Byte table: of "<0xHH>" pieces (type BYTE), or of the 256 characters of a byte-level vocabulary. */
 void rg_tok_find_bytes(rg_tokenizer *t);
-/* The normalisation of SentencePiece: U+2581 or a space before the text, spaces escaped as U+2581. */
+/* SentencePiece's normalisation: U+2581 or a space in front, spaces escaped as U+2581. */
 rg_status rg_tok_spm_norm(rg_tokenizer *t, bool squeeze, bool dummy_prefix, bool escape, rg_err *err);
 /* A token that is found in raw text. */
 rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err);

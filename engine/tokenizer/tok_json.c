@@ -1,5 +1,5 @@
-/* tokenizer.json: the model and the added tokens. What we do not know is refused by name, because ignoring it
- * would give wrong ids. */
+/* tokenizer.json: the model and the added tokens. Unknown parts are refused by name: ignored, they would give
+ * wrong ids. */
 #include "tokenizer/tok_json.h"
 
 #include <stdio.h>
@@ -53,7 +53,7 @@ rg_status rg_tj_read(const rg_tok_src *s, const json_t *o, const char *keys, ...
     json_object_foreach ((json_t *)(uintptr_t)o, key, value)
         if (!among(key, keys)) return rg_lacks(&s->src, "%s has an unknown key \"%.60s\"", s->part, key);
     va_start(ap, keys);
-    for (const char *p = keys; *p && st == RG_OK; p += strcspn(p, " "), p += *p == ' ') {
+    for (const char *p = keys; *p && !st; p += strcspn(p, " "), p += *p == ' ') {
         const size_t n = strcspn(p, " =");
         snprintf(name, sizeof name, "%.*s", (int)n, p);
         if (p[n] == '=') st = read_one(s, o, name, p[n + 1], &ap);
@@ -69,9 +69,9 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
     rg_status st = RG_OK;
     rg_tokenizer *t = s->t;
     if (!json_is_object(vocab)) return rg_bad(&s->src, "model.vocab is not an object");
-    /* so that memory follows the size of the file, not the largest id in it */
+    /* memory follows the size of the file, not the largest id */
     const json_int_t limit = 4 * (json_int_t)(json_object_size(vocab) + n_added) + 1024;
-    for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && st == RG_OK;
+    for (void *it = json_object_iter((json_t *)(uintptr_t)vocab); it && !st;
          it = json_object_iter_next((json_t *)(uintptr_t)vocab, it)) {
         key = json_object_iter_key(it);
         value = json_object_iter_value(it);
@@ -101,7 +101,7 @@ static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
     const rg_status st =
         rg_tj_read(s, o, "id content=s single_word=f special=f normalized=f lstrip=f rstrip=f", &a->content,
             &a->len, &a->tok.single_word, &a->tok.special, &a->normalized, &a->tok.lstrip, &a->tok.rstrip);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (!json_is_integer(id)) return rg_bad(&s->src, "an added token has no integer id");
     a->id = json_integer_value(id);
     if (!normalized || json_is_null(normalized)) a->normalized = !a->tok.special;
@@ -113,7 +113,7 @@ static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
     return RG_OK;
 }
 
-/* Gives the added tokens their ids and types; they may repeat a token of the model, not each other. */
+/* Ids and types of the added tokens. They may repeat a token of the model, not each other. */
 static rg_status set_added(rg_tok_src *s, const json_t *list)
 {
     rg_vocab *v = &s->t->vocab;
@@ -124,7 +124,7 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
     json_t *o;
     json_array_foreach (list, i, o) {
         added a = {0};
-        if ((st = parse_added(s, o, &a)) != RG_OK) return st;
+        if ((st = parse_added(s, o, &a))) return st;
         const rg_toktype type = a.tok.special ? RG_TT_CONTROL : RG_TT_USER;
         if (a.id >= 4 * (json_int_t)(n_model + json_array_size(list)) + 1024)
             return rg_bad(
@@ -137,14 +137,14 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
                 return rg_bad(&s->src, "id %lld is \"%.60s\" in the model and \"%.60s\" in added_tokens",
                     (long long)a.id, v->pool + p.off, a.content);
             if (v->type[a.id] != RG_TT_BYTE) v->type[a.id] = (uint8_t)type;
-        } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, &s->src)) != RG_OK) {
+        } else if ((st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, &s->src))) {
             return st;
         }
     }
     return RG_OK;
 }
 
-/* Those marked `normalized` are looked for in normalised text, in normalised form. */
+/* Those marked `normalized` are sought in normalised text, in normalised form. */
 static rg_status find_added(rg_tok_src *s, const json_t *list)
 {
     rg_tokenizer *t = s->t;
@@ -154,20 +154,19 @@ static rg_status find_added(rg_tok_src *s, const json_t *list)
     json_t *o;
     json_array_foreach (list, i, o) {
         added a = {0};
-        if ((st = parse_added(s, o, &a)) != RG_OK) break;
+        if ((st = parse_added(s, o, &a))) break;
         if (a.normalized)
             st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->src.err);
-        if (st == RG_OK && a.len)
+        if (!st && a.len)
             st = rg_added_put(a.normalized ? &t->normed : &t->raw, a.content, a.len, a.tok, s->src.err);
-        if (st != RG_OK) break;
+        if (st) break;
     }
     rg_buf_free(&work[0]);
     rg_buf_free(&work[1]);
     return st;
 }
 
-/* Where the left half of "a b" ends, or 0. Pieces may hold spaces themselves: then it is the first place that
- * cuts into known tokens. */
+/* End of the left half of "a b", or 0. Pieces may hold spaces: then the first cut into known tokens. */
 static size_t cut_of(const rg_vocab *v, const char *p, size_t n)
 {
     enum { TRIES = 64 };
@@ -189,7 +188,7 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
     size_t i;
     json_t *m;
     if (!json_is_array(merges)) return rg_bad(&s->src, "model.merges is not an array");
-    if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->src.err)) != RG_OK) return st;
+    if ((st = rg_pairs_init(&s->t->pairs, json_array_size(merges), s->src.err))) return st;
     json_array_foreach (merges, i, m) {
         const char *a = NULL, *b = NULL;
         size_t na = 0, nb = 0;
@@ -201,15 +200,11 @@ static rg_status read_merges(rg_tok_src *s, const json_t *merges)
                 b = a + na + 1;
                 nb = n - na - 1;
             }
-        } else if (json_is_array(m) && json_array_size(m) == 2 && json_is_string(json_array_get(m, 0)) &&
-            json_is_string(json_array_get(m, 1))) {
-            a = json_string_value(json_array_get(m, 0));
-            na = json_string_length(json_array_get(m, 0));
-            b = json_string_value(json_array_get(m, 1));
-            nb = json_string_length(json_array_get(m, 1));
+        } else if (json_unpack(m, "[s%s%!]", &a, &na, &b, &nb) != 0) {
+            a = NULL;
         }
         if (!a || !b) return rg_bad(&s->src, "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", i);
-        if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, &s->src)) != RG_OK) return st;
+        if ((st = rg_bpe_rule(s->t, a, na, b, nb, (uint32_t)i, &s->src))) return st;
     }
     return RG_OK;
 }
@@ -236,13 +231,13 @@ static rg_status check_model(rg_tok_src *s, const json_t *model, bool *byte_fall
     if ((st = rg_tj_read(s, model,
              "type vocab merges dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk=f "
              "byte_fallback=f ignore_merges=f",
-             &t->fuse_unk, byte_fallback, &t->ignore_merges)) != RG_OK)
+             &t->fuse_unk, byte_fallback, &t->ignore_merges)))
         return st;
     if (dropout && !json_is_null(dropout) && json_number_value(dropout) != 0.0)
         return rg_lacks(&s->src, "model.dropout is set");
     if (unk && !json_is_null(unk) && !json_is_string(unk))
         return rg_bad(&s->src, "model.unk_token is not a string");
-    if ((st = must_be_empty(s, model, "continuing_subword_prefix")) != RG_OK) return st;
+    if ((st = must_be_empty(s, model, "continuing_subword_prefix"))) return st;
     return must_be_empty(s, model, "end_of_word_suffix");
 }
 
@@ -259,18 +254,19 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     rg_tokenizer *t = s->t;
     const json_t *model = json_object_get(root, "model"), *list = json_object_get(root, "added_tokens");
     bool byte_fallback;
-    if ((st = check_model(s, model, &byte_fallback)) != RG_OK) return st;
-    /* truncation and padding are defaults for batches, which callers of the original library switch off */
+    if ((st = check_model(s, model, &byte_fallback))) return st;
+    /* truncation and padding are defaults for batches; callers of the original switch them off */
     s->part = "tokenizer.json";
     if ((st = rg_tj_read(s, root,
              "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder "
-             "model")) != RG_OK)
+             "model")))
         return st;
     if (list && !json_is_null(list) && !json_is_array(list))
         return rg_bad(&s->src, "added_tokens is not an array");
-    if ((st = part(s, root, "normalizer", rg_tj_normalizer)) != RG_OK) return st;
-    if ((st = part(s, root, "pre_tokenizer", rg_tj_pre_tokenizer)) != RG_OK) return st;
-    if ((st = part(s, root, "decoder", rg_tj_decoder)) != RG_OK) return st;
+    if ((st = part(s, root, "normalizer", rg_tj_normalizer)) ||
+        (st = part(s, root, "pre_tokenizer", rg_tj_pre_tokenizer)) ||
+        (st = part(s, root, "decoder", rg_tj_decoder)))
+        return st;
     if (s->byte_level_pre != s->byte_level_dec)
         return rg_lacks(
             &s->src, "ByteLevel is in the %s alone", s->byte_level_pre ? "pre_tokenizer" : "decoder");
@@ -278,10 +274,9 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE"
         : byte_fallback         ? "tokenizer.json BPE with byte fallback"
                                 : "tokenizer.json BPE";
-    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) != RG_OK)
+    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) ||
+        (st = set_added(s, list)) || (st = rg_tok_index(t, false, &s->src)))
         return st;
-    if ((st = set_added(s, list)) != RG_OK) return st;
-    if ((st = rg_tok_index(t, false, &s->src)) != RG_OK) return st;
     if (byte_fallback || t->model == RG_TM_BYTE_BPE) rg_tok_find_bytes(t);
     const json_t *unk = json_object_get(model, "unk_token");
     if (json_is_string(unk)) {
@@ -290,8 +285,7 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
             return rg_bad(
                 &s->src, "model.unk_token \"%.60s\" is not in the vocabulary", json_string_value(unk));
     }
-    if ((st = find_added(s, list)) != RG_OK) return st;
-    if ((st = part(s, root, "post_processor", rg_tj_post_processor)) != RG_OK) return st;
+    if ((st = find_added(s, list)) || (st = part(s, root, "post_processor", rg_tj_post_processor))) return st;
     t->own_template = true;
     return read_merges(s, json_object_get(model, "merges"));
 }

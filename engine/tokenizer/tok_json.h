@@ -9,16 +9,16 @@
 typedef struct rg_tok_src {
     rg_tokenizer *t;
     rg_src src;
-    const char *part; /* where in the file the reader stands */
-    bool byte_level_pre, byte_level_dec;
+    const char *part;                           /* where in the file the reader stands */
+    bool byte_level_pre, byte_level_dec, fused; /* fused: behind the decoder's Fuse */
 } rg_tok_src;
 
-/* Members of an object that has no others. keys: names separated by spaces. "name=t" and "name=f" want a
- * bool * (true or false where the member is absent or null), "name=s" a string that must be there: a
- * const char ** and a size_t *, borrowed; "name=p" {"String": ...} or {"Regex": ...}: the same and a bool *,
- * which is true for String. RG_E_FILE unless o is an object; RG_E_UNSUPPORTED if it has another key. */
+/* The object's members, and no others. keys: names between spaces. "name=t", "name=f": a bool *, true or
+ * false where absent or null. "name=s": a string that must be there: const char ** (borrowed) and size_t *.
+ * "name=p", {"String": ...} or {"Regex": ...}: the same and a bool *, true for String. RG_E_FILE: no object.
+ * RG_E_UNSUPPORTED: another key. */
 rg_status rg_tj_read(const rg_tok_src *s, const json_t *o, const char *keys, ...);
-/* The text of a string, NULL if it is another value. */
+/* The text of a string; NULL for other values. */
 static inline const char *rg_tj_text(const json_t *o, const char *key)
 {
     return json_string_value(json_object_get(o, key));

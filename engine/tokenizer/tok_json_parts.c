@@ -33,10 +33,10 @@ static rg_status each(
     const json_t *list = json_object_get(o, key);
     snprintf(keys, sizeof keys, "type %s", key);
     rg_status st = rg_tj_read(s, o, keys);
-    if (st == RG_OK && !json_is_array(list)) st = rg_bad(&s->src, "%s.%s is not an array", s->part, key);
+    if (!st && !json_is_array(list)) st = rg_bad(&s->src, "%s.%s is not an array", s->part, key);
     json_array_foreach (list, i, v) {
-        if (st == RG_OK && absent(v)) st = rg_bad(&s->src, "%s.%s has a null member", s->part, key);
-        if (st == RG_OK) st = one(s, v);
+        if (!st && absent(v)) st = rg_bad(&s->src, "%s.%s has a null member", s->part, key);
+        if (!st) st = one(s, v);
     }
     return st;
 }
@@ -47,7 +47,7 @@ static rg_status replace_step(rg_tok_src *s, const json_t *o, rg_norm *into)
     size_t na, nb;
     bool literal;
     const rg_status st = rg_tj_read(s, o, "type pattern=p content=s", &a, &na, &literal, &b, &nb);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (!literal) return rg_lacks(&s->src, "%s of type \"Replace\" with a regular expression", s->part);
     return rg_norm_add(into, RG_NORM_REPLACE, a, na, b, nb, s->src.err);
 }
@@ -57,8 +57,8 @@ static rg_status strip_normalizer(rg_tok_src *s, const json_t *o)
     bool left, right;
     rg_norm *n = &s->t->norm;
     rg_status st = rg_tj_read(s, o, "type strip_left=t strip_right=t", &left, &right);
-    if (st == RG_OK && left) st = rg_norm_add(n, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->src.err);
-    if (st == RG_OK && right) st = rg_norm_add(n, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->src.err);
+    if (!st && left) st = rg_norm_add(n, RG_NORM_STRIP_LEFT, NULL, 0, NULL, 0, s->src.err);
+    if (!st && right) st = rg_norm_add(n, RG_NORM_STRIP_RIGHT, NULL, 0, NULL, 0, s->src.err);
     return st;
 }
 
@@ -76,13 +76,13 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
         const char *p;
         size_t n;
         const rg_status st = rg_tj_read(s, o, "type prepend=s", &p, &n);
-        return st == RG_OK ? rg_norm_add(&s->t->norm, RG_NORM_PREPEND, NULL, 0, p, n, s->src.err) : st;
+        return st ? st : rg_norm_add(&s->t->norm, RG_NORM_PREPEND, NULL, 0, p, n, s->src.err);
     }
     if (is(o, "Strip")) return strip_normalizer(s, o);
     for (size_t i = 0; i < COUNT(plain); i++) {
         if (!is(o, plain[i].type)) continue;
         const rg_status st = rg_tj_read(s, o, "type");
-        if (st != RG_OK) return st;
+        if (st) return st;
         if (!rg_unicode_available())
             return rg_lacks(&s->src, "normalizer of type \"%s\" needs a build with utf8proc", plain[i].type);
         return rg_norm_add(&s->t->norm, plain[i].op, NULL, 0, NULL, 0, s->src.err);
@@ -90,8 +90,8 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
     return unsupported(s, o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
 
-/* Where Oniguruma, for which these patterns are written, and PCRE2 read the same text differently, we do not
- * guess. */
+/* Oniguruma, for which these patterns are written, reads some texts differently from PCRE2: those are
+ * refused. */
 static const char *not_portable(const char *p, size_t n)
 {
     int in_class = 0;
@@ -133,7 +133,7 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
     bool literal, invert;
     const rg_status st = rg_tj_read(
         s, o, "type pattern=p behavior=s invert=f", &p, &n, &literal, &behaviour, &behaviour_n, &invert);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const char *why = literal ? NULL : not_portable(p, n);
     if (why) return rg_lacks(&s->src, "pre_tokenizer pattern \"%.80s\" has %s", p, why);
     for (size_t k = 0; k < COUNT(names); k++)
@@ -142,7 +142,7 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
     return rg_lacks(&s->src, "pre_tokenizer Split behavior \"%.60s\"", behaviour);
 }
 
-/* A Metaspace: its mark, and whether a space goes before the text: prepend_scheme, or in older files
+/* A Metaspace: its mark, and whether a space goes in front: prepend_scheme, in older files
  * add_prefix_space. */
 typedef struct metaspace {
     const char *mark, *scheme;
@@ -154,7 +154,7 @@ static rg_status read_metaspace(const rg_tok_src *s, const json_t *o, metaspace 
     bool prefix;
     const rg_status st = rg_tj_read(
         s, o, "type replacement=s str_rep split add_prefix_space=t prepend_scheme", &m->mark, &m->n, &prefix);
-    if (st != RG_OK) return st;
+    if (st) return st;
     m->scheme = rg_tj_text(o, "prepend_scheme");
     if (!m->scheme) m->scheme = prefix ? "always" : "never";
     if (strcmp(m->scheme, "always") != 0 && strcmp(m->scheme, "first") != 0 &&
@@ -169,17 +169,17 @@ static rg_status metaspace_step(rg_tok_src *s, const json_t *o)
     rg_tokenizer *t = s->t;
     bool split;
     rg_status st = read_metaspace(s, o, &m);
-    if (st == RG_OK)
+    if (!st)
         st = rg_tj_read(s, o, "type replacement str_rep split=t add_prefix_space prepend_scheme", &split);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (t->pre.n > 0 || t->prep.n > 0)
         return rg_lacks(&s->src, "a Metaspace that is not the first pre_tokenizer");
     if (m.n == 0) return rg_bad(&s->src, "pre_tokenizer.replacement is empty");
     st = rg_norm_add(&t->prep, RG_NORM_REPLACE, " ", 1, m.mark, m.n, s->src.err);
-    if (st == RG_OK && strcmp(m.scheme, "never") != 0)
+    if (!st && strcmp(m.scheme, "never") != 0)
         st = rg_norm_add(&t->prep, strcmp(m.scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE,
             NULL, 0, m.mark, m.n, s->src.err);
-    if (st == RG_OK && split)
+    if (!st && split)
         st = rg_pretok_add(&t->pre, m.mark, m.n, true, RG_SPLIT_MERGED_WITH_NEXT, false, &s->src);
     return st;
 }
@@ -189,11 +189,11 @@ static rg_status byte_level_step(rg_tok_src *s, const json_t *o)
     bool prefix, use_regex;
     rg_tokenizer *t = s->t;
     rg_status st = rg_tj_read(s, o, "type add_prefix_space=t trim_offsets use_regex=t", &prefix, &use_regex);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (prefix && t->pre.n > 0)
         return rg_lacks(&s->src, "a ByteLevel with add_prefix_space that is not the first pre_tokenizer");
     if (prefix) st = rg_norm_add(&t->prep, RG_NORM_ENSURE, NULL, 0, " ", 1, s->src.err);
-    if (st == RG_OK && use_regex)
+    if (!st && use_regex)
         st = rg_pretok_add(
             &t->pre, RG_GPT2_REGEX, strlen(RG_GPT2_REGEX), false, RG_SPLIT_ISOLATED, false, &s->src);
     s->byte_level_pre = true;
@@ -204,16 +204,16 @@ static rg_status digits_step(rg_tok_src *s, const json_t *o)
 {
     bool individual;
     const rg_status st = rg_tj_read(s, o, "type individual_digits=f", &individual);
-    return st == RG_OK ? rg_pretok_add(&s->t->pre, "\\p{N}", 5, false,
-                             individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, &s->src)
-                       : st;
+    return st ? st
+              : rg_pretok_add(&s->t->pre, "\\p{N}", 5, false,
+                    individual ? RG_SPLIT_ISOLATED : RG_SPLIT_CONTIGUOUS, false, &s->src);
 }
 
 rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
 {
     if (absent(o)) return RG_OK;
     if (is(o, "Sequence")) return each(s, o, "pretokenizers", rg_tj_pre_tokenizer);
-    /* ByteLevel turns the text into other characters, which later patterns would see */
+    /* ByteLevel changes the characters that later patterns would see */
     if (s->byte_level_pre) return rg_lacks(&s->src, "a pre_tokenizer \"%.60s\" after ByteLevel", type_of(o));
     if (is(o, "Split")) return split_step(s, o);
     if (is(o, "Digits")) return digits_step(s, o);
@@ -222,47 +222,35 @@ rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
     return unsupported(s, o);
 }
 
-/* ---- decoder ---- */
-
-static rg_status strip_step(rg_tok_src *s, const json_t *o, bool fused)
+static rg_status strip_step(rg_tok_src *s, const json_t *o)
 {
     const char *content;
     size_t n;
     const json_int_t start = json_integer_value(json_object_get(o, "start")),
                      stop = json_integer_value(json_object_get(o, "stop"));
     const rg_status st = rg_tj_read(s, o, "type content=s start stop", &content, &n);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (start == 0 && stop == 0) return RG_OK;
-    if (!fused || n != 1 || content[0] != ' ' || start != 1 || stop != 0 || s->t->dec.strip_start)
+    if (!s->fused || n != 1 || content[0] != ' ' || start != 1 || stop != 0 || s->t->dec.strip_start)
         return rg_lacks(&s->src, "a decoder Strip other than one leading space of the whole text");
     s->t->dec.strip_start = true;
     return RG_OK;
 }
 
-static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
+static rg_status decoder_step(rg_tok_src *s, const json_t *o)
 {
     rg_decoder *d = &s->t->dec;
     rg_status st;
     metaspace m;
-    if (is(o, "Sequence")) {
-        size_t i;
-        json_t *v;
-        const json_t *list = json_object_get(o, "decoders");
-        if ((st = rg_tj_read(s, o, "type decoders")) != RG_OK) return st;
-        if (!json_is_array(list)) return rg_bad(&s->src, "decoder.decoders is not an array");
-        json_array_foreach (list, i, v) {
-            if ((st = decoder_step(s, v, fused)) != RG_OK) return st;
-        }
-        return RG_OK;
-    }
+    if (is(o, "Sequence")) return each(s, o, "decoders", decoder_step);
     if (is(o, "Replace")) return replace_step(s, o, &d->replace);
-    if (is(o, "Strip")) return strip_step(s, o, *fused);
+    if (is(o, "Strip")) return strip_step(s, o);
     if (is(o, "ByteFallback")) {
         d->byte_pieces = true;
         return rg_tj_read(s, o, "type");
     }
     if (is(o, "Fuse")) {
-        *fused = true;
+        s->fused = true;
         return rg_tj_read(s, o, "type");
     }
     if (is(o, "ByteLevel")) {
@@ -271,8 +259,8 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
     }
     if (is(o, "Metaspace")) {
         st = read_metaspace(s, o, &m);
-        if (st == RG_OK && m.n == 0) st = rg_bad(&s->src, "decoder.replacement is empty");
-        if (st != RG_OK) return st;
+        if (!st && m.n == 0) st = rg_bad(&s->src, "decoder.replacement is empty");
+        if (st) return st;
         if (strcmp(m.scheme, "never") != 0) d->strip_start = true;
         return rg_norm_add(&d->replace, RG_NORM_REPLACE, m.mark, m.n, " ", 1, s->src.err);
     }
@@ -281,15 +269,12 @@ static rg_status decoder_step(rg_tok_src *s, const json_t *o, bool *fused)
 
 rg_status rg_tj_decoder(rg_tok_src *s, const json_t *o)
 {
-    bool fused = false;
     if (absent(o)) return rg_lacks(&s->src, "there is no decoder");
-    const rg_status st = decoder_step(s, o, &fused);
-    if (st == RG_OK && s->t->dec.byte_level && (s->t->dec.replace.n > 0 || s->t->dec.byte_pieces))
+    const rg_status st = decoder_step(s, o);
+    if (!st && s->t->dec.byte_level && (s->t->dec.replace.n > 0 || s->t->dec.byte_pieces))
         return rg_lacks(&s->src, "a decoder that mixes ByteLevel with others");
     return st;
 }
-
-/* ---- post_processor ---- */
 
 static rg_status template_token(
     rg_tok_src *s, const json_t *specials, const char *name, int32_t *list, int *n)
@@ -319,7 +304,7 @@ static rg_status template(rg_tok_src *s, const json_t *o)
     const json_t *single = json_object_get(o, "single"), *specials = json_object_get(o, "special_tokens");
     bool text = false;
     rg_status st = rg_tj_read(s, o, "type single pair special_tokens");
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (!json_is_array(single)) return rg_bad(&s->src, "post_processor.single is not an array");
     if (t->n_prefix || t->n_suffix) return rg_lacks(&s->src, "more than one TemplateProcessing");
     json_array_foreach (single, i, v) {
@@ -331,7 +316,7 @@ static rg_status template(rg_tok_src *s, const json_t *o)
         if (token) {
             st = text ? template_token(s, specials, name, t->suffix, &t->n_suffix)
                       : template_token(s, specials, name, t->prefix, &t->n_prefix);
-            if (st != RG_OK) return st;
+            if (st) return st;
         } else if (text || strcmp(name, "A") != 0) {
             return rg_bad(&s->src, "post_processor.single has more than the sequence A");
         } else {

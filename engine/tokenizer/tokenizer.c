@@ -1,6 +1,7 @@
 /* Opens tokenizers, finds the special tokens, and encodes text. */
 #include "tokenizer/tokenizer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,18 +10,15 @@
 #include "base/utf8.h"
 #include "tokenizer/tok_impl.h"
 
-/* Tokens that end an answer, if they are control tokens; in the order in which one becomes EOS where the file
- * names none. */
+/* Tokens that end an answer, if they are control tokens. Where the file names no EOS, the first one is it. */
 static const char *const end_names[] = {"</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>",
-    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>"};
-/* Tokens that structure a conversation. Some conversions call them user-defined or not special; then text
- * typed by anybody would become them. */
+    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>", NULL};
+/* Tokens that structure a conversation. Some conversions call them user-defined or not special; then typed
+ * text would become them. */
 static const char *const marker_names[] = {"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>",
     "<|python_tag|>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<|user|>", "<|assistant|>",
-    "<|system|>"};
-static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_story|>"};
-
-#define COUNT(a) (sizeof(a) / sizeof *(a))
+    "<|system|>", NULL};
+static const char *const begin_names[] = {"<s>", "<|begin_of_text|>", "<|start_story|>", NULL};
 
 rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src)
 {
@@ -29,15 +27,14 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src)
     rg_buf work[2] = {{0}, {0}}, piece = {0};
     int64_t twice = -1;
     if (v->n == 0) return rg_bad(src, "the vocabulary is empty");
-    for (size_t id = 0; id < v->n && st == RG_OK; id++) {
+    for (size_t id = 0; id < v->n && !st; id++) {
         const rg_toktype type = (rg_toktype)v->type[id];
+        if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) continue;
         const int byte = type == RG_TT_BYTE && t->dec.byte_pieces
             ? rg_byte_piece(rg_vocab_piece(v, id), v->piece[id].len)
             : -1;
-        if (type == RG_TT_HOLE || type == RG_TT_CONTROL || type == RG_TT_UNKNOWN) continue;
         if (byte >= 0) {
-            const char c = (char)byte;
-            st = rg_vocab_set_text(v, id, &c, 1, src->err);
+            st = rg_vocab_set_text(v, id, &(char){(char)byte}, 1, src->err);
             continue;
         }
         if (t->dec.byte_level && type == RG_TT_USER) continue;
@@ -46,18 +43,18 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src)
         size_t len;
         piece.len = 0;
         st = rg_buf_add(&piece, rg_vocab_piece(v, id), v->piece[id].len, src->err);
-        if (st == RG_OK && t->dec.byte_level && piece.len) {
+        if (!st && t->dec.byte_level && piece.len) {
             const int64_t n = rg_bytemap_decode(
                 (unsigned char *)piece.p, (const unsigned char *)rg_vocab_piece(v, id), v->piece[id].len);
             if (n >= 0) st = rg_vocab_set_text(v, id, piece.p, (size_t)n, src->err);
             continue;
         }
-        if (st == RG_OK && piece.len)
+        if (!st && piece.len)
             st = rg_norm_run(&t->dec.replace, piece.p, piece.len, false, work, &text, &len, src->err);
-        if (st == RG_OK && piece.len) st = rg_vocab_set_text(v, id, text, len, src->err);
+        if (!st && piece.len) st = rg_vocab_set_text(v, id, text, len, src->err);
     }
-    if (st == RG_OK) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, src->err);
-    if (st == RG_OK && unique && twice >= 0)
+    if (!st) st = rg_vocab_index(v, t->model == RG_TM_BYTE_BPE, &twice, src->err);
+    if (!st && unique && twice >= 0)
         st = rg_bad(src, "token %lld has the same piece as an earlier one", (long long)twice);
     rg_buf_free(&work[0]);
     rg_buf_free(&work[1]);
@@ -68,10 +65,8 @@ rg_status rg_tok_index(rg_tokenizer *t, bool unique, const rg_src *src)
 void rg_tok_find_bytes(rg_tokenizer *t)
 {
     const rg_vocab *v = &t->vocab;
-    for (int b = 0; b < 256; b++) {
-        const char c = (char)b;
-        t->byte_id[b] = t->model == RG_TM_BYTE_BPE ? rg_vocab_find(v, &c, 1) : -1;
-    }
+    for (int b = 0; b < 256; b++)
+        t->byte_id[b] = t->model == RG_TM_BYTE_BPE ? rg_vocab_find(v, &(char){(char)b}, 1) : -1;
     if (t->model == RG_TM_BYTE_BPE) return;
     for (size_t id = 0; id < v->n; id++) {
         const int b = v->type[id] == RG_TT_BYTE ? rg_byte_piece(rg_vocab_piece(v, id), v->piece[id].len) : -1;
@@ -83,11 +78,9 @@ rg_status rg_tok_spm_norm(rg_tokenizer *t, bool squeeze, bool dummy_prefix, bool
 {
     const char *space = escape ? RG_SPM_SPACE : " ";
     rg_status st = squeeze ? rg_norm_add(&t->norm, RG_NORM_SQUEEZE, NULL, 0, NULL, 0, err) : RG_OK;
-    if (st == RG_OK && dummy_prefix)
-        st = rg_norm_add(&t->norm, RG_NORM_PREPEND, NULL, 0, space, strlen(space), err);
-    if (st == RG_OK && escape) st = rg_norm_add(&t->norm, RG_NORM_REPLACE, " ", 1, space, strlen(space), err);
-    if (st == RG_OK && escape)
-        st = rg_norm_add(&t->dec.replace, RG_NORM_REPLACE, space, strlen(space), " ", 1, err);
+    if (!st && dummy_prefix) st = rg_norm_add(&t->norm, RG_NORM_PREPEND, NULL, 0, space, strlen(space), err);
+    if (!st && escape) st = rg_norm_add(&t->norm, RG_NORM_REPLACE, " ", 1, space, strlen(space), err);
+    if (!st && escape) st = rg_norm_add(&t->dec.replace, RG_NORM_REPLACE, space, strlen(space), " ", 1, err);
     t->dec.strip_start = dummy_prefix;
     t->dec.byte_pieces = true;
     return st;
@@ -106,10 +99,7 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 static rg_tokenizer *new_tokenizer(rg_err *err)
 {
     rg_tokenizer *t = calloc(1, sizeof *t);
-    if (!t) {
-        rg_no_memory(err, "tokenizer");
-        return NULL;
-    }
+    if (!t) return rg_no_memory(err, "tokenizer"), NULL;
     t->unk = t->bos = t->eos = -1;
     for (int i = 0; i < 256; i++) t->byte_id[i] = -1;
     return t;
@@ -121,11 +111,11 @@ static void add_end(rg_tokenizer *t, int32_t id)
     t->end[t->n_end++] = id;
 }
 
-static bool named(const rg_tokenizer *t, int32_t id, const char *const *names, size_t n)
+static bool named(const rg_tokenizer *t, int32_t id, const char *const *names)
 {
     const rg_pool_span s = t->vocab.piece[id];
-    for (size_t i = 0; i < n; i++)
-        if (strlen(names[i]) == s.len && memcmp(t->vocab.pool + s.off, names[i], s.len) == 0) return true;
+    for (; *names; names++)
+        if (strlen(*names) == s.len && memcmp(t->vocab.pool + s.off, *names, s.len) == 0) return true;
     return false;
 }
 
@@ -134,28 +124,27 @@ static void make_control(rg_tokenizer *t, rg_added *a)
     for (size_t i = 0; i < a->n; i++) {
         const int32_t id = a->tok[i].id;
         if (a->tok[i].special ||
-            !(named(t, id, end_names, COUNT(end_names)) || named(t, id, begin_names, COUNT(begin_names)) ||
-                named(t, id, marker_names, COUNT(marker_names))))
+            !(named(t, id, end_names) || named(t, id, begin_names) || named(t, id, marker_names)))
             continue;
         a->tok[i].special = true;
         t->vocab.type[id] = RG_TT_CONTROL;
     }
 }
 
-/* What is left after reading: end tokens, and BOS and EOS by name where the file is silent. */
+/* After reading: end tokens, and BOS and EOS by name where the file is silent. */
 static rg_status finish(rg_tokenizer *t, rg_err *err)
 {
     make_control(t, &t->raw);
     make_control(t, &t->normed);
     add_end(t, t->eos);
-    for (size_t i = 0; i < COUNT(end_names); i++) {
+    for (size_t i = 0; end_names[i]; i++) {
         const int32_t id = rg_vocab_scan(&t->vocab, end_names[i]);
         if (id < 0 || t->vocab.type[id] != RG_TT_CONTROL) continue;
         add_end(t, id);
         if (t->eos < 0) t->eos = id;
     }
     if (t->bos < 0 && t->n_prefix > 0) t->bos = t->prefix[0];
-    for (size_t i = 0; i < COUNT(begin_names) && t->bos < 0; i++) {
+    for (size_t i = 0; begin_names[i] && t->bos < 0; i++) {
         const int32_t id = rg_vocab_scan(&t->vocab, begin_names[i]);
         if (id >= 0 && t->vocab.type[id] == RG_TT_CONTROL) t->bos = id;
     }
@@ -167,14 +156,14 @@ static rg_status finish(rg_tokenizer *t, rg_err *err)
     return whole_text ? rg_seams_init(&t->seams, &t->vocab, err) : RG_OK;
 }
 
-/* What every reader leaves to do; t goes to *out, or is closed. */
+/* The last step of every reader; t goes to *out, or is closed. */
 static rg_status done(rg_tokenizer **out, rg_tokenizer *t, int64_t vocab, rg_status st, const rg_src *src)
 {
-    if (st == RG_OK && vocab > 0 && t->vocab.n > (size_t)vocab)
+    if (!st && vocab > 0 && t->vocab.n > (size_t)vocab)
         st = rg_bad(src, "the tokenizer has %zu tokens, the model only %lld: it belongs to another model",
             t->vocab.n, (long long)vocab);
-    if (st == RG_OK) st = finish(t, src->err);
-    if (st == RG_OK)
+    if (!st) st = finish(t, src->err);
+    if (!st)
         *out = t;
     else
         rg_tokenizer_close(t);
@@ -191,9 +180,8 @@ static rg_status open_gguf(rg_tokenizer **out, int64_t vocab, const rg_src *src)
 {
     rg_ckpt *c = NULL;
     rg_status st = rg_ckpt_open_vocab(&c, src->name, src->err);
-    const rg_ckpt_vocab *v = st == RG_OK ? rg_ckpt_embedded_vocab(c) : NULL;
-    if (st == RG_OK)
-        st = v ? open_vocab(out, v, vocab, src) : rg_bad(src, "this GGUF file holds no vocabulary");
+    const rg_ckpt_vocab *v = !st ? rg_ckpt_embedded_vocab(c) : NULL;
+    if (!st) st = v ? open_vocab(out, v, vocab, src) : rg_bad(src, "this GGUF file holds no vocabulary");
     rg_ckpt_close(c);
     return st;
 }
@@ -220,7 +208,7 @@ rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab,
     rg_mapfile f;
     *out = NULL;
     rg_status st = rg_mapfile_open(&f, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     st = open_mapped(out, &f, vocab, &(rg_src){path, err});
     rg_mapfile_close(&f);
     return st;
@@ -244,7 +232,7 @@ rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char
             "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin "
             "beside it; name one with -z",
             rg_ckpt_path(c));
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_tokenizer *t = *out;
     if (cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) {
         if (!t->own_template && t->n_prefix == 1) t->prefix[0] = cfg->bos;
@@ -283,12 +271,7 @@ rg_status rg_enc_unknown(rg_enc *e, const char *p, size_t n, bool *in_unk)
 {
     char hex[3 * 8 + 1] = "";
     if (e->t->unk < 0) {
-        for (size_t i = 0; i < n && i < 8; i++) {
-            hex[3 * i] = ' ';
-            hex[3 * i + 1] = "0123456789abcdef"[(unsigned char)p[i] >> 4];
-            hex[3 * i + 2] = "0123456789abcdef"[p[i] & 15];
-            hex[3 * i + 3] = 0;
-        }
+        for (size_t i = 0; i < n && i < 8; i++) snprintf(hex + 3 * i, 4, " %02x", (unsigned char)p[i]);
         return rg_fail(e->err, RG_E_USAGE,
             "the vocabulary has no token for the bytes%s of the text, and no unknown token", hex);
     }
@@ -303,33 +286,40 @@ static rg_status word(void *user, const char *p, size_t n)
     return e->t->seams.inside ? rg_words_run(e, p, n, rg_bpe_word) : rg_bpe_word(e, p, n);
 }
 
-/* Text between added tokens of `normed`. */
-static rg_status encode_prepared(rg_enc *e, const char *p, size_t n, bool first)
+rg_status rg_enc_between(rg_enc *e, const rg_added *a, const rg_trust *trust, const char *p, size_t n,
+    bool first, rg_between_fn *between)
 {
-    const rg_tokenizer *t = e->t;
-    if (n == 0) return RG_OK;
-    const rg_status st = rg_norm_run(&t->prep, p, n, first, e->prep, &p, &n, e->err);
-    return st == RG_OK ? rg_pretok_run(&t->pre, p, n, word, e, e->err) : st;
+    size_t from = 0, start, end;
+    const rg_added_tok *hit;
+    rg_status st = RG_OK;
+    while (!st && (hit = rg_added_find(a, p, n, from, trust, &start, &end)) != NULL) {
+        st = between(e, p + from, start - from, first && from == 0, rg_trusted(trust, from, start));
+        if (!st) st = rg_enc_push(e, hit->id);
+        from = end;
+    }
+    return st ? st : between(e, p + from, n - from, first && from == 0, rg_trusted(trust, from, n));
 }
 
-/* Text between added tokens of `raw`. trusted: all of it may hold control tokens. */
+/* Text between added tokens of `normed`. */
+static rg_status encode_prepared(rg_enc *e, const char *p, size_t n, bool first, bool trusted)
+{
+    const rg_tokenizer *t = e->t;
+    (void)trusted;
+    if (n == 0) return RG_OK;
+    const rg_status st = rg_norm_run(&t->prep, p, n, first, e->prep, &p, &n, e->err);
+    return st ? st : rg_pretok_run(&t->pre, p, n, word, e, e->err);
+}
+
+/* Text between added tokens of `raw`. */
 static rg_status encode_segment(rg_enc *e, const char *p, size_t n, bool first, bool trusted)
 {
     const rg_tokenizer *t = e->t;
     if (n == 0) return RG_OK;
-    rg_status st = rg_norm_run(&t->norm, p, n, first, e->norm, &p, &n, e->err);
-    if (st != RG_OK) return st;
+    const rg_status st = rg_norm_run(&t->norm, p, n, first, e->norm, &p, &n, e->err);
+    if (st) return st;
     if (t->model == RG_TM_SPM) return rg_spm_segment(e, p, n);
-    size_t from = 0, start, end;
-    const rg_added_tok *hit;
-    while (st == RG_OK &&
-        (hit = rg_added_find(
-             &t->normed, p, n, from, trusted ? &rg_trust_all : &rg_trust_none, &start, &end)) != NULL) {
-        st = encode_prepared(e, p + from, start - from, first && from == 0);
-        if (st == RG_OK) st = rg_enc_push(e, hit->id);
-        from = end;
-    }
-    return st == RG_OK ? encode_prepared(e, p + from, n - from, first && from == 0) : st;
+    return rg_enc_between(
+        e, &t->normed, trusted ? &rg_trust_all : &rg_trust_none, p, n, first, encode_prepared);
 }
 
 static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int flags, const rg_trust *trust,
@@ -343,21 +333,13 @@ static rg_status encode(const rg_tokenizer *t, const char *text, size_t len, int
         return rg_fail(err, RG_E_USAGE, "a text of %zu bytes is too long, at most %zu are encoded at once",
             len, (size_t)1 << 29);
     if (flags & RG_TOK_BOS)
-        for (int i = 0; i < t->n_prefix && st == RG_OK; i++) st = rg_enc_push(&e, t->prefix[i]);
-    size_t from = 0, start, end;
-    const rg_added_tok *hit;
-    while (st == RG_OK && (hit = rg_added_find(&t->raw, text, len, from, trust, &start, &end)) != NULL) {
-        st = encode_segment(&e, text + from, start - from, from == 0, rg_trusted(trust, from, start));
-        if (st == RG_OK) st = rg_enc_push(&e, hit->id);
-        from = end;
-    }
-    if (st == RG_OK)
-        st = encode_segment(&e, text + from, len - from, from == 0, rg_trusted(trust, from, len));
+        for (int i = 0; i < t->n_prefix && !st; i++) st = rg_enc_push(&e, t->prefix[i]);
+    if (!st) st = rg_enc_between(&e, &t->raw, trust, text, len, true, encode_segment);
     if (flags & RG_TOK_BOS)
-        for (int i = 0; i < t->n_suffix && st == RG_OK; i++) st = rg_enc_push(&e, t->suffix[i]);
+        for (int i = 0; i < t->n_suffix && !st; i++) st = rg_enc_push(&e, t->suffix[i]);
     /* never NULL */
-    if (st == RG_OK && !e.ids && !(e.ids = malloc(sizeof *e.ids))) st = rg_no_memory(err, "tokenizer");
-    if (st == RG_OK) {
+    if (!st && !e.ids && !(e.ids = malloc(sizeof *e.ids))) st = rg_no_memory(err, "tokenizer");
+    if (!st) {
         *ids = e.ids;
         *n = e.n;
     } else {
@@ -388,16 +370,16 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
     *ids = NULL;
     *n = 0;
     if (!span) st = rg_no_memory(err, "tokenizer");
-    for (size_t i = 0; i < n_parts && st == RG_OK; i++) {
+    for (size_t i = 0; i < n_parts && !st; i++) {
         const size_t from = text.len;
         st = rg_buf_add(&text, parts[i].text, parts[i].len, err);
-        if (!parts[i].control || st != RG_OK) continue;
+        if (!parts[i].control || st) continue;
         if (trust.n > 0 && span[trust.n - 1].to == from)
-            span[trust.n - 1].to = text.len; /* neighbours are one */
+            span[trust.n - 1].to = text.len;
         else
             span[trust.n++] = (struct rg_trust_span){from, text.len};
     }
-    if (st == RG_OK) st = encode(t, text.p ? text.p : "", text.len, flags, &trust, ids, n, err);
+    if (!st) st = encode(t, text.p ? text.p : "", text.len, flags, &trust, ids, n, err);
     rg_buf_free(&text);
     free(span);
     return st;

@@ -17,7 +17,7 @@ bool rg_unicode_available(void) { return true; }
 bool rg_unicode_is_word(uint32_t cp)
 {
     if (cp == 0x200c || cp == 0x200d) return true;
-    /* letters in circles and squares are alphabetic, though their category is "symbol" */
+    /* letters in circles and squares are alphabetic, of the category "symbol" */
     if ((cp >= 0x24b6 && cp <= 0x24e9) || (cp >= 0x1f130 && cp <= 0x1f149) ||
         (cp >= 0x1f150 && cp <= 0x1f169) || (cp >= 0x1f170 && cp <= 0x1f189))
         return true;
@@ -45,7 +45,7 @@ static int by_class(const void *a, const void *b)
     return x->ccc != y->ccc ? (x->ccc > y->ccc) - (x->ccc < y->ccc) : (x->at > y->at) - (x->at < y->at);
 }
 
-/* Canonical order: runs of marks sorted by class, equal ones in the order of the text. */
+/* Canonical order: runs of marks sorted by class, equal ones as in the text. */
 static rg_status order(utf8proc_int32_t *cp, size_t n, rg_err *err)
 {
     for (size_t i = 0; i < n;) {
@@ -83,7 +83,7 @@ static rg_status normalize_valid(
     utf8proc_int32_t *cp = NULL;
     rg_status st = RG_OK;
     int boundclass = 0;
-    for (size_t i = 0; i < n && st == RG_OK;) {
+    for (size_t i = 0; i < n && !st;) {
         const size_t len = rg_utf8_len(p + i, p + n);
         if (!rg_grow(&cp, &cap, k + MOST, sizeof *cp)) {
             st = rg_no_memory(err, "tokenizer");
@@ -97,15 +97,15 @@ static rg_status normalize_valid(
             k += (size_t)got;
         i += len;
     }
-    if (st == RG_OK) st = order(cp, k, err);
-    if (st == RG_OK && compose) {
+    if (!st) st = order(cp, k, err);
+    if (!st && compose) {
         const utf8proc_ssize_t left = utf8proc_normalize_utf32(cp, (utf8proc_ssize_t)k, opt);
         if (left < 0)
             st = rg_fail(err, RG_E_INTERNAL, "tokenizer: text cannot be composed");
         else
             k = (size_t)left;
     }
-    for (size_t i = 0; i < k && st == RG_OK; i++) st = put(out, cp[i], err);
+    for (size_t i = 0; i < k && !st; i++) st = put(out, cp[i], err);
     free(cp);
     return st;
 }
@@ -122,11 +122,11 @@ rg_status rg_unicode_normalize(rg_normal_form form, const char *text, size_t len
     const unsigned char *u = (const unsigned char *)text;
     rg_status st = RG_OK;
     if (is_ascii(text, len)) return rg_buf_add(out, text, len, err);
-    for (size_t i = 0; i < len && st == RG_OK;) {
+    for (size_t i = 0; i < len && !st;) {
         const size_t good = rg_utf8_valid(u + i, len - i);
         if (good) st = normalize_valid(form, u + i, good, out, err);
         i += good;
-        if (i < len && good == 0 && st == RG_OK) st = rg_buf_add(out, text + i++, 1, err);
+        if (i < len && good == 0 && !st) st = rg_buf_add(out, text + i++, 1, err);
     }
     return st;
 }
@@ -135,7 +135,7 @@ rg_status rg_unicode_lower(const char *text, size_t len, rg_buf *out, rg_err *er
 {
     const unsigned char *u = (const unsigned char *)text;
     rg_status st = RG_OK;
-    for (size_t i = 0; i < len && st == RG_OK;) {
+    for (size_t i = 0; i < len && !st;) {
         const size_t n = rg_utf8_len(u + i, u + len);
         if (n == 0) {
             st = rg_buf_add(out, text + i++, 1, err);

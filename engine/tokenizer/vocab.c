@@ -55,7 +55,7 @@ rg_status rg_vocab_set(
     if (!v->pool) { /* offset 0 is the empty string of holes */
         rg_pool_span none;
         const rg_status st = pool_add(v, "", 0, &none, src->err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     for (; v->n <= i; v->n++) {
         v->piece[v->n] = v->text[v->n] = (rg_pool_span){0, 0};
@@ -64,7 +64,7 @@ rg_status rg_vocab_set(
     }
     v->score[i] = score;
     const rg_status st = pool_add(v, piece, len, &v->piece[i], src->err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     v->type[i] = (uint8_t)type;
     v->text[i] = v->piece[i];
     return RG_OK;
@@ -104,7 +104,7 @@ rg_status rg_vocab_index(rg_vocab *v, bool by_text, int64_t *twice, rg_err *err)
     v->by_text = by_text;
     v->longest = 0;
     if (twice) *twice = -1;
-    for (int plain = 1; plain >= 0; plain--) { /* so that plain tokens win over others with the same key */
+    for (int plain = 1; plain >= 0; plain--) { /* plain tokens win over others of the same key */
         for (size_t id = 0; id < v->n; id++) {
             const rg_pool_span k = key_of(v, id);
             if (is_plain(v, id) != plain || k.len == 0) continue;
@@ -156,7 +156,7 @@ int rg_byte_piece(const char *piece, size_t len)
     return a < 0 || b < 0 ? -1 : a * 16 + b;
 }
 
-/* Printable Latin-1 stands for itself; the other 68 bytes are U+0100 onwards in order: 0-32, 127-160, 173. */
+/* Printable Latin-1 stands for itself; the other 68 bytes (0-32, 127-160, 173) are U+0100 onwards. */
 static int bytemap_byte(uint32_t cp)
 {
     if ((cp >= 33 && cp <= 126) || (cp >= 161 && cp <= 172) || (cp >= 174 && cp <= 255)) return (int)cp;

@@ -41,24 +41,24 @@ typedef struct rg_vocab {
     uint32_t longest; /* longest key */
 } rg_vocab;
 
-/* Sets id (growing the vocabulary to it). The id must be a hole so far, below RG_MAX_VOCAB. */
+/* Sets id, a hole below RG_MAX_VOCAB; the vocabulary grows to it. */
 rg_status rg_vocab_set(
     rg_vocab *v, int64_t id, const char *piece, size_t len, rg_toktype type, float score, const rg_src *src);
 /* Sets what id decodes to. */
 rg_status rg_vocab_set_text(rg_vocab *v, size_t id, const char *text, size_t len, rg_err *err);
-/* Builds the look-up. Of equal keys the first plain token wins, then the first other; *twice (may be NULL) is
- * the id of a plain token whose key another one has, or -1. */
+/* Builds the look-up. Of equal keys the first plain token wins, else the first. *twice (may be NULL): a plain
+ * token whose key another one has, or -1. */
 rg_status rg_vocab_index(rg_vocab *v, bool by_text, int64_t *twice, rg_err *err);
-/* Id of a key among the plain tokens, those that text may become: normal, user-defined, unused. -1: none. */
+/* Id of a key among the plain tokens (normal, user-defined, unused), which text may become; -1: none. */
 int32_t rg_vocab_find(const rg_vocab *v, const char *key, size_t len);
 /* The same among all tokens. */
 int32_t rg_vocab_find_any(const rg_vocab *v, const char *key, size_t len);
-/* First id whose piece is this, of any type, or -1. Linear. */
+/* First id of that piece, of any type, or -1. Linear. */
 int32_t rg_vocab_scan(const rg_vocab *v, const char *piece);
 /* The byte of "<0xHH>", or -1. */
 int rg_byte_piece(const char *piece, size_t len);
-/* Byte-level BPE writes each byte as one printable character. The bytes of such a piece, to dst[n]; returns
- * their count, or -1 if a character is no byte. */
+/* Byte-level BPE writes each byte as one printable character. The bytes of such a piece, to dst[n]; their
+ * count, or -1 if a character is no byte. */
 int64_t rg_bytemap_decode(unsigned char *dst, const unsigned char *piece, size_t n);
 void rg_vocab_free(rg_vocab *v);
 

@@ -1,5 +1,5 @@
-/* Text without a pre-tokeniser: cut at seams into words, which are merged one by one. Words come again, so
- * the ids of recent ones are looked up where they already stand in the output. */
+/* Text without a pre-tokeniser, cut at seams into words that are merged one by one. Words repeat: the ids of
+ * recent ones are copied from the output. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static rg_status word(rg_enc *e, struct rg_word_slot *cache, const char *p, size
     struct rg_word_slot *s = &cache[rg_hash_bytes(p, n) & (CACHE_SLOTS - 1)];
     rg_status st = RG_OK;
     if (s->p && s->len == n && memcmp(s->p, p, n) == 0) {
-        for (uint32_t i = 0; i < s->n && st == RG_OK; i++) st = rg_enc_push(e, e->ids[s->at + i]);
+        for (uint32_t i = 0; i < s->n && !st; i++) st = rg_enc_push(e, e->ids[s->at + i]);
         return st;
     }
     const size_t at = e->n;
@@ -43,7 +43,7 @@ rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge)
     const unsigned char *u = (const unsigned char *)p;
     uint32_t a, b;
     size_t start = 0, i = rg_seam_symbol(u, u + n, &a);
-    while (i < n && st == RG_OK) {
+    while (i < n && !st) {
         const size_t k = rg_seam_symbol(u + i, u + n, &b);
         if (rg_seam_between(s, a, b)) {
             st = word(e, cache, p + start, i - start, merge);
@@ -52,7 +52,7 @@ rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge)
         a = b;
         i += k;
     }
-    if (st == RG_OK) st = word(e, cache, p + start, n - start, merge);
+    if (!st) st = word(e, cache, p + start, n - start, merge);
     free(cache);
     return st;
 }

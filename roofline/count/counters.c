@@ -1,5 +1,4 @@
-/* Which metrics can be counted here, in which groups, and the probe that reads them. Knows PAPI only through
- * papi_sets.h. */
+/* Which metrics can be counted here, in which groups, and the probe that reads them. */
 #include "roofline/count/counters.h"
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include "ops/rec.h"
 #include "roofline/count/papi_sets.h"
 #include "roofline/count/soft_events.h"
+#include "roofline/measure/stats.h"
 
 const char *const rg_counters_modes[] = {"auto", "off", "layer", "op", NULL};
 
@@ -46,7 +46,7 @@ static const struct {
 #include "roofline/count/events.def"
 };
 
-/* Events counted together, and which metrics their values add up to. */
+/* Events counted together, and the metrics they add up to. */
 typedef struct term {
     int event, ctr;
     uint64_t weight;
@@ -58,14 +58,14 @@ typedef struct group {
     uint32_t mask; /* counters */
 } group;
 
-/* One thread's sets. A line of its own: every thread reads its own at every operator. */
+/* One thread's sets, on lines of their own: they are read at every operator. */
 typedef struct slot {
     _Alignas(128) int set[MAX_GROUPS];
     rg_soft soft; /* instead of sets where PAPI has no events at all */
     bool opened;
     int running; /* group, -1 none */
     uint64_t calls, failed;
-    int error; /* what the first failure said: PAPI's code, or an errno without PAPI */
+    int error; /* of the first failure: PAPI's code, or an errno without PAPI */
     uint64_t last[RG_MAX_CTR];
 } slot;
 
@@ -111,13 +111,13 @@ static void thread_read(void *self, int tid, uint64_t *ctr)
 {
     const rg_counters *c = self;
     slot *s = &c->slot[tid];
-    /* repeats the last values: a difference of 0, not of 2^64; rg_counters_sound tells */
+    /* the last values again: a difference of 0, not of 2^64; rg_counters_sound tells */
     if (s->running < 0 || !read_slot(c, s, s->last)) s->failed++;
     memcpy(ctr, s->last, (size_t)c->probe.n_ctr * sizeof *ctr);
 }
 
-/* Starts group g on this thread in the place of the running one. */
-static bool start_group(const rg_counters *c, slot *s, int g)
+/* Starts group g on this thread instead of the running one. */
+static bool start_group(slot *s, int g)
 {
     if (s->running == g) return true;
     int rc = s->running >= 0 ? rg_papi_stop(s->set[s->running]) : 0;
@@ -125,7 +125,6 @@ static bool start_group(const rg_counters *c, slot *s, int g)
     if (rc == 0) rc = rg_papi_start(s->set[g]);
     if (rc == 0) s->running = g;
     if (rc != 0 && !s->error) s->error = rc;
-    (void)c;
     return rc == 0;
 }
 
@@ -135,7 +134,7 @@ static uint32_t thread_begin(void *self, int tid)
     slot *s = &c->slot[tid];
     const int g = c->direct ? 0 : (int)((s->calls + c->turn) % (unsigned)c->n_groups);
     s->calls++;
-    if (!c->direct && !start_group(c, s, g)) s->failed++;
+    if (!c->direct && !start_group(s, g)) s->failed++;
     return c->group[g].mask;
 }
 
@@ -178,7 +177,7 @@ static int thread_open(void *self, int tid)
     } else {
         s->error = rg_papi_enter_thread();
         for (int g = 0; g < c->n_groups && !s->error; g++) s->error = make_set(&c->group[g], &s->set[g]);
-        if (!s->error) start_group(c, s, 0);
+        if (!s->error) start_group(s, 0);
     }
     if (!s->error) return 0;
     const int why = s->error;
@@ -189,8 +188,7 @@ static int thread_open(void *self, int tid)
 
 /* ---- finding out what works ---- */
 
-/* Adds the events of a recipe, "4*name + name", to a group, for counter ctr. False if they do not fit into
- * our tables. */
+/* Adds the events of a recipe, "4*name + name", to a group, for counter ctr. False: our tables are full. */
 static bool add_recipe(group *g, const char *recipe, uint64_t scale, int ctr)
 {
     for (const char *p = recipe; *p;) {
@@ -222,8 +220,7 @@ static int try_group(const group *g)
     return rc;
 }
 
-/* A counter that never moves is no counter: some hypervisors show events that count nothing. Only cycles must
- * move whatever the thread does. */
+/* Some hypervisors show events that count nothing. Only cycles must move whatever the thread does. */
 static bool moves(const group *g)
 {
     int set;
@@ -236,7 +233,7 @@ static bool moves(const group *g)
     return ok;
 }
 
-/* Into the first group that holds it beside what is there already, or a new one. */
+/* Into the first group with room, or a new one. */
 static void place(rg_counters *c, const char *recipe, uint64_t scale, rg_metric *m)
 {
     m->ctr = c->probe.n_ctr;
@@ -262,7 +259,7 @@ static rg_metric *new_metric(rg_counters *c, const char *name, const char *sourc
     return m;
 }
 
-/* First refusal in *first: what to explain when nothing works. */
+/* *first: the first refusal, to explain when nothing works. */
 static void find_hardware(rg_counters *c, int *first)
 {
     *first = 0;
@@ -285,16 +282,13 @@ static void find_hardware(rg_counters *c, int *first)
             place(c, recipes[r].events, metrics[id].scale, m);
         }
         if (m->available) continue;
-        if (still) {
-            snprintf(m->reason, sizeof m->reason,
+        if (still)
+            rg_metric_lacks(m, "run on bare metal, or give the guest a working PMU",
                 "the cycle counter stands still while the thread works: a PMU that counts nothing");
-            snprintf(m->remedy, sizeof m->remedy, "run on bare metal, or give the guest a working PMU");
-        } else {
-            snprintf(m->reason, sizeof m->reason,
+        else
+            rg_metric_lacks(m,
+                "a newer libpapi and libpfm, or PAPI_CSV_EVENT_FILE=papi_events.csv of a newer PAPI",
                 "none of the %d recipes of events.def works with this CPU, kernel and PAPI", tried);
-            snprintf(m->remedy, sizeof m->remedy,
-                "a newer libpapi and libpfm, or PAPI_CSV_EVENT_FILE=papi_events.csv of a newer PAPI");
-        }
     }
 }
 
@@ -326,35 +320,17 @@ static void find_software(rg_counters *c, bool papi)
             }
         }
         if (m->available) continue;
-        const bool permission = refused == EPERM || refused == EACCES;
-        snprintf(m->reason, sizeof m->reason,
-            permission && rg_soft_events[i].kernel
-                ? "it happens in kernel mode, which this user may not watch (%s)"
-                : "the kernel refuses it (%s)",
+        const bool kernel = (refused == EPERM || refused == EACCES) && rg_soft_events[i].kernel;
+        rg_metric_lacks(m,
+            kernel && c->host.sw_errno == 0 ? "sudo sysctl kernel.perf_event_paranoid=1"
+                                            : "ridge doctor says what bars perf_event_open here",
+            kernel ? "it happens in kernel mode, which this user may not watch (%s)"
+                   : "the kernel refuses it (%s)",
             refused ? strerror(refused) : "no reason given");
-        if (permission && rg_soft_events[i].kernel && c->host.sw_errno == 0)
-            snprintf(m->remedy, sizeof m->remedy, "sudo sysctl kernel.perf_event_paranoid=1");
-        else
-            snprintf(m->remedy, sizeof m->remedy, "ridge doctor says what bars perf_event_open here");
     }
 }
 
-static void set_up_probe(rg_counters *c)
-{
-    c->probe.self = c;
-    c->probe.thread_open = thread_open;
-    c->probe.begin = thread_begin;
-    c->probe.read = thread_read;
-    c->probe.thread_close = thread_close;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Median of batches, because a single read is near the clock's resolution; of the dearest group. */
+/* Of the dearest group: the median of batches, because one read is near the clock's resolution. */
 static void measure_read(rg_counters *c)
 {
     enum { BATCHES = 7, READS = 300 };
@@ -374,7 +350,7 @@ static void measure_read(rg_counters *c)
         if (c->direct && ok) rg_soft_close(&s.soft);
         if (!c->direct) rg_papi_drop(&s.set[g]);
         if (!ok) continue;
-        qsort(each, BATCHES, sizeof *each, by_size);
+        qsort(each, BATCHES, sizeof *each, rg_by_value);
         if (each[BATCHES / 2] > c->read_ns) c->read_ns = each[BATCHES / 2];
     }
 }
@@ -393,11 +369,19 @@ static void explain(rg_counters *c, const char *why, const char *fix)
     snprintf(
         c->reason, sizeof c->reason, "no hardware counters: %s. %s. To have them: %s", why, instead(c), fix);
     for (int i = 0; i < c->n_metrics; i++)
-        if (strcmp(c->metric[i].source, "pmu") ==
-            0) { /* nothing works at all: the general reason is the true one */
+        if (strcmp(c->metric[i].source, "pmu") == 0) { /* nothing works: the general reason is the true one */
             snprintf(c->metric[i].reason, sizeof c->metric[i].reason, "%s", why);
             snprintf(c->metric[i].remedy, sizeof c->metric[i].remedy, "%s", fix);
         }
+}
+
+void rg_metric_lacks(rg_metric *m, const char *remedy, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(m->reason, sizeof m->reason, fmt, ap);
+    va_end(ap);
+    snprintf(m->remedy, sizeof m->remedy, "%s", remedy);
 }
 
 static void list_unavailable(rg_counters *c)
@@ -407,7 +391,8 @@ static void list_unavailable(rg_counters *c)
 
 static void find_all(rg_counters *c)
 {
-    char why[240], fix[200], lib[128];
+    char why[240], lib[128];
+    const char *fix;
     int first = 0;
     const bool papi = rg_papi_begin(lib, sizeof lib);
     if (papi)
@@ -416,14 +401,18 @@ static void find_all(rg_counters *c)
         list_unavailable(c);
     c->hardware = c->probe.n_ctr > 0;
     if (!c->hardware && papi) find_software(c, true);
-    if (c->probe.n_ctr == 0) { /* PAPI may have turned itself off where the kernel would serve */
+    if (c->probe.n_ctr == 0) { /* PAPI may have turned itself off where the kernel serves */
         while (c->n_metrics > 0 && strcmp(c->metric[c->n_metrics - 1].source, "software") == 0)
             c->n_metrics--;
         find_software(c, false);
         c->direct = c->probe.n_ctr > 0;
     }
     if (c->probe.n_ctr > 0) {
-        set_up_probe(c);
+        c->probe.self = c;
+        c->probe.thread_open = thread_open;
+        c->probe.begin = thread_begin;
+        c->probe.read = thread_read;
+        c->probe.thread_close = thread_close;
         measure_read(c);
     }
     if (c->hardware) return;
@@ -437,10 +426,10 @@ static void find_all(rg_counters *c)
     const int level = rg_host_paranoid(&c->host);
     if (level > 2 && c->host.hw_errno == 0) { /* the kernel would, PAPI 7.0 does not */
         snprintf(why, sizeof why, "PAPI turns perf events off at kernel.perf_event_paranoid %d", level);
-        snprintf(fix, sizeof fix, "sudo sysctl kernel.perf_event_paranoid=2");
+        fix = "sudo sysctl kernel.perf_event_paranoid=2";
     } else {
-        rg_host_explain_pmu(&c->host, c->host.hw_errno ? c->host.hw_errno : rg_papi_errno(first), why,
-            sizeof why, fix, sizeof fix);
+        fix = rg_host_explain_pmu(
+            &c->host, c->host.hw_errno ? c->host.hw_errno : rg_papi_errno(first), why, sizeof why);
     }
     explain(c, why, fix);
 }
@@ -504,14 +493,13 @@ bool rg_counters_sound(rg_counters *c, char *why, size_t n)
     for (int t = 0; t < c->threads && c->probe.n_ctr > 0; t++) {
         const slot *s = &c->slot[t];
         if (!s->error && s->failed == 0) continue;
-        char cause[240], fix[200];
+        char cause[240];
+        const char *fix = "end other users of the counters (NMI watchdog: sudo sysctl kernel.nmi_watchdog=0)";
         const int e = c->direct ? s->error : rg_papi_errno(s->error);
         if (e)
-            rg_host_explain_pmu(&c->host, e, cause, sizeof cause, fix, sizeof fix);
+            fix = rg_host_explain_pmu(&c->host, e, cause, sizeof cause);
         else
-            snprintf(fix, sizeof fix,
-                "end other users of the counters (NMI watchdog: sudo sysctl kernel.nmi_watchdog=0)");
-        if (!e) snprintf(cause, sizeof cause, "%s", s->error ? rg_papi_text(s->error) : "a read failed");
+            snprintf(cause, sizeof cause, "%s", s->error ? rg_papi_text(s->error) : "a read failed");
         snprintf(why, n,
             "thread %d could not %s its counters (%s), so sums over threads would be short and none are "
             "given. To have them: %s",

@@ -1,5 +1,5 @@
-/* The only file that knows PAPI. Counts in user mode (PAPI's default domain): events that live in the kernel
- * say so in their names. */
+/* The only file that knows PAPI. Counts in user mode, PAPI's default; events of kernel mode say so in their
+ * names. */
 #include "roofline/count/papi_sets.h"
 
 #include <errno.h>
@@ -79,7 +79,7 @@ void rg_papi_drop(int *set)
 {
     long long v[MOST];
     if (*set == PAPI_NULL) return;
-    PAPI_stop(*set, v); /* an error if it does not run: then there is nothing to stop */
+    PAPI_stop(*set, v); /* an error if it does not run: nothing to stop */
     PAPI_cleanup_eventset(*set);
     PAPI_destroy_eventset(set);
     *set = PAPI_NULL;
@@ -92,20 +92,11 @@ const char *rg_papi_text(int code) { return PAPI_strerror(code); }
 
 int rg_papi_errno(int code)
 {
-    switch (code) {
-    case PAPI_EPERM:
-        return EPERM;
-    case PAPI_ENOEVNT:
-        return ENOENT;
-    case PAPI_ECNFLCT:
-        return EBUSY;
-    case PAPI_ECOUNT:
-        return EMFILE;
-    case PAPI_ENOMEM:
-        return ENOMEM;
-    default:
-        return 0;
-    }
+    static const int of[][2] = {{PAPI_EPERM, EPERM}, {PAPI_ENOEVNT, ENOENT}, {PAPI_ECNFLCT, EBUSY},
+        {PAPI_ECOUNT, EMFILE}, {PAPI_ENOMEM, ENOMEM}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (of[i][0] == code) return of[i][1];
+    return 0;
 }
 
 _Static_assert(RG_PAPI_NO_SET == PAPI_NULL, "the value that means no set");

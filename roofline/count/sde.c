@@ -1,5 +1,4 @@
-/* The only file that knows <sde_lib.h>. Events are callbacks, so exporting costs nothing until somebody
- * reads. */
+/* The only file that knows <sde_lib.h>. Events are callbacks: they cost nothing until somebody reads. */
 #include "roofline/count/sde.h"
 
 #include <stddef.h>
@@ -18,7 +17,6 @@ const char *rg_sde_name(int i) { return i >= 0 && i < EVENTS ? names[i] : NULL; 
 
 static void (*read_totals)(rg_totals *out);
 
-/* param: which event. */
 static long long value_of(void *param)
 {
     rg_totals t;

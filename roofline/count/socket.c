@@ -1,4 +1,4 @@
-/* Bytes through the memory controllers and energy of the socket, as the kernel describes its PMUs in /sys. */
+/* Bytes through the memory controllers and the socket's energy, from the PMUs in /sys. */
 #include "roofline/count/socket.h"
 
 #include <errno.h>
@@ -15,28 +15,23 @@ const char *const rg_socket_names[RG_SOCKET_COUNT] = {
     "socket_read_bytes", "socket_write_bytes", "package_energy_j", "dram_energy_j"};
 
 enum { MOST_FDS = 512, MOST_ZONES = 32 };
-static const char devices[] = "/sys/bus/event_source/devices", powercap[] = "/sys/class/powercap";
+static const char devices[] = "/sys/bus/event_source/devices";
+#define POWERCAP "/sys/class/powercap"
 
-/* Memory controllers by kernel PMU: its folder's prefix and the events for reads and writes. Where a folder
- * has a row's event it is used. */
-static const struct {
-    const char *pmu, *event[2];
+/* Memory controllers: prefix of the kernel PMU's folder, its events for reads and writes, and their terms
+ * where they are in perf's tables, not in /sys. The row whose event is there is used. */
+static const struct controller {
+    const char *pmu, *event[2], *terms[2];
 } controllers[] = {
     /* Intel clients */
-    {"uncore_imc_free_running_", {"data_read", "data_write"}},
-    {"uncore_imc_", {"cas_count_read", "cas_count_write"}}, /* Intel servers */
+    {"uncore_imc_free_running_", {"data_read", "data_write"}, {NULL}},
+    {"uncore_imc_", {"cas_count_read", "cas_count_write"}, {NULL}}, /* Intel servers */
     /* older Intel clients */
-    {"uncore_imc_", {"cas_count_rd", "cas_count_wr"}}, {"uncore_imc", {"data_reads", "data_writes"}},
-    {"amd_umc_", {"umc_cas_cmd.rd", "umc_cas_cmd.wr"}}, /* AMD Zen 4 and later */
+    {"uncore_imc_", {"cas_count_rd", "cas_count_wr"}, {NULL}},
+    {"uncore_imc", {"data_reads", "data_writes"}, {NULL}},
+    {"amd_umc_", {"umc_cas_cmd.rd", "umc_cas_cmd.wr"},
+        {"event=0x0a,rdwrmask=0x1", "event=0x0a,rdwrmask=0x2"}}, /* AMD Zen 4 and later */
 };
-
-/* AMD's controllers have their events in perf's tables, not in /sys. */
-static const char *built_in(const char *event)
-{
-    if (strcmp(event, "umc_cas_cmd.rd") == 0) return "event=0x0a,rdwrmask=0x1";
-    if (strcmp(event, "umc_cas_cmd.wr") == 0) return "event=0x0a,rdwrmask=0x2";
-    return NULL;
-}
 
 typedef struct counter {
     int fd;
@@ -57,15 +52,13 @@ struct rg_socket {
     zone z[MOST_ZONES];
     int n_zones;
     char events[RG_SOCKET_COUNT][160]; /* as long as a zone's path */
-    int error;                         /* errno of the first controller event that was refused; 0: none was */
+    int error;                         /* errno of the first refused controller event; 0: none */
     int found;                         /* controllers there are */
     bool refused_energy;
     double wrap[RG_SOCKET_COUNT]; /* sum of ranges, joules */
 };
 
-/* ---- the kernel's description of an event ---- */
-
-/* Puts value into the bits that "config1:0-7,32" names. */
+/* Puts value into the bits of "config1:0-7,32". */
 static bool put_bits(const char *where, uint64_t value, struct perf_event_attr *a)
 {
     __u64 *word = &a->config;
@@ -115,8 +108,10 @@ static double scale_of(const rg_host *h, const char *pmu, const char *event)
                                      : 64.0;
 }
 
-static void open_event(rg_socket *s, const char *pmu, const char *event, rg_socket_id id)
+static void open_event(rg_socket *s, const char *pmu, const struct controller *row, int i)
 {
+    const char *event = row->event[i];
+    const rg_socket_id id = i ? RG_SOCKET_WRITE : RG_SOCKET_READ;
     const rg_host *h = &s->host;
     char path[400], terms[256], cpus[128];
     long long type;
@@ -125,8 +120,8 @@ static void open_event(rg_socket *s, const char *pmu, const char *event, rg_sock
     a.size = sizeof a;
     snprintf(path, sizeof path, "%s/%s/events/%s", devices, pmu, event);
     if (!rg_host_line(h, path, terms, sizeof terms)) {
-        if (!built_in(event)) return;
-        snprintf(terms, sizeof terms, "%s", built_in(event));
+        if (!row->terms[i]) return;
+        snprintf(terms, sizeof terms, "%s", row->terms[i]);
     }
     snprintf(path, sizeof path, "%s/%s/type", devices, pmu);
     if (!rg_host_number(h, path, &type) || !encode(h, pmu, terms, &a)) return;
@@ -151,16 +146,13 @@ static void open_event(rg_socket *s, const char *pmu, const char *event, rg_sock
 
 typedef struct finder {
     rg_socket *s;
-    size_t row;
+    const struct controller *row;
 } finder;
 
 static void each_controller(void *user, const char *name)
 {
     const finder *f = user;
-    for (int i = 0; i < 2; i++) {
-        rg_socket *s = f->s;
-        open_event(s, name, controllers[f->row].event[i], i ? RG_SOCKET_WRITE : RG_SOCKET_READ);
-    }
+    for (int i = 0; i < 2; i++) open_event(f->s, name, f->row, i);
 }
 
 static bool all_open(const rg_socket *s) { return s->n > 0 && s->error == 0; }
@@ -168,40 +160,36 @@ static bool all_open(const rg_socket *s) { return s->n > 0 && s->error == 0; }
 static void find_controllers(rg_socket *s)
 {
     for (size_t r = 0; r < sizeof controllers / sizeof *controllers && s->n == 0; r++) {
-        finder f = {s, r};
+        finder f = {s, &controllers[r]};
         rg_host_each(&s->host, devices, controllers[r].pmu, each_controller, &f);
     }
     if (all_open(s)) return;
     while (s->n > 0) close(s->c[--s->n].fd); /* some controllers are no socket */
 }
 
-/* ---- energy ---- */
-
 static void each_zone(void *user, const char *name)
 {
     rg_socket *s = user;
     char path[200], label[64];
     long long v, range;
-    snprintf(path, sizeof path, "%s/%.80s/name", powercap, name);
+    snprintf(path, sizeof path, POWERCAP "/%.80s/name", name);
     if (!rg_host_line(&s->host, path, label, sizeof label)) return;
     const bool dram = strcmp(label, "dram") == 0, package = strncmp(label, "package", 7) == 0;
     if ((!dram && !package) || s->n_zones == MOST_ZONES) return;
     const rg_socket_id id = dram ? RG_SOCKET_DRAM : RG_SOCKET_PACKAGE;
     zone *z = &s->z[s->n_zones];
-    snprintf(z->path, sizeof z->path, "%s/%.80s/energy_uj", powercap, name);
+    snprintf(z->path, sizeof z->path, POWERCAP "/%.80s/energy_uj", name);
     if (!rg_host_number(&s->host, z->path, &v)) {
         s->refused_energy |= rg_host_exists(&s->host, z->path);
         return;
     }
-    snprintf(path, sizeof path, "%s/%.80s/max_energy_range_uj", powercap, name);
+    snprintf(path, sizeof path, POWERCAP "/%.80s/max_energy_range_uj", name);
     z->range_uj = rg_host_number(&s->host, path, &range) ? (double)range : 0.0;
     z->id = id;
     s->wrap[id] += 1e-6 * z->range_uj;
     if (!s->events[id][0]) memcpy(s->events[id], z->path, sizeof s->events[id]);
     s->n_zones++;
 }
-
-/* ---- the interface ---- */
 
 rg_socket *rg_socket_open(const rg_host *host)
 {
@@ -210,7 +198,7 @@ rg_socket *rg_socket_open(const rg_host *host)
     s->host = *host;
     find_controllers(s);
     /* AMD's driver has that name too; intel-rapl-mmio would count twice */
-    rg_host_each(host, powercap, "intel-rapl:", each_zone, s);
+    rg_host_each(host, POWERCAP, "intel-rapl:", each_zone, s);
     return s;
 }
 
@@ -263,35 +251,28 @@ void rg_socket_metrics(const rg_socket *s, rg_metric m[RG_SOCKET_COUNT])
         for (int k = 0; k < s->n_zones; k++) have |= (int)s->z[k].id == i;
         m[i] = (rg_metric){
             .name = rg_socket_names[i], .source = bytes ? "uncore" : "rapl", .ctr = -1, .available = have};
-        if (have) {
+        if (have)
             snprintf(m[i].events, sizeof m[i].events, "%s", s->events[i]);
-        } else if (bytes && s->found == 0) {
-            snprintf(m[i].reason, sizeof m[i].reason, "no memory-controller PMU with such an event in %s",
-                devices);
-            snprintf(m[i].remedy, sizeof m[i].remedy, "%s",
+        else if (bytes && s->found == 0)
+            rg_metric_lacks(&m[i],
                 h->hypervisor[0] ? "run on bare metal: guests are not shown the socket's counters"
                     : h->amd     ? "sudo modprobe amd_uncore"
-                                 : "sudo modprobe intel_uncore");
-        } else if (bytes) {
-            snprintf(m[i].reason, sizeof m[i].reason,
+                                 : "sudo modprobe intel_uncore",
+                "no memory-controller PMU with such an event in %s", devices);
+        else if (bytes)
+            rg_metric_lacks(&m[i],
+                s->error == EMFILE ? "ulimit -n 4096" : "sudo sysctl kernel.perf_event_paranoid=0",
                 "the kernel refuses socket-wide events (%s; perf_event_paranoid is %d)", strerror(s->error),
                 rg_host_paranoid(h));
-            snprintf(m[i].remedy, sizeof m[i].remedy,
-                s->error == EMFILE ? "ulimit -n 4096" : "sudo sysctl kernel.perf_event_paranoid=0");
-        } else if (s->refused_energy) {
-            snprintf(m[i].reason, sizeof m[i].reason,
-                "%s/intel-rapl:*/energy_uj is not readable for this user", powercap);
-            snprintf(m[i].remedy, sizeof m[i].remedy, "sudo chmod a+r %s/intel-rapl:*/energy_uj", powercap);
-        } else {
-            snprintf(m[i].reason, sizeof m[i].reason, "no %s zone in %s",
-                i == RG_SOCKET_DRAM ? "dram" : "package", powercap);
-            if (i == RG_SOCKET_DRAM && s->wrap[RG_SOCKET_PACKAGE] > 0.0)
-                snprintf(m[i].remedy, sizeof m[i].remedy,
-                    "a server CPU: clients do not count the energy of their memory");
-            else
-                snprintf(m[i].remedy, sizeof m[i].remedy, "%s",
-                    h->hypervisor[0] ? "run on bare metal: guests are not shown the energy counters"
-                                     : "sudo modprobe intel_rapl_msr");
-        }
+        else if (s->refused_energy)
+            rg_metric_lacks(&m[i], "sudo chmod a+r " POWERCAP "/intel-rapl:*/energy_uj",
+                POWERCAP "/intel-rapl:*/energy_uj is not readable for this user");
+        else
+            rg_metric_lacks(&m[i],
+                i == RG_SOCKET_DRAM && s->wrap[RG_SOCKET_PACKAGE] > 0.0
+                    ? "a server CPU: clients do not count the energy of their memory"
+                    : h->hypervisor[0] ? "run on bare metal: guests are not shown the energy counters"
+                                       : "sudo modprobe intel_rapl_msr",
+                "no %s zone in " POWERCAP, i == RG_SOCKET_DRAM ? "dram" : "package");
     }
 }

@@ -1,7 +1,6 @@
-/* What the whole socket did between two moments: bytes through the memory controllers and energy. Not per
- * thread and not per operator, so it is read at the ends of phases, by one thread; whatever else ran on the
- * socket meanwhile is in it. No PAPI: libpfm's tables of memory controllers end years before today's CPUs,
- * the kernel describes its own in /sys. */
+/* What the whole socket did between two moments: bytes through the memory controllers, energy. Others' work
+ * is in it. One thread reads it at the ends of phases. No PAPI: libpfm's tables of memory controllers are
+ * years behind today's CPUs, the kernel describes its own in /sys. */
 #ifndef RG_SOCKET_H
 #define RG_SOCKET_H
 
@@ -21,18 +20,17 @@ extern const char *const rg_socket_names[RG_SOCKET_COUNT];
 
 typedef struct rg_socket rg_socket;
 
-/* Opens what can be opened; never fails but for memory (NULL). */
+/* Opens what it can; NULL without memory. */
 rg_socket *rg_socket_open(const rg_host *host);
 void rg_socket_close(rg_socket *s); /* legal on NULL */
 
-/* Values so far, NAN where there are none. A difference of two reads is what happened between them
- * (rg_socket_since). */
+/* Values so far, NAN where there are none; differences by rg_socket_since. */
 void rg_socket_read(rg_socket *s, double v[RG_SOCKET_COUNT]);
-/* after - before, with the wrap of the energy counters undone. */
+/* after - before, the wrap of the energy counters undone. */
 void rg_socket_since(const rg_socket *s, double out[RG_SOCKET_COUNT], const double before[RG_SOCKET_COUNT],
     const double after[RG_SOCKET_COUNT]);
 
-/* One metric for each id: available, or why not and what would help. */
+/* One metric for each id. */
 void rg_socket_metrics(const rg_socket *s, rg_metric m[RG_SOCKET_COUNT]);
 
 #endif

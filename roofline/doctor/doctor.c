@@ -6,32 +6,28 @@
 
 const char *const rg_health_names[] = {"ok", "limited", "missing", "unknown"};
 
-static void put(char *buf, size_t n, const char *fmt, va_list ap) { vsnprintf(buf, n, fmt, ap); }
+#define PUT(buf) \
+    va_list ap; \
+    va_start(ap, fmt); \
+    vsnprintf(buf, sizeof(buf), fmt, ap); \
+    va_end(ap)
 
 void rg_finding_set(rg_finding *f, rg_health health, const char *fmt, ...)
 {
-    va_list ap;
     f->health = health;
-    va_start(ap, fmt);
-    put(f->found, sizeof f->found, fmt, ap);
-    va_end(ap);
+    PUT(f->found);
 }
 
-void rg_finding_cost(rg_finding *f, const char *fmt, ...)
+void rg_finding_bad(rg_finding *f, rg_health health, const char *cost, const char *fix, const char *fmt, ...)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    put(f->cost, sizeof f->cost, fmt, ap);
-    va_end(ap);
+    f->health = health;
+    snprintf(f->cost, sizeof f->cost, "%s", cost);
+    snprintf(f->fix, sizeof f->fix, "%s", fix ? fix : "");
+    PUT(f->found);
 }
 
-void rg_finding_fix(rg_finding *f, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    put(f->fix, sizeof f->fix, fmt, ap);
-    va_end(ap);
-}
+void rg_finding_cost(rg_finding *f, const char *fmt, ...) { PUT(f->cost); }
+void rg_finding_fix(rg_finding *f, const char *fmt, ...) { PUT(f->fix); }
 
 static const struct {
     const char *id, *section, *title;
@@ -49,7 +45,7 @@ static const rg_finding *find(const rg_doctor *d, const char *id)
     return NULL;
 }
 
-/* What one wants to know, and the checks that decide it: the first that is not fine says why. */
+/* What one wants to know, and the checks that decide it. The first that is not fine says why. */
 static const struct quantity {
     const char *id, *title, *source, *needs[4];
 } quantities[] = {
@@ -73,7 +69,7 @@ static void judge(rg_doctor *d, const struct quantity *q)
     for (int i = 0; i < 4 && q->needs[i]; i++) {
         const rg_finding *f = find(d, q->needs[i]);
         if (!f || f->health == RG_HEALTH_OK || f->health == RG_HEALTH_UNKNOWN) continue;
-        /* the permission level as such bars per-thread counting only from 3 on */
+        /* the level itself bars per-thread counting only from 3 on */
         if (strcmp(f->id, "paranoid") == 0 && f->health == RG_HEALTH_LIMITED) continue;
         if (c->health == RG_HEALTH_OK || f->health > c->health) {
             c->health = f->health;
@@ -92,17 +88,17 @@ void rg_doctor_examine(rg_doctor *d, const rg_host *h, const rg_doctor_lib *libs
         *f = (rg_finding){.id = checks[i].id,
             .section = checks[i].section,
             .title = checks[i].title,
-            .health = RG_HEALTH_UNKNOWN};
+            .health = RG_HEALTH_UNKNOWN,
+            .found = "the kernel does not say"};
         checks[i].check(f, h);
     }
     for (int i = 0; i < n_libs && d->n < RG_DOCTOR_MAX; i++) {
         rg_finding *f = &d->f[d->n++];
         *f = (rg_finding){.id = libs[i].name, .section = "libraries", .title = libs[i].name};
-        rg_finding_set(f, libs[i].version ? RG_HEALTH_OK : RG_HEALTH_MISSING, "%s",
-            libs[i].version ? libs[i].version : "not in this build");
-        if (libs[i].version) continue;
-        rg_finding_cost(f, "%s", libs[i].cost);
-        rg_finding_fix(f, "%s", libs[i].fix);
+        if (libs[i].version)
+            rg_finding_set(f, RG_HEALTH_OK, "%s", libs[i].version);
+        else
+            rg_finding_bad(f, RG_HEALTH_MISSING, libs[i].cost, libs[i].fix, "not in this build");
     }
     for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) judge(d, &quantities[i]);
 }

@@ -1,4 +1,4 @@
-/* What can be measured on this host, what cannot, what that costs, and the command that mends it. */
+/* What can be measured here, what cannot, what that costs, and the command that mends it. */
 #ifndef RG_DOCTOR_H
 #define RG_DOCTOR_H
 
@@ -20,7 +20,7 @@ typedef struct rg_finding {
     rg_health health;
     char found[200];
     char cost[280]; /* what it costs in measurability; "" if nothing */
-    char fix[200];  /* the one command that mends it; "" if there is none from here */
+    char fix[200];  /* the one command that mends it; "": none from here */
 } rg_finding;
 
 /* A library or optional part, as the caller knows it. */
@@ -34,7 +34,7 @@ typedef struct rg_doctor {
     int n;
     rg_finding f[RG_DOCTOR_MAX]; /* the checks of doctor.def, then the libraries */
     int n_can;
-    /* quantities: what of them can be measured here, and why not; section "quantities" */
+    /* section "quantities": what can be measured here, and why not */
     rg_finding can[RG_DOCTOR_MAX];
 } rg_doctor;
 
@@ -42,11 +42,15 @@ void rg_doctor_examine(rg_doctor *d, const rg_host *h, const rg_doctor_lib *libs
 
 /* ---- for doctor_*.c ---- */
 
+/* f is unknown, "the kernel does not say", until they set it. */
 #define RG_CHECK(id, section, title) void rg_check_##id(rg_finding *f, const rg_host *h);
 #include "roofline/doctor/doctor.def"
 
 void rg_finding_set(rg_finding *f, rg_health health, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* With its cost and fix (NULL: none). */
+void rg_finding_bad(rg_finding *f, rg_health health, const char *cost, const char *fix, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 void rg_finding_cost(rg_finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rg_finding_fix(rg_finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

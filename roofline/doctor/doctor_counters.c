@@ -8,7 +8,7 @@
 void rg_check_pmu(rg_finding *f, const rg_host *h)
 {
     const char *pmu = rg_host_core_pmu(h);
-    char why[200], fix[200], leaf[80] = "";
+    char why[200], leaf[80] = "";
     if (h->x86 && h->pmu_version >= 0)
         snprintf(leaf, sizeof leaf, "; CPUID: version %d, %d counters per thread", h->pmu_version,
             h->pmu_counters);
@@ -22,12 +22,11 @@ void rg_check_pmu(rg_finding *f, const rg_host *h)
         }
         return;
     }
-    rg_host_explain_pmu(h, h->hw_errno, why, sizeof why, fix, sizeof fix);
-    rg_finding_set(f, RG_HEALTH_MISSING, "%s", why);
-    rg_finding_cost(f,
+    const char *fix = rg_host_explain_pmu(h, h->hw_errno, why, sizeof why);
+    rg_finding_bad(f, RG_HEALTH_MISSING,
         "no cycles, instructions, FLOP or DRAM bytes as the hardware saw them; bytes and operations are "
-        "counted by the loops instead");
-    rg_finding_fix(f, "%s", fix);
+        "counted by the loops instead",
+        fix, "%s", why);
 }
 
 void rg_check_paranoid(rg_finding *f, const rg_host *h)
@@ -35,17 +34,15 @@ void rg_check_paranoid(rg_finding *f, const rg_host *h)
     const int level = rg_host_paranoid(h);
     const bool may = h->superuser || rg_host_perfmon(h);
     if (level == RG_PARANOID_UNKNOWN) {
-        rg_finding_set(f, RG_HEALTH_MISSING,
+        rg_finding_bad(f, RG_HEALTH_MISSING, "no counters at all",
+            "grep PERF_EVENTS /boot/config-$(uname -r)   (must be y)",
             "no /proc/sys/kernel/perf_event_paranoid: a kernel without perf events, or /proc is hidden");
-        rg_finding_cost(f, "no counters at all");
-        rg_finding_fix(f, "grep PERF_EVENTS /boot/config-$(uname -r)   (must be y)");
     } else if (level >= 3) {
-        rg_finding_set(f, may && level > 3 ? RG_HEALTH_LIMITED : RG_HEALTH_MISSING, "%d: %s", level,
-            may ? "closed to users, and PAPI 7.0 obeys 3 even as root" : "no counters for users");
-        rg_finding_cost(f,
+        rg_finding_bad(f, may && level > 3 ? RG_HEALTH_LIMITED : RG_HEALTH_MISSING,
             "PAPI turns perf events off at 3, software events included; from 4 on every open is refused "
-            "without CAP_PERFMON");
-        rg_finding_fix(f, "sudo sysctl kernel.perf_event_paranoid=2");
+            "without CAP_PERFMON",
+            "sudo sysctl kernel.perf_event_paranoid=2", "%d: %s", level,
+            may ? "closed to users, and PAPI 7.0 obeys 3 even as root" : "no counters for users");
     } else if (level <= 0 || may) {
         rg_finding_set(f, RG_HEALTH_OK, "%d%s", level,
             level > 0 ? ", and this process may do more" : ": counters of threads and of the socket");
@@ -94,8 +91,8 @@ void rg_check_seccomp(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "works; %s", filter);
         return;
     }
-    rg_finding_set(f, RG_HEALTH_MISSING, "perf_event_open: %s; %s", strerror(h->sw_errno), filter);
-    rg_finding_cost(f, "not even the kernel's task clock and page faults per operator");
+    rg_finding_bad(f, RG_HEALTH_MISSING, "not even the kernel's task clock and page faults per operator",
+        NULL, "perf_event_open: %s; %s", strerror(h->sw_errno), filter);
     if (h->sw_errno == ENOSYS)
         rg_finding_fix(f, "a kernel with CONFIG_PERF_EVENTS, or a sandbox that passes perf_event_open on");
     else if (mode == 2 && (h->sw_errno == EPERM || h->sw_errno == EACCES))
@@ -114,10 +111,9 @@ void rg_check_watchdog(rg_finding *f, const rg_host *h)
             on == 0 ? "off" : "on, but there is no PMU that it could take a counter from");
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "on: it holds one hardware counter");
-    rg_finding_cost(
-        f, "event groups that need every counter (single-precision operations on Intel) may not fit");
-    rg_finding_fix(f, "sudo sysctl kernel.nmi_watchdog=0");
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
+        "event groups that need every counter (single-precision operations on Intel) may not fit",
+        "sudo sysctl kernel.nmi_watchdog=0", "on: it holds one hardware counter");
 }
 
 void rg_check_uncore(rg_finding *f, const rg_host *h)
@@ -129,8 +125,8 @@ void rg_check_uncore(rg_finding *f, const rg_host *h)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && n == 0; i++)
         n = rg_host_entries(h, dir, kinds[i], false, first, sizeof first);
     if (n == 0) {
-        rg_finding_set(f, RG_HEALTH_MISSING, "no memory-controller PMU in %s", dir);
-        rg_finding_cost(f, "no DRAM traffic of the socket beside the counted bytes");
+        rg_finding_bad(f, RG_HEALTH_MISSING, "no DRAM traffic of the socket beside the counted bytes", NULL,
+            "no memory-controller PMU in %s", dir);
         rg_finding_fix(f,
             h->hypervisor[0] ? "run on bare metal: guests are not shown the socket's counters"
                              : "sudo modprobe %s",
@@ -141,9 +137,9 @@ void rg_check_uncore(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "%d unit%s (%s%s)", n, n == 1 ? "" : "s", first, n > 1 ? " ..." : "");
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "%d unit%s (%s), closed to this user", n, n == 1 ? "" : "s", first);
-    rg_finding_cost(f, "no DRAM traffic of the socket beside the counted bytes");
-    rg_finding_fix(f, "sudo sysctl kernel.perf_event_paranoid=0");
+    rg_finding_bad(f, RG_HEALTH_LIMITED, "no DRAM traffic of the socket beside the counted bytes",
+        "sudo sysctl kernel.perf_event_paranoid=0", "%d unit%s (%s), closed to this user", n,
+        n == 1 ? "" : "s", first);
 }
 
 void rg_check_energy(rg_finding *f, const rg_host *h)
@@ -152,8 +148,7 @@ void rg_check_energy(rg_finding *f, const rg_host *h)
     char zone[64], path[160];
     long long uj;
     if (rg_host_entries(h, dir, "intel-rapl:", true, zone, sizeof zone) == 0) {
-        rg_finding_set(f, RG_HEALTH_MISSING, "no RAPL zone in %s", dir);
-        rg_finding_cost(f, "no joules per token");
+        rg_finding_bad(f, RG_HEALTH_MISSING, "no joules per token", NULL, "no RAPL zone in %s", dir);
         if (h->hypervisor[0])
             rg_finding_fix(f, "run on bare metal: guests are not shown the energy counters");
         else
@@ -165,7 +160,7 @@ void rg_check_energy(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "%s is readable", path);
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "%s is not readable for this user", path);
-    rg_finding_cost(f, "no joules per token");
+    rg_finding_bad(
+        f, RG_HEALTH_LIMITED, "no joules per token", NULL, "%s is not readable for this user", path);
     rg_finding_fix(f, "sudo chmod a+r %s", path);
 }

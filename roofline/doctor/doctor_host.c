@@ -1,4 +1,4 @@
-/* Checks of the host: what sets its speed, and what makes it change from run to run. */
+/* Checks of the host: what sets its speed, and what changes it from run to run. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +15,10 @@ void rg_check_hypervisor(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "none seen");
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "%s", h->hypervisor);
-    rg_finding_cost(f,
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
         "neighbours share caches and memory bandwidth and cannot be seen: roofs and times drift together "
-        "from minute to minute");
+        "from minute to minute",
+        NULL, "%s", h->hypervisor);
 }
 
 void rg_check_container(rg_finding *f, const rg_host *h)
@@ -47,22 +47,19 @@ void rg_check_isa(rg_finding *f, const rg_host *h)
     const rg_isa best = rg_isa_best();
     const rg_amx amx = rg_amx_state();
     if (level == RG_ISA_AMXEMU) {
-        rg_finding_set(
-            f, RG_HEALTH_LIMITED, "here: %s; used: tiles emulated in plain C (RIDGE_ISA=amxemu)", list);
-        rg_finding_cost(f, "products of many tokens are slower by orders of magnitude: for tests only");
-        rg_finding_fix(f, "unset RIDGE_ISA");
+        rg_finding_bad(f, RG_HEALTH_LIMITED,
+            "products of many tokens are slower by orders of magnitude: for tests only", "unset RIDGE_ISA",
+            "here: %s; used: tiles emulated in plain C (RIDGE_ISA=amxemu)", list);
     } else if (amx != RG_AMX_OK && amx != RG_AMX_NO_CPU) {
-        rg_finding_set(f, RG_HEALTH_LIMITED, "here: %s; %s", list, rg_amx_text(amx));
-        rg_finding_cost(f, "products of many tokens run on vectors, several times slower than on tiles");
+        rg_finding_bad(f, RG_HEALTH_LIMITED,
+            "products of many tokens run on vectors, several times slower than on tiles", NULL,
+            "here: %s; %s", list, rg_amx_text(amx));
     } else if (level >= 0 && level < (int)best) {
-        rg_finding_set(
-            f, RG_HEALTH_LIMITED, "here: %s; used: up to %s (RIDGE_ISA)", list, rg_isa_names[level]);
-        rg_finding_cost(f, "slower kernels, and roofs of a lower instruction set");
-        rg_finding_fix(f, "unset RIDGE_ISA");
+        rg_finding_bad(f, RG_HEALTH_LIMITED, "slower kernels, and roofs of a lower instruction set",
+            "unset RIDGE_ISA", "here: %s; used: up to %s (RIDGE_ISA)", list, rg_isa_names[level]);
     } else if (best == RG_ISA_C) {
-        rg_finding_set(
-            f, RG_HEALTH_LIMITED, "plain C kernels only: this build has no SIMD kernels for this CPU");
-        rg_finding_cost(f, "compute roofs far below what the CPU can do");
+        rg_finding_bad(f, RG_HEALTH_LIMITED, "compute roofs far below what the CPU can do", NULL,
+            "plain C kernels only: this build has no SIMD kernels for this CPU");
     } else {
         rg_finding_set(f, RG_HEALTH_OK, "here: %s; used: up to %s", list, rg_isa_names[best]);
     }
@@ -73,10 +70,9 @@ void rg_check_governor(rg_finding *f, const rg_host *h)
     char gov[64], other[64], path[96], driver[64];
     long long n_odd = 0;
     if (!rg_host_line(h, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", gov, sizeof gov)) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "no cpufreq here%s",
-            h->hypervisor[0] ? ": the host of this virtual machine decides" : "");
-        rg_finding_cost(
-            f, "the clock can be neither seen nor held: the compute roof is whatever it was while measured");
+        rg_finding_bad(f, RG_HEALTH_UNKNOWN,
+            "the clock can be neither seen nor held: the compute roof is whatever it was while measured",
+            NULL, "no cpufreq here%s", h->hypervisor[0] ? ": the host of this virtual machine decides" : "");
         return;
     }
     rg_host_line(h, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_driver", driver, sizeof driver);
@@ -89,11 +85,10 @@ void rg_check_governor(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "performance%s%s", driver[0] ? ", driver " : "", driver);
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "%s%s%s%s", gov, n_odd ? ", not the same on all processors" : "",
-        driver[0] ? ", driver " : "", driver);
-    rg_finding_cost(
-        f, "clocks climb only under load: short runs and the first repetitions are slower than the roof");
-    rg_finding_fix(f, "sudo cpupower frequency-set -g performance");
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
+        "clocks climb only under load: short runs and the first repetitions are slower than the roof",
+        "sudo cpupower frequency-set -g performance", "%s%s%s%s", gov,
+        n_odd ? ", not the same on all processors" : "", driver[0] ? ", driver " : "", driver);
 }
 
 void rg_check_turbo(rg_finding *f, const rg_host *h)
@@ -103,15 +98,16 @@ void rg_check_turbo(rg_finding *f, const rg_host *h)
     long long v;
     const bool i = rg_host_number(h, intel, &v);
     if (!i && !rg_host_number(h, acpi, &v)) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "no switch for it here");
-        rg_finding_cost(f, "whether the clock depends on temperature and on the neighbours is not known");
+        rg_finding_bad(f, RG_HEALTH_UNKNOWN,
+            "whether the clock depends on temperature and on the neighbours is not known", NULL,
+            "no switch for it here");
     } else if (i ? v == 1 : v == 0) {
         rg_finding_set(f, RG_HEALTH_OK, "off: the clock is steady");
     } else {
-        rg_finding_set(f, RG_HEALTH_LIMITED, "on");
-        rg_finding_cost(f,
+        rg_finding_bad(f, RG_HEALTH_LIMITED,
             "the clock depends on temperature, on how many cores work and on wide vectors: compute roofs "
-            "move by some percent");
+            "move by some percent",
+            NULL, "on");
         rg_finding_fix(f, "echo %d | sudo tee %s", i ? 1 : 0, i ? intel : acpi);
     }
 }
@@ -120,10 +116,7 @@ void rg_check_smt(rg_finding *f, const rg_host *h)
 {
     long long on;
     char control[64];
-    if (!rg_host_number(h, "/sys/devices/system/cpu/smt/active", &on)) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "the kernel does not say");
-        return;
-    }
+    if (!rg_host_number(h, "/sys/devices/system/cpu/smt/active", &on)) return;
     rg_host_line(h, "/sys/devices/system/cpu/smt/control", control, sizeof control);
     if (!on) {
         rg_finding_set(f, RG_HEALTH_OK, "off%s%s%s", control[0] ? " (" : "", control, control[0] ? ")" : "");
@@ -131,10 +124,9 @@ void rg_check_smt(rg_finding *f, const rg_host *h)
             rg_finding_cost(f, "a guest is not told whether its processors share cores of the host");
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "on; Ridge uses one thread per core");
-    rg_finding_cost(
-        f, "what else runs on the sibling takes units, cache and, on Intel, half of the counters");
-    rg_finding_fix(f, "echo off | sudo tee /sys/devices/system/cpu/smt/control");
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
+        "what else runs on the sibling takes units, cache and, on Intel, half of the counters",
+        "echo off | sudo tee /sys/devices/system/cpu/smt/control", "on; Ridge uses one thread per core");
 }
 
 void rg_check_numa(rg_finding *f, const rg_host *h)
@@ -142,15 +134,13 @@ void rg_check_numa(rg_finding *f, const rg_host *h)
     const int n = rg_host_entries(h, "/sys/devices/system/node", "node", true, NULL, 0);
     long long balancing = 0;
     rg_host_number(h, "/proc/sys/kernel/numa_balancing", &balancing);
-    if (n == 0) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "the kernel does not say");
-    } else if (n == 1) {
+    if (n == 1) {
         rg_finding_set(f, RG_HEALTH_OK, "one");
-    } else {
-        rg_finding_set(f, RG_HEALTH_LIMITED, "%d%s", n, balancing ? "; automatic balancing moves pages" : "");
-        rg_finding_cost(
-            f, "weights may lie on the far node: bandwidth depends on where pages were first touched");
-        rg_finding_fix(f, "numactl --cpunodebind=0 --membind=0 ridge ...");
+    } else if (n > 1) {
+        rg_finding_bad(f, RG_HEALTH_LIMITED,
+            "weights may lie on the far node: bandwidth depends on where pages were first touched",
+            "numactl --cpunodebind=0 --membind=0 ridge ...", "%d%s", n,
+            balancing ? "; automatic balancing moves pages" : "");
     }
 }
 
@@ -160,10 +150,7 @@ void rg_check_clock(rg_finding *f, const rg_host *h)
                       *const good[] = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"};
     char now[64], all[128], path[128];
     snprintf(path, sizeof path, "%s/current_clocksource", dir);
-    if (!rg_host_line(h, path, now, sizeof now)) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "the kernel does not say");
-        return;
-    }
+    if (!rg_host_line(h, path, now, sizeof now)) return;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (strcmp(now, good[i]) == 0) {
             rg_finding_set(f, RG_HEALTH_OK, "%s", now);
@@ -171,9 +158,9 @@ void rg_check_clock(rg_finding *f, const rg_host *h)
         }
     snprintf(path, sizeof path, "%s/available_clocksource", dir);
     rg_host_line(h, path, all, sizeof all);
-    rg_finding_set(f, RG_HEALTH_LIMITED, "%s%s", now, strstr(all, "tsc") ? "" : "; no tsc to choose");
-    rg_finding_cost(
-        f, "reading the time is a system call: each operator's time is about a microsecond too long");
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
+        "reading the time is a system call: each operator's time is about a microsecond too long", NULL,
+        "%s%s", now, strstr(all, "tsc") ? "" : "; no tsc to choose");
     if (strstr(all, "tsc")) rg_finding_fix(f, "echo tsc | sudo tee %s/current_clocksource", dir);
 }
 
@@ -196,7 +183,7 @@ void rg_check_load(rg_finding *f, const rg_host *h)
     rg_finding_fix(f, "top -b -n 1 -o %%CPU | head -n 15   (says what runs)");
 }
 
-/* Ticks of all processors since boot: all, and those that the hypervisor gave to others. */
+/* Ticks of all processors since boot, and those that the hypervisor gave to others. */
 static bool ticks(const rg_host *h, double *all, double *stolen)
 {
     char line[256];

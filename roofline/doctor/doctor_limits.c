@@ -14,11 +14,10 @@ void rg_check_cgroup_cpu(rg_finding *f, const rg_host *h)
         rg_finding_set(f, RG_HEALTH_OK, "none");
         return;
     }
-    rg_finding_set(
-        f, RG_HEALTH_LIMITED, "%.2f processors%s", cpus, throttled ? "; it was throttled already" : "");
-    rg_finding_cost(f,
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
         "more threads than that are put to sleep in the middle of an operator: barrier waits and latencies "
-        "mean nothing");
+        "mean nothing",
+        NULL, "%.2f processors%s", cpus, throttled ? "; it was throttled already" : "");
     rg_finding_fix(
         f, "ridge ... -t %d   (or start the container without --cpus)", cpus < 1.0 ? 1 : (int)cpus);
 }
@@ -62,17 +61,16 @@ void rg_check_affinity(rg_finding *f, const rg_host *h)
 {
     char mine[256], online[256];
     if (!rg_host_field(h, "/proc/self/status", "Cpus_allowed_list", mine, sizeof mine) ||
-        !rg_host_line(h, "/sys/devices/system/cpu/online", online, sizeof online)) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "the kernel does not say");
+        !rg_host_line(h, "/sys/devices/system/cpu/online", online, sizeof online))
         return;
-    }
     const int n = count_list(mine), all = count_list(online);
     if (n >= all) {
         rg_finding_set(f, RG_HEALTH_OK, "all %d", all);
         return;
     }
-    rg_finding_set(f, RG_HEALTH_LIMITED, "%d of %d (%.60s)", n, all, mine);
-    rg_finding_cost(f, "roofs and runs are those of the allowed processors, not of the machine");
+    rg_finding_bad(f, RG_HEALTH_LIMITED,
+        "roofs and runs are those of the allowed processors, not of the machine", NULL, "%d of %d (%.60s)", n,
+        all, mine);
     rg_finding_fix(f, "taskset -c %.60s ridge ...   (unless a cpuset forbids it)", online);
 }
 
@@ -83,10 +81,7 @@ void rg_check_files(rg_finding *f, const rg_host *h)
     long long soft = -1;
     if (rg_host_field(h, "/proc/self/limits", "Max open files", line, sizeof line))
         soft = strncmp(line, "unlimited", 9) == 0 ? 1 << 30 : atoll(line);
-    if (soft < 0) {
-        rg_finding_set(f, RG_HEALTH_UNKNOWN, "the kernel does not say");
-        return;
-    }
+    if (soft < 0) return;
     rg_finding_set(f, soft >= ENOUGH ? RG_HEALTH_OK : RG_HEALTH_LIMITED, "%lld", soft);
     if (soft >= ENOUGH) return;
     rg_finding_cost(
@@ -101,10 +96,10 @@ void rg_check_hugepages(rg_finding *f, const rg_host *h)
     long long reserved = 0;
     rg_host_number(h, "/proc/sys/vm/nr_hugepages", &reserved);
     if (!rg_host_line(h, path, line, sizeof line)) {
-        rg_finding_set(f, RG_HEALTH_MISSING, "no transparent huge pages in this kernel");
-        rg_finding_cost(f,
+        rg_finding_bad(f, RG_HEALTH_MISSING,
             "every 4 KiB of weights costs an address translation: streaming is slower, on guests by tens of "
-            "percent");
+            "percent",
+            NULL, "no transparent huge pages in this kernel");
         return;
     }
     const char *open = strchr(line, '[');

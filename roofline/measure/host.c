@@ -1,4 +1,4 @@
-/* What /proc, /sys, CPUID and perf_event_open say about measuring on this host. */
+/* What /proc, /sys, CPUID and perf_event_open say about measuring here. */
 #include "roofline/measure/host.h"
 
 #include <ctype.h>
@@ -16,12 +16,19 @@
 #include <cpuid.h>
 #endif
 
-/* ---- files ---- */
+enum { FULL = 1200 };
+
+/* The path below the root; "" if it is too long. */
+static const char *below(char full[FULL], const rg_host *h, const char *path)
+{
+    if (snprintf(full, FULL, "%s%s", h->root, path) >= FULL) full[0] = 0;
+    return full;
+}
 
 static FILE *open_below(const rg_host *h, const char *path)
 {
-    char full[1200];
-    return snprintf(full, sizeof full, "%s%s", h->root, path) < (int)sizeof full ? fopen(full, "r") : NULL;
+    char full[FULL];
+    return fopen(below(full, h, path), "r");
 }
 
 bool rg_host_line(const rg_host *h, const char *path, char *buf, size_t n)
@@ -48,8 +55,8 @@ bool rg_host_number(const rg_host *h, const char *path, long long *v)
 
 bool rg_host_exists(const rg_host *h, const char *path)
 {
-    char full[1200];
-    return snprintf(full, sizeof full, "%s%s", h->root, path) < (int)sizeof full && access(full, F_OK) == 0;
+    char full[FULL];
+    return access(below(full, h, path), F_OK) == 0;
 }
 
 bool rg_host_field(const rg_host *h, const char *path, const char *key, char *buf, size_t n)
@@ -72,10 +79,9 @@ bool rg_host_field(const rg_host *h, const char *path, const char *key, char *bu
 int rg_host_entries(
     const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n)
 {
-    char full[1200], best[256] = "";
+    char full[FULL], best[256] = "";
     int count = 0;
-    if (snprintf(full, sizeof full, "%s%s", h->root, dir) >= (int)sizeof full) return 0;
-    DIR *d = opendir(full);
+    DIR *d = opendir(below(full, h, dir));
     for (struct dirent *e; d && (e = readdir(d));) {
         const size_t k = strlen(prefix);
         if (strncmp(e->d_name, prefix, k) != 0 || e->d_name[0] == '.') continue;
@@ -90,15 +96,12 @@ int rg_host_entries(
 void rg_host_each(const rg_host *h, const char *dir, const char *prefix,
     void (*fn)(void *user, const char *name), void *user)
 {
-    char full[1200];
-    if (snprintf(full, sizeof full, "%s%s", h->root, dir) >= (int)sizeof full) return;
-    DIR *d = opendir(full);
+    char full[FULL];
+    DIR *d = opendir(below(full, h, dir));
     for (struct dirent *e; d && (e = readdir(d));)
         if (e->d_name[0] != '.' && strncmp(e->d_name, prefix, strlen(prefix)) == 0) fn(user, e->d_name);
     if (d) closedir(d);
 }
-
-/* ---- this machine ---- */
 
 static int try_event(uint32_t type, uint64_t config)
 {
@@ -134,7 +137,7 @@ static void ask_cpuid(rg_host *h)
             h->pmu_counters = (int)(a >> 8 & 0xff);
         }
     } else if (h->amd) {
-        /* leaf 0xA is Intel's; AMD says core counter extension (six counters) and, since Zen 4, PerfMonV2 */
+        /* AMD has no leaf 0xA, but the core counter extension (six counters) and, since Zen 4, PerfMonV2 */
         if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) {
             h->pmu_version = c >> 23 & 1;
             h->pmu_counters = h->pmu_version ? 6 : 0;
@@ -167,8 +170,6 @@ void rg_host_here(rg_host *h)
     h->hw_errno = try_event(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES);
     h->sw_errno = try_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK);
 }
-
-/* ---- facts ---- */
 
 int rg_host_paranoid(const rg_host *h)
 {
@@ -226,12 +227,10 @@ const char *rg_host_container(const rg_host *h)
     return found;
 }
 
-/* ---- control groups ---- */
-
 enum { MAX_DIR = 700 };
 
-/* Folder of the process in the hierarchy of a v1 controller, or in v2 (controller NULL), and where that
- * hierarchy begins. */
+/* The process's folder in a v1 controller's hierarchy, or in v2 (controller NULL); *base: length of the
+ * hierarchy's own path. */
 static bool cgroup_dir(const rg_host *h, const char *controller, char *dir, size_t n, size_t *base)
 {
     char line[512];
@@ -252,7 +251,7 @@ static bool cgroup_dir(const rg_host *h, const char *controller, char *dir, size
             for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
                 listed |= strcmp(w, controller) == 0;
             if (!listed) continue;
-            /* "cpu,cpuacct" is the mount's name, with links for each */
+            /* "cpu,cpuacct" is the mount, with links for each */
             *base = (size_t)snprintf(dir, n, "/sys/fs/cgroup/%s", names);
             if (!rg_host_exists(h, dir)) *base = (size_t)snprintf(dir, n, "/sys/fs/cgroup/%s", controller);
         }
@@ -263,11 +262,40 @@ static bool cgroup_dir(const rg_host *h, const char *controller, char *dir, size
     return found;
 }
 
-typedef bool limit_fn(const rg_host *h, const char *dir, double *limit);
+static const char *in(char *buf, const char *dir, const char *file)
+{
+    snprintf(buf, MAX_DIR + 64, "%s/%s", dir, file);
+    return buf;
+}
 
-/* The smallest limit on the way up. A container may see a path of the host that does not exist here: then the
- * root of its mount counts. */
-static bool smallest(const rg_host *h, const char *controller, limit_fn *get, double *limit)
+/* The limit in a folder: processors or bytes. */
+static bool limit_in(const rg_host *h, const char *dir, bool v2, bool cpu, double *limit)
+{
+    char path[MAX_DIR + 64], line[64];
+    long long v, period;
+    double quota, each;
+    if (cpu && v2) {
+        if (!rg_host_line(h, in(path, dir, "cpu.max"), line, sizeof line) ||
+            sscanf(line, "%lf %lf", &quota, &each) != 2 || !(each > 0))
+            return false;
+        *limit = quota / each;
+    } else if (cpu) {
+        if (!rg_host_number(h, in(path, dir, "cpu.cfs_quota_us"), &v) || v <= 0 ||
+            !rg_host_number(h, in(path, dir, "cpu.cfs_period_us"), &period) || period <= 0)
+            return false;
+        *limit = (double)v / (double)period;
+    } else { /* no limit: v2 says "max", v1 a huge number */
+        if (!rg_host_number(h, in(path, dir, v2 ? "memory.max" : "memory.limit_in_bytes"), &v) ||
+            v >= 1LL << 60)
+            return false;
+        *limit = (double)v;
+    }
+    return true;
+}
+
+/* The smallest limit on the way up. In a container the path may be the host's and not exist: then the mount's
+ * root counts. controller: of v1; NULL: v2. */
+static bool smallest(const rg_host *h, const char *controller, bool cpu, double *limit)
 {
     char dir[MAX_DIR];
     size_t base;
@@ -275,7 +303,7 @@ static bool smallest(const rg_host *h, const char *controller, limit_fn *get, do
     if (!cgroup_dir(h, controller, dir, sizeof dir, &base)) return false;
     for (;;) {
         double v;
-        if (get(h, dir, &v) && (!any || v < *limit)) {
+        if (limit_in(h, dir, !controller, cpu, &v) && (!any || v < *limit)) {
             *limit = v;
             any = true;
         }
@@ -286,50 +314,14 @@ static bool smallest(const rg_host *h, const char *controller, limit_fn *get, do
     return any;
 }
 
-static const char *in(char *buf, const char *dir, const char *file)
+/* Of v2 and v1; *in_v2: the first has one. */
+static bool tightest(const rg_host *h, const char *controller, bool cpu, double *limit, bool *in_v2)
 {
-    snprintf(buf, MAX_DIR + 64, "%s/%s", dir, file);
-    return buf;
-}
-
-static bool cpus_v2(const rg_host *h, const char *dir, double *limit)
-{
-    char path[MAX_DIR + 64], line[64];
-    double quota, period;
-    if (!rg_host_line(h, in(path, dir, "cpu.max"), line, sizeof line) ||
-        sscanf(line, "%lf %lf", &quota, &period) != 2 || !(period > 0))
-        return false;
-    *limit = quota / period;
-    return true;
-}
-
-static bool cpus_v1(const rg_host *h, const char *dir, double *limit)
-{
-    char path[MAX_DIR + 64];
-    long long quota, period;
-    if (!rg_host_number(h, in(path, dir, "cpu.cfs_quota_us"), &quota) || quota <= 0) return false;
-    if (!rg_host_number(h, in(path, dir, "cpu.cfs_period_us"), &period) || period <= 0) return false;
-    *limit = (double)quota / (double)period;
-    return true;
-}
-
-static bool memory_v2(const rg_host *h, const char *dir, double *limit)
-{
-    char path[MAX_DIR + 64];
-    long long v;
-    if (!rg_host_number(h, in(path, dir, "memory.max"), &v)) return false; /* "max" is no number */
-    *limit = (double)v;
-    return true;
-}
-
-static bool memory_v1(const rg_host *h, const char *dir, double *limit)
-{
-    char path[MAX_DIR + 64];
-    long long v;
-    /* v1 writes no limit as a huge one */
-    if (!rg_host_number(h, in(path, dir, "memory.limit_in_bytes"), &v) || v >= 1LL << 60) return false;
-    *limit = (double)v;
-    return true;
+    double v2 = 0, v1 = 0;
+    const bool a = smallest(h, NULL, cpu, &v2), b = smallest(h, controller, cpu, &v1);
+    *limit = a && (!b || v2 < v1) ? v2 : v1;
+    *in_v2 = a;
+    return a || b;
 }
 
 static bool was_throttled(const rg_host *h, const char *controller)
@@ -343,72 +335,67 @@ static bool was_throttled(const rg_host *h, const char *controller)
 
 bool rg_host_cgroup_cpus(const rg_host *h, double *cpus, bool *throttled)
 {
-    double v2 = 0, v1 = 0;
-    const bool a = smallest(h, NULL, cpus_v2, &v2), b = smallest(h, "cpu", cpus_v1, &v1);
-    *throttled = was_throttled(h, a ? NULL : "cpu");
-    *cpus = a && (!b || v2 < v1) ? v2 : v1;
-    return a || b;
+    bool v2;
+    const bool any = tightest(h, "cpu", true, cpus, &v2);
+    *throttled = was_throttled(h, v2 ? NULL : "cpu");
+    return any;
 }
 
 bool rg_host_cgroup_memory(const rg_host *h, double *bytes)
 {
-    double v2 = 0, v1 = 0;
-    const bool a = smallest(h, NULL, memory_v2, &v2), b = smallest(h, "memory", memory_v1, &v1);
-    *bytes = a && (!b || v2 < v1) ? v2 : v1;
-    return a || b;
+    bool v2;
+    return tightest(h, "memory", false, bytes, &v2);
 }
 
-/* ---- the reason ---- */
-
-void rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n_why, char *fix, size_t n_fix)
+const char *rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n)
 {
     const int level = rg_host_paranoid(h);
-    const char *pmu = rg_host_core_pmu(h), *box = rg_host_container(h);
+    const char *box = rg_host_container(h);
     const bool may = h->superuser || rg_host_perfmon(h);
     const bool forbidden = error == EPERM || error == EACCES, busy = error == EBUSY || error == EAGAIN,
                full = error == EMFILE || error == ENFILE;
-    /* permission is asked first: its refusal tells nothing of the PMU */
-    if (!pmu && h->hw_errno != 0 && !forbidden && !busy && !full) {
+    /* permission comes first: its refusal tells nothing of the PMU */
+    if (!rg_host_core_pmu(h) && h->hw_errno != 0 && !forbidden && !busy && !full) {
         if (h->hypervisor[0]) {
-            snprintf(why, n_why,
-                "this virtual machine (%s) has no PMU: none in /sys/bus/event_source/devices%s",
+            snprintf(why, n, "this virtual machine (%s) has no PMU: none in /sys/bus/event_source/devices%s",
                 h->hypervisor, h->intel && h->pmu_version == 0 ? ", CPUID leaf 0xA is 0" : "");
-            snprintf(fix, n_fix,
-                "give the guest a PMU (on its host: qemu -cpu host,pmu=on), or run on bare metal");
-        } else {
-            snprintf(why, n_why, "the kernel drives no PMU: none in /sys/bus/event_source/devices");
-            snprintf(fix, n_fix,
-                "dmesg | grep -i 'performance events'   (says why; a newer kernel, or the firmware's PMU "
-                "switch)");
+            return "give the guest a PMU (on its host: qemu -cpu host,pmu=on), or run on bare metal";
         }
-    } else if (error == EPERM && (rg_host_seccomp(h) == 2 || box)) {
-        snprintf(why, n_why, "perf_event_open is forbidden (EPERM)%s%s: a seccomp filter is in force",
+        snprintf(why, n, "the kernel drives no PMU: none in /sys/bus/event_source/devices");
+        return "dmesg | grep -i 'performance events'   (says why; a newer kernel, or the firmware's PMU "
+               "switch)";
+    }
+    if (error == EPERM && (rg_host_seccomp(h) == 2 || box)) {
+        snprintf(why, n, "perf_event_open is forbidden (EPERM)%s%s: a seccomp filter is in force",
             box ? " in " : "", box ? box : "");
-        snprintf(fix, n_fix, "run the container with --cap-add PERFMON --security-opt seccomp=unconfined");
-    } else if (forbidden || (level > 2 && !may)) {
-        snprintf(why, n_why, "the kernel refuses them (%s; kernel.perf_event_paranoid is %d)",
+        return "run the container with --cap-add PERFMON --security-opt seccomp=unconfined";
+    }
+    if (forbidden || (level > 2 && !may)) {
+        snprintf(why, n, "the kernel refuses them (%s; kernel.perf_event_paranoid is %d)",
             error == EPERM ? "EPERM" : "EACCES", level);
-        snprintf(fix, n_fix, "sudo sysctl kernel.perf_event_paranoid=%d", level > 2 ? 2 : 1);
-    } else if (busy) {
+        return level > 2 ? "sudo sysctl kernel.perf_event_paranoid=2"
+                         : "sudo sysctl kernel.perf_event_paranoid=1";
+    }
+    if (busy) {
         long long dog = 0;
         const bool on = rg_host_number(h, "/proc/sys/kernel/nmi_watchdog", &dog) && dog == 1;
-        snprintf(why, n_why, "the counters are taken (EBUSY)%s",
+        snprintf(why, n, "the counters are taken (EBUSY)%s",
             on ? ": the NMI watchdog holds one" : " by another profiler");
-        snprintf(fix, n_fix,
-            on ? "sudo sysctl kernel.nmi_watchdog=0"
-               : "end the other user of the counters: sudo lsof | grep perf_event");
-    } else if (full) {
-        snprintf(why, n_why, "no file descriptors left (%s): every event of every thread takes one",
+        return on ? "sudo sysctl kernel.nmi_watchdog=0"
+                  : "end the other user of the counters: sudo lsof | grep perf_event";
+    }
+    if (full) {
+        snprintf(why, n, "no file descriptors left (%s): every event of every thread takes one",
             error == EMFILE ? "EMFILE" : "ENFILE");
-        snprintf(fix, n_fix, error == EMFILE ? "ulimit -n 4096" : "sudo sysctl fs.file-max=1000000");
-    } else if (error == ENOENT || error == EOPNOTSUPP || error == ENODEV || error == EINVAL) {
-        snprintf(why, n_why, "the kernel cannot count them on this CPU (%s)",
+        return error == EMFILE ? "ulimit -n 4096" : "sudo sysctl fs.file-max=1000000";
+    }
+    if (error == ENOENT || error == EOPNOTSUPP || error == ENODEV || error == EINVAL) {
+        snprintf(why, n, "the kernel cannot count them on this CPU (%s)",
             error == ENOENT       ? "ENOENT"
                 : error == EINVAL ? "EINVAL"
                                   : "not supported");
-        snprintf(fix, n_fix, "a kernel that knows this CPU; perf list hardware shows what it can count");
-    } else {
-        snprintf(why, n_why, "no event of the table could be added, started and read");
-        snprintf(fix, n_fix, "a newer libpapi, or PAPI_CSV_EVENT_FILE=papi_events.csv of a newer one");
+        return "a kernel that knows this CPU; perf list hardware shows what it can count";
     }
+    snprintf(why, n, "no event of the table could be added, started and read");
+    return "a newer libpapi, or PAPI_CSV_EVENT_FILE=papi_events.csv of a newer one";
 }

@@ -1,6 +1,5 @@
-/* What the kernel and the CPU say about this host, as far as measuring depends on it: files below /proc and
- * /sys, CPUID, and whether perf_event_open works. The files are read below a root path, so that tests can
- * show every check any host. */
+/* What the kernel and the CPU say about measuring on this host: files below /proc and /sys, CPUID,
+ * perf_event_open. Files are read below a root path, so that tests can show every check any host. */
 #ifndef RG_HOST_H
 #define RG_HOST_H
 
@@ -9,29 +8,29 @@
 
 typedef struct rg_host {
     const char *root; /* "" for this machine; borrowed */
-    /* What no file tells: rg_host_here asks this machine, tests say what they like. */
+    /* What no file tells: from rg_host_here, or made up by tests. */
     bool x86, intel, amd;
-    /* Intel: CPUID leaf 0xA; AMD: 2 with leaf 0x80000022, 1 with the core counter extension; 0 none, -1
+    /* Intel: of CPUID leaf 0xA. AMD: 2 with leaf 0x80000022, 1 with the core counter extension. 0 none, -1
      * unknown */
     int pmu_version;
     int pmu_counters;    /* general counters per thread; 0 unknown */
     char hypervisor[16]; /* its signature in CPUID, "" on bare metal */
-    int hw_errno;        /* perf_event_open of this thread's cycles: 0 or the errno */
+    int hw_errno;        /* perf_event_open of this thread's cycles: 0 or errno */
     int sw_errno;        /* ... of its task clock */
     bool superuser;      /* effective user 0 */
-    int sample_ms;       /* how long to watch what only changes tell (stolen time); 0: only since boot */
+    int sample_ms;       /* how long to watch stolen time; 0: only since boot */
 } rg_host;
 
 void rg_host_here(rg_host *h);
 
-/* First line of a file, without the end of line; false if there is none or it is empty. */
+/* First line of a file, without its end; false: none, or empty. */
 bool rg_host_line(const rg_host *h, const char *path, char *buf, size_t n);
 bool rg_host_number(const rg_host *h, const char *path, long long *v);
 bool rg_host_exists(const rg_host *h, const char *path);
-/* What follows `key` at the start of a line: the rest of that line, blanks skipped. */
+/* The rest of the line that begins with `key`, blanks skipped. */
 bool rg_host_field(const rg_host *h, const char *path, const char *key, char *buf, size_t n);
-/* Number of entries of a folder whose names begin with prefix (and go on with a digit if numbered); the first
- * of them, in the order of their names, into first (may be NULL). */
+/* Number of a folder's entries that begin with prefix (then a digit, if numbered); the first by name into
+ * first (may be NULL). */
 int rg_host_entries(
     const rg_host *h, const char *dir, const char *prefix, bool numbered, char *first, size_t n);
 
@@ -43,7 +42,7 @@ void rg_host_each(const rg_host *h, const char *dir, const char *prefix,
 
 enum { RG_PARANOID_UNKNOWN = -100 };
 int rg_host_paranoid(const rg_host *h); /* kernel.perf_event_paranoid, or RG_PARANOID_UNKNOWN */
-/* Name of the core PMU's folder below event_source/devices, or NULL if the kernel drives none; static. */
+/* Core PMU's folder below event_source/devices; NULL: the kernel drives none; static. */
 const char *rg_host_core_pmu(const rg_host *h);
 /* The effective capability of that number (linux/capability.h). */
 bool rg_host_capable(const rg_host *h, int cap);
@@ -51,12 +50,12 @@ bool rg_host_perfmon(const rg_host *h); /* CAP_PERFMON or CAP_SYS_ADMIN */
 int rg_host_seccomp(const rg_host *h);  /* 0 off, 1 strict, 2 filter, -1 unknown */
 /* Name of the container runtime by its traces, or NULL; static. */
 const char *rg_host_container(const rg_host *h);
-/* Limits of the control groups that this process is in, walking up to the root, v2 and v1. False: none. */
+/* The tightest limits of our control groups and their parents, v2 and v1. False: none. */
 bool rg_host_cgroup_cpus(const rg_host *h, double *cpus, bool *throttled);
 bool rg_host_cgroup_memory(const rg_host *h, double *bytes);
 
-/* Why hardware events cannot be counted, and the command (or the step) that would change it. error: the errno
- * that the first event met, 0 if that is unknown. For reports: one sentence each, no full stop. */
-void rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n_why, char *fix, size_t n_fix);
+/* Why hardware events cannot be counted, into why; returns the command or step that would change it, static.
+ * One sentence each, no full stop. error: errno of the first event; 0: unknown. */
+const char *rg_host_explain_pmu(const rg_host *h, int error, char *why, size_t n);
 
 #endif

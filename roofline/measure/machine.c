@@ -1,4 +1,4 @@
-/* Roofs as the report uses them: interpolation, the cache, and the table for people. */
+/* Roofs as the report uses them: interpolation, the cache, the table for people. */
 #include "roofline/measure/machine.h"
 
 #include <errno.h>
@@ -20,9 +20,7 @@ rg_measured *rg_bw_at(rg_bw_point *p, rg_bw_kind kind)
 
 const rg_measured *rg_bw_get(const rg_bw_point *p, rg_bw_kind kind)
 {
-    const rg_measured *const by_kind[RG_BW_COUNT] = {
-        &p->read_gbps, &p->write_gbps, &p->copy_gbps, &p->triad_gbps};
-    return by_kind[kind];
+    return rg_bw_at((rg_bw_point *)(uintptr_t)p, kind);
 }
 
 double rg_machine_bw_of(const rg_machine *m, rg_bw_kind kind, int64_t footprint)
@@ -89,7 +87,7 @@ double rg_machine_peak(const rg_machine *m, rg_isa isa)
     return rg_machine_peak_of(m, RG_ARITH_FP32_FMA, isa);
 }
 
-/* Makes every directory of path but the last component; failures show when the file is written. */
+/* Makes the directories above path; failures show when the file is written. */
 static void make_dirs(char *path)
 {
     for (char *s = path + 1; (s = strchr(s, '/')); s++) {
@@ -111,7 +109,7 @@ void rg_machine_cache_path(char *buf, size_t n, int threads)
     }
     cpu[k] = 0;
     int len = 0;
-    if (cache && cache[0] == '/') /* the specification says: relative paths are to be ignored */
+    if (cache && cache[0] == '/') /* relative paths are to be ignored, says the specification */
         len = snprintf(buf, n, "%s/ridge/machine-%s-t%d.json", cache, cpu, threads);
     else if (home && home[0] == '/')
         len = snprintf(buf, n, "%s/.cache/ridge/machine-%s-t%d.json", home, cpu, threads);
@@ -121,7 +119,7 @@ void rg_machine_cache_path(char *buf, size_t n, int threads)
         make_dirs(buf);
 }
 
-/* The ladder reaches the footprint, or as far as it could reach here. */
+/* The ladder reaches the footprint, or ends where it must here. */
 static bool knows(const rg_machine *m, int64_t footprint)
 {
     if (m->n_bw == 0) return false;
@@ -130,8 +128,7 @@ static bool knows(const rg_machine *m, int64_t footprint)
     return footprint <= last + last / 4 || (avail > 0 && last >= (int64_t)(avail / 8));
 }
 
-/* Nothing that roofs depend on has changed since the file was written: another CPU, kernel, number of cores
- * or memory limit means another machine, even under the same name. */
+/* CPU, kernel, cores and memory limit are still those of the file: roofs depend on them. */
 static bool same_machine(const rg_machine *m, int threads)
 {
     rg_machine now;
@@ -146,7 +143,7 @@ bool rg_machine_better(const rg_machine *m, const char *path)
 {
     if (!m->noisy) return true;
     rg_machine old;
-    return rg_machine_load(&old, path, NULL) != RG_OK || old.noisy || !same_machine(&old, m->threads);
+    return rg_machine_load(&old, path, NULL) || old.noisy || !same_machine(&old, m->threads);
 }
 
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint,
@@ -155,15 +152,15 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
     if (name && strcmp(name, "measured") != 0) return rg_machine_load(m, name, err);
     char path[1024];
     rg_machine_cache_path(path, sizeof path, threads);
-    if (path[0] && rg_machine_load(m, path, NULL) == RG_OK && same_machine(m, threads) && !m->noisy &&
+    if (path[0] && !rg_machine_load(m, path, NULL) && same_machine(m, threads) && !m->noisy &&
         knows(m, footprint)) {
         snprintf(
             m->source, sizeof m->source, "read at the model's footprint: measured now; the rest: cached");
-        return footprint > 0 ? rg_machine_refresh(m, cpus, footprint, progress, user, stop, err) : RG_OK;
+        return rg_machine_refresh(m, cpus, footprint, progress, user, stop, err);
     }
     const rg_status st = rg_machine_measure(m, threads, cpus, footprint, true, progress, user, stop, err);
     /* a cache that cannot be written costs two seconds next time */
-    if (st == RG_OK && path[0] && rg_machine_better(m, path)) rg_machine_save(m, path, NULL);
+    if (!st && path[0] && rg_machine_better(m, path)) rg_machine_save(m, path, NULL);
     return st;
 }
 
@@ -175,5 +172,5 @@ rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char 
     if (file || !earlier || earlier->threads != threads || !knows(earlier, footprint))
         return rg_machine_get(m, name, threads, cpus, footprint, progress, user, stop, err);
     if (m != earlier) *m = *earlier;
-    return footprint > 0 ? rg_machine_refresh(m, cpus, footprint, progress, user, stop, err) : RG_OK;
+    return rg_machine_refresh(m, cpus, footprint, progress, user, stop, err);
 }

@@ -1,8 +1,6 @@
-/* Machine files: JSON, written whole or not at all, and believed only after every field has been checked. */
-#include <errno.h>
+/* Machine files: JSON, written whole or not at all, believed only field by field. */
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/outfile.h"
@@ -10,8 +8,8 @@
 #include "roofline/measure/json_value.h"
 #include "roofline/measure/machine.h"
 
-/* Version 1 had only read bandwidth and FP32 peaks by instruction set; it is still read. */
-enum { VERSION = 2, OLDEST = 1, MAX_FILE = 1 << 20 };
+/* Version 1 had only read bandwidth and FP32 peaks by instruction set. */
+enum { VERSION = 2, OLDEST = 1 };
 
 static json_t *measured_json(const char *key, rg_measured v)
 {
@@ -19,8 +17,7 @@ static json_t *measured_json(const char *key, rg_measured v)
         rg_json_real(v.value > 0.0 ? v.spread : NAN));
 }
 
-/* [{"footprint_bytes", "read_gbps", "spread", and per further kind "write_gbps", "write_spread", ...}]; kinds
- * not measured are left out. */
+/* [{"footprint_bytes", "read_gbps", "spread", "write_gbps", "write_spread", ...}], measured kinds only. */
 static json_t *points_json(const rg_bw_point *bw, int n)
 {
     json_t *a = json_array();
@@ -60,24 +57,18 @@ static json_t *to_json(const rg_machine *m)
     }
     json_t *barrier = measured_json("barrier_ns", m->barrier_ns);
     json_object_set_new(barrier, "kind", json_string("sense-reversing spin barrier of pthreads"));
-    json_t *j = json_pack("{s:s, s:i, s:o, s:o, s:o, s:i, s:i, s:I, s:s, s:b, s:o, s:o, s:o}", "schema",
-        "ridge.machine", "version", VERSION, "cpu", rg_json_text(m->cpu), "source", rg_json_text(m->source),
-        "measured_at", rg_json_text(m->measured_at), "cores", m->cores, "threads", m->threads, "memory_bytes",
-        (json_int_t)m->memory_bytes, "isa_best", rg_isa_names[m->isa_best], "noisy", (int)m->noisy,
-        "bandwidth", points_json(m->bw, m->n_bw), "peak", peak, "barrier", barrier);
-    json_t *more = json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "huge_share",
-        rg_json_real(m->huge_share), "ladders_left_out", m->ladders_left_out, "cpu_id",
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:i, s:i, s:I, s:s, s:b, s:o, s:o, s:o, s:o, s:i, s:o, s:o, "
+                     "s:o, s:o, s:o, s:o, s:o, s:o}",
+        "schema", "ridge.machine", "version", VERSION, "cpu", rg_json_text(m->cpu), "source",
+        rg_json_text(m->source), "measured_at", rg_json_text(m->measured_at), "cores", m->cores, "threads",
+        m->threads, "memory_bytes", (json_int_t)m->memory_bytes, "isa_best", rg_isa_names[m->isa_best],
+        "noisy", (int)m->noisy, "bandwidth", points_json(m->bw, m->n_bw), "peak", peak, "barrier", barrier,
+        "huge_share", rg_json_real(m->huge_share), "ladders_left_out", m->ladders_left_out, "cpu_id",
         rg_json_text(m->cpu_id), "kernel", rg_json_text(m->kernel), "memory_limit_bytes",
         m->memory_limit > 0 ? json_integer((json_int_t)m->memory_limit) : json_null(), "noise",
         rg_json_text(m->noise[0] ? m->noise : NULL), "ladders", ladders, "region",
         measured_json("region_ns", m->region_ns), "record", measured_json("record_ns", m->record_ns), "clock",
         measured_json("clock_ns", m->clock_ns));
-    if (!j || !more || json_object_update(j, more) != 0) {
-        json_decref(j);
-        j = NULL;
-    }
-    json_decref(more);
-    return j;
 }
 
 rg_status rg_machine_json(FILE *f, const rg_machine *m, rg_err *err)
@@ -89,15 +80,13 @@ rg_status rg_machine_save(const rg_machine *m, const char *path, rg_err *err)
 {
     rg_outfile o = {0};
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st == RG_OK) st = rg_machine_json(o.f, m, err);
-    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    if (!st) st = rg_machine_json(o.f, m, err);
+    if (!st) st = rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }
 
-/* ---- loading ---- */
-
-/* A number in [low, high]; null counts as `low` where optional. */
+/* A number in [low, high]; null is `low` where optional. */
 static bool get_real(const json_t *o, const char *key, double low, double high, double *out)
 {
     const json_t *v = json_object_get(o, key);
@@ -127,7 +116,7 @@ static bool get_measured(const json_t *o, const char *key, rg_measured *out)
     return get_real(o, key, 1e-6, 1e9, &out->value) && get_real(o, "spread", 0.0, 1e6, &out->spread);
 }
 
-/* A figure that may be missing or null: 0 then. False where it is there and wrong. */
+/* A figure; missing or null is 0. False: it is wrong. */
 static bool get_optional(const json_t *o, const char *key, const char *spread, rg_measured *out)
 {
     *out = (rg_measured){0};
@@ -157,7 +146,7 @@ static const char *get_points(const json_t *a, rg_bw_point *bw, int *n)
     return NULL;
 }
 
-/* The row of a class and level in any version: version 1 says "isa" and "fp32_gflops". */
+/* The row of a class and level; version 1 says "isa" and "fp32_gflops". */
 static const char *get_peak(rg_machine *m, const json_t *p, int64_t version)
 {
     char isa[32], class[32] = "fp32_fma", name[64] = "";
@@ -207,7 +196,7 @@ static const char *get_ladders(rg_machine *m, const json_t *a)
     return NULL;
 }
 
-/* The first field that is wrong, as "name: what was expected"; NULL if none. */
+/* "name: what was expected" of the first wrong field, or NULL. */
 static const char *from_json(rg_machine *m, const json_t *j)
 {
     const char *schema = json_string_value(json_object_get(j, "schema")), *wrong;
@@ -229,7 +218,7 @@ static const char *from_json(rg_machine *m, const json_t *j)
     m->memory_bytes = memory;
     m->isa_best = (rg_isa)rg_isa_from_name(isa);
     m->noisy = json_is_true(json_object_get(j, "noisy"));
-    /* these may be missing: nothing is computed from them */
+    /* may be missing: nothing is computed from these */
     get_text(j, "cpu_id", m->cpu_id, sizeof m->cpu_id);
     get_text(j, "kernel", m->kernel, sizeof m->kernel);
     get_text(j, "noise", m->noise, sizeof m->noise);
@@ -246,58 +235,28 @@ static const char *from_json(rg_machine *m, const json_t *j)
     for (size_t i = 0; i < json_array_size(peak); i++)
         if ((wrong = get_peak(m, json_array_get(peak, i), version))) return wrong;
     if ((wrong = get_ladders(m, json_object_get(j, "ladders")))) return wrong;
-    if (!get_optional(json_object_get(j, "barrier"), "barrier_ns", "spread", &m->barrier_ns))
-        return "barrier: expected barrier_ns above 0 and a spread";
-    if (!get_optional(json_object_get(j, "region"), "region_ns", "spread", &m->region_ns))
-        return "region: expected region_ns above 0 and a spread";
-    if (!get_optional(json_object_get(j, "record"), "record_ns", "spread", &m->record_ns))
-        return "record: expected record_ns above 0 and a spread";
-    if (!get_optional(json_object_get(j, "clock"), "clock_ns", "spread", &m->clock_ns))
-        return "clock: expected clock_ns above 0 and a spread";
+#define FIGURE(name) \
+    if (!get_optional(json_object_get(j, #name), #name "_ns", "spread", &m->name##_ns)) \
+        return #name ": expected " #name "_ns above 0 and a spread";
+    FIGURE(barrier)
+    FIGURE(region)
+    FIGURE(record)
+    FIGURE(clock)
     return NULL;
 }
 
 rg_status rg_machine_load(rg_machine *m, const char *path, rg_err *err)
 {
-    FILE *f = fopen(path, "rb");
-    char *text = malloc(MAX_FILE + 1);
-    json_t *j = NULL;
-    json_error_t je;
-    rg_status st = RG_OK;
+    static const char hint[] = "; write one with ridge machine --save";
+    json_t *j;
     *m = (rg_machine){0};
-    if (!f) {
-        st = rg_fail(err, RG_E_FILE, "%s: cannot open the machine file: %s", path, strerror(errno));
-        goto out;
-    }
-    if (!text) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
-        goto out;
-    }
-    const size_t n = fread(text, 1, MAX_FILE + 1, f);
-    if (ferror(f) || n > MAX_FILE) {
-        st = rg_fail(err, RG_E_FILE, "%s: not a machine file (%s)", path,
-            n > MAX_FILE ? "larger than 1 MiB" : "cannot be read");
-        goto out;
-    }
-    j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
-    if (!j) {
-        char why[96];
-        rg_text_clean(why, sizeof why, je.text);
-        st = rg_fail(err, RG_E_FILE,
-            "%s: not a machine file: line %d: %s; write one with ridge machine --save", path, je.line, why);
-        goto out;
-    }
-    const char *wrong = from_json(m, j);
-    if (wrong) {
-        st = rg_fail(
-            err, RG_E_FILE, "%s: not a machine file: %s; write one with ridge machine --save", path, wrong);
-        goto out;
-    }
-    snprintf(m->source, sizeof m->source, "file %s", path);
-out:
-    if (st != RG_OK) *m = (rg_machine){0};
+    rg_status st = rg_json_load(&j, path, "machine", hint, err);
+    const char *wrong = j ? from_json(m, j) : NULL;
+    if (wrong) st = rg_fail(err, RG_E_FILE, "%s: not a machine file: %s%s", path, wrong, hint);
+    if (st)
+        *m = (rg_machine){0};
+    else
+        snprintf(m->source, sizeof m->source, "file %s", path);
     json_decref(j);
-    free(text);
-    if (f) fclose(f);
     return st;
 }

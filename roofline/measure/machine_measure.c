@@ -1,6 +1,6 @@
-/* Measures the roofs. One crew of pinned threads runs every experiment; samples begin and end at a barrier of
- * the whole crew, each thread touches its own slice first and reads only that, and the number of passes is
- * found by doubling until a sample lasts long enough. */
+/* Measures the roofs. One crew of pinned threads runs every experiment. Samples begin and end at a barrier of
+ * the crew. Each thread first touches its own slice and reads only that. The passes double until a sample
+ * lasts long enough. */
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -16,18 +16,20 @@
 #include "base/arena.h"
 #include "base/num.h"
 #include "base/osload.h"
+#include "base/text.h"
 #include "roofline/measure/machine.h"
 #include "roofline/measure/roof_loops.h"
+#include "roofline/measure/stats.h"
 
 enum { MAX_SAMPLES = 9, MAX_THREADS = 1024 };
-/* A sample longer than this is taken three times only. */
+/* Longer samples are taken three times only. */
 static const double LONG_NS = 1e8;
-/* Further ladders begin only within this time, so that all is done in under a minute. */
+/* Further ladders begin only within this time: all is done in under a minute. */
 static const uint64_t LADDERS_NS = UINT64_C(42000000000);
 /* Above this spread a roof is called noisy. */
 static const double NOISY = 0.20;
 
-/* Sense-reversing barrier. Spins, then yields, so that an oversubscribed machine still gets through. */
+/* Sense-reversing barrier. Spins, then yields: an oversubscribed machine gets through. */
 typedef struct barrier {
     atomic_int waiting, sense;
     int n;
@@ -58,12 +60,11 @@ typedef struct plan {
     int n_bw;
     unsigned kinds; /* bit set of rg_bw_kind */
     bool sparse;    /* only reads at every point, the rest at every other */
-    bool every_way; /* time every way to read, not only the one that was fastest while warming up */
+    bool every_way; /* time every way to read, not only the fastest while warming up */
     bool huge;      /* pages of 2 MiB */
     bool peaks;     /* and the barrier */
 } plan;
 
-/* Progress over all crews of a measurement. */
 typedef struct progress {
     double done, todo;
     rg_progress_fn *fn;
@@ -71,7 +72,7 @@ typedef struct progress {
     const rg_stop_flag *stop;
 } progress;
 
-/* What the crew shares. Thread 0 writes between barriers, all read after one. */
+/* What the crew shares: thread 0 writes between barriers, all read after one. */
 typedef struct crew {
     const plan *p;
     rg_bw_point *bw; /* results of the ladder, */
@@ -100,25 +101,12 @@ typedef struct member {
     int64_t touched;
 } member;
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile(const double *v, int n, double q)
-{
-    const double at = q * (n - 1);
-    const int i = (int)at;
-    return i + 1 < n ? v[i] + (at - i) * (v[i + 1] - v[i]) : v[n - 1];
-}
-
 static rg_measured summary(double *v, int n)
 {
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    const double mid = quantile(v, n, 0.5);
+    qsort(v, (size_t)n, sizeof *v, rg_by_value);
+    const double mid = rg_sorted_at(v, n, 0.5);
     return (rg_measured){
-        .value = mid, .spread = mid > 0.0 ? (quantile(v, n, 0.9) - quantile(v, n, 0.1)) / mid : 0.0};
+        .value = mid, .spread = mid > 0.0 ? (rg_sorted_at(v, n, 0.9) - rg_sorted_at(v, n, 0.1)) / mid : 0.0};
 }
 
 static void pin(int cpu)
@@ -145,7 +133,7 @@ static void step_done(crew *c, int tid, const char *what)
     if (p->fn) p->fn(p->user, what, p->done / p->todo);
 }
 
-/* One timed sample of `passes` calls of work; the time is thread 0's, from barrier to barrier. */
+/* One sample of `passes` calls of work: thread 0's time from barrier to barrier. */
 typedef void work_fn(crew *c, int tid, int variant, int64_t passes);
 
 static double sample(crew *c, int tid, work_fn *work, int variant, int64_t passes)
@@ -157,8 +145,7 @@ static double sample(crew *c, int tid, work_fn *work, int variant, int64_t passe
     return (double)(rg_now_ns() - t0);
 }
 
-/* Doubles the passes until a sample is long enough, which also warms up; returns nanoseconds per pass. All
- * threads agree through the crew. */
+/* Doubles the passes, which also warms up, until a sample is long enough; ns per pass. All threads agree. */
 static double calibrate(crew *c, int tid, work_fn *work, int variant)
 {
     double each = 0.0;
@@ -181,7 +168,7 @@ static double calibrate(crew *c, int tid, work_fn *work, int variant)
     }
 }
 
-/* Median and spread of units per nanosecond; meaningful in thread 0. */
+/* Median and spread of units per nanosecond, in thread 0. */
 static rg_measured rate(crew *c, int tid, work_fn *work, int variant, double units_per_pass)
 {
     double v[MAX_SAMPLES];
@@ -209,8 +196,8 @@ static const int ways_of[RG_BW_COUNT] = {[RG_BW_READ] = RG_READ_WAYS,
 static const int arrays_of[RG_BW_COUNT] = {
     [RG_BW_READ] = 1, [RG_BW_WRITE] = 1, [RG_BW_COPY] = 2, [RG_BW_TRIAD] = 3};
 
-/* Arrays of a copy or triad begin an odd number of lines apart: at a multiple of 4 KiB every load would wait
- * for a store it seems to hit. */
+/* Arrays of a copy or triad begin an odd number of lines apart: at a multiple of 4 KiB loads would wait for
+ * stores they seem to hit. */
 enum { APART = 1024 + 64 };
 
 /* Bytes of one array of a thread. */
@@ -244,7 +231,7 @@ static void move_work(crew *c, int tid, int variant, int64_t passes)
     (void)sink;
 }
 
-/* The best of the ways: by their medians, or the median of the one that was fastest while warming up. */
+/* The best way: by medians, or the median of the fastest while warming up. */
 static rg_measured measure_kind(crew *c, int tid, int kind)
 {
     const double units = (double)(array_bytes(c, kind) * arrays_of[kind] * c->p->threads);
@@ -265,7 +252,7 @@ static rg_measured measure_kind(crew *c, int tid, int kind)
         if (r.value > best.value) best = r;
     }
     if (best.value > 0.0) return best;
-    if (tid == 0) c->way = fastest; /* every thread takes the way that thread 0 saw to be the fastest */
+    if (tid == 0) c->way = fastest; /* every thread takes thread 0's fastest way */
     barrier_wait(&c->b);
     fastest = c->way; /* written again only after the next barriers */
     calibrate(c, tid, move_work, kind * WAYS + fastest);
@@ -379,8 +366,8 @@ static int64_t ladder_cap(int64_t top)
     return avail > 0 ? avail / 4 : top;
 }
 
-/* The ladder: from 32 KiB a thread in steps of `factor` up to `top`, or four times the L3 of a large machine
- * (16 MiB a thread), and one point of the model's own size (0: none). */
+/* From 32 KiB a thread in steps of `factor` up to `top`, or four times a large machine's L3 (16 MiB a
+ * thread); one point of the model's size (0: none). */
 static void make_ladder(plan *p, int64_t footprint, int64_t top, int64_t factor)
 {
     const int64_t unit = (int64_t)RG_READ_UNIT * p->threads, cap = ladder_cap(top);
@@ -402,9 +389,7 @@ static void make_ladder(plan *p, int64_t footprint, int64_t top, int64_t factor)
 
 void rg_machine_describe(rg_machine *m, int threads)
 {
-    struct tm tm;
     struct utsname u;
-    const time_t now = time(NULL);
     const long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES),
                page = sysconf(_SC_PAGESIZE);
     cpu_set_t set;
@@ -417,7 +402,7 @@ void rg_machine_describe(rg_machine *m, int threads)
     const int64_t limit = (int64_t)rg_mem_limit();
     m->memory_limit =
         limit > 0 && (m->memory_bytes == 0 || limit < m->memory_bytes) ? limit : m->memory_bytes;
-    if (gmtime_r(&now, &tm)) strftime(m->measured_at, sizeof m->measured_at, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    rg_stamp(m->measured_at, sizeof m->measured_at, time(NULL));
 }
 
 typedef struct worst {
@@ -436,7 +421,7 @@ static void look_at(worst *w, rg_measured v, const char *kind, int64_t footprint
         snprintf(w->what, sizeof w->what, "%s", kind);
 }
 
-/* The verdict on the noise and its evidence: the widest spread, steal, and switches forced on us. */
+/* The verdict on the noise: the widest spread, steal, and forced switches. */
 static void judge_noise(rg_machine *m, const rg_osload *load)
 {
     worst w = {0}, further = {0};
@@ -454,7 +439,7 @@ static void judge_noise(rg_machine *m, const rg_osload *load)
                     m->ladder[l].threads);
             }
     const double steal = rg_osload_steal(load);
-    /* further ladders are shown, but nothing is charged by them */
+    /* further ladders are shown, nothing is charged by them */
     m->noisy = w.spread > NOISY || steal > 0.02;
     if (!m->noisy && further.spread <= NOISY) return;
     int n = snprintf(
@@ -466,7 +451,7 @@ static void judge_noise(rg_machine *m, const rg_osload *load)
         (unsigned long long)load->involuntary);
 }
 
-/* Part of the mapping at p that lies in huge pages, as the kernel reports it; NAN if it does not. */
+/* Part of the mapping at p in huge pages; NAN if the kernel does not say. */
 static double huge_share(const char *p, size_t bytes)
 {
     FILE *f = fopen("/proc/self/smaps", "r");
@@ -486,8 +471,7 @@ static double huge_share(const char *p, size_t bytes)
     return found && rss > 0 ? fmin((double)huge, (double)rss) / (double)rss : NAN;
 }
 
-/* Runs a plan; the points go to bw (n of them to *n_bw), the rest to m. *share: part of the memory in huge
- * pages; may be NULL. */
+/* Runs a plan; *n_bw points to bw, the rest to m. *share: part of the memory in huge pages; may be NULL. */
 static rg_status run_plan(
     rg_machine *m, rg_bw_point *bw, int *n_bw, double *share, const plan *plan_, progress *pr, rg_err *err)
 {
@@ -520,7 +504,7 @@ static rg_status run_plan(
     }
     pthread_mutex_unlock(&c.start);
     for (int i = 0; i < started; i++) pthread_join(team[i].thread, NULL);
-    if (st == RG_OK && c.stopped)
+    if (!st && c.stopped)
         st = rg_fail(err, RG_E_INTERRUPTED, "machine: stopped before the roofs were measured");
     *n_bw = c.n_bw;
     if (share) *share = huge_share(c.mem, bytes);
@@ -544,8 +528,7 @@ static plan new_plan(int threads, const int *cpus, bool quick)
         .peaks = true};
 }
 
-/* Further ladders: 1, 2, 4, half and all threads, with both page sizes; all of them with huge pages is the
- * main one. */
+/* 1, 2, 4, half and all threads, with both page sizes; all with huge pages is the main ladder. */
 static int make_ladders(plan *p, rg_bw_ladder *l, const plan *main_)
 {
     const int counts[] = {1, 2, 4, main_->threads / 2, main_->threads};
@@ -586,7 +569,7 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
     for (int i = 0; i < RG_PEAK_COUNT; i++) pr.todo += rg_peak_loop((rg_peak_id)i) != NULL;
     for (int i = 0; i < n; i++) pr.todo += further[i].n_bw;
     rg_status st = run_plan(m, m->bw, &m->n_bw, &m->huge_share, &p, &pr, err);
-    for (int i = 0; i < n && st == RG_OK; i++) {
+    for (int i = 0; i < n && !st; i++) {
         if (rg_now_ns() - start > LADDERS_NS) {
             m->ladders_left_out = n - i;
             break;
@@ -597,12 +580,12 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
     }
     rg_osload_read(&after);
     rg_osload_add(&load, &before, &after);
-    if (st == RG_OK) judge_noise(m, &load);
+    if (!st) judge_noise(m, &load);
     return st;
 }
 
-/* Puts a fresh point into the ladder: over the one of (about) that size, else between its neighbours. Kinds
- * that it does not know keep what the ladder says of that size. */
+/* Puts a fresh point into the ladder: over that of (about) its size, else between neighbours. Unmeasured
+ * kinds keep what the ladder says. */
 static void put_point(rg_machine *m, const rg_bw_point *b)
 {
     int at = 0;
@@ -630,6 +613,7 @@ rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, 
 {
     rg_bw_point now[RG_MAX_BW];
     int n = 0;
+    if (footprint <= 0) return RG_OK;
     progress pr = {.todo = 1.0, .fn = fn, .user = user, .stop = stop};
     plan p = new_plan(m->threads, cpus, true);
     p.peaks = false;
@@ -639,6 +623,6 @@ rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, 
     p.footprint[0] = rg_max(unit, rg_min(rg_round_up(footprint, unit), cap / unit * unit));
     p.n_bw = 1;
     const rg_status st = run_plan(m, now, &n, NULL, &p, &pr, err);
-    if (st == RG_OK && n == 1) put_point(m, &now[0]);
+    if (!st && n == 1) put_point(m, &now[0]);
     return st;
 }

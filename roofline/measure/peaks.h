@@ -1,4 +1,4 @@
-/* The peaks of peaks.def: their names, classes and loops. */
+/* The peaks of peaks.def: names, classes, loops. */
 #ifndef RG_PEAKS_H
 #define RG_PEAKS_H
 

@@ -1,5 +1,4 @@
-/* Loops that do nothing but move bytes, or nothing but arithmetic: what the roofs are measured with. Serial;
- * one file per instruction set. */
+/* Loops that only move bytes, or only compute: the roofs. Serial; a file per instruction set. */
 #ifndef RG_ROOF_LOOPS_H
 #define RG_ROOF_LOOPS_H
 
@@ -9,23 +8,21 @@
 #include "base/cpu.h"
 #include "roofline/measure/peaks.h"
 
-/* Ways to read a slice; the fastest at a footprint is the roof there. */
+/* Ways to read a slice; the fastest is the roof. */
 typedef enum rg_read_way { RG_READ_PLAIN2, RG_READ_PREFETCH2, RG_READ_PREFETCH4, RG_READ_WAYS } rg_read_way;
-/* Ways to store: through the caches (a line is fetched before it is overwritten), or past them. */
+/* Ways to store: through the caches (lines are fetched first), or past them. */
 typedef enum rg_store_way { RG_STORE_CACHED, RG_STORE_STREAM, RG_STORE_WAYS } rg_store_way;
 
 enum { RG_READ_UNIT = 1024 }; /* slices are multiples of it */
 
-/* Reads every byte of p[0, bytes) once; p is 64-byte aligned. The result depends on the data, so nothing can
- * be dropped. */
+/* Reads p[0, bytes) once; p is 64-byte aligned. The result depends on all data: nothing can be dropped. */
 typedef uint64_t rg_read_fn(const void *p, size_t bytes, rg_read_way way);
 /* p[0, bytes) = the byte 0x5a; to[0, bytes) = from[0, bytes); a = b + c / 2 of floats. Multiples of
  * RG_READ_UNIT, 64-byte aligned. */
 typedef void rg_write_fn(void *p, size_t bytes, rg_store_way way);
 typedef void rg_copy_fn(void *to, const void *from, size_t bytes, rg_store_way way);
 typedef void rg_triad_fn(void *a, const void *b, const void *c, size_t bytes, rg_store_way way);
-/* Runs `steps` steps of independent operations in registers; returns the operations done (a multiply-add is
- * 2). */
+/* `steps` steps of independent operations in registers; returns the operations (a multiply-add is 2). */
 typedef double rg_arith_fn(int64_t steps);
 
 typedef struct rg_roof_loops {
@@ -38,26 +35,35 @@ typedef struct rg_roof_loops {
 extern const rg_roof_loops rg_roof_loops_c;
 extern const rg_roof_loops rg_roof_loops_avx2, rg_roof_loops_avx512; /* x86-64 only */
 
-/* The loop of a row of peaks.def, rg_peak_FILE_LOOP: NULL where the compiler does not know the
- * instruction. */
+/* rg_peak_FILE_LOOP of peaks.def: NULL where the compiler lacks the instruction. */
 #define RG_PEAK(id, name, arith, isa, file, loop) extern rg_arith_fn *const rg_peak_##file##_##loop;
 #include "roofline/measure/peaks.def"
 
-/* The loop of a peak, or NULL where the CPU, the system or the compiler lacks its instruction. */
+/* The loop of a peak; NULL where CPU, system or compiler lack its instruction. */
 rg_arith_fn *rg_peak_loop(rg_peak_id id);
 
-/* Four copies of OP(i): loops over an array of registers must be written out, or the array lives in
- * memory. */
-#define RG_X4(OP, i) \
+/* OP(i, x) 4, 12 or 16 times: an array indexed by a loop would live in memory. */
+#define RG_X4(OP, i, x) \
     do { \
-        OP((i)); \
-        OP((i) + 1); \
-        OP((i) + 2); \
-        OP((i) + 3); \
+        OP((i), x); \
+        OP((i) + 1, x); \
+        OP((i) + 2, x); \
+        OP((i) + 3, x); \
+    } while (0)
+#define RG_X12(OP, x) \
+    do { \
+        RG_X4(OP, 0, x); \
+        RG_X4(OP, 4, x); \
+        RG_X4(OP, 8, x); \
+    } while (0)
+#define RG_X16(OP, x) \
+    do { \
+        RG_X12(OP, x); \
+        RG_X4(OP, 12, x); \
     } while (0)
 
-/* Body shared by the read loops: READ(acc, p) adds 64 bytes at p into accumulator acc. Lines are prefetched
- * 16 ahead. */
+/* Body of the read loops: READ(acc, p) adds 64 bytes at p to accumulator acc. Lines are prefetched 16
+ * ahead. */
 #define RG_READ_BODY(p, bytes, way, READ) \
     do { \
         const char *a = (p); \

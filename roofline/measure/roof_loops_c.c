@@ -1,6 +1,5 @@
-/* Baseline loops for any CPU: the vector type is what every compiler for 64-bit CPUs lowers to its baseline
- * registers (SSE2, NEON), which is also what it makes of the plain C kernels. Multiply and add are separate,
- * because the baseline has no FMA. */
+/* Baseline loops for any CPU. Compilers for 64-bit CPUs lower the vector type to baseline registers (SSE2,
+ * NEON), as they do the plain C kernels. The baseline has no FMA: multiply and add are separate. */
 #include <string.h>
 
 #include "roofline/measure/roof_loops.h"
@@ -48,7 +47,7 @@ static uint64_t read_c(const void *p, size_t bytes, rg_read_way way)
             STREAM(q, v); \
         else \
             memcpy(q, &v, sizeof v); \
-        __asm__ volatile("" ::: "memory"); /* the loop must not become a call of memset or memcpy */ \
+        __asm__ volatile("" ::: "memory"); /* not to become a call of memset or memcpy */ \
     } \
     FENCE
 
@@ -82,16 +81,12 @@ const rg_roof_loops rg_roof_loops_c = {read_c, write_c, copy_c, triad_c};
 /* Values converge to 1, far from subnormals and infinities. */
 static double fp32(int64_t steps)
 {
-    enum { N = 12 }; /* chains: 12 accumulators, a factor and an addend fit into 16 registers */
+    enum { N = 12 }; /* chains: 12 accumulators, factor and addend fit into 16 registers */
     const v4f f = {0.5f, 0.5f, 0.5f, 0.5f};
     v4f v[N];
     for (int i = 0; i < N; i++) v[i] = f + (float)i;
-#define STEP(i) v[i] = v[i] * f + f
-    for (int64_t s = 0; s < steps; s++) {
-        RG_X4(STEP, 0);
-        RG_X4(STEP, 4);
-        RG_X4(STEP, 8);
-    }
+#define STEP(i, f) v[i] = v[i] * f + f
+    for (int64_t s = 0; s < steps; s++) RG_X12(STEP, f);
 #undef STEP
     volatile float sink = 0.0f;
     for (int i = 0; i < N; i++) sink = sink + v[i][0];
@@ -116,19 +111,15 @@ static double scalar(int64_t steps)
 #define STEP(v) \
     v = v * f + f; \
     APART(v)
-    for (int64_t s = 0; s < steps; s++) {
-        STEP(a);
-        STEP(b);
-        STEP(c);
-        STEP(d);
-        STEP(e);
-        STEP(g);
-        STEP(h);
-        STEP(i);
-        STEP(j);
-        STEP(k);
-        STEP(l);
-        STEP(m);
+#define STEP4(p, q, r, s) \
+    STEP(p); \
+    STEP(q); \
+    STEP(r); \
+    STEP(s)
+    for (int64_t n = 0; n < steps; n++) {
+        STEP4(a, b, c, d);
+        STEP4(e, g, h, i);
+        STEP4(j, k, l, m);
     }
     volatile float sink = a + b + c + d + e + g + h + i + j + k + l + m;
     (void)sink;

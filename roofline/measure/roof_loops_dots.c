@@ -1,70 +1,42 @@
-/* Peaks of the x86 extensions that come on top of a register width. Each function names its own target,
- * because no two of the extensions always come together; where the compiler does not know one (RG_CC_x is
- * unset), its peak does not exist.
+/* Peaks of the x86 extensions on top of a register width. Each function names its target: no two extensions
+ * always come together. Without RG_CC_x the compiler does not know extension x, and its peak does not exist.
  *
- * All is inline assembly: intrinsics without a visible result would be dropped, and gcc's intrinsics of the
- * tile instructions declare neither all the memory they read nor the registers they change. */
+ * All is inline assembly. Intrinsics without a visible result are dropped; gcc's for tiles declare neither
+ * all the memory they read nor the registers they change. */
 #include <immintrin.h>
 #include <string.h>
 
 #include "base/tile_emu.h"
 #include "roofline/measure/roof_loops.h"
 
-/* One step of 16 chains (at least latency * ports) in 512-bit registers. acc += a * b with a = 0 keeps every
- * number finite. */
+/* A step is 16 chains (at least latency * ports) in 512-bit registers. acc += a * b with a = 0 stays finite.
+ * ops: products and additions of an instruction. */
 #define ZMM(i, op) __asm__ volatile(op " %1, %2, %0" : "+v"(v[i]) : "v"(a), "v"(b))
-#define ZMM_LOOP(op) \
-    __m512i v[16]; \
-    const __m512i a = _mm512_setzero_si512(), b = _mm512_set1_epi16(0x3c00); \
-    for (int i = 0; i < 16; i++) v[i] = a; \
-    for (int64_t s = 0; s < steps; s++) { \
-        ZMM(0, op); \
-        ZMM(1, op); \
-        ZMM(2, op); \
-        ZMM(3, op); \
-        ZMM(4, op); \
-        ZMM(5, op); \
-        ZMM(6, op); \
-        ZMM(7, op); \
-        ZMM(8, op); \
-        ZMM(9, op); \
-        ZMM(10, op); \
-        ZMM(11, op); \
-        ZMM(12, op); \
-        ZMM(13, op); \
-        ZMM(14, op); \
-        ZMM(15, op); \
-    }
+#define ZMM_PEAK(name, with, op, ops) \
+    __attribute__((target("avx512f,avx512bw," with))) static double name##_zmm(int64_t steps) \
+    { \
+        __m512i v[16]; \
+        const __m512i a = _mm512_setzero_si512(), b = _mm512_set1_epi16(0x3c00); \
+        for (int i = 0; i < 16; i++) v[i] = a; \
+        for (int64_t s = 0; s < steps; s++) RG_X16(ZMM, op); \
+        return (double)steps * 16 * (ops); \
+    } \
+    rg_arith_fn *const rg_peak_avx512_##name = name##_zmm;
 
 #ifdef RG_CC_AVX512VNNI
-__attribute__((target("avx512f,avx512bw,avx512vnni"))) static double int8_zmm(int64_t steps)
-{
-    ZMM_LOOP("vpdpbusd")
-    return (double)steps * 16 * 64 * 2; /* 64 products and their additions */
-}
-rg_arith_fn *const rg_peak_avx512_int8 = int8_zmm;
+ZMM_PEAK(int8, "avx512vnni", "vpdpbusd", 64 * 2)
 #else
 rg_arith_fn *const rg_peak_avx512_int8 = NULL;
 #endif
 
 #ifdef RG_CC_AVX512BF16
-__attribute__((target("avx512f,avx512bw,avx512bf16"))) static double bf16_zmm(int64_t steps)
-{
-    ZMM_LOOP("vdpbf16ps")
-    return (double)steps * 16 * 32 * 2;
-}
-rg_arith_fn *const rg_peak_avx512_bf16 = bf16_zmm;
+ZMM_PEAK(bf16, "avx512bf16", "vdpbf16ps", 32 * 2)
 #else
 rg_arith_fn *const rg_peak_avx512_bf16 = NULL;
 #endif
 
 #ifdef RG_CC_AVX512FP16
-__attribute__((target("avx512f,avx512bw,avx512fp16"))) static double fp16_zmm(int64_t steps)
-{
-    ZMM_LOOP("vfmadd231ph")
-    return (double)steps * 16 * 32 * 2;
-}
-rg_arith_fn *const rg_peak_avx512_fp16 = fp16_zmm;
+ZMM_PEAK(fp16, "avx512fp16", "vfmadd231ph", 32 * 2)
 #else
 rg_arith_fn *const rg_peak_avx512_fp16 = NULL;
 #endif
@@ -76,12 +48,8 @@ __attribute__((target("avx2,avxvnni"))) static double int8_ymm(int64_t steps)
     __m256i v[N];
     const __m256i a = _mm256_setzero_si256(), b = _mm256_set1_epi8(1);
     for (int i = 0; i < N; i++) v[i] = a;
-#define YMM(i) __asm__ volatile("%{vex%} vpdpbusd %1, %2, %0" : "+x"(v[i]) : "x"(a), "x"(b))
-    for (int64_t s = 0; s < steps; s++) {
-        RG_X4(YMM, 0);
-        RG_X4(YMM, 4);
-        RG_X4(YMM, 8);
-    }
+#define YMM(i, a) __asm__ volatile("%{vex%} vpdpbusd %1, %2, %0" : "+x"(v[i]) : "x"(a), "x"(b))
+    for (int64_t s = 0; s < steps; s++) RG_X12(YMM, a);
     return (double)steps * N * 32 * 2;
 }
 rg_arith_fn *const rg_peak_avx2_int8 = int8_ymm;
@@ -90,9 +58,9 @@ rg_arith_fn *const rg_peak_avx2_int8 = NULL;
 #endif
 
 #ifdef RG_CC_AMX
-/* Palette 1, eight tiles of 16 rows of 64 bytes. Four accumulators from two times two operand tiles. One asm
- * block per step and one to set up: no compiler code touches tiles in between, and tiles are released before
- * the function returns, so they are never part of a context switch outside of it. */
+/* Palette 1: eight tiles of 16 rows of 64 bytes; four accumulators from two times two operands. One asm block
+ * sets up, one is a step: no compiler code touches tiles in between. Tiles are released before the function
+ * returns and never part of a context switch outside. */
 #define TILE_LOOP(op) \
     rg_tile_config c; \
     memset(&c, 0, sizeof c); \

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_value(const void *a, const void *b)
+int rg_by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -18,7 +18,7 @@ double rg_sorted_at(const double *sorted, int n, double fraction)
     return i + 1 < n ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
 }
 
-/* Samples to leave out at either end: the largest c with P(Binomial(n, 1/2) <= c) <= 2.5 %, or none. */
+/* Samples to leave out at either end: the largest c with P(Binomial(n, 1/2) <= c) <= 2.5 %. */
 static int left_out(int n)
 {
     double term = ldexp(1.0, -n), below = 0.0; /* P(X = c) */
@@ -37,7 +37,7 @@ rg_stats rg_stats_of(const double *v, int n)
     double *sorted = n > 0 ? malloc((size_t)n * sizeof *sorted) : NULL;
     if (!sorted) return s;
     memcpy(sorted, v, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    qsort(sorted, (size_t)n, sizeof *sorted, rg_by_value);
     s.mean = s.sd = 0.0;
     for (int i = 0; i < n; i++) s.mean += v[i] / n;
     for (int i = 0; i < n; i++) s.sd += (v[i] - s.mean) * (v[i] - s.mean);

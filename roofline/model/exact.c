@@ -1,4 +1,4 @@
-/* The exact cost model: the calls that the engine would make, summed without running. */
+/* The exact cost model: the engine's calls, summed without running. */
 #include "roofline/model/exact.h"
 
 #include <math.h>
@@ -139,8 +139,7 @@ double rg_exact_params(const rg_config *c)
 {
     double n = 0.0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows((rg_site)s) == RG_EXT_NONE ||
-            !rg_site_runs(c, (rg_site)s, 0))
+        if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows(s) == RG_EXT_NONE || !rg_site_runs(c, s, 0))
             continue;
         n += (rg_site_in_layer((rg_site)s) ? (double)c->layers : 1.0) *
             (double)rg_extent_size(c, rg_site_rows((rg_site)s)) *
@@ -151,7 +150,7 @@ double rg_exact_params(const rg_config *c)
 
 /* ---- phases ---- */
 
-/* One forward call: m tokens, attention over `pairs` and `ctx` summed over the sequences in it, n_out rows of
+/* One forward call: m tokens, attention over `pairs` and `ctx` summed over sequences, n_out rows of
  * logits. */
 typedef struct call {
     int64_t m, pairs, ctx, n_out;
@@ -180,16 +179,21 @@ typedef struct work {
     double reduced; /* bytes sent for tensor parallelism */
 } work;
 
+static work new_work(
+    const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_cost_point *op, rg_cost_sum *total)
+{
+    return (work){c, h, in, rg_exact_fusions(c, in), rg_exact_weights(c, in, true), .op = op, .total = total};
+}
+
 static void forward(work *w, const call *f)
 {
     const int64_t streamed = (int64_t)(w->streamed + rg_exact_kv(w->c, w->in, f->deepest));
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         const bool last = s == RG_SITE_OUTPUT || s == RG_SITE_OUTPUT_NORM || s == RG_SITE_OUTPUT_SCALE;
-        if (!rg_site_runs(w->c, (rg_site)s, w->fuse) || (last && f->n_out == 0)) continue;
-        const rg_exact_call x =
-            rg_exact_site(w->c, w->h, w->in, (rg_site)s, last ? f->n_out : f->m, f->pairs, f->ctx);
+        if (!rg_site_runs(w->c, s, w->fuse) || (last && f->n_out == 0)) continue;
+        const rg_exact_call x = rg_exact_site(w->c, w->h, w->in, s, last ? f->n_out : f->m, f->pairs, f->ctx);
         const rg_ideal p = rg_hw_predict(w->h, &x.tally, x.arith, x.kernel, streamed);
-        const double times = rg_site_in_layer((rg_site)s) ? (double)w->c->layers : 1.0;
+        const double times = rg_site_in_layer(s) ? (double)w->c->layers : 1.0;
         const double ideal = isnan(p.flop_ns) || isnan(p.mem_ns) ? NAN : fmax(p.flop_ns, p.mem_ns);
         rg_cost_point *o = &w->op[s];
         add_tally(&o->sum, &x.tally, times);
@@ -201,8 +205,8 @@ static void forward(work *w, const call *f)
         w->total->time_s += 1e-9 * times * ideal;
         o->peak = x.tally.flop ? rg_hw_peak(w->h, x.arith, NULL) / rg_kernel_passes(x.kernel) : NAN;
     }
-    /* two all-reduces a layer over the residual stream, in a ring: each device sends its part 2 (tp - 1) / tp
-     * times; the logits are gathered */
+    /* two ring all-reduces a layer over the residual stream: each device sends its part 2 (tp - 1) / tp
+     * times; logits are gathered */
     const double act = w->in->act == RG_EXACT_F16 ? 2.0 : 4.0, tp = (double)w->in->tp;
     w->reduced += act * (tp - 1.0) / tp *
         (4.0 * (double)w->c->layers * (double)(f->m * w->c->dim) + (double)(f->n_out * w->c->vocab));
@@ -220,7 +224,7 @@ static int64_t seen_by(const rg_config *c, int64_t pos, int64_t n)
     return pairs;
 }
 
-/* batch * seqlen tokens, sequence after sequence, cut into calls of ubatch tokens as the engine cuts them. */
+/* batch * seqlen tokens, sequence after sequence, in the engine's calls of ubatch tokens. */
 static void prefill(work *w)
 {
     const int64_t s = w->in->seqlen, all = w->in->batch * s, step = w->in->ubatch > 0 ? w->in->ubatch : all;
@@ -273,17 +277,16 @@ static rg_status check(const rg_config *c, const rg_exact_input *in, rg_err *err
     return RG_OK;
 }
 
-/* Sites that ran, in the order of the forward pass. */
 static void keep_points(rg_cost_result *r, const rg_cost_point *op, rg_phase ph)
 {
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         if (op[s].calls == 0.0) continue;
         rg_cost_point *p = &r->op[r->n++];
         *p = op[s];
-        p->name = rg_site_name((rg_site)s);
+        p->name = rg_site_name(s);
         p->phase = ph;
-        p->site = (rg_site)s;
-        p->in_layer = rg_site_in_layer((rg_site)s);
+        p->site = s;
+        p->in_layer = rg_site_in_layer(s);
         p->ai = p->sum.bytes > 0.0 ? p->sum.flop / p->sum.bytes : 0.0;
         p->bandwidth = p->mem_s > 0.0 ? p->sum.bytes / p->mem_s : NAN;
         p->attainable = p->sum.flop > 0.0 ? p->sum.flop / p->sum.time_s : NAN;
@@ -298,16 +301,10 @@ rg_status rg_exact(
 {
     *r = (rg_cost_result){.model = RG_COST_EXACT};
     const rg_status st = check(c, in, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_cost_point op[RG_SITE_COUNT] = {{0}};
-        work w = {.c = c,
-            .h = h,
-            .in = in,
-            .fuse = rg_exact_fusions(c, in),
-            .streamed = rg_exact_weights(c, in, true),
-            .op = op,
-            .total = &r->total[ph]};
+        work w = new_work(c, h, in, op, &r->total[ph]);
         if (ph == RG_PREFILL)
             prefill(&w);
         else
@@ -331,14 +328,8 @@ rg_status rg_exact_decode(rg_cost_sum *total, const rg_config *c, const rg_hardw
     rg_cost_point op[RG_SITE_COUNT] = {{0}};
     *total = (rg_cost_sum){0};
     const rg_status st = check(c, in, err);
-    if (st != RG_OK) return st;
-    work w = {.c = c,
-        .h = h,
-        .in = in,
-        .fuse = rg_exact_fusions(c, in),
-        .streamed = rg_exact_weights(c, in, true),
-        .op = op,
-        .total = total};
+    if (st) return st;
+    work w = new_work(c, h, in, op, total);
     decode(&w, past);
     if (in->tp > 1 && h->link > 0.0) total->time_s += w.reduced / h->link;
     return RG_OK;

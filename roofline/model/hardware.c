@@ -21,7 +21,7 @@ enum {
 #include "roofline/model/hardware.def"
 };
 
-static const struct {
+static const struct core {
     double flop[RG_ARITH_COUNT]; /* per cycle */
     double e_fp32, l1_kib, l1_bytes, l2_kib, l2_bytes;
     const char *source;
@@ -48,7 +48,7 @@ static const struct {
 #include "roofline/model/hardware.def"
 };
 
-static const struct {
+static const struct cpu {
     const char *name;
     int cores;
     double base, max;
@@ -89,29 +89,29 @@ static void add_level(rg_hardware *h, double bytes, double gbps)
 
 static void from_cpu(rg_hardware *h, int i)
 {
-    const double n = cpus[i].cores, e = cpus[i].e_cores;
-    *h = (rg_hardware){.cores = cpus[i].cores,
-        .e_cores = cpus[i].e_cores,
-        .ghz_base = cpus[i].base,
-        .ghz_max = cpus[i].max,
-        .e_ghz_max = cpus[i].e_max,
-        .channels = cpus[i].channels,
-        .mts = cpus[i].mts,
-        .bandwidth = 8e6 * cpus[i].channels * cpus[i].mts,
-        .onchip = 1024.0 * cpus[i].llc_kib};
-    for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = 1e9 * n * cpus[i].max * cores[cpus[i].core].flop[a];
-    h->peak[RG_ARITH_FP32_FMA] += 1e9 * e * cpus[i].e_max * cores[cpus[i].core].e_fp32;
-    const double l1 = 1024.0 * n * cores[cpus[i].core].l1_kib, l2 = 1024.0 * n * cores[cpus[i].core].l2_kib;
-    add_level(h, l1, n * cpus[i].max * cores[cpus[i].core].l1_bytes);
-    add_level(h, l2, n * cpus[i].max * cores[cpus[i].core].l2_bytes);
-    if (1024.0 * cpus[i].llc_kib > l2) add_level(h, 1024.0 * cpus[i].llc_kib, 0.0);
-    snprintf(h->name, sizeof h->name, "%s", cpus[i].name);
-    snprintf(h->source, sizeof h->source, "%s; per cycle: %s", cpus[i].source, cores[cpus[i].core].source);
+    const struct cpu *c = &cpus[i];
+    const struct core *k = &cores[c->core];
+    const double n = c->cores, ghz = n * c->max, llc = 1024.0 * c->llc_kib;
+    *h = (rg_hardware){.cores = c->cores,
+        .e_cores = c->e_cores,
+        .ghz_base = c->base,
+        .ghz_max = c->max,
+        .e_ghz_max = c->e_max,
+        .channels = c->channels,
+        .mts = c->mts,
+        .bandwidth = 8e6 * c->channels * c->mts,
+        .onchip = llc};
+    for (int a = 0; a < RG_ARITH_COUNT; a++) h->peak[a] = 1e9 * n * c->max * k->flop[a];
+    h->peak[RG_ARITH_FP32_FMA] += 1e9 * c->e_cores * c->e_max * k->e_fp32;
+    const double l2 = 1024.0 * n * k->l2_kib;
+    add_level(h, 1024.0 * n * k->l1_kib, ghz * k->l1_bytes);
+    add_level(h, l2, ghz * k->l2_bytes);
+    if (llc > l2) add_level(h, llc, 0.0);
+    snprintf(h->name, sizeof h->name, "%s", c->name);
+    snprintf(h->source, sizeof h->source, "%s; per cycle: %s", c->source, k->source);
 }
 
-/* ---- names ---- */
-
-/* Edits from a to b, letters of either case alike; both shorter than the row. */
+/* Edits from a to b, whatever the case; both shorter than the row. */
 static int distance(const char *a, const char *b)
 {
     enum { ROW = 64 };
@@ -130,7 +130,7 @@ static int distance(const char *a, const char *b)
     return row[n];
 }
 
-/* A part of a name that is the word counts as near, whatever surrounds it. */
+/* A name's part that is the word counts as near. */
 static int farness(const char *name, const char *word)
 {
     const char *under = strchr(name, '_');
@@ -189,8 +189,6 @@ void rg_hw_from_machine(rg_hardware *h, const rg_machine *m)
     for (int a = 0; a < RG_ARITH_COUNT; a++)
         h->peak[a] = 1e9 * rg_machine_peak_of(m, (rg_arith)a, m->isa_best);
 }
-
-/* ---- roofs ---- */
 
 double rg_hw_peak(const rg_hardware *h, rg_arith arith, const char **name)
 {

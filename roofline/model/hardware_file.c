@@ -1,15 +1,11 @@
-/* A user's hardware file, or a machine file: told apart by "schema". Nothing in it is believed before its
- * range is checked. */
-#include <errno.h>
+/* A user's hardware file, or a machine file, told apart by "schema". Every range is checked first. */
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "roofline/measure/json_value.h"
 #include "roofline/model/hardware.h"
-
-enum { MAX_FILE = 1 << 20 };
 
 /* Absent or null: 0, unknown. */
 static bool figure(const json_t *o, const char *key, double scale, double most, double *out)
@@ -36,26 +32,22 @@ static const char *from_json(rg_hardware *h, const json_t *j)
         while (i < sizeof known / sizeof *known && strcmp(known[i], key) != 0) i++;
         if (i == sizeof known / sizeof *known)
             return "a field that is not known; known are name, source, cores, bandwidth_gbps, fp32_gflops, "
-                   "fp16_gflops, "
-                   "bf16_gflops, int8_gops, memory_bytes, onchip_bytes, link_gbps and caches";
+                   "fp16_gflops, bf16_gflops, int8_gops, memory_bytes, onchip_bytes, link_gbps and caches";
     }
     if (json_integer_value(json_object_get(j, "version")) != 1) return "version: expected 1";
     if (!name || !*name) return "name: expected a string";
     rg_text_clean(h->name, sizeof h->name, name);
     if (source) rg_text_clean(h->source, sizeof h->source, source);
-    if (!figure(j, "bandwidth_gbps", 1e9, 1e18, &h->bandwidth))
-        return "bandwidth_gbps: expected a number above 0";
-    if (!figure(j, "fp32_gflops", 1e9, 1e20, &h->peak[RG_ARITH_FP32_FMA]))
-        return "fp32_gflops: expected a number above 0";
-    if (!figure(j, "fp16_gflops", 1e9, 1e20, &h->peak[RG_ARITH_FP16_FMA]))
-        return "fp16_gflops: expected a number above 0";
-    if (!figure(j, "bf16_gflops", 1e9, 1e20, &h->peak[RG_ARITH_BF16_DOT]))
-        return "bf16_gflops: expected a number above 0";
-    if (!figure(j, "int8_gops", 1e9, 1e20, &h->peak[RG_ARITH_INT8_DOT]))
-        return "int8_gops: expected a number above 0";
-    if (!figure(j, "memory_bytes", 1.0, 1e18, &h->memory)) return "memory_bytes: expected a number above 0";
-    if (!figure(j, "onchip_bytes", 1.0, 1e15, &h->onchip)) return "onchip_bytes: expected a number above 0";
-    if (!figure(j, "link_gbps", 1e9, 1e18, &h->link)) return "link_gbps: expected a number above 0";
+#define FIGURE(key, unit, most, to) \
+    if (!figure(j, key, unit, most, &(to))) return key ": expected a number above 0";
+    FIGURE("bandwidth_gbps", 1e9, 1e18, h->bandwidth)
+    FIGURE("fp32_gflops", 1e9, 1e20, h->peak[RG_ARITH_FP32_FMA])
+    FIGURE("fp16_gflops", 1e9, 1e20, h->peak[RG_ARITH_FP16_FMA])
+    FIGURE("bf16_gflops", 1e9, 1e20, h->peak[RG_ARITH_BF16_DOT])
+    FIGURE("int8_gops", 1e9, 1e20, h->peak[RG_ARITH_INT8_DOT])
+    FIGURE("memory_bytes", 1.0, 1e18, h->memory)
+    FIGURE("onchip_bytes", 1.0, 1e15, h->onchip)
+    FIGURE("link_gbps", 1e9, 1e18, h->link)
     if (!figure(j, "cores", 1.0, 1e6, &cores)) return "cores: expected 1 or more";
     h->cores = (int)cores;
     if (caches && (!json_is_array(caches) || json_array_size(caches) > RG_HW_LEVELS))
@@ -75,23 +67,12 @@ static const char *from_json(rg_hardware *h, const json_t *j)
 rg_status rg_hw_load(rg_hardware *h, rg_machine *machine, const char *path, rg_err *err)
 {
     *h = (rg_hardware){0};
-    FILE *f = fopen(path, "rb");
-    if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot open the hardware file: %s", path, strerror(errno));
-    char *text = malloc(MAX_FILE + 1), why[96];
-    const size_t n = text ? fread(text, 1, MAX_FILE + 1, f) : 0;
-    const bool bad = ferror(f) || n > MAX_FILE;
-    fclose(f);
-    json_error_t je = {0};
-    json_t *j = text && !bad ? json_loadb(text, n, JSON_REJECT_DUPLICATES, &je) : NULL;
-    const char *schema = json_string_value(json_object_get(j, "schema")), *wrong = NULL;
-    rg_status st = RG_OK;
-    if (!text)
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
-    else if (!j)
-        st = rg_fail(err, RG_E_FILE, "%s: not a hardware file: line %d: %s", path, je.line,
-            bad ? "unreadable or larger than 1 MiB" : rg_text_clean(why, sizeof why, je.text));
-    else if (schema && strcmp(schema, "ridge.machine") == 0) {
-        if ((st = rg_machine_load(machine, path, err)) == RG_OK) rg_hw_from_machine(h, machine);
+    json_t *j;
+    rg_status st = rg_json_load(&j, path, "hardware", "", err);
+    const char *schema = json_string_value(json_object_get(j, "schema")), *wrong;
+    if (st) return st;
+    if (schema && strcmp(schema, "ridge.machine") == 0) {
+        if (!(st = rg_machine_load(machine, path, err))) rg_hw_from_machine(h, machine);
     } else if (!schema || strcmp(schema, "ridge.hardware") != 0)
         st = rg_fail(err, RG_E_FILE,
             "%s: not a hardware file: schema: expected \"ridge.hardware\" or \"ridge.machine\"", path);
@@ -100,6 +81,5 @@ rg_status rg_hw_load(rg_hardware *h, rg_machine *machine, const char *path, rg_e
     else if (!h->source[0])
         snprintf(h->source, sizeof h->source, "file %.300s", path);
     json_decref(j);
-    free(text);
     return st;
 }

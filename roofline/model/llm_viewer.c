@@ -85,7 +85,7 @@ static void add_sum(rg_cost_sum *to, const rg_cost_sum *s, double times)
     to->time_s += times * s->time_s;
 }
 
-/* Its roofline: the compute roof from the ridge on, below it the slope. */
+/* Its roofline: the compute roof from the ridge on, the slope below. */
 static void place(rg_cost_point *p, double peak, double bandwidth)
 {
     rg_cost_sum *s = &p->sum;
@@ -100,7 +100,7 @@ static void place(rg_cost_point *p, double peak, double bandwidth)
     s->time_s = s->flop / p->attainable;
 }
 
-/* Operators of one phase, each for one layer, then the sums over the layers. */
+/* Operators of one phase for one layer, then sums over the layers. */
 static void phase(rg_cost_result *r, rg_phase ph, const rg_config *c, const rg_lv_hardware *hw,
     const rg_lv_input *in, double peak)
 {
@@ -156,7 +156,7 @@ rg_status rg_llm_viewer(
     bool int8 = false;
     *r = (rg_cost_result){.model = RG_COST_LLM_VIEWER};
     const rg_status st = check(c, hw, in, &int8, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     phase(r, RG_PREFILL, c, hw, in, int8 ? hw->int8 : hw->fp16);
     phase(r, RG_DECODE, c, hw, in, int8 ? hw->int8 : hw->fp16);
     return RG_OK;
@@ -170,7 +170,7 @@ rg_status rg_lv_generate(double *seconds, const rg_config *c, const rg_lv_hardwa
     at.flash = false; /* its generate task has no such option */
     rg_status st = rg_llm_viewer(&r, c, hw, &at, err);
     *seconds = r.total[RG_PREFILL].time_s;
-    for (int64_t i = 0; st == RG_OK && i < gen; i++) {
+    for (int64_t i = 0; !st && i < gen; i++) {
         at.seqlen = in->seqlen + (double)i;
         st = rg_llm_viewer(&r, c, hw, &at, err);
         *seconds += r.total[RG_DECODE].time_s;
@@ -187,7 +187,7 @@ rg_status rg_lv_chat(double *seconds, const rg_config *c, const rg_lv_hardware *
     const int64_t n = gen < 10 ? gen : 10;
     *seconds = r.total[RG_PREFILL].time_s;
     /* n lengths from seqlen + 1 to seqlen + gen, evenly spaced */
-    for (int64_t i = 0; st == RG_OK && i < n; i++) {
+    for (int64_t i = 0; !st && i < n; i++) {
         at.seqlen = in->seqlen + 1.0 + (n > 1 ? (double)(gen - 1) * (double)i / (double)(n - 1) : 0.0);
         st = rg_llm_viewer(&r, c, hw, &at, err);
         *seconds += r.total[RG_DECODE].time_s * (double)gen / (double)n;

@@ -1,5 +1,4 @@
-/* What an analytic model says of one configuration, whichever of the two cost models computed it: plain
- * arrays for tables, sweeps and pictures. */
+/* What either analytic cost model says of a configuration: plain arrays. */
 #ifndef RG_MODEL_COST_H
 #define RG_MODEL_COST_H
 
@@ -14,8 +13,8 @@ extern const char *const rg_cost_models[]; /* "exact", "llm-viewer", NULL */
 typedef enum rg_limit { RG_LIMIT_MEMORY, RG_LIMIT_COMPUTE, RG_LIMIT_UNKNOWN } rg_limit;
 extern const char *const rg_limit_names[]; /* "memory", "compute", NULL */
 
-/* Numbers are sums over all calls of the phase (every layer, every forward call), in operations, bytes and
- * seconds. NAN: unknown. */
+/* Sums over all calls of the phase (every layer, every forward call): operations, bytes, seconds. NAN:
+ * unknown. */
 typedef struct rg_cost_sum {
     double flop;                               /* an FMA is 2 */
     double w_rd, act_rd, act_wr, kv_rd, kv_wr; /* bytes by kind */
@@ -31,7 +30,7 @@ typedef struct rg_cost_point {
     double calls;  /* operators executed */
     rg_cost_sum sum;
     double ai;         /* FLOP / byte; 0 where there are no operations */
-    double peak;       /* FLOP/s of the compute roof it is held against; NAN: unknown or none */
+    double peak;       /* FLOP/s of its compute roof; NAN: unknown or none */
     double bandwidth;  /* bytes/s it is charged with, mean over its bytes; NAN: unknown */
     double attainable; /* FLOP/s on the roofline; NAN: no operations, or unknown */
     double flop_s, mem_s;
@@ -53,7 +52,7 @@ typedef struct rg_cost_result {
     double tokens[RG_PHASE_COUNT]; /* in the phase, all sequences: batch * seqlen, batch */
     rg_cost_memory memory[RG_PHASE_COUNT];
     double allreduce_bytes[RG_PHASE_COUNT]; /* sent by each device; 0 without tensor parallelism */
-    /* part of total.time_s; NAN: the link is unknown, and the total is without it */
+    /* part of total.time_s; NAN: the link is unknown, the total without it */
     double allreduce_s[RG_PHASE_COUNT];
 } rg_cost_result;
 

@@ -1,4 +1,4 @@
-/* The roofline: the ideal time of one call from its analytic cost and the roofs. */
+/* The ideal time of one call from its analytic cost and the roofs. */
 #include <math.h>
 
 #include "roofline/model/predict.h"
@@ -8,7 +8,7 @@ const char *const rg_bound_names[] = {[RG_BOUND_MEMORY] = "memory",
     [RG_BOUND_OVERHEAD] = "overhead",
     [RG_BOUND_UNKNOWN] = NULL};
 
-/* Time to move bytes of a working set of that size; a larger share of the memory time names the footprint. */
+/* Time to move bytes of a working set; the largest share of memory time names the footprint. */
 static void charge(
     rg_ideal *p, double *most, const rg_machine *m, uint64_t read, uint64_t written, int64_t footprint)
 {
@@ -21,17 +21,16 @@ static void charge(
     }
 }
 
-/* Weights and KV come round once per forward call, so they are charged at the rate of everything that is
- * streamed in between, be it a cache's or DRAM's. Activations were just written and will be read next: they
- * are charged at the rate of their own size. What is written is charged at what the machine reached writing
- * and copying. */
+/* Weights and KV come round once per forward call: they are charged at the rate, a cache's or DRAM's, of all
+ * that is streamed in between. Activations were just written and are read next: at the rate of their own
+ * size. Writes: at the machine's rate of writing and copying. */
 rg_ideal rg_predict(const rg_machine *m, const rg_tally *a, rg_arith arith, rg_isa isa, rg_kernel_kind kernel,
     int64_t streamed)
 {
-    /* a BLAS library chooses its own FP32 instructions: the best of the CPU */
+    /* a BLAS library uses the CPU's best FP32 instructions */
     const bool blas = kernel == RG_KK_BLAS;
     const int row = rg_machine_peak_row(m, blas ? RG_ARITH_FP32_FMA : arith, blas ? m->isa_best : isa);
-    /* where the byte product is emulated, the FMA that it competes with is its roof */
+    /* where the byte product is emulated, its roof is the FMA it competes with */
     const int passes = arith == RG_ARITH_FP32_FMA ? 1 : rg_kernel_passes(kernel);
     rg_ideal p = {.peak_row = row, .peak_gflops = row < 0 ? 0.0 : m->peak[row].value / passes};
     const uint64_t act = a->act_rd + a->act_wr;

@@ -257,11 +257,6 @@ int rg_cli_choice(const char *option, const char *value, const char *const *word
     return -1;
 }
 
-rg_status rg_no_memory(rg_err *err, const char *what)
-{
-    return rg_fail(err, RG_E_NOMEM, "%s: out of memory", what);
-}
-
 bool rg_ends_with(const char *s, const char *tail)
 {
     const size_t n = strlen(s), k = strlen(tail);

@@ -83,8 +83,6 @@ typedef struct rg_progress {
 void rg_progress_draw(void *user, const char *what, double fraction);
 void rg_progress_clear(rg_progress *p);
 
-/* "what: out of memory" */
-rg_status rg_no_memory(rg_err *err, const char *what);
 bool rg_ends_with(const char *s, const char *tail);
 
 /* "1.5 GiB" into buf. */
