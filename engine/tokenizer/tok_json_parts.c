@@ -147,13 +147,15 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
 typedef struct metaspace {
     const char *mark, *scheme;
     size_t n;
+    bool split;
 } metaspace;
 
 static rg_status read_metaspace(const rg_tok_src *s, const json_t *o, metaspace *m)
 {
     bool prefix;
-    const rg_status st = rg_tj_read(
-        s, o, "type replacement=s str_rep split add_prefix_space=t prepend_scheme", &m->mark, &m->n, &prefix);
+    const rg_status st =
+        rg_tj_read(s, o, "type replacement=s str_rep split=t add_prefix_space=t prepend_scheme", &m->mark,
+            &m->n, &m->split, &prefix);
     if (st) return st;
     m->scheme = rg_tj_text(o, "prepend_scheme");
     if (!m->scheme) m->scheme = prefix ? "always" : "never";
@@ -167,10 +169,7 @@ static rg_status metaspace_step(rg_tok_src *s, const json_t *o)
 {
     metaspace m;
     rg_tokenizer *t = s->t;
-    bool split;
     rg_status st = read_metaspace(s, o, &m);
-    if (!st)
-        st = rg_tj_read(s, o, "type replacement str_rep split=t add_prefix_space prepend_scheme", &split);
     if (st) return st;
     if (t->pre.n > 0 || t->prep.n > 0)
         return rg_lacks(&s->src, "a Metaspace that is not the first pre_tokenizer");
@@ -179,7 +178,7 @@ static rg_status metaspace_step(rg_tok_src *s, const json_t *o)
     if (!st && strcmp(m.scheme, "never") != 0)
         st = rg_norm_add(&t->prep, strcmp(m.scheme, "first") == 0 ? RG_NORM_ENSURE_FIRST : RG_NORM_ENSURE,
             NULL, 0, m.mark, m.n, s->src.err);
-    if (!st && split)
+    if (!st && m.split)
         st = rg_pretok_add(&t->pre, m.mark, m.n, true, RG_SPLIT_MERGED_WITH_NEXT, false, &s->src);
     return st;
 }

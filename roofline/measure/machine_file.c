@@ -111,18 +111,17 @@ static bool get_text(const json_t *o, const char *key, char *buf, size_t n)
     return true;
 }
 
-static bool get_measured(const json_t *o, const char *key, rg_measured *out)
+static bool get_measured(const json_t *o, const char *key, const char *spread, rg_measured *out)
 {
-    return get_real(o, key, 1e-6, 1e9, &out->value) && get_real(o, "spread", 0.0, 1e6, &out->spread);
+    return get_real(o, key, 1e-6, 1e9, &out->value) && get_real(o, spread, 0.0, 1e6, &out->spread);
 }
 
 /* A figure; missing or null is 0. False: it is wrong. */
 static bool get_optional(const json_t *o, const char *key, const char *spread, rg_measured *out)
 {
-    *out = (rg_measured){0};
     const json_t *v = json_object_get(o, key);
-    if (!v || json_is_null(v)) return true;
-    return get_real(o, key, 1e-6, 1e9, &out->value) && get_real(o, spread, 0.0, 1e6, &out->spread);
+    *out = (rg_measured){0};
+    return !v || json_is_null(v) || get_measured(o, key, spread, out);
 }
 
 static const char *get_points(const json_t *a, rg_bw_point *bw, int *n)
@@ -135,7 +134,7 @@ static const char *get_points(const json_t *a, rg_bw_point *bw, int *n)
         rg_bw_point *to = &bw[*n];
         if (!get_int(p, "footprint_bytes", last + 1, INT64_MAX, &to->footprint_bytes))
             return "bandwidth: expected rising footprint_bytes";
-        if (!get_measured(p, "read_gbps", &to->read_gbps))
+        if (!get_measured(p, "read_gbps", "spread", &to->read_gbps))
             return "bandwidth: expected read_gbps above 0 and a spread";
         if (!get_optional(p, "write_gbps", "write_spread", &to->write_gbps) ||
             !get_optional(p, "copy_gbps", "copy_spread", &to->copy_gbps) ||
@@ -162,7 +161,7 @@ static const char *get_peak(rg_machine *m, const json_t *p, int64_t version)
             row = i;
     if (row < 0 || strcmp(rg_arith_names[rg_peaks[row].arith], class) != 0)
         return "peak: expected a name and class that this program knows";
-    if (!get_measured(p, version > 1 ? "gops" : "fp32_gflops", &m->peak[row]))
+    if (!get_measured(p, version > 1 ? "gops" : "fp32_gflops", "spread", &m->peak[row]))
         return "peak: expected gops (fp32_gflops in version 1) above 0 and a spread";
     return NULL;
 }
