@@ -1,4 +1,4 @@
-/* Asks CPUID and the kernel for AMX tiles, then tries them against emulated ones. */
+/* Asks for AMX and tries it once against the emulation. */
 #include "base/amx.h"
 
 #include <stdbool.h>
@@ -16,13 +16,7 @@
 
 static bool cpu_has(void)
 {
-    /* leaf 7.0 EDX */
-    enum {
-        AMX_BF16 = 1 << 22,
-        AMX_TILE = 1 << 24,
-        AMX_INT8 = 1 << 25,
-        NEEDED = AMX_BF16 | AMX_TILE | AMX_INT8
-    };
+    enum { NEEDED = 1 << 22 | 1 << 24 | 1 << 25 }; /* leaf 7.0 EDX: AMX_BF16, AMX_TILE, AMX_INT8 */
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & NEEDED) == NEEDED;
 }
@@ -129,7 +123,7 @@ rg_amx rg_amx_state(void)
     static int known; /* state + 1; threads that come at the same time find the same */
     int s = __atomic_load_n(&known, __ATOMIC_ACQUIRE);
     if (s == 0) {
-        s = (int)find_out() + 1;
+        s = find_out() + 1;
         __atomic_store_n(&known, s, __ATOMIC_RELEASE);
     }
     return (rg_amx)(s - 1);

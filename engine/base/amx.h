@@ -11,9 +11,8 @@ typedef enum rg_amx {
     RG_AMX_STATES
 } rg_amx;
 
-/* Found out at the first call, once per process, in microseconds: asks the kernel for tiles, then compares
- * one product of each kind, of whole numbers so small that every order of the additions is exact, with the
- * emulation (base/tile_emu.h). Thread-safe. */
+/* Found out once per process, in microseconds: asks the kernel for tiles, then compares a product of each
+ * kind with the emulation (base/tile_emu.h), of whole numbers so small that sums are exact. Thread-safe. */
 rg_amx rg_amx_state(void);
 
 /* "ok", or why not, in a few words. */

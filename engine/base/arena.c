@@ -1,4 +1,4 @@
-/* Arenas, and blocks of memory in huge pages where the system has them. */
+/* Layouts, and large blocks from the kernel. */
 #include "base/arena.h"
 
 #include <sys/mman.h>
@@ -23,8 +23,8 @@ void *rg_big_alloc(size_t bytes)
         mmap(NULL, want + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) return NULL;
     char *p = (char *)(((uintptr_t)map + HUGE - 1) / HUGE * HUGE);
-    if (p > map) munmap(map, (size_t)(p - map));
-    if (map + HUGE > p) munmap(p + want, (size_t)(map + HUGE - p));
+    if (p > map) munmap(map, p - map);
+    if (map + HUGE > p) munmap(p + want, map + HUGE - p);
     if (bytes >= HUGE) madvise(p, want, MADV_HUGEPAGE);
     return p;
 }

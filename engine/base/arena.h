@@ -1,5 +1,4 @@
-/* One block of memory carved into 64-byte aligned parts by a layout function that runs twice: with no base it
- * only adds up sizes. */
+/* A block of memory carved by a layout function that runs twice: with no base it only adds up sizes. */
 #ifndef RG_ARENA_H
 #define RG_ARENA_H
 
@@ -16,11 +15,10 @@ typedef struct rg_arena {
 /* The next `bytes`, 64-byte aligned; NULL while measuring. */
 void *rg_arena_take(rg_arena *a, size_t bytes);
 
-/* Zeroed anonymous memory, aligned to 2 MiB and advised to use huge pages where it is large enough. NULL when
- * the kernel refuses. Pages are touched first by whoever writes them first. Free with rg_big_free(p, the same
- * size). */
+/* Zeroed anonymous memory, untouched, aligned to 2 MiB, in huge pages if large enough; NULL: the kernel
+ * refuses. Free with rg_big_free(p, the same size). */
 void *rg_big_alloc(size_t bytes);
-/* Takes the advice back: pages of the base size from now on. Before the block is touched. */
+/* Pages of the base size instead; before the block is touched. */
 void rg_big_small_pages(void *p, size_t bytes);
 void rg_big_free(void *p, size_t bytes);
 

@@ -1,4 +1,4 @@
-/* Names of the classes of arithmetic, and which of them this CPU has. */
+/* Names of the classes, and which of them this CPU has. */
 #include "base/arith.h"
 
 #include <string.h>
@@ -45,13 +45,11 @@ rg_arith rg_isa_arith(rg_isa isa)
 }
 
 #if defined(__x86_64__)
-/* CPUID leaf 7.0 EDX */
-enum { AVX512_FP16 = 1 << 23 };
-
-static unsigned leaf7_edx(void)
+static bool has_fp16(void)
 {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) ? d : 0;
+    enum { AVX512_FP16 = 1 << 23 }; /* leaf 7.0 EDX */
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & AVX512_FP16;
 }
 
 bool rg_arith_has(rg_arith arith, rg_isa isa)
@@ -59,7 +57,7 @@ bool rg_arith_has(rg_arith arith, rg_isa isa)
     if (!rg_isa_has(isa)) return false;
     switch (arith) {
     case RG_ARITH_FP16_FMA:
-        return rg_isa_has(RG_ISA_AVX512) && (leaf7_edx() & AVX512_FP16);
+        return rg_isa_has(RG_ISA_AVX512) && has_fp16();
     case RG_ARITH_AMX_BF16:
     case RG_ARITH_AMX_INT8:
         return rg_amx_state() == RG_AMX_OK;

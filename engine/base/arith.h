@@ -19,12 +19,10 @@ extern const char *const rg_arith_texts[RG_ARITH_COUNT];
 /* -1 if no such class. */
 int rg_arith_from_name(const char *name);
 
-/* The class that a kernel of that level works with unless it says otherwise: the dot product where the level
- * adds one. */
+/* The class of that level's kernels unless they say otherwise: the dot product where the level adds one. */
 rg_arith rg_isa_arith(rg_isa isa);
 
-/* The CPU and the operating system support the class at that register width (AMX: whatever the width; see
- * base/amx.h). */
+/* The CPU and the operating system support the class at that register width (AMX: at any). */
 bool rg_arith_has(rg_arith arith, rg_isa isa);
 
 #endif

@@ -1,5 +1,4 @@
-/* Rows of file-typed weights: as f32, and as codes with scales. Block layouts are GGUF's: little-endian,
- * packed. */
+/* Rows of files as f32, or as codes with scales. Block layouts are GGUF's: little-endian, packed. */
 #include <assert.h>
 #include <string.h>
 
@@ -27,7 +26,7 @@ static void fifth_bits(uint8_t *q, uint32_t qh)
     for (int i = 0; i < SUB; i++) q[i] |= (uint8_t)((qh >> i & 1u) << 4);
 }
 
-/* Q4_K, Q5_K: six bits of scale and of minimum of each of the eight sub-blocks, in 12 bytes. */
+/* Q4_K, Q5_K: six bits of scale and of minimum of eight sub-blocks, in 12 bytes. */
 static void k_scale(const unsigned char *s, int j, int *scale, int *min)
 {
     if (j < 4) {
@@ -39,8 +38,7 @@ static void k_scale(const unsigned char *s, int j, int *scale, int *min)
     }
 }
 
-/* Codes of sub-block j: low nibbles of 32 bytes for even j, high nibbles for odd j. qh: fifth bits of Q5_K,
- * or NULL. */
+/* Codes of sub-block j: low nibbles of 32 bytes for even j, high for odd. qh: fifth bits of Q5_K, or NULL. */
 static void k_codes(uint8_t *q, const unsigned char *qs, const unsigned char *qh, int j)
 {
     for (int i = 0; i < SUB; i++) {
@@ -54,22 +52,19 @@ void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const v
     const unsigned char *p = src;
     assert(k % rg_ftypes[t].block == 0);
     for (int64_t b = 0; b < k / SUB; b++, q += SUB) {
+        scale[b] = half(p);
         switch (t) {
         case RG_FT_Q8_0: /* half d; int8 q[32] */
-            scale[b] = half(p);
             memcpy(q, p + 2, SUB);
             break;
         case RG_FT_Q4_0: /* half d; nibbles */
-            scale[b] = half(p);
             nibbles(q, p + 2);
             break;
         case RG_FT_Q4_1: /* half d, m; nibbles */
-            scale[b] = half(p);
             min[b] = half(p + 2);
             nibbles(q, p + 4);
             break;
         case RG_FT_Q5_0: /* half d; u32 fifth bits; nibbles */
-            scale[b] = half(p);
             nibbles(q, p + 6);
             fifth_bits(q, load32(p + 2));
             for (int i = 0; i < SUB; i++) q[i] = (uint8_t)(q[i] - 16);
@@ -78,7 +73,7 @@ void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const v
             const int j = (int)(b % 8);
             int s, m;
             k_scale(p + 4, j, &s, &m);
-            scale[b] = half(p) * (float)s;
+            scale[b] *= (float)s;
             min[b] = -half(p + 2) * (float)m;
             k_codes(q, p + 16, NULL, j);
             if (j < 7) continue; /* the same block */
@@ -96,14 +91,6 @@ void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const v
 static void affine(float *dst, const uint8_t *q, float scale, float min)
 {
     for (int i = 0; i < SUB; i++) dst[i] = (float)q[i] * scale + min;
-}
-
-static void q5_1_block(float *dst, const unsigned char *p) /* half d, m; u32 fifth bits; nibbles */
-{
-    uint8_t q[SUB];
-    nibbles(q, p + 8);
-    fifth_bits(q, load32(p + 4));
-    affine(dst, q, half(p), half(p + 2));
 }
 
 /* half d, dmin; 12 bytes of scales; [32 bytes of fifth bits;] nibbles */
@@ -140,7 +127,7 @@ void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k)
     assert(k % block == 0);
     switch (t) {
     case RG_FT_F32:
-        memcpy(dst, src, (size_t)k * sizeof *dst);
+        memcpy(dst, src, k * sizeof *dst);
         return;
     case RG_FT_F16:
         for (int64_t i = 0; i < k; i++) dst[i] = half(p + 2 * i);
@@ -168,8 +155,10 @@ void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k)
             rg_ftype_row_grid(t, q, &scale, &min, p, SUB);
             affine(dst + c, q, scale, min);
             break;
-        case RG_FT_Q5_1:
-            q5_1_block(dst + c, p);
+        case RG_FT_Q5_1: /* half d, m; u32 fifth bits; nibbles */
+            nibbles(q, p + 8);
+            fifth_bits(q, load32(p + 4));
+            affine(dst + c, q, half(p), half(p + 2));
             break;
         case RG_FT_Q4_K:
         case RG_FT_Q5_K:

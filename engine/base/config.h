@@ -1,5 +1,4 @@
-/* What a checkpoint says about its model. Filled by the loaders, which range-check every field before
- * anything is computed from it. */
+/* What a checkpoint says about its model. Loaders range-check every field before it is used. */
 #ifndef RG_CONFIG_H
 #define RG_CONFIG_H
 
@@ -23,18 +22,16 @@ typedef struct rg_config {
     int64_t rope_orig_ctx;
     bool tied;      /* the output matrix is the embedding */
     int64_t window; /* a token sees that many positions, itself included; 0: all */
-    /* factors of the embedding, of the scores (instead of 1 / sqrt(head_dim)), of what a block adds to the
-     * residual stream, and a divisor of the logits; 0: the model has none */
+    /* factors of the embedding, of the scores (instead of 1 / sqrt(head_dim)), of what blocks add to the
+     * residual stream, and a divisor of the logits; 0: none */
     double embd_scale, attn_scale, resid_scale, logit_scale;
-    /* sites of this model that plain Llama does not have (biases, factors, column orders): bit rg_site; see
-     * rg_site_runs */
-    uint64_t extra;
+    uint64_t extra; /* bit rg_site: sites that plain Llama does not have (biases, factors, column orders) */
     int32_t bos, eos[RG_MAX_EOS]; /* -1 where the file is silent */
     int n_eos;
 } rg_config;
 
-/* Llama 3's scaling of a RoPE frequency: long wavelengths are slowed by the factor, short ones kept, those
- * between blended. */
+/* Llama 3's scaling of a RoPE frequency: long waves are slowed by the factor, short ones kept, others
+ * blended. */
 static inline double rg_rope_llama3(const rg_config *c, double f)
 {
     const double wavelength = 2.0 * M_PI / f, orig = (double)c->rope_orig_ctx;

@@ -1,4 +1,4 @@
-/* Asks CPUID what this CPU has; a cap lowers what is used. */
+/* Levels, and the name of the CPU. */
 #include "base/cpu.h"
 
 #include <stdio.h>
@@ -32,8 +32,7 @@ int rg_isa_from_name(const char *name)
 #if defined(__x86_64__)
 static bool has_x86(rg_isa isa)
 {
-    /* __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers; the
-     * extensions below need no more. */
+    /* asks the operating system too (XGETBV) whether it saves the registers */
     __builtin_cpu_init();
     unsigned a = 0, b = 0, c1 = 0, c7 = 0, d = 0, a71 = 0;
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return false;
@@ -44,6 +43,7 @@ static bool has_x86(rg_isa isa)
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     /* leaf 7.1 EAX, 7.1 EAX, 7.0 ECX */
     enum { AVX_VNNI = 1 << 4, AVX512_BF16 = 1 << 5, AVX512_VNNI = 1 << 11 };
+    const bool vnni = wide && (c7 & AVX512_VNNI), bf16 = vnni && (a71 & AVX512_BF16);
     switch (isa) {
     case RG_ISA_AVX2:
         return true;
@@ -52,11 +52,11 @@ static bool has_x86(rg_isa isa)
     case RG_ISA_AVX512:
         return wide;
     case RG_ISA_AVX512VNNI:
-        return wide && (c7 & AVX512_VNNI);
+        return vnni;
     case RG_ISA_AVX512BF16:
-        return wide && (c7 & AVX512_VNNI) && (a71 & AVX512_BF16);
+        return bf16;
     case RG_ISA_AMX:
-        return wide && (c7 & AVX512_VNNI) && (a71 & AVX512_BF16) && rg_amx_state() == RG_AMX_OK;
+        return bf16 && rg_amx_state() == RG_AMX_OK;
     default:
         return false;
     }
@@ -98,7 +98,7 @@ rg_isa rg_isa_capped(rg_isa cap)
     rg_isa best = RG_ISA_C;
     if (cap == RG_ISA_AMXEMU) return cap;
     for (int i = RG_ISA_C; i <= RG_ISA_AMX && i <= (int)cap; i++)
-        if (rg_isa_has((rg_isa)i)) best = (rg_isa)i;
+        if (rg_isa_has(i)) best = i;
     return best;
 }
 
@@ -125,13 +125,12 @@ const char *rg_cpu_name(void)
         if (!__get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]))
             return "unknown CPU";
     memcpy(name, r, 48);
-    size_t lead = strspn(name, " ");
+    const size_t lead = strspn(name, " ");
     memmove(name, name + lead, 49 - lead);
     for (size_t n = strlen(name); n && name[n - 1] == ' ';) name[--n] = 0;
-    return name[0] ? name : "unknown CPU";
-#else
-    return "unknown CPU";
+    if (name[0]) return name;
 #endif
+    return "unknown CPU";
 }
 
 void rg_cpu_id(char *buf, size_t n)

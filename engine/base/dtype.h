@@ -1,5 +1,4 @@
-/* Types of weights in files (rg_ftype), of packed resident weights (rg_wtype) and of the KV cache
- * (rg_kvtype), from dtype.def. */
+/* Types of weights in files, of packed resident weights and of the KV cache, from dtype.def. */
 #ifndef RG_DTYPE_H
 #define RG_DTYPE_H
 
@@ -29,8 +28,8 @@ typedef enum rg_kvtype {
 
 /* What happens to a value on its way from the file into a resident type. */
 typedef enum rg_rounding {
-    RG_ROUND_NONE,        /* the same bits, or codes and scales that the resident type holds exactly */
-    RG_ROUND_SCALES,      /* the same codes; scales (and minimums) are rounded to f16 */
+    RG_ROUND_NONE,        /* the resident type holds bits, or codes and scales, exactly */
+    RG_ROUND_SCALES,      /* the same codes; scales and minimums rounded to f16 */
     RG_ROUND_FLOAT,       /* to a narrower float */
     RG_ROUND_REQUANTISED, /* new codes on another grid */
     RG_ROUND_COUNT
@@ -39,8 +38,8 @@ typedef enum rg_rounding {
 /* "none", "scales to f16", "to a narrower float", "requantised" */
 extern const char *const rg_rounding_names[RG_ROUND_COUNT];
 
-/* Precision of activations in products (--act). F32: faithful. BF16: many-token products round x and weights
- * to bf16. Q8: products with quantised weights round x to 8 bits per group. */
+/* Activations in products (--act). F32: faithful. BF16: many tokens round x and weights to bf16. Q8:
+ * quantised weights round x to 8 bits per group. */
 typedef enum rg_act { RG_ACT_F32, RG_ACT_BF16, RG_ACT_Q8, RG_ACT_COUNT } rg_act;
 extern const char *const rg_act_names[RG_ACT_COUNT]; /* "f32", "bf16", "q8" */
 
@@ -49,8 +48,8 @@ typedef struct rg_ftype_info {
     int ggml; /* type number in GGUF */
     int block;
     int bytes;
-    rg_wtype resident;    /* the resident type that takes it over with the least change ... */
-    rg_rounding rounding; /* ... and that change */
+    rg_wtype resident;    /* that takes it over with the least change ... */
+    rg_rounding rounding; /* ... this one */
 } rg_ftype_info;
 
 typedef struct rg_wtype_info {
@@ -71,7 +70,7 @@ extern const rg_ftype_info rg_ftypes[RG_FT_COUNT];
 extern const rg_wtype_info rg_wtypes[RG_WT_COUNT];
 extern const rg_kvtype_info rg_kvtypes[RG_KV_COUNT];
 
-/* Look-ups by name (as in dtype.def) or GGUF number; -1 if there is none. */
+/* By name in dtype.def or GGUF number; -1: none. */
 int rg_ftype_from_ggml(int64_t ggml);
 int rg_wtype_from_name(const char *name);
 int rg_kvtype_from_name(const char *name);
@@ -80,13 +79,13 @@ enum { RG_PANEL = 32, RG_KV_BLOCK = 16 };
 
 static inline bool rg_wtype_is_quant(rg_wtype t) { return rg_wtypes[t].head > 0; }
 
-/* Bytes of one row of k weights in a file; k must be a multiple of the block. */
+/* Bytes of k weights in a file; k is a multiple of the block. */
 static inline int64_t rg_ftype_row_bytes(rg_ftype t, int64_t k)
 {
     return k / rg_ftypes[t].block * rg_ftypes[t].bytes;
 }
 
-/* Bytes of one 32-row panel over k columns, scales and padding included. */
+/* Bytes of a panel over k columns, scales and padding included. */
 static inline int64_t rg_panel_bytes(rg_wtype t, int64_t k)
 {
     const rg_wtype_info *i = &rg_wtypes[t];
@@ -102,11 +101,11 @@ static inline int64_t rg_packed_bytes(rg_wtype t, int64_t n, int64_t k)
     return rg_panels(n) * rg_panel_bytes(t, k);
 }
 
-/* A packed matrix. Rows are outputs (n), columns inputs (k), as in y = x W^T. Borrows data from the model. */
+/* A packed matrix: n outputs, k inputs, as in y = x W^T. */
 typedef struct rg_weight {
     rg_wtype type;
     int64_t n, k;
-    const void *data; /* 64-byte aligned, rg_packed_bytes() long */
+    const void *data; /* borrowed; 64-byte aligned, rg_packed_bytes() long */
 } rg_weight;
 
 /* Padded head size of V, and bytes of K and V of one position of one KV head. */
@@ -124,13 +123,12 @@ static inline int64_t rg_kv_v_bytes(rg_kvtype t, int64_t hd)
     return rg_kv_hdp(t, hd) / rg_kvtypes[t].block * rg_kvtypes[t].bytes;
 }
 
-/* One row of file-typed weights to f32: dst[k] = src row. Exact for the float types; q * d (+ m) in f32 for
- * the block types. src need not be aligned. Not for INT4 and INT8, which are not stored by rows. */
+/* One row of a file, unaligned, to dst[k]. Exact for float types; q * d (+ m) in f32 for blocks. Not for INT4
+ * and INT8, which are not stored by rows. */
 void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k);
 
-/* The same row as codes, scales and minimums of the resident type, for the block types whose rounding is NONE
- * or SCALES: q[k] as in rg_wtypes (signed bytes for q8g32), scale[k / 32] and min[k / 32] in f32, exact. min
- * is written only for types that have one. */
+/* The same row on the grid of the resident type, for blocks whose rounding is NONE or SCALES: q[k] as in
+ * dtype.def (q8g32: signed bytes), scale[k / 32] and, for types that have one, min[k / 32] in f32, exact. */
 void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const void *src, int64_t k);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Room for n elements of elem bytes in the malloc'ed array (or NULL) that *array points to, and for more:
- * pushing one by one costs little. cap: elements that fit. False without memory, the array untouched. */
+/* Room for n elements of elem bytes, and some more, in the malloc'ed array (or NULL) that *array points to.
+ * cap: elements that fit. False without memory, the array untouched. */
 bool rg_grow_more(void *array, size_t *cap, size_t n, size_t elem);
 static inline bool rg_grow(void *array, size_t *cap, size_t n, size_t elem)
 {

@@ -1,4 +1,4 @@
-/* XXH64, fed in pieces. */
+/* XXH64 in pieces. */
 #include "base/hash64.h"
 
 #include <string.h>

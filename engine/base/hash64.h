@@ -1,5 +1,4 @@
-/* XXH64, the hash of the xxHash family with 64 bits: fast, not cryptographic. It tells damage and mix-ups,
- * not malice. */
+/* XXH64 of the xxHash family: fast, not cryptographic. Tells damage and mix-ups, not malice. */
 #ifndef RG_HASH64_H
 #define RG_HASH64_H
 

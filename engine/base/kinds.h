@@ -1,4 +1,4 @@
-/* Kinds of kernels, from kinds.def: what records say ran, and what the functions of the kernel table are. */
+/* Kinds of kernels in records, and functions of the kernel table, from kinds.def. */
 #ifndef RG_KINDS_H
 #define RG_KINDS_H
 
@@ -44,7 +44,6 @@ typedef struct rg_kind_info {
 } rg_kind_info;
 extern const rg_kind_info rg_kinds[RG_KK_COUNT];
 
-/* Products of its instruction that a kernel needs for one useful product. */
 static inline int rg_kernel_passes(rg_kernel_kind k) { return rg_kinds[k].passes; }
 
 #endif

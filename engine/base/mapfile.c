@@ -1,4 +1,4 @@
-/* Maps files, or reads them whole, and walks them with a cursor that knows the end. */
+/* Mappings of files, the table of those open, and the cursor. */
 #include "base/mapfile.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static bool read_whole; /* rg_mapfile_read_whole */
 
 void rg_mapfile_read_whole(bool on) { read_whole = on; }
 
-/* The file in anonymous memory; what the file has lost since its size was taken is an error. */
+/* The file in anonymous memory; a file that became shorter is an error. */
 static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_err *err)
 {
     const char *source;
@@ -34,19 +34,17 @@ static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_
         const ssize_t got = read(fd, p + at, want);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) {
-            const int e = got < 0 ? errno : 0;
+            const char *why = got < 0 ? strerror(errno) : "the file ends";
             munmap(p, size);
-            return rg_fail(err, RG_E_FILE, "%s: cannot read: %s after %zu of %zu bytes", path,
-                e ? strerror(e) : "the file ends", at, size);
+            return rg_fail(err, RG_E_FILE, "%s: cannot read: %s after %zu of %zu bytes", path, why, at, size);
         }
-        at += (size_t)got;
+        at += got;
     }
     *out = p;
     return RG_OK;
 }
 
-/* Open mappings. begin: 0 free, 1 being filled; written last and cleared first, so that a handler sees whole
- * entries. */
+/* Open mappings. begin: 0 free, 1 being filled; written last, cleared first: handlers see whole entries. */
 enum { MAX_KNOWN = 2048 };
 static struct {
     _Atomic uintptr_t begin;
@@ -84,47 +82,36 @@ const char *rg_mapfile_at(const void *address)
     return NULL;
 }
 
-rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
+static rg_status map(rg_mapfile *f, int fd, const char *path, rg_err *err)
 {
     struct stat st;
-    rg_status rc = RG_OK;
+    if (fstat(fd, &st) != 0) return rg_fail(err, RG_E_FILE, "%s: cannot stat: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return rg_fail(err, RG_E_FILE, "%s: not a regular file", path);
+    if (st.st_size == 0) return rg_fail(err, RG_E_FILE, "%s: the file is empty (0 bytes)", path);
+    const size_t size = st.st_size;
+    void *p = NULL;
+    if (read_whole) {
+        const rg_status rc = read_all(&p, fd, size, path, err);
+        if (rc != RG_OK) return rc;
+    } else if ((p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED) {
+        return rg_fail(err, RG_E_FILE, "%s: cannot map %zu bytes: %s", path, size, strerror(errno));
+    }
+    *f = (rg_mapfile){p, size, strdup(path)};
+    if (f->path) {
+        enter(f);
+        return RG_OK;
+    }
+    rg_mapfile_close(f);
+    return rg_no_memory(err, path);
+}
+
+rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err)
+{
     *f = (rg_mapfile){0};
     /* a FIFO must be refused, not waited for */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return rg_fail(err, RG_E_FILE, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0) {
-        rc = rg_fail(err, RG_E_FILE, "%s: cannot stat: %s", path, strerror(errno));
-        goto out;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        rc = rg_fail(err, RG_E_FILE, "%s: not a regular file", path);
-        goto out;
-    }
-    if (st.st_size == 0) {
-        rc = rg_fail(err, RG_E_FILE, "%s: the file is empty (0 bytes)", path);
-        goto out;
-    }
-    void *p = NULL;
-    if (read_whole) {
-        if ((rc = read_all(&p, fd, (size_t)st.st_size, path, err)) != RG_OK) goto out;
-    } else {
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    }
-    if (p == MAP_FAILED) {
-        rc = rg_fail(
-            err, RG_E_FILE, "%s: cannot map %lld bytes: %s", path, (long long)st.st_size, strerror(errno));
-        goto out;
-    }
-    f->data = p;
-    f->size = (size_t)st.st_size;
-    f->path = strdup(path);
-    if (!f->path) {
-        rg_mapfile_close(f);
-        rc = rg_no_memory(err, path);
-        goto out;
-    }
-    enter(f);
-out:
+    const rg_status rc = map(f, fd, path, err);
     close(fd);
     return rc;
 }

@@ -17,19 +17,17 @@ typedef struct rg_mapfile {
 
 /* Maps a regular, non-empty file. Errors name the path. */
 rg_status rg_mapfile_open(rg_mapfile *f, const char *path, rg_err *err);
-/* From now on files are read into memory instead of mapped (for the whole process; set it before the first is
- * opened). */
+/* Files of the process are read into memory instead of mapped. Call before the first is opened. */
 void rg_mapfile_read_whole(bool on);
 /* Legal on a zeroed struct. */
 void rg_mapfile_close(rg_mapfile *f);
-/* Path of the open mapping that holds an address, or NULL. Reading a file that became shorter after it was
- * mapped raises SIGBUS; this is for the program's handler, so it is async-signal-safe. Up to 2048 mappings
- * are known at a time. */
+/* Path of the open mapping (of up to 2048) that holds an address, or NULL. For the handler of SIGBUS, which a
+ * file that became shorter raises; async-signal-safe. */
 const char *rg_mapfile_at(const void *address);
-/* Tells the kernel that a range will not be read again, so that its pages leave our resident set. */
+/* A range will not be read again: its pages leave our resident set. */
 void rg_mapfile_done(const rg_mapfile *f, const void *p, size_t bytes);
 
-/* A cursor never moves past end; after the first failed read `bad` stays set and every read gives 0. */
+/* Never moves past end; after the first failed read `bad` stays set and every read gives 0. */
 typedef struct rg_cursor {
     const unsigned char *p, *end;
     bool bad;

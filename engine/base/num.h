@@ -1,5 +1,5 @@
-/* Checked sizes, rounding, and 16-bit floats. Everything that multiplies a number from a file goes through
- * the rg_*_ok functions. */
+/* Checked sizes, rounding, and 16-bit floats. Products of numbers from files go through the rg_*_ok
+ * functions. */
 #ifndef RG_NUM_H
 #define RG_NUM_H
 
@@ -42,28 +42,21 @@ static inline float rg_f32_from_bits(uint32_t u)
 /* IEEE binary16, subnormals and infinities included. Exact. */
 static inline float rg_f16_to_f32(uint16_t h)
 {
-    const uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
-    const uint32_t mag = (uint32_t)(h & 0x7fffu);
+    const uint32_t sign = (h & 0x8000u) << 16, mag = h & 0x7fffu;
     if (mag >= 0x7c00u) return rg_f32_from_bits(sign | 0x7f800000u | ((mag & 0x3ffu) << 13));
     if (mag >= 0x0400u) return rg_f32_from_bits(sign | ((mag << 13) + 0x38000000u));
-    const float sub = (float)mag * 5.9604644775390625e-8f; /* 2^-24 */
-    return rg_f32_from_bits(sign | rg_f32_bits(sub));
+    return rg_f32_from_bits(sign | rg_f32_bits((float)mag * 0x1p-24f));
 }
 
 /* Round to nearest, ties to even, like the F16C instruction. Overflow gives infinity, NaN stays NaN. */
 static inline uint16_t rg_f32_to_f16(float f)
 {
-    const uint32_t u = rg_f32_bits(f);
-    const uint16_t sign = (uint16_t)((u >> 16) & 0x8000u);
-    const uint32_t mag = u & 0x7fffffffu;
-    if (mag > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | ((mag >> 13) & 0x3ffu));
+    const uint32_t u = rg_f32_bits(f), sign = u >> 16 & 0x8000u, mag = u & 0x7fffffffu;
+    if (mag > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | (mag >> 13 & 0x3ffu));
     if (mag >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and more round to infinity */
-    if (mag < 0x38800000u) {                                   /* below 2^-14: adding 0.5 rounds at 2^-24 */
-        const float sub = rg_f32_from_bits(mag) + 0.5f;
-        return (uint16_t)(sign | (uint16_t)(rg_f32_bits(sub) - 0x3f000000u));
-    }
-    const uint32_t odd = (mag >> 13) & 1u;
-    return (uint16_t)(sign | (uint16_t)((mag - 0x38000000u + 0xfffu + odd) >> 13));
+    if (mag < 0x38800000u)                                     /* below 2^-14: adding 0.5 rounds at 2^-24 */
+        return (uint16_t)(sign | (rg_f32_bits(rg_f32_from_bits(mag) + 0.5f) - 0x3f000000u));
+    return (uint16_t)(sign | (mag - 0x38000000u + 0xfffu + (mag >> 13 & 1u)) >> 13);
 }
 
 static inline float rg_bf16_to_f32(uint16_t b) { return rg_f32_from_bits((uint32_t)b << 16); }

@@ -15,18 +15,16 @@ void rg_osload_read(rg_osload *l)
     uint64_t v[8] = {0};
     *l = (rg_osload){0};
     if (getrusage(RUSAGE_SELF, &u) == 0) {
-        l->minor_faults = (uint64_t)u.ru_minflt;
-        l->major_faults = (uint64_t)u.ru_majflt;
-        l->voluntary = (uint64_t)u.ru_nvcsw;
-        l->involuntary = (uint64_t)u.ru_nivcsw;
+        l->minor_faults = u.ru_minflt;
+        l->major_faults = u.ru_majflt;
+        l->voluntary = u.ru_nvcsw;
+        l->involuntary = u.ru_nivcsw;
     }
     /* cpu user nice system idle iowait irq softirq steal ... (guest time is part of user) */
     FILE *f = fopen("/proc/stat", "r");
-    if (f &&
-        fscanf(f,
-            "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-            " %" SCNu64,
-            &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 8) {
+    bool all = f && fscanf(f, "cpu") == 0;
+    for (int i = 0; i < 8; i++) all = all && fscanf(f, "%" SCNu64, &v[i]) == 1;
+    if (all) {
         for (int i = 0; i < 8; i++) l->all_ticks += v[i];
         l->steal_ticks = v[7];
     }

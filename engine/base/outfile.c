@@ -1,4 +1,4 @@
-/* Temporary files, renamed into place when they are whole. */
+/* Output files that are renamed into place. */
 #include "base/outfile.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Temporary names in use, for a program that has to leave at once. Slots are set and cleared whole. */
+/* Temporary names in use. Slots are set and cleared whole. */
 enum { MAX_OPEN = 16 };
 static char *volatile pending[MAX_OPEN];
 
@@ -39,8 +39,11 @@ static bool same_file(const struct stat *a, int fd)
     return fstat(fd, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
-/* A device, a pipe, or the file that this program prints into cannot be replaced by another file: these are
- * written to. */
+static bool in_place(const struct stat *s)
+{
+    return !S_ISREG(s->st_mode) || same_file(s, STDOUT_FILENO) || same_file(s, STDERR_FILENO);
+}
+
 static FILE *open_in_place(const char *path, const struct stat *s)
 {
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -51,12 +54,7 @@ static FILE *open_in_place(const char *path, const struct stat *s)
         if (!f && copy >= 0) close(copy);
         return f;
     }
-    return S_ISREG(s->st_mode) ? NULL : fopen(path, "wb");
-}
-
-static bool in_place(const struct stat *s)
-{
-    return !S_ISREG(s->st_mode) || same_file(s, STDOUT_FILENO) || same_file(s, STDERR_FILENO);
+    return fopen(path, "wb");
 }
 
 /* The file behind links, so that a link stays one. */
@@ -66,40 +64,47 @@ static char *target_of(const char *path)
     return real ? real : strdup(path);
 }
 
+static rg_status cannot(rg_err *err, const char *path, const char *why)
+{
+    return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, why);
+}
+
+static void drop_tmp(rg_outfile *o)
+{
+    forget(o->tmp);
+    free(o->tmp);
+    o->tmp = NULL;
+}
+
 rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
 {
     *o = (rg_outfile){0};
     struct stat s;
     const bool there = stat(path, &s) == 0;
-    if (there && S_ISDIR(s.st_mode))
-        return rg_fail(err, RG_E_FILE, "%s: cannot write: it is a directory", path);
+    if (there && S_ISDIR(s.st_mode)) return cannot(err, path, "it is a directory");
     o->path = there ? target_of(path) : strdup(path);
     if (!o->path) return rg_no_memory(err, path);
     if (there && in_place(&s)) {
         o->f = open_in_place(path, &s);
-        const int e = errno;
-        if (o->f) return RG_OK;
-        rg_outfile_abort(o);
-        return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(e));
+    } else {
+        const size_t n = strlen(o->path) + 32;
+        o->tmp = malloc(n);
+        if (!o->tmp) {
+            rg_outfile_abort(o);
+            return rg_no_memory(err, path);
+        }
+        snprintf(o->tmp, n, "%s.%ld.tmp", o->path, (long)getpid());
+        remember(o->tmp);
+        o->f = fopen(o->tmp, "wb");
     }
-    const size_t n = strlen(o->path);
-    o->tmp = malloc(n + 32);
-    if (!o->tmp) {
-        rg_outfile_abort(o);
-        return rg_no_memory(err, path);
-    }
-    snprintf(o->tmp, n + 32, "%s.%ld.tmp", o->path, (long)getpid());
-    remember(o->tmp);
-    o->f = fopen(o->tmp, "wb");
     if (!o->f) {
         const int e = errno;
-        forget(o->tmp);
-        free(o->tmp);
-        o->tmp = NULL;
+        if (o->tmp) drop_tmp(o); /* not ours: it stays */
         rg_outfile_abort(o);
-        return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(e));
+        return cannot(err, path, strerror(e));
     }
-    if (there && fchmod(fileno(o->f), s.st_mode & 07777) != 0) { /* of another owner: the usual mode, then */
+    if (o->tmp && there && fchmod(fileno(o->f), s.st_mode & 07777) != 0) {
+        /* of another owner: the usual mode, then */
     }
     return RG_OK;
 }
@@ -107,48 +112,34 @@ rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
 rg_status rg_outfile_try(const char *path, rg_err *err)
 {
     struct stat s;
-    char *copy = strdup(path);
+    const bool there = stat(path, &s) == 0;
+    if (there && S_ISDIR(s.st_mode)) return cannot(err, path, "it is a directory");
+    if (there && in_place(&s)) return access(path, W_OK) == 0 ? RG_OK : cannot(err, path, strerror(errno));
+    char *copy = there ? target_of(path) : strdup(path);
     if (!copy) return rg_no_memory(err, path);
-    rg_status st = RG_OK;
-    if (stat(path, &s) == 0) {
-        if (S_ISDIR(s.st_mode))
-            st = rg_fail(err, RG_E_FILE, "%s: cannot write: it is a directory", path);
-        else if (in_place(&s) && access(path, W_OK) != 0)
-            st = rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
-        if (st != RG_OK || in_place(&s)) goto out;
-        free(copy);
-        copy = target_of(path);
-        if (!copy) return rg_no_memory(err, path);
-    }
     char *slash = strrchr(copy, '/');
     if (slash) slash[slash == copy] = 0; /* the folder; "/" stays */
-    if (access(slash ? copy : ".", W_OK | X_OK) != 0)
-        st = rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
-out:
+    const bool may = access(slash ? copy : ".", W_OK | X_OK) == 0;
+    const int e = errno;
     free(copy);
-    return st;
+    return may ? RG_OK : cannot(err, path, strerror(e));
 }
 
 rg_status rg_outfile_commit(rg_outfile *o, rg_err *err)
 {
-    int bad = ferror(o->f) || fflush(o->f) != 0 || (o->tmp && fsync(fileno(o->f)) != 0);
+    bool bad = ferror(o->f) || fflush(o->f) != 0 || (o->tmp && fsync(fileno(o->f)) != 0);
     int e = errno;
     if (fclose(o->f) != 0 && !bad) {
-        bad = 1;
+        bad = true;
         e = errno;
     }
     o->f = NULL;
     if (!bad && o->tmp && rename(o->tmp, o->path) != 0) {
-        bad = 1;
+        bad = true;
         e = errno;
     }
-    rg_status st = RG_OK;
-    if (bad) st = rg_fail(err, RG_E_FILE, "%s: cannot write: %s", o->path, strerror(e));
-    if (!bad && o->tmp) {
-        forget(o->tmp);
-        free(o->tmp);
-        o->tmp = NULL;
-    }
+    const rg_status st = bad ? cannot(err, o->path, strerror(e)) : RG_OK;
+    if (!bad && o->tmp) drop_tmp(o);
     rg_outfile_abort(o);
     return st;
 }
@@ -158,9 +149,8 @@ void rg_outfile_abort(rg_outfile *o)
     if (o->f) fclose(o->f);
     if (o->tmp) {
         unlink(o->tmp);
-        forget(o->tmp);
+        drop_tmp(o);
     }
-    free(o->tmp);
     free(o->path);
     *o = (rg_outfile){0};
 }

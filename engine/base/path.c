@@ -19,5 +19,5 @@ char *rg_path_folder(const char *path)
     struct stat s;
     const char *slash = strrchr(path, '/');
     if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) return strdup(path);
-    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    return slash ? strndup(path, slash == path ? 1 : slash - path) : strdup(".");
 }

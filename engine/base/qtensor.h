@@ -1,5 +1,4 @@
-/* A matrix of 4- or 8-bit codes with half-precision scales per group of a row: what quantisers make and
- * writers store. */
+/* A matrix of 4- or 8-bit codes, as quantisers make and writers store it. */
 #ifndef RG_QTENSOR_H
 #define RG_QTENSOR_H
 
@@ -24,8 +23,7 @@ typedef struct rg_qtensor {
     int64_t rows, cols; /* cols is a multiple of the group */
     uint8_t *code;      /* [rows][cols], one code per byte */
     uint16_t *scale;    /* [rows][cols / group] */
-    /* [rows][cols / group]: half minimum of MIN4, zero point of ZERO4, 0 for the others */
-    uint16_t *offset;
+    uint16_t *offset;   /* the same: half minimum of MIN4, zero point of ZERO4, else 0 */
 } rg_qtensor;
 
 /* The weight behind a code, in the arithmetic of the resident kernels. */

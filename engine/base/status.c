@@ -1,4 +1,4 @@
-/* Formats messages, on one printable line. */
+/* Error messages. */
 #include "base/status.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 static rg_status fail(rg_err *err, rg_status code, const char *name, const char *fmt, va_list ap)
 {
     if (!err) return code;
-    const size_t n = name ? (size_t)snprintf(err->msg, sizeof err->msg, "%s: ", name) : 0;
+    const size_t n = name ? snprintf(err->msg, sizeof err->msg, "%s: ", name) : 0;
     if (n < sizeof err->msg) vsnprintf(err->msg + n, sizeof err->msg - n, fmt, ap);
     for (char *p = err->msg; *p; p++) /* a hostile name must not break the line or the terminal */
         if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';

@@ -1,5 +1,4 @@
-/* Status codes and error messages. The codes are the exit codes of the program, so a tool returns what a
- * library told it. */
+/* Status codes, which are the exit codes of the program, and error messages. */
 #ifndef RG_STATUS_H
 #define RG_STATUS_H
 

@@ -1,4 +1,4 @@
-/* Reads the clock, and the memory that the system and its cgroups leave. */
+/* What /proc and the cgroups say of memory. */
 #include "base/sysinfo.h"
 
 #include <inttypes.h>
@@ -14,8 +14,7 @@ static int read_u64(const char *path, uint64_t *v)
     return ok;
 }
 
-/* Page cache that the kernel would give back before it refuses an allocation: a mapped checkpoint must not
- * count as used. */
+/* Page cache that the kernel would give back: a mapped checkpoint must not count as used. */
 static uint64_t cgroup_cache(const char *dir)
 {
     char path[700], line[128];
@@ -42,50 +41,46 @@ static void cgroup_dir(char *dir, size_t n)
     if (f) fclose(f);
 }
 
-/* Limit minus use along the v2 hierarchy of this process, or of the v1 memory controller at its usual
- * place. */
-static int cgroup_left(uint64_t *left)
+static void lower(uint64_t *least, uint64_t v)
+{
+    if (v < *least) *least = v;
+}
+
+/* The tightest limit, and the least left under one, along the v2 hierarchy of this process, or of the v1
+ * controller at its usual place. UINT64_MAX: none. */
+static void cgroup(uint64_t *limit, uint64_t *left)
 {
     char dir[640], path[700];
-    cgroup_dir(dir, sizeof dir);
-    int found = 0;
-    uint64_t limit, used;
-    for (; strlen(dir) >= strlen("/sys/fs/cgroup"); *strrchr(dir, '/') = 0) {
+    uint64_t most, used;
+    *limit = *left = UINT64_MAX;
+    for (cgroup_dir(dir, sizeof dir); strlen(dir) >= strlen("/sys/fs/cgroup"); *strrchr(dir, '/') = 0) {
         snprintf(path, sizeof path, "%s/memory.max", dir);
-        if (read_u64(path, &limit)) {
-            snprintf(path, sizeof path, "%s/memory.current", dir);
-            if (!read_u64(path, &used)) used = 0;
-            used -= used < cgroup_cache(dir) ? used : cgroup_cache(dir);
-            const uint64_t l = limit > used ? limit - used : 0;
-            if (!found || l < *left) *left = l;
-            found = 1;
-        }
+        if (!read_u64(path, &most)) continue;
+        snprintf(path, sizeof path, "%s/memory.current", dir);
+        if (!read_u64(path, &used)) used = 0;
+        const uint64_t cache = cgroup_cache(dir);
+        used -= used < cache ? used : cache;
+        lower(limit, most);
+        lower(left, most > used ? most - used : 0);
     }
-    if (!found && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) &&
-        limit < (uint64_t)1 << 60 && read_u64("/sys/fs/cgroup/memory/memory.usage_in_bytes", &used)) {
-        *left = limit > used ? limit - used : 0;
-        found = 1;
+    if (*limit == UINT64_MAX && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &most) &&
+        most < (uint64_t)1 << 60) {
+        *limit = most;
+        if (read_u64("/sys/fs/cgroup/memory/memory.usage_in_bytes", &used))
+            *left = most > used ? most - used : 0;
     }
-    return found;
 }
 
 uint64_t rg_mem_limit(void)
 {
-    char dir[640], path[700];
-    uint64_t limit, least = 0;
-    for (cgroup_dir(dir, sizeof dir); strlen(dir) >= strlen("/sys/fs/cgroup"); *strrchr(dir, '/') = 0) {
-        snprintf(path, sizeof path, "%s/memory.max", dir);
-        if (read_u64(path, &limit) && (least == 0 || limit < least)) least = limit;
-    }
-    if (least == 0 && read_u64("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) &&
-        limit < (uint64_t)1 << 60)
-        least = limit;
-    return least;
+    uint64_t limit, left;
+    cgroup(&limit, &left);
+    return limit == UINT64_MAX ? 0 : limit;
 }
 
 uint64_t rg_mem_available(const char **source)
 {
-    uint64_t avail = 0, kb, left = 0;
+    uint64_t avail = 0, kb, limit, left;
     char line[256];
     if (source) *source = "unknown";
     FILE *f = fopen("/proc/meminfo", "r");
@@ -95,7 +90,8 @@ uint64_t rg_mem_available(const char **source)
             if (source) *source = "MemAvailable";
         }
     if (f) fclose(f);
-    if (cgroup_left(&left) && (!avail || left < avail)) {
+    cgroup(&limit, &left);
+    if (left < UINT64_MAX && (!avail || left < avail)) {
         avail = left;
         if (source) *source = "cgroup memory limit";
     }

@@ -6,8 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Monotonic nanoseconds through the vDSO (about 16 ns; PAPI's own clock is 8 times dearer and not
- * monotonic). */
+/* Monotonic nanoseconds through the vDSO (about 16 ns). */
 static inline uint64_t rg_now_ns(void)
 {
     struct timespec t;
@@ -15,17 +14,16 @@ static inline uint64_t rg_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Bytes that can be allocated without swapping: the smaller of MemAvailable and what is left under the
- * cgroup's limit. 0 if unknown. *source (may be NULL) says which one it was; static. */
+/* Bytes free without swapping: the smaller of MemAvailable and what is left under the cgroup's limit; 0:
+ * unknown. *source (may be NULL) names it; static. */
 uint64_t rg_mem_available(const char **source);
 /* The cgroup's memory limit, the tightest on the way up; 0: none, or unknown. */
 uint64_t rg_mem_limit(void);
 
-/* Reports progress of a long step, in [0, 1]; what is static. May be NULL wherever it is a parameter. Called
- * by one thread at a time. */
+/* Progress of a long step, in [0, 1]; what is static. NULL is legal. By one thread at a time. */
 typedef void rg_progress_fn(void *user, const char *what, double fraction);
 
-/* Set by a signal handler to ask for a stop; checked between operators and in long loops. */
+/* Set to ask for a stop; checked between operators and in long loops. */
 typedef volatile sig_atomic_t rg_stop_flag;
 
 #endif

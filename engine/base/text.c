@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const char *rg_num(char *buf, size_t n, double x)
 {
     const double a = fabs(x);
@@ -60,37 +62,20 @@ const char *rg_stamp(char *buf, size_t n, time_t t)
     return buf;
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
-static int utf8_len(const unsigned char *s)
-{
-    const int len = s[0] < 0x80       ? 1
-        : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-        : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-        : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                      : 0;
-    for (int i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if (len == 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0))) return 0;
-    if (len == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))) return 0;
-    return len;
-}
-
 const char *rg_text_clean(char *buf, size_t n, const char *s)
 {
     size_t k = 0;
-    for (const unsigned char *u = (const unsigned char *)s; *u && k + 1 < n;) {
-        const int len = utf8_len(u);
-        const bool control = *u < 0x20 || *u == 0x7f || (len == 2 && *u == 0xc2 && u[1] < 0xa0);
-        if (len == 0 || control) {
+    const unsigned char *u = (const void *)s, *end = u + strlen(s);
+    while (u < end && k + 1 < n) {
+        const size_t len = rg_utf8_len(u, end);
+        const bool control = *u < 0x20 || *u == 0x7f || (*u == 0xc2 && u[1] < 0xa0);
+        if (len == 0 || control)
             buf[k++] = '?';
-            u += len ? len : 1;
-        } else if (k + (size_t)len < n) {
-            memcpy(buf + k, u, (size_t)len);
-            k += (size_t)len;
-            u += len;
-        } else {
+        else if (k + len >= n)
             break;
-        }
+        else
+            for (size_t i = 0; i < len; i++) buf[k++] = (char)u[i];
+        u += len ? len : 1;
     }
     if (n) buf[k] = 0;
     return buf;
@@ -110,7 +95,7 @@ void rg_lines_add(rg_lines *l, const char *fmt, ...)
     va_start(ap, fmt);
     if (vasprintf(&s, fmt, ap) < 0) s = NULL;
     va_end(ap);
-    char **more = s ? realloc(l->s, (size_t)(l->n + 1) * sizeof *more) : NULL;
+    char **more = s ? realloc(l->s, (l->n + 1) * sizeof *more) : NULL;
     if (!more) {
         free(s);
         l->failed = true;

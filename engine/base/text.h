@@ -1,5 +1,5 @@
-/* Numbers, foreign text and sentences in words, for messages and reports. Unknown numbers are NAN inside and
- * "n/a" for people. */
+/* Numbers, foreign text and sentences, for messages and reports. Unknown numbers are NAN inside, "n/a"
+ * outside. */
 #ifndef RG_TEXT_H
 #define RG_TEXT_H
 

@@ -1,4 +1,4 @@
-/* Tiles in plain C, with the faults that the instructions would raise. */
+/* Tiles, one instruction a function. */
 #include "base/tile_emu.h"
 
 #include <math.h>
@@ -86,8 +86,7 @@ typedef struct exponents {
     int least, most;
 } exponents;
 
-/* The 32 bf16 values of a row as floats: even and odd ones apart. What lies beyond its configured bytes is
- * zero. */
+/* The 32 bf16 values of a row as floats, even and odd ones apart. */
 static void widen(float even[16], float odd[16], const unsigned char *row, exponents *e)
 {
     uint32_t pair[16], two[2][16];
@@ -97,20 +96,19 @@ static void widen(float even[16], float odd[16], const unsigned char *row, expon
         two[0][i] = flushed_bits(pair[i] << 16);
         two[1][i] = flushed_bits(pair[i] & 0xffff0000u);
     }
-    for (int s = 0; s < 2; s++)
-        for (int i = 0; i < 16; i++) {
-            const int field = (int)(two[s][i] >> 23 & 255), low = two[s][i] << 1 ? field : 255;
-            least = low < least ? low : least;
-            most = field > most ? field : most;
-        }
+    for (int i = 0; i < 32; i++) {
+        const uint32_t v = two[i / 16][i % 16];
+        const int field = v >> 23 & 255, low = v << 1 ? field : 255;
+        least = low < least ? low : least;
+        most = field > most ? field : most;
+    }
     memcpy(even, two[0], sizeof two[0]);
     memcpy(odd, two[1], sizeof two[1]);
     *e = (exponents){least, most};
 }
 
-/* Numbers of 8 bits have products of 16, exact in a float unless they overflow or underflow: then a
- * multiplication and an addition are the fused one. If all products are multiples of 2^-126, so are all sums:
- * nothing is subnormal. */
+/* Products of 8 bits are exact in a float unless they overflow or underflow: multiplying and adding is the
+ * fused one then. If all are multiples of 2^-126, so are the sums: nothing is subnormal. */
 static bool plain_is_exact(exponents a, exponents b)
 {
     return a.least - 134 + (b.least - 134) >= -126 && a.most - 126 + (b.most - 126) < 128;

@@ -1,9 +1,6 @@
-/* Tiles in plain C: what the AMX instructions do by Intel's definition (Software Developer's Manual, "AMX"),
- * bit for bit, so that kernels written for tiles run on any machine. Used by the level amxemu, by tests, and
- * by the check of real tiles at start (base/amx.c).
- *
- * A fault of the processor (no configuration, shapes that do not fit together) ends the program, as the
- * processor would. */
+/* Tiles in plain C: the AMX instructions bit for bit (Intel, Software Developer's Manual, "AMX"), for the
+ * level amxemu, tests, and the check of real tiles (base/amx.c). A fault of the processor (no
+ * configuration, shapes that do not fit) ends the program. */
 #ifndef RG_TILE_EMU_H
 #define RG_TILE_EMU_H
 
@@ -32,13 +29,12 @@ const char *rg_emu_product_fault(const rg_tile_file *f, int c, int a, int b);
 void rg_emu_config(rg_tile_file *f, const rg_tile_config *c); /* ldtilecfg: all tiles become zero */
 void rg_emu_release(rg_tile_file *f);                         /* tilerelease */
 void rg_emu_zero(rg_tile_file *f, int tile);
-/* Rows are `stride` bytes apart. What lies beyond a tile's configured rows and bytes is neither read nor
- * written, and becomes zero. */
+/* Rows are `stride` bytes apart. Beyond a tile's rows and bytes nothing is read or written; there it is
+ * zero. */
 void rg_emu_load(rg_tile_file *f, int tile, const void *from, int64_t stride);
 void rg_emu_store(const rg_tile_file *f, int tile, void *to, int64_t stride);
-/* tdpbf16ps: the products of even and of odd columns are added up apart, each by one fused multiply-add, then
- * to each other, then to c. Subnormal inputs count as zero, subnormal results become zero; rounding to
- * nearest even. */
+/* tdpbf16ps: products of even and of odd columns are added up apart by fused multiply-adds, then to each
+ * other, then to c. Subnormals, in and out, are zero; rounding to nearest even. */
 void rg_emu_bf16(rg_tile_file *f, int c, int a, int b);
 /* tdpbssd: signed bytes, four products a time, to 32 bits that wrap. */
 void rg_emu_int8(rg_tile_file *f, int c, int a, int b);

@@ -1,7 +1,6 @@
-/* The tile instructions, for x86-64 functions whose target has AMX. Tile numbers are literal 0..7. All is
- * inline assembly that names all of memory: gcc's intrinsics declare 8 of the 64 bytes that ldtilecfg reads
- * and no memory for loads and stores, so that an optimiser may drop or move what they need. None of these
- * statements can be dropped or change places. */
+/* The tile instructions, for functions whose target has AMX. Tile numbers are literal 0..7. Inline assembly
+ * that names all of memory: gcc's intrinsics declare 8 of the 64 bytes that ldtilecfg reads and no memory
+ * for loads and stores, so that an optimiser may drop or move what they need. */
 #ifndef RG_TILE_OPS_H
 #define RG_TILE_OPS_H
 
@@ -12,7 +11,7 @@
 #define RG_TILE_ZERO(t) __asm__ volatile("tilezero %%tmm" #t : : : "memory")
 #define RG_TILE_LOAD(t, from, stride) \
     __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #t : : "r"(from), "r"((int64_t)(stride)) : "memory")
-/* The same with the hint that the data is streamed: it need not stay in L1. */
+/* With the hint that the data need not stay in L1. */
 #define RG_TILE_STREAM(t, from, stride) \
     __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm" #t : : "r"(from), "r"((int64_t)(stride)) : "memory")
 #define RG_TILE_STORE(t, to, stride) \

@@ -1,16 +1,15 @@
-/* UTF-8 without overlong forms and surrogates, and the map of bytes to code points. */
+/* Characters of UTF-8. */
 #include "base/utf8.h"
 
 size_t rg_utf8_scan(const unsigned char *p, const unsigned char *end, bool *missing)
 {
-    const size_t left = (size_t)(end - p);
+    const size_t left = end - p;
     const unsigned c = p[0];
     *missing = false;
     if (c < 0x80) return 1;
     if (c < 0xc2 || c > 0xf4) return 0;
     const size_t n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    /* the second byte carries the bounds against overlong forms, surrogates and code points beyond
-     * U+10FFFF */
+    /* bounds of the second byte: no overlong forms, surrogates or code points beyond U+10FFFF */
     const unsigned low = c == 0xe0 ? 0xa0
         : c == 0xf0                ? 0x90
                                    : 0x80,

@@ -23,21 +23,64 @@ static inline void rg_mask_scores(float *s, int64_t n)
     for (int64_t j = 0; j < n; j++) s[j] = -INFINITY;
 }
 
-/* Bytes of K (V) past the private cache: a head that stays there is charged once per thread, for its longest
- * reach. */
+/* The work on one KV head: query rows (tokens x the query heads that share it) against positions
+ * [start, end), which begin with whole blocks of the cache. */
+typedef struct rg_attn_task {
+    int64_t g;               /* KV head */
+    int64_t t0, tokens, pos; /* tokens of the batch; position of the first */
+    int64_t j0, reps;        /* query heads g * rep + j0 ... */
+    int64_t rows, start, end;
+    const char *k, *v; /* the head in the cache */
+} rg_attn_task;
+
+/* How a batch becomes tasks. */
+typedef struct rg_attn_plan {
+    const rg_kv_layer *kv;
+    const rg_attn_shape *a;
+    /* query heads per KV head; per task; tasks per group; most tokens per task */
+    int64_t rep, reps, slices, block;
+} rg_attn_plan;
+
+static inline int64_t rg_attn_tasks(const rg_attn_plan *p, const rg_run *r)
+{
+    return rg_div_up(r->n, p->block) * p->kv->heads * p->slices;
+}
+static inline int64_t rg_attn_all_tasks(const rg_attn_plan *p)
+{
+    int64_t n = 0;
+    for (int64_t r = 0; r < p->a->n_runs; r++) n += rg_attn_tasks(p, &p->a->run[r]);
+    return n;
+}
+/* Runs outermost, then heads, then slices, then token blocks, so that neighbours share a KV head. */
+rg_attn_task rg_attn_get(const rg_attn_plan *p, int64_t i);
+/* Where a task's row stands in the queries, and in the results. */
+static inline int64_t rg_attn_at(const rg_attn_plan *p, const rg_attn_task *t, int64_t row)
+{
+    return ((t->t0 + row / t->reps) * p->a->heads + t->g * p->rep + t->j0 + row % t->reps) * p->kv->hd;
+}
+
+/* A head that stays in the private cache is charged once per thread, for its longest reach. */
 typedef struct rg_reach {
     const char *last;
     int64_t end;
 } rg_reach;
 
-static inline int64_t rg_new_positions(
-    rg_reach *r, const char *base, int64_t start, int64_t end, int64_t pos_bytes, int64_t l2_bytes)
+/* Bytes of one position of one head. */
+static inline int64_t rg_kv_bytes(const rg_kv_layer *kv)
 {
-    int64_t fresh = end - start;
-    if (r->last == base && fresh * pos_bytes <= l2_bytes / 2) fresh = rg_max(0, end - rg_max(r->end, start));
-    r->last = base;
-    r->end = end;
-    return fresh;
+    return rg_kv_k_bytes(kv->k_type, kv->hd) + rg_kv_v_bytes(kv->v_type, kv->hd);
+}
+/* Positions [c0, c1) of a task, which begin or continue its walk. */
+static inline void rg_count_kv(
+    rg_ctx *cx, rg_reach *r, const rg_kv_layer *kv, const rg_attn_task *t, int64_t c0, int64_t c1)
+{
+    const int64_t each = rg_kv_bytes(kv);
+    int64_t n = c1 - c0;
+    if (c0 == t->start) {
+        if (r->last == t->k && n * each <= cx->l2_bytes / 2) n = rg_max(0, c1 - rg_max(r->end, c0));
+        *r = (rg_reach){t->k, c1};
+    }
+    cx->tally.kv_rd += n * each;
 }
 
 /* Merges a chunk's row into the running one; first: there is none yet. csum is 0 where the row sees nothing
@@ -46,7 +89,7 @@ static inline void rg_merge_row(
     float *out, float *max, float *sum, const float *acc, float cmax, float csum, int64_t hd, bool first)
 {
     if (first) {
-        memcpy(out, acc, (size_t)hd * sizeof *out);
+        memcpy(out, acc, hd * sizeof *out);
         *max = cmax;
         *sum = csum;
     } else if (csum != 0.0f) {
@@ -68,6 +111,6 @@ static inline void rg_store_row(float *out, const float *acc, float sum, int64_t
 rg_attn_way rg_attn_choose(const rg_ctx *cx, const rg_kv_layer *kv, const rg_attn_shape *a);
 void rg_attn_many(
     rg_ctx *cx, float *out, const float *q, const rg_kv_layer *kv, const rg_attn_shape *a, rg_attn_way way);
-size_t rg_attn_many_scratch(void);
+int64_t rg_attn_many_scratch(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* y = x W^T: what the CPU has to choose from (ops/route.h chooses), and the blocks of each kernel. */
+/* y = x W^T, in the blocks of each kernel. */
 #include <assert.h>
 #include <string.h>
 
@@ -7,9 +7,9 @@
 #include "exec/product.h"
 
 /* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT
- * rows of x at a time, so that x comes from beyond the private cache once per group of panels and each weight
- * once per call. BLAS wants wider blocks: it packs them itself. Prepared rows are half as wide or less, and
- * their kernels faster, so that more panels share one trip of x. */
+ * rows of x at a time: x comes past the private cache once per group of panels, each weight once per call.
+ * BLAS packs blocks itself and wants wider ones. Prepared rows are narrow and their kernels fast: more panels
+ * share one trip of x. */
 typedef struct blocking {
     int64_t np, kb, mt;
 } blocking;
@@ -19,29 +19,27 @@ static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, 256, 48},
     [RG_KK_MMDOT16] = {8, 256, 32},
     [RG_KK_MMBF] = {8, 256, 48}};
 
-/* Bytes of one panel of a block, as its kernel wants it: floats; bytes with the scales and minimums of the
- * smallest groups; bf16. */
-static size_t panel_bytes(rg_xform form, int64_t kb)
+/* Bytes of one panel of a block: bytes with the scales and minimums of the smallest groups, bf16, floats. */
+static int64_t panel_bytes(rg_xform form, int64_t kb)
 {
-    return (size_t)(rg_x_in_bytes(form) ? RG_PANEL * kb + kb / 32 * 256
-            : form == RG_X_BF16         ? 2 * RG_PANEL * kb
-                                        : 4 * RG_PANEL * kb);
+    return rg_x_in_bytes(form) ? RG_PANEL * kb + kb / 32 * 256
+        : form == RG_X_BF16    ? 2 * RG_PANEL * kb
+                               : 4 * RG_PANEL * kb;
 }
 
-static size_t block_bytes(rg_kernel_kind kind)
+static int64_t block_bytes(rg_kernel_kind kind)
 {
     const blocking *bl = &blocks[kind];
     const rg_xform form = rg_kinds[kind].form;
     assert(bl->kb % 128 == 0); /* whole groups of every type */
-    /* bf16 is made from one panel of floats at the end */
-    return (size_t)bl->np * panel_bytes(form, bl->kb) +
-        (form == RG_X_BF16 ? panel_bytes(RG_X_NONE, bl->kb) : 0);
+    /* bf16 is made from a panel of floats, at the end */
+    return bl->np * panel_bytes(form, bl->kb) + (form == RG_X_BF16 ? panel_bytes(RG_X_NONE, bl->kb) : 0);
 }
 
 rg_units rg_ctx_units(const rg_ctx *cx)
 {
     const rg_ktab *t = cx->k;
-    const rg_isa dot = (rg_isa)t->level[RG_FN_dot8];
+    const rg_isa dot = t->level[RG_FN_dot8];
     const bool tiles = t->level[RG_FN_tile_mm] != RG_ISA_C;
     return (rg_units){.act = t->act,
         .blas = t->blas,
@@ -54,9 +52,8 @@ rg_units rg_ctx_units(const rg_ctx *cx)
         .fast_bf16 = t->bf16_attn};
 }
 
-/* Prepared rows of x. Own: each thread prepares all of them for itself, which for few rows is cheaper than
- * meeting. Else each thread prepares its share; for tiles, up to a multiple of 16 rows. What is there already
- * (q, k and v share x) is not made again. */
+/* Prepared rows of x. Own: each thread prepares all, which for few rows is cheaper than meeting. Else each
+ * prepares its share; for tiles, up to a multiple of 16 rows. What is there (q, k and v share x) stays. */
 static const char *prepared(
     rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, bool tiles, int64_t *ld)
 {
@@ -73,10 +70,8 @@ static const char *prepared(
     if (!own) rg_part(cx, m, 1, &a, &b);
     for (int64_t t = a; t < b; t++) cx->k->prep[form](rows + t * *ld, x + t * k, k, group);
     if (!own) {
-        if (tiles && cx->tid == cx->nt - 1)
-            memset(rows + m * *ld, 0, (size_t)((rg_round_up(m, 16) - m) * *ld));
-        cx->tally.act_rd += (uint64_t)(4 * (b - a) * k);
-        cx->tally.act_wr += (uint64_t)((b - a) * *ld);
+        if (tiles && cx->tid == cx->nt - 1) memset(rows + m * *ld, 0, (rg_round_up(m, 16) - m) * *ld);
+        rg_count(cx, 4 * (b - a) * k, (b - a) * *ld, 0);
         rg_barrier(cx);
     }
     cx->ready = now;
@@ -95,31 +90,30 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
     }
 }
 
-/* Where the outputs of a group of panels go until it is finished: this thread's columns of y as a place of
- * its own, closely packed and used again by every group, so that they stay in the private cache. */
+/* Outputs of a group of panels until it is finished: this thread's columns of y, closely packed and used
+ * again by every group, so that they stay in the private cache. */
 static float *group_place(const rg_product *a, int64_t p0) { return a->y + a->m * p0 * RG_PANEL; }
 
-/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y of the first of these
- * panels. */
+/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y0, that of panel p. */
 static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t ldy, int64_t p, int64_t pe,
     int64_t k0, int64_t k1)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[a->kind];
-    const size_t panel = panel_bytes(a->form, bl->kb);
-    float *floats = (float *)(void *)(a->form == RG_X_BF16 ? b + (size_t)bl->np * panel : b);
+    const int64_t panel = panel_bytes(a->form, bl->kb);
+    float *floats = (void *)(a->form == RG_X_BF16 ? b + bl->np * panel : b);
     for (int64_t i = p; i < pe; i++) {
-        char *to = b + (size_t)(i - p) * panel;
+        void *to = b + (i - p) * panel;
         if (rg_x_in_bytes(a->form)) {
             t->unpack8[w->type](to, w->data, w->k, i, k0, k1);
         } else if (a->form == RG_X_BF16) {
             t->unpack[w->type](floats, RG_PANEL, w->data, w->k, i, k0, k1);
-            t->pair_bf16((uint16_t *)(void *)to, floats, k1 - k0);
+            t->pair_bf16(to, floats, k1 - k0);
         } else if (a->kind == RG_KK_BLAS) {
             t->unpack[w->type](floats + (i - p) * RG_PANEL, bl->np * RG_PANEL, w->data, w->k, i, k0, k1);
         } else {
-            t->unpack[w->type]((float *)(void *)to, RG_PANEL, w->data, w->k, i, k0, k1);
+            t->unpack[w->type](to, RG_PANEL, w->data, w->k, i, k0, k1);
         }
     }
     if (a->kind == RG_KK_BLAS) {
@@ -130,25 +124,16 @@ static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t l
     for (int64_t row = 0; row < a->m; row += bl->mt)
         for (int64_t i = p; i < pe; i++) {
             float *y = y0 + row * ldy + (i - p) * RG_PANEL;
-            const char *bi = b + (size_t)(i - p) * panel, *xq = a->xq + row * a->ld;
+            const void *bi = b + (i - p) * panel;
+            const char *xq = a->xq + row * a->ld;
             const int64_t rows = rg_min(bl->mt, a->m - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
             if (rg_x_in_bytes(a->form))
                 t->mmdot[a->form][w->type](y, ldy, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
             else if (a->form == RG_X_BF16)
-                t->mm_bf16(y, ldy, (const uint16_t *)(const void *)xq + k0, a->ld / 2,
-                    (const uint16_t *)(const void *)bi, rows, k1 - k0, n, k0 > 0);
+                t->mm_bf16(y, ldy, (const void *)(xq + 2 * k0), a->ld / 2, bi, rows, k1 - k0, n, k0 > 0);
             else
-                t->mm(y, ldy, a->x + row * w->k + k0, w->k, (const float *)(const void *)bi, RG_PANEL, rows,
-                    k1 - k0, n, k0 > 0);
+                t->mm(y, ldy, a->x + row * w->k + k0, w->k, bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
         }
-}
-
-/* Outputs of a fused operator between its parts: they are written once for all groups, or for each if they do
- * not stay; then they also come back. */
-static void count_place(rg_ctx *cx, int64_t y, bool leaves, bool first)
-{
-    if (leaves) cx->tally.act_rd += (uint64_t)y;
-    if (leaves || first) cx->tally.act_wr += (uint64_t)y;
 }
 
 static void many(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
@@ -156,8 +141,7 @@ static void many(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[a->kind];
     const int64_t kb = rg_min(bl->kb, w->k), trips = rg_div_up(w->k, bl->kb);
-    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k),
-                  unpacked = bl->np * (int64_t)panel_bytes(a->form, kb),
+    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * panel_bytes(a->form, kb),
                   group = bl->np * rg_panel_bytes(w->type, w->k);
     for (int64_t p = p0; p < p1; p += bl->np) {
         const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
@@ -167,25 +151,22 @@ static void many(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
             block(cx, a, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
         if (a->to) rg_product_finish(cx, a, y0, ldy, 0, a->m, p * RG_PANEL, cols);
         const int64_t y = 4 * a->m * cols, to = a->to ? y : 0;
-        /* What comes past the private cache again, because it does not fit there together with all that is
-         * touched until its next use: y of the group once per k block, the unpacked block (written, then
-         * read), and x once per group. */
-        if (y + x / trips + unpacked + group / trips > cx->l2_bytes) {
-            cx->tally.act_rd += (uint64_t)((trips - 1) * y);
-            cx->tally.act_wr += (uint64_t)((trips - 1) * y);
-        }
+        /* What comes past the private cache again, because it does not fit with all that is touched until its
+         * next use: y once per k block, the unpacked block (written, then read), and x once per group. */
+        const int64_t trip = y + x / trips + unpacked + group / trips;
+        if (trip > cx->l2_bytes) rg_count(cx, (trips - 1) * y, (trips - 1) * y, 0);
         if (unpacked > cx->l2_bytes / 2) {
-            const uint64_t scratch = (uint64_t)((pe - p) * (int64_t)panel_bytes(a->form, w->k));
-            cx->tally.act_rd += scratch;
-            cx->tally.act_wr += scratch;
+            const int64_t scratch = (pe - p) * panel_bytes(a->form, w->k);
+            rg_count(cx, scratch, scratch, 0);
         }
-        if (p == p0 || x + y + to + unpacked + group > cx->l2_bytes) cx->tally.act_rd += (uint64_t)x;
-        if (a->to) count_place(cx, y, y + to + x / trips + unpacked + group / trips > cx->l2_bytes, p == p0);
+        if (p == p0 || x + y + to + unpacked + group > cx->l2_bytes) rg_count(cx, x, 0, 0);
+        /* outputs between the parts of a fused operator leave and come back, or are written once for all */
+        const bool leaves = trip + to > cx->l2_bytes;
+        rg_count(cx, leaves ? to : 0, leaves || p == p0 ? to : 0, 0);
     }
 }
 
-/* One token or few. The rest of a fused operator follows group by group, of as many panels as keep their
- * outputs in the first-level cache. */
+/* Few tokens. The rest of a fused operator follows by groups of panels whose outputs fit the L1 cache. */
 static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
     enum { OUTPUTS = 8 << 10 }; /* bytes */
@@ -203,28 +184,28 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
             t->dot[a->form][w->type](y, ldy, a->xq, a->ld, a->m, data, left, w->k, 0, pe - p);
         if (!a->to) continue;
         rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
-        count_place(cx, 4 * a->m * cols, false, p == p0);
+        if (p == p0) rg_count(cx, 0, 4 * a->m * cols, 0);
     }
 }
 
-/* Operations of the kernels, padding rows included. A product of planes is exact in integers; each group then
- * takes a conversion, two multiplications and an addition, and two more operations with a minimum. */
+/* Operations of the kernels, padding rows included. Products of planes are exact integers; each group then
+ * takes a conversion, two multiplications and an addition, with a minimum two more. */
 static void count_operations(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
     const int64_t rows = (p1 - p0) * RG_PANEL, group = rg_wtypes[a->w->type].group;
     if (!rg_x_in_bytes(a->form)) {
-        cx->tally.flop += (uint64_t)(2 * a->m * rows * a->w->k);
+        rg_count(cx, 0, 0, 2 * a->m * rows * a->w->k);
         return;
     }
     const int64_t kp = rg_x_padded(a->w->k, group), passes = rg_kernel_passes(a->kind);
-    cx->tally.iop += (uint64_t)(2 * passes * a->m * rows * kp);
-    cx->tally.flop += (uint64_t)(a->m * rows * (kp / group) * (rg_wtypes[a->w->type].has_min ? 6 : 4));
+    cx->tally.iop += 2 * passes * a->m * rows * kp;
+    rg_count(cx, 0, 0, a->m * rows * (kp / group) * (rg_wtypes[a->w->type].has_min ? 6 : 4));
 }
 
 static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
     int64_t m, bool barrier)
 {
-    rg_product a = {.y = y, .x = x, .w = w, .m = m, .k = w->k, .op = rg_site_op(site), .to = to};
+    rg_product a = {.y = y, .x = x, .w = w, .m = m, .op = rg_site_op(site), .to = to};
     const rg_units units = rg_ctx_units(cx);
     const rg_route r = rg_route_product(&units, w->type, m);
     const bool few = m <= RG_GEMV_MAX;
@@ -243,25 +224,15 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         else
             few_tokens(cx, &a, p0, p1);
         count_operations(cx, &a, p0, p1);
-        cx->tally.w_rd += (uint64_t)((p1 - p0) * rg_panel_bytes(w->type, w->k));
-        if (!blocks[a.kind].np) cx->tally.act_rd += (uint64_t)(few ? 4 * m * w->k : m * a.ld);
-        cx->tally.act_wr += (uint64_t)(4 * m * (r1 - r0));
+        cx->tally.w_rd += (p1 - p0) * rg_panel_bytes(w->type, w->k);
+        rg_count(cx, blocks[a.kind].np ? 0 : few ? 4 * m * w->k : m * a.ld, 4 * m * (r1 - r0), 0);
     }
-    if (to) {
-        cx->tally.act_rd += (uint64_t)(4 * m * (r1 - r0));
-        cx->tally.flop += (uint64_t)((a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
-    }
-    rg_op_desc d = {.site = site,
-        .dims = {.m = m, .k = w->k, .n = w->n},
-        .wtype = w->type,
-        .kv_k = RG_KV_COUNT,
-        .kv_v = RG_KV_COUNT,
-        .kernel = (uint8_t)r.kernel,
-        .isa = cx->k->level[r.tiles ? RG_FN_tile_mm : rg_kinds[r.kernel].fn],
-        .arith = !r.tiles           ? 0
-            : rg_x_in_bytes(a.form) ? RG_ARITH_AMX_INT8
-                                    : RG_ARITH_AMX_BF16,
-        .barrier = barrier};
+    if (to) rg_count(cx, 4 * m * (r1 - r0), 0, (a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
+    rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);
+    d.wtype = w->type;
+    d.kernel = (uint8_t)r.kernel;
+    d.isa = cx->k->level[r.tiles ? RG_FN_tile_mm : rg_kinds[r.kernel].fn];
+    if (r.tiles) d.arith = rg_x_in_bytes(a.form) ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
     rg_op_end(cx, &d);
 }
 
@@ -285,13 +256,11 @@ int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padd
 
 size_t rg_drive_scratch(const rg_ktab *k)
 {
-    /* attention: queries and accumulators of RG_ATTN_NQ rows (head size at most 1024), scores of one chunk,
-     * maxima and sums */
-    size_t most = sizeof(float) * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
-    most = rg_attn_many_scratch() > most ? rg_attn_many_scratch() : most;
+    /* drive_attn.c: queries and accumulators (heads of at most 1024), scores of a chunk, maxima, sums */
+    int64_t most = 4 * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
+    most = rg_max(most, rg_attn_many_scratch());
     for (rg_kernel_kind i = 0; i < RG_KK_COUNT; i++)
-        if (blocks[i].np && (i != RG_KK_BLAS || k->blas) && block_bytes(i) > most) most = block_bytes(i);
-    if (k->level[RG_FN_tile_mm] != RG_ISA_C && (size_t)rg_tile_scratch() > most)
-        most = (size_t)rg_tile_scratch();
-    return (size_t)rg_round_up((int64_t)most, 4096);
+        if (blocks[i].np && (i != RG_KK_BLAS || k->blas)) most = rg_max(most, block_bytes(i));
+    if (k->level[RG_FN_tile_mm] != RG_ISA_C) most = rg_max(most, rg_tile_scratch());
+    return rg_round_up(most, 4096);
 }

@@ -1,5 +1,4 @@
-/* What the files that drive products share: drive_linear.c records, drive_tiles.c computes on
- * tiles. */
+/* What drivers of products share: drive_linear.c records, drive_tiles.c computes on tiles. */
 #ifndef RG_PRODUCT_H
 #define RG_PRODUCT_H
 
@@ -13,26 +12,26 @@ typedef struct rg_product {
     const char *xq; /* prepared rows, ld bytes apart */
     int64_t ld;
     const rg_weight *w;
-    int64_t m, k;
+    int64_t m;
     rg_kernel_kind kind;
     rg_xform form; /* its form of x */
-    rg_op op;  /* LINEAR, or what else is done to its outputs: then y is scratch, and `to` gets the result */
-    float *to; /* [m][n]: the gate of LINEAR_SWIGLU, the residual stream of LINEAR_ADD; NULL */
+    rg_op op;      /* LINEAR, or a fused one: then y is scratch, and `to` gets the result */
+    float *to;     /* [m][n]: the gate of LINEAR_SWIGLU, the residual stream of LINEAR_ADD; NULL */
 } rg_product;
 
 /* The rest of a fused operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products
- * are complete in y[rows][ldy]: the kernels of the operators that it stands for, so that no bit differs. */
+ * are in y[rows][ldy]: by the kernels of the operators that it replaces, so that no bit differs. */
 void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
     int64_t rows, int64_t col0, int64_t cols);
 
 /* What this context has to choose from. */
 rg_units rg_ctx_units(const rg_ctx *cx);
-/* Bytes from a prepared row to the next, of rows that are read by tiles. */
+/* Bytes from row to row of prepared rows for tiles. */
 int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group);
 
-/* Panels [p0, p1) of the product, with what its loops stream and its operations added to the tally. */
+/* Panels [p0, p1) of the product, counted. */
 void rg_tile_product(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);
-/* Bytes of scratch of one thread. */
+/* Bytes, of one thread. */
 int64_t rg_tile_scratch(void);
 
 #endif

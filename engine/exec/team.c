@@ -1,4 +1,4 @@
-/* The only OpenMP: starts the team, pins it, and ends each operator with its record. */
+/* Runs a function in every thread of a team, and collects records. */
 #include "exec/team.h"
 
 #include <assert.h>
@@ -29,10 +29,10 @@ struct rg_team {
     size_t cap_slots;
 };
 
-/* The caller is thread 0 of all its teams, and they share one pool of threads: the team that runs puts them
- * in its places if another one ran before it. */
+/* The caller is thread 0 of all its teams, which share one pool: a team puts the threads in its places if
+ * another ran before it. */
 static _Thread_local struct {
-    uint64_t last;  /* id of the team that ran last; 0: none, or the pool has changed since */
+    uint64_t last;  /* id of the team that ran last; 0: none, or the pool has changed */
     bool pinned;    /* the caller is pinned */
     bool pool;      /* so may be other threads of the pool */
     cpu_set_t home; /* where the caller might run before it was pinned */
@@ -47,17 +47,14 @@ bool rg_team_has_openmp(void)
 #endif
 }
 
-/* Thread 0 is the caller; the pool's threads keep their place between regions. */
+/* The pool's threads keep their place between regions. */
 static void place(const rg_team *t, int tid, const cpu_set_t *home)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    if (t->cpus)
-        CPU_SET((size_t)t->cpus[tid], &set);
-    else
-        set = *home;
+    if (t->cpus) CPU_SET(t->cpus[tid], &set);
     /* a refusal (container) leaves the thread where it was: slower, not wrong */
-    sched_setaffinity(0, sizeof set, &set);
+    sched_setaffinity(0, sizeof set, t->cpus ? &set : home);
 }
 
 rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
@@ -70,18 +67,18 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
         return rg_fail(err, RG_E_UNSUPPORTED,
             "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
     rg_team *t = calloc(1, sizeof *t);
-    if (!t) return rg_fail(err, RG_E_NOMEM, "team: out of memory");
+    if (!t) return rg_no_memory(err, "team");
     static uint64_t ids;
     t->n = threads;
     t->id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED);
     t->k = k;
     t->l2_bytes = l2_bytes > 0 ? l2_bytes : 512 << 10;
     t->scratch_bytes = scratch_bytes;
-    t->scratch = rg_big_alloc(t->scratch_bytes * (size_t)threads);
+    t->scratch = rg_big_alloc(t->scratch_bytes * threads);
     t->board = rg_board_open(threads);
-    t->probed = calloc((size_t)threads, sizeof *t->probed);
-    if (cpus && (t->cpus = malloc((size_t)threads * sizeof *t->cpus)))
-        memcpy(t->cpus, cpus, (size_t)threads * sizeof *t->cpus);
+    t->probed = calloc(threads, sizeof *t->probed);
+    if (cpus && (t->cpus = malloc(threads * sizeof *t->cpus)))
+        memcpy(t->cpus, cpus, threads * sizeof *t->cpus);
     if (!t->scratch || !t->board || !t->probed || (cpus && !t->cpus)) {
         rg_team_close(t);
         return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
@@ -137,7 +134,7 @@ void rg_team_close(rg_team *t)
         caller.pinned = false;
         caller.last = 0;
     }
-    rg_big_free(t->scratch, t->scratch_bytes * (size_t)t->n);
+    rg_big_free(t->scratch, t->scratch_bytes * t->n);
     rg_board_close(t->board);
     free(t->slots);
     free(t->probed);
@@ -162,8 +159,7 @@ void rg_barrier(rg_ctx *cx)
     if (cx->rec) cx->wait_ns += rg_now_ns() - start;
 }
 
-/* Before a region: must its threads be moved? The home is the caller's own, so it is read before anything is
- * pinned. */
+/* Before a region: must threads be moved? Home is read before anything is pinned. */
 static void take_places(rg_team *t)
 {
     t->moved = false;
@@ -184,13 +180,13 @@ static void enter(rg_team *t, int tid, const cpu_set_t *home, rg_team_fn *fn, vo
     rg_ctx cx = {.tid = tid,
         .nt = t->n,
         .k = t->k,
-        .scratch = t->scratch + (size_t)tid * t->scratch_bytes,
+        .scratch = t->scratch + tid * t->scratch_bytes,
         .l2_bytes = t->l2_bytes,
         .layer = -1};
     if (t->moved) place(t, tid, home);
     if (rec) {
         cx.rec = rec;
-        cx.slot = t->slots + (size_t)tid * t->cap_slots;
+        cx.slot = t->slots + tid * t->cap_slots;
         cx.cap_rec = (int)ops;
         cx.phase = step->phase;
         cx.probe = t->probed[tid] ? t->probe : NULL;
@@ -217,16 +213,15 @@ static void collect(rg_team *t, rg_log *log, size_t ops)
         r->t_ns = t->slots[i].t_ns;
         r->step = (uint32_t)log->n_steps;
         for (int tid = 0; tid < t->n; tid++) {
-            const rg_slot *s = &t->slots[(size_t)tid * t->cap_slots + i];
+            const rg_slot *s = &t->slots[tid * t->cap_slots + i];
             r->wait_ns += s->wait_ns;
             rg_tally_add(&r->tally, &s->tally);
             for (int c = 0; c < RG_MAX_CTR; c++) r->ctr[c] += s->ctr[c];
             if (log->span && log->threads == t->n)
-                log->span[(log->n + i) * (size_t)t->n + (size_t)tid] =
-                    (rg_span){.begin_ns = s->end_ns - s->t_ns,
-                        .end_ns = s->end_ns,
-                        .wait_ns = s->wait_ns,
-                        .tail_ns = s->tail_ns};
+                log->span[(log->n + i) * t->n + tid] = (rg_span){.begin_ns = s->end_ns - s->t_ns,
+                    .end_ns = s->end_ns,
+                    .wait_ns = s->wait_ns,
+                    .tail_ns = s->tail_ns};
         }
     }
     log->n += n;
@@ -237,7 +232,7 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
     rg_rec *rec = NULL;
     if (log) {
         if (ops > t->cap_slots) { /* grows once per session, before its first step */
-            rg_slot *s = realloc(t->slots, ops * (size_t)t->n * sizeof *s);
+            rg_slot *s = realloc(t->slots, ops * t->n * sizeof *s);
             if (s) {
                 t->slots = s;
                 t->cap_slots = ops;
@@ -270,8 +265,7 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
     }
 }
 
-/* What was counted since the last read, into the slot. Returns the time after it: the read's own cost belongs
- * to no operator. */
+/* Counts since the last read, into the slot. Returns the time after it: reading belongs to no operator. */
 static uint64_t read_probe(rg_ctx *cx, rg_slot *s)
 {
     uint64_t c[RG_MAX_CTR] = {0};
@@ -296,8 +290,7 @@ void rg_layer_end(rg_ctx *cx)
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
-    /* any other operator may have written what was prepared; a bias is added to what a product has just made,
-     * which nobody has read yet */
+    /* other operators may have written what was prepared; a bias is added to what nobody has read yet */
     if (rg_site_op(d->site) != RG_OP_LINEAR && rg_site_op(d->site) != RG_OP_BIAS) cx->ready = (rg_ready){0};
     if (!cx->rec) {
         if (d->barrier) meet(cx);
@@ -328,7 +321,7 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
             .kv_k = (uint8_t)d->kv_k,
             .kv_v = (uint8_t)d->kv_v,
             .isa = d->isa,
-            .arith = d->arith ? d->arith : (uint8_t)rg_isa_arith((rg_isa)d->isa),
+            .arith = d->arith ? d->arith : (uint8_t)rg_isa_arith(d->isa),
             .kernel = d->kernel,
             .n_threads = (uint16_t)cx->nt,
             .layer = cx->layer,

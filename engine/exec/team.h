@@ -1,5 +1,4 @@
-/* The team of threads, and the context that every thread of a parallel region carries through drivers. The
- * only OpenMP is in team.c. */
+/* The team of threads, and what each carries through the drivers. The only OpenMP is in team.c. */
 #ifndef RG_TEAM_H
 #define RG_TEAM_H
 
@@ -18,13 +17,12 @@ typedef struct rg_team rg_team;
 /* What one thread measured of one operator. */
 typedef struct rg_slot {
     uint64_t t_ns, wait_ns;
-    uint64_t end_ns, tail_ns; /* when it ended; idle at its end, part of wait_ns */
+    uint64_t end_ns, tail_ns; /* its end; idle there, part of wait_ns */
     rg_tally tally;
     uint64_t ctr[RG_MAX_CTR];
 } rg_slot;
 
-/* What the buffer of prepared activations holds: x[m] in that form, until an operator other than a product
- * has run. */
+/* What rg_ctx.xq holds: x[m] in that form, until an operator other than a product has run. */
 typedef struct rg_ready {
     const float *x;
     int64_t m;
@@ -40,12 +38,10 @@ typedef struct rg_ctx {
     const rg_ktab *k;
     char *scratch; /* this thread's own, 64-byte aligned */
     int64_t l2_bytes;
-    /* the team's buffer for prepared activations (rg_xq_bytes), set by the caller; NULL: products take x as
-     * it is */
+    /* the team's prepared activations (rg_xq_bytes), set by the caller; NULL: products take x as it is */
     char *xq;
     rg_ready ready;
-    /* records; rec is NULL when nothing is recorded */
-    rg_rec *rec;   /* shared: thread 0 writes what is not measured */
+    rg_rec *rec;   /* shared: thread 0 writes what is not measured; NULL: nothing is recorded */
     rg_slot *slot; /* this thread's, parallel to rec */
     int n_rec, cap_rec;
     uint64_t t_last; /* the end of one operator is the begin of the next */
@@ -55,33 +51,41 @@ typedef struct rg_ctx {
     int ctr_from;      /* by layer: first record that the next read covers */
     uint8_t phase;
     int16_t layer;
-    rg_tally total;   /* of the operators of this call that are recorded already */
-    rg_tally tally;   /* of the operator being executed: drivers add to it at their outer loops */
-    uint64_t wait_ns; /* at barriers inside it (rg_barrier); the one at its end is added by rg_op_end */
+    rg_tally total;   /* of the operators of this call that have ended */
+    rg_tally tally;   /* of the current one: drivers add to it at their outer loops */
+    uint64_t wait_ns; /* in its rg_barrier calls */
 } rg_ctx;
 
 /* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or
- * NULL to leave them where the system puts them. The team's size never changes, because counters belong to
- * kernel threads. Without OpenMP only one thread is possible (RG_E_UNSUPPORTED). */
+ * NULL: where the system puts them. The size never changes: counters belong to kernel threads. More than one
+ * thread needs OpenMP (RG_E_UNSUPPORTED). */
 rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
     int64_t l2_bytes, rg_err *err);
 void rg_team_close(rg_team *t); /* legal on NULL */
 int rg_team_size(const rg_team *t);
 bool rg_team_has_openmp(void);
 
-/* Attaches counters (NULL: none): every thread opens its own. Call once, outside parallel regions. */
+/* Attaches counters (NULL: none), one set per thread. Call once, outside parallel regions. */
 void rg_team_set_probe(rg_team *t, const rg_probe *probe);
 
 typedef void rg_team_fn(rg_ctx *cx, void *arg);
 
-/* Runs fn in every thread. log: records of this call are appended, with a step (tokens and such filled in by
- * the caller through `step`), or NULL. ops: most operators fn executes. */
+/* Runs fn in every thread. log: takes the records of this call and its step, for which the caller fills in
+ * tokens and such; or NULL. ops: most operators fn executes. */
 void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_step *step, size_t ops);
 
-/* Waits for the team in the middle of an operator, whose wait time it counts. All threads of the region. */
+/* Adds bytes of activations and floating-point operations to the operator being executed. */
+static inline void rg_count(rg_ctx *cx, int64_t read, int64_t written, int64_t flop)
+{
+    cx->tally.act_rd += read;
+    cx->tally.act_wr += written;
+    cx->tally.flop += flop;
+}
+
+/* Waits for the team in the middle of an operator; all threads. */
 void rg_barrier(rg_ctx *cx);
 
-/* [*a, *b): this thread's part of n, in units (parts are whole units but for the last). */
+/* [*a, *b): this thread's part of n, in whole units but for the last. */
 static inline void rg_part(const rg_ctx *cx, int64_t n, int64_t unit, int64_t *a, int64_t *b)
 {
     const int64_t u = (n + unit - 1) / unit;
@@ -91,8 +95,7 @@ static inline void rg_part(const rg_ctx *cx, int64_t n, int64_t unit, int64_t *a
     if (*b > n) *b = n;
 }
 
-/* Describes the operator for the record; called by every thread at the end of a driver. barrier: data crosses
- * threads here. */
+/* The operator for the record; every thread hands it over at the end of a driver. */
 typedef struct rg_op_desc {
     rg_site site;
     rg_dims dims;
@@ -100,13 +103,25 @@ typedef struct rg_op_desc {
     int kv_k, kv_v; /* rg_kvtype, or RG_KV_COUNT */
     uint8_t isa, kernel;
     uint8_t arith; /* rg_arith; 0: that of the level (rg_isa_arith) */
-    bool barrier;
+    bool barrier;  /* data crosses threads here */
 } rg_op_desc;
+
+/* Of elementwise work without packed weights and cache. */
+static inline rg_op_desc rg_elem_op(const rg_ctx *cx, rg_site site, rg_dims dims, bool barrier)
+{
+    return (rg_op_desc){.site = site,
+        .dims = dims,
+        .wtype = RG_WT_COUNT,
+        .kv_k = RG_KV_COUNT,
+        .kv_v = RG_KV_COUNT,
+        .isa = cx->k->level[RG_FN_rmsnorm],
+        .kernel = RG_KK_ELEM,
+        .barrier = barrier};
+}
 
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d);
 
-/* The end of a layer, or of what stands before or behind the layers: a probe that reads by layer reads here.
- * All threads. */
+/* The end of a layer, or of what stands before or behind the layers; all threads. Probes may read here. */
 void rg_layer_end(rg_ctx *cx);
 
 #endif

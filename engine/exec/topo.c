@@ -15,12 +15,8 @@ void rg_topo_read(rg_topo *t)
             const int cpu = core ? hwloc_bitmap_first(core->cpuset) : -1;
             if (cpu >= 0) t->cpu[t->n_cpus++] = cpu;
         }
-        if (n > 0)
-            t->cores = n;
-        else
-            t->cores = hwloc_get_nbobjs_by_type(top, HWLOC_OBJ_PU) > 0
-                ? hwloc_get_nbobjs_by_type(top, HWLOC_OBJ_PU)
-                : 1;
+        const int pus = hwloc_get_nbobjs_by_type(top, HWLOC_OBJ_PU);
+        t->cores = n > 0 ? n : pus > 0 ? pus : 1;
         const hwloc_obj_t l2 = hwloc_get_obj_by_type(top, HWLOC_OBJ_L2CACHE, 0);
         if (l2) t->l2_bytes = (int64_t)l2->attr->cache.size;
     }

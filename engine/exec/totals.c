@@ -46,13 +46,13 @@ static void sum_board(const rg_board *b, rg_totals *out)
 rg_board *rg_board_open(int threads)
 {
     rg_board *b = calloc(1, sizeof *b);
-    place *p = aligned_alloc(_Alignof(place), (size_t)threads * sizeof *p);
+    place *p = aligned_alloc(_Alignof(place), threads * sizeof *p);
     if (!b || !p) {
         free(b);
         free(p);
         return NULL;
     }
-    memset(p, 0, (size_t)threads * sizeof *p);
+    memset(p, 0, threads * sizeof *p);
     b->threads = threads;
     b->place = p;
     pthread_mutex_lock(&lock);
@@ -85,7 +85,7 @@ void rg_board_add(rg_board *b, int tid, const rg_tally *t)
 
 void rg_board_call(rg_board *b, rg_phase phase, int64_t tokens)
 {
-    add_word(&b->tokens[phase], (uint64_t)tokens);
+    add_word(&b->tokens[phase], tokens);
     add_word(&b->calls, 1);
 }
 

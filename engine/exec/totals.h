@@ -1,6 +1,5 @@
-/* What all teams of the process have counted since it began, for those who watch from outside: advances with
- * every forward call, recorded or not. Each thread adds to a place of its own; a reader on any thread sums
- * them. */
+/* What all teams of the process have counted, recorded or not: advances with every forward call. Each thread
+ * adds to a place of its own; a reader on any thread sums them. */
 #ifndef RG_TOTALS_H
 #define RG_TOTALS_H
 

@@ -135,13 +135,10 @@ const float *rg_normalise(rg_pass *p, rg_site site, float *y, const float *x)
 {
     const int64_t n = p->c->dim;
     const float *w = p->w[site].vec, eps = (float)p->c->eps;
-    if (p->a->own && p->m <= RG_GEMV_MAX && (p->f->fuse & rg_fuse_bit(RG_FUSE_NORM))) {
-        y = p->a->own + p->cx->tid * RG_GEMV_MAX * n;
-        rg_rmsnorm_own(p->cx, site, y, x, w, p->row, p->m, n, eps);
-    } else {
-        rg_rmsnorm(p->cx, site, y, x, w, p->row, p->m, n, eps);
-        show(p, site, y, n);
-    }
+    const bool own = p->a->own && p->m <= RG_GEMV_MAX && (p->f->fuse & rg_fuse_bit(RG_FUSE_NORM));
+    if (own) y = p->a->own + p->cx->tid * RG_GEMV_MAX * n;
+    rg_rmsnorm(p->cx, site, y, x, w, p->row, p->m, n, eps, own);
+    if (!own) show(p, site, y, n);
     return y;
 }
 

@@ -15,8 +15,7 @@ rg_tally rg_cost(rg_op op, const rg_dims *d, rg_wtype wtype, rg_kvtype kv_k, rg_
     switch (op) {
 #define RG_OP(id, name, flop, iop, w_rd, act_rd, act_wr, kv_rd, kv_wr) \
     case RG_OP_##id: \
-        return (rg_tally){(uint64_t)(w_rd), (uint64_t)(act_rd), (uint64_t)(act_wr), (uint64_t)(kv_rd), \
-            (uint64_t)(kv_wr), (uint64_t)(flop), (uint64_t)(iop)};
+        return (rg_tally){w_rd, act_rd, act_wr, kv_rd, kv_wr, flop, iop};
 #include "ops/ops.def"
     case RG_OP_COUNT:
         break;

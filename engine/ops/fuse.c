@@ -22,8 +22,8 @@ const char *rg_fuse_word(int i) { return words[i]; }
 static bool holds(const struct fused *f, const rg_config *c, unsigned fuse)
 {
     if (!(fuse & rg_fuse_bit(f->fusion))) return false;
-    for (int s = (int)f->first + 1; s < (int)f->last; s++)
-        if (rg_site_optional((rg_site)s) && (c->extra & rg_site_bit((rg_site)s))) return false;
+    for (int s = f->first + 1; s < (int)f->last; s++)
+        if (rg_site_optional(s) && (c->extra & rg_site_bit(s))) return false;
     return true;
 }
 

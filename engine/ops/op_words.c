@@ -1,16 +1,19 @@
-/* Words read back: names of sites, and masks of fusions as --fuse takes and reports print them. Apart from
- * the tables, which the what-if of the report compiles without a C library. */
+/* Words read back: names of sites, masks of fusions. Apart from the tables, which the report's what-if
+ * compiles without a C library. */
 #include <string.h>
 
 #include "ops/sites.h"
 
+static bool is(const char *word, const char *text, size_t n)
+{
+    return word && strlen(word) == n && strncmp(word, text, n) == 0;
+}
+
 rg_site rg_site_named(const char *name, size_t n)
 {
-    for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const char *is = rg_site_name((rg_site)s);
-        if (strlen(is) == n && strncmp(is, name, n) == 0) return (rg_site)s;
-    }
-    return RG_SITE_COUNT;
+    rg_site s = 0;
+    while (s < RG_SITE_COUNT && !is(rg_site_name(s), name, n)) s++;
+    return s;
 }
 
 const char *rg_fuse_text(char *buf, size_t n, unsigned fuse)
@@ -39,12 +42,10 @@ bool rg_fuse_parse(unsigned *fuse, const char *text)
     }
     for (const char *p = text;; p++) {
         const size_t len = strcspn(p, "+");
-        int is = -1;
-        for (int i = 0; i < RG_FUSE_COUNT; i++)
-            if (rg_fuse_word(i) && strlen(rg_fuse_word(i)) == len && strncmp(rg_fuse_word(i), p, len) == 0)
-                is = i;
-        if (is < 0 || (*fuse & rg_fuse_bit(is))) return false;
-        *fuse |= rg_fuse_bit(is);
+        int i = 0;
+        while (i < RG_FUSE_COUNT && !is(rg_fuse_word(i), p, len)) i++;
+        if (i == RG_FUSE_COUNT || (*fuse & rg_fuse_bit(i))) return false;
+        *fuse |= rg_fuse_bit(i);
         p += len;
         if (!*p) return true;
     }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
+
 const char *const rg_phase_names[RG_PHASE_COUNT] = {[RG_PREFILL] = "prefill", [RG_DECODE] = "decode"};
 
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step)
@@ -43,18 +45,9 @@ void rg_log_close(rg_log *log)
 int rg_log_append(rg_log *to, const rg_log *from)
 {
     const size_t n = to->n + from->n, n_steps = to->n_steps + from->n_steps;
-    if (n > to->cap) {
-        rg_rec *r = realloc(to->rec, n * sizeof *r);
-        if (!r) return -1;
-        to->rec = r;
-        to->cap = n;
-    }
-    if (n_steps > to->cap_steps) {
-        rg_step *s = realloc(to->step, n_steps * sizeof *s);
-        if (!s) return -1;
-        to->step = s;
-        to->cap_steps = n_steps;
-    }
+    if (!rg_grow(&to->rec, &to->cap, n, sizeof *to->rec) ||
+        !rg_grow(&to->step, &to->cap_steps, n_steps, sizeof *to->step))
+        return -1;
     for (size_t i = 0; i < from->n; i++) {
         to->rec[to->n + i] = from->rec[i];
         to->rec[to->n + i].step += (uint32_t)to->n_steps;

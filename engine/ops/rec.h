@@ -1,5 +1,4 @@
-/* Records: one per executed operator, written by the drivers, read by the roofline join. No pointers, no
- * strings. */
+/* Records: one per executed operator, written by the drivers. No pointers, no strings. */
 #ifndef RG_REC_H
 #define RG_REC_H
 
@@ -18,12 +17,10 @@ typedef struct rg_dims {
     int64_t m, k, n;
     int64_t h, g, hd;
     int64_t pairs, ctx;
-    /* bytes of one weight row where rows are kept one by one (embedding of untied models), else 0 */
-    int64_t w_row;
+    int64_t w_row; /* bytes of a weight row where rows are kept one by one (untied embedding), else 0 */
 } rg_dims;
 
-/* Bytes and operations by kind. In records they are counted by the loops that ran; from rg_cost they are
- * analytic. */
+/* Bytes and operations by kind: counted in records, analytic from rg_cost. */
 typedef struct rg_tally {
     uint64_t w_rd, act_rd, act_wr, kv_rd, kv_wr; /* bytes */
     uint64_t flop, iop;                          /* floating-point and integer operations */
@@ -50,12 +47,11 @@ typedef struct rg_rec {
     uint32_t step; /* index of the forward call in the log */
     rg_dims dims;
     uint64_t t_ns;            /* wall time seen by thread 0, barrier included */
-    uint64_t wait_ns;         /* time idled at the operator's barrier, summed over threads */
+    uint64_t wait_ns;         /* idle at its barriers, summed over threads */
     rg_tally tally;           /* counted, summed over threads */
-    uint64_t ctr[RG_MAX_CTR]; /* probe counters, summed over threads; names are the probe's */
+    uint64_t ctr[RG_MAX_CTR]; /* of the probe, summed over threads */
     uint32_t ctr_mask;        /* which of them were counted: groups take turns */
-    /* records that they cover, this one and those before it; 0: none, a later record covers this one */
-    uint16_t ctr_span;
+    uint16_t ctr_span;        /* records they cover, this the last; 0: a later record covers it */
 } rg_rec;
 
 /* One forward call. */
@@ -77,24 +73,21 @@ typedef struct rg_span {
 typedef struct rg_log {
     rg_rec *rec; /* owns */
     size_t n, cap;
-    rg_span *span; /* owns; [cap][threads], parallel to rec; NULL: not asked for (rg_log_open_spans) */
+    rg_span *span; /* owns; [cap][threads]; NULL: not asked for (rg_log_open_spans) */
     int threads;
     size_t dropped; /* records that did not fit: a log is never silently short */
     rg_step *step;  /* owns */
     size_t n_steps, cap_steps;
 } rg_log;
 
-/* Room for `steps` forward calls of `ops_per_step` operators. RG_E_NOMEM by return value 0 = fine, -1 = no
- * memory. */
+/* Room for `steps` forward calls of `ops_per_step` operators. -1: no memory. */
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step);
-/* Keeps the times of every thread too. The log must be empty; its team must have that many threads. -1: no
- * memory. */
+/* Keeps the times of every thread of such a team too. The log must be empty. -1: no memory. */
 int rg_log_open_spans(rg_log *log, int threads);
 void rg_log_clear(rg_log *log);
 /* Legal on a zeroed struct. */
 void rg_log_close(rg_log *log);
-/* Appends the calls and records of `from`, growing; times of single threads are not kept. -1 without memory
- * (to is unchanged). */
+/* Appends the calls and records of `from`, without times of single threads. -1: no memory, no change. */
 int rg_log_append(rg_log *to, const rg_log *from);
 
 static inline void rg_tally_add(rg_tally *a, const rg_tally *b)
@@ -112,7 +105,7 @@ static inline uint64_t rg_tally_bytes(const rg_tally *t)
     return t->w_rd + t->act_rd + t->act_wr + t->kv_rd + t->kv_wr;
 }
 
-/* The exact cost model of one call: ops.def evaluated. The types are as in the record. */
+/* The exact cost of one call: ops.def evaluated. The types are as in the record. */
 rg_tally rg_cost(rg_op op, const rg_dims *d, rg_wtype wtype, rg_kvtype kv_k, rg_kvtype kv_v);
 
 #endif

@@ -1,14 +1,13 @@
 /* The choice of kernels, and the numbers of tokens at which it changes. */
 #include "ops/route.h"
 
-/* Where tiles pay. In float, faithful products take x as two planes of bf16, 16 bits, and weights as two
- * (BF16: one): three tile products (two) instead of one FMA each, on an instruction that is 14 times as fast.
- * In bytes, two planes of x are exact integers inside a group, but the unit spends as long on a group of 32
- * columns as on one of 64: then bf16 is faster, if there are enough tokens to pay for making bf16 of the
- * weights. Fewer tokens than these are faster in vector registers, where weights are used as they come from
- * memory. (Measured with separate kernels, on a CPU with AMX and 2 cores: F16 between 5 and 8 tokens, BF16
- * just above 4, INT4 in groups of 64 and 128 at 3...4, in groups of 32 and --act q8 just above 4; groups of
- * 32 in bytes up to 16 tokens.) */
+/* Tokens from which tiles pay; fewer are faster in vector registers, which take weights as they come from
+ * memory. In float, faithful products take x as two planes of bf16, 16 bits, and weights as two (BF16:
+ * one): three tile products (two) for one FMA, on an instruction 14 times as fast. In bytes, two planes of
+ * x are exact integers inside a group, but the unit spends as long on 32 columns as on 64: there bf16 is
+ * faster once there are tokens enough to pay for making bf16 of the weights. (Measured with separate
+ * kernels, on a CPU with AMX and 2 cores: F16 between 5 and 8 tokens, BF16 just above 4, INT4 in groups of
+ * 64 and 128 at 3...4, in groups of 32 and --act q8 just above 4; groups of 32 in bytes up to 16 tokens.) */
 enum { FROM_FLOAT = 6, FROM_BF16 = 5, FROM_BYTES = 4, FROM_SMALL_GROUPS = 5, SMALL_GROUPS_TO = 16 };
 
 /* The kernel on tiles, or RG_KK_COUNT: not there. */
@@ -25,19 +24,17 @@ static rg_kernel_kind on_tiles(const rg_units *u, rg_wtype type, int64_t m)
     return m >= FROM_FLOAT ? RG_KK_MMBF3 : RG_KK_COUNT;
 }
 
-/* Byte products beat floats where the CPU has the instruction. With AVX2 alone they are emulated, which still
- * reads INT4 twice as fast as widening it to floats does (27 against 14 GB/s a core out of L2), but has no
- * use for many tokens or for INT8. */
+/* Byte products beat floats where the CPU has the instruction. Emulated with AVX2 they read INT4 twice as
+ * fast as widening to floats (27 against 14 GB/s a core out of L2), but lose for many tokens and for INT8. */
 static bool dot_pays(const rg_units *u, rg_wtype type, bool few)
 {
     return u->bytes || (u->emulated_bytes && few && rg_wtypes[type].bits == 4);
 }
 
-/* Faithful products of quantised weights go through exact integer sums where the CPU multiplies bytes: 16 bits
- * of x are two planes, and two such products still are faster than one FMA. Products of prepared rows are gemv
- * up to RG_DOT_MAX tokens: each group of codes is taken apart while it meets all of them, where gemm first
- * writes a block of unpacked codes and reads it back, which pays for itself only with more tokens (16 tokens,
- * q4g32: 326 against 204 tokens/s on two Zen 5 cores; byte products are the limit of the first). */
+/* Faithful products of quantised weights are exact integer sums where the CPU multiplies bytes: two planes
+ * for 16 bits of x, still faster than one FMA. Prepared rows take gemv up to RG_DOT_MAX tokens, which meet
+ * each group of codes as it is taken apart; gemm writes unpacked codes and reads them back, which pays only
+ * with more tokens (16 tokens, q4g32, two Zen 5 cores: 326 against 204 tokens/s). */
 rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m)
 {
     const bool few = m <= RG_GEMV_MAX, q8 = u->act == RG_ACT_Q8;
@@ -54,7 +51,7 @@ rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m)
     return (rg_route){few ? RG_KK_GEMV : RG_KK_GEMM, false};
 }
 
-/* Tokens of a sequence for which it pays to turn keys and values for all of them. */
+/* Tokens of a sequence that pay for turning keys and values. */
 enum { MANY_TOKENS = 16 };
 
 rg_attn_way rg_route_attn(const rg_units *u, int64_t hd, int64_t tokens)

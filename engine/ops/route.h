@@ -1,5 +1,4 @@
-/* Routing: which kernel does a product or an attention. The drivers take what this says, and the exact model of
- * roofline/ counts with it, so that they cannot disagree. */
+/* Which kernel does a product or an attention, for the drivers and for the exact model of roofline/. */
 #ifndef RG_ROUTE_H
 #define RG_ROUTE_H
 
@@ -9,7 +8,7 @@
 #include "base/dtype.h"
 #include "base/kinds.h"
 
-/* What the choice depends on: what is asked for, and the units of the CPU. */
+/* What is asked for, and what the CPU has. */
 typedef struct rg_units {
     rg_act act;
     bool blas;                  /* many tokens go to the BLAS library */
@@ -28,8 +27,8 @@ typedef struct rg_route {
 /* y = x W^T of m tokens. */
 rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m);
 
-/* How queries meet the cache: as it lies; or turned once for many rows into floats, pairs of bf16, tiles of two
- * planes of bf16, or tiles of one. */
+/* How queries meet the cache: as it lies; or turned for many rows into floats, pairs of bf16, tiles of two
+ * planes of bf16, or of one. */
 typedef enum rg_attn_way {
     RG_ATTN_FEW,
     RG_ATTN_MANY,

@@ -1,5 +1,5 @@
-/* Operators and the places where the model uses them, generated from ops.def and sites.def. One name travels
- * the whole way: tensor, record, report row. */
+/* Operators and the places where the model uses them, from ops.def and sites.def. One name travels the whole
+ * way: tensor, record, report row. */
 #ifndef RG_SITES_H
 #define RG_SITES_H
 
@@ -35,7 +35,7 @@ enum {
 #include "ops/fuse.def"
 };
 
-/* What the rows and columns of a site's weight are, in terms of the model's dimensions. */
+/* A side of a site's weight. */
 typedef enum rg_extent {
 #define RG_EXTENT(id, size) RG_EXT_##id,
 #include "ops/sites.def"
@@ -59,22 +59,19 @@ extern const rg_site_row rg_sites[RG_SITE_COUNT];
 
 static inline const char *rg_site_name(rg_site s) { return rg_sites[s].name; }
 static inline rg_op rg_site_op(rg_site s) { return rg_sites[s].op; }
-/* Of its weight. rows NONE: it has none, and cols is how many columns it works on; cols NONE: it works on
- * heads. */
 static inline rg_extent rg_site_rows(rg_site s) { return rg_sites[s].rows; }
 static inline rg_extent rg_site_cols(rg_site s) { return rg_sites[s].cols; }
 static inline rg_only rg_site_only(rg_site s) { return rg_sites[s].only; }
-/* Whether only some models have the site, whatever is fused: their rg_config.extra has its bit. */
+/* Only some models have the site, whatever is fused: their rg_config.extra has its bit. */
 static inline bool rg_site_optional(rg_site s)
 {
     return rg_sites[s].only != RG_ONLY_ALWAYS && rg_sites[s].only != RG_ONLY_FUSED;
 }
-/* The site whose output a linear site multiplies: attn_norm for attn_q. NONE for sites that are not
- * linear. */
+/* The site whose output a linear site multiplies: attn_norm for attn_q. Others: NONE. */
 static inline rg_site rg_site_input(rg_site s) { return rg_sites[s].input; }
-/* The site of that name of n bytes; NONE: none. */
+/* The site of that name of n bytes, or NONE. */
 rg_site rg_site_named(const char *name, size_t n);
-/* The next site of that operator behind this one; NONE. */
+/* The next site of that operator, or NONE. */
 rg_site rg_site_next(rg_site site, rg_op op);
 /* True for sites that exist once per layer. */
 int rg_site_in_layer(rg_site site);
@@ -83,12 +80,11 @@ bool rg_op_is_product(rg_op op);
 /* The linear site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
 rg_site rg_site_linear(rg_site site);
 
-/* The site of the fused operator that may stand in for this one (or that this is), and whether this is the
- * first that it replaces; NONE: none. */
+/* The fused site that may stand in for this one (or that this is), or NONE; first: this is the first that it
+ * replaces. */
 rg_site rg_site_fused(rg_site site, bool *first);
 
-/* Whether the forward pass of such a model has the site, with the fusions of a mask on (0: every operator by
- * itself). */
+/* The forward pass of such a model has the site, with the fusions of a mask on. */
 bool rg_site_runs(const rg_config *c, rg_site site, unsigned fuse);
 /* The fusions of the mask that change something in such a model. */
 unsigned rg_fuse_applied(const rg_config *c, unsigned fuse);
@@ -100,10 +96,10 @@ unsigned rg_fuse_all(void);
 const char *rg_fuse_word(int fusion);
 /* "act+add", "none": the words of a mask, in buf or static. */
 const char *rg_fuse_text(char *buf, size_t n, unsigned fuse);
-/* The mask of such a text, or of "all"; false: it holds something else, or a word twice. */
+/* The mask of such a text, or of "all"; false: something else, or a word twice. */
 bool rg_fuse_parse(unsigned *fuse, const char *text);
 
-/* The bias and the column order of a linear site; NONE if it cannot have one (the output matrix). */
+/* The bias and the column order of a linear site, or NONE (the output matrix). */
 rg_site rg_site_bias(rg_site linear), rg_site_order(rg_site linear);
 static inline uint64_t rg_site_bit(rg_site s) { return (uint64_t)1 << s; }
 

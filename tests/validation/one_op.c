@@ -87,7 +87,7 @@ static void call(rg_ctx *cx, void *arg)
     else if (strcmp(o->op, "linear_swiglu") == 0)
         rg_linear_fused(cx, RG_SITE_FFN_UP_ACT, o->q, o->y, o->x, &o->w, s->m);
     else if (strcmp(o->op, "rmsnorm") == 0)
-        rg_rmsnorm(cx, RG_SITE_FFN_NORM, o->y, o->x, o->cs, NULL, s->m, s->k, 1e-5f);
+        rg_rmsnorm(cx, RG_SITE_FFN_NORM, o->y, o->x, o->cs, NULL, s->m, s->k, 1e-5f, false);
     else if (strcmp(o->op, "add") == 0)
         rg_add(cx, RG_SITE_FFN_ADD, o->x, o->y, s->m, s->k);
     else if (strcmp(o->op, "swiglu") == 0)
