@@ -9,37 +9,35 @@
 #include "report/join.h"
 
 /* ---- packing: a list of n objects with the same keys becomes {"$k": [keys], "$n": n, "$c": [columns]}. A
- * column is the list of its values; or, where few differ, {"$d": [the different ones], "$i": "places"} with
- * one character per row, two from 65 values on (layers of a model are much alike: of 22 of them a third of
- * the text remains); or, of objects that are alike, packed itself. ---- */
+ * column is the list of its values; where few differ, {"$d": [the different ones], "$i": "places"} with a
+ * character per row, two from 65 values on; or, of objects that are alike, packed itself. ---- */
 
 /* A file that uses the markers itself is left as it is. */
-static bool has_marker(const json_t *v)
+static bool has_marker(json_t *v)
 {
-    const json_t *e;
+    json_t *e;
     const char *key;
     size_t i;
     if (json_is_array(v)) {
         json_array_foreach (v, i, e)
             if (has_marker(e)) return true;
     } else if (json_is_object(v)) {
-        json_object_foreach ((json_t *)(uintptr_t)v, key, e)
+        json_object_foreach (v, key, e)
             if (key[0] == '$' || has_marker(e)) return true;
     }
     return false;
 }
 
-static bool same_keys(const json_t *a, const json_t *b)
+static bool same_keys(json_t *a, json_t *b)
 {
-    void *i = json_object_iter((json_t *)(uintptr_t)a), *k = json_object_iter((json_t *)(uintptr_t)b);
+    void *i = json_object_iter(a), *k = json_object_iter(b);
     if (json_object_size(a) != json_object_size(b)) return false;
-    for (; i && k; i = json_object_iter_next((json_t *)(uintptr_t)a, i),
-                   k = json_object_iter_next((json_t *)(uintptr_t)b, k))
+    for (; i && k; i = json_object_iter_next(a, i), k = json_object_iter_next(b, k))
         if (strcmp(json_object_iter_key(i), json_object_iter_key(k)) != 0) return false;
     return true;
 }
 
-static json_t *pack(const json_t *v);
+static json_t *pack(json_t *v);
 
 static const char places[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; /* 64 */
 enum { MOST_DIFFERENT = 512 };
@@ -94,14 +92,14 @@ static json_t *pack_rows(const json_t *list)
     return json_pack("{s:o, s:I, s:o}", "$k", keys, "$n", (json_int_t)json_array_size(list), "$c", columns);
 }
 
-static json_t *pack(const json_t *v)
+static json_t *pack(json_t *v)
 {
-    const json_t *e;
+    json_t *e;
     const char *key;
     size_t i;
     json_t *out;
     if (json_is_array(v)) {
-        const json_t *first = json_array_get(v, 0);
+        json_t *first = json_array_get(v, 0);
         bool alike = json_array_size(v) > 2 && json_is_object(first) && json_object_size(first) > 0;
         json_array_foreach (v, i, e) alike = alike && json_is_object(e) && same_keys(first, e);
         if (alike) return pack_rows(v);
@@ -111,10 +109,10 @@ static json_t *pack(const json_t *v)
     }
     if (json_is_object(v)) {
         out = json_object();
-        json_object_foreach ((json_t *)(uintptr_t)v, key, e) json_object_set_new(out, key, pack(e));
+        json_object_foreach (v, key, e) json_object_set_new(out, key, pack(e));
         return out;
     }
-    return json_incref((json_t *)(uintptr_t)v);
+    return json_incref(v);
 }
 
 /* ---- formulas ---- */
@@ -127,47 +125,27 @@ static const struct formula {
 #include "ops/ops.def"
 };
 
-static const double *find_dim(const rg_run *r, rg_extent e)
-{
-    static const double one = 1.0;
-    switch (e) {
-    case RG_EXT_DIM:
-        return &r->d->model.dims.hidden;
-    case RG_EXT_FFN:
-        return &r->d->model.dims.ffn;
-    case RG_EXT_VOCAB:
-        return &r->d->model.dims.vocab;
-    default:
-        return &one;
-    }
-}
-
 static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
-
-static int64_t extent(const rg_run *r, rg_extent e)
-{
-    if (e == RG_EXT_Q_DIM) return whole(r->d->model.dims.heads) * whole(r->d->model.dims.head_dim);
-    if (e == RG_EXT_KV_DIM) return whole(r->d->model.dims.kv_heads) * whole(r->d->model.dims.head_dim);
-    return whole(*find_dim(r, e));
-}
 
 /* The arguments of the formulas for a whole phase of one layer: FLOP are linear in tokens and in pairs, so
  * their sums may stand for them. */
 static rg_dims phase_dims(const rg_run *r, rg_phase ph, rg_site site, int64_t rows)
 {
+    const rg_doc_dims *of = &r->d->model.dims;
     const int64_t prompt = whole(r->d->run.prompt_tokens), tokens = whole(r->phase[ph].tokens);
+    const rg_config c = {.dim = whole(of->hidden),
+        .heads = whole(of->heads),
+        .kv_heads = whole(of->kv_heads),
+        .head_dim = whole(of->head_dim),
+        .ffn = whole(of->ffn),
+        .vocab = whole(of->vocab)};
+    const rg_site product = rg_site_linear(site), sized = product == RG_SITE_COUNT ? site : product;
     rg_dims d = {.m = rows,
-        .h = whole(r->d->model.dims.heads),
-        .g = whole(r->d->model.dims.kv_heads),
-        .hd = whole(r->d->model.dims.head_dim)};
-    d.k = rg_site_op(site) == RG_OP_SWIGLU ? whole(r->d->model.dims.ffn)
-        : rg_site_op(site) == RG_OP_ADD    ? whole(r->d->model.dims.hidden)
-                                           : extent(r, rg_site_cols(site));
-    d.n = extent(r, rg_site_rows(site));
-    if (rg_site_linear(site) != RG_SITE_COUNT) {
-        d.k = extent(r, rg_site_cols(rg_site_linear(site)));
-        d.n = extent(r, rg_site_rows(rg_site_linear(site)));
-    }
+        .n = rg_extent_size(&c, rg_site_rows(sized)),
+        .k = rg_extent_size(&c, rg_site_cols(sized)),
+        .h = c.heads,
+        .g = c.kv_heads,
+        .hd = c.head_dim};
     if (tokens < 1 << 24 && prompt < 1 << 24)
         d.pairs = ph == RG_PREFILL ? tokens * (tokens + 1) / 2 : tokens * prompt + tokens * (tokens + 1) / 2;
     return d;
@@ -176,12 +154,9 @@ static rg_dims phase_dims(const rg_run *r, rg_phase ph, rg_site site, int64_t ro
 /* "2 * m * n * k" to "2 * 128 * 2048 * 2048". */
 static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
 {
-    const struct {
-        const char *name;
-        int64_t v;
-    } vars[] = {{"m", d->m}, {"k", d->k}, {"n", d->n}, {"h", d->h}, {"g", d->g}, {"hd", d->hd},
-        {"pairs", d->pairs}, {"ctx", d->ctx}};
-    size_t at = 0;
+    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "ctx"};
+    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->ctx};
+    size_t at = 0, i;
     for (const char *p = formula; *p && at + 24 < n;) {
         size_t len = 0;
         while (isalpha((unsigned char)p[len]) || p[len] == '_') len++;
@@ -189,20 +164,17 @@ static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
             out[at++] = *p++;
             continue;
         }
-        bool done = false;
-        for (size_t i = 0; i < sizeof vars / sizeof *vars && !done; i++)
-            if (strlen(vars[i].name) == len && strncmp(vars[i].name, p, len) == 0) {
-                at += (size_t)snprintf(out + at, n - at, "%lld", (long long)vars[i].v);
-                done = true;
-            }
-        if (!done) at += (size_t)snprintf(out + at, n - at, "%.*s", (int)len, p);
+        for (i = 0; i < sizeof names / sizeof *names; i++)
+            if (strlen(names[i]) == len && strncmp(names[i], p, len) == 0) break;
+        at += i < sizeof names / sizeof *names
+            ? (size_t)snprintf(out + at, n - at, "%lld", (long long)values[i])
+            : (size_t)snprintf(out + at, n - at, "%.*s", (int)len, p);
         p += len;
     }
     out[at < n ? at : n - 1] = 0;
 }
 
-/* The filled-in formula if it gives the figure of the file, else NULL: an old run may have been made with
- * another formula. */
+/* The filled-in formula; NULL where it does not give the figure of the file: an old run had another. */
 static const char *filled(char *buf, size_t n, const rg_run *r, const rg_doc_op *w, rg_site site)
 {
     const int64_t layers = rg_site_in_layer(site) ? whole(r->d->model.layers) : 1,

@@ -62,15 +62,9 @@ static json_t *measured_pairs(const rg_run *r)
     return v;
 }
 
-static int index_of(const char *word, const char *const *names, int n)
-{
-    for (int i = 0; word && i < n; i++)
-        if (strcmp(word, names[i]) == 0) return i;
-    return -1;
-}
-
 static const char *wtype_name(int i) { return rg_wtypes[i].name; }
 static const char *kvtype_name(int i) { return rg_kvtypes[i].name; }
+static const char *act_name(int i) { return rg_exact_acts[i]; }
 
 static int type_of(const char *word, const char *(*name)(int), int n)
 {
@@ -82,29 +76,29 @@ static int type_of(const char *word, const char *(*name)(int), int n)
 /* The run's own configuration, or null where this version does not know a type of it. */
 static json_t *base_of(const rg_run *r)
 {
-    const int dtype = type_of(r->d->model.dtype, wtype_name, RG_WT_COUNT),
-              head = type_of(r->d->model.head_dtype, wtype_name, RG_WT_COUNT),
-              kv = type_of(r->d->model.kv_dtype, kvtype_name, RG_KV_COUNT),
-              act = index_of(r->d->model.act, rg_exact_acts, RG_EXACT_ACTS);
+    const rg_doc_model *m = &r->d->model;
+    const rg_doc_dims *d = &m->dims;
+    const int dtype = type_of(m->dtype, wtype_name, RG_WT_COUNT),
+              head = type_of(m->head_dtype, wtype_name, RG_WT_COUNT),
+              kv = type_of(m->kv_dtype, kvtype_name, RG_KV_COUNT),
+              act = type_of(m->act, act_name, RG_EXACT_ACTS);
     if (dtype < 0 || head < 0 || kv < 0 || act < 0) return json_null();
+    unsigned fuse = 0;
+    if (!r->d->run.fuse || !rg_fuse_parse(&fuse, r->d->run.fuse)) fuse = 0;
+    const struct {
+        int at;
+        double x;
+    } values[] = {{RG_WI_dim, d->hidden}, {RG_WI_ffn, d->ffn}, {RG_WI_layers, m->layers},
+        {RG_WI_heads, d->heads}, {RG_WI_kv_heads, d->kv_heads}, {RG_WI_head_dim, d->head_dim},
+        {RG_WI_vocab, d->vocab}, {RG_WI_ctx_train, d->ctx_train > 0.0 ? d->ctx_train : m->ctx},
+        {RG_WI_tied, m->tied}, {RG_WI_dtype, dtype}, {RG_WI_head, head},
+        /* reports of older versions: 16-bit rows */
+        {RG_WI_embd_row, m->embd_row_bytes > 0.0 ? m->embd_row_bytes : 2.0 * d->hidden}, {RG_WI_kv, kv},
+        {RG_WI_act, act}, {RG_WI_tp, 1.0}, {RG_WI_flash, r->d->run.flash},
+        {RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1}, {RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0)},
+        {RG_WI_seqlen, r->d->run.prompt_tokens}, {RG_WI_ubatch, r->d->run.ubatch}};
     json_t *v = json_array();
-    unsigned fuse;
-    push(v, RG_WI_dim, r->d->model.dims.hidden), push(v, RG_WI_ffn, r->d->model.dims.ffn),
-        push(v, RG_WI_layers, r->d->model.layers), push(v, RG_WI_heads, r->d->model.dims.heads);
-    push(v, RG_WI_kv_heads, r->d->model.dims.kv_heads), push(v, RG_WI_head_dim, r->d->model.dims.head_dim),
-        push(v, RG_WI_vocab, r->d->model.dims.vocab);
-    push(v, RG_WI_ctx_train, r->d->model.dims.ctx_train > 0.0 ? r->d->model.dims.ctx_train : r->d->model.ctx);
-    push(v, RG_WI_tied, r->d->model.tied), push(v, RG_WI_dtype, dtype), push(v, RG_WI_head, head),
-        push(v, RG_WI_embd_row,
-            r->d->model.embd_row_bytes > 0.0
-                ? r->d->model.embd_row_bytes
-                : 2.0 * r->d->model.dims.hidden); /* reports of older versions: 16-bit rows */
-    push(v, RG_WI_kv, kv), push(v, RG_WI_act, act), push(v, RG_WI_tp, 1.0),
-        push(v, RG_WI_flash, r->d->run.flash);
-    if (r->d->run.fuse && rg_fuse_parse(&fuse, r->d->run.fuse))
-        push(v, RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1);
-    push(v, RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0));
-    push(v, RG_WI_seqlen, r->d->run.prompt_tokens), push(v, RG_WI_ubatch, r->d->run.ubatch);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) push(v, values[i].at, values[i].x);
     return v;
 }
 
@@ -128,7 +122,6 @@ static json_t *names(const char *(*name)(int), int n)
     for (int i = 0; i < n; i++) json_array_append_new(a, json_string(name(i)));
     return a;
 }
-static const char *act_name(int i) { return rg_exact_acts[i]; }
 static const char *site_name(int i) { return rg_site_name((rg_site)i); }
 static const char *arith_name(int i) { return rg_arith_names[i]; }
 
