@@ -19,11 +19,13 @@ int64_t rg_cost_tp(const rg_cost_case *k) { return k->cost == RG_COST_EXACT ? k-
 
 const char *rg_cost_format(char *buf, size_t n, const rg_cost_case *k)
 {
-    if (k->cost == RG_COST_EXACT)
-        snprintf(buf, n, "%s", rg_wtypes[k->exact.dtype].name);
-    else
-        snprintf(buf, n, "w%d a%d kv%d", k->lv.w_bit, k->lv.a_bit, k->lv.kv_bit);
-    return buf;
+    if (k->cost == RG_COST_EXACT) return rg_text(buf, n, "%s", rg_wtypes[k->exact.dtype].name);
+    return rg_text(buf, n, "w%d a%d kv%d", k->lv.w_bit, k->lv.a_bit, k->lv.kv_bit);
+}
+
+bool rg_cost_wants(const rg_cost_print *p, rg_phase ph)
+{
+    return p->stage != (ph == RG_DECODE ? RG_STAGE_PREFILL : RG_STAGE_DECODE);
 }
 
 static rg_status exact_task(rg_cost_case *k, int64_t gen, rg_err *err)

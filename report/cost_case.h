@@ -1,5 +1,4 @@
-/* One analytic question and its answer: a configuration on a machine under a cost model; and how answers are
- * printed. */
+/* One analytic question, a configuration on a machine under a cost model, and its answer. */
 #ifndef RG_COST_CASE_H
 #define RG_COST_CASE_H
 
@@ -55,6 +54,9 @@ typedef struct rg_cost_print {
     const char *const *label;   /* [n] names of its steps; NULL: none */
 } rg_cost_print;
 
+/* Whether the stage has the phase. */
+bool rg_cost_wants(const rg_cost_print *p, rg_phase ph);
+
 /* n == 1: operators and totals; more: a row per case and phase. */
 rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
@@ -64,8 +66,7 @@ rg_status rg_cost_doc(rg_doc *d, const rg_cost_case *k, size_t n, const rg_cost_
 /* What the answer says, in sentences. */
 void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);
 
-/* The formulas of an exact case with their numbers (without the window of models that have one), then what
- * LLM-Viewer counts differently. */
+/* The formulas of an exact case with their numbers, then what LLM-Viewer counts differently. */
 rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err);
 
 #endif

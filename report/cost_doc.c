@@ -1,11 +1,9 @@
-/* The document of analytic answers. LLM-Viewer's cases have its own keys, per-layer values, and are not rounded. */
+/* The document of analytic answers; LLM-Viewer's are per layer and not rounded. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/cost_case.h"
-
-static const char *limit_name(rg_limit l) { return rg_limit_names[l]; }
 
 /* ---- LLM-Viewer ---- */
 
@@ -50,7 +48,7 @@ static rg_doc_lv_case lv_case(const rg_cost_case *k, const char *label, int digi
     for (int i = 0; i < k->r.n; i++) {
         const rg_cost_point *p = &k->r.op[i];
         const rg_doc_lv_op op = {LV_SUMS(&p->sum, p->calls), .arithmetic_intensity = p->ai,
-            .performance = p->attainable, .bound = limit_name(p->bound)};
+            .performance = p->attainable, .bound = rg_limit_names[p->bound]};
         json_object_set_new(p->phase == RG_PREFILL ? d.prefill : d.decode, p->name,
             rg_object_write(RG_OBJ_lv_op, &op, digits));
     }
@@ -104,7 +102,7 @@ static rg_doc_case exact_case(const rg_cost_case *k, const char *label, rg_lines
             .vocab = (double)c->vocab,
             .tied = c->tied},
         .hardware_source = k->hw->source,
-        .ops = calloc((size_t)k->r.n + 1, sizeof *d.ops),
+        .ops = calloc(k->r.n + 1, sizeof *d.ops),
         .total = {.prefill = exact_total(k, RG_PREFILL), .decode = exact_total(k, RG_DECODE)},
         .memory = {.weight_bytes = m->weights,
             .kv_bytes = m->kv,
@@ -126,7 +124,7 @@ static rg_doc_case exact_case(const rg_cost_case *k, const char *label, rg_lines
             .peak_gflops = 1e-9 * p->peak,
             .bandwidth_gbps = 1e-9 * p->bandwidth,
             .attainable_gflops = 1e-9 * p->attainable,
-            .bound = limit_name(p->bound)};
+            .bound = rg_limit_names[p->bound]};
     }
     if (d.task)
         *d.task = (rg_doc_case_task){.gen = (double)k->task.gen,
@@ -171,7 +169,7 @@ static rg_doc_hardware *hardware_of(const rg_cost_case *k, size_t n, size_t *cou
             .source = h->source,
             .bandwidth_gbps = h->bandwidth > 0.0 ? 1e-9 * h->bandwidth : NAN,
             .peaks_gflops = peaks_of(h, k, n),
-            .levels = calloc((size_t)h->n_levels + 1, sizeof *d->levels)};
+            .levels = calloc(h->n_levels + 1, sizeof *d->levels)};
         for (int l = 0; l < h->n_levels && d->levels; l++)
             d->levels[d->n_levels++] = (rg_doc_level){
                 .bytes = (double)h->level[l].bytes, .gbps = h->level[l].gbps > 0.0 ? h->level[l].gbps : NAN};
@@ -210,7 +208,7 @@ rg_status rg_cost_doc(rg_doc *d, const rg_cost_case *k, size_t n, const rg_cost_
     lv.study = face.study;
     *d = (rg_doc){.kind = RG_DOC_KINDS};
     const rg_status st = ok && !pool.failed ? rg_doc_make(d, kind, exact ? (const void *)&face : &lv, err)
-                                            : rg_fail(err, RG_E_NOMEM, "roofline: out of memory");
+                                            : rg_no_memory(err, "roofline");
     if (exact)
         rg_object_free(RG_OBJ_roofline, &face);
     else

@@ -1,5 +1,4 @@
-/* --explain: every operator's formula with the numbers of this case, and what LLM-Viewer counts differently,
- * with its size here. */
+/* --explain: every operator's formula with its numbers, and what LLM-Viewer counts differently. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -28,6 +27,7 @@ static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, int64_t m
     const rg_exact_call x = rg_exact_site(&k->config, k->hw, &k->exact, site, m, pairs, ctx);
     const rg_dims *d = &x.dims;
     const rg_op op = rg_site_op(site);
+    const char *act = k->exact.act == RG_EXACT_F16 ? "B (half of it: 16 bits)" : "B";
     const struct {
         const char *name;
         int64_t v;
@@ -38,17 +38,15 @@ static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, int64_t m
         if (dims[i].v) fprintf(f, " %s = %" PRId64, dims[i].name, dims[i].v);
     if (x.wtype < RG_WT_COUNT)
         fprintf(f, ", %s: %.4g bits per weight", rg_wtypes[x.wtype].name,
-            8.0 * (double)rg_panel_bytes((rg_wtype)x.wtype, d->k) / RG_PANEL / (double)d->k);
+            8.0 * (double)rg_panel_bytes(x.wtype, d->k) / RG_PANEL / (double)d->k);
     if (x.kv_k < RG_KV_COUNT)
-        fprintf(f, ", kb = %" PRId64 ", vb = %" PRId64, rg_kv_k_bytes((rg_kvtype)x.kv_k, d->hd),
-            rg_kv_v_bytes((rg_kvtype)x.kv_v, d->hd));
+        fprintf(f, ", kb = %" PRId64 ", vb = %" PRId64, rg_kv_k_bytes(x.kv_k, d->hd),
+            rg_kv_v_bytes(x.kv_v, d->hd));
     fputc('\n', f);
     part(f, "FLOP", formulas[op].flop, x.tally.flop, "FLOP");
     part(f, "weights read", formulas[op].w_rd, x.tally.w_rd, "B");
-    part(f, "activations read", formulas[op].act_rd, x.tally.act_rd,
-        k->exact.act == RG_EXACT_F16 ? "B (half of it: 16 bits)" : "B");
-    part(f, "activations written", formulas[op].act_wr, x.tally.act_wr,
-        k->exact.act == RG_EXACT_F16 ? "B (half of it: 16 bits)" : "B");
+    part(f, "activations read", formulas[op].act_rd, x.tally.act_rd, act);
+    part(f, "activations written", formulas[op].act_wr, x.tally.act_wr, act);
     part(f, "KV read", formulas[op].kv_rd, x.tally.kv_rd, "B");
     part(f, "KV written", formulas[op].kv_wr, x.tally.kv_wr, "B");
 }
@@ -78,10 +76,9 @@ static sums of(const rg_cost_result *r, rg_phase ph)
 
 static void difference(FILE *f, rg_phase ph, const char *what, double theirs, double ours, const char *unit)
 {
-    char a[32], b[32];
     if (theirs == ours) return;
-    fprintf(f, "- %s, %s: %s %s there, %s here", rg_phase_names[ph], what, rg_num(a, sizeof a, theirs), unit,
-        rg_num(b, sizeof b, ours));
+    fprintf(
+        f, "- %s, %s: %s %s there, %s here", rg_phase_names[ph], what, RG_NUM(theirs), unit, RG_NUM(ours));
     if (theirs > 0.0 && ours > 0.0) fprintf(f, " (%+.1f %%)", 100.0 * (ours / theirs - 1.0));
     fprintf(f, ".\n");
 }
@@ -98,22 +95,20 @@ static rg_status differences(FILE *f, const rg_cost_case *k, rg_err *err)
     const rg_status st = rg_llm_viewer(&lv, &k->config, &hw, &in, err);
     if (st != RG_OK) return st;
     fprintf(f, "\n## what LLM-Viewer counts differently (w%d a16 kv16, one device)\n\n", w);
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        const sums t = of(&lv, (rg_phase)ph), o = of(&k->r, (rg_phase)ph);
-        difference(f, (rg_phase)ph,
-            "attention, without the causal half, decode to s instead of s + 1 positions", 1e-9 * t.attn_flop,
-            1e-9 * o.attn_flop, "GFLOP");
-        difference(f, (rg_phase)ph, "KV cache; its flash attention reads it per query head and block",
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const sums t = of(&lv, ph), o = of(&k->r, ph);
+        difference(f, ph, "attention, without the causal half, decode to s instead of s + 1 positions",
+            1e-9 * t.attn_flop, 1e-9 * o.attn_flop, "GFLOP");
+        difference(f, ph, "KV cache; its flash attention reads it per query head and block",
             1e-6 * t.kv_bytes, 1e-6 * o.kv_bytes, "MB");
-        difference(f, (rg_phase)ph, "output matrix, one operation per multiply-add", 1e-9 * t.head_flop,
+        difference(f, ph, "output matrix, one operation per multiply-add", 1e-9 * t.head_flop,
             1e-9 * o.head_flop, "GFLOP");
-        difference(f, (rg_phase)ph, "gate activation, on the hidden instead of the intermediate size",
+        difference(f, ph, "gate activation, on the hidden instead of the intermediate size",
             1e-6 * t.act_bytes, 1e-6 * o.act_bytes, "MB");
-        difference(f, (rg_phase)ph, "weights read, without scales, norms, and calls after the first",
-            1e-6 * t.weights, 1e-6 * o.weights, "MB");
-        difference(
-            f, (rg_phase)ph, "all operations", 1e-9 * lv.total[ph].flop, 1e-9 * k->r.total[ph].flop, "GFLOP");
-        difference(f, (rg_phase)ph, "all bytes (activations: 16 bits there)", 1e-6 * lv.total[ph].bytes,
+        difference(f, ph, "weights read, without scales, norms, and calls after the first", 1e-6 * t.weights,
+            1e-6 * o.weights, "MB");
+        difference(f, ph, "all operations", 1e-9 * lv.total[ph].flop, 1e-9 * k->r.total[ph].flop, "GFLOP");
+        difference(f, ph, "all bytes (activations: 16 bits there)", 1e-6 * lv.total[ph].bytes,
             1e-6 * k->r.total[ph].bytes, "MB");
     }
     difference(f, RG_PREFILL, "weights in memory, without embedding and output matrix",
@@ -129,7 +124,7 @@ rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err)
     const rg_exact_input *e = &k->exact;
     const int64_t m = rg_min(e->ubatch > 0 ? e->ubatch : e->batch * e->seqlen, e->seqlen);
     const int64_t past = rg_min(e->seqlen, k->config.ctx_train - 1);
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const bool pre = ph == RG_PREFILL;
         if (pre)
             fprintf(f, "\n## prefill: the first forward call, %" PRId64 " tokens of one sequence\n\n", m);
@@ -138,7 +133,7 @@ rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err)
                 e->batch, e->batch == 1 ? "" : "s", past);
         for (int i = 0; i < k->r.n; i++) {
             const rg_cost_point *p = &k->r.op[i];
-            if (p->phase != (rg_phase)ph) continue;
+            if (p->phase != ph) continue;
             const bool last = p->site == RG_SITE_OUTPUT || p->site == RG_SITE_OUTPUT_NORM ||
                 p->site == RG_SITE_OUTPUT_SCALE;
             if (pre)

@@ -1,26 +1,11 @@
-/* Analytic results for people: LLM-Viewer's tables as it publishes them, the exact model's like the tables of
- * a profile, sweeps as rows; and CSV. */
-#include <errno.h>
+/* Analytic results: LLM-Viewer's tables, the exact model's, sweeps as rows; and CSV. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "report/cells.h"
 #include "report/cost_case.h"
-#include "report/table.h"
-
-static bool wanted(const rg_cost_print *p, rg_phase ph)
-{
-    return !(p->stage == RG_STAGE_PREFILL && ph == RG_DECODE) &&
-        !(p->stage == RG_STAGE_DECODE && ph == RG_PREFILL);
-}
-
-static void print_table(FILE *f, rg_table *t, bool *failed)
-{
-    rg_table_print(f, t);
-    *failed = *failed || t->failed;
-    rg_table_free(t);
-}
 
 /* ---- LLM-Viewer ---- */
 
@@ -32,12 +17,8 @@ static const char *whole(char *buf, size_t n, double x)
         const char *name;
     } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "K"}};
     for (int i = 0; i < 4; i++)
-        if (x > units[i].unit) {
-            snprintf(buf, n, "%.0f%s", x / units[i].unit, units[i].name);
-            return buf;
-        }
-    snprintf(buf, n, "%.0f", x);
-    return buf;
+        if (x > units[i].unit) return rg_text(buf, n, "%.0f%s", x / units[i].unit, units[i].name);
+    return rg_text(buf, n, "%.0f", x);
 }
 
 /* Two decimals where they say something. */
@@ -76,7 +57,7 @@ static bool same_numbers(const rg_cost_point *a, const rg_cost_point *b)
 
 static void lv_table(FILE *f, const rg_cost_case *k, rg_phase ph, bool *failed)
 {
-    char name[64], ops[16], bytes[16], ai[16], perf[16], time[32], b[5][16];
+    char name[64], ops[16], bytes[16], ai[16], perf[16], b[5][16];
     rg_table t = {0};
     fprintf(f, "\n## %s, one layer\n\n", rg_phase_names[ph]);
     rg_table_head(&t, "<operator", ">OPs", ">bytes", ">intensity", ">attainable OP/s", "<bound", ">time",
@@ -90,25 +71,23 @@ static void lv_table(FILE *f, const rg_cost_case *k, rg_phase ph, bool *failed)
         /* equal rows are one, named as it names them */
         while (i + 1 < k->r.n && k->r.op[i + 1].phase == ph && same_numbers(p, &k->r.op[i + 1])) {
             rg_lv_name_parts(&k->r.op[++i], &stem, &kind);
-            snprintf(name + strlen(name), sizeof name - strlen(name), "/%s",
-                strcmp(stem, "out") == 0 ? "o" : stem);
+            rg_text_add(name, sizeof name, "/%s", strcmp(stem, "out") == 0 ? "o" : stem);
         }
-        snprintf(name + strlen(name), sizeof name - strlen(name), "%s%s", kind[0] ? "_" : "", kind);
+        rg_text_add(name, sizeof name, "%s%s", kind[0] ? "_" : "", kind);
         const double c = p->calls,
                      parts[] = {p->sum.w_rd, p->sum.act_rd, p->sum.act_wr, p->sum.kv_rd, p->sum.kv_wr};
         for (int j = 0; j < 5; j++) whole(b[j], sizeof b[j], parts[j] / c);
         rg_table_row(&t, name, whole(ops, sizeof ops, p->sum.flop / c),
             whole(bytes, sizeof bytes, p->sum.bytes / c), intensity(ai, sizeof ai, p->ai),
             whole(perf, sizeof perf, p->attainable), rg_limit_names[p->bound],
-            rg_time(time, sizeof time, 1e9 * p->sum.time_s / c), b[0], b[1], b[2], b[3], b[4], NULL);
+            RG_TIME(1e9 * p->sum.time_s / c), b[0], b[1], b[2], b[3], b[4], NULL);
     }
-    print_table(f, &t, failed);
+    rg_table_end(f, &t, failed);
 }
 
 static void lv_totals(FILE *f, const rg_cost_case *k, bool *failed)
 {
     rg_table t = {0};
-    char a[48], b[48];
     const rg_cost_sum *x = &k->r.total[RG_PREFILL], *y = &k->r.total[RG_DECODE];
     const rg_cost_memory *m = &k->r.memory[RG_PREFILL], *n = &k->r.memory[RG_DECODE];
     const struct {
@@ -123,12 +102,11 @@ static void lv_totals(FILE *f, const rg_cost_case *k, bool *failed)
     fprintf(f, "\n## totals\n\n");
     rg_table_head(&t, "<total", ">prefill", ">decode", "<unit", NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        rg_table_row(&t, rows[i].name, grouped(a, sizeof a, rows[i].pre), grouped(b, sizeof b, rows[i].dec),
-            i == 0 ? "OP" : "B", NULL);
-    snprintf(a, sizeof a, "%.6f", 1e3 * x->time_s);
-    snprintf(b, sizeof b, "%.6f", 1e3 * y->time_s);
-    rg_table_row(&t, "inference_time", a, b, "ms", NULL);
-    print_table(f, &t, failed);
+        rg_table_row(&t, rows[i].name, grouped((char[48]){0}, 48, rows[i].pre),
+            grouped((char[48]){0}, 48, rows[i].dec), i == 0 ? "OP" : "B", NULL);
+    rg_table_row(&t, "inference_time", RG_TEXT(48, "%.6f", 1e3 * x->time_s),
+        RG_TEXT(48, "%.6f", 1e3 * y->time_s), "ms", NULL);
+    rg_table_end(f, &t, failed);
     if (k->task.gen > 0)
         fprintf(f,
             "\ngenerate, %" PRId64 " tokens: %.6f s (its task without flash attention); chat: %.6f s (its "
@@ -138,16 +116,15 @@ static void lv_totals(FILE *f, const rg_cost_case *k, bool *failed)
 
 static void lv_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, bool *failed)
 {
-    char name[160], format[48], bw[16], peak[16];
-    fprintf(f, "# LLM-Viewer's roofline: %s on %s\n\n", rg_text_cell(name, sizeof name, k->config.name),
-        k->hw->name);
+    char format[48], bw[16], peak[16];
+    fprintf(f, "# LLM-Viewer's roofline: %s on %s\n\n", RG_CELL(160, k->config.name), k->hw->name);
     fprintf(f,
         "seqlen %.0f, batch %" PRId64 ", %s, flash attention %s, tp %" PRId64 "; %sB/s, %sOP/s (%s; %s)\n",
         k->lv.seqlen, k->lv.batch, rg_cost_format(format, sizeof format, k), k->lv.flash ? "on" : "off",
         k->lv.tp, whole(bw, sizeof bw, k->hw->bandwidth), whole(peak, sizeof peak, k->r.op[0].peak),
         k->lv.w_bit <= 8 && k->lv.a_bit <= 8 && k->lv.kv_bit <= 8 ? "INT8" : k->lv_peak, k->hw->source);
     for (int ph = 0; ph < RG_PHASE_COUNT && !p->totals; ph++)
-        if (wanted(p, (rg_phase)ph)) lv_table(f, k, (rg_phase)ph, failed);
+        if (rg_cost_wants(p, ph)) lv_table(f, k, ph, failed);
     lv_totals(f, k, failed);
     fprintf(f,
         "\nThese are LLM-Viewer's formulas with their faults; --cost exact is Ridge's own model, and its "
@@ -159,45 +136,38 @@ static void lv_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, bool *
 static void exact_table(FILE *f, const rg_cost_case *k, rg_phase ph, bool *failed)
 {
     rg_table t = {0};
-    char c[10][24];
     const rg_cost_sum *all = &k->r.total[ph];
     const double n = k->r.tokens[ph], ms = 1e3 * all->time_s;
     fprintf(f, "\n## %s: %.0f token%s in %s ms, %s tokens/s\n\n", rg_phase_names[ph], n, n == 1.0 ? "" : "s",
-        rg_num(c[0], sizeof c[0], ms), rg_num(c[1], sizeof c[1], n / all->time_s));
+        RG_NUM(ms), RG_NUM(n / all->time_s));
     rg_table_head(&t, "<operator", ">calls", ">ms", ">time%", ">GFLOP", ">MB weights", ">MB act", ">MB KV",
         ">FLOP/byte", ">GFLOP/s at the roof", ">GB/s", "<bound", NULL);
     for (int i = 0; i <= k->r.n; i++) {
         const rg_cost_point *p = i < k->r.n ? &k->r.op[i] : NULL;
         const rg_cost_sum *s = p ? &p->sum : all;
         if (p && p->phase != ph) continue;
+        rg_cells c = {.n = 0};
+        rg_cells_add(&c, "s", p ? p->name : "total");
         if (p)
-            snprintf(c[9], sizeof c[9], "%.0f", p->calls);
+            rg_cells_add(&c, "0", p->calls);
         else
-            c[9][0] = 0;
-        rg_num(c[0], sizeof c[0], 1e3 * s->time_s);
-        snprintf(c[1], sizeof c[1], isfinite(s->time_s) && isfinite(all->time_s) ? "%.1f" : "n/a",
-            100.0 * s->time_s / all->time_s);
-        rg_num(c[2], sizeof c[2], 1e-9 * s->flop);
-        rg_num(c[3], sizeof c[3], 1e-6 * s->w_rd);
-        rg_num(c[4], sizeof c[4], 1e-6 * (s->act_rd + s->act_wr));
-        rg_num(c[5], sizeof c[5], 1e-6 * (s->kv_rd + s->kv_wr));
-        rg_num(c[6], sizeof c[6], s->bytes > 0.0 ? s->flop / s->bytes : 0.0);
-        rg_num(c[7], sizeof c[7], 1e-9 * (s->flop > 0.0 ? s->flop / s->time_s : 0.0));
-        rg_num(c[8], sizeof c[8], 1e-9 * s->bytes / s->time_s);
-        rg_table_row(&t, p ? p->name : "total", c[9], c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8],
+            rg_cells_add(&c, "s", "");
+        rg_cells_add(&c, "nhnnnnnnns", 1e3 * s->time_s, isfinite(all->time_s) ? s->time_s / all->time_s : NAN,
+            1e-9 * s->flop, 1e-6 * s->w_rd, 1e-6 * (s->act_rd + s->act_wr), 1e-6 * (s->kv_rd + s->kv_wr),
+            s->bytes > 0.0 ? s->flop / s->bytes : 0.0, 1e-9 * (s->flop > 0.0 ? s->flop / s->time_s : 0.0),
+            1e-9 * s->bytes / s->time_s,
             !p                                 ? ""
                 : p->bound == RG_LIMIT_UNKNOWN ? "n/a"
-                                               : rg_limit_names[p->bound],
-            NULL);
+                                               : rg_limit_names[p->bound]);
+        rg_cells_end(&c, &t);
     }
-    print_table(f, &t, failed);
+    rg_table_end(f, &t, failed);
     if (k->exact.tp > 1) {
         fprintf(f,
             "\nEach of %" PRId64 " devices sends %s in all-reduces (a ring; two a layer, and the logits)",
-            k->exact.tp, rg_bytes(c[0], sizeof c[0], k->r.allreduce_bytes[ph]));
+            k->exact.tp, RG_BYTES(k->r.allreduce_bytes[ph]));
         if (isfinite(k->r.allreduce_s[ph]))
-            fprintf(
-                f, ", %s, which is in the total.\n", rg_time(c[1], sizeof c[1], 1e9 * k->r.allreduce_s[ph]));
+            fprintf(f, ", %s, which is in the total.\n", RG_TIME(1e9 * k->r.allreduce_s[ph]));
         else
             fprintf(f, "; the link's speed is not known (--link), and the total is without it.\n");
     }
@@ -206,7 +176,6 @@ static void exact_table(FILE *f, const rg_cost_case *k, rg_phase ph, bool *faile
 static void exact_memory(FILE *f, const rg_cost_case *k, bool *failed)
 {
     rg_table t = {0};
-    char c[32];
     const rg_cost_memory *m = &k->r.memory[RG_PREFILL];
     const struct {
         const char *name;
@@ -216,62 +185,53 @@ static void exact_memory(FILE *f, const rg_cost_case *k, bool *failed)
     fprintf(f, "\n## memory%s\n\n", k->exact.tp > 1 ? " of one device" : "");
     rg_table_head(&t, "<what", ">bytes", NULL);
     for (int i = 0; i < 5; i++)
-        if (rows[i].x > 0.0) rg_table_row(&t, rows[i].name, rg_bytes(c, sizeof c, rows[i].x), NULL);
-    print_table(f, &t, failed);
+        if (rows[i].x > 0.0) rg_table_line(&t, "sb", rows[i].name, rows[i].x);
+    rg_table_end(f, &t, failed);
     if (k->hw->memory > 0.0)
-        fprintf(f, "\n%s has %s: it %s.\n", k->hw->name, rg_bytes(c, sizeof c, k->hw->memory),
+        fprintf(f, "\n%s has %s: it %s.\n", k->hw->name, RG_BYTES(k->hw->memory),
             m->total <= k->hw->memory ? "fits" : "does not fit");
 }
 
 static void exact_task(FILE *f, const rg_cost_case *k)
 {
-    char a[32], b[32], c[32], d[32];
     if (k->task.gen == 0) return;
     fprintf(f,
         "\n## task: prompt of %" PRId64 ", %" PRId64
         " generated\n\nFirst token after %s; generation %s, %s tokens/s; together %s.\n",
-        k->exact.seqlen, k->task.gen, rg_time(a, sizeof a, 1e9 * k->task.prefill_s),
-        rg_time(b, sizeof b, 1e9 * k->task.gen_s), rg_num(c, sizeof c, k->task.tokens_per_s),
-        rg_time(d, sizeof d, 1e9 * k->task.total_s));
+        k->exact.seqlen, k->task.gen, RG_TIME(1e9 * k->task.prefill_s), RG_TIME(1e9 * k->task.gen_s),
+        RG_NUM(k->task.tokens_per_s), RG_TIME(1e9 * k->task.total_s));
 }
 
 static void exact_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, bool *failed)
 {
-    char name[160], calls[64], fuse[64];
+    char fuse[64];
     const rg_exact_input *e = &k->exact;
-    if (e->ubatch > 0)
-        snprintf(calls, sizeof calls, "forward calls of up to %" PRId64 " tokens", e->ubatch);
-    else
-        snprintf(calls, sizeof calls, "prefill in one call");
-    fprintf(
-        f, "# Analytic roofline: %s on %s\n\n", rg_text_cell(name, sizeof name, k->config.name), k->hw->name);
+    fprintf(f, "# Analytic roofline: %s on %s\n\n", RG_CELL(160, k->config.name), k->hw->name);
     fprintf(f,
         "Cost model exact (ideal times); length %" PRId64 ", batch %" PRId64
         ", weights %s (output matrix %s), activations %s, KV %s/%s, attention %s, further fusions %s, tp "
         "%" PRId64 "; %s\n",
         e->seqlen, e->batch, rg_wtypes[e->dtype].name, rg_wtypes[e->head].name, rg_exact_acts[e->act],
         rg_kvtypes[e->kv_k].name, rg_kvtypes[e->kv_v].name, e->flash ? "fused" : "unfused",
-        rg_fuse_text(fuse, sizeof fuse, rg_exact_fusions(&k->config, e)), e->tp, calls);
+        rg_fuse_text(fuse, sizeof fuse, rg_exact_fusions(&k->config, e)), e->tp,
+        e->ubatch > 0 ? RG_TEXT(64, "forward calls of up to %" PRId64 " tokens", e->ubatch)
+                      : "prefill in one call");
     fprintf(f, "Roofs: %s\n", k->hw->source);
     for (int ph = 0; ph < RG_PHASE_COUNT && !p->totals; ph++)
-        if (wanted(p, (rg_phase)ph)) exact_table(f, k, (rg_phase)ph, failed);
+        if (rg_cost_wants(p, ph)) exact_table(f, k, ph, failed);
     if (p->totals) {
         rg_table t = {0};
-        char c[8][24];
         fprintf(f, "\n## totals\n\n");
         rg_table_head(
             &t, "<phase", ">tokens", ">ms", ">tokens/s", ">GFLOP", ">MB", ">FLOP/byte", ">GFLOP/s", NULL);
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
             const rg_cost_sum *s = &k->r.total[ph];
-            if (!wanted(p, (rg_phase)ph)) continue;
-            snprintf(c[0], sizeof c[0], "%.0f", k->r.tokens[ph]);
-            rg_table_row(&t, rg_phase_names[ph], c[0], rg_num(c[1], sizeof c[1], 1e3 * s->time_s),
-                rg_num(c[2], sizeof c[2], k->r.tokens[ph] / s->time_s),
-                rg_num(c[3], sizeof c[3], 1e-9 * s->flop), rg_num(c[4], sizeof c[4], 1e-6 * s->bytes),
-                rg_num(c[5], sizeof c[5], s->flop / s->bytes),
-                rg_num(c[6], sizeof c[6], 1e-9 * s->flop / s->time_s), NULL);
+            if (!rg_cost_wants(p, ph)) continue;
+            rg_table_line(&t, "s0nnnnnn", rg_phase_names[ph], k->r.tokens[ph], 1e3 * s->time_s,
+                k->r.tokens[ph] / s->time_s, 1e-9 * s->flop, 1e-6 * s->bytes, s->flop / s->bytes,
+                1e-9 * s->flop / s->time_s);
         }
-        print_table(f, &t, failed);
+        rg_table_end(f, &t, failed);
     }
     exact_memory(f, k, failed);
     exact_task(f, k);
@@ -290,41 +250,34 @@ static void exact_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, boo
 static void sweep_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, bool *failed)
 {
     rg_table t = {0};
-    char name[160], c[10][48];
-    fprintf(f, "# Sweep: %s, cost model %s\n\n", rg_text_cell(name, sizeof name, k->config.name),
-        rg_cost_models[k->cost]);
+    char format[48];
+    fprintf(f, "# Sweep: %s, cost model %s\n\n", RG_CELL(160, k->config.name), rg_cost_models[k->cost]);
     rg_table_head(&t, "<hardware", "<weights", ">tp", ">batch", ">length", "<phase", ">ms", ">tokens/s",
         ">GFLOP", ">MB", ">FLOP/byte", "<limit", ">memory", ">first token", ">task tokens/s", NULL);
     for (size_t i = 0; i < n; i++, k++) {
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
             const rg_cost_sum *s = &k->r.total[ph];
             double flop_s = 0.0, mem_s = 0.0;
-            if (!wanted(p, (rg_phase)ph)) continue;
+            if (!rg_cost_wants(p, ph)) continue;
             for (int o = 0; o < k->r.n; o++) {
-                if (k->r.op[o].phase != (rg_phase)ph) continue;
+                if (k->r.op[o].phase != ph) continue;
                 flop_s += k->r.op[o].flop_s;
                 mem_s += k->r.op[o].mem_s;
             }
-            snprintf(c[0], sizeof c[0], "%" PRId64, rg_cost_tp(k));
-            snprintf(c[1], sizeof c[1], "%" PRId64, rg_cost_batch(k));
-            snprintf(c[2], sizeof c[2], "%" PRId64, rg_cost_seqlen(k));
-            char ttft[32] = "", rate[32] = "", memory[32];
-            if (k->task.gen > 0 && ph == RG_DECODE) {
-                rg_time(ttft, sizeof ttft, 1e9 * k->task.prefill_s);
-                rg_num(rate, sizeof rate, k->task.tokens_per_s);
-            }
-            rg_table_row(&t, k->hw->name, rg_cost_format(c[3], sizeof c[3], k), c[0], c[1], c[2],
-                rg_phase_names[ph], rg_num(c[4], sizeof c[4], 1e3 * s->time_s),
-                rg_num(c[5], sizeof c[5], k->r.tokens[ph] / s->time_s),
-                rg_num(c[6], sizeof c[6], 1e-9 * s->flop), rg_num(c[7], sizeof c[7], 1e-6 * s->bytes),
-                rg_num(c[8], sizeof c[8], s->flop / s->bytes),
+            rg_cells c = {.n = 0};
+            rg_cells_add(&c, "sslllsnnnnnsb", k->hw->name, rg_cost_format(format, sizeof format, k),
+                rg_cost_tp(k), rg_cost_batch(k), rg_cost_seqlen(k), rg_phase_names[ph], 1e3 * s->time_s,
+                k->r.tokens[ph] / s->time_s, 1e-9 * s->flop, 1e-6 * s->bytes, s->flop / s->bytes,
                 isnan(flop_s) || isnan(mem_s) ? "n/a"
                     : flop_s > mem_s          ? "compute"
                                               : "memory",
-                rg_bytes(memory, sizeof memory, k->r.memory[ph].total), ttft, rate, NULL);
+                k->r.memory[ph].total);
+            if (k->task.gen > 0 && ph == RG_DECODE)
+                rg_cells_add(&c, "sn", RG_TIME(1e9 * k->task.prefill_s), k->task.tokens_per_s);
+            rg_cells_end(&c, &t);
         }
     }
-    print_table(f, &t, failed);
+    rg_table_end(f, &t, failed);
 }
 
 rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err)
@@ -336,8 +289,7 @@ rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_pri
         lv_md(f, k, p, &failed);
     else
         exact_md(f, k, p, &failed);
-    if (failed) return rg_fail(err, RG_E_NOMEM, "roofline: out of memory");
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "roofline: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "roofline", failed, err);
 }
 
 /* ---- CSV ---- */
@@ -379,11 +331,11 @@ rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_pr
         "bytes,"
         "task_first_token_ns,task_ns,task_tokens_per_s\n");
     for (size_t i = 0; i < n; i++)
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-            if (!wanted(p, (rg_phase)ph)) continue;
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            if (!rg_cost_wants(p, ph)) continue;
             for (int o = 0; o < k[i].r.n && n == 1 && !p->totals; o++)
-                if (k[i].r.op[o].phase == (rg_phase)ph) csv_row(f, &k[i], (rg_phase)ph, &k[i].r.op[o]);
-            csv_row(f, &k[i], (rg_phase)ph, NULL);
+                if (k[i].r.op[o].phase == ph) csv_row(f, &k[i], ph, &k[i].r.op[o]);
+            csv_row(f, &k[i], ph, NULL);
         }
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "roofline: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "roofline", false, err);
 }

@@ -5,12 +5,6 @@
 #include "base/text.h"
 #include "report/cost_case.h"
 
-static bool wanted(const rg_cost_print *p, int ph)
-{
-    return !(p->stage == RG_STAGE_PREFILL && ph == RG_DECODE) &&
-        !(p->stage == RG_STAGE_DECODE && ph == RG_PREFILL);
-}
-
 static double rate(const rg_cost_case *k, int ph) { return k->r.tokens[ph] / k->r.total[ph].time_s; }
 
 /* Share of a phase's time in operators that bytes limit. */
@@ -37,7 +31,6 @@ static const rg_cost_point *longest(const rg_cost_case *k, int ph)
 
 static void say_phase(rg_lines *out, const rg_cost_case *k, int ph)
 {
-    char a[32], b[32], c[32], d[32], e[32];
     const rg_cost_sum *t = &k->r.total[ph];
     const rg_cost_point *most = longest(k, ph);
     if (!isfinite(t->time_s)) {
@@ -50,23 +43,22 @@ static void say_phase(rg_lines *out, const rg_cost_case *k, int ph)
     const double share = memory_share(k, ph);
     rg_lines_add(out,
         "%s: at most %s tokens/s on these roofs, %s %s; bytes set the limit for %s of the time%s.",
-        rg_phase_names[ph], rg_num(a, sizeof a, rate(k, ph)), rg_time(b, sizeof b, 1e9 * t->time_s),
-        ph == RG_PREFILL ? "for the prompt" : "a step", rg_percent(c, sizeof c, share),
+        rg_phase_names[ph], RG_NUM(rate(k, ph)), RG_TIME(1e9 * t->time_s),
+        ph == RG_PREFILL ? "for the prompt" : "a step", RG_PERCENT(share),
         share > 0.5 ? ": smaller types or a larger batch would raise it"
                     : ": a faster arithmetic would raise it");
     if (most)
         rg_lines_add(out, "%s: %s takes %s of the ideal time; weights are %s of the bytes (%s in all).",
-            rg_phase_names[ph], most->name, rg_percent(a, sizeof a, most->sum.time_s / t->time_s),
-            rg_percent(d, sizeof d, t->w_rd / t->bytes), rg_bytes(e, sizeof e, t->bytes));
+            rg_phase_names[ph], most->name, RG_PERCENT(most->sum.time_s / t->time_s),
+            RG_PERCENT(t->w_rd / t->bytes), RG_BYTES(t->bytes));
 }
 
 static void say_memory(rg_lines *out, const rg_cost_case *k)
 {
-    char a[32], b[32], c[32];
     const rg_cost_memory *m = &k->r.memory[RG_DECODE];
     if (!(k->hw->memory > 0.0) || !(m->total > 0.0)) return;
-    rg_lines_add(out, "memory: %s needed, %s of it weights; %s has %s: %s.", rg_bytes(a, sizeof a, m->total),
-        rg_bytes(b, sizeof b, m->weights), k->hw->name, rg_bytes(c, sizeof c, k->hw->memory),
+    rg_lines_add(out, "memory: %s needed, %s of it weights; %s has %s: %s.", RG_BYTES(m->total),
+        RG_BYTES(m->weights), k->hw->name, RG_BYTES(k->hw->memory),
         m->total <= k->hw->memory ? "it fits" : "it does not fit");
 }
 
@@ -74,15 +66,14 @@ static const char *name_of(char *buf, size_t n, const rg_cost_case *k, const cha
 {
     char format[64];
     if (label) return label;
-    snprintf(buf, n, "%s, %s, batch %lld, length %lld", k->hw->name, rg_cost_format(format, sizeof format, k),
-        (long long)rg_cost_batch(k), (long long)rg_cost_seqlen(k));
-    return buf;
+    return rg_text(buf, n, "%s, %s, batch %lld, length %lld", k->hw->name,
+        rg_cost_format(format, sizeof format, k), (long long)rg_cost_batch(k), (long long)rg_cost_seqlen(k));
 }
 
 static void say_range(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p, int ph)
 {
     const rg_cost_case *lo = NULL, *hi = NULL;
-    char a[32], b[32], low[320], high[320];
+    char low[320], high[320];
     size_t unknown = 0;
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(rate(&k[i], ph))) {
@@ -94,10 +85,8 @@ static void say_range(rg_lines *out, const rg_cost_case *k, size_t n, const rg_c
     }
     if (lo)
         rg_lines_add(out, "%s: from %s tokens/s (%s) to %s (%s) on these roofs.", rg_phase_names[ph],
-            rg_num(a, sizeof a, rate(lo, ph)),
-            name_of(low, sizeof low, lo, p->label ? p->label[lo - k] : NULL),
-            rg_num(b, sizeof b, rate(hi, ph)),
-            name_of(high, sizeof high, hi, p->label ? p->label[hi - k] : NULL));
+            RG_NUM(rate(lo, ph)), name_of(low, sizeof low, lo, p->label ? p->label[lo - k] : NULL),
+            RG_NUM(rate(hi, ph)), name_of(high, sizeof high, hi, p->label ? p->label[hi - k] : NULL));
     if (unknown)
         rg_lines_add(out, "%s: %zu of %zu cases have no time: a roof of their machine is not known.",
             rg_phase_names[ph], unknown, n);
@@ -107,7 +96,7 @@ void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_co
 {
     if (p->answer) rg_lines_add(out, "%s", p->answer);
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        if (!wanted(p, ph)) continue;
+        if (!rg_cost_wants(p, ph)) continue;
         if (n == 1)
             say_phase(out, k, ph);
         else

@@ -9,9 +9,8 @@
 
 static void quoted(FILE *f, const char *s, char quote)
 {
-    char clean[1024];
     fputc(quote, f);
-    for (const char *p = rg_text_clean(clean, sizeof clean, s); *p; p++) {
+    for (const char *p = RG_CLEAN(1024, s); *p; p++) {
         if (*p == quote) fputc(quote, f);
         fputc(*p, f);
     }

@@ -25,7 +25,7 @@ rg_doc_kind rg_doc_kind_of(rg_object_id object)
 {
     int k = 0;
     while (k < RG_DOC_KINDS && rg_documents[k].object != object) k++;
-    return (rg_doc_kind)k;
+    return k;
 }
 
 static rg_doc_kind kind_of(const json_t *json)
@@ -35,7 +35,7 @@ static rg_doc_kind kind_of(const json_t *json)
     while (k < RG_DOC_KINDS && (!schema || strcmp(schema, rg_documents[k].schema) != 0)) k++;
     const char *cost = json_string_value(json_object_get(json, "cost"));
     if (k == RG_DOC_roofline && cost && strcmp(cost, "llm-viewer") == 0) return RG_DOC_llm_viewer;
-    return (rg_doc_kind)k;
+    return k;
 }
 
 static rg_status not_empty(const rg_doc *d, const char *where, rg_err *err)
@@ -52,7 +52,7 @@ static rg_status read_face(rg_doc *d, json_t *json, const char *where, rg_err *e
     rg_place p = {.file = where, .command = w->command};
     d->json = json_incref(json);
     d->at = calloc(1, rg_objects[w->object].size);
-    if (!d->at) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    if (!d->at) return rg_no_memory(err, where);
     return rg_object_read(w->object, d->at, json, &p, err);
 }
 
@@ -64,7 +64,7 @@ static void fill_in(rg_doc_profile *p)
             p->ops[i].bytes_ratio = p->ops[i].counted.total_bytes / p->ops[i].analytic.total_bytes;
 }
 
-/* An older document becomes one of this version: whoever looks at its JSON finds this version's names. */
+/* An older document becomes one of this version, with its names. */
 static rg_status renew(rg_doc *d, const char *where, rg_err *err)
 {
     enum { ALL_DIGITS = 17 };
@@ -75,7 +75,7 @@ static rg_status renew(rg_doc *d, const char *where, rg_err *err)
     for (size_t i = 0; c && i < c->n_runs; i++)
         if (c->runs[i]) fill_in(c->runs[i]);
     json_t *json = rg_object_write(rg_documents[d->kind].object, d->at, ALL_DIGITS);
-    if (!json) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    if (!json) return rg_no_memory(err, where);
     rg_doc_close(d);
     d->kind = kind_of(json);
     const rg_status st = read_face(d, json, where, err);
@@ -87,11 +87,10 @@ rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err)
 {
     const json_t *version = json_object_get(json, "version");
     const char *schema = json_string_value(json_object_get(json, "schema"));
-    char clean[64];
     *d = (rg_doc){.kind = kind_of(json)};
     if (d->kind == RG_DOC_KINDS)
         return rg_fail(err, RG_E_FILE, "%s: schema is %s, expected that of a report: write one with -o json",
-            where, schema ? rg_text_clean(clean, sizeof clean, schema) : "missing");
+            where, schema ? RG_CLEAN(64, schema) : "missing");
     const rg_document *w = &rg_documents[d->kind];
     if (!json_is_integer(version) || json_integer_value(version) < 1 ||
         json_integer_value(version) > w->version)
@@ -107,7 +106,7 @@ rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err
 {
     json_t *json = rg_object_write(rg_documents[kind].object, from, rg_documents[kind].digits);
     *d = (rg_doc){.kind = kind};
-    if (!json) return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    if (!json) return rg_no_memory(err, "report");
     const rg_status st = rg_doc_open(d, json, "this report", err);
     json_decref(json);
     return st;
@@ -118,10 +117,8 @@ static void round_reals(json_t *v, int digits)
     const char *key;
     json_t *e;
     size_t i;
-    char text[48];
     if (json_is_real(v)) {
-        snprintf(text, sizeof text, "%.*g", digits, json_real_value(v));
-        json_real_set(v, strtod(text, NULL));
+        json_real_set(v, strtod(RG_TEXT(48, "%.*g", digits, json_real_value(v)), NULL));
     }
     json_array_foreach (v, i, e) round_reals(e, digits);
     json_object_foreach (v, key, e) round_reals(e, digits);
@@ -130,7 +127,7 @@ static void round_reals(json_t *v, int digits)
 rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err)
 {
     *d = (rg_doc){.kind = kind_of(json)};
-    if (!json) return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    if (!json) return rg_no_memory(err, "report");
     if (d->kind < RG_DOC_KINDS) round_reals(json, rg_documents[d->kind].digits);
     const rg_status st = rg_doc_open(d, json, "this report", err);
     json_decref(json);
@@ -140,7 +137,7 @@ rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err)
 rg_status rg_json_read(json_t **json, const char *path, rg_err *err)
 {
     FILE *f = fopen(path, "rb");
-    char *text = NULL, what[160];
+    char *text = NULL;
     size_t n = 0, cap = 0;
     rg_status st = RG_OK;
     json_error_t e;
@@ -152,7 +149,7 @@ rg_status rg_json_read(json_t **json, const char *path, rg_err *err)
             char *more = cap <= MAX_FILE ? realloc(text, cap) : NULL;
             if (!more) {
                 st = cap <= MAX_FILE
-                    ? rg_fail(err, RG_E_NOMEM, "%s: out of memory", path)
+                    ? rg_no_memory(err, path)
                     : rg_fail(err, RG_E_FILE, "%s: larger than %d MiB: not a report", path, MAX_FILE >> 20);
                 break;
             }
@@ -162,8 +159,7 @@ rg_status rg_json_read(json_t **json, const char *path, rg_err *err)
     }
     if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
     if (st == RG_OK && !(*json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e)))
-        st = rg_fail(err, RG_E_FILE, "%s: not JSON: line %d: %s", path, e.line,
-            rg_text_clean(what, sizeof what, e.text));
+        st = rg_fail(err, RG_E_FILE, "%s: not JSON: line %d: %s", path, e.line, RG_CLEAN(160, e.text));
     free(text);
     fclose(f);
     return st;
@@ -190,7 +186,7 @@ void rg_doc_close(rg_doc *d)
 rg_status rg_doc_json(FILE *f, const rg_doc *d, rg_err *err)
 {
     return rg_json_write(f, json_incref(d->json),
-        JSON_INDENT(1) | JSON_REAL_PRECISION((size_t)rg_documents[d->kind].digits), "report", err);
+        JSON_INDENT(1) | JSON_REAL_PRECISION(rg_documents[d->kind].digits), "report", err);
 }
 
 const char *rg_doc_keep(rg_lines *pool, const char *s)

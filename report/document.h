@@ -1,6 +1,4 @@
-/* Documents: one form for every report, fresh or saved. A document is JSON and its typed face, a struct of figures.def;
- * the face is read from the JSON and checked, whoever made it, so that a view of a saved report is the view of the
- * fresh one. Files may come from anywhere and from any version: nothing in them is believed. */
+/* Documents: one form for every report. A document is JSON and its typed face, a struct of figures.def, read from the JSON and checked: fresh and saved reports look alike. Files may come from anywhere and are not trusted. */
 #ifndef RG_DOCUMENT_H
 #define RG_DOCUMENT_H
 
@@ -28,7 +26,7 @@ typedef struct rg_doc {
     void *at;     /* owns; rg_doc_<object>: the typed face */
 } rg_doc;
 
-/* The kind whose pages and pictures a document has: both cost models have those of ridge roofline. */
+/* The kind whose pages and pictures it has: both cost models share theirs. */
 static inline rg_doc_kind rg_doc_family(rg_doc_kind k)
 {
     return k == RG_DOC_llm_viewer ? RG_DOC_roofline : k;
@@ -41,9 +39,7 @@ rg_doc_kind rg_doc_kind_of(rg_object_id object);
 rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err);
 /* From JSON that was just made; gives the reference back. NULL: no memory. */
 rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err);
-/* From JSON that was read already; takes a reference. A document of an older version is written anew, without the keys
- * that this version does not know. where: named in messages. RG_E_FILE: no document of ours, or
- * one that is damaged; RG_E_UNSUPPORTED: of a version that this program does not read. */
+/* From JSON; takes a reference. An older version is written anew, without unknown keys. where: named in messages. RG_E_FILE: not ours, or damaged; RG_E_UNSUPPORTED: of an unknown version. */
 rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err);
 /* From a file, or a pipe, of at most 256 MiB. */
 rg_status rg_doc_load(rg_doc *d, const char *path, rg_err *err);
@@ -52,7 +48,7 @@ void rg_doc_close(rg_doc *d); /* legal on a zeroed struct */
 /* As `-o json` prints it. */
 rg_status rg_doc_json(FILE *f, const rg_doc *d, rg_err *err);
 
-/* The member that the report is about: results, variants, cases ...; NULL: it is a run. */
+/* Its main list: results, variants, cases ...; NULL: a run. */
 static inline json_t *rg_doc_rows(const rg_doc *d)
 {
     return json_object_get(d->json, rg_documents[d->kind].list);
@@ -61,12 +57,12 @@ static inline json_t *rg_doc_rows(const rg_doc *d)
 /* A number of an object; NAN: something else. */
 double rg_json_number(const json_t *o, const char *key);
 
-/* A copy of a text in a pool, for texts that must live until a document is made; NULL stays NULL. */
+/* A copy of a text in a pool; NULL stays NULL. */
 const char *rg_doc_keep(rg_lines *pool, const char *s);
 /* Sentences as a JSON list; NULL without memory. */
 json_t *rg_doc_lines(const rg_lines *l);
 
-/* A file, or a pipe, of at most 256 MiB as JSON without duplicate keys; the caller gives the reference back. */
+/* A file or pipe of at most 256 MiB without duplicate keys; the caller gives the reference back. */
 rg_status rg_json_read(json_t **json, const char *path, rg_err *err);
 
 #endif

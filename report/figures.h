@@ -1,6 +1,4 @@
-/* Figures: what documents are made of. Every object of figures.def is a struct with a member per figure, and a table
- * that writes it as JSON, reads and checks it, describes it and shows it. Numbers are double, NAN where unknown; texts
- * are NULL where null and borrowed until the document closes, or as long as whoever fills a struct says. */
+/* What documents are made of. An object of figures.def is a struct and a table that writes, reads, checks, describes and shows it. Numbers are double, NAN where unknown; texts are NULL where null, borrowed until the document closes or from the caller. */
 #ifndef RG_FIGURES_H
 #define RG_FIGURES_H
 
@@ -113,11 +111,9 @@ typedef struct rg_place {
     char path[160];
 } rg_place;
 
-/* The object as JSON, numbers rounded to that many digits; the root of a document begins with its schema and version.
- * NULL without memory. */
+/* The object as JSON, rounded to that many digits; a root begins with schema and version. NULL without memory. */
 json_t *rg_object_write(rg_object_id object, const void *from, int digits);
-/* Reads and checks JSON into a struct: every member that must be there, its type, its sign, the lengths of lists. Keys
- * that are not known are left alone. RG_E_FILE names the place. Texts and lists of JSON stay borrowed from o. */
+/* Reads and checks JSON: members, types, signs, lengths. Unknown keys are left alone. RG_E_FILE names the place. Texts and JSON stay borrowed from o. */
 rg_status rg_object_read(rg_object_id object, void *to, const json_t *o, rg_place *p, rg_err *err);
 /* Frees what reading allocated, or a struct whose lists the caller allocated. */
 void rg_object_free(rg_object_id object, void *at);
@@ -133,12 +129,11 @@ typedef struct rg_leaf {
     int depth;
 } rg_leaf;
 enum { RG_MOST_LEAVES = 96 };
-/* The leaves that are numbers, words or flags. below: "" or the key of an object in it, which alone is opened. ranked:
- * those of tables in their order; objects inside then open too. */
+/* The numbers, words and flags. below: "", or the key of the one object to open. ranked: those of tables in their order, objects inside opened. */
 int rg_leaves(rg_leaf out[RG_MOST_LEAVES], rg_object_id object, const char *below, bool ranked);
 /* The member, or NULL where an object on the way is null. */
 const void *rg_leaf_value(const rg_leaf *l, const void *row);
-/* As people read it; NULL: null. In a table, whose titles name units, or in a sentence. */
+/* As people read it; NULL: null. In a table, or in a sentence. */
 const char *rg_fig_text(char *buf, size_t n, const rg_fig *f, const void *value);
 const char *rg_fig_words(char *buf, size_t n, const rg_fig *f, const void *value);
 /* Rows of a list: their number, and the i-th or NULL where it is null. */

@@ -1,5 +1,4 @@
-/* Joins a log with the cost model and the roofs. One pass over the records, one row per phase and site (and
- * layer, if asked for). */
+/* Joins a log with the cost model and the roofs: a row per phase and site, and per layer if asked for. */
 #include "report/join.h"
 
 #include <math.h>
@@ -18,13 +17,11 @@ static double row_gbps(const rg_row *r)
 
 static void join_names(char *buf, size_t n, unsigned set, int count, const char *(*name)(int))
 {
-    size_t at = strlen(buf);
-    bool first = true;
+    const char *sep = buf[0] ? " " : "";
     for (int i = 0; i < count; i++) {
         if (!(set & 1u << i)) continue;
-        const int len = snprintf(buf + at, n - at, "%s%s", first ? (at ? " " : "") : "/", name(i));
-        at = rg_min((int64_t)n - 1, (int64_t)at + len);
-        first = false;
+        rg_text_add(buf, n, "%s%s", sep, name(i));
+        sep = "/";
     }
 }
 
@@ -52,12 +49,11 @@ const char *rg_row_wtype(char *buf, size_t n, const rg_row *r)
 
 const char *rg_row_roof(char *buf, size_t n, const rg_row *r)
 {
-    char b[32];
     if (!isfinite(r->ideal_ns)) return NULL;
     if (r->flop_ns > r->mem_ns) {
         snprintf(buf, n, "%s", r->peak_row >= 0 ? rg_peaks[r->peak_row].name : "?");
     } else {
-        snprintf(buf, n, "read %s", rg_bytes(b, sizeof b, (double)r->footprint));
+        snprintf(buf, n, "read %s", RG_BYTES((double)r->footprint));
     }
     return buf;
 }
@@ -87,8 +83,7 @@ const char *rg_report_no_roof(const rg_report *r)
 
 /* ---- summing ---- */
 
-/* KV bytes that a step streams: the longest context for each of its sequences. A decode call has one token of
- * each; a prompt is one. */
+/* KV bytes that a step streams: the longest context of each sequence. Decode has a token of each; a prompt is one. */
 static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
 {
     const rg_config *c = &m->config;
@@ -98,7 +93,7 @@ static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
         (rg_kv_k_bytes(m->kv_k, c->head_dim) + rg_kv_v_bytes(m->kv_v, c->head_dim));
 }
 
-/* The sums are optional operands of a maximum: NAN must win, so that an unknown roof stays visible. */
+/* NAN wins, so that an unknown roof stays visible. */
 static double larger(double a, double b) { return isnan(a) || isnan(b) ? NAN : a > b ? a : b; }
 
 static rg_bound bound_of(double ideal_ns, double flop_ns, double mem_ns, double calls, double barrier_ns)
@@ -114,7 +109,6 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
     row->calls++;
     row->t_ns += r->t_ns;
     row->wait_ns += r->wait_ns;
-    row->threads = r->n_threads > row->threads ? r->n_threads : row->threads;
     rg_tally_add(&row->counted, &r->tally);
     rg_tally_add(&row->analytic, a);
     for (int i = 0; i < RG_MAX_CTR && r->ctr_span == 1; i++) {
@@ -127,7 +121,6 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
     row->mem_ns += p->mem_ns;
     if (row->calls == 1 || ideal > row->longest_ns) {
         row->longest_ns = ideal;
-        row->peak_gflops = p->peak_gflops;
         row->peak_row = p->peak_row;
         row->footprint = p->footprint;
     }
@@ -155,7 +148,7 @@ static int sum_steps(rg_report *r, const rg_log *log)
 {
     uint64_t *t = malloc((log->n_steps + 1) * sizeof *t);
     if (!t) return -1;
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_phase_sum *p = &r->phase[ph];
         size_t n = 0;
         double stream = 0.0;
@@ -190,13 +183,12 @@ static int sum_steps(rg_report *r, const rg_log *log)
         p->p99_ns = (double)t[(n - 1) * 99 / 100];
     }
     free(t);
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
         if (r->phase[ph].ran && !r->phase[ph].call_ns) return -1;
     return 0;
 }
 
-/* Counters of phases, and of layers where they were read by layer. Steps in which a counter's group had its
- * turn stand for all. */
+/* Counters of phases, and of layers if read so. Steps in which a group had its turn stand for all. */
 static int sum_counters(rg_report *r, const rg_log *log)
 {
     uint64_t sum[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}}, steps[RG_PHASE_COUNT][RG_MAX_CTR] = {{0}};
@@ -214,18 +206,18 @@ static int sum_counters(rg_report *r, const rg_log *log)
         }
         if (rec->ctr_span > 1 && rec->layer > top) top = rec->layer;
     }
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int c = 0; c < RG_MAX_CTR; c++)
             r->phase[ph].ctr[c] = steps[ph][c]
                 ? (double)sum[ph][c] * rg_ratio((double)r->phase[ph].calls, (double)steps[ph][c])
                 : NAN;
     if (top < -1) return 0;
-    r->layer = calloc((size_t)RG_PHASE_COUNT * (size_t)(top + 2), sizeof *r->layer);
+    r->layer = calloc(RG_PHASE_COUNT * (top + 2), sizeof *r->layer);
     if (!r->layer) return -1;
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (!r->phase[ph].ran) continue;
         rg_layer_sum *l = r->layer + r->n_layers;
-        for (int k = 0; k < top + 2; k++) l[k] = (rg_layer_sum){.phase = (rg_phase)ph, .layer = k - 1};
+        for (int k = 0; k < top + 2; k++) l[k] = (rg_layer_sum){.phase = ph, .layer = k - 1};
         for (size_t i = 0; i < log->n; i++) {
             const rg_rec *rec = &log->rec[i];
             if (!sound(rec) || rec->phase != ph || rec->layer > top) continue;
@@ -248,7 +240,7 @@ static int sum_records(rg_report *r, const rg_log *log)
     size_t bad = 0;
     for (size_t i = 0; r->run.per_layer && i < log->n; i++)
         if (sound(&log->rec[i]) && log->rec[i].layer >= layers) layers = log->rec[i].layer + 1;
-    const size_t sums = (size_t)RG_PHASE_COUNT * RG_SITE_COUNT, all = sums * (size_t)(1 + layers);
+    const size_t sums = RG_PHASE_COUNT * RG_SITE_COUNT, all = sums * (1 + layers);
     rg_row *row = calloc(all, sizeof *row);
     if (!row) return -1;
     for (size_t i = 0; i < log->n; i++) {
@@ -257,15 +249,13 @@ static int sum_records(rg_report *r, const rg_log *log)
             bad++;
             continue;
         }
-        const rg_tally a = rg_cost(rg_site_op((rg_site)rec->site), &rec->dims, (rg_wtype)rec->wtype,
-            (rg_kvtype)rec->kv_k, (rg_kvtype)rec->kv_v);
+        const rg_tally a = rg_cost(rg_site_op(rec->site), &rec->dims, rec->wtype, rec->kv_k, rec->kv_v);
         const int64_t kv = rec->step < log->n_steps ? kv_in_use(&r->model, &log->step[rec->step]) : 0;
-        const rg_ideal p = rg_predict(&r->machine, &a, (rg_arith)rec->arith, (rg_isa)rec->isa,
-            (rg_kernel_kind)rec->kernel, (int64_t)r->model.stream_bytes + kv);
-        const size_t at = (size_t)rec->phase * RG_SITE_COUNT + rec->site;
+        const rg_ideal p = rg_predict(
+            &r->machine, &a, rec->arith, rec->isa, rec->kernel, (int64_t)r->model.stream_bytes + kv);
+        const size_t at = rec->phase * RG_SITE_COUNT + rec->site;
         add_record(&row[at], rec, &a, &p);
-        if (rec->layer >= 0 && layers > 0)
-            add_record(&row[sums + at * (size_t)layers + (size_t)rec->layer], rec, &a, &p);
+        if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * layers + rec->layer], rec, &a, &p);
     }
     if (sum_counters(r, log) != 0) {
         free(row);
@@ -278,10 +268,10 @@ static int sum_records(rg_report *r, const rg_log *log)
         if (row[i].calls == 0) continue;
         rg_row *to = &row[r->n_rows++]; /* compacts in place */
         *to = row[i];
-        const size_t at = i < sums ? i : (i - sums) / (size_t)layers;
+        const size_t at = i < sums ? i : (i - sums) / layers;
         to->phase = (rg_phase)(at / RG_SITE_COUNT);
-        to->site = (rg_site)(at % RG_SITE_COUNT);
-        to->layer = i < sums ? -1 : (int)((i - sums) % (size_t)layers);
+        to->site = (at % RG_SITE_COUNT);
+        to->layer = i < sums ? -1 : (int)((i - sums) % layers);
         to->bound =
             bound_of(to->ideal_ns, to->flop_ns, to->mem_ns, (double)to->calls, r->machine.barrier_ns.value);
     }
@@ -305,7 +295,6 @@ static void sum_phases(rg_report *r)
         if (w->layer >= 0) continue;
         p->op_ns += w->t_ns;
         p->wait_ns += w->wait_ns;
-        p->threads = w->threads > p->threads ? w->threads : p->threads;
         rg_tally_add(&p->counted, &w->counted);
         rg_tally_add(&p->analytic, &w->analytic);
         p->ideal_ns += w->ideal_ns;
@@ -313,7 +302,7 @@ static void sum_phases(rg_report *r)
         p->mem_ns += w->mem_ns;
         if (w->bound == RG_BOUND_OVERHEAD) p->overhead_bound_ns += (double)w->t_ns;
     }
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_phase_sum *p = &r->phase[ph];
         if (!p->ran) continue;
         if (rd >= 0) p->pmu_bytes = p->ctr[rd] + (wr >= 0 && !isnan(p->ctr[wr]) ? p->ctr[wr] : 0.0);
@@ -322,8 +311,7 @@ static void sum_phases(rg_report *r)
                      streamed = (double)(p->analytic.w_rd + p->analytic.kv_rd + p->analytic.kv_wr);
         p->mbu = rg_ratio(rg_ratio(streamed, rg_machine_bw(&r->machine, p->stream_bytes)), t);
         p->mfu = rg_ratio(p->flop_ns, t);
-        /* a phase is bound by overhead if more than half of its time is outside operators or in operators too
-         * small to matter */
+        /* more than half of the time outside operators or in tiny ones */
         if ((double)p->overhead_ns + p->overhead_bound_ns > 0.5 * t)
             p->bound = RG_BOUND_OVERHEAD;
         else
@@ -331,7 +319,7 @@ static void sum_phases(rg_report *r)
     }
 }
 
-/* No counted bandwidth above what was measured stands without its mark. */
+/* Marks counted bandwidth above what was measured. */
 static void mark_cached(rg_report *r)
 {
     for (int i = 0; i < r->n_rows; i++) {
@@ -346,14 +334,13 @@ static void mark_cached(rg_report *r)
 
 /* ---- notes ---- */
 
-/* Operators of a phase that stream more than 1.1 times what they must: one sentence for all. */
+/* Operators that stream more than 1.1 times what they must. */
 static void note_rereads(rg_report *r, rg_phase ph)
 {
-    char list[400] = "", a[32];
+    char list[400] = "";
     const rg_phase_sum *p = &r->phase[ph];
-    size_t at = 0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const rg_row *w = rg_report_row(r, ph, (rg_site)s);
+        const rg_row *w = rg_report_row(r, ph, s);
         const double more =
             w ? rg_ratio((double)rg_tally_bytes(&w->counted), (double)rg_tally_bytes(&w->analytic)) : 0.0;
         if (!w || !(more > 1.1) || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
@@ -361,14 +348,12 @@ static void note_rereads(rg_report *r, rg_phase ph)
             rg_lines_add(&r->notes,
                 "%s: %s streams %s times the compulsory bytes, because the rows of packed weights lie "
                 "interleaved: whole cache lines for one row.",
-                rg_phase_names[ph], rg_site_name(w->site), rg_num(a, sizeof a, more));
+                rg_phase_names[ph], rg_site_name(w->site), RG_NUM(more));
             continue;
         }
-        const int len = snprintf(list + at, sizeof list - at, "%s%s %s", at ? ", " : "",
-            rg_site_name(w->site), rg_num(a, sizeof a, more));
-        at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
+        rg_text_add(list, sizeof list, "%s%s %s", list[0] ? ", " : "", rg_site_name(w->site), RG_NUM(more));
     }
-    if (at)
+    if (list[0])
         rg_lines_add(&r->notes,
             "%s: loops that stream more than the compulsory bytes, because an operand is read again per "
             "block or thread (times): %s.",
@@ -377,29 +362,25 @@ static void note_rereads(rg_report *r, rg_phase ph)
 
 static void note_cached(rg_report *r, rg_phase ph)
 {
-    char list[400] = "", a[32], b[32];
+    char list[400] = "";
     const rg_phase_sum *p = &r->phase[ph];
     const double roof = rg_machine_bw(&r->machine, p->stream_bytes);
-    size_t at = 0;
     for (int s = 0; roof > 0.0 && s < RG_SITE_COUNT; s++) {
-        const rg_row *w = rg_report_row(r, ph, (rg_site)s);
+        const rg_row *w = rg_report_row(r, ph, s);
         if (!w || !w->from_cache || (double)w->t_ns < 0.01 * (double)p->t_ns) continue;
-        const int len = snprintf(list + at, sizeof list - at, "%s%s %s GB/s", at ? ", " : "",
-            rg_site_name(w->site), rg_num(a, sizeof a, row_gbps(w)));
-        at = (size_t)rg_min((int64_t)sizeof list - 1, (int64_t)at + len);
+        rg_text_add(list, sizeof list, "%s%s %s GB/s", list[0] ? ", " : "", rg_site_name(w->site),
+            RG_NUM(row_gbps(w)));
     }
-    if (at)
+    if (list[0])
         rg_lines_add(&r->notes,
             "%s: counted bytes per time above what this machine moves at that footprint (reading alone: %s "
             "GB/s at %s), so served in part from a cache: %s.",
-            rg_phase_names[ph], rg_num(a, sizeof a, roof), rg_bytes(b, sizeof b, (double)p->stream_bytes),
-            list);
+            rg_phase_names[ph], RG_NUM(roof), RG_BYTES((double)p->stream_bytes), list);
 }
 
 static void note_run(rg_report *r, const rg_log *log)
 {
     const char *no_roof = rg_report_no_roof(r);
-    char a[32], b[32];
     if (log->dropped)
         rg_lines_add(&r->notes,
             "%zu operator records did not fit into the log: times of operators are too small by theirs, the "
@@ -414,7 +395,7 @@ static void note_run(rg_report *r, const rg_log *log)
         rg_lines_add(&r->notes,
             "The roofs are noisy (a spread above 20 %%): something else ran on these cores while they were "
             "measured.");
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (r->phase[ph].ran && r->phase[ph].overhead_ns < 0)
             rg_lines_add(&r->notes,
                 "%s: operators took longer than the calls they are part of: the log is damaged.",
@@ -423,8 +404,7 @@ static void note_run(rg_report *r, const rg_log *log)
     if (r->noisy) {
         char list[400] = "";
         for (int i = 0; i < r->evidence.n && strlen(list) + strlen(r->evidence.s[i]) + 3 < sizeof list; i++)
-            snprintf(
-                list + strlen(list), sizeof list - strlen(list), "%s%s", i ? "; " : "", r->evidence.s[i]);
+            rg_text_add(list, sizeof list, "%s%s", i ? "; " : "", r->evidence.s[i]);
         rg_lines_add(&r->notes, "The machine was not quiet: %s.", list);
     }
     if (r->run.pmu_reason) rg_lines_add(&r->notes, "Counters: %s.", r->run.pmu_reason);
@@ -432,14 +412,14 @@ static void note_run(rg_report *r, const rg_log *log)
         rg_lines_add(&r->notes,
             "A counter read costs %s per thread, %s of a decode step; it is outside the operators' times, "
             "inside those of the phases.",
-            rg_time(a, sizeof a, r->run.probe_ns), rg_percent(b, sizeof b, r->run.pmu_share));
+            RG_TIME(r->run.probe_ns), RG_PERCENT(r->run.pmu_share));
     if (r->run.n_ctr > 0 && r->run.pmu_groups > 1)
         rg_lines_add(&r->notes,
             "The events do not fit the counters at once: %d groups take turns from call to call, and each "
             "metric is of its own calls.",
             r->run.pmu_groups);
     for (int i = 0; i < r->run.n_ctr; i++)
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
             if (r->phase[ph].ran && isnan(r->phase[ph].ctr[i]))
                 rg_lines_add(&r->notes,
                     "%s: %s was not counted: its group of events had no turn in %d repetitions (-r %d would "
@@ -453,63 +433,52 @@ static void note_run(rg_report *r, const rg_log *log)
     if (r->model.round_rel > 0.0)
         rg_lines_add(&r->notes,
             "Quantising at load changed the weights by %s (root mean square error over root mean square).",
-            rg_percent(b, sizeof b, r->model.round_rel));
+            RG_PERCENT(r->model.round_rel));
     if (r->run.interrupted)
         rg_lines_add(&r->notes, "Interrupted: this is the part that was measured before the stop.");
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         if (!r->phase[ph].ran) continue;
-        note_rereads(r, (rg_phase)ph);
-        note_cached(r, (rg_phase)ph);
+        note_rereads(r, ph);
+        note_cached(r, ph);
     }
 }
 
 /* ---- copies ---- */
 
-/* A copy the report owns; NULL stays NULL. *ok turns false without memory. */
-static const char *keep(rg_report *r, const char *s, bool *ok)
-{
-    if (!s) return NULL;
-    if (r->n_text == (int)(sizeof r->text / sizeof *r->text) || !(r->text[r->n_text] = strdup(s))) {
-        *ok = false;
-        return NULL;
-    }
-    return r->text[r->n_text++];
-}
-
 static bool copy_info(rg_report *r, const rg_model_info *m, const rg_run_info *run)
 {
-    bool ok = true;
+    rg_lines *t = &r->text;
     r->model = *m;
     r->run = *run;
-    r->model.path = keep(r, m->path, &ok);
-    r->model.format = keep(r, m->format, &ok);
-    r->model.dtype = keep(r, m->dtype, &ok);
-    r->model.head_dtype = keep(r, m->head_dtype, &ok);
-    r->run.command = keep(r, run->command, &ok);
-    r->run.pinning = keep(r, run->pinning, &ok);
-    r->run.blas = keep(r, run->blas, &ok);
-    r->run.pmu_status = keep(r, run->pmu_status ? run->pmu_status : "off", &ok);
-    r->run.pmu_reason = keep(r, run->pmu_reason, &ok);
+    r->model.path = rg_doc_keep(t, m->path);
+    r->model.format = rg_doc_keep(t, m->format);
+    r->model.dtype = rg_doc_keep(t, m->dtype);
+    r->model.head_dtype = rg_doc_keep(t, m->head_dtype);
+    r->run.command = rg_doc_keep(t, run->command);
+    r->run.pinning = rg_doc_keep(t, run->pinning);
+    r->run.blas = rg_doc_keep(t, run->blas);
+    r->run.pmu_status = rg_doc_keep(t, run->pmu_status ? run->pmu_status : "off");
+    r->run.pmu_reason = rg_doc_keep(t, run->pmu_reason);
     r->run.n_ctr = run->n_ctr < 0 ? 0 : run->n_ctr > RG_MAX_CTR ? RG_MAX_CTR : run->n_ctr;
     for (int i = 0; i < r->run.n_ctr; i++)
-        r->run.ctr_name[i] = keep(r, run->ctr_name[i] ? run->ctr_name[i] : "?", &ok);
-    r->run.pmu_mode = keep(r, run->pmu_mode ? run->pmu_mode : "off", &ok);
+        r->run.ctr_name[i] = rg_doc_keep(t, run->ctr_name[i] ? run->ctr_name[i] : "?");
+    r->run.pmu_mode = rg_doc_keep(t, run->pmu_mode ? run->pmu_mode : "off");
     r->run.n_metrics = run->n_metrics;
     r->run.metric = NULL;
     if (run->n_metrics > 0) {
-        r->metric = malloc((size_t)run->n_metrics * sizeof *r->metric); /* names are static */
+        r->metric = malloc(run->n_metrics * sizeof *r->metric); /* names are static */
         if (!r->metric) return false;
-        memcpy(r->metric, run->metric, (size_t)run->n_metrics * sizeof *r->metric);
+        memcpy(r->metric, run->metric, run->n_metrics * sizeof *r->metric);
         r->run.metric = r->metric;
     }
     r->run.cpus = NULL;
     if (run->cpus && run->threads > 0) {
-        r->cpus = malloc((size_t)run->threads * sizeof *r->cpus);
+        r->cpus = malloc(run->threads * sizeof *r->cpus);
         if (!r->cpus) return false;
-        memcpy(r->cpus, run->cpus, (size_t)run->threads * sizeof *r->cpus);
+        memcpy(r->cpus, run->cpus, run->threads * sizeof *r->cpus);
         r->run.cpus = r->cpus;
     }
-    return ok;
+    return !t->failed;
 }
 
 rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model,
@@ -517,7 +486,7 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
 {
     *out = NULL;
     rg_report *r = calloc(1, sizeof *r);
-    if (!r) return rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    if (!r) return rg_no_memory(err, "report");
     r->machine = *machine;
     if (!copy_info(r, model, run) || sum_steps(r, log) != 0 || sum_records(r, log) != 0) goto nomem;
     sum_phases(r);
@@ -535,10 +504,10 @@ nomem:
 void rg_report_close(rg_report *r)
 {
     if (!r) return;
-    for (int i = 0; i < r->n_text; i++) free(r->text[i]);
+    rg_lines_free(&r->text);
     rg_lines_free(&r->notes);
     rg_lines_free(&r->evidence);
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) free(r->phase[ph].call_ns);
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) free(r->phase[ph].call_ns);
     free(r->row);
     free(r->layer);
     free(r->metric);

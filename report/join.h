@@ -1,5 +1,4 @@
-/* Inside of roofline/: a report is rows (operators), phases and sentences. Built by join.c, printed by
- * report_*.c. Unknown numbers are NAN. */
+/* A report is rows (operators), phases and sentences. Unknown numbers are NAN. */
 #ifndef RG_JOIN_H
 #define RG_JOIN_H
 
@@ -11,7 +10,7 @@
 #include "report/report.h"
 #include "roofline/model/predict.h"
 
-/* Counted bytes per time this far above the roof cannot have come from where the roof was measured. */
+/* Counted bytes per time this far above the roof came from a cache. */
 #define RG_CACHE_MARGIN 1.02
 
 typedef struct rg_row {
@@ -19,21 +18,19 @@ typedef struct rg_row {
     rg_site site;
     int layer; /* -1: summed over layers */
     uint64_t calls, t_ns, wait_ns;
-    int threads;
     rg_tally counted, analytic;
-    /* counted, and in how many of the calls: groups take turns (rg_row_ctr) */
+    /* counted, and in how many calls: groups take turns */
     uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
     /* sums over calls; ideal is the sum of the larger ones */
     double ideal_ns, flop_ns, mem_ns;
-    double peak_gflops; /* of the call that took longest ideally */
-    int peak_row;
+    int peak_row; /* of the call that took longest ideally */
     int64_t footprint;
     double longest_ns;                       /* ideal time of that call */
     unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
     rg_bound bound;
-    /* roof of its mix of counted reads and writes at what a call of the phase streams; NAN: unknown */
+    /* roof of its mix of reads and writes at the phase's footprint; NAN: unknown */
     double stream_gbps;
-    bool from_cache; /* counted bytes per time are above that, so caches served a part of them */
+    bool from_cache; /* counted bytes per time are above that */
 } rg_row;
 
 typedef struct rg_phase_sum {
@@ -41,19 +38,18 @@ typedef struct rg_phase_sum {
     uint64_t calls, t_ns, op_ns, wait_ns;
     int64_t overhead_ns; /* t_ns - op_ns: everything outside operators */
     int64_t tokens, batch, last_ctx;
-    int threads;
     rg_tally counted, analytic;
     double ideal_ns, flop_ns, mem_ns;
     double overhead_bound_ns;      /* measured time of operators that overhead bounds */
     double mbu, mfu, pmu_bytes;    /* pmu: read, and written where that can be counted */
-    double ctr[RG_MAX_CTR];        /* NAN: not counted; calls that were counted stand for all */
+    double ctr[RG_MAX_CTR];        /* NAN: not counted */
     double p50_ns, p90_ns, p99_ns; /* of one forward call */
-    uint64_t *call_ns;             /* owns; time of each of the `calls` forward calls, in their order */
-    int64_t stream_bytes;          /* footprint at which weights and KV are charged, mean over calls */
+    uint64_t *call_ns;             /* owns; [calls] */
+    int64_t stream_bytes;          /* footprint of weights and KV, mean over calls */
     rg_bound bound;
 } rg_phase_sum;
 
-/* A layer (-1: what stands before and behind the layers) where counters are read by layer. */
+/* A layer (-1: outside of layers) where counters are read by layer. */
 typedef struct rg_layer_sum {
     rg_phase phase;
     int layer;
@@ -65,10 +61,9 @@ struct rg_report {
     rg_machine machine;
     rg_model_info model;
     rg_run_info run;
-    char *text[24]; /* owns the strings that model and run point to */
-    int n_text;
-    int *cpus;   /* owns */
-    rg_row *row; /* owns; sums in the order of the sites, then rows by layer */
+    rg_lines text; /* what model and run point to */
+    int *cpus;     /* owns */
+    rg_row *row;   /* owns; sums by site, then rows by layer */
     int n_rows;
     rg_layer_sum *layer; /* owns; empty unless counters were read by layer */
     int n_layers;
@@ -79,8 +74,7 @@ struct rg_report {
     rg_lines evidence; /* one phrase per finding; empty if quiet */
 };
 
-/* Counter i for all calls of the row or layer: what was counted, scaled to the calls that another group had;
- * NAN if it never was. */
+/* Counter i, scaled to all calls of the row or layer; NAN: never counted. */
 double rg_row_ctr(const rg_row *r, int i);
 double rg_layer_ctr(const rg_layer_sum *l, int i);
 int rg_ctr_index(const rg_report *r, const char *name); /* -1: not counted */
@@ -95,7 +89,7 @@ const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site);
 /* What makes percentages impossible, or NULL if they are possible. */
 const char *rg_report_no_roof(const rg_report *r);
 
-/* Judges by the spread of repetitions, stolen time, forced switches and the drift of the clock. */
+/* By the spread of repetitions, stolen time, forced switches and the drift of the clock. */
 void rg_report_judge_noise(rg_report *r);
 
 #endif

@@ -8,7 +8,6 @@ static const double SPREAD = 0.10, STEAL = 0.02, DRIFT = 0.05, SWITCHES_PER_S = 
 
 void rg_report_judge_noise(rg_report *r)
 {
-    char a[32];
     const rg_run_info *u = &r->run;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const rg_phase_sum *p = &r->phase[ph];
@@ -19,16 +18,15 @@ void rg_report_judge_noise(rg_report *r)
                      forced = rg_ratio((double)u->load[ph].involuntary, seconds);
         if (u->spread[ph] > SPREAD)
             rg_lines_add(&r->evidence, "%s times of the %d repetitions lie %s of the median apart",
-                rg_phase_names[ph], u->repetitions, rg_percent(a, sizeof a, u->spread[ph]));
+                rg_phase_names[ph], u->repetitions, RG_PERCENT(u->spread[ph]));
         if (steal > STEAL)
             rg_lines_add(&r->evidence, "the hypervisor took %s of the processors' time in %s",
-                rg_percent(a, sizeof a, steal), rg_phase_names[ph]);
+                RG_PERCENT(steal), rg_phase_names[ph]);
         if (u->load[ph].involuntary > 2 && forced > SWITCHES_PER_S)
-            rg_lines_add(&r->evidence, "%s involuntary context switches per second in %s",
-                rg_num(a, sizeof a, forced), rg_phase_names[ph]);
+            rg_lines_add(&r->evidence, "%s involuntary context switches per second in %s", RG_NUM(forced),
+                rg_phase_names[ph]);
     }
     if (u->clock_drift > DRIFT)
-        rg_lines_add(&r->evidence, "the clock drifted by %s between repetitions",
-            rg_percent(a, sizeof a, u->clock_drift));
+        rg_lines_add(&r->evidence, "the clock drifted by %s between repetitions", RG_PERCENT(u->clock_drift));
     r->noisy = r->evidence.n > 0;
 }

@@ -1,5 +1,4 @@
-/* The document of one run or of several, from joined records: every figure of an operator, a phase, the machine, the
- * model and the run is computed here, once, for every output. */
+/* The document of one run or several from joined records: every figure is computed here, once. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +18,15 @@ static const char *source_of(const rg_machine *m)
 
 static bool fill_roofs(rg_doc_machine *d, const rg_machine *m, rg_lines *pool)
 {
-    char name[64], b[32];
-    rg_doc_roof *r = d->roofs = calloc((size_t)RG_BW_COUNT * (size_t)m->n_bw + RG_PEAK_COUNT + 1, sizeof *r);
+    char name[64];
+    rg_doc_roof *r = d->roofs = calloc(RG_BW_COUNT * m->n_bw + RG_PEAK_COUNT + 1, sizeof *r);
     if (!r) return false;
     for (int kind = 0; kind < RG_BW_COUNT; kind++)
         for (int i = 0; i < m->n_bw; i++) {
-            const rg_measured *v = rg_bw_get(&m->bw[i], (rg_bw_kind)kind);
+            const rg_measured *v = rg_bw_get(&m->bw[i], kind);
             if (v->value <= 0.0 && kind != RG_BW_READ) continue;
-            snprintf(name, sizeof name, "%s %s", rg_bw_names[kind],
-                rg_bytes(b, sizeof b, (double)m->bw[i].footprint_bytes));
+            snprintf(
+                name, sizeof name, "%s %s", rg_bw_names[kind], RG_BYTES((double)m->bw[i].footprint_bytes));
             *r++ = (rg_doc_roof){.name = rg_doc_keep(pool, name),
                 .kind = "bandwidth",
                 .access = rg_bw_names[kind],
@@ -49,7 +48,7 @@ static bool fill_roofs(rg_doc_machine *d, const rg_machine *m, rg_lines *pool)
             .isa = rg_isa_names[rg_peaks[i].isa],
             .source = source_of(m)};
     }
-    d->n_roofs = (size_t)(r - d->roofs);
+    d->n_roofs = (r - d->roofs);
     return true;
 }
 
@@ -70,8 +69,8 @@ static bool fill_machine(rg_doc_machine *d, const rg_report *r, rg_lines *pool)
             .mode = u->pmu_mode,
             .groups = u->pmu_groups,
             .overhead_share = u->n_ctr > 0 ? u->pmu_share : NAN,
-            .metrics = calloc((size_t)u->n_metrics + 1, sizeof *d->pmu.metrics),
-            .n_metrics = (size_t)u->n_metrics,
+            .metrics = calloc(u->n_metrics + 1, sizeof *d->pmu.metrics),
+            .n_metrics = u->n_metrics,
             .read_ns = u->n_ctr > 0 ? u->probe_ns : NAN},
         .roofs_source = m->source,
         .roofs_measured_at = m->measured_at[0] ? m->measured_at : NULL,
@@ -100,9 +99,7 @@ static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
 {
     const rg_model_info *m = &r->model;
     const rg_config *c = &m->config;
-    char kv[32];
     const char *k = kv_name(m->kv_k), *v = kv_name(m->kv_v);
-    snprintf(kv, sizeof kv, m->kv_k == m->kv_v ? "%s" : "%s/%s", k ? k : "?", v ? v : "?");
     *d = (rg_doc_model){.name = c->name,
         .arch = c->arch,
         .path = m->path,
@@ -130,7 +127,8 @@ static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
         .act = rg_act_names[m->act],
         .kv_dtype_k = k,
         .kv_dtype_v = v,
-        .kv_dtype = rg_doc_keep(pool, kv),
+        .kv_dtype =
+            rg_doc_keep(pool, RG_TEXT(32, m->kv_k == m->kv_v ? "%s" : "%s/%s", k ? k : "?", v ? v : "?")),
         .embd_row_bytes = known((double)m->embd_row),
         .round_rel = m->round_rel};
 }
@@ -144,8 +142,7 @@ static rg_doc_system system_of(const rg_osload *l)
         .steal = rg_osload_steal(l)};
 }
 
-/* What a user waits for the first token: the prompt's tokens, its forward calls, one choice. Without a text there is
- * nothing to tokenise. */
+/* What the first token takes: tokenising a text, the prompt's calls, one choice. */
 static double first_token_ns(const rg_report *r)
 {
     const rg_phase_sum *p = &r->phase[RG_PREFILL], *d = &r->phase[RG_DECODE];
@@ -239,17 +236,20 @@ static bool fill_phase(rg_doc_phase *d, const rg_report *r, rg_phase ph)
             .socket_write_bytes = socket[RG_SOCKET_WRITE],
             .package_energy_j = socket[RG_SOCKET_PACKAGE],
             .dram_energy_j = socket[RG_SOCKET_DRAM]};
-    for (uint64_t i = 0; i < p->calls; i++)
-        json_array_append_new(d->call_ns, json_integer((json_int_t)p->call_ns[i]));
+    for (uint64_t i = 0; i < p->calls; i++) json_array_append_new(d->call_ns, json_integer(p->call_ns[i]));
     if (!(r->run.first_ns[ph] > 0.0)) return true;
     d->first_call_system = malloc(sizeof *d->first_call_system);
     if (d->first_call_system) *d->first_call_system = system_of(&r->run.first_load[ph]);
     return d->first_call_system;
 }
 
+#define BYTES(t) \
+    .weight_bytes = (double)(t)->w_rd, .act_read_bytes = (double)(t)->act_rd, \
+    .act_write_bytes = (double)(t)->act_wr, .kv_read_bytes = (double)(t)->kv_rd, \
+    .kv_write_bytes = (double)(t)->kv_wr
+
 static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const char *no_roof, rg_lines *pool)
 {
-    char kernel[96], type[96], roof[96];
     const rg_tally *a = &w->analytic, *c = &w->counted;
     const double t = (double)w->t_ns, flop = (double)a->flop, ab = (double)rg_tally_bytes(a),
                  cb = (double)rg_tally_bytes(c);
@@ -264,31 +264,17 @@ static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const cha
         .share = rg_ratio(t, (double)r->phase[w->phase].t_ns),
         .flop = flop,
         .int_op = (double)a->iop,
-        .weight_type = rg_doc_keep(pool, rg_row_wtype(type, sizeof type, w)),
-        .kernel = rg_doc_keep(pool, rg_row_kernel(kernel, sizeof kernel, w)),
-        .analytic = {.weight_bytes = (double)a->w_rd,
-            .act_read_bytes = (double)a->act_rd,
-            .act_write_bytes = (double)a->act_wr,
-            .kv_read_bytes = (double)a->kv_rd,
-            .kv_write_bytes = (double)a->kv_wr,
-            .total_bytes = ab,
-            .ideal_ns = w->ideal_ns,
-            .flop_ns = w->flop_ns,
+        .weight_type = rg_doc_keep(pool, rg_row_wtype((char[96]){0}, 96, w)),
+        .kernel = rg_doc_keep(pool, rg_row_kernel((char[96]){0}, 96, w)),
+        .analytic = {BYTES(a), .total_bytes = ab, .ideal_ns = w->ideal_ns, .flop_ns = w->flop_ns,
             .mem_ns = w->mem_ns},
-        .counted = {.weight_bytes = (double)c->w_rd,
-            .act_read_bytes = (double)c->act_rd,
-            .act_write_bytes = (double)c->act_wr,
-            .kv_read_bytes = (double)c->kv_rd,
-            .kv_write_bytes = (double)c->kv_wr,
-            .total_bytes = cb,
-            .flop = (double)c->flop,
-            .int_op = (double)c->iop},
+        .counted = {BYTES(c), .total_bytes = cb, .flop = (double)c->flop, .int_op = (double)c->iop},
         .bytes_ratio = rg_ratio(cb, ab),
         .ai_analytic = rg_ratio(flop, ab),
         .ai_counted = rg_ratio(flop, cb),
         .gflops = rg_ratio(flop, t),
         .gbps = rg_ratio(cb, t),
-        .roof = rg_doc_keep(pool, rg_row_roof(roof, sizeof roof, w)),
+        .roof = rg_doc_keep(pool, rg_row_roof((char[96]){0}, 96, w)),
         .roof_reason = isfinite(w->ideal_ns) ? NULL : no_roof,
         .attainable_gflops = a->flop ? rg_ratio(flop, w->ideal_ns) : NAN,
         .roof_fraction = rg_ratio(w->ideal_ns, t),
@@ -305,7 +291,7 @@ static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const cha
 static bool fill_layers(rg_doc_profile *d, const rg_report *r)
 {
     double ctr[RG_MAX_CTR];
-    d->layers = calloc((size_t)r->n_layers + 1, sizeof *d->layers);
+    d->layers = calloc(r->n_layers + 1, sizeof *d->layers);
     for (int i = 0; d->layers && i < r->n_layers; i++) {
         const rg_layer_sum *l = &r->layer[i];
         for (int k = 0; k < RG_MAX_CTR; k++) ctr[k] = rg_layer_ctr(l, k);
@@ -321,13 +307,13 @@ static bool fill(rg_doc_profile *d, const rg_report *r, rg_lines *pool)
     *d = (rg_doc_profile){.command = r->run.command,
         .started = rg_doc_keep(pool, rg_stamp(stamp, sizeof stamp, r->run.started)),
         .phases = calloc(RG_PHASE_COUNT, sizeof *d->phases),
-        .ops = calloc((size_t)r->n_rows + 1, sizeof *d->ops),
+        .ops = calloc(r->n_rows + 1, sizeof *d->ops),
         .notes = rg_doc_lines(&r->notes)};
     if (!d->phases || !d->ops || !fill_machine(&d->machine, r, pool) || !fill_layers(d, r)) return false;
     fill_model(&d->model, r, pool);
     fill_run(&d->run, r, pool);
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
-        if (r->phase[ph].ran && !fill_phase(&d->phases[d->n_phases++], r, (rg_phase)ph)) return false;
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (r->phase[ph].ran && !fill_phase(&d->phases[d->n_phases++], r, ph)) return false;
     const char *no_roof = rg_report_no_roof(r);
     for (int i = 0; i < r->n_rows; i++) fill_op(&d->ops[d->n_ops++], r, &r->row[i], no_roof, pool);
     rg_lines said = {0};
@@ -342,7 +328,7 @@ static bool fill(rg_doc_profile *d, const rg_report *r, rg_lines *pool)
 
 rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err)
 {
-    rg_doc_profile_set set = {.runs = calloc((size_t)n + 1, sizeof *set.runs)};
+    rg_doc_profile_set set = {.runs = calloc(n + 1, sizeof *set.runs)};
     rg_lines pool = {0};
     bool ok = set.runs;
     *d = (rg_doc){.kind = RG_DOC_KINDS};
@@ -358,7 +344,7 @@ rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err
         ok = !said.failed;
         rg_lines_free(&said);
     }
-    rg_status st = ok && !pool.failed ? RG_OK : rg_fail(err, RG_E_NOMEM, "report: out of memory");
+    rg_status st = ok && !pool.failed ? RG_OK : rg_no_memory(err, "report");
     if (st == RG_OK)
         st = n == 1 ? rg_doc_make(d, RG_DOC_profile, &set.runs[0], err)
                     : rg_doc_make(d, RG_DOC_profile_set, &set, err);

@@ -1,4 +1,4 @@
-/* Joins records with the exact cost model and the roofs into a document, and its views for people and spreadsheets. */
+/* Joins records with the exact cost model and the roofs into a document; its views. */
 #ifndef RG_REPORT_H
 #define RG_REPORT_H
 
@@ -15,7 +15,7 @@
 #include "roofline/doctor/doctor.h"
 #include "roofline/measure/machine.h"
 
-/* What the report says about the model; filled by the tool from the engine. */
+/* Of the model; filled by the tool. */
 typedef struct rg_model_info {
     rg_config config;
     const char *path, *format; /* borrowed */
@@ -23,17 +23,16 @@ typedef struct rg_model_info {
     const char *head_dtype;    /* resident type of the output matrix */
     uint64_t params;
     uint64_t file_bytes, resident_bytes; /* resident: packed weights, embedding and norms */
-    /* weights that one decode step reads: resident without an untied embedding */
+    /* read by a decode step: resident without an untied embedding */
     uint64_t stream_bytes;
     uint64_t kv_bytes, scratch_bytes; /* allocated for the session */
     double bits_file, bits_resident;  /* bits per weight */
     rg_act act;                       /* precision of activations in products */
     rg_kvtype kv_k, kv_v;
     int64_t ctx;
-    /* bytes of a row of the embedding, where it is not the output matrix; 0: tied, or unknown */
+    /* bytes of a row of an untied embedding; 0: tied, or unknown */
     int64_t embd_row;
-    /* relative rounding error of quantisation at load, sqrt(sum err^2 / sum w^2) over the tensors that were
-     * rounded; 0: none */
+    /* sqrt(sum err^2 / sum w^2) over the tensors quantised at load; 0: none */
     double round_rel;
 } rg_model_info;
 
@@ -46,13 +45,13 @@ typedef struct rg_run_info {
     rg_isa isa;
     const char *blas; /* "off" or its description */
     bool flash;
-    unsigned fuse; /* further fusions asked for; those that the model has sites for apply */
+    unsigned fuse; /* further fusions asked for */
     int64_t prompt_tokens, gen_tokens, ubatch;
     /* tokens in the context before the first decode step */
     int64_t decode_start;
-    /* measured ones; the log holds, per phase, the one with the median time */
+    /* measured; the log holds the median one of each phase */
     int repetitions;
-    /* distance of the 10th and 90th percentile / median over the repetitions; 0 with one */
+    /* (p90 - p10) / median of the repetitions; 0 with one */
     double spread[RG_PHASE_COUNT];
     double low_ns[RG_PHASE_COUNT], high_ns[RG_PHASE_COUNT]; /* interval of the median time; 0: unknown */
     bool interrupted;
@@ -61,23 +60,23 @@ typedef struct rg_run_info {
     double probe_ns;        /* measured cost of one counter read, 0 if off */
     const char *pmu_mode;   /* where counters were read: "op", "layer", "off" */
     int pmu_groups;         /* groups of events that took turns */
-    /* part of a decode step that the reads cost, predicted from probe_ns */
+    /* part of a decode step, predicted from probe_ns */
     double pmu_share;
     bool has_socket; /* memory controllers and energy were watched */
-    /* of a repetition of the phase, mean; NAN: unknown. Whatever ran on the socket is in it */
+    /* of a repetition, mean, with all that ran on the socket; NAN: unknown */
     double socket[RG_PHASE_COUNT][RG_SOCKET_COUNT];
     const rg_metric *metric; /* [n_metrics] what might be counted, and why it is not */
     int n_metrics;
     int n_ctr;
     const char *ctr_name[RG_MAX_CTR];
     uint64_t load_ns, sample_ns; /* loading and packing; choosing tokens in decode */
-    /* turning the prompt's text into tokens; NAN: it was given as tokens */
+    /* of the prompt; NAN: given as tokens */
     double tokenize_ns;
-    /* the first call of all, nothing touched before; NAN or 0: not measured */
+    /* the very first call; NAN or 0: not measured */
     double first_ns[RG_PHASE_COUNT];
     rg_osload first_load[RG_PHASE_COUNT]; /* what the system did in it */
     rg_osload load[RG_PHASE_COUNT];       /* and in all measured repetitions */
-    /* slowest over fastest clock between repetitions, less 1; NAN: unknown */
+    /* slowest over fastest clock of repetitions, less 1; NAN: unknown */
     double clock_drift;
     bool per_layer;
 } rg_run_info;
@@ -95,7 +94,7 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
 /* Legal on NULL. */
 void rg_report_close(rg_report *r);
 
-/* The document of one run, or of several of one session: the verdict compares each with the first. */
+/* The document of one run, or of several: each is compared with the first. */
 rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err);
 
 /* Views of documents: for people, and a row per operator. */

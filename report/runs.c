@@ -1,4 +1,4 @@
-/* Runs inside of documents: their faces, their names, and what pictures and pages compute from them. */
+/* Runs inside of documents: their names, and what pictures and pages compute from them. */
 #include "report/runs.h"
 
 #include <math.h>
@@ -51,7 +51,7 @@ static rg_status add_run(rg_reports *s, const rg_doc_profile *d, const char *whe
     if (s->n == RG_MOST_RUNS)
         return rg_fail(err, RG_E_USAGE, "%s: more than %d runs altogether", where, RG_MOST_RUNS);
     rg_run *more = realloc(s->run, (s->n + 1) * sizeof *more);
-    if (!more) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+    if (!more) return rg_no_memory(err, where);
     s->run = more;
     return rg_run_open(&more[s->n++], d, where, err);
 }
@@ -65,17 +65,15 @@ static const char *label_part(const rg_run *r, int part, char *buf, size_t n)
     case 1:
         return d->model.name;
     case 2:
-        snprintf(buf, n, "%.0f+%.0f tokens", d->run.prompt_tokens, d->run.gen_tokens);
-        return buf;
+        return rg_text(buf, n, "%.0f+%.0f tokens", d->run.prompt_tokens, d->run.gen_tokens);
     case 3:
-        snprintf(buf, n, "%.0f thread%s", d->machine.threads, d->machine.threads > 1.5 ? "s" : "");
-        return buf;
+        return rg_text(buf, n, "%.0f thread%s", d->machine.threads, d->machine.threads > 1.5 ? "s" : "");
     default:
         return d->started ? d->started : "?";
     }
 }
 
-/* The first property that differs between all runs, else every one that differs at all, else a number. */
+/* The first property that differs between all runs, else all that differ, else a number. */
 void rg_runs_name(rg_reports *s)
 {
     enum { KINDS = 5 };
@@ -95,14 +93,12 @@ void rg_runs_name(rg_reports *s)
     }
     for (size_t i = 0; i < s->n; i++) {
         char text[96] = "";
-        size_t at = 0;
         if (chosen >= 0) snprintf(text, sizeof text, "%s", label_part(&s->run[i], chosen, a, sizeof a));
         for (int k = 0; chosen < 0 && k < KINDS - 1; k++)
-            if (differs[k] && at < sizeof text)
-                at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at ? ", " : "",
-                    label_part(&s->run[i], k, a, sizeof a));
-        if (chosen < 0 && at < sizeof text)
-            snprintf(text + at, sizeof text - at, "%s#%zu", at ? " " : "", i + 1);
+            if (differs[k])
+                rg_text_add(
+                    text, sizeof text, "%s%s", text[0] ? ", " : "", label_part(&s->run[i], k, a, sizeof a));
+        if (chosen < 0) rg_text_add(text, sizeof text, "%s#%zu", text[0] ? " " : "", i + 1);
         rg_text_clean(s->run[i].label, sizeof s->run[i].label, text);
     }
 }
@@ -120,7 +116,7 @@ rg_status rg_reports_add(rg_reports *s, rg_doc *d, const char *where, rg_err *er
     rg_status st = RG_OK;
     if (!more) {
         rg_doc_close(d);
-        return rg_fail(err, RG_E_NOMEM, "%s: out of memory", where);
+        return rg_no_memory(err, where);
     }
     s->doc = more;
     s->doc[s->n_docs++] = *d;
@@ -191,11 +187,11 @@ void rg_run_machine(rg_machine *m, const rg_run *r)
             (!there && (m->n_bw == RG_MAX_BW || kind != RG_BW_READ)))
             continue;
         if (!there) {
-            memmove(&m->bw[at + 1], &m->bw[at], (size_t)(m->n_bw - at) * sizeof *m->bw);
+            memmove(&m->bw[at + 1], &m->bw[at], (m->n_bw - at) * sizeof *m->bw);
             m->bw[at] = (rg_bw_point){.footprint_bytes = bytes};
             m->n_bw++;
         }
-        *rg_bw_at(&m->bw[at], (rg_bw_kind)kind) = (rg_measured){f->value_gbps, f->spread};
+        *rg_bw_at(&m->bw[at], kind) = (rg_measured){f->value_gbps, f->spread};
     }
 }
 
@@ -215,13 +211,30 @@ bool rg_run_binds(const rg_run *r, const rg_doc_roof *roof)
     return false;
 }
 
+const rg_doc_op *rg_run_next(const rg_run *r, rg_phase phase, const rg_doc_op *w)
+{
+    for (w = w ? w + 1 : r->d->ops; w < r->d->ops + r->d->n_ops; w++)
+        if (w->layer < 0 && w->phase == phase) return w;
+    return NULL;
+}
+
+int rg_run_sites(const rg_run *r, bool layers, const char **site, int most)
+{
+    int n = 0;
+    for (size_t i = 0; i < r->d->n_ops; i++) {
+        bool known = (r->d->ops[i].layer >= 0) != layers;
+        for (int k = 0; k < n && !known; k++) known = strcmp(site[k], r->d->ops[i].site) == 0;
+        if (!known && n < most) site[n++] = r->d->ops[i].site;
+    }
+    return n;
+}
+
 const rg_doc_op *rg_run_op(const rg_run *r, rg_phase phase, const char *site)
 {
-    for (size_t i = 0; i < r->d->n_ops; i++) {
-        const rg_doc_op *w = &r->d->ops[i];
-        if (w->layer < 0 && w->phase == phase && strcmp(w->site, site) == 0) return w;
+    const rg_doc_op *w = NULL;
+    while ((w = rg_run_next(r, phase, w)) && strcmp(w->site, site) != 0) {
     }
-    return NULL;
+    return w;
 }
 
 const char *rg_run_no_roof(const rg_run *r)
@@ -231,39 +244,27 @@ const char *rg_run_no_roof(const rg_run *r)
     return NULL;
 }
 
-static void add_bytes(rg_doc_counted *a, double w, double rd, double wr, double kr, double kw, double all)
-{
-    a->weight_bytes += w;
-    a->act_read_bytes += rd;
-    a->act_write_bytes += wr;
-    a->kv_read_bytes += kr;
-    a->kv_write_bytes += kw;
-    a->total_bytes += all;
-}
+/* Both have the same keys of bytes. */
+#define ADD_BYTES(to, x) \
+    (to).weight_bytes += (x).weight_bytes; \
+    (to).act_read_bytes += (x).act_read_bytes; \
+    (to).act_write_bytes += (x).act_write_bytes; \
+    (to).kv_read_bytes += (x).kv_read_bytes; \
+    (to).kv_write_bytes += (x).kv_write_bytes; \
+    (to).total_bytes += (x).total_bytes
 
 rg_group rg_run_group(const rg_run *r, rg_phase phase, rg_opgroup g)
 {
     rg_group s = {0};
-    rg_doc_counted ana = {0};
-    for (size_t i = 0; i < r->d->n_ops; i++) {
-        const rg_doc_op *w = &r->d->ops[i];
-        if (w->layer >= 0 || w->phase != phase || rg_opgroup_of(w->site) != g) continue;
+    for (const rg_doc_op *w = NULL; (w = rg_run_next(r, phase, w));) {
+        if (rg_opgroup_of(w->site) != g) continue;
         s.n++;
         s.t_ns += w->t_ns;
         s.flop += w->flop;
         s.analytic.ideal_ns += w->analytic.ideal_ns; /* NAN wins: an unknown roof stays unknown */
-#define ADD(to, x) \
-    add_bytes(to, x.weight_bytes, x.act_read_bytes, x.act_write_bytes, x.kv_read_bytes, x.kv_write_bytes, \
-        x.total_bytes)
-        ADD(&ana, w->analytic);
-        ADD(&s.counted, w->counted);
+        ADD_BYTES(s.analytic, w->analytic);
+        ADD_BYTES(s.counted, w->counted);
     }
-    s.analytic.weight_bytes = ana.weight_bytes;
-    s.analytic.act_read_bytes = ana.act_read_bytes;
-    s.analytic.act_write_bytes = ana.act_write_bytes;
-    s.analytic.kv_read_bytes = ana.kv_read_bytes;
-    s.analytic.kv_write_bytes = ana.kv_write_bytes;
-    s.analytic.total_bytes = ana.total_bytes;
     s.share = rg_ratio(s.t_ns, r->phase[phase].t_ns);
     s.ai_analytic = rg_ratio(s.flop, s.analytic.total_bytes);
     s.ai_counted = rg_ratio(s.flop, s.counted.total_bytes);

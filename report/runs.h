@@ -29,8 +29,7 @@ typedef struct rg_reports {
 
 enum { RG_MOST_RUNS = 64 };
 
-/* Adds a document, which is then s's, whatever is returned: the runs of a profile or of a set of them, the recorded
- * runs of a comparison. A report that is no run stands alone: RG_E_USAGE beside another. */
+/* Adds a document, owned by s from then on even if this fails: its runs, or a report that is no run and stands alone: RG_E_USAGE beside another. */
 rg_status rg_reports_add(rg_reports *s, rg_doc *d, const char *where, rg_err *err);
 rg_status rg_reports_add_file(rg_reports *s, const char *path, rg_err *err);
 void rg_reports_close(rg_reports *s); /* legal on a zeroed struct */
@@ -39,7 +38,7 @@ void rg_runs_name(rg_reports *s);
 /* The document that is no run, or NULL. */
 const rg_doc *rg_reports_other(const rg_reports *s);
 
-/* The face of a run that stands in no document list; RG_E_FILE: a phase twice, a layer the model has not. */
+/* RG_E_FILE: a phase twice, a layer the model has not. */
 rg_status rg_run_open(rg_run *r, const rg_doc_profile *d, const char *where, rg_err *err);
 
 static inline bool rg_phase_ran(const rg_doc_phase *p) { return p->t_ns > 0.0 || p->tokens > 0.0; }
@@ -52,11 +51,15 @@ static inline double rg_roof_value(const rg_doc_roof *r)
 
 /* The roofs of a run as the cost model takes them: read bandwidths and peaks. */
 void rg_run_machine(rg_machine *m, const rg_run *r);
-/* Read bandwidth at a footprint, GB/s, interpolated as the report does it; NAN if unknown. */
+/* Read bandwidth at a footprint, GB/s, interpolated; NAN: unknown. */
 double rg_run_bandwidth(const rg_run *r, double footprint);
 /* True if that roof bounds an operator of the run. */
 bool rg_run_binds(const rg_run *r, const rg_doc_roof *roof);
-/* The operator's sum over the layers, or NULL. */
+/* The next operator of a phase, summed over the layers, behind w (NULL: the first); NULL: none. */
+const rg_doc_op *rg_run_next(const rg_run *r, rg_phase phase, const rg_doc_op *w);
+/* Sites of the run in their order, each once, of rows by layer or of sums; how many, at most `most`. */
+int rg_run_sites(const rg_run *r, bool layers, const char **site, int most);
+/* The one of that site, or NULL. */
 const rg_doc_op *rg_run_op(const rg_run *r, rg_phase phase, const char *site);
 /* What makes percentages impossible, or NULL if they are possible. */
 const char *rg_run_no_roof(const rg_run *r);

@@ -2,9 +2,9 @@
 #include "report/schema.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <string.h>
 
+#include "report/table.h"
 #include "roofline/measure/json_value.h"
 
 static const struct {
@@ -23,15 +23,15 @@ const char *rg_schema_name(rg_doc_kind k)
 rg_doc_kind rg_schema_named(const char *name)
 {
     int k = 0;
-    while (k < RG_DOC_KINDS && strcmp(rg_schema_name((rg_doc_kind)k), name) != 0) k++;
-    return (rg_doc_kind)k;
+    while (k < RG_DOC_KINDS && strcmp(rg_schema_name(k), name) != 0) k++;
+    return k;
 }
 
 rg_status rg_schema_list(FILE *f, rg_err *err)
 {
     for (int k = 0; k < RG_DOC_KINDS; k++)
-        fprintf(f, "%-19s %s\n", rg_schema_name((rg_doc_kind)k), rg_documents[k].command);
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "report: cannot write: %s", strerror(errno)) : RG_OK;
+        fprintf(f, "%-19s %s\n", rg_schema_name(k), rg_documents[k].command);
+    return rg_written(f, "report", false, err);
 }
 
 /* ---- JSON Schema ---- */
@@ -45,9 +45,7 @@ static bool holds_objects(rg_fig_kind k)
 /* {"$ref": ...}; or_null: that or null */
 static json_t *reference(rg_object_id object, bool or_null)
 {
-    char path[80];
-    snprintf(path, sizeof path, "#/definitions/%s", rg_objects[object].name);
-    json_t *o = json_pack("{s:s}", "$ref", path);
+    json_t *o = json_pack("{s:s}", "$ref", RG_TEXT(80, "#/definitions/%s", rg_objects[object].name));
     return or_null ? json_pack("{s:[o, {s:s}]}", "anyOf", o, "type", "null") : o;
 }
 
@@ -125,7 +123,7 @@ static void describe(json_t *out, rg_object_id id)
     json_object_set_new(out, "properties", all);
 }
 
-/* The objects inside an object, and those inside of them. */
+/* The objects inside an object, and so on. */
 static void define(json_t *definitions, rg_object_id id)
 {
     for (int i = 0; i < rg_objects[id].n; i++) {
@@ -142,11 +140,9 @@ static void define(json_t *definitions, rg_object_id id)
 rg_status rg_schema_write(FILE *f, rg_doc_kind kind, rg_err *err)
 {
     const rg_document *d = &rg_documents[kind];
-    char id[64], title[64];
-    snprintf(id, sizeof id, "%s.schema.json", rg_schema_name(kind));
-    snprintf(title, sizeof title, "%s -o json", d->command);
-    json_t *o = json_pack("{s:s, s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#", "$id", id,
-               "title", title),
+    json_t *o = json_pack("{s:s, s:s, s:s}", "$schema", "http://json-schema.org/draft-07/schema#", "$id",
+               RG_TEXT(64, "%s.schema.json", rg_schema_name(kind)), "title",
+               RG_TEXT(64, "%s -o json", d->command)),
            *definitions = json_object();
     describe(o, d->object);
     define(definitions, d->object);
@@ -210,7 +206,7 @@ rg_status rg_schema_reference(FILE *f, rg_err *err)
 {
     for (int id = 0; id < RG_OBJECTS; id++) {
         const rg_object *d = &rg_objects[id];
-        const rg_doc_kind kind = rg_doc_kind_of((rg_object_id)id);
+        const rg_doc_kind kind = rg_doc_kind_of(id);
         fprintf(f, "### %s\n\n", d->name);
         if (kind < RG_DOC_KINDS)
             fprintf(f, "`%s`, version %d, of `%s`: ", rg_documents[kind].schema, rg_documents[kind].version,
@@ -222,5 +218,5 @@ rg_status rg_schema_reference(FILE *f, rg_err *err)
         for (int i = 0; i < d->n; i++) row(f, &d->fig[i]);
         fputs(id + 1 < RG_OBJECTS ? "\n" : "", f);
     }
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "report: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "report", false, err);
 }

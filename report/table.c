@@ -1,6 +1,7 @@
 /* Markdown tables, and text inside of XML and HTML. */
 #include "report/table.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,30 +10,21 @@
 
 void rg_text_escape(FILE *f, const char *text)
 {
+    static const struct {
+        char c;
+        const char *as;
+    } special[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
     const size_t n = strlen(text) + 1;
     char stack[512], *buf = n <= sizeof stack ? stack : malloc(n);
     if (!buf) return;
     rg_text_clean(buf, n, text);
     for (const char *p = buf; *p; p++) {
-        switch (*p) {
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '<':
-            fputs("&lt;", f);
-            break;
-        case '>':
-            fputs("&gt;", f);
-            break;
-        case '"':
-            fputs("&quot;", f);
-            break;
-        case '\'':
-            fputs("&#39;", f);
-            break;
-        default:
+        size_t i = 0;
+        while (i < sizeof special / sizeof *special && special[i].c != *p) i++;
+        if (i < sizeof special / sizeof *special)
+            fputs(special[i].as, f);
+        else
             fputc(*p, f);
-        }
     }
     if (buf != stack) free(buf);
 }
@@ -117,14 +109,14 @@ void rg_table_print(FILE *f, const rg_table *t)
     int width[RG_TABLE_COLS] = {0};
     if (t->failed || t->cols == 0) return;
     for (size_t i = 0; i < t->used; i++) {
-        const int c = (int)(i % (size_t)t->cols), w = columns(t->cell[i]);
+        const int c = (int)(i % t->cols), w = columns(t->cell[i]);
         if (w > width[c]) width[c] = w;
     }
     for (int c = 0; c < t->cols; c++)
         if (width[c] < 3) width[c] = 3;
     for (int r = 0; r < t->rows; r++) {
         for (int c = 0; c < t->cols; c++) {
-            const char *s = t->cell[(size_t)r * (size_t)t->cols + (size_t)c];
+            const char *s = t->cell[r * t->cols + c];
             fputs(c ? " | " : "| ", f);
             if (t->right[c]) pad(f, ' ', width[c] - columns(s));
             fputs(s, f);
@@ -145,4 +137,17 @@ void rg_table_free(rg_table *t)
     for (size_t i = 0; i < t->used; i++) free(t->cell[i]);
     free(t->cell);
     *t = (rg_table){0};
+}
+
+void rg_table_end(FILE *f, rg_table *t, bool *failed)
+{
+    rg_table_print(f, t);
+    *failed = *failed || t->failed;
+    rg_table_free(t);
+}
+
+rg_status rg_written(FILE *f, const char *what, bool failed, rg_err *err)
+{
+    if (failed) return rg_no_memory(err, what);
+    return ferror(f) ? rg_fail(err, RG_E_FILE, "%s: cannot write: %s", what, strerror(errno)) : RG_OK;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/status.h"
+
 /* Printable text escaped for element content and for attribute values in either quotes. */
 void rg_text_escape(FILE *f, const char *s);
 
@@ -27,5 +29,10 @@ void rg_table_head_n(rg_table *t, const char *const *titles, int n);
 void rg_table_row_n(rg_table *t, const char *const *cells, int n);
 void rg_table_print(FILE *f, const rg_table *t);
 void rg_table_free(rg_table *t);
+/* Prints and frees; *failed turns true without memory. */
+void rg_table_end(FILE *f, rg_table *t, bool *failed);
+
+/* How writing ended; failed: out of memory. */
+rg_status rg_written(FILE *f, const char *what, bool failed, rg_err *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* The trace of a run for Chrome and Perfetto: calls, layers, operators and waits as slices. */
 #include "report/trace.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "base/num.h"
 #include "report/join.h"
+#include "report/table.h"
 #include "roofline/measure/json_value.h"
 
 void rg_trace_begin(rg_trace *t, FILE *f, int64_t max_events)
@@ -45,7 +45,7 @@ static void name_of(rg_trace *t, int tid, const char *what, const char *name)
 
 /* Times in the file are microseconds; three decimals keep the nanoseconds. */
 #define US "%" PRIu64 ".%03u"
-#define US_OF(ns) (uint64_t)(ns) / 1000, (unsigned)((uint64_t)(ns) % 1000)
+#define US_OF(ns) (ns) / 1000, (unsigned)((ns) % 1000)
 
 /* Opens a complete slice; the caller adds args and the closing braces. */
 static void slice(rg_trace *t, int tid, uint64_t begin, uint64_t end)
@@ -68,14 +68,13 @@ static void counters(rg_trace *t, uint64_t at, double gbps, double gflops)
 static void operator_slices(rg_trace *t, const rg_log *log, size_t i, int64_t shift)
 {
     const rg_rec *r = &log->rec[i];
-    const rg_tally a = rg_cost(
-        rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+    const rg_tally a = rg_cost(rg_site_op(r->site), &r->dims, r->wtype, r->kv_k, r->kv_v);
     for (int tid = 0; tid < log->threads; tid++) {
-        const rg_span *s = &log->span[i * (size_t)log->threads + (size_t)tid];
-        const uint64_t begin = s->begin_ns + (uint64_t)shift, end = s->end_ns + (uint64_t)shift;
+        const rg_span *s = &log->span[i * log->threads + tid];
+        const uint64_t begin = s->begin_ns + shift, end = s->end_ns + shift;
         slice(t, tid, begin, end);
         fprintf(t->f, "\"cat\":\"operator\",\"name\":\"%s\",\"args\":{\"layer\":%d,\"wait_ns\":%" PRIu64,
-            rg_site_name((rg_site)r->site), r->layer, s->wait_ns);
+            rg_site_name(r->site), r->layer, s->wait_ns);
         if (tid == 0)
             fprintf(t->f,
                 ",\"kernel\":\"%s\",\"isa\":\"%s\",\"tokens\":%" PRId64 ",\"counted_bytes\":%" PRIu64
@@ -88,8 +87,8 @@ static void operator_slices(rg_trace *t, const rg_log *log, size_t i, int64_t sh
         fputs("\"cat\":\"wait\",\"name\":\"barrier\"}", t->f);
     }
     const double ns = (double)(r->t_ns ? r->t_ns : 1);
-    counters(t, log->span[i * (size_t)log->threads].begin_ns + (uint64_t)shift,
-        (double)rg_tally_bytes(&r->tally) / ns, (double)a.flop / ns);
+    counters(t, log->span[i * log->threads].begin_ns + shift, (double)rg_tally_bytes(&r->tally) / ns,
+        (double)a.flop / ns);
 }
 
 /* Events that a call of n operators takes at most. */
@@ -102,16 +101,15 @@ static int64_t call_events(const rg_log *log, size_t n)
 static void layer_slices(rg_trace *t, const rg_log *log, size_t i, size_t end, int64_t shift)
 {
     for (int tid = 0; tid < log->threads && log->rec[i].layer >= 0; tid++) {
-        const rg_span *a = &log->span[i * (size_t)log->threads + (size_t)tid],
-                      *b = &log->span[(end - 1) * (size_t)log->threads + (size_t)tid];
-        slice(t, tid, a->begin_ns + (uint64_t)shift, b->end_ns + (uint64_t)shift);
+        const rg_span *a = &log->span[i * log->threads + tid],
+                      *b = &log->span[(end - 1) * log->threads + tid];
+        slice(t, tid, a->begin_ns + shift, b->end_ns + shift);
         fprintf(t->f, "\"cat\":\"layer\",\"name\":\"layer %d\"}", log->rec[i].layer);
     }
 }
 
 void rg_trace_run(rg_trace *t, const rg_log *log, const char *name)
 {
-    char text[64];
     int64_t shift = 0;
     uint64_t last_end = 0;
     int last_phase = -1;
@@ -119,8 +117,7 @@ void rg_trace_run(rg_trace *t, const rg_log *log, const char *name)
     if (!log->span) return;
     name_of(t, 0, "process_name", name);
     for (int tid = 0; tid < log->threads; tid++) {
-        snprintf(text, sizeof text, tid ? "thread %d" : "thread %d (main)", tid);
-        name_of(t, tid, "thread_name", text);
+        name_of(t, tid, "thread_name", RG_TEXT(64, tid ? "thread %d" : "thread %d (main)", tid));
     }
     size_t i = 0;
     for (size_t k = 0; k < log->n_steps; k++) {
@@ -129,7 +126,7 @@ void rg_trace_run(rg_trace *t, const rg_log *log, const char *name)
         while (end < log->n && log->rec[end].step == k) end++;
         if (s->phase != last_phase) shift = (int64_t)(last_end + 1000) - (int64_t)s->start_ns;
         last_phase = s->phase;
-        last_end = s->start_ns + (uint64_t)shift + s->t_ns;
+        last_end = s->start_ns + shift + s->t_ns;
         const int64_t need = call_events(log, end - i);
         if (t->events + need > t->max_events) {
             t->dropped_calls++;
@@ -137,7 +134,7 @@ void rg_trace_run(rg_trace *t, const rg_log *log, const char *name)
             i = end;
             continue;
         }
-        slice(t, 0, s->start_ns + (uint64_t)shift, last_end);
+        slice(t, 0, s->start_ns + shift, last_end);
         fprintf(t->f,
             "\"cat\":\"call\",\"name\":\"%s\",\"args\":{\"tokens\":%" PRId64 ",\"context\":%" PRId64 "}}",
             rg_phase_names[s->phase], s->tokens, s->ctx);
@@ -157,5 +154,5 @@ rg_status rg_trace_end(rg_trace *t, rg_err *err)
         "\n],\"otherData\":{\"producer\":\"ridge\",\"dropped_calls\":%" PRId64
         ",\"dropped_events_at_most\":%" PRId64 "}}\n",
         t->dropped_calls, t->dropped_events);
-    return ferror(t->f) ? rg_fail(err, RG_E_FILE, "trace: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(t->f, "trace", false, err);
 }

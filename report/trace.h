@@ -1,6 +1,4 @@
-/* A run as a picture of time: Chrome's trace-event JSON, which Perfetto and chrome://tracing open. A process
- * per run; per thread of the team the forward calls (thread 0), layers, operators and the waits at their ends
- * as nested slices; counter tracks for bandwidth and arithmetic. */
+/* Chrome's trace-event JSON. A process per run; per thread calls (thread 0), layers, operators and waits as nested slices; counter tracks for bandwidth and arithmetic. */
 #ifndef RG_TRACE_H
 #define RG_TRACE_H
 
@@ -21,8 +19,7 @@ typedef struct rg_trace {
 } rg_trace;
 
 void rg_trace_begin(rg_trace *t, FILE *f, int64_t max_events);
-/* One run: its log with spans. The calls of each phase keep their own times from its first call on; phases
- * are put one after another, because each comes from the repetition with its median time. */
+/* One run: its log with spans. Phases come from different repetitions and are put one after another. */
 void rg_trace_run(rg_trace *t, const rg_log *log, const char *name);
 rg_status rg_trace_end(rg_trace *t, rg_err *err);
 

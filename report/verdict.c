@@ -12,20 +12,12 @@ enum { MOST = 2 * RG_SITE_COUNT };
 static int longest(const rg_run *r, rg_phase ph, const rg_doc_op *out[MOST])
 {
     int n = 0;
-    for (size_t i = 0; i < r->d->n_ops && n < MOST; i++) {
-        const rg_doc_op *w = &r->d->ops[i];
-        if (w->layer >= 0 || w->phase != ph) continue;
+    for (const rg_doc_op *w = NULL; n < MOST && (w = rg_run_next(r, ph, w));) {
         int at = n++;
         for (; at > 0 && out[at - 1]->t_ns < w->t_ns; at--) out[at] = out[at - 1];
         out[at] = w;
     }
     return n;
-}
-
-static void append(char *buf, size_t n, const char *s)
-{
-    const size_t at = strlen(buf);
-    snprintf(buf + at, n - at, "%s", s);
 }
 
 /* Where the time goes: the operators that make up two thirds of it, at most four. */
@@ -34,39 +26,31 @@ static void top_operators(rg_lines *out, const rg_run *r, rg_phase ph)
     const rg_doc_op *w[MOST];
     const rg_doc_phase *p = &r->phase[ph];
     const int n = longest(r, ph, w);
-    char list[256] = "", a[32], b[32], c[32];
+    char list[256] = "";
     double sum = 0.0;
     int k = 0;
     for (; k < n && k < 4 && sum < 0.66 * p->t_ns; k++) {
-        char one[64];
         sum += w[k]->t_ns;
-        snprintf(one, sizeof one, "%s%s %s", k ? ", " : "", w[k]->site,
-            rg_percent(a, sizeof a, rg_ratio(w[k]->t_ns, p->t_ns)));
-        append(list, sizeof list, one);
+        rg_text_add(list, sizeof list, "%s%s %s", k ? ", " : "", w[k]->site,
+            RG_PERCENT(rg_ratio(w[k]->t_ns, p->t_ns)));
     }
     const double tps = 1e9 * rg_ratio(p->tokens, p->t_ns);
     rg_lines_add(out, "%s runs at %s tokens/s; %s of its time is in %s (%s).", rg_phase_names[ph],
-        rg_num(b, sizeof b, tps), rg_percent(c, sizeof c, rg_ratio(sum, p->t_ns)),
-        k == 1 ? "one operator" : "these operators", list);
+        RG_NUM(tps), RG_PERCENT(rg_ratio(sum, p->t_ns)), k == 1 ? "one operator" : "these operators", list);
 }
 
 /* Measured less ideal time of the operators that have that bound. */
 static double gap_of(const rg_run *r, rg_phase ph, const char *bound)
 {
     double gap = 0.0;
-    for (size_t i = 0; i < r->d->n_ops; i++) {
-        const rg_doc_op *w = &r->d->ops[i];
-        if (w->layer < 0 && w->phase == ph && w->bound && strcmp(w->bound, bound) == 0)
-            gap += w->t_ns - w->analytic.ideal_ns;
-    }
+    for (const rg_doc_op *w = NULL; (w = rg_run_next(r, ph, w));)
+        if (w->bound && strcmp(w->bound, bound) == 0) gap += w->t_ns - w->analytic.ideal_ns;
     return gap;
 }
 
-/* How far from the roof, and what the distance consists of. */
 static void distance(rg_lines *out, const rg_run *r, rg_phase ph)
 {
     const rg_doc_phase *p = &r->phase[ph];
-    char a[32], b[32], c[32], d[32];
     if (!isfinite(p->ideal_ns)) {
         rg_lines_add(out, "%s: how far that is from the roof is not known: %s.", rg_phase_names[ph],
             rg_run_no_roof(r));
@@ -93,19 +77,17 @@ static void distance(rg_lines *out, const rg_run *r, rg_phase ph)
             "%s needs %s per call, less than the %s its roofs ask for: operands stay in caches closer than "
             "their footprint says, or the roofs were measured on "
             "a busier machine.",
-            rg_phase_names[ph], rg_time(a, sizeof a, p->t_ns / per), rg_time(b, sizeof b, p->ideal_ns / per));
+            rg_phase_names[ph], RG_TIME(p->t_ns / per), RG_TIME(p->ideal_ns / per));
         return;
     }
     rg_lines_add(out, "%s reaches %s of the measured roofs: %s per call where %s would do.",
-        rg_phase_names[ph], rg_percent(a, sizeof a, fraction), rg_time(b, sizeof b, p->t_ns / per),
-        rg_time(c, sizeof c, p->ideal_ns / per));
+        rg_phase_names[ph], RG_PERCENT(fraction), RG_TIME(p->t_ns / per), RG_TIME(p->ideal_ns / per));
     if (part[second] > 0.1 * lost)
         rg_lines_add(out, "%s: %s of the distance is in %s, %s in %s.", rg_phase_names[ph],
-            rg_percent(a, sizeof a, part[first] / lost), what[first],
-            rg_percent(d, sizeof d, part[second] / lost), what[second]);
+            RG_PERCENT(part[first] / lost), what[first], RG_PERCENT(part[second] / lost), what[second]);
     else
         rg_lines_add(out, "%s: %s of the distance is in %s.", rg_phase_names[ph],
-            rg_percent(a, sizeof a, part[first] / lost), what[first]);
+            RG_PERCENT(part[first] / lost), what[first]);
 }
 
 /* The operator that loses most, with the likely reason read off its numbers. */
@@ -114,7 +96,6 @@ static void worst_operator(rg_lines *out, const rg_run *r, rg_phase ph)
     const rg_doc_op *w[MOST], *worst = NULL;
     const rg_doc_phase *p = &r->phase[ph];
     const int n = longest(r, ph, w);
-    char a[32], b[32], c[32], d[32], e[32];
     for (int i = 0; i < n; i++)
         if (isfinite(w[i]->analytic.ideal_ns) &&
             (!worst || w[i]->t_ns - w[i]->analytic.ideal_ns > worst->t_ns - worst->analytic.ideal_ns))
@@ -123,8 +104,7 @@ static void worst_operator(rg_lines *out, const rg_run *r, rg_phase ph)
     const double wait = rg_ratio(worst->wait_ns, worst->t_ns * r->d->machine.threads),
                  fraction = worst->roof_fraction;
     const double reread = rg_ratio(worst->counted.total_bytes, worst->analytic.total_bytes);
-    rg_num(a, sizeof a, 1e-6 * (worst->t_ns - worst->analytic.ideal_ns));
-    rg_percent(b, sizeof b, fraction);
+    const char *a = RG_NUM(1e-6 * (worst->t_ns - worst->analytic.ideal_ns)), *b = RG_PERCENT(fraction);
     const double each = rg_ratio(worst->t_ns, worst->calls),
                  worth = rg_ratio(worst->analytic.ideal_ns, worst->calls);
     if (worst->bound && strcmp(worst->bound, "overhead") == 0 &&
@@ -132,26 +112,25 @@ static void worst_operator(rg_lines *out, const rg_run *r, rg_phase ph)
         rg_lines_add(out,
             "%s loses most in %s, %s ms: a call takes %s and is worth %s, where a barrier alone takes %s; "
             "fusing it with its neighbours would help.",
-            rg_phase_names[ph], worst->site, a, rg_time(c, sizeof c, each), rg_time(d, sizeof d, worth),
-            rg_time(e, sizeof e, r->d->machine.barrier_ns));
+            rg_phase_names[ph], worst->site, a, RG_TIME(each), RG_TIME(worth),
+            RG_TIME(r->d->machine.barrier_ns));
     else if (wait > 0.25)
         rg_lines_add(out,
             "%s loses most in %s, %s ms: its threads wait at the barrier for %s of their time, so the work "
             "is split unevenly or a core is shared with others.",
-            rg_phase_names[ph], worst->site, a, rg_percent(c, sizeof c, wait));
+            rg_phase_names[ph], worst->site, a, RG_PERCENT(wait));
     else if (reread > 1.1)
         rg_lines_add(out,
             "%s loses most in %s, %s ms at %s of its roof (%s): the loops stream %s times the compulsory "
             "bytes.",
-            rg_phase_names[ph], worst->site, a, b, worst->roof ? worst->roof : "?",
-            rg_num(c, sizeof c, reread));
+            rg_phase_names[ph], worst->site, a, b, worst->roof ? worst->roof : "?", RG_NUM(reread));
     else
         rg_lines_add(out,
             "%s loses most in %s, %s ms at %s of its roof (%s): it moves only what it must (%s times the "
             "compulsory bytes) and waits little, so the rest "
             "lies inside the kernel: its instructions, how it streams, the pages it reads (%s per call).",
-            rg_phase_names[ph], worst->site, a, b, worst->roof ? worst->roof : "?",
-            rg_num(c, sizeof c, reread), rg_time(d, sizeof d, each));
+            rg_phase_names[ph], worst->site, a, b, worst->roof ? worst->roof : "?", RG_NUM(reread),
+            RG_TIME(each));
 }
 
 static bool is_attention(const char *op)
@@ -162,54 +141,47 @@ static bool is_attention(const char *op)
     return false;
 }
 
-/* What decides the phase: the share of weights, KV and operations in the ideal time. */
+/* What decides the phase. */
 static void character(rg_lines *out, const rg_run *r, rg_phase ph)
 {
     const rg_doc_phase *p = &r->phase[ph];
-    char a[32], b[32], c[32];
     double attention = 0.0;
-    for (size_t i = 0; i < r->d->n_ops; i++) {
-        const rg_doc_op *w = &r->d->ops[i];
-        if (w->layer < 0 && w->phase == ph && is_attention(w->op)) attention += w->t_ns;
-    }
-    /* The ridge point of the roofs that the operators really have: each kind of product meets its own peak,
-     * each operand its own bandwidth. Below it the sum of memory times is the larger one, so the sentence
-     * never contradicts the ideal times of the table. */
+    for (const rg_doc_op *w = NULL; (w = rg_run_next(r, ph, w));)
+        if (is_attention(w->op)) attention += w->t_ns;
+    /* The ridge point of the operators' own roofs: below it the sum of memory times is the larger one, as in the table. */
     const double ai = p->ai_analytic, ridge = ai * rg_ratio(p->ideal_mem_ns, p->ideal_flop_ns);
     if (isfinite(ridge) && ridge > 0.0)
         rg_lines_add(out,
             "%s has an intensity of %s FLOP/byte, %s %s, where the roofs of its operators meet: %s.",
-            rg_phase_names[ph], rg_num(a, sizeof a, ai), ai < ridge ? "below" : "above",
-            rg_num(b, sizeof b, ridge),
+            rg_phase_names[ph], RG_NUM(ai), ai < ridge ? "below" : "above", RG_NUM(ridge),
             ai < ridge ? "moving bytes, not arithmetic, sets its roof"
                        : "arithmetic sets its roof, and fewer bytes alone cannot raise it");
     if (attention > 0.1 * p->t_ns)
         rg_lines_add(out,
             "%s spends %s in attention at contexts up to %.0f tokens; that share grows with the context.",
-            rg_phase_names[ph], rg_percent(c, sizeof c, attention / p->t_ns), p->ctx);
+            rg_phase_names[ph], RG_PERCENT(attention / p->t_ns), p->ctx);
     const double wait = rg_ratio(p->wait_ns, p->ops_ns * r->d->machine.threads);
     if (wait > 0.05)
         rg_lines_add(out, "%s: threads wait at barriers for %s of the operators' time.", rg_phase_names[ph],
-            rg_percent(a, sizeof a, wait));
+            RG_PERCENT(wait));
 }
 
 void rg_verdict_run(rg_lines *out, const rg_run *r)
 {
-    char a[32], b[32];
     const double all = r->phase[RG_PREFILL].t_ns + r->phase[RG_DECODE].t_ns;
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const rg_doc_phase *p = &r->phase[ph];
         if (!(p->t_ns > 0.0)) continue;
-        top_operators(out, r, (rg_phase)ph);
-        character(out, r, (rg_phase)ph);
-        distance(out, r, (rg_phase)ph);
-        worst_operator(out, r, (rg_phase)ph);
+        top_operators(out, r, ph);
+        character(out, r, ph);
+        distance(out, r, ph);
+        worst_operator(out, r, ph);
     }
     const rg_doc_phase *p = &r->phase[RG_PREFILL], *d = &r->phase[RG_DECODE];
     if (p->t_ns > 0.0 && d->t_ns > 0.0) {
         const double ratio = rg_ratio(d->t_ns / d->tokens, p->t_ns / p->tokens);
         rg_lines_add(out, "A generated token costs %s times a prompt token; generating took %s of the time.",
-            rg_num(a, sizeof a, ratio), rg_percent(b, sizeof b, rg_ratio(d->t_ns, all)));
+            RG_NUM(ratio), RG_PERCENT(rg_ratio(d->t_ns, all)));
     }
 }
 

@@ -12,14 +12,12 @@ static const char *type_of(const rg_run *r)
 {
     return r->label[0] ? r->label : r->d->model.dtype ? r->d->model.dtype : "unknown";
 }
-/* Time of the decode operators that overhead bounds, and bytes of weights that all of them read. */
+/* Time of decode operators bound by overhead; weight bytes of all. */
 static double overhead_bound(const rg_run *r, double *weights)
 {
     double t = 0.0;
     *weights = 0.0;
-    for (size_t i = 0; i < r->d->n_ops; i++) {
-        const rg_doc_op *w = &r->d->ops[i];
-        if (w->layer >= 0 || w->phase != RG_DECODE) continue;
+    for (const rg_doc_op *w = NULL; (w = rg_run_next(r, RG_DECODE, w));) {
         *weights += w->analytic.weight_bytes;
         if (w->bound && strcmp(w->bound, "overhead") == 0) t += w->t_ns;
     }
@@ -28,7 +26,6 @@ static double overhead_bound(const rg_run *r, double *weights)
 
 static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, double paired)
 {
-    char a[32], b[32], c[32], d[32], e[32];
     const rg_doc_phase *p0 = &base->phase[RG_DECODE], *p1 = &other->phase[RG_DECODE];
     if (!(p0->t_ns > 0.0) || !(p1->t_ns > 0.0)) return;
     const double tps0 = p0->tokens_per_s, tps1 = p1->tokens_per_s,
@@ -39,14 +36,12 @@ static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, 
     rg_lines_add(out,
         "decode: %s runs %s times as fast as %s (%s against %s tokens/s); it streams %s times fewer weight "
         "bytes per step.",
-        type_of(other), rg_num(a, sizeof a, gain), type_of(base), rg_num(b, sizeof b, tps1),
-        rg_num(c, sizeof c, tps0), rg_num(d, sizeof d, bytes));
+        type_of(other), RG_NUM(gain), type_of(base), RG_NUM(tps1), RG_NUM(tps0), RG_NUM(bytes));
     if (isfinite(roofs))
         rg_lines_add(out,
             "decode: on these roofs the change was worth %s times (weights and KV streamed per step: %s "
             "before, %s now); reached: %s of that.",
-            rg_num(a, sizeof a, roofs), rg_bytes(b, sizeof b, per0), rg_bytes(c, sizeof c, per1),
-            rg_percent(d, sizeof d, gain / roofs));
+            RG_NUM(roofs), RG_BYTES(per0), RG_BYTES(per1), RG_PERCENT(gain / roofs));
     if (gain < 0.9 * bytes && isfinite(p1->ideal_ns)) {
         double weights;
         const double f0 = fraction(p0), f1 = fraction(p1);
@@ -54,15 +49,13 @@ static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, 
         rg_lines_add(out,
             "decode: %s is at %s of its roofs where %s is at %s; %s of its time is in or around operators "
             "too small to count.",
-            type_of(other), rg_percent(a, sizeof a, f1), type_of(base), rg_percent(b, sizeof b, f0),
-            rg_percent(e, sizeof e, outside));
+            type_of(other), RG_PERCENT(f1), type_of(base), RG_PERCENT(f0), RG_PERCENT(outside));
     }
 }
 
-/* The output matrix keeps 16 bits unless asked otherwise: what is left to gain there. */
+/* What is left to gain in the output matrix. */
 static void head_share(rg_lines *out, const rg_run *r)
 {
-    char a[32], b[32];
     const rg_doc_op *w = rg_run_op(r, RG_DECODE, rg_site_name(RG_SITE_OUTPUT));
     const rg_doc_phase *p = &r->phase[RG_DECODE];
     double weights;
@@ -72,13 +65,12 @@ static void head_share(rg_lines *out, const rg_run *r)
     if (share > 0.05)
         rg_lines_add(out,
             "decode: the output matrix (%s) is %s of the weight bytes that %s streams, and %s of the time.",
-            r->d->model.head_dtype ? r->d->model.head_dtype : "type unknown", rg_percent(a, sizeof a, share),
-            type_of(r), rg_percent(b, sizeof b, rg_ratio(w->t_ns, p->t_ns)));
+            r->d->model.head_dtype ? r->d->model.head_dtype : "type unknown", RG_PERCENT(share), type_of(r),
+            RG_PERCENT(rg_ratio(w->t_ns, p->t_ns)));
 }
 
 static void prefill_gain(rg_lines *out, const rg_run *base, const rg_run *other, double paired)
 {
-    char a[32], b[32], c[32], d[32];
     const rg_doc_phase *p0 = &base->phase[RG_PREFILL], *p1 = &other->phase[RG_PREFILL];
     if (!(p0->t_ns > 0.0) || !(p1->t_ns > 0.0)) return;
     const double tps0 = p0->tokens_per_s, tps1 = p1->tokens_per_s,
@@ -87,28 +79,24 @@ static void prefill_gain(rg_lines *out, const rg_run *base, const rg_run *other,
     const double compute = rg_ratio(
         p1->ideal_flop_ns, p1->ideal_flop_ns > p1->ideal_mem_ns ? p1->ideal_flop_ns : p1->ideal_mem_ns);
     rg_lines_add(out, "prefill: %s runs %s times as fast as %s (%s against %s tokens/s).", type_of(other),
-        rg_num(a, sizeof a, gain), type_of(base), rg_num(b, sizeof b, tps1), rg_num(c, sizeof c, tps0));
+        RG_NUM(gain), type_of(base), RG_NUM(tps1), RG_NUM(tps0));
     if (!isfinite(roofs)) return;
     if (compute >= 1.0 && p0->ideal_flop_ns > p0->ideal_mem_ns)
         rg_lines_add(out,
             "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight "
-            "bytes are worth little; the change as a whole was "
-            "worth %s times on these roofs%s.",
-            rg_time(a, sizeof a, p1->ideal_flop_ns), rg_time(b, sizeof b, p1->ideal_mem_ns),
-            rg_num(d, sizeof d, roofs),
+            "bytes are worth little; the change as a whole was worth %s times on these roofs%s.",
+            RG_TIME(p1->ideal_flop_ns), RG_TIME(p1->ideal_mem_ns), RG_NUM(roofs),
             roofs > 1.05 ? ", because its products have a faster arithmetic" : "");
     else if (compute >= 1.0)
         rg_lines_add(out,
             "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight "
             "bytes were worth only %s times on these roofs.",
-            rg_time(a, sizeof a, p1->ideal_flop_ns), rg_time(b, sizeof b, p1->ideal_mem_ns),
-            rg_num(d, sizeof d, roofs));
+            RG_TIME(p1->ideal_flop_ns), RG_TIME(p1->ideal_mem_ns), RG_NUM(roofs));
     else
         rg_lines_add(out,
             "prefill: memory is still its limit (ideal memory time %s, ideal compute time %s); fewer weight "
             "bytes were worth %s times on these roofs.",
-            rg_time(a, sizeof a, p1->ideal_mem_ns), rg_time(b, sizeof b, p1->ideal_flop_ns),
-            rg_num(d, sizeof d, roofs));
+            RG_TIME(p1->ideal_mem_ns), RG_TIME(p1->ideal_flop_ns), RG_NUM(roofs));
 }
 
 void rg_verdict_compare(

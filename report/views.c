@@ -16,7 +16,7 @@ static const void *row_of(const rg_fig *f, const void *at, const char *key, bool
 {
     const size_t n = rg_fig_rows(f, at);
     if (isdigit((unsigned char)key[0]))
-        return only && n != 1 ? NULL : rg_fig_row(f, at, (size_t)strtoul(key, NULL, 10));
+        return only && n != 1 ? NULL : rg_fig_row(f, at, strtoul(key, NULL, 10));
     const rg_fig *phase = rg_fig_find(f->of, "phase");
     for (size_t i = 0; i < n; i++) {
         const char *row = rg_fig_row(f, at, i);
@@ -57,7 +57,7 @@ rg_found rg_figure_at(rg_object_id object, const void *from, const char *path, b
     }
 }
 
-/* Objects by name stay JSON in a document: they are read here, a struct each. */
+/* Objects by name are JSON in a document. */
 static rg_status read_dict(rg_view_rows *r, const json_t *dict, rg_err *err)
 {
     const size_t size = rg_objects[r->fig->of].size;
@@ -65,7 +65,7 @@ static rg_status read_dict(rg_view_rows *r, const json_t *dict, rg_err *err)
     json_t *e;
     char *to = r->own = calloc(r->n, size);
     size_t i = 0;
-    if (!to) return rg_fail(err, RG_E_NOMEM, "table: out of memory");
+    if (!to) return rg_no_memory(err, "table");
     json_object_foreach ((json_t *)(uintptr_t)dict, key, e) {
         rg_place p = {.file = "this report", .command = "ridge"};
         r->row[i] = (rg_view_row){to + i * size, i, key};
@@ -84,7 +84,7 @@ rg_status rg_view_rows_open(
     const size_t n = dict ? json_object_size(dict) : list.fig ? rg_fig_rows(list.fig, list.at) : 0;
     if (n == 0) return RG_OK;
     r->row = calloc(n, sizeof *r->row);
-    if (!r->row) return rg_fail(err, RG_E_NOMEM, "table: out of memory");
+    if (!r->row) return rg_no_memory(err, "table");
     r->n = n;
     if (dict) return read_dict(r, dict, err);
     for (size_t i = 0; i < n; i++) r->row[i] = (rg_view_row){rg_fig_row(list.fig, list.at, i), i, NULL};

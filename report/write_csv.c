@@ -1,11 +1,10 @@
-/* A row per operator, a column per figure; names as in the JSON with nested ones joined by '_'. Unknown numbers are
- * empty; texts are quoted. */
-#include <errno.h>
+/* A row per operator, a column per figure. Unknown numbers are empty; texts are quoted. */
 #include <math.h>
 #include <string.h>
 
 #include "report/csv.h"
 #include "report/report.h"
+#include "report/table.h"
 
 rg_status rg_profile_csv(FILE *f, const rg_reports *s, rg_err *err)
 {
@@ -39,5 +38,5 @@ rg_status rg_profile_csv(FILE *f, const rg_reports *s, rg_err *err)
             fputc('\n', f);
         }
     }
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "report: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "report", false, err);
 }

@@ -1,10 +1,10 @@
 /* What the doctor found, for people and for programs. */
-#include <errno.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "base/text.h"
 #include "report/report.h"
+#include "report/table.h"
 #include "roofline/measure/json_value.h"
 
 enum { WIDTH = 100, INDENT = 11 };
@@ -41,9 +41,7 @@ static void line(FILE *f, const rg_finding *x)
 rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err)
 {
     int count[4] = {0};
-    char cpu[64];
-    fprintf(f, "ridge doctor: what can be measured on this host (%s)\n\n",
-        rg_text_clean(cpu, sizeof cpu, rg_cpu_name()));
+    fprintf(f, "ridge doctor: what can be measured on this host (%s)\n\n", RG_CLEAN(64, rg_cpu_name()));
     for (int i = 0; i < d->n_can; i++) {
         fprintf(f, "  %-8s %-42s %s\n", rg_health_names[d->can[i].health], d->can[i].title, d->can[i].found);
         wrapped(f, "why", d->can[i].cost);
@@ -55,7 +53,7 @@ rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err)
         count[d->f[i].health]++;
     }
     fprintf(f, "\n%d ok, %d limited, %d missing, %d unknown\n", count[0], count[1], count[2], count[3]);
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "doctor: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "doctor", false, err);
 }
 
 /* ---- for programs ---- */
@@ -74,7 +72,7 @@ static rg_doc_finding figures_of(const rg_finding *x)
 rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err)
 {
     rg_doc_finding can[RG_DOCTOR_MAX], all[RG_DOCTOR_MAX];
-    const rg_doc_doctor doc = {rg_cpu_name(), can, (size_t)d->n_can, all, (size_t)d->n};
+    const rg_doc_doctor doc = {rg_cpu_name(), can, d->n_can, all, d->n};
     for (int i = 0; i < d->n_can; i++) can[i] = figures_of(&d->can[i]);
     for (int i = 0; i < d->n; i++) all[i] = figures_of(&d->f[i]);
     return rg_json_write(f, rg_object_write(RG_OBJ_doctor, &doc, 0), JSON_INDENT(1), "doctor", err);

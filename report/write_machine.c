@@ -1,62 +1,49 @@
 /* The roofs of a machine as tables for people. */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "report/cells.h"
 #include "report/report.h"
-#include "report/table.h"
 
-static const char *rate(char *buf, size_t n, const rg_measured *v)
-{
-    return v->value > 0.0 ? rg_num(buf, n, v->value) : "n/a";
-}
+static double rate(const rg_measured *v) { return v->value > 0.0 ? v->value : NAN; }
 
 static void ladder_table(FILE *f, const rg_bw_point *bw, int n, bool *failed)
 {
     rg_table t = {0};
     rg_table_head(&t, ">footprint", ">read", ">write", ">copy", ">triad", ">spread", NULL);
     for (int i = 0; i < n; i++) {
-        char size[32], text[RG_BW_COUNT][32], spread[32];
         double widest = 0.0;
-        for (int k = 0; k < RG_BW_COUNT; k++) widest = fmax(widest, rg_bw_get(&bw[i], (rg_bw_kind)k)->spread);
-        rg_table_row(&t, rg_bytes(size, sizeof size, (double)bw[i].footprint_bytes),
-            rate(text[0], sizeof text[0], &bw[i].read_gbps), rate(text[1], sizeof text[1], &bw[i].write_gbps),
-            rate(text[2], sizeof text[2], &bw[i].copy_gbps), rate(text[3], sizeof text[3], &bw[i].triad_gbps),
-            rg_percent(spread, sizeof spread, widest), NULL);
+        for (int k = 0; k < RG_BW_COUNT; k++) widest = fmax(widest, rg_bw_get(&bw[i], k)->spread);
+        rg_table_line(&t, "bnnnnp", (double)bw[i].footprint_bytes, rate(&bw[i].read_gbps),
+            rate(&bw[i].write_gbps), rate(&bw[i].copy_gbps), rate(&bw[i].triad_gbps), widest);
     }
-    rg_table_print(f, &t);
-    *failed = *failed || t.failed;
-    rg_table_free(&t);
+    rg_table_end(f, &t, failed);
 }
 
 static void ladder_title(FILE *f, int threads, const char *pages, double share)
 {
-    char a[32];
     fprintf(f, "\n## Bandwidth, GB/s: %d thread%s, %s", threads, threads == 1 ? "" : "s", pages);
-    if (isfinite(share)) fprintf(f, " (%s of the memory in 2 MiB pages)", rg_percent(a, sizeof a, share));
+    if (isfinite(share)) fprintf(f, " (%s of the memory in 2 MiB pages)", RG_PERCENT(share));
     fprintf(f, "\n\n");
 }
 
 static void latency_line(FILE *f, const char *what, rg_measured v)
 {
-    char a[32], b[32];
     if (v.value > 0.0)
-        fprintf(f, "- %s: %s (spread %s)\n", what, rg_time(a, sizeof a, v.value),
-            rg_percent(b, sizeof b, v.spread));
+        fprintf(f, "- %s: %s (spread %s)\n", what, RG_TIME(v.value), RG_PERCENT(v.spread));
     else
         fprintf(f, "- %s: n/a\n", what);
 }
 
 rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err)
 {
-    char a[64], b[64], c[64], d[64];
     bool failed = false;
     rg_table t = {0};
     fprintf(f, "# Machine: %s\n\n", m->cpu);
-    fprintf(f, "%d cores usable, %s of memory", m->cores, rg_bytes(a, sizeof a, (double)m->memory_bytes));
+    fprintf(f, "%d cores usable, %s of memory", m->cores, RG_BYTES((double)m->memory_bytes));
     if (m->memory_limit > 0 && m->memory_limit < m->memory_bytes)
-        fprintf(f, " (limit %s)", rg_bytes(b, sizeof b, (double)m->memory_limit));
+        fprintf(f, " (limit %s)", RG_BYTES((double)m->memory_limit));
     fprintf(f, ", instruction set %s; %d threads; %s, %s\n", rg_isa_names[m->isa_best], m->threads, m->source,
         m->measured_at);
     if (m->cpu_id[0] || m->kernel[0])
@@ -75,13 +62,10 @@ rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err)
     rg_table_head(&t, "<peak", "<class", ">value", "<unit", ">spread", NULL);
     for (int i = 0; i < RG_PEAK_COUNT; i++) {
         if (m->peak[i].value <= 0.0) continue;
-        snprintf(d, sizeof d, "G%s/s", rg_arith_units[rg_peaks[i].arith]);
-        rg_table_row(&t, rg_peaks[i].name, rg_arith_names[rg_peaks[i].arith],
-            rg_num(a, sizeof a, m->peak[i].value), d, rg_percent(c, sizeof c, m->peak[i].spread), NULL);
+        rg_table_line(&t, "ssnsp", rg_peaks[i].name, rg_arith_names[rg_peaks[i].arith], m->peak[i].value,
+            RG_TEXT(64, "G%s/s", rg_arith_units[rg_peaks[i].arith]), m->peak[i].spread);
     }
-    rg_table_print(f, &t);
-    failed = failed || t.failed;
-    rg_table_free(&t);
+    rg_table_end(f, &t, &failed);
     fprintf(f, "\n## Latencies\n\n");
     latency_line(f, "a barrier of spinning threads", m->barrier_ns);
     latency_line(f, "an empty parallel region of the engine's team", m->region_ns);
@@ -100,6 +84,5 @@ rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err)
                      : "");
     else
         fprintf(f, "\nQuiet: no spread above 20 %%, no time stolen.\n");
-    if (failed) return rg_fail(err, RG_E_NOMEM, "machine: out of memory");
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "machine: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "machine", failed, err);
 }

@@ -54,6 +54,24 @@ const char *rg_time(char *buf, size_t n, double ns)
 
 const char *rg_percent(char *buf, size_t n, double fraction) { return scaled(buf, n, 100.0 * fraction, "%"); }
 
+const char *rg_text(char *buf, size_t n, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(buf, n, fmt, ap);
+    va_end(ap);
+    return buf;
+}
+
+void rg_text_add(char *buf, size_t n, const char *fmt, ...)
+{
+    const size_t at = strlen(buf);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(buf + at, n - at, fmt, ap);
+    va_end(ap);
+}
+
 const char *rg_stamp(char *buf, size_t n, time_t t)
 {
     struct tm tm;

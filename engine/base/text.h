@@ -14,6 +14,12 @@ const char *rg_bytes(char *buf, size_t n, double bytes);      /* "5.50 MiB" */
 const char *rg_time(char *buf, size_t n, double ns);          /* "12.3 ms" */
 const char *rg_percent(char *buf, size_t n, double fraction); /* "42.0 %" */
 
+/* printf into buf, which is returned. */
+const char *rg_text(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same behind what buf holds, as far as it fits. */
+void rg_text_add(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* "2026-01-31T12:00:00Z", UTC; "" for 0 */
 const char *rg_stamp(char *buf, size_t n, time_t t);
 
@@ -21,6 +27,15 @@ const char *rg_stamp(char *buf, size_t n, time_t t);
 const char *rg_text_clean(char *buf, size_t n, const char *s);
 /* The same with '|' replaced, for a table cell or a heading. */
 const char *rg_text_cell(char *buf, size_t n, const char *s);
+
+/* The same without a buffer: the text lives as long as the block it stands in. n: its size with the end. */
+#define RG_NUM(x) rg_num((char[32]){0}, 32, x)
+#define RG_BYTES(x) rg_bytes((char[32]){0}, 32, x)
+#define RG_TIME(x) rg_time((char[32]){0}, 32, x)
+#define RG_PERCENT(x) rg_percent((char[32]){0}, 32, x)
+#define RG_CLEAN(n, s) rg_text_clean((char[n]){0}, n, s)
+#define RG_CELL(n, s) rg_text_cell((char[n]){0}, n, s)
+#define RG_TEXT(n, ...) rg_text((char[n]){0}, n, __VA_ARGS__)
 
 /* A list of sentences; failed: one was lost for want of memory. */
 typedef struct rg_lines {

@@ -10,8 +10,7 @@ typedef struct rg_axis {
     bool log, bytes; /* bytes: ticks at powers of two (1, 16, 256 KiB ...) */
 } rg_axis;
 
-/* A logarithmic axis over [lo, hi], widened to a tenth of a decade on both sides; sound whatever it is
- * given. */
+/* A logarithmic axis over [lo, hi], a tenth of a decade wider on both sides; accepts any input. */
 rg_axis rg_axis_log(double lo, double hi, double p0, double p1);
 /* A linear axis from 0 to a round number above hi. */
 rg_axis rg_axis_linear(double hi, double p0, double p1);
@@ -21,8 +20,7 @@ rg_axis rg_axis_span(double lo, double hi, double p0, double p1);
 double rg_axis_at(const rg_axis *a, double v);
 bool rg_axis_in(const rg_axis *a, double v);
 
-/* Ticks with numbers and grid lines. from, to: the extent of the plot across. Horizontal axis: numbers below
- * `to`; vertical: left of `from`. */
+/* Ticks with numbers and grid lines across the plot. */
 void rg_axis_draw_x(rg_svg *s, const rg_axis *x, double top, double bottom, const char *title);
 void rg_axis_draw_y(rg_svg *s, const rg_axis *y, double left, double right, const char *title);
 

@@ -1,5 +1,4 @@
-/* Curves over depth, batch or length: measured with its interval beside what the roofs allow, and the share
- * of it. */
+/* Curves over depth, batch or length: measured, what the roofs allow, and the share of it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@ bool rg_curve_add(rg_curve *c, const rg_curve_point *p)
 {
     if (c->n == c->cap) {
         const int cap = c->cap ? 2 * c->cap : 16;
-        rg_curve_point *more = realloc(c->p, (size_t)cap * sizeof *more);
+        rg_curve_point *more = realloc(c->p, cap * sizeof *more);
         if (!more) return false;
         c->p = more;
         c->cap = cap;
@@ -120,15 +119,16 @@ static void path(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, con
 static void marks(rg_svg *s, int series, const rg_curve *c, const rg_axis *x, const rg_axis *y, value_fn *v,
     const char *kind, bool interval)
 {
-    char attrs[128], cls[32];
+    char cls[32];
     snprintf(cls, sizeof cls, "%s-line", rg_chart_class(series));
     for (int k = 0; k < c->n; k++) {
         const rg_curve_point *p = &c->p[k];
         const double px = rg_axis_at(x, p->x), py = rg_axis_at(y, v(p));
         if (!isfinite(px) || !isfinite(py) || !isfinite(v(p))) continue;
-        snprintf(attrs, sizeof attrs, "data-kind=\"%s\"%s%s%s", kind, p->at[0] ? " data-at=\"" : "", p->at,
-            p->at[0] ? "\"" : "");
-        rg_svg_group(s, "dot", attrs, p->tip);
+        rg_svg_group(s, "dot",
+            RG_TEXT(128, "data-kind=\"%s\"%s%s%s", kind, p->at[0] ? " data-at=\"" : "", p->at,
+                p->at[0] ? "\"" : ""),
+            p->tip);
         if (interval && isfinite(p->low) && isfinite(p->high)) {
             rg_svg_line(s, cls, px, rg_axis_at(y, p->low), px, rg_axis_at(y, p->high), 1.6, NULL);
             rg_svg_line(s, cls, px - 4, rg_axis_at(y, p->low), px + 4, rg_axis_at(y, p->low), 1.6, NULL);
@@ -150,11 +150,10 @@ static bool any(const rg_curves *c, value_fn *v)
     return false;
 }
 
-rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, bool embedded, rg_err *err)
+static rg_status draw(FILE *f, const rg_chart_words *w, const rg_curves *c, bool embedded, rg_err *err)
 {
     range x = {INFINITY, 0.0}, y = {INFINITY, 0.0}, share = {0.0, 0.0};
     const bool measured = any(c, y_of), shares = any(c, share_of);
-    char text[128];
     rg_svg s;
     for (int i = 0; i < c->n; i++)
         for (int k = 0; k < c->c[i].n; k++) {
@@ -173,8 +172,7 @@ rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, 
     if (!ax.log) ax.lo = x.lo, ax.hi = x.hi; /* the points are the ticks: no round numbers */
     const rg_axis ay = y_log ? rg_axis_log(y.lo, y.hi, BOTTOM, TOP) : rg_axis_linear(y.hi, BOTTOM, TOP);
     const double rows = 1.0 + ceil(c->n / 3.0);
-    rg_svg_open(&s, f, W, BOTTOM + 56.0 + 19.0 * (rows + 1.0), w->title, w->desc, embedded);
-    rg_picture_title(&s, w->title, w->sub);
+    rg_picture_open(&s, f, W, BOTTOM + 56.0 + 19.0 * (rows + 1.0), w->title, w->sub, w->desc, embedded);
     axes(&s, c, &ax, &ay, c->y_title);
     for (int i = 0; i < c->n; i++) {
         path(&s, i, &c->c[i], &ax, &ay, ideal_of, "6 4");
@@ -195,14 +193,21 @@ rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, 
             marks(&s, i, &c->c[i], &bx, &by, share_of, "share", false);
         }
     }
-    rg_legend l = {.x = 16, .y = BOTTOM + 62.0, .left = 16, .right = W - 16};
+    rg_legend l = rg_legend_at(BOTTOM + 62.0);
     for (int i = 0; i < c->n; i++) rg_chart_legend(&s, &l, i, c->c[i].name[0] ? c->c[i].name : "measured");
-    l.x = l.left;
-    l.y += 20.0;
+    rg_legend_line(&l);
+    l.y -= 1.0;
     rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft", w->legend);
     if (c->left_out) {
-        snprintf(text, sizeof text, "%d more points are in the table only", c->left_out);
-        rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft", text);
+        rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft",
+            RG_TEXT(128, "%d more points are in the table only", c->left_out));
     }
     return rg_svg_close(&s, err);
+}
+
+rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, rg_curves *c, bool ok, bool embedded, rg_err *err)
+{
+    const rg_status st = ok ? draw(f, w, c, embedded, err) : rg_no_memory(err, "picture");
+    rg_curves_free(c);
+    return st;
 }

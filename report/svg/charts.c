@@ -10,7 +10,7 @@ static const char *const classes[RG_CHART_COLOURS] = {
 
 const char *rg_chart_class(int i) { return classes[i % RG_CHART_COLOURS]; }
 
-/* Circle, diamond, square: another order of shapes in every round of the colours. */
+/* Another order of shapes in every round of the colours. */
 static int shape_of(int i) { return (i + i / RG_CHART_COLOURS) % 3; }
 
 static void mark(rg_svg *s, int i, const char *cls, double x, double y, double r)
@@ -29,9 +29,7 @@ static void mark(rg_svg *s, int i, const char *cls, double x, double y, double r
 
 void rg_chart_mark(rg_svg *s, int i, double x, double y, double r)
 {
-    char cls[32];
-    snprintf(cls, sizeof cls, "%s see", rg_chart_class(i));
-    mark(s, i, cls, x, y, r);
+    mark(s, i, RG_TEXT(32, "%s see", rg_chart_class(i)), x, y, r);
 }
 
 void rg_chart_legend(rg_svg *s, rg_legend *l, int i, const char *text)
@@ -42,17 +40,13 @@ void rg_chart_legend(rg_svg *s, rg_legend *l, int i, const char *text)
 
 void rg_chart_hollow(rg_svg *s, int i, double x, double y, double r)
 {
-    char cls[48];
-    snprintf(cls, sizeof cls, "%s-line hollow mark", rg_chart_class(i));
-    mark(s, i, cls, x, y, r);
+    mark(s, i, RG_TEXT(48, "%s-line hollow mark", rg_chart_class(i)), x, y, r);
 }
 
 static void colour_line(
     rg_svg *s, int i, double x0, double y0, double x1, double y1, double width, const char *dash)
 {
-    char cls[32];
-    snprintf(cls, sizeof cls, "%s-line", rg_chart_class(i));
-    rg_svg_line(s, cls, x0, y0, x1, y1, width, dash);
+    rg_svg_line(s, RG_TEXT(32, "%s-line", rg_chart_class(i)), x0, y0, x1, y1, width, dash);
 }
 
 /* ---- rows ---- */
@@ -82,12 +76,11 @@ static rg_axis axis_of(const rg_dot_panel *p, double left)
 
 static void row(rg_svg *s, const rg_dot *d, const rg_axis *x, double y)
 {
-    char attrs[96];
     const double mid = y + ROW / 2.0;
     rg_svg_text(s, (rg_svg_at){x->p0 - 10, mid + 4.0, RG_SVG_END, 12, 0, "ink"}, d->label);
-    snprintf(attrs, sizeof attrs, "data-kind=\"row\"%s%s%s", d->at[0] ? " data-at=\"" : "", d->at,
-        d->at[0] ? "\"" : "");
-    rg_svg_group(s, "dot", attrs, d->tip[0] ? d->tip : NULL);
+    rg_svg_group(s, "dot",
+        RG_TEXT(96, "data-kind=\"row\"%s%s%s", d->at[0] ? " data-at=\"" : "", d->at, d->at[0] ? "\"" : ""),
+        d->tip[0] ? d->tip : NULL);
     if (isfinite(d->value) && isfinite(d->ideal))
         colour_line(s, d->series, rg_axis_at(x, d->value), mid, rg_axis_at(x, d->ideal), mid, 1.0, "2 3");
     for (size_t k = 0; k < json_array_size(d->sample); k++) {
@@ -111,7 +104,7 @@ static void panel(rg_svg *s, const rg_dot_panel *p, double top, double left)
 {
     const double from = top + HEAD, to = from + ROW * (double)p->n;
     const rg_axis x = axis_of(p, left);
-    rg_svg_text(s, (rg_svg_at){16, top + 14, RG_SVG_START, 12, 0, "ink strong"}, p->title);
+    rg_svg_words(s, 16, top + 14, "ink strong", p->title);
     rg_axis_draw_x(s, &x, from, to, p->unit);
     if (isfinite(p->reference)) {
         const double at = rg_axis_at(&x, p->reference);
@@ -132,23 +125,22 @@ rg_status rg_chart_dots(
     for (int i = 0; i < n; i++)
         for (int k = 0; k < p[i].n; k++)
             left = fmin(fmax(left, rg_svg_text_width(p[i].dot[k].label, 12) + 28.0), MOST);
-    rg_svg_open(&s, f, W, h, w->title, w->desc, embedded);
-    rg_picture_title(&s, w->title, w->sub);
+    rg_picture_open(&s, f, W, h, w->title, w->sub, w->desc, embedded);
     for (int i = 0; i < n; i++) {
         panel(&s, &p[i], top, left);
         top += height_of(&p[i]);
     }
-    rg_svg_text(&s, (rg_svg_at){16, top + 14, RG_SVG_START, 12, 0, "soft"}, w->legend);
+    rg_svg_words(&s, 16, top + 14, "soft", w->legend);
     return rg_svg_close(&s, err);
 }
 
 rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool embedded, rg_err *err)
 {
     enum { MOST_ROWS = 60, MOST_PANELS = 4 };
-    rg_dot *dot = calloc((size_t)r->panels * MOST_ROWS + 1, sizeof *dot), *next = dot;
+    rg_dot *dot = calloc(r->panels * MOST_ROWS + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[MOST_PANELS];
     int n = 0;
-    if (!dot) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
+    if (!dot) return rg_no_memory(err, "picture");
     for (int k = 0; k < r->panels; k++) {
         rg_dot_panel *p = &panel[n];
         rg_dot spare;

@@ -1,5 +1,4 @@
-/* Charts that are not rooflines: rows of marks with intervals, and curves. Filled marks are measured, hollow
- * ones analytic, joined by a line, as in the rooflines. */
+/* Rows of marks with intervals, and curves. Filled marks are measured, hollow ones analytic. */
 #ifndef RG_CHARTS_H
 #define RG_CHARTS_H
 
@@ -9,7 +8,7 @@
 #include "report/svg/roof_plot.h"
 
 enum { RG_CHART_COLOURS = 6 };
-/* Class of the i-th series; shapes change with it, so that colour is not needed. */
+/* Class of the i-th series; its shape differs too. */
 const char *rg_chart_class(int i);
 void rg_chart_mark(rg_svg *s, int i, double x, double y, double r);
 void rg_chart_hollow(rg_svg *s, int i, double x, double y, double r);
@@ -43,7 +42,7 @@ typedef struct rg_chart_words {
 rg_status rg_chart_dots(
     FILE *f, const rg_chart_words *w, const rg_dot_panel *p, int n, bool embedded, rg_err *err);
 
-/* The same from rows of a report: a panel per title, left out where it has no row, of 60 rows at most. */
+/* From rows of a report: a panel per title that has rows, of 60 at most. */
 typedef struct rg_rows rg_rows;
 /* Fills the i-th row of a panel; false: it has none. */
 typedef bool rg_row_fn(rg_dot *x, const rg_rows *r, int panel, size_t i);
@@ -84,6 +83,8 @@ bool rg_curve_add(rg_curve *c, const rg_curve_point *p);
 void rg_curves_prune(rg_curves *c);
 void rg_curves_free(rg_curves *c);
 /* Left: y with its interval, and what the roofs allow (dashed); right: the share of that. */
-rg_status rg_chart_curves(FILE *f, const rg_chart_words *w, const rg_curves *c, bool embedded, rg_err *err);
+/* Frees the curves. ok: all points were added. */
+rg_status rg_chart_curves(
+    FILE *f, const rg_chart_words *w, rg_curves *c, bool ok, bool embedded, rg_err *err);
 
 #endif

@@ -17,14 +17,13 @@ bool rg_picture_can_stages(const rg_reports *s, size_t run)
     return s->n > 0;
 }
 
-/* Two bars per run: what the roofs would allow, and what was measured. */
 rg_status rg_picture_stages(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     enum { W = 960, LEFT = 200, RIGHT = 850, TOP = 62, ROW = 26, GAP = 14 };
     static const char *const phase_cls[RG_PHASE_COUNT] = {[RG_PREFILL] = "c-qkv", [RG_DECODE] = "c-attn"};
     const double bottom = TOP + (double)set->n * (2 * ROW + GAP), h = bottom + 78.0;
     double most = 0.0;
-    char text[200], a[32], b[32], sub[320];
+    char sub[320];
     rg_svg s;
     (void)run;
     for (size_t i = 0; i < set->n; i++) {
@@ -33,15 +32,11 @@ rg_status rg_picture_stages(FILE *f, const rg_reports *set, size_t run, bool emb
         most = fmax(most, or_zero(p[0].ideal_ns) + or_zero(p[1].ideal_ns));
     }
     const rg_axis x = rg_axis_linear(most / 1e6, LEFT, RIGHT);
-    rg_svg_open(&s, f, W, h, "Prefill and decode",
+    rg_picture_open(&s, f, W, h, "Prefill and decode",
+        set->n == 1 ? rg_picture_run(sub, sizeof sub, &set->run[0]) : RG_TEXT(32, "%zu runs", set->n),
         "Time of the prompt and of the generated tokens, one bar as the roofs would allow it and one as "
         "measured, for every run.",
         embedded);
-    if (set->n == 1)
-        rg_picture_run(sub, sizeof sub, &set->run[0]);
-    else
-        snprintf(sub, sizeof sub, "%zu runs", set->n);
-    rg_picture_title(&s, "Prefill and decode", sub);
     rg_axis_draw_x(&s, &x, TOP - 4, bottom, "time, ms");
     for (size_t i = 0; i < set->n; i++) {
         const rg_run *r = &set->run[i];
@@ -49,11 +44,10 @@ rg_status rg_picture_stages(FILE *f, const rg_reports *set, size_t run, bool emb
             const double y = TOP + (double)i * (2 * ROW + GAP) + kind * ROW;
             double at = 0.0;
             bool known = true;
-            if (set->n > 1 && kind == 0)
-                rg_svg_text(&s, (rg_svg_at){16, y + 30, RG_SVG_START, 12, 0, "ink strong"}, r->label);
+            if (set->n > 1 && kind == 0) rg_svg_words(&s, 16, y + 30, "ink strong", r->label);
             rg_svg_text(
                 &s, (rg_svg_at){LEFT - 8, y + 16, RG_SVG_END, 12, 0, "soft"}, kind ? "measured" : "analytic");
-            for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
                 const rg_doc_phase *p = &r->phase[ph];
                 const double ns = kind ? p->t_ns : p->ideal_ns;
                 if (!rg_phase_ran(p)) continue;
@@ -61,29 +55,25 @@ rg_status rg_picture_stages(FILE *f, const rg_reports *set, size_t run, bool emb
                     known = false;
                     continue;
                 }
-                char attrs[96], cls[40];
-                snprintf(text, sizeof text, "%s, %s: %s for %.0f tokens, %s tokens/s", rg_phase_names[ph],
-                    kind ? "measured" : "analytic", rg_time(a, sizeof a, ns), p->tokens,
-                    rg_num(b, sizeof b, 1e9 * rg_ratio(p->tokens, ns)));
-                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-phase=\"%s\" data-kind=\"%s\"", i,
-                    rg_phase_names[ph], kind ? "measured" : "analytic");
-                snprintf(cls, sizeof cls, kind ? "%s see" : "%s wash", phase_cls[ph]);
                 const double x0 = rg_axis_at(&x, at / 1e6), x1 = rg_axis_at(&x, (at + ns) / 1e6);
-                rg_svg_group(&s, "bar", attrs, text);
-                rg_svg_rect(&s, cls, x0, y + 3, x1 - x0, ROW - 6);
-                if (!kind) {
-                    snprintf(cls, sizeof cls, "%s-line", phase_cls[ph]);
-                    rg_svg_rect(&s, cls, x0, y + 3, x1 - x0, ROW - 6);
-                }
+                rg_svg_group(&s, "bar",
+                    RG_TEXT(96, "data-run=\"%zu\" data-phase=\"%s\" data-kind=\"%s\"", i, rg_phase_names[ph],
+                        kind ? "measured" : "analytic"),
+                    RG_TEXT(200, "%s, %s: %s for %.0f tokens, %s tokens/s", rg_phase_names[ph],
+                        kind ? "measured" : "analytic", RG_TIME(ns), p->tokens,
+                        RG_NUM(1e9 * rg_ratio(p->tokens, ns))));
+                rg_svg_rect(
+                    &s, RG_TEXT(40, kind ? "%s see" : "%s wash", phase_cls[ph]), x0, y + 3, x1 - x0, ROW - 6);
+                if (!kind)
+                    rg_svg_rect(&s, RG_TEXT(40, "%s-line", phase_cls[ph]), x0, y + 3, x1 - x0, ROW - 6);
                 rg_svg_end(&s);
                 at += ns;
             }
-            snprintf(text, sizeof text, "%s", known ? rg_time(a, sizeof a, at) : "roofs unknown");
             rg_svg_try_text(&s, (rg_svg_at){rg_axis_at(&x, at / 1e6) + 6, y + 16, RG_SVG_START, 11, 0, "ink"},
-                text, true);
+                known ? RG_TIME(at) : "roofs unknown", true);
         }
     }
-    rg_legend l = {.x = 16, .y = bottom + 62, .left = 16, .right = W - 16};
+    rg_legend l = rg_legend_at(bottom + 62);
     rg_legend_item(&s, &l, RG_LEGEND_SQUARE, phase_cls[RG_PREFILL], "prefill");
     rg_legend_item(&s, &l, RG_LEGEND_SQUARE, phase_cls[RG_DECODE], "decode");
     rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft",
@@ -100,65 +90,55 @@ bool rg_picture_can_time(const rg_reports *s, size_t run)
     return false;
 }
 
-/* Columns: prefill and decode; a bar per operator with a tick at its ideal time. */
 rg_status rg_picture_time(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     enum { W = 960, TOP = 84, ROW = 20, NAME = 116, MAX_ROWS = 64 };
     const rg_run *r = &set->run[run];
     const char *site[MAX_ROWS];
-    int rows = 0;
-    char text[300], sub[320], a[32], b[32], c[32];
+    const int rows = rg_run_sites(r, false, site, MAX_ROWS);
+    char text[300], sub[320];
     rg_svg s;
-    for (size_t i = 0; i < r->d->n_ops; i++) { /* in the order of the forward pass, once for both phases */
-        bool known = r->d->ops[i].layer >= 0;
-        for (int k = 0; k < rows && !known; k++) known = strcmp(site[k], r->d->ops[i].site) == 0;
-        if (!known && rows < MAX_ROWS) site[rows++] = r->d->ops[i].site;
-    }
     const double bottom = TOP + ROW * (rows + 1), h = bottom + 74.0;
-    rg_svg_open(&s, f, W, h, "Time by operator and phase",
+    rg_picture_open(&s, f, W, h, "Time by operator and phase", rg_picture_run(sub, sizeof sub, r),
         "A bar per operator for prefill and one for decode: measured time; the upright tick marks the time "
         "that the roofs would allow.",
         embedded);
-    rg_picture_title(&s, "Time by operator and phase", rg_picture_run(sub, sizeof sub, r));
     for (int k = 0; k <= rows; k++)
         rg_svg_text(&s,
             (rg_svg_at){NAME + 6, TOP + ROW * k + 14, RG_SVG_END, 11, 0, k < rows ? "ink" : "soft"},
             k < rows ? rg_text_clean(text, 17, site[k]) : "outside ops");
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const rg_doc_phase *p = &r->phase[ph];
         if (!rg_phase_ran(p)) continue;
-        const double left = NAME + 14 + ph * 412.0, right = left + 330.0;
+        const double left = NAME + 14 + (double)ph * 412.0, right = left + 330.0;
         double most = 0.0;
-        for (size_t i = 0; i < r->d->n_ops; i++)
-            if (r->d->ops[i].phase == (rg_phase)ph && r->d->ops[i].layer < 0)
-                most = fmax(most, fmax(r->d->ops[i].t_ns, or_zero(r->d->ops[i].analytic.ideal_ns)));
+        for (const rg_doc_op *w = NULL; (w = rg_run_next(r, ph, w));)
+            most = fmax(most, fmax(w->t_ns, or_zero(w->analytic.ideal_ns)));
         most = fmax(most, or_zero(p->overhead_ns));
         const rg_axis x = rg_axis_linear(most / 1e6, left, right);
-        snprintf(text, sizeof text, "%s: %s, %s tokens/s", rg_phase_names[ph], rg_time(a, sizeof a, p->t_ns),
-            rg_num(b, sizeof b, p->tokens_per_s));
-        rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
+        rg_svg_words(&s, left, TOP - 10, "ink strong",
+            RG_TEXT(
+                300, "%s: %s, %s tokens/s", rg_phase_names[ph], RG_TIME(p->t_ns), RG_NUM(p->tokens_per_s)));
         rg_axis_draw_x(&s, &x, TOP, bottom, "time, ms");
         for (int k = 0; k <= rows; k++) {
-            const rg_doc_op *w = k < rows ? rg_run_op(r, (rg_phase)ph, site[k]) : NULL;
+            const rg_doc_op *w = k < rows ? rg_run_op(r, ph, site[k]) : NULL;
             const double y = TOP + ROW * k, ns = w ? w->t_ns : k == rows ? or_zero(p->overhead_ns) : 0.0;
-            char attrs[96], cls[40];
+            char attrs[96];
             if (!w && k < rows) continue;
             if (w)
                 snprintf(text, sizeof text, "%.40s, %s: %s measured, %s analytic, %s of the roof", site[k],
-                    rg_phase_names[ph], rg_time(a, sizeof a, w->t_ns),
-                    rg_time(b, sizeof b, w->analytic.ideal_ns), rg_percent(c, sizeof c, w->roof_fraction));
+                    rg_phase_names[ph], RG_TIME(w->t_ns), RG_TIME(w->analytic.ideal_ns),
+                    RG_PERCENT(w->roof_fraction));
             else
-                snprintf(text, sizeof text, "outside operators, %s: %s", rg_phase_names[ph],
-                    rg_time(a, sizeof a, ns));
+                snprintf(text, sizeof text, "outside operators, %s: %s", rg_phase_names[ph], RG_TIME(ns));
             if (w)
-                snprintf(
-                    attrs, sizeof attrs, "data-run=\"%zu\" data-op=\"%zu\"", run, (size_t)(w - r->d->ops));
+                snprintf(attrs, sizeof attrs, "data-run=\"%zu\" data-op=\"%zu\"", run, (w - r->d->ops));
             else
                 snprintf(attrs, sizeof attrs, "data-run=\"%zu\"", run);
-            snprintf(cls, sizeof cls, "%s see", w ? rg_opgroup_classes[rg_opgroup_of(w->site)] : "c-outside");
             rg_svg_group(&s, "bar", attrs, text);
-            rg_svg_rect(
-                &s, cls, left, y + 3, fmax(rg_axis_at(&x, ns / 1e6) - left, ns > 0.0 ? 0.5 : 0.0), ROW - 6);
+            rg_svg_rect(&s,
+                RG_TEXT(40, "%s see", w ? rg_opgroup_classes[rg_opgroup_of(w->site)] : "c-outside"), left,
+                y + 3, fmax(rg_axis_at(&x, ns / 1e6) - left, ns > 0.0 ? 0.5 : 0.0), ROW - 6);
             if (w && isfinite(w->analytic.ideal_ns)) {
                 const double at = rg_axis_at(&x, w->analytic.ideal_ns / 1e6);
                 rg_svg_line(&s, "roof-line", at, y + 1, at, y + ROW - 1, 2.0, NULL);
@@ -166,11 +146,11 @@ rg_status rg_picture_time(FILE *f, const rg_reports *set, size_t run, bool embed
             rg_svg_end(&s);
             const double end = fmax(rg_axis_at(&x, ns / 1e6),
                 w && isfinite(w->analytic.ideal_ns) ? rg_axis_at(&x, w->analytic.ideal_ns / 1e6) : left);
-            snprintf(text, sizeof text, "%.1f %%", 100.0 * rg_ratio(ns, p->t_ns));
-            rg_svg_try_text(&s, (rg_svg_at){end + 5, y + 14, RG_SVG_START, 10, 0, "soft"}, text, true);
+            rg_svg_try_text(&s, (rg_svg_at){end + 5, y + 14, RG_SVG_START, 10, 0, "soft"},
+                RG_TEXT(300, "%.1f %%", 100.0 * rg_ratio(ns, p->t_ns)), true);
         }
     }
-    rg_svg_text(&s, (rg_svg_at){16, bottom + 62, RG_SVG_START, 12, 0, "soft"},
+    rg_svg_words(&s, 16, bottom + 62, "soft",
         "bar: measured, with its share of the phase; upright tick: analytic, at the roofs");
     return rg_svg_close(&s, err);
 }
@@ -206,20 +186,19 @@ static double bytes_of(const rg_group *g, int kind, bool counted)
 
 bool rg_picture_can_bytes(const rg_reports *s, size_t run) { return rg_picture_can_time(s, run); }
 
-/* Per forward call, log scale: analytic as a hollow mark, counted as a bar. */
 rg_status rg_picture_bytes(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     enum { W = 960, TOP = 84, ROW = 17, GAP = 12, NAME = 190 };
     const rg_run *r = &set->run[run];
     double v[RG_PHASE_COUNT][PARTS][KINDS][2], least = INFINITY, most = 0.0;
-    char text[240], sub[320], a[32], b[32];
+    char sub[320], a[32];
     rg_svg s;
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int p = 0; p < PARTS; p++) {
             double sum[KINDS][2] = {{0}};
             for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
                 if (!(parts[p].groups & 1u << g)) continue;
-                const rg_group w = rg_run_group(r, (rg_phase)ph, (rg_opgroup)g);
+                const rg_group w = rg_run_group(r, ph, g);
                 for (int k = 0; k < KINDS; k++)
                     for (int kind = 0; kind < 2; kind++) sum[k][kind] += bytes_of(&w, k, kind);
             }
@@ -243,39 +222,37 @@ rg_status rg_picture_bytes(FILE *f, const rg_reports *set, size_t run, bool embe
     for (int p = 0; p < PARTS; p++)
         for (int k = 0; k < KINDS; k++) {
             const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW;
-            if (k == 1)
-                rg_svg_text(&s, (rg_svg_at){16, y + 13, RG_SVG_START, 12, 0, "ink strong"}, parts[p].name);
+            if (k == 1) rg_svg_words(&s, 16, y + 13, "ink strong", parts[p].name);
             rg_svg_text(&s, (rg_svg_at){NAME + 20, y + 13, RG_SVG_END, 10, 0, "soft"}, kind_names[k]);
         }
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        const double left = NAME + 28 + ph * 372.0, right = left + 350.0;
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const double left = NAME + 28 + (double)ph * 372.0, right = left + 350.0;
         if (!rg_phase_ran(&r->phase[ph])) continue;
         rg_axis x = rg_axis_log(least / 2.0, most * 8.0, left, right);
         x.bytes = true;
-        snprintf(text, sizeof text, "%s (%.0f token%s per call)", rg_phase_names[ph],
-            rg_ratio(r->phase[ph].tokens, fmax(or_zero(r->phase[ph].calls), 1.0)),
-            r->phase[ph].tokens > r->phase[ph].calls ? "s" : "");
-        rg_svg_text(&s, (rg_svg_at){left, TOP - 10, RG_SVG_START, 12, 0, "ink strong"}, text);
+        rg_svg_words(&s, left, TOP - 10, "ink strong",
+            RG_TEXT(240, "%s (%.0f token%s per call)", rg_phase_names[ph],
+                rg_ratio(r->phase[ph].tokens, fmax(or_zero(r->phase[ph].calls), 1.0)),
+                r->phase[ph].tokens > r->phase[ph].calls ? "s" : ""));
         rg_axis_draw_x(&s, &x, TOP - 2, bottom, "bytes per call");
         for (int p = 0; p < PARTS; p++)
             for (int k = 0; k < KINDS; k++) {
                 const double y = TOP + p * (KINDS * ROW + GAP) + k * ROW, counted = v[ph][p][k][1],
                              analytic = v[ph][p][k][0];
-                char cls[48];
                 if (!(counted > 0.0) && !(analytic > 0.0)) {
                     rg_svg_try_text(
                         &s, (rg_svg_at){left + 4, y + 13, RG_SVG_START, 10, 0, "soft"}, "none", true);
                     continue;
                 }
-                snprintf(text, sizeof text, "%s, %s, %s per call: %s counted, %s analytic", parts[p].name,
-                    kind_names[k], rg_phase_names[ph], rg_bytes(a, sizeof a, counted),
-                    rg_bytes(b, sizeof b, analytic));
-                rg_svg_group(&s, "bar", NULL, text);
-                snprintf(cls, sizeof cls, "%s see", kind_cls[k]);
-                if (counted > 0.0) rg_svg_rect(&s, cls, left, y + 3, rg_axis_at(&x, counted) - left, ROW - 5);
-                snprintf(cls, sizeof cls, "roof-line hollow mark");
+                rg_svg_group(&s, "bar", NULL,
+                    RG_TEXT(240, "%s, %s, %s per call: %s counted, %s analytic", parts[p].name, kind_names[k],
+                        rg_phase_names[ph], RG_BYTES(counted), RG_BYTES(analytic)));
+                if (counted > 0.0)
+                    rg_svg_rect(&s, RG_TEXT(48, "%s see", kind_cls[k]), left, y + 3,
+                        rg_axis_at(&x, counted) - left, ROW - 5);
                 if (analytic > 0.0)
-                    rg_svg_circle(&s, cls, rg_axis_at(&x, analytic), y + 3 + (ROW - 5) / 2.0, 3.2);
+                    rg_svg_circle(&s, RG_TEXT(48, "roof-line hollow mark"), rg_axis_at(&x, analytic),
+                        y + 3 + (ROW - 5) / 2.0, 3.2);
                 rg_svg_end(&s);
                 rg_svg_try_text(&s,
                     (rg_svg_at){
@@ -284,7 +261,7 @@ rg_status rg_picture_bytes(FILE *f, const rg_reports *set, size_t run, bool embe
                     rg_bytes(a, sizeof a, counted > 0.0 ? counted : analytic), true);
             }
     }
-    rg_legend l = {.x = 16, .y = bottom + 62, .left = 16, .right = W - 16};
+    rg_legend l = rg_legend_at(bottom + 62);
     for (int k = 0; k < KINDS; k++) rg_legend_item(&s, &l, RG_LEGEND_SQUARE, kind_cls[k], kind_names[k]);
     rg_legend_item(&s, &l, RG_LEGEND_HOLLOW, "roof", "analytic (compulsory)");
     rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft", "bar and figure: counted, what the loops streamed");

@@ -39,25 +39,20 @@ static double at_roofs(const rg_doc_result *r) { return 1e9 * rg_ratio(r->tokens
 
 static void tip_of(char *buf, size_t n, const rg_doc_result *r, bool settings)
 {
-    char s[96], t[64], a[32], b[32], c[32], e[32], g[32];
     snprintf(buf, n,
         "%s%s%s\nmedian %s tokens/s, interval %s to %s, %.0f samples\nat the roofs %s tokens/s: %s reached",
-        rg_text_clean(t, sizeof t, r->test), settings ? ", " : "",
-        settings ? rg_text_clean(s, sizeof s, r->setting) : "", rg_num(a, sizeof a, r->median_ts),
-        rg_num(b, sizeof b, r->ci95_low_ts), rg_num(c, sizeof c, r->ci95_high_ts),
-        (double)json_array_size(r->samples_ts), rg_num(e, sizeof e, at_roofs(r)),
-        rg_percent(g, sizeof g, r->roof_fraction));
+        RG_CLEAN(64, r->test), settings ? ", " : "", settings ? RG_CLEAN(96, r->setting) : "",
+        RG_NUM(r->median_ts), RG_NUM(r->ci95_low_ts), RG_NUM(r->ci95_high_ts),
+        (double)json_array_size(r->samples_ts), RG_NUM(at_roofs(r)), RG_PERCENT(r->roof_fraction));
 }
 
 static const char *sub_of(char *buf, size_t n, const rg_doc_bench *d)
 {
-    char model[96], cpu[96];
     bool same = true;
     for (size_t i = 1; i < d->n_results; i++)
         same = same && strcmp(d->results[0].model_type, d->results[i].model_type) == 0;
-    snprintf(buf, n, "%s; %s",
-        same ? rg_text_clean(model, sizeof model, d->results[0].model_type) : "several models or types",
-        rg_text_clean(cpu, sizeof cpu, d->machine.cpu));
+    snprintf(buf, n, "%s; %s", same ? RG_CLEAN(96, d->results[0].model_type) : "several models or types",
+        RG_CLEAN(96, d->machine.cpu));
     return buf;
 }
 
@@ -72,7 +67,6 @@ static bool speed_row(rg_dot *x, const rg_rows *rows, int w, size_t i)
 {
     const rg_doc_bench *d = rows->from;
     const rg_doc_result *r = &d->results[i];
-    char t[64], s[96], a[32], b[32], c[32], e[32];
     int n = 0;
     if ((int)work_of(r) != w) return false;
     *x = (rg_dot){.value = r->median_ts,
@@ -81,13 +75,12 @@ static bool speed_row(rg_dot *x, const rg_rows *rows, int w, size_t i)
         .ideal = at_roofs(r),
         .sample = r->samples_ts,
         .series = setting_of(d, i, &n)};
-    rg_text_clean(t, sizeof t, r->test);
-    snprintf(
-        x->label, sizeof x->label, n > 1 ? "%.34s, %s" : "%s", t, rg_text_clean(s, sizeof s, r->setting));
-    rg_num(a, sizeof a, x->value), rg_percent(e, sizeof e, r->roof_fraction);
+    snprintf(x->label, sizeof x->label, n > 1 ? "%.34s, %s" : "%s", RG_CLEAN(64, r->test),
+        RG_CLEAN(96, r->setting));
+    const char *a = RG_NUM(x->value), *e = RG_PERCENT(r->roof_fraction);
     if (isfinite(x->low))
-        snprintf(x->text, sizeof x->text, "%s (%s to %s), %s of the roofs", a, rg_num(b, sizeof b, x->low),
-            rg_num(c, sizeof c, x->high), e);
+        snprintf(
+            x->text, sizeof x->text, "%s (%s to %s), %s of the roofs", a, RG_NUM(x->low), RG_NUM(x->high), e);
     else
         snprintf(x->text, sizeof x->text, "%s, %s of the roofs", a, e);
     tip_of(x->tip, sizeof x->tip, r, n > 1);
@@ -101,8 +94,7 @@ rg_status rg_picture_bench_speed(FILE *f, const rg_reports *set, size_t index, b
     char sub[256];
     const rg_chart_words words = {"Throughput", sub_of(sub, sizeof sub, d),
         "A row per test and setting: a filled mark at the median of the samples with its interval as a bar "
-        "and the samples as ticks, a hollow mark at what the "
-        "roofs allow.",
+        "and the samples as ticks, a hollow mark at what the roofs allow.",
         "filled: median, thick: interval, ticks: samples; hollow: at the roofs"};
     const rg_rows rows = {speed_row, d, index, d->n_results, work_names, WORKS, "tokens/s", NULL};
     return rg_chart_rows(f, &words, &rows, embedded, err);
@@ -110,25 +102,21 @@ rg_status rg_picture_bench_speed(FILE *f, const rg_reports *set, size_t index, b
 
 /* ---- curves ---- */
 
-/* Tests that differ in depth, or in sequences, alone make a curve; settings too many for one picture are left
- * to the table. */
+/* Tests that differ in depth, or in sequences, alone make a curve. */
 static bool curves_of(rg_curves *c, const rg_doc_bench *d, work w, bool depth)
 {
     bool ok = true;
     for (size_t i = 0; i < d->n_results; i++) {
         const rg_doc_result *r = &d->results[i];
-        char s[64], name[160];
+        char name[160] = "";
         int n;
         if (work_of(r) != w || !(r->median_ts > 0.0)) continue;
         setting_of(d, i, &n);
-        size_t k = 0;
-        name[0] = 0;
-        if (n > 1) k += (size_t)snprintf(name, sizeof name, "%s, ", rg_text_clean(s, sizeof s, r->setting));
-        if (w != DECODE) k += (size_t)snprintf(name + k, sizeof name - k, "pp%.0f", r->n_prompt);
-        if (w != PREFILL)
-            k += (size_t)snprintf(name + k, sizeof name - k, "%stg%.0f", w == BOTH ? "+" : "", r->n_gen);
-        if (depth && r->n_seq > 1.0) snprintf(name + k, sizeof name - k, ", %.0f sequences", r->n_seq);
-        if (!depth && r->n_depth > 0.0) snprintf(name + k, sizeof name - k, ", depth %.0f", r->n_depth);
+        if (n > 1) rg_text_add(name, sizeof name, "%s, ", RG_CLEAN(64, r->setting));
+        if (w != DECODE) rg_text_add(name, sizeof name, "pp%.0f", r->n_prompt);
+        if (w != PREFILL) rg_text_add(name, sizeof name, "%stg%.0f", w == BOTH ? "+" : "", r->n_gen);
+        if (depth && r->n_seq > 1.0) rg_text_add(name, sizeof name, ", %.0f sequences", r->n_seq);
+        if (!depth && r->n_depth > 0.0) rg_text_add(name, sizeof name, ", depth %.0f", r->n_depth);
         rg_curve *curve = rg_curves_get(c, name);
         if (!curve) continue;
         rg_curve_point p = {.x = depth ? r->n_depth : r->n_seq,
@@ -150,7 +138,7 @@ static int work_with(const rg_reports *s, bool depth, size_t index)
 {
     for (int w = 0; w < WORKS; w++) {
         rg_curves c = {.n = 0};
-        const bool ok = curves_of(&c, bench_of(s), (work)w, depth) && c.n > 0;
+        const bool ok = curves_of(&c, bench_of(s), w, depth) && c.n > 0;
         rg_curves_free(&c);
         if (ok && index-- == 0) return w;
     }
@@ -164,19 +152,15 @@ static rg_status draw(FILE *f, const rg_reports *s, bool depth, size_t index, bo
     rg_curves c = {.x_title = depth ? "tokens in the context before" : "sequences side by side",
         .y_title = "tokens/s",
         .x_log = !depth};
-    char sub[256], head[96];
-    if (w < 0 || !curves_of(&c, d, (work)w, depth)) {
-        rg_curves_free(&c);
-        return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
-    }
-    snprintf(head, sizeof head, "Speed over %s: %s", depth ? "depth" : "batch", work_names[w]);
-    const rg_chart_words words = {head, sub_of(sub, sizeof sub, d),
+    char sub[256];
+    const bool ok = w >= 0 && curves_of(&c, d, w, depth);
+    if (!ok) return rg_chart_curves(f, NULL, &c, false, embedded, err);
+    const rg_chart_words words = {RG_TEXT(96, "Speed over %s: %s", depth ? "depth" : "batch", work_names[w]),
+        sub_of(sub, sizeof sub, d),
         "Left: tokens per second, medians with their intervals, and dashed what the roofs allow; right: the "
         "share of the roofs.",
         "full: measured median and interval; dashed: at the roofs"};
-    const rg_status st = rg_chart_curves(f, &words, &c, embedded, err);
-    rg_curves_free(&c);
-    return st;
+    return rg_chart_curves(f, &words, &c, ok, embedded, err);
 }
 
 bool rg_picture_can_bench_depth(const rg_reports *s, size_t index) { return work_with(s, true, index) >= 0; }

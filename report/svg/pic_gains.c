@@ -12,16 +12,14 @@ static const char LEGEND[] =
 
 static const char *sub_of(char *buf, size_t n, const rg_doc_compare *d)
 {
-    char first[96], cpu[96];
-    snprintf(buf, n, "against %s; %s", rg_text_clean(first, sizeof first, d->variants[0].name),
-        rg_text_clean(cpu, sizeof cpu, d->cpu));
+    snprintf(buf, n, "against %s; %s", RG_CLEAN(96, d->variants[0].name), RG_CLEAN(96, d->cpu));
     return buf;
 }
 
 /* ---- phases ---- */
 
 /* NULL: not measured, or not held against anything. */
-static const rg_doc_side *side_of(const rg_doc_variant *v, int ph)
+static const rg_doc_side *side_of(const rg_doc_variant *v, rg_phase ph)
 {
     const rg_doc_side *o = ph == RG_PREFILL ? v->prefill : v->decode;
     return o && isfinite(o->gain) ? o : NULL;
@@ -89,16 +87,15 @@ bool rg_picture_can_op_gains(const rg_reports *s, size_t index)
 static bool op_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
 {
     const rg_doc_op_gain *o = &((const rg_doc_compare *)r->from)->operators[i];
-    char a[32], b[32], c[32], e[32];
     if (o->phase != (rg_phase)ph || fabs(o->variant - (double)r->index - 1.0) > 0.5 || !isfinite(o->gain))
         return false;
     *x = (rg_dot){
         .value = o->gain, .low = NAN, .high = NAN, .ideal = o->gain_expected, .series = (int)r->index + 1};
     rg_text_clean(x->label, 48, o->site);
-    rg_num(a, sizeof a, x->value), rg_time(b, sizeof b, o->base_ns), rg_time(c, sizeof c, o->ns);
+    const char *a = RG_NUM(x->value), *b = RG_TIME(o->base_ns), *c = RG_TIME(o->ns);
     snprintf(x->text, sizeof x->text, "%s: %s to %s per token", a, b, c);
     snprintf(x->tip, sizeof x->tip, "%s, %s\n%s times as fast: %s to %s per token\non the roofs %s times",
-        x->label, rg_phase_names[ph], a, b, c, rg_num(e, sizeof e, x->ideal));
+        x->label, rg_phase_names[ph], a, b, c, RG_NUM(x->ideal));
     snprintf(x->at, sizeof x->at, "operators.%zu", i);
     return true;
 }
@@ -106,10 +103,10 @@ static bool op_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
 rg_status rg_picture_op_gains(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
     const rg_doc_compare *d = rg_reports_other(set)->at;
-    char sub[256], title[160], name[96];
-    snprintf(title, sizeof title, "Gain by operator: %s",
-        rg_text_clean(name, sizeof name, d->variants[index + 1].name));
-    const rg_chart_words words = {title, sub_of(sub, sizeof sub, d),
+    char sub[256];
+    const rg_chart_words words = {
+        RG_TEXT(160, "Gain by operator: %s", RG_CLEAN(96, d->variants[index + 1].name)),
+        sub_of(sub, sizeof sub, d),
         "A row per phase and operator: time per token in the first variant over that in this one; hollow: "
         "the same of the ideal times.",
         "filled: measured in the recorded runs; hollow: what the roofs allow; left of the upright line is "
@@ -138,11 +135,10 @@ static bool switch_row(rg_dot *x, const rg_rows *r, int k, size_t i)
     const rg_doc_worth *const parts[PARTS] = {
         v->prefill_alone, v->decode_alone, v->prefill_with_others, v->decode_with_others};
     const rg_doc_worth *o = parts[k];
-    char a[32], b[32], c[32];
     if (!o || !isfinite(o->speedup)) return false;
     *x = (rg_dot){.value = o->speedup, .low = o->low, .high = o->high, .ideal = NAN, .series = k % 2};
     rg_text_clean(x->label, 64, v->name);
-    rg_num(a, sizeof a, x->value), rg_num(b, sizeof b, x->low), rg_num(c, sizeof c, x->high);
+    const char *a = RG_NUM(x->value), *b = RG_NUM(x->low), *c = RG_NUM(x->high);
     const bool unseen = x->low <= 1.0 && x->high >= 1.0;
     if (isfinite(x->low))
         snprintf(x->text, sizeof x->text, "%s (%s to %s)%s", a, b, c, unseen ? ": not seen" : "");

@@ -13,8 +13,7 @@ enum { W = 960, H = 400, LEFT = 70, RIGHT = 820, TOP = 62, BOTTOM = 318, MOST_MA
 bool rg_picture_can_latency(const rg_reports *s, size_t run)
 {
     const rg_doc_phase *p = &s->run[run].phase[RG_DECODE];
-    /* of a long generation that a comparison records, only every so many steps are known: their positions are
-     * not */
+    /* a comparison keeps some steps only of a long generation, without positions */
     return rg_phase_ran(p) && json_array_size(p->call_ns) > 1 &&
         (s->run[run].d->run.interrupted ||
             (double)json_array_size(p->call_ns) > s->run[run].d->run.gen_tokens - 0.5);
@@ -56,7 +55,6 @@ static slot *slots_of(const json_t *series, size_t *n)
     return all;
 }
 
-/* The unit in which numbers of that size have few digits. */
 static const char *unit_of(double ns, double *scale)
 {
     *scale = ns >= 1e9 ? 1e9 : ns >= 1e6 ? 1e6 : ns >= 1e3 ? 1e3 : 1.0;
@@ -70,19 +68,20 @@ static void percentiles(rg_svg *s, const rg_doc_phase *p, const rg_axis *y, doub
     } lines[] = {{"p50", "c-qkv-line", NULL}, {"p90", "c-attn-line", "7 4"}, {"p99", "c-gate-line", "2 3"}};
     const double v[] = {p->p50_ns, p->p90_ns, p->p99_ns};
     double below = BOTTOM + 20.0; /* labels are stacked upwards, none on another */
-    char text[64], cls[24], a[32];
+    char text[64];
     for (int i = 0; i < 3; i++) {
         if (!isfinite(v[i])) continue;
         const bool off = v[i] / scale > y->hi;
         const double at = rg_axis_at(y, fmin(v[i] / scale, y->hi)), label = fmin(at + 4.0, below - 15.0);
-        snprintf(
-            text, sizeof text, "%s %s%s", lines[i].name, rg_time(a, sizeof a, v[i]), off ? ", above" : "");
+        snprintf(text, sizeof text, "%s %s%s", lines[i].name, RG_TIME(v[i]), off ? ", above" : "");
         rg_svg_group(s, "dot", "data-kind=\"percentile\"", text);
         if (!off) rg_svg_line(s, lines[i].cls, LEFT, at, RIGHT, at, 1.6, lines[i].dash);
         if (!off) rg_svg_line(s, lines[i].cls, RIGHT, at, RIGHT + 14.0, label - 4.0, 1.2, lines[i].dash);
         rg_svg_end(s);
-        snprintf(cls, sizeof cls, "%.*s", (int)(strlen(lines[i].cls) - 5), lines[i].cls);
-        rg_svg_text(s, (rg_svg_at){RIGHT + 20.0, label, RG_SVG_START, 12, 0, cls}, text);
+        rg_svg_text(s,
+            (rg_svg_at){RIGHT + 20.0, label, RG_SVG_START, 12, 0,
+                RG_TEXT(24, "%.*s", (int)(strlen(lines[i].cls) - 5), lines[i].cls)},
+            text);
         below = label;
     }
 }
@@ -93,10 +92,10 @@ rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool em
     const rg_doc_phase *p = &r->phase[RG_DECODE];
     size_t n = 0, beyond = 0;
     double most = 0.0, scale;
-    char text[320], attrs[128], a[32], b[32], c[32];
+    char text[320], attrs[128];
     rg_svg s;
     slot *w = slots_of(p->call_ns, &n);
-    if (!w) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
+    if (!w) return rg_no_memory(err, "picture");
     for (size_t i = 0; i < n; i++) most = fmax(most, w[i].high);
     /* a single stall must not press everything else to the ground */
     const double cap = p->p90_ns > 0.0 && most > 3.0 * p->p90_ns ? 1.6 * p->p90_ns : most;
@@ -105,15 +104,12 @@ rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool em
     const double start = isfinite(r->d->run.decode_start) ? r->d->run.decode_start : r->d->run.prompt_tokens;
     const rg_axis x = rg_axis_span(start, start + (double)json_array_size(p->call_ns), LEFT, RIGHT),
                   y = rg_axis_linear(cap / scale, BOTTOM, TOP);
-    rg_svg_open(&s, f, W, H, "Latency of every generated token",
+    rg_picture_open(&s, f, W, H, "Latency of every generated token", rg_picture_run(text, sizeof text, r),
         "Time of each decode step over the position of its token in the context; horizontal lines at the "
-        "50th, 90th and 99th percentile; slower steps than fit "
-        "are marked at the upper edge.",
+        "50th, 90th and 99th percentile; slower steps than fit are marked at the upper edge.",
         embedded);
-    rg_picture_title(&s, "Latency of every generated token", rg_picture_run(text, sizeof text, r));
     rg_axis_draw_x(&s, &x, TOP, BOTTOM, "position in the context, tokens");
-    snprintf(text, sizeof text, "time of a step, %s", unit);
-    rg_axis_draw_y(&s, &y, LEFT, RIGHT, text);
+    rg_axis_draw_y(&s, &y, LEFT, RIGHT, RG_TEXT(320, "time of a step, %s", unit));
     percentiles(&s, p, &y, scale);
     for (size_t i = 0; i < n; i++) {
         const bool off = w[i].high / scale > y.hi;
@@ -122,12 +118,11 @@ rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool em
         beyond += off;
         if (w[i].n == 1)
             snprintf(text, sizeof text, "token at position %.0f\n%s", start + (double)w[i].first,
-                rg_time(a, sizeof a, w[i].mid));
+                RG_TIME(w[i].mid));
         else
             snprintf(text, sizeof text, "tokens at positions %.0f to %.0f\nfastest %s, middle %s, slowest %s",
-                start + (double)w[i].first, start + (double)(w[i].first + w[i].n - 1),
-                rg_time(a, sizeof a, w[i].low), rg_time(b, sizeof b, w[i].mid),
-                rg_time(c, sizeof c, w[i].high));
+                start + (double)w[i].first, start + (double)(w[i].first + w[i].n - 1), RG_TIME(w[i].low),
+                RG_TIME(w[i].mid), RG_TIME(w[i].high));
         snprintf(attrs, sizeof attrs,
             "data-kind=\"call\" data-phase=\"decode\" data-first=\"%zu\" data-n=\"%zu\"", w[i].first, w[i].n);
         rg_svg_group(&s, "dot", attrs, text);
@@ -139,12 +134,12 @@ rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool em
             rg_svg_circle(&s, "c-qkv see", at, rg_axis_at(&y, w[i].mid / scale), n > 200 ? 1.8 : 2.6);
         rg_svg_end(&s);
     }
-    rg_legend l = {.x = 16, .y = BOTTOM + 66, .left = 16, .right = W - 16};
+    rg_legend l = rg_legend_at(BOTTOM + 66);
     rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "c-qkv",
         w[0].n > 1 ? "several steps: their middle, and a line from the fastest to the slowest" : "a step");
     if (beyond > 0) {
-        snprintf(text, sizeof text, "beyond the axis: %zu, slowest %s", beyond, rg_time(a, sizeof a, most));
-        rg_legend_item(&s, &l, RG_LEGEND_DIAMOND, "c-down", text);
+        rg_legend_item(&s, &l, RG_LEGEND_DIAMOND, "c-down",
+            RG_TEXT(320, "beyond the axis: %zu, slowest %s", beyond, RG_TIME(most)));
     }
     free(w);
     return rg_svg_close(&s, err);

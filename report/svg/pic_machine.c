@@ -1,5 +1,4 @@
-/* A machine's roofs: read bandwidth over a ladder of footprints, and below it the ceilings in the log-log
- * plane. */
+/* A machine's roofs: read bandwidth over footprints, and the ceilings in the log-log plane. */
 #include <math.h>
 
 #include "report/join.h"
@@ -15,10 +14,17 @@ typedef struct series {
     int n;
 } series;
 
+static bool measured(const series *r)
+{
+    for (int i = 0; i < r->n; i++)
+        if (rg_bw_get(&r->p[i], r->kind)->value > 0.0) return true;
+    return false;
+}
+
 static void draw_series(rg_svg *s, const series *r, const rg_axis *x, const rg_axis *y, bool named)
 {
     double xy[RG_MAX_BW][2];
-    char tip[200], line[40], a[32], b[32], c[32];
+    char line[40], a[32];
     size_t n = 0;
     snprintf(line, sizeof line, "%s-line", r->cls);
     for (int i = 0; i < r->n; i++) {
@@ -40,9 +46,9 @@ static void draw_series(rg_svg *s, const series *r, const rg_axis *x, const rg_a
         if (!(v->value > 0.0)) continue;
         const double half = v->value * v->spread / 2.0;
         rg_num(a, sizeof a, v->value);
-        snprintf(tip, sizeof tip, "%s, %s: %s GB/s, spread %s", r->name,
-            rg_bytes(b, sizeof b, (double)r->p[i].footprint_bytes), a, rg_percent(c, sizeof c, v->spread));
-        rg_svg_group(s, "point", named ? "data-kind=\"bandwidth\"" : "data-kind=\"further\"", tip);
+        rg_svg_group(s, "point", named ? "data-kind=\"bandwidth\"" : "data-kind=\"further\"",
+            RG_TEXT(200, "%s, %s: %s GB/s, spread %s", r->name, RG_BYTES((double)r->p[i].footprint_bytes), a,
+                RG_PERCENT(v->spread)));
         if (named)
             rg_svg_line(s, line, xy[n][0], rg_axis_at(y, fmax(v->value - half, 0.0)), xy[n][0],
                 rg_axis_at(y, fmin(v->value + half, y->hi)), 1.2, NULL);
@@ -75,8 +81,7 @@ static void ladder(rg_svg *s, const rg_machine *m)
             top = fmax(top, v->value);
         }
     if (!(hi > 0.0)) {
-        rg_svg_text(
-            s, (rg_svg_at){LEFT, TOP + 40, RG_SVG_START, 12, 0, "soft"}, "No bandwidth was measured.");
+        rg_svg_words(s, LEFT, TOP + 40, "soft", "No bandwidth was measured.");
         return;
     }
     rg_axis x = rg_axis_log(lo, hi, LEFT, RIGHT), y = rg_axis_linear(top, MIDDLE, TOP);
@@ -85,62 +90,28 @@ static void ladder(rg_svg *s, const rg_machine *m)
     rg_axis_draw_y(s, &y, LEFT, RIGHT, "bandwidth, GB/s");
     rg_legend l = {.x = LEFT, .y = MIDDLE + 56, .left = LEFT, .right = RIGHT};
     for (int k = n - 1; k >= 0; k--) {
-        bool any = false;
-        for (int i = 0; i < list[k].n; i++) any = any || rg_bw_get(&list[k].p[i], list[k].kind)->value > 0.0;
-        if (!any) continue;
-        draw_series(s, &list[k], &x, &y, k == 0);
+        if (measured(&list[k])) draw_series(s, &list[k], &x, &y, k == 0);
     }
     for (int k = 0; k < n; k++)
-        for (int i = 0; i < list[k].n; i++)
-            if (rg_bw_get(&list[k].p[i], list[k].kind)->value > 0.0) {
-                rg_legend_item(s, &l, RG_LEGEND_CIRCLE, list[k].cls, list[k].name);
-                break;
-            }
+        if (measured(&list[k])) rg_legend_item(s, &l, RG_LEGEND_CIRCLE, list[k].cls, list[k].name);
 }
 
 rg_status rg_picture_machine(FILE *f, const rg_machine *m, bool embedded, rg_err *err)
 {
     rg_svg s;
-    char sub[320], cpu[80], a[32], b[32];
+    char a[32];
     rg_roof_plot plot = rg_roof_plot_at(LEFT, TOP2, RIGHT, BOTTOM2);
     rg_svg_open(&s, f, W, H, "Roofs of this machine",
         "Above: bandwidth over the size of what is used, a point per size, reading with its spread. Below: "
-        "logarithmic axes, arithmetic intensity across, "
-        "performance up; "
-        "slopes are bandwidths, level lines arithmetic peaks per instruction set.",
+        "logarithmic axes, arithmetic intensity across, performance up; slopes are bandwidths, level lines "
+        "arithmetic peaks per instruction set.",
         embedded);
-    snprintf(sub, sizeof sub, "%s, %d thread%s, %s%s", rg_text_clean(cpu, sizeof cpu, m->cpu), m->threads,
-        m->threads == 1 ? "" : "s", m->measured_at[0] ? m->measured_at : "not dated",
-        m->noisy ? "; noisy: a spread is above 20 %" : "");
-    rg_picture_title(&s, "Roofs of this machine", sub);
+    rg_picture_title(&s, "Roofs of this machine",
+        RG_TEXT(320, "%s, %d thread%s, %s%s", RG_CLEAN(80, m->cpu), m->threads, m->threads == 1 ? "" : "s",
+            m->measured_at[0] ? m->measured_at : "not dated",
+            m->noisy ? "; noisy: a spread is above 20 %" : ""));
     ladder(&s, m);
-    const double deep = m->n_bw > 0 ? m->bw[m->n_bw - 1].read_gbps.value : 0.0;
-    for (int i = 0; i < m->n_bw;) { /* footprints of nearly the same speed are one level */
-        const double first = m->bw[i].read_gbps.value;
-        const int64_t from = m->bw[i].footprint_bytes;
-        int64_t to = from;
-        double sum = 0.0;
-        int n = 0;
-        for (; i < m->n_bw &&
-             fabs(m->bw[i].read_gbps.value - first) <= 0.2 * fmax(first, m->bw[i].read_gbps.value);
-             i++, n++) {
-            sum += m->bw[i].read_gbps.value;
-            to = m->bw[i].footprint_bytes;
-        }
-        if (n == 0) { /* an unknown value is not near itself */
-            i++;
-            continue;
-        }
-        rg_bytes(a, sizeof a, (double)from);
-        rg_bytes(b, sizeof b, (double)to);
-        char num[32];
-        rg_num(num, sizeof num, sum / n);
-        const bool last = i == m->n_bw && deep > 0.0;
-        if (n > 1)
-            rg_roof_plot_add(&plot, false, last, sum / n, "read %s to %s: %s GB/s", a, b, num);
-        else
-            rg_roof_plot_add(&plot, false, last, sum / n, "read %s: %s GB/s", a, num);
-    }
+    rg_roof_plot_levels(&plot, m->bw, m->n_bw, true, NULL, 0);
     const int best = rg_machine_peak_row(m, RG_ARITH_FP32_FMA, m->isa_best);
     for (int i = 0; i < RG_PEAK_COUNT; i++)
         rg_roof_plot_add(&plot, true, i == best, m->peak[i].value, "%s: %s G%s/s", rg_peaks[i].name,

@@ -1,5 +1,4 @@
-/* Pictures of `ridge roofline`: operator groups of configurations that need not exist in the log-log plane,
- * ideal speed over batch and length, and the steps of a study. */
+/* Pictures of `ridge roofline`: operator groups in the log-log plane, ideal speed over batch and length, and the steps of a study. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +57,7 @@ static view view_of(const answers *a, size_t i)
     return v;
 }
 
-static bool wanted(const answers *a, int ph)
+static bool wanted(const answers *a, rg_phase ph)
 {
     return strcmp(a->head->stage, ph == RG_PREFILL ? "decode" : "prefill") != 0;
 }
@@ -74,10 +73,9 @@ static int site_of(const char *op)
 #define RG_LV_OP(id, stem, kind, where, site, n, w, ar, aw, kr, kw) {stem, kind, RG_SITE_##site},
 #include "roofline/model/llm_viewer.def"
     };
-    char name[64];
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        snprintf(name, sizeof name, "%s%s%s", ops[i].stem, ops[i].kind[0] ? "_" : "", ops[i].kind);
-        if (strcmp(name, op) == 0) return (int)ops[i].site;
+        if (strcmp(RG_TEXT(64, "%s%s%s", ops[i].stem, ops[i].kind[0] ? "_" : "", ops[i].kind), op) == 0)
+            return (int)ops[i].site;
     }
     const rg_site site = rg_site_named(op, strlen(op));
     return site < RG_SITE_COUNT ? (int)site : -1;
@@ -88,7 +86,7 @@ static int group_of(const char *op)
 {
     const int site = op ? site_of(op) : -1;
     if (site < 0 || site == RG_SITE_FFN_ACT || site == RG_SITE_ATTN_SOFTMAX) return -1;
-    switch (rg_opgroup_of(rg_site_name((rg_site)site))) {
+    switch (rg_opgroup_of(rg_site_name(site))) {
     case RG_OPGROUP_QKV:
         return RG_SWEEP_QKV;
     case RG_OPGROUP_GATE:
@@ -114,11 +112,11 @@ static void add(sums at[RG_SWEEP_GROUPS], const char *op, double flop, double by
     at[g].time += time; /* NAN wins */
 }
 
-static void sum_case(sums at[RG_SWEEP_GROUPS], const view *v, int ph)
+static void sum_case(sums at[RG_SWEEP_GROUPS], const view *v, rg_phase ph)
 {
     for (size_t i = 0; v->exact && i < v->exact->n_ops; i++) {
         const rg_doc_case_op *o = &v->exact->ops[i];
-        if (o->phase == (rg_phase)ph) add(at, o->site, o->flop, o->total_bytes, 1e-9 * o->ideal_ns);
+        if (o->phase == ph) add(at, o->site, o->flop, o->total_bytes, 1e-9 * o->ideal_ns);
     }
     const char *name;
     json_t *o;
@@ -133,14 +131,14 @@ static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 static size_t points_of(rg_sweep_point *out, const answers *d, const view *k)
 {
     size_t n = 0;
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         sums at[RG_SWEEP_GROUPS] = {{0}};
         if (!wanted(d, ph)) continue;
         sum_case(at, k, ph);
         for (int g = 0; g < RG_SWEEP_GROUPS; g++) {
             if (!(at[g].flop > 0.0) || !(at[g].bytes > 0.0)) continue;
-            out[n++] = (rg_sweep_point){.group = (rg_sweep_group)g,
-                .phase = (rg_phase)ph,
+            out[n++] = (rg_sweep_point){.group = g,
+                .phase = ph,
                 .batch = whole(k->batch),
                 .seqlen = whole(k->seqlen),
                 .ai = at[g].flop / at[g].bytes,
@@ -157,17 +155,15 @@ static void add_roofs(rg_roof_plot *plot, const rg_doc_hardware *h)
 {
     const json_t *v;
     size_t i;
-    char a[32];
-    rg_roof_plot_add(
-        plot, false, true, h->bandwidth_gbps, "main memory: %s GB/s", rg_num(a, sizeof a, h->bandwidth_gbps));
+    rg_roof_plot_add(plot, false, true, h->bandwidth_gbps, "main memory: %s GB/s", RG_NUM(h->bandwidth_gbps));
     json_array_foreach (h->peaks_gflops, i, v) {
         const double peak = json_number_value(v);
         rg_roof_plot_add(plot, true, true, peak, peak >= 1e4 ? "peak: %s TFLOP/s" : "peak: %s GFLOP/s",
-            rg_num(a, sizeof a, peak >= 1e4 ? 1e-3 * peak : peak));
+            RG_NUM(peak >= 1e4 ? 1e-3 * peak : peak));
     }
     for (i = 0; i < h->n_levels; i++)
         rg_roof_plot_add(plot, false, false, h->levels[i].gbps, "cache of %.0f KiB: %s GB/s",
-            h->levels[i].bytes / 1024.0, rg_num(a, sizeof a, h->levels[i].gbps));
+            h->levels[i].bytes / 1024.0, RG_NUM(h->levels[i].gbps));
 }
 
 bool rg_picture_can_model(const rg_reports *s, size_t index)
@@ -179,13 +175,12 @@ rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool em
 {
     const answers d = answers_of(set);
     const rg_doc_hardware *h = &d.head->hardware[index];
-    char title[300], sub[300], clean[130], machine[110];
     rg_roof_plot plot = rg_sweep_plot();
     view first = {.model = "?"};
     size_t points = 0, n = 0;
     bool same = true;
     rg_sweep_point *p = calloc(d.n * RG_PHASE_COUNT * RG_SWEEP_GROUPS + 1, sizeof *p);
-    if (!p) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
+    if (!p) return rg_no_memory(err, "picture");
     for (size_t i = 0; i < d.n; i++) {
         const view v = view_of(&d, i);
         if (strcmp(v.hardware, h->name) != 0) continue;
@@ -194,11 +189,11 @@ rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool em
         same = same && strcmp(first.format, v.format) == 0;
     }
     add_roofs(&plot, h);
-    snprintf(title, sizeof title, "%s on %s", rg_text_clean(clean, sizeof clean, first.model),
-        rg_text_clean(machine, sizeof machine, h->name));
-    snprintf(sub, sizeof sub, "analytic, cost model %s; %s; %zu configuration%s", d.head->cost,
-        same && n ? first.format : "several formats", n, n == 1 ? "" : "s");
-    const rg_status st = rg_picture_sweep_points(f, title, sub, &plot, p, points, embedded, err);
+    const rg_status st = rg_picture_sweep_points(f,
+        RG_TEXT(300, "%s on %s", RG_CLEAN(130, first.model), RG_CLEAN(110, h->name)),
+        RG_TEXT(300, "analytic, cost model %s; %s; %zu configuration%s", d.head->cost,
+            same && n ? first.format : "several formats", n, n == 1 ? "" : "s"),
+        &plot, p, points, embedded, err);
     free(p);
     return st;
 }
@@ -206,24 +201,19 @@ rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool em
 /* ---- curves ---- */
 
 /* Cases that differ in `over` alone make a curve. */
-static bool curves_of(rg_curves *c, const answers *d, int ph, bool over_batch)
+static bool curves_of(rg_curves *c, const answers *d, rg_phase ph, bool over_batch)
 {
     bool ok = true, machines = d->head->n_hardware > 1;
     for (size_t i = 0; i < d->n && !d->head->study; i++) {
         const view k = view_of(d, i);
-        char name[300], machine[96], a[32], b[32];
+        char name[300] = "";
         const double rate = k.rate[ph];
         if (!wanted(d, ph) || !isfinite(rate)) continue;
-        size_t at = 0;
-        if (machines)
-            at += (size_t)snprintf(
-                name, sizeof name, "%s, ", rg_text_clean(machine, sizeof machine, k.hardware));
-        at += (size_t)snprintf(name + at, sizeof name - at, "%s, ", k.format);
-        if (over_batch)
-            at += (size_t)snprintf(name + at, sizeof name - at, "length %.0f", k.seqlen);
-        else
-            at += (size_t)snprintf(name + at, sizeof name - at, "batch %.0f", k.batch);
-        if (k.tp > 1.0) snprintf(name + at, sizeof name - at, ", %.0f devices", k.tp);
+        if (machines) rg_text_add(name, sizeof name, "%s, ", RG_CLEAN(96, k.hardware));
+        rg_text_add(name, sizeof name, "%s, ", k.format);
+        rg_text_add(
+            name, sizeof name, over_batch ? "length %.0f" : "batch %.0f", over_batch ? k.seqlen : k.batch);
+        if (k.tp > 1.0) rg_text_add(name, sizeof name, ", %.0f devices", k.tp);
         rg_curve *curve = rg_curves_get(c, name);
         if (!curve) continue;
         rg_curve_point p = {.x = over_batch ? k.batch : k.seqlen,
@@ -233,9 +223,7 @@ static bool curves_of(rg_curves *c, const answers *d, int ph, bool over_batch)
             .ideal = rate,
             .share = NAN};
         snprintf(p.tip, sizeof p.tip, "%.140s\n%s %s: %s tokens/s at the roofs, %s", name, rg_phase_names[ph],
-            over_batch ? (snprintf(a, sizeof a, "batch %.0f", p.x), a)
-                       : (snprintf(a, sizeof a, "length %.0f", p.x), a),
-            rg_num(b, sizeof b, rate), "analytic");
+            RG_TEXT(32, over_batch ? "batch %.0f" : "length %.0f", p.x), RG_NUM(rate), "analytic");
         snprintf(p.at, sizeof p.at, "cases.%zu", i);
         ok = rg_curve_add(curve, &p) && ok;
     }
@@ -259,7 +247,7 @@ static size_t count(const rg_reports *s, bool over_batch)
     const answers d = answers_of(s);
     int n = 0;
     while (phase_with(&d, over_batch, n) >= 0) n++;
-    return (size_t)n;
+    return n;
 }
 
 static rg_status draw(
@@ -270,21 +258,14 @@ static rg_status draw(
     rg_curves c = {.x_title = over_batch ? "sequences side by side" : "length, tokens",
         .y_title = "tokens/s at the roofs",
         .x_log = true};
-    char title[96], sub[200], model[130];
-    if (ph < 0 || !curves_of(&c, &d, ph, over_batch)) {
-        rg_curves_free(&c);
-        return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
-    }
-    snprintf(
-        title, sizeof title, "Ideal speed over %s: %s", over_batch ? "batch" : "length", rg_phase_names[ph]);
-    snprintf(sub, sizeof sub, "%s, analytic, cost model %s",
-        rg_text_clean(model, sizeof model, view_of(&d, 0).model), d.head->cost);
-    const rg_chart_words words = {title, sub,
+    const bool ok = ph >= 0 && curves_of(&c, &d, ph, over_batch);
+    if (!ok) return rg_chart_curves(f, NULL, &c, false, embedded, err);
+    const rg_chart_words words = {
+        RG_TEXT(96, "Ideal speed over %s: %s", over_batch ? "batch" : "length", rg_phase_names[ph]),
+        RG_TEXT(200, "%s, analytic, cost model %s", RG_CLEAN(130, view_of(&d, 0).model), d.head->cost),
         "Tokens per second of all sequences that the roofs allow, a curve per format.",
         "dashed, hollow: analytic, at the roofs"};
-    const rg_status st = rg_chart_curves(f, &words, &c, embedded, err);
-    rg_curves_free(&c);
-    return st;
+    return rg_chart_curves(f, &words, &c, ok, embedded, err);
 }
 
 bool rg_picture_can_model_batch(const rg_reports *s, size_t index) { return index < count(s, true); }
@@ -310,12 +291,11 @@ rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool em
     const answers d = answers_of(set);
     rg_dot *dot = calloc(d.n * RG_PHASE_COUNT + 1, sizeof *dot), *next = dot;
     rg_dot_panel panel[RG_PHASE_COUNT];
-    char title[96], sub[256], model[130], label[96], a[32], b[32];
     const char *name = d.head->study->name;
     const bool steps = strcmp(name, "ablation") == 0;
     int n = 0;
     (void)index;
-    if (!dot) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
+    if (!dot) return rg_no_memory(err, "picture");
     for (int ph = RG_PHASE_COUNT - 1; ph >= 0; ph--) {
         rg_dot_panel *p = &panel[n];
         double last = NAN, lo = INFINITY, hi = 0.0;
@@ -325,15 +305,14 @@ rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool em
             const double rate = k.rate[ph];
             rg_dot *x = next++;
             *x = (rg_dot){.value = NAN, .low = NAN, .high = NAN, .ideal = rate, .series = ph == RG_DECODE};
-            rg_text_clean(label, sizeof label, k.label ? k.label : "unknown");
-            snprintf(x->label, sizeof x->label, "%s", label);
-            rg_num(a, sizeof a, rate);
+            rg_text_clean(x->label, sizeof x->label, k.label ? k.label : "unknown");
+            const char *a = RG_NUM(rate);
             if (steps && isfinite(last))
-                snprintf(x->text, sizeof x->text, "%s tokens/s, %s times the step before", a,
-                    rg_num(b, sizeof b, rate / last));
+                snprintf(
+                    x->text, sizeof x->text, "%s tokens/s, %s times the step before", a, RG_NUM(rate / last));
             else
                 snprintf(x->text, sizeof x->text, "%s tokens/s", a);
-            snprintf(x->tip, sizeof x->tip, "%s\n%s: %s, analytic", label, rg_phase_names[ph], x->text);
+            snprintf(x->tip, sizeof x->tip, "%s\n%s: %s, analytic", x->label, rg_phase_names[ph], x->text);
             snprintf(x->at, sizeof x->at, "cases.%zu", i);
             p->n++;
             last = rate;
@@ -344,10 +323,8 @@ rg_status rg_picture_study(FILE *f, const rg_reports *set, size_t index, bool em
         snprintf(p->title, sizeof p->title, "%s%s", rg_phase_names[ph], p->log ? ", logarithmic" : "");
         n++;
     }
-    snprintf(title, sizeof title, "Study: %s", name);
-    snprintf(sub, sizeof sub, "%s on %s, analytic", rg_text_clean(model, sizeof model, view_of(&d, 0).model),
-        view_of(&d, 0).hardware);
-    const rg_chart_words words = {title, sub,
+    const rg_chart_words words = {RG_TEXT(96, "Study: %s", name),
+        RG_TEXT(256, "%s on %s, analytic", RG_CLEAN(130, view_of(&d, 0).model), view_of(&d, 0).hardware),
         "A row per step of the study: ideal tokens per second of prefill and decode.",
         "hollow: analytic, at the roofs"};
     const rg_status st = rg_chart_dots(f, &words, panel, n, embedded, err);

@@ -14,98 +14,81 @@ static const char *const group_cls[RG_SWEEP_GROUPS] = {"c-qkv", "c-gate", "c-att
 
 rg_roof_plot rg_sweep_plot(void) { return rg_roof_plot_at(LEFT, TOP, RIGHT, BOTTOM); }
 
-static bool seen(double x, double y) { return x > 0.0 && y > 0.0 && isfinite(x) && isfinite(y); }
+static rg_xy at_of(const rg_sweep_point *p, bool measured)
+{
+    return measured ? (rg_xy){p->measured_ai, p->measured_gflops} : (rg_xy){p->ai, p->gflops};
+}
+static bool seen(const rg_sweep_point *p, bool measured) { return rg_xy_seen(at_of(p, measured)); }
 
 static void draw_mark(rg_svg *s, const rg_roof_plot *plot, const rg_sweep_point *p, bool measured)
 {
-    const double x = measured ? p->measured_ai : p->ai, y = measured ? p->measured_gflops : p->gflops;
-    char cls[48], attrs[160], tip[240], a[32], b[32];
-    if (!seen(x, y)) return;
-    snprintf(attrs, sizeof attrs,
-        "data-phase=\"%s\" data-group=\"%d\" data-kind=\"%s\" data-batch=\"%lld\" data-seqlen=\"%lld\"",
-        rg_phase_names[p->phase], (int)p->group, measured ? "measured" : "analytic", (long long)p->batch,
-        (long long)p->seqlen);
-    snprintf(tip, sizeof tip, "%s, %s, batch %lld, length %lld: %s\n%s FLOP/byte, %s GFLOP/s",
-        group_names[p->group], rg_phase_names[p->phase], (long long)p->batch, (long long)p->seqlen,
-        measured ? "measured" : "analytic", rg_num(a, sizeof a, x), rg_num(b, sizeof b, y));
-    rg_svg_group(s, "point", attrs, tip);
-    snprintf(cls, sizeof cls, measured ? "%s see" : "%s-line hollow mark", group_cls[p->group]);
-    if (p->phase == RG_PREFILL)
-        rg_svg_circle(s, cls, rg_axis_at(&plot->x, x), rg_axis_at(&plot->y, y), measured ? 5.5 : 4.0);
-    else
-        rg_svg_diamond(s, cls, rg_axis_at(&plot->x, x), rg_axis_at(&plot->y, y), measured ? 5.5 : 4.0);
+    const rg_xy v = at_of(p, measured), at = rg_plot_xy(plot, v);
+    const char *kind = measured ? "measured" : "analytic";
+    const long long batch = p->batch, len = p->seqlen;
+    if (!rg_xy_seen(v)) return;
+    rg_svg_group(s, "point",
+        RG_TEXT(160,
+            "data-phase=\"%s\" data-group=\"%d\" data-kind=\"%s\" data-batch=\"%lld\" data-seqlen=\"%lld\"",
+            rg_phase_names[p->phase], p->group, kind, batch, len),
+        RG_TEXT(240, "%s, %s, batch %lld, length %lld: %s\n%s FLOP/byte, %s GFLOP/s", group_names[p->group],
+            rg_phase_names[p->phase], batch, len, kind, RG_NUM(v.x), RG_NUM(v.y)));
+    rg_phase_mark(s, p->phase, RG_TEXT(48, measured ? "%s see" : "%s-line hollow mark", group_cls[p->group]),
+        at.x, at.y, measured ? 5.5 : 4.0);
     rg_svg_end(s);
 }
 
-/* "b 1 to 64, 128 to 2048 tokens" of a series. */
+/* "batch 1 to 64, length 128 to 2048" of a series. */
 static const char *extent(
     char *buf, size_t n, const rg_sweep_point *p, size_t count, rg_sweep_group g, rg_phase ph)
 {
-    int64_t b0 = INT64_MAX, b1 = 0, s0 = INT64_MAX, s1 = 0;
+    long long b0 = INT64_MAX, b1 = 0, s0 = INT64_MAX, s1 = 0;
     for (size_t i = 0; i < count; i++) {
         if (p[i].group != g || p[i].phase != ph) continue;
-        b0 = p[i].batch < b0 ? p[i].batch : b0;
-        b1 = p[i].batch > b1 ? p[i].batch : b1;
-        s0 = p[i].seqlen < s0 ? p[i].seqlen : s0;
-        s1 = p[i].seqlen > s1 ? p[i].seqlen : s1;
+        b0 = rg_min(b0, p[i].batch), b1 = rg_max(b1, p[i].batch);
+        s0 = rg_min(s0, p[i].seqlen), s1 = rg_max(s1, p[i].seqlen);
     }
-    char batch[48], len[48];
-    snprintf(
-        batch, sizeof batch, b0 == b1 ? "batch %lld" : "batch %lld to %lld", (long long)b0, (long long)b1);
-    snprintf(len, sizeof len, s0 == s1 ? "length %lld" : "length %lld to %lld", (long long)s0, (long long)s1);
-    snprintf(buf, n, "%s, %s", batch, len);
-    return buf;
+    return rg_text(buf, n, "%s, %s", RG_TEXT(48, b0 == b1 ? "batch %lld" : "batch %lld to %lld", b0, b1),
+        RG_TEXT(48, s0 == s1 ? "length %lld" : "length %lld to %lld", s0, s1));
 }
 
 rg_status rg_picture_sweep_points(FILE *f, const char *title, const char *sub, rg_roof_plot *plot,
     const rg_sweep_point *p, size_t n, bool embedded, rg_err *err)
 {
-    static const char *const short_phase[RG_PHASE_COUNT] = {[RG_PREFILL] = "prefill", [RG_DECODE] = "decode"};
     rg_svg s;
     bool any[2] = {false, false}, series[RG_SWEEP_GROUPS][RG_PHASE_COUNT] = {{false}};
     for (size_t i = 0; i < n; i++) {
         rg_roof_plot_reach(plot, p[i].ai, p[i].gflops);
         rg_roof_plot_reach(plot, p[i].measured_ai, p[i].measured_gflops);
-        any[0] = any[0] || seen(p[i].ai, p[i].gflops);
-        any[1] = any[1] || seen(p[i].measured_ai, p[i].measured_gflops);
+        any[0] = any[0] || seen(&p[i], false);
+        any[1] = any[1] || seen(&p[i], true);
         series[p[i].group][p[i].phase] = true;
     }
     rg_roof_plot_scale(plot);
-    rg_svg_open(&s, f, W, H, title,
+    rg_picture_open(&s, f, W, H, title, sub,
         "Logarithmic axes: arithmetic intensity across, performance up. A mark per operator group, phase, "
-        "batch size and length: circles prefill, diamonds "
-        "decode; "
-        "hollow marks are computed and lie on a roof, filled ones were measured.",
+        "batch size and length: circles prefill, diamonds decode; hollow marks are computed and lie on a "
+        "roof, filled ones were measured.",
         embedded);
-    rg_picture_title(&s, title, sub);
     rg_roof_plot_lines(&s, plot);
     for (size_t i = 0; i < n; i++) {
-        if (seen(p[i].ai, p[i].gflops))
-            rg_svg_keep_off(
-                &s, rg_axis_at(&plot->x, p[i].ai), rg_axis_at(&plot->y, p[i].gflops), 4.5, 4.5, 0);
-        if (seen(p[i].measured_ai, p[i].measured_gflops))
-            rg_svg_keep_off(&s, rg_axis_at(&plot->x, p[i].measured_ai),
-                rg_axis_at(&plot->y, p[i].measured_gflops), 6, 6, 0);
+        const rg_xy at = rg_plot_xy(plot, at_of(&p[i], false)), m = rg_plot_xy(plot, at_of(&p[i], true));
+        if (seen(&p[i], false)) rg_svg_keep_off(&s, at.x, at.y, 4.5, 4.5, 0);
+        if (seen(&p[i], true)) rg_svg_keep_off(&s, m.x, m.y, 6, 6, 0);
     }
     rg_roof_plot_names(&s, plot);
     for (size_t i = 0; i < n; i++)
-        if (seen(p[i].ai, p[i].gflops) && seen(p[i].measured_ai, p[i].measured_gflops)) {
-            char cls[48];
-            snprintf(cls, sizeof cls, "%s-line", group_cls[p[i].group]);
-            rg_svg_line(&s, cls, rg_axis_at(&plot->x, p[i].ai), rg_axis_at(&plot->y, p[i].gflops),
-                rg_axis_at(&plot->x, p[i].measured_ai), rg_axis_at(&plot->y, p[i].measured_gflops), 0.8,
-                NULL);
+        if (seen(&p[i], false) && seen(&p[i], true)) {
+            const rg_xy at = rg_plot_xy(plot, at_of(&p[i], false)), m = rg_plot_xy(plot, at_of(&p[i], true));
+            rg_svg_line(&s, RG_TEXT(48, "%s-line", group_cls[p[i].group]), at.x, at.y, m.x, m.y, 0.8, NULL);
         }
     for (int measured = 1; measured >= 0; measured--)
         for (size_t i = 0; i < n; i++) draw_mark(&s, plot, &p[i], measured == 1);
     /* the ends of each series by name */
     for (int g = 0; g < RG_SWEEP_GROUPS; g++)
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
             const rg_sweep_point *low = NULL, *high = NULL;
-            char text[64];
             for (size_t i = 0; i < n; i++) {
-                if ((int)p[i].group != g || (int)p[i].phase != ph ||
-                    !(seen(p[i].ai, p[i].gflops) || seen(p[i].measured_ai, p[i].measured_gflops)))
+                if ((int)p[i].group != g || p[i].phase != ph || !(seen(&p[i], false) || seen(&p[i], true)))
                     continue;
                 if (!low || p[i].ai < low->ai) low = &p[i];
                 if (!high || p[i].ai > high->ai) high = &p[i];
@@ -113,24 +96,19 @@ rg_status rg_picture_sweep_points(FILE *f, const char *title, const char *sub, r
             for (int e = 0; e < 2; e++) {
                 const rg_sweep_point *q = e ? high : low;
                 if (!q || (e && q == low)) continue;
-                const bool measured = !seen(q->ai, q->gflops);
-                snprintf(text, sizeof text, "b%lld, %lld", (long long)q->batch, (long long)q->seqlen);
-                rg_svg_label(&s, rg_axis_at(&plot->x, measured ? q->measured_ai : q->ai),
-                    rg_axis_at(&plot->y, measured ? q->measured_gflops : q->gflops), 5, 10, "soft halo",
-                    text);
+                const rg_xy at = rg_plot_xy(plot, at_of(q, !seen(q, false)));
+                rg_svg_label(&s, at.x, at.y, 5, 10, "soft halo",
+                    RG_TEXT(64, "b%lld, %lld", (long long)q->batch, (long long)q->seqlen));
             }
         }
-    rg_legend l = {.x = 16, .y = BOTTOM + 58, .left = 16, .right = W - 16};
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+    rg_legend l = rg_legend_at(BOTTOM + 58);
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
         for (int g = 0; g < RG_SWEEP_GROUPS; g++) {
-            char text[64];
-            snprintf(text, sizeof text, "%s %s", group_names[g], short_phase[ph]);
             if (series[g][ph])
-                rg_legend_item(
-                    &s, &l, ph == RG_PREFILL ? RG_LEGEND_CIRCLE : RG_LEGEND_DIAMOND, group_cls[g], text);
+                rg_legend_item(&s, &l, ph == RG_PREFILL ? RG_LEGEND_CIRCLE : RG_LEGEND_DIAMOND, group_cls[g],
+                    RG_TEXT(64, "%s %s", group_names[g], rg_phase_names[ph]));
         }
-    l.x = l.left;
-    l.y += 21.0;
+    rg_legend_line(&l);
     rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft",
         any[0] && any[1] ? "hollow: analytic, filled: measured"
             : any[1]     ? "filled: measured (no roof is known, so no analytic marks)"
@@ -139,8 +117,7 @@ rg_status rg_picture_sweep_points(FILE *f, const char *title, const char *sub, r
         if (series[g][RG_DECODE] || series[g][RG_PREFILL]) {
             char text[128];
             rg_legend_item(&s, &l, RG_LEGEND_WORDS, "soft",
-                extent(text, sizeof text, p, n, (rg_sweep_group)g,
-                    series[g][RG_DECODE] ? RG_DECODE : RG_PREFILL));
+                extent(text, sizeof text, p, n, g, series[g][RG_DECODE] ? RG_DECODE : RG_PREFILL));
             break; /* the series share their grid */
         }
     return rg_svg_close(&s, err);
@@ -166,7 +143,7 @@ static void sum_groups(rg_sweep_point *p, const rg_run *r, unsigned groups)
     double flop = 0.0, t = 0.0, ideal = 0.0, counted = 0.0, analytic = 0.0;
     for (int g = 0; g < RG_OPGROUP_COUNT; g++) {
         if (!(groups & 1u << g)) continue;
-        const rg_group s = rg_run_group(r, p->phase, (rg_opgroup)g);
+        const rg_group s = rg_run_group(r, p->phase, g);
         flop += s.flop;
         t += s.t_ns;
         ideal += s.analytic.ideal_ns;
@@ -186,18 +163,17 @@ rg_status rg_picture_sweep(FILE *f, const rg_reports *set, size_t run, bool embe
     rg_sweep_point *p = calloc(set->n * RG_SWEEP_GROUPS * RG_PHASE_COUNT + 1, sizeof *p);
     rg_roof_plot plot = rg_sweep_plot();
     size_t n = 0, biggest = 0;
-    char sub[320], name[80], cpu[80];
     (void)run;
-    if (!p) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
+    if (!p) return rg_no_memory(err, "picture");
     for (size_t i = 0; i < set->n; i++)
-        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
             const rg_run *r = &set->run[i];
             const rg_doc_phase *q = &r->phase[ph];
             if (!rg_phase_ran(q)) continue;
             if (r->d->run.prompt_tokens > set->run[biggest].d->run.prompt_tokens) biggest = i;
             for (int g = 0; g < RG_SWEEP_GROUPS; g++) {
-                p[n] = (rg_sweep_point){.group = (rg_sweep_group)g,
-                    .phase = (rg_phase)ph,
+                p[n] = (rg_sweep_point){.group = g,
+                    .phase = ph,
                     .batch = (int64_t)fmin(q->batch, 1e15),
                     .seqlen = (int64_t)fmin(r->d->run.prompt_tokens, 1e15)};
                 sum_groups(&p[n++], r, groups[g]);
@@ -205,11 +181,11 @@ rg_status rg_picture_sweep(FILE *f, const rg_reports *set, size_t run, bool embe
         }
     const rg_run *r = &set->run[biggest];
     rg_roof_plot_saved(&plot, r);
-    snprintf(sub, sizeof sub, "%s, %zu runs; roofs of the longest; %.0f thread%s, %s",
-        rg_text_clean(name, sizeof name, r->d->model.name), set->n, r->d->machine.threads,
-        r->d->machine.threads > 1.5 ? "s" : "", rg_text_clean(cpu, sizeof cpu, r->d->machine.cpu));
-    const rg_status st =
-        rg_picture_sweep_points(f, "Operator groups over batch and length", sub, &plot, p, n, embedded, err);
+    const rg_status st = rg_picture_sweep_points(f, "Operator groups over batch and length",
+        RG_TEXT(320, "%s, %zu runs; roofs of the longest; %.0f thread%s, %s", RG_CLEAN(80, r->d->model.name),
+            set->n, r->d->machine.threads, r->d->machine.threads > 1.5 ? "s" : "",
+            RG_CLEAN(80, r->d->machine.cpu)),
+        &plot, p, n, embedded, err);
     free(p);
     return st;
 }

@@ -1,4 +1,4 @@
-/* The picture of `ridge roofline --validate`: predicted over measured time. */
+/* Predicted over measured time. */
 #include <math.h>
 #include <string.h>
 
@@ -40,7 +40,7 @@ rg_status rg_picture_validation(FILE *f, const rg_reports *set, size_t index, bo
     const rg_doc_validation *d = rg_reports_other(set)->at;
     const char *seen[TYPES];
     double lo = INFINITY, hi = 0.0;
-    char cpu[96], model[48], text[320], attrs[96], a[32], b[32], c[32];
+    char text[320];
     int types = 0;
     rg_svg s;
     (void)index;
@@ -53,11 +53,10 @@ rg_status rg_picture_validation(FILE *f, const rg_reports *set, size_t index, bo
             }
     }
     const rg_axis x = rg_axis_log(lo, hi, LEFT, RIGHT), y = rg_axis_log(lo, hi, BOTTOM, TOP);
-    rg_svg_open(&s, f, W, H, "Predicted against measured",
+    rg_picture_open(&s, f, W, H, "Predicted against measured", RG_CLEAN(96, d->cpu),
         "Logarithmic axes: measured time across, predicted time up; on the diagonal the prediction is right, "
         "dashed lines are a quarter off.",
         embedded);
-    rg_picture_title(&s, "Predicted against measured", rg_text_clean(cpu, sizeof cpu, d->cpu));
     rg_axis_draw_x(&s, &x, TOP, BOTTOM, "measured time of a call, ms");
     rg_axis_draw_y(&s, &y, LEFT, RIGHT, "predicted time, ms");
     for (size_t i = 0; i < d->n_points; i++)
@@ -70,27 +69,24 @@ rg_status rg_picture_validation(FILE *f, const rg_reports *set, size_t index, bo
         const rg_doc_point *o = &d->points[i];
         const double at = rg_axis_at(&x, o->measured_ns / 1e6), up = rg_axis_at(&y, o->predicted_ns / 1e6);
         const int type = type_of(o->dtype, seen, &types);
-        char cls[32];
         if (!(o->measured_ns > 0.0) || !(o->predicted_ns > 0.0)) continue;
         snprintf(text, sizeof text,
             "%s, %s, %s\n%.0f thread%s, prompt %.0f, batch %.0f\nmeasured %s, predicted %s: %+.1f %%\nideal "
             "on the roofs %s",
-            rg_text_clean(model, sizeof model, o->model), seen[type], rg_phase_names[o->phase], o->threads,
-            o->threads > 1.5 ? "s" : "", o->prompt, o->batch, rg_time(a, sizeof a, o->measured_ns),
-            rg_time(b, sizeof b, o->predicted_ns), 100.0 * (o->predicted_ns / o->measured_ns - 1.0),
-            rg_time(c, sizeof c, o->ideal_ns));
-        snprintf(attrs, sizeof attrs, "data-kind=\"point\" data-phase=\"%s\" data-at=\"points.%zu\"",
-            rg_phase_names[o->phase], i);
-        rg_svg_group(&s, "dot", attrs, text);
-        snprintf(cls, sizeof cls, "%s see", rg_chart_class(type));
-        (o->phase == RG_PREFILL ? rg_svg_circle : rg_svg_diamond)(&s, cls, at, up, 4.5);
+            RG_CLEAN(48, o->model), seen[type], rg_phase_names[o->phase], o->threads,
+            o->threads > 1.5 ? "s" : "", o->prompt, o->batch, RG_TIME(o->measured_ns),
+            RG_TIME(o->predicted_ns), 100.0 * (o->predicted_ns / o->measured_ns - 1.0), RG_TIME(o->ideal_ns));
+        rg_svg_group(&s, "dot",
+            RG_TEXT(96, "data-kind=\"point\" data-phase=\"%s\" data-at=\"points.%zu\"",
+                rg_phase_names[o->phase], i),
+            text);
+        (o->phase == RG_PREFILL ? rg_svg_circle : rg_svg_diamond)(
+            &s, RG_TEXT(32, "%s see", rg_chart_class(type)), at, up, 4.5);
         rg_svg_end(&s);
     }
-    rg_legend l = {.x = 16, .y = BOTTOM + 62, .left = 16, .right = W - 16};
+    rg_legend l = rg_legend_at(BOTTOM + 62);
     for (int k = 0; k < types; k++) {
-        char name[40];
-        rg_legend_item(
-            &s, &l, RG_LEGEND_SQUARE, rg_chart_class(k), rg_text_clean(name, sizeof name, seen[k]));
+        rg_legend_item(&s, &l, RG_LEGEND_SQUARE, rg_chart_class(k), RG_CLEAN(40, seen[k]));
     }
     rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "c-rest", "prefill");
     rg_legend_item(&s, &l, RG_LEGEND_DIAMOND, "c-rest", "decode");

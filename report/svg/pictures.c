@@ -34,12 +34,12 @@ static rg_status write_one(
     return st;
 }
 
-/* The label as part of a file name: letters, digits, dots, dashes; unique because of the number before it. */
+/* The label as part of a file name, unique by the number before it. */
 static void file_label(char *buf, size_t n, const rg_reports *s, size_t run)
 {
     buf[0] = 0;
     if (s->n < 2) return;
-    size_t at = (size_t)snprintf(buf, n, "-%zu-", run + 1);
+    size_t at = snprintf(buf, n, "-%zu-", run + 1);
     for (const char *p = s->run[run].label; *p && at + 1 < n && at < 40; p++) {
         const bool plain =
             (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '.';

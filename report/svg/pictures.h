@@ -1,11 +1,10 @@
-/* The pictures of reports (pictures.def), each a function from reports to an SVG, and the picture of a machine. */
+/* The pictures of reports (pictures.def) and of a machine, each a function. */
 #ifndef RG_PICTURES_H
 #define RG_PICTURES_H
 
 #include "report/runs.h"
 
-/* index: of the run, or of the picture where a report holds several; pictures of all runs ignore it. embedded: see
- * rg_svg_open. */
+/* index: of the run, or of the picture in the report; pictures of all runs ignore it. */
 typedef rg_status rg_picture_fn(FILE *f, const rg_reports *s, size_t index, bool embedded, rg_err *err);
 typedef bool rg_picture_can(const rg_reports *s, size_t index);
 
@@ -23,9 +22,7 @@ extern const int rg_n_pictures;
 /* How many there are of it. */
 size_t rg_picture_count(const rg_picture *p, const rg_reports *s);
 
-/* Draws to `path`: a name that ends in .svg gets the one picture that says most (the roofline; several runs: the
- * comparison; of other reports the first); anything else is a folder, made if it is missing, that gets every picture.
- * How many were written in *n (may be NULL). */
+/* Draws to `path`: a name that ends in .svg gets one picture (the roofline; several runs: the comparison; other reports: the first), a folder, made if missing, gets all. *n (may be NULL): how many. */
 rg_status rg_pictures_write(const rg_reports *s, const char *path, int *n, rg_err *err);
 
 /* The roofs of a machine: bandwidth over footprints, and the ceilings in the log-log plane. */

@@ -42,63 +42,63 @@ void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, co
     va_end(ap);
 }
 
+bool rg_xy_seen(rg_xy v) { return v.x > 0.0 && v.y > 0.0 && isfinite(v.x) && isfinite(v.y); }
+rg_xy rg_plot_xy(const rg_roof_plot *p, rg_xy v)
+{
+    return (rg_xy){rg_axis_at(&p->x, v.x), rg_axis_at(&p->y, v.y)};
+}
+void rg_phase_mark(rg_svg *s, rg_phase ph, const char *cls, double x, double y, double r)
+{
+    (ph == RG_PREFILL ? rg_svg_circle : rg_svg_diamond)(s, cls, x, y, r);
+}
+
 /* ---- the roofs of a run ---- */
 
-static bool read_roof(const rg_doc_roof *f)
-{
-    return !rg_roof_computes(f) && strncmp(f->name, "read ", 5) == 0 && f->value_gbps > 0.0;
-}
 static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * fmax(a, b); }
 
-static void add_levels(rg_roof_plot *p, const rg_run *r, const double *used, int n_used)
+void rg_roof_plot_levels(
+    rg_roof_plot *p, const rg_bw_point *bw, int n, bool deepest, const double *used, int n_used)
 {
-    char a[32], b[32], c[32];
-    for (size_t i = 0; i < r->d->machine.n_roofs;) {
-        const rg_doc_roof *f = &r->d->machine.roofs[i];
-        if (!read_roof(f)) {
+    for (int i = 0, from; i < n;) {
+        double sum = 0.0;
+        for (from = i; i < n && near(bw[i].read_gbps.value, bw[from].read_gbps.value, 0.2); i++)
+            sum += bw[i].read_gbps.value;
+        if (i == from) { /* an unknown value is not near itself */
             i++;
             continue;
         }
-        double sum = 0.0, last = f->footprint_bytes;
-        int n = 0;
-        for (; i < r->d->machine.n_roofs && read_roof(&r->d->machine.roofs[i]) &&
-             near(r->d->machine.roofs[i].value_gbps, f->value_gbps, 0.2);
-             i++, n++) {
-            sum += r->d->machine.roofs[i].value_gbps;
-            last = r->d->machine.roofs[i].footprint_bytes;
-        }
+        const double mean = sum / (i - from);
         bool drawn = false;
-        for (int k = 0; k < n_used; k++) drawn = drawn || near(used[k], sum / n, 0.06);
+        for (int k = 0; k < n_used; k++) drawn = drawn || near(used[k], mean, 0.06);
+        const char *first = RG_BYTES((double)bw[from].footprint_bytes), *gbps = RG_NUM(mean);
         if (drawn) continue;
-        rg_bytes(a, sizeof a, f->footprint_bytes);
-        rg_bytes(b, sizeof b, last);
-        rg_num(c, sizeof c, sum / n);
-        if (n > 1)
-            rg_roof_plot_add(p, false, false, sum / n, "read %s to %s: %s GB/s", a, b, c);
+        if (i - from > 1)
+            rg_roof_plot_add(p, false, deepest && i == n, mean, "read %s to %s: %s GB/s", first,
+                RG_BYTES((double)bw[i - 1].footprint_bytes), gbps);
         else
-            rg_roof_plot_add(p, false, false, sum / n, "read %s: %s GB/s", a, c);
+            rg_roof_plot_add(p, false, deepest && i == n, mean, "read %s: %s GB/s", first, gbps);
     }
 }
 
 void rg_roof_plot_saved(rg_roof_plot *p, const rg_run *r)
 {
     double used[RG_PHASE_COUNT];
-    char a[32], b[32];
+    rg_machine m;
     int n = 0;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const double foot = r->phase[ph].stream_bytes,
                      bw = rg_phase_ran(&r->phase[ph]) ? rg_run_bandwidth(r, foot) : NAN;
         if (!(bw > 0.0) || (n > 0 && near(bw, used[0], 0.05))) continue;
         used[n++] = bw;
-        rg_roof_plot_add(p, false, true, bw, "weights and KV, %s: %s GB/s", rg_bytes(a, sizeof a, foot),
-            rg_num(b, sizeof b, bw));
+        rg_roof_plot_add(p, false, true, bw, "weights and KV, %s: %s GB/s", RG_BYTES(foot), RG_NUM(bw));
     }
-    add_levels(p, r, used, n);
+    rg_run_machine(&m, r);
+    rg_roof_plot_levels(p, m.bw, m.n_bw, false, used, n);
     for (size_t i = 0; i < r->d->machine.n_roofs; i++) {
         const rg_doc_roof *f = &r->d->machine.roofs[i];
         if (rg_roof_computes(f))
             rg_roof_plot_add(p, true, rg_run_binds(r, f), f->value_gflops, "%.60s: %s G%s/s", f->name,
-                rg_num(a, sizeof a, f->value_gflops), strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
+                RG_NUM(f->value_gflops), strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
     }
 }
 
@@ -132,6 +132,13 @@ static bool slope_ends(const rg_roof_plot *p, double bw, double cap, double *x0,
     *x0 = fmax(p->x.lo, p->y.lo / bw);
     *x1 = fmin(p->x.hi, top / bw);
     return *x0 < *x1;
+}
+
+/* Where a slope meets a ceiling; NAN: they are not those. */
+static rg_xy ridge_of(const rg_plot_roof *slope, const rg_plot_roof *ceiling)
+{
+    if (slope->compute || !ceiling->compute) return (rg_xy){NAN, NAN};
+    return (rg_xy){ceiling->value / slope->value, ceiling->value};
 }
 
 void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
@@ -170,16 +177,14 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
     /* ridge points: where the strong slopes meet the ceilings */
     for (int i = 0; i < p->n; i++)
         for (int k = 0; k < p->n; k++) {
-            const double x = p->roof[k].value / p->roof[i].value, y = p->roof[k].value;
-            if (p->roof[i].compute || !p->roof[k].compute || !(p->roof[i].used || p->roof[k].used) ||
-                !rg_axis_in(&p->x, x) || !rg_axis_in(&p->y, y))
+            const bool strong = p->roof[i].used && p->roof[k].used;
+            const rg_xy v = ridge_of(&p->roof[i], &p->roof[k]), at = rg_plot_xy(p, v);
+            if (!(p->roof[i].used || p->roof[k].used) || !rg_axis_in(&p->x, v.x) || !rg_axis_in(&p->y, v.y))
                 continue;
-            char tip[240], a[32];
-            snprintf(tip, sizeof tip, "ridge point %s FLOP/byte: %s meets %s", rg_num(a, sizeof a, x),
-                p->roof[i].name, p->roof[k].name);
-            rg_svg_group(s, "ridge", NULL, tip);
-            rg_svg_circle(s, p->roof[i].used && p->roof[k].used ? "roof" : "faint", rg_axis_at(&p->x, x),
-                rg_axis_at(&p->y, y), p->roof[i].used && p->roof[k].used ? 3.5 : 2.2);
+            rg_svg_group(s, "ridge", NULL,
+                RG_TEXT(240, "ridge point %s FLOP/byte: %s meets %s", RG_NUM(v.x), p->roof[i].name,
+                    p->roof[k].name));
+            rg_svg_circle(s, strong ? "roof" : "faint", at.x, at.y, strong ? 3.5 : 2.2);
             rg_svg_end(s);
         }
 }
@@ -199,7 +204,7 @@ static void name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r
                 return;
 }
 
-/* Along the slope, above it or below it; only the figure where the whole name finds no place. */
+/* Along the slope, above or below; only the figure where the name finds no place. */
 static void name_slope(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
 {
     const char *colon = strrchr(r->name, ':'), *texts[] = {r->name, colon ? colon + 2 : r->name};
@@ -221,16 +226,13 @@ static void name_slope(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, 
 
 void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p)
 {
-    char text[64], a[32];
     for (int i = 0; i < p->n; i++)
         for (int k = 0; k < p->n; k++) {
-            const double x = p->roof[k].value / p->roof[i].value, y = p->roof[k].value;
-            if (p->roof[i].compute || !p->roof[k].compute || !p->roof[i].used || !p->roof[k].used ||
-                !rg_axis_in(&p->x, x) || !rg_axis_in(&p->y, y))
-                continue;
-            snprintf(text, sizeof text, "ridge %s", rg_num(a, sizeof a, x));
-            rg_svg_keep_off(s, rg_axis_at(&p->x, x), rg_axis_at(&p->y, y), 3.5, 3.5, 0);
-            rg_svg_label(s, rg_axis_at(&p->x, x), rg_axis_at(&p->y, y), 3.5, 11, "roof halo", text);
+            const bool strong = p->roof[i].used && p->roof[k].used;
+            const rg_xy v = ridge_of(&p->roof[i], &p->roof[k]), at = rg_plot_xy(p, v);
+            if (!strong || !rg_axis_in(&p->x, v.x) || !rg_axis_in(&p->y, v.y)) continue;
+            rg_svg_keep_off(s, at.x, at.y, 3.5, 3.5, 0);
+            rg_svg_label(s, at.x, at.y, 3.5, 11, "roof halo", RG_TEXT(64, "ridge %s", RG_NUM(v.x)));
         }
     for (int strong = 1; strong >= 0; strong--)
         for (int i = 0; i < p->n; i++) {
@@ -245,16 +247,22 @@ void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p)
 
 /* ---- legend and titles ---- */
 
+rg_legend rg_legend_at(double y) { return (rg_legend){16.0, y, 16.0, 944.0}; }
+
+void rg_legend_line(rg_legend *l)
+{
+    l->x = l->left;
+    l->y += 21.0;
+}
+
 void rg_legend_item(rg_svg *s, rg_legend *l, rg_legend_mark mark, const char *cls, const char *text)
 {
     const double room = mark == RG_LEGEND_WORDS ? 0.0 : 16.0, w = room + rg_svg_text_width(text, 12) + 20.0;
-    char line[64];
     if (l->x + w > l->right && l->x > l->left) {
         l->x = l->left;
         l->y += 19.0;
     }
     const double cx = l->x + 6.0, cy = l->y - 4.0;
-    snprintf(line, sizeof line, "%s-line hollow mark", cls);
     switch (mark) {
     case RG_LEGEND_CIRCLE:
         rg_svg_circle(s, cls, cx, cy, 5.5);
@@ -263,7 +271,7 @@ void rg_legend_item(rg_svg *s, rg_legend *l, rg_legend_mark mark, const char *cl
         rg_svg_diamond(s, cls, cx, cy, 5.5);
         break;
     case RG_LEGEND_HOLLOW:
-        rg_svg_circle(s, line, cx, cy, 4.5);
+        rg_svg_circle(s, RG_TEXT(64, "%s-line hollow mark", cls), cx, cy, 4.5);
         break;
     case RG_LEGEND_SQUARE:
         rg_svg_rect(s, cls, cx - 6.0, cy - 5.0, 12.0, 10.0);
@@ -271,22 +279,28 @@ void rg_legend_item(rg_svg *s, rg_legend *l, rg_legend_mark mark, const char *cl
     case RG_LEGEND_WORDS:
         break;
     }
-    rg_svg_text(s, (rg_svg_at){l->x + room, l->y, RG_SVG_START, 12, 0, "ink"}, text);
+    rg_svg_words(s, l->x + room, l->y, "ink", text);
     l->x += w;
 }
 
 void rg_picture_title(rg_svg *s, const char *title, const char *sub)
 {
     rg_svg_text(s, (rg_svg_at){16, 26, RG_SVG_START, 16, 0, "ink strong"}, title);
-    if (sub) rg_svg_text(s, (rg_svg_at){16, 45, RG_SVG_START, 12, 0, "soft"}, sub);
+    if (sub) rg_svg_words(s, 16, 45, "soft", sub);
+}
+
+void rg_picture_open(rg_svg *s, FILE *f, double w, double h, const char *title, const char *sub,
+    const char *desc, bool embedded)
+{
+    rg_svg_open(s, f, w, h, title, desc, embedded);
+    rg_picture_title(s, title, sub);
 }
 
 const char *rg_picture_run(char *buf, size_t n, const rg_run *r)
 {
-    char name[80], cpu[80];
     snprintf(buf, n, "%s, %s weights, %.0f prompt + %.0f generated tokens; %.0f thread%s, %s",
-        rg_text_clean(name, sizeof name, r->d->model.name), r->d->model.dtype ? r->d->model.dtype : "unknown",
+        RG_CLEAN(80, r->d->model.name), r->d->model.dtype ? r->d->model.dtype : "unknown",
         r->d->run.prompt_tokens, r->d->run.gen_tokens, r->d->machine.threads,
-        r->d->machine.threads > 1.5 ? "s" : "", rg_text_clean(cpu, sizeof cpu, r->d->machine.cpu));
+        r->d->machine.threads > 1.5 ? "s" : "", RG_CLEAN(80, r->d->machine.cpu));
     return buf;
 }

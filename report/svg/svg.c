@@ -1,7 +1,6 @@
 /* A small writer of SVG: elements, escaping, colours as classes. */
 #include "report/svg/svg.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +28,7 @@ void rg_svg_style(FILE *f)
 {
     rules(f, false);
     fputs(".halo{paint-order:stroke;stroke-width:3;stroke-linejoin:round}.wash{fill-opacity:.22}.strong{font-"
-          "weight:600}.mark{stroke-width:1.8}.thick{stroke-"
-          "width:2.4}.see{fill-opacity:.82}",
+          "weight:600}.mark{stroke-width:1.8}.thick{stroke-width:2.4}.see{fill-opacity:.82}",
         f);
     fputs("@media screen and (prefers-color-scheme:dark){", f);
     rules(f, true);
@@ -75,7 +73,7 @@ void rg_svg_open(rg_svg *s, FILE *f, double w, double h, const char *title, cons
     fputs(" role=\"img\" font-family=\"sans-serif\" font-size=\"12\" aria-label=\"", f);
     rg_text_escape(f, title);
     fputs("\">\n", f);
-    if (!embedded) { /* a page has its own heading and words, and this would show as a tooltip everywhere */
+    if (!embedded) { /* it would show as a tooltip everywhere in a page */
         fputs("<title>", f);
         rg_text_escape(f, title);
         fputs("</title>\n", f);
@@ -96,9 +94,7 @@ rg_status rg_svg_close(rg_svg *s, rg_err *err)
     fputs("</svg>\n", s->f);
     free(s->box);
     s->box = NULL;
-    if (s->failed) return rg_fail(err, RG_E_NOMEM, "picture: out of memory");
-    if (ferror(s->f)) return rg_fail(err, RG_E_FILE, "picture: cannot write: %s", strerror(errno));
-    return RG_OK;
+    return rg_written(s->f, "picture", s->failed, err);
 }
 
 void rg_svg_group(rg_svg *s, const char *cls, const char *attrs, const char *tip)
@@ -124,38 +120,34 @@ void rg_svg_group(rg_svg *s, const char *cls, const char *attrs, const char *tip
 
 void rg_svg_end(rg_svg *s) { fputs("</g>\n", s->f); }
 
+/* An element with numbers as attributes; the caller ends it. */
+static void element(rg_svg *s, const char *name, const char *cls, const char *const *key, const double *v)
+{
+    fprintf(s->f, "<%s", name);
+    cls_attr(s->f, cls);
+    for (; *key; key++) attr(s->f, *key, *v++);
+}
+
 void rg_svg_line(
     rg_svg *s, const char *cls, double x0, double y0, double x1, double y1, double width, const char *dash)
 {
-    fputs("<line", s->f);
-    cls_attr(s->f, cls);
-    attr(s->f, "x1", x0);
-    attr(s->f, "y1", y0);
-    attr(s->f, "x2", x1);
-    attr(s->f, "y2", y1);
-    attr(s->f, "stroke-width", width);
+    static const char *const key[] = {"x1", "y1", "x2", "y2", "stroke-width", NULL};
+    element(s, "line", cls, key, (const double[]){x0, y0, x1, y1, width});
     if (dash) fprintf(s->f, " stroke-dasharray=\"%s\"", dash);
     fputs("/>\n", s->f);
 }
 
 void rg_svg_rect(rg_svg *s, const char *cls, double x, double y, double w, double h)
 {
-    fputs("<rect", s->f);
-    cls_attr(s->f, cls);
-    attr(s->f, "x", x);
-    attr(s->f, "y", y);
-    attr(s->f, "width", fmax(w, 0.0));
-    attr(s->f, "height", fmax(h, 0.0));
+    static const char *const key[] = {"x", "y", "width", "height", NULL};
+    element(s, "rect", cls, key, (const double[]){x, y, fmax(w, 0.0), fmax(h, 0.0)});
     fputs("/>\n", s->f);
 }
 
 void rg_svg_circle(rg_svg *s, const char *cls, double x, double y, double r)
 {
-    fputs("<circle", s->f);
-    cls_attr(s->f, cls);
-    attr(s->f, "cx", x);
-    attr(s->f, "cy", y);
-    attr(s->f, "r", r);
+    static const char *const key[] = {"cx", "cy", "r", NULL};
+    element(s, "circle", cls, key, (const double[]){x, y, r});
     fputs("/>\n", s->f);
 }
 

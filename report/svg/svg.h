@@ -1,9 +1,4 @@
-/* Writes SVG pictures: the same input gives the same bytes, nothing is fetched, text is escaped and never
- * lies on text.
- *
- * Colours are classes (colours.def) whose rules are written into the picture, with a second set under
- * prefers-color-scheme: dark; not CSS variables, which common SVG viewers do not know. Lengths are in the
- * picture's own units (pixels at its natural size), y grows downwards. */
+/* Writes SVG pictures: nothing is fetched, text is escaped and never lies on text. Colours are classes (colours.def) with rules for light and dark; common viewers know no CSS variables. Lengths are pixels, y grows downwards. */
 #ifndef RG_SVG_H
 #define RG_SVG_H
 
@@ -39,16 +34,14 @@ typedef struct rg_svg_at {
     const char *cls; /* class; NULL: "ink" */
 } rg_svg_at;
 
-/* embedded: for a page that brings the style sheet (rg_svg_style) itself. title and desc are read out to
- * those who do not see the picture. */
+/* embedded: in a page that has the style sheet. title and desc are read out. */
 void rg_svg_open(rg_svg *s, FILE *f, double w, double h, const char *title, const char *desc, bool embedded);
 /* Ends the picture and frees the boxes; an error if writing or memory failed. */
 rg_status rg_svg_close(rg_svg *s, rg_err *err);
 /* The rules of the classes, light and dark. */
 void rg_svg_style(FILE *f);
 
-/* Opens <g class="cls" ATTRS>, with a tooltip if tip is not NULL. attrs: ready-made attributes or NULL; cls
- * is ours, tip may be anybody's. */
+/* Opens a <g>. attrs, tip: ready-made attributes and a tooltip, or NULL; tip may be foreign. */
 void rg_svg_group(rg_svg *s, const char *cls, const char *attrs, const char *tip);
 void rg_svg_end(rg_svg *s);
 
@@ -63,16 +56,17 @@ void rg_svg_path(rg_svg *s, const char *cls, const double (*xy)[2], size_t n, do
 
 /* Writes the text and remembers its place. Cut to the picture's width with an ellipsis. */
 void rg_svg_text(rg_svg *s, rg_svg_at at, const char *text);
+/* The same from (x, y) on, of size 12. */
+void rg_svg_words(rg_svg *s, double x, double y, const char *cls, const char *text);
 /* The same if nothing is there yet, else false. over_lines: it may lie on what was kept off softly. */
 bool rg_svg_try_text(rg_svg *s, rg_svg_at at, const char *text, bool over_lines);
-/* Tries right, left, above, below and the corners of a mark of radius r at (x, y), near and a little farther,
- * first off all lines; false and counted if no place is free. */
+/* Tries places around a mark of radius r at (x, y), first off all lines; false and counted if none is free. */
 bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text);
 /* Reserves the place of a mark or a line, so that later labels keep off. */
 void rg_svg_keep_off(rg_svg *s, double x, double y, double half_w, double half_h, double angle);
 void rg_svg_keep_off_line(rg_svg *s, double x0, double y0, double x1, double y1); /* softly */
 
-/* Width of a text in a common sans-serif font (those of DejaVu Sans, the widest in use). */
+/* Width of a text in DejaVu Sans, the widest sans-serif font in use. */
 double rg_svg_text_width(const char *text, double size);
 /* x with at most two decimals, never an exponent, the same in every locale. */
 void rg_svg_number(FILE *f, double x);

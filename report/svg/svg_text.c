@@ -7,9 +7,7 @@
 #include "report/svg/svg.h"
 #include "report/table.h"
 
-/* Advance widths of DejaVu Sans from ' ' to '~', thousandths of the font size. Fonts that are in use as
- * sans-serif are narrower, so a text that does not overlap by these does not overlap on the reader's
- * screen. */
+/* Advance widths of DejaVu Sans from ' ' to '~', thousandths of the font size; other sans-serif fonts are narrower. */
 static const short widths[95] = {318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318,
     337, 636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698,
     770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989, 685,
@@ -29,10 +27,14 @@ double rg_svg_text_width(const char *text, double size)
 
 static double size_of(const rg_svg_at *at) { return at->size > 0.0 ? at->size : 12.0; }
 
+static double width_of(const rg_svg_at *at, const char *text)
+{
+    return rg_svg_text_width(text, size_of(at)) * (at->cls && strstr(at->cls, "strong") ? 1.09 : 1.0);
+}
+
 static rg_svg_box box_of(const rg_svg_at *at, const char *text)
 {
-    const double size = size_of(at), bold = at->cls && strstr(at->cls, "strong") ? 1.09 : 1.0,
-                 w = rg_svg_text_width(text, size) * bold;
+    const double size = size_of(at), w = width_of(at, text);
     const double angle = at->angle * 0.017453292519943295;
     rg_svg_box b = {.half_w = w / 2.0 + 1.0, .half_h = size * 0.56, .sin = sin(angle), .cos = cos(angle)};
     /* the middle of a line of text */
@@ -138,11 +140,10 @@ static const char *fitting(const rg_svg *s, const rg_svg_at *at, char *buf, size
     const double room = at->anchor == RG_SVG_START ? s->w - at->x - 4.0
         : at->anchor == RG_SVG_END                 ? at->x - 4.0
                                                    : 2.0 * fmin(at->x, s->w - at->x) - 8.0;
-    const double size = size_of(at), bold = at->cls && strstr(at->cls, "strong") ? 1.09 : 1.0;
     bool cut = strlen(text) >= n;
-    while (buf[0] && (cut || rg_svg_text_width(buf, size) * bold > room)) {
+    while (buf[0] && (cut || width_of(at, buf) > room)) {
         size_t len = strlen(buf);
-        if (cut && len >= 3 && rg_svg_text_width(buf, size) * bold <= room) break;
+        if (cut && len >= 3 && width_of(at, buf) <= room) break;
         if (!cut) {
             if (len + 4 > n) len = n - 4;
             cut = true;
@@ -163,6 +164,11 @@ void rg_svg_text(rg_svg *s, rg_svg_at at, const char *text)
     if (!buf[0]) return;
     keep(s, box_of(&at, buf));
     write_text(s, &at, buf);
+}
+
+void rg_svg_words(rg_svg *s, double x, double y, const char *cls, const char *text)
+{
+    rg_svg_text(s, (rg_svg_at){x, y, RG_SVG_START, 12, 0, cls}, text);
 }
 
 bool rg_svg_try_text(rg_svg *s, rg_svg_at at, const char *text, bool over_lines)

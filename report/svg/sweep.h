@@ -1,5 +1,4 @@
-/* The sweep picture: operator groups over batch sizes and lengths in the log-log plane, after LLM-Viewer's
- * chart of Llama-13B on an A40. */
+/* Operator groups over batch sizes and lengths in the log-log plane, after LLM-Viewer's chart. */
 #ifndef RG_SWEEP_H
 #define RG_SWEEP_H
 
