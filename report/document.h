@@ -1,4 +1,6 @@
-/* Documents: one form for every report. A document is JSON and its typed face, a struct of figures.def, read from the JSON and checked: fresh and saved reports look alike. Files may come from anywhere and are not trusted. */
+/* Documents: one form for every report. A document is JSON and its typed face, a struct of figures.def, read
+ * from the JSON and checked: fresh and saved reports look alike. Files may come from anywhere and are not
+ * trusted. */
 #ifndef RG_DOCUMENT_H
 #define RG_DOCUMENT_H
 
@@ -39,7 +41,8 @@ rg_doc_kind rg_doc_kind_of(rg_object_id object);
 rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err);
 /* From JSON that was just made; gives the reference back. NULL: no memory. */
 rg_status rg_doc_take(rg_doc *d, json_t *json, rg_err *err);
-/* From JSON; takes a reference. An older version is written anew, without unknown keys. where: named in messages. RG_E_FILE: not ours, or damaged; RG_E_UNSUPPORTED: of an unknown version. */
+/* From JSON; takes a reference. An older version is written anew, without unknown keys. where: named in
+ * messages. RG_E_FILE: not ours, or damaged; RG_E_UNSUPPORTED: of an unknown version. */
 rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err);
 /* From a file, or a pipe, of at most 256 MiB. */
 rg_status rg_doc_load(rg_doc *d, const char *path, rg_err *err);

@@ -1,4 +1,6 @@
-/* What documents are made of. An object of figures.def is a struct and a table that writes, reads, checks, describes and shows it. Numbers are double, NAN where unknown; texts are NULL where null, borrowed until the document closes or from the caller. */
+/* What documents are made of. An object of figures.def is a struct and a table that writes, reads, checks,
+ * describes and shows it. Numbers are double, NAN where unknown; texts are NULL where null, borrowed until
+ * the document closes or from the caller. */
 #ifndef RG_FIGURES_H
 #define RG_FIGURES_H
 
@@ -111,9 +113,11 @@ typedef struct rg_place {
     char path[160];
 } rg_place;
 
-/* The object as JSON, rounded to that many digits; a root begins with schema and version. NULL without memory. */
+/* The object as JSON, rounded to that many digits; a root begins with schema and version. NULL without
+ * memory. */
 json_t *rg_object_write(rg_object_id object, const void *from, int digits);
-/* Reads and checks JSON: members, types, signs, lengths. Unknown keys are left alone. RG_E_FILE names the place. Texts and JSON stay borrowed from o. */
+/* Reads and checks JSON: members, types, signs, lengths. Unknown keys are left alone. RG_E_FILE names the
+ * place. Texts and JSON stay borrowed from o. */
 rg_status rg_object_read(rg_object_id object, void *to, const json_t *o, rg_place *p, rg_err *err);
 /* Frees what reading allocated, or a struct whose lists the caller allocated. */
 void rg_object_free(rg_object_id object, void *at);
@@ -129,7 +133,8 @@ typedef struct rg_leaf {
     int depth;
 } rg_leaf;
 enum { RG_MOST_LEAVES = 96 };
-/* The numbers, words and flags. below: "", or the key of the one object to open. ranked: those of tables in their order, objects inside opened. */
+/* The numbers, words and flags. below: "", or the key of the one object to open. ranked: those of tables in
+ * their order, objects inside opened. */
 int rg_leaves(rg_leaf out[RG_MOST_LEAVES], rg_object_id object, const char *below, bool ranked);
 /* The member, or NULL where an object on the way is null. */
 const void *rg_leaf_value(const rg_leaf *l, const void *row);

@@ -83,7 +83,8 @@ const char *rg_report_no_roof(const rg_report *r)
 
 /* ---- summing ---- */
 
-/* KV bytes that a step streams: the longest context of each sequence. Decode has a token of each; a prompt is one. */
+/* KV bytes that a step streams: the longest context of each sequence. Decode has a token of each; a prompt is
+ * one. */
 static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
 {
     const rg_config *c = &m->config;

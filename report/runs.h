@@ -29,7 +29,8 @@ typedef struct rg_reports {
 
 enum { RG_MOST_RUNS = 64 };
 
-/* Adds a document, owned by s from then on even if this fails: its runs, or a report that is no run and stands alone: RG_E_USAGE beside another. */
+/* Adds a document, owned by s from then on even if this fails: its runs, or a report that is no run and
+ * stands alone: RG_E_USAGE beside another. */
 rg_status rg_reports_add(rg_reports *s, rg_doc *d, const char *where, rg_err *err);
 rg_status rg_reports_add_file(rg_reports *s, const char *path, rg_err *err);
 void rg_reports_close(rg_reports *s); /* legal on a zeroed struct */

@@ -1,4 +1,5 @@
-/* Chrome's trace-event JSON. A process per run; per thread calls (thread 0), layers, operators and waits as nested slices; counter tracks for bandwidth and arithmetic. */
+/* Chrome's trace-event JSON. A process per run; per thread calls (thread 0), layers, operators and waits as
+ * nested slices; counter tracks for bandwidth and arithmetic. */
 #ifndef RG_TRACE_H
 #define RG_TRACE_H
 

@@ -148,7 +148,8 @@ static void character(rg_lines *out, const rg_run *r, rg_phase ph)
     double attention = 0.0;
     for (const rg_doc_op *w = NULL; (w = rg_run_next(r, ph, w));)
         if (is_attention(w->op)) attention += w->t_ns;
-    /* The ridge point of the operators' own roofs: below it the sum of memory times is the larger one, as in the table. */
+    /* The ridge point of the operators' own roofs: below it the sum of memory times is the larger one, as in
+     * the table. */
     const double ai = p->ai_analytic, ridge = ai * rg_ratio(p->ideal_mem_ns, p->ideal_flop_ns);
     if (isfinite(ridge) && ridge > 0.0)
         rg_lines_add(out,

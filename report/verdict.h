@@ -7,7 +7,8 @@
 /* A call whose ideal time is below this many barriers is bound by overhead. */
 enum { RG_OVERHEAD_BARRIERS = 2 };
 
-/* One run's part, and what another gained. gain: times as fast by phase, measured in pairs; NULL or NAN: the ratio of speeds. A run is called by its label, else its weight type. */
+/* One run's part, and what another gained. gain: times as fast by phase, measured in pairs; NULL or NAN: the
+ * ratio of speeds. A run is called by its label, else its weight type. */
 void rg_verdict_run(rg_lines *out, const rg_run *r);
 void rg_verdict_compare(
     rg_lines *out, const rg_run *base, const rg_run *other, const double gain[RG_PHASE_COUNT]);

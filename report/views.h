@@ -16,7 +16,8 @@ typedef struct rg_found {
     const rg_fig *fig;
     const void *at;
 } rg_found;
-/* At a path of keys: "machine.cpu". A list is followed by an index, a phase, or * for its first row. only: an index finds the only row of a list. */
+/* At a path of keys: "machine.cpu". A list is followed by an index, a phase, or * for its first row. only: an
+ * index finds the only row of a list. */
 rg_found rg_figure_at(rg_object_id object, const void *from, const char *path, bool only);
 
 typedef struct rg_view_row {

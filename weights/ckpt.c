@@ -20,7 +20,7 @@ static const char *const prefixes[] = {[RG_NAMES_HF] = "model.layers.", [RG_NAME
 
 int rg_by_begin(const void *a, const void *b)
 {
-    const rg_range *x = a, *y = b;
+    const rg_byte_range *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
 }

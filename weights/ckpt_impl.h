@@ -103,9 +103,9 @@ static inline void rg_put_le(unsigned char *p, uint64_t v, int bytes)
 }
 
 /* Bytes of a tensor in its file; for qsort. */
-typedef struct rg_range {
+typedef struct rg_byte_range {
     uint64_t begin, end;
-} rg_range;
+} rg_byte_range;
 int rg_by_begin(const void *a, const void *b);
 
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);

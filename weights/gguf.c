@@ -404,7 +404,7 @@ static rg_status read_tensors(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_raw_tensor *raw = calloc((size_t)g->n_tensors + 1, sizeof *raw);
-    rg_range *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
+    rg_byte_range *s = calloc((size_t)g->n_tensors + 1, sizeof *s);
     rg_status st = raw && s ? RG_OK : rg_no_memory(g->src.err, g->src.name);
     for (uint64_t i = 0; !st && i < g->n_tensors; i++) st = read_tensor(g, &raw[i], &s[i].begin);
     if (st) goto out;

@@ -18,7 +18,7 @@ static const struct {
     {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
 
 static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e,
-    rg_range *s, const rg_src *src)
+    rg_byte_range *s, const rg_src *src)
 {
     json_t *shape;
     const char *dtype;
@@ -44,7 +44,7 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     if (begin < 0 || end < begin || (uint64_t)end > size)
         return rg_bad(src, "tensor %.100s: data_offsets outside the %llu bytes of data", name,
             (unsigned long long)size);
-    *s = (rg_range){(uint64_t)begin, (uint64_t)end};
+    *s = (rg_byte_range){(uint64_t)begin, (uint64_t)end};
     if (s->end - s->begin != n)
         return rg_bad(src, "tensor %.100s: %lld bytes, but its shape and dtype need %llu", name, end - begin,
             (unsigned long long)n);
@@ -60,7 +60,7 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
 }
 
 /* The tensors must cover the data: with a hole or an overlap, header and data do not belong together. */
-static rg_status check_cover(rg_range *s, size_t n, uint64_t size, const rg_src *src)
+static rg_status check_cover(rg_byte_range *s, size_t n, uint64_t size, const rg_src *src)
 {
     uint64_t at = 0;
     qsort(s, n, sizeof *s, rg_by_begin);
@@ -83,7 +83,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     const rg_mapfile *f;
     json_error_t je;
     json_t *root = NULL, *e;
-    rg_range *s = NULL;
+    rg_byte_range *s = NULL;
     rg_status st = rg_ckpt_map(c, path, &f, err);
     if (st) return st;
     rg_cursor cur = {.p = f->data, .end = f->data + f->size};

@@ -41,7 +41,7 @@ typedef struct rg_attn_plan {
     int64_t rep, reps, slices, block;
 } rg_attn_plan;
 
-static inline int64_t rg_attn_tasks(const rg_attn_plan *p, const rg_run *r)
+static inline int64_t rg_attn_tasks(const rg_attn_plan *p, const rg_seq_run *r)
 {
     return rg_div_up(r->n, p->block) * p->kv->heads * p->slices;
 }

@@ -65,16 +65,16 @@ typedef struct rg_kv_layer {
 } rg_kv_layer;
 
 /* Consecutive tokens of one sequence inside a batch. */
-typedef struct rg_run {
+typedef struct rg_seq_run {
     int64_t seq, pos; /* position of the first token */
     int64_t t0, n;    /* tokens [t0, t0 + n) of the batch */
-} rg_run;
+} rg_seq_run;
 
 typedef struct rg_attn_shape {
     int64_t heads;  /* query heads */
     float scale;    /* of the scores */
     int64_t window; /* a token sees that many positions, itself included; 0: all */
-    const rg_run *run;
+    const rg_seq_run *run;
     int64_t n_runs, m; /* tokens in all runs */
     const float *cs;   /* [ctx][hd]: hd/2 cosines then hd/2 sines of each position */
     float *part;       /* shared scratch of rg_attn, rg_attn_part_floats() */

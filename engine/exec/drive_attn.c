@@ -14,7 +14,7 @@ static rg_attn_plan make_plan(const rg_kv_layer *kv, const rg_attn_shape *a)
 rg_attn_task rg_attn_get(const rg_attn_plan *p, int64_t i)
 {
     const rg_kv_layer *kv = p->kv;
-    const rg_run *r = p->a->run;
+    const rg_seq_run *r = p->a->run;
     for (; i >= rg_attn_tasks(p, r); r++) i -= rg_attn_tasks(p, r);
     const int64_t nb = rg_div_up(r->n, p->block), b = i % nb * p->block, hs = i / nb, g = hs / p->slices;
     rg_attn_task t = {.g = g,
@@ -169,7 +169,7 @@ static void end_attn(
 {
     const rg_attn_shape *a = p->a;
     rg_dims d = {.m = a->m, .h = a->heads, .g = p->kv->heads, .hd = p->kv->hd};
-    for (const rg_run *r = a->run; r < a->run + a->n_runs; r++) {
+    for (const rg_seq_run *r = a->run; r < a->run + a->n_runs; r++) {
         const int64_t n = r->n, pos = r->pos;
         d.pairs += n * pos + n * (n + 1) / 2;
         d.ctx += pos + n - rg_first_seen(a, pos);
@@ -271,9 +271,9 @@ static share my_share(const rg_ctx *cx, int64_t m, int64_t heads)
     return s;
 }
 
-static int64_t token_pos(const rg_attn_shape *a, int64_t t, const rg_run **run)
+static int64_t token_pos(const rg_attn_shape *a, int64_t t, const rg_seq_run **run)
 {
-    const rg_run *r = a->run;
+    const rg_seq_run *r = a->run;
     while (t >= r->t0 + r->n) r++;
     *run = r;
     return r->pos + t - r->t0;
@@ -302,7 +302,7 @@ void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_att
     const int64_t hd = kv->hd;
     const share sq = my_share(cx, a->m, a->heads), sk = my_share(cx, a->m, kv->heads);
     for (int64_t t = sq.t0; t < sq.t1; t++) {
-        const rg_run *r;
+        const rg_seq_run *r;
         const float *cs = a->cs + token_pos(a, t, &r) * hd;
         rotate(cx, q, &sq, a->heads, hd, t, cs);
         rotate(cx, k, &sk, kv->heads, hd, t, cs);
@@ -313,8 +313,8 @@ void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_att
 }
 
 /* Key and value of one token and KV head into the cache. */
-static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_run *r,
-    int64_t pos, int64_t head)
+static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv,
+    const rg_seq_run *r, int64_t pos, int64_t head)
 {
     const int64_t s = r->seq * kv->heads + head;
     cx->k->kv_put_k[kv->k_type](kv->k + s * kv->k_stride, kv->hd, pos, k);
@@ -326,7 +326,7 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
     const int64_t hd = kv->hd;
     const share s = my_share(cx, a->m, kv->heads);
     for (int64_t t = s.t0; t < s.t1; t++) {
-        const rg_run *r;
+        const rg_seq_run *r;
         const int64_t pos = token_pos(a, t, &r);
         for (int64_t g = s.h0; g < s.h1; g++)
             store(cx, k + (t * kv->heads + g) * hd, v + (t * kv->heads + g) * hd, kv, r, pos, g);
@@ -347,7 +347,7 @@ void rg_rope_kv(
     const int64_t some = rg_max(1, FLOATS / hd);
     const share sq = my_share(cx, a->m, a->heads), sk = my_share(cx, a->m, kv->heads);
     for (int64_t t = sq.t0; t < sq.t1; t++) {
-        const rg_run *r;
+        const rg_seq_run *r;
         const int64_t pos = token_pos(a, t, &r);
         const float *cs = a->cs + pos * hd;
         rotate(cx, q, &sq, a->heads, hd, t, cs);

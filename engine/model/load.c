@@ -88,7 +88,7 @@ typedef struct loader {
 
 static void lay_one(loader *l, rg_site site, int layer)
 {
-    rg_bound *b = layer < 0 ? &l->m->top[site] : &l->m->layer[layer * RG_SITE_COUNT + site];
+    rg_bound_tensor *b = layer < 0 ? &l->m->top[site] : &l->m->layer[layer * RG_SITE_COUNT + site];
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
     if (!t) return; /* a bias that the model does not have */
     if (rg_site_op(site) == RG_OP_LINEAR) {
@@ -208,7 +208,7 @@ static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *er
  * same, as GPTQ's are. */
 static void copy_order(loader *l, rg_site site, int layer, const int32_t *order, int64_t k)
 {
-    rg_bound *b = &l->m->layer[layer * RG_SITE_COUNT + site];
+    rg_bound_tensor *b = &l->m->layer[layer * RG_SITE_COUNT + site];
     int before = (int)site - 1;
     while (rg_site_op(before) != RG_OP_LINEAR && before > 0) before--;
     const int32_t *last =
@@ -220,7 +220,7 @@ static void copy_order(loader *l, rg_site site, int layer, const int32_t *order,
 static rg_status pack_one(
     loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer, rg_err *err)
 {
-    const rg_bound *b = rg_model_at(l->m, layer, site);
+    const rg_bound_tensor *b = rg_model_at(l->m, layer, site);
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
     const int nt = rg_team_size(team);
     if (is_vector(site)) {

@@ -7,17 +7,17 @@
 #include "ridge/topo.h"
 
 /* What a site holds: w or vec. */
-typedef struct rg_bound {
+typedef struct rg_bound_tensor {
     rg_weight w;          /* linear sites */
     const int32_t *order; /* of them: column j of w is multiplied by input order[j]; NULL: as they are */
     bool order_again;     /* the linear before it has the same input and the same order */
     const float *vec;     /* norms and biases */
-} rg_bound;
+} rg_bound_tensor;
 
 typedef struct rg_model {
     rg_config cfg;
-    rg_bound *layer;             /* [layers][RG_SITE_COUNT]; owns */
-    rg_bound top[RG_SITE_COUNT]; /* sites outside layers */
+    rg_bound_tensor *layer;             /* [layers][RG_SITE_COUNT]; owns */
+    rg_bound_tensor top[RG_SITE_COUNT]; /* sites outside layers */
     rg_embedding embd;
     char *block; /* all weights; owns */
     size_t block_bytes, embd_bytes;
@@ -25,7 +25,7 @@ typedef struct rg_model {
     double err2, w2;
 } rg_model;
 
-static inline const rg_bound *rg_model_at(const rg_model *m, int64_t layer, rg_site site)
+static inline const rg_bound_tensor *rg_model_at(const rg_model *m, int64_t layer, rg_site site)
 {
     return layer < 0 ? &m->top[site] : &m->layer[layer * RG_SITE_COUNT + site];
 }

@@ -177,13 +177,13 @@ static void fill_call(rg_forward *f, const rg_batch *b, int64_t at)
 {
     rg_session *s = f->s;
     f->n_runs = f->n_out = 0;
-    rg_run *r = NULL;
+    rg_seq_run *r = NULL;
     for (int64_t i = 0; i < f->m; i++) {
         const int64_t seq = b->seq ? b->seq[at + i] : 0;
         s->a.token[i] = b->token[at + i];
         if (!r || r->seq != seq) {
             r = &s->a.run[f->n_runs++];
-            *r = (rg_run){.seq = seq, .pos = b->pos ? b->pos[at + i] : s->len[seq], .t0 = i};
+            *r = (rg_seq_run){.seq = seq, .pos = b->pos ? b->pos[at + i] : s->len[seq], .t0 = i};
         }
         r->n++;
         if (b->want ? b->want[at + i] : at + i == b->n - 1) s->a.want[f->n_out++] = (int32_t)i;

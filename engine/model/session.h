@@ -20,7 +20,7 @@ typedef struct rg_acts {
     char *xq;              /* rg_xq_bytes: prepared activations */
     float *cs;             /* [ctx][head_dim] RoPE cosines and sines */
     int32_t *token, *want; /* [m] of the running call */
-    rg_run *run;           /* [m] */
+    rg_seq_run *run;       /* [m] */
 } rg_acts;
 
 typedef struct rg_dims_opts {

@@ -94,7 +94,7 @@ static void scale(const rg_pass *p, rg_site site, float *y, double factor)
  * be reading that when the next one is made, so that the product ends with a barrier. */
 static const float *ordered(const rg_pass *p, rg_site site, const float *x)
 {
-    const rg_bound *b = &p->w[site];
+    const rg_bound_tensor *b = &p->w[site];
     if (!b->order) return x;
     if (!b->order_again) rg_reorder(p->cx, rg_site_order(site), p->a->sorted, x, b->order, p->m, b->w.k);
     return p->a->sorted;
@@ -102,7 +102,7 @@ static const float *ordered(const rg_pass *p, rg_site site, const float *x)
 
 static void product(const rg_pass *p, rg_site site, float *y, const float *x)
 {
-    const rg_bound *b = &p->w[site];
+    const rg_bound_tensor *b = &p->w[site];
     const rg_site bias = rg_site_bias(site);
     const float *vec = bias == RG_SITE_NONE ? NULL : p->w[bias].vec;
     const bool barrier = b->order || crosses(p, site);

@@ -13,8 +13,8 @@ typedef struct rg_pass {
     rg_forward *f;
     const rg_acts *a;
     const rg_config *c;
-    const rg_bound *w; /* [RG_SITE_COUNT] of the layer, or of what stands outside layers */
-    rg_kv_layer kv;    /* of the layer */
+    const rg_bound_tensor *w; /* [RG_SITE_COUNT] of the layer, or of what stands outside layers */
+    rg_kv_layer kv;           /* of the layer */
     rg_attn_shape shape;
     int64_t m;          /* rows that operators work on */
     const int32_t *row; /* [m] which tokens they are; NULL: all of the call */

@@ -15,7 +15,8 @@ extern const rg_asset rg_asset_wasm; /* the what-if model; empty where the toolc
 /* Escaped text. */
 void rg_page_text(FILE *f, const char *s);
 
-/* The files as JSON for the script and for download, packed, and the formulas of the runs in them. No '<' in it. */
+/* The files as JSON for the script and for download, packed, and the formulas of the runs in them. No '<' in
+ * it. */
 rg_status rg_page_data(FILE *f, const rg_reports *s, rg_err *err);
 
 /* The what-if's part of the data, null without the module; NULL without memory. */

@@ -1,4 +1,5 @@
-/* The what-if of a page: both cost models behind one function of numbers, for WebAssembly and for the tests. */
+/* The what-if of a page: both cost models behind one function of numbers, for WebAssembly and for the tests.
+ * */
 #include "report/html/whatif.h"
 
 #include <math.h>

@@ -37,7 +37,6 @@ static bool gain_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
 {
     const rg_doc_variant *v = &((const rg_doc_compare *)r->from)->variants[i];
     const rg_doc_side *o = i > 0 ? side_of(v, ph) : NULL;
-    char a[32], b[32], c[32], e[32], g[32];
     if (!o) return false;
     *x = (rg_dot){.value = o->gain,
         .low = o->gain_low,
@@ -45,8 +44,8 @@ static bool gain_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
         .ideal = o->gain_expected,
         .series = (int)i};
     rg_text_clean(x->label, sizeof x->label, v->name);
-    rg_num(a, sizeof a, x->value), rg_num(b, sizeof b, x->low), rg_num(c, sizeof c, x->high);
-    rg_num(e, sizeof e, x->ideal), rg_percent(g, sizeof g, o->gain_reached);
+    const char *a = RG_NUM(x->value), *b = RG_NUM(x->low), *c = RG_NUM(x->high), *e = RG_NUM(x->ideal),
+               *g = RG_PERCENT(o->gain_reached);
     if (isfinite(x->low))
         snprintf(x->text, sizeof x->text, "%s (%s to %s); worth %s: %s", a, b, c, e, g);
     else
@@ -54,7 +53,7 @@ static bool gain_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
     snprintf(x->tip, sizeof x->tip,
         "%s, %s\n%s times as fast, interval %s to %s\nworth %s times on the roofs: %s of that reached\n%s "
         "tokens/s",
-        x->label, rg_phase_names[ph], a, b, c, e, g, rg_num(c, sizeof c, o->tokens_per_s));
+        x->label, rg_phase_names[ph], a, b, c, e, g, RG_NUM(o->tokens_per_s));
     snprintf(x->at, sizeof x->at, "variants.%zu.%s", i, rg_phase_names[ph]);
     return true;
 }

@@ -1,4 +1,5 @@
-/* Pictures of `ridge roofline`: operator groups in the log-log plane, ideal speed over batch and length, and the steps of a study. */
+/* Pictures of `ridge roofline`: operator groups in the log-log plane, ideal speed over batch and length, and
+ * the steps of a study. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

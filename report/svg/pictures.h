@@ -22,7 +22,8 @@ extern const int rg_n_pictures;
 /* How many there are of it. */
 size_t rg_picture_count(const rg_picture *p, const rg_reports *s);
 
-/* Draws to `path`: a name that ends in .svg gets one picture (the roofline; several runs: the comparison; other reports: the first), a folder, made if missing, gets all. *n (may be NULL): how many. */
+/* Draws to `path`: a name that ends in .svg gets one picture (the roofline; several runs: the comparison;
+ * other reports: the first), a folder, made if missing, gets all. *n (may be NULL): how many. */
 rg_status rg_pictures_write(const rg_reports *s, const char *path, int *n, rg_err *err);
 
 /* The roofs of a machine: bandwidth over footprints, and the ceilings in the log-log plane. */

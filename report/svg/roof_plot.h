@@ -38,7 +38,8 @@ void rg_roof_plot_reach(rg_roof_plot *p, double x, double y);
 /* Adds a roof; more than fit or unknown values are ignored. */
 void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-/* Read bandwidths: footprints of nearly the same speed are one level. deepest: the last is used; those near a used one are left out. */
+/* Read bandwidths: footprints of nearly the same speed are one level. deepest: the last is used; those near a
+ * used one are left out. */
 void rg_roof_plot_levels(
     rg_roof_plot *p, const rg_bw_point *bw, int n, bool deepest, const double *used, int n_used);
 /* The roofs of a saved run: levels, the bandwidth at

@@ -1,4 +1,6 @@
-/* Writes SVG pictures: nothing is fetched, text is escaped and never lies on text. Colours are classes (colours.def) with rules for light and dark; common viewers know no CSS variables. Lengths are pixels, y grows downwards. */
+/* Writes SVG pictures: nothing is fetched, text is escaped and never lies on text. Colours are classes
+ * (colours.def) with rules for light and dark; common viewers know no CSS variables. Lengths are pixels, y
+ * grows downwards. */
 #ifndef RG_SVG_H
 #define RG_SVG_H
 
@@ -60,7 +62,8 @@ void rg_svg_text(rg_svg *s, rg_svg_at at, const char *text);
 void rg_svg_words(rg_svg *s, double x, double y, const char *cls, const char *text);
 /* The same if nothing is there yet, else false. over_lines: it may lie on what was kept off softly. */
 bool rg_svg_try_text(rg_svg *s, rg_svg_at at, const char *text, bool over_lines);
-/* Tries places around a mark of radius r at (x, y), first off all lines; false and counted if none is free. */
+/* Tries places around a mark of radius r at (x, y), first off all lines; false and counted if none is free.
+ * */
 bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text);
 /* Reserves the place of a mark or a line, so that later labels keep off. */
 void rg_svg_keep_off(rg_svg *s, double x, double y, double half_w, double half_h, double angle);

@@ -7,7 +7,8 @@
 #include "report/svg/svg.h"
 #include "report/table.h"
 
-/* Advance widths of DejaVu Sans from ' ' to '~', thousandths of the font size; other sans-serif fonts are narrower. */
+/* Advance widths of DejaVu Sans from ' ' to '~', thousandths of the font size; other sans-serif fonts are
+ * narrower. */
 static const short widths[95] = {318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318,
     337, 636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698,
     770, 632, 575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989, 685,

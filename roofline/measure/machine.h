@@ -70,8 +70,8 @@ typedef struct rg_machine {
 rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick,
     rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 
-/* Measures the read bandwidth at that footprint again and puts it into m (about 0.2 s, m->threads threads; 0: nothing).
- * Shared machines change from minute to minute, and a percentage wants the roof of its own run. */
+/* Measures the read bandwidth at that footprint again and puts it into m (about 0.2 s, m->threads threads; 0:
+ * nothing). Shared machines change from minute to minute, and a percentage wants the roof of its own run. */
 rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *progress,
     void *user, const rg_stop_flag *stop, rg_err *err);
 

@@ -24,7 +24,8 @@ static rg_config on_device(const rg_config *c, int64_t tp)
     return d;
 }
 
-/* What the engine would find on that machine; nothing where activations are halves, which it does not know. */
+/* What the engine would find on that machine; nothing where activations are halves, which it does not know.
+ * */
 static rg_units units(const rg_hardware *h, const rg_exact_input *in)
 {
     if (in->act == RG_EXACT_F16) return (rg_units){.act = RG_ACT_F32};

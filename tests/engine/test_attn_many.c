@@ -70,7 +70,7 @@ static error compare(const setup *s, const rg_ktab *c, double half_ulp)
     const int64_t hd = s->kv.hd, rep = s->a.heads / s->kv.heads;
     for (int64_t r = 0; r < s->a.n_runs; r++)
         for (int64_t h = 0; h < s->a.heads; h++) {
-            const rg_run *run = &s->a.run[r];
+            const rg_seq_run *run = &s->a.run[r];
             const int64_t end = run->pos + run->n;
             float *k = stored(s, c, false, run->seq, h / rep, end),
                   *v = stored(s, c, true, run->seq, h / rep, end);
@@ -113,7 +113,7 @@ static error compare(const setup *s, const rg_ktab *c, double half_ulp)
 typedef struct kase {
     int64_t kv_heads, rep, hd, window;
     rg_kvtype type;
-    rg_run run[2];
+    rg_seq_run run[2];
     bool taken;
     int heavy; /* a few queries (1000: only those), keys and values are that many times the others; 0: none */
 } kase;

@@ -121,7 +121,7 @@ static void caches(const bench *b, job *j, rg_team *team, const char *isa, rg_kv
                   seqs = rg_max(b->threads, b->footprint / 2 / (kb + vb)), rows = seqs * RG_ATTN_NQ,
                   part = 4 * rg_attn_part_floats(b->threads, HD, CTX);
     char *k = bench_alloc(kb * seqs), *v = bench_alloc(vb * seqs);
-    rg_run *run = bench_alloc(seqs * (int64_t)sizeof *run);
+    rg_seq_run *run = bench_alloc(seqs * (int64_t)sizeof *run);
     float row[HD];
     for (int64_t p = 0; p < CTX; p++) {
         for (int64_t d = 0; d < HD; d++) row[d] = (float)((p * 7 + d) % 19) * 0.1f - 0.9f;
@@ -129,7 +129,7 @@ static void caches(const bench *b, job *j, rg_team *team, const char *isa, rg_kv
         j->t.kv_put_v[type](v, HD, p, row);
     }
     for (int64_t i = 0; i < seqs; i++) {
-        run[i] = (rg_run){.seq = i, .pos = CTX - 1, .t0 = i, .n = 1};
+        run[i] = (rg_seq_run){.seq = i, .pos = CTX - 1, .t0 = i, .n = 1};
         if (i) memcpy(k + i * kb, k, (size_t)kb), memcpy(v + i * vb, v, (size_t)vb);
     }
     j->t.act = RG_ACT_F32;

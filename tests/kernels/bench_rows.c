@@ -1,11 +1,13 @@
-/* One row of kernels.def, timed: over matrices and caches in memory, or on operands that stay in a core's cache. */
+/* One row of kernels.def, timed: over matrices and caches in memory, or on operands that stay in a core's
+ * cache. */
 #include <string.h>
 
 #include "bench_kernels.h"
 
 /* Operands in cache: a block of a product; a row of activations; heads and context of a KV cache. */
 enum { M = 48, K = 256, N = RG_PANEL, VEC = 4096, HD = 64, CTX = 2048, TIMES = 100, TIMES_PLAIN = 4 };
-/* A thread's own memory: x and b as the kernel takes them, y, the state of tiles, floats on the way to x and b. */
+/* A thread's own memory: x and b as the kernel takes them, y, the state of tiles, floats on the way to x and
+ * b. */
 enum {
     PART = 1 << 18,
     B_AT = PART,
@@ -157,7 +159,8 @@ static void run(rg_ctx *cx, void *user)
     }
 }
 
-/* Bytes moved and operations done by one call on operands in cache; those of data that is rearranged are values. */
+/* Bytes moved and operations done by one call on operands in cache; those of data that is rearranged are
+ * values. */
 static void block_work(rg_fn kind, double *bytes, double *ops)
 {
     static const struct {

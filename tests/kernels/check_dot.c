@@ -21,7 +21,8 @@ static double prepared(const void *row, rg_xform f, int64_t kp, int64_t group, i
     return (double)g.scale * (planes == 2 ? 256.0 * q[i] + q[kp + i] : q[i]);
 }
 
-/* half_step: largest rounding error, relative to the group's largest value (BF16: to the value). spec: plain C. */
+/* half_step: largest rounding error, relative to the group's largest value (BF16: to the value). spec: plain
+ * C. */
 static void prep_case(const rg_kernel_row *row, rg_xform f, rg_prep_fn *spec, double half_step, uint64_t seed,
     rg_rng *r, int64_t k, int64_t group)
 {

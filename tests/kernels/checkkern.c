@@ -1,5 +1,5 @@
-/* checkkern: every row of kernels.def against plain C and float64, within the bounds of its kind; with --bench,
- * against the roof of its instruction. A line per row. */
+/* checkkern: every row of kernels.def against plain C and float64, within the bounds of its kind; with
+ * --bench, against the roof of its instruction. A line per row. */
 #include "checkkern.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* What the checks of kernels share: how a failure is told, a seed that is printed with it, random packed matrices
- * that end at a guard page. */
+/* What the checks of kernels share: how a failure is told, a seed that is printed with it, random packed
+ * matrices that end at a guard page. */
 #ifndef RG_CHECKKERN_H
 #define RG_CHECKKERN_H
 

@@ -4,8 +4,8 @@
 
 #include "report/document.h"
 
-/* An object with everything in it; sparse: with as little as it may have. Values follow from n, and differ from figure
- * to figure where their kind has so many. */
+/* An object with everything in it; sparse: with as little as it may have. Values follow from n, and differ
+ * from figure to figure where their kind has so many. */
 json_t *figures_of(rg_object_id id, int n, bool sparse);
 
 /* What stands at a path of keys and indices ("operators.0.site"), or NULL; its number, or NAN. */

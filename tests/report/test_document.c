@@ -1,5 +1,5 @@
-/* Documents: what was written is what is read, views of both are the same bytes, and hostile files are refused
- * with the place and a reason. */
+/* Documents: what was written is what is read, views of both are the same bytes, and hostile files are
+ * refused with the place and a reason. */
 #include "testing.h"
 
 #include <sys/stat.h>

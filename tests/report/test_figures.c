@@ -1,5 +1,5 @@
-/* Figures: the tables of figures.def keep their word, every object survives the way to JSON and back, and every kind
- * of figure is shown and refused as it says. */
+/* Figures: the tables of figures.def keep their word, every object survives the way to JSON and back, and
+ * every kind of figure is shown and refused as it says. */
 #include "testing.h"
 
 #include "figures_fixture.h"
@@ -30,7 +30,8 @@ static bool is_inside(rg_object_id id)
     return false;
 }
 
-/* Keys are unique and lower case, ranks of tables are unique, and whoever reads a figure is told what it means. */
+/* Keys are unique and lower case, ranks of tables are unique, and whoever reads a figure is told what it
+ * means. */
 static void test_tables(void **state)
 {
     (void)state;
@@ -93,8 +94,8 @@ static void test_ranks_of_rows(void **state)
     assert_int_equal(rg_leaves(leaf, RG_OBJ_op, "ana", false), 0);
 }
 
-/* Every object with everything in it, and with as little as it may have: from JSON and back the same; a cell of text,
- * of CSV and of SQL for every leaf. */
+/* Every object with everything in it, and with as little as it may have: from JSON and back the same; a cell
+ * of text, of CSV and of SQL for every leaf. */
 static void test_round_trip(void **state)
 {
     (void)state;

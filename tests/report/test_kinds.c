@@ -1,5 +1,5 @@
-/* Documents that are no runs: what is refused, pictures and pages whose marks and rows are those of the JSON, and the
- * same bytes when they were saved. */
+/* Documents that are no runs: what is refused, pictures and pages whose marks and rows are those of the JSON,
+ * and the same bytes when they were saved. */
 #include "testing.h"
 
 #include "figures_fixture.h"

@@ -35,7 +35,7 @@ typedef struct operands {
     float *x, *y, *q, *cs, *part;
     char *kc, *vc;
     rg_kv_layer kv;
-    rg_run run;
+    rg_seq_run run;
     rg_attn_shape attn;
 } operands;
 
@@ -69,7 +69,7 @@ static operands make(const char *op, shape s)
     o.kv.v_stride = rg_round_up(rg_round_up(end, RG_KV_BLOCK) * rg_kv_v_bytes(s.kv, s.hd), 64);
     o.kv.k = block(s.g * o.kv.k_stride);
     o.kv.v = block(s.g * o.kv.v_stride);
-    o.run = (rg_run){.pos = s.pos, .n = s.m};
+    o.run = (rg_seq_run){.pos = s.pos, .n = s.m};
     return o;
 }
 

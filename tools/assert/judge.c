@@ -92,7 +92,7 @@ static bool look_up(void *user, const char *name, bool from_baseline, rg_range *
 {
     const court *c = user;
     const rg_subject *s = from_baseline ? c->other : c->subject;
-    const rg_metric *m = s ? rg_metric_find(s, name) : NULL;
+    const rg_judged *m = s ? rg_metric_find(s, name) : NULL;
     if (m) *out = m->value;
     return m != NULL;
 }

@@ -54,15 +54,15 @@ static int put(rg_subject *s, const char *a, const char *b, const char *c, rg_ra
         (int)sizeof name)
         return 0;
     if (rg_metric_find(s, name)) return 0; /* the first of several wins */
-    rg_metric *more = realloc(s->m, (size_t)(s->n + 1) * sizeof *more);
+    rg_judged *more = realloc(s->m, (size_t)(s->n + 1) * sizeof *more);
     if (!more) return -1;
     s->m = more;
-    more[s->n] = (rg_metric){.value = value};
+    more[s->n] = (rg_judged){.value = value};
     snprintf(more[s->n++].name, sizeof name, "%s", name);
     return 0;
 }
 
-const rg_metric *rg_metric_find(const rg_subject *s, const char *name)
+const rg_judged *rg_metric_find(const rg_subject *s, const char *name)
 {
     for (int i = 0; i < s->n; i++)
         if (strcmp(s->m[i].name, name) == 0) return &s->m[i];

@@ -8,15 +8,15 @@
 #include "base/status.h"
 #include "tools/assert/expr.h"
 
-typedef struct rg_metric {
+typedef struct rg_judged {
     char name[96];
     rg_range value;
-} rg_metric;
+} rg_judged;
 
 /* What a report is about: a run of profile, a setting of bench, a variant of compare, an eval. */
 typedef struct rg_subject {
     char name[192];
-    rg_metric *m; /* owns */
+    rg_judged *m; /* owns */
     int n;
 } rg_subject;
 
@@ -28,7 +28,7 @@ typedef struct rg_subjects {
 /* Fills s (zeroed) from a report of profile, bench, compare or eval. where: named in errors. */
 rg_status rg_subjects_of(rg_subjects *s, const json_t *report, const char *where, rg_err *err);
 void rg_subjects_free(rg_subjects *s);
-const rg_metric *rg_metric_find(const rg_subject *s, const char *name);
+const rg_judged *rg_metric_find(const rg_subject *s, const char *name);
 /* The list for people (metrics.def). */
 void rg_metrics_help(FILE *f);
 

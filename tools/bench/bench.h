@@ -12,11 +12,11 @@
 #include "tools/cli/cli.h"
 #include "tools/measure/measure.h"
 
-typedef enum rg_axis {
+typedef enum rg_sweep_axis {
 #define RG_AXIS(field, lname, key, json, kind, low, high) RG_AX_##field,
 #include "tools/bench/axes.def"
     RG_AX_COUNT
-} rg_axis;
+} rg_sweep_axis;
 
 typedef struct rg_axis_info {
     const char *lname, *key, *json;

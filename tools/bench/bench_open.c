@@ -12,7 +12,7 @@ enum { MOST_STEPS = 64 };
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 /* Axes that belong to the session; all others make another engine. */
-static bool of_session(rg_axis a)
+static bool of_session(rg_sweep_axis a)
 {
     return a == RG_AX_ctks || a == RG_AX_ctvs || a == RG_AX_flashes || a == RG_AX_fuses ||
         a == RG_AX_ubatches || a == RG_AX_batch_sizes;
@@ -21,7 +21,7 @@ static bool of_session(rg_axis a)
 static bool same_unit(const rg_setting *x, const rg_setting *y)
 {
     for (int a = 0; a < RG_AX_COUNT; a++)
-        if (!of_session((rg_axis)a) && !same_text(x->value[a], y->value[a])) return false;
+        if (!of_session((rg_sweep_axis)a) && !same_text(x->value[a], y->value[a])) return false;
     return true;
 }
 

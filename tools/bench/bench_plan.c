@@ -15,7 +15,7 @@ const rg_axis_info rg_axes[RG_AX_COUNT] = {
 #include "tools/bench/axes.def"
 };
 
-static const rg_cli_LIST *list_of(const rg_cli *cli, rg_axis a)
+static const rg_cli_LIST *list_of(const rg_cli *cli, rg_sweep_axis a)
 {
     switch (a) {
 #define RG_AXIS(field, lname, key, json, kind, low, high) \
@@ -68,7 +68,7 @@ rg_status rg_bench_add_setting(
 }
 
 /* The values of one axis; one NULL if none were given. */
-static rg_status axis_values(rg_words *out, const rg_cli *cli, rg_axis a, rg_err *err)
+static rg_status axis_values(rg_words *out, const rg_cli *cli, rg_sweep_axis a, rg_err *err)
 {
     const rg_cli_LIST *l = list_of(cli, a);
     if (!rg_axes[a].count) return rg_list_words(out, rg_axes[a].lname, l, err);
@@ -89,7 +89,7 @@ rg_status rg_bench_settings(rg_bench *b, rg_err *err)
     int at[RG_AX_COUNT] = {0};
     rg_status st = RG_OK;
     for (int a = 0; a < RG_AX_COUNT && st == RG_OK; a++)
-        st = axis_values(&values[a], b->cli, (rg_axis)a, err);
+        st = axis_values(&values[a], b->cli, (rg_sweep_axis)a, err);
     /* an odometer whose last wheel, the last axis, turns fastest */
     for (bool more = st == RG_OK; more && st == RG_OK;) {
         const char *v[RG_AX_COUNT];
