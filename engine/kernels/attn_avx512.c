@@ -1,6 +1,4 @@
 /* Attention kernels in AVX-512. */
-#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__)
-#error "attn_avx512.c needs the AVX-512 flags: see tools/cmake/rg_isa.cmake"
-#endif
-#define ISA_FN(name) name##__avx512
+#include "kernels/isa_avx512.h"
+
 #include "kernels/attn_simd.h"

@@ -1,21 +1,20 @@
-/* Attention kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at this
- * level. */
+/* Attention kernels for one register width (simd.h). */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
 #include "kernels/simd.h"
 
-/* Scores: the 16 positions of a K block are VB vectors. Tiles of QT query rows x QB blocks keep enough sums
- * in flight to hide the latency of FMA. Values: tiles of PQ query rows x PV vectors of the head. */
+/* Scores: a K block is VB vectors. Tiles of QT query rows x QB blocks have enough sums in flight to hide the
+ * latency of FMA. Values: tiles of PQ query rows x PV vectors of the head. */
 enum {
+    W = VL == 16, /* wide registers, and 32 of them */
     VB = 16 / VL,
     Q8 = 32, /* values per q8_0 block */
-    /* bytes of a K block of 32 values and 16 positions: half scale[16], int8 q[32][16] */
+    /* bytes of half scale[16], int8 q[32][16] */
     K_Q8 = 32 + 16 * Q8,
     V_Q8 = 2 + Q8,
-    QT = VL == 16 ? 16 : 6, /* most query rows of a tile */
-    QB = 4,                 /* most K blocks of a tile */
-    PQ = VL == 16 ? 4 : 3,
+    QT = W ? 16 : 6, /* most query rows of a tile */
+    QB = 4,          /* most K blocks of a tile */
+    PQ = W ? 4 : 3,
     PV = 4
 };
 
@@ -38,9 +37,8 @@ INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const un
             EACH (b, qb)
                 EACH (v, VB) {
                     const unsigned char *at = k + b * block;
-                    const vf kv = type == RG_KV_F16
-                        ? vf_half(at + d * 32 + v * 2 * VL)
-                        : vf_load((const float *)(const void *)(at + d * 64 + v * 4 * VL));
+                    const vf kv = type == RG_KV_F16 ? vf_half(at + d * 32 + v * 2 * VL)
+                                                    : vf_load(at + d * 64 + v * 4 * VL);
                     EACH (i, qt) sum[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + d]), sum[i][b][v]);
                 }
     } else {
@@ -67,12 +65,12 @@ INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const un
             EACH (v, VB) vf_store(s + i * lds + b * RG_KV_BLOCK + v * VL, sum[i][b][v]);
 }
 
-INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head, int64_t hd,
-    int64_t p0, int64_t p1, rg_kvtype type)
+INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const unsigned char *k_head,
+    int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
 {
     const int64_t block = k_block_bytes(type, hd);
     for (int64_t p = p0; p < p1;) {
-        const unsigned char *k = (const unsigned char *)k_head + p / RG_KV_BLOCK * block;
+        const unsigned char *k = k_head + p / RG_KV_BLOCK * block;
         const int64_t blocks = rg_div_up(p1 - p, RG_KV_BLOCK);
         int64_t done = 1;
         for (int64_t i = 0; i < nq;) {
@@ -85,17 +83,16 @@ INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, c
         i += qt; \
         done = qb; \
     } while (0)
-#if defined(__AVX512F__)
-            if (nq <= 4 && blocks >= 4) {
-                if (left >= 4)
+            if (nq <= (W ? 4 : 2) && blocks >= 4) {
+                if (W && left >= 4)
                     TILE(4, 4);
-                else if (left >= 2)
+                else if (W && left >= 2)
                     TILE(2, 4);
                 else
                     TILE(1, 4);
-            } else if (left >= 16)
-                TILE(16, 1);
-            else if (left >= 8)
+            } else if (left >= QT)
+                TILE(QT, 1);
+            else if (W && left >= 8)
                 TILE(8, 1);
             else if (left >= 4)
                 TILE(4, 1);
@@ -103,18 +100,6 @@ INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, c
                 TILE(2, 1);
             else
                 TILE(1, 1);
-#else
-            if (nq <= 2 && blocks >= 4) {
-                TILE(1, 4);
-            } else if (left >= 6)
-                TILE(6, 1);
-            else if (left >= 4)
-                TILE(4, 1);
-            else if (left >= 2)
-                TILE(2, 1);
-            else
-                TILE(1, 1);
-#endif
 #undef TILE
         }
         p += done * RG_KV_BLOCK;
@@ -138,7 +123,7 @@ INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const 
             EACH (i, pq) sv[i] = vf_mul(sv[i], scale);
         }
         EACH (j, pv) {
-            const vf vv = type == RG_KV_F32 ? vf_load((const float *)(const void *)(v + j * 4 * VL))
+            const vf vv = type == RG_KV_F32 ? vf_load(v + j * 4 * VL)
                 : type == RG_KV_F16         ? vf_half(v + j * 2 * VL)
                                             : vf_int8(v + 2 + j * VL);
             EACH (i, pq) sum[i][j] = vf_fma(vv, sv[i], sum[i][j]);
@@ -148,11 +133,11 @@ INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const 
         EACH (j, pv) vf_store(acc + i * lda + j * VL, sum[i][j]);
 }
 
-INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const void *v_head,
+INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq, const unsigned char *v_head,
     int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
 {
     const int64_t hdp = rg_kv_hdp(type, hd), stride = rg_kv_v_bytes(type, hd), n = p1 - p0;
-    const unsigned char *v = (const unsigned char *)v_head + p0 * stride;
+    const unsigned char *v = v_head + p0 * stride;
     for (int64_t d = 0; d < hdp;) {
         const int64_t vectors = (hdp - d) / VL;
         const unsigned char *at = v + (type == RG_KV_Q8_0 ? d / Q8 * V_Q8 : d * (type == RG_KV_F16 ? 2 : 4));
@@ -193,19 +178,20 @@ INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq,
 
 /* ---- as floats ---- */
 
-INLINE void panel_k(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
+INLINE void panel_k(
+    float *dst, const unsigned char *k_head, int64_t hd, int64_t p0, int64_t p1, rg_kvtype type)
 {
     const int64_t block = k_block_bytes(type, hd);
     for (int64_t b = 0; b < 2; b++) {
         const int64_t left = p1 - p0 - b * RG_KV_BLOCK;
-        const unsigned char *k = (const unsigned char *)k_head + (p0 / RG_KV_BLOCK + b) * block;
+        const unsigned char *k = k_head + (p0 / RG_KV_BLOCK + b) * block;
         EACH (v, VB) {
             float *to = dst + b * RG_KV_BLOCK + v * VL;
             const int64_t n = left - v * VL < VL ? left - v * VL : VL;
             for (int64_t d = 0; d < hd; d++, to += 32) {
                 vf x = vf_zero();
                 if (n > 0 && type == RG_KV_F32)
-                    x = vf_load((const float *)(const void *)(k + d * 64 + v * 4 * VL));
+                    x = vf_load(k + d * 64 + v * 4 * VL);
                 else if (n > 0 && type == RG_KV_F16)
                     x = vf_half(k + d * 32 + v * 2 * VL);
                 else if (n > 0)
@@ -218,16 +204,16 @@ INLINE void panel_k(float *dst, const void *k_head, int64_t hd, int64_t p0, int6
 }
 
 INLINE void panel_v(
-    float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0, rg_kvtype type)
+    float *dst, const unsigned char *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0, rg_kvtype type)
 {
     const int64_t stride = rg_kv_v_bytes(type, hd), hdp = rg_kv_hdp(type, hd);
-    const unsigned char *v = (const unsigned char *)v_head + p0 * stride;
+    const unsigned char *v = v_head + p0 * stride;
     for (int64_t p = p0; p < p1; p++, v += stride, dst += 32)
         EACH (j, 32 / VL) {
             const int64_t d = d0 + j * VL;
             vf x = vf_zero();
             if (d < hdp && type == RG_KV_F32)
-                x = vf_load((const float *)(const void *)(v + d * 4));
+                x = vf_load(v + d * 4);
             else if (d < hdp && type == RG_KV_F16)
                 x = vf_half(v + d * 2);
             else if (d < hdp) {

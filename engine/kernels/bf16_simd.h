@@ -1,9 +1,7 @@
-/* What works on bf16 for one register width (kernels.h): the many-token product, mm of linear_simd.h on pairs
- * of columns; exponentials as operands; and, with the instruction that rounds to bf16, operands of weights.
- * ISA_FN(name) gives a function's name at this level. */
+/* What works on bf16 for one register width (kernels.h): mm of linear_simd.h on pairs of columns,
+ * exponentials as operands, and, with the instruction that rounds to bf16, operands of weights. */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
 #include "kernels/vi_simd.h"
 
 enum { MM_V = 2, MM_TOKENS = VL == 16 ? 12 : 5 };
@@ -21,11 +19,7 @@ INLINE vi pair(const uint16_t *x)
 {
     int v;
     memcpy(&v, x, sizeof v);
-#if defined(__AVX512F__)
-    return _mm512_set1_epi32(v);
-#else
-    return _mm256_set1_epi32(v);
-#endif
+    return vi_int(v);
 }
 
 INLINE void mm_tile(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, const uint16_t *b, int64_t kb,
@@ -56,19 +50,10 @@ void ISA_FN(rg_mm_bf16)(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, c
         mm_tile(y + t * ldy + r, ldy, x + t * ldx, ldx, b + 2 * r, kb, n - r, acc, mm); \
         break;
             switch (rg_min(m - t, MM_TOKENS)) {
-                CASE(1)
-                CASE(2)
-                CASE(3)
-                CASE(4)
-                CASE(5)
 #if defined(__AVX512F__)
-                CASE(6)
-                CASE(7)
-                CASE(8)
-                CASE(9)
-                CASE(10)
-                CASE(11)
-                CASE(12)
+                CASES_12
+#else
+                CASES_5
 #endif
             }
 #undef CASE
@@ -82,9 +67,9 @@ void ISA_FN(rg_mm_bf16)(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, c
 INLINE void put_planes(uint16_t *p, int64_t low, vf v)
 {
     const __m256i high = (__m256i)_mm512_cvtneps_pbh(v);
-    _mm256_storeu_si256((__m256i *)(void *)p, high);
+    _mm256_storeu_si256((void *)p, high);
     if (low)
-        _mm256_storeu_si256((__m256i *)(void *)(p + low),
+        _mm256_storeu_si256((void *)(p + low),
             (__m256i)_mm512_cvtneps_pbh(vf_sub(v, vf_bits(vi_shl(_mm512_cvtepu16_epi32(high), 16)))));
 }
 #else
@@ -147,23 +132,21 @@ void ISA_FN(rg_softmax_bf16)(
 /* Two columns of 16 rows as pairs. */
 INLINE vi pairs_of(vf even, vf odd)
 {
-    const vi turn = _mm512_add_epi32(_mm512_set1_epi32(16 << 16),
-        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-            _mm512_set1_epi32(0x10001)));
+    const vi turn = vi_add(vi_int(16 << 16),
+        _mm512_mullo_epi32(
+            _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), vi_int(0x10001)));
     return _mm512_permutexvar_epi16(turn, (vi)_mm512_cvtne2ps_pbh(odd, even));
 }
 
 INLINE void split_pair(uint16_t *to, vf even, vf odd, int planes)
 {
     if (planes == 1) {
-        _mm512_storeu_si512(to, pairs_of(even, odd));
+        vi_store(to, pairs_of(even, odd));
         return;
     }
-    const vi top = _mm512_set1_epi32(-65536), e = _mm512_and_si512(_mm512_castps_si512(even), top),
-             o = _mm512_and_si512(_mm512_castps_si512(odd), top);
-    _mm512_storeu_si512(to, _mm512_or_si512(_mm512_srli_epi32(e, 16), o));
-    _mm512_storeu_si512(
-        to + 1024, pairs_of(vf_sub(even, _mm512_castsi512_ps(e)), vf_sub(odd, _mm512_castsi512_ps(o))));
+    const vi top = vi_int(-65536), e = vi_and(vi_bits(even), top), o = vi_and(vi_bits(odd), top);
+    vi_store(to, vi_or(vi_shr(e, 16), o));
+    vi_store(to + 1024, pairs_of(vf_sub(even, vf_bits(e)), vf_sub(odd, vf_bits(o))));
 }
 
 INLINE void split_tiles(uint16_t *dst, const float *src, int64_t kb, int planes)
@@ -178,8 +161,8 @@ INLINE void split_tiles(uint16_t *dst, const float *src, int64_t kb, int planes)
             }
 }
 
-/* prep_simd.h's, with the instruction that rounds two vectors to bf16: it does what three to five operations
- * do for each (128 columns of a panel on Zen 5: 44 instead of 158 ns, in two planes 100 instead of 175). */
+/* prep_simd.h's, with the instruction that rounds two vectors (128 columns of a panel on Zen 5: 44 instead of
+ * 158 ns, in two planes 100 instead of 175). */
 void ISA_FN(rg_split_bf16)(uint16_t *dst, const float *src, int64_t kb, int planes)
 {
     if (planes == 1)
@@ -193,7 +176,7 @@ void ISA_FN(rg_pair_bf16)(uint16_t *dst, const float *src, int64_t kb)
     for (int64_t j = 0; j < kb; j += 2)
         EACH (h, 2) {
             const float *even = src + j * RG_PANEL + 16 * h;
-            _mm512_storeu_si512(dst + (j * RG_PANEL + 32 * h),
+            vi_store(dst + (j * RG_PANEL + 32 * h),
                 pairs_of(vf_load(even), j + 1 < kb ? vf_load(even + RG_PANEL) : vf_zero()));
         }
 }

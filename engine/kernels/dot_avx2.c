@@ -1,6 +1,7 @@
 /* Integer products in AVX2. */
-#if !defined(__AVX2__) || defined(__AVXVNNI__) || defined(__AVX512F__)
-#error "dot_avx2.c needs the AVX2 flags: see tools/cmake/rg_isa.cmake"
+#include "kernels/isa_avx2.h"
+#if defined(__AVXVNNI__)
+#error "dot_avx2.c needs no -mavxvnni"
 #endif
-#define ISA_FN(name) name##__avx2
+
 #include "kernels/dot_simd.h"

@@ -1,10 +1,8 @@
 /* Products of prepared activations with quantised weights for one register width: dot, unpack8 and mmdot
- * (kernels.h). ISA_FN(name) gives a function's name at this level. One instruction multiplies the 4 unsigned
- * codes of a dword, those of one row of the panel, with 4 signed bytes of x, the same for all rows, and adds
- * to 32 bits. Inside a group everything is exact; a group ends in one conversion. */
+ * (kernels.h). One instruction multiplies 4 unsigned codes of a row with 4 signed bytes of x, the same for
+ * all rows, and adds to 32 bits: exact until the conversion at the end of a group. */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
 #include "kernels/simd.h"
 
 /* Tokens in registers at once, by planes of x; and panels walked together as two streams from memory. */
@@ -19,8 +17,8 @@ enum {
     AHEAD = 4096 /* bytes of prefetch distance, in each stream */
 };
 
-/* What a type is: constants to the compiler, but for the group, so that types with the same codes share their
- * machine code. offset: what was added to make codes unsigned. */
+/* What a type is: constants to the compiler but for the group, so that types with the same codes share
+ * machine code. offset: what made codes unsigned. */
 typedef struct shape {
     int64_t group;
     int bits, head, offset;
@@ -32,40 +30,19 @@ typedef struct shape {
 INLINE int64_t group_bytes(shape sh) { return sh.head + sh.group * sh.bits * 4; }
 INLINE int64_t unpacked_bytes(shape sh) { return (sh.has_min ? 256 : 128) + RG_PANEL * sh.group; }
 
+INLINE vi vi_nibble(vi v, int high) { return vi_and(high ? MM(srli_epi16)(v, 4) : v, MM(set1_epi8)(15)); }
+INLINE vi vi_flip(vi v) { return MM_SI(xor)(v, MM(set1_epi8)((char)0x80)); }
+
 /* vi_dot: acc + the products of 4 unsigned and 4 signed bytes, per dword. The instruction is written out
- * because gcc 12 moves the sums from register to register around its intrinsic, which costs a third of the
- * speed. */
+ * because gcc 12 moves the sums between registers around its intrinsic: a third of the speed. */
 #if defined(__AVX512F__)
-INLINE vi vi_int(int v) { return _mm512_set1_epi32(v); }
-INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
-INLINE vi vi_shl8(vi a) { return _mm512_slli_epi32(a, 8); }
-INLINE vi vi_nibble(vi v, int high)
-{
-    return _mm512_and_si512(high ? _mm512_srli_epi16(v, 4) : v, _mm512_set1_epi8(15));
-}
-INLINE vi vi_flip(vi v) { return _mm512_xor_si512(v, _mm512_set1_epi8((char)0x80)); }
-INLINE vi vi_minus8(vi v) { return _mm512_sub_epi8(v, _mm512_set1_epi8(8)); }
-INLINE void vi_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
-INLINE vf vf_int(vi v) { return _mm512_cvtepi32_ps(v); }
 INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
 {
     (void)bits;
     __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(u), "v"(s));
     return acc;
 }
-#else
-INLINE vi vi_int(int v) { return _mm256_set1_epi32(v); }
-INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
-INLINE vi vi_shl8(vi a) { return _mm256_slli_epi32(a, 8); }
-INLINE vi vi_nibble(vi v, int high)
-{
-    return _mm256_and_si256(high ? _mm256_srli_epi16(v, 4) : v, _mm256_set1_epi8(15));
-}
-INLINE vi vi_flip(vi v) { return _mm256_xor_si256(v, _mm256_set1_epi8((char)0x80)); }
-INLINE vi vi_minus8(vi v) { return _mm256_sub_epi8(v, _mm256_set1_epi8(8)); }
-INLINE void vi_store(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
-INLINE vf vf_int(vi v) { return _mm256_cvtepi32_ps(v); }
-#if defined(__AVXVNNI__)
+#elif defined(__AVXVNNI__)
 INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
 {
     (void)bits;
@@ -77,14 +54,13 @@ INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
 INLINE vi vi_dot_nibbles(vi acc, vi u, vi s, int shift)
 {
     const vi sum = _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));
-    return _mm256_add_epi32(acc, shift ? _mm256_slli_epi32(sum, 4) : sum);
+    return vi_add(acc, shift ? vi_shl(sum, 4) : sum);
 }
 INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
 {
     if (bits == 4) return vi_dot_nibbles(acc, u, s, 0);
     return vi_dot_nibbles(vi_dot_nibbles(acc, vi_nibble(u, 0), s, 0), vi_nibble(u, 1), s, 1);
 }
-#endif
 #endif
 
 /* 4 bytes of x for all rows. */
@@ -157,18 +133,17 @@ INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, 
     if (packed && h0 == 0) prefetch(head, sh.head);
     EACH (h, HT) {
         const int row = (h0 + h) * VL;
-        const vf scale = packed ? vf_half(head + 2 * row) : vf_load((const float *)(const void *)head + row);
+        const vf scale = packed ? vf_half(head + 2 * row) : vf_load(head + 4 * row);
         EACH (t, mm) {
             vi s[2];
             EACH (p, planes) {
                 s[p] = sum[t][p][0][h];
                 UNROLL for (int u = 1; u < chains; u++) s[p] = vi_add(s[p], sum[t][p][u][h]);
             }
-            const vi total = planes == 2 ? vi_add(vi_shl8(s[0]), s[1]) : s[0];
+            const vi total = planes == 2 ? vi_add(vi_shl(s[0], 8), s[1]) : s[0];
             y[t][h] = vf_fma(vf_mul(vf_int(total), scale), vf_set1(xg[t].scale), y[t][h]);
             if (sh.has_min) {
-                const vf min = packed ? vf_half(head + 64 + 2 * row)
-                                      : vf_load((const float *)(const void *)head + RG_PANEL + row);
+                const vf min = packed ? vf_half(head + 64 + 2 * row) : vf_load(head + 4 * (RG_PANEL + row));
                 y[t][h] = vf_fma(min, vf_set1(xg[t].scale * (float)xg[t].sum), y[t][h]);
             }
         }
@@ -197,6 +172,11 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
                     y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
 }
 
+#if defined(__AVX512F__)
+#define CASES CASES_6
+#else
+#define CASES CASE(1) CASE(2)
+#endif
 #define CASE(mm) \
     case mm: { \
         vf part[mm][HT]; \
@@ -218,30 +198,22 @@ INLINE void many(
     for (int64_t i = 0; i * sh.group < x.kp; i++, g += group_bytes(sh))
         for (int64_t t0 = 0; t0 < m; t0 += tile)
             for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
-                    CASE(1)
-                    CASE(2)
-#if defined(__AVX512F__)
-                    CASE(3)
-                    CASE(4)
-                    CASE(5)
-                    CASE(6)
-#endif
+                    CASES
                 }
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) vf_store_left(y + t * ldy + h * VL, sum[t][h], n - h * VL);
 }
 #undef CASE
 
-INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, int64_t p0, int64_t p1,
-    shape sh, int64_t panel, int planes)
+INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *w, int64_t n, int64_t p0,
+    int64_t p1, shape sh, int64_t panel, int planes)
 {
-    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into
-     * the other. */
+    /* The two streams are the halves of the range: contiguous, and prefetch stays out of the other. */
     const int64_t half = m == 1 ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
     for (int64_t p = p0; p < p1; p++) {
         if (half && p == p0 + half) p += half; /* done with the first half */
         if (p == p1) break;
-        const unsigned char *wp = (const unsigned char *)w + p * panel;
+        const unsigned char *wp = w + p * panel;
         float *yp = y + p * RG_PANEL;
         const int64_t left = n - p * RG_PANEL;
         if (m == 1 && p < p0 + half)
@@ -257,7 +229,7 @@ INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_
 INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh, bool is_signed)
 {
     for (int64_t i = 0; i < groups; i++, g += group_bytes(sh), dst += unpacked_bytes(sh)) {
-        float *scale = (float *)(void *)dst;
+        float *scale = (void *)dst;
         EACH (h, H) {
             vf_store(scale + h * VL, vf_half(g + h * 2 * VL));
             if (sh.has_min) vf_store(scale + RG_PANEL + h * VL, vf_half(g + 64 + h * 2 * VL));
@@ -268,7 +240,7 @@ INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh,
                 const vi u = codes(sh, g + sh.head, j, h, true);
                 vi_store(to + j * 128 + h * 4 * VL,
                     !is_signed || sh.offset == 0 ? u
-                        : sh.offset == 8         ? vi_minus8(u)
+                        : sh.offset == 8         ? MM(sub_epi8)(u, MM(set1_epi8)(8))
                                                  : vi_flip(u));
             }
     }
@@ -301,14 +273,7 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
     case mm: \
         mm_tile(y, ldy, x, t, b, k0, k1, n, acc, sh, planes, mm); \
         break;
-            CASE(1)
-            CASE(2)
-#if defined(__AVX512F__)
-            CASE(3)
-            CASE(4)
-            CASE(5)
-            CASE(6)
-#endif
+            CASES
 #undef CASE
         }
 }
@@ -316,16 +281,15 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
 /* Types with the same codes, by planes of x. */
 #define NOINLINE static __attribute__((noinline))
 #define CODES(name, bits, has_min) \
-    NOINLINE void unpack8_##name(char *dst, const unsigned char *g, int64_t groups, int64_t group) \
-    { \
-        unpack8(dst, g, groups, SHAPE(group, bits, has_min), false); \
-    } \
-    NOINLINE void codes8_##name(char *dst, const unsigned char *g, int64_t groups, int64_t group) \
-    { \
-        unpack8(dst, g, groups, SHAPE(group, bits, has_min), true); \
-    } \
+    CODES_BYTES(unpack8_##name, bits, has_min, false) \
+    CODES_BYTES(codes8_##name, bits, has_min, true) \
     CODES_PLANES(name, bits, has_min, 1) \
     CODES_PLANES(name, bits, has_min, 2)
+#define CODES_BYTES(fn, bits, has_min, is_signed) \
+    NOINLINE void fn(char *dst, const unsigned char *g, int64_t groups, int64_t group) \
+    { \
+        unpack8(dst, g, groups, SHAPE(group, bits, has_min), is_signed); \
+    }
 #define CODES_PLANES(name, bits, has_min, planes) \
     NOINLINE void dot_##name##_##planes(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, \
         int64_t p0, int64_t p1, int64_t group, int64_t panel) \
@@ -354,17 +318,15 @@ CODES(q4m, 4, 1)
         mmdot_##codes##_##planes( \
             y, ldy, (xrows){x, ldx, rg_x_padded(k, group)}, m, b, k0, k1, n, acc, group); \
     }
+#define BYTES(TYPE, type, fn, codes, group) \
+    void ISA_FN(rg_##fn##_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
+    { \
+        const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
+        fn##_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
+    }
 #define DOT(TYPE, type, codes, group, ...) \
-    void ISA_FN(rg_unpack8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
-    { \
-        const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
-        unpack8_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
-    } \
-    void ISA_FN(rg_codes8_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
-    { \
-        const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
-        codes8_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
-    } \
+    BYTES(TYPE, type, unpack8, codes, group) \
+    BYTES(TYPE, type, codes8, codes, group) \
     PLANES(TYPE, type, codes, group, 8, 1) \
     PLANES(TYPE, type, codes, group, 16, 2)
 RG_WTYPES_QUANT(DOT, )

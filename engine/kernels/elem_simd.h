@@ -1,5 +1,4 @@
-/* Elementwise and row kernels for one register width; see simd.h. ISA_FN(name) gives a function's name at
- * this level. */
+/* Elementwise and row kernels for one register width (simd.h). */
 #include "kernels/kernel_rows.h"
 
 #include "kernels/simd.h"

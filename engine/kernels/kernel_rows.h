@@ -3,7 +3,17 @@
 #ifndef RG_KERNEL_ROWS_H
 #define RG_KERNEL_ROWS_H
 
+#include "base/num.h"
 #include "kernels/kernels.h"
+
+/* 16 bits of memory that need not be aligned. */
+static inline uint16_t rg_u16_at(const void *p, int64_t i)
+{
+    uint16_t h;
+    memcpy(&h, (const char *)p + 2 * i, sizeof h);
+    return h;
+}
+static inline float rg_half_at(const void *p, int64_t i) { return rg_f16_to_f32(rg_u16_at(p, i)); }
 
 /* A kind's type under its own name, for prototypes. */
 #define RG_FN(fn, proto, member, arith, group) typedef rg_##proto##_fn rg_##fn##_fn;

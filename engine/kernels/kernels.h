@@ -1,12 +1,11 @@
-/* The kernel interface. A kernel is a pure serial function: no threads, no allocation, no errors, no clock.
- * Drivers (exec/) own those.
+/* The kernel interface. A kernel is a pure serial function: threads, memory, errors and clocks belong to
+ * drivers (exec/).
  *
- * The plain C row of each kind is the specification; every other row is compared with it and with a float64
- * oracle in tests/kernels. Results may differ between ISAs within the stated bound, but never with the
- * partition: a kernel computes each output element by the same sequence of operations whatever range it is
- * called on.
+ * The plain C row of each kind is the specification; tests/kernels compare every other row with it and with
+ * float64. ISAs may differ within the stated bound, partitions never: an output element takes the same
+ * operations whatever range a call covers.
  *
- * Packed weights and KV layouts are described in base/dtype.def. */
+ * Layouts of packed weights and of the KV cache: base/dtype.def. */
 #ifndef RG_KERNELS_H
 #define RG_KERNELS_H
 
@@ -20,46 +19,37 @@
 
 enum {
     RG_ATTN_NQ = 16, /* most query rows of an attention call */
-    /* positions per attention chunk; fixed, so that results do not depend on threads. A multiple of
-     * RG_KV_BLOCK */
+    /* positions per attention chunk, of RG_KV_BLOCKs; fixed: results do not depend on threads */
     RG_ATTN_CHUNK = 256
 };
 
-/* y[m, 32 p0 .. min(n, 32 p1)) = x[m, k] * W^T for panels [p0, p1). m <= RG_GEMV_MAX. x has k valid columns
- * (no padding may be read beyond k). ld in floats. Streams W once. Element (t, r) must not depend on m: one
- * token alone gives the same bits as in a batch. */
+/* y[m, 32 p0 .. min(n, 32 p1)) = x[m, k] * W^T for panels [p0, p1); m <= RG_GEMV_MAX. Nothing of x is read
+ * beyond k. ld in floats. Streams W once. Bits of element (t, r) do not depend on m. */
 typedef void rg_gemv_fn(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w,
     int64_t n, int64_t k, int64_t p0, int64_t p1);
 
-/* Dequantises columns [k0, k1) of panel p to dst[k - k0][32] with row stride ld floats (ld >= 32). k0 and k1
- * are multiples of the type's group, except that k1 may be k: columns beyond k are not written. w is the
- * whole packed matrix. */
+/* Columns [k0, k1) of panel p of the whole packed matrix w to dst[k - k0][32], rows ld >= 32 floats apart. k0
+ * and k1 are multiples of the type's group, or k1 is k: columns beyond are not written. */
 typedef void rg_unpack_fn(
     float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1);
 
-/* y[m, n] (+)= x[m, kb] * b[kb, n]; acc: add to y, else overwrite. b has row stride ldb (a multiple of 32, at
- * least n rounded up to 32; b is 64-byte aligned and readable up to there), n need not be a multiple of 32,
- * and only n columns of y are written. */
+/* y[m, n] (acc: +=, else =) x[m, kb] * b[kb, n]. b is 64-byte aligned; its rows are ldb apart, a multiple of
+ * 32, and readable to n rounded up to 32. Only n columns of y are written. */
 typedef void rg_mm_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb,
     int64_t m, int64_t kb, int64_t n, bool acc);
 
 /* ---- products of prepared activations: instructions that multiply bytes or bf16 ----
  *
- * A row of x is first prepared once per call, then met by every panel. Forms, and the bytes of a row
- * (rg_x_bytes):
- *   I8    [kp] q, then [kp / group] rg_xgroup: x = scale * q, q in -127..127
- *   I16   [kp] high, [kp] low, then the same: x = scale * (256 high + low), both signed bytes, of
- *         -32512..32512: faithful, because 16 bits
- *         against the largest value of the group are more than a half holds, and sums of products with INT4
- *         and INT8 are exact integers
- *   BF16  [kp] bf16
+ * A row of x is prepared once per call, then meets every panel. Forms of a row (rg_x_bytes):
+ *   I8      [kp] q, then [kp / group] rg_xgroup: x = scale * q, q in -127..127
+ *   I16     [kp] high, [kp] low (signed bytes), then the same: x = scale * (256 high + low), -32512..32512.
+ *           Faithful: more bits than a half, and sums of products with INT4 and INT8 are exact
+ *   BF16    [kp] bf16
  *   BF16X2  [kp] bf16 of x, [kp] bf16 of what that leaves: x to 16 bits
- * kp is k rounded up to a multiple of the group (BF16, BF16X2: of 32); what lies beyond k is 0. group is the
- * weight type's. */
+ * kp: k rounded up to the weight type's group (BF16, BF16X2: to 32); zeros beyond k. */
 
-/* scale * sum is the sum of the group's prepared x: it meets minimums, and the offset of codes that are
- * stored unsigned. A group that holds a NaN or an infinity has scale NaN; one whose values are all below
- * 1e-30 counts as zeros. */
+/* scale * sum is the sum of the group's prepared x, for minimums and for the offset of unsigned codes. scale
+ * is NaN if a value is not finite; values all below 1e-30 count as zeros. */
 typedef struct rg_xgroup {
     float scale;
     int32_t sum;
@@ -78,14 +68,12 @@ static inline int64_t rg_x_bytes(rg_xform f, int64_t k, int64_t group)
 /* Prepares one row. dst: 64-byte aligned, rg_x_bytes. All ISA levels give the same bits. */
 typedef void rg_prep_fn(void *dst, const float *x, int64_t k, int64_t group);
 
-/* gemv on prepared rows, which are ldx bytes apart, for m <= RG_DOT_MAX; otherwise as rg_gemv_fn. For
- * quantised types. */
+/* rg_gemv_fn on prepared rows ldx bytes apart, m <= RG_DOT_MAX. For quantised types. */
 typedef void rg_dot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *w, int64_t n,
     int64_t k, int64_t p0, int64_t p1);
 
-/* Columns [k0, k1) of panel p (whole groups; k1 may be k: then to the end of its group) as unsigned bytes.
- * Per group: 32 float scales, 32 float minimums if the type has them, then per 4 columns 32 dwords, of each
- * row 4 codes: those of dtype.def, INT8 plus 128. */
+/* Groups [k0, k1) of panel p as unsigned bytes. Per group: 32 float scales, 32 float minimums if the type has
+ * them, then per 4 columns a dword of 4 codes for each row: those of dtype.def, INT8 plus 128. */
 typedef void rg_unpack8_fn(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1);
 static inline int64_t rg_u8_bytes(rg_wtype t)
 {
@@ -93,12 +81,12 @@ static inline int64_t rg_u8_bytes(rg_wtype t)
 }
 
 /* y[m, n] (+)= x W^T for one panel whose groups [k0, k1) were unpacked to b; x: prepared rows of k columns,
- * ldx bytes apart; n <= 32. The same bits as rg_dot_fn whatever the cuts between calls. */
+ * ldx bytes apart; n <= 32. The bits of rg_dot_fn, wherever calls are cut. */
 typedef void rg_mmdot_fn(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, const void *b,
     int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc);
 
-/* src[kb][32] floats (finite) to bf16 pairs dst[(kb + 1) / 2][32][2], rounded to nearest even; an odd last
- * column is paired with 0. Subnormal values may become 0. */
+/* src[kb][32], finite, to bf16 pairs dst[(kb + 1) / 2][32][2], to nearest even; an odd last column is paired
+ * with 0. Subnormal values may become 0. */
 typedef void rg_pair_fn(uint16_t *dst, const float *src, int64_t kb);
 /* y[m, n] (+)= x[m, kb] * b for one panel of bf16 pairs; x: bf16 rows, ldx values apart, readable to an even
  * kb; n <= 32. */
@@ -107,10 +95,9 @@ typedef void rg_mmbf_fn(float *y, int64_t ldy, const uint16_t *x, int64_t ldx, c
 
 /* ---- the same on tiles: 16 tokens times 16 rows of weights in one instruction (tile_body.h) ----
  *
- * A thread switches tiles on for a product of m tokens, then calls any number of tile kernels, then switches
- * them off. Accumulators are acc[tokens][32] floats, 64-byte aligned: one panel. Tokens come in sixteens:
- * rows of x and of acc up to the next multiple of 16 are there and may be read and written. The bits of a
- * token do not depend on the others, nor on where columns are cut between calls. */
+ * A thread switches tiles on for a product of m tokens, calls tile kernels, and switches them off.
+ * Accumulators: acc[tokens][32], 64-byte aligned, one panel. Rows of x and acc are there, and may be read and
+ * written, up to a multiple of 16. Bits of a token depend neither on others nor on where columns are cut. */
 
 /* state: rg_tile_state_bytes, 64-byte aligned, the thread's own until tiles are off. row_bytes: of a tile of
  * x: 64, or 32 for groups of 32 bytes. */
@@ -118,8 +105,7 @@ typedef void rg_tiles_on_fn(void *state, int64_t m, int64_t row_bytes);
 typedef void rg_tiles_off_fn(void *state);
 int64_t rg_tile_state_bytes(void);
 
-/* What the rows of x and of b are to the cache in rg_tile_mm_fn: which of the two will be read again soon, by
- * the next call or by more tokens of this one. A hint. */
+/* A hint: which operand of rg_tile_mm_fn will be read again soon. */
 typedef enum rg_tile_reuse { RG_TILE_KEEP_B, RG_TILE_KEEP_X } rg_tile_reuse;
 /* acc[m] (first: =, else +=) x b for kb columns, rounded up to 32. acc: 32 columns of rows lda floats apart.
  * x: bf16 rows, ldx bytes apart, low: bytes from a row's first to its second plane. b: split_bf16's, or
@@ -127,10 +113,10 @@ typedef enum rg_tile_reuse { RG_TILE_KEEP_B, RG_TILE_KEEP_X } rg_tile_reuse;
  * times the low one of x is left out). */
 typedef void rg_tile_mm_fn(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low,
     const uint16_t *b, int64_t m, int64_t kb, int products, rg_tile_reuse keep, bool first);
-/* src[kb][32] floats (finite) to tiles: per 32 columns and plane, rows 0..15 then 16..31 as in packed BF16
- * weights. One plane is rounded to nearest even; of two, the first is cut off and the second is the rest,
- * rounded: halves, and INT4 times a half, are exact. Columns beyond kb, to a multiple of 32, become 0. Values
- * that are subnormal in bf16 may become 0, as tiles take them for 0. */
+/* src[kb][32], finite, to tiles: per 32 columns and plane, rows 0..15 then 16..31 as in packed BF16 weights.
+ * One plane is rounded to nearest even; of two, the first is cut off and the second is the rest, rounded:
+ * halves, and INT4 times a half, are exact. Zeros beyond kb, to a multiple of 32. What is subnormal in bf16
+ * may become 0. */
 typedef void rg_split_fn(uint16_t *dst, const float *src, int64_t kb, int planes);
 
 /* rg_unpack8_fn with signed codes: what is multiplied by the scale (types with a minimum: 0..15). */
@@ -140,59 +126,49 @@ typedef rg_unpack8_fn rg_codes8_fn;
 typedef void rg_tile_dot_fn(void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b,
     int64_t k, int64_t k0, int64_t k1, bool first);
 
-/* Attention pieces over positions [p0, p1) of one KV head; p0 is a multiple of RG_KV_BLOCK; nq <= RG_ATTN_NQ.
- * qk: s[i][p - p0] = q[i] . K[p] for i < nq (q is already scaled). s rows have stride lds >= p1 - p0 rounded
- * up to 16, and may be
- *     written up to there.
- * pv: acc[i][0..hd) = sum over p of s[i][p - p0] * V[p]; overwrites acc (stride lda >= hdp, may be written up
- * to hdp). */
+/* Attention over positions [p0, p1) of one KV head; p0 is a multiple of RG_KV_BLOCK; nq <= RG_ATTN_NQ.
+ * qk: s[i][p - p0] = q[i] . K[p], q already scaled. Rows of s may be written to p1 - p0 rounded up to 16.
+ * pv: acc[i][0..hd) = sum over p of s[i][p - p0] * V[p]. Rows of acc may be written to hdp. */
 typedef void rg_attn_qk_fn(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, const void *k_head,
     int64_t hd, int64_t p0, int64_t p1);
 typedef void rg_attn_pv_fn(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq,
     const void *v_head, int64_t hd, int64_t p0, int64_t p1);
 
-/* Keys and values as floats for products of many query rows, exact. k: dst[d][32] of positions [p0, p0 + 32),
- * d < hd, zeros from p1 on; p0 is a multiple of RG_KV_BLOCK. v: dst[p - p0][32] of dimensions [d0, d0 + 32),
- * zeros (or the cache's padding) from hd on; d0 is a multiple of 32. */
+/* Keys and values as floats, exact. k: dst[d][32] of positions [p0, p0 + 32), zeros from p1 on; p0 is a
+ * multiple of RG_KV_BLOCK. v: dst[p - p0][32] of dimensions [d0, d0 + 32), zeros (or the cache's padding)
+ * from hd on; d0 is a multiple of 32. */
 typedef void rg_kv_panel_k_fn(float *dst, const void *k_head, int64_t hd, int64_t p0, int64_t p1);
 typedef void rg_kv_panel_v_fn(float *dst, const void *v_head, int64_t hd, int64_t p0, int64_t p1, int64_t d0);
 
-/* Softmax numerator of one score row in place: returns the maximum in *max and the sum of exp(s - max) in
- * *sum; s[0..n) becomes exp(s - max), s[n..n_pad) becomes 0. n >= 1. */
+/* s[0..n) becomes exp(s - max), s[n..n_pad) 0; *max, and *sum of the exponentials. n >= 1. */
 typedef void rg_softmax_fn(float *s, int64_t n, int64_t n_pad, float *max, float *sum);
-/* The same as an operand of products in bf16: p[0..n) becomes exp(s - max), p[n..n_pad) 0; s stays. low > 0:
- * p + low takes a second plane, what the first leaves. Both are rounded to nearest, so that two are off by
- * 2^-17 of the value at most. n >= 1; n_pad is a multiple of 32. */
+/* The same in bf16, to p; s stays. low > 0: p + low takes a second plane, what the first leaves. Both are
+ * rounded to nearest: two are off by at most 2^-17 of the value. n_pad is a multiple of 32. */
 typedef void rg_softmax_bf16_fn(
     uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum);
 
 /* y[k] = x[k] / sqrt(mean(x^2) + eps) * w[k]; y may be x. */
 typedef void rg_rmsnorm_fn(float *y, const float *x, const float *w, int64_t k, float eps);
-/* Rotates the pairs (i, i + hd/2) of `heads` heads in place; cs[hd/2] cosines then sn[hd/2] sines of the
- * position. */
+/* Rotates the pairs (i, i + hd/2) of heads in place; cs, sn [hd/2]: cosines and sines of the position. */
 typedef void rg_rope_fn(float *x, int64_t heads, int64_t hd, const float *cs, const float *sn);
 /* y = silu(gate) * up; y may be gate. */
 typedef void rg_swiglu_fn(float *y, const float *gate, const float *up, int64_t n);
 /* y += x. */
 typedef void rg_add_fn(float *y, const float *x, int64_t n);
 
-/* Round to nearest with a clip search that minimises the squared error of each group: quantises one group of
- * `group` weights. Q8: q[group] in -127..127 and the half scale.  Q4: u[group] in 0..15, half scale and
- * (has_min) half minimum, as in dtype.def. All ISA levels give the same bits (compiled from one source
- * without FP contraction). */
+/* Codes of one group of weights, half scale and (has_min) half minimum, as in dtype.def: round to nearest,
+ * with a clip search that minimises the squared error. All ISA levels give the same bits. */
 typedef void rg_quant_fn(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group);
 
 /* One KV head of one position into the cache (two kinds: kv_put_k and kv_put_v, whose layouts differ). src:
  * [hd]; head: its base. */
 typedef void rg_kv_put_fn(void *head, int64_t hd, int64_t pos, const float *src);
 
-/* ---- the table, filled by rg_kernels_select from kernels.def: slowest first, the last row that the CPU and
- * the cap allow wins ---- */
+/* ---- the table of rg_kernels_select: the last row of kernels.def that the CPU and the cap allow ---- */
 
 typedef struct rg_ktab {
     rg_isa isa; /* level in force */
-    /* precision of activations, for the drivers; set by the caller after rg_kernels_select, which leaves
-     * F32 */
+    /* for the drivers; rg_kernels_select leaves F32 */
     rg_act act;
     bool blas; /* mm is OpenBLAS, and many-token products go through unpack + sgemm */
     rg_gemv_fn *gemv[RG_WT_COUNT];
@@ -212,8 +188,7 @@ typedef struct rg_ktab {
     rg_tile_dot_fn *tile_dot[RG_X_BF16][RG_WT_COUNT];
     rg_attn_qk_fn *attn_qk[RG_KV_COUNT];
     rg_attn_pv_fn *attn_pv[RG_KV_COUNT];
-    /* bf16 products beat FP32 ones here, so that attention takes them where activations are asked for in
-     * bf16 */
+    /* bf16 products beat FP32 ones here: attention takes them with --act bf16 */
     bool bf16_attn;
     rg_kv_panel_k_fn *kv_panel_k[RG_KV_COUNT];
     rg_kv_panel_v_fn *kv_panel_v[RG_KV_COUNT];
@@ -225,16 +200,15 @@ typedef struct rg_ktab {
     rg_swiglu_fn *swiglu;
     rg_add_fn *add;
     rg_quant_fn *quant_q8, *quant_q4, *quant_q4m;
-    /* rg_isa of each kind, for records and logs; that of tile_mm is C where there are no tiles */
+    /* rg_isa of each kind, for records; of tile_mm C where there are no tiles */
     uint8_t level[RG_FN_COUNT];
 } rg_ktab;
 
-/* max_isa: the level to stay at or below; rows that this CPU cannot run are passed over. blas: use OpenBLAS
- * for mm; returns false if it was asked for and the build has none. */
+/* The best rows up to max_isa that this CPU runs. blas: OpenBLAS for mm; false if the build has none. */
 bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas);
 
-/* Name and threading of the BLAS in use ("none" without); NULL-safe for reports. Also keeps a pthreads build
- * of OpenBLAS from starting threads of its own; call once outside parallel regions. */
+/* Name and threading of the BLAS in use, or "none". Keeps a pthreads build of OpenBLAS from starting threads;
+ * call it once outside parallel regions. */
 const char *rg_blas_describe(void);
 
 /* ---- packing (plain C, serial, on panels [p0, p1)); used at load ---- */
@@ -242,25 +216,23 @@ const char *rg_blas_describe(void);
 /* Gives 32-row sources to the packer: writes row r (0 <= r < n) as f32[k]. */
 typedef void rg_row_fn(void *user, int64_t r, float *dst);
 
-/* Packs rows [32 p0, min(n, 32 p1)) of a matrix into data (the whole packed matrix); missing rows and columns
- * become zero weights. Quantised types go through t->quant_*. scratch: rg_pack_scratch(type, k) bytes,
- * 64-byte aligned. sum_err2 / sum_w2 (may be NULL) accumulate the squared error and squared weights, for the
- * relative rounding error. */
+/* Packs rows [32 p0, min(n, 32 p1)) into data, the whole packed matrix; missing rows and columns become zero
+ * weights. Quantised types go through t->quant_*. scratch: rg_pack_scratch bytes, 64-byte aligned. Squared
+ * errors and weights are added to sum_err2 and sum_w2 (may be NULL). */
 void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1,
     rg_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2);
 int64_t rg_pack_scratch(rg_wtype type, int64_t k);
 
-/* Packs 16-bit floats as they are (F16 to F16, BF16 to BF16): a transposition, without scratch. Gives row r
- * in the file's bytes, which need not be aligned. False if a value is not finite. */
+/* Packs F16 or BF16 as they are: a transposition, without scratch. Row r in the file's bytes need not be
+ * aligned. False if a value is not finite. */
 typedef const void *rg_raw_row_fn(void *user, int64_t r);
 bool rg_pack16(
     rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_raw_row_fn *row, void *user);
 /* n such values are finite. */
 bool rg_finite16(rg_wtype type, const void *values, int64_t n);
 
-/* Packs without requantisation: row r as codes q[k] (as in dtype.def; signed bytes for 8 bits), scale and
- * minimum per group of the type (min only if it has one) in f32, of which f16 is kept. The errors are as in
- * rg_pack. scratch: rg_pack_scratch(type, k) bytes. */
+/* Packs codes as they are: row r as q[k] (dtype.def; signed bytes for 8 bits), scale and minimum (if the type
+ * has one) per group in f32, of which f16 is kept. Errors and scratch are as in rg_pack. */
 typedef void rg_grid_row_fn(void *user, int64_t r, uint8_t *q, float *scale, float *min);
 void rg_pack_grid(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1,
     rg_grid_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2);

@@ -1,10 +1,7 @@
-/* Plain C specification of the attention kernels: the layouts of K and V (base/dtype.def), and the two
- * products. */
+/* Plain C specification of the attention kernels: the layouts of K and V, and the two products. */
 #include "kernels/kernel_rows.h"
 
 #include <string.h>
-
-#include "base/num.h"
 
 /* values, and bytes, of a q8_0 block of K (16 positions) and of V (one) */
 enum { Q8 = 32, K_Q8 = 32 + 16 * Q8, V_Q8 = 2 + Q8 };
@@ -16,13 +13,6 @@ static float load_f32(const unsigned char *p, int64_t i)
     return f;
 }
 
-static float load_f16(const unsigned char *p, int64_t i)
-{
-    uint16_t h;
-    memcpy(&h, p + 2 * i, sizeof h);
-    return rg_f16_to_f32(h);
-}
-
 static void store_f16(unsigned char *p, int64_t i, float f)
 {
     const uint16_t h = rg_f32_to_f16(f);
@@ -30,31 +20,26 @@ static void store_f16(unsigned char *p, int64_t i, float f)
 }
 
 /* Element (pos, d) of a head. */
-static float k_f32(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
-{
-    return load_f32(head, (pos / 16 * hd + d) * 16 + pos % 16);
-}
-static float k_f16(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
-{
-    return load_f16(head, (pos / 16 * hd + d) * 16 + pos % 16);
-}
+#define ELEMENTS(TYPE, type, load) \
+    static float k_##type(const unsigned char *head, int64_t hd, int64_t pos, int64_t d) \
+    { \
+        return load(head, (pos / 16 * hd + d) * 16 + pos % 16); \
+    } \
+    static float v_##type(const unsigned char *head, int64_t hd, int64_t pos, int64_t d) \
+    { \
+        return load(head, pos * rg_kv_hdp(RG_KV_##TYPE, hd) + d); \
+    }
+ELEMENTS(F32, f32, load_f32)
+ELEMENTS(F16, f16, rg_half_at)
 static float k_q8_0(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
 {
     const unsigned char *block = head + (pos / 16 * (hd / Q8) + d / Q8) * K_Q8;
-    return (float)(int8_t)block[32 + d % Q8 * 16 + pos % 16] * load_f16(block, pos % 16);
-}
-static float v_f32(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
-{
-    return load_f32(head, pos * rg_kv_hdp(RG_KV_F32, hd) + d);
-}
-static float v_f16(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
-{
-    return load_f16(head, pos * rg_kv_hdp(RG_KV_F16, hd) + d);
+    return (float)(int8_t)block[32 + d % Q8 * 16 + pos % 16] * rg_half_at(block, pos % 16);
 }
 static float v_q8_0(const unsigned char *head, int64_t hd, int64_t pos, int64_t d)
 {
     const unsigned char *block = head + (pos * (rg_kv_hdp(RG_KV_Q8_0, hd) / Q8) + d / Q8) * V_Q8;
-    return (float)(int8_t)block[2 + d % Q8] * load_f16(block, 0);
+    return (float)(int8_t)block[2 + d % Q8] * rg_half_at(block, 0);
 }
 
 #define ATTN(type) \
@@ -113,8 +98,8 @@ void rg_kv_put_k_f16__c(void *head, int64_t hd, int64_t pos, const float *src)
     for (int64_t d = 0; d < hd; d++) store_f16(head, (pos / 16 * hd + d) * 16 + pos % 16, src[d]);
 }
 
-/* Scale and values of one block: the largest value becomes +-127, as in ggml's q8_0, but rounded with the
- * half scale that is stored. */
+/* Scale and values of one block: the largest value becomes +-127, as in ggml's q8_0, rounded with the stored
+ * half scale. */
 static float q8_block(int8_t q[Q8], const float *src, int64_t n)
 {
     float most = 0.0f;
@@ -133,8 +118,7 @@ static float q8_block(int8_t q[Q8], const float *src, int64_t n)
     return d;
 }
 
-/* A NaN has no place among the integers: it makes the scale NaN, so that it still spoils every result that
- * uses it. */
+/* A NaN makes the scale NaN, so that it still spoils every result. */
 static uint16_t q8_scale(float d, const float *src, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)

@@ -3,23 +3,15 @@
 
 #include <math.h>
 
-#include "base/num.h"
-
 /* ---- preparing a row ---- */
-
-static int8_t *group_at(void *dst, int64_t kp, int planes, int64_t i, rg_xgroup **g)
-{
-    *g = (rg_xgroup *)(void *)((char *)dst + planes * kp) + i;
-    return (int8_t *)dst;
-}
 
 /* limit: the code of the largest value of a group. */
 static void prepare(void *dst, const float *x, int64_t k, int64_t group, int planes, float limit)
 {
     const int64_t kp = rg_x_padded(k, group);
-    for (int64_t c = 0; c < kp; c += group) {
-        rg_xgroup *g;
-        int8_t *q = group_at(dst, kp, planes, c / group, &g);
+    int8_t *q = dst;
+    rg_xgroup *g = (void *)((char *)dst + planes * kp);
+    for (int64_t c = 0; c < kp; c += group, g++) {
         const int64_t n = rg_min(group, k - c);
         float most = 0.0f, bad = 0.0f;
         for (int64_t i = 0; i < n; i++) {
@@ -93,17 +85,12 @@ typedef struct codes {
     uint8_t u[128 * RG_PANEL]; /* [column / 4][row][column % 4] */
 } codes;
 
-static float half_at(const unsigned char *p, int i)
-{
-    return rg_f16_to_f32((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
-}
-
 static void read_codes(codes *to, rg_wtype type, const unsigned char *g)
 {
     const rg_wtype_info *t = &rg_wtypes[type];
     for (int i = 0; i < RG_PANEL; i++) {
-        to->scale[i] = half_at(g, i);
-        to->min[i] = t->has_min ? half_at(g + 64, i) : 0.0f;
+        to->scale[i] = rg_half_at(g, i);
+        to->min[i] = t->has_min ? rg_half_at(g + 64, i) : 0.0f;
     }
     g += t->head;
     for (int j = 0; j < t->group / 4; j++)
@@ -116,10 +103,11 @@ static void read_codes(codes *to, rg_wtype type, const unsigned char *g)
             }
 }
 
-static void unpack8(rg_wtype type, void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
+static void unpack8(
+    rg_wtype type, void *dst, const unsigned char *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
 {
     const rg_wtype_info *t = &rg_wtypes[type];
-    const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(type, k);
+    const unsigned char *panel = w + p * rg_panel_bytes(type, k);
     char *to = dst;
     for (int64_t c = k0; c < k1; c += t->group) {
         codes g;
@@ -145,11 +133,11 @@ static void codes8(rg_wtype type, void *dst, const void *w, int64_t k, int64_t p
 
 /* acc[row] += the product of one group with columns [c, c + group) of a prepared row. */
 static void add_group(
-    float *acc, rg_wtype type, const codes *g, const void *x, int64_t kp, int64_t c, int planes)
+    float *acc, rg_wtype type, const codes *g, const char *x, int64_t kp, int64_t c, int planes)
 {
     const rg_wtype_info *t = &rg_wtypes[type];
     const int8_t *q = (const int8_t *)x + c;
-    const rg_xgroup *xg = (const rg_xgroup *)(const void *)((const char *)x + planes * kp) + c / t->group;
+    const rg_xgroup *xg = (const void *)(x + planes * kp + c / t->group * (int64_t)sizeof *xg);
     /* what was added to make codes unsigned */
     const int32_t offset = t->bits == 8 ? 128 : t->has_min ? 0 : 8;
     for (int i = 0; i < RG_PANEL; i++) {
@@ -163,18 +151,16 @@ static void add_group(
     }
 }
 
-static void dot(rg_wtype type, int planes, float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m,
-    const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1)
+static void dot(rg_wtype type, int planes, float *y, int64_t ldy, const char *x, int64_t ldx, int64_t m,
+    const unsigned char *w, int64_t n, int64_t k, int64_t p0, int64_t p1)
 {
     const int64_t group = rg_wtypes[type].group, kp = rg_x_padded(k, group);
     for (int64_t p = p0; p < p1; p++) {
         float acc[RG_DOT_MAX][RG_PANEL] = {{0.0f}};
         for (int64_t c = 0; c < kp; c += group) {
             codes g;
-            read_codes(
-                &g, type, (const unsigned char *)w + p * rg_panel_bytes(type, k) + rg_panel_bytes(type, c));
-            for (int64_t t = 0; t < m; t++)
-                add_group(acc[t], type, &g, (const char *)x + t * ldx, kp, c, planes);
+            read_codes(&g, type, w + p * rg_panel_bytes(type, k) + rg_panel_bytes(type, c));
+            for (int64_t t = 0; t < m; t++) add_group(acc[t], type, &g, x + t * ldx, kp, c, planes);
         }
         for (int64_t t = 0; t < m; t++)
             memcpy(y + t * ldy + p * RG_PANEL, acc[t],
@@ -182,7 +168,7 @@ static void dot(rg_wtype type, int planes, float *y, int64_t ldy, const void *x,
     }
 }
 
-static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m,
+static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const char *x, int64_t ldx, int64_t m,
     const void *b, int64_t k, int64_t k0, int64_t k1, int64_t n, bool acc)
 {
     const int64_t group = rg_wtypes[type].group, kp = rg_x_padded(k, group);
@@ -195,7 +181,7 @@ static void mmdot(rg_wtype type, int planes, float *y, int64_t ldy, const void *
             memcpy(g.scale, from, sizeof g.scale);
             if (rg_wtypes[type].has_min) memcpy(g.min, from + sizeof g.scale, sizeof g.min);
             memcpy(g.u, from + rg_u8_bytes(type) - RG_PANEL * group, (size_t)(RG_PANEL * group));
-            add_group(sum, type, &g, (const char *)x + t * ldx, kp, c, planes);
+            add_group(sum, type, &g, x + t * ldx, kp, c, planes);
         }
         memcpy(y + t * ldy, sum, (size_t)n * sizeof *sum);
     }

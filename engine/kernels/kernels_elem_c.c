@@ -3,13 +3,18 @@
 
 #include <math.h>
 
-#include "base/num.h"
+static float largest(const float *s, int64_t n)
+{
+    float most = -INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        if (s[i] > most) most = s[i];
+    return most;
+}
 
 void rg_softmax__c(float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 {
-    float most = -INFINITY, total = 0.0f;
-    for (int64_t i = 0; i < n; i++)
-        if (s[i] > most) most = s[i];
+    const float most = largest(s, n);
+    float total = 0.0f;
     for (int64_t i = 0; i < n; i++) {
         s[i] = expf(s[i] - most);
         total += s[i];
@@ -25,9 +30,8 @@ static float bf16_nearest(float v) { return rg_f32_from_bits((rg_f32_bits(v) + 0
 void rg_softmax_bf16__c(
     uint16_t *p, int64_t low, const float *s, int64_t n, int64_t n_pad, float *max, float *sum)
 {
-    float most = -INFINITY, total = 0.0f;
-    for (int64_t i = 0; i < n; i++)
-        if (s[i] > most) most = s[i];
+    const float most = largest(s, n);
+    float total = 0.0f;
     for (int64_t i = 0; i < n_pad; i++) {
         const float e = i < n ? expf(s[i] - most) : 0.0f, high = bf16_nearest(e);
         p[i] = (uint16_t)(rg_f32_bits(high) >> 16);
@@ -38,8 +42,7 @@ void rg_softmax_bf16__c(
     *sum = total;
 }
 
-/* The sum of squares is in double at every level: it costs nothing here, and activations of 1e20 do not
- * overflow. */
+/* The sum of squares is in double at every level: activations of 1e20 do not overflow. */
 void rg_rmsnorm__c(float *y, const float *x, const float *w, int64_t k, float eps)
 {
     double sum = 0.0;

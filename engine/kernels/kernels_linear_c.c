@@ -1,15 +1,8 @@
-/* Plain C specification of the linear kernels: how a packed panel is read, and what a product is. */
+/* Plain C specification of the linear kernels. */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
-
-/* A run of columns of a panel that is dequantised at a time: one group, or 32 columns of the float types. */
+/* Columns dequantised at a time: one group, or 32 of the float types. */
 enum { RUN_MAX = 128 };
-
-static uint16_t half_at(const unsigned char *p, int64_t i)
-{
-    return (uint16_t)(p[2 * i] | p[2 * i + 1] << 8);
-}
 
 /* decode_*: columns [0, kc) of the run at g to dst[kc][32]. */
 typedef void decode_fn(float *dst, int64_t ld, const unsigned char *g, int64_t kc);
@@ -22,60 +15,55 @@ static void decode_f32(float *dst, int64_t ld, const unsigned char *g, int64_t k
 static void decode_f16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
 {
     for (int64_t c = 0; c < kc; c++)
-        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_f16_to_f32(half_at(g, c * RG_PANEL + i));
+        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_half_at(g, c * RG_PANEL + i);
 }
 
 static void decode_bf16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
 {
     for (int64_t c = 0; c < kc; c++)
         for (int i = 0; i < RG_PANEL; i++)
-            dst[c * ld + i] = rg_bf16_to_f32(half_at(g, i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2));
+            dst[c * ld + i] = rg_bf16_to_f32(rg_u16_at(g, i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2));
 }
 
 static void halves(float *dst, const unsigned char *g)
 {
-    for (int i = 0; i < RG_PANEL; i++) dst[i] = rg_f16_to_f32(half_at(g, i));
+    for (int i = 0; i < RG_PANEL; i++) dst[i] = rg_half_at(g, i);
 }
 
-static void decode_q8(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+static inline float value(int u, float scale, bool has_min, float min)
 {
-    float scale[RG_PANEL];
-    halves(scale, g);
-    for (int64_t c = 0; c < kc; c++) {
-        const unsigned char *line = g + 64 + c / 4 * 128 + c % 4;
-        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = (float)(int8_t)line[4 * i] * scale[i];
-    }
+    return has_min ? (float)u * scale + min : (float)(u - 8) * scale;
 }
 
-static void decode_q4(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
-{
-    float scale[RG_PANEL];
-    halves(scale, g);
-    for (int64_t c = 0; c < kc; c++) {
-        const unsigned char *line = g + 64 + c / 4 * 64 + c % 4;
-        for (int i = 0; i < 16; i++) dst[c * ld + i] = (float)((line[4 * i] & 15) - 8) * scale[i];
-        for (int i = 0; i < 16; i++) dst[c * ld + 16 + i] = (float)((line[4 * i] >> 4) - 8) * scale[16 + i];
-    }
-}
-
-static void decode_q4m(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+/* bits, has_min: constants to the compiler */
+static inline void decode_quant(
+    float *dst, int64_t ld, const unsigned char *g, int64_t kc, int bits, bool has_min)
 {
     float scale[RG_PANEL], min[RG_PANEL];
     halves(scale, g);
-    halves(min, g + 64);
-    for (int64_t c = 0; c < kc; c++) {
-        const unsigned char *line = g + 128 + c / 4 * 64 + c % 4;
-        for (int i = 0; i < 16; i++) dst[c * ld + i] = (float)(line[4 * i] & 15) * scale[i] + min[i];
-        for (int i = 0; i < 16; i++)
-            dst[c * ld + 16 + i] = (float)(line[4 * i] >> 4) * scale[16 + i] + min[16 + i];
+    if (has_min) halves(min, g + 64);
+    for (int64_t c = 0; c < kc; c++, dst += ld) {
+        const unsigned char *line = g + (has_min ? 128 : 64) + c / 4 * bits * 16 + c % 4;
+        for (int i = 0; bits == 8 && i < RG_PANEL; i++) dst[i] = (float)(int8_t)line[4 * i] * scale[i];
+        for (int i = 0; bits == 4 && i < 16; i++) dst[i] = value(line[4 * i] & 15, scale[i], has_min, min[i]);
+        for (int i = 0; bits == 4 && i < 16; i++)
+            dst[16 + i] = value(line[4 * i] >> 4, scale[16 + i], has_min, min[16 + i]);
     }
 }
 
-/* run: columns decoded at a time, a multiple of the type's group */
-static void unpack(rg_wtype type, decode_fn *decode, int64_t run, float *dst, int64_t ld, const void *w,
-    int64_t k, int64_t p, int64_t k0, int64_t k1)
+#define DECODE(form, bits, has_min) \
+    static void decode_##form(float *dst, int64_t ld, const unsigned char *g, int64_t kc) \
+    { \
+        decode_quant(dst, ld, g, kc, bits, has_min); \
+    }
+DECODE(q8, 8, false)
+DECODE(q4, 4, false)
+DECODE(q4m, 4, true)
+
+static void unpack(rg_wtype type, decode_fn *decode, int64_t run, float *dst, int64_t ld,
+    const unsigned char *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
 {
-    const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(type, k);
+    const unsigned char *panel = w + p * rg_panel_bytes(type, k);
     for (int64_t c = k0; c < k1; c += run)
         decode(dst + (c - k0) * ld, ld, panel + rg_panel_bytes(type, c), rg_min(run, k1 - c));
 }
@@ -98,7 +86,6 @@ static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_
     }
 }
 
-/* a run is a group, or 32 columns */
 #define LINEAR(TYPE, type, form, group, ...) \
     void rg_unpack_##type##__c( \
         float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \

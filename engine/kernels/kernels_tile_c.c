@@ -1,17 +1,8 @@
 /* Plain C specification of products on tiles, without tiles: see kernels.h. */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
-
 void rg_tiles_on__c(void *state, int64_t m, int64_t row_bytes) { (void)state, (void)m, (void)row_bytes; }
 void rg_tiles_off__c(void *state) { (void)state; }
-
-static float bf16_at(const void *row, int64_t i)
-{
-    uint16_t v;
-    memcpy(&v, (const char *)row + 2 * i, sizeof v);
-    return rg_bf16_to_f32(v);
-}
 
 void rg_tile_mm__c(void *state, float *acc, int64_t lda, const void *x, int64_t ldx, int64_t low,
     const uint16_t *b, int64_t m, int64_t kb, int products, rg_tile_reuse keep, bool first)
@@ -24,10 +15,10 @@ void rg_tile_mm__c(void *state, float *acc, int64_t lda, const void *x, int64_t 
             float sum = first ? 0.0f : acc[t * lda + i];
             for (int64_t j = 0; j < rg_round_up(kb, 32); j++) {
                 const uint16_t *w = b + j / 32 * tiles + i / 16 * 512 + j % 32 / 2 * 32 + i % 16 * 2 + j % 2;
-                const float xh = bf16_at(row, j), wh = rg_bf16_to_f32(w[0]);
+                const float xh = rg_bf16_to_f32(rg_u16_at(row, j)), wh = rg_bf16_to_f32(w[0]);
                 sum += xh * wh;
                 if (products == 3) sum += xh * rg_bf16_to_f32(w[1024]);
-                if (products >= 2) sum += bf16_at(row + low, j) * wh;
+                if (products >= 2) sum += rg_bf16_to_f32(rg_u16_at(row + low, j)) * wh;
             }
             acc[t * lda + i] = sum;
         }

@@ -4,24 +4,32 @@
 #ifndef RG_LANES_H
 #define RG_LANES_H
 
-#include <stdint.h>
-
 enum { LANES = 16 };
 
 #if defined(__AVX2__)
 #include "kernels/simd.h"
+#define EACH_PART EACH (i, LANES / VL)
+#else
+#define INLINE static inline
+enum { VL = 1 };
+typedef float vf;
+INLINE vf vf_set1(float f) { return f; }
+INLINE vf vf_load(const float *p) { return *p; }
+INLINE void vf_store(float *p, vf v) { *p = v; }
+INLINE vf vf_add(vf x, vf y) { return x + y; }
+INLINE vf vf_sub(vf x, vf y) { return x - y; }
+INLINE vf vf_mul(vf x, vf y) { return x * y; }
+INLINE vf vf_div(vf x, vf y) { return x / y; }
+INLINE vf vf_min(vf x, vf y) { return x < y ? x : y; } /* y if either is NaN, as the instruction has it */
+INLINE vf vf_max(vf x, vf y) { return x > y ? x : y; }
+INLINE vf vf_if_less(vf x, vf y, vf yes, vf no) { return x < y ? yes : no; }
+#define EACH_PART for (int i = 0; i < LANES; i++)
+#endif
 
 typedef struct l16 {
     vf v[LANES / VL];
 } l16;
-#define EACH_PART EACH (i, LANES / VL)
-#define L16_OP(name, call, plain) \
-    INLINE l16 l16_##name(l16 a, l16 b) \
-    { \
-        EACH_PART \
-            a.v[i] = call(a.v[i], b.v[i]); \
-        return a; \
-    }
+
 INLINE l16 l16_set1(float f)
 {
     l16 a;
@@ -49,59 +57,24 @@ INLINE l16 l16_if_less(l16 x, l16 y, l16 yes, l16 no)
     return no;
 }
 
-#else
-
-typedef struct l16 {
-    float f[LANES];
-} l16;
-#define EACH_PART for (int i = 0; i < LANES; i++)
-#define L16_OP(name, call, plain) \
-    static inline l16 l16_##name(l16 a, l16 b) \
+#define L16_OP(name) \
+    INLINE l16 l16_##name(l16 a, l16 b) \
     { \
-        EACH_PART { \
-            const float x = a.f[i], y = b.f[i]; \
-            a.f[i] = plain; \
-        } \
+        EACH_PART \
+            a.v[i] = vf_##name(a.v[i], b.v[i]); \
         return a; \
     }
-static inline l16 l16_set1(float f)
-{
-    l16 a;
-    EACH_PART
-        a.f[i] = f;
-    return a;
-}
-static inline l16 l16_load(const float *p)
-{
-    l16 a;
-    EACH_PART
-        a.f[i] = p[i];
-    return a;
-}
-static inline void l16_store(float *p, l16 a)
-{
-    EACH_PART
-        p[i] = a.f[i];
-}
-static inline l16 l16_if_less(l16 x, l16 y, l16 yes, l16 no)
-{
-    EACH_PART
-        no.f[i] = x.f[i] < y.f[i] ? yes.f[i] : no.f[i];
-    return no;
-}
-#endif
-
-L16_OP(add, vf_add, x + y)
-L16_OP(sub, vf_sub, x - y)
-L16_OP(mul, vf_mul, x *y)
-L16_OP(div, vf_div, x / y)
-L16_OP(min, vf_min, x < y ? x : y) /* y if either is NaN, as the instruction has it */
-L16_OP(max, vf_max, x > y ? x : y)
+L16_OP(add)
+L16_OP(sub)
+L16_OP(mul)
+L16_OP(div)
+L16_OP(min)
+L16_OP(max)
 #undef EACH_PART
 #undef L16_OP
 
 /* In a fixed order. */
-static inline float l16_sum(l16 v)
+INLINE float l16_sum(l16 v)
 {
     float a[LANES];
     l16_store(a, v);

@@ -1,19 +1,16 @@
-/* gemv, unpack and mm for one register width; see simd.h. ISA_FN(name) gives a function's name at this
- * level. */
+/* gemv, unpack and mm for one register width (simd.h). */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
 #include "kernels/simd.h"
 
-/* A panel is H vectors. U accumulators per output take the columns c % U in turn, so that one chain of FMAs
- * does not wait for itself. TOKENS: most tokens in registers at once; with more, each run of columns is read
- * again from L1. */
+/* A panel is H vectors. U accumulators per output take columns c % U in turn, or a chain of FMAs waits for
+ * itself. TOKENS: most in registers at once; with more, each run of columns is read again from L1. */
 enum {
     H = RG_PANEL / VL,
     U = VL == 16 ? 2 : 1,
     TOKENS = VL == 16 ? 4 : 3,
     QUANT_TOKENS = VL == 16 ? 4 : 2, /* the same for quantised types, which need registers to decode */
-    /* most tokens for which two panels are walked at once, as two streams from memory */
+    /* most tokens with which two panels are walked at once, as two streams from memory */
     PAIR_TOKENS = VL == 16 ? 2 : 1,
     FLOAT_RUN = 32, /* columns between changes of tokens; even, and a whole BF16 tile */
     AHEAD = 4096    /* bytes of prefetch distance, in each of two streams */
@@ -28,14 +25,13 @@ typedef struct shape {
     int run, head, line;
 } shape;
 
-/* Column c + cc (c a multiple of 4, cc < 4) of the run whose lines are at g, rows h * VL ..; quantised values
- * come unscaled. */
+/* Column c + cc (c a multiple of 4, cc < 4) of the lines at g, rows h * VL ..; quantised values unscaled. */
 INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc, int h)
 {
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
     switch (f) {
     case FORM_f32:
-        return vf_load((const float *)(const void *)(g + (c + cc) * 128 + h * 4 * VL));
+        return vf_load(g + (c + cc) * 128 + h * 4 * VL);
     case FORM_f16:
         return vf_half(g + (c + cc) * 64 + h * 2 * VL);
     case FORM_bf16: {
@@ -49,8 +45,8 @@ INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc,
     }
 }
 
-/* Sums of up to TOKENS tokens over one or two panels. The float types add into all U accumulators to the end;
- * of the quantised types only [0] is used across groups, for the scaled total. */
+/* Sums of up to TOKENS tokens over one or two panels. Float types add into all U accumulators; quantised
+ * types keep the scaled total in [0]. */
 typedef struct sums {
     vf v[2][TOKENS][U][H]; /* [panel][token][c % U][rows] */
 } sums;
@@ -120,8 +116,7 @@ INLINE float sum_x(const float *x, int64_t n)
     return vf_sum(a);
 }
 
-/* One run of columns. A group of a quantised type is added up unscaled, then scaled once; a minimum meets the
- * sum of x. */
+/* One run of columns. A quantised group is added up unscaled, then scaled; a minimum meets the sum of x. */
 INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
     const float *x, int64_t ldx, int64_t kc)
 {
@@ -214,17 +209,16 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     }
 }
 
-INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, int64_t n,
-    int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
+INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const unsigned char *w,
+    int64_t n, int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
 {
     const nibbles one = nibbles_init(sh.form == FORM_q4m, 1), nib = nibbles_init(sh.form == FORM_q4m, 0);
-    /* The two streams are the halves of the range, so that each is contiguous and prefetch never runs into
-     * the other. */
+    /* The two streams are the halves of the range: contiguous, and prefetch stays out of the other. */
     const int64_t half = m <= PAIR_TOKENS ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
     for (int64_t p = p0; p < p1; p++) {
         if (half && p == p0 + half) p += half; /* done with the first half */
         if (p == p1) break;
-        const unsigned char *wp = (const unsigned char *)w + p * panel;
+        const unsigned char *wp = w + p * panel;
         float *yp = y + p * RG_PANEL;
         const int64_t left = n - p * RG_PANEL;
         const bool pair = p < p0 + half;
@@ -241,12 +235,11 @@ INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     }
 }
 
-INLINE void unpack(
-    float *dst, int64_t ld, const void *w, int64_t panel, int64_t p, int64_t k0, int64_t k1, shape sh)
+INLINE void unpack(float *dst, int64_t ld, const unsigned char *w, int64_t panel, int64_t p, int64_t k0,
+    int64_t k1, shape sh)
 {
     const nibbles nib = nibbles_init(sh.form == FORM_q4m, 0);
-    const unsigned char *g =
-        (const unsigned char *)w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
+    const unsigned char *g = w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
     for (int64_t c = k0; c < k1; g += run_bytes(sh)) {
         const int64_t kc = rg_min(sh.run, k1 - c);
         vf scale[H], min[H];
@@ -321,19 +314,10 @@ void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const flo
         mm_tile(yt, ldy, xt, ldx, bt, ldb, kb, n - r, acc, mm); \
         break;
             switch (rg_min(m - t, MM_TOKENS)) {
-                CASE(1)
-                CASE(2)
-                CASE(3)
-                CASE(4)
-                CASE(5)
-                CASE(6)
 #if defined(__AVX512F__)
-                CASE(7)
-                CASE(8)
-                CASE(9)
-                CASE(10)
-                CASE(11)
-                CASE(12)
+                CASES_12
+#else
+                CASES_6
 #endif
             }
 #undef CASE

@@ -12,8 +12,8 @@ void rg_mm__blas(float *y, int64_t ldy, const float *x, int64_t ldx, const float
 
 const char *rg_blas_describe(void)
 {
-    /* An OpenMP build runs serially inside our parallel region, which is what we want; setting its threads
-     * there would resize our team. A pthreads build would start threads of its own. */
+    /* An OpenMP build runs serially inside our parallel region; setting its threads would resize our team. A
+     * pthreads build would start threads of its own. */
     if (openblas_get_parallel() == OPENBLAS_THREAD) openblas_set_num_threads(1);
     return openblas_get_config();
 }

@@ -1,10 +1,8 @@
 /* Packing rows into panels (the layouts of base/dtype.def), and the way back. */
-#include "kernels/kernels.h"
+#include "kernels/kernel_rows.h"
 
 #include <assert.h>
 #include <string.h>
-
-#include "base/num.h"
 
 static void put16(unsigned char *p, int64_t i, uint16_t h) { memcpy(p + 2 * i, &h, sizeof h); }
 
@@ -24,7 +22,7 @@ static void pack_f32(unsigned char *panel, const float *rows, int64_t kp)
             memcpy(panel + (c * RG_PANEL + i) * 4, rows + i * kp + c, sizeof *rows);
 }
 
-/* Column by column within a run of 32, so that a line is written while it is in L1. */
+/* By runs of 32 columns: a line is written while it is in L1. */
 static void pack_f16(unsigned char *panel, const float *rows, int64_t kp)
 {
     for (int64_t c0 = 0; c0 < kp; c0 += 32)
@@ -50,7 +48,7 @@ typedef struct group_q {
     uint16_t scale[RG_PANEL], min[RG_PANEL];
 } group_q;
 
-/* Scales, then lines of 4 columns; both kinds of line move dwords of 4 columns of a row. */
+/* Scales, then lines of dwords: 4 columns of a row. */
 static void interleave(unsigned char *dst, const group_q *g, rg_wtype type)
 {
     const rg_wtype_info *info = &rg_wtypes[type];
@@ -72,7 +70,7 @@ static void interleave(unsigned char *dst, const group_q *g, rg_wtype type)
         }
 }
 
-/* Sum of squared differences between a row's group and what is stored; 8 accumulators in a fixed order. */
+/* Squared differences between a row's group and what is stored; 8 accumulators in a fixed order. */
 static void add_error(double *err2, double *w2, const float *w, const uint8_t *q, int64_t n, float s,
     float base, bool is_signed)
 {
@@ -108,7 +106,7 @@ static void pack_quant(const rg_ktab *t, rg_wtype type, unsigned char *panel, co
                                       : 0.0f,
                 info->bits == 8);
         }
-        /* rows that do not exist have scale 0, and the code of zero */
+        /* missing rows: scale 0, and the code of zero */
         if (info->bits == 4 && !info->has_min)
             for (int64_t i = valid; i < RG_PANEL; i++) memset(g.q[i], 8, sizeof g.q[i]);
         interleave(panel + rg_panel_bytes(type, c), &g, type);
@@ -141,19 +139,14 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
             if (filled) row(user, p * RG_PANEL + i, rows + i * kp);
             memset(rows + i * kp + filled, 0, (size_t)(kp - filled) * sizeof *rows);
         }
-        switch (type) {
-        case RG_WT_F32:
+        if (type == RG_WT_F32)
             pack_f32(panel, rows, kp);
-            break;
-        case RG_WT_F16:
+        else if (type == RG_WT_F16)
             pack_f16(panel, rows, kp);
-            break;
-        case RG_WT_BF16:
+        else if (type == RG_WT_BF16)
             pack_bf16(panel, rows, kp);
-            break;
-        default:
+        else
             pack_quant(t, type, panel, rows, kp, valid, &err2, &w2);
-        }
         if (!rg_wtype_is_quant(type) && sum_err2 && sum_w2)
             add_float_error(&err2, &w2, type, rows, RG_PANEL * kp);
     }
@@ -164,18 +157,12 @@ void rg_pack(const rg_ktab *t, rg_wtype type, void *data, int64_t n, int64_t k, 
 bool rg_finite16(rg_wtype type, const void *values, int64_t n)
 {
     const uint16_t exponent = type == RG_WT_F16 ? 0x7c00 : 0x7f80;
-    const unsigned char *p = values;
     unsigned bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t h;
-        memcpy(&h, p + 2 * i, sizeof h);
-        bad |= (h & exponent) == exponent;
-    }
+    for (int64_t i = 0; i < n; i++) bad |= (rg_u16_at(values, i) & exponent) == exponent;
     return !bad;
 }
 
-/* Columns of a row that are moved at a time: a block of a panel, 64 bytes a column, stays in L1, and the
- * reads of a row come in runs. */
+/* Columns of a row that are moved at a time: a block of a panel, 64 bytes a column, stays in L1. */
 enum { RUN16 = 256 };
 
 bool rg_pack16(
@@ -185,7 +172,7 @@ bool rg_pack16(
     bool finite = true;
     assert(type == RG_WT_F16 || type == RG_WT_BF16);
     for (int64_t p = p0; p < p1; p++) {
-        uint16_t *panel = (uint16_t *)(void *)((unsigned char *)data + p * rg_panel_bytes(type, k));
+        uint16_t *panel = (void *)((unsigned char *)data + p * rg_panel_bytes(type, k));
         const int64_t valid = rg_min(RG_PANEL, n - p * RG_PANEL);
         const unsigned char *src[RG_PANEL];
         for (int64_t i = 0; i < valid; i++) src[i] = row(user, p * RG_PANEL + i);
@@ -206,8 +193,7 @@ bool rg_pack16(
     return finite;
 }
 
-/* Squared difference between a group as the file means it and as it is stored: the codes are the same, scale
- * and minimum may be rounded. */
+/* Squared difference between a group in the file and as stored: only scale and minimum may be rounded. */
 static void add_grid_error(double *err2, double *w2, const uint8_t *q, int64_t n, double s, double m,
     double stored_s, double stored_m, int zero, bool is_signed)
 {
@@ -244,7 +230,7 @@ void rg_pack_grid(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, i
             row(user, p * RG_PANEL + i, q + i * kp, scale + i * groups, min + i * groups);
             memset(q + i * kp + k, zero, (size_t)(kp - k));
         }
-        /* rows that do not exist have scale 0, and the code of zero */
+        /* missing rows: scale 0, and the code of zero */
         memset(&g, 0, sizeof g);
         memset(g.q, zero, sizeof g.q);
         for (int64_t b = 0; b < groups; b++) {
@@ -266,13 +252,6 @@ void rg_pack_grid(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, i
 
 /* ---- one row back ---- */
 
-static uint16_t half_at(const unsigned char *p, int64_t i)
-{
-    uint16_t h;
-    memcpy(&h, p + 2 * i, sizeof h);
-    return h;
-}
-
 /* Element (i, c) of a panel, read as the layout says. */
 static float element(rg_wtype type, const unsigned char *panel, int64_t i, int64_t c)
 {
@@ -280,22 +259,17 @@ static float element(rg_wtype type, const unsigned char *panel, int64_t i, int64
     const int64_t in = c % info->group;
     const unsigned char *g = panel + rg_panel_bytes(type, c - in), *lines = g + info->head;
     float f;
-    switch (type) {
-    case RG_WT_F32:
+    if (type == RG_WT_F32) {
         memcpy(&f, g + 4 * i, sizeof f);
         return f;
-    case RG_WT_F16:
-        return rg_f16_to_f32(half_at(g, i));
-    case RG_WT_BF16:
-        return rg_bf16_to_f32(half_at(g, i / 16 * 512 + in / 2 * 32 + i % 16 * 2 + in % 2));
-    default:
-        break;
     }
-    if (info->bits == 8)
-        return (float)(int8_t)lines[in / 4 * 128 + i * 4 + in % 4] * rg_f16_to_f32(half_at(g, i));
-    const int byte = lines[in / 4 * 64 + i % 16 * 4 + in % 4], u = i < 16 ? byte & 15 : byte >> 4;
-    const float s = rg_f16_to_f32(half_at(g, i));
-    return info->has_min ? (float)u * s + rg_f16_to_f32(half_at(g, RG_PANEL + i)) : (float)(u - 8) * s;
+    if (type == RG_WT_F16) return rg_half_at(g, i);
+    if (type == RG_WT_BF16)
+        return rg_bf16_to_f32(rg_u16_at(g, i / 16 * 512 + in / 2 * 32 + i % 16 * 2 + in % 2));
+    const float s = rg_half_at(g, i);
+    if (info->bits == 8) return (float)(int8_t)lines[in / 4 * 128 + i * 4 + in % 4] * s;
+    const int u = lines[in / 4 * 64 + i % 16 * 4 + in % 4] >> (i / 16 * 4) & 15;
+    return info->has_min ? (float)u * s + rg_half_at(g, RG_PANEL + i) : (float)(u - 8) * s;
 }
 
 void rg_unpack_row(const rg_weight *w, int64_t row, float *dst)

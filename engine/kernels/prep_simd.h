@@ -1,15 +1,14 @@
-/* Preparing activations (kernels.h), for one register width. The bits are those of the plain C kernels: the
- * same operations per value, and sums only of integers. */
+/* Preparing activations (kernels.h) for one register width, with the bits of plain C: the same operations per
+ * value, and sums only of integers. */
 #include "kernels/kernel_rows.h"
 
-#include "base/num.h"
 #include "kernels/vi_simd.h"
 
 INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int planes, float limit)
 {
     const int64_t kp = rg_x_padded(k, group);
     int8_t *q = dst;
-    rg_xgroup *g = (rg_xgroup *)(void *)((char *)dst + planes * kp);
+    rg_xgroup *g = (void *)((char *)dst + planes * kp);
     for (int64_t c = 0; c < kp; c += group, g++) {
         vf most = vf_zero(), bad = vf_zero();
         for (int64_t i = 0; i < group; i += VL) {
@@ -28,7 +27,7 @@ INLINE void prepare(void *dst, const float *x, int64_t k, int64_t group, int pla
             if (planes == 1) {
                 put8(q + c + i, v);
             } else {
-                const vi high = vi_sar8(vi_add(v, vi_int(128)));
+                const vi high = vi_sar(vi_add(v, vi_int(128)), 8);
                 put8(q + c + i, high);
                 put8(q + kp + c + i, vi_sub(v, vi_shl(high, 8)));
             }
@@ -46,13 +45,16 @@ void ISA_FN(rg_prep_i16)(void *dst, const float *x, int64_t k, int64_t group)
     prepare(dst, x, k, group, 2, 32512.0f);
 }
 
-/* bf16 in the low half of each dword, to nearest even; a NaN keeps its sign and top bits and becomes quiet,
- * as in rg_f32_to_bf16. */
-INLINE vi bf16_of(vf f)
+/* bf16 to nearest even in the high half of each dword. */
+INLINE vi rounded(vf f)
 {
-    const vi b = vi_bits(f), up = vi_add(b, vi_add(vi_int(0x7fff), vi_and(vi_shr(b, 16), vi_int(1))));
-    return vi_shr(vi_if_nan(f, vi_or(b, vi_int(0x400000)), up), 16);
+    const vi b = vi_bits(f);
+    return vi_add(b, vi_add(vi_int(0x7fff), vi_and(vi_shr(b, 16), vi_int(1))));
 }
+
+/* The same in the low half of each dword; a NaN keeps its sign and top bits and becomes quiet,
+ * as in rg_f32_to_bf16. */
+INLINE vi bf16_of(vf f) { return vi_shr(vi_if_nan(f, vi_or(vi_bits(f), vi_int(0x400000)), rounded(f)), 16); }
 
 void ISA_FN(rg_prep_bf16)(void *dst, const float *x, int64_t k, int64_t group)
 {
@@ -75,22 +77,18 @@ void ISA_FN(rg_prep_bf16x2)(void *dst, const float *x, int64_t k, int64_t group)
 }
 
 /* As bf16_of, for what is no NaN. */
-INLINE vi bf16_of_finite(vf f)
-{
-    const vi b = vi_bits(f);
-    return vi_shr(vi_add(b, vi_add(vi_int(0x7fff), vi_and(vi_shr(b, 16), vi_int(1)))), 16);
-}
+INLINE vi bf16_of_finite(vf f) { return vi_shr(rounded(f), 16); }
 
 /* One line of a tile: two columns of 16 rows, VL of them here. */
 INLINE void split_pair(char *to, vf even, vf odd, int planes)
 {
     if (planes == 1) {
-        put32(to, vi_or(bf16_of_finite(even), vi_shl(bf16_of_finite(odd), 16)));
+        vi_store(to, vi_or(bf16_of_finite(even), vi_shl(bf16_of_finite(odd), 16)));
         return;
     }
     const vi top = vi_int(-65536), e = vi_and(vi_bits(even), top), o = vi_and(vi_bits(odd), top);
-    put32(to, vi_or(vi_shr(e, 16), o));
-    put32(to + 2048,
+    vi_store(to, vi_or(vi_shr(e, 16), o));
+    vi_store(to + 2048,
         vi_or(bf16_of_finite(vf_sub(even, vf_bits(e))), vi_shl(bf16_of_finite(vf_sub(odd, vf_bits(o))), 16)));
 }
 
@@ -111,6 +109,6 @@ void ISA_FN(rg_pair_bf16)(uint16_t *dst, const float *src, int64_t kb)
         for (int64_t i = 0; i < RG_PANEL; i += VL) {
             const vi even = bf16_of(vf_load(src + j * RG_PANEL + i)),
                      odd = j + 1 < kb ? bf16_of(vf_load(src + (j + 1) * RG_PANEL + i)) : vi_int(0);
-            put32(dst + (j / 2 * RG_PANEL + i) * 2, vi_or(even, vi_shl(odd, 16)));
+            vi_store(dst + (j / 2 * RG_PANEL + i) * 2, vi_or(even, vi_shl(odd, 16)));
         }
 }

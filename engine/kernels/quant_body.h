@@ -1,23 +1,19 @@
-/* The quantisers, one text compiled once per instruction set (quant_c.c, quant_avx2.c, quant_avx512.c); see
- * lanes.h for why all levels give the same bits. QUANT_FN(name) gives the function's name at this level.
+/* The quantisers, compiled once per instruction set (quant_*.c) with the same bits: lanes.h.
  *
- * A grid is scale s and minimum m, both halves as they will be stored; a weight w becomes q = round((w - m) /
- * s), clamped. 32 candidate grids are tried side by side, one per lane, each weight against all of them, so
- * that no sum runs across lanes; the best one is refined by least squares. Candidate 0 is plain round to
- * nearest and wins a tie. */
+ * A grid is scale s and minimum m, halves as stored; a weight w becomes q = round((w - m) / s), clamped. 32
+ * candidate grids are tried side by side, one per lane, so that no sum runs across lanes; the best one is
+ * refined by least squares. Candidate 0 is plain round to nearest and wins a tie. */
 #include "kernels/kernel_rows.h"
 
 #include <math.h>
 
-#include "base/num.h"
 #include "kernels/lanes.h"
 
 enum { SETS = 2, CANDIDATES = SETS * LANES };
 
 #define HALF_MAX 65504.0f
 
-/* Of the form that the instructions compute: a NaN becomes the limit, so that what follows fits the
- * integers. */
+/* As the instructions do: a NaN becomes the limit, and the result fits the integers. */
 static inline float clamp(float v, float lo, float hi)
 {
     v = v < hi ? v : hi;
@@ -179,14 +175,9 @@ static inline grid search_scale(
     return g;
 }
 
-rg_quant_fn QUANT_FN(rg_quant_q8);
-rg_quant_fn QUANT_FN(rg_quant_q4);
-rg_quant_fn QUANT_FN(rg_quant_q4m);
-
-void QUANT_FN(rg_quant_q8)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
+void ISA_FN(rg_quant_q8)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
 {
-    /* clipping hardly pays at 8 bits, but the end that is cut may fall better on the grid of halves and
-     * integers */
+    /* clipping hardly pays at 8 bits, but the cut end may fall better on the grid */
     static const float divisor[CANDIDATES] = {127.0f, 126.0f, 126.2f, 126.4f, 126.6f, 126.8f, 127.1f, 127.2f,
         127.3f, 127.4f, 127.49f, 127.6f, 127.8f, 128.0f, 128.2f, 128.4f, 128.6f, 128.8f, 129.0f, 129.2f,
         129.4f, 129.6f, 129.8f, 130.0f, 130.3f, 130.6f, 131.0f, 131.5f, 132.0f, 133.0f, 134.0f, 135.0f};
@@ -199,7 +190,7 @@ void QUANT_FN(rg_quant_q8)(uint8_t *q, uint16_t *scale, uint16_t *min, const flo
     *scale = rg_f32_to_f16(g.s);
 }
 
-void QUANT_FN(rg_quant_q4)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
+void ISA_FN(rg_quant_q4)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
 {
     /* The larger end takes -8, so that s has the opposite sign; below 8 it keeps a margin, above it is
      * clipped. A few grids have the other end at -8. */
@@ -215,7 +206,7 @@ void QUANT_FN(rg_quant_q4)(uint8_t *q, uint16_t *scale, uint16_t *min, const flo
     *scale = rg_f32_to_f16(g.s);
 }
 
-void QUANT_FN(rg_quant_q4m)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
+void ISA_FN(rg_quant_q4m)(uint8_t *q, uint16_t *scale, uint16_t *min, const float *w, int64_t group)
 {
     /* Fractions of the range that are cut off below and above. */
     enum { BELOW = 4, ABOVE = CANDIDATES / BELOW };

@@ -1,3 +1,3 @@
 /* The quantisers, compiled for any CPU. */
-#define QUANT_FN(name) name##__c
+#define ISA_FN(name) name##__c
 #include "kernels/quant_body.h"

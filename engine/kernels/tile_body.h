@@ -1,22 +1,18 @@
 /* Products on tiles (kernels.h), for real or emulated tiles: tiles.h. ISA_FN(name) gives a function's name at
  * this level.
  *
- * A tile is 16 rows of 64 bytes. An instruction multiplies a: 16 tokens (rows) by 64 bytes of columns, with
- * b: 16 lines, each of 16 rows of weights by one dword of columns (2 bf16 or 4 bytes), and adds to c: 16
- * tokens by 16 rows of weights.
+ * A tile is 16 rows of 64 bytes. An instruction multiplies a: 16 tokens by 64 bytes of columns, with b: 16
+ * lines of a dword of columns (2 bf16 or 4 bytes) for 16 rows of weights, and adds to c: 16 by 16.
  *
- *   a   is read from prepared rows as they are, 16 lines one pitch apart. The driver makes the pitch an odd
- *       number of cache lines: an even
- *       one would put the 16 lines of a tile into few sets of L1.
- *   b   bf16: 1 KB tiles, packed BF16 weights or what split_bf16 made. int8: lines of codes8, 32 rows each,
- *       so that a tile's lines are 128
- *       bytes apart. Weights are small enough to stay in L1 while all tokens pass: a tile product then waits
- *       for a alone. In attention (exec/
- *       drive_attn_many.c) it is the other way round: 32 rows of a stay, and b passes.
- *   c   32 columns of acc[tokens][lda]: two tiles side by side, loaded and stored once per call and tile.
+ *   a   is read from prepared rows. The driver makes their pitch an odd number of cache lines: with an even
+ *       one the 16 lines of a tile fall into few sets of L1.
+ *   b   bf16: 1 KB tiles, packed BF16 weights or split_bf16's. int8: lines of codes8, 128 bytes apart.
+ *       Weights stay in L1 while all tokens pass, so that a product waits for a alone. In attention (exec/
+ *       drive_attn_many.c) 32 rows of a stay, and b passes.
+ *   c   32 columns of acc[tokens][lda]: two tiles, loaded and stored once per call.
  *
- * How long an instruction takes depends on the rows of a, not on its columns; so tiles are configured to m
- * rows when there are fewer than 16 tokens, and groups of 32 bytes waste half of the unit. */
+ * The time of an instruction depends on the rows of a, not on its columns: tiles have m rows when there are
+ * fewer than 16 tokens, and groups of 32 bytes waste half of the unit. */
 #include "kernels/kernel_rows.h"
 
 #include "kernels/tiles.h"
@@ -41,10 +37,9 @@ void ISA_FN(rg_tiles_off)(void *state)
 
 /* ---- bf16: 32 tokens (two: else 16) by 32 rows of weights in four sums ----
  *
- * Planes meet in an order in which one operand stays from one product to the next: x high with b low, with b
- * high, then x low with b high. So a step of 32 columns loads every tile it needs once: with 32 tokens 8
- * tiles for 12 products, 6 for 8, 4 for 4. (Derived, not measured: at 16 cycles a product of 16 rows and two
- * lines a cycle out of L1, loads take a third to half of the time of the products beside which they run.) */
+ * x high meets b low and b high, then x low b high: one operand stays from product to product, and a step of
+ * 32 columns loads every tile once: with 32 tokens 8 tiles for 12 products, 6 for 8, 4 for 4. (Derived, not
+ * measured: loads take a third to half of the products' time.) */
 
 #define LOAD_X(t, from, stride) \
     do { \
@@ -59,6 +54,17 @@ void ISA_FN(rg_tiles_off)(void *state)
             TILE_LOAD(f, t, from, 64); \
         else \
             TILE_STREAM(f, t, from, 64); \
+    } while (0)
+
+/* x in tiles 4 and 5, times 32 columns of b */
+#define TIMES_B(from) \
+    do { \
+        LOAD_B(6, from); \
+        TILE_BF16(f, 0, 4, 6); \
+        if (two) TILE_BF16(f, 2, 5, 6); \
+        LOAD_B(7, (from) + 1024); \
+        TILE_BF16(f, 1, 4, 7); \
+        if (two) TILE_BF16(f, 3, 5, 7); \
     } while (0)
 
 TILE_INLINE void mm_tiles(tile_file *f, float *acc, int64_t lda, const char *x, int64_t ldx, int64_t low,
@@ -86,20 +92,8 @@ TILE_INLINE void mm_tiles(tile_file *f, float *acc, int64_t lda, const char *x, 
         const char *x2 = x + RG_TILE_ROWS * ldx;
         LOAD_X(4, x, ldx);
         if (two) LOAD_X(5, x2, ldx);
-        if (products == 3) {
-            LOAD_B(6, b + 2048);
-            TILE_BF16(f, 0, 4, 6);
-            if (two) TILE_BF16(f, 2, 5, 6);
-            LOAD_B(7, b + 3072);
-            TILE_BF16(f, 1, 4, 7);
-            if (two) TILE_BF16(f, 3, 5, 7);
-        }
-        LOAD_B(6, b);
-        TILE_BF16(f, 0, 4, 6);
-        if (two) TILE_BF16(f, 2, 5, 6);
-        LOAD_B(7, b + 1024);
-        TILE_BF16(f, 1, 4, 7);
-        if (two) TILE_BF16(f, 3, 5, 7);
+        if (products == 3) TIMES_B(b + 2048);
+        TIMES_B(b);
         if (products >= 2) {
             LOAD_X(4, x + low, ldx);
             TILE_BF16(f, 0, 4, 6);
@@ -150,14 +144,14 @@ void ISA_FN(rg_tile_mm)(void *state, float *acc, int64_t lda, const void *x, int
         TILE_MM(3);
 #undef TILE_MM
 }
+#undef TIMES_B
 #undef LOAD_X
 #undef LOAD_B
 
 /* ---- int8: exact sums of a group on tiles, scaled in registers ----
  *
- * 16 tokens by 16 rows of weights at a time, whose floats stay in 16 registers for all groups of the call.
- * Two sets of sums take turns (tiles 0, 1 and 2, 3: one per plane of x), so that the CPU scales one group
- * while the tile unit works on the next. */
+ * The floats of 16 tokens by 16 rows of weights stay in registers for all groups. Two sets of sums take turns
+ * (tiles 0, 1 and 2, 3: one per plane of x): the CPU scales a group while the tile unit works on the next. */
 
 /* What a call works on. */
 typedef struct groups {
@@ -196,13 +190,13 @@ typedef struct tile_sums {
 
 #define GROUP_SCALE(g, set) \
     do { \
-        const float *head = (const float *)(const void *)(scales + (g)*a->each); \
+        const float *head = (const void *)(scales + (g)*a->each); \
         const char *xg = xgroups + (g) * (int64_t)sizeof(rg_xgroup); \
         const v16 scale = v16_load(head); \
         EACH_ROW(r) \
         { \
             y[r] = v16_add_group(y[r], s.v[set][0][r], planes == 2 ? s.v[set][1][r] : NULL, scale, \
-                has_min ? head + RG_PANEL : NULL, (const rg_xgroup *)(const void *)(xg + r * a->ldx)); \
+                has_min ? head + RG_PANEL : NULL, (const void *)(xg + r * a->ldx)); \
         } \
     } while (0)
 
@@ -230,13 +224,13 @@ TILE_INLINE void dot_tile(tile_file *f, float *acc, const groups *a, const char 
     EACH_ROW(r) v16_store(acc + r * RG_PANEL, y[r]);
 }
 
-TILE_INLINE void dot(void *state, float *acc, const void *x, int64_t ldx, int64_t m, const void *b, int64_t k,
+TILE_INLINE void dot(void *state, float *acc, const char *x, int64_t ldx, int64_t m, const char *b, int64_t k,
     int64_t k0, int64_t k1, bool first, int64_t group, bool has_min, int planes)
 {
     const int64_t kp = rg_x_padded(k, group), head = has_min ? 256 : 128;
     for (int64_t t = 0; t < m; t += RG_TILE_ROWS)
         for (int h = 0; h < 2; h++) {
-            const char *row = (const char *)x + t * ldx, *half = (const char *)b + 64 * h;
+            const char *row = x + t * ldx, *half = b + 64 * h;
             const groups a = {
                 row + k0, ldx, kp, half + head, head + RG_PANEL * group, rg_div_up(k1 - k0, group)};
             dot_tile(state, acc + t * RG_PANEL + 16 * h, &a, half,

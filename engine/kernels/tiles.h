@@ -1,7 +1,5 @@
-/* One vocabulary for two kinds of tiles, so that the kernels on them (tile_body.h) are written once: those of
- * the CPU, and emulated ones in a struct (RG_TILES_EMULATED). Tile numbers are literal. And sixteen floats
- * side by side, for what happens between tiles: an AVX-512 register, or an array where the compiler may not
- * use that. Only static inline functions. */
+/* One vocabulary for the tiles of the CPU and for emulated ones in a struct (RG_TILES_EMULATED); tile numbers
+ * are literal. And sixteen floats side by side: an AVX-512 register, or an array. */
 #ifndef RG_TILES_H
 #define RG_TILES_H
 

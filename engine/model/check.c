@@ -1,5 +1,4 @@
-/* Where the numbers stop being finite. Slow: only with --check-nan, or to name the place once the logits are
- * not. */
+/* Where numbers stop being finite. Slow: for --check-nan, or once the logits are not. */
 #include <math.h>
 #include <stdio.h>
 

@@ -20,7 +20,7 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     rg_status st = RG_OK;
     *out = NULL;
     rg_engine *e = calloc(1, sizeof *e);
-    if (!e) return rg_fail(err, RG_E_NOMEM, "engine: out of memory");
+    if (!e) return rg_no_memory(err, "engine");
     const rg_isa isa = opts->plain_c ? RG_ISA_C : rg_isa_capped(opts->isa_cap);
     if (!rg_kernels_select(&e->k, isa, opts->blas)) {
         st = rg_fail(err, RG_E_UNSUPPORTED,
@@ -29,7 +29,7 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
         goto out;
     }
     e->k.act = opts->act;
-    rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
+    rg_blas_describe(); /* before the first parallel region: it may quieten the BLAS' own threads */
     rg_topo_read(&e->topo);
     e->threads = rg_topo_place(
         &e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);
@@ -90,9 +90,4 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
         .bits_resident = 8.0 * (double)m->block_bytes / (double)e->params,
         .round_rel = m->w2 > 0.0 ? sqrt(m->err2 / m->w2) : 0.0,
         .load_ns = e->load_ns};
-}
-
-rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err)
-{
-    return rg_model_measure(ckpt, opts, bytes, err);
 }

@@ -22,23 +22,25 @@ rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int t
 
 void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_opts *o)
 {
-    const size_t f = sizeof(float), m = (size_t)o->ubatch;
-    a->x = rg_arena_take(r, f * m * (size_t)c->dim);
-    a->xn = rg_arena_take(r, f * m * (size_t)c->dim);
-    a->q = rg_arena_take(r, f * m * (size_t)rg_q_dim(c));
-    a->att = rg_arena_take(r, f * m * (size_t)rg_q_dim(c));
-    a->k = rg_arena_take(r, f * m * (size_t)rg_kv_dim(c));
-    a->v = rg_arena_take(r, f * m * (size_t)rg_kv_dim(c));
-    a->tmp = rg_arena_take(r, f * m * (size_t)c->dim);
-    a->gate = rg_arena_take(r, f * m * (size_t)c->ffn);
-    a->up = rg_arena_take(r, f * m * (size_t)c->ffn);
+    const size_t f = sizeof(float), m = (size_t)o->ubatch, dim = f * m * (size_t)c->dim,
+                 q_dim = f * m * (size_t)rg_q_dim(c), kv_dim = f * m * (size_t)rg_kv_dim(c),
+                 ffn = f * m * (size_t)c->ffn;
+    const int64_t widest = rg_max(rg_max(c->dim, c->ffn), rg_q_dim(c));
+    a->x = rg_arena_take(r, dim);
+    a->xn = rg_arena_take(r, dim);
+    a->q = rg_arena_take(r, q_dim);
+    a->att = rg_arena_take(r, q_dim);
+    a->k = rg_arena_take(r, kv_dim);
+    a->v = rg_arena_take(r, kv_dim);
+    a->tmp = rg_arena_take(r, dim);
+    a->gate = rg_arena_take(r, ffn);
+    a->up = rg_arena_take(r, ffn);
     a->xo = rg_arena_take(r, f * (size_t)(rg_min(o->max_logits, o->ubatch) * c->dim));
     bool sorts = false;
     for (int s = 0; s < RG_SITE_COUNT; s++) sorts |= rg_site_op(s) == RG_OP_REORDER && rg_site_runs(c, s, 0);
-    a->sorted = sorts ? rg_arena_take(r, f * m * (size_t)rg_max(rg_max(c->dim, c->ffn), rg_q_dim(c))) : NULL;
+    a->sorted = sorts ? rg_arena_take(r, f * m * (size_t)widest) : NULL;
     a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
-    a->xq = rg_arena_take(
-        r, (size_t)rg_xq_bytes(o->threads, o->ubatch, rg_max(c->ffn, rg_max(c->dim, rg_q_dim(c)))));
+    a->xq = rg_arena_take(r, (size_t)rg_xq_bytes(o->threads, o->ubatch, widest));
     const bool own = o->threads > 1 && (o->fuse & rg_fuse_bit(RG_FUSE_NORM));
     a->own = own ? rg_arena_take(r, f * (size_t)(o->threads * RG_GEMV_MAX * c->dim)) : NULL;
     a->scores = o->score_stride ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
@@ -48,14 +50,17 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     a->run = rg_arena_take(r, m * sizeof *a->run);
 }
 
+static int64_t stride(const rg_dims_opts *o, int64_t bytes)
+{
+    return rg_round_up(rg_round_up(o->ctx, RG_KV_BLOCK) * bytes, 64);
+}
 int64_t rg_kv_k_stride(const rg_config *c, const rg_dims_opts *o)
 {
-    return rg_round_up(rg_round_up(o->ctx, RG_KV_BLOCK) * rg_kv_k_bytes(o->kv_k, c->head_dim), 64);
+    return stride(o, rg_kv_k_bytes(o->kv_k, c->head_dim));
 }
-
 int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o)
 {
-    return rg_round_up(rg_round_up(o->ctx, RG_KV_BLOCK) * rg_kv_v_bytes(o->kv_v, c->head_dim), 64);
+    return stride(o, rg_kv_v_bytes(o->kv_v, c->head_dim));
 }
 
 uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o)

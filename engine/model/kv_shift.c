@@ -1,31 +1,29 @@
-/* Forgetting in the middle: what lies behind moves forward, and the keys, which were rotated for their old
- * positions, are rotated back by the distance. Values carry no position and move as they are. */
+/* Forgetting in the middle: what lies behind moves forward, and keys are rotated back by the distance. Values
+ * carry no position. */
 #include <string.h>
 
 #include "base/num.h"
 #include "model/session.h"
 
 /* Key `pos` of one head, to or from f32. */
-static void key_get(float *dst, const char *head, rg_kvtype t, int64_t hd, int64_t pos)
+static void key_get(float *dst, const void *head, rg_kvtype t, int64_t hd, int64_t pos)
 {
-    const int64_t at = pos / RG_KV_BLOCK * hd * RG_KV_BLOCK + pos % RG_KV_BLOCK;
-    for (int64_t d = 0; d < hd; d++) {
-        const int64_t i = at + d * RG_KV_BLOCK;
-        dst[d] = t == RG_KV_F32 ? ((const float *)(const void *)head)[i]
-                                : rg_f16_to_f32(((const uint16_t *)(const void *)head)[i]);
-    }
+    const float *f = head;
+    const uint16_t *h = head;
+    int64_t i = pos / RG_KV_BLOCK * hd * RG_KV_BLOCK + pos % RG_KV_BLOCK;
+    for (int64_t d = 0; d < hd; d++, i += RG_KV_BLOCK) dst[d] = t == RG_KV_F32 ? f[i] : rg_f16_to_f32(h[i]);
 }
 
-static void key_put(char *head, const float *src, rg_kvtype t, int64_t hd, int64_t pos)
+static void key_put(void *head, const float *src, rg_kvtype t, int64_t hd, int64_t pos)
 {
-    const int64_t at = pos / RG_KV_BLOCK * hd * RG_KV_BLOCK + pos % RG_KV_BLOCK;
-    for (int64_t d = 0; d < hd; d++) {
-        const int64_t i = at + d * RG_KV_BLOCK;
+    float *f = head;
+    uint16_t *h = head;
+    int64_t i = pos / RG_KV_BLOCK * hd * RG_KV_BLOCK + pos % RG_KV_BLOCK;
+    for (int64_t d = 0; d < hd; d++, i += RG_KV_BLOCK)
         if (t == RG_KV_F32)
-            ((float *)(void *)head)[i] = src[d];
+            f[i] = src[d];
         else
-            ((uint16_t *)(void *)head)[i] = rg_f32_to_f16(src[d]);
-    }
+            h[i] = rg_f32_to_f16(src[d]);
 }
 
 rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t discard, rg_err *err)
@@ -46,8 +44,7 @@ rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t dis
     for (int64_t layer = 0; layer < c->layers; layer++) {
         const rg_kv_layer kv = rg_kv_at(s, layer);
         for (int64_t g = 0; g < c->kv_heads; g++) {
-            char *k = kv.k + (seq * c->kv_heads + g) * kv.k_stride,
-                 *v = kv.v + (seq * c->kv_heads + g) * kv.v_stride;
+            char *k = rg_kv_k_head(&kv, seq, g), *v = rg_kv_v_head(&kv, seq, g);
             for (int64_t p = keep + discard; p < n; p++) {
                 key_get(key[0], k, s->o.kv_k, hd, p);
                 for (int64_t i = 0; i < half; i++) {

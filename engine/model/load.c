@@ -1,5 +1,4 @@
-/* From checkpoint tensors to packed weights: one pass lays the block out, the team packs it tensor by
- * tensor. */
+/* From checkpoint tensors to packed weights: one pass lays the block out, the team packs each tensor. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,7 @@
 #include "base/num.h"
 #include "model/model.h"
 
-/* The tensor behind a site: tied models use the embedding as the output matrix. */
+/* Tied models use the embedding as the output matrix. */
 static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer)
 {
     const rg_ckpt_tensor *t = rg_ckpt_find(c, site, layer);
@@ -21,10 +20,9 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
     const int own = o->type_of ? o->type_of(o->type_user, site, layer) : -1;
     if (own >= 0) return (rg_wtype)own;
     if (o->dtype < 0) return rg_ckpt_resident(t);
+    /* the head decides the next token: it keeps the file's precision */
     if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
-        return t->type == RG_FT_F32
-            ? RG_WT_F16
-            : rg_ckpt_resident(t); /* the head decides the next token: it keeps the file's precision */
+        return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t);
     return (rg_wtype)o->dtype;
 }
 
@@ -69,8 +67,7 @@ rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_si
 
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
 {
-    /* heads of a few dimensions have too few terms for the rounding of their keys to average out, and their
-     * cache is tiny anyway */
+    /* in small heads the rounding of keys does not average out, and their cache is tiny */
     const bool small_heads = rg_ckpt_config(ckpt)->head_dim < 16;
     return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
@@ -81,6 +78,7 @@ typedef struct loader {
     rg_model *m;
     const rg_ckpt *ckpt;
     const rg_engine_opts *opts;
+    rg_src src;
     rg_arena arena;
     int64_t pack_scratch; /* most a tensor needs per thread */
     uint64_t ordered;     /* sites of column orders that are in use */
@@ -95,10 +93,9 @@ static void lay_one(loader *l, rg_site site, int layer)
         b->w = (rg_weight){.type = type_for(t, l->opts, site, layer), .n = t->rows, .k = t->cols};
         b->w.data = rg_arena_take(&l->arena, (size_t)rg_packed_bytes(b->w.type, b->w.n, b->w.k));
         l->pack_scratch = rg_max(l->pack_scratch, rg_pack_scratch(b->w.type, b->w.k));
-        b->order = rg_ckpt_order(t) && keeps_codes(t, b->w.type)
-            ? rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order)
-            : NULL;
-        l->ordered |= rg_ckpt_order(t) && keeps_codes(t, b->w.type) ? rg_site_bit(rg_site_order(site)) : 0;
+        if (!rg_ckpt_order(t) || !keeps_codes(t, b->w.type)) return;
+        b->order = rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order);
+        l->ordered |= rg_site_bit(rg_site_order(site));
     } else if (is_vector(site)) {
         b->vec = rg_arena_take(&l->arena, (size_t)t->cols * sizeof(float));
     }
@@ -108,11 +105,8 @@ static void layout(loader *l)
 {
     const rg_config *c = rg_ckpt_config(l->ckpt);
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        if (rg_site_in_layer(s)) {
-            for (int i = 0; i < c->layers; i++) lay_one(l, s, i);
-        } else {
-            lay_one(l, s, -1);
-        }
+        const bool in = rg_site_in_layer(s);
+        for (int i = in ? 0 : -1; i < (in ? c->layers : 0); i++) lay_one(l, s, i);
     }
     const rg_ckpt_tensor *e = rg_ckpt_find(l->ckpt, RG_SITE_TOKEN_EMBD, -1);
     rg_embedding *emb = &l->m->embd;
@@ -174,7 +168,7 @@ static void pack_job(rg_ctx *cx, void *arg)
         char *rows = (char *)(uintptr_t)j->embd->rows;
         for (int64_t r = a; r < b; r++) {
             if (j->t->grid)
-                rg_ckpt_row_f32(j->t, r, (float *)(void *)(rows + r * j->embd->row_bytes));
+                rg_ckpt_row_f32(j->t, r, (void *)(rows + r * j->embd->row_bytes));
             else
                 memcpy(rows + r * j->embd->row_bytes, rg_ckpt_row(j->t, r), (size_t)j->embd->row_bytes);
         }
@@ -198,14 +192,12 @@ static void pack_job(rg_ctx *cx, void *arg)
         rg_pack(cx->k, j->w.type, data, j->w.n, j->w.k, p0, p1, row_f32, user, scratch, err2, w2);
 }
 
-static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t, rg_err *err)
+static rg_status not_finite(const loader *l, const rg_ckpt_tensor *t)
 {
-    return rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged",
-        rg_ckpt_path(l->ckpt), t->file_name);
+    return rg_bad(&l->src, "tensor %s holds values that are not finite; the file is damaged", t->file_name);
 }
 
-/* Sites that read the same activations right after one another share a sorted copy if their orders are the
- * same, as GPTQ's are. */
+/* Neighbouring sites with the same input share a sorted copy if their orders are the same, as GPTQ's are. */
 static void copy_order(loader *l, rg_site site, int layer, const int32_t *order, int64_t k)
 {
     rg_bound_tensor *b = &l->m->layer[layer * RG_SITE_COUNT + site];
@@ -217,8 +209,7 @@ static void copy_order(loader *l, rg_site site, int layer, const int32_t *order,
     b->order_again = last && memcmp(last, order, (size_t)k * sizeof *order) == 0;
 }
 
-static rg_status pack_one(
-    loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer, rg_err *err)
+static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer)
 {
     const rg_bound_tensor *b = rg_model_at(l->m, layer, site);
     const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
@@ -228,8 +219,7 @@ static rg_status pack_one(
         rg_ckpt_row_f32(t, 0, w);
         for (int64_t i = 0; i < t->cols; i++)
             if (!isfinite(w[i]))
-                return rg_fail(err, RG_E_FILE,
-                    "%s: tensor %s: element %lld is not finite; the file is damaged", rg_ckpt_path(l->ckpt),
+                return rg_bad(&l->src, "tensor %s: element %lld is not finite; the file is damaged",
                     t->file_name, (long long)i);
         return RG_OK;
     }
@@ -249,11 +239,10 @@ static rg_status pack_one(
         err2 += j.err2[i];
         w2 += j.w2[i];
     }
-    if (!isfinite(w2)) return not_finite(l, t, err);
+    if (!isfinite(w2)) return not_finite(l, t);
     if (!isfinite(err2) || err2 > 0.5 * w2) /* overflow, underflow, or scales that do not fit a half */
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: tensor %s holds values that %s cannot express; use --dtype bf16 or f32",
-            rg_ckpt_path(l->ckpt), t->file_name, rg_wtypes[b->w.type].name);
+        return rg_lacks(&l->src, "tensor %s holds values that %s cannot express; use --dtype bf16 or f32",
+            t->file_name, rg_wtypes[b->w.type].name);
     if (err2 > 0.0) { /* the relative error is that of the weights that were rounded */
         l->m->err2 += err2;
         l->m->w2 += w2;
@@ -266,7 +255,7 @@ static void report(const loader *l, double fraction)
     if (l->opts->progress) l->opts->progress(l->opts->progress_user, "packing weights", fraction);
 }
 
-static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
+static rg_status pack_all(loader *l, rg_team *team)
 {
     const rg_config *c = rg_ckpt_config(l->ckpt);
     const size_t nt = (size_t)rg_team_size(team);
@@ -277,22 +266,20 @@ static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
     const double total = (double)rg_ckpt_file_bytes(l->ckpt);
     double done = 0.0;
     if (!scratch || !sums) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory for packing", rg_ckpt_path(l->ckpt));
+        st = rg_fail(l->src.err, RG_E_NOMEM, "%s: out of memory for packing", l->src.name);
         goto out;
     }
     report(l, 0.0);
     for (int layer = -1; layer < c->layers; layer++) {
         for (int s = 0; s < RG_SITE_COUNT; s++) {
-            const rg_op op = rg_site_op(s);
-            if (rg_site_in_layer(s) != (layer >= 0) || (op != RG_OP_LINEAR && !is_vector(s)) ||
-                !source(l->ckpt, s, layer))
+            const rg_ckpt_tensor *t = source(l->ckpt, s, layer);
+            if (!t || rg_site_in_layer(s) != (layer >= 0) || (rg_site_op(s) != RG_OP_LINEAR && !is_vector(s)))
                 continue;
             if (l->opts->stop && *l->opts->stop) {
-                st = rg_fail(err, RG_E_INTERRUPTED, "%s: loading was interrupted", rg_ckpt_path(l->ckpt));
+                st = rg_fail(l->src.err, RG_E_INTERRUPTED, "%s: loading was interrupted", l->src.name);
                 goto out;
             }
-            if ((st = pack_one(l, team, scratch, sums, s, layer, err)) != RG_OK) goto out;
-            const rg_ckpt_tensor *t = source(l->ckpt, s, layer);
+            if ((st = pack_one(l, team, scratch, sums, s, layer)) != RG_OK) goto out;
             done += (double)t->bytes;
             rg_ckpt_release(l->ckpt, t);
             report(l, done / total);
@@ -303,11 +290,9 @@ static rg_status pack_all(loader *l, rg_team *team, rg_err *err)
         job j = {.t = t, .w.type = rg_ckpt_resident(t), .embd = &l->m->embd, .w2 = sums};
         memset(sums, 0, nt * sizeof *sums);
         rg_team_run(team, pack_job, &j, NULL, NULL, 0);
-        for (size_t i = 0; i < nt; i++)
-            if (!isfinite(sums[i])) {
-                st = not_finite(l, t, err);
-                goto out;
-            }
+        for (size_t i = 0; i < nt && st == RG_OK; i++)
+            if (!isfinite(sums[i])) st = not_finite(l, t);
+        if (st != RG_OK) goto out;
         rg_ckpt_release(l->ckpt, t);
     }
     report(l, 1.0);
@@ -317,12 +302,12 @@ out:
     return st;
 }
 
-static rg_status begin(loader *l, rg_err *err)
+static rg_status begin(loader *l)
 {
     const rg_config *c = rg_ckpt_config(l->ckpt);
     l->m->cfg = *c;
     l->m->layer = calloc((size_t)c->layers * RG_SITE_COUNT, sizeof *l->m->layer);
-    if (!l->m->layer) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_ckpt_path(l->ckpt));
+    if (!l->m->layer) return rg_no_memory(l->src.err, l->src.name);
     layout(l);
     for (int s = 0; s < RG_SITE_COUNT; s++) /* orders that no weight keeps are not followed */
         if (rg_site_op(s) == RG_OP_REORDER) l->m->cfg.extra &= ~(rg_site_bit(s) & ~l->ordered);
@@ -330,13 +315,12 @@ static rg_status begin(loader *l, rg_err *err)
     return RG_OK;
 }
 
-rg_status rg_model_measure(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err)
+rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err)
 {
     rg_model m = {0};
-    loader l = {.m = &m, .ckpt = ckpt, .opts = opts};
-    const rg_status st = begin(&l, err);
+    loader l = {.m = &m, .ckpt = ckpt, .opts = opts, .src = {rg_ckpt_path(ckpt), err}};
+    const rg_status st = begin(&l);
     *bytes = m.block_bytes;
-    m.block = NULL;
     rg_model_unload(&m);
     return st;
 }
@@ -345,13 +329,13 @@ rg_status rg_model_load(
     rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err)
 {
     *m = (rg_model){0};
-    loader l = {.m = m, .ckpt = ckpt, .opts = opts};
-    rg_status st = begin(&l, err);
+    loader l = {.m = m, .ckpt = ckpt, .opts = opts, .src = {rg_ckpt_path(ckpt), err}};
+    rg_status st = begin(&l);
     if (st != RG_OK) goto out;
     m->block = rg_big_alloc(m->block_bytes);
     if (!m->block) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", rg_ckpt_path(ckpt),
-            (double)m->block_bytes / 1048576.0);
+        st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", l.src.name,
+            rg_mib(m->block_bytes));
         goto out;
     }
     if (opts->small_pages) rg_big_small_pages(m->block, m->block_bytes);
@@ -362,12 +346,12 @@ rg_status rg_model_load(
         const size_t n = (size_t)m->cfg.head_dim / 2 * sizeof *freqs;
         m->rope_freqs = malloc(n);
         if (!m->rope_freqs) {
-            st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", rg_ckpt_path(ckpt));
+            st = rg_no_memory(err, l.src.name);
             goto out;
         }
         memcpy(m->rope_freqs, freqs, n);
     }
-    st = pack_all(&l, team, err);
+    st = pack_all(&l, team);
 out:
     if (st != RG_OK) rg_model_unload(m);
     return st;
@@ -375,7 +359,7 @@ out:
 
 void rg_model_unload(rg_model *m)
 {
-    if (m->block) rg_big_free(m->block, m->block_bytes);
+    rg_big_free(m->block, m->block_bytes);
     free(m->layer);
     free(m->rope_freqs);
     *m = (rg_model){0};

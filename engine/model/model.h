@@ -30,6 +30,8 @@ static inline const rg_bound_tensor *rg_model_at(const rg_model *m, int64_t laye
     return layer < 0 ? &m->top[site] : &m->layer[layer * RG_SITE_COUNT + site];
 }
 
+static inline double rg_mib(uint64_t bytes) { return (double)bytes / 1048576.0; }
+
 struct rg_engine {
     rg_model model;
     rg_ktab k;
@@ -47,7 +49,5 @@ struct rg_engine {
 rg_status rg_model_load(
     rg_model *m, const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_team *team, rg_err *err);
 void rg_model_unload(rg_model *m);
-/* Bytes of the block. */
-rg_status rg_model_measure(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
 
 #endif

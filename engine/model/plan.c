@@ -19,6 +19,12 @@ rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_e
     return RG_OK;
 }
 
+void rg_plan_total(rg_memory_plan *p)
+{
+    p->total = p->weights + p->kv + p->scratch + p->logits;
+    p->available = rg_mem_available(&p->source);
+}
+
 void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes, bool weights_resident,
     int threads, const rg_session_opts *opts)
 {
@@ -32,11 +38,8 @@ void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes
         .ctx = d.ctx,
         .threads = threads};
     p->logits = sizeof(float) * (uint64_t)(d.max_logits * c->vocab);
-    p->total = p->weights + p->kv + p->scratch + p->logits;
-    p->available = rg_mem_available(&p->source);
+    rg_plan_total(p);
 }
-
-static double mib(uint64_t b) { return (double)b / 1048576.0; }
 
 int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, const rg_session_opts *opts,
     uint64_t available, int64_t most)
@@ -69,6 +72,6 @@ rg_status rg_plan_check(const rg_memory_plan *p, const rg_config *c, const rg_se
     return rg_fail(err, RG_E_NOMEM,
         "not enough memory: weights %.1f + KV cache %.1f (%lld positions) + activations %.1f + logits %.1f = "
         "%.1f MiB, but %.1f MiB are free (%s): %s",
-        mib(p->weights), mib(p->kv), (long long)p->ctx, mib(p->scratch), mib(p->logits), mib(p->total),
-        mib(p->available), p->source, advice);
+        rg_mib(p->weights), rg_mib(p->kv), (long long)p->ctx, rg_mib(p->scratch), rg_mib(p->logits),
+        rg_mib(p->total), rg_mib(p->available), p->source, advice);
 }

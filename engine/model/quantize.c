@@ -31,31 +31,32 @@ static void plan_one(rg_quantize_plan *p, size_t *n, const rg_ckpt *c, const rg_
         .rows = t->rows,
         .cols = t->cols,
         .why = rg_quantizer_why_not(c, o, t, site)};
-    p[*n].quantised = p[*n].why == NULL;
+    p[*n].quantised = !p[*n].why;
     (*n)++;
 }
 
 rg_status rg_quantize_plan_make(
     rg_quantize_plan **plan, size_t *n, const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
 {
+    const rg_src src = {rg_ckpt_path(c), err};
     const rg_config *cfg = rg_ckpt_config(c);
     rg_quantize_plan *p = calloc(rg_ckpt_count(c) + 1, sizeof *p);
     *plan = NULL;
     *n = 0;
     if (cfg->extra) {
         free(p);
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",
-            rg_ckpt_path(c), cfg->arch);
+        return rg_lacks(&src,
+            "biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",
+            cfg->arch);
     }
-    if (!p) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+    if (!p) return rg_no_memory(err, "quantize");
     for (size_t i = 0; i < rg_ckpt_count(c); i++) {
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
         if (t->type != RG_FT_F32 && t->type != RG_FT_F16 && t->type != RG_FT_BF16) {
             free(p);
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: tensor %s is %s: quantised already; expected a checkpoint of F32, F16 or BF16",
-                rg_ckpt_path(c), t->file_name, rg_ftypes[t->type].name);
+            return rg_lacks(&src,
+                "tensor %s is %s: quantised already; expected a checkpoint of F32, F16 or BF16", t->file_name,
+                rg_ftypes[t->type].name);
         }
     }
     for (int l = 0; l < cfg->layers; l++)
@@ -90,7 +91,7 @@ static void do_rows(rg_ctx *cx, void *arg)
     const rows_job *j = arg;
     rg_qtensor *q = &j->z->q;
     const int64_t tiles = rg_div_up(q->rows, RG_Q_TILE);
-    float *rest = (float *)(void *)(j->scratch + (size_t)cx->tid * RG_Q_TILE * RG_Q_BLOCK * sizeof(float));
+    float *rest = (void *)(j->scratch + (size_t)cx->tid * RG_Q_TILE * RG_Q_BLOCK * sizeof(float));
     for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
         const int64_t r0 = t * RG_Q_TILE, r1 = rg_min(r0 + RG_Q_TILE, q->rows);
         if (j->gptq)
@@ -108,13 +109,12 @@ typedef struct diff_job {
     char *scratch;
 } diff_job;
 
-/* Errors of the outputs and the outputs themselves, under the moments. */
+/* Errors of outputs and outputs, under the moments. */
 static void diff_tiles(rg_ctx *cx, void *arg)
 {
     const diff_job *j = arg;
     const int64_t k = j->m->k, tiles = rg_div_up(j->rows, RG_Q_TILE);
-    float *d = (float *)(void *)(j->scratch +
-              (size_t)cx->tid * 2 * RG_Q_TILE * (size_t)j->m->ld * sizeof(float)),
+    float *d = (void *)(j->scratch + (size_t)cx->tid * 2 * RG_Q_TILE * (size_t)j->m->ld * sizeof(float)),
           *tmp = d + RG_Q_TILE * j->m->ld;
     for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
         const int64_t n = rg_min(RG_Q_TILE, j->rows - t * RG_Q_TILE), at = t * RG_Q_TILE * k;
@@ -146,18 +146,19 @@ static rg_status output_error(rg_quantizer *z, double *out, const float *now, co
         }
         *out = r > 0.0 ? sqrt(e / r) : 0.0;
     } else {
-        st = rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+        st = rg_no_memory(err, "quantize");
     }
     free(j.err);
     rg_big_free(j.scratch, bytes);
     return st;
 }
 
-/* w [rows][cols] to z->q; w becomes what the codes say when it calibrates. u: GPTQ's factor, or NULL. m: for
- * the error of the outputs, or NULL. */
+/* w [rows][cols] to z->q; calibrated, w becomes what the codes say. u: GPTQ's factor, or NULL. m: for the
+ * error of the outputs, or NULL. */
 static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const float *u, const rg_moments *m,
     const char *name, rg_err *err)
 {
+    const rg_src src = {rg_ckpt_path(z->c), err};
     const int64_t n = out->rows * out->cols, tiles = rg_div_up(out->rows, RG_Q_TILE);
     const size_t rest = RG_Q_TILE * RG_Q_BLOCK * sizeof(float) * (size_t)z->threads;
     rows_job j = {.z = z,
@@ -172,7 +173,7 @@ static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const f
     rg_qstats sum = {0};
     j.stats = calloc((size_t)tiles, sizeof *j.stats);
     if (!j.scratch || !j.stats || (m && !before)) {
-        st = rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+        st = rg_no_memory(err, "quantize");
         goto out;
     }
     if (before) memcpy(before, w, sizeof *w * (size_t)n);
@@ -192,14 +193,13 @@ static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const f
             sum.w2 += (double)before[i] * (double)before[i];
         }
     if (!isfinite(sum.w2)) {
-        st = rg_fail(err, RG_E_FILE, "%s: tensor %s holds values that are not finite; the file is damaged",
-            rg_ckpt_path(z->c), name);
+        st = rg_bad(&src, "tensor %s holds values that are not finite; the file is damaged", name);
         goto out;
     }
     if (!isfinite(sum.err2) || sum.err2 > 0.5 * sum.w2) {
-        st = rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: tensor %s holds values that half-precision scales cannot express: leave it out with --keep",
-            rg_ckpt_path(z->c), name);
+        st = rg_lacks(&src,
+            "tensor %s holds values that half-precision scales cannot express: leave it out with --keep",
+            name);
         goto out;
     }
     out->q = &z->q;
@@ -215,12 +215,29 @@ out:
 
 /* ---- a layer ---- */
 
+static const rg_ckpt_tensor *layer_tensor(const rg_quantizer *z, int site, int layer)
+{
+    return rg_site_in_layer(site) ? rg_ckpt_find(z->c, site, layer) : NULL;
+}
+
+static rg_quantized result(rg_site site, int layer, int64_t rows, int64_t cols, const char *why)
+{
+    return (rg_quantized){.site = site,
+        .layer = layer,
+        .rows = rows,
+        .cols = cols,
+        .why = why,
+        .rel_error = NAN,
+        .out_error = NAN,
+        .clipped = NAN};
+}
+
 static void load_rows(const rg_ckpt_tensor *t, float *dst)
 {
     for (int64_t r = 0; r < t->rows; r++) rg_ckpt_row_f32(t, r, dst + r * t->cols);
 }
 
-static void round_as(rg_ftype type, float *w, int64_t n)
+void rg_round_as(rg_ftype type, float *w, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         if (type == RG_FT_F16)
@@ -229,10 +246,10 @@ static void round_as(rg_ftype type, float *w, int64_t n)
             w[i] = rg_bf16_to_f32(rg_f32_to_bf16(w[i]));
 }
 
-/* The factor of an input, or NULL; in a copy, because the moments are still needed. */
+/* The factor of an input, in a copy: the moments are still needed. */
 static rg_status factor(rg_quantizer *z, float **u, const rg_moments *m, int layer, rg_site site, rg_err *err)
 {
-    const size_t bytes = sizeof(float) * (size_t)(m->k * m->ld);
+    const size_t bytes = rg_moments_bytes(m);
     double used;
     *u = rg_big_alloc(bytes);
     if (!*u)
@@ -246,53 +263,43 @@ static rg_status factor(rg_quantizer *z, float **u, const rg_moments *m, int lay
         layer, rg_site_name(site));
 }
 
-static bool stopped(const rg_quantizer *z) { return z->o->engine.stop && *z->o->engine.stop; }
-
 static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
 {
     const bool calib = rg_quantizer_calibrates(z->o);
     char name[64];
     rg_status st;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(z->c, s, layer) : NULL;
+        const rg_ckpt_tensor *t = layer_tensor(z, s, layer);
         if (t) load_rows(t, z->w[s]);
     }
     if (calib && (st = rg_calib_run(z, layer, true, false, err)) != RG_OK) return st;
     if (z->o->method == RG_QUANT_AWQ && (st = rg_awq_fold_layer(z, layer, err)) != RG_OK) return st;
     float *u = NULL;
-    rg_site u_of = RG_SITE_COUNT; /* whose factor u is: matrices with one input come one after the other */
+    rg_site u_of = RG_SITE_COUNT; /* whose factor u is: matrices with one input are neighbours */
     size_t u_bytes = 0;
     st = RG_OK;
     for (int s = 0; s < RG_SITE_COUNT && st == RG_OK; s++) {
-        const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(z->c, s, layer) : NULL;
+        const rg_ckpt_tensor *t = layer_tensor(z, s, layer);
         if (!t) continue;
-        if (stopped(z)) {
+        if (rg_quantizer_stopped(z)) {
             st = rg_fail(err, RG_E_INTERRUPTED, "interrupted");
             break;
         }
-        rg_quantized out = {.site = s,
-            .layer = layer,
-            .rows = t->rows,
-            .cols = t->cols,
-            .rel_error = NAN,
-            .out_error = NAN,
-            .clipped = NAN};
-        out.why = rg_quantizer_why_not(z->c, z->o, t, s);
-        if (!out.why) {
+        const char *why = rg_quantizer_why_not(z->c, z->o, t, s);
+        rg_quantized out = result(s, layer, t->rows, t->cols, why);
+        if (!why) {
             const rg_moments *m = calib ? rg_calib_input(z, s) : NULL;
             if (z->o->method == RG_QUANT_GPTQ && u_of != rg_site_input(s)) {
                 rg_big_free(u, u_bytes);
-                u_bytes = sizeof(float) * (size_t)(m->k * m->ld);
+                u_bytes = rg_moments_bytes(m);
                 u_of = rg_site_input(s);
                 if ((st = factor(z, &u, m, layer, s, err)) != RG_OK) break;
             }
             st = do_matrix(z, &out, z->w[s], u, m, rg_tensor_name(name, sizeof name, s, layer), err);
-        } else {
-            const bool norm = rg_site_op(s) == RG_OP_RMSNORM;
-            if (z->o->method == RG_QUANT_AWQ) {
-                if (!norm) round_as(t->type, z->w[s], t->rows * t->cols); /* as it will be stored */
-                out.f32 = z->w[s];
-            }
+        } else if (z->o->method == RG_QUANT_AWQ) {
+            if (rg_site_op(s) != RG_OP_RMSNORM) /* as it will be stored */
+                rg_round_as(t->type, z->w[s], t->rows * t->cols);
+            out.f32 = z->w[s];
         }
         if (st == RG_OK) st = z->fn(z->user, &out, err);
         rg_ckpt_release(z->c, t);
@@ -304,29 +311,27 @@ static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
 
 /* ---- outside layers ---- */
 
-/* The output matrix, or the table of tied models that is one: in one piece with GPTQ, else it could be in
- * parts, but the codes are kept whole too. */
+/* The output matrix, or the table of tied models. */
 static rg_status do_head(rg_quantizer *z, rg_quantized *out, const rg_ckpt_tensor *t, rg_err *err)
 {
-    const bool gptq = z->o->method == RG_QUANT_GPTQ;
+    const rg_moments *m = rg_quantizer_calibrates(z->o) ? &z->in[0] : NULL;
     float *u = NULL;
     rg_status st = RG_OK;
     char name[64];
     z->head = malloc(sizeof(float) * (size_t)(t->rows * t->cols));
     if (!z->head) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory for the output matrix");
     load_rows(t, z->head);
-    if (rg_quantizer_calibrates(z->o)) {
+    if (m) {
         float *norm = malloc(sizeof *norm * (size_t)z->cfg->dim);
-        if (!norm) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory");
+        if (!norm) return rg_no_memory(err, "quantize");
         rg_ckpt_row_f32(rg_ckpt_find(z->c, RG_SITE_OUTPUT_NORM, -1), 0, norm);
         rg_calib_final(z, norm);
         free(norm);
-        if (gptq) st = factor(z, &u, &z->in[0], (int)z->cfg->layers, RG_SITE_OUTPUT, err);
+        if (z->o->method == RG_QUANT_GPTQ) st = factor(z, &u, m, (int)z->cfg->layers, RG_SITE_OUTPUT, err);
     }
     if (st == RG_OK)
-        st = do_matrix(z, out, z->head, u, rg_quantizer_calibrates(z->o) ? &z->in[0] : NULL,
-            rg_tensor_name(name, sizeof name, out->site, -1), err);
-    rg_big_free(u, u ? sizeof(float) * (size_t)(z->in[0].k * z->in[0].ld) : 0);
+        st = do_matrix(z, out, z->head, u, m, rg_tensor_name(name, sizeof name, out->site, -1), err);
+    if (u) rg_big_free(u, rg_moments_bytes(m));
     return st;
 }
 
@@ -334,14 +339,7 @@ static rg_status do_top(rg_quantizer *z, const rg_quantize_plan *p, rg_err *err)
 {
     const rg_ckpt_tensor *t = rg_ckpt_find(z->c, p->site, -1);
     if (!t) t = rg_ckpt_find(z->c, RG_SITE_TOKEN_EMBD, -1);
-    rg_quantized out = {.site = p->site,
-        .layer = -1,
-        .rows = p->rows,
-        .cols = p->cols,
-        .why = p->why,
-        .rel_error = NAN,
-        .out_error = NAN,
-        .clipped = NAN};
+    rg_quantized out = result(p->site, -1, p->rows, p->cols, p->why);
     rg_status st = p->quantised ? do_head(z, &out, t, err) : RG_OK;
     if (st == RG_OK) st = z->fn(z->user, &out, err);
     free(z->head);
@@ -364,7 +362,7 @@ static rg_status open_buffers(rg_quantizer *z, const rg_quantize_plan *p, size_t
     z->q.offset = malloc(sizeof(uint16_t) * (size_t)(groups + 1));
     bool ok = z->q.code && z->q.scale && z->q.offset;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const rg_ckpt_tensor *t = rg_site_in_layer(s) ? rg_ckpt_find(z->c, s, 0) : NULL;
+        const rg_ckpt_tensor *t = layer_tensor(z, s, 0);
         if (!t) continue;
         z->w[s] = malloc(sizeof(float) * (size_t)(t->rows * t->cols));
         ok = ok && z->w[s];
@@ -392,6 +390,11 @@ static rg_status check(const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
     return RG_OK;
 }
 
+static void tell(const rg_quantize_opts *o, double done)
+{
+    if (o->engine.progress) o->engine.progress(o->engine.progress_user, "quantising", done);
+}
+
 rg_status rg_quantize(
     const rg_ckpt *c, const rg_quantize_opts *o, rg_quantized_fn *fn, void *user, rg_err *err)
 {
@@ -404,20 +407,19 @@ rg_status rg_quantize(
     rg_status st = check(c, o, err);
     if (st != RG_OK || (st = rg_quantize_plan_make(&plan, &n, c, o, err)) != RG_OK) return st;
     rg_kernels_select(&z.k, isa, false);
-    rg_blas_describe(); /* before the first parallel region: it may have to quieten the BLAS' own threads */
+    rg_blas_describe(); /* before the first parallel region */
     rg_topo_read(&topo);
     z.threads = rg_topo_place(&topo, rg_team_has_openmp() || o->engine.threads > 0 ? o->engine.threads : 1,
         !o->engine.no_pin, &cpus);
     if ((st = rg_team_open(&z.team, z.threads, cpus, &z.k, 4096, topo.l2_bytes, err)) != RG_OK) goto out;
     if ((st = open_buffers(&z, plan, n, err)) != RG_OK) goto out;
     for (int l = 0; l < z.cfg->layers && st == RG_OK; l++) {
-        if (o->engine.progress)
-            o->engine.progress(o->engine.progress_user, "quantising", (double)l / (double)z.cfg->layers);
+        tell(o, (double)l / (double)z.cfg->layers);
         st = do_layer(&z, l, err);
     }
     for (size_t i = 0; i < n && st == RG_OK; i++)
         if (plan[i].layer < 0) st = do_top(&z, &plan[i], err);
-    if (st == RG_OK && o->engine.progress) o->engine.progress(o->engine.progress_user, "quantising", 1.0);
+    if (st == RG_OK) tell(o, 1.0);
 out:
     rg_calib_close(&z);
     for (int s = 0; s < RG_SITE_COUNT; s++) free(z.w[s]);

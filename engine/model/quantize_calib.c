@@ -17,7 +17,6 @@ rg_moments *rg_calib_input(rg_quantizer *z, rg_site linear)
     return &z->in[0]; /* the output matrix: rg_calib_final */
 }
 
-static size_t h_bytes(const rg_moments *m) { return sizeof(float) * (size_t)(m->k * m->ld); }
 static size_t x_bytes(const rg_quantizer *z, const rg_moments *m)
 {
     return sizeof(float) * (size_t)(z->o->window * m->ld);
@@ -31,7 +30,7 @@ rg_status rg_calib_open(rg_quantizer *z, rg_err *err)
     for (int i = 0; i < RG_INPUTS; i++) {
         rg_moments *m = &z->in[i];
         *m = (rg_moments){.k = k[i], .ld = rg_round_up(k[i], 32)};
-        m->h = rg_big_alloc(h_bytes(m));
+        m->h = rg_big_alloc(rg_moments_bytes(m));
         m->x = rg_big_alloc(x_bytes(z, m));
         m->xt = rg_big_alloc(x_bytes(z, m));
         m->mean_abs = calloc((size_t)m->k, sizeof *m->mean_abs);
@@ -51,9 +50,9 @@ void rg_calib_close(rg_quantizer *z)
 {
     for (int i = 0; i < RG_INPUTS; i++) {
         rg_moments *m = &z->in[i];
-        rg_big_free(m->h, m->h ? h_bytes(m) : 0);
-        rg_big_free(m->x, m->x ? x_bytes(z, m) : 0);
-        rg_big_free(m->xt, m->xt ? x_bytes(z, m) : 0);
+        rg_big_free(m->h, rg_moments_bytes(m));
+        rg_big_free(m->x, x_bytes(z, m));
+        rg_big_free(m->xt, x_bytes(z, m));
         free(m->mean_abs);
     }
     free(z->hidden);
@@ -112,7 +111,7 @@ static void gram(rg_ctx *cx, void *arg)
 
 static void start(rg_moments *m)
 {
-    memset(m->h, 0, h_bytes(m));
+    memset(m->h, 0, rg_moments_bytes(m));
     memset(m->mean_abs, 0, sizeof *m->mean_abs * (size_t)m->k);
     m->n = 0;
 }
@@ -144,7 +143,7 @@ rg_status rg_calib_run(rg_quantizer *z, int layer, bool moments, bool advance, r
     eo.dtype = RG_WT_F32;
     eo.progress = NULL;
     eo.type_of = NULL;
-    rg_status st = id && none ? RG_OK : rg_fail(err, RG_E_NOMEM, "calibration: out of memory");
+    rg_status st = id && none ? RG_OK : rg_no_memory(err, "calibration");
     if (st != RG_OK ||
         (st = rg_ckpt_layer_view(&view, z->c, (const float *const *)z->w, z->hidden, n, err)) != RG_OK)
         goto out;
@@ -195,20 +194,21 @@ enum { ALPHAS = 20, MOST_ROWS = 512 };
 
 /* A set of matrices with one input, and where the scales' inverse goes. */
 typedef struct fold {
-    rg_site linear[3]; /* RG_SITE_COUNT: none */
-    rg_site into;      /* norm (its weights), or linear (its rows) */
-    bool by_head;      /* attn_output: a row of v serves the query heads of its KV head */
+    rg_site linear[3];
+    int n;
+    rg_site into; /* norm (its weights), or linear (its rows) */
+    bool by_head; /* attn_output: a row of v serves the query heads of its KV head */
 } fold;
 
-static const fold folds[] = {{{RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V}, RG_SITE_ATTN_NORM, false},
-    {{RG_SITE_ATTN_OUTPUT, RG_SITE_COUNT, RG_SITE_COUNT}, RG_SITE_ATTN_V, true},
-    {{RG_SITE_FFN_GATE, RG_SITE_FFN_UP, RG_SITE_COUNT}, RG_SITE_FFN_NORM, false},
-    {{RG_SITE_FFN_DOWN, RG_SITE_COUNT, RG_SITE_COUNT}, RG_SITE_FFN_UP, false}};
+static const fold folds[] = {{{RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V}, 3, RG_SITE_ATTN_NORM, false},
+    {{RG_SITE_ATTN_OUTPUT}, 1, RG_SITE_ATTN_V, true},
+    {{RG_SITE_FFN_GATE, RG_SITE_FFN_UP}, 2, RG_SITE_FFN_NORM, false},
+    {{RG_SITE_FFN_DOWN}, 1, RG_SITE_FFN_UP, false}};
 
 typedef struct search_job {
     rg_quantizer *z;
     const float *w; /* [rows][k] */
-    int64_t rows, step, k;
+    int64_t rows, step;
     const float *s;
     const rg_moments *m;
     double *error; /* per tile */
@@ -219,34 +219,35 @@ typedef struct search_job {
 static void search_tiles(rg_ctx *cx, void *arg)
 {
     const search_job *j = arg;
-    const int64_t ld = j->m->ld, tiles = rg_div_up(j->rows, RG_Q_TILE);
-    float *d = (float *)(void *)(j->scratch + (size_t)cx->tid * j->scratch_bytes), *tmp = d + RG_Q_TILE * ld,
+    const int64_t k = j->m->k, ld = j->m->ld, tiles = rg_div_up(j->rows, RG_Q_TILE);
+    float *d = (void *)(j->scratch + (size_t)cx->tid * j->scratch_bytes), *tmp = d + RG_Q_TILE * ld,
           *w = tmp + RG_Q_TILE * ld;
     uint8_t *code = (uint8_t *)(w + RG_Q_TILE * ld);
     uint16_t grid[2];
     for (int64_t t = cx->tid; t < tiles; t += cx->nt) {
         const int64_t n = rg_min(RG_Q_TILE, j->rows - t * RG_Q_TILE);
         for (int64_t i = 0; i < n; i++)
-            memcpy(w + i * j->k, j->w + (t * RG_Q_TILE + i) * j->step * j->k, sizeof *w * (size_t)j->k);
-        j->error[t] = rg_awq_error(cx->k, j->z->o->spec, w, n, j->k, j->s, j->m->h, ld, d, tmp, code, grid);
+            memcpy(w + i * k, j->w + (t * RG_Q_TILE + i) * j->step * k, sizeof *w * (size_t)k);
+        j->error[t] = rg_awq_error(cx->k, j->z->o->spec, w, n, k, j->s, j->m->h, ld, d, tmp, code, grid);
     }
 }
 
-static bool quantises(const rg_quantizer *z, rg_site site, int layer)
+/* The tensor of a matrix that is quantised, else NULL. */
+static const rg_ckpt_tensor *quantised(const rg_quantizer *z, rg_site site, int layer)
 {
-    const rg_ckpt_tensor *t = site == RG_SITE_COUNT ? NULL : rg_ckpt_find(z->c, site, layer);
-    return t && !rg_quantizer_why_not(z->c, z->o, t, site);
+    const rg_ckpt_tensor *t = rg_ckpt_find(z->c, site, layer);
+    return t && !rg_quantizer_why_not(z->c, z->o, t, site) ? t : NULL;
 }
 
 static double error_of(rg_quantizer *z, const fold *f, int layer, const float *s, search_job *j)
 {
     double sum = 0.0;
-    for (int i = 0; i < 3; i++) {
-        if (!quantises(z, f->linear[i], layer)) continue;
-        const int64_t rows = rg_ckpt_find(z->c, f->linear[i], layer)->rows;
+    for (int i = 0; i < f->n; i++) {
+        const rg_ckpt_tensor *w = quantised(z, f->linear[i], layer);
+        if (!w) continue;
         j->w = z->w[f->linear[i]];
-        j->step = rg_max(1, rows / MOST_ROWS); /* a sample of the rows is enough to choose by */
-        j->rows = rows / j->step;
+        j->step = rg_max(1, w->rows / MOST_ROWS); /* a sample of the rows is enough to choose by */
+        j->rows = w->rows / j->step;
         j->s = s;
         rg_team_run(z->team, search_tiles, j, NULL, NULL, 0);
         for (int64_t t = 0; t < rg_div_up(j->rows, RG_Q_TILE); t++) sum += j->error[t];
@@ -254,16 +255,15 @@ static double error_of(rg_quantizer *z, const fold *f, int layer, const float *s
     return sum;
 }
 
-/* Mean |w| of every input channel over the matrices that are quantised, each weight in terms of its group's
- * largest. */
+/* Mean |w| of every input channel over the quantised matrices, each relative to its group's largest. */
 static void weight_means(const rg_quantizer *z, const fold *f, int layer, double *mean, int64_t k)
 {
     const int g = z->o->spec.group;
     double n = 0.0;
     memset(mean, 0, sizeof *mean * (size_t)k);
-    for (int i = 0; i < 3; i++) {
-        if (!quantises(z, f->linear[i], layer)) continue;
-        const rg_ckpt_tensor *t = rg_ckpt_find(z->c, f->linear[i], layer);
+    for (int i = 0; i < f->n; i++) {
+        const rg_ckpt_tensor *t = quantised(z, f->linear[i], layer);
+        if (!t) continue;
         n += (double)t->rows;
         for (int64_t r = 0; r < t->rows; r++)
             for (int64_t c = 0; c < k; c += g) {
@@ -288,14 +288,12 @@ static void tie_heads(const rg_config *c, double *mean_abs)
         }
 }
 
-/* Rounds the folded norm to its type first and takes the scale that it then stands for, so that the fold is
- * exact but for f32. */
+/* The folded norm is rounded to its type, and the scale taken from that: exact but for f32. */
 static void fold_norm(rg_ftype type, float *norm, float *s, int64_t k)
 {
     for (int64_t i = 0; i < k; i++) {
         float v = norm[i] / s[i];
-        if (type == RG_FT_F16) v = rg_f16_to_f32(rg_f32_to_f16(v));
-        if (type == RG_FT_BF16) v = rg_bf16_to_f32(rg_f32_to_bf16(v));
+        rg_round_as(type, &v, 1);
         const float own = norm[i] / v;
         /* a norm weight of zero, or out of the type's range: left alone */
         if (!isfinite(own) || !(own > 0.0f) || !isfinite(v)) {
@@ -321,7 +319,7 @@ static void apply(rg_quantizer *z, const fold *f, int layer, float *s)
             for (int64_t i = 0; i < t->cols; i++) z->w[f->into][r * t->cols + i] /= sr;
         }
     }
-    for (int i = 0; i < 3 && f->linear[i] != RG_SITE_COUNT; i++) {
+    for (int i = 0; i < f->n; i++) {
         const rg_ckpt_tensor *t = rg_ckpt_find(z->c, f->linear[i], layer);
         for (int64_t r = 0; r < t->rows; r++)
             for (int64_t q = 0; q < k; q++) z->w[f->linear[i]][r * k + q] *= s[q];
@@ -349,24 +347,23 @@ rg_status rg_awq_fold_layer(rg_quantizer *z, int layer, rg_err *err)
     float *s = malloc(sizeof *s * (size_t)ld), *best = malloc(sizeof *best * (size_t)ld);
     double *weights = malloc(sizeof *weights * (size_t)ld);
     if (!j.scratch || !j.error || !s || !best || !weights) {
-        st = rg_fail(err, RG_E_NOMEM, "awq: out of memory");
+        st = rg_no_memory(err, "awq");
         goto out;
     }
     for (size_t i = 0; i < sizeof folds / sizeof *folds; i++) {
         const fold *f = &folds[i];
         bool any = false;
-        for (int n = 0; n < 3; n++) any |= quantises(z, f->linear[n], layer);
+        for (int n = 0; n < f->n; n++) any |= quantised(z, f->linear[n], layer) != NULL;
         if (!any) continue;
         rg_moments *m = rg_calib_input(z, f->linear[0]);
         j.m = m;
-        j.k = m->k;
         weight_means(z, f, layer, weights, m->k);
         if (f->by_head) tie_heads(z->cfg, m->mean_abs);
         if (f->by_head) tie_heads(z->cfg, weights);
         double least = INFINITY;
-        /* the first is no scaling at all, so that the result is never worse */
+        /* the first is no scaling: the result is never worse */
         for (int a = 0; a < 2 * ALPHAS; a++) {
-            if (z->o->engine.stop && *z->o->engine.stop) {
+            if (rg_quantizer_stopped(z)) {
                 st = rg_fail(err, RG_E_INTERRUPTED, "interrupted");
                 goto out;
             }

@@ -1,5 +1,5 @@
-/* What the two halves of the quantiser share: the layer in memory, and what calibration found out about its
- * inputs. Private to engine/model. */
+/* What both halves of the quantiser share: the layer in memory and the moments of its inputs. Private to
+ * engine/model. */
 #ifndef RG_QUANTIZE_IMPL_H
 #define RG_QUANTIZE_IMPL_H
 
@@ -16,6 +16,8 @@ typedef struct rg_moments {
     int64_t n;        /* tokens seen */
 } rg_moments;
 
+static inline size_t rg_moments_bytes(const rg_moments *m) { return sizeof *m->h * (size_t)(m->k * m->ld); }
+
 enum { RG_INPUTS = 4 };
 extern const rg_site rg_input_sites[RG_INPUTS];
 
@@ -28,8 +30,7 @@ typedef struct rg_quantizer {
     rg_ktab k;
     rg_team *team;
     int threads;
-    /* the layer's tensors, f32; own (each its own allocation, sized for the model) */
-    float *w[RG_SITE_COUNT];
+    float *w[RG_SITE_COUNT]; /* the layer's tensors, f32; each owns */
     /* [n_windows * window][dim] entering the layer; owns; NULL without calibration */
     float *hidden;
     rg_moments in[RG_INPUTS];
@@ -42,14 +43,20 @@ static inline bool rg_quantizer_calibrates(const rg_quantize_opts *o)
     return o->method == RG_QUANT_AWQ || o->method == RG_QUANT_GPTQ;
 }
 static inline int64_t rg_quantizer_tokens(const rg_quantizer *z) { return z->o->n_windows * z->o->window; }
+static inline bool rg_quantizer_stopped(const rg_quantizer *z)
+{
+    return z->o->engine.stop && *z->o->engine.stop;
+}
+/* Rounds w[n] to the 16-bit type, if it is one. */
+void rg_round_as(rg_ftype type, float *w, int64_t n);
 const char *rg_quantizer_why_not(
     const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site);
 
 /* quantize_calib.c */
 rg_status rg_calib_open(rg_quantizer *z, rg_err *err);
 void rg_calib_close(rg_quantizer *z);
-/* Runs the layer as it stands in z->w on the hidden states: collects the moments of its inputs (moments), or
- * replaces the states by the layer's output (advance). layer: for messages. */
+/* Runs the layer in z->w on the hidden states: collects the moments of its inputs (moments), or replaces the
+ * states by its output (advance). layer: for messages. */
 rg_status rg_calib_run(rg_quantizer *z, int layer, bool moments, bool advance, rg_err *err);
 /* The moments of the final norm's output, as rg_calib_run's would be, in in[0]. norm: [dim]. */
 void rg_calib_final(rg_quantizer *z, const float *norm);

@@ -21,17 +21,15 @@ struct rg_sampler {
     uint64_t rng;
 };
 
-static int is_fraction(float v) { return v >= 0.0f && v <= 1.0f; }
-
 rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vocab, rg_err *err)
 {
     *out = NULL;
     if (!(o->temp >= 0.0f) || !isfinite(o->temp))
         return rg_fail(err, RG_E_USAGE, "--temp: %g, expected 0 or more", (double)o->temp);
     if (o->top_k < 0) return rg_fail(err, RG_E_USAGE, "--top-k: %d, expected 0 (off) or more", o->top_k);
-    if (!is_fraction(o->top_p) || o->top_p == 0.0f)
+    if (!(o->top_p > 0.0f && o->top_p <= 1.0f))
         return rg_fail(err, RG_E_USAGE, "--top-p: %g, expected more than 0 and at most 1", (double)o->top_p);
-    if (!is_fraction(o->min_p))
+    if (!(o->min_p >= 0.0f && o->min_p <= 1.0f))
         return rg_fail(err, RG_E_USAGE, "--min-p: %g, expected 0 to 1", (double)o->min_p);
     if (!(o->repeat_penalty > 0.0f) || !isfinite(o->repeat_penalty))
         return rg_fail(err, RG_E_USAGE, "--repeat-penalty: %g, expected more than 0 (1 is off)",
@@ -49,7 +47,7 @@ rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vo
     }
     if (!s || !s->c || !s->logits || !s->last) {
         rg_sampler_close(s);
-        return rg_fail(err, RG_E_NOMEM, "sampler: out of memory");
+        return rg_no_memory(err, "sampler");
     }
     *out = s;
     return RG_OK;
@@ -81,8 +79,7 @@ static double uniform(rg_sampler *s)
     return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-/* Once per distinct token: positive logits are divided, negative multiplied. The original logits tell whether
- * it was done before. */
+/* Once per distinct token: positive logits are divided, negative multiplied. */
 static void penalise(rg_sampler *s, const float *logits)
 {
     memcpy(s->logits, logits, (size_t)s->vocab * sizeof *logits);
@@ -142,15 +139,14 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
     const int32_t top = argmax(s->logits, s->vocab);
     if (s->o.temp == 0.0f || top < 0) return top;
 
-    /* Candidates: everything that could matter at all: exp(-50) of the best is below any draw. */
+    /* exp(-50) of the best is below any draw */
     const float inv = 1.0f / s->o.temp, best = s->logits[top], least = -50.0f * fmaxf(s->o.temp, 1.0f);
     int64_t n = 0, m = 0;
     for (int64_t i = 0; i < s->vocab; i++)
         if (s->logits[i] - best >= least) s->c[n++] = (candidate){.id = (int32_t)i, .logit = s->logits[i]};
     n = keep_best(s->c, n, s->o.top_k);
 
-    /* Each filter keeps the best few, so min-p may go before the sort as long as top-p knows the mass of
-     * all. */
+    /* min-p may go before the sort as long as top-p knows the mass of all */
     const float cut = s->o.min_p > 0.0f ? logf(s->o.min_p) : -INFINITY;
     double all = 0.0, sum = 0.0, total = 0.0;
     for (int64_t i = 0; i < n; i++) {

@@ -31,7 +31,7 @@ int64_t rg_largest_logit(const float *l, int64_t vocab)
     return best;
 }
 
-/* Four sums in a fixed order: the compiler may keep four exponentials in flight. */
+/* Four sums keep four exponentials in flight. */
 static double log_sum(const float *l, int64_t vocab, double max)
 {
     double s[4] = {0.0};
@@ -77,7 +77,7 @@ rg_status rg_score_add(
         double kld = 0.0;
         for (int64_t i = 0; i < vocab; i++) {
             const double lp = (double)ref[i] - ref_lse;
-            /* what is left out is below 1e-20 of the probability */
+            /* the rest is below 1e-20 of the probability */
             if (lp > -50.0) kld += exp(lp) * (lp - ((double)logits[i] - lse));
         }
         if (kld < 0.0) kld = 0.0; /* rounding; it cannot be negative */

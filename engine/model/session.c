@@ -17,17 +17,17 @@ static rg_status lock_memory(const rg_session *s, rg_err *err)
     const struct {
         const void *p;
         size_t n;
-    } block[] = {{m->block, m->block_bytes}, {s->kv_block, s->kv_bytes}, {s->act_block, s->act_bytes},
+    } block[4] = {{m->block, m->block_bytes}, {s->kv_block, s->kv_bytes}, {s->act_block, s->act_bytes},
         {s->logits, s->logits_bytes}};
     double need = 0.0;
-    for (size_t i = 0; i < sizeof block / sizeof *block; i++) need += (double)block[i].n / 1048576.0;
-    for (size_t i = 0; i < sizeof block / sizeof *block; i++) {
+    for (int i = 0; i < 4; i++) need += rg_mib(block[i].n);
+    for (int i = 0; i < 4; i++) {
         if (block[i].n == 0 || mlock(block[i].p, block[i].n) == 0) continue;
         const int e = errno;
         struct rlimit r = {0};
         char limit[64] = "unlimited";
         if (getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
-            snprintf(limit, sizeof limit, "%.1f MiB", (double)r.rlim_cur / 1048576.0);
+            snprintf(limit, sizeof limit, "%.1f MiB", rg_mib(r.rlim_cur));
         return rg_fail(err, RG_E_NOMEM,
             "--mlock: %.1f MiB cannot be locked: %s; the limit of this process is %s (ulimit -l, or "
             "LimitMEMLOCK= of a service)",
@@ -43,7 +43,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     rg_status st;
     *out = NULL;
     rg_session *s = calloc(1, sizeof *s);
-    if (!s) return rg_fail(err, RG_E_NOMEM, "session: out of memory");
+    if (!s) return rg_no_memory(err, "session");
     s->e = e;
     s->o = rg_session_dims(c, opts, e->threads);
     if ((st = rg_session_check(c, opts, err)) != RG_OK) goto out;
@@ -63,7 +63,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     s->len = calloc((size_t)s->o.n_seq, sizeof *s->len);
     if (!s->act_block || !s->kv_block || !s->logits || !s->len) {
         st = rg_fail(err, RG_E_NOMEM, "session: the system refuses %.1f MiB for the KV cache and activations",
-            (double)(s->act_bytes + s->kv_bytes) / 1048576.0);
+            rg_mib(s->act_bytes + s->kv_bytes));
         goto out;
     }
     if (e->small_pages) {
@@ -99,8 +99,7 @@ void rg_session_get_plan(const rg_session *s, rg_memory_plan *p)
         .logits = s->logits_bytes,
         .ctx = s->o.ctx,
         .threads = s->e->threads};
-    p->total = p->weights + p->kv + p->scratch + p->logits;
-    p->available = rg_mem_available(&p->source);
+    rg_plan_total(p);
 }
 
 int64_t rg_session_length(const rg_session *s, int64_t seq) { return s->len[seq]; }
@@ -133,16 +132,17 @@ unsigned rg_session_fusions(const rg_session *s, bool check)
 
 size_t rg_session_steps_for(const rg_session *s, int64_t n) { return (size_t)rg_div_up(n, s->o.ubatch); }
 
-/* Proves the batch before anything changes: every sequence of tokens must be one stretch of rising positions
- * that starts inside what the sequence holds. seen[seq] is 1 + the position the next token of seq must
- * have. */
+static int64_t seq_of(const rg_batch *b, int64_t i) { return b->seq ? b->seq[i] : 0; }
+
+/* Before anything changes: a sequence's tokens must be one stretch of rising positions that starts inside
+ * what it holds. seen[seq]: 1 + the position of its next token. */
 static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *seen, rg_err *err)
 {
     const rg_config *c = &s->e->model.cfg;
     int64_t wanted = 0;
     if (b->n < 1) return rg_fail(err, RG_E_USAGE, "batch: no tokens");
     for (int64_t i = 0; i < b->n; i++) {
-        const int64_t seq = b->seq ? b->seq[i] : 0;
+        const int64_t seq = seq_of(b, i);
         if (b->token[i] < 0 || b->token[i] >= c->vocab)
             return rg_fail(err, RG_E_USAGE, "batch: token %lld is %d, expected 0 to %lld", (long long)i,
                 b->token[i], (long long)c->vocab - 1);
@@ -151,7 +151,7 @@ static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *se
                 (long long)i, (long long)seq, (long long)s->o.n_seq - 1);
         const bool first = seen[seq] == 0;
         const int64_t next = first ? s->len[seq] : seen[seq] - 1, pos = b->pos ? b->pos[i] : next;
-        if (!first && (b->seq ? b->seq[i - 1] : 0) != seq)
+        if (!first && seq_of(b, i - 1) != seq)
             return rg_fail(err, RG_E_USAGE, "batch: tokens of sequence %lld are not neighbours (token %lld)",
                 (long long)seq, (long long)i);
         if (pos < 0 || (first ? pos > next : pos != next))
@@ -179,7 +179,7 @@ static void fill_call(rg_forward *f, const rg_batch *b, int64_t at)
     f->n_runs = f->n_out = 0;
     rg_seq_run *r = NULL;
     for (int64_t i = 0; i < f->m; i++) {
-        const int64_t seq = b->seq ? b->seq[at + i] : 0;
+        const int64_t seq = seq_of(b, at + i);
         s->a.token[i] = b->token[at + i];
         if (!r || r->seq != seq) {
             r = &s->a.run[f->n_runs++];
@@ -190,8 +190,8 @@ static void fill_call(rg_forward *f, const rg_batch *b, int64_t at)
     }
 }
 
-/* Once the logits are not finite, the call is made again with a look behind every operator: it writes the
- * same values over the same places. */
+/* If the logits are not finite, the call is repeated with a check behind every operator: it writes the same
+ * values to the same places. */
 static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *err)
 {
     const int64_t vocab = f->s->e->model.cfg.vocab;
@@ -214,7 +214,7 @@ static rg_status check_logits(const rg_forward *f, const rg_step *step, rg_err *
 rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_log *log, rg_err *err)
 {
     int64_t *seen = calloc((size_t)s->o.n_seq, sizeof *seen);
-    if (!seen) return rg_fail(err, RG_E_NOMEM, "batch: out of memory");
+    if (!seen) return rg_no_memory(err, "batch");
     rg_status st = check_batch(s, b, seen, err);
     free(seen);
     s->n_logits = 0;

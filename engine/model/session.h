@@ -12,7 +12,7 @@ typedef struct rg_acts {
     float *tmp;       /* [m][dim] */
     float *gate, *up; /* [m][ffn] */
     float *xo;        /* [logits of a call][dim] */
-    /* [m][widest input] in the order of a weight's columns; only for models that have such weights */
+    /* [m][widest input] in a weight's column order; only for models with such weights */
     float *sorted;
     float *part;           /* rg_attn_part_floats */
     float *scores;         /* [m * heads][score_stride], unfused only */
@@ -56,10 +56,20 @@ int64_t rg_kv_k_stride(const rg_config *c, const rg_dims_opts *o);
 int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o);
 uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o);
 rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer);
+static inline char *rg_kv_k_head(const rg_kv_layer *kv, int64_t seq, int64_t head)
+{
+    return kv->k + (seq * kv->heads + head) * kv->k_stride;
+}
+static inline char *rg_kv_v_head(const rg_kv_layer *kv, int64_t seq, int64_t head)
+{
+    return kv->v + (seq * kv->heads + head) * kv->v_stride;
+}
+/* The sum, and what is free. */
+void rg_plan_total(rg_memory_plan *p);
 /* RoPE table: cs[pos][0 .. hd/2) cosines, then sines, for positions [0, ctx). */
 void rg_rope_table(float *cs, const rg_model *m, int64_t ctx);
 
-/* Where a forward pass left the finite numbers; thread 0 writes it. */
+/* Where the numbers stopped being finite; thread 0 writes it. */
 typedef struct rg_bad_value {
     bool found;
     int64_t layer; /* -1 outside layers */
@@ -74,14 +84,13 @@ typedef struct rg_forward {
     int64_t m, n_runs;
     int64_t n_out;    /* rows of logits */
     float *logits;    /* [n_out][vocab] */
-    int64_t stop_at;  /* first layer not to be run: set by thread 0 one layer ahead */
+    int64_t stop_at;  /* first layer not to be run; thread 0 sets it one layer ahead */
     unsigned fuse;    /* fusions of this call */
     bool check;       /* look for values that are not finite behind every operator */
     rg_bad_value bad; /* the first one found */
 } rg_forward;
 
-/* check.c. Looks at x[m][n]; the first value beyond `most` (or not finite) is kept. By one thread, while no
- * other writes. */
+/* Keeps the first value of x[m][n] beyond `most` or not finite. By one thread, while no other writes. */
 void rg_check_finite(
     rg_forward *f, rg_site site, int64_t layer, const float *x, int64_t m, int64_t n, float most);
 /* The status of what was found, in words. */
@@ -90,7 +99,7 @@ rg_status rg_bad_value_fail(const rg_bad_value *b, rg_err *err);
 void rg_forward_run(rg_ctx *cx, void *arg);
 /* Operators of one call. */
 size_t rg_forward_ops(const rg_config *c, unsigned fuse);
-/* The fusions of a call: only attention's where somebody looks at what operators write. */
+/* The fusions of a call: only attention's if operators are observed. */
 unsigned rg_session_fusions(const rg_session *s, bool check);
 
 #endif

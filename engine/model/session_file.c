@@ -14,10 +14,15 @@
 static const char magic[8] = {'R', 'I', 'D', 'G', 'E', 'K', 'V', '1'};
 enum { VERSION = 1, HEADER = 96, SAMPLES = 256, SAMPLE = 4096 };
 
+static void put_le(unsigned char *p, uint64_t v, int bytes)
+{
+    for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> (8 * i));
+}
+
 static void add_i64(rg_hash64 *h, int64_t v)
 {
     unsigned char b[8];
-    for (int i = 0; i < 8; i++) b[i] = (unsigned char)((uint64_t)v >> (8 * i));
+    put_le(b, (uint64_t)v, 8);
     rg_hash64_add(h, b, 8);
 }
 
@@ -35,8 +40,8 @@ uint64_t rg_engine_fingerprint(const rg_engine *e)
     rg_hash64 h;
     rg_hash64_start(&h, VERSION);
     const int64_t ints[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab,
-        c->ctx_train, (int64_t)c->rope_scaling, c->rope_orig_ctx, c->window, (int64_t)e->k.act,
-        (int64_t)e->dtype, (int64_t)e->head_dtype, (int64_t)m->block_bytes};
+        c->ctx_train, c->rope_scaling, c->rope_orig_ctx, c->window, e->k.act, e->dtype, e->head_dtype,
+        (int64_t)m->block_bytes};
     const double reals[] = {c->eps, c->rope_theta, c->rope_factor, c->rope_low_freq, c->rope_high_freq,
         c->embd_scale, c->attn_scale, c->resid_scale, c->logit_scale};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) add_i64(&h, ints[i]);
@@ -66,12 +71,7 @@ static void put(writer *w, const void *p, size_t n)
     rg_hash64_add(&w->h, p, n);
 }
 
-static void put_le(unsigned char *p, uint64_t v, int bytes)
-{
-    for (int i = 0; i < bytes; i++) p[i] = (unsigned char)(v >> (8 * i));
-}
-
-/* Lanes [from, 16) of a key block become 0: they hold what was forgotten, or nothing. */
+/* Lanes [from, 16) of a key block, which hold what was forgotten or nothing, become 0. */
 static void clear_lanes(char *block, rg_kvtype t, int64_t hd, int64_t from)
 {
     if (t == RG_KV_Q8_0) {
@@ -116,31 +116,29 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
             (long long)n, (long long)s->len[seq]);
     if (!measure(&x, s, n, logits != NULL)) return rg_fail(err, RG_E_INTERNAL, "%s: too large", path);
     char *last = malloc((size_t)x.k_block);
-    if (!last) return rg_fail(err, RG_E_NOMEM, "%s: out of memory", path);
+    if (!last) return rg_no_memory(err, path);
     rg_status st = rg_outfile_open(&o, path, err);
     if (st != RG_OK) goto out;
     writer w = {.f = o.f};
     rg_hash64_start(&w.h, 0);
     unsigned char head[HEADER] = {0};
     memcpy(head, magic, sizeof magic);
-    const uint64_t u64s[] = {
-        (uint64_t)c->layers, (uint64_t)c->kv_heads, (uint64_t)c->head_dim, (uint64_t)c->vocab, (uint64_t)n};
-    const uint64_t u32s[] = {(uint64_t)s->o.kv_k, (uint64_t)s->o.kv_v, logits != NULL, RG_KV_BLOCK};
+    const int64_t sizes[] = {c->layers, c->kv_heads, c->head_dim, c->vocab, n};
+    const uint64_t kinds[] = {s->o.kv_k, s->o.kv_v, logits != NULL, RG_KV_BLOCK};
     put_le(head + 8, VERSION, 4);
     put_le(head + 12, HEADER, 4);
     put_le(head + 16, rg_engine_fingerprint(s->e), 8);
-    for (int i = 0; i < 5; i++) put_le(head + 24 + 8 * i, u64s[i], 8);
-    for (int i = 0; i < 4; i++) put_le(head + 64 + 4 * i, u32s[i], 4);
+    for (int i = 0; i < 5; i++) put_le(head + 24 + 8 * i, (uint64_t)sizes[i], 8);
+    for (int i = 0; i < 4; i++) put_le(head + 64 + 4 * i, kinds[i], 4);
     put_le(head + 80, x.payload, 8);
     put(&w, head, sizeof head);
-    /* as in memory: the cache is little-endian only on such machines, and so are we */
+    /* as in memory: little-endian */
     put(&w, token, (size_t)n * sizeof *token);
     if (logits) put(&w, logits, (size_t)c->vocab * sizeof *logits);
     for (int64_t layer = 0; layer < c->layers; layer++) {
         const rg_kv_layer kv = rg_kv_at(s, layer);
         for (int64_t g = 0; g < c->kv_heads; g++) {
-            const char *k = kv.k + (seq * c->kv_heads + g) * kv.k_stride,
-                       *v = kv.v + (seq * c->kv_heads + g) * kv.v_stride;
+            const char *k = rg_kv_k_head(&kv, seq, g), *v = rg_kv_v_head(&kv, seq, g);
             const int64_t whole = n / RG_KV_BLOCK * x.k_block, rest = n % RG_KV_BLOCK;
             put(&w, k, (size_t)whole);
             if (rest) {
@@ -155,7 +153,7 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     put_le(sum, rg_hash64_end(&w.h), 8);
     put(&w, sum, sizeof sum);
     if (w.bad)
-        st = rg_fail(err, RG_E_FILE, "%s: cannot write %.1f MiB", path, (double)x.payload / 1048576.0);
+        st = rg_fail(err, RG_E_FILE, "%s: cannot write %.1f MiB", path, rg_mib(x.payload));
     else
         st = rg_outfile_commit(&o, err);
 out:
@@ -166,61 +164,58 @@ out:
 
 /* ---- reading ---- */
 
-static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, const char *what, int64_t *n,
-    bool *logits, extents *x, rg_err *err)
+static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, const rg_src *what,
+    int64_t *n, bool *logits, extents *x)
 {
     const rg_config *c = &s->e->model.cfg;
     const unsigned char *m = rg_cur_take(cur, sizeof magic);
     if (!m || memcmp(m, magic, sizeof magic) != 0)
-        return rg_fail(err, RG_E_FILE, "%s: not a session file (it does not begin with RIDGEKV1)", what);
+        return rg_bad(what, "not a session file (it does not begin with RIDGEKV1)");
     const uint32_t version = rg_cur_u32(cur), header = rg_cur_u32(cur);
-    if (cur->bad || size < HEADER + 8)
-        return rg_fail(err, RG_E_FILE, "%s: cut off: %zu bytes are not even a header", what, size);
+    if (cur->bad || size < HEADER + 8) return rg_bad(what, "cut off: %zu bytes are not even a header", size);
     if (version != VERSION || header != HEADER)
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: session file version %u, expected %d: delete it and let it be made anew", what, version,
-            VERSION);
+        return rg_lacks(what, "session file version %u, expected %d: delete it and let it be made anew",
+            version, VERSION);
     const uint64_t print = rg_cur_u64(cur), layers = rg_cur_u64(cur), heads = rg_cur_u64(cur),
-                   hd = rg_cur_u64(cur), vocab = rg_cur_u64(cur);
-    const uint64_t tokens = rg_cur_u64(cur);
+                   hd = rg_cur_u64(cur), vocab = rg_cur_u64(cur), tokens = rg_cur_u64(cur);
     const uint32_t kv_k = rg_cur_u32(cur), kv_v = rg_cur_u32(cur), has_logits = rg_cur_u32(cur),
                    block = rg_cur_u32(cur);
     const uint64_t payload = rg_cur_u64(cur);
     (void)rg_cur_u64(cur);
     /* damage is told before a mix-up, or a flipped bit would be called another model */
     if (payload != size - HEADER - 8)
-        return rg_fail(err, RG_E_FILE, "%s: damaged or cut off: %zu bytes behind the header, it says %llu",
-            what, size - HEADER, (unsigned long long)payload + 8);
+        return rg_bad(what, "damaged or cut off: %zu bytes behind the header, it says %llu", size - HEADER,
+            (unsigned long long)payload + 8);
     if (rg_hash64_of(cur->end - size, size - 8, 0) !=
         rg_cur_u64(&(rg_cursor){.p = cur->end - 8, .end = cur->end}))
-        return rg_fail(err, RG_E_FILE, "%s: damaged: the checksum does not fit; delete the file", what);
+        return rg_bad(what, "damaged: the checksum does not fit; delete the file");
     if (layers != (uint64_t)c->layers || heads != (uint64_t)c->kv_heads || hd != (uint64_t)c->head_dim ||
         vocab != (uint64_t)c->vocab || print != rg_engine_fingerprint(s->e))
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: made by another model or another --dtype; use a file per model", what);
-    if (kv_k != (uint32_t)s->o.kv_k || kv_v != (uint32_t)s->o.kv_v || block != RG_KV_BLOCK) {
+        return rg_lacks(what, "made by another model or another --dtype; use a file per model");
+    if (kv_k != s->o.kv_k || kv_v != s->o.kv_v || block != RG_KV_BLOCK) {
         const char *k = kv_k < RG_KV_COUNT ? rg_kvtypes[kv_k].name : "?",
                    *v = kv_v < RG_KV_COUNT ? rg_kvtypes[kv_v].name : "?";
-        return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: cache types %s and %s, this session has %s and %s: use -ctk %s -ctv %s", what, k, v,
+        return rg_lacks(what, "cache types %s and %s, this session has %s and %s: use -ctk %s -ctv %s", k, v,
             rg_kvtypes[s->o.kv_k].name, rg_kvtypes[s->o.kv_v].name, k, v);
     }
     if (tokens < 1 || tokens > (uint64_t)INT64_MAX / 2 || has_logits > 1)
-        return rg_fail(err, RG_E_FILE, "%s: damaged: %llu tokens", what, (unsigned long long)tokens);
+        return rg_bad(what, "damaged: %llu tokens", (unsigned long long)tokens);
     if (tokens > (uint64_t)s->o.ctx)
-        return rg_fail(err, RG_E_USAGE, "%s: holds %llu tokens, the context only %lld: use -c %llu or more",
-            what, (unsigned long long)tokens, (long long)s->o.ctx, (unsigned long long)tokens);
+        return rg_fail(what->err, RG_E_USAGE,
+            "%s: holds %llu tokens, the context only %lld: use -c %llu or more", what->name,
+            (unsigned long long)tokens, (long long)s->o.ctx, (unsigned long long)tokens);
     *n = (int64_t)tokens;
     *logits = has_logits == 1;
     if (!measure(x, s, *n, *logits) || x->payload != payload)
-        return rg_fail(err, RG_E_FILE, "%s: damaged: %llu bytes for %llu tokens, expected %llu", what,
-            (unsigned long long)payload, (unsigned long long)tokens, (unsigned long long)x->payload);
+        return rg_bad(what, "damaged: %llu bytes for %llu tokens, expected %llu", (unsigned long long)payload,
+            (unsigned long long)tokens, (unsigned long long)x->payload);
     return RG_OK;
 }
 
 rg_status rg_session_restore(
     rg_session *s, int64_t seq, const void *data, size_t size, const char *what, rg_saved *out, rg_err *err)
 {
+    const rg_src src = {what, err};
     const rg_config *c = &s->e->model.cfg;
     rg_cursor cur = {.p = data, .end = (const unsigned char *)data + size};
     extents x = {0};
@@ -229,36 +224,34 @@ rg_status rg_session_restore(
     if (seq < 0 || seq >= s->o.n_seq)
         return rg_fail(err, RG_E_USAGE, "%s: sequence %lld, expected 0 to %lld", what, (long long)seq,
             (long long)s->o.n_seq - 1);
-    rg_status st = check_header(s, &cur, size, what, &out->n, &logits, &x, err);
+    rg_status st = check_header(s, &cur, size, &src, &out->n, &logits, &x);
     if (st != RG_OK) goto out;
     const unsigned char *ids = rg_cur_take(&cur, 4u * (uint64_t)out->n),
                         *row = logits ? rg_cur_take(&cur, 4u * (uint64_t)c->vocab) : NULL;
     out->token = malloc((size_t)out->n * sizeof *out->token);
     if (logits) out->logits = malloc((size_t)c->vocab * sizeof *out->logits);
     if (!out->token || (logits && !out->logits)) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: out of memory", what);
+        st = rg_no_memory(err, what);
         goto out;
     }
     memcpy(out->token, ids, (size_t)out->n * sizeof *out->token);
     if (logits) memcpy(out->logits, row, (size_t)c->vocab * sizeof *out->logits);
     for (int64_t i = 0; i < out->n; i++)
         if (out->token[i] < 0 || out->token[i] >= c->vocab) {
-            st = rg_fail(err, RG_E_FILE, "%s: damaged: token %lld is %d", what, (long long)i, out->token[i]);
+            st = rg_bad(&src, "damaged: token %lld is %d", (long long)i, out->token[i]);
             goto out;
         }
     for (int64_t i = 0; logits && i < c->vocab; i++)
         if (!isfinite(out->logits[i])) {
-            st = rg_fail(err, RG_E_FILE, "%s: damaged: logit %lld is not finite", what, (long long)i);
+            st = rg_bad(&src, "damaged: logit %lld is not finite", (long long)i);
             goto out;
         }
-    /* nothing can fail any more: the size was checked against the header */
+    /* nothing can fail any more: the size is the header's */
     for (int64_t layer = 0; layer < c->layers; layer++) {
         const rg_kv_layer kv = rg_kv_at(s, layer);
         for (int64_t g = 0; g < c->kv_heads; g++) {
-            memcpy(kv.k + (seq * c->kv_heads + g) * kv.k_stride, rg_cur_take(&cur, (uint64_t)x.k_bytes),
-                (size_t)x.k_bytes);
-            memcpy(kv.v + (seq * c->kv_heads + g) * kv.v_stride, rg_cur_take(&cur, (uint64_t)x.v_bytes),
-                (size_t)x.v_bytes);
+            memcpy(rg_kv_k_head(&kv, seq, g), rg_cur_take(&cur, (uint64_t)x.k_bytes), (size_t)x.k_bytes);
+            memcpy(rg_kv_v_head(&kv, seq, g), rg_cur_take(&cur, (uint64_t)x.v_bytes), (size_t)x.v_bytes);
         }
     }
     s->len[seq] = out->n;

@@ -1,5 +1,4 @@
-/* The verbs of the forward pass, over the drivers of exec/: which operators run, in which form, and where
- * threads wait. */
+/* The verbs of the forward pass over the drivers of exec/: which operators run and where threads wait. */
 #include "model/verbs.h"
 
 #include <float.h>
@@ -29,8 +28,7 @@ rg_pass rg_pass_begin(rg_ctx *cx, rg_forward *f)
             .score_stride = s->o.score_stride}};
 }
 
-/* A stop is seen by all threads at the same layer: thread 0 names the next layer, and the barriers inside
- * this one carry the news. */
+/* All threads stop at the same layer: thread 0 names the next one, and the barriers of this one carry it. */
 bool rg_pass_layer(rg_pass *p, int64_t layer)
 {
     rg_forward *f = p->f;
@@ -54,8 +52,8 @@ bool rg_pass_logits(rg_pass *p)
 
 /* ---- what hangs on an operator ---- */
 
-/* Shows what a site wrote to the session's observer, and looks whether it is finite if that is wanted: all
- * threads have written, and none goes on before it was seen. */
+/* Shows what a site wrote to the observer, and checks that it is finite if that is wanted: all threads have
+ * written, and none goes on before. */
 static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols)
 {
     const rg_session *s = p->f->s;
@@ -71,8 +69,8 @@ static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols
 
 static bool runs(const rg_pass *p, rg_site site) { return rg_site_runs(p->c, site, p->f->fuse); }
 
-/* Whether what comes behind a product or a factor reads what other threads wrote. Operators that go on in the
- * same columns do not, nor does a product of the same input. */
+/* Whether what follows a product or factor reads what other threads wrote. Operators that go on in the same
+ * columns do not, nor does a product of the same input. */
 static bool crosses(const rg_pass *p, rg_site site)
 {
     for (rg_site s = site + 1; s < RG_SITE_COUNT; s++) {
@@ -129,8 +127,8 @@ void rg_embed_tokens(rg_pass *p, float *x)
     show(p, RG_SITE_TOKEN_EMBD, x, p->c->dim);
 }
 
-/* Few rows every thread may normalise for itself, in a place of its own: products follow, which read all of
- * them and write elsewhere, and a barrier comes before x changes. */
+/* Few rows may be normalised by every thread for itself: the products that follow write elsewhere, and a
+ * barrier comes before x changes. */
 const float *rg_normalise(rg_pass *p, rg_site site, float *y, const float *x)
 {
     const int64_t n = p->c->dim;
@@ -175,8 +173,7 @@ void rg_project_logits(rg_pass *p, float *logits, const float *x)
     show(p, RG_SITE_OUTPUT, logits, p->c->vocab);
 }
 
-/* Beyond it a value becomes infinite in the cache; the blocks of q8_0 have half-precision scales of 1/127 of
- * their largest value. */
+/* Larger values become infinite in the cache; scales of q8_0 are halves of 1/127 of the largest value. */
 static float cache_most(rg_kvtype t)
 {
     return t == RG_KV_F16 ? 65504.0f : t == RG_KV_Q8_0 ? 127.0f * 65504.0f : FLT_MAX;

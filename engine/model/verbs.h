@@ -1,7 +1,6 @@
-/* The verbs of the forward pass: an operator with all that hangs on it in some models (column order, bias,
- * factor), run by itself or fused with what follows, and shown to whoever looks. A verb knows its dimensions,
- * its barrier and its records. All threads of the team call the same verbs in the same order. Private to
- * engine/model. */
+/* The verbs of the forward pass: an operator with what some models hang on it (column order, bias, factor),
+ * run by itself or fused with what follows, and shown to observers. A verb knows its dimensions, barrier and
+ * records. All threads call the same verbs in the same order. Private to engine/model. */
 #ifndef RG_VERBS_H
 #define RG_VERBS_H
 
@@ -13,7 +12,7 @@ typedef struct rg_pass {
     rg_forward *f;
     const rg_acts *a;
     const rg_config *c;
-    const rg_bound_tensor *w; /* [RG_SITE_COUNT] of the layer, or of what stands outside layers */
+    const rg_bound_tensor *w; /* [RG_SITE_COUNT] of the layer, or outside layers */
     rg_kv_layer kv;           /* of the layer */
     rg_attn_shape shape;
     int64_t m;          /* rows that operators work on */
@@ -23,12 +22,12 @@ typedef struct rg_pass {
 rg_pass rg_pass_begin(rg_ctx *cx, rg_forward *f);
 /* Enters a layer; false: the call is cut there. */
 bool rg_pass_layer(rg_pass *p, int64_t layer);
-/* Leaves the layers, with the tokens whose logits are wanted; false: there are none. */
+/* Leaves the layers, with the tokens whose logits are wanted; false: none. */
 bool rg_pass_logits(rg_pass *p);
 
 /* x[m][dim] = factor * rows of the embedding table. */
 void rg_embed_tokens(rg_pass *p, float *x);
-/* RMSNorm of x into y, or into a place of this thread's own; returns which. */
+/* RMSNorm of x into y or a place of this thread's own; returns which. */
 const float *rg_normalise(rg_pass *p, rg_site site, float *y, const float *x);
 /* y = x W^T + bias. */
 void rg_project(rg_pass *p, rg_site site, float *y, const float *x);
