@@ -1,5 +1,4 @@
-/* The program: finds the subcommand, installs the stop handler, turns a status into one line and an exit
- * code. */
+/* The program: finds the subcommand, handles signals, turns a status into one line and an exit code. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,11 +9,8 @@
 #include "base/outfile.h"
 #include "tools/cli/cli.h"
 
-static const struct command {
-    const char *name, *line;
-    rg_status (*run)(const rg_cli *, rg_err *);
-} commands[RG_CMD_COUNT] = {
-#define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = {name, line, rg_cmd_##id},
+static rg_status (*const run[RG_CMD_COUNT])(const rg_cli *, rg_err *) = {
+#define RG_COMMAND(id, name, line, examples) rg_cmd_##id,
 #include "tools/cli/commands.def"
 };
 
@@ -54,7 +50,8 @@ static void overview(FILE *f)
     fprintf(f,
         "Ridge %s: the CPU inference engine that explains itself\n\nusage: ridge COMMAND [options]\n\n",
         RIDGE_VERSION);
-    for (int i = 0; i < RG_CMD_COUNT; i++) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].line);
+    for (int i = 0; i < RG_CMD_COUNT; i++)
+        fprintf(f, "  %-10s %s\n", rg_commands[i].name, rg_commands[i].line);
     fprintf(f,
         "\n'ridge COMMAND --help' explains a command. Without -m the demo checkpoint is used: try 'ridge "
         "profile'.\n"
@@ -65,7 +62,7 @@ static void overview(FILE *f)
 static int find(const char *name)
 {
     for (int i = 0; i < RG_CMD_COUNT; i++)
-        if (strcmp(commands[i].name, name) == 0) return i;
+        if (strcmp(rg_commands[i].name, name) == 0) return i;
     return -1;
 }
 
@@ -80,13 +77,11 @@ static char *join(int argc, char **argv)
 {
     size_t n = 6;
     for (int i = 1; i < argc; i++) n += strlen(argv[i]) + 1;
-    char *line = calloc(1, n);
+    char *line = malloc(n);
+    size_t at = 5;
     if (!line) return NULL;
-    strcpy(line, "ridge");
-    for (int i = 1; i < argc; i++) {
-        strcat(line, " ");
-        strcat(line, argv[i]);
-    }
+    memcpy(line, "ridge", 6);
+    for (int i = 1; i < argc; i++) at += (size_t)sprintf(line + at, " %s", argv[i]);
     return line;
 }
 
@@ -98,8 +93,8 @@ static int printed(void)
     return RG_E_FILE;
 }
 
-/* Whatever is opened first would take the number of a closed stream, and the report be written into it. A
- * closed one is opened for the other direction, so that using it stays an error. */
+/* The first file opened would take the number of a closed stream. A closed one is opened for the other
+ * direction, so that using it stays an error. */
 static void hold_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -132,7 +127,7 @@ int main(int argc, char **argv)
         return RG_E_USAGE;
     }
     if (help_word || asks_help(argc, argv)) {
-        rg_cli_help(stdout, (rg_command_id)c);
+        rg_cli_help(stdout, c);
         return printed();
     }
     struct sigaction sa = {.sa_handler = on_signal};
@@ -148,15 +143,15 @@ int main(int argc, char **argv)
 
     rg_cli cli;
     rg_err err = {0};
-    rg_status st = rg_cli_parse(&cli, (rg_command_id)c, argc - 2, (const char *const *)argv + 2, &err);
+    rg_status st = rg_cli_parse(&cli, c, argc - 2, (const char *const *)argv + 2, &err);
     if (st == RG_OK) {
         cli.line = join(argc, argv);
-        st = commands[c].run(&cli, &err);
+        st = run[c](&cli, &err);
         free(cli.line);
     }
     free((void *)(uintptr_t)cli.args);
     if (st == RG_OK && (fflush(stdout) != 0 || ferror(stdout)))
         st = rg_fail(&err, RG_E_FILE, "standard output: cannot write");
-    if (st != RG_OK && err.msg[0]) fprintf(stderr, "ridge %s: %s\n", commands[c].name, err.msg);
+    if (st != RG_OK && err.msg[0]) fprintf(stderr, "ridge %s: %s\n", rg_commands[c].name, err.msg);
     return (int)st;
 }

@@ -1,6 +1,5 @@
-/* Assertions over named numbers: `decode.mbu >= 0.8`, `decode.tokens_per_s >= 0.95 * baseline`. Every number
- * is a range, from the interval of a measurement, and the arithmetic carries ranges through: an assertion
- * holds, fails, or cannot be told. */
+/* Assertions over named numbers: `decode.mbu >= 0.8`, `decode.tokens_per_s >= 0.95 * baseline`. Numbers are
+ * ranges, from the intervals of measurements; an assertion holds, fails, or cannot be told. */
 #ifndef RG_EXPR_H
 #define RG_EXPR_H
 
@@ -10,13 +9,13 @@
 #include "base/status.h"
 
 typedef struct rg_range {
-    double low, mid, high; /* NAN low and high: no interval, so the middle stands for all; NAN mid: unknown */
+    double low, mid, high; /* NAN low and high: no interval; NAN mid: unknown */
 } rg_range;
 
 typedef enum rg_outcome { RG_HOLDS, RG_FAILS, RG_NOISY, RG_UNKNOWN } rg_outcome;
 
-/* Looks a name up; from_baseline: `baseline` (name is then the first metric of the assertion) or
- * `baseline.NAME`. Returns false if there is no such name. */
+/* from_baseline: `baseline` (name: the first metric of the assertion) or `baseline.NAME`. false: no such
+ * name. */
 typedef bool rg_lookup(void *user, const char *name, bool from_baseline, rg_range *out);
 
 typedef struct rg_judgement {
@@ -29,7 +28,7 @@ typedef struct rg_judgement {
 } rg_judgement;
 
 /* assertion: sum OP sum, OP one of >= <= > < == !=; sums of products of numbers (also 5 %), names and
- * parentheses. lookup NULL: only the syntax is checked. RG_E_USAGE names the place. */
+ * parentheses. lookup NULL: checks the syntax alone. */
 rg_status rg_expr_judge(rg_judgement *out, const char *assertion, rg_lookup *lookup, void *user, rg_err *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* Judges the assertions of a command, and tells the verdict on stderr, as JUnit and as a summary. */
 #include "tools/assert/judge.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,17 +31,18 @@ typedef struct court {
     int n;
 } court;
 
-bool rg_judge_wants_help(const rg_cli *cli)
+static bool wants_help(const rg_cli *cli)
 {
     for (int i = 0; i < cli->asserts.n; i++)
         if (strcmp(cli->asserts.v[i], "help") == 0) return true;
     return false;
 }
 
-rg_status rg_judge_help(void)
+bool rg_judge_help(const rg_cli *cli)
 {
+    if (!wants_help(cli)) return false;
     rg_metrics_help(stdout);
-    return RG_OK;
+    return true;
 }
 
 bool rg_judge_wanted(const rg_cli *cli) { return cli->asserts.n > 0; }
@@ -60,20 +60,18 @@ static rg_status load_baseline(rg_subjects *s, const char *path, rg_err *err)
     return st;
 }
 
-static bool mentions_baseline(const char *s) { return strstr(s, "baseline") != NULL; }
-
 rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
 {
     rg_subjects base = {0};
     rg_status st = RG_OK;
-    if (rg_judge_wants_help(cli)) return RG_OK;
+    if (wants_help(cli)) return RG_OK;
     for (int i = 0; i < cli->asserts.n && st == RG_OK; i++) {
         rg_judgement j;
-        st = rg_expr_judge(&j, cli->asserts.v[i], NULL, NULL, err);
-        if (st == RG_OK && mentions_baseline(cli->asserts.v[i]) && !cli->baseline)
+        const char *a = cli->asserts.v[i];
+        st = rg_expr_judge(&j, a, NULL, NULL, err);
+        if (st == RG_OK && strstr(a, "baseline") && !cli->baseline)
             st = rg_fail(err, RG_E_USAGE,
-                "--assert: '%s' names a baseline, expected --baseline FILE (a report saved with -o json)",
-                cli->asserts.v[i]);
+                "--assert: '%s' names a baseline, expected --baseline FILE (a report saved with -o json)", a);
     }
     const char *const need[] = {cli->baseline, cli->junit, cli->summary},
                       *const names[] = {"--baseline", "--junit", "--summary"};
@@ -162,7 +160,7 @@ static rg_status judge_one(court *c, const char *assertion, rg_err *err)
         /* not every variant has every metric; one must */
         if (j.no_such && !last && strncmp(j.missing, "baseline", 8) != 0) continue;
         verdict *v = &c->v[c->n++];
-        *v = (verdict){.assertion = assertion, .subject = c->subject->name, .outcome = j.outcome};
+        *v = (verdict){assertion, c->subject->name, j.outcome, ""};
         explain(v, &j);
         judged++;
     }
@@ -171,8 +169,7 @@ static rg_status judge_one(court *c, const char *assertion, rg_err *err)
 
 /* ---- telling ---- */
 
-/* A failed assertion is a failure; one that cannot be told is an error, so that no build machine takes it for
- * a success. */
+/* An assertion that cannot be told is an error, so that no build machine takes it for a success. */
 static void junit(FILE *f, const court *c, const char *command)
 {
     int failures = 0, errors = 0;
@@ -193,17 +190,12 @@ static void junit(FILE *f, const court *c, const char *command)
         fputs("\" name=\"", f);
         rg_text_escape(f, v->assertion);
         fputs("\">", f);
-        if (v->outcome == RG_HOLDS) {
-            fputs("<system-out>", f);
-            rg_text_escape(f, v->why);
-            fputs("</system-out>", f);
-        } else {
-            fprintf(f, "<%s type=\"%s\" message=\"", v->outcome == RG_NOISY ? "error" : "failure",
-                v->outcome == RG_NOISY ? "noise" : "assert");
-            rg_text_escape(f, v->why);
-            fputs("\"/>", f);
-        }
-        fputs("</testcase>\n", f);
+        fputs(v->outcome == RG_HOLDS     ? "<system-out>"
+                : v->outcome == RG_NOISY ? "<error type=\"noise\" message=\""
+                                         : "<failure type=\"assert\" message=\"",
+            f);
+        rg_text_escape(f, v->why);
+        fputs(v->outcome == RG_HOLDS ? "</system-out></testcase>\n" : "\"/></testcase>\n", f);
     }
     fputs(" </testsuite>\n</testsuites>\n", f);
 }
@@ -233,25 +225,20 @@ static rg_status write_file(const court *c, const char *path,
     rg_status st = rg_outfile_open(&o, path, err);
     if (st != RG_OK) return st;
     print(o.f, c, command);
-    st = ferror(o.f) ? rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno))
-                     : rg_outfile_commit(&o, err);
+    if ((st = rg_written(o.f, path, err)) == RG_OK) st = rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }
 
 rg_status rg_judge(const rg_cli *cli, const json_t *report, rg_err *err)
 {
-    static const char *const commands[] = {
-#define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = name,
-#include "tools/cli/commands.def"
-    };
     court c = {.cli = cli};
-    const char *command = commands[cli->command];
+    const char *command = rg_commands[cli->command].name;
     if (!rg_judge_wanted(cli)) return RG_OK;
     rg_status st = rg_subjects_of(&c.now, report, "this report", err);
     if (st == RG_OK) st = load_baseline(&c.base, cli->baseline, err);
     if (st == RG_OK && !(c.v = calloc((size_t)cli->asserts.n * (size_t)c.now.n, sizeof *c.v)))
-        st = rg_fail(err, RG_E_NOMEM, "--assert: out of memory");
+        st = rg_no_memory(err, "--assert");
     for (int i = 0; i < cli->asserts.n && st == RG_OK; i++) st = judge_one(&c, cli->asserts.v[i], err);
     if (st == RG_OK) st = write_file(&c, cli->junit, junit, command, err);
     if (st == RG_OK) st = write_file(&c, cli->summary, summary, command, err);

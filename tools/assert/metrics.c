@@ -38,7 +38,7 @@ void rg_metrics_help(FILE *f)
 
 static rg_subject *subject(rg_subjects *s, const char *name)
 {
-    rg_subject *more = realloc(s->s, (size_t)(s->n + 1) * sizeof *more);
+    rg_subject *more = realloc(s->s, (s->n + 1) * sizeof *more);
     if (!more) return NULL;
     s->s = more;
     rg_subject *x = &more[s->n++];
@@ -54,7 +54,7 @@ static int put(rg_subject *s, const char *a, const char *b, const char *c, rg_ra
         (int)sizeof name)
         return 0;
     if (rg_metric_find(s, name)) return 0; /* the first of several wins */
-    rg_judged *more = realloc(s->m, (size_t)(s->n + 1) * sizeof *more);
+    rg_judged *more = realloc(s->m, (s->n + 1) * sizeof *more);
     if (!more) return -1;
     s->m = more;
     more[s->n] = (rg_judged){.value = value};
@@ -207,7 +207,6 @@ static int with_errors(rg_subject *s, const char *prefix, const json_t *o)
     return 0;
 }
 
-/* A score: perplexity and divergences with their errors. */
 static int of_score(rg_subject *s, const json_t *r)
 {
     return with_errors(s, "", r) || with_errors(s, "kld", json_object_get(r, "kld_nats")) ||

@@ -1,6 +1,5 @@
 /* The measuring core of `ridge bench` and `ridge compare`: settings times tests, every engine loaded once
- * where memory permits, and samples taken in rounds over all of them, so that a machine that drifts drifts
- * for all alike. */
+ * where memory permits, and samples taken in rounds, so that drift is the same for all. */
 #ifndef RG_BENCH_H
 #define RG_BENCH_H
 
@@ -25,16 +24,15 @@ typedef struct rg_axis_info {
 } rg_axis_info;
 extern const rg_axis_info rg_axes[RG_AX_COUNT];
 
-/* One way to run: a copy of the command line in which single values stand for the lists. */
+/* A copy of the command line in which single values stand for the lists. */
 typedef struct rg_setting {
     rg_cli cli;
     const char *value[RG_AX_COUNT]; /* as given, or NULL: the default; borrowed until rg_bench_close */
-    char label[160];                /* what distinguishes it from the others; "default" if nothing does */
+    char label[160];                /* what it differs in; "default" if in nothing */
     int unit;
 } rg_setting;
 
-/* prompt tokens are prefilled, then gen are decoded, in each of seqs sequences that hold depth tokens
- * already. */
+/* In each of seqs sequences that hold depth tokens: prompt tokens are prefilled, then gen decoded. */
 typedef struct rg_bench_test {
     int64_t prompt, gen, depth, seqs;
     char name[64]; /* pp512, tg128, pp512+tg128, tg128 x8, tg128 @ d4096 */
@@ -45,11 +43,11 @@ typedef struct rg_bench_row {
     int setting, test, lane;
     rg_work work; /* its room is that of b->calls */
     double *ns;   /* [n] samples in the order of the rounds: time of one run of the test; owns */
-    /* inner: runs that a sample averages over, because one is too short for the clock of a busy machine */
+    /* inner: runs that a sample averages over, as one may be too short for the clock */
     int n, inner;
     time_t started;
     rg_log log; /* of that run, if b->keep_logs; owns */
-    /* of a recorded run beside the samples, which are not recorded; NULL until there is one; owns */
+    /* of a recorded run beside the samples; NULL until there is one; owns */
     rg_report *report;
 } rg_bench_row;
 
@@ -90,8 +88,7 @@ int rg_axis_of(const char *word, size_t len);
 /* Names the settings by what they differ in. */
 void rg_bench_label(rg_bench *b);
 
-/* Checks every setting, opens the checkpoints, shares engines between settings that differ only in the
- * session. */
+/* Checks every setting, opens the checkpoints; settings that differ only in the session share an engine. */
 rg_status rg_bench_open(rg_bench *b, rg_err *err);
 /* The shortest context of the models. */
 int64_t rg_bench_context(const rg_bench *b);
@@ -102,6 +99,12 @@ rg_status rg_bench_tests(rg_bench *b, rg_err *err);
 rg_status rg_bench_add_test(
     rg_bench *b, int64_t prompt, int64_t gen, int64_t depth, int64_t seqs, rg_err *err);
 
+/* Rows, and the sessions they need; refuses tests that do not fit a model's context. */
+rg_status rg_bench_rows(rg_bench *b, rg_err *err);
+/* Do all engines and sessions fit into memory at once? */
+bool rg_bench_fits(const rg_bench *b);
+/* The roofs of every engine's threads, at its footprint. */
+rg_status rg_bench_roofs(rg_bench *b, rg_err *err);
 /* Measures the roofs, loads and samples. RG_E_INTERRUPTED leaves what was measured so far. */
 rg_status rg_bench_run(rg_bench *b, rg_err *err);
 /* An engine with its sessions; unload is legal on what is not loaded. */
@@ -109,16 +112,15 @@ rg_status rg_bench_load(rg_bench *b, int unit, rg_err *err);
 void rg_bench_unload(rg_bench *b, int unit);
 void rg_bench_close(rg_bench *b); /* legal on a zeroed struct */
 
-/* The figures of a row in the document's own terms, without its texts. NAN: unknown. Rates and shares are of
- * the median sample; bytes and operations are of one run of the test. */
+/* The figures of a row in the document's terms, without texts. NAN: unknown. Rates and shares: of the median
+ * sample; bytes and operations: of one run. */
 void rg_bench_figures(rg_doc_result *out, const rg_bench *b, const rg_bench_row *r);
 
-/* One report of the recorded runs of n rows of one setting (NULL rows are left out), for a run with several
- * phases. Needs keep_logs. */
+/* One report of the recorded runs of n rows (or NULL) of one setting. Needs keep_logs. */
 rg_status rg_bench_report(
     rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, rg_err *err);
 
-/* Speed of row `b` over row `a`: the median of the ratios of samples of the same round, with its interval. */
+/* Speed of row b over row a: median ratio of the samples of a round, with its interval. */
 rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b);
 
 static inline const rg_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_row *r)
@@ -129,7 +131,7 @@ static inline const rg_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_
 /* The verdict: is it quiet enough, and which settings differ. */
 void rg_bench_verdict(rg_lines *out, const rg_bench *b);
 
-/* The document, and its face alone, whose texts live in the bench and the pool. */
+/* The document, and its face alone, whose texts live in the bench and the pool; the caller frees it. */
 rg_status rg_bench_doc(rg_doc *d, const rg_bench *b, rg_err *err);
 bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool);
 rg_status rg_bench_md(FILE *f, const rg_doc *d, const rg_bench *b, rg_err *err);

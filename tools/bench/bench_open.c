@@ -3,10 +3,9 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "tools/bench/bench_lanes.h"
-#include "tools/cli/cli.h"
+#include "tools/bench/bench.h"
 
-/* Decode records so many steps at most: the log of a long generation would be larger than many models. */
+/* Recorded decode steps at most: the log of a long generation would be larger than many models. */
 enum { MOST_STEPS = 64 };
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
@@ -21,7 +20,7 @@ static bool of_session(rg_sweep_axis a)
 static bool same_unit(const rg_setting *x, const rg_setting *y)
 {
     for (int a = 0; a < RG_AX_COUNT; a++)
-        if (!of_session((rg_sweep_axis)a) && !same_text(x->value[a], y->value[a])) return false;
+        if (!of_session(a) && !same_text(x->value[a], y->value[a])) return false;
     return true;
 }
 
@@ -40,7 +39,7 @@ static rg_status open_unit(rg_bench *b, rg_setting *s, rg_err *err)
 rg_status rg_bench_open(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
-    b->unit = calloc((size_t)b->n_settings, sizeof *b->unit);
+    b->unit = calloc(b->n_settings, sizeof *b->unit);
     if (!b->unit) return rg_no_memory(err, "bench");
     /* a wrong word at the end of a list must not cost the runs before it */
     for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
@@ -106,14 +105,14 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
     b->n_rows = b->n_settings * b->n_tests;
-    b->row = calloc((size_t)b->n_rows, sizeof *b->row);
-    b->lane = calloc((size_t)b->n_rows, sizeof *b->lane);
+    b->row = calloc(b->n_rows, sizeof *b->row);
+    b->lane = calloc(b->n_rows, sizeof *b->lane);
     if (!b->row || !b->lane) return rg_no_memory(err, "bench");
     for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
         rg_bench_row *r = &b->row[i];
         r->setting = i / b->n_tests;
         r->test = i % b->n_tests;
-        r->ns = calloc((size_t)b->reps, sizeof *r->ns);
+        r->ns = calloc(b->reps, sizeof *r->ns);
         if (!r->ns) return rg_no_memory(err, "bench");
         const rg_setting *s = &b->setting[r->setting];
         const rg_bench_test *t = &b->test[r->test];

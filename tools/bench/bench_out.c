@@ -1,5 +1,4 @@
 /* `ridge bench` as Markdown (llama-bench's table and ours behind it), CSV, JSON, JSON lines and SQL. */
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -9,21 +8,8 @@
 #include "roofline/measure/json_value.h"
 #include "tools/bench/bench.h"
 
-/* llama-bench's first column: what the model is and the type of its weights. */
-static const char *model_type(char *buf, size_t n, const rg_unit *u)
-{
-    char name[128];
-    snprintf(buf, n, "%s %s", rg_text_clean(name, sizeof name, u->model.config.name), u->model.dtype);
-    return buf;
-}
-
 /* A roof, or NAN where it is not known. */
 static double known(double roof) { return roof > 0.0 ? roof : NAN; }
-
-static rg_status written(FILE *f, rg_err *err)
-{
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "bench: cannot write: %s", strerror(errno)) : RG_OK;
-}
 
 /* The next row that has samples; NULL: none. */
 static const rg_bench_row *next(const rg_bench *b, int *i)
@@ -34,7 +20,7 @@ static const rg_bench_row *next(const rg_bench *b, int *i)
 
 static void fill(rg_doc_result *d, const rg_bench *b, const rg_bench_row *r, rg_lines *pool)
 {
-    char text[192];
+    char text[192], name[128];
     const rg_bench_test *t = &b->test[r->test];
     const rg_setting *s = &b->setting[r->setting];
     const rg_unit *u = rg_bench_unit_of(b, r);
@@ -45,7 +31,8 @@ static void fill(rg_doc_result *d, const rg_bench *b, const rg_bench_row *r, rg_
     d->cpu_info = rg_cpu_name();
     d->backends = u->info.blas ? "BLAS" : "CPU";
     d->model_filename = m->path;
-    d->model_type = rg_doc_keep(pool, model_type(text, sizeof text, u));
+    snprintf(text, sizeof text, "%s %s", rg_text_clean(name, sizeof name, m->config.name), m->dtype);
+    d->model_type = rg_doc_keep(pool, text);
     d->model_size = (double)m->resident_bytes;
     d->model_n_params = (double)m->params;
     d->n_batch = s->cli.batch ? (double)s->cli.batch : 2048.0;
@@ -87,7 +74,6 @@ static void fill(rg_doc_result *d, const rg_bench *b, const rg_bench_row *r, rg_
     }
 }
 
-/* The face of the document, whose list of results the caller frees with it. */
 bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool)
 {
     char stamp[32];
@@ -105,7 +91,7 @@ bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool)
             .interleaved = b->together,
             .loads = b->loads,
             .interrupted = b->interrupted},
-        .results = calloc((size_t)b->n_rows + 1, sizeof *d->results),
+        .results = calloc(b->n_rows + 1, sizeof *d->results),
         .verdict = rg_doc_lines(&verdict)};
     const rg_bench_row *r;
     for (int i = 0; d->results && (r = next(b, &i));) fill(&d->results[d->n_results++], b, r, pool);
@@ -119,7 +105,6 @@ rg_status rg_bench_doc(rg_doc *d, const rg_bench *b, rg_err *err)
     rg_doc_bench face;
     rg_lines pool = {0};
     const bool ok = rg_bench_fill(&face, b, &pool);
-    *d = (rg_doc){.kind = RG_DOC_KINDS};
     const rg_status st = ok ? rg_doc_make(d, RG_DOC_bench, &face, err)
                             : rg_fail(err, RG_E_NOMEM, "bench: out of memory for the report");
     rg_object_free(RG_OBJ_bench, &face);
@@ -142,7 +127,7 @@ rg_status rg_bench_table(FILE *f, const rg_doc *d, bool sql, rg_err *err)
         else
             rg_csv_row(f, leaf, n, &b->results[i]), fputc('\n', f);
     }
-    return written(f, err);
+    return rg_written(f, "bench", err);
 }
 
 rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err)
@@ -154,7 +139,7 @@ rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err)
             rg_json_write(f, json_incref(row), JSON_COMPACT | JSON_REAL_PRECISION(10), "bench", err);
         if (st != RG_OK) return st;
     }
-    return written(f, err);
+    return rg_written(f, "bench", err);
 }
 
 /* ---- md ---- */
@@ -162,19 +147,13 @@ rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err)
 /* "1.10 B" */
 static const char *params(char *buf, size_t n, double x)
 {
-    snprintf(buf, n,
-        x >= 1e9       ? "%.2f B"
-            : x >= 1e6 ? "%.2f M"
-                       : "%.2f K",
-        x /
-            (x >= 1e9          ? 1e9
-                    : x >= 1e6 ? 1e6
-                               : 1e3));
+    const int i = x >= 1e9 ? 2 : x >= 1e6;
+    const double unit[] = {1e3, 1e6, 1e9};
+    snprintf(buf, n, "%.2f %c", x / unit[i], "KMB"[i]);
     return buf;
 }
 
-/* Columns of settings are shown where they were given, as in llama-bench; model, weights and threads always
- * are. */
+/* Columns of settings are shown where given, as in llama-bench; model, weights and threads always. */
 static bool shown(const rg_bench *b, int axis)
 {
     if (axis == RG_AX_models || axis == RG_AX_dtypes || axis == RG_AX_thread_counts) return false;
@@ -231,5 +210,6 @@ rg_status rg_bench_md(FILE *f, const rg_doc *doc, const rg_bench *b, rg_err *err
     json_array_foreach (d->verdict, k, said) fprintf(f, "- %s\n", json_string_value(said));
     const bool failed = t.failed;
     rg_table_free(&t);
-    return failed ? rg_fail(err, RG_E_NOMEM, "bench: out of memory for the table") : written(f, err);
+    return failed ? rg_fail(err, RG_E_NOMEM, "bench: out of memory for the table")
+                  : rg_written(f, "bench", err);
 }

@@ -48,7 +48,7 @@ rg_status rg_bench_add_setting(
 {
     if (b->n_settings == MOST_SETTINGS)
         return rg_fail(err, RG_E_USAGE, "the lists span more than %d settings", MOST_SETTINGS);
-    rg_setting *more = realloc(b->setting, (size_t)(b->n_settings + 1) * sizeof *more);
+    rg_setting *more = realloc(b->setting, (b->n_settings + 1) * sizeof *more);
     if (!more) return rg_no_memory(err, "settings");
     b->setting = more;
     rg_setting *s = &b->setting[b->n_settings++];
@@ -88,8 +88,7 @@ rg_status rg_bench_settings(rg_bench *b, rg_err *err)
     rg_words values[RG_AX_COUNT] = {{0}};
     int at[RG_AX_COUNT] = {0};
     rg_status st = RG_OK;
-    for (int a = 0; a < RG_AX_COUNT && st == RG_OK; a++)
-        st = axis_values(&values[a], b->cli, (rg_sweep_axis)a, err);
+    for (int a = 0; a < RG_AX_COUNT && st == RG_OK; a++) st = axis_values(&values[a], b->cli, a, err);
     /* an odometer whose last wheel, the last axis, turns fastest */
     for (bool more = st == RG_OK; more && st == RG_OK;) {
         const char *v[RG_AX_COUNT];
@@ -160,7 +159,7 @@ rg_status rg_bench_add_test(
 {
     if (b->n_tests == MOST_TESTS)
         return rg_fail(err, RG_E_USAGE, "the lists span more than %d tests", MOST_TESTS);
-    rg_bench_test *more = realloc(b->test, (size_t)(b->n_tests + 1) * sizeof *more);
+    rg_bench_test *more = realloc(b->test, (b->n_tests + 1) * sizeof *more);
     if (!more) return rg_no_memory(err, "tests");
     b->test = more;
     rg_bench_test *t = &b->test[b->n_tests++];

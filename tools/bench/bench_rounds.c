@@ -1,12 +1,10 @@
-/* Rounds over the rows of a bench. Every row gets a warm-up and a recorded run when its engine is loaded,
- * then one sample per round; rounds go over all rows of all loaded engines, forwards and backwards in turn.
- * Samples are not recorded: records cost a small model several percent. */
+/* Every row gets a warm-up and a recorded run when its engine is loaded, then one sample per round; rounds go
+ * over all loaded rows, forwards and backwards in turn. Records would cost a small model several percent. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/num.h"
 #include "tools/bench/bench.h"
-#include "tools/bench/bench_lanes.h"
 
 /* A sample averages over as many runs as take 20 ms; a warm-up of decode goes on for 0.1 s. */
 enum { SAMPLE_NS = 20000000, WARM_UP_NS = 100000000, MOST_INNER = 1000, LOADS = 3 };
@@ -85,7 +83,7 @@ static rg_status prepare_row(rg_bench *b, rg_bench_row *r, rg_err *err)
     return st;
 }
 
-/* Whatever ran before has filled the caches: one token, not timed, brings the weights back. */
+/* Another row has filled the caches: one token, not timed, brings the weights back. */
 static rg_status sample(rg_bench *b, rg_bench_row *r, rg_err *err)
 {
     uint64_t sum = 0;
@@ -96,11 +94,6 @@ static rg_status sample(rg_bench *b, rg_bench_row *r, rg_err *err)
     return st;
 }
 
-static void progress(rg_bench *b, const char *what, int done, int of)
-{
-    rg_progress_draw(&b->progress, what, of ? (double)done / of : 1.0);
-}
-
 static bool loaded(const rg_bench *b, const rg_bench_row *r) { return rg_bench_unit_of(b, r)->e != NULL; }
 
 static rg_status prepare_loaded(rg_bench *b, rg_err *err)
@@ -108,7 +101,7 @@ static rg_status prepare_loaded(rg_bench *b, rg_err *err)
     rg_status st = RG_OK;
     for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
         if (!loaded(b, &b->row[i])) continue;
-        progress(b, "warming up", i, b->n_rows);
+        rg_progress_draw(&b->progress, "warming up", (double)i / b->n_rows);
         st = prepare_row(b, &b->row[i], err);
     }
     rg_progress_clear(&b->progress);
@@ -121,7 +114,8 @@ static rg_status round_of_loaded(rg_bench *b, int round, rg_err *err)
     for (int k = 0; k < b->n_rows && st == RG_OK; k++) {
         rg_bench_row *r = &b->row[round % 2 ? b->n_rows - 1 - k : k];
         if (!loaded(b, r)) continue;
-        progress(b, b->test[r->test].name, round * b->n_rows + k, b->reps * b->n_rows);
+        rg_progress_draw(
+            &b->progress, b->test[r->test].name, (double)(round * b->n_rows + k) / (b->reps * b->n_rows));
         st = sample(b, r, err);
     }
     return st;
@@ -136,8 +130,8 @@ static rg_status run_together(rg_bench *b, rg_err *err)
     return st;
 }
 
-/* Too large to be loaded side by side: engines take turns, `loads` times each, with a share of the
- * samples. */
+/* Too large to be loaded side by side: engines take turns, `loads` times each, with a share of the samples.
+ */
 static rg_status run_in_turns(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
@@ -196,10 +190,9 @@ void rg_bench_figures(rg_doc_result *o, const rg_bench *b, const rg_bench_row *r
     const rg_bench_test *t = &b->test[r->test];
     const double pp = (double)(t->prompt * t->seqs), tg = (double)(t->gen * t->seqs), work = 1e9 * (pp + tg);
     const rg_stats ns = rg_stats_of(r->ns, r->n);
-    double *ts = r->n ? malloc((size_t)r->n * sizeof *ts) : NULL;
+    double *ts = r->n ? malloc(r->n * sizeof *ts) : NULL;
     for (int i = 0; ts && i < r->n; i++) ts[i] = work / r->ns[i];
     const rg_stats speed = rg_stats_of(ts, ts ? r->n : 0);
-    const double none = r->report ? 0.0 : (double)NAN;
     free(ts);
     *o = (rg_doc_result){.tokens = pp + tg,
         .avg_ns = floor(ns.mean),
@@ -210,20 +203,14 @@ void rg_bench_figures(rg_doc_result *o, const rg_bench *b, const rg_bench_row *r
         .median_ts = work / ns.median,
         .ci95_low_ts = work / ns.high,
         .ci95_high_ts = work / ns.low,
-        .spread = r->n > 1 ? ns.spread : (double)NAN,
-        .flop = none,
-        .bytes_counted = none,
-        .bytes_analytic = none,
-        .mbu = none,
-        .mfu = none,
-        .ideal_ns = none,
-        .ideal_flop_ns = none,
-        .ideal_mem_ns = none,
-        .stream_bytes = none};
+        .spread = r->n > 1 ? ns.spread : NAN};
     if (r->report) {
         add_phase(o, &r->report->phase[RG_PREFILL], pp);
         add_phase(o, &r->report->phase[RG_DECODE], tg);
         o->bound = bound_of(r->report, t);
+    } else {
+        o->flop = o->bytes_counted = o->bytes_analytic = o->mbu = o->mfu = NAN;
+        o->ideal_ns = o->ideal_flop_ns = o->ideal_mem_ns = o->stream_bytes = NAN;
     }
     o->ai = rg_ratio(o->flop, o->bytes_counted);
     o->gflops = rg_ratio(o->flop, ns.median);
@@ -236,7 +223,7 @@ void rg_bench_figures(rg_doc_result *o, const rg_bench *b, const rg_bench_row *r
 rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b)
 {
     const int n = a->n < b->n ? a->n : b->n;
-    double *x = n ? malloc((size_t)n * sizeof *x) : NULL;
+    double *x = n ? malloc(n * sizeof *x) : NULL;
     for (int i = 0; x && i < n; i++) x[i] = a->ns[i] / b->ns[i];
     const rg_stats s = rg_stats_of(x, x ? n : 0);
     free(x);

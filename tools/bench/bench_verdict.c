@@ -87,8 +87,7 @@ static void above_roof(rg_lines *out, const rg_bench *b)
     if (worst)
         rg_lines_add(out,
             "roofs: %d result%s above, most %s (%s, at %s): operands stay in caches closer than their "
-            "footprint says, or the roofs were measured on a busier "
-            "machine.",
+            "footprint says, or the roofs were measured on a busier machine.",
             rows, rows == 1 ? " lies" : "s lie", b->test[worst->test].name, b->setting[worst->setting].label,
             rg_percent(a, sizeof a, most));
 }

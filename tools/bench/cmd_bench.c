@@ -1,34 +1,27 @@
-/* ridge bench: llama-bench's tests over lists of settings, sampled in rounds, beside the roofs of this
- * machine. */
+/* ridge bench: llama-bench's tests over lists of settings, sampled in rounds, beside the roofs. */
 #include "tools/assert/judge.h"
 #include "tools/bench/bench.h"
 #include "tools/report/page_out.h"
 
 static rg_status print(const rg_doc *d, const rg_bench *b, int format, rg_err *err)
 {
-    switch (format) {
-    case 0:
-        return rg_bench_md(stdout, d, b, err);
-    case 2:
-        return rg_doc_json(stdout, d, err);
-    case 3:
-        return rg_bench_jsonl(stdout, d, err);
-    default:
-        return rg_bench_table(stdout, d, format == 4, err);
-    }
+    return format == 0 ? rg_bench_md(stdout, d, b, err)
+        : format == 2  ? rg_doc_json(stdout, d, err)
+        : format == 3  ? rg_bench_jsonl(stdout, d, err)
+                       : rg_bench_table(stdout, d, format == 4, err);
 }
 
 rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "csv", "json", "jsonl", "sql", NULL};
     rg_bench b = {.cli = cli,
-        .reps = RG_GIVEN(cli, bench_reps) ? (int)cli->bench_reps : 5,
+        .reps = (int)RG_OR(cli, bench_reps, 5),
         .records = 1,
         .no_warmup = cli->no_warmup,
         .started = time(NULL)};
-    const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
+    const int format =
+        rg_cli_choice("-o", cli->bench_output, RG_WORDS("md", "csv", "json", "jsonl", "sql"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
-    if (st == RG_OK && rg_judge_wants_help(cli)) return rg_judge_help();
+    if (st == RG_OK && rg_judge_help(cli)) return RG_OK;
     if (st == RG_OK) st = rg_judge_check(cli, err);
     if (st == RG_OK) st = rg_bench_settings(&b, err);
     if (st == RG_OK) st = rg_bench_open(&b, err);
@@ -38,13 +31,10 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
         st = rg_bench_run(&b, err);
         for (int i = 0; i < b.n_rows; i++) any = any || b.row[i].n > 0;
         if (any && (st == RG_OK || st == RG_E_INTERRUPTED)) { /* the report so far */
-            rg_doc d;
+            rg_doc d = {0};
             rg_status shown = rg_bench_doc(&d, &b, err);
             if (shown == RG_OK) shown = print(&d, &b, format, err);
-            if (shown == RG_OK)
-                shown = rg_page_out(&d, false, cli, cli->html, cli->svg, err);
-            else
-                rg_doc_close(&d);
+            shown = rg_page_out(shown, &d, false, cli, cli->html, cli->svg, err);
             if (shown != RG_OK) st = shown;
         }
     }

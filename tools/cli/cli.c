@@ -25,16 +25,9 @@ static const struct option {
     unsigned commands;
     size_t offset;
 } options[RG_O_COUNT] = {
-#define RG_OPT(kind_, field, sname_, lname_, meta_, low_, high_, commands_, help_) \
-    [RG_O_##field] = {.kind = kind_, \
-        .sname = sname_, \
-        .lname = lname_, \
-        .meta = meta_, \
-        .help = help_, \
-        .low = (double)(low_), \
-        .high = (double)(high_), \
-        .commands = commands_, \
-        .offset = offsetof(rg_cli, field)},
+#define RG_OPT(kind, field, sname, lname, meta, low, high, commands, help) \
+    [RG_O_##field] = { \
+        kind, sname, lname, meta, help, (double)(low), (double)(high), commands, offsetof(rg_cli, field)},
 #include "tools/cli/options.def"
 };
 
@@ -50,9 +43,7 @@ static const struct {
 #undef ENGINE_CMDS
 };
 
-static const struct {
-    const char *name, *line, *examples;
-} commands[RG_CMD_COUNT] = {
+const struct rg_command rg_commands[RG_CMD_COUNT] = {
 #define RG_COMMAND(id, name, line, examples) [RG_CMD_##id] = {name, line, examples},
 #include "tools/cli/commands.def"
 };
@@ -151,7 +142,7 @@ static rg_status try_outputs(const rg_cli *cli, rg_err *err)
 
 rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err)
 {
-    const char **args = calloc((size_t)argc + 1, sizeof *args);
+    const char **args = calloc(argc + 1, sizeof *args), *name = rg_commands[command].name;
     *cli = (rg_cli){.command = command, .args = args};
     if (!args) return rg_no_memory(err, "command line");
     bool only_args = false;
@@ -168,11 +159,10 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         const char *eq = word[1] == '-' ? strchr(word, '=') : NULL;
         const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word), command);
         if (!o)
-            return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word,
-                commands[command].name);
+            return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word, name);
         if (!(o->commands & 1u << command))
             return rg_fail(err, RG_E_USAGE, "%s: not an option of 'ridge %s'; 'ridge %s --help' lists them",
-                word, commands[command].name, commands[command].name);
+                word, name, name);
         const char *value = NULL;
         if (o->kind == FLAG) {
             if (eq) return rg_fail(err, RG_E_USAGE, "%s: takes no value", o->lname);
@@ -191,20 +181,18 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
 
 rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err)
 {
-    static const char *const on_off[] = {"on", "off", NULL};
-    for (int i = 0; i < RG_O_COUNT; i++) {
-        if (options[i].kind == LIST || options[i].kind == IGNORED || strcmp(options[i].lname, lname) != 0)
-            continue;
-        if (options[i].kind != FLAG) return put(cli, &options[i], lname, value, err);
-        const int off = rg_cli_choice(lname, value, on_off, err);
+    for (const struct option *o = options; o < options + RG_O_COUNT; o++) {
+        if (o->kind == LIST || o->kind == IGNORED || strcmp(o->lname, lname) != 0) continue;
+        if (o->kind != FLAG) return put(cli, o, lname, value, err);
+        const int off = rg_cli_choice(lname, value, RG_WORDS("on", "off"), err);
         if (off < 0) return RG_E_USAGE;
-        *(rg_cli_FLAG *)((char *)cli + options[i].offset) = off == 0;
+        *(rg_cli_FLAG *)((char *)cli + o->offset) = off == 0;
         return RG_OK;
     }
     return rg_fail(err, RG_E_INTERNAL, "%s: no such option", lname);
 }
 
-/* Wraps the help text at 100 columns, indented behind the option names. */
+/* Wraps at 100 columns. */
 static void wrapped(FILE *f, const char *text, int indent)
 {
     int col = indent;
@@ -226,14 +214,14 @@ static void wrapped(FILE *f, const char *text, int indent)
 
 void rg_cli_help(FILE *f, rg_command_id command)
 {
-    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", commands[command].name, commands[command].line,
-        commands[command].examples);
+    const struct rg_command *c = &rg_commands[command];
+    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", c->name, c->line, c->examples);
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
         if (!(o->commands & 1u << command) || !o->help) continue;
         const char *meta = o->meta, *help = o->help;
         for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
-            if (texts[t].option != (rg_option_id)i || !(texts[t].commands & 1u << command)) continue;
+            if ((int)texts[t].option != i || !(texts[t].commands & 1u << command)) continue;
             meta = texts[t].meta;
             help = texts[t].help;
         }
@@ -310,7 +298,7 @@ const char *rg_bytes_text(char *buf, size_t n, double bytes)
     return buf;
 }
 
-/* Above the program: in the source tree that it was built in, or below the prefix that it is installed in. */
+/* In the source tree that holds the program, or below the prefix that it is installed in. */
 static bool above_program(char *buf, size_t n)
 {
     char dir[4096];
@@ -328,7 +316,7 @@ static bool above_program(char *buf, size_t n)
 
 rg_status rg_demo_path(char *buf, size_t n, rg_err *err)
 {
-    const char *const named = getenv("RIDGE_DEMO");
+    const char *named = getenv("RIDGE_DEMO");
     snprintf(buf, n, "%s", named ? named : "");
     if ((named && access(named, R_OK) == 0) || above_program(buf, n)) return RG_OK;
     return rg_fail(err, RG_E_FILE,

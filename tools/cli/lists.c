@@ -9,7 +9,7 @@ enum { MOST = 4096 }; /* values of one option */
 
 int rg_words_add(rg_words *l, const char *word)
 {
-    char **more = realloc(l->w, (size_t)(l->n + 1) * sizeof *more), *copy = strdup(word);
+    char **more = realloc(l->w, (l->n + 1) * sizeof *more), *copy = strdup(word);
     if (more) l->w = more;
     if (!more || !copy) {
         free(copy);
@@ -21,10 +21,10 @@ int rg_words_add(rg_words *l, const char *word)
 
 static int counts_add(rg_counts *l, int64_t v)
 {
-    int64_t *more = realloc(l->v, (size_t)(l->n + 1) * sizeof *more);
+    int64_t *more = realloc(l->v, (l->n + 1) * sizeof *more);
     if (!more) return -1;
     l->v = more;
-    l->v[l->n++] = v;
+    more[l->n++] = v;
     return 0;
 }
 

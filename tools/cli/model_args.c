@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mapfile.h"
-#include "base/num.h"
 #include "roofline/count/sde.h"
 
 rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
@@ -24,31 +23,31 @@ rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
 
 static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
 {
-    const char *env = getenv("RIDGE_ISA"), *name = cli->isa ? cli->isa : env && *env ? env : NULL;
+    const char *env = getenv("RIDGE_ISA"),
+               *name = cli->isa ? cli->isa
+        : env && *env           ? env
+                                : NULL,
+               *from = cli->isa ? "--isa" : "RIDGE_ISA";
     *cap = RG_ISA_COUNT;
     if (!name) return RG_OK;
     const int i = rg_isa_from_name(name);
-    if (i < 0)
-        return rg_fail(
-            err, RG_E_USAGE, "%s: '%s', expected %s", cli->isa ? "--isa" : "RIDGE_ISA", name, rg_isa_list);
-    if (!rg_isa_has((rg_isa)i)) {
+    if (i < 0) return rg_fail(err, RG_E_USAGE, "%s: '%s', expected %s", from, name, rg_isa_list);
+    if (!rg_isa_has(i)) {
         char why[160];
-        rg_isa_why_not((rg_isa)i, why, sizeof why);
-        return rg_fail(err, RG_E_UNSUPPORTED, "%s %s: %s; the best level here is %s",
-            cli->isa ? "--isa" : "RIDGE_ISA", name, why, rg_isa_names[rg_isa_best()]);
+        rg_isa_why_not(i, why, sizeof why);
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s %s: %s; the best level here is %s", from, name, why,
+            rg_isa_names[rg_isa_best()]);
     }
-    *cap = (rg_isa)i;
+    *cap = i;
     return RG_OK;
 }
 
 rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err)
 {
-    static const char *const kernels[] = {"auto", "c", "blas", NULL}, *const on_off[] = {"on", "off", NULL},
-                             *const acts[] = {"f32", "bf16", "q8", NULL}; /* as rg_act */
-    const int kernel = rg_cli_choice("--kernel", cli->kernel, kernels, err),
-              pin = rg_cli_choice("--pin", cli->pin, on_off, err);
-    const int act = rg_cli_choice("--act", cli->act, acts, err);
-    const int pages = rg_cli_choice("--huge-pages", cli->huge_pages, on_off, err);
+    const int kernel = rg_cli_choice("--kernel", cli->kernel, RG_WORDS("auto", "c", "blas"), err),
+              pin = rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err),
+              act = rg_cli_choice("--act", cli->act, RG_WORDS("f32", "bf16", "q8"), err), /* as rg_act */
+        pages = rg_cli_choice("--huge-pages", cli->huge_pages, RG_WORDS("on", "off"), err);
     if (kernel < 0 || pin < 0 || pages < 0 || act < 0) return err->code;
     if (kernel == 2 && act > 0)
         return rg_fail(err, RG_E_USAGE,
@@ -61,7 +60,7 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
     *o = (rg_engine_opts){.threads = (int)cli->threads,
         .no_pin = pin == 1,
         .dtype = -1,
-        .act = (rg_act)act,
+        .act = act,
         .quant_head = cli->quantize_head,
         .blas = kernel == 2,
         .plain_c = kernel == 1,
@@ -80,7 +79,7 @@ static rg_status kv_arg(rg_kvtype *t, const char *option, const char *name, rg_k
 {
     const int k = name ? rg_kvtype_from_name(name) : (int)fallback;
     if (k < 0) return rg_fail(err, RG_E_USAGE, "%s: '%s', expected f16, f32 or q8_0", option, name);
-    *t = (rg_kvtype)k;
+    *t = k;
     return RG_OK;
 }
 
@@ -98,8 +97,7 @@ rg_status rg_fuse_arg(unsigned *fuse, const char *text, rg_err *err)
 
 rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err)
 {
-    static const char *const flash[] = {"auto", "on", "off", NULL};
-    const int fa = rg_cli_choice("-fa", cli->flash, flash, err);
+    const int fa = rg_cli_choice("-fa", cli->flash, RG_WORDS("auto", "on", "off"), err);
     if (fa < 0) return err->code;
     *o = (rg_session_opts){.ctx = cli->ctx, .ubatch = cli->ubatch, .unfused = fa == 2};
     rg_status st = rg_fuse_arg(&o->fuse, cli->fuse, err);
@@ -123,7 +121,7 @@ rg_status rg_open_engine(
 {
     rg_status st = rg_check_engine(c, eo, so, err);
     if (st != RG_OK) return st;
-    /* before PAPI tools that watch this process look for events; a build without libsde has none */
+    /* before PAPI tools that watch this process look for events */
     rg_sde_export(rg_process_totals);
     st = rg_engine_open(out, c, eo, err);
     rg_progress_clear(eo->progress_user);
@@ -175,6 +173,11 @@ static rg_status ids_from_file(rg_tokens *t, const char *path, int64_t vocab, rg
     return st;
 }
 
+int rg_encode_flags(const rg_cli *cli)
+{
+    return (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0);
+}
+
 rg_status rg_prompt_tokens(
     rg_tokens *t, const rg_cli *cli, const rg_tokenizer *tok, int64_t vocab, rg_err *err)
 {
@@ -185,13 +188,9 @@ rg_status rg_prompt_tokens(
     char *owned = NULL;
     const char *text = cli->prompt ? cli->prompt : "";
     size_t len = strlen(text), n = 0;
-    rg_status st = RG_OK;
-    if (cli->file) {
-        if ((st = rg_read_file(&owned, &len, cli->file, err)) != RG_OK) return st;
-        text = owned;
-    }
-    st = rg_tokenizer_encode(tok, text, len,
-        (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &t->id, &n, err);
+    rg_status st = cli->file ? rg_read_file(&owned, &len, cli->file, err) : RG_OK;
+    if (st == RG_OK)
+        st = rg_tokenizer_encode(tok, owned ? owned : text, len, rg_encode_flags(cli), &t->id, &n, err);
     free(owned);
     if (st != RG_OK) return st;
     t->n = (int64_t)n;

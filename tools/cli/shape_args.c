@@ -29,14 +29,14 @@ static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
             return rg_fail(err, RG_E_USAGE,
                 "--dims: '%.*s', expected hidden=, layers=, heads=, kv_heads=, ffn=, vocab=, head_dim=, ctx= "
                 "or tied=",
-                (int)rg_min((int64_t)len, 40), p);
+                (int)rg_min(len, 40), p);
         if (seen[f]) return rg_fail(err, RG_E_USAGE, "--dims: %s is there twice", fields[f].key);
         char *end = NULL;
         const long long v =
             key < len && p[key + 1] >= '0' && p[key + 1] <= '9' ? strtoll(p + key + 1, &end, 10) : -1;
         if (v < 0 || end != p + len)
-            return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected %s=NUMBER",
-                (int)rg_min((int64_t)len, 40), p, fields[f].key);
+            return rg_fail(err, RG_E_USAGE, "--dims: '%.*s', expected %s=NUMBER", (int)rg_min(len, 40), p,
+                fields[f].key);
         *fields[f].value = v;
         seen[f] = true;
         p += len;

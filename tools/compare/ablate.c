@@ -1,10 +1,8 @@
-/* What each switch is worth: alone (it on, all others off, against all off) and with the others (all on,
- * against all on but it). Settings, in this order: all off, all on, then for each switch it alone on, and it
- * alone off. Tests: prefill, decode, decode of several sequences. */
-#include <errno.h>
+/* What each switch is worth alone (against all off) and with the others (against all on but it). Settings:
+ * all off, all on, then each switch alone on, and alone off. Tests: prefill, decode, decode of several
+ * sequences. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "report/table.h"
 #include "roofline/measure/json_value.h"
@@ -31,8 +29,7 @@ enum {
     TESTS = 3
 };
 
-/* Values of all axes with the switches in `on` (a bit set) on; q4: the quantised type; fuse: room for the
- * list of fusions. */
+/* on: a bit set of switches; q4: the quantised type; fuse: room for the list of fusions. */
 static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char fuse[64])
 {
     size_t at = 0;
@@ -67,32 +64,23 @@ rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
         return rg_fail(err, RG_E_USAGE,
             "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);
     const char *q4 = c->dtypes.n ? c->dtypes.v[0] : NULL;
-    if (q4 && (rg_wtype_from_name(q4) < 0 || !rg_wtype_is_quant((rg_wtype)rg_wtype_from_name(q4))))
+    if (q4 && (rg_wtype_from_name(q4) < 0 || !rg_wtype_is_quant(rg_wtype_from_name(q4))))
         return rg_fail(err, RG_E_USAGE,
             "--dtype: '%s', expected a quantised type (q4g64 ...): the other side is the type of the file",
             q4);
     /* what is not switched comes from the command line as it is: single values */
-    rg_bench one = {.cli = c};
-    rg_cli base = *c;
     rg_cli rest = *c;
     rest.dtypes.n = 0;
-    one.cli = &rest;
+    rg_bench one = {.cli = &rest};
     rg_status st = rg_bench_settings(&one, err);
     if (st == RG_OK && one.n_settings != 1)
         st = rg_fail(
             err, RG_E_USAGE, "--ablate: the lists span %d settings, expected one value each", one.n_settings);
     for (int a = 0; st == RG_OK && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
-    const unsigned sets[2] = {0, all};
-    for (int i = 0; i < 2 && st == RG_OK; i++) {
-        values(v, sets[i], q4, fuse);
-        st = rg_bench_add_setting(b, &base, v, err);
-    }
-    for (int i = 0; i < N; i++)
-        for (int k = 0; k < 2 && st == RG_OK; k++) {
-            values(v, k ? all & ~(1u << i) : 1u << i, q4, fuse);
-            st = rg_bench_add_setting(b, &base, v, err);
-        }
-    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
+    for (int i = 0; i < FIRST + 2 * N && st == RG_OK; i++) {
+        const unsigned set = i < FIRST ? 0 : 1u << (i - FIRST) / 2;
+        values(v, i % 2 ? all & ~set : set, q4, fuse);
+        if ((st = rg_bench_add_setting(b, c, v, err)) != RG_OK) break;
         rg_setting *s = &b->setting[i];
         if (i < FIRST)
             snprintf(s->label, sizeof s->label, "all %s", i == ON ? "on" : "off");
@@ -195,7 +183,7 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
         isfinite(line_of(b, N + 1).w[1].low)
             ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
             : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "compare", err);
 }
 
 static rg_doc_worth *copy(const rg_doc_worth *w)
@@ -244,7 +232,6 @@ rg_status rg_ablate_doc(rg_doc *d, const rg_bench *b, rg_err *err)
             .prefill_with_others = copy(&l.w[2]),
             .decode_with_others = copy(&l.w[3])};
     }
-    *d = (rg_doc){.kind = RG_DOC_KINDS};
     const rg_status st = ok ? rg_doc_make(d, RG_DOC_ablate, &face, err)
                             : rg_fail(err, RG_E_NOMEM, "compare: out of memory for the report");
     rg_object_free(RG_OBJ_ablate, &face);

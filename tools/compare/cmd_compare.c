@@ -1,5 +1,4 @@
-/* ridge compare: variants measured side by side, or saved runs; what each gained over the first, against what
- * it could, and why. */
+/* ridge compare: measured variants or saved runs; what each gained over the first, what it could, and why. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,8 +16,7 @@ static bool is_saved(const char *arg)
     return rg_ends_with(arg, ".json") && !strchr(arg, '=') && !(stat(arg, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
-/* Where the settings begin: the last ':' that is followed by a key and '=', going left as long as what lies
- * between is keys. */
+/* Where the settings begin: the first ':' with a key and '=' behind. */
 static const char *settings_of(const char *arg)
 {
     for (const char *c = arg; (c = strchr(c, ':')); c++) {
@@ -67,11 +65,9 @@ static rg_status variants(rg_bench *b, const rg_cli *cli, rg_err *err)
     const int saved = cli->n_args - live;
     rg_bench one = {.cli = cli};
     rg_status st = rg_bench_settings(&one, err);
-    if (st == RG_OK && live == 0) {
-        const bool asked = one.n_settings > 1 || saved == 0 || cli->models.n > 0;
-        for (int i = 0; i < one.n_settings && st == RG_OK && asked; i++)
-            st = rg_bench_add_setting(b, cli, one.setting[i].value, err);
-    }
+    const bool asked = live == 0 && (one.n_settings > 1 || saved == 0 || cli->models.n > 0);
+    for (int i = 0; i < one.n_settings && st == RG_OK && asked; i++)
+        st = rg_bench_add_setting(b, cli, one.setting[i].value, err);
     if (st == RG_OK && live > 0 && one.n_settings != 1)
         st = rg_fail(err, RG_E_USAGE,
             "compare: lists span %d settings and there are variants as arguments, expected one of the two",
@@ -146,12 +142,10 @@ static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_P
         if (arg && is_saved(cli->args[i])) {
             st = rg_sides_of_file(&c->side, &c->n, cli->args[i], err);
         } else if (next < b->n_settings) {
-            rg_side *more = realloc(c->side, (size_t)(c->n + 1) * sizeof *more);
-            if (!more) return rg_no_memory(err, "compare");
-            c->side = more;
-            st = rg_side_of_rows(&c->side[c->n], b, next, test, err);
-            if (c->score) c->side[c->n].score = c->score[next];
-            c->n++;
+            rg_side *s = rg_sides_add(&c->side, &c->n, err);
+            if (!s) return RG_E_NOMEM;
+            st = rg_side_of_rows(s, b, next, test, err);
+            if (c->score) s->score = c->score[next];
             next++;
         }
     }
@@ -163,7 +157,7 @@ static bool is_file(const char *svg) { return svg && rg_ends_with(svg, ".svg"); 
 
 static rg_status draw(const rg_comparison *c, rg_err *err)
 {
-    rg_reports s = {.run = calloc((size_t)c->n, sizeof *s.run)};
+    rg_reports s = {.run = calloc(c->n, sizeof *s.run)};
     int n = 0;
     if (!s.run) return rg_no_memory(err, "compare");
     rg_status st = RG_OK;
@@ -196,12 +190,9 @@ static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_C
 
 rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "json", NULL};
     int test[RG_PHASE_COUNT];
     rg_bench b = {.cli = cli,
-        .reps = RG_GIVEN(cli, bench_reps) ? (int)cli->bench_reps
-            : cli->ablate                 ? 5
-                                          : 10,
+        .reps = (int)RG_OR(cli, bench_reps, cli->ablate ? 5 : 10),
         .records = 3,
         .keep_logs = true,
         .no_warmup = cli->no_warmup,
@@ -209,8 +200,8 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     rg_comparison c = {.cli = cli, .started = b.started};
     rg_score_stats *score = NULL;
     rg_compare_text text = {0};
-    const int format = rg_cli_choice("-o", cli->bench_output, formats, err);
-    if (format >= 0 && rg_judge_wants_help(cli)) return rg_judge_help();
+    const int format = rg_cli_choice("-o", cli->bench_output, RG_WORDS("md", "json"), err);
+    if (format >= 0 && rg_judge_help(cli)) return RG_OK;
     rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
     if (st == RG_OK && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
     if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, err) : variants(&b, cli, err);
@@ -230,7 +221,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         if (st == RG_OK && cli->eval_file) st = rg_compare_text_open(&text, &b, cli->eval_file, err);
         if (st == RG_OK) st = rg_bench_run(&b, err);
         if (st == RG_OK && cli->eval_file) {
-            score = calloc((size_t)b.n_settings, sizeof *score);
+            score = calloc(b.n_settings, sizeof *score);
             st = score ? rg_compare_eval(score, &b, &text, err) : rg_no_memory(err, "compare");
             c.score = score;
         }
@@ -243,12 +234,9 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
         const char *svg =
             cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
         if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
-            rg_doc d;
+            rg_doc d = {0};
             done = cli->ablate ? rg_ablate_doc(&d, &b, err) : rg_compare_doc(&d, &c, err);
-            if (done == RG_OK)
-                done = rg_page_out(&d, format == 1, st == RG_OK ? cli : NULL, cli->html, svg, err);
-            else
-                rg_doc_close(&d);
+            done = rg_page_out(done, &d, format == 1, st == RG_OK ? cli : NULL, cli->html, svg, err);
         }
         if (done != RG_OK) st = done;
     }

@@ -1,5 +1,5 @@
-/* Inside of `ridge compare`: sides (a setting that was just measured, or a saved run), what the second gained
- * over the first, and why. */
+/* Inside of `ridge compare`: sides (a measured setting, or a saved run), and what each gained over the
+ * first. */
 #ifndef RG_COMPARE_H
 #define RG_COMPARE_H
 
@@ -8,8 +8,8 @@
 #include "tools/bench/bench.h"
 #include "tools/eval/eval.h"
 
-/* What is compared, in the document's own terms: those of a variant, and of its phases (test NULL: not
- * measured) without the gains. NAN: unknown; shares and rates are of the median. */
+/* What is compared, in the document's terms: a variant, and its phases (test NULL: not measured) without the
+ * gains. NAN: unknown; shares and rates are of the median. */
 typedef struct rg_side {
     rg_doc_variant v; /* without phases and loss; texts: of the bench, or of the pool */
     rg_doc_side phase[RG_PHASE_COUNT];
@@ -22,16 +22,20 @@ typedef struct rg_side {
     rg_run run;           /* the face of either, by the side's name; speeds are the side's */
 } rg_side;
 
+/* A phase of a bench result. */
+rg_doc_side rg_side_of_result(const rg_doc_result *r, const char *test);
 /* A phase with what it gained over the first side's. */
 rg_doc_side rg_side_gain(const rg_side *first, const rg_side *s, rg_phase ph);
 
-/* A side from the rows of a setting; tests: index of the prefill and decode test, or -1. */
+/* From the rows of a setting; tests: index of the prefill and decode test, or -1. */
 rg_status rg_side_of_rows(
     rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err);
 /* Opens the face of a side whose name and phases are there; d: borrowed. */
 rg_status rg_side_face(rg_side *s, const rg_doc_profile *d, rg_err *err);
 /* The sides in a saved file: profile (sets too) and bench JSON. Appended to *s, which is reallocated. */
 rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err);
+/* One more, zeroed; NULL: no memory. */
+rg_side *rg_sides_add(rg_side **s, int *n, rg_err *err);
 void rg_sides_free(rg_side *s, int n);
 
 /* The text of --eval, as the tokens of the first setting's model; opened before anything is measured. */

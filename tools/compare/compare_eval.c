@@ -1,6 +1,4 @@
-/* The price of each variant of `ridge compare`: perplexity of a text, and the divergence from the first
- * variant. */
-#include <stdlib.h>
+/* The price of each variant: perplexity of a text, and divergence from the first variant. */
 
 #include "base/num.h"
 #include "tools/compare/compare.h"

@@ -1,5 +1,4 @@
 /* What every operator gained, from the recorded runs of a comparison. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,14 +27,13 @@ static cost cost_of(const rg_run *r, rg_phase phase, const char *name, rg_site f
     for (int s = 0; s < RG_SITE_COUNT && !one && fused != RG_SITE_COUNT; s++) {
         bool first;
         const rg_doc_op *part =
-            rg_site_fused((rg_site)s, &first) == fused ? rg_run_op(r, phase, rg_site_name((rg_site)s)) : NULL;
+            rg_site_fused(s, &first) == fused ? rg_run_op(r, phase, rg_site_name(s)) : NULL;
         if (part) add_op(&c, r, part);
     }
     return c;
 }
 
-/* One row for an operator that both runs have, and one for those that are fused in only one of them: at the
- * first of them. */
+/* A row for an operator that both runs have, or at the first of those that are fused in one of them. */
 static void compare_op(rg_doc_compare *d, const rg_comparison *c, int v, const rg_doc_op *a)
 {
     const rg_run *base = &c->side[0].run, *run = &c->side[v].run;

@@ -1,5 +1,4 @@
 /* `ridge compare` as Markdown and JSON. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,7 @@ static void what(FILE *f, const rg_comparison *c)
     for (int i = 0; i < c->n; i++) {
         const rg_doc_variant *v = &c->side[i].v;
         rg_table_line(&t, "csnbbsss0", v->name, v->dtype, v->bits_per_weight_resident, v->resident_bytes,
-            v->stream_bytes, v->kv_dtype, v->act, v->isa, v->threads > 0.0 ? v->threads : (double)NAN);
+            v->stream_bytes, v->kv_dtype, v->act, v->isa, v->threads > 0.0 ? v->threads : NAN);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -107,7 +106,7 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
     for (int i = 1; i < c->n; i++) {
         double gain[RG_PHASE_COUNT]; /* as in the table: paired by rounds */
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-            const rg_doc_side g = rg_side_gain(&c->side[0], &c->side[i], (rg_phase)ph);
+            const rg_doc_side g = rg_side_gain(&c->side[0], &c->side[i], ph);
             gain[ph] = g.gain;
             if (!isfinite(g.gain) || (isfinite(g.gain_low) && (g.gain_low > 1.0 || g.gain_high < 1.0)))
                 continue;
@@ -146,20 +145,19 @@ rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err)
 {
     rg_lines verdict = {0};
     what(f, c);
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) speed(f, c, (rg_phase)ph);
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) speed(f, c, ph);
     loss(f, c);
     fprintf(f,
         "\nTokens/s are medians%s; intervals are exact ones of order statistics (95 %% from six samples). "
-        "Bytes ratio: counted bytes per token of the first "
-        "over this. Worth: ideal time of the first over this, on the measured roofs. Reached: gain / "
-        "worth.\n\n## Verdict\n\n",
+        "Bytes ratio: counted bytes per token of the first over this. Worth: ideal time of the first over "
+        "this, on the measured roofs. Reached: gain / worth.\n\n## Verdict\n\n",
         c->b ? ", gains medians over rounds in which every variant ran" : "");
     rg_compare_verdict(&verdict, c);
     for (int i = 0; i < verdict.n; i++) fprintf(f, "- %s\n", verdict.s[i]);
     const bool failed = verdict.failed;
     rg_lines_free(&verdict);
     if (failed) return rg_no_memory(err, "compare");
-    return ferror(f) ? rg_fail(err, RG_E_FILE, "compare: cannot write: %s", strerror(errno)) : RG_OK;
+    return rg_written(f, "compare", err);
 }
 
 static rg_doc_side *side_of(const rg_comparison *c, const rg_side *s, rg_phase ph)
@@ -193,15 +191,14 @@ rg_status rg_compare_doc(rg_doc *d, const rg_comparison *c, rg_err *err)
         .cpu = rg_cpu_name(),
         .interleaved = c->b && c->b->together,
         .interrupted = c->b && c->b->interrupted,
-        .variants = calloc((size_t)c->n, sizeof *face.variants),
+        .variants = calloc(c->n, sizeof *face.variants),
         .verdict = rg_doc_lines(&verdict),
-        .runs = calloc((size_t)c->n, sizeof *face.runs)};
+        .runs = calloc(c->n, sizeof *face.runs)};
     bool ok = face.variants && face.runs && !verdict.failed && rg_compare_operators(&face, c);
     for (int i = 0; i < c->n && ok; i++) {
         face.variants[face.n_variants++] = variant_of(c, &c->side[i]);
         face.runs[face.n_runs++] = c->side[i].doc.at; /* borrowed */
     }
-    *d = (rg_doc){.kind = RG_DOC_KINDS};
     const rg_status st = ok ? rg_doc_make(d, RG_DOC_compare, &face, err)
                             : rg_fail(err, RG_E_NOMEM, "compare: out of memory for the report");
     face.n_runs = 0;

@@ -4,9 +4,9 @@
 
 #include "tools/compare/compare.h"
 
-static rg_side *add(rg_side **s, int *n, rg_err *err)
+rg_side *rg_sides_add(rg_side **s, int *n, rg_err *err)
 {
-    rg_side *more = realloc(*s, (size_t)(*n + 1) * sizeof *more);
+    rg_side *more = realloc(*s, (*n + 1) * sizeof *more);
     if (!more) {
         rg_no_memory(err, "compare");
         return NULL;
@@ -78,15 +78,7 @@ static int phase_of_result(const rg_doc_result *r)
 /* A result as the phase of a run that recorded no operators. */
 static void add_result(rg_side *s, const rg_doc_result *r, rg_phase ph)
 {
-    s->phase[ph] = (rg_doc_side){.test = keep(s, r->test),
-        .tokens_per_s = r->median_ts,
-        .tokens_per_s_low = r->ci95_low_ts,
-        .tokens_per_s_high = r->ci95_high_ts,
-        .spread = r->spread,
-        .mbu = r->mbu,
-        .mfu = r->mfu,
-        .roof_fraction = r->roof_fraction,
-        .bytes_per_token = rg_ratio(r->bytes_counted, r->tokens)};
+    s->phase[ph] = rg_side_of_result(r, keep(s, r->test));
     s->own->phases[s->own->n_phases++] = (rg_doc_phase){.phase = ph,
         .tokens = r->tokens,
         .t_ns = r->median_ns,
@@ -129,12 +121,11 @@ static rg_status sides_of_bench(rg_side **s, int *n, const rg_doc_bench *b, cons
         const rg_doc_result *r = &b->results[i];
         const int ph = phase_of_result(r);
         if (!last || strcmp(r->setting, last->setting) != 0 || strcmp(r->model_type, last->model_type) != 0) {
-            rg_side *x = add(s, n, err);
+            rg_side *x = rg_sides_add(s, n, err);
             st = x ? side_of_result(x, r, file, err) : RG_E_NOMEM;
             last = r;
         }
-        if (st == RG_OK && ph >= 0 && !(*s)[*n - 1].phase[ph].test)
-            add_result(&(*s)[*n - 1], r, (rg_phase)ph);
+        if (st == RG_OK && ph >= 0 && !(*s)[*n - 1].phase[ph].test) add_result(&(*s)[*n - 1], r, ph);
     }
     for (int i = first; i < *n && st == RG_OK; i++) st = rg_side_face(&(*s)[i], (*s)[i].own, err);
     return st;
@@ -151,7 +142,7 @@ rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err)
         const json_t *runs = json_object_get(d.json, "runs");
         const size_t count = d.kind == RG_DOC_profile ? 1 : json_array_size(runs);
         for (size_t i = 0; i < count && st == RG_OK; i++) {
-            rg_side *x = add(s, n, err);
+            rg_side *x = rg_sides_add(s, n, err);
             st = x
                 ? side_of_run(x, d.kind == RG_DOC_profile ? d.json : json_array_get(runs, i), path, file, err)
                 : RG_E_NOMEM;

@@ -1,23 +1,20 @@
 /* Sides from measured rows, and what one gained over the other. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tools/compare/compare.h"
 
-static void take_phase(rg_doc_side *p, const rg_bench *b, const rg_bench_row *r)
+rg_doc_side rg_side_of_result(const rg_doc_result *r, const char *test)
 {
-    rg_doc_result n;
-    rg_bench_figures(&n, b, r);
-    *p = (rg_doc_side){.test = r->n > 0 ? b->test[r->test].name : NULL,
-        .tokens_per_s = n.median_ts,
-        .tokens_per_s_low = n.ci95_low_ts,
-        .tokens_per_s_high = n.ci95_high_ts,
-        .spread = rg_stats_of(r->ns, r->n).spread,
-        .mbu = n.mbu,
-        .mfu = n.mfu,
-        .roof_fraction = n.roof_fraction,
-        .bytes_per_token = n.bytes_counted / n.tokens};
+    return (rg_doc_side){.test = test,
+        .tokens_per_s = r->median_ts,
+        .tokens_per_s_low = r->ci95_low_ts,
+        .tokens_per_s_high = r->ci95_high_ts,
+        .spread = r->spread,
+        .mbu = r->mbu,
+        .mfu = r->mfu,
+        .roof_fraction = r->roof_fraction,
+        .bytes_per_token = rg_ratio(r->bytes_counted, r->tokens)};
 }
 
 rg_status rg_side_of_rows(
@@ -41,7 +38,10 @@ rg_status rg_side_of_rows(
         if (test[ph] < 0) continue;
         s->row[ph] = &b->row[setting * b->n_tests + test[ph]];
         l = &b->lane[s->row[ph]->lane];
-        take_phase(&s->phase[ph], b, s->row[ph]);
+        rg_doc_result n;
+        rg_bench_figures(&n, b, s->row[ph]);
+        s->phase[ph] = rg_side_of_result(&n, s->row[ph]->n > 0 ? b->test[test[ph]].name : NULL);
+        s->phase[ph].spread = rg_stats_of(s->row[ph]->ns, s->row[ph]->n).spread;
     }
     if (l) {
         char kv[24];

@@ -9,7 +9,6 @@
 #include "tools/eval/eval.h"
 #include "tools/report/page_out.h"
 
-/* A loaded model with its session. */
 typedef struct side {
     rg_engine *e;
     rg_session *s;
@@ -135,9 +134,9 @@ static void part_name(rg_eval_part *p, const chosen *c, const rg_config *cfg)
     else if (c->site < 0)
         snprintf(p->name, sizeof p->name, "blk.%d", c->layer);
     else if (c->layer < 0)
-        snprintf(p->name, sizeof p->name, "%s", rg_site_name((rg_site)c->site));
+        snprintf(p->name, sizeof p->name, "%s", rg_site_name(c->site));
     else
-        rg_tensor_name(p->name, sizeof p->name, (rg_site)c->site, c->layer);
+        rg_tensor_name(p->name, sizeof p->name, c->site, c->layer);
 }
 
 static rg_status sensitivity(
@@ -146,8 +145,8 @@ static rg_status sensitivity(
     rg_eval_report *r = &v->report;
     const rg_config *c = rg_ckpt_config(v->ckpt);
     const int n = candidates(r->sensitivity, c, NULL, 0), dtype = eo->dtype;
-    chosen *list = calloc((size_t)n, sizeof *list);
-    r->parts = calloc((size_t)n, sizeof *r->parts);
+    chosen *list = calloc(n, sizeof *list);
+    r->parts = calloc(n, sizeof *r->parts);
     rg_status st = list && r->parts ? RG_OK : rg_no_memory(err, "eval");
     rg_eval_run sum = {0};
     if (list) candidates(r->sensitivity, c, list, dtype);
@@ -174,7 +173,7 @@ static rg_status sensitivity(
     sum.scored_per_window = r->run.scored_per_window;
     sum.unused = r->run.unused;
     r->run = sum;
-    if (r->parts) qsort(r->parts, (size_t)r->n_parts, sizeof *r->parts, more_damage);
+    if (r->parts) qsort(r->parts, r->n_parts, sizeof *r->parts, more_damage);
     /* the model is the reference with one part changed: say the type of the part */
     r->model.dtype = r->model.head_dtype = rg_wtypes[dtype].name;
     free(list);
@@ -185,12 +184,11 @@ static rg_status sensitivity(
 
 static rg_status read_opts(eval *v, rg_err *err)
 {
-    static const char *const scores[] = {"half", "all", NULL},
-                             *const by[] = {"layer", "site", "tensor", NULL};
     const rg_cli *cli = v->cli;
     rg_eval_opts *o = &v->report.opts;
-    const int score_mode = rg_cli_choice("--score", cli->score, scores, err),
-              sens = rg_cli_choice("--sensitivity", cli->sensitivity, by, err);
+    const int score_mode = rg_cli_choice("--score", cli->score, RG_WORDS("half", "all"), err),
+              sens =
+                  rg_cli_choice("--sensitivity", cli->sensitivity, RG_WORDS("layer", "site", "tensor"), err);
     if (score_mode < 0 || sens < 0) return err->code;
     *o = (rg_eval_opts){.mode = score_mode == 1 ? RG_EVAL_ALL : RG_EVAL_HALF,
         .ctx = cli->ctx,
@@ -268,10 +266,9 @@ static rg_status evaluate(eval *v, rg_err *err)
 
 rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
 {
-    if (rg_judge_wants_help(cli)) return rg_judge_help();
-    static const char *const formats[] = {"md", "json", NULL};
+    if (rg_judge_help(cli)) return RG_OK;
     eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
-    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
     if (st == RG_OK) st = rg_judge_check(cli, err);
     if (st == RG_OK) st = read_opts(&v, err);
@@ -282,10 +279,7 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
         rg_doc d;
         rg_status shown = rg_eval_report_doc(&d, &v.report, err);
         if (shown == RG_OK && format == 0) shown = rg_eval_report_md(stdout, &v.report, err);
-        if (shown == RG_OK)
-            shown = rg_page_out(&d, format == 1, st == RG_OK ? cli : NULL, NULL, NULL, err);
-        else
-            rg_doc_close(&d);
+        shown = rg_page_out(shown, &d, format == 1, st == RG_OK ? cli : NULL, NULL, NULL, err);
         if (shown != RG_OK) st = shown;
     }
     close_side(&v.model);

@@ -1,6 +1,5 @@
-/* A stream of tokens through a model, and beside it through a reference, scored window by window: nothing is
- * kept but sums and two floats per scored token, so a text may be as long as it likes. For everybody who
- * needs a perplexity. Behind it the result of ridge eval, for people and as a document. */
+/* A stream of tokens through a model, and beside it through a reference, scored window by window: only sums
+ * and two floats per scored token are kept. Then the result of ridge eval, for people and as a document. */
 #ifndef RG_EVAL_H
 #define RG_EVAL_H
 
@@ -38,14 +37,12 @@ rg_status rg_eval_windows(int64_t *windows, const rg_eval_opts *o, int64_t n, rg
 void rg_eval_session_opts(rg_session_opts *so, const rg_eval_opts *o, int64_t vocab);
 
 /* Scores all windows. ref: NULL, or a session on a model of the same vocabulary; both opened with
- * rg_eval_session_opts. If logits are not finite, the window is run again under observation and the error
- * names the layer and the operator where it first appeared. */
+ * rg_eval_session_opts. If logits are not finite, the error names the layer and operator where it began. */
 rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_session *ref,
     const rg_tokens *text, int64_t vocab, const rg_eval_opts *o, rg_progress_fn *progress, void *user,
     rg_err *err);
 
-/* The tokens to evaluate (-f, -p, --token-ids, or `fallback` as a file) and the BOS of the model's tokenizer
- * (opts->bos). */
+/* The tokens to evaluate (-f, -p, --token-ids, or the file `fallback`), and opts->bos. */
 rg_status rg_eval_tokens(
     rg_tokens *t, rg_eval_opts *o, const rg_cli *cli, const rg_ckpt *c, const char *fallback, rg_err *err);
 

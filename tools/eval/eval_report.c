@@ -64,7 +64,7 @@ static void parts(FILE *f, const rg_eval_report *r)
         snprintf(same, sizeof same, "%.2f %%", 100.0 * p->stats.same_top);
         rg_table_line(&t, "ds3366s6sn", i + 1, p->name, (double)p->weights * 1e-6, mib, p->stats.kld.mean,
             p->stats.kld.at[8], ratio, p->stats.ln_ratio_error, same,
-            mib > 0.0 ? p->stats.kld.mean / mib : (double)NAN);
+            mib > 0.0 ? p->stats.kld.mean / mib : NAN);
     }
     rg_table_print(f, &t);
     rg_table_free(&t);
@@ -201,7 +201,7 @@ rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err)
             .tokens_per_s = tokens_per_s(r)}};
     if (face.ref) *face.ref = r->ref;
     if (face.sensitivity) {
-        rg_doc_part *part = calloc((size_t)r->n_parts + 1, sizeof *part);
+        rg_doc_part *part = calloc(r->n_parts + 1, sizeof *part);
         *face.sensitivity = (rg_doc_sensitivity){.by = r->sensitivity, .parts = part};
         for (int i = 0; i < r->n_parts && part; i++) {
             part[i] = (rg_doc_part){.name = r->parts[i].name,

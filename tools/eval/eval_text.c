@@ -84,8 +84,7 @@ static void look(void *user, const rg_seen *seen)
                 .value = seen->data[i]};
 }
 
-/* The chunk of a window that begins at input `at`: tokens that are only seen, or as many scored ones as there
- * are rows. */
+/* The chunk that begins at input `at`: tokens only seen, or as many scored ones as there are rows. */
 static int64_t chunk_at(const shape *h, int64_t at, int64_t rows)
 {
     return at < h->first ? rg_min(h->first - at, MAX_CHUNK) : rg_min(h->inputs - at, rows);
@@ -116,9 +115,7 @@ static rg_status explain(rg_session *s, const int32_t *in, const shape *h, int64
     if (!c.found) return err->code;
     return rg_fail(err, RG_E_INTERNAL,
         "%s, window %lld: %s first appeared in %s (operator %s, column %lld) at token %lld (id %d): the "
-        "weights or the resident type overflow; try --dtype "
-        "bf16 "
-        "or f32",
+        "weights or the resident type overflow; try --dtype bf16 or f32",
         who, (long long)window, isnan(c.value) ? "NaN" : "infinity",
         rg_tensor_name(name, sizeof name, c.site, c.layer), rg_op_name(rg_site_op(c.site)), (long long)c.col,
         (long long)c.row, in[c.row]);
@@ -187,7 +184,7 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
         .want = want};
     memset(want, 0, MAX_CHUNK);
     memset(want + MAX_CHUNK, 1, MAX_CHUNK);
-    int32_t *in = malloc((size_t)m.h.inputs * sizeof *in);
+    int32_t *in = malloc(m.h.inputs * sizeof *in);
     if (!in) return rg_no_memory(err, "eval");
     run->scored_per_window = m.h.inputs - m.h.first;
     run->unused = text->n - ((windows - 1) * m.h.step + o->ctx);
@@ -195,9 +192,9 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
         const int32_t *t = text->id + w * m.h.step;
         if (m.h.pushed) {
             in[0] = o->bos;
-            memcpy(in + 1, t, (size_t)(m.h.inputs - 1) * sizeof *in);
+            memcpy(in + 1, t, (m.h.inputs - 1) * sizeof *in);
         } else {
-            memcpy(in, t, (size_t)m.h.inputs * sizeof *in);
+            memcpy(in, t, m.h.inputs * sizeof *in);
             if (o->bos >= 0) in[0] = o->bos;
         }
         if ((st = one_window(&m, in, m.h.pushed ? t : t + 1, w, err)) == RG_OK) run->windows++;
@@ -246,9 +243,9 @@ rg_status rg_eval_tokens(
     if (cli->no_bos || o->bos >= cfg->vocab) o->bos = -1;
     /* the text itself begins with BOS, which the first window replaces by itself */
     if (o->bos >= 0 && o->mode != RG_EVAL_ALL && !cli->token_ids) {
-        int32_t *more = realloc(t->id, (size_t)(t->n + 1) * sizeof *more);
+        int32_t *more = realloc(t->id, (t->n + 1) * sizeof *more);
         if (!more) return rg_no_memory(err, "eval");
-        memmove(more + 1, more, (size_t)t->n * sizeof *more);
+        memmove(more + 1, more, t->n * sizeof *more);
         more[0] = o->bos;
         t->id = more;
         t->n++;

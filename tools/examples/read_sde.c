@@ -3,9 +3,8 @@
  *
  *     ridge-read-sde MODEL PROMPT_TOKENS GENERATED_TOKENS [THREADS]
  *
- * Prints "name value" for every event sde:::ridge::<name>, counted between PAPI_start and PAPI_stop. The
- * engine does not know that it is watched: rg_sde_export registers callbacks, and the program that reads
- * links libpapi. */
+ * Prints "name value" for every event sde:::ridge::<name>, counted between PAPI_start and PAPI_stop.
+ * rg_sde_export registers callbacks; the program that reads links libpapi. */
 #include <papi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,7 @@ static int fail(const char *what, const char *why)
 
 static rg_status work(rg_session *s, int64_t prompt, int64_t gen, rg_err *err)
 {
-    int32_t *id = malloc((size_t)prompt * sizeof *id);
+    int32_t *id = malloc(prompt * sizeof *id);
     if (!id) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int64_t i = 0; i < prompt; i++) id[i] = (int32_t)(i % 50 + 3);
     rg_session_truncate(s, 0, 0);

@@ -1,14 +1,12 @@
 /* ridge inspect: what is in a checkpoint, and what it takes to run it. Reads headers only. */
 #include <inttypes.h>
 #include <jansson.h>
-#include <string.h>
 
-#include "base/num.h"
 #include "roofline/measure/json_value.h"
 #include "tools/cli/cli.h"
 #include "tools/inspect/fit_table.h"
 
-/* A line of the tensor table: one tensor, or the tensors of one site and file type of all layers. */
+/* One tensor, or those of one site and type of all layers. */
 typedef struct line {
     const rg_ckpt_tensor *t; /* the first */
     char name[64], type[32], resident[32];
@@ -33,8 +31,7 @@ typedef struct inspection {
 static double bits(uint64_t bytes, uint64_t params) { return 8.0 * (double)bytes / (double)params; }
 static uint64_t weights(const line *l) { return (uint64_t)(l->count * l->t->rows * l->t->cols); }
 
-/* What becomes of a tensor in memory: linears are packed, norms become f32; the embedding of an untied model
- * stays as it is, that of a tied one is the packed output matrix. */
+/* What becomes of a tensor in memory. */
 static void fill_resident(const inspection *x, line *l)
 {
     rg_resident r;
@@ -52,7 +49,7 @@ static bool alike(const rg_ckpt_tensor *a, const rg_ckpt_tensor *b)
         rg_ckpt_rounding(a) == rg_ckpt_rounding(b);
 }
 
-/* The line that begins at tensor i; false if the tensor belongs to an earlier line. */
+/* The line that begins at tensor i; false: it belongs to an earlier line. */
 static bool take_line(const inspection *x, size_t i, line *l)
 {
     const rg_ckpt_tensor *t = rg_ckpt_at(x->ckpt, i);
@@ -72,61 +69,47 @@ static bool take_line(const inspection *x, size_t i, line *l)
 
 static const char *scaling_text(char *buf, size_t n, const rg_config *c)
 {
-    switch (c->rope_scaling) {
-    case RG_ROPE_NONE:
-        return "none";
-    case RG_ROPE_LINEAR:
+    if (c->rope_scaling == RG_ROPE_NONE) return "none";
+    if (c->rope_scaling == RG_ROPE_LINEAR)
         snprintf(buf, n, "linear, factor %g", c->rope_factor);
-        return buf;
-    case RG_ROPE_LLAMA3:
+    else
         snprintf(buf, n, "llama3, factor %g, frequencies %g to %g, original context %" PRId64, c->rope_factor,
             c->rope_low_freq, c->rope_high_freq, c->rope_orig_ctx);
-        return buf;
-    }
-    return "none";
+    return buf;
 }
 
-/* Cache bytes of one token; 0 where the head size does not divide into the type's blocks. */
+/* Cache bytes of one token; 0: the head size does not divide into blocks. */
 static int64_t kv_bytes(const rg_config *c, rg_kvtype t)
 {
     if (c->head_dim % rg_kvtypes[t].block != 0) return 0;
     return c->layers * c->kv_heads * (rg_kv_k_bytes(t, c->head_dim) + rg_kv_v_bytes(t, c->head_dim));
 }
 
-static const char *tokenizer_text(const inspection *x)
-{
-    const char *path = rg_ckpt_tokenizer_path(x->ckpt);
-    return rg_ckpt_embedded_vocab(x->ckpt) ? "inside the file" : path ? path : "none";
-}
-
 static void print_md(const inspection *x)
 {
     const rg_config *c = x->cfg;
     char a[64], text[128];
-    printf("# %s\n\n", rg_ckpt_path(x->ckpt));
-    printf("| | |\n|---|---|\n");
-    printf(
-        "| name | %s |\n| format | %s |\n| architecture | %s |\n", c->name, rg_ckpt_format(x->ckpt), c->arch);
-    printf("| hidden, intermediate | %" PRId64 ", %" PRId64 " |\n| layers | %" PRId64 " |\n", c->dim, c->ffn,
-        c->layers);
-    printf("| heads, KV heads, head size | %" PRId64 ", %" PRId64 ", %" PRId64 " |\n", c->heads, c->kv_heads,
-        c->head_dim);
+    printf("# %s\n\n| | |\n|---|---|\n| name | %s |\n| format | %s |\n| architecture | %s |\n",
+        rg_ckpt_path(x->ckpt), c->name, rg_ckpt_format(x->ckpt), c->arch);
+    printf("| hidden, intermediate | %" PRId64 ", %" PRId64 " |\n| layers | %" PRId64
+           " |\n| heads, KV heads, head size | %" PRId64 ", %" PRId64 ", %" PRId64 " |\n",
+        c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim);
     printf("| vocabulary | %" PRId64 "%s |\n| context | %" PRId64 " |\n", c->vocab,
         c->tied ? ", output matrix tied to the embedding" : "", c->ctx_train);
     printf("| RMSNorm epsilon | %g |\n| RoPE base, scaling | %g, %s%s |\n", c->eps, c->rope_theta,
         scaling_text(text, sizeof text, c), rg_ckpt_rope_freqs(x->ckpt) ? ", divisors in the file" : "");
     printf("| BOS, EOS | %" PRId32 ",", c->bos);
     for (int i = 0; i < c->n_eos; i++) printf(" %" PRId32, c->eos[i]);
-    printf(" |\n| tokenizer | %s |\n", tokenizer_text(x));
-    printf("| parameters | %" PRIu64 " |\n", x->params);
+    const char *tok = rg_ckpt_embedded_vocab(x->ckpt) ? "inside the file" : rg_ckpt_tokenizer_path(x->ckpt);
+    printf(" |\n| tokenizer | %s |\n| parameters | %" PRIu64 " |\n", tok ? tok : "none", x->params);
     printf("| file | %s, %.3f bits per weight |\n",
         rg_bytes_text(a, sizeof a, (double)rg_ckpt_file_bytes(x->ckpt)), bits(x->tensor_bytes, x->params));
     printf("| resident (%s) | %s, %.3f bits per weight |\n", x->cli->dtype ? x->cli->dtype : "as in the file",
         rg_bytes_text(a, sizeof a, (double)x->resident_bytes), bits(x->resident_bytes, x->params));
 
     printf("\n| tensor | in the file | type | rows | columns | tensors | file bytes | bits/weight | resident "
-           "| resident "
-           "bytes | bits/weight | rounding |\n|---|---|---|---:|---:|---:|---:|---:|---|---:|---:|---|\n");
+           "| resident bytes | bits/weight | rounding "
+           "|\n|---|---|---|---:|---:|---:|---:|---:|---|---:|---:|---|\n");
     line l;
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
         if (take_line(x, i, &l))
@@ -138,7 +121,7 @@ static void print_md(const inspection *x)
 
     printf("\n| KV cache | bytes per token |\n|---|---:|\n");
     for (int t = 0; t < RG_KV_COUNT; t++) {
-        const int64_t n = kv_bytes(c, (rg_kvtype)t);
+        const int64_t n = kv_bytes(c, t);
         if (n)
             printf("| %s | %" PRId64 " |\n", rg_kvtypes[t].name, n);
         else
@@ -201,7 +184,7 @@ static rg_status print_json(const inspection *x, rg_err *err)
     const char *path = rg_ckpt_tokenizer_path(x->ckpt);
     const rg_memory_plan *p = &x->plan;
     for (int t = 0; t < RG_KV_COUNT; t++) {
-        const int64_t n = kv_bytes(x->cfg, (rg_kvtype)t);
+        const int64_t n = kv_bytes(x->cfg, t);
         json_object_set_new(kv, rg_kvtypes[t].name, n ? json_integer(n) : json_null());
     }
     json_t *memory = json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "ctx", (json_int_t)p->ctx, "kv_k",
@@ -225,11 +208,10 @@ static rg_status print_json(const inspection *x, rg_err *err)
 
 rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "json", NULL};
     inspection x = {.cli = cli};
     rg_progress progress = {0};
     rg_status st = rg_cli_no_args(cli, err);
-    const int format = st == RG_OK ? rg_cli_choice("-o", cli->output, formats, err) : 0;
+    const int format = st == RG_OK ? rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err) : 0;
     if (format < 0) st = err->code;
     if (st == RG_OK) st = rg_engine_args(&x.eo, cli, cli->dtype, &progress, err);
     if (st == RG_OK) st = rg_open_model(&x.ckpt, cli, err);

@@ -63,7 +63,7 @@ static rg_status write_ids(const char *path, const int32_t *ids, size_t n, rg_er
     rg_outfile o;
     rg_status st = rg_outfile_open(&o, path, err);
     if (st != RG_OK) return st;
-    /* as in memory: little-endian on every machine we run on */
+    /* little-endian, as in memory */
     if (fwrite(ids, sizeof *ids, n, o.f) == n) return rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return rg_fail(err, RG_E_FILE, "%s: cannot write", path);
@@ -76,9 +76,7 @@ static rg_status encode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     size_t len, n;
     rg_status st = rg_cli_no_args(cli, err);
     if (st == RG_OK) st = read_input(cli, &text, &len, err);
-    if (st == RG_OK)
-        st = rg_tokenizer_encode(t, text, len,
-            (cli->no_bos ? 0 : RG_TOK_BOS) | (cli->special ? RG_TOK_SPECIAL : 0), &ids, &n, err);
+    if (st == RG_OK) st = rg_tokenizer_encode(t, text, len, rg_encode_flags(cli), &ids, &n, err);
     if (st == RG_OK && cli->token_ids_out) st = write_ids(cli->token_ids_out, ids, n, err);
     if (st != RG_OK) goto out;
     if (cli->count)
@@ -109,8 +107,8 @@ static rg_status decode_list(decoder *d, const rg_tokenizer *t, const char *s, r
         if (!*s) return RG_OK;
         errno = 0;
         const long long id = strtoll(s, &end, 10);
-        const bool whole = end > s && (!*end || strchr(" \t\r\n,", *end));
-        if (!whole) return rg_fail(err, RG_E_USAGE, "--decode: '%.20s' is not a token id", s);
+        if (end == s || (*end && !strchr(" \t\r\n,", *end)))
+            return rg_fail(err, RG_E_USAGE, "--decode: '%.20s' is not a token id", s);
         if (errno || id < 0 || (size_t)id >= rg_tokenizer_size(t))
             return rg_fail(err, RG_E_USAGE, "--decode: id %.*s, expected 0 to %zu",
                 (int)(end - s < 24 ? end - s : 24), s, rg_tokenizer_size(t) - 1);
@@ -146,9 +144,8 @@ static rg_status decode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
 
 rg_status rg_cmd_TOKENIZE(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "json", NULL};
     rg_tokenizer *t = NULL;
-    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
     if (format < 0) return err->code;
     rg_status st = open_tokenizer(&t, cli, err);
     if (st == RG_OK) st = cli->decode ? decode(cli, t, format == 1, err) : encode(cli, t, format == 1, err);

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "ridge/topo.h"
 #include "tools/cli/cli.h"
@@ -33,7 +32,7 @@ rg_status rg_fit_make(
             rg_memory_plan p;
             x->possible = cfg->head_dim % rg_kvtypes[k].block == 0;
             if (!x->possible) continue;
-            s.kv_k = s.kv_v = (rg_kvtype)k;
+            s.kv_k = s.kv_v = k;
             x->ctx = rg_plan_fit(cfg, r->weights, f->threads, &s, f->available, cfg->ctx_train);
             s.ctx = x->ctx > 0 ? x->ctx : 16;
             rg_plan_memory(&p, cfg, r->weights, false, f->threads, &s);

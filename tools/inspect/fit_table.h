@@ -1,5 +1,4 @@
-/* ridge inspect --fit: the longest context that fits into this machine's memory, by type of weights and of
- * cache. */
+/* ridge inspect --fit: the longest context that fits into memory, by type of weights and of cache. */
 #ifndef RG_FIT_TABLE_H
 #define RG_FIT_TABLE_H
 
@@ -18,15 +17,14 @@ typedef struct rg_fit {
         const char *dtype; /* "as in the file", or a type; static */
         uint64_t weights;
         struct rg_fit_cell {
-            bool possible;  /* the head size allows the type */
+            bool possible;  /* by the head size */
             int64_t ctx;    /* longest context up to the model's; 0: none fits */
             uint64_t total; /* bytes at that context */
         } kv[RG_KV_COUNT];
     } row[RG_FIT_ROWS];
 } rg_fit;
 
-/* eo: engine options; its dtype does not matter. so: session options; its context and cache types do not
- * matter. */
+/* The dtype of eo, and context and cache types of so, do not matter. */
 rg_status rg_fit_make(
     rg_fit *f, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
 void rg_fit_print(const rg_fit *f, const rg_config *c);

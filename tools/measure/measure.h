@@ -1,6 +1,5 @@
-/* The core of every command that measures. A unit is what is measured: a checkpoint with its roofs and its
- * engine. Sampling is the loop: what one repetition does, the warm-up before it, repetitions that are
- * recorded, and the one with the median time. */
+/* The core of every command that measures: a unit (a checkpoint with its roofs and its engine), and the
+ * sampling of its work (warm-up, recorded repetitions, the one with the median time). */
 #ifndef RG_MEASURE_H
 #define RG_MEASURE_H
 
@@ -12,7 +11,7 @@
 
 typedef struct rg_unit {
     const rg_cli *cli; /* single values; borrowed */
-    rg_ckpt *ckpt;     /* of whoever opened it */
+    rg_ckpt *ckpt;     /* borrowed */
     rg_engine *e;      /* NULL while not loaded; owns */
     rg_machine machine;
     rg_model_info model; /* of the last load, without a session; its strings live as long as ckpt */
@@ -22,31 +21,31 @@ typedef struct rg_unit {
     uint64_t weights; /* planned bytes */
 } rg_unit;
 
-/* The roofs of its threads at its footprint, taken from one of n earlier units where that is possible. To be
- * called before a team exists, whose waiting threads would disturb the measurement. */
+/* The roofs of its threads at its footprint, from one of n earlier units where possible. Called before a team
+ * exists, whose waiting threads would disturb the measurement. */
 rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *p, rg_err *err);
-/* The engine, if a session like `so` fits beside it. Unloading is legal on what is not loaded. */
+/* The engine, if a session like `so` fits beside it. Unloading is legal at any time. */
 rg_status rg_unit_load(rg_unit *u, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
 void rg_unit_unload(rg_unit *u);
 
-/* The report of a log from a session of this unit, also after both are gone. run: what the caller knows of
- * its work; threads, kernels and options are filled in here. */
+/* The report of a log from a session of this unit, also after both are gone. run: the caller's part; threads,
+ * kernels and options are filled in here. */
 rg_status rg_unit_report(rg_report **out, const rg_unit *u, const rg_session_opts *so, rg_run_info run,
     const rg_log *log, rg_err *err);
 
 /* ---- sampling.c ---- */
 
-/* Who looks beside the records: between two repetitions (the i-th of n is next), at the beginning of one
- * (phase -1) and behind each of its phases. */
+/* Called between repetitions (the i-th of n is next), at the beginning of one (phase -1) and behind each of
+ * its phases. */
 typedef struct rg_watch {
     void *user;
     void (*between)(void *user, int i, int n);
     void (*mark)(void *user, int phase);
 } rg_watch;
 
-/* What a repetition does: in each of seqs sequences that hold depth tokens, prompt tokens are prefilled, then
- * gen are decoded. The token at a position is always the same, so that the cache of a shorter work is a
- * prefix of a longer one's; its cost does not depend on which it is. */
+/* A repetition: in each of seqs sequences that hold depth tokens, prompt tokens are prefilled, then gen are
+ * decoded. The token at a position is always the same: the cache of a shorter work is a prefix of a longer
+ * one's. */
 typedef struct rg_work {
     rg_session *s;
     int64_t vocab, depth, prompt, gen, seqs;
@@ -71,8 +70,8 @@ typedef struct rg_pace {
     uint64_t step_ns, rep_ns; /* a decode step; a repetition, about */
 } rg_pace;
 
-/* Repetitions with gen decode steps until ns have passed: first touch of cache and activations, clocks that
- * rise only under load, the branch predictor. pace NULL: nothing but the end is timed. */
+/* Repetitions with gen decode steps until ns have passed: first touch, clocks that rise under load, the
+ * branch predictor. pace NULL: only the end is timed. */
 rg_status rg_work_warm_up(const rg_work *w, int64_t gen, uint64_t ns, rg_pace *pace, rg_err *err);
 /* One decode step of each sequence, behind depth: brings the weights back after another work. */
 rg_status rg_work_touch(const rg_work *w, rg_err *err);
@@ -99,12 +98,11 @@ rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_er
 void rg_takes_close(rg_takes *t); /* legal on a zeroed struct */
 /* Repetitions until `least` are done and their calls fill ns, or the room is used up. */
 rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, rg_err *err);
-/* The whole repetition in which a phase (RG_PHASE_COUNT: all of it) took the median time; the first where
- * none is whole. */
+/* The whole repetition with the median time of a phase (RG_PHASE_COUNT: of all); 0 where none is whole. */
 int rg_takes_median(const rg_takes *t, int phase);
 /* Both phases, each from its median repetition (or the wall's), as one log; counters whose group had no turn
- * there come from the other repetitions. run, which may be NULL: how the repetitions spread, and what the
- * system did. The caller closes the log, whatever the outcome. */
+ * there come from other repetitions. run (or NULL): spread, and what the system did. The caller always closes
+ * the log. */
 rg_status rg_takes_join(rg_log *out, rg_run_info *run, const rg_takes *t, bool wall, rg_err *err);
 
 #endif

@@ -15,9 +15,9 @@ rg_status rg_work_open(rg_work *w, rg_err *err)
 {
     const int64_t call = rg_min(w->batch, rg_max(w->prompt, w->depth)),
                   n = rg_max(w->seqs, w->together ? w->prompt * w->seqs : call);
-    w->token = malloc((size_t)n * sizeof *w->token);
-    w->seq = malloc((size_t)n * sizeof *w->seq);
-    w->want = malloc((size_t)n);
+    w->token = malloc(n * sizeof *w->token);
+    w->seq = malloc(n * sizeof *w->seq);
+    w->want = malloc(n);
     return w->token && w->seq && w->want ? RG_OK : rg_no_memory(err, "tokens");
 }
 
@@ -36,7 +36,7 @@ static int32_t token_at(int64_t seq, int64_t pos, int64_t vocab)
     return (int32_t)((x * 0x9e3779b97f4a7c15u >> 33) % (uint64_t)vocab);
 }
 
-/* One call: n tokens from position `at` on for each of `seqs` sequences from `first` on. id: those of one
+/* One call: n tokens from position `at` on for each of seqs sequences from `first` on. id: those of one
  * sequence, or NULL. logits: of the last token of each. */
 static rg_status feed(const rg_work *w, rg_phase phase, int64_t first, int64_t seqs, int64_t at, int64_t n,
     const int32_t *id, bool logits, rg_log *log, rg_err *err)
@@ -104,7 +104,7 @@ static double calls_ns(const rg_log *log)
     return t;
 }
 
-/* The beginning (phase -1) or the end of a phase, for whoever watches. */
+/* For the watch: the beginning (phase -1), or the end of a phase. */
 static void mark(const rg_work *w, rg_take *t, rg_osload *before, int phase)
 {
     rg_osload now;
@@ -193,8 +193,7 @@ rg_status rg_work_warm_up(const rg_work *w, int64_t gen, uint64_t ns, rg_pace *p
     const uint64_t start = ns ? rg_now_ns() : 0;
     rg_status st = RG_OK;
     if (pace) *pace = (rg_pace){0};
-    for (int p = 0; pace && p < RG_PHASE_COUNT && st == RG_OK; p++)
-        st = first_call(w, (rg_phase)p, pace, err);
+    for (int p = 0; pace && p < RG_PHASE_COUNT && st == RG_OK; p++) st = first_call(w, p, pace, err);
     if (st != RG_OK) return st;
     do {
         st = pace ? paced(w, gen, pace, err) : at_depth(w, err);
@@ -214,7 +213,7 @@ rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_er
         : (size_t)w->seqs * (rg_session_steps_for(w->s, w->prompt + 1) + (size_t)(w->prompt / w->batch) + 1),
                  steps[] = {[RG_PREFILL] = w->prompt ? calls : 0,
                      [RG_DECODE] = (size_t)(w->steps ? rg_min(w->gen, w->steps) : w->gen)};
-    *t = (rg_takes){.take = calloc((size_t)n, sizeof *t->take), .cap = n};
+    *t = (rg_takes){.take = calloc(n, sizeof *t->take), .cap = n};
     if (!t->take) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int i = 0; i < n; i++)
         for (int p = 0; p < RG_PHASE_COUNT; p++) {
@@ -267,7 +266,7 @@ static int sorted(int *order, const rg_takes *t, int phase)
 
 int rg_takes_median(const rg_takes *t, int phase)
 {
-    int *order = malloc((size_t)rg_max(1, t->n) * sizeof *order), n = order ? sorted(order, t, phase) : 0;
+    int *order = malloc(rg_max(1, t->n) * sizeof *order), n = order ? sorted(order, t, phase) : 0;
     const int mid = n > 0 ? order[(n - 1) / 2] : 0;
     free(order);
     return mid;
@@ -288,7 +287,7 @@ static void fill_counters(rg_rec *into, size_t n, const rg_log *other)
 /* Spread and interval of every phase, and what the system did in all repetitions. */
 static int describe(rg_run_info *run, const rg_takes *t)
 {
-    double *ns = malloc((size_t)rg_max(1, t->n) * sizeof *ns), least = INFINITY, most = 0.0;
+    double *ns = malloc(rg_max(1, t->n) * sizeof *ns), least = INFINITY, most = 0.0;
     const rg_osload none = {0};
     if (!ns) return -1;
     run->repetitions = t->n;
@@ -326,7 +325,7 @@ static int join_logs(rg_log *out, const rg_takes *t, const rg_log *const from[RG
         for (int i = 0; i < t->n; i++)
             if (t->take[i].whole) fill_counters(out->rec + at, n, &t->take[i].log[p]);
         if (threads > 0 && n > 0)
-            memcpy(out->span + at * (size_t)threads, from[p]->span, n * (size_t)threads * sizeof *out->span);
+            memcpy(out->span + at * (size_t)threads, from[p]->span, n * threads * sizeof *out->span);
     }
     return 0;
 }

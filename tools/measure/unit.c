@@ -1,11 +1,10 @@
-/* Loads what is measured, and is the one place that tells a report about a model and a run. */
+/* Loads what is measured, and tells reports about model and run. */
 #include "tools/measure/measure.h"
 
 #include <string.h>
 
 #include "base/num.h"
 #include "ridge/topo.h"
-#include "tools/cli/cli.h"
 
 rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *p, rg_err *err)
 {
@@ -18,13 +17,13 @@ rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *
     const rg_machine *m = NULL;
     for (int i = 0; i < n && !m; i++)
         if (earlier[i].machine.threads == threads) m = &earlier[i].machine;
-    st = rg_machine_share(&u->machine, m, u->cli->machine, threads, cpus, (int64_t)u->weights,
-        rg_progress_draw, p, &rg_stop, err);
+    st = rg_machine_share(
+        &u->machine, m, u->cli->machine, threads, cpus, u->weights, rg_progress_draw, p, &rg_stop, err);
     rg_progress_clear(p);
     return st;
 }
 
-/* A row of an untied embedding: floats where the file keeps it in a grid of codes, else as in the file. */
+/* A row of an untied embedding: floats where the file keeps codes in a grid, else as in the file. */
 static int64_t embd_row(const rg_ckpt *ckpt)
 {
     const rg_config *c = rg_ckpt_config(ckpt);

@@ -11,7 +11,6 @@
 #include "report/svg/pictures.h"
 #include "report/trace.h"
 #include "tools/assert/judge.h"
-#include "tools/cli/cli.h"
 #include "tools/measure/measure.h"
 #include "tools/profile/profile_counters.h"
 
@@ -32,15 +31,14 @@ typedef struct job {
     rg_trace trace; /* f NULL: none */
 } job;
 
-static bool is_count(const char *s) { return s && *s && s[strspn(s, "0123456789")] == 0; }
+static bool is_count(const char *s) { return *s && s[strspn(s, "0123456789")] == 0; }
 
-/* Prompt ids without a text: the cost of a token does not depend on which it is, so any will do; a fixed
- * sequence makes runs repeatable. */
+/* Ids without a text: tokens cost the same, and a fixed sequence makes runs repeatable. */
 static rg_status made_up_prompt(
     rg_tokens *t, int64_t n, int64_t vocab, int32_t bos, uint64_t seed, rg_err *err)
 {
     t->n = n;
-    t->id = malloc((size_t)n * sizeof *t->id);
+    t->id = malloc(n * sizeof *t->id);
     if (!t->id) return rg_no_memory(err, "prompt");
     uint64_t x = seed * 2 + 1;
     for (int64_t i = 0; i < n; i++) {
@@ -55,8 +53,7 @@ static rg_status get_prompt(job *j, rg_err *err)
 {
     const rg_cli *cli = &j->cli;
     const rg_config *c = rg_ckpt_config(j->unit.ckpt);
-    const bool text = cli->file || cli->token_ids || (cli->prompt && !is_count(cli->prompt));
-    if (text) {
+    if (cli->file || cli->token_ids || (cli->prompt && !is_count(cli->prompt))) {
         rg_tokenizer *tok = NULL;
         rg_status st =
             cli->token_ids ? RG_OK : rg_tokenizer_open_for(&tok, j->unit.ckpt, cli->tokenizer, err);
@@ -70,8 +67,7 @@ static rg_status get_prompt(job *j, rg_err *err)
     if (n < 1 || n > c->ctx_train)
         return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %lld (the model's context)", n,
             (long long)c->ctx_train);
-    return made_up_prompt(
-        &j->prompt, n, c->vocab, c->bos, RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, err);
+    return made_up_prompt(&j->prompt, n, c->vocab, c->bos, (uint64_t)RG_OR(cli, seed, 42), err);
 }
 
 static void between(void *user, int i, int n)
@@ -87,7 +83,7 @@ static void mark(void *user, int phase)
     if (phase < 0)
         rg_profile_counters_mark(&j->ctr);
     else
-        rg_profile_counters_phase(&j->ctr, (rg_phase)phase);
+        rg_profile_counters_phase(&j->ctr, phase);
 }
 
 static rg_status build_report(rg_report **out, job *j, const rg_session_opts *so, const rg_takes *takes,
@@ -115,8 +111,7 @@ static rg_status build_report(rg_report **out, job *j, const rg_session_opts *so
     return st;
 }
 
-/* The options of the run with its weights; whatever cannot be is refused here, before anything is
- * measured. */
+/* The options of the run with its weights; refuses what cannot be, before anything is measured. */
 static rg_status plan_run(rg_engine_opts *eo, rg_session_opts *so, job *j, rg_err *err)
 {
     const rg_ckpt *c = j->unit.ckpt;
@@ -159,7 +154,7 @@ static rg_status profile_one(rg_report **out, job *j, rg_err *err)
     rg_profile_counters_start(&j->ctr, u->e, w.s, pace.step_ns);
     const int64_t least = rg_max(MIN_REPS, rg_profile_counters_turns(&j->ctr)),
                   usual = rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)pace.rep_ns)),
-                  n = RG_GIVEN(&j->cli, reps) ? j->cli.reps : usual;
+                  n = RG_OR(&j->cli, reps, usual);
     if ((st = rg_takes_open(&takes, &w, (int)n, j->trace.f ? u->info.threads : 0, err)) != RG_OK) goto out;
     st = rg_takes_record(&takes, &w, (int)n, 0.0, err);
     rg_progress_clear(&j->progress);
@@ -211,18 +206,14 @@ static rg_status end_trace(job *j, rg_err *err)
 
 rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
-    if (rg_judge_wants_help(cli)) return rg_judge_help();
-    static const char *const formats[] = {"md", "csv", "json", NULL};
-    job j = {.tokenize_ns = NAN,
-        .cli = *cli,
-        .n_gen = RG_GIVEN(cli, n_predict) ? cli->n_predict : 64,
-        .started = time(NULL)};
+    if (rg_judge_help(cli)) return RG_OK;
+    job j = {.tokenize_ns = NAN, .cli = *cli, .n_gen = RG_OR(cli, n_predict, 64), .started = time(NULL)};
     rg_report *report[MAX_RUNS + 1] = {0};
     int n = 0;
     rg_words types = {0};
     rg_engine_opts eo;
     rg_session_opts so;
-    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (st == RG_OK) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
@@ -242,8 +233,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         goto out;
     if (cli->trace) {
         if ((st = rg_outfile_open(&j.trace_file, cli->trace, err)) != RG_OK) goto out;
-        rg_trace_begin(
-            &j.trace, j.trace_file.f, RG_GIVEN(cli, trace_events) ? cli->trace_events : TRACE_EVENTS);
+        rg_trace_begin(&j.trace, j.trace_file.f, RG_OR(cli, trace_events, TRACE_EVENTS));
     }
     const rg_config *c = rg_ckpt_config(j.unit.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));

@@ -14,11 +14,11 @@ rg_status rg_profile_counters_open(rg_profile_counters *p, const rg_cli *cli, in
     if (mode < 0) return RG_E_USAGE;
     rg_host host;
     rg_host_here(&host);
-    p->asked = p->mode = (rg_counters_mode)mode;
+    p->asked = p->mode = mode;
     rg_status st = rg_counters_open(&p->c, p->asked, threads, &host, err);
     if (st != RG_OK) return st;
     const rg_metric *m = rg_counters_metrics(p->c, &p->n_metrics);
-    memcpy(p->metric, m, (size_t)p->n_metrics * sizeof *m);
+    memcpy(p->metric, m, p->n_metrics * sizeof *m);
     if (p->asked == RG_COUNTERS_OFF) return RG_OK;
     if (!(p->socket = rg_socket_open(&host))) return rg_no_memory(err, "counters");
     rg_socket_metrics(p->socket, p->metric + p->n_metrics);

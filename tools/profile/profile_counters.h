@@ -1,4 +1,4 @@
-/* The counters of a profile: opened, chosen by what they cost, attached to the team, judged afterwards. */
+/* The counters of a profile. */
 #ifndef RG_PROFILE_COUNTERS_H
 #define RG_PROFILE_COUNTERS_H
 
@@ -22,7 +22,7 @@ typedef struct rg_profile_counters {
 
 /* --counters, for a team of `threads`. */
 rg_status rg_profile_counters_open(rg_profile_counters *p, const rg_cli *cli, int threads, rg_err *err);
-/* Legal on a zeroed struct; after the engine is closed, whose threads close their sets through the probe. */
+/* Legal on a zeroed struct; after the engine, whose threads close their sets through the probe. */
 void rg_profile_counters_close(rg_profile_counters *p);
 
 /* Decides where to read (step_ns: a decode step without counters) and attaches the probe. */
@@ -34,7 +34,7 @@ void rg_profile_counters_mark(rg_profile_counters *p);
 void rg_profile_counters_phase(rg_profile_counters *p, rg_phase phase);
 /* Between repetitions. */
 void rg_profile_counters_turn(rg_profile_counters *p);
-/* Detaches. Counters that some thread could not open or read are off from here on, with the reason. */
+/* Detaches. Counters that a thread could not open or read are off from here on, with the reason. */
 void rg_profile_counters_stop(rg_profile_counters *p, rg_engine *e);
 
 /* The counter part of the report's header. */

@@ -4,7 +4,6 @@
 #include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/num.h"
 #include "base/text.h"
@@ -60,7 +59,7 @@ static rg_status read_keep(quantize *q, rg_err *err)
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(code, why, sizeof why);
         return rg_fail(err, RG_E_USAGE, "--keep '%s': not a regular expression: %s at character %zu",
-            q->cli->keep_weights, (const char *)why, (size_t)at);
+            q->cli->keep_weights, (const char *)why, at);
     }
     q->match = pcre2_match_data_create_from_pattern(q->keep, NULL);
     if (!q->match) return rg_no_memory(err, "--keep");
@@ -75,7 +74,7 @@ static rg_status read_type(quantize *q, rg_err *err)
 {
     const char *name = q->cli->dtype ? q->cli->dtype : q->format == RG_EXPORT_GGUF ? "q4g32" : "q4g64";
     const int t = rg_wtype_from_name(name);
-    if (t < 0 || !rg_wtype_is_quant((rg_wtype)t))
+    if (t < 0 || !rg_wtype_is_quant(t))
         return rg_fail(err, RG_E_USAGE,
             "--dtype: '%s', expected q4g32, q4g64, q4g128 (an m behind: with a minimum) or q8g32", name);
     const rg_wtype_info *i = &rg_wtypes[t];
@@ -88,27 +87,28 @@ static rg_status read_type(quantize *q, rg_err *err)
     return RG_OK;
 }
 
+static bool calibrates(const quantize *q)
+{
+    return q->o.method == RG_QUANT_AWQ || q->o.method == RG_QUANT_GPTQ;
+}
+
 static rg_status read_opts(quantize *q, rg_err *err)
 {
-    static const char *const formats[] = {"safetensors", "gguf", NULL};
     const rg_cli *cli = q->cli;
     if (!cli->output)
         return rg_fail(err, RG_E_USAGE,
             "-o: say where to write: a new directory (safetensors), or a file ending in .gguf");
-    const int format = rg_cli_choice("--format", cli->format, formats, err),
+    const int format = rg_cli_choice("--format", cli->format, RG_WORDS("safetensors", "gguf"), err),
               method = rg_cli_choice("--method", cli->method, rg_quant_methods, err);
     if (format < 0 || method < 0) return err->code;
-    q->format = cli->format                  ? (rg_export_format)format
-        : rg_ends_with(cli->output, ".gguf") ? RG_EXPORT_GGUF
-                                             : RG_EXPORT_PACKED;
-    q->o.method = cli->method ? (rg_quant_method)method : RG_QUANT_MSE;
+    q->format = cli->format ? format : rg_ends_with(cli->output, ".gguf") ? RG_EXPORT_GGUF : RG_EXPORT_PACKED;
+    q->o.method = cli->method ? method : RG_QUANT_MSE;
     q->o.head = cli->quantize_head;
-    q->o.damp = RG_GIVEN(cli, damp) ? cli->damp : 0.01;
+    q->o.damp = RG_OR(cli, damp, 0.01);
     rg_status st = read_type(q, err);
     if (st == RG_OK) st = read_keep(q, err);
     if (st == RG_OK) st = rg_engine_args(&q->o.engine, cli, NULL, &q->progress, err);
-    const bool calibrates = q->o.method == RG_QUANT_AWQ || q->o.method == RG_QUANT_GPTQ;
-    if (st == RG_OK && !calibrates && (cli->calib || RG_GIVEN(cli, calib_tokens) || RG_GIVEN(cli, ctx)))
+    if (st == RG_OK && !calibrates(q) && (cli->calib || RG_GIVEN(cli, calib_tokens) || RG_GIVEN(cli, ctx)))
         return rg_fail(err, RG_E_USAGE,
             "--method %s looks at the weights alone: --calib, --calib-tokens and -c belong to awq and gptq",
             rg_quant_methods[q->o.method]);
@@ -131,7 +131,7 @@ static rg_status read_calib(quantize *q, rg_err *err)
     int32_t *id = NULL;
     size_t len = 0, n = 0;
     rg_err ignored;
-    if (q->o.method != RG_QUANT_AWQ && q->o.method != RG_QUANT_GPTQ) return RG_OK;
+    if (!calibrates(q)) return RG_OK;
     /* the demo checkpoint brings one */
     if (!path && !cli->model && rg_demo_path(dir, sizeof dir, &ignored) == RG_OK) {
         snprintf(demo, sizeof demo, "%s/calibration.txt", dir);
@@ -145,7 +145,7 @@ static rg_status read_calib(quantize *q, rg_err *err)
     rg_status st = rg_tokenizer_open_for(&tok, q->ckpt, cli->tokenizer, err);
     if (st == RG_OK) st = rg_read_file(&text, &len, path, err);
     if (st == RG_OK) st = rg_tokenizer_encode(tok, text, len, 0, &id, &n, err);
-    const int64_t window = RG_GIVEN(cli, ctx) ? cli->ctx : rg_min(512, c->ctx_train), body = window - 1;
+    const int64_t window = RG_OR(cli, ctx, rg_min(512, c->ctx_train)), body = window - 1;
     const int32_t bos = tok && rg_tokenizer_bos(tok) >= 0 ? rg_tokenizer_bos(tok) : c->bos;
     if (st == RG_OK && window < 2)
         st = rg_fail(err, RG_E_USAGE, "-c %lld: expected at least 2 tokens in a window", (long long)window);
@@ -154,17 +154,16 @@ static rg_status read_calib(quantize *q, rg_err *err)
             "%s: %zu tokens, a window of the calibration needs %lld: give a longer text or a smaller -c",
             path, n, (long long)window);
     if (st == RG_OK) {
-        const int64_t most = (RG_GIVEN(cli, calib_tokens) ? cli->calib_tokens : CALIB_TOKENS) / window,
-                      there = (int64_t)n / body;
+        const int64_t most = RG_OR(cli, calib_tokens, CALIB_TOKENS) / window, there = (int64_t)n / body;
         const int64_t windows = rg_max(1, rg_min(most, there));
         q->calib.n = windows * window;
-        q->calib.id = malloc(sizeof *q->calib.id * (size_t)q->calib.n);
+        q->calib.id = malloc(sizeof *q->calib.id * q->calib.n);
         if (!q->calib.id) st = rg_no_memory(err, "calibration");
         for (int64_t w = 0; w < windows && st == RG_OK; w++) {
             const int64_t at = w * (((int64_t)n - body) / windows);
             int32_t *dst = q->calib.id + w * window;
             dst[0] = bos >= 0 && bos < c->vocab ? bos : id[at];
-            memcpy(dst + 1, id + at, sizeof *id * (size_t)body);
+            memcpy(dst + 1, id + at, sizeof *id * body);
         }
         q->o.calib = q->calib.id;
         q->o.n_windows = windows;
@@ -182,12 +181,8 @@ static double bits_of(const quantize *q, bool quantised, rg_ftype type)
 {
     const rg_qspec *s = &q->o.spec;
     if (!quantised) return 8.0 * rg_ftypes[type].bytes;
-    return rg_qspec_bits(s) +
-        (16.0 +
-            (s->kind == RG_QK_MIN4           ? 16.0
-                    : s->kind == RG_QK_ZERO4 ? 4.0
-                                             : 0.0)) /
-        s->group;
+    const double offset = s->kind == RG_QK_MIN4 ? 16.0 : s->kind == RG_QK_ZERO4 ? 4.0 : 0.0;
+    return rg_qspec_bits(s) + (16.0 + offset) / s->group;
 }
 
 static const char *percent(char *buf, size_t n, double x)

@@ -1,10 +1,7 @@
 /* ridge synth: random-weight checkpoints of named or given shapes. */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
-#include "base/num.h"
 #include "tools/cli/cli.h"
 #include "weights/ckpt.h"
 #include "weights/synth.h"
@@ -25,7 +22,7 @@ static rg_status pick_type(rg_ftype *type, const char *name, rg_err *err)
     *type = RG_FT_F16;
     for (int i = 0; name && i < RG_FT_COUNT; i++)
         if (strcasecmp(name, rg_ftypes[i].name) == 0) {
-            *type = (rg_ftype)i;
+            *type = i;
             return RG_OK;
         }
     return name ? rg_fail(err, RG_E_USAGE, "--dtype: '%.40s', expected f32, f16, bf16, q8_0 or q4_0", name)
@@ -49,7 +46,6 @@ static rg_status print_summary(const char *path, rg_ftype type, double seconds, 
 
 rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"", "safetensors", "gguf", NULL};
     rg_config c;
     rg_ftype type;
     rg_progress progress = {0};
@@ -59,7 +55,7 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
         list_shapes();
         return RG_OK;
     }
-    int format = rg_cli_choice("--format", cli->format, formats, err);
+    int format = rg_cli_choice("--format", cli->format, RG_WORDS("", "safetensors", "gguf"), err);
     if (format < 0) return err->code;
     if (!cli->output)
         return rg_fail(err, RG_E_USAGE, "-o PATH is missing: a directory, or a file ending in .gguf");
@@ -68,8 +64,7 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
     if (format == 0) format = rg_ends_with(cli->output, ".gguf") ? 2 : 1;
     const uint64_t start = rg_now_ns();
     st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS,
-        RG_GIVEN(cli, seed) ? (uint64_t)cli->seed : 42, cli->output, rg_progress_draw, &progress, &rg_stop,
-        err);
+        (uint64_t)RG_OR(cli, seed, 42), cli->output, rg_progress_draw, &progress, &rg_stop, err);
     const double seconds = (double)(rg_now_ns() - start) * 1e-9;
     rg_progress_clear(&progress);
     return st == RG_OK ? print_summary(cli->output, type, seconds, err) : st;

@@ -1,5 +1,4 @@
-/* ridge report: saved runs and saved reports of bench, compare and roofline as one page, or as pictures; and
- * what their fields mean. */
+/* ridge report: saved reports as one page or as pictures, and what their fields mean. */
 #include <string.h>
 
 #include "report/html/page.h"
@@ -14,8 +13,8 @@ static rg_status print_schema(const char *name, rg_err *err)
     const rg_doc_kind kind = rg_schema_named(name);
     if (kind < RG_DOC_KINDS) return rg_schema_write(stdout, kind, err);
     for (int k = 0; k < RG_DOC_KINDS; k++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? ", " : "",
-            rg_schema_name((rg_doc_kind)k));
+        snprintf(
+            names + strlen(names), sizeof names - strlen(names), "%s%s", k ? ", " : "", rg_schema_name(k));
     return rg_fail(
         err, RG_E_USAGE, "--schema: no document is called '%s', expected list or one of: %s", name, names);
 }
@@ -41,8 +40,8 @@ rg_status rg_cmd_REPORT(const rg_cli *cli, rg_err *err)
     if (!cli->svg && !page)
         return rg_fail(err, RG_E_USAGE, "report: nothing to write, expected -o report.html or --svg PATH");
     for (int i = 0; i < cli->n_args && st == RG_OK; i++) st = rg_reports_add_file(&s, cli->args[i], err);
-    if (st == RG_OK && page) st = rg_page_save(&s, page, err);
-    if (st == RG_OK && page) fprintf(stderr, "ridge report: %s\n", page);
+    if (st == RG_OK && page && (st = rg_page_save(&s, page, err)) == RG_OK)
+        fprintf(stderr, "ridge report: %s\n", page);
     if (st == RG_OK && cli->svg) st = rg_pictures_write(&s, cli->svg, &n, err);
     if (st == RG_OK && cli->svg) {
         fprintf(stderr, "ridge report: %d picture%s", n, n == 1 ? "" : "s");

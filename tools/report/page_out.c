@@ -6,11 +6,11 @@
 #include "tools/assert/judge.h"
 
 rg_status rg_page_out(
-    rg_doc *d, bool json, const rg_cli *judge, const char *html, const char *svg, rg_err *err)
+    rg_status made, rg_doc *d, bool json, const rg_cli *judge, const char *html, const char *svg, rg_err *err)
 {
     rg_reports s = {0};
     rg_err why = {0};
-    rg_status st = json ? rg_doc_json(stdout, d, err) : RG_OK;
+    rg_status st = made == RG_OK && json ? rg_doc_json(stdout, d, err) : made;
     const rg_status judged = st == RG_OK && judge ? rg_judge(judge, d->json, &why) : RG_OK;
     if (st == RG_OK && (html || svg)) {
         st = rg_reports_add(&s, d, "this report", err);

@@ -1,5 +1,4 @@
-/* ridge doctor: what can be measured here, what cannot, why, and the command that would mend it. Exit 0
- * whatever it finds. */
+/* ridge doctor: what can be measured here, what cannot, why, and the command that would mend it. */
 #include "report/report.h"
 #include "roofline/count/counters.h"
 #include "roofline/count/sde.h"
@@ -18,11 +17,8 @@
 
 rg_status rg_cmd_DOCTOR(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "json", NULL};
-    const int format = rg_cli_choice("-o", cli->output, formats, err);
-    rg_status st = rg_cli_no_args(cli, err);
-    if (format < 0) return RG_E_USAGE;
-    if (st != RG_OK) return st;
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
+    if (rg_cli_no_args(cli, err) != RG_OK || format < 0) return RG_E_USAGE;
     char papi[96];
     const rg_doctor_lib libs[] = {
         {"PAPI", rg_counters_library(papi, sizeof papi), "no hardware counters per operator",

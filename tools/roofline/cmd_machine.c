@@ -1,6 +1,4 @@
-/* ridge machine: this machine's roofs, measured with the threads and cores that a run would use, printed and
- * kept for later runs. */
-#include "base/num.h"
+/* ridge machine: the roofs, measured with the threads and cores of a run, printed and kept for later runs. */
 #include "base/outfile.h"
 #include "report/report.h"
 #include "report/svg/pictures.h"
@@ -51,9 +49,8 @@ static rg_status team_latencies(rg_machine *m, int threads, const int *cpus, rg_
 
 rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "json", NULL}, *const pins[] = {"on", "off", NULL};
-    const int format = rg_cli_choice("-o", cli->output, formats, err);
-    const int pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, pins, err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err),
+              pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0 || pin < 0) return RG_E_USAGE;
     if (st == RG_OK && cli->save && cli->no_save)

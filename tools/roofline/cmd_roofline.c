@@ -1,15 +1,11 @@
 /* ridge roofline: what a configuration costs on a machine, by formulas alone. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/text.h"
 #include "report/cells.h"
 #include "tools/report/page_out.h"
-#include "tools/roofline/roofline_study.h"
-#include "tools/roofline/roofline_validate.h"
+#include "tools/roofline/roofline_args.h"
 
-static double giga(double x) { return x > 0.0 ? 1e-9 * x : (double)NAN; }
+static double giga(double x) { return x > 0.0 ? 1e-9 * x : NAN; }
 
 static rg_status list_hardware(rg_err *err)
 {
@@ -29,8 +25,8 @@ static rg_status list_hardware(rg_err *err)
         rg_table_line(&t, "sssnnnnnbs", h.name, cores, ghz, giga(h.bandwidth),
             giga(h.peak[RG_ARITH_FP32_FMA]), giga(h.peak[RG_ARITH_FP16_FMA]),
             giga(fmax(h.peak[RG_ARITH_BF16_DOT], h.peak[RG_ARITH_AMX_BF16])),
-            giga(fmax(h.peak[RG_ARITH_INT8_DOT], h.peak[RG_ARITH_AMX_INT8])),
-            h.onchip > 0.0 ? h.onchip : (double)NAN, h.source);
+            giga(fmax(h.peak[RG_ARITH_INT8_DOT], h.peak[RG_ARITH_AMX_INT8])), h.onchip > 0.0 ? h.onchip : NAN,
+            h.source);
     }
     rg_table_print(stdout, &t);
     const bool failed = t.failed;
@@ -52,20 +48,17 @@ rg_status rg_cost_show(
     rg_doc d;
     rg_status st = RG_OK;
     if (cli->html && n > MOST_PAGE_CASES)
-        return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists", n,
-            MOST_PAGE_CASES);
+        return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
+            n, MOST_PAGE_CASES);
     if (format == 1) st = rg_cost_csv(stdout, k, n, print, err);
     if (st != RG_OK || (format != 2 && !cli->html && !cli->svg)) return st;
     st = rg_cost_doc(&d, k, n, print, err);
-    if (st == RG_OK) return rg_page_out(&d, format == 2, NULL, cli->html, cli->svg, err);
-    rg_doc_close(&d);
-    return st;
+    return rg_page_out(st, &d, format == 2, NULL, cli->html, cli->svg, err);
 }
 
 rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
 {
-    static const char *const formats[] = {"md", "csv", "json", NULL};
-    const int format = rg_cli_choice("-o", cli->output, formats, err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) return err->code;
     if (st != RG_OK) return st;
@@ -84,15 +77,14 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
             "--svg: %s and %s in one question, expected one machine: a picture has one set of roofs (--html "
             "has one for each)",
             a.hardware.hw[0].name, a.hardware.hw[1].name);
-    if (st == RG_OK && cli->study) {
-        st = rg_roofline_study(cli, &a, format, err);
-        rg_asked_close(&a);
-        return st;
+    if (cli->study) {
+        if (st == RG_OK) st = rg_roofline_study(cli, &a, format, err);
+    } else {
+        for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
+        if (st == RG_OK && format == 0) st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
+        if (st == RG_OK) st = rg_cost_show(a.k, a.n, &a.print, format, cli, err);
+        if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     }
-    for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
-    if (st == RG_OK && format == 0) st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
-    if (st == RG_OK) st = rg_cost_show(a.k, a.n, &a.print, format, cli, err);
-    if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     rg_asked_close(&a);
     return st;
 }

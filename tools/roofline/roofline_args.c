@@ -8,19 +8,16 @@
 
 #include "base/num.h"
 #include "ridge/topo.h"
-#include "tools/cli/cli.h"
 
 /* ---- model ---- */
 
 static bool has_weights(const char *dir)
 {
-    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json"};
     char path[1200];
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        if (access(path, F_OK) == 0) return true;
-    }
-    return false;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    if (access(path, F_OK) == 0) return true;
+    snprintf(path, sizeof path, "%s/model.safetensors.index.json", dir);
+    return access(path, F_OK) == 0;
 }
 
 rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
@@ -55,8 +52,7 @@ static rg_status one_hardware(
     rg_machine *m = &a->machine[a->n];
     rg_status st;
     if (strcmp(word, "measured") == 0) {
-        static const char *const pins[] = {"on", "off", NULL};
-        const int pin = rg_cli_choice("--pin", cli->pin, pins, err);
+        const int pin = rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err);
         if (pin < 0) return err->code;
         rg_topo topo;
         rg_progress p = {0};
@@ -118,7 +114,7 @@ static rg_status parse_dtypes(lists *l, const char *text, rg_err *err)
     return st;
 }
 
-/* An option that belongs to the other cost model is refused: it would do nothing. */
+/* An option of the other cost model would do nothing. */
 static rg_status refuse_strangers(const rg_cli *cli, bool exact, rg_err *err)
 {
     const struct {
@@ -180,7 +176,7 @@ static rg_status exact_types(
         e->embd_row = t ? rg_ftype_row_bytes(t->type, c->dim) : 2 * c->dim;
         kv = rg_default_kv(a->model.ckpt, &eo);
     } else {
-        e->dtype = dtype < 0 ? RG_WT_F16 : (rg_wtype)dtype;
+        e->dtype = dtype < 0 ? RG_WT_F16 : dtype;
         e->head = rg_wtype_is_quant(e->dtype) && !cli->quantize_head ? RG_WT_F16 : e->dtype;
         e->embd_row = (e->dtype == RG_WT_F32 ? 4 : 2) * c->dim;
         if (e->dtype == RG_WT_F32) kv = RG_KV_F32;
@@ -192,14 +188,14 @@ static rg_status exact_types(
         if (t < 0)
             return rg_fail(
                 err, RG_E_USAGE, "%s: '%.40s', expected f16, f32 or q8_0", i ? "-ctv" : "-ctk", names[i]);
-        *types[i] = (rg_kvtype)t;
+        *types[i] = t;
     }
     const int act = cli->act ? rg_cli_choice("--act", cli->act, rg_exact_acts, err)
         : h->accelerator     ? RG_EXACT_F16
                              : RG_EXACT_F32;
     if (act < 0) return err->code;
-    e->act = (rg_exact_act)act;
-    e->ubatch = RG_GIVEN(cli, ubatch) ? cli->ubatch : h->accelerator ? 0 : 512;
+    e->act = act;
+    e->ubatch = RG_OR(cli, ubatch, h->accelerator ? 0 : 512);
     return RG_OK;
 }
 
@@ -232,12 +228,9 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
                 (int)l->of[KV_BIT].v[at[3]], flash};
             continue;
         }
-        k->exact = (rg_exact_input){.batch = b,
-            .seqlen = s,
-            .tp = tp,
-            .flash = flash,
-            .fuse = fuse,
-            .ctx = rg_min(s + rg_max(a->gen, 1), k->config.ctx_train)};
+        const int64_t ctx = rg_min(s + rg_max(a->gen, 1), k->config.ctx_train);
+        k->exact =
+            (rg_exact_input){.batch = b, .seqlen = s, .tp = tp, .flash = flash, .fuse = fuse, .ctx = ctx};
         const rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[at[5]], err);
         if (st != RG_OK) return st;
     }
@@ -248,7 +241,7 @@ static rg_status check_stage(rg_asked *a, const rg_cli *cli, rg_cost_model cost,
 {
     const int stage = rg_cli_choice("--stage", cli->stage, rg_cost_stages, err);
     if (stage < 0) return err->code;
-    a->print.stage = (rg_cost_stage)stage;
+    a->print.stage = stage;
     if (stage >= RG_STAGE_GENERATE && a->gen == 0)
         return rg_fail(err, RG_E_USAGE, "--stage %s: needs --gen N", rg_cost_stages[stage]);
     if (stage == RG_STAGE_CHAT && cost == RG_COST_EXACT)
@@ -259,31 +252,26 @@ static rg_status check_stage(rg_asked *a, const rg_cli *cli, rg_cost_model cost,
 
 rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err)
 {
-    static const char *const switches[] = {"on", "off", NULL};
     lists l = {.n_dtypes = 0};
     *a = (rg_asked){.print = {.totals = cli->totals}};
     const int cost = rg_cli_choice("--cost", cli->cost, rg_cost_models, err);
-    const int flash = cost < 0 ? -1
-                               : rg_cli_choice("--flash",
-                                     cli->fused                       ? cli->fused
-                                         : cost == RG_COST_LLM_VIEWER ? "off"
-                                                                      : "on",
-                                     switches, err);
+    const char *usual = cost == RG_COST_LLM_VIEWER ? "off" : "on";
+    const int flash =
+        cost < 0 ? -1 : rg_cli_choice("--flash", cli->fused ? cli->fused : usual, RG_WORDS("on", "off"), err);
     unsigned fuse;
     if (flash < 0 || rg_fuse_arg(&fuse, cli->fuse, err) != RG_OK) return err->code;
     rg_status st = refuse_strangers(cli, cost == RG_COST_EXACT, err);
     if (st == RG_OK) st = parse_lists(&l, a, cli, err);
-    if (st == RG_OK) st = check_stage(a, cli, (rg_cost_model)cost, err);
+    if (st == RG_OK) st = check_stage(a, cli, cost, err);
     if (st == RG_OK) st = rg_asked_model_open(&a->model, cli, err);
     if (st == RG_OK && !cli->seqlens && cost == RG_COST_EXACT)
         l.of[SEQLEN].v[0] = rg_max(1, rg_min(l.of[SEQLEN].v[0], a->model.config.ctx_train - a->gen));
-    /* what a step streams is only needed where roofs are measured, and then roughly: the largest of the
-     * formats asked for */
+    /* where roofs are measured, roughly what a step streams is enough */
     const rg_exact_input guess = {.dtype = RG_WT_F16, .head = RG_WT_F16, .batch = 1, .tp = 1};
     if (st == RG_OK)
         st = rg_asked_hardware_open(
             &a->hardware, cli, (int64_t)rg_exact_weights(&a->model.config, &guess, true), err);
-    if (st == RG_OK) st = fill(a, &l, cli, (rg_cost_model)cost, flash == 0, fuse, err);
+    if (st == RG_OK) st = fill(a, &l, cli, cost, flash == 0, fuse, err);
     for (int i = 0; i < LISTS; i++) rg_counts_free(&l.of[i]);
     return st;
 }

@@ -1,4 +1,4 @@
-/* From the options of ridge roofline to the configurations asked for. */
+/* The parts of ridge roofline: the configurations that its options ask for, and what is done with them. */
 #ifndef RG_ROOFLINE_ARGS_H
 #define RG_ROOFLINE_ARGS_H
 
@@ -7,7 +7,6 @@
 
 enum { RG_HW_MAX = 16 };
 
-/* The model of a question: its configuration, and the types of a checkpoint's weights where there is one. */
 typedef struct rg_asked_model {
     rg_config config;
     rg_ckpt *ckpt; /* owns; NULL without weights */
@@ -16,7 +15,7 @@ rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
 
 typedef struct rg_asked_hardware {
     rg_hardware hw[RG_HW_MAX];
-    rg_machine *machine; /* owns [RG_HW_MAX]; measured or loaded ones, to which hw points */
+    rg_machine *machine; /* owns [RG_HW_MAX]; hw points to them */
     int n;
 } rg_asked_hardware;
 /* footprint: bytes a forward call streams, for roofs that are measured now. */
@@ -37,5 +36,14 @@ void rg_asked_close(rg_asked *a);
 
 /* Runs the question, and adds what the engine would allocate. */
 rg_status rg_asked_run(rg_cost_case *k, int64_t gen, rg_err *err);
+
+/* Answers cli->study from one exact case. md: a table with words; csv and json: the cases it is made of. */
+rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg_err *err);
+/* Cases as CSV (format 1) or JSON (2), and their page and pictures where asked for. */
+rg_status rg_cost_show(
+    const rg_cost_case *k, size_t n, const rg_cost_print *print, int format, const rg_cli *cli, rg_err *err);
+
+/* The model against a measured grid of models, types, lengths, batches and threads. */
+rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err);
 
 #endif

@@ -1,9 +1,8 @@
 /* ridge roofline --study: questions that take several cases, and one answer. */
-#include "tools/roofline/roofline_study.h"
+#include "tools/roofline/roofline_args.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 #include "base/num.h"
 #include "base/text.h"
@@ -25,8 +24,7 @@ static rg_status add(study *s, const rg_cost_case *k, const char *label, rg_err 
     return rg_asked_run(&s->k[s->n++], 0, err);
 }
 
-/* What each optimisation buys, one after the other, from 16-bit weights and unfused attention of one sequence
- * on. */
+/* Optimisations one after the other, from 16-bit weights and unfused attention of one sequence on. */
 static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
 {
     rg_cost_case k = *asked;
@@ -210,9 +208,9 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     if (which != 1 && RG_GIVEN(cli, memory))
         return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
     const double memory = RG_GIVEN(cli, memory) ? cli->memory * 1073741824.0 : a->k->hw->memory;
-    const rg_status st = which == 0 ? ablation(&s, a->k, err)
-        : which == 1                ? fit(&s, a->k, memory, err)
-                                    : turning(&s, a->k, err);
+    rg_status st = which == 0 ? ablation(&s, a->k, err)
+        : which == 1          ? fit(&s, a->k, memory, err)
+                              : turning(&s, a->k, err);
     if (st != RG_OK) return st;
     const char *label[MAX_STEPS];
     rg_cost_print print = a->print;
@@ -220,7 +218,6 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     print.study = names[which];
     print.answer = s.answer;
     print.label = label;
-    rg_status done = format == 0 ? print_md(&s, names[which], which == 0, err) : RG_OK;
-    if (done == RG_OK) done = rg_cost_show(s.k, (size_t)s.n, &print, format, cli, err);
-    return done;
+    if (format == 0) st = print_md(&s, names[which], which == 0, err);
+    return st == RG_OK ? rg_cost_show(s.k, s.n, &print, format, cli, err) : st;
 }

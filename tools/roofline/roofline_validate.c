@@ -1,14 +1,11 @@
-/* ridge roofline --validate. Roofs are measured once per thread count (the bandwidth anew where a model
- * streams); the speed of each kernel class (kernel, weight type, one token or few) is measured once per
- * machine on a small reference model that stays in the caches and is not part of the grid. Nothing is fitted
- * to a model of the grid. Predicted time of an operator: the larger of its memory time and its work at the
- * speed of its class, and the measured cost of a barrier and of a record. */
-#include "tools/roofline/roofline_validate.h"
+/* ridge roofline --validate. A small reference model outside of the grid teaches the speed of each kernel
+ * class (kernel, weight type, one token or few); nothing is fitted to a model of the grid. An operator takes
+ * the larger of its memory time and its work at that speed, and a barrier and a record. */
+#include "tools/roofline/roofline_args.h"
 
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -39,10 +36,11 @@ typedef struct speeds {
     int64_t home[SPEEDS];
 } speeds;
 
-/* Attention over few queries is a pass over the cache, whatever the number of heads that share it. */
-static bool by_bytes(const rg_rec *r)
+/* Bytes or operations: attention over few queries is a pass over the cache, whatever heads share it. */
+static double work_of(const rg_rec *r, const rg_tally *a)
 {
-    return r->kernel == RG_KK_ELEM || (r->kernel == RG_KK_ATTN && r->dims.m <= 8);
+    const bool bytes = r->kernel == RG_KK_ELEM || (r->kernel == RG_KK_ATTN && r->dims.m <= 8);
+    return bytes ? (double)rg_tally_bytes(a) : (double)a->flop;
 }
 
 /* Tokens: one, a few, some (unpacking a block of weights shows), many. */
@@ -53,7 +51,7 @@ static int size_of(const rg_rec *r)
 
 static int class_of(const rg_rec *r)
 {
-    const rg_op op = rg_site_op((rg_site)r->site);
+    const rg_op op = rg_site_op(r->site);
     if (rg_op_is_product(op)) return ((int)r->kernel * (RG_WT_COUNT + 1) + r->wtype) * SIZES + size_of(r);
     return RG_KK_COUNT * (RG_WT_COUNT + 1) * SIZES + SIZES * (int)op + size_of(r);
 }
@@ -71,10 +69,14 @@ typedef struct trial {
 
 static double overhead_ns(const rg_machine *m) { return m->barrier_ns.value + m->record_ns.value; }
 
+static rg_ideal ideal_of(const rg_machine *m, const rg_tally *a, const rg_rec *r, int64_t footprint)
+{
+    return rg_predict(m, a, r->arith, r->isa, r->kernel, footprint);
+}
+
 static rg_tally cost_of(const rg_rec *r)
 {
-    return rg_cost(
-        rg_site_op((rg_site)r->site), &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+    return rg_cost(rg_site_op(r->site), &r->dims, r->wtype, r->kv_k, r->kv_v);
 }
 
 static void learn(speeds *v, const rg_machine *m, int64_t stream, const rg_log *l)
@@ -84,7 +86,7 @@ static void learn(speeds *v, const rg_machine *m, int64_t stream, const rg_log *
         const rg_tally a = cost_of(r);
         const int c = class_of(r);
         v->home[c] = stream;
-        v->work[c] += by_bytes(r) ? (double)rg_tally_bytes(&a) : (double)a.flop;
+        v->work[c] += work_of(r, &a);
         v->t[c] += fmax(0.1 * (double)r->t_ns, (double)r->t_ns - overhead_ns(m));
         v->ns[c] = v->work[c] > 0.0 ? v->t[c] / v->work[c] : 0.0;
     }
@@ -96,17 +98,15 @@ static void predict(point *p, const speeds *v, const trial *x, const rg_log *l)
         const rg_rec *r = &l->rec[i];
         const rg_tally a = cost_of(r);
         const int64_t ctx = r->step < l->n_steps ? l->step[r->step].ctx : 0;
-        const rg_ideal d = rg_predict(x->m, &a, (rg_arith)r->arith, (rg_isa)r->isa, (rg_kernel_kind)r->kernel,
-            x->stream + ctx * (int64_t)p->d.batch * x->kv_token);
-        const double work = by_bytes(r) ? (double)rg_tally_bytes(&a) : (double)a.flop,
-                     at_speed = v->ns[class_of(r)] * work;
-        /* bytes from farther away than where the class was measured need the difference in addition:
-         * transfers do not overlap with a kernel that loads all the time */
-        const rg_ideal near = rg_predict(
-            x->m, &a, (rg_arith)r->arith, (rg_isa)r->isa, (rg_kernel_kind)r->kernel, v->home[class_of(r)]);
-        const double farther = size_of(r) <= 1 ? fmax(0.0, d.mem_ns - near.mem_ns) : 0.0;
-        const double t = fmax(fmax(d.mem_ns, d.flop_ns), at_speed + farther) + overhead_ns(x->m);
-        const rg_op op = rg_site_op((rg_site)r->site);
+        const rg_ideal d = ideal_of(x->m, &a, r, x->stream + ctx * (int64_t)p->d.batch * x->kv_token);
+        const int c = class_of(r);
+        /* bytes from farther away than where the class was measured need the difference too: transfers do
+         * not overlap with a kernel that loads all the time */
+        const rg_ideal near = rg_predict(x->m, &a, r->arith, r->isa, r->kernel, v->home[c]);
+        const double farther = size_of(r) <= 1 ? fmax(0.0, d.mem_ns - near.mem_ns) : 0.0,
+                     t = fmax(fmax(d.mem_ns, d.flop_ns), v->ns[c] * work_of(r, &a) + farther) +
+            overhead_ns(x->m);
+        const rg_op op = rg_site_op(r->site);
         p->d.ideal_ns += fmax(d.mem_ns, d.flop_ns);
         p->d.predicted_ns += t;
         p->op_predicted[op] += t;
@@ -204,17 +204,15 @@ static rg_status run_model(grid *g, int t, int d, const lengths *at, int n_at, r
     const rg_engine_info *i = &u.info;
     rg_status st = rg_unit_load(&u, &eo, &so, err);
     if (st == RG_OK) st = rg_session_open(&s, u.e, &so, err);
-    /* what a shared machine gives changes from minute to minute: the bandwidth where this model streams,
-     * now */
-    if (st == RG_OK)
-        st = rg_machine_refresh(&u.machine, i->cpus, (int64_t)i->stream_bytes, NULL, NULL, &rg_stop, err);
+    /* a shared machine changes from minute to minute: the bandwidth where this model streams, now */
+    if (st == RG_OK) st = rg_machine_refresh(&u.machine, i->cpus, i->stream_bytes, NULL, NULL, &rg_stop, err);
     const trial x = {.m = &u.machine,
         .stream = (int64_t)i->stream_bytes,
         .kv_token =
             c->layers * c->kv_heads * (rg_kv_k_bytes(kv, c->head_dim) + rg_kv_v_bytes(kv, c->head_dim))};
     for (int k = 0; k < n_at && st == RG_OK; k++)
         for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
-            st = measure(g, t, d, &x, s, &at[k], (rg_phase)ph, err);
+            st = measure(g, t, d, &x, s, &at[k], ph, err);
     rg_session_close(s);
     rg_unit_unload(&u);
     return st;
@@ -230,16 +228,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static rg_doc_error summarise(double *v, int n)
-{
-    if (n == 0) return (rg_doc_error){.median = NAN, .p90 = NAN, .worst = NAN};
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return (rg_doc_error){
-        .points = n, .median = v[(n - 1) / 2], .p90 = v[(int)(0.9 * (n - 1) + 0.5)], .worst = v[n - 1]};
-}
-
-/* Of a phase, or behind the phases of a kind of operator: only where it takes a twentieth of its phase,
- * because the error of what does not matter is noise. */
+/* Of a phase, or behind the phases of a kind of operator, where it takes a twentieth of its phase: errors of
+ * less are noise. */
 static rg_doc_error errors_of(const point *p, int n, int i)
 {
     double v[MAX_POINTS];
@@ -250,7 +240,10 @@ static rg_doc_error errors_of(const point *p, int n, int i)
             v[k++] = error_of(p->d.predicted_ns, p->d.measured_ns);
         else if (op >= 0 && p->op_measured[op] > 0.05 * p->d.measured_ns)
             v[k++] = error_of(p->op_predicted[op], p->op_measured[op]);
-    return summarise(v, k);
+    if (k == 0) return (rg_doc_error){.median = NAN, .p90 = NAN, .worst = NAN};
+    qsort(v, k, sizeof *v, by_value);
+    return (rg_doc_error){
+        .points = k, .median = v[(k - 1) / 2], .p90 = v[(int)(0.9 * (k - 1) + 0.5)], .worst = v[k - 1]};
 }
 
 static const char *error_name(int i)
@@ -287,8 +280,8 @@ static void print_md(const point *p, int n, const rg_machine *m)
     printf("\nPredicted: per operator the larger of its memory time, its arithmetic at the roof, and its "
            "work at the speed of its kernel class (measured once\n"
            "on a reference model that stays in the caches; few tokens: and the time that bytes from farther "
-           "away need more), with the measured cost of a "
-           "barrier (%.0f ns) and of a record (%.0f ns); per call a parallel region.\n"
+           "away need more), with the measured cost of a barrier (%.0f ns) and of a record (%.0f ns); per "
+           "call a parallel region.\n"
            "ideal: the roofline alone.\n",
         m->barrier_ns.value, m->record_ns.value);
 }
@@ -332,7 +325,7 @@ static rg_status make_doc(
     rg_doc_validation face = {.command = command,
         .cpu = m->cpu,
         .errors = json_object(),
-        .points = calloc((size_t)n + 1, sizeof *face.points),
+        .points = calloc(n + 1, sizeof *face.points),
         .verdict = verdict_of(p, n)};
     for (int i = 0; i < ERRORS; i++) {
         const rg_doc_error e = errors_of(p, n, i);
@@ -348,13 +341,6 @@ static rg_status make_doc(
 
 /* ---- the grid ---- */
 
-static rg_status open_model(rg_ckpt **out, const rg_config *c, const char *dir, rg_err *err)
-{
-    const rg_status st =
-        rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
-    return st == RG_OK ? rg_ckpt_open(out, dir, err) : st;
-}
-
 static rg_status one_model(grid *g, const rg_config *c, const char *name, const char *base, bool teach,
     const lengths *at, int n_at, rg_err *err)
 {
@@ -363,7 +349,8 @@ static rg_status one_model(grid *g, const rg_config *c, const char *name, const 
     fprintf(stderr, "validate: %s\n", teach ? "reference model" : name);
     g->name = name;
     g->teach = teach;
-    rg_status st = open_model(&g->ckpt, c, dir, err);
+    rg_status st = rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
+    if (st == RG_OK) st = rg_ckpt_open(&g->ckpt, dir, err);
     for (int t = 0; t < g->n_threads && st == RG_OK; t++)
         for (int d = 0; d < g->n_dtypes && st == RG_OK; d++) st = run_model(g, t, d, at, n_at, err);
     rg_ckpt_close(g->ckpt);
@@ -410,10 +397,7 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     if (st == RG_OK && (format == 2 || cli->html || cli->svg)) {
         rg_doc d;
         st = make_doc(&d, p, g.n, &m[g.n_threads - 1], cli->line, err);
-        if (st == RG_OK)
-            st = rg_page_out(&d, format == 2, NULL, cli->html, cli->svg, err);
-        else
-            rg_doc_close(&d);
+        st = rg_page_out(st, &d, format == 2, NULL, cli->html, cli->svg, err);
     }
 out:
     free(v);

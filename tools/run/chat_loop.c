@@ -1,5 +1,5 @@
 /* A conversation: messages and commands come in, answers go out. */
-#include "tools/run/chat_loop.h"
+#include "tools/run/talk.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -66,8 +66,7 @@ static bool read_message(chat *c, char **m)
 
 /* ---- answers ---- */
 
-/* Draws an answer behind the tokens that are there. What is full or stopped ends the answer, not the
- * conversation. */
+/* A full context or a stop ends the answer, not the conversation. */
 static rg_status answer(chat *c, rg_err *err)
 {
     rg_stop_reason why;
@@ -102,8 +101,7 @@ static rg_status turn(chat *c, const char *user, rg_err *err)
         free(ids);
         return RG_OK;
     }
-    if (st == RG_OK)
-        st = cache ? rg_talk_load(t, cache, ids, (int64_t)n, err) : rg_talk_append(t, ids, (int64_t)n, err);
+    if (st == RG_OK) st = cache ? rg_talk_load(t, cache, ids, n, err) : rg_talk_append(t, ids, n, err);
     free(ids);
     if (st != RG_OK) return st;
     if (before == 0 && t->cli->keep < 0) t->keep = t->n_all;

@@ -1,18 +1,17 @@
 /* ridge run: a prompt in, text out; or a conversation. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/num.h"
-#include "tools/run/chat_loop.h"
+#include "tools/run/talk.h"
 
 static rg_status write_tokens(const rg_talk *t, rg_err *err)
 {
     rg_outfile o;
     rg_status st = rg_outfile_open(&o, t->cli->dump_tokens, err);
     if (st != RG_OK) return st;
-    fwrite(t->all, sizeof *t->all, (size_t)t->n_all, o.f);
+    fwrite(t->all, sizeof *t->all, t->n_all, o.f);
     return rg_outfile_commit(&o, err);
 }
 
@@ -58,8 +57,7 @@ static rg_status check_options(const rg_cli *c, rg_err *err)
 static int64_t default_keep(const rg_talk *t, const rg_tokens *prompt)
 {
     if (t->cli->keep < 0) return prompt->n;
-    if (RG_GIVEN(t->cli, keep)) return t->cli->keep;
-    return t->tok && rg_tokenizer_adds_bos(t->tok) ? 1 : 0;
+    return RG_OR(t->cli, keep, t->tok && rg_tokenizer_adds_bos(t->tok));
 }
 
 static void tell_ids(const int32_t *ids, size_t n)
@@ -101,7 +99,7 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
 {
     const rg_cli *cli = t->cli;
     const rg_config *c = rg_ckpt_config(t->ckpt);
-    const int64_t n_predict = RG_GIVEN(cli, n_predict) ? cli->n_predict : 128;
+    const int64_t n_predict = RG_OR(cli, n_predict, 128);
     rg_tokens prompt;
     rg_status st = rg_prompt_tokens(&prompt, cli, t->tok, c->vocab, err);
     if (st != RG_OK) return st;
@@ -109,7 +107,7 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
         if ((st = rg_talk_append(t, prompt.id, prompt.n, err)) == RG_OK) {
             rg_talk_echo(t, true);
             putchar('\n');
-            tell_ids(prompt.id, (size_t)prompt.n);
+            tell_ids(prompt.id, prompt.n);
         }
         goto out;
     }
@@ -121,8 +119,7 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
             prompt.n, so->ctx, c->ctx_train);
         goto out;
     }
-    so->max_logits =
-        cli->dump_logits ? rg_min(rg_min(RG_GIVEN(cli, batch) ? cli->batch : 2048, prompt.n), 512) : 1;
+    so->max_logits = cli->dump_logits ? rg_min(rg_min(RG_OR(cli, batch, 2048), prompt.n), 512) : 1;
     t->keep = default_keep(t, &prompt);
     if ((st = rg_talk_start(t, so, eo, err)) == RG_OK) st = complete(t, &prompt, n_predict, err);
 out:
@@ -187,7 +184,7 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     if (!cli->quiet && !cli->single_turn && isatty(STDIN_FILENO))
         fprintf(stderr, "/help lists the commands, Ctrl-C stops an answer, /exit leaves\n");
     if ((st = rg_talk_start(t, so, eo, err)) != RG_OK) goto out;
-    st = rg_chat_loop(t, &form, first, cli->single_turn, RG_GIVEN(cli, n_predict) ? cli->n_predict : -1, err);
+    st = rg_chat_loop(t, &form, first, cli->single_turn, RG_OR(cli, n_predict, -1), err);
     rg_live_close(&t->live);
     if (!cli->quiet && (st == RG_OK || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
 out:

@@ -20,7 +20,7 @@ double rg_live_roof(int threads, uint64_t bytes)
     rg_err err;
     rg_machine_cache_path(path, sizeof path, threads);
     if (!*path || rg_machine_load(&m, path, &err) != RG_OK || m.threads != threads) return 0.0;
-    return rg_machine_bw(&m, (int64_t)bytes);
+    return rg_machine_bw(&m, bytes);
 }
 
 /* Text scrolls above the last row, which is ours. */
@@ -51,15 +51,19 @@ void rg_live_open(rg_live *l, const rg_engine *e, double roof_gbps)
     claim(l);
 }
 
-static void draw(rg_live *l, int64_t n_ctx, int64_t ctx)
+/* Begins a new window. */
+static void draw(rg_live *l, int64_t tokens, uint64_t bytes, uint64_t ns, int64_t n_ctx, int64_t ctx)
 {
     char text[256], roof[64];
+    const double gbps = (double)bytes / (double)ns;
+    l->window_ns = l->window_bytes = 0;
+    l->window_tokens = 0;
     if (l->roof_gbps > 0.0)
-        snprintf(roof, sizeof roof, "%.0f %% of %.3g GB/s", 100.0 * l->gbps / l->roof_gbps, l->roof_gbps);
+        snprintf(roof, sizeof roof, "%.0f %% of %.3g GB/s", 100.0 * gbps / l->roof_gbps, l->roof_gbps);
     else
         snprintf(roof, sizeof roof, "roof n/a (ridge machine)");
     snprintf(text, sizeof text, " %.1f tok/s | %.3g GB/s counted | %s | context %lld/%lld | %s ",
-        l->tokens_per_s, l->gbps, roof, (long long)n_ctx, (long long)ctx, l->what);
+        (double)tokens * 1e9 / (double)ns, gbps, roof, (long long)n_ctx, (long long)ctx, l->what);
     claim(l);
     fflush(stdout);
     fprintf(stderr, "\0337\033[%d;1H\033[2K\033[7m%.*s\033[0m\0338", l->rows, l->cols - 1, text);
@@ -69,32 +73,26 @@ static void draw(rg_live *l, int64_t n_ctx, int64_t ctx)
 void rg_live_step(rg_live *l, const rg_log *log, uint64_t t_ns, int64_t n_ctx, int64_t ctx)
 {
     if (!l->on) return;
-    l->step_bytes = 0;
-    for (size_t i = 0; i < log->n; i++) l->step_bytes += rg_tally_bytes(&log->rec[i].tally);
-    l->window_bytes += l->step_bytes;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < log->n; i++) bytes += rg_tally_bytes(&log->rec[i].tally);
+    l->window_bytes += bytes;
     l->window_ns += t_ns;
     l->window_tokens++;
-    l->all_bytes += l->step_bytes;
+    l->all_bytes += bytes;
     l->all_ns += t_ns;
     l->all_tokens++;
     const uint64_t now = rg_now_ns();
     if (now - l->drawn_ns < EVERY_NS || l->window_ns == 0) return;
-    l->tokens_per_s = (double)l->window_tokens * 1e9 / (double)l->window_ns;
-    l->gbps = (double)l->window_bytes / (double)l->window_ns;
-    draw(l, n_ctx, ctx);
+    draw(l, l->window_tokens, l->window_bytes, l->window_ns, n_ctx, ctx);
     l->drawn_ns = now;
-    l->window_ns = l->window_bytes = 0;
-    l->window_tokens = 0;
 }
 
 void rg_live_rest(rg_live *l, int64_t n_ctx, int64_t ctx)
 {
     if (!l->on || l->all_ns == 0) return;
-    l->tokens_per_s = (double)l->all_tokens * 1e9 / (double)l->all_ns;
-    l->gbps = (double)l->all_bytes / (double)l->all_ns;
-    draw(l, n_ctx, ctx);
-    l->all_ns = l->all_bytes = l->window_ns = l->window_bytes = 0;
-    l->all_tokens = l->window_tokens = 0;
+    draw(l, l->all_tokens, l->all_bytes, l->all_ns, n_ctx, ctx);
+    l->all_ns = l->all_bytes = 0;
+    l->all_tokens = 0;
 }
 
 void rg_live_close(rg_live *l)

@@ -1,6 +1,5 @@
 /* A line at the bottom of the terminal while an answer is drawn: speed, counted bandwidth, share of the roof,
- * context. Only where both standard output and standard error are the same kind of terminal; elsewhere every
- * function does nothing. */
+ * context. Where standard output or error is no terminal, every function does nothing. */
 #ifndef RG_LIVE_H
 #define RG_LIVE_H
 
@@ -12,9 +11,8 @@ typedef struct rg_live {
     double roof_gbps;                           /* 0: unknown */
     const char *what;                           /* weight type, for the line; static */
     uint64_t drawn_ns, window_ns, window_bytes; /* since the last drawing: time and counted bytes of steps */
-    uint64_t step_bytes, all_ns, all_bytes;     /* of the last step; since the answer began */
+    uint64_t all_ns, all_bytes;                 /* since the answer began */
     int64_t window_tokens, all_tokens;
-    double tokens_per_s, gbps; /* of the last window */
 } rg_live;
 
 /* roof_gbps: read bandwidth for the bytes of a step, or 0. */
@@ -24,8 +22,7 @@ void rg_live_step(rg_live *l, const rg_log *log, uint64_t t_ns, int64_t n_ctx, i
 /* The answer has ended: shows its averages. */
 void rg_live_rest(rg_live *l, int64_t n_ctx, int64_t ctx);
 void rg_live_close(rg_live *l);
-/* The roof for that many bytes from the machine file that is kept for this CPU, if there is one; nothing is
- * measured. */
+/* The roof for so many bytes from the kept machine file; 0: there is none. */
 double rg_live_roof(int threads, uint64_t bytes);
 
 #endif

@@ -8,26 +8,16 @@
 
 #include "base/num.h"
 
-const char *const rg_stop_reasons[] = {[RG_STOP_END] = "end of the answer",
-    [RG_STOP_LENGTH] = "length (-n)",
-    [RG_STOP_CONTEXT] = "context full",
-    [RG_STOP_INTERRUPTED] = "interrupted"};
-
-static int64_t or_default(const rg_cli *cli, rg_option_id id, int64_t value, int64_t fallback)
-{
-    return cli->given[id] ? value : fallback;
-}
-
 static rg_status open_sampler(rg_talk *t, rg_err *err)
 {
     const rg_cli *c = t->cli;
-    const rg_sampler_opts o = {.temp = RG_GIVEN(c, temp) ? (float)c->temp : 0.8f,
-        .top_k = (int32_t)or_default(c, RG_O_top_k, c->top_k, 40),
-        .top_p = RG_GIVEN(c, top_p) ? (float)c->top_p : 0.95f,
-        .min_p = RG_GIVEN(c, min_p) ? (float)c->min_p : 0.05f,
-        .repeat_penalty = RG_GIVEN(c, repeat_penalty) ? (float)c->repeat_penalty : 1.0f,
-        .repeat_last = (int32_t)or_default(c, RG_O_repeat_last, c->repeat_last, 64),
-        .seed = (uint64_t)or_default(c, RG_O_seed, c->seed, 42)};
+    const rg_sampler_opts o = {.temp = (float)RG_OR(c, temp, 0.8),
+        .top_k = (int32_t)RG_OR(c, top_k, 40),
+        .top_p = (float)RG_OR(c, top_p, 0.95),
+        .min_p = (float)RG_OR(c, min_p, 0.05),
+        .repeat_penalty = (float)RG_OR(c, repeat_penalty, 1.0),
+        .repeat_last = (int32_t)RG_OR(c, repeat_last, 64),
+        .seed = (uint64_t)RG_OR(c, seed, 42)};
     return rg_sampler_open(&t->sampler, &o, t->vocab, err);
 }
 
@@ -61,8 +51,8 @@ rg_status rg_talk_start(rg_talk *t, rg_session_opts *so, const rg_engine_opts *e
     rg_status st = rg_open_engine(&t->engine, t->ckpt, eo, so, err);
     if (st != RG_OK || (st = rg_session_open(&t->session, t->engine, so, err)) != RG_OK) return st;
     t->ctx = so->ctx;
-    t->chunk = t->cli->dump_logits ? so->max_logits : or_default(t->cli, RG_O_batch, t->cli->batch, 2048);
-    t->want = malloc((size_t)t->chunk);
+    t->chunk = t->cli->dump_logits ? so->max_logits : RG_OR(t->cli, batch, 2048);
+    t->want = malloc(t->chunk);
     if (!t->want) return rg_fail(err, RG_E_NOMEM, "out of memory");
     if (t->cli->dump_logits && (st = rg_outfile_open(&t->dump, t->cli->dump_logits, err)) != RG_OK) return st;
     if (!t->cli->quiet && !t->cli->no_status) {
@@ -94,12 +84,12 @@ rg_status rg_talk_append(rg_talk *t, const int32_t *ids, int64_t n, rg_err *err)
 {
     if (t->n_all + n > t->cap_all) {
         const int64_t cap = (t->n_all + n) * 3 / 2 + 256;
-        int32_t *p = realloc(t->all, (size_t)cap * sizeof *p);
+        int32_t *p = realloc(t->all, cap * sizeof *p);
         if (!p) return rg_fail(err, RG_E_NOMEM, "out of memory");
         t->all = p;
         t->cap_all = cap;
     }
-    memcpy(t->all + t->n_all, ids, (size_t)n * sizeof *ids);
+    memcpy(t->all + t->n_all, ids, n * sizeof *ids);
     t->n_all += n;
     for (int64_t i = 0; i < n; i++) rg_sampler_accept(t->sampler, ids[i]);
     if (n > 0) t->logits = NULL;
@@ -129,7 +119,7 @@ static rg_status make_room(rg_talk *t, rg_err *err)
                                   : ": use a larger -c, a smaller -n, or --context-shift");
     const rg_status st = rg_session_shift(t->session, 0, keep, discard, err);
     if (st != RG_OK) return st;
-    memmove(t->all + keep, t->all + keep + discard, (size_t)(t->n_all - keep - discard) * sizeof *t->all);
+    memmove(t->all + keep, t->all + keep + discard, (t->n_all - keep - discard) * sizeof *t->all);
     t->n_all -= discard;
     t->shifts++;
     return RG_OK;
@@ -139,8 +129,7 @@ static rg_status make_room(rg_talk *t, rg_err *err)
 static rg_status dump(rg_talk *t, int64_t rows, rg_err *err)
 {
     for (int64_t i = 0; t->dump.f && i < rows; i++)
-        if (fwrite(rg_session_logits(t->session, i), sizeof(float), (size_t)t->vocab, t->dump.f) !=
-            (size_t)t->vocab)
+        if (fwrite(rg_session_logits(t->session, i), sizeof(float), t->vocab, t->dump.f) != (size_t)t->vocab)
             return rg_fail(err, RG_E_FILE, "%s: cannot write", t->cli->dump_logits);
     return RG_OK;
 }
@@ -159,7 +148,7 @@ rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
     for (int64_t at = from; at < t->n_all;) {
         const int64_t n = rg_min(t->chunk, t->n_all - at);
         const bool last = at + n == t->n_all;
-        memset(t->want, t->dump.f != NULL, (size_t)n);
+        memset(t->want, t->dump.f != NULL, n);
         if (last) t->want[n - 1] = 1;
         const uint64_t t0 = rg_now_ns();
         if (t->live.on) rg_log_clear(&t->log);
@@ -217,10 +206,8 @@ rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *w
         t->sample_ns += rg_now_ns() - t0;
         t->n_sampled++;
         const bool end = t->tok && rg_tokenizer_is_end(t->tok, id) && !t->cli->ignore_eos;
-        if (end && !keep_end) {
-            *why = RG_STOP_END;
-            break;
-        }
+        if (end) *why = RG_STOP_END;
+        if (end && !keep_end) break;
         if ((st = rg_talk_append(t, &id, 1, err)) != RG_OK) break;
         if (!end || t->cli->special) {
             if (t->tok)
@@ -228,10 +215,7 @@ rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *w
             else
                 printf("%d\n", id);
         }
-        if (end) {
-            *why = RG_STOP_END;
-            break;
-        }
+        if (end) break;
     }
     if (t->tok) print_text(text, rg_detok_end(&d, text, sizeof text));
     rg_live_rest(&t->live, rg_session_length(t->session, 0), t->ctx);

@@ -1,12 +1,12 @@
-/* Text through a model: a prompt is fed, an answer drawn. Keeps the tokens beside the session, so that what
- * is evaluated already is not evaluated again. Shared by the one prompt of `ridge run` and its
- * conversations. */
+/* Text through a model: a prompt is fed, an answer drawn, for one prompt or a conversation. The tokens are
+ * kept beside the session: nothing is evaluated twice. */
 #ifndef RG_TALK_H
 #define RG_TALK_H
 
 #include "base/outfile.h"
 #include "ridge/sampler.h"
 #include "ridge/session_file.h"
+#include "tokenizer/chat.h"
 #include "tools/cli/cli.h"
 #include "tools/run/live.h"
 
@@ -46,8 +46,8 @@ void rg_talk_close(rg_talk *t);
 rg_status rg_talk_append(rg_talk *t, const int32_t *ids, int64_t n, rg_err *err);
 /* Forgets the tokens from position n on. */
 void rg_talk_truncate(rg_talk *t, int64_t n);
-/* Evaluates what is not in the cache yet, so that logits follow the last token. RG_E_USAGE with numbers if
- * the context is full and may not be shifted. */
+/* Evaluates what is not in the cache yet, so that logits follow the last token. RG_E_USAGE: the context is
+ * full and may not be shifted. */
 rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err);
 
 typedef enum rg_stop_reason {
@@ -56,22 +56,23 @@ typedef enum rg_stop_reason {
     RG_STOP_CONTEXT,
     RG_STOP_INTERRUPTED
 } rg_stop_reason;
-extern const char *const rg_stop_reasons[];
 
-/* Draws up to n tokens (n < 0: no limit) and prints them as they come. keep_end: an end token stays among the
- * tokens (as a completion has it); else it is dropped (a chat writes it itself). Ctrl-C and a full context
- * are reasons to stop, not errors. */
+/* Draws up to n tokens (n < 0: no limit) and prints them as they come. keep_end: an end token stays (a chat
+ * writes it itself). Ctrl-C and a full context are also reasons to stop. */
 rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *why, rg_err *err);
 /* The text of all tokens, on standard output; control: control tokens too. */
 void rg_talk_echo(const rg_talk *t, bool control);
 
-/* The prompt becomes the conversation; what a session file holds of its beginning is not evaluated again (a
- * missing file is no error). */
+/* The prompt becomes the conversation; its beginning may come from a session file, which may be missing. */
 rg_status rg_talk_load(rg_talk *t, const char *path, const int32_t *prompt, int64_t n, rg_err *err);
 /* Continues where a file ends: its tokens become those of the conversation. */
 rg_status rg_talk_resume(rg_talk *t, const char *path, rg_err *err);
 rg_status rg_talk_save(const rg_talk *t, const char *path, rg_err *err);
 
 void rg_talk_timings(const rg_talk *t);
+
+/* Talks until /exit, the end of the input, or (single) one answer. first: the first message, or NULL. */
+rg_status rg_chat_loop(
+    rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err);
 
 #endif
