@@ -39,7 +39,7 @@ static rg_status exact_task(rg_cost_case *k, int64_t gen, rg_err *err)
     for (int64_t i = 0; i < gen; i++) {
         rg_cost_sum step;
         const rg_status st = rg_exact_decode(&step, &k->config, k->hw, &k->exact, s + i, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
         k->task.gen_s += step.time_s;
     }
     return RG_OK;
@@ -52,9 +52,9 @@ static rg_status lv_task(rg_cost_case *k, const rg_lv_hardware *hw, int64_t gen,
     plain.flash = false; /* its generate task has no flash attention, in either part */
     double all = NAN;
     rg_status st = rg_lv_generate(&all, &k->config, hw, &k->lv, gen, err);
-    if (st == RG_OK) st = rg_lv_chat(&k->task.chat_s, &k->config, hw, &k->lv, gen, err);
-    if (st == RG_OK) st = rg_llm_viewer(&r, &k->config, hw, &plain, err);
-    if (st != RG_OK) return st;
+    if (!st) st = rg_lv_chat(&k->task.chat_s, &k->config, hw, &k->lv, gen, err);
+    if (!st) st = rg_llm_viewer(&r, &k->config, hw, &plain, err);
+    if (st) return st;
     k->task.prefill_s = r.total[RG_PREFILL].time_s;
     k->task.total_s = all;
     k->task.gen_s = all - k->task.prefill_s;
@@ -69,13 +69,13 @@ rg_status rg_cost_run(rg_cost_case *k, int64_t gen, rg_err *err)
     if (k->cost == RG_COST_LLM_VIEWER) {
         const rg_lv_hardware hw = rg_hw_llm_viewer(k->hw, &k->lv_peak);
         st = rg_llm_viewer(&k->r, &k->config, &hw, &k->lv, err);
-        if (st == RG_OK && gen > 0) st = lv_task(k, &hw, gen, err);
+        if (!st && gen > 0) st = lv_task(k, &hw, gen, err);
     } else {
         st = rg_exact(&k->r, &k->config, k->hw, &k->exact, err);
-        if (st == RG_OK && gen > 0) st = exact_task(k, gen, err);
+        if (!st && gen > 0) st = exact_task(k, gen, err);
         k->task.prefill_s = k->r.total[RG_PREFILL].time_s;
         if (gen > 0) k->task.total_s = k->task.prefill_s + k->task.gen_s;
     }
-    if (st == RG_OK && gen > 0) k->task.tokens_per_s = (double)gen * (double)rg_cost_batch(k) / k->task.gen_s;
+    if (!st && gen > 0) k->task.tokens_per_s = (double)gen * (double)rg_cost_batch(k) / k->task.gen_s;
     return st;
 }

@@ -93,7 +93,7 @@ static rg_status differences(FILE *f, const rg_cost_case *k, rg_err *err)
     const rg_lv_input in = {(double)e->seqlen, e->batch, 1, w, 16, 16, e->flash};
     rg_cost_result lv;
     const rg_status st = rg_llm_viewer(&lv, &k->config, &hw, &in, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     fprintf(f, "\n## what LLM-Viewer counts differently (w%d a16 kv16, one device)\n\n", w);
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const sums t = of(&lv, ph), o = of(&k->r, ph);
@@ -147,6 +147,6 @@ rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err)
         "key, ctx positions read, w_all bytes of the matrix,\n"
         "w_row of one row, kb and vb of K and V of one position and KV head.\n");
     const rg_status st = differences(f, k, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     return ferror(f) ? rg_fail(err, RG_E_FILE, "roofline: cannot write") : RG_OK;
 }

@@ -98,8 +98,8 @@ rg_status rg_doc_open(rg_doc *d, json_t *json, const char *where, rg_err *err)
             "%s: version of the schema is %lld, expected 1 to %d: read it with the ridge that wrote it",
             where, json_is_integer(version) ? (long long)json_integer_value(version) : -1LL, w->version);
     rg_status st = read_face(d, json, where, err);
-    if (st == RG_OK && json_integer_value(version) < w->version) st = renew(d, where, err);
-    return st == RG_OK ? not_empty(d, where, err) : st;
+    if (!st && json_integer_value(version) < w->version) st = renew(d, where, err);
+    return st ? st : not_empty(d, where, err);
 }
 
 rg_status rg_doc_make(rg_doc *d, rg_doc_kind kind, const void *from, rg_err *err)
@@ -143,7 +143,7 @@ rg_status rg_json_read(json_t **json, const char *path, rg_err *err)
     json_error_t e;
     *json = NULL;
     if (!f) return rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
-    for (size_t got = 1; st == RG_OK && got > 0; n += got) { /* not by its size: it may be a pipe */
+    for (size_t got = 1; !st && got > 0; n += got) { /* not by its size: it may be a pipe */
         if (n == cap) {
             cap = cap ? 2 * cap : 1 << 16;
             char *more = cap <= MAX_FILE ? realloc(text, cap) : NULL;
@@ -157,8 +157,8 @@ rg_status rg_json_read(json_t **json, const char *path, rg_err *err)
         }
         got = fread(text + n, 1, cap - n, f);
     }
-    if (st == RG_OK && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
-    if (st == RG_OK && !(*json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e)))
+    if (!st && ferror(f)) st = rg_fail(err, RG_E_FILE, "%s: cannot read: %s", path, strerror(errno));
+    if (!st && !(*json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e)))
         st = rg_fail(err, RG_E_FILE, "%s: not JSON: line %d: %s", path, e.line, RG_CLEAN(160, e.text));
     free(text);
     fclose(f);
@@ -170,7 +170,7 @@ rg_status rg_doc_load(rg_doc *d, const char *path, rg_err *err)
     json_t *json;
     *d = (rg_doc){.kind = RG_DOC_KINDS};
     rg_status st = rg_json_read(&json, path, err);
-    if (st == RG_OK) st = rg_doc_open(d, json, path, err);
+    if (!st) st = rg_doc_open(d, json, path, err);
     json_decref(json);
     return st;
 }

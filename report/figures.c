@@ -264,7 +264,7 @@ static rg_status read_below(
 {
     const size_t was = extend(p, key, index);
     const rg_status st = rg_object_read(of, to, v, p, err);
-    if (st == RG_OK) p->path[was] = 0;
+    if (!st) p->path[was] = 0;
     return st;
 }
 
@@ -290,7 +290,7 @@ static rg_status read_list(const rg_fig *f, void *at, const json_t *v, rg_place 
             ((void **)(void *)rows)[i] = to;
         }
         const rg_status st = read_below(f->of, to, row, f->key, (int64_t)i, p, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     return RG_OK;
 }
@@ -326,15 +326,15 @@ static rg_status check_dict(const rg_fig *f, const json_t *v, rg_place *p, rg_er
     const char *key;
     json_t *e;
     rg_status st = json_is_object(v) ? RG_OK : wrong(p, f->key, v, kinds[f->kind].words, err);
-    const size_t was = st == RG_OK ? extend(p, f->key, -1) : 0;
+    const size_t was = !st ? extend(p, f->key, -1) : 0;
     json_object_foreach ((json_t *)(uintptr_t)v, key, e) {
-        void *o = st == RG_OK ? calloc(1, rg_objects[f->of].size) : NULL;
+        void *o = !st ? calloc(1, rg_objects[f->of].size) : NULL;
         if (!o) break;
         st = read_below(f->of, o, e, key, -1, p, err);
         rg_object_free(f->of, o);
         free(o);
     }
-    if (st == RG_OK) p->path[was] = 0;
+    if (!st) p->path[was] = 0;
     return st;
 }
 
@@ -402,7 +402,7 @@ static rg_status read_fig(const rg_fig *f, void *at, const json_t *v, rg_place *
     default:
         if (f->kind == RG_FIG_DICT) {
             const rg_status st = check_dict(f, v, p, err);
-            if (st != RG_OK) return st;
+            if (st) return st;
         } else {
             fits = none ? may_be_null(f->kind) : json_fits(f->kind, v);
         }
@@ -415,7 +415,7 @@ rg_status rg_object_read(rg_object_id object, void *to, const json_t *o, rg_plac
 {
     const rg_object *d = &rg_objects[object];
     rg_status st = json_is_object(o) ? RG_OK : wrong(p, "", o, "an object", err);
-    for (int i = 0; i < d->n && st == RG_OK; i++)
+    for (int i = 0; i < d->n && !st; i++)
         st = read_fig(&d->fig[i], (char *)to + d->fig[i].at, get(object, o, d->fig[i].key), p, err);
     return st;
 }

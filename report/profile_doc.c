@@ -319,7 +319,7 @@ static bool fill(rg_doc_profile *d, const rg_report *r, rg_lines *pool)
     rg_lines said = {0};
     rg_run run;
     rg_err err;
-    if (rg_run_open(&run, d, "this run", &err) == RG_OK) rg_verdict_run(&said, &run);
+    if (!rg_run_open(&run, d, "this run", &err)) rg_verdict_run(&said, &run);
     d->verdict = rg_doc_lines(&said);
     const bool ok = !said.failed;
     rg_lines_free(&said);
@@ -337,15 +337,15 @@ rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err
         rg_lines said = {0};
         rg_run base, other;
         for (size_t i = 1; i < set.n_runs && ok; i++)
-            if (rg_run_open(&base, &set.runs[0], "this run", err) == RG_OK &&
-                rg_run_open(&other, &set.runs[i], "this run", err) == RG_OK)
+            if (!rg_run_open(&base, &set.runs[0], "this run", err) &&
+                !rg_run_open(&other, &set.runs[i], "this run", err))
                 rg_verdict_compare(&said, &base, &other, NULL);
         set.verdict = rg_doc_lines(&said);
         ok = !said.failed;
         rg_lines_free(&said);
     }
     rg_status st = ok && !pool.failed ? RG_OK : rg_no_memory(err, "report");
-    if (st == RG_OK)
+    if (!st)
         st = n == 1 ? rg_doc_make(d, RG_DOC_profile, &set.runs[0], err)
                     : rg_doc_make(d, RG_DOC_profile_set, &set, err);
     rg_object_free(RG_OBJ_profile_set, &set);

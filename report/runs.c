@@ -132,11 +132,11 @@ rg_status rg_reports_add(rg_reports *s, rg_doc *d, const char *where, rg_err *er
         st = add_run(s, d->at, where, err);
     } else if (d->kind == RG_DOC_profile_set) {
         const rg_doc_profile_set *set = d->at;
-        for (size_t i = 0; i < set->n_runs && st == RG_OK; i++) st = add_run(s, &set->runs[i], where, err);
+        for (size_t i = 0; i < set->n_runs && !st; i++) st = add_run(s, &set->runs[i], where, err);
     }
-    if (st == RG_OK && is_run(d)) rg_runs_name(s);
+    if (!st && is_run(d)) rg_runs_name(s);
     const rg_doc_compare *c = d->kind == RG_DOC_compare ? d->at : NULL;
-    for (size_t i = 0; c && i < c->n_runs && st == RG_OK; i++) {
+    for (size_t i = 0; c && i < c->n_runs && !st; i++) {
         if (!c->runs[i]) continue;
         st = add_run(s, c->runs[i], where, err);
         if (i < c->n_variants)
@@ -149,7 +149,7 @@ rg_status rg_reports_add_file(rg_reports *s, const char *path, rg_err *err)
 {
     rg_doc d;
     const rg_status st = rg_doc_load(&d, path, err);
-    if (st == RG_OK) return rg_reports_add(s, &d, path, err);
+    if (!st) return rg_reports_add(s, &d, path, err);
     rg_doc_close(&d);
     return st;
 }

@@ -70,7 +70,7 @@ static rg_status read_dict(rg_view_rows *r, const json_t *dict, rg_err *err)
         rg_place p = {.file = "this report", .command = "ridge"};
         r->row[i] = (rg_view_row){to + i * size, i, key};
         const rg_status st = rg_object_read(r->fig->of, to + i++ * size, e, &p, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     return RG_OK;
 }

@@ -144,14 +144,14 @@ int main(int argc, char **argv)
     rg_cli cli;
     rg_err err = {0};
     rg_status st = rg_cli_parse(&cli, c, argc - 2, (const char *const *)argv + 2, &err);
-    if (st == RG_OK) {
+    if (!st) {
         cli.line = join(argc, argv);
         st = run[c](&cli, &err);
         free(cli.line);
     }
     free((void *)(uintptr_t)cli.args);
-    if (st == RG_OK && (fflush(stdout) != 0 || ferror(stdout)))
+    if (!st && (fflush(stdout) != 0 || ferror(stdout)))
         st = rg_fail(&err, RG_E_FILE, "standard output: cannot write");
-    if (st != RG_OK && err.msg[0]) fprintf(stderr, "ridge %s: %s\n", rg_commands[c].name, err.msg);
+    if (st && err.msg[0]) fprintf(stderr, "ridge %s: %s\n", rg_commands[c].name, err.msg);
     return (int)st;
 }

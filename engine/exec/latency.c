@@ -39,8 +39,8 @@ rg_status rg_latency_measure(rg_latency *l, int threads, const int *cpus, rg_err
     double region[SAMPLES], record[SAMPLES];
     *l = (rg_latency){0};
     rg_status st = rg_team_open(&t, threads, cpus, &none, 64, 0, err);
-    if (st == RG_OK && rg_log_open(&log, 1, RECORDS) != 0) st = rg_no_memory(err, "latencies");
-    if (st != RG_OK) goto out;
+    if (!st && rg_log_open(&log, 1, RECORDS) != 0) st = rg_no_memory(err, "latencies");
+    if (st) goto out;
     for (int i = -1; i < SAMPLES; i++) { /* the first warms up */
         const uint64_t start = rg_now_ns();
         for (int k = 0; k < REGIONS; k++) rg_team_run(t, nothing, NULL, NULL, NULL, 0);

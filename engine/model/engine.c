@@ -36,9 +36,9 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     e->stop = opts->stop;
     e->small_pages = opts->small_pages;
     if ((st = rg_team_open(
-             &e->team, e->threads, e->cpus, &e->k, rg_drive_scratch(&e->k), e->topo.l2_bytes, err)) != RG_OK)
+             &e->team, e->threads, e->cpus, &e->k, rg_drive_scratch(&e->k), e->topo.l2_bytes, err)))
         goto out;
-    if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err)) != RG_OK) goto out;
+    if ((st = rg_model_load(&e->model, ckpt, opts, e->team, err))) goto out;
     if (opts->act == RG_ACT_Q8 && !any_quantised(&e->model)) {
         st = rg_fail(err, RG_E_UNSUPPORTED,
             "--act q8: it rounds activations in products with quantised weights, and this model has none in "

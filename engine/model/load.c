@@ -279,7 +279,7 @@ static rg_status pack_all(loader *l, rg_team *team)
                 st = rg_fail(l->src.err, RG_E_INTERRUPTED, "%s: loading was interrupted", l->src.name);
                 goto out;
             }
-            if ((st = pack_one(l, team, scratch, sums, s, layer)) != RG_OK) goto out;
+            if ((st = pack_one(l, team, scratch, sums, s, layer))) goto out;
             done += (double)t->bytes;
             rg_ckpt_release(l->ckpt, t);
             report(l, done / total);
@@ -290,9 +290,9 @@ static rg_status pack_all(loader *l, rg_team *team)
         job j = {.t = t, .w.type = rg_ckpt_resident(t), .embd = &l->m->embd, .w2 = sums};
         memset(sums, 0, nt * sizeof *sums);
         rg_team_run(team, pack_job, &j, NULL, NULL, 0);
-        for (size_t i = 0; i < nt && st == RG_OK; i++)
+        for (size_t i = 0; i < nt && !st; i++)
             if (!isfinite(sums[i])) st = not_finite(l, t);
-        if (st != RG_OK) goto out;
+        if (st) goto out;
         rg_ckpt_release(l->ckpt, t);
     }
     report(l, 1.0);
@@ -331,7 +331,7 @@ rg_status rg_model_load(
     *m = (rg_model){0};
     loader l = {.m = m, .ckpt = ckpt, .opts = opts, .src = {rg_ckpt_path(ckpt), err}};
     rg_status st = begin(&l);
-    if (st != RG_OK) goto out;
+    if (st) goto out;
     m->block = rg_big_alloc(m->block_bytes);
     if (!m->block) {
         st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", l.src.name,
@@ -353,7 +353,7 @@ rg_status rg_model_load(
     }
     st = pack_all(&l, team);
 out:
-    if (st != RG_OK) rg_model_unload(m);
+    if (st) rg_model_unload(m);
     return st;
 }
 

@@ -272,13 +272,13 @@ static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
         const rg_ckpt_tensor *t = layer_tensor(z, s, layer);
         if (t) load_rows(t, z->w[s]);
     }
-    if (calib && (st = rg_calib_run(z, layer, true, false, err)) != RG_OK) return st;
-    if (z->o->method == RG_QUANT_AWQ && (st = rg_awq_fold_layer(z, layer, err)) != RG_OK) return st;
+    if (calib && (st = rg_calib_run(z, layer, true, false, err))) return st;
+    if (z->o->method == RG_QUANT_AWQ && (st = rg_awq_fold_layer(z, layer, err))) return st;
     float *u = NULL;
     rg_site u_of = RG_SITE_COUNT; /* whose factor u is: matrices with one input are neighbours */
     size_t u_bytes = 0;
     st = RG_OK;
-    for (int s = 0; s < RG_SITE_COUNT && st == RG_OK; s++) {
+    for (int s = 0; s < RG_SITE_COUNT && !st; s++) {
         const rg_ckpt_tensor *t = layer_tensor(z, s, layer);
         if (!t) continue;
         if (rg_quantizer_stopped(z)) {
@@ -293,7 +293,7 @@ static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
                 rg_big_free(u, u_bytes);
                 u_bytes = rg_moments_bytes(m);
                 u_of = rg_site_input(s);
-                if ((st = factor(z, &u, m, layer, s, err)) != RG_OK) break;
+                if ((st = factor(z, &u, m, layer, s, err))) break;
             }
             st = do_matrix(z, &out, z->w[s], u, m, rg_tensor_name(name, sizeof name, s, layer), err);
         } else if (z->o->method == RG_QUANT_AWQ) {
@@ -301,11 +301,11 @@ static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
                 rg_round_as(t->type, z->w[s], t->rows * t->cols);
             out.f32 = z->w[s];
         }
-        if (st == RG_OK) st = z->fn(z->user, &out, err);
+        if (!st) st = z->fn(z->user, &out, err);
         rg_ckpt_release(z->c, t);
     }
     rg_big_free(u, u_bytes);
-    if (st == RG_OK && calib) st = rg_calib_run(z, layer, false, true, err);
+    if (!st && calib) st = rg_calib_run(z, layer, false, true, err);
     return st;
 }
 
@@ -329,8 +329,7 @@ static rg_status do_head(rg_quantizer *z, rg_quantized *out, const rg_ckpt_tenso
         free(norm);
         if (z->o->method == RG_QUANT_GPTQ) st = factor(z, &u, m, (int)z->cfg->layers, RG_SITE_OUTPUT, err);
     }
-    if (st == RG_OK)
-        st = do_matrix(z, out, z->head, u, m, rg_tensor_name(name, sizeof name, out->site, -1), err);
+    if (!st) st = do_matrix(z, out, z->head, u, m, rg_tensor_name(name, sizeof name, out->site, -1), err);
     if (u) rg_big_free(u, rg_moments_bytes(m));
     return st;
 }
@@ -341,7 +340,7 @@ static rg_status do_top(rg_quantizer *z, const rg_quantize_plan *p, rg_err *err)
     if (!t) t = rg_ckpt_find(z->c, RG_SITE_TOKEN_EMBD, -1);
     rg_quantized out = result(p->site, -1, p->rows, p->cols, p->why);
     rg_status st = p->quantised ? do_head(z, &out, t, err) : RG_OK;
-    if (st == RG_OK) st = z->fn(z->user, &out, err);
+    if (!st) st = z->fn(z->user, &out, err);
     free(z->head);
     z->head = NULL;
     return st;
@@ -405,21 +404,21 @@ rg_status rg_quantize(
     const int *cpus;
     const rg_isa isa = o->engine.plain_c ? RG_ISA_C : rg_isa_capped(o->engine.isa_cap);
     rg_status st = check(c, o, err);
-    if (st != RG_OK || (st = rg_quantize_plan_make(&plan, &n, c, o, err)) != RG_OK) return st;
+    if (st || (st = rg_quantize_plan_make(&plan, &n, c, o, err))) return st;
     rg_kernels_select(&z.k, isa, false);
     rg_blas_describe(); /* before the first parallel region */
     rg_topo_read(&topo);
     z.threads = rg_topo_place(&topo, rg_team_has_openmp() || o->engine.threads > 0 ? o->engine.threads : 1,
         !o->engine.no_pin, &cpus);
-    if ((st = rg_team_open(&z.team, z.threads, cpus, &z.k, 4096, topo.l2_bytes, err)) != RG_OK) goto out;
-    if ((st = open_buffers(&z, plan, n, err)) != RG_OK) goto out;
-    for (int l = 0; l < z.cfg->layers && st == RG_OK; l++) {
+    if ((st = rg_team_open(&z.team, z.threads, cpus, &z.k, 4096, topo.l2_bytes, err))) goto out;
+    if ((st = open_buffers(&z, plan, n, err))) goto out;
+    for (int l = 0; l < z.cfg->layers && !st; l++) {
         tell(o, (double)l / (double)z.cfg->layers);
         st = do_layer(&z, l, err);
     }
-    for (size_t i = 0; i < n && st == RG_OK; i++)
+    for (size_t i = 0; i < n && !st; i++)
         if (plan[i].layer < 0) st = do_top(&z, &plan[i], err);
-    if (st == RG_OK) tell(o, 1.0);
+    if (!st) tell(o, 1.0);
 out:
     rg_calib_close(&z);
     for (int s = 0; s < RG_SITE_COUNT; s++) free(z.w[s]);

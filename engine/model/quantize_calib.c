@@ -144,26 +144,24 @@ rg_status rg_calib_run(rg_quantizer *z, int layer, bool moments, bool advance, r
     eo.progress = NULL;
     eo.type_of = NULL;
     rg_status st = id && none ? RG_OK : rg_no_memory(err, "calibration");
-    if (st != RG_OK ||
-        (st = rg_ckpt_layer_view(&view, z->c, (const float *const *)z->w, z->hidden, n, err)) != RG_OK)
-        goto out;
-    if ((st = rg_engine_open(&e, view, &eo, err)) != RG_OK) goto out;
+    if (st || (st = rg_ckpt_layer_view(&view, z->c, (const float *const *)z->w, z->hidden, n, err))) goto out;
+    if ((st = rg_engine_open(&e, view, &eo, err))) goto out;
     if ((st = rg_session_open(&s, e,
              &(rg_session_opts){
                  .ctx = window, .ubatch = rg_min(window, 512), .kv_k = RG_KV_F32, .kv_v = RG_KV_F32},
-             err)) != RG_OK)
+             err)))
         goto out;
     rg_session_observe(s, see, &r);
     for (int i = 0; moments && i < RG_INPUTS; i++) start(&z->in[i]);
-    for (r.at = 0; r.at < n && st == RG_OK; r.at += window) {
+    for (r.at = 0; r.at < n && !st; r.at += window) {
         for (int64_t i = 0; i < window; i++) id[i] = (int32_t)(r.at + i);
         r.row = 0;
         rg_session_truncate(s, 0, 0);
         st = rg_session_eval(s, &(rg_batch){.n = window, .token = id, .want = none}, RG_PREFILL, NULL, err);
-        for (int i = 0; moments && st == RG_OK && i < RG_INPUTS; i++) add_window(z, &z->in[i]);
+        for (int i = 0; moments && !st && i < RG_INPUTS; i++) add_window(z, &z->in[i]);
     }
-    for (int i = 0; moments && st == RG_OK && i < RG_INPUTS; i++) finish(&z->in[i]);
-    if (st == RG_OK && r.bad)
+    for (int i = 0; moments && !st && i < RG_INPUTS; i++) finish(&z->in[i]);
+    if (!st && r.bad)
         st = rg_fail(err, RG_E_INTERNAL,
             "%s: hidden states after layer %d are not finite: the checkpoint overflows", rg_ckpt_path(z->c),
             layer);

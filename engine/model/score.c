@@ -73,7 +73,7 @@ rg_status rg_score_add(
             return rg_fail(err, RG_E_INTERNAL,
                 "score: the reference's logits after scored token %lld are not finite", (long long)s->n);
         const rg_status st = grow(s, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
         double kld = 0.0;
         for (int64_t i = 0; i < vocab; i++) {
             const double lp = (double)ref[i] - ref_lse;

@@ -46,9 +46,9 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     if (!s) return rg_no_memory(err, "session");
     s->e = e;
     s->o = rg_session_dims(c, opts, e->threads);
-    if ((st = rg_session_check(c, opts, err)) != RG_OK) goto out;
+    if ((st = rg_session_check(c, opts, err))) goto out;
     rg_plan_memory(&plan, c, e->model.block_bytes, true, e->threads, opts);
-    if ((st = rg_plan_check(&plan, c, opts, err)) != RG_OK) goto out;
+    if ((st = rg_plan_check(&plan, c, opts, err))) goto out;
 
     rg_arena r = {0};
     rg_acts_layout(&s->a, &r, c, &s->o);
@@ -73,7 +73,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     r = (rg_arena){.base = s->act_block};
     rg_acts_layout(&s->a, &r, c, &s->o);
     rg_rope_table(s->a.cs, &e->model, s->o.ctx);
-    if (opts->lock && (st = lock_memory(s, err)) != RG_OK) goto out;
+    if (opts->lock && (st = lock_memory(s, err))) goto out;
     *out = s;
     s = NULL;
 out:
@@ -218,7 +218,7 @@ rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_l
     rg_status st = check_batch(s, b, seen, err);
     free(seen);
     s->n_logits = 0;
-    for (int64_t at = 0; st == RG_OK && at < b->n; at += s->o.ubatch) {
+    for (int64_t at = 0; !st && at < b->n; at += s->o.ubatch) {
         if (s->e->stop && *s->e->stop) return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
         rg_forward f = {.s = s,
             .m = rg_min(s->o.ubatch, b->n - at),

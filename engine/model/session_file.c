@@ -118,7 +118,7 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     char *last = malloc((size_t)x.k_block);
     if (!last) return rg_no_memory(err, path);
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st != RG_OK) goto out;
+    if (st) goto out;
     writer w = {.f = o.f};
     rg_hash64_start(&w.h, 0);
     unsigned char head[HEADER] = {0};
@@ -225,7 +225,7 @@ rg_status rg_session_restore(
         return rg_fail(err, RG_E_USAGE, "%s: sequence %lld, expected 0 to %lld", what, (long long)seq,
             (long long)s->o.n_seq - 1);
     rg_status st = check_header(s, &cur, size, &src, &out->n, &logits, &x);
-    if (st != RG_OK) goto out;
+    if (st) goto out;
     const unsigned char *ids = rg_cur_take(&cur, 4u * (uint64_t)out->n),
                         *row = logits ? rg_cur_take(&cur, 4u * (uint64_t)c->vocab) : NULL;
     out->token = malloc((size_t)out->n * sizeof *out->token);
@@ -256,7 +256,7 @@ rg_status rg_session_restore(
     }
     s->len[seq] = out->n;
 out:
-    if (st != RG_OK) {
+    if (st) {
         free(out->token);
         free(out->logits);
         *out = (rg_saved){0};
@@ -269,7 +269,7 @@ rg_status rg_session_load(rg_session *s, int64_t seq, const char *path, rg_saved
     rg_mapfile f;
     *out = (rg_saved){0};
     rg_status st = rg_mapfile_open(&f, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     st = rg_session_restore(s, seq, f.data, f.size, path, out, err);
     rg_mapfile_close(&f);
     return st;

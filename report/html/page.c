@@ -63,11 +63,11 @@ static bool tools_of(const char *name, size_t run)
 static rg_status pictures(FILE *f, const rg_reports *s, bool of_runs, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < rg_n_pictures && st == RG_OK; i++) {
+    for (int i = 0; i < rg_n_pictures && !st; i++) {
         const rg_picture *p = &rg_pictures[i];
         const size_t count = of_runs == (p->kind == RG_DOC_profile) ? rg_picture_count(p, s) : 0;
         bool begun = false;
-        for (size_t k = 0; k < count && st == RG_OK; k++) {
+        for (size_t k = 0; k < count && !st; k++) {
             if (!p->can(s, k)) continue;
             if (!begun) fprintf(f, "<section id=\"%s\"><h2>%s</h2><p>%s</p>\n", p->name, p->title, p->words);
             begun = true;
@@ -130,9 +130,9 @@ static rg_status body(FILE *f, const rg_reports *s, rg_err *err)
     rg_page_facts(f, s);
     fputs("</section>\n", f);
     if (rg_reports_other(s)) st = pictures(f, s, false, err);
-    if (st == RG_OK) st = pictures(f, s, true, err);
-    if (st == RG_OK) st = rg_page_tables(f, s, err);
-    if (st != RG_OK) return st;
+    if (!st) st = pictures(f, s, true, err);
+    if (!st) st = rg_page_tables(f, s, err);
+    if (st) return st;
     if (s->n > 0) whatif(f);
     fputs("<section id=\"notes\"><h2>Notes</h2>\n", f);
     rg_page_notes(f, s);
@@ -144,7 +144,7 @@ static rg_status body(FILE *f, const rg_reports *s, rg_err *err)
           "type=\"application/json\" id=\"ridge-data\">",
         f);
     st = rg_page_data(f, s, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     fputs("</script>\n<script>", f);
     asset(f, &rg_asset_js);
     fputs("</script>\n</body>\n</html>\n", f);
@@ -166,8 +166,8 @@ rg_status rg_page_save(const rg_reports *s, const char *path, rg_err *err)
 {
     rg_outfile o = {0};
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st == RG_OK) st = rg_page_write(o.f, s, err);
-    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    if (!st) st = rg_page_write(o.f, s, err);
+    if (!st) st = rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }

@@ -52,7 +52,7 @@ static rg_status operators(FILE *f, const rg_reports *s, size_t run, bool by_lay
     rg_view_rows r;
     char title[64], attrs[64];
     rg_status st = rg_view_rows_open(&r, RG_OBJ_profile, d, "ops", err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const size_t all = r.n;
     r.n = 0;
     for (size_t i = 0; i < all; i++)
@@ -72,11 +72,11 @@ static rg_status run_tables(FILE *f, const rg_reports *s, rg_err *err)
     fputs("<section id=\"table\"><h2>All operators</h2>\n<p>Time, work and bytes of every operator, summed "
           "over the layers. n/a: not known.</p>\n<div class=\"tools\" data-tools=\"table\" hidden></div>\n",
         f);
-    for (size_t i = 0; i < s->n && st == RG_OK; i++) {
+    for (size_t i = 0; i < s->n && !st; i++) {
         fprintf(f, "<div data-run=\"%zu\">", i);
         rg_page_label(f, s, i, "h3");
         st = operators(f, s, i, false, err);
-        if (st == RG_OK) st = operators(f, s, i, true, err);
+        if (!st) st = operators(f, s, i, true, err);
         fputs("</div>\n", f);
     }
     fputs("</section>\n", f);
@@ -90,14 +90,14 @@ static rg_status doc_tables(FILE *f, const rg_doc *d, rg_err *err)
     fputs("<section id=\"results\"><h2>Figures</h2>\n<p>n/a: not known. Titles sort; the exact figures are "
           "in the copy as CSV and in the data.</p>\n",
         f);
-    for (int i = 0; i < rg_n_views && st == RG_OK; i++) {
+    for (int i = 0; i < rg_n_views && !st; i++) {
         const rg_view *v = &rg_views[i];
         rg_leaf leaf[RG_MOST_LEAVES];
         rg_view_rows r;
         char attrs[96];
         if (v->kind != d->kind) continue;
         st = rg_view_rows_open(&r, rg_documents[d->kind].object, d->at, v->from, err);
-        const int n = st == RG_OK ? rg_view_columns(leaf, &r, v->part) : 0;
+        const int n = !st ? rg_view_columns(leaf, &r, v->part) : 0;
         if (n > 0) {
             fprintf(f, "<h3>%s</h3>", v->title);
             if (r.n > MOST_ROWS) {
@@ -117,5 +117,5 @@ rg_status rg_page_tables(FILE *f, const rg_reports *s, rg_err *err)
 {
     const rg_doc *d = rg_reports_other(s);
     const rg_status st = d ? doc_tables(f, d, err) : RG_OK;
-    return st == RG_OK && s->n > 0 ? run_tables(f, s, err) : st;
+    return !st && s->n > 0 ? run_tables(f, s, err) : st;
 }

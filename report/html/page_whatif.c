@@ -35,7 +35,7 @@ static json_t *hardware_list(void)
     json_t *all = json_array();
     rg_hardware h;
     for (int i = 0; rg_hw_names[i]; i++)
-        if (rg_hw_find(&h, rg_hw_names[i], NULL) == RG_OK)
+        if (!rg_hw_find(&h, rg_hw_names[i], NULL))
             json_array_append_new(all,
                 json_pack("{s:s, s:s, s:o}", "name", h.name, "source", h.source, "v", hardware_pairs(&h)));
     return all;

@@ -110,7 +110,7 @@ int rg_whatif(void)
         return RG_E_USAGE;
     get_hardware(&h);
     const rg_status st = in[RG_WI_cost] > 0.0 ? llm_viewer(&c, &h, &x) : rg_exact(&result, &c, &h, &x, NULL);
-    if (st != RG_OK) return (int)st;
+    if (st) return (int)st;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) put_phase((rg_phase)ph);
     out[RG_WO_POINTS] = (double)result.n;
     for (int i = 0; i < result.n && i < 64; i++) {

@@ -28,8 +28,8 @@ static rg_status write_one(
 {
     rg_outfile o = {0};
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st == RG_OK) st = p->draw(o.f, s, index, false, err);
-    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    if (!st) st = p->draw(o.f, s, index, false, err);
+    if (!st) st = rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }
@@ -67,21 +67,21 @@ rg_status rg_pictures_write(const rg_reports *s, const char *path, int *n, rg_er
     int written = 0;
     if (!one && mkdir(path, 0777) != 0 && errno != EEXIST)
         return rg_fail(err, RG_E_FILE, "%s: cannot make the folder: %s", path, strerror(errno));
-    for (int i = 0; i < rg_n_pictures && st == RG_OK; i++) {
+    for (int i = 0; i < rg_n_pictures && !st; i++) {
         const rg_picture *p = &rg_pictures[i];
         if (one && (written || (runs && strcmp(p->name, best) != 0))) continue;
         const size_t count = rg_picture_count(p, s);
-        for (size_t k = 0; k < count && st == RG_OK && !(one && written); k++) {
+        for (size_t k = 0; k < count && !st && !(one && written); k++) {
             if (!p->can(s, k)) continue;
             suffix(label, sizeof label, p, s, k);
             if (snprintf(file, sizeof file, one ? "%s" : "%s%s%s%s.svg", path,
                     path[len - 1] == '/' ? "" : "/", p->name, label) >= (int)sizeof file)
                 return rg_fail(err, RG_E_FILE, "%.100s...: the path is too long", path);
             st = write_one(p, s, k, file, err);
-            written += st == RG_OK;
+            written += !st;
         }
     }
-    if (st == RG_OK && written == 0 && (one || !runs))
+    if (!st && written == 0 && (one || !runs))
         st = rg_fail(err, RG_E_UNSUPPORTED,
             runs ? "%s: the run holds no operator with floating-point work: there is nothing to draw"
                  : "%s: the report holds nothing to draw",

@@ -220,7 +220,8 @@ static void type_names_exist_once(void **state)
         {"x.h", "typedef void rg_x(int rg_y); ---- typedef int rg_y, rg_z;", 0},
         {"x.h", "typedef struct rg_x rg_x; ---- struct rg_x { int a; };", 0},
         {"x.h", "typedef struct rg_x { int a; } rg_x; rg_x f(void); ---- struct rg_x *p; rg_x q = {0};", 0},
-        try_cases(cases, N_ROWS(cases), true, check_two);
+    };
+    try_cases(cases, N_ROWS(cases), true, check_two);
     n_types = 0;
     each_source(check_types);
     assert_true(n_types > 100);

@@ -90,7 +90,7 @@ static matrix in_order(matrix m, const int32_t *order)
     return r;
 }
 
-static matrix from_bound(const rg_bound *b, rg_site site, const rg_config *c)
+static matrix from_bound(const rg_bound_tensor *b, rg_site site, const rg_config *c)
 {
     if (rg_site_op(site) == RG_OP_LINEAR) return in_order(from_packed(&b->w), b->order);
     if (!b->vec) return (matrix){0};

@@ -65,21 +65,21 @@ rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
     rg_subjects base = {0};
     rg_status st = RG_OK;
     if (wants_help(cli)) return RG_OK;
-    for (int i = 0; i < cli->asserts.n && st == RG_OK; i++) {
+    for (int i = 0; i < cli->asserts.n && !st; i++) {
         rg_judgement j;
         const char *a = cli->asserts.v[i];
         st = rg_expr_judge(&j, a, NULL, NULL, err);
-        if (st == RG_OK && strstr(a, "baseline") && !cli->baseline)
+        if (!st && strstr(a, "baseline") && !cli->baseline)
             st = rg_fail(err, RG_E_USAGE,
                 "--assert: '%s' names a baseline, expected --baseline FILE (a report saved with -o json)", a);
     }
     const char *const need[] = {cli->baseline, cli->junit, cli->summary},
                       *const names[] = {"--baseline", "--junit", "--summary"};
-    for (int i = 0; i < 3 && st == RG_OK; i++)
+    for (int i = 0; i < 3 && !st; i++)
         if (need[i] && !cli->asserts.n)
             st = rg_fail(
                 err, RG_E_USAGE, "%s: there is nothing to judge, expected --assert 'EXPRESSION'", names[i]);
-    if (st == RG_OK) st = load_baseline(&base, cli->baseline, err);
+    if (!st) st = load_baseline(&base, cli->baseline, err);
     rg_subjects_free(&base);
     return st;
 }
@@ -155,7 +155,7 @@ static rg_status judge_one(court *c, const char *assertion, rg_err *err)
         c->subject = &c->now.s[i];
         c->other = in_baseline(&c->base, c->subject);
         const rg_status st = rg_expr_judge(&j, assertion, look_up, c, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
         const bool last = i == c->now.n - 1 && judged == 0;
         /* not every variant has every metric; one must */
         if (j.no_such && !last && strncmp(j.missing, "baseline", 8) != 0) continue;
@@ -223,9 +223,9 @@ static rg_status write_file(const court *c, const char *path,
     rg_outfile o = {0};
     if (!path) return RG_OK;
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     print(o.f, c, command);
-    if ((st = rg_written(o.f, path, err)) == RG_OK) st = rg_outfile_commit(&o, err);
+    if (!(st = rg_written(o.f, path, false, err))) st = rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }
@@ -236,15 +236,15 @@ rg_status rg_judge(const rg_cli *cli, const json_t *report, rg_err *err)
     const char *command = rg_commands[cli->command].name;
     if (!rg_judge_wanted(cli)) return RG_OK;
     rg_status st = rg_subjects_of(&c.now, report, "this report", err);
-    if (st == RG_OK) st = load_baseline(&c.base, cli->baseline, err);
-    if (st == RG_OK && !(c.v = calloc((size_t)cli->asserts.n * (size_t)c.now.n, sizeof *c.v)))
+    if (!st) st = load_baseline(&c.base, cli->baseline, err);
+    if (!st && !(c.v = calloc((size_t)cli->asserts.n * (size_t)c.now.n, sizeof *c.v)))
         st = rg_no_memory(err, "--assert");
-    for (int i = 0; i < cli->asserts.n && st == RG_OK; i++) st = judge_one(&c, cli->asserts.v[i], err);
-    if (st == RG_OK) st = write_file(&c, cli->junit, junit, command, err);
-    if (st == RG_OK) st = write_file(&c, cli->summary, summary, command, err);
+    for (int i = 0; i < cli->asserts.n && !st; i++) st = judge_one(&c, cli->asserts.v[i], err);
+    if (!st) st = write_file(&c, cli->junit, junit, command, err);
+    if (!st) st = write_file(&c, cli->summary, summary, command, err);
     const verdict *worst = NULL;
     int failed = 0, noisy = 0;
-    for (int i = 0; i < c.n && st == RG_OK; i++) {
+    for (int i = 0; i < c.n && !st; i++) {
         const verdict *v = &c.v[i];
         fprintf(
             stderr, "assert %s (%s): %s: %s\n", v->assertion, v->subject, outcome_names[v->outcome], v->why);
@@ -254,10 +254,10 @@ rg_status rg_judge(const rg_cli *cli, const json_t *report, rg_err *err)
         if (fails && (!worst || worst->outcome == RG_NOISY)) worst = v;
         if (v->outcome == RG_NOISY && !worst) worst = v;
     }
-    if (st == RG_OK && failed)
+    if (!st && failed)
         st = rg_fail(err, RG_E_ASSERT, "%d of %d assertions failed: %s (%s): %s", failed, c.n,
             worst->assertion, worst->subject, worst->why);
-    else if (st == RG_OK && noisy)
+    else if (!st && noisy)
         st = rg_fail(err, RG_E_NOISY, "%d of %d assertions cannot be told: %s (%s): %s", noisy, c.n,
             worst->assertion, worst->subject, worst->why);
     free(c.v);

@@ -31,7 +31,7 @@ static rg_status open_unit(rg_bench *b, rg_setting *s, rg_err *err)
     *u = (rg_unit){.cli = &s->cli};
     s->unit = b->n_units++;
     rg_status st = rg_open_model(&u->ckpt, &s->cli, err);
-    if (st == RG_OK && (st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err)) == RG_OK)
+    if (!st && !(st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err)))
         st = rg_plan_weights(u->ckpt, &eo, &u->weights, err);
     return st;
 }
@@ -42,13 +42,13 @@ rg_status rg_bench_open(rg_bench *b, rg_err *err)
     b->unit = calloc(b->n_settings, sizeof *b->unit);
     if (!b->unit) return rg_no_memory(err, "bench");
     /* a wrong word at the end of a list must not cost the runs before it */
-    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
+    for (int i = 0; i < b->n_settings && !st; i++) {
         rg_engine_opts eo;
         rg_session_opts so;
         st = rg_engine_args(&eo, &b->setting[i].cli, b->setting[i].cli.dtype, &b->progress, err);
-        if (st == RG_OK) st = rg_session_args(&so, &b->setting[i].cli, RG_KV_F16, err);
+        if (!st) st = rg_session_args(&so, &b->setting[i].cli, RG_KV_F16, err);
     }
-    for (int i = 0; i < b->n_settings && st == RG_OK; i++) {
+    for (int i = 0; i < b->n_settings && !st; i++) {
         int same = 0;
         while (same < i && !same_unit(&b->setting[same], &b->setting[i])) same++;
         if (same < i)
@@ -87,12 +87,12 @@ static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_b
             "%s: needs %lld positions, expected at most %lld (the context of %s): use smaller -p, -n or -d",
             t->name, (long long)ctx, (long long)c->ctx_train, rg_ckpt_path(u->ckpt));
     rg_status st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err);
-    if (st == RG_OK) st = rg_session_args(&l.so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
-    if (st != RG_OK) return st;
+    if (!st) st = rg_session_args(&l.so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
+    if (st) return st;
     if (!l.so.ubatch) l.so.ubatch = 512;
     l.so.n_seq = t->seqs;
     l.so.ctx = ctx;
-    if ((st = rg_session_check(c, &l.so, err)) != RG_OK) return st;
+    if ((st = rg_session_check(c, &l.so, err))) return st;
     int i = 0;
     while (i < b->n_lanes && !same_lane(&b->lane[i], &l)) i++;
     if (i == b->n_lanes) b->lane[b->n_lanes++] = l;
@@ -108,7 +108,7 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
     b->row = calloc(b->n_rows, sizeof *b->row);
     b->lane = calloc(b->n_rows, sizeof *b->lane);
     if (!b->row || !b->lane) return rg_no_memory(err, "bench");
-    for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
+    for (int i = 0; i < b->n_rows && !st; i++) {
         rg_bench_row *r = &b->row[i];
         r->setting = i / b->n_tests;
         r->test = i % b->n_tests;
@@ -129,7 +129,7 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
         b->calls.prompt = rg_max(b->calls.prompt, rg_min(r->work.batch, rg_max(t->prompt, t->depth)));
     }
     b->calls.batch = b->calls.prompt;
-    return st == RG_OK ? rg_work_open(&b->calls, err) : st;
+    return st ? st : rg_work_open(&b->calls, err);
 }
 
 /* ---- memory ---- */
@@ -157,7 +157,7 @@ bool rg_bench_fits(const rg_bench *b)
 rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < b->n_units && st == RG_OK; i++)
+    for (int i = 0; i < b->n_units && !st; i++)
         st = rg_unit_roofs(&b->unit[i], b->unit, i, &b->progress, err);
     return st;
 }
@@ -170,8 +170,8 @@ rg_status rg_bench_load(rg_bench *b, int unit, rg_err *err)
     for (int i = 0; i < b->n_lanes; i++)
         if (b->lane[i].unit == unit) so = b->lane[i].so;
     rg_status st = rg_engine_args(&eo, u->cli, u->cli->dtype, &b->progress, err);
-    if (st == RG_OK) st = rg_unit_load(u, &eo, &so, err);
-    for (int i = 0; i < b->n_lanes && st == RG_OK; i++)
+    if (!st) st = rg_unit_load(u, &eo, &so, err);
+    for (int i = 0; i < b->n_lanes && !st; i++)
         if (b->lane[i].unit == unit) st = rg_session_open(&b->lane[i].s, u->e, &b->lane[i].so, err);
     return st;
 }

@@ -127,7 +127,7 @@ rg_status rg_bench_table(FILE *f, const rg_doc *d, bool sql, rg_err *err)
         else
             rg_csv_row(f, leaf, n, &b->results[i]), fputc('\n', f);
     }
-    return rg_written(f, "bench", err);
+    return rg_written(f, "bench", false, err);
 }
 
 rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err)
@@ -137,9 +137,9 @@ rg_status rg_bench_jsonl(FILE *f, const rg_doc *d, rg_err *err)
     json_array_foreach (json_object_get(d->json, "results"), i, row) {
         const rg_status st =
             rg_json_write(f, json_incref(row), JSON_COMPACT | JSON_REAL_PRECISION(10), "bench", err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
-    return rg_written(f, "bench", err);
+    return rg_written(f, "bench", false, err);
 }
 
 /* ---- md ---- */
@@ -211,5 +211,5 @@ rg_status rg_bench_md(FILE *f, const rg_doc *doc, const rg_bench *b, rg_err *err
     const bool failed = t.failed;
     rg_table_free(&t);
     return failed ? rg_fail(err, RG_E_NOMEM, "bench: out of memory for the table")
-                  : rg_written(f, "bench", err);
+                  : rg_written(f, "bench", false, err);
 }

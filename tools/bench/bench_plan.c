@@ -62,7 +62,7 @@ rg_status rg_bench_add_setting(
         if (a == RG_AX_flashes && strcmp(v, "1") == 0) v = "on";
         s->value[a] = v;
         const rg_status st = rg_cli_set(&s->cli, rg_axes[a].lname, v, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     return RG_OK;
 }
@@ -74,7 +74,7 @@ static rg_status axis_values(rg_words *out, const rg_cli *cli, rg_sweep_axis a, 
     if (!rg_axes[a].count) return rg_list_words(out, rg_axes[a].lname, l, err);
     rg_counts c = {0};
     rg_status st = rg_list_counts(&c, rg_axes[a].lname, l, rg_axes[a].low, rg_axes[a].high, err);
-    for (int i = 0; i < c.n && st == RG_OK; i++) {
+    for (int i = 0; i < c.n && !st; i++) {
         char text[32];
         snprintf(text, sizeof text, "%lld", (long long)c.v[i]);
         if (rg_words_add(out, text) != 0) st = rg_no_memory(err, rg_axes[a].lname);
@@ -88,9 +88,9 @@ rg_status rg_bench_settings(rg_bench *b, rg_err *err)
     rg_words values[RG_AX_COUNT] = {{0}};
     int at[RG_AX_COUNT] = {0};
     rg_status st = RG_OK;
-    for (int a = 0; a < RG_AX_COUNT && st == RG_OK; a++) st = axis_values(&values[a], b->cli, a, err);
+    for (int a = 0; a < RG_AX_COUNT && !st; a++) st = axis_values(&values[a], b->cli, a, err);
     /* an odometer whose last wheel, the last axis, turns fastest */
-    for (bool more = st == RG_OK; more && st == RG_OK;) {
+    for (bool more = !st; more && !st;) {
         const char *v[RG_AX_COUNT];
         for (int a = 0; a < RG_AX_COUNT; a++) v[a] = values[a].n ? values[a].w[at[a]] : NULL;
         st = rg_bench_add_setting(b, b->cli, v, err);
@@ -101,7 +101,7 @@ rg_status rg_bench_settings(rg_bench *b, rg_err *err)
         }
     }
     for (int a = 0; a < RG_AX_COUNT; a++) rg_words_free(&values[a]);
-    if (st == RG_OK) rg_bench_label(b);
+    if (!st) rg_bench_label(b);
     return st;
 }
 
@@ -185,16 +185,15 @@ static rg_status at_depth(
     rg_bench *b, const rg_counts *p, const rg_counts *n, const rg_counts *seqs, int64_t depth, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < p->n && st == RG_OK; i++)
+    for (int i = 0; i < p->n && !st; i++)
         if (p->v[i]) st = rg_bench_add_test(b, p->v[i], 0, depth, 1, err);
     for (int i = 0; i < n->n; i++)
-        for (int q = 0; q < seqs->n && st == RG_OK; q++)
+        for (int q = 0; q < seqs->n && !st; q++)
             if (n->v[i]) st = rg_bench_add_test(b, 0, n->v[i], depth, seqs->v[q], err);
     for (int i = 0; i < b->cli->n_pg.n; i++) {
         int64_t x = 0, y = 0;
-        if (st == RG_OK) st = pair(b->cli->n_pg.v[i], &x, &y, err);
-        for (int q = 0; q < seqs->n && st == RG_OK; q++)
-            st = rg_bench_add_test(b, x, y, depth, seqs->v[q], err);
+        if (!st) st = pair(b->cli->n_pg.v[i], &x, &y, err);
+        for (int q = 0; q < seqs->n && !st; q++) st = rg_bench_add_test(b, x, y, depth, seqs->v[q], err);
     }
     return st;
 }
@@ -210,11 +209,11 @@ rg_status rg_bench_tests(rg_bench *b, rg_err *err)
     const rg_cli_LIST p_default = {{usual_p}, 1}, n_default = {{usual_n}, 1};
     rg_counts p = {0}, n = {0}, d = {0}, q = {0};
     rg_status st = rg_list_counts(&p, "-p", c->n_prompt.n ? &c->n_prompt : &p_default, 0, 1 << 24, err);
-    if (st == RG_OK) st = rg_list_counts(&n, "-n", c->n_gen.n ? &c->n_gen : &n_default, 0, 1 << 24, err);
-    if (st == RG_OK) st = rg_list_counts(&d, "-d", c->n_depth.n ? &c->n_depth : &d_default, 0, 1 << 24, err);
-    if (st == RG_OK) st = rg_list_counts(&q, "-B", c->n_seqs.n ? &c->n_seqs : &b_default, 1, 4096, err);
-    for (int i = 0; i < d.n && st == RG_OK; i++) st = at_depth(b, &p, &n, &q, d.v[i], err);
-    if (st == RG_OK && b->n_tests == 0)
+    if (!st) st = rg_list_counts(&n, "-n", c->n_gen.n ? &c->n_gen : &n_default, 0, 1 << 24, err);
+    if (!st) st = rg_list_counts(&d, "-d", c->n_depth.n ? &c->n_depth : &d_default, 0, 1 << 24, err);
+    if (!st) st = rg_list_counts(&q, "-B", c->n_seqs.n ? &c->n_seqs : &b_default, 1, 4096, err);
+    for (int i = 0; i < d.n && !st; i++) st = at_depth(b, &p, &n, &q, d.v[i], err);
+    if (!st && b->n_tests == 0)
         st = rg_fail(
             err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of -p, -n, -pg above 0");
     rg_counts_free(&p);

@@ -28,15 +28,15 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err
     rg_takes k;
     rg_log log = {0};
     rg_status st = rg_takes_open(&k, &r->work, b->records, 0, err);
-    if (st == RG_OK) st = rg_takes_record(&k, &r->work, b->records, 0.0, err);
-    if (st == RG_OK) st = rg_takes_join(&log, NULL, &k, true, err);
-    if (st == RG_OK) {
+    if (!st) st = rg_takes_record(&k, &r->work, b->records, 0.0, err);
+    if (!st) st = rg_takes_join(&log, NULL, &k, true, err);
+    if (!st) {
         *ns = (int64_t)k.take[rg_takes_median(&k, RG_PHASE_COUNT)].ns[RG_PHASE_COUNT];
         rg_report_close(r->report);
         r->report = NULL;
         st = build_report(&r->report, b, r, &log, err);
     }
-    if (st == RG_OK && b->keep_logs) {
+    if (!st && b->keep_logs) {
         rg_log_close(&r->log);
         r->log = log;
         log = (rg_log){0};
@@ -60,7 +60,7 @@ rg_status rg_bench_report(
     const rg_status st = !ok || !any ? rg_no_memory(err, "report") : build_report(out, b, any, &all, err);
     rg_log_close(&all);
     /* each row is a test of its own: one may have the prompt, the other the generation */
-    for (int i = 0; i < n && st == RG_OK; i++) {
+    for (int i = 0; i < n && !st; i++) {
         const rg_bench_test *t = row[i] ? &b->test[row[i]->test] : NULL;
         rg_run_info *run = &(*out)->run;
         if (t) run->prompt_tokens = rg_max(run->prompt_tokens, t->prompt);
@@ -78,7 +78,7 @@ static rg_status prepare_row(rg_bench *b, rg_bench_row *r, rg_err *err)
     r->work.seq = b->calls.seq;
     r->work.want = b->calls.want;
     if (!b->no_warmup) st = rg_work_warm_up(&r->work, rg_min(r->work.gen, 4), WARM_UP_NS, NULL, err);
-    if (st == RG_OK) st = recorded(b, r, &ns, err);
+    if (!st) st = recorded(b, r, &ns, err);
     if (!r->inner) r->inner = (int)rg_max(1, rg_min(MOST_INNER, SAMPLE_NS / rg_max(1, ns)));
     return st;
 }
@@ -89,8 +89,8 @@ static rg_status sample(rg_bench *b, rg_bench_row *r, rg_err *err)
     uint64_t sum = 0;
     rg_status st = b->no_warmup ? RG_OK : rg_work_touch(&r->work, err);
     if (r->n == 0) r->started = time(NULL);
-    for (int i = 0; i < r->inner && st == RG_OK; i++) st = rg_work_time(&r->work, &sum, err);
-    if (st == RG_OK) r->ns[r->n++] = (double)sum / r->inner;
+    for (int i = 0; i < r->inner && !st; i++) st = rg_work_time(&r->work, &sum, err);
+    if (!st) r->ns[r->n++] = (double)sum / r->inner;
     return st;
 }
 
@@ -99,7 +99,7 @@ static bool loaded(const rg_bench *b, const rg_bench_row *r) { return rg_bench_u
 static rg_status prepare_loaded(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < b->n_rows && st == RG_OK; i++) {
+    for (int i = 0; i < b->n_rows && !st; i++) {
         if (!loaded(b, &b->row[i])) continue;
         rg_progress_draw(&b->progress, "warming up", (double)i / b->n_rows);
         st = prepare_row(b, &b->row[i], err);
@@ -111,7 +111,7 @@ static rg_status prepare_loaded(rg_bench *b, rg_err *err)
 static rg_status round_of_loaded(rg_bench *b, int round, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int k = 0; k < b->n_rows && st == RG_OK; k++) {
+    for (int k = 0; k < b->n_rows && !st; k++) {
         rg_bench_row *r = &b->row[round % 2 ? b->n_rows - 1 - k : k];
         if (!loaded(b, r)) continue;
         rg_progress_draw(
@@ -124,9 +124,9 @@ static rg_status round_of_loaded(rg_bench *b, int round, rg_err *err)
 static rg_status run_together(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int u = 0; u < b->n_units && st == RG_OK; u++) st = rg_bench_load(b, u, err);
-    if (st == RG_OK) st = prepare_loaded(b, err);
-    for (int round = 0; round < b->reps && st == RG_OK; round++) st = round_of_loaded(b, round, err);
+    for (int u = 0; u < b->n_units && !st; u++) st = rg_bench_load(b, u, err);
+    if (!st) st = prepare_loaded(b, err);
+    for (int round = 0; round < b->reps && !st; round++) st = round_of_loaded(b, round, err);
     return st;
 }
 
@@ -136,11 +136,11 @@ static rg_status run_in_turns(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
     for (int turn = 0; turn < b->loads; turn++)
-        for (int k = 0; k < b->n_units && st == RG_OK; k++) {
+        for (int k = 0; k < b->n_units && !st; k++) {
             const int u = turn % 2 ? b->n_units - 1 - k : k;
-            if ((st = rg_bench_load(b, u, err)) == RG_OK) st = prepare_loaded(b, err);
-            for (int round = b->reps * turn / b->loads;
-                 round < b->reps * (turn + 1) / b->loads && st == RG_OK; round++)
+            if (!(st = rg_bench_load(b, u, err))) st = prepare_loaded(b, err);
+            for (int round = b->reps * turn / b->loads; round < b->reps * (turn + 1) / b->loads && !st;
+                 round++)
                 st = round_of_loaded(b, round, err);
             rg_bench_unload(b, u);
         }
@@ -150,11 +150,10 @@ static rg_status run_in_turns(rg_bench *b, rg_err *err)
 rg_status rg_bench_run(rg_bench *b, rg_err *err)
 {
     rg_status st = rg_bench_rows(b, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     b->together = b->n_units == 1 || rg_bench_fits(b);
     b->loads = b->together ? 1 : b->reps < LOADS ? b->reps : LOADS;
-    if ((st = rg_bench_roofs(b, err)) == RG_OK)
-        st = b->together ? run_together(b, err) : run_in_turns(b, err);
+    if (!(st = rg_bench_roofs(b, err))) st = b->together ? run_together(b, err) : run_in_turns(b, err);
     rg_progress_clear(&b->progress);
     b->interrupted = st == RG_E_INTERRUPTED;
     return st;

@@ -21,16 +21,16 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
     const int format =
         rg_cli_choice("-o", cli->bench_output, RG_WORDS("md", "csv", "json", "jsonl", "sql"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
-    if (st == RG_OK && rg_judge_help(cli)) return RG_OK;
-    if (st == RG_OK) st = rg_judge_check(cli, err);
-    if (st == RG_OK) st = rg_bench_settings(&b, err);
-    if (st == RG_OK) st = rg_bench_open(&b, err);
-    if (st == RG_OK) st = rg_bench_tests(&b, err);
-    if (st == RG_OK) {
+    if (!st && rg_judge_help(cli)) return RG_OK;
+    if (!st) st = rg_judge_check(cli, err);
+    if (!st) st = rg_bench_settings(&b, err);
+    if (!st) st = rg_bench_open(&b, err);
+    if (!st) st = rg_bench_tests(&b, err);
+    if (!st) {
         bool any = false;
         st = rg_bench_run(&b, err);
         for (int i = 0; i < b.n_rows; i++) any = any || b.row[i].n > 0;
-        if (any && (st == RG_OK || st == RG_E_INTERRUPTED)) { /* the report so far */
+        if (any && (!st || st == RG_E_INTERRUPTED)) { /* the report so far */
             rg_doc d = {0};
             rg_status shown = rg_bench_doc(&d, &b, err);
             if (shown == RG_OK) shown = print(&d, &b, format, err);

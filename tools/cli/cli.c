@@ -131,7 +131,7 @@ static rg_status try_pictures(const char *path, rg_err *err)
 static rg_status try_outputs(const rg_cli *cli, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < RG_O_COUNT && st == RG_OK; i++) {
+    for (int i = 0; i < RG_O_COUNT && !st; i++) {
         const struct option *o = &options[i];
         if (!cli->given[i] || (o->kind != OUT && o->kind != DRAW)) continue;
         const char *path = *(const rg_cli_STR *)((const char *)cli + o->offset);
@@ -174,7 +174,7 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
             return rg_fail(err, RG_E_USAGE, "%s: needs a value (%s)", word, o->meta);
         }
         const rg_status st = put(cli, o, word, value, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     return try_outputs(cli, err);
 }

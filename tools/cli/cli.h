@@ -85,8 +85,6 @@ void rg_progress_draw(void *user, const char *what, double fraction);
 void rg_progress_clear(rg_progress *p);
 
 bool rg_ends_with(const char *s, const char *tail);
-/* RG_E_FILE, "what: cannot write: why", after a failed write. */
-rg_status rg_written(FILE *f, const char *what, rg_err *err);
 
 /* "1.5 GiB" into buf. */
 const char *rg_bytes_text(char *buf, size_t n, double bytes);

@@ -46,8 +46,8 @@ typedef rg_status word_fn(void *user, const char *option, const char *word, rg_e
 static rg_status each_word(const char *option, const rg_cli_LIST *list, word_fn *fn, void *user, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < list->n && st == RG_OK; i++)
-        for (const char *p = list->v[i]; st == RG_OK;) {
+    for (int i = 0; i < list->n && !st; i++)
+        for (const char *p = list->v[i]; !st;) {
             const size_t n = strcspn(p, ",");
             char *word = strndup(p, n);
             if (!word)

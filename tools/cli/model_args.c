@@ -15,7 +15,7 @@ rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
     rg_mapfile_read_whole(cli->no_mmap);
     if (!path) {
         const rg_status st = rg_demo_path(demo, sizeof demo, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
         path = demo;
     }
     return rg_ckpt_open(out, path, err);
@@ -101,8 +101,8 @@ rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, r
     if (fa < 0) return err->code;
     *o = (rg_session_opts){.ctx = cli->ctx, .ubatch = cli->ubatch, .unfused = fa == 2};
     rg_status st = rg_fuse_arg(&o->fuse, cli->fuse, err);
-    if (st == RG_OK) st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
-    return st != RG_OK ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
+    if (!st) st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
+    return st ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
 }
 
 rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
@@ -111,7 +111,7 @@ rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_s
     rg_memory_plan plan;
     const rg_config *cfg = rg_ckpt_config(c);
     rg_status st = rg_plan_weights(c, eo, &weights, err);
-    if (st != RG_OK || (st = rg_session_check(cfg, so, err)) != RG_OK) return st;
+    if (st || (st = rg_session_check(cfg, so, err))) return st;
     rg_plan_memory(&plan, cfg, weights, false, eo->threads > 0 ? eo->threads : 1, so);
     return rg_plan_check(&plan, cfg, so, err);
 }
@@ -120,7 +120,7 @@ rg_status rg_open_engine(
     rg_engine **out, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
 {
     rg_status st = rg_check_engine(c, eo, so, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     /* before PAPI tools that watch this process look for events */
     rg_sde_export(rg_process_totals);
     st = rg_engine_open(out, c, eo, err);
@@ -145,7 +145,7 @@ rg_status rg_read_file(char **text, size_t *len, const char *path, rg_err *err)
         : ferror(f)                                  ? rg_fail(err, RG_E_FILE, "%s: cannot read", name)
                                                      : RG_OK;
     if (!in) fclose(f);
-    if (st == RG_OK) return st;
+    if (!st) return st;
     free(*text);
     *text = NULL;
     return st;
@@ -156,17 +156,17 @@ static rg_status ids_from_file(rg_tokens *t, const char *path, int64_t vocab, rg
     char *raw;
     size_t len;
     rg_status st = rg_read_file(&raw, &len, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     int32_t *id = (int32_t *)(void *)raw;
     const int64_t n = (int64_t)(len / 4);
     if (len == 0 || len % 4 != 0)
         st =
             rg_fail(err, RG_E_FILE, "%s: %zu bytes, expected a multiple of 4 (raw i32 token ids)", path, len);
-    for (int64_t i = 0; i < n && st == RG_OK; i++)
+    for (int64_t i = 0; i < n && !st; i++)
         if (id[i] < 0 || id[i] >= vocab)
             st = rg_fail(err, RG_E_FILE, "%s: token %lld is %d, expected 0 to %lld", path, (long long)i,
                 id[i], (long long)vocab - 1);
-    if (st == RG_OK)
+    if (!st)
         *t = (rg_tokens){.id = id, .n = n};
     else
         free(raw);
@@ -189,10 +189,9 @@ rg_status rg_prompt_tokens(
     const char *text = cli->prompt ? cli->prompt : "";
     size_t len = strlen(text), n = 0;
     rg_status st = cli->file ? rg_read_file(&owned, &len, cli->file, err) : RG_OK;
-    if (st == RG_OK)
-        st = rg_tokenizer_encode(tok, owned ? owned : text, len, rg_encode_flags(cli), &t->id, &n, err);
+    if (!st) st = rg_tokenizer_encode(tok, owned ? owned : text, len, rg_encode_flags(cli), &t->id, &n, err);
     free(owned);
-    if (st != RG_OK) return st;
+    if (st) return st;
     t->n = (int64_t)n;
     if (n == 0)
         return rg_fail(

@@ -61,7 +61,7 @@ rg_status rg_shape_args(rg_config *c, const rg_cli *cli, rg_err *err)
         return rg_fail(err, RG_E_USAGE, "--shape: '%.60s' is not known; --list shows the names", cli->shape);
     if (cli->dims) {
         const rg_status st = parse_dims(&own, cli->dims, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     rg_shape_config(s, c);
     return RG_OK;

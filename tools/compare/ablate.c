@@ -73,14 +73,14 @@ rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
     rest.dtypes.n = 0;
     rg_bench one = {.cli = &rest};
     rg_status st = rg_bench_settings(&one, err);
-    if (st == RG_OK && one.n_settings != 1)
+    if (!st && one.n_settings != 1)
         st = rg_fail(
             err, RG_E_USAGE, "--ablate: the lists span %d settings, expected one value each", one.n_settings);
-    for (int a = 0; st == RG_OK && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
-    for (int i = 0; i < FIRST + 2 * N && st == RG_OK; i++) {
+    for (int a = 0; !st && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
+    for (int i = 0; i < FIRST + 2 * N && !st; i++) {
         const unsigned set = i < FIRST ? 0 : 1u << (i - FIRST) / 2;
         values(v, i % 2 ? all & ~set : set, q4, fuse);
-        if ((st = rg_bench_add_setting(b, c, v, err)) != RG_OK) break;
+        if ((st = rg_bench_add_setting(b, c, v, err))) break;
         rg_setting *s = &b->setting[i];
         if (i < FIRST)
             snprintf(s->label, sizeof s->label, "all %s", i == ON ? "on" : "off");
@@ -183,7 +183,7 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
         isfinite(line_of(b, N + 1).w[1].low)
             ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
             : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
-    return rg_written(f, "compare", err);
+    return rg_written(f, "compare", false, err);
 }
 
 static rg_doc_worth *copy(const rg_doc_worth *w)

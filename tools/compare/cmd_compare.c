@@ -38,7 +38,7 @@ static rg_status add_variant(
     rg_status st = RG_OK;
     if (at) text[at - arg] = 0;
     if (text[0]) value[RG_AX_models] = text;
-    for (char *w = at ? strtok_r(text + (at - arg) + 1, ",", &save) : NULL; w && st == RG_OK;
+    for (char *w = at ? strtok_r(text + (at - arg) + 1, ",", &save) : NULL; w && !st;
          w = strtok_r(NULL, ",", &save)) {
         const size_t n = strcspn(w, "=");
         const int a = rg_axis_of(w, n);
@@ -52,7 +52,7 @@ static rg_status add_variant(
             value[a] = w + n + 1;
         }
     }
-    if (st == RG_OK) st = rg_bench_add_setting(b, base, value, err);
+    if (!st) st = rg_bench_add_setting(b, base, value, err);
     free(text);
     return st;
 }
@@ -66,15 +66,15 @@ static rg_status variants(rg_bench *b, const rg_cli *cli, rg_err *err)
     rg_bench one = {.cli = cli};
     rg_status st = rg_bench_settings(&one, err);
     const bool asked = live == 0 && (one.n_settings > 1 || saved == 0 || cli->models.n > 0);
-    for (int i = 0; i < one.n_settings && st == RG_OK && asked; i++)
+    for (int i = 0; i < one.n_settings && !st && asked; i++)
         st = rg_bench_add_setting(b, cli, one.setting[i].value, err);
-    if (st == RG_OK && live > 0 && one.n_settings != 1)
+    if (!st && live > 0 && one.n_settings != 1)
         st = rg_fail(err, RG_E_USAGE,
             "compare: lists span %d settings and there are variants as arguments, expected one of the two",
             one.n_settings);
-    for (int i = 0; i < cli->n_args && st == RG_OK; i++)
+    for (int i = 0; i < cli->n_args && !st; i++)
         if (!is_saved(cli->args[i])) st = add_variant(b, cli, one.setting[0].value, cli->args[i], err);
-    if (st == RG_OK) rg_bench_label(b);
+    if (!st) rg_bench_label(b);
     rg_bench_close(&one);
     return st;
 }
@@ -87,10 +87,10 @@ static rg_status single(
     *out = usual;
     if (l->n == 0) return RG_OK;
     rg_status st = rg_list_counts(&c, option, l, low, 1 << 24, err);
-    if (st == RG_OK && c.n != 1)
+    if (!st && c.n != 1)
         st = rg_fail(err, RG_E_USAGE,
             "%s: %d values, expected one: compare varies settings, bench varies tests", option, c.n);
-    if (st == RG_OK) *out = c.v[0];
+    if (!st) *out = c.v[0];
     rg_counts_free(&c);
     return st;
 }
@@ -101,21 +101,21 @@ static rg_status tests(rg_bench *b, int test[RG_PHASE_COUNT], bool ablate, rg_er
     const int64_t half = rg_max(1, rg_bench_context(b) / 2);
     int64_t p, n, d, q;
     rg_status st = single(&p, "-p", &c->n_prompt, rg_min(ablate ? 128 : 512, half), ablate, err);
-    if (st == RG_OK) st = single(&n, "-n", &c->n_gen, rg_min(ablate ? 16 : 128, half), ablate, err);
-    if (st == RG_OK) st = single(&d, "-d", &c->n_depth, 0, 0, err);
-    if (st == RG_OK) st = single(&q, "-B", &c->n_seqs, ablate ? 8 : 1, ablate ? 2 : 1, err);
-    if (st == RG_OK && p == 0 && n == 0)
+    if (!st) st = single(&n, "-n", &c->n_gen, rg_min(ablate ? 16 : 128, half), ablate, err);
+    if (!st) st = single(&d, "-d", &c->n_depth, 0, 0, err);
+    if (!st) st = single(&q, "-B", &c->n_seqs, ablate ? 8 : 1, ablate ? 2 : 1, err);
+    if (!st && p == 0 && n == 0)
         st = rg_fail(err, RG_E_USAGE, "no tests: -p 0 and -n 0 leave nothing, expected one of them above 0");
     test[RG_PREFILL] = test[RG_DECODE] = -1;
-    if (st == RG_OK && p) {
+    if (!st && p) {
         test[RG_PREFILL] = b->n_tests;
         st = rg_bench_add_test(b, p, 0, d, 1, err);
     }
-    if (st == RG_OK && n) {
+    if (!st && n) {
         test[RG_DECODE] = b->n_tests;
         st = rg_bench_add_test(b, 0, n, d, ablate ? 1 : q, err);
     }
-    if (st == RG_OK && ablate) st = rg_bench_add_test(b, 0, n, d, q, err);
+    if (!st && ablate) st = rg_bench_add_test(b, 0, n, d, q, err);
     return st;
 }
 
@@ -125,7 +125,7 @@ static rg_status check_saved(const rg_cli *cli, rg_err *err)
     rg_side *side = NULL;
     int n = 0;
     rg_status st = RG_OK;
-    for (int i = 0; i < cli->n_args && st == RG_OK; i++)
+    for (int i = 0; i < cli->n_args && !st; i++)
         if (is_saved(cli->args[i])) st = rg_sides_of_file(&side, &n, cli->args[i], err);
     rg_sides_free(side, n);
     return st;
@@ -137,7 +137,7 @@ static rg_status gather(rg_comparison *c, const rg_bench *b, const int test[RG_P
     const rg_cli *cli = c->cli;
     int next = 0;
     rg_status st = RG_OK;
-    for (int i = 0; i < cli->n_args + b->n_settings && st == RG_OK; i++) {
+    for (int i = 0; i < cli->n_args + b->n_settings && !st; i++) {
         const bool arg = i < cli->n_args;
         if (arg && is_saved(cli->args[i])) {
             st = rg_sides_of_file(&c->side, &c->n, cli->args[i], err);
@@ -161,11 +161,10 @@ static rg_status draw(const rg_comparison *c, rg_err *err)
     int n = 0;
     if (!s.run) return rg_no_memory(err, "compare");
     rg_status st = RG_OK;
-    for (int i = 0; i < c->n && st == RG_OK; i++)
-        st = rg_run_open(&s.run[s.n++], c->side[i].run.d, "this run", err);
+    for (int i = 0; i < c->n && !st; i++) st = rg_run_open(&s.run[s.n++], c->side[i].run.d, "this run", err);
     rg_runs_name(&s);
-    if (st == RG_OK) st = rg_pictures_write(&s, c->cli->compare_svg, &n, err);
-    if (st == RG_OK)
+    if (!st) st = rg_pictures_write(&s, c->cli->compare_svg, &n, err);
+    if (!st)
         fprintf(stderr, "ridge compare: %d picture%s in %s\n", n, n == 1 ? "" : "s", c->cli->compare_svg);
     rg_reports_close(&s);
     return st;
@@ -182,9 +181,9 @@ static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_C
 {
     if (c->cli->ablate) return json ? RG_OK : rg_ablate_md(stdout, b, err);
     rg_status st = gather(c, b, test, err);
-    if (st == RG_OK && c->n < 2) st = one_variant(err);
-    if (st == RG_OK && !json) st = rg_compare_md(stdout, c, err);
-    if (st == RG_OK && is_file(c->cli->compare_svg)) st = draw(c, err);
+    if (!st && c->n < 2) st = one_variant(err);
+    if (!st && !json) st = rg_compare_md(stdout, c, err);
+    if (!st && is_file(c->cli->compare_svg)) st = draw(c, err);
     return st;
 }
 
@@ -203,24 +202,24 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     const int format = rg_cli_choice("-o", cli->bench_output, RG_WORDS("md", "json"), err);
     if (format >= 0 && rg_judge_help(cli)) return RG_OK;
     rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
-    if (st == RG_OK && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = cli->ablate ? rg_ablate_settings(&b, err) : variants(&b, cli, err);
-    if (st == RG_OK && cli->eval_file && (cli->ablate || b.n_settings == 0))
+    if (!st && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
+    if (!st) st = cli->ablate ? rg_ablate_settings(&b, err) : variants(&b, cli, err);
+    if (!st && cli->eval_file && (cli->ablate || b.n_settings == 0))
         st = rg_fail(err, RG_E_USAGE, "--eval: it reads a text with the variants that compare measures; %s",
             cli->ablate ? "--ablate measures speed only" : "saved runs hold no model");
     bool drawable = true;
     for (int i = 0; i < cli->n_args; i++) drawable = drawable && !is_saved(cli->args[i]);
-    if (st == RG_OK && cli->compare_svg && !drawable)
+    if (!st && cli->compare_svg && !drawable)
         st = rg_fail(err, RG_E_USAGE,
             "--svg: compare draws what it measures; saved runs are drawn by: ridge report A.json B.json "
             "--svg PATH");
-    if (st == RG_OK && drawable && b.n_settings < 2) st = one_variant(err);
-    if (st == RG_OK && b.n_settings > 0) {
-        if ((st = rg_bench_open(&b, err)) == RG_OK) st = tests(&b, test, cli->ablate, err);
-        if (st == RG_OK) st = check_saved(cli, err);
-        if (st == RG_OK && cli->eval_file) st = rg_compare_text_open(&text, &b, cli->eval_file, err);
-        if (st == RG_OK) st = rg_bench_run(&b, err);
-        if (st == RG_OK && cli->eval_file) {
+    if (!st && drawable && b.n_settings < 2) st = one_variant(err);
+    if (!st && b.n_settings > 0) {
+        if (!(st = rg_bench_open(&b, err))) st = tests(&b, test, cli->ablate, err);
+        if (!st) st = check_saved(cli, err);
+        if (!st && cli->eval_file) st = rg_compare_text_open(&text, &b, cli->eval_file, err);
+        if (!st) st = rg_bench_run(&b, err);
+        if (!st && cli->eval_file) {
             score = calloc(b.n_settings, sizeof *score);
             st = score ? rg_compare_eval(score, &b, &text, err) : rg_no_memory(err, "compare");
             c.score = score;
@@ -229,14 +228,14 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     }
     bool whole = b.n_rows > 0 || b.n_settings == 0;
     for (int i = 0; i < b.n_rows; i++) whole = whole && b.row[i].n > 0;
-    if (whole && (st == RG_OK || st == RG_E_INTERRUPTED)) {
+    if (whole && (!st || st == RG_E_INTERRUPTED)) {
         rg_status done = report(&c, &b, test, format == 1, err);
         const char *svg =
             cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
         if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
             rg_doc d = {0};
             done = cli->ablate ? rg_ablate_doc(&d, &b, err) : rg_compare_doc(&d, &c, err);
-            done = rg_page_out(done, &d, format == 1, st == RG_OK ? cli : NULL, cli->html, svg, err);
+            done = rg_page_out(done, &d, format == 1, !st ? cli : NULL, cli->html, svg, err);
         }
         if (done != RG_OK) st = done;
     }

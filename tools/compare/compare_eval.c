@@ -12,10 +12,10 @@ static rg_status open_for(
     rg_engine_opts eo;
     rg_session_opts so;
     rg_status st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err);
-    if (st == RG_OK) st = rg_session_args(&so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
-    *loaded = st == RG_OK && !u->e;
+    if (!st) st = rg_session_args(&so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
+    *loaded = !st && !u->e;
     if (*loaded) st = rg_bench_load(b, s->unit, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_eval_session_opts(&so, o, rg_ckpt_config(u->ckpt)->vocab);
     return rg_session_open(out, u->e, &so, err);
 }
@@ -27,7 +27,7 @@ static rg_status score(rg_score_stats *out, rg_bench *b, rg_session *s, rg_sessi
     rg_eval_run run;
     rg_status st = rg_eval_text(&sc, &run, s, ref, text, vocab, o, rg_progress_draw, &b->progress, err);
     rg_progress_clear(&b->progress);
-    if (st == RG_OK) st = rg_score_summary(out, &sc, err);
+    if (!st) st = rg_score_summary(out, &sc, err);
     rg_score_close(&sc);
     return st;
 }
@@ -45,8 +45,8 @@ rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char
     cli.file = path;
     cli.prompt = cli.token_ids = NULL;
     rg_status st = rg_eval_tokens(&t->tokens, &t->opts, &cli, b->unit[b->setting[0].unit].ckpt, NULL, err);
-    if (st == RG_OK) st = rg_eval_windows(&windows, &t->opts, t->tokens.n, err);
-    for (int i = 1; i < b->n_settings && st == RG_OK; i++)
+    if (!st) st = rg_eval_windows(&windows, &t->opts, t->tokens.n, err);
+    for (int i = 1; i < b->n_settings && !st; i++)
         if (vocab_of(b, i) != vocab_of(b, 0))
             st = rg_fail(err, RG_E_USAGE,
                 "--eval: %s has %lld tokens in its vocabulary, %s %lld: only models that share one can be "
@@ -62,12 +62,12 @@ rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const rg_compare_tex
     bool first_loaded = false;
     const int64_t vocab = vocab_of(b, 0);
     rg_status st = open_for(&first, &first_loaded, b, 0, &t->opts, err);
-    if (st == RG_OK) st = score(&out[0], b, first, NULL, &t->tokens, vocab, &t->opts, err);
-    for (int i = 1; i < b->n_settings && st == RG_OK; i++) {
+    if (!st) st = score(&out[0], b, first, NULL, &t->tokens, vocab, &t->opts, err);
+    for (int i = 1; i < b->n_settings && !st; i++) {
         rg_session *s = NULL;
         bool loaded = false;
         st = open_for(&s, &loaded, b, i, &t->opts, err);
-        if (st == RG_OK) st = score(&out[i], b, s, first, &t->tokens, vocab, &t->opts, err);
+        if (!st) st = score(&out[i], b, s, first, &t->tokens, vocab, &t->opts, err);
         rg_session_close(s);
         if (loaded) rg_bench_unload(b, b->setting[i].unit);
     }

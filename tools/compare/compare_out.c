@@ -157,7 +157,7 @@ rg_status rg_compare_md(FILE *f, const rg_comparison *c, rg_err *err)
     const bool failed = verdict.failed;
     rg_lines_free(&verdict);
     if (failed) return rg_no_memory(err, "compare");
-    return rg_written(f, "compare", err);
+    return rg_written(f, "compare", false, err);
 }
 
 static rg_doc_side *side_of(const rg_comparison *c, const rg_side *s, rg_phase ph)

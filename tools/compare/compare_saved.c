@@ -38,7 +38,7 @@ static void describe(rg_side *s, const char *file, const char *setting, rg_doc_v
 static rg_status side_of_run(rg_side *s, json_t *json, const char *path, const char *file, rg_err *err)
 {
     const rg_status st = rg_doc_open(&s->doc, json, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const rg_doc_profile *d = s->doc.at;
     describe(s, file, NULL,
         (rg_doc_variant){.dtype = d->model.dtype,
@@ -117,7 +117,7 @@ static rg_status sides_of_bench(rg_side **s, int *n, const rg_doc_bench *b, cons
     const int first = *n;
     const rg_doc_result *last = NULL;
     rg_status st = RG_OK;
-    for (size_t i = 0; i < b->n_results && st == RG_OK; i++) {
+    for (size_t i = 0; i < b->n_results && !st; i++) {
         const rg_doc_result *r = &b->results[i];
         const int ph = phase_of_result(r);
         if (!last || strcmp(r->setting, last->setting) != 0 || strcmp(r->model_type, last->model_type) != 0) {
@@ -125,9 +125,9 @@ static rg_status sides_of_bench(rg_side **s, int *n, const rg_doc_bench *b, cons
             st = x ? side_of_result(x, r, file, err) : RG_E_NOMEM;
             last = r;
         }
-        if (st == RG_OK && ph >= 0 && !(*s)[*n - 1].phase[ph].test) add_result(&(*s)[*n - 1], r, ph);
+        if (!st && ph >= 0 && !(*s)[*n - 1].phase[ph].test) add_result(&(*s)[*n - 1], r, ph);
     }
-    for (int i = first; i < *n && st == RG_OK; i++) st = rg_side_face(&(*s)[i], (*s)[i].own, err);
+    for (int i = first; i < *n && !st; i++) st = rg_side_face(&(*s)[i], (*s)[i].own, err);
     return st;
 }
 
@@ -136,22 +136,22 @@ rg_status rg_sides_of_file(rg_side **s, int *n, const char *path, rg_err *err)
     rg_doc d;
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     rg_status st = rg_doc_load(&d, path, err);
-    if (st == RG_OK && d.kind == RG_DOC_bench) {
+    if (!st && d.kind == RG_DOC_bench) {
         st = sides_of_bench(s, n, d.at, file, err);
-    } else if (st == RG_OK && (d.kind == RG_DOC_profile || d.kind == RG_DOC_profile_set)) {
+    } else if (!st && (d.kind == RG_DOC_profile || d.kind == RG_DOC_profile_set)) {
         const json_t *runs = json_object_get(d.json, "runs");
         const size_t count = d.kind == RG_DOC_profile ? 1 : json_array_size(runs);
-        for (size_t i = 0; i < count && st == RG_OK; i++) {
+        for (size_t i = 0; i < count && !st; i++) {
             rg_side *x = rg_sides_add(s, n, err);
             st = x
                 ? side_of_run(x, d.kind == RG_DOC_profile ? d.json : json_array_get(runs, i), path, file, err)
                 : RG_E_NOMEM;
         }
-    } else if (st == RG_OK) {
+    } else if (!st) {
         st = rg_fail(err, RG_E_FILE, "%s: a report of %s, expected one of ridge profile or ridge bench", path,
             rg_documents[d.kind].command);
     }
-    for (int i = 0; i < *n && st == RG_OK; i++)
+    for (int i = 0; i < *n && !st; i++)
         if ((*s)[i].pool.failed) st = rg_no_memory(err, "compare");
     rg_doc_close(&d);
     return st;

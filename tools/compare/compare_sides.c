@@ -51,16 +51,16 @@ rg_status rg_side_of_rows(
     }
     rg_report *r = NULL;
     rg_status st = rg_bench_report(&r, b, s->row, RG_PHASE_COUNT, err);
-    if (st == RG_OK) st = rg_report_doc(&s->doc, (const rg_report *const *)&r, 1, err);
+    if (!st) st = rg_report_doc(&s->doc, (const rg_report *const *)&r, 1, err);
     rg_report_close(r);
-    return st == RG_OK ? rg_side_face(s, s->doc.at, err) : st;
+    return st ? st : rg_side_face(s, s->doc.at, err);
 }
 
 rg_status rg_side_face(rg_side *s, const rg_doc_profile *d, rg_err *err)
 {
     const rg_status st = rg_run_open(&s->run, d, s->v.name, err);
     snprintf(s->run.label, sizeof s->run.label, "%s", s->v.name);
-    for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
+    for (int ph = 0; ph < RG_PHASE_COUNT && !st; ph++)
         if (s->phase[ph].test) s->run.phase[ph].tokens_per_s = s->phase[ph].tokens_per_s;
     return st;
 }

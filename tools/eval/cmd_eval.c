@@ -54,10 +54,9 @@ static rg_status open_side(
     rg_session_opts so;
     rg_engine_info i;
     rg_status st = rg_session_args(&so, v->cli, kv, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_eval_session_opts(&so, &v->report.opts, rg_ckpt_config(c)->vocab);
-    if ((st = rg_open_engine(&s->e, c, eo, &so, err)) != RG_OK ||
-        (st = rg_session_open(&s->s, s->e, &so, err)) != RG_OK)
+    if ((st = rg_open_engine(&s->e, c, eo, &so, err)) || (st = rg_session_open(&s->s, s->e, &so, err)))
         return st;
     rg_engine_get_info(s->e, &i);
     snprintf(v->kv, sizeof v->kv, so.kv_k == so.kv_v ? "%s" : "%s/%s", rg_kvtypes[so.kv_k].name,
@@ -83,7 +82,7 @@ static rg_status score(eval *v, rg_score_stats *stats, rg_err *err)
         rg_ckpt_config(v->ckpt)->vocab, &v->report.opts, rg_progress_draw, &v->progress, err);
     rg_progress_clear(&v->progress);
     v->report.interrupted = st == RG_E_INTERRUPTED;
-    if ((st == RG_OK || v->report.interrupted) && sc.n > 0) {
+    if ((!st || v->report.interrupted) && sc.n > 0) {
         const rg_status made = rg_score_summary(stats, &sc, &own);
         if (made != RG_OK) st = rg_fail(err, made, "%s", own.msg);
     }
@@ -152,14 +151,14 @@ static rg_status sensitivity(
     if (list) candidates(r->sensitivity, c, list, dtype);
     eo->dtype = ref_eo->dtype;
     eo->type_of = type_of_chosen;
-    for (int i = 0; i < n && st == RG_OK; i++) {
+    for (int i = 0; i < n && !st; i++) {
         rg_eval_part *p = &r->parts[i];
         eo->type_user = &list[i];
         part_name(p, &list[i], c);
         p->weights = weights_of(v->ckpt, &list[i]);
         if (isatty(STDERR_FILENO)) fprintf(stderr, "%d of %d: %s\n", i + 1, n, p->name);
-        if ((st = open_side(v, &v->model, v->ckpt, eo, kv, &r->model, err)) == RG_OK &&
-            (st = score(v, &p->stats, err)) == RG_OK) {
+        if (!(st = open_side(v, &v->model, v->ckpt, eo, kv, &r->model, err)) &&
+            !(st = score(v, &p->stats, err))) {
             p->saved_bytes = fmax(0.0, r->ref.resident_bytes - r->model.resident_bytes);
             r->n_parts = i + 1;
             sum.tokens_in += r->run.tokens_in;
@@ -227,7 +226,7 @@ static const char *demo_text(const rg_cli *cli, char *buf, size_t n)
 {
     rg_err ignored;
     char dir[1024];
-    if (cli->model || rg_demo_path(dir, sizeof dir, &ignored) != RG_OK) return NULL;
+    if (cli->model || rg_demo_path(dir, sizeof dir, &ignored)) return NULL;
     snprintf(buf, n, "%s/heldout.txt", dir);
     return access(buf, R_OK) == 0 ? buf : NULL;
 }
@@ -240,27 +239,25 @@ static rg_status evaluate(eval *v, rg_err *err)
     rg_engine_opts eo, ref_eo;
     int64_t windows;
     rg_status st = rg_engine_args(&eo, cli, cli->dtype, &v->progress, err);
-    if (st != RG_OK || (st = rg_engine_args(&ref_eo, cli, cli->ref_dtype, &v->progress, err)) != RG_OK)
-        return st;
-    if ((st = rg_open_model(&v->ckpt, cli, err)) != RG_OK) return st;
-    if (cli->ref && (st = rg_ckpt_open(&v->own_ref, cli->ref, err)) != RG_OK) return st;
-    if ((st = same_vocabulary(v, err)) != RG_OK) return st;
+    if (st || (st = rg_engine_args(&ref_eo, cli, cli->ref_dtype, &v->progress, err))) return st;
+    if ((st = rg_open_model(&v->ckpt, cli, err))) return st;
+    if (cli->ref && (st = rg_ckpt_open(&v->own_ref, cli->ref, err))) return st;
+    if ((st = same_vocabulary(v, err))) return st;
     const rg_config *c = rg_ckpt_config(v->ckpt);
     const char *fallback = demo_text(cli, text, sizeof text);
     if (!r->opts.ctx) r->opts.ctx = c->ctx_train < 512 ? c->ctx_train : 512;
-    if ((st = rg_eval_tokens(&v->text, &r->opts, cli, v->ckpt, fallback, err)) != RG_OK) return st;
+    if ((st = rg_eval_tokens(&v->text, &r->opts, cli, v->ckpt, fallback, err))) return st;
     r->text_tokens = v->text.n;
     r->source = cli->token_ids ? cli->token_ids
         : cli->file            ? cli->file
         : cli->prompt          ? "-p"
                                : "the demo checkpoint's held-out text";
-    if ((st = rg_eval_windows(&windows, &r->opts, v->text.n, err)) != RG_OK) return st;
+    if ((st = rg_eval_windows(&windows, &r->opts, v->text.n, err))) return st;
     /* both sides keep the cache of the reference, so that only the weights differ */
     const rg_kvtype kv = rg_default_kv(v->with_ref ? ref_ckpt(v) : v->ckpt, v->with_ref ? &ref_eo : &eo);
-    if (v->with_ref && (st = open_side(v, &v->ref, ref_ckpt(v), &ref_eo, kv, &r->ref, err)) != RG_OK)
-        return st;
+    if (v->with_ref && (st = open_side(v, &v->ref, ref_ckpt(v), &ref_eo, kv, &r->ref, err))) return st;
     if (r->sensitivity) return sensitivity(v, &eo, &ref_eo, kv, err);
-    if ((st = open_side(v, &v->model, v->ckpt, &eo, kv, &r->model, err)) != RG_OK) return st;
+    if ((st = open_side(v, &v->model, v->ckpt, &eo, kv, &r->model, err))) return st;
     return score(v, &r->stats, err);
 }
 
@@ -270,16 +267,16 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
     eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
     const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = rg_judge_check(cli, err);
-    if (st == RG_OK) st = read_opts(&v, err);
-    if (st == RG_OK) st = evaluate(&v, err);
+    if (!st) st = rg_judge_check(cli, err);
+    if (!st) st = read_opts(&v, err);
+    if (!st) st = evaluate(&v, err);
     rg_progress_clear(&v.progress);
     /* the report so far */
-    if (st == RG_OK || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
+    if (!st || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
         rg_doc d;
         rg_status shown = rg_eval_report_doc(&d, &v.report, err);
         if (shown == RG_OK && format == 0) shown = rg_eval_report_md(stdout, &v.report, err);
-        shown = rg_page_out(shown, &d, format == 1, st == RG_OK ? cli : NULL, NULL, NULL, err);
+        shown = rg_page_out(shown, &d, format == 1, !st ? cli : NULL, NULL, NULL, err);
         if (shown != RG_OK) st = shown;
     }
     close_side(&v.model);

@@ -152,13 +152,12 @@ static rg_status one_window(
     if (m->ref) rg_session_truncate(m->ref, 0, 0);
     for (int64_t at = 0, n; at < m->h.inputs; at += n) {
         n = chunk_at(&m->h, at, m->rows);
-        if ((st = one_model(m, m->s, &m->run->model_ns, in, at, n, window, err)) != RG_OK) return st;
-        if (m->ref && (st = one_model(m, m->ref, &m->run->ref_ns, in, at, n, window, err)) != RG_OK)
-            return st;
+        if ((st = one_model(m, m->s, &m->run->model_ns, in, at, n, window, err))) return st;
+        if (m->ref && (st = one_model(m, m->ref, &m->run->ref_ns, in, at, n, window, err))) return st;
         m->run->tokens_in += n;
         for (int64_t i = 0; i < n && at >= m->h.first; i++)
             if ((st = rg_score_add(m->score, rg_session_logits(m->s, i),
-                     m->ref ? rg_session_logits(m->ref, i) : NULL, m->vocab, target[at + i], err)) != RG_OK)
+                     m->ref ? rg_session_logits(m->ref, i) : NULL, m->vocab, target[at + i], err)))
                 return st;
     }
     return RG_OK;
@@ -173,7 +172,7 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
     uint8_t want[2 * MAX_CHUNK];
     *run = (rg_eval_run){0};
     rg_status st = rg_eval_windows(&windows, o, text->n, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const stream m = {.score = score,
         .run = run,
         .s = s,
@@ -188,7 +187,7 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
     if (!in) return rg_no_memory(err, "eval");
     run->scored_per_window = m.h.inputs - m.h.first;
     run->unused = text->n - ((windows - 1) * m.h.step + o->ctx);
-    for (int64_t w = 0; w < windows && st == RG_OK; w++) {
+    for (int64_t w = 0; w < windows && !st; w++) {
         const int32_t *t = text->id + w * m.h.step;
         if (m.h.pushed) {
             in[0] = o->bos;
@@ -197,7 +196,7 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
             memcpy(in, t, m.h.inputs * sizeof *in);
             if (o->bos >= 0) in[0] = o->bos;
         }
-        if ((st = one_window(&m, in, m.h.pushed ? t : t + 1, w, err)) == RG_OK) run->windows++;
+        if (!(st = one_window(&m, in, m.h.pushed ? t : t + 1, w, err))) run->windows++;
         if (progress) progress(user, "scoring", (double)(w + 1) / (double)windows);
     }
     run->wall_ns = rg_now_ns() - start;
@@ -213,7 +212,7 @@ static rg_status tokenizer_bos(int32_t *bos, const rg_tokenizer *tok, rg_err *er
     int32_t *id = NULL;
     size_t n = 0;
     const rg_status st = rg_tokenizer_encode(tok, "a", 1, RG_TOK_BOS, &id, &n, err);
-    *bos = st == RG_OK && n > 0 && id[0] == rg_tokenizer_bos(tok) ? id[0] : -1;
+    *bos = !st && n > 0 && id[0] == rg_tokenizer_bos(tok) ? id[0] : -1;
     free(id);
     return st;
 }
@@ -231,15 +230,15 @@ rg_status rg_eval_tokens(
     *t = (rg_tokens){0};
     o->bos = -1;
     rg_status st = rg_tokenizer_open_for(&tok, c, cli->tokenizer, err);
-    if (st != RG_OK && cli->token_ids && !cli->tokenizer) { /* ids need no tokenizer */
+    if (st && cli->token_ids && !cli->tokenizer) { /* ids need no tokenizer */
         o->bos = cfg->bos;
         st = RG_OK;
-    } else if (st == RG_OK) {
+    } else if (!st) {
         st = tokenizer_bos(&o->bos, tok, err);
     }
-    if (st == RG_OK) st = rg_prompt_tokens(t, &own, tok, cfg->vocab, err);
+    if (!st) st = rg_prompt_tokens(t, &own, tok, cfg->vocab, err);
     rg_tokenizer_close(tok);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (cli->no_bos || o->bos >= cfg->vocab) o->bos = -1;
     /* the text itself begins with BOS, which the first window replaces by itself */
     if (o->bos >= 0 && o->mode != RG_EVAL_ALL && !cli->token_ids) {

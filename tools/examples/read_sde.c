@@ -28,7 +28,7 @@ static rg_status work(rg_session *s, int64_t prompt, int64_t gen, rg_err *err)
     for (int64_t i = 0; i < prompt; i++) id[i] = (int32_t)(i % 50 + 3);
     rg_session_truncate(s, 0, 0);
     rg_status st = rg_session_eval(s, &(rg_batch){.n = prompt, .token = id}, RG_PREFILL, NULL, err);
-    for (int64_t i = 0; i < gen && st == RG_OK; i++)
+    for (int64_t i = 0; i < gen && !st; i++)
         st = rg_session_eval(s, &(rg_batch){.n = 1, .token = id}, RG_DECODE, NULL, err);
     free(id);
     return st;
@@ -47,10 +47,9 @@ int main(int argc, char **argv)
         return fail("software-defined events", "built without libsde, or it refused");
     const rg_engine_opts eo = {.dtype = -1, .isa_cap = RG_ISA_COUNT, .threads = argc > 4 ? atoi(argv[4]) : 1};
     rg_session_opts so = {.ctx = prompt + gen};
-    if (rg_ckpt_open(&c, argv[1], &err) != RG_OK || rg_engine_open(&e, c, &eo, &err) != RG_OK)
-        return fail(argv[1], err.msg);
+    if (rg_ckpt_open(&c, argv[1], &err) || rg_engine_open(&e, c, &eo, &err)) return fail(argv[1], err.msg);
     so.kv_k = so.kv_v = rg_default_kv(c, &eo);
-    if (rg_session_open(&s, e, &so, &err) != RG_OK) return fail(argv[1], err.msg);
+    if (rg_session_open(&s, e, &so, &err)) return fail(argv[1], err.msg);
 
     int set = PAPI_NULL, n = 0;
     long long value[MOST] = {0};
@@ -66,9 +65,9 @@ int main(int argc, char **argv)
         if (rc != PAPI_OK) return fail(event, PAPI_strerror(rc));
     }
     /* before PAPI_start: not counted */
-    if (work(s, prompt, gen, &err) != RG_OK) return fail("warm-up", err.msg);
+    if (work(s, prompt, gen, &err)) return fail("warm-up", err.msg);
     if (PAPI_start(set) != PAPI_OK) return fail("PAPI", "does not start the events");
-    if (work(s, prompt, gen, &err) != RG_OK) return fail("run", err.msg);
+    if (work(s, prompt, gen, &err)) return fail("run", err.msg);
     if (PAPI_stop(set, value) != PAPI_OK) return fail("PAPI", "does not read the events");
     for (int i = 0; i < n; i++) printf("%s %lld\n", name[i], value[i]);
 

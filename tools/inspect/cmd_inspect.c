@@ -211,24 +211,24 @@ rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
     inspection x = {.cli = cli};
     rg_progress progress = {0};
     rg_status st = rg_cli_no_args(cli, err);
-    const int format = st == RG_OK ? rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err) : 0;
+    const int format = !st ? rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err) : 0;
     if (format < 0) st = err->code;
-    if (st == RG_OK) st = rg_engine_args(&x.eo, cli, cli->dtype, &progress, err);
-    if (st == RG_OK) st = rg_open_model(&x.ckpt, cli, err);
-    if (st != RG_OK) goto out;
+    if (!st) st = rg_engine_args(&x.eo, cli, cli->dtype, &progress, err);
+    if (!st) st = rg_open_model(&x.ckpt, cli, err);
+    if (st) goto out;
     x.cfg = rg_ckpt_config(x.ckpt);
     x.params = rg_ckpt_params(x.ckpt);
     x.tensor_bytes = rg_ckpt_weight_bytes(x.ckpt);
-    if ((st = rg_session_args(&x.so, cli, rg_default_kv(x.ckpt, &x.eo), err)) != RG_OK) goto out;
+    if ((st = rg_session_args(&x.so, cli, rg_default_kv(x.ckpt, &x.eo), err))) goto out;
     if (!kv_bytes(x.cfg, x.so.kv_k) || !kv_bytes(x.cfg, x.so.kv_v)) {
         st = rg_fail(err, RG_E_UNSUPPORTED,
             "-ctk, -ctv: q8_0 needs a head size that is a multiple of 32, found %" PRId64, x.cfg->head_dim);
         goto out;
     }
-    if ((st = rg_plan_weights(x.ckpt, &x.eo, &x.resident_bytes, err)) != RG_OK) goto out;
+    if ((st = rg_plan_weights(x.ckpt, &x.eo, &x.resident_bytes, err))) goto out;
     rg_plan_memory(&x.plan, x.cfg, x.resident_bytes, false, 1, &x.so);
     x.fits = rg_plan_check(&x.plan, x.cfg, &x.so, &x.fit_err);
-    if (cli->fit && (st = rg_fit_make(&x.fit, x.ckpt, &x.eo, &x.so, err)) != RG_OK) goto out;
+    if (cli->fit && (st = rg_fit_make(&x.fit, x.ckpt, &x.eo, &x.so, err))) goto out;
     if (format == 1)
         st = print_json(&x, err);
     else

@@ -26,7 +26,7 @@ static rg_status open_tokenizer(rg_tokenizer **out, const rg_cli *cli, rg_err *e
     rg_ckpt *c = NULL;
     if (cli->tokenizer && !cli->model) return rg_tokenizer_open(out, cli->tokenizer, 0, err);
     rg_status st = rg_open_model(&c, cli, err);
-    if (st == RG_OK) st = rg_tokenizer_open_for(out, c, cli->tokenizer, err);
+    if (!st) st = rg_tokenizer_open_for(out, c, cli->tokenizer, err);
     rg_ckpt_close(c);
     return st;
 }
@@ -62,7 +62,7 @@ static rg_status write_ids(const char *path, const int32_t *ids, size_t n, rg_er
 {
     rg_outfile o;
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     /* little-endian, as in memory */
     if (fwrite(ids, sizeof *ids, n, o.f) == n) return rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
@@ -75,10 +75,10 @@ static rg_status encode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     int32_t *ids = NULL;
     size_t len, n;
     rg_status st = rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = read_input(cli, &text, &len, err);
-    if (st == RG_OK) st = rg_tokenizer_encode(t, text, len, rg_encode_flags(cli), &ids, &n, err);
-    if (st == RG_OK && cli->token_ids_out) st = write_ids(cli->token_ids_out, ids, n, err);
-    if (st != RG_OK) goto out;
+    if (!st) st = read_input(cli, &text, &len, err);
+    if (!st) st = rg_tokenizer_encode(t, text, len, rg_encode_flags(cli), &ids, &n, err);
+    if (!st && cli->token_ids_out) st = write_ids(cli->token_ids_out, ids, n, err);
+    if (st) goto out;
     if (cli->count)
         printf("%zu\n", n);
     else if (json)
@@ -128,14 +128,14 @@ static rg_status decode(const rg_cli *cli, const rg_tokenizer *t, bool json, rg_
     rg_detok_init(&d.d, t, cli->special);
     if (cli->n_args > 0 && (cli->file || cli->prompt))
         st = rg_fail(err, RG_E_USAGE, "--decode: ids as arguments or from -f, not both");
-    for (int i = 0; i < cli->n_args && st == RG_OK; i++) st = decode_list(&d, t, cli->args[i], err);
-    if (cli->n_args == 0 && st == RG_OK) st = read_input(cli, &input, &len, err);
-    if (input && st == RG_OK) st = decode_list(&d, t, input, err);
-    if (st == RG_OK) fwrite(last, 1, rg_detok_end(&d.d, last, sizeof last), d.to);
+    for (int i = 0; i < cli->n_args && !st; i++) st = decode_list(&d, t, cli->args[i], err);
+    if (cli->n_args == 0 && !st) st = read_input(cli, &input, &len, err);
+    if (input && !st) st = decode_list(&d, t, input, err);
+    if (!st) fwrite(last, 1, rg_detok_end(&d.d, last, sizeof last), d.to);
     const bool whole = !json || fclose(d.to) == 0;
-    if (st == RG_OK && json)
+    if (!st && json)
         st = print_json(t, d.n, "text", whole ? json_stringn(text, n) : NULL, err);
-    else if (st == RG_OK)
+    else if (!st)
         putchar('\n');
     free(input);
     free(text);
@@ -148,7 +148,7 @@ rg_status rg_cmd_TOKENIZE(const rg_cli *cli, rg_err *err)
     const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
     if (format < 0) return err->code;
     rg_status st = open_tokenizer(&t, cli, err);
-    if (st == RG_OK) st = cli->decode ? decode(cli, t, format == 1, err) : encode(cli, t, format == 1, err);
+    if (!st) st = cli->decode ? decode(cli, t, format == 1, err) : encode(cli, t, format == 1, err);
     rg_tokenizer_close(t);
     return st;
 }

@@ -25,7 +25,7 @@ rg_status rg_fit_make(
             f->n--;
             continue;
         }
-        if (st != RG_OK) return st;
+        if (st) return st;
         for (int k = 0; k < RG_KV_COUNT; k++) {
             struct rg_fit_cell *x = &r->kv[k];
             rg_session_opts s = *so;

@@ -56,7 +56,7 @@ static rg_status prefill(
     const rg_work *w, int64_t q, int64_t from, int64_t n, bool logits, rg_log *log, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int64_t at = 0; at < n && st == RG_OK; at += w->batch)
+    for (int64_t at = 0; at < n && !st; at += w->batch)
         st = feed(w, RG_PREFILL, q, 1, from + at, rg_min(w->batch, n - at), w->id ? w->id + at : NULL, logits,
             log, err);
     return st;
@@ -66,7 +66,7 @@ static rg_status prefill(
 static rg_status at_depth(const rg_work *w, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int64_t q = 0; q < w->seqs && st == RG_OK; q++) {
+    for (int64_t q = 0; q < w->seqs && !st; q++) {
         const int64_t have = rg_session_length(w->s, q);
         if (have > w->depth)
             rg_session_truncate(w->s, q, w->depth);
@@ -81,7 +81,7 @@ static rg_status prompts(const rg_work *w, rg_log *log, rg_err *err)
     rg_status st = RG_OK;
     if (w->prompt && w->together)
         return feed(w, RG_PREFILL, 0, w->seqs, w->depth, w->prompt, NULL, true, log, err);
-    for (int64_t q = 0; w->prompt && q < w->seqs && st == RG_OK; q++)
+    for (int64_t q = 0; w->prompt && q < w->seqs && !st; q++)
         st = prefill(w, q, w->depth, w->prompt, true, log, err);
     return st;
 }
@@ -129,7 +129,7 @@ static rg_status once(const rg_work *w, int64_t gen, rg_take *t, rg_err *err)
     mark(w, t, &before, -1);
     rg_status st = prompts(w, t ? &t->log[RG_PREFILL] : NULL, err);
     mark(w, t, &before, RG_PREFILL);
-    for (int64_t i = 0; i < gen && st == RG_OK; i++) {
+    for (int64_t i = 0; i < gen && !st; i++) {
         const uint64_t start = t && w->id ? rg_now_ns() : 0;
         const int32_t id = likeliest(w);
         if (start) t->choosing_ns += rg_now_ns() - start;
@@ -142,13 +142,13 @@ static rg_status once(const rg_work *w, int64_t gen, rg_take *t, rg_err *err)
 rg_status rg_work_touch(const rg_work *w, rg_err *err)
 {
     const rg_status st = at_depth(w, err);
-    return st == RG_OK ? feed(w, RG_DECODE, 0, w->seqs, w->depth, 1, NULL, true, NULL, err) : st;
+    return st ? st : feed(w, RG_DECODE, 0, w->seqs, w->depth, 1, NULL, true, NULL, err);
 }
 
 rg_status rg_work_time(const rg_work *w, uint64_t *ns, rg_err *err)
 {
     rg_status st = at_depth(w, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const uint64_t start = rg_now_ns();
     st = once(w, w->gen, NULL, err);
     *ns += rg_now_ns() - start;
@@ -165,7 +165,7 @@ static rg_status first_call(const rg_work *w, rg_phase phase, rg_pace *p, rg_err
     rg_osload_read(&before);
     const uint64_t t = rg_now_ns();
     const rg_status st = phase == RG_DECODE ? step(w, 0, id, NULL, err) : prompts(w, NULL, err);
-    p->first_ns[phase] = st == RG_OK ? (double)(rg_now_ns() - t) : NAN;
+    p->first_ns[phase] = !st ? (double)(rg_now_ns() - t) : NAN;
     rg_osload_read(&after);
     rg_osload_add(&p->first_load[phase], &before, &after);
     return st;
@@ -176,11 +176,11 @@ static rg_status paced(const rg_work *w, int64_t gen, rg_pace *p, rg_err *err)
 {
     uint64_t t = rg_now_ns();
     rg_status st = at_depth(w, err);
-    if (st == RG_OK) st = prompts(w, NULL, err);
-    if (st != RG_OK) return st;
+    if (!st) st = prompts(w, NULL, err);
+    if (st) return st;
     p->rep_ns = rg_now_ns() - t;
     const int32_t id = likeliest(w);
-    for (int64_t i = 0; i < gen && st == RG_OK; i++) {
+    for (int64_t i = 0; i < gen && !st; i++) {
         t = rg_now_ns();
         st = step(w, i, id, NULL, err);
     }
@@ -193,12 +193,12 @@ rg_status rg_work_warm_up(const rg_work *w, int64_t gen, uint64_t ns, rg_pace *p
     const uint64_t start = ns ? rg_now_ns() : 0;
     rg_status st = RG_OK;
     if (pace) *pace = (rg_pace){0};
-    for (int p = 0; pace && p < RG_PHASE_COUNT && st == RG_OK; p++) st = first_call(w, p, pace, err);
-    if (st != RG_OK) return st;
+    for (int p = 0; pace && p < RG_PHASE_COUNT && !st; p++) st = first_call(w, p, pace, err);
+    if (st) return st;
     do {
         st = pace ? paced(w, gen, pace, err) : at_depth(w, err);
-        if (!pace && st == RG_OK) st = once(w, gen, NULL, err);
-    } while (st == RG_OK && ns && rg_now_ns() - start < ns);
+        if (!pace && !st) st = once(w, gen, NULL, err);
+    } while (!st && ns && rg_now_ns() - start < ns);
     if (pace) pace->rep_ns += (uint64_t)w->gen * pace->step_ns;
     return st;
 }
@@ -237,15 +237,15 @@ void rg_takes_close(rg_takes *t)
 rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (double sum = 0.0; t->n < t->cap && st == RG_OK && (t->n < least || sum < ns); t->n++) {
+    for (double sum = 0.0; t->n < t->cap && !st && (t->n < least || sum < ns); t->n++) {
         rg_take *k = &t->take[t->n];
         if (w->watch) w->watch->between(w->watch->user, t->n, t->cap);
-        if ((st = at_depth(w, err)) != RG_OK) continue;
+        if ((st = at_depth(w, err))) continue;
         const uint64_t start = w->wall ? rg_now_ns() : 0;
         st = once(w, w->gen, k, err);
         if (w->wall) k->ns[RG_PHASE_COUNT] = (double)(rg_now_ns() - start);
         for (int p = 0; p < RG_PHASE_COUNT; p++) sum += k->ns[p] = calls_ns(&k->log[p]);
-        k->whole = st == RG_OK;
+        k->whole = !st;
     }
     return st;
 }

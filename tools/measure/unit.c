@@ -11,7 +11,7 @@ rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *
     rg_topo topo;
     rg_engine_opts eo;
     rg_status st = rg_engine_args(&eo, u->cli, u->cli->dtype, p, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_topo_read(&topo);
     const int *cpus, threads = rg_topo_place(&topo, eo.threads, !eo.no_pin, &cpus);
     const rg_machine *m = NULL;
@@ -60,7 +60,7 @@ static void pinning_text(char *buf, size_t n, const rg_engine_info *i)
 rg_status rg_unit_load(rg_unit *u, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)
 {
     const rg_status st = rg_open_engine(&u->e, u->ckpt, eo, so, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_engine_get_info(u->e, &u->info);
     pinning_text(u->pinning, sizeof u->pinning, &u->info);
     u->model = model_of(u->ckpt, &u->info);

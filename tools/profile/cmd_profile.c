@@ -58,7 +58,7 @@ static rg_status get_prompt(job *j, rg_err *err)
         rg_status st =
             cli->token_ids ? RG_OK : rg_tokenizer_open_for(&tok, j->unit.ckpt, cli->tokenizer, err);
         const uint64_t start = rg_now_ns();
-        if (st == RG_OK) st = rg_prompt_tokens(&j->prompt, cli, tok, c->vocab, err);
+        if (!st) st = rg_prompt_tokens(&j->prompt, cli, tok, c->vocab, err);
         if (tok) j->tokenize_ns = (double)(rg_now_ns() - start);
         rg_tokenizer_close(tok);
         return st;
@@ -101,8 +101,8 @@ static rg_status build_report(rg_report **out, job *j, const rg_session_opts *so
     memcpy(run.first_ns, pace->first_ns, sizeof run.first_ns);
     memcpy(run.first_load, pace->first_load, sizeof run.first_load);
     rg_status st = rg_takes_join(&log, &run, takes, false, err);
-    if (st == RG_OK) st = rg_unit_report(out, &j->unit, so, run, &log, err);
-    if (st == RG_OK && j->trace.f) {
+    if (!st) st = rg_unit_report(out, &j->unit, so, run, &log, err);
+    if (!st && j->trace.f) {
         char name[256];
         snprintf(name, sizeof name, "%.128s, %s weights", j->unit.model.config.name, j->unit.model.dtype);
         rg_trace_run(&j->trace, &log, name);
@@ -117,15 +117,15 @@ static rg_status plan_run(rg_engine_opts *eo, rg_session_opts *so, job *j, rg_er
     const rg_ckpt *c = j->unit.ckpt;
     const int64_t need = j->prompt.n + j->n_gen;
     rg_status st = rg_engine_args(eo, &j->cli, j->cli.dtype, &j->progress, err);
-    if (st == RG_OK) st = rg_session_args(so, &j->cli, rg_default_kv(c, eo), err);
-    if (st != RG_OK) return st;
+    if (!st) st = rg_session_args(so, &j->cli, rg_default_kv(c, eo), err);
+    if (st) return st;
     if (!so->ctx) so->ctx = need;
     if (so->ctx < need)
         return rg_fail(err, RG_E_USAGE,
             "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n,
             (long long)j->n_gen, (long long)so->ctx);
     st = rg_check_engine(c, eo, so, err);
-    return st == RG_OK ? rg_plan_weights(c, eo, &j->unit.weights, err) : st;
+    return st ? st : rg_plan_weights(c, eo, &j->unit.weights, err);
 }
 
 static rg_status profile_one(rg_report **out, job *j, rg_err *err)
@@ -144,23 +144,23 @@ static rg_status profile_one(rg_report **out, job *j, rg_err *err)
         .watch = &watch};
     rg_unit *u = &j->unit;
     rg_status st = plan_run(&eo, &so, j, err);
-    if (st == RG_OK) st = rg_unit_roofs(u, u, 1, &j->progress, err);
-    if (st == RG_OK) st = rg_unit_load(u, &eo, &so, err);
-    if (st == RG_OK) st = rg_session_open(&w.s, u->e, &so, err);
-    if (st == RG_OK) st = rg_work_open(&w, err);
-    if (st == RG_OK) st = rg_profile_counters_open(&j->ctr, &j->cli, u->info.threads, err);
-    if (st == RG_OK) st = rg_work_warm_up(&w, rg_min(2, w.gen), WARM_UP_NS, &pace, err);
-    if (st != RG_OK) goto out;
+    if (!st) st = rg_unit_roofs(u, u, 1, &j->progress, err);
+    if (!st) st = rg_unit_load(u, &eo, &so, err);
+    if (!st) st = rg_session_open(&w.s, u->e, &so, err);
+    if (!st) st = rg_work_open(&w, err);
+    if (!st) st = rg_profile_counters_open(&j->ctr, &j->cli, u->info.threads, err);
+    if (!st) st = rg_work_warm_up(&w, rg_min(2, w.gen), WARM_UP_NS, &pace, err);
+    if (st) goto out;
     rg_profile_counters_start(&j->ctr, u->e, w.s, pace.step_ns);
     const int64_t least = rg_max(MIN_REPS, rg_profile_counters_turns(&j->ctr)),
                   usual = rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)pace.rep_ns)),
                   n = RG_OR(&j->cli, reps, usual);
-    if ((st = rg_takes_open(&takes, &w, (int)n, j->trace.f ? u->info.threads : 0, err)) != RG_OK) goto out;
+    if ((st = rg_takes_open(&takes, &w, (int)n, j->trace.f ? u->info.threads : 0, err))) goto out;
     st = rg_takes_record(&takes, &w, (int)n, 0.0, err);
     rg_progress_clear(&j->progress);
     rg_profile_counters_stop(&j->ctr, u->e);
     /* the report so far */
-    if (st == RG_OK || (st == RG_E_INTERRUPTED && takes.take[0].log[RG_PREFILL].n_steps > 0)) {
+    if (!st || (st == RG_E_INTERRUPTED && takes.take[0].log[RG_PREFILL].n_steps > 0)) {
         const rg_status built = build_report(out, j, &so, &takes, &pace, err);
         if (built != RG_OK) st = built;
     }
@@ -179,15 +179,15 @@ static rg_status show(const rg_report *const *r, int n, int format, const rg_cli
     rg_reports s = {0};
     rg_doc d;
     rg_status st = rg_report_doc(&d, r, n, err);
-    if (st == RG_OK) st = rg_reports_add(&s, &d, "this report", err);
-    if (st == RG_OK)
+    if (!st) st = rg_reports_add(&s, &d, "this report", err);
+    if (!st)
         st = format == 2  ? rg_doc_json(stdout, s.doc, err)
             : format == 1 ? rg_profile_csv(stdout, &s, err)
                           : rg_profile_md(stdout, &s, err);
-    rg_status judged = st == RG_OK ? rg_judge(cli, s.doc->json, err) : st;
+    rg_status judged = !st ? rg_judge(cli, s.doc->json, err) : st;
     rg_err *why = judged == RG_OK ? err : NULL;
-    if (st == RG_OK && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, why);
-    if (st == RG_OK && cli->html) st = rg_page_save(&s, cli->html, why);
+    if (!st && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, why);
+    if (!st && cli->html) st = rg_page_save(&s, cli->html, why);
     rg_reports_close(&s);
     return judged != RG_OK ? judged : st;
 }
@@ -195,8 +195,8 @@ static rg_status show(const rg_report *const *r, int n, int format, const rg_cli
 static rg_status end_trace(job *j, rg_err *err)
 {
     rg_status st = rg_trace_end(&j->trace, err);
-    if (st == RG_OK) st = rg_outfile_commit(&j->trace_file, err);
-    if (st == RG_OK && j->trace.dropped_calls > 0)
+    if (!st) st = rg_outfile_commit(&j->trace_file, err);
+    if (!st && j->trace.dropped_calls > 0)
         fprintf(stderr,
             "ridge profile: the trace is full after %lld events: %lld forward calls are not in it "
             "(--trace-events)\n",
@@ -215,29 +215,26 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     rg_session_opts so;
     const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = rg_judge_check(cli, err);
+    if (!st) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
-    if (st == RG_OK) st = rg_list_split(&types, "--dtype", cli->dtype, err);
-    if (st == RG_OK && types.n > MAX_RUNS)
+    if (!st) st = rg_list_split(&types, "--dtype", cli->dtype, err);
+    if (!st && types.n > MAX_RUNS)
         st =
             rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", types.n, MAX_RUNS);
     const int n_types = types.n ? types.n : 1;
-    if (st == RG_OK && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0)
-        st = RG_E_USAGE;
+    if (!st && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0) st = RG_E_USAGE;
     j.unit.cli = &j.cli;
     /* a wrong word at the end of the list must not cost the runs before it */
-    for (int i = 0; i < n_types && st == RG_OK; i++)
+    for (int i = 0; i < n_types && !st; i++)
         st = rg_engine_args(&eo, cli, types.n ? types.w[i] : NULL, &j.progress, err);
-    if (st != RG_OK || (st = rg_open_model(&j.unit.ckpt, cli, err)) != RG_OK ||
-        (st = get_prompt(&j, err)) != RG_OK)
-        goto out;
+    if (st || (st = rg_open_model(&j.unit.ckpt, cli, err)) || (st = get_prompt(&j, err))) goto out;
     if (cli->trace) {
-        if ((st = rg_outfile_open(&j.trace_file, cli->trace, err)) != RG_OK) goto out;
+        if ((st = rg_outfile_open(&j.trace_file, cli->trace, err))) goto out;
         rg_trace_begin(&j.trace, j.trace_file.f, RG_OR(cli, trace_events, TRACE_EVENTS));
     }
     const rg_config *c = rg_ckpt_config(j.unit.ckpt);
     if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
-    for (int i = 0; i < 2 * n_types && st == RG_OK; i++) { /* all are planned before the first is measured */
+    for (int i = 0; i < 2 * n_types && !st; i++) { /* all are planned before the first is measured */
         j.cli.dtype = types.n ? types.w[i % n_types] : NULL;
         st = i < n_types ? plan_run(&eo, &so, &j, err) : profile_one(&report[n], &j, err);
         if (report[n]) n++;
@@ -247,8 +244,8 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         if (shown != RG_OK) st = shown;
     }
     if (cli->trace && n > 0) {
-        const rg_status traced = end_trace(&j, st == RG_OK ? err : NULL);
-        if (traced != RG_OK && st == RG_OK) st = traced;
+        const rg_status traced = end_trace(&j, !st ? err : NULL);
+        if (traced != RG_OK && !st) st = traced;
     }
 out:
     rg_outfile_abort(&j.trace_file);

@@ -16,7 +16,7 @@ rg_status rg_profile_counters_open(rg_profile_counters *p, const rg_cli *cli, in
     rg_host_here(&host);
     p->asked = p->mode = mode;
     rg_status st = rg_counters_open(&p->c, p->asked, threads, &host, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const rg_metric *m = rg_counters_metrics(p->c, &p->n_metrics);
     memcpy(p->metric, m, p->n_metrics * sizeof *m);
     if (p->asked == RG_COUNTERS_OFF) return RG_OK;

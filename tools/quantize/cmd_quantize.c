@@ -106,13 +106,13 @@ static rg_status read_opts(quantize *q, rg_err *err)
     q->o.head = cli->quantize_head;
     q->o.damp = RG_OR(cli, damp, 0.01);
     rg_status st = read_type(q, err);
-    if (st == RG_OK) st = read_keep(q, err);
-    if (st == RG_OK) st = rg_engine_args(&q->o.engine, cli, NULL, &q->progress, err);
-    if (st == RG_OK && !calibrates(q) && (cli->calib || RG_GIVEN(cli, calib_tokens) || RG_GIVEN(cli, ctx)))
+    if (!st) st = read_keep(q, err);
+    if (!st) st = rg_engine_args(&q->o.engine, cli, NULL, &q->progress, err);
+    if (!st && !calibrates(q) && (cli->calib || RG_GIVEN(cli, calib_tokens) || RG_GIVEN(cli, ctx)))
         return rg_fail(err, RG_E_USAGE,
             "--method %s looks at the weights alone: --calib, --calib-tokens and -c belong to awq and gptq",
             rg_quant_methods[q->o.method]);
-    if (st == RG_OK && RG_GIVEN(cli, damp) && q->o.method != RG_QUANT_GPTQ)
+    if (!st && RG_GIVEN(cli, damp) && q->o.method != RG_QUANT_GPTQ)
         return rg_fail(err, RG_E_USAGE, "--damp belongs to --method gptq");
     return st;
 }
@@ -133,7 +133,7 @@ static rg_status read_calib(quantize *q, rg_err *err)
     rg_err ignored;
     if (!calibrates(q)) return RG_OK;
     /* the demo checkpoint brings one */
-    if (!path && !cli->model && rg_demo_path(dir, sizeof dir, &ignored) == RG_OK) {
+    if (!path && !cli->model && !rg_demo_path(dir, sizeof dir, &ignored)) {
         snprintf(demo, sizeof demo, "%s/calibration.txt", dir);
         path = demo;
     }
@@ -143,23 +143,23 @@ static rg_status read_calib(quantize *q, rg_err *err)
             "(not the text it is judged by)",
             rg_quant_methods[q->o.method]);
     rg_status st = rg_tokenizer_open_for(&tok, q->ckpt, cli->tokenizer, err);
-    if (st == RG_OK) st = rg_read_file(&text, &len, path, err);
-    if (st == RG_OK) st = rg_tokenizer_encode(tok, text, len, 0, &id, &n, err);
+    if (!st) st = rg_read_file(&text, &len, path, err);
+    if (!st) st = rg_tokenizer_encode(tok, text, len, 0, &id, &n, err);
     const int64_t window = RG_OR(cli, ctx, rg_min(512, c->ctx_train)), body = window - 1;
     const int32_t bos = tok && rg_tokenizer_bos(tok) >= 0 ? rg_tokenizer_bos(tok) : c->bos;
-    if (st == RG_OK && window < 2)
+    if (!st && window < 2)
         st = rg_fail(err, RG_E_USAGE, "-c %lld: expected at least 2 tokens in a window", (long long)window);
-    if (st == RG_OK && (int64_t)n < window)
+    if (!st && (int64_t)n < window)
         st = rg_fail(err, RG_E_USAGE,
             "%s: %zu tokens, a window of the calibration needs %lld: give a longer text or a smaller -c",
             path, n, (long long)window);
-    if (st == RG_OK) {
+    if (!st) {
         const int64_t most = RG_OR(cli, calib_tokens, CALIB_TOKENS) / window, there = (int64_t)n / body;
         const int64_t windows = rg_max(1, rg_min(most, there));
         q->calib.n = windows * window;
         q->calib.id = malloc(sizeof *q->calib.id * q->calib.n);
         if (!q->calib.id) st = rg_no_memory(err, "calibration");
-        for (int64_t w = 0; w < windows && st == RG_OK; w++) {
+        for (int64_t w = 0; w < windows && !st; w++) {
             const int64_t at = w * (((int64_t)n - body) / windows);
             int32_t *dst = q->calib.id + w * window;
             dst[0] = bos >= 0 && bos < c->vocab ? bos : id[at];
@@ -203,7 +203,7 @@ static rg_status take(void *user, const rg_quantized *t, rg_err *err)
     const rg_ftype type =
         rg_site_op(t->site) == RG_OP_RMSNORM ? rg_export_norm_type(q->ckpt, q->format) : src->type;
     const rg_status st = rg_export_put(q->out, t->q, t->f32, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (t->q) {
         const double n = (double)(t->rows * t->cols);
         q->quantised_weights += (uint64_t)(t->rows * t->cols);
@@ -223,7 +223,7 @@ static rg_status run(quantize *q, rg_err *err)
     q->o.norm_type = rg_export_norm_type(q->ckpt, q->format);
     q->o.untie = q->format == RG_EXPORT_PACKED && q->o.head && rg_ckpt_config(q->ckpt)->tied;
     rg_status st = rg_quantize_plan_make(&q->plan, &q->n, q->ckpt, &q->o, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     rg_export_tensor *t = calloc(q->n, sizeof *t);
     size_t any = 0;
     for (size_t i = 0; t && i < q->n; i++) {
@@ -244,9 +244,9 @@ static rg_status run(quantize *q, rg_err *err)
     else
         st = rg_export_open(&q->out, q->ckpt, q->format, q->o.spec, t, q->n, q->o.untie, q->cli->output, err);
     free(t);
-    if (st == RG_OK) st = rg_quantize(q->ckpt, &q->o, take, q, err);
+    if (!st) st = rg_quantize(q->ckpt, &q->o, take, q, err);
     rg_progress_clear(&q->progress);
-    return st == RG_OK ? rg_export_commit(q->out, err) : st;
+    return st ? st : rg_export_commit(q->out, err);
 }
 
 static void summary(quantize *q, uint64_t ns)
@@ -279,11 +279,11 @@ rg_status rg_cmd_QUANTIZE(const rg_cli *cli, rg_err *err)
     rg_table_head(&q.table, "<tensor", "<type", ">bits", ">weight error", ">output error", ">clipped",
         "<why not", NULL);
     rg_status st = rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = read_opts(&q, err);
-    if (st == RG_OK) st = rg_open_model(&q.ckpt, cli, err);
-    if (st == RG_OK) st = read_calib(&q, err);
-    if (st == RG_OK) st = run(&q, err);
-    if (st == RG_OK) summary(&q, rg_now_ns() - start);
+    if (!st) st = read_opts(&q, err);
+    if (!st) st = rg_open_model(&q.ckpt, cli, err);
+    if (!st) st = read_calib(&q, err);
+    if (!st) st = run(&q, err);
+    if (!st) summary(&q, rg_now_ns() - start);
     rg_progress_clear(&q.progress);
     rg_export_close(q.out);
     rg_table_free(&q.table);

@@ -35,7 +35,7 @@ static rg_status print_summary(const char *path, rg_ftype type, double seconds, 
     char size[32];
     rg_ckpt *c = NULL;
     const rg_status st = rg_ckpt_open(&c, path, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const double bytes = (double)rg_ckpt_file_bytes(c);
     printf("%s: %s %s, %.4g M parameters, %s in %.2f s (%.2f GB/s)\n", path, rg_ckpt_format(c),
         rg_ftypes[type].name, (double)rg_ckpt_params(c) / 1e6, rg_bytes_text(size, sizeof size, bytes),
@@ -50,7 +50,7 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
     rg_ftype type;
     rg_progress progress = {0};
     rg_status st = rg_cli_no_args(cli, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (cli->list) {
         list_shapes();
         return RG_OK;
@@ -59,13 +59,12 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
     if (format < 0) return err->code;
     if (!cli->output)
         return rg_fail(err, RG_E_USAGE, "-o PATH is missing: a directory, or a file ending in .gguf");
-    if ((st = rg_shape_args(&c, cli, err)) != RG_OK || (st = pick_type(&type, cli->dtype, err)) != RG_OK)
-        return st;
+    if ((st = rg_shape_args(&c, cli, err)) || (st = pick_type(&type, cli->dtype, err))) return st;
     if (format == 0) format = rg_ends_with(cli->output, ".gguf") ? 2 : 1;
     const uint64_t start = rg_now_ns();
     st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS,
         (uint64_t)RG_OR(cli, seed, 42), cli->output, rg_progress_draw, &progress, &rg_stop, err);
     const double seconds = (double)(rg_now_ns() - start) * 1e-9;
     rg_progress_clear(&progress);
-    return st == RG_OK ? print_summary(cli->output, type, seconds, err) : st;
+    return st ? st : print_summary(cli->output, type, seconds, err);
 }

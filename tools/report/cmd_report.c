@@ -39,11 +39,10 @@ rg_status rg_cmd_REPORT(const rg_cli *cli, rg_err *err)
     const char *page = cli->output ? cli->output : cli->html;
     if (!cli->svg && !page)
         return rg_fail(err, RG_E_USAGE, "report: nothing to write, expected -o report.html or --svg PATH");
-    for (int i = 0; i < cli->n_args && st == RG_OK; i++) st = rg_reports_add_file(&s, cli->args[i], err);
-    if (st == RG_OK && page && (st = rg_page_save(&s, page, err)) == RG_OK)
-        fprintf(stderr, "ridge report: %s\n", page);
-    if (st == RG_OK && cli->svg) st = rg_pictures_write(&s, cli->svg, &n, err);
-    if (st == RG_OK && cli->svg) {
+    for (int i = 0; i < cli->n_args && !st; i++) st = rg_reports_add_file(&s, cli->args[i], err);
+    if (!st && page && !(st = rg_page_save(&s, page, err))) fprintf(stderr, "ridge report: %s\n", page);
+    if (!st && cli->svg) st = rg_pictures_write(&s, cli->svg, &n, err);
+    if (!st && cli->svg) {
         fprintf(stderr, "ridge report: %d picture%s", n, n == 1 ? "" : "s");
         if (!rg_reports_other(&s)) fprintf(stderr, " of %zu run%s", s.n, s.n == 1 ? "" : "s");
         fprintf(stderr, " in %s\n", cli->svg);

@@ -18,7 +18,7 @@
 rg_status rg_cmd_DOCTOR(const rg_cli *cli, rg_err *err)
 {
     const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
-    if (rg_cli_no_args(cli, err) != RG_OK || format < 0) return RG_E_USAGE;
+    if (rg_cli_no_args(cli, err) || format < 0) return RG_E_USAGE;
     char papi[96];
     const rg_doctor_lib libs[] = {
         {"PAPI", rg_counters_library(papi, sizeof papi), "no hardware counters per operator",

@@ -17,7 +17,7 @@ static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
         fprintf(stderr, "ridge machine: not kept: there is no home directory (use --save FILE)\n");
     else if (!rg_machine_better(m, path))
         fprintf(stderr, "ridge machine: noisy, so not kept: the quiet measurement in %s stays\n", path);
-    else if (rg_machine_save(m, path, &why) != RG_OK)
+    else if (rg_machine_save(m, path, &why))
         fprintf(stderr, "ridge machine: not kept: %s\n", why.msg);
     else
         fprintf(stderr, "ridge machine: kept in %s%s\n", path,
@@ -29,8 +29,8 @@ static rg_status draw(const rg_machine *m, const char *path, rg_err *err)
 {
     rg_outfile o = {0};
     rg_status st = rg_outfile_open(&o, path, err);
-    if (st == RG_OK) st = rg_picture_machine(o.f, m, false, err);
-    if (st == RG_OK) st = rg_outfile_commit(&o, err);
+    if (!st) st = rg_picture_machine(o.f, m, false, err);
+    if (!st) st = rg_outfile_commit(&o, err);
     rg_outfile_abort(&o);
     return st;
 }
@@ -41,7 +41,7 @@ static rg_status team_latencies(rg_machine *m, int threads, const int *cpus, rg_
     rg_latency l;
     const rg_status st = rg_latency_measure(&l, threads, cpus, err);
     if (st == RG_E_UNSUPPORTED) return RG_OK;
-    if (st != RG_OK) return st;
+    if (st) return st;
     m->region_ns = (rg_measured){l.region_ns, l.region_spread};
     m->record_ns = (rg_measured){l.record_ns, l.record_spread};
     return RG_OK;
@@ -53,9 +53,8 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
               pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0 || pin < 0) return RG_E_USAGE;
-    if (st == RG_OK && cli->save && cli->no_save)
-        st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
-    if (st != RG_OK) return st;
+    if (!st && cli->save && cli->no_save) st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
+    if (st) return st;
 
     rg_topo topo;
     rg_machine m;
@@ -65,9 +64,9 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     st = rg_machine_measure(&m, threads, cpus, 0, cli->quick, rg_progress_draw, &p, &rg_stop, err);
     rg_progress_clear(&p);
     /* last: the waiting threads of a team would disturb the rest */
-    if (st == RG_OK) st = team_latencies(&m, threads, cpus, err);
-    if (st == RG_OK) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
-    if (st == RG_OK && cli->svg) st = draw(&m, cli->svg, err);
-    if (st == RG_OK) st = keep(&m, cli, err);
+    if (!st) st = team_latencies(&m, threads, cpus, err);
+    if (!st) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
+    if (!st && cli->svg) st = draw(&m, cli->svg, err);
+    if (!st) st = keep(&m, cli, err);
     return st;
 }

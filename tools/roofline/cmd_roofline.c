@@ -16,7 +16,7 @@ static rg_status list_hardware(rg_err *err)
     for (int i = 0; rg_hw_names[i]; i++) {
         rg_hardware h;
         const rg_status st = rg_hw_find(&h, rg_hw_names[i], err);
-        if (st != RG_OK) return st;
+        if (st) return st;
         snprintf(cores, sizeof cores, h.e_cores ? "%d+%d" : h.cores ? "%d" : "n/a", h.cores, h.e_cores);
         if (h.ghz_base > 0.0)
             snprintf(ghz, sizeof ghz, "%.2f-%.2f", h.ghz_base, h.ghz_max);
@@ -51,7 +51,7 @@ rg_status rg_cost_show(
         return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
             n, MOST_PAGE_CASES);
     if (format == 1) st = rg_cost_csv(stdout, k, n, print, err);
-    if (st != RG_OK || (format != 2 && !cli->html && !cli->svg)) return st;
+    if (st || (format != 2 && !cli->html && !cli->svg)) return st;
     st = rg_cost_doc(&d, k, n, print, err);
     return rg_page_out(st, &d, format == 2, NULL, cli->html, cli->svg, err);
 }
@@ -61,7 +61,7 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) return err->code;
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (cli->list_hardware) return list_hardware(err);
     if (cli->validate) return rg_roofline_validate(cli, format, err);
     if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
@@ -69,21 +69,21 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
         return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
     rg_asked a = {.n = 0};
     st = rg_asked_open(&a, cli, err);
-    if (st == RG_OK && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
+    if (!st && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
         st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o md");
     a.print.command = cli->line;
-    if (st == RG_OK && cli->svg && !cli->study && a.hardware.n > 1)
+    if (!st && cli->svg && !cli->study && a.hardware.n > 1)
         st = rg_fail(err, RG_E_USAGE,
             "--svg: %s and %s in one question, expected one machine: a picture has one set of roofs (--html "
             "has one for each)",
             a.hardware.hw[0].name, a.hardware.hw[1].name);
     if (cli->study) {
-        if (st == RG_OK) st = rg_roofline_study(cli, &a, format, err);
+        if (!st) st = rg_roofline_study(cli, &a, format, err);
     } else {
-        for (size_t i = 0; i < a.n && st == RG_OK; i++) st = rg_asked_run(&a.k[i], a.gen, err);
-        if (st == RG_OK && format == 0) st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
-        if (st == RG_OK) st = rg_cost_show(a.k, a.n, &a.print, format, cli, err);
-        if (st == RG_OK && cli->explain) st = rg_cost_explain(stdout, a.k, err);
+        for (size_t i = 0; i < a.n && !st; i++) st = rg_asked_run(&a.k[i], a.gen, err);
+        if (!st && format == 0) st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
+        if (!st) st = rg_cost_show(a.k, a.n, &a.print, format, cli, err);
+        if (!st && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     }
     rg_asked_close(&a);
     return st;

@@ -28,7 +28,7 @@ rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
     if (cli->shape || cli->dims) {
         rg_err why;
         const rg_status st = rg_shape_args(&m->config, cli, err);
-        if (st == RG_OK && rg_config_check(&m->config, cli->dims ? "--dims" : "--shape", &why) != RG_OK)
+        if (!st && rg_config_check(&m->config, cli->dims ? "--dims" : "--shape", &why))
             return rg_fail(err, RG_E_USAGE, "%s", why.msg);
         return st;
     }
@@ -39,7 +39,7 @@ rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
         (cli->model && stat(cli->model, &info) == 0 && S_ISDIR(info.st_mode) && !has_weights(cli->model)))
         return rg_config_read(&m->config, cli->model, err);
     const rg_status st = rg_open_model(&m->ckpt, cli, err);
-    if (st == RG_OK) m->config = *rg_ckpt_config(m->ckpt);
+    if (!st) m->config = *rg_ckpt_config(m->ckpt);
     return st;
 }
 
@@ -60,13 +60,13 @@ static rg_status one_hardware(
         const int *cpus, threads = rg_topo_place(&topo, (int)cli->threads, pin == 0, &cpus);
         st = rg_machine_get(m, NULL, threads, cpus, footprint, rg_progress_draw, &p, &rg_stop, err);
         rg_progress_clear(&p);
-        if (st == RG_OK) rg_hw_from_machine(h, m);
+        if (!st) rg_hw_from_machine(h, m);
     } else {
         st = strchr(word, '/') || rg_ends_with(word, ".json") ? rg_hw_load(h, m, word, err)
                                                               : rg_hw_find(h, word, err);
     }
-    if (st == RG_OK && RG_GIVEN(cli, link)) h->link = 1e9 * cli->link;
-    if (st == RG_OK) a->n++;
+    if (!st && RG_GIVEN(cli, link)) h->link = 1e9 * cli->link;
+    if (!st) a->n++;
     return st;
 }
 
@@ -77,7 +77,7 @@ rg_status rg_asked_hardware_open(rg_asked_hardware *a, const rg_cli *cli, int64_
     rg_status st = a->machine
         ? rg_list_split(&names, "--hardware", cli->hardware ? cli->hardware : "measured", err)
         : rg_no_memory(err, "hardware");
-    for (int i = 0; i < names.n && st == RG_OK; i++)
+    for (int i = 0; i < names.n && !st; i++)
         st = a->n == RG_HW_MAX ? rg_fail(err, RG_E_USAGE, "--hardware: more than %d machines", RG_HW_MAX)
                                : one_hardware(a, cli, names.w[i], footprint, err);
     rg_words_free(&names);
@@ -97,7 +97,7 @@ static rg_status parse_dtypes(lists *l, const char *text, rg_err *err)
 {
     rg_words names = {0};
     rg_status st = rg_list_split(&names, "--dtype", text, err);
-    for (int i = 0; i < names.n && st == RG_OK; i++) {
+    for (int i = 0; i < names.n && !st; i++) {
         const int t = rg_wtype_from_name(names.w[i]);
         if (t < 0)
             st = rg_fail(err, RG_E_USAGE,
@@ -109,7 +109,7 @@ static rg_status parse_dtypes(lists *l, const char *text, rg_err *err)
         else
             l->dtype[l->n_dtypes++] = t;
     }
-    if (st == RG_OK && l->n_dtypes == 0) l->dtype[l->n_dtypes++] = -1;
+    if (!st && l->n_dtypes == 0) l->dtype[l->n_dtypes++] = -1;
     rg_words_free(&names);
     return st;
 }
@@ -152,14 +152,14 @@ static rg_status parse_lists(lists *l, rg_asked *a, const rg_cli *cli, rg_err *e
         [KV_BIT] = {"--kv-bit", cli->kv_bits, "16", 16},
         [GEN] = {"--gen", cli->gen, "1", 1 << 20}};
     rg_status st = RG_OK;
-    for (int i = 0; i < LISTS && st == RG_OK; i++) {
+    for (int i = 0; i < LISTS && !st; i++) {
         const rg_cli_LIST words = {.v = {list[i].given ? list[i].given : list[i].usual}, .n = 1};
         st = rg_list_counts(&l->of[i], list[i].option, &words, 1, list[i].high, err);
     }
-    if (st == RG_OK && l->of[GEN].n != 1)
+    if (!st && l->of[GEN].n != 1)
         st = rg_fail(err, RG_E_USAGE, "--gen: '%.40s', expected one number", cli->gen);
-    if (st == RG_OK && cli->gen) a->gen = l->of[GEN].v[0];
-    return st == RG_OK ? parse_dtypes(l, cli->dtype, err) : st;
+    if (!st && cli->gen) a->gen = l->of[GEN].v[0];
+    return st ? st : parse_dtypes(l, cli->dtype, err);
 }
 
 /* Types of one exact case. Without a checkpoint the file is taken to hold 16-bit floats. */
@@ -232,7 +232,7 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
         k->exact =
             (rg_exact_input){.batch = b, .seqlen = s, .tp = tp, .flash = flash, .fuse = fuse, .ctx = ctx};
         const rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[at[5]], err);
-        if (st != RG_OK) return st;
+        if (st) return st;
     }
     return RG_OK;
 }
@@ -259,19 +259,19 @@ rg_status rg_asked_open(rg_asked *a, const rg_cli *cli, rg_err *err)
     const int flash =
         cost < 0 ? -1 : rg_cli_choice("--flash", cli->fused ? cli->fused : usual, RG_WORDS("on", "off"), err);
     unsigned fuse;
-    if (flash < 0 || rg_fuse_arg(&fuse, cli->fuse, err) != RG_OK) return err->code;
+    if (flash < 0 || rg_fuse_arg(&fuse, cli->fuse, err)) return err->code;
     rg_status st = refuse_strangers(cli, cost == RG_COST_EXACT, err);
-    if (st == RG_OK) st = parse_lists(&l, a, cli, err);
-    if (st == RG_OK) st = check_stage(a, cli, cost, err);
-    if (st == RG_OK) st = rg_asked_model_open(&a->model, cli, err);
-    if (st == RG_OK && !cli->seqlens && cost == RG_COST_EXACT)
+    if (!st) st = parse_lists(&l, a, cli, err);
+    if (!st) st = check_stage(a, cli, cost, err);
+    if (!st) st = rg_asked_model_open(&a->model, cli, err);
+    if (!st && !cli->seqlens && cost == RG_COST_EXACT)
         l.of[SEQLEN].v[0] = rg_max(1, rg_min(l.of[SEQLEN].v[0], a->model.config.ctx_train - a->gen));
     /* where roofs are measured, roughly what a step streams is enough */
     const rg_exact_input guess = {.dtype = RG_WT_F16, .head = RG_WT_F16, .batch = 1, .tp = 1};
-    if (st == RG_OK)
+    if (!st)
         st = rg_asked_hardware_open(
             &a->hardware, cli, (int64_t)rg_exact_weights(&a->model.config, &guess, true), err);
-    if (st == RG_OK) st = fill(a, &l, cli, cost, flash == 0, fuse, err);
+    if (!st) st = fill(a, &l, cli, cost, flash == 0, fuse, err);
     for (int i = 0; i < LISTS; i++) rg_counts_free(&l.of[i]);
     return st;
 }
@@ -286,7 +286,7 @@ void rg_asked_close(rg_asked *a)
 rg_status rg_asked_run(rg_cost_case *k, int64_t gen, rg_err *err)
 {
     const rg_status st = rg_cost_run(k, gen, err);
-    if (st != RG_OK || k->cost != RG_COST_EXACT) return st;
+    if (st || k->cost != RG_COST_EXACT) return st;
     const rg_exact_input *e = &k->exact;
     rg_memory_plan p;
     rg_plan_memory(&p, &k->config, 0, true,

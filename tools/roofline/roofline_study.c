@@ -38,24 +38,24 @@ static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
     k.exact.batch = 1;
     rg_status st = add(s, &k, "f16 weights and KV, unfused", err);
     k.exact.flash = true;
-    if (st == RG_OK) st = add(s, &k, "+ fused attention", err);
+    if (!st) st = add(s, &k, "+ fused attention", err);
     k.exact.fuse = asked->exact.fuse ? asked->exact.fuse : rg_fuse_all();
     snprintf(label, sizeof label, "+ fusions %s",
         rg_fuse_text(words, sizeof words, rg_exact_fusions(&k.config, &k.exact)));
-    if (st == RG_OK) st = add(s, &k, label, err);
+    if (!st) st = add(s, &k, label, err);
     k.exact.dtype = goal;
     snprintf(label, sizeof label, "+ %s weights", rg_wtypes[goal].name);
-    if (st == RG_OK) st = add(s, &k, label, err);
+    if (!st) st = add(s, &k, label, err);
     k.exact.head = goal;
     snprintf(label, sizeof label, "+ %s output matrix", rg_wtypes[goal].name);
-    if (st == RG_OK) st = add(s, &k, label, err);
+    if (!st) st = add(s, &k, label, err);
     if (k.config.head_dim % 32 == 0) {
         k.exact.kv_k = k.exact.kv_v = RG_KV_Q8_0;
-        if (st == RG_OK) st = add(s, &k, "+ q8_0 KV cache", err);
+        if (!st) st = add(s, &k, "+ q8_0 KV cache", err);
     }
     k.exact.batch = batch;
     snprintf(label, sizeof label, "+ batch %" PRId64, batch);
-    if (st == RG_OK) st = add(s, &k, label, err);
+    if (!st) st = add(s, &k, label, err);
     snprintf(s->answer, sizeof s->answer, "Gains are against the line before, in tokens/s of all sequences.");
     return st;
 }
@@ -70,7 +70,7 @@ static rg_status largest(
         *field = mid;
         k->exact.ctx = rg_min(k->exact.seqlen + 1, k->config.ctx_train);
         const rg_status st = rg_asked_run(k, 0, err);
-        if (st != RG_OK) return st;
+        if (st) return st;
         *(k->r.memory[RG_DECODE].total <= memory ? &lo : &hi) = mid;
     }
     *best = lo;
@@ -87,20 +87,20 @@ static rg_status fit(study *s, const rg_cost_case *asked, double memory, rg_err 
             err, RG_E_USAGE, "--study fit: the memory of %s is not known: give --memory GiB", k.hw->name);
     rg_status st = largest(&batch, &k, &k.exact.batch, 4096, memory, err);
     const int64_t s0 = asked->exact.seqlen, b0 = asked->exact.batch;
-    if (st == RG_OK && batch > 0) {
+    if (!st && batch > 0) {
         k.exact.batch = batch;
         snprintf(label, sizeof label, "largest batch at length %" PRId64, s0);
         st = add(s, &k, label, err);
     }
     k = *asked;
-    if (st == RG_OK) st = largest(&seqlen, &k, &k.exact.seqlen, k.config.ctx_train, memory, err);
-    if (st == RG_OK && seqlen > 0) {
+    if (!st) st = largest(&seqlen, &k, &k.exact.seqlen, k.config.ctx_train, memory, err);
+    if (!st && seqlen > 0) {
         k.exact.seqlen = seqlen;
         k.exact.ctx = rg_min(seqlen + 1, k.config.ctx_train);
         snprintf(label, sizeof label, "longest context at batch %" PRId64, b0);
         st = add(s, &k, label, err);
     }
-    if (st == RG_OK && s->n == 0)
+    if (!st && s->n == 0)
         return rg_fail(err, RG_E_NOMEM, "--study fit: not even one token of one sequence fits into %s",
             rg_bytes(m, sizeof m, memory));
     snprintf(s->answer, sizeof s->answer,
@@ -133,23 +133,23 @@ static rg_status turning(study *s, const rg_cost_case *asked, rg_err *err)
     double at;
     int64_t lo = 0, hi = 1;
     rg_status st = pressure(&at, &k, 1, err);
-    if (st == RG_OK && !isfinite(at))
+    if (!st && !isfinite(at))
         return rg_fail(err, RG_E_USAGE,
             "--study turning: a roof of %s is not known: the bandwidth, or the peak of the arithmetic in use",
             k.hw->name);
-    while (st == RG_OK && at <= 1.0 && hi < MOST_BATCH) {
+    while (!st && at <= 1.0 && hi < MOST_BATCH) {
         lo = hi;
         hi *= 2;
         st = pressure(&at, &k, hi, err);
     }
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (at <= 1.0) {
         snprintf(s->answer, sizeof s->answer,
             "Linear operators of decode stay memory-bound up to a batch of %d.", MOST_BATCH);
         k = *asked;
         return add(s, &k, "as asked", err);
     }
-    while (hi - lo > 1 && st == RG_OK) {
+    while (hi - lo > 1 && !st) {
         const int64_t mid = lo + (hi - lo) / 2;
         st = pressure(&at, &k, mid, err);
         *(at > 1.0 ? &hi : &lo) = mid;
@@ -161,9 +161,9 @@ static rg_status turning(study *s, const rg_cost_case *asked, rg_err *err)
     k = *asked;
     k.exact.ubatch = 0;
     k.exact.batch = lo;
-    if (st == RG_OK && lo > 0) st = add(s, &k, "last memory-bound", err);
+    if (!st && lo > 0) st = add(s, &k, "last memory-bound", err);
     k.exact.batch = hi;
-    return st == RG_OK ? add(s, &k, "first compute-bound", err) : st;
+    return st ? st : add(s, &k, "first compute-bound", err);
 }
 
 static rg_status print_md(const study *s, const char *name, bool gains, rg_err *err)
@@ -211,7 +211,7 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     rg_status st = which == 0 ? ablation(&s, a->k, err)
         : which == 1          ? fit(&s, a->k, memory, err)
                               : turning(&s, a->k, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     const char *label[MAX_STEPS];
     rg_cost_print print = a->print;
     for (int i = 0; i < s.n; i++) label[i] = s.label[i];
@@ -219,5 +219,5 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     print.answer = s.answer;
     print.label = label;
     if (format == 0) st = print_md(&s, names[which], which == 0, err);
-    return st == RG_OK ? rg_cost_show(s.k, s.n, &print, format, cli, err) : st;
+    return st ? st : rg_cost_show(s.k, s.n, &print, format, cli, err);
 }

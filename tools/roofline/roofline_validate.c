@@ -160,10 +160,10 @@ static rg_status measure(
         .batch = at->prompt,
         .together = true};
     rg_status st = rg_work_open(&w, err);
-    if (st == RG_OK) st = rg_work_warm_up(&w, w.gen, 0, NULL, err);
-    if (st == RG_OK) st = rg_takes_open(&k, &w, MAX_REPS, 0, err);
-    if (st == RG_OK) st = rg_takes_record(&k, &w, MIN_REPS, MEASURE_NS, err);
-    if (st == RG_OK) {
+    if (!st) st = rg_work_warm_up(&w, w.gen, 0, NULL, err);
+    if (!st) st = rg_takes_open(&k, &w, MAX_REPS, 0, err);
+    if (!st) st = rg_takes_record(&k, &w, MIN_REPS, MEASURE_NS, err);
+    if (!st) {
         const rg_take *median = &k.take[rg_takes_median(&k, ph)];
         if (g->teach) {
             learn(&g->v[t], &g->m[t], x->stream, &median->log[ph]);
@@ -203,16 +203,15 @@ static rg_status run_model(grid *g, int t, int d, const lengths *at, int n_at, r
     rg_unit u = {.ckpt = g->ckpt, .machine = g->m[t]};
     const rg_engine_info *i = &u.info;
     rg_status st = rg_unit_load(&u, &eo, &so, err);
-    if (st == RG_OK) st = rg_session_open(&s, u.e, &so, err);
+    if (!st) st = rg_session_open(&s, u.e, &so, err);
     /* a shared machine changes from minute to minute: the bandwidth where this model streams, now */
-    if (st == RG_OK) st = rg_machine_refresh(&u.machine, i->cpus, i->stream_bytes, NULL, NULL, &rg_stop, err);
+    if (!st) st = rg_machine_refresh(&u.machine, i->cpus, i->stream_bytes, NULL, NULL, &rg_stop, err);
     const trial x = {.m = &u.machine,
         .stream = (int64_t)i->stream_bytes,
         .kv_token =
             c->layers * c->kv_heads * (rg_kv_k_bytes(kv, c->head_dim) + rg_kv_v_bytes(kv, c->head_dim))};
-    for (int k = 0; k < n_at && st == RG_OK; k++)
-        for (int ph = 0; ph < RG_PHASE_COUNT && st == RG_OK; ph++)
-            st = measure(g, t, d, &x, s, &at[k], ph, err);
+    for (int k = 0; k < n_at && !st; k++)
+        for (int ph = 0; ph < RG_PHASE_COUNT && !st; ph++) st = measure(g, t, d, &x, s, &at[k], ph, err);
     rg_session_close(s);
     rg_unit_unload(&u);
     return st;
@@ -350,9 +349,9 @@ static rg_status one_model(grid *g, const rg_config *c, const char *name, const 
     g->name = name;
     g->teach = teach;
     rg_status st = rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
-    if (st == RG_OK) st = rg_ckpt_open(&g->ckpt, dir, err);
-    for (int t = 0; t < g->n_threads && st == RG_OK; t++)
-        for (int d = 0; d < g->n_dtypes && st == RG_OK; d++) st = run_model(g, t, d, at, n_at, err);
+    if (!st) st = rg_ckpt_open(&g->ckpt, dir, err);
+    for (int t = 0; t < g->n_threads && !st; t++)
+        for (int d = 0; d < g->n_dtypes && !st; d++) st = run_model(g, t, d, at, n_at, err);
     rg_ckpt_close(g->ckpt);
     g->ckpt = NULL;
     remove_model(dir);
@@ -373,28 +372,28 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     char base[64] = "/tmp/ridge-validate-XXXXXX";
     rg_config c;
     rg_status st = v && p ? RG_OK : rg_no_memory(err, "validate");
-    if (st == RG_OK && !mkdtemp(base)) st = rg_fail(err, RG_E_FILE, "validate: cannot make a folder in /tmp");
-    if (st != RG_OK) goto out;
+    if (!st && !mkdtemp(base)) st = rg_fail(err, RG_E_FILE, "validate: cannot make a folder in /tmp");
+    if (st) goto out;
     rg_topo_read(&topo);
     const int *cpus, most = rg_topo_place(&topo, (int)cli->threads, true, &cpus);
     grid g = {.m = m, .dtype = dtypes, .n_dtypes = cli->quick ? 2 : 3, .v = v, .p = p};
-    for (int i = 0; i < 2 && st == RG_OK; i++) {
+    for (int i = 0; i < 2 && !st; i++) {
         if ((i == 0 && cli->quick) || (i == 1 && most == 1 && !cli->quick)) continue;
         const int threads = rg_topo_place(&topo, i == 0 ? 1 : most, true, &cpus);
         st = rg_machine_measure(&m[g.n_threads++], threads, cpus, 0, true, NULL, NULL, &rg_stop, err);
     }
     rg_shape_config(&reference, &c);
-    if (st == RG_OK) st = one_model(&g, &c, reference.name, base, true, teach, 3, err);
-    for (int i = 0; i < (cli->quick ? 1 : 2) && st == RG_OK; i++) {
+    if (!st) st = one_model(&g, &c, reference.name, base, true, teach, 3, err);
+    for (int i = 0; i < (cli->quick ? 1 : 2) && !st; i++) {
         rg_shape_config(rg_shape_find(names[i]), &c);
         st = one_model(&g, &c, names[i], base, false, at, 3, err);
     }
     rg_shape_config(&middle, &c);
-    if (st == RG_OK && !cli->quick) st = one_model(&g, &c, middle.name, base, false, at, 3, err);
+    if (!st && !cli->quick) st = one_model(&g, &c, middle.name, base, false, at, 3, err);
     rmdir(base);
-    if (st == RG_OK && format == 0) print_md(p, g.n, &m[g.n_threads - 1]);
-    if (st == RG_OK && format == 1) print_csv(p, g.n);
-    if (st == RG_OK && (format == 2 || cli->html || cli->svg)) {
+    if (!st && format == 0) print_md(p, g.n, &m[g.n_threads - 1]);
+    if (!st && format == 1) print_csv(p, g.n);
+    if (!st && (format == 2 || cli->html || cli->svg)) {
         rg_doc d;
         st = make_doc(&d, p, g.n, &m[g.n_threads - 1], cli->line, err);
         st = rg_page_out(st, &d, format == 2, NULL, cli->html, cli->svg, err);

@@ -97,19 +97,19 @@ static rg_status turn(chat *c, const char *user, rg_err *err)
     rg_status st = rg_chat_encode(c->form, t->tok,
         &(rg_chat_turn){.system = c->system, .user = user, .first = before == 0}, &ids, &n, err);
     const char *cache = before == 0 ? t->cli->prompt_cache : NULL;
-    if (st == RG_OK && n == 0) {
+    if (!st && n == 0) {
         free(ids);
         return RG_OK;
     }
-    if (st == RG_OK) st = cache ? rg_talk_load(t, cache, ids, n, err) : rg_talk_append(t, ids, n, err);
+    if (!st) st = cache ? rg_talk_load(t, cache, ids, n, err) : rg_talk_append(t, ids, n, err);
     free(ids);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (before == 0 && t->cli->keep < 0) t->keep = t->n_all;
     const int64_t shifts = t->shifts;
     st = rg_talk_evaluate(t, RG_PREFILL, err);
-    if (st == RG_OK && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all)
+    if (!st && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all)
         st = rg_talk_save(t, cache, err);
-    if (st == RG_OK) return answer(c, err);
+    if (!st) return answer(c, err);
     if (st == RG_E_INTERRUPTED || st == RG_E_USAGE) {
         if (st == RG_E_INTERRUPTED) rg_stop = 0;
         fprintf(stderr, "[%s; the message is taken back%s]\n", err->msg,
@@ -186,8 +186,8 @@ static rg_status cmd_save(chat *c, const char *arg, rg_err *err)
     if (!*arg) return rg_fail(err, RG_E_USAGE, "/save: name a file");
     if (c->t->n_all == 0) return rg_fail(err, RG_E_USAGE, "/save: nothing was said yet");
     rg_status st = rg_talk_evaluate(c->t, RG_PREFILL, err);
-    if (st == RG_OK) st = rg_talk_save(c->t, arg, err);
-    if (st == RG_OK) NOTE(c, "[%" PRId64 " tokens saved to %s]\n", c->t->n_all, arg);
+    if (!st) st = rg_talk_save(c->t, arg, err);
+    if (!st) NOTE(c, "[%" PRId64 " tokens saved to %s]\n", c->t->n_all, arg);
     return st;
 }
 
@@ -195,7 +195,7 @@ static rg_status cmd_load(chat *c, const char *arg, rg_err *err)
 {
     if (!*arg) return rg_fail(err, RG_E_USAGE, "/load: name a file");
     const rg_status st = rg_talk_resume(c->t, arg, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     c->answer_at = -1;
     NOTE(c, "[%" PRId64 " tokens loaded; the conversation goes on where it was saved]\n", c->t->n_all);
     return RG_OK;
@@ -272,7 +272,7 @@ rg_status rg_chat_loop(
         if (c.tty && !single) NOTE(&c, "\n> %s\n", first);
         st = turn(&c, first, err);
     }
-    while (st == RG_OK && !c.leave && !single) {
+    while (!st && !c.leave && !single) {
         free(m);
         m = NULL;
         if (!read_message(&c, &m)) {
@@ -284,10 +284,9 @@ rg_status rg_chat_loop(
         if (!*m) continue;
         st = m[0] == '/' && m[1] != '/' ? command(&c, m, err) : turn(&c, m + (m[0] == '/'), err);
     }
-    if (st == RG_OK && t->cli->prompt_cache && t->cli->prompt_cache_all && !t->cli->prompt_cache_ro &&
-        t->n_all > 0) {
+    if (!st && t->cli->prompt_cache && t->cli->prompt_cache_all && !t->cli->prompt_cache_ro && t->n_all > 0) {
         st = rg_talk_evaluate(t, RG_DECODE, err);
-        if (st == RG_OK) st = rg_talk_save(t, t->cli->prompt_cache, err);
+        if (!st) st = rg_talk_save(t, t->cli->prompt_cache, err);
     }
     free(m);
     free(c.line);

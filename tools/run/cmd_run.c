@@ -10,7 +10,7 @@ static rg_status write_tokens(const rg_talk *t, rg_err *err)
 {
     rg_outfile o;
     rg_status st = rg_outfile_open(&o, t->cli->dump_tokens, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     fwrite(t->all, sizeof *t->all, t->n_all, o.f);
     return rg_outfile_commit(&o, err);
 }
@@ -76,22 +76,22 @@ static rg_status complete(rg_talk *t, const rg_tokens *prompt, int64_t n_predict
     rg_stop_reason why;
     rg_status st = cache ? rg_talk_load(t, cache, prompt->id, prompt->n, err)
                          : rg_talk_append(t, prompt->id, prompt->n, err);
-    if (st == RG_OK) st = rg_talk_evaluate(t, RG_PREFILL, err);
-    if (st == RG_OK && cache && !cli->prompt_cache_ro && !cli->prompt_cache_all && t->n_reused < prompt->n)
+    if (!st) st = rg_talk_evaluate(t, RG_PREFILL, err);
+    if (!st && cache && !cli->prompt_cache_ro && !cli->prompt_cache_all && t->n_reused < prompt->n)
         st = rg_talk_save(t, cache, err);
-    if (st == RG_OK) {
+    if (!st) {
         rg_talk_echo(t, cli->special); /* the prompt is part of the text */
         st = rg_talk_answer(t, n_predict, true, &why, err);
         fputc('\n', stdout);
         fflush(stdout);
     }
-    if (st == RG_OK && cache && cli->prompt_cache_all) {
+    if (!st && cache && cli->prompt_cache_all) {
         st = rg_talk_evaluate(t, RG_DECODE, err);
-        if (st == RG_OK) st = rg_talk_save(t, cache, err);
+        if (!st) st = rg_talk_save(t, cache, err);
     }
     rg_live_close(&t->live);
-    if (!cli->quiet && (st == RG_OK || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
-    if (st == RG_OK && cli->dump_logits) st = rg_outfile_commit(&t->dump, err);
+    if (!cli->quiet && (!st || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
+    if (!st && cli->dump_logits) st = rg_outfile_commit(&t->dump, err);
     return st;
 }
 
@@ -102,9 +102,9 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
     const int64_t n_predict = RG_OR(cli, n_predict, 128);
     rg_tokens prompt;
     rg_status st = rg_prompt_tokens(&prompt, cli, t->tok, c->vocab, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     if (cli->dump_prompt) {
-        if ((st = rg_talk_append(t, prompt.id, prompt.n, err)) == RG_OK) {
+        if (!(st = rg_talk_append(t, prompt.id, prompt.n, err))) {
             rg_talk_echo(t, true);
             putchar('\n');
             tell_ids(prompt.id, prompt.n);
@@ -121,7 +121,7 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
     }
     so->max_logits = cli->dump_logits ? rg_min(rg_min(RG_OR(cli, batch, 2048), prompt.n), 512) : 1;
     t->keep = default_keep(t, &prompt);
-    if ((st = rg_talk_start(t, so, eo, err)) == RG_OK) st = complete(t, &prompt, n_predict, err);
+    if (!(st = rg_talk_start(t, so, eo, err))) st = complete(t, &prompt, n_predict, err);
 out:
     free(prompt.id);
     return st;
@@ -152,7 +152,7 @@ static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const rg_cha
     char *text = rg_chat_text(form, t->tok, turn);
     rg_status st =
         text ? rg_chat_encode(form, t->tok, turn, &ids, &n, err) : rg_fail(err, RG_E_NOMEM, "out of memory");
-    if (st == RG_OK) {
+    if (!st) {
         puts(text);
         tell_ids(ids, n);
     }
@@ -169,10 +169,9 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     const char *first = cli->prompt;
     size_t n;
     rg_status st = rg_chat_open(&form, t->ckpt, cli->tokenizer, cli->chat_template, err);
-    if (st == RG_OK && cli->prompt && cli->file)
-        st = rg_fail(err, RG_E_USAGE, "-p and -f: give only one of them");
-    if (st == RG_OK && cli->file && (st = rg_read_file(&owned, &n, cli->file, err)) == RG_OK) first = owned;
-    if (st != RG_OK) goto out;
+    if (!st && cli->prompt && cli->file) st = rg_fail(err, RG_E_USAGE, "-p and -f: give only one of them");
+    if (!st && cli->file && !(st = rg_read_file(&owned, &n, cli->file, err))) first = owned;
+    if (st) goto out;
     if (cli->dump_prompt) {
         st = dump_prompt(t, &form, &(rg_chat_turn){.system = cli->system, .user = first, .first = true}, err);
         goto out;
@@ -183,10 +182,10 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     tell_template(t, &form);
     if (!cli->quiet && !cli->single_turn && isatty(STDIN_FILENO))
         fprintf(stderr, "/help lists the commands, Ctrl-C stops an answer, /exit leaves\n");
-    if ((st = rg_talk_start(t, so, eo, err)) != RG_OK) goto out;
+    if ((st = rg_talk_start(t, so, eo, err))) goto out;
     st = rg_chat_loop(t, &form, first, cli->single_turn, RG_OR(cli, n_predict, -1), err);
     rg_live_close(&t->live);
-    if (!cli->quiet && (st == RG_OK || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
+    if (!cli->quiet && (!st || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
 out:
     rg_chat_close(&form);
     free(owned);
@@ -200,13 +199,11 @@ rg_status rg_cmd_RUN(const rg_cli *cli, rg_err *err)
     rg_engine_opts eo;
     rg_progress p = {0};
     rg_status st = rg_cli_no_args(cli, err);
-    if (st == RG_OK) st = check_options(cli, err);
-    if (st == RG_OK && cli->prompt_cache && !cli->prompt_cache_ro)
-        st = rg_outfile_try(cli->prompt_cache, err);
-    if (st == RG_OK) st = rg_talk_open(&t, cli, &so, &eo, &p, err);
-    if (st == RG_OK)
-        st = cli->chat || cli->single_turn ? run_chat(&t, &so, &eo, err) : run_prompt(&t, &so, &eo, err);
-    if (st == RG_OK && cli->dump_tokens && !cli->dump_prompt) st = write_tokens(&t, err);
+    if (!st) st = check_options(cli, err);
+    if (!st && cli->prompt_cache && !cli->prompt_cache_ro) st = rg_outfile_try(cli->prompt_cache, err);
+    if (!st) st = rg_talk_open(&t, cli, &so, &eo, &p, err);
+    if (!st) st = cli->chat || cli->single_turn ? run_chat(&t, &so, &eo, err) : run_prompt(&t, &so, &eo, err);
+    if (!st && cli->dump_tokens && !cli->dump_prompt) st = write_tokens(&t, err);
     rg_progress_clear(&p);
     rg_talk_close(&t);
     return st;

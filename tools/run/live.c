@@ -19,7 +19,7 @@ double rg_live_roof(int threads, uint64_t bytes)
     rg_machine m;
     rg_err err;
     rg_machine_cache_path(path, sizeof path, threads);
-    if (!*path || rg_machine_load(&m, path, &err) != RG_OK || m.threads != threads) return 0.0;
+    if (!*path || rg_machine_load(&m, path, &err) || m.threads != threads) return 0.0;
     return rg_machine_bw(&m, bytes);
 }
 

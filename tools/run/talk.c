@@ -26,10 +26,10 @@ rg_status rg_talk_open(
 {
     t->cli = cli;
     rg_status st = rg_open_model(&t->ckpt, cli, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     t->vocab = rg_ckpt_config(t->ckpt)->vocab;
-    if ((st = rg_engine_args(eo, cli, cli->dtype, p, err)) != RG_OK ||
-        (st = rg_session_args(so, cli, rg_default_kv(t->ckpt, eo), err)) != RG_OK)
+    if ((st = rg_engine_args(eo, cli, cli->dtype, p, err)) ||
+        (st = rg_session_args(so, cli, rg_default_kv(t->ckpt, eo), err)))
         return st;
     so->check_nan = cli->check_nan;
     if (cli->check_nan && cli->fuse && so->fuse)
@@ -40,21 +40,21 @@ rg_status rg_talk_open(
     if (cli->context_shift && so->kv_k == RG_KV_Q8_0)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "--context-shift: keys of type q8_0 would lose precision with every shift; use -ctk f16 or f32");
-    if ((st = open_sampler(t, err)) != RG_OK) return st;
+    if ((st = open_sampler(t, err))) return st;
     st = rg_tokenizer_open_for(&t->tok, t->ckpt, cli->tokenizer, err);
     /* raw ids work without a tokenizer: ids come out */
-    return st != RG_OK && cli->token_ids && !cli->tokenizer ? RG_OK : st;
+    return st && cli->token_ids && !cli->tokenizer ? RG_OK : st;
 }
 
 rg_status rg_talk_start(rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, rg_err *err)
 {
     rg_status st = rg_open_engine(&t->engine, t->ckpt, eo, so, err);
-    if (st != RG_OK || (st = rg_session_open(&t->session, t->engine, so, err)) != RG_OK) return st;
+    if (st || (st = rg_session_open(&t->session, t->engine, so, err))) return st;
     t->ctx = so->ctx;
     t->chunk = t->cli->dump_logits ? so->max_logits : RG_OR(t->cli, batch, 2048);
     t->want = malloc(t->chunk);
     if (!t->want) return rg_fail(err, RG_E_NOMEM, "out of memory");
-    if (t->cli->dump_logits && (st = rg_outfile_open(&t->dump, t->cli->dump_logits, err)) != RG_OK) return st;
+    if (t->cli->dump_logits && (st = rg_outfile_open(&t->dump, t->cli->dump_logits, err))) return st;
     if (!t->cli->quiet && !t->cli->no_status) {
         rg_engine_info i;
         rg_engine_get_info(t->engine, &i);
@@ -118,7 +118,7 @@ static rg_status make_room(rg_talk *t, rg_err *err)
             t->cli->context_shift ? ": even a shift makes too little room"
                                   : ": use a larger -c, a smaller -n, or --context-shift");
     const rg_status st = rg_session_shift(t->session, 0, keep, discard, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     memmove(t->all + keep, t->all + keep + discard, (t->n_all - keep - discard) * sizeof *t->all);
     t->n_all -= discard;
     t->shifts++;
@@ -142,7 +142,7 @@ rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
     /* its logits are wanted again */
     if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0)
         rg_session_truncate(t->session, 0, t->n_all - 1);
-    if ((st = make_room(t, err)) != RG_OK) return st;
+    if ((st = make_room(t, err))) return st;
     const uint64_t start = rg_now_ns();
     const int64_t from = rg_session_length(t->session, 0);
     for (int64_t at = from; at < t->n_all;) {
@@ -154,8 +154,8 @@ rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
         if (t->live.on) rg_log_clear(&t->log);
         st = rg_session_eval(t->session, &(rg_batch){.n = n, .token = t->all + at, .want = t->want}, phase,
             t->live.on && n == 1 ? &t->log : NULL, err);
-        if (st == RG_OK) st = dump(t, n, err);
-        if (st != RG_OK) break;
+        if (!st) st = dump(t, n, err);
+        if (st) break;
         if (phase == RG_DECODE) rg_live_step(&t->live, &t->log, rg_now_ns() - t0, at + n, t->ctx);
         if (last) t->logits = rg_session_logits(t->session, t->dump.f ? n - 1 : 0);
         at += n;
@@ -200,7 +200,7 @@ rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *w
     }
     *why = RG_STOP_LENGTH;
     for (int64_t i = 0; n < 0 || i < n; i++) {
-        if ((st = rg_talk_evaluate(t, i == 0 ? RG_PREFILL : RG_DECODE, err)) != RG_OK) break;
+        if ((st = rg_talk_evaluate(t, i == 0 ? RG_PREFILL : RG_DECODE, err))) break;
         const uint64_t t0 = rg_now_ns();
         const int32_t id = rg_sampler_next(t->sampler, t->logits);
         t->sample_ns += rg_now_ns() - t0;
@@ -208,7 +208,7 @@ rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *w
         const bool end = t->tok && rg_tokenizer_is_end(t->tok, id) && !t->cli->ignore_eos;
         if (end) *why = RG_STOP_END;
         if (end && !keep_end) break;
-        if ((st = rg_talk_append(t, &id, 1, err)) != RG_OK) break;
+        if ((st = rg_talk_append(t, &id, 1, err))) break;
         if (!end || t->cli->special) {
             if (t->tok)
                 print_text(text, rg_detok_put(&d, id, text, sizeof text));
@@ -229,7 +229,7 @@ rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *w
 static rg_status read_file(rg_talk *t, const char *path, rg_saved *s, rg_err *err)
 {
     const rg_status st = rg_session_load(t->session, 0, path, s, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     free(t->saved_logits);
     t->saved_logits = s->logits;
     t->logits = NULL;
@@ -241,7 +241,7 @@ rg_status rg_talk_load(rg_talk *t, const char *path, const int32_t *prompt, int6
     rg_saved s;
     if (access(path, F_OK) != 0) return rg_talk_append(t, prompt, n, err);
     const rg_status st = read_file(t, path, &s, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     int64_t same = 0;
     while (same < n && same < s.n && prompt[same] == s.token[same]) same++;
     rg_session_truncate(t->session, 0, same);
@@ -258,7 +258,7 @@ rg_status rg_talk_resume(rg_talk *t, const char *path, rg_err *err)
 {
     rg_saved s;
     rg_status st = read_file(t, path, &s, err);
-    if (st != RG_OK) return st;
+    if (st) return st;
     t->n_all = 0;
     st = rg_talk_append(t, s.token, s.n, err);
     t->logits = t->saved_logits;
