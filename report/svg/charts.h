@@ -45,9 +45,9 @@ rg_status rg_chart_dots(
 /* From rows of a report: a panel per title that has rows, of 60 at most. */
 typedef struct rg_rows rg_rows;
 /* Fills the i-th row of a panel; false: it has none. */
-typedef bool rg_dot_fn(rg_dot *x, const rg_rows *r, int panel, size_t i);
+typedef bool rg_dot_row_fn(rg_dot *x, const rg_rows *r, int panel, size_t i);
 struct rg_rows {
-    rg_dot_fn *fill;
+    rg_dot_row_fn *fill;
     const void *from;
     size_t index, n; /* index: of the picture */
     const char *const *title;

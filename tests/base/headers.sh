@@ -11,7 +11,9 @@ special() {
     case $1 in
     engine/kernels/*_simd.h | engine/kernels/simd.h) echo "$vectors -DISA_FN(n)=n##__x" ;;
     engine/kernels/tile_body.h) echo "-DISA_FN(n)=n##__x -DRG_TILES_EMULATED" ;;
-    engine/kernels/quant_body.h) echo "-DQUANT_FN(n)=n##__x" ;;
+    engine/kernels/quant_body.h) echo "-DISA_FN(n)=n##__x" ;;
+    engine/kernels/isa_avx2.h) echo "-mavx2 -mfma -mf16c" ;;
+    engine/kernels/isa_avx512.h) echo "$vectors" ;;
     esac
 }
 

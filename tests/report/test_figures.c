@@ -69,7 +69,7 @@ static void test_tables(void **state)
                     fail_msg("%s.%s: in tables without a title", o->name, leaf[i].key);
                 for (int k = 0; k < i; k++) {
                     assert_string_not_equal(leaf[k].key, leaf[i].key);
-                    if (ranked && leaf[k].fig->rank > leaf[i].fig->rank)
+                    if (ranked && leaf[k].rank > leaf[i].rank)
                         fail_msg("%s: %s before %s", o->name, leaf[k].key, leaf[i].key);
                 }
             }
