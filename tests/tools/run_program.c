@@ -209,8 +209,8 @@ const char *machine_file(void)
 int schema_check(const char *schema, const char *file)
 {
     char cmd[1500];
-    snprintf(cmd, sizeof cmd, "python3 '%s/tests/check_json.py' '%s/%s.schema.json' '%s'",
-        RIDGE_SOURCE_DIR, RIDGE_SCHEMAS, schema, file);
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/check_json.py' '%s/%s.schema.json' '%s'", RIDGE_SOURCE_DIR,
+        RIDGE_SCHEMAS, schema, file);
     const int rc = system(cmd);
     const int code = WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
     return code == 127 ? 77 : code; /* no python3 */

@@ -182,9 +182,8 @@ static void divergence(void **state)
         assert_non_null(strstr(o.out, i ? "ffn_down" : "blk.1"));
         done(&o);
     }
-    snprintf(cmd, sizeof cmd,
-        "python3 '%s/tests/check_json.py' '%s/eval.schema.json' '%s' '%s' '%s'", RIDGE_SOURCE_DIR,
-        RIDGE_SCHEMAS, scratch("a.json"), scratch("b.json"), scratch("c.json"));
+    snprintf(cmd, sizeof cmd, "python3 '%s/tests/check_json.py' '%s/eval.schema.json' '%s' '%s' '%s'",
+        RIDGE_SOURCE_DIR, RIDGE_SCHEMAS, scratch("a.json"), scratch("b.json"), scratch("c.json"));
     const int code = WEXITSTATUS(system(cmd));
     if (code == 77) skip();
     assert_int_equal(code, 0);
