@@ -84,7 +84,7 @@ export const documents = async () => {
       ['sweep', 'batch', j => [...j.cases, ...j.cases].map((_, i) => 'cases.' + i % j.cases.length), 0, 'cases', 'total.decode.tokens_per_s'],
       ['single', null, null, 1, 'cases.0.ops', 'total_bytes'],
       ['viewer', null, null, 1, 'cases.0.prefill', 'OPs'],
-      ['study', 'study', j => [...j.cases, ...j.cases].map((_, i) => 'cases.' + i % j.cases.length), 0, 'cases', 'total.prefill.t_ns'],
+      ['study', 'study', j => [...j.cases, ...j.cases].map((_, i) => 'cases.' + i % j.cases.length), 0, 'cases', 'total.prefill.ideal_ns'],
       ['validation', 'validation', j => j.points.map((_, i) => 'points.' + i), 1, 'points', 'predicted_ns']];
     for (const [name, doc, want, n, from, key] of checks) {
       const page = await open(name), j = read(name);

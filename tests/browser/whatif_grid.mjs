@@ -54,7 +54,7 @@ for (const hw of hardware)
               if (W.sites[p[0]] !== o.site || (p[1] ? 'decode' : 'prefill') !== o.phase) throw new Error(`${name}: the module has ${W.sites[p[0]]}`);
               near(p[2], o.flop, 1e-12, name + ' FLOP');
               near(p[3], o.total_bytes, 1e-12, name + ' bytes');
-              near(p[4] < 0 ? -1 : 1e9 * p[4], o.t_ns, tolerance, name + ' time');
+              near(p[4] < 0 ? -1 : 1e9 * p[4], o.ideal_ns, tolerance, name + ' time');
             });
           }
         }
