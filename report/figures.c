@@ -46,7 +46,6 @@ static const struct {
 #define OF_COUNTS PLAIN_OF
 #define OF_COUNTS0 PLAIN_OF
 #define OF_NUMBERS0 PLAIN_OF
-#define OF_ANY PLAIN_OF
 #define OF_DICT OBJECT_OF
 #define OF_WORD WORDS_OF
 #define OF_WORD0 WORDS_OF
@@ -306,7 +305,6 @@ static bool json_fits(rg_fig_kind k, const json_t *v)
             if (!json_is_number(e) && !json_is_null(e)) return false;
         return true;
     }
-    if (k == RG_FIG_ANY) return true;
     if (!json_is_array(v) || json_array_size(v) > (k == RG_FIG_LINES ? MOST_LINES : MOST_NUMBERS))
         return false;
     json_array_foreach (v, i, e)
@@ -317,7 +315,7 @@ static bool json_fits(rg_fig_kind k, const json_t *v)
 
 static bool may_be_null(rg_fig_kind k)
 {
-    return k == RG_FIG_MAP || k == RG_FIG_COUNTS0 || k == RG_FIG_NUMBERS0 || k == RG_FIG_ANY;
+    return k == RG_FIG_MAP || k == RG_FIG_COUNTS0 || k == RG_FIG_NUMBERS0;
 }
 
 /* Objects by name stay JSON; each is read once for its checks. */

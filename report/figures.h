@@ -72,7 +72,6 @@ typedef enum rg_object_id {
 #define RG_MEMBER_COUNTS0 RG_MEMBER_JSON
 #define RG_MEMBER_NUMBERS0 RG_MEMBER_JSON
 #define RG_MEMBER_DICT RG_MEMBER_JSON
-#define RG_MEMBER_ANY RG_MEMBER_JSON
 #define RG_MEMBER_OBJX RG_MEMBER_OBJ0
 
 #define RG_OBJECT(object, what) typedef struct rg_doc_##object {

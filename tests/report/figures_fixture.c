@@ -80,8 +80,7 @@ json_t *figures_of(rg_object_id id, int n, bool sparse)
     for (int i = 0; i < o->n; i++) {
         const rg_fig *f = &o->fig[i];
         const bool may_miss = f->kind == RG_FIG_COUNTX || f->kind == RG_FIG_REALX ||
-            f->kind == RG_FIG_TEXTX || f->kind == RG_FIG_WORDX || f->kind == RG_FIG_OBJX ||
-            f->kind == RG_FIG_ANY;
+            f->kind == RG_FIG_TEXTX || f->kind == RG_FIG_WORDX || f->kind == RG_FIG_OBJX;
         const bool may_be_null = f->kind == RG_FIG_COUNT0 || f->kind == RG_FIG_REAL ||
             f->kind == RG_FIG_SREAL || f->kind == RG_FIG_INDEX || f->kind == RG_FIG_TEXT0 ||
             f->kind == RG_FIG_WORD0 || f->kind == RG_FIG_FLAG0 || f->kind == RG_FIG_OBJ0 ||
