@@ -102,6 +102,41 @@ void rg_session_get_plan(const rg_session *s, rg_memory_plan *p)
     rg_plan_total(p);
 }
 
+typedef struct touching {
+    rg_session *s;
+    int64_t n;
+} touching;
+
+static void touch(char *p, int64_t bytes)
+{
+    enum { PAGE = 4096 };
+    for (volatile char *q = p; q < p + bytes; q += PAGE) *q = *q;
+}
+
+static void touch_part(rg_ctx *cx, void *arg)
+{
+    const touching *t = arg;
+    const rg_session *s = t->s;
+    const int64_t heads = s->o.n_seq * s->e->model.cfg.kv_heads, layers = s->e->model.cfg.layers;
+    int64_t a, b;
+    rg_part(cx, heads, 1, &a, &b);
+    for (int64_t l = 0; l < layers; l++) {
+        const rg_kv_layer kv = rg_kv_at(s, l);
+        for (int64_t h = a; h < b; h++) {
+            touch(kv.k + h * kv.k_stride, kv.k_stride * t->n / s->o.ctx);
+            touch(kv.v + h * kv.v_stride, kv.v_stride * t->n / s->o.ctx);
+        }
+    }
+    rg_part(cx, (int64_t)s->act_bytes, 64, &a, &b);
+    touch(s->act_block + a, b - a);
+}
+
+void rg_session_touch(rg_session *s, int64_t n)
+{
+    touching t = {s, rg_max(0, rg_min(n, s->o.ctx))};
+    rg_team_run(s->e->team, touch_part, &t, NULL, NULL, 0);
+}
+
 int64_t rg_session_length(const rg_session *s, int64_t seq) { return s->len[seq]; }
 
 void rg_session_truncate(rg_session *s, int64_t seq, int64_t n)

@@ -6,6 +6,9 @@
 #include "base/num.h"
 #include "tools/run/talk.h"
 
+/* Positions of the cache to touch for a text of a length that nobody knows. */
+enum { UNKNOWN = 1024 };
+
 static rg_status write_tokens(const rg_talk *t, rg_err *err)
 {
     rg_outfile o;
@@ -121,7 +124,8 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
     }
     so->max_logits = cli->dump_logits ? rg_min(rg_min(RG_OR(cli, batch, 2048), prompt.n), 512) : 1;
     t->keep = default_keep(t, &prompt);
-    if (!(st = rg_talk_start(t, so, eo, err))) st = complete(t, &prompt, n_predict, err);
+    if (!(st = rg_talk_start(t, so, eo, prompt.n + (n_predict < 0 ? UNKNOWN : n_predict), err)))
+        st = complete(t, &prompt, n_predict, err);
 out:
     free(prompt.id);
     return st;
@@ -182,7 +186,7 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     tell_template(t, &form);
     if (!cli->quiet && !cli->single_turn && isatty(STDIN_FILENO))
         fprintf(stderr, "/help lists the commands, Ctrl-C stops an answer, /exit leaves\n");
-    if ((st = rg_talk_start(t, so, eo, err))) goto out;
+    if ((st = rg_talk_start(t, so, eo, UNKNOWN, err))) goto out;
     st = rg_chat_loop(t, &form, first, cli->single_turn, RG_OR(cli, n_predict, -1), err);
     rg_live_close(&t->live);
     if (!cli->quiet && (!st || st == RG_E_INTERRUPTED)) rg_talk_timings(t);

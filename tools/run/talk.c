@@ -46,10 +46,12 @@ rg_status rg_talk_open(
     return st && cli->token_ids && !cli->tokenizer ? RG_OK : st;
 }
 
-rg_status rg_talk_start(rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, rg_err *err)
+rg_status rg_talk_start(
+    rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, int64_t touched, rg_err *err)
 {
     rg_status st = rg_open_engine(&t->engine, t->ckpt, eo, so, err);
     if (st || (st = rg_session_open(&t->session, t->engine, so, err))) return st;
+    rg_session_touch(t->session, touched);
     t->ctx = so->ctx;
     t->chunk = t->cli->dump_logits ? so->max_logits : RG_OR(t->cli, batch, 2048);
     t->want = malloc(t->chunk);

@@ -38,8 +38,10 @@ typedef struct rg_talk {
 /* Opens all but what needs the prompt's length. so: session options from the command line. */
 rg_status rg_talk_open(
     rg_talk *t, const rg_cli *cli, rg_session_opts *so, rg_engine_opts *eo, rg_progress *p, rg_err *err);
-/* Loads the engine and opens the session with so->ctx set. */
-rg_status rg_talk_start(rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, rg_err *err);
+/* Loads the engine and opens the session with so->ctx set. The first `touched` positions of the cache are
+ * touched, so that the prompt is timed as it would be in a session that has run. */
+rg_status rg_talk_start(
+    rg_talk *t, rg_session_opts *so, const rg_engine_opts *eo, int64_t touched, rg_err *err);
 void rg_talk_close(rg_talk *t);
 
 /* Appends tokens, not yet evaluated. */
