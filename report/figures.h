@@ -25,7 +25,7 @@ typedef enum rg_fig_format {
     RG_FORMATS
 } rg_fig_format;
 
-typedef enum rg_fig_interval { RG_EXACT, RG_SPEED, RG_TIME, RG_MEASURED } rg_fig_interval;
+typedef enum rg_fig_interval { RG_EXACT, RG_SPEED, RG_TIME, RG_PAIRED, RG_MEASURED } rg_fig_interval;
 
 typedef enum rg_object_id {
 #define RG_OBJECT(object, what) RG_OBJ_##object,

@@ -7,6 +7,7 @@
 
 #include "base/num.h"
 #include "report/verdict.h"
+#include "roofline/measure/stats.h"
 
 static double row_gbps(const rg_row *r)
 {
@@ -118,6 +119,7 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
         row->ctr_calls[i]++;
     }
     row->ideal_ns += ideal;
+    if (p->flop_ns > p->mem_ns) row->ideal_compute_ns += ideal;
     row->flop_ns += p->flop_ns;
     row->mem_ns += p->mem_ns;
     if (row->calls == 1 || ideal > row->longest_ns) {
@@ -163,8 +165,9 @@ static int sum_steps(rg_report *r, const rg_log *log)
         for (size_t i = 0; i < log->n_steps; i++) {
             const rg_step *s = &log->step[i];
             if (s->phase != ph) continue;
-            t[n++] = s->t_ns;
+            t[n++] = s->wall_ns ? s->wall_ns : s->t_ns; /* latencies are what the clock said */
             p->t_ns += s->t_ns;
+            p->wall_ns += t[n - 1];
             p->tokens += s->tokens;
             /* sequences in a call; a prompt is one */
             p->batch = ph == RG_DECODE ? rg_max(p->batch, s->tokens) : 1;
@@ -299,6 +302,7 @@ static void sum_phases(rg_report *r)
         rg_tally_add(&p->counted, &w->counted);
         rg_tally_add(&p->analytic, &w->analytic);
         p->ideal_ns += w->ideal_ns;
+        p->ideal_compute_ns += w->ideal_compute_ns;
         p->flop_ns += w->flop_ns;
         p->mem_ns += w->mem_ns;
         if (w->bound == RG_BOUND_OVERHEAD) p->overhead_bound_ns += (double)w->t_ns;
@@ -318,6 +322,25 @@ static void sum_phases(rg_report *r)
         else
             p->bound = bound_of(p->ideal_ns, p->flop_ns, p->mem_ns, 0.0, 0.0);
     }
+}
+
+/* The share of every repetition of the roofs of its time: the interval over its median. */
+static int pair_phase(rg_report *r, rg_phase ph)
+{
+    rg_phase_sum *p = &r->phase[ph];
+    const int n = r->run.paired ? r->run.repetitions : 0;
+    double *share = malloc(rg_max(1, n) * sizeof *share);
+    if (!share) return -1;
+    for (int i = 0; i < n; i++) {
+        const rg_paired *k = &r->run.paired[i];
+        share[i] = rg_ratio(
+            (p->ideal_ns - p->ideal_compute_ns) / k->read + p->ideal_compute_ns / k->compute, k->ns[ph]);
+    }
+    const rg_stats s = rg_stats_of(share, n);
+    p->low = rg_ratio(s.low, s.median);
+    p->high = rg_ratio(s.high, s.median);
+    free(share);
+    return 0;
 }
 
 /* Marks counted bandwidth above what was measured. */
@@ -402,12 +425,6 @@ static void note_run(rg_report *r, const rg_log *log)
                 "%s: operators took longer than the calls they are part of: the log is damaged.",
                 rg_phase_names[ph]);
     }
-    if (r->noisy) {
-        char list[400] = "";
-        for (int i = 0; i < r->evidence.n && strlen(list) + strlen(r->evidence.s[i]) + 3 < sizeof list; i++)
-            rg_text_add(list, sizeof list, "%s%s", i ? "; " : "", r->evidence.s[i]);
-        rg_lines_add(&r->notes, "The machine was not quiet: %s.", list);
-    }
     if (r->run.pmu_reason) rg_lines_add(&r->notes, "Counters: %s.", r->run.pmu_reason);
     if (r->run.n_ctr > 0)
         rg_lines_add(&r->notes,
@@ -491,7 +508,10 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
     r->machine = *machine;
     if (!copy_info(r, model, run) || sum_steps(r, log) != 0 || sum_records(r, log) != 0) goto nomem;
     sum_phases(r);
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (r->phase[ph].ran && pair_phase(r, ph) != 0) goto nomem;
     mark_cached(r);
+    r->run.paired = NULL; /* the caller's */
     rg_report_judge_noise(r);
     note_run(r, log);
     if (r->notes.failed || r->evidence.failed) goto nomem;

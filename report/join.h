@@ -22,7 +22,7 @@ typedef struct rg_row {
     /* counted, and in how many calls: groups take turns */
     uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
     /* sums over calls; ideal is the sum of the larger ones */
-    double ideal_ns, flop_ns, mem_ns;
+    double ideal_ns, flop_ns, mem_ns, ideal_compute_ns;
     int peak_row; /* of the call that took longest ideally */
     int64_t footprint;
     double longest_ns;                       /* ideal time of that call */
@@ -35,11 +35,13 @@ typedef struct rg_row {
 
 typedef struct rg_phase_sum {
     bool ran;
-    uint64_t calls, t_ns, op_ns, wait_ns;
-    int64_t overhead_ns; /* t_ns - op_ns: everything outside operators */
+    uint64_t calls, t_ns, wall_ns, op_ns, wait_ns; /* wall: stalls are in it */
+    int64_t overhead_ns;                           /* t_ns - op_ns: everything outside operators */
     int64_t tokens, batch, last_ctx;
     rg_tally counted, analytic;
     double ideal_ns, flop_ns, mem_ns;
+    double ideal_compute_ns;       /* the part of ideal_ns that arithmetic decides */
+    double low, high;              /* interval of the share of the roofs, over that share; NAN: unknown */
     double overhead_bound_ns;      /* measured time of operators that overhead bounds */
     double mbu, mfu, pmu_bytes;    /* pmu: read, and written where that can be counted */
     double ctr[RG_MAX_CTR];        /* NAN: not counted */
@@ -89,7 +91,7 @@ const rg_row *rg_report_row(const rg_report *r, rg_phase phase, rg_site site);
 /* What makes percentages impossible, or NULL if they are possible. */
 const char *rg_report_no_roof(const rg_report *r);
 
-/* By the spread of repetitions, stolen time, forced switches and the drift of the clock. */
+/* By the spread of repetitions, stolen time, forced switches, and the drift of clock and roofs. */
 void rg_report_judge_noise(rg_report *r);
 
 #endif

@@ -9,6 +9,10 @@
 #include "report/verdict.h"
 #include "roofline/measure/json_value.h"
 
+/* What beats its roof was served from a cache closer than its footprint, or the roof is too low. */
+static const char above_roof[] = "faster than its roof";
+static double believable(double share) { return share <= 1.0 ? share : NAN; }
+
 static double known(double x) { return x > 0.0 ? x : NAN; }
 
 static const char *source_of(const rg_machine *m)
@@ -32,6 +36,9 @@ static bool fill_roofs(rg_doc_machine *d, const rg_machine *m, rg_lines *pool)
                 .access = rg_bw_names[kind],
                 .value_gbps = known(v->value),
                 .value_gflops = NAN,
+                .best = kind == RG_BW_READ && m->now.footprint == m->bw[i].footprint_bytes
+                    ? v->value / m->now.read
+                    : NAN,
                 .spread = v->spread,
                 .footprint_bytes = (double)m->bw[i].footprint_bytes,
                 .source = source_of(m)};
@@ -43,6 +50,7 @@ static bool fill_roofs(rg_doc_machine *d, const rg_machine *m, rg_lines *pool)
             .class = rg_arith_names[rg_peaks[i].arith],
             .value_gbps = NAN,
             .value_gflops = m->peak[i].value,
+            .best = m->now.footprint ? m->peak[i].value / m->now.compute : NAN,
             .spread = m->peak[i].spread,
             .footprint_bytes = NAN,
             .isa = rg_isa_names[rg_peaks[i].isa],
@@ -90,6 +98,8 @@ static bool fill_machine(rg_doc_machine *d, const rg_report *r, rg_lines *pool)
             .reason = x->reason[0] ? x->reason : NULL,
             .remedy = x->remedy[0] ? x->remedy : NULL};
     }
+    if (u->canary.l2_gbps > 0.0 && (d->canary = malloc(sizeof *d->canary)))
+        *d->canary = (rg_doc_canary){.fma_gflops = u->canary.fma_gflops, .l2_gbps = u->canary.l2_gbps};
     return d->pmu.metrics && fill_roofs(d, m, pool);
 }
 
@@ -168,6 +178,8 @@ static void fill_run(rg_doc_run *d, const rg_report *r, rg_lines *pool)
         .sample_ns = (double)u->sample_ns,
         .tokenize_ns = u->tokenize_ns,
         .first_token_ns = first_token_ns(r),
+        .repetitions_dropped = u->dropped,
+        .roof_drift = u->roof_drift,
         .clock_drift = u->clock_drift,
         .noisy = r->noisy,
         .noise = rg_doc_lines(&r->evidence)};
@@ -192,11 +204,19 @@ static bool fill_phase(rg_doc_phase *d, const rg_report *r, rg_phase ph)
     const double t = (double)p->t_ns, flop = (double)p->analytic.flop, tokens = (double)p->tokens,
                  ab = (double)rg_tally_bytes(&p->analytic), cb = (double)rg_tally_bytes(&p->counted),
                  *socket = r->run.socket[ph];
+    double stalls = 0.0, stall_ns = 0.0;
+    for (int s = 0; s <= RG_SITE_COUNT; s++) {
+        stalls += r->run.stalls[ph].n[s];
+        stall_ns += r->run.stalls[ph].ns[s];
+    }
     *d = (rg_doc_phase){.phase = ph,
         .tokens = tokens,
         .batch = (double)p->batch,
         .calls = (double)p->calls,
         .t_ns = t,
+        .wall_ns = (double)p->wall_ns,
+        .stalls = stalls,
+        .stall_ns = stall_ns,
         .p50_ns = p->p50_ns,
         .p90_ns = p->p90_ns,
         .p99_ns = p->p99_ns,
@@ -221,12 +241,14 @@ static bool fill_phase(rg_doc_phase *d, const rg_report *r, rg_phase ph)
         .ai_pmu = rg_ratio(flop, p->pmu_bytes),
         .gflops = rg_ratio(flop, t),
         .gbps = rg_ratio(cb, t),
-        .mbu = p->mbu,
-        .mfu = p->mfu,
+        .mbu = believable(p->mbu),
+        .mfu = believable(p->mfu),
         .ideal_ns = p->ideal_ns,
         .ideal_flop_ns = p->flop_ns,
         .ideal_mem_ns = p->mem_ns,
-        .roof_fraction = rg_ratio(p->ideal_ns, t),
+        .roof_fraction = believable(rg_ratio(p->ideal_ns, t)),
+        .roof_fraction_low = p->low * believable(rg_ratio(p->ideal_ns, t)),
+        .roof_fraction_high = p->high * believable(rg_ratio(p->ideal_ns, t)),
         .bound = rg_bound_names[p->bound],
         .ops_ns = (double)p->op_ns,
         .wait_ns = (double)p->wait_ns,
@@ -252,7 +274,7 @@ static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const cha
 {
     const rg_tally *a = &w->analytic, *c = &w->counted;
     const double t = (double)w->t_ns, flop = (double)a->flop, ab = (double)rg_tally_bytes(a),
-                 cb = (double)rg_tally_bytes(c);
+                 cb = (double)rg_tally_bytes(c), share = believable(rg_ratio(w->ideal_ns, t));
     bool counted = false;
     *d = (rg_doc_op){.phase = w->phase,
         .op = rg_op_name(rg_site_op(w->site)),
@@ -260,6 +282,8 @@ static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const cha
         .layer = w->layer,
         .calls = (double)w->calls,
         .t_ns = t,
+        .stalls = w->layer < 0 ? (double)r->run.stalls[w->phase].n[w->site] : NAN,
+        .stall_ns = w->layer < 0 ? r->run.stalls[w->phase].ns[w->site] : NAN,
         .wait_ns = (double)w->wait_ns,
         .share = rg_ratio(t, (double)r->phase[w->phase].t_ns),
         .flop = flop,
@@ -275,9 +299,11 @@ static void fill_op(rg_doc_op *d, const rg_report *r, const rg_row *w, const cha
         .gflops = rg_ratio(flop, t),
         .gbps = rg_ratio(cb, t),
         .roof = rg_doc_keep(pool, rg_row_roof((char[96]){0}, 96, w)),
-        .roof_reason = isfinite(w->ideal_ns) ? NULL : no_roof,
+        .roof_reason = !isfinite(w->ideal_ns) ? no_roof
+            : isfinite(share)                 ? NULL
+                                              : above_roof,
         .attainable_gflops = a->flop ? rg_ratio(flop, w->ideal_ns) : NAN,
-        .roof_fraction = rg_ratio(w->ideal_ns, t),
+        .roof_fraction = share,
         .bound = rg_bound_names[w->bound],
         .served_from_cache = isfinite(w->stream_gbps) ? w->from_cache : -1};
     double ctr[RG_MAX_CTR];

@@ -36,6 +36,19 @@ typedef struct rg_model_info {
     double round_rel;
 } rg_model_info;
 
+/* A repetition beside the roofs of its time. */
+typedef struct rg_paired {
+    double ns[RG_PHASE_COUNT]; /* of its calls, without stalls */
+    double read, compute;      /* roofs before or after it, over those of the report */
+} rg_paired;
+
+/* Calls that took far longer than their median, in all repetitions, by site; the last entry: outside
+ * operators. */
+typedef struct rg_stalls {
+    uint32_t n[RG_SITE_COUNT + 1];
+    double ns[RG_SITE_COUNT + 1]; /* above the median */
+} rg_stalls;
+
 typedef struct rg_run_info {
     const char *command; /* the command line */
     time_t started;
@@ -54,6 +67,11 @@ typedef struct rg_run_info {
     /* (p90 - p10) / median of the repetitions; 0 with one */
     double spread[RG_PHASE_COUNT];
     double low_ns[RG_PHASE_COUNT], high_ns[RG_PHASE_COUNT]; /* interval of the median time; 0: unknown */
+    rg_stalls stalls[RG_PHASE_COUNT];
+    const rg_paired *paired; /* [repetitions], or NULL: the roofs were not watched */
+    int dropped;             /* repetitions dropped, because the roofs moved meanwhile */
+    double roof_drift; /* roofs around repetitions: 10th to 90th percentile over median; NAN: not watched */
+    rg_roof_sample canary; /* best of the run; zeros: not sampled */
     bool interrupted;
     const char *pmu_status; /* "hardware", "software", "off" */
     const char *pmu_reason; /* why not hardware; NULL if hardware */

@@ -86,9 +86,9 @@ static void operator_slices(rg_trace *t, const rg_log *log, size_t i, int64_t sh
         slice(t, tid, end - s->tail_ns, end);
         fputs("\"cat\":\"wait\",\"name\":\"barrier\"}", t->f);
     }
-    const double ns = (double)(r->t_ns ? r->t_ns : 1);
-    counters(t, log->span[i * log->threads].begin_ns + shift, (double)rg_tally_bytes(&r->tally) / ns,
-        (double)a.flop / ns);
+    const rg_span *first = &log->span[i * log->threads]; /* this call's own time, not the median */
+    const double ns = (double)rg_max(1, first->end_ns - first->begin_ns);
+    counters(t, first->begin_ns + shift, (double)rg_tally_bytes(&r->tally) / ns, (double)a.flop / ns);
 }
 
 /* Events that a call of n operators takes at most. */
@@ -126,7 +126,7 @@ void rg_trace_run(rg_trace *t, const rg_log *log, const char *name)
         while (end < log->n && log->rec[end].step == k) end++;
         if (s->phase != last_phase) shift = (int64_t)(last_end + 1000) - (int64_t)s->start_ns;
         last_phase = s->phase;
-        last_end = s->start_ns + shift + s->t_ns;
+        last_end = s->start_ns + shift + (s->wall_ns ? s->wall_ns : s->t_ns);
         const int64_t need = call_events(log, end - i);
         if (t->events + need > t->max_events) {
             t->dropped_calls++;

@@ -7,6 +7,8 @@
 #include "report/verdict.h"
 
 enum { MOST = 2 * RG_SITE_COUNT };
+/* The clock is named beside the figures where it says more. */
+static const double WALL_APART = 1.05;
 
 /* Operators of a phase, longest first. Returns how many. */
 static int longest(const rg_run *r, rg_phase ph, const rg_doc_op *out[MOST])
@@ -167,13 +169,43 @@ static void character(rg_lines *out, const rg_run *r, rg_phase ph)
             RG_PERCENT(wait));
 }
 
+/* What disturbed the run, and what of it is not in the figures. */
+static void disturbed(rg_lines *out, const rg_run *r)
+{
+    char list[400] = "";
+    const json_t *line;
+    size_t i;
+    json_array_foreach (r->d->run.noise, i, line)
+        rg_text_add(list, sizeof list, "%s%s", i ? "; " : "", json_string_value(line));
+    if (r->d->run.noisy)
+        rg_lines_add(out,
+            "The machine was not quiet (%s): times are medians over repetitions without stalled calls, and "
+            "no "
+            "causes are named.",
+            list);
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_doc_phase *p = &r->phase[ph];
+        const rg_doc_op *worst = NULL;
+        if (!(p->wall_ns > WALL_APART * p->t_ns)) continue;
+        for (const rg_doc_op *w = NULL; (w = rg_run_next(r, ph, w));)
+            if (w->stall_ns > 0.0 && (!worst || w->stall_ns > worst->stall_ns)) worst = w;
+        rg_lines_add(out,
+            "%s: by the clock it was %s tokens/s; %.0f calls stalled for %s in all%s%s, which is not in the "
+            "figures.",
+            rg_phase_names[ph], RG_NUM(1e9 * rg_ratio(p->tokens, p->wall_ns)), p->stalls,
+            RG_TIME(p->stall_ns), worst ? ", most in " : "", worst ? worst->site : "");
+    }
+}
+
 void rg_verdict_run(rg_lines *out, const rg_run *r)
 {
+    disturbed(out, r);
     const double all = r->phase[RG_PREFILL].t_ns + r->phase[RG_DECODE].t_ns;
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const rg_doc_phase *p = &r->phase[ph];
         if (!(p->t_ns > 0.0)) continue;
         top_operators(out, r, ph);
+        if (r->d->run.noisy) continue;
         character(out, r, ph);
         distance(out, r, ph);
         worst_operator(out, r, ph);

@@ -18,6 +18,18 @@ static void print_bar(FILE *f, double fraction)
 
 static const char *or_unknown(const char *s) { return s ? s : "?"; }
 
+/* What the run found of the best roofs; nothing where they were not sampled. */
+static void roofs_now(FILE *f, const rg_doc_machine *w)
+{
+    double part[2] = {NAN, NAN}; /* bandwidth, arithmetic */
+    for (size_t i = 0; i < w->n_roofs; i++)
+        if (isfinite(w->roofs[i].best))
+            part[rg_roof_computes(&w->roofs[i])] = rg_roof_value(&w->roofs[i]) / w->roofs[i].best;
+    if (isfinite(part[0]) && isfinite(part[1]))
+        fprintf(f, "; during the run memory gave %s and arithmetic %s of the best seen here",
+            RG_PERCENT(part[0]), RG_PERCENT(part[1]));
+}
+
 static void machine_header(FILE *f, const rg_run *r)
 {
     const rg_doc_machine *w = &r->d->machine;
@@ -33,19 +45,17 @@ static void machine_header(FILE *f, const rg_run *r)
         const double near = r->phase[0].stream_bytes;
         if (!rg_phase_ran(p) || (shown && p->stream_bytes < near * 1.25 && p->stream_bytes * 1.25 > near))
             continue;
-        double spread = NAN;
-        for (int i = 0; i < m.n_bw; i++)
-            if (i == 0 || (double)m.bw[i].footprint_bytes <= p->stream_bytes)
-                spread = m.bw[i].read_gbps.spread;
-        fprintf(f, "%s read %s GB/s at %s (what a call streams; spread %s)", shown++ ? ";" : "",
-            RG_NUM(rg_run_bandwidth(r, p->stream_bytes)), RG_BYTES(p->stream_bytes), RG_PERCENT(spread));
+        fprintf(f, "%s read %s GB/s at %s (what a call streams)", shown++ ? ";" : "",
+            RG_NUM(rg_run_bandwidth(r, p->stream_bytes)), RG_BYTES(p->stream_bytes));
     }
     while (isa < RG_ISA_COUNT - 1 && strcmp(rg_isa_names[isa], w->isa) != 0) isa++;
     const int row = rg_machine_peak_row(&m, RG_ARITH_FP32_FMA, isa);
     const rg_measured fma = row < 0 ? (rg_measured){0} : m.peak[row];
-    fprintf(f, "%s %s %s GFLOP/s (spread %s); barrier %s\n", shown ? ";" : "",
+    fprintf(f, "%s %s %s GFLOP/s (spread %s); barrier %s", shown ? ";" : "",
         row < 0 ? "fp32 fma" : rg_peaks[row].name, RG_NUM(fma.value > 0.0 ? fma.value : NAN),
         RG_PERCENT(fma.value > 0.0 ? fma.spread : NAN), RG_TIME(w->barrier_ns));
+    roofs_now(f, w);
+    fprintf(f, "\n");
 }
 
 static void model_header(FILE *f, const rg_run *r)
@@ -124,6 +134,8 @@ static void op_row(rg_table *t, const rg_leaf *leaf, int n, const rg_doc_op *w, 
     for (int i = 0; i < n; i++) {
         const char *s = rg_fig_text(text, sizeof text, leaf[i].fig, rg_leaf_value(&leaf[i], w));
         if (i == 0 && w->layer >= 0) s = rg_text(text, sizeof text, "%s.%lld", w->site, (long long)w->layer);
+        const bool share = strcmp(leaf[i].key, "roof_fraction") == 0;
+        if (share && isnan(w->roof_fraction) && w->analytic.ideal_ns > w->t_ns) s = "above";
         if (outside && i > 0 && strcmp(leaf[i].key, "t_ns") != 0 && strcmp(leaf[i].key, "share") != 0) s = "";
         rg_cells_add(&c, "s", s ? s : "n/a");
     }
@@ -396,10 +408,16 @@ static void compare_table(FILE *f, const rg_reports *s, bool *failed)
 static void title(FILE *f, const rg_run *r)
 {
     const rg_doc_profile *d = r->d;
+    const json_t *line;
+    size_t i;
     fprintf(f, "# Ridge profile: %s, %s weights (%s)\n\n", RG_CELL(256, d->model.name),
         or_unknown(d->model.dtype),
         d->started && strlen(d->started) >= 16 ? RG_TEXT(32, "%.10s %.5s UTC", d->started, d->started + 11)
                                                : "unknown time");
+    if (!d->run.noisy) return;
+    fprintf(f, "**The machine was not quiet:** ");
+    json_array_foreach (d->run.noise, i, line) fprintf(f, "%s%s", i ? "; " : "", json_string_value(line));
+    fprintf(f, ". Figures are medians without stalled calls; no causes are named.\n\n");
 }
 
 rg_status rg_profile_md(FILE *f, const rg_reports *s, rg_err *err)
@@ -419,7 +437,8 @@ rg_status rg_profile_md(FILE *f, const rg_reports *s, rg_err *err)
                 "GFLOP/s = analytic FLOP per time, GB/s = counted bytes\n"
                 "per time; cached = that is above what this machine moves at the footprint of a call, so "
                 "served in part from a cache; ideal = what the cost model predicts\n"
-                "on the measured roofs; roof%% = ideal / measured; total: the phase, its calls are forward "
+                "on the measured roofs; roof%% = ideal / measured (above: faster than that roof); total: the "
+                "phase, its calls are forward "
                 "calls.\n"
                 "bound: overhead = the ideal time of a call is below %d barriers; else the larger of its "
                 "memory and compute time.\n\n",

@@ -2,6 +2,7 @@
 #include "ops/rec.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/grow.h"
 
@@ -30,6 +31,14 @@ int rg_log_open_spans(rg_log *log, int threads)
     log->span = calloc(n ? n : 1, sizeof *log->span);
     log->threads = threads;
     return log->span ? 0 : -1;
+}
+
+void rg_log_touch(rg_log *log)
+{
+    memset(log->rec, 0, log->cap * sizeof *log->rec);
+    memset(log->step, 0, log->cap_steps * sizeof *log->step);
+    if (log->span) memset(log->span, 0, log->cap * (size_t)log->threads * sizeof *log->span);
+    log->n = log->n_steps = 0;
 }
 
 void rg_log_clear(rg_log *log) { log->n = log->n_steps = log->dropped = 0; }

@@ -59,7 +59,8 @@ typedef struct rg_step {
     uint8_t phase;
     int64_t tokens, logits; /* tokens in the call, rows of logits asked for */
     int64_t ctx;            /* largest position + 1 */
-    uint64_t t_ns;          /* wall time of the call */
+    uint64_t t_ns;          /* time of the call */
+    uint64_t wall_ns;       /* by the clock, where t_ns is a median over repetitions; else 0 */
     uint64_t start_ns;      /* monotonic time it began */
 } rg_step;
 
@@ -84,6 +85,8 @@ typedef struct rg_log {
 int rg_log_open(rg_log *log, size_t steps, size_t ops_per_step);
 /* Keeps the times of every thread of such a team too. The log must be empty. -1: no memory. */
 int rg_log_open_spans(rg_log *log, int threads);
+/* Writes all of its memory: no record is then the first to touch a page. */
+void rg_log_touch(rg_log *log);
 void rg_log_clear(rg_log *log);
 /* Legal on a zeroed struct. */
 void rg_log_close(rg_log *log);

@@ -139,11 +139,12 @@ static bool same_machine(const rg_machine *m, int threads)
         strcmp(m->kernel, now.kernel) == 0;
 }
 
-bool rg_machine_better(const rg_machine *m, const char *path)
+rg_status rg_machine_keep(rg_machine *m, const char *path, rg_err *err)
 {
-    if (!m->noisy) return true;
     rg_machine old;
-    return rg_machine_load(&old, path, NULL) || old.noisy || !same_machine(&old, m->threads);
+    if (m->noisy && !rg_machine_load(&old, path, NULL) && same_machine(&old, m->threads))
+        rg_machine_merge_all(m, &old);
+    return rg_machine_save(m, path, err);
 }
 
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint,
@@ -152,15 +153,13 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
     if (name && strcmp(name, "measured") != 0) return rg_machine_load(m, name, err);
     char path[1024];
     rg_machine_cache_path(path, sizeof path, threads);
-    if (path[0] && !rg_machine_load(m, path, NULL) && same_machine(m, threads) && !m->noisy &&
-        knows(m, footprint)) {
-        snprintf(
-            m->source, sizeof m->source, "read at the model's footprint: measured now; the rest: cached");
-        return rg_machine_refresh(m, cpus, footprint, progress, user, stop, err);
+    if (path[0] && !rg_machine_load(m, path, NULL) && same_machine(m, threads) && knows(m, footprint)) {
+        snprintf(m->source, sizeof m->source, "measured, and kept over time");
+        return RG_OK;
     }
     const rg_status st = rg_machine_measure(m, threads, cpus, footprint, true, progress, user, stop, err);
-    /* a cache that cannot be written costs two seconds next time */
-    if (!st && path[0] && rg_machine_better(m, path)) rg_machine_save(m, path, NULL);
+    /* a cache that cannot be written costs three seconds next time */
+    if (!st && path[0]) rg_machine_keep(m, path, NULL);
     return st;
 }
 
@@ -172,5 +171,5 @@ rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char 
     if (file || !earlier || earlier->threads != threads || !knows(earlier, footprint))
         return rg_machine_get(m, name, threads, cpus, footprint, progress, user, stop, err);
     if (m != earlier) *m = *earlier;
-    return rg_machine_refresh(m, cpus, footprint, progress, user, stop, err);
+    return RG_OK;
 }

@@ -9,10 +9,12 @@
 #include "base/status.h"
 #include "base/sysinfo.h"
 #include "roofline/measure/peaks.h"
+#include "roofline/measure/roof_watch.h"
 
 enum { RG_MAX_BW = 24, RG_MAX_LADDERS = 16, RG_MAX_CPUS = 256 };
 
-/* Median of measurements; spread: from the 10th to the 90th percentile, over the median. value 0: unknown. */
+/* A roof is the best of its samples, since what disturbs one only lowers it; a latency is their median.
+ * spread: from the 10th to the 90th percentile, over the median. value 0: unknown. */
 typedef struct rg_measured {
     double value, spread;
 } rg_measured;
@@ -60,8 +62,14 @@ typedef struct rg_machine {
     /* of the engine's team: an empty parallel region; one operator's record, per thread */
     rg_measured region_ns, record_ns;
     rg_measured clock_ns; /* reading the clock, of which a record needs two */
-    bool noisy;           /* a spread above 20 % */
-    char noise[160];      /* the evidence, one phrase; "" if quiet */
+    /* where roofs are what a run found (rg_machine_during): its part of the best; footprint 0: they are the
+     * best */
+    struct {
+        int64_t footprint;
+        double read, compute;
+    } now;
+    bool noisy;      /* a spread above 20 % */
+    char noise[160]; /* the evidence, one phrase; "" if quiet */
 } rg_machine;
 
 /* Measures with `threads` threads pinned to cpus[0..threads) (NULL: not pinned). footprint: a further point
@@ -70,10 +78,18 @@ typedef struct rg_machine {
 rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick,
     rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 
-/* Measures the read bandwidth at that footprint again and puts it into m (about 0.2 s, m->threads threads; 0:
- * nothing). Shared machines change from minute to minute, and a percentage wants the roof of its own run. */
-rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *progress,
-    void *user, const rg_stop_flag *stop, rg_err *err);
+/* ---- machine_merge.c: roofs over time ---- */
+
+/* The larger of both figures stays: read at the watch's footprint, which becomes a point of the ladder, and
+ * the FP32 peak. Roofs that a sample comes close to are no longer noisy. */
+void rg_machine_merge(rg_machine *m, const rg_roof_watch *w, const rg_roof_sample *s);
+/* The same with all roofs of an earlier measurement of this machine. */
+void rg_machine_merge_all(rg_machine *m, const rg_machine *old);
+/* Merges samples at a footprint, about 0.1 s (0: nothing). during: as rg_machine_during too. */
+rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, bool during, rg_err *err);
+/* The roofs as a run found them: read at that footprint becomes the sample's, and every peak moves with the
+ * FP32 peak; m->now says how far. Zeros in the sample change nothing. */
+void rg_machine_during(rg_machine *m, const rg_roof_watch *w, const rg_roof_sample *s);
 
 /* What identifies this machine now (CPU, kernel, cores, memory limits); no roofs. */
 void rg_machine_describe(rg_machine *m, int threads);
@@ -88,18 +104,17 @@ rg_status rg_machine_json(FILE *f, const rg_machine *m, rg_err *err);
  * "" without a home. */
 void rg_machine_cache_path(char *buf, size_t n, int threads);
 
-/* Whether m should replace that file: a noisy one not a quiet one of this machine. */
-bool rg_machine_better(const rg_machine *m, const char *path);
+/* Keeps m there for later runs. A noisy one is merged with what is kept of the same machine. */
+rg_status rg_machine_keep(rg_machine *m, const char *path, rg_err *err);
 
 /* The roofs to use. `name`: a path, or "measured" or NULL. Then the cache, if it is of this machine (CPU,
- * kernel, cores, memory limit) and thread count and knows the footprint's neighbourhood; the bandwidth at the
- * footprint is measured anew. Else a quick measurement, which is cached. */
+ * kernel, cores, memory limit) and thread count and knows the footprint's neighbourhood, noisy or not. Else a
+ * quick measurement, which is cached. */
 rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int *cpus, int64_t footprint,
     rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 
-/* The same for a further run of a process: from an earlier one of as many threads (NULL: none; may be m),
- * with the bandwidth at the footprint measured anew. What is compared then has the same peaks, even where
- * noise forbids a cache. */
+/* The same for a further run of a process: from an earlier one of as many threads (NULL: none; may be m).
+ * What is compared then has the same roofs. */
 rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char *name, int threads,
     const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user, const rg_stop_flag *stop,
     rg_err *err);

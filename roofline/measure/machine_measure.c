@@ -3,9 +3,7 @@
  * lasts long enough. */
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,40 +15,18 @@
 #include "base/num.h"
 #include "base/osload.h"
 #include "base/text.h"
+#include "roofline/measure/crew.h"
 #include "roofline/measure/machine.h"
 #include "roofline/measure/roof_loops.h"
 #include "roofline/measure/stats.h"
 
-enum { MAX_SAMPLES = 9, MAX_THREADS = 1024 };
+enum { MAX_SAMPLES = 9 };
 /* Longer samples are taken three times only. */
 static const double LONG_NS = 1e8;
 /* Further ladders begin only within this time: all is done in under a minute. */
 static const uint64_t LADDERS_NS = UINT64_C(42000000000);
 /* Above this spread a roof is called noisy. */
 static const double NOISY = 0.20;
-
-/* Sense-reversing barrier. Spins, then yields: an oversubscribed machine gets through. */
-typedef struct barrier {
-    atomic_int waiting, sense;
-    int n;
-} barrier;
-
-static void barrier_wait(barrier *b)
-{
-    const int sense = atomic_load_explicit(&b->sense, memory_order_acquire);
-    if (atomic_fetch_add_explicit(&b->waiting, 1, memory_order_acq_rel) == b->n - 1) {
-        atomic_store_explicit(&b->waiting, 0, memory_order_relaxed);
-        atomic_store_explicit(&b->sense, !sense, memory_order_release);
-        return;
-    }
-    for (int spins = 0; atomic_load_explicit(&b->sense, memory_order_acquire) == sense; spins++) {
-        if (spins > 2000) sched_yield();
-#if defined(__x86_64__)
-        else
-            __builtin_ia32_pause();
-#endif
-    }
-}
 
 typedef struct plan {
     int threads, samples;
@@ -79,8 +55,7 @@ typedef struct crew {
     int n_bw;        /* so many so far */
     rg_machine *m;   /* results of the rest */
     const rg_roof_loops *loops;
-    barrier b;
-    pthread_mutex_t start;
+    rg_crew *team;
     char *mem;
     int64_t slice; /* bytes of one thread's part of mem */
     int64_t bytes; /* of it in use: one thread's part of the footprint */
@@ -88,40 +63,28 @@ typedef struct crew {
     int samples, way;
     rg_arith_fn *loop;
     bool again, stopped;
-    /* a thread could not be started: the others go home before the first barrier. Not `stopped`, which thread
-     * 0 may set early */
-    bool short_handed;
     progress *progress;
 } crew;
 
 typedef struct member {
     crew *c;
-    pthread_t thread;
     int tid;
     int64_t touched;
 } member;
 
-static rg_measured summary(double *v, int n)
+/* The median, or the best of rates: what disturbs a sample only lowers it. */
+static rg_measured summary(double *v, int n, bool rates)
 {
     qsort(v, (size_t)n, sizeof *v, rg_by_value);
     const double mid = rg_sorted_at(v, n, 0.5);
-    return (rg_measured){
-        .value = mid, .spread = mid > 0.0 ? (rg_sorted_at(v, n, 0.9) - rg_sorted_at(v, n, 0.1)) / mid : 0.0};
-}
-
-static void pin(int cpu)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
-    /* a refusal (container) leaves the thread where it is: noisier, not wrong */
-    sched_setaffinity(0, sizeof set, &set);
+    return (rg_measured){.value = rates ? v[n - 1] : mid,
+        .spread = mid > 0.0 ? (rg_sorted_at(v, n, 0.9) - rg_sorted_at(v, n, 0.1)) / mid : 0.0};
 }
 
 static bool stop_asked(crew *c, int tid)
 {
     if (tid == 0) c->stopped = c->stopped || (c->progress->stop && *c->progress->stop);
-    barrier_wait(&c->b);
+    rg_crew_meet(c->team);
     return c->stopped;
 }
 
@@ -138,10 +101,10 @@ typedef void work_fn(crew *c, int tid, int variant, int64_t passes);
 
 static double sample(crew *c, int tid, work_fn *work, int variant, int64_t passes)
 {
-    barrier_wait(&c->b);
+    rg_crew_meet(c->team);
     const uint64_t t0 = rg_now_ns();
     work(c, tid, variant, passes);
-    barrier_wait(&c->b);
+    rg_crew_meet(c->team);
     return (double)(rg_now_ns() - t0);
 }
 
@@ -150,7 +113,7 @@ static double calibrate(crew *c, int tid, work_fn *work, int variant)
 {
     double each = 0.0;
     if (tid == 0) c->passes = 1;
-    barrier_wait(&c->b);
+    rg_crew_meet(c->team);
     for (;;) {
         const int64_t passes = c->passes;
         const double ns = sample(c, tid, work, variant, passes);
@@ -163,28 +126,19 @@ static double calibrate(crew *c, int tid, work_fn *work, int variant)
                 c->passes = rg_max(passes + 1, rg_min((int64_t)want, passes * 16));
             }
         }
-        barrier_wait(&c->b);
+        rg_crew_meet(c->team);
         if (!c->again) return each;
     }
 }
 
-/* Median and spread of units per nanosecond, in thread 0. */
+/* Best and spread of units per nanosecond, in thread 0. */
 static rg_measured rate(crew *c, int tid, work_fn *work, int variant, double units_per_pass)
 {
     double v[MAX_SAMPLES];
     const int64_t passes = c->passes;
     for (int i = 0; i < c->samples; i++)
         v[i] = units_per_pass * (double)passes / sample(c, tid, work, variant, passes);
-    return summary(v, c->samples);
-}
-
-static const rg_roof_loops *best_loops(void)
-{
-#ifdef RIDGE_X86
-    if (rg_isa_has(RG_ISA_AVX512)) return &rg_roof_loops_avx512;
-    if (rg_isa_has(RG_ISA_AVX2)) return &rg_roof_loops_avx2;
-#endif
-    return &rg_roof_loops_c;
+    return summary(v, c->samples, true);
 }
 
 /* ---- bandwidth ---- */
@@ -231,7 +185,7 @@ static void move_work(crew *c, int tid, int variant, int64_t passes)
     (void)sink;
 }
 
-/* The best way: by medians, or the median of the fastest while warming up. */
+/* The best way, or the fastest while warming up. */
 static rg_measured measure_kind(crew *c, int tid, int kind)
 {
     const double units = (double)(array_bytes(c, kind) * arrays_of[kind] * c->p->threads);
@@ -253,7 +207,7 @@ static rg_measured measure_kind(crew *c, int tid, int kind)
     }
     if (best.value > 0.0) return best;
     if (tid == 0) c->way = fastest; /* every thread takes thread 0's fastest way */
-    barrier_wait(&c->b);
+    rg_crew_meet(c->team);
     fastest = c->way; /* written again only after the next barriers */
     calibrate(c, tid, move_work, kind * WAYS + fastest);
     return rate(c, tid, move_work, kind * WAYS + fastest, units);
@@ -271,14 +225,14 @@ static void measure_ladder(crew *c, member *me)
             c->bytes = bytes;
             c->bw[i] = (rg_bw_point){.footprint_bytes = c->p->footprint[i]};
         }
-        barrier_wait(&c->b);
+        rg_crew_meet(c->team);
         for (int kind = 0; kind < RG_BW_COUNT; kind++) {
             if (!(c->p->kinds & 1u << kind)) continue;
             if (kind != RG_BW_READ && c->p->sparse && i % 2 == 1 && i + 1 < c->p->n_bw) continue;
             const rg_measured r = measure_kind(c, me->tid, kind);
             if (me->tid == 0) *rg_bw_at(&c->bw[i], (rg_bw_kind)kind) = r;
         }
-        barrier_wait(&c->b);
+        rg_crew_meet(c->team);
         if (me->tid == 0) c->n_bw++;
         step_done(c, me->tid, "measuring bandwidth");
     }
@@ -297,7 +251,7 @@ static void peak_work(crew *c, int tid, int unused, int64_t passes)
 static void barrier_work(crew *c, int tid, int unused, int64_t passes)
 {
     (void)tid, (void)unused;
-    for (int64_t i = 0; i < passes; i++) barrier_wait(&c->b);
+    for (int64_t i = 0; i < passes; i++) rg_crew_meet(c->team);
 }
 
 static void clock_work(crew *c, int tid, int unused, int64_t passes)
@@ -312,12 +266,12 @@ static void measure_peaks(crew *c, member *me)
         rg_arith_fn *loop = rg_peak_loop((rg_peak_id)i);
         if (!loop) continue;
         if (me->tid == 0) c->loop = loop;
-        barrier_wait(&c->b);
+        rg_crew_meet(c->team);
         const double ops = loop(STEPS) * c->p->threads;
         calibrate(c, me->tid, peak_work, 0);
         const rg_measured r = rate(c, me->tid, peak_work, 0, ops);
         if (me->tid == 0) c->m->peak[i] = r;
-        barrier_wait(&c->b);
+        rg_crew_meet(c->team);
         step_done(c, me->tid, "measuring arithmetic");
     }
 }
@@ -328,7 +282,7 @@ static rg_measured latency(crew *c, int tid, work_fn *work)
     const int64_t passes = 2000;
     calibrate(c, tid, work, 0);
     for (int i = 0; i < c->p->samples; i++) v[i] = sample(c, tid, work, 0, passes) / (double)passes;
-    return summary(v, c->p->samples);
+    return summary(v, c->p->samples, false);
 }
 
 static void measure_latencies(crew *c, member *me)
@@ -339,18 +293,15 @@ static void measure_latencies(crew *c, member *me)
     step_done(c, me->tid, "measuring latencies");
 }
 
-static void *crew_main(void *arg)
+static void experiments(rg_crew *team, int tid, void *arg)
 {
-    member *me = arg;
-    crew *c = me->c;
-    if (c->p->cpus) pin(c->p->cpus[me->tid]);
-    pthread_mutex_lock(&c->start); /* held until every thread exists: b.n is final */
-    pthread_mutex_unlock(&c->start);
-    if (c->short_handed) return NULL;
-    if (c->p->peaks) measure_peaks(c, me);
-    measure_ladder(c, me);
-    if (c->p->peaks) measure_latencies(c, me);
-    return NULL;
+    crew *c = arg;
+    member me = {.c = c, .tid = tid};
+    if (tid == 0) c->team = team;
+    rg_crew_meet(team);
+    if (c->p->peaks) measure_peaks(c, &me);
+    measure_ladder(c, &me);
+    if (c->p->peaks) measure_latencies(c, &me);
 }
 
 static int by_size(const void *a, const void *b)
@@ -477,41 +428,20 @@ static rg_status run_plan(
 {
     const plan p = *plan_;
     const int threads = p.threads;
-    crew c = {.p = &p, .m = m, .bw = bw, .loops = best_loops(), .b = {.n = threads}, .progress = pr};
-    member *team = calloc((size_t)threads, sizeof *team);
-    rg_status st = RG_OK;
-    int started = 0;
+    crew c = {.p = &p, .m = m, .bw = bw, .loops = rg_roof_loops_best(), .progress = pr};
     c.slice = rg_round_up(p.footprint[p.n_bw - 1] / threads, 2 << 20); /* a huge page belongs to one thread */
     const size_t bytes = (size_t)c.slice * (size_t)threads;
     c.mem = rg_big_alloc(bytes);
-    pthread_mutex_init(&c.start, NULL);
-    if (!team || !c.mem) {
-        st = rg_fail(
+    if (!c.mem)
+        return rg_fail(
             err, RG_E_NOMEM, "machine: no memory for a bandwidth test of %lld MiB", (long long)(bytes >> 20));
-        goto out;
-    }
     if (!p.huge) madvise(c.mem, bytes, MADV_NOHUGEPAGE);
-    pthread_mutex_lock(&c.start);
-    for (; started < threads; started++) {
-        team[started] = (member){.c = &c, .tid = started};
-        const int rc = pthread_create(&team[started].thread, NULL, crew_main, &team[started]);
-        if (rc != 0) {
-            st = rg_fail(err, RG_E_NOMEM, "machine: cannot start thread %d of %d: %s", started + 1, threads,
-                strerror(rc));
-            c.short_handed = true;
-            break;
-        }
-    }
-    pthread_mutex_unlock(&c.start);
-    for (int i = 0; i < started; i++) pthread_join(team[i].thread, NULL);
+    rg_status st = rg_crew_run(threads, p.cpus, experiments, &c, err);
     if (!st && c.stopped)
         st = rg_fail(err, RG_E_INTERRUPTED, "machine: stopped before the roofs were measured");
     *n_bw = c.n_bw;
     if (share) *share = huge_share(c.mem, bytes);
-out:
-    pthread_mutex_destroy(&c.start);
-    if (c.mem) rg_big_free(c.mem, bytes);
-    free(team);
+    rg_big_free(c.mem, bytes);
     return st;
 }
 
@@ -555,8 +485,8 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
     rg_progress_fn *fn, void *user, const rg_stop_flag *stop, rg_err *err)
 {
     *m = (rg_machine){0};
-    if (threads < 1 || threads > MAX_THREADS)
-        return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, MAX_THREADS);
+    if (threads < 1 || threads > RG_CREW_MOST)
+        return rg_fail(err, RG_E_USAGE, "machine: %d threads, expected 1 to %d", threads, RG_CREW_MOST);
     const uint64_t start = rg_now_ns();
     plan p = new_plan(threads, cpus, quick), further[RG_MAX_LADDERS];
     rg_osload before, after, load = {0};
@@ -581,48 +511,5 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
     rg_osload_read(&after);
     rg_osload_add(&load, &before, &after);
     if (!st) judge_noise(m, &load);
-    return st;
-}
-
-/* Puts a fresh point into the ladder: over that of (about) its size, else between neighbours. Unmeasured
- * kinds keep what the ladder says. */
-static void put_point(rg_machine *m, const rg_bw_point *b)
-{
-    int at = 0;
-    rg_bw_point now = *b;
-    for (int k = 0; k < RG_BW_COUNT; k++) {
-        rg_measured *v = rg_bw_at(&now, (rg_bw_kind)k);
-        if (v->value <= 0.0) v->value = rg_machine_bw_of(m, (rg_bw_kind)k, b->footprint_bytes);
-    }
-    while (at < m->n_bw && m->bw[at].footprint_bytes < b->footprint_bytes &&
-        fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) >= 0.1)
-        at++;
-    const bool same =
-        at < m->n_bw && fabs(log((double)m->bw[at].footprint_bytes / (double)b->footprint_bytes)) < 0.1;
-    if (!same && m->n_bw < RG_MAX_BW) {
-        memmove(&m->bw[at + 1], &m->bw[at], (size_t)(m->n_bw - at) * sizeof *m->bw);
-        m->n_bw++;
-    } else if (!same) {
-        return; /* a full ladder knows the neighbourhood well enough */
-    }
-    m->bw[at] = now;
-}
-
-rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, rg_progress_fn *fn,
-    void *user, const rg_stop_flag *stop, rg_err *err)
-{
-    rg_bw_point now[RG_MAX_BW];
-    int n = 0;
-    if (footprint <= 0) return RG_OK;
-    progress pr = {.todo = 1.0, .fn = fn, .user = user, .stop = stop};
-    plan p = new_plan(m->threads, cpus, true);
-    p.peaks = false;
-    p.kinds = 1u << RG_BW_READ;
-    p.every_way = true;
-    const int64_t unit = (int64_t)RG_READ_UNIT * p.threads, cap = ladder_cap(footprint);
-    p.footprint[0] = rg_max(unit, rg_min(rg_round_up(footprint, unit), cap / unit * unit));
-    p.n_bw = 1;
-    const rg_status st = run_plan(m, now, &n, NULL, &p, &pr, err);
-    if (!st && n == 1) put_point(m, &now[0]);
     return st;
 }

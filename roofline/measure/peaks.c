@@ -10,6 +10,15 @@ const rg_peak_info rg_peaks[RG_PEAK_COUNT] = {
 #include "roofline/measure/peaks.def"
 };
 
+const rg_roof_loops *rg_roof_loops_best(void)
+{
+#ifdef RIDGE_X86
+    if (rg_isa_has(RG_ISA_AVX512)) return &rg_roof_loops_avx512;
+    if (rg_isa_has(RG_ISA_AVX2)) return &rg_roof_loops_avx2;
+#endif
+    return &rg_roof_loops_c;
+}
+
 int rg_peak_from_name(const char *name)
 {
     for (int i = 0; i < RG_PEAK_COUNT; i++)

@@ -32,6 +32,8 @@ typedef struct rg_roof_loops {
     rg_triad_fn *triad;
 } rg_roof_loops;
 
+/* The widest that this CPU has. */
+const rg_roof_loops *rg_roof_loops_best(void);
 extern const rg_roof_loops rg_roof_loops_c;
 extern const rg_roof_loops rg_roof_loops_avx2, rg_roof_loops_avx512; /* x86-64 only */
 

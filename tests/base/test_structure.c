@@ -25,7 +25,7 @@ static const struct module {
     {"roofline/", "engine/base/ engine/ops/ roofline/", "omp.h cblas.h"},
     {"report/", "engine/base/ engine/ops/ roofline/ report/", "omp.h papi.h cblas.h"},
     {"tools/examples/", "engine/base/ engine/ops/ engine/include/ weights/ roofline/", "omp.h cblas.h"},
-    {"tests/tools/", "engine/ weights/ roofline/ report/ tests/", ""},
+    {"tests/tools/", "engine/ weights/ roofline/ report/ tools/ tests/", ""},
     {"tools/", "engine/base/ engine/ops/ engine/include/ engine/tokenizer/ weights/ roofline/ report/ tools/",
         "omp.h papi.h cblas.h"},
     {"tests/", "engine/ weights/ roofline/ report/ tests/", "papi.h"},

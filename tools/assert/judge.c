@@ -27,6 +27,7 @@ typedef struct court {
     const rg_cli *cli;
     rg_subjects now, base;
     const rg_subject *subject, *other; /* other: of the baseline */
+    bool measured;                     /* the assertion has asked for a measured number */
     verdict *v;                        /* owns */
     int n;
 } court;
@@ -88,10 +89,11 @@ rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
 
 static bool look_up(void *user, const char *name, bool from_baseline, rg_range *out)
 {
-    const court *c = user;
+    court *c = user;
     const rg_subject *s = from_baseline ? c->other : c->subject;
     const rg_judged *m = s ? rg_metric_find(s, name) : NULL;
     if (m) *out = m->value;
+    c->measured = c->measured || (m && m->measured);
     return m != NULL;
 }
 
@@ -147,6 +149,35 @@ static void explain(verdict *v, const rg_judgement *j)
             v->outcome == RG_NOISY ? "; use more repetitions, or a longer text" : "");
 }
 
+/* A canary that moves by more says that the machine did. */
+static const double MOVED = 0.10;
+static bool moved(double a, double b) { return fabs(a - b) > MOVED * fmax(a, b); }
+
+/* What was measured on a disturbed machine, or against a baseline of another, neither holds nor fails. */
+static void doubt(verdict *v, const court *c, bool baseline)
+{
+    const rg_subject *a = c->subject, *b = baseline ? c->other : NULL;
+    if (!c->measured || (v->outcome != RG_HOLDS && v->outcome != RG_FAILS)) return;
+    char why[sizeof v->why] = "";
+    if (a->noise[0])
+        rg_text_add(why, sizeof why, "the run was disturbed: %s", a->noise);
+    else if (b && b->noise[0])
+        rg_text_add(why, sizeof why, "the baseline was measured on a disturbed machine: %s", b->noise);
+    else if (b && moved(a->canary_fma, b->canary_fma))
+        rg_text_add(why, sizeof why,
+            "the machine has changed since the baseline: its multiply-add canary ran at %s GFLOP/s then, at "
+            "%s now",
+            RG_NUM(b->canary_fma), RG_NUM(a->canary_fma));
+    else if (b && moved(a->canary_l2, b->canary_l2))
+        rg_text_add(why, sizeof why,
+            "the machine has changed since the baseline: its cache canary read %s GB/s then, %s now",
+            RG_NUM(b->canary_l2), RG_NUM(a->canary_l2));
+    if (!why[0]) return;
+    rg_text_add(why, sizeof why, " (%s)", v->why);
+    memcpy(v->why, why, sizeof why);
+    v->outcome = RG_NOISY;
+}
+
 static rg_status judge_one(court *c, const char *assertion, rg_err *err)
 {
     int judged = 0;
@@ -154,6 +185,7 @@ static rg_status judge_one(court *c, const char *assertion, rg_err *err)
     for (int i = 0; i < c->now.n; i++) {
         c->subject = &c->now.s[i];
         c->other = in_baseline(&c->base, c->subject);
+        c->measured = false;
         const rg_status st = rg_expr_judge(&j, assertion, look_up, c, err);
         if (st) return st;
         const bool last = i == c->now.n - 1 && judged == 0;
@@ -162,6 +194,7 @@ static rg_status judge_one(court *c, const char *assertion, rg_err *err)
         verdict *v = &c->v[c->n++];
         *v = (verdict){assertion, c->subject->name, j.outcome, ""};
         explain(v, &j);
+        doubt(v, c, strstr(assertion, "baseline"));
         judged++;
     }
     return RG_OK;

@@ -42,9 +42,18 @@ static rg_subject *subject(rg_subjects *s, const char *name)
     if (!more) return NULL;
     s->s = more;
     rg_subject *x = &more[s->n++];
-    *x = (rg_subject){0};
+    *x = (rg_subject){.canary_fma = NAN, .canary_l2 = NAN};
     rg_text_clean(x->name, sizeof x->name, name ? name : "run");
     return x;
+}
+
+/* Measured figures have an interval, or are the ends of one. */
+static bool is_measured(rg_object_id object, const char *key)
+{
+    const rg_fig *f = rg_fig_find(object, key);
+    const size_t n = strlen(key);
+    return (f && f->interval != RG_EXACT) || (n > 4 && strcmp(key + n - 4, "_low") == 0) ||
+        (n > 5 && strcmp(key + n - 5, "_high") == 0);
 }
 
 static int put(rg_subject *s, const char *a, const char *b, const char *c, rg_range value)
@@ -87,15 +96,23 @@ static const char *text(const json_t *o, const char *key)
 /* Exact: counted or computed. */
 static rg_range exact(double x) { return (rg_range){x, x, x}; }
 
-/* rel_low, rel_high: interval of the speed over the speed; NAN: unknown. */
-static rg_range ranged(rg_object_id object, const char *key, double x, double rel_low, double rel_high)
+/* Intervals over what they are of; NAN: unknown. */
+typedef struct margins {
+    double low, high;               /* the speed */
+    double paired_low, paired_high; /* the share of the roofs */
+} margins;
+static const margins none = {NAN, NAN, NAN, NAN};
+
+static rg_range ranged(rg_object_id object, const char *key, double x, margins rel)
 {
     const rg_fig *f = rg_fig_find(object, key);
     switch (f ? f->interval : RG_EXACT) {
     case RG_SPEED:
-        return (rg_range){x * rel_low, x, x * rel_high};
+        return (rg_range){x * rel.low, x, x * rel.high};
     case RG_TIME:
-        return (rg_range){x / rel_high, x, x / rel_low};
+        return (rg_range){x / rel.high, x, x / rel.low};
+    case RG_PAIRED:
+        return (rg_range){x * rel.paired_low, x, x * rel.paired_high};
     case RG_MEASURED:
         return (rg_range){NAN, x, NAN};
     default:
@@ -103,18 +120,32 @@ static rg_range ranged(rg_object_id object, const char *key, double x, double re
     }
 }
 
-/* Every number of an object under a prefix, with the interval of its speed. */
-static int numbers(rg_subject *s, const char *prefix, const char *middle, rg_object_id object,
-    const json_t *o, double rel_low, double rel_high)
+/* Every number of an object under a prefix, with its interval. */
+static int numbers(
+    rg_subject *s, const char *prefix, const char *middle, rg_object_id object, const json_t *o, margins rel)
 {
     const char *key;
     json_t *v;
     json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
         if (!json_is_number(v) && !json_is_null(v)) continue;
-        const rg_range r = ranged(object, key, value_of(v), rel_low, rel_high);
+        const rg_range r = ranged(object, key, value_of(v), rel);
+        const int n = s->n;
         if ((middle ? put(s, prefix, middle, key, r) : put(s, prefix, key, NULL, r)) != 0) return -1;
+        if (s->n > n) s->m[n].measured = is_measured(object, key);
     }
     return 0;
+}
+
+/* How quiet a run was: its own words, and the canary. */
+static void quietness(rg_subject *s, const json_t *run, const json_t *machine)
+{
+    const json_t *line, *canary = json_object_get(machine, "canary");
+    size_t i;
+    json_array_foreach (json_object_get(run, "noise"), i, line)
+        if (json_is_string(line))
+            rg_text_add(s->noise, sizeof s->noise, "%s%s", i ? "; " : "", json_string_value(line));
+    s->canary_fma = number(canary, "fma_gflops");
+    s->canary_l2 = number(canary, "l2_gbps");
 }
 
 static int of_profile(rg_subjects *out, const json_t *run)
@@ -123,21 +154,21 @@ static int of_profile(rg_subjects *out, const json_t *run)
     size_t i;
     rg_subject *s = subject(out, text(model, "dtype"));
     if (!s) return -1;
+    quietness(s, json_object_get(run, "run"), json_object_get(run, "machine"));
     json_array_foreach (json_object_get(run, "phases"), i, o) {
         const char *phase = text(o, "phase");
-        const double ts = number(o, "tokens_per_s");
-        if (phase &&
-            numbers(s, phase, NULL, RG_OBJ_phase, o, number(o, "tokens_per_s_low") / ts,
-                number(o, "tokens_per_s_high") / ts) != 0)
-            return -1;
+        const double ts = number(o, "tokens_per_s"), share = number(o, "roof_fraction");
+        const margins rel = {number(o, "tokens_per_s_low") / ts, number(o, "tokens_per_s_high") / ts,
+            number(o, "roof_fraction_low") / share, number(o, "roof_fraction_high") / share};
+        if (phase && numbers(s, phase, NULL, RG_OBJ_phase, o, rel) != 0) return -1;
     }
     json_array_foreach (json_object_get(run, "ops"), i, o) {
         const char *phase = text(o, "phase"), *site = text(o, "site");
         if (phase && site && json_is_null(json_object_get(o, "layer")) &&
-            numbers(s, phase, site, RG_OBJ_op, o, NAN, NAN) != 0)
+            numbers(s, phase, site, RG_OBJ_op, o, none) != 0)
             return -1;
     }
-    return numbers(s, "model", NULL, RG_OBJ_model, model, NAN, NAN);
+    return numbers(s, "model", NULL, RG_OBJ_model, model, none);
 }
 
 /* "tg128 x8 @ d64" as a name: tg128x8@d64 */
@@ -164,7 +195,7 @@ static int of_result(rg_subject *s, const json_t *o)
             (i == 1 && rg_metric_find(s, phase[0] == 'p' ? "prefill.tokens_per_s" : "decode.tokens_per_s")))
             continue;
         if (put(s, under[i], "tokens_per_s", NULL, (rg_range){low * ts, ts, high * ts}) != 0 ||
-            numbers(s, under[i], NULL, RG_OBJ_result, o, low, high) != 0)
+            numbers(s, under[i], NULL, RG_OBJ_result, o, (margins){low, high, NAN, NAN}) != 0)
             return -1;
     }
     return put(s, "model", "bits_per_weight_resident", NULL, exact(number(o, "bits_per_weight_resident"))) ||
@@ -220,7 +251,7 @@ static int of_compare(rg_subjects *out, const json_t *report)
     size_t i;
     json_array_foreach (json_object_get(report, "variants"), i, o) {
         rg_subject *s = subject(out, text(o, "name"));
-        if (!s || numbers(s, "model", NULL, RG_OBJ_variant, o, NAN, NAN) != 0 ||
+        if (!s || numbers(s, "model", NULL, RG_OBJ_variant, o, none) != 0 ||
             of_score(s, json_object_get(o, "loss")) != 0)
             return -1;
         for (int ph = 0; ph < 2; ph++) {
@@ -240,7 +271,7 @@ static int of_compare(rg_subjects *out, const json_t *report)
                 json_object_del(rest, "gain"), json_object_del(rest, "gain_reached"),
                     json_object_del(rest, "gain_expected"), json_object_del(rest, "bytes_ratio");
             const int bad = numbers(s, phases[ph], NULL, RG_OBJ_side, rest,
-                number(p, "tokens_per_s_low") / ts, number(p, "tokens_per_s_high") / ts);
+                (margins){number(p, "tokens_per_s_low") / ts, number(p, "tokens_per_s_high") / ts, NAN, NAN});
             json_decref(rest);
             if (bad) return -1;
         }
@@ -255,7 +286,7 @@ static int of_eval(rg_subjects *out, const json_t *report)
     if (!s) return -1;
     return of_score(s, r) ||
         put(s, "speed", "tokens_per_s", NULL, (rg_range){NAN, number(speed, "tokens_per_s"), NAN}) ||
-        numbers(s, "model", NULL, RG_OBJ_eval_model, json_object_get(report, "model"), NAN, NAN);
+        numbers(s, "model", NULL, RG_OBJ_eval_model, json_object_get(report, "model"), none);
 }
 
 rg_status rg_subjects_of(rg_subjects *s, const json_t *report, const char *where, rg_err *err)

@@ -11,6 +11,7 @@
 typedef struct rg_judged {
     char name[96];
     rg_range value;
+    bool measured; /* not counted or computed: what disturbs a run disturbs it */
 } rg_judged;
 
 /* What a report is about: a run of profile, a setting of bench, a variant of compare, an eval. */
@@ -18,6 +19,8 @@ typedef struct rg_subject {
     char name[192];
     rg_judged *m; /* owns */
     int n;
+    char noise[256];              /* by what the run was disturbed; "": quiet, or not known */
+    double canary_fma, canary_l2; /* NAN: not sampled */
 } rg_subject;
 
 typedef struct rg_subjects {

@@ -18,12 +18,18 @@ typedef struct rg_unit {
     rg_engine_info info; /* of the last load */
     char pinning[256];   /* "2 threads pinned to cpus 0,1" */
     int cpu[RG_MAX_CPUS];
-    uint64_t weights; /* planned bytes */
+    uint64_t weights;     /* planned bytes */
+    bool watched;         /* keep the watch open behind rg_unit_roofs */
+    rg_roof_watch *watch; /* owns; NULL: not watched, or the roofs are a file's */
+    rg_roof_sample now;   /* what the run found */
 } rg_unit;
 
-/* The roofs of its threads at its footprint, from one of n earlier units where possible. Called before a team
- * exists, whose waiting threads would disturb the measurement. */
+/* The best roofs of its threads at its footprint that are known, from one of n earlier units where possible,
+ * and a sample of now. Called before a team exists, whose waiting threads would disturb a measurement. */
 rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *p, rg_err *err);
+/* Keeps the roofs for later runs, where samples have raised them. */
+void rg_unit_keep_roofs(rg_unit *u);
+void rg_unit_unwatch(rg_unit *u);
 /* The engine, if a session like `so` fits beside it. Unloading is legal at any time. */
 rg_status rg_unit_load(rg_unit *u, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
 void rg_unit_unload(rg_unit *u);
@@ -55,6 +61,7 @@ typedef struct rg_work {
     int64_t steps;         /* decode steps that are recorded at most, evenly spread; 0: all */
     bool wall;             /* repetitions are timed as a whole, as not every call is recorded */
     const rg_watch *watch; /* NULL: records alone, and the system is not read either */
+    rg_roof_watch *roofs;  /* sampled around every repetition; NULL: not */
     int32_t *token, *seq;  /* owns, as the next */
     uint8_t *want;
 } rg_work;
@@ -85,24 +92,33 @@ typedef struct rg_take {
     uint64_t choosing_ns;           /* tokens of decode */
     rg_osload load[RG_PHASE_COUNT]; /* what the system did meanwhile */
     double chain_ns;                /* the clock before it: rg_chain_ns */
-    bool whole;
+    double calm_ns[RG_PHASE_COUNT]; /* of the calls without stalls; known after the join */
+    rg_roof_sample before, after;
+    bool whole, steady; /* steady: the roofs before and after it agree */
 } rg_take;
 
 typedef struct rg_takes {
-    rg_take *take; /* owns [cap] */
+    rg_take *take;     /* owns [cap] */
+    rg_paired *paired; /* owns [cap]; after the join */
     int n, cap;
 } rg_takes;
 
 /* Room for n repetitions. threads above 0: with the time of every thread in every operator, for traces. */
 rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_err *err);
 void rg_takes_close(rg_takes *t); /* legal on a zeroed struct */
-/* Repetitions until `least` are done and their calls fill ns, or the room is used up. */
+/* Repetitions until `least` steady ones are done and their calls fill ns, or the room is used up. */
 rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, rg_err *err);
-/* The whole repetition with the median time of a phase (RG_PHASE_COUNT: of all); 0 where none is whole. */
+
+/* ---- takes_join.c ---- */
+
+/* The steady repetition with the median time of a phase (RG_PHASE_COUNT: of all); 0 where none is whole. */
 int rg_takes_median(const rg_takes *t, int phase);
-/* Both phases, each from its median repetition (or the wall's), as one log; counters whose group had no turn
- * there come from other repetitions. run (or NULL): spread, and what the system did. The caller always closes
- * the log. */
-rg_status rg_takes_join(rg_log *out, rg_run_info *run, const rg_takes *t, bool wall, rg_err *err);
+/* Both phases as one log: the calls of the median repetition (or of the wall's), each with its median time
+ * over the repetitions; wall_ns of a step is what that repetition's clock said. Counters whose group had no
+ * turn there come from other repetitions. run (or NULL): spread, stalls, what the system did. The caller
+ * always closes the log. */
+rg_status rg_takes_join(rg_log *out, rg_run_info *run, rg_takes *t, bool wall, rg_err *err);
+/* The roofs around the repetitions that are used: medians of the larger neighbour. Zeros: not watched. */
+void rg_takes_roofs(const rg_takes *t, rg_roof_sample *now);
 
 #endif

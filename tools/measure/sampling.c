@@ -205,6 +205,9 @@ rg_status rg_work_warm_up(const rg_work *w, int64_t gen, uint64_t ns, rg_pace *p
 
 /* ---- recorded repetitions ---- */
 
+/* A repetition is dropped and taken again where the roofs before and after it differ by more. */
+static const double UNSTEADY = 0.15;
+
 rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_err *err)
 {
     const size_t ops = rg_session_ops_per_step(w->s),
@@ -213,8 +216,8 @@ rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_er
         : (size_t)w->seqs * (rg_session_steps_for(w->s, w->prompt + 1) + (size_t)(w->prompt / w->batch) + 1),
                  steps[] = {[RG_PREFILL] = w->prompt ? calls : 0,
                      [RG_DECODE] = (size_t)(w->steps ? rg_min(w->gen, w->steps) : w->gen)};
-    *t = (rg_takes){.take = calloc(n, sizeof *t->take), .cap = n};
-    if (!t->take) return rg_fail(err, RG_E_NOMEM, "out of memory");
+    *t = (rg_takes){.take = calloc(n, sizeof *t->take), .paired = calloc(n, sizeof *t->paired), .cap = n};
+    if (!t->take || !t->paired) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int i = 0; i < n; i++)
         for (int p = 0; p < RG_PHASE_COUNT; p++) {
             rg_log *l = &t->take[i].log[p];
@@ -231,114 +234,41 @@ void rg_takes_close(rg_takes *t)
     for (int i = 0; t->take && i < t->cap; i++)
         for (int p = 0; p < RG_PHASE_COUNT; p++) rg_log_close(&t->take[i].log[p]);
     free(t->take);
+    free(t->paired);
     *t = (rg_takes){0};
+}
+
+static bool agree(double a, double b) { return fabs(a - b) <= UNSTEADY * fmax(a, b); }
+
+/* A sample leaves the caches to others: a decode step brings the weights back. */
+static rg_status watch_roofs(const rg_work *w, rg_roof_sample *s, rg_err *err)
+{
+    if (!w->roofs) return RG_OK;
+    rg_roof_watch_sample(w->roofs, s);
+    return rg_work_touch(w, err);
 }
 
 rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, rg_err *err)
 {
-    rg_status st = RG_OK;
-    for (double sum = 0.0; t->n < t->cap && !st && (t->n < least || sum < ns); t->n++) {
+    rg_roof_sample roofs = {0};
+    rg_status st = watch_roofs(w, &roofs, err);
+    int steady = 0;
+    for (double sum = 0.0; t->n < t->cap && !st && (steady < least || sum < ns); t->n++) {
         rg_take *k = &t->take[t->n];
-        if (w->watch) w->watch->between(w->watch->user, t->n, t->cap);
+        k->before = roofs;
+        for (int p = 0; p < RG_PHASE_COUNT; p++) rg_log_touch(&k->log[p]);
+        if (w->watch) w->watch->between(w->watch->user, steady < least ? steady : least, least);
         if ((st = at_depth(w, err))) continue;
         const uint64_t start = w->wall ? rg_now_ns() : 0;
         st = once(w, w->gen, k, err);
         if (w->wall) k->ns[RG_PHASE_COUNT] = (double)(rg_now_ns() - start);
         for (int p = 0; p < RG_PHASE_COUNT; p++) sum += k->ns[p] = calls_ns(&k->log[p]);
         k->whole = !st;
+        if (!st) st = watch_roofs(w, &roofs, err);
+        k->after = roofs;
+        k->steady = k->whole && agree(k->before.read_gbps, roofs.read_gbps) &&
+            agree(k->before.fma_gflops, roofs.fma_gflops);
+        steady += k->steady;
     }
     return st;
-}
-
-/* The whole repetitions in the order of their times; their number. */
-static int sorted(int *order, const rg_takes *t, int phase)
-{
-    int n = 0;
-    for (int i = 0; i < t->n; i++) {
-        if (!t->take[i].whole) continue;
-        int at = n++;
-        for (; at > 0 && t->take[order[at - 1]].ns[phase] > t->take[i].ns[phase]; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-    return n;
-}
-
-int rg_takes_median(const rg_takes *t, int phase)
-{
-    int *order = malloc(rg_max(1, t->n) * sizeof *order), n = order ? sorted(order, t, phase) : 0;
-    const int mid = n > 0 ? order[(n - 1) / 2] : 0;
-    free(order);
-    return mid;
-}
-
-static void fill_counters(rg_rec *into, size_t n, const rg_log *other)
-{
-    for (size_t i = 0; i < n && other->n == n; i++) {
-        rg_rec *r = &into[i];
-        const rg_rec *o = &other->rec[i];
-        if (o->site != r->site || o->layer != r->layer || o->ctr_span != r->ctr_span) continue;
-        for (int c = 0; c < RG_MAX_CTR; c++)
-            if (o->ctr_mask & ~r->ctr_mask & 1u << c) r->ctr[c] = o->ctr[c];
-        r->ctr_mask |= o->ctr_mask;
-    }
-}
-
-/* Spread and interval of every phase, and what the system did in all repetitions. */
-static int describe(rg_run_info *run, const rg_takes *t)
-{
-    double *ns = malloc(rg_max(1, t->n) * sizeof *ns), least = INFINITY, most = 0.0;
-    const rg_osload none = {0};
-    if (!ns) return -1;
-    run->repetitions = t->n;
-    for (int p = 0; p < RG_PHASE_COUNT; p++) {
-        int n = 0;
-        for (int i = 0; i < t->n; i++) {
-            if (t->take[i].whole) ns[n++] = t->take[i].ns[p];
-            rg_osload_add(&run->load[p], &none, &t->take[i].load[p]);
-        }
-        const rg_stats s = rg_stats_of(ns, n);
-        if (n == 0) continue;
-        run->spread[p] = s.spread;
-        run->low_ns[p] = s.low;
-        run->high_ns[p] = s.high;
-    }
-    for (int i = 0; i < t->n; i++) {
-        if (!(t->take[i].chain_ns > 0.0)) continue;
-        least = fmin(least, t->take[i].chain_ns);
-        most = fmax(most, t->take[i].chain_ns);
-    }
-    run->clock_drift = most > 0.0 ? most / least - 1.0 : NAN;
-    free(ns);
-    return 0;
-}
-
-static int join_logs(rg_log *out, const rg_takes *t, const rg_log *const from[RG_PHASE_COUNT])
-{
-    const int threads = from[0]->span ? from[0]->threads : 0;
-    if (rg_log_open(out, 1, from[RG_PREFILL]->n + from[RG_DECODE]->n) != 0 ||
-        (threads > 0 && rg_log_open_spans(out, threads) != 0))
-        return -1;
-    for (int p = 0; p < RG_PHASE_COUNT; p++) {
-        const size_t at = out->n, n = from[p]->n;
-        if (rg_log_append(out, from[p]) != 0) return -1;
-        for (int i = 0; i < t->n; i++)
-            if (t->take[i].whole) fill_counters(out->rec + at, n, &t->take[i].log[p]);
-        if (threads > 0 && n > 0)
-            memcpy(out->span + at * (size_t)threads, from[p]->span, n * threads * sizeof *out->span);
-    }
-    return 0;
-}
-
-rg_status rg_takes_join(rg_log *out, rg_run_info *run, const rg_takes *t, bool wall, rg_err *err)
-{
-    const rg_log *from[RG_PHASE_COUNT];
-    *out = (rg_log){0};
-    for (int p = 0; p < RG_PHASE_COUNT; p++) {
-        const rg_take *k = &t->take[rg_takes_median(t, wall ? RG_PHASE_COUNT : p)];
-        from[p] = &k->log[p];
-        if (run && p == RG_DECODE) run->sample_ns = k->choosing_ns;
-    }
-    if (join_logs(out, t, from) == 0 && (!run || describe(run, t) == 0)) return RG_OK;
-    return rg_no_memory(err, "report");
 }

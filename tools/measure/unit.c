@@ -20,7 +20,26 @@ rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *
     st = rg_machine_share(
         &u->machine, m, u->cli->machine, threads, cpus, u->weights, rg_progress_draw, p, &rg_stop, err);
     rg_progress_clear(p);
-    return st;
+    if (st || strncmp(u->machine.source, "file", 4) == 0) return st;
+    if ((st = rg_roof_watch_open(&u->watch, threads, cpus, (int64_t)u->weights, err))) return st;
+    rg_roof_watch_sample(u->watch, &u->now);
+    rg_machine_merge(&u->machine, u->watch, &u->now);
+    rg_unit_keep_roofs(u);
+    if (!u->watched) rg_unit_unwatch(u);
+    return RG_OK;
+}
+
+void rg_unit_keep_roofs(rg_unit *u)
+{
+    char path[1024];
+    rg_machine_cache_path(path, sizeof path, u->machine.threads);
+    if (path[0]) rg_machine_keep(&u->machine, path, NULL); /* what cannot be kept is found again */
+}
+
+void rg_unit_unwatch(rg_unit *u)
+{
+    rg_roof_watch_close(u->watch);
+    u->watch = NULL;
 }
 
 /* A row of an untied embedding: floats where the file keeps codes in a grid, else as in the file. */
@@ -81,6 +100,7 @@ rg_status rg_unit_report(rg_report **out, const rg_unit *u, const rg_session_opt
     const rg_log *log, rg_err *err)
 {
     rg_memory_plan plan;
+    rg_machine machine = u->machine;
     rg_model_info m = u->model;
     const rg_engine_info *i = &u->info;
     rg_plan_memory(&plan, rg_ckpt_config(u->ckpt), 0, true, i->threads, so);
@@ -99,5 +119,6 @@ rg_status rg_unit_report(rg_report **out, const rg_unit *u, const rg_session_opt
     run.fuse = so->fuse;
     run.ubatch = so->ubatch ? so->ubatch : 512;
     run.load_ns = i->load_ns;
-    return rg_report_build(out, &u->machine, &m, &run, log, err);
+    if (u->watch) rg_machine_during(&machine, u->watch, &u->now);
+    return rg_report_build(out, &machine, &m, &run, log, err);
 }

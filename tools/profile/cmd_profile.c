@@ -86,8 +86,8 @@ static void mark(void *user, int phase)
         rg_profile_counters_phase(&j->ctr, phase);
 }
 
-static rg_status build_report(rg_report **out, job *j, const rg_session_opts *so, const rg_takes *takes,
-    const rg_pace *pace, rg_err *err)
+static rg_status build_report(
+    rg_report **out, job *j, const rg_session_opts *so, rg_takes *takes, const rg_pace *pace, rg_err *err)
 {
     rg_log log = {0};
     rg_run_info run = {.started = j->started,
@@ -101,6 +101,10 @@ static rg_status build_report(rg_report **out, job *j, const rg_session_opts *so
     memcpy(run.first_ns, pace->first_ns, sizeof run.first_ns);
     memcpy(run.first_load, pace->first_load, sizeof run.first_load);
     rg_status st = rg_takes_join(&log, &run, takes, false, err);
+    rg_takes_roofs(takes, &j->unit.now);
+    for (int i = 0; i < takes->n && j->unit.watch; i++)
+        rg_machine_merge(&j->unit.machine, j->unit.watch, &takes->take[i].after);
+    if (j->unit.watch) rg_unit_keep_roofs(&j->unit);
     if (!st) st = rg_unit_report(out, &j->unit, so, run, &log, err);
     if (!st && j->trace.f) {
         char name[256];
@@ -144,7 +148,9 @@ static rg_status profile_one(rg_report **out, job *j, rg_err *err)
         .watch = &watch};
     rg_unit *u = &j->unit;
     rg_status st = plan_run(&eo, &so, j, err);
+    u->watched = true;
     if (!st) st = rg_unit_roofs(u, u, 1, &j->progress, err);
+    w.roofs = u->watch;
     if (!st) st = rg_unit_load(u, &eo, &so, err);
     if (!st) st = rg_session_open(&w.s, u->e, &so, err);
     if (!st) st = rg_work_open(&w, err);
@@ -155,7 +161,8 @@ static rg_status profile_one(rg_report **out, job *j, rg_err *err)
     const int64_t least = rg_max(MIN_REPS, rg_profile_counters_turns(&j->ctr)),
                   usual = rg_max(least, rg_min(MOST_REPS, MEASURE_NS / (int64_t)pace.rep_ns)),
                   n = RG_OR(&j->cli, reps, usual);
-    if ((st = rg_takes_open(&takes, &w, (int)n, j->trace.f ? u->info.threads : 0, err))) goto out;
+    if ((st = rg_takes_open(&takes, &w, (int)(n + n / 2 + 2), j->trace.f ? u->info.threads : 0, err)))
+        goto out;
     st = rg_takes_record(&takes, &w, (int)n, 0.0, err);
     rg_progress_clear(&j->progress);
     rg_profile_counters_stop(&j->ctr, u->e);
@@ -168,6 +175,7 @@ out:
     rg_takes_close(&takes);
     rg_session_close(w.s);
     rg_work_close(&w);
+    rg_unit_unwatch(u);
     rg_unit_unload(u); /* closes the threads' event sets through the probe, so before the counters */
     rg_profile_counters_close(&j->ctr);
     return st;

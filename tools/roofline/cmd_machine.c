@@ -6,7 +6,7 @@
 #include "ridge/topo.h"
 #include "tools/cli/cli.h"
 
-static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
+static rg_status keep(rg_machine *m, const rg_cli *cli, rg_err *err)
 {
     char path[1024];
     if (cli->save) return rg_machine_save(m, cli->save, err);
@@ -15,13 +15,11 @@ static rg_status keep(const rg_machine *m, const rg_cli *cli, rg_err *err)
     rg_err why;
     if (!path[0])
         fprintf(stderr, "ridge machine: not kept: there is no home directory (use --save FILE)\n");
-    else if (!rg_machine_better(m, path))
-        fprintf(stderr, "ridge machine: noisy, so not kept: the quiet measurement in %s stays\n", path);
-    else if (rg_machine_save(m, path, &why))
+    else if (rg_machine_keep(m, path, &why))
         fprintf(stderr, "ridge machine: not kept: %s\n", why.msg);
     else
         fprintf(stderr, "ridge machine: kept in %s%s\n", path,
-            m->noisy ? ", but noisy: runs measure their own roofs until a quiet one lies there" : "");
+            m->noisy ? ", noisy: runs raise its roofs where they find better ones" : "");
     return RG_OK;
 }
 

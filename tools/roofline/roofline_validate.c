@@ -205,7 +205,7 @@ static rg_status run_model(grid *g, int t, int d, const lengths *at, int n_at, r
     rg_status st = rg_unit_load(&u, &eo, &so, err);
     if (!st) st = rg_session_open(&s, u.e, &so, err);
     /* a shared machine changes from minute to minute: the bandwidth where this model streams, now */
-    if (!st) st = rg_machine_refresh(&u.machine, i->cpus, i->stream_bytes, NULL, NULL, &rg_stop, err);
+    if (!st) st = rg_machine_refresh(&u.machine, i->cpus, i->stream_bytes, true, err);
     const trial x = {.m = &u.machine,
         .stream = (int64_t)i->stream_bytes,
         .kv_token =
