@@ -161,6 +161,15 @@ static double first_token_ns(const rg_report *r)
         (d->tokens > 0 ? (double)r->run.sample_ns / (double)d->tokens : 0.0);
 }
 
+static double record_share(const rg_report *r)
+{
+    const rg_phase ph = r->phase[RG_DECODE].ran ? RG_DECODE : RG_PREFILL;
+    double records = 0.0;
+    for (int i = 0; i < r->n_rows; i++)
+        if (r->row[i].phase == ph && r->row[i].layer < 0) records += (double)r->row[i].calls;
+    return known(rg_ratio(records * r->run.record_ns, (double)r->phase[ph].t_ns));
+}
+
 static void fill_run(rg_doc_run *d, const rg_report *r, rg_lines *pool)
 {
     const rg_run_info *u = &r->run;
@@ -180,6 +189,7 @@ static void fill_run(rg_doc_run *d, const rg_report *r, rg_lines *pool)
         .first_token_ns = first_token_ns(r),
         .repetitions_dropped = u->dropped,
         .roof_drift = u->roof_drift,
+        .record_share = record_share(r),
         .clock_drift = u->clock_drift,
         .noisy = r->noisy,
         .noise = rg_doc_lines(&r->evidence)};

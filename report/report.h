@@ -71,6 +71,7 @@ typedef struct rg_run_info {
     const rg_paired *paired; /* [repetitions], or NULL: the roofs were not watched */
     int dropped;             /* repetitions dropped, because the roofs moved meanwhile */
     double roof_drift; /* roofs around repetitions: 10th to 90th percentile over median; NAN: not watched */
+    double record_ns;  /* cost of one operator's record, per thread; 0: unknown */
     rg_roof_sample canary; /* best of the run; zeros: not sampled */
     bool interrupted;
     const char *pmu_status; /* "hardware", "software", "off" */

@@ -92,8 +92,10 @@ static void run_header(FILE *f, const rg_run *r)
         u->flash ? "fused" : "unfused", or_unknown(u->fuse), u->prompt_tokens, u->gen_tokens, u->ubatch,
         u->repetitions, RG_TIME(u->load_ns));
     fprintf(f,
-        "method   time: monotonic clock per operator; bytes and FLOPs: counted in the executed loops, beside "
-        "the exact analytic model\n");
+        "method   time: a clock per operator, median over repetitions%s; bytes and FLOPs: counted in the "
+        "executed loops, beside the exact analytic model\n",
+        isfinite(u->record_share) ? RG_TEXT(64, " (records cost %s of a step)", RG_PERCENT(u->record_share))
+                                  : "");
     fprintf(f, "pmu      %s", p->status);
     json_array_foreach (p->events, i, name) fprintf(f, "%s%s", i ? ", " : ": ", json_string_value(name));
     if (json_array_size(p->events) > 0)

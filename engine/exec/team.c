@@ -11,13 +11,15 @@
 #endif
 
 #include "base/arena.h"
+#include "base/ticks.h"
 #include "exec/totals.h"
 
 struct rg_team {
     int n;
     int *cpus; /* owns; NULL: not pinned */
     uint64_t id;
-    bool moved; /* this call puts the threads in their places */
+    bool moved;         /* this call puts the threads in their places */
+    rg_tick_base clock; /* since the team was opened */
     const rg_ktab *k;
     int64_t l2_bytes;
     const rg_probe *probe;
@@ -68,6 +70,8 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
             "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
     rg_team *t = calloc(1, sizeof *t);
     if (!t) return rg_no_memory(err, "team");
+    rg_ticks_open();
+    t->clock = rg_tick_now(NULL);
     static uint64_t ids;
     t->n = threads;
     t->id = __atomic_add_fetch(&ids, 1, __ATOMIC_RELAXED);
@@ -154,9 +158,9 @@ static void meet(const rg_ctx *cx)
 
 void rg_barrier(rg_ctx *cx)
 {
-    const uint64_t start = cx->rec ? rg_now_ns() : 0;
+    const uint64_t start = cx->rec ? rg_ticks() : 0;
     meet(cx);
-    if (cx->rec) cx->wait_ns += rg_now_ns() - start;
+    if (cx->rec) cx->wait_ticks += rg_ticks() - start;
 }
 
 /* Before a region: must threads be moved? Home is read before anything is pinned. */
@@ -195,34 +199,41 @@ static void enter(rg_team *t, int tid, const cpu_set_t *home, rg_team_fn *fn, vo
                 cx.probe->begin ? cx.probe->begin(cx.probe->self, tid) : (1u << cx.probe->n_ctr) - 1;
             cx.probe->read(cx.probe->self, tid, cx.ctr_last);
         }
-        cx.t_last = rg_now_ns();
+        cx.t_last = rg_ticks();
     }
     fn(&cx, arg);
-    rg_tally_add(&cx.total, &cx.tally); /* without records everything is in the tally */
-    rg_board_add(t->board, tid, &cx.total);
+    rg_board_add(t->board, tid, &cx.tally); /* with records each operator's is in its slot (collect) */
     if (rec && tid == 0) assert(cx.n_rec <= cx.cap_rec);
 }
 
 /* Sums what the threads measured into the records that thread 0 described. */
-static void collect(rg_team *t, rg_log *log, size_t ops)
+static void collect(rg_team *t, rg_log *log, size_t ops, const rg_tick_base *now)
 {
     size_t n = 0;
+    rg_tally all;
     while (n < ops && log->rec[log->n + n].n_threads) n++;
     for (size_t i = 0; i < n; i++) {
         rg_rec *r = &log->rec[log->n + i];
-        r->t_ns = t->slots[i].t_ns;
+        const rg_slot *first = &t->slots[i];
+        r->t_ns = rg_tick_at(now, first->end) - rg_tick_at(now, first->end - first->ticks);
         r->step = (uint32_t)log->n_steps;
         for (int tid = 0; tid < t->n; tid++) {
             const rg_slot *s = &t->slots[tid * t->cap_slots + i];
-            r->wait_ns += s->wait_ns;
+            r->wait_ns += rg_ticks_ns(now, s->wait);
             rg_tally_add(&r->tally, &s->tally);
-            for (int c = 0; c < RG_MAX_CTR; c++) r->ctr[c] += s->ctr[c];
-            if (log->span && log->threads == t->n)
-                log->span[(log->n + i) * t->n + tid] = (rg_span){.begin_ns = s->end_ns - s->t_ns,
-                    .end_ns = s->end_ns,
-                    .wait_ns = s->wait_ns,
-                    .tail_ns = s->tail_ns};
+            for (int c = 0; c < RG_MAX_CTR && t->probed[tid]; c++) r->ctr[c] += s->ctr[c];
+            if (!log->span || log->threads != t->n) continue;
+            const uint64_t end = rg_tick_at(now, s->end);
+            log->span[(log->n + i) * t->n + tid] = (rg_span){.begin_ns = rg_tick_at(now, s->end - s->ticks),
+                .end_ns = end,
+                .wait_ns = rg_ticks_ns(now, s->wait),
+                .tail_ns = end - rg_tick_at(now, s->end - s->tail)};
         }
+    }
+    for (int tid = 0; tid < t->n; tid++) {
+        all = (rg_tally){0};
+        for (size_t i = 0; i < n; i++) rg_tally_add(&all, &t->slots[tid * t->cap_slots + i].tally);
+        rg_board_add(t->board, tid, &all);
     }
     log->n += n;
 }
@@ -247,20 +258,22 @@ void rg_team_run(rg_team *t, rg_team_fn *fn, void *arg, rg_log *log, const rg_st
     }
     take_places(t);
     const cpu_set_t home = caller.home; /* the other threads have callers of their own */
-    const uint64_t start = rec ? rg_now_ns() : 0;
+    const uint64_t start = rec ? rg_ticks() : 0;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(t->n)
     enter(t, omp_get_thread_num(), &home, fn, arg, rec, step, ops);
 #else
     enter(t, 0, &home, fn, arg, rec, step, ops);
 #endif
-    if (step) rg_board_call(t->board, step->phase, step->tokens);
+    if (step && step->tokens > 0) rg_board_call(t->board, step->phase, step->tokens);
     if (rec) {
+        const uint64_t end = rg_ticks();
+        const rg_tick_base now = rg_tick_now(&t->clock);
         rg_step *s = &log->step[log->n_steps];
         *s = *step;
-        s->start_ns = start;
-        s->t_ns = rg_now_ns() - start;
-        collect(t, log, ops);
+        s->start_ns = rg_tick_at(&now, start);
+        s->t_ns = rg_tick_at(&now, end) - s->start_ns;
+        collect(t, log, ops, &now);
         log->n_steps++;
     }
 }
@@ -273,7 +286,7 @@ static uint64_t read_probe(rg_ctx *cx, rg_slot *s)
     for (int i = 0; i < cx->probe->n_ctr; i++)
         if (cx->ctr_mask >> i & 1) s->ctr[i] = c[i] - cx->ctr_last[i];
     memcpy(cx->ctr_last, c, sizeof c);
-    return rg_now_ns();
+    return rg_ticks();
 }
 
 void rg_layer_end(rg_ctx *cx)
@@ -297,39 +310,40 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
         return;
     }
     rg_slot *s = &cx->slot[cx->n_rec];
-    uint64_t now = rg_now_ns();
-    s->wait_ns = cx->wait_ns;
-    s->tail_ns = 0;
+    uint64_t now = rg_ticks();
+    s->wait = cx->wait_ticks;
+    s->tail = 0;
     if (d->barrier) {
         const uint64_t at = now;
         meet(cx);
-        now = rg_now_ns();
-        s->tail_ns = now - at;
-        s->wait_ns += s->tail_ns;
+        now = rg_ticks();
+        s->tail = now - at;
+        s->wait += s->tail;
     }
-    s->end_ns = now;
-    s->t_ns = now - cx->t_last;
+    s->end = now;
+    s->ticks = now - cx->t_last;
     s->tally = cx->tally;
-    rg_tally_add(&cx->total, &cx->tally);
-    memset(s->ctr, 0, sizeof s->ctr);
     const bool by_op = cx->probe && !cx->probe->by_layer;
+    if (cx->probe) memset(s->ctr, 0, sizeof s->ctr);
     if (by_op) now = read_probe(cx, s);
-    if (cx->tid == 0)
-        cx->rec[cx->n_rec] = (rg_rec){.site = (uint8_t)d->site,
-            .phase = cx->phase,
-            .wtype = (uint8_t)d->wtype,
-            .kv_k = (uint8_t)d->kv_k,
-            .kv_v = (uint8_t)d->kv_v,
-            .isa = d->isa,
-            .arith = d->arith ? d->arith : (uint8_t)rg_isa_arith(d->isa),
-            .kernel = d->kernel,
-            .n_threads = (uint16_t)cx->nt,
-            .layer = cx->layer,
-            .dims = d->dims,
-            .ctr_mask = by_op ? cx->ctr_mask : 0,
-            .ctr_span = by_op};
+    if (cx->tid == 0) { /* the rest is zero already */
+        rg_rec *r = &cx->rec[cx->n_rec];
+        r->site = (uint8_t)d->site;
+        r->phase = cx->phase;
+        r->wtype = (uint8_t)d->wtype;
+        r->kv_k = (uint8_t)d->kv_k;
+        r->kv_v = (uint8_t)d->kv_v;
+        r->isa = d->isa;
+        r->arith = d->arith ? d->arith : (uint8_t)rg_isa_arith(d->isa);
+        r->kernel = d->kernel;
+        r->n_threads = (uint16_t)cx->nt;
+        r->layer = cx->layer;
+        r->dims = d->dims;
+        r->ctr_mask = by_op ? cx->ctr_mask : 0;
+        r->ctr_span = by_op;
+    }
     cx->n_rec++;
     cx->t_last = now;
     cx->tally = (rg_tally){0};
-    cx->wait_ns = 0;
+    cx->wait_ticks = 0;
 }

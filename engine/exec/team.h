@@ -16,8 +16,8 @@ typedef struct rg_team rg_team;
 
 /* What one thread measured of one operator. */
 typedef struct rg_slot {
-    uint64_t t_ns, wait_ns;
-    uint64_t end_ns, tail_ns; /* its end; idle there, part of wait_ns */
+    uint64_t ticks, wait; /* all in ticks (base/ticks.h) */
+    uint64_t end, tail;   /* its end; idle there, part of wait */
     rg_tally tally;
     uint64_t ctr[RG_MAX_CTR];
 } rg_slot;
@@ -44,16 +44,16 @@ typedef struct rg_ctx {
     rg_rec *rec;   /* shared: thread 0 writes what is not measured; NULL: nothing is recorded */
     rg_slot *slot; /* this thread's, parallel to rec */
     int n_rec, cap_rec;
-    uint64_t t_last; /* the end of one operator is the begin of the next */
+    uint64_t t_last; /* ticks: the end of one operator is the begin of the next */
     const rg_probe *probe;
     uint64_t ctr_last[RG_MAX_CTR];
     uint32_t ctr_mask; /* counters that this call reads */
     int ctr_from;      /* by layer: first record that the next read covers */
     uint8_t phase;
     int16_t layer;
-    rg_tally total;   /* of the operators of this call that have ended */
-    rg_tally tally;   /* of the current one: drivers add to it at their outer loops */
-    uint64_t wait_ns; /* in its rg_barrier calls */
+    /* of the current operator, or without records of all: drivers add to it at their outer loops */
+    rg_tally tally;
+    uint64_t wait_ticks; /* in its rg_barrier calls */
 } rg_ctx;
 
 /* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or

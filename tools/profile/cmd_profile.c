@@ -10,6 +10,7 @@
 #include "report/report.h"
 #include "report/svg/pictures.h"
 #include "report/trace.h"
+#include "ridge/latency.h"
 #include "tools/assert/judge.h"
 #include "tools/measure/measure.h"
 #include "tools/profile/profile_counters.h"
@@ -97,6 +98,9 @@ static rg_status build_report(
         .interrupted = rg_stop != 0,
         .tokenize_ns = j->tokenize_ns,
         .per_layer = j->cli.per_layer};
+    rg_latency cost = {0}; /* unknown without a team of threads */
+    if (!rg_latency_measure(&cost, j->unit.info.threads, j->unit.info.cpus, NULL))
+        run.record_ns = cost.record_ns;
     rg_profile_counters_describe(&j->ctr, &run);
     memcpy(run.first_ns, pace->first_ns, sizeof run.first_ns);
     memcpy(run.first_load, pace->first_load, sizeof run.first_load);
