@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/outfile.h"
+#include "report/screen.h"
 
 typedef enum kind { FLAG, INT, REAL, STR, OUT, DRAW, LIST, IGNORED } kind;
 
@@ -176,6 +177,9 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         const rg_status st = put(cli, o, word, value, err);
         if (st) return st;
     }
+    const char *format = cli->output ? cli->output : cli->bench_output;
+    if (cli->wide && format && strcmp(format, "text") != 0)
+        return rg_fail(err, RG_E_USAGE, "--wide: not with -o %s: it is for the screen (-o text)", format);
     return try_outputs(cli, err);
 }
 
@@ -192,29 +196,10 @@ rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *
     return rg_fail(err, RG_E_INTERNAL, "%s: no such option", lname);
 }
 
-/* Wraps at 100 columns. */
-static void wrapped(FILE *f, const char *text, int indent)
-{
-    int col = indent;
-    while (*text) {
-        const int n = (int)strcspn(text, " ");
-        if (col > indent && col + 1 + n > 100) {
-            fprintf(f, "\n%*s", indent, "");
-            col = indent;
-        } else if (col > indent) {
-            fputc(' ', f);
-            col++;
-        }
-        fprintf(f, "%.*s", n, text);
-        col += n;
-        text += n + strspn(text + n, " ");
-    }
-    fputc('\n', f);
-}
-
 void rg_cli_help(FILE *f, rg_command_id command)
 {
     const struct rg_command *c = &rg_commands[command];
+    const rg_screen s = rg_screen_of(f, false);
     fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", c->name, c->line, c->examples);
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
@@ -228,8 +213,7 @@ void rg_cli_help(FILE *f, rg_command_id command)
         char names[96];
         snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname,
             meta ? " " : "", meta ? meta : "");
-        fprintf(f, "  %-32s ", names);
-        wrapped(f, help, 35);
+        rg_screen_wrap(&s, RG_INK_PLAIN, fprintf(f, "  %-32s ", names), 35, help);
     }
 }
 
