@@ -2,6 +2,7 @@
 #include "exec/team.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #endif
 
 #include "base/arena.h"
+#include "base/num.h"
 #include "exec/totals.h"
 
 struct rg_team {
@@ -57,6 +59,26 @@ static void place(const rg_team *t, int tid, const cpu_set_t *home)
     sched_setaffinity(0, sizeof set, t->cpus ? &set : home);
 }
 
+/* A runtime that cannot start a thread ends the program, so the room for their stacks is looked at first. */
+static rg_status check_stacks(int threads, rg_err *err)
+{
+    size_t stack = 8 << 20;
+    pthread_attr_t usual;
+    const char *limit = NULL;
+    const uint64_t left = rg_mem_under_ulimit(&limit);
+    if (pthread_getattr_default_np(&usual) == 0) {
+        pthread_attr_getstacksize(&usual, &stack);
+        pthread_attr_destroy(&usual);
+    }
+    const uint64_t need = (uint64_t)(threads - 1) * (stack + (1 << 20));
+    if (need <= left) return RG_OK;
+    return rg_fail(err, RG_E_NOMEM,
+        "not enough memory: the stacks of %d more threads take %.1f MiB, but %s leaves %.1f MiB: use -t 1, "
+        "or a "
+        "smaller ulimit -s",
+        threads - 1, rg_mib(need), limit, rg_mib(left));
+}
+
 rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
     int64_t l2_bytes, rg_err *err)
 {
@@ -66,6 +88,8 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     if (threads > 1 && !rg_team_has_openmp())
         return rg_fail(err, RG_E_UNSUPPORTED,
             "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
+    const rg_status st = check_stacks(threads, err);
+    if (st) return st;
     rg_team *t = calloc(1, sizeof *t);
     if (!t) return rg_no_memory(err, "team");
     static uint64_t ids;
@@ -159,12 +183,20 @@ void rg_barrier(rg_ctx *cx)
     if (cx->rec) cx->wait_ns += rg_now_ns() - start;
 }
 
+void rg_team_home(cpu_set_t *home)
+{
+    *home = caller.home;
+    if (caller.pinned) return;
+    CPU_ZERO(home);
+    sched_getaffinity(0, sizeof *home, home);
+}
+
 /* Before a region: must threads be moved? Home is read before anything is pinned. */
 static void take_places(rg_team *t)
 {
     t->moved = false;
     if (caller.last == t->id) return;
-    if (!caller.pinned) sched_getaffinity(0, sizeof caller.home, &caller.home);
+    rg_team_home(&caller.home);
     t->moved = t->cpus || caller.pool;
     caller.pinned = t->cpus != NULL;
     caller.pool = caller.pool || t->cpus;
