@@ -122,7 +122,7 @@ static void settings_are_compared(void **state)
     char two[600];
     snprintf(two, sizeof two, "%s,%s", tiny_model(), other);
     output o = ridge("bench", "-m", two, "--machine", machine_file(), "--dtype", "f16,q4g32", "-t", "1-2",
-        "-fa", "0,1", "-p", "8", "-n", "0", "-r", "3", "-o", "json", NULL);
+        "--oversubscribe", "-fa", "0,1", "-p", "8", "-n", "0", "-r", "3", "-o", "json", NULL);
     json_t *j = bench_json(&o);
     const json_t *r;
     size_t i;
@@ -223,8 +223,6 @@ static void refusals(void **state)
         {"-p", "1-9000", "-p", "more than 4096"},
         {"-p", "-4", "-p", "expected"},
         {"-p", "99999999999999999999", "-p", "expected"},
-        {"-n", "257", "tg257", "256"},
-        {"-d", "250", "pp8 @ d250", "256"},
         {"-pg", "8", "-pg", "512,128"},
         {"-pg", "8,0", "-pg", "from 1"},
         {"-B", "0", "-B", "from 1"},

@@ -45,8 +45,9 @@ static void trained_models_have_the_reference_perplexity(void **state)
         if (!optional_data(model, sizeof model, runs[i].model) ||
             !optional_data(text, sizeof text, runs[i].text))
             skip();
-        output o = ridge("eval", "-m", model, runs[i].ids ? "--token-ids" : "-f", text, "-c", "256",
-            "--score", "all", "--dtype", "f32", "-t", "2", "--pin", "off", "-o", "json", NULL);
+        output o =
+            ridge("eval", "-m", model, runs[i].ids ? "--token-ids" : "-f", text, "-c", "256", "--score",
+                "all", "--dtype", "f32", "-t", "2", "--oversubscribe", "--pin", "off", "-o", "json", NULL);
         json_t *j = parse(&o), *r = json_object_get(j, "result");
         assert_int_equal(json_integer_value(json_object_get(r, "scored_tokens")), runs[i].scored);
         close_to(runs[i].model, real(r, "ppl"), exp(runs[i].nll), 1e-4);

@@ -53,6 +53,7 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
               pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0 || pin < 0) return RG_E_USAGE;
+    if (!st) st = rg_threads_check(cli, cli->threads, err);
     if (!st && cli->save && cli->no_save) st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
     if (st) return st;
 

@@ -371,7 +371,7 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     point *p = calloc(MAX_POINTS, sizeof *p);
     char base[64] = "/tmp/ridge-validate-XXXXXX";
     rg_config c;
-    rg_status st = v && p ? RG_OK : rg_no_memory(err, "validate");
+    rg_status st = v && p ? rg_threads_check(cli, cli->threads, err) : rg_no_memory(err, "validate");
     if (!st && !mkdtemp(base)) st = rg_fail(err, RG_E_FILE, "validate: cannot make a folder in /tmp");
     if (st) goto out;
     rg_topo_read(&topo);
