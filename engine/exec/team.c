@@ -88,8 +88,6 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     if (threads > 1 && !rg_team_has_openmp())
         return rg_fail(err, RG_E_UNSUPPORTED,
             "threads: %d, but this build has no OpenMP: use -t 1 or build with RIDGE_OPENMP=ON", threads);
-    const rg_status st = check_stacks(threads, err);
-    if (st) return st;
     rg_team *t = calloc(1, sizeof *t);
     if (!t) return rg_no_memory(err, "team");
     static uint64_t ids;
@@ -106,6 +104,11 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     if (!t->scratch || !t->board || !t->probed || (cpus && !t->cpus)) {
         rg_team_close(t);
         return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
+    }
+    const rg_status st = check_stacks(threads, err);
+    if (st) {
+        rg_team_close(t);
+        return st;
     }
 #ifdef _OPENMP
     /* a region of another size ends threads of the pool, and the next larger one starts new ones */

@@ -266,6 +266,41 @@ static void more_context_than_memory(void **state)
         "not enough memory", "MiB", NULL);
 }
 
+/* Whatever a limit on the address space lets through ends well, or with what was wanted and what the limit leaves:
+ * never by a signal, a hang, or another program's words. */
+static void little_address_space(void **state)
+{
+    (void)state;
+#ifdef RIDGE_SANITIZED
+    print_message("SKIPPED: sanitizers take terabytes of address space\n");
+    return;
+#endif
+    static const char *const commands[] = {"run -m '%s' -p x -n 2 --quiet",
+        "profile -m '%s' -p 4 -n 2 -r 1 --counters off", "bench -m '%s' -p 4 -n 2 -r 1",
+        "run -m '%s' -p x -n 2 --quiet --kernel blas"};
+    int well = 0, short_of = 0;
+    char out[300], line[300], cmd[1200];
+    snprintf(out, sizeof out, "%s", scratch("limited.txt"));
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        for (int kib = 20000; kib < 400000; kib += kib / 3) {
+            snprintf(line, sizeof line, commands[i], tiny_model());
+            snprintf(cmd, sizeof cmd,
+                "(ulimit -v %d; exec timeout 60 '%s' %s%s%s) </dev/null >/dev/null 2>'%s'", kib,
+                getenv("RIDGE_BIN"), line, strncmp(line, "run", 3) == 0 ? "" : " --machine ",
+                strncmp(line, "run", 3) == 0 ? "" : machine_file(), out);
+            const int rc = system(cmd), code = WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
+            char *said = read_all(out, NULL);
+            const bool loader = strstr(said, "shared librar") != NULL,
+                       blas = code == 4 && strstr(said, "ulimit -v");
+            if (!loader && code != 0 && code != 5 && code != 7 && !blas)
+                fail_msg("%s under ulimit -v %d: %d: %s", line, kib, code, said);
+            well += code == 0;
+            short_of += code == 5 && strstr(said, "ulimit -v") && strstr(said, "MiB");
+            free(said);
+        }
+    assert_true(well > 0 && short_of > 0);
+}
+
 static void outputs_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -379,7 +414,8 @@ int main(void)
         cmocka_unit_test(config_and_weights_must_agree), cmocka_unit_test(missing_tokenizer),
         cmocka_unit_test(token_files), cmocka_unit_test(more_context_than_the_model),
         cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
-        cmocka_unit_test(outputs_that_cannot_be_written), cmocka_unit_test(outputs_are_tried_first),
-        cmocka_unit_test(names_that_are_not_utf8), cmocka_unit_test(outputs_under_limits)};
+        cmocka_unit_test(little_address_space), cmocka_unit_test(outputs_that_cannot_be_written),
+        cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(names_that_are_not_utf8),
+        cmocka_unit_test(outputs_under_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
