@@ -14,8 +14,8 @@ static inline uint64_t rg_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Bytes free without swapping: the smallest of MemAvailable, what is left under the cgroup's limit, and what is
- * left under `ulimit -v` and `ulimit -d`; 0: unknown. *source (may be NULL) names it; static. */
+/* Bytes free without swapping: the smallest of MemAvailable, what is left under the cgroup's limit, and what
+ * is left under `ulimit -v` and `ulimit -d`; 0: unknown. *source (may be NULL) names it; static. */
 uint64_t rg_mem_available(const char **source);
 /* The last of these alone: address space left, UINT64_MAX without a limit. */
 uint64_t rg_mem_under_ulimit(const char **source);

@@ -266,8 +266,8 @@ static void more_context_than_memory(void **state)
         "not enough memory", "MiB", NULL);
 }
 
-/* Whatever a limit on the address space lets through ends well, or with what was wanted and what the limit leaves:
- * never by a signal, a hang, or another program's words. */
+/* Whatever a limit on the address space lets through ends well, or with what was wanted and what the limit
+ * leaves: never by a signal, a hang, or another program's words. */
 static void little_address_space(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* A chat at a terminal: lines are edited and remembered, Ctrl-C and Ctrl-D do what they do elsewhere, the status line
- * follows. The terminal is a pseudo-terminal that this test types into. */
+/* A chat at a terminal: lines are edited and remembered, Ctrl-C and Ctrl-D do what they do elsewhere, the
+ * status line follows. The terminal is a pseudo-terminal that this test types into. */
 #include "run_program.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* The metrics that a report can have, before there is one: the numbers of its objects in figures.def, named as
- * metrics.c names those of a report. */
+/* The metrics that a report can have, before there is one: the numbers of its objects in figures.def, named
+ * as metrics.c names those of a report. */
 #include <string.h>
 
 #include "base/text.h"

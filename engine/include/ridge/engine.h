@@ -138,8 +138,8 @@ int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, cons
 /* Resident bytes of a checkpoint under opts, as rg_engine_open will allocate them. */
 rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
 
-/* Refuses what no session of such a model can have (a context beyond the model's unless past_training, a cache type that does not
- * fit its heads, too many sequences), as rg_session_open would. */
+/* Refuses what no session of such a model can have (a context beyond the model's unless past_training, a
+ * cache type that does not fit its heads, too many sequences), as rg_session_open would. */
 rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_err *err);
 rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts *opts, rg_err *err);
 void rg_session_close(rg_session *s); /* legal on NULL */
