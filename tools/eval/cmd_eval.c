@@ -299,7 +299,7 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_help(cli)) return RG_OK;
     eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "json"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
     if (!st) st = rg_judge_check(cli, err);
     if (!st) st = read_opts(&v, err);
@@ -309,8 +309,10 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
     if (!st || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
         rg_doc d;
         rg_status shown = rg_eval_report_doc(&d, &v.report, err);
-        if (shown == RG_OK && format == 0) shown = rg_eval_report_md(stdout, &v.report, err);
-        shown = rg_page_out(shown, &d, format == 1, !st ? cli : NULL, NULL, NULL, err);
+        const rg_screen s = rg_screen_of(stdout, cli->wide);
+        if (shown == RG_OK && format == 0) shown = rg_eval_report_text(&s, &v.report, err);
+        if (shown == RG_OK && format == 1) shown = rg_eval_report_md(stdout, &v.report, err);
+        shown = rg_page_out(shown, &d, format == 2, !st ? cli : NULL, NULL, NULL, err);
         if (shown != RG_OK) st = shown;
     }
     close_side(&v.model);

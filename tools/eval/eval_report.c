@@ -115,6 +115,8 @@ rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err)
         parts(f, r);
     else if (r->stats.n > 0)
         results(f, &r->stats);
+    rg_eval_sentence(src, sizeof src, r);
+    fprintf(f, "\n%s\n", src);
     return ferror(f) ? rg_fail(err, RG_E_FILE, "standard output: cannot write") : RG_OK;
 }
 
