@@ -95,9 +95,12 @@ static void sentences(void **state)
     rg_screen_wrap(&s, RG_INK_BAD, 0, 2, "one two  three four overlongword x");
     s.colour = true;
     rg_screen_wrap(&s, RG_INK_HEAD, 0, 0, "bold");
-    rg_screen_put(&s, RG_INK_PLAIN, "%d", 7);
+    rg_screen_put(&s, RG_INK_PLAIN, "%d\n", 7);
+    rg_screen_say(&s, RG_INK_BAD, 2, "%s words in %d", "some", 12);
     assert_int_equal(fclose(f), 0);
-    assert_string_equal(text, "one two\n  three four\n  overlongword\n  x\n\033[1mbold\033[0m\n7");
+    assert_string_equal(text,
+        "one two\n  three four\n  overlongword\n  x\n\033[1mbold\033[0m\n7\n  \033[31msome words\n  in "
+        "12\033[0m\n");
     free(text);
 }
 

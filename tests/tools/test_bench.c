@@ -142,7 +142,7 @@ static void settings_are_compared(void **state)
     json_decref(j);
     done(&o);
     o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8",
-        "-n", "4", "-r", "3", NULL);
+        "-n", "4", "-r", "3", "-o", "md", NULL);
     expect_ok(&o);
     static const char *const words[] = {"| model", "| backend", "| test", "t/s", "\xc2\xb1", "tiny q4g32",
         "tiny f32", "MBU", "roof", "noise:"};
@@ -150,6 +150,37 @@ static void settings_are_compared(void **state)
         if (!strstr(o.out, words[i])) fail_msg("no '%s' in the table", words[i]);
     assert_null(strstr(o.out, "nan"));
     done(&o);
+}
+
+/* One setting says how fast, two which is faster; a row each, within the width. */
+static void the_answer_first(void **state)
+{
+    (void)state;
+#define TWO tiny_model(), "--machine", machine_file(), "-p", "8", "-n", "4", "-r", "6", "--dtype"
+    output o = ridge("bench", "-m", TWO, "f16", NULL);
+    expect_ok(&o);
+    assert_ptr_equal(strstr(o.out, "tiny f16 writes "), o.out);
+    assert_non_null(strstr(o.out, "95 % interval"));
+    assert_non_null(strstr(o.out, "of its roof"));
+    done(&o);
+    o = ridge("bench", "-m", TWO, "f32,f16", NULL);
+    expect_ok(&o);
+    assert_ptr_equal(strstr(o.out, "tg4: "), o.out);
+    assert_non_null(strstr(o.out, "against "));
+    assert_null(strstr(o.out, "| "));
+    for (const char *l = o.out; *l; l += strcspn(l, "\n") + 1) assert_true(strcspn(l, "\n") <= 100);
+    done(&o);
+    o = ridge("bench", "-m", TWO, "f32,f16,q8g32,q4g32,q4g64,q4g128", "--wide", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "| model"));
+    done(&o);
+    o = ridge("bench", "-m", TWO, "f32,f16,q8g32,q4g32,q4g64,q4g128", NULL);
+    expect_ok(&o);
+    /* as the noise of this moment is */
+    assert_true(strstr(o.out, ", the fastest, runs ") || strstr(o.out, " cannot be told apart (ratio "));
+    assert_non_null(strstr(o.out, "2 rows more with --wide"));
+    done(&o);
+#undef TWO
 }
 
 static void four_formats(void **state)
@@ -248,7 +279,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists_span_tests), cmocka_unit_test(long_tests_scale),
-        cmocka_unit_test(settings_are_compared), cmocka_unit_test(four_formats),
-        cmocka_unit_test(defaults_fit_the_model), cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
+        cmocka_unit_test(settings_are_compared), cmocka_unit_test(the_answer_first),
+        cmocka_unit_test(four_formats), cmocka_unit_test(defaults_fit_the_model),
+        cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
