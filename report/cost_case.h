@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "report/document.h"
+#include "report/screen.h"
 #include "roofline/model/exact.h"
 #include "roofline/model/llm_viewer.h"
 #include "roofline/model/model_cost.h"
@@ -57,11 +58,19 @@ typedef struct rg_cost_print {
 /* Whether the stage has the phase. */
 bool rg_cost_wants(const rg_cost_print *p, rg_phase ph);
 
+/* The answer first, on a terminal; of a wide one only the sentence, before the tables of Markdown. */
+rg_status rg_cost_text(
+    const rg_screen *s, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 /* n == 1: operators and totals; more: a row per case and phase. */
 rg_status rg_cost_md(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 rg_status rg_cost_csv(FILE *f, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
 /* The document: `roofline` or `llm_viewer`. */
 rg_status rg_cost_doc(rg_doc *d, const rg_cost_case *k, size_t n, const rg_cost_print *p, rg_err *err);
+
+/* Share of a phase's time in operators that bytes limit. */
+double rg_cost_memory_share(const rg_cost_case *k, int ph);
+/* A case in words: its label, or what was asked. */
+const char *rg_cost_name(char *buf, size_t n, const rg_cost_case *k, const char *label);
 
 /* What the answer says, in sentences. */
 void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);

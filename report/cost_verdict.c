@@ -7,8 +7,7 @@
 
 static double rate(const rg_cost_case *k, int ph) { return k->r.tokens[ph] / k->r.total[ph].time_s; }
 
-/* Share of a phase's time in operators that bytes limit. */
-static double memory_share(const rg_cost_case *k, int ph)
+double rg_cost_memory_share(const rg_cost_case *k, int ph)
 {
     double at_memory = 0.0, all = 0.0;
     for (int i = 0; i < k->r.n; i++) {
@@ -40,7 +39,7 @@ static void say_phase(rg_lines *out, const rg_cost_case *k, int ph)
             rg_phase_names[ph], k->hw->name);
         return;
     }
-    const double share = memory_share(k, ph);
+    const double share = rg_cost_memory_share(k, ph);
     rg_lines_add(out,
         "%s: at most %s tokens/s on these roofs, %s %s; bytes set the limit for %s of the time%s.",
         rg_phase_names[ph], RG_NUM(rate(k, ph)), RG_TIME(1e9 * t->time_s),
@@ -62,7 +61,7 @@ static void say_memory(rg_lines *out, const rg_cost_case *k)
         m->total <= k->hw->memory ? "it fits" : "it does not fit");
 }
 
-static const char *name_of(char *buf, size_t n, const rg_cost_case *k, const char *label)
+const char *rg_cost_name(char *buf, size_t n, const rg_cost_case *k, const char *label)
 {
     char format[64];
     if (label) return label;
@@ -85,8 +84,8 @@ static void say_range(rg_lines *out, const rg_cost_case *k, size_t n, const rg_c
     }
     if (lo)
         rg_lines_add(out, "%s: from %s tokens/s (%s) to %s (%s) on these roofs.", rg_phase_names[ph],
-            RG_NUM(rate(lo, ph)), name_of(low, sizeof low, lo, p->label ? p->label[lo - k] : NULL),
-            RG_NUM(rate(hi, ph)), name_of(high, sizeof high, hi, p->label ? p->label[hi - k] : NULL));
+            RG_NUM(rate(lo, ph)), rg_cost_name(low, sizeof low, lo, p->label ? p->label[lo - k] : NULL),
+            RG_NUM(rate(hi, ph)), rg_cost_name(high, sizeof high, hi, p->label ? p->label[hi - k] : NULL));
     if (unknown)
         rg_lines_add(out, "%s: %zu of %zu cases have no time: a roof of their machine is not known.",
             rg_phase_names[ph], unknown, n);

@@ -524,6 +524,11 @@ bool rg_fig_null(const rg_fig *f, const void *value)
     }
 }
 
+bool rg_fig_number(const rg_fig *f)
+{
+    return kinds[f->kind].member == NUMBER || kinds[f->kind].member == INDEX;
+}
+
 bool rg_fig_right(const rg_fig *f) { return f->format != RG_FORMAT_WORDS && f->format != RG_FORMAT_YES; }
 
 static const char *shaped(char *buf, size_t n, rg_fig_format format, double x)

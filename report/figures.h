@@ -149,6 +149,7 @@ bool rg_fig_null(const rg_fig *f, const void *value);
 json_t *rg_fig_json(const rg_fig *f, const void *value, int digits);
 /* "TEXT", "INTEGER", "REAL" */
 const char *rg_fig_sql(const rg_fig *f);
+bool rg_fig_number(const rg_fig *f);
 /* Titles of numbers stand to the right. */
 bool rg_fig_right(const rg_fig *f);
 

@@ -10,6 +10,7 @@
 #include "base/osload.h"
 #include "ops/rec.h"
 #include "report/runs.h"
+#include "report/screen.h"
 #include "roofline/count/counters.h"
 #include "roofline/count/socket.h"
 #include "roofline/doctor/doctor.h"
@@ -102,8 +103,10 @@ typedef struct rg_run_info {
 
 typedef struct rg_report rg_report;
 
-/* The roofs as tables for people, and what the doctor found. */
+/* The roofs and what the doctor found: the answer first, on a terminal, and all of it. */
+rg_status rg_machine_text(const rg_screen *s, const rg_machine *m, rg_err *err);
 rg_status rg_machine_md(FILE *f, const rg_machine *m, rg_err *err);
+rg_status rg_doctor_text(const rg_screen *s, const rg_doctor *d, rg_err *err);
 rg_status rg_doctor_md(FILE *f, const rg_doctor *d, rg_err *err);
 rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err);
 

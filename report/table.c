@@ -91,27 +91,34 @@ void rg_table_row_n(rg_table *t, const char *const *cells, int n)
     t->rows++;
 }
 
-/* Columns a text takes: code points. */
-static int columns(const char *s)
+int rg_text_columns(const char *s, int bytes)
 {
     int n = 0;
-    for (; *s; s++) n += ((unsigned char)*s & 0xc0) != 0x80;
+    for (int i = 0; i < bytes && s[i]; i++) n += ((unsigned char)s[i] & 0xc0) != 0x80;
     return n;
 }
+
+static int columns(const char *s) { return rg_text_columns(s, (int)strlen(s)); }
 
 static void pad(FILE *f, char c, int n)
 {
     for (; n > 0; n--) fputc(c, f);
 }
 
-void rg_table_print(FILE *f, const rg_table *t)
+void rg_table_widths(int width[RG_TABLE_COLS], const rg_table *t)
 {
-    int width[RG_TABLE_COLS] = {0};
-    if (t->failed || t->cols == 0) return;
+    memset(width, 0, RG_TABLE_COLS * sizeof *width);
     for (size_t i = 0; i < t->used; i++) {
         const int c = (int)(i % t->cols), w = columns(t->cell[i]);
         if (w > width[c]) width[c] = w;
     }
+}
+
+void rg_table_print(FILE *f, const rg_table *t)
+{
+    int width[RG_TABLE_COLS];
+    if (t->failed || t->cols == 0) return;
+    rg_table_widths(width, t);
     for (int c = 0; c < t->cols; c++)
         if (width[c] < 3) width[c] = 3;
     for (int r = 0; r < t->rows; r++) {

@@ -9,19 +9,12 @@
 
 enum { WIDTH = 100, INDENT = 11 };
 
-/* Words of s in lines of WIDTH, each after INDENT blanks; the first begins with label. */
-static void wrapped(FILE *f, const char *label, const char *s)
+/* Each line begins behind INDENT blanks; the first with label. */
+static void wrapped(FILE *f, const char *label, const char *text)
 {
-    if (!*s) return;
-    int at = fprintf(f, "%*s%-6s", INDENT, "", label);
-    while (*s) {
-        const int len = (int)strcspn(s, " ");
-        if (at + len + 1 > WIDTH && at > INDENT + 6) at = fprintf(f, "\n%*s", INDENT + 6, "") - 1;
-        at += fprintf(f, "%s%.*s", at > INDENT + 6 ? " " : "", len, s);
-        s += len;
-        s += strspn(s, " ");
-    }
-    fputc('\n', f);
+    const rg_screen s = {.f = f, .width = WIDTH};
+    if (!*text) return;
+    rg_screen_wrap(&s, RG_INK_PLAIN, fprintf(f, "%*s%-6s", INDENT, "", label), INDENT + 6, text);
 }
 
 static void line(FILE *f, const rg_finding *x)

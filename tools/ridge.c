@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mapfile.h"
+#include "base/near.h"
 #include "base/outfile.h"
 #include "tools/cli/cli.h"
 
@@ -16,7 +17,6 @@ static rg_status (*const run[RG_CMD_COUNT])(const rg_cli *, rg_err *) = {
 
 static void on_signal(int sig)
 {
-    (void)sig;
     if (rg_stop) {
         static const char give_back[] = "\033[r\033[999;1H\033[2K";
         rg_outfile_unlink_pending();
@@ -24,7 +24,7 @@ static void on_signal(int sig)
             rg_terminal_dirty = 0;
         _exit(RG_E_INTERRUPTED);
     }
-    rg_stop = 1;
+    rg_stop = sig;
 }
 
 /* A mapped file became shorter, or its disk failed: there is nothing left to compute with. */
@@ -123,7 +123,9 @@ int main(int argc, char **argv)
     const char *name = help_word ? argv[2] : argv[1];
     const int c = find(name);
     if (c < 0) {
-        fprintf(stderr, "ridge: %s: no such command; 'ridge help' lists them\n", name);
+        rg_near near = {.word = name};
+        for (int i = 0; i < RG_CMD_COUNT; i++) rg_near_try(&near, rg_commands[i].name);
+        fprintf(stderr, "ridge: %s: no such command; %s'ridge help' lists them\n", name, RG_NEAR_HINT(&near));
         return RG_E_USAGE;
     }
     if (help_word || asks_help(argc, argv)) {

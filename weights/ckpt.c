@@ -1,6 +1,7 @@
 /* Opens checkpoints, and binds and proves their tensors. */
 #include "weights/ckpt.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/grow.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "weights/ckpt_impl.h"
 
@@ -293,10 +295,46 @@ void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c)
     }
 }
 
+/* GGUF files; of a split model the first part, which stands for all. */
+static int is_gguf(const struct dirent *d)
+{
+    const size_t n = strlen(d->d_name);
+    const char *part =
+        n > strlen("-00001-of-00002.gguf") ? d->d_name + n - strlen("-00001-of-00002.gguf") : "";
+    int k, of, end = 0;
+    if (n <= 5 || strcmp(d->d_name + n - 5, ".gguf") != 0) return 0;
+    return sscanf(part, "-%5d-of-%5d.gguf%n", &k, &of, &end) != 2 || part[end] || k == 1;
+}
+
+/* A folder of GGUF files is none of a checkpoint: which one is meant? */
+static rg_status refuse_folder(const char *dir, const struct dirent *const *d, int n, rg_err *err)
+{
+    enum { SHOWN = 6 };
+    char list[400] = "", more[32] = "";
+    for (int i = 0; i < n && i < SHOWN; i++)
+        rg_text_add(list, sizeof list, "%s%.60s", i ? ", " : "", RG_CLEAN(64, d[i]->d_name));
+    if (n > SHOWN) rg_text(more, sizeof more, " and %d more", n - SHOWN);
+    return rg_fail(err, RG_E_FILE, "%.120s: a folder of GGUF files: name one, -m %.120s/%.60s; there %s %s%s",
+        dir, dir, RG_CLEAN(64, d[0]->d_name), n == 1 ? "is" : "are", list, more);
+}
+
+static rg_status load_folder(rg_ckpt *c, rg_err *err)
+{
+    struct dirent **d = NULL;
+    char *config = rg_path_join(c->path, "config.json");
+    const int n = config && access(config, F_OK) != 0 ? scandir(c->path, &d, is_gguf, alphasort) : 0;
+    free(config);
+    const rg_status st = n > 0 ? refuse_folder(c->path, (const struct dirent *const *)d, n, err)
+                               : rg_load_hf(c, c->path, NULL, err);
+    for (int i = 0; i < n; i++) free(d[i]);
+    free(d);
+    return st;
+}
+
 static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
 {
     struct stat sb;
-    if (stat(c->path, &sb) == 0 && S_ISDIR(sb.st_mode)) return rg_load_hf(c, c->path, NULL, err);
+    if (stat(c->path, &sb) == 0 && S_ISDIR(sb.st_mode)) return load_folder(c, err);
     rg_status st = rg_ckpt_map(c, c->path, NULL, err);
     if (st) return st;
     const rg_mapfile *f = &c->file[0];

@@ -26,7 +26,7 @@ static rg_status read_all(void **out, int fd, size_t size, const char *path, rg_
         return rg_fail(err, RG_E_NOMEM,
             "%s: --no-mmap needs %.1f MiB while loading, but %.1f MiB are free (%s); without it the file is "
             "mapped",
-            path, (double)size / 1048576.0, (double)left / 1048576.0, source);
+            path, rg_mib(size), rg_mib(left), source);
     char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return rg_fail(err, RG_E_NOMEM, "%s: the system refuses %zu bytes", path, size);
     for (size_t at = 0; at < size;) {
@@ -94,7 +94,14 @@ static rg_status map(rg_mapfile *f, int fd, const char *path, rg_err *err)
         const rg_status rc = read_all(&p, fd, size, path, err);
         if (rc != RG_OK) return rc;
     } else if ((p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED) {
-        return rg_fail(err, RG_E_FILE, "%s: cannot map %zu bytes: %s", path, size, strerror(errno));
+        const char *limit = NULL;
+        const int e = errno;
+        const uint64_t left = rg_mem_under_ulimit(&limit);
+        if (e == ENOMEM && limit)
+            return rg_fail(err, RG_E_NOMEM, "%s: %.1f MiB are to be mapped, but %s leaves %.1f MiB: raise it",
+                path, rg_mib(size), limit, rg_mib(left));
+        return rg_fail(err, e == ENOMEM ? RG_E_NOMEM : RG_E_FILE, "%s: cannot map %zu bytes: %s", path, size,
+            strerror(e));
     }
     *f = (rg_mapfile){p, size, strdup(path)};
     if (f->path) {

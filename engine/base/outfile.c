@@ -81,6 +81,7 @@ rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
     *o = (rg_outfile){0};
     struct stat s;
     const bool there = stat(path, &s) == 0;
+    if (!*path) return cannot(err, "''", "a file needs a name");
     if (there && S_ISDIR(s.st_mode)) return cannot(err, path, "it is a directory");
     o->path = there ? target_of(path) : strdup(path);
     if (!o->path) return rg_no_memory(err, path);
@@ -112,17 +113,12 @@ rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err)
 rg_status rg_outfile_try(const char *path, rg_err *err)
 {
     struct stat s;
-    const bool there = stat(path, &s) == 0;
-    if (there && S_ISDIR(s.st_mode)) return cannot(err, path, "it is a directory");
-    if (there && in_place(&s)) return access(path, W_OK) == 0 ? RG_OK : cannot(err, path, strerror(errno));
-    char *copy = there ? target_of(path) : strdup(path);
-    if (!copy) return rg_no_memory(err, path);
-    char *slash = strrchr(copy, '/');
-    if (slash) slash[slash == copy] = 0; /* the folder; "/" stays */
-    const bool may = access(slash ? copy : ".", W_OK | X_OK) == 0;
-    const int e = errno;
-    free(copy);
-    return may ? RG_OK : cannot(err, path, strerror(e));
+    rg_outfile o;
+    if (stat(path, &s) == 0 && !S_ISDIR(s.st_mode) && in_place(&s))
+        return access(path, W_OK) == 0 ? RG_OK : cannot(err, path, strerror(errno));
+    const rg_status st = rg_outfile_open(&o, path, err);
+    if (!st) rg_outfile_abort(&o);
+    return st;
 }
 
 rg_status rg_outfile_commit(rg_outfile *o, rg_err *err)

@@ -15,7 +15,7 @@ typedef struct rg_outfile {
 } rg_outfile;
 
 rg_status rg_outfile_open(rg_outfile *o, const char *path, rg_err *err);
-/* Says before the work is done what open would refuse for want of a folder or of permission. */
+/* Says before the work is done what open would refuse: opens, and leaves everything as it was. */
 rg_status rg_outfile_try(const char *path, rg_err *err);
 /* Flushes, syncs, renames. On failure the temporary file is gone and the old file, if any, untouched. */
 rg_status rg_outfile_commit(rg_outfile *o, rg_err *err);

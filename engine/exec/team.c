@@ -2,6 +2,7 @@
 #include "exec/team.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #endif
 
 #include "base/arena.h"
+#include "base/num.h"
 #include "base/ticks.h"
 #include "exec/totals.h"
 
@@ -59,6 +61,26 @@ static void place(const rg_team *t, int tid, const cpu_set_t *home)
     sched_setaffinity(0, sizeof set, t->cpus ? &set : home);
 }
 
+/* A runtime that cannot start a thread ends the program, so the room for their stacks is looked at first. */
+static rg_status check_stacks(int threads, rg_err *err)
+{
+    size_t stack = 8 << 20;
+    pthread_attr_t usual;
+    const char *limit = NULL;
+    const uint64_t left = rg_mem_under_ulimit(&limit);
+    if (pthread_getattr_default_np(&usual) == 0) {
+        pthread_attr_getstacksize(&usual, &stack);
+        pthread_attr_destroy(&usual);
+    }
+    const uint64_t need = (uint64_t)(threads - 1) * (stack + (1 << 20));
+    if (need <= left) return RG_OK;
+    return rg_fail(err, RG_E_NOMEM,
+        "not enough memory: the stacks of %d more threads take %.1f MiB, but %s leaves %.1f MiB: use -t 1, "
+        "or a "
+        "smaller ulimit -s",
+        threads - 1, rg_mib(need), limit, rg_mib(left));
+}
+
 rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
     int64_t l2_bytes, rg_err *err)
 {
@@ -86,6 +108,11 @@ rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_kta
     if (!t->scratch || !t->board || !t->probed || (cpus && !t->cpus)) {
         rg_team_close(t);
         return rg_fail(err, RG_E_NOMEM, "team: out of memory for the scratch of %d threads", threads);
+    }
+    const rg_status st = check_stacks(threads, err);
+    if (st) {
+        rg_team_close(t);
+        return st;
     }
 #ifdef _OPENMP
     /* a region of another size ends threads of the pool, and the next larger one starts new ones */
@@ -163,12 +190,20 @@ void rg_barrier(rg_ctx *cx)
     if (cx->rec) cx->wait_ticks += rg_ticks() - start;
 }
 
+void rg_team_home(cpu_set_t *home)
+{
+    *home = caller.home;
+    if (caller.pinned) return;
+    CPU_ZERO(home);
+    sched_getaffinity(0, sizeof *home, home);
+}
+
 /* Before a region: must threads be moved? Home is read before anything is pinned. */
 static void take_places(rg_team *t)
 {
     t->moved = false;
     if (caller.last == t->id) return;
-    if (!caller.pinned) sched_getaffinity(0, sizeof caller.home, &caller.home);
+    rg_team_home(&caller.home);
     t->moved = t->cpus || caller.pool;
     caller.pinned = t->cpus != NULL;
     caller.pool = caller.pool || t->cpus;

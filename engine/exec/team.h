@@ -2,6 +2,7 @@
 #ifndef RG_TEAM_H
 #define RG_TEAM_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,7 +62,9 @@ typedef struct rg_ctx {
  * thread needs OpenMP (RG_E_UNSUPPORTED). */
 rg_status rg_team_open(rg_team **out, int threads, const int *cpus, const rg_ktab *k, size_t scratch_bytes,
     int64_t l2_bytes, rg_err *err);
-void rg_team_close(rg_team *t); /* legal on NULL */
+void rg_team_close(rg_team *t);
+/* Where the caller may run, whatever a team has pinned it to. */
+void rg_team_home(cpu_set_t *home); /* legal on NULL */
 int rg_team_size(const rg_team *t);
 bool rg_team_has_openmp(void);
 

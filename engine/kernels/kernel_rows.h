@@ -36,6 +36,7 @@ extern const int rg_kernel_row_count;
 /* mm by OpenBLAS (mm_blas.c); not a row, because it is asked for and not chosen by CPU. */
 #ifdef RIDGE_HAVE_BLAS
 rg_mm_fn rg_mm__blas;
+bool rg_blas_open(void); /* before the first call; false: it cannot be loaded */
 #endif
 
 #endif

@@ -40,7 +40,7 @@ bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas)
 #ifdef RIDGE_HAVE_BLAS
     t->mm = rg_mm__blas;
     t->blas = true;
-    return true;
+    return rg_blas_open();
 #else
     return false;
 #endif

@@ -204,11 +204,11 @@ typedef struct rg_ktab {
     uint8_t level[RG_FN_COUNT];
 } rg_ktab;
 
-/* The best rows up to max_isa that this CPU runs. blas: OpenBLAS for mm; false if the build has none. */
+/* The best rows up to max_isa that this CPU runs. blas: OpenBLAS for mm; false if there is none. Outside
+ * parallel regions. */
 bool rg_kernels_select(rg_ktab *t, rg_isa max_isa, bool blas);
 
-/* Name and threading of the BLAS in use, or "none". Keeps a pthreads build of OpenBLAS from starting threads;
- * call it once outside parallel regions. */
+/* Name and threading of OpenBLAS, which is loaded, or "none". */
 const char *rg_blas_describe(void);
 
 /* ---- packing (plain C, serial, on panels [p0, p1)); used at load ---- */

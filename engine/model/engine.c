@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/openblas.h"
 #include "model/model.h"
 
 static bool any_quantised(const rg_model *m)
@@ -23,13 +24,15 @@ rg_status rg_engine_open(rg_engine **out, const rg_ckpt *ckpt, const rg_engine_o
     if (!e) return rg_no_memory(err, "engine");
     const rg_isa isa = opts->plain_c ? RG_ISA_C : rg_isa_capped(opts->isa_cap);
     if (!rg_kernels_select(&e->k, isa, opts->blas)) {
-        st = rg_fail(err, RG_E_UNSUPPORTED,
-            "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with "
-            "RIDGE_BLAS=ON");
+        const char *why;
+        rg_openblas_load(&why);
+        st = *why ? rg_fail(err, RG_E_UNSUPPORTED, "--kernel blas: OpenBLAS cannot be used: %s", why)
+                  : rg_fail(err, RG_E_UNSUPPORTED,
+                        "--kernel blas: this build has no BLAS; install libopenblas-dev and configure with "
+                        "RIDGE_BLAS=ON");
         goto out;
     }
     e->k.act = opts->act;
-    rg_blas_describe(); /* before the first parallel region: it may quieten the BLAS' own threads */
     rg_topo_read(&e->topo);
     e->threads = rg_topo_place(
         &e->topo, rg_team_has_openmp() || opts->threads > 0 ? opts->threads : 1, !opts->no_pin, &e->cpus);

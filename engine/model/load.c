@@ -334,8 +334,12 @@ rg_status rg_model_load(
     if (st) goto out;
     m->block = rg_big_alloc(m->block_bytes);
     if (!m->block) {
-        st = rg_fail(err, RG_E_NOMEM, "%s: cannot allocate %.1f MiB for the weights", l.src.name,
-            rg_mib(m->block_bytes));
+        const char *source;
+        const uint64_t left = rg_mem_available(&source);
+        st = rg_fail(err, RG_E_NOMEM,
+            "%s: the system refuses %.1f MiB for the weights with %.1f MiB free (%s): use a smaller --dtype "
+            "or model",
+            l.src.name, rg_mib(m->block_bytes), rg_mib(left), source);
         goto out;
     }
     if (opts->small_pages) rg_big_small_pages(m->block, m->block_bytes);

@@ -2,6 +2,7 @@
 #ifndef RG_MODEL_H
 #define RG_MODEL_H
 
+#include "base/num.h"
 #include "exec/drive.h"
 #include "ridge/engine.h"
 #include "ridge/topo.h"
@@ -29,8 +30,6 @@ static inline const rg_bound_tensor *rg_model_at(const rg_model *m, int64_t laye
 {
     return layer < 0 ? &m->top[site] : &m->layer[layer * RG_SITE_COUNT + site];
 }
-
-static inline double rg_mib(uint64_t bytes) { return (double)bytes / 1048576.0; }
 
 struct rg_engine {
     rg_model model;

@@ -7,7 +7,7 @@
 rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_err *err)
 {
     const rg_dims_opts d = rg_session_dims(c, opts, 1);
-    if (d.ctx > c->ctx_train)
+    if (d.ctx > c->ctx_train && !opts->past_training)
         return rg_fail(err, RG_E_USAGE,
             "context: %lld positions asked for, the model was made for %lld: use -c %lld or less",
             (long long)d.ctx, (long long)c->ctx_train, (long long)c->ctx_train);

@@ -376,8 +376,9 @@ static rg_status check(const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
     const rg_config *cfg = rg_ckpt_config(c);
     if (o->method == RG_QUANT_GPTQ && !rg_factor_available())
         return rg_fail(err, RG_E_UNSUPPORTED,
-            "gptq: this build has no LAPACK; install libopenblas-dev and configure with RIDGE_BLAS=ON, or "
-            "use awq or mse");
+            "gptq: there is no LAPACK; install libopenblas-dev and configure with RIDGE_BLAS=ON, or use awq "
+            "or "
+            "mse");
     if (o->n_windows < 1 || o->window < 1 || o->window > cfg->ctx_train)
         return rg_fail(err, RG_E_USAGE,
             "calibration: %lld windows of %lld tokens, expected at least one of 1 to %lld",
@@ -406,7 +407,6 @@ rg_status rg_quantize(
     rg_status st = check(c, o, err);
     if (st || (st = rg_quantize_plan_make(&plan, &n, c, o, err))) return st;
     rg_kernels_select(&z.k, isa, false);
-    rg_blas_describe(); /* before the first parallel region */
     rg_topo_read(&topo);
     z.threads = rg_topo_place(&topo, rg_team_has_openmp() || o->engine.threads > 0 ? o->engine.threads : 1,
         !o->engine.no_pin, &cpus);

@@ -62,8 +62,12 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     s->logits = rg_big_alloc(s->logits_bytes);
     s->len = calloc((size_t)s->o.n_seq, sizeof *s->len);
     if (!s->act_block || !s->kv_block || !s->logits || !s->len) {
-        st = rg_fail(err, RG_E_NOMEM, "session: the system refuses %.1f MiB for the KV cache and activations",
-            rg_mib(s->act_bytes + s->kv_bytes));
+        st = rg_fail(err, RG_E_NOMEM,
+            "not enough memory: the system refuses KV cache %.1f (%lld positions) + activations %.1f + "
+            "logits %.1f MiB "
+            "with %.1f MiB free (%s): use a smaller -c or -ub",
+            rg_mib(s->kv_bytes), (long long)plan.ctx, rg_mib(s->act_bytes), rg_mib(s->logits_bytes),
+            rg_mib(plan.available), plan.source);
         goto out;
     }
     if (e->small_pages) {

@@ -5,13 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/openblas.h"
+
 #ifdef RIDGE_HAVE_LAPACK
 
 /* Fortran works by columns: its lower triangle is our upper one. */
-void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
-void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info);
+typedef void lapack_fn(const char *uplo, const int *n, float *a, const int *lda, int *info);
+static lapack_fn *spotrf, *spotri;
 
-bool rg_factor_available(void) { return true; }
+bool rg_factor_available(void)
+{
+    *(void **)&spotrf = rg_openblas_symbol("spotrf_");
+    *(void **)&spotri = rg_openblas_symbol("spotri_");
+    return spotrf && spotri;
+}
 
 /* Fortran's lower triangle of h, damp added to the diagonal: factored, inverted, factored again. */
 static bool attempt(float *a, int64_t ld, int64_t k, const float *diag, float damp)
@@ -19,9 +26,9 @@ static bool attempt(float *a, int64_t ld, int64_t k, const float *diag, float da
     const int n = (int)k, lda = (int)ld;
     int info = 0;
     for (int64_t i = 0; i < k; i++) a[i * ld + i] = (diag[i] > 0.0f ? diag[i] : 1.0f) + damp;
-    spotrf_("L", &n, a, &lda, &info);
-    if (info == 0) spotri_("L", &n, a, &lda, &info);
-    if (info == 0) spotrf_("L", &n, a, &lda, &info);
+    spotrf("L", &n, a, &lda, &info);
+    if (info == 0) spotri("L", &n, a, &lda, &info);
+    if (info == 0) spotrf("L", &n, a, &lda, &info);
     for (int64_t i = 0; info == 0 && i < k; i++)
         if (!(a[i * ld + i] > 0.0f) || !isfinite(a[i * ld + i])) info = 1;
     return info == 0;

@@ -53,7 +53,8 @@ double rg_awq_error(const rg_ktab *t, rg_qspec spec, const float *w, int64_t row
 
 /* ---- GPTQ ---- */
 
-bool rg_factor_available(void); /* the build has LAPACK */
+bool rg_factor_available(
+    void); /* LAPACK is there; asked for before the first rg_factor, outside parallel regions */
 /* h in place: from moments to the upper triangle U with U^T U = (H + damp mean(diag H) I)^-1. A channel that
  * is always zero counts as independent. *used: the damping it took. False: H is not positive definite even
  * with a hundred times the damping. */

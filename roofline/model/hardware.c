@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/near.h"
 #include "base/num.h"
 #include "base/text.h"
 
@@ -111,53 +112,6 @@ static void from_cpu(rg_hardware *h, int i)
     snprintf(h->source, sizeof h->source, "%s; per cycle: %s", c->source, k->source);
 }
 
-/* Edits from a to b, whatever the case; both shorter than the row. */
-static int distance(const char *a, const char *b)
-{
-    enum { ROW = 64 };
-    int row[ROW];
-    const int n = (int)rg_min((int64_t)strlen(b), ROW - 1);
-    for (int j = 0; j <= n; j++) row[j] = j;
-    for (int i = 0; a[i] && i < ROW; i++) {
-        int corner = row[0];
-        row[0] = i + 1;
-        for (int j = 1; j <= n; j++) {
-            const int old = row[j], same = strncasecmp(a + i, b + j - 1, 1) == 0 ? corner : corner + 1;
-            row[j] = (int)rg_min(same, rg_min(row[j], row[j - 1]) + 1);
-            corner = old;
-        }
-    }
-    return row[n];
-}
-
-/* A name's part that is the word counts as near. */
-static int farness(const char *name, const char *word)
-{
-    const char *under = strchr(name, '_');
-    const int whole = distance(word, name), tail = under ? distance(word, under + 1) : whole;
-    return (int)(strcasestr(name, word) ? 0 : rg_min(whole, tail + 1));
-}
-
-static void nearest(char *buf, size_t n, const char *word)
-{
-    enum { SHOWN = 4 };
-    bool used[N_TABLE + N_CPUS] = {false};
-    size_t at = 0;
-    buf[0] = 0;
-    for (int k = 0; k < SHOWN; k++) {
-        int best = -1, far = 0;
-        for (int i = 0; rg_hw_names[i]; i++) {
-            const int d = farness(rg_hw_names[i], word);
-            if (!used[i] && (best < 0 || d < far)) {
-                best = i;
-                far = d;
-            }
-        }
-        used[best] = true;
-        at += (size_t)snprintf(buf + at, n - at, "%s%s", k ? ", " : "", rg_hw_names[best]);
-    }
-}
-
 rg_status rg_hw_find(rg_hardware *h, const char *name, rg_err *err)
 {
     for (int i = 0; i < N_TABLE; i++)
@@ -170,14 +124,14 @@ rg_status rg_hw_find(rg_hardware *h, const char *name, rg_err *err)
             from_cpu(h, i);
             return RG_OK;
         }
-    char near[4 * 64], shown[64];
-    rg_text_clean(shown, sizeof shown, name);
-    nearest(near, sizeof near, shown);
+    char names[RG_NEAR_MOST * 96], shown[64];
+    rg_near near = {.word = rg_text_clean(shown, sizeof shown, name)};
+    for (int i = 0; rg_hw_names[i]; i++) rg_near_try(&near, rg_hw_names[i]);
     *h = (rg_hardware){0};
     return rg_fail(err, RG_E_USAGE,
         "--hardware: '%s' is not known; the nearest names are %s; --list-hardware shows all; 'measured' is "
         "this machine",
-        shown, near);
+        shown, rg_near_names(names, sizeof names, &near));
 }
 
 void rg_hw_from_machine(rg_hardware *h, const rg_machine *m)

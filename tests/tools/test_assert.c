@@ -86,8 +86,6 @@ static void arithmetic(void **state)
         {"decode.mbu>=0.77", 7},
         {"model.resident_bytes==1000", 0},
         {"decode.mfu>=0", 6}, /* null: a gate must not pass on what is not known */
-        {"decode.speed>=0", 6},
-        {"decode.tokens_per_s>=baseline.decode.speed", 6},
         {"decode.tokens_per_s/(decode.tokens_per_s-100)>0", 6},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -122,6 +120,20 @@ static void syntax(void **state)
             "--assert", cases[i][1], NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", NULL), 2,
         "--baseline FILE", NULL);
+    /* names, before anything is measured: of the command, and of the file */
+    static const char *const typos[][3] = {{"profile", "decode.tokens_per_sec>=1", "decode.tokens_per_s;"},
+        {"profile", "decode.fnn_down.gbps>=1", "decode.ffn_down.gbps;"},
+        {"profile", "1<=prefill.mbu*decode.mbuu", "decode.mbu;"}, {"profile", "ppl<9", "no such metric"},
+        {"bench", "tg128.mbuu>=0", "TEST.mbu;"}, {"bench", "decode.gain>=1", "no such metric"},
+        {"compare", "decode.gian>=1", "decode.gain;"}, {"eval", "kld.maen<5", "kld.mean;"},
+        {"eval", "decode.mbu>=0", "no such metric"}, {"profile", "decode.dtype>=0", "no such metric"}};
+    for (size_t i = 0; i < sizeof typos / sizeof *typos; i++)
+        expect_error(ridge(typos[i][0], "-m", tiny_model(), "--assert", typos[i][1], NULL), 2, "--assert",
+            typos[i][2], NULL);
+    base = saved("c.json", 1.0, 1.0, 1.0, 1.0); /* names of files are borrowed */
+    expect_error(ridge("bench", "-m", tiny_model(), "--assert", "decode.mbu>=baseline.decode.mbuu",
+                     "--baseline", base, NULL),
+        2, "baseline.decode.mbuu", "c.json", "the nearest is decode.mbu;", NULL);
     expect_error(ridge("eval", "-m", tiny_model(), "--junit", "x.xml", NULL), 2, "--junit", "--assert", NULL);
     expect_error(ridge("bench", "--baseline", base, NULL), 2, "--baseline", "--assert", NULL);
     expect_error(ridge("bench", "-m", tiny_model(), "--assert", "decode.mbu>=baseline", "--baseline",
@@ -131,6 +143,21 @@ static void syntax(void **state)
     expect_ok(&o);
     assert_non_null(strstr(o.out, "PHASE.tokens_per_s"));
     assert_non_null(strstr(o.out, "kld.mean"));
+    done(&o);
+}
+
+/* Numbers that look alike in three digits have as many as tell them apart. */
+static void digits_that_decide(void **state)
+{
+    (void)state;
+    char a[256];
+    snprintf(a, sizeof a, "%s", saved("d.json", 1000.0, 99.9996, 99.9994, 99.9998));
+    output o = ridge("compare", a, a, "--assert", "decode.tokens_per_s>=100", NULL);
+    assert_int_equal(o.code, 6);
+    assert_non_null(strstr(o.err, "is 99.9996 (99.9994 to 99.9998), the other side is 100"));
+    done(&o);
+    o = ridge("compare", a, a, "--assert", "decode.tokens_per_s>=200", NULL);
+    assert_non_null(strstr(o.err, "is 100 (100 to 100), the other side is 200"));
     done(&o);
 }
 
@@ -270,7 +297,8 @@ static void profile_and_eval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(arithmetic), cmocka_unit_test(syntax),
-        cmocka_unit_test(reports), cmocka_unit_test(slowed_kernel_breaks_the_promise),
-        cmocka_unit_test(noise_forbids_judgement), cmocka_unit_test(profile_and_eval)};
+        cmocka_unit_test(digits_that_decide), cmocka_unit_test(reports),
+        cmocka_unit_test(slowed_kernel_breaks_the_promise), cmocka_unit_test(noise_forbids_judgement),
+        cmocka_unit_test(profile_and_eval)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,9 @@
 /* The command line: help names everything, wrong words are one line and exit code 2. */
 #include "run_program.h"
 
+#include <sched.h>
+#include <sys/stat.h>
+
 /* Rows of a .def file: the text between RG_NAME( and the end of its line. */
 typedef void row_fn(char **field, int n);
 
@@ -98,10 +101,13 @@ static void help_names_everything(void **state)
         assert_string_equal(a.out, c.out);
         assert_int_equal(a.n_err, 0);
         assert_non_null(strstr(a.out, "Examples"));
-        for (const char *line = a.out; *line;) { /* fits a terminal */
+        int wrapped = 0;
+        for (const char *line = a.out; *line;) { /* fits a terminal; an option takes two lines at most */
             const size_t n = strcspn(line, "\n");
-            if (n > 110)
-                fail_msg("'ridge %s --help': a line of %zu characters: %.*s", command[i], n, (int)n, line);
+            wrapped = n > 35 && strspn(line, " ") == 35 ? wrapped + 1 : 0;
+            if (n > 100 || wrapped > 1)
+                fail_msg("'ridge %s --help': a line of %zu characters, %d more of the same option: %.*s",
+                    command[i], n, wrapped, (int)n, line);
             line += n + (line[n] == '\n');
         }
         help_of[i] = a.out;
@@ -159,6 +165,12 @@ static void wrong_words(void **state)
     (void)state;
     expect_error(ridge("sing", NULL), 2, "sing", "no such command", NULL);
     expect_error(ridge("help", "sing", NULL), 2, "sing", NULL);
+    expect_error(ridge("profiel", NULL), 2, "the nearest is profile", NULL);
+    expect_error(ridge("run", "--temprature", "1", NULL), 2, "the nearest is --temp;", NULL);
+    expect_error(ridge("run", "--temprature=1", NULL), 2, "--temprature: no such option", NULL);
+    expect_error(ridge("bench", "--dtpye", "f16", NULL), 2, "the nearest is --dtype;", NULL);
+    expect_error(ridge("synth", "--shape", "tinyllama", "-o", "x", NULL), 2, "tinyllama-1.1b", NULL);
+    expect_error(ridge("profile", "--temp", "1", NULL), 2, "but of run;", NULL);
     for (int i = 0; i < n_commands; i++) {
         expect_error(ridge(command[i], "--no-such-option", NULL), 2, "--no-such-option", "--help", NULL);
         /* a missing value, or not an option here */
@@ -187,7 +199,8 @@ static void wrong_values(void **state)
         {"run", "-t", ""},
         {"run", "-t", "1.5"},
         {"run", "-t", "99999999999999999999"},
-        {"run", "-n", "0"},
+        {"run", "-n", "-2"},
+        {"profile", "-n", "0"},
         {"run", "-c", "0"},
         {"run", "-ub", "0"},
         {"run", "--temp", "-1"},
@@ -230,7 +243,8 @@ static void wrong_values(void **state)
         expect_error(ridge("run", "-m", tiny_model(), "--isa", "amx", NULL), 4, "--isa amx",
             "the best level here is", NULL);
     expect_error(ridge("profile", "-m", tiny_model(), "-p", "0", NULL), 2, "-p", NULL);
-    expect_error(ridge("profile", "-m", tiny_model(), "-p", "257", NULL), 2, "257", "256", NULL);
+    expect_error(ridge("run", "--color=red", NULL), 2, "--color", "on, off, auto", NULL);
+    expect_error(ridge("run", "-cnv", "-no-cnv", NULL), 2, "-no-cnv", NULL);
 }
 
 /* Flags that make no sense here are noted and change nothing; values may follow an equals sign. */
@@ -241,7 +255,7 @@ static void other_spellings(void **state)
     expect_ok(&a);
     assert_int_equal(a.n_err, 0);
     output b = ridge("run", "-m", tiny_model(), "-ngl", "99", "-sm", "none", "-mg", "0", "--temp=0",
-        "--n-predict=8", "--prompt=x", "-fa", "auto", NULL);
+        "--predict=8", "--prompt=x", "-fa", "auto", "-no-cnv", "--color", "off", NULL);
     expect_ok(&b);
     assert_string_equal(a.out, b.out);
     assert_non_null(strstr(b.err, "-ngl is ignored"));
@@ -250,10 +264,88 @@ static void other_spellings(void **state)
     done(&b);
 }
 
+/* Threads that wait for each other are refused where they would run, with what limits them. */
+static void more_threads_than_processors(void **state)
+{
+    (void)state;
+    static const char *const commands[][2] = {{"run", "-p"}, {"profile", "-p"}, {"bench", "-p"},
+        {"eval", "-p"}, {"machine", "--save"}, {"quantize", "-o"}};
+    char many[32];
+    snprintf(many, sizeof many, "%ld", sysconf(_SC_NPROCESSORS_CONF) + 1);
+    if (atoi(many) > 1024) return;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        expect_error(ridge(commands[i][0], "-t", many, commands[i][1], scratch("never"), NULL), 2, "-t", many,
+            "processor", "--oversubscribe", NULL);
+    assert_false(file_exists(scratch("never")));
+    output o = ridge("run", "-m", tiny_model(), "-t", many, "--oversubscribe", "-p", "x", "-n", "2", NULL);
+    expect_ok(&o);
+    done(&o);
+}
+
+/* The default stays within the processors that the process may use, and so does pinning. */
+static void affinity_is_kept(void **state)
+{
+    (void)state;
+    cpu_set_t was, one;
+    assert_int_equal(sched_getaffinity(0, sizeof was, &was), 0);
+    int last = CPU_SETSIZE - 1;
+    while (!CPU_ISSET(last, &was)) last--;
+    CPU_ZERO(&one);
+    CPU_SET(last, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    output o = ridge("run", "-m", tiny_model(), "-p", "x", "-n", "2", NULL);
+    output p = ridge("profile", "-m", tiny_model(), "-p", "4", "-n", "2", "-r", "1", "--machine",
+        machine_file(), "-o", "json", NULL);
+    output t = ridge("run", "-m", tiny_model(), "-t", "2", "-p", "x", NULL);
+    assert_int_equal(sched_setaffinity(0, sizeof was, &was), 0);
+    expect_ok(&o);
+    assert_non_null(strstr(o.err, " 1 threads"));
+    char want[64];
+    snprintf(want, sizeof want, "1 thread pinned to cpu %d\"", last);
+    if (!strstr(p.out, want)) fail_msg("no '%s' in %.2000s", want, p.out);
+    expect_error(t, 2, "may use 1 processor (", "use -t 1", NULL);
+    done(&o), done(&p);
+}
+
+/* A folder without config.json that holds GGUF files is no checkpoint: which one is meant? */
+static void folders_of_gguf_files(void **state)
+{
+    (void)state;
+    char path[400];
+    assert_int_equal(mkdir(scratch("ggufs"), 0777), 0);
+    static const char *const files[] = {
+        "b.gguf", "a-00001-of-00002.gguf", "a-00002-of-00002.gguf", "notes.txt"};
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", scratch("ggufs"), files[i]);
+        write_bytes(path, "x", 1);
+    }
+    output o = ridge("run", "-m", scratch("ggufs"), NULL);
+    assert_null(strstr(o.err, "a-00002-of-00002.gguf"));
+    expect_error(o, 3, "name one", "a-00001-of-00002.gguf", "b.gguf", NULL);
+    assert_int_equal(mkdir(scratch("nothing"), 0777), 0);
+    expect_error(ridge("run", "-m", scratch("nothing"), NULL), 3, "config.json", NULL);
+}
+
+/* Told before anything is measured. */
+static void pictures_into_a_file(void **state)
+{
+    (void)state;
+    write_bytes(scratch("pics"), "x", 1);
+    expect_error(ridge("profile", "--svg", scratch("pics"), NULL), 3, "expected a folder", NULL);
+    expect_error(ridge("bench", "--html", "", NULL), 3, "needs a name", NULL);
+    expect_error(ridge("profile", "--html", scratch(""), NULL), 3, "is a directory", NULL);
+    char name[400];
+    memset(name, 'x', 300);
+    snprintf(name + 300, 10, ".svg");
+    expect_error(ridge("profile", "--svg", name, NULL), 3, "cannot write", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(help_names_everything),
         cmocka_unit_test(overview_and_version), cmocka_unit_test(wrong_words), cmocka_unit_test(wrong_values),
-        cmocka_unit_test(other_spellings)};
+        cmocka_unit_test(other_spellings), cmocka_unit_test(more_threads_than_processors),
+        cmocka_unit_test(affinity_is_kept), cmocka_unit_test(folders_of_gguf_files),
+        cmocka_unit_test(pictures_into_a_file)};
     return cmocka_run_group_tests(tests, read_commands, NULL);
 }

@@ -225,15 +225,15 @@ static void ablation(void **state)
     done(&md);
     const json_t *all = json_object_get(j, "switches"),
                  *results = json_object_get(json_object_get(j, "bench"), "results");
-    assert_int_equal(json_array_size(all), 11); /* nine switches, batching, all together */
-    assert_int_equal(json_array_size(results), 3 * (2 + 2 * 9));
+    assert_int_equal(json_array_size(all), 12); /* ten switches, batching, all together */
+    assert_int_equal(json_array_size(results), 3 * (2 + 2 * 10));
     static const char *const names[] = {"INT4 weights", "q8_0 KV cache", "fused attention", "huge pages",
-        "pinned threads", "fused activation", "fused additions", "fused rotation", "fused norms", "tg4 x4",
-        "all together"};
-    for (size_t i = 0; i < 11; i++) {
+        "pinned threads", "fused activation", "fused additions", "fused rotation", "fused norms",
+        "8-bit activations", "tg4 x4", "all together"};
+    for (size_t i = 0; i < 12; i++) {
         const json_t *l = item(all, "name", names[i]);
         assert_true(number(json_object_get(l, "decode_alone"), "speedup") > 0.0);
-        if (i < 9) assert_true(number(json_object_get(l, "prefill_with_others"), "speedup") > 0.0);
+        if (i < 10) assert_true(number(json_object_get(l, "prefill_with_others"), "speedup") > 0.0);
     }
     /* one thing at a time: what a setting says it is */
     const json_t *r;
@@ -245,11 +245,11 @@ static void ablation(void **state)
         const bool q4 = strcmp(text(r, "dtype"), "q4g64") == 0,
                    q8 = strcmp(text(r, "type_k"), "q8_0") == 0 && strcmp(text(r, "type_v"), "q8_0") == 0;
         const char *fuse = text(r, "fuse");
-        const bool is[9] = {q4, q8, json_is_true(json_object_get(r, "flash_attn")),
+        const bool is[10] = {q4, q8, json_is_true(json_object_get(r, "flash_attn")),
             json_is_true(json_object_get(r, "huge_pages")), json_is_true(json_object_get(r, "pinned")),
             strstr(fuse, "act") != NULL, strstr(fuse, "add") != NULL, strstr(fuse, "rope") != NULL,
-            strstr(fuse, "norm") != NULL};
-        for (int k = 0; k < 9; k++) {
+            strstr(fuse, "norm") != NULL, strcmp(text(r, "act"), "q8") == 0};
+        for (int k = 0; k < 10; k++) {
             const bool named = strstr(s, names[k]) != NULL, want = on || (only && named) || (but && !named);
             if (is[k] != want) fail_msg("%s: %s is %s", s, names[k], is[k] ? "on" : "off");
         }

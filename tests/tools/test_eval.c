@@ -45,8 +45,9 @@ static void trained_models_have_the_reference_perplexity(void **state)
         if (!optional_data(model, sizeof model, runs[i].model) ||
             !optional_data(text, sizeof text, runs[i].text))
             skip();
-        output o = ridge("eval", "-m", model, runs[i].ids ? "--token-ids" : "-f", text, "-c", "256",
-            "--score", "all", "--dtype", "f32", "-t", "2", "--pin", "off", "-o", "json", NULL);
+        output o =
+            ridge("eval", "-m", model, runs[i].ids ? "--token-ids" : "-f", text, "-c", "256", "--score",
+                "all", "--dtype", "f32", "-t", "2", "--oversubscribe", "--pin", "off", "-o", "json", NULL);
         json_t *j = parse(&o), *r = json_object_get(j, "result");
         assert_int_equal(json_integer_value(json_object_get(r, "scored_tokens")), runs[i].scored);
         close_to(runs[i].model, real(r, "ppl"), exp(runs[i].nll), 1e-4);
@@ -175,7 +176,7 @@ static void divergence(void **state)
     static const char *const by[] = {"layer", "site"};
     for (int i = 0; i < 2; i++) { /* 2 layers, 7 sites, and the output matrix */
         o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--chunks", "1",
-            "--dtype", "q4g32", "--sensitivity", by[i], NULL);
+            "--dtype", "q4g32", "--sensitivity", by[i], "-o", "md", NULL);
         expect_ok(&o);
         assert_non_null(strstr(o.out, i ? "|    8 |" : "|    3 |"));
         assert_null(strstr(o.out, i ? "|    9 |" : "|    4 |"));
@@ -187,6 +188,77 @@ static void divergence(void **state)
     const int code = WEXITSTATUS(system(cmd));
     if (code == 77) skip();
     assert_int_equal(code, 0);
+}
+
+static double kld_of(const char *dtype, const char *act, const char *ref_dtype, const char *ref_act)
+{
+    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--dtype", dtype,
+        "--act", act, "--ref-dtype", ref_dtype, "--ref-act", ref_act, "-o", "json", NULL);
+    json_t *j = parse(&o);
+    const double mean = real(json_object_get(json_object_get(j, "result"), "kld_nats"), "mean");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(j, "model"), "act")), act);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(j, "ref"), "act")), ref_act);
+    json_decref(j);
+    done(&o);
+    return mean;
+}
+
+/* --act is the model's alone: 8-bit activations have a price of their own, smaller than that of 4-bit
+ * weights; and none where both sides have them. */
+static void price_of_activations(void **state)
+{
+    (void)state;
+    const double acts = kld_of("q4g64", "q8", "q4g64", "f32"), weights = kld_of("q4g64", "f32", "f32", "f32"),
+                 none = kld_of("q4g64", "q8", "q4g64", "q8");
+    assert_true(acts > 0.0 && acts < weights && none < 1e-12);
+    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "--chunks", "1",
+        "--dtype", "q4g64", "--act", "q8", "--sensitivity", "layer", "-o", "json", NULL);
+    json_t *j = parse(&o);
+    const json_t *parts = json_object_get(json_object_get(j, "sensitivity"), "parts"), *p;
+    size_t i;
+    int seen = 0;
+    assert_int_equal(json_array_size(parts), 4); /* two layers, the output matrix, activations */
+    json_array_foreach (parts, i, p) {
+        const char *name = json_string_value(json_object_get(p, "name"));
+        assert_true(real(json_object_get(json_object_get(p, "result"), "kld_nats"), "mean") > 0.0);
+        seen += strcmp(name, "activations q8") == 0 && real(p, "weights") == 0.0;
+    }
+    assert_int_equal(seen, 1);
+    json_decref(j);
+    done(&o);
+    expect_error(ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "--ref-act", "q4", NULL), 2,
+        "--ref-act", "f32, bf16, q8", NULL);
+}
+
+/* The first line is the sentence. */
+static void the_answer_first(void **state)
+{
+    (void)state;
+#define EVAL "eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128"
+    static const struct {
+        const char *more[6], *first, *within;
+    } row[] = {
+        {{NULL}, "tiny f32: perplexity ", "equally likely ones."},
+        {{"--ref-dtype", "f32"}, "f32 predicts exactly what f32 does.", "next word the same"},
+        {{"--dtype", "q4g64", "--ref-dtype", "f32"}, "q4g64 is ", "of next words the same."},
+        {{"--dtype", "q4g64", "--act", "q8", "--ref-dtype", "q4g64"}, "q4g64 with q8 activations is ",
+            "than q4g64 with f32 activations by"},
+        {{"--dtype", "q4g64", "--sensitivity", "site", "--chunks", "1"}, "Of 8 parts, ", "KL per MiB"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const char *const *m = row[i].more;
+        output o = ridge(EVAL, m[0], m[1], m[2], m[3], m[4], m[5], NULL);
+        expect_ok(&o);
+        if (strncmp(o.out, row[i].first, strlen(row[i].first)) != 0 || !strstr(o.out, row[i].within))
+            fail_msg("row %zu:\n%s", i, o.out);
+        for (const char *l = o.out; *l; l += strcspn(l, "\n") + 1) assert_true(strcspn(l, "\n") <= 104);
+        done(&o);
+    }
+    output o = ridge(EVAL, "--dtype", "q4g64", "--ref-dtype", "f32", "--wide", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "| Median KLD"));
+    done(&o);
+#undef EVAL
 }
 
 /* Overwrites the data of a tensor of a safetensors file with one float. */
@@ -245,7 +317,8 @@ static void refusals(void **state)
     expect_error(ridge("eval", "-m", m, "--token-ids", t, "--sensitivity", "layer", "--dtype", "q4g32",
                      "--ref", m, NULL),
         2, "--ref", NULL);
-    expect_error(ridge("eval", "-m", m, "--token-ids", t, "-o", "csv", NULL), 2, "-o", "md, json", NULL);
+    expect_error(
+        ridge("eval", "-m", m, "--token-ids", t, "-o", "csv", NULL), 2, "-o", "text, md, json", NULL);
     expect_error(ridge("eval", "-m", m, "--token-ids", t, "--ref-dtype", "q5", NULL), 2, "q5", NULL);
     expect_error(
         ridge("eval", "-m", m, "--token-ids", t, "--ref", scratch("nowhere"), NULL), 3, "nowhere", NULL);
@@ -271,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(trained_models_have_the_reference_perplexity),
         cmocka_unit_test(demo_perplexity), cmocka_unit_test(strides), cmocka_unit_test(divergence),
+        cmocka_unit_test(price_of_activations), cmocka_unit_test(the_answer_first),
         cmocka_unit_test(names_where_a_number_broke), cmocka_unit_test(refusals),
         cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);

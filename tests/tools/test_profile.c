@@ -281,7 +281,7 @@ static void a_trace_beside_the_report(void **state)
     enum { THREADS = 2, DEEP = 8 };
     const char *path = scratch("trace.json");
     output o = ridge("profile", "--machine", machine_file(), "-p", "Once upon a time", "-n", "4", "-r", "2",
-        "-t", "2", "--counters", "off", "--trace", path, "-o", "json", NULL);
+        "-t", "2", "--oversubscribe", "--counters", "off", "--trace", path, "-o", "json", NULL);
     expect_ok(&o);
     json_t *run = parse(&o), *trace = json_load_file(path, JSON_REJECT_DUPLICATES, NULL), *e;
     assert_non_null(trace);

@@ -34,7 +34,7 @@ static const char *tokens_of(const char *model, int n)
 static void dump(const char *model, const char *tokens, const char *logits, const char *dtype)
 {
     output o = ridge("run", "-m", model, "--token-ids", tokens, "-n", "1", "--temp", "0", "--dump-logits",
-        logits, "-ctk", "f32", "-ctv", "f32", "-t", "2", "--pin", "off", "--ignore-eos",
+        logits, "-ctk", "f32", "-ctv", "f32", "-t", "2", "--oversubscribe", "--pin", "off", "--ignore-eos",
         dtype ? "--dtype" : NULL, dtype, NULL);
     expect_ok(&o);
     done(&o);
@@ -68,7 +68,7 @@ static void an_independent_reader_agrees(void **state)
                        *logits = scratch("logits.f32");
             /* rows of 96 inputs hold no group of 64: those matrices stay, which the script reads too */
             output o = ridge("quantize", "-m", models[m], "-o", out, "--dtype", cases[i].dtype, "-t", "2",
-                "--pin", "off", cases[i].head, NULL);
+                "--oversubscribe", "--pin", "off", cases[i].head, NULL);
             expect_ok(&o);
             assert_non_null(strstr(o.out, "bits per weight"));
             done(&o);
@@ -142,7 +142,7 @@ static double mean_kld(const char *model, const char *ref)
     char text[1024];
     output o = ridge("eval", "-m", model, "--ref", ref, "-f",
         project_file(text, sizeof text, "weights/demo/heldout.txt"), "-c", "256", "--score", "all",
-        "--chunks", "6", "-o", "json", "-t", "2", "--pin", "off", NULL);
+        "--chunks", "6", "-o", "json", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
     expect_ok(&o);
     json_t *j = json_loads(o.out, 0, NULL);
     const double kld = json_number_value(
@@ -162,7 +162,7 @@ static void calibration_helps(void **state)
     for (int i = 0; i < 3; i++) {
         const char *out = scratch(methods[i]);
         output o = ridge("quantize", "-o", out, "--method", methods[i], "--dtype", "q4g128", "-t", "2",
-            "--pin", "off", i ? "--calib-tokens" : NULL, "4096", "-c", "256", NULL);
+            "--oversubscribe", "--pin", "off", i ? "--calib-tokens" : NULL, "4096", "-c", "256", NULL);
         if (i == 2 && o.code == 4) {
             print_message("SKIPPED: this build has no LAPACK\n");
             done(&o);

@@ -10,7 +10,7 @@ static void published_table(void **state)
 {
     (void)state;
     output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "2048",
-        "--batch", "1", "--cost", "llm-viewer", NULL);
+        "--batch", "1", "--cost", "llm-viewer", "-o", "md", NULL);
     expect_ok(&o);
     static const char *const rows[] = {
         "| q/k/v/o_proj      |  69G |   67M |      1024 |            155T | compute |",
@@ -33,7 +33,7 @@ static void published_totals(void **state)
 {
     (void)state;
     output o = ridge("roofline", "--shape", "llama-2-7b", "--hardware", "nvidia_A6000", "--seqlen", "1024",
-        "--totals", "--cost", "llm-viewer", NULL);
+        "--totals", "--cost", "llm-viewer", "-o", "md", NULL);
     expect_ok(&o);
     static const char *const numbers[] = {"13,820,530,524,160", "102.425198", "8,506,056,704", "536,870,912",
         "13,214,154,752", "8,153,790,976", "30,947,744,256", "13,743,685,632", "254,803,968",
@@ -133,7 +133,7 @@ static void sweeps(void **state)
     assert_int_equal(lines(o.out), 1 + 2 * 4 * 3 * 4 * 2);
     done(&o);
     o = ridge("roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654", "--tp", "1,2,4",
-        "--stage", "decode", NULL);
+        "--stage", "decode", "-o", "md", NULL);
     expect_ok(&o);
     has(&o, "| amd_epyc_9654 | f16     |   4 |");
     assert_null(strstr(o.out, "| prefill |"));
@@ -151,7 +151,8 @@ static void own_hardware(void **state)
     expect_ok(&o);
     has(&o, "my box");
     done(&o);
-    o = ridge("roofline", "-m", tiny_model(), "--hardware", machine_file(), "--seqlen", "8", NULL);
+    o = ridge(
+        "roofline", "-m", tiny_model(), "--hardware", machine_file(), "--seqlen", "8", "-o", "md", NULL);
     expect_ok(&o);
     has(&o, "## memory");
     done(&o);
@@ -160,7 +161,7 @@ static void own_hardware(void **state)
     o = ridge("roofline", "-m", config, "--hardware", "aws_graviton3", "--seqlen", "8", NULL);
     expect_ok(&o);
     done(&o);
-    o = ridge("roofline", "--list-hardware", NULL);
+    o = ridge("roofline", "--list-hardware", "-o", "md", NULL);
     expect_ok(&o);
     has(&o, "| nvidia_A6000 ");
     has(&o, "ARK");
@@ -191,7 +192,7 @@ static void studies(void **state)
 {
     (void)state;
 #define MODEL "--shape", "llama-3.1-8b", "--hardware"
-    output o = ridge("roofline", MODEL, "amd_epyc_9654", "--study", "ablation", NULL);
+    output o = ridge("roofline", MODEL, "amd_epyc_9654", "--study", "ablation", "-o", "md", NULL);
     expect_ok(&o);
     has(&o, "| + q4g64 weights ");
     has(&o, "| + batch 8 ");
@@ -217,6 +218,43 @@ static void studies(void **state)
     expect_error(
         ridge("roofline", MODEL, "amd_epyc_9654", "--study", "magic", NULL), 2, "magic", "ablation", NULL);
     expect_error(ridge("roofline", MODEL, "amd_epyc_9654", "--memory", "4", NULL), 2, "--memory", NULL);
+#undef MODEL
+}
+
+/* On a terminal: the sentence, a table of at most ten rows, nothing wider than asked for. */
+static void the_answer_first(void **state)
+{
+    (void)state;
+#define MODEL "roofline", "--shape", "tinyllama-1.1b", "--hardware", "amd_epyc_9654"
+    static const struct {
+        const char *more[4], *first, *within;
+        int lines;
+    } row[] = {
+        {{NULL}, "tinyllama-1.1b in f16 on amd_epyc_9654 at best writes ", "(limit: memory)", 20},
+        {{"--stage", "prefill"}, "tinyllama-1.1b in f16 on amd_epyc_9654 at best reads a prompt at ", "", 20},
+        {{"--batch", "1-64*2"}, "tinyllama-1.1b, fastest decode of 7 cases: ", "batch 64", 16},
+        {{"--batch", "1-64*2", "--seqlen", "128-1024+128"},
+            "tinyllama-1.1b, fastest decode of 56 cases: ", "46 more with --wide", 20},
+        {{"--study", "turning"}, "Linear operators of decode", "first compute-bound", 12},
+        {{"--list-hardware"}, "", "machines are known by name", 60},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const char *const *m = row[i].more;
+        output o = ridge(MODEL, m[0], m[1], m[2], m[3], NULL);
+        expect_ok(&o);
+        if (strncmp(o.out, row[i].first, strlen(row[i].first)) != 0) fail_msg("row %zu:\n%s", i, o.out);
+        has(&o, row[i].within);
+        if (lines(o.out) > row[i].lines) fail_msg("%d lines:\n%s", lines(o.out), o.out);
+        for (const char *l = o.out; *l; l += strcspn(l, "\n") + 1)
+            if (strcspn(l, "\n") > 100) fail_msg("too wide:\n%s", l);
+        done(&o);
+    }
+    output o = ridge(MODEL, "--batch", "1,2", "--wide", NULL);
+    expect_ok(&o);
+    has(&o, "fastest decode of 2 cases");
+    has(&o, "| hardware ");
+    done(&o);
+    expect_error(ridge(MODEL, "--wide", "-o", "csv", NULL), 2, "--wide", "-o csv", NULL);
 #undef MODEL
 }
 
@@ -323,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals),
         cmocka_unit_test(json_keys), cmocka_unit_test(fusions), cmocka_unit_test(sweeps),
         cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies),
-        cmocka_unit_test(validates), cmocka_unit_test(refusals), cmocka_unit_test(short_contexts)};
+        cmocka_unit_test(the_answer_first), cmocka_unit_test(validates), cmocka_unit_test(refusals),
+        cmocka_unit_test(short_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,7 +134,8 @@ static void the_demo_runs(void **state)
 static void same_seed_same_text(void **state)
 {
     (void)state;
-    static const char *const more[][2] = {{"-t", "1"}, {"-t", "2"}, {"-ub", "3"}, {"-b", "2"}};
+    const char *const more[][2] = {
+        {"-t", "1"}, {"-t", sysconf(_SC_NPROCESSORS_ONLN) > 1 ? "2" : "1"}, {"-ub", "3"}, {"-b", "2"}};
     output first = ridge("run", "-p", "A small boy", "-n", "40", "-s", "7", "--quiet", NULL);
     expect_ok(&first);
     output other = ridge("run", "-p", "A small boy", "-n", "40", "-s", "8", "--quiet", NULL);
@@ -159,7 +160,21 @@ static void prompts_from_files(void **state)
 {
     (void)state;
     write_bytes(scratch("prompt.txt"), "A small boy", 11);
+    write_bytes(scratch("line.txt"), "A small boy\n", 12);
     output a = ridge("run", "-p", "A small boy", "-n", "8", "--temp", "0", "--quiet", NULL);
+    /* piped in, as echo writes it */
+    output d = ridge_with(
+        &(run_opts){.in_path = scratch("line.txt")}, "run", "-n", "8", "--temp", "0", "--quiet", NULL);
+    assert_string_equal(a.out, d.out);
+    done(&d);
+    /* not read where a prompt is given */
+    d = ridge_with(&(run_opts){.in_path = scratch("line.txt")}, "run", "-p", "A small boy", "-n", "8",
+        "--temp", "0", "--quiet", NULL);
+    assert_string_equal(a.out, d.out);
+    done(&d);
+    write_bytes(scratch("zero.txt"), "A\0B", 3);
+    expect_error(ridge_with(&(run_opts){.in_path = scratch("zero.txt")}, "run", "-n", "8", NULL), 3,
+        "standard input", "byte 1 is 0", NULL);
     output b = ridge("run", "-f", scratch("prompt.txt"), "-n", "8", "--temp", "0", "--quiet", NULL);
     output c = ridge_with(&(run_opts){.in_path = scratch("prompt.txt")}, "run", "-f", "-", "-n", "8",
         "--temp", "0", "--quiet", NULL);
@@ -168,6 +183,39 @@ static void prompts_from_files(void **state)
     assert_string_equal(a.out, c.out);
     assert_int_equal(a.n_err, 0);
     done(&a), done(&b), done(&c);
+}
+
+/* 0: the prompt alone; -1: up to the end of the context, which is no error. */
+static void lengths_of_answers(void **state)
+{
+    (void)state;
+    output o = ridge("run", "-m", tiny_model(), "-p", "x", "-n", "0", NULL);
+    expect_ok(&o);
+    assert_string_equal(o.out, "x\n");
+    assert_non_null(strstr(o.err, "prompt eval time"));
+    done(&o);
+    o = ridge("run", "-m", tiny_model(), "-p", "x", "-n", "-1", "-c", "12", "--ignore-eos", "--dump-tokens",
+        scratch("full.i32"), NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.err, "the context of 12 tokens is full"));
+    done(&o);
+    size_t n;
+    free(read_all(scratch("full.i32"), &n));
+    assert_int_equal(n, 12 * 4);
+}
+
+/* On demand the prompt stands out, and nothing else does; NO_COLOR and pipes have no colours of their own. */
+static void colours(void **state)
+{
+    (void)state;
+    output o = ridge("run", "-p", "Once", "-n", "2", "--quiet", "--color", NULL);
+    expect_ok(&o);
+    assert_int_equal(strncmp(o.out, "\033[33mOnce\033[0m", 13), 0);
+    assert_null(strchr(o.out + 13, '\033'));
+    done(&o);
+    o = ridge("run", "-p", "Once", "-n", "2", "--quiet", "--color", "auto", NULL);
+    assert_int_equal(strncmp(o.out, "Once", 4), 0);
+    done(&o);
 }
 
 static void every_type_runs(void **state)
@@ -211,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(texts_of_trained_models),
         cmocka_unit_test(dumps_of_trained_models), cmocka_unit_test(the_demo_runs),
         cmocka_unit_test(same_seed_same_text), cmocka_unit_test(prompts_from_files),
-        cmocka_unit_test(every_type_runs), cmocka_unit_test(interrupted)};
+        cmocka_unit_test(lengths_of_answers), cmocka_unit_test(colours), cmocka_unit_test(every_type_runs),
+        cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

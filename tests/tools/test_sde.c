@@ -115,7 +115,7 @@ static void seen_from_outside(void **state)
     snprintf(to, sizeof to, "SDE_SPY_OUT=%s", out);
     const run_opts o = {.env = {preload, to}};
     output r = ridge_with(&o, "profile", "-m", tiny_model(), "-p", "9", "-n", "4", "-r", "2", "-t", "2",
-        "--machine", machine_file(), "-o", "json", NULL);
+        "--oversubscribe", "--machine", machine_file(), "-o", "json", NULL);
     expect_ok(&r);
     done(&r);
     char *text = read_all(out, NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/near.h"
 #include "base/outfile.h"
 #include "base/text.h"
 #include "ops/sites.h"
@@ -16,6 +17,8 @@ static const char *const outcome_names[] = {[RG_HOLDS] = "holds",
     [RG_FAILS] = "fails",
     [RG_NOISY] = "too noisy to tell",
     [RG_UNKNOWN] = "cannot be judged"};
+
+enum { FEW = 3 }; /* significant digits, where these tell */
 
 typedef struct verdict {
     const char *assertion, *subject;
@@ -61,6 +64,56 @@ static rg_status load_baseline(rg_subjects *s, const char *path, rg_err *err)
     return st;
 }
 
+/* ---- names, before anything is measured ---- */
+
+typedef struct census {
+    rg_command_id command;
+    const rg_subjects *base;
+    char word[160]; /* the name as the list has it */
+    rg_near near;   /* to the word */
+    bool found;
+} census;
+
+static void compare_name(void *user, const char *name)
+{
+    census *c = user;
+    c->found = c->found || strcmp(name, c->word) == 0;
+    rg_near_try(&c->near, name);
+}
+
+/* "tg128.mbu" is TEST.mbu. */
+static bool of_test(const char *name)
+{
+    return (strncmp(name, "pp", 2) == 0 || strncmp(name, "tg", 2) == 0) && name[2] >= '0' && name[2] <= '9';
+}
+
+static bool known(void *user, const char *name, bool from_baseline, rg_range *out)
+{
+    census *c = user;
+    const char *dot = from_baseline || !of_test(name) ? NULL : strchr(name, '.');
+    if (*c->word && !c->found) return false; /* the first unknown name is told */
+    rg_text(c->word, sizeof c->word, "%s%s", dot ? "TEST" : "", dot ? dot : name);
+    c->near = (rg_near){.word = c->word};
+    c->found = false;
+    *out = (rg_range){1.0, 1.0, 1.0};
+    if (!from_baseline) rg_metrics_each(c->command, compare_name, c);
+    for (int i = 0; from_baseline && i < c->base->n; i++)
+        for (int k = 0; k < c->base->s[i].n; k++) compare_name(c, c->base->s[i].m[k].name);
+    return c->found;
+}
+
+static rg_status check_names(const rg_cli *cli, const char *assertion, const rg_subjects *base, rg_err *err)
+{
+    census c = {.command = cli->command, .base = base};
+    rg_judgement j;
+    const rg_status st = rg_expr_judge(&j, assertion, known, &c, err);
+    if (st || !j.no_such) return st;
+    const bool of_base = strncmp(j.missing, "baseline", 8) == 0;
+    return rg_fail(err, RG_E_USAGE, "--assert: '%s': %s: no such metric in %s%s; %s--assert help lists them",
+        assertion, j.missing, of_base ? "" : "reports of ridge ",
+        of_base ? cli->baseline : rg_commands[cli->command].name, RG_NEAR_HINT(&c.near));
+}
+
 rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
 {
     rg_subjects base = {0};
@@ -81,6 +134,7 @@ rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
             st = rg_fail(
                 err, RG_E_USAGE, "%s: there is nothing to judge, expected --assert 'EXPRESSION'", names[i]);
     if (!st) st = load_baseline(&base, cli->baseline, err);
+    for (int i = 0; i < cli->asserts.n && !st; i++) st = check_names(cli, cli->asserts.v[i], &base, err);
     rg_subjects_free(&base);
     return st;
 }
@@ -105,15 +159,35 @@ static const rg_subject *in_baseline(const rg_subjects *base, const rg_subject *
     return base->n == 1 ? &base->s[0] : NULL;
 }
 
-static const char *range_text(char *buf, size_t n, rg_range r)
+static const char *number(char *buf, size_t n, double x, int digits)
+{
+    return digits == FEW ? rg_num(buf, n, x) : rg_text(buf, n, "%.*g", digits, x);
+}
+
+static const char *range_text(char *buf, size_t n, rg_range r, int digits)
 {
     char a[32], b[32], c[32];
-    rg_num(a, sizeof a, r.mid);
+    number(a, sizeof a, r.mid, digits);
     if (r.low < r.high)
-        snprintf(buf, n, "%s (%s to %s)", a, rg_num(b, sizeof b, r.low), rg_num(c, sizeof c, r.high));
+        snprintf(buf, n, "%s (%s to %s)", a, number(b, sizeof b, r.low, digits),
+            number(c, sizeof c, r.high, digits));
     else
         snprintf(buf, n, "%s", a);
     return buf;
+}
+
+/* As many digits as tell the numbers apart that decide: never "1.00, the other side is 1.00". */
+static int deciding_digits(rg_range l, rg_range r)
+{
+    const double pair[][2] = {{l.mid, r.mid}, {l.low, r.high}, {l.high, r.low}};
+    int digits = FEW;
+    for (int i = 0; i < 3; i++) {
+        char a[32], b[32];
+        while (digits < 17 && (pair[i][0] < pair[i][1] || pair[i][0] > pair[i][1]) &&
+            strcmp(number(a, sizeof a, pair[i][0], digits), number(b, sizeof b, pair[i][1], digits)) == 0)
+            digits++;
+    }
+    return digits;
 }
 
 /* The operator that runs a metric's one inside of it ("decode.ffn_down.gbps"); NULL: none does. */
@@ -129,6 +203,7 @@ static const char *runs_inside(const char *metric)
 static void explain(verdict *v, const rg_judgement *j)
 {
     char l[128], r[128];
+    const int digits = deciding_digits(j->left, j->right);
     const char *by = j->no_such ? runs_inside(j->missing) : NULL;
     if (by)
         snprintf(v->why, sizeof v->why,
@@ -144,7 +219,7 @@ static void explain(verdict *v, const rg_judgement *j)
         snprintf(v->why, sizeof v->why, "a division by what may be 0");
     else
         snprintf(v->why, sizeof v->why, "%s is %s, the other side is %s%s%s", j->metric,
-            range_text(l, sizeof l, j->left), range_text(r, sizeof r, j->right),
+            range_text(l, sizeof l, j->left, digits), range_text(r, sizeof r, j->right, digits),
             j->single ? "; a number without an interval is taken at its word" : "",
             v->outcome == RG_NOISY ? "; use more repetitions, or a longer text" : "");
 }

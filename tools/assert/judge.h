@@ -6,7 +6,7 @@
 
 #include "tools/cli/cli.h"
 
-/* Before the work: the syntax of every assertion, and that the baseline can be read. */
+/* Before the work: the syntax and the names of every assertion, and that the baseline can be read. */
 rg_status rg_judge_check(const rg_cli *cli, rg_err *err);
 /* --assert help: prints the list, instead of any work. */
 bool rg_judge_help(const rg_cli *cli);

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "tools/assert/expr.h"
+#include "tools/cli/cli.h"
 
 typedef struct rg_judged {
     char name[96];
@@ -32,6 +33,10 @@ typedef struct rg_subjects {
 rg_status rg_subjects_of(rg_subjects *s, const json_t *report, const char *where, rg_err *err);
 void rg_subjects_free(rg_subjects *s);
 const rg_judged *rg_metric_find(const rg_subject *s, const char *name);
+/* The names that the report of a command can have; those of a test of bench (TEST.FIELD) are named under
+ * "TEST". */
+typedef void rg_metric_fn(void *user, const char *name);
+void rg_metrics_each(rg_command_id command, rg_metric_fn *fn, void *user);
 /* The list for people (metrics.def). */
 void rg_metrics_help(FILE *f);
 

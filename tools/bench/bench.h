@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "report/join.h"
+#include "report/screen.h"
 #include "roofline/measure/stats.h"
 #include "tools/cli/cli.h"
 #include "tools/measure/measure.h"
@@ -128,12 +129,18 @@ static inline const rg_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_
     return &b->unit[b->setting[r->setting].unit];
 }
 
+/* Is it quiet enough? One sentence where there are samples; false: no. */
+bool rg_bench_noise(rg_lines *out, const rg_bench *b);
+/* What else to know of the samples: above the roof, loaded in turns, interrupted. */
+void rg_bench_notes(rg_lines *out, const rg_bench *b);
 /* The verdict: is it quiet enough, and which settings differ. */
 void rg_bench_verdict(rg_lines *out, const rg_bench *b);
 
 /* The document, and its face alone, whose texts live in the bench and the pool; the caller frees it. */
 rg_status rg_bench_doc(rg_doc *d, const rg_bench *b, rg_err *err);
 bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool);
+/* The answer first, on a terminal; of a wide one only the sentences, before the tables of Markdown. */
+rg_status rg_bench_text(const rg_screen *s, const rg_bench *b, rg_err *err);
 rg_status rg_bench_md(FILE *f, const rg_doc *d, const rg_bench *b, rg_err *err);
 /* A row per result, as CSV or SQL; and as JSON, one a line. */
 rg_status rg_bench_table(FILE *f, const rg_doc *d, bool sql, rg_err *err);

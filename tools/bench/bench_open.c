@@ -82,16 +82,14 @@ static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_b
     const int64_t ctx = t->depth + t->prompt + t->gen;
     rg_bench_lane l = {.unit = s->unit, .cli = &s->cli, .depth = t->depth};
     rg_engine_opts eo;
-    if (ctx > c->ctx_train)
-        return rg_fail(err, RG_E_USAGE,
-            "%s: needs %lld positions, expected at most %lld (the context of %s): use smaller -p, -n or -d",
-            t->name, (long long)ctx, (long long)c->ctx_train, rg_ckpt_path(u->ckpt));
     rg_status st = rg_engine_args(&eo, &s->cli, s->cli.dtype, &b->progress, err);
     if (!st) st = rg_session_args(&l.so, &s->cli, rg_default_kv(u->ckpt, &eo), err);
     if (st) return st;
     if (!l.so.ubatch) l.so.ubatch = 512;
     l.so.n_seq = t->seqs;
     l.so.ctx = ctx;
+    l.so.past_training = true;
+    rg_note_context(c, ctx);
     if ((st = rg_session_check(c, &l.so, err))) return st;
     int i = 0;
     while (i < b->n_lanes && !same_lane(&b->lane[i], &l)) i++;

@@ -5,7 +5,7 @@
 
 enum { MOST_LINES = 12 };
 
-static void noise(rg_lines *out, const rg_bench *b)
+bool rg_bench_noise(rg_lines *out, const rg_bench *b)
 {
     const rg_bench_row *worst = NULL;
     double most = -1.0;
@@ -22,12 +22,13 @@ static void noise(rg_lines *out, const rg_bench *b)
             worst = r;
         }
     }
-    if (!worst) return;
+    if (!worst) return true;
     if (few == rows) {
         rg_lines_add(out, "noise: not known: fewer than three samples per test; use -r 5 or more.");
-        return;
+        return true;
     }
-    const char *label = b->setting[worst->setting].label, *test = b->test[worst->test].name;
+    const char *test = b->test[worst->test].name;
+    const char *of = b->n_settings > 1 ? RG_TEXT(200, " (%s)", b->setting[worst->setting].label) : "";
     rg_percent(a, sizeof a, most);
     if (most <= 0.05)
         rg_lines_add(out,
@@ -36,14 +37,15 @@ static void noise(rg_lines *out, const rg_bench *b)
             a);
     else if (most <= 0.15)
         rg_lines_add(out,
-            "noise: some: the samples of %s (%s) lie %s of their median apart; smaller differences than the "
+            "noise: some: the samples of %s%s lie %s of their median apart; smaller differences than the "
             "intervals mean nothing.",
-            test, label, a);
+            test, of, a);
     else
         rg_lines_add(out,
-            "noise: too much: the samples of %s (%s) lie %s of their median apart: something else runs on "
+            "noise: too much: the samples of %s%s lie %s of their median apart: something else runs on "
             "these cores; use -r 10 or more, or wait.",
-            test, label, a);
+            test, of, a);
+    return most <= 0.15;
 }
 
 static int against_first(rg_lines *out, const rg_bench *b, const rg_bench_row *base, const rg_bench_row *r)
@@ -92,9 +94,20 @@ static void above_roof(rg_lines *out, const rg_bench *b)
             rg_percent(a, sizeof a, most));
 }
 
+void rg_bench_notes(rg_lines *out, const rg_bench *b)
+{
+    above_roof(out, b);
+    if (!b->together)
+        rg_lines_add(out,
+            "memory does not hold all engines at once: they were loaded in turns, %d times each, so drift "
+            "between turns is part of the ratios.",
+            b->loads);
+    if (b->interrupted) rg_lines_add(out, "interrupted: this is the part that was measured before the stop.");
+}
+
 void rg_bench_verdict(rg_lines *out, const rg_bench *b)
 {
-    noise(out, b);
+    rg_bench_noise(out, b);
     int said = 0, left = 0;
     for (int t = 0; t < b->n_tests; t++)
         for (int s = 1; s < b->n_settings; s++) {
@@ -106,11 +119,5 @@ void rg_bench_verdict(rg_lines *out, const rg_bench *b)
     if (left)
         rg_lines_add(out, "%d further comparisons with %s are left out: -o json has the samples of all.",
             left, b->setting[0].label);
-    above_roof(out, b);
-    if (!b->together)
-        rg_lines_add(out,
-            "memory does not hold all engines at once: they were loaded in turns, %d times each, so drift "
-            "between turns is part of the ratios.",
-            b->loads);
-    if (b->interrupted) rg_lines_add(out, "interrupted: this is the part that was measured before the stop.");
+    rg_bench_notes(out, b);
 }

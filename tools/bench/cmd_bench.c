@@ -5,10 +5,13 @@
 
 static rg_status print(const rg_doc *d, const rg_bench *b, int format, rg_err *err)
 {
-    return format == 0 ? rg_bench_md(stdout, d, b, err)
-        : format == 2  ? rg_doc_json(stdout, d, err)
-        : format == 3  ? rg_bench_jsonl(stdout, d, err)
-                       : rg_bench_table(stdout, d, format == 4, err);
+    const rg_screen s = rg_screen_of(stdout, b->cli->wide);
+    rg_status st = format == 0 ? rg_bench_text(&s, b, err) : RG_OK;
+    if (st || (format == 0 && !s.wide)) return st;
+    return format <= 1 ? rg_bench_md(stdout, d, b, err)
+        : format == 3  ? rg_doc_json(stdout, d, err)
+        : format == 4  ? rg_bench_jsonl(stdout, d, err)
+                       : rg_bench_table(stdout, d, format == 5, err);
 }
 
 rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
@@ -19,7 +22,7 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
         .no_warmup = cli->no_warmup,
         .started = time(NULL)};
     const int format =
-        rg_cli_choice("-o", cli->bench_output, RG_WORDS("md", "csv", "json", "jsonl", "sql"), err);
+        rg_cli_choice("-o", cli->bench_output, RG_WORDS("text", "md", "csv", "json", "jsonl", "sql"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
     if (!st && rg_judge_help(cli)) return RG_OK;
     if (!st) st = rg_judge_check(cli, err);

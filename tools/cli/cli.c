@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/near.h"
 #include "base/outfile.h"
+#include "base/text.h"
+#include "report/screen.h"
 
-typedef enum kind { FLAG, INT, REAL, STR, OUT, DRAW, LIST, IGNORED } kind;
+typedef enum kind { FLAG, INT, REAL, STR, OUT, DRAW, SWITCH, LIST, IGNORED } kind;
 
 enum {
 #define RG_COMMAND(id, name, line, examples) id = 1 << RG_CMD_##id,
@@ -30,6 +33,23 @@ static const struct option {
         kind, sname, lname, meta, help, (double)(low), (double)(high), commands, offsetof(rg_cli, field)},
 #include "tools/cli/options.def"
 };
+
+static const struct {
+    const char *name, *lname;
+} aliases[] = {
+#define RG_ALIAS(name, lname) {name, lname},
+#include "tools/cli/options.def"
+};
+
+/* Options from `first` on stand under this title in the help. */
+static const struct {
+    const char *title;
+    rg_option_id first;
+} groups[] = {
+#define RG_GROUP(title, first) {title, RG_O_##first},
+#include "tools/cli/options.def"
+};
+enum { N_GROUPS = sizeof groups / sizeof *groups };
 
 /* What an option means in one command. */
 static const struct {
@@ -54,6 +74,9 @@ rg_stop_flag rg_stop, rg_terminal_dirty;
 static const struct option *find(const char *word, size_t len, rg_command_id command)
 {
     const struct option *other = NULL;
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strlen(aliases[i].name) == len && strncmp(aliases[i].name, word, len) == 0)
+            return find(aliases[i].lname, strlen(aliases[i].lname), command);
     for (int i = 0; i < RG_O_COUNT; i++) {
         const struct option *o = &options[i];
         if ((o->sname && strlen(o->sname) == len && strncmp(o->sname, word, len) == 0) ||
@@ -65,6 +88,8 @@ static const struct option *find(const char *word, size_t len, rg_command_id com
     return other;
 }
 
+static const char *const switch_words[] = {"on", "off", "auto", NULL};
+
 static rg_status put(rg_cli *cli, const struct option *o, const char *word, const char *value, rg_err *err)
 {
     void *field = (char *)cli + o->offset;
@@ -72,6 +97,10 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
     switch (o->kind) {
     case FLAG:
         *(rg_cli_FLAG *)field = true;
+        break;
+    case SWITCH:
+        if (rg_cli_choice(word, value, switch_words, err) < 0) return RG_E_USAGE;
+        *(rg_cli_SWITCH *)field = value;
         break;
     case STR:
     case OUT:
@@ -113,7 +142,7 @@ static rg_status put(rg_cli *cli, const struct option *o, const char *word, cons
 }
 
 /* Pictures go into one file, or into a folder that is made where there is none. */
-static rg_status try_pictures(const char *path, rg_err *err)
+static rg_status try_pictures(const char *path, bool one, rg_err *err)
 {
     char bare[4096];
     size_t n = (size_t)snprintf(bare, sizeof bare, "%s", path);
@@ -121,10 +150,17 @@ static rg_status try_pictures(const char *path, rg_err *err)
     if (n >= sizeof bare)
         return rg_fail(err, RG_E_USAGE, "--svg: the path is longer than %zu bytes", sizeof bare - 1);
     while (n > 1 && bare[n - 1] == '/') bare[--n] = 0;
-    if (rg_ends_with(bare, ".svg") || stat(bare, &s) != 0 || !S_ISDIR(s.st_mode))
-        return rg_outfile_try(bare, err);
-    if (access(path, W_OK | X_OK) == 0) return RG_OK;
-    return rg_fail(err, RG_E_FILE, "%s: cannot write: %s", path, strerror(errno));
+    const bool there = stat(bare, &s) == 0;
+    if (one || rg_ends_with(bare, ".svg") || !there) return rg_outfile_try(one ? path : bare, err);
+    if (!S_ISDIR(s.st_mode))
+        return rg_fail(err, RG_E_FILE,
+            "--svg: %s is a file, expected a folder for the pictures, or a name ending in .svg for one",
+            path);
+    /* a file in it, as the pictures will be */
+    if (n + strlen("/roofline.svg") >= sizeof bare)
+        return rg_fail(err, RG_E_FILE, "--svg: %.100s...: the path is too long", path);
+    memcpy(bare + n, "/roofline.svg", sizeof "/roofline.svg");
+    return rg_outfile_try(bare, err);
 }
 
 /* What cannot be written is said before minutes of measuring, not behind them. */
@@ -135,14 +171,45 @@ static rg_status try_outputs(const rg_cli *cli, rg_err *err)
         const struct option *o = &options[i];
         if (!cli->given[i] || (o->kind != OUT && o->kind != DRAW)) continue;
         const char *path = *(const rg_cli_STR *)((const char *)cli + o->offset);
-        st = o->kind == OUT ? rg_outfile_try(path, err) : try_pictures(path, err);
+        st = o->kind == OUT ? rg_outfile_try(path, err)
+                            : try_pictures(path, cli->command == RG_CMD_MACHINE, err);
     }
     return st;
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word) != 0) words++;
+    return *words != NULL;
+}
+
+/* other: of other commands, or NULL. */
+static rg_status unknown(
+    const char *word, const char *eq, const struct option *other, rg_command_id command, rg_err *err)
+{
+    const char *name = rg_commands[command].name;
+    char bare[64], has[160] = "";
+    rg_near near = {.word = rg_text(bare, sizeof bare, "%.*s", (int)(eq ? eq - word : 63), word)};
+    for (int c = 0; other && c < RG_CMD_COUNT; c++)
+        if (other->commands & 1u << c)
+            rg_text_add(has, sizeof has, "%s%s", *has ? ", " : "", rg_commands[c].name);
+    if (other)
+        return rg_fail(err, RG_E_USAGE,
+            "%s: not an option of 'ridge %s' but of %s; 'ridge %s --help' lists its options", bare, name, has,
+            name);
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        const struct option *o = &options[i];
+        if (!(o->commands & 1u << command)) continue;
+        rg_near_try(&near, o->lname);
+        if (o->sname && strlen(o->sname) > 2) rg_near_try(&near, o->sname);
+    }
+    return rg_fail(err, RG_E_USAGE, "%s: no such option; %s'ridge %s --help' lists them", bare,
+        RG_NEAR_HINT(&near), name);
+}
+
 rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char *const *argv, rg_err *err)
 {
-    const char **args = calloc(argc + 1, sizeof *args), *name = rg_commands[command].name;
+    const char **args = calloc(argc + 1, sizeof *args);
     *cli = (rg_cli){.command = command, .args = args};
     if (!args) return rg_no_memory(err, "command line");
     bool only_args = false;
@@ -158,16 +225,14 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         }
         const char *eq = word[1] == '-' ? strchr(word, '=') : NULL;
         const struct option *o = find(word, eq ? (size_t)(eq - word) : strlen(word), command);
-        if (!o)
-            return rg_fail(err, RG_E_USAGE, "%s: no such option; 'ridge %s --help' lists them", word, name);
-        if (!(o->commands & 1u << command))
-            return rg_fail(err, RG_E_USAGE, "%s: not an option of 'ridge %s'; 'ridge %s --help' lists them",
-                word, name, name);
+        if (!o || !(o->commands & 1u << command)) return unknown(word, eq, o, command, err);
         const char *value = NULL;
         if (o->kind == FLAG) {
             if (eq) return rg_fail(err, RG_E_USAGE, "%s: takes no value", o->lname);
         } else if (eq) {
             value = eq + 1;
+        } else if (o->kind == SWITCH && !(i + 1 < argc && is_one_of(argv[i + 1], switch_words))) {
+            value = "on";
         } else if (++i < argc) {
             value = argv[i];
         } else {
@@ -176,6 +241,9 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         const rg_status st = put(cli, o, word, value, err);
         if (st) return st;
     }
+    const char *format = cli->output ? cli->output : cli->bench_output;
+    if (cli->wide && format && strcmp(format, "text") != 0)
+        return rg_fail(err, RG_E_USAGE, "--wide: not with -o %s: it is for the screen (-o text)", format);
     return try_outputs(cli, err);
 }
 
@@ -192,44 +260,49 @@ rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *
     return rg_fail(err, RG_E_INTERNAL, "%s: no such option", lname);
 }
 
-/* Wraps at 100 columns. */
-static void wrapped(FILE *f, const char *text, int indent)
+static const char *group_of(int option)
 {
-    int col = indent;
-    while (*text) {
-        const int n = (int)strcspn(text, " ");
-        if (col > indent && col + 1 + n > 100) {
-            fprintf(f, "\n%*s", indent, "");
-            col = indent;
-        } else if (col > indent) {
-            fputc(' ', f);
-            col++;
-        }
-        fprintf(f, "%.*s", n, text);
-        col += n;
-        text += n + strspn(text + n, " ");
+    int g = 0;
+    while (g + 1 < N_GROUPS && (int)groups[g + 1].first <= option) g++;
+    return groups[g].title;
+}
+
+static void help_of(const rg_screen *s, int option, rg_command_id command)
+{
+    const struct option *o = &options[option];
+    const char *meta = o->meta, *help = o->help;
+    for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+        if ((int)texts[t].option != option || !(texts[t].commands & 1u << command)) continue;
+        meta = texts[t].meta;
+        help = texts[t].help;
     }
-    fputc('\n', f);
+    char names[96];
+    snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname,
+        meta ? " " : "", meta ? meta : "");
+    rg_screen_wrap(s, RG_INK_PLAIN, fprintf(s->f, "  %-32s ", names), 35, help);
 }
 
 void rg_cli_help(FILE *f, rg_command_id command)
 {
     const struct rg_command *c = &rg_commands[command];
-    fprintf(f, "ridge %s: %s\n\nExamples\n%s\nOptions\n", c->name, c->line, c->examples);
-    for (int i = 0; i < RG_O_COUNT; i++) {
-        const struct option *o = &options[i];
-        if (!(o->commands & 1u << command) || !o->help) continue;
-        const char *meta = o->meta, *help = o->help;
-        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
-            if ((int)texts[t].option != i || !(texts[t].commands & 1u << command)) continue;
-            meta = texts[t].meta;
-            help = texts[t].help;
+    const rg_screen s = rg_screen_of(f, false);
+    bool told[N_GROUPS] = {false};
+    fprintf(f, "ridge %s: %s\n\nExamples\n%s", c->name, c->line, c->examples);
+    for (int g = 0; g < N_GROUPS; g++) {
+        bool any = false;
+        for (int h = 0; h < g && !told[g]; h++) told[g] = strcmp(groups[h].title, groups[g].title) == 0;
+        for (int i = 0; i < RG_O_COUNT && !told[g]; i++) {
+            if (!(options[i].commands & 1u << command) || !options[i].help ||
+                strcmp(group_of(i), groups[g].title) != 0)
+                continue;
+            if (!any) {
+                fputc('\n', f);
+                rg_screen_put(&s, RG_INK_HEAD, "%s", groups[g].title);
+                fputc('\n', f);
+            }
+            any = true;
+            help_of(&s, i, command);
         }
-        char names[96];
-        snprintf(names, sizeof names, "%s%s%s%s%s", o->sname ? o->sname : "", o->sname ? ", " : "", o->lname,
-            meta ? " " : "", meta ? meta : "");
-        fprintf(f, "  %-32s ", names);
-        wrapped(f, help, 35);
     }
 }
 

@@ -17,6 +17,7 @@ typedef int64_t rg_cli_INT;
 typedef double rg_cli_REAL;
 typedef const char *rg_cli_STR;
 typedef const char *rg_cli_OUT, *rg_cli_DRAW; /* known to be writable */
+typedef const char *rg_cli_SWITCH;            /* "on", "off", "auto", or NULL */
 typedef const char *rg_cli_IGNORED;
 /* The values of a repeated option in order; each may be a comma list. */
 enum { RG_CLI_LIST_MAX = 32 };
@@ -71,7 +72,7 @@ int rg_cli_choice(const char *option, const char *value, const char *const *word
 /* Refuses positional arguments. */
 rg_status rg_cli_no_args(const rg_cli *cli, rg_err *err);
 
-/* Set by SIGINT/SIGTERM; the second signal ends the program with 130 at once. */
+/* Set to SIGINT, SIGTERM or SIGHUP when it came; the second signal ends the program with 130 at once. */
 extern rg_stop_flag rg_stop;
 /* Nonzero while the last row of the terminal is a status line, to be given back at the end. */
 extern rg_stop_flag rg_terminal_dirty;
@@ -123,10 +124,15 @@ rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err);
 /* Checked options. dtype: the weight type, NULL: as in the file. p must outlive the load. */
 rg_status rg_engine_args(
     rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err);
+/* Refuses more threads than processors, unless --oversubscribe. */
+rg_status rg_threads_check(const rg_cli *cli, int64_t threads, rg_err *err);
 /* The mask of --fuse (NULL: the default). */
 rg_status rg_fuse_arg(unsigned *fuse, const char *text, rg_err *err);
 /* kv: the cache type where -ctk or -ctv are not given (rg_default_kv). */
 rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, rg_err *err);
+
+/* Says once that a context is longer than the model was made for, which is fine for measuring alone. */
+void rg_note_context(const rg_config *c, int64_t ctx);
 
 /* Refuses weights and session that cannot be, or do not fit into memory, before anything is loaded. */
 rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);

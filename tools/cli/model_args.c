@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mapfile.h"
+#include "ridge/topo.h"
 #include "roofline/count/sde.h"
 
 rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
@@ -42,6 +43,19 @@ static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
     return RG_OK;
 }
 
+rg_status rg_threads_check(const rg_cli *cli, int64_t threads, rg_err *err)
+{
+    static rg_topo t;
+    if (threads <= 1 || cli->oversubscribe) return RG_OK;
+    if (!t.limit) rg_topo_read(&t);
+    if (!t.processors || threads <= t.processors) return RG_OK;
+    return rg_fail(err, RG_E_USAGE,
+        "-t %lld: this process may use %d processor%s (%s), and more threads wait for each other at every "
+        "operator: "
+        "use -t %d, or --oversubscribe to see it",
+        (long long)threads, t.processors, t.processors == 1 ? "" : "s", t.limit, t.processors);
+}
+
 rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype, rg_progress *p, rg_err *err)
 {
     const int kernel = rg_cli_choice("--kernel", cli->kernel, RG_WORDS("auto", "c", "blas"), err),
@@ -57,6 +71,8 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
             "-tb %lld: give -t the same number: prefill and decode share one team, because counters belong "
             "to threads",
             (long long)cli->threads_batch);
+    const rg_status st = rg_threads_check(cli, cli->threads, err);
+    if (st) return st;
     *o = (rg_engine_opts){.threads = (int)cli->threads,
         .no_pin = pin == 1,
         .dtype = -1,
@@ -103,6 +119,18 @@ rg_status rg_session_args(rg_session_opts *o, const rg_cli *cli, rg_kvtype kv, r
     rg_status st = rg_fuse_arg(&o->fuse, cli->fuse, err);
     if (!st) st = kv_arg(&o->kv_k, "-ctk", cli->cache_k, kv, err);
     return st ? st : kv_arg(&o->kv_v, "-ctv", cli->cache_v, kv, err);
+}
+
+void rg_note_context(const rg_config *c, int64_t ctx)
+{
+    static bool said;
+    if (!said && ctx > c->ctx_train)
+        fprintf(stderr,
+            "note: %lld positions, the model was made for %lld: speed and bytes are measured all the same, "
+            "what it "
+            "says there means nothing\n",
+            (long long)ctx, (long long)c->ctx_train);
+    said = said || ctx > c->ctx_train;
 }
 
 rg_status rg_check_engine(const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "base/num.h"
 #include "weights/synth.h"
 
@@ -56,9 +57,15 @@ rg_status rg_shape_args(rg_config *c, const rg_cli *cli, rg_err *err)
     rg_shape own;
     const rg_shape *s = &own;
     if (!cli->shape == !cli->dims)
-        return rg_fail(err, RG_E_USAGE, "give one of --shape NAME (see --list) and --dims LIST");
-    if (cli->shape && !(s = rg_shape_find(cli->shape)))
-        return rg_fail(err, RG_E_USAGE, "--shape: '%.60s' is not known; --list shows the names", cli->shape);
+        return rg_fail(
+            err, RG_E_USAGE, "give one of --shape NAME ('ridge synth --list' shows them) and --dims LIST");
+    if (cli->shape && !(s = rg_shape_find(cli->shape))) {
+        rg_near near = {.word = cli->shape};
+        for (const rg_shape *i = rg_shapes; i->name; i++) rg_near_try(&near, i->name);
+        return rg_fail(err, RG_E_USAGE,
+            "--shape: '%.60s' is not known; the nearest names are %s; 'ridge synth --list' shows all",
+            cli->shape, rg_near_names((char[RG_NEAR_MOST * 96]){0}, RG_NEAR_MOST * 96, &near));
+    }
     if (cli->dims) {
         const rg_status st = parse_dims(&own, cli->dims, err);
         if (st) return st;

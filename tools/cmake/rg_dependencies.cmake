@@ -1,5 +1,5 @@
 # Required: jansson (JSON), PCRE2 (pre-tokeniser patterns), hwloc (topology, pinning), libm, threads.
-# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, libsde, OpenMP, utf8proc. ON fails where the library is missing, AUTO goes on without.
+# Optional (AUTO, ON, OFF): OpenBLAS, PAPI, libsde, OpenMP, utf8proc, libedit. ON fails where the library is missing, AUTO goes on without.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
@@ -42,6 +42,9 @@ rg_optional(SDE "${SDE_FOUND}")
 
 pkg_check_modules(UTF8PROC QUIET IMPORTED_TARGET libutf8proc)
 rg_optional(UTF8PROC "${UTF8PROC_FOUND}")
+
+pkg_check_modules(EDIT QUIET IMPORTED_TARGET libedit)
+rg_optional(EDIT "${EDIT_FOUND}")
 
 find_package(OpenMP QUIET COMPONENTS C)
 rg_optional(OPENMP "${OpenMP_C_FOUND}")

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "report/table.h"
 #include "roofline/measure/json_value.h"
 #include "tools/compare/compare.h"
@@ -29,6 +30,30 @@ enum {
     TESTS = 3
 };
 
+static int switch_of(int axis)
+{
+    int i = 0;
+    while (i < N - 1 && ablations[i].axis != axis) i++;
+    return i;
+}
+
+/* 8-bit activations are for quantised weights only: alone they bring these, and without these they go. */
+static unsigned possible(unsigned on, bool but)
+{
+    const unsigned weights = 1u << switch_of(RG_AX_dtypes), acts = 1u << switch_of(RG_AX_acts);
+    if (on & weights || !(on & acts)) return on;
+    return but ? on & ~acts : on | weights;
+}
+
+/* "only INT4 weights, 8-bit activations" */
+static void label(rg_setting *s, unsigned on, bool but)
+{
+    snprintf(s->label, sizeof s->label, but ? "all but" : "only");
+    for (int i = 0, n = 0; i < N; i++)
+        if (!(on & 1u << i) == but)
+            rg_text_add(s->label, sizeof s->label, "%s %s", n++ ? "," : "", ablations[i].name);
+}
+
 /* on: a bit set of switches; q4: the quantised type; fuse: room for the list of fusions. */
 static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char fuse[64])
 {
@@ -51,12 +76,13 @@ static void values(const char *v[RG_AX_COUNT], unsigned on, const char *q4, char
 rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
 {
     const rg_cli *c = b->cli;
-    const rg_cli_LIST *switched[] = {&c->ctks, &c->ctvs, &c->flashes, &c->fuses, &c->pages, &c->pins};
-    static const char *const names[] = {"-ctk", "-ctv", "-fa", "--fuse", "--huge-pages", "--pin"};
+    const rg_cli_LIST *switched[] = {
+        &c->acts, &c->ctks, &c->ctvs, &c->flashes, &c->fuses, &c->pages, &c->pins};
+    static const char *const names[] = {"--act", "-ctk", "-ctv", "-fa", "--fuse", "--huge-pages", "--pin"};
     const char *v[RG_AX_COUNT] = {NULL};
     char fuse[64];
     const unsigned all = (1u << N) - 1;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         if (switched[i]->n)
             return rg_fail(
                 err, RG_E_USAGE, "%s: --ablate switches it itself: leave one of them out", names[i]);
@@ -78,15 +104,15 @@ rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
             err, RG_E_USAGE, "--ablate: the lists span %d settings, expected one value each", one.n_settings);
     for (int a = 0; !st && a < RG_AX_COUNT; a++) v[a] = one.setting[0].value[a];
     for (int i = 0; i < FIRST + 2 * N && !st; i++) {
-        const unsigned set = i < FIRST ? 0 : 1u << (i - FIRST) / 2;
-        values(v, i % 2 ? all & ~set : set, q4, fuse);
+        const unsigned set = i < FIRST ? 0 : 1u << (i - FIRST) / 2,
+                       on = possible(i % 2 ? all & ~set : set, i % 2);
+        values(v, on, q4, fuse);
         if ((st = rg_bench_add_setting(b, c, v, err))) break;
         rg_setting *s = &b->setting[i];
         if (i < FIRST)
             snprintf(s->label, sizeof s->label, "all %s", i == ON ? "on" : "off");
         else
-            snprintf(s->label, sizeof s->label, "%s %s", (i - FIRST) % 2 ? "all but" : "only",
-                ablations[(i - FIRST) / 2].name);
+            label(s, on, i % 2);
     }
     rg_bench_close(&one);
     return st;
@@ -127,9 +153,10 @@ static line line_of(const rg_bench *b, int i)
                      : "all together",
         {none, none, none, none}};
     if (i < N) {
-        const int only = FIRST + 2 * i, but = only + 1;
+        const int only = FIRST + 2 * i, but = only + 1,
+                  off = ablations[i].axis == RG_AX_acts ? FIRST + 2 * switch_of(RG_AX_dtypes) : OFF;
         for (int t = PP; t <= TG; t++) {
-            worth(&l.w[t], b, OFF, only, t);
+            worth(&l.w[t], b, off, only, t);
             worth(&l.w[2 + t], b, but, ON, t);
         }
     } else if (i == N) {
@@ -158,8 +185,9 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
 {
     rg_table t = {0};
     fprintf(f,
-        "Speed-up by each switch (interval): alone, against everything off; and with the others, against "
-        "everything on but it.\n\n");
+        "Speed-up by each switch (interval): alone, against everything off (8-bit activations: with INT4 "
+        "weights, "
+        "against those alone); and with the others, against everything on but it.\n\n");
     rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others",
         ">decode with others", NULL);
     for (int i = 0; i <= N + 1; i++) {

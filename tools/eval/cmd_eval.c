@@ -48,8 +48,8 @@ static void close_side(side *s)
     *s = (side){0};
 }
 
-static rg_status open_side(
-    eval *v, side *s, const rg_ckpt *c, rg_engine_opts *eo, rg_kvtype kv, rg_doc_eval_model *m, rg_err *err)
+static rg_status open_side(eval *v, side *s, const rg_ckpt *c, const rg_engine_opts *eo, rg_kvtype kv,
+    rg_doc_eval_model *m, rg_err *err)
 {
     rg_session_opts so;
     rg_engine_info i;
@@ -66,6 +66,7 @@ static rg_status open_side(
         .format = rg_ckpt_format(c),
         .dtype = rg_wtypes[i.dtype].name,
         .head_dtype = rg_wtypes[i.head_dtype].name,
+        .act = rg_act_names[eo->act],
         .kv_dtype = v->kv,
         .bits_per_weight_resident = i.bits_resident,
         .resident_bytes = (double)i.resident_bytes};
@@ -138,43 +139,72 @@ static void part_name(rg_eval_part *p, const chosen *c, const rg_config *cfg)
         rg_tensor_name(p->name, sizeof p->name, c->site, c->layer);
 }
 
+/* Activations as a part: all weights of the type, against the same weights with the reference's. */
+static rg_status activations(eval *v, const rg_engine_opts *eo, rg_act ref_act, rg_kvtype kv, rg_err *err)
+{
+    rg_eval_report *r = &v->report;
+    rg_eval_part *p = &r->parts[r->n_parts];
+    rg_doc_eval_model unchanged;
+    rg_engine_opts ref = *eo;
+    ref.act = ref_act;
+    close_side(&v->ref);
+    rg_status st = open_side(v, &v->ref, v->ckpt, &ref, kv, &unchanged, err);
+    if (!st) st = open_side(v, &v->model, v->ckpt, eo, kv, &r->model, err);
+    if (!st && !(st = score(v, &p->stats, err))) r->n_parts++;
+    return st;
+}
+
+static void add_run(rg_eval_run *sum, const rg_eval_run *r)
+{
+    sum->tokens_in += r->tokens_in;
+    sum->model_ns += r->model_ns;
+    sum->ref_ns += r->ref_ns;
+    sum->wall_ns += r->wall_ns;
+    sum->windows = r->windows;
+    sum->scored_per_window = r->scored_per_window;
+    sum->unused = r->unused;
+}
+
 static rg_status sensitivity(
-    eval *v, rg_engine_opts *eo, const rg_engine_opts *ref_eo, rg_kvtype kv, rg_err *err)
+    eval *v, const rg_engine_opts *eo, const rg_engine_opts *ref_eo, rg_kvtype kv, rg_err *err)
 {
     rg_eval_report *r = &v->report;
     const rg_config *c = rg_ckpt_config(v->ckpt);
-    const int n = candidates(r->sensitivity, c, NULL, 0), dtype = eo->dtype;
+    const bool acts = eo->act != ref_eo->act;
+    const int n = candidates(r->sensitivity, c, NULL, 0), all = n + acts;
     chosen *list = calloc(n, sizeof *list);
-    r->parts = calloc(n, sizeof *r->parts);
+    r->parts = calloc(all, sizeof *r->parts);
     rg_status st = list && r->parts ? RG_OK : rg_no_memory(err, "eval");
     rg_eval_run sum = {0};
-    if (list) candidates(r->sensitivity, c, list, dtype);
-    eo->dtype = ref_eo->dtype;
-    eo->type_of = type_of_chosen;
-    for (int i = 0; i < n && !st; i++) {
+    rg_engine_opts one = *ref_eo;
+    if (list) candidates(r->sensitivity, c, list, eo->dtype);
+    one.type_of = type_of_chosen;
+    for (int i = 0; i < all && !st; i++) {
         rg_eval_part *p = &r->parts[i];
-        eo->type_user = &list[i];
-        part_name(p, &list[i], c);
-        p->weights = weights_of(v->ckpt, &list[i]);
-        if (isatty(STDERR_FILENO)) fprintf(stderr, "%d of %d: %s\n", i + 1, n, p->name);
-        if (!(st = open_side(v, &v->model, v->ckpt, eo, kv, &r->model, err)) &&
-            !(st = score(v, &p->stats, err))) {
-            p->saved_bytes = fmax(0.0, r->ref.resident_bytes - r->model.resident_bytes);
-            r->n_parts = i + 1;
-            sum.tokens_in += r->run.tokens_in;
-            sum.model_ns += r->run.model_ns;
-            sum.ref_ns += r->run.ref_ns;
-            sum.wall_ns += r->run.wall_ns;
+        if (i == n)
+            snprintf(p->name, sizeof p->name, "activations %s", rg_act_names[eo->act]);
+        else
+            part_name(p, &list[i], c);
+        if (isatty(STDERR_FILENO)) fprintf(stderr, "%d of %d: %s\n", i + 1, all, p->name);
+        if (i == n) {
+            st = activations(v, eo, ref_eo->act, kv, err);
+        } else {
+            one.type_user = &list[i];
+            p->weights = weights_of(v->ckpt, &list[i]);
+            if (!(st = open_side(v, &v->model, v->ckpt, &one, kv, &r->model, err)) &&
+                !(st = score(v, &p->stats, err))) {
+                p->saved_bytes = fmax(0.0, r->ref.resident_bytes - r->model.resident_bytes);
+                r->n_parts = i + 1;
+            }
         }
+        if (!st) add_run(&sum, &r->run);
         close_side(&v->model);
     }
-    sum.windows = r->run.windows;
-    sum.scored_per_window = r->run.scored_per_window;
-    sum.unused = r->run.unused;
     r->run = sum;
     if (r->parts) qsort(r->parts, r->n_parts, sizeof *r->parts, more_damage);
-    /* the model is the reference with one part changed: say the type of the part */
-    r->model.dtype = r->model.head_dtype = rg_wtypes[dtype].name;
+    /* the model is the reference with one part changed: say what the part gets */
+    r->model.dtype = r->model.head_dtype = rg_wtypes[eo->dtype].name;
+    r->model.act = rg_act_names[eo->act];
     free(list);
     return st;
 }
@@ -199,8 +229,9 @@ static rg_status read_opts(eval *v, rg_err *err)
                 err, RG_E_USAGE, "--stride and --score: give only one; --stride says itself what is scored");
         o->mode = RG_EVAL_STRIDE;
     }
+    if (rg_cli_choice("--ref-act", cli->ref_act, RG_WORDS("f32", "bf16", "q8"), err) < 0) return err->code;
     v->report.sensitivity = cli->sensitivity;
-    v->with_ref = cli->ref || cli->ref_dtype || cli->sensitivity;
+    v->with_ref = cli->ref || cli->ref_dtype || cli->ref_act || cli->sensitivity;
     if (cli->sensitivity && cli->ref)
         return rg_fail(err, RG_E_USAGE,
             "--sensitivity changes one part of the model at a time: its reference is the model itself; leave "
@@ -239,7 +270,10 @@ static rg_status evaluate(eval *v, rg_err *err)
     rg_engine_opts eo, ref_eo;
     int64_t windows;
     rg_status st = rg_engine_args(&eo, cli, cli->dtype, &v->progress, err);
-    if (st || (st = rg_engine_args(&ref_eo, cli, cli->ref_dtype, &v->progress, err))) return st;
+    rg_cli ref_cli = *cli;
+    ref_cli.act = cli->ref_act;
+    if (!st) st = rg_engine_args(&ref_eo, &ref_cli, cli->ref_dtype, &v->progress, err);
+    if (st) return st;
     if ((st = rg_open_model(&v->ckpt, cli, err))) return st;
     if (cli->ref && (st = rg_ckpt_open(&v->own_ref, cli->ref, err))) return st;
     if ((st = same_vocabulary(v, err))) return st;
@@ -265,7 +299,7 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_help(cli)) return RG_OK;
     eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "json"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
     if (!st) st = rg_judge_check(cli, err);
     if (!st) st = read_opts(&v, err);
@@ -275,8 +309,10 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
     if (!st || (st == RG_E_INTERRUPTED && (v.report.stats.n > 0 || v.report.n_parts > 0))) {
         rg_doc d;
         rg_status shown = rg_eval_report_doc(&d, &v.report, err);
-        if (shown == RG_OK && format == 0) shown = rg_eval_report_md(stdout, &v.report, err);
-        shown = rg_page_out(shown, &d, format == 1, !st ? cli : NULL, NULL, NULL, err);
+        const rg_screen s = rg_screen_of(stdout, cli->wide);
+        if (shown == RG_OK && format == 0) shown = rg_eval_report_text(&s, &v.report, err);
+        if (shown == RG_OK && format == 1) shown = rg_eval_report_md(stdout, &v.report, err);
+        shown = rg_page_out(shown, &d, format == 2, !st ? cli : NULL, NULL, NULL, err);
         if (shown != RG_OK) st = shown;
     }
     close_side(&v.model);

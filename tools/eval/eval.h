@@ -4,6 +4,7 @@
 #define RG_EVAL_H
 
 #include "report/document.h"
+#include "report/screen.h"
 #include "ridge/score.h"
 #include "tools/cli/cli.h"
 
@@ -77,5 +78,12 @@ rg_doc_score *rg_eval_score(const rg_score_stats *s);
 
 rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err);
 rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err);
+
+/* ---- eval_view.c ---- */
+
+/* What it found, in words; "" where nothing was scored. */
+void rg_eval_sentence(char *buf, size_t n, const rg_eval_report *r);
+/* On a terminal. */
+rg_status rg_eval_report_text(const rg_screen *s, const rg_eval_report *r, rg_err *err);
 
 #endif

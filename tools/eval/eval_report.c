@@ -24,9 +24,10 @@ static double tokens_per_s(const rg_eval_report *r)
 static void model_line(FILE *f, const char *what, const rg_doc_eval_model *m)
 {
     char a[160], b[600];
-    fprintf(f, "%s %s (%s, %s), weights %s, output %s, %.2f bits per weight resident, KV %s\n", what,
+    fprintf(f,
+        "%s %s (%s, %s), weights %s, output %s, activations %s, %.2f bits per weight resident, KV %s\n", what,
         rg_text_clean(a, sizeof a, m->name), m->format, rg_text_clean(b, sizeof b, m->path), m->dtype,
-        m->head_dtype, m->bits_per_weight_resident, m->kv_dtype);
+        m->head_dtype, m->act, m->bits_per_weight_resident, m->kv_dtype);
 }
 
 static void value(
@@ -114,6 +115,8 @@ rg_status rg_eval_report_md(FILE *f, const rg_eval_report *r, rg_err *err)
         parts(f, r);
     else if (r->stats.n > 0)
         results(f, &r->stats);
+    rg_eval_sentence(src, sizeof src, r);
+    fprintf(f, "\n%s\n", src);
     return ferror(f) ? rg_fail(err, RG_E_FILE, "standard output: cannot write") : RG_OK;
 }
 

@@ -3,36 +3,13 @@
 #include <jansson.h>
 
 #include "roofline/measure/json_value.h"
-#include "tools/cli/cli.h"
-#include "tools/inspect/fit_table.h"
-
-/* One tensor, or those of one site and type of all layers. */
-typedef struct line {
-    const rg_ckpt_tensor *t; /* the first */
-    char name[64], type[32], resident[32];
-    const char *rounding;
-    int64_t count;
-    uint64_t file_bytes, resident_bytes;
-} line;
-
-typedef struct inspection {
-    const rg_cli *cli;
-    rg_ckpt *ckpt;
-    const rg_config *cfg;
-    rg_engine_opts eo;
-    uint64_t tensor_bytes, resident_bytes, params;
-    rg_memory_plan plan;
-    rg_session_opts so;
-    rg_status fits;
-    rg_err fit_err;
-    rg_fit fit;
-} inspection;
+#include "tools/inspect/inspect.h"
 
 static double bits(uint64_t bytes, uint64_t params) { return 8.0 * (double)bytes / (double)params; }
-static uint64_t weights(const line *l) { return (uint64_t)(l->count * l->t->rows * l->t->cols); }
+static uint64_t weights(const rg_inspect_line *l) { return (uint64_t)(l->count * l->t->rows * l->t->cols); }
 
 /* What becomes of a tensor in memory. */
-static void fill_resident(const inspection *x, line *l)
+static void fill_resident(const rg_inspection *x, rg_inspect_line *l)
 {
     rg_resident r;
     rg_resident_plan(x->ckpt, &x->eo, l->t, &r);
@@ -49,11 +26,10 @@ static bool alike(const rg_ckpt_tensor *a, const rg_ckpt_tensor *b)
         rg_ckpt_rounding(a) == rg_ckpt_rounding(b);
 }
 
-/* The line that begins at tensor i; false: it belongs to an earlier line. */
-static bool take_line(const inspection *x, size_t i, line *l)
+bool rg_inspect_take(const rg_inspection *x, size_t i, rg_inspect_line *l)
 {
     const rg_ckpt_tensor *t = rg_ckpt_at(x->ckpt, i);
-    *l = (line){.t = t, .count = 1, .file_bytes = t->bytes};
+    *l = (rg_inspect_line){.t = t, .count = 1, .file_bytes = t->bytes};
     rg_tensor_name(l->name, sizeof l->name, t->site, t->layer);
     if (t->layer >= 0 && !x->cli->per_layer) {
         for (int k = 0; k < t->layer; k++)
@@ -78,14 +54,13 @@ static const char *scaling_text(char *buf, size_t n, const rg_config *c)
     return buf;
 }
 
-/* Cache bytes of one token; 0: the head size does not divide into blocks. */
-static int64_t kv_bytes(const rg_config *c, rg_kvtype t)
+int64_t rg_inspect_kv(const rg_config *c, rg_kvtype t)
 {
     if (c->head_dim % rg_kvtypes[t].block != 0) return 0;
     return c->layers * c->kv_heads * (rg_kv_k_bytes(t, c->head_dim) + rg_kv_v_bytes(t, c->head_dim));
 }
 
-static void print_md(const inspection *x)
+void rg_inspect_md(const rg_inspection *x)
 {
     const rg_config *c = x->cfg;
     char a[64], text[128];
@@ -110,9 +85,9 @@ static void print_md(const inspection *x)
     printf("\n| tensor | in the file | type | rows | columns | tensors | file bytes | bits/weight | resident "
            "| resident bytes | bits/weight | rounding "
            "|\n|---|---|---|---:|---:|---:|---:|---:|---|---:|---:|---|\n");
-    line l;
+    rg_inspect_line l;
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
-        if (take_line(x, i, &l))
+        if (rg_inspect_take(x, i, &l))
             printf("| %s | %s | %s | %" PRId64 " | %" PRId64 " | %" PRId64 " | %" PRIu64
                    " | %.3f | %s | %" PRIu64 " | %.3f | %s |\n",
                 l.name, l.t->file_name, l.type, l.t->rows, l.t->cols, l.count, l.file_bytes,
@@ -121,7 +96,7 @@ static void print_md(const inspection *x)
 
     printf("\n| KV cache | bytes per token |\n|---|---:|\n");
     for (int t = 0; t < RG_KV_COUNT; t++) {
-        const int64_t n = kv_bytes(c, t);
+        const int64_t n = rg_inspect_kv(c, t);
         if (n)
             printf("| %s | %" PRId64 " |\n", rg_kvtypes[t].name, n);
         else
@@ -143,10 +118,10 @@ static void print_md(const inspection *x)
                ": run and profile will refuse it\n",
             p->ctx, c->ctx_train);
     if (x->fits != RG_OK) printf("\n%s\n", x->fit_err.msg);
-    if (x->cli->fit) rg_fit_print(&x->fit, c);
+    if (x->cli->fit) rg_fit_md(stdout, &x->fit, c);
 }
 
-static json_t *json_config(const inspection *x)
+static json_t *json_config(const rg_inspection *x)
 {
     const rg_config *c = x->cfg;
     static const char *const scaling[] = {
@@ -162,12 +137,12 @@ static json_t *json_config(const inspection *x)
         c->bos < 0 ? json_null() : json_integer(c->bos), "eos", eos);
 }
 
-static json_t *json_tensors(const inspection *x)
+static json_t *json_tensors(const rg_inspection *x)
 {
     json_t *list = json_array();
-    line l;
+    rg_inspect_line l;
     for (size_t i = 0; i < rg_ckpt_count(x->ckpt); i++)
-        if (take_line(x, i, &l))
+        if (rg_inspect_take(x, i, &l))
             json_array_append_new(list,
                 json_pack("{s:s,s:s,s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:s}", "tensor", l.name, "site",
                     rg_site_name(l.t->site), "file_name", rg_json_text(l.t->file_name), "layer",
@@ -178,13 +153,13 @@ static json_t *json_tensors(const inspection *x)
     return list;
 }
 
-static rg_status print_json(const inspection *x, rg_err *err)
+static rg_status print_json(const rg_inspection *x, rg_err *err)
 {
     json_t *kv = json_object();
     const char *path = rg_ckpt_tokenizer_path(x->ckpt);
     const rg_memory_plan *p = &x->plan;
     for (int t = 0; t < RG_KV_COUNT; t++) {
-        const int64_t n = kv_bytes(x->cfg, t);
+        const int64_t n = rg_inspect_kv(x->cfg, t);
         json_object_set_new(kv, rg_kvtypes[t].name, n ? json_integer(n) : json_null());
     }
     json_t *memory = json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "ctx", (json_int_t)p->ctx, "kv_k",
@@ -208,10 +183,10 @@ static rg_status print_json(const inspection *x, rg_err *err)
 
 rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
 {
-    inspection x = {.cli = cli};
+    rg_inspection x = {.cli = cli};
     rg_progress progress = {0};
     rg_status st = rg_cli_no_args(cli, err);
-    const int format = !st ? rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err) : 0;
+    const int format = !st ? rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "json"), err) : 0;
     if (format < 0) st = err->code;
     if (!st) st = rg_engine_args(&x.eo, cli, cli->dtype, &progress, err);
     if (!st) st = rg_open_model(&x.ckpt, cli, err);
@@ -220,7 +195,7 @@ rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
     x.params = rg_ckpt_params(x.ckpt);
     x.tensor_bytes = rg_ckpt_weight_bytes(x.ckpt);
     if ((st = rg_session_args(&x.so, cli, rg_default_kv(x.ckpt, &x.eo), err))) goto out;
-    if (!kv_bytes(x.cfg, x.so.kv_k) || !kv_bytes(x.cfg, x.so.kv_v)) {
+    if (!rg_inspect_kv(x.cfg, x.so.kv_k) || !rg_inspect_kv(x.cfg, x.so.kv_v)) {
         st = rg_fail(err, RG_E_UNSUPPORTED,
             "-ctk, -ctv: q8_0 needs a head size that is a multiple of 32, found %" PRId64, x.cfg->head_dim);
         goto out;
@@ -229,10 +204,13 @@ rg_status rg_cmd_INSPECT(const rg_cli *cli, rg_err *err)
     rg_plan_memory(&x.plan, x.cfg, x.resident_bytes, false, 1, &x.so);
     x.fits = rg_plan_check(&x.plan, x.cfg, &x.so, &x.fit_err);
     if (cli->fit && (st = rg_fit_make(&x.fit, x.ckpt, &x.eo, &x.so, err))) goto out;
-    if (format == 1)
-        st = print_json(&x, err);
+    const rg_screen s = rg_screen_of(stdout, cli->wide || cli->per_layer);
+    if (format == 0)
+        st = rg_inspect_text(&s, &x, err);
+    else if (format == 1)
+        rg_inspect_md(&x);
     else
-        print_md(&x);
+        st = print_json(&x, err);
 out:
     rg_ckpt_close(x.ckpt);
     return st;

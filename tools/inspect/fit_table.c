@@ -2,8 +2,9 @@
 #include "tools/inspect/fit_table.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
+#include "base/text.h"
+#include "report/cells.h"
 #include "ridge/topo.h"
 #include "tools/cli/cli.h"
 
@@ -42,38 +43,65 @@ rg_status rg_fit_make(
     return RG_OK;
 }
 
-void rg_fit_print(const rg_fit *f, const rg_config *c)
+/* all: with what everything together takes. */
+static void fill(rg_table *t, const rg_fit *f, const rg_config *c, bool all)
 {
-    char a[32], b[32];
-    if (f->available)
-        printf("\n## What fits into %s (%s), %d threads; the model's own context is %" PRId64 "\n\n",
-            rg_bytes_text(a, sizeof a, (double)f->available), f->source, f->threads, c->ctx_train);
-    else
-        printf(
-            "\n## What fits: n/a, the memory of this system is unknown; the model's own context is %" PRId64
-            "\n\n",
-            c->ctx_train);
-    printf("| weights | resident |");
-    for (int k = 0; k < RG_KV_COUNT; k++)
-        printf(" longest context, KV %s | all together |", rg_kvtypes[k].name);
-    printf("\n|---|---:|");
-    for (int k = 0; k < RG_KV_COUNT; k++) printf("---:|---:|");
-    putchar('\n');
+    const char *title[RG_TABLE_COLS] = {"<weights", ">resident"};
+    rg_cells row = {.n = 0};
+    int n = 2;
+    for (int k = 0; k < RG_KV_COUNT; k++) {
+        rg_text(row.text[n], sizeof row.text[0], ">longest context, KV %s", rg_kvtypes[k].name);
+        if (!all) rg_text(row.text[n], sizeof row.text[0], ">KV %s", rg_kvtypes[k].name);
+        title[n] = row.text[n];
+        n++;
+        if (all) title[n++] = ">all together";
+    }
+    rg_table_head_n(t, title, n);
     for (int i = 0; i < f->n; i++) {
         const struct rg_fit_row *r = &f->row[i];
-        printf("| %s | %s |", r->dtype, rg_bytes_text(a, sizeof a, (double)r->weights));
+        rg_cells_add(&row, "sb", r->dtype, (double)r->weights);
         for (int k = 0; k < RG_KV_COUNT; k++) {
             const struct rg_fit_cell *x = &r->kv[k];
-            if (!x->possible)
-                printf(" not possible | head size %" PRId64 " |", c->head_dim);
-            else if (!x->ctx)
-                printf(" none | %s for 16 |", rg_bytes_text(b, sizeof b, (double)x->total));
-            else
-                printf(" %" PRId64 "%s | %s |", x->ctx, x->ctx == c->ctx_train ? " (all)" : "",
-                    rg_bytes_text(b, sizeof b, (double)x->total));
+            const char *longest = !x->possible ? "not possible"
+                : !x->ctx                      ? "none"
+                          : RG_TEXT(48, "%" PRId64 "%s", x->ctx, x->ctx == c->ctx_train ? " (all)" : "");
+            rg_cells_add(&row, "s", longest);
+            if (all && !x->possible)
+                rg_cells_add(&row, "s", RG_TEXT(48, "head size %" PRId64, c->head_dim));
+            else if (all)
+                rg_cells_add(
+                    &row, "s", RG_TEXT(48, "%s%s", RG_BYTES((double)x->total), x->ctx ? "" : " for 16"));
         }
-        putchar('\n');
+        rg_cells_end(&row, t);
     }
+}
+
+static const char *title_of(char *buf, size_t n, const rg_fit *f, const rg_config *c)
+{
+    if (!f->available)
+        return rg_text(buf, n,
+            "What fits: n/a, the memory of this system is unknown; the model's own context is %" PRId64,
+            c->ctx_train);
+    return rg_text(buf, n, "What fits into %s (%s), %d threads; the model's own context is %" PRId64,
+        RG_BYTES((double)f->available), f->source, f->threads, c->ctx_train);
+}
+
+void rg_fit_md(FILE *out, const rg_fit *f, const rg_config *c)
+{
+    rg_table t = {0};
+    bool failed = false;
+    fprintf(out, "\n## %s\n\n", title_of((char[200]){0}, 200, f, c));
+    fill(&t, f, c, true);
+    rg_table_end(out, &t, &failed);
+}
+
+void rg_fit_text(const rg_screen *s, const rg_fit *f, const rg_config *c, bool *failed)
+{
+    rg_table t = {0};
+    fill(&t, f, c, false);
+    rg_screen_table(s, 2, &t, failed);
+    fputc('\n', s->f);
+    rg_screen_say(s, RG_INK_DIM, 2, "%s", title_of((char[200]){0}, 200, f, c));
 }
 
 json_t *rg_fit_json(const rg_fit *f)

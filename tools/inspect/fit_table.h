@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "report/screen.h"
 #include "ridge/engine.h"
 
 enum { RG_FIT_ROWS = RG_WT_COUNT + 1 };
@@ -27,7 +28,9 @@ typedef struct rg_fit {
 /* The dtype of eo, and context and cache types of so, do not matter. */
 rg_status rg_fit_make(
     rg_fit *f, const rg_ckpt *c, const rg_engine_opts *eo, const rg_session_opts *so, rg_err *err);
-void rg_fit_print(const rg_fit *f, const rg_config *c);
+/* As Markdown, and on a terminal without what everything together takes. */
+void rg_fit_md(FILE *out, const rg_fit *f, const rg_config *c);
+void rg_fit_text(const rg_screen *s, const rg_fit *f, const rg_config *c, bool *failed);
 json_t *rg_fit_json(const rg_fit *f);
 
 #endif

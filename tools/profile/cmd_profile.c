@@ -15,7 +15,7 @@
 #include "tools/measure/measure.h"
 #include "tools/profile/profile_counters.h"
 
-enum { MAX_RUNS = 8, TRACE_EVENTS = 300000 };
+enum { MAX_RUNS = 8, TRACE_EVENTS = 300000, MOST_TOKENS = 1 << 24 };
 /* Short runs are repeated until they fill a second, for a median that means something. */
 enum { MIN_REPS = 3, MOST_REPS = 25, MEASURE_NS = 1000000000, WARM_UP_NS = 300000000 };
 
@@ -65,9 +65,8 @@ static rg_status get_prompt(job *j, rg_err *err)
         return st;
     }
     const long long n = cli->prompt ? strtoll(cli->prompt, NULL, 10) : rg_min(128, c->ctx_train / 2);
-    if (n < 1 || n > c->ctx_train)
-        return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %lld (the model's context)", n,
-            (long long)c->ctx_train);
+    if (n < 1 || n > MOST_TOKENS)
+        return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %d", n, MOST_TOKENS);
     return made_up_prompt(&j->prompt, n, c->vocab, c->bos, (uint64_t)RG_OR(cli, seed, 42), err);
 }
 
@@ -128,6 +127,8 @@ static rg_status plan_run(rg_engine_opts *eo, rg_session_opts *so, job *j, rg_er
     if (!st) st = rg_session_args(so, &j->cli, rg_default_kv(c, eo), err);
     if (st) return st;
     if (!so->ctx) so->ctx = need;
+    so->past_training = true;
+    rg_note_context(rg_ckpt_config(c), so->ctx);
     if (so->ctx < need)
         return rg_fail(err, RG_E_USAGE,
             "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n,
@@ -245,7 +246,8 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
         rg_trace_begin(&j.trace, j.trace_file.f, RG_OR(cli, trace_events, TRACE_EVENTS));
     }
     const rg_config *c = rg_ckpt_config(j.unit.ckpt);
-    if (!RG_GIVEN(cli, n_predict)) j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
+    if (!RG_GIVEN(cli, n_predict) && j.prompt.n < c->ctx_train)
+        j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
     for (int i = 0; i < 2 * n_types && !st; i++) { /* all are planned before the first is measured */
         j.cli.dtype = types.n ? types.w[i % n_types] : NULL;
         st = i < n_types ? plan_run(&eo, &so, &j, err) : profile_one(&report[n], &j, err);

@@ -17,7 +17,7 @@
 
 rg_status rg_cmd_DOCTOR(const rg_cli *cli, rg_err *err)
 {
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "json"), err);
     if (rg_cli_no_args(cli, err) || format < 0) return RG_E_USAGE;
     char papi[96];
     const rg_doctor_lib libs[] = {
@@ -35,5 +35,8 @@ rg_status rg_cmd_DOCTOR(const rg_cli *cli, rg_err *err)
     rg_doctor d;
     rg_host_here(&host);
     rg_doctor_examine(&d, &host, libs, sizeof libs / sizeof *libs);
-    return format == 1 ? rg_doctor_json(stdout, &d, err) : rg_doctor_md(stdout, &d, err);
+    const rg_screen s = rg_screen_of(stdout, cli->wide);
+    return format == 0 ? rg_doctor_text(&s, &d, err)
+        : format == 1  ? rg_doctor_md(stdout, &d, err)
+                       : rg_doctor_json(stdout, &d, err);
 }

@@ -47,10 +47,11 @@ static rg_status team_latencies(rg_machine *m, int threads, const int *cpus, rg_
 
 rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
 {
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "json"), err),
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "json"), err),
               pin = format < 0 ? -1 : rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0 || pin < 0) return RG_E_USAGE;
+    if (!st) st = rg_threads_check(cli, cli->threads, err);
     if (!st && cli->save && cli->no_save) st = rg_fail(err, RG_E_USAGE, "--save and --no-save: one of them");
     if (st) return st;
 
@@ -63,7 +64,11 @@ rg_status rg_cmd_MACHINE(const rg_cli *cli, rg_err *err)
     rg_progress_clear(&p);
     /* last: the waiting threads of a team would disturb the rest */
     if (!st) st = team_latencies(&m, threads, cpus, err);
-    if (!st) st = format == 1 ? rg_machine_json(stdout, &m, err) : rg_machine_md(stdout, &m, err);
+    const rg_screen s = rg_screen_of(stdout, cli->wide);
+    if (!st)
+        st = format == 0  ? rg_machine_text(&s, &m, err)
+            : format == 1 ? rg_machine_md(stdout, &m, err)
+                          : rg_machine_json(stdout, &m, err);
     if (!st && cli->svg) st = draw(&m, cli->svg, err);
     if (!st) st = keep(&m, cli, err);
     return st;

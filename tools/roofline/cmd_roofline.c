@@ -7,8 +7,10 @@
 
 static double giga(double x) { return x > 0.0 ? 1e-9 * x : NAN; }
 
-static rg_status list_hardware(rg_err *err)
+static rg_status list_hardware(int format, bool wide, rg_err *err)
 {
+    const rg_screen s = rg_screen_of(stdout, wide);
+    bool failed = false;
     rg_table t = {0};
     char cores[32], ghz[32];
     rg_table_head(&t, "<name", ">cores", ">GHz", ">GB/s", ">FP32 GFLOP/s", ">FP16", ">BF16", ">INT8",
@@ -28,15 +30,21 @@ static rg_status list_hardware(rg_err *err)
             giga(fmax(h.peak[RG_ARITH_INT8_DOT], h.peak[RG_ARITH_AMX_INT8])), h.onchip > 0.0 ? h.onchip : NAN,
             h.source);
     }
-    rg_table_print(stdout, &t);
-    const bool failed = t.failed;
-    rg_table_free(&t);
-    printf("\nGB/s: main memory by specification (channels x rate for CPUs). Peaks in 1e9 operations/s of "
-           "all cores at the highest clock; BF16 and INT8: the\n"
-           "fastest of dot products and matrix units. cache: the last level; for LLM-Viewer's entries what "
-           "it calls on-chip. n/a: not known here.\n"
-           "Also: measured (this machine), a file of ridge machine, or a file of one's own (schema "
-           "ridge.hardware; roofline/README.md).\n");
+    if (format == RG_AS_TEXT)
+        rg_screen_say(
+            &s, RG_INK_HEAD, 0, "%d machines are known by name, and this one by measurement.\n", t.rows - 1);
+    if (format == RG_AS_TEXT)
+        rg_screen_table(&s, 0, &t, &failed);
+    else
+        rg_table_end(stdout, &t, &failed);
+    printf("\n");
+    rg_screen_say(&s, RG_INK_DIM, 0,
+        "GB/s: main memory by specification (channels x rate for CPUs). Peaks in 1e9 operations/s of all "
+        "cores "
+        "at the highest clock; BF16 and INT8: the fastest of dot products and matrix units. cache: the last "
+        "level; for LLM-Viewer's entries what it calls on-chip. n/a: not known here. The source of each: "
+        "--wide. Also: measured (this machine), a file of ridge machine, or a file of one's own (schema "
+        "ridge.hardware; roofline/README.md).");
     return failed ? rg_no_memory(err, "hardware") : RG_OK;
 }
 
@@ -50,27 +58,27 @@ rg_status rg_cost_show(
     if (cli->html && n > MOST_PAGE_CASES)
         return rg_fail(err, RG_E_USAGE, "--html: %zu cases, expected at most %d on a page: shorten the lists",
             n, MOST_PAGE_CASES);
-    if (format == 1) st = rg_cost_csv(stdout, k, n, print, err);
-    if (st || (format != 2 && !cli->html && !cli->svg)) return st;
+    if (format == RG_AS_CSV) st = rg_cost_csv(stdout, k, n, print, err);
+    if (st || (format != RG_AS_JSON && !cli->html && !cli->svg)) return st;
     st = rg_cost_doc(&d, k, n, print, err);
-    return rg_page_out(st, &d, format == 2, NULL, cli->html, cli->svg, err);
+    return rg_page_out(st, &d, format == RG_AS_JSON, NULL, cli->html, cli->svg, err);
 }
 
 rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
 {
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) return err->code;
     if (st) return st;
-    if (cli->list_hardware) return list_hardware(err);
+    if (cli->list_hardware) return list_hardware(format, cli->wide, err);
     if (cli->validate) return rg_roofline_validate(cli, format, err);
     if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
     if (RG_GIVEN(cli, memory) && !cli->study)
         return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
     rg_asked a = {.n = 0};
     st = rg_asked_open(&a, cli, err);
-    if (!st && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format != 0))
-        st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o md");
+    if (!st && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format > RG_AS_MD))
+        st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o text or md");
     a.print.command = cli->line;
     if (!st && cli->svg && !cli->study && a.hardware.n > 1)
         st = rg_fail(err, RG_E_USAGE,
@@ -81,7 +89,10 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
         if (!st) st = rg_roofline_study(cli, &a, format, err);
     } else {
         for (size_t i = 0; i < a.n && !st; i++) st = rg_asked_run(&a.k[i], a.gen, err);
-        if (!st && format == 0) st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
+        const rg_screen s = rg_screen_of(stdout, cli->wide);
+        if (!st && format == RG_AS_TEXT) st = rg_cost_text(&s, a.k, a.n, &a.print, err);
+        if (!st && (format == RG_AS_MD || (format == RG_AS_TEXT && s.wide)))
+            st = rg_cost_md(stdout, a.k, a.n, &a.print, err);
         if (!st) st = rg_cost_show(a.k, a.n, &a.print, format, cli, err);
         if (!st && cli->explain) st = rg_cost_explain(stdout, a.k, err);
     }

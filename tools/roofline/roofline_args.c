@@ -54,6 +54,7 @@ static rg_status one_hardware(
     if (strcmp(word, "measured") == 0) {
         const int pin = rg_cli_choice("--pin", cli->pin, RG_WORDS("on", "off"), err);
         if (pin < 0) return err->code;
+        if ((st = rg_threads_check(cli, cli->threads, err))) return st;
         rg_topo topo;
         rg_progress p = {0};
         rg_topo_read(&topo);

@@ -7,6 +7,9 @@
 
 enum { RG_HW_MAX = 16 };
 
+/* -o: the answer first, everything, rows for programs. */
+enum { RG_AS_TEXT, RG_AS_MD, RG_AS_CSV, RG_AS_JSON };
+
 typedef struct rg_asked_model {
     rg_config config;
     rg_ckpt *ckpt; /* owns; NULL without weights */
@@ -37,9 +40,9 @@ void rg_asked_close(rg_asked *a);
 /* Runs the question, and adds what the engine would allocate. */
 rg_status rg_asked_run(rg_cost_case *k, int64_t gen, rg_err *err);
 
-/* Answers cli->study from one exact case. md: a table with words; csv and json: the cases it is made of. */
+/* Answers cli->study from one exact case. text, md: words and a table; csv, json: the cases it is made of. */
 rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg_err *err);
-/* Cases as CSV (format 1) or JSON (2), and their page and pictures where asked for. */
+/* Cases as CSV or JSON, and their page and pictures where asked for. */
 rg_status rg_cost_show(
     const rg_cost_case *k, size_t n, const rg_cost_print *print, int format, const rg_cli *cli, rg_err *err);
 

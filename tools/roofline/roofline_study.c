@@ -56,7 +56,14 @@ static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
     k.exact.batch = batch;
     snprintf(label, sizeof label, "+ batch %" PRId64, batch);
     if (!st) st = add(s, &k, label, err);
-    snprintf(s->answer, sizeof s->answer, "Gains are against the line before, in tokens/s of all sequences.");
+    double gain[RG_PHASE_COUNT];
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_cost_result *from = &s->k[0].r, *to = &s->k[s->n - 1].r;
+        gain[ph] = to->tokens[ph] / to->total[ph].time_s * from->total[ph].time_s / from->tokens[ph];
+    }
+    snprintf(s->answer, sizeof s->answer,
+        "All together: decode %s times and prefill %s times the tokens/s of %s.", RG_NUM(gain[RG_DECODE]),
+        RG_NUM(gain[RG_PREFILL]), s->label[0]);
     return st;
 }
 
@@ -192,7 +199,8 @@ static rg_status print_md(const study *s, const char *name, bool gains, rg_err *
     rg_table_print(stdout, &t);
     const bool failed = t.failed;
     rg_table_free(&t);
-    printf("\nIdeal times of the exact model; roofs: %s\n", s->k[0].hw->source);
+    printf("\n%sIdeal times of the exact model; roofs: %s\n",
+        gains ? "Gains are against the line before, in tokens/s of all sequences. " : "", s->k[0].hw->source);
     return failed ? rg_no_memory(err, "study") : RG_OK;
 }
 
@@ -218,6 +226,9 @@ rg_status rg_roofline_study(const rg_cli *cli, const rg_asked *a, int format, rg
     print.study = names[which];
     print.answer = s.answer;
     print.label = label;
-    if (format == 0) st = print_md(&s, names[which], which == 0, err);
+    const rg_screen screen = rg_screen_of(stdout, cli->wide);
+    if (format == RG_AS_TEXT) st = rg_cost_text(&screen, s.k, s.n, &print, err);
+    if (!st && (format == RG_AS_MD || (format == RG_AS_TEXT && screen.wide)))
+        st = print_md(&s, names[which], which == 0, err);
     return st ? st : rg_cost_show(s.k, s.n, &print, format, cli, err);
 }

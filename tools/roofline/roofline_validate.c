@@ -250,6 +250,54 @@ static const char *error_name(int i)
     return i < RG_PHASE_COUNT ? rg_phase_names[i] : rg_op_name((rg_op)(i - RG_PHASE_COUNT));
 }
 
+/* "decode: median error 8.1 %, nine in ten below 17 %, worst 25 % of 24 points." */
+static void verdict_lines(rg_lines *l, const point *p, int n)
+{
+    char a[32], b[32], c[32];
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_doc_error s = errors_of(p, n, ph);
+        int above = 0;
+        for (int i = 0; i < n; i++)
+            above += (int)p[i].d.phase == ph && p[i].d.predicted_ns > p[i].d.measured_ns;
+        if (s.points > 0.0)
+            rg_lines_add(l,
+                "%s: the prediction is off by %s in the middle of %.0f points, by %s in nine of ten, by %s "
+                "at worst; it is above the measurement in %d.",
+                rg_phase_names[ph], rg_percent(a, sizeof a, s.median), s.points,
+                rg_percent(b, sizeof b, s.p90), rg_percent(c, sizeof c, s.worst), above);
+    }
+}
+
+static void error_rows(rg_table *t, const point *p, int n)
+{
+    rg_table_head(t, "<phase or operator", ">points", ">median error", ">90th percentile", ">worst", NULL);
+    for (int i = 0; i < ERRORS; i++) {
+        const rg_doc_error e = errors_of(p, n, i);
+        if (e.points > 0.0 || i < RG_PHASE_COUNT)
+            rg_table_line(t, "s0ppp", error_name(i), e.points, e.median, e.p90, e.worst);
+    }
+}
+
+static rg_status print_text(const rg_screen *s, const point *p, int n, const rg_machine *m, rg_err *err)
+{
+    rg_table t = {0};
+    rg_lines l = {0};
+    bool failed = false;
+    verdict_lines(&l, p, n);
+    for (int i = 0; i < l.n; i++) rg_screen_say(s, RG_INK_HEAD, 0, "%s", l.s[i]);
+    rg_lines_free(&l);
+    fputc('\n', s->f);
+    if (s->wide) return RG_OK;
+    error_rows(&t, p, n);
+    rg_screen_table(s, 2, &t, &failed);
+    fputc('\n', s->f);
+    rg_screen_say(s, RG_INK_DIM, 2,
+        "%s, %s, up to %d threads; operators count where they take a twentieth of their phase or more",
+        m->cpu, m->source, m->threads);
+    rg_screen_say(s, RG_INK_DIM, 2, "every point: --wide; for programs: -o csv, json; scatter: --html FILE");
+    return rg_written(s->f, "validation", failed, err);
+}
+
 static void print_md(const point *p, int n, const rg_machine *m)
 {
     rg_table t = {0};
@@ -257,12 +305,7 @@ static void print_md(const point *p, int n, const rg_machine *m)
     printf("# Prediction against measurement: %s\n\n%s, roofs of up to %d threads. error = |predicted - "
            "measured| / measured.\n\n",
         m->cpu, m->source, m->threads);
-    rg_table_head(&t, "<phase or operator", ">points", ">median error", ">90th percentile", ">worst", NULL);
-    for (int i = 0; i < ERRORS; i++) {
-        const rg_doc_error e = errors_of(p, n, i);
-        if (e.points > 0.0 || i < RG_PHASE_COUNT)
-            rg_table_line(&t, "s0ppp", error_name(i), e.points, e.median, e.p90, e.worst);
-    }
+    error_rows(&t, p, n);
     rg_table_print(stdout, &t);
     rg_table_free(&t);
     printf("\nOperators count where they take a twentieth of their phase or more.\n\n");
@@ -296,23 +339,10 @@ static void print_csv(const point *p, int n)
     }
 }
 
-/* "decode: median error 8.1 %, nine in ten below 17 %, worst 25 % of 24 points." */
 static json_t *verdict_of(const point *p, int n)
 {
     rg_lines l = {0};
-    char a[32], b[32], c[32];
-    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
-        const rg_doc_error s = errors_of(p, n, ph);
-        int above = 0;
-        for (int i = 0; i < n; i++)
-            above += (int)p[i].d.phase == ph && p[i].d.predicted_ns > p[i].d.measured_ns;
-        if (s.points > 0.0)
-            rg_lines_add(&l,
-                "%s: the prediction is off by %s in the middle of %.0f points, by %s in nine of ten, by %s "
-                "at worst; it is above the measurement in %d.",
-                rg_phase_names[ph], rg_percent(a, sizeof a, s.median), s.points,
-                rg_percent(b, sizeof b, s.p90), rg_percent(c, sizeof c, s.worst), above);
-    }
+    verdict_lines(&l, p, n);
     json_t *said = rg_doc_lines(&l);
     rg_lines_free(&l);
     return said;
@@ -371,7 +401,7 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     point *p = calloc(MAX_POINTS, sizeof *p);
     char base[64] = "/tmp/ridge-validate-XXXXXX";
     rg_config c;
-    rg_status st = v && p ? RG_OK : rg_no_memory(err, "validate");
+    rg_status st = v && p ? rg_threads_check(cli, cli->threads, err) : rg_no_memory(err, "validate");
     if (!st && !mkdtemp(base)) st = rg_fail(err, RG_E_FILE, "validate: cannot make a folder in /tmp");
     if (st) goto out;
     rg_topo_read(&topo);
@@ -391,12 +421,15 @@ rg_status rg_roofline_validate(const rg_cli *cli, int format, rg_err *err)
     rg_shape_config(&middle, &c);
     if (!st && !cli->quick) st = one_model(&g, &c, middle.name, base, false, at, 3, err);
     rmdir(base);
-    if (!st && format == 0) print_md(p, g.n, &m[g.n_threads - 1]);
-    if (!st && format == 1) print_csv(p, g.n);
-    if (!st && (format == 2 || cli->html || cli->svg)) {
+    const rg_screen s = rg_screen_of(stdout, cli->wide);
+    if (!st && format == RG_AS_TEXT) st = print_text(&s, p, g.n, &m[g.n_threads - 1], err);
+    if (!st && (format == RG_AS_MD || (format == RG_AS_TEXT && s.wide)))
+        print_md(p, g.n, &m[g.n_threads - 1]);
+    if (!st && format == RG_AS_CSV) print_csv(p, g.n);
+    if (!st && (format == RG_AS_JSON || cli->html || cli->svg)) {
         rg_doc d;
         st = make_doc(&d, p, g.n, &m[g.n_threads - 1], cli->line, err);
-        st = rg_page_out(st, &d, format == 2, NULL, cli->html, cli->svg, err);
+        st = rg_page_out(st, &d, format == RG_AS_JSON, NULL, cli->html, cli->svg, err);
     }
 out:
     free(v);

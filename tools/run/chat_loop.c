@@ -2,10 +2,13 @@
 #include "tools/run/talk.h"
 
 #include <inttypes.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/near.h"
+#include "base/text.h"
+#include "tools/run/typing.h"
 
 typedef struct chat {
     rg_talk *t;
@@ -14,10 +17,8 @@ typedef struct chat {
     const char *system; /* NULL: the template's own */
     char *own_system;   /* of /system; owns */
     int64_t answer_at;  /* where the last answer begins among the tokens; -1: there is none */
-    bool tty;           /* somebody types */
     bool leave, warned; /* warned: Ctrl-C at the prompt was answered once */
-    char *line;         /* owns */
-    size_t cap;
+    rg_typing *typing;  /* owns */
 } chat;
 
 /* Notes to the person, beside the text. */
@@ -25,41 +26,29 @@ typedef struct chat {
 
 /* ---- input ---- */
 
-/* More lines are there already: they were pasted together. */
-static bool more_is_there(const chat *c)
-{
-    struct pollfd f = {.fd = STDIN_FILENO, .events = POLLIN};
-    return c->tty && poll(&f, 1, 30) == 1 && f.revents & POLLIN;
-}
-
 /* One message: a line; or lines that end in \, or that stand between two lines of """, or that are pasted
- * together. *m: the caller frees. false: no more input, or Ctrl-C (then rg_stop). */
+ * together. *m: the caller frees. false: no more input, or a signal (then rg_stop). */
 static bool read_message(chat *c, char **m)
 {
     size_t len = 0;
     bool fence = false, again = true, more = true;
     FILE *to = open_memstream(m, &len);
+    if (rg_typing_terminal(c->typing)) fputc('\n', stderr);
     for (int lines = 0; to && again; lines++) {
-        if (c->tty) {
-            fputs(lines == 0 ? "\n> " : "", stderr);
-            fflush(stderr);
-        }
-        const ssize_t got = getline(&c->line, &c->cap, stdin);
-        if (got < 0) {
-            clearerr(stdin);
+        const char *line = rg_typing_line(c->typing, lines == 0 ? "> " : "");
+        if (!line) {
             more = lines > 0 && ftello(to) > 0 && !rg_stop;
             break;
         }
-        size_t n = (size_t)got;
-        while (n > 0 && (c->line[n - 1] == '\n' || c->line[n - 1] == '\r')) n--;
-        if (n == 3 && memcmp(c->line, "\"\"\"", 3) == 0) {
+        const size_t n = strlen(line);
+        if (strcmp(line, "\"\"\"") == 0) {
             again = fence = !fence;
             continue;
         }
-        const bool joined = !fence && n > 0 && c->line[n - 1] == '\\';
+        const bool joined = !fence && n > 0 && line[n - 1] == '\\';
         if (ftello(to) > 0) fputc('\n', to);
-        fwrite(c->line, 1, joined ? n - 1 : n, to);
-        again = fence || joined || more_is_there(c);
+        fwrite(line, 1, joined ? n - 1 : n, to);
+        again = fence || joined || rg_typing_more(c->typing);
     }
     return to && fclose(to) == 0 && more;
 }
@@ -240,15 +229,19 @@ static rg_status command(chat *c, const char *line, rg_err *err)
         fprintf(stderr, "[%s]\n", err->msg);
         return RG_OK;
     }
-    fprintf(stderr, "[%.*s: no such command; /help lists them]\n", (int)(n < 40 ? n : 40), line);
+    char word[40];
+    rg_near near = {.word = rg_text(word, sizeof word, "%.*s", (int)n, line)};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) rg_near_try(&near, commands[i].name);
+    fprintf(stderr, "[%s: no such command; %s/help lists them]\n", word, RG_NEAR_HINT(&near));
     return RG_OK;
 }
 
-/* Ctrl-C where nothing runs: once it warns, twice it leaves. */
+/* Ctrl-C where nothing runs: once it warns, twice it leaves. What else ends programs leaves at once. */
 static rg_status at_prompt(chat *c, rg_err *err)
 {
+    const bool ends = rg_stop != SIGINT;
     rg_stop = 0;
-    if (c->warned) {
+    if (c->warned || ends) {
         c->leave = true;
         return rg_fail(err, RG_E_INTERRUPTED, "interrupted");
     }
@@ -260,23 +253,23 @@ static rg_status at_prompt(chat *c, rg_err *err)
 rg_status rg_chat_loop(
     rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err)
 {
-    chat c = {.t = t,
-        .form = form,
-        .n_predict = n_predict,
-        .system = t->cli->system,
-        .answer_at = -1,
-        .tty = isatty(STDIN_FILENO) == 1};
+    chat c = {.t = t, .form = form, .n_predict = n_predict, .system = t->cli->system, .answer_at = -1};
     char *m = NULL;
-    rg_status st = RG_OK;
-    if (first) {
-        if (c.tty && !single) NOTE(&c, "\n> %s\n", first);
+    rg_status st = rg_typing_open(&c.typing, t->colour, err);
+    if (!st && first) {
+        if (rg_typing_terminal(c.typing) && !single) NOTE(&c, "\n> %s\n", first);
         st = turn(&c, first, err);
     }
     while (!st && !c.leave && !single) {
         free(m);
         m = NULL;
+        /* whatever was said, cleared or loaded */
+        rg_live_context(&t->live, rg_session_length(t->session, 0), t->ctx);
         if (!read_message(&c, &m)) {
-            if (!rg_stop) break; /* the end of the input */
+            if (!rg_stop) { /* the end of the input */
+                if (rg_typing_terminal(c.typing)) fputc('\n', stderr);
+                break;
+            }
             st = at_prompt(&c, err);
             continue;
         }
@@ -289,7 +282,7 @@ rg_status rg_chat_loop(
         if (!st) st = rg_talk_save(t, t->cli->prompt_cache, err);
     }
     free(m);
-    free(c.line);
+    rg_typing_close(c.typing);
     free(c.own_system);
     return st;
 }

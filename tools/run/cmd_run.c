@@ -1,6 +1,9 @@
 /* ridge run: a prompt in, text out; or a conversation. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -36,7 +39,9 @@ static rg_status check_options(const rg_cli *c, rg_err *err)
         {chat && c->token_ids, "--token-ids: not in a chat, which is text"},
         {chat && c->no_bos, "--no-bos: not in a chat: the template says how it begins"},
         {chat && c->dump_logits, "--dump-logits: not in a chat"},
-        {c->single_turn && !c->prompt && !c->file, "-st: give the message with -p or -f"},
+        {c->single_turn && !c->prompt && !c->file, "-st: give the message with -p, -f or on standard input"},
+        {c->chat && c->no_chat, "-cnv and -no-cnv exclude each other"},
+        {c->single_turn && c->no_chat, "-st and -no-cnv exclude each other: -st is one turn of a chat"},
         {(c->prompt_cache_ro || c->prompt_cache_all) && !c->prompt_cache,
             "--prompt-cache-ro, --prompt-cache-all: name the file with --prompt-cache"},
         {c->prompt_cache_ro && c->prompt_cache_all,
@@ -53,6 +58,28 @@ static rg_status check_options(const rg_cli *c, rg_err *err)
             "--dump-prompt: give the message with -p or -f"}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].wrong) return rg_fail(err, RG_E_USAGE, "%s", rules[i].what);
+    return RG_OK;
+}
+
+/* Text piped in is the prompt where none is given. Devices are not read (/dev/null is no prompt), nor is what
+ * nobody asked for: a chat reads its messages itself. */
+static rg_status prompt_of_stdin(rg_cli *c, char **owned, rg_err *err)
+{
+    struct stat s;
+    struct pollfd f = {.fd = STDIN_FILENO, .events = POLLIN};
+    size_t n = 0;
+    if (c->prompt || c->file || c->token_ids || c->chat || fstat(STDIN_FILENO, &s) != 0 ||
+        !(S_ISFIFO(s.st_mode) || S_ISREG(s.st_mode) || S_ISSOCK(s.st_mode)))
+        return RG_OK;
+    if (!c->quiet && poll(&f, 1, 1000) == 0)
+        fprintf(stderr, "reading the prompt from standard input (-p gives one, </dev/null none)\n");
+    const rg_status st = rg_read_file(owned, &n, "-", err);
+    if (st) return st;
+    if (strlen(*owned) < n)
+        return rg_fail(
+            err, RG_E_FILE, "standard input: byte %zu is 0, expected a text as the prompt", strlen(*owned));
+    if (n > 0 && (*owned)[n - 1] == '\n') (*owned)[--n] = 0; /* echo's */
+    if (n > 0) c->prompt = *owned;
     return RG_OK;
 }
 
@@ -76,7 +103,8 @@ static rg_status complete(rg_talk *t, const rg_tokens *prompt, int64_t n_predict
 {
     const rg_cli *cli = t->cli;
     const char *cache = cli->prompt_cache;
-    rg_stop_reason why;
+    const bool fill = n_predict < 0 && !cli->context_shift;
+    rg_stop_reason why = RG_STOP_END;
     rg_status st = cache ? rg_talk_load(t, cache, prompt->id, prompt->n, err)
                          : rg_talk_append(t, prompt->id, prompt->n, err);
     if (!st) st = rg_talk_evaluate(t, RG_PREFILL, err);
@@ -84,7 +112,7 @@ static rg_status complete(rg_talk *t, const rg_tokens *prompt, int64_t n_predict
         st = rg_talk_save(t, cache, err);
     if (!st) {
         rg_talk_echo(t, cli->special); /* the prompt is part of the text */
-        st = rg_talk_answer(t, n_predict, true, &why, err);
+        st = rg_talk_answer(t, fill ? t->ctx - t->n_all : n_predict, true, &why, err);
         fputc('\n', stdout);
         fflush(stdout);
     }
@@ -93,6 +121,8 @@ static rg_status complete(rg_talk *t, const rg_tokens *prompt, int64_t n_predict
         if (!st) st = rg_talk_save(t, cache, err);
     }
     rg_live_close(&t->live);
+    if (fill && why == RG_STOP_LENGTH && !cli->quiet)
+        fprintf(stderr, "note: the context of %" PRId64 " tokens is full (-c)\n", t->ctx);
     if (!cli->quiet && (!st || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
     if (!st && cli->dump_logits) st = rg_outfile_commit(&t->dump, err);
     return st;
@@ -102,7 +132,7 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
 {
     const rg_cli *cli = t->cli;
     const rg_config *c = rg_ckpt_config(t->ckpt);
-    const int64_t n_predict = RG_OR(cli, n_predict, 128);
+    const int64_t n_predict = RG_OR(cli, n_answer, 128);
     rg_tokens prompt;
     rg_status st = rg_prompt_tokens(&prompt, cli, t->tok, c->vocab, err);
     if (st) return st;
@@ -114,7 +144,7 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
         }
         goto out;
     }
-    if (!so->ctx) so->ctx = default_ctx(c, prompt.n + n_predict);
+    if (!so->ctx) so->ctx = default_ctx(c, prompt.n + (n_predict < 0 ? 128 : n_predict));
     if (prompt.n > so->ctx) {
         st = rg_fail(err, RG_E_USAGE,
             "context: the prompt has %" PRId64 " tokens, the context holds %" PRId64
@@ -187,7 +217,7 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     if (!cli->quiet && !cli->single_turn && isatty(STDIN_FILENO))
         fprintf(stderr, "/help lists the commands, Ctrl-C stops an answer, /exit leaves\n");
     if ((st = rg_talk_start(t, so, eo, UNKNOWN, err))) goto out;
-    st = rg_chat_loop(t, &form, first, cli->single_turn, RG_OR(cli, n_predict, -1), err);
+    st = rg_chat_loop(t, &form, first, cli->single_turn, RG_OR(cli, n_answer, -1), err);
     rg_live_close(&t->live);
     if (!cli->quiet && (!st || st == RG_E_INTERRUPTED)) rg_talk_timings(t);
 out:
@@ -196,13 +226,17 @@ out:
     return st;
 }
 
-rg_status rg_cmd_RUN(const rg_cli *cli, rg_err *err)
+rg_status rg_cmd_RUN(const rg_cli *given, rg_err *err)
 {
+    rg_cli own = *given;
+    const rg_cli *cli = &own;
+    char *piped = NULL;
     rg_talk t = {0};
     rg_session_opts so;
     rg_engine_opts eo;
     rg_progress p = {0};
     rg_status st = rg_cli_no_args(cli, err);
+    if (!st) st = prompt_of_stdin(&own, &piped, err);
     if (!st) st = check_options(cli, err);
     if (!st && cli->prompt_cache && !cli->prompt_cache_ro) st = rg_outfile_try(cli->prompt_cache, err);
     if (!st) st = rg_talk_open(&t, cli, &so, &eo, &p, err);
@@ -210,5 +244,6 @@ rg_status rg_cmd_RUN(const rg_cli *cli, rg_err *err)
     if (!st && cli->dump_tokens && !cli->dump_prompt) st = write_tokens(&t, err);
     rg_progress_clear(&p);
     rg_talk_close(&t);
+    free(piped);
     return st;
 }

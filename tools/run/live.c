@@ -51,10 +51,21 @@ void rg_live_open(rg_live *l, const rg_engine *e, double roof_gbps)
     claim(l);
 }
 
+static void paint(rg_live *l, int64_t n_ctx, int64_t ctx)
+{
+    char text[256];
+    snprintf(text, sizeof text, " %s%scontext %lld/%lld | %s ", l->speed, *l->speed ? " | " : "",
+        (long long)n_ctx, (long long)ctx, l->what);
+    claim(l);
+    fflush(stdout);
+    fprintf(stderr, "\0337\033[%d;1H\033[2K\033[7m%.*s\033[0m\0338", l->rows, l->cols - 1, text);
+    fflush(stderr);
+}
+
 /* Begins a new window. */
 static void draw(rg_live *l, int64_t tokens, uint64_t bytes, uint64_t ns, int64_t n_ctx, int64_t ctx)
 {
-    char text[256], roof[64];
+    char roof[64];
     const double gbps = (double)bytes / (double)ns;
     l->window_ns = l->window_bytes = 0;
     l->window_tokens = 0;
@@ -62,12 +73,9 @@ static void draw(rg_live *l, int64_t tokens, uint64_t bytes, uint64_t ns, int64_
         snprintf(roof, sizeof roof, "%.0f %% of %.3g GB/s", 100.0 * gbps / l->roof_gbps, l->roof_gbps);
     else
         snprintf(roof, sizeof roof, "roof n/a (ridge machine)");
-    snprintf(text, sizeof text, " %.1f tok/s | %.3g GB/s counted | %s | context %lld/%lld | %s ",
-        (double)tokens * 1e9 / (double)ns, gbps, roof, (long long)n_ctx, (long long)ctx, l->what);
-    claim(l);
-    fflush(stdout);
-    fprintf(stderr, "\0337\033[%d;1H\033[2K\033[7m%.*s\033[0m\0338", l->rows, l->cols - 1, text);
-    fflush(stderr);
+    snprintf(l->speed, sizeof l->speed, "%.1f tok/s | %.3g GB/s counted | %s",
+        (double)tokens * 1e9 / (double)ns, gbps, roof);
+    paint(l, n_ctx, ctx);
 }
 
 void rg_live_step(rg_live *l, const rg_log *log, uint64_t t_ns, int64_t n_ctx, int64_t ctx)
@@ -93,6 +101,11 @@ void rg_live_rest(rg_live *l, int64_t n_ctx, int64_t ctx)
     draw(l, l->all_tokens, l->all_bytes, l->all_ns, n_ctx, ctx);
     l->all_ns = l->all_bytes = 0;
     l->all_tokens = 0;
+}
+
+void rg_live_context(rg_live *l, int64_t n_ctx, int64_t ctx)
+{
+    if (l->on) paint(l, n_ctx, ctx);
 }
 
 void rg_live_close(rg_live *l)

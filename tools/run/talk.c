@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "report/screen.h"
 
 static rg_status open_sampler(rg_talk *t, rg_err *err)
 {
@@ -28,6 +29,8 @@ rg_status rg_talk_open(
     rg_status st = rg_open_model(&t->ckpt, cli, err);
     if (st) return st;
     t->vocab = rg_ckpt_config(t->ckpt)->vocab;
+    t->colour = (!cli->color || strcmp(cli->color, "auto") == 0) ? rg_screen_of(stdout, false).colour
+                                                                 : strcmp(cli->color, "on") == 0;
     if ((st = rg_engine_args(eo, cli, cli->dtype, p, err)) ||
         (st = rg_session_args(so, cli, rg_default_kv(t->ckpt, eo), err)))
         return st;
@@ -187,8 +190,10 @@ void rg_talk_echo(const rg_talk *t, bool control)
     rg_detok d;
     if (!t->tok) return;
     rg_detok_init(&d, t->tok, control);
+    if (t->colour) fputs("\033[33m", stdout);
     for (int64_t i = 0; i < t->n_all; i++) print_text(text, rg_detok_put(&d, t->all[i], text, sizeof text));
     print_text(text, rg_detok_end(&d, text, sizeof text));
+    if (t->colour) fputs("\033[0m", stdout);
 }
 
 rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *why, rg_err *err)

@@ -26,6 +26,7 @@ typedef struct rg_talk {
     const float *logits;
     float *saved_logits; /* what logits may point to after loading a session file */
     int64_t vocab;
+    bool colour;     /* --color: prompts and what is typed stand out */
     rg_outfile dump; /* --dump-logits */
     uint8_t *want;
     rg_log log; /* of one step, for the status line */

@@ -97,7 +97,9 @@ void rg_resident_plan(
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts);
 
 typedef struct rg_session_opts {
-    int64_t ctx;    /* positions per sequence; 0: min(model, 4096) */
+    int64_t ctx; /* positions per sequence; 0: min(model, 4096) */
+    /* the context may be longer than the model was made for: to measure, not to read what it says */
+    bool past_training;
     int64_t n_seq;  /* sequences; 0: 1 */
     int64_t ubatch; /* tokens per forward call; 0: 512 */
     rg_kvtype kv_k, kv_v;
@@ -136,8 +138,8 @@ int64_t rg_plan_fit(const rg_config *c, uint64_t weight_bytes, int threads, cons
 /* Resident bytes of a checkpoint under opts, as rg_engine_open will allocate them. */
 rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err);
 
-/* Refuses what no session of such a model can have (a context beyond the model's, a cache type that does not
- * fit its heads, too many sequences), as rg_session_open would. */
+/* Refuses what no session of such a model can have (a context beyond the model's unless past_training, a
+ * cache type that does not fit its heads, too many sequences), as rg_session_open would. */
 rg_status rg_session_check(const rg_config *c, const rg_session_opts *opts, rg_err *err);
 rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts *opts, rg_err *err);
 void rg_session_close(rg_session *s); /* legal on NULL */

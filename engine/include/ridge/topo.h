@@ -6,10 +6,13 @@
 #include <stdint.h>
 
 typedef struct rg_topo {
-    int cores;        /* physical cores this process may use; at least 1 */
-    int cpu[256];     /* first processor of each, by number; valid up to min(cores, 256) */
-    int n_cpus;       /* entries of cpu */
-    int64_t l2_bytes; /* private cache of one core; 0 if unknown */
+    /* physical cores this process may use, and may keep busy under its cgroup's CPU quota; at least 1 */
+    int cores;
+    int processors;    /* that it may use, a quota rounded up; at least 1 (0: made up by a test, unknown) */
+    const char *limit; /* why not more; static */
+    int cpu[256];      /* first processor of each core, by number */
+    int n_cpus;        /* entries of cpu */
+    int64_t l2_bytes;  /* private cache of one core; 0 if unknown */
 } rg_topo;
 
 /* Never fails: without topology information it is one core and no pinning (n_cpus 0). */
