@@ -104,6 +104,10 @@ rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char 
     const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user, const rg_stop_flag *stop,
     rg_err *err);
 
+/* Raises the roofs of m to those of another measurement of this machine with as many threads, where they are
+ * higher; reading a smaller working set is never slower than a larger one. */
+void rg_machine_raise(rg_machine *m, const rg_machine *other);
+
 /* The figure of a kind in a point. */
 rg_measured *rg_bw_at(rg_bw_point *p, rg_bw_kind kind);
 const rg_measured *rg_bw_get(const rg_bw_point *p, rg_bw_kind kind);
