@@ -1,0 +1,42 @@
+/* Figures over the loads of an engine. What lies where in memory adds some percent and stays for a load, so
+ * the loads are the independent values: many samples within one say nothing of it. */
+#include <math.h>
+
+#include "base/num.h"
+#include "tools/bench/bench.h"
+
+void rg_bench_op_times(rg_op_times *out, const rg_log *log)
+{
+    *out = (rg_op_times){0};
+    for (size_t i = 0; i < log->n; i++)
+        out->ns[log->rec[i].phase][log->rec[i].site] += (double)log->rec[i].t_ns;
+}
+
+int rg_bench_load_times(double out[RG_MOST_LOADS], const rg_bench_row *r)
+{
+    int n = 0;
+    for (int i = 0, end; i < r->n && n < RG_MOST_LOADS; i = end) {
+        for (end = i; end < r->n && r->load[end] == r->load[i];) end++;
+        out[n++] = rg_stats_of(r->ns + i, end - i).median;
+    }
+    return n;
+}
+
+rg_interval rg_bench_time(const rg_bench_row *r)
+{
+    double t[RG_MOST_LOADS];
+    const int n = rg_bench_load_times(t, r);
+    return n > 0 ? rg_interval_of(t, n) : (rg_interval){NAN, NAN, NAN};
+}
+
+rg_interval rg_bench_gain(const rg_bench_row *a, const rg_bench_row *b)
+{
+    double x[RG_MOST_LOADS], y[RG_MOST_LOADS];
+    const int n = (int)rg_min(rg_bench_load_times(x, a), rg_bench_load_times(y, b));
+    if (n == 0) return (rg_interval){NAN, NAN, NAN};
+    for (int i = 0; i < n; i++) x[i] /= y[i];
+    rg_interval g = rg_interval_of(x, n);
+    /* of a measurement that was stopped, one row may have a load more */
+    const double f = rg_bench_time(a).value / rg_bench_time(b).value / g.value;
+    return (rg_interval){f * g.value, f * g.low, f * g.high};
+}
