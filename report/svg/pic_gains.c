@@ -46,7 +46,7 @@ static bool gain_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
         .series = (int)i};
     rg_text_clean(x->label, sizeof x->label, v->name);
     const char *a = RG_NUM(x->value), *b = RG_NUM(x->low), *c = RG_NUM(x->high), *e = RG_NUM(x->ideal),
-               *g = RG_PERCENT(o->gain_reached);
+               *g = o->gain_reached > 1.0 ? "more" : RG_PERCENT(o->gain_reached);
     if (isfinite(x->low) && !rg_interval_apart(rg_gain_of(o)))
         snprintf(x->text, sizeof x->text, "not told apart (%s to %s); worth %s", b, c, e);
     else if (isfinite(x->low))
@@ -54,7 +54,7 @@ static bool gain_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
     else
         snprintf(x->text, sizeof x->text, "%s, no interval; worth %s: %s", a, e, g);
     snprintf(x->tip, sizeof x->tip,
-        "%s, %s\nspeed ratio %s, interval %s to %s\nworth %s times on the roofs: %s of that reached\n%s "
+        "%s, %s\nspeed ratio %s, interval %s to %s\nworth %s times on the roofs; reached of that: %s\n%s "
         "tokens/s",
         x->label, rg_phase_names[ph], a, b, c, e, g, RG_NUM(o->tokens_per_s));
     snprintf(x->at, sizeof x->at, "variants.%zu.%s", i, rg_phase_names[ph]);
@@ -99,7 +99,7 @@ static bool op_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
     rg_text_clean(x->label, 48, o->site);
     const char *a = RG_NUM(x->value), *b = RG_TIME(o->base_ns), *c = RG_TIME(o->ns),
                *range = isfinite(x->low) ? RG_TEXT(80, " (%s to %s)", RG_NUM(x->low), RG_NUM(x->high)) : "";
-    snprintf(x->text, sizeof x->text, "%s%s: %s to %s per token", a, range, b, c);
+    snprintf(x->text, sizeof x->text, "%s%s: %s to %s", a, range, b, c);
     snprintf(x->tip, sizeof x->tip, "%s, %s\nspeed ratio %s%s: %s to %s per token\non the roofs %s times",
         x->label, rg_phase_names[ph], a, range, b, c, RG_NUM(x->ideal));
     snprintf(x->at, sizeof x->at, "operators.%zu", i);

@@ -40,6 +40,8 @@ formats("bench", BENCH, ["md", "csv", "json", "jsonl", "sql"])
 case("bench-page.md", BENCH + ["-d", "0,8", "--html", "{}/page.html", "--svg", "{}/svg"])
 formats("compare", COMPARE + TWO, ["text", "md", "json"])
 case("compare-wide.text", COMPARE + TWO + ["--wide"])
+case("compare-turns.text", COMPARE + TWO, RIDGE_STILL_MEMORY="300000")
+case("compare-once.text", [*COMPARE, "-r", "1", "--dtype", "f16,q4g64,q8g32,f32,q4g32,q4g32m"])
 case("compare-page.text", COMPARE + TWO + ["--html", "{}/page.html", "--svg", "{}/svg"])
 case("compare-one.text", COMPARE + TWO + ["--svg", "{}/one.svg"])
 EVALUATED = ["compare", "-m", "demo", *STILL, "-p", "8", "-n", "4", "-r", "3", "--eval", "in/text.txt"]
