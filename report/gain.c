@@ -57,7 +57,8 @@ static roof peak_roof(const rg_run *r, rg_phase ph, const char *name)
     return (roof){NAN, NAN, bound_by(r, ph, name)};
 }
 
-static double part(double share, double spread) { return share == 0.0 ? 0.0 : share * spread / 2.0; }
+/* Of the logarithm of an ideal time. */
+static double part(double share, double spread) { return share == 0.0 ? 0.0 : share * log1p(spread / 2.0); }
 
 /* How far half the spread of a roof moves the ratio of ideal times. One roof of both moves both. */
 static double moves(roof a, roof b)

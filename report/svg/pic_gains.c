@@ -150,7 +150,7 @@ static bool switch_row(rg_dot *x, const rg_rows *r, int k, size_t i)
         snprintf(x->text, sizeof x->text, "%s (%s to %s)%s", a, b, c, unseen ? ": not seen" : "");
     else
         snprintf(x->text, sizeof x->text, "%s, no interval", a);
-    snprintf(x->tip, sizeof x->tip, "%s: %s\n%s times as fast, interval %s to %s%s", x->label, r->title[k], a,
+    snprintf(x->tip, sizeof x->tip, "%s: %s\nspeed ratio %s, interval %s to %s%s", x->label, r->title[k], a,
         b, c, unseen ? "\nno worth that this noise lets one see" : "");
     snprintf(x->at, sizeof x->at, "switches.%zu.%s", i, keys[k]);
     return true;

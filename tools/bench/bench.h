@@ -40,9 +40,9 @@ typedef struct rg_bench_test {
     char name[64]; /* pp512, tg128, pp512+tg128, tg128 x8, tg128 @ d4096 */
 } rg_bench_test;
 
-enum { RG_MOST_LOADS = 100, RG_QUICK_LOADS = 10 };
+enum { RG_MOST_LOADS = 100, RG_QUICK_LOADS = 10, RG_MOST_TAKES = 8 };
 
-/* Time of every operator in a recorded run, ns, summed over layers. */
+/* Time of every operator in the recorded runs of a load, ns, summed over layers: medians over the runs. */
 typedef struct rg_op_times {
     double ns[RG_PHASE_COUNT][RG_SITE_COUNT];
 } rg_op_times;
@@ -56,7 +56,7 @@ typedef struct rg_bench_row {
     /* inner: runs that a sample averages over, as one may be too short for the clock */
     int n, inner;
     time_t started;
-    rg_op_times *ops;  /* [b->loads] of the recorded run in each load; owns */
+    rg_op_times *ops;  /* [b->loads] of the recorded runs in each load; owns */
     int n_ops;         /* loads that have one */
     int64_t log_ns;    /* time of the recorded run that is kept: of the load with the fastest */
     rg_log log;        /* of that run, if b->keep_logs; owns */
@@ -137,8 +137,8 @@ rg_status rg_bench_report(
 
 /* ---- bench_loads.c: what is known once engines were loaded several times ---- */
 
-/* Times of the recorded run's operators in a load. */
-void rg_bench_op_times(rg_op_times *out, const rg_log *log);
+/* Times of the operators in the recorded runs of a load: medians over them. */
+void rg_bench_op_times(rg_op_times *out, const rg_takes *t);
 /* Median time of a run in each load, in their order; how many. */
 int rg_bench_load_times(double out[RG_MOST_LOADS], const rg_bench_row *r);
 /* Time of a run: mean over the loads of their medians. */

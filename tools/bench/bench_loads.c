@@ -5,11 +5,25 @@
 #include "base/num.h"
 #include "tools/bench/bench.h"
 
-void rg_bench_op_times(rg_op_times *out, const rg_log *log)
+/* Time of an operator in a repetition. */
+static double site_ns(const rg_log *log, rg_site site)
 {
-    *out = (rg_op_times){0};
+    double t = 0.0;
     for (size_t i = 0; i < log->n; i++)
-        out->ns[log->rec[i].phase][log->rec[i].site] += (double)log->rec[i].t_ns;
+        if (log->rec[i].site == site) t += (double)log->rec[i].t_ns;
+    return t;
+}
+
+void rg_bench_op_times(rg_op_times *out, const rg_takes *t)
+{
+    double v[RG_MOST_TAKES];
+    for (int p = 0; p < RG_PHASE_COUNT; p++)
+        for (int s = 0; s < RG_SITE_COUNT; s++) {
+            int n = 0;
+            for (int i = 0; i < t->n && n < RG_MOST_TAKES; i++)
+                if (t->take[i].whole) v[n++] = site_ns(&t->take[i].log[p], s);
+            out->ns[p][s] = rg_stats_of(v, n).median;
+        }
 }
 
 int rg_bench_load_times(double out[RG_MOST_LOADS], const rg_bench_row *r)

@@ -39,7 +39,7 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err
     if (!st) st = rg_takes_join(&log, NULL, &k, true, err);
     if (!st) {
         *ns = (int64_t)k.take[rg_takes_median(&k, RG_PHASE_COUNT)].ns[RG_PHASE_COUNT];
-        rg_bench_op_times(&r->ops[r->n_ops++], &log);
+        rg_bench_op_times(&r->ops[r->n_ops++], &k);
         if (!r->log_ns || *ns < r->log_ns) {
             r->log_ns = *ns;
             rg_report_close(r->report);
@@ -210,6 +210,7 @@ rg_status rg_bench_run(rg_bench *b, rg_err *err)
     if (!st && b->keep_logs) st = settle(b, err);
     rg_progress_clear(&b->progress);
     b->interrupted = st == RG_E_INTERRUPTED;
+    if (b->interrupted) b->loads = b->load; /* that were begun */
     return st;
 }
 

@@ -133,7 +133,7 @@ static int rows(const rg_screen *s, const rg_comparison *c, bool *above, bool *f
 
 static void method(const rg_screen *s, const rg_comparison *c)
 {
-    if (c->b && c->b->loads > 2)
+    if (c->b && c->b->loads > 2 && !c->b->interrupted)
         rg_screen_wrap(s, RG_INK_DIM, fprintf(s->f, "  "), 2,
             RG_TEXT(256,
                 "each loaded %d times and sampled %d; in parentheses what holds the truth in 99 %% (times as "
