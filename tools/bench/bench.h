@@ -85,6 +85,7 @@ typedef struct rg_bench {
     int per_load;
     int loads, least_loads; /* of each engine; loads 0: as many as are quick, at least least_loads */
     int load;               /* the one at hand */
+    uint64_t begun_ns;      /* when the first began */
     bool no_warmup, keep_logs, interrupted;
     bool together; /* all engines fit into memory side by side; else one is loaded at a time */
     time_t started;

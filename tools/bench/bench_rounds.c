@@ -117,9 +117,11 @@ static rg_bench_row *row_at(const rg_bench *b, int round, int k)
     return &b->row[round % 2 ? b->n_rows - 1 - k : k];
 }
 
+/* The time left is of all loads together. */
 static void draw(rg_bench *b, const char *what)
 {
     double done = 0.0;
+    b->progress.start_ns = b->begun_ns;
     for (int i = 0; i < b->n_rows; i++) done += b->row[i].n;
     const double share = b->reps ? done / ((double)b->reps * b->n_rows) : 0.0;
     rg_progress_draw(&b->progress,
@@ -138,7 +140,6 @@ static rg_status prepare_loaded(rg_bench *b, rg_err *err)
         draw(b, "warming up");
         st = prepare_row(b, r, err);
     }
-    rg_progress_clear(&b->progress);
     return st;
 }
 
@@ -182,6 +183,7 @@ static rg_status load_and_sample(rg_bench *b, rg_err *err)
                 st = round_of_loaded(b, i + b->load, err);
         }
         for (int u = 0; u < n; u++) rg_bench_unload(b, u);
+        rg_progress_clear(&b->progress);
     }
     return st;
 }
@@ -206,6 +208,7 @@ rg_status rg_bench_run(rg_bench *b, rg_err *err)
     b->together = b->n_units == 1 || rg_bench_fits(b);
     if (!b->together && b->loads == 1) b->loads = (int)rg_min(b->reps, LOADS);
     st = rg_bench_roofs(b, err);
+    b->begun_ns = rg_now_ns();
     for (b->load = 0; !st && (!b->load || b->load < b->loads); b->load++) st = load_and_sample(b, err);
     if (!st && b->keep_logs) st = settle(b, err);
     rg_progress_clear(&b->progress);
