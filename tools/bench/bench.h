@@ -42,8 +42,10 @@ typedef struct rg_bench_test {
 
 enum { RG_MOST_LOADS = 100, RG_QUICK_LOADS = 10, RG_MOST_TAKES = 8 };
 
-/* Time of every operator in the recorded runs of a load, ns, summed over layers: medians over the runs. */
+/* Times in the recorded runs of a load, ns, medians over the runs: of a run, and of every operator, summed
+ * over layers. */
 typedef struct rg_op_times {
+    double run_ns;
     double ns[RG_PHASE_COUNT][RG_SITE_COUNT];
 } rg_op_times;
 
@@ -58,7 +60,7 @@ typedef struct rg_bench_row {
     time_t started;
     rg_op_times *ops;  /* [b->loads] of the recorded runs in each load; owns */
     int n_ops;         /* loads that have one */
-    int64_t log_ns;    /* time of the recorded run that is kept: of the load with the fastest */
+    double log_ns;     /* time of the recorded run that is kept: of a load near the median */
     rg_log log;        /* of that run, if b->keep_logs; owns */
     rg_report *report; /* of that run; NULL until there is one; owns */
 } rg_bench_row;
@@ -138,8 +140,9 @@ rg_status rg_bench_report(
 
 /* ---- bench_loads.c: what is known once engines were loaded several times ---- */
 
-/* Times of the operators in the recorded runs of a load: medians over them. */
 void rg_bench_op_times(rg_op_times *out, const rg_takes *t);
+/* Whether a time is nearer to the median of the recorded runs of all loads so far than another. */
+bool rg_bench_typical(const rg_bench_row *r, double ns, double than);
 /* Median time of a run in each load, in their order; how many. */
 int rg_bench_load_times(double out[RG_MOST_LOADS], const rg_bench_row *r);
 /* Time of a run: mean over the loads of their medians. */

@@ -17,6 +17,7 @@ static double site_ns(const rg_log *log, rg_site site)
 void rg_bench_op_times(rg_op_times *out, const rg_takes *t)
 {
     double v[RG_MOST_TAKES];
+    out->run_ns = t->take[rg_takes_median(t, RG_PHASE_COUNT)].ns[RG_PHASE_COUNT];
     for (int p = 0; p < RG_PHASE_COUNT; p++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             int n = 0;
@@ -24,6 +25,15 @@ void rg_bench_op_times(rg_op_times *out, const rg_takes *t)
                 if (t->take[i].whole) v[n++] = site_ns(&t->take[i].log[p], s);
             out->ns[p][s] = rg_stats_of(v, n).median;
         }
+}
+
+bool rg_bench_typical(const rg_bench_row *r, double ns, double than)
+{
+    double v[RG_MOST_LOADS];
+    const int n = (int)rg_min(r->n_ops, RG_MOST_LOADS);
+    for (int i = 0; i < n; i++) v[i] = r->ops[i].run_ns;
+    const double mid = rg_stats_of(v, n).median;
+    return fabs(ns - mid) < fabs(than - mid);
 }
 
 int rg_bench_load_times(double out[RG_MOST_LOADS], const rg_bench_row *r)

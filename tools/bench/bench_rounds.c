@@ -29,7 +29,7 @@ static rg_status build_report(
 }
 
 /* b->records recorded runs as one log, of which the times of the operators are kept, and the log itself where
- * no load before was faster; *ns: the time of a run. */
+ * it is nearer to the median load than that before; *ns: the time of a run. */
 static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err)
 {
     rg_takes k;
@@ -38,10 +38,11 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err
     if (!st) st = rg_takes_record(&k, &r->work, b->records, 0.0, err);
     if (!st) st = rg_takes_join(&log, NULL, &k, true, err);
     if (!st) {
-        *ns = (int64_t)k.take[rg_takes_median(&k, RG_PHASE_COUNT)].ns[RG_PHASE_COUNT];
-        rg_bench_op_times(&r->ops[r->n_ops++], &k);
-        if (!r->log_ns || *ns < r->log_ns) {
-            r->log_ns = *ns;
+        rg_op_times *now = &r->ops[r->n_ops++];
+        rg_bench_op_times(now, &k);
+        *ns = (int64_t)now->run_ns;
+        if (!r->report || rg_bench_typical(r, now->run_ns, r->log_ns)) {
+            r->log_ns = now->run_ns;
             rg_report_close(r->report);
             r->report = NULL;
             st = build_report(&r->report, b, r, &log, err);
