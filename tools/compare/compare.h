@@ -59,8 +59,6 @@ typedef struct rg_comparison {
 } rg_comparison;
 
 void rg_compare_verdict(rg_lines *out, const rg_comparison *c);
-/* "loss: ..." of a side, if it was evaluated beside the first. */
-void rg_compare_say_loss(rg_lines *out, const rg_side *base, const rg_side *s);
 /* What the figures leave out: different work, drift, a stop. */
 void rg_compare_notes(rg_lines *out, const rg_comparison *c);
 /* Per operator, time per token in the first variant over that in the others; the list is the caller's. */

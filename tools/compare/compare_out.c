@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "tools/compare/compare.h"
-#include "tools/eval/eval.h"
 
-void rg_compare_say_loss(rg_lines *out, const rg_side *base, const rg_side *s)
+static void say_loss(rg_lines *out, const rg_side *base, const rg_side *s)
 {
     if (s->score.n == 0 || !s->score.reference) return;
     rg_lines_add(out,
@@ -53,7 +52,7 @@ void rg_compare_verdict(rg_lines *out, const rg_comparison *c)
         for (int ph = 0; ph < RG_PHASE_COUNT; ph++) side[ph] = rg_side_gain(&c->side[0], &c->side[i], ph);
         rg_verdict_compare(out, &c->side[0].run, &c->side[i].run, side);
     }
-    for (int i = 1; i < c->n; i++) rg_compare_say_loss(out, &c->side[0], &c->side[i]);
+    for (int i = 1; i < c->n; i++) say_loss(out, &c->side[0], &c->side[i]);
     rg_compare_notes(out, c);
 }
 

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "report/cells.h"
 #include "tools/compare/compare.h"
 
