@@ -24,32 +24,93 @@ static double overhead_bound(const rg_run *r, double *weights)
     return t;
 }
 
-static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, double paired)
+/* "1.52 to 1.58; ", or nothing. */
+static const char *between(char *buf, size_t n, rg_interval x)
+{
+    buf[0] = 0;
+    if (isfinite(x.low) && isfinite(x.high)) snprintf(buf, n, "%s to %s; ", RG_NUM(x.low), RG_NUM(x.high));
+    return buf;
+}
+#define BETWEEN(x) between((char[96]){0}, 96, x)
+
+/* Is it faster? The first sentence of a phase; what follows it says nothing else. */
+static void speed(rg_lines *out, rg_phase ph, const rg_run *base, const rg_run *other, const rg_doc_side *g)
+{
+    const char *x = RG_NUM(g->gain), *now = RG_NUM(g->tokens_per_s),
+               *before = RG_NUM(base->phase[ph].tokens_per_s);
+    if (!isfinite(g->gain_low))
+        rg_lines_add(out,
+            "%s: %s ran at %s tokens/s where %s ran at %s (%s times); too few repetitions to say whether "
+            "that "
+            "is a difference.",
+            rg_phase_names[ph], type_of(other), now, type_of(base), before, x);
+    else if (rg_interval_apart(rg_gain_of(g)))
+        rg_lines_add(out, "%s: %s runs %s times as fast as %s (%s against %s tokens/s; between %s and %s).",
+            rg_phase_names[ph], type_of(other), x, type_of(base), now, before, RG_NUM(g->gain_low),
+            RG_NUM(g->gain_high));
+    else
+        rg_lines_add(out,
+            "%s: %s and %s cannot be told apart: a ratio between %s and %s (%s against %s tokens/s).",
+            rg_phase_names[ph], type_of(other), type_of(base), RG_NUM(g->gain_low), RG_NUM(g->gain_high), now,
+            before);
+}
+
+/* What of its worth a change reached; nothing where that is not known. */
+static const char *reached(char *buf, size_t n, const rg_run *base, const rg_run *other, const rg_doc_side *g)
+{
+    buf[0] = 0;
+    if (isfinite(g->gain_low) && !rg_interval_apart(rg_gain_of(g)))
+        snprintf(buf, n, "%s", rg_interval_apart(rg_worth_of(g)) ? "; none of it shows in this noise" : "");
+    else if (g->gain_reached > 1.0)
+        snprintf(buf, n, "; reached: more than that, as %s is closer to its roofs than %s", type_of(other),
+            type_of(base));
+    else
+        snprintf(buf, n, "; reached: %s of that", RG_PERCENT(g->gain_reached));
+    return buf;
+}
+#define REACHED(base, other, g) reached((char[512]){0}, 512, base, other, g)
+
+/* Both speeds lie below their roofs, or the sentence that they do not. */
+static bool below_roofs(rg_lines *out, rg_phase ph, const rg_run *base, const rg_run *other)
+{
+    const rg_run *const both[] = {base, other};
+    for (int i = 0; i < 2; i++) {
+        const double f = fraction(&both[i]->phase[ph]);
+        if (!(f > 1.02)) continue;
+        rg_lines_add(out,
+            "%s: %s lies above its roofs (%s): a cache closer than its footprint says serves it, or the "
+            "roofs "
+            "were measured while the machine was busier.",
+            rg_phase_names[ph], type_of(both[i]), RG_PERCENT(f));
+        return false;
+    }
+    return true;
+}
+
+static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side *g)
 {
     const rg_doc_phase *p0 = &base->phase[RG_DECODE], *p1 = &other->phase[RG_DECODE];
-    if (!(p0->t_ns > 0.0) || !(p1->t_ns > 0.0)) return;
-    const double tps0 = p0->tokens_per_s, tps1 = p1->tokens_per_s,
-                 gain = isnan(paired) ? tps1 / tps0 : paired,
-                 bytes = rg_ratio(base->d->model.stream_bytes, other->d->model.stream_bytes);
-    const double per0 = p0->stream_bytes, per1 = p1->stream_bytes,
-                 roofs = ideal_per_token(p0) / ideal_per_token(p1);
-    rg_lines_add(out,
-        "decode: %s runs %s times as fast as %s (%s against %s tokens/s); it streams %s times fewer weight "
-        "bytes per step.",
-        type_of(other), RG_NUM(gain), type_of(base), RG_NUM(tps1), RG_NUM(tps0), RG_NUM(bytes));
-    if (isfinite(roofs))
+    const double bytes = rg_ratio(base->d->model.stream_bytes, other->d->model.stream_bytes),
+                 worth = g->gain_expected;
+    speed(out, RG_DECODE, base, other, g);
+    if (bytes > 1.005 || bytes < 0.995)
+        rg_lines_add(out, "decode: %s streams %s times %s weight bytes per step than %s.", type_of(other),
+            RG_NUM(bytes > 1.0 ? bytes : 1.0 / bytes), bytes > 1.0 ? "fewer" : "more", type_of(base));
+    if (!below_roofs(out, RG_DECODE, base, other) || !isfinite(worth)) return;
+    if (fabs(worth - 1.0) > 0.005)
         rg_lines_add(out,
-            "decode: on these roofs the change was worth %s times (weights and KV streamed per step: %s "
-            "before, %s now); reached: %s of that.",
-            RG_NUM(roofs), RG_BYTES(per0), RG_BYTES(per1), RG_PERCENT(gain / roofs));
-    if (gain < 0.9 * bytes && isfinite(p1->ideal_ns)) {
+            "decode: on these roofs the change was worth %s times (%sweights and KV streamed per step: %s "
+            "before, %s now)%s.",
+            RG_NUM(worth), BETWEEN(rg_worth_of(g)), RG_BYTES(p0->stream_bytes), RG_BYTES(p1->stream_bytes),
+            REACHED(base, other, g));
+    if (g->gain < 0.9 * bytes && other->d->n_ops > 0) {
         double weights;
-        const double f0 = fraction(p0), f1 = fraction(p1);
         const double outside = rg_ratio(p1->overhead_ns + overhead_bound(other, &weights), p1->t_ns);
         rg_lines_add(out,
             "decode: %s is at %s of its roofs where %s is at %s; %s of its time is in or around operators "
             "too small to count.",
-            type_of(other), RG_PERCENT(f1), type_of(base), RG_PERCENT(f0), RG_PERCENT(outside));
+            type_of(other), RG_PERCENT(fraction(p1)), type_of(base), RG_PERCENT(fraction(p0)),
+            RG_PERCENT(outside));
     }
 }
 
@@ -69,40 +130,38 @@ static void head_share(rg_lines *out, const rg_run *r)
             RG_PERCENT(rg_ratio(w->t_ns, p->t_ns)));
 }
 
-static void prefill_gain(rg_lines *out, const rg_run *base, const rg_run *other, double paired)
+static void prefill_gain(rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side *g)
 {
     const rg_doc_phase *p0 = &base->phase[RG_PREFILL], *p1 = &other->phase[RG_PREFILL];
-    if (!(p0->t_ns > 0.0) || !(p1->t_ns > 0.0)) return;
-    const double tps0 = p0->tokens_per_s, tps1 = p1->tokens_per_s,
-                 gain = isnan(paired) ? tps1 / tps0 : paired,
-                 roofs = ideal_per_token(p0) / ideal_per_token(p1);
-    const double compute = rg_ratio(
-        p1->ideal_flop_ns, p1->ideal_flop_ns > p1->ideal_mem_ns ? p1->ideal_flop_ns : p1->ideal_mem_ns);
-    rg_lines_add(out, "prefill: %s runs %s times as fast as %s (%s against %s tokens/s).", type_of(other),
-        RG_NUM(gain), type_of(base), RG_NUM(tps1), RG_NUM(tps0));
-    if (!isfinite(roofs)) return;
+    const double worth = g->gain_expected,
+                 compute = rg_ratio(p1->ideal_flop_ns, fmax(p1->ideal_flop_ns, p1->ideal_mem_ns));
+    speed(out, RG_PREFILL, base, other, g);
+    if (!below_roofs(out, RG_PREFILL, base, other) || !(fabs(worth - 1.0) > 0.005)) return;
+    const char *w = RG_NUM(worth), *range = BETWEEN(rg_worth_of(g)), *done = REACHED(base, other, g);
+    const char *flop = RG_TIME(p1->ideal_flop_ns), *mem = RG_TIME(p1->ideal_mem_ns);
     if (compute >= 1.0 && p0->ideal_flop_ns > p0->ideal_mem_ns)
         rg_lines_add(out,
             "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight "
-            "bytes are worth little; the change as a whole was worth %s times on these roofs%s.",
-            RG_TIME(p1->ideal_flop_ns), RG_TIME(p1->ideal_mem_ns), RG_NUM(roofs),
-            roofs > 1.05 ? ", because its products have a faster arithmetic" : "");
-    else if (compute >= 1.0)
-        rg_lines_add(out,
-            "prefill: arithmetic is its limit (ideal compute time %s, ideal memory time %s), so fewer weight "
-            "bytes were worth only %s times on these roofs.",
-            RG_TIME(p1->ideal_flop_ns), RG_TIME(p1->ideal_mem_ns), RG_NUM(roofs));
+            "bytes are worth little; the change as a whole was worth %s times (%son these roofs)%s%s.",
+            flop, mem, w, range, worth > 1.05 ? ", because its products have a faster arithmetic" : "", done);
     else
         rg_lines_add(out,
-            "prefill: memory is still its limit (ideal memory time %s, ideal compute time %s); fewer weight "
-            "bytes were worth %s times on these roofs.",
-            RG_TIME(p1->ideal_mem_ns), RG_TIME(p1->ideal_flop_ns), RG_NUM(roofs));
+            "prefill: %s its limit (ideal compute time %s, ideal memory time %s); the change was worth %s "
+            "times (%son these roofs)%s.",
+            compute >= 1.0 ? "arithmetic is now" : "memory is still", flop, mem, w, range, done);
 }
 
 void rg_verdict_compare(
-    rg_lines *out, const rg_run *base, const rg_run *other, const double gain[RG_PHASE_COUNT])
+    rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side side[RG_PHASE_COUNT])
 {
-    decode_gain(out, base, other, gain ? gain[RG_DECODE] : NAN);
-    head_share(out, other);
-    prefill_gain(out, base, other, gain ? gain[RG_PREFILL] : NAN);
+    for (int k = 0; k < RG_PHASE_COUNT; k++) {
+        const rg_phase ph = k == 0 ? RG_DECODE : RG_PREFILL;
+        const rg_doc_side g = side ? side[ph] : rg_gain_side(base, other, ph);
+        if (ph == RG_PREFILL) head_share(out, other);
+        if (!(base->phase[ph].t_ns > 0.0) || !(other->phase[ph].t_ns > 0.0)) continue;
+        if (ph == RG_DECODE)
+            decode_gain(out, base, other, &g);
+        else
+            prefill_gain(out, base, other, &g);
+    }
 }

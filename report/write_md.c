@@ -383,6 +383,18 @@ static void byte_bars(FILE *f, const rg_run *r)
 
 /* ---- several runs ---- */
 
+/* "1.04 (0.91 to 1.19)": each run is one load. */
+static const char *gain_text(char *buf, size_t n, const rg_run *base, const rg_run *r, rg_phase ph)
+{
+    const rg_doc_side g = rg_gain_side(base, r, ph);
+    if (r == base || !isfinite(g.gain)) return r == base ? "1" : "n/a";
+    if (isfinite(g.gain_low))
+        snprintf(buf, n, "%s (%s to %s)", RG_NUM(g.gain), RG_NUM(g.gain_low), RG_NUM(g.gain_high));
+    else
+        snprintf(buf, n, "%s (no interval)", RG_NUM(g.gain));
+    return buf;
+}
+
 static void compare_table(FILE *f, const rg_reports *s, bool *failed)
 {
     rg_table t = {0};
@@ -391,18 +403,26 @@ static void compare_table(FILE *f, const rg_reports *s, bool *failed)
     for (size_t i = 0; i < s->n; i++) {
         const rg_run *r = &s->run[i], *r0 = &s->run[0];
         const rg_doc_model *m = &r->d->model;
-        double tps[2], gain[2];
+        double tps[2];
+        char gain[2][96];
+        const char *said[2];
         for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            const bool both = rg_phase_ran(&r->phase[ph]) && rg_phase_ran(&r0->phase[ph]);
             tps[ph] = rg_phase_ran(&r->phase[ph]) ? r->phase[ph].tokens_per_s : NAN;
-            gain[ph] = rg_phase_ran(&r0->phase[ph]) ? tps[ph] / r0->phase[ph].tokens_per_s : NAN;
+            said[ph] = both ? gain_text(gain[ph], sizeof gain[ph], r0, r, ph) : "n/a";
         }
-        rg_table_line(&t, "snbnnnnnppp", or_unknown(m->dtype), m->bits_per_weight_resident, m->stream_bytes,
-            rg_ratio(r0->d->model.stream_bytes, m->stream_bytes), tps[RG_PREFILL], gain[RG_PREFILL],
-            tps[RG_DECODE], gain[RG_DECODE],
+        rg_table_line(&t, "snbnnsnsppp", or_unknown(m->dtype), m->bits_per_weight_resident, m->stream_bytes,
+            rg_ratio(r0->d->model.stream_bytes, m->stream_bytes), tps[RG_PREFILL], said[RG_PREFILL],
+            tps[RG_DECODE], said[RG_DECODE],
             rg_phase_ran(&r->phase[RG_DECODE]) ? r->phase[RG_DECODE].mbu : NAN,
             rg_phase_ran(&r->phase[RG_PREFILL]) ? r->phase[RG_PREFILL].mfu : NAN, m->round_rel);
     }
-    fprintf(f, "# Side by side\n\ngain and ratio: against the first row; MBU of decode, MFU of prefill\n\n");
+    fprintf(f,
+        "# Side by side\n\ngain and ratio: against the first row, with what both intervals allow and %.0f %% "
+        "for "
+        "where a load lies in memory (ridge compare loads\neach several times); MBU of decode, MFU of "
+        "prefill\n\n",
+        100.0 * RG_PLACEMENT);
     rg_table_end(f, &t, failed);
     fprintf(f, "\n");
 }

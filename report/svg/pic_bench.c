@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/gain.h"
 #include "report/join.h"
 #include "report/svg/charts.h"
 #include "report/svg/pictures.h"
@@ -39,11 +40,12 @@ static double at_roofs(const rg_doc_result *r) { return 1e9 * rg_ratio(r->tokens
 
 static void tip_of(char *buf, size_t n, const rg_doc_result *r, bool settings)
 {
+    const int samples = (int)json_array_size(r->samples_ts);
     snprintf(buf, n,
-        "%s%s%s\nmedian %s tokens/s, interval %s to %s, %.0f samples\nat the roofs %s tokens/s: %s reached",
+        "%s%s%s\nmedian %s tokens/s, %s %s to %s, %d samples\nat the roofs %s tokens/s: %s reached",
         RG_CLEAN(64, r->test), settings ? ", " : "", settings ? RG_CLEAN(96, r->setting) : "",
-        RG_NUM(r->median_ts), RG_NUM(r->ci95_low_ts), RG_NUM(r->ci95_high_ts),
-        (double)json_array_size(r->samples_ts), RG_NUM(at_roofs(r)), RG_PERCENT(r->roof_fraction));
+        RG_NUM(r->median_ts), rg_interval_name(samples), RG_NUM(r->ci95_low_ts), RG_NUM(r->ci95_high_ts),
+        samples, RG_NUM(at_roofs(r)), RG_PERCENT(r->roof_fraction));
 }
 
 static const char *sub_of(char *buf, size_t n, const rg_doc_bench *d)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/gain.h"
 #include "report/join.h"
 #include "report/svg/charts.h"
 #include "report/svg/pictures.h"
@@ -45,13 +46,15 @@ static bool gain_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
         .series = (int)i};
     rg_text_clean(x->label, sizeof x->label, v->name);
     const char *a = RG_NUM(x->value), *b = RG_NUM(x->low), *c = RG_NUM(x->high), *e = RG_NUM(x->ideal),
-               *g = RG_PERCENT(o->gain_reached);
-    if (isfinite(x->low))
+               *g = o->gain_reached > 1.0 ? "more" : RG_PERCENT(o->gain_reached);
+    if (isfinite(x->low) && !rg_interval_apart(rg_gain_of(o)))
+        snprintf(x->text, sizeof x->text, "not told apart (%s to %s); worth %s", b, c, e);
+    else if (isfinite(x->low))
         snprintf(x->text, sizeof x->text, "%s (%s to %s); worth %s: %s", a, b, c, e, g);
     else
         snprintf(x->text, sizeof x->text, "%s, no interval; worth %s: %s", a, e, g);
     snprintf(x->tip, sizeof x->tip,
-        "%s, %s\n%s times as fast, interval %s to %s\nworth %s times on the roofs: %s of that reached\n%s "
+        "%s, %s\nspeed ratio %s, interval %s to %s\nworth %s times on the roofs; reached of that: %s\n%s "
         "tokens/s",
         x->label, rg_phase_names[ph], a, b, c, e, g, RG_NUM(o->tokens_per_s));
     snprintf(x->at, sizeof x->at, "variants.%zu.%s", i, rg_phase_names[ph]);
@@ -88,13 +91,17 @@ static bool op_row(rg_dot *x, const rg_rows *r, int ph, size_t i)
     const rg_doc_op_gain *o = &((const rg_doc_compare *)r->from)->operators[i];
     if (o->phase != (rg_phase)ph || fabs(o->variant - (double)r->index - 1.0) > 0.5 || !isfinite(o->gain))
         return false;
-    *x = (rg_dot){
-        .value = o->gain, .low = NAN, .high = NAN, .ideal = o->gain_expected, .series = (int)r->index + 1};
+    *x = (rg_dot){.value = o->gain,
+        .low = o->gain_low,
+        .high = o->gain_high,
+        .ideal = o->gain_expected,
+        .series = (int)r->index + 1};
     rg_text_clean(x->label, 48, o->site);
-    const char *a = RG_NUM(x->value), *b = RG_TIME(o->base_ns), *c = RG_TIME(o->ns);
-    snprintf(x->text, sizeof x->text, "%s: %s to %s per token", a, b, c);
-    snprintf(x->tip, sizeof x->tip, "%s, %s\n%s times as fast: %s to %s per token\non the roofs %s times",
-        x->label, rg_phase_names[ph], a, b, c, RG_NUM(x->ideal));
+    const char *a = RG_NUM(x->value), *b = RG_TIME(o->base_ns), *c = RG_TIME(o->ns),
+               *range = isfinite(x->low) ? RG_TEXT(80, " (%s to %s)", RG_NUM(x->low), RG_NUM(x->high)) : "";
+    snprintf(x->text, sizeof x->text, "%s%s: %s to %s", a, range, b, c);
+    snprintf(x->tip, sizeof x->tip, "%s, %s\nspeed ratio %s%s: %s to %s per token\non the roofs %s times",
+        x->label, rg_phase_names[ph], a, range, b, c, RG_NUM(x->ideal));
     snprintf(x->at, sizeof x->at, "operators.%zu", i);
     return true;
 }
@@ -108,8 +115,8 @@ rg_status rg_picture_op_gains(FILE *f, const rg_reports *set, size_t index, bool
         sub_of(sub, sizeof sub, d),
         "A row per phase and operator: time per token in the first variant over that in this one; hollow: "
         "the same of the ideal times.",
-        "filled: measured in the recorded runs; hollow: what the roofs allow; left of the upright line is "
-        "slower"};
+        "filled: measured in the recorded runs, thick: interval; hollow: what the roofs allow; left of the "
+        "upright line is slower"};
     const rg_rows rows = {op_row, d, index, d->n_operators, rg_phase_names, RG_PHASE_COUNT,
         "times as fast per token", "the first"};
     return rg_chart_rows(f, &words, &rows, embedded, err);
@@ -143,7 +150,7 @@ static bool switch_row(rg_dot *x, const rg_rows *r, int k, size_t i)
         snprintf(x->text, sizeof x->text, "%s (%s to %s)%s", a, b, c, unseen ? ": not seen" : "");
     else
         snprintf(x->text, sizeof x->text, "%s, no interval", a);
-    snprintf(x->tip, sizeof x->tip, "%s: %s\n%s times as fast, interval %s to %s%s", x->label, r->title[k], a,
+    snprintf(x->tip, sizeof x->tip, "%s: %s\nspeed ratio %s, interval %s to %s%s", x->label, r->title[k], a,
         b, c, unseen ? "\nno worth that this noise lets one see" : "");
     snprintf(x->at, sizeof x->at, "switches.%zu.%s", i, keys[k]);
     return true;

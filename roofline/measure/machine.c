@@ -143,7 +143,7 @@ rg_status rg_machine_keep(rg_machine *m, const char *path, rg_err *err)
 {
     rg_machine old;
     if (m->noisy && !rg_machine_load(&old, path, NULL) && same_machine(&old, m->threads))
-        rg_machine_merge_all(m, &old);
+        rg_machine_raise(m, &old);
     return rg_machine_save(m, path, err);
 }
 

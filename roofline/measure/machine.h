@@ -83,8 +83,6 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
 /* The larger of both figures stays: read at the watch's footprint, which becomes a point of the ladder, and
  * the FP32 peak. Roofs that a sample comes close to are no longer noisy. */
 void rg_machine_merge(rg_machine *m, const rg_roof_watch *w, const rg_roof_sample *s);
-/* The same with all roofs of an earlier measurement of this machine. */
-void rg_machine_merge_all(rg_machine *m, const rg_machine *old);
 /* Merges samples at a footprint, about 0.1 s (0: nothing). during: as rg_machine_during too. */
 rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, bool during, rg_err *err);
 /* The roofs as a run found them: read at that footprint becomes the sample's, and every peak moves with the
@@ -118,6 +116,10 @@ rg_status rg_machine_get(rg_machine *m, const char *name, int threads, const int
 rg_status rg_machine_share(rg_machine *m, const rg_machine *earlier, const char *name, int threads,
     const int *cpus, int64_t footprint, rg_progress_fn *progress, void *user, const rg_stop_flag *stop,
     rg_err *err);
+
+/* Raises the roofs of m to those of another measurement of this machine with as many threads, where they are
+ * higher; reading a smaller working set is never slower than a larger one. */
+void rg_machine_raise(rg_machine *m, const rg_machine *other);
 
 /* The figure of a kind in a point. */
 rg_measured *rg_bw_at(rg_bw_point *p, rg_bw_kind kind);

@@ -52,14 +52,17 @@ void rg_machine_merge(rg_machine *m, const rg_roof_watch *w, const rg_roof_sampl
         m->noisy = false;
 }
 
-void rg_machine_merge_all(rg_machine *m, const rg_machine *old)
+void rg_machine_raise(rg_machine *m, const rg_machine *other)
 {
-    for (int i = 0; i < old->n_bw; i++) {
-        rg_bw_point *p = point_at(m, old->bw[i].footprint_bytes);
+    for (int i = 0; i < other->n_bw; i++) {
+        rg_bw_point *p = point_at(m, other->bw[i].footprint_bytes);
+        if (!p) p = new_point(m, other->bw[i].footprint_bytes);
         for (int k = 0; p && k < RG_BW_COUNT; k++)
-            raise_to(rg_bw_at(p, (rg_bw_kind)k), rg_bw_get(&old->bw[i], (rg_bw_kind)k)->value);
+            raise_to(rg_bw_at(p, (rg_bw_kind)k), rg_bw_get(&other->bw[i], (rg_bw_kind)k)->value);
     }
-    for (int i = 0; i < RG_PEAK_COUNT; i++) raise_to(&m->peak[i], old->peak[i].value);
+    for (int i = 0; i < RG_PEAK_COUNT; i++) raise_to(&m->peak[i], other->peak[i].value);
+    /* what fits a larger working set through fits a smaller one through */
+    for (int i = m->n_bw - 1; i > 0; i--) raise_to(&m->bw[i - 1].read_gbps, m->bw[i].read_gbps.value);
 }
 
 rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, bool during, rg_err *err)

@@ -38,14 +38,17 @@ case("profile-interrupted.json", PROFILE + ["-n", "40", "-o", "json"], 130, RIDG
 case("profile-page.md", PROFILE + ["--html", "{}/page.html", "--svg", "{}/one.svg"])
 formats("bench", BENCH, ["text", "md", "csv", "json", "jsonl", "sql"])
 case("bench-page.text", BENCH + ["-d", "0,8", "--html", "{}/page.html", "--svg", "{}/svg"])
-formats("compare", COMPARE + TWO, ["md", "json"])
-case("compare-page.md", COMPARE + TWO + ["--html", "{}/page.html", "--svg", "{}/svg"])
-case("compare-one.md", COMPARE + TWO + ["--svg", "{}/one.svg"])
-case("compare-eval.md", ["compare", "-m", "demo", *STILL, "-p", "8", "-n", "4", "-r", "3",
-                         "--eval", "in/text.txt", "--dtype", "f16,q8g32"])
-formats("ablate", COMPARE + ["--ablate", "-B", "2", "-r", "3"], ["md", "json"])
+formats("compare", COMPARE + TWO, ["text", "md", "json"])
+case("compare-wide.text", COMPARE + TWO + ["--wide"])
+case("compare-turns.text", COMPARE + TWO, RIDGE_STILL_MEMORY="300000")
+case("compare-once.text", [*COMPARE, "-r", "1", "--dtype", "f16,q4g64,q8g32,f32,q4g32,q4g32m"])
+case("compare-page.text", COMPARE + TWO + ["--html", "{}/page.html", "--svg", "{}/svg"])
+case("compare-one.text", COMPARE + TWO + ["--svg", "{}/one.svg"])
+EVALUATED = ["compare", "-m", "demo", *STILL, "-p", "8", "-n", "4", "-r", "3", "--eval", "in/text.txt"]
+formats("compare-eval", EVALUATED + ["--dtype", "f16,q8g32"], ["text", "md"])
+formats("ablate", COMPARE + ["--ablate", "-B", "2", "-r", "3"], ["text", "md", "json"])
 PAGE = ["--html", "{}/page.html", "--svg", "{}/one.svg"]
-case("ablate-page.md", COMPARE + ["--ablate", "-B", "2", "-r", "3", *PAGE])
+case("ablate-page.text", COMPARE + ["--ablate", "-B", "2", "-r", "3", *PAGE])
 formats("roofline", SHAPE + TWO, ["text", "md", "csv", "json"])
 case("roofline-page.text", SHAPE + ["--batch", "1,4", "--html", "{}/page.html", "--svg", "{}/svg"])
 case("roofline-explain.md", SHAPE + ["--explain", "-o", "md"])
@@ -77,9 +80,9 @@ case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--
 case("report-layers", ["report", "made/profile-layers.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-bench", ["report", "expected/bench.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
 case("report-compare", ["report", "made/compare.json", "-o", "{}/page.html"])
-case("compare-saved.md", ["compare", "expected/profile-two.json", "expected/bench.json"])
-case("compare-saved.json", ["compare", "expected/profile-two.json", "expected/bench.json", "-o", "json"])
-case("compare-saved-page.md", ["compare", "expected/profile-two.json", "--html", "{}/page.html"])
+SAVED = ["compare", "expected/profile-two.json", "expected/bench.json"]
+formats("compare-saved", SAVED, ["text", "md", "json"])
+case("compare-saved-page.text", ["compare", "expected/profile-two.json", "--html", "{}/page.html"])
 
 # Where the what-if of a page begins; absent where it was not built.
 WHATIF = re.compile(r"\nwhat-if (base|own): .*?(?=\n|</script>)")

@@ -64,8 +64,9 @@ void __wrap_rg_topo_read(rg_topo *t) { *t = (rg_topo){.cores = 2, .l2_bytes = 1 
 
 uint64_t __wrap_rg_mem_available(const char **source)
 {
+    const char *little = getenv("RIDGE_STILL_MEMORY"); /* bytes */
     if (source) *source = "MemAvailable";
-    return UINT64_C(8) << 30;
+    return little ? strtoull(little, NULL, 10) : UINT64_C(8) << 30;
 }
 uint64_t __wrap_rg_mem_limit(void) { return 0; }
 

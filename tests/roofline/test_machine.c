@@ -63,6 +63,30 @@ static void test_interpolation(void **state)
     assert_near(rg_machine_peak(&m, RG_ISA_AVX512), 0.0, 0.0);
 }
 
+/* Of two measurements the higher figure, point by point; a smaller working set is read no slower. */
+static void test_raise(void **state)
+{
+    (void)state;
+    rg_machine m = paper(), other = paper(), same = paper();
+    rg_machine_raise(&m, &same);
+    assert_memory_equal(&m, &same, sizeof m);
+    other.bw[0].read_gbps.value = 150.0; /* was slow there */
+    other.bw[0].footprint_bytes = 1 << 17;
+    other.bw[1].read_gbps = (rg_measured){120.0, 0.5};
+    other.peak[RG_PEAK_FP32_C].value = 11.0;
+    other.peak[RG_PEAK_FP32_AVX2].value = 151.0;
+    rg_machine_raise(&m, &other);
+    assert_int_equal(m.n_bw, paper().n_bw + 1);
+    assert_near(rg_machine_bw(&m, 1 << 16), 200.0, 1e-9);
+    assert_near(rg_machine_bw(&m, 1 << 17), 150.0, 1e-9);
+    assert_near(rg_machine_bw(&m, 1 << 20), 120.0, 1e-9);
+    assert_near(m.peak[RG_PEAK_FP32_C].value, 12.5, 0.0);
+    assert_near(m.peak[RG_PEAK_FP32_AVX2].value, 151.0, 0.0);
+    other.bw[1].read_gbps.value = 180.0;
+    rg_machine_raise(&m, &other);
+    assert_near(rg_machine_bw(&m, 1 << 17), 180.0, 1e-9);
+}
+
 /* Time per byte by the share of writes: through reading, copying and writing; what was not measured is
  * charged like reads. */
 static void test_moves(void **state)
@@ -324,8 +348,8 @@ static void test_measure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_peaks), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_files),
-        cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interpolation), cmocka_unit_test(test_raise),
+        cmocka_unit_test(test_moves), cmocka_unit_test(test_peaks), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_broken_files), cmocka_unit_test(test_cache), cmocka_unit_test(test_measure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,9 +77,9 @@ static void arithmetic(void **state)
         {"prefill.tokens_per_s-decode.tokens_per_s*2>500", 0},
         {"(prefill.tokens_per_s+0)*2 >= 3*(1-0.5)*1000", 0},
         {"-decode.tokens_per_s <= -95", 0},
-        {"decode.gain>=1.8", 0}, /* b alone has a gain: 190/105 to 210/95 */
+        {"decode.gain>=1.6", 0}, /* b alone has a gain: 190/105/1.1 to 210/95*1.1, as each is one load */
         {"decode.gain>=2", 7},
-        {"decode.gain>=2.3", 6},
+        {"decode.gain>=2.5", 6},
         {"prefill.gain==1.5", 0},
         {"prefill.gain!=1.5", 6},
         {"decode.mbu>=0.75", 0}, /* 0.8 * 0.95 */
@@ -94,7 +94,7 @@ static void arithmetic(void **state)
         if (code != cases[i].code)
             fail_msg("%s: exit code %d, expected %d: %s", cases[i].assertion, code, cases[i].code, o.err);
         if (code) assert_non_null(strstr(o.err, "assert"));
-        assert_non_null(strstr(o.out, "## Verdict")); /* the report is printed whatever the outcome */
+        assert_non_null(strstr(o.out, "times as fast")); /* the report is printed whatever the outcome */
         done(&o);
     }
 }

@@ -220,6 +220,26 @@ static void defaults_fit_the_model(void **state)
     done(&o);
 }
 
+/* One sample deviates from nothing. */
+static void one_sample(void **state)
+{
+    (void)state;
+    output o = ridge(
+        "bench", "-m", tiny_model(), "--machine", machine_file(), "-p", "8", "-n", "0", "-r", "1", NULL);
+    expect_ok(&o);
+    assert_null(strstr(o.out, "\xc2\xb1"));
+    assert_non_null(strstr(o.out, "one sample deviates from nothing"));
+    done(&o);
+    o = ridge("bench", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,f32", "-p", "8", "-n",
+        "0", "-r", "1", "-o", "json", NULL);
+    json_t *j = bench_json(&o);
+    const json_t *r = json_array_get(json_object_get(j, "results"), 0);
+    static const char *const none[] = {"stddev_ns", "stddev_ts", "spread", "ci95_low_ts"};
+    for (int i = 0; i < 4; i++) assert_true(isnan(number_or_null(r, none[i])));
+    json_decref(j);
+    done(&o);
+}
+
 static void interrupted(void **state)
 {
     (void)state;
@@ -280,7 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists_span_tests), cmocka_unit_test(long_tests_scale),
         cmocka_unit_test(settings_are_compared), cmocka_unit_test(the_answer_first),
-        cmocka_unit_test(four_formats), cmocka_unit_test(defaults_fit_the_model),
+        cmocka_unit_test(four_formats), cmocka_unit_test(defaults_fit_the_model), cmocka_unit_test(one_sample),
         cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

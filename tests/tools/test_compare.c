@@ -27,41 +27,55 @@ static json_t *compare_json(output *o)
     return j;
 }
 
-static double median_of(const json_t *samples)
+/* Geometric mean of numbers, or of their ratios. */
+static double mean_of(const json_t *x, const json_t *over)
 {
-    double v[64];
-    const size_t n = json_array_size(samples);
-    assert_true(n > 0 && n <= 64);
+    double sum = 0.0;
+    const size_t n = json_array_size(x);
+    assert_true(n > 0 && (!over || json_array_size(over) == n));
     for (size_t i = 0; i < n; i++) {
-        size_t k = i;
-        const double x = json_number_value(json_array_get(samples, i));
-        for (; k > 0 && v[k - 1] > x; k--) v[k] = v[k - 1];
-        v[k] = x;
+        const double a = json_number_value(json_array_get(x, i));
+        sum += log(over ? a / json_number_value(json_array_get(over, i)) : a) / (double)n;
     }
-    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+    return exp(sum);
 }
 
-/* Gains follow from the samples of the same rounds, speeds from the samples. */
-static void check_phase(const json_t *base, const json_t *v, const char *phase, double tokens)
+/* Gains are ratios of the speeds beside them, which are means over the loads; both lie in their intervals. */
+static void check_phase(const json_t *base, const json_t *v, const char *phase, double tokens, size_t loads)
 {
     const json_t *a = json_object_get(base, phase), *b = json_object_get(v, phase),
-                 *x = json_object_get(a, "samples_ns"), *y = json_object_get(b, "samples_ns");
-    const size_t n = json_array_size(x);
-    assert_int_equal(json_array_size(y), n);
-    assert_true(
-        fabs(number(b, "tokens_per_s") - 1e9 * tokens / median_of(y)) < 1e-6 * number(b, "tokens_per_s"));
-    assert_true(number(b, "tokens_per_s_low") <= number(b, "tokens_per_s") &&
-        number(b, "tokens_per_s") <= number(b, "tokens_per_s_high"));
-    json_t *ratios = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(ratios,
-            json_real(json_number_value(json_array_get(x, i)) / json_number_value(json_array_get(y, i))));
-    assert_true(fabs(number(b, "gain") - median_of(ratios)) < 1e-6 * number(b, "gain"));
-    json_decref(ratios);
-    assert_true(fabs(number(b, "gain_reached") * number(b, "gain_expected") - number(b, "gain")) <
-        1e-6 * number(b, "gain"));
+                 *x = json_object_get(a, "loads_ns"), *y = json_object_get(b, "loads_ns");
+    assert_int_equal(json_array_size(x), loads);
+    assert_true(json_array_size(json_object_get(b, "samples_ns")) >= loads);
+    const double speed = number(b, "tokens_per_s"), gain = number(b, "gain");
+    assert_true(fabs(speed - 1e9 * tokens / mean_of(y, NULL)) < 1e-6 * speed);
+    assert_true(number(b, "tokens_per_s_low") <= speed && speed <= number(b, "tokens_per_s_high"));
+    assert_true(fabs(gain - speed / number(a, "tokens_per_s")) < 1e-6 * gain);
+    assert_true(fabs(gain - mean_of(x, y)) < 1e-6 * gain);
+    assert_true(number(b, "gain_low") <= gain && gain <= number(b, "gain_high"));
+    const double worth = number(b, "gain_expected"), reached = number(b, "gain_reached");
+    assert_true(fabs(reached * worth - gain) < 1e-6 * gain);
+    assert_true(number(b, "gain_expected_low") <= worth && worth <= number(b, "gain_expected_high"));
+    assert_true(number(b, "gain_reached_low") <= reached && reached <= number(b, "gain_reached_high"));
     assert_true(
         fabs(number(b, "bytes_ratio") - number(a, "bytes_per_token") / number(b, "bytes_per_token")) < 1e-6);
+}
+
+/* A verdict claims a gain if its interval does not hold 1, and states the gain of the table. */
+static void check_claim(const json_t *j, const json_t *v, const char *phase, const char *name)
+{
+    const json_t *p = json_object_get(v, phase), *line;
+    const double gain = number(p, "gain");
+    const bool apart = number(p, "gain_low") >= 1.005 || number(p, "gain_high") <= 0.995;
+    char faster[96], not_told[96];
+    size_t k;
+    snprintf(faster, sizeof faster, "%s: %s runs ", phase, name);
+    snprintf(not_told, sizeof not_told, "%s: %s and ", phase, name);
+    assert_int_equal(said(j, faster, "times as fast as"), apart);
+    assert_int_equal(said(j, not_told, "cannot be told apart"), !apart);
+    json_array_foreach (json_object_get(j, "verdict"), k, line)
+        if (strncmp(json_string_value(line), faster, strlen(faster)) == 0)
+            assert_true(fabs(strtod(json_string_value(line) + strlen(faster), NULL) - gain) < 0.0051 * gain);
 }
 
 static void variants_of_lists(void **state)
@@ -74,31 +88,21 @@ static void variants_of_lists(void **state)
     const json_t *a = variant(j, 0, "f32"), *b = variant(j, 1, "q4g32");
     assert_int_equal(json_array_size(json_object_get(j, "variants")), 2);
     assert_true(number(b, "resident_bytes") < 0.6 * number(a, "resident_bytes"));
-    check_phase(a, b, "prefill", 16.0);
-    check_phase(a, b, "decode", 8.0);
+    assert_int_equal((int)number(j, "loads"), 6); /* one sample in each */
+    check_phase(a, b, "prefill", 16.0, 6);
+    check_phase(a, b, "decode", 8.0, 6);
     assert_true(number(json_object_get(b, "decode"), "bytes_ratio") > 1.5);
-    assert_true(said(j, "decode: q4g32 runs", "times as fast as f32"));
+    check_claim(j, b, "prefill", "q4g32");
+    check_claim(j, b, "decode", "q4g32");
     assert_true(said(j, "output matrix", "q4g32 streams"));
-    assert_true(said(j, "prefill: q4g32 runs", "times as fast as f32"));
-    /* the verdict names the speeds of the table: three digits of them */
-    char speed[64];
-    const double ts = number(json_object_get(b, "decode"), "tokens_per_s");
-    snprintf(speed, sizeof speed, ts >= 99.95 ? "(%.0f against" : "(%.1f against", ts);
-    assert_true(said(j, "decode: q4g32 runs", speed));
-    /* and its gains, which are of samples of the same rounds */
-    static const char *const phases[] = {"prefill", "decode"};
-    for (int i = 0; i < 2; i++) {
-        char begin[64];
-        size_t k;
-        json_t *line;
-        double stated = 0.0;
-        snprintf(begin, sizeof begin, "%s: q4g32 runs ", phases[i]);
-        json_array_foreach (json_object_get(j, "verdict"), k, line)
-            if (strncmp(json_string_value(line), begin, strlen(begin)) == 0)
-                stated = strtod(json_string_value(line) + strlen(begin), NULL);
-        const double gain = number(json_object_get(b, phases[i]), "gain");
-        if (!(fabs(stated - gain) < 0.0051 * gain))
-            fail_msg("%s: %g in the verdict, %g in the table", phases[i], stated, gain);
+    assert_true(said(j, "decode: q4g32 streams", "times fewer weight bytes"));
+    /* operators too: of the loads, with an interval */
+    const json_t *op;
+    size_t k;
+    json_array_foreach (json_object_get(j, "operators"), k, op) {
+        const double gain = number(op, "gain");
+        assert_true(fabs(gain - number(op, "base_ns") / number(op, "ns")) < 1e-6 * gain);
+        assert_true(number(op, "gain_low") <= gain && gain <= number(op, "gain_high"));
     }
     json_decref(j);
     done(&o);
@@ -113,10 +117,10 @@ static void variants_as_arguments(void **state)
     char second[300];
     snprintf(second, sizeof second, "%s:dtype=q8g32,ctk=f16,ctv=f16,fa=off", copy_of_tiny("other"));
     output o = ridge("compare", "-m", tiny_model(), ":t=1", second, ":isa=c", "--machine", machine_file(),
-        "-p", "8", "-n", "4", "-d", "16", "-r", "3", NULL);
+        "-p", "8", "-n", "4", "-d", "16", "-r", "3", "-o", "md", NULL);
     expect_ok(&o);
     static const char *const words[] = {"## prefill", "## decode", "## Verdict", "q8g32", "pp8 @ d16",
-        "tg4 @ d16", "other", "fa=off", "t=1", "isa=c", "reached"};
+        "tg4 @ d16", "other", "fa=off", "t=1", "isa=c", "reached", "## operators"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strstr(o.out, words[i])) fail_msg("no '%s' in the report", words[i]);
     assert_null(strstr(o.out, "nan"));
@@ -153,7 +157,7 @@ static void what_variants_cost(void **state)
     json_decref(j);
     done(&o);
     o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-p", "8",
-        "-n", "0", "-r", "3", "--eval", path, "--assert", "kld.mean<1e-9", NULL);
+        "-n", "0", "-r", "3", "--eval", path, "--assert", "kld.mean<1e-9", "-o", "md", NULL);
     assert_int_equal(o.code, 6);
     assert_non_null(strstr(o.out, "## loss"));
     done(&o);
@@ -194,7 +198,9 @@ static void saved_runs(void **state)
     assert_true(fabs(number(json_object_get(vp, "decode"), "bytes_per_token") /
                         number(json_object_get(vb, "decode"), "bytes_per_token") -
                     1.0) < 0.2);
-    assert_true(said(j, "decode: profile.json q4g32 runs", "times as fast as profile.json f32"));
+    check_claim(j, vp, "decode", "profile.json q4g32");
+    check_claim(j, vb, "decode", "bench.json q4g32");
+    assert_true(json_is_null(json_object_get(j, "loads")));
     assert_true(said(j, "output matrix", "profile.json q4g32 streams"));
     json_decref(j), json_decref(p), json_decref(b);
     done(&o);
@@ -218,10 +224,10 @@ static void ablation(void **state)
     json_t *j = parse(&o);
     assert_string_equal(text(j, "schema"), "ridge.ablate");
     output md = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1",
-        "--no-warmup", "-p", "8", "-n", "4", "-B", "4", "-r", "1", NULL);
+        "--no-warmup", "-p", "8", "-n", "4", "-B", "4", "-r", "1", "-o", "md", NULL);
     expect_ok(&md);
     assert_non_null(strstr(md.out, "| batching (tg4 x4) |"));
-    assert_non_null(strstr(md.out, "fewer than three samples"));
+    assert_non_null(strstr(md.out, "fewer than three loads"));
     done(&md);
     const json_t *all = json_object_get(j, "switches"),
                  *results = json_object_get(json_object_get(j, "bench"), "results");
@@ -259,7 +265,7 @@ static void ablation(void **state)
     o = ridge("compare", "-m", path, "--machine", machine_file(), "--ablate", "-t", "1", "--no-warmup", "-p",
         "8", "-n", "4", "-B", "2", "-r", "1", "--dtype", "q4g32", NULL);
     expect_ok(&o);
-    assert_non_null(strstr(o.out, "| pinned threads"));
+    assert_non_null(strstr(o.out, "\npinned threads "));
     assert_null(strstr(o.out, "nan"));
     done(&o);
 }
@@ -292,6 +298,77 @@ static void fused_against_apart(void **state)
     }
 }
 
+static int count_of(const char *text, const char *what)
+{
+    int n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what)) n++;
+    return n;
+}
+
+/* The answer: one sentence, at most ten rows, no line above 100 columns, or 80 where there are no more. */
+static void the_answer(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"COLUMNS=100", "COLUMNS=80"};
+    for (int i = 0; i < 2; i++) {
+        const run_opts narrow = {.env = {columns[i]}};
+        output o = ridge_with(&narrow, "compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype",
+            "f32,f16,q8g32,q4g32,q4g64m,bf16,q4g32m", "-t", "1", "-p", "8", "-n", "4", "-r", "3", NULL);
+        expect_ok(&o);
+        int rows = 0, table = 0;
+        for (char *line = o.out, *end; (end = strchr(line, '\n')); line = end + 1) {
+            if (end - line > (i ? 80 : 100)) fail_msg("%.*s", (int)(end - line), line);
+            if (strstr(line, "tokens/s") && strstr(line, "tokens/s") < end)
+                table = 1;
+            else if (end == line)
+                table = 0;
+            else
+                rows += table;
+        }
+        assert_true(rows <= 10 && rows >= 8);
+        assert_non_null(strstr(o.out, " of 7"));
+        assert_non_null(strstr(o.out, "further rows: --wide"));
+        assert_int_equal(count_of(o.out, "nan"), 0);
+        done(&o);
+    }
+    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-t",
+        "1", "-p", "8", "-n", "4", "-r", "3", "--wide", NULL);
+    expect_ok(&o);
+    assert_int_equal(strncmp(o.out, "q4g32 against f32: decode ", 26), 0);
+    assert_non_null(strstr(o.out, "Verdict"));
+    assert_non_null(strstr(o.out, "bytes ratio"));
+    assert_non_null(strstr(o.out, "ffn_down"));
+    done(&o);
+}
+
+/* What one load cannot tell is not told; -r 1 is one load. */
+static void few_loads(void **state)
+{
+    (void)state;
+    for (int r = 1; r < 4; r++) {
+        char reps[8];
+        snprintf(reps, sizeof reps, "%d", r);
+        output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32",
+            "-t", "1", "-p", "8", "-n", "4", "-r", reps, "-o", "json", NULL);
+        json_t *j = compare_json(&o);
+        const json_t *b = variant(j, 1, "q4g32"), *p = json_object_get(b, "decode");
+        assert_int_equal((int)number(j, "loads"), r);
+        assert_true(isnan(number_or_null(p, "gain_low")) == (r < 3));
+        assert_int_equal(said(j, "no intervals", "at least three are needed"), r < 3);
+        if (r < 3) assert_false(said(j, "q4g32 runs", "times as fast"));
+        json_decref(j);
+        done(&o);
+    }
+    output o = ridge("compare", "-m", tiny_model(), "--machine", machine_file(), "--dtype", "f32,q4g32", "-t",
+        "1", "-p", "8", "-n", "0", "--loads", "3", "-o", "json", NULL);
+    json_t *j = compare_json(&o);
+    const json_t *p = json_object_get(variant(j, 1, "q4g32"), "prefill");
+    assert_int_equal(json_array_size(json_object_get(p, "loads_ns")), 3);
+    assert_int_equal(json_array_size(json_object_get(p, "samples_ns")), 9);
+    json_decref(j);
+    done(&o);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -304,6 +381,9 @@ static void refusals(void **state)
     expect_error(ridge("compare", "-m", tiny_model(), "--dtype", "f16,f32", "-p", "8,16", NULL), 2, "-p",
         "expected one", NULL);
     expect_error(ridge("compare", "nowhere.json", ":t=1", NULL), 3, "nowhere.json", NULL);
+    expect_error(ridge("compare", "--loads", "0", "--dtype", "f16,f32", NULL), 2, "--loads", NULL);
+    expect_error(ridge("compare", "-o", "md", "--wide", "--dtype", "f16,f32", NULL), 2, "--wide", NULL);
+    expect_error(ridge("compare", "-o", "csv", "--dtype", "f16,f32", NULL), 2, "csv", "text", NULL);
     expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "-fa", "off", NULL), 2, "-fa",
         "switches it itself", NULL);
     expect_error(ridge("compare", "-m", tiny_model(), "--ablate", "--fuse", "act", NULL), 2, "--fuse",
@@ -323,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(variants_of_lists),
         cmocka_unit_test(variants_as_arguments), cmocka_unit_test(saved_runs),
         cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation),
-        cmocka_unit_test(fused_against_apart), cmocka_unit_test(refusals)};
+        cmocka_unit_test(fused_against_apart), cmocka_unit_test(the_answer), cmocka_unit_test(few_loads),
+        cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

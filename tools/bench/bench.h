@@ -1,5 +1,7 @@
-/* The measuring core of `ridge bench` and `ridge compare`: settings times tests, every engine loaded once
- * where memory permits, and samples taken in rounds, so that drift is the same for all. */
+/* The measuring core of `ridge bench` and `ridge compare`: settings times tests, engines loaded side by side
+ * where memory permits, and samples taken in rounds, so that drift is the same for all. `compare` loads them
+ * several times: where weights and activations lie in memory is worth some percent, and stays as it is until
+ * the next load. */
 #ifndef RG_BENCH_H
 #define RG_BENCH_H
 
@@ -39,17 +41,29 @@ typedef struct rg_bench_test {
     char name[64]; /* pp512, tg128, pp512+tg128, tg128 x8, tg128 @ d4096 */
 } rg_bench_test;
 
+enum { RG_MOST_LOADS = 100, RG_QUICK_LOADS = 10, RG_MOST_TAKES = 8 };
+
+/* Times in the recorded runs of a load, ns, medians over the runs: of a run, and of every operator, summed
+ * over layers. */
+typedef struct rg_op_times {
+    double run_ns;
+    double ns[RG_PHASE_COUNT][RG_SITE_COUNT];
+} rg_op_times;
+
 /* A test under a setting. */
 typedef struct rg_bench_row {
     int setting, test, lane;
     rg_work work; /* its room is that of b->calls */
     double *ns;   /* [n] samples in the order of the rounds: time of one run of the test; owns */
+    int *load;    /* [n] in which load each was taken; owns */
     /* inner: runs that a sample averages over, as one may be too short for the clock */
     int n, inner;
     time_t started;
-    rg_log log; /* of that run, if b->keep_logs; owns */
-    /* of a recorded run beside the samples; NULL until there is one; owns */
-    rg_report *report;
+    rg_op_times *ops;  /* [b->loads] of the recorded runs in each load; owns */
+    int n_ops;         /* loads that have one */
+    double log_ns;     /* time of the recorded run that is kept: of a load near the median */
+    rg_log log;        /* of that run, if b->keep_logs; owns */
+    rg_report *report; /* of that run; NULL until there is one; owns */
 } rg_bench_row;
 
 /* A session: several tests share one if they need the same cache. */
@@ -70,10 +84,13 @@ typedef struct rg_bench {
     rg_bench_lane *lane; /* owns */
     rg_work calls;       /* the largest of all rows; owns */
     int n_settings, n_tests, n_rows, n_units, n_lanes;
-    int reps, records; /* samples and recorded runs per row */
+    int reps, records; /* samples per row, 0: per_load in each load; recorded runs per row and load */
+    int per_load;
+    int loads, least_loads; /* of each engine; loads 0: as many as are quick, at least least_loads */
+    int load;               /* the one at hand */
+    uint64_t begun_ns;      /* when the first began */
     bool no_warmup, keep_logs, interrupted;
-    bool together; /* all engines were loaded side by side; else each was loaded `loads` times */
-    int loads;
+    bool together; /* all engines fit into memory side by side; else one is loaded at a time */
     time_t started;
     rg_words words; /* values of the settings */
     rg_progress progress;
@@ -104,7 +121,8 @@ rg_status rg_bench_add_test(
 rg_status rg_bench_rows(rg_bench *b, rg_err *err);
 /* Do all engines and sessions fit into memory at once? */
 bool rg_bench_fits(const rg_bench *b);
-/* The roofs of every engine's threads, at its footprint. */
+/* The roofs of every engine's threads, at all footprints: one roof for all with as many threads, so that no
+ * difference between settings is one between measurements. Another call raises them where it finds more. */
 rg_status rg_bench_roofs(rg_bench *b, rg_err *err);
 /* Measures the roofs, loads and samples. RG_E_INTERRUPTED leaves what was measured so far. */
 rg_status rg_bench_run(rg_bench *b, rg_err *err);
@@ -121,8 +139,17 @@ void rg_bench_figures(rg_doc_result *out, const rg_bench *b, const rg_bench_row 
 rg_status rg_bench_report(
     rg_report **out, const rg_bench *b, const rg_bench_row *const *row, int n, rg_err *err);
 
-/* Speed of row b over row a: median ratio of the samples of a round, with its interval. */
-rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b);
+/* ---- bench_loads.c: what is known once engines were loaded several times ---- */
+
+void rg_bench_op_times(rg_op_times *out, const rg_takes *t);
+/* Whether a time is nearer to the median of the recorded runs of all loads so far than another. */
+bool rg_bench_typical(const rg_bench_row *r, double ns, double than);
+/* Median time of a run in each load, in their order; how many. */
+int rg_bench_load_times(double out[RG_MOST_LOADS], const rg_bench_row *r);
+/* Time of a run: mean over the loads of their medians. */
+rg_interval rg_bench_time(const rg_bench_row *r);
+/* Speed of row b over row a: exactly the ratio of those times; its interval is that of the loads' ratios. */
+rg_interval rg_bench_gain(const rg_bench_row *a, const rg_bench_row *b);
 
 static inline const rg_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_row *r)
 {
@@ -131,6 +158,9 @@ static inline const rg_unit *rg_bench_unit_of(const rg_bench *b, const rg_bench_
 
 /* Is it quiet enough? One sentence where there are samples; false: no. */
 bool rg_bench_noise(rg_lines *out, const rg_bench *b);
+/* Speed of row b over row a: of the samples of the same rounds, widened by what the placement of one load may
+ * be worth. n: how many. */
+rg_interval rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b, int *n);
 /* What else to know of the samples: above the roof, loaded in turns, interrupted. */
 void rg_bench_notes(rg_lines *out, const rg_bench *b);
 /* The verdict: is it quiet enough, and which settings differ. */

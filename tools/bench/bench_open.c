@@ -102,6 +102,8 @@ static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_b
 rg_status rg_bench_rows(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
+    const int loads = (int)rg_max(b->loads, RG_QUICK_LOADS),
+              samples = b->reps ? b->reps : b->per_load * loads;
     b->n_rows = b->n_settings * b->n_tests;
     b->row = calloc(b->n_rows, sizeof *b->row);
     b->lane = calloc(b->n_rows, sizeof *b->lane);
@@ -110,8 +112,10 @@ rg_status rg_bench_rows(rg_bench *b, rg_err *err)
         rg_bench_row *r = &b->row[i];
         r->setting = i / b->n_tests;
         r->test = i % b->n_tests;
-        r->ns = calloc(b->reps, sizeof *r->ns);
-        if (!r->ns) return rg_no_memory(err, "bench");
+        r->ns = calloc(samples, sizeof *r->ns);
+        r->load = calloc(samples, sizeof *r->load);
+        r->ops = calloc(loads, sizeof *r->ops);
+        if (!r->ns || !r->load || !r->ops) return rg_no_memory(err, "bench");
         const rg_setting *s = &b->setting[r->setting];
         const rg_bench_test *t = &b->test[r->test];
         r->work = (rg_work){.vocab = rg_ckpt_config(b->unit[s->unit].ckpt)->vocab,
@@ -152,11 +156,26 @@ bool rg_bench_fits(const rg_bench *b)
 
 /* ---- roofs and loading ---- */
 
+/* A file says what its roofs are; nothing is added. */
+static bool measured(const rg_unit *u) { return strncmp(u->machine.source, "file", 4) != 0; }
+
 rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
+    for (int i = 0; i < b->n_units && !st; i++) {
+        rg_unit *u = &b->unit[i];
+        const rg_machine before = u->machine;
+        st = rg_unit_roofs(u, b->unit, i + 1, &b->progress, err);
+        if (!st && before.threads == u->machine.threads && measured(u))
+            rg_machine_raise(&u->machine, &before);
+    }
     for (int i = 0; i < b->n_units && !st; i++)
-        st = rg_unit_roofs(&b->unit[i], b->unit, i, &b->progress, err);
+        for (int k = 0; k < b->n_units; k++) {
+            rg_unit *u = &b->unit[i];
+            const rg_machine *other = &b->unit[k].machine;
+            if (k != i && other->threads == u->machine.threads && measured(u))
+                rg_machine_raise(&u->machine, other);
+        }
     return st;
 }
 
@@ -192,6 +211,8 @@ void rg_bench_close(rg_bench *b)
     }
     for (int i = 0; b->row && i < b->n_rows; i++) {
         free(b->row[i].ns);
+        free(b->row[i].load);
+        free(b->row[i].ops);
         rg_log_close(&b->row[i].log);
         rg_report_close(b->row[i].report);
     }

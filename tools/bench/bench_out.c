@@ -189,7 +189,7 @@ static void md_row(rg_table *t, const rg_bench *b, const rg_setting *s, const rg
     for (int a = 0; a < RG_AX_COUNT; a++)
         if (shown(b, a)) rg_cells_add(&c, "c", s->value[a] ? s->value[a] : "default");
     char ts[64];
-    snprintf(ts, sizeof ts, "%.2f \xc2\xb1 %.2f", d->avg_ts, d->stddev_ts);
+    snprintf(ts, sizeof ts, isfinite(d->stddev_ts) ? "%.2f \xc2\xb1 %.2f" : "%.2f", d->avg_ts, d->stddev_ts);
     rg_cells_add(&c, "ss2pnnnhhh", d->test, ts, d->median_ts, d->spread, d->ai, d->gflops, d->gbps, d->mbu,
         d->mfu, d->roof_fraction);
     rg_cells_end(&c, t);

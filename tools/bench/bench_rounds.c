@@ -1,13 +1,18 @@
 /* Every row gets a warm-up and a recorded run when its engine is loaded, then one sample per round; rounds go
- * over all loaded rows, forwards and backwards in turn. Records would cost a small model several percent. */
+ * over all loaded rows, forwards and backwards in turn, and so does the order of loading. Records would cost
+ * a small model several percent. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/num.h"
 #include "tools/bench/bench.h"
 
-/* A sample averages over as many runs as take 20 ms; a warm-up of decode goes on for 0.1 s. */
-enum { SAMPLE_NS = 20000000, WARM_UP_NS = 100000000, MOST_INNER = 1000, LOADS = 3 };
+/* A sample averages over as many runs as take 20 ms; a warm-up goes on for 0.1 s, in later loads 30 ms. */
+enum { SAMPLE_NS = 20000000, WARM_UP_NS = 100000000, WARM_AGAIN_NS = 30000000, MOST_INNER = 1000 };
+/* Loads of `bench`, if its engines do not fit side by side. */
+enum { LOADS = 3 };
+/* Loads are quick if together they take half a minute. */
+static const double QUICK_NS = 3e10;
 
 static rg_status build_report(
     rg_report **out, const rg_bench *b, const rg_bench_row *r, const rg_log *log, rg_err *err)
@@ -18,11 +23,13 @@ static rg_status build_report(
         .gen_tokens = t->gen,
         .decode_start = t->depth + t->prompt,
         .repetitions = 1,
+        .spread = {NAN, NAN},
         .pmu_reason = "bench reads no counters"};
     return rg_unit_report(out, rg_bench_unit_of(b, r), &b->lane[r->lane].so, run, log, err);
 }
 
-/* b->records recorded runs, of which the one with the median time is kept; *ns: its time. */
+/* b->records recorded runs as one log, of which the times of the operators are kept, and the log itself where
+ * it is nearer to the median load than that before; *ns: the time of a run. */
 static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err)
 {
     rg_takes k;
@@ -31,15 +38,20 @@ static rg_status recorded(rg_bench *b, rg_bench_row *r, int64_t *ns, rg_err *err
     if (!st) st = rg_takes_record(&k, &r->work, b->records, 0.0, err);
     if (!st) st = rg_takes_join(&log, NULL, &k, true, err);
     if (!st) {
-        *ns = (int64_t)k.take[rg_takes_median(&k, RG_PHASE_COUNT)].ns[RG_PHASE_COUNT];
-        rg_report_close(r->report);
-        r->report = NULL;
-        st = build_report(&r->report, b, r, &log, err);
-    }
-    if (!st && b->keep_logs) {
-        rg_log_close(&r->log);
-        r->log = log;
-        log = (rg_log){0};
+        rg_op_times *now = &r->ops[r->n_ops++];
+        rg_bench_op_times(now, &k);
+        *ns = (int64_t)now->run_ns;
+        if (!r->report || rg_bench_typical(r, now->run_ns, r->log_ns)) {
+            r->log_ns = now->run_ns;
+            rg_report_close(r->report);
+            r->report = NULL;
+            st = build_report(&r->report, b, r, &log, err);
+            if (!st && b->keep_logs) {
+                rg_log_close(&r->log);
+                r->log = log;
+                log = (rg_log){0};
+            }
+        }
     }
     rg_log_close(&log);
     rg_takes_close(&k);
@@ -77,7 +89,9 @@ static rg_status prepare_row(rg_bench *b, rg_bench_row *r, rg_err *err)
     r->work.token = b->calls.token;
     r->work.seq = b->calls.seq;
     r->work.want = b->calls.want;
-    if (!b->no_warmup) st = rg_work_warm_up(&r->work, rg_min(r->work.gen, 4), WARM_UP_NS, NULL, err);
+    if (!b->no_warmup)
+        st = rg_work_warm_up(
+            &r->work, rg_min(r->work.gen, 4), b->load ? WARM_AGAIN_NS : WARM_UP_NS, NULL, err);
     if (!st) st = recorded(b, r, &ns, err);
     if (!r->inner) r->inner = (int)rg_max(1, rg_min(MOST_INNER, SAMPLE_NS / rg_max(1, ns)));
     return st;
@@ -90,21 +104,43 @@ static rg_status sample(rg_bench *b, rg_bench_row *r, rg_err *err)
     rg_status st = b->no_warmup ? RG_OK : rg_work_touch(&r->work, err);
     if (r->n == 0) r->started = time(NULL);
     for (int i = 0; i < r->inner && !st; i++) st = rg_work_time(&r->work, &sum, err);
-    if (!st) r->ns[r->n++] = (double)sum / r->inner;
-    return st;
+    if (st) return st;
+    r->load[r->n] = b->load;
+    r->ns[r->n++] = (double)sum / r->inner;
+    return RG_OK;
 }
 
 static bool loaded(const rg_bench *b, const rg_bench_row *r) { return rg_bench_unit_of(b, r)->e != NULL; }
 
+/* The k-th row of a round; every other one goes backwards. */
+static rg_bench_row *row_at(const rg_bench *b, int round, int k)
+{
+    return &b->row[round % 2 ? b->n_rows - 1 - k : k];
+}
+
+/* The time left is of all loads together. */
+static void draw(rg_bench *b, const char *what)
+{
+    double done = 0.0;
+    b->progress.start_ns = b->begun_ns;
+    for (int i = 0; i < b->n_rows; i++) done += b->row[i].n;
+    const double share = b->reps ? done / ((double)b->reps * b->n_rows) : 0.0;
+    rg_progress_draw(&b->progress,
+        b->loads == 1      ? what
+            : b->loads > 1 ? RG_TEXT(128, "%s, load %d of %d", what, b->load + 1, b->loads)
+                           : RG_TEXT(128, "%s, load %d", what, b->load + 1),
+        share);
+}
+
 static rg_status prepare_loaded(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < b->n_rows && !st; i++) {
-        if (!loaded(b, &b->row[i])) continue;
-        rg_progress_draw(&b->progress, "warming up", (double)i / b->n_rows);
-        st = prepare_row(b, &b->row[i], err);
+    for (int k = 0; k < b->n_rows && !st; k++) {
+        rg_bench_row *r = row_at(b, b->load, k);
+        if (!loaded(b, r)) continue;
+        draw(b, "warming up");
+        st = prepare_row(b, r, err);
     }
-    rg_progress_clear(&b->progress);
     return st;
 }
 
@@ -112,38 +148,57 @@ static rg_status round_of_loaded(rg_bench *b, int round, rg_err *err)
 {
     rg_status st = RG_OK;
     for (int k = 0; k < b->n_rows && !st; k++) {
-        rg_bench_row *r = &b->row[round % 2 ? b->n_rows - 1 - k : k];
+        rg_bench_row *r = row_at(b, round, k);
         if (!loaded(b, r)) continue;
-        rg_progress_draw(
-            &b->progress, b->test[r->test].name, (double)(round * b->n_rows + k) / (b->reps * b->n_rows));
+        draw(b, b->test[r->test].name);
         st = sample(b, r, err);
     }
     return st;
 }
 
-static rg_status run_together(rg_bench *b, rg_err *err)
+/* Once it is known what a load of all engines takes. An even number: each is first as often as last. */
+static void decide_loads(rg_bench *b, double ns)
 {
+    const int64_t quick = (int64_t)(QUICK_NS / ns) / 2 * 2;
+    if (!b->loads) b->loads = (int)rg_max(b->least_loads, rg_min(RG_QUICK_LOADS, quick));
+    if (!b->reps) b->reps = b->per_load * b->loads;
+    b->loads = (int)rg_min(b->loads, b->reps);
+}
+
+/* Samples of a row before that load. */
+static int first_round(const rg_bench *b, int load) { return b->reps * load / b->loads; }
+
+/* One load of every engine: of all side by side, or of one after the other. */
+static rg_status load_and_sample(rg_bench *b, rg_err *err)
+{
+    const int group = b->together ? b->n_units : 1, n = b->n_units;
     rg_status st = RG_OK;
-    for (int u = 0; u < b->n_units && !st; u++) st = rg_bench_load(b, u, err);
-    if (!st) st = prepare_loaded(b, err);
-    for (int round = 0; round < b->reps && !st; round++) st = round_of_loaded(b, round, err);
+    for (int k = 0; k < n && !st; k += group) {
+        const uint64_t start = rg_now_ns();
+        for (int i = k; i < k + group && !st; i++) st = rg_bench_load(b, b->load % 2 ? n - 1 - i : i, err);
+        if (!st) st = prepare_loaded(b, err);
+        if (!st) {
+            decide_loads(b, (double)(rg_now_ns() - start) * n / group);
+            const int end = first_round(b, b->load + 1);
+            for (int i = first_round(b, b->load); i < end && !st; i++)
+                st = round_of_loaded(b, i + b->load, err);
+        }
+        for (int u = 0; u < n; u++) rg_bench_unload(b, u);
+        rg_progress_clear(&b->progress);
+    }
     return st;
 }
 
-/* Too large to be loaded side by side: engines take turns, `loads` times each, with a share of the samples.
- */
-static rg_status run_in_turns(rg_bench *b, rg_err *err)
+/* The roofs once more, as the machine may have been busy before, and reports that know them. */
+static rg_status settle(rg_bench *b, rg_err *err)
 {
-    rg_status st = RG_OK;
-    for (int turn = 0; turn < b->loads; turn++)
-        for (int k = 0; k < b->n_units && !st; k++) {
-            const int u = turn % 2 ? b->n_units - 1 - k : k;
-            if (!(st = rg_bench_load(b, u, err))) st = prepare_loaded(b, err);
-            for (int round = b->reps * turn / b->loads; round < b->reps * (turn + 1) / b->loads && !st;
-                 round++)
-                st = round_of_loaded(b, round, err);
-            rg_bench_unload(b, u);
-        }
+    rg_status st = rg_bench_roofs(b, err);
+    for (int i = 0; i < b->n_rows && !st; i++) {
+        rg_bench_row *r = &b->row[i];
+        rg_report_close(r->report);
+        r->report = NULL;
+        st = build_report(&r->report, b, r, &r->log, err);
+    }
     return st;
 }
 
@@ -152,10 +207,14 @@ rg_status rg_bench_run(rg_bench *b, rg_err *err)
     rg_status st = rg_bench_rows(b, err);
     if (st) return st;
     b->together = b->n_units == 1 || rg_bench_fits(b);
-    b->loads = b->together ? 1 : b->reps < LOADS ? b->reps : LOADS;
-    if (!(st = rg_bench_roofs(b, err))) st = b->together ? run_together(b, err) : run_in_turns(b, err);
+    if (!b->together && b->loads == 1) b->loads = (int)rg_min(b->reps, LOADS);
+    st = rg_bench_roofs(b, err);
+    b->begun_ns = rg_now_ns();
+    for (b->load = 0; !st && (!b->load || b->load < b->loads); b->load++) st = load_and_sample(b, err);
+    if (!st && b->keep_logs) st = settle(b, err);
     rg_progress_clear(&b->progress);
     b->interrupted = st == RG_E_INTERRUPTED;
+    if (b->interrupted) b->loads = b->load; /* that were begun */
     return st;
 }
 
@@ -202,7 +261,7 @@ void rg_bench_figures(rg_doc_result *o, const rg_bench *b, const rg_bench_row *r
         .median_ts = work / ns.median,
         .ci95_low_ts = work / ns.high,
         .ci95_high_ts = work / ns.low,
-        .spread = r->n > 1 ? ns.spread : NAN};
+        .spread = ns.spread};
     if (r->report) {
         add_phase(o, &r->report->phase[RG_PREFILL], pp);
         add_phase(o, &r->report->phase[RG_DECODE], tg);
@@ -217,14 +276,4 @@ void rg_bench_figures(rg_doc_result *o, const rg_bench *b, const rg_bench_row *r
     o->mbu = rg_ratio(o->mbu, ns.median);
     o->mfu = rg_ratio(o->mfu, ns.median);
     o->roof_fraction = rg_ratio(o->ideal_ns, ns.median);
-}
-
-rg_stats rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b)
-{
-    const int n = a->n < b->n ? a->n : b->n;
-    double *x = n ? malloc(n * sizeof *x) : NULL;
-    for (int i = 0; x && i < n; i++) x[i] = a->ns[i] / b->ns[i];
-    const rg_stats s = rg_stats_of(x, x ? n : 0);
-    free(x);
-    return s;
 }

@@ -1,6 +1,9 @@
 /* Is it quiet enough, and which settings differ? Sentences computed from the samples. */
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/num.h"
+#include "report/gain.h"
 #include "tools/bench/bench.h"
 
 enum { MOST_LINES = 12 };
@@ -9,22 +12,24 @@ bool rg_bench_noise(rg_lines *out, const rg_bench *b)
 {
     const rg_bench_row *worst = NULL;
     double most = -1.0;
-    int few = 0, rows = 0;
+    int few = 0, one = 0, rows = 0;
     char a[32];
     for (int i = 0; i < b->n_rows; i++) {
         const rg_bench_row *r = &b->row[i];
         if (r->n == 0) continue;
         rows++;
         few += r->n < 3;
+        one += r->n == 1;
         const double spread = rg_stats_of(r->ns, r->n).spread;
         if (spread > most) {
             most = spread;
             worst = r;
         }
     }
-    if (!worst) return true;
-    if (few == rows) {
-        rg_lines_add(out, "noise: not known: fewer than three samples per test; use -r 5 or more.");
+    if (rows == 0) return true;
+    if (few == rows || !worst) {
+        rg_lines_add(out, "noise: not known: fewer than three samples per test%s; use -r 5 or more.",
+            one == rows ? ", and one sample deviates from nothing" : "");
         return true;
     }
     const char *test = b->test[worst->test].name;
@@ -48,25 +53,38 @@ bool rg_bench_noise(rg_lines *out, const rg_bench *b)
     return most <= 0.15;
 }
 
+rg_interval rg_bench_ratio(const rg_bench_row *a, const rg_bench_row *b, int *n)
+{
+    double *x = a->n && b->n ? malloc((size_t)rg_min(a->n, b->n) * sizeof *x) : NULL;
+    *n = x ? (int)rg_min(a->n, b->n) : 0;
+    for (int i = 0; i < *n; i++) x[i] = a->ns[i] / b->ns[i];
+    const rg_stats s = rg_stats_of(x, *n);
+    free(x);
+    return (rg_interval){s.median, s.low / (1.0 + RG_PLACEMENT), s.high * (1.0 + RG_PLACEMENT)};
+}
+
 static int against_first(rg_lines *out, const rg_bench *b, const rg_bench_row *base, const rg_bench_row *r)
 {
-    const rg_stats s = rg_bench_ratio(base, r);
+    int n;
+    const rg_interval s = rg_bench_ratio(base, r, &n);
     const char *test = b->test[r->test].name, *label = b->setting[r->setting].label,
-               *first = b->setting[base->setting].label;
-    char x[32], lo[32], hi[32];
-    if (s.n == 0) return 0;
-    rg_num(x, sizeof x, s.median);
+               *first = b->setting[base->setting].label, *x = RG_NUM(s.value), *lo = RG_NUM(s.low),
+               *hi = RG_NUM(s.high);
+    if (n == 0) return 0;
     if (!isfinite(s.low))
-        rg_lines_add(out, "%s: %s runs %s times as fast as %s; too few samples for an interval.", test, label,
-            x, first);
-    else if (s.low > 1.0 || s.high < 1.0)
-        rg_lines_add(out, "%s: %s runs %s times as fast as %s (95 %% interval %s to %s).", test, label, x,
-            first, rg_num(lo, sizeof lo, s.low), rg_num(hi, sizeof hi, s.high));
+        rg_lines_add(out, "%s: the speed of %s is %s times that of %s; too few samples for an interval.",
+            test, label, x, first);
+    else if (rg_interval_apart(s))
+        rg_lines_add(out,
+            "%s: %s runs %s times as fast as %s (%s to %s: %s, and %.0f %% for where one load lies in "
+            "memory).",
+            test, label, x, first, lo, hi, rg_interval_name(n), 100.0 * RG_PLACEMENT);
     else
         rg_lines_add(out,
-            "%s: no difference between %s and %s that this noise lets one see (ratio %s, 95 %% interval %s "
-            "to %s).",
-            test, label, first, x, rg_num(lo, sizeof lo, s.low), rg_num(hi, sizeof hi, s.high));
+            "%s: %s and %s cannot be told apart: %s to %s, of which %.0f %% is where one load lies in "
+            "memory; "
+            "ridge compare loads each several times.",
+            test, label, first, lo, hi, 100.0 * RG_PLACEMENT);
     return 1;
 }
 

@@ -48,12 +48,15 @@ static void alone(char *buf, size_t n, const rg_bench *b, int test)
 static void against_first(char *buf, size_t n, const rg_bench *b, int test)
 {
     const rg_bench_row *first = row_of(b, 0, test), *best = NULL;
-    rg_stats most = {.median = -INFINITY};
+    rg_interval most = {.value = -INFINITY};
+    int most_n = 0;
     for (int i = 1; i < b->n_settings && first; i++) {
         const rg_bench_row *r = row_of(b, i, test);
-        const rg_stats s = r ? rg_bench_ratio(first, r) : most;
-        if (!(s.median > most.median)) continue;
+        int n_rounds = 0;
+        const rg_interval s = r ? rg_bench_ratio(first, r, &n_rounds) : most;
+        if (!(s.value > most.value)) continue;
         most = s;
+        most_n = n_rounds;
         best = r;
     }
     if (!best) return;
@@ -64,8 +67,8 @@ static void against_first(char *buf, size_t n, const rg_bench *b, int test)
             RG_NUM(most.high));
     else
         rg_text_add(buf, n, "%s%s runs %s times as fast as %s (%s)", name,
-            b->n_settings > 2 ? ", the fastest," : "", RG_NUM(most.median), base,
-            interval((char[96]){0}, 96, most.n, most.low, most.high));
+            b->n_settings > 2 ? ", the fastest," : "", RG_NUM(most.value), base,
+            interval((char[96]){0}, 96, most_n, most.low, most.high));
 }
 
 static void say(const rg_screen *s, const rg_bench *b)
@@ -98,10 +101,11 @@ static const char *share(char *buf, size_t n, double x)
 
 static const char *gain(char *buf, size_t n, const rg_bench_row *first, const rg_bench_row *r)
 {
-    const rg_stats s = rg_bench_ratio(first, r);
-    if (s.n == 0) return "";
+    int rounds;
+    const rg_interval s = rg_bench_ratio(first, r, &rounds);
+    if (rounds == 0) return "";
     const bool told = isfinite(s.low) && (s.low > 1.0 || s.high < 1.0);
-    rg_text(buf, n, told || !isfinite(s.low) ? "%s times" : "unclear", RG_NUM(s.median));
+    rg_text(buf, n, told || !isfinite(s.low) ? "%s times" : "unclear", RG_NUM(s.value));
     if (isfinite(s.low)) rg_text_add(buf, n, " (%s to %s)", RG_NUM(s.low), RG_NUM(s.high));
     return buf;
 }

@@ -19,6 +19,7 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
     rg_bench b = {.cli = cli,
         .reps = (int)RG_OR(cli, bench_reps, 5),
         .records = 1,
+        .loads = 1,
         .no_warmup = cli->no_warmup,
         .started = time(NULL)};
     const int format =

@@ -123,21 +123,21 @@ static const rg_bench_row *row(const rg_bench *b, int setting, int test)
     return &b->row[setting * b->n_tests + test];
 }
 
-static void put(rg_doc_worth *w, rg_stats s, double f)
+static void put(rg_doc_worth *w, rg_interval s, double f)
 {
-    *w = (rg_doc_worth){.speedup = f * s.median, .low = f * s.low, .high = f * s.high};
+    *w = (rg_doc_worth){.speedup = f * s.value, .low = f * s.low, .high = f * s.high};
 }
 
 /* Speed-up of a test between two settings. */
 static void worth(rg_doc_worth *w, const rg_bench *b, int from, int to, int test)
 {
-    put(w, rg_bench_ratio(row(b, from, test), row(b, to, test)), 1.0);
+    put(w, rg_bench_gain(row(b, from, test), row(b, to, test)), 1.0);
 }
 
 /* Of batching between two tests of one setting (tokens/s of all sequences together). */
 static void batching(rg_doc_worth *w, const rg_bench *b, int setting)
 {
-    put(w, rg_bench_ratio(row(b, setting, TG), row(b, setting, MANY)), (double)b->test[MANY].seqs);
+    put(w, rg_bench_gain(row(b, setting, TG), row(b, setting, MANY)), (double)b->test[MANY].seqs);
 }
 
 typedef struct line {
@@ -170,24 +170,75 @@ static line line_of(const rg_bench *b, int i)
 
 static const char *cell(char *buf, size_t n, const rg_doc_worth *w)
 {
-    char a[32], lo[32], hi[32];
-    if (!isfinite(w->speedup))
-        buf[0] = 0;
-    else if (isfinite(w->low))
-        snprintf(buf, n, "%s (%s..%s)", rg_num(a, sizeof a, w->speedup), rg_num(lo, sizeof lo, w->low),
-            rg_num(hi, sizeof hi, w->high));
-    else
-        rg_num(buf, n, w->speedup);
+    buf[0] = 0;
+    if (isfinite(w->low))
+        snprintf(buf, n, "%.2f (%.2f..%.2f)", w->speedup, w->low, w->high);
+    else if (isfinite(w->speedup))
+        snprintf(buf, n, "%.2f", w->speedup);
     return buf;
 }
 
-rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
+/* "1.62 times (1.58 to 1.66)"; what holds 1 is no speed-up that one sees. */
+static const char *said(char *buf, size_t n, const rg_doc_worth *w)
+{
+    if (!isfinite(w->speedup))
+        snprintf(buf, n, "not known");
+    else if (!isfinite(w->low))
+        snprintf(buf, n, "%.2f times (no interval)", w->speedup);
+    else if (rg_interval_apart((rg_interval){w->speedup, w->low, w->high}))
+        snprintf(buf, n, "%.2f times (%.2f to %.2f)", w->speedup, w->low, w->high);
+    else
+        snprintf(buf, n, "no difference seen (%.2f to %.2f)", w->low, w->high);
+    return buf;
+}
+
+/* "INT4 weights: prefill ... alone, ... with the others; decode ..." */
+static const char *sentence(char *buf, size_t n, const rg_bench *b, int i)
+{
+    const line l = line_of(b, i);
+    char c[4][64];
+    for (int k = 0; k < 4; k++) said(c[k], sizeof c[k], &l.w[k]);
+    if (i == N + 1)
+        snprintf(buf, n, "%s, against everything off: prefill %s, decode %s.", l.name, c[0], c[1]);
+    else if (i == N)
+        snprintf(buf, n, "batching (%s): tokens/s of decode %s with everything off, %s with everything on.",
+            l.name, c[1], c[3]);
+    else
+        snprintf(buf, n, "%s: prefill %s alone, %s with the others; decode %s alone, %s with the others.",
+            l.name, c[0], c[2], c[1], c[3]);
+    return buf;
+}
+
+/* Tokens/s, of which the speed-ups are ratios. */
+static double speed_of(const rg_bench *b, int setting, int test)
+{
+    const rg_bench_test *t = &b->test[test];
+    return 1e9 * (double)((t->prompt + t->gen) * t->seqs) / rg_bench_time(row(b, setting, test)).value;
+}
+
+/* A sentence on a screen, or as it is. */
+static void say(FILE *f, const rg_screen *s, const char *text)
+{
+    if (s)
+        rg_screen_wrap(s, RG_INK_PLAIN, 0, 0, text);
+    else
+        fprintf(f, "%s\n", text);
+}
+
+rg_status rg_ablate_text(FILE *f, const rg_screen *s, const rg_bench *b, rg_err *err)
 {
     rg_table t = {0};
-    fprintf(f,
-        "Speed-up by each switch (interval): alone, against everything off (8-bit activations: with INT4 "
-        "weights, "
-        "against those alone); and with the others, against everything on but it.\n\n");
+    char text[512];
+    bool failed = false;
+    if (s) {
+        rg_screen_wrap(s, RG_INK_HEAD, 0, 0, sentence(text, sizeof text, b, N + 1));
+        fputc('\n', f);
+    }
+    say(f, s,
+        "Speed-up by each switch (99 % interval over the loads): alone, against everything off (8-bit "
+        "activations: with INT4 weights, against those alone); and with the others, against everything on but "
+        "it.");
+    fprintf(f, "\n");
     rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others",
         ">decode with others", NULL);
     for (int i = 0; i <= N + 1; i++) {
@@ -197,21 +248,20 @@ rg_status rg_ablate_md(FILE *f, const rg_bench *b, rg_err *err)
         rg_table_row(&t, name, cell(c[0], 64, &l.w[0]), cell(c[1], 64, &l.w[1]), cell(c[2], 64, &l.w[2]),
             cell(c[3], 64, &l.w[3]), NULL);
     }
-    rg_table_print(f, &t);
-    rg_table_free(&t);
-    rg_doc_result p, d;
+    if (s)
+        rg_screen_table(s, 0, &t, &failed);
+    else
+        rg_table_end(f, &t, &failed);
     fprintf(f, "\n");
-    for (int i = 0; i < 2; i++) {
-        rg_bench_figures(&p, b, row(b, i, PP));
-        rg_bench_figures(&d, b, row(b, i, TG));
-        fprintf(f, "- %s: %s %.2f tokens/s, %s %.2f tokens/s\n", b->setting[i].label, b->test[PP].name,
-            p.median_ts, b->test[TG].name, d.median_ts);
-    }
-    fprintf(f,
+    for (int i = 0; i < 2; i++)
+        say(f, s,
+            RG_TEXT(256, "- %s: %s %s tokens/s, %s %s tokens/s", b->setting[i].label, b->test[PP].name,
+                RG_NUM(speed_of(b, i, PP)), b->test[TG].name, RG_NUM(speed_of(b, i, TG))));
+    say(f, s,
         isfinite(line_of(b, N + 1).w[1].low)
-            ? "- an interval that holds 1 means: no worth that this noise lets one see\n"
-            : "- no intervals from fewer than three samples: use a larger -r before believing any of this\n");
-    return rg_written(f, "compare", false, err);
+            ? "- an interval that holds 1 means: no worth that this noise lets one see"
+            : "- no intervals from fewer than three loads: use a larger -r before believing any of this");
+    return rg_written(f, "compare", failed, err);
 }
 
 static rg_doc_worth *copy(const rg_doc_worth *w)
@@ -221,26 +271,12 @@ static rg_doc_worth *copy(const rg_doc_worth *w)
     return d;
 }
 
-/* "INT4 weights: decode 1.62 times alone, 1.40 with the others." */
 static json_t *verdict_of(const rg_bench *b)
 {
     rg_lines out = {0};
-    char c[4][64];
-    for (int i = N + 1; i >= 0; i--) { /* all together first */
-        const line l = line_of(b, i);
-        for (int k = 0; k < 4; k++) cell(c[k], sizeof c[k], &l.w[k]);
-        if (i == N + 1)
-            rg_lines_add(&out, "%s: prefill %s times, decode %s times as fast as with everything off.",
-                l.name, c[0], c[1]);
-        else if (i == N)
-            rg_lines_add(&out,
-                "batching (%s): decode %s times the tokens/s with everything off, %s with everything on.",
-                l.name, c[1], c[3]);
-        else
-            rg_lines_add(&out,
-                "%s: prefill %s times alone, %s with the others; decode %s alone, %s with the others.",
-                l.name, c[0], c[2], c[1], c[3]);
-    }
+    char text[512];
+    for (int i = N + 1; i >= 0; i--)
+        rg_lines_add(&out, "%s", sentence(text, sizeof text, b, i)); /* all first */
     json_t *said = rg_doc_lines(&out);
     rg_lines_free(&out);
     return said;

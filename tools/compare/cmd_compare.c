@@ -177,12 +177,18 @@ static rg_status one_variant(rg_err *err)
         "or saved runs");
 }
 
-static rg_status report(rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], bool json, rg_err *err)
+enum { TEXT, MD, JSON };
+
+static rg_status report(
+    rg_comparison *c, rg_bench *b, const int test[RG_PHASE_COUNT], int format, rg_err *err)
 {
-    if (c->cli->ablate) return json ? RG_OK : rg_ablate_md(stdout, b, err);
+    const rg_screen s = rg_screen_of(stdout, c->cli->wide);
+    if (c->cli->ablate)
+        return format == JSON ? RG_OK : rg_ablate_text(stdout, format == TEXT ? &s : NULL, b, err);
     rg_status st = gather(c, b, test, err);
     if (!st && c->n < 2) st = one_variant(err);
-    if (!st && !json) st = rg_compare_md(stdout, c, err);
+    if (!st && format == TEXT) st = rg_compare_text(&s, c, err);
+    if (!st && format == MD) st = rg_compare_tables(stdout, NULL, c, err);
     if (!st && is_file(c->cli->compare_svg)) st = draw(c, err);
     return st;
 }
@@ -191,15 +197,18 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
 {
     int test[RG_PHASE_COUNT];
     rg_bench b = {.cli = cli,
-        .reps = (int)RG_OR(cli, bench_reps, cli->ablate ? 5 : 10),
+        .reps = (int)RG_OR(cli, bench_reps, 0),
         .records = 3,
+        .per_load = cli->ablate ? 1 : 3,
+        .loads = (int)RG_OR(cli, loads, 0),
+        .least_loads = cli->ablate ? 6 : 4,
         .keep_logs = true,
         .no_warmup = cli->no_warmup,
         .started = time(NULL)};
     rg_comparison c = {.cli = cli, .started = b.started};
     rg_score_stats *score = NULL;
-    rg_compare_text text = {0};
-    const int format = rg_cli_choice("-o", cli->bench_output, RG_WORDS("md", "json"), err);
+    rg_compare_sample text = {0};
+    const int format = rg_cli_choice("-o", cli->bench_output, RG_WORDS("text", "md", "json"), err);
     if (format >= 0 && rg_judge_help(cli)) return RG_OK;
     rg_status st = format < 0 ? RG_E_USAGE : rg_judge_check(cli, err);
     if (!st && cli->ablate && cli->n_args) st = rg_cli_no_args(cli, err);
@@ -217,7 +226,7 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     if (!st && b.n_settings > 0) {
         if (!(st = rg_bench_open(&b, err))) st = tests(&b, test, cli->ablate, err);
         if (!st) st = check_saved(cli, err);
-        if (!st && cli->eval_file) st = rg_compare_text_open(&text, &b, cli->eval_file, err);
+        if (!st && cli->eval_file) st = rg_compare_sample_open(&text, &b, cli->eval_file, err);
         if (!st) st = rg_bench_run(&b, err);
         if (!st && cli->eval_file) {
             score = calloc(b.n_settings, sizeof *score);
@@ -229,13 +238,13 @@ rg_status rg_cmd_COMPARE(const rg_cli *cli, rg_err *err)
     bool whole = b.n_rows > 0 || b.n_settings == 0;
     for (int i = 0; i < b.n_rows; i++) whole = whole && b.row[i].n > 0;
     if (whole && (!st || st == RG_E_INTERRUPTED)) {
-        rg_status done = report(&c, &b, test, format == 1, err);
+        rg_status done = report(&c, &b, test, format, err);
         const char *svg =
             cli->compare_svg && (cli->ablate || !is_file(cli->compare_svg)) ? cli->compare_svg : NULL;
-        if (done == RG_OK && (format == 1 || cli->html || svg || rg_judge_wanted(cli))) {
+        if (done == RG_OK && (format == JSON || cli->html || svg || rg_judge_wanted(cli))) {
             rg_doc d = {0};
             done = cli->ablate ? rg_ablate_doc(&d, &b, err) : rg_compare_doc(&d, &c, err);
-            done = rg_page_out(done, &d, format == 1, !st ? cli : NULL, cli->html, svg, err);
+            done = rg_page_out(done, &d, format == JSON, !st ? cli : NULL, cli->html, svg, err);
         }
         if (done != RG_OK) st = done;
     }

@@ -37,7 +37,7 @@ static int64_t vocab_of(const rg_bench *b, int setting)
     return rg_ckpt_config(b->unit[b->setting[setting].unit].ckpt)->vocab;
 }
 
-rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char *path, rg_err *err)
+rg_status rg_compare_sample_open(rg_compare_sample *t, const rg_bench *b, const char *path, rg_err *err)
 {
     rg_cli cli = b->setting[0].cli;
     int64_t windows;
@@ -56,7 +56,7 @@ rg_status rg_compare_text_open(rg_compare_text *t, const rg_bench *b, const char
     return st;
 }
 
-rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const rg_compare_text *t, rg_err *err)
+rg_status rg_compare_eval(rg_score_stats *out, rg_bench *b, const rg_compare_sample *t, rg_err *err)
 {
     rg_session *first = NULL;
     bool first_loaded = false;

@@ -17,6 +17,18 @@ rg_doc_side rg_side_of_result(const rg_doc_result *r, const char *test)
         .bytes_per_token = rg_ratio(r->bytes_counted, r->tokens)};
 }
 
+/* Figures of the median of all samples become those of the loads. */
+static void over_loads(rg_doc_side *d, const rg_doc_result *n, rg_interval t)
+{
+    const double f = n->median_ns / t.value;
+    d->tokens_per_s *= f;
+    d->tokens_per_s_low = 1e9 * n->tokens / t.high;
+    d->tokens_per_s_high = 1e9 * n->tokens / t.low;
+    d->mbu *= f;
+    d->mfu *= f;
+    d->roof_fraction *= f;
+}
+
 rg_status rg_side_of_rows(
     rg_side *s, const rg_bench *b, int setting, const int test[RG_PHASE_COUNT], rg_err *err)
 {
@@ -41,7 +53,7 @@ rg_status rg_side_of_rows(
         rg_doc_result n;
         rg_bench_figures(&n, b, s->row[ph]);
         s->phase[ph] = rg_side_of_result(&n, s->row[ph]->n > 0 ? b->test[test[ph]].name : NULL);
-        s->phase[ph].spread = rg_stats_of(s->row[ph]->ns, s->row[ph]->n).spread;
+        over_loads(&s->phase[ph], &n, rg_bench_time(s->row[ph]));
     }
     if (l) {
         char kv[24];
@@ -76,36 +88,25 @@ void rg_sides_free(rg_side *s, int n)
     free(s);
 }
 
-static double ideal_per_token(const rg_side *s, rg_phase ph)
+static rg_interval speed_of(const rg_doc_side *d)
 {
-    const rg_doc_phase *p = &s->run.phase[ph];
-    return rg_phase_ran(p) ? rg_ratio(p->ideal_ns, p->tokens) : NAN;
+    return (rg_interval){d->tokens_per_s, d->tokens_per_s_low, d->tokens_per_s_high};
 }
 
-/* Samples of the same round where there are some; else the medians, with the widest ratio of their
- * intervals. */
 rg_doc_side rg_side_gain(const rg_side *first, const rg_side *s, rg_phase ph)
 {
     const rg_doc_side *a = &first->phase[ph];
     const rg_bench_row *x = first->row[ph], *y = s->row[ph];
     rg_doc_side g = s->phase[ph];
-    g.gain = g.gain_low = g.gain_high = g.bytes_ratio = g.gain_expected = g.gain_reached = NAN;
-    if (!a->test || !g.test) return g;
-    if (x && y) {
-        const double per_a = a->tokens_per_s * rg_stats_of(x->ns, x->n).median,
-                     per_b = g.tokens_per_s * rg_stats_of(y->ns, y->n).median;
-        const rg_stats r = rg_bench_ratio(x, y);
-        const double f = per_b / per_a; /* tokens of a run, where tests differ */
-        g.gain = f * r.median;
-        g.gain_low = f * r.low;
-        g.gain_high = f * r.high;
-    } else {
-        g.gain = g.tokens_per_s / a->tokens_per_s;
-        g.gain_low = g.tokens_per_s_low / a->tokens_per_s_high;
-        g.gain_high = g.tokens_per_s_high / a->tokens_per_s_low;
+    rg_interval gain = {NAN, NAN, NAN};
+    if (a->test && g.test && x && y) {
+        gain = rg_bench_gain(x, y);
+        const double f = g.tokens_per_s / a->tokens_per_s / gain.value; /* tests may differ in tokens */
+        gain = (rg_interval){f * gain.value, f * gain.low, f * gain.high};
+    } else if (a->test && g.test) {
+        gain = rg_gain_once(speed_of(a), speed_of(&g));
     }
-    g.bytes_ratio = rg_ratio(a->bytes_per_token, g.bytes_per_token);
-    g.gain_expected = rg_ratio(ideal_per_token(first, ph), ideal_per_token(s, ph));
-    g.gain_reached = rg_ratio(g.gain, g.gain_expected);
+    rg_gain_put(&g, gain, &first->run, &s->run, ph);
+    g.bytes_ratio = a->test && g.test ? rg_ratio(a->bytes_per_token, g.bytes_per_token) : NAN;
     return g;
 }
