@@ -300,7 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lists_span_tests), cmocka_unit_test(long_tests_scale),
         cmocka_unit_test(settings_are_compared), cmocka_unit_test(the_answer_first),
-        cmocka_unit_test(four_formats), cmocka_unit_test(defaults_fit_the_model), cmocka_unit_test(one_sample),
-        cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
+        cmocka_unit_test(four_formats), cmocka_unit_test(defaults_fit_the_model),
+        cmocka_unit_test(one_sample), cmocka_unit_test(interrupted), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,7 @@ static void every_checkpoint(void **state)
     const int32_t id = 1;
     write_bytes(scratch("one.i32"), &id, sizeof id);
     for (int i = 0; i < n_models; i++) {
-        output o = ridge("inspect", "-m", models[i], "--fit", NULL);
+        output o = ridge("inspect", "-m", models[i], "--fit", "-o", "md", NULL);
         if (o.code != 0) fail_msg("inspect %s: %s", models[i], o.err);
         assert_non_null(strstr(o.out, "| architecture |"));
         assert_non_null(strstr(o.out, "What fits"));

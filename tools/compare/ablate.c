@@ -236,8 +236,8 @@ rg_status rg_ablate_text(FILE *f, const rg_screen *s, const rg_bench *b, rg_err 
     }
     say(f, s,
         "Speed-up by each switch (99 % interval over the loads): alone, against everything off (8-bit "
-        "activations: with INT4 weights, against those alone); and with the others, against everything on but "
-        "it.");
+        "activations: with INT4 weights, against those alone); and with the others, against everything on "
+        "but it.");
     fprintf(f, "\n");
     rg_table_head(&t, "<switch", ">prefill alone", ">decode alone", ">prefill with others",
         ">decode with others", NULL);
