@@ -70,6 +70,7 @@ static rg_axis axis_of(const rg_dot_panel *p, double left)
             hi = fmax(hi, known(json_number_value(json_array_get(d->sample, k)), 0.0));
     }
     hi = fmax(hi, known(p->reference, 0.0));
+    lo = fmin(lo, known(p->reference, lo));
     if (!(hi > 0.0)) hi = 1.0;
     return p->log ? rg_axis_log(fmin(lo, hi), hi, left, RIGHT) : rg_axis_linear(hi, left, RIGHT);
 }
@@ -157,7 +158,7 @@ rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool
             next++;
             p->n++;
         }
-        p->log = !r->reference && hi > 12.0 * lo; /* else from zero on, where lengths can be compared */
+        p->log = hi > 12.0 * lo; /* one that stands out must not flatten the rest */
         snprintf(p->title, sizeof p->title, "%s%s", r->title[k], p->log ? ", logarithmic" : "");
         if (all > MOST_ROWS)
             snprintf(p->title, sizeof p->title, "%s, the first %d of %zu (the table has all)", r->title[k],

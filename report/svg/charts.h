@@ -52,7 +52,7 @@ struct rg_rows {
     size_t index, n; /* index: of the picture */
     const char *const *title;
     int panels;                   /* at most 4 */
-    const char *unit, *reference; /* reference: the name of 1, or NULL: values may be drawn logarithmically */
+    const char *unit, *reference; /* reference: the name of 1, or NULL */
 };
 rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool embedded, rg_err *err);
 
