@@ -93,20 +93,43 @@ static int ends_of(const rg_sweep_point *end[2], const rg_sweep_point *p, size_t
     return !low ? 0 : low == high ? 1 : 2;
 }
 
+/* Marks of several groups lie on each other: the same name stands there once. */
+typedef struct placed {
+    char name[128];
+    rg_xy at;
+} placed;
+enum { MOST_PLACED = 64 };
+
+static bool again(const placed *p, int n, const char *name, rg_xy at)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(p[i].name, name) == 0 && hypot(p[i].at.x - at.x, p[i].at.y - at.y) < 40.0) return true;
+    return false;
+}
+
 static void name_series(rg_svg *s, const rg_roof_plot *plot, const rg_sweep_point *p, size_t n)
 {
-    const differing d = differing_of(p, n);
-    char name[128];
+    const differing all = differing_of(p, n), format = {.format = all.format};
+    placed done[MOST_PLACED];
+    int n_done = 0;
     for (size_t i = 0; i < n; i++) {
         const rg_sweep_point *end[2];
         bool first = true;
         for (size_t k = 0; k < i && first; k++) first = !same_series(&p[k], &p[i]);
         const int ends = first ? ends_of(end, p, n, i) : 0;
-        for (int e = ends - 1; e >= 0; e--) {
-            const bool measured = !seen(end[e], false);
-            const rg_xy at = rg_plot_xy(plot, at_of(end[e], measured));
-            group(s, "of", end[e], measured ? "measured" : "analytic", NULL);
-            rg_svg_label(s, at.x, at.y, 5, 10, "soft halo", name_of(name, sizeof name, end[e], &d));
+        rg_xy at[2];
+        for (int e = 0; e < ends; e++) at[e] = rg_plot_xy(plot, at_of(end[e], !seen(end[e], false)));
+        /* where all of a series lies in one place, batch and length say nothing */
+        const bool one = ends == 2 && hypot(at[0].x - at[1].x, at[0].y - at[1].y) < 12.0;
+        if (one && !all.format) continue;
+        for (int e = ends - 1; e >= one && n_done < MOST_PLACED; e--) {
+            placed *x = &done[n_done];
+            name_of(x->name, sizeof x->name, end[e], one ? &format : &all);
+            x->at = at[e];
+            if (again(done, n_done, x->name, x->at)) continue;
+            n_done++;
+            group(s, "of", end[e], seen(end[e], false) ? "analytic" : "measured", NULL);
+            rg_svg_label_clear(s, at[e].x, at[e].y, 5, 10, "soft halo", x->name);
             rg_svg_end(s);
         }
     }

@@ -163,6 +163,7 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
     y.unit = y.hi >= TERA_FROM ? 1000.0 : 1.0;
     rg_axis_draw_y(
         s, &y, p->left, p->right, y.hi >= TERA_FROM ? "performance, TFLOP/s" : "performance, GFLOP/s");
+    rg_svg_keep_off_line(s, p->left, p->top, p->left, p->bottom);
     char where[240]; /* the axes, for scripts that place things in the picture */
     snprintf(where, sizeof where, "data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g %.9g %.9g\"", p->x.lo,
         p->x.hi, p->x.p0, p->x.p1, p->y.lo, p->y.hi, p->y.p0, p->y.p1);
@@ -278,7 +279,7 @@ void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p)
             const rg_xy v = ridge_of(&p->roof[i], &p->roof[k]), at = rg_plot_xy(p, v);
             if (!strong || !rg_axis_in(&p->x, v.x) || !rg_axis_in(&p->y, v.y)) continue;
             rg_svg_keep_off(s, at.x, at.y, 3.5, 3.5, 0);
-            rg_svg_label(s, at.x, at.y, 3.5, 11, "roof halo", RG_TEXT(64, "ridge %s", RG_NUM(v.x)));
+            rg_svg_label_clear(s, at.x, at.y, 3.5, 11, "roof halo", RG_TEXT(64, "ridge %s", RG_NUM(v.x)));
         }
     for (int strong = 1; strong >= 0; strong--)
         for (int i = 0; i < p->n; i++) {
