@@ -80,6 +80,9 @@ static const char *label_part(const rg_run *r, int part, char *buf, size_t n)
     case LABEL_TYPE:
         return d->model.dtype ? d->model.dtype : "?";
     case LABEL_TOKENS:
+        if (r->phase[RG_DECODE].batch > 1.5)
+            return rg_text(buf, n, "batch %.0f, %.0f+%.0f tokens", r->phase[RG_DECODE].batch,
+                d->run.prompt_tokens, d->run.gen_tokens);
         return rg_text(buf, n, "%.0f+%.0f tokens", d->run.prompt_tokens, d->run.gen_tokens);
     case LABEL_THREADS:
         return rg_text(buf, n, "%.0f thread%s", d->machine.threads, d->machine.threads > 1.5 ? "s" : "");
@@ -218,6 +221,13 @@ void rg_reports_close(rg_reports *s)
     free(s->doc);
     free(s->run);
     *s = (rg_reports){0};
+}
+
+bool rg_runs_same_work(const rg_run *a, const rg_run *b)
+{
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (fabs(a->phase[ph].batch - b->phase[ph].batch) > 0.5) return false;
+    return fabs(a->d->run.prompt_tokens - b->d->run.prompt_tokens) < 0.5;
 }
 
 /* ---- sums ---- */

@@ -44,6 +44,8 @@ const char *rg_runs_models(char *buf, size_t n, const rg_reports *s);
 const char *rg_runs_cpus(char *buf, size_t n, const rg_reports *s);
 /* Runs of one model: pictures of them share their scales. */
 bool rg_runs_alike(const rg_run *a, const rg_run *b);
+/* The same lengths and sequences: only then a speed is held against another. */
+bool rg_runs_same_work(const rg_run *a, const rg_run *b);
 /* The document that is no run, or NULL. */
 const rg_doc *rg_reports_other(const rg_reports *s);
 

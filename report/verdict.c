@@ -193,5 +193,6 @@ void rg_verdict(rg_lines *out, const rg_reports *s)
         if (s->n > 1) rg_lines_add(out, "Run %zu: %s weights.", i + 1, type ? type : "unknown");
         rg_verdict_run(out, &s->run[i]);
     }
-    for (size_t i = 1; i < s->n; i++) rg_verdict_compare(out, &s->run[0], &s->run[i], NULL);
+    for (size_t i = 1; i < s->n; i++)
+        if (rg_runs_same_work(&s->run[0], &s->run[i])) rg_verdict_compare(out, &s->run[0], &s->run[i], NULL);
 }

@@ -319,7 +319,7 @@ static void findings_of_runs(FILE *f, const rg_reports *s)
     const rg_phase ph = main_phase(s);
     const size_t fast = extreme(s, ph, true, 0), base = fast || s->n == 1 ? 0 : extreme(s, ph, false, 1);
     const rg_run *r = &s->run[fast];
-    if (s->n > 1) say_gain(f, &s->run[base], r, ph);
+    if (s->n > 1 && rg_runs_same_work(&s->run[base], r)) say_gain(f, &s->run[base], r, ph);
     if (r->d->run.noisy) {
         say(f,
             RG_TEXT(300, "%s%sthe run was disturbed, so no causes are named.", s->n > 1 ? r->label : "",
@@ -341,26 +341,34 @@ static void findings_of_doc(FILE *f, const rg_doc *d)
 
 /* ---- noise ---- */
 
-static void noise(FILE *f, const rg_reports *s)
+static void evidence(FILE *f, const rg_reports *s, size_t run)
 {
     const json_t *v;
-    size_t i, noisy = 0;
-    for (size_t k = 0; k < s->n; k++) {
-        const rg_doc_run *r = &s->run[k].d->run;
-        if (!r->noisy) continue;
-        noisy++;
-        fputs("<p class=\"noisy\"><b>Noisy</b>", f);
-        if (s->n > 1) {
-            fputs(", ", f);
-            rg_page_text(f, s->run[k].label);
-        }
-        fputs(": ", f);
-        json_array_foreach (r->noise, i, v) {
-            if (i) fputs("; ", f);
-            rg_page_text(f, json_string_value(v));
-        }
-        fputs("</p>\n", f);
+    size_t i;
+    fputs("<p class=\"noisy\"><b>Noisy</b>", f);
+    if (s->n > 1) {
+        fputs(", ", f);
+        rg_page_text(f, s->run[run].label);
     }
+    fputs(": ", f);
+    json_array_foreach (s->run[run].d->run.noise, i, v) {
+        if (i) fputs("; ", f);
+        rg_page_text(f, json_string_value(v));
+    }
+    fputs("</p>\n", f);
+}
+
+/* Of more runs than two the evidence is folded. */
+static void noise(FILE *f, const rg_reports *s)
+{
+    size_t noisy = 0;
+    for (size_t k = 0; k < s->n; k++) noisy += s->run[k].d->run.noisy;
+    if (noisy > 2)
+        fprintf(f, "<details class=\"noisy\"><summary>Noisy: %zu of %zu runs were disturbed</summary>", noisy,
+            s->n);
+    for (size_t k = 0; k < s->n; k++)
+        if (s->run[k].d->run.noisy) evidence(f, s, k);
+    if (noisy > 2) fputs("</details>\n", f);
     if (s->n > 0 && noisy == 0)
         fputs("<p class=\"quiet\">Quiet: nothing was seen to disturb the measured repetitions.</p>\n", f);
 }

@@ -242,7 +242,10 @@ rg_status rg_picture_compare(FILE *f, const rg_reports *set, size_t run, bool em
     }
     rg_roof_plot_saved(&plot, &set->run[0]);
     rg_roof_plot_scale(&plot);
-    rg_picture_open(&s, f, W, H, "Roofline: the runs side by side", rg_picture_runs(sub, sizeof sub, set),
+    double wide = 0.0; /* of the names, which need more lines where they are many */
+    for (size_t i = 0; i < set->n; i++) wide += 40.0 + rg_svg_text_width(set->run[i].label, 12);
+    rg_picture_open(&s, f, W, H + 19.0 * floor(wide / 700.0), "Roofline: the runs side by side",
+        rg_picture_runs(sub, sizeof sub, set),
         "Logarithmic axes: arithmetic intensity across, performance up. A circle per run for prefill, a "
         "diamond for decode; hollow: what the cost model allows, filled: measured. Arrows lead from the "
         "first run to the others. The roofs are the first run's.",
@@ -251,13 +254,13 @@ rg_status rg_picture_compare(FILE *f, const rg_reports *set, size_t run, bool em
     for (size_t i = 0; i < set->n; i++) reserve(&s, &plot, p[i], n[i]);
     rg_roof_plot_names(&s, &plot);
     for (size_t i = 1; i < set->n; i++)
-        for (int k = 0; k < n[i]; k++)
+        for (int k = 0; k < n[i] && rg_runs_same_work(&set->run[0], &set->run[i]); k++)
             for (int j = 0; j < n[0]; j++)
                 if (p[0][j].phase == p[i][k].phase) arrow(&s, &plot, &p[0][j], &p[i][k]);
     for (size_t i = 0; i < set->n; i++) draw_points(&s, &plot, p[i], n[i], i);
     for (size_t i = 0; i < set->n; i++) name_points(&s, &plot, p[i], n[i], i);
     rg_legend l = rg_legend_at(BOTTOM + 62);
-    for (size_t i = 0; i < set->n && l.y < H - 30; i++)
+    for (size_t i = 0; i < set->n; i++)
         rg_legend_item(&s, &l, RG_LEGEND_SQUARE, run_class(i), set->run[i].label);
     rg_legend_line(&l);
     rg_legend_item(&s, &l, RG_LEGEND_CIRCLE, "soft", "prefill");
