@@ -207,7 +207,7 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
         }
 }
 
-/* Above the line from its right end leftwards, or below it; a strong one rather across other lines than not. */
+/* Above the line from its right end leftwards, or below it; a strong one across others rather than not. */
 static bool name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
 {
     static const double offsets[] = {-5.0, -11.0, 14.0, 21.0}; /* above, over marks that sit on it, below */

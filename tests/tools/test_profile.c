@@ -129,7 +129,7 @@ static void two_types_have_a_verdict(void **state)
     done(&o);
 }
 
-/* A run for each length and number of sequences, drawn as one sweep; speeds of other work are not compared. */
+/* A run for each length and number of sequences, drawn as one sweep; other work is not compared. */
 static void lengths_and_sequences(void **state)
 {
     (void)state;

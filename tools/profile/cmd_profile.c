@@ -43,7 +43,7 @@ static rg_status made_up_prompt(
     rg_tokens *t, int64_t n, int64_t vocab, int32_t bos, uint64_t seed, rg_err *err)
 {
     t->n = n;
-    t->id = malloc(n * sizeof *t->id);
+    t->id = malloc(rg_max(1, n) * sizeof *t->id);
     if (!t->id) return rg_no_memory(err, "prompt");
     uint64_t x = seed * 2 + 1;
     for (int64_t i = 0; i < n; i++) {
