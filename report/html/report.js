@@ -581,26 +581,33 @@ const plane = (before, after) => {
   words(66, 442, 'start', 'soft',
     'hollow: the run, filled: what if, both analytic; circles: prefill, diamonds: decode; lines: the roofs ' +
     'that the operators of the what-if lie on');
-  /* slopes up to the highest ceiling, ceilings from the fastest slope on; no name on another */
-  const fastest = Math.max(...slopes, 0), cap = Math.max(...ceilings, 0) || Y.hi, taken = [];
-  const name = (x, y, anchor, text) => {
-    const w = 6.4 * text.length, left = anchor === 'end' ? x - w : x;
-    if (taken.some(t => Math.abs(t.y - y) < 13 && left < t.right && left + w > t.left)) return;
-    taken.push({ y, left, right: left + w });
-    words(x, y, anchor, 'roof halo', text, { 'data-roof': '' });
+  /* slopes up to the highest ceiling, ceilings from the fastest slope on; a name where no mark or name is */
+  const fastest = Math.max(...slopes, 0), cap = Math.max(...ceilings, 0) || Y.hi;
+  const taken = points.map(p => ({ y: Y.at(p.gflops) + 4, left: X.at(p.ai) - 8, right: X.at(p.ai) + 8 }));
+  const name = (text, places) => {
+    for (const [x, y, anchor] of places) {
+      const w = 6.4 * text.length, left = anchor === 'end' ? x - w : x, right = left + w;
+      const lies_on = t => Math.abs(t.y - y) < 14 && left < t.right && right > t.left;
+      if (left < 68 || right > 940 || taken.some(lies_on)) continue;
+      taken.push({ y, left, right });
+      words(x, y, anchor, 'roof halo', text, { 'data-roof': '' });
+      return;
+    }
   };
   for (const r of roofs) {
     const x0 = Math.max(X.lo, r.compute ? fastest && r.value / fastest : Y.lo / r.value);
     const x1 = r.compute ? X.hi : Math.min(X.hi, Math.min(cap, Y.hi) / r.value);
     if (!(x0 < x1)) continue;
-    const [y0, y1] = r.compute ? [r.value, r.value] : [x0 * r.value, x1 * r.value];
-    line('roof-line', X.at(x0), Y.at(y0), X.at(x1), Y.at(y1), 1.6);
-    if (r.compute) name(932, Y.at(y0) - 5, 'end', rate(r.value));
-    else { /* left of the slope where there is room, else below it */
-      const text = num(r.value) + ' GB/s', v = x0 * (x1 / x0) ** 0.35, x = X.at(v), y = Y.at(v * r.value);
-      if (x - 6.4 * text.length > 76) name(x - 8, y - 4, 'end', text);
-      else name(x + 8, y + 12, 'start', text);
-    }
+    const y_of = x => r.compute ? r.value : x * r.value;
+    const along = [0.02, 0.2, 0.4, 0.6, 0.8].map(t => x0 * (x1 / x0) ** t).map(x => [X.at(x), Y.at(y_of(x))]);
+    line('roof-line', X.at(x0), Y.at(y_of(x0)), X.at(x1), Y.at(y_of(x1)), 1.6);
+    /* a ceiling is named above, a slope to the left of it or below */
+    if (r.compute)
+      name(rate(r.value),
+        [[932, Y.at(r.value) - 5, 'end'], ...along.map(([x, y]) => [x + 8, y - 5, 'start'])]);
+    else
+      name(num(r.value) + ' GB/s',
+        along.flatMap(([x, y]) => [[x - 8, y - 4, 'end'], [x + 10, y + 12, 'start']]));
   }
   let at = 66;
   for (const g of [...new Set(points.map(p => p.group))].sort((p, q) => p - q)) {
