@@ -152,8 +152,8 @@ static void draw(FILE *f, const card *c)
         fprintf(f, "<td><b>%s</b> tokens/s", RG_NUM(l->speed));
         if (isfinite(l->low) && isfinite(l->high))
             fprintf(f, " <small>%s to %s</small>", RG_NUM(l->low), RG_NUM(l->high));
-        fputs("<td>", f);
         if (isfinite(l->share)) {
+            fputs("<td>", f);
             bar(f, l);
             fprintf(f, "<small>%s of its roof%s</small>", RG_PERCENT(l->share),
                 rg_standing_of(l->share) == RG_ABOVE_ROOF ? ": above it" : "");

@@ -68,7 +68,10 @@ static void panel(
             rg_svg_try_text(s,
                 (rg_svg_at){far > 0.0 ? rg_axis_at(&x, far) + 9 : left + 4, mid + 4, RG_SVG_START, 10, 0,
                     far > 0.0 ? "ink" : "soft"},
-                far > 0.0 ? RG_BYTES(counted > 0.0 ? counted : analytic) : "none", true);
+                far > 0.0             ? RG_BYTES(counted > 0.0 ? counted : analytic)
+                    : isnan(analytic) ? "unknown"
+                                      : "none",
+                true);
             rg_svg_end(s);
         }
 }
