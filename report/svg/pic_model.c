@@ -251,54 +251,82 @@ rg_status rg_picture_model_stages(FILE *f, const rg_reports *set, size_t index, 
         b, n, RG_TEXT(128, "the sum of the operators' ideal times; decode: %s", decode), embedded, err);
 }
 
-/* Cases of another model or format than all before: the first of each has its picture. */
-static const rg_doc_case *byte_case(const answers *d, size_t index)
+/* Cases of another model or format than all before: the first of each has its picture. n: none is left. */
+static size_t byte_case(const answers *d, size_t index)
 {
     enum { MOST = 6 };
-    for (size_t i = 0; !d->lv && i < d->n && index < MOST; i++) {
-        const rg_doc_case *c = &d->head->cases[i];
+    const size_t n = d->n < 256 ? d->n : 256;
+    for (size_t i = 0; i < n && index < MOST; i++) {
+        const view k = view_of(d, i);
         bool first = true;
-        for (const rg_doc_case *o = d->head->cases; o < c && first; o++)
-            first =
-                strcmp(o->input.model, c->input.model) != 0 || strcmp(o->input.dtype, c->input.dtype) != 0;
-        if (first && index-- == 0) return c;
+        for (size_t j = 0; j < i && first; j++) {
+            const view o = view_of(d, j);
+            first = strcmp(o.model, k.model) != 0 || strcmp(o.format, k.format) != 0;
+        }
+        if (first && index-- == 0) return i;
     }
-    return NULL;
+    return d->n;
 }
 
 bool rg_picture_can_model_bytes(const rg_reports *s, size_t index)
 {
     const answers d = answers_of(s);
-    return !d.head->study && byte_case(&d, index) != NULL;
+    return !d.head->study && byte_case(&d, index) < d.n;
 }
 
-static rg_part_bytes bytes_of(const answers *d, const rg_doc_case *c)
+static void add_bytes(double at[RG_BYTE_KINDS], double weights, double acts, double cache)
+{
+    at[0] += weights;
+    at[1] += acts;
+    at[2] += cache;
+}
+
+/* LLM-Viewer's operators are those of one layer, but for the output matrix; its totals tell how many layers. */
+static void add_lv_bytes(double at[RG_BYTE_PARTS][RG_BYTE_KINDS], json_t *ops, const rg_doc_lv_total *total)
+{
+    const char *name;
+    json_t *o;
+    double layer = 0.0, once = 0.0;
+    json_object_foreach (ops, name, o)
+        *(site_of(name) == RG_SITE_OUTPUT ? &once : &layer) += rg_json_number(o, "memory_access");
+    json_object_foreach (ops, name, o) {
+        const int site = site_of(name);
+        const rg_opgroup g = site < 0 ? RG_OPGROUP_REST : rg_opgroup_of(rg_site_name(site));
+        const double times = site == RG_SITE_OUTPUT ? 1.0 : rg_ratio(total->memory_access - once, layer);
+        add_bytes(at[rg_byte_part(g)], times * rg_json_number(o, "load_weight"),
+            times * (rg_json_number(o, "load_act") + rg_json_number(o, "store_act")),
+            times * (rg_json_number(o, "load_kv_cache") + rg_json_number(o, "store_kv_cache")));
+    }
+}
+
+static rg_part_bytes bytes_of(const answers *d, const view *k)
 {
     rg_part_bytes b = {.least = 0.0};
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
-        if (wanted(d, ph)) b.tokens[ph] = c->input.batch * (ph == RG_PREFILL ? c->input.seqlen : 1.0);
-    for (size_t i = 0; i < c->n_ops; i++) {
-        const rg_doc_case_op *o = &c->ops[i];
-        double *at = b.analytic[o->phase][rg_byte_part(rg_opgroup_of(o->site))];
-        at[0] += o->weight_bytes;
-        at[1] += o->act_read_bytes + o->act_write_bytes;
-        at[2] += o->kv_read_bytes + o->kv_write_bytes;
+        if (wanted(d, ph)) b.tokens[ph] = k->batch * (ph == RG_PREFILL ? k->seqlen : 1.0);
+    for (size_t i = 0; k->exact && i < k->exact->n_ops; i++) {
+        const rg_doc_case_op *o = &k->exact->ops[i];
+        add_bytes(b.analytic[o->phase][rg_byte_part(rg_opgroup_of(o->site))], o->weight_bytes,
+            o->act_read_bytes + o->act_write_bytes, o->kv_read_bytes + o->kv_write_bytes);
     }
+    if (k->lv) add_lv_bytes(b.analytic[RG_PREFILL], k->lv->prefill, &k->lv->total.prefill);
+    if (k->lv) add_lv_bytes(b.analytic[RG_DECODE], k->lv->decode, &k->lv->total.decode);
     return b;
 }
 
 rg_status rg_picture_model_bytes(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
 {
     const answers d = answers_of(set);
-    const rg_doc_case *c = byte_case(&d, index), *other;
-    rg_part_bytes b = bytes_of(&d, c);
-    for (size_t i = 0; (other = byte_case(&d, i)); i++) { /* they share their scale */
-        const rg_part_bytes o = bytes_of(&d, other);
-        rg_part_bytes_reach(&b, &o);
+    const view k = view_of(&d, byte_case(&d, index));
+    rg_part_bytes b = bytes_of(&d, &k);
+    for (size_t i = 0, at; (at = byte_case(&d, i)) < d.n; i++) { /* they share their scale */
+        const view v = view_of(&d, at);
+        const rg_part_bytes other = bytes_of(&d, &v);
+        rg_part_bytes_reach(&b, &other);
     }
     return rg_picture_part_bytes(f,
-        RG_TEXT(300, "%s, %s weights, batch %.0f, length %.0f; analytic: the whole prompt, and one step",
-            RG_CLEAN(130, c->input.model), RG_CLEAN(64, c->input.dtype), c->input.batch, c->input.seqlen),
+        RG_TEXT(300, "%s, %s weights, batch %.0f, length %.0f; analytic, cost model %s",
+            RG_CLEAN(130, k.model), k.format, k.batch, k.seqlen, d.head->cost),
         &b, embedded, err);
 }
 
