@@ -64,12 +64,9 @@ static void keeps_its_size(void **state)
 {
     (void)state;
     rg_reports two = fixture_open(fixture_run_json());
-    rg_doc d;
-    rg_err err = {0};
     json_t *other = fixture_run_json();
     json_object_set_new(json_object_get(other, "model"), "dtype", json_string("f16"));
-    assert_int_equal(rg_doc_open(&d, other, "other", &err), RG_OK);
-    assert_int_equal(rg_reports_add(&two, &d, "other", &err), RG_OK);
+    fixture_add(&two, other);
     rg_reports first = {.doc = two.doc, .n_docs = two.n_docs, .run = two.run, .n = 1};
     for (int i = 0; i < 2; i++) {
         const rg_reports *s = i ? &two : &first;
@@ -204,14 +201,11 @@ static void gains_have_intervals(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         json_t *a = fixture_run_json(), *b = fixture_run_json();
-        rg_doc d;
-        rg_err err = {0};
         set_speed(a, 95.0, 100.0, 105.0);
         set_speed(b, row[i].low, row[i].speed, row[i].high);
         json_object_set_new(json_object_get(b, "model"), "dtype", json_string("f16"));
         rg_reports s = fixture_open(a);
-        assert_int_equal(rg_doc_open(&d, b, "other", &err), RG_OK);
-        assert_int_equal(rg_reports_add(&s, &d, "other", &err), RG_OK);
+        fixture_add(&s, b);
         char *t = shown(&s, 2 * WIDE);
         assert_non_null(strstr(t, "f16 against q4g64:"));
         if (!strstr(t, row[i].said)) fail_msg("'%s' is not in\n%s", row[i].said, t);
