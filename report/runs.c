@@ -8,11 +8,15 @@
 #include "base/num.h"
 
 const char *const rg_opgroup_names[RG_OPGROUP_COUNT] = {
-#define RG_OPGROUP(id, name, cls) name,
+#define RG_OPGROUP(id, name, cls, row) name,
 #include "report/svg/op_groups.def"
 };
 const char *const rg_opgroup_classes[RG_OPGROUP_COUNT] = {
-#define RG_OPGROUP(id, name, cls) cls,
+#define RG_OPGROUP(id, name, cls, row) cls,
+#include "report/svg/op_groups.def"
+};
+const char *const rg_opgroup_rows[RG_OPGROUP_COUNT] = {
+#define RG_OPGROUP(id, name, cls, row) row,
 #include "report/svg/op_groups.def"
 };
 

@@ -6,11 +6,13 @@
 #include "roofline/measure/machine.h"
 
 typedef enum rg_opgroup {
-#define RG_OPGROUP(id, name, cls) RG_OPGROUP_##id,
+#define RG_OPGROUP(id, name, cls, row) RG_OPGROUP_##id,
 #include "report/svg/op_groups.def"
     RG_OPGROUP_COUNT
 } rg_opgroup;
-extern const char *const rg_opgroup_names[RG_OPGROUP_COUNT], *const rg_opgroup_classes[RG_OPGROUP_COUNT];
+/* By group: its name in pictures, its colour class, its name in tables. */
+extern const char *const rg_opgroup_names[RG_OPGROUP_COUNT], *const rg_opgroup_classes[RG_OPGROUP_COUNT],
+                                                                 *const rg_opgroup_rows[RG_OPGROUP_COUNT];
 /* REST for a name that is not a site of this version. */
 rg_opgroup rg_opgroup_of(const char *site);
 

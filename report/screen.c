@@ -72,6 +72,17 @@ void rg_screen_wrap(const rg_screen *s, rg_ink ink, int at, int indent, const ch
     fputc('\n', s->f);
 }
 
+void rg_screen_say(const rg_screen *s, rg_ink ink, int indent, const char *fmt, ...)
+{
+    char text[2000];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    fprintf(s->f, "%*s", indent, "");
+    rg_screen_wrap(s, ink, indent, indent, text);
+}
+
 int rg_screen_table(const rg_screen *s, int indent, rg_table *t, bool *failed)
 {
     int width[RG_TABLE_COLS], cols = 0, at = indent;

@@ -176,13 +176,19 @@ json_t *fixture_run_json(void)
     return j;
 }
 
+void fixture_add(rg_reports *s, json_t *run)
+{
+    rg_doc d;
+    rg_err err = {0};
+    if (rg_doc_open(&d, run, "edited", &err) != RG_OK || rg_reports_add(s, &d, "edited", &err) != RG_OK)
+        fail_msg("%s", err.msg);
+    json_decref(run);
+}
+
 rg_reports fixture_open(json_t *run)
 {
     rg_reports s = {0};
-    rg_doc d;
-    rg_err err = {0};
-    if (rg_doc_open(&d, run, "edited", &err) != RG_OK || rg_reports_add(&s, &d, "edited", &err) != RG_OK)
-        fail_msg("%s", err.msg);
+    fixture_add(&s, run);
     return s;
 }
 

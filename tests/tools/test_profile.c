@@ -279,17 +279,28 @@ static void csv_is_a_table(void **state)
     done(&o);
 }
 
-static void the_table_for_people(void **state)
+/* The screenful, and everything; each has its words. */
+static void the_views_for_people(void **state)
 {
     (void)state;
-    output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "10", NULL);
-    expect_ok(&o);
-    static const char *const words[] = {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!strstr(o.out, words[i])) fail_msg("no '%s' in the report", words[i]);
-    assert_null(strstr(o.out, "nan"));
-    assert_null(strstr(o.out, "inf "));
-    done(&o);
+    static const struct {
+        const char *option, *value, *words[8];
+    } row[] = {
+        {NULL, NULL,
+            {"prefill 40", "decode 10", "of roof", "tok/s", "where the time goes", "ffn down", "outside"}},
+        {"-o", "md", {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"}},
+        {"--wide", NULL, {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"}},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "10", row[i].option,
+            row[i].value, NULL);
+        expect_ok(&o);
+        for (int k = 0; row[i].words[k]; k++)
+            if (!strstr(o.out, row[i].words[k])) fail_msg("no '%s' in\n%s", row[i].words[k], o.out);
+        assert_null(strstr(o.out, "nan"));
+        assert_null(strstr(o.out, "inf "));
+        done(&o);
+    }
 }
 
 static void prompts_and_counters(void **state)
@@ -422,7 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo),
         cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(lengths_and_sequences),
         cmocka_unit_test(activations_are_named), cmocka_unit_test(layers_add_up),
-        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_table_for_people),
+        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_views_for_people),
         cmocka_unit_test(prompts_and_counters), cmocka_unit_test(a_trace_beside_the_report),
         cmocka_unit_test(blas_is_named), cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,10 +189,12 @@ static rg_status show(const rg_report *const *r, int n, int format, const rg_cli
     rg_doc d;
     rg_status st = rg_report_doc(&d, r, n, err);
     if (!st) st = rg_reports_add(&s, &d, "this report", err);
+    const rg_screen screen = rg_screen_of(stdout, cli->wide);
     if (!st)
-        st = format == 2  ? rg_doc_json(stdout, s.doc, err)
-            : format == 1 ? rg_profile_csv(stdout, &s, err)
-                          : rg_profile_md(stdout, &s, err);
+        st = format == 3  ? rg_doc_json(stdout, s.doc, err)
+            : format == 2 ? rg_profile_csv(stdout, &s, err)
+            : format == 1 ? rg_profile_md(stdout, &s, err)
+                          : rg_profile_text(&screen, &s, err);
     rg_status judged = !st ? rg_judge(cli, s.doc->json, err) : st;
     rg_err *why = judged == RG_OK ? err : NULL;
     if (!st && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, why);
@@ -261,7 +263,7 @@ rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
     grid g = {.n = 0};
     rg_engine_opts eo;
     rg_session_opts so;
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (!st) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
