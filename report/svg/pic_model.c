@@ -281,7 +281,7 @@ static void add_bytes(double at[RG_BYTE_KINDS], double weights, double acts, dou
     at[2] += cache;
 }
 
-/* LLM-Viewer's operators are those of one layer, but for the output matrix; its totals tell how many layers. */
+/* LLM-Viewer's operators are of one layer, but for the output matrix; its totals tell how many layers. */
 static void add_lv_bytes(double at[RG_BYTE_PARTS][RG_BYTE_KINDS], json_t *ops, const rg_doc_lv_total *total)
 {
     const char *name;

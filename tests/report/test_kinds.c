@@ -256,7 +256,7 @@ static void test_marks(void **state)
     assert_null(strstr(t, "logarithmic"));
     free(t);
     rg_reports_close(&d);
-    /* one operator of the last variant gains 149 times: it flattens nothing, and both pictures keep one scale */
+    /* one operator of the last variant gains 149 times: nothing is flat, and both pictures have one scale */
     json_t *far = comparison("q4g64");
     json_object_set_new(json_array_get(json_object_get(far, "operators"), 7), "gain", json_real(149.0));
     d = open_doc(far);
