@@ -374,7 +374,7 @@ rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err
         rg_run base, other;
         for (size_t i = 1; i < set.n_runs && ok; i++)
             if (!rg_run_open(&base, &set.runs[0], "this run", err) &&
-                !rg_run_open(&other, &set.runs[i], "this run", err))
+                !rg_run_open(&other, &set.runs[i], "this run", err) && rg_runs_same_work(&base, &other))
                 rg_verdict_compare(&said, &base, &other, NULL);
         set.verdict = rg_doc_lines(&said);
         ok = !said.failed;

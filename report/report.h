@@ -119,7 +119,8 @@ void rg_report_close(rg_report *r);
 /* The document of one run, or of several: each is compared with the first. */
 rg_status rg_report_doc(rg_doc *d, const rg_report *const *r, int n, rg_err *err);
 
-/* Views of documents: for people, and a row per operator. */
+/* Views of documents: the answer in a screenful (wide: everything), for people, and a row per operator. */
+rg_status rg_profile_text(const rg_screen *to, const rg_reports *s, rg_err *err);
 rg_status rg_profile_md(FILE *f, const rg_reports *s, rg_err *err);
 rg_status rg_profile_csv(FILE *f, const rg_reports *s, rg_err *err);
 

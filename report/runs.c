@@ -8,11 +8,15 @@
 #include "base/num.h"
 
 const char *const rg_opgroup_names[RG_OPGROUP_COUNT] = {
-#define RG_OPGROUP(id, name, cls) name,
+#define RG_OPGROUP(id, name, cls, row) name,
 #include "report/svg/op_groups.def"
 };
 const char *const rg_opgroup_classes[RG_OPGROUP_COUNT] = {
-#define RG_OPGROUP(id, name, cls) cls,
+#define RG_OPGROUP(id, name, cls, row) cls,
+#include "report/svg/op_groups.def"
+};
+const char *const rg_opgroup_rows[RG_OPGROUP_COUNT] = {
+#define RG_OPGROUP(id, name, cls, row) row,
 #include "report/svg/op_groups.def"
 };
 
@@ -46,6 +50,14 @@ rg_status rg_run_open(rg_run *r, const rg_doc_profile *d, const char *where, rg_
     return RG_OK;
 }
 
+/* "runs/tiny.json" to "tiny". */
+static void file_name(char *buf, size_t n, const char *where)
+{
+    const char *slash = strrchr(where, '/'), *name = slash ? slash + 1 : where;
+    const size_t len = strlen(name), end = len > 5 && strcmp(name + len - 5, ".json") == 0 ? len - 5 : len;
+    rg_text_clean(buf, n < end + 1 ? n : end + 1, name);
+}
+
 static rg_status add_run(rg_reports *s, const rg_doc_profile *d, const char *where, rg_err *err)
 {
     if (s->n == RG_MOST_RUNS)
@@ -53,54 +65,107 @@ static rg_status add_run(rg_reports *s, const rg_doc_profile *d, const char *whe
     rg_run *more = realloc(s->run, (s->n + 1) * sizeof *more);
     if (!more) return rg_no_memory(err, where);
     s->run = more;
-    return rg_run_open(&more[s->n++], d, where, err);
+    const rg_status st = rg_run_open(&more[s->n], d, where, err);
+    file_name(more[s->n].file, sizeof more->file, where);
+    s->n++;
+    return st;
 }
+
+/* ---- names ---- */
+
+enum { LABEL_MODEL, LABEL_TYPE, LABEL_TOKENS, LABEL_THREADS, LABEL_FILE, LABEL_PARTS };
 
 static const char *label_part(const rg_run *r, int part, char *buf, size_t n)
 {
     const rg_doc_profile *d = r->d;
     switch (part) {
-    case 0:
-        return d->model.dtype ? d->model.dtype : "?";
-    case 1:
+    case LABEL_MODEL:
         return d->model.name;
-    case 2:
+    case LABEL_TYPE:
+        return d->model.dtype ? d->model.dtype : "?";
+    case LABEL_TOKENS:
+        if (r->phase[RG_DECODE].batch > 1.5)
+            return rg_text(buf, n, "batch %.0f, %.0f+%.0f tokens", r->phase[RG_DECODE].batch,
+                d->run.prompt_tokens, d->run.gen_tokens);
         return rg_text(buf, n, "%.0f+%.0f tokens", d->run.prompt_tokens, d->run.gen_tokens);
-    case 3:
+    case LABEL_THREADS:
         return rg_text(buf, n, "%.0f thread%s", d->machine.threads, d->machine.threads > 1.5 ? "s" : "");
     default:
-        return d->started ? d->started : "?";
+        return r->file;
     }
 }
 
-/* The first property that differs between all runs, else all that differ, else a number. */
+static bool part_differs(const rg_reports *s, int part)
+{
+    char a[96], b[96];
+    for (size_t i = 1; i < s->n; i++)
+        if (strcmp(label_part(&s->run[0], part, a, sizeof a), label_part(&s->run[i], part, b, sizeof b)) != 0)
+            return true;
+    return false;
+}
+
+static bool told_apart(const rg_reports *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(s->run[i].label, s->run[j].label) == 0) return false;
+    return true;
+}
+
+/* Model and type where they differ; lengths, threads, the file and a number only where that is not enough. */
 void rg_runs_name(rg_reports *s)
 {
-    enum { KINDS = 5 };
-    char a[96], b[96];
-    bool differs[KINDS] = {false};
-    int chosen = s->n < 2 ? 0 : -1;
-    for (int k = 0; k < KINDS; k++) {
-        bool all = true;
-        for (size_t i = 0; i < s->n; i++)
-            for (size_t j = 0; j < i; j++) {
-                const bool same = strcmp(label_part(&s->run[i], k, a, sizeof a),
-                                      label_part(&s->run[j], k, b, sizeof b)) == 0;
-                all = all && !same;
-                differs[k] = differs[k] || !same;
-            }
-        if (all && chosen < 0) chosen = k;
+    char a[96];
+    if (s->n == 1)
+        rg_text_clean(s->run->label, sizeof s->run->label, label_part(s->run, LABEL_TYPE, a, sizeof a));
+    for (size_t i = 0; i < s->n && s->n > 1; i++) s->run[i].label[0] = 0;
+    for (int k = 0; k <= LABEL_PARTS && s->n > 1; k++) {
+        if (k < LABEL_PARTS && !part_differs(s, k)) continue;
+        if (k >= LABEL_TOKENS && told_apart(s)) continue;
+        for (size_t i = 0; i < s->n; i++) {
+            char *label = s->run[i].label;
+            const char *part = k < LABEL_PARTS ? label_part(&s->run[i], k, a, sizeof a)
+                                               : rg_text(a, sizeof a, "#%zu", i + 1);
+            rg_text_add(label, sizeof s->run->label, "%s%s", label[0] ? ", " : "", RG_CLEAN(96, part));
+        }
     }
-    for (size_t i = 0; i < s->n; i++) {
-        char text[96] = "";
-        if (chosen >= 0) snprintf(text, sizeof text, "%s", label_part(&s->run[i], chosen, a, sizeof a));
-        for (int k = 0; chosen < 0 && k < KINDS - 1; k++)
-            if (differs[k])
-                rg_text_add(
-                    text, sizeof text, "%s%s", text[0] ? ", " : "", label_part(&s->run[i], k, a, sizeof a));
-        if (chosen < 0) rg_text_add(text, sizeof text, "%s#%zu", text[0] ? " " : "", i + 1);
-        rg_text_clean(s->run[i].label, sizeof s->run[i].label, text);
+}
+
+const char *rg_name_list(char *buf, size_t n, const char *const *name, size_t count)
+{
+    enum { NAMED = 2 };
+    const char *seen[RG_MOST_RUNS];
+    int different = 0;
+    for (size_t i = 0; i < count && different < RG_MOST_RUNS; i++) {
+        bool known = false;
+        for (int k = 0; k < different && !known; k++) known = strcmp(seen[k], name[i]) == 0;
+        if (!known) seen[different++] = name[i];
     }
+    buf[0] = 0;
+    for (int k = 0; k < different && k < NAMED; k++)
+        rg_text_add(buf, n, "%s%s", k == 0 ? "" : k == different - 1 ? " and " : ", ", RG_CLEAN(96, seen[k]));
+    if (different > NAMED)
+        rg_text_add(buf, n, " and %d other%s", different - NAMED, different > NAMED + 1 ? "s" : "");
+    return buf;
+}
+
+const char *rg_runs_models(char *buf, size_t n, const rg_reports *s)
+{
+    const char *name[RG_MOST_RUNS];
+    for (size_t i = 0; i < s->n; i++) name[i] = s->run[i].d->model.name;
+    return rg_name_list(buf, n, name, s->n);
+}
+
+const char *rg_runs_cpus(char *buf, size_t n, const rg_reports *s)
+{
+    const char *name[RG_MOST_RUNS];
+    for (size_t i = 0; i < s->n; i++) name[i] = s->run[i].d->machine.cpu;
+    return rg_name_list(buf, n, name, s->n);
+}
+
+bool rg_runs_alike(const rg_run *a, const rg_run *b)
+{
+    return strcmp(a->d->model.name, b->d->model.name) == 0;
 }
 
 static bool is_run(const rg_doc *d) { return d->kind == RG_DOC_profile || d->kind == RG_DOC_profile_set; }
@@ -160,6 +225,13 @@ void rg_reports_close(rg_reports *s)
     free(s->doc);
     free(s->run);
     *s = (rg_reports){0};
+}
+
+bool rg_runs_same_work(const rg_run *a, const rg_run *b)
+{
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (fabs(a->phase[ph].batch - b->phase[ph].batch) > 0.5) return false;
+    return fabs(a->d->run.prompt_tokens - b->d->run.prompt_tokens) < 0.5;
 }
 
 /* ---- sums ---- */

@@ -6,18 +6,21 @@
 #include "roofline/measure/machine.h"
 
 typedef enum rg_opgroup {
-#define RG_OPGROUP(id, name, cls) RG_OPGROUP_##id,
+#define RG_OPGROUP(id, name, cls, row) RG_OPGROUP_##id,
 #include "report/svg/op_groups.def"
     RG_OPGROUP_COUNT
 } rg_opgroup;
-extern const char *const rg_opgroup_names[RG_OPGROUP_COUNT], *const rg_opgroup_classes[RG_OPGROUP_COUNT];
+/* By group: its name in pictures, its colour class, its name in tables. */
+extern const char *const rg_opgroup_names[RG_OPGROUP_COUNT], *const rg_opgroup_classes[RG_OPGROUP_COUNT],
+                                                                 *const rg_opgroup_rows[RG_OPGROUP_COUNT];
 /* REST for a name that is not a site of this version. */
 rg_opgroup rg_opgroup_of(const char *site);
 
 typedef struct rg_run {
     const rg_doc_profile *d;            /* borrowed from its document */
     rg_doc_phase phase[RG_PHASE_COUNT]; /* shallow copies by phase; zeros where it did not run */
-    char label[160];                    /* what tells it from the other runs: a type, a model, a number */
+    char label[160];                    /* what tells it from the other runs: a model, a type, a file */
+    char file[96];                      /* name of its file, without the folder and .json */
 } rg_run;
 
 typedef struct rg_reports {
@@ -36,6 +39,15 @@ rg_status rg_reports_add_file(rg_reports *s, const char *path, rg_err *err);
 void rg_reports_close(rg_reports *s); /* legal on a zeroed struct */
 /* Labels the runs by what tells them apart. */
 void rg_runs_name(rg_reports *s);
+/* "a", "a and b", "a, b and 2 others" in buf, each name once. */
+const char *rg_name_list(char *buf, size_t n, const char *const *name, size_t count);
+/* Of their models, of their machines. */
+const char *rg_runs_models(char *buf, size_t n, const rg_reports *s);
+const char *rg_runs_cpus(char *buf, size_t n, const rg_reports *s);
+/* Runs of one model: pictures of them share their scales. */
+bool rg_runs_alike(const rg_run *a, const rg_run *b);
+/* The same lengths and sequences: only then a speed is held against another. */
+bool rg_runs_same_work(const rg_run *a, const rg_run *b);
 /* The document that is no run, or NULL. */
 const rg_doc *rg_reports_other(const rg_reports *s);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "report/fixes.h"
 #include "report/verdict.h"
 
 enum { MOST = 2 * RG_SITE_COUNT };
@@ -115,44 +116,14 @@ static void distance(rg_lines *out, const rg_run *r, rg_phase ph)
 /* The operator that loses most, with the likely reason read off its numbers. */
 static void worst_operator(rg_lines *out, const rg_run *r, rg_phase ph)
 {
-    const rg_doc_op *w[MOST], *worst = NULL;
-    const rg_doc_phase *p = &r->phase[ph];
-    const int n = longest(r, ph, w);
-    for (int i = 0; i < n; i++)
-        if (isfinite(w[i]->analytic.ideal_ns) &&
-            (!worst || w[i]->t_ns - w[i]->analytic.ideal_ns > worst->t_ns - worst->analytic.ideal_ns))
-            worst = w[i];
-    if (!worst || worst->t_ns - worst->analytic.ideal_ns < 0.03 * p->t_ns) return;
-    const double wait = rg_ratio(worst->wait_ns, worst->t_ns * r->d->machine.threads),
-                 fraction = worst->roof_fraction;
-    const double reread = rg_ratio(worst->counted.total_bytes, worst->analytic.total_bytes);
-    const char *a = RG_NUM(1e-6 * (worst->t_ns - worst->analytic.ideal_ns)), *b = RG_PERCENT(fraction);
-    const double each = rg_ratio(worst->t_ns, worst->calls),
-                 worth = rg_ratio(worst->analytic.ideal_ns, worst->calls);
-    if (worst->bound && strcmp(worst->bound, "overhead") == 0 &&
-        each < worth + 8.0 * r->d->machine.barrier_ns)
-        rg_lines_add(out,
-            "%s loses most in %s, %s ms: a call takes %s and is worth %s, where a barrier alone takes %s; "
-            "fusing it with its neighbours would help.",
-            rg_phase_names[ph], worst->site, a, RG_TIME(each), RG_TIME(worth),
-            RG_TIME(r->d->machine.barrier_ns));
-    else if (wait > 0.25)
-        rg_lines_add(out,
-            "%s loses most in %s, %s ms: its threads wait at the barrier for %s of their time, so the work "
-            "is split unevenly or a core is shared with others.",
-            rg_phase_names[ph], worst->site, a, RG_PERCENT(wait));
-    else if (reread > 1.1)
-        rg_lines_add(out,
-            "%s loses most in %s, %s ms at %s of its roof (%s): the loops stream %s times the compulsory "
-            "bytes.",
-            rg_phase_names[ph], worst->site, a, b, worst->roof ? worst->roof : "?", RG_NUM(reread));
-    else
-        rg_lines_add(out,
-            "%s loses most in %s, %s ms at %s of its roof (%s): it moves only what it must (%s times the "
-            "compulsory bytes) and waits little, so the rest "
-            "lies inside the kernel: its instructions, how it streams, the pages it reads (%s per call).",
-            rg_phase_names[ph], worst->site, a, b, worst->roof ? worst->roof : "?", RG_NUM(reread),
-            RG_TIME(each));
+    rg_fixes f;
+    const rg_fix *x = f.below;
+    rg_fixes_of(&f, r);
+    while (x < f.below + f.n_below && x->op->phase != ph) x++;
+    if (x == f.below + f.n_below || x->recoverable_ns < 0.03 * r->phase[ph].t_ns) return;
+    rg_lines_add(out, "%s loses most in %s, %s ms at %s of its roof (%s): %s%s%s.", rg_phase_names[ph],
+        x->op->site, RG_NUM(1e-6 * x->recoverable_ns), RG_PERCENT(rg_op_share(x->op)),
+        x->op->roof ? x->op->roof : "?", x->why, x->option[0] ? "; what may help: " : "", x->option);
 }
 
 static bool is_attention(const char *op)
@@ -245,5 +216,6 @@ void rg_verdict(rg_lines *out, const rg_reports *s)
         if (s->n > 1) rg_lines_add(out, "Run %zu: %s weights.", i + 1, type ? type : "unknown");
         rg_verdict_run(out, &s->run[i]);
     }
-    for (size_t i = 1; i < s->n; i++) rg_verdict_compare(out, &s->run[0], &s->run[i], NULL);
+    for (size_t i = 1; i < s->n; i++)
+        if (rg_runs_same_work(&s->run[0], &s->run[i])) rg_verdict_compare(out, &s->run[0], &s->run[i], NULL);
 }

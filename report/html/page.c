@@ -59,17 +59,21 @@ static bool tools_of(const char *name, size_t run)
     return strcmp(name, "heat") == 0 && run == 0;
 }
 
-/* A section per picture of reports or of runs, with as many figures as there are of it. */
-static rg_status pictures(FILE *f, const rg_reports *s, bool of_runs, rg_err *err)
+/* A section per picture in the list from `from` to before `to`, with as many figures as there are of it. */
+static rg_status pictures(FILE *f, rg_contents *c, const rg_reports *s, int from, int to, rg_err *err)
 {
     rg_status st = RG_OK;
-    for (int i = 0; i < rg_n_pictures && !st; i++) {
+    for (int i = from; i < to && !st; i++) {
         const rg_picture *p = &rg_pictures[i];
-        const size_t count = of_runs == (p->kind == RG_DOC_profile) ? rg_picture_count(p, s) : 0;
+        const bool of_runs = p->kind == RG_DOC_profile;
+        const size_t count = rg_picture_count(p, s);
         bool begun = false;
         for (size_t k = 0; k < count && !st; k++) {
             if (!p->can(s, k)) continue;
-            if (!begun) fprintf(f, "<section id=\"%s\"><h2>%s</h2><p>%s</p>\n", p->name, p->title, p->words);
+            if (!begun) {
+                rg_page_section(f, c, p->name, p->title);
+                fprintf(f, "<p>%s</p>\n", p->words);
+            }
             begun = true;
             fprintf(f, "<figure class=\"chart\" data-%s=\"%s\"", of_runs ? "chart" : "doc", p->name);
             if (!p->of_all) fprintf(f, " data-%s=\"%zu\"", of_runs ? "run" : "index", k);
@@ -87,9 +91,9 @@ static rg_status pictures(FILE *f, const rg_reports *s, bool of_runs, rg_err *er
     return st;
 }
 
-static void whatif(FILE *f)
+static void whatif(FILE *f, rg_contents *c)
 {
-    fputs("<section id=\"whatif\"><h2>What if</h2>\n", f);
+    rg_page_section(f, c, "whatif", "What if");
     if (rg_page_has_whatif())
         fputs("<p>The exact cost model on another machine, batch, context or format, and LLM-Viewer's beside "
               "it: the C that <code>ridge roofline</code> runs, "
@@ -106,7 +110,48 @@ static void whatif(FILE *f)
     fputs("</section>\n", f);
 }
 
-static void page_head(FILE *f, const rg_reports *s)
+void rg_page_section(FILE *f, rg_contents *c, const char *name, const char *title)
+{
+    if (c->n < RG_MOST_SECTIONS) {
+        c->name[c->n] = name;
+        c->title[c->n++] = title;
+    }
+    fprintf(f, "<section id=\"%s\"><h2>%s</h2>\n", name, title);
+}
+
+/* Everything between the contents and the data. */
+static rg_status sections(FILE *f, rg_contents *c, const rg_reports *s, rg_err *err)
+{
+    enum { BEFORE = RG_PICTURE_time + 1, OF_RUNS = RG_PICTURE_heat + 1 };
+    rg_status st = RG_OK;
+    rg_page_section(f, c, "summary", "Summary");
+    rg_page_summary(f, s);
+    fputs("</section>\n", f);
+    st = pictures(f, c, s, OF_RUNS, rg_n_pictures, err);
+    if (!st) st = pictures(f, c, s, 0, BEFORE, err);
+    if (!st && s->n > 0) {
+        rg_page_section(f, c, "fixes", "What to fix next");
+        st = rg_page_fixes(f, s, err);
+        fputs("</section>\n", f);
+        whatif(f, c);
+    }
+    if (!st) st = pictures(f, c, s, BEFORE, OF_RUNS, err);
+    if (!st) st = rg_page_tables(f, c, s, err);
+    if (st) return st;
+    rg_page_section(f, c, "runs", "Machine, model, method");
+    rg_page_facts(f, s);
+    fputs("</section>\n", f);
+    rg_page_section(f, c, "notes", "Notes");
+    rg_page_notes(f, s);
+    fputs("</section>\n", f);
+    rg_page_section(f, c, "data", "Data");
+    fputs("<p>The JSON that this page was made from is inside it.</p><div class=\"tools\" "
+          "data-tools=\"data\" hidden></div></section>\n",
+        f);
+    return RG_OK;
+}
+
+static void page_head(FILE *f, const rg_reports *s, const rg_contents *c)
 {
     fputs("<body>\n<header><h1>", f);
     rg_page_title(f, s);
@@ -114,32 +159,29 @@ static void page_head(FILE *f, const rg_reports *s)
     rg_page_subtitle(f, s);
     fputs("</p><noscript><p>Scripts are off: everything is here to read and print; sorting, filters and "
           "explanations on hover need "
-          "them.</p></noscript></header>\n",
+          "them.</p></noscript></header>\n<nav aria-label=\"Contents\"><ol>\n",
         f);
+    for (int i = 0; i < c->n; i++) fprintf(f, "<li><a href=\"#%s\">%s</a></li>\n", c->name[i], c->title[i]);
+    fputs("</ol></nav>\n<main>\n", f);
     if (s->n > 0) fputs("<div class=\"tools\" data-tools=\"page\" hidden></div>\n", f);
-    fputs("<main>\n", f);
 }
 
 static rg_status body(FILE *f, const rg_reports *s, rg_err *err)
 {
-    rg_status st = RG_OK;
-    page_head(f, s);
-    fputs("<section id=\"verdict\"><h2>Verdict</h2>\n", f);
-    rg_page_verdict(f, s);
-    fputs("</section>\n<section id=\"runs\"><h2>Machine, model, method</h2>\n", f);
-    rg_page_facts(f, s);
-    fputs("</section>\n", f);
-    if (rg_reports_other(s)) st = pictures(f, s, false, err);
-    if (!st) st = pictures(f, s, true, err);
-    if (!st) st = rg_page_tables(f, s, err);
+    rg_contents c = {.n = 0};
+    char *text = NULL;
+    size_t n = 0;
+    FILE *inside = open_memstream(&text, &n); /* the contents come first, and are known last */
+    if (!inside) return rg_no_memory(err, "page");
+    rg_status st = sections(inside, &c, s, err);
+    if (fclose(inside) != 0 && !st) st = rg_no_memory(err, "page");
+    if (!st) {
+        page_head(f, s, &c);
+        fwrite(text, 1, n, f);
+    }
+    free(text);
     if (st) return st;
-    if (s->n > 0) whatif(f);
-    fputs("<section id=\"notes\"><h2>Notes</h2>\n", f);
-    rg_page_notes(f, s);
-    fputs("</section>\n<section id=\"data\"><h2>Data</h2><p>The JSON that this page was made from is inside "
-          "it.</p><div class=\"tools\" data-tools=\"data\" "
-          "hidden></div></section>\n"
-          "</main>\n<div id=\"tip\" role=\"tooltip\" hidden></div>\n<div id=\"live\" class=\"unseen\" "
+    fputs("</main>\n<div id=\"tip\" role=\"tooltip\" hidden></div>\n<div id=\"live\" class=\"unseen\" "
           "role=\"status\"></div>\n<script "
           "type=\"application/json\" id=\"ridge-data\">",
         f);

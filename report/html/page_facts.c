@@ -88,28 +88,59 @@ static void say(FILE *f, const face *a, const char *words)
 /* ---- heading and notes ---- */
 
 static const struct about {
-    const char *heading, *of, *row, *where, *notes;
+    const char *heading, *of, *row, *where, *when, *notes;
 } abouts[RG_DOC_KINDS] = {
-#define RG_PAGE(document, heading, of, row, where, notes) \
-    [RG_DOC_##document] = {heading, of, row, where, notes},
+#define RG_PAGE(document, heading, of, row, where, when, notes) \
+    [RG_DOC_##document] = {heading, of, row, where, when, notes},
 #include "report/html/facts.def"
 };
+
+/* The models of a bench, without the types of their matrices: the cards have those. */
+static void bench_models(FILE *f, const rg_doc_bench *b)
+{
+    enum { MOST = 64 };
+    char name[MOST][96], text[256];
+    const char *at[MOST];
+    const size_t n = b->n_results < MOST ? b->n_results : MOST;
+    for (size_t i = 0; i < n; i++) {
+        const size_t len = strlen(b->results[i].model_type), type = strlen(b->results[i].dtype);
+        const bool ends =
+            len > type + 1 && strcmp(b->results[i].model_type + len - type, b->results[i].dtype) == 0;
+        snprintf(
+            name[i], sizeof name[i], "%.*s", (int)(ends ? len - type - 1 : len), b->results[i].model_type);
+        at[i] = name[i];
+    }
+    rg_page_text(f, rg_name_list(text, sizeof text, at, n));
+}
+
+static void doc_title(FILE *f, const rg_reports *s, const rg_doc *d)
+{
+    const face a = face_of(d);
+    char models[256];
+    fputs(abouts[d->kind].heading, f);
+    if (d->kind == RG_DOC_bench || s->n > 0) fputs(": ", f);
+    if (d->kind == RG_DOC_bench)
+        bench_models(f, d->at);
+    else if (s->n > 0)
+        rg_page_text(f, rg_runs_models(models, sizeof models, s));
+    else
+        say(f, &a, abouts[d->kind].of);
+}
 
 void rg_page_title(FILE *f, const rg_reports *s)
 {
     const rg_doc *d = rg_reports_other(s);
-    if (!d) {
-        rg_page_text(f, s->run[0].d->model.name);
-        return;
-    }
-    const face a = face_of(d);
-    fputs(abouts[d->kind].heading, f);
-    say(f, &a, abouts[d->kind].of);
-    const rg_doc_bench *b = d->kind == RG_DOC_bench ? d->at : NULL;
-    bool others = false;
-    for (size_t i = 1; b && i < b->n_results; i++)
-        others = others || strcmp(b->results[i].model_type, b->results[0].model_type) != 0;
-    if (others) fputs(" and others", f);
+    const face a = d ? face_of(d) : (face){RG_OBJ_profile, s->run[0].d};
+    char text[256];
+    if (d)
+        doc_title(f, s, d);
+    else
+        rg_page_text(f, rg_runs_models(text, sizeof text, s));
+    fputs(" on ", f);
+    if (d)
+        say(f, &a, abouts[d->kind].where);
+    else
+        rg_page_text(f, rg_runs_cpus(text, sizeof text, s));
 }
 
 void rg_page_subtitle(FILE *f, const rg_reports *s)
@@ -117,11 +148,11 @@ void rg_page_subtitle(FILE *f, const rg_reports *s)
     const rg_doc *d = rg_reports_other(s);
     const size_t n = d ? json_array_size(rg_doc_rows(d)) : s->n;
     const face a = d ? face_of(d) : (face){RG_OBJ_profile, s->run[0].d};
-    fprintf(f, "%zu %s%s on ", n, d ? abouts[d->kind].row : "run", n == 1 ? "" : "s");
-    say(f, &a, d ? abouts[d->kind].where : "{machine.cpu}, {started|not dated}");
+    fprintf(f, "%zu %s%s", n, d ? abouts[d->kind].row : "run", n == 1 ? "" : "s");
+    say(f, &a, d ? abouts[d->kind].when : "{started?, $}");
 }
 
-static void sentences(FILE *f, const json_t *list)
+void rg_page_sentences(FILE *f, const json_t *list)
 {
     const json_t *v;
     size_t i;
@@ -150,7 +181,7 @@ static void sides(FILE *f, const rg_reports *s, bool notes)
         if (notes && json_array_size(list) == 0) continue;
         fprintf(f, "<div data-run=\"%zu\">", i);
         rg_page_label(f, s, i, "h3");
-        sentences(f, list);
+        rg_page_sentences(f, list);
         fputs("</div>", f);
     }
     fputs("</div>\n", f);
@@ -160,7 +191,7 @@ void rg_page_verdict(FILE *f, const rg_reports *s)
 {
     const rg_doc *d = rg_reports_other(s);
     if (d) {
-        sentences(f, json_object_get(d->json, "verdict"));
+        rg_page_sentences(f, json_object_get(d->json, "verdict"));
         return;
     }
     for (size_t i = 0; i < s->n_docs; i++) { /* a set compares its runs itself */
@@ -168,7 +199,7 @@ void rg_page_verdict(FILE *f, const rg_reports *s)
             s->doc[i].kind == RG_DOC_profile_set ? json_object_get(s->doc[i].json, "verdict") : NULL;
         if (json_array_size(v) == 0) continue;
         fputs("<h3>Side by side</h3>", f);
-        sentences(f, v);
+        rg_page_sentences(f, v);
     }
     sides(f, s, false);
 }
@@ -178,7 +209,7 @@ void rg_page_notes(FILE *f, const rg_reports *s)
     const rg_doc *d = rg_reports_other(s);
     const json_t *notes = d ? json_object_get(d->json, "notes") : NULL;
     if (d) fprintf(f, "<p>%s</p>\n", abouts[d->kind].notes);
-    if (json_array_size(notes) > 0) sentences(f, notes);
+    if (json_array_size(notes) > 0) rg_page_sentences(f, notes);
     sides(f, s, true);
 }
 

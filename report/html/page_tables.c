@@ -11,10 +11,10 @@ static void table(FILE *f, const rg_view_rows *r, const rg_leaf *leaf, int n, co
     const char *attrs, const char *row)
 {
     char buf[160];
-    fprintf(f,
-        "<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" "
-        "aria-label=\"%s\"><table class=\"ops%s><thead><tr>",
-        title, attrs);
+    fputs("<div class=\"zoom\"></div><div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"",
+        f);
+    rg_page_text(f, title);
+    fprintf(f, "\"><table class=\"ops%s><thead><tr>", attrs);
     if (r->row[0].name)
         fprintf(f, "<th scope=\"col\" class=\"word\" data-key=\"$key\" title=\"%s\">%s", r->fig->help,
             r->fig->title);
@@ -50,14 +50,15 @@ static rg_status operators(FILE *f, const rg_reports *s, size_t run, bool by_lay
     const rg_doc_profile *d = s->run[run].d;
     rg_leaf leaf[RG_MOST_LEAVES];
     rg_view_rows r;
-    char title[64], attrs[64];
+    char title[256], attrs[64];
     rg_status st = rg_view_rows_open(&r, RG_OBJ_profile, d, "ops", err);
     if (st) return st;
     const size_t all = r.n;
     r.n = 0;
     for (size_t i = 0; i < all; i++)
         if ((d->ops[i].layer >= 0) == by_layer) r.row[r.n++] = r.row[i];
-    snprintf(title, sizeof title, "Operators%s of run %zu", by_layer ? " by layer" : "", run + 1);
+    snprintf(title, sizeof title, "Operators%s%s%s", by_layer ? " by layer" : "", s->n > 1 ? ": " : "",
+        s->n > 1 ? s->run[run].label : "");
     snprintf(attrs, sizeof attrs, "\" data-run=\"%zu\" data-rows=\"%s\"", run, by_layer ? "layer" : "sum");
     if (r.n > 0 && by_layer) fputs("<details><summary>By layer</summary>", f);
     if (r.n > 0) table(f, &r, leaf, rg_view_columns(leaf, &r, "*"), title, attrs, "op");
@@ -66,10 +67,11 @@ static rg_status operators(FILE *f, const rg_reports *s, size_t run, bool by_lay
     return RG_OK;
 }
 
-static rg_status run_tables(FILE *f, const rg_reports *s, rg_err *err)
+static rg_status run_tables(FILE *f, rg_contents *c, const rg_reports *s, rg_err *err)
 {
     rg_status st = RG_OK;
-    fputs("<section id=\"table\"><h2>All operators</h2>\n<p>Time, work and bytes of every operator, summed "
+    rg_page_section(f, c, "table", "All operators");
+    fputs("<p>Time, work and bytes of every operator, summed "
           "over the layers. n/a: not known.</p>\n<div class=\"tools\" data-tools=\"table\" hidden></div>\n",
         f);
     for (size_t i = 0; i < s->n && !st; i++) {
@@ -83,11 +85,12 @@ static rg_status run_tables(FILE *f, const rg_reports *s, rg_err *err)
     return st;
 }
 
-static rg_status doc_tables(FILE *f, const rg_doc *d, rg_err *err)
+static rg_status doc_tables(FILE *f, rg_contents *c, const rg_doc *d, rg_err *err)
 {
     rg_status st = RG_OK;
     int number = 0;
-    fputs("<section id=\"results\"><h2>Figures</h2>\n<p>n/a: not known. Titles sort; the exact figures are "
+    rg_page_section(f, c, "results", "Figures");
+    fputs("<p>n/a: not known. Titles sort; the exact figures are "
           "in the copy as CSV and in the data.</p>\n",
         f);
     for (int i = 0; i < rg_n_views && !st; i++) {
@@ -113,9 +116,9 @@ static rg_status doc_tables(FILE *f, const rg_doc *d, rg_err *err)
     return st;
 }
 
-rg_status rg_page_tables(FILE *f, const rg_reports *s, rg_err *err)
+rg_status rg_page_tables(FILE *f, rg_contents *c, const rg_reports *s, rg_err *err)
 {
     const rg_doc *d = rg_reports_other(s);
-    const rg_status st = d ? doc_tables(f, d, err) : RG_OK;
-    return !st && s->n > 0 ? run_tables(f, s, err) : st;
+    const rg_status st = d ? doc_tables(f, c, d, err) : RG_OK;
+    return !st && s->n > 0 ? run_tables(f, c, s, err) : st;
 }

@@ -63,6 +63,7 @@ const scaled = (x, units, base, edge) => {
 const time = ns => scaled(ns, ['ns', 'us', 'ms', 's'], 1000, 999.5);
 const bytes = b => scaled(b, ['B', 'KiB', 'MiB', 'GiB', 'TiB'], 1024, 1023.5);
 const percent = f => none(f) ? 'n/a' : num(100 * f) + ' %';
+const rate = gflops => gflops >= 1e4 ? num(gflops / 1e3) + ' TFLOP/s' : num(gflops) + ' GFLOP/s';
 const exact = n => none(n) ? 'n/a' : n.toLocaleString('en-US');
 
 /* ---- explanations ---- */
@@ -102,7 +103,7 @@ const explain_op = (run, i) => {
     grid(null, [['measured', `${time(o.t_ns)} (${exact(o.t_ns)} ns), ${exact(o.calls)} calls`],
       ['analytic', time(o.analytic.ideal_ns)],
       ['of the roof', percent(o.roof_fraction) + (why ? ` (${why})` : '')],
-      ['speed', `${num(o.gflops)} GFLOP/s, ${num(o.gbps)} GB/s`],
+      ['speed', `${rate(o.gflops)}, ${num(o.gbps)} GB/s`],
       ['intensity', `${num(o.ai_counted)} counted, ${num(o.ai_analytic)} analytic, FLOP/byte`],
       ['kernel', o.kernel || 'n/a']])];
   if (formula && formula.flop !== '0')
@@ -171,7 +172,7 @@ const put_tip = (x, y) => {
   tip.style.top = Math.max(6, below + height > innerHeight ? y - height - 14 : below) + 'px';
 };
 const MARKS = '.point,.bar,.cell,.ridge,.roofmark,.dot';
-for (const svg of $('svg')) {
+for (const svg of $('figure svg')) {
   const marks = $(MARKS, svg);
   svg.setAttribute('role', 'group');
   marks.forEach((m, i) => {
@@ -221,6 +222,10 @@ document.addEventListener('focusin', e => {
   focused = m;
 });
 document.addEventListener('focusout', hide);
+document.addEventListener('click', e => {
+  const r = e.target.closest && e.target.closest('tr[data-op]');
+  if (r) show(r, e.clientX, e.clientY);
+});
 const follow = () => { if (focused) put_tip(...beside(focused)); else hide(); };
 addEventListener('scroll', follow, { passive: true });
 addEventListener('keydown', e => { if (e.key === 'Escape') hide(); });
@@ -242,6 +247,27 @@ const write_state = () => {
   history.replaceState(null, '', h ? '#' + h : location.pathname + location.search);
 };
 const set = (k, v) => { state[k] = v; apply(); write_state(); };
+
+/* ---- contents: a section by name; the state stays in the address ---- */
+const entries_of = $('nav a');
+const section_of = a => document.getElementById(a.getAttribute('href').slice(1));
+const names_section = hash => entries_of.some(a => a.getAttribute('href') === hash);
+for (const a of entries_of) a.addEventListener('click', e => {
+  const s = section_of(a);
+  e.preventDefault();
+  s.tabIndex = -1;
+  s.scrollIntoView();
+  s.focus({ preventScroll: true });
+});
+const mark_place = () => {
+  const at = entries_of.filter(a => section_of(a).getBoundingClientRect().top < 140).pop();
+  for (const a of entries_of) {
+    if (a === (at || entries_of[0])) a.setAttribute('aria-current', 'true');
+    else a.removeAttribute('aria-current');
+  }
+};
+addEventListener('scroll', () => requestAnimationFrame(mark_place), { passive: true });
+mark_place();
 
 /* ---- controls ---- */
 const box = name => document.querySelector(`[data-tools=${name}]`);
@@ -328,10 +354,6 @@ for (const t of tables) {
     boxes.set(t, words);
     bar.append(el('label', {}, 'search', words));
   }
-  t.addEventListener('click', e => {
-    const r = e.target.closest('tr[data-op]');
-    if (r) show(r, e.clientX, e.clientY);
-  });
   bar.append(button('copy as CSV', e => copy(e.target, csv_of(t))));
 }
 const wanted_op = o =>
@@ -406,7 +428,9 @@ if (heats.length) heats[0].querySelector('.zoom').append(choice('heat', 'colour 
 const paint = f => {
   const key = metrics.some(m => m[0] === state.heat) ? state.heat : 't_ns', most = {};
   const cells = $('.cell', f).map(c => [c, runs[+f.dataset.run].ops[+c.dataset.op]]);
-  for (const [, o] of cells) most[o.phase] = Math.max(most[o.phase] || 0, o[key] || 0);
+  const alike = runs.filter(r => r.model.name === runs[+f.dataset.run].model.name); /* they share a scale */
+  for (const o of alike.flatMap(r => r.ops))
+    if (o.layer !== null) most[o.phase] = Math.max(most[o.phase] || 0, o[key] || 0);
   for (const [c, o] of cells)
     c.setAttribute('fill-opacity', o[key] ? (0.04 + 0.96 * o[key] / most[o.phase]).toFixed(3) : '0.04');
 };
@@ -444,21 +468,20 @@ const apply = () => {
   const off = hidden();
   for (const [k, c] of Object.entries(controls)) if (c.value !== state[k]) c.value = state[k];
   for (const [k, c] of Object.entries(toggles)) c.checked = !off.has(k);
-  for (const e of $('main :is(div, figure)[data-run]'))
+  for (const e of $('main :is(article, div, figure)[data-run]'))
     e.classList.toggle('gone', state.run !== '' && e.dataset.run !== state.run);
-  for (const m of $('.point')) {
-    const { run, phase, group, kind } = m.dataset;
-    let on = !state.phase || phase === state.phase;
+  /* a mark, and the lines and names that belong to it */
+  for (const m of $('.point,.of,.bar,.cell,.dot')) {
+    const { run, op, phase, group } = m.dataset, kind = m.dataset.kind || m.dataset.of || '';
+    const o = op === undefined ? null : runs[+run].ops[+op];
+    let on = o ? wanted_op(o) && wanted_layer(o) : !state.phase || !phase || phase === state.phase;
     if (on && state.q && run !== undefined && group >= 0) on = members(+run, phase, +group).some(wanted_op);
     m.classList.toggle('dim', !on);
-    m.classList.toggle('gone', off.has(kind));
+    if (m.matches('.point,.of')) m.classList.toggle('gone', kind.split(' ').some(k => off.has(k)));
   }
   for (const m of $('.roofmark,.ridge')) m.classList.toggle('gone', off.has('roofs'));
-  for (const m of $('.bar,.cell,.dot')) {
-    const { run, op, phase } = m.dataset, o = op === undefined ? null : runs[+run].ops[+op];
-    m.classList.toggle('dim', o ? !wanted_op(o) || !wanted_layer(o)
-      : Boolean(state.phase && phase && phase !== state.phase));
-  }
+  for (const r of $('.fixes tr[data-op]'))
+    r.classList.toggle('gone', !wanted_op(runs[+r.closest('[data-run]').dataset.run].ops[+r.dataset.op]));
   tables.forEach(apply_table);
   heats.forEach(paint);
   arrows();
@@ -484,14 +507,31 @@ if (state.zoom) {
   const f = charts.find(c => chart_id(c) === id);
   if (f && n.length === 4 && n.every(Number.isFinite)) look(f, n);
 }
-addEventListener('hashchange', () => { read_state(); apply(); });
+addEventListener('hashchange', () => {
+  if (names_section(location.hash)) return;
+  read_state();
+  apply();
+});
 
 /* ---- what if: the cost model in C, as WebAssembly ---- */
 const W = raw.whatif, panel = box('whatif');
 const PHASES = ['prefill', 'decode'];
 const ns_of = p => p && p.time_s > 0 ? 1e9 * p.time_s : null;
 const over = (x, y) => x > 0 && y > 0 ? num(x / y) : 'n/a';
-/* Operator groups before (hollow) and after (filled) in the log-log plane. */
+/* The roofs that operators lie on, those that decide most time first: slopes in GB/s, ceilings in GFLOP/s. */
+const roofs_of = result => {
+  const found = [];
+  for (const o of result ? result.ops : []) {
+    const compute = o.bound === 1;
+    if (!(o.time_s > 0) || o.bound > 1) continue;
+    const value = (compute ? o.flop : o.bytes) / o.time_s / 1e9;
+    const r = found.find(x => x.compute === compute && Math.abs(x.value / value - 1) < 0.04);
+    if (r) r.time += o.time_s; else if (value > 0) found.push({ compute, value, time: o.time_s });
+  }
+  const all = found.reduce((sum, r) => sum + r.time, 0);
+  return found.filter(r => r.time > 0.02 * all).sort((x, y) => y.time - x.time).slice(0, 4);
+};
+/* Operator groups before (hollow) and after (filled) in the log-log plane, under the roofs after. */
 const plane = (before, after) => {
   const sums = new Map();
   for (const [which, r] of [[0, before], [1, after]]) for (const o of r ? r.ops : []) {
@@ -510,29 +550,65 @@ const plane = (before, after) => {
   const put = (name, cls, attrs, text) => svg.append(svg_el(name, cls, attrs, text));
   const words = (x, y, anchor, cls, text, more) =>
     put('text', cls, { x, y, 'text-anchor': anchor, ...more }, text);
-  const line = (cls, x1, y1, x2, y2) => put('line', cls, { x1, y1, x2, y2 });
-  const scale = (values, p0, p1, room) => {
+  const line = (cls, x1, y1, x2, y2, width) =>
+    put('line', cls, { x1, y1, x2, y2, 'stroke-width': width || 1 });
+  const scale = (values, p0, p1, room, unit) => {
     const lo = Math.log10(Math.min(...values)) - 0.2, hi = Math.log10(Math.max(...values)) + 0.2;
     /* 1, 2, 5 where that leaves room for the figures, else powers of ten */
     const steps = room / (hi - lo) > 150 ? [1, 2, 5] : [1], ticks = [];
     for (let d = Math.floor(lo); d <= hi; d++) ticks.push(...steps.map(m => +(m * 10 ** d).toPrecision(1)));
-    return { at: v => p0 + (Math.log10(v) - lo) / (hi - lo) * (p1 - p0),
+    return { lo: 10 ** lo, hi: 10 ** hi, unit,
+      at: v => p0 + (Math.log10(v) - lo) / (hi - lo) * (p1 - p0),
       ticks: ticks.filter(v => Math.log10(v) >= lo && Math.log10(v) <= hi) };
   };
   for (const p of points) { p.ai = p.flop / p.bytes; p.gflops = p.flop / p.t / 1e9; }
-  const X = scale(points.map(p => p.ai), 66, 936, 870), Y = scale(points.map(p => p.gflops), 370, 20, 700);
+  const roofs = roofs_of(after), ceilings = roofs.filter(r => r.compute).map(r => r.value);
+  const highs = [...points.map(p => p.gflops), ...ceilings], tera = Math.max(...highs) >= 1e4;
+  const slopes = roofs.filter(r => !r.compute).map(r => r.value);
+  const ridges = slopes.length && ceilings.length ? [1.5 * Math.max(...ceilings) / Math.max(...slopes)] : [];
+  const X = scale([...points.map(p => p.ai), ...ridges], 66, 936, 870), Y = scale(highs, 370, 20, 700);
   for (const v of X.ticks) {
     line('grid-line', X.at(v), 20, X.at(v), 370);
     words(X.at(v), 386, 'middle', 'soft', String(v));
   }
   for (const v of Y.ticks) {
     line('grid-line', 66, Y.at(v), 936, Y.at(v));
-    words(60, Y.at(v) + 4, 'end', 'soft', String(v));
+    words(60, Y.at(v) + 4, 'end', 'soft', String(tera ? v / 1e3 : v));
   }
   words(500, 404, 'middle', 'ink', 'arithmetic intensity, FLOP/byte');
-  words(14, 195, 'middle', 'ink', 'at the roof, GFLOP/s', { transform: 'rotate(-90 14 195)' });
+  words(14, 195, 'middle', 'ink', `at the roof, ${tera ? 'TFLOP/s' : 'GFLOP/s'}`,
+    { transform: 'rotate(-90 14 195)' });
   words(66, 442, 'start', 'soft',
-    'hollow: the run, filled: what if, both analytic; circles: prefill, squares: decode');
+    'hollow: the run, filled: what if, both analytic; circles: prefill, diamonds: decode; lines: the roofs ' +
+    'that the operators of the what-if lie on');
+  /* slopes up to the highest ceiling, ceilings from the fastest slope on; a name where no mark or name is */
+  const fastest = Math.max(...slopes, 0), cap = Math.max(...ceilings, 0) || Y.hi;
+  const taken = points.map(p => ({ y: Y.at(p.gflops) + 4, left: X.at(p.ai) - 8, right: X.at(p.ai) + 8 }));
+  const name = (text, places) => {
+    for (const [x, y, anchor] of places) {
+      const w = 6.4 * text.length, left = anchor === 'end' ? x - w : x, right = left + w;
+      const lies_on = t => Math.abs(t.y - y) < 14 && left < t.right && right > t.left;
+      if (left < 68 || right > 940 || taken.some(lies_on)) continue;
+      taken.push({ y, left, right });
+      words(x, y, anchor, 'roof halo', text, { 'data-roof': '' });
+      return;
+    }
+  };
+  for (const r of roofs) {
+    const x0 = Math.max(X.lo, r.compute ? fastest && r.value / fastest : Y.lo / r.value);
+    const x1 = r.compute ? X.hi : Math.min(X.hi, Math.min(cap, Y.hi) / r.value);
+    if (!(x0 < x1)) continue;
+    const y_of = x => r.compute ? r.value : x * r.value;
+    const along = [0.02, 0.2, 0.4, 0.6, 0.8].map(t => x0 * (x1 / x0) ** t).map(x => [X.at(x), Y.at(y_of(x))]);
+    line('roof-line', X.at(x0), Y.at(y_of(x0)), X.at(x1), Y.at(y_of(x1)), 1.6);
+    /* a ceiling is named above, a slope to the left of it or below */
+    if (r.compute)
+      name(rate(r.value),
+        [[932, Y.at(r.value) - 5, 'end'], ...along.map(([x, y]) => [x + 8, y - 5, 'start'])]);
+    else
+      name(num(r.value) + ' GB/s',
+        along.flatMap(([x, y]) => [[x - 8, y - 4, 'end'], [x + 10, y + 12, 'start']]));
+  }
   let at = 66;
   for (const g of [...new Set(points.map(p => p.group))].sort((p, q) => p - q)) {
     put('rect', raw.groups.classes[g], { x: at, y: 415, width: 10, height: 10 });
@@ -546,9 +622,9 @@ const plane = (before, after) => {
   }
   for (const p of points) {
     const cls = raw.groups.classes[p.group] + (p.which ? ' see' : '-line hollow mark');
-    const x = X.at(p.ai), y = Y.at(p.gflops), half = p.which ? 5 : 4;
-    if (p.phase === 'prefill') put('circle', cls, { cx: x, cy: y, r: p.which ? 6 : 4.5 });
-    else put('rect', cls, { x: x - half, y: y - half, width: 2 * half, height: 2 * half });
+    const x = X.at(p.ai), y = Y.at(p.gflops), r = p.which ? 6 : 4.5, d = 1.25 * r;
+    if (p.phase === 'prefill') put('circle', cls, { cx: x, cy: y, r });
+    else put('path', cls, { d: `M${x} ${y - d}L${x + d} ${y}L${x} ${y + d}L${x - d} ${y}z` });
   }
   return svg;
 };
@@ -562,8 +638,8 @@ const what_if = async () => {
     const phases = PHASES.map((_, p) =>
       Object.fromEntries(Object.entries(W.out).map(([k, i]) => [k, o[p * W.phase + i]])));
     const ops = Array.from({ length: o[W.points] }, (_, i) => {
-      const [site, phase, flop, moved, time_s] = o.subarray(W.points + 1 + i * W.fields);
-      return { site: W.sites[site], phase: PHASES[phase], flop, bytes: moved, time_s };
+      const [site, phase, flop, moved, time_s, bound] = o.subarray(W.points + 1 + i * W.fields);
+      return { site: W.sites[site], phase: PHASES[phase], flop, bytes: moved, time_s, bound };
     });
     return { phases, ops };
   };

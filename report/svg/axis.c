@@ -55,6 +55,7 @@ bool rg_axis_in(const rg_axis *a, double v) { return v >= a->lo && v <= a->hi; }
 
 static const char *tick_text(char *buf, size_t n, const rg_axis *a, double v)
 {
+    if (a->unit > 0.0) v /= a->unit;
     if (a->bytes) {
         static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
         int u = 0;

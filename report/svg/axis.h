@@ -8,6 +8,7 @@ typedef struct rg_axis {
     double lo, hi;   /* values */
     double p0, p1;   /* positions of lo and hi */
     bool log, bytes; /* bytes: ticks at powers of two (1, 16, 256 KiB ...) */
+    double unit;     /* what the figure 1 at a tick stands for; 0: 1 */
 } rg_axis;
 
 /* A logarithmic axis over [lo, hi], a tenth of a decade wider on both sides; accepts any input. */

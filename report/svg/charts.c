@@ -69,7 +69,9 @@ static rg_axis axis_of(const rg_dot_panel *p, double left)
         for (size_t k = 0; k < json_array_size(d->sample); k++)
             hi = fmax(hi, known(json_number_value(json_array_get(d->sample, k)), 0.0));
     }
-    hi = fmax(hi, known(p->reference, 0.0));
+    if (p->least > 0.0) lo = fmin(lo, p->least);
+    hi = fmax(fmax(hi, p->most), known(p->reference, 0.0));
+    lo = fmin(lo, known(p->reference, lo));
     if (!(hi > 0.0)) hi = 1.0;
     return p->log ? rg_axis_log(fmin(lo, hi), hi, left, RIGHT) : rg_axis_linear(hi, left, RIGHT);
 }
@@ -134,6 +136,23 @@ rg_status rg_chart_dots(
     return rg_svg_close(&s, err);
 }
 
+/* Widens to the rows of a panel in all pictures on its scale. */
+static void reach_all(rg_dot_panel *p, const rg_rows *r, int panel)
+{
+    rg_rows other = *r;
+    for (other.index = 0; other.index < r->pictures; other.index++)
+        for (size_t i = 0; i < r->n; i++) {
+            rg_dot x;
+            if (!other.fill(&x, &other, panel, i)) continue;
+            const double v[] = {x.value, x.low, x.high, x.ideal};
+            for (int k = 0; k < 4; k++) {
+                if (!isfinite(v[k]) || !(v[k] > 0.0)) continue;
+                p->least = p->least > 0.0 ? fmin(p->least, v[k]) : v[k];
+                p->most = fmax(p->most, v[k]);
+            }
+        }
+}
+
 rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool embedded, rg_err *err)
 {
     enum { MOST_ROWS = 60, MOST_PANELS = 4 };
@@ -157,7 +176,10 @@ rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool
             next++;
             p->n++;
         }
-        p->log = !r->reference && hi > 12.0 * lo; /* else from zero on, where lengths can be compared */
+        reach_all(p, r, k);
+        if (p->least > 0.0) lo = fmin(lo, p->least);
+        hi = fmax(hi, p->most);
+        p->log = hi > 12.0 * lo; /* one that stands out must not flatten the rest */
         snprintf(p->title, sizeof p->title, "%s%s", r->title[k], p->log ? ", logarithmic" : "");
         if (all > MOST_ROWS)
             snprintf(p->title, sizeof p->title, "%s, the first %d of %zu (the table has all)", r->title[k],

@@ -31,7 +31,8 @@ typedef struct rg_dot_panel {
     bool log;
     double reference; /* an upright line with a name; NAN: none */
     const char *reference_name;
-    rg_dot *dot; /* borrowed */
+    double least, most; /* what the axis holds beside its dots; 0: nothing */
+    rg_dot *dot;        /* borrowed */
     int n;
 } rg_dot_panel;
 
@@ -49,10 +50,10 @@ typedef bool rg_dot_row_fn(rg_dot *x, const rg_rows *r, int panel, size_t i);
 struct rg_rows {
     rg_dot_row_fn *fill;
     const void *from;
-    size_t index, n; /* index: of the picture */
+    size_t index, n, pictures; /* index: of the picture, of that many on one scale; 0: it is alone */
     const char *const *title;
     int panels;                   /* at most 4 */
-    const char *unit, *reference; /* reference: the name of 1, or NULL: values may be drawn logarithmically */
+    const char *unit, *reference; /* reference: the name of 1, or NULL */
 };
 rg_status rg_chart_rows(FILE *f, const rg_chart_words *w, const rg_rows *r, bool embedded, rg_err *err);
 

@@ -98,7 +98,7 @@ rg_status rg_picture_bench_speed(FILE *f, const rg_reports *set, size_t index, b
         "A row per test and setting: a filled mark at the median of the samples with its interval as a bar "
         "and the samples as ticks, a hollow mark at what the roofs allow.",
         "filled: median, thick: interval, ticks: samples; hollow: at the roofs"};
-    const rg_rows rows = {speed_row, d, index, d->n_results, work_names, WORKS, "tokens/s", NULL};
+    const rg_rows rows = {speed_row, d, index, d->n_results, 0, work_names, WORKS, "tokens/s", NULL};
     return rg_chart_rows(f, &words, &rows, embedded, err);
 }
 

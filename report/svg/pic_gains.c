@@ -70,7 +70,7 @@ rg_status rg_picture_gains(FILE *f, const rg_reports *set, size_t index, bool em
         "what the change is worth on the roofs.",
         LEGEND};
     const rg_rows rows = {
-        gain_row, d, index, d->n_variants, rg_phase_names, RG_PHASE_COUNT, "times as fast", "the first"};
+        gain_row, d, index, d->n_variants, 0, rg_phase_names, RG_PHASE_COUNT, "times as fast", "the first"};
     return rg_chart_rows(f, &words, &rows, embedded, err);
 }
 
@@ -117,7 +117,7 @@ rg_status rg_picture_op_gains(FILE *f, const rg_reports *set, size_t index, bool
         "the same of the ideal times.",
         "filled: measured in the recorded runs, thick: interval; hollow: what the roofs allow; left of the "
         "upright line is slower"};
-    const rg_rows rows = {op_row, d, index, d->n_operators, rg_phase_names, RG_PHASE_COUNT,
+    const rg_rows rows = {op_row, d, index, d->n_operators, d->n_variants - 1, rg_phase_names, RG_PHASE_COUNT,
         "times as fast per token", "the first"};
     return rg_chart_rows(f, &words, &rows, embedded, err);
 }
@@ -167,6 +167,6 @@ rg_status rg_picture_ablation(FILE *f, const rg_reports *set, size_t index, bool
         "filled: measured, thick: interval; an interval across the upright line means: no worth that this "
         "noise lets one see"};
     const rg_rows rows = {
-        switch_row, d, index, d->n_switches, part_titles, PARTS, "times as fast", "no effect"};
+        switch_row, d, index, d->n_switches, 0, part_titles, PARTS, "times as fast", "no effect"};
     return rg_chart_rows(f, &words, &rows, embedded, err);
 }

@@ -16,6 +16,14 @@ bool rg_picture_can_heat(const rg_reports *s, size_t run)
     return false;
 }
 
+static double longest(const rg_doc_profile *d, rg_phase ph)
+{
+    double most = 0.0;
+    for (size_t i = 0; i < d->n_ops; i++)
+        if (d->ops[i].phase == ph && d->ops[i].layer >= 0) most = fmax(most, d->ops[i].t_ns);
+    return most;
+}
+
 rg_status rg_picture_heat(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
 {
     const rg_run *r = &set->run[run];
@@ -43,13 +51,15 @@ rg_status rg_picture_heat(FILE *f, const rg_reports *set, size_t run, bool embed
         const double left = LEFT + (double)ph * (half + 8.0);
         double most = 0.0;
         if (!rg_phase_ran(&r->phase[ph])) continue;
-        for (size_t i = 0; i < r->d->n_ops; i++)
-            if (r->d->ops[i].phase == ph && r->d->ops[i].layer >= 0) most = fmax(most, r->d->ops[i].t_ns);
+        for (size_t k = 0; k < set->n; k++)
+            if (rg_runs_alike(r, &set->run[k])) most = fmax(most, longest(set->run[k].d, ph));
+        rg_svg_group(&s, "of", RG_TEXT(32, "data-phase=\"%s\"", rg_phase_names[ph]), NULL);
         rg_svg_words(&s, left, 66, "ink strong", rg_phase_names[ph]);
         for (int k = 0; k < cols; k++)
             rg_svg_try_text(&s,
                 (rg_svg_at){left + (k + 0.5) * col + 3.0, TOP - 6, RG_SVG_START, 10, -60, "soft"},
                 rg_text_clean(text, 16, site[k]), true);
+        rg_svg_end(&s);
         for (size_t i = 0; i < r->d->n_ops; i++) {
             const rg_doc_op *w = &r->d->ops[i];
             if (w->phase != ph || w->layer < 0 || (double)w->layer >= layers) continue;

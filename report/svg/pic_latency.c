@@ -74,16 +74,25 @@ static void percentiles(rg_svg *s, const rg_doc_phase *p, const rg_axis *y, doub
         const bool off = v[i] / scale > y->hi;
         const double at = rg_axis_at(y, fmin(v[i] / scale, y->hi)), label = fmin(at + 4.0, below - 15.0);
         snprintf(text, sizeof text, "%s %s%s", lines[i].name, RG_TIME(v[i]), off ? ", above" : "");
-        rg_svg_group(s, "dot", "data-kind=\"percentile\"", text);
+        rg_svg_group(s, "dot", "data-kind=\"percentile\" data-phase=\"decode\"", text);
         if (!off) rg_svg_line(s, lines[i].cls, LEFT, at, RIGHT, at, 1.6, lines[i].dash);
         if (!off) rg_svg_line(s, lines[i].cls, RIGHT, at, RIGHT + 14.0, label - 4.0, 1.2, lines[i].dash);
-        rg_svg_end(s);
         rg_svg_text(s,
             (rg_svg_at){RIGHT + 20.0, label, RG_SVG_START, 12, 0,
                 RG_TEXT(24, "%.*s", (int)(strlen(lines[i].cls) - 5), lines[i].cls)},
             text);
+        rg_svg_end(s);
         below = label;
     }
+}
+
+/* How far the axis goes: a single stall must not press everything else to the ground. */
+static double cap_of(const rg_doc_phase *p)
+{
+    double most = 0.0;
+    for (size_t i = 0; i < json_array_size(p->call_ns); i++)
+        most = fmax(most, json_number_value(json_array_get(p->call_ns, i)));
+    return p->p90_ns > 0.0 && most > 3.0 * p->p90_ns ? 1.6 * p->p90_ns : most;
 }
 
 rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool embedded, rg_err *err)
@@ -91,14 +100,14 @@ rg_status rg_picture_latency(FILE *f, const rg_reports *set, size_t run, bool em
     const rg_run *r = &set->run[run];
     const rg_doc_phase *p = &r->phase[RG_DECODE];
     size_t n = 0, beyond = 0;
-    double most = 0.0, scale;
+    double most = 0.0, cap = 0.0, scale;
     char text[320], attrs[128];
     rg_svg s;
     slot *w = slots_of(p->call_ns, &n);
     if (!w) return rg_no_memory(err, "picture");
     for (size_t i = 0; i < n; i++) most = fmax(most, w[i].high);
-    /* a single stall must not press everything else to the ground */
-    const double cap = p->p90_ns > 0.0 && most > 3.0 * p->p90_ns ? 1.6 * p->p90_ns : most;
+    for (size_t i = 0; i < set->n; i++)
+        if (rg_runs_alike(r, &set->run[i])) cap = fmax(cap, cap_of(&set->run[i].phase[RG_DECODE]));
     const char *unit = unit_of(fmax(cap, 1.0), &scale);
     /* older reports have the second only */
     const double start = isfinite(r->d->run.decode_start) ? r->d->run.decode_start : r->d->run.prompt_tokens;

@@ -99,7 +99,6 @@ static void ladder(rg_svg *s, const rg_machine *m)
 rg_status rg_picture_machine(FILE *f, const rg_machine *m, bool embedded, rg_err *err)
 {
     rg_svg s;
-    char a[32];
     rg_roof_plot plot = rg_roof_plot_at(LEFT, TOP2, RIGHT, BOTTOM2);
     rg_svg_open(&s, f, W, H, "Roofs of this machine",
         "Above: bandwidth over the size of what is used, a point per size, reading with its spread. Below: "
@@ -114,8 +113,8 @@ rg_status rg_picture_machine(FILE *f, const rg_machine *m, bool embedded, rg_err
     rg_roof_plot_levels(&plot, m->bw, m->n_bw, true, NULL, 0);
     const int best = rg_machine_peak_row(m, RG_ARITH_FP32_FMA, m->isa_best);
     for (int i = 0; i < RG_PEAK_COUNT; i++)
-        rg_roof_plot_add(&plot, true, i == best, m->peak[i].value, "%s: %s G%s/s", rg_peaks[i].name,
-            rg_num(a, sizeof a, m->peak[i].value), rg_arith_units[rg_peaks[i].arith]);
+        rg_roof_plot_add(&plot, true, i == best, m->peak[i].value, "%s: %s", rg_peaks[i].name,
+            RG_RATE(m->peak[i].value, rg_arith_units[rg_peaks[i].arith]));
     if (plot.n > 0) {
         rg_roof_plot_reach(&plot, 0.06, NAN);
         rg_roof_plot_scale(&plot);

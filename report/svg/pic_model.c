@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "report/svg/bars.h"
 #include "report/svg/charts.h"
 #include "report/svg/pictures.h"
 #include "report/svg/sweep.h"
@@ -14,8 +15,9 @@
 typedef struct view {
     const char *model, *hardware, *label; /* label: NULL but in studies */
     char format[64];                      /* "q4g64", "w4 a16 kv16" */
-    double batch, seqlen, tp, rate[RG_PHASE_COUNT];
-    const rg_doc_case *exact; /* one of both */
+    double batch, seqlen, tp, gen;        /* gen: tokens generated; NAN: one step is all that was asked */
+    double rate[RG_PHASE_COUNT], ns[RG_PHASE_COUNT]; /* tokens/s; time, of decode with all tokens generated */
+    const rg_doc_case *exact;                        /* one of both */
     const rg_doc_lv_case *lv;
 } view;
 
@@ -47,6 +49,9 @@ static view view_of(const answers *a, size_t i)
         snprintf(v.format, sizeof v.format, "w%.0f a%.0f kv%.0f", in->w_bit, in->a_bit, in->kv_bit);
         v.rate[RG_PREFILL] = v.batch * v.seqlen / v.lv->total.prefill.inference_time;
         v.rate[RG_DECODE] = v.batch / v.lv->total.decode.inference_time;
+        v.ns[RG_PREFILL] = 1e9 * v.lv->total.prefill.inference_time;
+        v.ns[RG_DECODE] = 1e9 * v.lv->total.decode.inference_time;
+        v.gen = NAN;
     } else {
         const rg_doc_case_input *in = &v.exact->input;
         v.model = in->model, v.hardware = in->hardware, v.label = v.exact->label;
@@ -54,6 +59,9 @@ static view view_of(const answers *a, size_t i)
         rg_text_clean(v.format, sizeof v.format, in->dtype);
         v.rate[RG_PREFILL] = v.exact->total.prefill.tokens_per_s;
         v.rate[RG_DECODE] = v.exact->total.decode.tokens_per_s;
+        v.ns[RG_PREFILL] = v.exact->total.prefill.ideal_ns;
+        v.ns[RG_DECODE] = v.exact->task ? v.exact->task->generate_ns : v.exact->total.decode.ideal_ns;
+        v.gen = v.exact->task ? v.exact->task->gen : NAN;
     }
     return v;
 }
@@ -129,6 +137,19 @@ static void sum_case(sums at[RG_SWEEP_GROUPS], const view *v, rg_phase ph)
 
 static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 
+/* "amd_epyc_9654, q4g64, batch 4, length 128", the machine where there are several. */
+static void name_case(char *buf, size_t n, const answers *d, const view *k)
+{
+    buf[0] = 0;
+    if (k->label) {
+        rg_text_clean(buf, n, k->label);
+        return;
+    }
+    if (d->head->n_hardware > 1) rg_text_add(buf, n, "%s, ", RG_CLEAN(96, k->hardware));
+    rg_text_add(buf, n, "%s, batch %.0f, length %.0f", k->format, k->batch, k->seqlen);
+    if (k->tp > 1.0) rg_text_add(buf, n, ", %.0f devices", k->tp);
+}
+
 static size_t points_of(rg_sweep_point *out, const answers *d, const view *k)
 {
     size_t n = 0;
@@ -138,7 +159,7 @@ static size_t points_of(rg_sweep_point *out, const answers *d, const view *k)
         sum_case(at, k, ph);
         for (int g = 0; g < RG_SWEEP_GROUPS; g++) {
             if (!(at[g].flop > 0.0) || !(at[g].bytes > 0.0)) continue;
-            out[n++] = (rg_sweep_point){.group = g,
+            out[n] = (rg_sweep_point){.group = g,
                 .phase = ph,
                 .batch = whole(k->batch),
                 .seqlen = whole(k->seqlen),
@@ -146,6 +167,7 @@ static size_t points_of(rg_sweep_point *out, const answers *d, const view *k)
                 .gflops = at[g].time > 0.0 ? 1e-9 * at[g].flop / at[g].time : NAN,
                 .measured_ai = NAN,
                 .measured_gflops = NAN};
+            snprintf(out[n++].format, sizeof out->format, "%s", k->format);
         }
     }
     return n;
@@ -159,8 +181,7 @@ static void add_roofs(rg_roof_plot *plot, const rg_doc_hardware *h)
     rg_roof_plot_add(plot, false, true, h->bandwidth_gbps, "main memory: %s GB/s", RG_NUM(h->bandwidth_gbps));
     json_array_foreach (h->peaks_gflops, i, v) {
         const double peak = json_number_value(v);
-        rg_roof_plot_add(plot, true, true, peak, peak >= 1e4 ? "peak: %s TFLOP/s" : "peak: %s GFLOP/s",
-            RG_NUM(peak >= 1e4 ? 1e-3 * peak : peak));
+        rg_roof_plot_add(plot, true, true, peak, "peak: %s", RG_RATE(peak, "FLOP"));
     }
     for (i = 0; i < h->n_levels; i++)
         rg_roof_plot_add(plot, false, false, h->levels[i].gbps, "cache of %.0f KiB: %s GB/s",
@@ -179,7 +200,6 @@ rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool em
     rg_roof_plot plot = rg_sweep_plot();
     view first = {.model = "?"};
     size_t points = 0, n = 0;
-    bool same = true;
     rg_sweep_point *p = calloc(d.n * RG_PHASE_COUNT * RG_SWEEP_GROUPS + 1, sizeof *p);
     if (!p) return rg_no_memory(err, "picture");
     for (size_t i = 0; i < d.n; i++) {
@@ -187,16 +207,127 @@ rg_status rg_picture_model(FILE *f, const rg_reports *set, size_t index, bool em
         if (strcmp(v.hardware, h->name) != 0) continue;
         points += points_of(p + points, &d, &v);
         if (n++ == 0) first = v;
-        same = same && strcmp(first.format, v.format) == 0;
     }
     add_roofs(&plot, h);
     const rg_status st = rg_picture_sweep_points(f,
         RG_TEXT(300, "%s on %s", RG_CLEAN(130, first.model), RG_CLEAN(110, h->name)),
-        RG_TEXT(300, "analytic, cost model %s; %s; %zu configuration%s", d.head->cost,
-            same && n ? first.format : "several formats", n, n == 1 ? "" : "s"),
+        RG_TEXT(300, "analytic, cost model %s; %zu configuration%s", d.head->cost, n, n == 1 ? "" : "s"),
         &plot, p, points, embedded, err);
     free(p);
     return st;
+}
+
+/* ---- times of both phases, bytes by part ---- */
+
+bool rg_picture_can_model_stages(const rg_reports *s, size_t index)
+{
+    const answers d = answers_of(s);
+    return index == 0 && d.n > 0 && wanted(&d, RG_PREFILL) && wanted(&d, RG_DECODE);
+}
+
+rg_status rg_picture_model_stages(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    enum { MOST = 24 };
+    const answers d = answers_of(set);
+    const size_t n = d.n < MOST ? d.n : MOST;
+    rg_stage b[MOST];
+    char decode[64] = "one step";
+    (void)index;
+    for (size_t i = 0; i < n; i++) {
+        const view k = view_of(&d, i);
+        const double steps = isfinite(k.gen) ? k.gen : 1.0;
+        b[i] = (rg_stage){.kind = "analytic",
+            .ns = {k.ns[0], k.ns[1]},
+            .tokens = {k.batch * k.seqlen, k.batch * steps},
+            .ran = {true, true},
+            .analytic = true,
+            .last = true};
+        name_case(b[i].name, sizeof b->name, &d, &k);
+        if (isfinite(k.gen)) snprintf(decode, sizeof decode, "%.0f steps", k.gen);
+    }
+    return rg_picture_stage_bars(f,
+        RG_TEXT(200, "%s, analytic, cost model %s%s", RG_CLEAN(130, view_of(&d, 0).model), d.head->cost,
+            d.n > MOST ? "; the first 24 cases, the table has all" : ""),
+        b, n, RG_TEXT(128, "the sum of the operators' ideal times; decode: %s", decode), embedded, err);
+}
+
+/* Cases of another model or format than all before: the first of each has its picture. n: none is left. */
+static size_t byte_case(const answers *d, size_t index)
+{
+    enum { MOST = 6 };
+    const size_t n = d->n < 256 ? d->n : 256;
+    for (size_t i = 0; i < n && index < MOST; i++) {
+        const view k = view_of(d, i);
+        bool first = true;
+        for (size_t j = 0; j < i && first; j++) {
+            const view o = view_of(d, j);
+            first = strcmp(o.model, k.model) != 0 || strcmp(o.format, k.format) != 0;
+        }
+        if (first && index-- == 0) return i;
+    }
+    return d->n;
+}
+
+bool rg_picture_can_model_bytes(const rg_reports *s, size_t index)
+{
+    const answers d = answers_of(s);
+    return !d.head->study && byte_case(&d, index) < d.n;
+}
+
+static void add_bytes(double at[RG_BYTE_KINDS], double weights, double acts, double cache)
+{
+    at[0] += weights;
+    at[1] += acts;
+    at[2] += cache;
+}
+
+/* LLM-Viewer's operators are of one layer, but for the output matrix; its totals tell how many layers. */
+static void add_lv_bytes(double at[RG_BYTE_PARTS][RG_BYTE_KINDS], json_t *ops, const rg_doc_lv_total *total)
+{
+    const char *name;
+    json_t *o;
+    double layer = 0.0, once = 0.0;
+    json_object_foreach (ops, name, o)
+        *(site_of(name) == RG_SITE_OUTPUT ? &once : &layer) += rg_json_number(o, "memory_access");
+    json_object_foreach (ops, name, o) {
+        const int site = site_of(name);
+        const rg_opgroup g = site < 0 ? RG_OPGROUP_REST : rg_opgroup_of(rg_site_name(site));
+        const double times = site == RG_SITE_OUTPUT ? 1.0 : rg_ratio(total->memory_access - once, layer);
+        add_bytes(at[rg_byte_part(g)], times * rg_json_number(o, "load_weight"),
+            times * (rg_json_number(o, "load_act") + rg_json_number(o, "store_act")),
+            times * (rg_json_number(o, "load_kv_cache") + rg_json_number(o, "store_kv_cache")));
+    }
+}
+
+static rg_part_bytes bytes_of(const answers *d, const view *k)
+{
+    rg_part_bytes b = {.least = 0.0};
+    for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
+        if (wanted(d, ph)) b.tokens[ph] = k->batch * (ph == RG_PREFILL ? k->seqlen : 1.0);
+    for (size_t i = 0; k->exact && i < k->exact->n_ops; i++) {
+        const rg_doc_case_op *o = &k->exact->ops[i];
+        add_bytes(b.analytic[o->phase][rg_byte_part(rg_opgroup_of(o->site))], o->weight_bytes,
+            o->act_read_bytes + o->act_write_bytes, o->kv_read_bytes + o->kv_write_bytes);
+    }
+    if (k->lv) add_lv_bytes(b.analytic[RG_PREFILL], k->lv->prefill, &k->lv->total.prefill);
+    if (k->lv) add_lv_bytes(b.analytic[RG_DECODE], k->lv->decode, &k->lv->total.decode);
+    return b;
+}
+
+rg_status rg_picture_model_bytes(FILE *f, const rg_reports *set, size_t index, bool embedded, rg_err *err)
+{
+    const answers d = answers_of(set);
+    const view k = view_of(&d, byte_case(&d, index));
+    rg_part_bytes b = bytes_of(&d, &k);
+    for (size_t i = 0, at; (at = byte_case(&d, i)) < d.n; i++) { /* they share their scale */
+        const view v = view_of(&d, at);
+        const rg_part_bytes other = bytes_of(&d, &v);
+        rg_part_bytes_reach(&b, &other);
+    }
+    return rg_picture_part_bytes(f,
+        RG_TEXT(300, "%s, %s weights, batch %.0f, length %.0f; analytic, cost model %s",
+            RG_CLEAN(130, k.model), k.format, k.batch, k.seqlen, d.head->cost),
+        &b, embedded, err);
 }
 
 /* ---- curves ---- */

@@ -16,6 +16,12 @@ typedef struct rg_picture {
     rg_picture_can *can; /* whether the report holds what it shows */
 } rg_picture;
 
+/* Places in the list. */
+typedef enum rg_picture_id {
+#define RG_PICTURE(id, kind, name, title, of_all, words) RG_PICTURE_##id,
+#include "report/svg/pictures.def"
+} rg_picture_id;
+
 extern const rg_picture rg_pictures[];
 extern const int rg_n_pictures;
 

@@ -42,6 +42,14 @@ void rg_roof_plot_add(rg_roof_plot *p, bool compute, bool used, double value, co
     va_end(ap);
 }
 
+enum { TERA_FROM = 10000 }; /* GFLOP/s: from here on people count in TFLOP/s */
+
+const char *rg_rate(char *buf, size_t n, double giga, const char *unit)
+{
+    const bool tera = giga >= TERA_FROM;
+    return rg_text(buf, n, "%s %c%s/s", RG_NUM(tera ? 1e-3 * giga : giga), tera ? 'T' : 'G', unit);
+}
+
 bool rg_xy_seen(rg_xy v) { return v.x > 0.0 && v.y > 0.0 && isfinite(v.x) && isfinite(v.y); }
 rg_xy rg_plot_xy(const rg_roof_plot *p, rg_xy v)
 {
@@ -97,8 +105,8 @@ void rg_roof_plot_saved(rg_roof_plot *p, const rg_run *r)
     for (size_t i = 0; i < r->d->machine.n_roofs; i++) {
         const rg_doc_roof *f = &r->d->machine.roofs[i];
         if (rg_roof_computes(f))
-            rg_roof_plot_add(p, true, rg_run_binds(r, f), f->value_gflops, "%.60s: %s G%s/s", f->name,
-                RG_NUM(f->value_gflops), strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP");
+            rg_roof_plot_add(p, true, rg_run_binds(r, f), f->value_gflops, "%.60s: %s", f->name,
+                RG_RATE(f->value_gflops, strncmp(f->name, "int", 3) == 0 ? "op" : "FLOP"));
     }
 }
 
@@ -125,6 +133,12 @@ void rg_roof_plot_scale(rg_roof_plot *p)
     p->y = rg_axis_log(p->y_lo / 1.5, p->y_hi * 1.1, p->bottom, p->top);
 }
 
+void rg_roof_plot_share(rg_roof_plot *p, const rg_roof_plot *other)
+{
+    p->x.lo = fmin(p->x.lo, other->x.lo), p->x.hi = fmax(p->x.hi, other->x.hi);
+    p->y.lo = fmin(p->y.lo, other->y.lo), p->y.hi = fmax(p->y.hi, other->y.hi);
+}
+
 /* The part of the slope y = bw x inside the plot; false if there is none. */
 static bool slope_ends(const rg_roof_plot *p, double bw, double cap, double *x0, double *x1)
 {
@@ -145,7 +159,11 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
 {
     const double peak = best(p, true, false), bw = best(p, false, false);
     rg_axis_draw_x(s, &p->x, p->top, p->bottom, "arithmetic intensity, FLOP/byte");
-    rg_axis_draw_y(s, &p->y, p->left, p->right, "performance, GFLOP/s");
+    rg_axis y = p->y;
+    y.unit = y.hi >= TERA_FROM ? 1000.0 : 1.0;
+    rg_axis_draw_y(
+        s, &y, p->left, p->right, y.hi >= TERA_FROM ? "performance, TFLOP/s" : "performance, GFLOP/s");
+    rg_svg_keep_off_line(s, p->left, p->top, p->left, p->bottom);
     char where[240]; /* the axes, for scripts that place things in the picture */
     snprintf(where, sizeof where, "data-x=\"%.9g %.9g %.9g %.9g\" data-y=\"%.9g %.9g %.9g %.9g\"", p->x.lo,
         p->x.hi, p->x.p0, p->x.p1, p->y.lo, p->y.hi, p->y.p0, p->y.p1);
@@ -189,60 +207,88 @@ void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p)
         }
 }
 
-/* Above the line from its right end leftwards, or below it. */
-static void name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
+/* Above the line from its right end leftwards, or below it; a strong one across others rather than not. */
+static bool name_ceiling(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
 {
-    const double bw = best(p, false, false),
-                 start = bw > 0.0 ? fmax(p->left, rg_axis_at(&p->x, r->value / bw)) : p->left;
-    const double y = rg_axis_at(&p->y, r->value), left = start + rg_svg_text_width(r->name, 11);
-    if (!rg_axis_in(&p->y, r->value)) return;
     static const double offsets[] = {-5.0, -11.0, 14.0, 21.0}; /* above, over marks that sit on it, below */
-    for (int i = 0; i < 8; i++)
-        for (double x = p->right - 4.0; x > left; x -= 24.0)
+    const double bw = best(p, false, false),
+                 start = bw > 0.0 ? fmax(p->left, rg_axis_at(&p->x, r->value / bw)) : p->left,
+                 y = rg_axis_at(&p->y, r->value), left = start + rg_svg_text_width(r->name, 11);
+    if (!rg_axis_in(&p->y, r->value)) return true;
+    for (int i = 0; i < (r->used ? 8 : 4); i++)
+        for (double x = p->right - 4.0; x > left; x -= 12.0)
             if (rg_svg_try_text(
                     s, (rg_svg_at){x, y + offsets[i % 4], RG_SVG_END, 11, 0, cls}, r->name, i >= 4))
-                return;
+                return true;
+    return false;
 }
 
-/* Along the slope, above or below; only the figure where the name finds no place. */
-static void name_slope(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
+/* Along the slope, above or below, only the figure where the name finds no place; never across a line. */
+static bool name_slope(rg_svg *s, const rg_roof_plot *p, const rg_plot_roof *r, const char *cls)
 {
     const char *colon = strrchr(r->name, ':'), *texts[] = {r->name, colon ? colon + 2 : r->name};
     double x0, x1;
-    if (!slope_ends(p, r->value, best(p, true, false), &x0, &x1)) return;
+    if (!slope_ends(p, r->value, best(p, true, false), &x0, &x1)) return true;
     const double px = rg_axis_at(&p->x, x0), py = rg_axis_at(&p->y, x0 * r->value),
                  dx = rg_axis_at(&p->x, x1) - px, dy = rg_axis_at(&p->y, x1 * r->value) - py;
     const double len = hypot(dx, dy), ux = dx / len, uy = dy / len, angle = atan2(uy, ux) * 57.29577951308232;
-    for (int i = 0; i < 8; i++) {
-        const char *text = texts[i / 4];
+    for (int i = 0; i < 4; i++) {
+        const char *text = texts[i / 2];
         const double off = i % 2 ? -13.0 : 4.0, room = len - rg_svg_text_width(text, 11) - 8.0;
-        for (double t = 8.0; t <= room; t += 14.0)
+        for (double t = 8.0; t <= room; t += 7.0)
             if (rg_svg_try_text(s,
                     (rg_svg_at){px + ux * t + uy * off, py + uy * t - ux * off, RG_SVG_START, 11, angle, cls},
-                    text, i % 4 >= 2))
-                return;
+                    text, false))
+                return true;
+    }
+    return false;
+}
+
+static bool above(const rg_plot_roof *a, const rg_plot_roof *b)
+{
+    return a->compute == b->compute ? a->value > b->value : b->compute;
+}
+
+/* Roofs that lie too close for names, slopes first, each kind from above, in the corner above all of them. */
+static void list_roofs(rg_svg *s, const rg_roof_plot *p, const bool unnamed[RG_PLOT_ROOFS])
+{
+    bool listed[RG_PLOT_ROOFS] = {false};
+    double y = p->top + 16.0;
+    for (;;) {
+        int next = -1;
+        for (int i = 0; i < p->n; i++)
+            if (unnamed[i] && !listed[i] && (next < 0 || above(&p->roof[i], &p->roof[next]))) next = i;
+        if (next < 0) return;
+        const rg_plot_roof *r = &p->roof[next];
+        const char *cls = r->used ? "roof" : "faint";
+        const rg_svg_at at = {p->left + 36.0, y, RG_SVG_START, 11, 0, RG_TEXT(16, "%s halo", cls)};
+        listed[next] = true;
+        if (!rg_svg_try_text(s, at, r->name, false)) continue;
+        rg_svg_line(s, RG_TEXT(16, "%s-line", cls), p->left + 10.0, y - 4.0, p->left + 30.0, y - 4.0,
+            r->used ? 2.0 : 1.2, r->used ? NULL : "5 3");
+        y += 15.0;
     }
 }
 
 void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p)
 {
+    bool unnamed[RG_PLOT_ROOFS] = {false};
     for (int i = 0; i < p->n; i++)
         for (int k = 0; k < p->n; k++) {
             const bool strong = p->roof[i].used && p->roof[k].used;
             const rg_xy v = ridge_of(&p->roof[i], &p->roof[k]), at = rg_plot_xy(p, v);
             if (!strong || !rg_axis_in(&p->x, v.x) || !rg_axis_in(&p->y, v.y)) continue;
             rg_svg_keep_off(s, at.x, at.y, 3.5, 3.5, 0);
-            rg_svg_label(s, at.x, at.y, 3.5, 11, "roof halo", RG_TEXT(64, "ridge %s", RG_NUM(v.x)));
+            rg_svg_label_clear(s, at.x, at.y, 3.5, 11, "roof halo", RG_TEXT(64, "ridge %s", RG_NUM(v.x)));
         }
     for (int strong = 1; strong >= 0; strong--)
         for (int i = 0; i < p->n; i++) {
             const rg_plot_roof *r = &p->roof[i];
             if (r->used != (strong == 1)) continue;
-            if (r->compute)
-                name_ceiling(s, p, r, strong ? "roof halo" : "faint halo");
-            else
-                name_slope(s, p, r, strong ? "roof halo" : "faint halo");
+            unnamed[i] =
+                !(r->compute ? name_ceiling : name_slope)(s, p, r, strong ? "roof halo" : "faint halo");
         }
+    list_roofs(s, p, unnamed);
 }
 
 /* ---- legend and titles ---- */
@@ -303,4 +349,12 @@ const char *rg_picture_run(char *buf, size_t n, const rg_run *r)
         r->d->run.prompt_tokens, r->d->run.gen_tokens, r->d->machine.threads,
         r->d->machine.threads > 1.5 ? "s" : "", RG_CLEAN(80, r->d->machine.cpu));
     return buf;
+}
+
+const char *rg_picture_runs(char *buf, size_t n, const rg_reports *s)
+{
+    char models[200], cpus[200];
+    if (s->n == 1) return rg_picture_run(buf, n, s->run);
+    return rg_text(buf, n, "%zu runs of %s; %s", s->n, rg_runs_models(models, sizeof models, s),
+        rg_runs_cpus(cpus, sizeof cpus, s));
 }

@@ -26,6 +26,9 @@ typedef struct rg_roof_plot {
 typedef struct rg_xy {
     double x, y;
 } rg_xy;
+/* "312 GFLOP/s", "149.7 TFLOP/s" of a rate in 1e9 of them; unit: FLOP or op. */
+const char *rg_rate(char *buf, size_t n, double giga, const char *unit);
+#define RG_RATE(giga, unit) rg_rate((char[48]){0}, 48, giga, unit)
 bool rg_xy_seen(rg_xy v); /* both are positive numbers */
 rg_xy rg_plot_xy(const rg_roof_plot *p, rg_xy v);
 /* A circle for prefill, a diamond for decode. */
@@ -47,6 +50,8 @@ void rg_roof_plot_levels(
 void rg_roof_plot_saved(rg_roof_plot *p, const rg_run *r);
 /* Fixes the axes to the extent and the ridge points. Positions are valid from here on. */
 void rg_roof_plot_scale(rg_roof_plot *p);
+/* Widens the axes to those of another plot in the same rectangle, both scaled. */
+void rg_roof_plot_share(rg_roof_plot *p, const rg_roof_plot *other);
 /* Axes and roof lines; after the marks reserved their places, the names. */
 void rg_roof_plot_lines(rg_svg *s, const rg_roof_plot *p);
 void rg_roof_plot_names(rg_svg *s, const rg_roof_plot *p);
@@ -75,5 +80,7 @@ void rg_picture_open(rg_svg *s, FILE *f, double w, double h, const char *title, 
     const char *desc, bool embedded);
 /* "TinyLlama 1.1B, q4g64, 2 threads of AMD EPYC" into buf. */
 const char *rg_picture_run(char *buf, size_t n, const rg_run *r);
+/* "4 runs of TinyLlama 1.1B; AMD EPYC", of one what it is itself. */
+const char *rg_picture_runs(char *buf, size_t n, const rg_reports *s);
 
 #endif

@@ -63,8 +63,10 @@ void rg_svg_words(rg_svg *s, double x, double y, const char *cls, const char *te
 /* The same if nothing is there yet, else false. over_lines: it may lie on what was kept off softly. */
 bool rg_svg_try_text(rg_svg *s, rg_svg_at at, const char *text, bool over_lines);
 /* Tries places around a mark of radius r at (x, y), first off all lines; false and counted if none is free.
- * */
+ * rg_svg_label_clear: off lines only. */
 bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text);
+bool rg_svg_label_clear(
+    rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text);
 /* Reserves the place of a mark or a line, so that later labels keep off. */
 void rg_svg_keep_off(rg_svg *s, double x, double y, double half_w, double half_h, double angle);
 void rg_svg_keep_off_line(rg_svg *s, double x0, double y0, double x1, double y1); /* softly */

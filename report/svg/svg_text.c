@@ -181,14 +181,15 @@ bool rg_svg_try_text(rg_svg *s, rg_svg_at at, const char *text, bool over_lines)
     return true;
 }
 
-bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text)
+static bool label(
+    rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text, int passes)
 {
     static const struct {
         double dx, dy;
         rg_svg_anchor anchor;
     } at[] = {{1, 0, RG_SVG_START}, {-1, 0, RG_SVG_END}, {0, -1, RG_SVG_MIDDLE}, {0, 1, RG_SVG_MIDDLE},
         {.8, -.8, RG_SVG_START}, {.8, .8, RG_SVG_START}, {-.8, -.8, RG_SVG_END}, {-.8, .8, RG_SVG_END}};
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = 0; pass < passes; pass++)
         for (int far = 0; far < 3; far++)
             for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
                 const double d = r + 4.0 + 6.0 * far;
@@ -201,4 +202,15 @@ bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const ch
             }
     s->dropped++;
     return false;
+}
+
+bool rg_svg_label(rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text)
+{
+    return label(s, x, y, r, size, cls, text, 2);
+}
+
+bool rg_svg_label_clear(
+    rg_svg *s, double x, double y, double r, double size, const char *cls, const char *text)
+{
+    return label(s, x, y, r, size, cls, text, 1);
 }

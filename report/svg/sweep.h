@@ -10,6 +10,7 @@ typedef struct rg_sweep_point {
     rg_sweep_group group;
     rg_phase phase;
     int64_t batch, seqlen;
+    char format[64];                     /* of its weights: "q4g64" */
     double ai, gflops;                   /* analytic: on its roof; NAN: unknown */
     double measured_ai, measured_gflops; /* NAN: not measured */
 } rg_sweep_point;

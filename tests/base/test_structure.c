@@ -52,7 +52,7 @@ static const struct door {
     {"roofline/doctor/", "doctor.h"},
     {"report/",
         "report.h document.h figures.h runs.h join.h verdict.h views.h schema.h trace.h cost_case.h cells.h "
-        "table.h csv.h screen.h gain.h"},
+        "table.h csv.h screen.h gain.h fixes.h"},
     {"report/svg/", "pictures.h svg.h op_groups.def"},
     {"report/html/", "page.h"},
     {"tools/assert/", "judge.h"},

@@ -70,7 +70,11 @@ const group_count = (run, groups) => {
   same((await rows()).sort((a, b) => a - b), sums.filter(([o]) => o.site.includes('ffn')).map(([, i]) => i), 'filter by name');
   await page.selectOption('[data-tools=page] label:has-text("phase") select', 'decode');
   same((await rows()).sort((a, b) => a - b), sums.filter(([o]) => o.site.includes('ffn') && o.phase === 'decode').map(([, i]) => i), 'filter by phase');
-  ok((await page.$$eval('figure[data-chart=roofline][data-run="0"] .point:not(.dim)', l => l.map(p => p.dataset.phase))).every(p => p === 'decode'), 'points of the other phase fade');
+  for (const mark of ['.point', '.of']) {
+    const bright = await page.$$eval(`figure:is([data-chart=roofline],[data-chart=time],[data-chart=bytes]) ${mark}:not(.dim)`, l => l.map(p => p.dataset.phase).filter(p => p));
+    ok(bright.every(p => p === 'decode'), `${mark}: marks, lines and names of the other phase fade: ${bright}`);
+  }
+  ok((await page.$$eval('figure[data-chart=roofline][data-run="0"] .of.dim text', l => l.length)) > 0, 'names are among them');
   await page.uncheck('[data-tools=page] label:has-text("analytic") input');
   same(await visible(page, '.point[data-kind=analytic]'), 0, 'analytic points can be hidden');
   await page.uncheck('[data-tools=page] label:has-text("roofs") input');
@@ -85,6 +89,57 @@ const group_count = (run, groups) => {
   same(await visible(again, 'table[data-run="0"][data-rows=sum] tbody tr'), sums.length, 'reset shows everything');
   same(new URL(again.url()).hash, '', 'and clears the address');
   await close(again, 'link');
+}
+
+{ // the first screen, the contents, what to fix
+  const page = await open('pair', { width: 1400, height: 900 }), runs = runs_of('pair');
+  const bottoms = await page.$$eval('#summary :is(.card, .findings li), #verdict summary', l => l.map(e => e.getBoundingClientRect().bottom));
+  ok(bottoms.length >= 4 && Math.max(...bottoms) <= 900, `the summary fits one screen: ${bottoms}`);
+  ok((await page.textContent('h1')).includes(runs[0].model.name) && (await page.textContent('h1')).includes(runs[0].machine.cpu), 'the title names model and machine');
+  const cards = await page.$$eval('#summary .card', l => l.map(c => [c.textContent, Array.from(c.querySelectorAll('.share rect:last-child'), r => +r.getAttribute('width'))]));
+  runs.forEach((r, i) => r.phases.forEach((p, k) => {
+    ok(Math.abs(cards[i][1][k] - Math.min(100, 100 * p.roof_fraction)) < 0.1, `card ${i}: the bar of ${p.phase} is its share of the roof`);
+  }));
+  ok((await page.locator('.findings li').count()) <= 3 && (await page.locator('.findings li').count()) > 0, 'at most three findings');
+  await page.selectOption('[data-tools=page] label:has-text("phase") select', 'decode');
+  for (const a of await page.locator('nav a').all()) {
+    const id = (await a.getAttribute('href')).slice(1);
+    await a.click();
+    const [head, tools] = await page.evaluate(i => [document.querySelector(`#${i} h2`), document.querySelector('[data-tools=page]')].map(e => e.getBoundingClientRect()).map(b => [b.top, b.bottom]), id);
+    ok(head[0] >= tools[1] - 1 && head[1] <= 900, `${id}: one click brings its heading below the controls: ${head} ${tools}`);
+  }
+  ok(new URL(page.url()).hash.includes('phase=decode'), 'and keeps the state in the address');
+  same(await page.$$eval('nav a', l => l.map(a => a.getAttribute('href').slice(1))), await page.$$eval('main section', l => l.map(s => s.id)), 'every section is in the contents');
+  await page.click('[data-tools=page] button:has-text("reset")');
+  for (const [i, r] of runs.entries()) {
+    const listed = (await page.$$eval(`#fixes [data-run="${i}"] tr[data-op]`, l => l.map(e => +e.dataset.op))).map(at => r.ops[at]), lost = listed.map(o => o.t_ns - o.analytic.ideal_ns);
+    same(lost, [...lost].sort((a, b) => b - a), `run ${i}: what loses most comes first`);
+    if (r.run.noisy) same(listed.length, 0, `run ${i} is noisy: no list`);
+  }
+  const row = page.locator('#fixes tr[data-op]').first();
+  if (await row.count()) {
+    await row.click();
+    ok(await page.isVisible('#tip') && (await page.textContent('#tip')).includes(await row.locator('th').textContent()), 'a row explains its operator');
+  }
+  await close(page, 'summary');
+  const plain = await open('pair', { js: false });
+  await plain.click('nav a[href="#whatif"]');
+  ok(await plain.evaluate(() => document.querySelector('#whatif h2').getBoundingClientRect().top < innerHeight), 'the contents work without scripts');
+  await plain.context().close();
+  const at = await open('pair', { hash: '#fixes' });
+  ok(await at.evaluate(() => Math.abs(document.querySelector('#fixes').getBoundingClientRect().top) < 120), 'a link to a section opens there');
+  await close(at, 'section link');
+}
+
+{ // several models: every name says which
+  const page = await open('three'), models = [...new Set([...runs_of('pair'), ...runs_of('deep')].map(r => r.model.name))];
+  for (const m of models) ok((await page.textContent('h1')).includes(m), `the title names ${m}`);
+  for (const sel of ['#summary .card h3', 'figcaption', 'section#table h3', '#fixes h3']) {
+    const names = await page.$$eval(sel, l => l.map(e => e.textContent));
+    ok(names.length >= 3 && names.every(n => models.some(m => n.includes(m))), `${sel} names the models: ${names.join(' | ')}`);
+  }
+  ok(!(await page.$eval('figure[data-chart=compare] svg', e => e.textContent)).includes('f16 weights'), 'a comparison does not call itself by the type of one run');
+  await close(page, 'three');
 }
 
 { // layers, heat map, zoom, arrows, copies
@@ -138,6 +193,8 @@ if (!readFileSync(`${work}/pair.html`, 'utf8').includes('"whatif":null')) { // w
   same([await cell(1, 4), await cell(2, 4)], ['1.00', '1.00'], 'what-if starts at the run');
   const drawn = await page.$$eval('#whatif svg text', l => l.map(e => e.textContent));
   ok(drawn.filter(t => +t > 0).length >= 6 && ['q, k, v', 'gate, up', 'output'].every(t => drawn.includes(t)), 'its picture has figures on both axes and names its colours: ' + drawn);
+  const shapes = await page.$eval('#whatif svg', s => ['circle', 'path', '.roof-line', '[data-roof]'].map(k => s.querySelectorAll(k).length));
+  ok(shapes[0] >= 10 && shapes[1] >= 10 && shapes[2] >= 1 && shapes[3] >= 1, `circles for prefill, diamonds for decode, roofs with names: ${shapes}`);
   const prefill = run.phases.find(p => p.phase === 'prefill'), ms = t => { const [x, u] = t.split(' '); return x * { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3 }[u]; };
   ok(Math.abs(ms(await cell(1, 2)) / (prefill.ideal_ns / 1e6) - 1) < 0.02, `the module's prefill ${await cell(1, 2)} is the report's ${prefill.ideal_ns} ns`);
   ok(Math.abs(ms(await cell(1, 7)) / (prefill.t_ns / 1e6) - 1) < 0.02, 'and at the run\'s efficiency it is what was measured');

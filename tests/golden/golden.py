@@ -9,6 +9,7 @@ import difflib, hashlib, json, os, re, shutil, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(HERE, "expected")
+STEADY = {"RIDGE_ISA": "c", "TZ": "UTC", "LC_ALL": "C", "COLUMNS": "100"}
 STILL = ["--machine", "in/machine.json", "-t", "1", "--isa", "c"]
 PROFILE = ["profile", "-m", "tiny", *STILL, "--counters", "off", "-p", "8", "-n", "3", "-r", "3"]
 TWO = ["--dtype", "f16,q4g64"]
@@ -31,11 +32,11 @@ def formats(name, args, kinds, **env):
         case(f"{name}.{kind}", args + ["-o", kind], **env)
 
 
-formats("profile", PROFILE + ["--act", "q8", "--dtype", "q4g64"], ["md"])
+formats("profile", PROFILE + ["--act", "q8", "--dtype", "q4g64"], ["text", "md"])
 formats("profile-two", PROFILE + TWO, ["md", "csv", "json"])
 formats("profile-layers", PROFILE + ["--per-layer", "-fa", "off", "--fuse", "none"], ["csv", "json"])
 case("profile-interrupted.json", PROFILE + ["-n", "40", "-o", "json"], 130, RIDGE_STILL_STOP="9000")
-case("profile-page.md", PROFILE + ["--html", "{}/page.html", "--svg", "{}/one.svg"])
+case("profile-page.text", PROFILE + ["--html", "{}/page.html", "--svg", "{}/one.svg"])
 formats("bench", BENCH, ["text", "md", "csv", "json", "jsonl", "sql"])
 case("bench-page.text", BENCH + ["-d", "0,8", "--html", "{}/page.html", "--svg", "{}/svg"])
 formats("compare", COMPARE + TWO, ["text", "md", "json"])
@@ -76,6 +77,12 @@ for kind in "md", "csv", "json":
 TWO_PAPERS = ["made/paper.json", "made/paper-blind.json"]
 case("paper-page", ["report", *TWO_PAPERS, "-o", "{}/page.html", "--svg", "{}/one.svg"])
 case("paper-blind-page", ["report", "made/paper-blind.json", "-o", "{}/page.html", "--svg", "{}/svg"])
+case("steady.json", ["golden_fixture", "json", "steady"])
+for width in "80", "100":
+    case(f"screen-{width}.text", ["report", "made/steady.json"], COLUMNS=width)
+    case(f"screen-noisy-{width}.text", ["report", "expected/profile-two.json"], COLUMNS=width)
+case("screen-two.text", ["report", "made/paper.json"])
+case("screen-blind.text", ["report", "made/paper-blind.json"])
 case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-layers", ["report", "made/profile-layers.json", "-o", "{}/page.html", "--svg", "{}/svg"])
 case("report-bench", ["report", "expected/bench.json", "-o", "{}/page.html", "--svg", "{}/one.svg"])
@@ -117,7 +124,7 @@ ALIKE = re.compile(
     r"report-compare-page|compare-saved-page-page|paper-page-(one|page)")
 # Long JSON of which only digests are kept, element by element; profile-two and bench show such rows in full.
 LONG = re.compile(
-    r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|"
+    r"(roofline(-ablation|-fit|-turning)?|profile-(layers|interrupted)|paper(-blind)?|steady|"
     r"ablate|compare(-saved)?)\.json$")
 
 
@@ -149,7 +156,7 @@ def outputs(program, place, name, args, code, env):
         program = os.path.join(os.path.dirname(program), "golden_fixture")
     run = subprocess.run(
         [program] + [a.replace("{}", "out") for a in args], cwd=place, stdin=subprocess.DEVNULL,
-        capture_output=True, env=dict(os.environ, RIDGE_ISA="c", TZ="UTC", LC_ALL="C", **env))
+        capture_output=True, env={**os.environ, **STEADY, **env})
     if run.returncode != code:
         said = run.stderr.decode()
         sys.exit(f"{name}: exit code {run.returncode}, expected {code}: {' '.join(args)}\n{said}")

@@ -157,6 +157,41 @@ rg_reports fixture_reports(const rg_report *const *r, int n)
     return s;
 }
 
+json_t *fixture_run_json(void)
+{
+    const rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    const rg_run_info u = fixture_run();
+    rg_report *r = NULL;
+    rg_err err = {0};
+    rg_log l;
+    fixture_log(&l);
+    if (rg_report_build(&r, &m, &i, &u, &l, &err) != RG_OK) fail_msg("%s", err.msg);
+    rg_log_close(&l);
+    char *text = fixture_text(fixture_json, (const rg_report *const *)&r, 1);
+    json_t *j = json_loads(text, 0, NULL);
+    assert_non_null(j);
+    free(text);
+    rg_report_close(r);
+    return j;
+}
+
+void fixture_add(rg_reports *s, json_t *run)
+{
+    rg_doc d;
+    rg_err err = {0};
+    if (rg_doc_open(&d, run, "edited", &err) != RG_OK || rg_reports_add(s, &d, "edited", &err) != RG_OK)
+        fail_msg("%s", err.msg);
+    json_decref(run);
+}
+
+rg_reports fixture_open(json_t *run)
+{
+    rg_reports s = {0};
+    fixture_add(&s, run);
+    return s;
+}
+
 char *fixture_show(fixture_view *view, const rg_reports *s)
 {
     char *text = NULL;

@@ -17,6 +17,11 @@ void fixture_log(rg_log *log);
 /* The document of runs of one session, opened; reports stay the caller's. Close with rg_reports_close. */
 rg_reports fixture_reports(const rg_report *const *r, int n);
 
+/* One run as JSON, for an edit; and such JSON opened, which gives the reference back. */
+json_t *fixture_run_json(void);
+rg_reports fixture_open(json_t *run);
+void fixture_add(rg_reports *s, json_t *run);
+
 /* What a view of their document wrote; the caller frees. */
 typedef rg_status fixture_view(FILE *f, const rg_reports *s, rg_err *err);
 char *fixture_show(fixture_view *view, const rg_reports *s);

@@ -190,3 +190,39 @@ int svg_check_texts(const char *svg)
     }
     return n;
 }
+
+/* On which side of the line from (x0, y0) to (x1, y1). */
+static double side(double x0, double y0, double x1, double y1, double x, double y)
+{
+    return (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0);
+}
+
+/* Segments that cross. */
+static bool cross(const double a[4], const double b[4])
+{
+    return side(a[0], a[1], a[2], a[3], b[0], b[1]) * side(a[0], a[1], a[2], a[3], b[2], b[3]) < 0.0 &&
+        side(b[0], b[1], b[2], b[3], a[0], a[1]) * side(b[0], b[1], b[2], b[3], a[2], a[3]) < 0.0;
+}
+
+int svg_check_struck(const char *svg)
+{
+    int n = 0;
+    for (const char *p = svg; (p = strstr(p, "<text ")); p++) {
+        const char *end = strchr(p, '>'), *turn = strstr(p, "rotate(");
+        if (!turn || turn > end || strncmp(turn, "rotate(-90", 10) == 0) continue;
+        const text t = measure(p);
+        n++;
+        for (const char *r = svg; (r = strstr(r, "class=\"roofmark\"")); r++) {
+            const char *line = strstr(r, "<line "), *close = strstr(r, "</g>");
+            if (!line || line > close) continue;
+            const double roof[4] = {
+                number(line, "x1", 0), number(line, "y1", 0), number(line, "x2", 0), number(line, "y2", 0)};
+            for (int i = 0; i < 4; i++) {
+                const int k = (i + 1) % 4;
+                const double edge[4] = {t.x[i], t.y[i], t.x[k], t.y[k]};
+                if (cross(roof, edge)) fail_msg("'%s' is struck through", t.s);
+            }
+        }
+    }
+    return n;
+}

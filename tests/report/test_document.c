@@ -510,12 +510,46 @@ static void test_labels(void **state)
     free(t);
 }
 
+/* Of another model and type: both are said. Alike but for their files: those. */
+static void test_merged_labels(void **state)
+{
+    static const struct {
+        const char *model, *type, *file, *label;
+    } runs[] = {{"a", "f16", "x/one.json", "a, f16, one"}, {"b", "q4g64", "x/two.json", "b, q4g64, two"},
+        {"a", "f16", "y/three.json", "a, f16, three"}};
+    (void)state;
+    char *t = report_text(false), text[200];
+    rg_err err = {0};
+    for (int n = 1; n <= 3; n++) {
+        rg_reports s = {0};
+        for (int i = 0; i < n; i++) {
+            json_t *j = json_loads(t, 0, NULL), *model = json_object_get(j, "model");
+            rg_doc d;
+            json_object_set_new(model, "name", json_string(runs[i].model));
+            json_object_set_new(model, "dtype", json_string(runs[i].type));
+            assert_int_equal(rg_doc_open(&d, j, runs[i].file, &err), RG_OK);
+            assert_int_equal(rg_reports_add(&s, &d, runs[i].file, &err), RG_OK);
+            json_decref(j);
+        }
+        if (n == 1) assert_string_equal(s.run[0].label, "f16");
+        if (n == 2) assert_string_equal(s.run[0].label, "a, f16");
+        if (n == 2) assert_string_equal(s.run[1].label, "b, q4g64");
+        for (int i = 0; i < n && n == 3; i++) assert_string_equal(s.run[i].label, runs[i].label);
+        assert_string_equal(rg_runs_models(text, sizeof text, &s), n == 1 ? "a" : "a and b");
+        rg_reports_close(&s);
+    }
+    const char *const names[] = {"a", "b", "a", "c", "d"};
+    assert_string_equal(rg_name_list(text, sizeof text, names, 5), "a, b and 2 others");
+    assert_string_equal(rg_name_list(text, sizeof text, names, 4), "a, b and 1 other");
+    free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_fresh_is_saved), cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_rows), cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_pipe), cmocka_unit_test(test_damaged), cmocka_unit_test(test_every_member),
-        cmocka_unit_test(test_labels)};
+        cmocka_unit_test(test_labels), cmocka_unit_test(test_merged_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,8 +103,9 @@ static json_t *ablation(const char *name)
 
 static json_t *case_op(const char *phase, const char *site, double flop, double ns)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:f, s:f, s:f}", "phase", phase, "op", "linear", "site",
-        site, "calls", 1, "bound", "memory", "flop", flop, "total_bytes", 1e9, "t_ns", ns, "ai", 1e-9 * flop);
+    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:f, s:f, s:f, s:f, s:f}", "phase", phase, "op", "linear",
+        "site", site, "calls", 1, "bound", "memory", "flop", flop, "total_bytes", 1e9, "weight_bytes", 9e8,
+        "t_ns", ns, "ai", 1e-9 * flop);
 }
 
 static json_t *roofline(const char *hardware, bool study)
@@ -252,7 +253,19 @@ static void test_marks(void **state)
     free(t);
     t = draw(&d, "operators-gain", 1);
     assert_int_equal(svg_count(t, "data-at=\"operators."), 4);
+    assert_null(strstr(t, "logarithmic"));
     free(t);
+    rg_reports_close(&d);
+    /* one operator of the last variant gains 149 times: nothing is flat, and both pictures have one scale */
+    json_t *far = comparison("q4g64");
+    json_object_set_new(json_array_get(json_object_get(far, "operators"), 7), "gain", json_real(149.0));
+    d = open_doc(far);
+    for (size_t i = 0; i < 2; i++) {
+        t = draw(&d, "operators-gain", i);
+        assert_non_null(strstr(t, "decode, logarithmic"));
+        assert_non_null(strstr(t, ">100</text>"));
+        free(t);
+    }
     rg_reports_close(&d);
     d = open_doc(ablation("weights"));
     t = draw(&d, "ablation", 0);
@@ -263,6 +276,14 @@ static void test_marks(void **state)
     d = open_doc(roofline("cpu", false));
     t = draw(&d, "roofline", 0);
     assert_int_equal(svg_count(t, "data-kind=\"analytic\""), 6); /* two groups, three batches */
+    free(t);
+    t = draw(&d, "stages", 0); /* both phases of each case */
+    assert_int_equal(svg_count(t, "class=\"bar\""), 6);
+    free(t);
+    t = draw(&d, "bytes", 0);
+    assert_int_equal(svg_count(t, "class=\"dot\""), 2); /* weights of q, k, v and of the FFN */
+    assert_int_equal(svg_count(t, ">unknown</text>"), 4);
+    assert_null(strstr(t, "class=\"bar\""));
     free(t);
     t = draw(&d, "batch", 0);
     assert_int_equal(svg_count(t, "data-kind=\"analytic\""), 3);

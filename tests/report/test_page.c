@@ -118,6 +118,23 @@ static json_t *unpack(const json_t *v)
     return json_deep_copy(v);
 }
 
+/* The contents name every section once, in their order. */
+static void check_contents(const char *t)
+{
+    const char *section = t;
+    int n = 0;
+    for (const char *a = t; (a = strstr(a, "<a href=\"#")); a++, n++) {
+        char *name = between(a, "\"#", "\">"), *title = between(a, "\">", "</a>"), head[256];
+        snprintf(head, sizeof head, "<section id=\"%s\"><h2>%s</h2>", name, title);
+        section = strstr(section, head);
+        if (!section) fail_msg("no section '%s' behind the one before", head);
+        free(name);
+        free(title);
+    }
+    assert_true(n >= 5);
+    assert_int_equal(n, svg_count(t, "<section "));
+}
+
 static void check_page(const char *t)
 {
     char hash[45], *style = between(t, "<style>", "</style>"),
@@ -137,11 +154,12 @@ static void check_page(const char *t)
     assert_int_equal(svg_count(t, " style=\""), 0);
     assert_int_equal(svg_count(t, "<link"), 0);
     assert_int_equal(svg_count(t, "src=\""), 0);
-    assert_int_equal(svg_count(t, " href=\""), 0);
+    assert_int_equal(svg_count(t, " href=\""), svg_count(t, "<a href=\"#")); /* of the contents */
     assert_int_equal(svg_count(t, "http"), svg_count(t, "http://www.w3.org/2000/svg") + 1); /* http-equiv */
     free(style);
     free(policy);
     free(script);
+    check_contents(t);
 }
 
 static int pictures_of(const rg_picture *p, const rg_reports *s)
@@ -176,7 +194,9 @@ static void test_page(void **state)
         /* a table row per operator row, in the order of the file */
         size_t rows = 0;
         for (size_t i = 0; i < s.n; i++) rows += s.run[i].d->n_ops;
-        assert_int_equal(svg_count(t, "<tr data-op=\""), rows);
+        char *table = between(t, "<section id=\"table\">", "</section>");
+        assert_int_equal(svg_count(table, "<tr data-op=\""), rows);
+        free(table);
         assert_int_equal(svg_count(t, "class=\"ops\""), (layers ? 2 : 1) * n);
         for (int i = 0; i < rg_n_pictures; i++) {
             char mark[64];
@@ -215,6 +235,37 @@ static void test_page(void **state)
         free(again);
         rg_reports_close(&s);
     }
+}
+
+/* A card per run with both phases and their shares, findings, and what to fix, ranked. */
+static void test_summary(void **state)
+{
+    (void)state;
+    rg_reports s = make(NULL, 2, false, NULL);
+    char *t = fixture_show(rg_page_write, &s),
+         *summary = between(t, "<section id=\"summary\">", "</section>"),
+         *title = between(t, "<h1>", "</h1>"), *fixes = between(t, "<section id=\"fixes\">", "</section>");
+    assert_string_equal(title, "paper on Paper CPU");
+    assert_int_equal(svg_count(summary, "<article class=\"card\""), 2);
+    assert_int_equal(svg_count(summary, "class=\"share\""), 4);
+    assert_int_equal(svg_count(summary, "<h3>f16</h3>"), 2); /* its card, and its sentences */
+    const int findings = svg_count(strstr(summary, "class=\"findings\""), "</li>");
+    assert_in_range(findings, 1, 3);
+    assert_true(svg_count(summary, "cannot be told apart") + svg_count(summary, "do not compare them") == 1);
+    double last = INFINITY;
+    for (const char *row = fixes; (row = strstr(row, "<tr data-op=\"")); row++) {
+        const rg_doc_op *w = &s.run[0].d->ops[strtoul(row + 13, NULL, 10)];
+        if (strstr(row, "<h3>q4g64</h3>")) {
+            assert_true(w->t_ns - w->analytic.ideal_ns <= last);
+            last = w->t_ns - w->analytic.ideal_ns;
+        }
+    }
+    assert_true(isfinite(last));
+    free(t);
+    free(summary);
+    free(title);
+    free(fixes);
+    rg_reports_close(&s);
 }
 
 /* Many rows, few and many different values: two characters per place from 65 on, plain lists where most
@@ -285,6 +336,6 @@ static void test_markers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sha256), cmocka_unit_test(test_page),
-        cmocka_unit_test(test_packing), cmocka_unit_test(test_markers)};
+        cmocka_unit_test(test_summary), cmocka_unit_test(test_packing), cmocka_unit_test(test_markers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

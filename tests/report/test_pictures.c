@@ -263,7 +263,76 @@ static void test_sweep(void **state)
     assert_int_equal(svg_count(t, "data-kind=\"analytic\""), analytic);
     assert_int_equal(svg_count(t, "data-kind=\"measured\""), measured);
     assert_int_equal(svg_count(t, "ridge 215"), 1);
+    assert_non_null(strstr(t, "performance, TFLOP/s"));
+    assert_non_null(strstr(t, "batch 64")); /* names say what differs */
     free(t);
+}
+
+/* Ten bandwidths close to each other: each has its name, along its slope or in the list, and none is struck
+ * through. */
+static void test_slopes(void **state)
+{
+    (void)state;
+    for (int crowd = 2; crowd <= 10; crowd++) {
+        rg_roof_plot plot = rg_sweep_plot();
+        const rg_sweep_point p = {.ai = 0.5, .gflops = 30.0, .measured_ai = 0.6, .measured_gflops = 20.0};
+        for (int i = 0; i < crowd; i++)
+            rg_roof_plot_add(
+                &plot, false, i == 0, 60.0 * pow(1.22, i), "level %d: %.0f GB/s", i, 60.0 * pow(1.22, i));
+        rg_roof_plot_add(&plot, true, true, 500.0, "fp32: 500 GFLOP/s");
+        char *t = NULL;
+        size_t len = 0;
+        rg_err err = {0};
+        FILE *f = open_memstream(&t, &len);
+        if (rg_picture_sweep_points(f, "crowd", "slopes", &plot, &p, 1, false, &err) != RG_OK)
+            fail_msg("%s", err.msg);
+        fclose(f);
+        check(t);
+        const int turned = svg_check_struck(t);
+        assert_int_equal(svg_count(t, " GB/s</text>"), crowd);
+        assert_true(crowd > 3 || turned == crowd);
+        assert_non_null(strstr(t, "performance, GFLOP/s"));
+        free(t);
+    }
+}
+
+/* A run that takes ten times as long beside another of its model: bars of both have one scale. */
+static void test_shared_scales(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    rg_report *r[2] = {make(&m, NULL, "f16", 8), make(&m, NULL, "q4g64", 8)};
+    rg_reports s = save(r, 2);
+    json_t *root = json_deep_copy(s.doc->json), *ops, *op;
+    size_t i;
+    rg_reports_close(&s);
+    ops = json_object_get(json_array_get(json_object_get(root, "runs"), 1), "ops");
+    json_array_foreach (ops, i, op)
+        json_object_set_new(op, "t_ns", json_real(10.0 * json_number_value(json_object_get(op, "t_ns"))));
+    rg_err err = {0};
+    rg_doc d;
+    assert_int_equal(rg_doc_open(&d, root, "slow", &err), RG_OK);
+    assert_int_equal(rg_reports_add(&s, &d, "slow", &err), RG_OK);
+    static const char *const pictures[] = {"time", "roofline", "bytes", "latency", "heat"};
+    static const char *const marks[] = {
+        "time, ms", "class=\"plot\"", "bytes per call", "time of a step", "full colour"};
+    for (size_t k = 0; k < sizeof pictures / sizeof *pictures; k++) {
+        char *a = draw(named(pictures[k]), &s, 0, false), *b = draw(named(pictures[k]), &s, 1, false);
+        const char *x = strstr(a, marks[k]), *y = strstr(b, marks[k]);
+        assert_non_null(x);
+        assert_non_null(y);
+        if (k == 1 || k == 4) { /* the axes, or the figure that full colour stands for */
+            assert_true(strncmp(x, y, strcspn(x, "\n")) == 0);
+        } else { /* the figure at the last tick */
+            while (x > a && strncmp(x, "class=\"soft\"", 12) != 0) x--;
+            while (y > b && strncmp(y, "class=\"soft\"", 12) != 0) y--;
+            assert_true(strncmp(x, y, strcspn(x, "\n")) == 0);
+        }
+        free(a);
+        free(b);
+    }
+    rg_reports_close(&s);
+    json_decref(root);
 }
 
 static void test_numbers(void **state)
@@ -312,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_latency), cmocka_unit_test(test_points), cmocka_unit_test(test_groups_are_sums),
-        cmocka_unit_test(test_all), cmocka_unit_test(test_machine), cmocka_unit_test(test_sweep)};
+        cmocka_unit_test(test_all), cmocka_unit_test(test_machine), cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_slopes), cmocka_unit_test(test_shared_scales)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

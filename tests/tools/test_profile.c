@@ -129,6 +129,46 @@ static void two_types_have_a_verdict(void **state)
     done(&o);
 }
 
+/* A run for each length and number of sequences, drawn as one sweep; other work is not compared. */
+static void lengths_and_sequences(void **state)
+{
+    (void)state;
+    char folder[64], path[96];
+    snprintf(folder, sizeof folder, "/tmp/ridge-sweep-%ld", (long)getpid());
+    output o = ridge("profile", "--machine", machine_file(), "-p", "4,9", "-B", "1,3", "-n", "2", "-r", "1",
+        "-o", "json", "--svg", folder, NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o);
+    const json_t *runs = json_object_get(j, "runs"), *run;
+    size_t i;
+    assert_int_equal(json_array_size(runs), 4);
+    json_array_foreach (runs, i, run) {
+        const double prompt = i % 2 ? 9.0 : 4.0, seqs = i < 2 ? 1.0 : 3.0;
+        const json_t *phases = json_object_get(run, "phases"), *decode = item(phases, "phase", "decode");
+        assert_true(number(json_object_get(run, "run"), "prompt_tokens") == prompt);
+        assert_true(number(item(phases, "phase", "prefill"), "tokens") == prompt * seqs);
+        assert_true(number(decode, "batch") == seqs && number(decode, "tokens") == 2.0 * seqs);
+    }
+    assert_int_equal(json_array_size(json_object_get(j, "verdict")), 0);
+    json_decref(j);
+    done(&o);
+    snprintf(path, sizeof path, "%s/sweep.svg", folder);
+    assert_int_equal(access(path, R_OK), 0);
+    snprintf(path, sizeof path, "rm -r %s", folder);
+    assert_int_equal(system(path), 0);
+    static const struct {
+        const char *p, *b, *expect;
+    } wrong[] = {{"0", "1", "-p: '0', expected counts from 1 to 512"},
+        {"4,,5", "1", "-p: '4,,5' has an empty value"}, {"4", "0", "-B: '0', expected counts"},
+        {"1-9", "1-16", "144 runs of --dtype, -B and -p together"}};
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        o = ridge("profile", "--machine", machine_file(), "-p", wrong[i].p, "-B", wrong[i].b, NULL);
+        assert_int_equal(o.code, 2);
+        assert_non_null(strstr(o.err, wrong[i].expect));
+        done(&o);
+    }
+}
+
 /* How the report, the table and the page name activations, and where the page's what-if begins. */
 static void activations_are_named(void **state)
 {
@@ -239,17 +279,28 @@ static void csv_is_a_table(void **state)
     done(&o);
 }
 
-static void the_table_for_people(void **state)
+/* The screenful, and everything; each has its words. */
+static void the_views_for_people(void **state)
 {
     (void)state;
-    output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "10", NULL);
-    expect_ok(&o);
-    static const char *const words[] = {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!strstr(o.out, words[i])) fail_msg("no '%s' in the report", words[i]);
-    assert_null(strstr(o.out, "nan"));
-    assert_null(strstr(o.out, "inf "));
-    done(&o);
+    static const struct {
+        const char *option, *value, *words[8];
+    } row[] = {
+        {NULL, NULL,
+            {"prefill 40", "decode 10", "of roof", "tok/s", "where the time goes", "ffn down", "outside"}},
+        {"-o", "md", {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"}},
+        {"--wide", NULL, {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"}},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "10", row[i].option,
+            row[i].value, NULL);
+        expect_ok(&o);
+        for (int k = 0; row[i].words[k]; k++)
+            if (!strstr(o.out, row[i].words[k])) fail_msg("no '%s' in\n%s", row[i].words[k], o.out);
+        assert_null(strstr(o.out, "nan"));
+        assert_null(strstr(o.out, "inf "));
+        done(&o);
+    }
 }
 
 static void prompts_and_counters(void **state)
@@ -384,10 +435,10 @@ static void interrupted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(json_of_the_demo),
-        cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(activations_are_named),
-        cmocka_unit_test(layers_add_up), cmocka_unit_test(csv_is_a_table),
-        cmocka_unit_test(the_table_for_people), cmocka_unit_test(prompts_and_counters),
-        cmocka_unit_test(a_trace_beside_the_report), cmocka_unit_test(blas_is_named),
-        cmocka_unit_test(interrupted)};
+        cmocka_unit_test(two_types_have_a_verdict), cmocka_unit_test(lengths_and_sequences),
+        cmocka_unit_test(activations_are_named), cmocka_unit_test(layers_add_up),
+        cmocka_unit_test(csv_is_a_table), cmocka_unit_test(the_views_for_people),
+        cmocka_unit_test(prompts_and_counters), cmocka_unit_test(a_trace_beside_the_report),
+        cmocka_unit_test(blas_is_named), cmocka_unit_test(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,11 +62,30 @@ static void test_page(void **state)
     free(live);
 }
 
+/* On the screen: fresh and saved alike, and --wide shows everything. */
+static void test_screen(void **state)
+{
+    (void)state;
+    output o = ridge("report", saved_run(), NULL), w = ridge("report", saved_run(), "--wide", NULL);
+    expect_ok(&o);
+    expect_ok(&w);
+    assert_non_null(strstr(o.out, "q4g32 against f16: "));
+    assert_non_null(strstr(o.out, "q4g32: where the time goes"));
+    assert_non_null(strstr(w.out, "# Side by side"));
+    done(&o);
+    done(&w);
+    const char *bench = scratch("bench.json");
+    o = ridge_with(&(run_opts){.out_path = bench}, "bench", "-m", tiny_model(), "--machine", machine_file(),
+        "-p", "4", "-n", "2", "-r", "1", "-o", "json", NULL);
+    expect_ok(&o);
+    done(&o);
+    expect_error(ridge("report", bench, NULL), 2, "only runs of ridge profile", "-o report.html", NULL);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
     expect_error(ridge("report", NULL), 2, "no file given", NULL);
-    expect_error(ridge("report", saved_run(), NULL), 2, "nothing to write", NULL);
     expect_error(
         ridge("report", scratch("none.json"), "--svg", scratch("x.svg"), NULL), 3, "none.json", NULL);
     write_bytes(scratch("bad.json"), "{\"schema\": \"ridge.profile\"", 26);
@@ -186,7 +205,7 @@ static void test_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same), cmocka_unit_test(test_one_file),
-        cmocka_unit_test(test_page), cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine),
-        cmocka_unit_test(test_roofline), cmocka_unit_test(test_documents)};
+        cmocka_unit_test(test_page), cmocka_unit_test(test_screen), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_machine), cmocka_unit_test(test_roofline), cmocka_unit_test(test_documents)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* ridge profile: prefill and decode with every operator recorded, joined with the roofline. */
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +16,15 @@
 #include "tools/measure/measure.h"
 #include "tools/profile/profile_counters.h"
 
-enum { MAX_RUNS = 8, TRACE_EVENTS = 300000, MOST_TOKENS = 1 << 24 };
+enum { TRACE_EVENTS = 300000, MOST_TOKENS = 1 << 24 };
 /* Short runs are repeated until they fill a second, for a median that means something. */
 enum { MIN_REPS = 3, MOST_REPS = 25, MEASURE_NS = 1000000000, WARM_UP_NS = 300000000 };
 
 typedef struct job {
-    rg_cli cli;   /* with one weight type at a time */
-    rg_unit unit; /* owns its checkpoint */
-    rg_tokens prompt;
-    int64_t n_gen;
+    rg_cli cli;       /* with one weight type at a time */
+    rg_unit unit;     /* owns its checkpoint */
+    rg_tokens prompt; /* the longest; a run takes its first tokens */
+    int64_t n_prompt, n_gen, seqs;
     time_t started;
     rg_profile_counters ctr;
     rg_progress progress;
@@ -32,14 +33,18 @@ typedef struct job {
     rg_trace trace; /* f NULL: none */
 } job;
 
-static bool is_count(const char *s) { return *s && s[strspn(s, "0123456789")] == 0; }
+/* A count, or a list of them. */
+static bool is_count(const char *s)
+{
+    return isdigit((unsigned char)*s) && s[strspn(s, "0123456789,-+*")] == 0;
+}
 
 /* Ids without a text: tokens cost the same, and a fixed sequence makes runs repeatable. */
 static rg_status made_up_prompt(
     rg_tokens *t, int64_t n, int64_t vocab, int32_t bos, uint64_t seed, rg_err *err)
 {
     t->n = n;
-    t->id = malloc(n * sizeof *t->id);
+    t->id = malloc(rg_max(1, n) * sizeof *t->id);
     if (!t->id) return rg_no_memory(err, "prompt");
     uint64_t x = seed * 2 + 1;
     for (int64_t i = 0; i < n; i++) {
@@ -50,7 +55,8 @@ static rg_status made_up_prompt(
     return RG_OK;
 }
 
-static rg_status get_prompt(job *j, rg_err *err)
+/* lengths: those that -p lists; none for a text. */
+static rg_status get_prompt(job *j, rg_counts *lengths, rg_err *err)
 {
     const rg_cli *cli = &j->cli;
     const rg_config *c = rg_ckpt_config(j->unit.ckpt);
@@ -64,10 +70,13 @@ static rg_status get_prompt(job *j, rg_err *err)
         rg_tokenizer_close(tok);
         return st;
     }
-    const long long n = cli->prompt ? strtoll(cli->prompt, NULL, 10) : rg_min(128, c->ctx_train / 2);
-    if (n < 1 || n > MOST_TOKENS)
-        return rg_fail(err, RG_E_USAGE, "-p: %lld prompt tokens, expected 1 to %d", n, MOST_TOKENS);
-    return made_up_prompt(&j->prompt, n, c->vocab, c->bos, (uint64_t)RG_OR(cli, seed, 42), err);
+    char usual[32];
+    snprintf(usual, sizeof usual, "%lld", (long long)rg_min(128, c->ctx_train / 2));
+    const rg_cli_LIST list = {{cli->prompt ? cli->prompt : usual}, 1};
+    rg_status st = rg_list_counts(lengths, "-p", &list, 1, MOST_TOKENS, err);
+    int64_t most = 0;
+    for (int i = 0; i < lengths->n; i++) most = rg_max(most, lengths->v[i]);
+    return st ? st : made_up_prompt(&j->prompt, most, c->vocab, c->bos, (uint64_t)RG_OR(cli, seed, 42), err);
 }
 
 static void between(void *user, int i, int n)
@@ -91,9 +100,9 @@ static rg_status build_report(
 {
     rg_log log = {0};
     rg_run_info run = {.started = j->started,
-        .prompt_tokens = j->prompt.n,
+        .prompt_tokens = j->n_prompt,
         .gen_tokens = j->n_gen,
-        .decode_start = j->prompt.n,
+        .decode_start = j->n_prompt,
         .interrupted = rg_stop != 0,
         .tokenize_ns = j->tokenize_ns,
         .per_layer = j->cli.per_layer};
@@ -122,16 +131,17 @@ static rg_status build_report(
 static rg_status plan_run(rg_engine_opts *eo, rg_session_opts *so, job *j, rg_err *err)
 {
     const rg_ckpt *c = j->unit.ckpt;
-    const int64_t need = j->prompt.n + j->n_gen;
+    const int64_t need = j->n_prompt + j->n_gen;
     rg_status st = rg_engine_args(eo, &j->cli, j->cli.dtype, &j->progress, err);
     if (!st) st = rg_session_args(so, &j->cli, rg_default_kv(c, eo), err);
     if (st) return st;
     if (!so->ctx) so->ctx = need;
     so->past_training = true;
     rg_note_context(rg_ckpt_config(c), so->ctx);
+    so->n_seq = j->seqs;
     if (so->ctx < need)
         return rg_fail(err, RG_E_USAGE,
-            "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->prompt.n,
+            "context: %lld prompt and %lld generated tokens do not fit into -c %lld", (long long)j->n_prompt,
             (long long)j->n_gen, (long long)so->ctx);
     st = rg_check_engine(c, eo, so, err);
     return st ? st : rg_plan_weights(c, eo, &j->unit.weights, err);
@@ -145,11 +155,11 @@ static rg_status profile_one(rg_report **out, job *j, rg_err *err)
     rg_takes takes = {0};
     const rg_watch watch = {.user = j, .between = between, .mark = mark};
     rg_work w = {.vocab = rg_ckpt_config(j->unit.ckpt)->vocab,
-        .prompt = j->prompt.n,
+        .prompt = j->n_prompt,
         .gen = j->n_gen,
-        .seqs = 1,
+        .seqs = j->seqs,
         .id = j->prompt.id,
-        .batch = j->prompt.n,
+        .batch = j->n_prompt,
         .watch = &watch};
     rg_unit *u = &j->unit;
     rg_status st = plan_run(&eo, &so, j, err);
@@ -193,10 +203,12 @@ static rg_status show(const rg_report *const *r, int n, int format, const rg_cli
     rg_doc d;
     rg_status st = rg_report_doc(&d, r, n, err);
     if (!st) st = rg_reports_add(&s, &d, "this report", err);
+    const rg_screen screen = rg_screen_of(stdout, cli->wide);
     if (!st)
-        st = format == 2  ? rg_doc_json(stdout, s.doc, err)
-            : format == 1 ? rg_profile_csv(stdout, &s, err)
-                          : rg_profile_md(stdout, &s, err);
+        st = format == 3  ? rg_doc_json(stdout, s.doc, err)
+            : format == 2 ? rg_profile_csv(stdout, &s, err)
+            : format == 1 ? rg_profile_md(stdout, &s, err)
+                          : rg_profile_text(&screen, &s, err);
     rg_status judged = !st ? rg_judge(cli, s.doc->json, err) : st;
     rg_err *why = judged == RG_OK ? err : NULL;
     if (!st && cli->svg) st = rg_pictures_write(&s, cli->svg, NULL, why);
@@ -217,40 +229,68 @@ static rg_status end_trace(job *j, rg_err *err)
     return st;
 }
 
+/* What runs: every type with every number of sequences and every length. */
+typedef struct grid {
+    rg_words types; /* none: as in the file */
+    rg_counts seqs, lengths;
+    int n;
+} grid;
+
+static rg_status grid_open(grid *g, job *j, rg_err *err)
+{
+    static const rg_cli_LIST one = {{"1"}, 1};
+    const rg_cli *cli = &j->cli;
+    rg_engine_opts eo;
+    rg_status st = rg_list_split(&g->types, "--dtype", cli->dtype, err);
+    if (!st) st = rg_list_counts(&g->seqs, "-B", cli->n_seqs.n ? &cli->n_seqs : &one, 1, 4096, err);
+    /* a wrong word at the end of the list must not cost the runs before it */
+    for (int i = 0; i < rg_max(1, g->types.n) && !st; i++)
+        st = rg_engine_args(&eo, cli, g->types.n ? g->types.w[i] : NULL, &j->progress, err);
+    if (!st) st = rg_open_model(&j->unit.ckpt, cli, err);
+    if (!st) st = get_prompt(j, &g->lengths, err);
+    if (st) return st;
+    const int64_t n = rg_max(1, g->types.n) * g->seqs.n * rg_max(1, g->lengths.n);
+    if (n > RG_MOST_RUNS)
+        return rg_fail(err, RG_E_USAGE, "%lld runs of --dtype, -B and -p together, expected at most %d",
+            (long long)n, RG_MOST_RUNS);
+    g->n = (int)n;
+    return RG_OK;
+}
+
+/* The i-th run: types change last. */
+static void choose(job *j, const grid *g, int i)
+{
+    const int lengths = (int)rg_max(1, g->lengths.n);
+    const int64_t room = rg_ckpt_config(j->unit.ckpt)->ctx_train;
+    j->n_prompt = g->lengths.n ? g->lengths.v[i % lengths] : j->prompt.n;
+    j->seqs = g->seqs.v[i / lengths % g->seqs.n];
+    j->cli.dtype = g->types.n ? g->types.w[i / lengths / g->seqs.n] : NULL;
+    j->n_gen = RG_GIVEN(&j->cli, n_predict) ? j->cli.n_predict : rg_max(1, rg_min(64, room - j->n_prompt));
+}
+
 rg_status rg_cmd_PROFILE(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_help(cli)) return RG_OK;
-    job j = {.tokenize_ns = NAN, .cli = *cli, .n_gen = RG_OR(cli, n_predict, 64), .started = time(NULL)};
-    rg_report *report[MAX_RUNS + 1] = {0};
+    job j = {.tokenize_ns = NAN, .cli = *cli, .started = time(NULL)};
+    rg_report *report[RG_MOST_RUNS + 1] = {0};
     int n = 0;
-    rg_words types = {0};
+    grid g = {.n = 0};
     rg_engine_opts eo;
     rg_session_opts so;
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("md", "csv", "json"), err);
+    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "csv", "json"), err);
     rg_status st = rg_cli_no_args(cli, err);
     if (!st) st = rg_judge_check(cli, err);
     if (format < 0) st = RG_E_USAGE;
-    if (!st) st = rg_list_split(&types, "--dtype", cli->dtype, err);
-    if (!st && types.n > MAX_RUNS)
-        st =
-            rg_fail(err, RG_E_USAGE, "--dtype: %d types in the list, expected at most %d", types.n, MAX_RUNS);
-    const int n_types = types.n ? types.n : 1;
     if (!st && rg_cli_choice("--counters", cli->counters, rg_counters_modes, err) < 0) st = RG_E_USAGE;
     j.unit.cli = &j.cli;
-    /* a wrong word at the end of the list must not cost the runs before it */
-    for (int i = 0; i < n_types && !st; i++)
-        st = rg_engine_args(&eo, cli, types.n ? types.w[i] : NULL, &j.progress, err);
-    if (st || (st = rg_open_model(&j.unit.ckpt, cli, err)) || (st = get_prompt(&j, err))) goto out;
+    if (st || (st = grid_open(&g, &j, err))) goto out;
     if (cli->trace) {
         if ((st = rg_outfile_open(&j.trace_file, cli->trace, err))) goto out;
         rg_trace_begin(&j.trace, j.trace_file.f, RG_OR(cli, trace_events, TRACE_EVENTS));
     }
-    const rg_config *c = rg_ckpt_config(j.unit.ckpt);
-    if (!RG_GIVEN(cli, n_predict) && j.prompt.n < c->ctx_train)
-        j.n_gen = rg_max(1, rg_min(j.n_gen, c->ctx_train - j.prompt.n));
-    for (int i = 0; i < 2 * n_types && !st; i++) { /* all are planned before the first is measured */
-        j.cli.dtype = types.n ? types.w[i % n_types] : NULL;
-        st = i < n_types ? plan_run(&eo, &so, &j, err) : profile_one(&report[n], &j, err);
+    for (int i = 0; i < 2 * g.n && !st; i++) { /* all are planned before the first is measured */
+        choose(&j, &g, i % g.n);
+        st = i < g.n ? plan_run(&eo, &so, &j, err) : profile_one(&report[n], &j, err);
         if (report[n]) n++;
     }
     if (n > 0) {
@@ -265,7 +305,9 @@ out:
     rg_outfile_abort(&j.trace_file);
     for (int i = 0; i < n; i++) rg_report_close(report[i]);
     rg_progress_clear(&j.progress);
-    rg_words_free(&types);
+    rg_words_free(&g.types);
+    rg_counts_free(&g.seqs);
+    rg_counts_free(&g.lengths);
     free(j.prompt.id);
     rg_ckpt_close(j.unit.ckpt);
     return st;

@@ -1,7 +1,8 @@
-/* ridge report: saved reports as one page or as pictures, and what their fields mean. */
+/* ridge report: saved reports on the screen, as one page or as pictures, and what their fields mean. */
 #include <string.h>
 
 #include "report/html/page.h"
+#include "report/report.h"
 #include "report/schema.h"
 #include "report/svg/pictures.h"
 #include "tools/cli/cli.h"
@@ -37,9 +38,13 @@ rg_status rg_cmd_REPORT(const rg_cli *cli, rg_err *err)
     if (cli->output && cli->html)
         return rg_fail(err, RG_E_USAGE, "report: -o and --html are the same here: one of them");
     const char *page = cli->output ? cli->output : cli->html;
-    if (!cli->svg && !page)
-        return rg_fail(err, RG_E_USAGE, "report: nothing to write, expected -o report.html or --svg PATH");
+    const rg_screen screen = rg_screen_of(stdout, cli->wide);
     for (int i = 0; i < cli->n_args && !st; i++) st = rg_reports_add_file(&s, cli->args[i], err);
+    if (!st && !cli->svg && !page)
+        st = rg_reports_other(&s) ? rg_fail(err, RG_E_USAGE,
+                                        "report: only runs of ridge profile have a view for the screen, "
+                                        "expected -o report.html or --svg PATH")
+                                  : rg_profile_text(&screen, &s, err);
     if (!st && page && !(st = rg_page_save(&s, page, err))) fprintf(stderr, "ridge report: %s\n", page);
     if (!st && cli->svg) st = rg_pictures_write(&s, cli->svg, &n, err);
     if (!st && cli->svg) {

@@ -1,5 +1,6 @@
 /* ridge roofline: what a configuration costs on a machine, by formulas alone. */
 #include <math.h>
+#include <string.h>
 
 #include "report/cells.h"
 #include "tools/report/page_out.h"
@@ -80,11 +81,12 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     if (!st && cli->explain && (a.n != 1 || a.k->cost != RG_COST_EXACT || format > RG_AS_MD))
         st = rg_fail(err, RG_E_USAGE, "--explain: needs one case (no lists), --cost exact and -o text or md");
     a.print.command = cli->line;
-    if (!st && cli->svg && !cli->study && a.hardware.n > 1)
+    const size_t svg = cli->svg ? strlen(cli->svg) : 0;
+    if (!st && svg > 4 && strcmp(cli->svg + svg - 4, ".svg") == 0 && !cli->study && a.hardware.n > 1)
         st = rg_fail(err, RG_E_USAGE,
-            "--svg: %s and %s in one question, expected one machine: a picture has one set of roofs (--html "
-            "has one for each)",
-            a.hardware.hw[0].name, a.hardware.hw[1].name);
+            "--svg %s: %s and %s in one question, expected one machine: a picture has one set of roofs (a "
+            "folder gets one for each, and --html)",
+            cli->svg, a.hardware.hw[0].name, a.hardware.hw[1].name);
     if (cli->study) {
         if (!st) st = rg_roofline_study(cli, &a, format, err);
     } else {
