@@ -80,7 +80,7 @@ case("paper-blind-page", ["report", "made/paper-blind.json", "-o", "{}/page.html
 case("steady.json", ["golden_fixture", "json", "steady"])
 for width in "80", "100":
     case(f"screen-{width}.text", ["report", "made/steady.json"], COLUMNS=width)
-    case(f"screen-noisy-{width}.text", ["report", "expected/profile-two.json"], COLUMNS=width)
+    case(f"screen-runs-{width}.text", ["report", "expected/profile-two.json"], COLUMNS=width)
 case("screen-two.text", ["report", "made/paper.json"])
 case("screen-blind.text", ["report", "made/paper-blind.json"])
 case("report", ["report", "expected/profile-two.json", "-o", "{}/page.html", "--svg", "{}/svg"])
