@@ -256,6 +256,7 @@ static void add_gain(
 static void gains(const rg_screen *to, const rg_reports *s)
 {
     for (size_t i = 1; i < s->n; i++) {
+        if (!rg_runs_same_work(&s->run[0], &s->run[i])) continue;
         char line[LINE];
         const bool rough = s->run[0].d->run.noisy || s->run[i].d->run.noisy;
         rg_text(line, sizeof line, "%s against %s:", label_of(&s->run[i]), label_of(&s->run[0]));
