@@ -76,7 +76,7 @@ static void cgroup(uint64_t *limit, uint64_t *left)
     uint64_t most, used;
     *limit = *left = UINT64_MAX;
     cgroup_dir(dir, sizeof dir, NULL);
-    for (int more = *dir; more; more = go_up(dir)) {
+    for (int more = *dir != 0; more; more = go_up(dir)) {
         snprintf(path, sizeof path, "%s/memory.max", dir);
         if (!read_u64(path, &most)) continue;
         snprintf(path, sizeof path, "%s/memory.current", dir);
@@ -125,7 +125,7 @@ double rg_cpu_quota(void)
     double least = 0.0;
     for (int v2 = 0; v2 < 2; v2++) {
         cgroup_dir(dir, sizeof dir, v2 ? NULL : "cpu");
-        for (int more = *dir; more; more = go_up(dir)) {
+        for (int more = *dir != 0; more; more = go_up(dir)) {
             const double q = quota_in(dir, v2);
             if (q > 0.0 && (least == 0.0 || q < least)) least = q;
         }

@@ -131,6 +131,9 @@ static void syntax(void **state)
         expect_error(ridge(typos[i][0], "-m", tiny_model(), "--assert", typos[i][1], NULL), 2, "--assert",
             typos[i][2], NULL);
     base = saved("c.json", 1.0, 1.0, 1.0, 1.0); /* names of files are borrowed */
+    expect_error(ridge("bench", "-m", tiny_model(), "-p", "8", "-n", "4", "-d", "0,16", "--assert",
+                     "tg4.mbu>=0.1*baseline.decode.mbu+tg5@d16.mbu", "--baseline", base, NULL),
+        2, "--assert", "tg5@d16 is not measured here", "nearest tests are tg4@d16", NULL);
     expect_error(ridge("bench", "-m", tiny_model(), "--assert", "decode.mbu>=baseline.decode.mbuu",
                      "--baseline", base, NULL),
         2, "baseline.decode.mbuu", "c.json", "the nearest is decode.mbu;", NULL);

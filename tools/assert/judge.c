@@ -139,6 +139,45 @@ rg_status rg_judge_check(const rg_cli *cli, rg_err *err)
     return st;
 }
 
+typedef struct planned {
+    const char *const *tests;
+    int n;
+    char word[96];
+    rg_near near;
+} planned;
+
+static bool is_planned(void *user, const char *name, bool from_baseline, rg_range *out)
+{
+    planned *p = user;
+    *out = (rg_range){1.0, 1.0, 1.0};
+    if (from_baseline || !of_test(name) || p->n < 0) return true;
+    rg_text(p->word, sizeof p->word, "%.*s", (int)strcspn(name, "."), name);
+    p->near = (rg_near){.word = p->word};
+    for (int i = 0; i < p->n; i++) {
+        char test[96];
+        rg_metric_test(test, sizeof test, p->tests[i]);
+        if (strcmp(test, p->word) == 0) return true;
+        rg_near_try(&p->near, test);
+    }
+    p->n = -1; /* the first one is told */
+    return false;
+}
+
+rg_status rg_judge_tests(const rg_cli *cli, const char *const *tests, int n, rg_err *err)
+{
+    rg_status st = RG_OK;
+    for (int i = 0; i < cli->asserts.n && !st; i++) {
+        planned p = {.tests = tests, .n = n};
+        rg_judgement j;
+        st = rg_expr_judge(&j, cli->asserts.v[i], is_planned, &p, err);
+        if (!st && p.n < 0)
+            st = rg_fail(err, RG_E_USAGE, "--assert: '%s': %s is not measured here; the nearest tests are %s",
+                cli->asserts.v[i], p.word,
+                rg_near_names((char[RG_NEAR_MOST * 96]){0}, RG_NEAR_MOST * 96, &p.near));
+    }
+    return st;
+}
+
 /* ---- judging ---- */
 
 static bool look_up(void *user, const char *name, bool from_baseline, rg_range *out)

@@ -8,6 +8,8 @@
 
 /* Before the work: the syntax and the names of every assertion, and that the baseline can be read. */
 rg_status rg_judge_check(const rg_cli *cli, rg_err *err);
+/* Of bench: that a test which an assertion names is one of the n of the run (pp512, tg128 @ d64 ...). */
+rg_status rg_judge_tests(const rg_cli *cli, const char *const *tests, int n, rg_err *err);
 /* --assert help: prints the list, instead of any work. */
 bool rg_judge_help(const rg_cli *cli);
 bool rg_judge_wanted(const rg_cli *cli);

@@ -171,8 +171,7 @@ static int of_profile(rg_subjects *out, const json_t *run)
     return numbers(s, "model", NULL, RG_OBJ_model, model, none);
 }
 
-/* "tg128 x8 @ d64" as a name: tg128x8@d64 */
-static void test_name(char *buf, size_t n, const char *test)
+void rg_metric_test(char *buf, size_t n, const char *test)
 {
     size_t k = 0;
     for (; *test && k + 1 < n; test++)
@@ -188,7 +187,7 @@ static int of_result(rg_subject *s, const json_t *o)
     const char *phase = number(o, "n_gen") == 0.0 ? "prefill"
         : number(o, "n_prompt") == 0.0            ? "decode"
                                                   : NULL;
-    test_name(name, sizeof name, text(o, "test") ? text(o, "test") : "test");
+    rg_metric_test(name, sizeof name, text(o, "test") ? text(o, "test") : "test");
     const char *const under[] = {name, phase};
     for (int i = 0; i < 2; i++) {
         if (!under[i] ||

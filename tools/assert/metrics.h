@@ -37,6 +37,8 @@ const rg_judged *rg_metric_find(const rg_subject *s, const char *name);
  * "TEST". */
 typedef void rg_metric_fn(void *user, const char *name);
 void rg_metrics_each(rg_command_id command, rg_metric_fn *fn, void *user);
+/* A test of bench as a name: "tg128 x8 @ d64" is tg128x8@d64. */
+void rg_metric_test(char *buf, size_t n, const char *test);
 /* The list for people (metrics.def). */
 void rg_metrics_help(FILE *f);
 

@@ -1,4 +1,6 @@
 /* ridge bench: llama-bench's tests over lists of settings, sampled in rounds, beside the roofs. */
+#include <stdlib.h>
+
 #include "tools/assert/judge.h"
 #include "tools/bench/bench.h"
 #include "tools/report/page_out.h"
@@ -12,6 +14,17 @@ static rg_status print(const rg_doc *d, const rg_bench *b, int format, rg_err *e
         : format == 3  ? rg_doc_json(stdout, d, err)
         : format == 4  ? rg_bench_jsonl(stdout, d, err)
                        : rg_bench_table(stdout, d, format == 5, err);
+}
+
+/* A promise about a test that is not run must not cost the run. */
+static rg_status check_tests(const rg_bench *b, rg_err *err)
+{
+    const char **name = calloc(b->n_tests, sizeof *name);
+    if (!name) return rg_no_memory(err, "--assert");
+    for (int i = 0; i < b->n_tests; i++) name[i] = b->test[i].name;
+    const rg_status st = rg_judge_tests(b->cli, name, b->n_tests, err);
+    free(name);
+    return st;
 }
 
 rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
@@ -30,6 +43,7 @@ rg_status rg_cmd_BENCH(const rg_cli *cli, rg_err *err)
     if (!st) st = rg_bench_settings(&b, err);
     if (!st) st = rg_bench_open(&b, err);
     if (!st) st = rg_bench_tests(&b, err);
+    if (!st) st = check_tests(&b, err);
     if (!st) {
         bool any = false;
         st = rg_bench_run(&b, err);

@@ -264,7 +264,7 @@ rg_status rg_chat_loop(
         free(m);
         m = NULL;
         /* whatever was said, cleared or loaded */
-        rg_live_context(&t->live, rg_session_length(t->session, 0), t->ctx);
+        rg_live_context(&t->live, t->n_all, t->ctx);
         if (!read_message(&c, &m)) {
             if (!rg_stop) { /* the end of the input */
                 if (rg_typing_terminal(c.typing)) fputc('\n', stderr);

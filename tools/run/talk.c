@@ -225,7 +225,7 @@ rg_status rg_talk_answer(rg_talk *t, int64_t n, bool keep_end, rg_stop_reason *w
         if (end) break;
     }
     if (t->tok) print_text(text, rg_detok_end(&d, text, sizeof text));
-    rg_live_rest(&t->live, rg_session_length(t->session, 0), t->ctx);
+    rg_live_rest(&t->live, t->n_all, t->ctx);
     if (st == RG_E_INTERRUPTED) *why = RG_STOP_INTERRUPTED;
     if (st == RG_E_USAGE) *why = RG_STOP_CONTEXT;
     return st;
