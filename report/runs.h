@@ -55,6 +55,8 @@ const rg_doc *rg_reports_other(const rg_reports *s);
 rg_status rg_run_open(rg_run *r, const rg_doc_profile *d, const char *where, rg_err *err);
 
 static inline bool rg_phase_ran(const rg_doc_phase *p) { return p->t_ns > 0.0 || p->tokens > 0.0; }
+/* The clock said visibly more than the figures, which are without stalled calls. */
+static inline bool rg_phase_stalled(const rg_doc_phase *p) { return p->wall_ns > 1.05 * p->t_ns; }
 static inline bool rg_roof_computes(const rg_doc_roof *r) { return r->kind[0] == 'c'; }
 /* GB/s or GFLOP/s */
 static inline double rg_roof_value(const rg_doc_roof *r)

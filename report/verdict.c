@@ -8,8 +8,6 @@
 #include "report/verdict.h"
 
 enum { MOST = 2 * RG_SITE_COUNT };
-/* The clock is named beside the figures where it says more. */
-static const double WALL_APART = 1.05;
 
 /* Operators of a phase, longest first. Returns how many. */
 static int longest(const rg_run *r, rg_phase ph, const rg_doc_op *out[MOST])
@@ -177,7 +175,7 @@ static void disturbed(rg_lines *out, const rg_run *r)
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         const rg_doc_phase *p = &r->phase[ph];
         const rg_doc_op *worst = NULL;
-        if (!(p->wall_ns > WALL_APART * p->t_ns)) continue;
+        if (!rg_phase_stalled(p)) continue;
         for (const rg_doc_op *w = NULL; (w = rg_run_next(r, ph, w));)
             if (w->stall_ns > 0.0 && (!worst || w->stall_ns > worst->stall_ns)) worst = w;
         rg_lines_add(out,

@@ -135,14 +135,16 @@ static bool noisy(const rg_reports *s)
 /* What tells that nothing disturbed the runs. */
 static void add_quiet(char *line, const rg_reports *s)
 {
-    double spread = 0.0, least = INFINITY;
+    double spread = 0.0, drift = -1.0, least = INFINITY;
     for (size_t i = 0; i < s->n; i++) {
         least = fmin(least, s->run[i].d->run.repetitions);
+        drift = fmax(drift, s->run[i].d->run.roof_drift);
         for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
             if (ran(&s->run[i], ph)) spread = fmax(spread, s->run[i].phase[ph].spread);
     }
     if (least > 1.5)
-        rg_text_add(line, LINE, "; quiet (repetitions within %s)", RG_PERCENT(spread));
+        rg_text_add(line, LINE, "; quiet (repetitions within %s%s%s)", RG_PERCENT(spread),
+            drift >= 0.0 ? ", roofs within " : "", drift >= 0.0 ? RG_PERCENT(drift) : "");
     else
         rg_text_add(line, LINE, "; of one repetition, which cannot tell how quiet it was");
 }
@@ -263,6 +265,26 @@ static void gains(const rg_screen *to, const rg_reports *s)
         const size_t head = strlen(line);
         for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
             add_gain(line, line[head] ? ";" : "", &s->run[0], &s->run[i], ph, rough);
+        fputs("  ", to->f);
+        rg_screen_wrap(to, RG_INK_PLAIN, 2, 4, line);
+    }
+}
+
+/* What the clock said of the runs whose figures leave stalled calls out. */
+static void stalls(const rg_screen *to, const rg_reports *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        char line[LINE];
+        rg_text(line, sizeof line, "%s by the clock:", label_of(&s->run[i]));
+        const size_t head = strlen(line);
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            const rg_doc_phase *p = &s->run[i].phase[ph];
+            if (!rg_phase_stalled(p)) continue;
+            rg_text_add(line, LINE, "%s %s %s tok/s, %.0f calls stalled for %s", line[head] ? ";" : "",
+                rg_phase_names[ph], RG_NUM(1e9 * rg_ratio(p->tokens, p->wall_ns)), p->stalls,
+                RG_TIME(p->stall_ns));
+        }
+        if (!line[head]) continue;
         fputs("  ", to->f);
         rg_screen_wrap(to, RG_INK_PLAIN, 2, 4, line);
     }
@@ -504,6 +526,7 @@ rg_status rg_profile_text(const rg_screen *to, const rg_reports *s, rg_err *err)
     first_lines(to, s);
     headline(to, s, &failed);
     gains(to, s);
+    stalls(to, s);
     time_table(to, s, r, &failed);
     fixes(to, s, r);
     fputc('\n', to->f);
