@@ -180,6 +180,26 @@ static void above_the_roof(void **state)
     }
 }
 
+/* Stalled calls are not in the figures: what the clock said stands beside them where it is visibly more. */
+static void the_clock_beside(void **state)
+{
+    (void)state;
+    for (int stalled = 0; stalled < 2; stalled++) {
+        json_t *j = fixture_run_json(), *p = json_array_get(json_object_get(j, "phases"), 1);
+        const double t = json_number_value(json_object_get(p, "t_ns"));
+        json_object_set_new(p, "wall_ns", json_integer((json_int_t)((stalled ? 2.0 : 1.04) * t)));
+        json_object_set_new(p, "stalls", json_integer(7));
+        json_object_set_new(p, "stall_ns", json_real(3e6));
+        json_object_set_new(json_object_get(j, "run"), "roof_drift", json_real(0.03));
+        char *text = one(j, WIDE);
+        check_size(text, WIDE, LINES);
+        assert_int_equal(strstr(text, "q4g64 by the clock: decode ") != NULL, stalled);
+        assert_int_equal(strstr(text, "tok/s, 7 calls stalled for 3.00 ms") != NULL, stalled);
+        assert_non_null(strstr(text, "roofs within 3.00 %"));
+        free(text);
+    }
+}
+
 static void set_speed(json_t *run, double low, double speed, double high)
 {
     json_t *p = json_array_get(json_object_get(run, "phases"), 1);
@@ -222,6 +242,7 @@ int main(void)
         cmocka_unit_test(noise_names_no_causes),
         cmocka_unit_test(odd_runs),
         cmocka_unit_test(above_the_roof),
+        cmocka_unit_test(the_clock_beside),
         cmocka_unit_test(gains_have_intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
