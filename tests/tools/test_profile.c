@@ -158,7 +158,7 @@ static void lengths_and_sequences(void **state)
     assert_int_equal(system(path), 0);
     static const struct {
         const char *p, *b, *expect;
-    } wrong[] = {{"0", "1", "-p: '0', expected counts from 1 to 512"},
+    } wrong[] = {{"0", "1", "-p: '0', expected counts from 1 to 16777216"},
         {"4,,5", "1", "-p: '4,,5' has an empty value"}, {"4", "0", "-B: '0', expected counts"},
         {"1-9", "1-16", "144 runs of --dtype, -B and -p together"}};
     for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
