@@ -224,7 +224,7 @@ document.addEventListener('focusin', e => {
 document.addEventListener('focusout', hide);
 document.addEventListener('click', e => {
   const r = e.target.closest && e.target.closest('tr[data-op]');
-  if (r) show(r, e.clientX, e.clientY);
+  if (r && focused !== r) show(r, e.clientX, e.clientY); /* a row that took the focus has said it */
 });
 const follow = () => { if (focused) put_tip(...beside(focused)); else hide(); };
 addEventListener('scroll', follow, { passive: true });
