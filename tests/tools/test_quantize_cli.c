@@ -142,7 +142,7 @@ static double mean_kld(const char *model, const char *ref)
     char text[1024];
     output o = ridge("eval", "-m", model, "--ref", ref, "-f",
         project_file(text, sizeof text, "weights/demo/heldout.txt"), "-c", "256", "--score", "all",
-        "--chunks", "12", "-o", "json", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
+        "--chunks", "6", "-o", "json", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
     expect_ok(&o);
     json_t *j = json_loads(o.out, 0, NULL);
     const double kld = json_number_value(
