@@ -125,6 +125,8 @@ int main(int argc, char **argv)
     if (c < 0) {
         rg_near near = {.word = name};
         for (int i = 0; i < RG_CMD_COUNT; i++) rg_near_try(&near, rg_commands[i].name);
+        rg_near_try(&near, "--help");
+        rg_near_try(&near, "--version");
         fprintf(stderr, "ridge: %s: no such command; %s'ridge help' lists them\n", name, RG_NEAR_HINT(&near));
         return RG_E_USAGE;
     }

@@ -166,6 +166,7 @@ static void wrong_words(void **state)
     expect_error(ridge("sing", NULL), 2, "sing", "no such command", NULL);
     expect_error(ridge("help", "sing", NULL), 2, "sing", NULL);
     expect_error(ridge("profiel", NULL), 2, "the nearest is profile", NULL);
+    expect_error(ridge("--hlep", NULL), 2, "the nearest is --help", NULL);
     expect_error(ridge("run", "--temprature", "1", NULL), 2, "the nearest is --temp;", NULL);
     expect_error(ridge("run", "--temprature=1", NULL), 2, "--temprature: no such option", NULL);
     expect_error(ridge("bench", "--dtpye", "f16", NULL), 2, "the nearest is --dtype;", NULL);

@@ -213,6 +213,7 @@ static int of_bench(rg_subjects *out, const json_t *report)
         for (int k = 0; k < out->n && !s; k++)
             if (strcmp(out->s[k].name, setting) == 0) s = &out->s[k];
         if (!s && !(s = subject(out, setting))) return -1;
+        if (s->n == 0) quietness(s, NULL, json_object_get(report, "machine"));
         if (of_result(s, o) != 0) return -1;
     }
     return 0;

@@ -95,6 +95,9 @@ bool rg_bench_fill(rg_doc_bench *d, const rg_bench *b, rg_lines *pool)
         .verdict = rg_doc_lines(&verdict)};
     const rg_bench_row *r;
     for (int i = 0; d->results && (r = next(b, &i));) fill(&d->results[d->n_results++], b, r, pool);
+    const rg_roof_sample *c = b->n_units ? &b->unit[0].now : NULL;
+    if (c && c->l2_gbps > 0.0 && (d->machine.canary = malloc(sizeof *d->machine.canary)))
+        *d->machine.canary = (rg_doc_canary){.fma_gflops = c->fma_gflops, .l2_gbps = c->l2_gbps};
     const bool ok = d->results && !verdict.failed && !pool->failed;
     rg_lines_free(&verdict);
     return ok;

@@ -119,6 +119,7 @@ rg_status rg_unit_report(rg_report **out, const rg_unit *u, const rg_session_opt
     run.fuse = so->fuse;
     run.ubatch = so->ubatch ? so->ubatch : 512;
     run.load_ns = i->load_ns;
+    if (!(run.canary.l2_gbps > 0.0)) run.canary = u->now;
     if (u->watch) rg_machine_during(&machine, u->watch, &u->now);
     return rg_report_build(out, &machine, &m, &run, log, err);
 }
