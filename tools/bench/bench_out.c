@@ -50,7 +50,7 @@ static void fill(rg_doc_result *d, const rg_bench *b, const rg_bench_row *r, rg_
     d->n_seq = (double)t->seqs;
     d->dtype = m->dtype;
     d->head_dtype = m->head_dtype;
-    d->fuse = rg_doc_keep(pool, rg_fuse_text(text, sizeof text, rg_fuse_applied(u->info.config, l->so.fuse)));
+    d->fuse = rg_doc_keep(pool, rg_fuse_text(text, sizeof text, rg_fuse_applied(&m->config, l->so.fuse)));
     d->act = s->cli.act ? s->cli.act : "f32";
     d->isa = rg_isa_names[u->info.isa];
     d->kernel = s->cli.kernel ? s->cli.kernel : "auto";
