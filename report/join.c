@@ -522,6 +522,17 @@ nomem:
     return rg_fail(err, RG_E_NOMEM, "report: out of memory for %zu records", log->n);
 }
 
+bool rg_report_beats_peak(const rg_report *r)
+{
+    for (int i = 0; i < r->n_rows; i++) {
+        const rg_row *w = &r->row[i];
+        if (w->layer < 0 && w->bound == RG_BOUND_COMPUTE && w->ideal_ns > (double)w->t_ns &&
+            (double)w->t_ns > 0.02 * (double)r->phase[w->phase].t_ns)
+            return true;
+    }
+    return false;
+}
+
 void rg_report_close(rg_report *r)
 {
     if (!r) return;

@@ -113,6 +113,8 @@ rg_status rg_doctor_json(FILE *f, const rg_doctor *d, rg_err *err);
 /* Everything is copied; the log is not needed afterwards. */
 rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_model_info *model,
     const rg_run_info *run, const rg_log *log, rg_err *err);
+/* An operator of some weight ran faster than the peak it is held against: that was measured too low. */
+bool rg_report_beats_peak(const rg_report *r);
 /* Legal on NULL. */
 void rg_report_close(rg_report *r);
 

@@ -513,3 +513,20 @@ rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_
     if (!st) judge_noise(m, &load);
     return st;
 }
+
+rg_status rg_machine_measure_peaks(rg_machine *m, const int *cpus, const rg_stop_flag *stop, rg_err *err)
+{
+    static const double RAISED = 1.05;
+    rg_machine now = {0};
+    rg_bw_point least[RG_MAX_BW];
+    int n = 0;
+    bool raised = false;
+    progress pr = {.todo = 1.0, .stop = stop};
+    plan p = new_plan(m->threads, cpus, true);
+    p.footprint[p.n_bw++] = (int64_t)(32 << 10) * p.threads;
+    const rg_status st = run_plan(&now, least, &n, NULL, &p, &pr, err);
+    for (int i = 0; i < RG_PEAK_COUNT; i++) raised = raised || now.peak[i].value > RAISED * m->peak[i].value;
+    rg_machine_raise(m, &now);
+    m->noisy = m->noisy && (st || raised);
+    return st;
+}

@@ -4,9 +4,6 @@
 
 #include "roofline/measure/machine.h"
 
-/* So close to a roof, a sample confirms it. */
-static const double CLOSE = 0.9;
-
 static bool about(int64_t a, int64_t b) { return fabs(log((double)a / (double)b)) < 0.1; }
 
 /* The point of (about) that footprint, or NULL. */
@@ -48,8 +45,6 @@ void rg_machine_merge(rg_machine *m, const rg_roof_watch *w, const rg_roof_sampl
     if (!p) p = new_point(m, footprint);
     if (p) raise_to(&p->read_gbps, s->read_gbps);
     raise_to(&m->peak[peak], s->fma_gflops);
-    if (p && s->read_gbps > CLOSE * p->read_gbps.value && s->fma_gflops > CLOSE * m->peak[peak].value)
-        m->noisy = false;
 }
 
 void rg_machine_raise(rg_machine *m, const rg_machine *other)

@@ -118,6 +118,16 @@ static rg_status build_report(
         rg_machine_merge(&j->unit.machine, j->unit.watch, &takes->take[i].after);
     if (j->unit.watch) rg_unit_keep_roofs(&j->unit);
     if (!st) st = rg_unit_report(out, &j->unit, so, run, &log, err);
+    if (!st && j->unit.watch && rg_report_beats_peak(*out)) { /* its roof was measured too low */
+        st = rg_machine_measure_peaks(&j->unit.machine, j->unit.info.cpus, &rg_stop, err);
+        if (!st) rg_unit_keep_roofs(&j->unit);
+        rg_report *again = NULL;
+        if (!st) st = rg_unit_report(&again, &j->unit, so, run, &log, err);
+        if (again) {
+            rg_report_close(*out);
+            *out = again;
+        }
+    }
     if (!st && j->trace.f) {
         char name[256];
         snprintf(name, sizeof name, "%.128s, %s weights", j->unit.model.config.name, j->unit.model.dtype);
