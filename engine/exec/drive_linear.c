@@ -217,7 +217,7 @@ static void count_group(
         rg_count(cx, l->x, 0, 0);
     else if ((double)(l->x + used) > room)
         rg_count(cx, (int64_t)(share * (double)l->x), 0, 0);
-    if (!first && share < 1.0 && (double)dirty > room) rg_count(cx, 0, (int64_t)(share * (double)dirty), 0);
+    if (!first && share < 1.0 && (double)used > room) rg_count(cx, 0, (int64_t)(share * (double)dirty), 0);
     if (l->block > cx->l2_bytes / 2) {
         const int64_t blocks_bytes = l->times * panels * panel_bytes(a->form, a->w->k);
         rg_count(cx, blocks_bytes, blocks_bytes, 0);

@@ -21,14 +21,14 @@ typedef struct rg_product {
 } rg_product;
 
 /* The end of the operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products are in
- * y[rows][ldy]: what is fused runs by the kernels of the operators that it replaces, so that no bit differs. */
+ * y[rows][ldy]: what is fused runs by the kernels of the operators that it replaces, so no bit differs. */
 void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
     int64_t rows, int64_t col0, int64_t cols);
 
 /* What this context has to choose from. */
 rg_units rg_ctx_units(const rg_ctx *cx);
-/* Bytes from row to row of rows that threads share: an odd number of lines, or rows whose size is a multiple of
- * a power of two would meet in few sets of the caches. */
+/* Bytes from row to row of rows that threads share. They fall into all sets of a cache: an odd number of
+ * lines, or, as they are (RG_X_NONE), a block of columns more. */
 int64_t rg_x_pitch(rg_xform form, int64_t k, int64_t group);
 
 /* Panels [p0, p1) of the product, counted. */
