@@ -93,6 +93,14 @@ static inline int64_t rg_panel_bytes(rg_wtype t, int64_t k)
     return groups * (i->head + (int64_t)i->group * i->line);
 }
 
+/* Of these, what holds the columns: lines of padding behind them need not be read. */
+static inline int64_t rg_panel_needed(rg_wtype t, int64_t k)
+{
+    const rg_wtype_info *i = &rg_wtypes[t];
+    const int64_t left = k % i->group, share = rg_wtype_is_quant(t) ? 4 : 2; /* columns of a line */
+    return rg_panel_bytes(t, k - left) + (left ? i->head + (left + share - 1) / share * share * i->line : 0);
+}
+
 static inline int64_t rg_panels(int64_t n) { return (n + RG_PANEL - 1) / RG_PANEL; }
 
 /* Bytes of a packed [n][k] matrix. */

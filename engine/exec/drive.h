@@ -29,7 +29,7 @@ void rg_linear(
     rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier);
 
 /* And, while the outputs are in the private cache, by the op of the site: to = silu(to) * y (LINEAR_SWIGLU)
- * or to += y (LINEAR_ADD), to[m][n]. y[m][n] is scratch. Ends with a barrier. */
+ * or to += y (LINEAR_ADD), to[m][n]. y[m][n] is scratch of products on tiles. Ends with a barrier. */
 void rg_linear_fused(
     rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m);
 

@@ -16,7 +16,7 @@ void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token,
         if (e->packed) {
             rg_unpack_row(e->packed, token[i], x + i * e->dim);
             /* one row of a panel touches every line of it: the price of a single packed copy */
-            cx->tally.w_rd += rg_panel_bytes(e->packed->type, e->dim);
+            cx->tally.w_rd += rg_panel_needed(e->packed->type, e->dim);
         } else {
             rg_ftype_row_to_f32(
                 e->type, x + i * e->dim, (const char *)e->rows + token[i] * e->row_bytes, e->dim);

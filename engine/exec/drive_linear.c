@@ -13,7 +13,10 @@
 typedef struct blocking {
     int64_t np, kb, mt;
 } blocking;
-static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, 256, 48},
+/* gemm: rows of a multiple of COLLIDING floats put the columns of a block into half of the sets of a cache or
+ * fewer. It takes copies that lie a block farther apart: those fill the sets evenly. */
+enum { COLLIDING = 512, GEMM_KB = 256 };
+static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, GEMM_KB, 48},
     [RG_KK_BLAS] = {8, 1024, 1 << 30},
     [RG_KK_MMDOT8] = {8, 256, 32},
     [RG_KK_MMDOT16] = {8, 256, 32},
@@ -27,14 +30,20 @@ static int64_t panel_bytes(rg_xform form, int64_t kb)
                                : 4 * RG_PANEL * kb;
 }
 
+/* A thread's scratch: the block, for bf16 with the panel of floats that it is made from at the end; then the
+ * sums of a group of panels, rows closely packed. In y, rows whose width is a multiple of a power of two meet
+ * in few sets of the caches and drive each other out. */
+enum { MOST_ROWS = 288 }; /* a multiple of every mt */
+
 static int64_t block_bytes(rg_kernel_kind kind)
 {
     const blocking *bl = &blocks[kind];
     const rg_xform form = rg_kinds[kind].form;
     assert(bl->kb % 128 == 0); /* whole groups of every type */
-    /* bf16 is made from a panel of floats, at the end */
     return bl->np * panel_bytes(form, bl->kb) + (form == RG_X_BF16 ? panel_bytes(RG_X_NONE, bl->kb) : 0);
 }
+
+static int64_t sums_bytes(rg_kernel_kind kind) { return 4 * MOST_ROWS * blocks[kind].np * RG_PANEL; }
 
 rg_units rg_ctx_units(const rg_ctx *cx)
 {
@@ -52,30 +61,42 @@ rg_units rg_ctx_units(const rg_ctx *cx)
         .fast_bf16 = t->bf16_attn};
 }
 
+int64_t rg_x_pitch(rg_xform form, int64_t k, int64_t group)
+{
+    return form == RG_X_NONE ? 4 * (k + GEMM_KB) : (rg_x_bytes(form, k, group) / 64 | 1) * 64;
+}
+
 /* Prepared rows of x. Own: each thread prepares all, which for few rows is cheaper than meeting. Else each
  * prepares its share; for tiles, up to a multiple of 16 rows. What is there (q, k and v share x) stays. */
-static const char *prepared(
-    rg_ctx *cx, const float *x, int64_t m, int64_t k, rg_xform form, int64_t group, bool tiles, int64_t *ld)
+static void prepare(rg_ctx *cx, rg_product *a, const float *x, bool tiles)
 {
+    const int64_t m = a->m, k = a->w->k, group = rg_wtypes[a->w->type].group;
+    const rg_xform form = a->form;
     const bool own = m <= RG_GEMV_MAX && !tiles;
-    *ld = tiles ? rg_tile_pitch(form, k, group) : rg_x_bytes(form, k, group);
-    char *rows = cx->xq + (own ? cx->tid * RG_GEMV_MAX * *ld : 0);
-    const rg_ready now = {x, m, form, group, !own, *ld};
+    const int64_t ld = own ? a->x_bytes : rg_x_pitch(form, k, group);
+    char *rows = cx->xq + (own ? cx->tid * RG_GEMV_MAX * ld : 0);
+    const rg_ready now = {x, m, form, group, !own, ld};
     const rg_ready *is = &cx->ready;
+    a->x = rows;
+    a->ld = ld;
     if (is->x == x && is->m == m && is->form == form && is->group == group && is->shared == now.shared &&
-        is->ld == *ld)
-        return rows;
+        is->ld == ld)
+        return;
     if ((!own || is->shared) && is->x == x) rg_barrier(cx); /* others may still read x in its other form */
-    int64_t a = 0, b = m;
-    if (!own) rg_part(cx, m, 1, &a, &b);
-    for (int64_t t = a; t < b; t++) cx->k->prep[form](rows + t * *ld, x + t * k, k, group);
+    int64_t t0 = 0, t1 = m;
+    if (!own) rg_part(cx, m, 1, &t0, &t1);
+    for (int64_t t = t0; t < t1; t++)
+        if (form == RG_X_NONE)
+            memcpy(rows + t * ld, x + t * k, k * sizeof *x);
+        else
+            cx->k->prep[form](rows + t * ld, x + t * k, k, group);
     if (!own) {
-        if (tiles && cx->tid == cx->nt - 1) memset(rows + m * *ld, 0, (rg_round_up(m, 16) - m) * *ld);
-        rg_count(cx, 4 * (b - a) * k, (b - a) * *ld, 0);
+        if (tiles && cx->tid == cx->nt - 1) memset(rows + m * ld, 0, (rg_round_up(m, 16) - m) * ld);
+        a->own = (t1 - t0) * a->x_bytes;
+        rg_count(cx, 4 * (t1 - t0) * k, a->own, 0);
         rg_barrier(cx);
     }
     cx->ready = now;
-    return rows;
 }
 
 void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
@@ -85,25 +106,27 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
         float *to = a->to + (row0 + i) * a->w->n + col0;
         if (a->op == RG_OP_LINEAR_SWIGLU)
             cx->k->swiglu(to, to, y + i * ldy, cols);
-        else
+        else if (a->op == RG_OP_LINEAR_ADD)
             cx->k->add(to, y + i * ldy, cols);
+        else
+            memcpy(to, y + i * ldy, cols * sizeof *to);
     }
 }
 
-/* Outputs of a group of panels until it is finished: this thread's columns of y, closely packed and used
- * again by every group, so that they stay in the private cache. */
-static float *group_place(const rg_product *a, int64_t p0) { return a->y + a->m * p0 * RG_PANEL; }
+/* Part of the loops: rows [m0, m1) of x, panels [p0, p1), columns [k0, k1). */
+typedef struct part {
+    int64_t m0, m1, p0, p1, k0, k1;
+} part;
 
-/* Panels [p, pe) for columns [k0, k1) into b, and every row of x with them, into y0, that of panel p. */
-static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t ldy, int64_t p, int64_t pe,
-    int64_t k0, int64_t k1)
+/* Panels for some columns into b, and every row of x with them, into y0, that of the first row and panel. */
+static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t ldy, const part *at)
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[a->kind];
-    const int64_t panel = panel_bytes(a->form, bl->kb);
+    const int64_t panel = panel_bytes(a->form, bl->kb), p = at->p0, k0 = at->k0, k1 = at->k1;
     float *floats = (void *)(a->form == RG_X_BF16 ? b + bl->np * panel : b);
-    for (int64_t i = p; i < pe; i++) {
+    for (int64_t i = p; i < at->p1; i++) {
         void *to = b + (i - p) * panel;
         if (rg_x_in_bytes(a->form)) {
             t->unpack8[w->type](to, w->data, w->k, i, k0, k1);
@@ -117,52 +140,108 @@ static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t l
         }
     }
     if (a->kind == RG_KK_BLAS) {
-        const int64_t cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
-        t->mm(y0, ldy, a->x + k0, w->k, floats, bl->np * RG_PANEL, a->m, k1 - k0, cols, k0 > 0);
+        const int64_t cols = rg_min(at->p1 * RG_PANEL, w->n) - p * RG_PANEL;
+        const float *x = (const void *)(a->x + at->m0 * a->ld);
+        t->mm(y0, ldy, x + k0, a->ld / 4, floats, bl->np * RG_PANEL, at->m1 - at->m0, k1 - k0, cols, k0 > 0);
         return;
     }
-    for (int64_t row = 0; row < a->m; row += bl->mt)
-        for (int64_t i = p; i < pe; i++) {
-            float *y = y0 + row * ldy + (i - p) * RG_PANEL;
+    for (int64_t row = at->m0; row < at->m1; row += bl->mt)
+        for (int64_t i = p; i < at->p1; i++) {
+            float *y = y0 + (row - at->m0) * ldy + (i - p) * RG_PANEL;
             const void *bi = b + (i - p) * panel;
-            const char *xq = a->xq + row * a->ld;
-            const int64_t rows = rg_min(bl->mt, a->m - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
+            const char *x = a->x + row * a->ld;
+            const int64_t rows = rg_min(bl->mt, at->m1 - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
             if (rg_x_in_bytes(a->form))
-                t->mmdot[a->form][w->type](y, ldy, xq, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
+                t->mmdot[a->form][w->type](y, ldy, x, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
             else if (a->form == RG_X_BF16)
-                t->mm_bf16(y, ldy, (const void *)(xq + 2 * k0), a->ld / 2, bi, rows, k1 - k0, n, k0 > 0);
+                t->mm_bf16(y, ldy, (const void *)(x + 2 * k0), a->ld / 2, bi, rows, k1 - k0, n, k0 > 0);
             else
-                t->mm(y, ldy, a->x + row * w->k + k0, w->k, bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
+                t->mm(y, ldy, (const void *)(x + 4 * k0), a->ld / 4, bi, RG_PANEL, rows, k1 - k0, n, k0 > 0);
         }
+}
+
+/* The loops of a call, and bytes that they touch. */
+typedef struct loops {
+    int64_t rows, times;     /* of x that pass together, and how often so many pass */
+    int64_t trips;           /* blocks of columns */
+    bool direct;             /* one trip and nothing fused: outputs are complete at once */
+    int64_t x, block, group; /* all rows, an unpacked block, packed weights of a group of panels */
+    int64_t trip;            /* what passes from one block of columns to the next */
+} loops;
+
+/* As many rows as stay in the private cache, with their sums, from one block of columns to the next, in equal
+ * parts. An eighth of it is left to other data. */
+static loops loops_of(const rg_ctx *cx, const rg_product *a)
+{
+    const blocking *bl = &blocks[a->kind];
+    loops l = {.rows = a->m,
+        .trips = rg_div_up(a->w->k, bl->kb),
+        .x = a->m * a->x_bytes,
+        .block = bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k)),
+        .group = bl->np * a->panel};
+    l.direct = l.trips == 1 && a->op == RG_OP_LINEAR;
+    const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
+                  mt = rg_min(bl->mt, MOST_ROWS),
+                  fit = rg_min(MOST_ROWS, (cx->l2_bytes / 8 * 7 - weights) / each / mt * mt);
+    if (!l.direct) l.rows = rg_min(a->m, rg_round_up(rg_div_up(a->m, rg_div_up(a->m, rg_max(fit, mt))), mt));
+    l.times = rg_div_up(a->m, l.rows);
+    l.trip = l.rows * each + weights;
+    return l;
+}
+
+/* The share of a cache's sets that columns [0, bytes) of rows `pitch` bytes apart fall into, in a way of a
+ * sixteenth of the cache. */
+static double share_of_sets(int64_t l2_bytes, int64_t pitch, int64_t bytes)
+{
+    int64_t apart = 64;
+    while (pitch % (2 * apart) == 0 && 32 * apart <= l2_bytes) apart *= 2;
+    return bytes < apart ? (double)bytes / (double)apart : 1.0;
+}
+
+/* What comes past the private cache again in a group of panels, because it does not fit with all that is
+ * touched until its next use: weights for further rows, x once per group, the unpacked block (written, then
+ * read), and sums if even the fewest rows are too many. Outputs that fall into few sets drive out what lies
+ * there: of x, and of the block and the sums, which are dirty. So does the preparation of x, once. */
+static void count_group(
+    rg_ctx *cx, const rg_product *a, const loops *l, int64_t panels, int64_t cols, bool first)
+{
+    const int64_t y = 4 * a->m * cols, dirty = l->block + (l->direct ? 0 : 4 * l->rows * cols),
+                  used = dirty + l->group;
+    const bool stays = l->x + y + used <= cx->l2_bytes;
+    const double share = share_of_sets(cx->l2_bytes, 4 * a->w->n, 4 * cols),
+                 room = (double)cx->l2_bytes - (double)y / share;
+    if (l->x / l->times + used > cx->l2_bytes) cx->tally.w_rd += (l->times - 1) * panels * a->panel;
+    if (first)
+        rg_count(cx, l->x - (stays ? a->own : 0), 2 * a->own >= cx->l2_bytes ? dirty : 0, 0);
+    else if (!stays)
+        rg_count(cx, l->x, 0, 0);
+    else if ((double)(l->x + used) > room)
+        rg_count(cx, (int64_t)(share * (double)l->x), 0, 0);
+    if (!first && share < 1.0 && (double)used > room) rg_count(cx, 0, (int64_t)(share * (double)dirty), 0);
+    if (l->block > cx->l2_bytes / 2) {
+        const int64_t blocks_bytes = l->times * panels * panel_bytes(a->form, a->w->k);
+        rg_count(cx, blocks_bytes, blocks_bytes, 0);
+    }
+    if (!l->direct && l->trip > cx->l2_bytes) rg_count(cx, l->trips * y, l->trips * y, 0);
 }
 
 static void many(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
     const rg_weight *w = a->w;
     const blocking *bl = &blocks[a->kind];
-    const int64_t kb = rg_min(bl->kb, w->k), trips = rg_div_up(w->k, bl->kb);
-    const int64_t x = a->m * (a->xq ? a->ld : 4 * w->k), unpacked = bl->np * panel_bytes(a->form, kb),
-                  group = bl->np * rg_panel_bytes(w->type, w->k);
+    const loops l = loops_of(cx, a);
+    float *sums = (void *)(cx->scratch + block_bytes(a->kind));
     for (int64_t p = p0; p < p1; p += bl->np) {
-        const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL;
-        float *y0 = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
-        const int64_t ldy = a->to ? cols : w->n;
-        for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb)
-            block(cx, a, cx->scratch, y0, ldy, p, pe, k0, rg_min(k0 + bl->kb, w->k));
-        if (a->to) rg_product_finish(cx, a, y0, ldy, 0, a->m, p * RG_PANEL, cols);
-        const int64_t y = 4 * a->m * cols, to = a->to ? y : 0;
-        /* What comes past the private cache again, because it does not fit with all that is touched until its
-         * next use: y once per k block, the unpacked block (written, then read), and x once per group. */
-        const int64_t trip = y + x / trips + unpacked + group / trips;
-        if (trip > cx->l2_bytes) rg_count(cx, (trips - 1) * y, (trips - 1) * y, 0);
-        if (unpacked > cx->l2_bytes / 2) {
-            const int64_t scratch = (pe - p) * panel_bytes(a->form, w->k);
-            rg_count(cx, scratch, scratch, 0);
+        const int64_t pe = rg_min(p + bl->np, p1), cols = rg_min(pe * RG_PANEL, w->n) - p * RG_PANEL,
+                      ldy = l.direct ? w->n : cols;
+        float *y = l.direct ? a->to + p * RG_PANEL : sums;
+        for (int64_t m0 = 0; m0 < a->m; m0 += l.rows) {
+            const int64_t m1 = rg_min(m0 + l.rows, a->m);
+            for (int64_t k0 = 0; k0 < w->k; k0 += bl->kb)
+                block(cx, a, cx->scratch, y, ldy, &(part){m0, m1, p, pe, k0, rg_min(k0 + bl->kb, w->k)});
+            if (!l.direct) rg_product_finish(cx, a, sums, cols, m0, m1 - m0, p * RG_PANEL, cols);
         }
-        if (p == p0 || x + y + to + unpacked + group > cx->l2_bytes) rg_count(cx, x, 0, 0);
-        /* outputs between the parts of a fused operator leave and come back, or are written once for all */
-        const bool leaves = trip + to > cx->l2_bytes;
-        rg_count(cx, leaves ? to : 0, leaves || p == p0 ? to : 0, 0);
+        count_group(cx, a, &l, pe - p, cols, p == p0);
     }
 }
 
@@ -172,19 +251,18 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     enum { OUTPUTS = 8 << 10 }; /* bytes */
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
-    const int64_t np = a->to ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL)) : p1 - p0;
+    const bool fused = a->op != RG_OP_LINEAR;
+    const int64_t np = fused ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL)) : p1 - p0;
     for (int64_t p = p0; p < p1; p += np) {
         const int64_t pe = rg_min(p + np, p1), left = w->n - p * RG_PANEL,
-                      cols = rg_min(left, (pe - p) * RG_PANEL), ldy = a->to ? cols : w->n;
+                      cols = rg_min(left, (pe - p) * RG_PANEL), ldy = fused ? cols : w->n;
         const void *data = (const char *)w->data + p * rg_panel_bytes(w->type, w->k);
-        float *y = a->to ? group_place(a, p0) : a->y + p * RG_PANEL;
+        float *y = fused ? (void *)cx->scratch : a->to + p * RG_PANEL;
         if (a->kind == RG_KK_GEMV)
-            t->gemv[w->type](y, ldy, a->x, w->k, a->m, data, left, w->k, 0, pe - p);
+            t->gemv[w->type](y, ldy, (const void *)a->x, a->ld / 4, a->m, data, left, w->k, 0, pe - p);
         else
-            t->dot[a->form][w->type](y, ldy, a->xq, a->ld, a->m, data, left, w->k, 0, pe - p);
-        if (!a->to) continue;
-        rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
-        if (p == p0) rg_count(cx, 0, 4 * a->m * cols, 0);
+            t->dot[a->form][w->type](y, ldy, a->x, a->ld, a->m, data, left, w->k, 0, pe - p);
+        if (fused) rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
     }
 }
 
@@ -205,17 +283,28 @@ static void count_operations(rg_ctx *cx, const rg_product *a, int64_t p0, int64_
 static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
     int64_t m, bool barrier)
 {
-    rg_product a = {.y = y, .x = x, .w = w, .m = m, .op = rg_site_op(site), .to = to};
     const rg_units units = rg_ctx_units(cx);
     const rg_route r = rg_route_product(&units, w->type, m);
-    const bool few = m <= RG_GEMV_MAX;
-    a.kind = r.kernel;
-    a.form = rg_kinds[r.kernel].form;
+    const rg_xform form = rg_kinds[r.kernel].form;
+    const int64_t group = rg_wtypes[w->type].group;
+    /* kernels in bytes take groups whole, and so do tiles that are weights as they lie */
+    const bool few = m <= RG_GEMV_MAX, whole = rg_x_in_bytes(form) || (r.tiles && w->type == RG_WT_BF16);
+    rg_product a = {.to = to,
+        .x = (const char *)x,
+        .ld = 4 * w->k,
+        .x_bytes = form == RG_X_NONE ? 4 * w->k : rg_x_bytes(form, w->k, group),
+        .w = w,
+        .panel = whole ? rg_panel_bytes(w->type, w->k) : rg_panel_needed(w->type, w->k),
+        .m = m,
+        .kind = r.kernel,
+        .form = form,
+        .op = rg_site_op(site),
+        .y = y};
     int64_t r0, r1;
     rg_part(cx, w->n, RG_PANEL, &r0, &r1);
     const int64_t p0 = r0 / RG_PANEL, p1 = rg_div_up(r1, RG_PANEL);
-    if (a.form < RG_X_FORMS)
-        a.xq = prepared(cx, x, m, w->k, a.form, rg_wtypes[w->type].group, r.tiles, &a.ld);
+    const bool apart = r.kernel == RG_KK_GEMM && cx->xq && w->k % COLLIDING == 0;
+    if (form < RG_X_FORMS || apart) prepare(cx, &a, x, r.tiles);
     if (p1 > p0 && r.tiles) {
         rg_tile_product(cx, &a, p0, p1);
     } else if (p1 > p0) {
@@ -224,10 +313,15 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         else
             few_tokens(cx, &a, p0, p1);
         count_operations(cx, &a, p0, p1);
-        cx->tally.w_rd += (p1 - p0) * rg_panel_bytes(w->type, w->k);
-        rg_count(cx, blocks[a.kind].np ? 0 : few ? 4 * m * w->k : m * a.ld, 4 * m * (r1 - r0), 0);
+        cx->tally.w_rd += (p1 - p0) * a.panel;
+        rg_count(cx,
+            blocks[a.kind].np ? 0
+                : few         ? 4 * m * w->k
+                              : m * a.x_bytes - a.own,
+            4 * m * (r1 - r0), 0);
     }
-    if (to) rg_count(cx, 4 * m * (r1 - r0), 0, (a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
+    if (a.op != RG_OP_LINEAR)
+        rg_count(cx, 4 * m * (r1 - r0), 0, (a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
     rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);
     d.wtype = w->type;
     d.kernel = (uint8_t)r.kernel;
@@ -239,7 +333,7 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
 void rg_linear(
     rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier)
 {
-    product(cx, site, NULL, y, x, w, m, barrier);
+    product(cx, site, y, y, x, w, m, barrier);
 }
 
 void rg_linear_fused(
@@ -250,8 +344,9 @@ void rg_linear_fused(
 
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {
-    const int64_t own = rg_x_bytes(RG_X_I16, rg_round_up(k, 128), 32) * (int64_t)threads * RG_GEMV_MAX;
-    return rg_max(own, rg_tile_pitch(RG_X_BF16X2, rg_round_up(k, 128), 32) * rg_round_up(m, 16));
+    const int64_t kp = rg_round_up(k, 128),
+                  few = rg_x_bytes(RG_X_I16, kp, 32) * (int64_t)threads * RG_GEMV_MAX;
+    return rg_max(few, rg_x_pitch(k < COLLIDING ? RG_X_BF16X2 : RG_X_NONE, kp, 32) * rg_round_up(m, 16));
 }
 
 size_t rg_drive_scratch(const rg_ktab *k)
@@ -260,7 +355,7 @@ size_t rg_drive_scratch(const rg_ktab *k)
     int64_t most = 4 * RG_ATTN_NQ * (3 * 1024 + RG_ATTN_CHUNK + 4);
     most = rg_max(most, rg_attn_many_scratch());
     for (rg_kernel_kind i = 0; i < RG_KK_COUNT; i++)
-        if (blocks[i].np && (i != RG_KK_BLAS || k->blas)) most = rg_max(most, block_bytes(i));
+        if (blocks[i].np && (i != RG_KK_BLAS || k->blas)) most = rg_max(most, block_bytes(i) + sums_bytes(i));
     if (k->level[RG_FN_tile_mm] != RG_ISA_C) most = rg_max(most, rg_tile_scratch());
     return rg_round_up(most, 4096);
 }

@@ -6,11 +6,6 @@
 #include "exec/product.h"
 #include "kernels/kernels.h"
 
-int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group)
-{
-    return (rg_x_bytes(form, k, group) / 64 | 1) * 64;
-}
-
 /* Blocking. MB tokens by KB columns of x stay in L2 (about 1 MB, planes included) while all panels pass; KS
  * columns of a panel at a time are made tiles and stay in L1 (16 to 32 KB) while all MB tokens pass. Sums
  * of one panel for MB tokens lie in scratch, 32 KB, and go to y after KB columns. In bytes they are worth
@@ -89,7 +84,7 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
 {
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
-    const char *x = a->xq + m0 * a->ld;
+    const char *x = a->x + m0 * a->ld;
     const int64_t n = rg_min(RG_PANEL, w->n - p * RG_PANEL), low = 2 * rg_round_up(w->k, 32);
     float *y = a->y + m0 * w->n + p * RG_PANEL;
     for (int64_t i = 0; i < m && k0 > 0; i++) memcpy(s->acc + i * RG_PANEL, y + i * w->n, n * sizeof *y);
@@ -102,7 +97,7 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
             t->tile_mm(s->state, s->acc, RG_PANEL, x + 2 * k, a->ld, low, b, m, end - k,
                 rg_kernel_passes(a->kind), RG_TILE_KEEP_B, k == 0);
     }
-    if (a->to && k1 == w->k)
+    if (k1 == w->k)
         rg_product_finish(cx, a, s->acc, RG_PANEL, m0, m, p * RG_PANEL, n);
     else
         for (int64_t i = 0; i < m; i++) memcpy(y + i * w->n, s->acc + i * RG_PANEL, n * sizeof *y);
@@ -113,17 +108,18 @@ static void panel(rg_ctx *cx, const rg_product *a, const scratch *s, const block
 static void count(rg_ctx *cx, const rg_product *a, const blocking *bl, int64_t p0, int64_t p1)
 {
     const rg_weight *w = a->w;
-    const int64_t cols = rg_min(p1 * RG_PANEL, w->n) - p0 * RG_PANEL,
-                  part = (p1 - p0) * rg_panel_bytes(w->type, w->k), trips = rg_div_up(w->k, bl->kb);
-    const int64_t rows = rg_min(a->m, bl->mb), x_block = rows * a->ld / trips, own = rg_tile_scratch();
+    const int64_t cols = rg_min(p1 * RG_PANEL, w->n) - p0 * RG_PANEL, part = (p1 - p0) * a->panel,
+                  trips = rg_div_up(w->k, bl->kb);
+    const int64_t rows = rg_min(a->m, bl->mb), x_block = rows * a->x_bytes / trips, own = rg_tile_scratch();
     const int64_t again = part + x_block + own > cx->l2_bytes ? rg_div_up(a->m, bl->mb) : 1;
     const int64_t x_times = x_block + own + rg_panel_bytes(w->type, bl->kb) > cx->l2_bytes ? p1 - p0 : 1;
     const int64_t y = 4 * a->m * cols, y_again = (trips - 1) * y;
     cx->tally.w_rd += part * again;
-    rg_count(cx, a->m * a->ld * x_times, y, 0);
+    rg_count(cx, a->m * a->x_bytes * x_times, y, 0);
     if (4 * rows * cols + x_block > cx->l2_bytes)
         rg_count(cx, y_again, y_again, 0);
-    else if (a->to && trips > 1) /* sums of the first blocks of columns; the last ones come from scratch */
+    else if (a->op != RG_OP_LINEAR &&
+        trips > 1) /* sums of the first blocks of columns; the last ones come from scratch */
         rg_count(cx, 0, y, 0);
     /* operations, padding included; tiles have all 16 rows, or those of fewer tokens */
     const rg_wtype_info *type = &rg_wtypes[w->type];

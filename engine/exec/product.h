@@ -7,27 +7,29 @@
 
 /* What a call works on. */
 typedef struct rg_product {
-    float *y;
-    const float *x;
-    const char *xq; /* prepared rows, ld bytes apart */
-    int64_t ld;
+    float *to; /* [m][n]: the result; at first the gate of LINEAR_SWIGLU, the residual stream of LINEAR_ADD */
+    const char *x; /* rows in the form of the kernel, ld bytes apart, x_bytes of each used */
+    int64_t ld, x_bytes;
+    int64_t own; /* bytes of x that this thread has just prepared */
     const rg_weight *w;
+    int64_t panel; /* bytes read of one of its panels */
     int64_t m;
     rg_kernel_kind kind;
     rg_xform form; /* its form of x */
-    rg_op op;      /* LINEAR, or a fused one: then y is scratch, and `to` gets the result */
-    float *to;     /* [m][n]: the gate of LINEAR_SWIGLU, the residual stream of LINEAR_ADD; NULL */
+    rg_op op;      /* LINEAR, or a fused one */
+    float *y;      /* [m][n]: for sums that leave the private cache */
 } rg_product;
 
-/* The rest of a fused operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products
- * are in y[rows][ldy]: by the kernels of the operators that it replaces, so that no bit differs. */
+/* The end of the operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products are in
+ * y[rows][ldy]: what is fused runs by the kernels of the operators that it replaces, so no bit differs. */
 void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
     int64_t rows, int64_t col0, int64_t cols);
 
 /* What this context has to choose from. */
 rg_units rg_ctx_units(const rg_ctx *cx);
-/* Bytes from row to row of prepared rows for tiles. */
-int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group);
+/* Bytes from row to row of rows that threads share. They fall into all sets of a cache: an odd number of
+ * lines, or, as they are (RG_X_NONE), a block of columns more. */
+int64_t rg_x_pitch(rg_xform form, int64_t k, int64_t group);
 
 /* Panels [p0, p1) of the product, counted. */
 void rg_tile_product(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);

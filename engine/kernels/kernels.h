@@ -46,6 +46,7 @@ typedef void rg_mm_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const 
  *           Faithful: more bits than a half, and sums of products with INT4 and INT8 are exact
  *   BF16    [kp] bf16
  *   BF16X2  [kp] bf16 of x, [kp] bf16 of what that leaves: x to 16 bits
+ *   NONE    [k] f32: x as it is
  * kp: k rounded up to the weight type's group (BF16, BF16X2: to 32); zeros beyond k. */
 
 /* scale * sum is the sum of the group's prepared x, for minimums and for the offset of unsigned codes. scale
@@ -59,7 +60,7 @@ static inline int64_t rg_x_padded(int64_t k, int64_t group) { return (k + group 
 static inline int64_t rg_x_bytes(rg_xform f, int64_t k, int64_t group)
 {
     const int64_t kp = rg_x_padded(k, f >= RG_X_BF16 ? 32 : group);
-    const int64_t bytes = f == RG_X_BF16X2 ? 4 * kp
+    const int64_t bytes = f >= RG_X_BF16X2 ? 4 * kp
         : f == RG_X_BF16                   ? 2 * kp
                          : kp * (f == RG_X_I16 ? 2 : 1) + kp / group * (int64_t)sizeof(rg_xgroup);
     return (bytes + 63) / 64 * 64;

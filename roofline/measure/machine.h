@@ -78,8 +78,8 @@ typedef struct rg_machine {
 rg_status rg_machine_measure(rg_machine *m, int threads, const int *cpus, int64_t footprint, bool quick,
     rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
 
-/* The peaks and the smallest footprint anew (about 0.6 s), merged into m, whose threads measure. Where that raises
- * no peak by over a twentieth, m is no longer noisy. */
+/* The peaks and the smallest footprint anew (about 0.6 s), merged into m, whose threads measure. Where that
+ * raises no peak by over a twentieth, m is no longer noisy. */
 rg_status rg_machine_measure_peaks(rg_machine *m, const int *cpus, const rg_stop_flag *stop, rg_err *err);
 
 /* ---- machine_merge.c: roofs over time ---- */

@@ -184,7 +184,8 @@ static void check_record(const job *j, const rg_rec *r, int threads)
     const int64_t tokens = j->m < 16 ? j->m : rg_round_up(j->m, 16), rows = rg_round_up(j->n, 32),
                   group = bytes ? w->group : 32, kp = rg_round_up(j->k, group);
     const int64_t passes = rg_kernel_passes((rg_kernel_kind)kind),
-                  packed = rg_packed_bytes(j->type, j->n, j->k);
+                  packed = rg_panels(j->n) *
+        (bytes || j->type == RG_WT_BF16 ? rg_panel_bytes(j->type, j->k) : rg_panel_needed(j->type, j->k));
     assert_int_equal(r->kernel, kind);
     assert_int_equal(r->isa, RG_ISA_AMXEMU);
     assert_int_equal(r->arith, bytes ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16);
@@ -196,12 +197,9 @@ static void check_record(const job *j, const rg_rec *r, int threads)
     assert_true((int64_t)r->tally.act_wr >= 4 * j->m * j->n);
     /* each thread that has panels reads the prepared rows; the first product of several also makes them */
     const int64_t made = 4 * j->m * j->k, busy = rg_min(threads, rg_panels(j->n)),
-                  pitch = rg_tile_pitch(bytes  ? (kind == RG_KK_MMDOT8 ? RG_X_I8 : RG_X_I16)
-                          : kind == RG_KK_MMBF ? RG_X_BF16
-                                               : RG_X_BF16X2,
-                      j->k, w->group);
-    assert_true((int64_t)r->tally.act_rd >= busy * j->m * pitch + (j->times == 1 ? made : 0));
-    assert_int_equal(pitch / 64 % 2, 1);
+                  row = rg_x_bytes(rg_kinds[kind].form, j->k, w->group);
+    assert_true((int64_t)r->tally.act_rd >= busy * j->m * row + (j->times == 1 ? made : 0));
+    assert_int_equal(rg_x_pitch(rg_kinds[kind].form, j->k, w->group) / 64 % 2, 1);
 }
 
 static void same_bits(const job *j, const float *want, const char *what)

@@ -96,15 +96,16 @@ static void test_linear(void **state)
     linear(1, 32, 64, RG_WT_F32);
     linear(3, 64, 20, RG_WT_F16);
     linear(2, 96, 128, RG_WT_Q4G64);
+    linear(2, 64, 100, RG_WT_Q4G64);
 }
 
-/* Padding is streamed, so it counts: 33 rows are two panels, 65 columns two groups. */
+/* Padding that shares lines with weights counts: 33 rows are two panels, 65 columns a group and one line. */
 static void test_padding(void **state)
 {
     (void)state;
     const rg_dims d = {.m = 1, .n = 33, .k = 65};
-    assert_int_equal(
-        rg_cost(RG_OP_LINEAR, &d, RG_WT_Q4G64, RG_KV_COUNT, RG_KV_COUNT).w_rd, 2 * 2 * (64 + 64 * 16));
+    assert_int_equal(rg_cost(RG_OP_LINEAR, &d, RG_WT_Q4G64, RG_KV_COUNT, RG_KV_COUNT).w_rd,
+        2 * (64 + 64 * 16 + 64 + 4 * 16));
     assert_int_equal(rg_cost(RG_OP_LINEAR, &d, RG_WT_F16, RG_KV_COUNT, RG_KV_COUNT).w_rd, 2 * 65 * 64);
 }
 
