@@ -122,7 +122,7 @@ static void decode_streams_the_packed_bytes(void **state)
                     const rg_tally cost = rg_cost(RG_OP_LINEAR, &r->dims, r->wtype, RG_KV_COUNT, RG_KV_COUNT);
                     assert_int_equal(r->wtype, w);
                     /* products in bytes take whole groups; the others leave padding columns out */
-                    assert_int_equal(r->tally.w_rd, dot ? rg_packed_bytes(w, n, k) : cost.w_rd);
+                    assert_int_equal(r->tally.w_rd, dot ? (uint64_t)rg_packed_bytes(w, n, k) : cost.w_rd);
                     assert_int_equal(cost.w_rd, rg_panels(n) * rg_panel_needed(w, k));
                     assert_int_equal(r->tally.act_wr, cost.act_wr);
                     assert_int_equal(cost.flop, 2 * n * k);
