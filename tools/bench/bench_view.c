@@ -62,7 +62,7 @@ static void against_first(char *buf, size_t n, const rg_bench *b, int test)
     if (!best) return;
     const char *name = label_of(b, best->setting), *base = label_of(b, 0);
     rg_text_add(buf, n, "%s: ", b->test[test].name);
-    if (isfinite(most.low) && most.low <= 1.0 && most.high >= 1.0)
+    if (isfinite(most.low) && !rg_interval_apart(most))
         rg_text_add(buf, n, "%s and %s cannot be told apart (ratio %s to %s)", name, base, RG_NUM(most.low),
             RG_NUM(most.high));
     else
@@ -104,8 +104,8 @@ static const char *gain(char *buf, size_t n, const rg_bench_row *first, const rg
     int rounds;
     const rg_interval s = rg_bench_ratio(first, r, &rounds);
     if (rounds == 0) return "";
-    const bool told = isfinite(s.low) && (s.low > 1.0 || s.high < 1.0);
-    rg_text(buf, n, told || !isfinite(s.low) ? "%s times" : "unclear", RG_NUM(s.value));
+    rg_text(
+        buf, n, rg_interval_apart(s) || !isfinite(s.low) ? "%s times" : "not told apart", RG_NUM(s.value));
     if (isfinite(s.low)) rg_text_add(buf, n, " (%s to %s)", RG_NUM(s.low), RG_NUM(s.high));
     return buf;
 }

@@ -130,6 +130,30 @@ static int rows(const rg_screen *s, const rg_comparison *c, bool *above, bool *f
     return left;
 }
 
+/* The roof that takes the larger share of the time. */
+static const char *limit_of(const rg_doc_side *x)
+{
+    return isnan(x->mbu) || isnan(x->mfu) ? "not known" : x->mbu >= x->mfu ? "memory" : "compute";
+}
+
+/* "nearest limit: prefill compute; decode memory, q4g64 compute": of the first, and of those that differ. */
+static void limits(const rg_screen *s, const rg_comparison *c)
+{
+    char text[600] = "";
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_doc_side *first = &c->side[0].phase[ph];
+        if (!first->test) continue;
+        rg_text_add(text, sizeof text, "%s %s %s", *text ? ";" : "nearest limit:", rg_phase_names[ph],
+            limit_of(first));
+        for (int i = 1; i < c->n && i < MOST_ROWS; i++) {
+            const rg_doc_side *x = &c->side[i].phase[ph];
+            if (x->test && strcmp(limit_of(x), limit_of(first)) != 0)
+                rg_text_add(text, sizeof text, ", %s %s", SHORT(c->side[i].v.name), limit_of(x));
+        }
+    }
+    if (*text) rg_screen_say(s, RG_INK_PLAIN, 2, "%s", text);
+}
+
 static void method(const rg_screen *s, const rg_comparison *c)
 {
     if (c->b && c->b->loads > 2 && !c->b->interrupted)
@@ -158,6 +182,7 @@ rg_status rg_compare_text(const rg_screen *s, const rg_comparison *c, rg_err *er
     if (left) rg_lines_add(&notes, "%d further row%s: --wide.", left, left == 1 ? "" : "s");
     rg_compare_notes(&notes, c);
     for (int i = 0; i < notes.n; i++) rg_screen_wrap(s, RG_INK_WARN, fprintf(s->f, "  "), 4, notes.s[i]);
+    limits(s, c);
     method(s, c);
     rg_screen_put(s, RG_INK_DIM, "  why, and every operator: --wide   page: --html FILE   data: -o json\n");
     failed = failed || notes.failed;
