@@ -92,8 +92,8 @@ static int64_t carve(work *w, char *from, int64_t hd, rg_attn_way way)
     w->unit = tiles ? 32 : floats ? 1 : 2;
     w->sub = tiles ? SUB_TILES : SUB;
     w->lds = RG_ATTN_CHUNK + (tiles ? 16 : 0);
-    w->q_pitch = tiles ? rg_x_pitch(w->form, hd, 32) : w->each * w->hdp;
-    w->x_pitch = tiles ? rg_x_pitch(w->form, RG_ATTN_CHUNK, 32) : w->each * RG_ATTN_CHUNK;
+    w->q_pitch = tiles ? rg_tile_pitch(w->form, hd, 32) : w->each * w->hdp;
+    w->x_pitch = tiles ? rg_tile_pitch(w->form, RG_ATTN_CHUNK, 32) : w->each * RG_ATTN_CHUNK;
     if (tiles) w->state = take(&at, rg_tile_state_bytes());
     w->q = take(&at, rows * w->q_pitch);
     w->k = take(&at, RG_ATTN_CHUNK * w->hdp * w->each);

@@ -13,14 +13,12 @@
 typedef struct blocking {
     int64_t np, kb, mt;
 } blocking;
-/* gemm: rows of a multiple of COLLIDING floats put the columns of a block into half of the sets of a cache or
- * fewer. It takes copies that lie a block farther apart: those fill the sets evenly. */
-enum { COLLIDING = 512, GEMM_KB = 256 };
-static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, GEMM_KB, 48},
+enum { KB = 256 };
+static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, KB, 48},
     [RG_KK_BLAS] = {8, 1024, 1 << 30},
-    [RG_KK_MMDOT8] = {8, 256, 32},
-    [RG_KK_MMDOT16] = {8, 256, 32},
-    [RG_KK_MMBF] = {8, 256, 48}};
+    [RG_KK_MMDOT8] = {8, KB, 32},
+    [RG_KK_MMDOT16] = {8, KB, 32},
+    [RG_KK_MMBF] = {8, KB, 48}};
 
 /* Bytes of one panel of a block: bytes with the scales and minimums of the smallest groups, bf16, floats. */
 static int64_t panel_bytes(rg_xform form, int64_t kb)
@@ -61,9 +59,12 @@ rg_units rg_ctx_units(const rg_ctx *cx)
         .fast_bf16 = t->bf16_attn};
 }
 
-int64_t rg_x_pitch(rg_xform form, int64_t k, int64_t group)
+/* Bytes from row to row of x for vectors. Rows of a multiple of two blocks of floats or bf16 put the columns
+ * of a block into half of the sets of a cache or fewer; a block farther apart they fill all. */
+static int64_t row_pitch(rg_xform form, int64_t bytes)
 {
-    return form == RG_X_NONE ? 4 * (k + GEMM_KB) : (rg_x_bytes(form, k, group) / 64 | 1) * 64;
+    const int64_t block = form == RG_X_NONE ? 4 * KB : 2 * KB;
+    return !rg_x_in_bytes(form) && bytes % (2 * block) == 0 ? bytes + block : bytes;
 }
 
 /* Prepared rows of x. Own: each thread prepares all, which for few rows is cheaper than meeting. Else each
@@ -73,7 +74,7 @@ static void prepare(rg_ctx *cx, rg_product *a, const float *x, bool tiles)
     const int64_t m = a->m, k = a->w->k, group = rg_wtypes[a->w->type].group;
     const rg_xform form = a->form;
     const bool own = m <= RG_GEMV_MAX && !tiles;
-    const int64_t ld = own ? a->x_bytes : rg_x_pitch(form, k, group);
+    const int64_t ld = own ? a->x_bytes : tiles ? rg_tile_pitch(form, k, group) : row_pitch(form, a->x_bytes);
     char *rows = cx->xq + (own ? cx->tid * RG_GEMV_MAX * ld : 0);
     const rg_ready now = {x, m, form, group, !own, ld};
     const rg_ready *is = &cx->ready;
@@ -170,7 +171,7 @@ typedef struct loops {
 } loops;
 
 /* As many rows as stay in the private cache, with their sums, from one block of columns to the next, in equal
- * parts. An eighth of it is left to other data. */
+ * parts. A quarter of it is left to other data and to sets that get more than others. */
 static loops loops_of(const rg_ctx *cx, const rg_product *a)
 {
     const blocking *bl = &blocks[a->kind];
@@ -182,7 +183,7 @@ static loops loops_of(const rg_ctx *cx, const rg_product *a)
     l.direct = l.trips == 1 && a->op == RG_OP_LINEAR;
     const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
                   mt = rg_min(bl->mt, MOST_ROWS),
-                  fit = rg_min(MOST_ROWS, (cx->l2_bytes / 8 * 7 - weights) / each / mt * mt);
+                  fit = rg_min(MOST_ROWS, (cx->l2_bytes / 4 * 3 - weights) / each / mt * mt);
     if (!l.direct) l.rows = rg_min(a->m, rg_round_up(rg_div_up(a->m, rg_div_up(a->m, rg_max(fit, mt))), mt));
     l.times = rg_div_up(a->m, l.rows);
     l.trip = l.rows * each + weights;
@@ -207,12 +208,13 @@ static void count_group(
 {
     const int64_t y = 4 * a->m * cols, dirty = l->block + (l->direct ? 0 : 4 * l->rows * cols),
                   used = dirty + l->group;
+    const int64_t made = a->own + a->own / a->x_bytes * 4 * a->w->k; /* by preparing x */
     const bool stays = l->x + y + used <= cx->l2_bytes;
     const double share = share_of_sets(cx->l2_bytes, 4 * a->w->n, 4 * cols),
                  room = (double)cx->l2_bytes - (double)y / share;
     if (l->x / l->times + used > cx->l2_bytes) cx->tally.w_rd += (l->times - 1) * panels * a->panel;
     if (first)
-        rg_count(cx, l->x - (stays ? a->own : 0), 2 * a->own >= cx->l2_bytes ? dirty : 0, 0);
+        rg_count(cx, l->x - (stays ? a->own : 0), made >= cx->l2_bytes ? dirty : 0, 0);
     else if (!stays)
         rg_count(cx, l->x, 0, 0);
     else if ((double)(l->x + used) > room)
@@ -303,7 +305,7 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
     int64_t r0, r1;
     rg_part(cx, w->n, RG_PANEL, &r0, &r1);
     const int64_t p0 = r0 / RG_PANEL, p1 = rg_div_up(r1, RG_PANEL);
-    const bool apart = r.kernel == RG_KK_GEMM && cx->xq && w->k % COLLIDING == 0;
+    const bool apart = r.kernel == RG_KK_GEMM && cx->xq && row_pitch(form, a.ld) != a.ld; /* copied */
     if (form < RG_X_FORMS || apart) prepare(cx, &a, x, r.tiles);
     if (p1 > p0 && r.tiles) {
         rg_tile_product(cx, &a, p0, p1);
@@ -344,9 +346,9 @@ void rg_linear_fused(
 
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {
-    const int64_t kp = rg_round_up(k, 128),
-                  few = rg_x_bytes(RG_X_I16, kp, 32) * (int64_t)threads * RG_GEMV_MAX;
-    return rg_max(few, rg_x_pitch(k < COLLIDING ? RG_X_BF16X2 : RG_X_NONE, kp, 32) * rg_round_up(m, 16));
+    const int64_t kp = rg_round_up(k, 128), few = rg_x_bytes(RG_X_I16, kp, 32) * threads * RG_GEMV_MAX,
+                  copied = k < 2 * KB ? 0 : 4 * (kp + KB);
+    return rg_max(few, rg_max(rg_tile_pitch(RG_X_BF16X2, kp, 32), copied) * rg_round_up(m, 16));
 }
 
 size_t rg_drive_scratch(const rg_ktab *k)

@@ -6,6 +6,11 @@
 #include "exec/product.h"
 #include "kernels/kernels.h"
 
+int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group)
+{
+    return (rg_x_bytes(form, k, group) / 64 | 1) * 64;
+}
+
 /* Blocking. MB tokens by KB columns of x stay in L2 (about 1 MB, planes included) while all panels pass; KS
  * columns of a panel at a time are made tiles and stay in L1 (16 to 32 KB) while all MB tokens pass. Sums
  * of one panel for MB tokens lie in scratch, 32 KB, and go to y after KB columns. In bytes they are worth

@@ -27,9 +27,8 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
 
 /* What this context has to choose from. */
 rg_units rg_ctx_units(const rg_ctx *cx);
-/* Bytes from row to row of rows that threads share. They fall into all sets of a cache: an odd number of
- * lines, or, as they are (RG_X_NONE), a block of columns more. */
-int64_t rg_x_pitch(rg_xform form, int64_t k, int64_t group);
+/* Bytes from row to row of prepared rows for tiles. */
+int64_t rg_tile_pitch(rg_xform form, int64_t k, int64_t group);
 
 /* Panels [p0, p1) of the product, counted. */
 void rg_tile_product(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);

@@ -199,7 +199,7 @@ static void check_record(const job *j, const rg_rec *r, int threads)
     const int64_t made = 4 * j->m * j->k, busy = rg_min(threads, rg_panels(j->n)),
                   row = rg_x_bytes(rg_kinds[kind].form, j->k, w->group);
     assert_true((int64_t)r->tally.act_rd >= busy * j->m * row + (j->times == 1 ? made : 0));
-    assert_int_equal(rg_x_pitch(rg_kinds[kind].form, j->k, w->group) / 64 % 2, 1);
+    assert_int_equal(rg_tile_pitch(rg_kinds[kind].form, j->k, w->group) / 64 % 2, 1);
 }
 
 static void same_bits(const job *j, const float *want, const char *what)

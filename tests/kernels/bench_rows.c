@@ -333,7 +333,7 @@ static void in_cache(const bench *b, job *j, rg_team *team)
     if (weights) j->w = bench_matrix(&j->t, (rg_wtype)row->type, (shape){N, K}, 1);
     if (form < RG_X_FORMS)
         j->ld = kind == RG_FN_tile_mm || kind == RG_FN_tile_dot8 || kind == RG_FN_tile_dot16
-            ? rg_x_pitch(form, K, rg_wtypes[row->type].group)
+            ? rg_tile_pitch(form, K, rg_wtypes[row->type].group)
             : rg_x_bytes(form, K, rg_wtypes[row->type].group);
     for (int i = 0; i < b->threads; i++) fill(j, j->own[i]);
     block_work(kind, &f.bytes, &f.ops);
