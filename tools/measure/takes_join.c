@@ -46,14 +46,16 @@ int rg_takes_median(const rg_takes *t, int phase)
 
 /* The same call in every repetition. */
 typedef struct series {
-    rg_take **take; /* [n], of which the first is copied */
+    rg_takes *t;
+    int *order, n; /* owns; [n] repetitions, of which the first is copied */
     rg_phase phase;
-    int n;
-    double *t, *rest, *v; /* [n]: of a call, outside of operators; v: or room for a call's neighbours */
+    double *room;            /* owns: the next three */
+    double *time, *rest, *v; /* [n]: of a call, outside of operators; v: or room for a call's neighbours */
     rg_stalls *stalls;
 } series;
 
-static const rg_log *log_of(const series *s, int k) { return &s->take[k]->log[s->phase]; }
+static rg_take *take_of(const series *s, int k) { return &s->t->take[s->order[k]]; }
+static const rg_log *log_of(const series *s, int k) { return &take_of(s, k)->log[s->phase]; }
 
 /* Of an even number the lower one: of two, the one that did not stall. */
 static double low_median(double *v, size_t n)
@@ -69,7 +71,7 @@ static double settle(series *s, const double *times, double typical, int site)
 {
     for (int k = 0; k < s->n; k++) {
         const bool stall = stalled(times[k], typical);
-        s->take[k]->calm_ns[s->phase] += stall ? typical : times[k];
+        take_of(s, k)->calm_ns[s->phase] += stall ? typical : times[k];
         if (!stall) continue;
         s->stalls->n[site]++;
         s->stalls->ns[site] += times[k] - typical;
@@ -110,7 +112,7 @@ static bool alike(const rg_log *a, const rg_log *b)
 static void make_typical(rg_rec *to, rg_step *step, series *s)
 {
     const rg_log *l = log_of(s, 0);
-    double *t = s->t, *rest = s->rest;
+    double *t = s->time, *rest = s->rest;
     for (size_t i = 0, at = 0; at < l->n_steps; at++) {
         double sum = 0.0;
         for (int k = 0; k < s->n; k++) rest[k] = (double)log_of(s, k)->step[at].t_ns;
@@ -147,10 +149,8 @@ static void fill_counters(rg_rec *into, size_t n, const rg_log *other)
 
 static void series_close(series *s)
 {
-    free(s->take);
-    free(s->t);
-    free(s->rest);
-    free(s->v);
+    free(s->order);
+    free(s->room);
 }
 
 /* The repetitions with the calls of the median one, which is the first. -1: no memory. */
@@ -158,22 +158,21 @@ static int series_open(series *s, rg_takes *t, rg_phase ph, int by, rg_stalls *s
 {
     const int base = rg_takes_median(t, by);
     const size_t n = (size_t)rg_max(1, t->n), near = t->take[base].log[ph].n;
-    int *order = malloc(n * sizeof *order);
-    *s = (series){.phase = ph, .stalls = stalls};
-    s->take = malloc(n * sizeof *s->take);
-    s->t = malloc(n * sizeof *s->t);
-    s->rest = malloc(n * sizeof *s->rest);
-    s->v = malloc((rg_max(n, near)) * sizeof *s->v);
-    const bool ok = order && s->take && s->t && s->rest && s->v;
-    const int found = ok ? sorted(order, t, by) : 0;
-    if (ok) s->take[s->n++] = &t->take[base];
-    for (int i = 0; i < found; i++) {
-        rg_take *k = &t->take[order[i]];
-        if (order[i] != base && alike(&t->take[base].log[ph], &k->log[ph])) s->take[s->n++] = k;
+    *s = (series){.t = t, .phase = ph, .stalls = stalls};
+    s->order = malloc((n + 1) * sizeof *s->order);
+    s->room = malloc((2 * n + rg_max(n, near)) * sizeof *s->room);
+    if (!s->order || !s->room) return -1;
+    s->time = s->room;
+    s->rest = s->time + n;
+    s->v = s->rest + n;
+    const int found = sorted(s->order + 1, t, by);
+    s->order[s->n++] = base;
+    for (int i = 1; i <= found; i++) { /* compacts in place */
+        const int k = s->order[i];
+        if (k != base && alike(&t->take[base].log[ph], &t->take[k].log[ph])) s->order[s->n++] = k;
     }
-    for (int k = 0; k < s->n; k++) s->take[k]->calm_ns[ph] = 0.0;
-    free(order);
-    return ok ? 0 : -1;
+    for (int k = 0; k < s->n; k++) take_of(s, k)->calm_ns[ph] = 0.0;
+    return 0;
 }
 
 /* A phase of the median repetition at the end of the log, with typical times. */
