@@ -3,6 +3,7 @@
  * sequences. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "report/table.h"
@@ -86,6 +87,10 @@ rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
         if (switched[i]->n)
             return rg_fail(
                 err, RG_E_USAGE, "%s: --ablate switches it itself: leave one of them out", names[i]);
+    for (int i = 0; i < c->kernels.n; i++)
+        if (strcmp(c->kernels.v[i], "blas") == 0)
+            return rg_fail(err, RG_E_USAGE,
+                "--kernel blas: --ablate switches 8-bit activations, which it has not: leave one of them out");
     if (c->dtypes.n > 1)
         return rg_fail(err, RG_E_USAGE,
             "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);
