@@ -171,7 +171,7 @@ typedef struct loops {
 } loops;
 
 /* As many rows as stay in the private cache, with their sums, from one block of columns to the next, in equal
- * parts. A quarter of it is left to other data and to sets that get more than others. */
+ * parts. An eighth of it is left to other data. */
 static loops loops_of(const rg_ctx *cx, const rg_product *a)
 {
     const blocking *bl = &blocks[a->kind];
@@ -183,7 +183,7 @@ static loops loops_of(const rg_ctx *cx, const rg_product *a)
     l.direct = l.trips == 1 && a->op == RG_OP_LINEAR;
     const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
                   mt = rg_min(bl->mt, MOST_ROWS),
-                  fit = rg_min(MOST_ROWS, (cx->l2_bytes / 4 * 3 - weights) / each / mt * mt);
+                  fit = rg_min(MOST_ROWS, (cx->l2_bytes / 8 * 7 - weights) / each / mt * mt);
     if (!l.direct) l.rows = rg_min(a->m, rg_round_up(rg_div_up(a->m, rg_div_up(a->m, rg_max(fit, mt))), mt));
     l.times = rg_div_up(a->m, l.rows);
     l.trip = l.rows * each + weights;

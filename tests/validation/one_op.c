@@ -5,7 +5,7 @@
  *   OP: linear linear_add linear_swiglu rmsnorm add swiglu rope kv_put attn none;
  *       none is a record without an operator
  *   m k n tokens, inputs, outputs;  h g hd query heads, KV heads, head size;
- *   pos position of the first token;  type, kv: names
+ *   pos position of the first token;  type, kv, act: names
  *   l2 the private cache that the drivers reckon with, in bytes;
  *   empty=1 collects an empty operator instead: what the call itself costs
  *
@@ -22,10 +22,18 @@
 #include "base/num.h"
 #include "exec/drive.h"
 
+/* What comes before is not simulated, and so ten times as fast. */
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_START_INSTRUMENTATION
+#endif
+
 typedef struct shape {
     int64_t m, k, n, h, g, hd, pos, l2, flush, empty;
     rg_wtype type;
     rg_kvtype kv;
+    rg_act act;
 } shape;
 
 typedef struct operands {
@@ -33,7 +41,7 @@ typedef struct operands {
     const char *op;
     rg_weight w;
     float *x, *y, *q, *cs, *part;
-    char *kc, *vc;
+    char *xq;
     rg_kv_layer kv;
     rg_seq_run run;
     rg_attn_shape attn;
@@ -69,6 +77,7 @@ static operands make(const char *op, shape s)
     o.kv.v_stride = rg_round_up(rg_round_up(end, RG_KV_BLOCK) * rg_kv_v_bytes(s.kv, s.hd), 64);
     o.kv.k = block(s.g * o.kv.k_stride);
     o.kv.v = block(s.g * o.kv.v_stride);
+    o.xq = block(rg_xq_bytes(1, s.m, width));
     o.run = (rg_seq_run){.pos = s.pos, .n = s.m};
     return o;
 }
@@ -78,6 +87,7 @@ static void call(rg_ctx *cx, void *arg)
 {
     operands *o = arg;
     const shape *s = &o->s;
+    cx->xq = o->xq;
     o->attn =
         (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .cs = o->cs, .part = o->part};
     if (strcmp(o->op, "linear") == 0)
@@ -189,6 +199,9 @@ int main(int argc, char **argv)
         for (int j = 0; j < RG_KV_COUNT; j++)
             if (strncmp(argv[i], "kv=", 3) == 0 && strcmp(argv[i] + 3, rg_kvtypes[j].name) == 0)
                 s.kv = (rg_kvtype)j, known = true;
+        for (int j = 0; j < RG_ACT_COUNT; j++)
+            if (strncmp(argv[i], "act=", 4) == 0 && strcmp(argv[i] + 4, rg_act_names[j]) == 0)
+                s.act = (rg_act)j, known = true;
         if (!known) die("cannot use ", argv[i]);
     }
     if (argc < 2) die("which operator?", "");
@@ -200,6 +213,7 @@ int main(int argc, char **argv)
     small.h = small.g = 1;
     small.pos = 0;
     rg_kernels_select(&k, rg_isa_best(), false);
+    k.act = s.act;
     const size_t scratch = rg_drive_scratch(&k);
     if (rg_team_open(&t, 1, NULL, &k, scratch, s.l2, &err) != RG_OK) die(err.msg, "");
     if (rg_log_open(&log, 1, 1) != 0) die("out of memory", "");
@@ -210,16 +224,18 @@ int main(int argc, char **argv)
     rg_team_run(t, fill_scratch, &lines, NULL, NULL, 0);
     once(t, &o, &log, flush, uncollected);
     rg_team_run(t, find_written, &lines, NULL, NULL, 0);
+    CALLGRIND_START_INSTRUMENTATION;
     read_all(flush, s.flush);
     once(t, &warm, &log, flush, uncollected);
     rg_team_run(t, warm_written, &lines, NULL, NULL, 0);
     if (s.empty) o.op = "none";
     once(t, &o, &log, flush, rg_collected);
     const rg_tally *c = &log.rec[0].tally;
-    printf("{\"flush\": %lld, \"isa\": \"%s\", \"w_rd\": %llu, \"act_rd\": %llu, \"act_wr\": %llu, "
+    printf("{\"flush\": %lld, \"isa\": \"%s\", \"kernel\": \"%s\", \"w_rd\": %llu, \"act_rd\": %llu, "
+           "\"act_wr\": %llu, "
            "\"kv_rd\": %llu, \"kv_wr\": %llu}\n",
-        (long long)s.flush, rg_isa_names[log.rec[0].isa], (unsigned long long)c->w_rd,
-        (unsigned long long)c->act_rd, (unsigned long long)c->act_wr, (unsigned long long)c->kv_rd,
-        (unsigned long long)c->kv_wr);
+        (long long)s.flush, rg_isa_names[log.rec[0].isa], rg_kernel_kinds[log.rec[0].kernel],
+        (unsigned long long)c->w_rd, (unsigned long long)c->act_rd, (unsigned long long)c->act_wr,
+        (unsigned long long)c->kv_rd, (unsigned long long)c->kv_wr);
     return 0; /* the system takes the memory back: the simulator need not watch it */
 }
