@@ -4,7 +4,7 @@
 #include "report/join.h"
 
 /* Above these a figure would differ visibly in another run. */
-static const double SPREAD = 0.10, STEAL = 0.02, DRIFT = 0.05, SWITCHES_PER_S = 50.0;
+static const double SPREAD = 0.20, STEAL = 0.02, DRIFT = 0.05, STALLED = 0.10;
 /* The roofs of the run: how far they may move, and lie below the best of this machine. */
 static const double ROOF_DRIFT = 0.10, ROOF_LOSS = 0.25;
 static const double OTHERS = 0.1; /* processors that others keep busy, worth saying */
@@ -23,6 +23,9 @@ void rg_report_judge_noise(rg_report *r)
         /* the log holds one repetition, the system's counters all of them */
         const double seconds = 1e-9 * (double)p->wall_ns * (u->repetitions > 0 ? u->repetitions : 1),
                      forced = rg_ratio((double)u->load[ph].involuntary, seconds);
+        double stalled = 0.0;
+        for (int site = 0; site <= RG_SITE_COUNT; site++) stalled += u->stalls[ph].ns[site];
+        const double lost = rg_ratio(1e-9 * stalled, seconds);
         if (u->spread[ph] > SPREAD)
             rg_lines_add(&r->evidence,
                 "%s times of the %d repetitions, without stalls, lie %s of the median apart",
@@ -30,9 +33,10 @@ void rg_report_judge_noise(rg_report *r)
         if (steal > STEAL)
             rg_lines_add(&r->evidence, "the hypervisor took %s of the processors' time in %s",
                 RG_PERCENT(steal), rg_phase_names[ph]);
-        if (u->load[ph].involuntary > 2 && forced > SWITCHES_PER_S)
-            rg_lines_add(&r->evidence, "%s involuntary context switches per second in %s", RG_NUM(forced),
-                rg_phase_names[ph]);
+        if (lost > STALLED)
+            rg_lines_add(&r->evidence,
+                "calls of %s stalled for %s of their time, at %s involuntary context switches per second",
+                rg_phase_names[ph], RG_PERCENT(lost), RG_NUM(forced));
     }
     if (u->clock_drift > DRIFT)
         rg_lines_add(&r->evidence, "the clock drifted by %s between repetitions", RG_PERCENT(u->clock_drift));

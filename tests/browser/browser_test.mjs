@@ -150,7 +150,7 @@ const group_count = (run, groups) => {
   const cells = await page.$$eval('figure[data-chart=heat][data-run="0"] .cell', l => l.map(c => [+c.dataset.op, +c.getAttribute('fill-opacity')]));
   const decode = cells.filter(([i]) => run.ops[i].phase === 'decode' && run.ops[i].roof_fraction !== null);
   const darkest = decode.reduce((a, b) => b[1] > a[1] ? b : a), most = Math.max(...decode.map(([i]) => run.ops[i].roof_fraction));
-  same(run.ops[darkest[0]].roof_fraction, most, 'the darkest cell has the largest share of its roof');
+  ok(run.ops[darkest[0]].roof_fraction > most - 0.005, `the darkest cell has the largest share of its roof, ${run.ops[darkest[0]].roof_fraction} of ${most}`);
   const box = () => page.getAttribute('figure[data-chart=roofline][data-run="0"] svg', 'viewBox');
   const whole = await box();
   await page.click('figure[data-chart=roofline][data-run="0"] .zoom button[aria-label="zoom in"]');

@@ -447,6 +447,7 @@ static void test_noise(void **state)
             .involuntary = what == 3 ? 500 : 1,
             .minor_faults = 77};
         if (what == 1) u.spread[RG_PREFILL] = 0.3;
+        if (what == 3) u.stalls[RG_DECODE].ns[RG_SITE_OUTPUT] = 1e9; /* more than all repetitions took */
         rg_report *r = build(&m, &i, &u, &l);
         assert_int_equal(r->noisy, what > 0);
         assert_int_equal(r->evidence.n, what > 0);

@@ -138,7 +138,7 @@ typedef struct large {
 static const large larges[] = {
     /* one token */
     {"linear m=1 k=1408 n=992 type=f16", SMALL, true},
-    {"linear m=1 k=1408 n=1504 type=q4g64", SMALL, true},
+    {"linear m=1 k=1408 n=1504 type=q4g64", SMALL, false},
     {"linear m=1 k=1000 n=992 type=q8g32", SMALL, true}, /* padding columns are not read */
     {"linear m=1 k=1000 n=1504 type=q4g64", SMALL, false},
     {"linear m=1 k=2048 n=2048 type=f16", SMALL, false},
@@ -150,14 +150,14 @@ static const large larges[] = {
     {"linear m=8 k=2048 n=2048 type=f16", SMALL, false},
     {"linear m=16 k=4096 n=1024 type=q4g64", SMALL, false},
     /* many: x comes again for every group of panels */
-    {"linear m=64 k=1408 n=480 type=f16", SMALL, true},
+    {"linear m=64 k=1408 n=480 type=f16", SMALL, false},
     {"linear m=64 k=1408 n=480 type=q4g64", SMALL, false},
     {"linear m=64 k=2048 n=2048 type=f16", SMALL, true},
     {"linear m=64 k=512 n=4096 type=q4g64", SMALL, true},
     {"linear m=64 k=4096 n=512 type=q4g64", SMALL, true},
     {"linear m=77 k=1408 n=992 type=bf16", SMALL, true},
     {"linear m=48 k=5632 n=512 type=f16", SMALL, true},
-    {"linear m=48 k=544 n=5632 type=q4g64", SMALL, true},
+    {"linear m=48 k=544 n=5632 type=q4g64", SMALL, false},
     {"linear m=33 k=14336 n=256 type=q8g32", SMALL, true},
     {"linear m=128 k=2048 n=2048 type=f16", SMALL, false},
     {"linear m=128 k=2048 n=2048 type=f16", LARGE, false},
@@ -166,7 +166,7 @@ static const large larges[] = {
     {"linear m=33 k=4096 n=256 type=q4g64 act=q8", SMALL, false},
     /* pieces of 8 panels of 16-bit weights lie in the same half of the sets */
     {"linear m=64 k=4096 n=256 type=f16 act=bf16", SMALL, false},
-    {"linear m=24 k=704 n=992 type=f16", SMALL, true}, /* x stays */
+    {"linear m=24 k=704 n=992 type=f16", SMALL, false}, /* x stays */
     {"linear_swiglu m=64 k=1408 n=480 type=f16", SMALL, false},
     {"linear_swiglu m=64 k=2048 n=1056 type=bf16", SMALL, false},
     {"linear_swiglu m=37 k=328 n=1000 type=q4g64", SMALL, true},

@@ -90,7 +90,8 @@ rg_status rg_ablate_settings(rg_bench *b, rg_err *err)
     for (int i = 0; i < c->kernels.n; i++)
         if (strcmp(c->kernels.v[i], "blas") == 0)
             return rg_fail(err, RG_E_USAGE,
-                "--kernel blas: --ablate switches 8-bit activations, which it has not: leave one of them out");
+                "--kernel blas: --ablate switches 8-bit activations, which it has not: leave one of them "
+                "out");
     if (c->dtypes.n > 1)
         return rg_fail(err, RG_E_USAGE,
             "--dtype: %d values, expected one: the quantised type that --ablate switches on", c->dtypes.n);

@@ -207,6 +207,8 @@ rg_status rg_work_warm_up(const rg_work *w, int64_t gen, uint64_t ns, rg_pace *p
 
 /* A repetition is dropped and taken again where the roofs before and after it differ by more. */
 static const double UNSTEADY = 0.15;
+/* What a sample leaves to the system, as the end of its threads, is done in so much time. */
+enum { SETTLE_NS = 6000000 };
 
 rg_status rg_takes_open(rg_takes *t, const rg_work *w, int n, int threads, rg_err *err)
 {
@@ -245,7 +247,11 @@ static rg_status watch_roofs(const rg_work *w, rg_roof_sample *s, rg_err *err)
 {
     if (!w->roofs) return RG_OK;
     rg_roof_watch_sample(w->roofs, s);
-    return rg_work_touch(w, err);
+    const uint64_t start = rg_now_ns();
+    rg_status st = RG_OK;
+    do st = rg_work_touch(w, err);
+    while (!st && rg_now_ns() - start < SETTLE_NS);
+    return st;
 }
 
 rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, rg_err *err)
