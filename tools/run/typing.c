@@ -35,6 +35,13 @@ struct rg_typing {
 #endif
 };
 
+/* True if input lies there, within a tenth of a second. A signal just before a read would not end the read. */
+static bool input_comes(void)
+{
+    struct pollfd f = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&f, 1, 100) > 0;
+}
+
 static const char green[] = "\033[1;32m", plain[] = "\033[0m";
 
 #ifdef RIDGE_HAVE_EDIT
@@ -76,9 +83,12 @@ static int read_byte(EditLine *el)
     unsigned char c;
     for (;;) {
         errno = 0;
-        const ssize_t got = rg_stop ? -1 : read(STDIN_FILENO, &c, 1);
-        if (got == 1) return c;
-        if (got == 0 || rg_stop || errno != EINTR) return -1;
+        if (input_comes()) {
+            const ssize_t got = read(STDIN_FILENO, &c, 1);
+            if (got == 1) return c;
+            if (got == 0 || errno != EINTR) return -1;
+        }
+        if (rg_stop) return -1;
         if (resized) el_resize(el);
         if (resumed) { /* the shell had the terminal meanwhile */
             el_set(el, EL_PREP_TERM, 1);
@@ -198,7 +208,9 @@ static const char *plain_line(rg_typing *t, const char *prompt)
         fprintf(stderr, "%s%s", t->colour ? green : "", prompt);
         fflush(stderr);
     }
-    const ssize_t got = getline(&t->line, &t->cap, stdin);
+    while (t->terminal && !rg_stop && !input_comes()) {
+    }
+    const ssize_t got = rg_stop ? -1 : getline(&t->line, &t->cap, stdin);
     if (got < 0) {
         clearerr(stdin);
         return NULL;
