@@ -35,7 +35,7 @@ struct rg_typing {
 #endif
 };
 
-/* True if input lies there, within a tenth of a second. A signal just before a read would not end the read. */
+/* True if input lies there, within a tenth of a second. A signal just before a read would not end it. */
 static bool input_comes(void)
 {
     struct pollfd f = {.fd = STDIN_FILENO, .events = POLLIN};
