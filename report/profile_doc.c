@@ -15,10 +15,7 @@ static double believable(double share) { return share <= 1.0 ? share : NAN; }
 
 static double known(double x) { return x > 0.0 ? x : NAN; }
 
-static const char *source_of(const rg_machine *m)
-{
-    return strncmp(m->source, "file", 4) == 0 ? "file" : "measured";
-}
+static const char *source_of(const rg_machine *m) { return rg_machine_of_file(m) ? "file" : "measured"; }
 
 static bool fill_roofs(rg_doc_machine *d, const rg_machine *m, rg_lines *pool)
 {

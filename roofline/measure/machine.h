@@ -93,6 +93,9 @@ rg_status rg_machine_refresh(rg_machine *m, const int *cpus, int64_t footprint, 
  * FP32 peak; m->now says how far. Zeros in the sample change nothing. */
 void rg_machine_during(rg_machine *m, const rg_roof_watch *w, const rg_roof_sample *s);
 
+/* The roofs are a file's: what they say is not for a run to change. */
+bool rg_machine_of_file(const rg_machine *m);
+
 /* What identifies this machine now (CPU, kernel, cores, memory limits); no roofs. */
 void rg_machine_describe(rg_machine *m, int threads);
 

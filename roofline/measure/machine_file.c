@@ -244,6 +244,8 @@ static const char *from_json(rg_machine *m, const json_t *j)
     return NULL;
 }
 
+bool rg_machine_of_file(const rg_machine *m) { return strncmp(m->source, "file ", 5) == 0; }
+
 rg_status rg_machine_load(rg_machine *m, const char *path, rg_err *err)
 {
     static const char hint[] = "; write one with ridge machine --save";

@@ -99,13 +99,22 @@ static void step_done(crew *c, int tid, const char *what)
 /* One sample of `passes` calls of work: thread 0's time from barrier to barrier. */
 typedef void work_fn(crew *c, int tid, int variant, int64_t passes);
 
+typedef struct job {
+    crew *c;
+    work_fn *work;
+    int variant;
+    int64_t passes;
+} job;
+
+static void run_job(int tid, void *arg)
+{
+    const job *j = arg;
+    j->work(j->c, tid, j->variant, j->passes);
+}
+
 static double sample(crew *c, int tid, work_fn *work, int variant, int64_t passes)
 {
-    rg_crew_meet(c->team);
-    const uint64_t t0 = rg_now_ns();
-    work(c, tid, variant, passes);
-    rg_crew_meet(c->team);
-    return (double)(rg_now_ns() - t0);
+    return rg_crew_time(c->team, tid, run_job, &(job){c, work, variant, passes});
 }
 
 /* Doubles the passes, which also warms up, until a sample is long enough; ns per pass. All threads agree. */

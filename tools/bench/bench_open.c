@@ -156,9 +156,6 @@ bool rg_bench_fits(const rg_bench *b)
 
 /* ---- roofs and loading ---- */
 
-/* A file says what its roofs are; nothing is added. */
-static bool measured(const rg_unit *u) { return strncmp(u->machine.source, "file", 4) != 0; }
-
 rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
 {
     rg_status st = RG_OK;
@@ -166,14 +163,14 @@ rg_status rg_bench_roofs(rg_bench *b, rg_err *err)
         rg_unit *u = &b->unit[i];
         const rg_machine before = u->machine;
         st = rg_unit_roofs(u, b->unit, i + 1, &b->progress, err);
-        if (!st && before.threads == u->machine.threads && measured(u))
+        if (!st && before.threads == u->machine.threads && !rg_machine_of_file(&u->machine))
             rg_machine_raise(&u->machine, &before);
     }
     for (int i = 0; i < b->n_units && !st; i++)
         for (int k = 0; k < b->n_units; k++) {
             rg_unit *u = &b->unit[i];
             const rg_machine *other = &b->unit[k].machine;
-            if (k != i && other->threads == u->machine.threads && measured(u))
+            if (k != i && other->threads == u->machine.threads && !rg_machine_of_file(&u->machine))
                 rg_machine_raise(&u->machine, other);
         }
     return st;

@@ -100,6 +100,9 @@ typedef struct rg_take {
 typedef struct rg_takes {
     rg_take *take;     /* owns [cap] */
     rg_paired *paired; /* owns [cap]; after the join */
+    /* after the join: the roofs around the repetitions that are used, medians of the larger neighbour; zeros:
+     * not watched */
+    rg_roof_sample now;
     int n, cap;
 } rg_takes;
 
@@ -118,7 +121,5 @@ int rg_takes_median(const rg_takes *t, int phase);
  * turn there come from other repetitions. run (or NULL): spread, stalls, what the system did. The caller
  * always closes the log. */
 rg_status rg_takes_join(rg_log *out, rg_run_info *run, rg_takes *t, bool wall, rg_err *err);
-/* The roofs around the repetitions that are used: medians of the larger neighbour. Zeros: not watched. */
-void rg_takes_roofs(const rg_takes *t, rg_roof_sample *now);
 
 #endif

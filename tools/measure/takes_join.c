@@ -244,22 +244,16 @@ static rg_stats over_takes(const rg_takes *t, double (*of)(const rg_take *))
     return s;
 }
 
-void rg_takes_roofs(const rg_takes *t, rg_roof_sample *now)
-{
-    *now = (rg_roof_sample){
-        over_takes(t, larger_read).median, over_takes(t, larger_fma).median, over_takes(t, larger_l2).median};
-    if (!(now->read_gbps > 0.0)) *now = (rg_roof_sample){0}; /* NAN without a whole repetition */
-}
-
 /* What the samples between the repetitions say of the run. */
 static void describe_roofs(rg_run_info *run, rg_takes *t)
 {
-    rg_roof_sample now;
+    const rg_roof_sample now = {
+        over_takes(t, larger_read).median, over_takes(t, larger_fma).median, over_takes(t, larger_l2).median};
     int used = 0;
-    rg_takes_roofs(t, &now);
     run->roof_drift = NAN;
     for (int i = 0; i < t->n; i++) run->dropped += t->take[i].whole && !t->take[i].steady;
-    if (!(now.read_gbps > 0.0)) return;
+    if (!(now.read_gbps > 0.0)) return; /* NAN without a whole repetition */
+    t->now = now;
     int *order = malloc(t->n * sizeof *order);
     const int n = order ? sorted(order, t, RG_PHASE_COUNT) : 0;
     for (int i = 0; i < n; i++) {

@@ -20,7 +20,7 @@ rg_status rg_unit_roofs(rg_unit *u, const rg_unit *earlier, int n, rg_progress *
     st = rg_machine_share(
         &u->machine, m, u->cli->machine, threads, cpus, u->weights, rg_progress_draw, p, &rg_stop, err);
     rg_progress_clear(p);
-    if (st || strncmp(u->machine.source, "file", 4) == 0) return st;
+    if (st || rg_machine_of_file(&u->machine)) return st;
     /* a noisy machine settles */
     if (u->machine.noisy && (st = rg_machine_measure_peaks(&u->machine, cpus, &rg_stop, err))) return st;
     if ((st = rg_roof_watch_open(&u->watch, threads, cpus, (int64_t)u->weights, err))) return st;

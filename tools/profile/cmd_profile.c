@@ -113,7 +113,7 @@ static rg_status build_report(
     memcpy(run.first_ns, pace->first_ns, sizeof run.first_ns);
     memcpy(run.first_load, pace->first_load, sizeof run.first_load);
     rg_status st = rg_takes_join(&log, &run, takes, false, err);
-    rg_takes_roofs(takes, &j->unit.now);
+    j->unit.now = takes->now;
     for (int i = 0; i < takes->n && j->unit.watch; i++)
         rg_machine_merge(&j->unit.machine, j->unit.watch, &takes->take[i].after);
     if (j->unit.watch) rg_unit_keep_roofs(&j->unit);
