@@ -67,7 +67,8 @@ const rate = gflops => gflops >= 1e4 ? num(gflops / 1e3) + ' TFLOP/s' : num(gflo
 const exact = n => none(n) ? 'n/a' : n.toLocaleString('en-US');
 
 /* ---- explanations ---- */
-const advice = o => {
+const advice = (run, o) => {
+  if (runs[run].run.noisy) return 'The machine was not quiet: these times name no cause.';
   const out = [], more = o.bytes_ratio;
   if (o.bound === 'memory')
     out.push('Bytes set its roof: smaller weight or KV types or more sequences per call would raise it.');
@@ -110,7 +111,7 @@ const explain_op = (run, i) => {
     out.push(el('p', {}, ['FLOP', formula.flop, filled, exact(o.flop)].filter(x => x).join(' = ')));
   out.push(grid(['bytes', 'counted', 'analytic', 'formula per call'],
     moved.filter(m => m[1] > 0 || m[2] > 0).map(m => [m[0], exact(m[1]), exact(m[2]), m[3]])));
-  out.push(el('p', {}, advice(o)));
+  out.push(el('p', {}, advice(run, o)));
   return out;
 };
 const group_of = site => site in raw.groups.sites ? raw.groups.sites[site] : raw.groups.rest;
@@ -123,7 +124,7 @@ const explain_group = mark => {
   return [
     grid(['operator', 'time', 'roof', 'counted', 'analytic'], ops.map(o => [o.site, time(o.t_ns),
       percent(o.roof_fraction), bytes(o.counted.total_bytes), bytes(o.analytic.total_bytes)])),
-    el('p', {}, longest.site + ': ' + advice(longest))];
+    el('p', {}, longest.site + ': ' + advice(+mark.dataset.run, longest))];
 };
 
 /* ---- tables: what a row stands for, and its figures to the last digit ---- */

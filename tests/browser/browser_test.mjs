@@ -33,6 +33,7 @@ const group_count = (run, groups) => {
   ok(tip.includes(`${layers} layers * (2 * 8 * ${d.ffn} * ${d.hidden})`), `tooltip has the filled-in formula: ${tip}`);
   ok(layers * 2 * 8 * d.ffn * d.hidden === o.flop, 'which gives the figure of the file');
   ok(tip.includes(o.roof), 'tooltip names the roof');
+  same(/name no cause/.test(tip), runs[0].run.noisy, 'a noisy run names no cause');
   // latency: a mark per decode step, percentile lines with the figures of the file
   const steps = runs[0].phases.find(p => p.phase === 'decode').call_ns;
   same(await visible(page, 'figure[data-chart=latency][data-run="0"] .dot[data-kind=call]'), steps.length, 'a mark per decode step');
