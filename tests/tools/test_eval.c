@@ -83,6 +83,8 @@ static void demo_perplexity(void **state)
     o = ridge("eval", "--dtype", "f32", "-c", "256", "--score", "all", "--chunks", "12", "-o", "json", NULL);
     json_t *j = parse(&o), *r = json_object_get(j, "result");
     close_to("nll", real(r, "nll_nats"), want, 1e-9);
+    const json_t *canary = json_object_get(json_object_get(j, "speed"), "canary");
+    assert_true(real(canary, "fma_gflops") > 0.0 && real(canary, "l2_gbps") > 0.0);
     assert_true(want > 0.4 && want < 0.65);
     json_decref(j);
     done(&o);

@@ -6,6 +6,7 @@
 #include "report/document.h"
 #include "report/screen.h"
 #include "ridge/score.h"
+#include "roofline/measure/roof_watch.h"
 #include "tools/cli/cli.h"
 
 /* ---- eval_text.c ---- */
@@ -66,6 +67,7 @@ typedef struct rg_eval_report {
     int64_t text_tokens;
     rg_eval_opts opts;
     rg_eval_run run;
+    rg_roof_sample now; /* before the first window */
     rg_score_stats stats;
     const char *sensitivity; /* NULL, or layer, site, tensor: parts is the result, sorted by damage */
     rg_eval_part *parts;     /* borrowed */

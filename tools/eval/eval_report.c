@@ -203,6 +203,8 @@ rg_status rg_eval_report_doc(rg_doc *d, const rg_eval_report *r, rg_err *err)
             .wall_ns = (double)r->run.wall_ns,
             .tokens_per_s = tokens_per_s(r)}};
     if (face.ref) *face.ref = r->ref;
+    if (r->now.l2_gbps > 0.0 && (face.speed.canary = malloc(sizeof *face.speed.canary)))
+        *face.speed.canary = (rg_doc_canary){.fma_gflops = r->now.fma_gflops, .l2_gbps = r->now.l2_gbps};
     if (face.sensitivity) {
         rg_doc_part *part = calloc(r->n_parts + 1, sizeof *part);
         *face.sensitivity = (rg_doc_sensitivity){.by = r->sensitivity, .parts = part};
