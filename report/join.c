@@ -84,15 +84,9 @@ const char *rg_report_no_roof(const rg_report *r)
 
 /* ---- summing ---- */
 
-/* KV bytes that a step streams: the longest context of each sequence. Decode has a token of each; a prompt is
- * one. */
-static int64_t kv_in_use(const rg_model_info *m, const rg_step *s)
+static int64_t streamed(const rg_model_info *m, const rg_step *s)
 {
-    const rg_config *c = &m->config;
-    const int64_t ctx = s->ctx * (s->phase == RG_DECODE ? s->tokens : 1);
-    if (m->kv_k >= RG_KV_COUNT || m->kv_v >= RG_KV_COUNT) return 0;
-    return ctx * c->layers * c->kv_heads *
-        (rg_kv_k_bytes(m->kv_k, c->head_dim) + rg_kv_v_bytes(m->kv_v, c->head_dim));
+    return rg_streamed(m->stream_bytes, &m->config, m->kv_k, m->kv_v, s);
 }
 
 /* NAN wins, so that an unknown roof stays visible. */
@@ -105,7 +99,8 @@ static rg_bound bound_of(double ideal_ns, double flop_ns, double mem_ns, double 
     return flop_ns > mem_ns ? RG_BOUND_COMPUTE : RG_BOUND_MEMORY;
 }
 
-static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg_ideal *p)
+static void add_record(
+    rg_row *row, const rg_rec *r, const rg_tally *a, const rg_ideal *p, double predicted_ns)
 {
     const double ideal = larger(p->flop_ns, p->mem_ns);
     row->calls++;
@@ -119,6 +114,7 @@ static void add_record(rg_row *row, const rg_rec *r, const rg_tally *a, const rg
         row->ctr_calls[i]++;
     }
     row->ideal_ns += ideal;
+    row->predicted_ns += predicted_ns;
     if (p->flop_ns > p->mem_ns) row->ideal_compute_ns += ideal;
     row->flop_ns += p->flop_ns;
     row->mem_ns += p->mem_ns;
@@ -172,7 +168,7 @@ static int sum_steps(rg_report *r, const rg_log *log)
             /* sequences in a call; a prompt is one */
             p->batch = ph == RG_DECODE ? rg_max(p->batch, s->tokens) : 1;
             p->last_ctx = rg_max(p->last_ctx, s->ctx);
-            stream += (double)r->model.stream_bytes + (double)kv_in_use(&r->model, s);
+            stream += (double)streamed(&r->model, s);
         }
         p->calls = n;
         p->ran = n > 0;
@@ -254,12 +250,13 @@ static int sum_records(rg_report *r, const rg_log *log)
             continue;
         }
         const rg_tally a = rg_cost(rg_site_op(rec->site), &rec->dims, rec->wtype, rec->kv_k, rec->kv_v);
-        const int64_t kv = rec->step < log->n_steps ? kv_in_use(&r->model, &log->step[rec->step]) : 0;
-        const rg_ideal p = rg_predict(
-            &r->machine, &a, rec->arith, rec->isa, rec->kernel, (int64_t)r->model.stream_bytes + kv);
+        const int64_t bytes = streamed(
+            &r->model, rec->step < log->n_steps ? &log->step[rec->step] : &(rg_step){.phase = RG_PREFILL});
+        const rg_ideal p = rg_predict(&r->machine, &a, rec->arith, rec->isa, rec->kernel, bytes);
+        const double t = r->run.speeds ? rg_speeds_predict(r->run.speeds, &r->machine, rec, bytes) : NAN;
         const size_t at = rec->phase * RG_SITE_COUNT + rec->site;
-        add_record(&row[at], rec, &a, &p);
-        if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * layers + rec->layer], rec, &a, &p);
+        add_record(&row[at], rec, &a, &p, t);
+        if (rec->layer >= 0 && layers > 0) add_record(&row[sums + at * layers + rec->layer], rec, &a, &p, t);
     }
     if (sum_counters(r, log) != 0) {
         free(row);
@@ -302,6 +299,7 @@ static void sum_phases(rg_report *r)
         rg_tally_add(&p->counted, &w->counted);
         rg_tally_add(&p->analytic, &w->analytic);
         p->ideal_ns += w->ideal_ns;
+        p->predicted_ns += w->predicted_ns;
         p->ideal_compute_ns += w->ideal_compute_ns;
         p->flop_ns += w->flop_ns;
         p->mem_ns += w->mem_ns;
@@ -310,6 +308,7 @@ static void sum_phases(rg_report *r)
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
         rg_phase_sum *p = &r->phase[ph];
         if (!p->ran) continue;
+        p->predicted_ns = r->run.speeds ? p->predicted_ns + r->run.speeds->step_ns * (double)p->calls : NAN;
         if (rd >= 0) p->pmu_bytes = p->ctr[rd] + (wr >= 0 && !isnan(p->ctr[wr]) ? p->ctr[wr] : 0.0);
         p->overhead_ns = (int64_t)p->t_ns - (int64_t)p->op_ns;
         const double t = (double)p->t_ns,
@@ -512,6 +511,7 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
         if (r->phase[ph].ran && pair_phase(r, ph) != 0) goto nomem;
     mark_cached(r);
     r->run.paired = NULL; /* the caller's */
+    r->run.speeds = NULL;
     rg_report_judge_noise(r);
     note_run(r, log);
     if (r->notes.failed || r->evidence.failed) goto nomem;

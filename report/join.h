@@ -23,7 +23,8 @@ typedef struct rg_row {
     uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
     /* sums over calls; ideal is the sum of the larger ones */
     double ideal_ns, flop_ns, mem_ns, ideal_compute_ns;
-    int peak_row; /* of the call that took longest ideally */
+    double predicted_ns; /* NAN: not predicted */
+    int peak_row;        /* of the call that took longest ideally */
     int64_t footprint;
     double longest_ns;                       /* ideal time of that call */
     unsigned kernels, isas, wtypes, kvtypes; /* bit sets of what the calls used */
@@ -40,6 +41,7 @@ typedef struct rg_phase_sum {
     int64_t tokens, batch, last_ctx;
     rg_tally counted, analytic;
     double ideal_ns, flop_ns, mem_ns;
+    double predicted_ns;           /* NAN: not predicted */
     double ideal_compute_ns;       /* the part of ideal_ns that arithmetic decides */
     double low, high;              /* interval of the share of the roofs, over that share; NAN: unknown */
     double overhead_bound_ns;      /* measured time of operators that overhead bounds */

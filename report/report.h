@@ -15,6 +15,7 @@
 #include "roofline/count/socket.h"
 #include "roofline/doctor/doctor.h"
 #include "roofline/measure/machine.h"
+#include "roofline/model/speeds.h"
 
 /* Of the model; filled by the tool. */
 typedef struct rg_model_info {
@@ -99,6 +100,7 @@ typedef struct rg_run_info {
     /* slowest over fastest clock of repetitions, less 1; NAN: unknown */
     double clock_drift;
     bool per_layer;
+    const rg_speeds *speeds; /* what predicts; NULL: nothing does */
 } rg_run_info;
 
 typedef struct rg_report rg_report;

@@ -115,6 +115,7 @@ static rg_doc_op total_of(const rg_run *r, rg_phase ph)
         .layer = -1,
         .calls = p->calls,
         .t_ns = p->t_ns,
+        .predicted_ns = p->predicted_ns,
         .share = 1.0,
         .flop = p->flop,
         .analytic = {.total_bytes = p->bytes_analytic, .ideal_ns = p->ideal_ns},

@@ -196,6 +196,43 @@ static void test_sums(void **state)
     rg_log_close(&l);
 }
 
+/* Predictions of a row and of a phase are sums over calls; none without speeds. */
+static void test_predicted(void **state)
+{
+    (void)state;
+    const rg_machine m = fixture_machine();
+    const rg_model_info i = fixture_model();
+    const rg_speeds none_learnt = {.op_ns = 20.0, .step_ns = 1000.0};
+    rg_run_info u = fixture_run();
+    rg_log l;
+    fixture_log(&l);
+    for (int with = 0; with < 2; with++) {
+        u.speeds = with ? &none_learnt : NULL;
+        rg_report *r = build(&m, &i, &u, &l);
+        rg_reports s = reports_of(r);
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            double sum = 0.0;
+            for (int k = 0; k < r->n_rows; k++)
+                if ((int)r->row[k].phase == ph && r->row[k].layer < 0) {
+                    const rg_row *w = &r->row[k];
+                    const rg_doc_op *o = op_of(&s, ph, w->site);
+                    sum += w->predicted_ns;
+                    if (with) assert_near(w->predicted_ns, w->ideal_ns + 20.0 * (double)w->calls, 1e-6);
+                    assert_true(with ? fabs(o->predicted_ns - w->predicted_ns) < 1e-6 * w->predicted_ns
+                                     : isnan(o->predicted_ns));
+                }
+            const double whole = s.run->d->phases[ph].predicted_ns;
+            if (with)
+                assert_near(whole, sum + 1000.0 * (double)r->phase[ph].calls, 1e-6 * sum);
+            else
+                assert_true(isnan(whole));
+        }
+        rg_reports_close(&s);
+        rg_report_close(r);
+    }
+    rg_log_close(&l);
+}
+
 static void test_unknown_roofs(void **state)
 {
     (void)state;
@@ -503,8 +540,9 @@ static void test_character(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ideal), cmocka_unit_test(test_row),
-        cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums), cmocka_unit_test(test_unknown_roofs),
-        cmocka_unit_test(test_notes), cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_zero_flop), cmocka_unit_test(test_sums), cmocka_unit_test(test_predicted),
+        cmocka_unit_test(test_unknown_roofs), cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_served_from_cache), cmocka_unit_test(test_noise),
         cmocka_unit_test(test_paired_shares), cmocka_unit_test(test_character),
         cmocka_unit_test(test_mock_probe)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static void check_phase(const json_t *run, const char *name, double tokens)
             number_or_null(op, "ai_counted");
         number_or_null(op, "attainable_gflops"), number_or_null(op, "roof_fraction");
         assert_true(json_is_string(json_object_get(op, "roof")) || json_is_null(json_object_get(op, "roof")));
+        assert_true(number(op, "predicted_ns") > 0.0);
         ns += number(op, "t_ns");
         share += number(op, "share");
         flop += number(op, "flop");
@@ -43,7 +44,7 @@ static void check_phase(const json_t *run, const char *name, double tokens)
         counted += number(json_object_get(op, "counted"), "total_bytes");
     }
     const double t = number(p, "t_ns");
-    assert_true(t > 0.0);
+    assert_true(t > 0.0 && number(p, "predicted_ns") > 0.0);
     if (fabs(ns + number(p, "overhead_ns") - t) > 0.01 * t)
         fail_msg("%s: operators %.0f + overhead %.0f = %.0f ns, the phase took %.0f", name, ns,
             number(p, "overhead_ns"), ns + number(p, "overhead_ns"), t);
@@ -262,8 +263,8 @@ static void csv_is_a_table(void **state)
             const int c = columns(line, n);
             if (rows == 0) {
                 want = c;
-                static const char *const names[] = {
-                    "phase", "site", "t_ns", "counted_total_bytes", "analytic_total_bytes", "roof_fraction"};
+                static const char *const names[] = {"phase", "site", "t_ns", "predicted_ns",
+                    "counted_total_bytes", "analytic_total_bytes", "roof_fraction"};
                 for (size_t i = 0; i < sizeof names / sizeof *names; i++)
                     if (!memmem(line, n, names[i], strlen(names[i])))
                         fail_msg("no column %s in %.*s", names[i], (int)n, line);
@@ -288,8 +289,8 @@ static void the_views_for_people(void **state)
     } row[] = {
         {NULL, NULL,
             {"prefill 40", "decode 10", "of roof", "tok/s", "where the time goes", "ffn down", "outside"}},
-        {"-o", "md", {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"}},
-        {"--wide", NULL, {"refill", "ecode", "ffn_down", "attn_q", "GB/s", "GFLOP", "output"}},
+        {"-o", "md", {"refill", "ecode", "ffn_down", "predicted", "GB/s", "GFLOP", "output"}},
+        {"--wide", NULL, {"refill", "ecode", "ffn_down", "predicted", "GB/s", "GFLOP", "output"}},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         output o = ridge("profile", "--machine", machine_file(), "-p", "40", "-n", "10", row[i].option,

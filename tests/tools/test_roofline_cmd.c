@@ -293,6 +293,65 @@ static void validates(void **state)
     done(&o);
 }
 
+/* One model that is named: its types, lengths and batches, each with its operators. */
+static void validates_a_model(void **state)
+{
+    (void)state;
+    output o = ridge("roofline", "--validate", "--dims",
+        "hidden=64,layers=2,heads=4,kv_heads=2,ffn=128,vocab=300,ctx=64", "--dtype", "f16,q4g64", "-p",
+        "8,16", "-n", "4", "--batch", "1,2", "-t", "1", "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *j = parse(&o), *points = json_object_get(j, "points"), *p, *op;
+    size_t i, k;
+    assert_int_equal(json_array_size(points), 2 * 2 * 2 * 2);
+    json_array_foreach (points, i, p) {
+        const json_t *ops = json_object_get(p, "ops");
+        assert_string_equal(json_string_value(json_object_get(p, "dtype")), i < 8 ? "f16" : "q4g64");
+        assert_int_equal(json_integer_value(json_object_get(p, "prompt")), i / 2 % 2 ? 16 : 8);
+        assert_int_equal(json_integer_value(json_object_get(p, "batch")), i / 4 % 2 ? 2 : 1);
+        assert_int_equal(json_integer_value(json_object_get(p, "threads")), 1);
+        assert_int_equal(json_array_size(ops), 15);
+        double measured = 0.0;
+        json_array_foreach (ops, k, op) {
+            measured += json_number_value(json_object_get(op, "measured_ns"));
+            assert_true(json_number_value(json_object_get(op, "predicted_ns")) > 0.0);
+        }
+        assert_true(measured > 0.0 && measured <= json_number_value(json_object_get(p, "measured_ns")));
+    }
+    assert_non_null(json_object_get(json_object_get(j, "errors"), "all operators of decode"));
+    json_decref(j);
+    done(&o);
+
+    o = ridge("roofline", "--validate", "-m", RIDGE_SOURCE_DIR "/weights/demo", "-p", "8", "-n", "2", NULL);
+    expect_ok(&o);
+    has(&o, "prefill: predicted ");
+    has(&o, "attn_core");
+    done(&o);
+}
+
+/* What would be ignored is refused by its name, before anything is measured. */
+static void validates_no_stranger(void **state)
+{
+    (void)state;
+    static const char *const strangers[][2] = {{"--hardware", "apple_m1"}, {"--cost", "exact"},
+        {"--seqlen", "64"}, {"--gen", "8"}, {"--stage", "decode"}, {"--w-bit", "4"}, {"--a-bit", "8"},
+        {"--kv-bit", "8"}, {"--flash", "on"}, {"--tp", "2"}, {"--link", "10"}, {"--study", "fit"},
+        {"--memory", "8"}, {"--explain", NULL}, {"--totals", NULL}, {"--list-hardware", NULL}};
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        expect_error(ridge("roofline", "--validate", strangers[i][0], strangers[i][1], NULL), 2,
+            strangers[i][0], "--validate", NULL);
+    expect_error(
+        ridge("roofline", "--validate", "--quick", "--shape", "stories15m", NULL), 2, "--quick", NULL);
+    expect_error(ridge("roofline", "--validate", "-m", "nowhere", NULL), 3, "nowhere", NULL);
+    expect_error(
+        ridge("roofline", "--validate", "-m", "a", "--shape", "stories15m", NULL), 2, "-m", "--shape", NULL);
+    expect_error(ridge("roofline", "--validate", "--shape", "nothing", NULL), 2, "nothing", NULL);
+    expect_error(ridge("roofline", "--validate", "--dtype", "f16,q5", NULL), 2, "q5", NULL);
+    expect_error(ridge("roofline", "--validate", "-p", "8,x", NULL), 2, "-p", "x", NULL);
+    expect_error(ridge("roofline", "--shape", "stories15m", "-p", "8", NULL), 2, "-p", "--validate", NULL);
+    expect_error(ridge("roofline", "--shape", "stories15m", "-n", "8", NULL), 2, "-n", "--validate", NULL);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -361,7 +420,8 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_table), cmocka_unit_test(published_totals),
         cmocka_unit_test(json_keys), cmocka_unit_test(fusions), cmocka_unit_test(sweeps),
         cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies),
-        cmocka_unit_test(the_answer_first), cmocka_unit_test(validates), cmocka_unit_test(refusals),
+        cmocka_unit_test(the_answer_first), cmocka_unit_test(validates), cmocka_unit_test(validates_a_model),
+        cmocka_unit_test(validates_no_stranger), cmocka_unit_test(refusals),
         cmocka_unit_test(short_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

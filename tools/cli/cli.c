@@ -260,6 +260,16 @@ rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *
     return rg_fail(err, RG_E_INTERNAL, "%s: no such option", lname);
 }
 
+const char *rg_cli_other(const rg_cli *cli, const rg_option_id *takes, int n)
+{
+    for (int i = 0; i < RG_O_COUNT; i++) {
+        int k = 0;
+        while (k < n && (int)takes[k] != i) k++;
+        if (cli->given[i] && k == n) return options[i].lname;
+    }
+    return NULL;
+}
+
 static const char *group_of(int option)
 {
     int g = 0;

@@ -66,6 +66,9 @@ void rg_cli_help(FILE *f, rg_command_id command);
  * for one of several settings. */
 rg_status rg_cli_set(rg_cli *cli, const char *lname, const char *value, rg_err *err);
 
+/* The name of an option that was given and is none of n; NULL: none was. */
+const char *rg_cli_other(const rg_cli *cli, const rg_option_id *takes, int n);
+
 #define RG_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* Which of the words a value is (NULL: the first); -1 and RG_E_USAGE if none. */
 int rg_cli_choice(const char *option, const char *value, const char *const *words, rg_err *err);

@@ -39,6 +39,16 @@ void rg_unit_unload(rg_unit *u);
 rg_status rg_unit_report(rg_report **out, const rg_unit *u, const rg_session_opts *so, rg_run_info run,
     const rg_log *log, rg_err *err);
 
+/* ---- reference.c ---- */
+
+/* A checkpoint of random F16 weights that is gone when it is closed. */
+rg_status rg_made_up_open(rg_ckpt **out, const rg_config *c, rg_err *err);
+
+/* What the kernels of such a unit cost, measured on a small reference model with its heads, types and options
+ * (about half a second), for prompts of so many tokens and so many sequences. While no other team waits. */
+rg_status rg_unit_learn(rg_speeds *s, const rg_unit *u, const rg_engine_opts *eo, const rg_session_opts *so,
+    int64_t prompt, int64_t seqs, rg_err *err);
+
 /* ---- sampling.c ---- */
 
 /* Called between repetitions (the i-th of n is next), at the beginning of one (phase -1) and behind each of
@@ -116,6 +126,8 @@ rg_status rg_takes_record(rg_takes *t, const rg_work *w, int least, double ns, r
 
 /* The steady repetition with the median time of a phase (RG_PHASE_COUNT: of all); 0 where none is whole. */
 int rg_takes_median(const rg_takes *t, int phase);
+/* The roofs that the joined repetitions of a unit met are its roofs now, and the best of them are kept. */
+void rg_unit_found(rg_unit *u, const rg_takes *t);
 /* Both phases as one log: the calls of the median repetition (or of the wall's), each with its median time
  * over the repetitions; wall_ns of a step is what that repetition's clock said. Counters whose group had no
  * turn there come from other repetitions. run (or NULL): spread, stalls, what the system did. The caller

@@ -44,6 +44,13 @@ void rg_unit_unwatch(rg_unit *u)
     u->watch = NULL;
 }
 
+void rg_unit_found(rg_unit *u, const rg_takes *t)
+{
+    u->now = t->now;
+    for (int i = 0; i < t->n && u->watch; i++) rg_machine_merge(&u->machine, u->watch, &t->take[i].after);
+    if (u->watch) rg_unit_keep_roofs(u);
+}
+
 /* A row of an untied embedding: floats where the file keeps codes in a grid, else as in the file. */
 static int64_t embd_row(const rg_ckpt *ckpt)
 {

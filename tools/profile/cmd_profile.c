@@ -28,6 +28,7 @@ typedef struct job {
     time_t started;
     rg_profile_counters ctr;
     rg_progress progress;
+    rg_speeds speeds;
     double tokenize_ns; /* of a prompt given as text; NAN otherwise */
     rg_outfile trace_file;
     rg_trace trace; /* f NULL: none */
@@ -105,7 +106,8 @@ static rg_status build_report(
         .decode_start = j->n_prompt,
         .interrupted = rg_stop != 0,
         .tokenize_ns = j->tokenize_ns,
-        .per_layer = j->cli.per_layer};
+        .per_layer = j->cli.per_layer,
+        .speeds = &j->speeds};
     rg_latency cost = {0}; /* unknown without a team of threads */
     if (!rg_latency_measure(&cost, j->unit.info.threads, j->unit.info.cpus, NULL))
         run.record_ns = cost.record_ns;
@@ -113,10 +115,7 @@ static rg_status build_report(
     memcpy(run.first_ns, pace->first_ns, sizeof run.first_ns);
     memcpy(run.first_load, pace->first_load, sizeof run.first_load);
     rg_status st = rg_takes_join(&log, &run, takes, false, err);
-    j->unit.now = takes->now;
-    for (int i = 0; i < takes->n && j->unit.watch; i++)
-        rg_machine_merge(&j->unit.machine, j->unit.watch, &takes->take[i].after);
-    if (j->unit.watch) rg_unit_keep_roofs(&j->unit);
+    rg_unit_found(&j->unit, takes);
     if (!st) st = rg_unit_report(out, &j->unit, so, run, &log, err);
     if (!st && j->unit.watch && rg_report_beats_peak(*out)) { /* its roof was measured too low */
         st = rg_machine_measure_peaks(&j->unit.machine, j->unit.info.cpus, &rg_stop, err);
@@ -176,6 +175,7 @@ static rg_status profile_one(rg_report **out, job *j, rg_err *err)
     u->watched = true;
     if (!st) st = rg_unit_roofs(u, u, 1, &j->progress, err);
     w.roofs = u->watch;
+    if (!st) st = rg_unit_learn(&j->speeds, u, &eo, &so, w.prompt, w.seqs, err);
     if (!st) st = rg_unit_load(u, &eo, &so, err);
     if (!st) st = rg_session_open(&w.s, u->e, &so, err);
     if (!st) st = rg_work_open(&w, err);

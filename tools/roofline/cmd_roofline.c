@@ -71,9 +71,12 @@ rg_status rg_cmd_ROOFLINE(const rg_cli *cli, rg_err *err)
     rg_status st = rg_cli_no_args(cli, err);
     if (format < 0) return err->code;
     if (st) return st;
-    if (cli->list_hardware) return list_hardware(format, cli->wide, err);
     if (cli->validate) return rg_roofline_validate(cli, format, err);
+    if (cli->list_hardware) return list_hardware(format, cli->wide, err);
     if (cli->quick) return rg_fail(err, RG_E_USAGE, "--quick: belongs to --validate");
+    if (cli->prompt || RG_GIVEN(cli, n_predict))
+        return rg_fail(err, RG_E_USAGE, "%s: belongs to --validate; without it: --seqlen, --gen",
+            cli->prompt ? "-p" : "-n");
     if (RG_GIVEN(cli, memory) && !cli->study)
         return rg_fail(err, RG_E_USAGE, "--memory: belongs to --study fit");
     rg_asked a = {.n = 0};
