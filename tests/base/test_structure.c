@@ -46,9 +46,9 @@ static const struct door {
     {"engine/model/", ""}, /* its public headers are engine/include/ */
     {"engine/tokenizer/", "tokenizer.h chat.h"},
     {"weights/", "ckpt.h export.h layer_view.h synth.h"},
-    {"roofline/measure/", "host.h json_value.h machine.h stats.h"},
+    {"roofline/measure/", "host.h json_value.h machine.h roof_watch.h stats.h"},
     {"roofline/count/", "counters.h sde.h socket.h"},
-    {"roofline/model/", "exact.h llm_viewer.h llm_viewer.def model_cost.h predict.h"},
+    {"roofline/model/", "exact.h llm_viewer.h llm_viewer.def model_cost.h predict.h speeds.h"},
     {"roofline/doctor/", "doctor.h"},
     {"report/",
         "report.h document.h figures.h runs.h join.h verdict.h views.h schema.h trace.h cost_case.h cells.h "

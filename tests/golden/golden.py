@@ -35,7 +35,7 @@ def formats(name, args, kinds, **env):
 formats("profile", PROFILE + ["--act", "q8", "--dtype", "q4g64"], ["text", "md"])
 formats("profile-two", PROFILE + TWO, ["md", "csv", "json"])
 formats("profile-layers", PROFILE + ["--per-layer", "-fa", "off", "--fuse", "none"], ["csv", "json"])
-case("profile-interrupted.json", PROFILE + ["-n", "40", "-o", "json"], 130, RIDGE_STILL_STOP="9000")
+case("profile-interrupted.json", PROFILE + ["-n", "40", "-o", "json"], 130, RIDGE_STILL_STOP="14000")
 case("profile-page.text", PROFILE + ["--html", "{}/page.html", "--svg", "{}/one.svg"])
 formats("bench", BENCH, ["text", "md", "csv", "json", "jsonl", "sql"])
 case("bench-page.text", BENCH + ["-d", "0,8", "--html", "{}/page.html", "--svg", "{}/svg"])

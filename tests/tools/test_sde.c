@@ -114,7 +114,8 @@ static void seen_from_outside(void **state)
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s", spy);
     snprintf(to, sizeof to, "SDE_SPY_OUT=%s", out);
     const run_opts o = {.env = {preload, to}};
-    output r = ridge_with(&o, "profile", "-m", tiny_model(), "-p", "9", "-n", "4", "-r", "2", "-t", "2",
+    /* bench runs this model alone: profile adds the reference of its predictions */
+    output r = ridge_with(&o, "bench", "-m", tiny_model(), "-p", "9", "-n", "4", "-r", "2", "-t", "2",
         "--oversubscribe", "--machine", machine_file(), "-o", "json", NULL);
     expect_ok(&r);
     done(&r);
