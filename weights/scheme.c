@@ -106,6 +106,14 @@ static rg_status read_compressed(rg_scheme *s, const json_t *q, rg_lines *notes,
             return rg_bad(src, "compressed-tensors %.40s: not an object", name);
         rg_status st = check(g, RG_IN_GROUP, notes, src);
         if (st) return st;
+        /* an empty object means the defaults, which quantise */
+        static const char *const acts[] = {"input_activations", "output_activations"};
+        for (int i = 0; i < 2; i++)
+            if (json_is_object(json_object_get(g, acts[i])))
+                return rg_lacks(src,
+                    "compressed-tensors %.40s: %s: quantised activations are not supported; expected weights "
+                    "only",
+                    name, acts[i]);
         if (!json_is_object(w)) continue; /* layers that are not quantised */
         if ((st = read_group_weights(s, w, src)) || (st = check(w, RG_IN_WEIGHTS, notes, src))) return st;
         if (s->group == 0) s->group = rg_member_int(w, "group_size", 0);

@@ -238,8 +238,8 @@ static void logits_must_be_finite(void **state)
     }
 }
 
-/* A temperature without a reciprocal is the limit: the best candidate, as with 0. A penalty as small leaves no
- * infinite logit. */
+/* A temperature without a reciprocal is the limit: the best candidate, as with 0. A penalty as small leaves
+ * no infinite logit. */
 static void extremes_have_limits(void **state)
 {
     (void)state;

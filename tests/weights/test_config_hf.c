@@ -65,7 +65,7 @@ static const change changes[] = {
     {"num_key_value_heads", "[2]", RG_OK, NULL},
     {"num_key_value_heads", "[2, 1]", RG_E_UNSUPPORTED, "num_key_value_heads is a list"},
     {"num_key_value_heads", "[]", RG_E_FILE, "KV heads"},
-    {"num_key_value_heads", "[[2]]", RG_E_FILE, "KV heads"},
+    {"num_key_value_heads", "[[2]]", RG_E_UNSUPPORTED, "num_key_value_heads is a list"},
     {"intermediate_size", "[64, 64.5]", RG_E_UNSUPPORTED, "differ by layer"},
     {"rms_norm_eps", "[1e-5, 1e-5]", RG_OK, NULL},
     {"rope_theta", "500000", RG_OK, NULL},
