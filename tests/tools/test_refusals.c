@@ -354,7 +354,7 @@ static void texts_of_other_encodings(void **state)
         const char *word; /* of the note or the refusal */
     } all[] = {
         {plain, sizeof plain - 1, 0, NULL},
-        {"\xef\xbb\xbfh\xc3\xa9 \xf0\x9f\x98\x80 x", 14, 0, "byte order mark"},
+        {"\xef\xbb\xbfh\xc3\xa9 \xf0\x9f\x98\x80 x", 13, 0, "byte order mark"},
         {"\xff\xfeh\0\xe9\0 \0\x3d\xd8\0\xde \0x\0", 16, 0, "decoded from UTF-16"},
         {"\xfe\xff\0h\0\xe9\0 \xd8\x3d\xde\0\0 \0x", 16, 0, "decoded from UTF-16"},
         {"\xff\xfeh\0\x3d\xd8x\0", 8, 3, "UTF-16 that breaks off"},
