@@ -65,7 +65,7 @@ static const struct {
 };
 
 static const struct {
-    rg_place place;
+    rg_member_place place;
     rg_fate fate;
     const char *names; /* with single blanks between */
 } lists[] = {
@@ -74,7 +74,7 @@ static const struct {
 };
 
 static const struct {
-    rg_place place;
+    rg_member_place place;
     const char *name, *value, *lacks;
 } only_rows[] = {
 #define RG_ONLY(place, name, value, lacks) {RG_IN_##place, name, value, lacks},
@@ -93,7 +93,7 @@ static const struct {
 
 static bool is_kind(int field, const char *kind) { return strcmp(fields[field].kind, kind) == 0; }
 
-static int find_field(rg_place place, const char *name)
+static int find_field(rg_member_place place, const char *name)
 {
     for (int i = 0; i < (int)(sizeof fields / sizeof *fields); i++) {
         const char *key = place == RG_IN_KEYS ? fields[i].gguf : fields[i].hf;

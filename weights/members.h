@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "weights/arch.h"
 
-typedef enum rg_place {
+typedef enum rg_member_place {
 #define RG_PLACE(id, before, unknown) RG_IN_##id,
 #include "weights/members.def"
-} rg_place;
+} rg_member_place;
 
 /* Fallback where the member is absent or null. Whole numbers may be written as reals (512.0), and a list of
  * equal values is that value. -1, which range checks refuse, for everything else. */
@@ -25,7 +25,7 @@ bool rg_json_says_nothing(const json_t *v);
 
 /* Who reads what: a CONFIG has an architecture, ROPE a scaling. */
 typedef struct rg_reader {
-    rg_place place;
+    rg_member_place place;
     const rg_arch *arch;
     rg_rope_scaling rope;
 } rg_reader;

@@ -85,7 +85,7 @@ static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src 
     return RG_OK;
 }
 
-static rg_status check(const json_t *o, rg_place place, rg_lines *notes, const rg_src *src)
+static rg_status check(const json_t *o, rg_member_place place, rg_lines *notes, const rg_src *src)
 {
     return rg_members_check(o, &(rg_reader){.place = place}, notes, src);
 }
