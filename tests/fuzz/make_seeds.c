@@ -4,6 +4,7 @@
 
 #include "testing.h"
 
+#include "base/text.h"
 #include "ckpt_fixture.h"
 #include "model_build.h"
 #include "weights/synth.h"
@@ -199,8 +200,7 @@ static void members(const char *dir)
     snprintf(path, sizeof path, "%s/a.safetensors", dir);
     st_write(path, e, TINY_TENSORS, bytes);
     for (int i = 0; i < TINY_TENSORS; i++)
-        snprintf(map + strlen(map), sizeof map - strlen(map), ",\"%s\":\"%c.safetensors\"", e[i].name,
-            'a' + i % 2);
+        rg_text_add(map, sizeof map, ",\"%s\":\"%c.safetensors\"", e[i].name, 'a' + i % 2);
     strcat(map, "}}");
     put_int(&out, strlen(map), 4);
     put_bytes(&out, map, strlen(map));
