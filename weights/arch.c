@@ -1,6 +1,7 @@
 /* The table of architectures, and refusals. */
 #include "weights/arch.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,11 +34,35 @@ static const char *all(char *buf, size_t n, int word)
     return buf;
 }
 
-rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const rg_src *src)
+/* Whether a class and a model type are one: "Qwen2ForCausalLM" and "qwen2", "Gemma3ForCausalLM" and
+ * "gemma3_text". */
+static bool is_type_of(const char *class, const char *type)
+{
+    static const char text[] = "_text";
+    size_t n = strlen(type);
+    const char *end = strstr(class, "For");
+    if (n > sizeof text - 1 && strcmp(type + n - (sizeof text - 1), text) == 0) n -= sizeof text - 1;
+    for (size_t i = 0;; i++) {
+        while (class != end && *class == '_') class ++;
+        while (i < n && type[i] == '_') i++;
+        if (class == end || !*class || i == n) return i == n && (class == end || !*class);
+        if (tolower((unsigned char)*class ++) != tolower((unsigned char)type[i])) return false;
+    }
+}
+
+rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, const rg_src *src)
 {
     char list[256];
-    for (*a = rg_archs; (*a)->word[0]; (*a)++)
-        if (strcmp(name, (*a)->word[RG_ARCH_HF]) == 0) return RG_OK;
+    for (*a = rg_archs; (*a)->word[0]; (*a)++) {
+        const char *class = (*a)->word[RG_ARCH_HF];
+        if (name ? strcmp(name, class) != 0 : !type || !is_type_of(class, type)) continue;
+        if (!type || is_type_of(class, type)) return RG_OK;
+        return rg_lacks(src,
+            "architectures names %.60s, but model_type is %.60s: which one is it? (transformers goes by "
+            "model_type)",
+            name, type);
+    }
+    if (!name) name = type ? type : "(none named)";
     for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
         if (strncmp(name, lacking[i].begin, strlen(lacking[i].begin)) == 0)
             return rg_lacks(src, "%.60s needs %s, which Ridge does not have; expected a %s model", name,

@@ -24,8 +24,9 @@ typedef struct rg_arch {
 
 /* The table, plain Llama first; ended by a row of NULL. */
 extern const rg_arch rg_archs[];
-/* The architecture of a configuration; RG_E_UNSUPPORTED, with what we lack where we know it. */
-rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const rg_src *src);
+/* The architecture of a configuration; RG_E_UNSUPPORTED, with what we lack where we know it. name, type: the
+ * class and the model type of config.json, which must agree; NULL: it is silent. */
+rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, const rg_src *src);
 rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const rg_src *src);
 
 /* The head size that follows from the others; -1: none does. */

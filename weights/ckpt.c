@@ -2,12 +2,14 @@
 #include "weights/ckpt.h"
 
 #include <dirent.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/foreign.h"
 #include "base/grow.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -25,6 +27,20 @@ int rg_by_begin(const void *a, const void *b)
     const rg_byte_range *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
+}
+
+void rg_note(rg_lines *notes, const rg_src *src, const char *fmt, ...)
+{
+    char text[RG_ERR_MAX], line[2 * RG_ERR_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    snprintf(line, sizeof line, "%s: %s", src->name, text);
+    const char *clean = RG_CLEAN(2 * RG_ERR_MAX, line);
+    for (int i = 0; i < notes->n; i++)
+        if (strcmp(notes->s[i], clean) == 0) return;
+    rg_lines_add(notes, "%s", clean);
 }
 
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err)
@@ -96,6 +112,11 @@ static const struct {
 #include "ops/sites.def"
 };
 
+/* How engines that quantise keys and values call what they multiply them by. */
+static const char *const kv_scales[] = {".self_attn.k_scale", ".self_attn.v_scale", ".self_attn.q_scale",
+    ".self_attn.attn.k_scale", ".self_attn.attn.v_scale", ".self_attn.k_proj.k_scale",
+    ".self_attn.v_proj.v_scale", ".self_attn.k_proj.output_scale", ".self_attn.v_proj.output_scale"};
+
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err)
 {
     const rg_src src = {c->path, err};
@@ -103,6 +124,13 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     int layer;
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
+    for (size_t i = 0; naming == RG_NAMES_HF && i < sizeof kv_scales / sizeof *kv_scales; i++)
+        if (ends_with(r, kv_scales[i])) {
+            rg_note(&c->notes, &src,
+                "scales of a quantised KV cache (%s) are not used: the cache is what -ctk and -ctv say",
+                kv_scales[i] + 1);
+            return RG_OK;
+        }
     if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
         for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
             if (ends_with(r, refused[i].tail))
@@ -206,26 +234,68 @@ static rg_status drop_zeros(rg_ckpt *c, const rg_src *src)
     return RG_OK;
 }
 
+static rg_ckpt_tensor *find(const rg_ckpt *c, rg_site site)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->t[i].site == site) return &c->t[i];
+    return NULL;
+}
+
+/* The same numbers, whatever their types; a and b have one shape. */
+static rg_status same_values(bool *same, const rg_ckpt_tensor *a, const rg_ckpt_tensor *b, const rg_src *src)
+{
+    *same = true;
+    if (a->type == b->type && !a->grid && !b->grid) {
+        *same = memcmp(a->data, b->data, a->bytes) == 0;
+        return RG_OK;
+    }
+    float *x = malloc(2 * (size_t)a->cols * sizeof *x), *y = x + a->cols;
+    if (!x) return rg_no_memory(src->err, src->name);
+    for (int64_t r = 0; r < a->rows && *same; r++) {
+        rg_ckpt_row_f32(a, r, x);
+        rg_ckpt_row_f32(b, r, y);
+        *same = memcmp(x, y, (size_t)a->cols * sizeof *x) == 0;
+    }
+    free(x);
+    return RG_OK;
+}
+
+/* Both matrices of a tied model: transformers 5 does not tie those that differ. */
+static rg_status tie(rg_ckpt *c, const rg_src *src)
+{
+    const rg_ckpt_tensor *e = find(c, RG_SITE_TOKEN_EMBD), *o = find(c, RG_SITE_OUTPUT);
+    bool same;
+    if (!c->cfg.tied || !e || !o) return RG_OK;
+    const rg_status st = same_values(&same, e, o, src);
+    if (st) return st;
+    rg_ckpt_release(c, e);
+    rg_ckpt_release(c, o);
+    if (same) {
+        drop_tensor(c, (size_t)(o - c->t));
+        qsort(c->t, c->n, sizeof *c->t, by_place);
+        return RG_OK;
+    }
+    c->cfg.tied = false;
+    rg_note(&c->notes, src,
+        "tie_word_embeddings is true, but %s and %s differ: not tied, as in transformers 5", e->file_name,
+        o->file_name);
+    return RG_OK;
+}
+
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
 {
     char name[64];
     const rg_src *src = &(rg_src){c->path, err};
-    const rg_status st = drop_zeros(c, src);
+    rg_status st = drop_zeros(c, src);
     if (st) return st;
     if (c->n == 0) return rg_bad(src, "no tensors of a model are in it");
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
         if (by_place(&c->t[i - 1], &c->t[i]) == 0)
             return rg_bad(src, "tensor %.100s is there twice", c->t[i].file_name);
-    if (c->cfg.tied) { /* a tied model may store its matrix under either name */
-        rg_ckpt_tensor *e = NULL, *o = NULL;
-        for (size_t i = 0; i < c->n; i++) {
-            if (c->t[i].site == RG_SITE_TOKEN_EMBD) e = &c->t[i];
-            if (c->t[i].site == RG_SITE_OUTPUT) o = &c->t[i];
-        }
-        if (o && !e) o->site = RG_SITE_TOKEN_EMBD;
-        if (o && e) drop_tensor(c, (size_t)(o - c->t)); /* both: the embedding is the one */
-    }
+    rg_ckpt_tensor *output = c->cfg.tied ? find(c, RG_SITE_OUTPUT) : NULL;
+    /* a tied model may store its matrix under either name */
+    if (output && !find(c, RG_SITE_TOKEN_EMBD)) output->site = RG_SITE_TOKEN_EMBD;
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 0; i < c->n; i++) {
         const rg_ckpt_tensor *t = &c->t[i];
@@ -240,8 +310,11 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
                 t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols))))
             return rg_bad(src, "tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", t->file_name,
                 (unsigned long long)t->bytes, (long long)rows, (long long)cols, rg_ftypes[t->type].name);
-        c->params += (uint64_t)(rows * cols);
-        c->weight_bytes += t->bytes;
+    }
+    if ((st = tie(c, src))) return st;
+    for (size_t i = 0; i < c->n; i++) {
+        c->params += (uint64_t)(c->t[i].rows * c->t[i].cols);
+        c->weight_bytes += c->t[i].bytes;
     }
     for (rg_site s = 0; s < RG_SITE_COUNT; s++) {
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
@@ -339,6 +412,7 @@ static rg_status load(rg_ckpt *c, bool vocab_only, rg_err *err)
     if (st) return st;
     const rg_mapfile *f = &c->file[0];
     const bool gguf = f->size >= 4 && memcmp(f->data, "GGUF", 4) == 0;
+    if (!gguf && (st = rg_foreign(&(rg_src){c->path, err}, f->data, f->size))) return st;
     if (vocab_only)
         return gguf ? rg_load_gguf(c, true, err) : rg_fail(err, RG_E_FILE, "%s: not a GGUF file", c->path);
     char *dir = rg_path_folder(c->path);
@@ -381,6 +455,7 @@ static rg_status open_as(rg_ckpt **out, const char *path, bool vocab_only, rg_er
     c->cfg.bos = -1;
     rg_status st = load(c, vocab_only, err);
     if (!st && !vocab_only) st = rg_ckpt_prove(c, err);
+    if (!st && c->notes.failed) st = rg_no_memory(err, path);
     if (st) {
         rg_ckpt_close(c);
         return st;
@@ -409,6 +484,7 @@ void rg_ckpt_close(rg_ckpt *c)
     if (!c) return;
     while (c->n) drop_tensor(c, c->n - 1);
     rg_parts_free(c);
+    rg_lines_free(&c->notes);
     for (int i = 0; i < c->n_files; i++) rg_mapfile_close(&c->file[i]);
     free(c->vocab.piece);
     free(c->vocab.piece_len);
@@ -437,6 +513,7 @@ const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }
 const rg_ckpt_vocab *rg_ckpt_embedded_vocab(const rg_ckpt *c) { return c->has_vocab ? &c->vocab : NULL; }
+const char *rg_ckpt_note(const rg_ckpt *c, int i) { return i < c->notes.n ? c->notes.s[i] : NULL; }
 const char *rg_ckpt_tokenizer_path(const rg_ckpt *c) { return c->tokenizer_path; }
 
 static void release(const rg_ckpt *c, const unsigned char *p, uint64_t bytes)

@@ -81,6 +81,10 @@ const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n);
 /* The tensor's pages may leave memory. */
 void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
 
+/* What the files say that is not followed, or that they contradict, one sentence each; NULL behind the last;
+ * borrowed until close. */
+const char *rg_ckpt_note(const rg_ckpt *c, int i);
+
 /* Parameters, each tensor once, and their bytes in the files (no headers, no vocabularies). */
 uint64_t rg_ckpt_params(const rg_ckpt *c);
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c);

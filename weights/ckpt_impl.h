@@ -5,6 +5,7 @@
 #include "base/mapfile.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "weights/ckpt.h"
 #include "weights/grid.h"
 
@@ -14,6 +15,8 @@ typedef struct rg_scheme {
     int64_t group; /* declared; -1: one per row; 0: not declared */
     int bits;      /* of compressed-tensors: 4 or 8 */
     bool gptq_v2;  /* zero points are stored as they are, not minus 1 */
+    int sym;       /* every zero point is the middle of the codes; -1: nothing says so */
+    bool no_order; /* GPTQ: desc_act is false */
 } rg_scheme;
 
 /* A tensor of a quantised module, kept until the others are there. */
@@ -34,6 +37,7 @@ struct rg_ckpt {
     bool half_split; /* GGUF with q and k stored for half-split RoPE pairs */
     uint64_t params, weight_bytes;
     rg_scheme scheme;
+    rg_lines notes;
     rg_part *part; /* owns [n_parts] */
     size_t n_parts, cap_parts;
 };
@@ -50,6 +54,8 @@ typedef struct rg_raw_tensor {
     const rg_grid *grid; /* types INT4 and INT8: passes to the checkpoint */
 } rg_raw_tensor;
 
+/* "name: sentence", once and printable. */
+void rg_note(rg_lines *notes, const rg_src *src, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Files of the checkpoint: maps one more. */
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
 /* Binds a tensor to its site. Unknown names are refused: without a weight it is another model. */
@@ -111,7 +117,7 @@ int rg_by_begin(const void *a, const void *b);
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);
 rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] is mapped */
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
-rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_err *err);
+rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_lines *notes, rg_err *err);
 
 /* Quantised modules (int4.c). Tensors named like a part of one are kept (true) and put together when all
  * files are read. dtype: as in safetensors. */

@@ -1,21 +1,11 @@
 /* Opens, fills and commits an exported checkpoint, whatever its format. */
 #include "weights/export.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "weights/export_impl.h"
-
-void rg_export_add_note(rg_export *e, const char *fmt, ...)
-{
-    if (e->n_notes == RG_MAX_NOTES) return;
-    va_list ap;
-    va_start(ap, fmt);
-    if (vasprintf(&e->note[e->n_notes], fmt, ap) >= 0) e->n_notes++;
-    va_end(ap);
-}
 
 const rg_ckpt_tensor *rg_export_source(const rg_export *e, const rg_export_tensor *t)
 {
@@ -106,7 +96,7 @@ void rg_export_close(rg_export *e)
     if (!e) return;
     rg_outfile_abort(&e->f);
     if (e->tmp_dir) rg_export_packed_remove(e);
-    for (int i = 0; i < e->n_notes; i++) free(e->note[i]);
+    rg_lines_free(&e->notes);
     free(e->tmp_dir);
     free(e->path);
     free(e->row);
@@ -116,4 +106,4 @@ void rg_export_close(rg_export *e)
 }
 
 uint64_t rg_export_bytes(const rg_export *e) { return e->bytes; }
-const char *rg_export_note(const rg_export *e, int i) { return i < e->n_notes ? e->note[i] : NULL; }
+const char *rg_export_note(const rg_export *e, int i) { return i < e->notes.n ? e->notes.s[i] : NULL; }

@@ -28,7 +28,7 @@ static void put_vocab(rg_export *e)
     const rg_ckpt_vocab *v = rg_ckpt_embedded_vocab(e->source);
     if (v) {
         rg_gguf_vocab(&e->gguf, v);
-        rg_export_add_note(e,
+        rg_lines_add(&e->notes,
             "of the source's metadata only the configuration and the vocabulary were carried over (no chat "
             "template, no authors and licence)");
         return;
@@ -38,8 +38,8 @@ static void put_vocab(rg_export *e)
         : !ends_with(path, "tokenizer.json") ? "only a tokenizer.json can be turned into one that GGUF holds"
                                              : rg_export_vocab(&e->gguf, path, c);
     if (!why) {
-        rg_export_add_note(
-            e, "the vocabulary was made from %s; compare `ridge tokenize` of both on a text of yours", path);
+        rg_lines_add(&e->notes,
+            "the vocabulary was made from %s; compare `ridge tokenize` of both on a text of yours", path);
         return;
     }
     const rg_ckpt_vocab none = {.model = "no_vocab",
@@ -51,7 +51,7 @@ static void put_vocab(rg_export *e)
         .add_eos = -1,
         .add_space_prefix = -1};
     rg_gguf_vocab(&e->gguf, &none);
-    rg_export_add_note(e,
+    rg_lines_add(&e->notes,
         "the tokenizer was not carried over: %s; give the file with -z (llama.cpp: the model loads "
         "without a vocabulary)",
         why);

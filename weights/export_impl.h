@@ -7,8 +7,6 @@
 #include "weights/export.h"
 #include "weights/gguf_write.h"
 
-enum { RG_MAX_NOTES = 8 };
-
 struct rg_export {
     const rg_ckpt *source;
     rg_export_format format;
@@ -21,13 +19,11 @@ struct rg_export {
     rg_outfile f;  /* the file of tensors */
     rg_gguf_writer gguf;
     uint64_t bytes;
-    char *note[RG_MAX_NOTES]; /* own */
-    int n_notes;
+    rg_lines notes;
     unsigned char *row; /* one encoded row; owns */
     float *row_f32;     /* owns */
 };
 
-void rg_export_add_note(rg_export *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The source's tensor behind t: the embedding for a tied output matrix. */
 const rg_ckpt_tensor *rg_export_source(const rg_export *e, const rg_export_tensor *t);
 /* Bytes and type of an unquantised tensor. */

@@ -235,7 +235,7 @@ rg_status rg_export_packed_end(rg_export *e, rg_err *err)
         free(to);
     }
     if (!tokenizer)
-        rg_export_add_note(e,
+        rg_lines_add(&e->notes,
             "the tokenizer was not carried over: the source has no tokenizer.json or tokenizer.model beside "
             "it; give the file with -z");
     if (!st) st = write_config(e, dir, err);

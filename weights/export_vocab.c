@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weights/scheme.h"
+#include "weights/members.h"
 
 /* Token types of GGUF. */
 enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5, BYTE = 6 };
@@ -23,7 +23,7 @@ static const json_t *find_type(const json_t *o, const char *type)
     json_t *v;
     size_t i;
     if (json_is_object(o)) {
-        if (strcmp(rg_text_of(o, "type"), type) == 0) return o;
+        if (strcmp(rg_member_word(o, "type"), type) == 0) return o;
         json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
             const json_t *f = find_type(v, type);
             if (f) return f;
@@ -41,7 +41,7 @@ static const json_t *find_type(const json_t *o, const char *type)
 static const char *pre_name(const json_t *pre)
 {
     const json_t *split = find_type(pre, "Split"), *digits = find_type(pre, "Digits");
-    const char *pattern = rg_text_of(json_object_get(split, "pattern"), "Regex");
+    const char *pattern = rg_member_word(json_object_get(split, "pattern"), "Regex");
     if (split)
         return strstr(pattern, "\\p{N}{1,3}") && strstr(pattern, "(?i:'s|'t|'re|'ve|'m|'ll|'d)") ? "llama-bpe"
                                                                                                  : NULL;
@@ -61,7 +61,7 @@ static bool is_byte(const char *s) { return strlen(s) == 6 && strncmp(s, "<0x", 
 
 static bool read_tokens(vocab *v, const json_t *root, bool fallback)
 {
-    const char *key, *unk = rg_text_of(json_object_get(root, "model"), "unk_token");
+    const char *key, *unk = rg_member_word(json_object_get(root, "model"), "unk_token");
     json_t *id, *a;
     size_t i;
     json_object_foreach (json_object_get(json_object_get(root, "model"), "vocab"), key, id)
@@ -74,7 +74,7 @@ static bool read_tokens(vocab *v, const json_t *root, bool fallback)
         const int64_t n = json_integer_value(json_object_get(a, "id"));
         const bool special = json_is_true(json_object_get(a, "special"));
         if (n >= 0 && n < v->n && v->type[n] == UNKNOWN) continue;
-        if (!put_token(v, n, rg_text_of(a, "content"), special ? CONTROL : USER)) return false;
+        if (!put_token(v, n, rg_member_word(a, "content"), special ? CONTROL : USER)) return false;
     }
     return true;
 }
@@ -184,7 +184,7 @@ const char *rg_export_vocab(rg_gguf_writer *w, const char *path, const rg_config
     v.type = calloc((size_t)v.n, sizeof *v.type);
     if (!root || !v.piece || !v.score || !v.type)
         why = "it cannot be read";
-    else if (strcmp(rg_text_of(model, "type"), "BPE") != 0)
+    else if (strcmp(rg_member_word(model, "type"), "BPE") != 0)
         why = "it is no BPE tokenizer";
     else if (!fallback && !(pre = pre_name(json_object_get(root, "pre_tokenizer"))))
         why = "its pre-tokeniser has no name in GGUF";

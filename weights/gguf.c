@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weights/arch.h"
+#include "base/foreign.h"
+#include "weights/members.h"
 
 enum {
     MAX_STRING = 1 << 26,
@@ -22,11 +23,28 @@ typedef enum gtype {
 static const int gsize[G_COUNT] = {[G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4,
     [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
 
-/* Types of tensors that we know by name only. */
-static const char *const other_types[] = {[9] = "Q8_1", [10] = "Q2_K", [11] = "Q3_K", [15] = "Q8_K",
-    [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S", [20] = "IQ4_NL", [21] = "IQ3_S",
-    [22] = "IQ2_S", [23] = "IQ4_XS", [24] = "I8", [25] = "I16", [26] = "I32", [27] = "I64", [28] = "F64",
-    [29] = "IQ1_M", [34] = "TQ1_0", [35] = "TQ2_0", [39] = "MXFP4"};
+/* Types of tensors that we know by name only: ggml's, those it has removed, and ik_llama.cpp's. */
+#define GONE ", which ggml has removed"
+#define OF_IK ", of ik_llama.cpp"
+static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [10] = "Q2_K",
+    [11] = "Q3_K", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S",
+    [20] = "IQ4_NL", [21] = "IQ3_S", [22] = "IQ2_S", [23] = "IQ4_XS", [24] = "I8", [25] = "I16", [26] = "I32",
+    [27] = "I64", [28] = "F64", [29] = "IQ1_M", [31] = "Q4_0_4_4" GONE, [32] = "Q4_0_4_8" GONE,
+    [33] = "Q4_0_8_8" GONE, [34] = "TQ1_0", [35] = "TQ2_0", [36] = "IQ4_NL_4_4" GONE " (or I2_S" OF_IK ")",
+    [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE, [39] = "MXFP4", [40] = "NVFP4", [41] = "Q1_0",
+    [97] = "Q8_0_X4" OF_IK, [98] = "Q8_1_X4" OF_IK, [99] = "Q8_2_X4" OF_IK, [133] = "Q6_0" OF_IK,
+    [134] = "IQ1_BN" OF_IK, [135] = "IQ2_BN" OF_IK, [137] = "IQ2_K" OF_IK, [138] = "IQ3_K" OF_IK,
+    [139] = "IQ4_K" OF_IK, [140] = "IQ5_K" OF_IK, [141] = "IQ6_K" OF_IK, [144] = "IQ4_KS" OF_IK,
+    [145] = "IQ2_KS" OF_IK, [146] = "IQ4_KSS" OF_IK, [151] = "Q8_KV" OF_IK, [152] = "IQ5_KS" OF_IK,
+    [153] = "IQ2_KT" OF_IK, [154] = "IQ3_KT" OF_IK, [155] = "IQ4_KT" OF_IK, [156] = "IQ3_KS" OF_IK,
+    [157] = "IQ2_KL" OF_IK, [158] = "IQ1_KT" OF_IK, [202] = "Q4_0_R8" OF_IK, [206] = "Q5_0_R4" OF_IK,
+    [208] = "Q8_0_R8" OF_IK, [210] = "Q2_K_R4" OF_IK, [211] = "Q3_K_R4" OF_IK, [212] = "Q4_K_R4" OF_IK,
+    [213] = "Q5_K_R4" OF_IK, [214] = "Q6_K_R4" OF_IK, [216] = "IQ2_XXS_R4" OF_IK, [217] = "IQ2_XS_R4" OF_IK,
+    [218] = "IQ3_XXS_R4" OF_IK, [219] = "IQ1_S_R4" OF_IK, [220] = "IQ4_NL_R4" OF_IK, [221] = "IQ3_S_R4" OF_IK,
+    [222] = "IQ2_S_R4" OF_IK, [223] = "IQ4_XS_R8" OF_IK, [229] = "IQ1_M_R4" OF_IK, [230] = "BF16_R16" OF_IK,
+    [233] = "Q6_0_R4" OF_IK, [335] = "IQ2_BN_R4" OF_IK, [337] = "IQ2_K_R4" OF_IK, [338] = "IQ3_K_R4" OF_IK,
+    [339] = "IQ4_K_R4" OF_IK, [340] = "IQ5_K_R4" OF_IK, [344] = "IQ4_KS_R4" OF_IK, [352] = "IQ5_KS_R4" OF_IK,
+    [353] = "MXFP4_R8" OF_IK};
 /* clang-format on */
 
 typedef struct str {
@@ -144,42 +162,57 @@ static rg_status read_kvs(parser *g)
     return RG_OK;
 }
 
-/* An integer or boolean of any width; false: another type. */
-static bool as_int(const kv *k, int64_t *v)
+/* A number or boolean of any width; false: another type. */
+static bool as_number(const unsigned char *p, gtype type, int64_t *v, double *d)
 {
-    const int bits = 8 * gsize[k->type];
+    const int bits = 8 * gsize[type];
     uint64_t u = 0;
-    if (!bits || k->type == G_F32 || k->type == G_F64) return false;
-    for (int i = 0; i < bits / 8; i++) u |= (uint64_t)k->p[i] << (8 * i);
-    const bool is_signed = k->type == G_I8 || k->type == G_I16 || k->type == G_I32;
+    if (!bits) return false;
+    rg_cursor c = {.p = p, .end = p + bits / 8};
+    if (type == G_F32 || type == G_F64) {
+        *d = type == G_F32 ? (double)rg_cur_f32(&c) : rg_cur_f64(&c);
+        const bool whole = *d == floor(*d) && fabs(*d) <= 0x1p53;
+        *v = whole ? (int64_t)*d : -1;
+        return true;
+    }
+    for (int i = 0; i < bits / 8; i++) u |= (uint64_t)p[i] << (8 * i);
+    const bool is_signed = type == G_I8 || type == G_I16 || type == G_I32;
     *v = is_signed && u >> (bits - 1) ? (int64_t)(u - ((uint64_t)1 << bits)) : (int64_t)u;
+    *d = type == G_U64 ? (double)u : (double)*v;
     return true;
+}
+
+/* A number; an array of equal ones is that number. */
+static rg_status get_number(const parser *g, const kv *k, int64_t *v, double *d)
+{
+    const gtype type = k->type == G_ARR ? k->elem : k->type;
+    if (k->count == 0 || !as_number(k->p, type, v, d))
+        return rg_bad(&g->src, "metadata %.*s is not a number", SHOW(k->key));
+    for (uint64_t i = 1; i < k->count; i++)
+        if (memcmp(k->p, k->p + i * (uint64_t)gsize[type], (size_t)gsize[type]) != 0)
+            return rg_lacks(&g->src,
+                "metadata %.*s is an array of different values: values that differ by layer are not "
+                "supported",
+                SHOW(k->key));
+    return RG_OK;
 }
 
 static rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v)
 {
     const kv *k = get(g, key);
+    double d;
     *v = fallback;
-    if (!k || as_int(k, v)) return RG_OK;
-    if (k->type == G_ARR)
-        return rg_lacks(
-            &g->src, "metadata %s is an array: values that differ by layer are not supported", key);
-    return rg_bad(&g->src, "metadata %s is not an integer", key);
+    if (!k) return RG_OK;
+    const rg_status st = get_number(g, k, v, &d);
+    return st || (double)*v == d ? st : rg_bad(&g->src, "metadata %s is %g, expected a whole number", key, d);
 }
 
 static rg_status get_real(const parser *g, const char *key, double fallback, double *v)
 {
     const kv *k = get(g, key);
+    int64_t whole;
     *v = fallback;
-    if (!k) return RG_OK;
-    rg_cursor c = {.p = k->p, .end = k->end};
-    if (k->type == G_F32)
-        *v = (double)rg_cur_f32(&c);
-    else if (k->type == G_F64)
-        *v = rg_cur_f64(&c);
-    else
-        return rg_bad(&g->src, "metadata %s is not a float", key);
-    return RG_OK;
+    return k ? get_number(g, k, &whole, v) : RG_OK;
 }
 
 static str get_str(const parser *g, const char *key)
@@ -197,11 +230,17 @@ static const char *key(const parser *g, const char *tail)
     return buf;
 }
 
-static rg_status read_rope(const parser *g)
+static rg_status read_rope(const parser *g, const rg_arch *a)
 {
     rg_config *f = &g->c->cfg;
+    int64_t rope;
+    rg_status st = get_int(g, key(g, "rope.scaling.finetuned"), 1, &rope);
+    if (st) return st;
+    if (!rope && a->traits & RG_HAS_FACTORS) /* llama.cpp asks this of Granite alone */
+        return rg_lacks(&g->src, "metadata %s is false: a model without RoPE is not supported",
+            key(g, "rope.scaling.finetuned"));
     const str scaling = get_str(g, key(g, "rope.scaling.type"));
-    rg_status st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor); /* the old key */
+    st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor); /* the old key */
     if (!st) st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor);
     if (st) return st;
     if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
@@ -214,13 +253,63 @@ static rg_status read_rope(const parser *g)
     return RG_OK;
 }
 
+/* Whether it says something, and not the one thing it may say (RG_ONLY; NULL: there is none). */
+static bool says(const kv *k, const char *only)
+{
+    int64_t v = 0;
+    double d = 0.0;
+    if (k->type == G_STR || (k->type == G_ARR && k->elem == G_STR)) return k->count > 0;
+    for (uint64_t i = 0; i < k->count; i++) {
+        const gtype type = k->type == G_ARR ? k->elem : k->type;
+        if (!as_number(k->p + i * (uint64_t)gsize[type], type, &v, &d)) return true;
+        const double want = !only ? 0.0 : strcmp(only, "true") == 0 ? 1.0 : strtod(only, NULL);
+        if (d != want && !(only && d == 0.0 && type != G_BOOL)) return true;
+    }
+    return false;
+}
+
+/* Every key of the architecture is read, refused by name, or noted: llama.cpp ignores what remains. */
+static rg_status check_keys(parser *g, const rg_arch *a)
+{
+    enum { SHOWN = 8 };
+    char list[500] = "", name[64];
+    const rg_reader r = {.place = RG_IN_KEYS, .arch = a};
+    const size_t n = strlen(g->arch);
+    int noted = 0;
+    for (uint64_t i = 0; i < g->n_kv; i++) {
+        const kv *k = &g->kv[i];
+        const char *only, *lacks;
+        if (k->key.n <= n + 1 || memcmp(k->key.p, g->arch, n) != 0 || k->key.p[n] != '.') continue;
+        rg_text(name, sizeof name, "%.*s", (int)rg_min((int64_t)(k->key.n - n - 1), 63), k->key.p + n + 1);
+        const rg_fate fate = rg_member_fate(&r, name, &only, &lacks);
+        if (fate == RG_FATE_READ || fate == RG_FATE_IDLE || !says(k, only)) continue;
+        if (fate == RG_FATE_REFUSED)
+            return rg_lacks(&g->src, "metadata %.*s: %s: not supported", SHOW(k->key), lacks);
+        if (noted++ < SHOWN) rg_text_add(list, sizeof list, "%s%s", *list ? ", " : "", RG_CLEAN(64, name));
+    }
+    if (noted > SHOWN) rg_text_add(list, sizeof list, " and %d more", noted - SHOWN);
+    if (noted) rg_note(&g->c->notes, &g->src, "metadata of %s not used, as in llama.cpp: %s", g->arch, list);
+    return RG_OK;
+}
+
+/* Files of other kinds than models, and models without what general.architecture promises. */
+static rg_status check_type(const parser *g)
+{
+    const str type = get_str(g, "general.type");
+    if (!type.n || is(type, "model")) return RG_OK;
+    return rg_lacks(&g->src, "general.type is '%.*s', expected model%s", SHOW(type),
+        is(type, "adapter")      ? ": a LoRA adapter is merged into its base model first"
+            : is(type, "mmproj") ? ": it belongs to a model for images, which is another file"
+                                 : "");
+}
+
 static rg_status read_config(parser *g)
 {
     rg_config *c = &g->c->cfg;
     rg_status st;
     const str arch = get_str(g, "general.architecture"), name = get_str(g, "general.name");
     const rg_arch *a;
-    if ((st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src))) return st;
+    if ((st = check_type(g)) || (st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src))) return st;
     g->arch = a->word[RG_ARCH_GGUF];
     g->c->half_split = a->traits & RG_HAS_HALF_SPLIT;
     snprintf(c->arch, sizeof c->arch, "%s", g->arch);
@@ -233,12 +322,12 @@ static rg_status read_config(parser *g)
 #define REAL(key, silent, v) \
     if ((st = get_real(g, key, silent, v))) return st;
 #define ROPE REAL
-#define WINDOW INT
+#define WINDOW(key, silent, v) \
+    if (a->window) INT(key, silent, v)
 #define RG_FIELD(kind, field, hf, gguf, hf_silent, silent) kind(key(g, gguf), silent, &c->field)
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(key(g, gguf), silent, &field)
 #include "weights/arch.def"
-    INT(key(g, "expert_count"), 0, &n)
-    if (n > 0) return rg_lacks(&g->src, "%lld experts: mixture of experts is not supported", (long long)n);
+    if ((st = check_keys(g, a))) return st;
     INT("tokenizer.ggml.bos_token_id", -1, &n)
     c->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;
     static const char *const ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"};
@@ -246,7 +335,7 @@ static rg_status read_config(parser *g)
         INT(ends[i], -1, &n)
         if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
     }
-    if ((st = read_rope(g))) return st;
+    if ((st = read_rope(g, a))) return st;
     if (a->traits & RG_HAS_FACTORS) {
 #define RG_FACTOR(field, hf, gguf) \
     REAL(key(g, gguf), 0.0, &c->field) \
@@ -447,7 +536,10 @@ static rg_status open_part(parser *g, rg_ckpt *c, int i, rg_err *err)
         .base = f->data,
         .size = f->size,
         .cur = {.p = f->data + 4, .end = f->data + f->size}};
-    if (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0) return rg_bad(&g->src, "not a GGUF file");
+    if (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0) {
+        const rg_status st = rg_foreign(&g->src, f->data, f->size);
+        return st ? st : rg_bad(&g->src, "not a GGUF file");
+    }
     const uint32_t version = rg_cur_u32(&g->cur);
     g->n_tensors = rg_cur_u64(&g->cur);
     g->n_kv = rg_cur_u64(&g->cur);

@@ -78,7 +78,7 @@ static int resident_group(const rg_grid *g)
     return 0;
 }
 
-static bool all_in_the_middle(const rg_grid *g)
+bool rg_grid_middle(const rg_grid *g)
 {
     if (!g->zero) return true;
     for (int64_t r = 0; r < g->out; r++)
@@ -110,7 +110,7 @@ void rg_grid_classify(rg_grid *g)
     const int n = resident_group(g);
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
-    g->middle = !bytes(g) && all_in_the_middle(g);
+    g->middle = !bytes(g) && rg_grid_middle(g);
     if (g->g_idx) sort_columns(g);
     if (n == 0 || (g->g_idx && !g->order)) return;
     /* f16 scales stay, but a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */

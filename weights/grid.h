@@ -36,6 +36,8 @@ struct rg_grid {
 
 /* Chooses resident type and rounding of a filled grid. */
 void rg_grid_classify(rg_grid *g);
+/* Every zero point is 8. */
+bool rg_grid_middle(const rg_grid *g);
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst);
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min);
 void rg_grid_free(rg_grid *g); /* legal on NULL */

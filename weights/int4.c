@@ -130,6 +130,35 @@ static rg_status check_weight_shape(const rg_part *p, const rg_grid *g, const rg
     return RG_OK;
 }
 
+/* What the configuration says of zero points, against those stored. GPTQModel 5 labels files "gptq" whose
+ * zero points are stored as in gptq_v2: of a symmetric grid they are 8 there, 7 in v1. */
+static rg_status check_zeros(rg_ckpt *c, rg_grid *g, const char *module, const rg_src *src)
+{
+    const rg_scheme *s = &c->scheme;
+    const bool gptq = g->kind == RG_GRID_GPTQ;
+    const char *word = gptq ? "sym" : "symmetric";
+    if (s->kind == RG_SCHEME_AWQ || s->sym < 0 || g->kind == RG_GRID_PACKED8) return RG_OK;
+    if (!g->zero) {
+        if (s->sym) return RG_OK;
+        return rg_bad(src, "module %.100s: %s is false, but it has no zero points", module, word);
+    }
+    const int stored = (int)(rg_get32(g->zero, 0) & 15u), declared = g->zero_add;
+    if (!s->sym) return RG_OK;
+    if (gptq && (stored == 7 || stored == 8)) g->zero_add = 8 - stored;
+    if (!rg_grid_middle(g)) {
+        g->zero_add = declared;
+        return rg_bad(src,
+            "module %.100s: quantization_config says %s, but its zero points are not 8 (the first is %d)",
+            module, word, stored + declared);
+    }
+    if (g->zero_add != declared)
+        rg_note(&c->notes, src,
+            "quantization_config says sym and the format gptq%s, but stores zero points as gptq%s does: read "
+            "as those",
+            declared ? "" : "_v2", declared ? "_v2" : "");
+    return RG_OK;
+}
+
 /* All parts' shapes against the module's [out, in] in the configuration. */
 static rg_status fill(
     rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
@@ -176,7 +205,10 @@ static rg_status fill(
     g->zero_bytes = z ? z->bytes : 0;
     g->zero_add = g->kind == RG_GRID_GPTQ && !c->scheme.gptq_v2;
     if (part[P_SHAPE] && (st = check_weight_shape(part[P_SHAPE], g, src))) return st;
+    if ((st = check_zeros(c, g, module, src))) return st;
     if (part[P_INDEX] && (st = read_index(g, part[P_INDEX], src))) return st;
+    if (g->g_idx && c->scheme.no_order)
+        rg_note(&c->notes, src, "desc_act is false, but g_idx orders columns: followed, as AutoGPTQ does");
     rg_grid_classify(g);
     return RG_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/foreign.h"
 #include "weights/ckpt_impl.h"
 
 enum { MAX_HEADER = 100 << 20, MAX_TENSORS = 1 << 16 };
@@ -12,13 +13,34 @@ enum { MAX_HEADER = 100 << 20, MAX_TENSORS = 1 << 16 };
 /* The format's element types; ftype -1: we cannot load it. */
 static const struct {
     const char *name;
-    int ftype, bytes;
-} types[] = {{"F32", RG_FT_F32, 4}, {"F16", RG_FT_F16, 2}, {"BF16", RG_FT_BF16, 2}, {"F64", -1, 8},
-    {"I64", -1, 8}, {"U64", -1, 8}, {"I32", -1, 4}, {"U32", -1, 4}, {"I16", -1, 2}, {"U16", -1, 2},
-    {"I8", -1, 1}, {"U8", -1, 1}, {"BOOL", -1, 1}, {"F8_E4M3", -1, 1}, {"F8_E5M2", -1, 1}};
+    int ftype, bits;
+} types[] = {{"F32", RG_FT_F32, 32}, {"F16", RG_FT_F16, 16}, {"BF16", RG_FT_BF16, 16}, {"F64", -1, 64},
+    {"I64", -1, 64}, {"U64", -1, 64}, {"I32", -1, 32}, {"U32", -1, 32}, {"I16", -1, 16}, {"U16", -1, 16},
+    {"I8", -1, 8}, {"U8", -1, 8}, {"BOOL", -1, 8}, {"F8_E4M3", -1, 8}, {"F8_E5M2", -1, 8}, {"F8_E8M0", -1, 8},
+    {"F8_E4M3FNUZ", -1, 8}, {"F8_E5M2FNUZ", -1, 8}, {"C64", -1, 64}, {"F4", -1, 4}, {"F6_E2M3", -1, 6},
+    {"F6_E3M2", -1, 6}};
+
+/* The index of a sharded checkpoint: which file each tensor is read from. */
+typedef struct shards {
+    const json_t *map; /* tensor: file; borrowed */
+    json_t *found;     /* owns; names of map that were there */
+    char first[160];   /* a tensor that is not read, */
+    int unread;        /* and how many there are */
+} shards;
+
+/* Whether this file is where the index has the tensor; sh NULL: there is no index. */
+static bool is_here(shards *sh, const char *name, const rg_src *src)
+{
+    if (!sh) return true;
+    const char *file = json_string_value(json_object_get(sh->map, name)), *slash = strrchr(src->name, '/');
+    if (file && strcmp(file, slash ? slash + 1 : src->name) == 0)
+        return json_object_set_new(sh->found, name, json_true()) == 0;
+    if (!sh->unread++) rg_text_clean(sh->first, sizeof sh->first, name);
+    return false;
+}
 
 static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, const char *name, json_t *e,
-    rg_byte_range *s, const rg_src *src)
+    rg_byte_range *s, shards *sh, const rg_src *src)
 {
     json_t *shape;
     const char *dtype;
@@ -33,7 +55,7 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     for (int i = 0; i < (int)(sizeof types / sizeof *types); i++)
         if (strcmp(types[i].name, dtype) == 0) t = i;
     if (t < 0) return rg_bad(src, "tensor %.100s: unknown dtype %.32s", name, dtype);
-    uint64_t n = (uint64_t)types[t].bytes;
+    uint64_t n = (uint64_t)types[t].bits;
     for (size_t i = 0; i < json_array_size(shape); i++) {
         const json_t *v = json_array_get(shape, i);
         const json_int_t d = json_is_integer(v) ? json_integer_value(v) : -1;
@@ -41,6 +63,7 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
             return rg_bad(src, "tensor %.100s: impossible shape", name);
         if (i < 4) r.dim[i] = (uint64_t)d;
     }
+    n = n / 8 + (n % 8 != 0);
     if (begin < 0 || end < begin || (uint64_t)end > size)
         return rg_bad(src, "tensor %.100s: data_offsets outside the %llu bytes of data", name,
             (unsigned long long)size);
@@ -48,6 +71,7 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     if (s->end - s->begin != n)
         return rg_bad(src, "tensor %.100s: %lld bytes, but its shape and dtype need %llu", name, end - begin,
             (unsigned long long)n);
+    if (!is_here(sh, name, src)) return RG_OK;
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
     r.data = f->data + data + s->begin;
     r.bytes = n;
@@ -77,7 +101,7 @@ static rg_status check_cover(rg_byte_range *s, size_t n, uint64_t size, const rg
     return RG_OK;
 }
 
-static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
+static rg_status load_file(rg_ckpt *c, const char *path, shards *sh, rg_err *err)
 {
     const rg_src src = {path, err};
     const rg_mapfile *f;
@@ -85,7 +109,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     json_t *root = NULL, *e;
     rg_byte_range *s = NULL;
     rg_status st = rg_ckpt_map(c, path, &f, err);
-    if (st) return st;
+    if (st || (st = rg_foreign(&src, f->data, f->size))) return st;
     rg_cursor cur = {.p = f->data, .end = f->data + f->size};
     const uint64_t n = rg_cur_u64(&cur);
     if (cur.bad || n > MAX_HEADER || n > f->size - 8)
@@ -107,7 +131,7 @@ static rg_status load_file(rg_ckpt *c, const char *path, rg_err *err)
     const char *name;
     json_object_foreach (root, name, e) {
         if (strcmp(name, "__metadata__") == 0) continue;
-        if ((st = read_entry(c, f, 8 + n, name, e, &s[used], &src))) goto out;
+        if ((st = read_entry(c, f, 8 + n, name, e, &s[used], sh, &src))) goto out;
         used++;
     }
     st = check_cover(s, used, f->size - 8 - n, &src);
@@ -125,9 +149,15 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
     json_t *root = json_load_file(index, JSON_REJECT_DUPLICATES, &je),
            *map = json_object_get(root, "weight_map"), *v;
     json_t *seen = json_object();
+    shards sh = {.map = map, .found = json_object()};
     const char *key;
     if (!json_is_object(map)) {
-        st = rg_bad(&src, "no weight_map: %.200s", root ? "not an index" : je.text);
+        st = rg_foreign_file(&src);
+        if (!st) st = rg_bad(&src, "no weight_map: %.200s", root ? "not an index" : je.text);
+        goto out;
+    }
+    if (!seen || !sh.found) {
+        st = rg_no_memory(err, index);
         goto out;
     }
     json_object_foreach (map, key, v) {
@@ -139,34 +169,72 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
         if (json_object_get(seen, file)) continue;
         json_object_set_new(seen, file, json_true());
         char *p = rg_path_join(dir, file);
-        st = p ? load_file(c, p, err) : rg_no_memory(err, index);
+        st = p ? load_file(c, p, &sh, err) : rg_no_memory(err, index);
         free(p);
         if (st) goto out;
     }
+    json_object_foreach (map, key, v) {
+        rg_site site;
+        if (json_object_get(sh.found, key) || !rg_ckpt_site(RG_NAMES_HF, key, strlen(key), &site) ||
+            (site == RG_SITE_OUTPUT && c->cfg.tied))
+            continue;
+        st = rg_bad(&src, "tensor %.100s: not in %.100s, where the index has it", key, json_string_value(v));
+        goto out;
+    }
+    if (sh.unread)
+        rg_note(&c->notes, &src,
+            "%d tensor%s in other files than the index says, or not in the index: not read (%s%s)", sh.unread,
+            sh.unread == 1 ? " is" : "s are", sh.first, sh.unread == 1 ? "" : ", ...");
 out:
+    json_decref(sh.found);
     json_decref(seen);
     json_decref(root);
     return st;
 }
 
+/* Weights of other formats that may lie in a folder. */
+static rg_status no_weights(const char *dir, rg_err *err)
+{
+    static const char *const others[][2] = {{"pytorch_model.bin", "a Python pickle"},
+        {"pytorch_model.bin.index.json", "of Python pickles"}, {"consolidated.00.pth", "a Python pickle"},
+        {"consolidated.safetensors", "in Mistral's own layout"},
+        {"adapter_model.safetensors", "a LoRA adapter without its base"},
+        {"adapter_model.bin", "a LoRA adapter without its base"}, {"tf_model.h5", "of TensorFlow"},
+        {"flax_model.msgpack", "of Flax"}, {"model.onnx", "of ONNX"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *p = rg_path_join(dir, others[i][0]);
+        const bool there = p && access(p, F_OK) == 0;
+        free(p);
+        if (there)
+            return rg_fail(err, RG_E_UNSUPPORTED,
+                "%s: its weights are %s, %s: expected model.safetensors; convert it, or take the model as "
+                "safetensors or GGUF",
+                dir, others[i][0], others[i][1]);
+    }
+    return rg_fail(
+        err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
+}
+
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err)
 {
     snprintf(c->format, sizeof c->format, "safetensors");
-    rg_status st = rg_config_from_json(&c->cfg, &c->scheme, dir, err);
+    rg_status st = rg_config_from_json(&c->cfg, &c->scheme, dir, &c->notes, err);
     if (st) return st;
     char *single = rg_path_join(dir, "model.safetensors"),
          *index = rg_path_join(dir, "model.safetensors.index.json");
     if (!single || !index)
         st = rg_no_memory(err, dir);
     else if (single_file)
-        st = load_file(c, single_file, err);
+        st = load_file(c, single_file, NULL, err);
     else if (access(single, F_OK) == 0)
-        st = load_file(c, single, err);
+        st = load_file(c, single, NULL, err);
     else if (access(index, F_OK) == 0)
         st = load_index(c, dir, index, err);
     else
-        st = rg_fail(
-            err, RG_E_FILE, "%s: neither model.safetensors nor model.safetensors.index.json is there", dir);
+        st = no_weights(dir, err);
+    if (!st && !single_file && access(single, F_OK) == 0 && access(index, F_OK) == 0)
+        rg_note(&c->notes, &(rg_src){index, err},
+            "not read: model.safetensors stands beside it and goes first, as in transformers");
     free(single);
     free(index);
     if (!st) st = rg_parts_bind(c, err);

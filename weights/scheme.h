@@ -6,14 +6,8 @@
 
 #include "weights/ckpt_impl.h"
 
-/* "" if the member is no string. */
-static inline const char *rg_text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
 /* From config.json (root, config), or quantize_config.json in dir. Schemes we lack are refused by name. */
-rg_status rg_scheme_from_json(rg_scheme *s, const json_t *root, const char *dir, const rg_src *config);
+rg_status rg_scheme_from_json(
+    rg_scheme *s, const json_t *root, const char *dir, rg_lines *notes, const rg_src *config);
 
 #endif

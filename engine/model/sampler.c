@@ -1,6 +1,7 @@
 /* The sampler: a heap keeps the best candidates, the filters narrow them. */
 #include "ridge/sampler.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,9 @@ static void penalise(rg_sampler *s, const float *logits)
     if (s->o.repeat_penalty == 1.0f) return;
     for (int32_t i = 0; i < s->n_last; i++) {
         const int32_t t = s->last[i];
-        if (t >= 0 && t < s->vocab)
-            s->logits[t] =
-                logits[t] > 0.0f ? logits[t] / s->o.repeat_penalty : logits[t] * s->o.repeat_penalty;
+        if (t < 0 || t >= s->vocab) continue;
+        const float l = logits[t] > 0.0f ? logits[t] / s->o.repeat_penalty : logits[t] * s->o.repeat_penalty;
+        s->logits[t] = isfinite(logits[t]) ? fmaxf(-FLT_MAX, fminf(l, FLT_MAX)) : logits[t];
     }
 }
 
@@ -139,8 +140,9 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
     const int32_t top = argmax(s->logits, s->vocab);
     if (s->o.temp == 0.0f || top < 0) return top;
 
-    /* exp(-50) of the best is below any draw */
-    const float inv = 1.0f / s->o.temp, best = s->logits[top], least = -50.0f * fmaxf(s->o.temp, 1.0f);
+    /* a smaller temperature has no reciprocal: 0 times infinity; exp(-50) of the best is below any draw */
+    const float inv = 1.0f / fmaxf(s->o.temp, FLT_MIN), best = s->logits[top],
+                least = -50.0f * fmaxf(s->o.temp, 1.0f);
     int64_t n = 0, m = 0;
     for (int64_t i = 0; i < s->vocab; i++)
         if (s->logits[i] - best >= least) s->c[n++] = (candidate){.id = (int32_t)i, .logit = s->logits[i]};

@@ -20,7 +20,7 @@ rg_status rg_tok_read_llama2c(
     if (c.bad || longest == 0 || longest > RG_PIECE_MAX)
         return rg_bad(
             src, "not a tokenizer (neither JSON, nor SentencePiece, nor GGUF, nor a llama2.c tokenizer.bin)");
-    for (int64_t id = 0; rg_cur_left(&c) > 0 && (vocab <= 0 || id < vocab) && !st; id++) {
+    for (int64_t id = 0; rg_cur_left(&c) > 0 && !st; id++) {
         const float score = rg_cur_f32(&c);
         const uint32_t len = rg_cur_u32(&c);
         const char *piece = (const char *)rg_cur_take(&c, len);
@@ -29,16 +29,22 @@ rg_status rg_tok_read_llama2c(
                 src, "cut off, or not a tokenizer: token %lld does not fit into the file", (long long)id);
         if (!isfinite(score)) return rg_bad(src, "the score of token %lld is not finite", (long long)id);
         const int byte = rg_byte_piece(piece, len);
-        if (id < 3)
+        const bool beyond = vocab > 0 && id >= vocab; /* "[PAD]" may stand there */
+        if (beyond &&
+            !(byte < 0 && len > 2 &&
+                ((*piece == '[' && piece[len - 1] == ']') || (*piece == '<' && piece[len - 1] == '>'))))
+            return rg_bad(src,
+                "the tokenizer has more tokens than the model's %lld: it belongs to another model",
+                (long long)vocab);
+        if (beyond)
+            st = rg_vocab_set(&t->vocab, id, piece, len, RG_TT_CONTROL, score, src);
+        else if (id < 3)
             st = rg_vocab_set(&t->vocab, id, first[id], strlen(first[id]),
                 id == 0 ? RG_TT_UNKNOWN : RG_TT_CONTROL, score, src);
         else
             st = rg_vocab_set(
                 &t->vocab, id, piece, len, byte == id - 3 ? RG_TT_BYTE : RG_TT_NORMAL, score, src);
     }
-    if (!st && rg_cur_left(&c) > 0)
-        st = rg_bad(src, "the tokenizer has more tokens than the model's %lld: it belongs to another model",
-            (long long)vocab);
     if (!st && t->vocab.n < 3)
         st = rg_bad(src, "%zu tokens, expected at least 3 (<unk>, BOS, EOS)", t->vocab.n);
     if (!st) st = rg_tok_spm_norm(t, false, true, false, src->err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/foreign.h"
 #include "base/grow.h"
 #include "base/mapfile.h"
 #include "base/utf8.h"
@@ -156,12 +157,29 @@ static rg_status finish(rg_tokenizer *t, rg_err *err)
     return whole_text ? rg_seams_init(&t->seams, &t->vocab, err) : RG_OK;
 }
 
+/* Beyond the model's vocabulary there may be added tokens, as [PAD], whose ids are refused where they occur.
+ */
+static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const rg_src *src)
+{
+    if (vocab <= 0) return RG_OK;
+    for (size_t id = (size_t)vocab; id < t->vocab.n; id++) switch ((rg_toktype)t->vocab.type[id]) {
+        case RG_TT_CONTROL:
+        case RG_TT_USER:
+        case RG_TT_UNUSED:
+        case RG_TT_HOLE:
+            continue;
+        default:
+            return rg_bad(src,
+                "the tokenizer has %zu tokens, the model only %lld: it belongs to another model", t->vocab.n,
+                (long long)vocab);
+        }
+    return RG_OK;
+}
+
 /* The last step of every reader; t goes to *out, or is closed. */
 static rg_status done(rg_tokenizer **out, rg_tokenizer *t, int64_t vocab, rg_status st, const rg_src *src)
 {
-    if (!st && vocab > 0 && t->vocab.n > (size_t)vocab)
-        st = rg_bad(src, "the tokenizer has %zu tokens, the model only %lld: it belongs to another model",
-            t->vocab.n, (long long)vocab);
+    if (!st) st = check_size(t, vocab, src);
     if (!st) st = finish(t, src->err);
     if (!st)
         *out = t;
@@ -191,6 +209,8 @@ static rg_status open_mapped(rg_tokenizer **out, const rg_mapfile *f, int64_t vo
     const unsigned char *p = f->data;
     size_t at = f->size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (f->size >= 4 && memcmp(p, "GGUF", 4) == 0) return open_gguf(out, vocab, src);
+    const rg_status st = rg_foreign(src, p, f->size);
+    if (st) return st;
     if (f->size > (size_t)1 << 30)
         return rg_bad(src, "%zu bytes are too many for a tokenizer (at most 1 GiB)", f->size);
     rg_tokenizer *t = new_tokenizer(src->err);

@@ -238,6 +238,34 @@ static void logits_must_be_finite(void **state)
     }
 }
 
+/* A temperature without a reciprocal is the limit: the best candidate, as with 0. A penalty as small leaves
+ * no infinite logit. */
+static void extremes_have_limits(void **state)
+{
+    (void)state;
+    static const float temps[] = {1e-37f, 5e-39f, 1e-39f, 1e-42f, 1.4e-45f},
+                       penalties[] = {1e-39f, 1e-45f, 3e38f};
+    static const float l[5] = {-3.0f, 1.5f, -0.25f, 1.4999f, -7.0f};
+    for (int top_k = 0; top_k < 3; top_k += 2)
+        for (size_t i = 0; i < sizeof temps / sizeof *temps; i++) {
+            rg_sampler_opts o = plain;
+            o.temp = temps[i];
+            o.top_k = top_k;
+            assert_int_equal(drawn(o, l, 5), 1u << 1);
+        }
+    for (size_t i = 0; i < sizeof penalties / sizeof *penalties; i++)
+        for (int hot = 0; hot < 2; hot++) {
+            rg_sampler_opts o = plain;
+            o.temp = hot ? 3e38f : 0.0f;
+            o.repeat_penalty = penalties[i];
+            rg_sampler *s = sampler(o, 5);
+            for (int32_t t = 0; t < 5; t++) rg_sampler_accept(s, t);
+            const int32_t next = rg_sampler_next(s, l);
+            assert_true(next >= 0 && next < 5);
+            rg_sampler_close(s);
+        }
+}
+
 static void bad_options_are_refused(void **state)
 {
     (void)state;
@@ -272,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(filters_cut),
         cmocka_unit_test(top_k_of_many), cmocka_unit_test(penalty_once_per_token),
         cmocka_unit_test(seeds_repeat), cmocka_unit_test(draws_follow_the_distribution),
-        cmocka_unit_test(logits_must_be_finite), cmocka_unit_test(bad_options_are_refused)};
+        cmocka_unit_test(logits_must_be_finite), cmocka_unit_test(extremes_have_limits),
+        cmocka_unit_test(bad_options_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,8 @@ const char *fuzz_file(const uint8_t *data, size_t size)
 }
 
 static char dir[64];
-static const char *const dir_files[] = {"config.json", "model.safetensors", "model.gguf"};
+static const char *const dir_files[] = {"config.json", "model.safetensors", "model.gguf",
+    "model.safetensors.index.json", "a.safetensors", "b.safetensors"};
 
 static void remove_dir(void)
 {

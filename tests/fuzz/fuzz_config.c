@@ -1,5 +1,6 @@
 /* config.json alone. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz_common.h"
 #include "weights/ckpt_impl.h"
@@ -8,10 +9,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     rg_config c = {0};
     rg_scheme s;
+    rg_lines notes = {0};
     rg_err err = {0};
     if (size == 0) return 0;
     fuzz_put("config.json", data, size);
-    if (rg_config_from_json(&c, &s, fuzz_dir(), &err) != RG_OK) {
+    const rg_status st = rg_config_from_json(&c, &s, fuzz_dir(), &notes, &err);
+    for (int i = 0; i < notes.n; i++)
+        if (strchr(notes.s[i], '\n')) abort();
+    rg_lines_free(&notes);
+    if (st != RG_OK) {
         if (!err.msg[0]) abort();
         return 0;
     }

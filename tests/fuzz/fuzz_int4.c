@@ -10,11 +10,14 @@ static const char *const schemes[] = {
     "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"checkpoint_format\":\"gptq\"",
     "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":16,\"checkpoint_format\":\"gptq_v2\"",
     ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{"
-     "\"weights\":{\"num_bits\":4,\"type\":\"int\",\"group_"
+     "\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":false,\"group_"
      "size\":32}}}"),
     ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{"
      "\"weights\":{\"num_bits\":8,\"type\":\"int\",\"group_"
-     "size\":32}}}")};
+     "size\":32}}}"),
+    ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{"
+     "\"weights\":{\"num_bits\":4,\"symmetric\":true,\"group_size\":32}}}"),
+    "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"sym\":true,\"desc_act\":false"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -25,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "layers\":1,\"num_attention_heads\":4,"
         "\"num_key_value_heads\":2,\"vocab_size\":16,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,"
         "\"quantization_config\":{%s}}",
-        schemes[data[0] % 5]);
+        schemes[data[0] % (sizeof schemes / sizeof *schemes)]);
     fuzz_put("config.json", config, (size_t)n);
     fuzz_put("model.safetensors", data + 1, size - 1);
     fuzz_checkpoint(fuzz_dir());

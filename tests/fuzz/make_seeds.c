@@ -4,6 +4,7 @@
 
 #include "testing.h"
 
+#include "base/text.h"
 #include "ckpt_fixture.h"
 #include "model_build.h"
 #include "weights/synth.h"
@@ -26,6 +27,20 @@ static rg_config tiny(void)
     return c;
 }
 
+/* Values in other forms, and keys that are refused or ignored. */
+static void other_keys(gguf_build *g)
+{
+    gg_key(g, "llama.attention.head_count_kv", 9);
+    put_int(&g->kv, 5, 4);
+    put_int(&g->kv, 2, 8);
+    put_int(&g->kv, 2, 4);
+    put_int(&g->kv, 2, 4);
+    gg_f32(g, "llama.rope.scaling.attn_factor", 1.0f);
+    gg_u32(g, "llama.attention.sliding_window", 8);
+    gg_str(g, "llama.unknown", "x");
+    gg_str(g, "general.type", "model");
+}
+
 static void gguf(void)
 {
     static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
@@ -46,6 +61,9 @@ static void gguf(void)
     b.c.embd_scale = b.c.attn_scale = b.c.resid_scale = b.c.logit_scale = 0.5;
     b.c.window = 8;
     build_gguf(&b, place("gguf", "granite"));
+    build_drop(&b);
+    b = (model_build){.c = tiny(), .seed = 51, .skip = "llama.attention.head_count_kv", .put = other_keys};
+    build_gguf(&b, place("gguf", "keys"));
     build_drop(&b);
     rg_config c = tiny();
     rg_err err = {0};
@@ -103,7 +121,8 @@ static void hugging_face(const char *dir)
         {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
         {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
         {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
-        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 3},
+        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5},
+        {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6},
         {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -147,6 +166,48 @@ static void text(const char *target, const char *name, const char *s)
     byte_buf out = {0};
     put_bytes(&out, s, strlen(s));
     save_bytes(&out, place(target, name));
+    drop_bytes(&out);
+}
+
+/* What config.json may say beside its numbers, and an index that does not name all. */
+static void members(const char *dir)
+{
+#define HEAD \
+    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":32.0," \
+    "\"intermediate_size\":[64,64],\"num_hidden_layers\":1,\"num_attention_heads\":4,\"vocab_size\":16,"
+    text("config", "rope-nested",
+        HEAD "\"rope_parameters\":{\"full_attention\":{\"rope_theta\":5e5},\"sliding_attention\":{\"rope_"
+             "theta\":5e5}}}");
+    text("config", "rope-beside",
+        HEAD "\"rope_parameters\":{\"rope_theta\":5e5},\"rope_scaling\":{\"type\":\"linear\",\"factor\":4,"
+             "\"beta_fast\":1},"
+             "\"unknown\":[1,{\"a\":null}],\"layer_types\":[\"full_attention\"],\"is_causal\":true}");
+    text("config", "transforms",
+        HEAD "\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\","
+             "\"kv_cache_scheme\":"
+             "{\"num_bits\":8},\"transform_config\":{\"config_groups\":{}},\"config_groups\":{\"a\":{"
+             "\"weights\":{\"num_bits\":4,"
+             "\"dynamic\":false}},\"b\":{\"weights\":null}}}}");
+    text("config", "gptq-members",
+        HEAD "\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4.0,\"format\":\"gptq_v2\",\"sym\":"
+             "true,\"dynamic\":"
+             "{\"-:.*\":{}},\"pack_dtype\":\"int32\",\"rotation\":null,\"adapter\":null}}");
+    st_entry e[MAX_ENTRIES];
+    char path[700], map[2000] = "{\"weight_map\":{\"gone\":\"b.safetensors\"";
+    byte_buf out = {0};
+    size_t n;
+    const long long bytes = st_entries(e);
+    snprintf(path, sizeof path, "%s/a.safetensors", dir);
+    st_write(path, e, TINY_TENSORS, bytes);
+    for (int i = 0; i < TINY_TENSORS; i++)
+        rg_text_add(map, sizeof map, ",\"%s\":\"%c.safetensors\"", e[i].name, 'a' + i % 2);
+    strcat(map, "}}");
+    put_int(&out, strlen(map), 4);
+    put_bytes(&out, map, strlen(map));
+    unsigned char *p = read_all(path, &n);
+    put_bytes(&out, p, n);
+    free(p);
+    save_bytes(&out, place("index", "two"));
     drop_bytes(&out);
 }
 
@@ -249,6 +310,7 @@ int main(int argc, char **argv)
     mkdir(root, 0777);
     gguf();
     hugging_face(dir);
+    members(dir);
     tokenizers();
     llama2c();
     sessions();

@@ -113,6 +113,14 @@ static void llama2c(void **state)
     rg_tokenizer_close(t);
     assert_int_equal(open_bytes(&t, b.p, b.n, FREE + N_ABC - 1, &err), RG_E_FILE);
     assert_non_null(strstr(err.msg, "another model"));
+    put_bin_piece(&b, "[PAD]", 0); /* added behind what the model knows */
+    assert_int_equal(open_bytes(&t, b.p, b.n, FREE + N_ABC, &err), RG_OK);
+    assert_int_equal(rg_tokenizer_size(t), FREE + N_ABC + 1);
+    CHECK_IDS(t, "ab", RG_TOK_BOS, 1, SP_AB);
+    rg_tokenizer_close(t);
+    put_bin_piece(&b, "word", 0);
+    assert_int_equal(open_bytes(&t, b.p, b.n, FREE + N_ABC, &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "another model"));
     drop(&b);
 }
 

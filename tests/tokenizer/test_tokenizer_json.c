@@ -181,6 +181,15 @@ static void added_tokens(void **state)
     CHECK_IDS(t, "<n>", 0, 259, BYTE0 + '<', BYTE0 + 'n', BYTE0 + '>');
     assert_int_equal(rg_tokenizer_size(t), 269);
     rg_tokenizer_close(t);
+    /* tokens that were added behind the rows of the model load; pieces of the model itself do not */
+    rg_err err;
+    assert_int_equal(open_bytes(&t, b.p, b.n, 268, &err), RG_OK);
+    CHECK_IDS(t, "aab!!!", 0, 259, 260, 267, 259, BYTE0 + '!');
+    rg_tokenizer_close(t);
+    assert_int_equal(open_bytes(&t, b.p, b.n, 265, &err), RG_OK);
+    rg_tokenizer_close(t);
+    assert_int_equal(open_bytes(&t, b.p, b.n, 264, &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "another model"));
     drop(&b);
 }
 

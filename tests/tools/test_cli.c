@@ -307,6 +307,48 @@ static void affinity_is_kept(void **state)
     done(&o), done(&p);
 }
 
+/* A cgroup of this test's own, of v1 or v2, with room for one processor; false: there is none to be had. */
+static bool one_processor_cgroup(char *dir, size_t n)
+{
+    static const char *const roots[][3] = {
+        {"/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "100000"}, {"/sys/fs/cgroup", "cpu.max", "100000 100000"}};
+    for (int i = 0; i < 2; i++) {
+        char path[300];
+        snprintf(dir, n, "%s/ridge-test-%d", roots[i][0], (int)getpid());
+        if (mkdir(dir, 0777) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", dir, roots[i][1]);
+        FILE *f = fopen(path, "r+");
+        const bool set = f && fputs(roots[i][2], f) >= 0;
+        if (f && fclose(f) == 0 && set) return true;
+        rmdir(dir);
+    }
+    return false;
+}
+
+/* Under a CPU quota of one processor there is one thread, whatever the machine has. */
+static void cpu_quota_is_kept(void **state)
+{
+    (void)state;
+    char dir[200], cmd[1600], procs[300];
+    if (!one_processor_cgroup(dir, sizeof dir)) {
+        print_message("SKIPPED: no cgroup with a CPU quota can be made here (needs root)\n");
+        return;
+    }
+    snprintf(procs, sizeof procs, "%s/cgroup.procs", dir);
+    snprintf(cmd, sizeof cmd, "echo $$ >'%s' && exec '%s' run -m '%s' -p x -n 2 2>'%s' >/dev/null", procs,
+        getenv("RIDGE_BIN"), tiny_model(), scratch("quota.txt"));
+    const int rc = system(cmd);
+    snprintf(cmd, sizeof cmd, "echo $$ >'%s' && exec '%s' run -m '%s' -t 2 -p x -n 2 2>'%s' >/dev/null",
+        procs, getenv("RIDGE_BIN"), tiny_model(), scratch("quota2.txt"));
+    const int two = system(cmd);
+    for (int i = 0; i < 50 && rmdir(dir) != 0; i++) usleep(20000);
+    char *said = read_all(scratch("quota.txt"), NULL), *refused = read_all(scratch("quota2.txt"), NULL);
+    if (rc != 0 || !strstr(said, " 1 threads")) fail_msg("%d: %s", rc, said);
+    if (two == 0 || !strstr(refused, "the cgroup's CPU quota")) fail_msg("%d: %s", two, refused);
+    free(said);
+    free(refused);
+}
+
 /* A folder without config.json that holds GGUF files is no checkpoint: which one is meant? */
 static void folders_of_gguf_files(void **state)
 {
@@ -345,7 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(help_names_everything),
         cmocka_unit_test(overview_and_version), cmocka_unit_test(wrong_words), cmocka_unit_test(wrong_values),
         cmocka_unit_test(other_spellings), cmocka_unit_test(more_threads_than_processors),
-        cmocka_unit_test(affinity_is_kept), cmocka_unit_test(folders_of_gguf_files),
-        cmocka_unit_test(pictures_into_a_file)};
+        cmocka_unit_test(affinity_is_kept), cmocka_unit_test(cpu_quota_is_kept),
+        cmocka_unit_test(folders_of_gguf_files), cmocka_unit_test(pictures_into_a_file)};
     return cmocka_run_group_tests(tests, read_commands, NULL);
 }

@@ -342,6 +342,69 @@ static void outputs_that_cannot_be_written(void **state)
     }
 }
 
+/* Texts say how they are written, or what is wrong with them. */
+static void texts_of_other_encodings(void **state)
+{
+    (void)state;
+    static const char plain[] = "h\xc3\xa9 \xf0\x9f\x98\x80 x";
+    static const struct {
+        const char *bytes;
+        size_t n;
+        int code;
+        const char *word; /* of the note or the refusal */
+    } all[] = {
+        {plain, sizeof plain - 1, 0, NULL},
+        {"\xef\xbb\xbfh\xc3\xa9 \xf0\x9f\x98\x80 x", 13, 0, "byte order mark"},
+        {"\xff\xfeh\0\xe9\0 \0\x3d\xd8\0\xde \0x\0", 16, 0, "decoded from UTF-16"},
+        {"\xfe\xff\0h\0\xe9\0 \xd8\x3d\xde\0\0 \0x", 16, 0, "decoded from UTF-16"},
+        {"\xff\xfeh\0\x3d\xd8x\0", 8, 3, "UTF-16 that breaks off"},
+        {"\xff\xfeh\0x", 5, 3, "UTF-16 that breaks off"},
+        {"\xff\xfe\0\0h\0\0\0", 8, 4, "UTF-32"},
+        {"h\0e\0l\0l\0o\0", 10, 4, "iconv"},
+    };
+    char *want = NULL;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        write_bytes(scratch("text.txt"), all[i].bytes, all[i].n);
+        output o = ridge("tokenize", "-m", tiny_model(), "-f", scratch("text.txt"), NULL);
+        if (o.code != all[i].code || (all[i].word && !strstr(o.err, all[i].word)) || (!all[i].word && *o.err))
+            fail_msg("text %zu: code %d: %s", i, o.code, o.err);
+        if (i == 0) want = strdup(o.out);
+        if (!o.code) assert_string_equal(o.out, want);
+        done(&o);
+    }
+    free(want);
+    write_bytes(scratch("text.txt"), "a\r\nb\r\n", 6);
+    output o = ridge("tokenize", "-m", tiny_model(), "-f", scratch("text.txt"), NULL);
+    assert_non_null(strstr(o.err, "2 line ends are CRLF"));
+    done(&o);
+}
+
+/* What is not followed is said: beside the text, in inspect's JSON, and not with --quiet. */
+static void notes_are_said(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("noted");
+    edit_config(dir, "no_such_member", json_true());
+    output o = ridge("run", "-m", dir, "-p", "x", "-n", "1", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.err, "note: "));
+    assert_non_null(strstr(o.err, "no_such_member"));
+    done(&o);
+    o = ridge("run", "-m", dir, "-p", "x", "-n", "1", "--quiet", NULL);
+    assert_null(strstr(o.err, "no_such_member"));
+    done(&o);
+    o = ridge("inspect", "-m", dir, "-o", "json", NULL);
+    json_t *j = json_loads(o.out, 0, NULL);
+    const char *note = json_string_value(json_array_get(json_object_get(j, "notes"), 0));
+    assert_non_null(note);
+    assert_non_null(strstr(note, "no_such_member"));
+    json_decref(j);
+    done(&o);
+    o = ridge("inspect", "-m", dir, "-o", "md", NULL);
+    assert_non_null(strstr(o.out, "| note | "));
+    done(&o);
+}
+
 /* A folder may be called anything: the report stays JSON. */
 static void names_that_are_not_utf8(void **state)
 {
@@ -416,6 +479,7 @@ int main(void)
         cmocka_unit_test(the_context_fills_up), cmocka_unit_test(more_context_than_memory),
         cmocka_unit_test(little_address_space), cmocka_unit_test(outputs_that_cannot_be_written),
         cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(names_that_are_not_utf8),
-        cmocka_unit_test(outputs_under_limits)};
+        cmocka_unit_test(outputs_under_limits), cmocka_unit_test(texts_of_other_encodings),
+        cmocka_unit_test(notes_are_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

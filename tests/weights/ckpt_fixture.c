@@ -174,6 +174,8 @@ void config_write(const char *path, const char *const *overrides)
     fputc('{', f);
     for (size_t i = 0; i < sizeof base / sizeof *base; i++) {
         bool ours = true;
+        for (const char *const *o = overrides; o && *o && i == 1; o += 2) /* the class says it */
+            if (strcmp(*o, "architectures") == 0) ours = false;
         for (const char *const *o = overrides; o && *o; o += 2)
             if (strcmp(*o, base[i][0]) == 0) ours = false;
         if (ours) fprintf(f, "%s\"%s\": %s", comma ? ", " : "", base[i][0], base[i][1]);

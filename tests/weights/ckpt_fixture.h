@@ -48,7 +48,7 @@ long long st_entries(st_entry *e);
 /* Writes model.safetensors with n entries and `bytes` bytes of data; returns where the data begins. */
 size_t st_write(const char *path, const st_entry *e, int n, long long bytes);
 /* config.json of tiny_config. overrides: pairs of key and JSON value (NULL value: leave the key out), ended
- * by NULL. */
+ * by NULL. With architectures there is no model_type unless it is given too. */
 void config_write(const char *path, const char *const *overrides);
 
 #endif

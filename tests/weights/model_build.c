@@ -203,6 +203,18 @@ static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, in
     free(f);
 }
 
+/* "QwenForCausalLM": "qwen". */
+static const char *type_of(const model_build *b)
+{
+    static char type[64];
+    const char *class = b->arch ? b->arch : "LlamaForCausalLM";
+    size_t n = 0;
+    for (; class[n] && strncmp(class + n, "For", 3) != 0 && n < sizeof type - 1; n++)
+        type[n] = (char)(class[n] | 0x20); /* letters become small, digits stay */
+    type[n] = 0;
+    return type;
+}
+
 static void write_config(const model_build *b, const char *dir)
 {
     static const char *const schemes[] = {
@@ -216,7 +228,7 @@ static void write_config(const model_build *b, const char *dir)
                         "\"ignore\": [\"lm_head\"], \"config_groups\": {\"group_0\": "
                         "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": "
                         "{\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
-                        "\"group_size\": %d}}}",
+                        "\"group_size\": %d, \"symmetric\": %s}}}",
         [INT8_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", "
                         "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
                         "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, "
@@ -233,18 +245,32 @@ static void write_config(const model_build *b, const char *dir)
         "%lld, \"max_position_embeddings\": %lld,\n"
         " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"hidden_act\": \"silu\", \"tie_word_embeddings\": %s, "
         "\"bos_token_id\": 1, \"eos_token_id\": 2",
-        b->arch ? b->arch : "LlamaForCausalLM", c->arch[0] ? c->arch : "llama", (long long)c->dim,
-        (long long)c->ffn, (long long)c->layers, (long long)c->heads, (long long)c->kv_heads,
-        (long long)c->head_dim, (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta,
-        c->tied ? "true" : "false");
+        b->arch ? b->arch : "LlamaForCausalLM", type_of(b), (long long)c->dim, (long long)c->ffn,
+        (long long)c->layers, (long long)c->heads, (long long)c->kv_heads, (long long)c->head_dim,
+        (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta, c->tied ? "true" : "false");
     if (b->int4) {
         fprintf(f, ",\n \"quantization_config\": {");
-        fprintf(f, schemes[b->int4], b->group);
+        fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
         fprintf(f, "}");
     }
     if (b->more) fprintf(f, ",\n %s", b->more);
     fprintf(f, "}\n");
     fclose(f);
+}
+
+/* Every tensor of a file that is about to be written: names stand in its header before {"dtype". */
+static void add_to_index(byte_buf *map, const st_build *s, int file, int files)
+{
+    static const char mark[] = "\":{\"dtype";
+    const char *p = (const char *)s->head.p, *end = p + s->head.n, *at;
+    for (; (at = memmem(p, (size_t)(end - p), mark, sizeof mark - 1)); p = at + 1) {
+        char line[256];
+        const char *name = at;
+        while (name[-1] != '"') name--;
+        const int n = snprintf(line, sizeof line, "%s\"%.*s\":\"model-%05d-of-%05d.safetensors\"",
+            map->n ? "," : "", (int)(at - name), name, file, files);
+        put_bytes(map, line, (size_t)n);
+    }
 }
 
 void build_hf(model_build *b, const char *dir)
@@ -269,22 +295,20 @@ void build_hf(model_build *b, const char *dir)
             else
                 put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]),
                     e[i].norm);
-            char line[256];
-            snprintf(line, sizeof line, "%s\"%s\":\"model-%05d-of-%05d.safetensors\"", map.n ? "," : "", name,
-                written + 1, shards);
-            put_bytes(&map, line, strlen(line));
             if (e[i].bias) {
                 entry_name(name, sizeof name, &e[i], true, layer, ".bias");
                 put_f32(b, &s, &r, name, 1, e[i].rows, 0.0, 0.3, true);
             }
             if (written + 1 < shards && i % 4 == 3) { /* somewhere in the middle of a layer */
-                snprintf(path, sizeof path, "%s/model-%05d-of-%05d.safetensors", dir, ++written, shards);
+                add_to_index(&map, &s, ++written, shards);
+                snprintf(path, sizeof path, "%s/model-%05d-of-%05d.safetensors", dir, written, shards);
                 st_save(&s, path);
             }
         }
     if (shards > 1) {
         snprintf(path, sizeof path, "%s/model.safetensors.index.json", dir);
         byte_buf index = {0};
+        add_to_index(&map, &s, written + 1, shards);
         put_bytes(&index, index_head, strlen(index_head));
         put_bytes(&index, map.p, map.n);
         put_bytes(&index, "}}", 2);
@@ -403,7 +427,7 @@ static void put_keys(const model_build *b, gguf_build *g)
         {"attention.sliding_window", c->window}};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, ints[i].key);
-        if (ints[i].v) gg_u32(g, key, (uint32_t)ints[i].v);
+        if (ints[i].v && (!b->skip || strcmp(key, b->skip) != 0)) gg_u32(g, key, (uint32_t)ints[i].v);
     }
     const struct {
         const char *key;
@@ -413,7 +437,7 @@ static void put_keys(const model_build *b, gguf_build *g)
         {"residual_scale", c->resid_scale}, {"logit_scale", c->logit_scale}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, reals[i].key);
-        if (reals[i].v != 0.0) gg_f32(g, key, (float)reals[i].v);
+        if (reals[i].v != 0.0 && (!b->skip || strcmp(key, b->skip) != 0)) gg_f32(g, key, (float)reals[i].v);
     }
     if (c->rope_scaling == RG_ROPE_LINEAR) {
         snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
@@ -421,6 +445,7 @@ static void put_keys(const model_build *b, gguf_build *g)
         snprintf(key, sizeof key, "%s.rope.scaling.factor", arch);
         gg_f32(g, key, (float)c->rope_factor);
     }
+    if (b->put) b->put(g);
 }
 
 /* Tensors whose running number lies in [from, to). */

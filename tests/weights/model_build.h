@@ -21,12 +21,15 @@ typedef struct model_build {
     bool act_order;          /* columns belong to groups in random order */
     const char *scale_dtype; /* of compressed-tensors; NULL: F16 */
     int shards;              /* more than 1: that many files and an index */
+    const char *scheme;      /* NULL: that of int4; else what quantization_config holds, %d: the group */
     const char *more;        /* further members of config.json, each behind a comma: "\"key\": 1" */
     /* GGUF */
     int ggml;      /* type number of matrices; rows that do not divide into its blocks get Q8_0, or F16 */
     int ggml_down; /* if not 0: another type for ffn_down, as mixed files have */
     bool rope_freqs;
-    const char *arch; /* NULL: llama */
+    const char *arch;           /* NULL: llama */
+    const char *skip;           /* this key is left out */
+    void (*put)(gguf_build *g); /* writes further metadata */
     /* both */
     bool qkv_bias, o_bias, mlp_bias;
     /* out: the weights, canonical rows (half-split RoPE pairs) */

@@ -153,7 +153,7 @@ static const refusal refusals[] = {
     {INT4_AWQ, "\"awq\"", "\"gptq\"", RG_E_FILE, "shape"},
     {INT4_GPTQ, "\"bits\": 4", "\"bits\": 3", RG_E_UNSUPPORTED, "3 bits"},
     {INT4_GPTQ, "\"gptq\", \"group", "\"marlin\", \"group", RG_E_UNSUPPORTED, "marlin"},
-    {INT4_GPTQ, "\"gptq\", \"bits", "\"awq\", \"bits", RG_E_UNSUPPORTED, "g_idx"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"awq\", \"bits", RG_E_UNSUPPORTED, "gptq"},
     {INT4_GPTQ, "\"gptq\", \"bits", "\"fp8\", \"bits", RG_E_UNSUPPORTED, "fp8"},
     {INT4_GPTQ, "\"gptq\", \"bits", "\"bitsandbytes\", \"bits", RG_E_UNSUPPORTED, "bitsandbytes"},
     {INT4_PACKED, "pack-quantized", "float-quantized", RG_E_UNSUPPORTED, "float-quantized"},
@@ -193,6 +193,65 @@ static void cousins_are_refused_by_name(void **state)
         if (st != f->code || (f->word && !strstr(err.msg, f->word)))
             fail_msg("%s: status %d, expected %d with '%s': %s", f->to, (int)st, (int)f->code,
                 f->word ? f->word : "", err.msg);
+    }
+    drop_hf(at("q"));
+}
+
+/* What the configuration says of zero points is held against them. */
+static void declared_zero_points_are_checked(void **state)
+{
+    (void)state;
+#define GPTQ(format) "\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": %d, \"sym\": true" format
+#define V1 ", \"checkpoint_format\": \"gptq\""
+#define V2 ", \"format\": \"gptq_v2\""
+#define PACKED(sym) \
+    "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"config_groups\": {\"g\": " \
+    "{\"weights\": {\"num_bits\": 4.0, \"group_size\": %d" sym "}}}"
+    static const struct {
+        const char *label, *scheme;
+        int4_kind int4;
+        bool symmetric;
+        rg_status code;
+        const char *word, *note;
+    } all[] = {{"v1", GPTQ(V1), INT4_GPTQ, true, RG_OK, NULL, NULL},
+        {"v1 without a word", GPTQ(""), INT4_GPTQ, true, RG_OK, NULL, NULL},
+        {"v2", GPTQ(V2), INT4_GPTQ_V2, true, RG_OK, NULL, NULL},
+        {"v2 labelled v1", GPTQ(V1), INT4_GPTQ_V2, true, RG_OK, NULL, "gptq_v2 does"},
+        {"v2 not labelled", GPTQ(""), INT4_GPTQ_V2, true, RG_OK, NULL, "gptq_v2 does"},
+        {"v1 labelled v2", GPTQ(V2), INT4_GPTQ, true, RG_OK, NULL, "as gptq does"},
+        {"sym, but any zero points", GPTQ(V1), INT4_GPTQ, false, RG_E_FILE, "says sym", NULL},
+        {"sym, but any zero points, v2", GPTQ(V2), INT4_GPTQ_V2, false, RG_E_FILE, "says sym", NULL},
+        {"two names of a format", GPTQ(V1 V2), INT4_GPTQ, true, RG_E_UNSUPPORTED, "which one", NULL},
+        {"symmetric, but zero points", PACKED(", \"symmetric\": true"), INT4_PACKED, false, RG_E_FILE,
+            "says symmetric", NULL},
+        {"symmetric by default, but zero points", PACKED(""), INT4_PACKED, false, RG_E_FILE, "says symmetric",
+            NULL},
+        {"not symmetric, but no zero points", PACKED(", \"symmetric\": false"), INT4_PACKED, true, RG_E_FILE,
+            "no zero points", NULL},
+        {"not symmetric", PACKED(", \"symmetric\": false"), INT4_PACKED, false, RG_OK, NULL, NULL}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = shape(),
+            .seed = 30 + i,
+            .int4 = all[i].int4,
+            .group = 32,
+            .symmetric = all[i].symmetric,
+            .scheme = all[i].scheme};
+        rg_err err = {0};
+        rg_ckpt *c = NULL;
+        drop_hf(at("q"));
+        build_hf(&b, at("q"));
+        const rg_status st = rg_ckpt_open(&c, at("q"), &err);
+        if (st != all[i].code || (all[i].word && !strstr(err.msg, all[i].word)))
+            fail_msg("%s: status %d, expected %d: %s", all[i].label, (int)st, (int)all[i].code, err.msg);
+        if (!st) {
+            const char *note = rg_ckpt_note(c, 0);
+            if (!note != !all[i].note || (note && !strstr(note, all[i].note)))
+                fail_msg("%s: note %s", all[i].label, note ? note : "(none)");
+            if (note) assert_null(rg_ckpt_note(c, 1)); /* once, not per module */
+            rows_are_the_truth(c, &b, all[i].label);
+        }
+        rg_ckpt_close(c);
+        build_drop(&b);
     }
     drop_hf(at("q"));
 }
@@ -287,6 +346,7 @@ static void bent_modules_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_scheme),
-        cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(bent_modules_are_refused)};
+        cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(declared_zero_points_are_checked),
+        cmocka_unit_test(bent_modules_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,11 +210,25 @@ static void a_tied_model_may_store_either_matrix_or_both(void **state)
         .shape = "[16,32]",
         .begin = tiny_bytes,
         .end = tiny_bytes + 2048};
+    /* the data of both differ (st_write): then they are not tied, whatever the flag says */
     st_write(model(), e, 12, tiny_bytes + 2048);
+    c = must_open(model());
+    assert_int_equal(rg_ckpt_count(c), TINY_TENSORS + 1);
+    assert_false(rg_ckpt_config(c)->tied);
+    assert_non_null(strstr(rg_ckpt_note(c, 0), "tie_word_embeddings"));
+    rg_ckpt_close(c);
+    size_t n;
+    unsigned char *p = read_all(model(), &n);
+    const size_t data = n - (size_t)tiny_bytes - 2048;
+    memcpy(p + data + tiny_bytes, p + data, 2048);
+    write_file(model(), p, n);
     c = must_open(model());
     assert_string_equal(rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1)->file_name, "model.embed_tokens.weight");
     assert_int_equal(rg_ckpt_count(c), TINY_TENSORS);
+    assert_true(rg_ckpt_config(c)->tied);
+    assert_null(rg_ckpt_note(c, 0));
     rg_ckpt_close(c);
+    free(p);
 }
 
 static void an_untied_model_needs_its_output_matrix(void **state)
@@ -259,7 +273,8 @@ static void types_may_differ_between_tensors(void **state)
 static void shards(void **state)
 {
     (void)state;
-    char sub[512], p[600], text[256];
+    char sub[512], p[600], text[2000], whole[1500] = "\"old\":\"b.safetensors\"", half[1500] = "",
+                                       exchanged[1500] = "";
     snprintf(sub, sizeof sub, "%s", at("sharded"));
     mkdir(sub, 0777);
     snprintf(p, sizeof p, "%s/config.json", sub);
@@ -275,13 +290,21 @@ static void shards(void **state)
     }
     snprintf(p, sizeof p, "%s/b.safetensors", sub);
     st_write(p, e + 5, TINY_TENSORS - 5, e[TINY_TENSORS - 1].end);
+    for (int i = 0; i < TINY_TENSORS; i++) {
+        const char file = i < 5 ? 'a' : 'b';
+        char *const to[] = {whole, i < 5 ? half : NULL, exchanged};
+        for (int k = 0; k < 3; k++)
+            if (to[k])
+                snprintf(to[k] + strlen(to[k]), 1500 - strlen(to[k]), "%s\"%s\":\"%c.safetensors\"",
+                    *to[k] ? "," : "", e[i].name, k == 2 ? 'a' + 'b' - file : file);
+    }
     const struct {
         const char *label, *map;
         rg_status code;
         const char *word;
-    } all[] = {
-        {"good", "\"x\":\"a.safetensors\",\"y\":\"b.safetensors\",\"z\":\"a.safetensors\"", RG_OK, NULL},
-        {"half of it", "\"x\":\"a.safetensors\"", RG_E_FILE, "missing"},
+    } all[] = {{"good", whole, RG_OK, NULL}, {"half of it", half, RG_E_FILE, "missing"},
+        {"files exchanged", exchanged, RG_E_FILE, "where the index has it"},
+        {"names of no model", "\"x\":\"a.safetensors\"", RG_E_FILE, "no tensors"},
         {"a path", "\"x\":\"../sharded/a.safetensors\"", RG_E_FILE, "not a plain file name"},
         {"an absolute path", "\"x\":\"/etc/passwd\"", RG_E_FILE, "not a plain file name"},
         {"parent", "\"x\":\"..\"", RG_E_FILE, "not a plain file name"},
@@ -308,6 +331,79 @@ static void shards(void **state)
     drop_hf(sub);
 }
 
+/* weight_map says where a tensor is read: copies elsewhere and tensors it does not name are not part of the
+ * checkpoint, and need not even be of a type we know. */
+static void scales_of_a_cache_are_noted(void **state)
+{
+    (void)state;
+    st_entry e[MAX_ENTRIES];
+    memcpy(e, tiny, sizeof e);
+    e[11] = (st_entry){.name = "model.layers.0.self_attn.k_scale",
+        .dtype = "F32",
+        .shape = "[]",
+        .begin = tiny_bytes,
+        .end = tiny_bytes + 4};
+    e[12] = (st_entry){.name = "model.layers.0.self_attn.v_proj.output_scale",
+        .dtype = "BF16",
+        .shape = "[2]",
+        .begin = tiny_bytes + 4,
+        .end = tiny_bytes + 8};
+    st_write(model(), e, 13, tiny_bytes + 8);
+    rg_ckpt *c = must_open(model());
+    assert_int_equal(rg_ckpt_count(c), TINY_TENSORS);
+    assert_non_null(strstr(rg_ckpt_note(c, 0), "self_attn.k_scale"));
+    assert_non_null(strstr(rg_ckpt_note(c, 1), "v_proj.output_scale"));
+    rg_ckpt_close(c);
+    /* of a weight they are no such thing */
+    snprintf(e[11].name, sizeof e->name, "model.layers.0.self_attn.k_proj.weight_scale");
+    refuse("a scale of weights", e, 13, tiny_bytes + 8, RG_E_UNSUPPORTED, "weight_scale");
+}
+
+static void the_index_decides(void **state)
+{
+    (void)state;
+    char sub[512], p[600], text[2500] = "{\"weight_map\":{";
+    snprintf(sub, sizeof sub, "%s", at("overlaid"));
+    mkdir(sub, 0777);
+    snprintf(p, sizeof p, "%s/config.json", sub);
+    config_write(p, NULL);
+    st_entry e[MAX_ENTRIES];
+    memcpy(e, tiny, sizeof e);
+    e[11] = (st_entry){.name = "model.layers.0.mlp.gate_proj.weight_old",
+        .dtype = "F6_E2M3",
+        .shape = "[16,8]",
+        .begin = tiny_bytes,
+        .end = tiny_bytes + 96};
+    snprintf(p, sizeof p, "%s/base.safetensors", sub);
+    st_write(p, e, 12, tiny_bytes + 96);
+    st_entry o[2] = {{.name = "model.norm.weight", .dtype = "F32", .shape = "[32]", .begin = 4, .end = 132},
+        {.name = "pad", .dtype = "U8", .shape = "[4]", .begin = 0, .end = 4}};
+    snprintf(p, sizeof p, "%s/overlay.safetensors", sub);
+    st_write(p, o, 2, 132);
+    for (int i = 0; i < TINY_TENSORS; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s\"%s\":\"%s.safetensors\"", i ? "," : "",
+            e[i].name, strcmp(e[i].name, "model.norm.weight") == 0 ? "overlay" : "base");
+    strcat(text, "}}");
+    snprintf(p, sizeof p, "%s/model.safetensors.index.json", sub);
+    write_text(p, text);
+    rg_ckpt *c = must_open(sub);
+    assert_int_equal(rg_ckpt_count(c), TINY_TENSORS);
+    float got;
+    memcpy(&got, rg_ckpt_find(c, RG_SITE_OUTPUT_NORM, -1)->data, 4);
+    const unsigned char second[] = {4, 5, 6, 0x3d}; /* of the overlay's data, st_write */
+    assert_memory_equal(&got, second, 4);
+    assert_non_null(strstr(rg_ckpt_note(c, 0), "3 tensors are in other files"));
+    assert_null(rg_ckpt_note(c, 1));
+    rg_ckpt_close(c);
+    /* a single file goes before the index */
+    snprintf(p, sizeof p, "%s/model.safetensors", sub);
+    st_write(p, tiny, TINY_TENSORS, tiny_bytes);
+    c = must_open(sub);
+    assert_non_null(strstr(rg_ckpt_note(c, 0), "goes first"));
+    rg_ckpt_close(c);
+    drop_hf(sub);
+}
+
 static void absent_files_are_named(void **state)
 {
     (void)state;
@@ -319,6 +415,11 @@ static void absent_files_are_named(void **state)
     config_write(p, NULL);
     must_refuse("no weights", sub, RG_E_FILE, "model.safetensors");
     must_refuse("nothing", at("nothing"), RG_E_FILE, NULL);
+    snprintf(p, sizeof p, "%s/pytorch_model.bin", sub);
+    write_text(p, "x");
+    rg_err err;
+    assert_int_equal(try_open(sub, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "pytorch_model.bin"));
     write_text(at("none.safetensors"), "");
     must_refuse("an empty file", at("none.safetensors"), RG_E_FILE, "empty");
     drop_hf(sub);
@@ -333,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_tied_model_may_store_either_matrix_or_both),
         cmocka_unit_test(an_untied_model_needs_its_output_matrix),
         cmocka_unit_test(types_may_differ_between_tensors), cmocka_unit_test(shards),
+        cmocka_unit_test(the_index_decides), cmocka_unit_test(scales_of_a_cache_are_noted),
         cmocka_unit_test(absent_files_are_named)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -158,6 +158,9 @@ rg_status rg_prompt_tokens(
 
 /* A whole file ("-": standard input), NUL-terminated behind its len bytes; the caller frees. */
 rg_status rg_read_file(char **text, size_t *len, const char *path, rg_err *err);
+/* The same of a text: UTF-16 with a byte order mark is decoded; what was changed, and CRLF, is said unless
+ * quiet. */
+rg_status rg_read_text(char **text, size_t *len, const char *path, bool quiet, rg_err *err);
 
 /* A configuration without a checkpoint: --shape NAME or --dims LIST, exactly one of them. */
 rg_status rg_shape_args(rg_config *c, const rg_cli *cli, rg_err *err);

@@ -6,8 +6,22 @@
 #include <string.h>
 
 #include "base/mapfile.h"
+#include "base/text.h"
 #include "ridge/topo.h"
 #include "roofline/count/sde.h"
+
+/* What the files say that is not followed; each sentence once. */
+static void show_notes(const rg_ckpt *c, const rg_cli *cli)
+{
+    static rg_lines said;
+    for (int i = 0; rg_ckpt_note(c, i) && !cli->quiet; i++) {
+        bool again = false;
+        for (int k = 0; k < said.n; k++) again = again || strcmp(said.s[k], rg_ckpt_note(c, i)) == 0;
+        if (again) continue;
+        fprintf(stderr, "note: %s\n", rg_ckpt_note(c, i));
+        rg_lines_add(&said, "%s", rg_ckpt_note(c, i));
+    }
+}
 
 rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
 {
@@ -19,7 +33,9 @@ rg_status rg_open_model(rg_ckpt **out, const rg_cli *cli, rg_err *err)
         if (st) return st;
         path = demo;
     }
-    return rg_ckpt_open(out, path, err);
+    const rg_status st = rg_ckpt_open(out, path, err);
+    if (!st) show_notes(*out, cli);
+    return st;
 }
 
 static rg_status isa_arg(rg_isa *cap, const rg_cli *cli, rg_err *err)
@@ -216,7 +232,7 @@ rg_status rg_prompt_tokens(
     char *owned = NULL;
     const char *text = cli->prompt ? cli->prompt : "";
     size_t len = strlen(text), n = 0;
-    rg_status st = cli->file ? rg_read_file(&owned, &len, cli->file, err) : RG_OK;
+    rg_status st = cli->file ? rg_read_text(&owned, &len, cli->file, cli->quiet, err) : RG_OK;
     if (!st) st = rg_tokenizer_encode(tok, owned ? owned : text, len, rg_encode_flags(cli), &t->id, &n, err);
     free(owned);
     if (st) return st;
@@ -227,8 +243,9 @@ rg_status rg_prompt_tokens(
     for (int64_t i = 0; i < t->n; i++)
         if (t->id[i] < 0 || t->id[i] >= vocab)
             return rg_fail(err, RG_E_FILE,
-                "tokenizer: token %lld of the prompt is %d, but the model knows 0 to %lld: the tokenizer is "
-                "another model's",
+                "tokenizer: token %lld of the prompt is %d, but the model knows 0 to %lld: a text without "
+                "it, "
+                "or the model's own tokenizer",
                 (long long)i, t->id[i], (long long)vocab - 1);
     return RG_OK;
 }

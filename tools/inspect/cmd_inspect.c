@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "base/text.h"
 #include "roofline/measure/json_value.h"
 #include "tools/inspect/inspect.h"
 
@@ -79,6 +80,8 @@ void rg_inspect_md(const rg_inspection *x)
     printf(" |\n| tokenizer | %s |\n| parameters | %" PRIu64 " |\n", tok ? tok : "none", x->params);
     printf("| file | %s, %.3f bits per weight |\n",
         rg_bytes_text(a, sizeof a, (double)rg_ckpt_file_bytes(x->ckpt)), bits(x->tensor_bytes, x->params));
+    for (int i = 0; rg_ckpt_note(x->ckpt, i); i++)
+        printf("| note | %s |\n", RG_CELL(1400, rg_ckpt_note(x->ckpt, i)));
     printf("| resident (%s) | %s, %.3f bits per weight |\n", x->cli->dtype ? x->cli->dtype : "as in the file",
         rg_bytes_text(a, sizeof a, (double)x->resident_bytes), bits(x->resident_bytes, x->params));
 
@@ -155,20 +158,22 @@ static json_t *json_tensors(const rg_inspection *x)
 
 static rg_status print_json(const rg_inspection *x, rg_err *err)
 {
-    json_t *kv = json_object();
+    json_t *kv = json_object(), *notes = json_array();
     const char *path = rg_ckpt_tokenizer_path(x->ckpt);
     const rg_memory_plan *p = &x->plan;
     for (int t = 0; t < RG_KV_COUNT; t++) {
         const int64_t n = rg_inspect_kv(x->cfg, t);
         json_object_set_new(kv, rg_kvtypes[t].name, n ? json_integer(n) : json_null());
     }
+    for (int i = 0; rg_ckpt_note(x->ckpt, i); i++)
+        json_array_append_new(notes, rg_json_text(rg_ckpt_note(x->ckpt, i)));
     json_t *memory = json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "ctx", (json_int_t)p->ctx, "kv_k",
         rg_kvtypes[x->so.kv_k].name, "kv_v", rg_kvtypes[x->so.kv_v].name, "weights_bytes",
         (json_int_t)p->weights, "kv_bytes", (json_int_t)p->kv, "activation_bytes", (json_int_t)p->scratch,
         "logits_bytes", (json_int_t)p->logits, "total_bytes", (json_int_t)p->total, "available_bytes",
         p->available ? json_integer((json_int_t)p->available) : json_null(), "fits",
         p->available ? json_boolean(x->fits == RG_OK) : json_null());
-    json_t *root = json_pack("{s:s,s:i,s:o,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:o,s:o,s:o}",
+    json_t *root = json_pack("{s:s,s:i,s:o,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:f,s:f,s:o,s:o,s:o,s:o}",
         "schema", "ridge.inspect", "version", 1, "path", rg_json_text(rg_ckpt_path(x->ckpt)), "format",
         rg_ckpt_format(x->ckpt), "config", json_config(x), "vocab_embedded",
         rg_ckpt_embedded_vocab(x->ckpt) != NULL, "tokenizer_path", rg_json_text(path), "params",
@@ -176,7 +181,7 @@ static rg_status print_json(const rg_inspection *x, rg_err *err)
         (json_int_t)x->tensor_bytes, "resident_bytes", (json_int_t)x->resident_bytes, "dtype",
         x->cli->dtype ? x->cli->dtype : "file", "bits_per_weight_file", bits(x->tensor_bytes, x->params),
         "bits_per_weight_resident", bits(x->resident_bytes, x->params), "tensors", json_tensors(x),
-        "kv_bytes_per_token", kv, "memory", memory);
+        "kv_bytes_per_token", kv, "memory", memory, "notes", notes);
     if (root && x->cli->fit) json_object_set_new(root, "fit", rg_fit_json(&x->fit));
     return rg_json_write(stdout, root, JSON_INDENT(1), "inspect", err);
 }

@@ -18,7 +18,7 @@ static rg_status read_input(const rg_cli *cli, char **text, size_t *len, rg_err 
         *len = strlen(cli->prompt);
         return *text ? RG_OK : rg_fail(err, RG_E_NOMEM, "out of memory");
     }
-    return rg_read_file(text, len, cli->file ? cli->file : "-", err);
+    return rg_read_text(text, len, cli->file ? cli->file : "-", cli->quiet, err);
 }
 
 static rg_status open_tokenizer(rg_tokenizer **out, const rg_cli *cli, rg_err *err)

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -62,12 +64,19 @@ static int64_t layers_of(const rg_unit *u, const rg_config *c)
 rg_status rg_made_up_open(rg_ckpt **out, const rg_config *c, rg_err *err)
 {
     const char *tmp = getenv("TMPDIR");
-    char dir[600];
-    snprintf(dir, sizeof dir, "%s/ridge-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir)) return rg_fail(err, RG_E_FILE, "%s: cannot make a folder for random weights", dir);
-    rg_status st = rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
+    char outer[600], dir[600 + sizeof c->name];
+    snprintf(outer, sizeof outer, "%s/ridge-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(outer)) return rg_fail(err, RG_E_FILE, "%s: cannot make a folder for random weights", outer);
+    snprintf(dir, sizeof dir, "%s/%s", outer, c->name); /* a checkpoint is called as its folder */
+    for (char *p = dir + strlen(outer) + 1; *p; p++)
+        if (*p == '/') *p = '-';
+    rg_status st = mkdir(dir, 0700) == 0
+                       ? RG_OK
+                       : rg_fail(err, RG_E_FILE, "%s: cannot make a folder for random weights", dir);
+    if (!st) st = rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
     if (!st) st = rg_ckpt_open(out, dir, err);
     remove_folder(dir); /* an open checkpoint keeps its pages */
+    rmdir(outer);
     return st;
 }
 
@@ -77,6 +86,7 @@ static rg_config reference_of(const rg_unit *u)
     c.dim = narrow(HIDDEN, c.dim);
     c.ffn = narrow(FFN, c.ffn);
     c.vocab = VOCAB;
+    snprintf(c.name, sizeof c.name, "reference");
     c.layers = layers_of(u, &c);
     c.ctx_train = rg_max(c.ctx_train, DEEP + STEPS);
     c.extra = 0; /* what only some models have is charged by the roofline alone */

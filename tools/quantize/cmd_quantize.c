@@ -143,7 +143,7 @@ static rg_status read_calib(quantize *q, rg_err *err)
             "(not the text it is judged by)",
             rg_quant_methods[q->o.method]);
     rg_status st = rg_tokenizer_open_for(&tok, q->ckpt, cli->tokenizer, err);
-    if (!st) st = rg_read_file(&text, &len, path, err);
+    if (!st) st = rg_read_text(&text, &len, path, cli->quiet, err);
     if (!st) st = rg_tokenizer_encode(tok, text, len, 0, &id, &n, err);
     const int64_t window = RG_OR(cli, ctx, rg_min(512, c->ctx_train)), body = window - 1;
     const int32_t bos = tok && rg_tokenizer_bos(tok) >= 0 ? rg_tokenizer_bos(tok) : c->bos;

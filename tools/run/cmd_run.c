@@ -73,7 +73,7 @@ static rg_status prompt_of_stdin(rg_cli *c, char **owned, rg_err *err)
         return RG_OK;
     if (!c->quiet && poll(&f, 1, 1000) == 0)
         fprintf(stderr, "reading the prompt from standard input (-p gives one, </dev/null none)\n");
-    const rg_status st = rg_read_file(owned, &n, "-", err);
+    const rg_status st = rg_read_text(owned, &n, "-", c->quiet, err);
     if (st) return st;
     if (strlen(*owned) < n)
         return rg_fail(
@@ -204,7 +204,7 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     size_t n;
     rg_status st = rg_chat_open(&form, t->ckpt, cli->tokenizer, cli->chat_template, err);
     if (!st && cli->prompt && cli->file) st = rg_fail(err, RG_E_USAGE, "-p and -f: give only one of them");
-    if (!st && cli->file && !(st = rg_read_file(&owned, &n, cli->file, err))) first = owned;
+    if (!st && cli->file && !(st = rg_read_text(&owned, &n, cli->file, cli->quiet, err))) first = owned;
     if (st) goto out;
     if (cli->dump_prompt) {
         st = dump_prompt(t, &form, &(rg_chat_turn){.system = cli->system, .user = first, .first = true}, err);
