@@ -90,37 +90,6 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
     return unsupported(s, o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
 
-/* Oniguruma, for which these patterns are written, reads some texts differently from PCRE2: those are
- * refused. */
-static const char *not_portable(const char *p, size_t n)
-{
-    int in_class = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] == '\\') {
-            i++;
-            if (i < n && strchr("hHRXKGOyY", p[i]) && p[i])
-                return "an escape that libraries read differently";
-        } else if (in_class) {
-            if (p[i] == '[' && !(i + 1 < n && p[i + 1] == ':')) return "a class inside a class";
-            if (p[i] == '&' && i + 1 < n && p[i + 1] == '&') return "an intersection of classes";
-            if (p[i] == '[') { /* [:name:] */
-                const char *end = memmem(p + i, n - i, ":]", 2);
-                if (!end) return "an open class name";
-                i = (size_t)(end - p) + 1;
-            } else if (p[i] == ']') {
-                in_class = 0;
-            }
-        } else if (p[i] == '[') {
-            in_class = 1;
-            if (i + 1 < n && p[i + 1] == '^') i++;
-            if (i + 1 < n && p[i + 1] == ']') return "a class that starts with a bracket";
-        } else if (p[i] == '^' || p[i] == '$') {
-            return "an anchor of lines";
-        }
-    }
-    return NULL;
-}
-
 static rg_status split_step(rg_tok_src *s, const json_t *o)
 {
     static const char *const names[] = {[RG_SPLIT_ISOLATED] = "Isolated",
@@ -134,8 +103,6 @@ static rg_status split_step(rg_tok_src *s, const json_t *o)
     const rg_status st = rg_tj_read(
         s, o, "type pattern=p behavior=s invert=f", &p, &n, &literal, &behaviour, &behaviour_n, &invert);
     if (st) return st;
-    const char *why = literal ? NULL : not_portable(p, n);
-    if (why) return rg_lacks(&s->src, "pre_tokenizer pattern \"%.80s\" has %s", p, why);
     for (size_t k = 0; k < COUNT(names); k++)
         if (strcmp(names[k], behaviour) == 0)
             return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, &s->src);
