@@ -2,6 +2,7 @@
 #include "tokenizer/regex.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,7 +14,8 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* Unicode's White_Space. PCRE2's own \s has U+180E besides. */
-#define SPACE "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define SPACE \
+    "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 /* What Oniguruma's \w has beyond letters, marks, decimal digits, letter numbers and connectors. */
 #define WORD_MORE \
     "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}" \
@@ -89,13 +91,17 @@ static void put_members(rewrite *r, rg_buf *out, const char *name, bool script)
 {
     char s[48];
     /* ASCII goes to the bitmap of a class, which PCRE2 looks at first */
-    put(r, out, strcmp(name, "L") == 0 ? "a-zA-Z" : name[0] == 'N' && name[1] != 'l' && name[1] != 'o' ? "0-9" : "");
+    put(r, out,
+        strcmp(name, "L") == 0                                   ? "a-zA-Z"
+            : name[0] == 'N' && name[1] != 'l' && name[1] != 'o' ? "0-9"
+                                                                 : "");
     /* a script is the property Script; plain \p{Han} of PCRE2 10.40 and later is Script_Extensions */
     snprintf(s, sizeof s, script && PCRE2_MAJOR * 100 + PCRE2_MINOR >= 1040 ? "\\p{sc:%s}" : "\\p{%s}", name);
     put(r, out, s);
     for (size_t i = 0; i < COUNT(added); i++) {
-        const bool hit = script ? strcasecmp(added[i].name, name) == 0
-                                : strncmp(added[i].name, name, strlen(name)) == 0 && strlen(added[i].name) == 2;
+        const bool hit = script
+            ? strcasecmp(added[i].name, name) == 0
+            : strncmp(added[i].name, name, strlen(name)) == 0 && strlen(added[i].name) == 2;
         if (!hit) continue;
         put_code(r, out, added[i].first);
         if (added[i].last > added[i].first) {
@@ -181,7 +187,9 @@ static bool class_escape(rewrite *r, rg_buf *set, bool *negated)
 
 static int hex(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'                  ? c - '0'
+        : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                 : -1;
 }
 
 /* \x.., \x{...}, \u....: the code point. */
@@ -192,9 +200,11 @@ static bool code_point(rewrite *r, uint32_t *cp)
     int n = 0;
     *cp = 0;
     for (; r->p < r->end && n < most && hex(*r->p) >= 0; n++) *cp = *cp * 16 + (uint32_t)hex(*r->p++);
-    if (n == 0 || (wide && n < 4) || (braces && !skip(r, "}"))) return stop(r, "a code point that is cut off");
+    if (n == 0 || (wide && n < 4) || (braces && !skip(r, "}")))
+        return stop(r, "a code point that is cut off");
     if (!wide && !braces && *cp >= 0x80) return stop(r, "\\x80 or more without braces, a byte to Oniguruma");
-    return *cp <= 0x10ffff && !(*cp >= 0xd800 && *cp < 0xe000) ? true : stop(r, "a code point that no text has");
+    return *cp <= 0x10ffff && !(*cp >= 0xd800 && *cp < 0xe000) ? true
+                                                               : stop(r, "a code point that no text has");
 }
 
 /* One character, literal or escaped (the backslash is read if escaped); safe inside and outside of [...]. */
@@ -364,7 +374,8 @@ static void braces(rewrite *r, rg_buf *out)
         one_char(r, out, false);
         return;
     }
-    if (n[0] > 1000 || n[1] > 1000 || digits[0] > 5 || digits[1] > 5) stop(r, "a repetition of more than 1000");
+    if (n[0] > 1000 || n[1] > 1000 || digits[0] > 5 || digits[1] > 5)
+        stop(r, "a repetition of more than 1000");
     r->p = p + 1;
     if (next_is(r, "+") || (k == 0 && next_is(r, "?")))
         stop(r, "a repetition that libraries read differently");
@@ -381,7 +392,8 @@ rg_status rg_regex_rewrite(rg_buf *out, const char *p, size_t n, const rg_src *s
 {
     rewrite r = {.p = p, .end = p + n, .err = src->err};
     if (n > RG_REGEX_MAX)
-        return rg_lacks(src, "a pre-tokeniser pattern of %zu bytes, at most %d are supported", n, RG_REGEX_MAX);
+        return rg_lacks(
+            src, "a pre-tokeniser pattern of %zu bytes, at most %d are supported", n, RG_REGEX_MAX);
     while (more(&r)) {
         const bool at_start = r.p == p;
         const char c = *r.p;
@@ -403,4 +415,12 @@ rg_status rg_regex_rewrite(rg_buf *out, const char *p, size_t n, const rg_src *s
     }
     if (r.why) return rg_lacks(src, "pre_tokenizer pattern \"%.80s\" has %s", p, r.why);
     return r.st;
+}
+
+void rg_regex_unicode(char *text, size_t cap)
+{
+    char own[24] = "";
+    if (pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, NULL) <= (int)sizeof own)
+        pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, own);
+    snprintf(text, cap, "%s", strtol(own, NULL, 10) > 16 ? own : "16.0.0");
 }

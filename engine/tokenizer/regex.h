@@ -11,5 +11,7 @@ enum { RG_REGEX_MAX = 1 << 14 }; /* bytes of a pattern */
 /* Appends to out a pattern that means to PCRE2 (UTF, UCP) what p[n] means to Oniguruma. RG_E_UNSUPPORTED: a
  * construct that the two, or Rust's engines, read differently; the message names it. */
 rg_status rg_regex_rewrite(rg_buf *out, const char *p, size_t n, const rg_src *src);
+/* The version of Unicode whose tables patterns follow: 16.0.0, or a later one of PCRE2's. To text[cap]. */
+void rg_regex_unicode(char *text, size_t cap);
 
 #endif
