@@ -281,8 +281,8 @@ static void members(rewrite *r, rg_buf *set, rg_buf *other, int depth)
     }
 }
 
-/* Behind '[': one character of the class. What a class of PCRE2 cannot hold stands beside it as an alternative
- * or, for intersections, before it as a look-ahead. */
+/* Behind '[': one character of the class. What a class of PCRE2 cannot hold stands beside it as an
+ * alternative, or for intersections before it as a look-ahead. */
 static void char_class(rewrite *r, rg_buf *out, int depth)
 {
     rg_buf all = {0}; /* look-aheads, then the last operand */

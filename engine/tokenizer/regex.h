@@ -1,5 +1,5 @@
-/* Patterns of pre-tokenisers for PCRE2. They are written for Oniguruma (Hugging Face's tokenizers), which reads
- * some escapes, classes and properties differently and has tables of Unicode 16. */
+/* Patterns of pre-tokenisers for PCRE2. They are written for Oniguruma (Hugging Face's tokenizers), which
+ * reads some escapes, classes and properties differently and has tables of Unicode 16. */
 #ifndef RG_REGEX_H
 #define RG_REGEX_H
 

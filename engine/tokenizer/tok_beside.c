@@ -226,8 +226,8 @@ static rg_status find_piece(merge *m, int32_t *id, const char *text, size_t n)
     return st;
 }
 
-/* A token that is declared with its id. What it says of white space and the like replaces what the tokenizer's
- * own file says. */
+/* A token that is declared with its id. What it says of white space and the like replaces what the
+ * tokenizer's own file says. */
 static rg_status declare(merge *m, const json_t *token, const char *file, bool rename, const rg_src *src)
 {
     const json_t *text = json_object_get(token, "content");

@@ -22,8 +22,8 @@ struct rg_tok_beside {
 rg_status rg_tok_beside_read(rg_tok_beside *b, const char *path, rg_err *err);
 void rg_tok_beside_close(rg_tok_beside *b); /* legal on a zeroed struct */
 
-/* The added tokens of a file (own: an array or NULL) and those beside it, a new array; ids that contradict are
- * errors. vocab: pieces by content, so far without added tokens. rename: a declared token may rename a piece. */
+/* The added tokens of a file (own: an array or NULL) and those beside it, a new array; ids that contradict
+ * are errors. t: the pieces, so far without added tokens. rename: a declared token may rename a piece. */
 rg_status rg_tok_beside_merge(json_t **list, const rg_tok_beside *b, const json_t *own, rg_tokenizer *t,
     bool rename, const rg_src *src);
 /* BOS and EOS, and what goes before and behind a text. spm: a tokenizer.model, which has no template. */

@@ -1,5 +1,5 @@
-/* tokenizer_config.json, special_tokens_map.json and added_tokens.json beside a small tokenizer.json: the input
- * is the three files, each ended by a byte 0. */
+/* tokenizer_config.json, special_tokens_map.json and added_tokens.json beside a small tokenizer.json: the
+ * input is the three files, each ended by a byte 0. */
 #include "fuzz_common.h"
 
 #include <stdio.h>

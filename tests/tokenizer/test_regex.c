@@ -34,7 +34,7 @@ static void words_of(void **state)
         {"\\S+", " \xe1\xa0\x8e ", " |\xe1\xa0\x8e| "},
         {"[^\\S\\n]+", "a \n\xe1\xa0\x8e", "a| |\n\xe1\xa0\x8e"},
         {"[\\Sa]", "\xc2\xa0z", "\xc2\xa0|z"},
-        /* of Unicode 15: U+1E4D0, a letter, U+1E4F0, a digit, U+1F6DC, a symbol; of 16: U+A7CB, a capital, U+1B4E */
+        /* of Unicode 15: U+1E4D0, a letter, U+1E4F0, a digit, U+1F6DC, a symbol; of 16: U+A7CB, U+1B4E */
         {"\\p{L}+", "1\xf0\x9e\x93\x90\xea\x9f\x8b", "1|\xf0\x9e\x93\x90\xea\x9f\x8b"},
         {"\\P{L}+",
             "a\xea\x9f\x8b"

@@ -252,7 +252,7 @@ static void gguf_pre_tokenisers(void **state)
     }
 }
 
-/* Gemma 4: merges over characters, spaces as U+2581, bytes, whole runs of line breaks, BOS whatever the file says. */
+/* Gemma 4: merges over characters, spaces as U+2581, bytes, whole runs of line breaks, BOS always. */
 static blob gguf_gemma4(bool with_bos)
 {
     static const char *const more[] = {SPACE, "h", "e", "he", SPACE "he", "\n\n\n"};
