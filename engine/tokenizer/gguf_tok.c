@@ -135,6 +135,8 @@ static const struct kind *find_kind(const rg_ckpt_vocab *v, const rg_src *src)
 /* BOS in front and EOS behind: as the file says, else as llama.cpp does for that kind of vocabulary. */
 static rg_status read_template(rg_tokenizer *t, const rg_ckpt_vocab *v, bool add_bos, const rg_src *src)
 {
+    /* early Llama-3 conversions name no BOS */
+    if (add_bos && t->bos < 0) t->bos = rg_vocab_scan(&t->vocab, "<|begin_of_text|>");
     const struct {
         bool add;
         int32_t id;

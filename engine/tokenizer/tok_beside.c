@@ -34,8 +34,9 @@ void rg_tok_beside_close(rg_tok_beside *b)
     *b = (rg_tok_beside){0};
 }
 
-/* The object in dir/name; NULL: no such file. *file: its name, the caller frees. */
-static rg_status load(json_t **root, char **file, const char *dir, const char *name, rg_err *err)
+/* The object in dir/name; NULL: no such file. *file: its name, the caller frees. flags: of jansson. */
+static rg_status load(
+    json_t **root, char **file, const char *dir, const char *name, size_t flags, rg_err *err)
 {
     struct stat s;
     json_error_t je;
@@ -46,7 +47,7 @@ static rg_status load(json_t **root, char **file, const char *dir, const char *n
     if (s.st_size > FILE_MAX)
         return rg_fail(err, RG_E_FILE, "%s: %lld bytes are too many, at most %d are read", *file,
             (long long)s.st_size, FILE_MAX);
-    *root = json_load_file(*file, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
+    *root = json_load_file(*file, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | flags, &je);
     if (!*root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", *file, je.line, je.column, je.text);
     return json_is_object(*root) ? RG_OK : rg_fail(err, RG_E_FILE, "%s: not a JSON object", *file);
 }
@@ -175,13 +176,14 @@ rg_status rg_tok_beside_read(rg_tok_beside *b, const char *path, rg_err *err)
     json_t *config = NULL, *map = NULL, *ids = NULL;
     *b = (rg_tok_beside){.added = json_array(), .named = json_object(), .add_bos = -1, .add_eos = -1};
     rg_status st = dir && b->added && b->named ? RG_OK : rg_no_memory(err, path);
-    if (!st) st = load(&config, &file[0], dir, "tokenizer_config.json", err);
+    /* model_max_length is 1e30 in many files, as an integer */
+    if (!st) st = load(&config, &file[0], dir, "tokenizer_config.json", JSON_DECODE_INT_AS_REAL, err);
     if (!st && config) st = read_config(b, config, &(rg_src){file[0], err});
     const json_t *decoder = json_object_get(config, "added_tokens_decoder");
     /* with added_tokens_decoder the older files say nothing new, and are not read */
-    if (!st && !decoder) st = load(&map, &file[1], dir, "special_tokens_map.json", err);
+    if (!st && !decoder) st = load(&map, &file[1], dir, "special_tokens_map.json", 0, err);
     if (!st && map) st = read_roles(b, map, &(rg_src){file[1], err});
-    if (!st && !decoder) st = load(&ids, &file[2], dir, "added_tokens.json", err);
+    if (!st && !decoder) st = load(&ids, &file[2], dir, "added_tokens.json", 0, err);
     if (!st && ids) st = read_ids(b, ids, &(rg_src){file[2], err});
     if (!st && decoder) st = read_decoder(b, decoder, &(rg_src){file[0], err});
     b->file = file[0];

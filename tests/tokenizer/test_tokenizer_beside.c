@@ -62,7 +62,7 @@ static void by_class(void **state)
         {BOS_POST, CLASS("PreTrainedTokenizerFast") ",\"add_bos_token\":false}", 1, -1},
         {NO_TEMPLATE, CLASS("Qwen2Tokenizer") ",\"add_bos_token\":true}", -1, -1},
         {NO_TEMPLATE, CLASS("LlamaTokenizerFaster") "}", -1, -1},
-        {BOS_POST, "{}", 1, -1},
+        {BOS_POST, "{\"model_max_length\":1000000000000000019884624838656}", 1, -1},
         /* BOS as an object, and from the older file */
         {NO_TEMPLATE,
             "{\"tokenizer_class\":\"LlamaTokenizer\",\"bos_token\":{\"content\":\"</s>\",\"lstrip\":false}}",
