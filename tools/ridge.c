@@ -113,7 +113,9 @@ int main(int argc, char **argv)
     }
     const bool help_word = strcmp(argv[1], "help") == 0;
     if (strcmp(argv[1], "--version") == 0) {
-        printf("ridge %s\n", RIDGE_VERSION);
+        char unicode[96];
+        rg_tokenizer_unicode(unicode, sizeof unicode);
+        printf("ridge %s\ntokenizers: %s\n", RIDGE_VERSION, unicode);
         return printed();
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help_word && argc == 2)) {

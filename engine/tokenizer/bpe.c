@@ -110,7 +110,7 @@ rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n)
     const unsigned char *u = (const unsigned char *)p;
     rg_status st = RG_OK;
     bool in_unk = false;
-    if (t->ignore_merges) {
+    if (t->ignore_merges || (t->whole_breaks && n > 0 && p[0] == '\n')) {
         const int32_t id = rg_vocab_find(&t->vocab, p, n);
         if (id >= 0) return rg_enc_push(e, id);
     }
@@ -125,8 +125,8 @@ rg_status rg_bpe_word(rg_enc *e, const char *p, size_t n)
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)k, id, e->err);
         else if (!bytes)
             st = bytes_of(e, u, i, step, &known);
-        if (!known && t->unk < 0) return rg_enc_unknown(e, p + i, step, &in_unk);
-        if (!known && !st && !(in_unk && t->fuse_unk))
+        /* without an unknown token such a character is left out, as by the originals */
+        if (!known && !st && t->unk >= 0 && !(in_unk && t->fuse_unk))
             st = rg_merger_push(&e->merger, (uint32_t)i, (uint32_t)step, t->unk, e->err);
         in_unk = !known;
         i += step;

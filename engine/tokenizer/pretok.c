@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/utf8.h"
+#include "tokenizer/regex.h"
 
 rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool literal, rg_split split,
     bool invert, const rg_src *src)
@@ -15,13 +16,21 @@ rg_status rg_pretok_add(rg_pretok *p, const char *pattern, size_t len, bool lite
         literal ? PCRE2_LITERAL | PCRE2_UTF : PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
     int code = 0;
     PCRE2_SIZE at = 0;
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, len, options, &code, &at, NULL);
-    if (!re) {
+    rg_buf own = {0};
+    rg_status st =
+        literal ? rg_buf_add(&own, pattern, len, src->err) : rg_regex_rewrite(&own, pattern, len, src);
+    pcre2_compile_context *cc = st ? NULL : pcre2_compile_context_create(NULL);
+    if (!st && !cc) st = rg_no_memory(src->err, src->name);
+    if (!st) pcre2_set_newline(cc, PCRE2_NEWLINE_LF);
+    pcre2_code *re = st ? NULL : pcre2_compile((PCRE2_SPTR)own.p, own.len, options, &code, &at, cc);
+    if (!st && !re) {
         PCRE2_UCHAR msg[128] = {0};
         pcre2_get_error_message(code, msg, sizeof msg);
-        return rg_lacks(src, "pre-tokeniser pattern \"%.80s\": %s at character %zu", pattern,
-            (const char *)msg, (size_t)at);
+        st = rg_lacks(src, "pre-tokeniser pattern \"%.80s\": %s", pattern, (const char *)msg);
     }
+    pcre2_compile_context_free(cc);
+    rg_buf_free(&own);
+    if (st) return st;
     (void)pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter does it */
     p->step[p->n++] = (struct rg_pretok_step){re, split, invert};
     return RG_OK;

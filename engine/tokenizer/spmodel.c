@@ -3,7 +3,8 @@
 
 #include "base/mapfile.h"
 #include "base/num.h"
-#include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_beside.h"
+#include "tokenizer/tok_json.h"
 
 /* One field of a message: a number (wire types 0, 1, 5) or bytes (2). */
 typedef struct field {
@@ -92,7 +93,39 @@ static int32_t id_of(const rg_tokenizer *t, uint64_t id, rg_toktype type)
     return id < t->vocab.n && t->vocab.type[id] == type ? (int32_t)id : -1;
 }
 
-rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src)
+/* Tokens that the files beside it declare; the name of a piece may change. */
+static rg_status set_added(rg_tokenizer *t, const rg_tok_beside *b, const rg_src *src)
+{
+    const rg_tok_src s = {.t = t, .src = *src, .part = "added_tokens_decoder"};
+    json_t *list = NULL, *o;
+    rg_vocab *v = &t->vocab;
+    const size_t n_model = v->n;
+    size_t i;
+    rg_status st = rg_tok_beside_merge(&list, b, NULL, t, true, src);
+    json_array_foreach (list, i, o) {
+        rg_tj_token a = {0};
+        if (!st) st = rg_tj_added(&s, o, &a);
+        if (st) break;
+        if (a.id >= (json_int_t)(n_model + json_array_size(list)) + 1024) {
+            st = rg_bad(
+                src, "%s declares token %lld, but there are only %zu", b->file, (long long)a.id, n_model);
+            break;
+        }
+        const bool old = a.id >= 0 && (size_t)a.id < v->n && v->type[a.id] != RG_TT_HOLE;
+        const rg_toktype was = old ? (rg_toktype)v->type[a.id] : RG_TT_HOLE;
+        const rg_toktype type = was == RG_TT_UNKNOWN || was == RG_TT_BYTE ? was
+            : a.tok.special                                               ? RG_TT_CONTROL
+                                                                          : RG_TT_USER;
+        if (old) v->type[a.id] = RG_TT_HOLE;
+        st = rg_vocab_set(v, a.id, a.content, a.len, type, 0.0f, src);
+        if (!st) st = rg_added_put(&t->raw, a.content, a.len, a.tok, src->err);
+    }
+    json_decref(list);
+    return st;
+}
+
+rg_status rg_tok_read_spmodel(
+    rg_tokenizer *t, const rg_tok_beside *b, const unsigned char *data, size_t n, const rg_src *src)
 {
     rg_cursor c = {.p = data, .end = data + n};
     /* the defaults of the schema; suffix: white space is written behind words */
@@ -139,6 +172,7 @@ rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t
         return rg_lacks(src, "SentencePiece character normalisation (precompiled_charsmap)");
     if (suffix.value) return rg_lacks(src, "SentencePiece treat_whitespace_as_suffix");
     st = rg_tok_spm_norm(t, squeeze.value, dummy_prefix.value, escape.value, src->err);
+    if (!st) st = set_added(t, b, src);
     if (!st) st = rg_tok_index(t, true, src);
     for (size_t id = 0; id < t->vocab.n && !st; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];

@@ -95,10 +95,12 @@ rg_status rg_norm_run(const rg_norm *n, const char *text, size_t len, bool first
         b->len = 0;
         switch (s->op) {
         case RG_NORM_ENSURE_FIRST:
+        case RG_NORM_PREPEND_FIRST:
             if (!first) continue;
             /* fallthrough */
         case RG_NORM_ENSURE:
-            if (len >= s->b_len && memcmp(text, s->b, s->b_len) == 0) continue;
+            if (s->op != RG_NORM_PREPEND_FIRST && len >= s->b_len && memcmp(text, s->b, s->b_len) == 0)
+                continue;
             /* fallthrough */
         case RG_NORM_PREPEND:
             st = rg_buf_add(b, s->b, s->b_len, err);

@@ -9,12 +9,13 @@
 #include "base/status.h"
 
 typedef enum rg_norm_op {
-    RG_NORM_PREPEND,      /* b before the text */
-    RG_NORM_ENSURE,       /* b before the text unless it starts with b */
-    RG_NORM_ENSURE_FIRST, /* the same, for the first segment of a text only */
-    RG_NORM_REPLACE,      /* every a becomes b */
-    RG_NORM_SQUEEZE,      /* runs of spaces become one; none at the ends */
-    RG_NORM_NFC,          /* Unicode's normal forms, in the order of rg_normal_form */
+    RG_NORM_PREPEND,       /* b before the text */
+    RG_NORM_PREPEND_FIRST, /* the same, for the first segment of a text only */
+    RG_NORM_ENSURE,        /* b before the text unless it starts with b */
+    RG_NORM_ENSURE_FIRST,  /* the same, for the first segment of a text only */
+    RG_NORM_REPLACE,       /* every a becomes b */
+    RG_NORM_SQUEEZE,       /* runs of spaces become one; none at the ends */
+    RG_NORM_NFC,           /* Unicode's normal forms, in the order of rg_normal_form */
     RG_NORM_NFD,
     RG_NORM_NFKC,
     RG_NORM_NFKD,

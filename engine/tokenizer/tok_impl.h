@@ -42,6 +42,7 @@ struct rg_tokenizer {
     rg_vocab vocab;
     rg_pairs pairs;
     bool ignore_merges, fuse_unk;
+    bool whole_breaks;    /* a run of line breaks that is a token is not merged */
     int32_t unk;          /* -1: none */
     int32_t byte_id[256]; /* token of a byte, -1: none */
     bool has_unused;
@@ -55,7 +56,6 @@ struct rg_tokenizer {
     rg_decoder dec;
     int32_t prefix[RG_TOK_TEMPLATE_MAX], suffix[RG_TOK_TEMPLATE_MAX];
     int n_prefix, n_suffix;
-    bool own_template; /* the file has a post-processor: a config's BOS does not replace it */
     int32_t bos, eos;
     int32_t end[RG_TOK_END_MAX];
     int n_end;
@@ -96,9 +96,13 @@ rg_status rg_words_run(rg_enc *e, const char *p, size_t n, rg_word_merge merge);
 /* spm.c */
 rg_status rg_spm_segment(rg_enc *e, const char *p, size_t n);
 
+typedef struct rg_tok_beside rg_tok_beside; /* tok_beside.h */
+
 /* Readers fill a zeroed tokenizer (bos, eos, unk and byte_id are -1). data: the whole file. */
-rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src);
-rg_status rg_tok_read_spmodel(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src);
+rg_status rg_tok_read_json(
+    rg_tokenizer *t, const rg_tok_beside *b, const unsigned char *data, size_t n, const rg_src *src);
+rg_status rg_tok_read_spmodel(
+    rg_tokenizer *t, const rg_tok_beside *b, const unsigned char *data, size_t n, const rg_src *src);
 rg_status rg_tok_read_llama2c(
     rg_tokenizer *t, const unsigned char *data, size_t n, int64_t vocab, const rg_src *src);
 rg_status rg_tok_read_gguf(rg_tokenizer *t, const rg_ckpt_vocab *v, const rg_src *src);
@@ -116,13 +120,17 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 #define RG_SPM_SPACE "\xe2\x96\x81" /* U+2581 */
 #define RG_GPT2_REGEX "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 #define RG_REGEX_REST "[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define RG_REGEX_WORDS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+#define RG_CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define RG_REGEX_WORDS RG_CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
 #define RG_LLAMA3_REGEX RG_REGEX_WORDS "\\p{N}{1,3}| ?" RG_REGEX_REST
 #define RG_QWEN2_REGEX RG_REGEX_WORDS "\\p{N}| ?" RG_REGEX_REST
-#define RG_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
-#define RG_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
-#define RG_TEKKEN_REGEX \
-    "[^\\r\\n\\p{L}\\p{N}]?" RG_UPPER "*" RG_LOWER "+|[^\\r\\n\\p{L}\\p{N}]?" RG_UPPER "+" RG_LOWER \
-    "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+/* Words end where lower case meets upper case. but: an intersection; tail: behind a word; digits; punct: what
+ * ends a run of punctuation beside line breaks. */
+#define RG_CASED_BUT(but, tail, digits, punct) \
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}" but "]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}" but \
+    "]+" tail "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}" but \
+    "]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}" but "]*" tail "|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n" punct \
+    "]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RG_CASED(tail, digits) RG_CASED_BUT("", tail, digits, "/")
 
 #endif

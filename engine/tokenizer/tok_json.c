@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tokenizer/tok_beside.h"
 #include "tokenizer/unicode.h"
 
 static bool among(const char *key, const char *keys)
@@ -87,15 +88,7 @@ static rg_status read_vocab(rg_tok_src *s, const json_t *vocab, size_t n_added, 
     return st;
 }
 
-typedef struct added {
-    const char *content;
-    size_t len;
-    json_int_t id;
-    bool normalized;
-    rg_added_tok tok;
-} added;
-
-static rg_status parse_added(const rg_tok_src *s, const json_t *o, added *a)
+rg_status rg_tj_added(const rg_tok_src *s, const json_t *o, rg_tj_token *a)
 {
     const json_t *id = json_object_get(o, "id"), *normalized = json_object_get(o, "normalized");
     const rg_status st =
@@ -123,8 +116,8 @@ static rg_status set_added(rg_tok_src *s, const json_t *list)
     size_t i;
     json_t *o;
     json_array_foreach (list, i, o) {
-        added a = {0};
-        if ((st = parse_added(s, o, &a))) return st;
+        rg_tj_token a = {0};
+        if ((st = rg_tj_added(s, o, &a))) return st;
         const rg_toktype type = a.tok.special ? RG_TT_CONTROL : RG_TT_USER;
         if (a.id >= 4 * (json_int_t)(n_model + json_array_size(list)) + 1024)
             return rg_bad(
@@ -153,8 +146,8 @@ static rg_status find_added(rg_tok_src *s, const json_t *list)
     size_t i;
     json_t *o;
     json_array_foreach (list, i, o) {
-        added a = {0};
-        if ((st = parse_added(s, o, &a))) break;
+        rg_tj_token a = {0};
+        if ((st = rg_tj_added(s, o, &a))) break;
         if (a.normalized)
             st = rg_norm_run(&t->norm, a.content, a.len, true, work, &a.content, &a.len, s->src.err);
         if (!st && a.len)
@@ -248,11 +241,11 @@ static rg_status part(
     return read(s, json_object_get(root, name));
 }
 
-static rg_status read_root(rg_tok_src *s, const json_t *root)
+static rg_status read_root(rg_tok_src *s, const rg_tok_beside *b, const json_t *root, json_t **added)
 {
     rg_status st;
     rg_tokenizer *t = s->t;
-    const json_t *model = json_object_get(root, "model"), *list = json_object_get(root, "added_tokens");
+    const json_t *model = json_object_get(root, "model"), *own = json_object_get(root, "added_tokens");
     bool byte_fallback;
     if ((st = check_model(s, model, &byte_fallback))) return st;
     /* truncation and padding are defaults for batches; callers of the original switch them off */
@@ -261,7 +254,7 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
              "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder "
              "model")))
         return st;
-    if (list && !json_is_null(list) && !json_is_array(list))
+    if (own && !json_is_null(own) && !json_is_array(own))
         return rg_bad(&s->src, "added_tokens is not an array");
     if ((st = part(s, root, "normalizer", rg_tj_normalizer)) ||
         (st = part(s, root, "pre_tokenizer", rg_tj_pre_tokenizer)) ||
@@ -274,8 +267,9 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
     t->kind = s->byte_level_pre ? "tokenizer.json byte-level BPE"
         : byte_fallback         ? "tokenizer.json BPE with byte fallback"
                                 : "tokenizer.json BPE";
-    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(list), byte_fallback)) ||
-        (st = set_added(s, list)) || (st = rg_tok_index(t, false, &s->src)))
+    if ((st = read_vocab(s, json_object_get(model, "vocab"), json_array_size(own), byte_fallback)) ||
+        (st = rg_tok_beside_merge(added, b, own, t, false, &s->src)) || (st = set_added(s, *added)) ||
+        (st = rg_tok_index(t, false, &s->src)))
         return st;
     if (byte_fallback || t->model == RG_TM_BYTE_BPE) rg_tok_find_bytes(t);
     const json_t *unk = json_object_get(model, "unk_token");
@@ -285,18 +279,21 @@ static rg_status read_root(rg_tok_src *s, const json_t *root)
             return rg_bad(
                 &s->src, "model.unk_token \"%.60s\" is not in the vocabulary", json_string_value(unk));
     }
-    if ((st = find_added(s, list)) || (st = part(s, root, "post_processor", rg_tj_post_processor))) return st;
-    t->own_template = true;
+    if ((st = find_added(s, *added)) || (st = part(s, root, "post_processor", rg_tj_post_processor)))
+        return st;
     return read_merges(s, json_object_get(model, "merges"));
 }
 
-rg_status rg_tok_read_json(rg_tokenizer *t, const unsigned char *data, size_t n, const rg_src *src)
+rg_status rg_tok_read_json(
+    rg_tokenizer *t, const rg_tok_beside *b, const unsigned char *data, size_t n, const rg_src *src)
 {
     rg_tok_src s = {.t = t, .src = *src, .part = "tokenizer.json"};
     json_error_t je;
     json_t *root = json_loadb((const char *)data, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
     if (!root) return rg_fail(src->err, RG_E_FILE, "%s:%d:%d: %s", src->name, je.line, je.column, je.text);
-    const rg_status st = read_root(&s, root);
+    json_t *added = NULL;
+    const rg_status st = read_root(&s, b, root, &added);
+    json_decref(added);
     json_decref(root);
     return st;
 }

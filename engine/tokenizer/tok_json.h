@@ -24,6 +24,17 @@ static inline const char *rg_tj_text(const json_t *o, const char *key)
     return json_string_value(json_object_get(o, key));
 }
 
+/* An added token, as tokenizer.json writes it. */
+typedef struct rg_tj_token {
+    const char *content; /* borrowed */
+    size_t len;
+    json_int_t id;
+    bool normalized;
+    rg_added_tok tok;
+} rg_tj_token;
+
+rg_status rg_tj_added(const rg_tok_src *s, const json_t *o, rg_tj_token *a);
+
 /* The four parts; o may be null. */
 rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o);
 rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o);

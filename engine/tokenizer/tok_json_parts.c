@@ -90,56 +90,51 @@ rg_status rg_tj_normalizer(rg_tok_src *s, const json_t *o)
     return unsupported(s, o); /* StripAccents, BertNormalizer, Precompiled, ... */
 }
 
-/* Oniguruma, for which these patterns are written, reads some texts differently from PCRE2: those are
- * refused. */
-static const char *not_portable(const char *p, size_t n)
-{
-    int in_class = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] == '\\') {
-            i++;
-            if (i < n && strchr("hHRXKGOyY", p[i]) && p[i])
-                return "an escape that libraries read differently";
-        } else if (in_class) {
-            if (p[i] == '[' && !(i + 1 < n && p[i + 1] == ':')) return "a class inside a class";
-            if (p[i] == '&' && i + 1 < n && p[i + 1] == '&') return "an intersection of classes";
-            if (p[i] == '[') { /* [:name:] */
-                const char *end = memmem(p + i, n - i, ":]", 2);
-                if (!end) return "an open class name";
-                i = (size_t)(end - p) + 1;
-            } else if (p[i] == ']') {
-                in_class = 0;
-            }
-        } else if (p[i] == '[') {
-            in_class = 1;
-            if (i + 1 < n && p[i + 1] == '^') i++;
-            if (i + 1 < n && p[i + 1] == ']') return "a class that starts with a bracket";
-        } else if (p[i] == '^' || p[i] == '$') {
-            return "an anchor of lines";
-        }
-    }
-    return NULL;
-}
-
-static rg_status split_step(rg_tok_src *s, const json_t *o)
+static rg_status add_split(
+    rg_tok_src *s, const char *p, size_t n, bool literal, const char *behaviour, bool invert)
 {
     static const char *const names[] = {[RG_SPLIT_ISOLATED] = "Isolated",
         [RG_SPLIT_REMOVED] = "Removed",
         [RG_SPLIT_MERGED_WITH_PREVIOUS] = "MergedWithPrevious",
         [RG_SPLIT_MERGED_WITH_NEXT] = "MergedWithNext",
         [RG_SPLIT_CONTIGUOUS] = "Contiguous"};
+    for (size_t k = 0; k < COUNT(names); k++)
+        if (strcmp(names[k], behaviour) == 0)
+            return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, &s->src);
+    return rg_lacks(&s->src, "pre_tokenizer behavior \"%.60s\"", behaviour);
+}
+
+static rg_status split_step(rg_tok_src *s, const json_t *o)
+{
     const char *p, *behaviour;
     size_t n, behaviour_n;
     bool literal, invert;
     const rg_status st = rg_tj_read(
         s, o, "type pattern=p behavior=s invert=f", &p, &n, &literal, &behaviour, &behaviour_n, &invert);
+    return st ? st : add_split(s, p, n, literal, behaviour, invert);
+}
+
+/* Hugging Face's punctuation: that of ASCII, symbols included, and what Unicode 8 called punctuation. */
+#define PUNCTUATION \
+    "[!-/" \
+    ":-@\\[-`{-~\\u166d\\x{111c9}[\\p{P}&&[^\\u061d\\u09fd\\u0a76\\u0c77\\u0c84\\u1b4e\\u1b4f\\u1b7d-" \
+    "\\u1b7f" \
+    "\\u2e43-\\u2e4f\\u2e52-\\u2e5d\\x{10ead}\\x{10d6e}\\x{10f55}-\\x{10f59}\\x{10f86}-\\x{10f89}\\x{113d4}" \
+    "-\\x{113d8}" \
+    "\\x{1144b}-\\x{1145d}\\x{11660}-\\x{1166c}\\x{116b9}\\x{1183b}\\x{11944}-\\x{11946}\\x{119e2}\\x{" \
+    "11a3f}-\\x{11aa2}" \
+    "\\x{11b00}-\\x{11b09}\\x{11be1}\\x{11c41}-\\x{11c71}\\x{11ef7}-\\x{11fff}\\x{12ff1}\\x{12ff2}\\x{" \
+    "16d6d}-\\x{16d6f}\\x{16e97}-\\x{16e9a}" \
+    "\\x{16fe2}\\x{1e5ff}\\x{1e95e}\\x{1e95f}]]]"
+
+static rg_status punctuation_step(rg_tok_src *s, const json_t *o)
+{
+    const char *behaviour = rg_tj_text(o, "behavior");
+    const rg_status st = rg_tj_read(s, o, "type behavior");
     if (st) return st;
-    const char *why = literal ? NULL : not_portable(p, n);
-    if (why) return rg_lacks(&s->src, "pre_tokenizer pattern \"%.80s\" has %s", p, why);
-    for (size_t k = 0; k < COUNT(names); k++)
-        if (strcmp(names[k], behaviour) == 0)
-            return rg_pretok_add(&s->t->pre, p, n, literal, (rg_split)k, invert, &s->src);
-    return rg_lacks(&s->src, "pre_tokenizer Split behavior \"%.60s\"", behaviour);
+    if (!behaviour && json_object_get(o, "behavior"))
+        return rg_bad(&s->src, "pre_tokenizer.behavior is not a string");
+    return add_split(s, PUNCTUATION, strlen(PUNCTUATION), false, behaviour ? behaviour : "Isolated", false);
 }
 
 /* A Metaspace: its mark, and whether a space goes in front: prepend_scheme, in older files
@@ -216,6 +211,7 @@ rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
     if (s->byte_level_pre) return rg_lacks(&s->src, "a pre_tokenizer \"%.60s\" after ByteLevel", type_of(o));
     if (is(o, "Split")) return split_step(s, o);
     if (is(o, "Digits")) return digits_step(s, o);
+    if (is(o, "Punctuation")) return punctuation_step(s, o);
     if (is(o, "ByteLevel")) return byte_level_step(s, o);
     if (is(o, "Metaspace")) return metaspace_step(s, o);
     return unsupported(s, o);

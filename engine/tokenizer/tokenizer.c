@@ -9,7 +9,9 @@
 #include "base/grow.h"
 #include "base/mapfile.h"
 #include "base/utf8.h"
-#include "tokenizer/tok_impl.h"
+#include "tokenizer/regex.h"
+#include "tokenizer/tok_beside.h"
+#include "tokenizer/unicode.h"
 
 /* Tokens that end an answer, if they are control tokens. Where the file names no EOS, the first one is it. */
 static const char *const end_names[] = {"</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>",
@@ -97,6 +99,12 @@ rg_status rg_tok_add_raw(rg_tokenizer *t, int32_t id, bool special, rg_err *err)
 
 /* ---- opening ---- */
 
+/* The model that the tokenizer is for: vocab 0 and cfg NULL if there is none. */
+typedef struct model {
+    int64_t vocab;
+    const rg_config *cfg;
+} model;
+
 static rg_tokenizer *new_tokenizer(rg_err *err)
 {
     rg_tokenizer *t = calloc(1, sizeof *t);
@@ -132,19 +140,23 @@ static void make_control(rg_tokenizer *t, rg_added *a)
     }
 }
 
-/* After reading: end tokens, and BOS and EOS by name where the file is silent. */
-static rg_status finish(rg_tokenizer *t, rg_err *err)
+/* After reading: end tokens, and BOS and EOS where the tokenizer's files are silent: what the model's
+ * configuration (may be NULL) says, else tokens known by name. */
+static rg_status finish(rg_tokenizer *t, const rg_config *cfg, rg_err *err)
 {
     make_control(t, &t->raw);
     make_control(t, &t->normed);
+    if (t->bos < 0 && t->n_prefix > 0) t->bos = t->prefix[0];
+    if (cfg && t->bos < 0 && cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) t->bos = cfg->bos;
+    if (cfg && t->eos < 0 && cfg->n_eos > 0) t->eos = cfg->eos[0];
     add_end(t, t->eos);
+    for (int i = 0; cfg && i < cfg->n_eos && i < RG_MAX_EOS; i++) add_end(t, cfg->eos[i]);
     for (size_t i = 0; end_names[i]; i++) {
         const int32_t id = rg_vocab_scan(&t->vocab, end_names[i]);
         if (id < 0 || t->vocab.type[id] != RG_TT_CONTROL) continue;
         add_end(t, id);
         if (t->eos < 0) t->eos = id;
     }
-    if (t->bos < 0 && t->n_prefix > 0) t->bos = t->prefix[0];
     for (size_t i = 0; begin_names[i] && t->bos < 0; i++) {
         const int32_t id = rg_vocab_scan(&t->vocab, begin_names[i]);
         if (id >= 0 && t->vocab.type[id] == RG_TT_CONTROL) t->bos = id;
@@ -157,30 +169,25 @@ static rg_status finish(rg_tokenizer *t, rg_err *err)
     return whole_text ? rg_seams_init(&t->seams, &t->vocab, err) : RG_OK;
 }
 
-/* Beyond the model's vocabulary there may be added tokens, as [PAD], whose ids are refused where they occur.
- */
+/* Added tokens may have no row in the model: they are refused where a text holds them. */
 static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const rg_src *src)
 {
-    if (vocab <= 0) return RG_OK;
-    for (size_t id = (size_t)vocab; id < t->vocab.n; id++) switch ((rg_toktype)t->vocab.type[id]) {
-        case RG_TT_CONTROL:
-        case RG_TT_USER:
-        case RG_TT_UNUSED:
-        case RG_TT_HOLE:
-            continue;
-        default:
+    for (size_t id = vocab > 0 ? (size_t)vocab : t->vocab.n; id < t->vocab.n; id++) {
+        const rg_toktype type = (rg_toktype)t->vocab.type[id];
+        if (type != RG_TT_CONTROL && type != RG_TT_USER && type != RG_TT_UNUSED &&
+            type != RG_TT_HOLE)
             return rg_bad(src,
                 "the tokenizer has %zu tokens, the model only %lld: it belongs to another model", t->vocab.n,
                 (long long)vocab);
-        }
+    }
     return RG_OK;
 }
 
 /* The last step of every reader; t goes to *out, or is closed. */
-static rg_status done(rg_tokenizer **out, rg_tokenizer *t, int64_t vocab, rg_status st, const rg_src *src)
+static rg_status done(rg_tokenizer **out, rg_tokenizer *t, const model *m, rg_status st, const rg_src *src)
 {
-    if (!st) st = check_size(t, vocab, src);
-    if (!st) st = finish(t, src->err);
+    if (!st) st = check_size(t, m->vocab, src);
+    if (!st) st = finish(t, m->cfg, src->err);
     if (!st)
         *out = t;
     else
@@ -188,27 +195,40 @@ static rg_status done(rg_tokenizer **out, rg_tokenizer *t, int64_t vocab, rg_sta
     return st;
 }
 
-static rg_status open_vocab(rg_tokenizer **out, const rg_ckpt_vocab *v, int64_t vocab, const rg_src *src)
+static rg_status open_vocab(rg_tokenizer **out, const rg_ckpt_vocab *v, const model *m, const rg_src *src)
 {
     rg_tokenizer *t = new_tokenizer(src->err);
-    return t ? done(out, t, vocab, rg_tok_read_gguf(t, v, src), src) : RG_E_NOMEM;
+    return t ? done(out, t, m, rg_tok_read_gguf(t, v, src), src) : RG_E_NOMEM;
 }
 
-static rg_status open_gguf(rg_tokenizer **out, int64_t vocab, const rg_src *src)
+static rg_status open_gguf(rg_tokenizer **out, const model *m, const rg_src *src)
 {
     rg_ckpt *c = NULL;
     rg_status st = rg_ckpt_open_vocab(&c, src->name, src->err);
     const rg_ckpt_vocab *v = !st ? rg_ckpt_embedded_vocab(c) : NULL;
-    if (!st) st = v ? open_vocab(out, v, vocab, src) : rg_bad(src, "this GGUF file holds no vocabulary");
+    if (!st) st = v ? open_vocab(out, v, m, src) : rg_bad(src, "this GGUF file holds no vocabulary");
     rg_ckpt_close(c);
     return st;
 }
 
-static rg_status open_mapped(rg_tokenizer **out, const rg_mapfile *f, int64_t vocab, const rg_src *src)
+/* tokenizer.json or tokenizer.model, with the files beside it. */
+static rg_status read_with_beside(
+    rg_tokenizer *t, bool json, const unsigned char *p, size_t n, const rg_src *src)
+{
+    rg_tok_beside b;
+    rg_status st = rg_tok_beside_read(&b, src->name, src->err);
+    if (st) return st;
+    st = json ? rg_tok_read_json(t, &b, p, n, src) : rg_tok_read_spmodel(t, &b, p, n, src);
+    if (!st) st = rg_tok_beside_template(t, &b, !json, src->err);
+    rg_tok_beside_close(&b);
+    return st;
+}
+
+static rg_status open_mapped(rg_tokenizer **out, const rg_mapfile *f, const model *m, const rg_src *src)
 {
     const unsigned char *p = f->data;
     size_t at = f->size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    if (f->size >= 4 && memcmp(p, "GGUF", 4) == 0) return open_gguf(out, vocab, src);
+    if (f->size >= 4 && memcmp(p, "GGUF", 4) == 0) return open_gguf(out, m, src);
     const rg_status st = rg_foreign(src, p, f->size);
     if (st) return st;
     if (f->size > (size_t)1 << 30)
@@ -216,51 +236,44 @@ static rg_status open_mapped(rg_tokenizer **out, const rg_mapfile *f, int64_t vo
     rg_tokenizer *t = new_tokenizer(src->err);
     if (!t) return RG_E_NOMEM;
     while (at < f->size && strchr(" \t\r\n", p[at]) && p[at]) at++;
-    return done(out, t, vocab,
-        at < f->size && p[at] == '{'                    ? rg_tok_read_json(t, p + at, f->size - at, src)
-            : f->size >= 2 && p[0] == 0x0a && p[1] != 0 ? rg_tok_read_spmodel(t, p, f->size, src)
-                                                        : rg_tok_read_llama2c(t, p, f->size, vocab, src),
+    const bool json = at < f->size && p[at] == '{', spm = f->size >= 2 && p[0] == 0x0a && p[1] != 0;
+    return done(out, t, m,
+        json      ? read_with_beside(t, true, p + at, f->size - at, src)
+            : spm ? read_with_beside(t, false, p, f->size, src)
+                  : rg_tok_read_llama2c(t, p, f->size, m->vocab, src),
         src);
+}
+
+static rg_status open_path(rg_tokenizer **out, const char *path, const model *m, rg_err *err)
+{
+    rg_mapfile f;
+    rg_status st = rg_mapfile_open(&f, path, err);
+    if (st) return st;
+    st = open_mapped(out, &f, m, &(rg_src){path, err});
+    rg_mapfile_close(&f);
+    return st;
 }
 
 rg_status rg_tokenizer_open(rg_tokenizer **out, const char *path, int64_t vocab, rg_err *err)
 {
-    rg_mapfile f;
     *out = NULL;
-    rg_status st = rg_mapfile_open(&f, path, err);
-    if (st) return st;
-    st = open_mapped(out, &f, vocab, &(rg_src){path, err});
-    rg_mapfile_close(&f);
-    return st;
+    return open_path(out, path, &(model){.vocab = vocab}, err);
 }
 
 rg_status rg_tokenizer_open_for(rg_tokenizer **out, const rg_ckpt *c, const char *path, rg_err *err)
 {
     const rg_config *cfg = rg_ckpt_config(c);
+    const model m = {cfg->vocab, cfg};
     const char *beside = rg_ckpt_tokenizer_path(c);
     const rg_ckpt_vocab *inside = rg_ckpt_embedded_vocab(c);
-    rg_status st;
     *out = NULL;
-    if (path)
-        st = rg_tokenizer_open(out, path, cfg->vocab, err);
-    else if (inside)
-        st = open_vocab(out, inside, cfg->vocab, &(rg_src){rg_ckpt_path(c), err});
-    else if (beside)
-        st = rg_tokenizer_open(out, beside, cfg->vocab, err);
-    else
-        st = rg_fail(err, RG_E_FILE,
-            "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin "
-            "beside it; name one with -z",
-            rg_ckpt_path(c));
-    if (st) return st;
-    rg_tokenizer *t = *out;
-    if (cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) {
-        if (!t->own_template && t->n_prefix == 1) t->prefix[0] = cfg->bos;
-        t->bos = cfg->bos;
-    }
-    if (cfg->n_eos > 0) t->eos = cfg->eos[0];
-    for (int i = 0; i < cfg->n_eos && i < RG_MAX_EOS; i++) add_end(t, cfg->eos[i]);
-    return RG_OK;
+    if (path) return open_path(out, path, &m, err);
+    if (inside) return open_vocab(out, inside, &m, &(rg_src){rg_ckpt_path(c), err});
+    if (beside) return open_path(out, beside, &m, err);
+    return rg_fail(err, RG_E_FILE,
+        "%s: no tokenizer inside the checkpoint, and no tokenizer.json, tokenizer.model or tokenizer.bin "
+        "beside it; name one with -z",
+        rg_ckpt_path(c));
 }
 
 void rg_tokenizer_close(rg_tokenizer *t)
@@ -417,6 +430,21 @@ int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece)
 }
 
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t) { return t->n_prefix > 0; }
+
+const int32_t *rg_tokenizer_prefix(const rg_tokenizer *t, size_t *n)
+{
+    *n = (size_t)t->n_prefix;
+    return t->prefix;
+}
+
+void rg_tokenizer_unicode(char *text, size_t cap)
+{
+    const char *forms = rg_unicode_version();
+    char patterns[24];
+    rg_regex_unicode(patterns, sizeof patterns);
+    snprintf(text, cap, "patterns of Unicode %s, normal forms of %s%s", patterns, forms ? "Unicode " : "none",
+        forms ? forms : "");
+}
 
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id)
 {

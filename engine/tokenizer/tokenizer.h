@@ -46,9 +46,13 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
 size_t rg_tokenizer_size(const rg_tokenizer *t);
 int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
 int32_t rg_tokenizer_eos(const rg_tokenizer *t);
-bool rg_tokenizer_adds_bos(const rg_tokenizer *t);           /* RG_TOK_BOS adds tokens in front */
+bool rg_tokenizer_adds_bos(const rg_tokenizer *t); /* RG_TOK_BOS adds tokens in front */
+/* What RG_TOK_BOS puts before a text: [*n]; borrowed until close. */
+const int32_t *rg_tokenizer_prefix(const rg_tokenizer *t, size_t *n);
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id); /* EOS, EOT and their like */
 bool rg_tokenizer_is_control(const rg_tokenizer *t, int32_t id);
+/* The versions of Unicode that patterns and normal forms follow, in words, to text[cap]. */
+void rg_tokenizer_unicode(char *text, size_t cap);
 /* "tokenizer.json byte-level BPE", ...; static */
 const char *rg_tokenizer_kind(const rg_tokenizer *t);
 /* id of a stored piece of any type; -1: none */

@@ -14,6 +14,8 @@
 
 bool rg_unicode_available(void) { return true; }
 
+const char *rg_unicode_version(void) { return utf8proc_unicode_version(); }
+
 bool rg_unicode_is_word(uint32_t cp)
 {
     if (cp == 0x200c || cp == 0x200d) return true;
@@ -154,6 +156,8 @@ rg_status rg_unicode_lower(const char *text, size_t len, rg_buf *out, rg_err *er
 #else
 
 bool rg_unicode_available(void) { return false; }
+
+const char *rg_unicode_version(void) { return NULL; }
 
 bool rg_unicode_is_word(uint32_t cp)
 {

@@ -9,6 +9,8 @@
 #include "tokenizer/textnorm.h"
 
 bool rg_unicode_available(void);
+/* "13.0.0"; static. NULL without utf8proc. */
+const char *rg_unicode_version(void);
 /* Letters, marks, decimal digits, connectors, joiners: Unicode's \w. Without utf8proc only ASCII. */
 bool rg_unicode_is_word(uint32_t cp);
 

@@ -31,7 +31,8 @@ const char *fuzz_file(const uint8_t *data, size_t size)
 
 static char dir[64];
 static const char *const dir_files[] = {"config.json", "model.safetensors", "model.gguf",
-    "model.safetensors.index.json", "a.safetensors", "b.safetensors"};
+    "model.safetensors.index.json", "a.safetensors", "b.safetensors", "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"};
 
 static void remove_dir(void)
 {

@@ -211,20 +211,106 @@ static void gguf_byte_level(void **state)
     rg_tokenizer_close(t);
     drop(&b);
 
-    static const char *const unknown[] = {"klingon", "default", NULL};
     rg_err err;
-    for (int i = 0; i < 3; i++) {
-        b = gguf_bpe(unknown[i]);
-        assert_int_equal(open_bytes(&t, b.p, b.n, 0, &err), RG_E_UNSUPPORTED);
-        assert_non_null(strstr(err.msg, unknown[i] ? unknown[i] : "does not name"));
+    b = gguf_bpe("klingon");
+    assert_int_equal(open_bytes(&t, b.p, b.n, 0, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "klingon"));
+    drop(&b);
+}
+
+/* Every name opens, and cuts where its patterns cut: "he" is merged only inside one word. */
+static void gguf_pre_tokenisers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pre, *text;
+        int32_t ids[8]; /* 0 ends */
+    } rows[] = {
+        {NULL, "he\nhe", {256, '\n', 256}},
+        {"default", "$he", {'$', 256}},
+        {"qwen35", "h\xcc\x81he", {'h', 0xcc, 0x81, 256}},
+        {"gpt-4o", "Hhe", {'H', 256}},
+        {"gpt-4o", "hEhe", {'h', 'E', 256}},
+        {"llama4", " he", {257}},
+        {"deepseek-v3", "!he", {'!', 256}},
+        {"deepseek-v3", "\xe4\xb8\x80he", {0xe4, 0xb8, 0x80, 256}},
+        {"deepseek-llm", "\nhe", {'\n', 256}},
+        {"deepseek-llm", " he", {257}},
+        {"deepseek-coder", " he", {257}},
+        {"falcon", "`he", {'`', 256}},
+        {"minicpm5", "hello", {260}},
+        {"glm4", "hello", {256, 'l', 'l', 'o'}},
+        {"chatglm-bpe", " he", {257}},
+        {"hunyuan-dense", " he", {257}},
+        {"exaone4", " he", {257}},
+        {"seed-coder", " he", {257}},
+        {"kimi-k2", "\xe4\xb8\x80he", {0xe4, 0xb8, 0x80, 256}},
+        {"kimi-k2", " he", {257}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        blob b = gguf_bpe(rows[i].pre);
+        rg_tokenizer *t = open_ok(&b);
+        size_t n = 0;
+        while (n < 8 && rows[i].ids[n]) n++;
+        check_ids(t, rows[i].text, strlen(rows[i].text), RG_TOK_BOS, rows[i].ids, n, (int)i);
+        assert_int_equal(!rows[i].pre || !strcmp(rows[i].pre, "default"),
+            strstr(rg_tokenizer_kind(t), "not named") != NULL);
+        rg_tokenizer_close(t);
         drop(&b);
     }
+}
+
+/* Gemma 4: merges over characters, spaces as U+2581, bytes, whole runs of line breaks, BOS always. */
+static blob gguf_gemma4(bool with_bos)
+{
+    static const char *const more[] = {SPACE, "h", "e", "he", SPACE "he", "\n\n\n"};
+    char byte[8];
+    blob b = gguf_start(with_bos ? 7 : 5);
+    gguf_string(&b, "general.architecture", "llama");
+    gguf_string(&b, "tokenizer.ggml.model", "gemma4");
+    gguf_array(&b, "tokenizer.ggml.tokens", 8, FREE + 6);
+    put_str(&b, "<pad>", 5);
+    put_str(&b, "<eos>", 5);
+    put_str(&b, "<bos>", 5);
+    for (int i = 0; i < 256; i++) put_str(&b, byte, (size_t)snprintf(byte, sizeof byte, "<0x%02X>", i));
+    for (int i = 0; i < 6; i++) put_str(&b, more[i], strlen(more[i]));
+    gguf_array(&b, "tokenizer.ggml.token_type", 5, FREE + 6);
+    for (uint32_t i = 0; i < FREE + 6; i++) put_u32(&b, i < 3 ? 3 : i < FREE ? 6 : 1);
+    gguf_array(&b, "tokenizer.ggml.merges", 8, 2);
+    put_str(&b, "h e", 3);
+    put_str(&b, SPACE " he", 6);
+    if (with_bos) {
+        gguf_u32(&b, "tokenizer.ggml.bos_token_id", 2);
+        gguf_key(&b, "tokenizer.ggml.add_bos_token", 7);
+        put(&b, &(char){0}, 1);
+    }
+    return b;
+}
+
+static void gemma4(void **state)
+{
+    (void)state;
+    enum { S = FREE, H, E, HE, S_HE, BREAKS };
+    blob b = gguf_gemma4(true);
+    rg_tokenizer *t = open_ok(&b);
+    CHECK_IDS(t, "he he", RG_TOK_BOS, 2, HE, S_HE);
+    CHECK_IDS(t, " h\n\n\nhe", 0, S, H, BREAKS, HE);
+    CHECK_IDS(t, "x\n", 0, BYTE0 + 'x', BYTE0 + '\n');
+    check_round_trip(t, " he\n\n\n he x", 12);
+    rg_tokenizer_close(t);
+    drop(&b);
+    rg_err err;
+    b = gguf_gemma4(false);
+    assert_int_equal(open_bytes(&t, b.p, b.n, 0, &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "bos_token_id"));
+    drop(&b);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sentencepiece),
         cmocka_unit_test(user_defined_and_unused), cmocka_unit_test(sentencepiece_refusals),
-        cmocka_unit_test(llama2c), cmocka_unit_test(gguf_sentencepiece), cmocka_unit_test(gguf_byte_level)};
+        cmocka_unit_test(llama2c), cmocka_unit_test(gguf_sentencepiece), cmocka_unit_test(gguf_byte_level),
+        cmocka_unit_test(gguf_pre_tokenisers), cmocka_unit_test(gemma4)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,15 +206,17 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
 
 /* ---- what to evaluate ---- */
 
-/* What the tokenizer puts before a text; -1: nothing. */
+/* What the tokenizer puts before a text; -1: nothing. A window has room for one token. */
 static rg_status tokenizer_bos(int32_t *bos, const rg_tokenizer *tok, rg_err *err)
 {
-    int32_t *id = NULL;
     size_t n = 0;
-    const rg_status st = rg_tokenizer_encode(tok, "a", 1, RG_TOK_BOS, &id, &n, err);
-    *bos = !st && n > 0 && id[0] == rg_tokenizer_bos(tok) ? id[0] : -1;
-    free(id);
-    return st;
+    const int32_t *prefix = rg_tokenizer_prefix(tok, &n);
+    *bos = n == 1 ? prefix[0] : -1;
+    if (n < 2) return RG_OK;
+    return rg_fail(err, RG_E_UNSUPPORTED,
+        "the tokenizer puts %zu tokens before a text, expected one (BOS) before each window: --no-bos leaves "
+        "them out",
+        n);
 }
 
 rg_status rg_eval_tokens(
@@ -233,7 +235,7 @@ rg_status rg_eval_tokens(
     if (st && cli->token_ids && !cli->tokenizer) { /* ids need no tokenizer */
         o->bos = cfg->bos;
         st = RG_OK;
-    } else if (!st) {
+    } else if (!st && !cli->no_bos) {
         st = tokenizer_bos(&o->bos, tok, err);
     }
     if (!st) st = rg_prompt_tokens(t, &own, tok, cfg->vocab, err);
