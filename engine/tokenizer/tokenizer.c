@@ -398,6 +398,12 @@ int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece)
 
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t) { return t->n_prefix > 0; }
 
+size_t rg_tokenizer_prefix(const rg_tokenizer *t, const int32_t **ids)
+{
+    *ids = t->prefix;
+    return (size_t)t->n_prefix;
+}
+
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id)
 {
     for (int i = 0; i < t->n_end; i++)
