@@ -84,9 +84,11 @@ static rg_status take_template(char **text, const json_t *v, const char *path, r
 static rg_status take_tokens(rg_chat *c, const json_t *root, const char *path, rg_err *err)
 {
     static const char *const keys[RG_CHAT_TOKENS] = {"bos_token", "eos_token", "unk_token", "pad_token"};
+    for (int i = 0; i < RG_CHAT_TOKENS; i++)
+        if (c->token[i].said) return RG_OK; /* a file nearer to the tokenizer spoke */
     for (int i = 0; i < RG_CHAT_TOKENS; i++) {
         const json_t *v = json_object_get(root, keys[i]);
-        if (!v || c->token[i].said) continue;
+        if (!v) continue;
         const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
         c->token[i].said = true;
         if (s && !(c->token[i].text = strdup(s))) return rg_no_memory(err, path);

@@ -23,6 +23,10 @@ static rg_chat chat_of(const char *name)
     if (rg_chat_open(&c, k, &(rg_chat_opts){.name = name, .date = "2024-07-26"}, &err) != RG_OK)
         fail_msg("%s", err.msg);
     rg_ckpt_close(k);
+    for (int i = 0; i < RG_CHAT_TOKENS; i++) { /* those of the tokenizer at hand, not of the demo model */
+        free(c.token[i].text);
+        c.token[i] = (struct rg_chat_token){0};
+    }
     return c;
 }
 
@@ -273,8 +277,8 @@ static void sources(void **state)
     check_source(NULL, NULL, "", "<s>u");
     check_source(NULL, "zephyr", "--chat-template", "<s><|user|>\nu</s>\n<|assistant|>\n");
     check_refused(NULL, "jinja", NULL, RG_E_USAGE, "mistral-v7-tekken");
-    /* beside the tokenizer: a string, a list, a file of its own, which wins; its tokens; what cannot be run is
-     * refused; what is no JSON is an error */
+    /* beside the tokenizer: a string, a list, a file of its own, which wins; its tokens; what cannot be run
+     * is refused; what is no JSON is an error */
     snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
     snprintf(file, sizeof file, "%s/mine.jinja", temp_dir());
     write_file("tokenizer_config.json",

@@ -82,7 +82,8 @@ static void what_was_drawn_stays(void **state)
     const int64_t before = k.n;
     assert_int_equal(turn(&k, "S", "two"), before);
     expect_cache(&k, "<s:S><u:one<|im_end|>><a:A < B><u:two><a:");
-    assert_int_equal(turn(&k, "S", "three"), k.n > 0 ? before + 12 : 0); /* an empty answer */
+    const int64_t empty = k.n; /* an empty answer */
+    assert_int_equal(turn(&k, "S", "three"), empty);
     expect_cache(&k, "<s:S><u:one<|im_end|>><a:A < B><u:two><a:><u:three><a:");
     close_talk(&k);
 }

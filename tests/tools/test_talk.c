@@ -167,8 +167,8 @@ static void templates_from_files(void **state)
     done(&o);
 }
 
-/* The second answer is what a completion of the whole conversation says, whether the template keeps the first one
- * or drops it. */
+/* The second answer is what a completion of the whole conversation says, whether the template keeps the
+ * first one or drops it. */
 static void turns_through_templates(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* Turns of a chat through its template. The whole conversation is rendered each time: some templates drop
- * earlier thinking, some move the system prompt. Where its beginning is as before, the tokens of the cache stay,
- * those that were drawn too; else they stay as far as they are the same. */
+ * earlier thinking, some move the system prompt. Where its beginning is as before, the tokens of the cache
+ * stay, those that were drawn too; else they stay as far as they are the same. */
 #include "tools/run/history.h"
 
 #include <stdlib.h>
@@ -98,8 +98,8 @@ static bool as_before(const rg_chat_text *shown, const rg_chat_text *x, size_t n
         memcmp(shown->x.mark, x->x.mark, n) == 0;
 }
 
-/* What follows the answer [from, to), as ids. Encoding both with the answer shows what belongs to which; where
- * a token would reach over its end there is no such place: *n is SIZE_MAX. */
+/* What follows the answer [from, to), as ids. Encoding both with the answer shows what belongs to which;
+ * where a token would reach over its end there is no such place: *n is SIZE_MAX. */
 static rg_status rest(const rg_tokenizer *t, const rg_chat_text *x, size_t from, size_t to, int32_t **ids,
     size_t *n, rg_err *err)
 {
