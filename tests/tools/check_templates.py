@@ -193,7 +193,10 @@ def main():
     ap.add_argument("--cases")
     ap.add_argument("--update", action="store_true")
     args = ap.parse_args()
-    bad = check_cases(args.render, args.cases, args.update) if args.cases else check_folder(args.render, args.folder)
+    if args.cases:
+        bad = check_cases(args.render, args.cases, args.update)
+    else:
+        bad = check_folder(args.render, args.folder)
     return 1 if bad else 0
 
 

@@ -192,6 +192,7 @@ static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const char *
     if (!(st = rg_chat_encode(form, t->tok, &text, &ids, &n, err))) {
         fwrite(text.x.p, 1, text.x.n, stdout);
         putchar('\n');
+        tell_template(t, form);
         tell_ids(ids, n);
     }
     free(ids);
@@ -212,7 +213,6 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     if (!st && cli->prompt && cli->file) st = rg_fail(err, RG_E_USAGE, "-p and -f: give only one of them");
     if (!st && cli->file && !(st = rg_read_file(&owned, &n, cli->file, err))) first = owned;
     if (st) goto out;
-    tell_template(t, &form);
     if (cli->dump_prompt) {
         st = dump_prompt(t, &form, first, err);
         goto out;
@@ -220,6 +220,7 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     if (!so->ctx) so->ctx = default_ctx(rg_ckpt_config(t->ckpt), 4096);
     so->max_logits = 1;
     t->keep = default_keep(t, &(rg_tokens){0});
+    tell_template(t, &form);
     if (!cli->quiet && !cli->single_turn && isatty(STDIN_FILENO))
         fprintf(stderr, "/help lists the commands, Ctrl-C stops an answer, /exit leaves\n");
     if ((st = rg_talk_start(t, so, eo, UNKNOWN, err))) goto out;
