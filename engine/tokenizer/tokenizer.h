@@ -46,7 +46,7 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
 size_t rg_tokenizer_size(const rg_tokenizer *t);
 int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
 int32_t rg_tokenizer_eos(const rg_tokenizer *t);
-bool rg_tokenizer_adds_bos(const rg_tokenizer *t);           /* RG_TOK_BOS adds tokens in front */
+bool rg_tokenizer_adds_bos(const rg_tokenizer *t); /* RG_TOK_BOS adds tokens in front */
 /* Those tokens: their number, and *ids, borrowed until close. */
 size_t rg_tokenizer_prefix(const rg_tokenizer *t, const int32_t **ids);
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id); /* EOS, EOT and their like */
