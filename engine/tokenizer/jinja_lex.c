@@ -219,7 +219,7 @@ static void put_op(lexer *x, char *open, int *n_open)
     int op = 0;
     for (size_t i = 0; i < sizeof two / sizeof *two; i++)
         if (has(x, x->at, two[i])) op = RG_JOP(two[i][0], two[i][1]);
-    if (!op && c && strchr("+-*/%~()[]{}<>=.,:|;", c)) op = c;
+    if (!op && c && strchr("+-*/%~()[]{}<>=.,:|;", c)) op = (unsigned char)c;
     if (!op)
         rg_j_fail(x->j, RG_E_FILE, "unexpected '%s'",
             RG_CLEAN(8, RG_TEXT(8, "%.*s", (int)rg_j_char(x->p + x->at, x->n - x->at), x->p + x->at)));

@@ -384,7 +384,7 @@ static int comparison(rg_j *j)
 
 static rg_jnode *compared(rg_j *j)
 {
-    rg_jnode *first = sum(j), *n = NULL, **end = NULL;
+    rg_jnode *first = sum(j), *n = NULL, **end = &n;
     for (int op; (op = comparison(j)) != 0;) {
         if (!n) {
             n = binary(j, N_COMPARE, 0, first, NULL);

@@ -416,7 +416,7 @@ static rg_jval collection(rg_j *j, const rg_jnode *n)
     for (const rg_jnode *i = n->list; i; i = i->next) k++;
     if (n->kind == N_DICT) {
         const rg_jval d = rg_j_dict(j);
-        for (const rg_jnode *i = n->list; i; i = i->next->next) {
+        for (const rg_jnode *i = n->list; i && i->next; i = i->next->next) {
             const rg_jval key = eval(j, i);
             rg_j_put(j, d.d, key, eval(j, i->next));
         }

@@ -33,7 +33,7 @@ rg_jval rg_j_undefined(rg_j *j, const char *fmt, ...)
     va_end(ap);
     const size_t n = strlen(what);
     char *p = rg_j_alloc(j, n + 1, 1);
-    memcpy(p, what, n);
+    memcpy(p, what, n + 1);
     return (rg_jval){.t = J_UNDEFINED, .s = rg_j_text(j, p, NULL, n).s};
 }
 

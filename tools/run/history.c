@@ -18,7 +18,7 @@ static rg_status push(
         free(own_mark);
         return rg_no_memory(err, "chat");
     }
-    memcpy(own, text, n);
+    if (n) memcpy(own, text, n);
     own[n] = 0;
     if (mark) memcpy(own_mark, mark, n);
     h->message[h->n++] = (rg_jinja_message){.role = role, .content = own, .n = n, .mark = own_mark};
