@@ -1,47 +1,56 @@
-/* Chat templates: which one a checkpoint wants, and conversations as token ids. chat.def has the forms. */
+/* Chat templates: which one a checkpoint wants, and conversations as text and token ids. chat.def has those
+ * that can be named. */
 #ifndef RG_CHAT_H
 #define RG_CHAT_H
 
+#include "tokenizer/jinja.h"
 #include "tokenizer/tokenizer.h"
 
-typedef enum rg_chat_id {
-#define RG_CHAT(id, name, s0, s1, u0, u1, a0, a1, flags) RG_CHAT_##id,
-#include "tokenizer/chat.def"
-    RG_CHAT_COUNT
-} rg_chat_id;
+enum { RG_CHAT_TOKENS = 4 }; /* bos, eos, unk and pad, as templates call them */
 
 typedef struct rg_chat {
-    rg_chat_id id;
-    char source[128]; /* where the choice comes from, for people; "": nothing said anything */
-    bool unknown;     /* the checkpoint has a template that we do not know: id is NONE */
-    char *system;     /* the template's own system prompt, or NULL; owns */
+    const char *name; /* of chat.def; NULL: the checkpoint's own template, or that of a file; static */
+    char source[128]; /* where the template comes from, for people; "": nothing said anything, it is "none" */
+    rg_jinja *program; /* owns */
+    struct rg_chat_token {
+        bool said;  /* by tokenizer_config.json; else it is the tokenizer's */
+        char *text; /* NULL: there is no such token; owns */
+    } token[RG_CHAT_TOKENS];
+    struct tm date; /* what strftime_now says */
 } rg_chat;
 
-const char *rg_chat_name(rg_chat_id id);
-/* -1: no such name. */
-int rg_chat_from_name(const char *name);
-/* The form that a template text has the markers of, or -1. */
-int rg_chat_recognise(const char *text);
-/* The default system prompt of a ChatML template, if it is plain text there, else NULL; the caller frees. */
-char *rg_chat_default_system(const char *text);
+typedef struct rg_chat_opts {
+    const char *tokenizer; /* path of -z, or NULL */
+    const char *name;      /* of chat.def, or a file with a template; NULL: the checkpoint's own */
+    const char *date;      /* YYYY-MM-DD; NULL: today */
+} rg_chat_opts;
 
-/* The template of a checkpoint: chat_template.jinja or tokenizer_config.json beside the tokenizer (or the
- * model), or the GGUF key. name (may be NULL) overrides. tokenizer: path of -z, or NULL. RG_E_USAGE: unknown
- * name. RG_E_FILE: malformed tokenizer_config.json. */
-rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const char *tokenizer, const char *name, rg_err *err);
+/* "chatml, llama2, ..." into buf, which is returned. */
+const char *rg_chat_names(char *buf, size_t n);
+
+/* The template of a checkpoint: chat_template.jinja, tokenizer_config.json or chat_template.json beside the
+ * tokenizer (or the model), or the GGUF key. RG_E_USAGE: unknown name or date. RG_E_FILE: malformed file.
+ * RG_E_UNSUPPORTED: the template needs what the interpreter lacks; construct and line are named. */
+rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const rg_chat_opts *o, rg_err *err);
 void rg_chat_close(rg_chat *c); /* legal on a zeroed struct */
 
-/* What goes before the model's answer: first the system prompt, later the end of the last answer; then the
- * user's turn and the opening of the answer. Messages never become control tokens. */
-typedef struct rg_chat_turn {
-    const char *system; /* NULL: the template's own, if it has one; "": none */
-    const char *user;
-    bool first; /* the conversation starts here */
-} rg_chat_turn;
+/* A conversation as the model gets it, up to where its answer begins. */
+typedef struct rg_chat_text {
+    rg_jinja_text x; /* p, mark, n */
+    size_t front;    /* bytes in front that are the tokenizer's own BOS, which the template did not write */
+} rg_chat_text;
 
+/* RG_E_USAGE: the template refuses this conversation, with its own words. Messages never become control
+ * tokens, but for bytes whose mark is not FOREIGN. */
+rg_status rg_chat_render(rg_chat_text *out, const rg_chat *c, const rg_tokenizer *t,
+    const rg_jinja_message *m, size_t n, rg_err *err);
+void rg_chat_text_free(rg_chat_text *x);
+
+/* The whole text as ids, which begin with BOS exactly once where template or tokenizer wants it. */
 rg_status rg_chat_encode(
-    const rg_chat *c, const rg_tokenizer *t, const rg_chat_turn *turn, int32_t **ids, size_t *n, rg_err *err);
-/* The same as text, control tokens spelled out; the caller frees. NULL without memory. */
-char *rg_chat_text(const rg_chat *c, const rg_tokenizer *t, const rg_chat_turn *turn);
+    const rg_chat *c, const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err);
+/* Its bytes [from, to), without BOS. */
+rg_status rg_chat_encode_part(const rg_tokenizer *t, const rg_chat_text *x, size_t from, size_t to,
+    int32_t **ids, size_t *n, rg_err *err);
 
 #endif

@@ -431,10 +431,10 @@ int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece)
 
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t) { return t->n_prefix > 0; }
 
-const int32_t *rg_tokenizer_prefix(const rg_tokenizer *t, size_t *n)
+size_t rg_tokenizer_prefix(const rg_tokenizer *t, const int32_t **ids)
 {
-    *n = (size_t)t->n_prefix;
-    return t->prefix;
+    *ids = t->prefix;
+    return (size_t)t->n_prefix;
 }
 
 void rg_tokenizer_unicode(char *text, size_t cap)

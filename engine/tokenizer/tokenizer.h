@@ -47,8 +47,8 @@ size_t rg_tokenizer_size(const rg_tokenizer *t);
 int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
 int32_t rg_tokenizer_eos(const rg_tokenizer *t);
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t); /* RG_TOK_BOS adds tokens in front */
-/* What RG_TOK_BOS puts before a text: [*n]; borrowed until close. */
-const int32_t *rg_tokenizer_prefix(const rg_tokenizer *t, size_t *n);
+/* Those tokens: their number, and *ids, borrowed until close. */
+size_t rg_tokenizer_prefix(const rg_tokenizer *t, const int32_t **ids);
 bool rg_tokenizer_is_end(const rg_tokenizer *t, int32_t id); /* EOS, EOT and their like */
 bool rg_tokenizer_is_control(const rg_tokenizer *t, int32_t id);
 /* The versions of Unicode that patterns and normal forms follow, in words, to text[cap]. */

@@ -263,6 +263,33 @@ static void tokenizers(void)
     drop_bytes(&m);
 }
 
+static void templates(void)
+{
+    text("jinja", "loop",
+        "{%- set ns = namespace(n=0, s='') -%}\n{% for m in messages if m.role != 'system' %}{{ bos_token if "
+        "loop.first "
+        "}}{% if m['role'] == 'user' %}<u>{{ m.content | trim }}{% elif '</t>' in m.content %}{{ "
+        "m.content.split('</t>')[-1].lstrip('\\n') ~ eos_token }}{% else %}{% continue %}{% endif %}{% set "
+        "ns.n = ns.n + "
+        "loop.index0 %}{% endfor %}{{ ns.n }}{% if add_generation_prompt %}<a>{% endif %}");
+    text("jinja", "macros",
+        "{% macro m(a, b=[1, 2.5, {'k': none}]) %}{{ a|upper }}{{ b|tojson(indent=2) }}{{ caller() }}{% "
+        "endmacro %}{% call "
+        "m('x', b=messages) %}c{% endcall %}{% set x | replace('a', \"b\") %}aa{% endset %}{{ x[::-1][1:] "
+        "}}{% filter indent(2) "
+        "%}a\nb{% endfilter %}{% with q = 7 // 2 ** 1 %}{{ -q % 3 + q * 1.5 }}{% endwith %}{% generation "
+        "%}g{% endgeneration "
+        "%}{% raw %}{{ }}{% endraw %}");
+    text("jinja", "filters",
+        "{{ messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|map('trim')|join(', ') "
+        "}}{{ "
+        "{'b': 1, 'a': [2]}|dictsort }}{{ [3, 1, 2]|sort(reverse=true)|unique|list|first }}{{ "
+        "range(5)|select('odd')|sum }}{{ "
+        "'12'|int + '1.5'|float }}{{ x|default('d', true)|safe + '<' }}{{ 'a,b'.rsplit(',', 1) }}{{ "
+        "strftime_now('%d %b %Y') "
+        "}}{# c #}{{ raise_exception('no ' ~ (1 is string and not 2 is odd or 'a' in 'abc')) if false }}");
+}
+
 static void llama2c(void)
 {
     for (int version = 0; version < 3; version++) {
@@ -312,6 +339,7 @@ int main(int argc, char **argv)
     hugging_face(dir);
     members(dir);
     tokenizers();
+    templates();
     llama2c();
     sessions();
     snprintf(cmd, sizeof cmd, "rm -r %s", dir);

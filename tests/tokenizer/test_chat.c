@@ -1,71 +1,8 @@
-/* Chat templates: recognised by their markers, written as text and as ids, and where they are looked for. */
+/* Chat templates: the named ones, conversations as text and as ids, and where templates are looked for. */
 #include "tempdir.h"
 #include "tok_files.h"
 
 #include "tokenizer/chat.h"
-
-/* Excerpts of templates as checkpoints have them. */
-static void recognition(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int want;
-    } rows[] = {
-        {"{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + "
-         "'<|im_end|>' + '\\n'}}{% endfor %}",
-            RG_CHAT_CHATML},
-        {"{{ '<|im_start|>' }}{{ '<|im_sep|>' }}", -1},
-        {"{{- bos_token }}{{- \"<|start_header_id|>system<|end_header_id|>\" }}{{- \"Cutting Knowledge Date: "
-         "December 2023\\n\" }}",
-            RG_CHAT_LLAMA31},
-        {"{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>' %}", RG_CHAT_LLAMA3},
-        {"{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{{ '<<SYS>>\\n' }}", RG_CHAT_LLAMA2},
-        {"{{ bos_token }}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}",
-            RG_CHAT_MISTRAL},
-        {"{{ ' [INST] ' + system_message + '\\n\\n' + message['content'] + ' [/INST]' }}",
-            RG_CHAT_MISTRAL_V1},
-        {"{{- \"[AVAILABLE_TOOLS] [\" }}{{- \"[INST] \" + message[\"content\"] + \"[/INST]\" }}",
-            RG_CHAT_MISTRAL_V3},
-        {"{{- \"[AVAILABLE_TOOLS][\" }}{{- \"[INST]\" + message[\"content\"] + \"[/INST]\" }}",
-            RG_CHAT_MISTRAL_V3T},
-        {"{{ '[SYSTEM_PROMPT] ' + message['content'] }}{{ '[INST] ' }}", RG_CHAT_MISTRAL_V7},
-        {"{{ '<|user|>\n' + message['content'] + eos_token }}{{ '<|assistant|>' }}", RG_CHAT_ZEPHYR},
-        {"{{ '<|user|>\\n' }}{{ '<|end|>' }}{{ '<|assistant|>' }}", -1},
-        {"{{ '<start_of_turn>' }}", -1},
-        {"", -1},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rg_chat_recognise(rows[i].text) != rows[i].want)
-            fail_msg("row %zu: %d", i, rg_chat_recognise(rows[i].text));
-    for (int i = 0; i < RG_CHAT_COUNT; i++)
-        assert_int_equal(rg_chat_from_name(rg_chat_name((rg_chat_id)i)), i);
-    assert_int_equal(rg_chat_from_name("chatMl"), -1);
-}
-
-static void default_system_prompts(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *want;
-    } rows[] = {
-        {"{% if not system %}{{ '<|im_start|>system\\nYou are a helpful AI assistant named SmolLM, trained "
-         "by Hugging Face<|im_end|>\\n' }}{% endif %}",
-            "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
-        {"<|im_start|>system\nBe kind.<|im_end|>", "Be kind."},
-        {"{{ '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}", NULL},
-        {"{{ '<|im_start|>system\\n' + x + '<|im_end|>' }}{{ '<|im_start|>system\\nSecond.<|im_end|>' }}",
-            "Second."},
-        {"<|im_start|>system\\nnever closed", NULL},
-        {"<|im_start|>user\\nx<|im_end|>", NULL},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char *got = rg_chat_default_system(rows[i].text);
-        if (!got != !rows[i].want || (got && strcmp(got, rows[i].want) != 0))
-            fail_msg("row %zu: '%s'", i, got ? got : "(none)");
-        free(got);
-    }
-}
 
 static rg_tokenizer *spm(void)
 {
@@ -75,11 +12,54 @@ static rg_tokenizer *spm(void)
     return t;
 }
 
-static void check_text(const rg_chat *c, const rg_tokenizer *t, rg_chat_turn turn, const char *want, int line)
+/* A chat by name or with a template of its own. */
+static rg_chat chat_of(const char *name)
 {
-    char *got = rg_chat_text(c, t, &turn);
-    if (strcmp(got, want) != 0) fail_msg("line %d: '%s', expected '%s'", line, got, want);
-    free(got);
+    char demo[1024];
+    rg_ckpt *k;
+    rg_err err = {0};
+    rg_chat c;
+    assert_int_equal(rg_ckpt_open(&k, project_file(demo, sizeof demo, "weights/demo"), &err), RG_OK);
+    if (rg_chat_open(&c, k, &(rg_chat_opts){.name = name, .date = "2024-07-26"}, &err) != RG_OK)
+        fail_msg("%s", err.msg);
+    rg_ckpt_close(k);
+    for (int i = 0; i < RG_CHAT_TOKENS; i++) { /* those of the tokenizer at hand, not of the demo model */
+        free(c.token[i].text);
+        c.token[i] = (struct rg_chat_token){0};
+    }
+    return c;
+}
+
+static rg_chat own_chat(const char *text)
+{
+    rg_chat c = {0};
+    rg_err err = {0};
+    if (rg_jinja_open(&c.program, text, strlen(text), "own", &err) != RG_OK) fail_msg("%s", err.msg);
+    return c;
+}
+
+/* user; system and user; user, assistant, user */
+static rg_chat_text render(const rg_chat *c, const rg_tokenizer *t, const char *system, const char *user,
+    const char *answer, const char *next)
+{
+    const char *const roles[] = {"system", "user", "assistant", "user"},
+                      *const texts[] = {system, user, answer, next};
+    rg_jinja_message m[4];
+    size_t n = 0;
+    rg_chat_text x;
+    rg_err err = {0};
+    for (int i = 0; i < 4; i++)
+        if (texts[i]) m[n++] = (rg_jinja_message){roles[i], texts[i], strlen(texts[i]), NULL};
+    if (rg_chat_render(&x, c, t, m, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    return x;
+}
+
+static void check_text(const rg_chat *c, const rg_tokenizer *t, const char *system, const char *answer,
+    const char *want, int line)
+{
+    rg_chat_text x = render(c, t, system, " hi ", answer, answer ? " hi " : NULL);
+    if (strcmp(x.x.p, want) != 0) fail_msg("line %d: '%s', expected '%s'", line, x.x.p, want);
+    rg_chat_text_free(&x);
 }
 
 static void texts(void **state)
@@ -87,13 +67,12 @@ static void texts(void **state)
     (void)state;
     rg_tokenizer *t = spm();
     const struct {
-        rg_chat_id id;
-        const char *first, *with_system, *next;
+        const char *name, *first, *with_system, *next; /* next: behind the first turn and the answer */
     } rows[] = {
-        {RG_CHAT_CHATML, "<s><|im_start|>user\n hi <|im_end|>\n<|im_start|>assistant\n",
+        {"chatml", "<s><|im_start|>user\n hi <|im_end|>\n<|im_start|>assistant\n",
             "<s><|im_start|>system\nS<|im_end|>\n<|im_start|>user\n hi <|im_end|>\n<|im_start|>assistant\n",
             "<|im_end|>\n<|im_start|>user\n hi <|im_end|>\n<|im_start|>assistant\n"},
-        {RG_CHAT_LLAMA3,
+        {"llama3",
             "<s><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|start_header_id|>assistant<|end_"
             "header_id|>\n\n",
             "<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_"
@@ -101,7 +80,7 @@ static void texts(void **state)
             "<|start_header_id|>assistant<|end_header_id|>\n\n",
             "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|start_header_id|>assistant<|"
             "end_header_id|>\n\n"},
-        {RG_CHAT_LLAMA31,
+        {"llama3.1",
             "<s><|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday "
             "Date: 26 Jul 2024\n\n<|eot_id|>"
             "<|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|start_header_id|>assistant<|end_"
@@ -112,34 +91,53 @@ static void texts(void **state)
             "header_id|>\n\n",
             "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|start_header_id|>assistant<|"
             "end_header_id|>\n\n"},
-        {RG_CHAT_LLAMA2, "<s>[INST] hi [/INST]", "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nhi [/INST]",
+        {"llama2", "<s>[INST] hi [/INST]", "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nhi [/INST]",
             " </s><s>[INST] hi [/INST]"},
-        {RG_CHAT_MISTRAL, "<s>[INST]  hi  [/INST]", "<s>[INST] S\n\n hi  [/INST]", "</s>[INST]  hi  [/INST]"},
-        {RG_CHAT_MISTRAL_V3T, "<s>[INST] hi [/INST]", "<s>[INST]S\n\n hi [/INST]", "</s>[INST] hi [/INST]"},
-        {RG_CHAT_MISTRAL_V7, "<s>[INST]  hi [/INST]",
-            "<s>[SYSTEM_PROMPT] S[/SYSTEM_PROMPT][INST]  hi [/INST]", "</s>[INST]  hi [/INST]"},
-        {RG_CHAT_ZEPHYR, "<s><|user|>\n hi </s>\n<|assistant|>\n",
+        {"mistral", "<s>[INST]  hi  [/INST]", "<s>[INST] S\n\n hi  [/INST]", "</s>[INST]  hi  [/INST]"},
+        {"mistral-v1", "<s> [INST]  hi  [/INST]", "<s> [INST] S\n\n hi  [/INST]", "</s> [INST]  hi  [/INST]"},
+        {"mistral-v3", "<s>[INST]  hi [/INST]", "<s>[INST] S\n\n hi [/INST]", "</s>[INST]  hi [/INST]"},
+        {"mistral-v3-tekken", "<s>[INST] hi [/INST]", "<s>[INST]S\n\n hi [/INST]", "</s>[INST] hi [/INST]"},
+        {"mistral-v7", "<s>[INST]  hi [/INST]", "<s>[SYSTEM_PROMPT] S[/SYSTEM_PROMPT][INST]  hi [/INST]",
+            "</s>[INST]  hi [/INST]"},
+        {"mistral-v7-tekken", "<s>[INST] hi [/INST]", "<s>[SYSTEM_PROMPT]S[/SYSTEM_PROMPT][INST] hi [/INST]",
+            "</s>[INST] hi [/INST]"},
+        {"zephyr", "<s><|user|>\n hi </s>\n<|assistant|>\n",
             "<s><|system|>\nS</s>\n<|user|>\n hi </s>\n<|assistant|>\n",
             "</s>\n<|user|>\n hi </s>\n<|assistant|>\n"},
-        {RG_CHAT_NONE, "<s> hi ", "<s>S\n\n hi ", " hi "},
+        {"none", "<s> hi ", "<s>S\n\n hi ", " hi "},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const rg_chat c = {.id = rows[i].id};
-        check_text(&c, t, (rg_chat_turn){.user = " hi ", .first = true}, rows[i].first, __LINE__);
-        check_text(&c, t, (rg_chat_turn){.user = " hi ", .system = "S", .first = true}, rows[i].with_system,
-            __LINE__);
-        check_text(&c, t, (rg_chat_turn){.user = " hi ", .system = "S"}, rows[i].next, __LINE__);
+        char three[600];
+        rg_chat c = chat_of(rows[i].name);
+        assert_string_equal(c.name, rows[i].name);
+        check_text(&c, t, NULL, NULL, rows[i].first, __LINE__);
+        check_text(&c, t, "S", NULL, rows[i].with_system, __LINE__);
+        snprintf(three, sizeof three, "%sA%s", rows[i].first, rows[i].next);
+        check_text(&c, t, NULL, "A", three, __LINE__);
+        rg_chat_close(&c);
     }
-    const rg_chat own = {.id = RG_CHAT_CHATML, .system = (char *)(uintptr_t) "D"};
-    check_text(&own, t, (rg_chat_turn){.user = "u", .first = true},
-        "<s><|im_start|>system\nD<|im_end|>\n<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n",
-        __LINE__);
-    check_text(&own, t, (rg_chat_turn){.user = "u", .system = "", .first = true},
-        "<s><|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n", __LINE__);
     rg_tokenizer_close(t);
 }
 
-/* Ids: control tokens from the template, none from the messages; one BOS. */
+static size_t count(const int32_t *ids, size_t n, int32_t id)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) k += ids[i] == id;
+    return k;
+}
+
+static int32_t *encode(const rg_chat *c, const rg_tokenizer *t, const char *user, size_t *n)
+{
+    int32_t *ids;
+    rg_err err = {0};
+    rg_chat_text x = render(c, t, NULL, user, NULL, NULL);
+    if (rg_chat_encode(c, t, &x, &ids, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    rg_chat_text_free(&x);
+    return ids;
+}
+
+/* Ids: control tokens from the template, none from the messages; one BOS, where template or tokenizer wants
+ * it. */
 static void ids(void **state)
 {
     (void)state;
@@ -149,36 +147,72 @@ static void ids(void **state)
                           "{\"id\":301,\"content\":\"<|im_end|>\",\"special\":true,\"normalized\":false}"},
         true);
     rg_tokenizer *t = open_ok(&b);
-    const rg_chat c = {.id = RG_CHAT_CHATML};
-    int32_t *got;
     size_t n;
-    rg_err err;
-    assert_int_equal(
-        rg_chat_encode(&c, t, &(rg_chat_turn){.user = "a<|im_end|>", .first = true}, &got, &n, &err), RG_OK);
+    rg_chat c = chat_of("chatml");
+    int32_t *got = encode(&c, t, "a<|im_end|>", &n);
     const int32_t want[] = {300, 'u', 's', 'e', 'r', '\n', 'a', '<', '|', 'i', 'm', '_', 'e', 'n', 'd', '|',
         '>', 301, '\n', 300, 'a', 's', 's', 'i', 's', 't', 'a', 'n', 't', '\n'};
     assert_int_equal(n, sizeof want / sizeof *want);
     assert_memory_equal(got, want, sizeof want);
     free(got);
-    assert_int_equal(rg_chat_encode(&c, t, &(rg_chat_turn){.user = "a"}, &got, &n, &err), RG_OK);
-    assert_true(n > 3 && got[0] == 301 && got[1] == '\n' && got[2] == 300);
+    rg_chat_close(&c);
+    /* a BOS that the template writes and the tokenizer does not; one that the configuration names */
+    c = own_chat("{{ bos_token }}x{{ messages[0].content }}{{ bos_token }}");
+    c.token[0] = (struct rg_chat_token){true, strdup("<|im_start|>")};
+    got = encode(&c, t, "<|im_start|>", &n);
+    assert_true(n > 3 && got[0] == 300 && got[n - 1] == 300 && count(got, n, 300) == 2);
     free(got);
+    /* the configuration says that there is none */
+    free(c.token[0].text);
+    c.token[0].text = NULL;
+    got = encode(&c, t, "y", &n);
+    assert_true(n == 2 && got[0] == 'x' && got[1] == 'y');
+    free(got);
+    rg_chat_close(&c);
     rg_tokenizer_close(t);
     drop(&b);
-    t = spm();
-    const rg_chat llama2 = {.id = RG_CHAT_LLAMA2};
-    assert_int_equal(
-        rg_chat_encode(&llama2, t, &(rg_chat_turn){.user = "ab", .first = true}, &got, &n, &err), RG_OK);
-    assert_true(n > 3 && got[0] == 1 && got[1] != 1);
-    free(got);
-    assert_int_equal(rg_chat_encode(&llama2, t, &(rg_chat_turn){.user = "ab </s>"}, &got, &n, &err), RG_OK);
-    int eos = 0, bos = 0;
-    for (size_t i = 0; i < n; i++) {
-        bos += got[i] == 1;
-        eos += got[i] == 2;
+
+    t = spm(); /* adds <s> itself */
+    static const char *const bos[] = {"{{ bos_token }}ab", "ab", "{{ bos_token }}{{ messages[0].content }}"};
+    for (int i = 0; i < 3; i++) {
+        c = own_chat(bos[i]);
+        got = encode(&c, t, "<s></s>", &n);
+        assert_true(n > 1 && got[0] == 1 && count(got, n, 1) == 1 && count(got, n, 2) == 0);
+        free(got);
+        rg_chat_close(&c);
     }
-    assert_true(bos == 1 && eos == 1);
+    c = own_chat("{{ messages[0].content }}"); /* typed, it is no BOS */
+    got = encode(&c, t, "<s>", &n);
+    assert_true(n > 2 && got[0] == 1 && count(got, n, 1) == 1);
     free(got);
+    rg_chat_close(&c);
+    c = chat_of("llama2");
+    rg_chat_text x = render(&c, t, NULL, "ab", "c", "ab </s>");
+    rg_err err;
+    assert_int_equal(rg_chat_encode(&c, t, &x, &got, &n, &err), RG_OK);
+    assert_true(got[0] == 1 && count(got, n, 1) == 2 && count(got, n, 2) == 1);
+    free(got);
+    rg_chat_text_free(&x);
+    rg_chat_close(&c);
+    rg_tokenizer_close(t);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    rg_tokenizer *t = spm();
+    rg_chat c =
+        own_chat("{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}{% endif %}x");
+    const rg_jinja_message m[] = {{"system", "S", 1, NULL}, {"user", "u", 1, NULL}};
+    rg_chat_text x;
+    rg_err err;
+    assert_int_equal(rg_chat_render(&x, &c, t, m, 2, &err), RG_E_USAGE);
+    assert_non_null(strstr(err.msg, "No system role"));
+    assert_int_equal(rg_chat_render(&x, &c, t, m + 1, 1, &err), RG_OK);
+    assert_string_equal(x.x.p, "<s>x");
+    assert_int_equal(x.front, 3);
+    rg_chat_text_free(&x);
+    rg_chat_close(&c);
     rg_tokenizer_close(t);
 }
 
@@ -201,103 +235,154 @@ static void remove_file(const char *name)
     unlink(path);
 }
 
+/* The chat of the demo model with files beside a tokenizer. */
+static rg_status opened(rg_chat *c, const char *tokenizer, const char *name, const char *date, rg_err *err)
+{
+    char demo[1024];
+    rg_ckpt *k;
+    *err = (rg_err){0};
+    assert_int_equal(rg_ckpt_open(&k, project_file(demo, sizeof demo, "weights/demo"), err), RG_OK);
+    const rg_status st = rg_chat_open(c, k, &(rg_chat_opts){tokenizer, name, date}, err);
+    rg_ckpt_close(k);
+    return st;
+}
+
+static void check_source(const char *tokenizer, const char *name, const char *source, const char *want)
+{
+    rg_chat c;
+    rg_err err;
+    if (opened(&c, tokenizer, name, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
+    assert_string_equal(c.source, source);
+    rg_tokenizer *t = spm();
+    rg_chat_text x = render(&c, t, NULL, "u", NULL, NULL);
+    assert_string_equal(x.x.p, want);
+    rg_chat_text_free(&x);
+    rg_tokenizer_close(t);
+    rg_chat_close(&c);
+}
+
+static void check_refused(
+    const char *tokenizer, const char *name, const char *date, rg_status want, const char *says)
+{
+    rg_chat c;
+    rg_err err;
+    const rg_status st = opened(&c, tokenizer, name, date, &err);
+    if (st != want || !strstr(err.msg, says)) fail_msg("%d: %s, expected %s", st, err.msg, says);
+}
+
 static void sources(void **state)
 {
     (void)state;
-    char demo[1024], tok[300];
-    rg_ckpt *k;
-    rg_err err = {0};
-    rg_chat c;
-    assert_int_equal(rg_ckpt_open(&k, project_file(demo, sizeof demo, "weights/demo"), &err), RG_OK);
-    assert_int_equal(rg_chat_open(&c, k, NULL, NULL, &err), RG_OK);
-    assert_true(c.id == RG_CHAT_NONE && !c.unknown && !c.source[0]);
-    assert_int_equal(rg_chat_open(&c, k, NULL, "llama3", &err), RG_OK);
-    assert_int_equal(c.id, RG_CHAT_LLAMA3);
-    assert_int_equal(rg_chat_open(&c, k, NULL, "jinja", &err), RG_E_USAGE);
-    assert_non_null(strstr(err.msg, "chatml"));
-    /* beside the tokenizer: a string, a list, a file of its own, which wins; what is unknown is said; what is
-     * no JSON is an error */
+    char tok[300], file[300];
+    check_source(NULL, NULL, "", "<s>u");
+    check_source(NULL, "zephyr", "--chat-template", "<s><|user|>\nu</s>\n<|assistant|>\n");
+    check_refused(NULL, "jinja", NULL, RG_E_USAGE, "mistral-v7-tekken");
+    /* beside the tokenizer: a string, a list, a file of its own, which wins; its tokens; what cannot be run
+     * is refused; what is no JSON is an error */
     snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
-    write_file(
-        "tokenizer_config.json", "{\"chat_template\":\"{{ '<|im_start|>system\\\\nHello.<|im_end|>' }}\"}");
-    assert_int_equal(rg_chat_open(&c, k, tok, NULL, &err), RG_OK);
-    assert_int_equal(c.id, RG_CHAT_CHATML);
-    assert_string_equal(c.system, "Hello.");
-    assert_string_equal(c.source, "tokenizer_config.json");
-    rg_chat_close(&c);
+    snprintf(file, sizeof file, "%s/mine.jinja", temp_dir());
     write_file("tokenizer_config.json",
-        "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"<|im_start|>\"},{\"name\":\"default\","
-        "\"template\":\"[INST]\"}]}");
-    assert_int_equal(rg_chat_open(&c, k, tok, NULL, &err), RG_OK);
-    assert_int_equal(c.id, RG_CHAT_MISTRAL);
-    write_file("chat_template.jinja", "{{ '<|user|>' }}{{ '<|assistant|>' }}");
-    assert_int_equal(rg_chat_open(&c, k, tok, NULL, &err), RG_OK);
-    assert_int_equal(c.id, RG_CHAT_ZEPHYR);
-    write_file("chat_template.jinja", "{{ messages | of_another_kind }}");
-    assert_int_equal(rg_chat_open(&c, k, tok, NULL, &err), RG_OK);
-    assert_true(c.id == RG_CHAT_NONE && c.unknown);
+        "{\"chat_template\":\"{{ 'A' ~ eos_token ~ unk_token }}\",\"eos_token\":{\"content\":\"E\"}}");
+    check_source(tok, NULL, "tokenizer_config.json", "<s>AE");
+    write_file("tokenizer_config.json",
+        "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"T\"},{\"name\":\"default\","
+        "\"template\":\"D{{ bos_token }}{{ eos_token }}\"}],\"bos_token\":null,\"eos_token\":\"E\"}");
+    check_source(tok, NULL, "tokenizer_config.json", "<s>DE");
+    write_file("chat_template.jinja", "J{{ eos_token }}");
+    check_source(tok, NULL, "chat_template.jinja", "<s>JE");
+    write_file("mine.jinja", "mine: {{ messages[0].content }}{{ eos_token }}\n");
+    check_source(tok, file, file, "<s>mine: uE");
+    check_source(
+        tok, "chatml", "--chat-template", "<s><|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n");
+    write_file("chat_template.jinja", "\n{{ messages | of_another_kind }}");
+    check_refused(
+        tok, NULL, NULL, RG_E_UNSUPPORTED, "chat_template.jinja: line 2: the filter 'of_another_kind'");
+    write_file("chat_template.jinja", "{{ messages");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template.jinja: line 1: ");
     remove_file("chat_template.jinja");
+    write_file("tokenizer_config.json", "{\"bos_token\":\"B\"}");
+    write_file("chat_template.json", "{\"chat_template\":\"{{ bos_token }}json\"}");
+    check_source(tok, NULL, "chat_template.json", "<s>Bjson");
+    remove_file("chat_template.json");
+    write_file("tokenizer_config.json", "{\"chat_template\":[{\"name\":\"rag\",\"template\":\"T\"}]}");
+    check_refused(tok, NULL, NULL, RG_E_UNSUPPORTED, "rag");
     write_file("tokenizer_config.json", "{\"chat_template\": nonsense");
-    assert_int_equal(rg_chat_open(&c, k, tok, NULL, &err), RG_E_FILE);
-    assert_non_null(strstr(err.msg, "tokenizer_config.json"));
+    check_refused(tok, NULL, NULL, RG_E_FILE, "tokenizer_config.json");
     write_file("tokenizer_config.json", "{\"chat_template\": 7}");
-    assert_int_equal(rg_chat_open(&c, k, tok, NULL, &err), RG_OK);
-    assert_true(c.id == RG_CHAT_NONE && !c.unknown);
-    rg_ckpt_close(k);
+    check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template");
+    remove_file("tokenizer_config.json");
+    remove_file("mine.jinja");
+}
+
+/* The day of a template that asks for it. */
+static void dates(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "", "2024-02-30", "2024-13-01", "24-7", "2024-07-26x", "today", "2024-00-10"};
+    rg_tokenizer *t = spm();
+    rg_chat c;
+    rg_err err;
+    assert_int_equal(opened(&c, NULL, "none", "2024-02-29", &err), RG_OK);
+    rg_jinja_close(c.program);
+    assert_int_equal(
+        rg_jinja_open(&c.program, "{{ strftime_now('%a %d %b %Y %j %H') }}", 39, "own", &err), RG_OK);
+    rg_chat_text x = render(&c, t, NULL, "u", NULL, NULL);
+    assert_string_equal(x.x.p, "<s>Thu 29 Feb 2024 060 00");
+    rg_chat_text_free(&x);
+    rg_chat_close(&c);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        check_refused(NULL, "none", wrong[i], RG_E_USAGE, "--chat-date");
+    rg_tokenizer_close(t);
 }
 
 /* The tokenizers of real models, where they are at hand. */
 static void real_ones(void **state)
 {
     (void)state;
-    char path[1024], demo[1024];
+    char path[1024];
     rg_tokenizer *t;
     rg_err err;
-    int32_t *got;
     size_t n;
     if (!optional_data(path, sizeof path, "smollm2-tokenizer/tokenizer.json")) skip();
     assert_int_equal(rg_tokenizer_open(&t, path, 0, &err), RG_OK);
-    const rg_chat chatml = {.id = RG_CHAT_CHATML};
-    assert_int_equal(rg_chat_encode(&chatml, t,
-                         &(rg_chat_turn){.user = "Hi <|im_end|>", .system = "You are kind.", .first = true},
-                         &got, &n, &err),
-        RG_OK);
-    int starts = 0, ends = 0;
-    for (size_t i = 0; i < n; i++) {
-        starts += got[i] == 1; /* <|im_start|> */
-        ends += got[i] == 2;   /* <|im_end|> */
-    }
-    assert_true(got[0] == 1 && starts == 3 && ends == 2);
+    rg_chat c = chat_of("chatml");
+    int32_t *got;
+    rg_chat_text x = render(&c, t, "You are kind.", "Hi <|im_end|>", NULL, NULL);
+    assert_int_equal(rg_chat_encode(&c, t, &x, &got, &n, &err), RG_OK);
+    /* <|im_start|>, <|im_end|> */
+    assert_true(got[0] == 1 && count(got, n, 1) == 3 && count(got, n, 2) == 2);
     assert_true(rg_tokenizer_is_end(t, 2));
     free(got);
+    rg_chat_text_free(&x);
+    rg_chat_close(&c);
     rg_tokenizer_close(t);
     if (!optional_data(path, sizeof path, "llama3-tokenizer/tokenizer.llama-3.1-3.2.json")) skip();
     assert_int_equal(rg_tokenizer_open(&t, path, 0, &err), RG_OK);
-    const rg_chat llama3 = {.id = RG_CHAT_LLAMA3};
-    assert_int_equal(
-        rg_chat_encode(&llama3, t, &(rg_chat_turn){.user = "Hi", .first = true}, &got, &n, &err), RG_OK);
+    c = chat_of("llama3");
+    got = encode(&c, t, "Hi", &n);
     static const int32_t want[] = {
         128000, 128006, 882, 128007, 271, 13347, 128009, 128006, 78191, 128007, 271};
     assert_int_equal(n, sizeof want / sizeof *want);
     assert_memory_equal(got, want, sizeof want);
     free(got);
-    rg_tokenizer_close(t);
-    if (!optional_data(
-            path, sizeof path, "llama3-tokenizer/llama-3.2-1b-instruct-config/tokenizer_config.json"))
-        skip();
-    rg_ckpt *k;
-    rg_chat c;
-    assert_int_equal(rg_ckpt_open(&k, project_file(demo, sizeof demo, "weights/demo"), &err), RG_OK);
-    assert_int_equal(rg_chat_open(&c, k, path, NULL, &err), RG_OK);
-    assert_int_equal(c.id, RG_CHAT_LLAMA31);
     rg_chat_close(&c);
-    rg_ckpt_close(k);
+    if (optional_data(
+            path, sizeof path, "llama3-tokenizer/llama-3.2-1b-instruct-config/tokenizer_config.json")) {
+        if (opened(&c, path, NULL, "2026-01-31", &err) != RG_OK) fail_msg("%s", err.msg);
+        x = render(&c, t, NULL, "Hi", NULL, NULL);
+        assert_non_null(strstr(x.x.p, "Today Date: 31 Jan 2026\n"));
+        assert_int_equal(strncmp(x.x.p, "<|begin_of_text|><|start_header_id|>system", 42), 0);
+        rg_chat_text_free(&x);
+        rg_chat_close(&c);
+    }
+    rg_tokenizer_close(t);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(recognition),
-        cmocka_unit_test(default_system_prompts), cmocka_unit_test(texts), cmocka_unit_test(ids),
-        cmocka_unit_test(sources), cmocka_unit_test(real_ones)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(texts), cmocka_unit_test(ids),
+        cmocka_unit_test(refusals), cmocka_unit_test(sources), cmocka_unit_test(dates),
+        cmocka_unit_test(real_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,7 @@ static void templates_on_the_command_line(void **state)
     assert_true(o.n_out > 10 && o.n_err == 0);
     done(&o);
     expect_error(ridge("run", "-cnv", "--chat-template", "jinja", NULL), 2, "jinja", "zephyr", NULL);
+    expect_error(ridge("run", "-p", "x", "--chat-date", "2026-01-31", NULL), 2, "--chat-date", "-st", NULL);
     expect_error(ridge("run", "-sys", "x", "-p", "y", NULL), 2, "-sys", "-cnv", NULL);
     expect_error(
         ridge("run", "--chat-template", "chatml", "-p", "y", NULL), 2, "--chat-template", "-st", NULL);
@@ -124,6 +125,76 @@ static void templates_on_the_command_line(void **state)
     expect_error(ridge("run", "-p", "x", "--keep", "3", NULL), 2, "--context-shift", NULL);
     expect_error(ridge("run", "-p", "x", "--prompt-cache-ro", NULL), 2, "--prompt-cache", NULL);
     expect_error(ridge("run", "-p", "x", "--context-shift", "-ctk", "q8_0", NULL), 4, "q8_0", "f16", NULL);
+}
+
+static void put_template(const char *text) { write_bytes(scratch("t.jinja"), text, strlen(text)); }
+
+/* A template of one's own: what it writes, what it refuses, what it needs and we lack. */
+static void templates_from_files(void **state)
+{
+    (void)state;
+    put_template("{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}\n{% endfor %}{{ "
+                 "strftime_now('%d "
+                 "%b %Y') }}\n<think>{{ '\n' }}");
+    output o = ridge("run", "-st", "-p", " Hi ", "-sys", "S", "--chat-template", scratch("t.jinja"),
+        "--chat-date", "2026-01-31", "--dump-prompt", NULL);
+    expect_ok(&o);
+    assert_string_equal(o.out, "<s><system>S\n<user>Hi\n31 Jan 2026\n<think>\n\n");
+    expect_in(o.err, "chat template: ");
+    expect_in(o.err, "tokens: 1 ");
+    done(&o);
+    put_template("x\n{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') "
+                 "}}{% endif %}");
+    expect_error(ridge("run", "-st", "-p", "Hi", "-sys", "S", "--chat-template", scratch("t.jinja"),
+                     "--dump-prompt", NULL),
+        2, "t.jinja: line 2", "System role not supported", NULL);
+    expect_error(
+        ridge("run", "-st", "-p", "Hi", "-sys", "S", "--chat-template", scratch("t.jinja"), "--quiet", NULL),
+        2, "t.jinja: line 2", "System role not supported", NULL);
+    put_template("x\n{% include 'y' %}");
+    expect_error(
+        ridge("run", "-st", "-p", "Hi", "--chat-template", scratch("t.jinja"), "--dump-prompt", NULL), 4,
+        "t.jinja: line 2", "include", NULL);
+    put_template("{% if messages|length > 2 %}{{ raise_exception('Once is enough') }}{% endif %}{{ "
+                 "messages[0].content }}");
+    o = chat("Once upon a time\nAnd\n", "--chat-template", scratch("t.jinja"), NULL, NULL);
+    expect_ok(&o);
+    expect_in(o.err, "Once is enough; the message is taken back");
+    done(&o);
+    o = ridge("run", "-st", "-p", "Once", "--dump-prompt", NULL);
+    expect_ok(&o);
+    expect_in(o.err, "no chat template");
+    done(&o);
+}
+
+/* The second answer is what a completion of the whole conversation says, whether the template keeps the
+ * first one or drops it. */
+static void turns_through_templates(void **state)
+{
+    (void)state;
+    for (int drops = 0; drops < 2; drops++) {
+        char prompt[400], first[200], second[200];
+        put_template(drops ? "{% for m in messages if m.role == 'user' %}{{ m.content }}. {% endfor %}"
+                           : "{% for m in messages %}{{ m.content }}{{ '. ' if m.role == 'user' else ' So. ' "
+                             "}}{% endfor %}");
+        output o =
+            chat("Once upon a time\nThe dog\n", "--chat-template", scratch("t.jinja"), "--quiet", NULL);
+        expect_ok(&o);
+        const char *nl = strchr(o.out, '\n');
+        assert_non_null(nl);
+        snprintf(first, sizeof first, "%.*s", (int)(nl - o.out), o.out);
+        snprintf(second, sizeof second, "%.*s", (int)strcspn(nl + 1, "\n"), nl + 1);
+        done(&o);
+        if (drops)
+            snprintf(prompt, sizeof prompt, "Once upon a time. The dog. ");
+        else
+            snprintf(prompt, sizeof prompt, "Once upon a time. %s So. The dog. ", first);
+        output c = ridge("run", "-p", prompt, "--temp", "0", "-n", "12", "--quiet", NULL);
+        expect_ok(&c);
+        if (strlen(second) < 10) fail_msg("'%s'", second);
+        expect_in(c.out, second);
+        done(&c);
+    }
 }
 
 #define LONG \
@@ -332,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(turns_and_commands), cmocka_unit_test(several_lines),
         cmocka_unit_test(saved_and_loaded), cmocka_unit_test(templates_on_the_command_line),
+        cmocka_unit_test(templates_from_files), cmocka_unit_test(turns_through_templates),
         cmocka_unit_test(prompt_cache), cmocka_unit_test(prompt_cache_refusals),
         cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers),
         cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};

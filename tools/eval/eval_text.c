@@ -209,8 +209,8 @@ rg_status rg_eval_text(rg_score *score, rg_eval_run *run, rg_session *s, rg_sess
 /* What the tokenizer puts before a text; -1: nothing. A window has room for one token. */
 static rg_status tokenizer_bos(int32_t *bos, const rg_tokenizer *tok, rg_err *err)
 {
-    size_t n = 0;
-    const int32_t *prefix = rg_tokenizer_prefix(tok, &n);
+    const int32_t *prefix;
+    const size_t n = rg_tokenizer_prefix(tok, &prefix);
     *bos = n == 1 ? prefix[0] : -1;
     if (n < 2) return RG_OK;
     return rg_fail(err, RG_E_UNSUPPORTED,

@@ -8,13 +8,17 @@
 
 #include "base/near.h"
 #include "base/text.h"
+#include "tools/run/history.h"
 #include "tools/run/typing.h"
 
 typedef struct chat {
     rg_talk *t;
     const rg_chat *form;
+    bool single;
     int64_t n_predict;  /* -1: up to the end of the turn */
     const char *system; /* NULL: the template's own */
+    rg_history said;
+    int64_t shifts;     /* context shifts that `said` knows of */
     char *own_system;   /* of /system; owns */
     int64_t answer_at;  /* where the last answer begins among the tokens; -1: there is none */
     bool leave, warned; /* warned: Ctrl-C at the prompt was answered once */
@@ -76,37 +80,64 @@ static rg_status answer(chat *c, rg_err *err)
     return st;
 }
 
+/* A message that cannot be answered is taken back; where it is the only one, that is the end. */
+static rg_status take_back(const chat *c, rg_status st, const rg_err *err)
+{
+    if ((st != RG_E_INTERRUPTED && st != RG_E_USAGE) || c->single) return st;
+    if (st == RG_E_INTERRUPTED) rg_stop = 0;
+    fprintf(stderr, "[%s; the message is taken back%s]\n", err->msg,
+        st == RG_E_USAGE && c->t->n_all > 0 ? ": /clear starts anew" : "");
+    return RG_OK;
+}
+
+/* Behind `keep` tokens come ids[n], to be evaluated. */
+static rg_status evaluate_turn(chat *c, int64_t keep, const int32_t *ids, size_t n, rg_err *err)
+{
+    rg_talk *t = c->t;
+    const bool first = t->n_all == 0;
+    const char *cache = first ? t->cli->prompt_cache : NULL;
+    rg_talk_truncate(t, keep);
+    rg_status st =
+        cache ? rg_talk_load(t, cache, ids, (int64_t)n, err) : rg_talk_append(t, ids, (int64_t)n, err);
+    if (st) return st;
+    if (first && t->cli->keep < 0) t->keep = t->n_all;
+    st = rg_talk_evaluate(t, RG_PREFILL, err);
+    if (!st && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all)
+        st = rg_talk_save(t, cache, err);
+    return st;
+}
+
 /* The turn of the user, then the answer. A turn that cannot be evaluated is taken back. */
 static rg_status turn(chat *c, const char *user, rg_err *err)
 {
     rg_talk *t = c->t;
     const int64_t before = t->n_all;
-    int32_t *ids = NULL;
+    int64_t keep = 0;
+    int32_t *ids = NULL, *dropped = NULL;
     size_t n = 0;
-    rg_status st = rg_chat_encode(c->form, t->tok,
-        &(rg_chat_turn){.system = c->system, .user = user, .first = before == 0}, &ids, &n, err);
-    const char *cache = before == 0 ? t->cli->prompt_cache : NULL;
-    if (!st && n == 0) {
+    if (t->shifts != c->shifts) rg_history_clear(&c->said, true);
+    c->shifts = t->shifts;
+    rg_status st = rg_history_turn(&c->said, c->form, t->tok, c->system, user,
+        &(rg_history_tokens){t->all, before, c->answer_at}, &keep, &ids, &n, err);
+    if (st || (before == 0 && n == 0)) {
         free(ids);
-        return RG_OK;
+        return take_back(c, st, err);
     }
-    if (!st) st = cache ? rg_talk_load(t, cache, ids, n, err) : rg_talk_append(t, ids, n, err);
+    const int64_t n_dropped = before - keep;
+    if (n_dropped > 0) {
+        dropped = malloc((size_t)n_dropped * sizeof *dropped);
+        if (dropped) memcpy(dropped, t->all + keep, (size_t)n_dropped * sizeof *dropped);
+        if (!dropped) st = rg_no_memory(err, "chat");
+    }
+    if (!st) st = evaluate_turn(c, keep, ids, n, err);
     free(ids);
-    if (st) return st;
-    if (before == 0 && t->cli->keep < 0) t->keep = t->n_all;
-    const int64_t shifts = t->shifts;
-    st = rg_talk_evaluate(t, RG_PREFILL, err);
-    if (!st && cache && !t->cli->prompt_cache_ro && !t->cli->prompt_cache_all)
-        st = rg_talk_save(t, cache, err);
-    if (!st) return answer(c, err);
-    if (st == RG_E_INTERRUPTED || st == RG_E_USAGE) {
-        if (st == RG_E_INTERRUPTED) rg_stop = 0;
-        fprintf(stderr, "[%s; the message is taken back%s]\n", err->msg,
-            st == RG_E_USAGE ? ": /clear starts anew" : "");
-        if (t->shifts == shifts) rg_talk_truncate(t, before);
-        return RG_OK;
+    if (st && t->shifts == c->shifts) {
+        rg_talk_truncate(t, keep);
+        rg_history_undo(&c->said);
+        if (dropped && rg_talk_append(t, dropped, n_dropped, err)) st = RG_E_NOMEM;
     }
-    return st;
+    free(dropped);
+    return st ? take_back(c, st, err) : answer(c, err);
 }
 
 /* ---- commands ---- */
@@ -137,8 +168,11 @@ static rg_status cmd_clear(chat *c, const char *arg, rg_err *err)
 static rg_status cmd_system(chat *c, const char *arg, rg_err *err)
 {
     if (!*arg) {
-        const char *now = c->system ? c->system : c->form->system ? c->form->system : "";
-        fprintf(stderr, *now ? "[system prompt: %s]\n" : "[no system prompt%s]\n", now);
+        if (c->system && *c->system)
+            fprintf(stderr, "[system prompt: %s]\n", c->system);
+        else
+            fprintf(stderr, "[no system prompt%s]\n",
+                c->form->name ? "" : ", but what the template may write itself");
         return RG_OK;
     }
     char *copy = strdup(arg);
@@ -147,7 +181,9 @@ static rg_status cmd_system(chat *c, const char *arg, rg_err *err)
     c->system = c->own_system = copy;
     clear(c);
     NOTE(c, "[new system prompt; the conversation starts anew%s]\n",
-        c->form->id == RG_CHAT_NONE ? " (without a template it is written before the first message)" : "");
+        c->form->name && strcmp(c->form->name, "none") == 0
+            ? " (without a template it is written before the first message)"
+            : "");
     return RG_OK;
 }
 
@@ -253,7 +289,12 @@ static rg_status at_prompt(chat *c, rg_err *err)
 rg_status rg_chat_loop(
     rg_talk *t, const rg_chat *form, const char *first, bool single, int64_t n_predict, rg_err *err)
 {
-    chat c = {.t = t, .form = form, .n_predict = n_predict, .system = t->cli->system, .answer_at = -1};
+    chat c = {.t = t,
+        .form = form,
+        .single = single,
+        .n_predict = n_predict,
+        .system = t->cli->system,
+        .answer_at = -1};
     char *m = NULL;
     rg_status st = rg_typing_open(&c.typing, t->colour, err);
     if (!st && first) {
@@ -283,6 +324,7 @@ rg_status rg_chat_loop(
     }
     free(m);
     rg_typing_close(c.typing);
+    rg_history_clear(&c.said, false);
     free(c.own_system);
     return st;
 }

@@ -36,6 +36,7 @@ static rg_status check_options(const rg_cli *c, rg_err *err)
         const char *what;
     } rules[] = {{c->system && !chat, "-sys: only in a chat; add -cnv (talk) or -st (one turn)"},
         {c->chat_template && !chat, "--chat-template: only in a chat; add -cnv (talk) or -st (one turn)"},
+        {c->chat_date && !chat, "--chat-date: only in a chat; add -cnv (talk) or -st (one turn)"},
         {chat && c->token_ids, "--token-ids: not in a chat, which is text"},
         {chat && c->no_bos, "--no-bos: not in a chat: the template says how it begins"},
         {chat && c->dump_logits, "--dump-logits: not in a chat"},
@@ -166,32 +167,36 @@ out:
 static void tell_template(const rg_talk *t, const rg_chat *form)
 {
     if (t->cli->quiet) return;
-    if (form->unknown)
-        fprintf(stderr,
-            "note: the chat template of the checkpoint (%s) is none of the known ones: texts are continued "
-            "as they are; choose with --chat-template\n",
-            form->source);
-    else if (form->id == RG_CHAT_NONE && !t->cli->chat_template)
+    if (!form->source[0])
         fprintf(stderr,
             "note: the checkpoint has no chat template: texts are continued as they are (raw completion); "
             "choose one with --chat-template\n");
+    else if (form->name)
+        fprintf(stderr, "chat template: %s (%s)\n", form->name, form->source);
     else
-        fprintf(stderr, "chat template: %s (%s)\n", rg_chat_name(form->id), form->source);
+        fprintf(stderr, "chat template: %s\n", form->source);
 }
 
-static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const rg_chat_turn *turn, rg_err *err)
+static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const char *user, rg_err *err)
 {
     int32_t *ids = NULL;
     size_t n = 0;
-    char *text = rg_chat_text(form, t->tok, turn);
-    rg_status st =
-        text ? rg_chat_encode(form, t->tok, turn, &ids, &n, err) : rg_fail(err, RG_E_NOMEM, "out of memory");
-    if (!st) {
-        puts(text);
+    rg_jinja_message m[2];
+    size_t n_messages = 0;
+    rg_chat_text text;
+    if (t->cli->system) m[n_messages++] = (rg_jinja_message){.role = "system", .content = t->cli->system};
+    m[n_messages++] = (rg_jinja_message){.role = "user", .content = user ? user : ""};
+    for (size_t i = 0; i < n_messages; i++) m[i].n = strlen(m[i].content);
+    rg_status st = rg_chat_render(&text, form, t->tok, m, n_messages, err);
+    if (st) return st;
+    if (!(st = rg_chat_encode(form, t->tok, &text, &ids, &n, err))) {
+        fwrite(text.x.p, 1, text.x.n, stdout);
+        putchar('\n');
+        tell_template(t, form);
         tell_ids(ids, n);
     }
     free(ids);
-    free(text);
+    rg_chat_text_free(&text);
     return st;
 }
 
@@ -202,12 +207,14 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
     char *owned = NULL;
     const char *first = cli->prompt;
     size_t n;
-    rg_status st = rg_chat_open(&form, t->ckpt, cli->tokenizer, cli->chat_template, err);
+    rg_status st = rg_chat_open(&form, t->ckpt,
+        &(rg_chat_opts){.tokenizer = cli->tokenizer, .name = cli->chat_template, .date = cli->chat_date},
+        err);
     if (!st && cli->prompt && cli->file) st = rg_fail(err, RG_E_USAGE, "-p and -f: give only one of them");
     if (!st && cli->file && !(st = rg_read_text(&owned, &n, cli->file, cli->quiet, err))) first = owned;
     if (st) goto out;
     if (cli->dump_prompt) {
-        st = dump_prompt(t, &form, &(rg_chat_turn){.system = cli->system, .user = first, .first = true}, err);
+        st = dump_prompt(t, &form, first, err);
         goto out;
     }
     if (!so->ctx) so->ctx = default_ctx(rg_ckpt_config(t->ckpt), 4096);
