@@ -100,7 +100,7 @@ static rg_status take_tokens(rg_chat *c, const json_t *root, const char *path, r
 static rg_status read_config(rg_chat *c, char **text, const char *path, bool tokens, rg_err *err)
 {
     json_error_t je;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
     if (!root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", path, je.line, je.column, je.text);
     rg_status st = tokens ? take_tokens(c, root, path, err) : RG_OK;
     if (!st && text && !*text) st = take_template(text, json_object_get(root, "chat_template"), path, err);

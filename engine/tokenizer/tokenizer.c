@@ -174,8 +174,7 @@ static rg_status check_size(const rg_tokenizer *t, int64_t vocab, const rg_src *
 {
     for (size_t id = vocab > 0 ? (size_t)vocab : t->vocab.n; id < t->vocab.n; id++) {
         const rg_toktype type = (rg_toktype)t->vocab.type[id];
-        if (type != RG_TT_CONTROL && type != RG_TT_USER && type != RG_TT_UNUSED &&
-            type != RG_TT_HOLE)
+        if (type != RG_TT_CONTROL && type != RG_TT_USER && type != RG_TT_UNUSED && type != RG_TT_HOLE)
             return rg_bad(src,
                 "the tokenizer has %zu tokens, the model only %lld: it belongs to another model", t->vocab.n,
                 (long long)vocab);

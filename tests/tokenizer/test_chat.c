@@ -282,7 +282,8 @@ static void sources(void **state)
     snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
     snprintf(file, sizeof file, "%s/mine.jinja", temp_dir());
     write_file("tokenizer_config.json",
-        "{\"chat_template\":\"{{ 'A' ~ eos_token ~ unk_token }}\",\"eos_token\":{\"content\":\"E\"}}");
+        "{\"chat_template\":\"{{ 'A' ~ eos_token ~ unk_token "
+        "}}\",\"model_max_length\":1000000000000000019884624838656,\"eos_token\":{\"content\":\"E\"}}");
     check_source(tok, NULL, "tokenizer_config.json", "<s>AE");
     write_file("tokenizer_config.json",
         "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"T\"},{\"name\":\"default\","

@@ -71,8 +71,8 @@ rg_status rg_made_up_open(rg_ckpt **out, const rg_config *c, rg_err *err)
     for (char *p = dir + strlen(outer) + 1; *p; p++)
         if (*p == '/') *p = '-';
     rg_status st = mkdir(dir, 0700) == 0
-                       ? RG_OK
-                       : rg_fail(err, RG_E_FILE, "%s: cannot make a folder for random weights", dir);
+        ? RG_OK
+        : rg_fail(err, RG_E_FILE, "%s: cannot make a folder for random weights", dir);
     if (!st) st = rg_synth_write(c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 42, dir, NULL, NULL, &rg_stop, err);
     if (!st) st = rg_ckpt_open(out, dir, err);
     remove_folder(dir); /* an open checkpoint keeps its pages */
