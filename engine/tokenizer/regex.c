@@ -132,7 +132,7 @@ static bool read_name(rewrite *r, char *name, size_t cap, bool *negated)
 static bool property(rewrite *r, rg_buf *set, bool *negated)
 {
     static const char majors[] = "lmnpszc", minors[] = "ultmonceedlocdsefiomckoslpcfs";
-    char name[32];
+    char name[32] = "";
     bool script = false;
     if (!read_name(r, name, sizeof name, negated)) return false;
     if (strcmp(name, "any") == 0) {
@@ -265,9 +265,7 @@ static void members(rewrite *r, rg_buf *set, rg_buf *other, int depth)
             r->p++;
             put(r, set, "-");
             const bool end_escaped = skip(r, "\\");
-            if (!end_escaped && next_is(r, "["))
-                stop(r, "a range that ends with a class");
-            else if (more(r) && !(end_escaped && strchr("sSdDwWpP", *r->p)))
+            if (more(r) && !(end_escaped ? strchr("sSdDwWpP", *r->p) != NULL : *r->p == '['))
                 one_char(r, set, end_escaped);
             else
                 stop(r, "a range that ends with a class");

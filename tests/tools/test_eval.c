@@ -236,7 +236,7 @@ static void price_of_activations(void **state)
 static void the_answer_first(void **state)
 {
     (void)state;
-#define EVAL "eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128"
+#define EVAL "eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", "-o", "text"
     static const struct {
         const char *more[6], *first, *within;
     } row[] = {
@@ -256,7 +256,11 @@ static void the_answer_first(void **state)
         for (const char *l = o.out; *l; l += strcspn(l, "\n") + 1) assert_true(strcspn(l, "\n") <= 104);
         done(&o);
     }
-    output o = ridge(EVAL, "--dtype", "q4g64", "--ref-dtype", "f32", "--wide", NULL);
+    output o = ridge("eval", "-m", tiny_model(), "--token-ids", tokens_file(), "-c", "128", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "| PPL ")); /* a pipe reads everything */
+    done(&o);
+    o = ridge(EVAL, "--dtype", "q4g64", "--ref-dtype", "f32", "--wide", NULL);
     expect_ok(&o);
     assert_non_null(strstr(o.out, "| Median KLD"));
     done(&o);

@@ -310,7 +310,9 @@ rg_status rg_cmd_EVAL(const rg_cli *cli, rg_err *err)
 {
     if (rg_judge_help(cli)) return RG_OK;
     eval v = {.cli = cli, .report = {.command = cli->line, .started = time(NULL)}};
-    const int format = rg_cli_choice("-o", cli->output, RG_WORDS("text", "md", "json"), err);
+    /* a pipe reads every figure, a person the answer */
+    const char *output = cli->output || cli->wide || isatty(STDOUT_FILENO) ? cli->output : "md";
+    const int format = rg_cli_choice("-o", output, RG_WORDS("text", "md", "json"), err);
     rg_status st = format < 0 ? RG_E_USAGE : rg_cli_no_args(cli, err);
     if (!st) st = rg_judge_check(cli, err);
     if (!st) st = read_opts(&v, err);
