@@ -179,7 +179,7 @@ static bool class_escape(rewrite *r, rg_buf *set, bool *negated)
         for (size_t i = 0; i < COUNT(word); i++) put_members(r, set, word[i], false);
         put(r, set, WORD_MORE);
     } else {
-        bool not_these;
+        bool not_these = false;
         if (property(r, set, &not_these)) *negated = not_these != (c == 'P');
     }
     return true;
