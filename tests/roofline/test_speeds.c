@@ -17,7 +17,7 @@ static rg_machine paper(void)
 
 static rg_rec product(rg_site site, int64_t m, int64_t n, int64_t k, uint64_t ns)
 {
-    return (rg_rec){.site = site,
+    return (rg_rec){.site = (uint8_t)site,
         .wtype = RG_WT_F16,
         .kv_k = RG_KV_COUNT,
         .kv_v = RG_KV_COUNT,
