@@ -51,6 +51,15 @@ size_t rg_utf8_valid(const unsigned char *p, size_t n)
     return i;
 }
 
+size_t rg_utf8_put(char *p, uint32_t c)
+{
+    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    const size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n; --i > 0; c >>= 6) p[i] = (char)(0x80 | (c & 0x3f));
+    p[0] = (char)(lead[n] | c);
+    return n;
+}
+
 bool rg_utf8_is_space(uint32_t cp)
 {
     return (cp >= 9 && cp <= 13) || cp == 0x20 || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||

@@ -12,6 +12,8 @@ size_t rg_utf8_len(const unsigned char *p, const unsigned char *end);
 size_t rg_utf8_scan(const unsigned char *p, const unsigned char *end, bool *missing);
 /* Code point of a valid character of n bytes. */
 uint32_t rg_utf8_get(const unsigned char *p, size_t n);
+/* Writes code point c, which is no surrogate, to p[4]; the bytes it takes. */
+size_t rg_utf8_put(char *p, uint32_t c);
 /* Length of the longest valid prefix. */
 size_t rg_utf8_valid(const unsigned char *p, size_t n);
 /* Unicode White_Space. */

@@ -140,23 +140,6 @@ static void put_number(lexer *x)
     move(x, end);
 }
 
-static size_t put_utf8(char *p, uint32_t c)
-{
-    if (c < 0x80) return p[0] = (char)c, 1;
-    if (c < 0x800) return p[0] = (char)(0xc0 | c >> 6), p[1] = (char)(0x80 | (c & 63)), 2;
-    if (c < 0x10000) {
-        p[0] = (char)(0xe0 | c >> 12);
-        p[1] = (char)(0x80 | (c >> 6 & 63));
-        p[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    p[0] = (char)(0xf0 | c >> 18);
-    p[1] = (char)(0x80 | (c >> 12 & 63));
-    p[2] = (char)(0x80 | (c >> 6 & 63));
-    p[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 /* One escape behind a backslash at `at`, as Python reads it; its text into to. Returns where it ends. */
 static size_t unescape(const lexer *x, size_t at, char *to, size_t *n)
 {
@@ -179,11 +162,11 @@ static size_t unescape(const lexer *x, size_t at, char *to, size_t *n)
         }
         if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
             rg_j_fail(x->j, RG_E_FILE, "\\%c in a string: %x is no character", c, (unsigned)code);
-        *n = put_utf8(to, code);
+        *n = rg_utf8_put(to, code);
     } else if (c >= '0' && c <= '7') {
         for (i = at; i < at + 3 && i < x->n && x->p[i] >= '0' && x->p[i] <= '7'; i++)
             code = code << 3 | (uint32_t)(x->p[i] - '0');
-        *n = put_utf8(to, code);
+        *n = rg_utf8_put(to, code);
     } else if (c == 'N') {
         rg_j_fail(x->j, RG_E_UNSUPPORTED, "\\N{...} in a string is not supported");
     } else if (c != '\n') {

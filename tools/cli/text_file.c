@@ -2,16 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tools/cli/cli.h"
-
-static size_t put_utf8(char *to, uint32_t c)
-{
-    const int n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    static const uint32_t first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (int i = n - 1; i > 0; i--, c >>= 6) to[i] = (char)(0x80 | (c & 0x3f));
-    to[0] = (char)(first[n] | c);
-    return (size_t)n;
-}
 
 static uint32_t unit(const char *p, bool big)
 {
@@ -35,7 +27,7 @@ static rg_status decode(char **text, size_t *len, bool big, const rg_src *src)
             return rg_bad(src, "UTF-16 that breaks off at byte %zu", i);
         }
         if (pair) c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-        n += put_utf8(out + n, c);
+        n += rg_utf8_put(out + n, c);
         i += pair ? 4 : 2;
     }
     out[n] = 0;
