@@ -496,6 +496,7 @@ void rg_ckpt_close(rg_ckpt *c)
     free((char *)(uintptr_t)c->vocab.pre);
     free((char *)(uintptr_t)c->vocab.chat_template);
     free(c->rope_freqs);
+    free(c->rope_long);
     free(c->t);
     free(c->file);
     free(c->tokenizer_path);
@@ -510,6 +511,7 @@ uint64_t rg_ckpt_file_bytes(const rg_ckpt *c) { return c->file_bytes; }
 size_t rg_ckpt_count(const rg_ckpt *c) { return c->n; }
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i) { return &c->t[i]; }
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
+const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }
 const rg_ckpt_vocab *rg_ckpt_embedded_vocab(const rg_ckpt *c) { return c->has_vocab ? &c->vocab : NULL; }

@@ -31,10 +31,10 @@ struct rg_ckpt {
     uint64_t file_bytes;
     rg_ckpt_tensor *t; /* owns */
     size_t n, cap;
-    float *rope_freqs; /* owns */
+    float *rope_freqs, *rope_long; /* own */
     rg_ckpt_vocab vocab;
     bool has_vocab;
-    bool half_split; /* GGUF with q and k stored for half-split RoPE pairs */
+    int traits; /* of its row in arch.def */
     uint64_t params, weight_bytes;
     rg_scheme scheme;
     rg_lines notes;

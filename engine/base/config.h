@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum rg_rope_scaling { RG_ROPE_NONE, RG_ROPE_LINEAR, RG_ROPE_LLAMA3 } rg_rope_scaling;
+typedef enum rg_rope_scaling {
+    RG_ROPE_NONE,
+    RG_ROPE_LINEAR,
+    RG_ROPE_LLAMA3,
+    RG_ROPE_YARN,
+    RG_ROPE_LONGROPE
+} rg_rope_scaling;
 
 enum { RG_MAX_EOS = 8, RG_MAX_LAYERS = 512, RG_MAX_VOCAB = 1 << 20 };
 
@@ -17,11 +23,23 @@ typedef struct rg_config {
     int64_t ctx_train; /* longest context the model was made for */
     double eps, rope_theta;
     rg_rope_scaling rope_scaling;
-    /* LINEAR: factor; LLAMA3: all three and rope_orig_ctx */
-    double rope_factor, rope_low_freq, rope_high_freq;
+    /* LINEAR: factor; LLAMA3: all three and rope_orig_ctx; YARN: factor, turns of the original context from
+     * which waves are kept (rope_beta_fast) and up to which they are slowed (rope_beta_slow), rope_orig_ctx;
+     * LONGROPE: rope_orig_ctx, and divisors that the checkpoint holds */
+    double rope_factor, rope_low_freq, rope_high_freq, rope_beta_fast, rope_beta_slow;
     int64_t rope_orig_ctx;
-    bool tied;      /* the output matrix is the embedding */
-    int64_t window; /* a token sees that many positions, itself included; 0: all */
+    bool rope_exact_ends;  /* YARN: the ends of its ramp are not rounded to whole pairs */
+    double rope_magnitude; /* of sines and cosines; 0: 1 */
+    int64_t rope_dim;      /* the first of a head, which are rotated; 0: all */
+    double rope_local;     /* base in layers with the window, without scaling; 0: they are as the others */
+    double q_temp;         /* rotated queries are multiplied by 1 + q_temp ln(1 + pos / rope_orig_ctx) */
+    bool tied;             /* the output matrix is the embedding */
+    int64_t window;        /* a token sees that many positions, itself included; 0: all */
+    /* bits of layers: that see all positions whatever the window; that do not rotate */
+    uint64_t all_seen[RG_MAX_LAYERS / 64], unrotated[RG_MAX_LAYERS / 64];
+    bool no_pre_norm;   /* norms stand behind attention and behind the feed-forward network only */
+    bool whole_qk_norm; /* of q and k over all heads together, not head by head */
+    double attn_cap, logit_cap; /* c tanh(x / c) of scores and logits; 0: none */
     /* factors of the embedding, of the scores (instead of 1 / sqrt(head_dim)), of what blocks add to the
      * residual stream, and a divisor of the logits; 0: none */
     double embd_scale, attn_scale, resid_scale, logit_scale;
@@ -40,6 +58,21 @@ static inline double rg_rope_llama3(const rg_config *c, double f)
     const double s = (orig / wavelength - c->rope_low_freq) / (c->rope_high_freq - c->rope_low_freq);
     return (1.0 - s) * f / c->rope_factor + s * f;
 }
+
+static inline bool rg_layer_bit(const uint64_t *bits, int64_t layer) { return bits[layer / 64] >> layer % 64 & 1; }
+static inline void rg_layer_set(uint64_t *bits, int64_t layer) { bits[layer / 64] |= (uint64_t)1 << layer % 64; }
+/* Positions that a token of a layer sees; 0: all. */
+static inline int64_t rg_layer_window(const rg_config *c, int64_t layer)
+{
+    return rg_layer_bit(c->all_seen, layer) ? 0 : c->window;
+}
+/* Layers with a window turn by a base of their own. */
+static inline bool rg_layer_local(const rg_config *c, int64_t layer)
+{
+    return c->rope_local > 0.0 && rg_layer_window(c, layer) > 0;
+}
+static inline bool rg_layer_rotates(const rg_config *c, int64_t layer) { return !rg_layer_bit(c->unrotated, layer); }
+static inline int64_t rg_rope_dim(const rg_config *c) { return c->rope_dim > 0 ? c->rope_dim : c->head_dim; }
 
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
 static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }

@@ -17,6 +17,13 @@ static inline int64_t rg_first_seen(const rg_attn_shape *a, int64_t pos)
 /* Chunks end at multiples of their size wherever they begin. */
 static inline int64_t rg_next_chunk(int64_t c0) { return (c0 / RG_ATTN_CHUNK + 1) * RG_ATTN_CHUNK; }
 
+/* Operations of a score in the softmax, its cap included. */
+static inline int64_t rg_softmax_flop(const rg_attn_shape *a) { return a->cap > 0.0f ? 8 : 5; }
+/* Before they are masked. */
+static inline void rg_cap_scores(const rg_ctx *cx, const rg_attn_shape *a, float *s, int64_t n)
+{
+    if (a->cap > 0.0f) cx->k->softcap(s, n, a->cap);
+}
 /* Scores of positions before the window: as good as not there. */
 static inline void rg_mask_scores(float *s, int64_t n)
 {

@@ -28,8 +28,8 @@ void rg_embed(rg_ctx *cx, float *x, const rg_embedding *e, const int32_t *token,
 void rg_linear(
     rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier);
 
-/* And, while the outputs are in the private cache, by the op of the site: to = silu(to) * y (LINEAR_SWIGLU)
- * or to += y (LINEAR_ADD), to[m][n]. y[m][n] is scratch of products on tiles. Ends with a barrier. */
+/* And, while the outputs are in the private cache, by the op of the site: to = silu(to) * y (LINEAR_SWIGLU),
+ * gelu(to) * y (LINEAR_GEGLU) or to + y (LINEAR_ADD), to[m][n]. y[m][n] is scratch of products on tiles. Ends with a barrier. */
 void rg_linear_fused(
     rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m);
 
@@ -53,8 +53,11 @@ void rg_scale(rg_ctx *cx, rg_site site, float *y, float factor, int64_t m, int64
 void rg_reorder(
     rg_ctx *cx, rg_site site, float *y, const float *x, const int32_t *order, int64_t m, int64_t k);
 
-/* gate[m][n] = silu(gate) * up. */
-void rg_swiglu(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n);
+/* gate[m][n] = silu(gate) * up, or gelu(gate) * up by the op of the site. */
+void rg_gate(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n);
+
+/* y[m][n] = cap tanh(y / cap). */
+void rg_cap(rg_ctx *cx, rg_site site, float *y, float cap, int64_t m, int64_t n);
 
 /* The KV cache of one layer. Head g of sequence s starts at k + (s * heads + g) * k_stride; v likewise. */
 typedef struct rg_kv_layer {
@@ -76,12 +79,17 @@ typedef struct rg_attn_shape {
     int64_t window; /* a token sees that many positions, itself included; 0: all */
     const rg_seq_run *run;
     int64_t n_runs, m; /* tokens in all runs */
-    const float *cs;   /* [ctx][hd]: hd/2 cosines then hd/2 sines of each position */
+    float cap;         /* of the scores: cap tanh(s / cap); 0: none */
+    int64_t rot;       /* values of a head that are rotated */
+    const float *cs, *cs_q; /* of keys and of queries, [ctx][rot]: rot/2 cosines then rot/2 sines of each position */
     float *part;       /* shared scratch of rg_attn, rg_attn_part_floats() */
     float *scores;     /* of rg_attn_unfused: [m * heads][score_stride] */
     int64_t score_stride;
 } rg_attn_shape;
 
+/* x[m][heads * k]: RMSNorm of every k values, by w[k], in place. No barrier follows where heads are many: the
+ * same thread rotates and stores them. */
+void rg_headnorm(rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, int64_t heads, int64_t k, float eps);
 /* q[m][heads * hd] and k[m][kv heads * hd] rotated in place. */
 void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_attn_shape *a);
 /* k and v of the batch into the cache. No barrier stands between: the same thread rotated the head. */

@@ -75,6 +75,7 @@ static void chunk(rg_ctx *cx, const work *w, const rg_attn_task *t, int64_t c0, 
         const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0),
                       before = rg_first_seen(w->p->a, pos) - c0;
         if (sees > rg_max(0, before)) {
+            rg_cap_scores(cx, w->p->a, s, sees);
             rg_mask_scores(s, before);
             cx->k->softmax(s, sees, n_pad, &w->cmax[i], &w->csum[i]);
         } else {
@@ -84,7 +85,7 @@ static void chunk(rg_ctx *cx, const work *w, const rg_attn_task *t, int64_t c0, 
         }
     }
     cx->k->attn_pv[kv->v_type](w->acc, w->hdp, w->s, RG_ATTN_CHUNK, t->rows, t->v, kv->hd, c0, c1);
-    rg_count(cx, 0, 0, t->rows * n * (4 * kv->hd + 5));
+    rg_count(cx, 0, 0, t->rows * n * (4 * kv->hd + rg_softmax_flop(w->p->a)));
 }
 
 static void whole_tasks(rg_ctx *cx, float *out, const float *q, const rg_attn_plan *p)
@@ -168,7 +169,8 @@ static void end_attn(
     rg_ctx *cx, rg_site site, const rg_attn_plan *p, int kv_k, int kv_v, rg_attn_way way, bool barrier)
 {
     const rg_attn_shape *a = p->a;
-    rg_dims d = {.m = a->m, .h = a->heads, .g = p->kv->heads, .hd = p->kv->hd};
+    rg_dims d = {
+        .m = a->m, .h = a->heads, .g = p->kv->heads, .hd = p->kv->hd, .cap = a->cap > 0.0f};
     for (const rg_seq_run *r = a->run; r < a->run + a->n_runs; r++) {
         const int64_t n = r->n, pos = r->pos;
         d.pairs += n * pos + n * (n + 1) / 2;
@@ -235,11 +237,12 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         for (int64_t r = 0; r < t.rows; r++) {
             const int64_t pos = t.pos + r / t.reps, n = pos + 1 - t.start;
             float *s = scores(&p, &t) + r * lds, max, sum;
+            rg_cap_scores(cx, a, s, n);
             rg_mask_scores(s, rg_first_seen(a, pos) - t.start);
             cx->k->softmax(s, n, rg_round_up(t.end, RG_KV_BLOCK) - t.start, &max, &sum);
             const float inv = 1.0f / sum;
             for (int64_t j = 0; j < n; j++) s[j] *= inv;
-            rg_count(cx, 8 * n, 8 * n, 5 * n);
+            rg_count(cx, 8 * n, 8 * n, rg_softmax_flop(a) * n);
         }
     }
     end_attn(cx, RG_SITE_ATTN_SOFTMAX, &p, RG_KV_COUNT, RG_KV_COUNT, RG_ATTN_FEW, false);
@@ -279,17 +282,32 @@ static int64_t token_pos(const rg_attn_shape *a, int64_t t, const rg_seq_run **r
     return r->pos + t - r->t0;
 }
 
-/* Rotates a thread's heads of token t in x[m][heads * hd]. */
-static void rotate(
-    const rg_ctx *cx, float *x, const share *s, int64_t heads, int64_t hd, int64_t t, const float *cs)
+void rg_headnorm(rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, int64_t heads, int64_t k, float eps)
 {
-    if (s->h1 > s->h0) cx->k->rope(x + (t * heads + s->h0) * hd, s->h1 - s->h0, hd, cs, cs + hd / 2);
+    const share s = my_share(cx, m, heads);
+    for (int64_t t = s.t0; t < s.t1; t++)
+        for (int64_t h = s.h0; h < s.h1; h++) {
+            float *y = x + (t * heads + h) * k;
+            cx->k->rmsnorm(y, y, w, k, eps);
+        }
+    const int64_t rows = (s.t1 - s.t0) * (s.h1 - s.h0), n = 4 * rows * k;
+    if (rows > 0) cx->tally.w_rd += 4 * k;
+    rg_count(cx, n, n, n + 3 * rows);
+    const rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .h = heads, .k = k}, heads == 1);
+    rg_op_end(cx, &d);
 }
 
-static void end_put(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, bool stores)
+/* Rotates a thread's heads of token t in x[m][heads * hd]. */
+static void rotate(const rg_ctx *cx, float *x, const share *s, int64_t heads, int64_t hd, int64_t rot, int64_t t,
+    const float *cs)
 {
-    rg_op_desc o =
-        rg_elem_op(cx, site, (rg_dims){.m = a->m, .h = a->heads, .g = kv->heads, .hd = kv->hd}, stores);
+    if (s->h1 > s->h0) cx->k->rope(x + (t * heads + s->h0) * hd, s->h1 - s->h0, hd, rot, cs, cs + rot / 2);
+}
+
+static void end_put(
+    rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int64_t hd, bool stores)
+{
+    rg_op_desc o = rg_elem_op(cx, site, (rg_dims){.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd}, stores);
     if (stores) {
         o.kv_k = kv->k_type;
         o.kv_v = kv->v_type;
@@ -299,17 +317,17 @@ static void end_put(rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_at
 
 void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_attn_shape *a)
 {
-    const int64_t hd = kv->hd;
+    const int64_t hd = kv->hd, rot = a->rot;
     const share sq = my_share(cx, a->m, a->heads), sk = my_share(cx, a->m, kv->heads);
     for (int64_t t = sq.t0; t < sq.t1; t++) {
         const rg_seq_run *r;
-        const float *cs = a->cs + token_pos(a, t, &r) * hd;
-        rotate(cx, q, &sq, a->heads, hd, t, cs);
-        rotate(cx, k, &sk, kv->heads, hd, t, cs);
+        const int64_t at = token_pos(a, t, &r) * rot;
+        rotate(cx, q, &sq, a->heads, hd, rot, t, a->cs_q + at);
+        rotate(cx, k, &sk, kv->heads, hd, rot, t, a->cs + at);
     }
-    const int64_t m = sq.t1 - sq.t0, n = m * (sq.h1 - sq.h0 + sk.h1 - sk.h0) * hd;
-    rg_count(cx, 4 * (n + m * hd), 4 * n, 3 * n);
-    end_put(cx, RG_SITE_ATTN_ROPE, kv, a, false);
+    const int64_t m = sq.t1 - sq.t0, n = m * (sq.h1 - sq.h0 + sk.h1 - sk.h0) * rot;
+    rg_count(cx, 4 * (n + m * rot), 4 * n, 3 * n);
+    end_put(cx, RG_SITE_ATTN_ROPE, kv, a, rot, false);
 }
 
 /* Key and value of one token and KV head into the cache. */
@@ -334,7 +352,7 @@ void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv
     const int64_t n = (s.t1 - s.t0) * (s.h1 - s.h0);
     rg_count(cx, 8 * n * hd, 0, 0);
     cx->tally.kv_wr += n * rg_kv_bytes(kv);
-    end_put(cx, RG_SITE_ATTN_KV_PUT, kv, a, true);
+    end_put(cx, RG_SITE_ATTN_KV_PUT, kv, a, hd, true);
 }
 
 void rg_rope_kv(
@@ -349,12 +367,12 @@ void rg_rope_kv(
     for (int64_t t = sq.t0; t < sq.t1; t++) {
         const rg_seq_run *r;
         const int64_t pos = token_pos(a, t, &r);
-        const float *cs = a->cs + pos * hd;
-        rotate(cx, q, &sq, a->heads, hd, t, cs);
+        const float *cs = a->cs + pos * hd; /* whole heads are rotated: fuse.c */
+        rotate(cx, q, &sq, a->heads, hd, hd, t, a->cs_q + pos * hd);
         for (int64_t g0 = sk.h0; g0 < sk.h1; g0 += some) {
             const int64_t g1 = rg_min(g0 + some, sk.h1), at = t * kv->heads * hd;
             memcpy(rotated, k + at + g0 * hd, (g1 - g0) * hd * sizeof *rotated);
-            cx->k->rope(rotated, g1 - g0, hd, cs, cs + hd / 2);
+            cx->k->rope(rotated, g1 - g0, hd, hd, cs, cs + hd / 2);
             for (int64_t g = g0; g < g1; g++)
                 store(cx, rotated + (g - g0) * hd, v + at + g * hd, kv, r, pos, g);
         }
@@ -362,5 +380,5 @@ void rg_rope_kv(
     const int64_t m = sq.t1 - sq.t0, nq = m * hd * (sq.h1 - sq.h0), heads = m * (sk.h1 - sk.h0);
     rg_count(cx, 4 * (nq + 2 * heads * hd + m * hd), 4 * nq, 3 * (nq + heads * hd));
     cx->tally.kv_wr += heads * rg_kv_bytes(kv);
-    end_put(cx, RG_SITE_ATTN_ROPE_KV, kv, a, true);
+    end_put(cx, RG_SITE_ATTN_ROPE_KV, kv, a, hd, true);
 }

@@ -196,6 +196,7 @@ static void meet(
                       before = rg_first_seen(a, pos) - c0;
         void *p = w->x + i * w->x_pitch;
         if (sees > rg_max(0, before)) {
+            rg_cap_scores(cx, a, s, sees);
             rg_mask_scores(s, before);
             if (w->form < RG_X_FORMS)
                 k->softmax_bf16(p, w->products == 3 ? cols : 0, s, sees, cols, &max[i], &sum[i]);
@@ -217,7 +218,7 @@ static void meet(
     }
     const int64_t planes = rg_max(1, w->products),
                   padded = w->products ? rg_round_up(rows, RG_TILE_ROWS) : rows;
-    rg_count(cx, 0, 0, padded * planes * (2 * cols * hd + 2 * depth * w->hdp) + rows * 5 * seen);
+    rg_count(cx, 0, 0, padded * planes * (2 * cols * hd + 2 * depth * w->hdp) + rows * rg_softmax_flop(a) * seen);
 }
 
 void rg_attn_many(

@@ -64,10 +64,19 @@ void rg_add(rg_ctx *cx, rg_site site, float *x, const float *d, int64_t m, int64
     end_elem(cx, site, m, n, true);
 }
 
-void rg_swiglu(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n)
+void rg_gate(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n)
 {
-    const columns c = my_columns(cx, m, n, 5, 2);
-    for (int64_t at = c.c0; at < m * n && c.n; at += n) cx->k->swiglu(gate + at, gate + at, up + at, c.n);
+    const bool gelu = rg_site_op(site) == RG_OP_GEGLU;
+    const columns c = my_columns(cx, m, n, gelu ? 9 : 5, 2);
+    rg_swiglu_fn *fn = gelu ? cx->k->geglu : cx->k->swiglu;
+    for (int64_t at = c.c0; at < m * n && c.n; at += n) fn(gate + at, gate + at, up + at, c.n);
+    end_elem(cx, site, m, n, true);
+}
+
+void rg_cap(rg_ctx *cx, rg_site site, float *y, float cap, int64_t m, int64_t n)
+{
+    const columns c = my_columns(cx, m, n, 3, 1);
+    for (int64_t at = c.c0; at < m * n && c.n; at += n) cx->k->softcap(y + at, c.n, cap);
     end_elem(cx, site, m, n, true);
 }
 

@@ -107,6 +107,8 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
         float *to = a->to + (row0 + i) * a->w->n + col0;
         if (a->op == RG_OP_LINEAR_SWIGLU)
             cx->k->swiglu(to, to, y + i * ldy, cols);
+        else if (a->op == RG_OP_LINEAR_GEGLU)
+            cx->k->geglu(to, to, y + i * ldy, cols);
         else if (a->op == RG_OP_LINEAR_ADD)
             cx->k->add(to, y + i * ldy, cols);
         else
@@ -322,8 +324,10 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
                               : m * a.x_bytes - a.own,
             4 * m * (r1 - r0), 0);
     }
-    if (a.op != RG_OP_LINEAR)
-        rg_count(cx, 4 * m * (r1 - r0), 0, (a.op == RG_OP_LINEAR_SWIGLU ? 5 : 1) * m * (r1 - r0));
+    if (a.op != RG_OP_LINEAR) {
+        const int64_t each = a.op == RG_OP_LINEAR_SWIGLU ? 5 : a.op == RG_OP_LINEAR_GEGLU ? 9 : 1;
+        rg_count(cx, 4 * m * (r1 - r0), 0, each * m * (r1 - r0));
+    }
     rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);
     d.wtype = w->type;
     d.kernel = (uint8_t)r.kernel;

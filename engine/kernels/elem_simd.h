@@ -43,24 +43,53 @@ INLINE void rotate(float *x, int64_t half, const float *cs, const float *sn, int
     vf_store_n(x + half, vf_fma(a, s, vf_mul(b, c)), n);
 }
 
-void ISA_FN(rg_rope)(float *x, int64_t heads, int64_t hd, const float *cs, const float *sn)
+void ISA_FN(rg_rope)(float *x, int64_t heads, int64_t hd, int64_t rot, const float *cs, const float *sn)
 {
-    const int64_t half = hd / 2;
+    const int64_t half = rot / 2;
     for (int64_t h = 0; h < heads; h++, x += hd)
         for (int64_t i = 0; i < half; i += VL)
             rotate(x + i, half, cs + i, sn + i, half - i < VL ? half - i : VL);
 }
 
-INLINE vf silu_times(vf g, vf u)
+/* gate / (1 + exp(-z)) * up. */
+INLINE vf gated(vf g, vf z, vf u)
 {
-    return vf_mul(vf_div(g, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), g)))), u);
+    return vf_mul(vf_div(g, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), z)))), u);
+}
+INLINE vf silu_times(vf g, vf u) { return gated(g, g, u); }
+INLINE vf gelu_times(vf g, vf u)
+{
+    const vf cube = vf_mul(vf_mul(g, g), g);
+    return gated(g, vf_mul(vf_set1(RG_GELU_SLOPE), vf_fma(vf_set1(RG_GELU_CUBE), cube, g)), u);
 }
 
-void ISA_FN(rg_swiglu)(float *y, const float *gate, const float *up, int64_t n)
+#define GATED(name, times) \
+    void ISA_FN(name)(float *y, const float *gate, const float *up, int64_t n) \
+    { \
+        int64_t i = 0; \
+        for (; i + VL <= n; i += VL) vf_store(y + i, times(vf_load(gate + i), vf_load(up + i))); \
+        if (i < n) vf_store_n(y + i, times(vf_load_n(gate + i, n - i), vf_load_n(up + i, n - i)), n - i); \
+    }
+GATED(rg_swiglu, silu_times)
+GATED(rg_geglu, gelu_times)
+
+/* tanh z = (1 - e) / (1 + e), e = exp(-2 |z|); near 0, where that cancels, a polynomial. */
+INLINE vf capped(vf x, vf cap, vf inv)
 {
+    const vf z = vf_mul(x, inv), a = vf_max(z, vf_sub(vf_zero(), z)), one = vf_set1(1.0f), q = vf_mul(z, z),
+             e = vf_exp(vf_mul(a, vf_set1(-2.0f))), t = vf_div(vf_sub(one, e), vf_add(one, e));
+    vf p = vf_fma(q, vf_set1(62.0f / 2835.0f), vf_set1(-17.0f / 315.0f));
+    p = vf_fma(q, vf_fma(q, p, vf_set1(2.0f / 15.0f)), vf_set1(-1.0f / 3.0f));
+    const vf near = vf_fma(vf_mul(z, q), p, z), far = vf_if_less(z, vf_zero(), vf_sub(vf_zero(), t), t);
+    return vf_mul(cap, vf_if_less(a, vf_set1(0.25f), near, far));
+}
+
+void ISA_FN(rg_softcap)(float *x, int64_t n, float cap)
+{
+    const vf c = vf_set1(cap), inv = vf_set1(1.0f / cap);
     int64_t i = 0;
-    for (; i + VL <= n; i += VL) vf_store(y + i, silu_times(vf_load(gate + i), vf_load(up + i)));
-    if (i < n) vf_store_n(y + i, silu_times(vf_load_n(gate + i, n - i), vf_load_n(up + i, n - i)), n - i);
+    for (; i + VL <= n; i += VL) vf_store(x + i, capped(vf_load(x + i), c, inv));
+    if (i < n) vf_store_n(x + i, capped(vf_load_n(x + i, n - i), c, inv), n - i);
 }
 
 void ISA_FN(rg_add)(float *y, const float *x, int64_t n)

@@ -15,6 +15,10 @@ static inline uint16_t rg_u16_at(const void *p, int64_t i)
 }
 static inline float rg_half_at(const void *p, int64_t i) { return rg_f16_to_f32(rg_u16_at(p, i)); }
 
+/* GELU's tanh form: u times the logistic function of SLOPE (u + CUBE u^3), SLOPE = 2 sqrt(2 / pi). */
+#define RG_GELU_SLOPE 1.5957691216057308f
+#define RG_GELU_CUBE 0.044715f
+
 /* A kind's type under its own name, for prototypes. */
 #define RG_FN(fn, proto, member, arith, group) typedef rg_##proto##_fn rg_##fn##_fn;
 #include "base/kinds.def"

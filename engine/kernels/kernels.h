@@ -150,10 +150,13 @@ typedef void rg_softmax_bf16_fn(
 
 /* y[k] = x[k] / sqrt(mean(x^2) + eps) * w[k]; y may be x. */
 typedef void rg_rmsnorm_fn(float *y, const float *x, const float *w, int64_t k, float eps);
-/* Rotates the pairs (i, i + hd/2) of heads in place; cs, sn [hd/2]: cosines and sines of the position. */
-typedef void rg_rope_fn(float *x, int64_t heads, int64_t hd, const float *cs, const float *sn);
-/* y = silu(gate) * up; y may be gate. */
+/* Rotates the pairs (i, i + rot/2), i < rot/2, of heads of hd values in place; cs, sn [rot/2]: cosines and
+ * sines of the position. */
+typedef void rg_rope_fn(float *x, int64_t heads, int64_t hd, int64_t rot, const float *cs, const float *sn);
+/* y = act(gate) * up; y may be gate. act: SiLU, or GELU by its tanh form. */
 typedef void rg_swiglu_fn(float *y, const float *gate, const float *up, int64_t n);
+/* x = cap tanh(x / cap). */
+typedef void rg_softcap_fn(float *x, int64_t n, float cap);
 /* y += x. */
 typedef void rg_add_fn(float *y, const float *x, int64_t n);
 
@@ -198,7 +201,8 @@ typedef struct rg_ktab {
     rg_softmax_bf16_fn *softmax_bf16;
     rg_rmsnorm_fn *rmsnorm;
     rg_rope_fn *rope;
-    rg_swiglu_fn *swiglu;
+    rg_swiglu_fn *swiglu, *geglu;
+    rg_softcap_fn *softcap;
     rg_add_fn *add;
     rg_quant_fn *quant_q8, *quant_q4, *quant_q4m;
     /* rg_isa of each kind, for records; of tile_mm C where there are no tiles */

@@ -51,9 +51,9 @@ void rg_rmsnorm__c(float *y, const float *x, const float *w, int64_t k, float ep
     for (int64_t i = 0; i < k; i++) y[i] = x[i] * scale * w[i];
 }
 
-void rg_rope__c(float *x, int64_t heads, int64_t hd, const float *cs, const float *sn)
+void rg_rope__c(float *x, int64_t heads, int64_t hd, int64_t rot, const float *cs, const float *sn)
 {
-    const int64_t half = hd / 2;
+    const int64_t half = rot / 2;
     for (int64_t h = 0; h < heads; h++, x += hd)
         for (int64_t i = 0; i < half; i++) {
             const float a = x[i], b = x[half + i];
@@ -65,6 +65,20 @@ void rg_rope__c(float *x, int64_t heads, int64_t hd, const float *cs, const floa
 void rg_swiglu__c(float *y, const float *gate, const float *up, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) y[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+}
+
+/* 0.5 (1 + tanh(z)) is the logistic function of 2 z: one exponential. */
+void rg_geglu__c(float *y, const float *gate, const float *up, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float g = gate[i], z = RG_GELU_SLOPE * (g + RG_GELU_CUBE * g * g * g);
+        y[i] = g / (1.0f + expf(-z)) * up[i];
+    }
+}
+
+void rg_softcap__c(float *x, int64_t n, float cap)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);
 }
 
 void rg_add__c(float *y, const float *x, int64_t n)

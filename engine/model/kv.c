@@ -1,6 +1,4 @@
 /* Sizes and tables of a session. */
-#include <math.h>
-
 #include "base/num.h"
 #include "model/session.h"
 
@@ -44,7 +42,10 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     const bool own = o->threads > 1 && (o->fuse & rg_fuse_bit(RG_FUSE_NORM));
     a->own = own ? rg_arena_take(r, f * (size_t)(o->threads * RG_GEMV_MAX * c->dim)) : NULL;
     a->scores = o->score_stride ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;
-    a->cs = rg_arena_take(r, f * (size_t)(o->ctx * c->head_dim));
+    const size_t cs = f * (size_t)(o->ctx * rg_rope_dim(c));
+    a->cs = rg_arena_take(r, cs);
+    a->cs_local = c->rope_local > 0.0 ? rg_arena_take(r, cs) : NULL;
+    a->cs_q = c->q_temp != 0.0 ? rg_arena_take(r, cs) : NULL;
     a->token = rg_arena_take(r, m * sizeof *a->token);
     a->want = rg_arena_take(r, m * sizeof *a->want);
     a->run = rg_arena_take(r, m * sizeof *a->run);
@@ -84,18 +85,3 @@ rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer)
         .hd = c->head_dim};
 }
 
-void rg_rope_table(float *cs, const rg_model *m, int64_t ctx)
-{
-    const rg_config *c = &m->cfg;
-    const int64_t hd = c->head_dim, half = hd / 2;
-    for (int64_t i = 0; i < half; i++) {
-        double f = pow(c->rope_theta, -2.0 * (double)i / (double)hd);
-        if (c->rope_scaling == RG_ROPE_LINEAR) f /= c->rope_factor;
-        if (c->rope_scaling == RG_ROPE_LLAMA3) f = rg_rope_llama3(c, f);
-        if (m->rope_freqs) f /= (double)m->rope_freqs[i];
-        for (int64_t p = 0; p < ctx; p++) {
-            cs[p * hd + i] = (float)cos((double)p * f);
-            cs[p * hd + half + i] = (float)sin((double)p * f);
-        }
-    }
-}

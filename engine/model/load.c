@@ -72,7 +72,10 @@ rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
     return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
 
-static bool is_vector(rg_site s) { return rg_site_op(s) == RG_OP_RMSNORM || rg_site_op(s) == RG_OP_BIAS; }
+static bool is_vector(rg_site s)
+{
+    return rg_site_op(s) == RG_OP_RMSNORM || rg_site_op(s) == RG_OP_HEADNORM || rg_site_op(s) == RG_OP_BIAS;
+}
 
 typedef struct loader {
     rg_model *m;
@@ -315,6 +318,15 @@ static rg_status begin(loader *l)
     return RG_OK;
 }
 
+static rg_status copy_divisors(const loader *l, float **to, const float *from)
+{
+    const size_t n = (size_t)rg_rope_dim(&l->m->cfg) / 2 * sizeof *from;
+    if (!from) return RG_OK;
+    if (!(*to = malloc(n))) return rg_no_memory(l->src.err, l->src.name);
+    memcpy(*to, from, n);
+    return RG_OK;
+}
+
 rg_status rg_plan_weights(const rg_ckpt *ckpt, const rg_engine_opts *opts, uint64_t *bytes, rg_err *err)
 {
     rg_model m = {0};
@@ -345,17 +357,9 @@ rg_status rg_model_load(
     if (opts->small_pages) rg_big_small_pages(m->block, m->block_bytes);
     l.arena = (rg_arena){.base = m->block};
     layout(&l);
-    const float *freqs = rg_ckpt_rope_freqs(ckpt);
-    if (freqs) {
-        const size_t n = (size_t)m->cfg.head_dim / 2 * sizeof *freqs;
-        m->rope_freqs = malloc(n);
-        if (!m->rope_freqs) {
-            st = rg_no_memory(err, l.src.name);
-            goto out;
-        }
-        memcpy(m->rope_freqs, freqs, n);
-    }
-    st = pack_all(&l, team);
+    st = copy_divisors(&l, &m->rope_freqs, rg_ckpt_rope_freqs(ckpt));
+    if (!st) st = copy_divisors(&l, &m->rope_long, rg_ckpt_rope_long(ckpt));
+    if (!st) st = pack_all(&l, team);
 out:
     if (st) rg_model_unload(m);
     return st;
@@ -366,5 +370,6 @@ void rg_model_unload(rg_model *m)
     rg_big_free(m->block, m->block_bytes);
     free(m->layer);
     free(m->rope_freqs);
+    free(m->rope_long);
     *m = (rg_model){0};
 }

@@ -22,7 +22,9 @@ typedef struct rg_model {
     rg_embedding embd;
     char *block; /* all weights; owns */
     size_t block_bytes, embd_bytes;
-    float *rope_freqs; /* divisors, [head_dim / 2], or NULL; owns */
+    /* divisors of RoPE frequencies, [rotated values of a head / 2], or NULL; of contexts beyond rope_orig_ctx
+     * (LONGROPE); own */
+    float *rope_freqs, *rope_long;
     double err2, w2;
 } rg_model;
 

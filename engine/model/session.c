@@ -76,7 +76,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     }
     r = (rg_arena){.base = s->act_block};
     rg_acts_layout(&s->a, &r, c, &s->o);
-    rg_rope_table(s->a.cs, &e->model, s->o.ctx);
+    rg_rope_tables(&s->a, &e->model, s->o.ctx);
     if (opts->lock && (st = lock_memory(s, err))) goto out;
     *out = s;
     s = NULL;

@@ -18,7 +18,9 @@ typedef struct rg_acts {
     float *scores;         /* [m * heads][score_stride], unfused only */
     float *own;            /* [threads][RG_GEMV_MAX][dim] normalised, each thread's own; NULL: not fused so */
     char *xq;              /* rg_xq_bytes: prepared activations */
-    float *cs;             /* [ctx][head_dim] RoPE cosines and sines */
+    /* [ctx][rotated values of a head] RoPE cosines and sines: of all layers; of those with a base of their
+     * own, or NULL; of queries if they are scaled by position, or NULL */
+    float *cs, *cs_local, *cs_q;
     int32_t *token, *want; /* [m] of the running call */
     rg_seq_run *run;       /* [m] */
 } rg_acts;
@@ -66,8 +68,8 @@ static inline char *rg_kv_v_head(const rg_kv_layer *kv, int64_t seq, int64_t hea
 }
 /* The sum, and what is free. */
 void rg_plan_total(rg_memory_plan *p);
-/* RoPE table: cs[pos][0 .. hd/2) cosines, then sines, for positions [0, ctx). */
-void rg_rope_table(float *cs, const rg_model *m, int64_t ctx);
+/* The tables of RoPE: [pos][0 .. rot/2) cosines, then sines, for positions [0, ctx). */
+void rg_rope_tables(const rg_acts *a, const rg_model *m, int64_t ctx);
 
 /* Where the numbers stopped being finite; thread 0 writes it. */
 typedef struct rg_bad_value {

@@ -18,11 +18,11 @@ rg_pass rg_pass_begin(rg_ctx *cx, rg_forward *f)
         .m = f->m,
         .shape = {.heads = c->heads,
             .scale = (float)(c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)c->head_dim)),
-            .window = c->window,
+            .cap = (float)c->attn_cap,
+            .rot = rg_rope_dim(c),
             .run = a->run,
             .n_runs = f->n_runs,
             .m = f->m,
-            .cs = a->cs,
             .part = a->part,
             .scores = a->scores,
             .score_stride = s->o.score_stride}};
@@ -38,6 +38,9 @@ bool rg_pass_layer(rg_pass *p, int64_t layer)
     if (p->cx->tid == 0 && stop && *stop) __atomic_store_n(&f->stop_at, layer + 1, __ATOMIC_RELAXED);
     p->w = rg_model_at(&f->s->e->model, layer, 0);
     p->kv = rg_kv_at(f->s, layer);
+    p->shape.window = rg_layer_window(p->c, layer);
+    p->shape.cs = rg_layer_local(p->c, layer) ? p->a->cs_local : p->a->cs;
+    p->shape.cs_q = p->a->cs_q ? p->a->cs_q : p->shape.cs;
     return true;
 }
 
@@ -76,7 +79,8 @@ static bool crosses(const rg_pass *p, rg_site site)
     for (rg_site s = site + 1; s < RG_SITE_COUNT; s++) {
         const rg_op op = rg_site_op(s);
         if (op == RG_OP_LINEAR) return rg_site_input(s) != rg_site_input(site);
-        if (op == RG_OP_ADD || op == RG_OP_SWIGLU || (op == RG_OP_SCALE && runs(p, s))) return false;
+        if (op == RG_OP_ADD || op == RG_OP_SWIGLU) return false;
+        if (rg_site_optional(s) && runs(p, s)) return op != RG_OP_SCALE && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP;
         if (rg_site_only(s) == RG_ONLY_ALWAYS) return true;
     }
     return true;
@@ -131,6 +135,7 @@ void rg_embed_tokens(rg_pass *p, float *x)
  * barrier comes before x changes. */
 const float *rg_normalise(rg_pass *p, rg_site site, float *y, const float *x)
 {
+    if (!runs(p, site)) return x;
     const int64_t n = p->c->dim;
     const float *w = p->w[site].vec, eps = (float)p->c->eps;
     const bool own = p->a->own && p->m <= RG_GEMV_MAX && (p->f->fuse & rg_fuse_bit(RG_FUSE_NORM));
@@ -148,20 +153,22 @@ void rg_project(rg_pass *p, rg_site site, float *y, const float *x)
 
 void rg_project_gated(rg_pass *p, rg_site site, float *gate, const float *x)
 {
-    const rg_site act = rg_site_next(site, RG_OP_SWIGLU);
-    if (fused(p, site, RG_OP_LINEAR_SWIGLU, gate, p->a->up, x)) return;
+    const bool gelu = rg_site_exists(p->c, RG_SITE_FFN_GELU);
+    const rg_site act = rg_site_next(site, gelu ? RG_OP_GEGLU : RG_OP_SWIGLU);
+    if (fused(p, site, gelu ? RG_OP_LINEAR_GEGLU : RG_OP_LINEAR_SWIGLU, gate, p->a->up, x)) return;
     rg_project(p, site, p->a->up, x);
-    rg_swiglu(p->cx, act, gate, p->a->up, p->m, p->c->ffn);
+    rg_gate(p->cx, act, gate, p->a->up, p->m, p->c->ffn);
     show(p, act, gate, p->c->ffn);
 }
 
 void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x)
 {
-    const rg_site add = rg_site_next(site, RG_OP_ADD);
+    const rg_site add = rg_site_next(site, RG_OP_ADD), norm = rg_site_next(site, RG_OP_RMSNORM);
     if (fused(p, site, RG_OP_LINEAR_ADD, sum, p->a->tmp, x)) return;
     rg_project(p, site, p->a->tmp, x);
     scale(p, rg_site_next(site, RG_OP_SCALE), p->a->tmp, p->c->resid_scale);
-    rg_add(p->cx, add, sum, p->a->tmp, p->m, p->c->dim);
+    const float *more = norm < add ? rg_normalise(p, norm, p->a->tmp, p->a->tmp) : p->a->tmp;
+    rg_add(p->cx, add, sum, more, p->m, p->c->dim);
     show(p, add, sum, p->c->dim);
 }
 
@@ -169,6 +176,8 @@ void rg_project_logits(rg_pass *p, float *logits, const float *x)
 {
     product(p, RG_SITE_OUTPUT, logits, x);
     scale(p, RG_SITE_OUTPUT_SCALE, logits, 1.0 / p->c->logit_scale);
+    if (runs(p, RG_SITE_OUTPUT_CAP))
+        rg_cap(p->cx, RG_SITE_OUTPUT_CAP, logits, (float)p->c->logit_cap, p->m, p->c->vocab);
     rg_layer_end(p->cx);
     show(p, RG_SITE_OUTPUT, logits, p->c->vocab);
 }
@@ -186,15 +195,27 @@ static void check_cache(const rg_pass *p, const float *x, rg_kvtype t)
     rg_check_finite(p->f, RG_SITE_ATTN_KV_PUT, p->cx->layer, x, p->m, rg_kv_dim(p->c), cache_most(t));
 }
 
+static void normalise_heads(const rg_pass *p, rg_site site, float *x, int64_t n)
+{
+    if (!runs(p, site)) return;
+    const int64_t k = rg_extent_size(p->c, rg_site_cols(site));
+    rg_headnorm(p->cx, site, x, p->w[site].vec, p->m, n / k, k, (float)p->c->eps);
+    show(p, site, x, n);
+}
+
 void rg_rotate_and_store(rg_pass *p, float *q, float *k, const float *v)
 {
+    normalise_heads(p, RG_SITE_ATTN_Q_NORM, q, rg_q_dim(p->c));
+    normalise_heads(p, RG_SITE_ATTN_K_NORM, k, rg_kv_dim(p->c));
     if (runs(p, RG_SITE_ATTN_ROPE_KV)) {
         rg_rope_kv(p->cx, q, k, v, &p->kv, &p->shape);
         return;
     }
-    rg_rope(p->cx, q, k, &p->kv, &p->shape);
-    show(p, RG_SITE_ATTN_ROPE, q, rg_q_dim(p->c));
-    show(p, RG_SITE_ATTN_ROPE, k, rg_kv_dim(p->c));
+    if (rg_layer_rotates(p->c, p->cx->layer)) {
+        rg_rope(p->cx, q, k, &p->kv, &p->shape);
+        show(p, RG_SITE_ATTN_ROPE, q, rg_q_dim(p->c));
+        show(p, RG_SITE_ATTN_ROPE, k, rg_kv_dim(p->c));
+    }
     rg_kv_put(p->cx, k, v, &p->kv, &p->shape);
     check_cache(p, k, p->kv.k_type);
     check_cache(p, v, p->kv.v_type);

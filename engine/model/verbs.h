@@ -27,17 +27,19 @@ bool rg_pass_logits(rg_pass *p);
 
 /* x[m][dim] = factor * rows of the embedding table. */
 void rg_embed_tokens(rg_pass *p, float *x);
-/* RMSNorm of x into y or a place of this thread's own; returns which. */
+/* RMSNorm of x into y or a place of this thread's own; returns which. x itself where the model has no such
+ * norm. */
 const float *rg_normalise(rg_pass *p, rg_site site, float *y, const float *x);
 /* y = x W^T + bias. */
 void rg_project(rg_pass *p, rg_site site, float *y, const float *x);
-/* gate = silu(gate) * (x W^T + bias). */
+/* gate = act(gate) * (x W^T + bias). */
 void rg_project_gated(rg_pass *p, rg_site site, float *gate, const float *x);
-/* sum += factor * (x W^T + bias). */
+/* sum += factor * norm(x W^T + bias), normalised where the model has a norm there. */
 void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x);
-/* logits = (x W^T) / divisor. */
+/* logits = (x W^T) / divisor, capped. */
 void rg_project_logits(rg_pass *p, float *logits, const float *x);
-/* Rotates q and k in place (fused: k only on its way), and stores k and v in the cache. */
+/* Normalises heads of q and k, rotates both in place (fused: k only on its way), and stores k and v in the
+ * cache. */
 void rg_rotate_and_store(rg_pass *p, float *q, float *k, const float *v);
 /* att = softmax(scale * q K^T) V over each token's own sequence, up to itself. */
 void rg_attend(rg_pass *p, float *att, const float *q);

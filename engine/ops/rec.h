@@ -16,7 +16,7 @@ extern const char *const rg_phase_names[RG_PHASE_COUNT]; /* "prefill", "decode" 
 typedef struct rg_dims {
     int64_t m, k, n;
     int64_t h, g, hd;
-    int64_t pairs, ctx;
+    int64_t pairs, ctx, cap;
     int64_t w_row; /* bytes of a weight row where rows are kept one by one (untied embedding), else 0 */
 } rg_dims;
 

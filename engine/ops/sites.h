@@ -43,7 +43,17 @@ typedef enum rg_extent {
 int64_t rg_extent_size(const rg_config *c, rg_extent e);
 
 /* Which models have a site; see sites.def. */
-typedef enum rg_only { RG_ONLY_ALWAYS, RG_ONLY_TENSOR, RG_ONLY_FACTOR, RG_ONLY_ORDER, RG_ONLY_FUSED } rg_only;
+typedef enum rg_only {
+    RG_ONLY_ALWAYS,
+    RG_ONLY_PRE_NORM,
+    RG_ONLY_SILU,
+    RG_ONLY_ROTATES,
+    RG_ONLY_FUSED,
+    RG_ONLY_TENSOR,
+    RG_ONLY_TRAIT,
+    RG_ONLY_FACTOR,
+    RG_ONLY_ORDER
+} rg_only;
 
 const char *rg_op_name(rg_op op);
 
@@ -63,10 +73,9 @@ static inline rg_extent rg_site_rows(rg_site s) { return rg_sites[s].rows; }
 static inline rg_extent rg_site_cols(rg_site s) { return rg_sites[s].cols; }
 static inline rg_only rg_site_only(rg_site s) { return rg_sites[s].only; }
 /* Only some models have the site, whatever is fused: their rg_config.extra has its bit. */
-static inline bool rg_site_optional(rg_site s)
-{
-    return rg_sites[s].only != RG_ONLY_ALWAYS && rg_sites[s].only != RG_ONLY_FUSED;
-}
+static inline bool rg_site_optional(rg_site s) { return rg_sites[s].only >= RG_ONLY_TENSOR; }
+/* Such a model has the site, or those that it stands in for. */
+bool rg_site_exists(const rg_config *c, rg_site s);
 /* The site whose output a linear site multiplies: attn_norm for attn_q. Others: NONE. */
 static inline rg_site rg_site_input(rg_site s) { return rg_sites[s].input; }
 /* The site of that name of n bytes, or NONE. */
@@ -80,9 +89,9 @@ bool rg_op_is_product(rg_op op);
 /* The linear site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
 rg_site rg_site_linear(rg_site site);
 
-/* The fused site that may stand in for this one (or that this is), or NONE; first: this is the first that it
- * replaces. */
-rg_site rg_site_fused(rg_site site, bool *first);
+/* The fused site that may stand in for this one in such a model (or that this is), or NONE; first: this is the
+ * first that it replaces. */
+rg_site rg_site_fused(const rg_config *c, rg_site site, bool *first);
 
 /* The forward pass of such a model has the site, with the fusions of a mask on. */
 bool rg_site_runs(const rg_config *c, rg_site site, unsigned fuse);

@@ -141,10 +141,14 @@ static void run(rg_ctx *cx, void *user)
         AGAIN(CALL(rmsnorm)(y, xf, bf, VEC, 1e-5f));
         break;
     case RG_FN_rope:
-        AGAIN(CALL(rope)(xf, VEC / HD, HD, bf, bf + HD / 2));
+        AGAIN(CALL(rope)(xf, VEC / HD, HD, HD, bf, bf + HD / 2));
         break;
     case RG_FN_swiglu:
+    case RG_FN_geglu:
         AGAIN(CALL(swiglu)(y, xf, bf, VEC));
+        break;
+    case RG_FN_softcap:
+        AGAIN(CALL(softcap)(xf, VEC, 50.0f));
         break;
     case RG_FN_add:
         AGAIN(CALL(add)(y, xf, VEC));
@@ -185,6 +189,8 @@ static void block_work(rg_fn kind, double *bytes, double *ops)
         [RG_FN_rmsnorm] = {12.0 * VEC, 4.0 * VEC},
         [RG_FN_rope] = {8.0 * VEC, 3.0 * VEC},
         [RG_FN_swiglu] = {12.0 * VEC, 5.0 * VEC},
+        [RG_FN_geglu] = {12.0 * VEC, 9.0 * VEC},
+        [RG_FN_softcap] = {8.0 * VEC, 3.0 * VEC},
         [RG_FN_add] = {12.0 * VEC, VEC},
         [RG_FN_quant_q8] = {5.0 * VEC, VEC},
         [RG_FN_quant_q4] = {5.0 * VEC, VEC},

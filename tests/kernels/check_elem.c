@@ -1,4 +1,4 @@
-/* softmax (in floats and in bf16), rmsnorm, rope, swiglu and add: every row of kernels.def against
+/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, softcap and add: every row of kernels.def against
  * float64. */
 #include "checkkern.h"
 
@@ -153,7 +153,8 @@ void check_rope(const rg_kernel_row *row)
     uint64_t seed;
     rg_rng r = seeded(&seed, 22);
     for (int i = 0; i < 100; i++) {
-        const int64_t heads = rng_in(&r, 1, 5), hd = 2 * rng_in(&r, 1, 70), half = hd / 2;
+        const int64_t heads = rng_in(&r, 1, 5), hd = 2 * rng_in(&r, 1, 70),
+                      half = i % 2 ? hd / 2 : rng_in(&r, 1, hd / 2), rot = 2 * half;
         guarded gx, gc, gs;
         float *x = guarded_floats(&gx, heads * hd), *cs = guarded_floats(&gc, half),
               *sn = guarded_floats(&gs, half), *old = malloc((size_t)(heads * hd) * sizeof *old);
@@ -164,8 +165,10 @@ void check_rope(const rg_kernel_row *row)
             cs[j] = (float)cos(a);
             sn[j] = (float)sin(a);
         }
-        ((rg_rope_fn *)row->fn)(x, heads, hd, cs, sn);
-        for (int64_t h = 0; h < heads; h++)
+        ((rg_rope_fn *)row->fn)(x, heads, hd, rot, cs, sn);
+        for (int64_t h = 0; h < heads; h++) {
+            CHECK(memcmp(x + h * hd + rot, old + h * hd + rot, (size_t)(hd - rot) * sizeof *x) == 0, row->name,
+                seed, "hd %lld: values behind %lld changed", (long long)hd, (long long)rot);
             for (int64_t j = 0; j < half; j++) {
                 const double a = (double)old[h * hd + j], b = (double)old[h * hd + half + j],
                              c = (double)cs[j], s = (double)sn[j];
@@ -175,12 +178,17 @@ void check_rope(const rg_kernel_row *row)
                     row->name, seed, "hd %lld: head %lld pair %lld", (long long)hd, (long long)h,
                     (long long)j);
             }
+        }
         free(old);
         guarded_free(&gx), guarded_free(&gc), guarded_free(&gs);
     }
 }
 
-void check_swiglu(const rg_kernel_row *row)
+/* Products of an activation and `up`, in float64; the argument of the exponential is rounded too. */
+static double silu(double g) { return g / (1.0 + exp(-g)); }
+static double gelu(double g) { return 0.5 * g * (1.0 + tanh(sqrt(2.0 / M_PI) * (g + 0.044715 * g * g * g))); }
+
+static void check_gated(const rg_kernel_row *row, double (*act)(double), double steep)
 {
     uint64_t seed;
     rg_rng r = seeded(&seed, 23);
@@ -192,10 +200,13 @@ void check_swiglu(const rg_kernel_row *row)
         fill_normal(&r, up, n);
         ((rg_swiglu_fn *)row->fn)(y, gate, up, n);
         for (int64_t j = 0; j < n; j++) {
-            const double g = (double)gate[j], want = g / (1.0 + exp(-g)) * (double)up[j];
-            CHECK(fabs((double)y[j] - want) <= 4 * FLT_EPSILON * fabs(want) + 1e-36, row->name, seed,
-                "n %lld: silu(%.9g) * %.9g = %.9g, expected %.9g", (long long)n, g, (double)up[j],
-                (double)y[j], want);
+            const double g = (double)gate[j], want = act(g) * (double)up[j],
+                         z = g + 0.044715 * steep * g * g * g;
+            CHECK(fabs((double)y[j] - want) <=
+                    4 * FLT_EPSILON * ((1.0 + steep * fabs(z)) * fabs(want)) +
+                        (steep > 0.0 ? 4 * FLT_EPSILON * (double)fabsf(up[j]) : 1e-36),
+                row->name, seed, "n %lld: act(%.9g) * %.9g = %.9g, expected %.9g", (long long)n, g,
+                (double)up[j], (double)y[j], want);
         }
         ((rg_swiglu_fn *)row->fn)(gate, gate, up, n);
         CHECK(memcmp(gate, y, (size_t)n * sizeof *y) == 0, row->name, seed, "n %lld: in place differs",
@@ -206,6 +217,34 @@ void check_swiglu(const rg_kernel_row *row)
     ((rg_swiglu_fn *)row->fn)(y, gate, up, 4);
     CHECK(y[0] == 0.0f && y[1] == 1e30f && isnan(y[2]) && y[3] == 0.0f, row->name, seed,
         "limits: %g %g %g %g", (double)y[0], (double)y[1], (double)y[2], (double)y[3]);
+}
+
+void check_swiglu(const rg_kernel_row *row) { check_gated(row, silu, 0.0); }
+void check_geglu(const rg_kernel_row *row) { check_gated(row, gelu, 1.0); }
+
+void check_softcap(const rg_kernel_row *row)
+{
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 27);
+    for (int i = 0; i < 200; i++) {
+        const int64_t n = rng_in(&r, 1, 100);
+        const float cap = i % 2 ? 50.0f : 30.0f;
+        guarded gx;
+        float *x = guarded_floats(&gx, n), old[100];
+        for (int64_t j = 0; j < n; j++) x[j] = rng_normal(&r) * (i % 3 == 0 ? 400.0f : i % 3 == 1 ? 20.0f : 0.1f);
+        memcpy(old, x, (size_t)n * sizeof *x);
+        ((rg_softcap_fn *)row->fn)(x, n, cap);
+        for (int64_t j = 0; j < n; j++) {
+            const double z = (double)old[j] / (double)cap, want = (double)cap * tanh(z);
+            CHECK(fabs((double)x[j] - want) <= 6 * FLT_EPSILON * fabs(want), row->name, seed,
+                "n %lld: %.9g capped is %.9g, expected %.9g", (long long)n, (double)old[j], (double)x[j], want);
+        }
+        guarded_free(&gx);
+    }
+    float x[3] = {-INFINITY, 1e30f, NAN};
+    ((rg_softcap_fn *)row->fn)(x, 3, 50.0f);
+    CHECK(x[0] == -50.0f && x[1] == 50.0f && isnan(x[2]), row->name, seed, "limits: %g %g %g", (double)x[0],
+        (double)x[1], (double)x[2]);
 }
 
 void check_add(const rg_kernel_row *row)
