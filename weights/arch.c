@@ -1,14 +1,13 @@
 /* The table of architectures, and refusals. */
 #include "weights/arch.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 const rg_arch rg_archs[] = {
-#define RG_ARCH(name, hf, gguf, traits, window) {{name, hf, gguf}, traits, window},
+#define RG_ARCH(name, hf, type, gguf, traits, window) {{name, hf, type, gguf}, traits, window},
 #include "weights/arch.def"
-    {{NULL, NULL, NULL}, 0, 0}};
+    {{NULL}, 0, 0}};
 
 static const struct {
     const char *begin, *lacks;
@@ -34,29 +33,13 @@ static const char *all(char *buf, size_t n, int word)
     return buf;
 }
 
-/* Whether a class and a model type are one: "Qwen2ForCausalLM" and "qwen2", "Gemma3ForCausalLM" and
- * "gemma3_text". */
-static bool is_type_of(const char *class, const char *type)
-{
-    static const char text[] = "_text";
-    size_t n = strlen(type);
-    const char *end = strstr(class, "For");
-    if (n > sizeof text - 1 && strcmp(type + n - (sizeof text - 1), text) == 0) n -= sizeof text - 1;
-    for (size_t i = 0;; i++) {
-        while (class != end && *class == '_') class ++;
-        while (i < n && type[i] == '_') i++;
-        if (class == end || !*class || i == n) return i == n && (class == end || !*class);
-        if (tolower((unsigned char)*class ++) != tolower((unsigned char)type[i])) return false;
-    }
-}
-
 rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, const rg_src *src)
 {
     char list[256];
     for (*a = rg_archs; (*a)->word[0]; (*a)++) {
-        const char *class = (*a)->word[RG_ARCH_HF];
-        if (name ? strcmp(name, class) != 0 : !type || !is_type_of(class, type)) continue;
-        if (!type || is_type_of(class, type)) return RG_OK;
+        const char *const *w = (*a)->word;
+        if (name ? strcmp(name, w[RG_ARCH_HF]) != 0 : !type || strcmp(type, w[RG_ARCH_TYPE]) != 0) continue;
+        if (!type || strcmp(type, w[RG_ARCH_TYPE]) == 0) return RG_OK;
         return rg_lacks(src,
             "architectures names %.60s, but model_type is %.60s: which one is it? (transformers goes by "
             "model_type)",

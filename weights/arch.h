@@ -14,10 +14,10 @@ enum {
 #include "weights/arch.def"
 };
 
-enum { RG_ARCH_NAME, RG_ARCH_HF, RG_ARCH_GGUF };
+enum { RG_ARCH_NAME, RG_ARCH_HF, RG_ARCH_TYPE, RG_ARCH_GGUF };
 
 typedef struct rg_arch {
-    const char *word[3]; /* for people, in config.json, in GGUF (NULL if it has none) */
+    const char *word[4]; /* for people, class and model_type in config.json, in GGUF (NULL if it has none) */
     int traits;
     int64_t window;
 } rg_arch;

@@ -11,7 +11,7 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
     static const char *const dtype[RG_FT_COUNT] = {
         [RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
     json_t *o = json_pack("{s:[s],s:s,s:s,s:s}", "architectures", rg_archs->word[RG_ARCH_HF], "model_type",
-        rg_archs->word[RG_ARCH_GGUF], "hidden_act", "silu", "torch_dtype", dtype[type]);
+        rg_archs->word[RG_ARCH_TYPE], "hidden_act", "silu", "torch_dtype", dtype[type]);
 #define INT(o, key, v) json_object_set_new(o, key, json_integer(v))
 #define REAL(o, key, v) json_object_set_new(o, key, json_real(v))
 #define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))

@@ -7,6 +7,7 @@
 
 #include "base/num.h"
 #include "ref_blocks.h"
+#include "weights/arch.h"
 
 static void *get(size_t n)
 {
@@ -203,16 +204,12 @@ static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, in
     free(f);
 }
 
-/* "QwenForCausalLM": "qwen". */
-static const char *type_of(const model_build *b)
+static const rg_arch *arch_of(const model_build *b)
 {
-    static char type[64];
-    const char *class = b->arch ? b->arch : "LlamaForCausalLM";
-    size_t n = 0;
-    for (; class[n] && strncmp(class + n, "For", 3) != 0 && n < sizeof type - 1; n++)
-        type[n] = (char)(class[n] | 0x20); /* letters become small, digits stay */
-    type[n] = 0;
-    return type;
+    const rg_arch *a = rg_archs;
+    while (b->arch && a->word[RG_ARCH_NAME] && strcmp(a->word[RG_ARCH_HF], b->arch) != 0) a++;
+    if (!a->word[RG_ARCH_NAME]) abort();
+    return a;
 }
 
 static void write_config(const model_build *b, const char *dir)
@@ -245,7 +242,7 @@ static void write_config(const model_build *b, const char *dir)
         "%lld, \"max_position_embeddings\": %lld,\n"
         " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"hidden_act\": \"silu\", \"tie_word_embeddings\": %s, "
         "\"bos_token_id\": 1, \"eos_token_id\": 2",
-        b->arch ? b->arch : "LlamaForCausalLM", type_of(b), (long long)c->dim, (long long)c->ffn,
+        arch_of(b)->word[RG_ARCH_HF], arch_of(b)->word[RG_ARCH_TYPE], (long long)c->dim, (long long)c->ffn,
         (long long)c->layers, (long long)c->heads, (long long)c->kv_heads, (long long)c->head_dim,
         (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta, c->tied ? "true" : "false");
     if (b->int4) {

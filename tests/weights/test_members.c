@@ -192,6 +192,7 @@ static void class_and_model_type_agree(void **state)
             "MistralForCausalLM, but model_type is llama"},
         {"[\"LlamaForCausalLM\"]", "\"qwen3\"", RG_E_UNSUPPORTED, "model_type is qwen3"},
         {"[\"LlamaForCausalLM\"]", "\"llama4\"", RG_E_UNSUPPORTED, "model_type is llama4"},
+        {"[\"LlamaForCausalLM\"]", "\"llama_text\"", RG_E_UNSUPPORTED, "model_type is llama_text"},
         {"[\"LlamaForCausalLM\"]", "\"lla\"", RG_E_UNSUPPORTED, "model_type is lla"},
         {NULL, "\"mamba\"", RG_E_UNSUPPORTED, "mamba"}, {NULL, NULL, RG_E_UNSUPPORTED, "(none named)"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
