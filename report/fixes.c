@@ -60,16 +60,12 @@ static rg_kernel_kind kind_of(const char *kernel)
 }
 
 /* The fusion that is off and would take the operator into a neighbour, as far as the run's model allows. */
-static int fusion_of(const rg_run *r, const rg_doc_op *op, rg_site site)
+static int fusion_of(const rg_run *r, rg_site site)
 {
-    rg_config c = {.layers = 2};
+    const rg_config c = rg_run_kind(r);
     bool first;
-    const rg_site into = site < RG_SITE_COUNT ? rg_site_fused(site, &first) : RG_SITE_NONE;
+    const rg_site into = site < RG_SITE_COUNT ? rg_site_fused(&c, site, &first) : RG_SITE_NONE;
     if (into == RG_SITE_NONE || into == site || rg_op_is_product(rg_site_op(site))) return -1;
-    for (const rg_doc_op *w = NULL; (w = rg_run_next(r, op->phase, w));) {
-        const rg_site s = rg_site_named(w->site, strlen(w->site));
-        if (s < RG_SITE_COUNT && rg_site_optional(s)) c.extra |= rg_site_bit(s);
-    }
     for (int i = 0; i < RG_FUSE_COUNT; i++)
         if (rg_site_runs(&c, into, rg_fuse_bit(i))) return i;
     return -1;
@@ -104,7 +100,7 @@ static facts facts_of(const rg_run *r, const rg_doc_op *op, const rg_machine *m,
         .site = site,
         .ideal = &op->analytic,
         .linear = site < RG_SITE_COUNT && rg_site_linear(site) != RG_SITE_NONE,
-        .fusion = fusion_of(r, op, site),
+        .fusion = fusion_of(r, site),
         .call_ns = rg_ratio(op->t_ns, op->calls),
         .barrier_ns = d->machine.barrier_ns,
         .threads = d->machine.threads,

@@ -290,6 +290,18 @@ const rg_doc_op *rg_run_next(const rg_run *r, rg_phase phase, const rg_doc_op *w
     return NULL;
 }
 
+rg_config rg_run_kind(const rg_run *r)
+{
+    rg_config c = {.layers = 2, .no_pre_norm = true};
+    for (size_t i = 0; i < r->d->n_ops; i++) {
+        const rg_site s = rg_site_named(r->d->ops[i].site, strlen(r->d->ops[i].site));
+        if (s < RG_SITE_COUNT && rg_site_optional(s)) c.extra |= rg_site_bit(s);
+        if (s == RG_SITE_FFN_UP_GELU) c.extra |= rg_site_bit(RG_SITE_FFN_GELU);
+        if (s == RG_SITE_FFN_NORM) c.no_pre_norm = false;
+    }
+    return c;
+}
+
 int rg_run_sites(const rg_run *r, bool layers, const char **site, int most)
 {
     int n = 0;

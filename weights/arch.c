@@ -1,13 +1,14 @@
 /* The table of architectures, and refusals. */
 #include "weights/arch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 const rg_arch rg_archs[] = {
-#define RG_ARCH(name, hf, type, gguf, traits, window) {{name, hf, type, gguf}, traits, window},
+#define RG_ARCH(name, hf, type, gguf, traits, ...) {{name, hf, type, gguf}, traits, __VA_ARGS__},
 #include "weights/arch.def"
-    {{NULL}, 0, 0}};
+    {.traits = 0}};
 
 static const struct {
     const char *begin, *lacks;
@@ -62,4 +63,25 @@ rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const
     }
     return (len ? rg_lacks : rg_bad)(src, "general.architecture is '%.*s', expected %s",
         (int)(len < 100 ? len : 100), name, all(list, sizeof list, RG_ARCH_GGUF));
+}
+
+void rg_arch_apply(rg_config *c, const rg_arch *a)
+{
+    const int t = a->traits;
+    if (t & RG_HAS_QK_NORM) c->extra |= rg_site_bit(RG_SITE_ATTN_Q_NORM) | rg_site_bit(RG_SITE_ATTN_K_NORM);
+    if (t & RG_HAS_POST_NORM)
+        c->extra |= rg_site_bit(RG_SITE_ATTN_POST_NORM) | rg_site_bit(RG_SITE_FFN_POST_NORM);
+    if (t & RG_HAS_GELU) c->extra |= rg_site_bit(RG_SITE_FFN_GELU);
+    if (t & RG_HAS_ROOT_EMBD) c->embd_scale = sqrt((double)c->dim);
+    c->whole_qk_norm = t & RG_HAS_WHOLE_NORM;
+    c->no_pre_norm = t & RG_HAS_NO_PRE_NORM;
+    rg_config_factors(c);
+}
+
+const rg_arch *rg_arch_named(const char *word)
+{
+    for (const rg_arch *a = rg_archs; a->word[0]; a++)
+        if (strcmp(word, a->word[RG_ARCH_TYPE]) == 0 || (a->word[RG_ARCH_GGUF] && strcmp(word, a->word[RG_ARCH_GGUF]) == 0))
+            return a;
+    return rg_archs;
 }

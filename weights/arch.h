@@ -19,7 +19,8 @@ enum { RG_ARCH_NAME, RG_ARCH_HF, RG_ARCH_TYPE, RG_ARCH_GGUF };
 typedef struct rg_arch {
     const char *word[4]; /* for people, class and model_type in config.json, in GGUF (NULL if it has none) */
     int traits;
-    int64_t window;
+    int64_t window, every, nope, head, big; /* arch.def */
+    double theta, eps;
 } rg_arch;
 
 /* The table, plain Llama first; ended by a row of NULL. */
@@ -28,6 +29,11 @@ extern const rg_arch rg_archs[];
  * class and the model type of config.json, which must agree; NULL: it is silent. */
 rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, const rg_src *src);
 rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const rg_src *src);
+
+/* The row that rg_config.arch means, a model_type or a word of GGUF; plain Llama if none does. */
+const rg_arch *rg_arch_named(const char *word);
+/* What the architecture alone decides, behind all that the file says. */
+void rg_arch_apply(rg_config *c, const rg_arch *a);
 
 /* The head size that follows from the others; -1: none does. */
 #define RG_HEAD(c) ((c)->heads > 0 && (c)->dim % (c)->heads == 0 ? (c)->dim / (c)->heads : -1)

@@ -13,7 +13,7 @@
 #include "base/grow.h"
 #include "base/text.h"
 #include "base/utf8.h"
-#include "weights/ckpt_impl.h"
+#include "weights/arch.h"
 
 /* Tensor names by naming; NULL: no tensor. */
 static const char *const names[RG_SITE_COUNT][2] = {
@@ -56,8 +56,26 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
     return RG_OK;
 }
 
+static const struct {
+    int trait;
+    rg_site site;
+    const char *name[2];
+} renamed[] = {
+#define RG_NAME(trait, site, hf, gguf) {RG_HAS_##trait, RG_SITE_##site, {hf, gguf}},
+#include "weights/arch.def"
+};
+
+/* What files of such an architecture call a site's tensor; NULL: it has none. */
+static const char *name_of(enum rg_naming naming, int traits, rg_site site)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
+        if (renamed[i].site == site && traits & renamed[i].trait) return renamed[i].name[naming];
+    return names[site][naming];
+}
+
 /* Site and layer of a file's name; false: none of ours. */
-static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site *site, int *layer)
+static bool parse_name(
+    enum rg_naming naming, int traits, const char *s, size_t len, rg_site *site, int *layer)
 {
     const char *prefix = prefixes[naming];
     const size_t np = strlen(prefix);
@@ -72,7 +90,7 @@ static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site
         len -= i + 1;
     }
     for (int i = 0; i < RG_SITE_COUNT; i++) {
-        const char *want = names[i][naming];
+        const char *want = name_of(naming, traits, (rg_site)i);
         if (want && strlen(want) == len && memcmp(want, s, len) == 0 &&
             (rg_site_in_layer((rg_site)i) != 0) == (*layer >= 0)) {
             *site = (rg_site)i;
@@ -82,15 +100,15 @@ static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site
     return false;
 }
 
-bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site)
+bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site)
 {
     int layer;
-    return parse_name(naming, name, len, site, &layer);
+    return parse_name(naming, c->traits, name, len, site, &layer);
 }
 
-bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer)
+bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_site site, int layer)
 {
-    const char *name = names[site][naming];
+    const char *name = name_of(naming, traits, site);
     if (!name) return false;
     if (layer < 0)
         snprintf(buf, n, "%s", name);
@@ -104,13 +122,6 @@ static bool ends_with(const rg_raw_tensor *r, const char *tail)
     const size_t n = strlen(tail);
     return r->name_len >= n && memcmp(r->name + r->name_len - n, tail, n) == 0;
 }
-
-static const struct {
-    const char *tail, *what;
-} refused[] = {
-#define RG_REFUSED(tail, what) {tail, what},
-#include "ops/sites.def"
-};
 
 /* How engines that quantise keys and values call what they multiply them by. */
 static const char *const kv_scales[] = {".self_attn.k_scale", ".self_attn.v_scale", ".self_attn.q_scale",
@@ -131,12 +142,9 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
                 kv_scales[i] + 1);
             return RG_OK;
         }
-    if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
-        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-            if (ends_with(r, refused[i].tail))
-                return rg_lacks(&src, "tensor %.*s: %s is not supported", nl, r->name, refused[i].what);
-        return rg_lacks(&src, "tensor %.*s is not part of a Llama model", nl, r->name);
-    }
+    const bool ours = parse_name(naming, c->traits, r->name, r->name_len, &site, &layer);
+    if (!ours || (rg_site_only(site) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, site)))
+        return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name, c->cfg.arch);
     if (layer >= c->cfg.layers)
         return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
             layer, (long long)c->cfg.layers);
@@ -155,7 +163,9 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
         .grid = r->grid};
     t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
     t->cols = (int64_t)r->dim[r->rank - 1];
-    if (naming == RG_NAMES_GGUF && rg_site_rotated(site) && !c->half_split) t->interleaved = c->cfg.head_dim;
+    const int neighbours = naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
+    if (neighbours && rg_site_rotated(site)) t->interleaved = c->cfg.head_dim;
+    if (naming == RG_NAMES_HF && c->traits & RG_HAS_PLUS_ONE && rg_site_is_norm(site)) t->plus = 1.0f;
     if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
         return rg_lacks(&src, "tensor %.*s: a bias of type %s, expected F32, F16 or BF16", nl, r->name,
             rg_ftypes[t->type].name);
@@ -165,7 +175,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     return RG_OK;
 }
 
-rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
+rg_status rg_config_ranges(const rg_config *c, const char *path, rg_err *err)
 {
     const rg_src src = {path, err};
     const struct {
@@ -179,11 +189,24 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
         if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
             return rg_bad(&src, "%s is %lld, expected %lld to %lld", ranges[i].name, (long long)ranges[i].v,
                 (long long)ranges[i].lo, (long long)ranges[i].hi);
+    return RG_OK;
+}
+
+rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
+{
+    const rg_src src = {path, err};
+    const rg_status st = rg_config_ranges(c, path, err);
+    if (st) return st;
     if (c->heads % c->kv_heads != 0)
         return rg_bad(
             &src, "%lld KV heads do not divide %lld heads", (long long)c->kv_heads, (long long)c->heads);
     if (c->head_dim % 2 != 0)
         return rg_bad(&src, "head size %lld is odd, RoPE needs pairs", (long long)c->head_dim);
+    if (c->rope_dim < 0 || c->rope_dim > c->head_dim || c->rope_dim % 2 != 0)
+        return rg_bad(&src, "RoPE turns %lld values of heads of %lld, expected pairs of them",
+            (long long)c->rope_dim, (long long)c->head_dim);
+    if (c->q_temp > 0.0 && rg_rope_dim(c) != c->head_dim)
+        return rg_lacks(&src, "queries that grow with the position, and RoPE on a part of a head: not supported");
     if (c->window < 0)
         return rg_bad(&src, "sliding window is %lld, expected 0 or more", (long long)c->window);
     if (!(c->eps > 0.0 && c->eps < 1.0))
@@ -202,6 +225,7 @@ void rg_config_factors(rg_config *c)
     if (c->resid_scale != 0.0)
         c->extra |= rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE);
     if (c->logit_scale != 0.0) c->extra |= rg_site_bit(RG_SITE_OUTPUT_SCALE);
+    if (c->logit_cap != 0.0) c->extra |= rg_site_bit(RG_SITE_OUTPUT_CAP);
 }
 
 static int by_place(const void *a, const void *b)
@@ -319,7 +343,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
     for (rg_site s = 0; s < RG_SITE_COUNT; s++) {
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
-            if (names[s][0] && rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
+            if (rg_site_rows(s) != RG_EXT_NONE && rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
                 !(s == RG_SITE_OUTPUT && c->cfg.tied))
                 return rg_bad(src, "tensor %s is missing%s", rg_tensor_name(name, sizeof name, s, l),
                     s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
@@ -511,6 +535,7 @@ uint64_t rg_ckpt_file_bytes(const rg_ckpt *c) { return c->file_bytes; }
 size_t rg_ckpt_count(const rg_ckpt *c) { return c->n; }
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i) { return &c->t[i]; }
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
+bool rg_ckpt_is_plain(const rg_ckpt *c) { return c->cfg.extra == 0 && !(c->traits & ~(RG_HAS_ATTN_BIAS | RG_HAS_MLP_BIAS)); }
 const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }

@@ -31,6 +31,7 @@ typedef struct rg_ckpt_tensor {
     const rg_grid *grid; /* of types INT4 and INT8; borrowed until rg_ckpt_close */
     /* head size if q/k rows are stored for interleaved RoPE pairs (GGUF, llama2.c), else 0 */
     int64_t interleaved;
+    float plus; /* what every value is less than the gain it stands for (Gemma in safetensors) */
 } rg_ckpt_tensor;
 
 /* path: a .gguf (of a split one any part), .safetensors (config.json beside it), llama2.c .bin, or a
@@ -49,6 +50,8 @@ void rg_ckpt_close(rg_ckpt *c);
 const rg_config *rg_ckpt_config(const rg_ckpt *c); /* borrowed until close */
 /* "safetensors", "GGUF v3", "llama2.c v0"; borrowed until close */
 const char *rg_ckpt_format(const rg_ckpt *c);
+/* A Llama in all but its sizes: what quantised files can be written of. */
+bool rg_ckpt_is_plain(const rg_ckpt *c);
 const char *rg_ckpt_path(const rg_ckpt *c);    /* as opened; borrowed until close */
 uint64_t rg_ckpt_file_bytes(const rg_ckpt *c); /* all tensor files together */
 size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the order of sites.def */
@@ -64,7 +67,7 @@ const float *rg_ckpt_rope_long(const rg_ckpt *c);
 const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer);
 /* The name in files of that naming, into buf; false for sites without a tensor. */
 enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };
-bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer);
+bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_site site, int layer);
 
 /* Row r in canonical order (half-split RoPE pairs): its bytes in the file (not for grids); as f32. */
 const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r);

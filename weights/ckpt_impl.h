@@ -61,7 +61,9 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
 /* Binds a tensor to its site. Unknown names are refused: without a weight it is another model. */
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
 /* The site of a file's name; false: none of ours. */
-bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site);
+bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site);
+/* Sizes alone, before anything is counted by them. */
+rg_status rg_config_ranges(const rg_config *c, const char *path, rg_err *err);
 /* Factors of 1 become 0, "none"; the others become sites of the model. */
 void rg_config_factors(rg_config *c);
 /* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */
@@ -117,7 +119,8 @@ int rg_by_begin(const void *a, const void *b);
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err);
 rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] is mapped */
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
-rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_lines *notes, rg_err *err);
+/* config.json into the configuration, the scheme and the divisors of RoPE. */
+rg_status rg_config_from_json(rg_ckpt *c, const char *dir, rg_err *err);
 
 /* Quantised modules (int4.c). Tensors named like a part of one are kept (true) and put together when all
  * files are read. dtype: as in safetensors. */

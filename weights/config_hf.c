@@ -9,41 +9,9 @@
 
 #include "base/foreign.h"
 #include "weights/arch.h"
+#include "weights/config_rope.h"
 #include "weights/members.h"
 #include "weights/scheme.h"
-
-/* Where RoPE is described: rope_scaling if it says something, else rope_parameters, as in transformers 5. An
- * object per layer type is one if all are equal. */
-static rg_status find_rope(const json_t **rope, const json_t *root, rg_lines *notes, const rg_src *src)
-{
-    static const char *const names[] = {"rope_scaling", "rope_parameters"};
-    const json_t *found[2], *first = NULL;
-    const char *key;
-    json_t *v;
-    for (int i = 0; i < 2; i++) {
-        found[i] = json_object_get(root, names[i]);
-        if (found[i] && !json_is_null(found[i]) && !json_is_object(found[i]))
-            return rg_bad(src, "%s is not an object", names[i]);
-    }
-    const int at = json_object_size(found[0]) ? 0 : 1;
-    *rope = found[at];
-    size_t nested = 0, same = 0;
-    json_object_foreach ((json_t *)(uintptr_t)found[at], key, v) {
-        if (!json_is_object(v)) continue;
-        if (!first) first = v;
-        nested++;
-        same += json_equal(first, v) != 0;
-    }
-    if (nested && (same < nested || nested < json_object_size(found[at])))
-        return rg_lacks(src,
-            "%s holds an object per layer type, and they differ: RoPE that differs by layer is not supported",
-            names[at]);
-    if (nested) *rope = first;
-    if (at == 0 && json_object_size(found[1]) && !json_equal(found[0], found[1]))
-        rg_note(
-            notes, src, "rope_scaling stands beside rope_parameters and takes its place, as in transformers");
-    return RG_OK;
-}
 
 static void read_members(rg_config *c, const json_t *root, const json_t *rope, const rg_arch *a)
 {
@@ -58,33 +26,6 @@ static void read_members(rg_config *c, const json_t *root, const json_t *rope, c
 #include "weights/arch.def"
 }
 
-static rg_status read_rope(rg_config *c, const json_t *s, const rg_src *src)
-{
-    const json_t *kind = json_object_get(s, "rope_type");
-    if (!kind) kind = json_object_get(s, "type");
-    const char *k = json_string_value(kind);
-    if (kind && !k && !json_is_null(kind)) return rg_bad(src, "rope_type is not a string");
-    if (!k && json_object_get(s, "factor"))
-        return rg_bad(src, "rope_scaling has a factor but no rope_type: the scaling is unknown");
-    if (!k || strcmp(k, "default") == 0) return RG_OK;
-#define RG_SCALING(id, name) \
-    if (strcmp(k, name) == 0) c->rope_scaling = RG_ROPE_##id;
-#define RG_SCALING_KEY(scaling, kind, field, key) \
-    if (c->rope_scaling == RG_ROPE_##scaling) c->field = SCALING_##kind(s, key, -1);
-#define SCALING_INT rg_member_int
-#define SCALING_REAL rg_member_real
-#include "weights/arch.def"
-    if (c->rope_scaling == RG_ROPE_NONE)
-        return rg_lacks(src, "rope scaling '%.40s' is not supported; expected none, linear or llama3", k);
-    if (c->rope_scaling == RG_ROPE_LLAMA3 &&
-        (!(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq) || c->rope_orig_ctx < 1))
-        return rg_bad(src, "rope_scaling llama3: factors %g and %g, original context %lld: impossible",
-            c->rope_low_freq, c->rope_high_freq, (long long)c->rope_orig_ctx);
-    if (!(c->rope_factor >= 1.0 && c->rope_factor < 1e6))
-        return rg_bad(src, "rope scaling factor %g, expected 1 or more", c->rope_factor);
-    return RG_OK;
-}
-
 static void read_eos(rg_config *c, const json_t *v)
 {
     for (size_t i = 0; i < (json_is_array(v) ? json_array_size(v) : 1); i++) {
@@ -95,19 +36,98 @@ static void read_eos(rg_config *c, const json_t *v)
     }
 }
 
-/* Layers are all of one kind, and that is the model's. */
-static rg_status check_layer_types(const rg_config *c, const json_t *root, const rg_src *src)
+/* GELU by its tanh form under any of its names; Gemma's hidden_act says "gelu" and means it. */
+static rg_status check_act(const json_t *root, const rg_arch *a, const rg_src *src)
 {
-    const json_t *list = json_object_get(root, "layer_types"), *v;
-    const char *want = c->window ? "sliding_attention" : "full_attention";
+    static const char *const silu[] = {"silu", "swish", NULL},
+                             *const gelu[] = {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", NULL};
+    const bool gates = a->traits & RG_HAS_GELU;
+    const char *key = gates && json_is_string(json_object_get(root, "hidden_activation")) ? "hidden_activation" : "hidden_act";
+    const json_t *act = json_object_get(root, key);
+    if (!act || json_is_null(act)) return RG_OK;
+    const char *name = rg_member_word(root, key);
+    if (gates && strcmp(key, "hidden_act") == 0 && strcmp(name, "gelu") == 0) return RG_OK;
+    for (const char *const *w = gates ? gelu : silu; *w; w++)
+        if (strcmp(name, *w) == 0) return RG_OK;
+    return rg_lacks(src, "%s '%.40s', expected %s", key, name, gates ? gelu[0] : silu[0]);
+}
+
+/* Which layers see everything: by layer_types if it is there, else by the architecture's pattern. */
+static rg_status read_windows(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
+{
+    const json_t *w = json_object_get(root, "sliding_window"), *list = json_object_get(root, "layer_types"), *v;
+    int64_t every = a->every, from = 0;
     size_t i;
+    if (a->traits & RG_HAS_SWITCH) {
+        if (!rg_member_true(root, "use_sliding_window")) c->window = 0;
+        from = rg_member_int(root, "max_window_layers", 28);
+        if (from < 0) return rg_bad(src, "max_window_layers is not a whole number of 0 or more");
+    }
+    if (a->traits & RG_HAS_LOCAL) every = rg_member_int(root, "sliding_window_pattern", every);
+    if (c->window < 0 || (a->window && w && !json_is_null(w) && c->window == 0 && !(a->traits & RG_HAS_SWITCH)))
+        return rg_bad(src, "sliding_window is not a positive whole number");
+    if (a->every && every < 1) return rg_bad(src, "sliding_window_pattern is not a positive whole number");
+    for (int64_t l = 0; l < c->layers && c->window > 0; l++)
+        if (l < from || (every && (l + 1) % every == 0)) rg_layer_set(c->all_seen, l);
+    if (!list || json_is_null(list)) return RG_OK;
+    if (!json_is_array(list) || (int64_t)json_array_size(list) != c->layers)
+        return rg_bad(src, "layer_types has %zu entries, expected one for each of %lld layers", json_array_size(list),
+            (long long)c->layers);
+    memset(c->all_seen, 0, sizeof c->all_seen);
     json_array_foreach (list, i, v) {
-        const char *t = json_string_value(v);
-        if (t && (strcmp(t, want) == 0 || (!c->window && strcmp(t, "attention") == 0))) continue;
-        return rg_lacks(src,
-            "layer_types: layer %zu is %.40s, expected %s (sliding_window is %lld): layers that differ are "
-            "not supported",
-            i, t ? t : "no string", want, (long long)c->window);
+        const char *t = json_is_string(v) ? json_string_value(v) : "no string";
+        const bool slides = strcmp(t, "sliding_attention") == 0;
+        if (!slides && strcmp(t, "full_attention") != 0 && strcmp(t, "attention") != 0)
+            return rg_lacks(src, "layer_types: layer %zu is %.40s, expected full_attention or sliding_attention", i, t);
+        if (slides && c->window == 0)
+            return rg_lacks(src,
+                "layer_types: layer %zu is sliding_attention, but this configuration has no window (sliding_window)", i);
+        if (!slides) rg_layer_set(c->all_seen, (int64_t)i);
+    }
+    return RG_OK;
+}
+
+/* Layers that do not rotate: 0 in a list, or each so many-th. */
+static rg_status read_unrotated(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
+{
+    const json_t *list = json_object_get(root, "no_rope_layers");
+    const int64_t every = rg_member_int(root, "no_rope_layer_interval", a->nope);
+    const char *kind = rg_member_word(root, "position_embedding_type");
+    if (a->traits & RG_HAS_MAY_NOT_ROTATE && strcmp(kind, "rope") != 0) {
+        if (*kind && strcmp(kind, "nope") != 0)
+            return rg_lacks(src, "position_embedding_type '%.40s', expected rope or nope", kind);
+        for (int64_t l = 0; l < c->layers; l++) rg_layer_set(c->unrotated, l);
+    }
+    if (!(a->traits & RG_HAS_UNROTATED)) return RG_OK;
+    const bool listed = json_is_array(list) && json_array_size(list) > 0;
+    if (listed && (int64_t)json_array_size(list) != c->layers)
+        return rg_bad(src, "no_rope_layers has %zu entries, expected one for each of %lld layers", json_array_size(list),
+            (long long)c->layers);
+    if (every < 1) return rg_bad(src, "no_rope_layer_interval is not a positive whole number");
+    for (int64_t l = 0; l < c->layers; l++) {
+        const json_t *v = json_array_get(list, (size_t)l);
+        const double says = json_is_number(v) ? json_number_value(v) : -1.0;
+        if (listed && says != 0.0 && says != 1.0)
+            return rg_bad(src, "no_rope_layers: layer %lld is neither 0 nor 1", (long long)l);
+        if (listed ? says == 0.0 : (l + 1) % every == 0) rg_layer_set(c->unrotated, l);
+    }
+    return RG_OK;
+}
+
+static rg_status read_factors(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
+{
+#define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
+    if (a->traits & RG_HAS_##trait) { \
+        const json_t *v = json_object_get(root, hf); \
+        c->field = json_is_null(v) ? 0.0 : rg_member_real(root, hf, silent); \
+        if (!(isfinite(c->field) && (c->field > 0.0 || json_is_null(v)) && c->field < 1e6)) \
+            return rg_bad(src, "%s is %g, expected more than 0", hf, c->field); \
+    }
+#include "weights/arch.def"
+    if (a->traits & RG_HAS_Q_SCALAR) c->attn_scale = c->attn_scale > 0.0 ? 1.0 / sqrt(c->attn_scale) : 0.0;
+    if (a->traits & RG_HAS_MINICPM) {
+        c->resid_scale /= sqrt((double)c->layers);
+        c->logit_scale = c->logit_scale > 0.0 ? (double)c->dim / c->logit_scale : 0.0;
     }
     return RG_OK;
 }
@@ -115,34 +135,21 @@ static rg_status check_layer_types(const rg_config *c, const json_t *root, const
 /* What changes the arithmetic and we lack is refused. */
 static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
 {
-    const json_t *act = json_object_get(root, "hidden_act");
-    const char *name = act && !json_is_null(act) ? rg_member_word(root, "hidden_act") : "silu";
-    if (strcmp(name, "silu") != 0 && strcmp(name, "swish") != 0)
-        return rg_lacks(src, "hidden_act '%.40s', expected silu", name);
 #define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
 #define RG_BIASES(trait, key, sites) \
     if (a->traits & RG_HAS_##trait && (!*key || rg_member_true(root, key))) c->extra |= sites;
 #include "weights/arch.def"
-    const json_t *w = json_object_get(root, "sliding_window");
-    if (c->window < 0 || (a->window && w && !json_is_null(w) && c->window == 0))
-        return rg_bad(src, "sliding_window is not a positive whole number");
-    if (rg_member_true(root, "use_sliding_window") && !json_is_null(w) &&
-        rg_member_int(root, "max_window_layers", 28) < c->layers)
-        return rg_lacks(src, "use_sliding_window: windows on some layers only are not supported");
-    const rg_status st = check_layer_types(c, root, src);
-    if (st) return st;
-    if (!(a->traits & RG_HAS_FACTORS)) return RG_OK;
-#define RG_FACTOR(field, hf, gguf) \
-    c->field = rg_member_real(root, hf, 1.0); \
-    if (!(isfinite(c->field) && c->field > 0.0 && c->field < 1e6)) \
-        return rg_bad(src, "%s is %g, expected more than 0", hf, c->field);
-#include "weights/arch.def"
-    rg_config_factors(c);
-    return RG_OK;
+    rg_status st = check_act(root, a, src);
+    if (!st) st = read_windows(c, root, a, src);
+    if (!st) st = read_unrotated(c, root, a, src);
+    if (!st) st = read_factors(c, root, a, src);
+    return st;
 }
 
-rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, rg_lines *notes, rg_err *err)
+rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
 {
+    rg_config *c = &ckpt->cfg;
+    rg_lines *notes = &ckpt->notes;
     json_error_t je;
     char *path = rg_path_join(dir, "config.json"), *gen = rg_path_join(dir, "generation_config.json");
     const rg_src src = {path, err};
@@ -167,16 +174,20 @@ rg_status rg_config_from_json(rg_config *c, rg_scheme *scheme, const char *dir, 
     const char *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
     const char *type = json_string_value(json_object_get(root, "model_type"));
     const rg_arch *a = NULL;
-    const json_t *rope = NULL;
-    if ((st = rg_arch_of_hf(&a, arch, type, &src)) || (st = find_rope(&rope, root, notes, &src))) goto out;
+    rg_rope_json rope = {0};
+    if ((st = rg_arch_of_hf(&a, arch, type, &src)) || (st = rg_rope_find(&rope, root, a, notes, &src))) goto out;
+    ckpt->traits = a->traits;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
-    read_members(c, root, rope, a);
+    read_members(c, root, rope.all, a);
     const int64_t bos = rg_member_int(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
-    if ((st = rg_scheme_from_json(scheme, root, dir, notes, &src))) goto out;
-    if ((st = read_rope(c, rope, &src)) || (st = read_features(c, root, a, &src))) goto out;
+    if ((st = rg_scheme_from_json(&ckpt->scheme, root, dir, notes, &src))) goto out;
+    if ((st = rg_config_ranges(c, path, err)) || (st = read_features(c, root, a, &src)) ||
+        (st = rg_rope_read(ckpt, &rope, root, a, &src)))
+        goto out;
+    rg_arch_apply(c, a);
     if ((st = rg_members_check(root, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
-    if ((st = rg_members_check(rope, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src))) goto out;
+    if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src))) goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     if (!g && access(gen, F_OK) == 0) rg_note(notes, &(rg_src){gen, err}, "not read: %s", je.text);
@@ -200,12 +211,11 @@ rg_status rg_config_read(rg_config *c, const char *path, rg_err *err)
     const size_t n = strlen(path), k = sizeof file - 1;
     const bool named = n >= k && strcmp(path + n - k, file) == 0 && (n == k || path[n - k - 1] == '/');
     char *dir = named ? n == k ? strdup(".") : strndup(path, n - k) : strdup(path);
-    rg_scheme scheme = {0};
-    rg_lines notes = {0};
+    rg_ckpt *ckpt = calloc(1, sizeof *ckpt);
     *c = (rg_config){0};
-    if (!dir) return rg_no_memory(err, path);
-    const rg_status st = rg_config_from_json(c, &scheme, dir, &notes, err);
-    rg_lines_free(&notes);
+    rg_status st = dir && ckpt ? rg_config_from_json(ckpt, dir, err) : rg_no_memory(err, path);
+    if (!st) *c = ckpt->cfg;
+    rg_ckpt_close(ckpt);
     free(dir);
     return st;
 }

@@ -36,7 +36,7 @@ static bool has_part(const rg_export *e, part p) { return p != ZERO || e->spec.k
 
 static void module_name(char *buf, size_t n, const rg_export_tensor *t)
 {
-    rg_file_name(buf, n, RG_NAMES_HF, t->site, t->layer);
+    rg_file_name(buf, n, RG_NAMES_HF, 0, t->site, t->layer);
     const size_t len = strlen(buf), tail = strlen(".weight");
     if (len > tail && strcmp(buf + len - tail, ".weight") == 0) buf[len - tail] = 0;
 }
@@ -60,7 +60,7 @@ static json_t *header(const rg_export *e)
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
         snprintf(name, sizeof name, "%s.weight", module);
-        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_op(t->site) == RG_OP_RMSNORM ? 0 : t->rows,
+        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_is_norm(t->site) ? 0 : t->rows,
             t->cols, &at, t->rows * rg_ftype_row_bytes(type, t->cols));
     }
     return root;

@@ -230,6 +230,27 @@ static const char *key(const parser *g, const char *tail)
     return buf;
 }
 
+/* YaRN: what the converters write; the magnitude is that of llama.cpp. */
+static rg_status read_yarn(const parser *g)
+{
+    rg_config *f = &g->c->cfg;
+    double log_by;
+    rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
+    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
+    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
+    if (st) return st;
+    if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 ||
+        !(log_by >= 0.0 && log_by < 1e6) ||
+        !(f->rope_beta_slow > 0.0 && f->rope_beta_fast > f->rope_beta_slow && f->rope_beta_fast < 1e6))
+        return rg_bad(&g->src,
+            "rope scaling yarn: original context %lld, betas %g and %g, logarithmic factor %g: impossible",
+            (long long)f->rope_orig_ctx, f->rope_beta_fast, f->rope_beta_slow, log_by);
+    const double by = log(f->rope_factor);
+    f->rope_magnitude *= (0.1 * by + 1.0) / (log_by > 0.0 ? 0.1 * log_by * by + 1.0 : 1.0);
+    return RG_OK;
+}
+
 static rg_status read_rope(const parser *g, const rg_arch *a)
 {
     rg_config *f = &g->c->cfg;
@@ -237,19 +258,70 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     rg_status st = get_int(g, key(g, "rope.scaling.finetuned"), 1, &rope);
     if (st) return st;
     if (!rope && a->traits & RG_HAS_FACTORS) /* llama.cpp asks this of Granite alone */
-        return rg_lacks(&g->src, "metadata %s is false: a model without RoPE is not supported",
-            key(g, "rope.scaling.finetuned"));
+        for (int64_t l = 0; l < f->layers; l++) rg_layer_set(f->unrotated, l);
     const str scaling = get_str(g, key(g, "rope.scaling.type"));
     st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor); /* the old key */
     if (!st) st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor);
     if (st) return st;
-    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0)) f->rope_scaling = RG_ROPE_LINEAR;
-    /* llama3 is baked into rope_freqs */
-    else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3"))
+    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0))
+        f->rope_scaling = RG_ROPE_LINEAR;
+    else if (is(scaling, "yarn"))
+        f->rope_scaling = RG_ROPE_YARN;
+    /* llama3 and longrope are baked into divisors */
+    else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3") && !is(scaling, "longrope"))
         return rg_lacks(
-            &g->src, "rope scaling '%.*s' is not supported; expected none or linear", SHOW(scaling));
-    if (f->rope_scaling == RG_ROPE_LINEAR && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
+            &g->src, "rope scaling '%.*s' is not supported; expected none, linear, yarn or longrope", SHOW(scaling));
+    if (f->rope_scaling != RG_ROPE_NONE && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
         return rg_bad(&g->src, "rope scaling factor %g, expected 1 or more", f->rope_factor);
+    if ((st = get_real(g, key(g, "rope.scaling.attn_factor"), 1.0, &f->rope_magnitude))) return st;
+    if (!(f->rope_magnitude > 0.0 && f->rope_magnitude < 1e6))
+        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"), f->rope_magnitude);
+    if (f->rope_scaling == RG_ROPE_YARN && (st = read_yarn(g))) return st;
+    if (a->traits & RG_HAS_FULL_SCALED && f->rope_scaling != RG_ROPE_NONE) f->rope_local = f->rope_theta;
+    if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
+    st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
+    if (!st && !f->rope_orig_ctx) st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (!st && !(f->q_temp >= 0.0 && f->q_temp < 1e3 && f->rope_orig_ctx >= 1))
+        st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp, (long long)f->rope_orig_ctx);
+    return st;
+}
+
+/* Which layers see everything: a pattern of the architecture, a number that takes its place, or one flag a layer. */
+static rg_status read_windows(const parser *g, const rg_arch *a)
+{
+    rg_config *c = &g->c->cfg;
+    const kv *k = get(g, key(g, "attention.sliding_window_pattern"));
+    int64_t every = a->every;
+    if (!a->window || a->traits & RG_HAS_SWITCH) c->window = 0;
+    if (c->window == 0) return RG_OK;
+    if (k && k->type == G_ARR) {
+        if (k->elem != G_BOOL || (int64_t)k->count != c->layers)
+            return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key), (long long)c->layers);
+        for (int64_t l = 0; l < c->layers; l++)
+            if (!k->p[l]) rg_layer_set(c->all_seen, l);
+        return RG_OK;
+    }
+    const rg_status st = get_int(g, key(g, "attention.sliding_window_pattern"), every, &every);
+    if (st) return st;
+    if (every < 0 || (a->every && every < 1))
+        return rg_bad(&g->src, "metadata %s is not a positive whole number", key(g, "attention.sliding_window_pattern"));
+    for (int64_t l = 0; l < c->layers; l++)
+        if (every && (l + 1) % every == 0) rg_layer_set(c->all_seen, l);
+    return RG_OK;
+}
+
+static rg_status read_factors(const parser *g, const rg_arch *a)
+{
+    rg_config *c = &g->c->cfg;
+    rg_status st;
+#define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
+    if (a->traits & RG_HAS_##trait) { \
+        if ((st = get_real(g, key(g, gguf), gguf_silent, &c->field))) return st; \
+        if (!(isfinite(c->field) && c->field >= 0.0 && c->field < 1e6)) \
+            return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, gguf), c->field); \
+    }
+#include "weights/arch.def"
+    if (a->big && c->layers == a->big) c->attn_scale = sqrt((double)c->heads / (double)c->dim);
     return RG_OK;
 }
 
@@ -311,7 +383,7 @@ static rg_status read_config(parser *g)
     const rg_arch *a;
     if ((st = check_type(g)) || (st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src))) return st;
     g->arch = a->word[RG_ARCH_GGUF];
-    g->c->half_split = a->traits & RG_HAS_HALF_SPLIT;
+    g->c->traits = a->traits;
     snprintf(c->arch, sizeof c->arch, "%s", g->arch);
     snprintf(c->name, sizeof c->name, "%.*s", SHOW(name));
     const kv *tokens = get(g, "tokenizer.ggml.tokens");
@@ -335,20 +407,17 @@ static rg_status read_config(parser *g)
         INT(ends[i], -1, &n)
         if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
     }
-    if ((st = read_rope(g, a))) return st;
-    if (a->traits & RG_HAS_FACTORS) {
-#define RG_FACTOR(field, hf, gguf) \
-    REAL(key(g, gguf), 0.0, &c->field) \
-    if (!(isfinite(c->field) && c->field >= 0.0 && c->field < 1e6)) \
-        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, gguf), c->field);
-#include "weights/arch.def"
-        rg_config_factors(c);
-    }
-    if ((st = rg_config_check(c, g->src.name, g->src.err))) return st;
-    if (value_dim != c->head_dim || rope_dim != c->head_dim)
+    c->rope_dim = rope_dim == c->head_dim ? 0 : rope_dim;
+    if (value_dim != c->head_dim || (c->rope_dim && !(a->traits & RG_HAS_PARTIAL)))
         return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
             (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
-    return RG_OK;
+    if ((st = rg_config_ranges(c, g->src.name, g->src.err)) || (st = read_rope(g, a)) ||
+        (st = read_windows(g, a)) || (st = read_factors(g, a)))
+        return st;
+    for (int64_t l = 0; l < c->layers; l++)
+        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c->unrotated, l);
+    rg_arch_apply(c, a);
+    return rg_config_check(c, g->src.name, g->src.err);
 }
 
 static rg_status no_vocab_memory(const parser *g)
@@ -473,20 +542,42 @@ static rg_status read_tensor(parser *g, rg_raw_tensor *r, uint64_t *offset)
     return RG_OK;
 }
 
-static rg_status take_rope_freqs(parser *g, const rg_raw_tensor *r)
+/* Divisors of RoPE's frequencies: where tensors of that name go, or NULL. */
+static float **divisors(rg_ckpt *c, const rg_raw_tensor *r)
+{
+    const str name = {r->name, r->name_len};
+    if (is(name, "rope_factors_long.weight")) return &c->rope_long;
+    return is(name, "rope_freqs.weight") || is(name, "rope_factors_short.weight") ? &c->rope_freqs : NULL;
+}
+
+static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **to)
+{
+    const int64_t n = rg_rope_dim(&g->c->cfg) / 2;
+    const int nl = (int)r->name_len;
+    if (r->type != RG_FT_F32 || r->rank != 1 || (int64_t)r->dim[0] != n)
+        return rg_bad(&g->src, "%.*s: expected %lld F32 values", nl, r->name, (long long)n);
+    if (*to) return rg_bad(&g->src, "%.*s is there twice", nl, r->name);
+    float *f = *to = malloc((size_t)n * sizeof *f);
+    if (!f) return rg_no_memory(g->src.err, g->src.name);
+    memcpy(f, r->data, (size_t)n * sizeof *f);
+    for (int64_t i = 0; i < n; i++)
+        if (!(f[i] > 0.0f) || !isfinite(f[i]))
+            return rg_bad(&g->src, "%.*s: value %lld is not positive", nl, r->name, (long long)i);
+    return RG_OK;
+}
+
+/* With divisors of long contexts the scaling is longrope, whatever its key says. */
+static rg_status check_divisors(const parser *g)
 {
     rg_ckpt *c = g->c;
-    const uint64_t half = (uint64_t)c->cfg.head_dim / 2;
-    if (r->type != RG_FT_F32 || r->rank != 1 || r->dim[0] != half)
-        return rg_bad(&g->src, "rope_freqs.weight: expected %llu F32 values", (unsigned long long)half);
-    if (c->rope_freqs) return rg_bad(&g->src, "rope_freqs.weight is there twice");
-    c->rope_freqs = malloc((size_t)half * sizeof *c->rope_freqs);
-    if (!c->rope_freqs) return rg_no_memory(g->src.err, g->src.name);
-    memcpy(c->rope_freqs, r->data, (size_t)half * sizeof *c->rope_freqs);
-    for (uint64_t i = 0; i < half; i++)
-        if (!(c->rope_freqs[i] > 0.0f) || !isfinite(c->rope_freqs[i]))
-            return rg_bad(&g->src, "rope_freqs.weight: value %llu is not positive", (unsigned long long)i);
-    return RG_OK;
+    if (!c->rope_long) return RG_OK;
+    if (!c->rope_freqs)
+        return rg_bad(&g->src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
+    c->cfg.rope_scaling = RG_ROPE_LONGROPE;
+    const rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), -1, &c->cfg.rope_orig_ctx);
+    if (st || (c->cfg.rope_orig_ctx >= 1 && c->cfg.rope_orig_ctx <= 1 << 30)) return st;
+    return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
+        key(g, "rope.scaling.original_context_length"), (long long)c->cfg.rope_orig_ctx, 1 << 30);
 }
 
 static rg_status read_tensors(parser *g)
@@ -511,8 +602,8 @@ static rg_status read_tensors(parser *g)
         if (st) goto out;
         raw[i].data = g->base + data + s[i].begin;
         s[i].end = s[i].begin + raw[i].bytes;
-        const bool freqs = is((str){raw[i].name, raw[i].name_len}, "rope_freqs.weight");
-        st = freqs ? take_rope_freqs(g, &raw[i]) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], g->src.err);
+        float **to = divisors(c, &raw[i]);
+        st = to ? take_divisors(g, &raw[i], to) : rg_ckpt_add(c, RG_NAMES_GGUF, &raw[i], g->src.err);
         if (st) goto out;
     }
     qsort(s, (size_t)g->n_tensors, sizeof *s, rg_by_begin);
@@ -624,9 +715,9 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (!st && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) != tensors)
+    if (!st && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL) != tensors)
         st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
-            c->n + (c->rope_freqs != NULL), (long long)tensors);
+            c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL), (long long)tensors);
     return st;
 }
 

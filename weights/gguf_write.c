@@ -61,31 +61,67 @@ static void put_array(rg_gguf_writer *w, const char *key, unsigned type, uint64_
     put_le(w, n, 8);
 }
 
+#define KEY(key) (rg_text(name, sizeof name, "%s.%s", w->arch->word[RG_ARCH_GGUF], key), name)
+#define INT(key, v) rg_gguf_u32(w, KEY(key), v)
+#define REAL(key, v) put_f32(w, KEY(key), v)
+
+static void put_yarn(rg_gguf_writer *w, const rg_config *c)
+{
+    const double by = log(c->rope_factor), own = 0.1 * by + 1.0, most = c->rope_magnitude > 0.0 ? c->rope_magnitude : 1.0;
+    char name[96];
+    INT("rope.scaling.original_context_length", c->rope_orig_ctx);
+    REAL("rope.scaling.yarn_beta_fast", c->rope_beta_fast);
+    REAL("rope.scaling.yarn_beta_slow", c->rope_beta_slow);
+    if (fabs(most - own) > 1e-9) REAL("rope.scaling.attn_factor", most / own);
+}
+
+/* One flag a layer, where they differ. */
+static void put_windows(rg_gguf_writer *w, const rg_config *c)
+{
+    char name[96];
+    INT("attention.sliding_window", c->window);
+    put_array(w, KEY("attention.sliding_window_pattern"), T_BOOL, (uint64_t)c->layers);
+    for (int64_t l = 0; l < c->layers; l++) put_le(w, rg_layer_window(c, l) > 0, 1);
+}
+
+const rg_arch *rg_gguf_arch(const rg_config *c)
+{
+    const rg_arch *a = rg_arch_named(c->arch);
+    if (!a->word[RG_ARCH_GGUF] && a->traits == 0) a = rg_archs; /* Mistral is a Llama */
+    return a->word[RG_ARCH_GGUF] ? a : NULL;
+}
+
 void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors)
 {
     *w = (rg_gguf_writer){
-        .f = f, .c = c, .freqs = freqs, .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
+        .f = f, .c = c, .arch = rg_gguf_arch(c), .freqs = freqs, .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
     fwrite("GGUF", 1, 4, f);
     w->at = 4;
     put_le(w, 3, 4);
     put_le(w, n_tensors + w->has_freqs, 8);
     w->count_at = w->at;
     put_le(w, 0, 8);
-    const int64_t value_dim = c->head_dim, rope_dim = c->head_dim;
-    put_text(w, "general.architecture", "llama");
+    const int64_t value_dim = c->head_dim, rope_dim = rg_rope_dim(c);
+    const rg_arch *a = w->arch;
+    char name[96];
+    put_text(w, "general.architecture", a->word[RG_ARCH_GGUF]);
     put_text(w, "general.name", c->name);
     rg_gguf_u32(w, "general.alignment", ALIGN);
-#define INT(key, v) rg_gguf_u32(w, "llama." key, v)
-#define REAL(key, v) put_f32(w, "llama." key, v)
 #define ROPE REAL
 #define WINDOW(key, v) (void)0
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, c->field);
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(gguf, field);
 #include "weights/arch.def"
-    if (c->rope_scaling == RG_ROPE_LINEAR) {
-        put_text(w, "llama.rope.scaling.type", rg_scaling_names[RG_ROPE_LINEAR]);
+    if (c->rope_scaling == RG_ROPE_LINEAR || c->rope_scaling == RG_ROPE_YARN) {
+        put_text(w, KEY("rope.scaling.type"), rg_scaling_names[c->rope_scaling]);
         REAL("rope.scaling.factor", c->rope_factor);
     }
+    if (c->rope_scaling == RG_ROPE_YARN) put_yarn(w, c);
+    if (c->q_temp > 0.0) REAL("attention.temperature_scale", c->q_temp);
+    if (c->window > 0) put_windows(w, c);
+#define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
+    if (a->traits & RG_HAS_##trait && c->field > 0.0) REAL(gguf, c->field);
+#include "weights/arch.def"
 }
 
 void rg_gguf_vocab(rg_gguf_writer *w, const rg_ckpt_vocab *v)
@@ -128,8 +164,8 @@ void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
     char name[96];
     uint64_t offset = 0;
     for (; n > 0; n--, t++) {
-        rg_file_name(name, sizeof name, RG_NAMES_GGUF, t->site, t->layer);
-        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_op(t->site) == RG_OP_RMSNORM ? 1 : 2, t->type,
+        rg_file_name(name, sizeof name, RG_NAMES_GGUF, w->arch->traits, t->site, t->layer);
+        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_is_norm(t->site) ? 1 : 2, t->type,
             offset);
         offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }

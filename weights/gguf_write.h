@@ -4,17 +4,20 @@
 
 #include <stdio.h>
 
-#include "weights/ckpt_impl.h"
+#include "weights/arch.h"
 
 typedef struct rg_gguf_writer {
     FILE *f;
     const rg_config *c;
+    const rg_arch *arch;
     const float *freqs;
     bool has_freqs;
     uint64_t at, n_kv, count_at;
 } rg_gguf_writer;
 
-/* Magic, version, general.* and llama.*. freqs: divisors of the RoPE frequencies; NULL: those of c's scaling,
+/* The row of arch.def whose word a GGUF of such a model has; NULL: none. */
+const rg_arch *rg_gguf_arch(const rg_config *c);
+/* Magic, version, general.* and the architecture's keys. freqs: divisors of the RoPE frequencies; NULL: those of c's scaling,
  * if any. All is borrowed until the end. */
 void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors);
 void rg_gguf_u32(rg_gguf_writer *w, const char *key, int64_t v);

@@ -178,7 +178,7 @@ const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r)
     return (const char *)t->data + stored_row(t, r) * rg_ftype_row_bytes(t->type, t->cols);
 }
 
-void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
+static void row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
 {
     if (t->grid)
         rg_grid_row_f32(t->grid, stored_row(t, r), dst);
@@ -188,6 +188,12 @@ void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
                 t->type, dst + i, (const char *)t->data + stored_row(t, i) * rg_ftypes[t->type].bytes, 1);
     else
         rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols);
+}
+
+void rg_ckpt_row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
+{
+    row_f32(t, r, dst);
+    for (int64_t i = 0; t->plus != 0.0f && i < t->cols; i++) dst[i] += t->plus;
 }
 
 void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *scale, float *min)

@@ -1,35 +1,80 @@
 /* Writes config.json and the header of safetensors files. */
 #include "weights/hf_write.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "weights/arch.h"
 
+#define INT(o, key, v) json_object_set_new(o, key, json_integer(v))
+#define REAL(o, key, v) json_object_set_new(o, key, json_real(v))
+#define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))
+
+static void put_rope(json_t *o, const rg_config *c)
+{
+    if (c->rope_scaling == RG_ROPE_NONE) return;
+    json_t *s = json_pack("{s:s}", "rope_type", rg_scaling_names[c->rope_scaling]);
+#define RG_SCALING_KEY(scaling, kind, field, key, silent) \
+    if (c->rope_scaling == RG_ROPE_##scaling) kind(s, key, c->field);
+#include "weights/arch.def"
+    if (c->q_temp > 0.0) REAL(s, "llama_4_scaling_beta", c->q_temp);
+    json_object_set_new(o, "rope_scaling", s);
+}
+
+/* Layers that differ: which see everything, which do not rotate. */
+static void put_layers(json_t *o, const rg_config *c, const rg_arch *a)
+{
+    json_t *types = json_array(), *rotated = json_array();
+    for (int64_t l = 0; l < c->layers; l++) {
+        json_array_append_new(types, json_string(rg_layer_window(c, l) ? "sliding_attention" : "full_attention"));
+        json_array_append_new(rotated, json_integer(rg_layer_rotates(c, l)));
+    }
+    if (c->window > 0) {
+        INT(o, "sliding_window", c->window);
+        json_object_set(o, "layer_types", types);
+    }
+    if (a->traits & RG_HAS_SWITCH) BOOL(o, "use_sliding_window", c->window > 0);
+    if (a->traits & RG_HAS_UNROTATED) json_object_set(o, "no_rope_layers", rotated);
+    json_decref(types);
+    json_decref(rotated);
+}
+
+static void put_factors(json_t *o, const rg_config *c, const rg_arch *a)
+{
+    rg_config as = *c;
+    if (a->traits & RG_HAS_Q_SCALAR && c->attn_scale > 0.0) as.attn_scale = 1.0 / (c->attn_scale * c->attn_scale);
+    if (a->traits & RG_HAS_MINICPM) {
+        as.resid_scale = (c->resid_scale > 0.0 ? c->resid_scale : 1.0) * sqrt((double)c->layers);
+        as.logit_scale = (double)c->dim / (c->logit_scale > 0.0 ? c->logit_scale : 1.0);
+    }
+#define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
+    if (a->traits & RG_HAS_##trait && as.field > 0.0) REAL(o, hf, as.field);
+#include "weights/arch.def"
+}
+
 json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos)
 {
     static const char *const dtype[RG_FT_COUNT] = {
         [RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
-    json_t *o = json_pack("{s:[s],s:s,s:s,s:s}", "architectures", rg_archs->word[RG_ARCH_HF], "model_type",
-        rg_archs->word[RG_ARCH_TYPE], "hidden_act", "silu", "torch_dtype", dtype[type]);
-#define INT(o, key, v) json_object_set_new(o, key, json_integer(v))
-#define REAL(o, key, v) json_object_set_new(o, key, json_real(v))
-#define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))
+    const rg_arch *a = rg_arch_named(c->arch);
+    json_t *o = json_pack("{s:[s],s:s,s:s,s:s}", "architectures", a->word[RG_ARCH_HF], "model_type",
+        a->word[RG_ARCH_TYPE], a->traits & RG_HAS_GELU ? "hidden_activation" : "hidden_act",
+        a->traits & RG_HAS_GELU ? "gelu_pytorch_tanh" : "silu", "torch_dtype", dtype[type]);
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
 #define RG_BIASES(trait, key, sites) \
-    if (*key) BOOL(o, key, false);
+    if (*key && a->traits & RG_HAS_##trait) BOOL(o, key, (c->extra & (sites)) != 0);
+#define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(o, hf, c->field);
 #define RG_FIELD_HF(kind, field, hf, silent) kind(o, hf, c->field);
 #include "weights/arch.def"
+    put_layers(o, c, a);
+    put_factors(o, c, a);
+    if (c->rope_dim) REAL(o, "partial_rotary_factor", (double)c->rope_dim / (double)c->head_dim);
     if (bos >= 0) INT(o, "bos_token_id", bos);
     if (eos >= 0) INT(o, "eos_token_id", eos);
-    if (c->rope_scaling == RG_ROPE_NONE) return o;
-    json_t *s = json_pack("{s:s}", "rope_type", rg_scaling_names[c->rope_scaling]);
-#define RG_SCALING_KEY(scaling, kind, field, key) \
-    if (c->rope_scaling == RG_ROPE_##scaling) kind(s, key, c->field);
-#include "weights/arch.def"
-    json_object_set_new(o, "rope_scaling", s);
+    put_rope(o, c);
     return o;
 }
 

@@ -218,7 +218,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
     char name[160];
     rg_site site;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
-    if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
+    if (!rg_ckpt_site(c, RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
         return rg_lacks(
             src, "module %.100s is quantised, but is not a linear layer of a Llama model", module);
     rg_grid *g = calloc(1, sizeof *g);

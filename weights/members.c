@@ -107,18 +107,22 @@ static bool is_read(const rg_reader *r, const char *name)
 {
     const bool keys = r->place == RG_IN_KEYS;
     if (r->place == RG_IN_ROPE) {
-#define RG_SCALING_KEY(scaling, kind, field, key) \
+#define RG_SCALING_KEY(scaling, kind, field, key, silent) \
+    if (r->rope == RG_ROPE_##scaling && strcmp(key, name) == 0) return true;
+#define RG_ROPE_KEY(scaling, key) \
     if (r->rope == RG_ROPE_##scaling && strcmp(key, name) == 0) return true;
 #include "weights/arch.def"
-        return false;
     }
+#define RG_KEY(trait, where, key) \
+    if (r->place == RG_IN_##where && strcmp(key, name) == 0 && r->arch->traits & RG_HAS_##trait) return true;
+#include "weights/arch.def"
     if (r->place != RG_IN_CONFIG && !keys) return false;
     const int f = find_field(r->place, name);
     if (f >= 0) return r->arch->window || !is_kind(f, "WINDOW");
-#define RG_FACTOR(field, hf, gguf) \
-    if (strcmp(keys ? gguf : hf, name) == 0) return r->arch->traits & RG_HAS_FACTORS;
+#define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
+    if (strcmp(keys ? gguf : hf, name) == 0 && r->arch->traits & RG_HAS_##trait) return true;
 #define RG_BIASES(trait, key, sites) \
-    if (!keys && strcmp(key, name) == 0) return r->arch->traits & RG_HAS_##trait;
+    if (!keys && strcmp(key, name) == 0 && r->arch->traits & RG_HAS_##trait) return true;
 #include "weights/arch.def"
     return false;
 }

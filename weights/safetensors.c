@@ -175,7 +175,7 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
     }
     json_object_foreach (map, key, v) {
         rg_site site;
-        if (json_object_get(sh.found, key) || !rg_ckpt_site(RG_NAMES_HF, key, strlen(key), &site) ||
+        if (json_object_get(sh.found, key) || !rg_ckpt_site(c, RG_NAMES_HF, key, strlen(key), &site) ||
             (site == RG_SITE_OUTPUT && c->cfg.tied))
             continue;
         st = rg_bad(&src, "tensor %.100s: not in %.100s, where the index has it", key, json_string_value(v));
@@ -218,7 +218,7 @@ static rg_status no_weights(const char *dir, rg_err *err)
 rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_err *err)
 {
     snprintf(c->format, sizeof c->format, "safetensors");
-    rg_status st = rg_config_from_json(&c->cfg, &c->scheme, dir, &c->notes, err);
+    rg_status st = rg_config_from_json(c, dir, err);
     if (st) return st;
     char *single = rg_path_join(dir, "model.safetensors"),
          *index = rg_path_join(dir, "model.safetensors.index.json");

@@ -1,4 +1,5 @@
 /* Random weights. Every row is a function of seed, tensor and row, whatever the order and the format. */
+#include "weights/arch.h"
 #include "weights/synth.h"
 
 #include <math.h>
@@ -91,7 +92,7 @@ static void scale_of(const rg_config *c, const rg_file_tensor *t, float *mean, f
 {
     *mean = 0.0f;
     *std = (float)(1.0 / sqrt((double)t->cols));
-    if (rg_site_op(t->site) == RG_OP_RMSNORM) {
+    if (rg_site_is_norm(t->site)) {
         *mean = 1.0f;
         *std = 0.05f;
     } else if (t->site == RG_SITE_TOKEN_EMBD) {
@@ -171,7 +172,9 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     float mean, std;
     scale_of(j->c, t, &mean, &std);
     fill_table(tab, j->unit, mean, std, j->type);
-    const int64_t hd = j->naming == RG_NAMES_GGUF && rg_site_rotated(t->site) ? j->c->head_dim : 0;
+    const rg_arch *a = rg_arch_named(j->c->arch);
+    const int neighbours = j->naming == RG_NAMES_GGUF ? !(a->traits & RG_HAS_HALF_SPLIT) : a->traits & RG_HAS_INTERLEAVED;
+    const int64_t hd = neighbours && rg_site_rotated(t->site) ? j->c->head_dim : 0;
     const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && !st; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
@@ -221,11 +224,11 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             rg_file_tensor *t = &j->t[j->n];
             if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) ||
-                !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, s, l))
+                !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, rg_arch_named(c->arch)->traits, s, l))
                 continue;
             *t = (rg_file_tensor){
                 s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type};
-            if (rg_site_op(s) == RG_OP_RMSNORM && j->naming == RG_NAMES_GGUF) t->type = RG_FT_F32;
+            if (rg_site_is_norm(s) && j->naming == RG_NAMES_GGUF) t->type = RG_FT_F32;
             if (t->cols % rg_ftypes[t->type].block != 0)
                 return rg_fail(err, RG_E_UNSUPPORTED,
                     "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "weights/arch.h"
 #include "weights/hf_write.h"
 #include "weights/synth_impl.h"
 
@@ -46,8 +47,8 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
     int64_t at = 0;
     for (size_t i = 0; i < j->n; i++) {
         const rg_file_tensor *t = &j->t[i];
-        rg_file_name(name, sizeof name, RG_NAMES_HF, t->site, t->layer);
-        rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_op(t->site) == RG_OP_RMSNORM ? 0 : t->rows,
+        rg_file_name(name, sizeof name, RG_NAMES_HF, rg_arch_named(j->c->arch)->traits, t->site, t->layer);
+        rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_is_norm(t->site) ? 0 : t->rows,
             t->cols, &at, (int64_t)rg_file_bytes(t));
     }
     rg_status st = rg_hf_open(&f, header, path, err);

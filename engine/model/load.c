@@ -72,10 +72,7 @@ rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
     return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
 
-static bool is_vector(rg_site s)
-{
-    return rg_site_op(s) == RG_OP_RMSNORM || rg_site_op(s) == RG_OP_HEADNORM || rg_site_op(s) == RG_OP_BIAS;
-}
+static bool is_vector(rg_site s) { return rg_site_is_norm(s) || rg_site_op(s) == RG_OP_BIAS; }
 
 typedef struct loader {
     rg_model *m;

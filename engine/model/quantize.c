@@ -43,10 +43,11 @@ rg_status rg_quantize_plan_make(
     rg_quantize_plan *p = calloc(rg_ckpt_count(c) + 1, sizeof *p);
     *plan = NULL;
     *n = 0;
-    if (cfg->extra) {
+    if (!rg_ckpt_is_plain(c)) {
         free(p);
         return rg_lacks(&src,
-            "biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",
+            "what this model has beyond a plain Llama (architecture %s) cannot be quantised into a file yet: use "
+            "--dtype at load",
             cfg->arch);
     }
     if (!p) return rg_no_memory(err, "quantize");

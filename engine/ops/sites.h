@@ -76,6 +76,7 @@ static inline rg_only rg_site_only(rg_site s) { return rg_sites[s].only; }
 static inline bool rg_site_optional(rg_site s) { return rg_sites[s].only >= RG_ONLY_TENSOR; }
 /* Such a model has the site, or those that it stands in for. */
 bool rg_site_exists(const rg_config *c, rg_site s);
+static inline bool rg_site_is_norm(rg_site s) { return rg_sites[s].op == RG_OP_RMSNORM || rg_sites[s].op == RG_OP_HEADNORM; }
 /* The site whose output a linear site multiplies: attn_norm for attn_q. Others: NONE. */
 static inline rg_site rg_site_input(rg_site s) { return rg_sites[s].input; }
 /* The site of that name of n bytes, or NONE. */

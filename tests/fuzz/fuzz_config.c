@@ -7,16 +7,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    rg_config c = {0};
-    rg_scheme s;
-    rg_lines notes = {0};
     rg_err err = {0};
-    if (size == 0) return 0;
+    rg_ckpt *k = calloc(1, sizeof *k);
+    if (size == 0 || !k) return free(k), 0;
     fuzz_put("config.json", data, size);
-    const rg_status st = rg_config_from_json(&c, &s, fuzz_dir(), &notes, &err);
-    for (int i = 0; i < notes.n; i++)
-        if (strchr(notes.s[i], '\n')) abort();
-    rg_lines_free(&notes);
+    const rg_status st = rg_config_from_json(k, fuzz_dir(), &err);
+    for (int i = 0; i < k->notes.n; i++)
+        if (strchr(k->notes.s[i], '\n')) abort();
+    const rg_config c = k->cfg;
+    rg_ckpt_close(k);
     if (st != RG_OK) {
         if (!err.msg[0]) abort();
         return 0;

@@ -234,8 +234,9 @@ static const char *runs_inside(const char *metric)
 {
     const char *at = strchr(metric, '.'), *end = at ? strchr(at + 1, '.') : NULL;
     const rg_site site = end ? rg_site_named(at + 1, (size_t)(end - at - 1)) : RG_SITE_COUNT;
+    const rg_config plain = {.layers = 1};
     bool first;
-    const rg_site by = site < RG_SITE_COUNT ? rg_site_fused(site, &first) : RG_SITE_COUNT;
+    const rg_site by = site < RG_SITE_COUNT ? rg_site_fused(&plain, site, &first) : RG_SITE_COUNT;
     return by == RG_SITE_COUNT || by == site ? NULL : rg_site_name(by);
 }
 

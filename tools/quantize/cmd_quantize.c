@@ -41,7 +41,7 @@ static bool kept(void *user, rg_site site, int layer)
     char name[3][128] = {"", "", ""};
     rg_tensor_name(name[0], sizeof name[0], site, layer);
     if (layer >= 0) snprintf(name[1], sizeof name[1], "layer.%d.%s", layer, rg_site_name(site));
-    rg_file_name(name[2], sizeof name[2], RG_NAMES_HF, site, layer);
+    rg_file_name(name[2], sizeof name[2], RG_NAMES_HF, 0, site, layer);
     for (int i = 0; i < 3; i++)
         if (name[i][0] &&
             pcre2_match(q->keep, (PCRE2_SPTR)name[i], PCRE2_ZERO_TERMINATED, 0, 0, q->match, NULL) >= 0)
