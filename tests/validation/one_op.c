@@ -89,7 +89,7 @@ static void call(rg_ctx *cx, void *arg)
     const shape *s = &o->s;
     cx->xq = o->xq;
     o->attn =
-        (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .cs = o->cs, .part = o->part};
+        (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .rot = s->hd, .cs = o->cs, .cs_q = o->cs, .part = o->part};
     if (strcmp(o->op, "linear") == 0)
         rg_linear(cx, RG_SITE_FFN_UP, o->y, o->x, &o->w, s->m, true);
     else if (strcmp(o->op, "linear_add") == 0)
@@ -101,7 +101,7 @@ static void call(rg_ctx *cx, void *arg)
     else if (strcmp(o->op, "add") == 0)
         rg_add(cx, RG_SITE_FFN_ADD, o->x, o->y, s->m, s->k);
     else if (strcmp(o->op, "swiglu") == 0)
-        rg_swiglu(cx, RG_SITE_FFN_ACT, o->x, o->y, s->m, s->k);
+        rg_gate(cx, RG_SITE_FFN_ACT, o->x, o->y, s->m, s->k);
     else if (strcmp(o->op, "rope") == 0)
         rg_rope(cx, o->x, o->q, &o->kv, &o->attn);
     else if (strcmp(o->op, "kv_put") == 0)
