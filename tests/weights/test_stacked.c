@@ -33,12 +33,15 @@ static void check_truth(const rg_ckpt *c, const model_build *b, bool done, const
             memset(min, 0, sizeof min);
             if (codes) rg_ckpt_row_grid(t, r, q, scale, min);
             for (int64_t k = 0; k < t->cols; k++) {
-                const double code = info->bits == 8 ? (int8_t)q[k] : info->has_min ? q[k] : q[k] - 8;
-                const float s = scale[k / info->group], m = min[k / info->group];
-                if (!(fabs((double)row[k] - w[k]) <= 0x1p-23 * fabs(w[k])) ||
-                    (codes &&
-                        !(fabs(code * (double)s + (double)m - w[order ? order[k] : k]) <=
-                            0x1p-20 * (double)s)))
+                bool same = fabs((double)row[k] - w[k]) <= 0x1p-23 * fabs(w[k]);
+                if (codes) {
+                    const double code = info->bits == 8 ? (int8_t)q[k]
+                        : info->has_min                 ? q[k]
+                                                        : q[k] - 8,
+                                 s = (double)scale[k / info->group], m = (double)min[k / info->group];
+                    same &= fabs(code * s + m - w[order ? order[k] : k]) <= 0x1p-20 * s;
+                }
+                if (!same)
                     fail_msg("%s: site %s of %s: row %lld, column %lld: %.9g, expected %.9g", label,
                         rg_site_name(t->site), t->file_name, (long long)r, (long long)k, (double)row[k],
                         w[k]);
