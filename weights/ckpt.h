@@ -78,8 +78,8 @@ void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *sca
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t);
 /* The type in the file: "Q4_K", "AWQ g128"; into buf. */
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n);
-/* The tensor's pages may leave memory. Of grids that stand in one tensor of the file, all leave with the last, in
- * the order of rg_ckpt_at. */
+/* The tensor's pages may leave memory. Of grids that stand in one tensor of the file, all leave with the last
+ * (in the order of rg_ckpt_at). */
 void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
 
 /* What the files say that is not followed, or that they contradict, one sentence each; NULL behind the last;

@@ -59,8 +59,8 @@ typedef struct rg_raw_tensor {
 void rg_note(rg_lines *notes, const rg_src *src, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Files of the checkpoint: maps one more. */
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
-/* Binds a tensor of the shape that the configuration implies to its site, the rows of a stacked one to several.
- * Unknown names are refused: without a weight it is another model. */
+/* Binds a tensor of the shape that the configuration implies to its site, the rows of a stacked one to
+ * several. Unknown names are refused: without a weight it is another model. */
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
 /* The first site of a file's name, and the tensor's shape; false: none of ours. */
 bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,

@@ -10,8 +10,8 @@ typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACK
 
 enum { BUILD_MAX_TENSORS = 128 };
 
-/* Matrices that stand in one tensor of the file: none; q, k, v and gate, up under Phi-3's names; gate, up under
- * Granite 4's (HF). The weights are those of the same seed without. */
+/* Matrices that stand in one tensor of the file: none; q, k, v and gate, up under Phi-3's names; gate, up
+ * under Granite 4's (HF). The weights are those of the same seed without. */
 typedef enum stacking { STACK_NONE, STACK_PHI3, STACK_GRANITE4 } stacking;
 
 /* Zero-initialise, fill c and what differs. */

@@ -121,7 +121,8 @@ static void keys_are_read_refused_or_noted(void **state)
         if (!st) {
             const rg_config *f = rg_ckpt_config(c);
             assert_true(f->kv_heads == 2 && f->ffn == 64 &&
-                f->window == (strcmp(k->arch, "phi3") == 0 ? k->v[0] : 0) && f->rope_theta == 10000.0);
+                f->window == (strcmp(k->arch, "phi3") == 0 ? (int64_t)k->v[0] : 0) &&
+                f->rope_theta == 10000.0);
             assert_null(rg_ckpt_note(c, said != NULL));
         }
         rg_ckpt_close(c);
