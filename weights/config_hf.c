@@ -19,6 +19,7 @@ static void read_members(rg_config *c, const json_t *root, const json_t *rope, c
 #define REAL(key, silent) rg_member_real(root, key, silent)
 #define ROPE(key, silent) rg_member_real(rope, key, rg_member_real(root, key, silent))
 #define BOOL(key, silent) (json_object_get(root, key) ? rg_member_true(root, key) : (silent))
+#define SHARED(key, silent) (a->traits & RG_HAS_SHARED_MLP ? rg_member_int(root, key, silent) : (silent))
 #define WINDOW(key, silent) \
     !a->window || json_is_null(json_object_get(root, key)) ? 0 : rg_member_int(root, key, silent)
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) c->field = kind(hf, silent);

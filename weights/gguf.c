@@ -235,8 +235,8 @@ static rg_status read_yarn(const parser *g)
 {
     rg_config *f = &g->c->cfg;
     double log_by;
-    rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
-    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
+    rg_status st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
     if (st) return st;
@@ -256,6 +256,7 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     rg_config *f = &g->c->cfg;
     int64_t rope;
     rg_status st = get_int(g, key(g, "rope.scaling.finetuned"), 1, &rope);
+    if (!st) st = get_int(g, key(g, "rope.scaling.original_context_length"), 0, &f->rope_orig_ctx);
     if (st) return st;
     if (!rope && a->traits & RG_HAS_FACTORS) /* llama.cpp asks this of Granite alone */
         for (int64_t l = 0; l < f->layers; l++) rg_layer_set(f->unrotated, l);
@@ -280,7 +281,7 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     if (a->traits & RG_HAS_FULL_SCALED && f->rope_scaling != RG_ROPE_NONE) f->rope_local = f->rope_theta;
     if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
     st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
-    if (!st && !f->rope_orig_ctx) st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
     if (!st && !(f->q_temp >= 0.0 && f->q_temp < 1e3 && f->rope_orig_ctx >= 1))
         st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp, (long long)f->rope_orig_ctx);
     return st;
@@ -567,17 +568,16 @@ static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **
 }
 
 /* With divisors of long contexts the scaling is longrope, whatever its key says. */
-static rg_status check_divisors(const parser *g)
+static rg_status check_divisors(rg_ckpt *c, const rg_src *src)
 {
-    rg_ckpt *c = g->c;
+    rg_config *f = &c->cfg;
     if (!c->rope_long) return RG_OK;
     if (!c->rope_freqs)
-        return rg_bad(&g->src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
-    c->cfg.rope_scaling = RG_ROPE_LONGROPE;
-    const rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), -1, &c->cfg.rope_orig_ctx);
-    if (st || (c->cfg.rope_orig_ctx >= 1 && c->cfg.rope_orig_ctx <= 1 << 30)) return st;
-    return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
-        key(g, "rope.scaling.original_context_length"), (long long)c->cfg.rope_orig_ctx, 1 << 30);
+        return rg_bad(src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
+    f->rope_scaling = RG_ROPE_LONGROPE;
+    if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
+    return rg_bad(src, "metadata rope.scaling.original_context_length is %lld, expected 1 to %d beside rope_factors_long.weight",
+        (long long)f->rope_orig_ctx, 1 << 30);
 }
 
 static rg_status read_tensors(parser *g)
@@ -612,6 +612,7 @@ static rg_status read_tensors(parser *g)
             st = rg_bad(&g->src, "two tensors overlap at offset %llu", (unsigned long long)s[i].begin);
             goto out;
         }
+    c->described += g->n_tensors;
 out:
     free(raw);
     free(s);
@@ -715,9 +716,10 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (!st && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL) != tensors)
-        st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
-            c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL), (long long)tensors);
+    if (!st) st = check_divisors(c, &src);
+    if (!st && count > 1 && tensors >= 0 && c->described != (uint64_t)tensors)
+        st = rg_bad(&src, "the %lld parts hold %llu tensors, expected %lld", (long long)count,
+            (unsigned long long)c->described, (long long)tensors);
     return st;
 }
 

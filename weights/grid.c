@@ -26,8 +26,9 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 {
     if (!g->zero) return 8;
     if (bytes(g)) return 0;
-    const uint32_t w =
-        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
+    r += g->first;
+    const uint32_t w = rg_get32(
+        g->zero, kinds[g->kind].by_input ? group * (g->stored / 8) + r / 8 : r / 8 * g->groups + group);
     /* GPTQ: 15 + 1 stays 16, as in the reference */
     return (int)(w >> 4 * (g->kind == RG_GRID_AWQ ? awq_nibble[r % 8] : r % 8) & 15u) + g->zero_add;
 }
@@ -35,7 +36,8 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 static float scale_of(const rg_grid *g, int64_t r, int64_t group)
 {
     float f;
-    const int64_t i = kinds[g->kind].by_input ? group * g->out + r : r * g->groups + group;
+    r += g->first;
+    const int64_t i = kinds[g->kind].by_input ? group * g->stored + r : r * g->groups + group;
     rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
@@ -44,6 +46,7 @@ static float scale_of(const rg_grid *g, int64_t r, int64_t group)
  * (c >> shift) * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
+    r += g->first;
     if (g->kind == RG_GRID_INT8) {
         memcpy(q, g->q + r * g->in, (size_t)g->in);
         return;
@@ -57,8 +60,8 @@ static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
     const int64_t first = awq ? r / 8
         : gptq                ? r
                               : r * rg_div_up(g->in, 32 / bits),
-                  step = awq ? g->out / 8
-        : gptq               ? g->out
+                  step = awq ? g->stored / 8
+        : gptq               ? g->stored
                              : 1;
     if (awq) order = NULL;
     const int mask = (1 << bits) - 1, flip = bits == 8 ? 0x80 : 0, within = (1 << shift) - 1;
@@ -105,7 +108,8 @@ static void sort_columns(rg_grid *g)
     g->order = NULL;
 }
 
-void rg_grid_classify(rg_grid *g)
+/* Resident type and rounding. */
+static void classify(rg_grid *g)
 {
     const int n = resident_group(g);
     g->resident = RG_WT_Q8G32;
@@ -119,6 +123,23 @@ void rg_grid_classify(rg_grid *g)
     for (int t = 0; t < RG_WT_COUNT; t++)
         if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle)
             g->resident = (rg_wtype)t;
+}
+
+rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
+{
+    const size_t idx = (size_t)g->in * sizeof *g->g_idx;
+    rg_grid *p = malloc(sizeof *p);
+    if (!p) return NULL;
+    *p = *g;
+    p->first += first;
+    p->out = rows;
+    if (g->g_idx && !(p->g_idx = malloc(idx))) {
+        free(p);
+        return NULL;
+    }
+    if (g->g_idx) memcpy(p->g_idx, g->g_idx, idx);
+    classify(p);
+    return p;
 }
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)

@@ -65,6 +65,24 @@ static void gguf(void)
     b = (model_build){.c = tiny(), .seed = 51, .skip = "llama.attention.head_count_kv", .put = other_keys};
     build_gguf(&b, place("gguf", "keys"));
     build_drop(&b);
+    static const int stacked[] = {0, 8, 12};
+    for (size_t i = 0; i < sizeof stacked / sizeof *stacked; i++) {
+        b = (model_build){.c = tiny(),
+            .seed = 52 + i,
+            .arch = i == 1 ? NULL : "phi3",
+            .ggml = stacked[i],
+            .stacked = STACK_PHI3,
+            .qkv_bias = i == 1};
+        if (i == 0) b.c.window = 8;
+        if (stacked[i] == 12) {
+            b.c.dim = 256;
+            b.c.heads = b.c.kv_heads = 1;
+            b.c.head_dim = b.c.ffn = b.c.vocab = 4;
+        }
+        snprintf(name, sizeof name, "stacked%d", stacked[i]);
+        build_gguf(&b, place("gguf", name));
+        build_drop(&b);
+    }
     rg_config c = tiny();
     rg_err err = {0};
     c.vocab = 360;
@@ -106,24 +124,34 @@ static void hugging_face(const char *dir)
         int group;
         bool symmetric, order, bias;
         int scheme; /* of the int4 target; -1: none */
-    } all[] = {{"plain", NULL, NULL, INT4_NONE, 0, false, false, false, -1},
+        stacking stacked;
+    } all[] = {{"plain", NULL, NULL, INT4_NONE, 0, false, false, false, -1, STACK_NONE},
         {"biases", NULL,
             "\"attention_bias\": true, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", INT4_NONE,
-            0, false, false, true, -1},
+            0, false, false, true, -1, STACK_NONE},
         {"granite", "GraniteForCausalLM",
             "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.1, \"residual_multiplier\": 0.2, "
             "\"logits_scaling\": 8.0, \"rope_parameters\": "
             "{\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, \"factor\": 32.0, \"low_freq_factor\": "
             "1.0, \"high_freq_factor\": 4.0, "
             "\"original_max_position_embeddings\": 8192}",
-            INT4_NONE, 0, false, false, false, -1},
-        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0},
-        {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
-        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
-        {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
-        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5},
-        {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6},
-        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4}};
+            INT4_NONE, 0, false, false, false, -1, STACK_NONE},
+        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0, STACK_NONE},
+        {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1, STACK_NONE},
+        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2, STACK_NONE},
+        {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3, STACK_NONE},
+        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5, STACK_NONE},
+        {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6, STACK_NONE},
+        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4, STACK_NONE},
+        {"phi3", "Phi3ForCausalLM", "\"sliding_window\": 8", INT4_NONE, 0, false, false, false, -1,
+            STACK_PHI3},
+        {"granite4", "GraniteMoeHybridForCausalLM",
+            "\"shared_intermediate_size\": 32, \"position_embedding_type\": \"rope\", "
+            "\"num_local_experts\": 0, \"layer_types\": [\"attention\"], \"attention_bias\": true",
+            INT4_NONE, 0, false, false, true, -1, STACK_GRANITE4},
+        {"awq-stacked", NULL, NULL, INT4_AWQ, 32, false, false, false, 0, STACK_PHI3},
+        {"gptq-stacked", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2, STACK_GRANITE4},
+        {"packed-stacked", NULL, NULL, INT4_PACKED, 32, false, false, false, 3, STACK_PHI3}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = tiny(),
@@ -135,7 +163,8 @@ static void hugging_face(const char *dir)
             .symmetric = all[i].symmetric,
             .act_order = all[i].order,
             .qkv_bias = all[i].bias,
-            .o_bias = all[i].bias};
+            .o_bias = all[i].bias,
+            .stacked = all[i].stacked};
         if (all[i].scheme < 0) b.c.ffn = 32;
         build_hf(&b, dir);
         build_drop(&b);
