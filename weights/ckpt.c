@@ -237,8 +237,7 @@ static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor
         .rows = rows,
         .cols = cols,
         .data = g ? r->data : (const char *)r->data + at * step,
-        .bytes =
-            g ? share(r->bytes, at + n, g->stored) - share(r->bytes, at, g->stored) : (uint64_t)(n * step),
+        .bytes = g ? share(r->bytes, at + n, g->out) - share(r->bytes, at, g->out) : (uint64_t)(n * step),
         .grid = g};
     const int neighbours = naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
     if (neighbours && rg_site_rotated(site)) t->interleaved = c->cfg.head_dim;
@@ -665,7 +664,7 @@ void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
 {
     const rg_grid *g = t->grid;
     /* parts of a grid share its bytes: the last gives them back */
-    if (g && g->first + g->out < g->stored) return;
+    if (g && g->first + g->rows < g->out) return;
     release(c, t->data, g ? g->q_bytes : t->bytes);
     if (g) {
         release(c, g->scale, g->scale_bytes);

@@ -26,9 +26,8 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 {
     if (!g->zero) return 8;
     if (bytes(g)) return 0;
-    r += g->first;
-    const uint32_t w = rg_get32(
-        g->zero, kinds[g->kind].by_input ? group * (g->stored / 8) + r / 8 : r / 8 * g->groups + group);
+    const uint32_t w =
+        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
     /* GPTQ: 15 + 1 stays 16, as in the reference */
     return (int)(w >> 4 * (g->kind == RG_GRID_AWQ ? awq_nibble[r % 8] : r % 8) & 15u) + g->zero_add;
 }
@@ -36,8 +35,7 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 static float scale_of(const rg_grid *g, int64_t r, int64_t group)
 {
     float f;
-    r += g->first;
-    const int64_t i = kinds[g->kind].by_input ? group * g->stored + r : r * g->groups + group;
+    const int64_t i = kinds[g->kind].by_input ? group * g->out + r : r * g->groups + group;
     rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
@@ -46,7 +44,6 @@ static float scale_of(const rg_grid *g, int64_t r, int64_t group)
  * (c >> shift) * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
-    r += g->first;
     if (g->kind == RG_GRID_INT8) {
         memcpy(q, g->q + r * g->in, (size_t)g->in);
         return;
@@ -60,8 +57,8 @@ static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
     const int64_t first = awq ? r / 8
         : gptq                ? r
                               : r * rg_div_up(g->in, 32 / bits),
-                  step = awq ? g->stored / 8
-        : gptq               ? g->stored
+                  step = awq ? g->out / 8
+        : gptq               ? g->out
                              : 1;
     if (awq) order = NULL;
     const int mask = (1 << bits) - 1, flip = bits == 8 ? 0x80 : 0, within = (1 << shift) - 1;
@@ -84,7 +81,7 @@ static int resident_group(const rg_grid *g)
 bool rg_grid_middle(const rg_grid *g)
 {
     if (!g->zero) return true;
-    for (int64_t r = 0; r < g->out; r++)
+    for (int64_t r = g->first; r < g->first + g->rows; r++)
         for (int64_t k = 0; k < g->groups; k++)
             if (zero_of(g, r, k) != 8) return false;
     return true;
@@ -132,7 +129,8 @@ rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
     if (!p) return NULL;
     *p = *g;
     p->first += first;
-    p->out = rows;
+    p->rows = rows;
+    p->order = NULL; /* of its own, from g_idx */
     if (g->g_idx && !(p->g_idx = malloc(idx))) {
         free(p);
         return NULL;
@@ -146,6 +144,7 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
+    r += g->first;
     codes(g, r, NULL, q);
     int64_t last = -1;
     float s = 0.0f;
@@ -165,6 +164,7 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min)
 {
     const int64_t n = rg_wtypes[g->resident].group;
+    r += g->first;
     codes(g, r, g->order, q);
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;

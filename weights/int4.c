@@ -227,7 +227,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
         : c->scheme.bits == 8                 ? RG_GRID_PACKED8
                                               : RG_GRID_PACKED;
-    g->out = g->stored = out;
+    g->out = g->rows = out;
     g->in = in;
     rg_status st = fill(c, g, part, module, src);
     if (!st) {

@@ -31,7 +31,7 @@ static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t co
     if (!g) return rg_no_memory(r->src.err, r->src.name);
     *g = (rg_grid){.kind = RG_GRID_INT8,
         .out = rows,
-        .stored = rows,
+        .rows = rows,
         .in = cols,
         .group = r->group,
         .groups = cols / r->group,

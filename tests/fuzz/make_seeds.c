@@ -116,6 +116,12 @@ static void pack_dir(const char *dir, int scheme, const char *target, const char
     drop_bytes(&out);
 }
 
+static stacking stacking_of(const char *seed)
+{
+    if (strcmp(seed, "granite4") == 0) return STACK_GRANITE4;
+    return strcmp(seed, "phi3") == 0 || strstr(seed, "stacked") ? STACK_PHI3 : STACK_NONE;
+}
+
 static void hugging_face(const char *dir)
 {
     static const struct {
@@ -124,34 +130,32 @@ static void hugging_face(const char *dir)
         int group;
         bool symmetric, order, bias;
         int scheme; /* of the int4 target; -1: none */
-        stacking stacked;
-    } all[] = {{"plain", NULL, NULL, INT4_NONE, 0, false, false, false, -1, STACK_NONE},
+    } all[] = {{"plain", NULL, NULL, INT4_NONE, 0, false, false, false, -1},
         {"biases", NULL,
             "\"attention_bias\": true, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", INT4_NONE,
-            0, false, false, true, -1, STACK_NONE},
+            0, false, false, true, -1},
         {"granite", "GraniteForCausalLM",
             "\"embedding_multiplier\": 12.0, \"attention_multiplier\": 0.1, \"residual_multiplier\": 0.2, "
             "\"logits_scaling\": 8.0, \"rope_parameters\": "
             "{\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, \"factor\": 32.0, \"low_freq_factor\": "
             "1.0, \"high_freq_factor\": 4.0, "
             "\"original_max_position_embeddings\": 8192}",
-            INT4_NONE, 0, false, false, false, -1, STACK_NONE},
-        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0, STACK_NONE},
-        {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1, STACK_NONE},
-        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2, STACK_NONE},
-        {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3, STACK_NONE},
-        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5, STACK_NONE},
-        {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6, STACK_NONE},
-        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4, STACK_NONE},
-        {"phi3", "Phi3ForCausalLM", "\"sliding_window\": 8", INT4_NONE, 0, false, false, false, -1,
-            STACK_PHI3},
+            INT4_NONE, 0, false, false, false, -1},
+        {"awq", NULL, NULL, INT4_AWQ, 32, false, false, false, 0},
+        {"gptq", NULL, NULL, INT4_GPTQ, 32, true, false, false, 1},
+        {"gptq-act-order", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
+        {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
+        {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5},
+        {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6},
+        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4},
+        {"phi3", "Phi3ForCausalLM", "\"sliding_window\": 8", INT4_NONE, 0, false, false, false, -1},
         {"granite4", "GraniteMoeHybridForCausalLM",
             "\"shared_intermediate_size\": 32, \"position_embedding_type\": \"rope\", "
             "\"num_local_experts\": 0, \"layer_types\": [\"attention\"], \"attention_bias\": true",
-            INT4_NONE, 0, false, false, true, -1, STACK_GRANITE4},
-        {"awq-stacked", NULL, NULL, INT4_AWQ, 32, false, false, false, 0, STACK_PHI3},
-        {"gptq-stacked", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2, STACK_GRANITE4},
-        {"packed-stacked", NULL, NULL, INT4_PACKED, 32, false, false, false, 3, STACK_PHI3}};
+            INT4_NONE, 0, false, false, true, -1},
+        {"awq-stacked", NULL, NULL, INT4_AWQ, 32, false, false, false, 0},
+        {"gptq-stacked", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
+        {"packed-stacked", NULL, NULL, INT4_PACKED, 32, false, false, false, 3}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = tiny(),
@@ -164,7 +168,7 @@ static void hugging_face(const char *dir)
             .act_order = all[i].order,
             .qkv_bias = all[i].bias,
             .o_bias = all[i].bias,
-            .stacked = all[i].stacked};
+            .stacked = stacking_of(all[i].name)};
         if (all[i].scheme < 0) b.c.ffn = 32;
         build_hf(&b, dir);
         build_drop(&b);
