@@ -6,17 +6,11 @@
 #include "tokenizer/jinja.h"
 #include "tokenizer/tokenizer.h"
 
-enum { RG_CHAT_TOKENS = 4 }; /* bos, eos, unk and pad, as templates call them */
-
 typedef struct rg_chat {
     const char *name; /* of chat.def; NULL: the checkpoint's own template, or that of a file; static */
     char source[128]; /* where the template comes from, for people; "": nothing said anything, it is "none" */
     rg_jinja *program; /* owns */
-    struct rg_chat_token {
-        bool said;  /* by tokenizer_config.json; else it is the tokenizer's */
-        char *text; /* NULL: there is no such token; owns */
-    } token[RG_CHAT_TOKENS];
-    struct tm date; /* what strftime_now says */
+    struct tm date;    /* what strftime_now says */
 } rg_chat;
 
 typedef struct rg_chat_opts {
@@ -47,8 +41,7 @@ rg_status rg_chat_render(rg_chat_text *out, const rg_chat *c, const rg_tokenizer
 void rg_chat_text_free(rg_chat_text *x);
 
 /* The whole text as ids, which begin with BOS exactly once where template or tokenizer wants it. */
-rg_status rg_chat_encode(
-    const rg_chat *c, const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err);
+rg_status rg_chat_encode(const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err);
 /* Its bytes [from, to), without BOS. */
 rg_status rg_chat_encode_part(const rg_tokenizer *t, const rg_chat_text *x, size_t from, size_t to,
     int32_t **ids, size_t *n, rg_err *err);

@@ -1,4 +1,4 @@
-/* Where the template of a checkpoint is written down, and the special tokens it speaks of. */
+/* Where the template of a checkpoint is written down. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,48 +80,29 @@ static rg_status take_template(char **text, const json_t *v, const char *path, r
     return *text ? RG_OK : rg_no_memory(err, path);
 }
 
-/* Special tokens: strings, or objects with their text as "content". */
-static rg_status take_tokens(rg_chat *c, const json_t *root, const char *path, rg_err *err)
-{
-    static const char *const keys[RG_CHAT_TOKENS] = {"bos_token", "eos_token", "unk_token", "pad_token"};
-    for (int i = 0; i < RG_CHAT_TOKENS; i++)
-        if (c->token[i].said) return RG_OK; /* a file nearer to the tokenizer spoke */
-    for (int i = 0; i < RG_CHAT_TOKENS; i++) {
-        const json_t *v = json_object_get(root, keys[i]);
-        if (!v) continue;
-        const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
-        c->token[i].said = true;
-        if (s && !(c->token[i].text = strdup(s))) return rg_no_memory(err, path);
-    }
-    return RG_OK;
-}
-
-/* text: NULL where no template is wanted. tokens: the file says which tokens are special. */
-static rg_status read_config(rg_chat *c, char **text, const char *path, bool tokens, rg_err *err)
+static rg_status read_config(char **text, const char *path, rg_err *err)
 {
     json_error_t je;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
     if (!root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", path, je.line, je.column, je.text);
-    rg_status st = tokens ? take_tokens(c, root, path, err) : RG_OK;
-    if (!st && text && !*text) st = take_template(text, json_object_get(root, "chat_template"), path, err);
+    const rg_status st = take_template(text, json_object_get(root, "chat_template"), path, err);
     json_decref(root);
     return st;
 }
 
-/* Files beside a path: the template is the first one's that has any. text: NULL, or where it goes. */
+/* Files beside a path: the template is the first one's that has any. */
 static rg_status beside(char **text, rg_chat *c, const char *path, rg_err *err)
 {
     static const char *const files[] = {"chat_template.jinja", "tokenizer_config.json", "chat_template.json"};
     char *dir = rg_path_folder(path);
     rg_status st = dir ? RG_OK : rg_no_memory(err, path);
-    for (int i = 0; i < 3 && !st; i++) {
-        const bool wanted = text && !*text, config = i == 1;
+    for (int i = 0; i < 3 && !st && !*text; i++) {
         char *file = rg_path_join(dir, files[i]);
         if (!file)
             st = rg_no_memory(err, path);
-        else if (exists(file) && (wanted || config))
-            st = i == 0 ? read_text(text, file, err) : read_config(c, text, file, config, err);
-        if (wanted && *text) snprintf(c->source, sizeof c->source, "%s", files[i]);
+        else if (exists(file))
+            st = i == 0 ? read_text(text, file, err) : read_config(text, file, err);
+        if (*text) snprintf(c->source, sizeof c->source, "%s", files[i]);
         free(file);
     }
     free(dir);
@@ -173,17 +154,19 @@ rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const rg_chat_opts *o, r
 {
     const rg_ckpt_vocab *v = rg_ckpt_embedded_vocab(ckpt);
     const char *found = rg_ckpt_tokenizer_path(ckpt), *builtin = NULL;
-    char *text = NULL, **want = o->name ? NULL : &text;
+    char *text = NULL;
     *c = (rg_chat){0};
     rg_status st = take_date(&c->date, o->date, err);
-    if (!st && o->name) st = by_name(c, &builtin, &text, o->name, err);
-    if (!st && o->tokenizer) st = beside(want, c, o->tokenizer, err);
-    if (!st && want && !text && v && v->chat_template) {
-        snprintf(c->source, sizeof c->source, "tokenizer.chat_template of the GGUF file");
-        if (!(text = strdup(v->chat_template))) st = rg_no_memory(err, "chat");
-    } else { /* else the vocabulary of the GGUF file says which tokens are special */
-        if (!st && found) st = beside(want, c, found, err);
-        if (!st) st = beside(want, c, rg_ckpt_path(ckpt), err);
+    if (!st && o->name) {
+        st = by_name(c, &builtin, &text, o->name, err);
+    } else if (!st) {
+        if (o->tokenizer) st = beside(&text, c, o->tokenizer, err);
+        if (!st && !text && v && v->chat_template) {
+            snprintf(c->source, sizeof c->source, "tokenizer.chat_template of the GGUF file");
+            if (!(text = strdup(v->chat_template))) st = rg_no_memory(err, "chat");
+        }
+        if (!st && !text && found) st = beside(&text, c, found, err);
+        if (!st && !text) st = beside(&text, c, rg_ckpt_path(ckpt), err);
     }
     if (!st && !text && !builtin) {
         c->name = named[NONE].name;

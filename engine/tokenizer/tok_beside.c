@@ -16,9 +16,9 @@ static const struct rg_tok_class classes[] = {
 #include "tokenizer/tok_class.def"
 };
 
-/* Roles of special tokens; the first two are BOS and EOS. */
+/* Roles of special tokens: those of rg_tok_role, then others. */
 static const char *const roles[] = {
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+    "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"};
 
 enum { FILE_MAX = 64 << 20, NAMED_MAX = 1 << 14 };
 
@@ -28,8 +28,7 @@ void rg_tok_beside_close(rg_tok_beside *b)
 {
     json_decref(b->added);
     json_decref(b->named);
-    json_decref(b->bos);
-    json_decref(b->eos);
+    for (int i = 0; i < RG_ROLES; i++) json_decref(b->role[i]);
     free(b->file);
     *b = (rg_tok_beside){0};
 }
@@ -68,7 +67,7 @@ static void name(rg_tok_beside *b, const json_t *text)
     if (text) json_object_setn_new(b->named, json_string_value(text), json_string_length(text), json_true());
 }
 
-/* Roles and lists of special tokens; a later file replaces what an earlier one says of BOS and EOS. */
+/* Roles and lists of special tokens; a later file replaces what an earlier one says of a role. */
 static rg_status read_roles(rg_tok_beside *b, const json_t *root, const rg_src *src)
 {
     static const char *const lists[] = {"additional_special_tokens", "extra_special_tokens"};
@@ -77,10 +76,9 @@ static rg_status read_roles(rg_tok_beside *b, const json_t *root, const rg_src *
         const json_t *o = json_object_get(root, roles[i]);
         if (!token_text(o, &text)) return rg_bad(src, "%s is not a token's text", roles[i]);
         name(b, text);
-        if (i > 1 || !o) continue;
-        json_t **to = i == 0 ? &b->bos : &b->eos;
-        json_decref(*to);
-        *to = text ? json_incref(text) : json_null();
+        if (i >= RG_ROLES || !o) continue;
+        json_decref(b->role[i]);
+        b->role[i] = text ? json_incref(text) : json_null();
     }
     for (size_t i = 0; i < COUNT(lists); i++) {
         const json_t *list = json_object_get(root, lists[i]);
@@ -299,7 +297,7 @@ rg_status rg_tok_beside_merge(
     return st;
 }
 
-/* ---- BOS and EOS ---- */
+/* ---- roles ---- */
 
 /* The id of a named token, else of the class's own. needed: it goes before or behind texts. */
 static rg_status find_role(const rg_tokenizer *t, int32_t *id, const json_t *named, const char *of_class,
@@ -318,8 +316,13 @@ rg_status rg_tok_beside_template(rg_tokenizer *t, const rg_tok_beside *b, bool s
     const rg_src src = {b->file, err};
     const bool anew = b->class || (spm && b->config);
     const bool bos = anew && b->add_bos != 0, eos = anew && b->add_eos == 1;
-    rg_status st = find_role(t, &t->bos, b->bos, b->class ? b->class->bos : NULL, bos, "bos", &src);
-    if (!st) st = find_role(t, &t->eos, b->eos, b->class ? b->class->eos : NULL, eos, "eos", &src);
+    const json_t *const *role = (const json_t *const *)b->role;
+    rg_status st =
+        find_role(t, &t->bos, role[RG_ROLE_BOS], b->class ? b->class->bos : NULL, bos, "bos", &src);
+    if (!st) st = find_role(t, &t->eos, role[RG_ROLE_EOS], b->class ? b->class->eos : NULL, eos, "eos", &src);
+    for (int i = 0; i < RG_ROLES; i++)
+        if (role[i])
+            t->role[i] = json_is_null(role[i]) ? -1 : rg_vocab_scan(&t->vocab, json_string_value(role[i]));
     if (st || !anew) return st;
     t->n_prefix = t->n_suffix = 0;
     if (bos) t->prefix[t->n_prefix++] = t->bos;

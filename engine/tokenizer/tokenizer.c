@@ -111,6 +111,7 @@ static rg_tokenizer *new_tokenizer(rg_err *err)
     if (!t) return rg_no_memory(err, "tokenizer"), NULL;
     t->unk = t->bos = t->eos = -1;
     for (int i = 0; i < 256; i++) t->byte_id[i] = -1;
+    for (int i = 0; i < RG_ROLES; i++) t->role[i] = RG_ROLE_SILENT;
     return t;
 }
 
@@ -422,6 +423,12 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
 size_t rg_tokenizer_size(const rg_tokenizer *t) { return t->vocab.n; }
 int32_t rg_tokenizer_bos(const rg_tokenizer *t) { return t->bos; }
 int32_t rg_tokenizer_eos(const rg_tokenizer *t) { return t->eos; }
+const char *rg_tokenizer_role(const rg_tokenizer *t, rg_tok_role role)
+{
+    const int32_t own[RG_ROLES] = {t->bos, t->eos, -1, -1},
+                  id = t->role[role] == RG_ROLE_SILENT ? own[role] : t->role[role];
+    return id >= 0 ? rg_tokenizer_piece(t, id, NULL) : NULL;
+}
 const char *rg_tokenizer_kind(const rg_tokenizer *t) { return t->kind; }
 int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece)
 {

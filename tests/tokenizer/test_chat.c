@@ -12,6 +12,36 @@ static rg_tokenizer *spm(void)
     return t;
 }
 
+static void write_file(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void remove_file(const char *name)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
+    unlink(path);
+}
+
+/* A tokenizer with a tokenizer_config.json beside it. */
+static rg_tokenizer *configured(const blob *b, const char *config)
+{
+    rg_tokenizer *t;
+    rg_err err = {0};
+    write_file("tokenizer.json", b->p);
+    write_file("tokenizer_config.json", config);
+    if (rg_tokenizer_open(&t, temp_at("tokenizer.json"), 0, &err) != RG_OK) fail_msg("%s", err.msg);
+    remove_file("tokenizer.json");
+    remove_file("tokenizer_config.json");
+    return t;
+}
+
 /* A chat by name or with a template of its own. */
 static rg_chat chat_of(const char *name)
 {
@@ -23,10 +53,6 @@ static rg_chat chat_of(const char *name)
     if (rg_chat_open(&c, k, &(rg_chat_opts){.name = name, .date = "2024-07-26"}, &err) != RG_OK)
         fail_msg("%s", err.msg);
     rg_ckpt_close(k);
-    for (int i = 0; i < RG_CHAT_TOKENS; i++) { /* those of the tokenizer at hand, not of the demo model */
-        free(c.token[i].text);
-        c.token[i] = (struct rg_chat_token){0};
-    }
     return c;
 }
 
@@ -131,7 +157,7 @@ static int32_t *encode(const rg_chat *c, const rg_tokenizer *t, const char *user
     int32_t *ids;
     rg_err err = {0};
     rg_chat_text x = render(c, t, NULL, user, NULL, NULL);
-    if (rg_chat_encode(c, t, &x, &ids, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_chat_encode(t, &x, &ids, n, &err) != RG_OK) fail_msg("%s", err.msg);
     rg_chat_text_free(&x);
     return ids;
 }
@@ -158,13 +184,14 @@ static void ids(void **state)
     rg_chat_close(&c);
     /* a BOS that the template writes and the tokenizer does not; one that the configuration names */
     c = own_chat("{{ bos_token }}x{{ messages[0].content }}{{ bos_token }}");
-    c.token[0] = (struct rg_chat_token){true, strdup("<|im_start|>")};
+    rg_tokenizer_close(t);
+    t = configured(&b, "{\"bos_token\":\"<|im_start|>\"}");
     got = encode(&c, t, "<|im_start|>", &n);
     assert_true(n > 3 && got[0] == 300 && got[n - 1] == 300 && count(got, n, 300) == 2);
     free(got);
     /* the configuration says that there is none */
-    free(c.token[0].text);
-    c.token[0].text = NULL;
+    rg_tokenizer_close(t);
+    t = configured(&b, "{\"bos_token\":null}");
     got = encode(&c, t, "y", &n);
     assert_true(n == 2 && got[0] == 'x' && got[1] == 'y');
     free(got);
@@ -189,7 +216,7 @@ static void ids(void **state)
     c = chat_of("llama2");
     rg_chat_text x = render(&c, t, NULL, "ab", "c", "ab </s>");
     rg_err err;
-    assert_int_equal(rg_chat_encode(&c, t, &x, &got, &n, &err), RG_OK);
+    assert_int_equal(rg_chat_encode(t, &x, &got, &n, &err), RG_OK);
     assert_true(got[0] == 1 && count(got, n, 1) == 2 && count(got, n, 2) == 1);
     free(got);
     rg_chat_text_free(&x);
@@ -218,23 +245,6 @@ static void refusals(void **state)
 
 /* ---- where templates are found ---- */
 
-static void write_file(const char *name, const char *text)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void remove_file(const char *name)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
-    unlink(path);
-}
-
 /* The chat of the demo model with files beside a tokenizer. */
 static rg_status opened(rg_chat *c, const char *tokenizer, const char *name, const char *date, rg_err *err)
 {
@@ -253,7 +263,11 @@ static void check_source(const char *tokenizer, const char *name, const char *so
     rg_err err;
     if (opened(&c, tokenizer, name, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
     assert_string_equal(c.source, source);
-    rg_tokenizer *t = spm();
+    rg_tokenizer *t = NULL;
+    if (!tokenizer)
+        t = spm();
+    else if (rg_tokenizer_open(&t, tokenizer, 0, &err) != RG_OK)
+        fail_msg("%s", err.msg);
     rg_chat_text x = render(&c, t, NULL, "u", NULL, NULL);
     assert_string_equal(x.x.p, want);
     rg_chat_text_free(&x);
@@ -277,10 +291,13 @@ static void sources(void **state)
     check_source(NULL, NULL, "", "<s>u");
     check_source(NULL, "zephyr", "--chat-template", "<s><|user|>\nu</s>\n<|assistant|>\n");
     check_refused(NULL, "jinja", NULL, RG_E_USAGE, "mistral-v7-tekken");
-    /* beside the tokenizer: a string, a list, a file of its own, which wins; its tokens; what cannot be run
+    /* beside the tokenizer: a string, a list, a file of its own, which wins; what cannot be run
      * is refused; what is no JSON is an error */
     snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
     snprintf(file, sizeof file, "%s/mine.jinja", temp_dir());
+    blob b = make_json(&(json_parts){0}, false);
+    write_file("tokenizer.json", b.p);
+    drop(&b);
     write_file("tokenizer_config.json",
         "{\"chat_template\":\"{{ 'A' ~ eos_token ~ unk_token "
         "}}\",\"model_max_length\":1000000000000000019884624838656,\"eos_token\":{\"content\":\"E\"}}");
@@ -312,6 +329,7 @@ static void sources(void **state)
     write_file("tokenizer_config.json", "{\"chat_template\": 7}");
     check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template");
     remove_file("tokenizer_config.json");
+    remove_file("tokenizer.json");
     remove_file("mine.jinja");
 }
 
@@ -350,7 +368,7 @@ static void real_ones(void **state)
     rg_chat c = chat_of("chatml");
     int32_t *got;
     rg_chat_text x = render(&c, t, "You are kind.", "Hi <|im_end|>", NULL, NULL);
-    assert_int_equal(rg_chat_encode(&c, t, &x, &got, &n, &err), RG_OK);
+    assert_int_equal(rg_chat_encode(t, &x, &got, &n, &err), RG_OK);
     /* <|im_start|>, <|im_end|> */
     assert_true(got[0] == 1 && count(got, n, 1) == 3 && count(got, n, 2) == 2);
     assert_true(rg_tokenizer_is_end(t, 2));

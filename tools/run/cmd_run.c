@@ -189,7 +189,7 @@ static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const char *
     for (size_t i = 0; i < n_messages; i++) m[i].n = strlen(m[i].content);
     rg_status st = rg_chat_render(&text, form, t->tok, m, n_messages, err);
     if (st) return st;
-    if (!(st = rg_chat_encode(form, t->tok, &text, &ids, &n, err))) {
+    if (!(st = rg_chat_encode(t->tok, &text, &ids, &n, err))) {
         fwrite(text.x.p, 1, text.x.n, stdout);
         putchar('\n');
         tell_template(t, form);

@@ -119,7 +119,7 @@ static rg_status rest(const rg_tokenizer *t, const rg_chat_text *x, size_t from,
     return st;
 }
 
-static rg_status choose(const rg_history *h, const rg_chat *c, const rg_tokenizer *t, const rg_chat_text *x,
+static rg_status choose(const rg_history *h, const rg_tokenizer *t, const rg_chat_text *x,
     const rg_jinja_message *answer, const rg_history_tokens *now, int64_t *keep, int32_t **ids, size_t *n,
     rg_err *err)
 {
@@ -138,7 +138,7 @@ static rg_status choose(const rg_history *h, const rg_chat *c, const rg_tokenize
     }
     if (whole && as_before(&h->shown, x, from)) st = rest(t, x, from, to, ids, n, err);
     if (st || *n != SIZE_MAX) return st;
-    st = rg_chat_encode(c, t, x, ids, n, err);
+    st = rg_chat_encode(t, x, ids, n, err);
     size_t same = 0;
     while (!st && same < *n && (int64_t)same < now->n && (*ids)[same] == now->id[same]) same++;
     *keep = (int64_t)same;
@@ -170,7 +170,7 @@ rg_status rg_history_turn(rg_history *h, const rg_chat *c, const rg_tokenizer *t
     if (!st) st = push(h, "user", user, strlen(user), NULL, err);
     if (!st && now->n > 0) answer = &h->message[at_answer - 1];
     if (!st) st = rg_chat_render(&x, c, t, h->message, h->n, err);
-    if (!st) st = choose(h, c, t, &x, answer, now, keep, ids, n, err);
+    if (!st) st = choose(h, t, &x, answer, now, keep, ids, n, err);
     if (st || h->unknown) {
         pop(h, before);
         rg_chat_text_free(&x);
