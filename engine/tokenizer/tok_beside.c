@@ -33,8 +33,7 @@ void rg_tok_beside_close(rg_tok_beside *b)
     *b = (rg_tok_beside){0};
 }
 
-/* The object in dir/name; NULL: no such file. *file: its name, the caller frees. flags: of jansson. */
-static rg_status load(
+rg_status rg_tok_beside_load(
     json_t **root, char **file, const char *dir, const char *name, size_t flags, rg_err *err)
 {
     struct stat s;
@@ -175,13 +174,15 @@ rg_status rg_tok_beside_read(rg_tok_beside *b, const char *path, rg_err *err)
     *b = (rg_tok_beside){.added = json_array(), .named = json_object(), .add_bos = -1, .add_eos = -1};
     rg_status st = dir && b->added && b->named ? RG_OK : rg_no_memory(err, path);
     /* model_max_length is 1e30 in many files, as an integer */
-    if (!st) st = load(&config, &file[0], dir, "tokenizer_config.json", JSON_DECODE_INT_AS_REAL, err);
+    if (!st)
+        st =
+            rg_tok_beside_load(&config, &file[0], dir, "tokenizer_config.json", JSON_DECODE_INT_AS_REAL, err);
     if (!st && config) st = read_config(b, config, &(rg_src){file[0], err});
     const json_t *decoder = json_object_get(config, "added_tokens_decoder");
     /* with added_tokens_decoder the older files say nothing new, and are not read */
-    if (!st && !decoder) st = load(&map, &file[1], dir, "special_tokens_map.json", 0, err);
+    if (!st && !decoder) st = rg_tok_beside_load(&map, &file[1], dir, "special_tokens_map.json", 0, err);
     if (!st && map) st = read_roles(b, map, &(rg_src){file[1], err});
-    if (!st && !decoder) st = load(&ids, &file[2], dir, "added_tokens.json", 0, err);
+    if (!st && !decoder) st = rg_tok_beside_load(&ids, &file[2], dir, "added_tokens.json", 0, err);
     if (!st && ids) st = read_ids(b, ids, &(rg_src){file[2], err});
     if (!st && decoder) st = read_decoder(b, decoder, &(rg_src){file[0], err});
     b->file = file[0];

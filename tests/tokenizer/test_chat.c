@@ -2,6 +2,8 @@
 #include "tempdir.h"
 #include "tok_files.h"
 
+#include <sys/stat.h>
+
 #include "tokenizer/chat.h"
 
 static rg_tokenizer *spm(void)
@@ -333,6 +335,132 @@ static void sources(void **state)
     remove_file("mine.jinja");
 }
 
+static void expect_chat(const rg_chat *c, const char *source, const char *others, const char *want)
+{
+    rg_tokenizer *t = spm();
+    rg_chat_text x = render(c, t, NULL, "u", NULL, NULL);
+    assert_string_equal(c->source, source);
+    assert_string_equal(c->others, others);
+    assert_string_equal(x.x.p, want);
+    rg_chat_text_free(&x);
+    rg_tokenizer_close(t);
+}
+
+/* Of several templates the one called "default" is used, another one where it is asked for by name. */
+static void templates_with_names(void **state)
+{
+    (void)state;
+    char tok[300];
+    rg_chat c;
+    rg_err err;
+    snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
+    write_file("tokenizer_config.json",
+        "{\"chat_template\":[{\"name\":\"rag\",\"template\":\"R\"},{\"name\":\"default\","
+        "\"template\":\"D\"},{\"name\":\"tool_use\",\"template\":\"T\"}]}");
+    assert_int_equal(opened(&c, tok, NULL, NULL, &err), RG_OK);
+    expect_chat(&c, "tokenizer_config.json", "rag, tool_use", "<s>D");
+    rg_chat_close(&c);
+    assert_int_equal(opened(&c, tok, "tool_use", NULL, &err), RG_OK);
+    expect_chat(&c, "tokenizer_config.json", "rag, default", "<s>T");
+    rg_chat_close(&c);
+    check_refused(tok, "tools", NULL, RG_E_USAGE, "or of the checkpoint's own: rag, default, tool_use");
+    write_file("tokenizer_config.json", "{\"chat_template\":[{\"name\":\"default\"}]}");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template[0]");
+    write_file("tokenizer_config.json", "{\"chat_template\":[{\"template\":\"T\"}]}");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template[0]");
+    write_file("tokenizer_config.json", "{\"chat_template\":\"a\\u0000b\"}");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "byte 1 is 0");
+    /* files of their own replace them all */
+    write_file("tokenizer_config.json", "{\"chat_template\":\"C\"}");
+    assert_int_equal(mkdir(temp_at("additional_chat_templates"), 0777), 0);
+    write_file("additional_chat_templates/rag.jinja", "R");
+    write_file("additional_chat_templates/notes.txt", "N");
+    check_refused(
+        tok, NULL, NULL, RG_E_UNSUPPORTED, "additional_chat_templates: chat templates rag, and none called");
+    write_file("chat_template.jinja", "J");
+    assert_int_equal(opened(&c, tok, NULL, NULL, &err), RG_OK);
+    expect_chat(&c, "chat_template.jinja", "rag", "<s>J");
+    rg_chat_close(&c);
+    assert_int_equal(opened(&c, tok, "rag", NULL, &err), RG_OK);
+    expect_chat(&c, "additional_chat_templates", "default", "<s>R");
+    rg_chat_close(&c);
+    remove_file("additional_chat_templates/rag.jinja");
+    remove_file("additional_chat_templates/notes.txt");
+    rmdir(temp_at("additional_chat_templates"));
+    remove_file("chat_template.jinja");
+    remove_file("tokenizer_config.json");
+}
+
+/* A GGUF file that has a vocabulary and these keys: pairs of key and text, ended by NULL. */
+static rg_status opened_gguf(rg_chat *c, const char *const *keys, const char *name, rg_err *err)
+{
+    size_t n = 0;
+    rg_ckpt *k;
+    while (keys[n]) n++;
+    blob b = gguf_start(3 + n / 2);
+    gguf_string(&b, "tokenizer.ggml.model", "llama");
+    gguf_array(&b, "tokenizer.ggml.tokens", 8, 1);
+    put_str(&b, "a", 1);
+    gguf_array(&b, "tokenizer.chat_templates", 8, 1);
+    put_str(&b, "rag", 3);
+    for (size_t i = 0; i < n; i += 2) gguf_string(&b, keys[i], keys[i + 1]);
+    FILE *f = fopen(temp_at("named.gguf"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.p, 1, b.n, f), b.n);
+    fclose(f);
+    drop(&b);
+    *err = (rg_err){0};
+    assert_int_equal(rg_ckpt_open_vocab(&k, temp_at("named.gguf"), err), RG_OK);
+    const rg_status st = rg_chat_open(c, k, &(rg_chat_opts){NULL, name, NULL}, err);
+    rg_ckpt_close(k);
+    remove_file("named.gguf");
+    return st;
+}
+
+static void templates_of_gguf(void **state)
+{
+    (void)state;
+    static const char source[] = "tokenizer.chat_template of the GGUF file",
+                      chatml[] = "<s><|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n";
+    const char *const all[] = {"tokenizer.chat_template.rag", "R", "tokenizer.chat_template", "D",
+        "tokenizer.chat_template.tool_use", "T", NULL},
+                      *const named[] = {"tokenizer.chat_template.rag", "R", NULL},
+                      *const word[] = {"tokenizer.chat_template", "chatml", NULL}, *const none[] = {NULL};
+    rg_chat c;
+    rg_err err;
+    assert_int_equal(opened_gguf(&c, all, NULL, &err), RG_OK);
+    expect_chat(&c, source, "rag, tool_use", "<s>D");
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, all, "rag", &err), RG_OK);
+    expect_chat(&c, source, "default, tool_use", "<s>R");
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, named, NULL, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "chat templates rag, and none called 'default'"));
+    assert_int_equal(opened_gguf(&c, word, NULL, &err), RG_OK);
+    assert_string_equal(c.name, "chatml");
+    expect_chat(&c, source, "", chatml);
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, none, NULL, &err), RG_OK);
+    assert_string_equal(c.name, "none");
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, none, "rag", &err), RG_E_USAGE);
+    /* another type than a text */
+    rg_ckpt *k = NULL;
+    blob b = gguf_start(3);
+    gguf_string(&b, "tokenizer.ggml.model", "llama");
+    gguf_array(&b, "tokenizer.ggml.tokens", 8, 1);
+    put_str(&b, "a", 1);
+    gguf_u32(&b, "tokenizer.chat_template.x", 7);
+    FILE *f = fopen(temp_at("named.gguf"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.p, 1, b.n, f), b.n);
+    fclose(f);
+    drop(&b);
+    assert_int_equal(rg_ckpt_open_vocab(&k, temp_at("named.gguf"), &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "tokenizer.chat_template.x: expected a string"));
+    remove_file("named.gguf");
+}
+
 /* The day of a template that asks for it. */
 static void dates(void **state)
 {
@@ -401,7 +529,7 @@ static void real_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(texts), cmocka_unit_test(ids),
-        cmocka_unit_test(refusals), cmocka_unit_test(sources), cmocka_unit_test(dates),
-        cmocka_unit_test(real_ones)};
+        cmocka_unit_test(refusals), cmocka_unit_test(sources), cmocka_unit_test(templates_with_names),
+        cmocka_unit_test(templates_of_gguf), cmocka_unit_test(dates), cmocka_unit_test(real_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

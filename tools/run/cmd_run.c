@@ -174,7 +174,8 @@ static void tell_template(const rg_talk *t, const rg_chat *form)
     else if (form->name)
         fprintf(stderr, "chat template: %s (%s)\n", form->name, form->source);
     else
-        fprintf(stderr, "chat template: %s\n", form->source);
+        fprintf(stderr, "chat template: %s%s%s\n", form->source, *form->others ? "; not used: " : "",
+            form->others);
 }
 
 static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const char *user, rg_err *err)
