@@ -52,6 +52,35 @@ void rg_history_undo(rg_history *h)
     pop(h, h->n_was);
 }
 
+/* An answer in channels (gpt-oss) is <|channel|>NAME<|message|>TEXT<|end|> several times. As a message it is
+ * the TEXT of its last channel "final", as transformers has it; empty where it did not come to that. */
+static void take_final(const rg_tokenizer *t, const int32_t **id, int64_t *n)
+{
+    enum { FINAL = 5 };
+    const int32_t channel = rg_tokenizer_find(t, "<|channel|>"),
+                  message = rg_tokenizer_find(t, "<|message|>"), *all = *id;
+    const int64_t n_all = *n;
+    char name[FINAL + 1] = ""; /* of the channel whose header is read */
+    size_t len = FINAL;
+    bool any = false;
+    if (!rg_tokenizer_is_control(t, channel) || !rg_tokenizer_is_control(t, message)) return;
+    for (int64_t i = 0; i < n_all; i++) {
+        const char *piece = rg_tokenizer_is_control(t, all[i]) ? "" : rg_tokenizer_piece(t, all[i], NULL);
+        while (len < FINAL && *piece) name[len++] = *piece++;
+        if (all[i] == channel) {
+            if (!any) *n = 0;
+            any = true;
+            memset(name, 0, sizeof name);
+            len = 0;
+        } else if (all[i] == message) {
+            len = FINAL;
+            if (strcmp(name, "final") != 0) continue;
+            *id = all + i + 1;
+            for (*n = 0; i + 1 < n_all && !rg_tokenizer_is_control(t, all[i + 1]); i++) (*n)++;
+        }
+    }
+}
+
 /* Tokens as a message. Control tokens that were drawn stay such; the rest is text. */
 static rg_status push_answer(rg_history *h, const rg_tokenizer *t, const int32_t *id, int64_t n, rg_err *err)
 {
@@ -61,6 +90,7 @@ static rg_status push_answer(rg_history *h, const rg_tokenizer *t, const int32_t
     size_t len = 0, cap = 0, cap_mark = 0;
     rg_detok d;
     rg_status st = RG_OK;
+    take_final(t, &id, &n);
     rg_detok_init(&d, t, true);
     d.at_start = false;
     for (int64_t i = 0; i <= n && !st; i++) {
