@@ -48,8 +48,8 @@ static const row rows[] = {
         .rope = {.rope_theta = 500}},
     {"\"rope_scaling\": {}, \"rope_parameters\": {\"rope_theta\": 500.0, \"rope_type\": \"default\"}",
         .rope = {.rope_theta = 500}},
-    /* GPTQ: v1 stores a zero point less 1, v2 as it is. sym says that it is 8: a file that calls itself v1 and
-     * stores 8 would have 9 */
+    /* GPTQ: v1 stores a zero point less 1, v2 as it is. sym says that it is 8: a file that calls itself v1
+     * and stores 8 would have 9 */
     {.int4 = INT4_GPTQ, .symmetric = true, .scheme = GPTQ ", \"sym\": true, \"checkpoint_format\": \"gptq\""},
     {.int4 = INT4_GPTQ_V2,
         .symmetric = true,
