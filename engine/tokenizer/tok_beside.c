@@ -152,6 +152,7 @@ static rg_status read_config(rg_tok_beside *b, const json_t *root, const rg_src 
     int legacy;
     rg_status st = read_flag(&b->add_bos, root, "add_bos_token", src);
     if (!st) st = read_flag(&b->add_eos, root, "add_eos_token", src);
+    if (!st) st = read_flag(&b->prefix_space, root, "add_prefix_space", src);
     if (!st) st = read_flag(&legacy, root, "legacy", src);
     if (!st && of && !json_is_string(of) && !json_is_null(of))
         st = rg_bad(src, "tokenizer_class is not a name");
@@ -171,7 +172,8 @@ rg_status rg_tok_beside_read(rg_tok_beside *b, const char *path, rg_err *err)
 {
     char *dir = rg_path_folder(path), *file[3] = {0};
     json_t *config = NULL, *map = NULL, *ids = NULL;
-    *b = (rg_tok_beside){.added = json_array(), .named = json_object(), .add_bos = -1, .add_eos = -1};
+    *b = (rg_tok_beside){
+        .added = json_array(), .named = json_object(), .add_bos = -1, .add_eos = -1, .prefix_space = -1};
     rg_status st = dir && b->added && b->named ? RG_OK : rg_no_memory(err, path);
     /* model_max_length is 1e30 in many files, as an integer */
     if (!st)

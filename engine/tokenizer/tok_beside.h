@@ -13,9 +13,9 @@ struct rg_tok_beside {
     json_t *role[RG_ROLES]; /* strings; NULL: not given, JSON null: none; own */
     const struct rg_tok_class *class; /* NULL: one whose template is the file's own */
     bool config;                      /* there is a tokenizer_config.json */
-    bool legacy;          /* a prefix before every segment of SentencePiece, not the first alone */
-    int add_bos, add_eos; /* -1: not given */
-    char *file;           /* of tokenizer_config.json, for messages; owns */
+    bool legacy; /* a prefix before every segment of SentencePiece, not the first alone */
+    int add_bos, add_eos, prefix_space; /* -1: not given; the last of a ByteLevel */
+    char *file;                         /* of tokenizer_config.json, for messages; owns */
 };
 
 /* The object in dir/name; NULL: no such file. *file: its name, the caller frees. flags: of jansson. */
