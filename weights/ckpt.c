@@ -619,7 +619,7 @@ void rg_ckpt_close(rg_ckpt *c)
     free(c->vocab.merge_len);
     free((char *)(uintptr_t)c->vocab.model);
     free((char *)(uintptr_t)c->vocab.pre);
-    free((char *)(uintptr_t)c->vocab.chat_template);
+    free(c->vocab.chat);
     free(c->rope_freqs);
     free(c->rope_long);
     free(c->t);

@@ -95,11 +95,18 @@ const char *rg_ckpt_note(const rg_ckpt *c, int i);
 uint64_t rg_ckpt_params(const rg_ckpt *c);
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c);
 
+/* A chat template inside a file: Jinja text. Neither is terminated by NUL. */
+typedef struct rg_ckpt_chat {
+    const char *name, *text; /* "default" is the one to use */
+    size_t name_len, len;
+} rg_ckpt_chat;
+
 /* Where the tokenizer is: one of the two is set, or neither. */
 typedef struct rg_ckpt_vocab {
-    const char *model;         /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
-    const char *pre;           /* pre-tokeniser name, or NULL */
-    const char *chat_template; /* Jinja text, or NULL */
+    const char *model;  /* "llama" (SentencePiece) or "gpt2" (byte-level BPE) */
+    const char *pre;    /* pre-tokeniser name, or NULL */
+    rg_ckpt_chat *chat; /* [n_chat] or NULL */
+    size_t n_chat;
     size_t n;
     const char **piece;  /* [n], not terminated by NUL */
     size_t *piece_len;   /* [n] */

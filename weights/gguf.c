@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/foreign.h"
+#include "base/grow.h"
 #include "weights/members.h"
 
 enum {
@@ -458,12 +459,36 @@ static rg_status string_array(const parser *g, const kv *k, const char ***piece,
     return RG_OK;
 }
 
+/* tokenizer.chat_template, the default one, and tokenizer.chat_template.NAME. */
+static rg_status read_chat(parser *g)
+{
+    static const char base[] = "tokenizer.chat_template", own[] = "default";
+    const size_t n = sizeof base - 1;
+    rg_ckpt_vocab *v = &g->c->vocab;
+    size_t cap = 0;
+    for (uint64_t i = 0; i < g->n_kv; i++) {
+        const kv *k = &g->kv[i];
+        if (k->key.n < n || memcmp(k->key.p, base, n) != 0) continue;
+        const bool named = k->key.n > n;
+        if (named && k->key.p[n] != '.') continue;
+        if (k->type != G_STR) return rg_bad(&g->src, "metadata %.*s: expected a string", SHOW(k->key));
+        rg_cursor c = {.p = k->p, .end = k->end};
+        const str text = take_str(&c);
+        if (text.n == 0) continue;
+        if (!rg_grow(&v->chat, &cap, v->n_chat + 1, sizeof *v->chat)) return no_vocab_memory(g);
+        v->chat[v->n_chat++] = (rg_ckpt_chat){.name = named ? k->key.p + n + 1 : own,
+            .name_len = named ? k->key.n - n - 1 : sizeof own - 1,
+            .text = text.p,
+            .len = text.n};
+    }
+    return RG_OK;
+}
+
 static rg_status read_vocab(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_ckpt_vocab *v = &c->vocab;
-    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre"),
-              chat = get_str(g, "tokenizer.chat_template");
+    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre");
     const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
     if (!model.n || !tokens) return RG_OK;
     if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
@@ -472,7 +497,6 @@ static rg_status read_vocab(parser *g)
         return rg_bad(&g->src, "tokenizer.ggml.merges: expected an array of strings");
     v->model = strndup(model.p, model.n);
     v->pre = pre.n ? strndup(pre.p, pre.n) : NULL;
-    v->chat_template = chat.n ? strndup(chat.p, chat.n) : NULL;
     v->n = (size_t)tokens->count;
     if (!v->model) return no_vocab_memory(g);
     void *score = NULL, *type = NULL;
@@ -484,6 +508,7 @@ static rg_status read_vocab(parser *g)
     if (!sv) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type);
     v->score = score;
     v->type = type;
+    if (!sv) sv = read_chat(g);
     if (sv) return sv;
 #define RG_VOCAB_KEY(kind, field, key) \
     if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id))) return sv; \

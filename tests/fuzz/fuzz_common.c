@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/chat.h"
 
 static void write_all(int fd, const void *data, size_t size)
 {
@@ -98,6 +98,11 @@ void fuzz_checkpoint(const char *path)
         return;
     }
     for (size_t i = 0; i < rg_ckpt_count(c); i++) read_tensor(c, rg_ckpt_at(c, i));
+    rg_chat chat;
+    if (rg_chat_open(&chat, c, &(rg_chat_opts){.date = "2026-01-31"}, &err) == RG_OK)
+        rg_chat_close(&chat);
+    else if (!err.msg[0] || strchr(err.msg, '\n'))
+        abort();
     rg_ckpt_close(c);
 }
 
@@ -126,5 +131,6 @@ void fuzz_tokenizer(const char *path)
         rg_tokenizer_piece(t, (int32_t)i, &len);
         rg_tokenizer_is_end(t, (int32_t)i);
     }
+    for (int i = 0; i < RG_ROLES; i++) rg_tokenizer_role(t, (rg_tok_role)i);
     rg_tokenizer_close(t);
 }
