@@ -239,7 +239,8 @@ static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor
         .data = g ? r->data : (const char *)r->data + at * step,
         .bytes = g ? share(r->bytes, at + n, g->out) - share(r->bytes, at, g->out) : (uint64_t)(n * step),
         .grid = g};
-    const int neighbours = naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
+    const int neighbours =
+        naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
     if (neighbours && rg_site_rotated(site)) t->interleaved = c->cfg.head_dim;
     if (naming == RG_NAMES_HF && c->traits & RG_HAS_PLUS_ONE && rg_site_is_norm(site)) t->plus = 1.0f;
     if (g && g->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
@@ -266,7 +267,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
         }
     int meanings = parse_name(naming, c->traits, r->name, r->name_len, can, &layer);
     for (int i = meanings; i-- > 0;) /* of sites that the model has */
-        if (rg_site_only(can[i].site[0]) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, can[i].site[0])) can[i] = can[--meanings];
+        if (rg_site_only(can[i].site[0]) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, can[i].site[0]))
+            can[i] = can[--meanings];
     if (!meanings) return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name, c->cfg.arch);
     if (layer >= c->cfg.layers)
         return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
@@ -313,7 +315,8 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
         return rg_bad(&src, "RoPE turns %lld values of heads of %lld, expected pairs of them",
             (long long)c->rope_dim, (long long)c->head_dim);
     if (c->q_temp > 0.0 && rg_rope_dim(c) != c->head_dim)
-        return rg_lacks(&src, "queries that grow with the position, and RoPE on a part of a head: not supported");
+        return rg_lacks(
+            &src, "queries that grow with the position, and RoPE on a part of a head: not supported");
     if (c->window < 0)
         return rg_bad(&src, "sliding window is %lld, expected 0 or more", (long long)c->window);
     if (!(c->eps > 0.0 && c->eps < 1.0))
@@ -640,10 +643,11 @@ bool rg_ckpt_is_plain(const rg_ckpt *ckpt)
 {
     const rg_config *c = &ckpt->cfg;
     bool alike = true;
-    for (int64_t l = 0; l < c->layers; l++) alike &= rg_layer_rotates(c, l) && rg_layer_window(c, l) == c->window;
-    return alike && c->extra == 0 && !c->no_pre_norm && c->attn_scale == 0.0 && c->attn_cap == 0.0 && c->rope_dim == 0 &&
-        c->rope_local == 0.0 && c->q_temp == 0.0 && (c->rope_magnitude == 0.0 || c->rope_magnitude == 1.0) &&
-        c->rope_scaling < RG_ROPE_YARN;
+    for (int64_t l = 0; l < c->layers; l++)
+        alike &= rg_layer_rotates(c, l) && rg_layer_window(c, l) == c->window;
+    return alike && c->extra == 0 && !c->no_pre_norm && c->attn_scale == 0.0 && c->attn_cap == 0.0 &&
+        c->rope_dim == 0 && c->rope_local == 0.0 && c->q_temp == 0.0 &&
+        (c->rope_magnitude == 0.0 || c->rope_magnitude == 1.0) && c->rope_scaling < RG_ROPE_YARN;
 }
 const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }

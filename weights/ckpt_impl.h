@@ -31,7 +31,7 @@ struct rg_ckpt {
     uint64_t file_bytes;
     rg_ckpt_tensor *t; /* owns */
     size_t n, cap;
-    uint64_t described; /* tensors in GGUF files, some of which are several of t */
+    uint64_t described;            /* tensors in GGUF files, some of which are several of t */
     float *rope_freqs, *rope_long; /* own */
     rg_ckpt_vocab vocab;
     bool has_vocab;

@@ -60,8 +60,8 @@ static json_t *header(const rg_export *e)
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
         snprintf(name, sizeof name, "%s.weight", module);
-        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_is_norm(t->site) ? 0 : t->rows,
-            t->cols, &at, t->rows * rg_ftype_row_bytes(type, t->cols));
+        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_is_norm(t->site) ? 0 : t->rows, t->cols, &at,
+            t->rows * rg_ftype_row_bytes(type, t->cols));
     }
     return root;
 }
@@ -201,7 +201,10 @@ static rg_status copy(const char *from, const char *to, bool *there, rg_err *err
 }
 
 /* What is written is a Llama, or a Mistral, which has a window, whatever the source was. */
-static bool is_either(const rg_config *c) { return strcmp(c->arch, "llama") == 0 || strcmp(c->arch, "mistral") == 0; }
+static bool is_either(const rg_config *c)
+{
+    return strcmp(c->arch, "llama") == 0 || strcmp(c->arch, "mistral") == 0;
+}
 static void set_class(json_t *config, const rg_config *c)
 {
     const bool window = c->window > 0;

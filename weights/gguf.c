@@ -241,8 +241,7 @@ static rg_status read_yarn(const parser *g)
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
     if (st) return st;
-    if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 ||
-        !(log_by >= 0.0 && log_by < 1e6) ||
+    if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 || !(log_by >= 0.0 && log_by < 1e6) ||
         !(f->rope_beta_slow > 0.0 && f->rope_beta_fast > f->rope_beta_slow && f->rope_beta_fast < 1e6))
         return rg_bad(&g->src,
             "rope scaling yarn: original context %lld, betas %g and %g, logarithmic factor %g: impossible",
@@ -271,24 +270,27 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
         f->rope_scaling = RG_ROPE_YARN;
     /* llama3 and longrope are baked into divisors */
     else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3") && !is(scaling, "longrope"))
-        return rg_lacks(
-            &g->src, "rope scaling '%.*s' is not supported; expected none, linear, yarn or longrope", SHOW(scaling));
+        return rg_lacks(&g->src,
+            "rope scaling '%.*s' is not supported; expected none, linear, yarn or longrope", SHOW(scaling));
     if (f->rope_scaling != RG_ROPE_NONE && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
         return rg_bad(&g->src, "rope scaling factor %g, expected 1 or more", f->rope_factor);
     if ((st = get_real(g, key(g, "rope.scaling.attn_factor"), 1.0, &f->rope_magnitude))) return st;
     if (!(f->rope_magnitude > 0.0 && f->rope_magnitude < 1e6))
-        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"), f->rope_magnitude);
+        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"),
+            f->rope_magnitude);
     if (f->rope_scaling == RG_ROPE_YARN && (st = read_yarn(g))) return st;
     if (a->traits & RG_HAS_FULL_SCALED && f->rope_scaling != RG_ROPE_NONE) f->rope_local = f->rope_theta;
     if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
     st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
     if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
     if (!st && !(f->q_temp >= 0.0 && f->q_temp < 1e3 && f->rope_orig_ctx >= 1))
-        st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp, (long long)f->rope_orig_ctx);
+        st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp,
+            (long long)f->rope_orig_ctx);
     return st;
 }
 
-/* Which layers see everything: a pattern of the architecture, a number that takes its place, or one flag a layer. */
+/* Which layers see everything: a pattern of the architecture, a number that takes its place, or one flag a
+ * layer. */
 static rg_status read_windows(const parser *g, const rg_arch *a)
 {
     rg_config *c = &g->c->cfg;
@@ -298,7 +300,8 @@ static rg_status read_windows(const parser *g, const rg_arch *a)
     if (c->window == 0) return RG_OK;
     if (k && k->type == G_ARR) {
         if (k->elem != G_BOOL || (int64_t)k->count != c->layers)
-            return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key), (long long)c->layers);
+            return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key),
+                (long long)c->layers);
         for (int64_t l = 0; l < c->layers; l++)
             if (!k->p[l]) rg_layer_set(c->all_seen, l);
         return RG_OK;
@@ -306,7 +309,8 @@ static rg_status read_windows(const parser *g, const rg_arch *a)
     const rg_status st = get_int(g, key(g, "attention.sliding_window_pattern"), every, &every);
     if (st) return st;
     if (every < 0 || (a->every && every < 1))
-        return rg_bad(&g->src, "metadata %s is not a positive whole number", key(g, "attention.sliding_window_pattern"));
+        return rg_bad(&g->src, "metadata %s is not a positive whole number",
+            key(g, "attention.sliding_window_pattern"));
     for (int64_t l = 0; l < c->layers; l++)
         if (every && (l + 1) % every == 0) rg_layer_set(c->all_seen, l);
     return RG_OK;
@@ -601,7 +605,9 @@ static rg_status check_divisors(rg_ckpt *c, const rg_src *src)
         return rg_bad(src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
     f->rope_scaling = RG_ROPE_LONGROPE;
     if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
-    return rg_bad(src, "metadata rope.scaling.original_context_length is %lld, expected 1 to %d beside rope_factors_long.weight",
+    return rg_bad(src,
+        "metadata rope.scaling.original_context_length is %lld, expected 1 to %d beside "
+        "rope_factors_long.weight",
         (long long)f->rope_orig_ctx, 1 << 30);
 }
 
