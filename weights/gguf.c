@@ -762,6 +762,7 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
     }
     if (!(st = read_align(&g)) && !(st = read_config(&g))) st = read_tensors(&g);
     if (!st) st = read_parts(c, count, tensors, err);
+    if (!st) st = check_divisors(&g);
     if (!st) read_extras(c);
 out:
     free(g.kv);
