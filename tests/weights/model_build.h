@@ -30,10 +30,10 @@ typedef struct model_build {
     /* GGUF */
     int ggml;      /* type number of matrices; rows that do not divide into its blocks get Q8_0, or F16 */
     int ggml_down; /* if not 0: another type for ffn_down, as mixed files have */
-    bool rope_freqs;
-    const char *arch;           /* NULL: llama */
-    const char *skip;           /* this key is left out */
-    void (*put)(gguf_build *g); /* writes further metadata */
+    bool rope_freqs, rope_factors; /* divisors: of all contexts; of short and of long ones */
+    const char *arch;              /* the row of arch.def, by its class or its word in GGUF; NULL: llama */
+    const char *skip;              /* this key is left out */
+    void (*put)(gguf_build *g);    /* writes further metadata */
     /* both */
     bool qkv_bias, o_bias, mlp_bias;
     stacking stacked;
