@@ -269,7 +269,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     for (int i = meanings; i-- > 0;) /* of sites that the model has */
         if (rg_site_only(can[i].site[0]) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, can[i].site[0]))
             can[i] = can[--meanings];
-    if (!meanings) return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name, c->cfg.arch);
+    if (!meanings) return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name,
+            rg_arch_named(c->cfg.arch)->word[RG_ARCH_NAME]);
     if (layer >= c->cfg.layers)
         return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
             layer, (long long)c->cfg.layers);
