@@ -161,8 +161,7 @@ static void roles_of_templates(void **state)
     }
 }
 
-/* add_prefix_space of tokenizer_config.json goes before that of a ByteLevel, unless it stands in a
- * Sequence. */
+/* add_prefix_space of tokenizer_config.json goes before that of a ByteLevel that stands in no Sequence. */
 static void spaces_in_front(void **state)
 {
     (void)state;
