@@ -325,7 +325,7 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
             4 * m * (r1 - r0), 0);
     }
     if (a.op != RG_OP_LINEAR) {
-        const int64_t each = a.op == RG_OP_LINEAR_SWIGLU ? 5 : a.op == RG_OP_LINEAR_GEGLU ? 9 : 1;
+        const int64_t each = a.op == RG_OP_LINEAR_SWIGLU ? 5 : a.op == RG_OP_LINEAR_GEGLU ? 10 : 1;
         rg_count(cx, 4 * m * (r1 - r0), 0, each * m * (r1 - r0));
     }
     rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);

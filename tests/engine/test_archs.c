@@ -2,170 +2,14 @@
  * logits against the float64 forward pass: whole prompts, chunks, single tokens, several sequences, 1 to 3 threads (the
  * same bits), operators apart and fused (the same bits), half precision. Prompts are longer than a chunk of the context
  * and a window together. */
-#include "engine_fixture.h"
+#include "arch_models.h"
 
-#include "base/num.h"
-#include "model_build.h"
 #include "weights/ckpt_impl.h"
 
-enum { N = 300, CTX = 320, WINDOW = 24, SEQS = 3, MOST_LAYERS = 8 };
+enum { N = 300, CTX = 320, SEQS = 3 };
 
 /* Of a standard deviation of the logits. Products on tiles take x and weights to 16 bits, in two planes. */
 static const double F32_BOUND = 1e-5, TILES_BOUND = 1e-3, F16_BOUND = 2e-2;
-
-/* What a configuration must say. */
-typedef struct meaning {
-    const char *layers; /* f: sees everything, w: has the window, n: sees everything and does not rotate */
-    double local, magnitude, embd, attn, resid, logit, attn_cap, logit_cap, temp; /* 0: none */
-} meaning;
-
-typedef struct row {
-    const char *name, *hf, *gguf; /* class and word; NULL: no such file */
-    const char *more;             /* members of config.json */
-    meaning m;
-    double theta;   /* 0: 10000 */
-    rg_config keys; /* what GGUF says beyond the shape */
-    void (*put)(gguf_build *g);
-    bool tied, qkv_bias, all_bias, factors;
-} row;
-
-static void put_multiplier_of_mistral3(gguf_build *g)
-{
-    gg_f32(g, "mistral3.rope.scaling.yarn_log_multiplier", 1.0f);
-}
-
-/* One flag a layer, against the pattern of the architecture. */
-static void put_flags_of_gemma3(gguf_build *g)
-{
-    static const bool slides[4] = {true, false, false, true};
-    gg_key(g, "gemma3.attention.sliding_window_pattern", 9);
-    put_int(&g->kv, 7, 4);
-    put_int(&g->kv, 4, 8);
-    for (int i = 0; i < 4; i++) put_int(&g->kv, slides[i], 1);
-}
-
-#define YARN(factor, more) \
-    "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": " factor \
-    ", \"original_max_position_embeddings\": 64" more "}"
-
-static const row rows[] = {
-    {"qwen3", "Qwen3ForCausalLM", "qwen3",
-        "\"attention_bias\": false, \"use_sliding_window\": false, \"sliding_window\": 24, "
-        "\"max_window_layers\": 1",
-        .m = {.layers = "ff"}, .theta = 1e6, .tied = true},
-    {"qwen3-window", "Qwen3ForCausalLM", NULL,
-        "\"use_sliding_window\": true, \"sliding_window\": 24, \"max_window_layers\": 1",
-        .m = {.layers = "fww"}},
-    {"qwen2-window", "Qwen2ForCausalLM", NULL,
-        "\"use_sliding_window\": true, \"sliding_window\": 24, \"max_window_layers\": 2, "
-        "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"sliding_attention\"]",
-        .m = {.layers = "wfw"}, .qkv_bias = true},
-    {"qwen2-yarn", "Qwen2ForCausalLM", "qwen2", YARN("4.0", ""),
-        .m = {.layers = "ff", .magnitude = 1.1386294361119891}, .theta = 1e6,
-        .keys = {.rope_scaling = RG_ROPE_YARN, .rope_factor = 4.0, .rope_orig_ctx = 64}, .qkv_bias = true},
-    {"llama-yarn-betas", "LlamaForCausalLM", "llama",
-        YARN("4.0", ", \"beta_fast\": 8, \"beta_slow\": 2, \"truncate\": false, \"attention_factor\": 0.75"),
-        .m = {.layers = "ff", .magnitude = 0.75},
-        .keys = {.rope_scaling = RG_ROPE_YARN,
-            .rope_factor = 4.0,
-            .rope_orig_ctx = 64,
-            .rope_beta_fast = 8.0,
-            .rope_beta_slow = 2.0,
-            .rope_magnitude = 0.75 / 1.1386294361119891}},
-    {"gemma", "GemmaForCausalLM", "gemma", "\"hidden_act\": \"gelu\"", .m = {.layers = "ff", .embd = 8.0},
-        .tied = true},
-    {"gemma2", "Gemma2ForCausalLM", "gemma2",
-        "\"sliding_window\": 24, \"query_pre_attn_scalar\": 16, \"attn_logit_softcapping\": 1.5, "
-        "\"final_logit_softcapping\": 3.0",
-        .m = {.layers = "wfw", .embd = 8.0, .attn = 0.25, .attn_cap = 1.5, .logit_cap = 3.0},
-        .keys = {.window = WINDOW, .attn_scale = 0.25, .attn_cap = 1.5, .logit_cap = 3.0}, .tied = true},
-    {"gemma2-uncapped", "Gemma2ForCausalLM", NULL,
-        "\"sliding_window\": 24, \"query_pre_attn_scalar\": 16, \"attn_logit_softcapping\": null, "
-        "\"final_logit_softcapping\": null",
-        .m = {.layers = "wf", .embd = 8.0, .attn = 0.25}, .tied = true},
-    {"gemma3", "Gemma3ForCausalLM", "gemma3",
-        "\"sliding_window\": 24, \"query_pre_attn_scalar\": 16, \"rope_local_base_freq\": 100.0, "
-        "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}",
-        .m = {.layers = "wwwwwfw", .local = 100.0, .embd = 8.0, .attn = 0.25}, .theta = 1e6,
-        .keys = {.window = WINDOW,
-            .rope_local = 100.0,
-            .attn_scale = 0.25,
-            .rope_scaling = RG_ROPE_LINEAR,
-            .rope_factor = 8.0},
-        .tied = true},
-    {"gemma3-by-layer", "Gemma3ForCausalLM", "gemma3",
-        "\"sliding_window\": 24, \"query_pre_attn_scalar\": 24, "
-        "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", "
-        "\"sliding_attention\"], "
-        "\"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 4.0, "
-        "\"rope_theta\": 1e6}, "
-        "\"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 1000.0}}",
-        .m = {.layers = "wffw", .local = 1000.0, .embd = 8.0, .attn = 0.20412414523193154}, .theta = 1e6,
-        .keys = {.window = WINDOW,
-            .rope_local = 1000.0,
-            .attn_scale = 0.20412414523193154,
-            .rope_scaling = RG_ROPE_LINEAR,
-            .rope_factor = 4.0},
-        .put = put_flags_of_gemma3, .tied = true},
-    {"smollm3", "SmolLM3ForCausalLM", "smollm3", NULL, .m = {.layers = "fffnf"}, .theta = 2e6, .tied = true},
-    {"smollm3-listed", "SmolLM3ForCausalLM", NULL, "\"no_rope_layers\": [0, 1, 0]", .m = {.layers = "nfn"},
-        .tied = true},
-    {"olmo2", "Olmo2ForCausalLM", "olmo2", "\"attention_bias\": false", .m = {.layers = "ff"}, .theta = 5e5},
-    {"olmo3", "Olmo3ForCausalLM", NULL, "\"sliding_window\": 24, " YARN("8.0", ", \"attention_factor\": 1.2"),
-        .m = {.layers = "wwwfw", .local = 5e5, .magnitude = 1.2}, .theta = 5e5},
-    {"ministral3", "Ministral3ForCausalLM", "mistral3",
-        "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 16.0, "
-        "\"original_max_position_embeddings\": 64, "
-        "\"beta_fast\": 32.0, \"beta_slow\": 1.0, \"mscale\": 1.0, \"mscale_all_dim\": 1.0, "
-        "\"llama_4_scaling_beta\": 0.1, \"rope_theta\": 1e6}",
-        .m = {.layers = "ff", .magnitude = 1.0, .temp = 0.1}, .theta = 1e6,
-        .keys = {.rope_scaling = RG_ROPE_YARN, .rope_factor = 16.0, .rope_orig_ctx = 64, .q_temp = 0.1},
-        .put = put_multiplier_of_mistral3},
-    {"ernie4_5", "Ernie4_5ForCausalLM", "ernie4_5", "\"use_bias\": false", .m = {.layers = "ff"},
-        .theta = 5e5, .tied = true},
-    {"ernie4_5-biases", "Ernie4_5ForCausalLM", NULL, "\"use_bias\": true", .m = {.layers = "ff"},
-        .all_bias = true, .tied = true},
-    {"minicpm", "MiniCPMForCausalLM", "minicpm",
-        "\"scale_emb\": 12, \"scale_depth\": 1.4, \"dim_model_base\": 16",
-        .m = {.layers = "ff", .embd = 12.0, .resid = 0.98994949366116658, .logit = 4.0},
-        .keys = {.embd_scale = 12.0, .resid_scale = 0.98994949366116658, .logit_scale = 4.0}, .tied = true},
-    {"llama-longrope", "LlamaForCausalLM", "llama",
-        "\"rope_scaling\": {\"rope_type\": \"longrope\", \"original_max_position_embeddings\": 400, "
-        "\"short_factor\": [1.0, 1.1, 1.2, 1.0, 1.5, 1.2, 1.3, 1.1, 1.7, 1.4, 1.6, 1.9], "
-        "\"long_factor\": [1.0, 2.1, 2.2, 3.0, 3.5, 4.2, 5.3, 6.1, 7.7, 8.4, 9.6, 9.9], "
-        "\"attention_factor\": 1.125}",
-        .m = {.layers = "ff", .magnitude = 1.125}, .keys = {.rope_orig_ctx = 400, .rope_magnitude = 1.125},
-        .factors = true},
-};
-
-static rg_ckpt *make(const row *x, bool gguf)
-{
-    static char path[512];
-    model_build b = {.c = x->keys,
-        .seed = (uint64_t)(x - rows) + 1,
-        .arch = gguf ? x->gguf : x->hf,
-        .more = x->more,
-        .put = x->put,
-        .rope_factors = x->factors,
-        .qkv_bias = x->qkv_bias || x->all_bias,
-        .o_bias = x->all_bias,
-        .mlp_bias = x->all_bias};
-    b.c.dim = 64;
-    b.c.ffn = 104;
-    b.c.layers = (int64_t)strlen(x->m.layers);
-    b.c.heads = 4;
-    b.c.kv_heads = 2;
-    b.c.head_dim = 24; /* queries are wider than the model */
-    b.c.vocab = 100;
-    b.c.ctx_train = 512;
-    b.c.eps = 1e-5;
-    b.c.rope_theta = x->theta > 0.0 ? x->theta : 10000.0;
-    b.c.tied = x->tied;
-    snprintf(path, sizeof path, "%s/%s%s", scratch_dir(), x->name, gguf ? ".gguf" : "");
-    (gguf ? build_gguf : build_hf)(&b, path);
-    build_drop(&b);
-    return ckpt_open(path);
-}
 
 static void near(const char *what, const char *field, double got, double want)
 {
@@ -173,12 +17,12 @@ static void near(const char *what, const char *field, double got, double want)
         fail_msg("%s: %s is %.9g, expected %.9g", what, field, got, want);
 }
 
-static void check_meaning(const rg_config *c, const meaning *m, const char *what)
+static void check_meaning(const rg_config *c, const arch_meaning *m, const char *what)
 {
     for (int64_t l = 0; l < c->layers; l++) {
         const char is = rg_layer_window(c, l) ? 'w' : rg_layer_rotates(c, l) ? 'f' : 'n';
         if (is != m->layers[l]) fail_msg("%s: layer %d is %c, expected %c", what, (int)l, is, m->layers[l]);
-        if (is == 'w') assert_int_equal(c->window, WINDOW);
+        if (is == 'w') assert_int_equal(c->window, ARCH_WINDOW);
     }
     near(what, "base of windowed layers", c->rope_local, m->local);
     near(what, "magnitude", c->rope_magnitude > 0.0 ? c->rope_magnitude : 1.0,
@@ -370,12 +214,12 @@ static void check_tiles(const rg_ckpt *c, const char *what)
 
 static void from_files(bool gguf)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (const arch_model *m = arch_models; m < arch_models + n_arch_models; m++) {
         char what[64];
-        if (!(gguf ? rows[i].gguf : rows[i].hf)) continue;
-        snprintf(what, sizeof what, "%s, %s", rows[i].name, gguf ? "GGUF" : "safetensors");
-        rg_ckpt *c = make(&rows[i], gguf);
-        check_meaning(rg_ckpt_config(c), &rows[i].m, what);
+        if (gguf && !m->gguf) continue;
+        snprintf(what, sizeof what, "%s, %s", m->name, gguf ? "GGUF" : "safetensors");
+        rg_ckpt *c = arch_model_open(m, gguf);
+        check_meaning(rg_ckpt_config(c), &m->m, what);
         check_logits(c, what);
         rg_ckpt_close(c);
     }
@@ -393,20 +237,12 @@ static void gguf(void **state)
     from_files(true);
 }
 
-static rg_ckpt *named(const char *name, bool gguf)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (strcmp(rows[i].name, name) == 0) return make(&rows[i], gguf);
-    fail_msg("%s: no row", name);
-    return NULL;
-}
-
 static void tiles(void **state)
 {
     (void)state;
     static const char *const some[] = {"gemma2", "gemma3", "olmo2"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-        rg_ckpt *c = named(some[i], false);
+        rg_ckpt *c = arch_model_open(arch_model_named(some[i]), false);
         check_tiles(c, some[i]);
         rg_ckpt_close(c);
     }
@@ -416,10 +252,10 @@ static void tiles(void **state)
 static void a_part_of_a_head(void **state)
 {
     (void)state;
-    static const row plain = {"llama", "LlamaForCausalLM", "llama", NULL, .m = {.layers = "ff"}};
+    static const arch_model plain = {"llama", "LlamaForCausalLM", "llama", NULL, .m = {.layers = "ff"}};
     for (int gguf = 0; gguf < 2; gguf++)
         for (int64_t part = 2; part < 24; part += 10) {
-            rg_ckpt *c = make(&plain, gguf);
+            rg_ckpt *c = arch_model_open(&plain, gguf);
             c->cfg.rope_dim = part;
             check_logits(c, "a part of a head is rotated");
             rg_ckpt_close(c);
@@ -433,7 +269,7 @@ static void long_contexts(void **state)
     for (int gguf = 0; gguf < 2; gguf++)
         for (int64_t ctx = 400; ctx <= 401; ctx++) {
             truth t;
-            rg_ckpt *c = named("llama-longrope", gguf);
+            rg_ckpt *c = arch_model_open(arch_model_named("llama-longrope"), gguf);
             truth_begin(&t, c, "longrope", ctx);
             rg_engine *e = engine_of(&t, 2, -1, isa_cap());
             timeline(&t, e, exactly(ctx), 0, N, t.one);
