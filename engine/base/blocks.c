@@ -51,6 +51,27 @@ static void k_codes(uint8_t *q, const unsigned char *qs, const unsigned char *qh
     }
 }
 
+/* Q2_K, Q3_K: two bits of weight i; a byte has those of weights 32 apart. */
+static uint8_t two_bits(const unsigned char *qs, int i)
+{
+    return qs[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+}
+
+/* What nibbles mean in IQ4_NL and IQ4_XS, and in MXFP4 (twice the values of E2M1). */
+static const int8_t iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+                    e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+static void named(uint8_t *q, const unsigned char *s, const int8_t *values)
+{
+    nibbles(q, s);
+    for (int i = 0; i < 32; i++) q[i] = (uint8_t)values[q[i]];
+}
+
+/* 2^(e - 128): half of E8M0, whose 255 is NaN. */
+static float half_power(int e)
+{
+    return rg_f32_from_bits(e == 255 ? 0x7fc00000u : e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
+}
+
 /* half d, dmin; 12 bytes of scales; nibbles */
 static void q4_k_block(const grid *g, const unsigned char *p)
 {
@@ -74,6 +95,43 @@ static void q5_k_block(const grid *g, const unsigned char *p)
         g->scale[j] = (float)s;
         g->min[j] = (float)m;
         k_codes(g->q + 32 * j, p + 48, p + 16, j);
+    }
+}
+
+/* 16 bytes: scale (low nibble) and minimum of 16 weights; 64 bytes of two bits; half d, dmin */
+static void q2_k_block(const grid *g, const unsigned char *p)
+{
+    *g->factor = half(p + 80);
+    *g->min_factor = -half(p + 82);
+    for (int j = 0; j < 16; j++) {
+        g->scale[j] = (float)(p[j] & 15);
+        g->min[j] = (float)(p[j] >> 4);
+    }
+    for (int i = 0; i < 256; i++) g->q[i] = two_bits(p + 16, i);
+}
+
+/* 32 bytes of third bits, 64 bytes of two bits, 12 bytes of sixteen scales (8 bytes: bits 0 to 3 of two; 4
+ * bytes: bits 4 and 5 of four), half d. A third bit that is missing takes 4 away. */
+static void q3_k_block(const grid *g, const unsigned char *p)
+{
+    const unsigned char *s = p + 96;
+    *g->factor = half(p + 108);
+    for (int j = 0; j < 16; j++)
+        g->scale[j] = (float)(((s[j % 8] >> (j / 8 * 4) & 15) | (s[8 + j % 4] >> (j / 4 * 2) & 3) << 4) - 32);
+    for (int i = 0; i < 256; i++) {
+        const int third = p[i % 32] >> (i / 32) & 1;
+        g->q[i] = (uint8_t)(32 - 4 + two_bits(p + 32, i) + 4 * third); /* 32 is zero in 6 bits */
+    }
+}
+
+/* half d; 16 bits: bits 4 and 5 of eight scales; 4 bytes: bits 0 to 3 of two each; nibbles */
+static void iq4_xs_block(const grid *g, const unsigned char *p)
+{
+    *g->factor = half(p);
+    for (int j = 0; j < 8; j++) {
+        const int low = p[4 + j / 2] >> (j % 2 * 4) & 15, high = load16(p + 2) >> (2 * j) & 3;
+        g->scale[j] = (float)((low | high << 4) - 32);
+        named(g->q + 32 * j, p + 8 + 16 * j, iq4);
     }
 }
 
@@ -118,6 +176,12 @@ static void block_grid(rg_ftype t, const grid *g, const unsigned char *p)
         nibbles(g->q, p + 8);
         fifth_bits(g->q, load32(p + 4));
         break;
+    case RG_FT_Q2_K:
+        q2_k_block(g, p);
+        break;
+    case RG_FT_Q3_K:
+        q3_k_block(g, p);
+        break;
     case RG_FT_Q4_K:
         q4_k_block(g, p);
         break;
@@ -126,6 +190,17 @@ static void block_grid(rg_ftype t, const grid *g, const unsigned char *p)
         break;
     case RG_FT_Q6_K:
         q6_k_block(g, p);
+        break;
+    case RG_FT_IQ4_NL: /* half d; nibbles */
+        *g->scale = half(p);
+        named(g->q, p + 2, iq4);
+        break;
+    case RG_FT_IQ4_XS:
+        iq4_xs_block(g, p);
+        break;
+    case RG_FT_MXFP4: /* exponent; nibbles */
+        *g->scale = half_power(p[0]);
+        named(g->q, p + 1, e2m1);
         break;
     default:
         assert(false && "not stored by rows of blocks");

@@ -352,11 +352,13 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
         mmdot(y, ldy, x, m, b, k0, k1, n, acc, SHAPE(group, bits, has_min, factors), planes); \
     }
 CODES(q8, 8, 0, 0)
+CODES(q8k, 8, 0, 1)
 CODES(q6k, 6, 0, 1)
 CODES(q5m, 5, 1, 0)
 CODES(q5mk, 5, 1, 1)
 CODES(q4, 4, 0, 0)
 CODES(q4m, 4, 1, 0)
+CODES(q4mk, 4, 1, 1)
 
 #define PLANES(TYPE, type, codes, group, bits, planes) \
     void ISA_FN(rg_dot##bits##_##type)(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, \

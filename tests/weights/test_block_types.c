@@ -6,7 +6,7 @@
 #include "model_build.h"
 #include "ref_blocks.h"
 
-static const int ggml_types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
+static const int ggml_types[] = {0, 1, 30, 8, 2, 3, 6, 7, 10, 11, 12, 13, 14, 20, 23, 39};
 enum { N_TYPES = sizeof ggml_types / sizeof *ggml_types };
 
 /* Any bytes but scales that are not finite. */
@@ -14,12 +14,13 @@ static void random_block(rg_rng *r, int ggml, unsigned char *p)
 {
     static const struct {
         int ggml, at[2];
-    } halves[] = {{2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {8, {0, -1}}, {12, {0, 2}},
-        {13, {0, 2}}, {14, {208, -1}}};
+    } halves[] = {{2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {8, {0, -1}}, {10, {80, 82}},
+        {11, {108, -1}}, {12, {0, 2}}, {13, {0, 2}}, {14, {208, -1}}, {20, {0, -1}}, {23, {0, -1}}};
     for (int i = 0; i < ref_block_bytes(ggml); i++) p[i] = (unsigned char)rng_u64(r);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
         for (int k = 0; k < 2 && halves[i].ggml == ggml; k++)
             if (halves[i].at[k] >= 0) put_le(p + halves[i].at[k], rg_f32_to_f16(rng_normal(r)), 2);
+    if (ggml == 39) p[0] = (unsigned char)rng_in(r, 104, 143); /* powers of two that are halves */
     if (ggml == 0) put_le(p, rg_f32_bits(rng_normal(r)), 4);
     if (ggml == 1) put_le(p, rg_f32_to_f16(rng_normal(r)), 2);
     if (ggml == 30) put_le(p, rg_f32_to_bf16(rng_normal(r)), 2);
