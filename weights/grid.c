@@ -118,7 +118,8 @@ static void classify(rg_grid *g)
     g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
     if (bytes(g)) return;
     for (int t = 0; t < RG_WT_COUNT; t++)
-        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle)
+        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle &&
+            !rg_wtype_has_factors((rg_wtype)t))
             g->resident = (rg_wtype)t;
 }
 

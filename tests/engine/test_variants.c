@@ -347,7 +347,7 @@ static void int4_models(void **state)
 static void gguf_types(void **state)
 {
     (void)state;
-    static const int types[] = {3, 6, 7, 12, 13, 14};
+    static const int types[] = {3, 6, 7, 10, 11, 12, 13, 14, 20, 23, 39};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const rg_ftype t = (rg_ftype)rg_ftype_from_ggml(types[i]);
         model_build b = {

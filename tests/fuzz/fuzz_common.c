@@ -68,8 +68,8 @@ void fuzz_put(const char *name, const void *data, size_t size)
 static void read_tensor(const rg_ckpt *c, const rg_ckpt_tensor *t)
 {
     const rg_wtype w = rg_ckpt_resident(t);
-    const int64_t groups = rg_div_up(t->cols, 32);
-    float *row = malloc((size_t)t->cols * sizeof *row), *scale = malloc((size_t)groups * 2 * sizeof *scale);
+    const int64_t scales = rg_wtype_scales(w, t->cols);
+    float *row = malloc((size_t)t->cols * sizeof *row), *scale = malloc((size_t)scales * 2 * sizeof *scale);
     uint8_t *q = malloc((size_t)t->cols);
     char name[64];
     if (!row || !scale || !q) abort();
@@ -78,7 +78,7 @@ static void read_tensor(const rg_ckpt *c, const rg_ckpt_tensor *t)
     for (int64_t r = 0; r < t->rows; r += rg_max(1, t->rows - 1)) {
         rg_ckpt_row_f32(t, r, row);
         if (rg_wtype_is_quant(w) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED)
-            rg_ckpt_row_grid(t, r, q, scale, scale + groups);
+            rg_ckpt_row_grid(t, r, q, scale, scale + scales);
     }
     rg_ckpt_release(c, t);
     free(row);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ckpt_fixture.h"
 #include "model_build.h"
+#include "ref_blocks.h"
 #include "weights/synth.h"
 
 static const char *root;
@@ -64,12 +65,12 @@ static void chat_keys(gguf_build *g)
 
 static void gguf(void)
 {
-    static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
+    static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14, 10, 11, 20, 23, 39};
     char name[64];
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         model_build b = {
             .c = tiny(), .seed = i + 1, .ggml = types[i], .rope_freqs = i % 2, .qkv_bias = i % 3 == 0};
-        if (types[i] >= 12 && types[i] < 20) { /* rows of 256, few of them */
+        if (ref_block_weights(types[i]) == 256) { /* rows of 256, few of them */
             b.c.dim = 256;
             b.c.heads = b.c.kv_heads = 1;
             b.c.head_dim = b.c.ffn = b.c.vocab = 4;

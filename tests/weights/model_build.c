@@ -460,6 +460,22 @@ static void random_blocks(rg_rng *r, int ggml, unsigned char *p, int64_t blocks,
             put_half(p, s / 8);
             put_half(p + 2, -2 * s);
             break;
+        case 10:
+            put_half(p + 80, s / 16);
+            put_half(p + 82, s / 8);
+            break;
+        case 11:
+            put_half(p + 108, s / 64);
+            break;
+        case 20:
+            put_half(p, s / 64);
+            break;
+        case 23:
+            put_half(p, s / 1024);
+            break;
+        case 39:
+            p[0] = (unsigned char)(128 + ilogb((double)s) - 2 - (p[0] & 1));
+            break;
         case 12:
             put_half(p, s / 128);
             put_half(p + 2, s / 32);
