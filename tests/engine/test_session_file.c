@@ -229,7 +229,7 @@ static void mutated_with_a_right_checksum(void **state)
 /* Key (pos, d) of a head as f32. */
 static double key(const rg_session *s, int64_t layer, int64_t g, int64_t pos, int64_t d)
 {
-    const rg_kv_layer kv = rg_kv_at(s, layer);
+    const rg_kv_layer kv = s->kv[layer];
     const char *head = kv.k + g * kv.k_stride;
     const int64_t i = pos / RG_KV_BLOCK * kv.hd * RG_KV_BLOCK + d * RG_KV_BLOCK + pos % RG_KV_BLOCK;
     return kv.k_type == RG_KV_F32 ? (double)((const float *)(const void *)head)[i]
@@ -260,7 +260,7 @@ static void shifts(void **state)
             assert_int_equal(rg_session_shift(a, 0, 40, 6, &err), RG_E_USAGE);
             if (rg_session_shift(a, 0, KEEP, DISCARD, &err) != RG_OK) fail_msg("%s", err.msg);
             assert_int_equal(rg_session_length(a, 0), N - DISCARD);
-            const rg_kv_layer ka = rg_kv_at(a, 0), kb = rg_kv_at(b, 0);
+            const rg_kv_layer ka = a->kv[0], kb = b->kv[0];
             for (int64_t g = 0; g < c->kv_heads; g++) {
                 /* the values' own rounding is the same on both sides; f32 sums of different batches may
                  * differ in the last bits */
