@@ -151,8 +151,8 @@ static void damaged_and_foreign(void **state)
     memcpy(q, p, n);
     q[n] = 0;
     expect_refused(s, q, n + 1, RG_E_FILE, "damaged", "longer");
-    q[8] = 2;
-    expect_refused(s, q, n, RG_E_UNSUPPORTED, "version 2", "version");
+    q[8] = 1;
+    expect_refused(s, q, n, RG_E_UNSUPPORTED, "version 1", "version");
     expect_refused(other, p, n, RG_E_UNSUPPORTED, "another model", "shape");
     expect_refused(half, p, n, RG_E_UNSUPPORTED, "another model", "weight type");
     expect_refused(f32, p, n, RG_E_UNSUPPORTED, "-ctk f16 -ctv f16", "cache type");
@@ -162,7 +162,8 @@ static void damaged_and_foreign(void **state)
         uint64_t value;
         const char *says;
     } lies[] = {{56, 8, 0, "0 tokens"}, {56, 8, UINT64_MAX, "tokens"}, {56, 8, N - 1, "expected"},
-        {72, 4, 2, "tokens"}, {72, 4, 0, "expected"}, {96, 4, 0x7fffffff, "token 0"},
+        {72, 4, 2, "tokens"}, {72, 4, 0, "expected"}, {88, 8, 5, "begin at 5"},
+        {96, 4, 0x7fffffff, "token 0"},
         {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         memcpy(q, p, n);
