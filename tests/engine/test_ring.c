@@ -2,6 +2,7 @@
  * context, goes back as far as it says, and never farther in silence. */
 #include "engine_fixture.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -441,12 +442,60 @@ static void a_shift_that_would_need_what_is_lost(void **state)
     end(&x);
 }
 
+static double key(const rg_session *s, int64_t g, int64_t pos, int64_t d)
+{
+    const rg_kv_layer *kv = &s->kv[0];
+    const float *k = (const float *)(const void *)(kv->k + g * kv->k_stride);
+    pos = rg_kv_place(kv, pos);
+    return (double)k[pos / RG_KV_BLOCK * kv->hd * RG_KV_BLOCK + d * RG_KV_BLOCK + pos % RG_KV_BLOCK];
+}
+
+/* Keys of the first layer depend on their own token and position alone, so that a shift makes those of the
+ * shorter text, however the layer turns: by a base of its own, a part of a head, by sines with a factor, not
+ * at all. */
+static void shifted_keys_turn_as_their_layer_does(void **state)
+{
+    (void)state;
+    enum { LONG = 600, KEEP = 5, DISCARD = 123 };
+    static const char *const how[] = {"local base", "a part", "a factor", "not at all"};
+    for (int i = 0; i < 4; i++) {
+        setup x = begin(24, i == 0, test_opts(1));
+        rg_config *c = &x.e->model.cfg;
+        if (i == 1) c->rope_dim = 20;
+        if (i == 2) c->rope_magnitude = 1.3;
+        if (i == 3) rg_layer_set(c->unrotated, 0);
+        const rg_session_opts o = {.ctx = CTX, .ubatch = 64, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32};
+        rg_session *a = session_open(x.e, o), *b = whole_like(&x, o);
+        rg_err err;
+        int32_t kept[LONG];
+        memcpy(kept, x.token, KEEP * sizeof *kept);
+        memcpy(kept + KEEP, x.token + KEEP + DISCARD, (LONG - KEEP - DISCARD) * sizeof *kept);
+        feed(a, x.token, LONG);
+        feed(b, kept, LONG - DISCARD);
+        if (rg_session_shift(a, 0, KEEP, DISCARD, &err) != RG_OK) fail_msg("%s", err.msg);
+        for (int64_t g = 0; g < c->kv_heads; g++)
+            for (int64_t p = LONG - DISCARD - 24; p < LONG - DISCARD; p++) {
+                double mag = 0.0, worst = 0.0;
+                for (int64_t d = 0; d < c->head_dim; d++) {
+                    mag = fmax(mag, fabs(key(b, g, p, d)));
+                    worst = fmax(worst, fabs(key(a, g, p, d) - key(b, g, p, d)));
+                }
+                if (!(worst <= 64.0 * 0x1p-24 * mag))
+                    fail_msg("%s: key of position %d differs by %g of %g", how[i], (int)p, worst, mag);
+            }
+        rg_session_close(a);
+        rg_session_close(b);
+        end(&x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_ring_has_the_bits_of_the_whole),
         cmocka_unit_test(on_every_instruction_set), cmocka_unit_test(sequences_have_their_own),
         cmocka_unit_test(plans_know), cmocka_unit_test(going_back), cmocka_unit_test(a_cut_call),
         cmocka_unit_test(files), cmocka_unit_test(shifts),
-        cmocka_unit_test(a_shift_that_would_need_what_is_lost)};
+        cmocka_unit_test(a_shift_that_would_need_what_is_lost),
+        cmocka_unit_test(shifted_keys_turn_as_their_layer_does)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
