@@ -147,16 +147,17 @@ static rg_status dump(rg_talk *t, int64_t rows, rg_err *err)
     return RG_OK;
 }
 
-/* What the cache lost by going back: layers with a window do not keep all that was before. */
+/* What the cache lost by going back, but for the last token, whose logits are wanted: layers with a window do
+ * not keep all that was before. */
 static rg_status evaluate_again(rg_talk *t, rg_err *err)
 {
-    const int64_t from = rg_session_length(t->session, 0);
+    const int64_t from = rg_session_length(t->session, 0), to = rg_min(t->again, t->n_all - 1);
     rg_status st = RG_OK;
-    if (from >= t->again) return RG_OK;
+    if (from >= to) return RG_OK;
     const uint64_t start = rg_now_ns();
     memset(t->want, 0, t->chunk);
-    for (int64_t at = from, n; at < t->again && !st; at += n) {
-        n = rg_min(t->chunk, t->again - at);
+    for (int64_t at = from, n; at < to && !st; at += n) {
+        n = rg_min(t->chunk, to - at);
         st = rg_session_eval(
             t->session, &(rg_batch){.n = n, .token = t->all + at, .want = t->want}, RG_PREFILL, NULL, err);
     }
