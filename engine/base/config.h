@@ -83,7 +83,8 @@ static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->he
 /* Positions of a sequence that a layer's cache holds. A window bounds them: what a call of `call` tokens sees,
  * and what is seen from `back` positions before the farthest one. Fewer than ctx: the cache is a ring of whole
  * chunks, so that none of them is cut. */
-static inline int64_t rg_kv_positions(const rg_config *c, int64_t layer, int64_t ctx, int64_t call, int64_t back)
+static inline int64_t rg_kv_positions(
+    const rg_config *c, int64_t layer, int64_t ctx, int64_t call, int64_t back)
 {
     const int64_t window = rg_layer_window(c, layer), more = rg_min(ctx, rg_max(call, back));
     if (window <= 0 || window >= ctx) return ctx;

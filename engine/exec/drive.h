@@ -69,7 +69,10 @@ typedef struct rg_kv_layer {
 } rg_kv_layer;
 
 /* Where a position lies. A chunk of RG_ATTN_CHUNK lies together. */
-static inline int64_t rg_kv_place(const rg_kv_layer *kv, int64_t pos) { return kv->ring ? pos % kv->ring : pos; }
+static inline int64_t rg_kv_place(const rg_kv_layer *kv, int64_t pos)
+{
+    return kv->ring ? pos % kv->ring : pos;
+}
 
 /* Consecutive tokens of one sequence inside a batch. */
 typedef struct rg_seq_run {

@@ -81,7 +81,8 @@ rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t dis
             (long long)keep, (long long)discard, (long long)n);
     if (discard > rg_session_shift_most(s, seq, keep))
         return rg_fail(err, RG_E_USAGE,
-            "context shift: keep %lld and discard %lld of %lld tokens: layers with a window of %lld positions "
+            "context shift: keep %lld and discard %lld of %lld tokens: layers with a window of %lld "
+            "positions "
             "hold none before %lld: at most %lld can be discarded",
             (long long)keep, (long long)discard, (long long)n, (long long)c->window, (long long)lost,
             (long long)rg_session_shift_most(s, seq, keep));

@@ -211,7 +211,8 @@ static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *se
                 (long long)pos, (long long)seq, (long long)s->o.ctx, (long long)c->ctx_train);
         if (first && !rg_session_holds(s, seq, pos))
             return rg_fail(err, RG_E_USAGE,
-                "batch: sequence %lld cannot go back to position %lld: layers with a window of %lld positions "
+                "batch: sequence %lld cannot go back to position %lld: layers with a window of %lld "
+                "positions "
                 "hold none before %lld: begin anew at 0, or open the session with a larger `back`",
                 (long long)seq, (long long)pos, (long long)c->window, (long long)s->lost[seq]);
         seen[seq] = pos + 2;

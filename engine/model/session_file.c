@@ -112,15 +112,16 @@ static bool measure(extents *x, const rg_session *s, int64_t n, int64_t lost, bo
     for (int64_t i = 0; i < c->layers; i++) {
         const int64_t from = first_of(s, x, i), blocks = rg_div_up(n, RG_KV_BLOCK) - from / RG_KV_BLOCK;
         uint64_t kv;
-        ok = ok && rg_mul_ok((uint64_t)c->kv_heads, (uint64_t)(blocks * x->k_block + (n - from) * x->v1), &kv) &&
+        ok = ok &&
+            rg_mul_ok((uint64_t)c->kv_heads, (uint64_t)(blocks * x->k_block + (n - from) * x->v1), &kv) &&
             rg_add_ok(x->payload, kv, &x->payload);
     }
     return ok;
 }
 
 /* Keys, block by block, and values of one head. block: [k_block] scratch. */
-static void put_head(writer *w, const rg_session *s, const extents *x, int64_t layer, int64_t seq, int64_t g,
-    char *block)
+static void put_head(
+    writer *w, const rg_session *s, const extents *x, int64_t layer, int64_t seq, int64_t g, char *block)
 {
     const rg_kv_layer *kv = &s->kv[layer];
     const char *k = rg_kv_k_head(kv, seq, g), *v = rg_kv_v_head(kv, seq, g);
@@ -230,8 +231,8 @@ static rg_status check_header(
             "%s: holds %llu tokens, the context only %lld: use -c %llu or more", what->name,
             (unsigned long long)tokens, (long long)s->o.ctx, (unsigned long long)tokens);
     if (lost > 0 && (c->window <= 0 || lost > tokens || (int64_t)(tokens - lost) < c->window - 1))
-        return rg_bad(what, "damaged: %llu tokens, and the window's begin at %llu", (unsigned long long)tokens,
-            (unsigned long long)lost);
+        return rg_bad(what, "damaged: %llu tokens, and the window's begin at %llu",
+            (unsigned long long)tokens, (unsigned long long)lost);
     *logits = has_logits == 1;
     if (!measure(x, s, (int64_t)tokens, (int64_t)lost, *logits) || x->payload != payload)
         return rg_bad(what, "damaged: %llu bytes for %llu tokens, expected %llu", (unsigned long long)payload,

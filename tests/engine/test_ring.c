@@ -11,7 +11,8 @@
 #include "ridge/session_file.h"
 
 enum { CTX = 1300, N = 1250, VOCAB = 96, LAYERS = 4, WHOLE = 1 << 20 };
-static const char *const kinds[] = {"every layer has the window", "one of four sees all, others turn locally"};
+static const char *const kinds[] = {
+    "every layer has the window", "one of four sees all, others turn locally"};
 
 typedef struct setup {
     int64_t window;
@@ -112,8 +113,8 @@ static void a_ring_has_the_bits_of_the_whole(void **state)
                         .kv_v = (rg_kvtype)((t + u) % RG_KV_COUNT),
                         .unfused = i % 2,
                         .fuse = i % 4 < 2 ? rg_fuse_all() : 0};
-                    snprintf(what, sizeof what, "window %d, %s, ubatch %d, %s/%s, %s", (int)x.window, kinds[kind],
-                        (int)o.ubatch, rg_kvtypes[o.kv_k].name, rg_kvtypes[o.kv_v].name,
+                    snprintf(what, sizeof what, "window %d, %s, ubatch %d, %s/%s, %s", (int)x.window,
+                        kinds[kind], (int)o.ubatch, rg_kvtypes[o.kv_k].name, rg_kvtypes[o.kv_v].name,
                         o.unfused ? "unfused" : "fused");
                     compare(&x, o, what);
                 }
@@ -172,7 +173,8 @@ static void sequences_have_their_own(void **state)
             }
         const rg_batch batch = {.n = n, .token = token, .seq = seq, .want = want};
         rg_err err;
-        if (rg_session_eval(a, &batch, RG_PREFILL, NULL, &err) || rg_session_eval(b, &batch, RG_PREFILL, NULL, &err))
+        if (rg_session_eval(a, &batch, RG_PREFILL, NULL, &err) ||
+            rg_session_eval(b, &batch, RG_PREFILL, NULL, &err))
             fail_msg("%s", err.msg);
         same_logits(a, b, SEQS, "batch");
     }
@@ -191,17 +193,14 @@ static void plans_know(void **state)
         static const int64_t backs[] = {0, 100, 700, WHOLE};
         uint64_t before = 0;
         for (int i = 0; i < 4; i++) {
-            const rg_session_opts o = {.ctx = CTX,
-                .n_seq = 3,
-                .ubatch = 64,
-                .back = backs[i],
-                .kv_k = RG_KV_F16,
-                .kv_v = RG_KV_F32};
+            const rg_session_opts o = {
+                .ctx = CTX, .n_seq = 3, .ubatch = 64, .back = backs[i], .kv_k = RG_KV_F16, .kv_v = RG_KV_F32};
             rg_memory_plan p, q;
             rg_session *s = session_open(x.e, o);
             rg_plan_memory(&p, c, 0, true, 1, &o);
             rg_session_get_plan(s, &q);
-            const int64_t ring = rg_min(rg_round_up(CTX, 16), rg_round_up(24 + 16 + rg_max(64, backs[i]), 256)),
+            const int64_t ring =
+                              rg_min(rg_round_up(CTX, 16), rg_round_up(24 + 16 + rg_max(64, backs[i]), 256)),
                           positions = kind ? 3 * ring + rg_round_up(CTX, 16) : 4 * ring;
             assert_int_equal(p.kv, q.kv);
             assert_int_equal(p.scratch, q.scratch);
@@ -215,7 +214,8 @@ static void plans_know(void **state)
         rg_session_opts all = o;
         all.back = WHOLE;
         const uint64_t have = 4 << 20;
-        const int64_t ring = rg_plan_fit(c, 0, 1, &o, have, 1 << 20), whole = rg_plan_fit(c, 0, 1, &all, have, 1 << 20);
+        const int64_t ring = rg_plan_fit(c, 0, 1, &o, have, 1 << 20),
+                      whole = rg_plan_fit(c, 0, 1, &all, have, 1 << 20);
         assert_true(whole > 256 && ring > whole * 2);
         end(&x);
     }
@@ -246,7 +246,8 @@ static void going_back(void **state)
             /* by position */
             pos[0] = there + 3, pos[1] = there + 4;
             const rg_batch two = {.n = 2, .token = x.token, .pos = pos};
-            if (rg_session_eval(a, &two, RG_PREFILL, NULL, &err) || rg_session_eval(b, &two, RG_PREFILL, NULL, &err))
+            if (rg_session_eval(a, &two, RG_PREFILL, NULL, &err) ||
+                rg_session_eval(b, &two, RG_PREFILL, NULL, &err))
                 fail_msg("%s", err.msg);
             same_logits(a, b, 1, "by position");
             /* too far: what is lost was counted from the farthest position */
@@ -363,10 +364,12 @@ static void files(void **state)
                     assert_int_equal(rg_session_truncate(b, 0, 120), all ? 120 : 0);
                     if (backs[from] != WHOLE) {
                         const int64_t small = size_of(file("ring.kv"));
-                        assert_int_equal(rg_session_save(a, 0, x.token, 100, NULL, file("r.kv"), &err), RG_E_USAGE);
+                        assert_int_equal(
+                            rg_session_save(a, 0, x.token, 100, NULL, file("r.kv"), &err), RG_E_USAGE);
                         assert_non_null(strstr(err.msg, "no position before"));
                         rg_session_truncate(never, 0, n);
-                        assert_int_equal(rg_session_save(never, 0, x.token, n, NULL, file("r.kv"), &err), RG_OK);
+                        assert_int_equal(
+                            rg_session_save(never, 0, x.token, n, NULL, file("r.kv"), &err), RG_OK);
                         assert_true(small < size_of(file("r.kv")) / 10 * 8);
                     }
                 }
@@ -429,7 +432,8 @@ static void a_shift_that_would_need_what_is_lost(void **state)
     assert_int_equal(rg_session_shift(a, 0, 4, most + 1, &err), RG_E_USAGE);
     assert_non_null(strstr(err.msg, "at most 697 can be discarded"));
     assert_int_equal(rg_session_length(a, 0), 1000);
-    if (rg_session_shift(a, 0, 4, most, &err) || rg_session_shift(b, 0, 4, most, &err)) fail_msg("%s", err.msg);
+    if (rg_session_shift(a, 0, 4, most, &err) || rg_session_shift(b, 0, 4, most, &err))
+        fail_msg("%s", err.msg);
     feed(a, x.token, 20);
     feed(b, x.token, 20);
     same_logits(a, b, 1, "most");

@@ -163,8 +163,7 @@ static void damaged_and_foreign(void **state)
         const char *says;
     } lies[] = {{56, 8, 0, "0 tokens"}, {56, 8, UINT64_MAX, "tokens"}, {56, 8, N - 1, "expected"},
         {72, 4, 2, "tokens"}, {72, 4, 0, "expected"}, {88, 8, 5, "begin at 5"},
-        {96, 4, 0x7fffffff, "token 0"},
-        {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
+        {96, 4, 0x7fffffff, "token 0"}, {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         memcpy(q, p, n);
         for (int b = 0; b < lies[i].bytes; b++) q[lies[i].at + b] = (char)(lies[i].value >> (8 * b));

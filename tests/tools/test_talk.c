@@ -318,7 +318,8 @@ static const char *windowed(void)
     char cmd[1200];
     snprintf(cmd, sizeof cmd,
         "mkdir -p '%s' && cp '%s'/weights/demo/*.json '%s'/weights/demo/*.safetensors '%s' && sed -i "
-        "'s/LlamaForCausalLM/MistralForCausalLM/; s/\"llama\"/\"mistral\"/; s/\"use_cache\"/\"sliding_window\": "
+        "'s/LlamaForCausalLM/MistralForCausalLM/; s/\"llama\"/\"mistral\"/; "
+        "s/\"use_cache\"/\"sliding_window\": "
         "24, \"use_cache\"/' '%s/config.json'",
         scratch("windowed"), RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, scratch("windowed"), scratch("windowed"));
     assert_int_equal(system(cmd), 0);
@@ -331,16 +332,16 @@ static void windows_forget(void **state)
     const char *m = windowed(), *in = "Once upon a time\n/regen\n";
     /* an answer drawn again lies farther back than the ring goes */
     write_bytes(scratch("input.txt"), in, strlen(in));
-    output o = ridge_with(&(run_opts){.in_path = scratch("input.txt")}, "run", "-m", m, "-cnv", "--temp", "0", "-n",
-        "300", "-c", "400", "-ub", "16", "--ignore-eos", "--quiet", NULL);
+    output o = ridge_with(&(run_opts){.in_path = scratch("input.txt")}, "run", "-m", m, "-cnv", "--temp", "0",
+        "-n", "300", "-c", "400", "-ub", "16", "--ignore-eos", "--quiet", NULL);
     expect_ok(&o);
     const size_t half = o.n_out / 2;
     assert_true(o.n_out % 2 == 0 && half > 300);
     assert_memory_equal(o.out, o.out + half, half);
     done(&o);
     /* shifts */
-    output whole = ridge("run", "-m", m, "-p", "Once upon a time", "--temp", "0", "-n", "900", "-c", "400", "-ub",
-        "400", "--ignore-eos", "--context-shift", NULL);
+    output whole = ridge("run", "-m", m, "-p", "Once upon a time", "--temp", "0", "-n", "900", "-c", "400",
+        "-ub", "400", "--ignore-eos", "--context-shift", NULL);
     expect_ok(&whole);
     o = ridge("run", "-m", m, "-p", "Once upon a time", "--temp", "0", "-n", "900", "-c", "400", "-ub", "16",
         "--ignore-eos", "--context-shift", NULL);
@@ -355,10 +356,10 @@ static void windows_forget(void **state)
             i ? "400" : "16", "--ignore-eos", "--prompt-cache", scratch("w.kv"), "--prompt-cache-all", NULL);
         expect_ok(&o);
         done(&o);
-        whole = ridge("run", "-m", m, "-p", "Once upon a time, there", "--temp", "0", "-n", "20", "-c", "400", "-ub",
-            "16", "--quiet", NULL);
-        o = ridge("run", "-m", m, "-p", "Once upon a time, there", "--temp", "0", "-n", "20", "-c", "400", "-ub", "16",
-            "--prompt-cache", scratch("w.kv"), "--prompt-cache-ro", NULL);
+        whole = ridge("run", "-m", m, "-p", "Once upon a time, there", "--temp", "0", "-n", "20", "-c", "400",
+            "-ub", "16", "--quiet", NULL);
+        o = ridge("run", "-m", m, "-p", "Once upon a time, there", "--temp", "0", "-n", "20", "-c", "400",
+            "-ub", "16", "--prompt-cache", scratch("w.kv"), "--prompt-cache-ro", NULL);
         expect_ok(&o);
         assert_string_equal(o.out, whole.out);
         assert_null(strstr(o.err, "not evaluated again"));
@@ -461,7 +462,7 @@ int main(void)
         cmocka_unit_test(saved_and_loaded), cmocka_unit_test(templates_on_the_command_line),
         cmocka_unit_test(templates_from_files), cmocka_unit_test(turns_through_templates),
         cmocka_unit_test(prompt_cache), cmocka_unit_test(prompt_cache_refusals),
-        cmocka_unit_test(windows_forget), cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers),
-        cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
+        cmocka_unit_test(windows_forget), cmocka_unit_test(full_contexts),
+        cmocka_unit_test(interrupted_answers), cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,8 +67,8 @@ const char *rg_inspect_windows(char *buf, size_t n, const rg_config *c)
     for (int64_t i = 0; i < c->layers; i++) layers += rg_layer_window(c, i) > 0;
     *buf = '\0';
     if (layers > 0)
-        rg_text(buf, n, "%" PRId64 " of %" PRId64 " layers keep a window of %" PRId64 " positions", layers, c->layers,
-            c->window);
+        rg_text(buf, n, "%" PRId64 " of %" PRId64 " layers keep a window of %" PRId64 " positions", layers,
+            c->layers, c->window);
     return buf;
 }
 

@@ -173,8 +173,7 @@ rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
     rg_status st;
     if (t->logits) return RG_OK;
     /* its logits are wanted again */
-    if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0)
-        go_back(t, t->n_all - 1);
+    if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0) go_back(t, t->n_all - 1);
     if ((st = evaluate_again(t, err)) || (st = make_room(t, err))) return st;
     const uint64_t start = rg_now_ns();
     const int64_t from = rg_session_length(t->session, 0);
