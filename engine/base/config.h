@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/dtype.h"
+#include "base/num.h"
+
 typedef enum rg_rope_scaling {
     RG_ROPE_NONE,
     RG_ROPE_LINEAR,
@@ -85,5 +88,16 @@ static inline int64_t rg_rope_dim(const rg_config *c) { return c->rope_dim > 0 ?
 
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
 static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }
+
+/* Positions of a sequence that a layer's cache holds. A window bounds them: what a call of `call` tokens sees,
+ * and what is seen from `back` positions before the farthest one. Fewer than ctx: the cache is a ring of whole
+ * chunks, so that none of them is cut. */
+static inline int64_t rg_kv_positions(
+    const rg_config *c, int64_t layer, int64_t ctx, int64_t call, int64_t back)
+{
+    const int64_t window = rg_layer_window(c, layer), more = rg_min(ctx, rg_max(call, back));
+    if (window <= 0 || window >= ctx) return ctx;
+    return rg_min(ctx, rg_round_up(window + RG_KV_BLOCK + more, RG_ATTN_CHUNK));
+}
 
 #endif

@@ -131,9 +131,11 @@ double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool strea
 
 double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx)
 {
-    const int64_t head = rg_kv_k_bytes(in->kv_k, c->head_dim) + rg_kv_v_bytes(in->kv_v, c->head_dim);
-    return (double)c->layers * (double)in->batch * (double)ctx * (double)(c->kv_heads / in->tp) *
-        (double)head;
+    const int64_t head = rg_kv_k_bytes(in->kv_k, c->head_dim) + rg_kv_v_bytes(in->kv_v, c->head_dim),
+                  call = in->ubatch > 0 ? in->ubatch : in->batch * in->seqlen;
+    double positions = 0.0; /* of all layers: a window keeps its own */
+    for (int64_t i = 0; i < c->layers; i++) positions += (double)rg_kv_positions(c, i, ctx, call, 0);
+    return (double)in->batch * positions * (double)(c->kv_heads / in->tp) * (double)head;
 }
 
 double rg_exact_params(const rg_config *c)

@@ -59,6 +59,7 @@ unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in);
 
 /* Weights of one device, and what a forward call reads of them, bytes. */
 double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool streamed);
+/* The cache of so many positions, as far as layers keep them. */
 double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx);
 double rg_exact_params(const rg_config *c);
 

@@ -124,6 +124,7 @@ rg_status rg_unit_learn(rg_speeds *s, const rg_unit *of, const rg_engine_opts *e
         .past_training = true,
         .n_seq = rg_min(seqs, MOST_SEQS),
         .ubatch = so->ubatch,
+        .back = STEPS,
         .kv_k = so->kv_k,
         .kv_v = so->kv_v,
         .unfused = so->unfused,
