@@ -34,6 +34,7 @@ static void put_layers(json_t *o, const rg_config *c, const rg_arch *a)
         INT(o, "sliding_window", c->window);
         json_object_set(o, "layer_types", types);
     }
+    if (c->window == 0 && a->window) json_object_set_new(o, "sliding_window", json_null()); /* silent: one */
     if (a->traits & RG_HAS_SWITCH) BOOL(o, "use_sliding_window", c->window > 0);
     if (a->traits & RG_HAS_UNROTATED) json_object_set(o, "no_rope_layers", rotated);
     json_decref(types);
