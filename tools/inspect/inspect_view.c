@@ -117,7 +117,8 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
     const rg_config *c = x->cfg;
     const rg_memory_plan *p = &x->plan;
     bool failed = false;
-    char cache[128] = "";
+    char cache[128] = "", window[64] = "";
+    const int64_t windows = rg_layers_with_window(c);
     if (x->cli->fit)
         headline_of_fit(s, x);
     else
@@ -139,11 +140,13 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
     }
     part_table(s, x, &failed);
     fputc('\n', s->f);
+    if (windows)
+        rg_text(window, sizeof window, ", of which %" PRId64 " layers see %" PRId64, windows, c->window);
     rg_screen_say(s, RG_INK_PLAIN, 2,
         "%s, %s: %" PRId64 " layers of %" PRId64 ", feed-forward %" PRId64 "; %" PRId64 " heads of %" PRId64
-        " on %" PRId64 " of keys and values; vocabulary %" PRId64 "; context %" PRId64,
+        " on %" PRId64 " of keys and values; vocabulary %" PRId64 "; context %" PRId64 "%s",
         c->arch, rg_ckpt_format(x->ckpt), c->layers, c->dim, c->ffn, c->heads, c->head_dim, c->kv_heads,
-        c->vocab, c->ctx_train);
+        c->vocab, c->ctx_train, window);
     for (int t = 0; t < RG_KV_COUNT; t++)
         if (rg_inspect_kv(c, t))
             rg_text_add(cache, sizeof cache, "%s%s %s", *cache ? ", " : "", rg_kvtypes[t].name,
