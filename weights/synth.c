@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash64.h"
 #include "weights/arch.h"
 #include "weights/gguf_write.h"
 #include "weights/synth_impl.h"
@@ -186,7 +187,8 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     const rg_arch *a = rg_arch_named(j->c->arch);
     const int neighbours = j->naming == RG_NAMES_GGUF ? !(a->traits & RG_HAS_HALF_SPLIT) : a->traits & RG_HAS_INTERLEAVED;
     const int64_t hd = neighbours && rg_site_rotated(t->site) ? j->c->head_dim : 0;
-    const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
+    const char *name = rg_site_name(t->site); /* not its number, which changes with the table of sites */
+    const uint64_t key = mix(mix(j->seed) + rg_hash64_of(name, strlen(name), 0) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && !st; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
         for (int64_t i = 0; i < n; i++) {

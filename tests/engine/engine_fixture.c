@@ -70,13 +70,13 @@ rg_ckpt *model_open(shape_id s, rg_ftype type, rg_synth_format format)
     return ckpt_open(model_path(s, type, format));
 }
 
-rg_ckpt *arch_open(const rg_shape *s, int64_t window, rg_synth_format format)
+const char *arch_path(const rg_shape *s, int64_t window, rg_synth_format format)
 {
     const bool gguf = format == RG_SYNTH_GGUF;
     rg_shape small = *s;
     rg_config *m = &small.config, c;
     rg_err err = {0};
-    char path[300];
+    static char path[300];
     m->dim = 64;
     m->ffn = 96;
     m->layers = rg_min(m->layers, 6);
@@ -96,7 +96,13 @@ rg_ckpt *arch_open(const rg_shape *s, int64_t window, rg_synth_format format)
         if (gguf && st == RG_E_UNSUPPORTED && strstr(err.msg, "GGUF has no word")) return NULL;
         if (st) fail_msg("synth %s: %s", path, err.msg);
     }
-    return ckpt_open(path);
+    return path;
+}
+
+rg_ckpt *arch_open(const rg_shape *s, int64_t window, rg_synth_format format)
+{
+    const char *path = arch_path(s, window, format);
+    return path ? ckpt_open(path) : NULL;
 }
 
 rg_isa isa_cap(void)
