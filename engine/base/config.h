@@ -75,6 +75,22 @@ static inline int64_t rg_layer_window(const rg_config *c, int64_t layer)
 {
     return rg_layer_bit(c->all_seen, layer) ? 0 : c->window;
 }
+static inline int64_t rg_layers_with_window(const rg_config *c)
+{
+    int64_t n = 0;
+    for (int64_t l = 0; l < c->layers; l++) n += rg_layer_window(c, l) > 0;
+    return n;
+}
+/* Positions that one token with ctx of them, itself included, sees in all layers together. */
+static inline int64_t rg_seen_in_layers(const rg_config *c, int64_t ctx)
+{
+    int64_t n = 0;
+    for (int64_t l = 0; l < c->layers; l++) {
+        const int64_t window = rg_layer_window(c, l);
+        n += window > 0 && window < ctx ? window : ctx;
+    }
+    return n;
+}
 /* Layers with a window turn by a base of their own. */
 static inline bool rg_layer_local(const rg_config *c, int64_t layer)
 {
