@@ -189,6 +189,11 @@ rg_status rg_config_ranges(const rg_config *c, const char *path, rg_err *err)
         if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
             return rg_bad(&src, "%s is %lld, expected %lld to %lld", ranges[i].name, (long long)ranges[i].v,
                 (long long)ranges[i].lo, (long long)ranges[i].hi);
+    if (c->heads % c->kv_heads != 0)
+        return rg_bad(
+            &src, "%lld KV heads do not divide %lld heads", (long long)c->kv_heads, (long long)c->heads);
+    if (c->head_dim % 2 != 0)
+        return rg_bad(&src, "head size %lld is odd, RoPE needs pairs", (long long)c->head_dim);
     return RG_OK;
 }
 
@@ -197,11 +202,6 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
     const rg_src src = {path, err};
     const rg_status st = rg_config_ranges(c, path, err);
     if (st) return st;
-    if (c->heads % c->kv_heads != 0)
-        return rg_bad(
-            &src, "%lld KV heads do not divide %lld heads", (long long)c->kv_heads, (long long)c->heads);
-    if (c->head_dim % 2 != 0)
-        return rg_bad(&src, "head size %lld is odd, RoPE needs pairs", (long long)c->head_dim);
     if (c->rope_dim < 0 || c->rope_dim > c->head_dim || c->rope_dim % 2 != 0)
         return rg_bad(&src, "RoPE turns %lld values of heads of %lld, expected pairs of them",
             (long long)c->rope_dim, (long long)c->head_dim);

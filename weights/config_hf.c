@@ -182,11 +182,11 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
     const int64_t bos = rg_member_int(root, "bos_token_id", -1);
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(&ckpt->scheme, root, dir, notes, &src))) goto out;
+    if ((st = rg_members_check(root, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
     if ((st = rg_config_ranges(c, path, err)) || (st = read_features(c, root, a, &src)) ||
         (st = rg_rope_read(ckpt, &rope, root, a, &src)))
         goto out;
     rg_arch_apply(c, a);
-    if ((st = rg_members_check(root, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
     if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src))) goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */

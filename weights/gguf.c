@@ -407,13 +407,12 @@ static rg_status read_config(parser *g)
         INT(ends[i], -1, &n)
         if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
     }
+    if ((st = rg_config_ranges(c, g->src.name, g->src.err))) return st;
     c->rope_dim = rope_dim == c->head_dim ? 0 : rope_dim;
     if (value_dim != c->head_dim || (c->rope_dim && !(a->traits & RG_HAS_PARTIAL)))
         return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
             (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
-    if ((st = rg_config_ranges(c, g->src.name, g->src.err)) || (st = read_rope(g, a)) ||
-        (st = read_windows(g, a)) || (st = read_factors(g, a)))
-        return st;
+    if ((st = read_rope(g, a)) || (st = read_windows(g, a)) || (st = read_factors(g, a))) return st;
     for (int64_t l = 0; l < c->layers; l++)
         if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c->unrotated, l);
     rg_arch_apply(c, a);
@@ -762,6 +761,7 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
     }
     if (!(st = read_align(&g)) && !(st = read_config(&g))) st = read_tensors(&g);
     if (!st) st = read_parts(c, count, tensors, err);
+    if (!st) st = check_divisors(&g);
     if (!st) read_extras(c);
 out:
     free(g.kv);
