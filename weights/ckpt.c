@@ -100,10 +100,50 @@ static bool parse_name(
     return false;
 }
 
+/* Where the text of a wrapped model stands, before and since transformers 4.52, and what it is without its wrapper. */
+static const char *const wraps[][2] = {{"language_model.", ""}, {"model.language_model.", "model."}};
+
+/* A name without its wrapper; false: it is too long to be one of ours. */
+static bool unwrap(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, char *buf, size_t n)
+{
+    if (len >= n) return false;
+    snprintf(buf, n, "%.*s", (int)len, name);
+    for (size_t i = 0; naming == RG_NAMES_HF && c->wrapped && i < sizeof wraps / sizeof *wraps; i++) {
+        const size_t k = strlen(wraps[i][0]);
+        if (len > k && memcmp(name, wraps[i][0], k) == 0) {
+            snprintf(buf, n, "%s%.*s", wraps[i][1], (int)(len - k), name + k);
+            break;
+        }
+    }
+    return true;
+}
+
+/* Site and layer of a file's name, with or without a wrapper. */
+static bool find_site(
+    const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site, int *layer)
+{
+    char buf[160];
+    return unwrap(c, naming, name, len, buf, sizeof buf) &&
+        parse_name(naming, c->traits, buf, strlen(buf), site, layer);
+}
+
 bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site)
 {
     int layer;
-    return parse_name(naming, c->traits, name, len, site, &layer);
+    return find_site(c, naming, name, len, site, &layer);
+}
+
+bool rg_ckpt_skips(rg_ckpt *c, const char *name)
+{
+    static const char *const others[] = {"vision_tower.", "vision_model.", "multi_modal_projector."};
+    if (!c->wrapped) return false;
+    if (strncmp(name, "model.", 6) == 0) name += 6;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strncmp(name, others[i], strlen(others[i])) == 0) {
+            c->not_text++;
+            return true;
+        }
+    return false;
 }
 
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_site site, int layer)
@@ -142,7 +182,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
                 kv_scales[i] + 1);
             return RG_OK;
         }
-    const bool ours = parse_name(naming, c->traits, r->name, r->name_len, &site, &layer);
+    const bool ours = find_site(c, naming, r->name, r->name_len, &site, &layer);
     if (!ours || (rg_site_only(site) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, site)))
         return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name, c->cfg.arch);
     if (layer >= c->cfg.layers)
@@ -207,8 +247,8 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
             (long long)c->rope_dim, (long long)c->head_dim);
     if (c->q_temp > 0.0 && rg_rope_dim(c) != c->head_dim)
         return rg_lacks(&src, "queries that grow with the position, and RoPE on a part of a head: not supported");
-    if (c->window < 0)
-        return rg_bad(&src, "sliding window is %lld, expected 0 or more", (long long)c->window);
+    if (c->window < 0 || c->window > RG_MAX_WINDOW)
+        return rg_bad(&src, "sliding window is %lld, expected 0 to %d", (long long)c->window, RG_MAX_WINDOW);
     if (!(c->eps > 0.0 && c->eps < 1.0))
         return rg_bad(&src, "RMSNorm epsilon is %g, expected between 0 and 1", c->eps);
     if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12))

@@ -230,24 +230,27 @@ static const char *key(const parser *g, const char *tail)
     return buf;
 }
 
-/* YaRN: what the converters write; the magnitude is that of llama.cpp. */
+/* YaRN: what the converters write; where they do not give the magnitude it is that of llama.cpp. */
 static rg_status read_yarn(const parser *g)
 {
     rg_config *f = &g->c->cfg;
     double log_by;
     rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    double given; /* the magnitude itself */
+    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_attn_factor"), 0.0, &given);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
     if (st) return st;
     if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 ||
-        !(log_by >= 0.0 && log_by < 1e6) ||
+        !(log_by >= 0.0 && log_by < 1e6) || !(given >= 0.0 && given < 1e6) ||
         !(f->rope_beta_slow > 0.0 && f->rope_beta_fast > f->rope_beta_slow && f->rope_beta_fast < 1e6))
         return rg_bad(&g->src,
-            "rope scaling yarn: original context %lld, betas %g and %g, logarithmic factor %g: impossible",
-            (long long)f->rope_orig_ctx, f->rope_beta_fast, f->rope_beta_slow, log_by);
+            "rope scaling yarn: original context %lld, betas %g and %g, logarithmic factor %g, factor of attention "
+            "%g: impossible",
+            (long long)f->rope_orig_ctx, f->rope_beta_fast, f->rope_beta_slow, log_by, given);
     const double by = log(f->rope_factor);
-    f->rope_magnitude *= (0.1 * by + 1.0) / (log_by > 0.0 ? 0.1 * log_by * by + 1.0 : 1.0);
+    f->rope_magnitude *= given > 0.0 ? given : (0.1 * by + 1.0) / (log_by > 0.0 ? 0.1 * log_by * by + 1.0 : 1.0);
     return RG_OK;
 }
 
@@ -277,7 +280,10 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     if (!(f->rope_magnitude > 0.0 && f->rope_magnitude < 1e6))
         return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"), f->rope_magnitude);
     if (f->rope_scaling == RG_ROPE_YARN && (st = read_yarn(g))) return st;
-    if (a->traits & RG_HAS_FULL_SCALED && f->rope_scaling != RG_ROPE_NONE) f->rope_local = f->rope_theta;
+    if (a->traits & RG_HAS_FULL_SCALED) {
+        st = get_real(g, key(g, "rope.freq_base_swa"), f->rope_scaling != RG_ROPE_NONE ? f->rope_theta : 0.0, &f->rope_local);
+        if (st) return st;
+    }
     if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
     st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
     if (!st && !f->rope_orig_ctx) st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
@@ -294,6 +300,9 @@ static rg_status read_windows(const parser *g, const rg_arch *a)
     int64_t every = a->every;
     if (!a->window || a->traits & RG_HAS_SWITCH) c->window = 0;
     if (c->window == 0) return RG_OK;
+    if (c->window < 1 || c->window > RG_MAX_WINDOW)
+        return rg_bad(&g->src, "metadata %s is %lld, expected 0 to %d", key(g, "attention.sliding_window"),
+            (long long)c->window, RG_MAX_WINDOW);
     if (k && k->type == G_ARR) {
         if (k->elem != G_BOOL || (int64_t)k->count != c->layers)
             return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key), (long long)c->layers);
@@ -321,6 +330,9 @@ static rg_status read_factors(const parser *g, const rg_arch *a)
             return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, gguf), c->field); \
     }
 #include "weights/arch.def"
+    if (get(g, key(g, "rope.freq_base_swa")) && a->traits & (RG_HAS_LOCAL | RG_HAS_FULL_SCALED) &&
+        !(c->rope_local > 0.0 && c->rope_local < 1e12))
+        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.freq_base_swa"), c->rope_local);
     if (a->big && c->layers == a->big) c->attn_scale = sqrt((double)c->heads / (double)c->dim);
     return RG_OK;
 }
@@ -409,7 +421,10 @@ static rg_status read_config(parser *g)
     }
     if ((st = rg_config_ranges(c, g->src.name, g->src.err))) return st;
     c->rope_dim = rope_dim == c->head_dim ? 0 : rope_dim;
-    if (value_dim != c->head_dim || (c->rope_dim && !(a->traits & RG_HAS_PARTIAL)))
+    if (a->traits & RG_HAS_PARTIAL && (rope_dim < 2 || rope_dim > c->head_dim || rope_dim % 2))
+        return rg_bad(&g->src, "metadata %s is %lld, expected pairs of the %lld values of a head",
+            key(g, "rope.dimension_count"), (long long)rope_dim, (long long)c->head_dim);
+    if (value_dim != c->head_dim || (rope_dim != c->head_dim && !(a->traits & RG_HAS_PARTIAL)))
         return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
             (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
     if ((st = read_rope(g, a)) || (st = read_windows(g, a)) || (st = read_factors(g, a))) return st;
@@ -546,7 +561,11 @@ static float **divisors(rg_ckpt *c, const rg_raw_tensor *r)
 {
     const str name = {r->name, r->name_len};
     if (is(name, "rope_factors_long.weight")) return &c->rope_long;
-    return is(name, "rope_freqs.weight") || is(name, "rope_factors_short.weight") ? &c->rope_freqs : NULL;
+    if (is(name, "rope_factors_short.weight")) {
+        c->rope_short = true;
+        return &c->rope_freqs;
+    }
+    return is(name, "rope_freqs.weight") ? &c->rope_freqs : NULL;
 }
 
 static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **to)
@@ -565,18 +584,24 @@ static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **
     return RG_OK;
 }
 
-/* With divisors of long contexts the scaling is longrope, whatever its key says. */
+/* Divisors of short contexts and of long ones are longrope, whatever its key says, and longrope is nothing without. */
 static rg_status check_divisors(const parser *g)
 {
     rg_ckpt *c = g->c;
-    if (!c->rope_long) return RG_OK;
-    if (!c->rope_freqs)
-        return rg_bad(&g->src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
-    c->cfg.rope_scaling = RG_ROPE_LONGROPE;
-    const rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), -1, &c->cfg.rope_orig_ctx);
-    if (st || (c->cfg.rope_orig_ctx >= 1 && c->cfg.rope_orig_ctx <= 1 << 30)) return st;
+    rg_config *f = &c->cfg;
+    const bool longrope = is(get_str(g, key(g, "rope.scaling.type")), "longrope");
+    if (!c->rope_long && !c->rope_short && !longrope) return RG_OK;
+    if (!c->rope_long || !c->rope_short)
+        return rg_bad(&g->src, "longrope needs rope_factors_short.weight and rope_factors_long.weight: %s",
+            c->rope_long ? "the first is missing" : c->rope_short ? "the second is missing" : "they are missing");
+    if (f->rope_scaling != RG_ROPE_NONE)
+        return rg_bad(&g->src, "rope scaling '%s' beside rope_factors_long.weight: which one is it?",
+            rg_scaling_names[f->rope_scaling]);
+    f->rope_scaling = RG_ROPE_LONGROPE;
+    const rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (st || (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30)) return st;
     return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
-        key(g, "rope.scaling.original_context_length"), (long long)c->cfg.rope_orig_ctx, 1 << 30);
+        key(g, "rope.scaling.original_context_length"), (long long)f->rope_orig_ctx, 1 << 30);
 }
 
 static rg_status read_tensors(parser *g)

@@ -24,7 +24,8 @@ static const change changes[] = {
     {"architectures", "[\"Qwen2ForCausalLM\"]", RG_E_FILE, "attn_q_bias is missing"},
     {"architectures", "[\"Qwen3ForCausalLM\"]", RG_E_FILE, "expected [512, 32]"}, /* heads of 128 */
     {"architectures", "[\"Gemma2ForCausalLM\"]", RG_E_UNSUPPORTED, "silu"},
-    {"architectures", "[\"Phi3ForCausalLM\"]", RG_E_UNSUPPORTED, "fused"},
+    {"architectures", "[\"Phi3SmallForCausalLM\"]", RG_E_UNSUPPORTED, "block-sparse"},
+    {"architectures", "[\"Phi3ForCausalLM\"]", RG_OK, NULL},
     {"architectures", "[\"MixtralForCausalLM\"]", RG_E_UNSUPPORTED, "mixture of experts"},
     {"architectures", "[\"SmolLM3ForCausalLM\"]", RG_OK, NULL},
     {"architectures", "[\"Llama4ForConditionalGeneration\"]", RG_E_UNSUPPORTED, "mixture of experts"},
