@@ -45,8 +45,7 @@ static const char *all(char *buf, size_t n, int word)
     for (const rg_arch *a = rg_archs; a->word[0]; a++)
         if (a->word[word]) last = a;
     for (const rg_arch *a = rg_archs; a->word[0]; a++)
-        if (a->word[word])
-            rg_text_add(buf, n, "%s%s", !*buf ? "" : a == last ? " or " : ", ", a->word[word]);
+        if (a->word[word]) rg_text_add(buf, n, "%s%s", !*buf ? "" : a == last ? " or " : ", ", a->word[word]);
     return buf;
 }
 
@@ -72,11 +71,23 @@ static const char *lacks(const char *name)
     return NULL;
 }
 
+/* What a class makes that has no head for text; NULL: text, or it is unknown. */
+static const char *other_than_text(const char *name)
+{
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof headless / sizeof *headless; i++) {
+        const size_t k = strlen(headless[i].end);
+        if (n >= k && strcmp(name + n - k, headless[i].end) == 0) return headless[i].makes;
+    }
+    return NULL;
+}
+
 bool rg_arch_wraps(const char *name, const char *type, const char *inner)
 {
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
         if ((name ? strcmp(name, wrappers[i].name) == 0 : type && strcmp(type, wrappers[i].type) == 0) &&
-            (!type || strcmp(type, wrappers[i].type) == 0) && inner && strcmp(inner, wrappers[i].inner) == 0)
+            (!type || strcmp(type, wrappers[i].type) == 0) &&
+            (!inner || strcmp(inner, wrappers[i].inner) == 0))
             return true;
     return false;
 }
@@ -94,12 +105,10 @@ rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, c
             name, type);
     }
     if (!name) name = type ? type : "(none named)";
-    for (size_t i = 0, n = strlen(name); i < sizeof headless / sizeof *headless; i++) {
-        const size_t k = strlen(headless[i].end);
-        if (n > k && strcmp(name + n - k, headless[i].end) == 0)
-            return rg_lacks(
-                src, "%.60s makes %s, no text; expected a model that ends in ForCausalLM", name, headless[i].makes);
-    }
+    const char *makes = other_than_text(name);
+    if (makes)
+        return rg_lacks(
+            src, "%.60s makes %s, no text; expected a class that ends in ForCausalLM", name, makes);
     const char *what = lacks(name);
     if (what)
         return rg_lacks(src, "%.60s needs %s, which Ridge does not have; expected a %s model", name, what,
@@ -137,7 +146,8 @@ void rg_arch_apply(rg_config *c, const rg_arch *a)
 const rg_arch *rg_arch_named(const char *word)
 {
     for (const rg_arch *a = rg_archs; a->word[0]; a++)
-        if (strcmp(word, a->word[RG_ARCH_TYPE]) == 0 || (a->word[RG_ARCH_GGUF] && strcmp(word, a->word[RG_ARCH_GGUF]) == 0))
+        if (strcmp(word, a->word[RG_ARCH_TYPE]) == 0 ||
+            (a->word[RG_ARCH_GGUF] && strcmp(word, a->word[RG_ARCH_GGUF]) == 0))
             return a;
     return rg_archs;
 }

@@ -28,8 +28,8 @@ extern const rg_arch rg_archs[];
 /* The architecture of a configuration; RG_E_UNSUPPORTED, with what we lack where we know it. name, type: the
  * class and the model type of config.json, which must agree; NULL: it is silent. */
 rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, const rg_src *src);
-/* The class of a model for text and more that Ridge reads the text of: type is its model_type, inner that of its
- * text_config. False: another class. */
+/* Whether it is a model for text and more whose text Ridge reads: type is its model_type, inner that of its
+ * text_config (NULL: any). */
 bool rg_arch_wraps(const char *name, const char *type, const char *inner);
 rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const rg_src *src);
 

@@ -100,7 +100,8 @@ static bool parse_name(
     return false;
 }
 
-/* Where the text of a wrapped model stands, before and since transformers 4.52, and what it is without its wrapper. */
+/* Where the text of a wrapped model stands, before and since transformers 4.52, and what it is without its
+ * wrapper. */
 static const char *const wraps[][2] = {{"language_model.", ""}, {"model.language_model.", "model."}};
 
 /* A name without its wrapper; false: it is too long to be one of ours. */
@@ -203,7 +204,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
         .grid = r->grid};
     t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
     t->cols = (int64_t)r->dim[r->rank - 1];
-    const int neighbours = naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
+    const int neighbours =
+        naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
     if (neighbours && rg_site_rotated(site)) t->interleaved = c->cfg.head_dim;
     if (naming == RG_NAMES_HF && c->traits & RG_HAS_PLUS_ONE && rg_site_is_norm(site)) t->plus = 1.0f;
     if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
@@ -246,7 +248,8 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
         return rg_bad(&src, "RoPE turns %lld values of heads of %lld, expected pairs of them",
             (long long)c->rope_dim, (long long)c->head_dim);
     if (c->q_temp > 0.0 && rg_rope_dim(c) != c->head_dim)
-        return rg_lacks(&src, "queries that grow with the position, and RoPE on a part of a head: not supported");
+        return rg_lacks(
+            &src, "queries that grow with the position, and RoPE on a part of a head: not supported");
     if (c->window < 0 || c->window > RG_MAX_WINDOW)
         return rg_bad(&src, "sliding window is %lld, expected 0 to %d", (long long)c->window, RG_MAX_WINDOW);
     if (!(c->eps > 0.0 && c->eps < 1.0))
@@ -575,7 +578,10 @@ uint64_t rg_ckpt_file_bytes(const rg_ckpt *c) { return c->file_bytes; }
 size_t rg_ckpt_count(const rg_ckpt *c) { return c->n; }
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i) { return &c->t[i]; }
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
-bool rg_ckpt_is_plain(const rg_ckpt *c) { return c->cfg.extra == 0 && !(c->traits & ~(RG_HAS_ATTN_BIAS | RG_HAS_MLP_BIAS)); }
+bool rg_ckpt_is_plain(const rg_ckpt *c)
+{
+    return c->cfg.extra == 0 && !(c->traits & ~(RG_HAS_ATTN_BIAS | RG_HAS_MLP_BIAS));
+}
 const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }

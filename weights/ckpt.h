@@ -58,8 +58,8 @@ size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the o
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i);
 /* layer: -1 outside layers. NULL: absent (only RG_SITE_OUTPUT of tied models). */
 const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer);
-/* Divisors of the RoPE frequencies, [rg_rope_dim / 2] (GGUF rope_freqs, short factors), or NULL; borrowed until
- * close. Long: of contexts beyond rope_orig_ctx. */
+/* Divisors of the RoPE frequencies, [rg_rope_dim / 2] (GGUF rope_freqs, short factors), or NULL; borrowed
+ * until close. Long: of contexts beyond rope_orig_ctx. */
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c);
 const float *rg_ckpt_rope_long(const rg_ckpt *c);
 

@@ -43,7 +43,9 @@ static rg_status check_act(const json_t *root, const rg_arch *a, const rg_src *s
     static const char *const silu[] = {"silu", "swish", NULL},
                              *const gelu[] = {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", NULL};
     const bool gates = a->traits & RG_HAS_GELU;
-    const char *key = gates && json_is_string(json_object_get(root, "hidden_activation")) ? "hidden_activation" : "hidden_act";
+    const char *key = gates && json_is_string(json_object_get(root, "hidden_activation"))
+        ? "hidden_activation"
+        : "hidden_act";
     const json_t *act = json_object_get(root, key);
     if (!act || json_is_null(act)) return RG_OK;
     const char *name = rg_member_word(root, key);
@@ -85,7 +87,8 @@ static rg_status read_window(
     if (w && !json_is_null(w) && (c->window < 1 || c->window > RG_MAX_WINDOW))
         return rg_bad(src, "sliding_window is not a whole number from 1 to %d", RG_MAX_WINDOW);
     if (a->every && *every > 1 && json_is_null(w))
-        return rg_bad(src, "sliding_window is null, but a %s model has layers with a window", a->word[RG_ARCH_NAME]);
+        return rg_bad(
+            src, "sliding_window is null, but a %s model has layers with a window", a->word[RG_ARCH_NAME]);
     if (a->traits & RG_HAS_SWITCH && !use) c->window = 0;
     return RG_OK;
 }
@@ -102,17 +105,20 @@ static rg_status read_windows(rg_config *c, const json_t *root, const rg_arch *a
         if (l < from || (every && (l + 1) % every == 0)) rg_layer_set(c->all_seen, l);
     if (!list || json_is_null(list)) return RG_OK;
     if (!json_is_array(list) || (int64_t)json_array_size(list) != c->layers)
-        return rg_bad(src, "layer_types has %zu entries, expected one for each of %lld layers", json_array_size(list),
-            (long long)c->layers);
+        return rg_bad(src, "layer_types has %zu entries, expected one for each of %lld layers",
+            json_array_size(list), (long long)c->layers);
     memset(c->all_seen, 0, sizeof c->all_seen);
     json_array_foreach (list, i, v) {
         const char *t = json_is_string(v) ? json_string_value(v) : "no string";
         const bool slides = strcmp(t, "sliding_attention") == 0;
         if (!slides && strcmp(t, "full_attention") != 0 && strcmp(t, "attention") != 0)
-            return rg_lacks(src, "layer_types: layer %zu is %.40s, expected full_attention or sliding_attention", i, t);
+            return rg_lacks(
+                src, "layer_types: layer %zu is %.40s, expected full_attention or sliding_attention", i, t);
         if (slides && c->window == 0)
             return rg_lacks(src,
-                "layer_types: layer %zu is sliding_attention, but this configuration has no window (sliding_window)", i);
+                "layer_types: layer %zu is sliding_attention, but this configuration has no window "
+                "(sliding_window)",
+                i);
         if (!slides) rg_layer_set(c->all_seen, (int64_t)i);
     }
     return RG_OK;
@@ -133,8 +139,8 @@ static rg_status read_unrotated(rg_config *c, const json_t *root, const rg_arch 
     if (!(a->traits & RG_HAS_UNROTATED)) return RG_OK;
     const bool listed = list && !json_is_null(list);
     if (listed && (int64_t)json_array_size(list) != c->layers)
-        return rg_bad(src, "no_rope_layers has %zu entries, expected one for each of %lld layers", json_array_size(list),
-            (long long)c->layers);
+        return rg_bad(src, "no_rope_layers has %zu entries, expected one for each of %lld layers",
+            json_array_size(list), (long long)c->layers);
     if (every < 1) return rg_bad(src, "no_rope_layer_interval is not a positive whole number");
     for (int64_t l = 0; l < c->layers; l++) {
         const json_t *v = json_array_get(list, (size_t)l);
@@ -165,8 +171,8 @@ static rg_status read_factors(rg_config *c, const json_t *root, const rg_arch *a
         const bool none = RG_HAS_##trait & may_be_null && json_is_null(v); \
         c->field = none ? 0.0 : rg_member_real(root, hf, silent); \
         if (v && !none && !(!json_is_null(v) && c->field > 0.0 && c->field < 1e6)) \
-            return rg_bad(src, "%s is %s, expected a number above 0 and below 1e6%s", hf, RG_CLEAN(64, shown(v)), \
-                RG_HAS_##trait & may_be_null ? ", or null for none" : ""); \
+            return rg_bad(src, "%s is %s, expected a number above 0 and below 1e6%s", hf, \
+                RG_CLEAN(64, shown(v)), RG_HAS_##trait & may_be_null ? ", or null for none" : ""); \
     }
 #include "weights/arch.def"
     if (a->traits & RG_HAS_Q_SCALAR) c->attn_scale = 1.0 / sqrt(c->attn_scale);
@@ -191,22 +197,27 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
     return st;
 }
 
-/* The architecture, its model_type, and where its configuration stands: at the root, or in text_config of a model for text
- * and more. */
-static rg_status find_text(rg_ckpt *ckpt, const json_t *root, const json_t **text, const rg_arch **a, const char **type,
-    const rg_src *src)
+/* The architecture, its model_type, and where its configuration stands: at the root, or in text_config of
+ * a model for text and more. */
+static rg_status find_text(rg_ckpt *ckpt, const json_t *root, const json_t **text, const rg_arch **a,
+    const char **type, const rg_src *src)
 {
     const char *class = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
     const json_t *inner = json_object_get(root, "text_config");
     *text = root;
     *type = json_string_value(json_object_get(root, "model_type"));
-    if (!json_is_object(inner)) return rg_arch_of_hf(a, class, *type, src);
-    const char *type_in = json_string_value(json_object_get(inner, "model_type"));
-    if (!rg_arch_wraps(class, *type, type_in)) return rg_arch_of_hf(a, class, *type, src);
+    const char *type_in = rg_member_word(inner, "model_type");
+    if (!rg_arch_wraps(class, *type, NULL)) return rg_arch_of_hf(a, class, *type, src);
+    if (!json_is_object(inner))
+        return rg_bad(src, "text_config is not there, which says what the text of this model is");
+    if (!rg_arch_wraps(class, *type, type_in))
+        return rg_lacks(src, "text_config: model_type '%.40s' is not known inside a model of type %.40s",
+            type_in, *type ? *type : class);
     *text = inner;
     *type = type_in;
     ckpt->wrapped = true;
-    return rg_arch_of_hf(a, json_string_value(json_array_get(json_object_get(inner, "architectures"), 0)), type_in, src);
+    return rg_arch_of_hf(
+        a, json_string_value(json_array_get(json_object_get(inner, "architectures"), 0)), type_in, src);
 }
 
 rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
@@ -238,7 +249,8 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
     const rg_arch *a = NULL;
     const char *type;
     rg_rope_json rope = {0};
-    if ((st = find_text(ckpt, root, &text, &a, &type, &src)) || (st = rg_rope_find(&rope, text, a, notes, &src)))
+    if ((st = find_text(ckpt, root, &text, &a, &type, &src)) ||
+        (st = rg_rope_find(&rope, text, a, notes, &src)))
         goto out;
     ckpt->traits = a->traits;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : a->word[RG_ARCH_TYPE]);
@@ -248,12 +260,14 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(&ckpt->scheme, root, dir, notes, &src))) goto out;
     if ((st = rg_members_check(text, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
-    if (text != root && (st = rg_members_check(root, &(rg_reader){RG_IN_WRAPPER, a, 0}, notes, &src))) goto out;
+    if (text != root && (st = rg_members_check(root, &(rg_reader){RG_IN_WRAPPER, a, 0}, notes, &src)))
+        goto out;
     if ((st = rg_config_ranges(c, path, err)) || (st = read_features(c, text, a, &src)) ||
         (st = rg_rope_read(ckpt, &rope, text, a, &src)))
         goto out;
     rg_arch_apply(c, a);
-    if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src))) goto out;
+    if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src)))
+        goto out;
     if (text != root) read_eos(c, json_object_get(text, "eos_token_id"));
     if (c->n_eos == 0) read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */

@@ -60,8 +60,8 @@ static json_t *header(const rg_export *e)
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
         snprintf(name, sizeof name, "%s.weight", module);
-        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_is_norm(t->site) ? 0 : t->rows,
-            t->cols, &at, t->rows * rg_ftype_row_bytes(type, t->cols));
+        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_is_norm(t->site) ? 0 : t->rows, t->cols, &at,
+            t->rows * rg_ftype_row_bytes(type, t->cols));
     }
     return root;
 }

@@ -238,8 +238,8 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     free(single);
     free(index);
     if (!st && c->not_text)
-        rg_note(&c->notes, &(rg_src){dir, err}, "a model for text and images: its text is read, %d tensors of images are not",
-            c->not_text);
+        rg_note(&c->notes, &(rg_src){dir, err},
+            "a model for text and images: its text is read, %d tensors of images are not", c->not_text);
     if (!st) st = rg_parts_bind(c, err);
     if (!st) rg_ckpt_find_tokenizer(c, dir, false);
     return st;

@@ -122,7 +122,8 @@ static void keys_are_read_refused_or_noted(void **state)
             const rg_config *f = rg_ckpt_config(c);
             assert_true(f->kv_heads == 2 && f->ffn == 64 && f->window == 0 && f->rope_theta == 10000.0);
             assert_int_equal(rg_layer_rotates(f, 0),
-                !(strcmp(k->key, "rope.scaling.finetuned") == 0 && strcmp(k->arch, "granite") == 0 && k->v[0] == 0.0));
+                !(strcmp(k->key, "rope.scaling.finetuned") == 0 && strcmp(k->arch, "granite") == 0 &&
+                    k->v[0] == 0.0));
             const double magnitude = strcmp(k->key, "rope.scaling.attn_factor") == 0 ? k->v[0] : 1.0;
             assert_true(f->rope_magnitude == (double)(float)magnitude);
             assert_null(rg_ckpt_note(c, said != NULL));

@@ -220,12 +220,13 @@ static void windows_behind_the_first_layers(void **state)
         rg_err err = {0};
         config_write(at("config.json"),
             (const char *const[]){"architectures", "[\"Qwen2ForCausalLM\"]", "num_hidden_layers", "4",
-                "use_sliding_window", all[i].use, "sliding_window", all[i].window, "max_window_layers", all[i].from,
-                NULL});
+                "use_sliding_window", all[i].use, "sliding_window", all[i].window, "max_window_layers",
+                all[i].from, NULL});
         if (rg_config_read(&c, at("config.json"), &err) != RG_OK) fail_msg("%s", err.msg);
         for (int64_t l = 0; l < 4; l++)
             if (rg_layer_window(&c, l) != all[i].of[l])
-                fail_msg("case %zu: layer %lld sees %lld positions", i, (long long)l, (long long)rg_layer_window(&c, l));
+                fail_msg("case %zu: layer %lld sees %lld positions", i, (long long)l,
+                    (long long)rg_layer_window(&c, l));
     }
 }
 
