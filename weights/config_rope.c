@@ -180,7 +180,8 @@ static rg_status read_local(rg_config *c, const rg_rope_json *r, const rg_arch *
             src, "rope_parameters: scaling '%.40s' of layers with a window is not supported", kind);
     if (a->traits & RG_HAS_FULL_SCALED && c->rope_scaling != RG_ROPE_NONE) c->rope_local = c->rope_theta;
     if (r->window) c->rope_local = rg_member_real(r->window, "rope_theta", c->rope_theta);
-    if (c->rope_local != 0.0 && !(c->rope_local > 0.0 && c->rope_local < 1e12))
+    if ((a->traits & RG_HAS_LOCAL || c->rope_local != 0.0 || r->window) &&
+        !(c->rope_local > 0.0 && c->rope_local < 1e12))
         return rg_bad(src, "RoPE base of layers with a window is %g, expected more than 0", c->rope_local);
     return RG_OK;
 }

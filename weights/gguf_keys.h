@@ -107,7 +107,7 @@ static inline rg_status get_number(const parser *g, const kv *k, int64_t *v, dou
 static inline rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v)
 {
     const kv *k = get(g, key);
-    double d;
+    double d = 0.0;
     *v = fallback;
     if (!k) return RG_OK;
     const rg_status st = get_number(g, k, v, &d);

@@ -50,5 +50,7 @@ size_t st_write(const char *path, const st_entry *e, int n, long long bytes);
 /* config.json of tiny_config. overrides: pairs of key and JSON value (NULL value: leave the key out), ended
  * by NULL. With architectures there is no model_type unless it is given too. */
 void config_write(const char *path, const char *const *overrides);
+/* What counts of a configuration, one phrase each; valid until the next call. */
+const char *config_summary(const rg_config *c);
 
 #endif
