@@ -1,4 +1,5 @@
-/* Members and keys that only some architectures have: sound values are read, hostile ones refused in one line. */
+/* Members and keys that only some architectures have: sound values are read, hostile ones refused in one
+ * line. */
 #include "ckpt_fixture.h"
 
 #include "base/text.h"

@@ -90,7 +90,7 @@ static const bend bends[] = {
     {"QK-norm", 10, "model.layers.0.self_attn.q_norm.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
         "q_norm.weight is not part of a llama model"},
     {"unknown tensor", 10, "model.vision_tower.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
-        "not part of a Llama model"},
+        "not part of a llama model"},
     {"NUL in a name", 10, "model.norm.weight\\u0000x", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
 };
 
