@@ -26,6 +26,41 @@ rg_config tiny_config(void)
     return c;
 }
 
+rg_config arch_config(const rg_arch *a)
+{
+    const int t = a->traits;
+    rg_config c = tiny_config();
+    snprintf(c.arch, sizeof c.arch, "%s", a->word[RG_ARCH_TYPE]);
+    c.layers = 4;
+    c.ctx_train = 64;
+    if (a->window && !(t & RG_HAS_SWITCH)) c.window = 8;
+    for (int64_t l = 0; l < c.layers; l++) {
+        if (c.window && a->every && (l + 1) % a->every == 0) rg_layer_set(c.all_seen, l);
+        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c.unrotated, l);
+    }
+    if (t & (RG_HAS_FULL_SCALED | RG_HAS_TEMPERATURE)) {
+        c.rope_scaling = RG_ROPE_YARN;
+        c.rope_factor = 4.0;
+        c.rope_beta_fast = 32.0;
+        c.rope_beta_slow = 1.0;
+        c.rope_orig_ctx = 16;
+        c.rope_magnitude = t & RG_HAS_TEMPERATURE ? 1.25 : 0.1 * log(4.0) + 1.0;
+    }
+    if (t & RG_HAS_FULL_SCALED) c.rope_local = c.rope_theta;
+    if (t & RG_HAS_LOCAL) c.rope_local = 5000.0;
+    if (t & RG_HAS_TEMPERATURE) c.q_temp = 0.125;
+    if (t & RG_HAS_PARTIAL) c.rope_dim = 6;
+    if (t & RG_HAS_CAPS) c.attn_cap = 40.0, c.logit_cap = 20.0;
+    if (t & RG_HAS_Q_SCALAR) c.attn_scale = 0.25;
+    if (t & RG_HAS_FACTORS) c.attn_scale = 0.5;
+    if (t & (RG_HAS_FACTORS | RG_HAS_MINICPM)) c.embd_scale = 12.0, c.resid_scale = 0.75, c.logit_scale = 4.0;
+    if (t & RG_HAS_QKV_BIAS)
+        c.extra |= rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
+            rg_site_bit(RG_SITE_ATTN_V_BIAS);
+    rg_arch_apply(&c, a);
+    return c;
+}
+
 const char *at(const char *name) { return temp_at(name); }
 
 int dir_entries(void) { return temp_entries(); }
