@@ -89,7 +89,7 @@ static size_t line_end(const rg_jstr *s, size_t at, size_t *next)
 
 FILTER(indent)
 {
-    const rg_jstr *s = rg_j_str(j, self), *with;
+    const rg_jstr *s = rg_j_need_str(j, self, "indent"), *with;
     const bool first = given(arg[1]) && rg_j_true(arg[1]), blank = given(arg[2]) && rg_j_true(arg[2]);
     rg_jbuf b = {0}, spaces = {0};
     (void)all;
