@@ -220,7 +220,6 @@ static void hugging_face(const char *dir)
     if (system(path) != 0) fail_msg("%s", path);
 }
 
-static void bytes(const char *target, const char *name, const char *s, size_t n)
 /* Every row of arch.def in both formats. */
 static void architectures(const char *dir)
 {
@@ -250,7 +249,7 @@ static void architectures(const char *dir)
     }
 }
 
-static void text(const char *target, const char *name, const char *s)
+static void bytes(const char *target, const char *name, const char *s, size_t n)
 {
     byte_buf out = {0};
     put_bytes(&out, s, n);
