@@ -24,7 +24,8 @@ typedef struct shape {
     bool has_min, factors;
 } shape;
 /* Where the bits above 4 lie depends on the column: with them, the group is a constant too. */
-#define SHAPE(group, bits, has_min, factors) shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
+#define SHAPE(group, bits, has_min, factors) \
+    shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
 INLINE shape shape_of(int64_t group, int bits, bool has_min, bool factors)
 {
     const int parts = has_min ? 2 : 1;
@@ -190,8 +191,7 @@ INLINE void add_group(vf y[][HT], shape sh, place at, xrows x, int64_t t0, int64
 
 /* Groups i of a panel: j counts those of a block. */
 #define EACH_BLOCK(i, k) for (int64_t i = 0; i * sh.group < (k); i += sh.block / sh.group)
-#define EACH_GROUP(j, i, k) \
-    for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
+#define EACH_GROUP(j, i, k) for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
 
 /* One token, two panels at once (or one: ns). Both streams advance group by group. */
 INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart,
@@ -202,11 +202,13 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         EACH (q, H / HT)
             EACH (h, HT) sum[s][q][0][h] = vf_zero();
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
-    EACH_BLOCK (i, x.kp) {
-        EACH_GROUP (j, i, x.kp)
-            EACH (s, ns)
-                EACH (q, H / HT)
-                    add_group(sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
+    EACH_BLOCK(i, x.kp)
+    {
+        EACH_GROUP(j, i, x.kp)
+        EACH (s, ns)
+            EACH (q, H / HT)
+                add_group(
+                    sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
         EACH (s, ns) g[s] += block_bytes(sh);
     }
     EACH (s, ns)
@@ -226,7 +228,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         vf part[mm][HT]; \
         EACH (t, mm) \
             EACH (h, HT) part[t][h] = sum[t0 + t][q * HT + h]; \
-        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q *HT, true); \
+        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q * HT, true); \
         EACH (t, mm) \
             EACH (h, HT) sum[t0 + t][q * HT + h] = part[t][h]; \
     } break;
@@ -239,12 +241,13 @@ INLINE void many(
     vf sum[RG_DOT_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
-    EACH_BLOCK (i, x.kp) {
-        EACH_GROUP (j, i, x.kp)
-            for (int64_t t0 = 0; t0 < m; t0 += tile)
-                for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
-                        CASES
-                    }
+    EACH_BLOCK(i, x.kp)
+    {
+        EACH_GROUP(j, i, x.kp)
+        for (int64_t t0 = 0; t0 < m; t0 += tile)
+            for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
+                    CASES
+                }
         g += block_bytes(sh);
     }
     for (int64_t t = 0; t < m; t++)

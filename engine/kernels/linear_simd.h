@@ -137,8 +137,8 @@ INLINE float sum_x(const float *x, int64_t n)
 
 /* Run j of the blocks at g. A quantised group is added up unscaled, then scaled; a minimum meets the sum of
  * x. */
-INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], int64_t j,
-    const float *x, int64_t ldx, int64_t kc)
+INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    int64_t j, const float *x, int64_t ldx, int64_t kc)
 {
     const int64_t at = sh.head + j * sh.run * sh.line;
     const unsigned char *const lines[2] = {g[0] + at, g[1] + at};
@@ -190,7 +190,8 @@ INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsign
     sums_clear(&a, ns, mm);
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
     for (int64_t c0 = 0; c0 < k; c0 += sh.block) {
-        EACH_RUN (j, c0, k) {
+        EACH_RUN(j, c0, k)
+        {
             const int64_t c = c0 + j * sh.run;
             add_run(&a, sh, nib, ns, mm, g, j, x + c, ldx, rg_min(sh.run, k - c));
         }
@@ -217,7 +218,8 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     } break;
     for (int64_t c0 = 0; c0 < k; c0 += sh.block, w += block_bytes(sh)) {
         const unsigned char *const g[2] = {w, w};
-        EACH_RUN (j, c0, k) {
+        EACH_RUN(j, c0, k)
+        {
             const int64_t c = c0 + j * sh.run, kc = rg_min(sh.run, k - c);
             for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
                     CASE(1)

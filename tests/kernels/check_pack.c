@@ -70,7 +70,7 @@ void check_pack(void)
                         fabs(w2 - want_w2) <= 1e-6 * want_w2,
                     info->name, seed, "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
                 if (i % 2)
-                    CHECK(want_err2 <= (info->bits == 4         ? 0.03
+                    CHECK(want_err2 <= (info->bits == 4          ? 0.03
                                                : info->bits == 5 ? 4e-3
                                                : info->bits < 16 ? 1e-3
                                                                  : 1e-4) *
