@@ -81,7 +81,8 @@ void rg_arch_apply(rg_config *c, const rg_arch *a)
 const rg_arch *rg_arch_named(const char *word)
 {
     for (const rg_arch *a = rg_archs; a->word[0]; a++)
-        if (strcmp(word, a->word[RG_ARCH_TYPE]) == 0 || (a->word[RG_ARCH_GGUF] && strcmp(word, a->word[RG_ARCH_GGUF]) == 0))
+        if (strcmp(word, a->word[RG_ARCH_TYPE]) == 0 ||
+            (a->word[RG_ARCH_GGUF] && strcmp(word, a->word[RG_ARCH_GGUF]) == 0))
             return a;
     return rg_archs;
 }

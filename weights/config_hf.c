@@ -19,6 +19,7 @@ static void read_members(rg_config *c, const json_t *root, const json_t *rope, c
 #define REAL(key, silent) rg_member_real(root, key, silent)
 #define ROPE(key, silent) rg_member_real(rope, key, rg_member_real(root, key, silent))
 #define BOOL(key, silent) (json_object_get(root, key) ? rg_member_true(root, key) : (silent))
+#define SHARED(key, silent) (a->traits & RG_HAS_SHARED_MLP ? rg_member_int(root, key, silent) : (silent))
 #define WINDOW(key, silent) \
     !a->window || json_is_null(json_object_get(root, key)) ? 0 : rg_member_int(root, key, silent)
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) c->field = kind(hf, silent);
@@ -42,7 +43,9 @@ static rg_status check_act(const json_t *root, const rg_arch *a, const rg_src *s
     static const char *const silu[] = {"silu", "swish", NULL},
                              *const gelu[] = {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", NULL};
     const bool gates = a->traits & RG_HAS_GELU;
-    const char *key = gates && json_is_string(json_object_get(root, "hidden_activation")) ? "hidden_activation" : "hidden_act";
+    const char *key = gates && json_is_string(json_object_get(root, "hidden_activation"))
+        ? "hidden_activation"
+        : "hidden_act";
     const json_t *act = json_object_get(root, key);
     if (!act || json_is_null(act)) return RG_OK;
     const char *name = rg_member_word(root, key);
@@ -55,7 +58,8 @@ static rg_status check_act(const json_t *root, const rg_arch *a, const rg_src *s
 /* Which layers see everything: by layer_types if it is there, else by the architecture's pattern. */
 static rg_status read_windows(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
 {
-    const json_t *w = json_object_get(root, "sliding_window"), *list = json_object_get(root, "layer_types"), *v;
+    const json_t *w = json_object_get(root, "sliding_window"), *list = json_object_get(root, "layer_types"),
+                 *v;
     int64_t every = a->every, from = 0;
     size_t i;
     if (a->traits & RG_HAS_SWITCH) {
@@ -64,24 +68,28 @@ static rg_status read_windows(rg_config *c, const json_t *root, const rg_arch *a
         if (from < 0) return rg_bad(src, "max_window_layers is not a whole number of 0 or more");
     }
     if (a->traits & RG_HAS_LOCAL) every = rg_member_int(root, "sliding_window_pattern", every);
-    if (c->window < 0 || (a->window && w && !json_is_null(w) && c->window == 0 && !(a->traits & RG_HAS_SWITCH)))
+    if (c->window < 0 ||
+        (a->window && w && !json_is_null(w) && c->window == 0 && !(a->traits & RG_HAS_SWITCH)))
         return rg_bad(src, "sliding_window is not a positive whole number");
     if (a->every && every < 1) return rg_bad(src, "sliding_window_pattern is not a positive whole number");
     for (int64_t l = 0; l < c->layers && c->window > 0; l++)
         if (l < from || (every && (l + 1) % every == 0)) rg_layer_set(c->all_seen, l);
     if (!list || json_is_null(list)) return RG_OK;
     if (!json_is_array(list) || (int64_t)json_array_size(list) != c->layers)
-        return rg_bad(src, "layer_types has %zu entries, expected one for each of %lld layers", json_array_size(list),
-            (long long)c->layers);
+        return rg_bad(src, "layer_types has %zu entries, expected one for each of %lld layers",
+            json_array_size(list), (long long)c->layers);
     memset(c->all_seen, 0, sizeof c->all_seen);
     json_array_foreach (list, i, v) {
         const char *t = json_is_string(v) ? json_string_value(v) : "no string";
         const bool slides = strcmp(t, "sliding_attention") == 0;
         if (!slides && strcmp(t, "full_attention") != 0 && strcmp(t, "attention") != 0)
-            return rg_lacks(src, "layer_types: layer %zu is %.40s, expected full_attention or sliding_attention", i, t);
+            return rg_lacks(
+                src, "layer_types: layer %zu is %.40s, expected full_attention or sliding_attention", i, t);
         if (slides && c->window == 0)
             return rg_lacks(src,
-                "layer_types: layer %zu is sliding_attention, but this configuration has no window (sliding_window)", i);
+                "layer_types: layer %zu is sliding_attention, but this configuration has no window "
+                "(sliding_window)",
+                i);
         if (!slides) rg_layer_set(c->all_seen, (int64_t)i);
     }
     return RG_OK;
@@ -101,8 +109,8 @@ static rg_status read_unrotated(rg_config *c, const json_t *root, const rg_arch 
     if (!(a->traits & RG_HAS_UNROTATED)) return RG_OK;
     const bool listed = json_is_array(list) && json_array_size(list) > 0;
     if (listed && (int64_t)json_array_size(list) != c->layers)
-        return rg_bad(src, "no_rope_layers has %zu entries, expected one for each of %lld layers", json_array_size(list),
-            (long long)c->layers);
+        return rg_bad(src, "no_rope_layers has %zu entries, expected one for each of %lld layers",
+            json_array_size(list), (long long)c->layers);
     if (every < 1) return rg_bad(src, "no_rope_layer_interval is not a positive whole number");
     for (int64_t l = 0; l < c->layers; l++) {
         const json_t *v = json_array_get(list, (size_t)l);
@@ -175,7 +183,8 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
     const char *type = json_string_value(json_object_get(root, "model_type"));
     const rg_arch *a = NULL;
     rg_rope_json rope = {0};
-    if ((st = rg_arch_of_hf(&a, arch, type, &src)) || (st = rg_rope_find(&rope, root, a, notes, &src))) goto out;
+    if ((st = rg_arch_of_hf(&a, arch, type, &src)) || (st = rg_rope_find(&rope, root, a, notes, &src)))
+        goto out;
     ckpt->traits = a->traits;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
     read_members(c, root, rope.all, a);
@@ -187,7 +196,8 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
         goto out;
     rg_arch_apply(c, a);
     if ((st = rg_members_check(root, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
-    if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src))) goto out;
+    if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src)))
+        goto out;
     read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     if (!g && access(gen, F_OK) == 0) rg_note(notes, &(rg_src){gen, err}, "not read: %s", je.text);

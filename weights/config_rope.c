@@ -6,8 +6,8 @@
 #include "weights/config_rope.h"
 #include "weights/members.h"
 
-/* Parts by type of layer: one for all if they are equal, or one of layers that see everything and one of those with a
- * window, where the architecture tells them apart. */
+/* Parts by type of layer: one for all if they are equal, or one of layers that see everything and one of
+ * those with a window, where the architecture tells them apart. */
 static rg_status find_parts(
     rg_rope_json *r, const json_t *of, const char *name, const rg_arch *a, const rg_src *src)
 {
@@ -27,13 +27,15 @@ static rg_status find_parts(
     if (!(a->traits & (RG_HAS_LOCAL | RG_HAS_FULL_SCALED)) || nested != json_object_size(of) || nested != 2 ||
         !json_is_object(full) || !json_is_object(window))
         return rg_lacks(src,
-            "%s holds an object per layer type, and they differ: RoPE that differs by layer is not supported", name);
+            "%s holds an object per layer type, and they differ: RoPE that differs by layer is not supported",
+            name);
     r->all = full;
     r->window = window;
     return RG_OK;
 }
 
-rg_status rg_rope_find(rg_rope_json *r, const json_t *root, const rg_arch *a, rg_lines *notes, const rg_src *src)
+rg_status rg_rope_find(
+    rg_rope_json *r, const json_t *root, const rg_arch *a, rg_lines *notes, const rg_src *src)
 {
     static const char *const names[] = {"rope_scaling", "rope_parameters"};
     const json_t *found[2];
@@ -87,12 +89,15 @@ static rg_status check_turns(const rg_config *c, const rg_src *src)
     if (c->rope_orig_ctx < 1 || c->rope_orig_ctx > 1 << 30)
         return rg_bad(src, "rope_scaling: original_max_position_embeddings is %lld, expected 1 to %d",
             (long long)c->rope_orig_ctx, 1 << 30);
-    if (c->rope_scaling == RG_ROPE_LLAMA3 && !(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq))
+    if (c->rope_scaling == RG_ROPE_LLAMA3 &&
+        !(c->rope_low_freq > 0.0 && c->rope_high_freq > c->rope_low_freq))
         return rg_bad(src, "rope_scaling llama3: factors %g and %g, original context %lld: impossible",
             c->rope_low_freq, c->rope_high_freq, (long long)c->rope_orig_ctx);
     if (c->rope_scaling == RG_ROPE_YARN &&
         !(c->rope_beta_slow > 0.0 && c->rope_beta_fast > c->rope_beta_slow && c->rope_beta_fast < 1e6))
-        return rg_bad(src, "rope_scaling yarn: beta_fast %g and beta_slow %g: expected a larger and a smaller positive number",
+        return rg_bad(src,
+            "rope_scaling yarn: beta_fast %g and beta_slow %g: expected a larger and a smaller positive "
+            "number",
             c->rope_beta_fast, c->rope_beta_slow);
     return RG_OK;
 }
@@ -108,7 +113,8 @@ static rg_status find_magnitude(rg_config *c, const json_t *s, const rg_src *src
     const json_t *given = json_object_get(s, "attention_factor");
     if (given && !json_is_null(given)) {
         if (!(c->rope_magnitude > 0.0 && c->rope_magnitude < 1e6))
-            return rg_bad(src, "rope_scaling: attention_factor is %g, expected more than 0", c->rope_magnitude);
+            return rg_bad(
+                src, "rope_scaling: attention_factor is %g, expected more than 0", c->rope_magnitude);
         return RG_OK;
     }
     if (!(a >= 0.0 && a < 1e6 && b >= 0.0 && b < 1e6))
@@ -117,8 +123,9 @@ static rg_status find_magnitude(rg_config *c, const json_t *s, const rg_src *src
         c->rope_magnitude = a > 0.0 && b > 0.0 ? mscale(a, c->rope_factor) / mscale(b, c->rope_factor)
                                                : mscale(1.0, c->rope_factor);
     else
-        c->rope_magnitude =
-            longer > 1.0 && c->rope_orig_ctx > 1 ? sqrt(1.0 + log(longer) / log((double)c->rope_orig_ctx)) : 1.0;
+        c->rope_magnitude = longer > 1.0 && c->rope_orig_ctx > 1
+            ? sqrt(1.0 + log(longer) / log((double)c->rope_orig_ctx))
+            : 1.0;
     return RG_OK;
 }
 
@@ -136,14 +143,15 @@ static rg_status read_scaling(rg_ckpt *ckpt, const json_t *s, const json_t *root
 #define SCALING_REAL rg_member_real
 #include "weights/arch.def"
     if (c->rope_scaling == RG_ROPE_NONE)
-        return rg_lacks(
-            src, "rope scaling '%.40s' is not supported; expected none, linear, llama3, yarn or longrope", kind);
+        return rg_lacks(src,
+            "rope scaling '%.40s' is not supported; expected none, linear, llama3, yarn or longrope", kind);
     const json_t *exact = json_object_get(s, "truncate");
     c->rope_exact_ends = json_is_false(exact);
     if (c->rope_scaling == RG_ROPE_LONGROPE) {
         const int64_t pairs = rg_rope_dim(c) / 2;
         c->rope_orig_ctx = rg_member_int(root, "original_max_position_embeddings", c->rope_orig_ctx);
-        if ((st = check_turns(c, src)) || (st = read_divisors(&ckpt->rope_freqs, s, "short_factor", pairs, src)))
+        if ((st = check_turns(c, src)) ||
+            (st = read_divisors(&ckpt->rope_freqs, s, "short_factor", pairs, src)))
             return st;
         st = read_divisors(&ckpt->rope_long, s, "long_factor", pairs, src);
         return st ? st : find_magnitude(c, s, src);
@@ -160,7 +168,9 @@ static rg_status read_local(rg_config *c, const rg_rope_json *r, const rg_arch *
     const char *kind = NULL;
     const rg_status st = r->window ? kind_of(&kind, r->window, src) : RG_OK;
     if (st) return st;
-    if (kind) return rg_lacks(src, "rope_parameters: scaling '%.40s' of layers with a window is not supported", kind);
+    if (kind)
+        return rg_lacks(
+            src, "rope_parameters: scaling '%.40s' of layers with a window is not supported", kind);
     if (a->traits & RG_HAS_FULL_SCALED && c->rope_scaling != RG_ROPE_NONE) c->rope_local = c->rope_theta;
     if (r->window) c->rope_local = rg_member_real(r->window, "rope_theta", c->rope_theta);
     if (c->rope_local != 0.0 && !(c->rope_local > 0.0 && c->rope_local < 1e12))
@@ -168,16 +178,20 @@ static rg_status read_local(rg_config *c, const rg_rope_json *r, const rg_arch *
     return RG_OK;
 }
 
-rg_status rg_rope_read(rg_ckpt *ckpt, const rg_rope_json *r, const json_t *root, const rg_arch *a, const rg_src *src)
+rg_status rg_rope_read(
+    rg_ckpt *ckpt, const rg_rope_json *r, const json_t *root, const rg_arch *a, const rg_src *src)
 {
     rg_config *c = &ckpt->cfg;
     if (a->traits & RG_HAS_PARTIAL) {
-        const double part =
-            rg_member_real(r->all, "partial_rotary_factor", rg_member_real(root, "partial_rotary_factor", 1.0));
+        const double part = rg_member_real(
+            r->all, "partial_rotary_factor", rg_member_real(root, "partial_rotary_factor", 1.0));
         c->rope_dim = part > 0.0 && part <= 1.0 ? (int64_t)((double)c->head_dim * part) : 0;
         if (c->rope_dim < 2 || c->rope_dim % 2)
-            return rg_bad(src, "partial_rotary_factor is %g: of heads of %lld values that rotates %lld, expected a number of pairs",
+            return rg_bad(src,
+                "partial_rotary_factor is %g: of heads of %lld values that rotates %lld, expected a number "
+                "of pairs",
                 part, (long long)c->head_dim, (long long)c->rope_dim);
+        if (c->rope_dim == c->head_dim) c->rope_dim = 0;
     }
     rg_status st = read_scaling(ckpt, r->all, root, src);
     if (!st) st = read_local(c, r, a, src);
@@ -186,7 +200,8 @@ rg_status rg_rope_read(rg_ckpt *ckpt, const rg_rope_json *r, const json_t *root,
         if (!(c->q_temp >= 0.0 && c->q_temp < 1e3))
             st = rg_bad(src, "llama_4_scaling_beta is %g, expected 0 or more", c->q_temp);
         else if (c->q_temp > 0.0 && c->rope_orig_ctx < 1)
-            st = rg_bad(src, "llama_4_scaling_beta needs original_max_position_embeddings, which is not there");
+            st = rg_bad(
+                src, "llama_4_scaling_beta needs original_max_position_embeddings, which is not there");
     }
     return st;
 }

@@ -13,9 +13,11 @@ typedef struct rg_rope_json {
 } rg_rope_json;
 
 /* rope_scaling if it says something, else rope_parameters, as in transformers 5. */
-rg_status rg_rope_find(rg_rope_json *r, const json_t *root, const rg_arch *a, rg_lines *notes, const rg_src *src);
-/* Scaling, rotated part, bases and temperature into the configuration, divisors into the checkpoint. The other
- * members are read. */
-rg_status rg_rope_read(rg_ckpt *c, const rg_rope_json *r, const json_t *root, const rg_arch *a, const rg_src *src);
+rg_status rg_rope_find(
+    rg_rope_json *r, const json_t *root, const rg_arch *a, rg_lines *notes, const rg_src *src);
+/* Scaling, rotated part, bases and temperature into the configuration, divisors into the checkpoint. The
+ * other members are read. */
+rg_status rg_rope_read(
+    rg_ckpt *c, const rg_rope_json *r, const json_t *root, const rg_arch *a, const rg_src *src);
 
 #endif

@@ -21,7 +21,7 @@ rg_ftype rg_export_norm_type(const rg_ckpt *source, rg_export_format format)
 rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t)
 {
     return rg_site_is_norm(t->site) ? rg_export_norm_type(e->source, e->format)
-                                                : rg_export_source(e, t)->type;
+                                    : rg_export_source(e, t)->type;
 }
 
 void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r)

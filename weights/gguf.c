@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/foreign.h"
+#include "base/grow.h"
 #include "weights/members.h"
 
 enum {
@@ -26,12 +27,11 @@ static const int gsize[G_COUNT] = {[G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] 
 /* Types of tensors that we know by name only: ggml's, those it has removed, and ik_llama.cpp's. */
 #define GONE ", which ggml has removed"
 #define OF_IK ", of ik_llama.cpp"
-static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [10] = "Q2_K",
-    [11] = "Q3_K", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S",
-    [20] = "IQ4_NL", [21] = "IQ3_S", [22] = "IQ2_S", [23] = "IQ4_XS", [24] = "I8", [25] = "I16", [26] = "I32",
+static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S",
+    [21] = "IQ3_S", [22] = "IQ2_S", [24] = "I8", [25] = "I16", [26] = "I32",
     [27] = "I64", [28] = "F64", [29] = "IQ1_M", [31] = "Q4_0_4_4" GONE, [32] = "Q4_0_4_8" GONE,
     [33] = "Q4_0_8_8" GONE, [34] = "TQ1_0", [35] = "TQ2_0", [36] = "IQ4_NL_4_4" GONE " (or I2_S" OF_IK ")",
-    [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE, [39] = "MXFP4", [40] = "NVFP4", [41] = "Q1_0",
+    [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE, [40] = "NVFP4", [41] = "Q1_0",
     [97] = "Q8_0_X4" OF_IK, [98] = "Q8_1_X4" OF_IK, [99] = "Q8_2_X4" OF_IK, [133] = "Q6_0" OF_IK,
     [134] = "IQ1_BN" OF_IK, [135] = "IQ2_BN" OF_IK, [137] = "IQ2_K" OF_IK, [138] = "IQ3_K" OF_IK,
     [139] = "IQ4_K" OF_IK, [140] = "IQ5_K" OF_IK, [141] = "IQ6_K" OF_IK, [144] = "IQ4_KS" OF_IK,
@@ -235,13 +235,12 @@ static rg_status read_yarn(const parser *g)
 {
     rg_config *f = &g->c->cfg;
     double log_by;
-    rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
-    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
+    rg_status st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
     if (st) return st;
-    if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 ||
-        !(log_by >= 0.0 && log_by < 1e6) ||
+    if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 || !(log_by >= 0.0 && log_by < 1e6) ||
         !(f->rope_beta_slow > 0.0 && f->rope_beta_fast > f->rope_beta_slow && f->rope_beta_fast < 1e6))
         return rg_bad(&g->src,
             "rope scaling yarn: original context %lld, betas %g and %g, logarithmic factor %g: impossible",
@@ -256,6 +255,7 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     rg_config *f = &g->c->cfg;
     int64_t rope;
     rg_status st = get_int(g, key(g, "rope.scaling.finetuned"), 1, &rope);
+    if (!st) st = get_int(g, key(g, "rope.scaling.original_context_length"), 0, &f->rope_orig_ctx);
     if (st) return st;
     if (!rope && a->traits & RG_HAS_FACTORS) /* llama.cpp asks this of Granite alone */
         for (int64_t l = 0; l < f->layers; l++) rg_layer_set(f->unrotated, l);
@@ -269,24 +269,27 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
         f->rope_scaling = RG_ROPE_YARN;
     /* llama3 and longrope are baked into divisors */
     else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3") && !is(scaling, "longrope"))
-        return rg_lacks(
-            &g->src, "rope scaling '%.*s' is not supported; expected none, linear, yarn or longrope", SHOW(scaling));
+        return rg_lacks(&g->src,
+            "rope scaling '%.*s' is not supported; expected none, linear, yarn or longrope", SHOW(scaling));
     if (f->rope_scaling != RG_ROPE_NONE && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
         return rg_bad(&g->src, "rope scaling factor %g, expected 1 or more", f->rope_factor);
     if ((st = get_real(g, key(g, "rope.scaling.attn_factor"), 1.0, &f->rope_magnitude))) return st;
     if (!(f->rope_magnitude > 0.0 && f->rope_magnitude < 1e6))
-        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"), f->rope_magnitude);
+        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"),
+            f->rope_magnitude);
     if (f->rope_scaling == RG_ROPE_YARN && (st = read_yarn(g))) return st;
     if (a->traits & RG_HAS_FULL_SCALED && f->rope_scaling != RG_ROPE_NONE) f->rope_local = f->rope_theta;
     if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
     st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
-    if (!st && !f->rope_orig_ctx) st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
     if (!st && !(f->q_temp >= 0.0 && f->q_temp < 1e3 && f->rope_orig_ctx >= 1))
-        st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp, (long long)f->rope_orig_ctx);
+        st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp,
+            (long long)f->rope_orig_ctx);
     return st;
 }
 
-/* Which layers see everything: a pattern of the architecture, a number that takes its place, or one flag a layer. */
+/* Which layers see everything: a pattern of the architecture, a number that takes its place, or one flag a
+ * layer. */
 static rg_status read_windows(const parser *g, const rg_arch *a)
 {
     rg_config *c = &g->c->cfg;
@@ -296,7 +299,8 @@ static rg_status read_windows(const parser *g, const rg_arch *a)
     if (c->window == 0) return RG_OK;
     if (k && k->type == G_ARR) {
         if (k->elem != G_BOOL || (int64_t)k->count != c->layers)
-            return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key), (long long)c->layers);
+            return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key),
+                (long long)c->layers);
         for (int64_t l = 0; l < c->layers; l++)
             if (!k->p[l]) rg_layer_set(c->all_seen, l);
         return RG_OK;
@@ -304,7 +308,8 @@ static rg_status read_windows(const parser *g, const rg_arch *a)
     const rg_status st = get_int(g, key(g, "attention.sliding_window_pattern"), every, &every);
     if (st) return st;
     if (every < 0 || (a->every && every < 1))
-        return rg_bad(&g->src, "metadata %s is not a positive whole number", key(g, "attention.sliding_window_pattern"));
+        return rg_bad(&g->src, "metadata %s is not a positive whole number",
+            key(g, "attention.sliding_window_pattern"));
     for (int64_t l = 0; l < c->layers; l++)
         if (every && (l + 1) % every == 0) rg_layer_set(c->all_seen, l);
     return RG_OK;
@@ -457,12 +462,36 @@ static rg_status string_array(const parser *g, const kv *k, const char ***piece,
     return RG_OK;
 }
 
+/* tokenizer.chat_template, the default one, and tokenizer.chat_template.NAME. */
+static rg_status read_chat(parser *g)
+{
+    static const char base[] = "tokenizer.chat_template", own[] = "default";
+    const size_t n = sizeof base - 1;
+    rg_ckpt_vocab *v = &g->c->vocab;
+    size_t cap = 0;
+    for (uint64_t i = 0; i < g->n_kv; i++) {
+        const kv *k = &g->kv[i];
+        if (k->key.n < n || memcmp(k->key.p, base, n) != 0) continue;
+        const bool named = k->key.n > n;
+        if (named && k->key.p[n] != '.') continue;
+        if (k->type != G_STR) return rg_bad(&g->src, "metadata %.*s: expected a string", SHOW(k->key));
+        rg_cursor c = {.p = k->p, .end = k->end};
+        const str text = take_str(&c);
+        if (text.n == 0) continue;
+        if (!rg_grow(&v->chat, &cap, v->n_chat + 1, sizeof *v->chat)) return no_vocab_memory(g);
+        v->chat[v->n_chat++] = (rg_ckpt_chat){.name = named ? k->key.p + n + 1 : own,
+            .name_len = named ? k->key.n - n - 1 : sizeof own - 1,
+            .text = text.p,
+            .len = text.n};
+    }
+    return RG_OK;
+}
+
 static rg_status read_vocab(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_ckpt_vocab *v = &c->vocab;
-    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre"),
-              chat = get_str(g, "tokenizer.chat_template");
+    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre");
     const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
     if (!model.n || !tokens) return RG_OK;
     if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
@@ -471,7 +500,6 @@ static rg_status read_vocab(parser *g)
         return rg_bad(&g->src, "tokenizer.ggml.merges: expected an array of strings");
     v->model = strndup(model.p, model.n);
     v->pre = pre.n ? strndup(pre.p, pre.n) : NULL;
-    v->chat_template = chat.n ? strndup(chat.p, chat.n) : NULL;
     v->n = (size_t)tokens->count;
     if (!v->model) return no_vocab_memory(g);
     void *score = NULL, *type = NULL;
@@ -483,6 +511,7 @@ static rg_status read_vocab(parser *g)
     if (!sv) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type);
     v->score = score;
     v->type = type;
+    if (!sv) sv = read_chat(g);
     if (sv) return sv;
 #define RG_VOCAB_KEY(kind, field, key) \
     if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id))) return sv; \
@@ -567,17 +596,18 @@ static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **
 }
 
 /* With divisors of long contexts the scaling is longrope, whatever its key says. */
-static rg_status check_divisors(const parser *g)
+static rg_status check_divisors(rg_ckpt *c, const rg_src *src)
 {
-    rg_ckpt *c = g->c;
+    rg_config *f = &c->cfg;
     if (!c->rope_long) return RG_OK;
     if (!c->rope_freqs)
-        return rg_bad(&g->src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
-    c->cfg.rope_scaling = RG_ROPE_LONGROPE;
-    const rg_status st = get_int(g, key(g, "rope.scaling.original_context_length"), -1, &c->cfg.rope_orig_ctx);
-    if (st || (c->cfg.rope_orig_ctx >= 1 && c->cfg.rope_orig_ctx <= 1 << 30)) return st;
-    return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
-        key(g, "rope.scaling.original_context_length"), (long long)c->cfg.rope_orig_ctx, 1 << 30);
+        return rg_bad(src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
+    f->rope_scaling = RG_ROPE_LONGROPE;
+    if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
+    return rg_bad(src,
+        "metadata rope.scaling.original_context_length is %lld, expected 1 to %d beside "
+        "rope_factors_long.weight",
+        (long long)f->rope_orig_ctx, 1 << 30);
 }
 
 static rg_status read_tensors(parser *g)
@@ -612,6 +642,7 @@ static rg_status read_tensors(parser *g)
             st = rg_bad(&g->src, "two tensors overlap at offset %llu", (unsigned long long)s[i].begin);
             goto out;
         }
+    c->described += g->n_tensors;
 out:
     free(raw);
     free(s);
@@ -715,9 +746,10 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (!st && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL) != tensors)
-        st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
-            c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL), (long long)tensors);
+    if (!st) st = check_divisors(c, &src);
+    if (!st && count > 1 && tensors >= 0 && c->described != (uint64_t)tensors)
+        st = rg_bad(&src, "the %lld parts hold %llu tensors, expected %lld", (long long)count,
+            (unsigned long long)c->described, (long long)tensors);
     return st;
 }
 
@@ -762,7 +794,6 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
     }
     if (!(st = read_align(&g)) && !(st = read_config(&g))) st = read_tensors(&g);
     if (!st) st = read_parts(c, count, tensors, err);
-    if (!st) st = check_divisors(&g);
     if (!st) read_extras(c);
 out:
     free(g.kv);

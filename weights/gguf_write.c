@@ -67,7 +67,8 @@ static void put_array(rg_gguf_writer *w, const char *key, unsigned type, uint64_
 
 static void put_yarn(rg_gguf_writer *w, const rg_config *c)
 {
-    const double by = log(c->rope_factor), own = 0.1 * by + 1.0, most = c->rope_magnitude > 0.0 ? c->rope_magnitude : 1.0;
+    const double by = log(c->rope_factor), own = 0.1 * by + 1.0,
+                 most = c->rope_magnitude > 0.0 ? c->rope_magnitude : 1.0;
     char name[96];
     INT("rope.scaling.original_context_length", c->rope_orig_ctx);
     REAL("rope.scaling.yarn_beta_fast", c->rope_beta_fast);
@@ -93,8 +94,11 @@ const rg_arch *rg_gguf_arch(const rg_config *c)
 
 void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors)
 {
-    *w = (rg_gguf_writer){
-        .f = f, .c = c, .arch = rg_gguf_arch(c), .freqs = freqs, .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
+    *w = (rg_gguf_writer){.f = f,
+        .c = c,
+        .arch = rg_gguf_arch(c),
+        .freqs = freqs,
+        .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
     fwrite("GGUF", 1, 4, f);
     w->at = 4;
     put_le(w, 3, 4);
@@ -165,8 +169,7 @@ void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
     uint64_t offset = 0;
     for (; n > 0; n--, t++) {
         rg_file_name(name, sizeof name, RG_NAMES_GGUF, w->arch->traits, t->site, t->layer);
-        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_is_norm(t->site) ? 1 : 2, t->type,
-            offset);
+        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_is_norm(t->site) ? 1 : 2, t->type, offset);
         offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);

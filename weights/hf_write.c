@@ -27,7 +27,8 @@ static void put_layers(json_t *o, const rg_config *c, const rg_arch *a)
 {
     json_t *types = json_array(), *rotated = json_array();
     for (int64_t l = 0; l < c->layers; l++) {
-        json_array_append_new(types, json_string(rg_layer_window(c, l) ? "sliding_attention" : "full_attention"));
+        json_array_append_new(
+            types, json_string(rg_layer_window(c, l) ? "sliding_attention" : "full_attention"));
         json_array_append_new(rotated, json_integer(rg_layer_rotates(c, l)));
     }
     if (c->window > 0) {
@@ -43,7 +44,8 @@ static void put_layers(json_t *o, const rg_config *c, const rg_arch *a)
 static void put_factors(json_t *o, const rg_config *c, const rg_arch *a)
 {
     rg_config as = *c;
-    if (a->traits & RG_HAS_Q_SCALAR && c->attn_scale > 0.0) as.attn_scale = 1.0 / (c->attn_scale * c->attn_scale);
+    if (a->traits & RG_HAS_Q_SCALAR && c->attn_scale > 0.0)
+        as.attn_scale = 1.0 / (c->attn_scale * c->attn_scale);
     if (a->traits & RG_HAS_MINICPM) {
         as.resid_scale = (c->resid_scale > 0.0 ? c->resid_scale : 1.0) * sqrt((double)c->layers);
         as.logit_scale = (double)c->dim / (c->logit_scale > 0.0 ? c->logit_scale : 1.0);
@@ -63,6 +65,7 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
         a->traits & RG_HAS_GELU ? "gelu_pytorch_tanh" : "silu", "torch_dtype", dtype[type]);
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
+#define SHARED WINDOW
 #define RG_BIASES(trait, key, sites) \
     if (*key && a->traits & RG_HAS_##trait) BOOL(o, key, (c->extra & (sites)) != 0);
 #define B(site) rg_site_bit(RG_SITE_##site##_BIAS)

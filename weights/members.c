@@ -118,7 +118,9 @@ static bool is_read(const rg_reader *r, const char *name)
 #include "weights/arch.def"
     if (r->place != RG_IN_CONFIG && !keys) return false;
     const int f = find_field(r->place, name);
-    if (f >= 0) return r->arch->window || !is_kind(f, "WINDOW");
+    if (f >= 0 && is_kind(f, "WINDOW")) return r->arch->window;
+    if (f >= 0 && is_kind(f, "SHARED")) return r->arch->traits & RG_HAS_SHARED_MLP;
+    if (f >= 0) return true;
 #define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
     if (strcmp(keys ? gguf : hf, name) == 0 && r->arch->traits & RG_HAS_##trait) return true;
 #define RG_BIASES(trait, key, sites) \

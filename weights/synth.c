@@ -1,6 +1,6 @@
 /* Random weights. Every row is a function of seed, tensor and row, whatever the order and the format. */
-#include "weights/arch.h"
 #include "weights/synth.h"
+#include "weights/arch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -173,7 +173,8 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     scale_of(j->c, t, &mean, &std);
     fill_table(tab, j->unit, mean, std, j->type);
     const rg_arch *a = rg_arch_named(j->c->arch);
-    const int neighbours = j->naming == RG_NAMES_GGUF ? !(a->traits & RG_HAS_HALF_SPLIT) : a->traits & RG_HAS_INTERLEAVED;
+    const int neighbours =
+        j->naming == RG_NAMES_GGUF ? !(a->traits & RG_HAS_HALF_SPLIT) : a->traits & RG_HAS_INTERLEAVED;
     const int64_t hd = neighbours && rg_site_rotated(t->site) ? j->c->head_dim : 0;
     const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && !st; r += per) {
@@ -224,7 +225,8 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             rg_file_tensor *t = &j->t[j->n];
             if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) ||
-                !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, rg_arch_named(c->arch)->traits, s, l))
+                !rg_site_runs(c, s, 0) ||
+                !rg_file_name(name, sizeof name, j->naming, rg_arch_named(c->arch)->traits, s, l))
                 continue;
             *t = (rg_file_tensor){
                 s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type};

@@ -37,8 +37,8 @@ typedef struct rg_config {
     int64_t window;        /* a token sees that many positions, itself included; 0: all */
     /* bits of layers: that see all positions whatever the window; that do not rotate */
     uint64_t all_seen[RG_MAX_LAYERS / 64], unrotated[RG_MAX_LAYERS / 64];
-    bool no_pre_norm;   /* norms stand behind attention and behind the feed-forward network only */
-    bool whole_qk_norm; /* of q and k over all heads together, not head by head */
+    bool no_pre_norm;           /* norms stand behind attention and behind the feed-forward network only */
+    bool whole_qk_norm;         /* of q and k over all heads together, not head by head */
     double attn_cap, logit_cap; /* c tanh(x / c) of scores and logits; 0: none */
     /* factors of the embedding, of the scores (instead of 1 / sqrt(head_dim)), of what blocks add to the
      * residual stream, and a divisor of the logits; 0: none */
@@ -59,8 +59,14 @@ static inline double rg_rope_llama3(const rg_config *c, double f)
     return (1.0 - s) * f / c->rope_factor + s * f;
 }
 
-static inline bool rg_layer_bit(const uint64_t *bits, int64_t layer) { return bits[layer / 64] >> layer % 64 & 1; }
-static inline void rg_layer_set(uint64_t *bits, int64_t layer) { bits[layer / 64] |= (uint64_t)1 << layer % 64; }
+static inline bool rg_layer_bit(const uint64_t *bits, int64_t layer)
+{
+    return bits[layer / 64] >> layer % 64 & 1;
+}
+static inline void rg_layer_set(uint64_t *bits, int64_t layer)
+{
+    bits[layer / 64] |= (uint64_t)1 << layer % 64;
+}
 /* Positions that a token of a layer sees; 0: all. */
 static inline int64_t rg_layer_window(const rg_config *c, int64_t layer)
 {
@@ -71,7 +77,10 @@ static inline bool rg_layer_local(const rg_config *c, int64_t layer)
 {
     return c->rope_local > 0.0 && rg_layer_window(c, layer) > 0;
 }
-static inline bool rg_layer_rotates(const rg_config *c, int64_t layer) { return !rg_layer_bit(c->unrotated, layer); }
+static inline bool rg_layer_rotates(const rg_config *c, int64_t layer)
+{
+    return !rg_layer_bit(c->unrotated, layer);
+}
 static inline int64_t rg_rope_dim(const rg_config *c) { return c->rope_dim > 0 ? c->rope_dim : c->head_dim; }
 
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }

@@ -155,6 +155,23 @@ ref_model *ref_from_engine(const rg_engine *e)
     return r;
 }
 
+void ref_set_weight(ref_model *r, const rg_ckpt_tensor *t, const double *w)
+{
+    const matrix *m = t->site == RG_SITE_TOKEN_EMBD ? &r->embd : &r->at[slot(r, t)][t->site];
+    for (int64_t i = 0; i < m->n * m->k; i++) m->w[i] = (float)w[i];
+}
+
+void ref_set_rope(ref_model *r, const rg_config *c)
+{
+    r->c.rope_theta = c->rope_theta;
+    r->c.rope_scaling = c->rope_scaling;
+    r->c.rope_factor = c->rope_factor;
+    r->c.rope_low_freq = c->rope_low_freq;
+    r->c.rope_high_freq = c->rope_high_freq;
+    r->c.rope_orig_ctx = c->rope_orig_ctx;
+    for (int k = 0; k < N_FREQS; k++) free(r->freq[k]);
+    set_freqs(r, NULL, NULL);
+}
 void ref_context(ref_model *r, int64_t ctx) { r->ctx = ctx; }
 
 void ref_close(ref_model *r)

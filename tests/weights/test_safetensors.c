@@ -400,6 +400,13 @@ static void the_index_decides(void **state)
     st_write(p, tiny, TINY_TENSORS, tiny_bytes);
     c = must_open(sub);
     assert_non_null(strstr(rg_ckpt_note(c, 0), "goes first"));
+    assert_null(rg_ckpt_note(c, 1));
+    rg_ckpt_close(c);
+    /* an adapter is not applied */
+    snprintf(p, sizeof p, "%s/adapter_config.json", sub);
+    write_text(p, "{}");
+    c = must_open(sub);
+    assert_non_null(strstr(rg_ckpt_note(c, 1), "not applied"));
     rg_ckpt_close(c);
     drop_hf(sub);
 }
