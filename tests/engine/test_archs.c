@@ -1,7 +1,7 @@
-/* Every architecture beyond plain Llama, from a Hugging Face folder and from GGUF: what the configuration means, and
- * logits against the float64 forward pass: whole prompts, chunks, single tokens, several sequences, 1 to 3 threads (the
- * same bits), operators apart and fused (the same bits), half precision. Prompts are longer than a chunk of the context
- * and a window together. */
+/* Every architecture beyond plain Llama, from a Hugging Face folder and from GGUF: what the configuration
+ * means, and logits against the float64 forward pass: whole prompts, chunks, single tokens, several sequences,
+ * 1 to 3 threads (the same bits), operators apart and fused (the same bits), half precision. Prompts are longer
+ * than a chunk of the context and a window together. */
 #include "arch_models.h"
 
 #include "weights/ckpt_impl.h"
