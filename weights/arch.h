@@ -19,7 +19,7 @@ enum { RG_ARCH_NAME, RG_ARCH_HF, RG_ARCH_TYPE, RG_ARCH_GGUF };
 typedef struct rg_arch {
     const char *word[4]; /* for people, class and model_type in config.json, in GGUF (NULL if it has none) */
     int traits;
-    int64_t window, every, nope, head, big; /* arch.def */
+    int64_t window, every, nope, head, vocab, heads, kv_heads, ctx, gguf_window, big; /* arch.def */
     double theta, eps;
 } rg_arch;
 
@@ -28,6 +28,9 @@ extern const rg_arch rg_archs[];
 /* The architecture of a configuration; RG_E_UNSUPPORTED, with what we lack where we know it. name, type: the
  * class and the model type of config.json, which must agree; NULL: it is silent. */
 rg_status rg_arch_of_hf(const rg_arch **a, const char *name, const char *type, const rg_src *src);
+/* Whether it is a model for text and more whose text Ridge reads: type is its model_type, inner that of its
+ * text_config (NULL: any). */
+bool rg_arch_wraps(const char *name, const char *type, const char *inner);
 rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const rg_src *src);
 
 /* The row that rg_config.arch means, a model_type or a word of GGUF; plain Llama if none does. */

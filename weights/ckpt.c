@@ -147,15 +147,57 @@ static void stack_shape(const rg_config *c, const stack *s, int64_t *rows, int64
     }
 }
 
+/* Where the text of a wrapped model stands, before and since transformers 4.52, and what it is without its
+ * wrapper. */
+static const char *const wraps[][2] = {{"language_model.", ""}, {"model.language_model.", "model."}};
+
+/* A name without its wrapper; false: it is too long to be one of ours. */
+static bool unwrap(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, char *buf, size_t n)
+{
+    if (len >= n) return false;
+    snprintf(buf, n, "%.*s", (int)len, name);
+    for (size_t i = 0; naming == RG_NAMES_HF && c->wrapped && i < sizeof wraps / sizeof *wraps; i++) {
+        const size_t k = strlen(wraps[i][0]);
+        if (len > k && memcmp(name, wraps[i][0], k) == 0) {
+            snprintf(buf, n, "%s%.*s", wraps[i][1], (int)(len - k), name + k);
+            break;
+        }
+    }
+    return true;
+}
+
+/* What a file's name can mean, with or without a wrapper. */
+static int find_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len,
+    stack can[MAX_MEANINGS], int *layer)
+{
+    char buf[160];
+    return unwrap(c, naming, name, len, buf, sizeof buf)
+        ? parse_name(naming, c->traits, buf, strlen(buf), can, layer)
+        : 0;
+}
+
 bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
     int64_t *rows, int64_t *cols)
 {
     stack can[MAX_MEANINGS];
     int layer;
-    if (!parse_name(naming, c->traits, name, len, can, &layer)) return false;
+    if (!find_site(c, naming, name, len, can, &layer)) return false;
     *site = can[0].site[0];
     stack_shape(&c->cfg, &can[0], rows, cols);
     return true;
+}
+
+bool rg_ckpt_skips(rg_ckpt *c, const char *name)
+{
+    static const char *const others[] = {"vision_tower.", "vision_model.", "multi_modal_projector."};
+    if (!c->wrapped) return false;
+    if (strncmp(name, "model.", 6) == 0) name += 6;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strncmp(name, others[i], strlen(others[i])) == 0) {
+            c->not_text++;
+            return true;
+        }
+    return false;
 }
 
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_site site, int layer)
@@ -265,11 +307,12 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
                 kv_scales[i] + 1);
             return RG_OK;
         }
-    int meanings = parse_name(naming, c->traits, r->name, r->name_len, can, &layer);
+    int meanings = find_site(c, naming, r->name, r->name_len, can, &layer);
     for (int i = meanings; i-- > 0;) /* of sites that the model has */
         if (rg_site_only(can[i].site[0]) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, can[i].site[0]))
             can[i] = can[--meanings];
-    if (!meanings) return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name,
+    if (!meanings)
+        return rg_lacks(&src, "tensor %.*s is not part of a %s model", nl, r->name,
             rg_arch_named(c->cfg.arch)->word[RG_ARCH_NAME]);
     if (layer >= c->cfg.layers)
         return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
@@ -299,6 +342,11 @@ rg_status rg_config_ranges(const rg_config *c, const char *path, rg_err *err)
         if (ranges[i].v < ranges[i].lo || ranges[i].v > ranges[i].hi)
             return rg_bad(&src, "%s is %lld, expected %lld to %lld", ranges[i].name, (long long)ranges[i].v,
                 (long long)ranges[i].lo, (long long)ranges[i].hi);
+    if (c->heads % c->kv_heads != 0)
+        return rg_bad(
+            &src, "%lld KV heads do not divide %lld heads", (long long)c->kv_heads, (long long)c->heads);
+    if (c->head_dim % 2 != 0)
+        return rg_bad(&src, "head size %lld is odd, RoPE needs pairs", (long long)c->head_dim);
     return RG_OK;
 }
 
@@ -307,19 +355,14 @@ rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
     const rg_src src = {path, err};
     const rg_status st = rg_config_ranges(c, path, err);
     if (st) return st;
-    if (c->heads % c->kv_heads != 0)
-        return rg_bad(
-            &src, "%lld KV heads do not divide %lld heads", (long long)c->kv_heads, (long long)c->heads);
-    if (c->head_dim % 2 != 0)
-        return rg_bad(&src, "head size %lld is odd, RoPE needs pairs", (long long)c->head_dim);
     if (c->rope_dim < 0 || c->rope_dim > c->head_dim || c->rope_dim % 2 != 0)
         return rg_bad(&src, "RoPE turns %lld values of heads of %lld, expected pairs of them",
             (long long)c->rope_dim, (long long)c->head_dim);
     if (c->q_temp > 0.0 && rg_rope_dim(c) != c->head_dim)
         return rg_lacks(
             &src, "queries that grow with the position, and RoPE on a part of a head: not supported");
-    if (c->window < 0)
-        return rg_bad(&src, "sliding window is %lld, expected 0 or more", (long long)c->window);
+    if (c->window < 0 || c->window > RG_MAX_WINDOW)
+        return rg_bad(&src, "sliding window is %lld, expected 0 to %d", (long long)c->window, RG_MAX_WINDOW);
     if (!(c->eps > 0.0 && c->eps < 1.0))
         return rg_bad(&src, "RMSNorm epsilon is %g, expected between 0 and 1", c->eps);
     if (!(c->rope_theta > 0.0 && c->rope_theta < 1e12))

@@ -35,7 +35,10 @@ struct rg_ckpt {
     float *rope_freqs, *rope_long; /* own */
     rg_ckpt_vocab vocab;
     bool has_vocab;
-    int traits; /* of its row in arch.def */
+    int traits;      /* of its row in arch.def */
+    bool wrapped;    /* the text of a model for text and more */
+    int not_text;    /* tensors of a wrapped model that are not read */
+    bool rope_short; /* rope_freqs are those of rope_factors_short */
     uint64_t params, weight_bytes;
     rg_scheme scheme;
     rg_lines notes;
@@ -65,6 +68,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
 /* The first site of a file's name, and the tensor's shape; false: none of ours. */
 bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
     int64_t *rows, int64_t *cols);
+/* Whether a tensor of a wrapped model is none of its text; it is counted and not read. */
+bool rg_ckpt_skips(rg_ckpt *c, const char *name);
 /* Sizes alone, before anything is counted by them. */
 rg_status rg_config_ranges(const rg_config *c, const char *path, rg_err *err);
 /* Factors of 1 become 0, "none"; the others become sites of the model. */

@@ -55,23 +55,52 @@ static rg_status check_act(const json_t *root, const rg_arch *a, const rg_src *s
     return rg_lacks(src, "%s '%.40s', expected %s", key, name, gates ? gelu[0] : silu[0]);
 }
 
+/* A flag: true, false, or null for the latter. */
+static rg_status read_flag(const json_t *root, const char *key, bool *v, const rg_src *src)
+{
+    const json_t *flag = json_object_get(root, key);
+    *v = json_is_true(flag);
+    return !flag || json_is_boolean(flag) || json_is_null(flag)
+        ? RG_OK
+        : rg_bad(src, "%s is neither true nor false", key);
+}
+
+/* The window, and from which layer on and how often it counts. */
+static rg_status read_window(
+    rg_config *c, const json_t *root, const rg_arch *a, int64_t *from, int64_t *every, const rg_src *src)
+{
+    const json_t *w = json_object_get(root, "sliding_window");
+    bool use;
+    const rg_status st = read_flag(root, "use_sliding_window", &use, src);
+    *every = a->every;
+    *from = 0;
+    if (st) return st;
+    if (a->traits & RG_HAS_UNROTATED && use && !json_is_null(w))
+        return rg_lacks(src, "use_sliding_window: windows in layers that rotate are not supported");
+    if (a->traits & RG_HAS_SWITCH) {
+        *from = rg_member_int(root, "max_window_layers", 28);
+        if (*from < 0) return rg_bad(src, "max_window_layers is not a whole number of 0 or more");
+    }
+    if (a->traits & RG_HAS_LOCAL) *every = rg_member_int(root, "sliding_window_pattern", a->every);
+    if (a->every && *every < 1) return rg_bad(src, "sliding_window_pattern is not a positive whole number");
+    if (!a->window) return RG_OK;
+    if (w && !json_is_null(w) && (c->window < 1 || c->window > RG_MAX_WINDOW))
+        return rg_bad(src, "sliding_window is not a whole number from 1 to %d", RG_MAX_WINDOW);
+    if (a->every && *every > 1 && json_is_null(w))
+        return rg_bad(
+            src, "sliding_window is null, but a %s model has layers with a window", a->word[RG_ARCH_NAME]);
+    if (a->traits & RG_HAS_SWITCH && !use) c->window = 0;
+    return RG_OK;
+}
+
 /* Which layers see everything: by layer_types if it is there, else by the architecture's pattern. */
 static rg_status read_windows(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
 {
-    const json_t *w = json_object_get(root, "sliding_window"), *list = json_object_get(root, "layer_types"),
-                 *v;
-    int64_t every = a->every, from = 0;
+    const json_t *list = json_object_get(root, "layer_types"), *v;
+    int64_t every, from;
     size_t i;
-    if (a->traits & RG_HAS_SWITCH) {
-        if (!rg_member_true(root, "use_sliding_window")) c->window = 0;
-        from = rg_member_int(root, "max_window_layers", 28);
-        if (from < 0) return rg_bad(src, "max_window_layers is not a whole number of 0 or more");
-    }
-    if (a->traits & RG_HAS_LOCAL) every = rg_member_int(root, "sliding_window_pattern", every);
-    if (c->window < 0 ||
-        (a->window && w && !json_is_null(w) && c->window == 0 && !(a->traits & RG_HAS_SWITCH)))
-        return rg_bad(src, "sliding_window is not a positive whole number");
-    if (a->every && every < 1) return rg_bad(src, "sliding_window_pattern is not a positive whole number");
+    const rg_status st = read_window(c, root, a, &from, &every, src);
+    if (st) return st;
     for (int64_t l = 0; l < c->layers && c->window > 0; l++)
         if (l < from || (every && (l + 1) % every == 0)) rg_layer_set(c->all_seen, l);
     if (!list || json_is_null(list)) return RG_OK;
@@ -100,14 +129,15 @@ static rg_status read_unrotated(rg_config *c, const json_t *root, const rg_arch 
 {
     const json_t *list = json_object_get(root, "no_rope_layers");
     const int64_t every = rg_member_int(root, "no_rope_layer_interval", a->nope);
-    const char *kind = rg_member_word(root, "position_embedding_type");
-    if (a->traits & RG_HAS_MAY_NOT_ROTATE && strcmp(kind, "rope") != 0) {
-        if (*kind && strcmp(kind, "nope") != 0)
-            return rg_lacks(src, "position_embedding_type '%.40s', expected rope or nope", kind);
+    const json_t *kind = json_object_get(root, "position_embedding_type");
+    const char *word = rg_member_word(root, "position_embedding_type");
+    if (a->traits & RG_HAS_MAY_NOT_ROTATE && strcmp(word, "rope") != 0) { /* null: none, as in the class */
+        if (kind && !json_is_null(kind) && strcmp(word, "nope") != 0)
+            return rg_lacks(src, "position_embedding_type is '%.40s', expected rope or nope", word);
         for (int64_t l = 0; l < c->layers; l++) rg_layer_set(c->unrotated, l);
     }
     if (!(a->traits & RG_HAS_UNROTATED)) return RG_OK;
-    const bool listed = json_is_array(list) && json_array_size(list) > 0;
+    const bool listed = list && !json_is_null(list);
     if (listed && (int64_t)json_array_size(list) != c->layers)
         return rg_bad(src, "no_rope_layers has %zu entries, expected one for each of %lld layers",
             json_array_size(list), (long long)c->layers);
@@ -122,20 +152,33 @@ static rg_status read_unrotated(rg_config *c, const json_t *root, const rg_arch 
     return RG_OK;
 }
 
+/* The begin of a value's text. */
+static const char *shown(const json_t *v)
+{
+    static _Thread_local char buf[64];
+    char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    snprintf(buf, sizeof buf, "%.60s", text ? text : "?");
+    free(text);
+    return buf;
+}
+
 static rg_status read_factors(rg_config *c, const json_t *root, const rg_arch *a, const rg_src *src)
 {
+    enum { may_be_null = RG_HAS_FACTORS | RG_HAS_CAPS | RG_HAS_LOGIT_CAP };
 #define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
     if (a->traits & RG_HAS_##trait) { \
         const json_t *v = json_object_get(root, hf); \
-        c->field = json_is_null(v) ? 0.0 : rg_member_real(root, hf, silent); \
-        if (!(isfinite(c->field) && (c->field > 0.0 || json_is_null(v)) && c->field < 1e6)) \
-            return rg_bad(src, "%s is %g, expected more than 0", hf, c->field); \
+        const bool none = RG_HAS_##trait & may_be_null && json_is_null(v); \
+        c->field = none ? 0.0 : rg_member_real(root, hf, silent); \
+        if (v && !none && !(!json_is_null(v) && c->field > 0.0 && c->field < 1e6)) \
+            return rg_bad(src, "%s is %s, expected a number above 0 and below 1e6%s", hf, \
+                RG_CLEAN(64, shown(v)), RG_HAS_##trait & may_be_null ? ", or null for none" : ""); \
     }
 #include "weights/arch.def"
-    if (a->traits & RG_HAS_Q_SCALAR) c->attn_scale = c->attn_scale > 0.0 ? 1.0 / sqrt(c->attn_scale) : 0.0;
+    if (a->traits & RG_HAS_Q_SCALAR) c->attn_scale = 1.0 / sqrt(c->attn_scale);
     if (a->traits & RG_HAS_MINICPM) {
         c->resid_scale /= sqrt((double)c->layers);
-        c->logit_scale = c->logit_scale > 0.0 ? (double)c->dim / c->logit_scale : 0.0;
+        c->logit_scale = (double)c->dim / c->logit_scale;
     }
     return RG_OK;
 }
@@ -152,6 +195,29 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
     if (!st) st = read_unrotated(c, root, a, src);
     if (!st) st = read_factors(c, root, a, src);
     return st;
+}
+
+/* The architecture, its model_type, and where its configuration stands: at the root, or in text_config of
+ * a model for text and more. */
+static rg_status find_text(rg_ckpt *ckpt, const json_t *root, const json_t **text, const rg_arch **a,
+    const char **type, const rg_src *src)
+{
+    const char *class = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
+    const json_t *inner = json_object_get(root, "text_config");
+    *text = root;
+    *type = json_string_value(json_object_get(root, "model_type"));
+    const char *type_in = rg_member_word(inner, "model_type");
+    if (!rg_arch_wraps(class, *type, NULL)) return rg_arch_of_hf(a, class, *type, src);
+    if (!json_is_object(inner))
+        return rg_bad(src, "text_config is not there, which says what the text of this model is");
+    if (!rg_arch_wraps(class, *type, type_in))
+        return rg_lacks(src, "text_config: model_type '%.40s' is not known inside a model of type %.40s",
+            type_in, *type ? *type : class);
+    *text = inner;
+    *type = type_in;
+    ckpt->wrapped = true;
+    return rg_arch_of_hf(
+        a, json_string_value(json_array_get(json_object_get(inner, "architectures"), 0)), type_in, src);
 }
 
 rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
@@ -179,26 +245,31 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
             root ? 1 : je.line);
         goto out;
     }
-    const char *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
-    const char *type = json_string_value(json_object_get(root, "model_type"));
+    const json_t *text;
     const rg_arch *a = NULL;
+    const char *type;
     rg_rope_json rope = {0};
-    if ((st = rg_arch_of_hf(&a, arch, type, &src)) || (st = rg_rope_find(&rope, root, a, notes, &src)))
+    if ((st = find_text(ckpt, root, &text, &a, &type, &src)) ||
+        (st = rg_rope_find(&rope, text, a, notes, &src)))
         goto out;
     ckpt->traits = a->traits;
-    snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : "llama");
-    read_members(c, root, rope.all, a);
-    const int64_t bos = rg_member_int(root, "bos_token_id", -1);
+    snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : a->word[RG_ARCH_TYPE]);
+    read_members(c, text, rope.all, a);
+    if (rg_member_true(root, "tie_word_embeddings")) c->tied = true; /* a wrapper may say it at its root */
+    const int64_t bos = rg_member_int(text, "bos_token_id", rg_member_int(root, "bos_token_id", -1));
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;
     if ((st = rg_scheme_from_json(&ckpt->scheme, root, dir, notes, &src))) goto out;
-    if ((st = rg_config_ranges(c, path, err)) || (st = read_features(c, root, a, &src)) ||
-        (st = rg_rope_read(ckpt, &rope, root, a, &src)))
+    if ((st = rg_members_check(text, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
+    if (text != root && (st = rg_members_check(root, &(rg_reader){RG_IN_WRAPPER, a, 0}, notes, &src)))
+        goto out;
+    if ((st = rg_config_ranges(c, path, err)) || (st = read_features(c, text, a, &src)) ||
+        (st = rg_rope_read(ckpt, &rope, text, a, &src)))
         goto out;
     rg_arch_apply(c, a);
-    if ((st = rg_members_check(root, &(rg_reader){RG_IN_CONFIG, a, 0}, notes, &src))) goto out;
     if ((st = rg_members_check(rope.all, &(rg_reader){RG_IN_ROPE, a, c->rope_scaling}, notes, &src)))
         goto out;
-    read_eos(c, json_object_get(root, "eos_token_id"));
+    if (text != root) read_eos(c, json_object_get(text, "eos_token_id"));
+    if (c->n_eos == 0) read_eos(c, json_object_get(root, "eos_token_id"));
     g = json_load_file(gen, 0, &je); /* optional; instruct models list further end tokens there */
     if (!g && access(gen, F_OK) == 0) rg_note(notes, &(rg_src){gen, err}, "not read: %s", je.text);
     const json_t *more = json_object_get(g, "eos_token_id");

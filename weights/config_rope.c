@@ -122,6 +122,11 @@ static rg_status find_magnitude(rg_config *c, const json_t *s, const rg_src *src
     if (c->rope_scaling == RG_ROPE_YARN)
         c->rope_magnitude = a > 0.0 && b > 0.0 ? mscale(a, c->rope_factor) / mscale(b, c->rope_factor)
                                                : mscale(1.0, c->rope_factor);
+    else if (fabs(rg_member_real(s, "factor", longer) - longer) > 1e-6 * longer)
+        return rg_bad(src,
+            "rope_scaling longrope: factor is %g, but max_position_embeddings over "
+            "original_max_position_embeddings is %g: which one is it?",
+            rg_member_real(s, "factor", longer), longer);
     else
         c->rope_magnitude = longer > 1.0 && c->rope_orig_ctx > 1
             ? sqrt(1.0 + log(longer) / log((double)c->rope_orig_ctx))
@@ -146,6 +151,8 @@ static rg_status read_scaling(rg_ckpt *ckpt, const json_t *s, const json_t *root
         return rg_lacks(src,
             "rope scaling '%.40s' is not supported; expected none, linear, llama3, yarn or longrope", kind);
     const json_t *exact = json_object_get(s, "truncate");
+    if (exact && !json_is_boolean(exact))
+        return rg_bad(src, "rope_scaling: truncate is neither true nor false");
     c->rope_exact_ends = json_is_false(exact);
     if (c->rope_scaling == RG_ROPE_LONGROPE) {
         const int64_t pairs = rg_rope_dim(c) / 2;
@@ -173,7 +180,8 @@ static rg_status read_local(rg_config *c, const rg_rope_json *r, const rg_arch *
             src, "rope_parameters: scaling '%.40s' of layers with a window is not supported", kind);
     if (a->traits & RG_HAS_FULL_SCALED && c->rope_scaling != RG_ROPE_NONE) c->rope_local = c->rope_theta;
     if (r->window) c->rope_local = rg_member_real(r->window, "rope_theta", c->rope_theta);
-    if (c->rope_local != 0.0 && !(c->rope_local > 0.0 && c->rope_local < 1e12))
+    if ((a->traits & RG_HAS_LOCAL || c->rope_local != 0.0 || r->window) &&
+        !(c->rope_local > 0.0 && c->rope_local < 1e12))
         return rg_bad(src, "RoPE base of layers with a window is %g, expected more than 0", c->rope_local);
     return RG_OK;
 }

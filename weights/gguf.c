@@ -1,29 +1,15 @@
 /* GGUF v2 and v3, read through the cursor. Counts are bounded by the bytes left. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/foreign.h"
 #include "base/grow.h"
-#include "weights/members.h"
+#include "weights/gguf_keys.h"
 
-enum {
-    MAX_STRING = 1 << 26,
-    MAX_TENSORS = 1 << 16,
-    MAX_KV = 1 << 20,
-    MAX_NAME = 64,
-    MAX_PIECE = 65535,
-    MAX_PARTS = 1000
-};
+enum { MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535, MAX_PARTS = 1000 };
 
 /* clang-format off */
-typedef enum gtype {
-    G_U8, G_I8, G_U16, G_I16, G_U32, G_I32, G_F32, G_BOOL, G_STR, G_ARR, G_U64, G_I64, G_F64, G_COUNT
-} gtype;
-static const int gsize[G_COUNT] = {[G_U8] = 1, [G_I8] = 1, [G_U16] = 2, [G_I16] = 2, [G_U32] = 4, [G_I32] = 4,
-    [G_F32] = 4, [G_BOOL] = 1, [G_U64] = 8, [G_I64] = 8, [G_F64] = 8};
-
 /* Types of tensors that we know by name only: ggml's, those it has removed, and ik_llama.cpp's. */
 #define GONE ", which ggml has removed"
 #define OF_IK ", of ik_llama.cpp"
@@ -46,42 +32,6 @@ static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, 
     [339] = "IQ4_K_R4" OF_IK, [340] = "IQ5_K_R4" OF_IK, [344] = "IQ4_KS_R4" OF_IK, [352] = "IQ5_KS_R4" OF_IK,
     [353] = "MXFP4_R8" OF_IK};
 /* clang-format on */
-
-typedef struct str {
-    const char *p;
-    uint64_t n;
-} str;
-
-typedef struct kv {
-    str key;
-    gtype type, elem;             /* elem: of arrays */
-    uint64_t count;               /* of arrays; else 1 */
-    const unsigned char *p, *end; /* the value */
-} kv;
-
-typedef struct parser {
-    rg_ckpt *c;
-    rg_src src;                /* named as in the checkpoint's list */
-    const unsigned char *base; /* of the mapping */
-    size_t size;
-    rg_cursor cur;
-    uint64_t n_tensors, n_kv, align;
-    kv *kv;           /* owns */
-    const char *arch; /* prefix of the model's keys */
-} parser;
-
-static str take_str(rg_cursor *cur)
-{
-    str s = {.n = rg_cur_u64(cur)};
-    if (s.n > MAX_STRING) cur->bad = true;
-    s.p = (const char *)rg_cur_take(cur, s.n);
-    if (!s.p) s.n = 0;
-    return s;
-}
-
-static bool is(str s, const char *w) { return s.n == strlen(w) && memcmp(s.p, w, s.n) == 0; }
-/* for %.*s */
-#define SHOW(s) (int)((s).n < 100 ? (s).n : 100), (s).p
 
 /* Moves past one value, noting where it lies. */
 static bool skip_value(rg_cursor *cur, kv *k)
@@ -118,20 +68,6 @@ static bool skip_value(rg_cursor *cur, kv *k)
     return !cur->bad;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    const kv *x = a, *y = b;
-    const uint64_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
-    const int d = n ? memcmp(x->key.p, y->key.p, n) : 0;
-    return d ? d : (x->key.n > y->key.n) - (x->key.n < y->key.n);
-}
-
-static const kv *get(const parser *g, const char *key)
-{
-    const kv want = {.key = {key, strlen(key)}};
-    return bsearch(&want, g->kv, g->n_kv, sizeof *g->kv, by_key);
-}
-
 static rg_status read_kvs(parser *g)
 {
     g->kv = calloc(g->n_kv + 1, sizeof *g->kv);
@@ -160,269 +96,6 @@ static rg_status read_kvs(parser *g)
         if (by_key(&g->kv[i - 1], &g->kv[i]) == 0)
             return rg_bad(&g->src, "metadata %.*s is there twice", SHOW(g->kv[i].key));
     return RG_OK;
-}
-
-/* A number or boolean of any width; false: another type. */
-static bool as_number(const unsigned char *p, gtype type, int64_t *v, double *d)
-{
-    const int bits = 8 * gsize[type];
-    uint64_t u = 0;
-    if (!bits) return false;
-    rg_cursor c = {.p = p, .end = p + bits / 8};
-    if (type == G_F32 || type == G_F64) {
-        *d = type == G_F32 ? (double)rg_cur_f32(&c) : rg_cur_f64(&c);
-        const bool whole = *d == floor(*d) && fabs(*d) <= 0x1p53;
-        *v = whole ? (int64_t)*d : -1;
-        return true;
-    }
-    for (int i = 0; i < bits / 8; i++) u |= (uint64_t)p[i] << (8 * i);
-    const bool is_signed = type == G_I8 || type == G_I16 || type == G_I32;
-    *v = is_signed && u >> (bits - 1) ? (int64_t)(u - ((uint64_t)1 << bits)) : (int64_t)u;
-    *d = type == G_U64 ? (double)u : (double)*v;
-    return true;
-}
-
-/* A number; an array of equal ones is that number. */
-static rg_status get_number(const parser *g, const kv *k, int64_t *v, double *d)
-{
-    const gtype type = k->type == G_ARR ? k->elem : k->type;
-    if (k->count == 0 || !as_number(k->p, type, v, d))
-        return rg_bad(&g->src, "metadata %.*s is not a number", SHOW(k->key));
-    for (uint64_t i = 1; i < k->count; i++)
-        if (memcmp(k->p, k->p + i * (uint64_t)gsize[type], (size_t)gsize[type]) != 0)
-            return rg_lacks(&g->src,
-                "metadata %.*s is an array of different values: values that differ by layer are not "
-                "supported",
-                SHOW(k->key));
-    return RG_OK;
-}
-
-static rg_status get_int(const parser *g, const char *key, int64_t fallback, int64_t *v)
-{
-    const kv *k = get(g, key);
-    double d;
-    *v = fallback;
-    if (!k) return RG_OK;
-    const rg_status st = get_number(g, k, v, &d);
-    return st || (double)*v == d ? st : rg_bad(&g->src, "metadata %s is %g, expected a whole number", key, d);
-}
-
-static rg_status get_real(const parser *g, const char *key, double fallback, double *v)
-{
-    const kv *k = get(g, key);
-    int64_t whole;
-    *v = fallback;
-    return k ? get_number(g, k, &whole, v) : RG_OK;
-}
-
-static str get_str(const parser *g, const char *key)
-{
-    const kv *k = get(g, key);
-    if (!k || k->type != G_STR) return (str){"", 0};
-    rg_cursor c = {.p = k->p, .end = k->end};
-    return take_str(&c);
-}
-
-static const char *key(const parser *g, const char *tail)
-{
-    static _Thread_local char buf[128];
-    snprintf(buf, sizeof buf, "%s.%s", g->arch, tail);
-    return buf;
-}
-
-/* YaRN: what the converters write; the magnitude is that of llama.cpp. */
-static rg_status read_yarn(const parser *g)
-{
-    rg_config *f = &g->c->cfg;
-    double log_by;
-    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
-    rg_status st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
-    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
-    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
-    if (st) return st;
-    if (f->rope_orig_ctx < 1 || f->rope_orig_ctx > 1 << 30 || !(log_by >= 0.0 && log_by < 1e6) ||
-        !(f->rope_beta_slow > 0.0 && f->rope_beta_fast > f->rope_beta_slow && f->rope_beta_fast < 1e6))
-        return rg_bad(&g->src,
-            "rope scaling yarn: original context %lld, betas %g and %g, logarithmic factor %g: impossible",
-            (long long)f->rope_orig_ctx, f->rope_beta_fast, f->rope_beta_slow, log_by);
-    const double by = log(f->rope_factor);
-    f->rope_magnitude *= (0.1 * by + 1.0) / (log_by > 0.0 ? 0.1 * log_by * by + 1.0 : 1.0);
-    return RG_OK;
-}
-
-static rg_status read_rope(const parser *g, const rg_arch *a)
-{
-    rg_config *f = &g->c->cfg;
-    int64_t rope;
-    rg_status st = get_int(g, key(g, "rope.scaling.finetuned"), 1, &rope);
-    if (!st) st = get_int(g, key(g, "rope.scaling.original_context_length"), 0, &f->rope_orig_ctx);
-    if (st) return st;
-    if (!rope && a->traits & RG_HAS_FACTORS) /* llama.cpp asks this of Granite alone */
-        for (int64_t l = 0; l < f->layers; l++) rg_layer_set(f->unrotated, l);
-    const str scaling = get_str(g, key(g, "rope.scaling.type"));
-    st = get_real(g, key(g, "rope.scale_linear"), 1.0, &f->rope_factor); /* the old key */
-    if (!st) st = get_real(g, key(g, "rope.scaling.factor"), f->rope_factor, &f->rope_factor);
-    if (st) return st;
-    if (is(scaling, "linear") || (scaling.n == 0 && f->rope_factor != 1.0))
-        f->rope_scaling = RG_ROPE_LINEAR;
-    else if (is(scaling, "yarn"))
-        f->rope_scaling = RG_ROPE_YARN;
-    /* llama3 and longrope are baked into divisors */
-    else if (scaling.n && !is(scaling, "none") && !is(scaling, "llama3") && !is(scaling, "longrope"))
-        return rg_lacks(&g->src,
-            "rope scaling '%.*s' is not supported; expected none, linear, yarn or longrope", SHOW(scaling));
-    if (f->rope_scaling != RG_ROPE_NONE && !(f->rope_factor >= 1.0 && f->rope_factor < 1e6))
-        return rg_bad(&g->src, "rope scaling factor %g, expected 1 or more", f->rope_factor);
-    if ((st = get_real(g, key(g, "rope.scaling.attn_factor"), 1.0, &f->rope_magnitude))) return st;
-    if (!(f->rope_magnitude > 0.0 && f->rope_magnitude < 1e6))
-        return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, "rope.scaling.attn_factor"),
-            f->rope_magnitude);
-    if (f->rope_scaling == RG_ROPE_YARN && (st = read_yarn(g))) return st;
-    if (a->traits & RG_HAS_FULL_SCALED && f->rope_scaling != RG_ROPE_NONE) f->rope_local = f->rope_theta;
-    if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
-    st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
-    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
-    if (!st && !(f->q_temp >= 0.0 && f->q_temp < 1e3 && f->rope_orig_ctx >= 1))
-        st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp,
-            (long long)f->rope_orig_ctx);
-    return st;
-}
-
-/* Which layers see everything: a pattern of the architecture, a number that takes its place, or one flag a
- * layer. */
-static rg_status read_windows(const parser *g, const rg_arch *a)
-{
-    rg_config *c = &g->c->cfg;
-    const kv *k = get(g, key(g, "attention.sliding_window_pattern"));
-    int64_t every = a->every;
-    if (!a->window || a->traits & RG_HAS_SWITCH) c->window = 0;
-    if (c->window == 0) return RG_OK;
-    if (k && k->type == G_ARR) {
-        if (k->elem != G_BOOL || (int64_t)k->count != c->layers)
-            return rg_bad(&g->src, "metadata %.*s: expected one flag for each of %lld layers", SHOW(k->key),
-                (long long)c->layers);
-        for (int64_t l = 0; l < c->layers; l++)
-            if (!k->p[l]) rg_layer_set(c->all_seen, l);
-        return RG_OK;
-    }
-    const rg_status st = get_int(g, key(g, "attention.sliding_window_pattern"), every, &every);
-    if (st) return st;
-    if (every < 0 || (a->every && every < 1))
-        return rg_bad(&g->src, "metadata %s is not a positive whole number",
-            key(g, "attention.sliding_window_pattern"));
-    for (int64_t l = 0; l < c->layers; l++)
-        if (every && (l + 1) % every == 0) rg_layer_set(c->all_seen, l);
-    return RG_OK;
-}
-
-static rg_status read_factors(const parser *g, const rg_arch *a)
-{
-    rg_config *c = &g->c->cfg;
-    rg_status st;
-#define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
-    if (a->traits & RG_HAS_##trait) { \
-        if ((st = get_real(g, key(g, gguf), gguf_silent, &c->field))) return st; \
-        if (!(isfinite(c->field) && c->field >= 0.0 && c->field < 1e6)) \
-            return rg_bad(&g->src, "metadata %s is %g, expected more than 0", key(g, gguf), c->field); \
-    }
-#include "weights/arch.def"
-    if (a->big && c->layers == a->big) c->attn_scale = sqrt((double)c->heads / (double)c->dim);
-    return RG_OK;
-}
-
-/* Whether it says something, and not the one thing it may say (RG_ONLY; NULL: there is none). */
-static bool says(const kv *k, const char *only)
-{
-    int64_t v = 0;
-    double d = 0.0;
-    if (k->type == G_STR || (k->type == G_ARR && k->elem == G_STR)) return k->count > 0;
-    for (uint64_t i = 0; i < k->count; i++) {
-        const gtype type = k->type == G_ARR ? k->elem : k->type;
-        if (!as_number(k->p + i * (uint64_t)gsize[type], type, &v, &d)) return true;
-        const double want = !only ? 0.0 : strcmp(only, "true") == 0 ? 1.0 : strtod(only, NULL);
-        if (d != want && !(only && d == 0.0 && type != G_BOOL)) return true;
-    }
-    return false;
-}
-
-/* Every key of the architecture is read, refused by name, or noted: llama.cpp ignores what remains. */
-static rg_status check_keys(parser *g, const rg_arch *a)
-{
-    enum { SHOWN = 8 };
-    char list[500] = "", name[64];
-    const rg_reader r = {.place = RG_IN_KEYS, .arch = a};
-    const size_t n = strlen(g->arch);
-    int noted = 0;
-    for (uint64_t i = 0; i < g->n_kv; i++) {
-        const kv *k = &g->kv[i];
-        const char *only, *lacks;
-        if (k->key.n <= n + 1 || memcmp(k->key.p, g->arch, n) != 0 || k->key.p[n] != '.') continue;
-        rg_text(name, sizeof name, "%.*s", (int)rg_min((int64_t)(k->key.n - n - 1), 63), k->key.p + n + 1);
-        const rg_fate fate = rg_member_fate(&r, name, &only, &lacks);
-        if (fate == RG_FATE_READ || fate == RG_FATE_IDLE || !says(k, only)) continue;
-        if (fate == RG_FATE_REFUSED)
-            return rg_lacks(&g->src, "metadata %.*s: %s: not supported", SHOW(k->key), lacks);
-        if (noted++ < SHOWN) rg_text_add(list, sizeof list, "%s%s", *list ? ", " : "", RG_CLEAN(64, name));
-    }
-    if (noted > SHOWN) rg_text_add(list, sizeof list, " and %d more", noted - SHOWN);
-    if (noted) rg_note(&g->c->notes, &g->src, "metadata of %s not used, as in llama.cpp: %s", g->arch, list);
-    return RG_OK;
-}
-
-/* Files of other kinds than models, and models without what general.architecture promises. */
-static rg_status check_type(const parser *g)
-{
-    const str type = get_str(g, "general.type");
-    if (!type.n || is(type, "model")) return RG_OK;
-    return rg_lacks(&g->src, "general.type is '%.*s', expected model%s", SHOW(type),
-        is(type, "adapter")      ? ": a LoRA adapter is merged into its base model first"
-            : is(type, "mmproj") ? ": it belongs to a model for images, which is another file"
-                                 : "");
-}
-
-static rg_status read_config(parser *g)
-{
-    rg_config *c = &g->c->cfg;
-    rg_status st;
-    const str arch = get_str(g, "general.architecture"), name = get_str(g, "general.name");
-    const rg_arch *a;
-    if ((st = check_type(g)) || (st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src))) return st;
-    g->arch = a->word[RG_ARCH_GGUF];
-    g->c->traits = a->traits;
-    snprintf(c->arch, sizeof c->arch, "%s", g->arch);
-    snprintf(c->name, sizeof c->name, "%.*s", SHOW(name));
-    const kv *tokens = get(g, "tokenizer.ggml.tokens");
-    const int64_t n_tokens = tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1;
-    int64_t n, value_dim, rope_dim;
-#define INT(key, silent, v) \
-    if ((st = get_int(g, key, silent, v))) return st;
-#define REAL(key, silent, v) \
-    if ((st = get_real(g, key, silent, v))) return st;
-#define ROPE REAL
-#define WINDOW(key, silent, v) \
-    if (a->window) INT(key, silent, v)
-#define RG_FIELD(kind, field, hf, gguf, hf_silent, silent) kind(key(g, gguf), silent, &c->field)
-#define RG_FIELD_GGUF(kind, field, gguf, silent) kind(key(g, gguf), silent, &field)
-#include "weights/arch.def"
-    if ((st = check_keys(g, a))) return st;
-    INT("tokenizer.ggml.bos_token_id", -1, &n)
-    c->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;
-    static const char *const ends[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"};
-    for (int i = 0; i < 2; i++) {
-        INT(ends[i], -1, &n)
-        if (n >= 0 && n < RG_MAX_VOCAB) c->eos[c->n_eos++] = (int32_t)n;
-    }
-    c->rope_dim = rope_dim == c->head_dim ? 0 : rope_dim;
-    if (value_dim != c->head_dim || (c->rope_dim && !(a->traits & RG_HAS_PARTIAL)))
-        return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
-            (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
-    if ((st = rg_config_ranges(c, g->src.name, g->src.err)) || (st = read_rope(g, a)) ||
-        (st = read_windows(g, a)) || (st = read_factors(g, a)))
-        return st;
-    for (int64_t l = 0; l < c->layers; l++)
-        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c->unrotated, l);
-    rg_arch_apply(c, a);
-    return rg_config_check(c, g->src.name, g->src.err);
 }
 
 static rg_status no_vocab_memory(const parser *g)
@@ -576,7 +249,11 @@ static float **divisors(rg_ckpt *c, const rg_raw_tensor *r)
 {
     const str name = {r->name, r->name_len};
     if (is(name, "rope_factors_long.weight")) return &c->rope_long;
-    return is(name, "rope_freqs.weight") || is(name, "rope_factors_short.weight") ? &c->rope_freqs : NULL;
+    if (is(name, "rope_factors_short.weight")) {
+        c->rope_short = true;
+        return &c->rope_freqs;
+    }
+    return is(name, "rope_freqs.weight") ? &c->rope_freqs : NULL;
 }
 
 static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **to)
@@ -595,19 +272,28 @@ static rg_status take_divisors(const parser *g, const rg_raw_tensor *r, float **
     return RG_OK;
 }
 
-/* With divisors of long contexts the scaling is longrope, whatever its key says. */
-static rg_status check_divisors(rg_ckpt *c, const rg_src *src)
+/* Divisors of short contexts and of long ones are longrope, whatever its key says, and longrope is nothing
+ * without. */
+static rg_status check_divisors(const parser *g)
 {
+    rg_ckpt *c = g->c;
     rg_config *f = &c->cfg;
-    if (!c->rope_long) return RG_OK;
-    if (!c->rope_freqs)
-        return rg_bad(src, "rope_factors_long.weight is there, but rope_factors_short.weight is missing");
+    const bool longrope = is(get_str(g, key(g, "rope.scaling.type")), "longrope");
+    if (!c->rope_long && !c->rope_short && !longrope) return RG_OK;
+    if (!c->rope_long || !c->rope_short)
+        return rg_bad(&g->src, "longrope needs rope_factors_short.weight and rope_factors_long.weight: %s",
+            c->rope_long        ? "the first is missing"
+                : c->rope_short ? "the second is missing"
+                                : "they are missing");
+    if (f->rope_scaling != RG_ROPE_NONE)
+        return rg_bad(&g->src, "rope scaling '%s' beside rope_factors_long.weight: which one is it?",
+            rg_scaling_names[f->rope_scaling]);
     f->rope_scaling = RG_ROPE_LONGROPE;
-    if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
-    return rg_bad(src,
-        "metadata rope.scaling.original_context_length is %lld, expected 1 to %d beside "
-        "rope_factors_long.weight",
-        (long long)f->rope_orig_ctx, 1 << 30);
+    const rg_status st =
+        get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (st || (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30)) return st;
+    return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
+        key(g, "rope.scaling.original_context_length"), (long long)f->rope_orig_ctx, 1 << 30);
 }
 
 static rg_status read_tensors(parser *g)
@@ -746,7 +432,6 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (!st) st = check_divisors(c, &src);
     if (!st && count > 1 && tensors >= 0 && c->described != (uint64_t)tensors)
         st = rg_bad(&src, "the %lld parts hold %llu tensors, expected %lld", (long long)count,
             (unsigned long long)c->described, (long long)tensors);
@@ -792,8 +477,9 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err)
         st = rg_bad(&g.src, "no tensors: a file with only a vocabulary is for -z, not for -m");
         goto out;
     }
-    if (!(st = read_align(&g)) && !(st = read_config(&g))) st = read_tensors(&g);
+    if (!(st = read_align(&g)) && !(st = rg_gguf_config(&g))) st = read_tensors(&g);
     if (!st) st = read_parts(c, count, tensors, err);
+    if (!st) st = check_divisors(&g);
     if (!st) read_extras(c);
 out:
     free(g.kv);

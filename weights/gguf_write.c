@@ -89,6 +89,8 @@ const rg_arch *rg_gguf_arch(const rg_config *c)
 {
     const rg_arch *a = rg_arch_named(c->arch);
     if (!a->word[RG_ARCH_GGUF] && a->traits == 0) a = rg_archs; /* Mistral is a Llama */
+    for (const rg_arch *of = rg_archs; !a->word[RG_ARCH_GGUF] && of->word[0]; of++)
+        if (of->word[RG_ARCH_GGUF] && strcmp(of->word[RG_ARCH_GGUF], c->arch) == 0) a = of; /* OLMo 2 */
     return a->word[RG_ARCH_GGUF] ? a : NULL;
 }
 

@@ -41,6 +41,9 @@ static void put_layers(json_t *o, const rg_config *c, const rg_arch *a)
         json_object_set_new(
             o, "position_embedding_type", json_string(rg_layer_rotates(c, 0) ? "rope" : "nope"));
     if (a->traits & RG_HAS_UNROTATED) json_object_set(o, "no_rope_layers", rotated);
+    if (a->traits & RG_HAS_MAY_NOT_ROTATE)
+        json_object_set_new(
+            o, "position_embedding_type", json_string(rg_layer_rotates(c, 0) ? "rope" : "nope"));
     json_decref(types);
     json_decref(rotated);
 }
@@ -69,7 +72,8 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
         a->traits & RG_HAS_GELU ? "gelu_pytorch_tanh" : "silu", "torch_dtype", dtype[type]);
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
-#define SHARED WINDOW
+#define SHARED(o, key, v) \
+    if (a->traits & RG_HAS_SHARED_MLP) INT(o, key, v)
 #define RG_BIASES(trait, key, sites) \
     if (*key && a->traits & RG_HAS_##trait) BOOL(o, key, (c->extra & (sites)) != 0);
 #define B(site) rg_site_bit(RG_SITE_##site##_BIAS)

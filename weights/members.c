@@ -118,7 +118,7 @@ static bool is_read(const rg_reader *r, const char *name)
 #include "weights/arch.def"
     if (r->place != RG_IN_CONFIG && !keys) return false;
     const int f = find_field(r->place, name);
-    if (f >= 0 && is_kind(f, "WINDOW")) return r->arch->window;
+    if (f >= 0 && is_kind(f, "WINDOW")) return r->arch->window && !(keys && r->arch->traits & RG_HAS_SWITCH);
     if (f >= 0 && is_kind(f, "SHARED")) return r->arch->traits & RG_HAS_SHARED_MLP;
     if (f >= 0) return true;
 #define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \

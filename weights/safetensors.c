@@ -71,7 +71,7 @@ static rg_status read_entry(rg_ckpt *c, const rg_mapfile *f, uint64_t data, cons
     if (s->end - s->begin != n)
         return rg_bad(src, "tensor %.100s: %lld bytes, but its shape and dtype need %llu", name, end - begin,
             (unsigned long long)n);
-    if (!is_here(sh, name, src)) return RG_OK;
+    if (!is_here(sh, name, src) || rg_ckpt_skips(c, name)) return RG_OK;
     r.rank = (int)json_array_size(shape) <= 4 ? (int)json_array_size(shape) : 5;
     r.data = f->data + data + s->begin;
     r.bytes = n;
@@ -245,6 +245,9 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     free(single);
     free(index);
     free(adapter);
+    if (!st && c->not_text)
+        rg_note(&c->notes, &(rg_src){dir, err},
+            "a model for text and images: its text is read, %d tensors of images are not", c->not_text);
     if (!st) st = rg_parts_bind(c, err);
     if (!st) rg_ckpt_find_tokenizer(c, dir, false);
     return st;

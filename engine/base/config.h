@@ -17,7 +17,7 @@ typedef enum rg_rope_scaling {
     RG_ROPE_LONGROPE
 } rg_rope_scaling;
 
-enum { RG_MAX_EOS = 8, RG_MAX_LAYERS = 512, RG_MAX_VOCAB = 1 << 20 };
+enum { RG_MAX_EOS = 8, RG_MAX_LAYERS = 512, RG_MAX_VOCAB = 1 << 20, RG_MAX_WINDOW = 1 << 30 };
 
 typedef struct rg_config {
     char arch[64];  /* "llama", ... */

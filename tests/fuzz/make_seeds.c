@@ -8,6 +8,7 @@
 #include "ckpt_fixture.h"
 #include "model_build.h"
 #include "ref_blocks.h"
+#include "weights/gguf_write.h"
 #include "weights/synth.h"
 
 static const char *root;
@@ -219,6 +220,35 @@ static void hugging_face(const char *dir)
     if (system(path) != 0) fail_msg("%s", path);
 }
 
+/* Every row of arch.def in both formats. */
+static void architectures(const char *dir)
+{
+    for (const rg_arch *a = rg_archs; a->word[0]; a++) {
+        char path[700];
+        rg_config c = arch_config(a);
+        rg_err err = {0};
+        size_t n;
+        byte_buf out = {0};
+        c.layers = 2;
+        c.dim = c.ffn = 16;
+        c.heads = 2;
+        c.kv_heads = 1;
+        c.vocab = 8;
+        if (rg_gguf_arch(&c) &&
+            rg_synth_write(&c, RG_FT_F16, RG_SYNTH_GGUF, 1, place("gguf", RG_TEXT(80, "arch-%s", c.arch)),
+                NULL, NULL, NULL, &err) != RG_OK)
+            fail_msg("%s", err.msg);
+        if (rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, dir, NULL, NULL, NULL, &err) != RG_OK)
+            fail_msg("%s", err.msg);
+        snprintf(path, sizeof path, "%s/config.json", dir);
+        unsigned char *p = read_all(path, &n);
+        put_bytes(&out, p, n);
+        free(p);
+        save_bytes(&out, place("config", RG_TEXT(80, "arch-%s", c.arch)));
+        drop_bytes(&out);
+    }
+}
+
 static void bytes(const char *target, const char *name, const char *s, size_t n)
 {
     byte_buf out = {0};
@@ -263,6 +293,43 @@ static void members(const char *dir)
         HEAD "\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4.0,\"format\":\"gptq_v2\",\"sym\":"
              "true,\"dynamic\":"
              "{\"-:.*\":{}},\"pack_dtype\":\"int32\",\"rotation\":null,\"adapter\":null}}");
+#define TEXT \
+    "\"hidden_size\":32,\"intermediate_size\":16,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_" \
+    "dim\":8," \
+    "\"num_key_value_heads\":2,\"vocab_size\":8,\"max_position_embeddings\":64"
+#define OF(class, more) "{\"architectures\":[\"" class "\"]," TEXT "," more "}"
+    text("config", "longrope",
+        OF("Phi3ForCausalLM",
+            "\"partial_rotary_factor\":0.75,\"original_max_position_embeddings\":16,\"sliding_window\":8,"
+            "\"rope_scaling\":{\"type\":\"su\",\"short_factor\":[1,1.1,1.2],\"long_factor\":[1.5,2,30.5]}"));
+    text("config", "yarn-layers",
+        OF("Olmo3ForCausalLM",
+            "\"sliding_window\":8,\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_"
+            "attention\","
+            "\"full_attention\"],\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4,\"beta_fast\":32,"
+            "\"beta_slow\":1,\"truncate\":false,\"original_max_position_embeddings\":16,\"attention_factor\":"
+            "1.2}"));
+    text("config", "bases-by-layer",
+        OF("Gemma3ForCausalLM",
+            "\"sliding_window_pattern\":2,\"final_logit_softcapping\":30,\"rope_parameters\":{\"full_"
+            "attention\":{"
+            "\"rope_type\":\"linear\",\"factor\":8,\"rope_theta\":1e6},\"sliding_attention\":{\"rope_theta\":"
+            "1e4}}"));
+    text("config", "caps-null",
+        OF("Gemma2ForCausalLM",
+            "\"attn_logit_softcapping\":null,\"hidden_activation\":\"gelu_pytorch_tanh\""));
+    text("config", "unrotated",
+        OF("SmolLM3ForCausalLM", "\"no_rope_layers\":[1,0,1,0],\"use_sliding_window\":false"));
+    text("config", "nope",
+        OF("GraniteMoeHybridForCausalLM",
+            "\"position_embedding_type\":\"nope\",\"shared_intermediate_size\":16,\"num_local_experts\":0,"
+            "\"layer_types\":[\"attention\",\"attention\",\"attention\",\"attention\"]"));
+    text("config", "wrapper",
+        "{\"architectures\":[\"Mistral3ForConditionalGeneration\"],\"model_type\":\"mistral3\",\"eos_token_"
+        "id\":[1,106],"
+        "\"vision_config\":{},\"text_config\":{\"model_type\":\"ministral3\"," TEXT
+        ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":16,\"mscale\":1,\"mscale_all_dim\":1,"
+        "\"llama_4_scaling_beta\":0.1,\"original_max_position_embeddings\":16,\"rope_theta\":1e6}}}");
     st_entry e[MAX_ENTRIES];
     char path[700], map[2000] = "{\"weight_map\":{\"gone\":\"b.safetensors\"";
     size_t n;
@@ -465,6 +532,7 @@ int main(int argc, char **argv)
     mkdir(root, 0777);
     gguf();
     hugging_face(dir);
+    architectures(dir);
     members(dir);
     tokenizers();
     templates();

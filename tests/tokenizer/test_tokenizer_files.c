@@ -210,6 +210,11 @@ static void gguf_byte_level(void **state)
     CHECK_IDS(t, "hello", RG_TOK_BOS, 5, 260);
     rg_tokenizer_close(t);
     drop(&b);
+    b = gguf_bpe("smaug-bpe"); /* SmolLM3 */
+    t = open_ok(&b);
+    CHECK_IDS(t, "hello", RG_TOK_BOS, 260);
+    rg_tokenizer_close(t);
+    drop(&b);
 
     rg_err err;
     b = gguf_bpe("klingon");

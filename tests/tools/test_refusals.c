@@ -144,7 +144,8 @@ static void unsupported_models_say_what_is_missing(void **state)
     dir = copy_of_tiny("qwen3");
     edit_config(dir, "model_type", json_string("qwen3"));
     edit_config(dir, "architectures", json_pack("[s]", "Qwen3ForCausalLM"));
-    all_refuse(dir, 4, "QK-norm", NULL);
+    edit_config(dir, "head_dim", json_integer(16));
+    all_refuse(dir, 3, "attn_q_norm is missing", NULL); /* nor norms of q and k */
     dir = copy_of_tiny("mamba");
     edit_config(dir, "model_type", json_string("mamba"));
     edit_config(dir, "architectures", json_pack("[s]", "MambaForCausalLM"));
@@ -405,6 +406,40 @@ static void notes_are_said(void **state)
     done(&o);
 }
 
+static void what_is_beyond_llama_is_said(void **state)
+{
+    (void)state;
+    const char *dir = copy_of_tiny("beyond");
+    edit_config(dir, "model_type", json_string("smollm3"));
+    edit_config(dir, "architectures", json_pack("[s]", "SmolLM3ForCausalLM"));
+    edit_config(dir, "no_rope_layer_interval", json_integer(1));
+    edit_config(dir, "rope_scaling",
+        json_pack(
+            "{s:s,s:f,s:i}", "rope_type", "yarn", "factor", 4.0, "original_max_position_embeddings", 32));
+    static const char *const forms[][2] = {{"text", "no RoPE in all layers"},
+        {"md", "| no RoPE in all layers |"}, {"text", "RoPE scaling: yarn, factor 4, from 32 to 1 turns"},
+        {"md", "original context 32, cosines and sines"}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        output o = ridge("inspect", "-m", dir, "-o", forms[i][0], NULL);
+        expect_ok(&o);
+        if (!strstr(o.out, forms[i][1])) fail_msg("no '%s' in %s", forms[i][1], o.out);
+        done(&o);
+    }
+    edit_config(dir, "model_type", json_string("mistral"));
+    edit_config(dir, "architectures", json_pack("[s]", "MistralForCausalLM"));
+    edit_config(dir, "sliding_window", json_integer(8));
+    output o = ridge("inspect", "-m", dir, "-o", "json", NULL);
+    expect_ok(&o);
+    json_t *j = json_loads(o.out, 0, NULL), *c = json_object_get(j, "config");
+    assert_int_equal(json_integer_value(json_object_get(c, "window")), 8);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(c, "window_layers"), 0)), 0);
+    assert_string_equal(json_string_value(json_object_get(c, "rope_scaling")), "yarn");
+    assert_int_equal(json_integer_value(json_object_get(c, "rope_original_ctx")), 32);
+    assert_true(json_is_null(json_object_get(c, "qk_norm")));
+    json_decref(j);
+    done(&o);
+}
+
 /* A folder may be called anything: the report stays JSON. */
 static void names_that_are_not_utf8(void **state)
 {
@@ -480,6 +515,6 @@ int main(void)
         cmocka_unit_test(little_address_space), cmocka_unit_test(outputs_that_cannot_be_written),
         cmocka_unit_test(outputs_are_tried_first), cmocka_unit_test(names_that_are_not_utf8),
         cmocka_unit_test(outputs_under_limits), cmocka_unit_test(texts_of_other_encodings),
-        cmocka_unit_test(notes_are_said)};
+        cmocka_unit_test(notes_are_said), cmocka_unit_test(what_is_beyond_llama_is_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

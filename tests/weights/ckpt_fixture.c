@@ -2,6 +2,7 @@
 #include "ckpt_fixture.h"
 
 #include "base/num.h"
+#include "base/text.h"
 #include "tempdir.h"
 
 rg_config tiny_config(void)
@@ -22,6 +23,41 @@ rg_config tiny_config(void)
         .bos = 1,
         .eos = {2},
         .n_eos = 1};
+    return c;
+}
+
+rg_config arch_config(const rg_arch *a)
+{
+    const int t = a->traits;
+    rg_config c = tiny_config();
+    snprintf(c.arch, sizeof c.arch, "%s", a->word[RG_ARCH_TYPE]);
+    c.layers = 4;
+    c.ctx_train = 64;
+    if (a->window && !(t & RG_HAS_SWITCH)) c.window = 8;
+    for (int64_t l = 0; l < c.layers; l++) {
+        if (c.window && a->every && (l + 1) % a->every == 0) rg_layer_set(c.all_seen, l);
+        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c.unrotated, l);
+    }
+    if (t & (RG_HAS_FULL_SCALED | RG_HAS_TEMPERATURE)) {
+        c.rope_scaling = RG_ROPE_YARN;
+        c.rope_factor = 4.0;
+        c.rope_beta_fast = 32.0;
+        c.rope_beta_slow = 1.0;
+        c.rope_orig_ctx = 16;
+        c.rope_magnitude = t & RG_HAS_TEMPERATURE ? 1.25 : 0.1 * log(4.0) + 1.0;
+    }
+    if (t & RG_HAS_FULL_SCALED) c.rope_local = c.rope_theta;
+    if (t & RG_HAS_LOCAL) c.rope_local = 5000.0;
+    if (t & RG_HAS_TEMPERATURE) c.q_temp = 0.125;
+    if (t & RG_HAS_PARTIAL) c.rope_dim = 6;
+    if (t & RG_HAS_CAPS) c.attn_cap = 40.0, c.logit_cap = 20.0;
+    if (t & RG_HAS_Q_SCALAR) c.attn_scale = 0.25;
+    if (t & RG_HAS_FACTORS) c.attn_scale = 0.5;
+    if (t & (RG_HAS_FACTORS | RG_HAS_MINICPM)) c.embd_scale = 12.0, c.resid_scale = 0.75, c.logit_scale = 4.0;
+    if (t & RG_HAS_QKV_BIAS)
+        c.extra |= rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
+            rg_site_bit(RG_SITE_ATTN_V_BIAS);
+    rg_arch_apply(&c, a);
     return c;
 }
 
@@ -188,4 +224,42 @@ void config_write(const char *path, const char *const *overrides)
         }
     fputc('}', f);
     fclose(f);
+}
+
+const char *config_summary(const rg_config *c)
+{
+    static char s[400];
+    int64_t slide = 0, still = 0;
+    for (int64_t l = 0; l < c->layers; l++) {
+        slide += rg_layer_window(c, l) > 0;
+        still += !rg_layer_rotates(c, l);
+    }
+    static const char *const scaling[] = {"none", "linear", "llama3", "yarn", "longrope"};
+    rg_text(s, sizeof s, "%s %lldx%lld, %lld of %lld/%lld x %lld, rope %g", c->arch, (long long)c->dim,
+        (long long)c->ffn, (long long)c->layers, (long long)c->heads, (long long)c->kv_heads,
+        (long long)c->head_dim, c->rope_theta);
+    if (c->rope_dim) rg_text_add(s, sizeof s, " on %lld", (long long)c->rope_dim);
+    if (c->rope_local > 0.0) rg_text_add(s, sizeof s, " and %g", c->rope_local);
+    if (c->rope_scaling != RG_ROPE_NONE)
+        rg_text_add(s, sizeof s, " %s %g of %lld", scaling[c->rope_scaling], c->rope_factor,
+            (long long)c->rope_orig_ctx);
+    if (c->rope_magnitude > 0.0 && c->rope_magnitude != 1.0)
+        rg_text_add(s, sizeof s, " times %.5g", c->rope_magnitude);
+    if (slide) rg_text_add(s, sizeof s, ", window %lld in %lld", (long long)c->window, (long long)slide);
+    if (still) rg_text_add(s, sizeof s, ", %lld unrotated", (long long)still);
+    if (c->q_temp > 0.0) rg_text_add(s, sizeof s, ", queries by %g", c->q_temp);
+    if (c->attn_cap > 0.0) rg_text_add(s, sizeof s, ", scores to %g", c->attn_cap);
+    if (c->logit_cap > 0.0) rg_text_add(s, sizeof s, ", logits to %g", c->logit_cap);
+    if (c->embd_scale != 0.0) rg_text_add(s, sizeof s, ", x0 by %.5g", c->embd_scale);
+    if (c->attn_scale != 0.0) rg_text_add(s, sizeof s, ", scores by %.5g", c->attn_scale);
+    if (c->resid_scale != 0.0) rg_text_add(s, sizeof s, ", blocks by %.5g", c->resid_scale);
+    if (c->logit_scale != 0.0) rg_text_add(s, sizeof s, ", logits over %.5g", c->logit_scale);
+    if (c->whole_qk_norm || c->extra & rg_site_bit(RG_SITE_ATTN_Q_NORM))
+        rg_text_add(s, sizeof s, ", %s norms of q and k", c->whole_qk_norm ? "whole" : "head");
+    if (c->extra & rg_site_bit(RG_SITE_ATTN_POST_NORM))
+        rg_text_add(s, sizeof s, ", norms behind%s", c->no_pre_norm ? " only" : "");
+    if (c->extra & rg_site_bit(RG_SITE_FFN_GELU)) rg_text_add(s, sizeof s, ", gelu");
+    if (c->extra & rg_site_bit(RG_SITE_ATTN_Q_BIAS)) rg_text_add(s, sizeof s, ", biases");
+    if (c->tied) rg_text_add(s, sizeof s, ", tied");
+    return s;
 }

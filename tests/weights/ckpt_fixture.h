@@ -4,6 +4,7 @@
 #define RG_CKPT_FIXTURE_H
 
 #include "testing.h"
+#include "weights/arch.h"
 #include "weights/ckpt.h"
 #include "weights/synth.h"
 
@@ -50,5 +51,9 @@ size_t st_write(const char *path, const st_entry *e, int n, long long bytes);
 /* config.json of tiny_config. overrides: pairs of key and JSON value (NULL value: leave the key out), ended
  * by NULL. With architectures there is no model_type unless it is given too. */
 void config_write(const char *path, const char *const *overrides);
+/* A model of that row of arch.def with all that the row has; four layers. */
+rg_config arch_config(const rg_arch *a);
+/* What counts of a configuration, one phrase each; valid until the next call. */
+const char *config_summary(const rg_config *c);
 
 #endif

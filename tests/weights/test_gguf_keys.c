@@ -86,9 +86,12 @@ static const key_case cases[] = {
     {"llama", "expert_count", U32, 0, 0, {0}, RG_OK, NULL},
     {"llama", "attention.causal", BOOL, 0, 0, {0}, RG_E_UNSUPPORTED, "later tokens"},
     {"llama", "attention.causal", BOOL, 0, 0, {1}, RG_OK, NULL},
-    {"llama", "rope.scaling.attn_factor", F32, 0, 0, {1.2}, RG_E_UNSUPPORTED, "rope.scaling.attn_factor"},
+    {"llama", "rope.scaling.attn_factor", F32, 0, 0, {1.2}, RG_OK, NULL},
     {"llama", "rope.scaling.attn_factor", F32, 0, 0, {1}, RG_OK, NULL},
-    {"granite", "rope.scaling.finetuned", BOOL, 0, 0, {0}, RG_E_UNSUPPORTED, "without RoPE"},
+    {"llama", "rope.scaling.attn_factor", F32, 0, 0, {0}, RG_E_FILE, "rope.scaling.attn_factor is 0"},
+    {"llama", "rope.scaling.attn_factor", F32, 0, 0, {-1}, RG_E_FILE, "rope.scaling.attn_factor is -1"},
+    {"llama", "rope.scaling.attn_factor", F32, 0, 0, {NAN}, RG_E_FILE, "rope.scaling.attn_factor is nan"},
+    {"granite", "rope.scaling.finetuned", BOOL, 0, 0, {0}, RG_OK, NULL},
     {"granite", "rope.scaling.finetuned", BOOL, 0, 0, {1}, RG_OK, NULL},
     {"llama", "rope.scaling.finetuned", BOOL, 0, 0, {0}, RG_OK, NULL},
     {"llama", "rope.scaling.type", STR, 0, 0, {0}, RG_E_UNSUPPORTED, "rope scaling 'x'"},
@@ -123,6 +126,11 @@ static void keys_are_read_refused_or_noted(void **state)
             assert_true(f->kv_heads == 2 && f->ffn == 64 &&
                 f->window == (strcmp(k->arch, "phi3") == 0 ? (int64_t)k->v[0] : 0) &&
                 f->rope_theta == 10000.0);
+            assert_int_equal(rg_layer_rotates(f, 0),
+                !(strcmp(k->key, "rope.scaling.finetuned") == 0 && strcmp(k->arch, "granite") == 0 &&
+                    k->v[0] == 0.0));
+            const double magnitude = strcmp(k->key, "rope.scaling.attn_factor") == 0 ? k->v[0] : 1.0;
+            assert_true(f->rope_magnitude == (double)(float)magnitude);
             assert_null(rg_ckpt_note(c, said != NULL));
         }
         rg_ckpt_close(c);

@@ -205,23 +205,28 @@ static void class_and_model_type_agree(void **state)
     }
 }
 
-/* Qwen2's windows begin behind max_window_layers; a model whose layers are fewer has none. */
-static void windows_behind_the_last_layer(void **state)
+/* Qwen2's windows begin behind max_window_layers, if use_sliding_window says so. */
+static void windows_behind_the_first_layers(void **state)
 {
     (void)state;
     static const struct {
-        const char *window, *from;
-        rg_status code;
-    } all[] = {{"4", "0", RG_E_UNSUPPORTED}, {"4", "1", RG_E_FILE}, {"null", "0", RG_E_FILE},
-        {"4", NULL, RG_E_FILE}, {NULL, "0", RG_E_UNSUPPORTED}};
+        const char *use, *window, *from;
+        int64_t of[4]; /* what a token of each layer sees; 0: all */
+    } all[] = {{"true", "4", "0", {4, 4, 4, 4}}, {"true", "4", "1", {0, 4, 4, 4}}, {"true", "4", "4", {0}},
+        {"true", "null", "0", {0}}, {"true", "4", NULL, {0}}, {"true", NULL, "3", {0, 0, 0, 4096}},
+        {"false", "4", "0", {0}}, {NULL, "4", "0", {0}}, {"null", "4", "0", {0}}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        rg_err err;
+        rg_config c;
+        rg_err err = {0};
         config_write(at("config.json"),
-            (const char *const[]){"architectures", "[\"Qwen2ForCausalLM\"]", "use_sliding_window", "true",
-                "sliding_window", all[i].window, "max_window_layers", all[i].from, NULL});
-        assert_int_equal(try_open(at("model.safetensors"), &err), all[i].code);
-        assert_non_null(
-            strstr(err.msg, all[i].code == RG_E_FILE ? "attn_q_bias is missing" : "use_sliding_window"));
+            (const char *const[]){"architectures", "[\"Qwen2ForCausalLM\"]", "num_hidden_layers", "4",
+                "use_sliding_window", all[i].use, "sliding_window", all[i].window, "max_window_layers",
+                all[i].from, NULL});
+        if (rg_config_read(&c, at("config.json"), &err) != RG_OK) fail_msg("%s", err.msg);
+        for (int64_t l = 0; l < 4; l++)
+            if (rg_layer_window(&c, l) != all[i].of[l])
+                fail_msg("case %zu: layer %lld sees %lld positions", i, (long long)l,
+                    (long long)rg_layer_window(&c, l));
     }
 }
 
@@ -244,7 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(members_are_read_refused_or_noted),
         cmocka_unit_test(many_unknown_members_are_one_note), cmocka_unit_test(one_place_describes_rope),
-        cmocka_unit_test(class_and_model_type_agree), cmocka_unit_test(windows_behind_the_last_layer),
+        cmocka_unit_test(class_and_model_type_agree), cmocka_unit_test(windows_behind_the_first_layers),
         cmocka_unit_test(broken_generation_config_is_said)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

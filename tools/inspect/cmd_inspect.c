@@ -44,17 +44,6 @@ bool rg_inspect_take(const rg_inspection *x, size_t i, rg_inspect_line *l)
     return true;
 }
 
-static const char *scaling_text(char *buf, size_t n, const rg_config *c)
-{
-    if (c->rope_scaling == RG_ROPE_NONE) return "none";
-    if (c->rope_scaling == RG_ROPE_LINEAR)
-        snprintf(buf, n, "linear, factor %g", c->rope_factor);
-    else
-        snprintf(buf, n, "llama3, factor %g, frequencies %g to %g, original context %" PRId64, c->rope_factor,
-            c->rope_low_freq, c->rope_high_freq, c->rope_orig_ctx);
-    return buf;
-}
-
 int64_t rg_inspect_kv(const rg_config *c, rg_kvtype t)
 {
     if (c->head_dim % rg_kvtypes[t].block != 0) return 0;
@@ -75,7 +64,8 @@ const char *rg_inspect_windows(char *buf, size_t n, const rg_config *c)
 void rg_inspect_md(const rg_inspection *x)
 {
     const rg_config *c = x->cfg;
-    char a[64], text[128];
+    char a[64], text[240];
+    rg_lines beyond = {0};
     printf("# %s\n\n| | |\n|---|---|\n| name | %s |\n| format | %s |\n| architecture | %s |\n",
         rg_ckpt_path(x->ckpt), c->name, rg_ckpt_format(x->ckpt), c->arch);
     printf("| hidden, intermediate | %" PRId64 ", %" PRId64 " |\n| layers | %" PRId64
@@ -83,8 +73,11 @@ void rg_inspect_md(const rg_inspection *x)
         c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim);
     printf("| vocabulary | %" PRId64 "%s |\n| context | %" PRId64 " |\n", c->vocab,
         c->tied ? ", output matrix tied to the embedding" : "", c->ctx_train);
-    printf("| RMSNorm epsilon | %g |\n| RoPE base, scaling | %g, %s%s |\n", c->eps, c->rope_theta,
-        scaling_text(text, sizeof text, c), rg_ckpt_rope_freqs(x->ckpt) ? ", divisors in the file" : "");
+    printf("| RMSNorm epsilon | %g |\n| RoPE base, scaling | %g, %s |\n", c->eps, c->rope_theta,
+        rg_inspect_rope(text, sizeof text, x));
+    rg_inspect_beyond(&beyond, c);
+    for (int i = 0; i < beyond.n; i++) printf("| beyond plain Llama | %s |\n", beyond.s[i]);
+    rg_lines_free(&beyond);
     printf("| BOS, EOS | %" PRId32 ",", c->bos);
     for (int i = 0; i < c->n_eos; i++) printf(" %" PRId32, c->eos[i]);
     const char *tok = rg_ckpt_embedded_vocab(x->ckpt) ? "inside the file" : rg_ckpt_tokenizer_path(x->ckpt);
@@ -139,17 +132,16 @@ void rg_inspect_md(const rg_inspection *x)
 static json_t *json_config(const rg_inspection *x)
 {
     const rg_config *c = x->cfg;
-    static const char *const scaling[] = {
-        [RG_ROPE_NONE] = "none", [RG_ROPE_LINEAR] = "linear", [RG_ROPE_LLAMA3] = "llama3"};
     json_t *eos = json_array();
     for (int i = 0; i < c->n_eos; i++) json_array_append_new(eos, json_integer(c->eos[i]));
-    return json_pack("{s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:s,s:b,s:o,s:o}", "name",
+    json_t *o = json_pack("{s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:b,s:o,s:o}", "name",
         rg_json_text(c->name), "arch", c->arch, "hidden", (json_int_t)c->dim, "ffn", (json_int_t)c->ffn,
         "layers", (json_int_t)c->layers, "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads,
         "head_dim", (json_int_t)c->head_dim, "vocab", (json_int_t)c->vocab, "ctx_train",
-        (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta, "rope_scaling",
-        scaling[c->rope_scaling], "tied", (int)c->tied, "bos",
+        (json_int_t)c->ctx_train, "eps", c->eps, "rope_theta", c->rope_theta, "tied", (int)c->tied, "bos",
         c->bos < 0 ? json_null() : json_integer(c->bos), "eos", eos);
+    if (o) rg_inspect_beyond_json(o, c);
+    return o;
 }
 
 static json_t *json_tensors(const rg_inspection *x)

@@ -2,6 +2,9 @@
 #ifndef RG_INSPECT_H
 #define RG_INSPECT_H
 
+#include <jansson.h>
+
+#include "base/text.h"
 #include "report/screen.h"
 #include "tools/cli/cli.h"
 #include "tools/inspect/fit_table.h"
@@ -34,6 +37,12 @@ bool rg_inspect_take(const rg_inspection *x, size_t i, rg_inspect_line *l);
 int64_t rg_inspect_kv(const rg_config *c, rg_kvtype t);
 /* Layers that keep no more than their window, or "". */
 const char *rg_inspect_windows(char *buf, size_t n, const rg_config *c);
+
+/* The scaling of RoPE; what else the model has beyond a plain Llama, a phrase each; all of it as members
+ * of an object. */
+const char *rg_inspect_rope(char *buf, size_t n, const rg_inspection *x);
+void rg_inspect_beyond(rg_lines *out, const rg_config *c);
+void rg_inspect_beyond_json(json_t *o, const rg_config *c);
 
 /* Everything, and the answer first. */
 void rg_inspect_md(const rg_inspection *x);

@@ -116,6 +116,7 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
 {
     const rg_config *c = x->cfg;
     const rg_memory_plan *p = &x->plan;
+    rg_lines beyond = {0};
     bool failed = false;
     char cache[128] = "", windows[96];
     if (x->cli->fit)
@@ -144,6 +145,11 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
         " on %" PRId64 " of keys and values; vocabulary %" PRId64 "; context %" PRId64,
         c->arch, rg_ckpt_format(x->ckpt), c->layers, c->dim, c->ffn, c->heads, c->head_dim, c->kv_heads,
         c->vocab, c->ctx_train);
+    if (c->rope_scaling != RG_ROPE_NONE || rg_ckpt_rope_freqs(x->ckpt))
+        rg_screen_say(s, RG_INK_PLAIN, 2, "RoPE scaling: %s", rg_inspect_rope((char[240]){0}, 240, x));
+    rg_inspect_beyond(&beyond, c);
+    for (int i = 0; i < beyond.n; i++) rg_screen_say(s, RG_INK_PLAIN, 2, "%s", beyond.s[i]);
+    rg_lines_free(&beyond);
     for (int t = 0; t < RG_KV_COUNT; t++)
         if (rg_inspect_kv(c, t))
             rg_text_add(cache, sizeof cache, "%s%s %s", *cache ? ", " : "", rg_kvtypes[t].name,
