@@ -92,8 +92,7 @@ rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t dis
     if (c->q_temp > 0.0)
         return rg_fail(err, RG_E_UNSUPPORTED,
             "--context-shift: queries of %s grow with their position, so that what was computed cannot move; "
-            "use a "
-            "larger -c",
+            "use a larger -c",
             c->arch);
     float *keys = malloc((size_t)(step * c->head_dim) * sizeof *keys);
     char *values = malloc((size_t)(step * rg_kv_v_bytes(s->o.kv_v, c->head_dim)));

@@ -65,7 +65,8 @@ uint64_t rg_engine_fingerprint(const rg_engine *e)
     return rg_hash64_end(&h);
 }
 
-/* Of the model, and of the divisors that turned the keys: longrope chooses them by the length of the context. */
+/* Of the model, and of the divisors that turned the keys: longrope chooses them by the length of the
+ * context. */
 static uint64_t print_of(const rg_session *s, bool beyond)
 {
     const uint64_t print = rg_engine_fingerprint(s->e);

@@ -66,16 +66,16 @@ const arch_model arch_models[] = {
             .rope_factor = 8.0},
         .tied = true},
     {"gemma3-by-layer", "Gemma3ForCausalLM", "gemma3",
-        "\"sliding_window\": 24, \"query_pre_attn_scalar\": 24, "
+        "\"sliding_window\": 24, \"query_pre_attn_scalar\": 32, "
         "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\", "
         "\"sliding_attention\"], "
         "\"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 4.0, "
         "\"rope_theta\": 1e6}, "
         "\"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 1000.0}}",
-        .m = {.layers = "wffw", .local = 1000.0, .embd = 8.0, .attn = 0.20412414523193154}, .theta = 1e6,
+        .m = {.layers = "wffw", .local = 1000.0, .embd = 8.0, .attn = 0.17677669529663687}, .theta = 1e6,
         .keys = {.window = ARCH_WINDOW,
             .rope_local = 1000.0,
-            .attn_scale = 0.20412414523193154,
+            .attn_scale = 0.17677669529663687,
             .rope_scaling = RG_ROPE_LINEAR,
             .rope_factor = 4.0},
         .put = put_flags_of_gemma3, .tied = true},

@@ -1,4 +1,5 @@
-/* Tiny models of every architecture beyond plain Llama, with random weights, and what their configurations mean. */
+/* Tiny models of every architecture beyond plain Llama, with random weights, and what their configurations
+ * mean. */
 #ifndef RG_ARCH_MODELS_H
 #define RG_ARCH_MODELS_H
 

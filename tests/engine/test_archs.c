@@ -1,7 +1,7 @@
-/* Every architecture beyond plain Llama, from a Hugging Face folder and from GGUF: what the configuration means, and
- * logits against the float64 forward pass: whole prompts, chunks, single tokens, several sequences, 1 to 3 threads (the
- * same bits), operators apart and fused (the same bits), half precision. Prompts are longer than a chunk of the context
- * and a window together. */
+/* Every architecture beyond plain Llama, from a Hugging Face folder and from GGUF: what the configuration
+ * means, and logits against the float64 forward pass: whole prompts, chunks, single tokens, several sequences,
+ * 1 to 3 threads (the same bits), operators apart and fused (the same bits), half precision. Prompts are longer
+ * than a chunk of the context and a window together. */
 #include "arch_models.h"
 
 #include "weights/ckpt_impl.h"
@@ -212,11 +212,21 @@ static void check_tiles(const rg_ckpt *c, const char *what)
     truth_end(&t);
 }
 
+/* RIDGE_TEST_ARCHS: names, with blanks between; else all. ThreadSanitizer has time for few. */
+static bool is_wanted(const char *name)
+{
+    const char *all = getenv("RIDGE_TEST_ARCHS"), *at = all ? strstr(all, name) : name;
+    const size_t n = strlen(name);
+    for (; at && all; at = strstr(at + 1, name))
+        if ((at == all || at[-1] == ' ') && (!at[n] || at[n] == ' ')) break;
+    return at != NULL;
+}
+
 static void from_files(bool gguf)
 {
     for (const arch_model *m = arch_models; m < arch_models + n_arch_models; m++) {
         char what[64];
-        if (gguf && !m->gguf) continue;
+        if ((gguf && !m->gguf) || !is_wanted(m->name)) continue;
         snprintf(what, sizeof what, "%s, %s", m->name, gguf ? "GGUF" : "safetensors");
         rg_ckpt *c = arch_model_open(m, gguf);
         check_meaning(rg_ckpt_config(c), &m->m, what);
@@ -242,18 +252,73 @@ static void tiles(void **state)
     (void)state;
     static const char *const some[] = {"gemma2", "gemma3", "olmo2"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        if (!is_wanted(some[i])) continue;
         rg_ckpt *c = arch_model_open(arch_model_named(some[i]), false);
         check_tiles(c, some[i]);
         rg_ckpt_close(c);
     }
 }
 
+/* What a configuration says shows in the logits, or the comparisons above would not notice its absence. */
+static void all_of_it_matters(void **state)
+{
+    (void)state;
+    enum { FEW = 100 };
+    static const struct {
+        const char *name;
+        size_t at, bytes;
+    } fields[] = {
+#define FIELD(f) {#f, offsetof(rg_config, f), sizeof(((rg_config *)0)->f)}
+        FIELD(window), FIELD(all_seen), FIELD(unrotated), FIELD(rope_scaling), FIELD(rope_local),
+        FIELD(rope_magnitude), FIELD(q_temp), FIELD(embd_scale), FIELD(attn_scale), FIELD(resid_scale),
+        FIELD(logit_scale), FIELD(attn_cap), FIELD(logit_cap), FIELD(extra)};
+    static const rg_config none;
+    unsigned seen = 0;
+    for (const arch_model *m = arch_models; m < arch_models + n_arch_models; m++) {
+        rg_ckpt *c = arch_model_open(m, false);
+        const int64_t n = FEW * c->cfg.vocab;
+        int32_t token[FEW];
+        double *as_is = must_alloc((size_t)n * sizeof *as_is),
+               *without = must_alloc((size_t)n * sizeof *without);
+        random_tokens(token, FEW, c->cfg.vocab, 11);
+        for (size_t i = 0; i <= sizeof fields / sizeof *fields; i++) { /* the first time without any change */
+            const rg_config was = c->cfg;
+            if (i > 0) {
+                char *p = (char *)&c->cfg + fields[i - 1].at;
+                if (memcmp(p, (const char *)&none + fields[i - 1].at, fields[i - 1].bytes) == 0) continue;
+                memset(p, 0, fields[i - 1].bytes);
+            }
+            /* gone without a trace: a magnitude of 1, divisors that stay, bits of tensors that stay */
+            const bool same = (was.rope_magnitude == 1.0 && c->cfg.rope_magnitude == 0.0) ||
+                (was.rope_scaling == RG_ROPE_LONGROPE && c->cfg.rope_scaling == RG_ROPE_NONE) ||
+                (was.extra != c->cfg.extra && !(was.extra & rg_site_bit(RG_SITE_FFN_GELU)));
+            ref_model *r = ref_from_ckpt(c);
+            ref_forward(r, token, FEW, i ? without : as_is);
+            ref_close(r);
+            c->cfg = was;
+            double err2 = 0.0, y2 = 0.0;
+            for (int64_t k = 0; i > 0 && k < n; k++) {
+                err2 += (without[k] - as_is[k]) * (without[k] - as_is[k]);
+                y2 += as_is[k] * as_is[k];
+            }
+            if (i > 0 && !same && !(sqrt(err2 / y2) > 1e-3))
+                fail_msg("%s: logits are the same without %s (%.3g)", m->name, fields[i - 1].name,
+                    sqrt(err2 / y2));
+            seen |= i > 0 && !same ? 1u << i : 0u;
+        }
+        free(as_is);
+        free(without);
+        rg_ckpt_close(c);
+    }
+    assert_int_equal(seen, (2u << sizeof fields / sizeof *fields) - 2u);
+}
+
 /* No architecture here rotates a part of a head: plain Llama is told to, in both formats. */
 static void a_part_of_a_head(void **state)
 {
     (void)state;
-    static const arch_model plain = {"llama", "LlamaForCausalLM", "llama", NULL, .m = {.layers = "ff"}};
-    for (int gguf = 0; gguf < 2; gguf++)
+    static const arch_model plain = {"llama-part", "LlamaForCausalLM", "llama", NULL, .m = {.layers = "ff"}};
+    for (int gguf = 0; gguf < 2 && is_wanted(plain.name); gguf++)
         for (int64_t part = 2; part < 24; part += 10) {
             rg_ckpt *c = arch_model_open(&plain, gguf);
             c->cfg.rope_dim = part;
@@ -266,7 +331,7 @@ static void a_part_of_a_head(void **state)
 static void long_contexts(void **state)
 {
     (void)state;
-    for (int gguf = 0; gguf < 2; gguf++)
+    for (int gguf = 0; gguf < 2 && is_wanted("llama-longrope"); gguf++)
         for (int64_t ctx = 400; ctx <= 401; ctx++) {
             truth t;
             rg_ckpt *c = arch_model_open(arch_model_named("llama-longrope"), gguf);
@@ -283,6 +348,7 @@ static void long_contexts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(safetensors), cmocka_unit_test(gguf),
-        cmocka_unit_test(tiles), cmocka_unit_test(a_part_of_a_head), cmocka_unit_test(long_contexts)};
+        cmocka_unit_test(tiles), cmocka_unit_test(all_of_it_matters), cmocka_unit_test(a_part_of_a_head),
+        cmocka_unit_test(long_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

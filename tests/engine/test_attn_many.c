@@ -88,8 +88,8 @@ static error compare(const setup *s, const rg_ktab *c, double half_ulp)
                         mag += fabs(term);
                         big = fmax(big, fabs((double)v[p * hd + d]));
                     }
-                    w[p] = dot;
-                    max = fmax(max, dot);
+                    w[p] = s->a.cap > 0.0f ? (double)s->a.cap * tanh(dot / (double)s->a.cap) : dot;
+                    max = fmax(max, w[p]);
                     off = fmax(off, 2.1 * half_ulp * mag);
                 }
                 for (int64_t p = from; p <= pos; p++) sum += w[p] = exp(w[p] - max);
@@ -139,7 +139,8 @@ static float drawn(rg_rng *r, int heavy)
     return rng_normal(r) * (heavy && rng_in(r, 0, 2 * heavy) == 0 ? (float)heavy : 1.0f);
 }
 
-static void within_limits(rg_act act)
+/* cap: of the scores, which are normal with a deviation of 1; 0: none. */
+static void within_limits(rg_act act, float cap)
 {
     enum { CTX = 352, SEQS = 2 };
     for (int isa = 0; isa < RG_ISA_COUNT; isa++) {
@@ -153,6 +154,7 @@ static void within_limits(rg_act act)
         k.bf16_attn = true; /* else only where it is faster */
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const kase *x = &cases[i];
+            if (cap > 0.0f && x->heavy) continue; /* all scores would be the cap */
             const bool tiles = x->taken && k.level[RG_FN_tile_mm] != RG_ISA_C,
                        taken = x->taken && act == RG_ACT_BF16, split = tiles && !taken;
             const limit *l = taken ? &bf16_limit : split ? &split_limit : &fp32_limit;
@@ -161,6 +163,7 @@ static void within_limits(rg_act act)
                 .a = {.heads = x->kv_heads * x->rep,
                     .scale = (float)(1.0 / sqrt((double)x->hd)),
                     .window = x->window,
+                    .cap = cap,
                     .run = x->run}};
             for (int j = 0; j < 2 && x->run[j].n; j++) {
                 s.a.n_runs++;
@@ -206,8 +209,8 @@ static void within_limits(rg_act act)
                                 : k.level[RG_FN_attn_qk]);
                 if (tiles) assert_int_equal(log.rec[0].arith, RG_ARITH_AMX_BF16);
                 const int64_t planes = rg_kernel_passes((rg_kernel_kind)log.rec[0].kernel);
-                assert_true(log.rec[0].tally.flop >=
-                    (uint64_t)((4 * x->hd * planes + 5) * s.a.heads * log.rec[0].dims.pairs));
+                assert_true(log.rec[0].tally.flop >= (uint64_t)((4 * x->hd * planes + (cap > 0.0f ? 8 : 5)) *
+                                                         s.a.heads * log.rec[0].dims.pairs));
                 rg_log_close(&log);
                 rg_team_close(team);
                 if (threads > 1 && memcmp(one, many, (size_t)n * sizeof *one) != 0)
@@ -233,17 +236,25 @@ static void within_limits(rg_act act)
 static void fp32(void **state)
 {
     (void)state;
-    within_limits(RG_ACT_F32);
+    within_limits(RG_ACT_F32, 0.0f);
 }
 
 static void bf16(void **state)
 {
     (void)state;
-    within_limits(RG_ACT_BF16);
+    within_limits(RG_ACT_BF16, 0.0f);
+}
+
+static void capped(void **state)
+{
+    (void)state;
+    within_limits(RG_ACT_F32, 1.5f);
+    within_limits(RG_ACT_BF16, 1.5f);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fp32), cmocka_unit_test(bf16)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fp32), cmocka_unit_test(bf16), cmocka_unit_test(capped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

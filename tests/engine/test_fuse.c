@@ -1,7 +1,7 @@
 /* Fused operators: the same bits as one by one, whatever the kernel, the weights, the tokens and the threads;
  * a row of their own in place of those they stand for; none where something lies between or somebody
  * looks. */
-#include "engine_fixture.h"
+#include "arch_models.h"
 
 #include "base/num.h"
 
@@ -119,6 +119,30 @@ static void every_shape_and_blas(void **state)
         }
 }
 
+/* Gates of GELU, norms between product and sum, heads with norms, parts that do not rotate; test_archs has all of them
+ * with F32. */
+static void architectures(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"gemma2", "olmo2", "smollm3", "minicpm"};
+    static const int types[] = {RG_WT_F16, RG_WT_Q8G32, RG_WT_Q4G64};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        rg_ckpt *c = arch_model_open(arch_model_named(names[i]), false);
+        for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+            rg_engine_opts o = test_opts(1);
+            o.dtype = types[t];
+            o.act = t == 1 ? RG_ACT_Q8 : RG_ACT_F32;
+            same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F16, .kv_v = RG_KV_F16}, false, names[i]);
+        }
+        if (i == 0) { /* the gate meets its product on tiles */
+            rg_engine_opts o = test_opts(1);
+            o.isa_cap = RG_ISA_AMXEMU;
+            same_bits(c, o, (rg_session_opts){.kv_k = RG_KV_F32, .kv_v = RG_KV_F32}, false, names[i]);
+        }
+        rg_ckpt_close(c);
+    }
+}
+
 /* ---- rows ---- */
 
 typedef struct setup {
@@ -128,13 +152,18 @@ typedef struct setup {
     rg_log log;
 } setup;
 
-static void begin(setup *x, rg_session_opts so)
+static void begin_with(setup *x, rg_ckpt *c, rg_session_opts so)
 {
-    x->c = model_open(GQA, RG_FT_F32, RG_SYNTH_SAFETENSORS);
+    x->c = c;
     x->e = engine_open(x->c, test_opts(2));
     so.ctx = 64;
     x->s = session_open(x->e, so);
     assert_int_equal(rg_log_open(&x->log, 4, rg_session_ops_per_step(x->s)), 0);
+}
+
+static void begin(setup *x, rg_session_opts so)
+{
+    begin_with(x, model_open(GQA, RG_FT_F32, RG_SYNTH_SAFETENSORS), so);
 }
 
 static void end(setup *x)
@@ -189,6 +218,42 @@ static void rows_of_their_own(void **state)
         rg_session_opts so = {.kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
         assert_true(rg_fuse_parse(&so.fuse, cases[i].fuse));
         begin(&x, so);
+        eval(&x, 12);
+        expect_sites(&x, cases[i].sites);
+        end(&x);
+    }
+}
+
+/* What stands between, or rotates otherwise, keeps operators apart. */
+static void rows_of_architectures(void **state)
+{
+    (void)state;
+#define PROJECT "attn_q attn_k attn_v "
+    static const struct {
+        const char *name, *sites; /* with all fusions */
+    } cases[] = {
+        {"qwen3",
+            "attn_norm " PROJECT "attn_q_norm attn_k_norm attn_rope_kv attn_core attn_output_add ffn_norm "
+            "ffn_gate ffn_up_act ffn_down_add"},
+        {"gemma",
+            "attn_norm " PROJECT
+            "attn_rope_kv attn_core attn_output_add ffn_norm ffn_gate ffn_up_gelu ffn_down_add"},
+        {"gemma2",
+            "attn_norm " PROJECT
+            "attn_rope_kv attn_core attn_output attn_post_norm attn_add ffn_norm ffn_gate "
+            "ffn_up_gelu ffn_down ffn_post_norm ffn_add"},
+        {"olmo2",
+            PROJECT
+            "attn_q_norm attn_k_norm attn_rope_kv attn_core attn_output attn_post_norm attn_add ffn_gate "
+            "ffn_up_act ffn_down ffn_post_norm ffn_add"},
+        {"smollm3",
+            "attn_norm " PROJECT
+            "attn_rope attn_kv_put attn_core attn_output_add ffn_norm ffn_gate ffn_up_act "
+            "ffn_down_add"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setup x;
+        begin_with(&x, arch_model_open(arch_model_named(cases[i].name), false),
+            (rg_session_opts){.fuse = rg_fuse_all()});
         eval(&x, 12);
         expect_sites(&x, cases[i].sites);
         end(&x);
@@ -281,6 +346,26 @@ static void chains_break(void **state)
     assert_int_equal(rg_fuse_applied(&c, all), all);
     c.extra = rg_site_bit(RG_SITE_ATTN_OUT_SCALE) | rg_site_bit(RG_SITE_FFN_OUT_SCALE); /* Granite: neither */
     assert_int_equal(rg_fuse_applied(&c, all), all & ~mask_of("add"));
+    c.extra = rg_site_bit(RG_SITE_ATTN_POST_NORM); /* one of two places again */
+    assert_true(
+        !rg_site_runs(&c, RG_SITE_ATTN_OUTPUT_ADD, all) && rg_site_runs(&c, RG_SITE_FFN_DOWN_ADD, all));
+    c.extra = rg_site_bit(RG_SITE_FFN_GELU); /* another activation, which has its own */
+    assert_true(rg_site_runs(&c, RG_SITE_FFN_UP_GELU, all) && !rg_site_runs(&c, RG_SITE_FFN_UP_ACT, all) &&
+        !rg_site_runs(&c, RG_SITE_FFN_GELU, all) && !rg_site_runs(&c, RG_SITE_FFN_ACT, 0));
+    c.extra |= rg_site_bit(RG_SITE_FFN_UP_BIAS);
+    assert_true(!rg_site_runs(&c, RG_SITE_FFN_UP_GELU, all) && rg_site_runs(&c, RG_SITE_FFN_GELU, all));
+    c.extra = 0;
+    c.head_dim = 8;
+    assert_int_equal(rg_fuse_applied(&c, all), all);
+    c.rope_dim = 6; /* a part of a head */
+    assert_int_equal(rg_fuse_applied(&c, all), all & ~mask_of("rope"));
+    c.rope_dim = 0;
+    rg_layer_set(c.unrotated, 1); /* one of two layers */
+    assert_int_equal(rg_fuse_applied(&c, all), all & ~mask_of("rope"));
+    rg_layer_set(c.unrotated, 0); /* none rotates */
+    assert_true(!rg_site_runs(&c, RG_SITE_ATTN_ROPE, all) && !rg_site_runs(&c, RG_SITE_ATTN_ROPE_KV, all) &&
+        rg_site_runs(&c, RG_SITE_ATTN_KV_PUT, all));
+    c = (rg_config){.layers = 2};
     for (unsigned m = 0; m < 1u << RG_FUSE_COUNT; m++) /* a site and what it stands for never run together */
         assert_true(rg_site_runs(&c, RG_SITE_ATTN_CORE, m) == !rg_site_runs(&c, RG_SITE_ATTN_QK, m));
 }
@@ -346,7 +431,8 @@ static void words_and_masks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_and_level), cmocka_unit_test(on_tiles),
-        cmocka_unit_test(every_shape_and_blas), cmocka_unit_test(rows_of_their_own),
+        cmocka_unit_test(every_shape_and_blas), cmocka_unit_test(architectures),
+        cmocka_unit_test(rows_of_their_own), cmocka_unit_test(rows_of_architectures),
         cmocka_unit_test(counted_bytes_shrink), cmocka_unit_test(norms_of_every_thread),
         cmocka_unit_test(chains_break), cmocka_unit_test(tables_agree), cmocka_unit_test(observers_see_all),
         cmocka_unit_test(words_and_masks)};

@@ -1,6 +1,6 @@
 /* The observer of the forward pass: it sees every operator once, in order, with what the operator wrote, and
  * changes nothing. */
-#include "engine_fixture.h"
+#include "arch_models.h"
 
 enum { TOKENS = 13, MAX_SEEN = 256 };
 
@@ -95,6 +95,62 @@ static void sees_every_operator(void **state)
     rg_ckpt_close(c);
 }
 
+/* What architectures add is seen in its place, and looking changes nothing. */
+static void sees_other_architectures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *layer; /* the last one */
+    } all[] = {{"qwen3",
+                   "attn_norm attn_q attn_k attn_v attn_q_norm attn_k_norm attn_rope attn_rope attn_core "
+                   "attn_output "
+                   "attn_add ffn_norm ffn_gate ffn_up ffn_act ffn_down ffn_add"},
+        {"gemma2",
+            "attn_norm attn_q attn_k attn_v attn_rope attn_rope attn_core attn_output attn_post_norm "
+            "attn_add ffn_norm "
+            "ffn_gate ffn_up ffn_gelu ffn_down ffn_post_norm ffn_add"},
+        {"olmo2",
+            "attn_q attn_k attn_v attn_q_norm attn_k_norm attn_rope attn_rope attn_core attn_output "
+            "attn_post_norm "
+            "attn_add ffn_gate ffn_up ffn_act ffn_down ffn_post_norm ffn_add"},
+        {"smollm3-listed",
+            "attn_norm attn_q attn_k attn_v attn_core attn_output attn_add ffn_norm ffn_gate ffn_up ffn_act "
+            "ffn_down ffn_add"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        rg_ckpt *c = arch_model_open(arch_model_named(all[i].name), false);
+        const rg_config *cfg = rg_ckpt_config(c);
+        const size_t bytes = sizeof(float) * (size_t)cfg->vocab;
+        int32_t t[TOKENS];
+        rg_err err = {0};
+        random_tokens(t, TOKENS, cfg->vocab, 3);
+        rg_engine *e = engine_open(c, test_opts(2));
+        rg_session *s = session_open(e, (rg_session_opts){.ctx = 32, .fuse = rg_fuse_all()});
+        const rg_batch b = {.n = TOKENS, .token = t};
+        float *plain = must_alloc(bytes);
+        assert_int_equal(rg_session_eval(s, &b, RG_PREFILL, NULL, &err), RG_OK);
+        memcpy(plain, rg_session_logits(s, 0), bytes);
+        notes v = {.norm = must_alloc(sizeof(float) * TOKENS * (size_t)cfg->dim),
+            .q = must_alloc(sizeof(float) * TOKENS * (size_t)rg_q_dim(cfg))};
+        rg_session_truncate(s, 0, 0);
+        rg_session_observe(s, take, &v);
+        assert_int_equal(rg_session_eval(s, &b, RG_PREFILL, NULL, &err), RG_OK);
+        rg_session_observe(s, NULL, NULL);
+        assert_memory_equal(plain, rg_session_logits(s, 0), bytes);
+        char got[512] = "";
+        for (int k = 0; k < v.count; k++) {
+            assert_true(isfinite(v.n[k].sum) && v.n[k].sum > 0.0);
+            if (v.n[k].layer == cfg->layers - 1)
+                snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", got[0] ? " " : "",
+                    rg_site_name(v.n[k].site));
+        }
+        assert_string_equal(got, all[i].layer);
+        free(plain), free(v.norm), free(v.q);
+        rg_session_close(s);
+        rg_engine_close(e);
+        rg_ckpt_close(c);
+    }
+}
+
 /* One weight may get a type of its own, and only that one changes. */
 static int only_up(void *user, rg_site site, int layer)
 {
@@ -127,7 +183,7 @@ static void one_weight_of_another_type(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sees_every_operator), cmocka_unit_test(one_weight_of_another_type)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sees_every_operator),
+        cmocka_unit_test(sees_other_architectures), cmocka_unit_test(one_weight_of_another_type)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

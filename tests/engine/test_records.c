@@ -1,6 +1,6 @@
 /* Records: one per operator in the order of the pass, with the dimensions of the cost formulas, counted bytes
  * that follow the loops, and times and counters that add up. */
-#include "engine_fixture.h"
+#include "arch_models.h"
 
 #include "base/num.h"
 
@@ -12,15 +12,20 @@ typedef struct setup {
     rg_log log;
 } setup;
 
-static void begin(setup *x, shape_id shape, int dtype, int threads, rg_session_opts so, size_t steps)
+static void begin_with(setup *x, rg_ckpt *c, int dtype, int threads, rg_session_opts so, size_t steps)
 {
     rg_engine_opts o = test_opts(threads);
     o.dtype = dtype;
-    x->c = model_open(shape, RG_FT_F32, RG_SYNTH_SAFETENSORS);
+    x->c = c;
     x->e = engine_open(x->c, o);
     x->s = session_open(x->e, so);
     x->cfg = rg_ckpt_config(x->c);
     assert_int_equal(rg_log_open(&x->log, steps, rg_session_ops_per_step(x->s)), 0);
+}
+
+static void begin(setup *x, shape_id shape, int dtype, int threads, rg_session_opts so, size_t steps)
+{
+    begin_with(x, model_open(shape, RG_FT_F32, RG_SYNTH_SAFETENSORS), dtype, threads, so, steps);
 }
 
 static void end(setup *x)
@@ -95,6 +100,159 @@ static void one_record_per_operator_in_order(void **state)
         assert_ptr_equal(r, x.log.rec + x.log.n);
         end(&x);
     }
+}
+
+/* The records of a call of one layer, and of what is outside. */
+static void expect_records(const setup *x, int layer, const char *want)
+{
+    char got[512] = "";
+    for (size_t i = 0; i < x->log.n; i++)
+        if (x->log.rec[i].layer == layer && x->log.rec[i].step + 1 == x->log.n_steps)
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", got[0] ? " " : "",
+                rg_site_name((rg_site)x->log.rec[i].site));
+    if (strcmp(got, want) != 0) fail_msg("layer %d: '%s', expected '%s'", layer, got, want);
+}
+
+static void architectures_have_their_operators(void **state)
+{
+    (void)state;
+#define PROJECT "attn_q attn_k attn_v "
+#define STORE "attn_rope attn_kv_put attn_core "
+    static const struct {
+        const char *name, *layer, *outside;
+    } all[] = {{"qwen3",
+                   "attn_norm " PROJECT "attn_q_norm attn_k_norm " STORE
+                   "attn_output attn_add ffn_norm ffn_gate ffn_up ffn_act ffn_down ffn_add",
+                   "token_embd output_norm output"},
+        {"gemma",
+            "attn_norm " PROJECT STORE
+            "attn_output attn_add ffn_norm ffn_gate ffn_up ffn_gelu ffn_down ffn_add",
+            "token_embd token_scale output_norm output"},
+        {"gemma2",
+            "attn_norm " PROJECT STORE
+            "attn_output attn_post_norm attn_add ffn_norm ffn_gate ffn_up ffn_gelu "
+            "ffn_down ffn_post_norm ffn_add",
+            "token_embd token_scale output_norm output output_cap"},
+        {"olmo2",
+            PROJECT
+            "attn_q_norm attn_k_norm " STORE
+            "attn_output attn_post_norm attn_add ffn_gate ffn_up ffn_act ffn_down ffn_post_norm ffn_add",
+            "token_embd output_norm output"},
+        {"minicpm",
+            "attn_norm " PROJECT STORE "attn_output attn_out_scale attn_add ffn_norm ffn_gate ffn_up ffn_act "
+            "ffn_down ffn_out_scale ffn_add",
+            "token_embd token_scale output_norm output output_scale"},
+        {"smollm3-listed",
+            "attn_norm " PROJECT
+            "attn_kv_put attn_core attn_output attn_add ffn_norm ffn_gate ffn_up ffn_act ffn_down ffn_add",
+            "token_embd output_norm output"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        setup x;
+        begin_with(&x, arch_model_open(arch_model_named(all[i].name), false), -1, 2,
+            (rg_session_opts){.ctx = 64}, 2);
+        eval(&x, 12, NULL, RG_PREFILL);
+        eval(&x, 1, NULL, RG_DECODE);
+        assert_int_equal(x.log.dropped, 0);
+        expect_records(&x, 0, all[i].layer);
+        expect_records(&x, -1, all[i].outside);
+        for (size_t k = 0; k < x.log.n; k++) { /* heads of one size; the whole of q and k is one of them */
+            const rg_rec *r = &x.log.rec[k];
+            const bool whole = x.cfg->whole_qk_norm;
+            if (rg_site_op((rg_site)r->site) != RG_OP_HEADNORM) continue;
+            const int64_t heads = r->site == RG_SITE_ATTN_Q_NORM ? 4 : 2;
+            assert_int_equal(r->dims.h, whole ? 1 : heads);
+            assert_int_equal(r->dims.k, whole ? heads * 24 : 24);
+        }
+        end(&x);
+    }
+}
+
+/* Pairs and positions of each layer are those that its tokens see, and what is read of the cache is near. */
+static void layers_count_what_they_see(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"gemma2", "gemma3", "olmo3", "qwen3-window"};
+    static const int64_t calls[] = {10, 1, 30, 1, 20};
+    enum { CALLS = sizeof calls / sizeof *calls };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int unfused = 0; unfused < 2; unfused++) {
+            const arch_model *m = arch_model_named(names[i]);
+            setup x;
+            int64_t pos = 0, seen = 0;
+            begin_with(&x, arch_model_open(m, false), -1, 1,
+                (rg_session_opts){.ctx = 128, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32, .unfused = unfused},
+                CALLS);
+            for (int k = 0; k < CALLS; pos += calls[k++]) {
+                const size_t from = x.log.n;
+                eval(&x, calls[k], NULL, RG_PREFILL);
+                for (size_t at = from; at < x.log.n; at++) {
+                    const rg_rec *r = &x.log.rec[at];
+                    const rg_op op = rg_site_op((rg_site)r->site);
+                    if (op != RG_OP_ATTN && op != RG_OP_ATTN_QK && op != RG_OP_SOFTMAX && op != RG_OP_ATTN_PV)
+                        continue;
+                    const int64_t window = m->m.layers[r->layer] == 'w' ? ARCH_WINDOW : 1000;
+                    int64_t pairs = 0;
+                    for (int64_t p = pos; p < pos + calls[k]; p++) pairs += rg_min(p + 1, window);
+                    assert_int_equal(r->dims.pairs, pairs);
+                    assert_int_equal(r->dims.ctx, pos + calls[k] - rg_max(0, pos - window + 1));
+                    assert_int_equal(r->dims.cap, m->m.attn_cap > 0.0);
+                    const rg_tally a =
+                        rg_cost(op, &r->dims, RG_WT_COUNT, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
+                    /* blocks of 16 positions are read whole, for every 16 rows of queries anew */
+                    const int64_t again = rg_div_up(calls[k], 8), row = 2 * rg_round_up(24, 16) * 4 * 2;
+                    if (r->tally.kv_rd < a.kv_rd ||
+                        r->tally.kv_rd > (uint64_t)(again * (r->dims.ctx + 2 * RG_KV_BLOCK) * row) ||
+                        r->tally.flop < a.flop)
+                        fail_msg("%s, %s, %d tokens from %d: counted %llu bytes and %llu FLOP, analytic %llu "
+                                 "and %llu",
+                            names[i], rg_site_name((rg_site)r->site), (int)calls[k], (int)pos,
+                            (unsigned long long)r->tally.kv_rd, (unsigned long long)r->tally.flop,
+                            (unsigned long long)a.kv_rd, (unsigned long long)a.flop);
+                    seen++;
+                }
+            }
+            assert_int_equal(seen, CALLS * (unfused ? 3 : 1) * x.cfg->layers);
+            end(&x);
+        }
+}
+
+/* In decode on one thread the new operators do just what their formulas ask. */
+static void architectures_count_what_the_model_asks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"qwen3", "gemma2", "olmo2"};
+    unsigned seen = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int fused = 0; fused < 2; fused++) {
+            setup x;
+            begin_with(&x, arch_model_open(arch_model_named(names[i]), false), -1, 1,
+                (rg_session_opts){.ctx = 64, .fuse = fused ? rg_fuse_all() : 0}, 2);
+            eval(&x, 1, NULL, RG_DECODE);
+            eval(&x, 12, NULL, RG_PREFILL);
+            for (size_t k = 0; k < x.log.n; k++) {
+                const rg_rec *r = &x.log.rec[k];
+                const rg_op op = rg_site_op((rg_site)r->site);
+                const rg_tally a = rg_cost(op, &r->dims, (rg_wtype)r->wtype, RG_KV_COUNT, RG_KV_COUNT);
+                if (op != RG_OP_HEADNORM && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP &&
+                    op != RG_OP_LINEAR_GEGLU)
+                    continue;
+                seen |= 1u << (op == RG_OP_HEADNORM   ? 0
+                                : op == RG_OP_GEGLU   ? 1
+                                : op == RG_OP_SOFTCAP ? 2
+                                                      : 3);
+                /* products are computed with padding rows, their activations without */
+                const bool exact = op != RG_OP_LINEAR_GEGLU;
+                if (exact
+                        ? memcmp(&a, &r->tally, sizeof a) != 0
+                        : r->tally.w_rd < a.w_rd || r->tally.act_rd < a.act_rd || r->tally.act_wr < a.act_wr)
+                    fail_msg("%s, %s: counted %llu bytes and %llu FLOP, analytic %llu and %llu", names[i],
+                        rg_site_name((rg_site)r->site), (unsigned long long)rg_tally_bytes(&r->tally),
+                        (unsigned long long)r->tally.flop, (unsigned long long)rg_tally_bytes(&a),
+                        (unsigned long long)a.flop);
+            }
+            end(&x);
+        }
+    assert_int_equal(seen, 15);
 }
 
 /* What a linear operator of one decode step must count: each weight once, with scales and padding rows. */
@@ -480,6 +638,8 @@ static void names_are_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_record_per_operator_in_order),
+        cmocka_unit_test(architectures_have_their_operators), cmocka_unit_test(layers_count_what_they_see),
+        cmocka_unit_test(architectures_count_what_the_model_asks),
         cmocka_unit_test(decode_streams_the_packed_bytes),
         cmocka_unit_test(decode_counts_what_the_model_asks), cmocka_unit_test(counted_is_at_least_analytic),
         cmocka_unit_test(batches_add_up), cmocka_unit_test(times_add_up), cmocka_unit_test(short_logs_say_so),
