@@ -134,7 +134,7 @@ static double bits_of(int t)
 {
     if (t < 0) return 0.0;
     const rg_wtype_info *w = &rg_wtypes[t];
-    return 8.0 * (w->head + (double)w->group * w->line) / ((double)w->group * RG_PANEL);
+    return 8.0 * (w->head + (double)w->block * w->line) / ((double)w->block * RG_PANEL);
 }
 
 /* The ideal time less the larger of both. Its sum over calls is at least the larger of the sums, so a saving

@@ -17,6 +17,7 @@ struct rg_export {
     char *path;    /* owns */
     char *tmp_dir; /* PACKED: where everything is written first; owns */
     rg_outfile f;  /* the file of tensors */
+    rg_config as;  /* GGUF: of a Llama */
     rg_gguf_writer gguf;
     uint64_t bytes;
     rg_lines notes;

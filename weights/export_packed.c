@@ -200,6 +200,20 @@ static rg_status copy(const char *from, const char *to, bool *there, rg_err *err
     return st;
 }
 
+/* What is written is a Llama, or a Mistral, which has a window, whatever the source was. */
+static bool is_either(const rg_config *c)
+{
+    return strcmp(c->arch, "llama") == 0 || strcmp(c->arch, "mistral") == 0;
+}
+static void set_class(json_t *config, const rg_config *c)
+{
+    const bool window = c->window > 0;
+    json_object_set_new(
+        config, "architectures", json_pack("[s]", window ? "MistralForCausalLM" : "LlamaForCausalLM"));
+    json_object_set_new(config, "model_type", json_string(window ? "mistral" : "llama"));
+    json_object_del(config, "auto_map"); /* Python files of the source's class */
+}
+
 static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
 {
     const rg_config *c = rg_ckpt_config(e->source);
@@ -212,6 +226,7 @@ static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
         st = rg_fail(err, RG_E_NOMEM, "%s: cannot make config.json", e->path);
         json_decref(o);
     } else {
+        if (!is_either(c)) set_class(o, c);
         json_object_set_new(o, "quantization_config", scheme(e));
         if (e->untie) json_object_set_new(o, "tie_word_embeddings", json_false());
         st = rg_hf_write_json(o, to, err);

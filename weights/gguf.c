@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/foreign.h"
+#include "base/grow.h"
 #include "weights/gguf_keys.h"
 
 enum { MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535, MAX_PARTS = 1000 };
@@ -12,12 +13,11 @@ enum { MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535
 /* Types of tensors that we know by name only: ggml's, those it has removed, and ik_llama.cpp's. */
 #define GONE ", which ggml has removed"
 #define OF_IK ", of ik_llama.cpp"
-static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [10] = "Q2_K",
-    [11] = "Q3_K", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S",
-    [20] = "IQ4_NL", [21] = "IQ3_S", [22] = "IQ2_S", [23] = "IQ4_XS", [24] = "I8", [25] = "I16", [26] = "I32",
+static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S",
+    [21] = "IQ3_S", [22] = "IQ2_S", [24] = "I8", [25] = "I16", [26] = "I32",
     [27] = "I64", [28] = "F64", [29] = "IQ1_M", [31] = "Q4_0_4_4" GONE, [32] = "Q4_0_4_8" GONE,
     [33] = "Q4_0_8_8" GONE, [34] = "TQ1_0", [35] = "TQ2_0", [36] = "IQ4_NL_4_4" GONE " (or I2_S" OF_IK ")",
-    [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE, [39] = "MXFP4", [40] = "NVFP4", [41] = "Q1_0",
+    [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE, [40] = "NVFP4", [41] = "Q1_0",
     [97] = "Q8_0_X4" OF_IK, [98] = "Q8_1_X4" OF_IK, [99] = "Q8_2_X4" OF_IK, [133] = "Q6_0" OF_IK,
     [134] = "IQ1_BN" OF_IK, [135] = "IQ2_BN" OF_IK, [137] = "IQ2_K" OF_IK, [138] = "IQ3_K" OF_IK,
     [139] = "IQ4_K" OF_IK, [140] = "IQ5_K" OF_IK, [141] = "IQ6_K" OF_IK, [144] = "IQ4_KS" OF_IK,
@@ -135,12 +135,36 @@ static rg_status string_array(const parser *g, const kv *k, const char ***piece,
     return RG_OK;
 }
 
+/* tokenizer.chat_template, the default one, and tokenizer.chat_template.NAME. */
+static rg_status read_chat(parser *g)
+{
+    static const char base[] = "tokenizer.chat_template", own[] = "default";
+    const size_t n = sizeof base - 1;
+    rg_ckpt_vocab *v = &g->c->vocab;
+    size_t cap = 0;
+    for (uint64_t i = 0; i < g->n_kv; i++) {
+        const kv *k = &g->kv[i];
+        if (k->key.n < n || memcmp(k->key.p, base, n) != 0) continue;
+        const bool named = k->key.n > n;
+        if (named && k->key.p[n] != '.') continue;
+        if (k->type != G_STR) return rg_bad(&g->src, "metadata %.*s: expected a string", SHOW(k->key));
+        rg_cursor c = {.p = k->p, .end = k->end};
+        const str text = take_str(&c);
+        if (text.n == 0) continue;
+        if (!rg_grow(&v->chat, &cap, v->n_chat + 1, sizeof *v->chat)) return no_vocab_memory(g);
+        v->chat[v->n_chat++] = (rg_ckpt_chat){.name = named ? k->key.p + n + 1 : own,
+            .name_len = named ? k->key.n - n - 1 : sizeof own - 1,
+            .text = text.p,
+            .len = text.n};
+    }
+    return RG_OK;
+}
+
 static rg_status read_vocab(parser *g)
 {
     rg_ckpt *c = g->c;
     rg_ckpt_vocab *v = &c->vocab;
-    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre"),
-              chat = get_str(g, "tokenizer.chat_template");
+    const str model = get_str(g, "tokenizer.ggml.model"), pre = get_str(g, "tokenizer.ggml.pre");
     const kv *tokens = get(g, "tokenizer.ggml.tokens"), *merges = get(g, "tokenizer.ggml.merges");
     if (!model.n || !tokens) return RG_OK;
     if (tokens->type != G_ARR || tokens->elem != G_STR || tokens->count == 0 || tokens->count > RG_MAX_VOCAB)
@@ -149,7 +173,6 @@ static rg_status read_vocab(parser *g)
         return rg_bad(&g->src, "tokenizer.ggml.merges: expected an array of strings");
     v->model = strndup(model.p, model.n);
     v->pre = pre.n ? strndup(pre.p, pre.n) : NULL;
-    v->chat_template = chat.n ? strndup(chat.p, chat.n) : NULL;
     v->n = (size_t)tokens->count;
     if (!v->model) return no_vocab_memory(g);
     void *score = NULL, *type = NULL;
@@ -161,6 +184,7 @@ static rg_status read_vocab(parser *g)
     if (!sv) sv = array_copy(g, "tokenizer.ggml.token_type", G_I32, G_U32, &type);
     v->score = score;
     v->type = type;
+    if (!sv) sv = read_chat(g);
     if (sv) return sv;
 #define RG_VOCAB_KEY(kind, field, key) \
     if ((sv = get_int(g, "tokenizer.ggml." key, -1, &id))) return sv; \
@@ -265,9 +289,8 @@ static rg_status check_divisors(const parser *g)
         return rg_bad(&g->src, "rope scaling '%s' beside rope_factors_long.weight: which one is it?",
             rg_scaling_names[f->rope_scaling]);
     f->rope_scaling = RG_ROPE_LONGROPE;
-    const rg_status st =
-        get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
-    if (st || (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30)) return st;
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
+    if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
     return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
         key(g, "rope.scaling.original_context_length"), (long long)f->rope_orig_ctx, 1 << 30);
 }
@@ -304,6 +327,7 @@ static rg_status read_tensors(parser *g)
             st = rg_bad(&g->src, "two tensors overlap at offset %llu", (unsigned long long)s[i].begin);
             goto out;
         }
+    c->described += g->n_tensors;
 out:
     free(raw);
     free(s);
@@ -407,10 +431,9 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (!st && count > 1 && tensors >= 0 &&
-        (int64_t)c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL) != tensors)
-        st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
-            c->n + (c->rope_freqs != NULL) + (c->rope_long != NULL), (long long)tensors);
+    if (!st && count > 1 && tensors >= 0 && c->described != (uint64_t)tensors)
+        st = rg_bad(&src, "the %lld parts hold %llu tensors, expected %lld", (long long)count,
+            (unsigned long long)c->described, (long long)tensors);
     return st;
 }
 

@@ -81,7 +81,7 @@ static int resident_group(const rg_grid *g)
 bool rg_grid_middle(const rg_grid *g)
 {
     if (!g->zero) return true;
-    for (int64_t r = 0; r < g->out; r++)
+    for (int64_t r = g->first; r < g->first + g->rows; r++)
         for (int64_t k = 0; k < g->groups; k++)
             if (zero_of(g, r, k) != 8) return false;
     return true;
@@ -105,7 +105,8 @@ static void sort_columns(rg_grid *g)
     g->order = NULL;
 }
 
-void rg_grid_classify(rg_grid *g)
+/* Resident type and rounding. */
+static void classify(rg_grid *g)
 {
     const int n = resident_group(g);
     g->resident = RG_WT_Q8G32;
@@ -117,14 +118,34 @@ void rg_grid_classify(rg_grid *g)
     g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
     if (bytes(g)) return;
     for (int t = 0; t < RG_WT_COUNT; t++)
-        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle)
+        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle &&
+            !rg_wtype_has_factors((rg_wtype)t))
             g->resident = (rg_wtype)t;
+}
+
+rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
+{
+    const size_t idx = (size_t)g->in * sizeof *g->g_idx;
+    rg_grid *p = malloc(sizeof *p);
+    if (!p) return NULL;
+    *p = *g;
+    p->first += first;
+    p->rows = rows;
+    p->order = NULL; /* of its own, from g_idx */
+    if (g->g_idx && !(p->g_idx = malloc(idx))) {
+        free(p);
+        return NULL;
+    }
+    if (g->g_idx) memcpy(p->g_idx, g->g_idx, idx);
+    classify(p);
+    return p;
 }
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
+    r += g->first;
     codes(g, r, NULL, q);
     int64_t last = -1;
     float s = 0.0f;
@@ -144,6 +165,7 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min)
 {
     const int64_t n = rg_wtypes[g->resident].group;
+    r += g->first;
     codes(g, r, g->order, q);
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;

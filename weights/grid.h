@@ -20,6 +20,7 @@ typedef enum rg_grid_kind {
 struct rg_grid {
     rg_grid_kind kind;
     int64_t out, in;
+    int64_t first, rows; /* which of the outputs are this grid's: the file's tensors may hold several */
     /* columns of a scale (the last group may be short), scales per row */
     int64_t group, groups;
     /* in the mapping, not necessarily aligned; zero NULL: the middle of the codes */
@@ -34,9 +35,9 @@ struct rg_grid {
     rg_rounding rounding;
 };
 
-/* Chooses resident type and rounding of a filled grid. */
-void rg_grid_classify(rg_grid *g);
-/* Every zero point is 8. */
+/* Rows of a filled grid as one of their own, with resident type and rounding; NULL: no memory. */
+rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows);
+/* Every zero point of its rows is 8. */
 bool rg_grid_middle(const rg_grid *g);
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst);
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min);

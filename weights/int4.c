@@ -209,7 +209,6 @@ static rg_status fill(
     if (part[P_INDEX] && (st = read_index(g, part[P_INDEX], src))) return st;
     if (g->g_idx && c->scheme.no_order)
         rg_note(&c->notes, src, "desc_act is false, but g_idx orders columns: followed, as AutoGPTQ does");
-    rg_grid_classify(g);
     return RG_OK;
 }
 
@@ -217,8 +216,9 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
 {
     char name[160];
     rg_site site;
+    int64_t out, in;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
-    if (!rg_ckpt_site(c, RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
+    if (!rg_ckpt_site(c, RG_NAMES_HF, name, (size_t)n, &site, &out, &in) || rg_site_op(site) != RG_OP_LINEAR)
         return rg_lacks(
             src, "module %.100s is quantised, but is not a linear layer of a Llama model", module);
     rg_grid *g = calloc(1, sizeof *g);
@@ -227,8 +227,8 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
         : c->scheme.bits == 8                 ? RG_GRID_PACKED8
                                               : RG_GRID_PACKED;
-    g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
-    g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
+    g->out = g->rows = out;
+    g->in = in;
     rg_status st = fill(c, g, part, module, src);
     if (!st) {
         const rg_raw_tensor r = {.name = name,
@@ -241,7 +241,7 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
             .grid = g};
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }
-    if (st) rg_grid_free(g);
+    rg_grid_free(g);
     return st;
 }
 

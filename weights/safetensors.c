@@ -175,7 +175,9 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
     }
     json_object_foreach (map, key, v) {
         rg_site site;
-        if (json_object_get(sh.found, key) || !rg_ckpt_site(c, RG_NAMES_HF, key, strlen(key), &site) ||
+        int64_t rows, cols;
+        if (json_object_get(sh.found, key) ||
+            !rg_ckpt_site(c, RG_NAMES_HF, key, strlen(key), &site, &rows, &cols) ||
             (site == RG_SITE_OUTPUT && c->cfg.tied))
             continue;
         st = rg_bad(&src, "tensor %.100s: not in %.100s, where the index has it", key, json_string_value(v));
@@ -221,8 +223,9 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     rg_status st = rg_config_from_json(c, dir, err);
     if (st) return st;
     char *single = rg_path_join(dir, "model.safetensors"),
-         *index = rg_path_join(dir, "model.safetensors.index.json");
-    if (!single || !index)
+         *index = rg_path_join(dir, "model.safetensors.index.json"),
+         *adapter = rg_path_join(dir, "adapter_config.json");
+    if (!single || !index || !adapter)
         st = rg_no_memory(err, dir);
     else if (single_file)
         st = load_file(c, single_file, NULL, err);
@@ -235,8 +238,13 @@ rg_status rg_load_hf(rg_ckpt *c, const char *dir, const char *single_file, rg_er
     if (!st && !single_file && access(single, F_OK) == 0 && access(index, F_OK) == 0)
         rg_note(&c->notes, &(rg_src){index, err},
             "not read: model.safetensors stands beside it and goes first, as in transformers");
+    if (!st && access(adapter, F_OK) == 0)
+        rg_note(&c->notes, &(rg_src){adapter, err},
+            "an adapter (LoRA) lies beside the model: it is not applied; merge it first if the model is to "
+            "have it");
     free(single);
     free(index);
+    free(adapter);
     if (!st && c->not_text)
         rg_note(&c->notes, &(rg_src){dir, err},
             "a model for text and images: its text is read, %d tensors of images are not", c->not_text);

@@ -20,8 +20,18 @@ static bool put_vocab(rg_gguf_writer *w, int64_t vocab)
         len[i] = strlen(piece[i]);
         score[i] = -(float)i;
     }
-    const rg_ckpt_vocab v = {"llama", NULL, NULL, n, piece, len, score, type, 0, NULL, NULL, .bos = 1,
-        .eos = 2, .eot = -1, .unk = 0, .add_bos = -1, .add_eos = -1, .add_space_prefix = -1};
+    const rg_ckpt_vocab v = {.model = "llama",
+        .n = n,
+        .piece = piece,
+        .piece_len = len,
+        .score = score,
+        .type = type,
+        .bos = 1,
+        .eos = 2,
+        .eot = -1,
+        .add_bos = -1,
+        .add_eos = -1,
+        .add_space_prefix = -1};
     if (ok) rg_gguf_vocab(w, &v);
     free(text);
     free(piece);

@@ -10,8 +10,8 @@ const rg_ftype_info rg_ftypes[RG_FT_COUNT] = {
 };
 
 const rg_wtype_info rg_wtypes[RG_WT_COUNT] = {
-#define ROW(id, name, form, group, head, line, bits, has_min, ...) \
-    [RG_WT_##id] = {#name, group, head, line, bits, has_min},
+#define ROW(id, name, codes, group, block, head, line, bits, has_min, ...) \
+    [RG_WT_##id] = {#name, group, block, head, line, bits, has_min},
     RG_WTYPES(ROW, )
 #undef ROW
 };

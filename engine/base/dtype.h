@@ -54,8 +54,9 @@ typedef struct rg_ftype_info {
 
 typedef struct rg_wtype_info {
     const char *name;
-    int group; /* K is padded to a multiple of this */
-    int head;  /* bytes of scales (and minimums) per group of a panel */
+    int group; /* columns that share a scale; K is padded to a multiple of this */
+    int block; /* columns whose scales stand in front of their lines: one group, or several */
+    int head;  /* bytes of scales (and minimums) per block of a panel */
     int line;  /* bytes per k of a panel */
     int bits;
     bool has_min;
@@ -75,7 +76,7 @@ int rg_ftype_from_ggml(int64_t ggml);
 int rg_wtype_from_name(const char *name);
 int rg_kvtype_from_name(const char *name);
 
-enum { RG_PANEL = 32, RG_KV_BLOCK = 16 };
+enum { RG_PANEL = 32, RG_SMALLEST_GROUP = 16, RG_KV_BLOCK = 16 };
 
 static inline bool rg_wtype_is_quant(rg_wtype t) { return rg_wtypes[t].head > 0; }
 
@@ -85,20 +86,33 @@ static inline int64_t rg_ftype_row_bytes(rg_ftype t, int64_t k)
     return k / rg_ftypes[t].block * rg_ftypes[t].bytes;
 }
 
+/* Scales (and as many minimums) of a row of k columns: one per group; of types that have several groups in a
+ * block these are whole numbers, and one factor per block follows all of them. */
+static inline int64_t rg_wtype_groups(rg_wtype t, int64_t k)
+{
+    return (k + rg_wtypes[t].group - 1) / rg_wtypes[t].group;
+}
+static inline bool rg_wtype_has_factors(rg_wtype t) { return rg_wtypes[t].block > rg_wtypes[t].group; }
+static inline int64_t rg_wtype_scales(rg_wtype t, int64_t k)
+{
+    const int block = rg_wtypes[t].block;
+    return rg_wtype_groups(t, k) + (rg_wtype_has_factors(t) ? (k + block - 1) / block : 0);
+}
+
 /* Bytes of a panel over k columns, scales and padding included. */
 static inline int64_t rg_panel_bytes(rg_wtype t, int64_t k)
 {
     const rg_wtype_info *i = &rg_wtypes[t];
-    const int64_t groups = (k + i->group - 1) / i->group;
-    return groups * (i->head + (int64_t)i->group * i->line);
+    return (k + i->block - 1) / i->block * i->head + rg_wtype_groups(t, k) * i->group * i->line;
 }
 
 /* Of these, what holds the columns: lines of padding behind them need not be read. */
 static inline int64_t rg_panel_needed(rg_wtype t, int64_t k)
 {
     const rg_wtype_info *i = &rg_wtypes[t];
-    const int64_t left = k % i->group, share = rg_wtype_is_quant(t) ? 4 : 2; /* columns of a line */
-    return rg_panel_bytes(t, k - left) + (left ? i->head + (left + share - 1) / share * share * i->line : 0);
+    const int64_t left = k % i->group, share = rg_wtype_is_quant(t) ? 4 : 2, /* columns of a line */
+        padding = left ? i->group - (left + share - 1) / share * share : 0;
+    return rg_panel_bytes(t, k) - padding * (i->bits < 8 ? 16 : i->line); /* bits above 4 stand in front */
 }
 
 static inline int64_t rg_panels(int64_t n) { return (n + RG_PANEL - 1) / RG_PANEL; }
@@ -136,7 +150,8 @@ static inline int64_t rg_kv_v_bytes(rg_kvtype t, int64_t hd)
 void rg_ftype_row_to_f32(rg_ftype t, float *dst, const void *src, int64_t k);
 
 /* The same row on the grid of the resident type, for blocks whose rounding is NONE or SCALES: q[k] as in
- * dtype.def (q8g32: signed bytes), scale[k / 32] and, for types that have one, min[k / 32] in f32, exact. */
+ * dtype.def (8 bits: signed bytes), scale and, for types that have one, min (rg_wtype_scales) in f32,
+ * exact. */
 void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const void *src, int64_t k);
 
 #endif

@@ -29,7 +29,8 @@ void rg_linear(
     rg_ctx *cx, rg_site site, float *y, const float *x, const rg_weight *w, int64_t m, bool barrier);
 
 /* And, while the outputs are in the private cache, by the op of the site: to = silu(to) * y (LINEAR_SWIGLU),
- * gelu(to) * y (LINEAR_GEGLU) or to + y (LINEAR_ADD), to[m][n]. y[m][n] is scratch of products on tiles. Ends with a barrier. */
+ * gelu(to) * y (LINEAR_GEGLU) or to + y (LINEAR_ADD), to[m][n]. y[m][n] is scratch of products on tiles. Ends
+ * with a barrier. */
 void rg_linear_fused(
     rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m);
 
@@ -81,15 +82,17 @@ typedef struct rg_attn_shape {
     int64_t n_runs, m; /* tokens in all runs */
     float cap;         /* of the scores: cap tanh(s / cap); 0: none */
     int64_t rot;       /* values of a head that are rotated */
-    const float *cs, *cs_q; /* of keys and of queries, [ctx][rot]: rot/2 cosines then rot/2 sines of each position */
-    float *part;       /* shared scratch of rg_attn, rg_attn_part_floats() */
-    float *scores;     /* of rg_attn_unfused: [m * heads][score_stride] */
+    const float *cs,
+        *cs_q;     /* of keys and of queries, [ctx][rot]: rot/2 cosines then rot/2 sines of each position */
+    float *part;   /* shared scratch of rg_attn, rg_attn_part_floats() */
+    float *scores; /* of rg_attn_unfused: [m * heads][score_stride] */
     int64_t score_stride;
 } rg_attn_shape;
 
 /* x[m][heads * k]: RMSNorm of every k values, by w[k], in place. No barrier follows where heads are many: the
  * same thread rotates and stores them. */
-void rg_headnorm(rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, int64_t heads, int64_t k, float eps);
+void rg_headnorm(
+    rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, int64_t heads, int64_t k, float eps);
 /* q[m][heads * hd] and k[m][kv heads * hd] rotated in place. */
 void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_attn_shape *a);
 /* k and v of the batch into the cache. No barrier stands between: the same thread rotated the head. */

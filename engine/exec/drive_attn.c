@@ -169,8 +169,7 @@ static void end_attn(
     rg_ctx *cx, rg_site site, const rg_attn_plan *p, int kv_k, int kv_v, rg_attn_way way, bool barrier)
 {
     const rg_attn_shape *a = p->a;
-    rg_dims d = {
-        .m = a->m, .h = a->heads, .g = p->kv->heads, .hd = p->kv->hd, .cap = a->cap > 0.0f};
+    rg_dims d = {.m = a->m, .h = a->heads, .g = p->kv->heads, .hd = p->kv->hd, .cap = a->cap > 0.0f};
     for (const rg_seq_run *r = a->run; r < a->run + a->n_runs; r++) {
         const int64_t n = r->n, pos = r->pos;
         d.pairs += n * pos + n * (n + 1) / 2;
@@ -282,7 +281,8 @@ static int64_t token_pos(const rg_attn_shape *a, int64_t t, const rg_seq_run **r
     return r->pos + t - r->t0;
 }
 
-void rg_headnorm(rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, int64_t heads, int64_t k, float eps)
+void rg_headnorm(
+    rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, int64_t heads, int64_t k, float eps)
 {
     const share s = my_share(cx, m, heads);
     for (int64_t t = s.t0; t < s.t1; t++)
@@ -298,8 +298,8 @@ void rg_headnorm(rg_ctx *cx, rg_site site, float *x, const float *w, int64_t m, 
 }
 
 /* Rotates a thread's heads of token t in x[m][heads * hd]. */
-static void rotate(const rg_ctx *cx, float *x, const share *s, int64_t heads, int64_t hd, int64_t rot, int64_t t,
-    const float *cs)
+static void rotate(const rg_ctx *cx, float *x, const share *s, int64_t heads, int64_t hd, int64_t rot,
+    int64_t t, const float *cs)
 {
     if (s->h1 > s->h0) cx->k->rope(x + (t * heads + s->h0) * hd, s->h1 - s->h0, hd, rot, cs, cs + rot / 2);
 }
@@ -307,7 +307,8 @@ static void rotate(const rg_ctx *cx, float *x, const share *s, int64_t heads, in
 static void end_put(
     rg_ctx *cx, rg_site site, const rg_kv_layer *kv, const rg_attn_shape *a, int64_t hd, bool stores)
 {
-    rg_op_desc o = rg_elem_op(cx, site, (rg_dims){.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd}, stores);
+    rg_op_desc o =
+        rg_elem_op(cx, site, (rg_dims){.m = a->m, .h = a->heads, .g = kv->heads, .hd = hd}, stores);
     if (stores) {
         o.kv_k = kv->k_type;
         o.kv_v = kv->v_type;

@@ -218,7 +218,8 @@ static void meet(
     }
     const int64_t planes = rg_max(1, w->products),
                   padded = w->products ? rg_round_up(rows, RG_TILE_ROWS) : rows;
-    rg_count(cx, 0, 0, padded * planes * (2 * cols * hd + 2 * depth * w->hdp) + rows * rg_softmax_flop(a) * seen);
+    rg_count(
+        cx, 0, 0, padded * planes * (2 * cols * hd + 2 * depth * w->hdp) + rows * rg_softmax_flop(a) * seen);
 }
 
 void rg_attn_many(

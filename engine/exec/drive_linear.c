@@ -20,10 +20,11 @@ static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, KB, 48},
     [RG_KK_MMDOT16] = {8, KB, 32},
     [RG_KK_MMBF] = {8, KB, 48}};
 
-/* Bytes of one panel of a block: bytes with the scales and minimums of the smallest groups, bf16, floats. */
+/* Bytes of one panel of a block: bytes with floats as scales and minimums of the smallest groups, bf16,
+ * floats. */
 static int64_t panel_bytes(rg_xform form, int64_t kb)
 {
-    return rg_x_in_bytes(form) ? RG_PANEL * kb + kb / 32 * 256
+    return rg_x_in_bytes(form) ? RG_PANEL * kb + kb / RG_SMALLEST_GROUP * 256
         : form == RG_X_BF16    ? 2 * RG_PANEL * kb
                                : 4 * RG_PANEL * kb;
 }
@@ -325,7 +326,7 @@ static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *
             4 * m * (r1 - r0), 0);
     }
     if (a.op != RG_OP_LINEAR) {
-        const int64_t each = a.op == RG_OP_LINEAR_SWIGLU ? 5 : a.op == RG_OP_LINEAR_GEGLU ? 9 : 1;
+        const int64_t each = a.op == RG_OP_LINEAR_SWIGLU ? 5 : a.op == RG_OP_LINEAR_GEGLU ? 10 : 1;
         rg_count(cx, 4 * m * (r1 - r0), 0, each * m * (r1 - r0));
     }
     rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);
@@ -350,7 +351,7 @@ void rg_linear_fused(
 
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {
-    const int64_t kp = rg_round_up(k, 128), few = rg_x_bytes(RG_X_I16, kp, 32) * threads * RG_GEMV_MAX,
+    const int64_t kp = rg_round_up(k, 128), few = rg_x_bytes(RG_X_I16, kp, RG_SMALLEST_GROUP) * threads * RG_GEMV_MAX,
                   copied = k < 2 * KB ? 0 : 4 * (kp + KB);
     return rg_max(few, rg_max(rg_tile_pitch(RG_X_BF16X2, kp, 32), copied) * rg_round_up(m, 16));
 }

@@ -50,7 +50,7 @@ static int64_t carve(scratch *s, char *from)
 {
     const int64_t acc = rg_round_up(rg_tile_state_bytes(), 64), floats = acc + 4 * MOST_MB * RG_PANEL,
                   tiles = floats + 4 * PIECE * RG_PANEL, bf16 = 2 * MOST_KS * RG_PANEL,
-                  bytes = MOST_KS * RG_PANEL + MOST_KS / 32 * 256;
+                  bytes = MOST_KS * RG_PANEL + MOST_KS / RG_SMALLEST_GROUP * 256;
     *s = (scratch){from, (void *)(from + acc), (void *)(from + floats), from + tiles};
     return tiles + rg_max(bf16, bytes);
 }

@@ -2,6 +2,7 @@
 #include "ridge/topo.h"
 
 #include <hwloc.h>
+#include <unistd.h>
 
 #include "base/sysinfo.h"
 #include "exec/team.h"
@@ -42,7 +43,9 @@ void rg_topo_read(rg_topo *t)
     if (hwloc_topology_init(&top) == 0) {
         if (hwloc_topology_load(top) == 0) { /* disallowed processors are left out by default */
             read_cores(t, top, &mask);
-            if (hwloc_get_nbobjs_by_type(top, HWLOC_OBJ_PU) <= allowed) t->limit = "all there are";
+            if (hwloc_get_nbobjs_by_type(top, HWLOC_OBJ_PU) <= allowed)
+                t->limit = sysconf(_SC_NPROCESSORS_ONLN) > allowed ? "its cpuset, of a container or the like"
+                                                                   : "all there are";
         }
         hwloc_topology_destroy(top);
     }

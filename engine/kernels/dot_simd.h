@@ -1,9 +1,7 @@
 /* Products of prepared activations with quantised weights for one register width: dot, unpack8 and mmdot
  * (kernels.h). One instruction multiplies 4 unsigned codes of a row with 4 signed bytes of x, the same for
  * all rows, and adds to 32 bits: exact until the conversion at the end of a group. */
-#include "kernels/kernel_rows.h"
-
-#include "kernels/simd.h"
+#include "kernels/codes_simd.h"
 
 /* Tokens in registers at once, by planes of x; and panels walked together as two streams from memory. */
 enum {
@@ -18,19 +16,26 @@ enum {
 };
 
 /* What a type is: constants to the compiler but for the group, so that types with the same codes share
- * machine code. offset: what made codes unsigned. */
+ * machine code. block: columns of a head; factors: it has bytes and factors. offset: what made codes
+ * unsigned. */
 typedef struct shape {
-    int64_t group;
+    int64_t group, block;
     int bits, head, offset;
-    bool has_min;
+    bool has_min, factors;
 } shape;
-#define SHAPE(group, bits, has_min) \
-    ((shape){group, bits, has_min ? 128 : 64, bits == 8 ? 128 : has_min ? 0 : 8, has_min})
+/* Where the bits above 4 lie depends on the column: with them, the group is a constant too. */
+#define SHAPE(group, bits, has_min, factors) shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
+INLINE shape shape_of(int64_t group, int bits, bool has_min, bool factors)
+{
+    const int parts = has_min ? 2 : 1;
+    const int64_t block = factors ? 256 : group;
+    return (shape){group, block, bits, (int)(parts * (2 + (factors ? block / group : 0)) * RG_PANEL),
+        has_min ? 0 : 1 << (bits - 1), has_min, factors};
+}
 
-INLINE int64_t group_bytes(shape sh) { return sh.head + sh.group * sh.bits * 4; }
+INLINE int64_t block_bytes(shape sh) { return sh.head + sh.block * sh.bits * 4; }
 INLINE int64_t unpacked_bytes(shape sh) { return (sh.has_min ? 256 : 128) + RG_PANEL * sh.group; }
 
-INLINE vi vi_nibble(vi v, int high) { return vi_and(high ? MM(srli_epi16)(v, 4) : v, MM(set1_epi8)(15)); }
 INLINE vi vi_flip(vi v) { return MM_SI(xor)(v, MM(set1_epi8)((char)0x80)); }
 
 /* vi_dot: acc + the products of 4 unsigned and 4 signed bytes, per dword. The instruction is written out
@@ -50,7 +55,7 @@ INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
     return acc;
 }
 #else
-/* Pairs are added in 16 bits, which 15 * 128 * 2 fits and 255 * 128 * 2 does not: bytes go as two nibbles. */
+/* Pairs are added in 16 bits, which 63 * 128 * 2 fits and 255 * 128 * 2 does not: bytes go as two nibbles. */
 INLINE vi vi_dot_nibbles(vi acc, vi u, vi s, int shift)
 {
     const vi sum = _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));
@@ -58,7 +63,7 @@ INLINE vi vi_dot_nibbles(vi acc, vi u, vi s, int shift)
 }
 INLINE vi vi_dot(vi acc, vi u, vi s, int bits)
 {
-    if (bits == 4) return vi_dot_nibbles(acc, u, s, 0);
+    if (bits < 8) return vi_dot_nibbles(acc, u, s, 0);
     return vi_dot_nibbles(vi_dot_nibbles(acc, vi_nibble(u, 0), s, 0), vi_nibble(u, 1), s, 1);
 }
 #endif
@@ -76,7 +81,7 @@ INLINE vi codes(shape sh, const unsigned char *lines, int64_t j, int h, bool pac
 {
     if (!packed) return vi_load(lines + j * 128 + h * 4 * VL);
     if (sh.bits == 8) return vi_flip(vi_load(lines + j * 128 + h * 4 * VL));
-    return vi_nibble(vi_load(lines + j * 64 + h % (H / 2) * 4 * VL), h >= H / 2);
+    return narrow_codes(sh.bits, sh.group, lines, j, h);
 }
 
 /* A prepared matrix. */
@@ -101,54 +106,92 @@ INLINE void prefetch(const unsigned char *p, int64_t bytes)
     for (int64_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
-/* y[t][h] += that group of columns of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. scales:
- * halves in the head of a packed group, floats of an unpacked one. */
-INLINE void add_group(vf y[][HT], shape sh, const unsigned char *head, xrows x, int64_t t0, int64_t group,
-    int mm, int planes, int chains, int h0, bool packed)
+/* Where a group lies: the head of its block and its place in it, and its lines. Unpacked: floats and lines. */
+typedef struct place {
+    const unsigned char *head, *lines;
+    int64_t j;
+} place;
+INLINE place packed_at(shape sh, const unsigned char *block, int64_t j)
 {
-    enum { T = TILE1 > TILE2 ? TILE1 : TILE2 };
+    return (place){block, block + sh.head + j * sh.group * sh.bits * 4, j};
+}
+INLINE place unpacked_at(shape sh, const unsigned char *g)
+{
+    return (place){g, g + (sh.has_min ? 256 : 128), 0};
+}
+
+/* Scales (part 0) or minimums of rows h * VL .. */
+INLINE vf scales(shape sh, place at, int part, int h, bool packed)
+{
+    if (!packed) return vf_load(at.head + 4 * (part * RG_PANEL + h * VL));
+    return head_scales(at.head, sh.factors, sh.has_min ? 2 : 1, at.j, part, h);
+}
+
+enum { T = TILE1 > TILE2 ? TILE1 : TILE2 };
+typedef struct dots {
+    vi v[T][2][CHAINS][HT]; /* [token][plane][chain][rows] */
+} dots;
+
+/* sum += columns 4 j .. of the lines, which chains take in turn; xs: those of x. */
+INLINE void add_quads(dots *sum, shape sh, const unsigned char *lines, xrows x, int64_t t0, int64_t c,
+    int64_t j, int mm, int planes, int chains, int h0, bool packed)
+{
+    EACH (u, chains) {
+        vi w[HT];
+        EACH (h, HT) w[h] = codes(sh, lines, j + u, h0 + h, packed);
+        if (packed && h0 == 0) prefetch(lines + (j + u) * sh.bits * 16, sh.bits * 16);
+        EACH (t, mm)
+            EACH (p, planes) {
+                const vi xv = four(x_plane(x, t0 + t, p) + c + 4 * (j + u));
+                EACH (h, HT) sum->v[t][p][u][h] = vi_dot(sum->v[t][p][u][h], w[h], xv, sh.bits);
+            }
+    }
+}
+
+/* y[t][h] += that group of columns of the panel for mm tokens from t0 on, vectors h0 .. h0 + HT. */
+INLINE void add_group(vf y[][HT], shape sh, place at, xrows x, int64_t t0, int64_t group, int mm, int planes,
+    int chains, int h0, bool packed)
+{
     const int64_t c = group * sh.group;
-    const unsigned char *lines = head + (packed ? sh.head : sh.has_min ? 256 : 128);
-    vi sum[T][2][CHAINS][HT];
+    dots sum;
     rg_xgroup xg[T];
     EACH (t, mm) {
         xg[t] = x_group(x, t0 + t, planes, group);
         EACH (p, planes)
             EACH (u, chains)
                 EACH (h, HT)
-                    sum[t][p][u][h] =
+                    sum.v[t][p][u][h] =
                         vi_int(p == planes - 1 && u == 0 && sh.offset ? -sh.offset * xg[t].sum : 0);
     }
-    for (int64_t j = 0; j < sh.group / 4; j += chains)
-        EACH (u, chains) {
-            vi w[HT];
-            EACH (h, HT) w[h] = codes(sh, lines, j + u, h0 + h, packed);
-            if (packed && h0 == 0) prefetch(lines + (j + u) * sh.bits * 16, sh.bits * 16);
-            EACH (t, mm)
-                EACH (p, planes) {
-                    const vi xv = four(x_plane(x, t0 + t, p) + c + 4 * (j + u));
-                    EACH (h, HT) sum[t][p][u][h] = vi_dot(sum[t][p][u][h], w[h], xv, sh.bits);
-                }
-        }
-    if (packed && h0 == 0) prefetch(head, sh.head);
+    if (packed && has_high_lines(sh.bits)) {
+        UNROLL for (int j = 0; j < sh.group / 4; j += chains)
+            add_quads(&sum, sh, at.lines, x, t0, c, j, mm, planes, chains, h0, packed);
+    } else {
+        for (int64_t j = 0; j < sh.group / 4; j += chains)
+            add_quads(&sum, sh, at.lines, x, t0, c, j, mm, planes, chains, h0, packed);
+    }
+    if (packed && h0 == 0 && at.j == 0) prefetch(at.head, sh.head);
     EACH (h, HT) {
-        const int row = (h0 + h) * VL;
-        const vf scale = packed ? vf_half(head + 2 * row) : vf_load(head + 4 * row);
+        const vf scale = scales(sh, at, 0, h0 + h, packed);
         EACH (t, mm) {
             vi s[2];
             EACH (p, planes) {
-                s[p] = sum[t][p][0][h];
-                UNROLL for (int u = 1; u < chains; u++) s[p] = vi_add(s[p], sum[t][p][u][h]);
+                s[p] = sum.v[t][p][0][h];
+                UNROLL for (int u = 1; u < chains; u++) s[p] = vi_add(s[p], sum.v[t][p][u][h]);
             }
             const vi total = planes == 2 ? vi_add(vi_shl(s[0], 8), s[1]) : s[0];
             y[t][h] = vf_fma(vf_mul(vf_int(total), scale), vf_set1(xg[t].scale), y[t][h]);
-            if (sh.has_min) {
-                const vf min = packed ? vf_half(head + 64 + 2 * row) : vf_load(head + 4 * (RG_PANEL + row));
-                y[t][h] = vf_fma(min, vf_set1(xg[t].scale * (float)xg[t].sum), y[t][h]);
-            }
+            if (sh.has_min)
+                y[t][h] = vf_fma(
+                    scales(sh, at, 1, h0 + h, packed), vf_set1(xg[t].scale * (float)xg[t].sum), y[t][h]);
         }
     }
 }
+
+/* Groups i of a panel: j counts those of a block. */
+#define EACH_BLOCK(i, k) for (int64_t i = 0; i * sh.group < (k); i += sh.block / sh.group)
+#define EACH_GROUP(j, i, k) \
+    for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
 
 /* One token, two panels at once (or one: ns). Both streams advance group by group. */
 INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart,
@@ -159,11 +202,12 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         EACH (q, H / HT)
             EACH (h, HT) sum[s][q][0][h] = vf_zero();
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
-    for (int64_t i = 0; i * sh.group < x.kp; i++) {
-        EACH (s, ns) {
-            EACH (q, H / HT) add_group(sum[s][q], sh, g[s], x, t, i, 1, planes, CHAINS, q * HT, true);
-            g[s] += group_bytes(sh);
-        }
+    EACH_BLOCK (i, x.kp) {
+        EACH_GROUP (j, i, x.kp)
+            EACH (s, ns)
+                EACH (q, H / HT)
+                    add_group(sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
+        EACH (s, ns) g[s] += block_bytes(sh);
     }
     EACH (s, ns)
         EACH (q, H / HT)
@@ -182,7 +226,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         vf part[mm][HT]; \
         EACH (t, mm) \
             EACH (h, HT) part[t][h] = sum[t0 + t][q * HT + h]; \
-        add_group(part, sh, g, x, t0, i, mm, planes, 1, q *HT, true); \
+        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q *HT, true); \
         EACH (t, mm) \
             EACH (h, HT) sum[t0 + t][q * HT + h] = part[t][h]; \
     } break;
@@ -195,11 +239,14 @@ INLINE void many(
     vf sum[RG_DOT_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
-    for (int64_t i = 0; i * sh.group < x.kp; i++, g += group_bytes(sh))
-        for (int64_t t0 = 0; t0 < m; t0 += tile)
-            for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
-                    CASES
-                }
+    EACH_BLOCK (i, x.kp) {
+        EACH_GROUP (j, i, x.kp)
+            for (int64_t t0 = 0; t0 < m; t0 += tile)
+                for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
+                        CASES
+                    }
+        g += block_bytes(sh);
+    }
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) vf_store_left(y + t * ldy + h * VL, sum[t][h], n - h * VL);
 }
@@ -225,23 +272,26 @@ INLINE void dot(float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *
     }
 }
 
-/* is_signed: codes8, else unpack8. */
-INLINE void unpack8(char *dst, const unsigned char *g, int64_t groups, shape sh, bool is_signed)
+/* Groups from column k0 of the panel on. is_signed: codes8, else unpack8. */
+INLINE void unpack8(
+    char *dst, const unsigned char *panel, int64_t k0, int64_t groups, shape sh, bool is_signed)
 {
-    for (int64_t i = 0; i < groups; i++, g += group_bytes(sh), dst += unpacked_bytes(sh)) {
+    for (int64_t i = 0; i < groups; i++, dst += unpacked_bytes(sh)) {
+        const int64_t c = k0 + i * sh.group;
+        const place at = packed_at(sh, panel + c / sh.block * block_bytes(sh), c % sh.block / sh.group);
         float *scale = (void *)dst;
         EACH (h, H) {
-            vf_store(scale + h * VL, vf_half(g + h * 2 * VL));
-            if (sh.has_min) vf_store(scale + RG_PANEL + h * VL, vf_half(g + 64 + h * 2 * VL));
+            vf_store(scale + h * VL, scales(sh, at, 0, h, true));
+            if (sh.has_min) vf_store(scale + RG_PANEL + h * VL, scales(sh, at, 1, h, true));
         }
         char *to = dst + (sh.has_min ? 256 : 128);
         for (int64_t j = 0; j < sh.group / 4; j++)
             EACH (h, H) {
-                const vi u = codes(sh, g + sh.head, j, h, true);
+                const vi u = codes(sh, at.lines, j, h, true);
                 vi_store(to + j * 128 + h * 4 * VL,
                     !is_signed || sh.offset == 0 ? u
-                        : sh.offset == 8         ? MM(sub_epi8)(u, MM(set1_epi8)(8))
-                                                 : vi_flip(u));
+                        : sh.offset == 128       ? vi_flip(u)
+                                                 : MM(sub_epi8)(u, MM(set1_epi8)((char)sh.offset)));
             }
     }
 }
@@ -257,7 +307,7 @@ INLINE void mm_tile(float *y, int64_t ldy, xrows x, int64_t t0, const unsigned c
                                 : vf_zero();
         const unsigned char *g = b;
         for (int64_t i = k0 / sh.group; i * sh.group < k1; i++, g += unpacked_bytes(sh))
-            add_group(sum, sh, g, x, t0, i, mm, planes, 1, q * HT, false);
+            add_group(sum, sh, unpacked_at(sh, g), x, t0, i, mm, planes, 1, q * HT, false);
         EACH (t, mm)
             EACH (h, HT)
                 vf_store_left(y + (t0 + t) * ldy + (q * HT + h) * VL, sum[t][h], n - (q * HT + h) * VL);
@@ -280,30 +330,35 @@ INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int6
 
 /* Types with the same codes, by planes of x. */
 #define NOINLINE static __attribute__((noinline))
-#define CODES(name, bits, has_min) \
-    CODES_BYTES(unpack8_##name, bits, has_min, false) \
-    CODES_BYTES(codes8_##name, bits, has_min, true) \
-    CODES_PLANES(name, bits, has_min, 1) \
-    CODES_PLANES(name, bits, has_min, 2)
-#define CODES_BYTES(fn, bits, has_min, is_signed) \
-    NOINLINE void fn(char *dst, const unsigned char *g, int64_t groups, int64_t group) \
+#define CODES(name, bits, has_min, factors) \
+    CODES_BYTES(unpack8_##name, bits, has_min, factors, false) \
+    CODES_BYTES(codes8_##name, bits, has_min, factors, true) \
+    CODES_PLANES(name, bits, has_min, factors, 1) \
+    CODES_PLANES(name, bits, has_min, factors, 2)
+#define CODES_BYTES(fn, bits, has_min, factors, is_signed) \
+    NOINLINE void fn(char *dst, const unsigned char *panel, int64_t k0, int64_t groups, int64_t group) \
     { \
-        unpack8(dst, g, groups, SHAPE(group, bits, has_min), is_signed); \
+        unpack8(dst, panel, k0, groups, SHAPE(group, bits, has_min, factors), is_signed); \
     }
-#define CODES_PLANES(name, bits, has_min, planes) \
+#define CODES_PLANES(name, bits, has_min, factors, planes) \
     NOINLINE void dot_##name##_##planes(float *y, int64_t ldy, xrows x, int64_t m, const void *w, int64_t n, \
         int64_t p0, int64_t p1, int64_t group, int64_t panel) \
     { \
-        dot(y, ldy, x, m, w, n, p0, p1, SHAPE(group, bits, has_min), panel, planes); \
+        dot(y, ldy, x, m, w, n, p0, p1, SHAPE(group, bits, has_min, factors), panel, planes); \
     } \
     NOINLINE void mmdot_##name##_##planes(float *y, int64_t ldy, xrows x, int64_t m, const void *b, \
         int64_t k0, int64_t k1, int64_t n, bool acc, int64_t group) \
     { \
-        mmdot(y, ldy, x, m, b, k0, k1, n, acc, SHAPE(group, bits, has_min), planes); \
+        mmdot(y, ldy, x, m, b, k0, k1, n, acc, SHAPE(group, bits, has_min, factors), planes); \
     }
-CODES(q8, 8, 0)
-CODES(q4, 4, 0)
-CODES(q4m, 4, 1)
+CODES(q8, 8, 0, 0)
+CODES(q8k, 8, 0, 1)
+CODES(q6k, 6, 0, 1)
+CODES(q5m, 5, 1, 0)
+CODES(q5mk, 5, 1, 1)
+CODES(q4, 4, 0, 0)
+CODES(q4m, 4, 1, 0)
+CODES(q4mk, 4, 1, 1)
 
 #define PLANES(TYPE, type, codes, group, bits, planes) \
     void ISA_FN(rg_dot##bits##_##type)(float *y, int64_t ldy, const void *x, int64_t ldx, int64_t m, \
@@ -322,7 +377,7 @@ CODES(q4m, 4, 1)
     void ISA_FN(rg_##fn##_##type)(void *dst, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
         const unsigned char *panel = (const unsigned char *)w + p * rg_panel_bytes(RG_WT_##TYPE, k); \
-        fn##_##codes(dst, panel + rg_panel_bytes(RG_WT_##TYPE, k0), rg_div_up(k1 - k0, group), group); \
+        fn##_##codes(dst, panel, k0, rg_div_up(k1 - k0, group), group); \
     }
 #define DOT(TYPE, type, codes, group, ...) \
     BYTES(TYPE, type, unpack8, codes, group) \

@@ -85,22 +85,19 @@ typedef struct codes {
     uint8_t u[128 * RG_PANEL]; /* [column / 4][row][column % 4] */
 } codes;
 
-static void read_codes(codes *to, rg_wtype type, const unsigned char *g)
+static void read_codes(codes *to, rg_wtype type, const unsigned char *panel, int64_t c)
 {
     const rg_wtype_info *t = &rg_wtypes[type];
+    const unsigned char *lines = rg_lines_at(type, panel, c);
+    const int offset = rg_code_offset(t->bits, t->has_min);
     for (int i = 0; i < RG_PANEL; i++) {
-        to->scale[i] = rg_half_at(g, i);
-        to->min[i] = t->has_min ? rg_half_at(g + 64, i) : 0.0f;
+        to->scale[i] = rg_scale_at(type, panel, c, 0, i);
+        to->min[i] = t->has_min ? rg_scale_at(type, panel, c, 1, i) : 0.0f;
     }
-    g += t->head;
-    for (int j = 0; j < t->group / 4; j++)
+    for (int j = 0; j < t->group; j++)
         for (int i = 0; i < RG_PANEL; i++)
-            for (int b = 0; b < 4; b++) {
-                const int byte = t->bits == 8 ? g[128 * j + 4 * i + b] ^ 0x80 : g[64 * j + 4 * (i % 16) + b];
-                to->u[(j * RG_PANEL + i) * 4 + b] = (uint8_t)(t->bits == 8 ? byte
-                        : i < 16                                           ? byte & 15
-                                                                           : byte >> 4);
-            }
+            to->u[(j / 4 * RG_PANEL + i) * 4 + j % 4] =
+                (uint8_t)(rg_code_at(t->bits, t->has_min, t->group, lines, i, j) + offset);
 }
 
 static void unpack8(
@@ -111,7 +108,7 @@ static void unpack8(
     char *to = dst;
     for (int64_t c = k0; c < k1; c += t->group) {
         codes g;
-        read_codes(&g, type, panel + rg_panel_bytes(type, c));
+        read_codes(&g, type, panel, c);
         memcpy(to, g.scale, sizeof g.scale);
         if (t->has_min) memcpy(to + sizeof g.scale, g.min, sizeof g.min);
         memcpy(to + rg_u8_bytes(type) - RG_PANEL * t->group, g.u, (size_t)(RG_PANEL * t->group));
@@ -126,7 +123,7 @@ static void codes8(rg_wtype type, void *dst, const void *w, int64_t k, int64_t p
     unpack8(type, dst, w, k, p, k0, k1);
     for (unsigned char *g = dst; k0 < k1; k0 += t->group, g += each)
         for (int64_t i = each - RG_PANEL * t->group; i < each; i++)
-            g[i] = (unsigned char)(g[i] - (t->bits == 8 ? 128 : t->has_min ? 0 : 8));
+            g[i] = (unsigned char)(g[i] - rg_code_offset(t->bits, t->has_min));
 }
 
 /* ---- products ---- */
@@ -138,8 +135,7 @@ static void add_group(
     const rg_wtype_info *t = &rg_wtypes[type];
     const int8_t *q = (const int8_t *)x + c;
     const rg_xgroup *xg = (const void *)(x + planes * kp + c / t->group * (int64_t)sizeof *xg);
-    /* what was added to make codes unsigned */
-    const int32_t offset = t->bits == 8 ? 128 : t->has_min ? 0 : 8;
+    const int32_t offset = rg_code_offset(t->bits, t->has_min);
     for (int i = 0; i < RG_PANEL; i++) {
         int32_t sum = -offset * xg->sum;
         for (int j = 0; j < t->group; j++) {
@@ -159,7 +155,7 @@ static void dot(rg_wtype type, int planes, float *y, int64_t ldy, const char *x,
         float acc[RG_DOT_MAX][RG_PANEL] = {{0.0f}};
         for (int64_t c = 0; c < kp; c += group) {
             codes g;
-            read_codes(&g, type, w + p * rg_panel_bytes(type, k) + rg_panel_bytes(type, c));
+            read_codes(&g, type, w + p * rg_panel_bytes(type, k), c);
             for (int64_t t = 0; t < m; t++) add_group(acc[t], type, &g, x + t * ldx, kp, c, planes);
         }
         for (int64_t t = 0; t < m; t++)

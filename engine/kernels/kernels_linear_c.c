@@ -1,71 +1,60 @@
 /* Plain C specification of the linear kernels. */
 #include "kernels/kernel_rows.h"
 
-/* Columns dequantised at a time: one group, or 32 of the float types. */
-enum { RUN_MAX = 128 };
+/* Columns dequantised at a time: one group, or some of the float types. */
+enum { FLOAT_RUN = 32, RUN_MAX = 128 };
 
-/* decode_*: columns [0, kc) of the run at g to dst[kc][32]. */
-typedef void decode_fn(float *dst, int64_t ld, const unsigned char *g, int64_t kc);
+/* decode_*: columns [c0, c0 + kc) of a panel, a run or its begin, to dst[kc][32]. */
+typedef void decode_fn(float *dst, int64_t ld, const unsigned char *panel, int64_t c0, int64_t kc);
 
-static void decode_f32(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+static void decode_f32(float *dst, int64_t ld, const unsigned char *panel, int64_t c0, int64_t kc)
 {
-    for (int64_t c = 0; c < kc; c++) memcpy(dst + c * ld, g + c * 4 * RG_PANEL, 4 * RG_PANEL);
+    for (int64_t c = 0; c < kc; c++) memcpy(dst + c * ld, panel + (c0 + c) * 4 * RG_PANEL, 4 * RG_PANEL);
 }
 
-static void decode_f16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+static void decode_f16(float *dst, int64_t ld, const unsigned char *panel, int64_t c0, int64_t kc)
 {
     for (int64_t c = 0; c < kc; c++)
-        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_half_at(g, c * RG_PANEL + i);
+        for (int i = 0; i < RG_PANEL; i++) dst[c * ld + i] = rg_half_at(panel, (c0 + c) * RG_PANEL + i);
 }
 
-static void decode_bf16(float *dst, int64_t ld, const unsigned char *g, int64_t kc)
+static void decode_bf16(float *dst, int64_t ld, const unsigned char *panel, int64_t c0, int64_t kc)
 {
+    const unsigned char *g = rg_lines_at(RG_WT_BF16, panel, c0);
     for (int64_t c = 0; c < kc; c++)
         for (int i = 0; i < RG_PANEL; i++)
             dst[c * ld + i] = rg_bf16_to_f32(rg_u16_at(g, i / 16 * 512 + c / 2 * 32 + i % 16 * 2 + c % 2));
 }
 
-static void halves(float *dst, const unsigned char *g)
-{
-    for (int i = 0; i < RG_PANEL; i++) dst[i] = rg_half_at(g, i);
-}
-
-static inline float value(int u, float scale, bool has_min, float min)
-{
-    return has_min ? (float)u * scale + min : (float)(u - 8) * scale;
-}
-
 /* bits, has_min: constants to the compiler */
-static inline void decode_quant(
-    float *dst, int64_t ld, const unsigned char *g, int64_t kc, int bits, bool has_min)
+static inline void decode_quant(rg_wtype type, float *dst, int64_t ld, const unsigned char *panel, int64_t c0,
+    int64_t kc, int bits, bool has_min, int64_t group)
 {
+    const unsigned char *lines = rg_lines_at(type, panel, c0);
     float scale[RG_PANEL], min[RG_PANEL];
-    halves(scale, g);
-    if (has_min) halves(min, g + 64);
-    for (int64_t c = 0; c < kc; c++, dst += ld) {
-        const unsigned char *line = g + (has_min ? 128 : 64) + c / 4 * bits * 16 + c % 4;
-        for (int i = 0; bits == 8 && i < RG_PANEL; i++) dst[i] = (float)(int8_t)line[4 * i] * scale[i];
-        for (int i = 0; bits == 4 && i < 16; i++) dst[i] = value(line[4 * i] & 15, scale[i], has_min, min[i]);
-        for (int i = 0; bits == 4 && i < 16; i++)
-            dst[16 + i] = value(line[4 * i] >> 4, scale[16 + i], has_min, min[16 + i]);
+    for (int i = 0; i < RG_PANEL; i++) {
+        scale[i] = rg_scale_at(type, panel, c0, 0, i);
+        min[i] = has_min ? rg_scale_at(type, panel, c0, 1, i) : 0.0f;
     }
+    for (int64_t c = 0; c < kc; c++, dst += ld)
+        for (int i = 0; i < RG_PANEL; i++) {
+            const float v = (float)rg_code_at(bits, has_min, group, lines, i, c) * scale[i];
+            dst[i] = has_min ? v + min[i] : v;
+        }
 }
 
-#define DECODE(form, bits, has_min) \
-    static void decode_##form(float *dst, int64_t ld, const unsigned char *g, int64_t kc) \
+#define DECODE(TYPE, type, codes, group, block, head, line, bits, has_min, ...) \
+    static void decode_##type(float *dst, int64_t ld, const unsigned char *panel, int64_t c0, int64_t kc) \
     { \
-        decode_quant(dst, ld, g, kc, bits, has_min); \
+        decode_quant(RG_WT_##TYPE, dst, ld, panel, c0, kc, bits, has_min, group); \
     }
-DECODE(q8, 8, false)
-DECODE(q4, 4, false)
-DECODE(q4m, 4, true)
+RG_WTYPES_QUANT(DECODE, )
 
 static void unpack(rg_wtype type, decode_fn *decode, int64_t run, float *dst, int64_t ld,
     const unsigned char *w, int64_t k, int64_t p, int64_t k0, int64_t k1)
 {
     const unsigned char *panel = w + p * rg_panel_bytes(type, k);
-    for (int64_t c = k0; c < k1; c += run)
-        decode(dst + (c - k0) * ld, ld, panel + rg_panel_bytes(type, c), rg_min(run, k1 - c));
+    for (int64_t c = k0; c < k1; c += run) decode(dst + (c - k0) * ld, ld, panel, c, rg_min(run, k1 - c));
 }
 
 static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_t ldy, const float *x,
@@ -86,18 +75,21 @@ static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_
     }
 }
 
-#define LINEAR(TYPE, type, form, group, ...) \
+#define LINEAR(TYPE, type, run) \
     void rg_unpack_##type##__c( \
         float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
-        unpack(RG_WT_##TYPE, decode_##form, group < 32 ? 32 : group, dst, ld, w, k, p, k0, k1); \
+        unpack(RG_WT_##TYPE, decode_##type, run, dst, ld, w, k, p, k0, k1); \
     } \
     void rg_gemv_##type##__c(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const void *w, \
         int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        gemv(RG_WT_##TYPE, decode_##form, group < 32 ? 32 : group, y, ldy, x, ldx, m, w, n, k, p0, p1); \
+        gemv(RG_WT_##TYPE, decode_##type, run, y, ldy, x, ldx, m, w, n, k, p0, p1); \
     }
-RG_WTYPES(LINEAR, )
+#define LINEAR_FLOAT(TYPE, type, ...) LINEAR(TYPE, type, FLOAT_RUN)
+#define LINEAR_QUANT(TYPE, type, codes, group, ...) LINEAR(TYPE, type, group)
+RG_WTYPES_FLOAT(LINEAR_FLOAT, )
+RG_WTYPES_QUANT(LINEAR_QUANT, )
 
 void rg_mm__c(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m,
     int64_t kb, int64_t n, bool acc)

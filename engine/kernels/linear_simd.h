@@ -1,7 +1,7 @@
 /* gemv, unpack and mm for one register width (simd.h). */
 #include "kernels/kernel_rows.h"
 
-#include "kernels/simd.h"
+#include "kernels/codes_simd.h"
 
 /* A panel is H vectors. U accumulators per output take columns c % U in turn, or a chain of FMAs waits for
  * itself. TOKENS: most in registers at once; with more, each run of columns is read again from L1. */
@@ -16,20 +16,23 @@ enum {
     AHEAD = 4096    /* bytes of prefetch distance, in each of two streams */
 };
 
-typedef enum form { FORM_f32, FORM_f16, FORM_bf16, FORM_q8, FORM_q4, FORM_q4m } form;
+typedef enum form { FORM_f32, FORM_f16, FORM_bf16, FORM_codes } form;
 
 /* What a type is, as constants to the compiler. */
 typedef struct shape {
     form form;
-    /* columns per run (= group of the quantised types), bytes of its scales, bytes per column */
-    int run, head, line;
+    /* columns per run (= group of the quantised types) and per block of a head, bytes of the head, bytes per
+     * column */
+    int run, block, head, line;
+    int bits;
+    bool has_min;
 } shape;
 
 /* Column c + cc (c a multiple of 4, cc < 4) of the lines at g, rows h * VL ..; quantised values unscaled. */
-INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc, int h)
+INLINE vf column(shape sh, nibbles nib, const unsigned char *g, int64_t c, int cc, int h)
 {
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
-    switch (f) {
+    switch (sh.form) {
     case FORM_f32:
         return vf_load(g + (c + cc) * 128 + h * 4 * VL);
     case FORM_f16:
@@ -38,11 +41,18 @@ INLINE vf column(form f, nibbles nib, const unsigned char *g, int64_t c, int cc,
         const vi v = vi_load(g + tile * 1024 + (c + cc) / 2 * 64 + lane);
         return cc & 1 ? vf_odd(v) : vf_even(v);
     }
-    case FORM_q8:
-        return vf_byte(vi_load(g + c * 32 + tile * 64 + lane), cc);
     default:
+        if (sh.bits == 8) return vf_byte(vi_load(g + c * 32 + tile * 64 + lane), cc);
+        if (sh.bits > 4) return vf_byte(wide_signed(sh.bits, sh.has_min, sh.run, g, c / 4, h), cc);
         return nibbles_get(nib, nibbles_load(nib, g + c * 16 + lane), cc * 2 + tile);
     }
+}
+
+/* Scales (part 0) or minimums of group j of the block at head, rows h * VL .. */
+INLINE vf scales(shape sh, const unsigned char *head, int64_t j, int part, int h)
+{
+    const int parts = sh.has_min ? 2 : 1;
+    return head_scales(head, sh.block > sh.run, parts, j, part, h);
 }
 
 /* Sums of up to TOKENS tokens over one or two panels. Float types add into all U accumulators; quantised
@@ -75,13 +85,13 @@ INLINE vf combine_rows(const sums *a, int s, int t, int h)
 }
 
 /* Column c + cc of panel s. */
-INLINE void add_column(sums *a, form f, nibbles nib, int s, int mm, const unsigned char *g, const float *x,
+INLINE void add_column(sums *a, shape sh, nibbles nib, int s, int mm, const unsigned char *g, const float *x,
     int64_t ldx, int64_t c, int cc)
 {
     vf xv[TOKENS];
     EACH (t, mm) xv[t] = vf_set1(x[t * ldx + c + cc]);
     EACH (h, H) {
-        const vf w = column(f, nib, g, c, cc, h);
+        const vf w = column(sh, nib, g, c, cc, h);
         EACH (t, mm) a->v[s][t][cc % U][h] = vf_fma(w, xv[t], a->v[s][t][cc % U][h]);
     }
 }
@@ -91,19 +101,28 @@ INLINE void prefetch(const unsigned char *p, int bytes)
     UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
+INLINE void add_quad(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    const float *x, int64_t ldx, int64_t c)
+{
+    EACH (s, ns) {
+        prefetch(g[s] + c * sh.line, sh.line * 4);
+        EACH (cc, 4) add_column(a, sh, nib, s, mm, g[s], x, ldx, c, cc);
+    }
+}
+
 /* Adds columns [0, kc) of the lines at g. Four columns of one panel at a time: they share their lines. */
 INLINE void add_lines(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
     const float *x, int64_t ldx, int64_t kc)
 {
     int64_t c = 0;
-    for (; c + 4 <= kc; c += 4)
-        EACH (s, ns) {
-            prefetch(g[s] + c * sh.line, sh.line * 4);
-            EACH (cc, 4) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
-        }
+    if (has_high_lines(sh.bits) && kc == sh.run) { /* which bits of a line depends on c: a constant */
+        EACH (quad, sh.run / 4) add_quad(a, sh, nib, ns, mm, g, x, ldx, 4 * quad);
+        return;
+    }
+    for (; c + 4 <= kc; c += 4) add_quad(a, sh, nib, ns, mm, g, x, ldx, c);
     EACH (s, ns)
         EACH (cc, 3)
-            if (c + cc < kc) add_column(a, sh.form, nib, s, mm, g[s], x, ldx, c, cc);
+            if (c + cc < kc) add_column(a, sh, nib, s, mm, g[s], x, ldx, c, cc);
 }
 
 /* The order of the additions depends on n alone. */
@@ -116,28 +135,30 @@ INLINE float sum_x(const float *x, int64_t n)
     return vf_sum(a);
 }
 
-/* One run of columns. A quantised group is added up unscaled, then scaled; a minimum meets the sum of x. */
-INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+/* Run j of the blocks at g. A quantised group is added up unscaled, then scaled; a minimum meets the sum of
+ * x. */
+INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], int64_t j,
     const float *x, int64_t ldx, int64_t kc)
 {
+    const int64_t at = sh.head + j * sh.run * sh.line;
+    const unsigned char *const lines[2] = {g[0] + at, g[1] + at};
     if (sh.head == 0) {
-        add_lines(a, sh, nib, ns, mm, g, x, ldx, kc);
+        add_lines(a, sh, nib, ns, mm, lines, x, ldx, kc);
         return;
     }
-    const unsigned char *const lines[2] = {g[0] + sh.head, g[1] + sh.head};
     sums part;
     sums_clear(&part, ns, mm);
     add_lines(&part, sh, nib, ns, mm, lines, x, ldx, kc);
     vf xs[TOKENS];
-    EACH (t, mm) xs[t] = sh.form == FORM_q4m ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
+    EACH (t, mm) xs[t] = sh.has_min ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
     EACH (s, ns) {
-        prefetch(g[s], sh.head);
+        if (j == 0) prefetch(g[s], sh.head);
         EACH (h, H) {
-            const vf scale = vf_half(g[s] + h * 2 * VL);
+            const vf scale = scales(sh, g[s], j, 0, h);
             EACH (t, mm) {
                 vf *tot = &a->v[s][t][0][h];
                 *tot = vf_fma(combine_rows(&part, s, t, h), scale, *tot);
-                if (sh.form == FORM_q4m) *tot = vf_fma(vf_half(g[s] + 64 + h * 2 * VL), xs[t], *tot);
+                if (sh.has_min) *tot = vf_fma(scales(sh, g[s], j, 1, h), xs[t], *tot);
             }
         }
     }
@@ -155,7 +176,10 @@ INLINE void store_sums(
             }
 }
 
-INLINE int64_t run_bytes(shape sh) { return sh.head + sh.run * sh.line; }
+INLINE int64_t block_bytes(shape sh) { return sh.head + sh.block * sh.line; }
+
+/* The runs of a block: j, columns c .. c + kc. */
+#define EACH_RUN(j, c0, k) for (int64_t j = 0; j * sh.run < sh.block && c0 + j * sh.run < k; j++)
 
 /* ns panels `apart` rows apart, mm tokens, everything in registers. y, w: of the first panel; n: rows
  * left. */
@@ -165,10 +189,13 @@ INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsign
     sums a;
     sums_clear(&a, ns, mm);
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
-    for (int64_t c = 0; c < k; c += sh.run) {
-        add_run(&a, sh, nib, ns, mm, g, x + c, ldx, rg_min(sh.run, k - c));
-        g[0] += run_bytes(sh);
-        g[1] += run_bytes(sh);
+    for (int64_t c0 = 0; c0 < k; c0 += sh.block) {
+        EACH_RUN (j, c0, k) {
+            const int64_t c = c0 + j * sh.run;
+            add_run(&a, sh, nib, ns, mm, g, j, x + c, ldx, rg_min(sh.run, k - c));
+        }
+        g[0] += block_bytes(sh);
+        g[1] += block_bytes(sh);
     }
     store_sums(y, ldy, &a, sh, ns, mm, n, apart);
 }
@@ -185,20 +212,22 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     case mm: { \
         sums a; \
         sums_copy(&a, &all[i], 1, mm); \
-        add_run(&a, sh, nib, 1, mm, g, x + i * step * ldx + c, ldx, kc); \
+        add_run(&a, sh, nib, 1, mm, g, j, x + i * step * ldx + c, ldx, kc); \
         sums_copy(&all[i], &a, 1, mm); \
     } break;
-    for (int64_t c = 0; c < k; c += sh.run, w += run_bytes(sh)) {
+    for (int64_t c0 = 0; c0 < k; c0 += sh.block, w += block_bytes(sh)) {
         const unsigned char *const g[2] = {w, w};
-        const int64_t kc = rg_min(sh.run, k - c);
-        for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
-                CASE(1)
-                CASE(2)
-                CASE(3)
+        EACH_RUN (j, c0, k) {
+            const int64_t c = c0 + j * sh.run, kc = rg_min(sh.run, k - c);
+            for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
+                    CASE(1)
+                    CASE(2)
+                    CASE(3)
 #if defined(__AVX512F__)
-                CASE(4)
+                    CASE(4)
 #endif
-            }
+                }
+        }
     }
 #undef CASE
     for (int64_t t = 0; t < m; t++) {
@@ -212,7 +241,7 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
 INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, const unsigned char *w,
     int64_t n, int64_t k, int64_t p0, int64_t p1, shape sh, int64_t panel)
 {
-    const nibbles one = nibbles_init(sh.form == FORM_q4m, 1), nib = nibbles_init(sh.form == FORM_q4m, 0);
+    const nibbles one = nibbles_init(sh.has_min, 1), nib = nibbles_init(sh.has_min, 0);
     /* The two streams are the halves of the range: contiguous, and prefetch stays out of the other. */
     const int64_t half = m <= PAIR_TOKENS ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
     for (int64_t p = p0; p < p1; p++) {
@@ -238,47 +267,50 @@ INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
 INLINE void unpack(float *dst, int64_t ld, const unsigned char *w, int64_t panel, int64_t p, int64_t k0,
     int64_t k1, shape sh)
 {
-    const nibbles nib = nibbles_init(sh.form == FORM_q4m, 0);
-    const unsigned char *g = w + p * panel + k0 / sh.run * run_bytes(sh) + k0 % sh.run * sh.line;
-    for (int64_t c = k0; c < k1; g += run_bytes(sh)) {
-        const int64_t kc = rg_min(sh.run, k1 - c);
+    const nibbles nib = nibbles_init(sh.has_min, 0);
+    const unsigned char *own = w + p * panel;
+    for (int64_t c = k0, kc; c < k1; c += kc) {
+        const unsigned char *head = own + c / sh.block * block_bytes(sh),
+                            *lines = own + (c / sh.block + 1) * sh.head + c * sh.line;
+        const int64_t j = c % sh.block / sh.run;
+        kc = rg_min(sh.run, k1 - c);
         vf scale[H], min[H];
         EACH (h, H) {
-            scale[h] = sh.head ? vf_half(g + h * 2 * VL) : vf_zero();
-            min[h] = sh.form == FORM_q4m ? vf_half(g + 64 + h * 2 * VL) : vf_zero();
+            scale[h] = sh.head ? scales(sh, head, j, 0, h) : vf_zero();
+            min[h] = sh.has_min ? scales(sh, head, j, 1, h) : vf_zero();
         }
         for (int64_t i = 0; i < kc; i += 4)
             EACH (cc, 4) {
                 if (i + cc >= kc) break;
                 EACH (h, H) {
-                    vf v = column(sh.form, nib, g + sh.head, i, cc, h);
-                    if (sh.form == FORM_q4m)
+                    vf v = column(sh, nib, lines, i, cc, h);
+                    if (sh.has_min)
                         v = vf_fma(v, scale[h], min[h]);
                     else if (sh.head)
                         v = vf_mul(v, scale[h]);
                     vf_store(dst + (c - k0 + i + cc) * ld + h * VL, v);
                 }
             }
-        c += kc;
     }
 }
 
-#define LINEAR(TYPE, type, form, run, head, line, ...) \
+#define LINEAR(TYPE, type, ...) \
     void ISA_FN(rg_gemv_##type)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, \
         const void *w, int64_t n, int64_t k, int64_t p0, int64_t p1) \
     { \
-        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){FORM_##form, run, head, line}, \
-            rg_panel_bytes(RG_WT_##TYPE, k)); \
+        gemv(y, ldy, x, ldx, m, w, n, k, p0, p1, (shape){__VA_ARGS__}, rg_panel_bytes(RG_WT_##TYPE, k)); \
     } \
     void ISA_FN(rg_unpack_##type)( \
         float *dst, int64_t ld, const void *w, int64_t k, int64_t p, int64_t k0, int64_t k1) \
     { \
-        unpack( \
-            dst, ld, w, rg_panel_bytes(RG_WT_##TYPE, k), p, k0, k1, (shape){FORM_##form, run, head, line}); \
+        unpack(dst, ld, w, rg_panel_bytes(RG_WT_##TYPE, k), p, k0, k1, (shape){__VA_ARGS__}); \
     }
-#define LINEAR_FLOAT(TYPE, type, form, group, ...) LINEAR(TYPE, type, form, FLOAT_RUN, __VA_ARGS__)
+#define LINEAR_FLOAT(TYPE, type, codes, group, block, head, line, bits, has_min, ...) \
+    LINEAR(TYPE, type, FORM_##codes, FLOAT_RUN, FLOAT_RUN, head, line, bits, has_min)
+#define LINEAR_QUANT(TYPE, type, codes, group, block, head, line, bits, has_min, ...) \
+    LINEAR(TYPE, type, FORM_codes, group, block, head, line, bits, has_min)
 RG_WTYPES_FLOAT(LINEAR_FLOAT, )
-RG_WTYPES_QUANT(LINEAR, )
+RG_WTYPES_QUANT(LINEAR_QUANT, )
 
 /* ---- mm: 32 columns of b against MM_TOKENS tokens, all sums in registers (AVX2: 16 columns) ---- */
 

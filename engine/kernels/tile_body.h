@@ -245,6 +245,6 @@ TILE_INLINE void dot(void *state, float *acc, const char *x, int64_t ldx, int64_
     { \
         dot(state, acc, x, ldx, m, b, k, k0, k1, first, group, has_min, planes); \
     }
-#define TILE_DOTS(TYPE, type, form, group, head, line, bits, has_min, ...) \
+#define TILE_DOTS(TYPE, type, codes, group, block, head, line, bits, has_min, ...) \
     TILE_DOT(type, group, has_min, 8, 1) TILE_DOT(type, group, has_min, 16, 2)
 RG_WTYPES_QUANT(TILE_DOTS, )

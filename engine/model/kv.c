@@ -84,4 +84,3 @@ rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer)
         .heads = c->kv_heads,
         .hd = c->head_dim};
 }
-

@@ -46,7 +46,8 @@ rg_status rg_quantize_plan_make(
     if (!rg_ckpt_is_plain(c)) {
         free(p);
         return rg_lacks(&src,
-            "what this model has beyond a plain Llama (architecture %s) cannot be quantised into a file yet: use "
+            "what this model has beyond a plain Llama (architecture %s) cannot be quantised into a file yet: "
+            "use "
             "--dtype at load",
             cfg->arch);
     }

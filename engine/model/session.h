@@ -14,10 +14,10 @@ typedef struct rg_acts {
     float *xo;        /* [logits of a call][dim] */
     /* [m][widest input] in a weight's column order; only for models with such weights */
     float *sorted;
-    float *part;           /* rg_attn_part_floats */
-    float *scores;         /* [m * heads][score_stride], unfused only */
-    float *own;            /* [threads][RG_GEMV_MAX][dim] normalised, each thread's own; NULL: not fused so */
-    char *xq;              /* rg_xq_bytes: prepared activations */
+    float *part;   /* rg_attn_part_floats */
+    float *scores; /* [m * heads][score_stride], unfused only */
+    float *own;    /* [threads][RG_GEMV_MAX][dim] normalised, each thread's own; NULL: not fused so */
+    char *xq;      /* rg_xq_bytes: prepared activations */
     /* [ctx][rotated values of a head] RoPE cosines and sines: of all layers; of those with a base of their
      * own, or NULL; of queries if they are scaled by position, or NULL */
     float *cs, *cs_local, *cs_q;

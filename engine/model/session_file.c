@@ -40,13 +40,21 @@ uint64_t rg_engine_fingerprint(const rg_engine *e)
     rg_hash64 h;
     rg_hash64_start(&h, VERSION);
     const int64_t ints[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab,
-        c->ctx_train, c->rope_scaling, c->rope_orig_ctx, c->window, e->k.act, e->dtype, e->head_dtype,
+        c->ctx_train, c->rope_scaling, c->rope_orig_ctx, c->rope_exact_ends, c->rope_dim, c->window,
+        c->no_pre_norm, c->whole_qk_norm, (int64_t)c->extra, e->k.act, e->dtype, e->head_dtype,
         (int64_t)m->block_bytes};
     const double reals[] = {c->eps, c->rope_theta, c->rope_factor, c->rope_low_freq, c->rope_high_freq,
-        c->embd_scale, c->attn_scale, c->resid_scale, c->logit_scale};
+        c->rope_beta_fast, c->rope_beta_slow, c->rope_magnitude, c->rope_local, c->q_temp, c->embd_scale,
+        c->attn_scale, c->resid_scale, c->logit_scale, c->attn_cap, c->logit_cap};
+    const float *const divisors[] = {m->rope_freqs, m->rope_long};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) add_i64(&h, ints[i]);
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) add_f64(&h, reals[i]);
-    for (int64_t i = 0; m->rope_freqs && i < c->head_dim / 2; i++) add_f64(&h, (double)m->rope_freqs[i]);
+    for (size_t i = 0; i < RG_MAX_LAYERS / 64; i++) {
+        add_i64(&h, (int64_t)c->all_seen[i]);
+        add_i64(&h, (int64_t)c->unrotated[i]);
+    }
+    for (int d = 0; d < 2; d++)
+        for (int64_t i = 0; divisors[d] && i < rg_rope_dim(c) / 2; i++) add_f64(&h, (double)divisors[d][i]);
     if (m->block_bytes <= (size_t)SAMPLES * SAMPLE) {
         rg_hash64_add(&h, m->block, m->block_bytes);
     } else {
@@ -54,6 +62,19 @@ uint64_t rg_engine_fingerprint(const rg_engine *e)
         for (size_t i = 0; i < SAMPLES; i++) rg_hash64_add(&h, m->block + i * step, SAMPLE);
     }
     return rg_hash64_end(&h);
+}
+
+/* Of the model, and of the divisors that turned the keys: longrope chooses them by the length of the context. */
+static uint64_t print_of(const rg_session *s, bool beyond)
+{
+    const uint64_t print = rg_engine_fingerprint(s->e);
+    return beyond ? ~print : print;
+}
+
+static bool is_beyond(const rg_session *s)
+{
+    const rg_config *c = &s->e->model.cfg;
+    return c->rope_scaling == RG_ROPE_LONGROPE && s->o.ctx > c->rope_orig_ctx;
 }
 
 /* ---- writing ---- */
@@ -127,7 +148,7 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     const uint64_t kinds[] = {s->o.kv_k, s->o.kv_v, logits != NULL, RG_KV_BLOCK};
     put_le(head + 8, VERSION, 4);
     put_le(head + 12, HEADER, 4);
-    put_le(head + 16, rg_engine_fingerprint(s->e), 8);
+    put_le(head + 16, print_of(s, is_beyond(s)), 8);
     for (int i = 0; i < 5; i++) put_le(head + 24 + 8 * i, (uint64_t)sizes[i], 8);
     for (int i = 0; i < 4; i++) put_le(head + 64 + 4 * i, kinds[i], 4);
     put_le(head + 80, x.payload, 8);
@@ -190,8 +211,14 @@ static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, 
         rg_cur_u64(&(rg_cursor){.p = cur->end - 8, .end = cur->end}))
         return rg_bad(what, "damaged: the checksum does not fit; delete the file");
     if (layers != (uint64_t)c->layers || heads != (uint64_t)c->kv_heads || hd != (uint64_t)c->head_dim ||
-        vocab != (uint64_t)c->vocab || print != rg_engine_fingerprint(s->e))
+        vocab != (uint64_t)c->vocab || (print != print_of(s, false) && print != print_of(s, true)))
         return rg_lacks(what, "made by another model or another --dtype; use a file per model");
+    if (print != print_of(s, is_beyond(s)))
+        return rg_lacks(what,
+            "made in a context of %s than %lld tokens, where this model rotates otherwise (longrope); this "
+            "session has "
+            "-c %lld",
+            is_beyond(s) ? "no more" : "more", (long long)c->rope_orig_ctx, (long long)s->o.ctx);
     if (kv_k != s->o.kv_k || kv_v != s->o.kv_v || block != RG_KV_BLOCK) {
         const char *k = kv_k < RG_KV_COUNT ? rg_kvtypes[kv_k].name : "?",
                    *v = kv_v < RG_KV_COUNT ? rg_kvtypes[kv_v].name : "?";

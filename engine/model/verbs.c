@@ -80,6 +80,8 @@ static bool crosses(const rg_pass *p, rg_site site)
         const rg_op op = rg_site_op(s);
         if (op == RG_OP_LINEAR) return rg_site_input(s) != rg_site_input(site);
         if (op == RG_OP_ADD || op == RG_OP_SWIGLU) return false;
+        /* its own bias, and the order of what the next product reads */
+        if (op == RG_OP_BIAS || op == RG_OP_REORDER) continue;
         if (rg_site_optional(s) && runs(p, s)) return op != RG_OP_SCALE && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP;
         if (rg_site_only(s) == RG_ONLY_ALWAYS) return true;
     }

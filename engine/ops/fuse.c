@@ -46,7 +46,8 @@ bool rg_site_exists(const rg_config *c, rg_site s)
         return rotates(c);
     case RG_ONLY_FUSED:
         for (int i = 0; i < N_FUSED; i++)
-            if (s == fused[i].site) return rg_site_exists(c, fused[i].first) && rg_site_exists(c, fused[i].last);
+            if (s == fused[i].site)
+                return rg_site_exists(c, fused[i].first) && rg_site_exists(c, fused[i].last);
         return false;
     default:
         return (c->extra & rg_site_bit(s)) != 0;

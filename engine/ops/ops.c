@@ -30,7 +30,8 @@ int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_
 
 bool rg_op_is_product(rg_op op)
 {
-    return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_GEGLU || op == RG_OP_LINEAR_ADD;
+    return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_GEGLU ||
+        op == RG_OP_LINEAR_ADD;
 }
 
 rg_site rg_site_next(rg_site s, rg_op op)

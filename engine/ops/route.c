@@ -25,10 +25,11 @@ static rg_kernel_kind on_tiles(const rg_units *u, rg_wtype type, int64_t m)
 }
 
 /* Byte products beat floats where the CPU has the instruction. Emulated with AVX2 they read INT4 twice as
- * fast as widening to floats (27 against 14 GB/s a core out of L2), but lose for many tokens and for INT8. */
+ * fast as widening to floats (27 against 14 GB/s a core out of L2), and 5 and 6 bits nearly so, but lose for
+ * many tokens and for INT8. */
 static bool dot_pays(const rg_units *u, rg_wtype type, bool few)
 {
-    return u->bytes || (u->emulated_bytes && few && rg_wtypes[type].bits == 4);
+    return u->bytes || (u->emulated_bytes && few && rg_wtypes[type].bits < 8);
 }
 
 /* Faithful products of quantised weights are exact integer sums where the CPU multiplies bytes: two planes

@@ -76,7 +76,10 @@ static inline rg_only rg_site_only(rg_site s) { return rg_sites[s].only; }
 static inline bool rg_site_optional(rg_site s) { return rg_sites[s].only >= RG_ONLY_TENSOR; }
 /* Such a model has the site, or those that it stands in for. */
 bool rg_site_exists(const rg_config *c, rg_site s);
-static inline bool rg_site_is_norm(rg_site s) { return rg_sites[s].op == RG_OP_RMSNORM || rg_sites[s].op == RG_OP_HEADNORM; }
+static inline bool rg_site_is_norm(rg_site s)
+{
+    return rg_sites[s].op == RG_OP_RMSNORM || rg_sites[s].op == RG_OP_HEADNORM;
+}
 /* The site whose output a linear site multiplies: attn_norm for attn_q. Others: NONE. */
 static inline rg_site rg_site_input(rg_site s) { return rg_sites[s].input; }
 /* The site of that name of n bytes, or NONE. */
@@ -90,8 +93,8 @@ bool rg_op_is_product(rg_op op);
 /* The linear site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
 rg_site rg_site_linear(rg_site site);
 
-/* The fused site that may stand in for this one in such a model (or that this is), or NONE; first: this is the
- * first that it replaces. */
+/* The fused site that may stand in for this one in such a model (or that this is), or NONE; first: this is
+ * the first that it replaces. */
 rg_site rg_site_fused(const rg_config *c, rg_site site, bool *first);
 
 /* The forward pass of such a model has the site, with the fusions of a mask on. */

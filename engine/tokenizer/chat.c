@@ -7,7 +7,6 @@
 void rg_chat_close(rg_chat *c)
 {
     rg_jinja_close(c->program);
-    for (int i = 0; i < RG_CHAT_TOKENS; i++) free(c->token[i].text);
     *c = (rg_chat){0};
 }
 
@@ -15,13 +14,6 @@ void rg_chat_text_free(rg_chat_text *x)
 {
     rg_jinja_text_free(&x->x);
     x->front = 0;
-}
-
-/* A special token as templates know it; NULL: none. */
-static const char *token(const rg_chat *c, const rg_tokenizer *t, int i)
-{
-    const int32_t id = i == 0 ? rg_tokenizer_bos(t) : i == 1 ? rg_tokenizer_eos(t) : -1;
-    return c->token[i].said ? c->token[i].text : id >= 0 ? rg_tokenizer_piece(t, id, NULL) : NULL;
 }
 
 /* The text begins with that token, written by the template. */
@@ -68,8 +60,9 @@ static rg_status put_front(rg_chat_text *out, const rg_tokenizer *t, rg_err *err
 rg_status rg_chat_render(rg_chat_text *out, const rg_chat *c, const rg_tokenizer *t,
     const rg_jinja_message *m, size_t n, rg_err *err)
 {
-    const char *const variable[] = {"bos_token", token(c, t, 0), "eos_token", token(c, t, 1), "unk_token",
-        token(c, t, 2), "pad_token", token(c, t, 3), NULL};
+    const char *const variable[] = {"bos_token", rg_tokenizer_role(t, RG_ROLE_BOS), "eos_token",
+        rg_tokenizer_role(t, RG_ROLE_EOS), "unk_token", rg_tokenizer_role(t, RG_ROLE_UNK), "pad_token",
+        rg_tokenizer_role(t, RG_ROLE_PAD), NULL};
     const rg_jinja_args a = {
         .message = m, .n_messages = n, .generate = true, .variable = variable, .date = c->date};
     *out = (rg_chat_text){0};
@@ -112,8 +105,7 @@ static rg_status prepend(int32_t **ids, size_t *n, const int32_t *first, size_t 
     return all ? RG_OK : rg_no_memory(err, "chat");
 }
 
-rg_status rg_chat_encode(
-    const rg_chat *c, const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err)
+rg_status rg_chat_encode(const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err)
 {
     const int32_t *prefix;
     const size_t n_prefix = rg_tokenizer_prefix(t, &prefix);
@@ -121,7 +113,7 @@ rg_status rg_chat_encode(
     if (st) return st;
     if (x->front) return prepend(ids, n, prefix, n_prefix, err);
     /* a BOS that the tokenizer does not find in texts is put as an id */
-    const char *text = token(c, t, 0);
+    const char *text = rg_tokenizer_role(t, RG_ROLE_BOS);
     const int32_t bos = text ? rg_tokenizer_find(t, text) : -1;
     if (bos < 0 || !begins(&x->x, text, strlen(text)) || (*n > 0 && (*ids)[0] == bos)) return RG_OK;
     free(*ids);

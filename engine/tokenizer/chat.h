@@ -6,31 +6,29 @@
 #include "tokenizer/jinja.h"
 #include "tokenizer/tokenizer.h"
 
-enum { RG_CHAT_TOKENS = 4 }; /* bos, eos, unk and pad, as templates call them */
-
 typedef struct rg_chat {
     const char *name; /* of chat.def; NULL: the checkpoint's own template, or that of a file; static */
     char source[128]; /* where the template comes from, for people; "": nothing said anything, it is "none" */
+    char others[120]; /* names of templates of the same source, which are not used; or "" */
     rg_jinja *program; /* owns */
-    struct rg_chat_token {
-        bool said;  /* by tokenizer_config.json; else it is the tokenizer's */
-        char *text; /* NULL: there is no such token; owns */
-    } token[RG_CHAT_TOKENS];
-    struct tm date; /* what strftime_now says */
+    struct tm date;    /* what strftime_now says */
 } rg_chat;
 
 typedef struct rg_chat_opts {
     const char *tokenizer; /* path of -z, or NULL */
-    const char *name;      /* of chat.def, or a file with a template; NULL: the checkpoint's own */
-    const char *date;      /* YYYY-MM-DD; NULL: today */
+    const char
+        *name; /* of chat.def, a file with a template, or the name of one of the checkpoint's own; NULL:
+                         its default one */
+    const char *date; /* YYYY-MM-DD; NULL: today */
 } rg_chat_opts;
 
 /* "chatml, llama2, ..." into buf, which is returned. */
 const char *rg_chat_names(char *buf, size_t n);
 
-/* The template of a checkpoint: chat_template.jinja, tokenizer_config.json or chat_template.json beside the
- * tokenizer (or the model), or the GGUF key. RG_E_USAGE: unknown name or date. RG_E_FILE: malformed file.
- * RG_E_UNSUPPORTED: the template needs what the interpreter lacks; construct and line are named. */
+/* The template of a checkpoint: chat_template.jinja with additional_chat_templates/, tokenizer_config.json or
+ * chat_template.json beside the tokenizer (or the model), or the GGUF keys; of several with names, the one
+ * called "default". RG_E_USAGE: unknown name or date. RG_E_FILE: malformed file. RG_E_UNSUPPORTED: none is
+ * called so, or the template needs what the interpreter lacks; construct and line are named. */
 rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const rg_chat_opts *o, rg_err *err);
 void rg_chat_close(rg_chat *c); /* legal on a zeroed struct */
 
@@ -47,8 +45,7 @@ rg_status rg_chat_render(rg_chat_text *out, const rg_chat *c, const rg_tokenizer
 void rg_chat_text_free(rg_chat_text *x);
 
 /* The whole text as ids, which begin with BOS exactly once where template or tokenizer wants it. */
-rg_status rg_chat_encode(
-    const rg_chat *c, const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err);
+rg_status rg_chat_encode(const rg_tokenizer *t, const rg_chat_text *x, int32_t **ids, size_t *n, rg_err *err);
 /* Its bytes [from, to), without BOS. */
 rg_status rg_chat_encode_part(const rg_tokenizer *t, const rg_chat_text *x, size_t from, size_t to,
     int32_t **ids, size_t *n, rg_err *err);

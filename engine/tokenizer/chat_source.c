@@ -1,4 +1,5 @@
-/* Where the template of a checkpoint is written down, and the special tokens it speaks of. */
+/* Where the template of a checkpoint is written down. */
+#include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,9 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/mapfile.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "tokenizer/chat.h"
+#include "tokenizer/tok_beside.h"
 
 enum { TEMPLATE_MAX = 1 << 20 }; /* bytes of a template; real ones have a few thousand */
 
@@ -33,117 +36,153 @@ static bool exists(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
 }
 
-static rg_status read_text(char **text, const char *path, rg_err *err)
+/* Looks through the places where templates are written down: the first that has any decides. */
+typedef struct search {
+    rg_chat *c;
+    const char *want; /* the name of the template */
+    char *text;       /* NULL: not found; owns */
+    bool any;         /* a place has templates */
+    rg_err *err;
+} search;
+
+/* A template that was found. source: for people; path: for messages. */
+static rg_status take(
+    search *s, const char *name, const char *text, size_t n, const char *source, const char *path)
+{
+    const bool wanted = strcmp(name, s->want) == 0;
+    if (wanted || !s->any) snprintf(s->c->source, sizeof s->c->source, "%.120s", source);
+    s->any = true;
+    if (!wanted) {
+        rg_text_add(s->c->others, sizeof s->c->others, "%s%s", *s->c->others ? ", " : "", RG_CLEAN(40, name));
+        return RG_OK;
+    }
+    const char *zero = memchr(text, 0, n);
+    if (n > TEMPLATE_MAX)
+        return rg_fail(s->err, RG_E_FILE, "%s: %zu bytes are too many for a chat template", path, n);
+    if (zero)
+        return rg_fail(s->err, RG_E_FILE, "%s: byte %zu is 0, expected the text of a chat template", path,
+            (size_t)(zero - text));
+    free(s->text);
+    s->text = strndup(text, n);
+    return s->text ? RG_OK : rg_no_memory(s->err, path);
+}
+
+static rg_status read_text(search *s, const char *name, const char *source, const char *path)
 {
     rg_mapfile f;
-    const rg_status st = rg_mapfile_open(&f, path, err);
+    rg_status st = rg_mapfile_open(&f, path, s->err);
     if (st) return st;
-    const unsigned char *zero = memchr(f.data, 0, f.size);
-    rg_status bad = RG_OK;
-    if (f.size > TEMPLATE_MAX)
-        bad = rg_fail(err, RG_E_FILE, "%s: %zu bytes are too many for a chat template", path, f.size);
-    else if (zero)
-        bad = rg_fail(err, RG_E_FILE, "%s: byte %zu is 0, expected the text of a chat template", path,
-            (size_t)(zero - f.data));
-    else if (!(*text = strndup((const char *)f.data, f.size)))
-        bad = rg_no_memory(err, path);
+    st = take(s, name, (const char *)f.data, f.size, source, path);
     rg_mapfile_close(&f);
-    return bad;
+    return st;
 }
 
-/* A template: a string, or the "default" of a list of {name, template}. */
-static rg_status take_template(char **text, const json_t *v, const char *path, rg_err *err)
+/* A member chat_template: a text, or a list of {name, template}. */
+static rg_status read_json(search *s, const char *dir, const char *file)
 {
-    char names[200] = "";
-    if (json_is_array(v)) {
-        size_t i;
-        json_t *o;
-        const json_t *chosen = NULL;
-        json_array_foreach (v, i, o) {
-            const char *name = json_string_value(json_object_get(o, "name"));
-            if (name && strcmp(name, "default") == 0) chosen = json_object_get(o, "template");
-            rg_text_add(names, sizeof names, "%s%s", i ? ", " : "", name ? RG_CLEAN(40, name) : "?");
-        }
-        if (!chosen && json_array_size(v) > 0)
-            return rg_fail(err, RG_E_UNSUPPORTED,
-                "%s: chat_template: templates %s, and none called 'default'; choose with --chat-template",
-                path, names);
-        v = chosen;
+    json_t *root, *o;
+    char *path;
+    size_t i;
+    rg_status st = rg_tok_beside_load(&root, &path, dir, file, JSON_DECODE_INT_AS_REAL, s->err);
+    const json_t *v = json_object_get(root, "chat_template");
+    const rg_src src = {path, s->err};
+    if (st || !v || json_is_null(v)) goto out;
+    if (json_is_string(v))
+        st = take(s, "default", json_string_value(v), json_string_length(v), file, path);
+    else if (!json_is_array(v))
+        st = rg_bad(&src, "chat_template: expected a string or a list");
+    json_array_foreach (v, i, o) {
+        const char *name = json_string_value(json_object_get(o, "name"));
+        const json_t *text = json_object_get(o, "template");
+        if (!name || !json_is_string(text))
+            st = rg_bad(&src, "chat_template[%zu]: expected a name and a template", i);
+        if (!st) st = take(s, name, json_string_value(text), json_string_length(text), file, path);
+        if (st) break;
     }
-    if (!v || json_is_null(v)) return RG_OK;
-    if (!json_is_string(v))
-        return rg_fail(err, RG_E_FILE, "%s: chat_template: expected a string or a list", path);
-    if (json_string_length(v) > TEMPLATE_MAX)
-        return rg_fail(
-            err, RG_E_FILE, "%s: %zu bytes are too many for a chat template", path, json_string_length(v));
-    *text = strdup(json_string_value(v));
-    return *text ? RG_OK : rg_no_memory(err, path);
-}
-
-/* Special tokens: strings, or objects with their text as "content". */
-static rg_status take_tokens(rg_chat *c, const json_t *root, const char *path, rg_err *err)
-{
-    static const char *const keys[RG_CHAT_TOKENS] = {"bos_token", "eos_token", "unk_token", "pad_token"};
-    for (int i = 0; i < RG_CHAT_TOKENS; i++)
-        if (c->token[i].said) return RG_OK; /* a file nearer to the tokenizer spoke */
-    for (int i = 0; i < RG_CHAT_TOKENS; i++) {
-        const json_t *v = json_object_get(root, keys[i]);
-        if (!v) continue;
-        const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
-        c->token[i].said = true;
-        if (s && !(c->token[i].text = strdup(s))) return rg_no_memory(err, path);
-    }
-    return RG_OK;
-}
-
-/* text: NULL where no template is wanted. tokens: the file says which tokens are special. */
-static rg_status read_config(rg_chat *c, char **text, const char *path, bool tokens, rg_err *err)
-{
-    json_error_t je;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
-    if (!root) return rg_fail(err, RG_E_FILE, "%s:%d:%d: %s", path, je.line, je.column, je.text);
-    rg_status st = tokens ? take_tokens(c, root, path, err) : RG_OK;
-    if (!st && text && !*text) st = take_template(text, json_object_get(root, "chat_template"), path, err);
+out:
     json_decref(root);
+    free(path);
     return st;
 }
 
-/* Files beside a path: the template is the first one's that has any. text: NULL, or where it goes. */
-static rg_status beside(char **text, rg_chat *c, const char *path, rg_err *err)
+static int is_jinja(const struct dirent *e)
 {
-    static const char *const files[] = {"chat_template.jinja", "tokenizer_config.json", "chat_template.json"};
-    char *dir = rg_path_folder(path);
-    rg_status st = dir ? RG_OK : rg_no_memory(err, path);
-    for (int i = 0; i < 3 && !st; i++) {
-        const bool wanted = text && !*text, config = i == 1;
-        char *file = rg_path_join(dir, files[i]);
-        if (!file)
-            st = rg_no_memory(err, path);
-        else if (exists(file) && (wanted || config))
-            st = i == 0 ? read_text(text, file, err) : read_config(c, text, file, config, err);
-        if (wanted && *text) snprintf(c->source, sizeof c->source, "%s", files[i]);
-        free(file);
+    const char *end = strrchr(e->d_name, '.');
+    return end && strcmp(end, ".jinja") == 0;
+}
+
+static rg_status read_folder(search *s, const char *dir)
+{
+    struct dirent **list = NULL;
+    const int n = scandir(dir, &list, is_jinja, alphasort);
+    rg_status st = RG_OK;
+    for (int i = 0; i < n; i++) {
+        char *name = list[i]->d_name, *path = st ? NULL : rg_path_join(dir, name);
+        *strrchr(name, '.') = 0;
+        if (!st)
+            st = path ? read_text(s, name, "additional_chat_templates", path) : rg_no_memory(s->err, dir);
+        free(path);
+        free(list[i]);
     }
-    free(dir);
+    free(list);
     return st;
 }
 
-static rg_status by_name(rg_chat *c, const char **builtin, char **text, const char *name, rg_err *err)
+static rg_status beside(search *s, const char *path)
+{
+    char *dir = rg_path_folder(path), *file = dir ? rg_path_join(dir, "chat_template.jinja") : NULL,
+         *more = dir ? rg_path_join(dir, "additional_chat_templates") : NULL;
+    rg_status st = file && more ? RG_OK : rg_no_memory(s->err, path);
+    if (!st && exists(file)) st = read_text(s, "default", "chat_template.jinja", file);
+    if (!st) st = read_folder(s, more);
+    if (!st && !s->any) st = read_json(s, dir, "tokenizer_config.json");
+    if (!st && !s->any) st = read_json(s, dir, "chat_template.json");
+    free(dir);
+    free(file);
+    free(more);
+    return st;
+}
+
+static rg_status find(search *s, const rg_ckpt *ckpt, const char *tokenizer)
+{
+    const rg_ckpt_vocab *v = rg_ckpt_embedded_vocab(ckpt);
+    const char *found = rg_ckpt_tokenizer_path(ckpt), *path = rg_ckpt_path(ckpt);
+    char name[64];
+    rg_status st = tokenizer ? beside(s, tokenizer) : RG_OK;
+    if (!st && !s->any)
+        for (size_t i = 0; v && i < v->n_chat && !st; i++)
+            st = take(s,
+                rg_text(name, sizeof name, "%.*s", (int)rg_min((int64_t)v->chat[i].name_len, 63),
+                    v->chat[i].name),
+                v->chat[i].text, v->chat[i].len, "tokenizer.chat_template of the GGUF file", path);
+    if (!st && !s->any && found) st = beside(s, found);
+    if (!st && !s->any) st = beside(s, path);
+    if (!st && s->any && !s->text && strcmp(s->want, "default") == 0)
+        st = rg_fail(s->err, RG_E_UNSUPPORTED,
+            "%s: chat templates %s, and none called 'default'; choose one with --chat-template", s->c->source,
+            s->c->others);
+    return st;
+}
+
+static const struct named *find_named(const char *name)
+{
+    for (int i = 0; i < NAMED; i++)
+        if (strcmp(named[i].name, name) == 0) return &named[i];
+    return NULL;
+}
+
+/* What --chat-template asks for, but for the names of chat.def. */
+static rg_status by_name(search *s, const rg_ckpt *ckpt, const rg_chat_opts *o)
 {
     char list[300];
-    snprintf(c->source, sizeof c->source, "--chat-template");
-    for (int i = 0; i < NAMED; i++)
-        if (strcmp(named[i].name, name) == 0) {
-            c->name = named[i].name;
-            *builtin = named[i].text;
-            return RG_OK;
-        }
-    if (exists(name)) {
-        snprintf(c->source, sizeof c->source, "%.120s", name);
-        return read_text(text, name, err);
-    }
-    return rg_fail(err, RG_E_USAGE, "--chat-template: '%.60s', expected a file with a template, or one of %s",
-        name, rg_chat_names(list, sizeof list));
+    if (exists(o->name)) return read_text(s, s->want, o->name, o->name);
+    s->want = o->name;
+    const rg_status st = find(s, ckpt, o->tokenizer);
+    if (st || s->text) return st;
+    return rg_fail(s->err, RG_E_USAGE,
+        "--chat-template: '%.60s', expected a file with a template, or one of %s%s%s", o->name,
+        rg_chat_names(list, sizeof list), s->c->others[0] ? ", or of the checkpoint's own: " : "",
+        s->c->others);
 }
 
 static rg_status take_date(struct tm *date, const char *text, rg_err *err)
@@ -171,29 +210,22 @@ static rg_status take_date(struct tm *date, const char *text, rg_err *err)
 
 rg_status rg_chat_open(rg_chat *c, const rg_ckpt *ckpt, const rg_chat_opts *o, rg_err *err)
 {
-    const rg_ckpt_vocab *v = rg_ckpt_embedded_vocab(ckpt);
-    const char *found = rg_ckpt_tokenizer_path(ckpt), *builtin = NULL;
-    char *text = NULL, **want = o->name ? NULL : &text;
+    search s = {.c = c, .want = "default", .err = err};
+    const struct named *row = o->name ? find_named(o->name) : NULL;
     *c = (rg_chat){0};
     rg_status st = take_date(&c->date, o->date, err);
-    if (!st && o->name) st = by_name(c, &builtin, &text, o->name, err);
-    if (!st && o->tokenizer) st = beside(want, c, o->tokenizer, err);
-    if (!st && want && !text && v && v->chat_template) {
-        snprintf(c->source, sizeof c->source, "tokenizer.chat_template of the GGUF file");
-        if (!(text = strdup(v->chat_template))) st = rg_no_memory(err, "chat");
-    } else { /* else the vocabulary of the GGUF file says which tokens are special */
-        if (!st && found) st = beside(want, c, found, err);
-        if (!st) st = beside(want, c, rg_ckpt_path(ckpt), err);
-    }
-    if (!st && !text && !builtin) {
-        c->name = named[NONE].name;
-        builtin = named[NONE].text;
-    }
-    const char *program = builtin ? builtin : text;
+    if (row)
+        snprintf(c->source, sizeof c->source, "--chat-template");
+    else if (!st)
+        st = o->name ? by_name(&s, ckpt, o) : find(&s, ckpt, o->tokenizer);
+    /* some GGUF files name a template in place of one */
+    if (!row) row = s.text ? find_named(s.text) : &named[NONE];
+    if (row) c->name = row->name;
+    const char *program = row ? row->text : s.text;
     if (!st)
         st = rg_jinja_open(
             &c->program, program, strlen(program), c->source[0] ? c->source : "chat template", err);
-    free(text);
+    free(s.text);
     if (st) rg_chat_close(c);
     return st;
 }

@@ -73,6 +73,28 @@ static rg_jval replace(rg_j *j, rg_jval self, const rg_jval *arg, const rg_jargs
     return rg_jb_done(j, &b);
 }
 
+/* Of fields only {}. */
+METHOD(format)
+{
+    const rg_jstr *s = self.s;
+    rg_jbuf b = {0};
+    size_t next = 0, end;
+    (void)arg;
+    for (size_t i = 0; i < s->n; i = end + 2) {
+        for (end = i; end < s->n && s->p[end] != '{' && s->p[end] != '}'; end++) {
+        }
+        const bool twice = end + 1 < s->n && s->p[end] == s->p[end + 1],
+                   field = end + 1 < s->n && s->p[end] == '{' && s->p[end + 1] == '}';
+        rg_jb_add(j, &b, s->p + i, s->m ? s->m + i : NULL, end - i + twice);
+        if (end >= s->n || twice) continue;
+        if (!field || all->n_named)
+            rg_j_fail(j, RG_E_UNSUPPORTED, "format with other fields than {} is not supported");
+        if (next == all->n) rg_j_fail(j, RG_E_FILE, "format: more {} than arguments");
+        rg_j_write(j, &b, all->v[next++], false);
+    }
+    return rg_jb_done(j, &b);
+}
+
 static void append(rg_j *j, rg_jlist *l, size_t *cap, rg_jval v)
 {
     if (l->n == *cap) {
@@ -297,15 +319,7 @@ METHOD(forbidden)
     rg_j_fail(j, RG_E_FILE, "a method that changes a %s is not safe", rg_j_type(self));
 }
 
-/* Methods that Python has and we lack: not knowing one would look like an attribute that is not there. */
-METHOD(lacking)
-{
-    (void)arg, (void)all;
-    rg_j_fail(j, RG_E_UNSUPPORTED, "this method of a %s is not supported", rg_j_type(self));
-}
-
-#define ROWS(...) ((const rg_jrow[]){__VA_ARGS__, {0}})
-
+/* NULL: Python has it and we lack it; not to know one would look like an attribute that is not there. */
 const rg_jrow *rg_j_method(rg_jval of, const rg_jstr *name)
 {
     static const rg_jrow str[] = {{"strip", "chars", strip}, {"lstrip", "chars", lstrip},
@@ -317,22 +331,21 @@ const rg_jrow *rg_j_method(rg_jval of, const rg_jstr *name)
         {"removesuffix", "suffix", removesuffix}, {"find", "sub", find}, {"rfind", "sub", rfind},
         {"index", "sub", index_in}, {"count", "sub", count}, {"join", "iterable", join},
         {"isdigit", "", is_digit}, {"isalpha", "", is_alpha}, {"isalnum", "", is_alnum},
-        {"casefold", "*", lacking}, {"center", "*", lacking}, {"encode", "*", lacking},
-        {"expandtabs", "*", lacking}, {"format", "*", lacking}, {"format_map", "*", lacking},
-        {"isascii", "*", lacking}, {"isdecimal", "*", lacking}, {"isidentifier", "*", lacking},
-        {"islower", "*", lacking}, {"isnumeric", "*", lacking}, {"isprintable", "*", lacking},
-        {"isspace", "*", lacking}, {"istitle", "*", lacking}, {"isupper", "*", lacking},
-        {"ljust", "*", lacking}, {"maketrans", "*", lacking}, {"rindex", "*", lacking},
-        {"rjust", "*", lacking}, {"splitlines", "*", lacking}, {"swapcase", "*", lacking},
-        {"translate", "*", lacking}, {"zfill", "*", lacking}, {0}};
+        {"casefold", "*", NULL}, {"center", "*", NULL}, {"encode", "*", NULL}, {"expandtabs", "*", NULL},
+        {"format", "*", format}, {"format_map", "*", NULL}, {"isascii", "*", NULL}, {"isdecimal", "*", NULL},
+        {"isidentifier", "*", NULL}, {"islower", "*", NULL}, {"isnumeric", "*", NULL},
+        {"isprintable", "*", NULL}, {"isspace", "*", NULL}, {"istitle", "*", NULL}, {"isupper", "*", NULL},
+        {"ljust", "*", NULL}, {"maketrans", "*", NULL}, {"rindex", "*", NULL}, {"rjust", "*", NULL},
+        {"splitlines", "*", NULL}, {"swapcase", "*", NULL}, {"translate", "*", NULL}, {"zfill", "*", NULL},
+        {0}};
     static const rg_jrow dict[] = {{"get", "key default", get}, {"items", "", items}, {"keys", "", keys},
-        {"values", "", values}, {"copy", "*", lacking}, {"fromkeys", "*", lacking}, {"pop", "*", forbidden},
+        {"values", "", values}, {"copy", "*", NULL}, {"fromkeys", "*", NULL}, {"pop", "*", forbidden},
         {"popitem", "*", forbidden}, {"clear", "*", forbidden}, {"update", "*", forbidden},
         {"setdefault", "*", forbidden}, {0}};
     static const rg_jrow list[] = {{"index", "value", index_of}, {"count", "value", count_of},
         {"append", "*", forbidden}, {"extend", "*", forbidden}, {"insert", "*", forbidden},
         {"pop", "*", forbidden}, {"remove", "*", forbidden}, {"clear", "*", forbidden},
-        {"sort", "*", forbidden}, {"reverse", "*", forbidden}, {"copy", "*", lacking}, {0}};
+        {"sort", "*", forbidden}, {"reverse", "*", forbidden}, {"copy", "*", NULL}, {0}};
     const rg_jrow *row = of.t == J_STR            ? str
         : of.t == J_DICT                          ? dict
         : of.t == J_LIST && of.l->kind <= J_TUPLE ? list

@@ -240,6 +240,9 @@ rg_jval rg_j_call(rg_j *j, const rg_jrow *row, rg_jval self, const rg_jargs *a)
 {
     rg_jval arg[RG_J_PARAMS] = {{0}}, v;
     rg_j_step(j, 1);
+    if (!row->call)
+        rg_j_fail(
+            j, RG_E_UNSUPPORTED, "the method '%s' of a %s is not supported", row->name, rg_j_type(self));
     if (strcmp(row->params, "*") != 0) {
         size_t most = *row->params != 0;
         for (const char *p = row->params; *p; p++) most += *p == ' ';

@@ -16,9 +16,9 @@ static const struct rg_tok_class classes[] = {
 #include "tokenizer/tok_class.def"
 };
 
-/* Roles of special tokens; the first two are BOS and EOS. */
+/* Roles of special tokens: those of rg_tok_role, then others. */
 static const char *const roles[] = {
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+    "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"};
 
 enum { FILE_MAX = 64 << 20, NAMED_MAX = 1 << 14 };
 
@@ -28,14 +28,12 @@ void rg_tok_beside_close(rg_tok_beside *b)
 {
     json_decref(b->added);
     json_decref(b->named);
-    json_decref(b->bos);
-    json_decref(b->eos);
+    for (int i = 0; i < RG_ROLES; i++) json_decref(b->role[i]);
     free(b->file);
     *b = (rg_tok_beside){0};
 }
 
-/* The object in dir/name; NULL: no such file. *file: its name, the caller frees. flags: of jansson. */
-static rg_status load(
+rg_status rg_tok_beside_load(
     json_t **root, char **file, const char *dir, const char *name, size_t flags, rg_err *err)
 {
     struct stat s;
@@ -68,7 +66,7 @@ static void name(rg_tok_beside *b, const json_t *text)
     if (text) json_object_setn_new(b->named, json_string_value(text), json_string_length(text), json_true());
 }
 
-/* Roles and lists of special tokens; a later file replaces what an earlier one says of BOS and EOS. */
+/* Roles and lists of special tokens; a later file replaces what an earlier one says of a role. */
 static rg_status read_roles(rg_tok_beside *b, const json_t *root, const rg_src *src)
 {
     static const char *const lists[] = {"additional_special_tokens", "extra_special_tokens"};
@@ -77,10 +75,9 @@ static rg_status read_roles(rg_tok_beside *b, const json_t *root, const rg_src *
         const json_t *o = json_object_get(root, roles[i]);
         if (!token_text(o, &text)) return rg_bad(src, "%s is not a token's text", roles[i]);
         name(b, text);
-        if (i > 1 || !o) continue;
-        json_t **to = i == 0 ? &b->bos : &b->eos;
-        json_decref(*to);
-        *to = text ? json_incref(text) : json_null();
+        if (i >= RG_ROLES || !o) continue;
+        json_decref(b->role[i]);
+        b->role[i] = text ? json_incref(text) : json_null();
     }
     for (size_t i = 0; i < COUNT(lists); i++) {
         const json_t *list = json_object_get(root, lists[i]);
@@ -155,6 +152,7 @@ static rg_status read_config(rg_tok_beside *b, const json_t *root, const rg_src 
     int legacy;
     rg_status st = read_flag(&b->add_bos, root, "add_bos_token", src);
     if (!st) st = read_flag(&b->add_eos, root, "add_eos_token", src);
+    if (!st) st = read_flag(&b->prefix_space, root, "add_prefix_space", src);
     if (!st) st = read_flag(&legacy, root, "legacy", src);
     if (!st && of && !json_is_string(of) && !json_is_null(of))
         st = rg_bad(src, "tokenizer_class is not a name");
@@ -174,16 +172,19 @@ rg_status rg_tok_beside_read(rg_tok_beside *b, const char *path, rg_err *err)
 {
     char *dir = rg_path_folder(path), *file[3] = {0};
     json_t *config = NULL, *map = NULL, *ids = NULL;
-    *b = (rg_tok_beside){.added = json_array(), .named = json_object(), .add_bos = -1, .add_eos = -1};
+    *b = (rg_tok_beside){
+        .added = json_array(), .named = json_object(), .add_bos = -1, .add_eos = -1, .prefix_space = -1};
     rg_status st = dir && b->added && b->named ? RG_OK : rg_no_memory(err, path);
     /* model_max_length is 1e30 in many files, as an integer */
-    if (!st) st = load(&config, &file[0], dir, "tokenizer_config.json", JSON_DECODE_INT_AS_REAL, err);
+    if (!st)
+        st =
+            rg_tok_beside_load(&config, &file[0], dir, "tokenizer_config.json", JSON_DECODE_INT_AS_REAL, err);
     if (!st && config) st = read_config(b, config, &(rg_src){file[0], err});
     const json_t *decoder = json_object_get(config, "added_tokens_decoder");
     /* with added_tokens_decoder the older files say nothing new, and are not read */
-    if (!st && !decoder) st = load(&map, &file[1], dir, "special_tokens_map.json", 0, err);
+    if (!st && !decoder) st = rg_tok_beside_load(&map, &file[1], dir, "special_tokens_map.json", 0, err);
     if (!st && map) st = read_roles(b, map, &(rg_src){file[1], err});
-    if (!st && !decoder) st = load(&ids, &file[2], dir, "added_tokens.json", 0, err);
+    if (!st && !decoder) st = rg_tok_beside_load(&ids, &file[2], dir, "added_tokens.json", 0, err);
     if (!st && ids) st = read_ids(b, ids, &(rg_src){file[2], err});
     if (!st && decoder) st = read_decoder(b, decoder, &(rg_src){file[0], err});
     b->file = file[0];
@@ -299,7 +300,7 @@ rg_status rg_tok_beside_merge(
     return st;
 }
 
-/* ---- BOS and EOS ---- */
+/* ---- roles ---- */
 
 /* The id of a named token, else of the class's own. needed: it goes before or behind texts. */
 static rg_status find_role(const rg_tokenizer *t, int32_t *id, const json_t *named, const char *of_class,
@@ -318,8 +319,13 @@ rg_status rg_tok_beside_template(rg_tokenizer *t, const rg_tok_beside *b, bool s
     const rg_src src = {b->file, err};
     const bool anew = b->class || (spm && b->config);
     const bool bos = anew && b->add_bos != 0, eos = anew && b->add_eos == 1;
-    rg_status st = find_role(t, &t->bos, b->bos, b->class ? b->class->bos : NULL, bos, "bos", &src);
-    if (!st) st = find_role(t, &t->eos, b->eos, b->class ? b->class->eos : NULL, eos, "eos", &src);
+    const json_t *const *role = (const json_t *const *)b->role;
+    rg_status st =
+        find_role(t, &t->bos, role[RG_ROLE_BOS], b->class ? b->class->bos : NULL, bos, "bos", &src);
+    if (!st) st = find_role(t, &t->eos, role[RG_ROLE_EOS], b->class ? b->class->eos : NULL, eos, "eos", &src);
+    for (int i = 0; i < RG_ROLES; i++)
+        if (role[i])
+            t->role[i] = json_is_null(role[i]) ? -1 : rg_vocab_scan(&t->vocab, json_string_value(role[i]));
     if (st || !anew) return st;
     t->n_prefix = t->n_suffix = 0;
     if (bos) t->prefix[t->n_prefix++] = t->bos;

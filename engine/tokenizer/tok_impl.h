@@ -16,7 +16,7 @@ typedef enum rg_tok_model {
     RG_TM_SPM       /* highest-score merges over characters */
 } rg_tok_model;
 
-enum { RG_TOK_TEMPLATE_MAX = 8, RG_TOK_REPLACE_MAX = 8, RG_TOK_END_MAX = 32 };
+enum { RG_TOK_TEMPLATE_MAX = 8, RG_TOK_REPLACE_MAX = 8, RG_TOK_END_MAX = 32, RG_ROLE_SILENT = -2 };
 
 /* Merge rules: pair of ids -> rank and merged id. Open addressing; UINT64_MAX: empty. */
 typedef struct rg_pairs {
@@ -57,6 +57,7 @@ struct rg_tokenizer {
     int32_t prefix[RG_TOK_TEMPLATE_MAX], suffix[RG_TOK_TEMPLATE_MAX];
     int n_prefix, n_suffix;
     int32_t bos, eos;
+    int32_t role[RG_ROLES]; /* as the files beside it name them: -1: none, RG_ROLE_SILENT: not at all */
     int32_t end[RG_TOK_END_MAX];
     int n_end;
 };

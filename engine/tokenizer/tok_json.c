@@ -287,7 +287,7 @@ static rg_status read_root(rg_tok_src *s, const rg_tok_beside *b, const json_t *
 rg_status rg_tok_read_json(
     rg_tokenizer *t, const rg_tok_beside *b, const unsigned char *data, size_t n, const rg_src *src)
 {
-    rg_tok_src s = {.t = t, .src = *src, .part = "tokenizer.json"};
+    rg_tok_src s = {.t = t, .src = *src, .part = "tokenizer.json", .prefix_space = b->prefix_space};
     json_error_t je;
     json_t *root = json_loadb((const char *)data, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
     if (!root) return rg_fail(src->err, RG_E_FILE, "%s:%d:%d: %s", src->name, je.line, je.column, je.text);

@@ -11,6 +11,7 @@ typedef struct rg_tok_src {
     rg_src src;
     const char *part;                           /* where in the file the reader stands */
     bool byte_level_pre, byte_level_dec, fused; /* fused: behind the decoder's Fuse */
+    int prefix_space; /* what a ByteLevel in no Sequence adds, whatever it says itself; -1: nobody says */
 } rg_tok_src;
 
 /* The object's members, and no others. keys: names between spaces. "name=t", "name=f": a bool *, true or

@@ -184,6 +184,7 @@ static rg_status byte_level_step(rg_tok_src *s, const json_t *o)
     rg_tokenizer *t = s->t;
     rg_status st = rg_tj_read(s, o, "type add_prefix_space=t trim_offsets use_regex=t", &prefix, &use_regex);
     if (st) return st;
+    if (s->prefix_space >= 0) prefix = s->prefix_space;
     if (prefix && t->pre.n > 0)
         return rg_lacks(&s->src, "a ByteLevel with add_prefix_space that is not the first pre_tokenizer");
     if (prefix) st = rg_norm_add(&t->prep, RG_NORM_ENSURE, NULL, 0, " ", 1, s->src.err);
@@ -206,7 +207,10 @@ static rg_status digits_step(rg_tok_src *s, const json_t *o)
 rg_status rg_tj_pre_tokenizer(rg_tok_src *s, const json_t *o)
 {
     if (absent(o)) return RG_OK;
-    if (is(o, "Sequence")) return each(s, o, "pretokenizers", rg_tj_pre_tokenizer);
+    if (is(o, "Sequence")) {
+        s->prefix_space = -1;
+        return each(s, o, "pretokenizers", rg_tj_pre_tokenizer);
+    }
     /* ByteLevel changes the characters that later patterns would see */
     if (s->byte_level_pre) return rg_lacks(&s->src, "a pre_tokenizer \"%.60s\" after ByteLevel", type_of(o));
     if (is(o, "Split")) return split_step(s, o);

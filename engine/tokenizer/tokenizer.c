@@ -15,7 +15,10 @@
 
 /* Tokens that end an answer, if they are control tokens. Where the file names no EOS, the first one is it. */
 static const char *const end_names[] = {"</s>", "<|end_of_text|>", "<|endoftext|>", "<|end_story|>",
-    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|end|>", "<end_of_turn>", NULL};
+    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eos|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
+    "<|end|>", "<end_of_turn>", NULL};
+/* Where one of these ends an answer, <|end|> ends one of its messages (gpt-oss, Solar Open). */
+static const char *const last_names[] = {"<|return|>", "<|flush|>"};
 /* Tokens that structure a conversation. Some conversions call them user-defined or not special; then typed
  * text would become them. */
 static const char *const marker_names[] = {"<|im_start|>", "<|start_header_id|>", "<|end_header_id|>",
@@ -111,6 +114,7 @@ static rg_tokenizer *new_tokenizer(rg_err *err)
     if (!t) return rg_no_memory(err, "tokenizer"), NULL;
     t->unk = t->bos = t->eos = -1;
     for (int i = 0; i < 256; i++) t->byte_id[i] = -1;
+    for (int i = 0; i < RG_ROLES; i++) t->role[i] = RG_ROLE_SILENT;
     return t;
 }
 
@@ -140,27 +144,31 @@ static void make_control(rg_tokenizer *t, rg_added *a)
     }
 }
 
+static int32_t find_control(const rg_tokenizer *t, const char *name)
+{
+    const int32_t id = rg_vocab_scan(&t->vocab, name);
+    return id >= 0 && t->vocab.type[id] == RG_TT_CONTROL ? id : -1;
+}
+
 /* After reading: end tokens, and BOS and EOS where the tokenizer's files are silent: what the model's
  * configuration (may be NULL) says, else tokens known by name. */
 static rg_status finish(rg_tokenizer *t, const rg_config *cfg, rg_err *err)
 {
     make_control(t, &t->raw);
     make_control(t, &t->normed);
+    const bool several = find_control(t, last_names[0]) >= 0 || find_control(t, last_names[1]) >= 0;
     if (t->bos < 0 && t->n_prefix > 0) t->bos = t->prefix[0];
     if (cfg && t->bos < 0 && cfg->bos >= 0 && (size_t)cfg->bos < t->vocab.n) t->bos = cfg->bos;
     if (cfg && t->eos < 0 && cfg->n_eos > 0) t->eos = cfg->eos[0];
     add_end(t, t->eos);
     for (int i = 0; cfg && i < cfg->n_eos && i < RG_MAX_EOS; i++) add_end(t, cfg->eos[i]);
     for (size_t i = 0; end_names[i]; i++) {
-        const int32_t id = rg_vocab_scan(&t->vocab, end_names[i]);
-        if (id < 0 || t->vocab.type[id] != RG_TT_CONTROL) continue;
+        const int32_t id = find_control(t, end_names[i]);
+        if (id < 0 || (several && strcmp(end_names[i], "<|end|>") == 0)) continue;
         add_end(t, id);
         if (t->eos < 0) t->eos = id;
     }
-    for (size_t i = 0; begin_names[i] && t->bos < 0; i++) {
-        const int32_t id = rg_vocab_scan(&t->vocab, begin_names[i]);
-        if (id >= 0 && t->vocab.type[id] == RG_TT_CONTROL) t->bos = id;
-    }
+    for (size_t i = 0; begin_names[i] && t->bos < 0; i++) t->bos = find_control(t, begin_names[i]);
     for (size_t id = 0; id < t->vocab.n; id++)
         t->has_unused = t->has_unused || t->vocab.type[id] == RG_TT_UNUSED;
     const bool whole_text = t->model == RG_TM_SPM
@@ -422,6 +430,12 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
 size_t rg_tokenizer_size(const rg_tokenizer *t) { return t->vocab.n; }
 int32_t rg_tokenizer_bos(const rg_tokenizer *t) { return t->bos; }
 int32_t rg_tokenizer_eos(const rg_tokenizer *t) { return t->eos; }
+const char *rg_tokenizer_role(const rg_tokenizer *t, rg_tok_role role)
+{
+    const int32_t own[RG_ROLES] = {t->bos, t->eos, -1, -1},
+                  id = t->role[role] == RG_ROLE_SILENT ? own[role] : t->role[role];
+    return id >= 0 ? rg_tokenizer_piece(t, id, NULL) : NULL;
+}
 const char *rg_tokenizer_kind(const rg_tokenizer *t) { return t->kind; }
 int32_t rg_tokenizer_find(const rg_tokenizer *t, const char *piece)
 {

@@ -46,6 +46,10 @@ rg_status rg_tokenizer_encode_parts(const rg_tokenizer *t, const rg_tok_part *pa
 size_t rg_tokenizer_size(const rg_tokenizer *t);
 int32_t rg_tokenizer_bos(const rg_tokenizer *t); /* -1: none */
 int32_t rg_tokenizer_eos(const rg_tokenizer *t);
+/* The text of a token as chat templates know it: what the files beside the tokenizer name, else its own BOS
+ * and EOS. NULL: there is none; borrowed until close. */
+typedef enum rg_tok_role { RG_ROLE_BOS, RG_ROLE_EOS, RG_ROLE_UNK, RG_ROLE_PAD, RG_ROLES } rg_tok_role;
+const char *rg_tokenizer_role(const rg_tokenizer *t, rg_tok_role role);
 bool rg_tokenizer_adds_bos(const rg_tokenizer *t); /* RG_TOK_BOS adds tokens in front */
 /* Those tokens: their number, and *ids, borrowed until close. */
 size_t rg_tokenizer_prefix(const rg_tokenizer *t, const int32_t **ids);

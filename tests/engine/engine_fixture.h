@@ -52,6 +52,11 @@ typedef struct ref_model ref_model;
 /* From the stored weights (rg_ckpt_row_f32), or from what the engine made resident of them. */
 ref_model *ref_from_ckpt(const rg_ckpt *c);
 ref_model *ref_from_engine(const rg_engine *e);
+/* Another weight in place of a tensor's, w[rows][cols]; RoPE as c has it, without divisors. */
+void ref_set_weight(ref_model *r, const rg_ckpt_tensor *t, const double *w);
+void ref_set_rope(ref_model *r, const rg_config *c);
+/* Positions that the session may hold, where the divisors of RoPE depend on them; else short ones count. */
+void ref_context(ref_model *r, int64_t ctx);
 void ref_close(ref_model *r);
 /* Logits after each token, out[n][vocab], in float64 from the definition of the model. */
 void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *out);

@@ -8,21 +8,49 @@ typedef struct matrix {
     int64_t n, k;
 } matrix;
 
+enum { SHORT, LONG, LOCAL, N_FREQS };
+
 struct ref_model {
     rg_config c;
-    double *freq; /* [head_dim / 2] */
+    int64_t ctx;           /* positions that the session may hold: longrope goes by them */
+    double *freq[N_FREQS]; /* [rotated values of a head / 2] */
     matrix embd;
     matrix at[RG_MAX_LAYERS + 1][RG_SITE_COUNT]; /* [layers] holds the sites outside layers */
 };
 
-/* Frequencies with the scalings of Llama 3 (by wavelength) and of linear interpolation. */
-static void set_freqs(ref_model *r, const float *divisor)
+static int64_t turned(const rg_config *c) { return c->rope_dim ? c->rope_dim : c->head_dim; }
+
+/* The pair, a fraction of one included, whose wave turns so often within the original context: from
+ * turns = orig * base^(-2 i / n) / (2 pi). */
+static double pair_that_turns(const rg_config *c, double turns)
+{
+    const double wave = (double)c->rope_orig_ctx / (turns * 6.283185307179586);
+    return log(wave) / log(c->rope_theta) * (double)turned(c) / 2.0;
+}
+
+/* The share of a frequency that YaRN divides: none before `from`, all behind `to`. */
+static double yarn_share(const rg_config *c, int64_t i)
+{
+    double from = pair_that_turns(c, c->rope_beta_fast), to = pair_that_turns(c, c->rope_beta_slow);
+    if (!c->rope_exact_ends) {
+        from = floor(from);
+        to = ceil(to);
+    }
+    if (from < 0.0) from = 0.0;
+    if (to > (double)(turned(c) - 1)) to = (double)(turned(c) - 1);
+    const double share = ((double)i - from) / (from == to ? 0.001 : to - from);
+    return share < 0.0 ? 0.0 : share > 1.0 ? 1.0 : share;
+}
+
+/* Frequencies with the scalings of Llama 3 (by wavelength), of linear interpolation and of YaRN, or divided by what
+ * the checkpoint says. */
+static void set_freqs(ref_model *r, const float *divisor, const float *divisor_long)
 {
     const rg_config *c = &r->c;
-    const int64_t half = c->head_dim / 2;
-    r->freq = must_alloc((size_t)half * sizeof *r->freq);
+    const int64_t half = turned(c) / 2;
+    for (int k = 0; k < N_FREQS; k++) r->freq[k] = must_alloc((size_t)half * sizeof *r->freq[k]);
     for (int64_t i = 0; i < half; i++) {
-        double f = 1.0 / pow(c->rope_theta, 2.0 * (double)i / (double)c->head_dim);
+        double f = 1.0 / pow(c->rope_theta, (double)i / (double)half);
         if (c->rope_scaling == RG_ROPE_LINEAR) f /= c->rope_factor;
         if (c->rope_scaling == RG_ROPE_LLAMA3) {
             /* within the original context */
@@ -31,7 +59,10 @@ static void set_freqs(ref_model *r, const float *divisor)
             keep = keep < 0.0 ? 0.0 : keep > 1.0 ? 1.0 : keep;
             f *= keep + (1.0 - keep) / c->rope_factor;
         }
-        r->freq[i] = divisor ? f / (double)divisor[i] : f;
+        if (c->rope_scaling == RG_ROPE_YARN) f *= 1.0 + yarn_share(c, i) * (1.0 / c->rope_factor - 1.0);
+        r->freq[SHORT][i] = divisor ? f / (double)divisor[i] : f;
+        r->freq[LONG][i] = divisor_long ? f / (double)divisor_long[i] : r->freq[SHORT][i];
+        r->freq[LOCAL][i] = c->rope_local > 0.0 ? 1.0 / pow(c->rope_local, (double)i / (double)half) : f;
     }
 }
 
@@ -57,7 +88,7 @@ ref_model *ref_from_ckpt(const rg_ckpt *c)
     ref_model *r = calloc(1, sizeof *r);
     assert_non_null(r);
     r->c = *rg_ckpt_config(c);
-    set_freqs(r, rg_ckpt_rope_freqs(c));
+    set_freqs(r, rg_ckpt_rope_freqs(c), rg_ckpt_rope_long(c));
     for (size_t i = 0; i < rg_ckpt_count(c); i++) {
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
         if (t->site == RG_SITE_TOKEN_EMBD)
@@ -105,7 +136,7 @@ ref_model *ref_from_engine(const rg_engine *e)
     ref_model *r = calloc(1, sizeof *r);
     assert_non_null(r);
     r->c = m->cfg;
-    set_freqs(r, m->rope_freqs);
+    set_freqs(r, m->rope_freqs, m->rope_long);
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         if (!rg_site_in_layer(s))
             r->at[r->c.layers][s] = from_bound(&m->top[s], s, &r->c);
@@ -124,10 +155,29 @@ ref_model *ref_from_engine(const rg_engine *e)
     return r;
 }
 
+void ref_set_weight(ref_model *r, const rg_ckpt_tensor *t, const double *w)
+{
+    const matrix *m = t->site == RG_SITE_TOKEN_EMBD ? &r->embd : &r->at[slot(r, t)][t->site];
+    for (int64_t i = 0; i < m->n * m->k; i++) m->w[i] = (float)w[i];
+}
+
+void ref_set_rope(ref_model *r, const rg_config *c)
+{
+    r->c.rope_theta = c->rope_theta;
+    r->c.rope_scaling = c->rope_scaling;
+    r->c.rope_factor = c->rope_factor;
+    r->c.rope_low_freq = c->rope_low_freq;
+    r->c.rope_high_freq = c->rope_high_freq;
+    r->c.rope_orig_ctx = c->rope_orig_ctx;
+    for (int k = 0; k < N_FREQS; k++) free(r->freq[k]);
+    set_freqs(r, NULL, NULL);
+}
+void ref_context(ref_model *r, int64_t ctx) { r->ctx = ctx; }
+
 void ref_close(ref_model *r)
 {
     if (!r) return;
-    free(r->freq);
+    for (int k = 0; k < N_FREQS; k++) free(r->freq[k]);
     free(r->embd.w);
     for (int64_t l = 0; l <= r->c.layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) free(r->at[l][s].w);
@@ -151,35 +201,43 @@ static void affine(double *y, const matrix *w, rg_site site, const double *x)
     for (int64_t i = 0; b->w && i < b->k; i++) y[i] += (double)b->w[i];
 }
 
-static void norm(double *y, const double *x, const matrix *w, double eps)
+/* Of n values in pieces as long as the gains; without gains the model has no such norm. */
+static void norm(double *y, const double *x, int64_t n, const matrix *w, double eps)
 {
-    double sum = 0.0;
-    for (int64_t i = 0; i < w->k; i++) sum += x[i] * x[i];
-    const double scale = 1.0 / sqrt(sum / (double)w->k + eps);
-    for (int64_t i = 0; i < w->k; i++) y[i] = x[i] * scale * (double)w->w[i];
+    const int64_t k = w->w ? w->k : n;
+    for (int64_t p = 0; p < n; p += k) {
+        double sum = 0.0;
+        for (int64_t i = 0; i < k; i++) sum += x[p + i] * x[p + i];
+        const double scale = 1.0 / sqrt(sum / (double)k + eps);
+        for (int64_t i = 0; i < k; i++) y[p + i] = w->w ? x[p + i] * scale * (double)w->w[i] : x[p + i];
+    }
 }
 
-static void rotate(const ref_model *r, double *x, int64_t heads, int64_t pos)
+/* The first values of heads, in pairs (i, i + half). */
+static void rotate(
+    const ref_model *r, double *x, int64_t heads, int64_t pos, const double *freq, double magnitude)
 {
-    const int64_t half = r->c.head_dim / 2;
-    for (int64_t h = 0; h < heads; h++, x += 2 * half)
+    const int64_t half = turned(&r->c) / 2;
+    for (int64_t h = 0; h < heads; h++, x += r->c.head_dim)
         for (int64_t i = 0; i < half; i++) {
-            const double c = cos((double)pos * r->freq[i]), s = sin((double)pos * r->freq[i]), a = x[i],
+            const double c = cos((double)pos * freq[i]), s = sin((double)pos * freq[i]), a = x[i],
                          b = x[i + half];
-            x[i] = a * c - b * s;
-            x[i + half] = a * s + b * c;
+            x[i] = magnitude * (a * c - b * s);
+            x[i + half] = magnitude * (a * s + b * c);
         }
 }
 
+static double capped(double x, double cap) { return cap > 0.0 ? cap * tanh(x / cap) : x; }
+
 /* One query head over positions [first, n). k and v: [n] rows of `ld`. */
 static void attend(double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t first,
-    int64_t n, int64_t hd, double scale, double *score)
+    int64_t n, int64_t hd, double scale, double cap, double *score)
 {
     double top = -INFINITY, sum = 0.0;
     for (int64_t p = first; p < n; p++) {
         score[p] = 0.0;
         for (int64_t i = 0; i < hd; i++) score[p] += q[i] * k[p * ld + i];
-        score[p] *= scale;
+        score[p] = capped(scale * score[p], cap);
         top = fmax(top, score[p]);
     }
     for (int64_t p = first; p < n; p++) sum += score[p] = exp(score[p] - top);
@@ -194,32 +252,57 @@ typedef struct buffers {
     double *x, *h, *q, *k, *v, *att, *gate, *up, *score;
 } buffers;
 
-static void layer(const ref_model *r, const matrix *w, buffers *b, int64_t n)
+static bool has_bit(const uint64_t *bits, int64_t i) { return (bits[i / 64] & (uint64_t)1 << i % 64) != 0; }
+
+static double gate_of(const rg_config *c, double u)
+{
+    if (!(c->extra & rg_site_bit(RG_SITE_FFN_GELU))) return u / (1.0 + exp(-u));
+    return 0.5 * u * (1.0 + tanh(sqrt(2.0 / 3.141592653589793) * (u + 0.044715 * u * u * u)));
+}
+
+/* x += add * norm(W y), the norm where there is one. */
+static void add_block(
+    const rg_config *c, double *x, double *h, const matrix *w, rg_site site, rg_site post, const double *y)
+{
+    const double add = c->resid_scale != 0.0 ? c->resid_scale : 1.0;
+    affine(h, w, site, y);
+    norm(h, h, c->dim, &w[post], c->eps);
+    for (int64_t i = 0; i < c->dim; i++) x[i] += add * h[i];
+}
+
+static void layer(const ref_model *r, const matrix *w, int64_t l, buffers *b, int64_t n)
 {
     const rg_config *c = &r->c;
-    const int64_t hd = c->head_dim, kv = rg_kv_dim(c), rep = c->heads / c->kv_heads;
+    const int64_t hd = c->head_dim, kv = rg_kv_dim(c), rep = c->heads / c->kv_heads,
+                  window = has_bit(c->all_seen, l) ? 0 : c->window;
+    const bool local = window && c->rope_local > 0.0;
     const double scale = c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)hd),
-                 add = c->resid_scale != 0.0 ? c->resid_scale : 1.0;
+                 magnitude = !local && c->rope_magnitude > 0.0 ? c->rope_magnitude : 1.0;
+    const double *freq = r->freq[local ? LOCAL : r->ctx > c->rope_orig_ctx ? LONG : SHORT];
     for (int64_t t = 0; t < n; t++) {
-        const int64_t first = c->window && t + 1 > c->window ? t + 1 - c->window : 0;
-        double *x = b->x + t * c->dim;
-        norm(b->h, x, &w[RG_SITE_ATTN_NORM], c->eps);
+        const int64_t first = window && t + 1 > window ? t + 1 - window : 0;
+        double *x = b->x + t * c->dim, *k = b->k + t * kv;
+        norm(b->h, x, c->dim, &w[RG_SITE_ATTN_NORM], c->eps);
         affine(b->q, w, RG_SITE_ATTN_Q, b->h);
-        affine(b->k + t * kv, w, RG_SITE_ATTN_K, b->h);
+        affine(k, w, RG_SITE_ATTN_K, b->h);
         affine(b->v + t * kv, w, RG_SITE_ATTN_V, b->h);
-        rotate(r, b->q, c->heads, t);
-        rotate(r, b->k + t * kv, c->kv_heads, t);
+        norm(b->q, b->q, c->heads * hd, &w[RG_SITE_ATTN_Q_NORM], c->eps);
+        norm(k, k, kv, &w[RG_SITE_ATTN_K_NORM], c->eps);
+        if (!has_bit(c->unrotated, l)) {
+            rotate(r, b->q, c->heads, t, freq, magnitude);
+            rotate(r, k, c->kv_heads, t, freq, magnitude);
+        }
+        for (int64_t i = 0; c->q_temp > 0.0 && i < c->heads * hd; i++)
+            b->q[i] *= 1.0 + c->q_temp * log(1.0 + floor((double)t / (double)c->rope_orig_ctx));
         for (int64_t i = 0; i < c->heads; i++)
             attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, first, t + 1,
-                hd, scale, b->score);
-        affine(b->h, w, RG_SITE_ATTN_OUTPUT, b->att);
-        for (int64_t i = 0; i < c->dim; i++) x[i] += add * b->h[i];
-        norm(b->h, x, &w[RG_SITE_FFN_NORM], c->eps);
+                hd, scale, c->attn_cap, b->score);
+        add_block(c, x, b->h, w, RG_SITE_ATTN_OUTPUT, RG_SITE_ATTN_POST_NORM, b->att);
+        norm(b->h, x, c->dim, &w[RG_SITE_FFN_NORM], c->eps);
         affine(b->gate, w, RG_SITE_FFN_GATE, b->h);
         affine(b->up, w, RG_SITE_FFN_UP, b->h);
-        for (int64_t i = 0; i < c->ffn; i++) b->gate[i] *= b->up[i] / (1.0 + exp(-b->gate[i]));
-        affine(b->h, w, RG_SITE_FFN_DOWN, b->gate);
-        for (int64_t i = 0; i < c->dim; i++) x[i] += add * b->h[i];
+        for (int64_t i = 0; i < c->ffn; i++) b->gate[i] = gate_of(c, b->gate[i]) * b->up[i];
+        add_block(c, x, b->h, w, RG_SITE_FFN_DOWN, RG_SITE_FFN_POST_NORM, b->gate);
     }
 }
 
@@ -241,12 +324,14 @@ void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *ou
         for (int64_t i = 0; i < c->dim; i++)
             b.x[t * c->dim + i] =
                 (c->embd_scale != 0.0 ? c->embd_scale : 1.0) * (double)r->embd.w[token[t] * c->dim + i];
-    for (int64_t l = 0; l < c->layers; l++) layer(r, r->at[l], &b, n);
+    for (int64_t l = 0; l < c->layers; l++) layer(r, r->at[l], l, &b, n);
     for (int64_t t = 0; t < n; t++) {
-        norm(b.h, b.x + t * c->dim, &r->at[c->layers][RG_SITE_OUTPUT_NORM], c->eps);
+        norm(b.h, b.x + t * c->dim, c->dim, &r->at[c->layers][RG_SITE_OUTPUT_NORM], c->eps);
         times(out + t * c->vocab, &r->at[c->layers][RG_SITE_OUTPUT], b.h);
-        for (int64_t i = 0; c->logit_scale != 0.0 && i < c->vocab; i++)
-            out[t * c->vocab + i] /= c->logit_scale;
+        for (int64_t i = 0; i < c->vocab; i++) {
+            double *y = &out[t * c->vocab + i];
+            *y = capped(c->logit_scale != 0.0 ? *y / c->logit_scale : *y, c->logit_cap);
+        }
     }
     double *all[] = {b.x, b.h, b.q, b.k, b.v, b.att, b.gate, b.up, b.score};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);

@@ -293,7 +293,8 @@ static void tables_agree(void **state)
     for (int gelu = 0; gelu < 2; gelu++) {
         const rg_config c = {.layers = 2, .extra = gelu ? rg_site_bit(RG_SITE_FFN_GELU) : 0};
         for (rg_site s = 0; s < RG_SITE_COUNT; s++)
-            if ((rg_site_only(s) == RG_ONLY_FUSED && rg_site_exists(&c, s)) != (rg_site_fused(&c, s, &first) == s))
+            if ((rg_site_only(s) == RG_ONLY_FUSED && rg_site_exists(&c, s)) !=
+                (rg_site_fused(&c, s, &first) == s))
                 fail_msg("%s: sites.def and fuse.def differ", rg_site_name(s));
     }
 }

@@ -16,14 +16,43 @@ typedef struct setup {
     int32_t token[N + MORE];
 } setup;
 
-static setup begin(shape_id shape, rg_ftype type)
+/* How layer 0 rotates. */
+typedef enum turn { AS_IS, LARGER, PARTLY, LOCALLY, NOT_AT_ALL, LONGROPE, N_TURNS } turn;
+
+static void turn_so(rg_model *m, turn t)
+{
+    rg_config *f = &m->cfg;
+    if (t == LARGER) f->rope_magnitude = 1.4;
+    if (t == PARTLY) f->rope_dim = f->head_dim / 4 * 2;
+    if (t == LOCALLY) {
+        f->window = 7;
+        f->rope_local = 50.0;
+        f->rope_magnitude = 1.4; /* of the others */
+        rg_layer_set(f->all_seen, 1);
+    }
+    if (t == NOT_AT_ALL) rg_layer_set(f->unrotated, 0);
+    if (t != LONGROPE) return;
+    f->rope_scaling = RG_ROPE_LONGROPE;
+    f->rope_orig_ctx = CTX;
+    m->rope_freqs = must_alloc((size_t)f->head_dim / 2 * sizeof(float));
+    m->rope_long = must_alloc((size_t)f->head_dim / 2 * sizeof(float));
+    for (int64_t i = 0; i < f->head_dim / 2; i++) {
+        m->rope_freqs[i] = 1.25f;
+        m->rope_long[i] = 3.0f;
+    }
+}
+
+static setup begin_turned(shape_id shape, rg_ftype type, turn t)
 {
     setup x = {.c = model_open(shape, type, RG_SYNTH_SAFETENSORS)};
     x.e = engine_open(x.c, test_opts(2));
+    turn_so(&x.e->model, t);
     x.vocab = rg_ckpt_config(x.c)->vocab;
     random_tokens(x.token, N + MORE, x.vocab, 23);
     return x;
 }
+
+static setup begin(shape_id shape, rg_ftype type) { return begin_turned(shape, type, AS_IS); }
 
 static void end(setup *x)
 {
@@ -41,8 +70,8 @@ static void eval(rg_session *s, const int32_t *t, int64_t n)
 static const char *file(const char *name)
 {
     static char path[2][512];
-    static int turn;
-    char *p = path[turn++ % 2];
+    static int next;
+    char *p = path[next++ % 2];
     snprintf(p, sizeof path[0], "%s/%s", scratch_dir(), name);
     return p;
 }
@@ -243,8 +272,9 @@ static void shifts(void **state)
     (void)state;
     enum { KEEP = 3, DISCARD = 19 };
     for (int half = 0; half < 2; half++)
-        for (int shape = 0; shape < N_SHAPES; shape++) {
-            setup x = begin((shape_id)shape, RG_FT_F32);
+        for (int i = 0; i < N_SHAPES + N_TURNS; i++) {
+            const int shape = i < N_SHAPES ? i : WIDE, how = i < N_SHAPES ? AS_IS : i - N_SHAPES;
+            setup x = begin_turned((shape_id)shape, RG_FT_F32, (turn)how);
             const rg_config *c = rg_ckpt_config(x.c);
             const rg_kvtype t = half ? RG_KV_F16 : RG_KV_F32;
             const rg_session_opts so = {.ctx = CTX, .kv_k = t, .kv_v = t};
@@ -275,8 +305,8 @@ static void shifts(void **state)
                      * larger part, and rotated once in f32 */
                     const double bound = (half ? 2.0 * 0x1p-11 * 1.5 : 32.0 * 0x1p-24) * mag * 1.5;
                     if (!(worst <= bound))
-                        fail_msg("%s, %s: key of position %d differs by %g, bound %g",
-                            shape_name((shape_id)shape), rg_kvtypes[t].name, (int)p, worst, bound);
+                        fail_msg("%s, %s, turn %d: key of position %d differs by %g, bound %g",
+                            shape_name((shape_id)shape), rg_kvtypes[t].name, how, (int)p, worst, bound);
                     if (half == 0) continue;
                     const uint16_t *va =
                         (const uint16_t *)(const void *)(ka.v + g * ka.v_stride + (int64_t)v_bytes * p);
@@ -307,6 +337,85 @@ static void shift_of_quantised_keys_is_refused(void **state)
     assert_non_null(strstr(err.msg, "q8_0"));
     assert_int_equal(rg_session_length(s, 0), 20);
     rg_session_close(s);
+    end(&x);
+}
+
+static void shift_of_growing_queries_is_refused(void **state)
+{
+    (void)state;
+    setup x = begin(MHA, RG_FT_F32);
+    rg_err err;
+    rg_session *s = session_open(x.e, (rg_session_opts){.ctx = CTX, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
+    eval(s, x.token, 20);
+    x.e->model.cfg.q_temp = 0.1;
+    assert_int_equal(rg_session_shift(s, 0, 1, 5, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "queries"));
+    assert_int_equal(rg_session_length(s, 0), 20);
+    rg_session_close(s);
+    end(&x);
+}
+
+/* All that decides what a cache holds, or what is made of it, is in the fingerprint. */
+static void fingerprints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t at;
+    } fields[] = {
+#define FIELD(f) {#f, offsetof(rg_config, f)}
+        FIELD(dim), FIELD(ffn), FIELD(layers), FIELD(heads), FIELD(kv_heads), FIELD(head_dim), FIELD(vocab),
+        FIELD(ctx_train), FIELD(eps), FIELD(rope_theta), FIELD(rope_scaling), FIELD(rope_factor),
+        FIELD(rope_low_freq), FIELD(rope_high_freq), FIELD(rope_beta_fast), FIELD(rope_beta_slow),
+        FIELD(rope_orig_ctx), FIELD(rope_exact_ends), FIELD(rope_magnitude), FIELD(rope_dim),
+        FIELD(rope_local), FIELD(q_temp), FIELD(window), FIELD(all_seen), FIELD(all_seen[7]),
+        FIELD(unrotated), FIELD(unrotated[7]), FIELD(no_pre_norm), FIELD(whole_qk_norm), FIELD(attn_cap),
+        FIELD(logit_cap), FIELD(embd_scale), FIELD(attn_scale), FIELD(resid_scale), FIELD(logit_scale),
+        FIELD(extra)};
+    setup x = begin(MHA, RG_FT_F32);
+    rg_model *m = &x.e->model;
+    const uint64_t print = rg_engine_fingerprint(x.e);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        unsigned char *p = (unsigned char *)&m->cfg + fields[i].at;
+        *p ^= 1;
+        if (rg_engine_fingerprint(x.e) == print) fail_msg("%s is not in the fingerprint", fields[i].name);
+        *p ^= 1;
+    }
+    assert_true(rg_engine_fingerprint(x.e) == print);
+    float **const divisors[] = {&m->rope_freqs, &m->rope_long};
+    uint64_t seen[2];
+    m->cfg.rope_dim = 4; /* two pairs, and no more divisors than that */
+    for (int d = 0; d < 2; d++) {
+        float *f = *divisors[d] = must_alloc(2 * sizeof *f);
+        f[0] = 1.0f, f[1] = 2.0f;
+        seen[d] = rg_engine_fingerprint(x.e);
+        f[1] = 3.0f;
+        assert_true(rg_engine_fingerprint(x.e) != seen[d]);
+    }
+    end(&x);
+}
+
+/* Keys that longrope turned by the divisors of short contexts are of no use in a long one, and the other way
+ * round. */
+static void longrope_keeps_to_its_divisors(void **state)
+{
+    (void)state;
+    setup x = begin_turned(MHA, RG_FT_F32, LONGROPE);
+    rg_saved got;
+    rg_err err;
+    for (int from = 0; from < 2; from++) {
+        rg_session *s[2];
+        for (int i = 0; i < 2; i++)
+            s[i] = session_open(x.e, (rg_session_opts){.ctx = CTX + i, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
+        eval(s[from], x.token, N);
+        assert_int_equal(rg_session_save(s[from], 0, x.token, N, NULL, file("long.kv"), &err), RG_OK);
+        assert_int_equal(rg_session_load(s[!from], 0, file("long.kv"), &got, &err), RG_E_UNSUPPORTED);
+        if (!strstr(err.msg, from ? "of more than 96 tokens" : "of no more than 96 tokens"))
+            fail_msg("'%s'", err.msg);
+        assert_int_equal(rg_session_load(s[from], 0, file("long.kv"), &got, &err), RG_OK);
+        free(got.token);
+        rg_session_close(s[0]), rg_session_close(s[1]);
+    }
     end(&x);
 }
 
@@ -365,6 +474,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_same_bits), cmocka_unit_test(damaged_and_foreign),
         cmocka_unit_test(mutated_with_a_right_checksum), cmocka_unit_test(shifts),
-        cmocka_unit_test(shift_of_quantised_keys_is_refused), cmocka_unit_test(the_first_nan_is_named)};
+        cmocka_unit_test(shift_of_quantised_keys_is_refused),
+        cmocka_unit_test(shift_of_growing_queries_is_refused), cmocka_unit_test(fingerprints),
+        cmocka_unit_test(longrope_keeps_to_its_divisors), cmocka_unit_test(the_first_nan_is_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/chat.h"
 
 static void write_all(int fd, const void *data, size_t size)
 {
@@ -68,8 +68,8 @@ void fuzz_put(const char *name, const void *data, size_t size)
 static void read_tensor(const rg_ckpt *c, const rg_ckpt_tensor *t)
 {
     const rg_wtype w = rg_ckpt_resident(t);
-    const int64_t groups = rg_div_up(t->cols, 32);
-    float *row = malloc((size_t)t->cols * sizeof *row), *scale = malloc((size_t)groups * 2 * sizeof *scale);
+    const int64_t scales = rg_wtype_scales(w, t->cols);
+    float *row = malloc((size_t)t->cols * sizeof *row), *scale = malloc((size_t)scales * 2 * sizeof *scale);
     uint8_t *q = malloc((size_t)t->cols);
     char name[64];
     if (!row || !scale || !q) abort();
@@ -78,7 +78,7 @@ static void read_tensor(const rg_ckpt *c, const rg_ckpt_tensor *t)
     for (int64_t r = 0; r < t->rows; r += rg_max(1, t->rows - 1)) {
         rg_ckpt_row_f32(t, r, row);
         if (rg_wtype_is_quant(w) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED)
-            rg_ckpt_row_grid(t, r, q, scale, scale + groups);
+            rg_ckpt_row_grid(t, r, q, scale, scale + scales);
     }
     rg_ckpt_release(c, t);
     free(row);
@@ -98,6 +98,11 @@ void fuzz_checkpoint(const char *path)
         return;
     }
     for (size_t i = 0; i < rg_ckpt_count(c); i++) read_tensor(c, rg_ckpt_at(c, i));
+    rg_chat chat;
+    if (rg_chat_open(&chat, c, &(rg_chat_opts){.date = "2026-01-31"}, &err) == RG_OK)
+        rg_chat_close(&chat);
+    else if (!err.msg[0] || strchr(err.msg, '\n'))
+        abort();
     rg_ckpt_close(c);
 }
 
@@ -126,5 +131,6 @@ void fuzz_tokenizer(const char *path)
         rg_tokenizer_piece(t, (int32_t)i, &len);
         rg_tokenizer_is_end(t, (int32_t)i);
     }
+    for (int i = 0; i < RG_ROLES; i++) rg_tokenizer_role(t, (rg_tok_role)i);
     rg_tokenizer_close(t);
 }

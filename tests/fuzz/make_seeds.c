@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ckpt_fixture.h"
 #include "model_build.h"
+#include "ref_blocks.h"
 #include "weights/gguf_write.h"
 #include "weights/synth.h"
 
@@ -42,14 +43,35 @@ static void other_keys(gguf_build *g)
     gg_str(g, "general.type", "model");
 }
 
+/* A vocabulary of the model's size, and chat templates with names. */
+static void chat_keys(gguf_build *g)
+{
+    gg_str(g, "tokenizer.ggml.model", "llama");
+    gg_key(g, "tokenizer.ggml.tokens", 9);
+    put_int(&g->kv, 8, 4);
+    put_int(&g->kv, 16, 8);
+    for (int i = 0; i < 16; i++) {
+        put_int(&g->kv, 1, 8);
+        put_int(&g->kv, (uint64_t)('a' + i), 1);
+    }
+    gg_key(g, "tokenizer.chat_templates", 9);
+    put_int(&g->kv, 8, 4);
+    put_int(&g->kv, 1, 8);
+    put_int(&g->kv, 3, 8);
+    put_bytes(&g->kv, "rag", 3);
+    gg_str(g, "tokenizer.chat_template", "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
+    gg_str(g, "tokenizer.chat_template.rag", "{{ documents }}");
+    gg_str(g, "tokenizer.chat_template.tool_use", "chatml");
+}
+
 static void gguf(void)
 {
-    static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
+    static const int types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14, 10, 11, 20, 23, 39};
     char name[64];
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         model_build b = {
             .c = tiny(), .seed = i + 1, .ggml = types[i], .rope_freqs = i % 2, .qkv_bias = i % 3 == 0};
-        if (types[i] >= 12 && types[i] < 20) { /* rows of 256, few of them */
+        if (ref_block_weights(types[i]) == 256) { /* rows of 256, few of them */
             b.c.dim = 256;
             b.c.heads = b.c.kv_heads = 1;
             b.c.head_dim = b.c.ffn = b.c.vocab = 4;
@@ -65,6 +87,27 @@ static void gguf(void)
     build_drop(&b);
     b = (model_build){.c = tiny(), .seed = 51, .skip = "llama.attention.head_count_kv", .put = other_keys};
     build_gguf(&b, place("gguf", "keys"));
+    build_drop(&b);
+    static const int stacked[] = {0, 8, 12};
+    for (size_t i = 0; i < sizeof stacked / sizeof *stacked; i++) {
+        b = (model_build){.c = tiny(),
+            .seed = 52 + i,
+            .arch = i == 1 ? NULL : "phi3",
+            .ggml = stacked[i],
+            .stacked = STACK_PHI3,
+            .qkv_bias = i == 1};
+        if (i == 0) b.c.window = 8;
+        if (stacked[i] == 12) {
+            b.c.dim = 256;
+            b.c.heads = b.c.kv_heads = 1;
+            b.c.head_dim = b.c.ffn = b.c.vocab = 4;
+        }
+        snprintf(name, sizeof name, "stacked%d", stacked[i]);
+        build_gguf(&b, place("gguf", name));
+        build_drop(&b);
+    }
+    b = (model_build){.c = tiny(), .seed = 52, .ggml = 8, .put = chat_keys};
+    build_gguf(&b, place("gguf", "templates"));
     build_drop(&b);
     rg_config c = tiny();
     rg_err err = {0};
@@ -99,6 +142,12 @@ static void pack_dir(const char *dir, int scheme, const char *target, const char
     drop_bytes(&out);
 }
 
+static stacking stacking_of(const char *seed)
+{
+    if (strcmp(seed, "granite4") == 0) return STACK_GRANITE4;
+    return strcmp(seed, "phi3") == 0 || strstr(seed, "stacked") ? STACK_PHI3 : STACK_NONE;
+}
+
 static void hugging_face(const char *dir)
 {
     static const struct {
@@ -124,7 +173,15 @@ static void hugging_face(const char *dir)
         {"packed", NULL, NULL, INT4_PACKED, 32, false, true, false, 3},
         {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5},
         {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6},
-        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4}};
+        {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4},
+        {"phi3", "Phi3ForCausalLM", "\"sliding_window\": 8", INT4_NONE, 0, false, false, false, -1},
+        {"granite4", "GraniteMoeHybridForCausalLM",
+            "\"shared_intermediate_size\": 32, \"position_embedding_type\": \"rope\", "
+            "\"num_local_experts\": 0, \"layer_types\": [\"attention\"], \"attention_bias\": true",
+            INT4_NONE, 0, false, false, true, -1},
+        {"awq-stacked", NULL, NULL, INT4_AWQ, 32, false, false, false, 0},
+        {"gptq-stacked", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
+        {"packed-stacked", NULL, NULL, INT4_PACKED, 32, false, false, false, 3}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = tiny(),
@@ -136,7 +193,8 @@ static void hugging_face(const char *dir)
             .symmetric = all[i].symmetric,
             .act_order = all[i].order,
             .qkv_bias = all[i].bias,
-            .o_bias = all[i].bias};
+            .o_bias = all[i].bias,
+            .stacked = stacking_of(all[i].name)};
         if (all[i].scheme < 0) b.c.ffn = 32;
         build_hf(&b, dir);
         build_drop(&b);
@@ -191,11 +249,24 @@ static void architectures(const char *dir)
     }
 }
 
-static void text(const char *target, const char *name, const char *s)
+static void bytes(const char *target, const char *name, const char *s, size_t n)
 {
     byte_buf out = {0};
-    put_bytes(&out, s, strlen(s));
+    put_bytes(&out, s, n);
     save_bytes(&out, place(target, name));
+    drop_bytes(&out);
+}
+
+static void text(const char *target, const char *name, const char *s) { bytes(target, name, s, strlen(s)); }
+
+/* The index and the bytes of both shards. */
+static void index_of(const char *name, const char *map, const unsigned char *shard, size_t n)
+{
+    byte_buf out = {0};
+    put_int(&out, strlen(map), 4);
+    put_bytes(&out, map, strlen(map));
+    put_bytes(&out, shard, n);
+    save_bytes(&out, place("index", name));
     drop_bytes(&out);
 }
 
@@ -261,21 +332,23 @@ static void members(const char *dir)
         "\"llama_4_scaling_beta\":0.1,\"original_max_position_embeddings\":16,\"rope_theta\":1e6}}}");
     st_entry e[MAX_ENTRIES];
     char path[700], map[2000] = "{\"weight_map\":{\"gone\":\"b.safetensors\"";
-    byte_buf out = {0};
     size_t n;
-    const long long bytes = st_entries(e);
+    const long long data = st_entries(e);
     snprintf(path, sizeof path, "%s/a.safetensors", dir);
-    st_write(path, e, TINY_TENSORS, bytes);
+    st_write(path, e, TINY_TENSORS, data);
     for (int i = 0; i < TINY_TENSORS; i++)
         rg_text_add(map, sizeof map, ",\"%s\":\"%c.safetensors\"", e[i].name, 'a' + i % 2);
     strcat(map, "}}");
-    put_int(&out, strlen(map), 4);
-    put_bytes(&out, map, strlen(map));
     unsigned char *p = read_all(path, &n);
-    put_bytes(&out, p, n);
+    index_of("two", map, p, n);
+    /* all in one shard, with what writers add */
+    snprintf(map, sizeof map, "{\"metadata\":{\"total_size\":%lld,\"total_parameters\":1.0},\"weight_map\":{",
+        data);
+    for (int i = 0; i < TINY_TENSORS; i++)
+        rg_text_add(map, sizeof map, "%s\"%s\":\"b.safetensors\"", i ? "," : "", e[i].name);
+    strcat(map, "}}\n");
+    index_of("one", map, p, n);
     free(p);
-    save_bytes(&out, place("index", "two"));
-    drop_bytes(&out);
 }
 
 static void tokenizers(void)
@@ -297,6 +370,30 @@ static void tokenizers(void)
         "\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{"
         "\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"abc\":4,"
         "\"\\u0120\":5,\"\\u0120a\":6,\"1\":7,\"O\":8},\"merges\":[\"a b\",[\"ab\",\"c\"],\"\\u0120 a\"]}}");
+    /* tokenizer_config.json, special_tokens_map.json, added_tokens.json */
+#define BESIDE(name, ...) bytes("tokenizer_beside", name, __VA_ARGS__, sizeof(__VA_ARGS__) - 1)
+    BESIDE("class",
+        "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"add_bos_token\":true,\"add_eos_token\":true,\"bos_"
+        "token\":"
+        "\"<s>\",\"eos_token\":{\"content\":\"</"
+        "s>\",\"lstrip\":false},\"legacy\":false,\"pad_token\":null}\0{}\0{}"
+        "\0");
+    BESIDE("decoder",
+        "{\"added_tokens_decoder\":{\"1\":{\"content\":\"<s>\",\"special\":true},\"9\":{\"content\":\"<|im_"
+        "start|>"
+        "\",\"special\":true,\"rstrip\":true,\"lstrip\":true,\"normalized\":false,\"single_word\":false,\"__"
+        "type\":"
+        "\"AddedToken\"}},\"additional_special_tokens\":[\"<y>\",{\"content\":\"<z>\"}],\"extra_special_"
+        "tokens\":{"
+        "\"image\":\"<i>\"}}\0{}\0{}\0");
+    BESIDE("older",
+        "{}\0{\"bos_token\":\"<s>\",\"eos_token\":\"<e>\",\"additional_special_tokens\":[\"<y>\"]}\0{\"<y>\":"
+        "4,"
+        "\"<w>\":5}\0");
+    BESIDE("roles",
+        "{\"unk_token\":\"<unk>\",\"pad_token\":\"[PAD]\",\"model_max_length\":"
+        "1000000000000000019884624838656}\0{"
+        "\"eos_token\":{\"content\":\"b\"},\"pad_token\":\"<p>\"}\0{\"[PAD]\":6,\"<p>\":4,\"<q>\":5}\0");
     byte_buf m = {0};
     for (int i = 0; i < 3 + 256 + 6; i++) {
         static const char *const first[] = {"<unk>", "<s>", "</s>"},
@@ -347,6 +444,37 @@ static void templates(void)
         "%}a\nb{% endfilter %}{% with q = 7 // 2 ** 1 %}{{ -q % 3 + q * 1.5 }}{% endwith %}{% generation "
         "%}g{% endgeneration "
         "%}{% raw %}{{ }}{% endraw %}");
+    /* as gpt-oss, and as Qwen3 */
+    text("jinja", "channels",
+        "{%- macro build(system) -%}\n{{- 'You are ' + (system or 'x') }}{%- if tools is defined %}{{ '!' "
+        "}}{%- "
+        "endif -%}\n{%- endmacro -%}\n{{- '<|start|>system<|message|>' }}{{- build() }}{{- '<|end|>' }}\n{%- "
+        "for "
+        "message in messages -%}{%- if message.role == 'assistant' -%}{%- if 'content' in message and "
+        "'<|channel|>final' in message.content %}{{- raise_exception('tags') }}{%- endif %}{{- "
+        "'<|start|>assistant<|channel|>final<|message|>' + message.content + '<|end|>' }}{%- elif "
+        "message.role == "
+        "'user' -%}{{- '<|start|>{}<|message|>'.format(message.role) + message.content + '<|end|>' }}{%- "
+        "endif "
+        "-%}{%- endfor -%}{%- if add_generation_prompt -%}<|start|>assistant{%- endif -%}");
+    text("jinja", "thinking",
+        "{%- set ns = namespace(multi=true, last=messages|length - 1) %}\n{%- for message in messages[::-1] "
+        "%}\n   "
+        " {%- set index = (messages|length - 1) - loop.index0 %}\n    {%- if ns.multi and message.role == "
+        "'user' "
+        "and message.content is string and not(message.content.startswith('<t>') and "
+        "message.content.endswith('</t>')) %}\n        {%- set ns.multi = false %}{%- set ns.last = index "
+        "%}\n    "
+        "{%- endif %}\n{%- endfor %}\n{%- for message in messages %}{%- set reasoning = '' %}\n    {%- if "
+        "'</t>' in "
+        "message.content %}\n        {%- set reasoning = "
+        "message.content.split('</t>')[0].rstrip('\\n').split('<t>')[-1].lstrip('\\n') %}\n    {%- endif "
+        "%}\n{{- "
+        "'<|im_start|>' + message.role + '\\n' }}{%- if loop.index0 > ns.last and (loop.last or reasoning) "
+        "%}{{ "
+        "reasoning.strip('\\n') }}{%- endif %}{{ message.content.split('</t>')[-1].lstrip('\\n') "
+        "}}<|im_end|>\n{% "
+        "endfor %}");
     text("jinja", "filters",
         "{{ messages|selectattr('role', 'equalto', 'user')|map(attribute='content')|map('trim')|join(', ') "
         "}}{{ "

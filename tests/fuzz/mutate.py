@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Mutated files through the program: ridge inspect, run -n 1 and tokenize must end cleanly on every one of
-them.
+"""Mutated files through the program: ridge inspect, run -n 1, tokenize and run --dump-prompt must end
+cleanly on every one of them.
 
 Clean means an exit code of 0, 2, 3, 4 or 5 within the time limit, and for a failure one line on standard
 error. Mutation N of a seed number is always the same. Bases are the files of the seed corpus
@@ -151,35 +151,63 @@ def place_parts(folder, config, tensors, rng):
     return model_calls(folder, os.path.join(folder, "ids.i32"))
 
 
-def place_int4(folder, base, rng):
-    schemes = [
-        '"quant_method":"awq","bits":4,"group_size":32,"zero_point":true,"version":"gemm"',
-        '"quant_method":"gptq","bits":4,"group_size":32,"checkpoint_format":"gptq"',
-        '"quant_method":"gptq","bits":4,"group_size":16,"checkpoint_format":"gptq_v2"',
-        '"quant_method":"compressed-tensors","format":"pack-quantized",'
-        '"config_groups":{"a":{"weights":{"num_bits":4,"type":"int","group_size":32}}}',
-    ]
+def place_index(folder, base, rng):
+    n = struct.unpack("<I", base[:4])[0]
     config = (
-        '{"architectures":["LlamaForCausalLM"],"hidden_size":32,"intermediate_size":64,'
-        '"num_hidden_layers":1,"num_attention_heads":4,'
-        '"num_key_value_heads":2,"vocab_size":16,"rms_norm_eps":1e-5,"max_position_embeddings":64,'
-        '"tie_word_embeddings":true,'
-        '"quantization_config":{' + schemes[base[0] % 4] + "}}"
+        b'{"architectures":["LlamaForCausalLM"],"hidden_size":32,"intermediate_size":64,'
+        b'"num_hidden_layers":1,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":16,'
+        b'"rms_norm_eps":1e-5,"max_position_embeddings":64,"tie_word_embeddings":true}'
     )
-    return place_parts(folder, config.encode(), base[1:], rng)
+    write(os.path.join(folder, "config.json"), config)
+    write(os.path.join(folder, "model.safetensors.index.json"), mutate(base[4 : 4 + n], rng))
+    for shard in ("a", "b"):
+        write(os.path.join(folder, shard + ".safetensors"), base[4 + n :])
+    return model_calls(folder, os.path.join(folder, "ids.i32"))
+
+
+def int4():
+    """Their configurations are seeds too."""
+    of = dict(corpus("config"))
+    return [(name, struct.pack("<I", len(of[name])) + of[name] + b[1:]) for name, b in corpus("int4")]
+
+
+def tokenize(path):
+    return [["tokenize", "-z", path, "-p", "Once upon a time <s> \u00e9 \U0001f600 12345"]]
 
 
 def place_tokenizer(name):
     def place(folder, base, rng):
         path = os.path.join(folder, name)
         write(path, mutate(base, rng))
-        return [["tokenize", "-z", path, "-p", "Once upon a time <s> \u00e9 \U0001f600 12345"]]
+        return tokenize(path)
 
     return place
 
 
+def place_beside(folder, base, rng):
+    path = os.path.join(folder, "tokenizer.json")
+    tokenizer = (
+        b'{"added_tokens":[{"id":1,"content":"<s>","special":true}],"pre_tokenizer":{"type":"Split",'
+        b'"pattern":{"Regex":"."},"behavior":"Isolated"},"decoder":{"type":"Fuse"},'
+        b'"model":{"type":"BPE","unk_token":"<unk>","vocab":{"<unk>":0,"<s>":1,"a":2,"b":3},"merges":[]}}'
+    )
+    write(path, tokenizer)
+    files = base.split(b"\0")
+    at = rng.randrange(3)
+    for i, name in enumerate(("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")):
+        write(os.path.join(folder, name), mutate(files[i], rng) if i == at else files[i])
+    return tokenize(path)
+
+
+def place_template(folder, base, rng):
+    path = os.path.join(folder, "t.jinja")
+    write(path, mutate(base, rng))
+    return [["run", "-st", "-p", "Hi", "-sys", "S", "--chat-template", path, "--dump-prompt", "--quiet"]]
+
+
 def run(ridge, args, seconds):
     env = dict(os.environ, OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
+    env.setdefault("LSAN_OPTIONS", f"suppressions={HERE}/../lsan.supp:print_suppressions=0")
     try:
         p = subprocess.run(
             [ridge, *args],
@@ -208,10 +236,13 @@ def main():
     formats = [
         Format("gguf", corpus("gguf"), place_file("m.gguf")),
         Format("safetensors", corpus("safetensors"), place_directory),
-        Format("int4", corpus("int4"), place_int4),
+        Format("int4", int4(), place_directory),
+        Format("index", corpus("index"), place_index),
         Format("llama2c", corpus("llama2c"), place_file("m.bin")),
         Format("tokenizer_json", corpus("tokenizer_json"), place_tokenizer("tokenizer.json")),
         Format("tokenizer_model", corpus("tokenizer_model"), place_tokenizer("tokenizer.model")),
+        Format("tokenizer_beside", corpus("tokenizer_beside"), place_beside),
+        Format("jinja", corpus("jinja"), place_template),
     ]
     bad = 0
     for f in formats:

@@ -1,5 +1,5 @@
-/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, softcap and add: every row of kernels.def against
- * float64. */
+/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, softcap and add: every row of kernels.def
+ * against float64. */
 #include "checkkern.h"
 
 /* e against exp(x), in units of the last place of the result; results below the normal range in units of the
@@ -167,8 +167,8 @@ void check_rope(const rg_kernel_row *row)
         }
         ((rg_rope_fn *)row->fn)(x, heads, hd, rot, cs, sn);
         for (int64_t h = 0; h < heads; h++) {
-            CHECK(memcmp(x + h * hd + rot, old + h * hd + rot, (size_t)(hd - rot) * sizeof *x) == 0, row->name,
-                seed, "hd %lld: values behind %lld changed", (long long)hd, (long long)rot);
+            CHECK(memcmp(x + h * hd + rot, old + h * hd + rot, (size_t)(hd - rot) * sizeof *x) == 0,
+                row->name, seed, "hd %lld: values behind %lld changed", (long long)hd, (long long)rot);
             for (int64_t j = 0; j < half; j++) {
                 const double a = (double)old[h * hd + j], b = (double)old[h * hd + half + j],
                              c = (double)cs[j], s = (double)sn[j];
@@ -202,8 +202,7 @@ static void check_gated(const rg_kernel_row *row, double (*act)(double), double 
         for (int64_t j = 0; j < n; j++) {
             const double g = (double)gate[j], want = act(g) * (double)up[j],
                          z = g + 0.044715 * steep * g * g * g;
-            CHECK(fabs((double)y[j] - want) <=
-                    4 * FLT_EPSILON * ((1.0 + steep * fabs(z)) * fabs(want)) +
+            CHECK(fabs((double)y[j] - want) <= 4 * FLT_EPSILON * ((1.0 + steep * fabs(z)) * fabs(want)) +
                         (steep > 0.0 ? 4 * FLT_EPSILON * (double)fabsf(up[j]) : 1e-36),
                 row->name, seed, "n %lld: act(%.9g) * %.9g = %.9g, expected %.9g", (long long)n, g,
                 (double)up[j], (double)y[j], want);
@@ -231,13 +230,15 @@ void check_softcap(const rg_kernel_row *row)
         const float cap = i % 2 ? 50.0f : 30.0f;
         guarded gx;
         float *x = guarded_floats(&gx, n), old[100];
-        for (int64_t j = 0; j < n; j++) x[j] = rng_normal(&r) * (i % 3 == 0 ? 400.0f : i % 3 == 1 ? 20.0f : 0.1f);
+        for (int64_t j = 0; j < n; j++)
+            x[j] = rng_normal(&r) * (i % 3 == 0 ? 400.0f : i % 3 == 1 ? 20.0f : 0.1f);
         memcpy(old, x, (size_t)n * sizeof *x);
         ((rg_softcap_fn *)row->fn)(x, n, cap);
         for (int64_t j = 0; j < n; j++) {
             const double z = (double)old[j] / (double)cap, want = (double)cap * tanh(z);
             CHECK(fabs((double)x[j] - want) <= 6 * FLT_EPSILON * fabs(want), row->name, seed,
-                "n %lld: %.9g capped is %.9g, expected %.9g", (long long)n, (double)old[j], (double)x[j], want);
+                "n %lld: %.9g capped is %.9g, expected %.9g", (long long)n, (double)old[j], (double)x[j],
+                want);
         }
         guarded_free(&gx);
     }

@@ -6,11 +6,8 @@ static double magnitude(const rg_weight *w, int64_t r, int64_t c, double v)
 {
     const rg_wtype_info *i = &rg_wtypes[w->type];
     if (!i->has_min) return fabs(v);
-    const unsigned char *g = (const unsigned char *)w->data + r / RG_PANEL * rg_panel_bytes(w->type, w->k) +
-        rg_panel_bytes(w->type, c - c % i->group);
-    uint16_t h;
-    memcpy(&h, g + 64 + 2 * (r % RG_PANEL), sizeof h);
-    const double min = (double)rg_f16_to_f32(h);
+    const char *panel = (const char *)w->data + r / RG_PANEL * rg_panel_bytes(w->type, w->k);
+    const double min = (double)rg_scale_at(w->type, panel, c - c % i->group, 1, r % RG_PANEL);
     return fabs(v - min) + fabs(min);
 }
 

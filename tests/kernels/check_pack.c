@@ -70,8 +70,9 @@ void check_pack(void)
                         fabs(w2 - want_w2) <= 1e-6 * want_w2,
                     info->name, seed, "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
                 if (i % 2)
-                    CHECK(want_err2 <= (info->bits == 4          ? 0.03
-                                               : info->bits == 8 ? 1e-3
+                    CHECK(want_err2 <= (info->bits == 4         ? 0.03
+                                               : info->bits == 5 ? 4e-3
+                                               : info->bits < 16 ? 1e-3
                                                                  : 1e-4) *
                                 want_w2,
                         info->name, seed, "relative error %g", sqrt(want_err2 / want_w2));
@@ -238,11 +239,18 @@ static void block_row(void *user, int64_t r, uint8_t *q, float *scale, float *mi
  * rounded but those of Q4_K. */
 void check_pack_grid(void)
 {
-    static const rg_ftype types[] = {RG_FT_Q8_0, RG_FT_Q4_0, RG_FT_Q4_1, RG_FT_Q5_0, RG_FT_Q4_K};
+    static const struct {
+        rg_ftype type;
+        int at; /* of the halves in a block; -1: an exponent */
+    } types[] = {{RG_FT_Q8_0, 0}, {RG_FT_Q4_0, 0}, {RG_FT_Q4_1, 0}, {RG_FT_Q5_0, 0}, {RG_FT_Q5_1, 0},
+        {RG_FT_Q2_K, 80}, {RG_FT_Q3_K, 108}, {RG_FT_Q4_K, 0}, {RG_FT_Q5_K, 0}, {RG_FT_Q6_K, 208},
+        {RG_FT_IQ4_NL, 0}, {RG_FT_IQ4_XS, 0}, {RG_FT_MXFP4, -1}};
     uint64_t seed;
     rg_rng r = seeded(&seed, 9);
-    for (int i = 0; i < 60; i++) {
-        const rg_ftype ft = types[i % 5];
+    enum { TYPES = sizeof types / sizeof *types };
+    for (int i = 0; i < 12 * TYPES; i++) {
+        const rg_ftype ft = types[i % TYPES].type;
+        const int at = types[i % TYPES].at;
         const rg_ftype_info *info = &rg_ftypes[ft];
         const rg_wtype wt = info->resident;
         const int64_t n = rng_in(&r, 1, 80), k = info->block * rng_in(&r, 1, info->block == 32 ? 8 : 3),
@@ -254,7 +262,10 @@ void check_pack_grid(void)
         for (int64_t j = 0; j < n * k / info->block; j++) { /* finite scales; ggml has no -128 */
             const uint16_t h[2] = {rg_f32_to_f16(rng_normal(&r)), rg_f32_to_f16(rng_normal(&r))};
             char *b = src.p + j * info->bytes;
-            memcpy(b, h, ft == RG_FT_Q4_1 || ft == RG_FT_Q4_K ? 4 : 2);
+            if (at < 0)
+                *b = (char)rng_in(&r, 104, 143);
+            else
+                memcpy(b + at, h, rg_wtypes[wt].has_min ? 4 : 2);
             for (int c = 2; ft == RG_FT_Q8_0 && c < 34; c++)
                 if (b[c] == -128) b[c] = 0;
         }

@@ -110,7 +110,7 @@ static void test_padding(void **state)
 }
 
 /* Causal attention of m tokens behind `past` cached ones, head by head and pair by pair.. */
-static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd)
+static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd, bool cap)
 {
     const int64_t ctx = past + m;
     operand q = operand_of(4 * m * h * hd), out = operand_of(4 * m * h * hd);
@@ -126,7 +126,8 @@ static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd)
         for (int64_t i = 0; i < m; i++)
             for (int64_t p = 0; p <= past + i; p++) {
                 touch(&score, 4 * ((head * m + i) * ctx + p), 4);
-                soft.flop += 5; /* maximum, subtract, exp, add, divide */
+                soft.flop += 5;          /* maximum, subtract, exp, add, divide */
+                if (cap) soft.flop += 3; /* divide, tanh, multiply */
                 for (int64_t d = 0; d < hd; d++) {
                     touch(&q, 4 * ((i * h + head) * hd + d), 4);
                     touch(&kk, 2 * ((kvh * ctx + p) * hd + d), 2);
@@ -138,7 +139,7 @@ static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd)
             }
     }
     const uint64_t qb = done(&q), ob = done(&out), kb = done(&kk), vb = done(&vv), sb = done(&score);
-    const rg_dims d = {.m = m, .h = h, .g = g, .hd = hd, .pairs = pairs, .ctx = ctx};
+    const rg_dims d = {.m = m, .h = h, .g = g, .hd = hd, .pairs = pairs, .ctx = ctx, .cap = cap};
     c = (rg_tally){.flop = qk + soft.flop + pv, .act_rd = qb, .act_wr = ob, .kv_rd = kb + vb};
     expect(RG_OP_ATTN, d, RG_WT_COUNT, RG_KV_F16, c);
     expect(RG_OP_ATTN_QK, d, RG_WT_COUNT, RG_KV_F16,
@@ -152,10 +153,12 @@ static void attention(int64_t m, int64_t past, int64_t h, int64_t g, int64_t hd)
 static void test_attention(void **state)
 {
     (void)state;
-    attention(1, 0, 1, 1, 16);
-    attention(1, 37, 4, 2, 16);
-    attention(7, 0, 4, 1, 32);
-    attention(5, 11, 6, 3, 16);
+    for (int cap = 0; cap < 2; cap++) {
+        attention(1, 0, 1, 1, 16, cap);
+        attention(1, 37, 4, 2, 16, cap);
+        attention(7, 0, 4, 1, 32, cap);
+        attention(5, 11, 6, 3, 16, cap);
+    }
 }
 
 static void test_kv_put(void **state)
@@ -174,7 +177,7 @@ static void test_elementwise(void **state)
     (void)state;
     for (int64_t m = 1; m < 6; m += 2)
         for (int64_t k = 16; k < 100; k += 41) {
-            rg_tally norm = {0}, add = {0}, act = {0};
+            rg_tally norm = {0}, add = {0}, act = {0}, gelu = {0}, cap = {0};
             for (int64_t i = 0; i < m; i++) {
                 for (int64_t j = 0; j < k; j++) {
                     norm.flop += 2; /* square, sum */
@@ -184,6 +187,13 @@ static void test_elementwise(void **state)
                     add.act_rd += 8, add.act_wr += 4;
                     act.flop += 5; /* negate, exp, add, divide, multiply */
                     act.act_rd += 8, act.act_wr += 4;
+                    gelu.flop += 2; /* cube */
+                    gelu.flop += 3; /* times 0.0447, add, times the root */
+                    gelu.flop += 3; /* tanh, add 1, times the half of the gate */
+                    gelu.flop += 2; /* the half, times up */
+                    gelu.act_rd += 8, gelu.act_wr += 4;
+                    cap.flop += 3; /* divide, tanh, multiply */
+                    cap.act_rd += 4, cap.act_wr += 4;
                 }
                 norm.flop += 3; /* mean, eps, root */
             }
@@ -191,7 +201,51 @@ static void test_elementwise(void **state)
             expect(RG_OP_RMSNORM, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, RG_KV_COUNT, norm);
             expect(RG_OP_ADD, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, RG_KV_COUNT, add);
             expect(RG_OP_SWIGLU, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, RG_KV_COUNT, act);
+            expect(RG_OP_GEGLU, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, RG_KV_COUNT, gelu);
+            expect(RG_OP_SOFTCAP, (rg_dims){.m = m, .k = k}, RG_WT_COUNT, RG_KV_COUNT, cap);
         }
+}
+
+/* Heads share their gains. */
+static void test_head_norm(void **state)
+{
+    (void)state;
+    const int64_t m = 3, h = 5, hd = 24;
+    operand gains = operand_of(4 * hd), x = operand_of(4 * m * h * hd);
+    rg_tally c = {0};
+    for (int64_t row = 0; row < m * h; row++) {
+        for (int64_t i = 0; i < hd; i++) {
+            touch(&gains, 4 * i, 4);
+            touch(&x, 4 * (row * hd + i), 4);
+            c.flop += 4; /* square, sum, scale, gain */
+        }
+        c.flop += 3; /* mean, eps, root */
+    }
+    c.w_rd = done(&gains);
+    c.act_rd = c.act_wr = done(&x); /* in place */
+    expect(RG_OP_HEADNORM, (rg_dims){.m = m, .h = h, .k = hd}, RG_WT_COUNT, RG_KV_COUNT, c);
+}
+
+/* What is fused to a product reads and writes where the activation would, and the product is nowhere. */
+static void test_fused_products(void **state)
+{
+    (void)state;
+    const rg_dims d = {.m = 3, .n = 64, .k = 20};
+    static const struct {
+        rg_op fused, behind;
+    } all[] = {{RG_OP_LINEAR_SWIGLU, RG_OP_SWIGLU}, {RG_OP_LINEAR_GEGLU, RG_OP_GEGLU},
+        {RG_OP_LINEAR_ADD, RG_OP_ADD}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const rg_dims e = {.m = d.m, .k = d.n};
+        const rg_tally a = rg_cost(RG_OP_LINEAR, &d, RG_WT_F16, RG_KV_COUNT, RG_KV_COUNT),
+                       b = rg_cost(all[i].behind, &e, RG_WT_COUNT, RG_KV_COUNT, RG_KV_COUNT);
+        const uint64_t product = (uint64_t)(4 * d.m * d.n);
+        expect(all[i].fused, d, RG_WT_F16, RG_KV_COUNT,
+            (rg_tally){.w_rd = a.w_rd,
+                .act_rd = a.act_rd + b.act_rd - product,
+                .act_wr = a.act_wr + b.act_wr - product,
+                .flop = a.flop + b.flop});
+    }
 }
 
 static void test_rope(void **state)
@@ -224,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_linear), cmocka_unit_test(test_padding),
         cmocka_unit_test(test_attention), cmocka_unit_test(test_kv_put), cmocka_unit_test(test_elementwise),
-        cmocka_unit_test(test_rope), cmocka_unit_test(test_embed)};
+        cmocka_unit_test(test_head_norm), cmocka_unit_test(test_fused_products), cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_embed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 #include "tempdir.h"
 #include "tok_files.h"
 
+#include <sys/stat.h>
+
 #include "tokenizer/chat.h"
 
 static rg_tokenizer *spm(void)
@@ -9,6 +11,36 @@ static rg_tokenizer *spm(void)
     blob b = make_json(&(json_parts){0}, false); /* <unk> <s> </s>, adds <s> */
     rg_tokenizer *t = open_ok(&b);
     drop(&b);
+    return t;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void remove_file(const char *name)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
+    unlink(path);
+}
+
+/* A tokenizer with a tokenizer_config.json beside it. */
+static rg_tokenizer *configured(const blob *b, const char *config)
+{
+    rg_tokenizer *t;
+    rg_err err = {0};
+    write_file("tokenizer.json", b->p);
+    write_file("tokenizer_config.json", config);
+    if (rg_tokenizer_open(&t, temp_at("tokenizer.json"), 0, &err) != RG_OK) fail_msg("%s", err.msg);
+    remove_file("tokenizer.json");
+    remove_file("tokenizer_config.json");
     return t;
 }
 
@@ -23,10 +55,6 @@ static rg_chat chat_of(const char *name)
     if (rg_chat_open(&c, k, &(rg_chat_opts){.name = name, .date = "2024-07-26"}, &err) != RG_OK)
         fail_msg("%s", err.msg);
     rg_ckpt_close(k);
-    for (int i = 0; i < RG_CHAT_TOKENS; i++) { /* those of the tokenizer at hand, not of the demo model */
-        free(c.token[i].text);
-        c.token[i] = (struct rg_chat_token){0};
-    }
     return c;
 }
 
@@ -131,7 +159,7 @@ static int32_t *encode(const rg_chat *c, const rg_tokenizer *t, const char *user
     int32_t *ids;
     rg_err err = {0};
     rg_chat_text x = render(c, t, NULL, user, NULL, NULL);
-    if (rg_chat_encode(c, t, &x, &ids, n, &err) != RG_OK) fail_msg("%s", err.msg);
+    if (rg_chat_encode(t, &x, &ids, n, &err) != RG_OK) fail_msg("%s", err.msg);
     rg_chat_text_free(&x);
     return ids;
 }
@@ -158,13 +186,14 @@ static void ids(void **state)
     rg_chat_close(&c);
     /* a BOS that the template writes and the tokenizer does not; one that the configuration names */
     c = own_chat("{{ bos_token }}x{{ messages[0].content }}{{ bos_token }}");
-    c.token[0] = (struct rg_chat_token){true, strdup("<|im_start|>")};
+    rg_tokenizer_close(t);
+    t = configured(&b, "{\"bos_token\":\"<|im_start|>\"}");
     got = encode(&c, t, "<|im_start|>", &n);
     assert_true(n > 3 && got[0] == 300 && got[n - 1] == 300 && count(got, n, 300) == 2);
     free(got);
     /* the configuration says that there is none */
-    free(c.token[0].text);
-    c.token[0].text = NULL;
+    rg_tokenizer_close(t);
+    t = configured(&b, "{\"bos_token\":null}");
     got = encode(&c, t, "y", &n);
     assert_true(n == 2 && got[0] == 'x' && got[1] == 'y');
     free(got);
@@ -189,7 +218,7 @@ static void ids(void **state)
     c = chat_of("llama2");
     rg_chat_text x = render(&c, t, NULL, "ab", "c", "ab </s>");
     rg_err err;
-    assert_int_equal(rg_chat_encode(&c, t, &x, &got, &n, &err), RG_OK);
+    assert_int_equal(rg_chat_encode(t, &x, &got, &n, &err), RG_OK);
     assert_true(got[0] == 1 && count(got, n, 1) == 2 && count(got, n, 2) == 1);
     free(got);
     rg_chat_text_free(&x);
@@ -218,23 +247,6 @@ static void refusals(void **state)
 
 /* ---- where templates are found ---- */
 
-static void write_file(const char *name, const char *text)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void remove_file(const char *name)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s/%s", temp_dir(), name);
-    unlink(path);
-}
-
 /* The chat of the demo model with files beside a tokenizer. */
 static rg_status opened(rg_chat *c, const char *tokenizer, const char *name, const char *date, rg_err *err)
 {
@@ -253,7 +265,11 @@ static void check_source(const char *tokenizer, const char *name, const char *so
     rg_err err;
     if (opened(&c, tokenizer, name, NULL, &err) != RG_OK) fail_msg("%s", err.msg);
     assert_string_equal(c.source, source);
-    rg_tokenizer *t = spm();
+    rg_tokenizer *t = NULL;
+    if (!tokenizer)
+        t = spm();
+    else if (rg_tokenizer_open(&t, tokenizer, 0, &err) != RG_OK)
+        fail_msg("%s", err.msg);
     rg_chat_text x = render(&c, t, NULL, "u", NULL, NULL);
     assert_string_equal(x.x.p, want);
     rg_chat_text_free(&x);
@@ -277,10 +293,13 @@ static void sources(void **state)
     check_source(NULL, NULL, "", "<s>u");
     check_source(NULL, "zephyr", "--chat-template", "<s><|user|>\nu</s>\n<|assistant|>\n");
     check_refused(NULL, "jinja", NULL, RG_E_USAGE, "mistral-v7-tekken");
-    /* beside the tokenizer: a string, a list, a file of its own, which wins; its tokens; what cannot be run
+    /* beside the tokenizer: a string, a list, a file of its own, which wins; what cannot be run
      * is refused; what is no JSON is an error */
     snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
     snprintf(file, sizeof file, "%s/mine.jinja", temp_dir());
+    blob b = make_json(&(json_parts){0}, false);
+    write_file("tokenizer.json", b.p);
+    drop(&b);
     write_file("tokenizer_config.json",
         "{\"chat_template\":\"{{ 'A' ~ eos_token ~ unk_token "
         "}}\",\"model_max_length\":1000000000000000019884624838656,\"eos_token\":{\"content\":\"E\"}}");
@@ -312,7 +331,134 @@ static void sources(void **state)
     write_file("tokenizer_config.json", "{\"chat_template\": 7}");
     check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template");
     remove_file("tokenizer_config.json");
+    remove_file("tokenizer.json");
     remove_file("mine.jinja");
+}
+
+static void expect_chat(const rg_chat *c, const char *source, const char *others, const char *want)
+{
+    rg_tokenizer *t = spm();
+    rg_chat_text x = render(c, t, NULL, "u", NULL, NULL);
+    assert_string_equal(c->source, source);
+    assert_string_equal(c->others, others);
+    assert_string_equal(x.x.p, want);
+    rg_chat_text_free(&x);
+    rg_tokenizer_close(t);
+}
+
+/* Of several templates the one called "default" is used, another one where it is asked for by name. */
+static void templates_with_names(void **state)
+{
+    (void)state;
+    char tok[300];
+    rg_chat c;
+    rg_err err;
+    snprintf(tok, sizeof tok, "%s/tokenizer.json", temp_dir());
+    write_file("tokenizer_config.json",
+        "{\"chat_template\":[{\"name\":\"rag\",\"template\":\"R\"},{\"name\":\"default\","
+        "\"template\":\"D\"},{\"name\":\"tool_use\",\"template\":\"T\"}]}");
+    assert_int_equal(opened(&c, tok, NULL, NULL, &err), RG_OK);
+    expect_chat(&c, "tokenizer_config.json", "rag, tool_use", "<s>D");
+    rg_chat_close(&c);
+    assert_int_equal(opened(&c, tok, "tool_use", NULL, &err), RG_OK);
+    expect_chat(&c, "tokenizer_config.json", "rag, default", "<s>T");
+    rg_chat_close(&c);
+    check_refused(tok, "tools", NULL, RG_E_USAGE, "or of the checkpoint's own: rag, default, tool_use");
+    write_file("tokenizer_config.json", "{\"chat_template\":[{\"name\":\"default\"}]}");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template[0]");
+    write_file("tokenizer_config.json", "{\"chat_template\":[{\"template\":\"T\"}]}");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "chat_template[0]");
+    write_file("tokenizer_config.json", "{\"chat_template\":\"a\\u0000b\"}");
+    check_refused(tok, NULL, NULL, RG_E_FILE, "byte 1 is 0");
+    /* files of their own replace them all */
+    write_file("tokenizer_config.json", "{\"chat_template\":\"C\"}");
+    assert_int_equal(mkdir(temp_at("additional_chat_templates"), 0777), 0);
+    write_file("additional_chat_templates/rag.jinja", "R");
+    write_file("additional_chat_templates/notes.txt", "N");
+    check_refused(
+        tok, NULL, NULL, RG_E_UNSUPPORTED, "additional_chat_templates: chat templates rag, and none called");
+    write_file("chat_template.jinja", "J");
+    assert_int_equal(opened(&c, tok, NULL, NULL, &err), RG_OK);
+    expect_chat(&c, "chat_template.jinja", "rag", "<s>J");
+    rg_chat_close(&c);
+    assert_int_equal(opened(&c, tok, "rag", NULL, &err), RG_OK);
+    expect_chat(&c, "additional_chat_templates", "default", "<s>R");
+    rg_chat_close(&c);
+    remove_file("additional_chat_templates/rag.jinja");
+    remove_file("additional_chat_templates/notes.txt");
+    rmdir(temp_at("additional_chat_templates"));
+    remove_file("chat_template.jinja");
+    remove_file("tokenizer_config.json");
+}
+
+/* A GGUF file that has a vocabulary and these keys: pairs of key and text, ended by NULL. */
+static rg_status opened_gguf(rg_chat *c, const char *const *keys, const char *name, rg_err *err)
+{
+    size_t n = 0;
+    rg_ckpt *k;
+    while (keys[n]) n++;
+    blob b = gguf_start(3 + n / 2);
+    gguf_string(&b, "tokenizer.ggml.model", "llama");
+    gguf_array(&b, "tokenizer.ggml.tokens", 8, 1);
+    put_str(&b, "a", 1);
+    gguf_array(&b, "tokenizer.chat_templates", 8, 1);
+    put_str(&b, "rag", 3);
+    for (size_t i = 0; i < n; i += 2) gguf_string(&b, keys[i], keys[i + 1]);
+    FILE *f = fopen(temp_at("named.gguf"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.p, 1, b.n, f), b.n);
+    fclose(f);
+    drop(&b);
+    *err = (rg_err){0};
+    assert_int_equal(rg_ckpt_open_vocab(&k, temp_at("named.gguf"), err), RG_OK);
+    const rg_status st = rg_chat_open(c, k, &(rg_chat_opts){NULL, name, NULL}, err);
+    rg_ckpt_close(k);
+    remove_file("named.gguf");
+    return st;
+}
+
+static void templates_of_gguf(void **state)
+{
+    (void)state;
+    static const char source[] = "tokenizer.chat_template of the GGUF file",
+                      chatml[] = "<s><|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n";
+    const char *const all[] = {"tokenizer.chat_template.rag", "R", "tokenizer.chat_template", "D",
+        "tokenizer.chat_template.tool_use", "T", NULL},
+                      *const named[] = {"tokenizer.chat_template.rag", "R", NULL},
+                      *const word[] = {"tokenizer.chat_template", "chatml", NULL}, *const none[] = {NULL};
+    rg_chat c;
+    rg_err err;
+    assert_int_equal(opened_gguf(&c, all, NULL, &err), RG_OK);
+    expect_chat(&c, source, "rag, tool_use", "<s>D");
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, all, "rag", &err), RG_OK);
+    expect_chat(&c, source, "default, tool_use", "<s>R");
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, named, NULL, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "chat templates rag, and none called 'default'"));
+    assert_int_equal(opened_gguf(&c, word, NULL, &err), RG_OK);
+    assert_string_equal(c.name, "chatml");
+    expect_chat(&c, source, "", chatml);
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, none, NULL, &err), RG_OK);
+    assert_string_equal(c.name, "none");
+    rg_chat_close(&c);
+    assert_int_equal(opened_gguf(&c, none, "rag", &err), RG_E_USAGE);
+    /* another type than a text */
+    rg_ckpt *k = NULL;
+    blob b = gguf_start(3);
+    gguf_string(&b, "tokenizer.ggml.model", "llama");
+    gguf_array(&b, "tokenizer.ggml.tokens", 8, 1);
+    put_str(&b, "a", 1);
+    gguf_u32(&b, "tokenizer.chat_template.x", 7);
+    FILE *f = fopen(temp_at("named.gguf"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.p, 1, b.n, f), b.n);
+    fclose(f);
+    drop(&b);
+    assert_int_equal(rg_ckpt_open_vocab(&k, temp_at("named.gguf"), &err), RG_E_FILE);
+    assert_non_null(strstr(err.msg, "tokenizer.chat_template.x: expected a string"));
+    remove_file("named.gguf");
 }
 
 /* The day of a template that asks for it. */
@@ -350,7 +496,7 @@ static void real_ones(void **state)
     rg_chat c = chat_of("chatml");
     int32_t *got;
     rg_chat_text x = render(&c, t, "You are kind.", "Hi <|im_end|>", NULL, NULL);
-    assert_int_equal(rg_chat_encode(&c, t, &x, &got, &n, &err), RG_OK);
+    assert_int_equal(rg_chat_encode(t, &x, &got, &n, &err), RG_OK);
     /* <|im_start|>, <|im_end|> */
     assert_true(got[0] == 1 && count(got, n, 1) == 3 && count(got, n, 2) == 2);
     assert_true(rg_tokenizer_is_end(t, 2));
@@ -383,7 +529,7 @@ static void real_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(texts), cmocka_unit_test(ids),
-        cmocka_unit_test(refusals), cmocka_unit_test(sources), cmocka_unit_test(dates),
-        cmocka_unit_test(real_ones)};
+        cmocka_unit_test(refusals), cmocka_unit_test(sources), cmocka_unit_test(templates_with_names),
+        cmocka_unit_test(templates_of_gguf), cmocka_unit_test(dates), cmocka_unit_test(real_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,62 @@ static void tokens_of_other_files(void **state)
     assert_non_null(strstr(err.msg, "another model"));
 }
 
+/* What chat templates call bos_token, eos_token, unk_token and pad_token. */
+static void roles_of_templates(void **state)
+{
+    (void)state;
+    static const struct {
+        files f;
+        const char *role[RG_ROLES];
+    } rows[] = {{{0}, {"<s>", "</s>", NULL, NULL}},
+        {{.config = "{\"bos_token\":null,\"eos_token\":\"\",\"unk_token\":{\"content\":\"<unk>\"}}"},
+            {NULL, NULL, "<unk>", NULL}},
+        {{.config = "{\"bos_token\":\"<new>\",\"pad_token\":\"a\"}",
+             .map = "{\"eos_token\":\"b\",\"unk_token\":\"<unk>\",\"pad_token\":\"[PAD]\"}"},
+            {"<new>", "b", "<unk>", "[PAD]"}}};
+    write_json(BOS_POST);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rg_tokenizer *t;
+        rg_err err;
+        if (open_with(&t, "tokenizer.json", &rows[i].f, 0, &err) != RG_OK) fail_msg("%s", err.msg);
+        for (int k = 0; k < RG_ROLES; k++) {
+            const char *got = rg_tokenizer_role(t, (rg_tok_role)k), *want = rows[i].role[k];
+            if (want ? !got || strcmp(got, want) != 0 : got != NULL)
+                fail_msg("row %zu, role %d: %s, expected %s", i, k, got ? got : "none", want ? want : "none");
+        }
+        rg_tokenizer_close(t);
+    }
+}
+
+/* add_prefix_space of tokenizer_config.json goes before that of a ByteLevel that stands in no Sequence. */
+static void spaces_in_front(void **state)
+{
+    (void)state;
+#define BYTES(prefix) "{\"type\":\"ByteLevel\",\"add_prefix_space\":" prefix ",\"use_regex\":false}"
+    static const struct {
+        const char *pre, *config;
+        bool space;
+    } rows[] = {{BYTES("false"), "{\"add_prefix_space\":true}", true},
+        {BYTES("true"), "{\"add_prefix_space\":false}", false}, {BYTES("true"), "{}", true},
+        {BYTES("true"), "{\"add_prefix_space\":null}", true}, {BYTES("false"), NULL, false},
+        {"{\"type\":\"Sequence\",\"pretokenizers\":[" BYTES("true") "]}", "{\"add_prefix_space\":false}",
+            true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rg_tokenizer *t;
+        rg_err err;
+        blob b = make_json(&(json_parts){.pre = rows[i].pre}, true);
+        write_bytes("tokenizer.json", b.p, b.n);
+        drop(&b);
+        if (open_with(&t, "tokenizer.json", &(files){.config = rows[i].config}, 0, &err) != RG_OK)
+            fail_msg("row %zu: %s", i, err.msg);
+        if (rows[i].space)
+            CHECK_IDS(t, "b", 0, ' ', 'b');
+        else
+            CHECK_IDS(t, "b", 0, 'b');
+        rg_tokenizer_close(t);
+    }
+}
+
 static void beside_a_sentencepiece_model(void **state)
 {
     (void)state;
@@ -175,6 +231,7 @@ static void refused(void **state)
         {{.config = "{\"a\":1,\"a\":2}"}, "duplicate"},
         {{.config = "{\"add_bos_token\":1}"}, "add_bos_token"},
         {{.config = "{\"add_eos_token\":\"yes\"}"}, "add_eos_token"},
+        {{.config = "{\"add_prefix_space\":1}"}, "add_prefix_space"},
         {{.config = "{\"legacy\":2}"}, "legacy"}, {{.config = "{\"tokenizer_class\":7}"}, "tokenizer_class"},
         {{.config = "{\"bos_token\":7}"}, "bos_token"},
         {{.config = "{\"eos_token\":{\"content\":7}}"}, "eos_token"},
@@ -210,6 +267,7 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_class), cmocka_unit_test(tokens_of_other_files),
+        cmocka_unit_test(roles_of_templates), cmocka_unit_test(spaces_in_front),
         cmocka_unit_test(beside_a_sentencepiece_model), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

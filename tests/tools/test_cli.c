@@ -307,31 +307,35 @@ static void affinity_is_kept(void **state)
     done(&o), done(&p);
 }
 
-/* A cgroup of this test's own, of v1 or v2, with room for one processor; false: there is none to be had. */
-static bool one_processor_cgroup(char *dir, size_t n)
+/* How a cgroup of v1 and of v2 gets room for one processor: its place, then files and what they hold. */
+typedef struct limit {
+    const char *root, *set[2][2];
+} limit;
+
+static bool put_file(const char *dir, const char *name, const char *text)
 {
-    static const char *const roots[][3] = {
-        {"/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "100000"}, {"/sys/fs/cgroup", "cpu.max", "100000 100000"}};
-    for (int i = 0; i < 2; i++) {
-        char path[300];
-        snprintf(dir, n, "%s/ridge-test-%d", roots[i][0], (int)getpid());
-        if (mkdir(dir, 0777) != 0) continue;
-        snprintf(path, sizeof path, "%s/%s", dir, roots[i][1]);
-        FILE *f = fopen(path, "r+");
-        const bool set = f && fputs(roots[i][2], f) >= 0;
-        if (f && fclose(f) == 0 && set) return true;
-        rmdir(dir);
-    }
-    return false;
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "r+");
+    const bool set = f && fputs(text, f) >= 0;
+    return f && fclose(f) == 0 && set;
 }
 
-/* Under a CPU quota of one processor there is one thread, whatever the machine has. */
-static void cpu_quota_is_kept(void **state)
+/* In a cgroup of this test's own there is one thread, and two are refused with these words. */
+static void one_processor_of(const limit *all, const char *words)
 {
-    (void)state;
     char dir[200], cmd[1600], procs[300];
-    if (!one_processor_cgroup(dir, sizeof dir)) {
-        print_message("SKIPPED: no cgroup with a CPU quota can be made here (needs root)\n");
+    bool made = false;
+    for (int i = 0; i < 2 && !made; i++) {
+        snprintf(dir, sizeof dir, "%s/ridge-test-%d", all[i].root, (int)getpid());
+        if (mkdir(dir, 0777) != 0) continue;
+        made = true;
+        for (int k = 0; k < 2 && all[i].set[k][0]; k++)
+            made = made && put_file(dir, all[i].set[k][0], all[i].set[k][1]);
+        if (!made) rmdir(dir);
+    }
+    if (!made) {
+        print_message("SKIPPED: no cgroup with one processor can be made here (needs root)\n");
         return;
     }
     snprintf(procs, sizeof procs, "%s/cgroup.procs", dir);
@@ -344,9 +348,20 @@ static void cpu_quota_is_kept(void **state)
     for (int i = 0; i < 50 && rmdir(dir) != 0; i++) usleep(20000);
     char *said = read_all(scratch("quota.txt"), NULL), *refused = read_all(scratch("quota2.txt"), NULL);
     if (rc != 0 || !strstr(said, " 1 threads")) fail_msg("%d: %s", rc, said);
-    if (two == 0 || !strstr(refused, "the cgroup's CPU quota")) fail_msg("%d: %s", two, refused);
+    if (two == 0 || !strstr(refused, words)) fail_msg("%d: %s", two, refused);
     free(said);
     free(refused);
+}
+
+static void limits_of_cgroups_are_kept(void **state)
+{
+    (void)state;
+    static const limit quota[] = {{"/sys/fs/cgroup/cpu", {{"cpu.cfs_quota_us", "100000"}}},
+        {"/sys/fs/cgroup", {{"cpu.max", "100000 100000"}}}},
+                       cpuset[] = {{"/sys/fs/cgroup/cpuset", {{"cpuset.cpus", "0"}, {"cpuset.mems", "0"}}},
+                           {"/sys/fs/cgroup", {{"cpuset.cpus", "0"}}}};
+    one_processor_of(quota, "the cgroup's CPU quota");
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) one_processor_of(cpuset, "its cpuset");
 }
 
 /* A folder without config.json that holds GGUF files is no checkpoint: which one is meant? */
@@ -387,7 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(help_names_everything),
         cmocka_unit_test(overview_and_version), cmocka_unit_test(wrong_words), cmocka_unit_test(wrong_values),
         cmocka_unit_test(other_spellings), cmocka_unit_test(more_threads_than_processors),
-        cmocka_unit_test(affinity_is_kept), cmocka_unit_test(cpu_quota_is_kept),
+        cmocka_unit_test(affinity_is_kept), cmocka_unit_test(limits_of_cgroups_are_kept),
         cmocka_unit_test(folders_of_gguf_files), cmocka_unit_test(pictures_into_a_file)};
     return cmocka_run_group_tests(tests, read_commands, NULL);
 }

@@ -13,20 +13,23 @@ typedef struct talk {
     int64_t n, answer;
 } talk;
 
-static talk open_talk(const char *template)
+#define CONTROL(id, name) "{\"id\":" #id ",\"content\":\"" name "\",\"special\":true,\"normalized\":false}"
+
+static talk open_with(const char *added, const char *template)
 {
     talk k = {.answer = -1};
     rg_err err;
-    blob b = make_json(
-        &(json_parts){.added =
-                          "{\"id\":300,\"content\":\"<|im_start|>\",\"special\":true,\"normalized\":false},"
-                          "{\"id\":301,\"content\":\"<|im_end|>\",\"special\":true,\"normalized\":false}"},
-        true);
+    blob b = make_json(&(json_parts){.added = added}, true);
     k.t = open_ok(&b);
     drop(&b);
     if (rg_jinja_open(&k.c.program, template, strlen(template), "own", &err) != RG_OK)
         fail_msg("%s", err.msg);
     return k;
+}
+
+static talk open_talk(const char *template)
+{
+    return open_with(CONTROL(300, "<|im_start|>") "," CONTROL(301, "<|im_end|>"), template);
 }
 
 static void close_talk(talk *k)
@@ -165,10 +168,75 @@ static void unknown_beginnings(void **state)
     close_talk(&k);
 }
 
+/* gpt-oss: an answer has channels, of which the next turn has only the final one's text. The template says of
+ * messages what gpt-oss's own does. */
+#define HARMONY \
+    "<|start|>system<|message|>S<|end|>{% for m in messages %}{% if m.role == 'assistant' %}" \
+    "{% if '<|channel|>analysis<|message|>' in m.content or '<|channel|>final<|message|>' in m.content %}" \
+    "{{ raise_exception('channel tags') }}{% endif %}" \
+    "{{ '<|start|>assistant<|channel|>final<|message|>' + m.content + '<|end|>' }}{% else %}" \
+    "{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}" \
+    "<|start|>assistant"
+enum { H_START = 300, H_CHANNEL, H_MESSAGE, H_END, H_RETURN, H_CALL };
+
+/* One token a byte; control tokens as in the text. */
+static void draw_tokens(talk *k, const char *text)
+{
+    while (*text) {
+        size_t n = 1;
+        int32_t id = (unsigned char)*text;
+        for (int32_t c = H_START; c <= H_CALL; c++) {
+            size_t len;
+            const char *piece = rg_tokenizer_piece(k->t, c, &len);
+            if (strncmp(text, piece, len) == 0) id = c, n = len;
+        }
+        k->id[k->n++] = id;
+        text += n;
+    }
+}
+
+static void answers_in_channels(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *drawn, *said;
+    } rows[] = {
+        {"<|channel|>analysis<|message|>Hm final?<|end|><|start|>assistant<|channel|>final<|message|>A b",
+            "A b"},
+        {"<|channel|>final<|message|>A<|return|>", "A"},
+        {"<|channel|>analysis<|message|>cut", ""}, /* it did not come to an answer */
+        {"<|channel|>commentary to=x<|message|>{}<|call|>", ""}, {"no channels", "no channels"},
+        {"<|channel|>final<|message|>first<|end|><|start|>assistant<|channel|>final<|message|>last", "last"},
+        {"<|channel|>final<|message|>kept<|end|><|start|>assistant<|channel|>analysis<|message|>x", "kept"}};
+    static const char head[] = "<|start|>system<|message|>S<|end|><|start|>user<|message|>one<|end|>"
+                               "<|start|>assistant";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        talk k = open_with(CONTROL(300, "<|start|>") "," CONTROL(301, "<|channel|>") "," CONTROL(
+                               302, "<|message|>") "," CONTROL(303, "<|end|>") "," CONTROL(304,
+                               "<|return|>") "," CONTROL(305, "<|call|>"),
+            HARMONY);
+        talk want = {.t = k.t};
+        char text[600];
+        assert_true(rg_tokenizer_is_end(k.t, H_RETURN) && rg_tokenizer_is_end(k.t, H_CALL));
+        assert_false(rg_tokenizer_is_end(k.t, H_END));
+        assert_int_equal(turn(&k, NULL, "one"), 0);
+        draw_tokens(&k, rows[i].drawn);
+        assert_true(turn(&k, NULL, "<|channel|>") >= 0);
+        snprintf(text, sizeof text, "%s<|channel|>final<|message|>%s<|end|><|start|>user<|message|>", head,
+            rows[i].said);
+        draw_tokens(&want, text);
+        for (const char *p = "<|channel|>"; *p; p++) want.id[want.n++] = (unsigned char)*p; /* typed */
+        draw_tokens(&want, "<|end|><|start|>assistant");
+        if (k.n != want.n || memcmp(k.id, want.id, (size_t)want.n * sizeof *want.id) != 0)
+            fail_msg("row %zu: another cache than that of '%s'", i, text);
+        close_talk(&k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_drawn_stays),
         cmocka_unit_test(dropped_thinking), cmocka_unit_test(turns_that_are_taken_back),
-        cmocka_unit_test(unknown_beginnings)};
+        cmocka_unit_test(unknown_beginnings), cmocka_unit_test(answers_in_channels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,8 +88,14 @@ static void call(rg_ctx *cx, void *arg)
     operands *o = arg;
     const shape *s = &o->s;
     cx->xq = o->xq;
-    o->attn =
-        (rg_attn_shape){.heads = s->h, .run = &o->run, .n_runs = 1, .m = s->m, .rot = s->hd, .cs = o->cs, .cs_q = o->cs, .part = o->part};
+    o->attn = (rg_attn_shape){.heads = s->h,
+        .run = &o->run,
+        .n_runs = 1,
+        .m = s->m,
+        .rot = s->hd,
+        .cs = o->cs,
+        .cs_q = o->cs,
+        .part = o->part};
     if (strcmp(o->op, "linear") == 0)
         rg_linear(cx, RG_SITE_FFN_UP, o->y, o->x, &o->w, s->m, true);
     else if (strcmp(o->op, "linear_add") == 0)

@@ -18,6 +18,15 @@ static void *get(size_t n)
 
 static double *add_truth(model_build *b, const char *name, int64_t rows, int64_t cols)
 {
+    for (int i = 0; i < b->n; i++) { /* one more in a stack */
+        const int64_t had = b->t[i].rows * b->t[i].cols;
+        if (strcmp(b->t[i].name, name) != 0) continue;
+        b->t[i].rows += rows == 1 ? 0 : rows;
+        b->t[i].cols += rows == 1 ? cols : 0;
+        b->t[i].w = realloc(b->t[i].w, (size_t)(had + rows * cols) * sizeof(double));
+        if (!b->t[i].w) abort();
+        return b->t[i].w + had;
+    }
     if (b->n == BUILD_MAX_TENSORS) abort();
     if (strlen(name) >= sizeof b->t[0].name) abort();
     strcpy(b->t[b->n].name, name);
@@ -33,43 +42,110 @@ const double *build_truth(const model_build *b, const char *name)
     return NULL;
 }
 
+const double *build_truth_of(const model_build *b, const rg_ckpt *c, size_t i)
+{
+    const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+    const double *w = build_truth(b, t->file_name);
+    for (size_t k = 0; w && k < i; k++) {
+        const rg_ckpt_tensor *above = rg_ckpt_at(c, k);
+        if (strcmp(above->file_name, t->file_name) == 0) w += above->rows * above->cols;
+    }
+    return w;
+}
+
 void build_drop(model_build *b)
 {
     for (int i = 0; i < b->n; i++) free(b->t[i].w);
     b->n = 0;
 }
 
+/* ---- architectures ---- */
+
+/* The row of arch.def that b->arch names: a class of config.json, or a word of GGUF. */
+static const rg_arch *arch_of(const model_build *b)
+{
+    const rg_arch *a = rg_archs;
+    for (; b->arch && a->word[RG_ARCH_NAME]; a++)
+        if (strcmp(a->word[RG_ARCH_HF], b->arch) == 0 ||
+            (a->word[RG_ARCH_GGUF] && strcmp(a->word[RG_ARCH_GGUF], b->arch) == 0))
+            break;
+    if (!a->word[RG_ARCH_NAME]) abort();
+    return a;
+}
+
+static bool has(const model_build *b, int trait) { return (arch_of(b)->traits & trait) != 0; }
+
 /* Tensors of a model in the order of a file; bias: of the matrix before. */
 typedef struct entry {
     const char *hf, *gguf;
     int64_t rows, cols;
     bool layer, norm, linear, bias, qk;
+    bool open; /* more of its stack follows */
 } entry;
+
+/* Where matrices of stacks stand. */
+static const struct home {
+    stacking kind;
+    const char *of, *hf, *gguf;
+    bool open;
+} homes[] = {{STACK_PHI3, "attn_q", "self_attn.qkv_proj", "attn_qkv", true},
+    {STACK_PHI3, "attn_k", "self_attn.qkv_proj", "attn_qkv", true},
+    {STACK_PHI3, "attn_v", "self_attn.qkv_proj", "attn_qkv", false},
+    {STACK_PHI3, "ffn_gate", "mlp.gate_up_proj", "ffn_up", true},
+    {STACK_PHI3, "ffn_up", "mlp.gate_up_proj", "ffn_up", false},
+    {STACK_GRANITE4, "ffn_gate", "shared_mlp.input_linear", "ffn_up", true},
+    {STACK_GRANITE4, "ffn_up", "shared_mlp.input_linear", "ffn_up", false},
+    {STACK_GRANITE4, "ffn_down", "shared_mlp.output_linear", "ffn_down", false}};
+enum { MOST_ENTRIES = 16 };
+
+static entry norm_entry(const char *hf, const char *gguf, int64_t n)
+{
+    return (entry){hf, gguf, 1, n, .layer = true, .norm = true};
+}
+
+static entry matrix_entry(const char *hf, const char *gguf, int64_t rows, int64_t cols, bool bias)
+{
+    return (entry){hf, gguf, rows, cols, .layer = true, .linear = true, .bias = bias};
+}
 
 static int entries(const model_build *b, entry *e)
 {
     const rg_config *c = &b->c;
     const int64_t q = rg_q_dim(c), kv = rg_kv_dim(c);
+    const bool post = has(b, RG_HAS_POST_NORM), pre = !has(b, RG_HAS_NO_PRE_NORM),
+               whole = has(b, RG_HAS_WHOLE_NORM);
     int n = 0;
     e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .layer = false};
-    e[n++] = (entry){"input_layernorm", "attn_norm", 1, c->dim, .layer = true, .norm = true};
-    e[n++] = (entry){"self_attn.q_proj", "attn_q", q, c->dim, .layer = true, .linear = true,
-        .bias = b->qkv_bias, .qk = true};
-    e[n++] = (entry){"self_attn.k_proj", "attn_k", kv, c->dim, .layer = true, .linear = true,
-        .bias = b->qkv_bias, .qk = true};
-    e[n++] =
-        (entry){"self_attn.v_proj", "attn_v", kv, c->dim, .layer = true, .linear = true, .bias = b->qkv_bias};
-    e[n++] = (entry){
-        "self_attn.o_proj", "attn_output", c->dim, q, .layer = true, .linear = true, .bias = b->o_bias};
-    e[n++] = (entry){"post_attention_layernorm", "ffn_norm", 1, c->dim, .layer = true, .norm = true};
-    e[n++] = (entry){
-        "mlp.gate_proj", "ffn_gate", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
-    e[n++] =
-        (entry){"mlp.up_proj", "ffn_up", c->ffn, c->dim, .layer = true, .linear = true, .bias = b->mlp_bias};
-    e[n++] = (entry){
-        "mlp.down_proj", "ffn_down", c->dim, c->ffn, .layer = true, .linear = true, .bias = b->mlp_bias};
+    if (pre) e[n++] = norm_entry("input_layernorm", "attn_norm", c->dim);
+    e[n++] = matrix_entry("self_attn.q_proj", "attn_q", q, c->dim, b->qkv_bias);
+    e[n - 1].qk = true;
+    e[n++] = matrix_entry("self_attn.k_proj", "attn_k", kv, c->dim, b->qkv_bias);
+    e[n - 1].qk = true;
+    e[n++] = matrix_entry("self_attn.v_proj", "attn_v", kv, c->dim, b->qkv_bias);
+    if (has(b, RG_HAS_QK_NORM)) {
+        e[n++] = norm_entry("self_attn.q_norm", "attn_q_norm", whole ? q : c->head_dim);
+        e[n++] = norm_entry("self_attn.k_norm", "attn_k_norm", whole ? kv : c->head_dim);
+    }
+    e[n++] = matrix_entry("self_attn.o_proj", "attn_output", c->dim, q, b->o_bias);
+    if (post) e[n++] = norm_entry("post_attention_layernorm", "post_attention_norm", c->dim);
+    if (pre)
+        e[n++] =
+            norm_entry(post ? "pre_feedforward_layernorm" : "post_attention_layernorm", "ffn_norm", c->dim);
+    e[n++] = matrix_entry("mlp.gate_proj", "ffn_gate", c->ffn, c->dim, b->mlp_bias);
+    e[n++] = matrix_entry("mlp.up_proj", "ffn_up", c->ffn, c->dim, b->mlp_bias);
+    e[n++] = matrix_entry("mlp.down_proj", "ffn_down", c->dim, c->ffn, b->mlp_bias);
+    if (post) e[n++] = norm_entry("post_feedforward_layernorm", "post_ffw_norm", c->dim);
     e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
     if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .layer = false};
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < sizeof homes / sizeof *homes; k++)
+            if (homes[k].kind == b->stacked && strcmp(homes[k].of, e[i].gguf) == 0) {
+                e[i].hf = homes[k].hf;
+                e[i].gguf = homes[k].gguf;
+                e[i].open = homes[k].open;
+                break;
+            }
+    if (n > MOST_ENTRIES) abort();
     return n;
 }
 
@@ -79,6 +155,12 @@ static void entry_name(char *buf, size_t n, const entry *e, bool hf, int layer, 
         snprintf(buf, n, "%s%d.%s%s", hf ? "model.layers." : "blk.", layer, hf ? e->hf : e->gguf, tail);
     else
         snprintf(buf, n, "%s%s", hf ? e->hf : e->gguf, tail);
+}
+
+/* Where files keep row j of neighbouring pairs. */
+static int64_t stored(int64_t j, int64_t hd)
+{
+    return j / hd * hd + 2 * (j % hd % (hd / 2)) + j % hd / (hd / 2);
 }
 
 static double spread(const entry *e) { return 1.0 / sqrt((double)e->cols); }
@@ -192,24 +274,39 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
     free(q), free(z), free(idx), free(sc), free(value), free(zero);
 }
 
+/* Adds to the stack that is being made, of one matrix or more; false: more follow. */
+static bool close_stack(model_build *b, bool bias, const void *p, size_t bytes, int64_t rows, bool open)
+{
+    put_bytes(&b->open[bias].data, p, bytes);
+    b->open[bias].rows += rows;
+    return !open;
+}
+static void drop_stack(model_build *b, bool bias)
+{
+    drop_bytes(&b->open[bias].data);
+    b->open[bias].rows = 0;
+}
+
+/* plus: what the file's values are less than the weights; hd: head size if the rows are those of neighbouring
+ * pairs, else 0. */
 static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols,
-    double mean, double dev, bool vector)
+    double mean, double dev, bool vector, float plus, int64_t hd, bool open)
 {
     float *f = get((size_t)(rows * cols) * sizeof *f);
     double *w = add_truth(b, name, rows, cols);
-    for (int64_t i = 0; i < rows * cols; i++)
-        w[i] = (double)(f[i] = (float)(mean + dev * (double)rng_normal(r)));
-    st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &cols : (const int64_t[]){rows, cols}, f,
-        (size_t)(rows * cols) * 4);
+    for (int64_t i = 0; i < rows * cols; i++) {
+        const int64_t row = vector ? i : i / cols, at = hd ? stored(row, hd) : row;
+        float *to = &f[vector ? at : at * cols + i % cols];
+        *to = (float)(mean - (double)plus + dev * (double)rng_normal(r));
+        w[i] = (double)(*to + plus);
+    }
+    if (close_stack(b, vector, f, (size_t)(rows * cols) * 4, vector ? cols : rows, open)) {
+        const int64_t n = b->open[vector].rows, dim[2] = {n, cols};
+        st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &n : dim, b->open[vector].data.p,
+            b->open[vector].data.n);
+        drop_stack(b, vector);
+    }
     free(f);
-}
-
-static const rg_arch *arch_of(const model_build *b)
-{
-    const rg_arch *a = rg_archs;
-    while (b->arch && a->word[RG_ARCH_NAME] && strcmp(a->word[RG_ARCH_HF], b->arch) != 0) a++;
-    if (!a->word[RG_ARCH_NAME]) abort();
-    return a;
 }
 
 static void write_config(const model_build *b, const char *dir)
@@ -240,11 +337,13 @@ static void write_config(const model_build *b, const char *dir)
         "%lld, \"num_hidden_layers\": %lld,\n"
         " \"num_attention_heads\": %lld, \"num_key_value_heads\": %lld, \"head_dim\": %lld, \"vocab_size\": "
         "%lld, \"max_position_embeddings\": %lld,\n"
-        " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"hidden_act\": \"silu\", \"tie_word_embeddings\": %s, "
+        " \"rms_norm_eps\": %g, \"rope_theta\": %g, \"%s\": \"%s\", \"tie_word_embeddings\": %s, "
         "\"bos_token_id\": 1, \"eos_token_id\": 2",
         arch_of(b)->word[RG_ARCH_HF], arch_of(b)->word[RG_ARCH_TYPE], (long long)c->dim, (long long)c->ffn,
         (long long)c->layers, (long long)c->heads, (long long)c->kv_heads, (long long)c->head_dim,
-        (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta, c->tied ? "true" : "false");
+        (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta,
+        has(b, RG_HAS_GELU) ? "hidden_activation" : "hidden_act",
+        has(b, RG_HAS_GELU) ? "gelu_pytorch_tanh" : "silu", c->tied ? "true" : "false");
     if (b->int4) {
         fprintf(f, ",\n \"quantization_config\": {");
         fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
@@ -272,7 +371,7 @@ static void add_to_index(byte_buf *map, const st_build *s, int file, int files)
 
 void build_hf(model_build *b, const char *dir)
 {
-    entry e[16];
+    entry e[MOST_ENTRIES];
     rg_rng r = {b->seed ? b->seed : 1};
     st_build s = {0};
     char path[600], name[128];
@@ -286,15 +385,22 @@ void build_hf(model_build *b, const char *dir)
     for (int layer = 0; layer < b->c.layers || layer == 0; layer++)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
+            const int64_t hd = e[i].qk && has(b, RG_HAS_INTERLEAVED) ? b->c.head_dim : 0;
             entry_name(name, sizeof name, &e[i], true, layer, ".weight");
-            if (e[i].linear && b->int4)
-                put_int4(b, &s, &r, &e[i], layer);
-            else
+            if (e[i].linear && b->int4) {
+                entry whole = e[i];
+                if (close_stack(b, false, "", 0, e[i].rows, e[i].open)) {
+                    whole.rows = b->open[0].rows;
+                    put_int4(b, &s, &r, &whole, layer);
+                    drop_stack(b, false);
+                }
+            } else {
                 put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]),
-                    e[i].norm);
+                    e[i].norm, e[i].norm && has(b, RG_HAS_PLUS_ONE) ? 1.0f : 0.0f, hd, e[i].open);
+            }
             if (e[i].bias) {
                 entry_name(name, sizeof name, &e[i], true, layer, ".bias");
-                put_f32(b, &s, &r, name, 1, e[i].rows, 0.0, 0.3, true);
+                put_f32(b, &s, &r, name, 1, e[i].rows, 0.0, 0.3, true, 0.0f, hd, e[i].open);
             }
             if (written + 1 < shards && i % 4 == 3) { /* somewhere in the middle of a layer */
                 add_to_index(&map, &s, ++written, shards);
@@ -355,6 +461,22 @@ static void random_blocks(rg_rng *r, int ggml, unsigned char *p, int64_t blocks,
             put_half(p, s / 8);
             put_half(p + 2, -2 * s);
             break;
+        case 10:
+            put_half(p + 80, s / 16);
+            put_half(p + 82, s / 8);
+            break;
+        case 11:
+            put_half(p + 108, s / 64);
+            break;
+        case 20:
+            put_half(p, s / 64);
+            break;
+        case 23:
+            put_half(p, s / 1024);
+            break;
+        case 39:
+            p[0] = (unsigned char)(128 + ilogb((double)s) - 2 - (p[0] & 1));
+            break;
         case 12:
             put_half(p, s / 128);
             put_half(p + 2, s / 32);
@@ -372,16 +494,10 @@ static void random_blocks(rg_rng *r, int ggml, unsigned char *p, int64_t blocks,
     }
 }
 
-/* Stored row of canonical row j. */
-static int64_t stored(int64_t j, int64_t hd)
-{
-    return j / hd * hd + 2 * (j % hd % (hd / 2)) + j % hd / (hd / 2);
-}
-
 static void put_gguf_tensor(
     model_build *b, gguf_build *g, rg_rng *r, const entry *e, const char *name, bool bias)
 {
-    const bool permute = e->qk && (!b->arch || strcmp(b->arch, "qwen2") != 0);
+    const bool permute = e->qk && !has(b, RG_HAS_HALF_SPLIT);
     const int64_t rows = bias ? 1 : e->rows, cols = bias ? e->rows : e->cols;
     int type = e->norm || bias                             ? 0
         : strcmp(e->gguf, "ffn_down") == 0 && b->ggml_down ? b->ggml_down
@@ -403,8 +519,12 @@ static void put_gguf_tensor(
             type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
     if (bias && permute)
         for (int64_t i = 0; i < cols; i++) ref_blocks(0, w + i, p + 4 * stored(i, b->c.head_dim), 1);
-    const uint64_t ne[2] = {(uint64_t)cols, (uint64_t)rows};
-    gg_tensor(g, name, (uint32_t)type, e->norm || bias ? 1 : 2, ne, p, (size_t)(rows * row_bytes));
+    if (close_stack(b, bias, p, (size_t)(rows * row_bytes), bias ? cols : rows, e->open)) {
+        const uint64_t all = (uint64_t)b->open[bias].rows, ne[2] = {bias ? all : (uint64_t)cols, all};
+        gg_tensor(
+            g, name, (uint32_t)type, e->norm || bias ? 1 : 2, ne, b->open[bias].data.p, b->open[bias].data.n);
+        drop_stack(b, bias);
+    }
     free(p);
 }
 
@@ -420,8 +540,8 @@ static void put_keys(const model_build *b, gguf_build *g)
     } ints[] = {{"block_count", c->layers}, {"context_length", c->ctx_train}, {"embedding_length", c->dim},
         {"feed_forward_length", c->ffn}, {"vocab_size", c->vocab}, {"attention.head_count", c->heads},
         {"attention.head_count_kv", c->kv_heads}, {"attention.key_length", c->head_dim},
-        {"attention.value_length", c->head_dim}, {"rope.dimension_count", c->head_dim},
-        {"attention.sliding_window", c->window}};
+        {"attention.value_length", c->head_dim}, {"rope.dimension_count", rg_rope_dim(c)},
+        {"attention.sliding_window", c->window}, {"rope.scaling.original_context_length", c->rope_orig_ctx}};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, ints[i].key);
         if (ints[i].v && (!b->skip || strcmp(key, b->skip) != 0)) gg_u32(g, key, (uint32_t)ints[i].v);
@@ -431,14 +551,18 @@ static void put_keys(const model_build *b, gguf_build *g)
         double v;
     } reals[] = {{"attention.layer_norm_rms_epsilon", c->eps}, {"rope.freq_base", c->rope_theta},
         {"embedding_scale", c->embd_scale}, {"attention.scale", c->attn_scale},
-        {"residual_scale", c->resid_scale}, {"logit_scale", c->logit_scale}};
+        {"residual_scale", c->resid_scale}, {"logit_scale", c->logit_scale},
+        {"attn_logit_softcapping", c->attn_cap}, {"final_logit_softcapping", c->logit_cap},
+        {"rope.freq_base_swa", c->rope_local}, {"attention.temperature_scale", c->q_temp},
+        {"rope.scaling.attn_factor", c->rope_magnitude}, {"rope.scaling.yarn_beta_fast", c->rope_beta_fast},
+        {"rope.scaling.yarn_beta_slow", c->rope_beta_slow}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, reals[i].key);
         if (reals[i].v != 0.0 && (!b->skip || strcmp(key, b->skip) != 0)) gg_f32(g, key, (float)reals[i].v);
     }
-    if (c->rope_scaling == RG_ROPE_LINEAR) {
+    if (c->rope_scaling == RG_ROPE_LINEAR || c->rope_scaling == RG_ROPE_YARN) {
         snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
-        gg_str(g, key, "linear");
+        gg_str(g, key, c->rope_scaling == RG_ROPE_YARN ? "yarn" : "linear");
         snprintf(key, sizeof key, "%s.rope.scaling.factor", arch);
         gg_f32(g, key, (float)c->rope_factor);
     }
@@ -448,22 +572,26 @@ static void put_keys(const model_build *b, gguf_build *g)
 /* Tensors whose running number lies in [from, to). */
 static int put_tensors(model_build *b, gguf_build *g, rg_rng *r, int from, int to)
 {
-    entry e[16];
+    entry e[MOST_ENTRIES];
     char name[128];
     const int n = entries(b, e);
     int at = 0;
 #define MINE() (at >= from && at < to)
-    if (b->rope_freqs) {
+    for (int i = 0; i < 3; i++) {
+        static const char *const divisors[] = {
+            "rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"};
         float f[512];
-        for (int64_t i = 0; i < b->c.head_dim / 2; i++) f[i] = (float)(1.0 + 0.5 * rng_unit(r));
-        const uint64_t ne[1] = {(uint64_t)b->c.head_dim / 2};
-        if (MINE()) gg_tensor(g, "rope_freqs.weight", 0, 1, ne, f, (size_t)b->c.head_dim * 2);
+        const int64_t pairs = rg_rope_dim(&b->c) / 2;
+        if (!(i ? b->rope_factors : b->rope_freqs)) continue;
+        for (int64_t k = 0; k < pairs; k++) f[k] = (float)((i == 2 ? 3.0 : 1.0) + 0.5 * rng_unit(r));
+        if (MINE())
+            gg_tensor(g, divisors[i], 0, 1, &(uint64_t){(uint64_t)pairs}, f, (size_t)pairs * sizeof *f);
         at++;
     }
     for (int layer = 0; layer < b->c.layers; layer++)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
-            for (int bias = 0; bias <= (int)e[i].bias; bias++, at++) {
+            for (int bias = 0; bias <= (int)e[i].bias; bias++, at += !e[i].open) {
                 if (!MINE()) continue;
                 entry_name(name, sizeof name, &e[i], false, layer, bias ? ".bias" : ".weight");
                 put_gguf_tensor(b, g, r, &e[i], name, bias);
@@ -550,7 +678,7 @@ void build_llama2c(model_build *b, int version, int64_t group, const char *path)
      * output 11 */
     static const int order[2][11] = {{0, 1, 2, 3, 4, 5, 6, 7, 9, 8, 10}, {1, 6, 10, 0, 2, 3, 4, 5, 7, 9, 8}};
     const rg_config *c = &b->c;
-    entry e[16];
+    entry e[MOST_ENTRIES];
     rg_rng r = {b->seed ? b->seed : 1};
     byte_buf out = {0};
     build_drop(b);

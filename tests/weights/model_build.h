@@ -3,12 +3,16 @@
 #ifndef RG_MODEL_BUILD_H
 #define RG_MODEL_BUILD_H
 
-#include "base/config.h"
 #include "file_build.h"
+#include "weights/ckpt.h"
 
 typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACKED, INT8_PACKED } int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
+
+/* Matrices that stand in one tensor of the file: none; q, k, v and gate, up under Phi-3's names; gate, up
+ * under Granite 4's (HF). The weights are those of the same seed without. */
+typedef enum stacking { STACK_NONE, STACK_PHI3, STACK_GRANITE4 } stacking;
 
 /* Zero-initialise, fill c and what differs. */
 typedef struct model_build {
@@ -26,12 +30,18 @@ typedef struct model_build {
     /* GGUF */
     int ggml;      /* type number of matrices; rows that do not divide into its blocks get Q8_0, or F16 */
     int ggml_down; /* if not 0: another type for ffn_down, as mixed files have */
-    bool rope_freqs;
-    const char *arch;           /* NULL: llama */
-    const char *skip;           /* this key is left out */
-    void (*put)(gguf_build *g); /* writes further metadata */
+    bool rope_freqs, rope_factors; /* divisors: of all contexts; of short and of long ones */
+    const char *arch;              /* the row of arch.def, by its class or its word in GGUF; NULL: llama */
+    const char *skip;              /* this key is left out */
+    void (*put)(gguf_build *g);    /* writes further metadata */
     /* both */
     bool qkv_bias, o_bias, mlp_bias;
+    stacking stacked;
+    /* a stack that is being made, of weights and of biases */
+    struct {
+        byte_buf data;
+        int64_t rows;
+    } open[2];
     /* out: the weights, canonical rows (half-split RoPE pairs) */
     struct {
         char name[96]; /* in the file */
@@ -50,6 +60,8 @@ void build_llama2c(model_build *b, int version, int64_t group, const char *path)
 /* The GGUF file itself. */
 void build_gguf_bytes(model_build *b, byte_buf *out);
 const double *build_truth(const model_build *b, const char *name); /* NULL if there is none */
-void build_drop(model_build *b);                                   /* the truth; the rest stays */
+/* Of the i-th tensor of a checkpoint: its rows of a stack. */
+const double *build_truth_of(const model_build *b, const rg_ckpt *c, size_t i);
+void build_drop(model_build *b); /* the truth; the rest stays */
 
 #endif

@@ -14,7 +14,8 @@ double ref_half(const unsigned char *p)
 static const struct {
     int ggml, weights, bytes;
 } sizes[] = {{0, 1, 4}, {1, 1, 2}, {30, 1, 2}, {2, 32, 18}, {3, 32, 20}, {6, 32, 22}, {7, 32, 24},
-    {8, 32, 34}, {12, 256, 144}, {13, 256, 176}, {14, 256, 210}};
+    {8, 32, 34}, {10, 256, 84}, {11, 256, 110}, {12, 256, 144}, {13, 256, 176}, {14, 256, 210}, {20, 32, 18},
+    {23, 256, 136}, {39, 32, 17}};
 
 int ref_block_weights(int ggml)
 {
@@ -36,6 +37,14 @@ static double f32(const unsigned char *p)
     const int e = (int)(u >> 23 & 255), f = (int)(u & 0x7fffff);
     const double m = e == 255 ? (f ? NAN : INFINITY) : e ? ldexp(0x800000 + f, e - 150) : ldexp(f, -149);
     return u >> 31 ? -m : m;
+}
+
+/* What a nibble of IQ4_NL stands for. */
+static int iq4_value(int n)
+{
+    static const int below[8] = {127, 104, 83, 65, 49, 35, 22, 10},
+                     above[8] = {1, 13, 25, 38, 53, 69, 89, 113};
+    return n < 8 ? -below[n] : above[n - 8];
 }
 
 /* Weight i of a block, one at a time: slow, and as the tables of the format read. */
@@ -63,6 +72,30 @@ static double weight(int ggml, const unsigned char *p, int i)
     }
     case 8:
         return (p[2 + i] < 128 ? p[2 + i] : p[2 + i] - 256) * ref_half(p);
+    case 10: {
+        /* two halves of 128, in each four runs of 32 two bits apart, in each two scales */
+        const int b = p[16 + i / 128 * 32 + i % 32], q = b >> i / 32 % 4 * 2 & 3, s = p[i / 16];
+        return ref_half(p + 80) * (s % 16) * q - ref_half(p + 82) * (s / 16);
+    }
+    case 11: {
+        const int b = p[32 + i / 128 * 32 + i % 32], q = b >> i / 32 % 4 * 2 & 3, j = i / 16;
+        const int h = p[i % 32] & 1 << i / 32 ? 0 : 4;
+        const int low = j < 8 ? p[96 + j] % 16 : p[96 + j - 8] / 16, top = p[104 + j % 4] >> 2 * (j / 4);
+        return ref_half(p + 108) * (low + top % 4 * 16 - 32) * (q - h);
+    }
+    case 20:
+        return iq4_value(high ? p[2 + lo] / 16 : p[2 + lo] % 16) * ref_half(p);
+    case 23: {
+        const int j = i / 32, b = p[8 + 16 * j + i % 16], h = p[2] + 256 * p[3];
+        const int s = (j % 2 ? p[4 + j / 2] / 16 : p[4 + j / 2] % 16) + 16 * (h >> 2 * j & 3);
+        return ref_half(p) * (s - 32) * iq4_value(i % 32 < 16 ? b % 16 : b / 16);
+    }
+    case 39: {
+        /* E8M0 times E2M1: a sign, two bits of exponent, one of fraction */
+        const int v = high ? p[1 + lo] / 16 : p[1 + lo] % 16, e = v / 2 % 4, f = v % 2;
+        const double m = e ? ldexp(2 + f, e - 2) : 0.5 * f;
+        return p[0] == 255 ? NAN : ldexp(v / 8 ? -m : m, p[0] - 127);
+    }
     case 12:
     case 13: {
         const unsigned char *s = p + 4, *qs = p + (ggml == 12 ? 16 : 48), *qh = p + 16;

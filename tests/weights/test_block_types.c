@@ -6,7 +6,7 @@
 #include "model_build.h"
 #include "ref_blocks.h"
 
-static const int ggml_types[] = {0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
+static const int ggml_types[] = {0, 1, 30, 8, 2, 3, 6, 7, 10, 11, 12, 13, 14, 20, 23, 39};
 enum { N_TYPES = sizeof ggml_types / sizeof *ggml_types };
 
 /* Any bytes but scales that are not finite. */
@@ -14,12 +14,13 @@ static void random_block(rg_rng *r, int ggml, unsigned char *p)
 {
     static const struct {
         int ggml, at[2];
-    } halves[] = {{2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {8, {0, -1}}, {12, {0, 2}},
-        {13, {0, 2}}, {14, {208, -1}}};
+    } halves[] = {{2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {8, {0, -1}}, {10, {80, 82}},
+        {11, {108, -1}}, {12, {0, 2}}, {13, {0, 2}}, {14, {208, -1}}, {20, {0, -1}}, {23, {0, -1}}};
     for (int i = 0; i < ref_block_bytes(ggml); i++) p[i] = (unsigned char)rng_u64(r);
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++)
         for (int k = 0; k < 2 && halves[i].ggml == ggml; k++)
             if (halves[i].at[k] >= 0) put_le(p + halves[i].at[k], rg_f32_to_f16(rng_normal(r)), 2);
+    if (ggml == 39) p[0] = (unsigned char)rng_in(r, 104, 143); /* powers of two that are halves */
     if (ggml == 0) put_le(p, rg_f32_bits(rng_normal(r)), 4);
     if (ggml == 1) put_le(p, rg_f32_to_f16(rng_normal(r)), 2);
     if (ggml == 30) put_le(p, rg_f32_to_bf16(rng_normal(r)), 2);
@@ -63,29 +64,43 @@ static void values_equal_the_definition(void **state)
 }
 
 /* Codes, scales and minimums of the resident grid say exactly what the blocks say: in float64 there is no
- * difference at all. */
+ * difference at all. Where all of them fit f16, the same is true of what is stored. */
 static void codes_equal_the_definition(void **state)
 {
     (void)state;
     rg_rng r = {32};
     for (int n = 0; n < N_TYPES; n++) {
         const int g = ggml_types[n], t = rg_ftype_from_ggml(g);
-        const rg_wtype_info *w = &rg_wtypes[rg_ftypes[t].resident];
+        const rg_wtype wt = rg_ftypes[t].resident;
+        const rg_wtype_info *w = &rg_wtypes[wt];
         if (rg_ftypes[t].block == 1 || rg_ftypes[t].rounding == RG_ROUND_REQUANTISED) continue;
-        assert_int_equal(w->group, 32);
         for (int round = 0; round < 40; round++) {
-            const int64_t k = 2 * rg_ftypes[t].block;
+            const int64_t k = 2 * rg_ftypes[t].block, groups = rg_wtype_groups(wt, k);
+            const bool factors = rg_wtype_has_factors(wt);
             unsigned char src[512];
             uint8_t q[512];
-            float s[16], m[16] = {0};
+            float s[40], m[40] = {0};
             double want[512];
+            assert_true(rg_wtype_scales(wt, k) <= 40);
             for (int b = 0; b < 2; b++) random_block(&r, g, src + b * ref_block_bytes(g));
             ref_blocks(g, want, src, k);
             rg_ftype_row_grid((rg_ftype)t, q, s, m, src, k);
             for (int64_t i = 0; i < k; i++) {
-                const double v = w->bits == 8 ? (int8_t)q[i] : w->has_min ? q[i] : q[i] - 8;
-                assert_true(v * (double)s[i / 32] + (double)m[i / 32] == want[i]);
-                assert_true(w->bits == 8 || q[i] < 16);
+                const double zero = w->bits == 8 || w->has_min ? 0 : 1 << (w->bits - 1);
+                const double v = w->bits == 8 ? (int8_t)q[i] : q[i] - zero;
+                const int64_t j = i / w->group, f = groups + i / w->block;
+                const double sv = (double)s[j] * (factors ? (double)s[f] : 1.0),
+                             mv = (double)m[j] * (factors ? (double)m[f] : 1.0);
+                assert_true(v * sv + mv == want[i]);
+                assert_true(w->bits == 8 || q[i] < 1 << w->bits);
+                if (factors) /* the bytes that the head has */
+                    assert_true(s[j] == rintf(s[j]) && fabsf(s[j]) <= 128.0f && m[j] == rintf(m[j]) &&
+                        fabsf(m[j]) <= 128.0f);
+                if (rg_ftypes[t].rounding == RG_ROUND_NONE) {
+                    const float of_s = factors ? s[f] : s[j], of_m = factors ? m[f] : m[j];
+                    assert_true(rg_f16_to_f32(rg_f32_to_f16(of_s)) == of_s);
+                    assert_true(rg_f16_to_f32(rg_f32_to_f16(of_m)) == of_m);
+                }
             }
         }
     }

@@ -70,6 +70,9 @@ static const key_case cases[] = {
     {"llama", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, "attention.sliding_window"},
     {"granite", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, "attention.sliding_window"},
     {"qwen2", "attention.sliding_window", U32, 0, 0, {0}, RG_OK, NULL},
+    {"phi3", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, NULL}, /* Phi-3's is read */
+    {"phi3", "attention.sliding_window", U32, 0, 0, {0}, RG_OK, NULL},
+    {"phi3", "attention.sliding_window", I32, 0, 0, {-1}, RG_E_FILE, "sliding_window is -1"},
     {"llama", "attention.scale", F32, 0, 0, {0.5}, RG_OK, "not used, as in llama.cpp: attention.scale"},
     {"llama", "logit_scale", F32, 0, 0, {8}, RG_OK, "logit_scale"},
     {"granite", "logit_scale", F32, 0, 0, {8}, RG_OK, NULL},
@@ -120,7 +123,9 @@ static void keys_are_read_refused_or_noted(void **state)
                 k->word ? k->word : "(no note)", said ? said : "");
         if (!st) {
             const rg_config *f = rg_ckpt_config(c);
-            assert_true(f->kv_heads == 2 && f->ffn == 64 && f->window == 0 && f->rope_theta == 10000.0);
+            assert_true(f->kv_heads == 2 && f->ffn == 64 &&
+                f->window == (strcmp(k->arch, "phi3") == 0 ? (int64_t)k->v[0] : 0) &&
+                f->rope_theta == 10000.0);
             assert_int_equal(rg_layer_rotates(f, 0),
                 !(strcmp(k->key, "rope.scaling.finetuned") == 0 && strcmp(k->arch, "granite") == 0 &&
                     k->v[0] == 0.0));
@@ -129,6 +134,21 @@ static void keys_are_read_refused_or_noted(void **state)
             assert_null(rg_ckpt_note(c, said != NULL));
         }
         rg_ckpt_close(c);
+    }
+}
+
+/* What llama.cpp must find, it is not guessed. */
+static void required_keys(void **state)
+{
+    (void)state;
+    static const char *const keys[][2] = {{"llama.attention.layer_norm_rms_epsilon", "RMSNorm epsilon is -1"},
+        {"llama.embedding_length", "hidden size is -1"}, {"llama.block_count", "layers is -1"},
+        {"llama.context_length", "context is -1"}, {"llama.attention.head_count", "heads is -1"}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        model_build b = {.c = tiny_config(), .seed = 3, .skip = keys[i][0]};
+        build_gguf(&b, at("keys.gguf"));
+        build_drop(&b);
+        must_refuse(keys[i][0], at("keys.gguf"), RG_E_FILE, keys[i][1]);
     }
 }
 
@@ -174,6 +194,7 @@ static void types_have_names(void **state)
             "llama.attention.head_count"};
         static const uint32_t values[] = {1, 16, 32, 64, 16, 4};
         for (int k = 0; k < 6; k++) gg_u32(&g, keys[k], values[k]);
+        gg_f32(&g, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
         gg_tensor(&g, "token_embd.weight", all[i].type, 2, (const uint64_t[]){32, 16}, zeros, sizeof zeros);
         gg_write(&g, at("type.gguf"));
         const rg_status st = try_open(at("type.gguf"), &err);
@@ -185,6 +206,7 @@ static void types_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_read_refused_or_noted),
-        cmocka_unit_test(other_kinds_of_files), cmocka_unit_test(types_have_names)};
+        cmocka_unit_test(required_keys), cmocka_unit_test(other_kinds_of_files),
+        cmocka_unit_test(types_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ static void good_kv(gguf_build *g)
         "llama.feed_forward_length", "llama.vocab_size", "llama.attention.head_count"};
     static const uint32_t values[] = {1, 16, 32, 64, 16, 4};
     for (int i = 0; i < 6; i++) gg_u32(g, keys[i], values[i]);
+    gg_f32(g, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
 }
 
 static void str_wraps(gguf_build *g)

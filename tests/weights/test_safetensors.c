@@ -88,9 +88,9 @@ static const bend bends[] = {
     {"name twice", 4, "model.layers.0.self_attn.k_proj.weight", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
     {"bias", 10, "model.layers.0.self_attn.q_proj.bias", NULL, NULL, 0, 0, 0, RG_E_FILE, "bias"},
     {"QK-norm", 10, "model.layers.0.self_attn.q_norm.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
-        "q_norm.weight is not part of a llama model"},
+        "q_norm.weight is not part of a Llama model"},
     {"unknown tensor", 10, "model.vision_tower.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
-        "not part of a llama model"},
+        "not part of a Llama model"},
     {"NUL in a name", 10, "model.norm.weight\\u0000x", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
 };
 
@@ -400,6 +400,13 @@ static void the_index_decides(void **state)
     st_write(p, tiny, TINY_TENSORS, tiny_bytes);
     c = must_open(sub);
     assert_non_null(strstr(rg_ckpt_note(c, 0), "goes first"));
+    assert_null(rg_ckpt_note(c, 1));
+    rg_ckpt_close(c);
+    /* an adapter is not applied */
+    snprintf(p, sizeof p, "%s/adapter_config.json", sub);
+    write_text(p, "{}");
+    c = must_open(sub);
+    assert_non_null(strstr(rg_ckpt_note(c, 1), "not applied"));
     rg_ckpt_close(c);
     drop_hf(sub);
 }

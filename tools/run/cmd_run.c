@@ -174,7 +174,8 @@ static void tell_template(const rg_talk *t, const rg_chat *form)
     else if (form->name)
         fprintf(stderr, "chat template: %s (%s)\n", form->name, form->source);
     else
-        fprintf(stderr, "chat template: %s\n", form->source);
+        fprintf(stderr, "chat template: %s%s%s\n", form->source, *form->others ? "; not used: " : "",
+            form->others);
 }
 
 static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const char *user, rg_err *err)
@@ -189,7 +190,7 @@ static rg_status dump_prompt(const rg_talk *t, const rg_chat *form, const char *
     for (size_t i = 0; i < n_messages; i++) m[i].n = strlen(m[i].content);
     rg_status st = rg_chat_render(&text, form, t->tok, m, n_messages, err);
     if (st) return st;
-    if (!(st = rg_chat_encode(form, t->tok, &text, &ids, &n, err))) {
+    if (!(st = rg_chat_encode(t->tok, &text, &ids, &n, err))) {
         fwrite(text.x.p, 1, text.x.n, stdout);
         putchar('\n');
         tell_template(t, form);

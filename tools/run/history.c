@@ -52,6 +52,35 @@ void rg_history_undo(rg_history *h)
     pop(h, h->n_was);
 }
 
+/* An answer in channels (gpt-oss) is <|channel|>NAME<|message|>TEXT<|end|> several times. As a message it is
+ * the TEXT of its last channel "final", as transformers has it; empty where it did not come to that. */
+static void take_final(const rg_tokenizer *t, const int32_t **id, int64_t *n)
+{
+    enum { FINAL = 5 };
+    const int32_t channel = rg_tokenizer_find(t, "<|channel|>"),
+                  message = rg_tokenizer_find(t, "<|message|>"), *all = *id;
+    const int64_t n_all = *n;
+    char name[FINAL + 1] = ""; /* of the channel whose header is read */
+    size_t len = FINAL;
+    bool any = false;
+    if (!rg_tokenizer_is_control(t, channel) || !rg_tokenizer_is_control(t, message)) return;
+    for (int64_t i = 0; i < n_all; i++) {
+        const char *piece = rg_tokenizer_is_control(t, all[i]) ? "" : rg_tokenizer_piece(t, all[i], NULL);
+        while (len < FINAL && *piece) name[len++] = *piece++;
+        if (all[i] == channel) {
+            if (!any) *n = 0;
+            any = true;
+            memset(name, 0, sizeof name);
+            len = 0;
+        } else if (all[i] == message) {
+            len = FINAL;
+            if (strcmp(name, "final") != 0) continue;
+            *id = all + i + 1;
+            for (*n = 0; i + 1 < n_all && !rg_tokenizer_is_control(t, all[i + 1]); i++) (*n)++;
+        }
+    }
+}
+
 /* Tokens as a message. Control tokens that were drawn stay such; the rest is text. */
 static rg_status push_answer(rg_history *h, const rg_tokenizer *t, const int32_t *id, int64_t n, rg_err *err)
 {
@@ -61,6 +90,7 @@ static rg_status push_answer(rg_history *h, const rg_tokenizer *t, const int32_t
     size_t len = 0, cap = 0, cap_mark = 0;
     rg_detok d;
     rg_status st = RG_OK;
+    take_final(t, &id, &n);
     rg_detok_init(&d, t, true);
     d.at_start = false;
     for (int64_t i = 0; i <= n && !st; i++) {
@@ -119,7 +149,7 @@ static rg_status rest(const rg_tokenizer *t, const rg_chat_text *x, size_t from,
     return st;
 }
 
-static rg_status choose(const rg_history *h, const rg_chat *c, const rg_tokenizer *t, const rg_chat_text *x,
+static rg_status choose(const rg_history *h, const rg_tokenizer *t, const rg_chat_text *x,
     const rg_jinja_message *answer, const rg_history_tokens *now, int64_t *keep, int32_t **ids, size_t *n,
     rg_err *err)
 {
@@ -138,7 +168,7 @@ static rg_status choose(const rg_history *h, const rg_chat *c, const rg_tokenize
     }
     if (whole && as_before(&h->shown, x, from)) st = rest(t, x, from, to, ids, n, err);
     if (st || *n != SIZE_MAX) return st;
-    st = rg_chat_encode(c, t, x, ids, n, err);
+    st = rg_chat_encode(t, x, ids, n, err);
     size_t same = 0;
     while (!st && same < *n && (int64_t)same < now->n && (*ids)[same] == now->id[same]) same++;
     *keep = (int64_t)same;
@@ -170,7 +200,7 @@ rg_status rg_history_turn(rg_history *h, const rg_chat *c, const rg_tokenizer *t
     if (!st) st = push(h, "user", user, strlen(user), NULL, err);
     if (!st && now->n > 0) answer = &h->message[at_answer - 1];
     if (!st) st = rg_chat_render(&x, c, t, h->message, h->n, err);
-    if (!st) st = choose(h, c, t, &x, answer, now, keep, ids, n, err);
+    if (!st) st = choose(h, t, &x, answer, now, keep, ids, n, err);
     if (st || h->unknown) {
         pop(h, before);
         rg_chat_text_free(&x);

@@ -6,7 +6,8 @@
  *   8   u32 version (1), u32 bytes of the header (96)
  *   16  u64 fingerprint of the model: XXH64 over the hyperparameters, the RoPE divisors, the resident weight
  *       types and 256 samples of 4 KiB
- *       spread evenly over the packed weights
+ *       spread evenly over the packed weights; its complement if keys were turned by the divisors of long
+ *       contexts (longrope)
  *   24  u64 layers, KV heads, head size, vocabulary, tokens
  *   64  u32 type of cached keys, type of cached values (numbers of dtype.def), 1 if logits follow the tokens,
  *       positions per key block (16)
