@@ -21,10 +21,26 @@ static void part(FILE *f, const char *what, const char *formula, uint64_t value,
     if (value) fprintf(f, "  %-20s %s = %" PRIu64 " %s\n", what, formula, value, unit);
 }
 
-/* One call of a site: the dimensions it has, then each formula that is not 0. */
-static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, int64_t m, int64_t pairs, int64_t ctx)
+/* "attn_core, in 22 of 26 layers, with a window of 512:" where not all layers do the same. */
+static void name_call(FILE *f, const rg_config *c, rg_site site, int64_t layers, bool windowed)
 {
-    const rg_exact_call x = rg_exact_site(&k->config, k->hw, &k->exact, site, m, pairs, ctx);
+    fputs(rg_site_name(site), f);
+    if (rg_site_in_layer(site) && layers < c->layers)
+        fprintf(f, ", in %" PRId64 " of %" PRId64 " layers", layers, c->layers);
+    if (windowed) fprintf(f, ", with a window of %" PRId64, c->window);
+    fputc(':', f);
+}
+
+/* One call of a site: the dimensions it has, then each formula that is not 0. */
+static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, bool windowed, int64_t m, int64_t seqs,
+    int64_t past, int64_t n)
+{
+    const int64_t layers = rg_exact_layers(&k->config, site, windowed);
+    rg_exact_seen seen = {0};
+    if (layers == 0) return;
+    rg_exact_see(&seen, windowed ? k->config.window : 0, past, n);
+    seen = (rg_exact_seen){seqs, seqs * seen.pairs, seqs * seen.ctx};
+    const rg_exact_call x = rg_exact_site(&k->config, k->hw, &k->exact, site, m, &seen);
     const rg_dims *d = &x.dims;
     const rg_op op = rg_site_op(site);
     const char *act = k->exact.act == RG_EXACT_F16 ? "B (half of it: 16 bits)" : "B";
@@ -32,8 +48,8 @@ static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, int64_t m
         const char *name;
         int64_t v;
     } dims[] = {{"m", d->m}, {"k", d->k}, {"n", d->n}, {"h", d->h}, {"g", d->g}, {"hd", d->hd},
-        {"pairs", d->pairs}, {"ctx", d->ctx}, {"w_row", d->w_row}};
-    fprintf(f, "%s:", rg_site_name(site));
+        {"pairs", d->pairs}, {"ctx", d->ctx}, {"cap", d->cap}, {"w_row", d->w_row}};
+    name_call(f, &k->config, site, layers, windowed);
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         if (dims[i].v) fprintf(f, " %s = %" PRId64, dims[i].name, dims[i].v);
     if (x.wtype < RG_WT_COUNT)
@@ -60,13 +76,13 @@ static sums of(const rg_cost_result *r, rg_phase ph)
     sums s = {0};
     for (int i = 0; i < r->n; i++) {
         const rg_cost_point *p = &r->op[i];
+        const rg_op op = rg_site_op(p->site);
         if (p->phase != ph) continue;
-        if (p->site == RG_SITE_ATTN_CORE || p->site == RG_SITE_ATTN_QK || p->site == RG_SITE_ATTN_PV ||
-            p->site == RG_SITE_ATTN_SOFTMAX)
+        if (op == RG_OP_ATTN || op == RG_OP_ATTN_QK || op == RG_OP_ATTN_PV || op == RG_OP_SOFTMAX)
             s.attn_flop += p->sum.flop;
-        if (p->site == RG_SITE_FFN_ACT) s.act_bytes += p->sum.bytes;
+        if (op == RG_OP_SWIGLU) s.act_bytes += p->sum.bytes;
         /* the gate, read and written */
-        if (p->site == RG_SITE_FFN_UP_ACT) s.act_bytes += 2.0 * p->sum.act_wr;
+        if (op == RG_OP_LINEAR_SWIGLU) s.act_bytes += 2.0 * p->sum.act_wr;
         if (p->site == RG_SITE_OUTPUT) s.head_flop += p->sum.flop;
         s.kv_bytes += p->sum.kv_rd + p->sum.kv_wr;
         s.weights += p->sum.w_rd;
@@ -92,6 +108,11 @@ static rg_status differences(FILE *f, const rg_cost_case *k, rg_err *err)
         .name = "nominal", .bandwidth = 1e12, .fp16 = 1e12, .int8 = 1e12, .onchip = 1e6};
     const rg_lv_input in = {(double)e->seqlen, e->batch, 1, w, 16, 16, e->flash};
     rg_cost_result lv;
+    rg_err why = {0};
+    if (rg_lv_lacks(&k->config, &why)) {
+        fprintf(f, "\nLLM-Viewer: %s.\n", why.msg);
+        return RG_OK;
+    }
     const rg_status st = rg_llm_viewer(&lv, &k->config, &hw, &in, err);
     if (st) return st;
     fprintf(f, "\n## what LLM-Viewer counts differently (w%d a16 kv16, one device)\n\n", w);
@@ -134,18 +155,18 @@ rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err)
         for (int i = 0; i < k->r.n; i++) {
             const rg_cost_point *p = &k->r.op[i];
             if (p->phase != ph) continue;
-            const bool last = p->site == RG_SITE_OUTPUT || p->site == RG_SITE_OUTPUT_NORM ||
-                p->site == RG_SITE_OUTPUT_SCALE;
-            if (pre)
-                explain_call(f, k, p->site, last ? 1 : m, m * (m + 1) / 2, m);
-            else
-                explain_call(f, k, p->site, e->batch, e->batch * (past + 1), e->batch * (past + 1));
+            for (int windowed = 0; windowed < 2; windowed++)
+                if (pre)
+                    explain_call(f, k, p->site, windowed, rg_exact_is_last(p->site) ? 1 : m, 1, 0, m);
+                else
+                    explain_call(f, k, p->site, windowed, e->batch, e->batch, past, 1);
         }
     }
     fprintf(f,
         "\nm tokens, k inputs, n outputs, h query heads, g KV heads, hd head size, pairs of a query and a "
         "key, ctx positions read, w_all bytes of the matrix,\n"
-        "w_row of one row, kb and vb of K and V of one position and KV head.\n");
+        "w_row of one row, kb and vb of K and V of one position and KV head%s.\n",
+        k->config.attn_cap > 0.0 ? ", cap 1 where scores are capped" : "");
     const rg_status st = differences(f, k, err);
     if (st) return st;
     return ferror(f) ? rg_fail(err, RG_E_FILE, "roofline: cannot write") : RG_OK;

@@ -34,6 +34,7 @@ typedef struct facts {
     bool linear;
     int fusion;    /* that would take it into a neighbour; -1: none */
     char fuse[40]; /* the words of --fuse then */
+    char apart[64]; /* why nothing fuses it with its neighbours, where a Llama's is; else empty */
     bool small;    /* barriers, not its roofs, make its time */
     double call_ns, barrier_ns;
     double threads, wait;       /* wait: of its threads' time */
@@ -60,15 +61,29 @@ static rg_kernel_kind kind_of(const char *kernel)
 }
 
 /* The fusion that is off and would take the operator into a neighbour, as far as the run's model allows. */
-static int fusion_of(const rg_run *r, rg_site site)
+static int fusion_of(const rg_config *c, rg_site site)
 {
-    const rg_config c = rg_run_kind(r);
     bool first;
-    const rg_site into = site < RG_SITE_COUNT ? rg_site_fused(&c, site, &first) : RG_SITE_NONE;
+    const rg_site into = site < RG_SITE_COUNT ? rg_site_fused(c, site, &first) : RG_SITE_NONE;
     if (into == RG_SITE_NONE || into == site || rg_op_is_product(rg_site_op(site))) return -1;
     for (int i = 0; i < RG_FUSE_COUNT; i++)
-        if (rg_site_runs(&c, into, rg_fuse_bit(i))) return i;
+        if (rg_site_runs(c, into, rg_fuse_bit(i))) return i;
     return -1;
+}
+
+/* Operators that a fusion would join are no neighbours in such a model, or do not all do the same. */
+static void why_apart(char *buf, size_t n, const rg_config *c, rg_site site)
+{
+    bool first;
+    const rg_site into = site < RG_SITE_COUNT ? rg_site_fused(c, site, &first) : RG_SITE_NONE;
+    if (into == RG_SITE_NONE || rg_op_is_product(rg_site_op(site)) || rg_site_runs(c, into, ~0u)) return;
+    if (rg_site_op(into) == RG_OP_ROPE_KV) {
+        rg_text(buf, n, "RoPE leaves layers or values out");
+        return;
+    }
+    for (int s = site - 1; s > 0 && !rg_op_is_product(rg_site_op(s)); s--)
+        if (rg_site_optional(s) && rg_site_exists(c, s))
+            rg_text(buf, n, "%s stands between", rg_site_name(s));
 }
 
 static double kv_ratio(const rg_doc_model *m)
@@ -96,11 +111,12 @@ static facts facts_of(const rg_run *r, const rg_doc_op *op, const rg_machine *m,
     const rg_doc_profile *d = r->d;
     const rg_doc_phase *p = &r->phase[op->phase];
     const rg_site site = rg_site_named(op->site, strlen(op->site));
+    const rg_config c = rg_run_config(r);
     facts x = {.phase = op->phase,
         .site = site,
         .ideal = &op->analytic,
         .linear = site < RG_SITE_COUNT && rg_site_linear(site) != RG_SITE_NONE,
-        .fusion = fusion_of(r, site),
+        .fusion = fusion_of(&c, site),
         .call_ns = rg_ratio(op->t_ns, op->calls),
         .barrier_ns = d->machine.barrier_ns,
         .threads = d->machine.threads,
@@ -119,6 +135,7 @@ static facts facts_of(const rg_run *r, const rg_doc_op *op, const rg_machine *m,
     if (word)
         rg_text(x.fuse, sizeof x.fuse, "%.24s%s%s", on && strcmp(on, "none") != 0 ? on : "",
             on && strcmp(on, "none") != 0 ? "+" : "", word);
+    why_apart(x.apart, sizeof x.apart, &c, site);
     x.small = op->bound && strcmp(op->bound, "overhead") == 0 &&
         x.call_ns < rg_ratio(op->analytic.ideal_ns, op->calls) + FEW_BARRIERS * x.barrier_ns;
     return x;

@@ -8,6 +8,7 @@
 #include "report/report.h"
 #include "report/verdict.h"
 #include "roofline/measure/json_value.h"
+#include "roofline/model/exact.h"
 
 /* What beats its roof was served from a cache closer than its footprint, or the roof is too low. */
 static const char above_roof[] = "faster than its roof";
@@ -102,6 +103,26 @@ static bool fill_machine(rg_doc_machine *d, const rg_report *r, rg_lines *pool)
 
 static const char *kv_name(rg_kvtype t) { return t < RG_KV_COUNT ? rg_kvtypes[t].name : NULL; }
 
+static rg_doc_dims dims_of(const rg_config *c)
+{
+    const int64_t windows = rg_layers_with_window(c), rotated = rg_exact_layers(c, RG_SITE_ATTN_ROPE, false);
+    return (rg_doc_dims){.hidden = (double)c->dim,
+        .ffn = (double)c->ffn,
+        .heads = (double)c->heads,
+        .kv_heads = (double)c->kv_heads,
+        .head_dim = (double)c->head_dim,
+        .vocab = (double)c->vocab,
+        .ctx_train = (double)c->ctx_train,
+        .window = windows ? (double)c->window : NAN,
+        .window_layers = windows ? (double)windows : NAN,
+        .rotated = rg_rope_dim(c) < c->head_dim ? (double)rg_rope_dim(c) : NAN,
+        .rotated_layers = rotated < c->layers ? (double)rotated : NAN,
+        .qk_norm = c->extra & rg_site_bit(RG_SITE_ATTN_Q_NORM)
+            ? (double)rg_extent_size(c, rg_site_cols(RG_SITE_ATTN_Q_NORM))
+            : NAN,
+        .score_cap = c->attn_cap > 0.0 ? c->attn_cap : NAN};
+}
+
 static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
 {
     const rg_model_info *m = &r->model;
@@ -113,13 +134,7 @@ static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
         .format = m->format,
         .params = (double)m->params,
         .layers = (double)c->layers,
-        .dims = {.hidden = (double)c->dim,
-            .ffn = (double)c->ffn,
-            .heads = (double)c->heads,
-            .kv_heads = (double)c->kv_heads,
-            .head_dim = (double)c->head_dim,
-            .vocab = (double)c->vocab,
-            .ctx_train = (double)c->ctx_train},
+        .dims = dims_of(c),
         .tied = c->tied,
         .ctx = (double)m->ctx,
         .file_bytes = (double)m->file_bytes,

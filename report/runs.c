@@ -290,9 +290,35 @@ const rg_doc_op *rg_run_next(const rg_run *r, rg_phase phase, const rg_doc_op *w
     return NULL;
 }
 
-rg_config rg_run_kind(const rg_run *r)
+/* A whole number from 1 to most; 0: none. */
+static int64_t size_of(double x, int64_t most) { return x >= 1.0 && x <= (double)most ? (int64_t)x : 0; }
+
+rg_config rg_run_config(const rg_run *r)
 {
-    rg_config c = {.layers = 2, .no_pre_norm = true};
+    const rg_doc_model *m = &r->d->model;
+    const rg_doc_dims *d = &m->dims;
+    rg_config c = {.dim = size_of(d->hidden, 1 << 20),
+        .ffn = size_of(d->ffn, 1 << 20),
+        .layers = size_of(m->layers, RG_MAX_LAYERS),
+        .heads = size_of(d->heads, 1 << 14),
+        .kv_heads = size_of(d->kv_heads, 1 << 14),
+        .head_dim = size_of(d->head_dim, 1 << 14),
+        .vocab = size_of(d->vocab, RG_MAX_VOCAB),
+        .ctx_train = size_of(d->ctx_train, 1 << 26),
+        .window = size_of(d->window, 1 << 26),
+        .rope_dim = size_of(d->rotated, 1 << 14),
+        .attn_cap = d->score_cap > 0.0 ? d->score_cap : 0.0,
+        .tied = m->tied,
+        .no_pre_norm = true};
+    if (rg_q_dim(&c) > 1 << 20) c.heads = c.head_dim = 0;
+    c.whole_qk_norm = d->qk_norm > d->head_dim;
+    /* which layers does not matter here: the last have the window, the first rotate */
+    const int64_t all = c.layers - size_of(d->window_layers, RG_MAX_LAYERS),
+                  rotated = isnan(d->rotated_layers) ? c.layers : size_of(d->rotated_layers, RG_MAX_LAYERS);
+    for (int64_t l = 0; l < c.layers; l++) {
+        if (l < all) rg_layer_set(c.all_seen, l);
+        if (l >= rotated) rg_layer_set(c.unrotated, l);
+    }
     for (size_t i = 0; i < r->d->n_ops; i++) {
         const rg_site s = rg_site_named(r->d->ops[i].site, strlen(r->d->ops[i].site));
         if (s < RG_SITE_COUNT && rg_site_optional(s)) c.extra |= rg_site_bit(s);

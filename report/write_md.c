@@ -64,9 +64,10 @@ static void model_header(FILE *f, const rg_run *r)
     const rg_doc_dims *k = &m->dims;
     fprintf(f,
         "model    %s (%s), %s million parameters, %.0f layers, dim %.0f, ffn %.0f, heads %.0f/%.0f x %.0f, "
-        "vocab %.0f\n",
+        "vocab %.0f%s\n",
         m->name, m->format ? m->format : "unknown format", RG_NUM(1e-6 * m->params), m->layers, k->hidden,
-        k->ffn, k->heads, k->kv_heads, k->head_dim, k->vocab);
+        k->ffn, k->heads, k->kv_heads, k->head_dim, k->vocab,
+        k->window > 0.0 ? RG_TEXT(64, ", window %.0f in %.0f layers", k->window, k->window_layers) : "");
     fprintf(f,
         "weights  %s, output matrix %s; bits per weight: file %s, resident %s; file %s, resident %s, read "
         "per decode step %s\n",

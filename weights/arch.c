@@ -130,6 +130,14 @@ rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const
         all(list, sizeof list, RG_ARCH_GGUF));
 }
 
+void rg_arch_layers(rg_config *c, const rg_arch *a)
+{
+    for (int64_t l = 0; l < c->layers; l++) {
+        if (c->window > 0 && a->every && (l + 1) % a->every == 0) rg_layer_set(c->all_seen, l);
+        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c->unrotated, l);
+    }
+}
+
 void rg_arch_apply(rg_config *c, const rg_arch *a)
 {
     const int t = a->traits;

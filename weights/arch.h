@@ -35,6 +35,8 @@ rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const
 
 /* The row that rg_config.arch means, a model_type or a word of GGUF; plain Llama if none does. */
 const rg_arch *rg_arch_named(const char *word);
+/* Which layers have the window and which do not rotate, by the architecture's pattern. */
+void rg_arch_layers(rg_config *c, const rg_arch *a);
 /* What the architecture alone decides, behind all that the file says. */
 void rg_arch_apply(rg_config *c, const rg_arch *a);
 

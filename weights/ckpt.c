@@ -151,21 +151,40 @@ static void stack_shape(const rg_config *c, const stack *s, int64_t *rows, int64
  * wrapper. */
 static const char *const wraps[][2] = {{"language_model.", ""}, {"model.language_model.", "model."}};
 
+/* A name without its wrapper; false: it is too long to be one of ours. */
+static bool unwrap(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, char *buf, size_t n)
+{
+    if (len >= n) return false;
+    snprintf(buf, n, "%.*s", (int)len, name);
+    for (size_t i = 0; naming == RG_NAMES_HF && c->wrapped && i < sizeof wraps / sizeof *wraps; i++) {
+        const size_t k = strlen(wraps[i][0]);
+        if (len > k && memcmp(name, wraps[i][0], k) == 0) {
+            snprintf(buf, n, "%s%.*s", wraps[i][1], (int)(len - k), name + k);
+            break;
+        }
+    }
+    return true;
+}
+
 /* What a file's name can mean, with or without a wrapper. */
-static int find_meanings(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len,
+static int find_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len,
     stack can[MAX_MEANINGS], int *layer)
 {
     char buf[160];
-    if (naming != RG_NAMES_HF || !c->wrapped) return parse_name(naming, c->traits, name, len, can, layer);
-    if (len >= sizeof buf) return 0;
-    snprintf(buf, sizeof buf, "%.*s", (int)len, name);
-    for (size_t i = 0; i < sizeof wraps / sizeof *wraps; i++) {
-        const size_t k = strlen(wraps[i][0]);
-        if (len <= k || memcmp(name, wraps[i][0], k) != 0) continue;
-        snprintf(buf, sizeof buf, "%s%.*s", wraps[i][1], (int)(len - k), name + k);
-        break;
-    }
-    return parse_name(naming, c->traits, buf, strlen(buf), can, layer);
+    return unwrap(c, naming, name, len, buf, sizeof buf)
+        ? parse_name(naming, c->traits, buf, strlen(buf), can, layer)
+        : 0;
+}
+
+bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
+    int64_t *rows, int64_t *cols)
+{
+    stack can[MAX_MEANINGS];
+    int layer;
+    if (!find_site(c, naming, name, len, can, &layer)) return false;
+    *site = can[0].site[0];
+    stack_shape(&c->cfg, &can[0], rows, cols);
+    return true;
 }
 
 bool rg_ckpt_skips(rg_ckpt *c, const char *name)
@@ -179,17 +198,6 @@ bool rg_ckpt_skips(rg_ckpt *c, const char *name)
             return true;
         }
     return false;
-}
-
-bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
-    int64_t *rows, int64_t *cols)
-{
-    stack can[MAX_MEANINGS];
-    int layer;
-    if (!find_meanings(c, naming, name, len, can, &layer)) return false;
-    *site = can[0].site[0];
-    stack_shape(&c->cfg, &can[0], rows, cols);
-    return true;
 }
 
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_site site, int layer)
@@ -299,7 +307,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
                 kv_scales[i] + 1);
             return RG_OK;
         }
-    int meanings = find_meanings(c, naming, r->name, r->name_len, can, &layer);
+    int meanings = find_site(c, naming, r->name, r->name_len, can, &layer);
     for (int i = meanings; i-- > 0;) /* of sites that the model has */
         if (rg_site_only(can[i].site[0]) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, can[i].site[0]))
             can[i] = can[--meanings];

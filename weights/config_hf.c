@@ -295,7 +295,14 @@ rg_status rg_config_read(rg_config *c, const char *path, rg_err *err)
     rg_ckpt *ckpt = calloc(1, sizeof *ckpt);
     *c = (rg_config){0};
     rg_status st = dir && ckpt ? rg_config_from_json(ckpt, dir, err) : rg_no_memory(err, path);
-    if (!st) *c = ckpt->cfg;
+    if (!st) {
+        size_t end = strlen(dir), at;
+        while (end > 1 && dir[end - 1] == '/') end--;
+        for (at = end; at > 0 && dir[at - 1] != '/'; at--) continue;
+        dir[end] = 0;
+        *c = ckpt->cfg;
+        rg_text(c->name, sizeof c->name, "%s", strcmp(dir, ".") ? RG_CLEAN(120, dir + at) : file);
+    }
     rg_ckpt_close(ckpt);
     free(dir);
     return st;

@@ -17,8 +17,8 @@ typedef struct rg_gguf_writer {
 
 /* The row of arch.def whose word a GGUF of such a model has; NULL: none. */
 const rg_arch *rg_gguf_arch(const rg_config *c);
-/* Magic, version, general.* and the architecture's keys. freqs: divisors of the RoPE frequencies; NULL: those
- * of c's scaling, if any. All is borrowed until the end. */
+/* Magic, version, general.* and the architecture's keys. freqs: divisors of the RoPE frequencies; NULL:
+ * those of c's scaling, if any. All is borrowed until the end. */
 void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors);
 void rg_gguf_u32(rg_gguf_writer *w, const char *key, int64_t v);
 /* tokenizer.*: what v has. */

@@ -6,11 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash64.h"
+#include "weights/arch.h"
+#include "weights/gguf_write.h"
 #include "weights/synth_impl.h"
 
 const rg_shape rg_shapes[] = {
-#define RG_SHAPE(name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) \
-    {name, dim, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor},
+#define RG_SHAPE(id, type, d, f, n, h, kv, hd, v, ctx, theta, e, same, ...) \
+    {id, \
+        {.arch = type, \
+            .dim = d, \
+            .ffn = f, \
+            .layers = n, \
+            .heads = h, \
+            .kv_heads = kv, \
+            .head_dim = hd, \
+            .vocab = v, \
+            .ctx_train = ctx, \
+            .rope_theta = theta, \
+            .eps = e, \
+            .n_eos = 1, \
+            .bos = 1, \
+            .eos = {2}, \
+            .tied = same, \
+            __VA_ARGS__}},
 #include "weights/shapes.def"
     {0}};
 
@@ -21,31 +40,23 @@ const rg_shape *rg_shape_find(const char *name)
     return NULL;
 }
 
+void rg_shape_sites(rg_config *c)
+{
+    const rg_arch *a = rg_arch_named(c->arch);
+    c->extra = 0;
+#define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
+#define RG_BIASES(trait, key, sites) \
+    if (a->traits & RG_HAS_##trait && !*key) c->extra |= sites;
+#include "weights/arch.def"
+    rg_arch_apply(c, a);
+}
+
 void rg_shape_config(const rg_shape *s, rg_config *c)
 {
-    *c = (rg_config){.arch = "llama",
-        .dim = s->dim,
-        .ffn = s->ffn,
-        .layers = s->layers,
-        .heads = s->heads,
-        .kv_heads = s->kv_heads,
-        .head_dim = s->head_dim,
-        .vocab = s->vocab,
-        .ctx_train = s->ctx,
-        .eps = s->eps,
-        .rope_theta = s->rope_theta,
-        .tied = s->tied,
-        .bos = 1,
-        .eos = {2},
-        .n_eos = 1};
+    *c = s->config;
     snprintf(c->name, sizeof c->name, "%s", s->name ? s->name : "synthetic");
-    if (s->rope_factor > 0.0) {
-        c->rope_scaling = RG_ROPE_LLAMA3;
-        c->rope_factor = s->rope_factor;
-        c->rope_low_freq = 1.0;
-        c->rope_high_freq = 4.0;
-        c->rope_orig_ctx = 8192;
-    }
+    rg_arch_layers(c, rg_arch_named(c->arch));
+    rg_shape_sites(c);
 }
 
 static uint64_t mix(uint64_t z) /* splitmix64 */
@@ -87,13 +98,15 @@ static void fill_table(table *t, const float *unit, float mean, float std, rg_ft
 }
 
 /* Deviations that keep activations near 1: 1/sqrt(k) for k terms; less into the residual stream, so that it
- * does not grow with depth. Norms scatter about 1. */
-static void scale_of(const rg_config *c, const rg_file_tensor *t, float *mean, float *std)
+ * does not grow with depth. Gains of norms scatter about 1, whatever files store. */
+static void scale_of(const rg_synth_job *j, const rg_file_tensor *t, float *mean, float *std)
 {
+    const rg_config *c = j->c;
+    const bool less_one = j->naming == RG_NAMES_HF && rg_arch_named(c->arch)->traits & RG_HAS_PLUS_ONE;
     *mean = 0.0f;
     *std = (float)(1.0 / sqrt((double)t->cols));
     if (rg_site_is_norm(t->site)) {
-        *mean = 1.0f;
+        *mean = less_one ? 0.0f : 1.0f;
         *std = 0.05f;
     } else if (t->site == RG_SITE_TOKEN_EMBD) {
         *std = c->tied ? (float)(2.0 / sqrt((double)t->cols)) : 1.0f;
@@ -170,13 +183,14 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
         goto out;
     }
     float mean, std;
-    scale_of(j->c, t, &mean, &std);
+    scale_of(j, t, &mean, &std);
     fill_table(tab, j->unit, mean, std, j->type);
     const rg_arch *a = rg_arch_named(j->c->arch);
     const int neighbours =
         j->naming == RG_NAMES_GGUF ? !(a->traits & RG_HAS_HALF_SPLIT) : a->traits & RG_HAS_INTERLEAVED;
     const int64_t hd = neighbours && rg_site_rotated(t->site) ? j->c->head_dim : 0;
-    const uint64_t key = mix(mix(j->seed) + ((uint64_t)t->site << 32) + (uint64_t)(t->layer + 1));
+    const char *name = rg_site_name(t->site); /* not its number, which changes with the table of sites */
+    const uint64_t key = mix(mix(j->seed) + rg_hash64_of(name, strlen(name), 0) + (uint64_t)(t->layer + 1));
     for (int64_t r = 0; r < t->rows && !st; r += per) {
         const int64_t n = rg_min(per, t->rows - r);
         for (int64_t i = 0; i < n; i++) {
@@ -218,6 +232,8 @@ const char *rg_synth_piece(char buf[32], int64_t id, int *gguf_type)
 static rg_status list_tensors(rg_synth_job *j, rg_err *err)
 {
     const rg_config *c = j->c;
+    const bool gguf = j->naming == RG_NAMES_GGUF;
+    const int traits = rg_arch_named(c->arch)->traits;
     char name[64];
     j->t = calloc((size_t)(c->layers * RG_SITE_COUNT + RG_SITE_COUNT), sizeof *j->t);
     if (!j->t) return rg_fail(err, RG_E_NOMEM, "out of memory");
@@ -225,12 +241,11 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             rg_file_tensor *t = &j->t[j->n];
             if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) ||
-                !rg_site_runs(c, s, 0) ||
-                !rg_file_name(name, sizeof name, j->naming, rg_arch_named(c->arch)->traits, s, l))
+                !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, traits, s, l))
                 continue;
             *t = (rg_file_tensor){
                 s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type};
-            if (rg_site_is_norm(s) && j->naming == RG_NAMES_GGUF) t->type = RG_FT_F32;
+            if (rg_site_rows(s) == RG_EXT_ONE && gguf) t->type = RG_FT_F32;
             if (t->cols % rg_ftypes[t->type].block != 0)
                 return rg_fail(err, RG_E_UNSUPPORTED,
                     "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name,
@@ -257,6 +272,9 @@ rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format form
     if (!gguf && rg_ftypes[type].block > 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path,
             rg_ftypes[type].name);
+    if (gguf && !rg_gguf_arch(c))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF has no word for %s models: write safetensors", path,
+            rg_arch_named(c->arch)->word[RG_ARCH_NAME]);
     st = list_tensors(&j, err);
     if (!st && !(j.unit = unit_normals())) st = rg_no_memory(err, path);
     if (!st) st = gguf ? rg_synth_gguf(&j, path, err) : rg_synth_safetensors(&j, path, err);

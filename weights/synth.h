@@ -9,16 +9,16 @@
 
 typedef struct rg_shape {
     const char *name;
-    int64_t dim, ffn, layers, heads, kv_heads, head_dim, vocab, ctx;
-    double rope_theta, eps;
-    bool tied;
-    double rope_factor; /* llama3 scaling factor, 0 = none */
+    rg_config config; /* what its architecture alone decides is missing */
 } rg_shape;
 
 /* The table of shapes.def, ended by name == NULL. */
 extern const rg_shape rg_shapes[];
 const rg_shape *rg_shape_find(const char *name); /* NULL if there is none */
 void rg_shape_config(const rg_shape *s, rg_config *c);
+/* Sites that every model of the configuration's architecture has, and those of its factors, in place of what it
+ * has now. */
+void rg_shape_sites(rg_config *c);
 
 typedef enum rg_synth_format { RG_SYNTH_SAFETENSORS, RG_SYNTH_GGUF } rg_synth_format;
 

@@ -48,8 +48,8 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
     for (size_t i = 0; i < j->n; i++) {
         const rg_file_tensor *t = &j->t[i];
         rg_file_name(name, sizeof name, RG_NAMES_HF, rg_arch_named(j->c->arch)->traits, t->site, t->layer);
-        rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_is_norm(t->site) ? 0 : t->rows, t->cols,
-            &at, (int64_t)rg_file_bytes(t));
+        rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_rows(t->site) == RG_EXT_ONE ? 0 : t->rows,
+            t->cols, &at, (int64_t)rg_file_bytes(t));
     }
     rg_status st = rg_hf_open(&f, header, path, err);
     for (size_t i = 0; i < j->n && !st; i++) st = rg_synth_rows(j, &j->t[i], f.f, path, err);

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/dtype.h"
+#include "base/num.h"
+
 typedef enum rg_rope_scaling {
     RG_ROPE_NONE,
     RG_ROPE_LINEAR,
@@ -72,6 +75,22 @@ static inline int64_t rg_layer_window(const rg_config *c, int64_t layer)
 {
     return rg_layer_bit(c->all_seen, layer) ? 0 : c->window;
 }
+static inline int64_t rg_layers_with_window(const rg_config *c)
+{
+    int64_t n = 0;
+    for (int64_t l = 0; l < c->layers; l++) n += rg_layer_window(c, l) > 0;
+    return n;
+}
+/* Positions that one token with ctx of them, itself included, sees in all layers together. */
+static inline int64_t rg_seen_in_layers(const rg_config *c, int64_t ctx)
+{
+    int64_t n = 0;
+    for (int64_t l = 0; l < c->layers; l++) {
+        const int64_t window = rg_layer_window(c, l);
+        n += window > 0 && window < ctx ? window : ctx;
+    }
+    return n;
+}
 /* Layers with a window turn by a base of their own. */
 static inline bool rg_layer_local(const rg_config *c, int64_t layer)
 {
@@ -85,5 +104,16 @@ static inline int64_t rg_rope_dim(const rg_config *c) { return c->rope_dim > 0 ?
 
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
 static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }
+
+/* Positions of a sequence that a layer's cache holds. A window bounds them: what a call of `call` tokens sees,
+ * and what is seen from `back` positions before the farthest one. Fewer than ctx: the cache is a ring of whole
+ * chunks, so that none of them is cut. */
+static inline int64_t rg_kv_positions(
+    const rg_config *c, int64_t layer, int64_t ctx, int64_t call, int64_t back)
+{
+    const int64_t window = rg_layer_window(c, layer), more = rg_min(ctx, rg_max(call, back));
+    if (window <= 0 || window >= ctx) return ctx;
+    return rg_min(ctx, rg_round_up(window + RG_KV_BLOCK + more, RG_ATTN_CHUNK));
+}
 
 #endif

@@ -76,7 +76,13 @@ int rg_ftype_from_ggml(int64_t ggml);
 int rg_wtype_from_name(const char *name);
 int rg_kvtype_from_name(const char *name);
 
-enum { RG_PANEL = 32, RG_SMALLEST_GROUP = 16, RG_KV_BLOCK = 16 };
+enum {
+    RG_PANEL = 32,
+    RG_SMALLEST_GROUP = 16,
+    RG_KV_BLOCK = 16,
+    /* positions per attention chunk, of RG_KV_BLOCKs; fixed: results do not depend on threads */
+    RG_ATTN_CHUNK = 256
+};
 
 static inline bool rg_wtype_is_quant(rg_wtype t) { return rg_wtypes[t].head > 0; }
 

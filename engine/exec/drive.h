@@ -66,7 +66,14 @@ typedef struct rg_kv_layer {
     int64_t k_stride, v_stride; /* bytes of one head of one sequence */
     rg_kvtype k_type, v_type;
     int64_t heads, hd;
+    int64_t ring; /* so many of the last positions are kept, whole chunks; 0: all */
 } rg_kv_layer;
+
+/* Where a position lies. A chunk of RG_ATTN_CHUNK lies together. */
+static inline int64_t rg_kv_place(const rg_kv_layer *kv, int64_t pos)
+{
+    return kv->ring ? pos % kv->ring : pos;
+}
 
 /* Consecutive tokens of one sequence inside a batch. */
 typedef struct rg_seq_run {

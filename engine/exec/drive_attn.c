@@ -69,7 +69,8 @@ static void chunk(rg_ctx *cx, const work *w, const rg_attn_task *t, int64_t c0, 
 {
     const rg_kv_layer *kv = w->p->kv;
     const int64_t n = c1 - c0, n_pad = rg_round_up(n, RG_KV_BLOCK);
-    cx->k->attn_qk[kv->k_type](w->s, RG_ATTN_CHUNK, w->q, kv->hd, t->rows, t->k, kv->hd, c0, c1);
+    const int64_t at = rg_kv_place(kv, c0);
+    cx->k->attn_qk[kv->k_type](w->s, RG_ATTN_CHUNK, w->q, kv->hd, t->rows, t->k, kv->hd, at, at + n);
     for (int64_t i = 0; i < t->rows; i++) {
         float *s = w->s + i * RG_ATTN_CHUNK;
         const int64_t pos = t->pos + i / t->reps, sees = rg_min(n, pos + 1 - c0),
@@ -84,7 +85,7 @@ static void chunk(rg_ctx *cx, const work *w, const rg_attn_task *t, int64_t c0, 
             w->csum[i] = 0.0f;
         }
     }
-    cx->k->attn_pv[kv->v_type](w->acc, w->hdp, w->s, RG_ATTN_CHUNK, t->rows, t->v, kv->hd, c0, c1);
+    cx->k->attn_pv[kv->v_type](w->acc, w->hdp, w->s, RG_ATTN_CHUNK, t->rows, t->v, kv->hd, at, at + n);
     rg_count(cx, 0, 0, t->rows * n * (4 * kv->hd + rg_softmax_flop(w->p->a)));
 }
 
@@ -224,7 +225,11 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
         const rg_attn_task t = rg_attn_get(&p, i);
         const int64_t n = t.end - t.start;
         load_queries(cx, &w, q, &t);
-        cx->k->attn_qk[kv->k_type](scores(&p, &t), lds, w.q, hd, t.rows, t.k, hd, t.start, t.end);
+        for (int64_t c0 = t.start; c0 < t.end; c0 = rg_next_chunk(c0)) {
+            const int64_t c1 = rg_min(rg_next_chunk(c0), t.end), at = rg_kv_place(kv, c0);
+            cx->k->attn_qk[kv->k_type](
+                scores(&p, &t) + c0 - t.start, lds, w.q, hd, t.rows, t.k, hd, at, at + c1 - c0);
+        }
         cx->tally.kv_rd += n * rg_kv_k_bytes(kv->k_type, hd);
         rg_count(cx, 0, 4 * t.rows * n, 2 * t.rows * n * hd);
     }
@@ -249,7 +254,13 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
     for (int64_t i = cx->tid; i < tasks; i += cx->nt) {
         const rg_attn_task t = rg_attn_get(&p, i);
         const int64_t n = t.end - t.start;
-        cx->k->attn_pv[kv->v_type](w.out, w.hdp, scores(&p, &t), lds, t.rows, t.v, hd, t.start, t.end);
+        for (int64_t c0 = t.start; c0 < t.end; c0 = rg_next_chunk(c0)) {
+            const int64_t c1 = rg_min(rg_next_chunk(c0), t.end), at = rg_kv_place(kv, c0);
+            float *sum = c0 == t.start ? w.out : w.acc;
+            cx->k->attn_pv[kv->v_type](
+                sum, w.hdp, scores(&p, &t) + c0 - t.start, lds, t.rows, t.v, hd, at, at + c1 - c0);
+            for (int64_t d = 0; sum == w.acc && d < t.rows * w.hdp; d++) w.out[d] += w.acc[d];
+        }
         for (int64_t r = 0; r < t.rows; r++)
             memcpy(out + rg_attn_at(&p, &t, r), w.out + r * w.hdp, hd * sizeof *out);
         cx->tally.kv_rd += n * rg_kv_v_bytes(kv->v_type, hd);
@@ -335,9 +346,9 @@ void rg_rope(rg_ctx *cx, float *q, float *k, const rg_kv_layer *kv, const rg_att
 static void store(const rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv,
     const rg_seq_run *r, int64_t pos, int64_t head)
 {
-    const int64_t s = r->seq * kv->heads + head;
-    cx->k->kv_put_k[kv->k_type](kv->k + s * kv->k_stride, kv->hd, pos, k);
-    cx->k->kv_put_v[kv->v_type](kv->v + s * kv->v_stride, kv->hd, pos, v);
+    const int64_t s = r->seq * kv->heads + head, at = rg_kv_place(kv, pos);
+    cx->k->kv_put_k[kv->k_type](kv->k + s * kv->k_stride, kv->hd, at, k);
+    cx->k->kv_put_v[kv->v_type](kv->v + s * kv->v_stride, kv->hd, at, v);
 }
 
 void rg_kv_put(rg_ctx *cx, const float *k, const float *v, const rg_kv_layer *kv, const rg_attn_shape *a)

@@ -149,15 +149,16 @@ static void convert(const rg_ctx *cx, const work *w, void *to, int64_t n)
 static void load_chunk(rg_ctx *cx, const work *w, const rg_attn_task *t, int64_t c0, int64_t c1)
 {
     const rg_kv_layer *kv = w->p.kv;
-    for (int64_t p = c0; p < c1; p += 32) {
-        void *to = w->k + (p - c0) * w->hdp * w->each;
-        cx->k->kv_panel_k[kv->k_type](w->panel ? w->panel : to, t->k, kv->hd, p, c1);
+    const int64_t n = c1 - c0, at = rg_kv_place(kv, c0);
+    for (int64_t p = 0; p < n; p += 32) {
+        void *to = w->k + p * w->hdp * w->each;
+        cx->k->kv_panel_k[kv->k_type](w->panel ? w->panel : to, t->k, kv->hd, at + p, at + n);
         convert(cx, w, to, kv->hd);
     }
     for (int64_t d = 0; d < kv->hd; d += 32) {
         void *to = w->v + d * RG_ATTN_CHUNK * w->each;
-        cx->k->kv_panel_v[kv->v_type](w->panel ? w->panel : to, t->v, kv->hd, c0, c1, d);
-        convert(cx, w, to, c1 - c0);
+        cx->k->kv_panel_v[kv->v_type](w->panel ? w->panel : to, t->v, kv->hd, at, at + n, d);
+        convert(cx, w, to, n);
     }
 }
 

@@ -17,11 +17,7 @@
 #include "base/dtype.h"
 #include "base/kinds.h"
 
-enum {
-    RG_ATTN_NQ = 16, /* most query rows of an attention call */
-    /* positions per attention chunk, of RG_KV_BLOCKs; fixed: results do not depend on threads */
-    RG_ATTN_CHUNK = 256
-};
+enum { RG_ATTN_NQ = 16 }; /* most query rows of an attention call */
 
 /* y[m, 32 p0 .. min(n, 32 p1)) = x[m, k] * W^T for panels [p0, p1); m <= RG_GEMV_MAX. Nothing of x is read
  * beyond k. ld in floats. Streams W once. Bits of element (t, r) do not depend on m. */

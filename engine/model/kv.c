@@ -12,6 +12,7 @@ rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int t
         .check_nan = o->check_nan,
         .threads = threads};
     d.ubatch = rg_min(o->ubatch > 0 ? o->ubatch : 512, d.ctx * d.n_seq);
+    d.back = rg_max(0, o->back);
     d.max_logits = o->max_logits > 0 ? o->max_logits : d.n_seq;
     /* an odd number of cache lines keeps neighbouring rows out of the same cache set */
     d.score_stride = o->unfused ? (rg_div_up(d.ctx, 16) | 1) * 16 : 0;
@@ -51,36 +52,36 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     a->run = rg_arena_take(r, m * sizeof *a->run);
 }
 
-static int64_t stride(const rg_dims_opts *o, int64_t bytes)
+uint64_t rg_kv_layout(rg_kv_layer *kv, char *base, const rg_config *c, const rg_dims_opts *o)
 {
-    return rg_round_up(rg_round_up(o->ctx, RG_KV_BLOCK) * bytes, 64);
-}
-int64_t rg_kv_k_stride(const rg_config *c, const rg_dims_opts *o)
-{
-    return stride(o, rg_kv_k_bytes(o->kv_k, c->head_dim));
-}
-int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o)
-{
-    return stride(o, rg_kv_v_bytes(o->kv_v, c->head_dim));
+    const int64_t heads = o->n_seq * c->kv_heads;
+    uint64_t used = 0;
+    for (int64_t i = 0; i < c->layers; i++) {
+        const int64_t positions = rg_kv_positions(c, i, o->ctx, o->ubatch, o->back),
+                      blocks = rg_round_up(positions, RG_KV_BLOCK),
+                      k = rg_round_up(blocks * rg_kv_k_bytes(o->kv_k, c->head_dim), 64),
+                      v = rg_round_up(blocks * rg_kv_v_bytes(o->kv_v, c->head_dim), 64);
+        if (kv)
+            kv[i] = (rg_kv_layer){.k = base + used,
+                .v = base + used + heads * k,
+                .k_stride = k,
+                .v_stride = v,
+                .k_type = o->kv_k,
+                .v_type = o->kv_v,
+                .heads = c->kv_heads,
+                .hd = c->head_dim,
+                .ring = positions < o->ctx ? positions : 0};
+        used += (uint64_t)heads * (uint64_t)(k + v);
+    }
+    return used;
 }
 
-uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o)
+bool rg_session_holds(const rg_session *s, int64_t seq, int64_t n)
 {
-    return (uint64_t)(c->layers * o->n_seq * c->kv_heads) *
-        (uint64_t)(rg_kv_k_stride(c, o) + rg_kv_v_stride(c, o));
+    return n == 0 || s->lost[seq] == 0 || n - s->e->model.cfg.window + 1 >= s->lost[seq];
 }
 
-rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer)
+void rg_session_wrote(rg_session *s, int64_t seq, int64_t end)
 {
-    const rg_config *c = &s->e->model.cfg;
-    const int64_t heads = s->o.n_seq * c->kv_heads;
-    char *base = s->kv_block + layer * heads * (s->k_stride + s->v_stride);
-    return (rg_kv_layer){.k = base,
-        .v = base + heads * s->k_stride,
-        .k_stride = s->k_stride,
-        .v_stride = s->v_stride,
-        .k_type = s->o.kv_k,
-        .v_type = s->o.kv_v,
-        .heads = c->kv_heads,
-        .hd = c->head_dim};
+    if (s->ring) s->lost[seq] = rg_max(s->lost[seq], end - s->ring);
 }

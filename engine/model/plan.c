@@ -33,7 +33,7 @@ void rg_plan_memory(rg_memory_plan *p, const rg_config *c, uint64_t weight_bytes
     rg_arena r = {0};
     rg_acts_layout(&a, &r, c, &d);
     *p = (rg_memory_plan){.weights = weights_resident ? 0 : weight_bytes,
-        .kv = rg_kv_total(c, &d),
+        .kv = rg_kv_layout(NULL, NULL, c, &d),
         .scratch = r.used,
         .ctx = d.ctx,
         .threads = threads};

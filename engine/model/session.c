@@ -53,15 +53,15 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     rg_arena r = {0};
     rg_acts_layout(&s->a, &r, c, &s->o);
     s->act_bytes = r.used;
-    s->k_stride = rg_kv_k_stride(c, &s->o);
-    s->v_stride = rg_kv_v_stride(c, &s->o);
-    s->kv_bytes = rg_kv_total(c, &s->o);
+    s->kv_bytes = rg_kv_layout(NULL, NULL, c, &s->o);
     s->logits_bytes = sizeof(float) * (size_t)(s->o.max_logits * c->vocab);
     s->act_block = rg_big_alloc(s->act_bytes);
     s->kv_block = rg_big_alloc(s->kv_bytes);
     s->logits = rg_big_alloc(s->logits_bytes);
+    s->kv = calloc((size_t)c->layers, sizeof *s->kv);
     s->len = calloc((size_t)s->o.n_seq, sizeof *s->len);
-    if (!s->act_block || !s->kv_block || !s->logits || !s->len) {
+    s->lost = calloc((size_t)s->o.n_seq, sizeof *s->lost);
+    if (!s->act_block || !s->kv_block || !s->logits || !s->kv || !s->len || !s->lost) {
         st = rg_fail(err, RG_E_NOMEM,
             "not enough memory: the system refuses KV cache %.1f (%lld positions) + activations %.1f + "
             "logits %.1f MiB "
@@ -74,6 +74,8 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
         rg_big_small_pages(s->act_block, s->act_bytes);
         rg_big_small_pages(s->kv_block, s->kv_bytes);
     }
+    rg_kv_layout(s->kv, s->kv_block, c, &s->o);
+    for (int64_t i = 0; i < c->layers; i++) s->ring = rg_max(s->ring, s->kv[i].ring);
     r = (rg_arena){.base = s->act_block};
     rg_acts_layout(&s->a, &r, c, &s->o);
     rg_rope_tables(&s->a, &e->model, s->o.ctx);
@@ -91,7 +93,9 @@ void rg_session_close(rg_session *s)
     rg_big_free(s->act_block, s->act_bytes);
     rg_big_free(s->kv_block, s->kv_bytes);
     rg_big_free(s->logits, s->logits_bytes);
+    free(s->kv);
     free(s->len);
+    free(s->lost);
     free(s);
 }
 
@@ -125,10 +129,11 @@ static void touch_part(rg_ctx *cx, void *arg)
     int64_t a, b;
     rg_part(cx, heads, 1, &a, &b);
     for (int64_t l = 0; l < layers; l++) {
-        const rg_kv_layer kv = rg_kv_at(s, l);
+        const rg_kv_layer *kv = &s->kv[l];
+        const int64_t all = kv->ring ? kv->ring : s->o.ctx, n = rg_min(t->n, all);
         for (int64_t h = a; h < b; h++) {
-            touch(kv.k + h * kv.k_stride, kv.k_stride * t->n / s->o.ctx);
-            touch(kv.v + h * kv.v_stride, kv.v_stride * t->n / s->o.ctx);
+            touch(kv->k + h * kv->k_stride, kv->k_stride * n / all);
+            touch(kv->v + h * kv->v_stride, kv->v_stride * n / all);
         }
     }
     rg_part(cx, (int64_t)s->act_bytes, 64, &a, &b);
@@ -143,9 +148,11 @@ void rg_session_touch(rg_session *s, int64_t n)
 
 int64_t rg_session_length(const rg_session *s, int64_t seq) { return s->len[seq]; }
 
-void rg_session_truncate(rg_session *s, int64_t seq, int64_t n)
+int64_t rg_session_truncate(rg_session *s, int64_t seq, int64_t n)
 {
-    if (n < s->len[seq]) s->len[seq] = n;
+    if (n < s->len[seq]) s->len[seq] = rg_session_holds(s, seq, n) ? n : 0;
+    if (s->len[seq] == 0) s->lost[seq] = 0;
+    return s->len[seq];
 }
 
 void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user)
@@ -202,6 +209,12 @@ static rg_status check_batch(const rg_session *s, const rg_batch *b, int64_t *se
                 "context full: position %lld of sequence %lld, but the context holds %lld tokens (-c, at "
                 "most %lld for this model)",
                 (long long)pos, (long long)seq, (long long)s->o.ctx, (long long)c->ctx_train);
+        if (first && !rg_session_holds(s, seq, pos))
+            return rg_fail(err, RG_E_USAGE,
+                "batch: sequence %lld cannot go back to position %lld: layers with a window of %lld "
+                "positions "
+                "hold none before %lld: begin anew at 0, or open the session with a larger `back`",
+                (long long)seq, (long long)pos, (long long)c->window, (long long)s->lost[seq]);
         seen[seq] = pos + 2;
         wanted += b->want ? b->want[i] != 0 : i == b->n - 1;
     }
@@ -267,9 +280,11 @@ rg_status rg_session_eval(rg_session *s, const rg_batch *b, rg_phase phase, rg_l
             .check = s->o.check_nan};
         fill_call(&f, b, at);
         rg_step step = {.phase = (uint8_t)phase, .tokens = f.m, .logits = f.n_out};
-        for (int64_t r = 0; r < f.n_runs; r++) {
-            step.ctx = rg_max(step.ctx, s->a.run[r].pos + s->a.run[r].n);
-            s->len[s->a.run[r].seq] = s->a.run[r].pos; /* a cut call leaves what lies beyond half rewritten */
+        for (int64_t i = 0; i < f.n_runs; i++) {
+            const rg_seq_run *r = &s->a.run[i];
+            step.ctx = rg_max(step.ctx, r->pos + r->n);
+            rg_session_truncate(s, r->seq, r->pos); /* a cut call leaves what lies beyond half rewritten */
+            rg_session_wrote(s, r->seq, r->pos + r->n);
         }
         const size_t n = log ? log->n : 0, n_steps = log ? log->n_steps : 0;
         rg_team_run(s->e->team, rg_forward_run, &f, log, &step, rg_session_ops_per_step(s));

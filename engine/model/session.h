@@ -26,14 +26,12 @@ typedef struct rg_acts {
 } rg_acts;
 
 typedef struct rg_dims_opts {
-    int64_t ctx, n_seq, ubatch, max_logits, score_stride;
+    int64_t ctx, n_seq, ubatch, back, max_logits, score_stride;
     rg_kvtype kv_k, kv_v;
     bool check_nan;
     unsigned fuse; /* attention's included */
     int threads;
 } rg_dims_opts;
-
-enum { RG_HEAD_DIM_MAX = 1024 }; /* of a context shift */
 
 struct rg_session {
     rg_engine *e; /* borrowed */
@@ -41,11 +39,13 @@ struct rg_session {
     rg_acts a;
     char *act_block, *kv_block;
     size_t act_bytes, kv_bytes;
-    int64_t k_stride, v_stride;
+    rg_kv_layer *kv; /* [layers] */
+    int64_t ring;    /* of layers whose cache is one: they have the same window; 0: none is */
     float *logits; /* [max_logits][vocab] */
     size_t logits_bytes;
     int64_t n_logits;
-    int64_t *len;           /* [n_seq] */
+    /* [n_seq] tokens held; the first position that layers with a window still hold */
+    int64_t *len, *lost;
     rg_observe_fn *observe; /* or NULL */
     void *observe_user;
 };
@@ -53,11 +53,17 @@ struct rg_session {
 /* Options with the defaults filled in. */
 rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int threads);
 void rg_acts_layout(rg_acts *a, rg_arena *arena, const rg_config *c, const rg_dims_opts *o);
-/* Bytes of one head's keys and values over the whole context. */
-int64_t rg_kv_k_stride(const rg_config *c, const rg_dims_opts *o);
-int64_t rg_kv_v_stride(const rg_config *c, const rg_dims_opts *o);
-uint64_t rg_kv_total(const rg_config *c, const rg_dims_opts *o);
-rg_kv_layer rg_kv_at(const rg_session *s, int64_t layer);
+/* Bytes of the cache. kv: NULL, or its layers [c->layers] from `base` on. */
+uint64_t rg_kv_layout(rg_kv_layer *kv, char *base, const rg_config *c, const rg_dims_opts *o);
+/* The end of the positions from p up to n that lie together. */
+static inline int64_t rg_kv_piece(const rg_kv_layer *kv, int64_t p, int64_t n)
+{
+    return kv->ring ? rg_min(n, (p / kv->ring + 1) * kv->ring) : n;
+}
+/* Whether a sequence of n tokens can go on: whether what its next token sees is there. */
+bool rg_session_holds(const rg_session *s, int64_t seq, int64_t n);
+/* The positions up to `end` were written, in rings over what had been there. */
+void rg_session_wrote(rg_session *s, int64_t seq, int64_t end);
 static inline char *rg_kv_k_head(const rg_kv_layer *kv, int64_t seq, int64_t head)
 {
     return kv->k + (seq * kv->heads + head) * kv->k_stride;

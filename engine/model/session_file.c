@@ -1,4 +1,5 @@
-/* Writes and checks session files: every part is measured before a byte is copied. */
+/* Writes and checks session files: every part is measured before a byte is copied. Of layers with a window a
+ * file holds what the session did, from its first position on. */
 #include "ridge/session_file.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@
 #include "model/session.h"
 
 static const char magic[8] = {'R', 'I', 'D', 'G', 'E', 'K', 'V', '1'};
-enum { VERSION = 1, HEADER = 96, SAMPLES = 256, SAMPLE = 4096 };
+enum { VERSION = 2, HEADER = 96, SAMPLES = 256, SAMPLE = 4096 };
 
 static void put_le(unsigned char *p, uint64_t v, int bytes)
 {
@@ -92,38 +93,70 @@ static void put(writer *w, const void *p, size_t n)
     rg_hash64_add(&w->h, p, n);
 }
 
-/* Lanes [from, 16) of a key block, which hold what was forgotten or nothing, become 0. */
-static void clear_lanes(char *block, rg_kvtype t, int64_t hd, int64_t from)
+/* Lanes [from, to) of a key block, which hold what was forgotten or nothing, become 0. */
+static void clear_lanes(char *block, rg_kvtype t, int64_t hd, int64_t from, int64_t to)
 {
     if (t == RG_KV_Q8_0) {
         for (int64_t b = 0; b < hd / 32; b++) {
             char *p = block + b * (2 * RG_KV_BLOCK + 32 * RG_KV_BLOCK);
-            memset(p + 2 * from, 0, (size_t)(2 * (RG_KV_BLOCK - from)));
+            memset(p + 2 * from, 0, (size_t)(2 * (to - from)));
             for (int64_t d = 0; d < 32; d++)
-                memset(p + 2 * RG_KV_BLOCK + d * RG_KV_BLOCK + from, 0, (size_t)(RG_KV_BLOCK - from));
+                memset(p + 2 * RG_KV_BLOCK + d * RG_KV_BLOCK + from, 0, (size_t)(to - from));
         }
         return;
     }
     const int64_t elem = rg_kvtypes[t].bytes;
     for (int64_t d = 0; d < hd; d++)
-        memset(block + (d * RG_KV_BLOCK + from) * elem, 0, (size_t)((RG_KV_BLOCK - from) * elem));
+        memset(block + (d * RG_KV_BLOCK + from) * elem, 0, (size_t)((to - from) * elem));
 }
 
+/* What a file holds of n tokens. */
 typedef struct extents {
-    int64_t k_block;          /* bytes of one key block of one head */
-    int64_t k_bytes, v_bytes; /* of all tokens, of one head */
+    int64_t n, lost;     /* layers with a window begin at lost */
+    int64_t k_block, v1; /* bytes of a key block and of a value, of one head */
     uint64_t payload;
 } extents;
 
-static bool measure(extents *x, const rg_session *s, int64_t n, bool logits)
+static int64_t first_of(const rg_session *s, const extents *x, int64_t layer)
+{
+    return rg_layer_window(&s->e->model.cfg, layer) > 0 ? x->lost : 0;
+}
+
+static bool measure(extents *x, const rg_session *s, int64_t n, int64_t lost, bool logits)
 {
     const rg_config *c = &s->e->model.cfg;
-    x->k_block = RG_KV_BLOCK * rg_kv_k_bytes(s->o.kv_k, c->head_dim);
-    x->k_bytes = rg_div_up(n, RG_KV_BLOCK) * x->k_block;
-    x->v_bytes = n * rg_kv_v_bytes(s->o.kv_v, c->head_dim);
-    uint64_t kv;
-    return rg_mul_ok((uint64_t)(c->layers * c->kv_heads), (uint64_t)(x->k_bytes + x->v_bytes), &kv) &&
-        rg_add_ok(kv, 4u * (uint64_t)n + (logits ? 4u * (uint64_t)c->vocab : 0u), &x->payload);
+    *x = (extents){.n = n,
+        .lost = lost,
+        .k_block = RG_KV_BLOCK * rg_kv_k_bytes(s->o.kv_k, c->head_dim),
+        .v1 = rg_kv_v_bytes(s->o.kv_v, c->head_dim)};
+    bool ok = rg_add_ok(4u * (uint64_t)n, logits ? 4u * (uint64_t)c->vocab : 0u, &x->payload);
+    for (int64_t i = 0; i < c->layers; i++) {
+        const int64_t from = first_of(s, x, i), blocks = rg_div_up(n, RG_KV_BLOCK) - from / RG_KV_BLOCK;
+        uint64_t kv;
+        ok = ok &&
+            rg_mul_ok((uint64_t)c->kv_heads, (uint64_t)(blocks * x->k_block + (n - from) * x->v1), &kv) &&
+            rg_add_ok(x->payload, kv, &x->payload);
+    }
+    return ok;
+}
+
+/* Keys, block by block, and values of one head. block: [k_block] scratch. */
+static void put_head(
+    writer *w, const rg_session *s, const extents *x, int64_t layer, int64_t seq, int64_t g, char *block)
+{
+    const rg_kv_layer *kv = &s->kv[layer];
+    const char *k = rg_kv_k_head(kv, seq, g), *v = rg_kv_v_head(kv, seq, g);
+    const int64_t from = first_of(s, x, layer);
+    for (int64_t p = from / RG_KV_BLOCK * RG_KV_BLOCK; p < x->n; p += RG_KV_BLOCK) {
+        memcpy(block, k + rg_kv_place(kv, p) / RG_KV_BLOCK * x->k_block, (size_t)x->k_block);
+        if (p < from) clear_lanes(block, kv->k_type, kv->hd, 0, from - p);
+        if (x->n - p < RG_KV_BLOCK) clear_lanes(block, kv->k_type, kv->hd, x->n - p, RG_KV_BLOCK);
+        put(w, block, (size_t)x->k_block);
+    }
+    for (int64_t p = from, end; p < x->n; p = end) {
+        end = rg_kv_piece(kv, p, x->n);
+        put(w, v + rg_kv_place(kv, p) * x->v1, (size_t)((end - p) * x->v1));
+    }
 }
 
 rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token, int64_t n,
@@ -135,9 +168,14 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     if (n < 1 || n > s->len[seq])
         return rg_fail(err, RG_E_USAGE, "%s: %lld tokens to be saved, the session holds %lld", path,
             (long long)n, (long long)s->len[seq]);
-    if (!measure(&x, s, n, logits != NULL)) return rg_fail(err, RG_E_INTERNAL, "%s: too large", path);
-    char *last = malloc((size_t)x.k_block);
-    if (!last) return rg_no_memory(err, path);
+    if (!rg_session_holds(s, seq, n))
+        return rg_fail(err, RG_E_USAGE,
+            "%s: %lld of %lld tokens to be saved: layers with a window hold no position before %lld", path,
+            (long long)n, (long long)s->len[seq], (long long)s->lost[seq]);
+    if (!measure(&x, s, n, s->lost[seq], logits != NULL))
+        return rg_fail(err, RG_E_INTERNAL, "%s: too large", path);
+    char *block = malloc((size_t)x.k_block);
+    if (!block) return rg_no_memory(err, path);
     rg_status st = rg_outfile_open(&o, path, err);
     if (st) goto out;
     writer w = {.f = o.f};
@@ -152,24 +190,13 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
     for (int i = 0; i < 5; i++) put_le(head + 24 + 8 * i, (uint64_t)sizes[i], 8);
     for (int i = 0; i < 4; i++) put_le(head + 64 + 4 * i, kinds[i], 4);
     put_le(head + 80, x.payload, 8);
+    put_le(head + 88, (uint64_t)x.lost, 8);
     put(&w, head, sizeof head);
     /* as in memory: little-endian */
     put(&w, token, (size_t)n * sizeof *token);
     if (logits) put(&w, logits, (size_t)c->vocab * sizeof *logits);
-    for (int64_t layer = 0; layer < c->layers; layer++) {
-        const rg_kv_layer kv = rg_kv_at(s, layer);
-        for (int64_t g = 0; g < c->kv_heads; g++) {
-            const char *k = rg_kv_k_head(&kv, seq, g), *v = rg_kv_v_head(&kv, seq, g);
-            const int64_t whole = n / RG_KV_BLOCK * x.k_block, rest = n % RG_KV_BLOCK;
-            put(&w, k, (size_t)whole);
-            if (rest) {
-                memcpy(last, k + whole, (size_t)x.k_block);
-                clear_lanes(last, s->o.kv_k, c->head_dim, rest);
-                put(&w, last, (size_t)x.k_block);
-            }
-            put(&w, v, (size_t)x.v_bytes);
-        }
-    }
+    for (int64_t layer = 0; layer < c->layers; layer++)
+        for (int64_t g = 0; g < c->kv_heads; g++) put_head(&w, s, &x, layer, seq, g, block);
     unsigned char sum[8];
     put_le(sum, rg_hash64_end(&w.h), 8);
     put(&w, sum, sizeof sum);
@@ -179,14 +206,14 @@ rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token
         st = rg_outfile_commit(&o, err);
 out:
     rg_outfile_abort(&o);
-    free(last);
+    free(block);
     return st;
 }
 
 /* ---- reading ---- */
 
-static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, const rg_src *what,
-    int64_t *n, bool *logits, extents *x)
+static rg_status check_header(
+    const rg_session *s, rg_cursor *cur, size_t size, const rg_src *what, bool *logits, extents *x)
 {
     const rg_config *c = &s->e->model.cfg;
     const unsigned char *m = rg_cur_take(cur, sizeof magic);
@@ -201,8 +228,7 @@ static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, 
                    hd = rg_cur_u64(cur), vocab = rg_cur_u64(cur), tokens = rg_cur_u64(cur);
     const uint32_t kv_k = rg_cur_u32(cur), kv_v = rg_cur_u32(cur), has_logits = rg_cur_u32(cur),
                    block = rg_cur_u32(cur);
-    const uint64_t payload = rg_cur_u64(cur);
-    (void)rg_cur_u64(cur);
+    const uint64_t payload = rg_cur_u64(cur), lost = rg_cur_u64(cur);
     /* damage is told before a mix-up, or a flipped bit would be called another model */
     if (payload != size - HEADER - 8)
         return rg_bad(what, "damaged or cut off: %zu bytes behind the header, it says %llu", size - HEADER,
@@ -231,12 +257,33 @@ static rg_status check_header(const rg_session *s, rg_cursor *cur, size_t size, 
         return rg_fail(what->err, RG_E_USAGE,
             "%s: holds %llu tokens, the context only %lld: use -c %llu or more", what->name,
             (unsigned long long)tokens, (long long)s->o.ctx, (unsigned long long)tokens);
-    *n = (int64_t)tokens;
+    if (lost > 0 && (c->window <= 0 || lost > tokens || (int64_t)(tokens - lost) < c->window - 1))
+        return rg_bad(what, "damaged: %llu tokens, and the window's begin at %llu",
+            (unsigned long long)tokens, (unsigned long long)lost);
     *logits = has_logits == 1;
-    if (!measure(x, s, *n, *logits) || x->payload != payload)
+    if (!measure(x, s, (int64_t)tokens, (int64_t)lost, *logits) || x->payload != payload)
         return rg_bad(what, "damaged: %llu bytes for %llu tokens, expected %llu", (unsigned long long)payload,
             (unsigned long long)tokens, (unsigned long long)x->payload);
     return RG_OK;
+}
+
+/* Into the places of a session whose rings may be shorter: what they have no room for is passed over. */
+static void take_head(rg_cursor *cur, const rg_session *s, const extents *x, int64_t layer, int64_t seq,
+    int64_t g, int64_t lost)
+{
+    const rg_kv_layer *kv = &s->kv[layer];
+    char *k = rg_kv_k_head(kv, seq, g), *v = rg_kv_v_head(kv, seq, g);
+    const int64_t from = first_of(s, x, layer), keep = first_of(s, &(extents){.lost = lost}, layer);
+    for (int64_t p = from / RG_KV_BLOCK * RG_KV_BLOCK; p < x->n; p += RG_KV_BLOCK) {
+        const unsigned char *block = rg_cur_take(cur, (uint64_t)x->k_block);
+        if (p + RG_KV_BLOCK > keep)
+            memcpy(k + rg_kv_place(kv, p) / RG_KV_BLOCK * x->k_block, block, (size_t)x->k_block);
+    }
+    const unsigned char *rows = rg_cur_take(cur, (uint64_t)((x->n - from) * x->v1));
+    for (int64_t p = keep, end; p < x->n; p = end) {
+        end = rg_kv_piece(kv, p, x->n);
+        memcpy(v + rg_kv_place(kv, p) * x->v1, rows + (p - from) * x->v1, (size_t)((end - p) * x->v1));
+    }
 }
 
 rg_status rg_session_restore(
@@ -251,8 +298,9 @@ rg_status rg_session_restore(
     if (seq < 0 || seq >= s->o.n_seq)
         return rg_fail(err, RG_E_USAGE, "%s: sequence %lld, expected 0 to %lld", what, (long long)seq,
             (long long)s->o.n_seq - 1);
-    rg_status st = check_header(s, &cur, size, &src, &out->n, &logits, &x);
+    rg_status st = check_header(s, &cur, size, &src, &logits, &x);
     if (st) goto out;
+    out->n = x.n;
     const unsigned char *ids = rg_cur_take(&cur, 4u * (uint64_t)out->n),
                         *row = logits ? rg_cur_take(&cur, 4u * (uint64_t)c->vocab) : NULL;
     out->token = malloc((size_t)out->n * sizeof *out->token);
@@ -274,13 +322,10 @@ rg_status rg_session_restore(
             goto out;
         }
     /* nothing can fail any more: the size is the header's */
-    for (int64_t layer = 0; layer < c->layers; layer++) {
-        const rg_kv_layer kv = rg_kv_at(s, layer);
-        for (int64_t g = 0; g < c->kv_heads; g++) {
-            memcpy(rg_kv_k_head(&kv, seq, g), rg_cur_take(&cur, (uint64_t)x.k_bytes), (size_t)x.k_bytes);
-            memcpy(rg_kv_v_head(&kv, seq, g), rg_cur_take(&cur, (uint64_t)x.v_bytes), (size_t)x.v_bytes);
-        }
-    }
+    s->lost[seq] = x.lost;
+    rg_session_wrote(s, seq, rg_round_up(x.n, RG_KV_BLOCK));
+    for (int64_t layer = 0; layer < c->layers; layer++)
+        for (int64_t g = 0; g < c->kv_heads; g++) take_head(&cur, s, &x, layer, seq, g, s->lost[seq]);
     s->len[seq] = out->n;
 out:
     if (st) {

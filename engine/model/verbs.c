@@ -37,7 +37,7 @@ bool rg_pass_layer(rg_pass *p, int64_t layer)
     if (layer >= __atomic_load_n(&f->stop_at, __ATOMIC_RELAXED)) return false;
     if (p->cx->tid == 0 && stop && *stop) __atomic_store_n(&f->stop_at, layer + 1, __ATOMIC_RELAXED);
     p->w = rg_model_at(&f->s->e->model, layer, 0);
-    p->kv = rg_kv_at(f->s, layer);
+    p->kv = f->s->kv[layer];
     p->shape.window = rg_layer_window(p->c, layer);
     p->shape.cs = rg_layer_local(p->c, layer) ? p->a->cs_local : p->a->cs;
     p->shape.cs_q = p->a->cs_q ? p->a->cs_q : p->shape.cs;

@@ -47,7 +47,19 @@ static rg_jval as_method(rg_j *j, const char *name, rg_jval self, const rg_jargs
 FILTER(upper) { return (void)arg, as_method(j, "upper", self, all); }
 FILTER(lower) { return (void)arg, as_method(j, "lower", self, all); }
 FILTER(capitalize) { return (void)arg, as_method(j, "capitalize", self, all); }
-FILTER(title) { return (void)arg, as_method(j, "title", self, all); }
+/* Words begin at other places than those of the method. */
+FILTER(title)
+{
+    const rg_jval v = as_method(j, "lower", self, all); /* a string of its own */
+    char *p = (char *)(uintptr_t)v.s->p;
+    bool begin = true;
+    (void)arg;
+    for (size_t i = 0; i < v.s->n; i++) {
+        if (begin && p[i] >= 'a' && p[i] <= 'z') p[i] = (char)(p[i] - 32);
+        begin = memchr("-({[<", p[i], 5) || rg_j_space(p + i, v.s->n - i);
+    }
+    return v;
+}
 FILTER(replace)
 {
     rg_jval v[3] = {arg[0], arg[1], arg[2]};
@@ -77,7 +89,7 @@ static size_t line_end(const rg_jstr *s, size_t at, size_t *next)
 
 FILTER(indent)
 {
-    const rg_jstr *s = rg_j_str(j, self), *with;
+    const rg_jstr *s = rg_j_need_str(j, self, "indent"), *with;
     const bool first = given(arg[1]) && rg_j_true(arg[1]), blank = given(arg[2]) && rg_j_true(arg[2]);
     rg_jbuf b = {0}, spaces = {0};
     (void)all;

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ops/rec.h"
 #include "report/html/page_impl.h"
 #include "report/join.h"
+#include "roofline/model/exact.h"
 
 /* ---- packing: a list of n objects with the same keys becomes {"$k": [keys], "$n": n, "$c": [columns]}. A
  * column is the list of its values; where few differ, {"$d": [the different ones], "$i": "places"} with a
@@ -127,35 +129,11 @@ static const struct formula {
 
 static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 
-/* The arguments of the formulas for a whole phase of one layer: FLOP are linear in tokens and in pairs, so
- * their sums may stand for them. */
-static rg_dims phase_dims(const rg_run *r, rg_phase ph, rg_site site, int64_t rows)
-{
-    const rg_doc_dims *of = &r->d->model.dims;
-    const int64_t prompt = whole(r->d->run.prompt_tokens), tokens = whole(r->phase[ph].tokens);
-    const rg_config c = {.dim = whole(of->hidden),
-        .heads = whole(of->heads),
-        .kv_heads = whole(of->kv_heads),
-        .head_dim = whole(of->head_dim),
-        .ffn = whole(of->ffn),
-        .vocab = whole(of->vocab)};
-    const rg_site product = rg_site_linear(site), sized = product == RG_SITE_COUNT ? site : product;
-    rg_dims d = {.m = rows,
-        .n = rg_extent_size(&c, rg_site_rows(sized)),
-        .k = rg_extent_size(&c, rg_site_cols(sized)),
-        .h = c.heads,
-        .g = c.kv_heads,
-        .hd = c.head_dim};
-    if (tokens < 1 << 24 && prompt < 1 << 24)
-        d.pairs = ph == RG_PREFILL ? tokens * (tokens + 1) / 2 : tokens * prompt + tokens * (tokens + 1) / 2;
-    return d;
-}
-
 /* "2 * m * n * k" to "2 * 128 * 2048 * 2048". */
 static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
 {
-    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "ctx"};
-    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->ctx};
+    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "cap"};
+    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->cap};
     size_t at = 0, i;
     for (const char *p = formula; *p && at + 24 < n;) {
         size_t len = 0;
@@ -174,38 +152,58 @@ static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
     out[at < n ? at : n - 1] = 0;
 }
 
-/* The filled-in formula; NULL where it does not give the figure of the file: an old run had another. */
-static const char *filled(char *buf, size_t n, const rg_run *r, const rg_doc_op *w, rg_site site)
+/* "16 layers * (2 * 128 * 2048 * 2048)" of layers of one kind, for a whole phase: operations are linear in tokens and
+ * in pairs, so their sums may stand for them. Adds the operations. */
+static void fill_layers(char *out, size_t n, double *flop, const rg_config *c, rg_site site, bool windowed,
+    int64_t m, int64_t past, int64_t tokens)
 {
-    const int64_t layers = rg_site_in_layer(site) ? whole(r->d->model.layers) : 1,
-                  rows[2] = {whole(r->phase[w->phase].tokens), whole(r->phase[w->phase].calls)};
-    for (int i = 0; i < 2; i++) { /* m: every token, or one per call (logits) */
-        const rg_dims d = phase_dims(r, w->phase, site, rows[i]);
-        if (d.m > 1 << 24 || d.k > 1 << 24 || d.n > 1 << 24 || d.h > 1 << 16 || d.hd > 1 << 16 ||
-            layers > RG_MAX_LAYERS)
-            continue;
-        const rg_tally t = rg_cost(rg_site_op(site), &d, RG_WT_COUNT, RG_KV_COUNT, RG_KV_COUNT);
-        if (!(fabs((double)t.flop * (double)layers - w->flop) < 0.5)) continue;
-        char body[160];
-        fill(body, sizeof body, formulas[rg_site_op(site)].flop, &d);
-        if (layers > 1)
-            snprintf(buf, n, "%lld layers * (%s)", (long long)layers, body);
-        else
-            snprintf(buf, n, "%s", body);
-        return buf;
+    const rg_exact_input in = {.tp = 1};
+    const rg_hardware h = {0};
+    const int64_t layers = rg_exact_layers(c, site, windowed);
+    rg_exact_seen seen = {0};
+    char body[160];
+    if (layers == 0) return;
+    rg_exact_see(&seen, windowed ? c->window : 0, past, tokens);
+    const rg_exact_call x = rg_exact_site(c, &h, &in, site, m, &seen);
+    *flop += (double)layers * (double)x.tally.flop;
+    fill(body, sizeof body, formulas[rg_site_op(site)].flop, &x.dims);
+    if (*out) rg_text_add(out, n, " + ");
+    if (layers > 1)
+        rg_text_add(out, n, "%lld layers * (%s)", (long long)layers, body);
+    else
+        rg_text_add(out, n, "%s", body);
+}
+
+/* The filled-in formula; NULL where it does not give the figure of the file: an old run had another. */
+static const char *filled(
+    char *buf, size_t n, const rg_run *r, const rg_config *c, const rg_doc_op *w, rg_site site)
+{
+    enum { MOST = 1 << 20 };
+    const int64_t tokens = whole(r->phase[w->phase].tokens), calls = whole(r->phase[w->phase].calls),
+                  past = w->phase == RG_PREFILL ? 0 : whole(r->d->run.prompt_tokens),
+                  rows[2] = {tokens, calls}; /* m: every token, or one per call (logits) */
+    if (tokens > MOST || calls > MOST || past > MOST || !c->heads || !c->kv_heads) return NULL;
+    for (int i = 0; i < 2; i++) {
+        double flop = 0.0;
+        buf[0] = 0;
+        for (int windowed = 0; windowed < 2; windowed++)
+            fill_layers(buf, n, &flop, c, site, windowed, rows[i], past, tokens);
+        if (fabs(flop - w->flop) < 0.5) return buf;
     }
     return NULL;
 }
 
 static json_t *formulas_of(const rg_run *r)
 {
+    const rg_config c = rg_run_config(r);
     json_t *o = json_object();
-    char key[64], buf[256];
+    char key[64], buf[400];
     for (size_t i = 0; i < r->d->n_ops; i++) {
         const rg_doc_op *w = &r->d->ops[i];
         if (w->layer >= 0) continue;
         const rg_site site = rg_site_named(w->site, strlen(w->site));
-        const char *text = site < RG_SITE_COUNT && w->flop > 0.0 ? filled(buf, sizeof buf, r, w, site) : NULL;
+        const char *text =
+            site < RG_SITE_COUNT && w->flop > 0.0 ? filled(buf, sizeof buf, r, &c, w, site) : NULL;
         snprintf(key, sizeof key, "%s/%s", rg_phase_names[w->phase], w->site);
         if (text) json_object_set_new(o, key, json_string(text));
     }

@@ -77,7 +77,7 @@ static int type_of(const char *word, const char *(*name)(int), int n)
 static json_t *base_of(const rg_run *r)
 {
     const rg_doc_model *m = &r->d->model;
-    const rg_doc_dims *d = &m->dims;
+    const rg_config c = rg_run_config(r);
     const int dtype = type_of(m->dtype, wtype_name, RG_WT_COUNT),
               head = type_of(m->head_dtype, wtype_name, RG_WT_COUNT),
               kv = type_of(m->kv_dtype, kvtype_name, RG_KV_COUNT),
@@ -87,17 +87,26 @@ static json_t *base_of(const rg_run *r)
     if (!r->d->run.fuse || !rg_fuse_parse(&fuse, r->d->run.fuse)) fuse = 0;
     const struct {
         int at;
+        int64_t n;
+    } sizes[] = {{RG_WI_dim, c.dim}, {RG_WI_ffn, c.ffn}, {RG_WI_layers, c.layers}, {RG_WI_heads, c.heads},
+        {RG_WI_kv_heads, c.kv_heads}, {RG_WI_head_dim, c.head_dim}, {RG_WI_vocab, c.vocab},
+        {RG_WI_tied, c.tied}, {RG_WI_extra_low, (uint32_t)c.extra},
+        {RG_WI_extra_high, (uint32_t)(c.extra >> 32)}, {RG_WI_no_pre_norm, c.no_pre_norm},
+        {RG_WI_whole_norm, c.whole_qk_norm}, {RG_WI_capped, c.attn_cap > 0.0}, {RG_WI_rotated, c.rope_dim},
+        {RG_WI_unrotated, c.layers - rg_exact_layers(&c, RG_SITE_ATTN_ROPE, false)}, {RG_WI_window, c.window},
+        {RG_WI_all_seen, c.layers - rg_layers_with_window(&c)}, {RG_WI_dtype, dtype}, {RG_WI_head, head},
+        {RG_WI_kv, kv}, {RG_WI_act, act}, {RG_WI_tp, 1}, {RG_WI_flash, r->d->run.flash},
+        {RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1}};
+    const struct {
+        int at;
         double x;
-    } values[] = {{RG_WI_dim, d->hidden}, {RG_WI_ffn, d->ffn}, {RG_WI_layers, m->layers},
-        {RG_WI_heads, d->heads}, {RG_WI_kv_heads, d->kv_heads}, {RG_WI_head_dim, d->head_dim},
-        {RG_WI_vocab, d->vocab}, {RG_WI_ctx_train, d->ctx_train > 0.0 ? d->ctx_train : m->ctx},
-        {RG_WI_tied, m->tied}, {RG_WI_dtype, dtype}, {RG_WI_head, head},
+    } values[] = {{RG_WI_ctx_train, c.ctx_train > 0 ? (double)c.ctx_train : m->ctx},
         /* reports of older versions: 16-bit rows */
-        {RG_WI_embd_row, m->embd_row_bytes > 0.0 ? m->embd_row_bytes : 2.0 * d->hidden}, {RG_WI_kv, kv},
-        {RG_WI_act, act}, {RG_WI_tp, 1.0}, {RG_WI_flash, r->d->run.flash},
-        {RG_WI_fuse, (fuse & rg_fuse_with_sites()) >> 1}, {RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0)},
-        {RG_WI_seqlen, r->d->run.prompt_tokens}, {RG_WI_ubatch, r->d->run.ubatch}};
+        {RG_WI_embd_row, m->embd_row_bytes > 0.0 ? m->embd_row_bytes : 2.0 * (double)c.dim},
+        {RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0)}, {RG_WI_seqlen, r->d->run.prompt_tokens},
+        {RG_WI_ubatch, r->d->run.ubatch}};
     json_t *v = json_array();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) push(v, sizes[i].at, (double)sizes[i].n);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) push(v, values[i].at, values[i].x);
     return v;
 }

@@ -85,7 +85,17 @@ int rg_whatif(void)
         .head_dim = count(RG_WI_head_dim),
         .vocab = count(RG_WI_vocab),
         .ctx_train = count(RG_WI_ctx_train),
-        .tied = in[RG_WI_tied] > 0.0};
+        .tied = in[RG_WI_tied] > 0.0,
+        .extra = (uint64_t)count(RG_WI_extra_high) << 32 | (uint32_t)count(RG_WI_extra_low),
+        .no_pre_norm = in[RG_WI_no_pre_norm] > 0.0,
+        .whole_qk_norm = in[RG_WI_whole_norm] > 0.0,
+        .attn_cap = in[RG_WI_capped],
+        .rope_dim = count(RG_WI_rotated),
+        .window = count(RG_WI_window)};
+    for (int64_t l = 0; l < RG_MAX_LAYERS; l++) {
+        if (l < count(RG_WI_unrotated)) rg_layer_set(c.unrotated, l);
+        if (l < count(RG_WI_all_seen)) rg_layer_set(c.all_seen, l);
+    }
     rg_exact_input x = {.dtype = (rg_wtype)count(RG_WI_dtype),
         .head = (rg_wtype)count(RG_WI_head),
         .embd_row = count(RG_WI_embd_row),
@@ -104,16 +114,16 @@ int rg_whatif(void)
         c.layers > RG_MAX_LAYERS || c.heads < 1 || c.heads > 1 << 14 || c.kv_heads < 1 ||
         c.kv_heads > c.heads || c.heads % c.kv_heads != 0 || c.head_dim < 1 || c.head_dim > 1 << 14 ||
         c.vocab < 1 || c.vocab > RG_MAX_VOCAB || c.ctx_train < 1 || c.ctx_train > 1 << 26 ||
-        x.batch > 1 << 16 || x.embd_row > 1 << 24 || (unsigned)x.dtype >= RG_WT_COUNT ||
-        (unsigned)x.head >= RG_WT_COUNT || (unsigned)x.kv_k >= RG_KV_COUNT ||
-        (unsigned)x.act >= RG_EXACT_ACTS)
+        c.rope_dim > c.head_dim || c.window > 1 << 26 || x.batch > 1 << 16 || x.embd_row > 1 << 24 ||
+        (unsigned)x.dtype >= RG_WT_COUNT || (unsigned)x.head >= RG_WT_COUNT ||
+        (unsigned)x.kv_k >= RG_KV_COUNT || (unsigned)x.act >= RG_EXACT_ACTS)
         return RG_E_USAGE;
     get_hardware(&h);
     const rg_status st = in[RG_WI_cost] > 0.0 ? llm_viewer(&c, &h, &x) : rg_exact(&result, &c, &h, &x, NULL);
     if (st) return (int)st;
     for (int ph = 0; ph < RG_PHASE_COUNT; ph++) put_phase((rg_phase)ph);
     out[RG_WO_POINTS] = (double)result.n;
-    for (int i = 0; i < result.n && i < 64; i++) {
+    for (int i = 0; i < result.n; i++) {
         const rg_cost_point *p = &result.op[i];
         double *o = &out[RG_WO_POINTS + 1 + i * RG_WO_FIELDS];
         o[0] = (double)p->site;

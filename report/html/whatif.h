@@ -7,6 +7,7 @@
 
 #include "ops/rec.h"
 #include "roofline/measure/machine.h"
+#include "roofline/model/model_cost.h"
 
 typedef enum rg_whatif_in_id {
 #define RG_WI_IN(name) RG_WI_##name,
@@ -28,7 +29,11 @@ typedef enum rg_whatif_out_id {
 
 /* Then per operator that runs: site, phase, flop, bytes, time in s (-1: unknown), class-free bound (0 memory,
  * 1 compute, 2 unknown). */
-enum { RG_WO_POINTS = 2 * RG_WO_PHASE, RG_WO_FIELDS = 6, RG_WO_MAX = RG_WO_POINTS + 1 + 64 * RG_WO_FIELDS };
+enum {
+    RG_WO_POINTS = 2 * RG_WO_PHASE,
+    RG_WO_FIELDS = 6,
+    RG_WO_MAX = RG_WO_POINTS + 1 + RG_COST_POINTS * RG_WO_FIELDS
+};
 
 double *rg_whatif_in(void);  /* [RG_WI_IN_COUNT] */
 double *rg_whatif_out(void); /* [RG_WO_MAX]; at RG_WO_POINTS the number of operators, then they */

@@ -39,16 +39,15 @@ static rg_units units(const rg_hardware *h, const rg_exact_input *in)
 }
 
 /* The kernel and its class of arithmetic: the engine's, but the fastest class for products of bf16. */
-static void choose(rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m)
+static void choose(
+    rg_exact_call *x, const rg_hardware *h, const rg_exact_input *in, rg_op op, int64_t m, int64_t seqs)
 {
     static const rg_arith bf16[] = {RG_ARITH_BF16_DOT, RG_ARITH_AMX_BF16};
     const rg_units u = units(h, in);
     x->kernel = RG_KK_ELEM;
     x->arith = in->act == RG_EXACT_F16 ? RG_ARITH_FP16_FMA : RG_ARITH_FP32_FMA;
     if (op == RG_OP_ATTN) {
-        /* a sequence of n tokens alone makes n (n + 1) / 2 pairs at n positions */
-        const rg_attn_way way =
-            rg_route_attn(&u, x->dims.hd, x->dims.ctx > 0 ? 2 * x->dims.pairs / x->dims.ctx - 1 : 0);
+        const rg_attn_way way = rg_route_attn(&u, x->dims.hd, seqs > 0 ? m / seqs : 0);
         x->kernel = way == RG_ATTN_TILES ? RG_KK_ATTN3 : RG_KK_ATTN;
         if (way == RG_ATTN_MANY_BF16) x->arith = RG_ARITH_BF16_DOT;
         if (way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16) x->arith = RG_ARITH_AMX_BF16;
@@ -68,8 +67,44 @@ unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in)
     return rg_fuse_applied(c, asked & rg_fuse_with_sites() & (in->tp > 1 ? ~rg_fuse_bit(RG_FUSE_ADD) : ~0u));
 }
 
+/* ---- layers ---- */
+
+/* Works on pairs of positions, which a window limits. */
+static bool attends(rg_op op)
+{
+    return op == RG_OP_ATTN || op == RG_OP_ATTN_QK || op == RG_OP_SOFTMAX || op == RG_OP_ATTN_PV;
+}
+
+void rg_exact_see(rg_exact_seen *s, int64_t window, int64_t pos, int64_t n)
+{
+    const int64_t past = window > 0 ? rg_min(pos, window - 1) : pos; /* that the first token sees */
+    /* each token sees one more, until the window is full */
+    const int64_t grow = window > 0 ? rg_min(n, window - 1 - past) : n;
+    s->seqs++;
+    s->pairs += n * (past + 1) + grow * (grow - 1) / 2 + (n - grow) * grow;
+    s->ctx += past + n;
+}
+
+int64_t rg_exact_layers(const rg_config *c, rg_site site, bool windowed)
+{
+    const rg_op op = rg_site_op(site);
+    int64_t n = 0;
+    if (!rg_site_in_layer(site)) return !windowed;
+    for (int64_t l = 0; l < c->layers; l++)
+        n += (op != RG_OP_ROPE || rg_layer_rotates(c, l)) &&
+            (attends(op) && rg_layer_window(c, l) > 0) == windowed;
+    return n;
+}
+
+/* ---- operators ---- */
+
+static int64_t width_of(const rg_config *c, rg_site norm)
+{
+    return norm == RG_SITE_ATTN_Q_NORM ? rg_q_dim(c) : rg_kv_dim(c);
+}
+
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site,
-    int64_t m, int64_t pairs, int64_t ctx)
+    int64_t m, const rg_exact_seen *seen)
 {
     const rg_op op = rg_site_op(site);
     const rg_site linear = rg_site_linear(site), w = linear == RG_SITE_NONE ? site : linear;
@@ -80,6 +115,8 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         if (linear != RG_SITE_NONE) {
             x.dims.n = rg_extent_size(&d, rg_site_rows(w));
             x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
+        } else if (op == RG_OP_HEADNORM) {
+            x.dims.h = width_of(&d, site) / x.dims.k;
         } else if (op == RG_OP_EMBED) {
             if (c->tied)
                 x.wtype = in->head;
@@ -88,16 +125,19 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         }
     } else { /* attention: heads, and all but the rotation know the cache */
         x.dims = (rg_dims){.m = m, .h = d.heads, .g = d.kv_heads, .hd = d.head_dim};
-        if (op != RG_OP_ROPE) {
+        if (op == RG_OP_ROPE) {
+            x.dims.hd = rg_rope_dim(&d);
+        } else {
             x.kv_k = (int)in->kv_k;
             x.kv_v = (int)in->kv_v;
         }
-        if (op != RG_OP_ROPE && op != RG_OP_KV_PUT && op != RG_OP_ROPE_KV) {
-            x.dims.pairs = pairs;
-            x.dims.ctx = ctx;
+        if (attends(op)) {
+            x.dims.pairs = seen->pairs;
+            x.dims.ctx = seen->ctx;
+            x.dims.cap = c->attn_cap > 0.0;
         }
     }
-    choose(&x, h, in, op, m);
+    choose(&x, h, in, op, m, seen->seqs);
     x.tally = rg_cost(op, &x.dims, (rg_wtype)x.wtype, (rg_kvtype)x.kv_k, (rg_kvtype)x.kv_v);
     if (in->act == RG_EXACT_F16) { /* the formulas keep activations in 4 bytes */
         x.tally.act_rd /= 2;
@@ -129,11 +169,19 @@ double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool strea
     return (double)c->layers * layer + top;
 }
 
-double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx)
+/* Keys and values of so many positions, of all layers of one sequence together. */
+static double kv_bytes(const rg_config *c, const rg_exact_input *in, int64_t positions)
 {
     const int64_t head = rg_kv_k_bytes(in->kv_k, c->head_dim) + rg_kv_v_bytes(in->kv_v, c->head_dim);
-    return (double)c->layers * (double)in->batch * (double)ctx * (double)(c->kv_heads / in->tp) *
-        (double)head;
+    return (double)in->batch * (double)positions * (double)(c->kv_heads / in->tp) * (double)head;
+}
+
+double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx)
+{
+    const int64_t call = in->ubatch > 0 ? in->ubatch : in->batch * in->seqlen;
+    int64_t positions = 0; /* of all layers: a window keeps its own */
+    for (int64_t i = 0; i < c->layers; i++) positions += rg_kv_positions(c, i, ctx, call, 0);
+    return kv_bytes(c, in, positions);
 }
 
 double rg_exact_params(const rg_config *c)
@@ -151,12 +199,19 @@ double rg_exact_params(const rg_config *c)
 
 /* ---- phases ---- */
 
-/* One forward call: m tokens, attention over `pairs` and `ctx` summed over sequences, n_out rows of
- * logits. */
+/* One forward call of m tokens, n_out rows of logits. */
 typedef struct call {
-    int64_t m, pairs, ctx, n_out;
-    int64_t deepest; /* largest position + 1 */
+    int64_t m, n_out;
+    rg_exact_seen seen[2]; /* in layers that see everything, in those with the window */
+    int64_t deepest;       /* largest position + 1 */
 } call;
+
+static void see(call *f, const rg_config *c, int64_t pos, int64_t n)
+{
+    rg_exact_see(&f->seen[0], 0, pos, n);
+    rg_exact_see(&f->seen[1], c->window, pos, n);
+    f->deepest = rg_max(f->deepest, pos + n);
+}
 
 static void add_tally(rg_cost_sum *s, const rg_tally *t, double times)
 {
@@ -173,9 +228,10 @@ typedef struct work {
     const rg_config *c;
     const rg_hardware *h;
     const rg_exact_input *in;
-    unsigned fuse;     /* fusions that apply */
-    double streamed;   /* weights that every call reads */
-    rg_cost_point *op; /* [RG_SITE_COUNT] */
+    unsigned fuse;                    /* fusions that apply */
+    double streamed;                  /* weights that every call reads */
+    int64_t layers[RG_SITE_COUNT][2]; /* in which a site runs: that see everything, with the window */
+    rg_cost_point *op;                /* [RG_SITE_COUNT] */
     rg_cost_sum *total;
     double reduced; /* bytes sent for tensor parallelism */
 } work;
@@ -183,46 +239,44 @@ typedef struct work {
 static work new_work(
     const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_cost_point *op, rg_cost_sum *total)
 {
-    return (work){c, h, in, rg_exact_fusions(c, in), rg_exact_weights(c, in, true), .op = op, .total = total};
+    work w = {c, h, in, rg_exact_fusions(c, in), rg_exact_weights(c, in, true), .op = op, .total = total};
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        for (int k = 0; k < 2 && rg_site_runs(c, s, w.fuse); k++) w.layers[s][k] = rg_exact_layers(c, s, k);
+    return w;
+}
+
+/* A site in so many layers of a call. */
+static void add_site(work *w, const call *f, rg_site s, int kind, int64_t streamed)
+{
+    const rg_exact_call x =
+        rg_exact_site(w->c, w->h, w->in, s, rg_exact_is_last(s) ? f->n_out : f->m, &f->seen[kind]);
+    const rg_ideal p = rg_hw_predict(w->h, &x.tally, x.arith, x.kernel, streamed);
+    const double times = (double)w->layers[s][kind],
+                 ideal = isnan(p.flop_ns) || isnan(p.mem_ns) ? NAN : fmax(p.flop_ns, p.mem_ns);
+    rg_cost_point *o = &w->op[s];
+    add_tally(&o->sum, &x.tally, times);
+    add_tally(w->total, &x.tally, times);
+    o->calls += times;
+    o->flop_s += 1e-9 * times * p.flop_ns;
+    o->mem_s += 1e-9 * times * p.mem_ns;
+    o->sum.time_s += 1e-9 * times * ideal;
+    w->total->time_s += 1e-9 * times * ideal;
+    o->peak = x.tally.flop ? rg_hw_peak(w->h, x.arith, NULL) / rg_kernel_passes(x.kernel) : NAN;
 }
 
 static void forward(work *w, const call *f)
 {
-    const int64_t streamed = (int64_t)(w->streamed + rg_exact_kv(w->c, w->in, f->deepest));
-    for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const bool last = s == RG_SITE_OUTPUT || s == RG_SITE_OUTPUT_NORM || s == RG_SITE_OUTPUT_SCALE;
-        if (!rg_site_runs(w->c, s, w->fuse) || (last && f->n_out == 0)) continue;
-        const rg_exact_call x = rg_exact_site(w->c, w->h, w->in, s, last ? f->n_out : f->m, f->pairs, f->ctx);
-        const rg_ideal p = rg_hw_predict(w->h, &x.tally, x.arith, x.kernel, streamed);
-        const double times = rg_site_in_layer(s) ? (double)w->c->layers : 1.0;
-        const double ideal = isnan(p.flop_ns) || isnan(p.mem_ns) ? NAN : fmax(p.flop_ns, p.mem_ns);
-        rg_cost_point *o = &w->op[s];
-        add_tally(&o->sum, &x.tally, times);
-        add_tally(w->total, &x.tally, times);
-        o->calls += times;
-        o->flop_s += 1e-9 * times * p.flop_ns;
-        o->mem_s += 1e-9 * times * p.mem_ns;
-        o->sum.time_s += 1e-9 * times * ideal;
-        w->total->time_s += 1e-9 * times * ideal;
-        o->peak = x.tally.flop ? rg_hw_peak(w->h, x.arith, NULL) / rg_kernel_passes(x.kernel) : NAN;
-    }
+    const int64_t streamed =
+        (int64_t)(w->streamed + kv_bytes(w->c, w->in, rg_seen_in_layers(w->c, f->deepest)));
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        for (int kind = 0; kind < 2; kind++)
+            if (w->layers[s][kind] > 0 && !(rg_exact_is_last(s) && f->n_out == 0))
+                add_site(w, f, s, kind, streamed);
     /* two ring all-reduces a layer over the residual stream: each device sends its part 2 (tp - 1) / tp
      * times; logits are gathered */
     const double act = w->in->act == RG_EXACT_F16 ? 2.0 : 4.0, tp = (double)w->in->tp;
     w->reduced += act * (tp - 1.0) / tp *
         (4.0 * (double)w->c->layers * (double)(f->m * w->c->dim) + (double)(f->n_out * w->c->vocab));
-}
-
-/* A window hides what lies before it. */
-static int64_t first_seen(const rg_config *c, int64_t pos)
-{
-    return c->window > 0 ? rg_max(0, pos - c->window + 1) : 0;
-}
-static int64_t seen_by(const rg_config *c, int64_t pos, int64_t n)
-{
-    int64_t pairs = 0;
-    for (int64_t i = pos; i < pos + n; i++) pairs += i + 1 - first_seen(c, i);
-    return pairs;
 }
 
 /* batch * seqlen tokens, sequence after sequence, in the engine's calls of ubatch tokens. */
@@ -233,10 +287,8 @@ static void prefill(work *w)
         call f = {.m = rg_min(step, all - at)};
         for (int64_t left = f.m; left > 0;) {
             const int64_t pos = at % s, n = rg_min(left, s - pos);
-            f.pairs += seen_by(w->c, pos, n);
-            f.ctx += pos + n - first_seen(w->c, pos);
+            see(&f, w->c, pos, n);
             f.n_out += pos + n == s;
-            f.deepest = rg_max(f.deepest, pos + n);
             at += n;
             left -= n;
         }
@@ -246,11 +298,14 @@ static void prefill(work *w)
 
 static void decode(work *w, int64_t past)
 {
-    const int64_t all = w->in->batch, step = w->in->ubatch > 0 ? w->in->ubatch : all,
-                  seen = past + 1 - first_seen(w->c, past);
+    const int64_t all = w->in->batch, step = w->in->ubatch > 0 ? w->in->ubatch : all;
     for (int64_t at = 0; at < all; at += step) {
         const int64_t n = rg_min(step, all - at);
-        forward(w, &(call){.m = n, .pairs = n * seen, .ctx = n * seen, .n_out = n, .deepest = past + 1});
+        call f = {.m = n, .n_out = n};
+        see(&f, w->c, past, 1);
+        for (int kind = 0; kind < 2; kind++)
+            f.seen[kind] = (rg_exact_seen){n, n * f.seen[kind].pairs, n * f.seen[kind].ctx};
+        forward(w, &f);
     }
 }
 

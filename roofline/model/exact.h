@@ -42,7 +42,19 @@ rg_status rg_exact(
 rg_status rg_exact_decode(rg_cost_sum *total, const rg_config *c, const rg_hardware *h,
     const rg_exact_input *in, int64_t past, rg_err *err);
 
-/* One call of a site as the engine would record it: m tokens, attention's pairs and ctx. */
+/* What the tokens of a call meet in attention: sequences, pairs of a query and a key, positions read, each once a
+ * sequence. */
+typedef struct rg_exact_seen {
+    int64_t seqs, pairs, ctx;
+} rg_exact_seen;
+/* Adds n tokens of a sequence behind pos others, in a layer with that window (0: none). */
+void rg_exact_see(rg_exact_seen *s, int64_t window, int64_t pos, int64_t n);
+
+/* Layers in which a site runs: that see everything (of sites outside attention: all), or that have the window. Once
+ * outside of layers. */
+int64_t rg_exact_layers(const rg_config *c, rg_site site, bool windowed);
+
+/* One call of a site as the engine would record it, of m tokens. */
 typedef struct rg_exact_call {
     rg_dims dims;
     int wtype, kv_k, kv_v; /* as in rg_rec */
@@ -51,14 +63,18 @@ typedef struct rg_exact_call {
     rg_tally tally;
 } rg_exact_call;
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site,
-    int64_t m, int64_t pairs, int64_t ctx);
+    int64_t m, const rg_exact_seen *seen);
+/* Runs for the tokens whose logits are asked for alone. */
+static inline bool rg_exact_is_last(rg_site site) { return site >= RG_SITE_OUTPUT_NORM; }
 
 /* The fusions that apply, attention's included. On several devices the partial sums of attn_output and
  * ffn_down meet before the residual addition, which then cannot be fused. */
 unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in);
 
-/* Weights of one device, and what a forward call reads of them, bytes. */
+/* Weights of one device, or what a forward call reads of them; the KV cache of one for ctx positions of every
+ * sequence, as the engine lays it out but for its padding; bytes. */
 double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool streamed);
+/* The cache of so many positions, as far as layers keep them. */
 double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx);
 double rg_exact_params(const rg_config *c);
 

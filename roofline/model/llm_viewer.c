@@ -38,6 +38,32 @@ void rg_lv_name_parts(const rg_cost_point *p, const char **stem, const char **ki
     }
 }
 
+rg_status rg_lv_lacks(const rg_config *c, rg_err *err)
+{
+    const struct {
+        bool has;
+        const char *what;
+    } all[] = {{c->window > 0, "layers with a window"},
+        {rg_site_exists(c, RG_SITE_ATTN_Q_NORM), "norms of queries and keys"},
+        {rg_site_exists(c, RG_SITE_ATTN_POST_NORM), "norms behind attention"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].has)
+            return rg_fail(err, RG_E_USAGE,
+                "%.60s models have %s, which LLM-Viewer's formulas, those of a Llama, lack; use --cost exact",
+                c->arch, all[i].what);
+    if (c->dim % c->heads != 0)
+        return rg_fail(err, RG_E_USAGE,
+            "hidden size %lld is not a multiple of %lld heads, which LLM-Viewer's formulas need; use --cost "
+            "exact",
+            (long long)c->dim, (long long)c->heads);
+    if (c->head_dim != c->dim / c->heads)
+        return rg_fail(err, RG_E_USAGE,
+            "heads of %lld, where LLM-Viewer's formulas take %lld, the hidden size over the heads; use "
+            "--cost exact",
+            (long long)c->head_dim, (long long)(c->dim / c->heads));
+    return RG_OK;
+}
+
 static rg_status check(
     const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, bool *int8, rg_err *err)
 {
@@ -53,11 +79,8 @@ static rg_status check(
     if (in->batch < 1)
         return rg_fail(err, RG_E_USAGE, "--batch: %lld, expected 1 or more", (long long)in->batch);
     if (in->tp < 1) return rg_fail(err, RG_E_USAGE, "--tp: %lld, expected 1 or more", (long long)in->tp);
-    if (c->dim % c->heads != 0)
-        return rg_fail(err, RG_E_USAGE,
-            "hidden size %lld is not a multiple of %lld heads, which LLM-Viewer's formulas need; use --cost "
-            "exact",
-            (long long)c->dim, (long long)c->heads);
+    const rg_status st = rg_lv_lacks(c, err);
+    if (st) return st;
     const int64_t sliced[] = {c->dim, c->dim / c->heads * c->kv_heads, c->ffn};
     for (int i = 0; i < 3; i++)
         if (sliced[i] % in->tp != 0)

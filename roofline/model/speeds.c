@@ -50,10 +50,11 @@ static const rg_speed *find(const rg_speeds *s, const rg_rec *r)
 
 int64_t rg_streamed(uint64_t weights, const rg_config *c, rg_kvtype kv_k, rg_kvtype kv_v, const rg_step *s)
 {
-    const int64_t ctx = s->ctx * (s->phase == RG_DECODE ? s->tokens : 1);
+    const int64_t seqs = s->phase == RG_DECODE ? s->tokens : 1;
     if (kv_k >= RG_KV_COUNT || kv_v >= RG_KV_COUNT) return (int64_t)weights;
     return (int64_t)weights +
-        ctx * c->layers * c->kv_heads * (rg_kv_k_bytes(kv_k, c->head_dim) + rg_kv_v_bytes(kv_v, c->head_dim));
+        seqs * rg_seen_in_layers(c, s->ctx) * c->kv_heads *
+        (rg_kv_k_bytes(kv_k, c->head_dim) + rg_kv_v_bytes(kv_v, c->head_dim));
 }
 
 void rg_speeds_learn(rg_speeds *s, const rg_rec *r, int64_t streamed)

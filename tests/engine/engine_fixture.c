@@ -70,6 +70,41 @@ rg_ckpt *model_open(shape_id s, rg_ftype type, rg_synth_format format)
     return ckpt_open(model_path(s, type, format));
 }
 
+const char *arch_path(const rg_shape *s, int64_t window, rg_synth_format format)
+{
+    const bool gguf = format == RG_SYNTH_GGUF;
+    rg_shape small = *s;
+    rg_config *m = &small.config, c;
+    rg_err err = {0};
+    static char path[300];
+    m->dim = 64;
+    m->ffn = 96;
+    m->layers = rg_min(m->layers, 6);
+    m->kv_heads = m->kv_heads == m->heads ? 4 : 2;
+    m->heads = 4;
+    m->head_dim = 16;
+    m->vocab = 275;
+    m->ctx_train = 1024;
+    if (m->window && window) m->window = window;
+    if (m->rope_orig_ctx) m->rope_orig_ctx = 64;
+    if (m->rope_dim) m->rope_dim = 12;
+    rg_shape_config(&small, &c);
+    snprintf(
+        path, sizeof path, "%s/%s-%lld%s", scratch_dir(), s->name, (long long)m->window, gguf ? ".gguf" : "");
+    if (access(path, F_OK) != 0) {
+        const rg_status st = rg_synth_write(&c, RG_FT_F32, format, 1, path, NULL, NULL, NULL, &err);
+        if (gguf && st == RG_E_UNSUPPORTED && strstr(err.msg, "GGUF has no word")) return NULL;
+        if (st) fail_msg("synth %s: %s", path, err.msg);
+    }
+    return path;
+}
+
+rg_ckpt *arch_open(const rg_shape *s, int64_t window, rg_synth_format format)
+{
+    const char *path = arch_path(s, window, format);
+    return path ? ckpt_open(path) : NULL;
+}
+
 rg_isa isa_cap(void)
 {
     const char *env = getenv("RIDGE_ISA");

@@ -180,8 +180,8 @@ static void damaged_and_foreign(void **state)
     memcpy(q, p, n);
     q[n] = 0;
     expect_refused(s, q, n + 1, RG_E_FILE, "damaged", "longer");
-    q[8] = 2;
-    expect_refused(s, q, n, RG_E_UNSUPPORTED, "version 2", "version");
+    q[8] = 1;
+    expect_refused(s, q, n, RG_E_UNSUPPORTED, "version 1", "version");
     expect_refused(other, p, n, RG_E_UNSUPPORTED, "another model", "shape");
     expect_refused(half, p, n, RG_E_UNSUPPORTED, "another model", "weight type");
     expect_refused(f32, p, n, RG_E_UNSUPPORTED, "-ctk f16 -ctv f16", "cache type");
@@ -191,8 +191,8 @@ static void damaged_and_foreign(void **state)
         uint64_t value;
         const char *says;
     } lies[] = {{56, 8, 0, "0 tokens"}, {56, 8, UINT64_MAX, "tokens"}, {56, 8, N - 1, "expected"},
-        {72, 4, 2, "tokens"}, {72, 4, 0, "expected"}, {96, 4, 0x7fffffff, "token 0"},
-        {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
+        {72, 4, 2, "tokens"}, {72, 4, 0, "expected"}, {88, 8, 5, "begin at 5"},
+        {96, 4, 0x7fffffff, "token 0"}, {96 + 4 * N, 4, 0x7fc00000, "logit 0"}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         memcpy(q, p, n);
         for (int b = 0; b < lies[i].bytes; b++) q[lies[i].at + b] = (char)(lies[i].value >> (8 * b));
@@ -258,7 +258,7 @@ static void mutated_with_a_right_checksum(void **state)
 /* Key (pos, d) of a head as f32. */
 static double key(const rg_session *s, int64_t layer, int64_t g, int64_t pos, int64_t d)
 {
-    const rg_kv_layer kv = rg_kv_at(s, layer);
+    const rg_kv_layer kv = s->kv[layer];
     const char *head = kv.k + g * kv.k_stride;
     const int64_t i = pos / RG_KV_BLOCK * kv.hd * RG_KV_BLOCK + d * RG_KV_BLOCK + pos % RG_KV_BLOCK;
     return kv.k_type == RG_KV_F32 ? (double)((const float *)(const void *)head)[i]
@@ -290,7 +290,7 @@ static void shifts(void **state)
             assert_int_equal(rg_session_shift(a, 0, 40, 6, &err), RG_E_USAGE);
             if (rg_session_shift(a, 0, KEEP, DISCARD, &err) != RG_OK) fail_msg("%s", err.msg);
             assert_int_equal(rg_session_length(a, 0), N - DISCARD);
-            const rg_kv_layer ka = rg_kv_at(a, 0), kb = rg_kv_at(b, 0);
+            const rg_kv_layer ka = a->kv[0], kb = b->kv[0];
             for (int64_t g = 0; g < c->kv_heads; g++) {
                 /* the values' own rounding is the same on both sides; f32 sums of different batches may
                  * differ in the last bits */

@@ -159,8 +159,9 @@ void __real_rg_shape_config(const rg_shape *s, rg_config *c);
 void __wrap_rg_shape_config(const rg_shape *s, rg_config *c)
 {
     rg_shape small = *s;
+    rg_config *m = &small.config;
     if (getenv("RIDGE_STILL_SMALL"))
-        small.dim = 64, small.ffn = 128, small.layers = s->layers < 2 ? s->layers : 2, small.heads = 4,
-        small.kv_heads = 2, small.head_dim = 16, small.vocab = 96;
+        m->dim = 64, m->ffn = 128, m->layers = m->layers < 2 ? m->layers : 2, m->heads = 4, m->kv_heads = 2,
+        m->head_dim = 16, m->vocab = 96;
     __real_rg_shape_config(&small, c);
 }

@@ -129,7 +129,7 @@ static int shapes_of_model(bench *b, const char *name)
         const char *name;
         int64_t dim, ffn, heads, kv_heads, hd, vocab;
     } all[] = {
-#define RG_SHAPE(name, hidden, ffn, layers, heads, kv, hd, vocab, ctx, theta, eps, tied, factor) \
+#define RG_SHAPE(name, type, hidden, ffn, layers, heads, kv, hd, vocab, ...) \
     {name, hidden, ffn, heads, kv, hd, vocab},
 #include "weights/shapes.def"
     };

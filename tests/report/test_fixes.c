@@ -89,6 +89,18 @@ static void barriers(json_t *o)
     json_object_set_new(o, "calls", json_integer((json_int_t)(number(o, "t_ns") / 2000.0)));
 }
 
+static json_t *run;
+static void post_norm(json_t *o)
+{
+    (void)o;
+    json_object_set_new(op_of(run, "prefill", "ffn_norm"), "site", json_string("attn_post_norm"));
+}
+static void part_rotates(json_t *o)
+{
+    (void)o;
+    json_object_set_new(json_object_get(json_object_get(run, "model"), "dims"), "rotated", json_integer(8));
+}
+
 static void causes(void **state)
 {
     (void)state;
@@ -100,14 +112,17 @@ static void causes(void **state)
         {"ffn_down", NULL, "in its kernel", ""},
         {"ffn_down", rereads, "streams 1.90 times its bytes", ""},
         {"ffn_down", waits, "its threads wait 50.0 % of it", "fewer threads (-t)"},
-        {"ffn_down", barriers, "2.03 us a call, of which a barrier takes 500 ns", "fewer threads (-t)"},
+        {"ffn_down", barriers, "2.04 us a call, of which a barrier takes 500 ns", "fewer threads (-t)"},
         {"ffn_act", NULL, "a pass of its own", "--fuse act"},
         {"attn_add", NULL, "a pass of its own", "--fuse add"},
         {"attn_kv_put", NULL, "a pass of its own", "--fuse rope"},
         {"attn_core", scores, "the scores go through memory", "-fa on"},
+        {"attn_add", post_norm, "a pass of its own: attn_post_norm stands between", ""},
+        {"attn_kv_put", part_rotates, "a pass of its own: RoPE leaves layers or values out", ""},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         json_t *j = fixture_run_json(), *o = at_share(j, row[i].site, 0.5, false);
+        run = j;
         if (row[i].edit) row[i].edit(o);
         char site[32];
         snprintf(site, sizeof site, "%s", json_string_value(json_object_get(o, "site")));

@@ -172,6 +172,12 @@ static void streamed(void **state)
     assert_int_equal(rg_streamed(1000, &c, RG_KV_F16, RG_KV_F16, &prompt), 1000 + 8 * 2 * 2 * 64);
     assert_int_equal(rg_streamed(1000, &c, RG_KV_F16, RG_KV_F16, &three), 1000 + 30 * 2 * 2 * 64);
     assert_int_equal(rg_streamed(1000, &c, RG_KV_COUNT, RG_KV_F16, &three), 1000);
+    rg_config local = c; /* one of both layers has a window */
+    local.window = 4;
+    rg_layer_set(local.all_seen, 1);
+    assert_int_equal(rg_streamed(1000, &local, RG_KV_F16, RG_KV_F16, &three), 1000 + 3 * (4 + 10) * 2 * 64);
+    local.window = 64;
+    assert_int_equal(rg_streamed(1000, &local, RG_KV_F16, RG_KV_F16, &three), 1000 + 30 * 2 * 2 * 64);
 }
 
 int main(void)

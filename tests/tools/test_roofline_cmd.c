@@ -160,6 +160,7 @@ static void own_hardware(void **state)
     snprintf(config, sizeof config, "%s/config.json", tiny_model());
     o = ridge("roofline", "-m", config, "--hardware", "aws_graviton3", "--seqlen", "8", NULL);
     expect_ok(&o);
+    has(&o, "tiny in f16");
     done(&o);
     o = ridge("roofline", "--list-hardware", "-o", "md", NULL);
     expect_ok(&o);

@@ -311,6 +311,63 @@ static void full_contexts(void **state)
     done(&o);
 }
 
+/* The demo with a window of 24: with calls of 16 tokens the cache of its layers is a ring of 256 positions, with
+ * calls of 400 the whole context. */
+static const char *windowed(void)
+{
+    char cmd[1200];
+    snprintf(cmd, sizeof cmd,
+        "mkdir -p '%s' && cp '%s'/weights/demo/*.json '%s'/weights/demo/*.safetensors '%s' && sed -i "
+        "'s/LlamaForCausalLM/MistralForCausalLM/; s/\"llama\"/\"mistral\"/; "
+        "s/\"use_cache\"/\"sliding_window\": "
+        "24, \"use_cache\"/' '%s/config.json'",
+        scratch("windowed"), RIDGE_SOURCE_DIR, RIDGE_SOURCE_DIR, scratch("windowed"), scratch("windowed"));
+    assert_int_equal(system(cmd), 0);
+    return scratch("windowed");
+}
+
+static void windows_forget(void **state)
+{
+    (void)state;
+    const char *m = windowed(), *in = "Once upon a time\n/regen\n";
+    /* an answer drawn again lies farther back than the ring goes */
+    write_bytes(scratch("input.txt"), in, strlen(in));
+    output o = ridge_with(&(run_opts){.in_path = scratch("input.txt")}, "run", "-m", m, "-cnv", "--temp", "0",
+        "-n", "300", "-c", "400", "-ub", "16", "--ignore-eos", "--quiet", NULL);
+    expect_ok(&o);
+    const size_t half = o.n_out / 2;
+    assert_true(o.n_out % 2 == 0 && half > 300);
+    assert_memory_equal(o.out, o.out + half, half);
+    done(&o);
+    /* shifts */
+    output whole = ridge("run", "-m", m, "-p", "Once upon a time", "--temp", "0", "-n", "900", "-c", "400",
+        "-ub", "400", "--ignore-eos", "--context-shift", NULL);
+    expect_ok(&whole);
+    o = ridge("run", "-m", m, "-p", "Once upon a time", "--temp", "0", "-n", "900", "-c", "400", "-ub", "16",
+        "--ignore-eos", "--context-shift", NULL);
+    expect_ok(&o);
+    expect_in(o.err, "context shifts =");
+    assert_string_equal(o.out, whole.out);
+    done(&o);
+    done(&whole);
+    /* the beginning of a cached text, whose window is gone: evaluated again */
+    for (int i = 0; i < 2; i++) {
+        o = ridge("run", "-m", m, "-p", "Once upon a time", "--temp", "0", "-n", "300", "-c", "400", "-ub",
+            i ? "400" : "16", "--ignore-eos", "--prompt-cache", scratch("w.kv"), "--prompt-cache-all", NULL);
+        expect_ok(&o);
+        done(&o);
+        whole = ridge("run", "-m", m, "-p", "Once upon a time, there", "--temp", "0", "-n", "20", "-c", "400",
+            "-ub", "16", "--quiet", NULL);
+        o = ridge("run", "-m", m, "-p", "Once upon a time, there", "--temp", "0", "-n", "20", "-c", "400",
+            "-ub", "16", "--prompt-cache", scratch("w.kv"), "--prompt-cache-ro", NULL);
+        expect_ok(&o);
+        assert_string_equal(o.out, whole.out);
+        assert_null(strstr(o.err, "not evaluated again"));
+        done(&o);
+        done(&whole);
+    }
+}
+
 /* The first Ctrl-C ends the answer, not the conversation: what is typed next is answered. */
 static void interrupted_answers(void **state)
 {
@@ -405,7 +462,7 @@ int main(void)
         cmocka_unit_test(saved_and_loaded), cmocka_unit_test(templates_on_the_command_line),
         cmocka_unit_test(templates_from_files), cmocka_unit_test(turns_through_templates),
         cmocka_unit_test(prompt_cache), cmocka_unit_test(prompt_cache_refusals),
-        cmocka_unit_test(full_contexts), cmocka_unit_test(interrupted_answers),
-        cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
+        cmocka_unit_test(windows_forget), cmocka_unit_test(full_contexts),
+        cmocka_unit_test(interrupted_answers), cmocka_unit_test(memory_options), cmocka_unit_test(what_fits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

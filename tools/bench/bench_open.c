@@ -95,6 +95,8 @@ static rg_status lane_for(int *out, rg_bench *b, const rg_setting *s, const rg_b
     while (i < b->n_lanes && !same_lane(&b->lane[i], &l)) i++;
     if (i == b->n_lanes) b->lane[b->n_lanes++] = l;
     b->lane[i].so.ctx = rg_max(b->lane[i].so.ctx, ctx);
+    b->lane[i].so.back =
+        rg_max(b->lane[i].so.back, t->prompt + t->gen); /* every sample begins at the depth */
     *out = i;
     return RG_OK;
 }

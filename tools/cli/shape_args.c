@@ -12,14 +12,22 @@
 static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
 {
     int64_t tied = 0;
-    *s = (rg_shape){.name = "synthetic", .ctx = 2048, .rope_theta = 10000.0, .eps = 1e-5};
+    rg_config *c = &s->config;
+    *s = (rg_shape){"synthetic",
+        {.arch = "llama",
+            .ctx_train = 2048,
+            .rope_theta = 10000.0,
+            .eps = 1e-5,
+            .bos = 1,
+            .eos = {2},
+            .n_eos = 1}};
     const struct {
         const char *key;
         int64_t *value;
         bool needed;
-    } fields[] = {{"hidden", &s->dim, true}, {"layers", &s->layers, true}, {"heads", &s->heads, true},
-        {"kv_heads", &s->kv_heads, false}, {"ffn", &s->ffn, true}, {"vocab", &s->vocab, true},
-        {"head_dim", &s->head_dim, false}, {"ctx", &s->ctx, false}, {"tied", &tied, false}};
+    } fields[] = {{"hidden", &c->dim, true}, {"layers", &c->layers, true}, {"heads", &c->heads, true},
+        {"kv_heads", &c->kv_heads, false}, {"ffn", &c->ffn, true}, {"vocab", &c->vocab, true},
+        {"head_dim", &c->head_dim, false}, {"ctx", &c->ctx_train, false}, {"tied", &tied, false}};
     enum { N = sizeof fields / sizeof *fields };
     bool seen[N] = {false};
     for (const char *p = list; *p;) {
@@ -46,9 +54,9 @@ static rg_status parse_dims(rg_shape *s, const char *list, rg_err *err)
     for (int i = 0; i < N; i++)
         if (fields[i].needed && !seen[i])
             return rg_fail(err, RG_E_USAGE, "--dims: %s= is missing", fields[i].key);
-    if (!s->kv_heads) s->kv_heads = s->heads;
-    if (!s->head_dim && s->heads > 0) s->head_dim = s->dim / s->heads;
-    s->tied = tied != 0;
+    if (!c->kv_heads) c->kv_heads = c->heads;
+    if (!c->head_dim && c->heads > 0) c->head_dim = c->dim / c->heads;
+    c->tied = tied != 0;
     return RG_OK;
 }
 

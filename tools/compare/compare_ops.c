@@ -28,7 +28,7 @@ static cost cost_of(const rg_side *side, rg_phase phase, const char *name, rg_si
 {
     cost c = {.loads = 0};
     const rg_run *r = &side->run;
-    const rg_config of = rg_run_kind(r);
+    const rg_config of = rg_run_config(r);
     const rg_doc_op *one = rg_run_op(r, phase, name);
     if (one) add_op(&c, side, one);
     for (int s = 0; s < RG_SITE_COUNT && !one && fused != RG_SITE_COUNT; s++) {
@@ -60,7 +60,7 @@ static void compare_op(rg_doc_compare *d, const rg_comparison *c, int v, const r
     if (!rg_run_op(run, a->phase, a->site)) {
         bool first;
         const rg_site id = rg_site_named(a->site, strlen(a->site));
-        const rg_config of = rg_run_kind(&c->side[0].run);
+        const rg_config of = rg_run_config(&c->side[0].run);
         fused = id < RG_SITE_COUNT ? rg_site_fused(&of, id, &first) : RG_SITE_COUNT;
         if (fused == RG_SITE_COUNT || (id != fused && !first)) return;
         name = rg_site_name(fused);

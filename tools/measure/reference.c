@@ -1,4 +1,4 @@
-/* The reference model, which teaches what kernels cost on this machine: narrow layers with the heads, types
+/* The reference model, which teaches what kernels cost on this machine: narrow layers with the architecture, heads, types
  * and fusions of the model that is measured. */
 #include <dirent.h>
 #include <math.h>
@@ -89,8 +89,12 @@ static rg_config reference_of(const rg_unit *u)
     snprintf(c.name, sizeof c.name, "reference");
     c.layers = layers_of(u, &c);
     c.ctx_train = rg_max(c.ctx_train, DEEP + STEPS);
-    c.extra = 0; /* what only some models have is charged by the roofline alone */
-    c.embd_scale = c.attn_scale = c.resid_scale = c.logit_scale = 0.0;
+    /* windows, and where angles come from, do not change what a call costs */
+    c.window = 0;
+    c.rope_local = c.q_temp = c.rope_magnitude = 0.0;
+    c.rope_scaling = RG_ROPE_NONE;
+    /* biases and orders of columns, which not every model of the architecture has, are charged by the roofline alone */
+    rg_shape_sites(&c);
     return c;
 }
 
@@ -124,6 +128,7 @@ rg_status rg_unit_learn(rg_speeds *s, const rg_unit *of, const rg_engine_opts *e
         .past_training = true,
         .n_seq = rg_min(seqs, MOST_SEQS),
         .ubatch = so->ubatch,
+        .back = STEPS,
         .kv_k = so->kv_k,
         .kv_v = so->kv_v,
         .unfused = so->unfused,

@@ -67,11 +67,8 @@ static rg_status at_depth(const rg_work *w, rg_err *err)
 {
     rg_status st = RG_OK;
     for (int64_t q = 0; q < w->seqs && !st; q++) {
-        const int64_t have = rg_session_length(w->s, q);
-        if (have > w->depth)
-            rg_session_truncate(w->s, q, w->depth);
-        else if (have < w->depth)
-            st = prefill(w, q, have, w->depth - have, false, NULL, err);
+        const int64_t have = rg_session_truncate(w->s, q, w->depth);
+        if (have < w->depth) st = prefill(w, q, have, w->depth - have, false, NULL, err);
     }
     return st;
 }

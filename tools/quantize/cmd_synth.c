@@ -8,13 +8,15 @@
 
 static void list_shapes(void)
 {
-    printf("%-16s %7s %7s %7s %7s %9s %9s %8s %8s %6s\n", "shape", "hidden", "ffn", "layers", "heads",
-        "kv_heads", "head_dim", "vocab", "ctx", "tied");
-    for (const rg_shape *s = rg_shapes; s->name; s++)
-        printf("%-16s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64 " %8" PRId64
-               " %8" PRId64 " %6s\n",
-            s->name, s->dim, s->ffn, s->layers, s->heads, s->kv_heads, s->head_dim, s->vocab, s->ctx,
-            s->tied ? "yes" : "no");
+    printf("%-16s %-12s %7s %7s %7s %7s %9s %9s %8s %8s %8s %6s\n", "shape", "model_type", "hidden", "ffn",
+        "layers", "heads", "kv_heads", "head_dim", "vocab", "ctx", "window", "tied");
+    for (const rg_shape *s = rg_shapes; s->name; s++) {
+        const rg_config *c = &s->config;
+        printf("%-16s %-12s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64
+               " %8" PRId64 " %8" PRId64 " %8" PRId64 " %6s\n",
+            s->name, c->arch, c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab,
+            c->ctx_train, c->window, c->tied ? "yes" : "no");
+    }
 }
 
 static rg_status pick_type(rg_ftype *type, const char *name, rg_err *err)

@@ -152,7 +152,21 @@ static rg_status made_up(grid *g, const rg_config *c, const int64_t *threads, in
 static rg_status run_grid(grid *g, rg_err *err)
 {
     static const char *const names[] = {"stories15m", "smollm2-135m"};
-    const rg_shape middle = {"middle-30m", 512, 1536, 8, 8, 4, 64, 8192, 512, 1e4, 1e-5, false, 0};
+    const rg_shape middle = {"middle-30m",
+        {.arch = "llama",
+            .dim = 512,
+            .ffn = 1536,
+            .layers = 8,
+            .heads = 8,
+            .kv_heads = 4,
+            .head_dim = 64,
+            .vocab = 8192,
+            .ctx_train = 512,
+            .eps = 1e-5,
+            .rope_theta = 1e4,
+            .bos = 1,
+            .eos = {2},
+            .n_eos = 1}};
     const bool quick = g->cli->quick;
     rg_topo topo;
     rg_config c;

@@ -101,11 +101,18 @@ rg_status rg_talk_append(rg_talk *t, const int32_t *ids, int64_t n, rg_err *err)
     return RG_OK;
 }
 
+/* Forgets what is in the cache from position n on; what goes with it is to be evaluated again. */
+static void go_back(rg_talk *t, int64_t n)
+{
+    n = rg_min(n, rg_max(t->again, rg_session_length(t->session, 0)));
+    t->again = rg_session_truncate(t->session, 0, n) < n ? n : 0;
+}
+
 void rg_talk_truncate(rg_talk *t, int64_t n)
 {
     if (n < t->n_all) t->logits = NULL;
     t->n_all = rg_min(t->n_all, n);
-    if (t->session) rg_session_truncate(t->session, 0, t->n_all);
+    if (t->session) go_back(t, t->n_all);
 }
 
 /* Makes room for what is not evaluated yet, or says with numbers that there is none. */
@@ -114,8 +121,9 @@ static rg_status make_room(rg_talk *t, rg_err *err)
     const int64_t held = rg_session_length(t->session, 0), keep = rg_min(t->keep, held),
                   over = t->n_all - t->ctx;
     if (over <= 0) return RG_OK;
-    const int64_t discard = rg_max(over, (held - keep) / 2);
-    if (!t->cli->context_shift || discard > held - keep)
+    const int64_t discard =
+        rg_min(rg_max(over, (held - keep) / 2), rg_session_shift_most(t->session, 0, keep));
+    if (!t->cli->context_shift || discard < over)
         return rg_fail(err, RG_E_USAGE,
             "context full: %" PRId64 " tokens are held and %" PRId64
             " more wanted, the context holds %" PRId64 " (-c; the model was made for %" PRId64 ")%s",
@@ -139,15 +147,34 @@ static rg_status dump(rg_talk *t, int64_t rows, rg_err *err)
     return RG_OK;
 }
 
+/* What the cache lost by going back, but for the last token, whose logits are wanted: layers with a window do
+ * not keep all that was before. */
+static rg_status evaluate_again(rg_talk *t, rg_err *err)
+{
+    const int64_t from = rg_session_length(t->session, 0), to = rg_min(t->again, t->n_all - 1);
+    rg_status st = RG_OK;
+    if (from >= to) return RG_OK;
+    const uint64_t start = rg_now_ns();
+    memset(t->want, 0, t->chunk);
+    for (int64_t at = from, n; at < to && !st; at += n) {
+        n = rg_min(t->chunk, to - at);
+        st = rg_session_eval(
+            t->session, &(rg_batch){.n = n, .token = t->all + at, .want = t->want}, RG_PREFILL, NULL, err);
+    }
+    t->prefill_ns += rg_now_ns() - start;
+    t->n_prefill += rg_session_length(t->session, 0) - from;
+    if (!st) t->again = 0;
+    return st;
+}
+
 rg_status rg_talk_evaluate(rg_talk *t, rg_phase phase, rg_err *err)
 {
     rg_progress p = {0};
     rg_status st;
     if (t->logits) return RG_OK;
     /* its logits are wanted again */
-    if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0)
-        rg_session_truncate(t->session, 0, t->n_all - 1);
-    if ((st = make_room(t, err))) return st;
+    if (rg_session_length(t->session, 0) == t->n_all && t->n_all > 0) go_back(t, t->n_all - 1);
+    if ((st = evaluate_again(t, err)) || (st = make_room(t, err))) return st;
     const uint64_t start = rg_now_ns();
     const int64_t from = rg_session_length(t->session, 0);
     for (int64_t at = from; at < t->n_all;) {
@@ -240,6 +267,7 @@ static rg_status read_file(rg_talk *t, const char *path, rg_saved *s, rg_err *er
     free(t->saved_logits);
     t->saved_logits = s->logits;
     t->logits = NULL;
+    t->again = 0;
     return RG_OK;
 }
 
@@ -251,8 +279,7 @@ rg_status rg_talk_load(rg_talk *t, const char *path, const int32_t *prompt, int6
     if (st) return st;
     int64_t same = 0;
     while (same < n && same < s.n && prompt[same] == s.token[same]) same++;
-    rg_session_truncate(t->session, 0, same);
-    t->n_reused = same;
+    t->n_reused = rg_session_truncate(t->session, 0, same);
     t->n_all = 0;
     const rg_status sa = rg_talk_append(t, prompt, n, err);
     /* the very same prompt: nothing is to be computed */

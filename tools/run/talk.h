@@ -21,6 +21,7 @@ typedef struct rg_talk {
     int64_t n_all, cap_all;
     int64_t ctx, chunk; /* context; tokens handed to the session at once */
     int64_t keep;       /* tokens that a context shift keeps at the start */
+    int64_t again;      /* tokens to be evaluated again: they were in the cache before it went back */
     int64_t shifts;     /* how often the context was shifted */
     /* behind the last token of `all`; NULL: not evaluated yet; borrowed until the next evaluation */
     const float *logits;

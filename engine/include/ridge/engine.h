@@ -102,6 +102,9 @@ typedef struct rg_session_opts {
     bool past_training;
     int64_t n_seq;  /* sequences; 0: 1 */
     int64_t ubatch; /* tokens per forward call; 0: 512 */
+    /* positions that a sequence can surely go back from the farthest it came, where layers with a window do
+     * not keep the whole context; as many as a call has tokens are always there. ctx or more: all are kept */
+    int64_t back;
     rg_kvtype kv_k, kv_v;
     bool unfused; /* attention through a score matrix in memory */
     /* further fusions of operators: bits of rg_fuse_bit (ops/fuse.def); 0: none. The results have the same
@@ -186,14 +189,18 @@ const float *rg_session_logits(const rg_session *s, int64_t i);
  * no call is the first to touch them. About 0.3 s per GiB. */
 void rg_session_touch(rg_session *s, int64_t n);
 int64_t rg_session_length(const rg_session *s, int64_t seq);
-/* Forgets what lies at position n and beyond. */
-void rg_session_truncate(rg_session *s, int64_t seq, int64_t n);
+/* Forgets what lies at position n and beyond, and returns how many tokens are held then. Layers with a window
+ * keep it, what a call needs and rg_session_opts.back: where what token n would see is gone, all is forgotten,
+ * 0 is returned, and the tokens before n are to be evaluated again. */
+int64_t rg_session_truncate(rg_session *s, int64_t seq, int64_t n);
 /* Forgets `discard` tokens behind the first `keep`; the later ones move forward by that many positions: their
  * keys are rotated back by the distance in f32 and rounded to the cache type (f32: to the last bits; f16:
  * half an ulp per shift; q8_0 keys are refused), their values stay bit for bit. What they saw of the
  * forgotten tokens stays in them: a shifted cache is not that of the shorter text. RG_E_USAGE if the numbers
- * do not fit what the sequence holds. */
+ * do not fit what the sequence holds, in layers with a window too. */
 rg_status rg_session_shift(rg_session *s, int64_t seq, int64_t keep, int64_t discard, rg_err *err);
+/* The most tokens behind the first `keep` that a shift can discard. */
+int64_t rg_session_shift_most(const rg_session *s, int64_t seq, int64_t keep);
 /* Most records that one forward call writes. */
 size_t rg_session_ops_per_step(const rg_session *s);
 /* Forward calls that rg_session_eval makes for a batch of n tokens. */
