@@ -289,9 +289,8 @@ static rg_status check_divisors(const parser *g)
         return rg_bad(&g->src, "rope scaling '%s' beside rope_factors_long.weight: which one is it?",
             rg_scaling_names[f->rope_scaling]);
     f->rope_scaling = RG_ROPE_LONGROPE;
-    const rg_status st =
-        get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
-    if (st || (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30)) return st;
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
+    if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
     return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
         key(g, "rope.scaling.original_context_length"), (long long)f->rope_orig_ctx, 1 << 30);
 }
