@@ -221,8 +221,8 @@ static void plans_know(void **state)
     }
 }
 
-/* As far as it says, a session goes back and on; farther it forgets all and says so, or refuses a batch and is
- * as before. */
+/* As far as it says, a session goes back and on; farther it forgets all and says so, or refuses a batch and
+ * is as before. */
 static void going_back(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void going_back(void **state)
         }
 }
 
-/* A call that is cut in the middle leaves what its first token saw. */
+/* What a call that is cut has written over is not what its first token saw. */
 static void a_cut_call(void **state)
 {
     (void)state;
@@ -323,7 +323,8 @@ static int64_t size_of(const char *path)
     return n;
 }
 
-/* Between sessions whose rings differ, and that have none; what a file does not hold cannot be gone back to. */
+/* Between sessions whose rings differ, and that have none; what a file does not hold cannot be gone back
+ * to. */
 static void files(void **state)
 {
     (void)state;
