@@ -9,6 +9,7 @@
 #include "model/session.h"
 #include "model_build.h"
 #include "ridge/session_file.h"
+#include "roofline/model/exact.h"
 
 enum { CTX = 1300, N = 1250, VOCAB = 96, LAYERS = 4, WHOLE = 1 << 20 };
 static const char *const kinds[] = {
@@ -206,6 +207,11 @@ static void plans_know(void **state)
             assert_int_equal(p.scratch, q.scratch);
             assert_int_equal(p.kv, positions * 3 * 2 * 32 * (2 + 4));
             assert_true(p.kv >= before);
+            if (i == 0) /* the analytic model's cache */
+                assert_true(
+                    rg_exact_kv(c,
+                        &(rg_exact_input){.kv_k = o.kv_k, .kv_v = o.kv_v, .batch = 3, .ubatch = 64, .tp = 1},
+                        rg_round_up(CTX, 16)) == (double)p.kv);
             before = p.kv;
             rg_session_touch(s, CTX);
             rg_session_close(s);
