@@ -351,8 +351,10 @@ static void other_architecture(json_t *run)
         json_object_set_new(d, dims[k].key, json_integer(dims[k].n));
     json_array_foreach (json_object_get(run, "ops"), i, op) {
         const char *site = json_string_value(json_object_get(op, "site"));
-        if (strcmp(site, "attn_norm") == 0) json_object_set_new(op, "site", json_string("attn_q_norm"));
-        if (strcmp(site, "ffn_norm") == 0) json_object_set_new(op, "site", json_string("attn_post_norm"));
+        const char *now = strcmp(site, "attn_norm") == 0 ? "attn_q_norm"
+            : strcmp(site, "ffn_norm") == 0              ? "attn_post_norm"
+                                                         : NULL;
+        if (now) json_object_set_new(op, "site", json_string(now));
     }
 }
 
