@@ -202,7 +202,8 @@ void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const v
     assert(k % info->block == 0);
     assert(!rg_wtype_has_factors(w) || rg_wtypes[w].block == info->block);
     for (int64_t b = 0; b < k / info->block; b++, p += info->bytes) {
-        const grid g = {q + b * info->block, scale + b * per, min + b * per, scale + groups + b, min + groups + b};
+        const grid g = {
+            q + b * info->block, scale + b * per, min + b * per, scale + groups + b, min + groups + b};
         block_grid(t, &g, p);
     }
 }

@@ -24,7 +24,8 @@ typedef struct shape {
     bool has_min, factors;
 } shape;
 /* Where the bits above 4 lie depends on the column: with them, the group is a constant too. */
-#define SHAPE(group, bits, has_min, factors) shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
+#define SHAPE(group, bits, has_min, factors) \
+    shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
 INLINE shape shape_of(int64_t group, int bits, bool has_min, bool factors)
 {
     const int parts = has_min ? 2 : 1;
@@ -109,7 +110,7 @@ INLINE void prefetch(const unsigned char *p, int64_t bytes)
     for (int64_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
-/* Where a group lies: the head of its block and its place in it, and its lines. Unpacked: floats and lines. */
+/* Where a group lies: the head of its block, its lines, its number in the block. Unpacked: floats, lines. */
 typedef struct place {
     const unsigned char *head, *lines;
     int64_t j;
@@ -136,13 +137,14 @@ typedef struct dots {
 } dots;
 
 /* sum += columns 4 j .. of the lines, which chains take in turn; xs: those of x. */
-INLINE void add_quads(dots *sum, shape sh, place at, xrows x, int64_t t0, int64_t c,
-    int64_t j, int mm, int planes, int chains, int h0, bool packed)
+INLINE void add_quads(dots *sum, shape sh, place at, xrows x, int64_t t0, int64_t c, int64_t j, int mm,
+    int planes, int chains, int h0, bool packed)
 {
     EACH (u, chains) {
         vi w[HT];
         EACH (h, HT) w[h] = codes(sh, at.lines, j + u, h0 + h, packed);
-        if (packed && h0 == 0) prefetch(at.head + (at.j * sh.group / 4 + j + u) * quad_share(sh), quad_share(sh));
+        if (packed && h0 == 0)
+            prefetch(at.head + (at.j * sh.group / 4 + j + u) * quad_share(sh), quad_share(sh));
         EACH (t, mm)
             EACH (p, planes) {
                 const vi xv = four(x_plane(x, t0 + t, p) + c + 4 * (j + u));
@@ -192,8 +194,7 @@ INLINE void add_group(vf y[][HT], shape sh, place at, xrows x, int64_t t0, int64
 
 /* Groups i of a panel: j counts those of a block. */
 #define EACH_BLOCK(i, k) for (int64_t i = 0; i * sh.group < (k); i += sh.block / sh.group)
-#define EACH_GROUP(j, i, k) \
-    for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
+#define EACH_GROUP(j, i, k) for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
 
 /* One token, two panels at once (or one: ns). Both streams advance group by group. */
 INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart,
@@ -208,7 +209,8 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         EACH_GROUP (j, i, x.kp)
             EACH (s, ns)
                 EACH (q, H / HT)
-                    add_group(sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
+                    add_group(
+                        sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
         EACH (s, ns) g[s] += block_bytes(sh);
     }
     EACH (s, ns)
@@ -228,7 +230,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         vf part[mm][HT]; \
         EACH (t, mm) \
             EACH (h, HT) part[t][h] = sum[t0 + t][q * HT + h]; \
-        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q *HT, true); \
+        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q * HT, true); \
         EACH (t, mm) \
             EACH (h, HT) sum[t0 + t][q * HT + h] = part[t][h]; \
     } break;

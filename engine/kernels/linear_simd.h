@@ -106,8 +106,8 @@ INLINE void prefetch(const unsigned char *p, int64_t bytes)
     UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
-INLINE void add_quad(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], int64_t j,
-    const float *x, int64_t ldx, int64_t c)
+INLINE void add_quad(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    int64_t j, const float *x, int64_t ldx, int64_t c)
 {
     const int64_t at = sh.head + j * sh.run * sh.line;
     EACH (s, ns) {
@@ -145,8 +145,8 @@ INLINE float sum_x(const float *x, int64_t n)
 
 /* Run j of the blocks at g. A quantised group is added up unscaled, then scaled; a minimum meets the sum of
  * x. */
-INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], int64_t j,
-    const float *x, int64_t ldx, int64_t kc)
+INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    int64_t j, const float *x, int64_t ldx, int64_t kc)
 {
     if (sh.head == 0) {
         add_lines(a, sh, nib, ns, mm, g, j, x, ldx, kc);

@@ -315,9 +315,11 @@ static void exponents_of_mxfp4(void **state)
         int dtype;
         rg_status want;
         const char *why;
-    } all[] = {{104, -1, RG_OK, NULL}, {143, -1, RG_OK, NULL}, {103, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"},
+    } all[] = {{104, -1, RG_OK, NULL}, {143, -1, RG_OK, NULL},
+        {103, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"},
         {144, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"}, {103, RG_WT_F32, RG_OK, NULL},
-        {144, RG_WT_BF16, RG_OK, NULL}, {255, -1, RG_E_FILE, "not finite"}, {255, RG_WT_F32, RG_E_FILE, "not finite"}};
+        {144, RG_WT_BF16, RG_OK, NULL}, {255, -1, RG_E_FILE, "not finite"},
+        {255, RG_WT_F32, RG_E_FILE, "not finite"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = shape(), .seed = 90, .ggml = 39};
         rg_err err = {0};
@@ -351,7 +353,6 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(biases),
         cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
         cmocka_unit_test(sliding_windows), cmocka_unit_test(windows_count_what_they_see),
-        cmocka_unit_test(int4_models), cmocka_unit_test(gguf_types),
-        cmocka_unit_test(exponents_of_mxfp4)};
+        cmocka_unit_test(int4_models), cmocka_unit_test(gguf_types), cmocka_unit_test(exponents_of_mxfp4)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,7 +70,7 @@ void check_pack(void)
                         fabs(w2 - want_w2) <= 1e-6 * want_w2,
                     info->name, seed, "error %g of %g, expected %g of %g", err2, w2, want_err2, want_w2);
                 if (i % 2)
-                    CHECK(want_err2 <= (info->bits == 4         ? 0.03
+                    CHECK(want_err2 <= (info->bits == 4          ? 0.03
                                                : info->bits == 5 ? 4e-3
                                                : info->bits < 16 ? 1e-3
                                                                  : 1e-4) *
@@ -277,9 +277,8 @@ void check_pack_grid(void)
             rg_ftype_row_to_f32(ft, want, src.p + row * row_bytes, k);
             rg_unpack_row(&(rg_weight){wt, n, k, dst.p}, row, got);
             for (int64_t c = 0; c < k; c++) {
-                CHECK(got[c] == want[c], info->name, seed,
-                    "row %lld column %lld: %g, expected %g", (long long)row, (long long)c, (double)got[c],
-                    (double)want[c]);
+                CHECK(got[c] == want[c], info->name, seed, "row %lld column %lld: %g, expected %g",
+                    (long long)row, (long long)c, (double)got[c], (double)want[c]);
                 want_w2 += (double)want[c] * (double)want[c];
             }
         }
