@@ -11,8 +11,8 @@ INLINE bool has_high_lines(int bits) { return bits == 5 || bits == 6; }
 
 INLINE vi vi_nibble(vi v, int high) { return vi_and(high ? MM(srli_epi16)(v, 4) : v, MM(set1_epi8)(15)); }
 
-/* Bit 0 of each byte to bit 4, from where it stands: `right` of bit 0. What comes in from neighbours is masked
- * by the caller. A switch: counts are literal (simd.h). */
+/* Bit `right` of each byte to bit 4. What comes in from neighbours is masked by the caller. A switch: counts
+ * are literal (simd.h). */
 INLINE vi vi_to_bit4(vi v, int right)
 {
     switch (right) {
