@@ -13,7 +13,8 @@
 typedef struct rg_scheme {
     enum { RG_SCHEME_NONE, RG_SCHEME_AWQ, RG_SCHEME_GPTQ, RG_SCHEME_PACKED } kind;
     int64_t group; /* declared; -1: one per row; 0: not declared */
-    int bits;      /* of compressed-tensors: 4 or 8 */
+    int bits;      /* declared: 4 or 8 */
+    bool mixed;    /* modules may have other bits and groups: their shapes tell */
     bool gptq_v2;  /* zero points are stored as they are, not minus 1 */
     int sym;       /* every zero point is the middle of the codes; -1: nothing says so */
     bool no_order; /* GPTQ: desc_act is false */

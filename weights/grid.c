@@ -13,24 +13,27 @@ static const int awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 static const struct {
     const char *name;
     bool by_input; /* scales and zero points: [group][row], else [row][group] */
-    bool bytes;    /* signed codes of 8 bits without zero points */
-} kinds[] = {[RG_GRID_AWQ] = {"AWQ", true, false},
-    [RG_GRID_GPTQ] = {"GPTQ", true, false},
-    [RG_GRID_PACKED] = {"pack-quantized", false, false},
-    [RG_GRID_PACKED8] = {"pack-quantized INT8", false, true},
-    [RG_GRID_INT8] = {"INT8", false, true}};
+} kinds[] = {[RG_GRID_AWQ] = {"AWQ", true},
+    [RG_GRID_GPTQ] = {"GPTQ", true},
+    [RG_GRID_PACKED] = {"pack-quantized", false},
+    [RG_GRID_INT8] = {"INT8", false}};
 
-static bool bytes(const rg_grid *g) { return kinds[g->kind].bytes; }
+static int stored_zero(const rg_grid *g, int64_t r, int64_t group)
+{
+    const int per = 32 / g->bits; /* codes of a word */
+    const int64_t at = r % per, word = r / per;
+    const uint32_t w =
+        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / per) + word : word * g->groups + group);
+    return (int)(w >> g->bits * (g->kind == RG_GRID_AWQ ? awq_nibble[at] : at) & ((1u << g->bits) - 1));
+}
 
+/* GPTQ: 15 + 1 stays 16, as in the reference */
 static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 {
-    if (!g->zero) return 8;
-    if (bytes(g)) return 0;
-    const uint32_t w =
-        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
-    /* GPTQ: 15 + 1 stays 16, as in the reference */
-    return (int)(w >> 4 * (g->kind == RG_GRID_AWQ ? awq_nibble[r % 8] : r % 8) & 15u) + g->zero_add;
+    return g->zero ? stored_zero(g, r, group) + g->zero_add : rg_grid_mid(g);
 }
+
+int rg_grid_zero(const rg_grid *g) { return stored_zero(g, 0, 0); }
 
 static float scale_of(const rg_grid *g, int64_t r, int64_t group)
 {
@@ -40,42 +43,43 @@ static float scale_of(const rg_grid *g, int64_t r, int64_t group)
     return f;
 }
 
-/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. Column c lies in word first +
- * (c >> shift) * step. */
+/* Codes of row r, from 0; column i is stored column order[i]. Column c lies in word first + c / per * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
     if (g->kind == RG_GRID_INT8) {
-        memcpy(q, g->q + r * g->in, (size_t)g->in);
+        for (int64_t i = 0; i < g->in; i++) q[i] = g->q[r * g->in + i] ^ 0x80;
         return;
     }
     const bool awq = g->kind == RG_GRID_AWQ, gptq = g->kind == RG_GRID_GPTQ;
-    const int bits = g->kind == RG_GRID_PACKED8 ? 8 : 4,
-              shift = awq ? 0
-        : bits == 8       ? 2
-                          : 3,
-              fixed = awq ? 4 * awq_nibble[r % 8] : 0;
+    const int shift = awq ? 0 : g->bits == 8 ? 2 : 3, fixed = awq ? 4 * awq_nibble[r % 8] : 0;
     const int64_t first = awq ? r / 8
         : gptq                ? r
-                              : r * rg_div_up(g->in, 32 / bits),
+                              : r * rg_div_up(g->in, 32 / g->bits),
                   step = awq ? g->out / 8
         : gptq               ? g->out
                              : 1;
     if (awq) order = NULL;
-    const int mask = (1 << bits) - 1, flip = bits == 8 ? 0x80 : 0, within = (1 << shift) - 1;
+    const int mask = (1 << g->bits) - 1, within = (1 << shift) - 1;
     for (int64_t i = 0; i < g->in; i++) {
         const int64_t c = order ? order[i] : i;
         const uint32_t w = rg_get32(g->q, first + (c >> shift) * step);
-        q[i] = (uint8_t)(((int)(w >> (fixed + bits * (c & within))) & mask) ^ flip);
+        q[i] = (uint8_t)((int)(w >> (fixed + g->bits * (c & within))) & mask);
     }
 }
 
-/* The largest resident group inside one group of the file; 0: none. */
-static int resident_group(const rg_grid *g)
+/* The resident type whose groups divide those of the file, as large as may be; -1: none. */
+static int resident_type(const rg_grid *g)
 {
-    const int first = bytes(g) ? 32 : 128;
-    for (int n = first; n >= 32; n /= 2)
-        if (g->groups == 1 ? g->in % n == 0 || n == 32 : g->group % n == 0) return n;
-    return 0;
+    int best = -1;
+    for (int t = 0; t < RG_WT_COUNT; t++) {
+        const rg_wtype_info *w = &rg_wtypes[t];
+        const bool whole =
+            g->groups == 1 ? g->in % w->group == 0 || w->group == 32 : g->group % w->group == 0;
+        if (rg_wtype_is_quant((rg_wtype)t) && w->bits == g->bits && w->has_min == !g->middle && whole &&
+            (best < 0 || w->group > rg_wtypes[best].group))
+            best = t;
+    }
+    return best;
 }
 
 bool rg_grid_middle(const rg_grid *g)
@@ -83,7 +87,7 @@ bool rg_grid_middle(const rg_grid *g)
     if (!g->zero) return true;
     for (int64_t r = 0; r < g->out; r++)
         for (int64_t k = 0; k < g->groups; k++)
-            if (zero_of(g, r, k) != 8) return false;
+            if (zero_of(g, r, k) != rg_grid_mid(g)) return false;
     return true;
 }
 
@@ -107,18 +111,24 @@ static void sort_columns(rg_grid *g)
 
 void rg_grid_classify(rg_grid *g)
 {
-    const int n = resident_group(g);
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
-    g->middle = !bytes(g) && rg_grid_middle(g);
+    g->middle = rg_grid_middle(g);
     if (g->g_idx) sort_columns(g);
-    if (n == 0 || (g->g_idx && !g->order)) return;
+    const int t = resident_type(g);
+    if (t < 0 || (g->g_idx && !g->order)) return;
+    g->resident = (rg_wtype)t;
     /* f16 scales stay, but a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
-    g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
-    if (bytes(g)) return;
-    for (int t = 0; t < RG_WT_COUNT; t++)
-        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle)
-            g->resident = (rg_wtype)t;
+    g->rounding = g->scale_type == RG_FT_F16 && g->middle ? RG_ROUND_NONE : RG_ROUND_SCALES;
+}
+
+void rg_grid_forget_order(rg_grid *g)
+{
+    if (!g->order) return;
+    free(g->order);
+    g->order = NULL;
+    g->resident = RG_WT_Q8G32;
+    g->rounding = RG_ROUND_REQUANTISED;
 }
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
@@ -136,8 +146,7 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
             z = zero_of(g, r, k);
             last = k;
         }
-        const uint8_t c = q[i];
-        dst[i] = (bytes(g) ? (float)(int8_t)c : (float)(c - z)) * s;
+        dst[i] = (float)(q[i] - z) * s;
     }
 }
 
@@ -148,8 +157,10 @@ void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *m
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;
         scale[i] = scale_of(g, r, k);
-        if (rg_wtypes[g->resident].has_min) min[i] = -(float)zero_of(g, r, k) * scale[i];
+        if (!g->middle) min[i] = -(float)zero_of(g, r, k) * scale[i];
     }
+    if (g->bits == 8) /* signed bytes */
+        for (int64_t i = 0; i < g->in; i++) q[i] ^= 0x80;
 }
 
 void rg_grid_free(rg_grid *g)
@@ -203,7 +214,8 @@ const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
     if (!t->grid)
         snprintf(buf, n, "%s", rg_ftypes[t->type].name);
     else
-        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind].name, (long long)t->grid->group,
+        snprintf(buf, n, "%s%s g%lld%s", kinds[t->grid->kind].name,
+            t->grid->bits == 8 && t->grid->kind != RG_GRID_INT8 ? " INT8" : "", (long long)t->grid->group,
             t->grid->g_idx ? " act-order" : "");
     return buf;
 }

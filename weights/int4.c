@@ -131,25 +131,26 @@ static rg_status check_weight_shape(const rg_part *p, const rg_grid *g, const rg
 }
 
 /* What the configuration says of zero points, against those stored. GPTQModel 5 labels files "gptq" whose
- * zero points are stored as in gptq_v2: of a symmetric grid they are 8 there, 7 in v1. */
+ * zero points are stored as in gptq_v2: of a symmetric grid they are the middle of the codes there, one less
+ * in v1. */
 static rg_status check_zeros(rg_ckpt *c, rg_grid *g, const char *module, const rg_src *src)
 {
     const rg_scheme *s = &c->scheme;
     const bool gptq = g->kind == RG_GRID_GPTQ;
     const char *word = gptq ? "sym" : "symmetric";
-    if (s->kind == RG_SCHEME_AWQ || s->sym < 0 || g->kind == RG_GRID_PACKED8) return RG_OK;
+    if (s->kind == RG_SCHEME_AWQ || s->sym < 0) return RG_OK;
     if (!g->zero) {
         if (s->sym) return RG_OK;
         return rg_bad(src, "module %.100s: %s is false, but it has no zero points", module, word);
     }
-    const int stored = (int)(rg_get32(g->zero, 0) & 15u), declared = g->zero_add;
+    const int stored = rg_grid_zero(g), declared = g->zero_add, mid = rg_grid_mid(g);
     if (!s->sym) return RG_OK;
-    if (gptq && (stored == 7 || stored == 8)) g->zero_add = 8 - stored;
+    if (gptq && (stored == mid - 1 || stored == mid)) g->zero_add = mid - stored;
     if (!rg_grid_middle(g)) {
         g->zero_add = declared;
         return rg_bad(src,
-            "module %.100s: quantization_config says %s, but its zero points are not 8 (the first is %d)",
-            module, word, stored + declared);
+            "module %.100s: quantization_config says %s, but its zero points are not %d (the first is %d)",
+            module, word, mid, stored + declared);
     }
     if (g->zero_add != declared)
         rg_note(&c->notes, src,
@@ -164,19 +165,20 @@ static rg_status fill(
     rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
 {
     const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
-    const bool packed = g->kind == RG_GRID_PACKED || g->kind == RG_GRID_PACKED8;
+    const bool packed = g->kind == RG_GRID_PACKED;
     rg_status st;
     if (!q || !s || (!z && !packed))
         return rg_bad(src, "module %.100s: its %s are missing", module,
             part_names[!q ? P_CODES
                     : !s  ? P_SCALES
                           : P_ZEROS]);
-    if (z && g->kind == RG_GRID_PACKED8)
-        return rg_lacks(src, "module %.100s: zero points beside 8-bit codes are not supported", module);
-    const int64_t words_out = g->out / 8, words_in = rg_div_up(g->in, g->kind == RG_GRID_PACKED8 ? 4 : 8);
-    if (!packed && (g->out % 8 != 0 || g->in % 8 != 0))
-        return rg_bad(src, "module %.100s: [%lld, %lld] is not a multiple of 8", q->module, (long long)g->out,
-            (long long)g->in);
+    if (c->scheme.mixed && q->rank == 2) /* words of a row or column */
+        g->bits = q->dim[packed] == (uint64_t)rg_div_up(g->in, 8) ? 4 : 8;
+    const int per = 32 / g->bits; /* codes of a word */
+    const int64_t words_out = g->out / per, words_in = rg_div_up(g->in, per);
+    if (!packed && (g->out % per != 0 || g->in % per != 0))
+        return rg_bad(src, "module %.100s: [%lld, %lld] is not a multiple of %d", q->module,
+            (long long)g->out, (long long)g->in, per);
     st = packed                  ? check_shape(q, g->out, words_in, src)
         : g->kind == RG_GRID_AWQ ? check_shape(q, g->in, words_out, src)
                                  : check_shape(q, words_in, g->out, src);
@@ -187,13 +189,14 @@ static rg_status fill(
     st = packed ? check_shape(s, g->out, g->groups, src) : check_shape(s, g->groups, g->out, src);
     if (st) return st;
     const int64_t declared = c->scheme.group > 0 ? rg_min(c->scheme.group, g->in) : g->in;
-    /* compressed-tensors may declare several sizes: else equal groups must explain it */
-    g->group = packed && rg_div_up(g->in, declared) != g->groups ? rg_div_up(g->in, g->groups) : declared;
+    /* where several sizes may be declared, equal groups must explain it */
+    const bool several = packed || c->scheme.mixed;
+    g->group = several && rg_div_up(g->in, declared) != g->groups ? rg_div_up(g->in, g->groups) : declared;
     if (rg_div_up(g->in, g->group) != g->groups)
         return rg_bad(src, "module %.100s: %lld groups of scales for %lld columns in groups of %lld",
             s->module, (long long)g->groups, (long long)g->in, (long long)g->group);
     if (z)
-        st = packed ? check_shape(z, rg_div_up(g->out, 8), g->groups, src)
+        st = packed ? check_shape(z, rg_div_up(g->out, per), g->groups, src)
                     : check_shape(z, g->groups, words_out, src);
     if (st) return st;
     g->q = q->data;
@@ -225,15 +228,16 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
     if (!g) return rg_no_memory(src->err, src->name);
     g->kind = c->scheme.kind == RG_SCHEME_AWQ ? RG_GRID_AWQ
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
-        : c->scheme.bits == 8                 ? RG_GRID_PACKED8
                                               : RG_GRID_PACKED;
+    g->bits = c->scheme.bits;
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
     rg_status st = fill(c, g, part, module, src);
+    if (!st && rg_site_order(site) == RG_SITE_NONE) rg_grid_forget_order(g);
     if (!st) {
         const rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,
-            .type = RG_FT_INT4,
+            .type = g->bits == 8 ? RG_FT_INT8 : RG_FT_INT4,
             .rank = 2,
             .dim = {(uint64_t)g->out, (uint64_t)g->in},
             .data = g->q,

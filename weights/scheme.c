@@ -1,4 +1,4 @@
-/* The quantisation of a checkpoint: AWQ (gemm), GPTQ, compressed-tensors (pack-quantized). Cousins are
+/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors (pack-quantized). Cousins are
  * refused by name. */
 #include "weights/scheme.h"
 
@@ -32,6 +32,7 @@ static rg_status read_awq(rg_scheme *s, const json_t *q, const rg_src *src)
     if (json_is_false(json_object_get(q, "zero_point")))
         return rg_lacks(src, "AWQ without zero points is not supported; expected zero_point true");
     s->kind = RG_SCHEME_AWQ;
+    s->bits = 4;
     s->group = rg_member_int(q, "group_size", rg_member_int(q, "q_group_size", 128));
     return check_group(s->group, src);
 }
@@ -45,17 +46,30 @@ static rg_status read_gptq(rg_scheme *s, const json_t *q, const rg_src *src)
     if (*other && strcmp(format, other) != 0)
         return rg_lacks(src,
             "quantization_config: checkpoint_format is %.30s, format %.30s: which one is it?", format, other);
-    if (bits != 4) return rg_lacks(src, "GPTQ with %lld bits, expected 4", (long long)bits);
+    if (bits != 4 && bits != 8) return rg_lacks(src, "GPTQ with %lld bits, expected 4 or 8", (long long)bits);
     if (*format && strcmp(format, "gptq") != 0 && strcmp(format, "gptq_v2") != 0)
         return rg_lacks(src, "GPTQ checkpoint_format '%.30s', expected gptq or gptq_v2", format);
     if (json_is_true(json_object_get(q, "is_marlin_format")))
         return rg_lacks(src, "GPTQ in marlin format, expected gptq or gptq_v2");
     s->kind = RG_SCHEME_GPTQ;
+    s->bits = (int)bits;
     s->gptq_v2 = strcmp(format, "gptq_v2") == 0;
-    s->sym = json_is_boolean(sym) ? json_is_true(sym) : -1;
+    /* modules may have bits and groups of their own: their shapes tell */
+    s->mixed = json_object_size(json_object_get(q, "dynamic")) ||
+        json_object_size(json_object_get(q, "extra_config"));
+    s->sym = json_is_boolean(sym) && !s->mixed ? json_is_true(sym) : -1;
     s->no_order = json_is_false(json_object_get(q, "desc_act"));
     s->group = rg_member_int(q, "group_size", 128);
     return check_group(s->group, src);
+}
+
+/* GPTQ's tensors under another name, or another layout. */
+static rg_status read_auto_round(rg_scheme *s, const json_t *q, const rg_src *src)
+{
+    const char *packing = rg_member_word(q, "packing_format");
+    if (*packing && strcmp(packing, "auto_round:auto_gptq") != 0 && strcmp(packing, "auto_round:gptq") != 0)
+        return rg_lacks(src, "auto-round packing_format '%.40s', expected auto_round:auto_gptq", packing);
+    return read_gptq(s, q, src);
 }
 
 static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src *src)
@@ -69,13 +83,7 @@ static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src 
     if (bits != 4 && bits != 8)
         return rg_lacks(src, "compressed-tensors weights with %lld bits, expected 4 or 8", (long long)bits);
     const int sym = !json_is_false(json_object_get(w, "symmetric")); /* the default of compressed-tensors */
-    if (bits == 8 && !sym)
-        return rg_lacks(src,
-            "compressed-tensors weights with 8 bits and zero points are not supported; expected "
-            "symmetric ones");
-    if (s->kind == RG_SCHEME_PACKED && s->bits != bits)
-        return rg_lacks(src, "compressed-tensors weights with %d and with %lld bits, expected one of the two",
-            s->bits, (long long)bits);
+    s->mixed |= s->kind == RG_SCHEME_PACKED && s->bits != bits;
     s->sym =
         s->kind == RG_SCHEME_PACKED && s->sym != sym ? -1 : sym; /* groups of both: a module's is not known */
     s->kind = RG_SCHEME_PACKED;
@@ -155,12 +163,14 @@ rg_status rg_scheme_from_json(
         st = read_awq(s, q, &src);
     else if (strcmp(method, "gptq") == 0 || (!*method && json_object_get(q, "bits")))
         st = read_gptq(s, q, &src);
+    else if (strcmp(method, "auto-round") == 0 || strcmp(method, "intel/auto-round") == 0)
+        st = read_auto_round(s, q, &src);
     else if (strcmp(method, "compressed-tensors") == 0 || (!*method && json_object_get(q, "config_groups")))
         st = read_compressed(s, q, notes, &src);
     else
         st = rg_lacks(&src,
-            "quantization_config: method '%.40s' is not supported; expected awq, gptq or "
-            "compressed-tensors: use the 16-bit checkpoint with --dtype",
+            "quantization_config: method '%.40s' is not supported; expected awq, gptq, "
+            "auto-round or compressed-tensors: use the 16-bit checkpoint with --dtype",
             method);
     if (!st && s->kind != RG_SCHEME_PACKED) st = check(q, RG_IN_QUANT, notes, &src);
 out:

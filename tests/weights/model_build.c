@@ -68,7 +68,7 @@ static int entries(const model_build *b, entry *e)
     e[n++] = (entry){
         "mlp.down_proj", "ffn_down", c->dim, c->ffn, .layer = true, .linear = true, .bias = b->mlp_bias};
     e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
-    if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .layer = false};
+    if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .linear = b->head_too};
     return n;
 }
 
@@ -91,9 +91,10 @@ static void put_half(unsigned char *p, float f)
 
 /* ---- safetensors ---- */
 
-static void put_nibble(unsigned char *words, int64_t word, int at, int v)
+/* Code number at of a word. */
+static void put_code(unsigned char *words, int64_t word, int at, int bits, int v)
 {
-    words[4 * word + at / 2] |= (unsigned char)(v << (at % 2 * 4));
+    words[4 * word + at * bits / 8] |= (unsigned char)(v << at * bits % 8);
 }
 
 /* Codes, zero points and scales at random, stored as the scheme says; the truth is w = (q - z) * s. */
@@ -101,14 +102,15 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
 {
     static const int awq_channel[8] = {0, 2, 4, 6, 1, 3, 5, 7}; /* of nibble i */
     const int64_t out = e->rows, in = e->cols, g = b->group < 0 ? in : b->group, groups = (in + g - 1) / g;
-    const bool packed8 = b->int4 == INT8_PACKED, packed = packed8 || b->int4 == INT4_PACKED,
-               awq = b->int4 == INT4_AWQ;
-    const int64_t in8 = packed8 ? (in + 3) / 4 : (in + 7) / 8, out8 = (out + 7) / 8;
-    unsigned char *q = get((size_t)(awq     ? in * out8
-                                   : packed ? out * in8
-                                            : in8 * out) *
+    const bool packed = b->int4 == INT8_PACKED || b->int4 == INT4_PACKED, awq = b->int4 == INT4_AWQ,
+               v1 = b->int4 == INT4_GPTQ || b->int4 == INT8_GPTQ;
+    const int bits = b->int4 >= INT8_GPTQ ? 8 : 4, per = 32 / bits, top = (1 << bits) - 1;
+    const int64_t inw = (in + per - 1) / per, outw = (out + per - 1) / per;
+    unsigned char *q = get((size_t)(awq     ? in * outw
+                                   : packed ? out * inw
+                                            : inw * out) *
                       4),
-                  *z = get((size_t)(groups * out8) * 4);
+                  *z = get((size_t)(groups * outw) * 4);
     int32_t *idx = get((size_t)in * sizeof *idx);
     const char *dtype = packed && b->scale_dtype ? b->scale_dtype : "F16";
     const size_t width = strcmp(dtype, "F32") == 0 ? 4 : 2;
@@ -126,7 +128,7 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
     for (int64_t o = 0; o < out; o++)
         for (int64_t k = 0; k < groups; k++) {
             const int64_t at = packed ? o * groups + k : k * out + o;
-            const float f = (float)(spread(e) / (packed8 ? 64.0 : 4.0) * (0.5 + rng_unit(r)));
+            const float f = (float)(spread(e) / (bits == 8 ? 64.0 : 4.0) * (0.5 + rng_unit(r)));
             unsigned char *p = sc + (size_t)at * width;
             if (width == 4) {
                 memcpy(p, &f, 4);
@@ -141,15 +143,15 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
             }
             /* GPTQ v1 stores z - 1, so it has no 0 */
             const int v = zero[o * groups + k] =
-                b->symmetric ? 8 : (int)rng_in(r, b->int4 == INT4_GPTQ ? 1 : 0, 15);
+                b->symmetric ? (top + 1) / 2 : (int)rng_in(r, v1 ? 1 : 0, top);
             if (awq) {
                 int nib = 0;
                 while (awq_channel[nib] != o % 8) nib++;
-                put_nibble(z, k * out8 + o / 8, nib, v);
+                put_code(z, k * outw + o / 8, nib, 4, v);
             } else if (packed) {
-                put_nibble(z, o / 8 * groups + k, (int)(o % 8), v);
+                put_code(z, o / per * groups + k, (int)(o % per), bits, v);
             } else {
-                put_nibble(z, k * out8 + o / 8, (int)(o % 8), v - (b->int4 == INT4_GPTQ));
+                put_code(z, k * outw + o / per, (int)(o % per), bits, v - v1);
             }
         }
     char name[128];
@@ -157,18 +159,16 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
     double *w = add_truth(b, name, out, in);
     for (int64_t o = 0; o < out; o++)
         for (int64_t i = 0; i < in; i++) {
-            const int v = (int)rng_in(r, 0, packed8 ? 255 : 15);
-            w[o * in + i] = (v - (packed8 ? 128 : zero[o * groups + idx[i]])) * value[o * groups + idx[i]];
+            const int v = (int)rng_in(r, 0, top);
+            w[o * in + i] = (v - zero[o * groups + idx[i]]) * value[o * groups + idx[i]];
             if (awq) {
                 int nib = 0;
                 while (awq_channel[nib] != o % 8) nib++;
-                put_nibble(q, i * out8 + o / 8, nib, v);
-            } else if (packed8) {
-                q[4 * (o * in8 + i / 4) + i % 4] = (unsigned char)v;
+                put_code(q, i * outw + o / 8, nib, 4, v);
             } else if (packed) {
-                put_nibble(q, o * in8 + i / 8, (int)(i % 8), v);
+                put_code(q, o * inw + i / per, (int)(i % per), bits, v);
             } else {
-                put_nibble(q, i / 8 * out + o, (int)(i % 8), v);
+                put_code(q, i / per * out + o, (int)(i % per), bits, v);
             }
         }
 #define PUT(tail, dtype, rank, d0, d1, p, n) \
@@ -176,14 +176,14 @@ static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int
         st_tensor(s, name, dtype, rank, (const int64_t[]){d0, d1}, p, (size_t)(n)))
     if (packed) {
         const int64_t shape[2] = {out, in};
-        PUT(".weight_packed", "I32", 2, out, in8, q, out * in8 * 4);
+        PUT(".weight_packed", "I32", 2, out, inw, q, out * inw * 4);
         PUT(".weight_scale", dtype, 2, out, groups, sc, out * groups * (int64_t)width);
         PUT(".weight_shape", "I64", 1, 2, 0, shape, 16);
-        if (!b->symmetric) PUT(".weight_zero_point", "I32", 2, out8, groups, z, out8 * groups * 4);
+        if (!b->symmetric) PUT(".weight_zero_point", "I32", 2, outw, groups, z, outw * groups * 4);
         if (b->act_order) PUT(".weight_g_idx", "I32", 1, in, 0, idx, in * 4);
     } else {
-        PUT(".qweight", "I32", 2, awq ? in : in8, awq ? out8 : out, q, (awq ? in * out8 : in8 * out) * 4);
-        PUT(".qzeros", "I32", 2, groups, out8, z, groups * out8 * 4);
+        PUT(".qweight", "I32", 2, awq ? in : inw, awq ? outw : out, q, (awq ? in * outw : inw * out) * 4);
+        PUT(".qzeros", "I32", 2, groups, outw, z, groups * outw * 4);
         PUT(".scales", "F16", 2, groups, out, sc, groups * out * 2);
         if (!awq) PUT(".g_idx", "I32", 1, in, 0, idx, in * 4);
     }
@@ -229,10 +229,14 @@ static void write_config(const model_build *b, const char *dir)
                         "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": "
                         "{\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
                         "\"group_size\": %d, \"symmetric\": %s}}}",
+        [INT8_GPTQ] =
+            "\"quant_method\": \"gptq\", \"bits\": 8, \"checkpoint_format\": \"gptq\", \"group_size\": %d",
+        [INT8_GPTQ_V2] =
+            "\"quant_method\": \"gptq\", \"bits\": 8, \"checkpoint_format\": \"gptq_v2\", \"group_size\": %d",
         [INT8_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", "
                         "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
-                        "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, "
-                        "\"strategy\": \"group\", \"group_size\": %d}}}"};
+                        "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"group\", "
+                        "\"group_size\": %d, \"symmetric\": %s}}}"};
     const rg_config *c = &b->c;
     char path[600];
     snprintf(path, sizeof path, "%s/config.json", dir);

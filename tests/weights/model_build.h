@@ -6,7 +6,16 @@
 #include "base/config.h"
 #include "file_build.h"
 
-typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACKED, INT8_PACKED } int4_kind;
+typedef enum int4_kind {
+    INT4_NONE,
+    INT4_AWQ,
+    INT4_GPTQ,
+    INT4_GPTQ_V2,
+    INT4_PACKED,
+    INT8_GPTQ,
+    INT8_GPTQ_V2,
+    INT8_PACKED
+} int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
 
@@ -19,6 +28,7 @@ typedef struct model_build {
     int group;               /* -1: one per row */
     bool symmetric;          /* every zero point in the middle (compressed-tensors: none stored) */
     bool act_order;          /* columns belong to groups in random order */
+    bool head_too;           /* the output matrix is quantised as well */
     const char *scale_dtype; /* of compressed-tensors; NULL: F16 */
     int shards;              /* more than 1: that many files and an index */
     const char *scheme;      /* NULL: that of int4; else what quantization_config holds, %d: the group */

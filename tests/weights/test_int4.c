@@ -48,7 +48,7 @@ static void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const ch
     for (size_t i = 0; i < rg_ckpt_count(c); i++) {
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
         const double *w = build_truth(b, t->file_name);
-        if (t->type != RG_FT_INT4) continue;
+        if (!t->grid) continue;
         const rg_wtype_info *info = &rg_wtypes[rg_ckpt_resident(t)];
         const int32_t *order = rg_ckpt_order(t);
         for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
@@ -98,6 +98,11 @@ static const kind kinds[] = {
     {INT8_PACKED, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
     {INT8_PACKED, -1, true, false, "BF16", RG_WT_Q8G32, RG_ROUND_SCALES},
     {INT8_PACKED, 64, true, true, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT8_PACKED, 32, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
+    {INT8_GPTQ, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT8_GPTQ, 64, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
+    {INT8_GPTQ_V2, 32, true, true, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT8_GPTQ_V2, -1, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
 };
 
 static void every_scheme(void **state)
@@ -118,7 +123,7 @@ static void every_scheme(void **state)
             snprintf(label, sizeof label, "case %zu, %d files", i, shards);
             rg_ckpt *c = made(&b);
             const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_ATTN_K, 1);
-            assert_int_equal(t->type, RG_FT_INT4);
+            assert_int_equal(t->type, k->int4 >= INT8_GPTQ ? RG_FT_INT8 : RG_FT_INT4);
             if (rg_ckpt_resident(t) != k->resident || rg_ckpt_rounding(t) != k->rounding)
                 fail_msg("%s: resident type %s, rounding %s", label, rg_wtypes[rg_ckpt_resident(t)].name,
                     rg_rounding_names[rg_ckpt_rounding(t)]);
@@ -159,12 +164,19 @@ static const refusal refusals[] = {
     {INT4_PACKED, "pack-quantized", "float-quantized", RG_E_UNSUPPORTED, "float-quantized"},
     {INT4_PACKED, "pack-quantized", "marlin-24", RG_E_UNSUPPORTED, "marlin-24"},
     {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 2", RG_E_UNSUPPORTED, "2 bits"},
-    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_UNSUPPORTED, "zero points"},
+    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_FILE, "codes"},
     {INT4_PACKED, "\"config_groups\": {", "\"config_groups\": {\"b\": {\"weights\": {\"num_bits\": 8}}, ",
-        RG_E_UNSUPPORTED, "one of the two"},
+        RG_OK, NULL},
     {INT4_PACKED, "\"config_groups\"", "\"groups\"", RG_E_FILE, "config_groups"},
     {INT8_PACKED, "\"num_bits\": 8", "\"num_bits\": 4", RG_E_FILE, "codes"},
-    {INT8_PACKED, "\"symmetric\": true", "\"symmetric\": false", RG_E_UNSUPPORTED, "zero points"},
+    {INT8_PACKED, "\"symmetric\": false", "\"symmetric\": true", RG_E_FILE, "points are not 128"},
+    {INT8_GPTQ, "\"bits\": 8", "\"bits\": 4", RG_E_FILE, "codes"},
+    {INT4_GPTQ, "\"bits\": 4", "\"bits\": 8", RG_E_FILE, "codes"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"bits", RG_OK, NULL},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"packing_format\": \"auto_round:auto_awq\", \"bits",
+        RG_E_UNSUPPORTED, "auto_round:auto_awq"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"data_type\": \"mx_fp\", \"bits", RG_E_UNSUPPORTED,
+        "data_type"},
     {INT4_PACKED, "\"int\"", "\"float\"", RG_E_UNSUPPORTED, "float"},
     {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {}", RG_E_UNSUPPORTED,
         "activations"},
@@ -202,6 +214,7 @@ static void declared_zero_points_are_checked(void **state)
 {
     (void)state;
 #define GPTQ(format) "\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": %d, \"sym\": true" format
+#define GPTQ8(format) "\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": %d, \"sym\": true" format
 #define V1 ", \"checkpoint_format\": \"gptq\""
 #define V2 ", \"format\": \"gptq_v2\""
 #define PACKED(sym) \
@@ -221,6 +234,27 @@ static void declared_zero_points_are_checked(void **state)
         {"v1 labelled v2", GPTQ(V2), INT4_GPTQ, true, RG_OK, NULL, "as gptq does"},
         {"sym, but any zero points", GPTQ(V1), INT4_GPTQ, false, RG_E_FILE, "says sym", NULL},
         {"sym, but any zero points, v2", GPTQ(V2), INT4_GPTQ_V2, false, RG_E_FILE, "says sym", NULL},
+        {"8 bits, v1", GPTQ8(V1), INT8_GPTQ, true, RG_OK, NULL, NULL},
+        {"8 bits, v2 labelled v1", GPTQ8(V1), INT8_GPTQ_V2, true, RG_OK, NULL, "gptq_v2 does"},
+        {"8 bits, sym, but any zero points", GPTQ8(V2), INT8_GPTQ_V2, false, RG_E_FILE, "are not 128", NULL},
+        {"auto-round",
+            "\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": %d, \"sym\": true, "
+            "\"packing_format\": \"auto_round:auto_gptq\", \"data_type\": \"int\", \"iters\": 200, "
+            "\"extra_config\": {}, \"act_bits\": 16",
+            INT4_GPTQ, true, RG_OK, NULL, NULL},
+        {"modules of other sizes",
+            "\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 128, \"sym\": true, "
+            "\"extra_config\": {\"model.layers.0.mlp.up_proj\": {\"bits\": 8, \"group_size\": %d}}",
+            INT8_GPTQ, true, RG_OK, NULL, NULL},
+        {"modules of other sizes, by rules",
+            "\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": 128, "
+            "\"dynamic\": {\"+:.*\": {\"bits\": 4, \"group_size\": %d}}",
+            INT4_GPTQ, false, RG_OK, NULL, NULL},
+        {"groups of other sizes",
+            "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"config_groups\": {"
+            "\"a\": {\"weights\": {\"num_bits\": 4, \"group_size\": 128}}, "
+            "\"b\": {\"weights\": {\"num_bits\": 8, \"group_size\": %d}}}",
+            INT8_PACKED, true, RG_OK, NULL, NULL},
         {"two names of a format", GPTQ(V1 V2), INT4_GPTQ, true, RG_E_UNSUPPORTED, "which one", NULL},
         {"symmetric, but zero points", PACKED(", \"symmetric\": true"), INT4_PACKED, false, RG_E_FILE,
             "says symmetric", NULL},
@@ -343,10 +377,30 @@ static void bent_modules_are_refused(void **state)
     drop_hf(at("q"));
 }
 
+/* Columns of the output matrix are not reordered: the last site of a model has no site before it for that. */
+static void an_output_matrix_goes_without_its_order(void **state)
+{
+    (void)state;
+    model_build b = {
+        .c = shape(), .seed = 9, .int4 = INT4_GPTQ, .group = 64, .act_order = true, .head_too = true};
+    b.c.tied = false;
+    rg_ckpt *c = made(&b);
+    const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_OUTPUT, -1);
+    assert_int_equal(t->type, RG_FT_INT4);
+    assert_null(rg_ckpt_order(t));
+    assert_non_null(rg_ckpt_order(rg_ckpt_find(c, RG_SITE_ATTN_K, 0)));
+    assert_int_equal(rg_ckpt_rounding(t), RG_ROUND_REQUANTISED);
+    rows_are_the_truth(c, &b, "output");
+    rg_ckpt_close(c);
+    build_drop(&b);
+    drop_hf(at("q"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_scheme),
         cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(declared_zero_points_are_checked),
+        cmocka_unit_test(an_output_matrix_goes_without_its_order),
         cmocka_unit_test(bent_modules_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
