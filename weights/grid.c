@@ -16,7 +16,8 @@ static const struct {
 } kinds[] = {[RG_GRID_AWQ] = {"AWQ", true},
     [RG_GRID_GPTQ] = {"GPTQ", true},
     [RG_GRID_PACKED] = {"pack-quantized", false},
-    [RG_GRID_INT8] = {"INT8", false}};
+    [RG_GRID_INT8] = {"INT8", false},
+    [RG_GRID_FP8] = {"FP8", false}};
 
 static int stored_zero(const rg_grid *g, int64_t r, int64_t group)
 {
@@ -38,16 +39,19 @@ int rg_grid_zero(const rg_grid *g) { return stored_zero(g, 0, 0); }
 static float scale_of(const rg_grid *g, int64_t r, int64_t group)
 {
     float f;
+    if (g->tall) r /= g->tall;
     const int64_t i = kinds[g->kind].by_input ? group * g->out + r : r * g->groups + group;
     rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
 
-/* Codes of row r, from 0; column i is stored column order[i]. Column c lies in word first + c / per * step. */
+/* Codes of row r, from 0; column i is stored column order[i]. Column c lies in word first + (c >> shift) *
+ * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
-    if (g->kind == RG_GRID_INT8) {
-        for (int64_t i = 0; i < g->in; i++) q[i] = g->q[r * g->in + i] ^ 0x80;
+    if (g->kind == RG_GRID_INT8 || g->kind == RG_GRID_FP8) {
+        const uint8_t flip = g->kind == RG_GRID_INT8 ? 0x80 : 0;
+        for (int64_t i = 0; i < g->in; i++) q[i] = g->q[r * g->in + i] ^ flip;
         return;
     }
     const bool awq = g->kind == RG_GRID_AWQ, gptq = g->kind == RG_GRID_GPTQ;
@@ -109,8 +113,34 @@ static void sort_columns(rg_grid *g)
     g->order = NULL;
 }
 
+static bool is_half(double x) { return (double)rg_f16_to_f32(rg_f32_to_f16((float)x)) == x; }
+
+/* Every scale is a half, or every one of 4 bits (FP8) times it. */
+static bool scales_are_halves(const rg_grid *g, bool times_codes)
+{
+    const int64_t n = (int64_t)(g->scale_bytes / (uint64_t)rg_ftypes[g->scale_type].bytes);
+    float s[256];
+    if (g->scale_type == RG_FT_F16 && !times_codes) return true;
+    for (int64_t i = 0; i < n; i += 256) {
+        const int64_t m = rg_min(256, n - i);
+        rg_ftype_row_to_f32(g->scale_type, s, g->scale + i * rg_ftypes[g->scale_type].bytes, m);
+        for (int64_t k = 0; k < m; k++) {
+            const double d = (double)s[k];
+            if (!times_codes ? !is_half(d)
+                             : !is_half(448.0 * d) || !is_half(15.0 * 0x1p-9 * d) || !is_half(0x1p-9 * d))
+                return false;
+        }
+    }
+    return true;
+}
+
 void rg_grid_classify(rg_grid *g)
 {
+    if (g->kind == RG_GRID_FP8) { /* of 16 bits, f16 changes 4 bits times a scale least */
+        g->resident = RG_WT_F16;
+        g->rounding = scales_are_halves(g, true) ? RG_ROUND_NONE : RG_ROUND_FLOAT;
+        return;
+    }
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
     g->middle = rg_grid_middle(g);
@@ -118,8 +148,8 @@ void rg_grid_classify(rg_grid *g)
     const int t = resident_type(g);
     if (t < 0 || (g->g_idx && !g->order)) return;
     g->resident = (rg_wtype)t;
-    /* f16 scales stay, but a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
-    g->rounding = g->scale_type == RG_FT_F16 && g->middle ? RG_ROUND_NONE : RG_ROUND_SCALES;
+    /* a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
+    g->rounding = g->middle && scales_are_halves(g, false) ? RG_ROUND_NONE : RG_ROUND_SCALES;
 }
 
 void rg_grid_forget_order(rg_grid *g)
@@ -131,22 +161,27 @@ void rg_grid_forget_order(rg_grid *g)
     g->rounding = RG_ROUND_REQUANTISED;
 }
 
+static float e4m3(int code)
+{
+    const int e = code >> 3 & 15, m = code & 7;
+    if (e == 15 && m == 7) return NAN;
+    const float f = (float)(e ? 8 + m : m) * rg_f32_from_bits((uint32_t)(rg_max(e, 1) + 117) << 23);
+    return code & 0x80 ? -f : f;
+}
+
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
+    float value[256]; /* of each code */
     codes(g, r, NULL, q);
-    int64_t last = -1;
-    float s = 0.0f;
-    int z = 0;
-    for (int64_t i = 0; i < g->in; i++) {
+    for (int i = 0; i < 256; i++) value[i] = g->kind == RG_GRID_FP8 ? e4m3(i) : (float)i;
+    for (int64_t i = 0, end; i < g->in; i = end) {
         const int64_t k = g->g_idx ? g->g_idx[i] : i / g->group;
-        if (k != last) {
-            s = scale_of(g, r, k);
-            z = zero_of(g, r, k);
-            last = k;
-        }
-        dst[i] = (float)(q[i] - z) * s;
+        const float s = scale_of(g, r, k), z = g->kind == RG_GRID_FP8 ? 0.0f : (float)zero_of(g, r, k);
+        end = g->g_idx ? i + 1 : rg_min(g->in, (k + 1) * g->group);
+        while (g->g_idx && end < g->in && g->g_idx[end] == k) end++;
+        for (int64_t j = i; j < end; j++) dst[j] = (value[q[j]] - z) * s;
     }
 }
 
@@ -211,11 +246,14 @@ void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *sca
 
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
 {
-    if (!t->grid)
+    const rg_grid *g = t->grid;
+    if (!g)
         snprintf(buf, n, "%s", rg_ftypes[t->type].name);
+    else if (g->tall > 1)
+        snprintf(buf, n, "%s %lldx%lld", kinds[g->kind].name, (long long)g->tall, (long long)g->group);
     else
-        snprintf(buf, n, "%s%s g%lld%s", kinds[t->grid->kind].name,
-            t->grid->bits == 8 && t->grid->kind != RG_GRID_INT8 ? " INT8" : "", (long long)t->grid->group,
-            t->grid->g_idx ? " act-order" : "");
+        snprintf(buf, n, "%s%s g%lld%s", kinds[g->kind].name,
+            g->bits == 8 && g->kind <= RG_GRID_PACKED ? " INT8" : "", (long long)g->group,
+            g->g_idx ? " act-order" : "");
     return buf;
 }

@@ -9,10 +9,11 @@ typedef enum rg_grid_kind {
      * [in/g][out] */
     RG_GRID_AWQ,
     RG_GRID_GPTQ, /* codes i32 [in*bits/32][out], zero points i32 [in/g][out*bits/32], scales [in/g][out] */
-    /* compressed-tensors: codes i32 [out][in*bits/32], zero points i32 [out*bits/32][in/g] or none (the middle),
-     * scales [out][in/g] */
+    /* compressed-tensors: codes i32 [out][in*bits/32], zero points i32 [out*bits/32][in/g] or none (the
+     * middle), scales [out][in/g] */
     RG_GRID_PACKED,
-    RG_GRID_INT8 /* codes i8 [out][in], scales [out * in / g] */
+    RG_GRID_INT8, /* codes i8 [out][in], scales [out / tall][in / g] */
+    RG_GRID_FP8   /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
 } rg_grid_kind;
 
 struct rg_grid {
@@ -21,6 +22,7 @@ struct rg_grid {
     int64_t out, in;
     /* columns of a scale (the last group may be short), scales per row */
     int64_t group, groups;
+    int64_t tall; /* rows of a scale; 0: 1 */
     /* in the mapping, not necessarily aligned; zero NULL: the middle of the codes */
     const unsigned char *q, *scale, *zero;
     uint64_t q_bytes, scale_bytes, zero_bytes;

@@ -1,70 +1,85 @@
-/* Quantised modules (INT4; INT8 of compressed-tensors) of Hugging Face directories: several tensors are one
- * linear weight. */
+/* Quantised modules of Hugging Face directories: several tensors are one weight. Here: which they are, and
+ * the layouts of codes in words (AWQ, GPTQ, compressed-tensors). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/grow.h"
-#include "weights/ckpt_impl.h"
+#include "weights/parts.h"
 
-typedef enum part_kind { P_CODES, P_ZEROS, P_SCALES, P_INDEX, P_SHAPE, P_COUNT } part_kind;
+#define FLOATS "F16 BF16 F32"
 
-struct rg_part {
-    char *module; /* "model.layers.0.mlp.up_proj"; owns */
-    part_kind kind;
-    rg_ftype type; /* of scales */
-    bool i32, i64;
-    int rank;
-    uint64_t dim[2];
-    const unsigned char *data;
-    uint64_t bytes;
+enum {
+    AWQ = 1 << RG_SCHEME_AWQ,
+    GPTQ = 1 << RG_SCHEME_GPTQ,
+    CT = 1 << RG_SCHEME_CT,
+    FP8 = 1 << RG_SCHEME_FP8
 };
 
+/* By the end of a tensor's name; dtypes with single blanks between. */
 static const struct {
-    int scheme;
+    int schemes;
     const char *tail;
-    part_kind kind;
-} tails[] = {{RG_SCHEME_AWQ, ".qweight", P_CODES}, {RG_SCHEME_AWQ, ".qzeros", P_ZEROS},
-    {RG_SCHEME_AWQ, ".scales", P_SCALES}, {RG_SCHEME_GPTQ, ".qweight", P_CODES},
-    {RG_SCHEME_GPTQ, ".qzeros", P_ZEROS}, {RG_SCHEME_GPTQ, ".scales", P_SCALES},
-    {RG_SCHEME_GPTQ, ".g_idx", P_INDEX}, {RG_SCHEME_PACKED, ".weight_packed", P_CODES},
-    {RG_SCHEME_PACKED, ".weight_zero_point", P_ZEROS}, {RG_SCHEME_PACKED, ".weight_scale", P_SCALES},
-    {RG_SCHEME_PACKED, ".weight_g_idx", P_INDEX}, {RG_SCHEME_PACKED, ".weight_shape", P_SHAPE}};
+    rg_part_kind kind;
+    const char *dtypes;
+    bool maybe; /* of another dtype it is a tensor of its own */
+} tails[] = {{AWQ | GPTQ, ".qweight", RG_P_CODES, "I32", false},
+    {AWQ | GPTQ, ".qzeros", RG_P_ZEROS, "I32", false}, {AWQ | GPTQ, ".scales", RG_P_SCALES, FLOATS, false},
+    {GPTQ, ".g_idx", RG_P_INDEX, "I32", false}, {CT, ".weight_packed", RG_P_CODES, "I32", false},
+    {CT, ".weight_zero_point", RG_P_ZEROS, "I32", false},
+    {CT | FP8, ".weight_scale", RG_P_SCALES, FLOATS, false}, {CT, ".weight_g_idx", RG_P_INDEX, "I32", false},
+    {CT, ".weight_shape", RG_P_SHAPE, "I64 I32", false},
+    {CT | FP8, ".weight", RG_P_CODES, "F8_E4M3 I8", true},
+    {FP8, ".weight_scale_inv", RG_P_SCALES, FLOATS, false}};
 
-static const char *const part_names[P_COUNT] = {"codes", "zero points", "scales", "g_idx", "weight_shape"};
+/* What quantised activations need; they stay as they are. */
+static const char *const of_activations[] = {
+    ".input_scale", ".activation_scale", ".input_zero_point", ".activation_zero_point", ".input_scale_ub"};
 
-static rg_status keep(
-    rg_ckpt *c, rg_part p, const char *name, size_t len, const char *dtype, const rg_src *src)
+static const char *const part_names[RG_P_COUNT] = {"codes", "zero points", "scales", "g_idx", "weight_shape"};
+
+static rg_status keep(rg_ckpt *c, rg_part p, const char *name, size_t len, const rg_src *src)
 {
-    static const char *const want[P_COUNT] = {"I32", "I32", "F16, BF16 or F32", "I32", "I64"};
-    if (p.kind == P_SCALES ? p.type == RG_FT_COUNT : p.kind == P_SHAPE ? !p.i64 && !p.i32 : !p.i32)
-        return rg_lacks(
-            src, "tensor %.100s: %s of dtype %s, expected %s", name, part_names[p.kind], dtype, want[p.kind]);
     if (!rg_grow(&c->part, &c->cap_parts, c->n_parts + 1, sizeof p) || !(p.module = strndup(name, len)))
         return rg_no_memory(src->err, src->name);
     c->part[c->n_parts++] = p;
     return RG_OK;
 }
 
+static bool ends_with(const rg_raw_tensor *r, const char *tail)
+{
+    const size_t n = strlen(tail);
+    return r->name_len > n && strcmp(r->name + r->name_len - n, tail) == 0;
+}
+
 bool rg_parts_keep(rg_ckpt *c, const rg_raw_tensor *r, const char *dtype, rg_status *st, rg_err *err)
 {
-    const size_t len = r->name_len;
+    const rg_src src = {c->path, err};
+    const int scheme = 1 << c->scheme.kind;
+    *st = RG_OK;
+    for (size_t i = 0; scheme & (CT | FP8) && i < sizeof of_activations / sizeof *of_activations; i++)
+        if (ends_with(r, of_activations[i])) {
+            rg_note(&c->notes, &src,
+                "scales of quantised activations (%s) are not used: activations are what --act says",
+                of_activations[i] + 1);
+            return true;
+        }
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-        const size_t n = strlen(tails[i].tail);
-        if (tails[i].scheme != (int)c->scheme.kind || len <= n ||
-            strcmp(r->name + len - n, tails[i].tail) != 0)
-            continue;
+        if (!(tails[i].schemes & scheme) || !ends_with(r, tails[i].tail)) continue;
+        const bool fits = rg_word_in(tails[i].dtypes, dtype);
+        if (!fits && tails[i].maybe) continue;
         rg_part p = {.kind = tails[i].kind,
             .rank = r->rank,
             .dim = {r->dim[0], r->dim[1]},
             .data = r->data,
             .bytes = r->bytes,
-            .type = RG_FT_COUNT,
-            .i32 = strcmp(dtype, "I32") == 0,
-            .i64 = strcmp(dtype, "I64") == 0};
-        for (int t = 0; t < RG_FT_COUNT; t++) /* F32, F16 or BF16: those that are not blocks */
-            if (rg_ftypes[t].block == 1 && strcmp(dtype, rg_ftypes[t].name) == 0) p.type = (rg_ftype)t;
-        *st = keep(c, p, r->name, len - n, dtype, &(rg_src){c->path, err});
+            .type = RG_FT_F32};
+        snprintf(p.dtype, sizeof p.dtype, "%s", dtype);
+        for (int t = 0; t < RG_FT_COUNT; t++)
+            if (strcmp(dtype, rg_ftypes[t].name) == 0) p.type = (rg_ftype)t;
+        *st = fits ? keep(c, p, r->name, r->name_len - strlen(tails[i].tail), &src)
+                   : rg_lacks(&src, "tensor %.100s: %s of dtype %s, expected %s", r->name, part_names[p.kind],
+                         dtype, tails[i].dtypes);
         return true;
     }
     return false;
@@ -85,7 +100,7 @@ static int by_module(const void *a, const void *b)
     return d ? d : (int)x->kind - (int)y->kind;
 }
 
-static rg_status check_shape(const rg_part *p, int64_t rows, int64_t cols, const rg_src *src)
+rg_status rg_part_check(const rg_part *p, int64_t rows, int64_t cols, const rg_src *src)
 {
     if (p->rank == 2 && p->dim[0] == (uint64_t)rows && p->dim[1] == (uint64_t)cols) return RG_OK;
     return rg_bad(src, "module %.100s: %s of shape [%llu, %llu] (rank %d), expected [%lld, %lld]", p->module,
@@ -116,14 +131,22 @@ static rg_status read_index(rg_grid *g, const rg_part *p, const rg_src *src)
     return RG_OK;
 }
 
+void rg_grid_take_scales(rg_grid *g, const rg_part *p)
+{
+    g->scale = p->data;
+    g->scale_bytes = p->bytes;
+    g->scale_type = p->type;
+}
+
 static rg_status check_weight_shape(const rg_part *p, const rg_grid *g, const rg_src *src)
 {
     int64_t v[2] = {-1, -1};
-    const int step = p->i64 ? 2 : 1;
+    const bool i64 = strcmp(p->dtype, "I64") == 0;
+    const int step = i64 ? 2 : 1;
     if (p->rank == 1 && p->dim[0] == 2)
         for (int i = 0; i < 2; i++)
             v[i] = (int64_t)(rg_get32(p->data, i * step) |
-                (p->i64 ? (uint64_t)rg_get32(p->data, 2 * i + 1) << 32 : 0));
+                (i64 ? (uint64_t)rg_get32(p->data, 2 * i + 1) << 32 : 0));
     if (v[0] != g->out || v[1] != g->in)
         return rg_bad(src, "module %.100s: weight_shape says [%lld, %lld], the configuration [%lld, %lld]",
             p->module, (long long)v[0], (long long)v[1], (long long)g->out, (long long)g->in);
@@ -160,18 +183,14 @@ static rg_status check_zeros(rg_ckpt *c, rg_grid *g, const char *module, const r
     return RG_OK;
 }
 
-/* All parts' shapes against the module's [out, in] in the configuration. */
-static rg_status fill(
-    rg_ckpt *c, rg_grid *g, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
+/* Codes in words: all parts' shapes against the module's [out, in] in the configuration. */
+static rg_status fill_words(
+    rg_ckpt *c, rg_grid *g, const rg_part *const part[RG_P_COUNT], const char *module, const rg_src *src)
 {
-    const rg_part *q = part[P_CODES], *s = part[P_SCALES], *z = part[P_ZEROS];
+    const rg_part *q = part[RG_P_CODES], *s = part[RG_P_SCALES], *z = part[RG_P_ZEROS];
     const bool packed = g->kind == RG_GRID_PACKED;
     rg_status st;
-    if (!q || !s || (!z && !packed))
-        return rg_bad(src, "module %.100s: its %s are missing", module,
-            part_names[!q ? P_CODES
-                    : !s  ? P_SCALES
-                          : P_ZEROS]);
+    if (!z && !packed) return rg_bad(src, "module %.100s: its zero points are missing", module);
     if (c->scheme.mixed && q->rank == 2) /* words of a row or column */
         g->bits = q->dim[packed] == (uint64_t)rg_div_up(g->in, 8) ? 4 : 8;
     const int per = 32 / g->bits; /* codes of a word */
@@ -179,14 +198,14 @@ static rg_status fill(
     if (!packed && (g->out % per != 0 || g->in % per != 0))
         return rg_bad(src, "module %.100s: [%lld, %lld] is not a multiple of %d", q->module,
             (long long)g->out, (long long)g->in, per);
-    st = packed                  ? check_shape(q, g->out, words_in, src)
-        : g->kind == RG_GRID_AWQ ? check_shape(q, g->in, words_out, src)
-                                 : check_shape(q, words_in, g->out, src);
+    st = packed                  ? rg_part_check(q, g->out, words_in, src)
+        : g->kind == RG_GRID_AWQ ? rg_part_check(q, g->in, words_out, src)
+                                 : rg_part_check(q, words_in, g->out, src);
     if (st) return st;
     /* the scales say how many equal groups there are, the last perhaps short */
     g->groups = s->rank == 2 ? (int64_t)s->dim[packed] : -1;
     if (g->groups < 1 || g->groups > g->in) g->groups = -1;
-    st = packed ? check_shape(s, g->out, g->groups, src) : check_shape(s, g->groups, g->out, src);
+    st = packed ? rg_part_check(s, g->out, g->groups, src) : rg_part_check(s, g->groups, g->out, src);
     if (st) return st;
     const int64_t declared = c->scheme.group > 0 ? rg_min(c->scheme.group, g->in) : g->in;
     /* where several sizes may be declared, equal groups must explain it */
@@ -196,27 +215,39 @@ static rg_status fill(
         return rg_bad(src, "module %.100s: %lld groups of scales for %lld columns in groups of %lld",
             s->module, (long long)g->groups, (long long)g->in, (long long)g->group);
     if (z)
-        st = packed ? check_shape(z, rg_div_up(g->out, per), g->groups, src)
-                    : check_shape(z, g->groups, words_out, src);
+        st = packed ? rg_part_check(z, rg_div_up(g->out, per), g->groups, src)
+                    : rg_part_check(z, g->groups, words_out, src);
     if (st) return st;
-    g->q = q->data;
-    g->q_bytes = q->bytes;
-    g->scale = s->data;
-    g->scale_bytes = s->bytes;
-    g->scale_type = s->type;
+    rg_grid_take_scales(g, s);
     g->zero = z ? z->data : NULL;
     g->zero_bytes = z ? z->bytes : 0;
     g->zero_add = g->kind == RG_GRID_GPTQ && !c->scheme.gptq_v2;
-    if (part[P_SHAPE] && (st = check_weight_shape(part[P_SHAPE], g, src))) return st;
+    if (part[RG_P_SHAPE] && (st = check_weight_shape(part[RG_P_SHAPE], g, src))) return st;
     if ((st = check_zeros(c, g, module, src))) return st;
-    if (part[P_INDEX] && (st = read_index(g, part[P_INDEX], src))) return st;
+    if (part[RG_P_INDEX] && (st = read_index(g, part[RG_P_INDEX], src))) return st;
     if (g->g_idx && c->scheme.no_order)
         rg_note(&c->notes, src, "desc_act is false, but g_idx orders columns: followed, as AutoGPTQ does");
-    rg_grid_classify(g);
     return RG_OK;
 }
 
-static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char *module, const rg_src *src)
+static rg_status fill(
+    rg_ckpt *c, rg_grid *g, const rg_part *const part[RG_P_COUNT], const char *module, const rg_src *src)
+{
+    const rg_part *q = part[RG_P_CODES];
+    if (!q || !part[RG_P_SCALES])
+        return rg_bad(
+            src, "module %.100s: its %s are missing", module, part_names[q ? RG_P_SCALES : RG_P_CODES]);
+    g->bits = c->scheme.bits;
+    g->q = q->data;
+    g->q_bytes = q->bytes;
+    const rg_status st =
+        strcmp(q->dtype, "I32") == 0 ? fill_words(c, g, part, module, src) : rg_fill_scaled(c, g, part, src);
+    if (!st) rg_grid_classify(g);
+    return st;
+}
+
+static rg_status bind(
+    rg_ckpt *c, const rg_part *const part[RG_P_COUNT], const char *module, const rg_src *src)
 {
     char name[160];
     rg_site site;
@@ -229,7 +260,6 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
     g->kind = c->scheme.kind == RG_SCHEME_AWQ ? RG_GRID_AWQ
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
                                               : RG_GRID_PACKED;
-    g->bits = c->scheme.bits;
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
     rg_status st = fill(c, g, part, module, src);
@@ -241,7 +271,8 @@ static rg_status bind(rg_ckpt *c, const rg_part *const part[P_COUNT], const char
             .rank = 2,
             .dim = {(uint64_t)g->out, (uint64_t)g->in},
             .data = g->q,
-            .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes + (part[P_INDEX] ? part[P_INDEX]->bytes : 0),
+            .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes +
+                (part[RG_P_INDEX] ? part[RG_P_INDEX]->bytes : 0),
             .grid = g};
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }
@@ -255,7 +286,7 @@ rg_status rg_parts_bind(rg_ckpt *c, rg_err *err)
     rg_status st = RG_OK;
     if (c->n_parts) qsort(c->part, c->n_parts, sizeof *c->part, by_module);
     for (size_t i = 0; i < c->n_parts && !st;) {
-        const rg_part *part[P_COUNT] = {0};
+        const rg_part *part[RG_P_COUNT] = {0};
         const char *module = c->part[i].module;
         for (; i < c->n_parts && strcmp(c->part[i].module, module) == 0; i++) {
             if (part[c->part[i].kind])

@@ -1,5 +1,5 @@
-/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors (pack-quantized). Cousins are
- * refused by name. */
+/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors, FP8.
+ * Cousins are refused by name. */
 #include "weights/scheme.h"
 
 #include <stdio.h>
@@ -72,25 +72,62 @@ static rg_status read_auto_round(rg_scheme *s, const json_t *q, const rg_src *sr
     return read_gptq(s, q, src);
 }
 
-static rg_status read_group_weights(rg_scheme *s, const json_t *w, const rg_src *src)
+/* Rows and columns that share a scale, or null. */
+static rg_status read_block(rg_scheme *s, const json_t *v, const char *name, const rg_src *src)
+{
+    int64_t side[2] = {0, 0};
+    if (!v || json_is_null(v)) return RG_OK;
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *n = json_array_get(v, i);
+        side[i] = json_is_integer(n) ? json_integer_value(n) : 0;
+    }
+    if (json_array_size(v) != 2 || side[0] < 1 || side[0] > 1 << 20 || side[1] < 1 || side[1] > 1 << 20)
+        return rg_bad(src, "quantization_config: %s is not two whole numbers from 1", name);
+    if (s->block[0] && (s->block[0] != side[0] || s->block[1] != side[1]))
+        return rg_lacks(src, "quantization_config: %s of several sizes is not supported", name);
+    s->block[0] = side[0];
+    s->block[1] = side[1];
+    return RG_OK;
+}
+
+/* What weights each format of compressed-tensors may hold. */
+static const struct {
+    const char *name, *types;
+    bool four; /* of 4 bits too, in words */
+} formats[] = {{"pack-quantized", "int", true}, {"int-quantized", "int", false},
+    {"float-quantized", "float", false}, {"naive-quantized", "int float", false}};
+
+static rg_status read_group_weights(rg_scheme *s, const json_t *w, const char *format, const rg_src *src)
 {
     const int64_t bits = rg_member_int(w, "num_bits", 8);
     const char *type = rg_member_word(w, "type"), *strategy = rg_member_word(w, "strategy");
-    if (strcmp(type, "int") != 0 && *type)
+    size_t f = 0;
+    while (f < sizeof formats / sizeof *formats && strcmp(formats[f].name, format) != 0) f++;
+    if (f == sizeof formats / sizeof *formats)
         return rg_lacks(src,
-            "compressed-tensors weights of type '%.30s' with %lld bits, expected int with 4 or 8", type,
-            (long long)bits);
-    if (bits != 4 && bits != 8)
-        return rg_lacks(src, "compressed-tensors weights with %lld bits, expected 4 or 8", (long long)bits);
+            "compressed-tensors format '%.40s', expected pack-quantized, int-quantized, float-quantized or "
+            "naive-quantized",
+            format);
+    if (!*type) type = "int";
+    if (!rg_word_in(formats[f].types, type) || (bits != 8 && !(bits == 4 && formats[f].four)))
+        return rg_lacks(src,
+            "compressed-tensors %s weights of type '%.30s' with %lld bits, expected %s with %s",
+            formats[f].name, type, (long long)bits, formats[f].types, formats[f].four ? "4 or 8" : "8");
     const int sym = !json_is_false(json_object_get(w, "symmetric")); /* the default of compressed-tensors */
-    s->mixed |= s->kind == RG_SCHEME_PACKED && s->bits != bits;
+    if (!sym && f > 0)
+        return rg_lacks(src,
+            "compressed-tensors %s weights with zero points are not supported; expected symmetric ones",
+            formats[f].name);
+    if (*strategy && !rg_word_in(f > 0 ? "group channel tensor block" : "group channel", strategy))
+        return rg_lacks(src, "compressed-tensors %s with strategy '%.30s', expected group or channel%s",
+            formats[f].name, strategy, f > 0 ? ", tensor or block" : "");
+    s->mixed |= s->kind == RG_SCHEME_CT && s->bits != bits;
     s->sym =
-        s->kind == RG_SCHEME_PACKED && s->sym != sym ? -1 : sym; /* groups of both: a module's is not known */
-    s->kind = RG_SCHEME_PACKED;
+        s->kind == RG_SCHEME_CT && s->sym != sym ? -1 : sym; /* groups of both: a module's is not known */
+    s->kind = RG_SCHEME_CT;
     s->bits = (int)bits;
-    if (*strategy && strcmp(strategy, "group") != 0 && strcmp(strategy, "channel") != 0)
-        return rg_lacks(src, "compressed-tensors strategy '%.30s', expected group or channel", strategy);
-    return RG_OK;
+    if (s->group == 0) s->group = rg_member_int(w, "group_size", 0);
+    return read_block(s, json_object_get(w, "block_structure"), "block_structure", src);
 }
 
 static rg_status check(const json_t *o, rg_member_place place, rg_lines *notes, const rg_src *src)
@@ -103,9 +140,6 @@ static rg_status read_compressed(rg_scheme *s, const json_t *q, rg_lines *notes,
     const char *format = rg_member_word(q, "format"),
                *sparse = rg_member_word(json_object_get(q, "sparsity_config"), "format"), *name;
     json_t *groups = json_object_get(q, "config_groups"), *g;
-    if (strcmp(format, "pack-quantized") != 0)
-        return rg_lacks(
-            src, "compressed-tensors format '%.40s', expected pack-quantized (4- or 8-bit weights)", format);
     if (*sparse && strcmp(sparse, "dense") != 0)
         return rg_lacks(src, "compressed-tensors with sparsity format '%.40s', expected dense", sparse);
     json_object_foreach (groups, name, g) {
@@ -114,32 +148,41 @@ static rg_status read_compressed(rg_scheme *s, const json_t *q, rg_lines *notes,
             return rg_bad(src, "compressed-tensors %.40s: not an object", name);
         rg_status st = check(g, RG_IN_GROUP, notes, src);
         if (st) return st;
-        /* an empty object means the defaults, which quantise */
-        static const char *const acts[] = {"input_activations", "output_activations"};
-        for (int i = 0; i < 2; i++)
-            if (json_is_object(json_object_get(g, acts[i])))
-                return rg_lacks(src,
-                    "compressed-tensors %.40s: %s: quantised activations are not supported; expected weights "
-                    "only",
-                    name, acts[i]);
         if (!json_is_object(w)) continue; /* layers that are not quantised */
-        if ((st = read_group_weights(s, w, src)) || (st = check(w, RG_IN_WEIGHTS, notes, src))) return st;
-        if (s->group == 0) s->group = rg_member_int(w, "group_size", 0);
+        const char *own =
+            rg_member_word(g, "format"); /* an empty object means the defaults, which quantise */
+        if ((st = read_group_weights(s, w, *own ? own : format, src)) ||
+            (st = check(w, RG_IN_WEIGHTS, notes, src)))
+            return st;
     }
-    if (s->kind != RG_SCHEME_PACKED)
+    if (s->kind != RG_SCHEME_CT)
         return rg_bad(src, "compressed-tensors without config_groups: how many bits?");
     return check(q, RG_IN_PACKED, notes, src);
+}
+
+/* FP8 of transformers ("fp8"), of FBGEMM and of ModelOpt: a matrix of bytes and its scales. */
+static rg_status read_fp8(rg_scheme *s, const json_t *q, rg_lines *notes, const rg_src *src)
+{
+    const bool modelopt = !rg_word_in("fp8 fbgemm_fp8", rg_member_word(q, "quant_method"));
+    const char *algo = rg_member_word(q, "quant_algo");
+    if (modelopt && !rg_word_in("FP8 FP8_PER_CHANNEL_PER_TOKEN", algo))
+        return rg_lacks(src, "modelopt with quant_algo '%.40s', expected FP8", algo);
+    s->kind = RG_SCHEME_FP8;
+    s->bits = 8;
+    const rg_status st = read_block(s, json_object_get(q, "weight_block_size"), "weight_block_size", src);
+    return st ? st : check(q, modelopt ? RG_IN_MODELOPT : RG_IN_FP8, notes, src);
 }
 
 rg_status rg_scheme_from_json(
     rg_scheme *s, const json_t *root, const char *dir, rg_lines *notes, const rg_src *config)
 {
-    char *beside = rg_path_join(dir, "quantize_config.json");
+    /* of AutoGPTQ and early AutoAWQ; of ModelOpt */
+    static const char *const files[] = {"quantize_config.json", "hf_quant_config.json"};
+    char *beside = NULL;
     json_t *own = NULL;
     const json_t *q = json_object_get(root, "quantization_config");
     rg_status st = RG_OK;
     *s = (rg_scheme){.sym = -1};
-    if (!beside) return rg_no_memory(config->err, dir);
     rg_src src = *config;
     /* the old key of compressed-tensors */
     if (!q || json_is_null(q)) q = json_object_get(root, "compression_config");
@@ -147,16 +190,21 @@ rg_status rg_scheme_from_json(
         st = rg_bad(&src, "quantization_config is not an object");
         goto out;
     }
-    if (!json_is_object(q)) { /* AutoGPTQ and early AutoAWQ wrote a file of their own */
+    for (int i = 0; i < 2 && !json_is_object(q); i++) {
         json_error_t je;
-        if (access(beside, R_OK) != 0) goto out;
-        q = own = json_load_file(beside, JSON_REJECT_DUPLICATES, &je);
+        free(beside);
+        beside = rg_path_join(dir, files[i]);
+        if (!beside) return rg_no_memory(config->err, dir);
+        if (access(beside, R_OK) != 0) continue;
+        own = json_load_file(beside, JSON_REJECT_DUPLICATES, &je);
+        q = i == 0 ? own : json_object_get(own, "quantization");
         src.name = beside;
         if (!json_is_object(q)) {
-            st = rg_bad(&src, "cannot read: %.200s", q ? "not an object" : je.text);
+            st = rg_bad(&src, "cannot read: %.200s", own ? "not an object" : je.text);
             goto out;
         }
     }
+    if (!json_is_object(q)) goto out;
     const char *method = rg_member_word(q, "quant_method");
     if (strcmp(method, "awq") == 0 ||
         (!*method && (json_object_get(q, "w_bit") || json_object_get(q, "zero_point"))))
@@ -167,12 +215,15 @@ rg_status rg_scheme_from_json(
         st = read_auto_round(s, q, &src);
     else if (strcmp(method, "compressed-tensors") == 0 || (!*method && json_object_get(q, "config_groups")))
         st = read_compressed(s, q, notes, &src);
+    else if (rg_word_in("fp8 fbgemm_fp8 modelopt", method) || (!*method && json_object_get(q, "quant_algo")))
+        st = read_fp8(s, q, notes, &src);
     else
         st = rg_lacks(&src,
             "quantization_config: method '%.40s' is not supported; expected awq, gptq, "
-            "auto-round or compressed-tensors: use the 16-bit checkpoint with --dtype",
+            "auto-round, compressed-tensors, fp8, fbgemm_fp8 or modelopt: use the 16-bit checkpoint with "
+            "--dtype",
             method);
-    if (!st && s->kind != RG_SCHEME_PACKED) st = check(q, RG_IN_QUANT, notes, &src);
+    if (!st && s->kind <= RG_SCHEME_GPTQ) st = check(q, RG_IN_QUANT, notes, &src);
 out:
     json_decref(own);
     free(beside);

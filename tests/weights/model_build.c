@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/num.h"
+#include "quant_build.h"
 #include "ref_blocks.h"
 
 static void *get(size_t n)
@@ -15,7 +16,7 @@ static void *get(size_t n)
     return p;
 }
 
-static double *add_truth(model_build *b, const char *name, int64_t rows, int64_t cols)
+double *build_add(model_build *b, const char *name, int64_t rows, int64_t cols)
 {
     if (b->n == BUILD_MAX_TENSORS) abort();
     if (strlen(name) >= sizeof b->t[0].name) abort();
@@ -91,111 +92,11 @@ static void put_half(unsigned char *p, float f)
 
 /* ---- safetensors ---- */
 
-/* Code number at of a word. */
-static void put_code(unsigned char *words, int64_t word, int at, int bits, int v)
-{
-    words[4 * word + at * bits / 8] |= (unsigned char)(v << at * bits % 8);
-}
-
-/* Codes, zero points and scales at random, stored as the scheme says; the truth is w = (q - z) * s. */
-static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int layer)
-{
-    static const int awq_channel[8] = {0, 2, 4, 6, 1, 3, 5, 7}; /* of nibble i */
-    const int64_t out = e->rows, in = e->cols, g = b->group < 0 ? in : b->group, groups = (in + g - 1) / g;
-    const bool packed = b->int4 == INT8_PACKED || b->int4 == INT4_PACKED, awq = b->int4 == INT4_AWQ,
-               v1 = b->int4 == INT4_GPTQ || b->int4 == INT8_GPTQ;
-    const int bits = b->int4 >= INT8_GPTQ ? 8 : 4, per = 32 / bits, top = (1 << bits) - 1;
-    const int64_t inw = (in + per - 1) / per, outw = (out + per - 1) / per;
-    unsigned char *q = get((size_t)(awq     ? in * outw
-                                   : packed ? out * inw
-                                            : inw * out) *
-                      4),
-                  *z = get((size_t)(groups * outw) * 4);
-    int32_t *idx = get((size_t)in * sizeof *idx);
-    const char *dtype = packed && b->scale_dtype ? b->scale_dtype : "F16";
-    const size_t width = strcmp(dtype, "F32") == 0 ? 4 : 2;
-    unsigned char *sc = get((size_t)(groups * out) * width);
-    double *value = get((size_t)(groups * out) * sizeof *value);
-    int *zero = get((size_t)(groups * out) * sizeof *zero);
-    for (int64_t i = 0; i < in; i++) idx[i] = (int32_t)(i / g);
-    if (b->act_order)
-        for (int64_t i = in - 1; i > 0; i--) {
-            const int64_t j = rng_in(r, 0, i);
-            const int32_t t = idx[i];
-            idx[i] = idx[j];
-            idx[j] = t;
-        }
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t k = 0; k < groups; k++) {
-            const int64_t at = packed ? o * groups + k : k * out + o;
-            const float f = (float)(spread(e) / (bits == 8 ? 64.0 : 4.0) * (0.5 + rng_unit(r)));
-            unsigned char *p = sc + (size_t)at * width;
-            if (width == 4) {
-                memcpy(p, &f, 4);
-                value[o * groups + k] = (double)f;
-            } else if (strcmp(dtype, "BF16") == 0) {
-                const uint16_t h = rg_f32_to_bf16(f);
-                memcpy(p, &h, 2);
-                value[o * groups + k] = (double)rg_bf16_to_f32(h);
-            } else {
-                put_half(p, f);
-                value[o * groups + k] = ref_half(p);
-            }
-            /* GPTQ v1 stores z - 1, so it has no 0 */
-            const int v = zero[o * groups + k] =
-                b->symmetric ? (top + 1) / 2 : (int)rng_in(r, v1 ? 1 : 0, top);
-            if (awq) {
-                int nib = 0;
-                while (awq_channel[nib] != o % 8) nib++;
-                put_code(z, k * outw + o / 8, nib, 4, v);
-            } else if (packed) {
-                put_code(z, o / per * groups + k, (int)(o % per), bits, v);
-            } else {
-                put_code(z, k * outw + o / per, (int)(o % per), bits, v - v1);
-            }
-        }
-    char name[128];
-    entry_name(name, sizeof name, e, true, layer, ".weight");
-    double *w = add_truth(b, name, out, in);
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t i = 0; i < in; i++) {
-            const int v = (int)rng_in(r, 0, top);
-            w[o * in + i] = (v - zero[o * groups + idx[i]]) * value[o * groups + idx[i]];
-            if (awq) {
-                int nib = 0;
-                while (awq_channel[nib] != o % 8) nib++;
-                put_code(q, i * outw + o / 8, nib, 4, v);
-            } else if (packed) {
-                put_code(q, o * inw + i / per, (int)(i % per), bits, v);
-            } else {
-                put_code(q, i / per * out + o, (int)(i % per), bits, v);
-            }
-        }
-#define PUT(tail, dtype, rank, d0, d1, p, n) \
-    (entry_name(name, sizeof name, e, true, layer, tail), \
-        st_tensor(s, name, dtype, rank, (const int64_t[]){d0, d1}, p, (size_t)(n)))
-    if (packed) {
-        const int64_t shape[2] = {out, in};
-        PUT(".weight_packed", "I32", 2, out, inw, q, out * inw * 4);
-        PUT(".weight_scale", dtype, 2, out, groups, sc, out * groups * (int64_t)width);
-        PUT(".weight_shape", "I64", 1, 2, 0, shape, 16);
-        if (!b->symmetric) PUT(".weight_zero_point", "I32", 2, outw, groups, z, outw * groups * 4);
-        if (b->act_order) PUT(".weight_g_idx", "I32", 1, in, 0, idx, in * 4);
-    } else {
-        PUT(".qweight", "I32", 2, awq ? in : inw, awq ? outw : out, q, (awq ? in * outw : inw * out) * 4);
-        PUT(".qzeros", "I32", 2, groups, outw, z, groups * outw * 4);
-        PUT(".scales", "F16", 2, groups, out, sc, groups * out * 2);
-        if (!awq) PUT(".g_idx", "I32", 1, in, 0, idx, in * 4);
-    }
-#undef PUT
-    free(q), free(z), free(idx), free(sc), free(value), free(zero);
-}
-
 static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols,
     double mean, double dev, bool vector)
 {
     float *f = get((size_t)(rows * cols) * sizeof *f);
-    double *w = add_truth(b, name, rows, cols);
+    double *w = build_add(b, name, rows, cols);
     for (int64_t i = 0; i < rows * cols; i++)
         w[i] = (double)(f[i] = (float)(mean + dev * (double)rng_normal(r)));
     st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &cols : (const int64_t[]){rows, cols}, f,
@@ -236,7 +137,16 @@ static void write_config(const model_build *b, const char *dir)
         [INT8_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", "
                         "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
                         "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"group\", "
-                        "\"group_size\": %d, \"symmetric\": %s}}}"};
+                        "\"group_size\": %d, \"symmetric\": %s}}}",
+        [INT8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\", "
+                      "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
+                      "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"channel\", "
+                      "\"symmetric\": true}}}",
+        [FP8_BLOCKS] = "\"quant_method\": \"fp8\", \"fmt\": \"e4m3\", \"weight_block_size\": [%d, 48]",
+        [FP8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"float-quantized\", "
+                     "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
+                     "\"weights\": {\"num_bits\": 8, \"type\": \"float\", \"strategy\": \"channel\", "
+                     "\"symmetric\": true, \"block_structure\": null}}}"};
     const rg_config *c = &b->c;
     char path[600];
     snprintf(path, sizeof path, "%s/config.json", dir);
@@ -293,10 +203,10 @@ void build_hf(model_build *b, const char *dir)
     for (int layer = 0; layer < b->c.layers || layer == 0; layer++)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
+            entry_name(name, sizeof name, &e[i], true, layer, "");
+            if (e[i].linear && b->int4) build_module(b, &s, &r, name, e[i].rows, e[i].cols);
             entry_name(name, sizeof name, &e[i], true, layer, ".weight");
-            if (e[i].linear && b->int4)
-                put_int4(b, &s, &r, &e[i], layer);
-            else
+            if (!e[i].linear || !b->int4)
                 put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]),
                     e[i].norm);
             if (e[i].bias) {
@@ -404,7 +314,7 @@ static void put_gguf_tensor(
     } else {
         random_blocks(r, type, p, rows * row_bytes / ref_block_bytes(type), bias ? 0.3 : spread(e));
     }
-    double *w = add_truth(b, name, rows, cols);
+    double *w = build_add(b, name, rows, cols);
     for (int64_t i = 0; i < rows; i++)
         ref_blocks(
             type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
@@ -529,7 +439,7 @@ static void put_bin(model_build *b, byte_buf *out, rg_rng *r, const entry *e, in
         char name[128];
         const int64_t n = e->rows * e->cols;
         entry_name(name, sizeof name, e, false, layer, ".weight");
-        double *w = add_truth(b, name, e->rows, e->cols);
+        double *w = build_add(b, name, e->rows, e->cols);
         int8_t *q = get((size_t)n);
         float *s = get((size_t)n * sizeof *s);
         for (int64_t i = 0; i < n; i++) {

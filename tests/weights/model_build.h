@@ -14,7 +14,10 @@ typedef enum int4_kind {
     INT4_PACKED,
     INT8_GPTQ,
     INT8_GPTQ_V2,
-    INT8_PACKED
+    INT8_PACKED,
+    INT8_ROWS,  /* compressed-tensors, int-quantized */
+    FP8_BLOCKS, /* quant_method fp8 */
+    FP8_ROWS    /* compressed-tensors, float-quantized */
 } int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
@@ -26,6 +29,8 @@ typedef struct model_build {
     /* safetensors */
     int4_kind int4;
     int group;               /* -1: one per row */
+    int tall;                /* rows of a scale, of bytes; -1: all, 0: one */
+    bool power_of_two;       /* scales of bytes are */
     bool symmetric;          /* every zero point in the middle (compressed-tensors: none stored) */
     bool act_order;          /* columns belong to groups in random order */
     bool head_too;           /* the output matrix is quantised as well */
