@@ -531,5 +531,6 @@ void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
     if (g) {
         release(c, g->scale, g->scale_bytes);
         release(c, g->zero, g->zero_bytes);
+        release(c, g->min, g->scale_bytes);
     }
 }

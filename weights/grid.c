@@ -16,6 +16,7 @@ static const struct {
 } kinds[] = {[RG_GRID_AWQ] = {"AWQ", true},
     [RG_GRID_GPTQ] = {"GPTQ", true},
     [RG_GRID_PACKED] = {"pack-quantized", false},
+    [RG_GRID_MLX] = {"MLX", false},
     [RG_GRID_INT8] = {"INT8", false},
     [RG_GRID_FP8] = {"FP8", false}};
 
@@ -36,12 +37,13 @@ static int zero_of(const rg_grid *g, int64_t r, int64_t group)
 
 int rg_grid_zero(const rg_grid *g) { return stored_zero(g, 0, 0); }
 
-static float scale_of(const rg_grid *g, int64_t r, int64_t group)
+/* of: scales or minimums. */
+static float scale_of(const rg_grid *g, const unsigned char *of, int64_t r, int64_t group)
 {
     float f;
     if (g->tall) r /= g->tall;
     const int64_t i = kinds[g->kind].by_input ? group * g->out + r : r * g->groups + group;
-    rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
+    rg_ftype_row_to_f32(g->scale_type, &f, of + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
 
@@ -88,7 +90,7 @@ static int resident_type(const rg_grid *g)
 
 bool rg_grid_middle(const rg_grid *g)
 {
-    if (!g->zero) return true;
+    if (!g->zero) return !g->min;
     for (int64_t r = 0; r < g->out; r++)
         for (int64_t k = 0; k < g->groups; k++)
             if (zero_of(g, r, k) != rg_grid_mid(g)) return false;
@@ -115,15 +117,15 @@ static void sort_columns(rg_grid *g)
 
 static bool is_half(double x) { return (double)rg_f16_to_f32(rg_f32_to_f16((float)x)) == x; }
 
-/* Every scale is a half, or every one of 4 bits (FP8) times it. */
-static bool scales_are_halves(const rg_grid *g, bool times_codes)
+/* Every scale (or minimum) is a half, or every number of 4 bits (FP8) times it. */
+static bool are_halves(const rg_grid *g, const unsigned char *of, bool times_codes)
 {
     const int64_t n = (int64_t)(g->scale_bytes / (uint64_t)rg_ftypes[g->scale_type].bytes);
     float s[256];
     if (g->scale_type == RG_FT_F16 && !times_codes) return true;
     for (int64_t i = 0; i < n; i += 256) {
         const int64_t m = rg_min(256, n - i);
-        rg_ftype_row_to_f32(g->scale_type, s, g->scale + i * rg_ftypes[g->scale_type].bytes, m);
+        rg_ftype_row_to_f32(g->scale_type, s, of + i * rg_ftypes[g->scale_type].bytes, m);
         for (int64_t k = 0; k < m; k++) {
             const double d = (double)s[k];
             if (!times_codes ? !is_half(d)
@@ -138,7 +140,7 @@ void rg_grid_classify(rg_grid *g)
 {
     if (g->kind == RG_GRID_FP8) { /* of 16 bits, f16 changes 4 bits times a scale least */
         g->resident = RG_WT_F16;
-        g->rounding = scales_are_halves(g, true) ? RG_ROUND_NONE : RG_ROUND_FLOAT;
+        g->rounding = are_halves(g, g->scale, true) ? RG_ROUND_NONE : RG_ROUND_FLOAT;
         return;
     }
     g->resident = RG_WT_Q8G32;
@@ -149,7 +151,8 @@ void rg_grid_classify(rg_grid *g)
     if (t < 0 || (g->g_idx && !g->order)) return;
     g->resident = (rg_wtype)t;
     /* a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
-    g->rounding = g->middle && scales_are_halves(g, false) ? RG_ROUND_NONE : RG_ROUND_SCALES;
+    const bool exact = g->min ? are_halves(g, g->min, false) : g->middle;
+    g->rounding = exact && are_halves(g, g->scale, false) ? RG_ROUND_NONE : RG_ROUND_SCALES;
 }
 
 void rg_grid_forget_order(rg_grid *g)
@@ -178,10 +181,16 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
     for (int i = 0; i < 256; i++) value[i] = g->kind == RG_GRID_FP8 ? e4m3(i) : (float)i;
     for (int64_t i = 0, end; i < g->in; i = end) {
         const int64_t k = g->g_idx ? g->g_idx[i] : i / g->group;
-        const float s = scale_of(g, r, k), z = g->kind == RG_GRID_FP8 ? 0.0f : (float)zero_of(g, r, k);
+        const float s = scale_of(g, g->scale, r, k);
+        const float z = g->kind == RG_GRID_FP8 || g->min ? 0.0f : (float)zero_of(g, r, k);
         end = g->g_idx ? i + 1 : rg_min(g->in, (k + 1) * g->group);
         while (g->g_idx && end < g->in && g->g_idx[end] == k) end++;
-        for (int64_t j = i; j < end; j++) dst[j] = (value[q[j]] - z) * s;
+        if (!g->min) {
+            for (int64_t j = i; j < end; j++) dst[j] = (value[q[j]] - z) * s;
+        } else { /* both may be large where the sum is small */
+            const double m = (double)scale_of(g, g->min, r, k);
+            for (int64_t j = i; j < end; j++) dst[j] = (float)((double)value[q[j]] * (double)s + m);
+        }
     }
 }
 
@@ -191,8 +200,8 @@ void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *m
     codes(g, r, g->order, q);
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;
-        scale[i] = scale_of(g, r, k);
-        if (!g->middle) min[i] = -(float)zero_of(g, r, k) * scale[i];
+        scale[i] = scale_of(g, g->scale, r, k);
+        if (!g->middle) min[i] = g->min ? scale_of(g, g->min, r, k) : -(float)zero_of(g, r, k) * scale[i];
     }
     if (g->bits == 8) /* signed bytes */
         for (int64_t i = 0; i < g->in; i++) q[i] ^= 0x80;
@@ -253,7 +262,7 @@ const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
         snprintf(buf, n, "%s %lldx%lld", kinds[g->kind].name, (long long)g->tall, (long long)g->group);
     else
         snprintf(buf, n, "%s%s g%lld%s", kinds[g->kind].name,
-            g->bits == 8 && g->kind <= RG_GRID_PACKED ? " INT8" : "", (long long)g->group,
+            g->bits == 8 && g->kind <= RG_GRID_MLX ? " INT8" : "", (long long)g->group,
             g->g_idx ? " act-order" : "");
     return buf;
 }

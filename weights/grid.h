@@ -12,6 +12,7 @@ typedef enum rg_grid_kind {
     /* compressed-tensors: codes i32 [out][in*bits/32], zero points i32 [out*bits/32][in/g] or none (the
      * middle), scales [out][in/g] */
     RG_GRID_PACKED,
+    RG_GRID_MLX,  /* codes u32 [out][in*bits/32], scales and minimums [out][in/g] */
     RG_GRID_INT8, /* codes i8 [out][in], scales [out / tall][in / g] */
     RG_GRID_FP8   /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
 } rg_grid_kind;
@@ -25,6 +26,7 @@ struct rg_grid {
     int64_t tall; /* rows of a scale; 0: 1 */
     /* in the mapping, not necessarily aligned; zero NULL: the middle of the codes */
     const unsigned char *q, *scale, *zero;
+    const unsigned char *min; /* of MLX: what code 0 is, of the type and number of the scales; else NULL */
     uint64_t q_bytes, scale_bytes, zero_bytes;
     rg_ftype scale_type;
     int zero_add;   /* GPTQ v1 stores zero points minus 1 */

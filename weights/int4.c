@@ -1,5 +1,5 @@
 /* Quantised modules of Hugging Face directories: several tensors are one weight. Here: which they are, and
- * the layouts of codes in words (AWQ, GPTQ, compressed-tensors). */
+ * the layouts of codes in words (AWQ, GPTQ, compressed-tensors, MLX). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@ enum {
     AWQ = 1 << RG_SCHEME_AWQ,
     GPTQ = 1 << RG_SCHEME_GPTQ,
     CT = 1 << RG_SCHEME_CT,
-    FP8 = 1 << RG_SCHEME_FP8
+    FP8 = 1 << RG_SCHEME_FP8,
+    MLX = 1 << RG_SCHEME_MLX
 };
 
 /* By the end of a tensor's name; dtypes with single blanks between. */
@@ -30,13 +31,15 @@ static const struct {
     {CT | FP8, ".weight_scale", RG_P_SCALES, FLOATS, false}, {CT, ".weight_g_idx", RG_P_INDEX, "I32", false},
     {CT, ".weight_shape", RG_P_SHAPE, "I64 I32", false},
     {CT | FP8, ".weight", RG_P_CODES, "F8_E4M3 I8", true},
-    {FP8, ".weight_scale_inv", RG_P_SCALES, FLOATS, false}};
+    {FP8, ".weight_scale_inv", RG_P_SCALES, FLOATS, false}, {MLX, ".weight", RG_P_CODES, "U32", true},
+    {MLX, ".scales", RG_P_SCALES, FLOATS, false}, {MLX, ".biases", RG_P_BIASES, FLOATS, false}};
 
 /* What quantised activations need; they stay as they are. */
 static const char *const of_activations[] = {
     ".input_scale", ".activation_scale", ".input_zero_point", ".activation_zero_point", ".input_scale_ub"};
 
-static const char *const part_names[RG_P_COUNT] = {"codes", "zero points", "scales", "g_idx", "weight_shape"};
+static const char *const part_names[RG_P_COUNT] = {
+    "codes", "zero points", "scales", "biases", "g_idx", "weight_shape"};
 
 static rg_status keep(rg_ckpt *c, rg_part p, const char *name, size_t len, const rg_src *src)
 {
@@ -187,15 +190,20 @@ static rg_status check_zeros(rg_ckpt *c, rg_grid *g, const char *module, const r
 static rg_status fill_words(
     rg_ckpt *c, rg_grid *g, const rg_part *const part[RG_P_COUNT], const char *module, const rg_src *src)
 {
-    const rg_part *q = part[RG_P_CODES], *s = part[RG_P_SCALES], *z = part[RG_P_ZEROS];
-    const bool packed = g->kind == RG_GRID_PACKED;
+    const rg_part *q = part[RG_P_CODES], *s = part[RG_P_SCALES], *z = part[RG_P_ZEROS],
+                  *b = part[RG_P_BIASES];
+    const bool mlx = g->kind == RG_GRID_MLX, packed = g->kind == RG_GRID_PACKED || mlx; /* by rows */
     rg_status st;
+    if (mlx && !b) return rg_bad(src, "module %.100s: its biases are missing", module);
+    if (b && b->type != s->type)
+        return rg_lacks(src, "module %.100s: scales of dtype %s, but biases of %s; expected the same", module,
+            s->dtype, b->dtype);
     if (!z && !packed) return rg_bad(src, "module %.100s: its zero points are missing", module);
     if (c->scheme.mixed && q->rank == 2) /* words of a row or column */
         g->bits = q->dim[packed] == (uint64_t)rg_div_up(g->in, 8) ? 4 : 8;
     const int per = 32 / g->bits; /* codes of a word */
     const int64_t words_out = g->out / per, words_in = rg_div_up(g->in, per);
-    if (!packed && (g->out % per != 0 || g->in % per != 0))
+    if ((!packed && g->out % per != 0) || (g->kind != RG_GRID_PACKED && g->in % per != 0))
         return rg_bad(src, "module %.100s: [%lld, %lld] is not a multiple of %d", q->module,
             (long long)g->out, (long long)g->in, per);
     st = packed                  ? rg_part_check(q, g->out, words_in, src)
@@ -218,7 +226,9 @@ static rg_status fill_words(
         st = packed ? rg_part_check(z, rg_div_up(g->out, per), g->groups, src)
                     : rg_part_check(z, g->groups, words_out, src);
     if (st) return st;
+    if (b && (st = rg_part_check(b, g->out, g->groups, src))) return st;
     rg_grid_take_scales(g, s);
+    g->min = b ? b->data : NULL;
     g->zero = z ? z->data : NULL;
     g->zero_bytes = z ? z->bytes : 0;
     g->zero_add = g->kind == RG_GRID_GPTQ && !c->scheme.gptq_v2;
@@ -240,8 +250,8 @@ static rg_status fill(
     g->bits = c->scheme.bits;
     g->q = q->data;
     g->q_bytes = q->bytes;
-    const rg_status st =
-        strcmp(q->dtype, "I32") == 0 ? fill_words(c, g, part, module, src) : rg_fill_scaled(c, g, part, src);
+    const rg_status st = rg_word_in("I32 U32", q->dtype) ? fill_words(c, g, part, module, src)
+                                                         : rg_fill_scaled(c, g, part, src);
     if (!st) rg_grid_classify(g);
     return st;
 }
@@ -252,13 +262,16 @@ static rg_status bind(
     char name[160];
     rg_site site;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
-    if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) || rg_site_op(site) != RG_OP_LINEAR)
-        return rg_lacks(
-            src, "module %.100s is quantised, but is not a linear layer of a Llama model", module);
+    if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) ||
+        (rg_site_op(site) != RG_OP_LINEAR && rg_site_op(site) != RG_OP_EMBED))
+        return rg_lacks(src,
+            "module %.100s is quantised, but is neither a linear layer nor the embedding of a Llama model",
+            module);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_no_memory(src->err, src->name);
     g->kind = c->scheme.kind == RG_SCHEME_AWQ ? RG_GRID_AWQ
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
+        : c->scheme.kind == RG_SCHEME_MLX     ? RG_GRID_MLX
                                               : RG_GRID_PACKED;
     g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
     g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
@@ -271,7 +284,7 @@ static rg_status bind(
             .rank = 2,
             .dim = {(uint64_t)g->out, (uint64_t)g->in},
             .data = g->q,
-            .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes +
+            .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes + (g->min ? g->scale_bytes : 0) +
                 (part[RG_P_INDEX] ? part[RG_P_INDEX]->bytes : 0),
             .grid = g};
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);

@@ -8,6 +8,7 @@ typedef enum rg_part_kind {
     RG_P_CODES,
     RG_P_ZEROS,
     RG_P_SCALES,
+    RG_P_BIASES,
     RG_P_INDEX,
     RG_P_SHAPE,
     RG_P_COUNT

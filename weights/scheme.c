@@ -1,4 +1,4 @@
-/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors, FP8.
+/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors, FP8, MLX.
  * Cousins are refused by name. */
 #include "weights/scheme.h"
 
@@ -173,6 +173,48 @@ static rg_status read_fp8(rg_scheme *s, const json_t *q, rg_lines *notes, const 
     return st ? st : check(q, modelopt ? RG_IN_MODELOPT : RG_IN_FP8, notes, src);
 }
 
+/* MLX: the sizes of all modules, or of one. */
+static rg_status read_mlx_sizes(rg_scheme *s, const json_t *q, const char *module, const rg_src *src)
+{
+    const char *mode = rg_member_word(q, "mode"), *is = *module ? ": " : "";
+    const int64_t bits = rg_member_int(q, "bits", 4), group = rg_member_int(q, "group_size", 64);
+    if (*mode && strcmp(mode, "affine") != 0)
+        return rg_lacks(src, "quantization: %.100s%smode '%.30s', expected affine", module, is, mode);
+    if (bits != 4 && bits != 8)
+        return rg_lacks(
+            src, "quantization: %.100s%sMLX with %lld bits, expected 4 or 8", module, is, (long long)bits);
+    if (group < 1 || group > 1 << 20)
+        return rg_bad(
+            src, "quantization: %.100s%sgroup_size %lld, expected more than 0", module, is, (long long)group);
+    s->mixed |= *module && (s->bits != bits || s->group != group);
+    if (*module) return RG_OK;
+    s->bits = (int)bits;
+    s->group = group;
+    return RG_OK;
+}
+
+/* Sizes, and beside them modules by name: sizes of their own, or whether they are quantised, as their tensors
+ * say. */
+static rg_status read_mlx(rg_scheme *s, const json_t *q, rg_lines *notes, const rg_src *src)
+{
+    const char *key;
+    json_t *v, *rest = json_object();
+    s->kind = RG_SCHEME_MLX;
+    rg_status st = rest ? read_mlx_sizes(s, q, "", src) : rg_no_memory(src->err, src->name);
+    json_object_foreach ((json_t *)(uintptr_t)q, key, v) {
+        if (st) break;
+        if (json_is_object(v)) {
+            st = read_mlx_sizes(s, v, RG_CLEAN(128, key), src);
+            if (!st) st = check(v, RG_IN_MLX, notes, src);
+        } else if (!json_is_boolean(v)) {
+            json_object_set(rest, key, v);
+        }
+    }
+    if (!st) st = check(rest, RG_IN_MLX, notes, src);
+    json_decref(rest);
+    return st;
+}
+
 rg_status rg_scheme_from_json(
     rg_scheme *s, const json_t *root, const char *dir, rg_lines *notes, const rg_src *config)
 {
@@ -180,7 +222,8 @@ rg_status rg_scheme_from_json(
     static const char *const files[] = {"quantize_config.json", "hf_quant_config.json"};
     char *beside = NULL;
     json_t *own = NULL;
-    const json_t *q = json_object_get(root, "quantization_config");
+    const json_t *q = json_object_get(root, "quantization_config"),
+                 *mlx = json_object_get(root, "quantization");
     rg_status st = RG_OK;
     *s = (rg_scheme){.sym = -1};
     rg_src src = *config;
@@ -188,6 +231,13 @@ rg_status rg_scheme_from_json(
     if (!q || json_is_null(q)) q = json_object_get(root, "compression_config");
     if (q && !json_is_null(q) && !json_is_object(q)) {
         st = rg_bad(&src, "quantization_config is not an object");
+        goto out;
+    }
+    if (json_is_object(mlx)) { /* MLX writes it twice; auto-round names its own method beside it */
+        if (json_is_object(q) && !json_equal(q, mlx) &&
+            strcmp(rg_member_word(q, "packing_format"), "mlx") != 0)
+            st = rg_lacks(&src, "quantization (of MLX) and quantization_config differ: which one is it?");
+        if (!st) st = read_mlx(s, mlx, notes, &src);
         goto out;
     }
     for (int i = 0; i < 2 && !json_is_object(q); i++) {

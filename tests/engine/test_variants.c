@@ -261,7 +261,9 @@ static void int4_models(void **state)
         {"packed", INT4_PACKED, -1, true, false, RG_WT_Q4G128},
         {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M},
         {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32},
-        {"gptq-bytes", INT8_GPTQ, 64, true, true, RG_WT_Q8G32}};
+        {"gptq-bytes", INT8_GPTQ, 64, true, true, RG_WT_Q8G32},
+        {"mlx", INT4_MLX, 32, true, false, RG_WT_Q4G32M}, /* both ends too, in halves */
+        {"mlx-tied", INT4_MLX, 64, true, false, RG_WT_Q4G64M}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = shape(),
             .seed = 50 + i,
@@ -274,17 +276,19 @@ static void int4_models(void **state)
         b.o_bias = i == 3;
         b.head_too = i == 4; /* whose order nobody follows */
         b.c.tied = !b.head_too;
+        if (all[i].kind == INT4_MLX) b.head_too = b.embd_too = true;
+        if (all[i].kind == INT4_MLX) b.c.tied = all[i].group == 64;
         rg_ckpt *c = from_hf(&b, all[i].name);
         rg_engine *e = engine_open(c, test_opts(2));
         rg_engine_info info;
         rg_engine_get_info(e, &info);
         assert_int_equal(info.dtype, all[i].type);
         if (all[i].symmetric) assert_true(info.round_rel == 0.0);
-        assert_true(info.round_rel < (b.head_too ? 1e-2 : 1e-3));
+        assert_true(info.round_rel < (i == 4 ? 1e-2 : 1e-3));
         assert_int_equal((info.config->extra & rg_site_bit(RG_SITE_FFN_DOWN_ORDER)) != 0, all[i].act_order);
         rg_engine_close(e);
         compare(c, -1, true, 40, I16_BOUND, all[i].name);
-        compare(c, -1, false, 40, b.head_too ? 3e-2 : all[i].symmetric ? I16_BOUND : 3e-3, all[i].name);
+        compare(c, -1, false, 40, i == 4 ? 3e-2 : all[i].symmetric ? I16_BOUND : 3e-3, all[i].name);
         compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), all[i].name); /* no codes, so no order */
         rg_ckpt_close(c);
     }

@@ -51,7 +51,7 @@ static int entries(const model_build *b, entry *e)
     const rg_config *c = &b->c;
     const int64_t q = rg_q_dim(c), kv = rg_kv_dim(c);
     int n = 0;
-    e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .layer = false};
+    e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .linear = b->embd_too};
     e[n++] = (entry){"input_layernorm", "attn_norm", 1, c->dim, .layer = true, .norm = true};
     e[n++] = (entry){"self_attn.q_proj", "attn_q", q, c->dim, .layer = true, .linear = true,
         .bias = b->qkv_bias, .qk = true};
@@ -138,6 +138,8 @@ static void write_config(const model_build *b, const char *dir)
                         "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
                         "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"group\", "
                         "\"group_size\": %d, \"symmetric\": %s}}}",
+        [INT4_MLX] = "\"group_size\": %d, \"bits\": 4, \"mode\": \"affine\"",
+        [INT8_MLX] = "\"group_size\": %d, \"bits\": 8",
         [INT8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\", "
                       "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
                       "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"channel\", "
@@ -163,7 +165,8 @@ static void write_config(const model_build *b, const char *dir)
         (long long)c->layers, (long long)c->heads, (long long)c->kv_heads, (long long)c->head_dim,
         (long long)c->vocab, (long long)c->ctx_train, c->eps, c->rope_theta, c->tied ? "true" : "false");
     if (b->int4) {
-        fprintf(f, ",\n \"quantization_config\": {");
+        const bool mlx = b->int4 == INT4_MLX || b->int4 == INT8_MLX;
+        fprintf(f, ",\n \"quantization%s\": {", mlx ? "" : "_config");
         fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
         fprintf(f, "}");
     }

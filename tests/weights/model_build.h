@@ -12,9 +12,11 @@ typedef enum int4_kind {
     INT4_GPTQ,
     INT4_GPTQ_V2,
     INT4_PACKED,
+    INT4_MLX,
     INT8_GPTQ,
     INT8_GPTQ_V2,
     INT8_PACKED,
+    INT8_MLX,
     INT8_ROWS,  /* compressed-tensors, int-quantized */
     FP8_BLOCKS, /* quant_method fp8 */
     FP8_ROWS    /* compressed-tensors, float-quantized */
@@ -33,7 +35,7 @@ typedef struct model_build {
     bool power_of_two;       /* scales of bytes are */
     bool symmetric;          /* every zero point in the middle (compressed-tensors: none stored) */
     bool act_order;          /* columns belong to groups in random order */
-    bool head_too;           /* the output matrix is quantised as well */
+    bool head_too, embd_too; /* the output matrix, the embedding is quantised as well */
     const char *scale_dtype; /* of compressed-tensors; NULL: F16 */
     int shards;              /* more than 1: that many files and an index */
     const char *scheme;      /* NULL: that of int4; else what quantization_config holds, %d: the group */

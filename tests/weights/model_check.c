@@ -39,7 +39,7 @@ void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const char *lab
                                                  : q[k] - 8,
                              want = w[order ? order[k] : k];
                 if (!(fabs(v * (double)s[k / info->group] + (double)m[k / info->group] - want) <=
-                        0x1p-20 * (double)s[k / info->group]))
+                        0x1p-20 * fabs((double)s[k / info->group])))
                     fail_msg(
                         "%s: %s: row %lld, column %lld", label, t->file_name, (long long)r, (long long)k);
             }

@@ -124,6 +124,35 @@ static void put_words(model_build *b, st_build *s, rg_rng *r, const char *module
     free(q), free(z), free(idx), free(sc), free(value), free(zero);
 }
 
+/* MLX: codes from the low end of a word, scales of either sign and what code 0 is. */
+static void put_mlx(model_build *b, st_build *s, rg_rng *r, const char *module, int64_t out, int64_t in)
+{
+    const int bits = b->int4 == INT4_MLX ? 4 : 8, per = 32 / bits, top = (1 << bits) - 1;
+    const int64_t words = in / per, groups = in / b->group, n = out * groups;
+    const char *dtype = b->scale_dtype ? b->scale_dtype : "BF16";
+    const int64_t width = strcmp(dtype, "F32") == 0 ? 4 : 2;
+    unsigned char *q = get((size_t)(out * words * 4)), *sc = get((size_t)(n * width)),
+                  *bi = get((size_t)(n * width));
+    double *w = truth(b, module, out, in);
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t k = 0; k < groups; k++) {
+            const double step = 4.0 / top * (0.5 + rng_unit(r)) / sqrt((double)in),
+                         sign = rng_in(r, 0, 1) ? 1 : -1,
+                         scale = put_scale(sc, o * groups + k, dtype, sign * step),
+                         bias = put_scale(
+                             bi, o * groups + k, dtype, -sign * step * top * (0.3 + 0.4 * rng_unit(r)));
+            for (int64_t i = k * b->group; i < (k + 1) * b->group; i++) {
+                const int v = (int)rng_in(r, 0, top);
+                put_code(q, o * words + i / per, (int)(i % per), bits, v);
+                w[o * in + i] = scale * v + bias;
+            }
+        }
+    PUT(".weight", "U32", 2, out, words, q, out * words * 4);
+    PUT(".scales", dtype, 2, out, groups, sc, n * width);
+    PUT(".biases", dtype, 2, out, groups, bi, n * width);
+    free(q), free(sc), free(bi);
+}
+
 /* By the definition of e4m3: 1, 4 and 3 bits, bias 7; only 0x7f is not a number. */
 static double of_e4m3(int code)
 {
@@ -174,7 +203,9 @@ static void put_bytes_of(model_build *b, st_build *s, rg_rng *r, const char *mod
 
 void build_module(model_build *b, st_build *s, rg_rng *r, const char *module, int64_t out, int64_t in)
 {
-    if (b->int4 >= INT8_ROWS)
+    if (b->int4 == INT4_MLX || b->int4 == INT8_MLX)
+        put_mlx(b, s, r, module, out, in);
+    else if (b->int4 >= INT8_ROWS)
         put_bytes_of(b, s, r, module, out, in);
     else
         put_words(b, s, r, module, out, in);

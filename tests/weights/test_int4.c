@@ -54,6 +54,10 @@ static const kind kinds[] = {
     {INT8_PACKED, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
     {INT8_PACKED, -1, true, false, "BF16", RG_WT_Q8G32, RG_ROUND_NONE},
     {INT8_PACKED, 64, true, true, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT4_MLX, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_NONE},
+    {INT4_MLX, 32, false, false, "F16", RG_WT_Q4G32M, RG_ROUND_NONE},
+    {INT4_MLX, 32, false, false, "F32", RG_WT_Q4G32M, RG_ROUND_SCALES},
+    {INT8_MLX, 64, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
     {INT8_PACKED, 32, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
     {INT8_GPTQ, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
     {INT8_GPTQ, 64, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
@@ -134,8 +138,30 @@ static const refusal refusals[] = {
     {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"data_type\": \"mx_fp\", \"bits", RG_E_UNSUPPORTED,
         "data_type"},
     {INT4_PACKED, "\"int\"", "\"float\"", RG_E_UNSUPPORTED, "float"},
-    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {\"num_bits\": 8}", RG_OK,
-        NULL},
+    {INT4_MLX, "affine", "mxfp4", RG_E_UNSUPPORTED, "mode 'mxfp4'"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 6", RG_E_UNSUPPORTED, "6 bits"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 8", RG_E_FILE, "codes"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 8, \"lm_head\": {\"bits\": 4, \"group_size\": 64}", RG_OK, NULL},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": {\"bits\": 3}", RG_E_UNSUPPORTED,
+        "lm_head: MLX with 3 bits"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": {\"mode\": \"nvfp4\"}", RG_E_UNSUPPORTED,
+        "lm_head: mode 'nvfp4'"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": {\"bits\": 4, \"x\": 1}", RG_E_UNSUPPORTED,
+        "x (1) is not known"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": false", RG_OK, NULL},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"x\": 1", RG_E_UNSUPPORTED, "x (1) is not known"},
+    {INT4_MLX, "\"group_size\": 64", "\"group_size\": 0", RG_E_FILE, "group_size 0"},
+    {INT4_MLX, "\"group_size\": 64", "\"group_size\": 99999999999", RG_E_FILE, "group_size 99999999999"},
+    {INT4_MLX, "\"quantization\"", "\"quantization_config\": {\"bits\": 4}, \"quantization\"",
+        RG_E_UNSUPPORTED, "which one"},
+    {INT4_MLX, "\"quantization\"",
+        "\"quantization_config\": {\"mode\": \"affine\", \"bits\": 4, \"group_size\": 64}, \"quantization\"",
+        RG_OK, NULL},
+    {INT4_MLX, "\"quantization\"",
+        "\"quantization_config\": {\"quant_method\": \"auto-round\", \"packing_format\": \"mlx\"}, "
+        "\"quantization\"",
+        RG_OK, NULL},
+    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {\"num_bits\": 8}", RG_OK, NULL},
     {INT4_PACKED, "\"strategy\": \"group\"", "\"strategy\": \"block\"", RG_E_UNSUPPORTED, "block"},
 };
 
@@ -333,6 +359,78 @@ static void bent_modules_are_refused(void **state)
     drop_hf(at("q"));
 }
 
+/* The header of a file of MLX modules, bent in one place. */
+static void bent_mlx_modules_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        rg_status code;
+        const char *word;
+    } all[] = {{"q_proj.biases", "q_proj.biases", RG_OK, NULL},
+        {"q_proj.biases", "q_proj.biasez", RG_E_UNSUPPORTED, "biasez"},
+        {"q_proj.scales", "q_proj.scalez", RG_E_UNSUPPORTED, "scalez"},
+        {"q_proj.biases\":{\"dtype\":\"BF16\"", "q_proj.biases\":{\"dtype\":\"F16\" ", RG_E_UNSUPPORTED,
+            "scales of dtype BF16, but biases of F16"},
+        {"q_proj.biases\":{\"dtype\":\"BF16\"", "q_proj.biases\":{\"dtype\":\"I16\" ", RG_E_UNSUPPORTED,
+            "biases of dtype I16"},
+        {"q_proj.biases\":{\"dtype\":\"BF16\",\"shape\":[128,2]",
+            "q_proj.biases\":{\"dtype\":\"BF16\",\"shape\":[2,128]", RG_E_FILE, "biases of shape [2, 128]"},
+        {"q_proj.scales\":{\"dtype\":\"BF16\",\"shape\":[128,2]",
+            "q_proj.scales\":{\"dtype\":\"BF16\",\"shape\":[2,128]", RG_E_FILE, "scales of shape [2, 128]"},
+        {"q_proj.weight\":{\"dtype\":\"U32\",\"shape\":[128,16]",
+            "q_proj.weight\":{\"dtype\":\"U32\",\"shape\":[16,128]", RG_E_FILE, "codes of shape [16, 128]"},
+        {"q_proj.weight\":{\"dtype\":\"U32\"", "q_proj.weight\":{\"dtype\":\"I32\"", RG_E_UNSUPPORTED,
+            "dtype I32"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = shape(), .seed = 6, .int4 = INT4_MLX, .group = 64};
+        char path[600];
+        size_t n;
+        rg_err err;
+        drop_hf(at("q"));
+        build_hf(&b, at("q"));
+        build_drop(&b);
+        snprintf(path, sizeof path, "%s/model.safetensors", at("q"));
+        unsigned char *p = read_all(path, &n);
+        unsigned char *hit = memmem(p, n, all[i].from, strlen(all[i].from));
+        if (!hit || strlen(all[i].from) != strlen(all[i].to)) fail_msg("%s", all[i].from);
+        memcpy(hit, all[i].to, strlen(all[i].to));
+        write_file(path, p, n);
+        free(p);
+        const rg_status st = try_open(at("q"), &err);
+        if (st != all[i].code || (all[i].word && !strstr(err.msg, all[i].word)))
+            fail_msg("%s: status %d, expected %d: %s", all[i].to, (int)st, (int)all[i].code, err.msg);
+    }
+    drop_hf(at("q"));
+}
+
+/* MLX quantises both ends of a model, with sizes of their own, and says so by module. */
+static void both_ends_may_be_quantised(void **state)
+{
+    (void)state;
+    for (int tied = 0; tied < 2; tied++)
+        for (int bits = 4; bits <= 8; bits += 4) {
+            model_build b = {.c = shape(),
+                .seed = 40,
+                .int4 = bits == 4 ? INT4_MLX : INT8_MLX,
+                .group = 32,
+                .head_too = true,
+                .embd_too = true,
+                .scheme = "\"group_size\": 64, \"bits\": 4, \"model.embed_tokens\": {\"group_size\": %d, "
+                          "\"bits\": 8}, \"lm_head\": true"};
+            b.c.tied = tied;
+            rg_ckpt *c = made(&b);
+            const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1);
+            assert_int_equal(rg_ckpt_resident(t), bits == 4 ? RG_WT_Q4G32M : RG_WT_Q8G32);
+            assert_int_equal(rg_ckpt_rounding(t), bits == 4 ? RG_ROUND_NONE : RG_ROUND_REQUANTISED);
+            assert_int_equal(rg_ckpt_find(c, RG_SITE_OUTPUT, -1) == NULL, tied);
+            rows_are_the_truth(c, &b, "both ends");
+            rg_ckpt_close(c);
+            build_drop(&b);
+        }
+    drop_hf(at("q"));
+}
+
 /* Columns of the output matrix are not reordered: the last site of a model has no site before it for that. */
 static void an_output_matrix_goes_without_its_order(void **state)
 {
@@ -356,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_scheme),
         cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(declared_zero_points_are_checked),
+        cmocka_unit_test(both_ends_may_be_quantised), cmocka_unit_test(bent_mlx_modules_are_refused),
         cmocka_unit_test(an_output_matrix_goes_without_its_order),
         cmocka_unit_test(bent_modules_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
