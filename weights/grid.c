@@ -18,7 +18,8 @@ static const struct {
     [RG_GRID_PACKED] = {"pack-quantized", false},
     [RG_GRID_MLX] = {"MLX", false},
     [RG_GRID_INT8] = {"INT8", false},
-    [RG_GRID_FP8] = {"FP8", false}};
+    [RG_GRID_FP8] = {"FP8", false},
+    [RG_GRID_NF4] = {"NF4", false}};
 
 static int stored_zero(const rg_grid *g, int64_t r, int64_t group)
 {
@@ -145,6 +146,7 @@ void rg_grid_classify(rg_grid *g)
     }
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
+    if (g->kind == RG_GRID_NF4) return;
     g->middle = rg_grid_middle(g);
     if (g->g_idx) sort_columns(g);
     const int t = resident_type(g);
@@ -172,8 +174,30 @@ static float e4m3(int code)
     return code & 0x80 ? -f : f;
 }
 
+static double real_at(const unsigned char *p, int64_t i) { return (double)rg_f32_from_bits(rg_get32(p, i)); }
+
+static double nf4_scale(const rg_grid *g, int64_t block)
+{
+    if (!g->nested) return real_at(g->scale, block);
+    return real_at(g->nested_map, g->scale[block]) * real_at(g->nested, block / g->nested_group) + g->offset;
+}
+
+static void nf4_row(const rg_grid *g, int64_t r, float *dst)
+{
+    double value[16], s = 0.0;
+    for (int i = 0; i < 16; i++) value[i] = real_at(g->map, i);
+    for (int64_t i = 0, at = r * g->in; i < g->in; i++, at++) {
+        if (i == 0 || at % g->group == 0) s = nf4_scale(g, at / g->group);
+        dst[i] = (float)(value[g->q[at / 2] >> (at % 2 ? 0 : 4) & 15] * s);
+    }
+}
+
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
+    if (g->kind == RG_GRID_NF4) {
+        nf4_row(g, r, dst);
+        return;
+    }
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
     float value[256]; /* of each code */

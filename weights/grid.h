@@ -14,7 +14,8 @@ typedef enum rg_grid_kind {
     RG_GRID_PACKED,
     RG_GRID_MLX,  /* codes u32 [out][in*bits/32], scales and minimums [out][in/g] */
     RG_GRID_INT8, /* codes i8 [out][in], scales [out / tall][in / g] */
-    RG_GRID_FP8   /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
+    RG_GRID_FP8,  /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
+    RG_GRID_NF4 /* codes u8 [out * in / 2], the first in the high half; scales [out * in / group], see map */
 } rg_grid_kind;
 
 struct rg_grid {
@@ -28,6 +29,11 @@ struct rg_grid {
     const unsigned char *q, *scale, *zero;
     const unsigned char *min; /* of MLX: what code 0 is, of the type and number of the scales; else NULL */
     uint64_t q_bytes, scale_bytes, zero_bytes;
+    /* of NF4: value of each code, f32 [16]. nested NULL: scales are f32; else they are bytes, which mean
+     * nested_map[byte] * nested[block / nested_group] + offset, f32 [256] and f32 */
+    const unsigned char *map, *nested, *nested_map;
+    int64_t nested_group;
+    double offset;
     rg_ftype scale_type;
     int zero_add;   /* GPTQ v1 stores zero points minus 1 */
     bool middle;    /* every zero point is the middle, 8 or 128: a scale alone says it all */

@@ -14,7 +14,8 @@ enum {
     GPTQ = 1 << RG_SCHEME_GPTQ,
     CT = 1 << RG_SCHEME_CT,
     FP8 = 1 << RG_SCHEME_FP8,
-    MLX = 1 << RG_SCHEME_MLX
+    MLX = 1 << RG_SCHEME_MLX,
+    NF4 = 1 << RG_SCHEME_NF4
 };
 
 /* By the end of a tensor's name; dtypes with single blanks between. */
@@ -32,14 +33,19 @@ static const struct {
     {CT, ".weight_shape", RG_P_SHAPE, "I64 I32", false},
     {CT | FP8, ".weight", RG_P_CODES, "F8_E4M3 I8", true},
     {FP8, ".weight_scale_inv", RG_P_SCALES, FLOATS, false}, {MLX, ".weight", RG_P_CODES, "U32", true},
-    {MLX, ".scales", RG_P_SCALES, FLOATS, false}, {MLX, ".biases", RG_P_BIASES, FLOATS, false}};
+    {MLX, ".scales", RG_P_SCALES, FLOATS, false}, {MLX, ".biases", RG_P_BIASES, FLOATS, false},
+    {NF4, ".weight", RG_P_CODES, "U8", true}, {NF4, ".weight.absmax", RG_P_SCALES, "F32 U8", false},
+    {NF4, ".weight.quant_map", RG_P_MAP, "F32", false},
+    {NF4, ".weight.nested_absmax", RG_P_NESTED, "F32", false},
+    {NF4, ".weight.nested_quant_map", RG_P_NESTED_MAP, "F32", false},
+    {NF4, ".weight.quant_state.bitsandbytes__nf4", RG_P_STATE, "U8", false}};
 
 /* What quantised activations need; they stay as they are. */
 static const char *const of_activations[] = {
     ".input_scale", ".activation_scale", ".input_zero_point", ".activation_zero_point", ".input_scale_ub"};
 
-static const char *const part_names[RG_P_COUNT] = {
-    "codes", "zero points", "scales", "biases", "g_idx", "weight_shape"};
+static const char *const part_names[RG_P_COUNT] = {"codes", "zero points", "scales", "biases", "g_idx",
+    "weight_shape", "quant_map", "nested_absmax", "nested_quant_map", "quant_state"};
 
 static rg_status keep(rg_ckpt *c, rg_part p, const char *name, size_t len, const rg_src *src)
 {
@@ -251,6 +257,7 @@ static rg_status fill(
     g->q = q->data;
     g->q_bytes = q->bytes;
     const rg_status st = rg_word_in("I32 U32", q->dtype) ? fill_words(c, g, part, module, src)
+        : strcmp(q->dtype, "U8") == 0                    ? rg_fill_nf4(g, part, module, src)
                                                          : rg_fill_scaled(c, g, part, src);
     if (!st) rg_grid_classify(g);
     return st;
@@ -278,15 +285,14 @@ static rg_status bind(
     rg_status st = fill(c, g, part, module, src);
     if (!st && rg_site_order(site) == RG_SITE_NONE) rg_grid_forget_order(g);
     if (!st) {
-        const rg_raw_tensor r = {.name = name,
+        rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,
             .type = g->bits == 8 ? RG_FT_INT8 : RG_FT_INT4,
             .rank = 2,
             .dim = {(uint64_t)g->out, (uint64_t)g->in},
             .data = g->q,
-            .bytes = g->q_bytes + g->scale_bytes + g->zero_bytes + (g->min ? g->scale_bytes : 0) +
-                (part[RG_P_INDEX] ? part[RG_P_INDEX]->bytes : 0),
             .grid = g};
+        for (int k = 0; k < RG_P_COUNT; k++) r.bytes += part[k] ? part[k]->bytes : 0;
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }
     if (st) rg_grid_free(g);

@@ -1,5 +1,5 @@
-/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors, FP8, MLX.
- * Cousins are refused by name. */
+/* The quantisation of a checkpoint: AWQ (gemm), GPTQ (auto-round), compressed-tensors, FP8, MLX,
+ * bitsandbytes (NF4). Cousins are refused by name. */
 #include "weights/scheme.h"
 
 #include <stdio.h>
@@ -173,6 +173,22 @@ static rg_status read_fp8(rg_scheme *s, const json_t *q, rg_lines *notes, const 
     return st ? st : check(q, modelopt ? RG_IN_MODELOPT : RG_IN_FP8, notes, src);
 }
 
+static rg_status read_bitsandbytes(rg_scheme *s, const json_t *q, rg_lines *notes, const rg_src *src)
+{
+    const char *type = rg_member_word(q, "bnb_4bit_quant_type");
+    if (!rg_member_true(q, "load_in_4bit") && !rg_member_true(q, "_load_in_4bit"))
+        return rg_lacks(src,
+            "quantization_config: bitsandbytes with 8 bits is not supported; expected load_in_4bit: use the "
+            "16-bit "
+            "checkpoint with --dtype");
+    if (strcmp(type, "nf4") != 0) /* silence means fp4 */
+        return rg_lacks(
+            src, "quantization_config: bnb_4bit_quant_type '%.30s', expected nf4", *type ? type : "fp4");
+    s->kind = RG_SCHEME_NF4;
+    s->bits = 4;
+    return check(q, RG_IN_BNB, notes, src);
+}
+
 /* MLX: the sizes of all modules, or of one. */
 static rg_status read_mlx_sizes(rg_scheme *s, const json_t *q, const char *module, const rg_src *src)
 {
@@ -267,10 +283,14 @@ rg_status rg_scheme_from_json(
         st = read_compressed(s, q, notes, &src);
     else if (rg_word_in("fp8 fbgemm_fp8 modelopt", method) || (!*method && json_object_get(q, "quant_algo")))
         st = read_fp8(s, q, notes, &src);
+    else if (strcmp(method, "bitsandbytes") == 0 ||
+        (!*method && (json_object_get(q, "load_in_4bit") || json_object_get(q, "load_in_8bit"))))
+        st = read_bitsandbytes(s, q, notes, &src);
     else
         st = rg_lacks(&src,
             "quantization_config: method '%.40s' is not supported; expected awq, gptq, "
-            "auto-round, compressed-tensors, fp8, fbgemm_fp8 or modelopt: use the 16-bit checkpoint with "
+            "auto-round, compressed-tensors, fp8, fbgemm_fp8, modelopt or bitsandbytes: use the 16-bit "
+            "checkpoint with "
             "--dtype",
             method);
     if (!st && s->kind <= RG_SCHEME_GPTQ) st = check(q, RG_IN_QUANT, notes, &src);

@@ -326,7 +326,8 @@ static void scaled_models(void **state)
     } all[] = {{"fp8-blocks", FP8_BLOCKS, 40, 48, false, RG_WT_F16, 3e-4},
         {"fp8-exact", FP8_ROWS, 0, -1, true, RG_WT_F16, 0.0},
         {"fp8-matrix", FP8_ROWS, -1, -1, false, RG_WT_F16, 3e-4},
-        {"int8-rows", INT8_ROWS, 0, -1, false, RG_WT_Q8G32, 0.0}};
+        {"int8-rows", INT8_ROWS, 0, -1, false, RG_WT_Q8G32, 0.0},
+        {"nf4", NF4, 0, 64, false, RG_WT_Q8G32, 8e-3}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = shape(),
             .seed = 90 + i,
@@ -334,6 +335,7 @@ static void scaled_models(void **state)
             .tall = all[i].tall,
             .group = all[i].group,
             .power_of_two = all[i].power_of_two,
+            .double_quant = true,
             .scale_dtype = all[i].kind == INT8_ROWS ? "BF16" : NULL,
             .scheme = i == 0 ? "\"quant_method\": \"fp8\", \"weight_block_size\": [40, 48]" : NULL};
         const bool fp8 = all[i].type == RG_WT_F16;
@@ -356,7 +358,7 @@ static void scaled_models(void **state)
         assert_true(lost[3] <= all[i].rounding);
         if (fp8) assert_true(lost[0] < lost[1] && lost[1] < lost[2]);
         compare(c, -1, true, 40, fp8 ? float_bound(F32_BOUND) : I16_BOUND, all[i].name);
-        compare(c, -1, false, 40, fp8 ? 1e-3 : I16_BOUND, all[i].name);
+        compare(c, -1, false, 40, all[i].kind == NF4 ? 3e-2 : fp8 ? 1e-3 : I16_BOUND, all[i].name);
         compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), all[i].name);
         rg_ckpt_close(c);
         if (!fp8) continue;

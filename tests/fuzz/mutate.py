@@ -157,14 +157,28 @@ def place_int4(folder, base, rng):
         '"quant_method":"gptq","bits":4,"group_size":32,"checkpoint_format":"gptq"',
         '"quant_method":"gptq","bits":4,"group_size":16,"checkpoint_format":"gptq_v2"',
         '"quant_method":"compressed-tensors","format":"pack-quantized",'
-        '"config_groups":{"a":{"weights":{"num_bits":4,"type":"int","group_size":32}}}',
+        '"config_groups":{"a":{"weights":{"num_bits":4,"type":"int","symmetric":false,"group_size":32}}}',
+        '"quant_method":"compressed-tensors","format":"pack-quantized",'
+        '"config_groups":{"a":{"weights":{"num_bits":8,"type":"int","group_size":32}}}',
+        '"quant_method":"compressed-tensors","format":"pack-quantized",'
+        '"config_groups":{"a":{"weights":{"num_bits":4,"symmetric":true,"group_size":32}}}',
+        '"quant_method":"gptq","bits":4,"group_size":32,"sym":true,"desc_act":false',
+        '"quant_method":"auto-round","bits":8,"group_size":32',
+        '"quant_method":"fp8","weight_block_size":[16,16]',
+        '"quant_method":"compressed-tensors","format":"float-quantized",'
+        '"config_groups":{"a":{"weights":{"num_bits":8,"type":"float"}}}',
+        '"quant_method":"compressed-tensors","format":"int-quantized",'
+        '"config_groups":{"a":{"weights":{"num_bits":8}}}',
+        '"quant_method":"bitsandbytes","load_in_4bit":true,"bnb_4bit_quant_type":"nf4"',
+        '"group_size":32,"bits":4',
     ]
+    at = base[0] % len(schemes)
     config = (
         '{"architectures":["LlamaForCausalLM"],"hidden_size":32,"intermediate_size":64,'
         '"num_hidden_layers":1,"num_attention_heads":4,'
         '"num_key_value_heads":2,"vocab_size":16,"rms_norm_eps":1e-5,"max_position_embeddings":64,'
         '"tie_word_embeddings":true,'
-        '"quantization_config":{' + schemes[base[0] % 4] + "}}"
+        '"quantization' + ("" if at == len(schemes) - 1 else "_config") + '":{' + schemes[at] + "}}"
     )
     return place_parts(folder, config.encode(), base[1:], rng)
 

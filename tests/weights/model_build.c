@@ -144,6 +144,9 @@ static void write_config(const model_build *b, const char *dir)
                       "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
                       "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"channel\", "
                       "\"symmetric\": true}}}",
+        [NF4] =
+            "\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true, \"bnb_4bit_quant_type\": \"nf4\", "
+            "\"bnb_4bit_quant_storage\": \"uint8\", \"llm_int8_threshold\": 6.0",
         [FP8_BLOCKS] = "\"quant_method\": \"fp8\", \"fmt\": \"e4m3\", \"weight_block_size\": [%d, 48]",
         [FP8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"float-quantized\", "
                      "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "

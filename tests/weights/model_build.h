@@ -19,7 +19,8 @@ typedef enum int4_kind {
     INT8_MLX,
     INT8_ROWS,  /* compressed-tensors, int-quantized */
     FP8_BLOCKS, /* quant_method fp8 */
-    FP8_ROWS    /* compressed-tensors, float-quantized */
+    FP8_ROWS,   /* compressed-tensors, float-quantized */
+    NF4         /* bitsandbytes */
 } int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
@@ -33,6 +34,7 @@ typedef struct model_build {
     int group;               /* -1: one per row */
     int tall;                /* rows of a scale, of bytes; -1: all, 0: one */
     bool power_of_two;       /* scales of bytes are */
+    bool double_quant;       /* scales of NF4 are codes themselves */
     bool symmetric;          /* every zero point in the middle (compressed-tensors: none stored) */
     bool act_order;          /* columns belong to groups in random order */
     bool head_too, embd_too; /* the output matrix, the embedding is quantised as well */

@@ -201,10 +201,56 @@ static void put_bytes_of(model_build *b, st_build *s, rg_rng *r, const char *mod
     free(q), free(sc), free(value);
 }
 
+/* 16 values, blocks over the whole matrix, floats or codes as scales. */
+static void put_nf4(model_build *b, st_build *s, rg_rng *r, const char *module, int64_t out, int64_t in)
+{
+    enum { NESTED = 16 };
+    const int64_t n = out * in, blocks = (n + b->group - 1) / b->group,
+                  outer = (blocks + NESTED - 1) / NESTED;
+    const double mean = 2.0 / sqrt((double)in);
+    float map[16], nested_map[256], *scale = get((size_t)blocks * sizeof *scale),
+                                    *nested = get((size_t)outer * sizeof *nested);
+    unsigned char *q = get((size_t)(n + 1) / 2), *code = get((size_t)blocks);
+    double *value = get((size_t)blocks * sizeof *value), *w = truth(b, module, out, in);
+    char state[300];
+    const float offset = (float)mean;
+    for (int i = 0; i < 16; i++) map[i] = (float)(i == 7 ? 0.0 : (i - 7.5) / 7.5 - 0.02 * rng_unit(r));
+    for (int i = 0; i < 256; i++) nested_map[i] = (float)((i - 128) / 128.0);
+    for (int64_t i = 0; i < outer; i++) nested[i] = (float)(mean * (0.2 + 0.6 * rng_unit(r)));
+    for (int64_t i = 0; i < blocks; i++) {
+        code[i] = (unsigned char)rng_in(r, 0, 255);
+        scale[i] = (float)(mean * (0.5 + rng_unit(r)));
+        value[i] = b->double_quant ? (double)nested_map[code[i]] * (double)nested[i / NESTED] + (double)offset
+                                   : (double)scale[i];
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const int v = (int)rng_in(r, 0, 15);
+        q[i / 2] |= (unsigned char)(i % 2 ? v : v << 4);
+        w[i] = (double)map[v] * value[i / b->group];
+    }
+    const int len = snprintf(state, sizeof state,
+        "{\"quant_type\": \"nf4\", \"blocksize\": %d, \"dtype\": \"bfloat16\", \"shape\": [%lld, %lld], "
+        "\"nested_blocksize\": %d, \"nested_dtype\": \"float32\", \"nested_offset\": %.9g}",
+        b->group, (long long)out, (long long)in, NESTED, (double)offset);
+    PUT(".weight", "U8", 2, (n + 1) / 2, 1, q, (n + 1) / 2);
+    if (b->double_quant) {
+        PUT(".weight.absmax", "U8", 1, blocks, 0, code, blocks);
+        PUT(".weight.nested_absmax", "F32", 1, outer, 0, nested, outer * 4);
+        PUT(".weight.nested_quant_map", "F32", 1, 256, 0, nested_map, 1024);
+    } else {
+        PUT(".weight.absmax", "F32", 1, blocks, 0, scale, blocks * 4);
+    }
+    PUT(".weight.quant_map", "F32", 1, 16, 0, map, 64);
+    PUT(".weight.quant_state.bitsandbytes__nf4", "U8", 1, len, 0, state, len);
+    free(scale), free(nested), free(q), free(code), free(value);
+}
+
 void build_module(model_build *b, st_build *s, rg_rng *r, const char *module, int64_t out, int64_t in)
 {
     if (b->int4 == INT4_MLX || b->int4 == INT8_MLX)
         put_mlx(b, s, r, module, out, in);
+    else if (b->int4 == NF4)
+        put_nf4(b, s, r, module, out, in);
     else if (b->int4 >= INT8_ROWS)
         put_bytes_of(b, s, r, module, out, in);
     else
