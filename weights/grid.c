@@ -248,6 +248,12 @@ rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t)
     return t->grid ? t->grid->rounding : rg_ftypes[t->type].rounding;
 }
 
+int64_t rg_ckpt_embd_row(const rg_ckpt *c)
+{
+    const rg_ckpt_tensor *t = rg_ckpt_config(c)->tied ? NULL : rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1);
+    return t ? rg_ftype_row_bytes(t->grid ? RG_FT_F32 : t->type, t->cols) : 0;
+}
+
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t) { return t->grid ? t->grid->order : NULL; }
 
 static int64_t stored_row(const rg_ckpt_tensor *t, int64_t r) { return rg_stored_row(r, t->interleaved); }

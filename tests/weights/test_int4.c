@@ -424,6 +424,7 @@ static void both_ends_may_be_quantised(void **state)
             assert_int_equal(rg_ckpt_resident(t), bits == 4 ? RG_WT_Q4G32M : RG_WT_Q8G32);
             assert_int_equal(rg_ckpt_rounding(t), bits == 4 ? RG_ROUND_NONE : RG_ROUND_REQUANTISED);
             assert_int_equal(rg_ckpt_find(c, RG_SITE_OUTPUT, -1) == NULL, tied);
+            assert_int_equal(rg_ckpt_embd_row(c), tied ? 0 : 4 * b.c.dim);
             rows_are_the_truth(c, &b, "both ends");
             rg_ckpt_close(c);
             build_drop(&b);
