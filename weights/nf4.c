@@ -41,7 +41,8 @@ static rg_status read_state(rg_grid *g, const rg_part *p, const rg_src *src)
             (long long)g->out, (long long)g->in);
     g->group = block_of(state, "blocksize");
     if (g->nested) g->nested_group = block_of(state, "nested_blocksize");
-    g->offset = g->nested ? rg_member_real(state, "nested_offset", NAN) : 0.0;
+    const json_t *offset = json_object_get(state, "nested_offset");
+    g->offset = !g->nested ? 0.0 : json_is_number(offset) ? json_number_value(offset) : (double)NAN;
     if (!st && (g->group < 0 || g->nested_group < 0 || !isfinite(g->offset)))
         st = rg_bad(src,
             "module %.100s: its quant_state lacks a blocksize, nested_blocksize or nested_offset", p->module);

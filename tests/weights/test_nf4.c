@@ -72,6 +72,9 @@ static const struct {
         RG_E_UNSUPPORTED, "dtype I8"},
     {false, true, "\"nested_blocksize\": 16", "\"nested_blocksize\": 15", RG_E_FILE, "scales of scales"},
     {false, true, "\"nested_blocksize\": 16", "\"nested_blocksize\": -1", RG_E_FILE, "nested_blocksize"},
+    {false, true, "\"nested_offset\": 0", "\"nested_offset\":{}", RG_E_FILE, "not JSON"},
+    {false, true, "\"nested_dtype\": \"float32\", \"nested_offset\": ",
+        "\"nested_offset\": [], \"nested_dtypee\":      1", RG_E_FILE, "nested_offset"},
     {false, true, "\"nested_offset\"", "\"nested_offsex\"", RG_E_FILE, "nested_offset"}};
 
 static void bent_modules_are_refused(void **state)
