@@ -336,8 +336,7 @@ static void scaled_models(void **state)
             .group = all[i].group,
             .power_of_two = all[i].power_of_two,
             .double_quant = true,
-            .scale_dtype = all[i].kind == INT8_ROWS ? "BF16" : NULL,
-            .scheme = i == 0 ? "\"quant_method\": \"fp8\", \"weight_block_size\": [40, 48]" : NULL};
+            .scale_dtype = all[i].kind == INT8_ROWS ? "BF16" : NULL};
         const bool fp8 = all[i].type == RG_WT_F16;
         double lost[4];
         rg_ckpt *c = from_hf(&b, all[i].name);

@@ -147,7 +147,7 @@ static void write_config(const model_build *b, const char *dir)
         [NF4] =
             "\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true, \"bnb_4bit_quant_type\": \"nf4\", "
             "\"bnb_4bit_quant_storage\": \"uint8\", \"llm_int8_threshold\": 6.0",
-        [FP8_BLOCKS] = "\"quant_method\": \"fp8\", \"fmt\": \"e4m3\", \"weight_block_size\": [%d, 48]",
+        [FP8_BLOCKS] = "\"quant_method\": \"fp8\", \"fmt\": \"e4m3\", \"weight_block_size\": [%d, %d]",
         [FP8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"float-quantized\", "
                      "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
                      "\"weights\": {\"num_bits\": 8, \"type\": \"float\", \"strategy\": \"channel\", "
@@ -170,7 +170,10 @@ static void write_config(const model_build *b, const char *dir)
     if (b->int4) {
         const bool mlx = b->int4 == INT4_MLX || b->int4 == INT8_MLX;
         fprintf(f, ",\n \"quantization%s\": {", mlx ? "" : "_config");
-        fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
+        if (b->int4 == FP8_BLOCKS && !b->scheme)
+            fprintf(f, schemes[FP8_BLOCKS], b->tall, b->group);
+        else
+            fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
         fprintf(f, "}");
     }
     if (b->more) fprintf(f, ",\n %s", b->more);
