@@ -20,6 +20,16 @@ static const char *const names[RG_SITE_COUNT][2] = {
 #define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) {hf, gguf},
 #include "ops/sites.def"
 };
+/* Tensors that hold several; see stacked.def. */
+enum { MAX_STACK = 3 };
+static const struct {
+    enum rg_naming naming;
+    const char *name;
+    rg_site site[MAX_STACK];
+} stacked[] = {
+#define RG_STACKED(naming, name, a, b, c) {RG_NAMES_##naming, name, {RG_SITE_##a, RG_SITE_##b, RG_SITE_##c}},
+#include "weights/stacked.def"
+};
 static const char *const prefixes[] = {[RG_NAMES_HF] = "model.layers.", [RG_NAMES_GGUF] = "blk."};
 
 int rg_by_begin(const void *a, const void *b)
@@ -56,36 +66,77 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
     return RG_OK;
 }
 
-/* Site and layer of a file's name; false: none of ours. */
-static bool parse_name(enum rg_naming naming, const char *s, size_t len, rg_site *site, int *layer)
+/* The sites whose matrices stand in a tensor, from its first row on. */
+typedef struct stack {
+    int n;
+    rg_site site[MAX_STACK];
+} stack;
+
+/* The layer in front of a name, which moves behind it; -1: there is none. False: it makes no sense. */
+static bool take_layer(enum rg_naming naming, const char **s, size_t *len, int *layer)
 {
-    const char *prefix = prefixes[naming];
-    const size_t np = strlen(prefix);
+    const size_t np = strlen(prefixes[naming]);
+    size_t i = np;
+    int n = 0;
     *layer = -1;
-    if (len > np && memcmp(s, prefix, np) == 0) {
-        size_t i = np;
-        int n = 0;
-        while (i < len && s[i] >= '0' && s[i] <= '9' && n < 100000) n = n * 10 + (s[i++] - '0');
-        if (i == np || i >= len || s[i] != '.') return false;
-        *layer = n;
-        s += i + 1;
-        len -= i + 1;
-    }
-    for (int i = 0; i < RG_SITE_COUNT; i++) {
-        const char *want = names[i][naming];
-        if (want && strlen(want) == len && memcmp(want, s, len) == 0 &&
-            (rg_site_in_layer((rg_site)i) != 0) == (*layer >= 0)) {
-            *site = (rg_site)i;
-            return true;
-        }
-    }
-    return false;
+    if (*len <= np || memcmp(*s, prefixes[naming], np) != 0) return true;
+    while (i < *len && (*s)[i] >= '0' && (*s)[i] <= '9' && n < 100000) n = n * 10 + ((*s)[i++] - '0');
+    if (i == np || i >= *len || (*s)[i] != '.') return false;
+    *layer = n;
+    *s += i + 1;
+    *len -= i + 1;
+    return true;
 }
 
-bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site)
+static bool is(const char *s, size_t len, const char *want)
 {
+    return strlen(want) == len && memcmp(want, s, len) == 0;
+}
+
+/* What a file's name can mean, and how many such there are; 0: it is none of ours. */
+enum { MAX_MEANINGS = 2 };
+static int parse_name(enum rg_naming naming, const char *s, size_t len, stack can[MAX_MEANINGS], int *layer)
+{
+    int n = 0;
+    if (!take_layer(naming, &s, &len, layer)) return 0;
+    for (int i = 0; i < RG_SITE_COUNT && n < MAX_MEANINGS; i++)
+        if (names[i][naming] && is(s, len, names[i][naming]) &&
+            (rg_site_in_layer((rg_site)i) != 0) == (*layer >= 0))
+            can[n++] = (stack){1, {(rg_site)i}};
+    for (size_t i = 0; i < sizeof stacked / sizeof *stacked && *layer >= 0 && n < MAX_MEANINGS; i++) {
+        const size_t k = strlen(stacked[i].name);
+        if (stacked[i].naming != naming || len <= k || memcmp(stacked[i].name, s, k) != 0) continue;
+        const bool bias = is(s + k, len - k, ".bias");
+        if (!bias && !is(s + k, len - k, ".weight")) continue;
+        stack *to = &can[n++];
+        for (to->n = 0; to->n < MAX_STACK && stacked[i].site[to->n] != RG_SITE_NONE; to->n++)
+            to->site[to->n] = bias ? rg_site_bias(stacked[i].site[to->n]) : stacked[i].site[to->n];
+    }
+    return n;
+}
+
+/* Of the tensor in the file. Biases stand side by side in one row. */
+static void stack_shape(const rg_config *c, const stack *s, int64_t *rows, int64_t *cols)
+{
+    *rows = *cols = 0;
+    for (int i = 0; i < s->n; i++) {
+        const int64_t r = rg_extent_size(c, rg_site_rows(s->site[i])),
+                      k = rg_extent_size(c, rg_site_cols(s->site[i]));
+        const bool beside = i > 0 && rg_site_op(s->site[i]) == RG_OP_BIAS;
+        *rows = beside ? r : *rows + r;
+        *cols = beside ? *cols + k : k;
+    }
+}
+
+bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
+    int64_t *rows, int64_t *cols)
+{
+    stack can[MAX_MEANINGS];
     int layer;
-    return parse_name(naming, name, len, site, &layer);
+    if (!parse_name(naming, name, len, can, &layer)) return false;
+    *site = can[0].site[0];
+    stack_shape(&c->cfg, &can[0], rows, cols);
+    return true;
 }
 
 bool rg_file_name(char *buf, size_t n, enum rg_naming naming, rg_site site, int layer)
@@ -117,10 +168,79 @@ static const char *const kv_scales[] = {".self_attn.k_scale", ".self_attn.v_scal
     ".self_attn.attn.k_scale", ".self_attn.attn.v_scale", ".self_attn.k_proj.k_scale",
     ".self_attn.v_proj.v_scale", ".self_attn.k_proj.output_scale", ".self_attn.v_proj.output_scale"};
 
+/* The meaning that has the tensor's shape. */
+static rg_status choose(
+    const rg_ckpt *c, const stack *can, int n, const rg_raw_tensor *r, const stack **out, const rg_src *src)
+{
+    const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
+    const int64_t rows = r->rank == 2 ? (int64_t)r->dim[0] : 1, cols = (int64_t)r->dim[r->rank - 1];
+    char list[128] = "";
+    for (int i = 0; i < n; i++) {
+        int64_t want_rows, want_cols;
+        stack_shape(&c->cfg, &can[i], &want_rows, &want_cols);
+        *out = &can[i];
+        if (rows == want_rows && cols == want_cols) {
+            if (r->grid ||
+                (cols % rg_ftypes[r->type].block == 0 &&
+                    r->bytes == (uint64_t)(rows * rg_ftype_row_bytes(r->type, cols))))
+                return RG_OK;
+            return rg_bad(src, "tensor %.*s: %llu bytes do not hold [%lld, %lld] of %s", nl, r->name,
+                (unsigned long long)r->bytes, (long long)rows, (long long)cols, rg_ftypes[r->type].name);
+        }
+        rg_text_add(
+            list, sizeof list, "%s[%lld, %lld]", i ? " or " : "", (long long)want_rows, (long long)want_cols);
+    }
+    return rg_bad(src, "tensor %.*s: shape [%lld, %lld], expected %s from the configuration", nl, r->name,
+        (long long)rows, (long long)cols, list);
+}
+
+/* The first n of `of` rows, in bytes. */
+static uint64_t share(uint64_t bytes, int64_t n, int64_t of)
+{
+    const uint64_t k = (uint64_t)n, all = (uint64_t)of; /* both below 2^24 */
+    return bytes / all * k + bytes % all * k / all;
+}
+
+/* A site's own rows of a file's tensor (of a bias: elements), which begin at *first; moves behind them. */
+static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_site site, int layer,
+    int64_t *first, const rg_src *src)
+{
+    const bool bias = rg_site_op(site) == RG_OP_BIAS;
+    const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(site)),
+                  cols = rg_extent_size(&c->cfg, rg_site_cols(site)), at = *first, n = bias ? cols : rows,
+                  step = bias ? rg_ftypes[r->type].bytes : rg_ftype_row_bytes(r->type, cols);
+    if (!rg_grow(&c->t, &c->cap, c->n + 1, sizeof *c->t)) return rg_no_memory(src->err, src->name);
+    char *name = strndup(r->name, r->name_len);
+    rg_grid *g = r->grid ? rg_grid_part(r->grid, at, n) : NULL;
+    if (!name || (r->grid && !g)) {
+        free(name);
+        rg_grid_free(g);
+        return rg_no_memory(src->err, src->name);
+    }
+    if (g && rg_site_order(site) == RG_SITE_NONE) rg_grid_forget_order(g);
+    rg_ckpt_tensor *t = &c->t[c->n++];
+    *t = (rg_ckpt_tensor){.site = site,
+        .layer = layer,
+        .file_name = name,
+        .type = r->type,
+        .rows = rows,
+        .cols = cols,
+        .data = g ? r->data : (const char *)r->data + at * step,
+        .bytes = g ? share(r->bytes, at + n, g->out) - share(r->bytes, at, g->out) : (uint64_t)(n * step),
+        .grid = g};
+    if (naming == RG_NAMES_GGUF && rg_site_rotated(site) && !c->half_split) t->interleaved = c->cfg.head_dim;
+    if (g && g->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
+    /* GGUF has no keys for what only some models have */
+    if (naming == RG_NAMES_GGUF && rg_site_only(site) == RG_ONLY_TENSOR) c->cfg.extra |= rg_site_bit(site);
+    *first = at + n;
+    return RG_OK;
+}
+
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err)
 {
     const rg_src src = {c->path, err};
-    rg_site site;
+    stack can[MAX_MEANINGS];
+    const stack *s = can;
     int layer;
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
@@ -131,7 +251,8 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
                 kv_scales[i] + 1);
             return RG_OK;
         }
-    if (!parse_name(naming, r->name, r->name_len, &site, &layer)) {
+    const int meanings = parse_name(naming, r->name, r->name_len, can, &layer);
+    if (!meanings) {
         for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
             if (ends_with(r, refused[i].tail))
                 return rg_lacks(&src, "tensor %.*s: %s is not supported", nl, r->name, refused[i].what);
@@ -142,27 +263,13 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
             layer, (long long)c->cfg.layers);
     if (r->rank < 1 || r->rank > 2)
         return rg_bad(&src, "tensor %.*s: %d dimensions, expected 1 or 2", nl, r->name, r->rank);
-    if (!rg_grow(&c->t, &c->cap, c->n + 1, sizeof *c->t)) return rg_no_memory(err, c->path);
-    char *name = strndup(r->name, r->name_len);
-    if (!name) return rg_no_memory(err, c->path);
-    rg_ckpt_tensor *t = &c->t[c->n++];
-    *t = (rg_ckpt_tensor){.site = site,
-        .layer = layer,
-        .file_name = name,
-        .type = r->type,
-        .data = r->data,
-        .bytes = r->bytes,
-        .grid = r->grid};
-    t->rows = r->rank == 2 ? (int64_t)r->dim[0] : 1;
-    t->cols = (int64_t)r->dim[r->rank - 1];
-    if (naming == RG_NAMES_GGUF && rg_site_rotated(site) && !c->half_split) t->interleaved = c->cfg.head_dim;
-    if (rg_site_op(site) == RG_OP_BIAS && rg_ftypes[t->type].block != 1)
+    if (rg_site_op(can[0].site[0]) == RG_OP_BIAS && rg_ftypes[r->type].block != 1)
         return rg_lacks(&src, "tensor %.*s: a bias of type %s, expected F32, F16 or BF16", nl, r->name,
-            rg_ftypes[t->type].name);
-    if (r->grid && r->grid->order) c->cfg.extra |= rg_site_bit(rg_site_order(site));
-    /* GGUF has no keys for what only some models have */
-    if (naming == RG_NAMES_GGUF && rg_site_only(site) == RG_ONLY_TENSOR) c->cfg.extra |= rg_site_bit(site);
-    return RG_OK;
+            rg_ftypes[r->type].name);
+    rg_status st = choose(c, can, meanings, r, &s, &src);
+    int64_t first = 0;
+    for (int i = 0; i < s->n && !st; i++) st = add_rows(c, naming, r, s->site[i], layer, &first, &src);
+    return st;
 }
 
 rg_status rg_config_check(const rg_config *c, const char *path, rg_err *err)
@@ -282,6 +389,15 @@ static rg_status tie(rg_ckpt *c, const rg_src *src)
     return RG_OK;
 }
 
+static rg_status twice(const rg_ckpt_tensor *a, const rg_ckpt_tensor *b, const rg_src *src)
+{
+    char name[64];
+    if (strcmp(a->file_name, b->file_name) == 0)
+        return rg_bad(src, "tensor %.100s is there twice", a->file_name);
+    return rg_bad(src, "tensor %s is there twice: in %.100s and in %.100s",
+        rg_tensor_name(name, sizeof name, a->site, a->layer), a->file_name, b->file_name);
+}
+
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
 {
     char name[64];
@@ -291,26 +407,11 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
     if (c->n == 0) return rg_bad(src, "no tensors of a model are in it");
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
-        if (by_place(&c->t[i - 1], &c->t[i]) == 0)
-            return rg_bad(src, "tensor %.100s is there twice", c->t[i].file_name);
+        if (by_place(&c->t[i - 1], &c->t[i]) == 0) return twice(&c->t[i - 1], &c->t[i], src);
     rg_ckpt_tensor *output = c->cfg.tied ? find(c, RG_SITE_OUTPUT) : NULL;
     /* a tied model may store its matrix under either name */
     if (output && !find(c, RG_SITE_TOKEN_EMBD)) output->site = RG_SITE_TOKEN_EMBD;
     qsort(c->t, c->n, sizeof *c->t, by_place);
-    for (size_t i = 0; i < c->n; i++) {
-        const rg_ckpt_tensor *t = &c->t[i];
-        const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(t->site)),
-                      cols = rg_extent_size(&c->cfg, rg_site_cols(t->site));
-        if (t->rows != rows || t->cols != cols)
-            return rg_bad(src,
-                "tensor %.100s: shape [%lld, %lld], expected [%lld, %lld] from the configuration",
-                t->file_name, (long long)t->rows, (long long)t->cols, (long long)rows, (long long)cols);
-        if (!t->grid &&
-            (cols % rg_ftypes[t->type].block != 0 ||
-                t->bytes != (uint64_t)(rows * rg_ftype_row_bytes(t->type, cols))))
-            return rg_bad(src, "tensor %.100s: %llu bytes do not hold [%lld, %lld] of %s", t->file_name,
-                (unsigned long long)t->bytes, (long long)rows, (long long)cols, rg_ftypes[t->type].name);
-    }
     if ((st = tie(c, src))) return st;
     for (size_t i = 0; i < c->n; i++) {
         c->params += (uint64_t)(c->t[i].rows * c->t[i].cols);
@@ -527,6 +628,8 @@ static void release(const rg_ckpt *c, const unsigned char *p, uint64_t bytes)
 void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
 {
     const rg_grid *g = t->grid;
+    /* parts of a grid share its bytes: the last gives them back */
+    if (g && g->first + g->rows < g->out) return;
     release(c, t->data, g ? g->q_bytes : t->bytes);
     if (g) {
         release(c, g->scale, g->scale_bytes);

@@ -23,11 +23,11 @@ typedef struct rg_grid rg_grid;
 typedef struct rg_ckpt_tensor {
     rg_site site;
     int layer;             /* -1 outside layers */
-    const char *file_name; /* name in the file; borrowed until rg_ckpt_close */
+    const char *file_name; /* in the file, where several may stand in one; borrowed until rg_ckpt_close */
     rg_ftype type;
     int64_t rows, cols;  /* [out, in]; vectors are 1 row */
-    const void *data;    /* first row (of a grid: codes), in the mapping; not necessarily aligned */
-    uint64_t bytes;      /* scales and zero points included */
+    const void *data;    /* first row (of a grid: all codes), in the mapping; not necessarily aligned */
+    uint64_t bytes;      /* its own, scales and zero points included */
     const rg_grid *grid; /* of types INT4 and INT8; borrowed until rg_ckpt_close */
     /* head size if q/k rows are stored for interleaved RoPE pairs (GGUF, llama2.c), else 0 */
     int64_t interleaved;
@@ -78,7 +78,8 @@ void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *sca
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t);
 /* The type in the file: "Q4_K", "AWQ g128"; into buf. */
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n);
-/* The tensor's pages may leave memory. */
+/* The tensor's pages may leave memory. Of grids that stand in one tensor of the file, all leave with the last
+ * (in the order of rg_ckpt_at). */
 void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
 
 /* What the files say that is not followed, or that they contradict, one sentence each; NULL behind the last;

@@ -41,7 +41,8 @@ struct rg_ckpt {
     uint64_t file_bytes;
     rg_ckpt_tensor *t; /* owns */
     size_t n, cap;
-    float *rope_freqs; /* owns */
+    uint64_t described; /* tensors in GGUF files, some of which are several of t */
+    float *rope_freqs;  /* owns */
     rg_ckpt_vocab vocab;
     bool has_vocab;
     bool half_split; /* GGUF with q and k stored for half-split RoPE pairs */
@@ -61,20 +62,22 @@ typedef struct rg_raw_tensor {
     uint64_t dim[4];
     const void *data;
     uint64_t bytes;
-    const rg_grid *grid; /* types INT4 and INT8: passes to the checkpoint */
+    const rg_grid *grid; /* types INT4 and INT8: every row of it; stays the loader's */
 } rg_raw_tensor;
 
 /* "name: sentence", once and printable. */
 void rg_note(rg_lines *notes, const rg_src *src, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Files of the checkpoint: maps one more. */
 rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_err *err);
-/* Binds a tensor to its site. Unknown names are refused: without a weight it is another model. */
+/* Binds a tensor of the shape that the configuration implies to its site, the rows of a stacked one to
+ * several. Unknown names are refused: without a weight it is another model. */
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err);
-/* The site of a file's name; false: none of ours. */
-bool rg_ckpt_site(enum rg_naming naming, const char *name, size_t len, rg_site *site);
+/* The first site of a file's name, and the tensor's shape; false: none of ours. */
+bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
+    int64_t *rows, int64_t *cols);
 /* Factors of 1 become 0, "none"; the others become sites of the model. */
 void rg_config_factors(rg_config *c);
-/* Proves that every tensor is there once, in the shape that the configuration implies; sorts them. */
+/* Proves that every tensor is there once; sorts them. */
 rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err);
 /* The tokenizer file that lies in a directory. */
 void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c);

@@ -51,6 +51,7 @@ static void read_members(rg_config *c, const json_t *root, const json_t *rope, c
 #define REAL(key, silent) rg_member_real(root, key, silent)
 #define ROPE(key, silent) rg_member_real(rope, key, rg_member_real(root, key, silent))
 #define BOOL(key, silent) (json_object_get(root, key) ? rg_member_true(root, key) : (silent))
+#define SHARED(key, silent) (a->traits & RG_HAS_SHARED_MLP ? rg_member_int(root, key, silent) : (silent))
 #define WINDOW(key, silent) \
     !a->window || json_is_null(json_object_get(root, key)) ? 0 : rg_member_int(root, key, silent)
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) c->field = kind(hf, silent);
@@ -131,6 +132,8 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
         return rg_lacks(src, "use_sliding_window: windows on some layers only are not supported");
     const rg_status st = check_layer_types(c, root, src);
     if (st) return st;
+    if (a->traits & RG_HAS_SHARED_MLP && strcmp(rg_member_word(root, "position_embedding_type"), "rope") != 0)
+        return rg_lacks(src, "position_embedding_type is not rope: a model without RoPE is not supported");
     if (!(a->traits & RG_HAS_FACTORS)) return RG_OK;
 #define RG_FACTOR(field, hf, gguf) \
     c->field = rg_member_real(root, hf, 1.0); \

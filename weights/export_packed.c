@@ -200,6 +200,28 @@ static rg_status copy(const char *from, const char *to, bool *there, rg_err *err
     return st;
 }
 
+/* The source's class has matrices that we write under other names. */
+static bool has_other_names(const rg_export *e)
+{
+    char name[96];
+    for (size_t i = 0; i < rg_ckpt_count(e->source); i++) {
+        const rg_ckpt_tensor *t = rg_ckpt_at(e->source, i);
+        rg_file_name(name, sizeof name, RG_NAMES_HF, t->site, t->layer);
+        if (t->layer >= 0 && strcmp(name, t->file_name) != 0) return true;
+    }
+    return false;
+}
+
+/* Those names are Llama's, and Mistral's, which has a window. */
+static void set_class(json_t *config, const rg_config *c)
+{
+    const bool window = c->window > 0;
+    json_object_set_new(
+        config, "architectures", json_pack("[s]", window ? "MistralForCausalLM" : "LlamaForCausalLM"));
+    json_object_set_new(config, "model_type", json_string(window ? "mistral" : "llama"));
+    json_object_del(config, "auto_map"); /* Python files of the source's class */
+}
+
 static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
 {
     const rg_config *c = rg_ckpt_config(e->source);
@@ -212,6 +234,7 @@ static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
         st = rg_fail(err, RG_E_NOMEM, "%s: cannot make config.json", e->path);
         json_decref(o);
     } else {
+        if (from_hf(e) && has_other_names(e)) set_class(o, c);
         json_object_set_new(o, "quantization_config", scheme(e));
         if (e->untie) json_object_set_new(o, "tie_word_embeddings", json_false());
         st = rg_hf_write_json(o, to, err);

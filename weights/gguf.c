@@ -521,6 +521,7 @@ static rg_status read_tensors(parser *g)
             st = rg_bad(&g->src, "two tensors overlap at offset %llu", (unsigned long long)s[i].begin);
             goto out;
         }
+    c->described += g->n_tensors;
 out:
     free(raw);
     free(s);
@@ -624,9 +625,9 @@ static rg_status read_parts(rg_ckpt *c, int64_t count, int64_t tensors, rg_err *
         if (!st) st = read_tensors(&g);
         free(g.kv);
     }
-    if (!st && count > 1 && tensors >= 0 && (int64_t)c->n + (c->rope_freqs != NULL) != tensors)
-        st = rg_bad(&src, "the %lld parts hold %zu tensors, expected %lld", (long long)count,
-            c->n + (c->rope_freqs != NULL), (long long)tensors);
+    if (!st && count > 1 && tensors >= 0 && c->described != (uint64_t)tensors)
+        st = rg_bad(&src, "the %lld parts hold %llu tensors, expected %lld", (long long)count,
+            (unsigned long long)c->described, (long long)tensors);
     return st;
 }
 

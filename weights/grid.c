@@ -92,7 +92,7 @@ static int resident_type(const rg_grid *g)
 bool rg_grid_middle(const rg_grid *g)
 {
     if (!g->zero) return !g->min;
-    for (int64_t r = 0; r < g->out; r++)
+    for (int64_t r = g->first; r < g->first + g->rows; r++)
         for (int64_t k = 0; k < g->groups; k++)
             if (zero_of(g, r, k) != rg_grid_mid(g)) return false;
     return true;
@@ -137,7 +137,8 @@ static bool are_halves(const rg_grid *g, const unsigned char *of, bool times_cod
     return true;
 }
 
-void rg_grid_classify(rg_grid *g)
+/* Resident type and rounding. */
+static void classify(rg_grid *g)
 {
     if (g->kind == RG_GRID_FP8) { /* of 16 bits, f16 changes 4 bits times a scale least */
         g->resident = RG_WT_F16;
@@ -192,15 +193,34 @@ static void nf4_row(const rg_grid *g, int64_t r, float *dst)
     }
 }
 
+rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
+{
+    const size_t idx = (size_t)g->in * sizeof *g->g_idx;
+    rg_grid *p = malloc(sizeof *p);
+    if (!p) return NULL;
+    *p = *g;
+    p->first += first;
+    p->rows = rows;
+    p->order = NULL; /* of its own, from g_idx */
+    if (g->g_idx && !(p->g_idx = malloc(idx))) {
+        free(p);
+        return NULL;
+    }
+    if (g->g_idx) memcpy(p->g_idx, g->g_idx, idx);
+    classify(p);
+    return p;
+}
+
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
     if (g->kind == RG_GRID_NF4) {
-        nf4_row(g, r, dst);
+        nf4_row(g, g->first + r, dst);
         return;
     }
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
     float value[256]; /* of each code */
+    r += g->first;
     codes(g, r, NULL, q);
     for (int i = 0; i < 256; i++) value[i] = g->kind == RG_GRID_FP8 ? e4m3(i) : (float)i;
     for (int64_t i = 0, end; i < g->in; i = end) {
@@ -221,6 +241,7 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min)
 {
     const int64_t n = rg_wtypes[g->resident].group;
+    r += g->first;
     codes(g, r, g->order, q);
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;

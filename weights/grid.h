@@ -22,6 +22,7 @@ struct rg_grid {
     rg_grid_kind kind;
     int bits; /* of a code: 4 or 8 */
     int64_t out, in;
+    int64_t first, rows; /* which of the outputs are this grid's: the file's tensors may hold several */
     /* columns of a scale (the last group may be short), scales per row */
     int64_t group, groups;
     int64_t tall; /* rows of a scale; 0: 1 */
@@ -47,9 +48,9 @@ struct rg_grid {
 static inline int rg_grid_mid(const rg_grid *g) { return 1 << (g->bits - 1); }
 /* The first zero point as it is stored. */
 int rg_grid_zero(const rg_grid *g);
-/* Chooses resident type and rounding of a filled grid. */
-void rg_grid_classify(rg_grid *g);
-/* Every zero point is the middle. */
+/* Rows of a filled grid as one of their own, with resident type and rounding; NULL: no memory. */
+rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows);
+/* Every zero point of its rows is the middle. */
 bool rg_grid_middle(const rg_grid *g);
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst);
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min);

@@ -17,6 +17,7 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
 #define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
+#define SHARED WINDOW
 #define RG_BIASES(trait, key, sites) \
     if (*key) BOOL(o, key, false);
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(o, hf, c->field);

@@ -256,11 +256,9 @@ static rg_status fill(
     g->bits = c->scheme.bits;
     g->q = q->data;
     g->q_bytes = q->bytes;
-    const rg_status st = rg_word_in("I32 U32", q->dtype) ? fill_words(c, g, part, module, src)
-        : strcmp(q->dtype, "U8") == 0                    ? rg_fill_nf4(g, part, module, src)
-                                                         : rg_fill_scaled(c, g, part, src);
-    if (!st) rg_grid_classify(g);
-    return st;
+    return rg_word_in("I32 U32", q->dtype) ? fill_words(c, g, part, module, src)
+        : strcmp(q->dtype, "U8") == 0      ? rg_fill_nf4(g, part, module, src)
+                                           : rg_fill_scaled(c, g, part, src);
 }
 
 static rg_status bind(
@@ -268,8 +266,9 @@ static rg_status bind(
 {
     char name[160];
     rg_site site;
+    int64_t out, in;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
-    if (!rg_ckpt_site(RG_NAMES_HF, name, (size_t)n, &site) ||
+    if (!rg_ckpt_site(c, RG_NAMES_HF, name, (size_t)n, &site, &out, &in) ||
         (rg_site_op(site) != RG_OP_LINEAR && rg_site_op(site) != RG_OP_EMBED))
         return rg_lacks(src,
             "module %.100s is quantised, but is neither a linear layer nor the embedding of a Llama model",
@@ -280,10 +279,9 @@ static rg_status bind(
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
         : c->scheme.kind == RG_SCHEME_MLX     ? RG_GRID_MLX
                                               : RG_GRID_PACKED;
-    g->out = rg_extent_size(&c->cfg, rg_site_rows(site));
-    g->in = rg_extent_size(&c->cfg, rg_site_cols(site));
+    g->out = g->rows = out;
+    g->in = in;
     rg_status st = fill(c, g, part, module, src);
-    if (!st && rg_site_order(site) == RG_SITE_NONE) rg_grid_forget_order(g);
     if (!st) {
         rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,
@@ -295,7 +293,7 @@ static rg_status bind(
         for (int k = 0; k < RG_P_COUNT; k++) r.bytes += part[k] ? part[k]->bytes : 0;
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }
-    if (st) rg_grid_free(g);
+    rg_grid_free(g);
     return st;
 }
 

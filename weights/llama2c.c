@@ -32,6 +32,7 @@ static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t co
     *g = (rg_grid){.kind = RG_GRID_INT8,
         .bits = 8,
         .out = rows,
+        .rows = rows,
         .in = cols,
         .group = r->group,
         .groups = cols / r->group,
@@ -43,7 +44,6 @@ static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t co
     t->type = RG_FT_INT8;
     t->bytes = g->q_bytes + g->scale_bytes;
     t->grid = g;
-    if (g->scale) rg_grid_classify(g);
     return RG_OK;
 }
 
@@ -65,10 +65,8 @@ static rg_status take(reader *rd, rg_site site)
         if (!st && rd->cur.bad)
             st = rg_bad(&rd->src, "the file ends inside %s: truncated, or not a llama2.c checkpoint", name);
         if (!st) st = rg_ckpt_add(c, RG_NAMES_GGUF, &r, rd->src.err);
-        if (st) {
-            rg_grid_free((rg_grid *)(uintptr_t)r.grid);
-            return st;
-        }
+        rg_grid_free((rg_grid *)(uintptr_t)r.grid);
+        if (st) return st;
     }
     return RG_OK;
 }

@@ -114,7 +114,10 @@ static bool is_read(const rg_reader *r, const char *name)
     }
     if (r->place != RG_IN_CONFIG && !keys) return false;
     const int f = find_field(r->place, name);
-    if (f >= 0) return r->arch->window || !is_kind(f, "WINDOW");
+    if (f >= 0 && is_kind(f, "WINDOW")) return r->arch->window;
+    if ((f >= 0 && is_kind(f, "SHARED")) || strcmp(name, "position_embedding_type") == 0)
+        return r->arch->traits & RG_HAS_SHARED_MLP;
+    if (f >= 0) return true;
 #define RG_FACTOR(field, hf, gguf) \
     if (strcmp(keys ? gguf : hf, name) == 0) return r->arch->traits & RG_HAS_FACTORS;
 #define RG_BIASES(trait, key, sites) \

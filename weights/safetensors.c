@@ -175,7 +175,9 @@ static rg_status load_index(rg_ckpt *c, const char *dir, const char *index, rg_e
     }
     json_object_foreach (map, key, v) {
         rg_site site;
-        if (json_object_get(sh.found, key) || !rg_ckpt_site(RG_NAMES_HF, key, strlen(key), &site) ||
+        int64_t rows, cols;
+        if (json_object_get(sh.found, key) ||
+            !rg_ckpt_site(c, RG_NAMES_HF, key, strlen(key), &site, &rows, &cols) ||
             (site == RG_SITE_OUTPUT && c->cfg.tied))
             continue;
         st = rg_bad(&src, "tensor %.100s: not in %.100s, where the index has it", key, json_string_value(v));

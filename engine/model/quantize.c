@@ -43,7 +43,7 @@ rg_status rg_quantize_plan_make(
     rg_quantize_plan *p = calloc(rg_ckpt_count(c) + 1, sizeof *p);
     *plan = NULL;
     *n = 0;
-    if (cfg->extra) {
+    if (cfg->extra || cfg->attn_scale != 0.0) {
         free(p);
         return rg_lacks(&src,
             "biases and Granite's factors (architecture %s) cannot be quantised yet: use --dtype at load",

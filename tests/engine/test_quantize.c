@@ -3,6 +3,7 @@
 #include "engine_fixture.h"
 
 #include "model/quantizer.h"
+#include "model_build.h"
 #include "weights/export.h"
 
 enum { WINDOW = 48, WINDOWS = 12 };
@@ -58,6 +59,28 @@ static void drop(sink *s)
     rg_export_close(s->e);
 }
 
+/* Quantises into a file, and keeps what came. */
+static sink *export_to(const rg_ckpt *c, const rg_quantize_opts *o, rg_export_format format, const char *path)
+{
+    rg_err err = {0};
+    rg_quantize_plan *p;
+    size_t n;
+    assert_int_equal(rg_quantize_plan_make(&p, &n, c, o, &err), RG_OK);
+    rg_export_tensor *t = must_alloc(n * sizeof *t);
+    for (size_t k = 0; k < n; k++)
+        t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].rows, p[k].cols, p[k].quantised};
+    sink *s = must_alloc(sizeof *s);
+    *s = (sink){0};
+    if (rg_export_open(&s->e, c, format, o->spec, t, n, o->untie, path, &err) != RG_OK)
+        fail_msg("%s", err.msg);
+    if (rg_quantize(c, o, take, s, &err) != RG_OK) fail_msg("%s", err.msg);
+    assert_int_equal(s->n, n);
+    assert_true(access(path, F_OK) != 0); /* not before it is whole */
+    if (rg_export_commit(s->e, &err) != RG_OK) fail_msg("%s", err.msg);
+    free(t), free(p);
+    return s;
+}
+
 static bool keep_some(void *user, rg_site site, int layer)
 {
     (void)user;
@@ -86,22 +109,8 @@ static void round_trips(void **state)
             o.untie = o.head && cases[i].format == RG_EXPORT_PACKED && rg_ckpt_config(c)->tied;
             o.keep = keep_some;
             o.norm_type = rg_export_norm_type(c, cases[i].format);
-            rg_quantize_plan *p;
-            size_t n;
-            assert_int_equal(rg_quantize_plan_make(&p, &n, c, &o, &err), RG_OK);
-            rg_export_tensor *t = must_alloc(n * sizeof *t);
-            for (size_t k = 0; k < n; k++)
-                t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].rows, p[k].cols, p[k].quantised};
             snprintf(path, sizeof path, "%s/%d%s", scratch_dir(), method, cases[i].name);
-            sink *s = must_alloc(sizeof *s);
-            *s = (sink){0};
-            if (rg_export_open(&s->e, c, cases[i].format, o.spec, t, n, o.untie, path, &err) != RG_OK)
-                fail_msg("%s", err.msg);
-            if (rg_quantize(c, &o, take, s, &err) != RG_OK) fail_msg("%s", err.msg);
-            assert_int_equal(s->n, n);
-            assert_true(access(path, F_OK) != 0); /* not before it is whole */
-            if (rg_export_commit(s->e, &err) != RG_OK) fail_msg("%s", err.msg);
-
+            sink *s = export_to(c, &o, cases[i].format, path);
             if (rg_ckpt_open(&back, path, &err) != RG_OK) fail_msg("%s", err.msg);
             int quantised = 0;
             for (int k = 0; k < s->n; k++) {
@@ -130,9 +139,102 @@ static void round_trips(void **state)
             const int whole = rg_ckpt_config(c)->ffn % cases[i].spec.group == 0;
             assert_int_equal(quantised, (int)rg_ckpt_config(c)->layers * 7 - 2 + whole + cases[i].head);
             rg_ckpt_close(back);
-            drop(s), free(s), free(t), free(p);
+            drop(s), free(s);
             rg_ckpt_close(c);
         }
+}
+
+static rg_config small(void)
+{
+    return (rg_config){.dim = 64,
+        .ffn = 96,
+        .layers = 2,
+        .heads = 4,
+        .kv_heads = 2,
+        .head_dim = 32,
+        .vocab = 96,
+        .ctx_train = 128,
+        .eps = 1e-5,
+        .rope_theta = 10000.0,
+        .tied = true};
+}
+
+/* What is written of a model with several matrices in one tensor is a plain Llama's, byte for byte. */
+static void stacked_sources(void **state)
+{
+    (void)state;
+    static const struct {
+        rg_export_format format;
+        const char *out, *files[3];
+    } all[] = {{RG_EXPORT_GGUF, "out.gguf", {""}},
+        {RG_EXPORT_PACKED, "out", {"/model.safetensors", "/config.json"}}};
+    model_build b = {.c = small(), .seed = 5};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        unsigned char *got[2][2];
+        size_t n[2][2];
+        for (int stacked = 0; stacked < 2; stacked++) {
+            char source[600], path[600], file[700];
+            b.arch = stacked ? "Phi3ForCausalLM" : NULL;
+            b.stacked = stacked ? STACK_PHI3 : STACK_NONE;
+            snprintf(source, sizeof source, "%s/source", scratch_dir());
+            snprintf(path, sizeof path, "%s/%d%s", scratch_dir(), stacked, all[i].out);
+            build_hf(&b, source);
+            build_drop(&b);
+            rg_ckpt *c = ckpt_open(source);
+            const rg_quantize_opts o = options(c, RG_QUANT_MSE, (rg_qspec){RG_QK_SYM4, 32});
+            sink *s = export_to(c, &o, all[i].format, path);
+            drop(s), free(s);
+            for (int k = 0; k < 2 && all[i].files[k]; k++) {
+                snprintf(file, sizeof file, "%s%s", path, all[i].files[k]);
+                got[stacked][k] = read_all(file, &n[stacked][k]);
+            }
+            rg_ckpt_close(c);
+        }
+        for (int k = 0; k < 2 && all[i].files[k]; k++) {
+            assert_int_equal(n[0][k], n[1][k]);
+            assert_memory_equal(got[0][k], got[1][k], n[0][k]);
+            free(got[0][k]), free(got[1][k]);
+        }
+    }
+}
+
+/* A window stays one, and what would be lost is refused. */
+static void stacked_classes(void **state)
+{
+    (void)state;
+    char source[600], path[600];
+    model_build b = {.c = small(),
+        .seed = 6,
+        .arch = "Phi3ForCausalLM",
+        .more = "\"sliding_window\": 7, \"auto_map\": {\"AutoConfig\": \"configuration_phi3.Phi3Config\"}",
+        .stacked = STACK_PHI3};
+    snprintf(source, sizeof source, "%s/source", scratch_dir());
+    snprintf(path, sizeof path, "%s/window", scratch_dir());
+    build_hf(&b, source);
+    build_drop(&b);
+    rg_ckpt *c = ckpt_open(source);
+    const rg_quantize_opts o = options(c, RG_QUANT_RTN, (rg_qspec){RG_QK_SYM4, 32});
+    sink *s = export_to(c, &o, RG_EXPORT_PACKED, path);
+    drop(s), free(s);
+    rg_ckpt_close(c);
+    c = ckpt_open(path);
+    assert_string_equal(rg_ckpt_config(c)->arch, "mistral");
+    assert_int_equal(rg_ckpt_config(c)->window, 7);
+    assert_null(rg_ckpt_note(c, 0)); /* no auto_map */
+    rg_ckpt_close(c);
+    /* attention_multiplier alone is no operator of its own */
+    b.arch = "GraniteMoeHybridForCausalLM";
+    b.more = "\"position_embedding_type\": \"rope\", \"shared_intermediate_size\": 96";
+    b.stacked = STACK_GRANITE4;
+    build_hf(&b, source);
+    build_drop(&b);
+    c = ckpt_open(source);
+    rg_quantize_plan *p;
+    rg_err err = {0};
+    size_t n;
+    assert_int_equal(rg_quantize_plan_make(&p, &n, c, &o, &err), RG_E_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "Granite's factors"));
+    rg_ckpt_close(c);
 }
 
 /* A layer run before and after the fold, on the same hidden states, in f32: the same function to rounding. */
@@ -261,7 +363,8 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips),
-        cmocka_unit_test(folding_leaves_the_function), cmocka_unit_test(methods), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(stacked_sources),
+        cmocka_unit_test(stacked_classes), cmocka_unit_test(folding_leaves_the_function),
+        cmocka_unit_test(methods), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,61 @@ static void granite(void **state)
     rg_ckpt_close(c);
 }
 
+/* Logits of n tokens. */
+static void logits_of(const rg_ckpt *c, int64_t n, float *out)
+{
+    int32_t token[64];
+    random_tokens(token, n, rg_ckpt_config(c)->vocab, 17);
+    rg_engine *e = engine_open(c, test_opts(2));
+    rg_session *s =
+        session_open(e, (rg_session_opts){.ctx = 512, .kv_k = RG_KV_F32, .kv_v = RG_KV_F32, .max_logits = n});
+    eval_all(s, token, n, 9, rg_ckpt_config(c)->vocab, out);
+    rg_session_close(s);
+    rg_engine_close(e);
+}
+
+/* A model with matrices of several in one tensor, and the one whose matrices they are: the same bits. */
+static void stacked_is_split(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    static const struct {
+        const char *name, *arch, *plain; /* with a point: GGUF */
+        const char *more, *plain_more;
+        stacking stacked;
+        int ggml;
+    } all[] = {{"phi3", "Phi3ForCausalLM", NULL, NULL, NULL, STACK_PHI3, 0},
+        {"phi3-window", "Phi3ForCausalLM", "MistralForCausalLM", "\"sliding_window\": 7",
+            "\"sliding_window\": 7", STACK_PHI3, 0},
+        {"granite4", "GraniteMoeHybridForCausalLM", "GraniteForCausalLM",
+            "\"shared_intermediate_size\": 192, \"position_embedding_type\": \"rope\", "
+            "\"num_local_experts\": 0, \"embedding_multiplier\": 12.0, \"logits_scaling\": 8.0",
+            "\"embedding_multiplier\": 12.0, \"logits_scaling\": 8.0", STACK_GRANITE4, 0},
+        {"phi3.gguf", "phi3", "qwen2", NULL, NULL, STACK_PHI3, 0},
+        {"phi3-q8.gguf", "phi3", "qwen2", NULL, NULL, STACK_PHI3, 8},
+        {"phi3-q4k.gguf", "phi3", "qwen2", NULL, NULL, STACK_PHI3, 12}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = shape(), .seed = 90 + i, .ggml = all[i].ggml};
+        const bool gguf = strchr(all[i].name, '.');
+        float *got[2];
+        b.c.ffn = all[i].ggml == 12 ? b.c.dim = 256 : 192;
+        for (int k = 0; k < 2; k++) {
+            b.arch = k ? all[i].arch : all[i].plain;
+            b.more = k ? all[i].more : all[i].plain_more;
+            b.stacked = k ? all[i].stacked : STACK_NONE;
+            rg_ckpt *c = (gguf ? from_gguf : from_hf)(&b, all[i].name);
+            got[k] = must_alloc((size_t)(N * b.c.vocab) * sizeof *got[k]);
+            logits_of(c, N, got[k]);
+            if (k && all[i].ggml == 0) compare(c, -1, false, N, float_bound(F32_BOUND), all[i].name);
+            rg_ckpt_close(c);
+        }
+        if (memcmp(got[0], got[1], (size_t)(N * b.c.vocab) * sizeof **got) != 0)
+            fail_msg("%s: other logits than the plain model", all[i].name);
+        free(got[0]);
+        free(got[1]);
+    }
+}
+
 static void sliding_windows(void **state)
 {
     (void)state;
@@ -258,6 +313,7 @@ static void int4_models(void **state)
         {"gptq-sym", INT4_GPTQ, 64, true, false, RG_WT_Q4G64},
         {"gptq-act-order", INT4_GPTQ, 64, true, true, RG_WT_Q4G64},
         {"gptq-v2-act-order", INT4_GPTQ_V2, 32, false, true, RG_WT_Q4G32M},
+        {"gptq-stacked", INT4_GPTQ, 64, true, true, RG_WT_Q4G64},
         {"packed", INT4_PACKED, -1, true, false, RG_WT_Q4G128},
         {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M},
         {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32},
@@ -271,6 +327,7 @@ static void int4_models(void **state)
             .group = all[i].group,
             .symmetric = all[i].symmetric,
             .act_order = all[i].act_order};
+        b.stacked = strstr(all[i].name, "stacked") ? STACK_PHI3 : STACK_NONE;
         b.qkv_bias = i == 3; /* bias behind a sorted weight */
         b.more = i == 3 ? "\"attention_bias\": true" : NULL;
         b.o_bias = i == 3;
@@ -396,7 +453,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(biases),
         cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
-        cmocka_unit_test(sliding_windows), cmocka_unit_test(windows_count_what_they_see),
-        cmocka_unit_test(int4_models), cmocka_unit_test(scaled_models), cmocka_unit_test(gguf_types)};
+        cmocka_unit_test(stacked_is_split), cmocka_unit_test(sliding_windows),
+        cmocka_unit_test(windows_count_what_they_see), cmocka_unit_test(int4_models),
+        cmocka_unit_test(scaled_models), cmocka_unit_test(gguf_types)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

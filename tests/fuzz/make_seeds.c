@@ -65,6 +65,24 @@ static void gguf(void)
     b = (model_build){.c = tiny(), .seed = 51, .skip = "llama.attention.head_count_kv", .put = other_keys};
     build_gguf(&b, place("gguf", "keys"));
     build_drop(&b);
+    static const int stacked[] = {0, 8, 12};
+    for (size_t i = 0; i < sizeof stacked / sizeof *stacked; i++) {
+        b = (model_build){.c = tiny(),
+            .seed = 52 + i,
+            .arch = i == 1 ? NULL : "phi3",
+            .ggml = stacked[i],
+            .stacked = STACK_PHI3,
+            .qkv_bias = i == 1};
+        if (i == 0) b.c.window = 8;
+        if (stacked[i] == 12) {
+            b.c.dim = 256;
+            b.c.heads = b.c.kv_heads = 1;
+            b.c.head_dim = b.c.ffn = b.c.vocab = 4;
+        }
+        snprintf(name, sizeof name, "stacked%d", stacked[i]);
+        build_gguf(&b, place("gguf", name));
+        build_drop(&b);
+    }
     rg_config c = tiny();
     rg_err err = {0};
     c.vocab = 360;
@@ -98,6 +116,12 @@ static void pack_dir(const char *dir, int scheme, const char *target, const char
     drop_bytes(&out);
 }
 
+static stacking stacking_of(const char *seed)
+{
+    if (strcmp(seed, "granite4") == 0) return STACK_GRANITE4;
+    return strcmp(seed, "phi3") == 0 || strstr(seed, "stacked") ? STACK_PHI3 : STACK_NONE;
+}
+
 static void hugging_face(const char *dir)
 {
     static const struct {
@@ -129,7 +153,15 @@ static void hugging_face(const char *dir)
         {"fp8-rows", NULL, NULL, FP8_ROWS, -1, true, false, false, 9},
         {"int8-rows", NULL, NULL, INT8_ROWS, -1, true, false, false, 10},
         {"nf4", NULL, NULL, NF4, 64, true, false, false, 11},
-        {"mlx", NULL, NULL, INT4_MLX, 32, true, false, false, 12}};
+        {"mlx", NULL, NULL, INT4_MLX, 32, true, false, false, 12},
+        {"phi3", "Phi3ForCausalLM", "\"sliding_window\": 8", INT4_NONE, 0, false, false, false, -1},
+        {"granite4", "GraniteMoeHybridForCausalLM",
+            "\"shared_intermediate_size\": 32, \"position_embedding_type\": \"rope\", "
+            "\"num_local_experts\": 0, \"layer_types\": [\"attention\"], \"attention_bias\": true",
+            INT4_NONE, 0, false, false, true, -1},
+        {"awq-stacked", NULL, NULL, INT4_AWQ, 32, false, false, false, 0},
+        {"gptq-stacked", NULL, NULL, INT4_GPTQ_V2, 16, false, true, false, 2},
+        {"packed-stacked", NULL, NULL, INT4_PACKED, 32, false, false, false, 3}};
     char path[700];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = tiny(),
@@ -144,7 +176,8 @@ static void hugging_face(const char *dir)
             .double_quant = true,
             .embd_too = all[i].int4 == INT4_MLX,
             .qkv_bias = all[i].bias,
-            .o_bias = all[i].bias};
+            .o_bias = all[i].bias,
+            .stacked = stacking_of(all[i].name)};
         if (all[i].scheme < 0) b.c.ffn = 32;
         build_hf(&b, dir);
         build_drop(&b);

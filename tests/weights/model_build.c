@@ -18,6 +18,15 @@ static void *get(size_t n)
 
 double *build_add(model_build *b, const char *name, int64_t rows, int64_t cols)
 {
+    for (int i = 0; i < b->n; i++) { /* one more in a stack */
+        const int64_t had = b->t[i].rows * b->t[i].cols;
+        if (strcmp(b->t[i].name, name) != 0) continue;
+        b->t[i].rows += rows == 1 ? 0 : rows;
+        b->t[i].cols += rows == 1 ? cols : 0;
+        b->t[i].w = realloc(b->t[i].w, (size_t)(had + rows * cols) * sizeof(double));
+        if (!b->t[i].w) abort();
+        return b->t[i].w + had;
+    }
     if (b->n == BUILD_MAX_TENSORS) abort();
     if (strlen(name) >= sizeof b->t[0].name) abort();
     strcpy(b->t[b->n].name, name);
@@ -33,6 +42,17 @@ const double *build_truth(const model_build *b, const char *name)
     return NULL;
 }
 
+const double *build_truth_of(const model_build *b, const rg_ckpt *c, size_t i)
+{
+    const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
+    const double *w = build_truth(b, t->file_name);
+    for (size_t k = 0; w && k < i; k++) {
+        const rg_ckpt_tensor *above = rg_ckpt_at(c, k);
+        if (strcmp(above->file_name, t->file_name) == 0) w += above->rows * above->cols;
+    }
+    return w;
+}
+
 void build_drop(model_build *b)
 {
     for (int i = 0; i < b->n; i++) free(b->t[i].w);
@@ -44,7 +64,22 @@ typedef struct entry {
     const char *hf, *gguf;
     int64_t rows, cols;
     bool layer, norm, linear, bias, qk;
+    bool open; /* more of its stack follows */
 } entry;
+
+/* Where matrices of stacks stand. */
+static const struct home {
+    stacking kind;
+    const char *of, *hf, *gguf;
+    bool open;
+} homes[] = {{STACK_PHI3, "attn_q", "self_attn.qkv_proj", "attn_qkv", true},
+    {STACK_PHI3, "attn_k", "self_attn.qkv_proj", "attn_qkv", true},
+    {STACK_PHI3, "attn_v", "self_attn.qkv_proj", "attn_qkv", false},
+    {STACK_PHI3, "ffn_gate", "mlp.gate_up_proj", "ffn_up", true},
+    {STACK_PHI3, "ffn_up", "mlp.gate_up_proj", "ffn_up", false},
+    {STACK_GRANITE4, "ffn_gate", "shared_mlp.input_linear", "ffn_up", true},
+    {STACK_GRANITE4, "ffn_up", "shared_mlp.input_linear", "ffn_up", false},
+    {STACK_GRANITE4, "ffn_down", "shared_mlp.output_linear", "ffn_down", false}};
 
 static int entries(const model_build *b, entry *e)
 {
@@ -70,6 +105,14 @@ static int entries(const model_build *b, entry *e)
         "mlp.down_proj", "ffn_down", c->dim, c->ffn, .layer = true, .linear = true, .bias = b->mlp_bias};
     e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
     if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .linear = b->head_too};
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < sizeof homes / sizeof *homes; k++)
+            if (homes[k].kind == b->stacked && strcmp(homes[k].of, e[i].gguf) == 0) {
+                e[i].hf = homes[k].hf;
+                e[i].gguf = homes[k].gguf;
+                e[i].open = homes[k].open;
+                break;
+            }
     return n;
 }
 
@@ -92,15 +135,31 @@ static void put_half(unsigned char *p, float f)
 
 /* ---- safetensors ---- */
 
+/* Adds to the stack that is being made, of one matrix or more; false: more follow. */
+static bool close_stack(model_build *b, bool bias, const void *p, size_t bytes, int64_t rows, bool open)
+{
+    put_bytes(&b->open[bias].data, p, bytes);
+    b->open[bias].rows += rows;
+    return !open;
+}
+static void drop_stack(model_build *b, bool bias)
+{
+    drop_bytes(&b->open[bias].data);
+    b->open[bias].rows = 0;
+}
+
 static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols,
-    double mean, double dev, bool vector)
+    double mean, double dev, bool vector, bool open)
 {
     float *f = get((size_t)(rows * cols) * sizeof *f);
     double *w = build_add(b, name, rows, cols);
     for (int64_t i = 0; i < rows * cols; i++)
         w[i] = (double)(f[i] = (float)(mean + dev * (double)rng_normal(r)));
-    st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &cols : (const int64_t[]){rows, cols}, f,
-        (size_t)(rows * cols) * 4);
+    if (close_stack(b, vector, f, (size_t)(rows * cols) * 4, vector ? cols : rows, open)) {
+        const int64_t dim[2] = {b->open[vector].rows, cols};
+        st_tensor(s, name, "F32", vector ? 1 : 2, dim, b->open[vector].data.p, b->open[vector].data.n);
+        drop_stack(b, vector);
+    }
     free(f);
 }
 
@@ -213,14 +272,19 @@ void build_hf(model_build *b, const char *dir)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
             entry_name(name, sizeof name, &e[i], true, layer, "");
-            if (e[i].linear && b->int4) build_module(b, &s, &r, name, e[i].rows, e[i].cols);
-            entry_name(name, sizeof name, &e[i], true, layer, ".weight");
-            if (!e[i].linear || !b->int4)
+            if (e[i].linear && b->int4) {
+                if (close_stack(b, false, "", 0, e[i].rows, e[i].open)) {
+                    build_module(b, &s, &r, name, b->open[0].rows, e[i].cols);
+                    drop_stack(b, false);
+                }
+            } else {
+                entry_name(name, sizeof name, &e[i], true, layer, ".weight");
                 put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]),
-                    e[i].norm);
+                    e[i].norm, e[i].open);
+            }
             if (e[i].bias) {
                 entry_name(name, sizeof name, &e[i], true, layer, ".bias");
-                put_f32(b, &s, &r, name, 1, e[i].rows, 0.0, 0.3, true);
+                put_f32(b, &s, &r, name, 1, e[i].rows, 0.0, 0.3, true, e[i].open);
             }
             if (written + 1 < shards && i % 4 == 3) { /* somewhere in the middle of a layer */
                 add_to_index(&map, &s, ++written, shards);
@@ -307,7 +371,8 @@ static int64_t stored(int64_t j, int64_t hd)
 static void put_gguf_tensor(
     model_build *b, gguf_build *g, rg_rng *r, const entry *e, const char *name, bool bias)
 {
-    const bool permute = e->qk && (!b->arch || strcmp(b->arch, "qwen2") != 0);
+    const bool permute =
+        e->qk && (!b->arch || (strcmp(b->arch, "qwen2") != 0 && strcmp(b->arch, "phi3") != 0));
     const int64_t rows = bias ? 1 : e->rows, cols = bias ? e->rows : e->cols;
     int type = e->norm || bias                             ? 0
         : strcmp(e->gguf, "ffn_down") == 0 && b->ggml_down ? b->ggml_down
@@ -329,8 +394,12 @@ static void put_gguf_tensor(
             type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
     if (bias && permute)
         for (int64_t i = 0; i < cols; i++) ref_blocks(0, w + i, p + 4 * stored(i, b->c.head_dim), 1);
-    const uint64_t ne[2] = {(uint64_t)cols, (uint64_t)rows};
-    gg_tensor(g, name, (uint32_t)type, e->norm || bias ? 1 : 2, ne, p, (size_t)(rows * row_bytes));
+    if (close_stack(b, bias, p, (size_t)(rows * row_bytes), bias ? cols : rows, e->open)) {
+        const uint64_t all = (uint64_t)b->open[bias].rows, ne[2] = {bias ? all : (uint64_t)cols, all};
+        gg_tensor(
+            g, name, (uint32_t)type, e->norm || bias ? 1 : 2, ne, b->open[bias].data.p, b->open[bias].data.n);
+        drop_stack(b, bias);
+    }
     free(p);
 }
 
@@ -389,7 +458,7 @@ static int put_tensors(model_build *b, gguf_build *g, rg_rng *r, int from, int t
     for (int layer = 0; layer < b->c.layers; layer++)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
-            for (int bias = 0; bias <= (int)e[i].bias; bias++, at++) {
+            for (int bias = 0; bias <= (int)e[i].bias; bias++, at += !e[i].open) {
                 if (!MINE()) continue;
                 entry_name(name, sizeof name, &e[i], false, layer, bias ? ".bias" : ".weight");
                 put_gguf_tensor(b, g, r, &e[i], name, bias);

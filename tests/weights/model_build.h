@@ -3,8 +3,8 @@
 #ifndef RG_MODEL_BUILD_H
 #define RG_MODEL_BUILD_H
 
-#include "base/config.h"
 #include "file_build.h"
+#include "weights/ckpt.h"
 
 typedef enum int4_kind {
     INT4_NONE,
@@ -24,6 +24,10 @@ typedef enum int4_kind {
 } int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
+
+/* Matrices that stand in one tensor of the file: none; q, k, v and gate, up under Phi-3's names; gate, up
+ * under Granite 4's (HF). The weights are those of the same seed without. */
+typedef enum stacking { STACK_NONE, STACK_PHI3, STACK_GRANITE4 } stacking;
 
 /* Zero-initialise, fill c and what differs. */
 typedef struct model_build {
@@ -51,6 +55,12 @@ typedef struct model_build {
     void (*put)(gguf_build *g); /* writes further metadata */
     /* both */
     bool qkv_bias, o_bias, mlp_bias;
+    stacking stacked;
+    /* a stack that is being made, of weights and of biases */
+    struct {
+        byte_buf data;
+        int64_t rows;
+    } open[2];
     /* out: the weights, canonical rows (half-split RoPE pairs) */
     struct {
         char name[96]; /* in the file */
@@ -69,6 +79,8 @@ void build_llama2c(model_build *b, int version, int64_t group, const char *path)
 /* The GGUF file itself. */
 void build_gguf_bytes(model_build *b, byte_buf *out);
 const double *build_truth(const model_build *b, const char *name); /* NULL if there is none */
-void build_drop(model_build *b);                                   /* the truth; the rest stays */
+/* Of the i-th tensor of a checkpoint: its rows of a stack. */
+const double *build_truth_of(const model_build *b, const rg_ckpt *c, size_t i);
+void build_drop(model_build *b); /* the truth; the rest stays */
 
 #endif

@@ -8,7 +8,7 @@ void rows_are_the_truth(const rg_ckpt *c, const model_build *b, const char *labe
     float got[256];
     for (size_t i = 0; i < rg_ckpt_count(c); i++) {
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
-        const double *w = build_truth(b, t->file_name);
+        const double *w = build_truth_of(b, c, i);
         if (!w) fail_msg("%s: %s was not made", label, t->file_name);
         for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
             rg_ckpt_row_f32(t, r, got);
@@ -26,7 +26,7 @@ void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const char *lab
     float s[8], m[8];
     for (size_t i = 0; i < rg_ckpt_count(c); i++) {
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
-        const double *w = build_truth(b, t->file_name);
+        const double *w = build_truth_of(b, c, i);
         if (!t->grid) continue;
         const rg_wtype_info *info = &rg_wtypes[rg_ckpt_resident(t)];
         const int32_t *order = rg_ckpt_order(t);

@@ -24,7 +24,9 @@ static const change changes[] = {
     {"architectures", "[\"Qwen2ForCausalLM\"]", RG_E_FILE, "attn_q_bias is missing"},
     {"architectures", "[\"Qwen3ForCausalLM\"]", RG_E_UNSUPPORTED, "QK-norm"},
     {"architectures", "[\"Gemma2ForCausalLM\"]", RG_E_UNSUPPORTED, "Gemma2ForCausalLM"},
-    {"architectures", "[\"Phi3ForCausalLM\"]", RG_E_UNSUPPORTED, "fused"},
+    {"architectures", "[\"Phi3SmallForCausalLM\"]", RG_E_UNSUPPORTED, "block-sparse"},
+    {"architectures", "[\"Phi3ForCausalLM\"]", RG_OK, NULL},
+    {"architectures", "[\"GraniteMoeHybridForCausalLM\"]", RG_E_UNSUPPORTED, "without RoPE"},
     {"architectures", "[\"MixtralForCausalLM\"]", RG_E_UNSUPPORTED, "mixture of experts"},
     {"architectures", "[\"SmolLM3ForCausalLM\"]", RG_E_UNSUPPORTED, "NoPE"},
     {"architectures", "[\"Llama4ForConditionalGeneration\"]", RG_E_UNSUPPORTED, "mixture of experts"},
@@ -185,7 +187,9 @@ static void sliding_windows(void **state)
         const char *arch, *value;
         int64_t window;
     } all[] = {{"[\"MistralForCausalLM\"]", "8", 8}, {"[\"MistralForCausalLM\"]", "null", 0},
-        {"[\"MistralForCausalLM\"]", NULL, 4096}, {"[\"LlamaForCausalLM\"]", "8", 0}};
+        {"[\"MistralForCausalLM\"]", NULL, 4096}, {"[\"LlamaForCausalLM\"]", "8", 0},
+        {"[\"Phi3ForCausalLM\"]", "8", 8}, {"[\"Phi3ForCausalLM\"]", "null", 0},
+        {"[\"Phi3ForCausalLM\"]", NULL, 0}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         rg_ckpt *c =
             with((const char *const[]){"architectures", all[i].arch, "sliding_window", all[i].value, NULL});
@@ -228,6 +232,50 @@ static void granite_factors(void **state)
     assert_non_null(strstr(err.msg, "logits_scaling"));
 }
 
+/* Granite 4 without experts and Mamba layers; the file has a feed-forward size of 64. */
+static void granite_4(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value;
+        rg_status code;
+        const char *word;
+    } all[] = {{"num_local_experts", "0", RG_OK, NULL},
+        {"num_local_experts", "8", RG_E_UNSUPPORTED, "mixture of experts"},
+        {"position_embedding_type", "\"nope\"", RG_E_UNSUPPORTED, "without RoPE"},
+        {"position_embedding_type", NULL, RG_E_UNSUPPORTED, "without RoPE"}, /* the class's default */
+        {"layer_types", "[\"attention\"]", RG_OK, NULL},
+        {"layer_types", "[\"mamba\"]", RG_E_UNSUPPORTED, "layer 0 is mamba"},
+        {"normalization_function", "\"layernorm\"", RG_E_UNSUPPORTED, "its norms"},
+        {"shared_intermediate_size", "32", RG_E_FILE, "shape [64, 32], expected [32, 32]"},
+        {"shared_intermediate_size", "0", RG_E_FILE, "intermediate size is 0"},
+        {"shared_intermediate_size", "\"64\"", RG_E_FILE, "intermediate size is -1"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        rg_err err;
+        const bool rope = strcmp(all[i].key, "position_embedding_type") == 0,
+                   shared = strcmp(all[i].key, "shared_intermediate_size") == 0;
+        config_write(at("config.json"),
+            (const char *const[]){"architectures", "[\"GraniteMoeHybridForCausalLM\"]", "model_type",
+                "\"granitemoehybrid\"", "intermediate_size", "128", "mamba_n_heads", "48", all[i].key,
+                all[i].value, rope ? "num_experts_per_tok" : "position_embedding_type",
+                rope ? "0" : "\"rope\"", shared ? "init_method" : "shared_intermediate_size",
+                shared ? "\"mup\"" : "64", NULL});
+        const rg_status st = try_open(at("model.safetensors"), &err);
+        if (st != all[i].code || (all[i].word && !strstr(err.msg, all[i].word)))
+            fail_msg("%s = %s: status %d: %s", all[i].key, all[i].value ? all[i].value : "(absent)", (int)st,
+                err.msg);
+    }
+    rg_ckpt *c = with((const char *const[]){"shared_intermediate_size", "32", "position_embedding_type",
+        "\"nope\"", NULL}); /* nothing to a Llama, and noted */
+    assert_int_equal(rg_ckpt_config(c)->ffn, 64);
+    assert_non_null(strstr(rg_ckpt_note(c, 0), "shared_intermediate_size, position_embedding_type"));
+    rg_ckpt_close(c);
+    c = with((const char *const[]){"architectures", "[\"GraniteMoeHybridForCausalLM\"]",
+        "shared_intermediate_size", "64", "position_embedding_type", "\"rope\"", NULL});
+    assert_null(rg_ckpt_note(c, 0));
+    rg_ckpt_close(c);
+}
+
 static void malformed_json_is_refused(void **state)
 {
     (void)state;
@@ -246,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(fields_are_checked),
         cmocka_unit_test(rope_parameters_of_both_generations),
         cmocka_unit_test(end_tokens_are_numbers_or_lists), cmocka_unit_test(sliding_windows),
-        cmocka_unit_test(granite_factors), cmocka_unit_test(malformed_json_is_refused)};
+        cmocka_unit_test(granite_factors), cmocka_unit_test(granite_4),
+        cmocka_unit_test(malformed_json_is_refused)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

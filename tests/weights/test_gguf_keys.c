@@ -70,6 +70,9 @@ static const key_case cases[] = {
     {"llama", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, "attention.sliding_window"},
     {"granite", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, "attention.sliding_window"},
     {"qwen2", "attention.sliding_window", U32, 0, 0, {0}, RG_OK, NULL},
+    {"phi3", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, NULL}, /* Phi-3's is read */
+    {"phi3", "attention.sliding_window", U32, 0, 0, {0}, RG_OK, NULL},
+    {"phi3", "attention.sliding_window", I32, 0, 0, {-1}, RG_E_FILE, "sliding window is -1"},
     {"llama", "attention.scale", F32, 0, 0, {0.5}, RG_OK, "not used, as in llama.cpp: attention.scale"},
     {"llama", "logit_scale", F32, 0, 0, {8}, RG_OK, "logit_scale"},
     {"granite", "logit_scale", F32, 0, 0, {8}, RG_OK, NULL},
@@ -117,7 +120,9 @@ static void keys_are_read_refused_or_noted(void **state)
                 k->word ? k->word : "(no note)", said ? said : "");
         if (!st) {
             const rg_config *f = rg_ckpt_config(c);
-            assert_true(f->kv_heads == 2 && f->ffn == 64 && f->window == 0 && f->rope_theta == 10000.0);
+            assert_true(f->kv_heads == 2 && f->ffn == 64 &&
+                f->window == (strcmp(k->arch, "phi3") == 0 ? (int64_t)k->v[0] : 0) &&
+                f->rope_theta == 10000.0);
             assert_null(rg_ckpt_note(c, said != NULL));
         }
         rg_ckpt_close(c);
