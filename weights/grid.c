@@ -74,15 +74,17 @@ static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
     }
 }
 
-/* The resident type whose groups divide those of the file, as large as may be; -1: none. */
+/* The resident type whose groups divide those of the file, as large as may be; -1: none. Of those that keep
+ * halves per group. */
 static int resident_type(const rg_grid *g)
 {
     int best = -1;
     for (int t = 0; t < RG_WT_COUNT; t++) {
         const rg_wtype_info *w = &rg_wtypes[t];
-        const bool whole =
-            g->groups == 1 ? g->in % w->group == 0 || w->group == 32 : g->group % w->group == 0;
-        if (rg_wtype_is_quant((rg_wtype)t) && w->bits == g->bits && w->has_min == !g->middle && whole &&
+        const bool halves = w->head == RG_PANEL * (w->has_min ? 4 : 2),
+                   whole =
+                       g->groups == 1 ? g->in % w->group == 0 || w->group == 32 : g->group % w->group == 0;
+        if (halves && whole && w->bits == g->bits && w->has_min == !g->middle &&
             (best < 0 || w->group > rg_wtypes[best].group))
             best = t;
     }
