@@ -132,8 +132,8 @@ rg_status rg_load_gguf(rg_ckpt *c, bool vocab_only, rg_err *err); /* c->file[0] 
 rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] is mapped */
 rg_status rg_config_from_json(rg_config *c, rg_scheme *s, const char *dir, rg_lines *notes, rg_err *err);
 
-/* Quantised modules (parts.c, parts.h). Tensors named like a part of one are kept (true) and put together when
- * all files are read. dtype: as in safetensors. */
+/* Quantised modules (parts.c, parts.h). Tensors named like a part of one are kept (true) and put together
+ * when all files are read. dtype: as in safetensors. */
 bool rg_parts_keep(rg_ckpt *c, const rg_raw_tensor *r, const char *dtype, rg_status *st, rg_err *err);
 rg_status rg_parts_bind(rg_ckpt *c, rg_err *err);
 void rg_parts_free(rg_ckpt *c);
