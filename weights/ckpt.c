@@ -271,6 +271,7 @@ static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor
         rg_grid_free(g);
         return rg_no_memory(src->err, src->name);
     }
+    if (g && rg_site_order(site) == RG_SITE_NONE) rg_grid_forget_order(g);
     rg_ckpt_tensor *t = &c->t[c->n++];
     *t = (rg_ckpt_tensor){.site = site,
         .layer = layer,
@@ -717,5 +718,6 @@ void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t)
     if (g) {
         release(c, g->scale, g->scale_bytes);
         release(c, g->zero, g->zero_bytes);
+        release(c, g->min, g->scale_bytes);
     }
 }

@@ -91,6 +91,9 @@ void rg_ckpt_release(const rg_ckpt *c, const rg_ckpt_tensor *t);
  * borrowed until close. */
 const char *rg_ckpt_note(const rg_ckpt *c, int i);
 
+/* Bytes of a row of an untied embedding in memory: floats where the file keeps codes in a grid; 0: tied. */
+int64_t rg_ckpt_embd_row(const rg_ckpt *c);
+
 /* Parameters, each tensor once, and their bytes in the files (no headers, no vocabularies). */
 uint64_t rg_ckpt_params(const rg_ckpt *c);
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c);

@@ -11,12 +11,22 @@
 
 /* How linear weights are stored, by config.json. */
 typedef struct rg_scheme {
-    enum { RG_SCHEME_NONE, RG_SCHEME_AWQ, RG_SCHEME_GPTQ, RG_SCHEME_PACKED } kind;
-    int64_t group; /* declared; -1: one per row; 0: not declared */
-    int bits;      /* of compressed-tensors: 4 or 8 */
-    bool gptq_v2;  /* zero points are stored as they are, not minus 1 */
-    int sym;       /* every zero point is the middle of the codes; -1: nothing says so */
-    bool no_order; /* GPTQ: desc_act is false */
+    enum {
+        RG_SCHEME_NONE,
+        RG_SCHEME_AWQ,
+        RG_SCHEME_GPTQ,
+        RG_SCHEME_CT, /* compressed-tensors */
+        RG_SCHEME_FP8,
+        RG_SCHEME_MLX,
+        RG_SCHEME_NF4
+    } kind;
+    int64_t group;    /* declared; -1: one per row; 0: not declared */
+    int64_t block[2]; /* rows and columns of a scale of bytes, declared; 0: not declared */
+    int bits;         /* declared: 4 or 8 */
+    bool mixed;       /* modules may have other bits and groups: their shapes tell */
+    bool gptq_v2;     /* zero points are stored as they are, not minus 1 */
+    int sym;          /* every zero point is the middle of the codes; -1: nothing says so */
+    bool no_order;    /* GPTQ: desc_act is false */
 } rg_scheme;
 
 /* A tensor of a quantised module, kept until the others are there. */
@@ -130,8 +140,8 @@ rg_status rg_load_llama2c(rg_ckpt *c, rg_err *err);               /* c->file[0] 
 /* config.json into the configuration, the scheme and the divisors of RoPE. */
 rg_status rg_config_from_json(rg_ckpt *c, const char *dir, rg_err *err);
 
-/* Quantised modules (int4.c). Tensors named like a part of one are kept (true) and put together when all
- * files are read. dtype: as in safetensors. */
+/* Quantised modules (parts.c, parts.h). Tensors named like a part of one are kept (true) and put together
+ * when all files are read. dtype: as in safetensors. */
 bool rg_parts_keep(rg_ckpt *c, const rg_raw_tensor *r, const char *dtype, rg_status *st, rg_err *err);
 rg_status rg_parts_bind(rg_ckpt *c, rg_err *err);
 void rg_parts_free(rg_ckpt *c);

@@ -13,77 +13,90 @@ static const int awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 static const struct {
     const char *name;
     bool by_input; /* scales and zero points: [group][row], else [row][group] */
-    bool bytes;    /* signed codes of 8 bits without zero points */
-} kinds[] = {[RG_GRID_AWQ] = {"AWQ", true, false},
-    [RG_GRID_GPTQ] = {"GPTQ", true, false},
-    [RG_GRID_PACKED] = {"pack-quantized", false, false},
-    [RG_GRID_PACKED8] = {"pack-quantized INT8", false, true},
-    [RG_GRID_INT8] = {"INT8", false, true}};
+} kinds[] = {[RG_GRID_AWQ] = {"AWQ", true},
+    [RG_GRID_GPTQ] = {"GPTQ", true},
+    [RG_GRID_PACKED] = {"pack-quantized", false},
+    [RG_GRID_MLX] = {"MLX", false},
+    [RG_GRID_INT8] = {"INT8", false},
+    [RG_GRID_FP8] = {"FP8", false},
+    [RG_GRID_NF4] = {"NF4", false}};
 
-static bool bytes(const rg_grid *g) { return kinds[g->kind].bytes; }
-
-static int zero_of(const rg_grid *g, int64_t r, int64_t group)
+static int stored_zero(const rg_grid *g, int64_t r, int64_t group)
 {
-    if (!g->zero) return 8;
-    if (bytes(g)) return 0;
+    const int per = 32 / g->bits; /* codes of a word */
+    const int64_t at = r % per, word = r / per;
     const uint32_t w =
-        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / 8) + r / 8 : r / 8 * g->groups + group);
-    /* GPTQ: 15 + 1 stays 16, as in the reference */
-    return (int)(w >> 4 * (g->kind == RG_GRID_AWQ ? awq_nibble[r % 8] : r % 8) & 15u) + g->zero_add;
+        rg_get32(g->zero, kinds[g->kind].by_input ? group * (g->out / per) + word : word * g->groups + group);
+    return (int)(w >> g->bits * (g->kind == RG_GRID_AWQ ? awq_nibble[at] : at) & ((1u << g->bits) - 1));
 }
 
-static float scale_of(const rg_grid *g, int64_t r, int64_t group)
+/* GPTQ: 15 + 1 stays 16, as in the reference */
+static int zero_of(const rg_grid *g, int64_t r, int64_t group)
+{
+    return g->zero ? stored_zero(g, r, group) + g->zero_add : rg_grid_mid(g);
+}
+
+int rg_grid_zero(const rg_grid *g) { return stored_zero(g, 0, 0); }
+
+/* of: scales or minimums. */
+static float scale_of(const rg_grid *g, const unsigned char *of, int64_t r, int64_t group)
 {
     float f;
+    if (g->tall) r /= g->tall;
     const int64_t i = kinds[g->kind].by_input ? group * g->out + r : r * g->groups + group;
-    rg_ftype_row_to_f32(g->scale_type, &f, g->scale + i * rg_ftypes[g->scale_type].bytes, 1);
+    rg_ftype_row_to_f32(g->scale_type, &f, of + i * rg_ftypes[g->scale_type].bytes, 1);
     return f;
 }
 
-/* Codes of row r: 0..15, or signed bytes; column i is stored column order[i]. Column c lies in word first +
- * (c >> shift) * step. */
+/* Codes of row r, from 0; column i is stored column order[i]. Column c lies in word first + (c >> shift) *
+ * step. */
 static void codes(const rg_grid *g, int64_t r, const int32_t *order, uint8_t *q)
 {
-    if (g->kind == RG_GRID_INT8) {
-        memcpy(q, g->q + r * g->in, (size_t)g->in);
+    if (g->kind == RG_GRID_INT8 || g->kind == RG_GRID_FP8) {
+        const uint8_t flip = g->kind == RG_GRID_INT8 ? 0x80 : 0;
+        for (int64_t i = 0; i < g->in; i++) q[i] = g->q[r * g->in + i] ^ flip;
         return;
     }
     const bool awq = g->kind == RG_GRID_AWQ, gptq = g->kind == RG_GRID_GPTQ;
-    const int bits = g->kind == RG_GRID_PACKED8 ? 8 : 4,
-              shift = awq ? 0
-        : bits == 8       ? 2
-                          : 3,
-              fixed = awq ? 4 * awq_nibble[r % 8] : 0;
+    const int shift = awq ? 0 : g->bits == 8 ? 2 : 3, fixed = awq ? 4 * awq_nibble[r % 8] : 0;
     const int64_t first = awq ? r / 8
         : gptq                ? r
-                              : r * rg_div_up(g->in, 32 / bits),
+                              : r * rg_div_up(g->in, 32 / g->bits),
                   step = awq ? g->out / 8
         : gptq               ? g->out
                              : 1;
     if (awq) order = NULL;
-    const int mask = (1 << bits) - 1, flip = bits == 8 ? 0x80 : 0, within = (1 << shift) - 1;
+    const int mask = (1 << g->bits) - 1, within = (1 << shift) - 1;
     for (int64_t i = 0; i < g->in; i++) {
         const int64_t c = order ? order[i] : i;
         const uint32_t w = rg_get32(g->q, first + (c >> shift) * step);
-        q[i] = (uint8_t)(((int)(w >> (fixed + bits * (c & within))) & mask) ^ flip);
+        q[i] = (uint8_t)((int)(w >> (fixed + g->bits * (c & within))) & mask);
     }
 }
 
-/* The largest resident group inside one group of the file; 0: none. */
-static int resident_group(const rg_grid *g)
+/* The resident type whose groups divide those of the file, as large as may be; -1: none. Of those that keep
+ * halves per group. */
+static int resident_type(const rg_grid *g)
 {
-    const int first = bytes(g) ? 32 : 128;
-    for (int n = first; n >= 32; n /= 2)
-        if (g->groups == 1 ? g->in % n == 0 || n == 32 : g->group % n == 0) return n;
-    return 0;
+    int best = -1;
+    for (int t = 0; t < RG_WT_COUNT; t++) {
+        const rg_wtype_info *w = &rg_wtypes[t];
+        const bool halves = w->head == RG_PANEL * (w->has_min ? 4 : 2),
+                   whole =
+                       g->groups == 1 ? g->in % w->group == 0 || w->group == 32 : g->group % w->group == 0;
+        if (halves && whole && w->bits == g->bits && w->has_min == !g->middle &&
+            (best < 0 || w->group > rg_wtypes[best].group))
+            best = t;
+    }
+    return best;
 }
 
 bool rg_grid_middle(const rg_grid *g)
 {
-    if (!g->zero) return true;
+    if (!g->zero) return !g->min;
     for (int64_t r = g->first; r < g->first + g->rows; r++)
         for (int64_t k = 0; k < g->groups; k++)
-            if (zero_of(g, r, k) != 8) return false;
+            if (zero_of(g, r, k) != rg_grid_mid(g)) return false;
     return true;
 }
 
@@ -105,22 +118,81 @@ static void sort_columns(rg_grid *g)
     g->order = NULL;
 }
 
+static bool is_half(double x) { return (double)rg_f16_to_f32(rg_f32_to_f16((float)x)) == x; }
+
+/* Every scale (or minimum) is a half, or every number of 4 bits (FP8) times it. */
+static bool are_halves(const rg_grid *g, const unsigned char *of, bool times_codes)
+{
+    const int64_t n = (int64_t)(g->scale_bytes / (uint64_t)rg_ftypes[g->scale_type].bytes);
+    float s[256];
+    if (g->scale_type == RG_FT_F16 && !times_codes) return true;
+    for (int64_t i = 0; i < n; i += 256) {
+        const int64_t m = rg_min(256, n - i);
+        rg_ftype_row_to_f32(g->scale_type, s, of + i * rg_ftypes[g->scale_type].bytes, m);
+        for (int64_t k = 0; k < m; k++) {
+            const double d = (double)s[k];
+            if (!times_codes ? !is_half(d)
+                             : !is_half(448.0 * d) || !is_half(15.0 * 0x1p-9 * d) || !is_half(0x1p-9 * d))
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Resident type and rounding. */
 static void classify(rg_grid *g)
 {
-    const int n = resident_group(g);
+    if (g->kind == RG_GRID_FP8) { /* of 16 bits, f16 changes 4 bits times a scale least */
+        g->resident = RG_WT_F16;
+        g->rounding = are_halves(g, g->scale, true) ? RG_ROUND_NONE : RG_ROUND_FLOAT;
+        return;
+    }
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
-    g->middle = !bytes(g) && rg_grid_middle(g);
+    if (g->kind == RG_GRID_NF4) return;
+    g->middle = rg_grid_middle(g);
     if (g->g_idx) sort_columns(g);
-    if (n == 0 || (g->g_idx && !g->order)) return;
-    /* f16 scales stay, but a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
-    g->rounding = g->scale_type == RG_FT_F16 && (g->middle || bytes(g)) ? RG_ROUND_NONE : RG_ROUND_SCALES;
-    if (bytes(g)) return;
-    for (int t = 0; t < RG_WT_COUNT; t++)
-        if (rg_wtypes[t].bits == 4 && rg_wtypes[t].group == n && rg_wtypes[t].has_min == !g->middle &&
-            !rg_wtype_has_factors((rg_wtype)t))
-            g->resident = (rg_wtype)t;
+    const int t = resident_type(g);
+    if (t < 0 || (g->g_idx && !g->order)) return;
+    g->resident = (rg_wtype)t;
+    /* a zero point becomes a minimum of -z * s, perhaps with more bits than f16 has */
+    const bool exact = g->min ? are_halves(g, g->min, false) : g->middle;
+    g->rounding = exact && are_halves(g, g->scale, false) ? RG_ROUND_NONE : RG_ROUND_SCALES;
+}
+
+void rg_grid_forget_order(rg_grid *g)
+{
+    if (!g->order) return;
+    free(g->order);
+    g->order = NULL;
+    g->resident = RG_WT_Q8G32;
+    g->rounding = RG_ROUND_REQUANTISED;
+}
+
+static float e4m3(int code)
+{
+    const int e = code >> 3 & 15, m = code & 7;
+    if (e == 15 && m == 7) return NAN;
+    const float f = (float)(e ? 8 + m : m) * rg_f32_from_bits((uint32_t)(rg_max(e, 1) + 117) << 23);
+    return code & 0x80 ? -f : f;
+}
+
+static double real_at(const unsigned char *p, int64_t i) { return (double)rg_f32_from_bits(rg_get32(p, i)); }
+
+static double nf4_scale(const rg_grid *g, int64_t block)
+{
+    if (!g->nested) return real_at(g->scale, block);
+    return real_at(g->nested_map, g->scale[block]) * real_at(g->nested, block / g->nested_group) + g->offset;
+}
+
+static void nf4_row(const rg_grid *g, int64_t r, float *dst)
+{
+    double value[16], s = 0.0;
+    for (int i = 0; i < 16; i++) value[i] = real_at(g->map, i);
+    for (int64_t i = 0, at = r * g->in; i < g->in; i++, at++) {
+        if (i == 0 || at % g->group == 0) s = nf4_scale(g, at / g->group);
+        dst[i] = (float)(value[g->q[at / 2] >> (at % 2 ? 0 : 4) & 15] * s);
+    }
 }
 
 rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
@@ -143,22 +215,28 @@ rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
 
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
+    if (g->kind == RG_GRID_NF4) {
+        nf4_row(g, g->first + r, dst);
+        return;
+    }
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
+    float value[256]; /* of each code */
     r += g->first;
     codes(g, r, NULL, q);
-    int64_t last = -1;
-    float s = 0.0f;
-    int z = 0;
-    for (int64_t i = 0; i < g->in; i++) {
+    for (int i = 0; i < 256; i++) value[i] = g->kind == RG_GRID_FP8 ? e4m3(i) : (float)i;
+    for (int64_t i = 0, end; i < g->in; i = end) {
         const int64_t k = g->g_idx ? g->g_idx[i] : i / g->group;
-        if (k != last) {
-            s = scale_of(g, r, k);
-            z = zero_of(g, r, k);
-            last = k;
+        const float s = scale_of(g, g->scale, r, k);
+        const float z = g->kind == RG_GRID_FP8 || g->min ? 0.0f : (float)zero_of(g, r, k);
+        end = g->g_idx ? i + 1 : rg_min(g->in, (k + 1) * g->group);
+        while (g->g_idx && end < g->in && g->g_idx[end] == k) end++;
+        if (!g->min) {
+            for (int64_t j = i; j < end; j++) dst[j] = (value[q[j]] - z) * s;
+        } else { /* both may be large where the sum is small */
+            const double m = (double)scale_of(g, g->min, r, k);
+            for (int64_t j = i; j < end; j++) dst[j] = (float)((double)value[q[j]] * (double)s + m);
         }
-        const uint8_t c = q[i];
-        dst[i] = (bytes(g) ? (float)(int8_t)c : (float)(c - z)) * s;
     }
 }
 
@@ -169,9 +247,11 @@ void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *m
     codes(g, r, g->order, q);
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;
-        scale[i] = scale_of(g, r, k);
-        if (rg_wtypes[g->resident].has_min) min[i] = -(float)zero_of(g, r, k) * scale[i];
+        scale[i] = scale_of(g, g->scale, r, k);
+        if (!g->middle) min[i] = g->min ? scale_of(g, g->min, r, k) : -(float)zero_of(g, r, k) * scale[i];
     }
+    if (g->bits == 8) /* signed bytes */
+        for (int64_t i = 0; i < g->in; i++) q[i] ^= 0x80;
 }
 
 void rg_grid_free(rg_grid *g)
@@ -189,6 +269,12 @@ rg_wtype rg_ckpt_resident(const rg_ckpt_tensor *t)
 rg_rounding rg_ckpt_rounding(const rg_ckpt_tensor *t)
 {
     return t->grid ? t->grid->rounding : rg_ftypes[t->type].rounding;
+}
+
+int64_t rg_ckpt_embd_row(const rg_ckpt *c)
+{
+    const rg_ckpt_tensor *t = rg_ckpt_config(c)->tied ? NULL : rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1);
+    return t ? rg_ftype_row_bytes(t->grid ? RG_FT_F32 : t->type, t->cols) : 0;
 }
 
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t) { return t->grid ? t->grid->order : NULL; }
@@ -228,10 +314,14 @@ void rg_ckpt_row_grid(const rg_ckpt_tensor *t, int64_t r, uint8_t *q, float *sca
 
 const char *rg_ckpt_type_name(const rg_ckpt_tensor *t, char *buf, size_t n)
 {
-    if (!t->grid)
+    const rg_grid *g = t->grid;
+    if (!g)
         snprintf(buf, n, "%s", rg_ftypes[t->type].name);
+    else if (g->tall > 1)
+        snprintf(buf, n, "%s %lldx%lld", kinds[g->kind].name, (long long)g->tall, (long long)g->group);
     else
-        snprintf(buf, n, "%s g%lld%s", kinds[t->grid->kind].name, (long long)t->grid->group,
-            t->grid->g_idx ? " act-order" : "");
+        snprintf(buf, n, "%s%s g%lld%s", kinds[g->kind].name,
+            g->bits == 8 && g->kind <= RG_GRID_MLX ? " INT8" : "", (long long)g->group,
+            g->g_idx ? " act-order" : "");
     return buf;
 }

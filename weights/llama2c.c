@@ -30,6 +30,7 @@ static rg_status take_data(reader *r, rg_raw_tensor *t, int64_t rows, int64_t co
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_no_memory(r->src.err, r->src.name);
     *g = (rg_grid){.kind = RG_GRID_INT8,
+        .bits = 8,
         .out = rows,
         .rows = rows,
         .in = cols,

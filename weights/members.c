@@ -129,14 +129,6 @@ static bool is_read(const rg_reader *r, const char *name)
     return false;
 }
 
-static bool holds_word(const char *list, const char *word)
-{
-    const size_t n = strlen(word);
-    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
-        if (strcspn(p, " ") == n && memcmp(p, word, n) == 0) return true;
-    return false;
-}
-
 rg_fate rg_member_fate(const rg_reader *r, const char *name, const char **only, const char **lacks)
 {
     *only = *lacks = NULL;
@@ -148,7 +140,7 @@ rg_fate rg_member_fate(const rg_reader *r, const char *name, const char **only, 
             return RG_FATE_REFUSED;
         }
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (lists[i].place == r->place && holds_word(lists[i].names, name)) return lists[i].fate;
+        if (lists[i].place == r->place && rg_word_in(lists[i].names, name)) return lists[i].fate;
     return places[r->place].unknown;
 }
 

@@ -129,3 +129,11 @@ void rg_lines_free(rg_lines *l)
     free(l->s);
     *l = (rg_lines){0};
 }
+
+bool rg_word_in(const char *list, const char *word)
+{
+    const size_t n = strlen(word);
+    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == n && memcmp(p, word, n) == 0) return true;
+    return false;
+}

@@ -20,6 +20,9 @@ const char *rg_text(char *buf, size_t n, const char *fmt, ...) __attribute__((fo
 /* The same behind what buf holds, as far as it fits. */
 void rg_text_add(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Whether word is one of those in list, with single blanks between. */
+bool rg_word_in(const char *list, const char *word);
+
 /* "2026-01-31T12:00:00Z", UTC; "" for 0 */
 const char *rg_stamp(char *buf, size_t n, time_t t);
 

@@ -50,7 +50,7 @@ void rg_resident_plan(
     } else if (rg_site_op(site) == RG_OP_LINEAR) {
         r->type = type_for(t, opts, site, t->layer);
         r->bytes = (uint64_t)rg_packed_bytes(r->type, t->rows, t->cols);
-        if (keeps_codes(t, r->type))
+        if (r->type == rg_ckpt_resident(t))
             r->rounding = rg_ckpt_rounding(t);
         else if (rg_wtype_is_quant(r->type))
             r->rounding = RG_ROUND_REQUANTISED;

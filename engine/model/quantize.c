@@ -58,7 +58,7 @@ rg_status rg_quantize_plan_make(
             free(p);
             return rg_lacks(&src,
                 "tensor %s is %s: quantised already; expected a checkpoint of F32, F16 or BF16", t->file_name,
-                rg_ftypes[t->type].name);
+                rg_ckpt_type_name(t, (char[64]){0}, 64));
         }
     }
     for (int l = 0; l < cfg->layers; l++)

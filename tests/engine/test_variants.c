@@ -316,7 +316,10 @@ static void int4_models(void **state)
         {"gptq-stacked", INT4_GPTQ, 64, true, true, RG_WT_Q4G64},
         {"packed", INT4_PACKED, -1, true, false, RG_WT_Q4G128},
         {"packed-act-order", INT4_PACKED, 64, false, true, RG_WT_Q4G64M},
-        {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32}};
+        {"packed-bytes", INT8_PACKED, 32, true, false, RG_WT_Q8G32},
+        {"gptq-bytes", INT8_GPTQ, 64, true, true, RG_WT_Q8G32},
+        {"mlx", INT4_MLX, 32, true, false, RG_WT_Q4G32M}, /* both ends too, in halves */
+        {"mlx-tied", INT4_MLX, 64, true, false, RG_WT_Q4G64M}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         model_build b = {.c = shape(),
             .seed = 50 + i,
@@ -328,18 +331,100 @@ static void int4_models(void **state)
         b.qkv_bias = i == 3; /* bias behind a sorted weight */
         b.more = i == 3 ? "\"attention_bias\": true" : NULL;
         b.o_bias = i == 3;
+        b.head_too = i == 4; /* whose order nobody follows */
+        b.c.tied = !b.head_too;
+        if (all[i].kind == INT4_MLX) b.head_too = b.embd_too = true;
+        if (all[i].kind == INT4_MLX) b.c.tied = all[i].group == 64;
         rg_ckpt *c = from_hf(&b, all[i].name);
         rg_engine *e = engine_open(c, test_opts(2));
         rg_engine_info info;
         rg_engine_get_info(e, &info);
         assert_int_equal(info.dtype, all[i].type);
         if (all[i].symmetric) assert_true(info.round_rel == 0.0);
-        assert_true(info.round_rel < 1e-3);
+        assert_true(info.round_rel < (i == 4 ? 1e-2 : 1e-3));
         assert_int_equal((info.config->extra & rg_site_bit(RG_SITE_FFN_DOWN_ORDER)) != 0, all[i].act_order);
         rg_engine_close(e);
         compare(c, -1, true, 40, I16_BOUND, all[i].name);
-        compare(c, -1, false, 40, all[i].symmetric ? I16_BOUND : 3e-3, all[i].name);
+        compare(c, -1, false, 40, i == 4 ? 3e-2 : all[i].symmetric ? I16_BOUND : 3e-3, all[i].name);
         compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), all[i].name); /* no codes, so no order */
+        rg_ckpt_close(c);
+    }
+}
+
+/* A byte of a tensor's data. */
+static void spoil(const char *dir, const char *tensor, unsigned char byte)
+{
+    char path[600];
+    size_t n;
+    unsigned long long head = 0, begin;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    unsigned char *p = read_all(path, &n);
+    for (int i = 7; i >= 0; i--) head = head << 8 | p[i];
+    const char *at = strstr((const char *)p + 8, tensor);
+    assert_int_equal(sscanf(strstr(at, "data_offsets"), "data_offsets\":[%llu", &begin), 1);
+    p[8 + head + begin] = byte;
+    byte_buf out = {.p = p, .n = n};
+    save_bytes(&out, path);
+    drop_bytes(&out);
+}
+
+/* Codes of a byte beside scales of blocks, rows and matrices. FP8 becomes f16, which changes it less than
+ * bf16 and new codes do. */
+static void scaled_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int4_kind kind;
+        int tall, group;
+        bool power_of_two;
+        rg_wtype type;
+        double rounding; /* at most */
+    } all[] = {{"fp8-blocks", FP8_BLOCKS, 40, 48, false, RG_WT_F16, 3e-4},
+        {"fp8-exact", FP8_ROWS, 0, -1, true, RG_WT_F16, 0.0},
+        {"fp8-matrix", FP8_ROWS, -1, -1, false, RG_WT_F16, 3e-4},
+        {"int8-rows", INT8_ROWS, 0, -1, false, RG_WT_Q8G32, 0.0},
+        {"nf4", NF4, 0, 64, false, RG_WT_Q8G32, 8e-3}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = shape(),
+            .seed = 90 + i,
+            .int4 = all[i].kind,
+            .tall = all[i].tall,
+            .group = all[i].group,
+            .power_of_two = all[i].power_of_two,
+            .double_quant = true,
+            .scale_dtype = all[i].kind == INT8_ROWS ? "BF16" : NULL};
+        const bool fp8 = all[i].type == RG_WT_F16;
+        double lost[4];
+        rg_ckpt *c = from_hf(&b, all[i].name);
+        static const rg_wtype types[] = {RG_WT_F16, RG_WT_BF16, RG_WT_Q8G32};
+        for (int k = 0; k < 4; k++) {
+            rg_engine_opts o = test_opts(2);
+            if (k < 3) o.dtype = types[k];
+            o.quant_head = k < 3;
+            rg_engine *e = engine_open(c, o);
+            rg_engine_info info;
+            rg_engine_get_info(e, &info);
+            if (k == 3) assert_int_equal(info.dtype, all[i].type);
+            lost[k] = info.round_rel;
+            rg_engine_close(e);
+        }
+        print_message("%s: f16 changes it by %.2g, bf16 by %.2g, q8g32 by %.2g\n", all[i].name, lost[0],
+            lost[1], lost[2]);
+        assert_true(lost[3] <= all[i].rounding);
+        if (fp8) assert_true(lost[0] < lost[1] && lost[1] < lost[2]);
+        compare(c, -1, true, 40, fp8 ? float_bound(F32_BOUND) : I16_BOUND, all[i].name);
+        compare(c, -1, false, 40, all[i].kind == NF4 ? 3e-2 : fp8 ? 1e-3 : I16_BOUND, all[i].name);
+        compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), all[i].name);
+        rg_ckpt_close(c);
+        if (!fp8) continue;
+        spoil(place(all[i].name), "layers.1.mlp.down_proj.weight", 0xff);
+        c = ckpt_open(place(all[i].name));
+        rg_engine *e = NULL;
+        rg_err err = {0};
+        const rg_engine_opts o = test_opts(2);
+        assert_int_equal(rg_engine_open(&e, c, &o, &err), RG_E_FILE);
+        assert_non_null(strstr(err.msg, "not finite"));
         rg_ckpt_close(c);
     }
 }
@@ -411,6 +496,6 @@ int main(void)
         cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
         cmocka_unit_test(stacked_is_split), cmocka_unit_test(sliding_windows),
         cmocka_unit_test(windows_count_what_they_see), cmocka_unit_test(int4_models),
-        cmocka_unit_test(gguf_types), cmocka_unit_test(exponents_of_mxfp4)};
+        cmocka_unit_test(scaled_models), cmocka_unit_test(gguf_types), cmocka_unit_test(exponents_of_mxfp4)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

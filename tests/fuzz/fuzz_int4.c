@@ -1,4 +1,4 @@
-/* Importers of INT4 modules: the first byte chooses the scheme of a fixed configuration, the rest is
+/* Importers of quantised modules: the first byte chooses the scheme of a fixed configuration, the rest is
  * model.safetensors. */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,16 @@ static const char *const schemes[] = {
      "size\":32}}}"),
     ("\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"a\":{"
      "\"weights\":{\"num_bits\":4,\"symmetric\":true,\"group_size\":32}}}"),
-    "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"sym\":true,\"desc_act\":false"};
+    "\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,\"sym\":true,\"desc_act\":false",
+    "\"quant_method\":\"auto-round\",\"bits\":8,\"group_size\":32,\"extra_config\":{\"a\":{\"bits\":4}}",
+    "\"quant_method\":\"fp8\",\"weight_block_size\":[16,16]",
+    ("\"quant_method\":\"compressed-tensors\",\"format\":\"float-quantized\",\"config_groups\":{\"a\":{"
+     "\"weights\":{\"num_bits\":8,\"type\":\"float\"}}}"),
+    ("\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\",\"config_groups\":{\"a\":{"
+     "\"weights\":{\"num_bits\":8,\"group_size\":16}}}"),
+    "\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":true,\"bnb_4bit_quant_type\":\"nf4\"",
+    "\"group_size\":32,\"bits\":4,\"lm_head\":{\"bits\":8}"};
+enum { SCHEMES = sizeof schemes / sizeof *schemes, MLX = SCHEMES - 1 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_"
         "layers\":1,\"num_attention_heads\":4,"
         "\"num_key_value_heads\":2,\"vocab_size\":16,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,"
-        "\"quantization_config\":{%s}}",
-        schemes[data[0] % (sizeof schemes / sizeof *schemes)]);
+        "\"quantization%s\":{%s}}",
+        data[0] % SCHEMES == MLX ? "" : "_config", schemes[data[0] % SCHEMES]);
     fuzz_put("config.json", config, (size_t)n);
     fuzz_put("model.safetensors", data + 1, size - 1);
     fuzz_checkpoint(fuzz_dir());

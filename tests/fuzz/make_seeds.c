@@ -174,6 +174,12 @@ static void hugging_face(const char *dir)
         {"packed-symmetric", NULL, NULL, INT4_PACKED, 32, true, false, false, 5},
         {"gptq-declared", NULL, NULL, INT4_GPTQ_V2, 32, true, false, false, 6},
         {"packed-bytes", NULL, NULL, INT8_PACKED, 32, true, false, false, 4},
+        {"gptq-bytes", NULL, NULL, INT8_GPTQ, 32, true, true, false, 7},
+        {"fp8-blocks", NULL, NULL, FP8_BLOCKS, 16, true, false, false, 8},
+        {"fp8-rows", NULL, NULL, FP8_ROWS, -1, true, false, false, 9},
+        {"int8-rows", NULL, NULL, INT8_ROWS, -1, true, false, false, 10},
+        {"nf4", NULL, NULL, NF4, 64, true, false, false, 11},
+        {"mlx", NULL, NULL, INT4_MLX, 32, true, false, false, 12},
         {"phi3", "Phi3ForCausalLM", "\"sliding_window\": 8", INT4_NONE, 0, false, false, false, -1},
         {"granite4", "GraniteMoeHybridForCausalLM",
             "\"shared_intermediate_size\": 32, \"position_embedding_type\": \"rope\", "
@@ -192,6 +198,9 @@ static void hugging_face(const char *dir)
             .group = all[i].group,
             .symmetric = all[i].symmetric,
             .act_order = all[i].order,
+            .tall = all[i].int4 == FP8_BLOCKS ? 16 : 0,
+            .double_quant = true,
+            .embd_too = all[i].int4 == INT4_MLX,
             .qkv_bias = all[i].bias,
             .o_bias = all[i].bias,
             .stacked = stacking_of(all[i].name)};

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/num.h"
+#include "quant_build.h"
 #include "ref_blocks.h"
 #include "weights/arch.h"
 
@@ -16,7 +17,7 @@ static void *get(size_t n)
     return p;
 }
 
-static double *add_truth(model_build *b, const char *name, int64_t rows, int64_t cols)
+double *build_add(model_build *b, const char *name, int64_t rows, int64_t cols)
 {
     for (int i = 0; i < b->n; i++) { /* one more in a stack */
         const int64_t had = b->t[i].rows * b->t[i].cols;
@@ -115,7 +116,7 @@ static int entries(const model_build *b, entry *e)
     const bool post = has(b, RG_HAS_POST_NORM), pre = !has(b, RG_HAS_NO_PRE_NORM),
                whole = has(b, RG_HAS_WHOLE_NORM);
     int n = 0;
-    e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .layer = false};
+    e[n++] = (entry){"model.embed_tokens", "token_embd", c->vocab, c->dim, .linear = b->embd_too};
     if (pre) e[n++] = norm_entry("input_layernorm", "attn_norm", c->dim);
     e[n++] = matrix_entry("self_attn.q_proj", "attn_q", q, c->dim, b->qkv_bias);
     e[n - 1].qk = true;
@@ -136,7 +137,7 @@ static int entries(const model_build *b, entry *e)
     e[n++] = matrix_entry("mlp.down_proj", "ffn_down", c->dim, c->ffn, b->mlp_bias);
     if (post) e[n++] = norm_entry("post_feedforward_layernorm", "post_ffw_norm", c->dim);
     e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
-    if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .layer = false};
+    if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .linear = b->head_too};
     for (int i = 0; i < n; i++)
         for (size_t k = 0; k < sizeof homes / sizeof *homes; k++)
             if (homes[k].kind == b->stacked && strcmp(homes[k].of, e[i].gguf) == 0) {
@@ -174,106 +175,6 @@ static void put_half(unsigned char *p, float f)
 
 /* ---- safetensors ---- */
 
-static void put_nibble(unsigned char *words, int64_t word, int at, int v)
-{
-    words[4 * word + at / 2] |= (unsigned char)(v << (at % 2 * 4));
-}
-
-/* Codes, zero points and scales at random, stored as the scheme says; the truth is w = (q - z) * s. */
-static void put_int4(model_build *b, st_build *s, rg_rng *r, const entry *e, int layer)
-{
-    static const int awq_channel[8] = {0, 2, 4, 6, 1, 3, 5, 7}; /* of nibble i */
-    const int64_t out = e->rows, in = e->cols, g = b->group < 0 ? in : b->group, groups = (in + g - 1) / g;
-    const bool packed8 = b->int4 == INT8_PACKED, packed = packed8 || b->int4 == INT4_PACKED,
-               awq = b->int4 == INT4_AWQ;
-    const int64_t in8 = packed8 ? (in + 3) / 4 : (in + 7) / 8, out8 = (out + 7) / 8;
-    unsigned char *q = get((size_t)(awq     ? in * out8
-                                   : packed ? out * in8
-                                            : in8 * out) *
-                      4),
-                  *z = get((size_t)(groups * out8) * 4);
-    int32_t *idx = get((size_t)in * sizeof *idx);
-    const char *dtype = packed && b->scale_dtype ? b->scale_dtype : "F16";
-    const size_t width = strcmp(dtype, "F32") == 0 ? 4 : 2;
-    unsigned char *sc = get((size_t)(groups * out) * width);
-    double *value = get((size_t)(groups * out) * sizeof *value);
-    int *zero = get((size_t)(groups * out) * sizeof *zero);
-    for (int64_t i = 0; i < in; i++) idx[i] = (int32_t)(i / g);
-    if (b->act_order)
-        for (int64_t i = in - 1; i > 0; i--) {
-            const int64_t j = rng_in(r, 0, i);
-            const int32_t t = idx[i];
-            idx[i] = idx[j];
-            idx[j] = t;
-        }
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t k = 0; k < groups; k++) {
-            const int64_t at = packed ? o * groups + k : k * out + o;
-            const float f = (float)(spread(e) / (packed8 ? 64.0 : 4.0) * (0.5 + rng_unit(r)));
-            unsigned char *p = sc + (size_t)at * width;
-            if (width == 4) {
-                memcpy(p, &f, 4);
-                value[o * groups + k] = (double)f;
-            } else if (strcmp(dtype, "BF16") == 0) {
-                const uint16_t h = rg_f32_to_bf16(f);
-                memcpy(p, &h, 2);
-                value[o * groups + k] = (double)rg_bf16_to_f32(h);
-            } else {
-                put_half(p, f);
-                value[o * groups + k] = ref_half(p);
-            }
-            /* GPTQ v1 stores z - 1, so it has no 0 */
-            const int v = zero[o * groups + k] =
-                b->symmetric ? 8 : (int)rng_in(r, b->int4 == INT4_GPTQ ? 1 : 0, 15);
-            if (awq) {
-                int nib = 0;
-                while (awq_channel[nib] != o % 8) nib++;
-                put_nibble(z, k * out8 + o / 8, nib, v);
-            } else if (packed) {
-                put_nibble(z, o / 8 * groups + k, (int)(o % 8), v);
-            } else {
-                put_nibble(z, k * out8 + o / 8, (int)(o % 8), v - (b->int4 == INT4_GPTQ));
-            }
-        }
-    char name[128];
-    entry_name(name, sizeof name, e, true, layer, ".weight");
-    double *w = add_truth(b, name, out, in);
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t i = 0; i < in; i++) {
-            const int v = (int)rng_in(r, 0, packed8 ? 255 : 15);
-            w[o * in + i] = (v - (packed8 ? 128 : zero[o * groups + idx[i]])) * value[o * groups + idx[i]];
-            if (awq) {
-                int nib = 0;
-                while (awq_channel[nib] != o % 8) nib++;
-                put_nibble(q, i * out8 + o / 8, nib, v);
-            } else if (packed8) {
-                q[4 * (o * in8 + i / 4) + i % 4] = (unsigned char)v;
-            } else if (packed) {
-                put_nibble(q, o * in8 + i / 8, (int)(i % 8), v);
-            } else {
-                put_nibble(q, i / 8 * out + o, (int)(i % 8), v);
-            }
-        }
-#define PUT(tail, dtype, rank, d0, d1, p, n) \
-    (entry_name(name, sizeof name, e, true, layer, tail), \
-        st_tensor(s, name, dtype, rank, (const int64_t[]){d0, d1}, p, (size_t)(n)))
-    if (packed) {
-        const int64_t shape[2] = {out, in};
-        PUT(".weight_packed", "I32", 2, out, in8, q, out * in8 * 4);
-        PUT(".weight_scale", dtype, 2, out, groups, sc, out * groups * (int64_t)width);
-        PUT(".weight_shape", "I64", 1, 2, 0, shape, 16);
-        if (!b->symmetric) PUT(".weight_zero_point", "I32", 2, out8, groups, z, out8 * groups * 4);
-        if (b->act_order) PUT(".weight_g_idx", "I32", 1, in, 0, idx, in * 4);
-    } else {
-        PUT(".qweight", "I32", 2, awq ? in : in8, awq ? out8 : out, q, (awq ? in * out8 : in8 * out) * 4);
-        PUT(".qzeros", "I32", 2, groups, out8, z, groups * out8 * 4);
-        PUT(".scales", "F16", 2, groups, out, sc, groups * out * 2);
-        if (!awq) PUT(".g_idx", "I32", 1, in, 0, idx, in * 4);
-    }
-#undef PUT
-    free(q), free(z), free(idx), free(sc), free(value), free(zero);
-}
-
 /* Adds to the stack that is being made, of one matrix or more; false: more follow. */
 static bool close_stack(model_build *b, bool bias, const void *p, size_t bytes, int64_t rows, bool open)
 {
@@ -293,7 +194,7 @@ static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, in
     double mean, double dev, bool vector, float plus, int64_t hd, bool open)
 {
     float *f = get((size_t)(rows * cols) * sizeof *f);
-    double *w = add_truth(b, name, rows, cols);
+    double *w = build_add(b, name, rows, cols);
     for (int64_t i = 0; i < rows * cols; i++) {
         const int64_t row = vector ? i : i / cols, at = hd ? stored(row, hd) : row;
         float *to = &f[vector ? at : at * cols + i % cols];
@@ -323,10 +224,28 @@ static void write_config(const model_build *b, const char *dir)
                         "{\"targets\": [\"Linear\"], \"input_activations\": null, \"weights\": "
                         "{\"num_bits\": 4, \"type\": \"int\", \"strategy\": \"group\", "
                         "\"group_size\": %d, \"symmetric\": %s}}}",
+        [INT8_GPTQ] =
+            "\"quant_method\": \"gptq\", \"bits\": 8, \"checkpoint_format\": \"gptq\", \"group_size\": %d",
+        [INT8_GPTQ_V2] =
+            "\"quant_method\": \"gptq\", \"bits\": 8, \"checkpoint_format\": \"gptq_v2\", \"group_size\": %d",
         [INT8_PACKED] = "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", "
                         "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
-                        "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, "
-                        "\"strategy\": \"group\", \"group_size\": %d}}}"};
+                        "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"group\", "
+                        "\"group_size\": %d, \"symmetric\": %s}}}",
+        [INT4_MLX] = "\"group_size\": %d, \"bits\": 4, \"mode\": \"affine\"",
+        [INT8_MLX] = "\"group_size\": %d, \"bits\": 8",
+        [INT8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"int-quantized\", "
+                      "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
+                      "\"weights\": {\"num_bits\": 8, \"type\": \"int\", \"strategy\": \"channel\", "
+                      "\"symmetric\": true}}}",
+        [NF4] =
+            "\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true, \"bnb_4bit_quant_type\": \"nf4\", "
+            "\"bnb_4bit_quant_storage\": \"uint8\", \"llm_int8_threshold\": 6.0",
+        [FP8_BLOCKS] = "\"quant_method\": \"fp8\", \"fmt\": \"e4m3\", \"weight_block_size\": [%d, %d]",
+        [FP8_ROWS] = "\"quant_method\": \"compressed-tensors\", \"format\": \"float-quantized\", "
+                     "\"config_groups\": {\"group_0\": {\"targets\": [\"Linear\"], "
+                     "\"weights\": {\"num_bits\": 8, \"type\": \"float\", \"strategy\": \"channel\", "
+                     "\"symmetric\": true, \"block_structure\": null}}}"};
     const rg_config *c = &b->c;
     char path[600];
     snprintf(path, sizeof path, "%s/config.json", dir);
@@ -345,8 +264,12 @@ static void write_config(const model_build *b, const char *dir)
         has(b, RG_HAS_GELU) ? "hidden_activation" : "hidden_act",
         has(b, RG_HAS_GELU) ? "gelu_pytorch_tanh" : "silu", c->tied ? "true" : "false");
     if (b->int4) {
-        fprintf(f, ",\n \"quantization_config\": {");
-        fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
+        const bool mlx = b->int4 == INT4_MLX || b->int4 == INT8_MLX;
+        fprintf(f, ",\n \"quantization%s\": {", mlx ? "" : "_config");
+        if (b->int4 == FP8_BLOCKS && !b->scheme)
+            fprintf(f, schemes[FP8_BLOCKS], b->tall, b->group);
+        else
+            fprintf(f, b->scheme ? b->scheme : schemes[b->int4], b->group, b->symmetric ? "true" : "false");
         fprintf(f, "}");
     }
     if (b->more) fprintf(f, ",\n %s", b->more);
@@ -386,15 +309,14 @@ void build_hf(model_build *b, const char *dir)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
             const int64_t hd = e[i].qk && has(b, RG_HAS_INTERLEAVED) ? b->c.head_dim : 0;
-            entry_name(name, sizeof name, &e[i], true, layer, ".weight");
+            entry_name(name, sizeof name, &e[i], true, layer, "");
             if (e[i].linear && b->int4) {
-                entry whole = e[i];
                 if (close_stack(b, false, "", 0, e[i].rows, e[i].open)) {
-                    whole.rows = b->open[0].rows;
-                    put_int4(b, &s, &r, &whole, layer);
+                    build_module(b, &s, &r, name, b->open[0].rows, e[i].cols);
                     drop_stack(b, false);
                 }
             } else {
+                entry_name(name, sizeof name, &e[i], true, layer, ".weight");
                 put_f32(b, &s, &r, name, e[i].rows, e[i].cols, e[i].norm, e[i].norm ? 0.05 : spread(&e[i]),
                     e[i].norm, e[i].norm && has(b, RG_HAS_PLUS_ONE) ? 1.0f : 0.0f, hd, e[i].open);
             }
@@ -513,7 +435,7 @@ static void put_gguf_tensor(
     } else {
         random_blocks(r, type, p, rows * row_bytes / ref_block_bytes(type), bias ? 0.3 : spread(e));
     }
-    double *w = add_truth(b, name, rows, cols);
+    double *w = build_add(b, name, rows, cols);
     for (int64_t i = 0; i < rows; i++)
         ref_blocks(
             type, w + i * cols, p + (permute && !bias ? stored(i, b->c.head_dim) : i) * row_bytes, cols);
@@ -650,7 +572,7 @@ static void put_bin(model_build *b, byte_buf *out, rg_rng *r, const entry *e, in
         char name[128];
         const int64_t n = e->rows * e->cols;
         entry_name(name, sizeof name, e, false, layer, ".weight");
-        double *w = add_truth(b, name, e->rows, e->cols);
+        double *w = build_add(b, name, e->rows, e->cols);
         int8_t *q = get((size_t)n);
         float *s = get((size_t)n * sizeof *s);
         for (int64_t i = 0; i < n; i++) {

@@ -6,7 +6,22 @@
 #include "file_build.h"
 #include "weights/ckpt.h"
 
-typedef enum int4_kind { INT4_NONE, INT4_AWQ, INT4_GPTQ, INT4_GPTQ_V2, INT4_PACKED, INT8_PACKED } int4_kind;
+typedef enum int4_kind {
+    INT4_NONE,
+    INT4_AWQ,
+    INT4_GPTQ,
+    INT4_GPTQ_V2,
+    INT4_PACKED,
+    INT4_MLX,
+    INT8_GPTQ,
+    INT8_GPTQ_V2,
+    INT8_PACKED,
+    INT8_MLX,
+    INT8_ROWS,  /* compressed-tensors, int-quantized */
+    FP8_BLOCKS, /* quant_method fp8 */
+    FP8_ROWS,   /* compressed-tensors, float-quantized */
+    NF4         /* bitsandbytes */
+} int4_kind;
 
 enum { BUILD_MAX_TENSORS = 128 };
 
@@ -21,8 +36,12 @@ typedef struct model_build {
     /* safetensors */
     int4_kind int4;
     int group;               /* -1: one per row */
+    int tall;                /* rows of a scale, of bytes; -1: all, 0: one */
+    bool power_of_two;       /* scales of bytes are */
+    bool double_quant;       /* scales of NF4 are codes themselves */
     bool symmetric;          /* every zero point in the middle (compressed-tensors: none stored) */
     bool act_order;          /* columns belong to groups in random order */
+    bool head_too, embd_too; /* the output matrix, the embedding is quantised as well */
     const char *scale_dtype; /* of compressed-tensors; NULL: F16 */
     int shards;              /* more than 1: that many files and an index */
     const char *scheme;      /* NULL: that of int4; else what quantization_config holds, %d: the group */

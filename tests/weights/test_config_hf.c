@@ -41,7 +41,7 @@ static const change changes[] = {
     {"attention_bias", "false", RG_OK, NULL},
     {"hidden_act", "\"gelu\"", RG_E_UNSUPPORTED, "gelu"},
     {"hidden_act", NULL, RG_OK, NULL},
-    {"quantization_config", "{\"quant_method\":\"fp8\"}", RG_E_UNSUPPORTED, "fp8"},
+    {"quantization_config", "{\"quant_method\":\"hqq\"}", RG_E_UNSUPPORTED, "hqq"},
     {"quantization_config", "{\"load_in_8bit\":true}", RG_E_UNSUPPORTED, "quantization_config"},
     {"quantization_config", "{\"quant_method\":\"awq\",\"version\":\"gemv\"}", RG_E_UNSUPPORTED, "gemv"},
     {"quantization_config", "null", RG_OK, NULL},

@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "model_build.h"
+#include "model_check.h"
 
 static rg_config shape(void)
 {
@@ -20,52 +21,6 @@ static rg_ckpt *made(model_build *b)
     drop_hf(at("q"));
     build_hf(b, at("q"));
     return must_open(at("q"));
-}
-
-/* The rows as f32: one rounding of (q - z) * s, which has at most 16 bits. So: none. */
-static void rows_are_the_truth(const rg_ckpt *c, const model_build *b, const char *label)
-{
-    float got[256];
-    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
-        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
-        const double *w = build_truth(b, t->file_name);
-        if (!w) fail_msg("%s: %s was not made", label, t->file_name);
-        for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
-            rg_ckpt_row_f32(t, r, got);
-            for (int64_t k = 0; k < t->cols; k++)
-                if (!(fabs((double)got[k] - w[k]) <= 0x1p-23 * fabs(w[k])))
-                    fail_msg("%s: %s: row %lld, column %lld: %.9g, expected %.9g", label, t->file_name,
-                        (long long)r, (long long)k, (double)got[k], w[k]);
-        }
-    }
-}
-
-/* The codes that become resident, put together again, in the order of the columns that they claim. */
-static void codes_are_the_truth(const rg_ckpt *c, const model_build *b, const char *label)
-{
-    uint8_t q[256];
-    float s[8], m[8];
-    for (size_t i = 0; i < rg_ckpt_count(c); i++) {
-        const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
-        const double *w = build_truth(b, t->file_name);
-        if (t->type != RG_FT_INT4) continue;
-        const rg_wtype_info *info = &rg_wtypes[rg_ckpt_resident(t)];
-        const int32_t *order = rg_ckpt_order(t);
-        for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
-            memset(m, 0, sizeof m);
-            rg_ckpt_row_grid(t, r, q, s, m);
-            for (int64_t k = 0; k < t->cols; k++) {
-                const double v = info->bits == 8 ? (int8_t)q[k]
-                    : info->has_min              ? q[k]
-                                                 : q[k] - 8,
-                             want = w[order ? order[k] : k];
-                if (!(fabs(v * (double)s[k / info->group] + (double)m[k / info->group] - want) <=
-                        0x1p-20 * (double)s[k / info->group]))
-                    fail_msg(
-                        "%s: %s: row %lld, column %lld", label, t->file_name, (long long)r, (long long)k);
-            }
-        }
-    }
 }
 
 typedef struct kind {
@@ -91,13 +46,23 @@ static const kind kinds[] = {
         RG_ROUND_REQUANTISED}, /* no resident type has groups of 16 */
     {INT4_PACKED, 64, true, false, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
     {INT4_PACKED, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_SCALES},
-    {INT4_PACKED, 64, true, false, "BF16", RG_WT_Q4G64, RG_ROUND_SCALES},
+    {INT4_PACKED, 64, true, false, "BF16", RG_WT_Q4G64, RG_ROUND_NONE},
+    {INT4_PACKED, 64, true, false, "F32", RG_WT_Q4G64, RG_ROUND_SCALES},
     {INT4_PACKED, 32, false, false, "F32", RG_WT_Q4G32M, RG_ROUND_SCALES},
     {INT4_PACKED, -1, true, false, NULL, RG_WT_Q4G128, RG_ROUND_NONE},
     {INT4_PACKED, 64, true, true, NULL, RG_WT_Q4G64, RG_ROUND_NONE},
     {INT8_PACKED, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
-    {INT8_PACKED, -1, true, false, "BF16", RG_WT_Q8G32, RG_ROUND_SCALES},
+    {INT8_PACKED, -1, true, false, "BF16", RG_WT_Q8G32, RG_ROUND_NONE},
     {INT8_PACKED, 64, true, true, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT4_MLX, 64, false, false, NULL, RG_WT_Q4G64M, RG_ROUND_NONE},
+    {INT4_MLX, 32, false, false, "F16", RG_WT_Q4G32M, RG_ROUND_NONE},
+    {INT4_MLX, 32, false, false, "F32", RG_WT_Q4G32M, RG_ROUND_SCALES},
+    {INT8_MLX, 64, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
+    {INT8_PACKED, 32, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
+    {INT8_GPTQ, 32, true, false, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT8_GPTQ, 64, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
+    {INT8_GPTQ_V2, 32, true, true, NULL, RG_WT_Q8G32, RG_ROUND_NONE},
+    {INT8_GPTQ_V2, -1, false, false, NULL, RG_WT_Q8G32, RG_ROUND_REQUANTISED},
 };
 
 static void every_scheme(void **state)
@@ -118,7 +83,7 @@ static void every_scheme(void **state)
             snprintf(label, sizeof label, "case %zu, %d files", i, shards);
             rg_ckpt *c = made(&b);
             const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_ATTN_K, 1);
-            assert_int_equal(t->type, RG_FT_INT4);
+            assert_int_equal(t->type, k->int4 >= INT8_GPTQ ? RG_FT_INT8 : RG_FT_INT4);
             if (rg_ckpt_resident(t) != k->resident || rg_ckpt_rounding(t) != k->rounding)
                 fail_msg("%s: resident type %s, rounding %s", label, rg_wtypes[rg_ckpt_resident(t)].name,
                     rg_rounding_names[rg_ckpt_rounding(t)]);
@@ -154,20 +119,49 @@ static const refusal refusals[] = {
     {INT4_GPTQ, "\"bits\": 4", "\"bits\": 3", RG_E_UNSUPPORTED, "3 bits"},
     {INT4_GPTQ, "\"gptq\", \"group", "\"marlin\", \"group", RG_E_UNSUPPORTED, "marlin"},
     {INT4_GPTQ, "\"gptq\", \"bits", "\"awq\", \"bits", RG_E_UNSUPPORTED, "gptq"},
-    {INT4_GPTQ, "\"gptq\", \"bits", "\"fp8\", \"bits", RG_E_UNSUPPORTED, "fp8"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"fp8\", \"bits", RG_E_UNSUPPORTED, "bits (4) is not known"},
     {INT4_GPTQ, "\"gptq\", \"bits", "\"bitsandbytes\", \"bits", RG_E_UNSUPPORTED, "bitsandbytes"},
     {INT4_PACKED, "pack-quantized", "float-quantized", RG_E_UNSUPPORTED, "float-quantized"},
     {INT4_PACKED, "pack-quantized", "marlin-24", RG_E_UNSUPPORTED, "marlin-24"},
     {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 2", RG_E_UNSUPPORTED, "2 bits"},
-    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_UNSUPPORTED, "zero points"},
+    {INT4_PACKED, "\"num_bits\": 4", "\"num_bits\": 8", RG_E_FILE, "codes"},
     {INT4_PACKED, "\"config_groups\": {", "\"config_groups\": {\"b\": {\"weights\": {\"num_bits\": 8}}, ",
-        RG_E_UNSUPPORTED, "one of the two"},
+        RG_OK, NULL},
     {INT4_PACKED, "\"config_groups\"", "\"groups\"", RG_E_FILE, "config_groups"},
     {INT8_PACKED, "\"num_bits\": 8", "\"num_bits\": 4", RG_E_FILE, "codes"},
-    {INT8_PACKED, "\"symmetric\": true", "\"symmetric\": false", RG_E_UNSUPPORTED, "zero points"},
+    {INT8_PACKED, "\"symmetric\": false", "\"symmetric\": true", RG_E_FILE, "points are not 128"},
+    {INT8_GPTQ, "\"bits\": 8", "\"bits\": 4", RG_E_FILE, "codes"},
+    {INT4_GPTQ, "\"bits\": 4", "\"bits\": 8", RG_E_FILE, "codes"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"bits", RG_OK, NULL},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"packing_format\": \"auto_round:auto_awq\", \"bits",
+        RG_E_UNSUPPORTED, "auto_round:auto_awq"},
+    {INT4_GPTQ, "\"gptq\", \"bits", "\"auto-round\", \"data_type\": \"mx_fp\", \"bits", RG_E_UNSUPPORTED,
+        "data_type"},
     {INT4_PACKED, "\"int\"", "\"float\"", RG_E_UNSUPPORTED, "float"},
-    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {}", RG_E_UNSUPPORTED,
-        "activations"},
+    {INT4_MLX, "affine", "mxfp4", RG_E_UNSUPPORTED, "mode 'mxfp4'"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 6", RG_E_UNSUPPORTED, "6 bits"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 8", RG_E_FILE, "codes"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 8, \"lm_head\": {\"bits\": 4, \"group_size\": 64}", RG_OK, NULL},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": {\"bits\": 3}", RG_E_UNSUPPORTED,
+        "lm_head: MLX with 3 bits"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": {\"mode\": \"nvfp4\"}", RG_E_UNSUPPORTED,
+        "lm_head: mode 'nvfp4'"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": {\"bits\": 4, \"x\": 1}", RG_E_UNSUPPORTED,
+        "x (1) is not known"},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"lm_head\": false", RG_OK, NULL},
+    {INT4_MLX, "\"bits\": 4", "\"bits\": 4, \"x\": 1", RG_E_UNSUPPORTED, "x (1) is not known"},
+    {INT4_MLX, "\"group_size\": 64", "\"group_size\": 0", RG_E_FILE, "group_size 0"},
+    {INT4_MLX, "\"group_size\": 64", "\"group_size\": 99999999999", RG_E_FILE, "group_size 99999999999"},
+    {INT4_MLX, "\"quantization\"", "\"quantization_config\": {\"bits\": 4}, \"quantization\"",
+        RG_E_UNSUPPORTED, "which one"},
+    {INT4_MLX, "\"quantization\"",
+        "\"quantization_config\": {\"mode\": \"affine\", \"bits\": 4, \"group_size\": 64}, \"quantization\"",
+        RG_OK, NULL},
+    {INT4_MLX, "\"quantization\"",
+        "\"quantization_config\": {\"quant_method\": \"auto-round\", \"packing_format\": \"mlx\"}, "
+        "\"quantization\"",
+        RG_OK, NULL},
+    {INT4_PACKED, "\"input_activations\": null", "\"input_activations\": {\"num_bits\": 8}", RG_OK, NULL},
     {INT4_PACKED, "\"strategy\": \"group\"", "\"strategy\": \"block\"", RG_E_UNSUPPORTED, "block"},
 };
 
@@ -202,6 +196,7 @@ static void declared_zero_points_are_checked(void **state)
 {
     (void)state;
 #define GPTQ(format) "\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": %d, \"sym\": true" format
+#define GPTQ8(format) "\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": %d, \"sym\": true" format
 #define V1 ", \"checkpoint_format\": \"gptq\""
 #define V2 ", \"format\": \"gptq_v2\""
 #define PACKED(sym) \
@@ -221,6 +216,27 @@ static void declared_zero_points_are_checked(void **state)
         {"v1 labelled v2", GPTQ(V2), INT4_GPTQ, true, RG_OK, NULL, "as gptq does"},
         {"sym, but any zero points", GPTQ(V1), INT4_GPTQ, false, RG_E_FILE, "says sym", NULL},
         {"sym, but any zero points, v2", GPTQ(V2), INT4_GPTQ_V2, false, RG_E_FILE, "says sym", NULL},
+        {"8 bits, v1", GPTQ8(V1), INT8_GPTQ, true, RG_OK, NULL, NULL},
+        {"8 bits, v2 labelled v1", GPTQ8(V1), INT8_GPTQ_V2, true, RG_OK, NULL, "gptq_v2 does"},
+        {"8 bits, sym, but any zero points", GPTQ8(V2), INT8_GPTQ_V2, false, RG_E_FILE, "are not 128", NULL},
+        {"auto-round",
+            "\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": %d, \"sym\": true, "
+            "\"packing_format\": \"auto_round:auto_gptq\", \"data_type\": \"int\", \"iters\": 200, "
+            "\"extra_config\": {}, \"act_bits\": 16",
+            INT4_GPTQ, true, RG_OK, NULL, NULL},
+        {"modules of other sizes",
+            "\"quant_method\": \"auto-round\", \"bits\": 4, \"group_size\": 128, \"sym\": true, "
+            "\"extra_config\": {\"model.layers.0.mlp.up_proj\": {\"bits\": 8, \"group_size\": %d}}",
+            INT8_GPTQ, true, RG_OK, NULL, NULL},
+        {"modules of other sizes, by rules",
+            "\"quant_method\": \"gptq\", \"bits\": 8, \"group_size\": 128, "
+            "\"dynamic\": {\"+:.*\": {\"bits\": 4, \"group_size\": %d}}",
+            INT4_GPTQ, false, RG_OK, NULL, NULL},
+        {"groups of other sizes",
+            "\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"config_groups\": {"
+            "\"a\": {\"weights\": {\"num_bits\": 4, \"group_size\": 128}}, "
+            "\"b\": {\"weights\": {\"num_bits\": 8, \"group_size\": %d}}}",
+            INT8_PACKED, true, RG_OK, NULL, NULL},
         {"two names of a format", GPTQ(V1 V2), INT4_GPTQ, true, RG_E_UNSUPPORTED, "which one", NULL},
         {"symmetric, but zero points", PACKED(", \"symmetric\": true"), INT4_PACKED, false, RG_E_FILE,
             "says symmetric", NULL},
@@ -343,10 +359,104 @@ static void bent_modules_are_refused(void **state)
     drop_hf(at("q"));
 }
 
+/* The header of a file of MLX modules, bent in one place. */
+static void bent_mlx_modules_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        rg_status code;
+        const char *word;
+    } all[] = {{"q_proj.biases", "q_proj.biases", RG_OK, NULL},
+        {"q_proj.biases", "q_proj.biasez", RG_E_UNSUPPORTED, "biasez"},
+        {"q_proj.scales", "q_proj.scalez", RG_E_UNSUPPORTED, "scalez"},
+        {"q_proj.biases\":{\"dtype\":\"BF16\"", "q_proj.biases\":{\"dtype\":\"F16\" ", RG_E_UNSUPPORTED,
+            "scales of dtype BF16, but biases of F16"},
+        {"q_proj.biases\":{\"dtype\":\"BF16\"", "q_proj.biases\":{\"dtype\":\"I16\" ", RG_E_UNSUPPORTED,
+            "biases of dtype I16"},
+        {"q_proj.biases\":{\"dtype\":\"BF16\",\"shape\":[128,2]",
+            "q_proj.biases\":{\"dtype\":\"BF16\",\"shape\":[2,128]", RG_E_FILE, "biases of shape [2, 128]"},
+        {"q_proj.scales\":{\"dtype\":\"BF16\",\"shape\":[128,2]",
+            "q_proj.scales\":{\"dtype\":\"BF16\",\"shape\":[2,128]", RG_E_FILE, "scales of shape [2, 128]"},
+        {"q_proj.weight\":{\"dtype\":\"U32\",\"shape\":[128,16]",
+            "q_proj.weight\":{\"dtype\":\"U32\",\"shape\":[16,128]", RG_E_FILE, "codes of shape [16, 128]"},
+        {"q_proj.weight\":{\"dtype\":\"U32\"", "q_proj.weight\":{\"dtype\":\"I32\"", RG_E_UNSUPPORTED,
+            "dtype I32"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = shape(), .seed = 6, .int4 = INT4_MLX, .group = 64};
+        char path[600];
+        size_t n;
+        rg_err err;
+        drop_hf(at("q"));
+        build_hf(&b, at("q"));
+        build_drop(&b);
+        snprintf(path, sizeof path, "%s/model.safetensors", at("q"));
+        unsigned char *p = read_all(path, &n);
+        unsigned char *hit = memmem(p, n, all[i].from, strlen(all[i].from));
+        if (!hit || strlen(all[i].from) != strlen(all[i].to)) fail_msg("%s", all[i].from);
+        memcpy(hit, all[i].to, strlen(all[i].to));
+        write_file(path, p, n);
+        free(p);
+        const rg_status st = try_open(at("q"), &err);
+        if (st != all[i].code || (all[i].word && !strstr(err.msg, all[i].word)))
+            fail_msg("%s: status %d, expected %d: %s", all[i].to, (int)st, (int)all[i].code, err.msg);
+    }
+    drop_hf(at("q"));
+}
+
+/* MLX quantises both ends of a model, with sizes of their own, and says so by module. */
+static void both_ends_may_be_quantised(void **state)
+{
+    (void)state;
+    for (int tied = 0; tied < 2; tied++)
+        for (int bits = 4; bits <= 8; bits += 4) {
+            model_build b = {.c = shape(),
+                .seed = 40,
+                .int4 = bits == 4 ? INT4_MLX : INT8_MLX,
+                .group = 32,
+                .head_too = true,
+                .embd_too = true,
+                .scheme = "\"group_size\": 64, \"bits\": 4, \"model.embed_tokens\": {\"group_size\": %d, "
+                          "\"bits\": 8}, \"lm_head\": true"};
+            b.c.tied = tied;
+            rg_ckpt *c = made(&b);
+            const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1);
+            assert_int_equal(rg_ckpt_resident(t), bits == 4 ? RG_WT_Q4G32M : RG_WT_Q8G32);
+            assert_int_equal(rg_ckpt_rounding(t), bits == 4 ? RG_ROUND_NONE : RG_ROUND_REQUANTISED);
+            assert_int_equal(rg_ckpt_find(c, RG_SITE_OUTPUT, -1) == NULL, tied);
+            assert_int_equal(rg_ckpt_embd_row(c), tied ? 0 : 4 * b.c.dim);
+            rows_are_the_truth(c, &b, "both ends");
+            rg_ckpt_close(c);
+            build_drop(&b);
+        }
+    drop_hf(at("q"));
+}
+
+/* Columns of the output matrix are not reordered: the last site of a model has no site before it for that. */
+static void an_output_matrix_goes_without_its_order(void **state)
+{
+    (void)state;
+    model_build b = {
+        .c = shape(), .seed = 9, .int4 = INT4_GPTQ, .group = 64, .act_order = true, .head_too = true};
+    b.c.tied = false;
+    rg_ckpt *c = made(&b);
+    const rg_ckpt_tensor *t = rg_ckpt_find(c, RG_SITE_OUTPUT, -1);
+    assert_int_equal(t->type, RG_FT_INT4);
+    assert_null(rg_ckpt_order(t));
+    assert_non_null(rg_ckpt_order(rg_ckpt_find(c, RG_SITE_ATTN_K, 0)));
+    assert_int_equal(rg_ckpt_rounding(t), RG_ROUND_REQUANTISED);
+    rows_are_the_truth(c, &b, "output");
+    rg_ckpt_close(c);
+    build_drop(&b);
+    drop_hf(at("q"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_scheme),
         cmocka_unit_test(cousins_are_refused_by_name), cmocka_unit_test(declared_zero_points_are_checked),
+        cmocka_unit_test(both_ends_may_be_quantised), cmocka_unit_test(bent_mlx_modules_are_refused),
+        cmocka_unit_test(an_output_matrix_goes_without_its_order),
         cmocka_unit_test(bent_modules_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ static const change changes[] = {
         "sparse-24"},
     {"quantization_config", GROUP(",\"dynamic\":true") "}}", RG_E_UNSUPPORTED, "dynamic"},
     {"quantization_config", GROUP(",\"actorder\":\"static\"") "}}", RG_OK, NULL},
-    {"quantization_config", GROUP("") ",\"b\":{\"output_activations\":{\"num_bits\":8}}}}", RG_E_UNSUPPORTED,
+    {"quantization_config", GROUP("") ",\"b\":{\"output_activations\":{\"num_bits\":8}}}}", RG_OK,
         "output_activations"},
     {"quantization_config", GROUP("") ",\"b\":{\"targets\":[\"x\"],\"weights\":null}}}", RG_OK, NULL},
     {"quantization_config", GROUP("") ",\"b\":3}}", RG_E_FILE, "not an object"},

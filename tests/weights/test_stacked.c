@@ -25,7 +25,8 @@ static void check_truth(const rg_ckpt *c, const model_build *b, bool done, const
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
         const double *w = build_truth_of(b, c, i);
         const rg_wtype_info *info = &rg_wtypes[rg_ckpt_resident(t)];
-        const bool codes = t->grid && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED;
+        const bool codes =
+            t->grid && rg_wtype_is_quant(rg_ckpt_resident(t)) && rg_ckpt_rounding(t) != RG_ROUND_REQUANTISED;
         const int32_t *order = rg_ckpt_order(t);
         if (!w) fail_msg("%s: %s was not made", label, t->file_name);
         for (int64_t r = 0; r < t->rows; r++, w += t->cols) {
@@ -39,7 +40,7 @@ static void check_truth(const rg_ckpt *c, const model_build *b, bool done, const
                         : info->has_min                 ? q[k]
                                                         : q[k] - 8,
                                  s = (double)scale[k / info->group], m = (double)min[k / info->group];
-                    same &= fabs(code * s + m - w[order ? order[k] : k]) <= 0x1p-20 * s;
+                    same &= fabs(code * s + m - w[order ? order[k] : k]) <= 0x1p-20 * fabs(s);
                 }
                 if (!same)
                     fail_msg("%s: site %s of %s: row %lld, column %lld: %.9g, expected %.9g", label,
@@ -148,7 +149,9 @@ typedef struct kind {
 static const kind kinds[] = {{INT4_AWQ, 64, false, false}, {INT4_AWQ, 32, true, false},
     {INT4_GPTQ, 32, false, false}, {INT4_GPTQ_V2, 64, false, true}, {INT4_GPTQ, -1, true, false},
     {INT4_PACKED, 64, false, false}, {INT4_PACKED, 64, false, true}, {INT4_PACKED, -1, true, false},
-    {INT8_PACKED, 32, true, false}};
+    {INT8_PACKED, 32, true, false}, {INT8_GPTQ, 32, false, true}, {INT4_MLX, 4, false, false},
+    {FP8_BLOCKS, 3, false, false}, {FP8_ROWS, -1, false, false}, {INT8_ROWS, -1, false, false},
+    {NF4, 64, false, false}};
 
 /* Codes, scales and zero points of some outputs, which lie side by side in AWQ and GPTQ. */
 static void every_grid(void **state)
@@ -164,6 +167,8 @@ static void every_grid(void **state)
                 .group = k->group,
                 .symmetric = k->symmetric,
                 .act_order = k->act_order,
+                .tall = k->int4 == FP8_BLOCKS ? 5 : 0, /* blocks over the border of two matrices */
+                .double_quant = small,
                 .stacked = i % 2 && !small ? STACK_GRANITE4 : STACK_PHI3};
             if (small) { /* v begins in the middle of eight outputs */
                 b.c.heads = 2;
@@ -180,7 +185,7 @@ static void every_grid(void **state)
                 params += (uint64_t)(rg_ckpt_at(c, n)->rows * rg_ckpt_at(c, n)->cols);
             }
             assert_int_equal(rg_ckpt_find(c, RG_SITE_ATTN_K, 1)->rows, rg_kv_dim(&b.c));
-            assert_int_equal(rg_ckpt_find(c, RG_SITE_FFN_UP, 0)->type, RG_FT_INT4);
+            assert_non_null(rg_ckpt_find(c, RG_SITE_FFN_UP, 0)->grid);
             assert_int_equal(rg_ckpt_params(c), params);
             assert_int_equal(rg_ckpt_weight_bytes(c), bytes);
             /* all that the file holds, but its header and what says the shape */

@@ -1,4 +1,5 @@
-/* ridge inspect: what is in a checkpoint, and what it takes to run it. Reads headers only. */
+/* ridge inspect: what is in a checkpoint, and what it takes to run it. Of tensors it reads only scales and
+ * zero points. */
 #include <inttypes.h>
 #include <jansson.h>
 

@@ -51,14 +51,6 @@ void rg_unit_found(rg_unit *u, const rg_takes *t)
     if (u->watch) rg_unit_keep_roofs(u);
 }
 
-/* A row of an untied embedding: floats where the file keeps codes in a grid, else as in the file. */
-static int64_t embd_row(const rg_ckpt *ckpt)
-{
-    const rg_config *c = rg_ckpt_config(ckpt);
-    const rg_ckpt_tensor *t = c->tied ? NULL : rg_ckpt_find(ckpt, RG_SITE_TOKEN_EMBD, -1);
-    return t ? rg_ftype_row_bytes(t->grid ? RG_FT_F32 : t->type, c->dim) : 0;
-}
-
 static rg_model_info model_of(const rg_ckpt *ckpt, const rg_engine_info *i)
 {
     return (rg_model_info){.config = *i->config,
@@ -73,7 +65,7 @@ static rg_model_info model_of(const rg_ckpt *ckpt, const rg_engine_info *i)
         .bits_file = 8.0 * (double)rg_ckpt_weight_bytes(ckpt) / (double)i->params,
         .bits_resident = i->bits_resident,
         .act = i->act,
-        .embd_row = embd_row(ckpt),
+        .embd_row = rg_ckpt_embd_row(ckpt),
         .round_rel = i->round_rel};
 }
 

@@ -171,10 +171,9 @@ static rg_status exact_types(
     const rg_engine_opts eo = {.dtype = dtype, .quant_head = cli->quantize_head};
     rg_kvtype kv = c->head_dim < 16 ? RG_KV_F32 : RG_KV_F16;
     if (a->model.ckpt) {
-        const rg_ckpt_tensor *t = rg_ckpt_find(a->model.ckpt, RG_SITE_TOKEN_EMBD, -1);
         e->dtype = rg_resident_type(a->model.ckpt, &eo, RG_SITE_ATTN_Q);
         e->head = rg_resident_type(a->model.ckpt, &eo, RG_SITE_OUTPUT);
-        e->embd_row = t ? rg_ftype_row_bytes(t->type, c->dim) : 2 * c->dim;
+        e->embd_row = rg_ckpt_embd_row(a->model.ckpt);
         kv = rg_default_kv(a->model.ckpt, &eo);
     } else {
         e->dtype = dtype < 0 ? RG_WT_F16 : dtype;
