@@ -480,6 +480,7 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
     qsort(c->t, c->n, sizeof *c->t, by_place);
     for (size_t i = 1; i < c->n; i++)
         if (by_place(&c->t[i - 1], &c->t[i]) == 0) return twice(&c->t[i - 1], &c->t[i], src);
+    if (c->wrapped && !find(c, RG_SITE_OUTPUT)) c->cfg.tied = true; /* the wrapper's default */
     rg_ckpt_tensor *output = c->cfg.tied ? find(c, RG_SITE_OUTPUT) : NULL;
     /* a tied model may store its matrix under either name */
     if (output && !find(c, RG_SITE_TOKEN_EMBD)) output->site = RG_SITE_TOKEN_EMBD;

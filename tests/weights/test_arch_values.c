@@ -29,6 +29,7 @@ typedef struct change {
 #define SLID "\"sliding_attention\""
 #define YARN(members) \
     "{\"rope_type\":\"yarn\",\"factor\":4,\"original_max_position_embeddings\":8" members "}"
+#define BETA "\"rope_parameters\": " YARN(",\"llama_4_scaling_beta\":0.1")
 #define LONG(orig, shorts, longs) \
     "{\"rope_type\":\"longrope\",\"original_max_position_embeddings\":" orig ",\"short_factor\":" shorts \
     ",\"long_factor\":" longs "}"
@@ -54,8 +55,11 @@ static const change changes[] = {
     {MISTRAL, "sliding_window", "9223372036854775808", "!cannot read the configuration"},
     {MISTRAL, "sliding_window", "1e300", "!sliding_window"},
     {MISTRAL, "sliding_window", "NaN", "!cannot read the configuration"},
-    {MINISTRAL, "sliding_window", "8", "window 8 in 4"},
-    {MINISTRAL, "sliding_window", "null", "rope 10000"},
+    {MINISTRAL, NULL, BETA ", \"sliding_window\": 8", "window 8 in 4"},
+    {MINISTRAL, NULL, BETA ", \"sliding_window\": null", "rope 10000 yarn"},
+    {MINISTRAL, NULL, NULL, "!rope_parameters is not there"},
+    {MINISTRAL, "rope_parameters", "{}", "!rope_parameters is not there"},
+    {MINISTRAL, "rope_parameters", YARN(",\"max_position_embeddings\":16"), "yarn 4 of 8"},
     {MINISTRAL, "sliding_window", "0", "!sliding_window"},
     {PHI, "sliding_window", "8", "window 8 in 4"},
     {PHI, "sliding_window", "-8", "!sliding_window"},
@@ -247,7 +251,8 @@ static void members(void **state)
         rg_text(text, sizeof text,
             "{\"architectures\": [%s], \"hidden_size\": 32, \"intermediate_size\": 64, "
             "\"num_hidden_layers\": 4, "
-            "\"num_attention_heads\": 4, \"head_dim\": 8, \"vocab_size\": 16, \"max_position_embeddings\": "
+            "\"num_attention_heads\": 4, \"num_key_value_heads\": 4, \"head_dim\": 8, \"vocab_size\": 16, "
+            "\"max_position_embeddings\": "
             "16%s}",
             class, json);
         write_text(at("config.json"), text);
@@ -515,9 +520,9 @@ static void wrapped(void **state)
 #define TEXT(type, more) \
     "{\"model_type\":\"" type "\",\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_layers\":1," \
     "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":8,\"vocab_size\":16,\"eos_token_id\":" \
-    "3" more "}"
-        static const char *const ministral[] = {"architectures", "[\"Mistral3ForConditionalGeneration\"]",
-            "model_type", "\"mistral3\"", "tie_word_embeddings", "true", "text_config",
+    "3," BETA more "}"
+        const char *const ministral[] = {"architectures", "[\"Mistral3ForConditionalGeneration\"]",
+            "model_type", "\"mistral3\"", "tie_word_embeddings", k ? "true" : NULL, "text_config",
             TEXT("ministral3", ""), NULL};
         config_write(at("config.json"), ministral);
         rg_ckpt *c = must_open(at("model.safetensors"));
