@@ -82,7 +82,8 @@ static bool crosses(const rg_pass *p, rg_site site)
         if (op == RG_OP_ADD || op == RG_OP_SWIGLU) return false;
         /* its own bias, and the order of what the next product reads */
         if (op == RG_OP_BIAS || op == RG_OP_REORDER) continue;
-        if (rg_site_optional(s) && runs(p, s)) return op != RG_OP_SCALE && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP;
+        if (rg_site_optional(s) && runs(p, s))
+            return op != RG_OP_SCALE && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP;
         if (rg_site_only(s) == RG_ONLY_ALWAYS) return true;
     }
     return true;

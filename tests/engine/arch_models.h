@@ -4,7 +4,7 @@
 #define RG_ARCH_MODELS_H
 
 #include "engine_fixture.h"
-#include "model_build.h"
+#include "weights/model_build.h"
 
 enum { ARCH_WINDOW = 24 }; /* of those that have one */
 
