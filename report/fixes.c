@@ -32,10 +32,10 @@ typedef struct facts {
     rg_site site;
     const rg_doc_analytic *ideal;
     bool linear;
-    int fusion;    /* that would take it into a neighbour; -1: none */
-    char fuse[40]; /* the words of --fuse then */
+    int fusion;     /* that would take it into a neighbour; -1: none */
+    char fuse[40];  /* the words of --fuse then */
     char apart[64]; /* why nothing fuses it with its neighbours, where a Llama's is; else empty */
-    bool small;    /* barriers, not its roofs, make its time */
+    bool small;     /* barriers, not its roofs, make its time */
     double call_ns, barrier_ns;
     double threads, wait;       /* wait: of its threads' time */
     double bytes_ratio;         /* counted over analytic */

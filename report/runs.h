@@ -74,8 +74,8 @@ bool rg_run_binds(const rg_run *r, const rg_doc_roof *roof);
 const rg_doc_op *rg_run_next(const rg_run *r, rg_phase phase, const rg_doc_op *w);
 /* Sites of the run in their order, each once, of rows by layer or of sums; how many, at most `most`. */
 int rg_run_sites(const rg_run *r, bool layers, const char **site, int most);
-/* The run's model as the cost model takes it: sizes (0: impossible ones), sites, how many layers have the window and
- * rotate. */
+/* The run's model as the cost model takes it: sizes (0: impossible ones), sites, how many layers have the
+ * window and rotate. */
 rg_config rg_run_config(const rg_run *r);
 /* The one of that site, or NULL. */
 const rg_doc_op *rg_run_op(const rg_run *r, rg_phase phase, const char *site);

@@ -13,24 +13,24 @@ enum { MAX_TENSORS = 1 << 16, MAX_KV = 1 << 20, MAX_NAME = 64, MAX_PIECE = 65535
 /* Types of tensors that we know by name only: ggml's, those it has removed, and ik_llama.cpp's. */
 #define GONE ", which ggml has removed"
 #define OF_IK ", of ik_llama.cpp"
-static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [15] = "Q8_K", [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S",
-    [21] = "IQ3_S", [22] = "IQ2_S", [24] = "I8", [25] = "I16", [26] = "I32",
-    [27] = "I64", [28] = "F64", [29] = "IQ1_M", [31] = "Q4_0_4_4" GONE, [32] = "Q4_0_4_8" GONE,
-    [33] = "Q4_0_8_8" GONE, [34] = "TQ1_0", [35] = "TQ2_0", [36] = "IQ4_NL_4_4" GONE " (or I2_S" OF_IK ")",
-    [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE, [40] = "NVFP4", [41] = "Q1_0",
-    [97] = "Q8_0_X4" OF_IK, [98] = "Q8_1_X4" OF_IK, [99] = "Q8_2_X4" OF_IK, [133] = "Q6_0" OF_IK,
-    [134] = "IQ1_BN" OF_IK, [135] = "IQ2_BN" OF_IK, [137] = "IQ2_K" OF_IK, [138] = "IQ3_K" OF_IK,
-    [139] = "IQ4_K" OF_IK, [140] = "IQ5_K" OF_IK, [141] = "IQ6_K" OF_IK, [144] = "IQ4_KS" OF_IK,
-    [145] = "IQ2_KS" OF_IK, [146] = "IQ4_KSS" OF_IK, [151] = "Q8_KV" OF_IK, [152] = "IQ5_KS" OF_IK,
-    [153] = "IQ2_KT" OF_IK, [154] = "IQ3_KT" OF_IK, [155] = "IQ4_KT" OF_IK, [156] = "IQ3_KS" OF_IK,
-    [157] = "IQ2_KL" OF_IK, [158] = "IQ1_KT" OF_IK, [202] = "Q4_0_R8" OF_IK, [206] = "Q5_0_R4" OF_IK,
-    [208] = "Q8_0_R8" OF_IK, [210] = "Q2_K_R4" OF_IK, [211] = "Q3_K_R4" OF_IK, [212] = "Q4_K_R4" OF_IK,
-    [213] = "Q5_K_R4" OF_IK, [214] = "Q6_K_R4" OF_IK, [216] = "IQ2_XXS_R4" OF_IK, [217] = "IQ2_XS_R4" OF_IK,
-    [218] = "IQ3_XXS_R4" OF_IK, [219] = "IQ1_S_R4" OF_IK, [220] = "IQ4_NL_R4" OF_IK, [221] = "IQ3_S_R4" OF_IK,
-    [222] = "IQ2_S_R4" OF_IK, [223] = "IQ4_XS_R8" OF_IK, [229] = "IQ1_M_R4" OF_IK, [230] = "BF16_R16" OF_IK,
-    [233] = "Q6_0_R4" OF_IK, [335] = "IQ2_BN_R4" OF_IK, [337] = "IQ2_K_R4" OF_IK, [338] = "IQ3_K_R4" OF_IK,
-    [339] = "IQ4_K_R4" OF_IK, [340] = "IQ5_K_R4" OF_IK, [344] = "IQ4_KS_R4" OF_IK, [352] = "IQ5_KS_R4" OF_IK,
-    [353] = "MXFP4_R8" OF_IK};
+static const char *const other_types[] = {[4] = "Q4_2" GONE, [5] = "Q4_3" GONE, [9] = "Q8_1", [15] = "Q8_K",
+    [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S", [21] = "IQ3_S", [22] = "IQ2_S",
+    [24] = "I8", [25] = "I16", [26] = "I32", [27] = "I64", [28] = "F64", [29] = "IQ1_M",
+    [31] = "Q4_0_4_4" GONE, [32] = "Q4_0_4_8" GONE, [33] = "Q4_0_8_8" GONE, [34] = "TQ1_0", [35] = "TQ2_0",
+    [36] = "IQ4_NL_4_4" GONE " (or I2_S" OF_IK ")", [37] = "IQ4_NL_4_8" GONE, [38] = "IQ4_NL_8_8" GONE,
+    [40] = "NVFP4", [41] = "Q1_0", [97] = "Q8_0_X4" OF_IK, [98] = "Q8_1_X4" OF_IK, [99] = "Q8_2_X4" OF_IK,
+    [133] = "Q6_0" OF_IK, [134] = "IQ1_BN" OF_IK, [135] = "IQ2_BN" OF_IK, [137] = "IQ2_K" OF_IK,
+    [138] = "IQ3_K" OF_IK, [139] = "IQ4_K" OF_IK, [140] = "IQ5_K" OF_IK, [141] = "IQ6_K" OF_IK,
+    [144] = "IQ4_KS" OF_IK, [145] = "IQ2_KS" OF_IK, [146] = "IQ4_KSS" OF_IK, [151] = "Q8_KV" OF_IK,
+    [152] = "IQ5_KS" OF_IK, [153] = "IQ2_KT" OF_IK, [154] = "IQ3_KT" OF_IK, [155] = "IQ4_KT" OF_IK,
+    [156] = "IQ3_KS" OF_IK, [157] = "IQ2_KL" OF_IK, [158] = "IQ1_KT" OF_IK, [202] = "Q4_0_R8" OF_IK,
+    [206] = "Q5_0_R4" OF_IK, [208] = "Q8_0_R8" OF_IK, [210] = "Q2_K_R4" OF_IK, [211] = "Q3_K_R4" OF_IK,
+    [212] = "Q4_K_R4" OF_IK, [213] = "Q5_K_R4" OF_IK, [214] = "Q6_K_R4" OF_IK, [216] = "IQ2_XXS_R4" OF_IK,
+    [217] = "IQ2_XS_R4" OF_IK, [218] = "IQ3_XXS_R4" OF_IK, [219] = "IQ1_S_R4" OF_IK,
+    [220] = "IQ4_NL_R4" OF_IK, [221] = "IQ3_S_R4" OF_IK, [222] = "IQ2_S_R4" OF_IK,
+    [223] = "IQ4_XS_R8" OF_IK, [229] = "IQ1_M_R4" OF_IK, [230] = "BF16_R16" OF_IK, [233] = "Q6_0_R4" OF_IK,
+    [335] = "IQ2_BN_R4" OF_IK, [337] = "IQ2_K_R4" OF_IK, [338] = "IQ3_K_R4" OF_IK, [339] = "IQ4_K_R4" OF_IK,
+    [340] = "IQ5_K_R4" OF_IK, [344] = "IQ4_KS_R4" OF_IK, [352] = "IQ5_KS_R4" OF_IK, [353] = "MXFP4_R8" OF_IK};
 /* clang-format on */
 
 /* Moves past one value, noting where it lies. */
@@ -289,9 +289,8 @@ static rg_status check_divisors(const parser *g)
         return rg_bad(&g->src, "rope scaling '%s' beside rope_factors_long.weight: which one is it?",
             rg_scaling_names[f->rope_scaling]);
     f->rope_scaling = RG_ROPE_LONGROPE;
-    const rg_status st =
-        get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
-    if (st || (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30)) return st;
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
+    if (f->rope_orig_ctx >= 1 && f->rope_orig_ctx <= 1 << 30) return RG_OK;
     return rg_bad(&g->src, "metadata %s is %lld, expected 1 to %d beside rope_factors_long.weight",
         key(g, "rope.scaling.original_context_length"), (long long)f->rope_orig_ctx, 1 << 30);
 }

@@ -6,11 +6,9 @@
 static rg_status read_yarn(const parser *g)
 {
     rg_config *f = &g->c->cfg;
-    double log_by;
-    rg_status st =
-        get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
-    double given; /* the magnitude itself */
-    if (!st) st = get_real(g, key(g, "rope.scaling.yarn_attn_factor"), 0.0, &given);
+    double log_by, given; /* given: the magnitude itself */
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
+    rg_status st = get_real(g, key(g, "rope.scaling.yarn_attn_factor"), 0.0, &given);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_fast"), 32.0, &f->rope_beta_fast);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_beta_slow"), 1.0, &f->rope_beta_slow);
     if (!st) st = get_real(g, key(g, "rope.scaling.yarn_log_multiplier"), 0.0, &log_by);
@@ -34,6 +32,7 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     rg_config *f = &g->c->cfg;
     int64_t rope;
     rg_status st = get_int(g, key(g, "rope.scaling.finetuned"), 1, &rope);
+    if (!st) st = get_int(g, key(g, "rope.scaling.original_context_length"), 0, &f->rope_orig_ctx);
     if (st) return st;
     if (!rope && a->traits & RG_HAS_FACTORS) /* llama.cpp asks this of Granite alone */
         for (int64_t l = 0; l < f->layers; l++) rg_layer_set(f->unrotated, l);
@@ -63,8 +62,7 @@ static rg_status read_rope(const parser *g, const rg_arch *a)
     }
     if (!(a->traits & RG_HAS_TEMPERATURE)) return RG_OK;
     st = get_real(g, key(g, "attention.temperature_scale"), 0.0, &f->q_temp);
-    if (!st && !f->rope_orig_ctx)
-        st = get_int(g, key(g, "rope.scaling.original_context_length"), f->ctx_train, &f->rope_orig_ctx);
+    if (!f->rope_orig_ctx) f->rope_orig_ctx = f->ctx_train;
     if (!st && !(f->q_temp >= 0.0 && f->q_temp < 1e3 && f->rope_orig_ctx >= 1))
         st = rg_bad(&g->src, "queries grow by %g every %lld positions: impossible", f->q_temp,
             (long long)f->rope_orig_ctx);

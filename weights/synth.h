@@ -16,8 +16,8 @@ typedef struct rg_shape {
 extern const rg_shape rg_shapes[];
 const rg_shape *rg_shape_find(const char *name); /* NULL if there is none */
 void rg_shape_config(const rg_shape *s, rg_config *c);
-/* Sites that every model of the configuration's architecture has, and those of its factors, in place of what it
- * has now. */
+/* Sites that every model of the configuration's architecture has, and those of its factors, in place of what
+ * it has now. */
 void rg_shape_sites(rg_config *c);
 
 typedef enum rg_synth_format { RG_SYNTH_SAFETENSORS, RG_SYNTH_GGUF } rg_synth_format;

@@ -186,8 +186,10 @@ static int run(const options *o, const char *dir, rg_ckpt *ckpt)
     rg_host_here(&host);
     rg_status st = rg_engine_open(&e, ckpt, &eo, &err);
     if (st == RG_OK) {
-        const rg_session_opts so = {
-            .ctx = 16 + o->tokens, .kv_k = rg_default_kv(ckpt, &eo), .kv_v = rg_default_kv(ckpt, &eo)};
+        const rg_session_opts so = {.ctx = 16 + o->tokens,
+            .back = o->tokens,
+            .kv_k = rg_default_kv(ckpt, &eo),
+            .kv_v = rg_default_kv(ckpt, &eo)};
         rg_engine_get_info(e, &info);
         st = rg_session_open(&s, e, &so, &err);
     }

@@ -72,20 +72,8 @@ static float half_power(int e)
     return rg_f32_from_bits(e == 255 ? 0x7fc00000u : e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
 }
 
-/* half d, dmin; 12 bytes of scales; nibbles */
-static void q4_k_block(const grid *g, const unsigned char *p)
-{
-    for (int j = 0; j < 8; j++) {
-        int s, m;
-        k_scale(p + 4, j, &s, &m);
-        g->scale[j] = half(p) * (float)s;
-        g->min[j] = -half(p + 2) * (float)m;
-        k_codes(g->q + 32 * j, p + 16, NULL, j);
-    }
-}
-
-/* half d, dmin; 12 bytes of scales; 32 bytes of fifth bits; nibbles */
-static void q5_k_block(const grid *g, const unsigned char *p)
+/* half d, dmin; 12 bytes of scales; Q5_K: 32 bytes of fifth bits; nibbles */
+static void q4_k_block(const grid *g, const unsigned char *p, bool five)
 {
     *g->factor = half(p);
     *g->min_factor = -half(p + 2);
@@ -94,7 +82,7 @@ static void q5_k_block(const grid *g, const unsigned char *p)
         k_scale(p + 4, j, &s, &m);
         g->scale[j] = (float)s;
         g->min[j] = (float)m;
-        k_codes(g->q + 32 * j, p + 48, p + 16, j);
+        k_codes(g->q + 32 * j, p + (five ? 48 : 16), five ? p + 16 : NULL, j);
     }
 }
 
@@ -183,10 +171,8 @@ static void block_grid(rg_ftype t, const grid *g, const unsigned char *p)
         q3_k_block(g, p);
         break;
     case RG_FT_Q4_K:
-        q4_k_block(g, p);
-        break;
     case RG_FT_Q5_K:
-        q5_k_block(g, p);
+        q4_k_block(g, p, t == RG_FT_Q5_K);
         break;
     case RG_FT_Q6_K:
         q6_k_block(g, p);
@@ -216,7 +202,8 @@ void rg_ftype_row_grid(rg_ftype t, uint8_t *q, float *scale, float *min, const v
     assert(k % info->block == 0);
     assert(!rg_wtype_has_factors(w) || rg_wtypes[w].block == info->block);
     for (int64_t b = 0; b < k / info->block; b++, p += info->bytes) {
-        const grid g = {q + b * info->block, scale + b * per, min + b * per, scale + groups + b, min + groups + b};
+        const grid g = {
+            q + b * info->block, scale + b * per, min + b * per, scale + groups + b, min + groups + b};
         block_grid(t, &g, p);
     }
 }

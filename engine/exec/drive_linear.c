@@ -351,7 +351,8 @@ void rg_linear_fused(
 
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padding to groups of 128 */
 {
-    const int64_t kp = rg_round_up(k, 128), few = rg_x_bytes(RG_X_I16, kp, RG_SMALLEST_GROUP) * threads * RG_GEMV_MAX,
+    const int64_t kp = rg_round_up(k, 128),
+                  few = rg_x_bytes(RG_X_I16, kp, RG_SMALLEST_GROUP) * threads * RG_GEMV_MAX,
                   copied = k < 2 * KB ? 0 : 4 * (kp + KB);
     return rg_max(few, rg_max(rg_tile_pitch(RG_X_BF16X2, kp, 32), copied) * rg_round_up(m, 16));
 }

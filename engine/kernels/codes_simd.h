@@ -11,8 +11,8 @@ INLINE bool has_high_lines(int bits) { return bits == 5 || bits == 6; }
 
 INLINE vi vi_nibble(vi v, int high) { return vi_and(high ? MM(srli_epi16)(v, 4) : v, MM(set1_epi8)(15)); }
 
-/* Bit 0 of each byte to bit 4, from where it stands: `right` of bit 0. What comes in from neighbours is masked
- * by the caller. A switch: counts are literal (simd.h). */
+/* Bit `right` of each byte to bit 4. What comes in from neighbours is masked by the caller. A switch: counts
+ * are literal (simd.h). */
 INLINE vi vi_to_bit4(vi v, int right)
 {
     switch (right) {
@@ -35,8 +35,8 @@ INLINE vi narrow_codes(int bits, int64_t group, const unsigned char *lines, int6
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
     const vi low = vi_nibble(vi_load(lines + rg_high_bytes(bits, group) + quad * 64 + lane), tile);
     if (bits == 4) return low;
-    const vi high = vi_to_bit4(
-        vi_load(lines + rg_high_line(bits, quad, tile) + lane), rg_high_shift(bits, quad));
+    const vi high =
+        vi_to_bit4(vi_load(lines + rg_high_line(bits, quad, tile) + lane), rg_high_shift(bits, quad));
     return vi_or(low, vi_and(high, MM(set1_epi8)((char)(((1 << (bits - 4)) - 1) << 4))));
 }
 

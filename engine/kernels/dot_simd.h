@@ -24,7 +24,8 @@ typedef struct shape {
     bool has_min, factors;
 } shape;
 /* Where the bits above 4 lie depends on the column: with them, the group is a constant too. */
-#define SHAPE(group, bits, has_min, factors) shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
+#define SHAPE(group, bits, has_min, factors) \
+    shape_of(bits == 6 ? 16 : bits == 5 ? 32 : group, bits, has_min, factors)
 INLINE shape shape_of(int64_t group, int bits, bool has_min, bool factors)
 {
     const int parts = has_min ? 2 : 1;
@@ -101,12 +102,15 @@ INLINE rg_xgroup x_group(xrows x, int64_t t, int planes, int64_t g)
     return xg;
 }
 
+/* A block is prefetched in the order of its bytes, while an earlier one is worked on: heads of several groups
+ * among lines make the memory's own prefetch stop (a third of the speed). */
+INLINE int64_t quad_share(shape sh) { return block_bytes(sh) * 4 / sh.block; }
 INLINE void prefetch(const unsigned char *p, int64_t bytes)
 {
     for (int64_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
-/* Where a group lies: the head of its block and its place in it, and its lines. Unpacked: floats and lines. */
+/* Where a group lies: the head of its block, its lines, its number in the block. Unpacked: floats, lines. */
 typedef struct place {
     const unsigned char *head, *lines;
     int64_t j;
@@ -133,13 +137,14 @@ typedef struct dots {
 } dots;
 
 /* sum += columns 4 j .. of the lines, which chains take in turn; xs: those of x. */
-INLINE void add_quads(dots *sum, shape sh, const unsigned char *lines, xrows x, int64_t t0, int64_t c,
-    int64_t j, int mm, int planes, int chains, int h0, bool packed)
+INLINE void add_quads(dots *sum, shape sh, place at, xrows x, int64_t t0, int64_t c, int64_t j, int mm,
+    int planes, int chains, int h0, bool packed)
 {
     EACH (u, chains) {
         vi w[HT];
-        EACH (h, HT) w[h] = codes(sh, lines, j + u, h0 + h, packed);
-        if (packed && h0 == 0) prefetch(lines + (j + u) * sh.bits * 16, sh.bits * 16);
+        EACH (h, HT) w[h] = codes(sh, at.lines, j + u, h0 + h, packed);
+        if (packed && h0 == 0)
+            prefetch(at.head + (at.j * sh.group / 4 + j + u) * quad_share(sh), quad_share(sh));
         EACH (t, mm)
             EACH (p, planes) {
                 const vi xv = four(x_plane(x, t0 + t, p) + c + 4 * (j + u));
@@ -165,12 +170,11 @@ INLINE void add_group(vf y[][HT], shape sh, place at, xrows x, int64_t t0, int64
     }
     if (packed && has_high_lines(sh.bits)) {
         UNROLL for (int j = 0; j < sh.group / 4; j += chains)
-            add_quads(&sum, sh, at.lines, x, t0, c, j, mm, planes, chains, h0, packed);
+            add_quads(&sum, sh, at, x, t0, c, j, mm, planes, chains, h0, packed);
     } else {
         for (int64_t j = 0; j < sh.group / 4; j += chains)
-            add_quads(&sum, sh, at.lines, x, t0, c, j, mm, planes, chains, h0, packed);
+            add_quads(&sum, sh, at, x, t0, c, j, mm, planes, chains, h0, packed);
     }
-    if (packed && h0 == 0 && at.j == 0) prefetch(at.head, sh.head);
     EACH (h, HT) {
         const vf scale = scales(sh, at, 0, h0 + h, packed);
         EACH (t, mm) {
@@ -190,8 +194,7 @@ INLINE void add_group(vf y[][HT], shape sh, place at, xrows x, int64_t t0, int64
 
 /* Groups i of a panel: j counts those of a block. */
 #define EACH_BLOCK(i, k) for (int64_t i = 0; i * sh.group < (k); i += sh.block / sh.group)
-#define EACH_GROUP(j, i, k) \
-    for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
+#define EACH_GROUP(j, i, k) for (int64_t j = 0; j * sh.group < sh.block && (i + j) * sh.group < (k); j++)
 
 /* One token, two panels at once (or one: ns). Both streams advance group by group. */
 INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int64_t panel, int64_t apart,
@@ -206,7 +209,8 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         EACH_GROUP (j, i, x.kp)
             EACH (s, ns)
                 EACH (q, H / HT)
-                    add_group(sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
+                    add_group(
+                        sum[s][q], sh, packed_at(sh, g[s], j), x, t, i + j, 1, planes, CHAINS, q * HT, true);
         EACH (s, ns) g[s] += block_bytes(sh);
     }
     EACH (s, ns)
@@ -226,7 +230,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
         vf part[mm][HT]; \
         EACH (t, mm) \
             EACH (h, HT) part[t][h] = sum[t0 + t][q * HT + h]; \
-        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q *HT, true); \
+        add_group(part, sh, packed_at(sh, g, j), x, t0, i + j, mm, planes, 1, q * HT, true); \
         EACH (t, mm) \
             EACH (h, HT) sum[t0 + t][q * HT + h] = part[t][h]; \
     } break;
@@ -239,12 +243,13 @@ INLINE void many(
     vf sum[RG_DOT_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
-    EACH_BLOCK (i, x.kp) {
-        EACH_GROUP (j, i, x.kp)
-            for (int64_t t0 = 0; t0 < m; t0 += tile)
-                for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
-                        CASES
-                    }
+    EACH_BLOCK(i, x.kp)
+    {
+        EACH_GROUP(j, i, x.kp)
+        for (int64_t t0 = 0; t0 < m; t0 += tile)
+            for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
+                    CASES
+                }
         g += block_bytes(sh);
     }
     for (int64_t t = 0; t < m; t++)

@@ -232,9 +232,9 @@ bool rg_pack16(
 /* n such values are finite. */
 bool rg_finite16(rg_wtype type, const void *values, int64_t n);
 
-/* Packs codes as they are: row r as q[k] (dtype.def; signed bytes for 8 bits), scales and minimums (if the type
- * has them) as rg_wtype_scales says, in f32, of which f16 is kept, or whole numbers from -128 to 127 and f16
- * factors. Errors and scratch are as in rg_pack. */
+/* Packs codes as they are: row r as q[k] (dtype.def; signed bytes for 8 bits), scales and minimums (if the
+ * type has them) as rg_wtype_scales says, in f32: of them f16 is kept, or whole numbers from -128 to 127 and
+ * f16 factors. Errors and scratch are as in rg_pack. */
 typedef void rg_grid_row_fn(void *user, int64_t r, uint8_t *q, float *scale, float *min);
 void rg_pack_grid(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1,
     rg_grid_row_fn *row, void *user, void *scratch, double *sum_err2, double *sum_w2);

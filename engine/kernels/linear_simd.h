@@ -96,33 +96,41 @@ INLINE void add_column(sums *a, shape sh, nibbles nib, int s, int mm, const unsi
     }
 }
 
-INLINE void prefetch(const unsigned char *p, int bytes)
+INLINE int64_t block_bytes(shape sh) { return sh.head + sh.block * sh.line; }
+
+/* A block is prefetched in the order of its bytes, while an earlier one is worked on (dot_simd.h): for four
+ * columns this many of them. */
+INLINE int64_t quad_share(shape sh) { return block_bytes(sh) * 4 / sh.block; }
+INLINE void prefetch(const unsigned char *p, int64_t bytes)
 {
     UNROLL for (int b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b + AHEAD, _MM_HINT_T0);
 }
 
 INLINE void add_quad(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
-    const float *x, int64_t ldx, int64_t c)
+    int64_t j, const float *x, int64_t ldx, int64_t c)
 {
+    const int64_t at = sh.head + j * sh.run * sh.line;
     EACH (s, ns) {
-        prefetch(g[s] + c * sh.line, sh.line * 4);
-        EACH (cc, 4) add_column(a, sh, nib, s, mm, g[s], x, ldx, c, cc);
+        prefetch(g[s] + (j * sh.run + c) / 4 * quad_share(sh), quad_share(sh));
+        EACH (cc, 4) add_column(a, sh, nib, s, mm, g[s] + at, x, ldx, c, cc);
     }
 }
 
-/* Adds columns [0, kc) of the lines at g. Four columns of one panel at a time: they share their lines. */
+/* Adds columns [0, kc) of run j of the blocks at g. Four columns of one panel at a time: they share their
+ * lines. */
 INLINE void add_lines(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
-    const float *x, int64_t ldx, int64_t kc)
+    int64_t j, const float *x, int64_t ldx, int64_t kc)
 {
+    const int64_t at = sh.head + j * sh.run * sh.line;
     int64_t c = 0;
     if (has_high_lines(sh.bits) && kc == sh.run) { /* which bits of a line depends on c: a constant */
-        EACH (quad, sh.run / 4) add_quad(a, sh, nib, ns, mm, g, x, ldx, 4 * quad);
+        EACH (quad, sh.run / 4) add_quad(a, sh, nib, ns, mm, g, j, x, ldx, 4 * quad);
         return;
     }
-    for (; c + 4 <= kc; c += 4) add_quad(a, sh, nib, ns, mm, g, x, ldx, c);
+    for (; c + 4 <= kc; c += 4) add_quad(a, sh, nib, ns, mm, g, j, x, ldx, c);
     EACH (s, ns)
         EACH (cc, 3)
-            if (c + cc < kc) add_column(a, sh, nib, s, mm, g[s], x, ldx, c, cc);
+            if (c + cc < kc) add_column(a, sh, nib, s, mm, g[s] + at, x, ldx, c, cc);
 }
 
 /* The order of the additions depends on n alone. */
@@ -137,22 +145,19 @@ INLINE float sum_x(const float *x, int64_t n)
 
 /* Run j of the blocks at g. A quantised group is added up unscaled, then scaled; a minimum meets the sum of
  * x. */
-INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2], int64_t j,
-    const float *x, int64_t ldx, int64_t kc)
+INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsigned char *const g[2],
+    int64_t j, const float *x, int64_t ldx, int64_t kc)
 {
-    const int64_t at = sh.head + j * sh.run * sh.line;
-    const unsigned char *const lines[2] = {g[0] + at, g[1] + at};
     if (sh.head == 0) {
-        add_lines(a, sh, nib, ns, mm, lines, x, ldx, kc);
+        add_lines(a, sh, nib, ns, mm, g, j, x, ldx, kc);
         return;
     }
     sums part;
     sums_clear(&part, ns, mm);
-    add_lines(&part, sh, nib, ns, mm, lines, x, ldx, kc);
+    add_lines(&part, sh, nib, ns, mm, g, j, x, ldx, kc);
     vf xs[TOKENS];
     EACH (t, mm) xs[t] = sh.has_min ? vf_set1(sum_x(x + t * ldx, kc)) : vf_zero();
-    EACH (s, ns) {
-        if (j == 0) prefetch(g[s], sh.head);
+    EACH (s, ns)
         EACH (h, H) {
             const vf scale = scales(sh, g[s], j, 0, h);
             EACH (t, mm) {
@@ -161,7 +166,6 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
                 if (sh.has_min) *tot = vf_fma(scales(sh, g[s], j, 1, h), xs[t], *tot);
             }
         }
-    }
 }
 
 /* y of the first panel, whose n rows are left; the second is `apart` rows on. */
@@ -176,8 +180,6 @@ INLINE void store_sums(
             }
 }
 
-INLINE int64_t block_bytes(shape sh) { return sh.head + sh.block * sh.line; }
-
 /* The runs of a block: j, columns c .. c + kc. */
 #define EACH_RUN(j, c0, k) for (int64_t j = 0; j * sh.run < sh.block && c0 + j * sh.run < k; j++)
 
@@ -190,7 +192,8 @@ INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsign
     sums_clear(&a, ns, mm);
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
     for (int64_t c0 = 0; c0 < k; c0 += sh.block) {
-        EACH_RUN (j, c0, k) {
+        EACH_RUN(j, c0, k)
+        {
             const int64_t c = c0 + j * sh.run;
             add_run(&a, sh, nib, ns, mm, g, j, x + c, ldx, rg_min(sh.run, k - c));
         }
@@ -217,7 +220,8 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     } break;
     for (int64_t c0 = 0; c0 < k; c0 += sh.block, w += block_bytes(sh)) {
         const unsigned char *const g[2] = {w, w};
-        EACH_RUN (j, c0, k) {
+        EACH_RUN(j, c0, k)
+        {
             const int64_t c = c0 + j * sh.run, kc = rg_min(sh.run, k - c);
             for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
                     CASE(1)

@@ -223,8 +223,8 @@ typedef struct scales {
 } scales;
 
 /* Scale b of row i: as it is stored, and exactly; with a factor, also that into the panel. */
-static uint16_t put_scale(unsigned char *panel, rg_wtype type, const scales *s, int part, int64_t i, int64_t b,
-    double *exact, double *stored)
+static uint16_t put_scale(unsigned char *panel, rg_wtype type, const scales *s, int part, int64_t i,
+    int64_t b, double *exact, double *stored)
 {
     const rg_wtype_info *info = &rg_wtypes[type];
     const int64_t per = info->block / info->group;
@@ -271,8 +271,7 @@ void rg_pack_grid(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, i
             for (int64_t i = 0; i < valid; i++) {
                 double exact[2] = {0.0}, stored[2] = {0.0};
                 g.scale[i] = put_scale(panel, type, &scale, 0, i, b, &exact[0], &stored[0]);
-                if (info->has_min)
-                    g.min[i] = put_scale(panel, type, &min, 1, i, b, &exact[1], &stored[1]);
+                if (info->has_min) g.min[i] = put_scale(panel, type, &min, 1, i, b, &exact[1], &stored[1]);
                 memcpy(g.q[i], q + i * kp + b * info->group, (size_t)info->group);
                 add_grid_error(&err2, &w2, g.q[i], rg_min(info->group, k - b * info->group), exact, stored,
                     zero, info->bits == 8);
@@ -309,9 +308,7 @@ static void keep(float *v, int64_t n, float *factor)
     for (int64_t i = 0; i < n && factor; i++) most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
     if (factor) *factor = half_of(most / 127.0f);
     for (int64_t i = 0; i < n; i++)
-        v[i] = !factor        ? half_of(v[i])
-            : *factor == 0.0f ? 0.0f
-                              : rintf(clamp(v[i] / *factor, 127.0f));
+        v[i] = !factor ? half_of(v[i]) : *factor == 0.0f ? 0.0f : rintf(clamp(v[i] / *factor, 127.0f));
 }
 
 /* One row on the grid; a block at a time. */
@@ -357,8 +354,8 @@ static void plain_row(void *user, int64_t r, uint8_t *q, float *scale, float *mi
     }
 }
 
-static void pack_plain(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1, rg_row_fn *row,
-    void *user, void *scratch, double *err2, double *w2)
+static void pack_plain(rg_wtype type, void *data, int64_t n, int64_t k, int64_t p0, int64_t p1,
+    rg_row_fn *row, void *user, void *scratch, double *err2, double *w2)
 {
     const int64_t kp = padded(type, k);
     /* what rg_pack_grid takes of the scratch ends below its last row of floats */

@@ -240,8 +240,10 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
         w2 += j.w2[i];
     }
     if (!isfinite(w2)) return not_finite(l, t);
-    const bool exact = j.codes && rg_ckpt_rounding(t) == RG_ROUND_NONE; /* so we say; MXFP4 has a wider range */
-    if (!isfinite(err2) || err2 > (exact ? 0.0 : 0.5 * w2)) /* overflow, underflow, or scales that do not fit a half */
+    const bool exact =
+        j.codes && rg_ckpt_rounding(t) == RG_ROUND_NONE; /* so we say; MXFP4 has a wider range */
+    if (!isfinite(err2) ||
+        err2 > (exact ? 0.0 : 0.5 * w2)) /* overflow, underflow, or scales that do not fit a half */
         return rg_lacks(&l->src, "tensor %s holds values that %s cannot express; use --dtype bf16 or f32",
             t->file_name, rg_wtypes[b->w.type].name);
     if (err2 > 0.0) { /* the relative error is that of the weights that were rounded */

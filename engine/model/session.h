@@ -41,7 +41,7 @@ struct rg_session {
     size_t act_bytes, kv_bytes;
     rg_kv_layer *kv; /* [layers] */
     int64_t ring;    /* of layers whose cache is one: they have the same window; 0: none is */
-    float *logits; /* [max_logits][vocab] */
+    float *logits;   /* [max_logits][vocab] */
     size_t logits_bytes;
     int64_t n_logits;
     /* [n_seq] tokens held; the first position that layers with a window still hold */

@@ -152,8 +152,8 @@ static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
     out[at < n ? at : n - 1] = 0;
 }
 
-/* "16 layers * (2 * 128 * 2048 * 2048)" of layers of one kind, for a whole phase: operations are linear in tokens and
- * in pairs, so their sums may stand for them. Adds the operations. */
+/* "16 layers * (2 * 128 * 2048 * 2048)" of layers of one kind, for a whole phase: operations are linear in
+ * tokens and in pairs, so their sums may stand for them. Adds the operations. */
 static void fill_layers(char *out, size_t n, double *flop, const rg_config *c, rg_site site, bool windowed,
     int64_t m, int64_t past, int64_t tokens)
 {

@@ -42,16 +42,16 @@ rg_status rg_exact(
 rg_status rg_exact_decode(rg_cost_sum *total, const rg_config *c, const rg_hardware *h,
     const rg_exact_input *in, int64_t past, rg_err *err);
 
-/* What the tokens of a call meet in attention: sequences, pairs of a query and a key, positions read, each once a
- * sequence. */
+/* What the tokens of a call meet in attention: sequences, pairs of a query and a key, positions read, each once
+ * a sequence. */
 typedef struct rg_exact_seen {
     int64_t seqs, pairs, ctx;
 } rg_exact_seen;
 /* Adds n tokens of a sequence behind pos others, in a layer with that window (0: none). */
 void rg_exact_see(rg_exact_seen *s, int64_t window, int64_t pos, int64_t n);
 
-/* Layers in which a site runs: that see everything (of sites outside attention: all), or that have the window. Once
- * outside of layers. */
+/* Layers in which a site runs: that see everything (of sites outside attention: all), or that have the
+ * window. Once outside of layers. */
 int64_t rg_exact_layers(const rg_config *c, rg_site site, bool windowed);
 
 /* One call of a site as the engine would record it, of m tokens. */

@@ -26,8 +26,8 @@ typedef struct rg_lv_input {
 /* RG_E_USAGE: what such a model has and its formulas do not, which are those of a Llama. */
 rg_status rg_lv_lacks(const rg_config *c, rg_err *err);
 
-/* As there; and RG_E_USAGE names the value that is out of range, does not divide, or needs a peak that the hardware lacks.
- * memory[phase].scratch is its "tmp_act": one layer's stores. */
+/* As there; and RG_E_USAGE names the value that is out of range, does not divide, or needs a peak that the
+ * hardware lacks. memory[phase].scratch is its "tmp_act": one layer's stores. */
 rg_status rg_llm_viewer(
     rg_cost_result *r, const rg_config *c, const rg_lv_hardware *hw, const rg_lv_input *in, rg_err *err);
 

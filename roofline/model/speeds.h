@@ -28,8 +28,8 @@ typedef struct rg_speeds {
     double step_ns; /* a forward call beside its operators: a parallel region */
 } rg_speeds;
 
-/* Weights and KV that a forward call streams, bytes: of each sequence the longest context, in layers with a window
- * that. Decode has a token of each; a prompt is one. */
+/* Weights and KV that a forward call streams, bytes: of each sequence the longest context, in layers with a
+ * window that. Decode has a token of each; a prompt is one. */
 int64_t rg_streamed(uint64_t weights, const rg_config *c, rg_kvtype kv_k, rg_kvtype kv_v, const rg_step *s);
 
 /* A call of the reference, in a forward call that streams those bytes. What does not fit is not learnt. */

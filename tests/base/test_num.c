@@ -202,11 +202,18 @@ static void type_names(void **state)
     assert_int_equal(rg_packed_bytes(RG_WT_F16, 33, 10), 2 * 10 * 64);
     assert_int_equal(rg_packed_bytes(RG_WT_Q4G64, 32, 65), 2 * (64 + 64 * 16));
     assert_int_equal(rg_packed_bytes(RG_WT_Q4G128M, 1, 1), 128 + 128 * 16);
+    /* heads of 256 columns, of which the last may have fewer; groups of 16 and 32 */
+    assert_int_equal(rg_packed_bytes(RG_WT_Q6G16K, 32, 256), 64 + 16 * 32 + 256 * 24);
+    assert_int_equal(rg_packed_bytes(RG_WT_Q6G16K, 33, 257), 2 * (2 * (64 + 16 * 32) + 272 * 24));
+    assert_int_equal(rg_packed_bytes(RG_WT_Q5G32MK, 32, 512), 2 * 2 * (64 + 8 * 32) + 512 * 20);
+    assert_int_equal(rg_wtype_scales(RG_WT_Q6G16K, 512), 32 + 2);
+    assert_int_equal(rg_wtype_scales(RG_WT_Q8G32, 512), 16);
     /* what holds columns: lines of 1 (f16), 2 (bf16) or 4 of them; whole groups have no padding */
     assert_int_equal(rg_panel_needed(RG_WT_F16, 33), 33 * 64);
     assert_int_equal(rg_panel_needed(RG_WT_BF16, 33), 34 * 64);
     assert_int_equal(rg_panel_needed(RG_WT_Q8G32, 41), 64 + 32 * 32 + 64 + 12 * 32);
     assert_int_equal(rg_panel_needed(RG_WT_Q4G64M, 3), 128 + 4 * 16);
+    assert_int_equal(rg_panel_needed(RG_WT_Q6G16K, 21), 64 + 16 * 32 + 16 * 24 + 2 * 64 + 2 * 64);
     for (int t = 0; t < RG_WT_COUNT; t++) assert_int_equal(rg_panel_needed(t, 256), rg_panel_bytes(t, 256));
     assert_int_equal(rg_kv_hdp(RG_KV_F16, 100), 112);
     assert_int_equal(rg_kv_v_bytes(RG_KV_Q8_0, 64), 68);

@@ -25,8 +25,8 @@ const char *model_path(shape_id s, rg_ftype type, rg_synth_format format);
 rg_ckpt *model_open(shape_id s, rg_ftype type, rg_synth_format format);
 rg_ckpt *ckpt_open(const char *path);
 const char *shape_name(shape_id s);
-/* A tiny model of the architecture of a named shape, F32, written at first use; with that window if it has one (0:
- * its own). GGUF: NULL where it has no word for it. */
+/* A tiny model of the architecture of a named shape, F32, written at first use; with that window if it has
+ * one (0: its own). GGUF: NULL where it has no word for it. */
 const char *arch_path(const rg_shape *s, int64_t window, rg_synth_format format);
 rg_ckpt *arch_open(const rg_shape *s, int64_t window, rg_synth_format format);
 /* A folder for the test's own files; removed with its content at exit. */

@@ -148,7 +148,7 @@ static void planned(const rg_ckpt *c, const char *name)
         .kv_v = RG_KV_F16,
         .batch = 2,
         .tp = 1};
-    enum { CTX = 640 }; /* whole blocks of positions */
+    enum { CTX = 4096 }; /* whole blocks of positions */
     rg_memory_plan plan;
     uint64_t weights;
     assert_int_equal(rg_plan_weights(c, &eo, &weights, NULL), RG_OK);

@@ -342,7 +342,7 @@ static void blas_path(void **state)
     (void)state;
     for (shape_id i = 0; i < N_SHAPES; i++) {
         rg_ckpt *c = model_open(i, RG_FT_F32, RG_SYNTH_SAFETENSORS);
-        for (int t = 0; t < RG_WT_COUNT; t += 4) { /* f32, q4g32, q4g64m */
+        for (int t = 0; t < RG_WT_COUNT; t += 4) { /* f32, q8g32k, q4g32, q4g32mk */
             rg_engine_opts o = test_opts(2);
             rg_engine *e = NULL;
             rg_err err = {0};

@@ -9,6 +9,7 @@
 #include "model/session.h"
 #include "model_build.h"
 #include "ridge/session_file.h"
+#include "roofline/model/exact.h"
 
 enum { CTX = 1300, N = 1250, VOCAB = 96, LAYERS = 4, WHOLE = 1 << 20 };
 static const char *const kinds[] = {
@@ -206,6 +207,11 @@ static void plans_know(void **state)
             assert_int_equal(p.scratch, q.scratch);
             assert_int_equal(p.kv, positions * 3 * 2 * 32 * (2 + 4));
             assert_true(p.kv >= before);
+            if (i == 0) /* the analytic model's cache */
+                assert_true(
+                    rg_exact_kv(c,
+                        &(rg_exact_input){.kv_k = o.kv_k, .kv_v = o.kv_v, .batch = 3, .ubatch = 64, .tp = 1},
+                        rg_round_up(CTX, 16)) == (double)p.kv);
             before = p.kv;
             rg_session_touch(s, CTX);
             rg_session_close(s);
@@ -221,8 +227,8 @@ static void plans_know(void **state)
     }
 }
 
-/* As far as it says, a session goes back and on; farther it forgets all and says so, or refuses a batch and is
- * as before. */
+/* As far as it says, a session goes back and on; farther it forgets all and says so, or refuses a batch and
+ * is as before. */
 static void going_back(void **state)
 {
     (void)state;
@@ -282,7 +288,7 @@ static void going_back(void **state)
         }
 }
 
-/* A call that is cut in the middle leaves what its first token saw. */
+/* What a call that is cut has written over is not what its first token saw. */
 static void a_cut_call(void **state)
 {
     (void)state;
@@ -323,7 +329,8 @@ static int64_t size_of(const char *path)
     return n;
 }
 
-/* Between sessions whose rings differ, and that have none; what a file does not hold cannot be gone back to. */
+/* Between sessions whose rings differ, and that have none; what a file does not hold cannot be gone back
+ * to. */
 static void files(void **state)
 {
     (void)state;

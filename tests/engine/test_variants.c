@@ -357,9 +357,50 @@ static void gguf_types(void **state)
         b.c.tied = i % 2;
         rg_ckpt *c = from_gguf(&b, "types.gguf");
         compare(c, -1, true, 30, I16_BOUND, rg_ftypes[t].name);
-        compare(c, -1, false, 30, rg_ftypes[t].rounding == RG_ROUND_REQUANTISED || b.ggml_down ? 3e-2 : 2e-3,
-            rg_ftypes[t].name);
+        compare(c, -1, false, 30, I16_BOUND, rg_ftypes[t].name); /* the file's weights, exactly */
         compare(c, RG_WT_F32, false, 20, float_bound(F32_BOUND), rg_ftypes[t].name);
+        rg_ckpt_close(c);
+    }
+}
+
+/* Powers of two that halves have are kept; a file with others is refused, not rounded. */
+static void exponents_of_mxfp4(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned char e;
+        int dtype;
+        rg_status want;
+        const char *why;
+    } all[] = {{104, -1, RG_OK, NULL}, {143, -1, RG_OK, NULL},
+        {103, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"},
+        {144, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"}, {103, RG_WT_F32, RG_OK, NULL},
+        {144, RG_WT_BF16, RG_OK, NULL}, {255, -1, RG_E_FILE, "not finite"},
+        {255, RG_WT_F32, RG_E_FILE, "not finite"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        model_build b = {.c = shape(), .seed = 90, .ggml = 39};
+        rg_err err = {0};
+        rg_engine *e = NULL;
+        size_t n;
+        rg_ckpt *c = from_gguf(&b, "mxfp4.gguf");
+        unsigned char *file = read_all(place("mxfp4.gguf"), &n),
+                      *block = memmem(file, n, rg_ckpt_find(c, RG_SITE_FFN_UP, 1)->data, 17);
+        rg_ckpt_close(c);
+        assert_non_null(block);
+        block[0] = all[i].e;
+        block[1] = 0x77; /* not zeros, which any scale may have */
+        FILE *f = fopen(place("mxfp4.gguf"), "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(file, 1, n, f), n);
+        fclose(f);
+        free(file);
+        c = ckpt_open(place("mxfp4.gguf"));
+        rg_engine_opts o = test_opts(1);
+        o.dtype = all[i].dtype;
+        const rg_status st = rg_engine_open(&e, c, &o, &err);
+        if (st != all[i].want || (all[i].why && !strstr(err.msg, all[i].why)))
+            fail_msg("exponent %d: %d, %s", all[i].e, (int)st, err.msg);
+        rg_engine_close(e);
         rg_ckpt_close(c);
     }
 }
@@ -370,6 +411,6 @@ int main(void)
         cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
         cmocka_unit_test(stacked_is_split), cmocka_unit_test(sliding_windows),
         cmocka_unit_test(windows_count_what_they_see), cmocka_unit_test(int4_models),
-        cmocka_unit_test(gguf_types)};
+        cmocka_unit_test(gguf_types), cmocka_unit_test(exponents_of_mxfp4)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

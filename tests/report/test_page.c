@@ -4,9 +4,12 @@
 #include <jansson.h>
 
 #include "report/html/page.h"
+#include "report/html/page_impl.h"
 #include "report/html/sha256.h"
+#include "report/html/whatif.h"
 #include "report/svg/pictures.h"
 #include "roof_fixture.h"
+#include "roofline/model/exact.h"
 #include "svg_check.h"
 
 static const char HOSTILE[] = "</script><script>alert(1)</script><!--\"'& onerror=x \x01\xff";
@@ -225,7 +228,7 @@ static void test_page(void **state)
             json_string_value(json_object_get(filled, "prefill/attn_q")), "2 layers * (2 * 8 * 64 * 64)");
         assert_string_equal(json_string_value(json_object_get(filled, "decode/output")), "2 * 3 * 96 * 64");
         assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_core")),
-            "2 layers * ((4 * 16 + 5) * 4 * 36)");
+            "2 layers * ((4 * 16 + 5 + 3 * 0) * 4 * 36)");
         json_decref(file);
         json_decref(j);
         free(unpacked);
@@ -333,9 +336,86 @@ static void test_markers(void **state)
     rg_reports_close(&evil);
 }
 
+/* A run becomes a model of another architecture: a window in one of its layers, another one does not rotate, half
+ * heads rotate, scores are capped, norms of all queries and behind attention in place of those in front. */
+static void other_architecture(json_t *run)
+{
+    static const struct {
+        const char *key;
+        int n;
+    } dims[] = {{"window", 4}, {"window_layers", 1}, {"rotated", 8}, {"rotated_layers", 1}, {"qk_norm", 64},
+        {"score_cap", 50}};
+    json_t *d = json_object_get(json_object_get(run, "model"), "dims"), *op;
+    size_t i;
+    for (size_t k = 0; k < sizeof dims / sizeof *dims; k++)
+        json_object_set_new(d, dims[k].key, json_integer(dims[k].n));
+    json_array_foreach (json_object_get(run, "ops"), i, op) {
+        const char *site = json_string_value(json_object_get(op, "site"));
+        const char *now = strcmp(site, "attn_norm") == 0 ? "attn_q_norm"
+            : strcmp(site, "ffn_norm") == 0              ? "attn_post_norm"
+                                                         : NULL;
+        if (now) json_object_set_new(op, "site", json_string(now));
+    }
+}
+
+static void put_pairs(const json_t *pairs)
+{
+    const json_t *p;
+    size_t i;
+    json_array_foreach (pairs, i, p)
+        rg_whatif_in()[json_integer_value(json_array_get(p, 0))] = json_number_value(json_array_get(p, 1));
+}
+
+/* What the page's numbers say is what the exact model says of the run's configuration. */
+static void test_whatif(void **state)
+{
+    (void)state;
+    if (!rg_page_has_whatif()) skip();
+    for (int other = 0; other < 2; other++) {
+        json_t *j = fixture_run_json();
+        if (other) other_architecture(j);
+        rg_reports s = fixture_open(j);
+        json_t *w = rg_page_whatif(&s);
+        const double *in = rg_whatif_in();
+        memset(rg_whatif_in(), 0, RG_WI_IN_COUNT * sizeof *in);
+        put_pairs(json_array_get(json_object_get(w, "base"), 0));
+        put_pairs(json_array_get(json_object_get(w, "own"), 0));
+        assert_int_equal(rg_whatif(), 0);
+        const rg_config c = rg_run_config(s.run);
+        assert_int_equal(c.window, other ? 4 : 0);
+        assert_int_equal(c.no_pre_norm && c.whole_qk_norm, other);
+        assert_int_equal(rg_site_exists(&c, RG_SITE_ATTN_Q_NORM), other);
+        const rg_exact_input x = {.dtype = (rg_wtype)in[RG_WI_dtype],
+            .head = (rg_wtype)in[RG_WI_head],
+            .embd_row = (int64_t)in[RG_WI_embd_row],
+            .kv_k = (rg_kvtype)in[RG_WI_kv],
+            .kv_v = (rg_kvtype)in[RG_WI_kv],
+            .act = (rg_exact_act)in[RG_WI_act],
+            .batch = (int64_t)in[RG_WI_batch],
+            .seqlen = (int64_t)in[RG_WI_seqlen],
+            .ubatch = (int64_t)in[RG_WI_ubatch],
+            .tp = 1,
+            .flash = in[RG_WI_flash] > 0.0,
+            .fuse = (unsigned)in[RG_WI_fuse] << 1};
+        const rg_hardware h = {.bandwidth = 1e9};
+        static rg_cost_result r;
+        assert_int_equal(rg_exact(&r, &c, &h, &x, NULL), RG_OK);
+        for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            const double *o = rg_whatif_out() + ph * RG_WO_PHASE;
+            assert_true(o[RG_WO_flop] > 0.0 && o[RG_WO_flop] == r.total[ph].flop);
+            assert_true(o[RG_WO_bytes] == r.total[ph].bytes);
+            assert_true(o[RG_WO_mem_kv] == r.memory[ph].kv);
+        }
+        assert_int_equal((int)rg_whatif_out()[RG_WO_POINTS], r.n);
+        json_decref(w);
+        rg_reports_close(&s);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sha256), cmocka_unit_test(test_page),
-        cmocka_unit_test(test_summary), cmocka_unit_test(test_packing), cmocka_unit_test(test_markers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whatif), cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_page), cmocka_unit_test(test_summary), cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_markers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,8 +221,8 @@ static void colours(void **state)
 static void every_type_runs(void **state)
 {
     (void)state;
-    static const char *const types[] = {
-        "f32", "f16", "bf16", "q8g32", "q4g32", "q4g64", "q4g128", "q4g32m", "q4g64m", "q4g128m"};
+    static const char *const types[] = {"f32", "f16", "bf16", "q8g32", "q4g32", "q4g64", "q4g128", "q4g32m",
+        "q4g64m", "q4g128m", "q8g32k", "q6g16k", "q5g32m", "q5g32mk", "q4g16mk", "q4g32mk"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         output o = ridge("run", "-p", "Once upon a time", "-n", "12", "--temp", "0", "--dtype", types[i],
             i % 2 ? "--quantize-head" : "--ignore-eos", "-fa", i % 3 ? "on" : "off", "-ctk",

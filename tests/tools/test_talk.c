@@ -311,8 +311,8 @@ static void full_contexts(void **state)
     done(&o);
 }
 
-/* The demo with a window of 24: with calls of 16 tokens the cache of its layers is a ring of 256 positions, with
- * calls of 400 the whole context. */
+/* The demo with a window of 24: with calls of 16 tokens the cache of its layers is a ring of 256 positions,
+ * with calls of 400 the whole context. */
 static const char *windowed(void)
 {
     char cmd[1200];

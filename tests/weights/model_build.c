@@ -302,8 +302,8 @@ static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, in
     }
     if (close_stack(b, vector, f, (size_t)(rows * cols) * 4, vector ? cols : rows, open)) {
         const int64_t n = b->open[vector].rows, dim[2] = {n, cols};
-        const byte_buf *p = &b->open[vector].data;
-        st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &n : dim, p->p, p->n);
+        st_tensor(s, name, "F32", vector ? 1 : 2, vector ? &n : dim, b->open[vector].data.p,
+            b->open[vector].data.n);
         drop_stack(b, vector);
     }
     free(f);

@@ -42,7 +42,8 @@ static double f32(const unsigned char *p)
 /* What a nibble of IQ4_NL stands for. */
 static int iq4_value(int n)
 {
-    static const int below[8] = {127, 104, 83, 65, 49, 35, 22, 10}, above[8] = {1, 13, 25, 38, 53, 69, 89, 113};
+    static const int below[8] = {127, 104, 83, 65, 49, 35, 22, 10},
+                     above[8] = {1, 13, 25, 38, 53, 69, 89, 113};
     return n < 8 ? -below[n] : above[n - 8];
 }
 

@@ -371,6 +371,7 @@ static void put_keys(gguf_build *g, const char *arch, const char *key)
         {"attention.head_count_kv", 2}, {"attention.key_length", 8}, {"attention.value_length", 8},
         {"rope.dimension_count", 8}};
     gg_str(g, "general.architecture", arch);
+    gg_f32(g, RG_TEXT(96, "%s.attention.layer_norm_rms_epsilon", arch), 1e-5f);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!key || strcmp(key, all[i].key) != 0) gg_u32(g, RG_TEXT(96, "%s.%s", arch, all[i].key), all[i].v);
 }
@@ -531,7 +532,7 @@ static void wrapped(void **state)
         rg_ckpt_close(c);
         /* the same tensors are none of a plain model's, and others none of this one's */
         config_write(at("config.json"), NULL);
-        must_refuse("plain", at("model.safetensors"), RG_E_UNSUPPORTED, "not part of a llama model");
+        must_refuse("plain", at("model.safetensors"), RG_E_UNSUPPORTED, "not part of a Llama model");
         config_write(at("config.json"), ministral);
         snprintf(e[TINY_TENSORS].name, sizeof e[0].name, "audio_tower.weight");
         snprintf(e[TINY_TENSORS].shape, sizeof e[0].shape, "[64]");

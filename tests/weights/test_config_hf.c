@@ -243,8 +243,8 @@ static void granite_4(void **state)
         const char *word;
     } all[] = {{"num_local_experts", "0", RG_OK, NULL},
         {"num_local_experts", "8", RG_E_UNSUPPORTED, "mixture of experts"},
-        {"position_embedding_type", "\"nope\"", RG_E_UNSUPPORTED, "without RoPE"},
-        {"position_embedding_type", NULL, RG_E_UNSUPPORTED, "without RoPE"}, /* the class's default */
+        {"position_embedding_type", "\"nope\"", RG_OK, NULL},
+        {"position_embedding_type", NULL, RG_OK, NULL}, /* none: the class's default */
         {"layer_types", "[\"attention\"]", RG_OK, NULL},
         {"layer_types", "[\"mamba\"]", RG_E_UNSUPPORTED, "layer 0 is mamba"},
         {"normalization_function", "\"layernorm\"", RG_E_UNSUPPORTED, "its norms"},

@@ -122,7 +122,7 @@ static const bend bends[] = {
     {"tensor name of 64 bytes", Q, -27, 8, 64, RG_E_FILE, NULL},
     {"tensor name of 2^63 bytes", Q, -27, 8, 1ull << 63, RG_E_FILE, "name"},
     {"tensor of another layer", Q, -15, 1, '1', RG_E_FILE, "layer 1"},
-    {"unknown tensor", Q, -6, 6, 0x736569626263, RG_E_UNSUPPORTED, "not part of a llama model"},
+    {"unknown tensor", Q, -6, 6, 0x736569626263, RG_E_UNSUPPORTED, "not part of a Llama model"},
     {"tensor twice", "blk.0.attn_v.weight", -8, 1, 'k', RG_E_FILE, "twice"},
     {"no dimensions", Q, 0, 4, 0, RG_E_FILE, "0 dimensions"},
     {"five dimensions", Q, 0, 4, 5, RG_E_FILE, "5 dimensions"},

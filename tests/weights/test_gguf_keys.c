@@ -72,7 +72,7 @@ static const key_case cases[] = {
     {"qwen2", "attention.sliding_window", U32, 0, 0, {0}, RG_OK, NULL},
     {"phi3", "attention.sliding_window", U32, 0, 0, {8}, RG_OK, NULL}, /* Phi-3's is read */
     {"phi3", "attention.sliding_window", U32, 0, 0, {0}, RG_OK, NULL},
-    {"phi3", "attention.sliding_window", I32, 0, 0, {-1}, RG_E_FILE, "sliding window is -1"},
+    {"phi3", "attention.sliding_window", I32, 0, 0, {-1}, RG_E_FILE, "sliding_window is -1"},
     {"llama", "attention.scale", F32, 0, 0, {0.5}, RG_OK, "not used, as in llama.cpp: attention.scale"},
     {"llama", "logit_scale", F32, 0, 0, {8}, RG_OK, "logit_scale"},
     {"granite", "logit_scale", F32, 0, 0, {8}, RG_OK, NULL},

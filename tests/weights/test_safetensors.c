@@ -88,9 +88,9 @@ static const bend bends[] = {
     {"name twice", 4, "model.layers.0.self_attn.k_proj.weight", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
     {"bias", 10, "model.layers.0.self_attn.q_proj.bias", NULL, NULL, 0, 0, 0, RG_E_FILE, "bias"},
     {"QK-norm", 10, "model.layers.0.self_attn.q_norm.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
-        "q_norm.weight is not part of a llama model"},
+        "q_norm.weight is not part of a Llama model"},
     {"unknown tensor", 10, "model.vision_tower.weight", NULL, NULL, 0, 0, 0, RG_E_UNSUPPORTED,
-        "not part of a llama model"},
+        "not part of a Llama model"},
     {"NUL in a name", 10, "model.norm.weight\\u0000x", NULL, NULL, 0, 0, 0, RG_E_FILE, NULL},
 };
 

@@ -174,10 +174,10 @@ static void what_cannot_be_written_is_refused(void **state)
     assert_int_equal(
         rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 1, at("no/such/dir"), NULL, NULL, NULL, &err),
         RG_E_FILE);
-    snprintf(c.arch, sizeof c.arch, "olmo3");
+    snprintf(c.arch, sizeof c.arch, "granitemoehybrid");
     assert_int_equal(rg_synth_write(&c, RG_FT_F16, RG_SYNTH_GGUF, 1, at("x.gguf"), NULL, NULL, NULL, &err),
         RG_E_UNSUPPORTED);
-    assert_non_null(strstr(err.msg, "GGUF has no word for OLMo 3 models"));
+    assert_non_null(strstr(err.msg, "GGUF has no word for Granite 4 models"));
     snprintf(c.arch, sizeof c.arch, "llama");
     c.ffn = 72; /* down_proj rows are not whole blocks */
     assert_int_equal(rg_synth_write(&c, RG_FT_Q4_0, RG_SYNTH_GGUF, 1, at("x.gguf"), NULL, NULL, NULL, &err),

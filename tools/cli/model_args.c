@@ -102,7 +102,9 @@ rg_status rg_engine_args(rg_engine_opts *o, const rg_cli *cli, const char *dtype
         .stop = &rg_stop};
     if (dtype && (o->dtype = rg_wtype_from_name(dtype)) < 0)
         return rg_fail(err, RG_E_USAGE,
-            "--dtype: '%s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m or q4g128m",
+            "--dtype: '%s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m, q4g128m, "
+            "or a "
+            "grid of GGUF: q8g32k, q6g16k, q5g32m, q5g32mk, q4g16mk, q4g32mk",
             dtype);
     return isa_arg(&o->isa_cap, cli, err);
 }

@@ -118,7 +118,7 @@ void rg_inspect_md(const rg_inspection *x)
         {"logits", p->logits}, {"total", p->total}, {"available", p->available}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         printf("| %s | %s |\n", rows[i].what, rg_bytes_text(a, sizeof a, (double)rows[i].bytes));
-    if (*rg_inspect_windows(text, sizeof text, c)) printf("| KV cache | %s |\n", text);
+    if (*rg_inspect_windows(text, sizeof text, c)) printf("| windows | %s |\n", text);
     printf("| KV types | %s, %s |\n", rg_kvtypes[x->so.kv_k].name, rg_kvtypes[x->so.kv_v].name);
     printf("| fits | %s |\n", x->fits == RG_OK ? (p->available ? "yes" : "unknown") : "no");
     if (p->ctx > c->ctx_train)

@@ -1,5 +1,5 @@
-/* The reference model, which teaches what kernels cost on this machine: narrow layers with the architecture, heads, types
- * and fusions of the model that is measured. */
+/* The reference model, which teaches what kernels cost on this machine: narrow layers with the architecture,
+ * heads, types and fusions of the model that is measured. */
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static rg_config reference_of(const rg_unit *u)
     c.window = 0;
     c.rope_local = c.q_temp = c.rope_magnitude = 0.0;
     c.rope_scaling = RG_ROPE_NONE;
-    /* biases and orders of columns, which not every model of the architecture has, are charged by the roofline alone */
+    /* biases and orders of columns, which not every model of it has, are charged by the roofline alone */
     rg_shape_sites(&c);
     return c;
 }

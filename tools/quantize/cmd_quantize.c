@@ -74,7 +74,7 @@ static rg_status read_type(quantize *q, rg_err *err)
 {
     const char *name = q->cli->dtype ? q->cli->dtype : q->format == RG_EXPORT_GGUF ? "q4g32" : "q4g64";
     const int t = rg_wtype_from_name(name);
-    if (t < 0 || !rg_wtype_is_quant(t) || rg_wtype_has_factors(t))
+    if (t < 0 || !rg_wtype_is_quant(t) || rg_wtype_has_factors(t) || rg_wtypes[t].bits == 5)
         return rg_fail(err, RG_E_USAGE,
             "--dtype: '%s', expected q4g32, q4g64, q4g128 (an m behind: with a minimum) or q8g32", name);
     const rg_wtype_info *i = &rg_wtypes[t];

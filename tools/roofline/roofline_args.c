@@ -102,8 +102,8 @@ static rg_status parse_dtypes(lists *l, const char *text, rg_err *err)
         const int t = rg_wtype_from_name(names.w[i]);
         if (t < 0)
             st = rg_fail(err, RG_E_USAGE,
-                "--dtype: '%.40s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m or "
-                "q4g128m",
+                "--dtype: '%.40s', expected f32, f16, bf16, q8g32, q4g32, q4g64, q4g128, q4g32m, q4g64m, "
+                "q4g128m, or a grid of GGUF: q8g32k, q6g16k, q5g32m, q5g32mk, q4g16mk, q4g32mk",
                 names.w[i]);
         else if (l->n_dtypes == RG_WT_COUNT)
             st = rg_fail(err, RG_E_USAGE, "--dtype: more than %d types", RG_WT_COUNT);

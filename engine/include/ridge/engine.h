@@ -184,14 +184,14 @@ void rg_session_observe(rg_session *s, rg_observe_fn *fn, void *user);
 
 /* Logits of the i-th token that wanted them in the last eval: [vocab]; borrowed until the next eval. */
 const float *rg_session_logits(const rg_session *s, int64_t i);
-/* Tokens that sequence seq holds. */
 /* The team writes the pages of the first n positions of every sequence, which keep what they hold, so that
  * no call is the first to touch them. About 0.3 s per GiB. */
 void rg_session_touch(rg_session *s, int64_t n);
+/* Tokens that sequence seq holds. */
 int64_t rg_session_length(const rg_session *s, int64_t seq);
 /* Forgets what lies at position n and beyond, and returns how many tokens are held then. Layers with a window
- * keep it, what a call needs and rg_session_opts.back: where what token n would see is gone, all is forgotten,
- * 0 is returned, and the tokens before n are to be evaluated again. */
+ * keep it, what a call needs and rg_session_opts.back: where what token n would see is gone, all is
+ * forgotten, 0 is returned, and the tokens before n are to be evaluated again. */
 int64_t rg_session_truncate(rg_session *s, int64_t seq, int64_t n);
 /* Forgets `discard` tokens behind the first `keep`; the later ones move forward by that many positions: their
  * keys are rotated back by the distance in f32 and rounded to the cache type (f32: to the last bits; f16:

@@ -23,8 +23,8 @@
 #include "ridge/engine.h"
 
 /* Writes the first n tokens of a sequence; token[n] are theirs. logits: [vocab] behind the last of them, or
- * NULL. The file appears whole or not at all. RG_E_USAGE if a layer with a window no longer holds what token n
- * would see. */
+ * NULL. The file appears whole or not at all. RG_E_USAGE if a layer with a window no longer holds what token
+ * n would see. */
 rg_status rg_session_save(const rg_session *s, int64_t seq, const int32_t *token, int64_t n,
     const float *logits, const char *path, rg_err *err);
 
