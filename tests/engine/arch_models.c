@@ -85,6 +85,31 @@ const arch_model arch_models[] = {
     {"olmo2", "Olmo2ForCausalLM", "olmo2", "\"attention_bias\": false", .m = {.layers = "ff"}, .theta = 5e5},
     {"olmo3", "Olmo3ForCausalLM", NULL, "\"sliding_window\": 24, " YARN("8.0", ", \"attention_factor\": 1.2"),
         .m = {.layers = "wwwfw", .local = 5e5, .magnitude = 1.2}, .theta = 5e5},
+    {"olmo3.gguf", NULL, "olmo2", NULL, .m = {.layers = "wwwfw", .local = 5e5, .magnitude = 1.2},
+        .theta = 5e5,
+        .keys = {.window = ARCH_WINDOW,
+            .rope_scaling = RG_ROPE_YARN,
+            .rope_factor = 8.0,
+            .rope_orig_ctx = 64,
+            .rope_magnitude = 1.2 / 1.2079441541679836}},
+    {"phi3", "Phi3ForCausalLM", "phi3", "\"partial_rotary_factor\": 0.75, \"sliding_window\": null",
+        .m = {.layers = "ff", .rot = 18}, .keys = {.rope_dim = 18}, .stacked = STACK_PHI3},
+    {"phi3-longrope", "Phi3ForCausalLM", "phi3",
+        "\"sliding_window\": null, \"original_max_position_embeddings\": 400, "
+        "\"rope_scaling\": {\"rope_type\": \"longrope\", "
+        "\"short_factor\": [1.0, 1.1, 1.2, 1.0, 1.5, 1.2, 1.3, 1.1, 1.7, 1.4, 1.6, 1.9], "
+        "\"long_factor\": [1.0, 2.1, 2.2, 3.0, 3.5, 4.2, 5.3, 6.1, 7.7, 8.4, 9.6, 9.9]}",
+        .m = {.layers = "ff", .magnitude = 1.0203930415378755},
+        .keys = {.rope_orig_ctx = 400, .rope_magnitude = 1.0203930415378755}, .stacked = STACK_PHI3,
+        .factors = true},
+    {"granite4", "GraniteMoeHybridForCausalLM", NULL,
+        "\"num_local_experts\": 0, \"shared_intermediate_size\": 104, \"layer_types\": [\"attention\", "
+        "\"attention\"], "
+        "\"position_embedding_type\": \"nope\", \"embedding_multiplier\": 12.0, \"attention_multiplier\": "
+        "0.125, "
+        "\"residual_multiplier\": 0.5, \"logits_scaling\": 4.0",
+        .m = {.layers = "nn", .embd = 12.0, .attn = 0.125, .resid = 0.5, .logit = 4.0},
+        .stacked = STACK_GRANITE4, .tied = true},
     {"ministral3", "Ministral3ForCausalLM", "mistral3",
         "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 16.0, "
         "\"original_max_position_embeddings\": 64, "
@@ -129,6 +154,7 @@ rg_ckpt *arch_model_open(const arch_model *x, bool gguf)
         .more = x->more,
         .put = x->put,
         .rope_factors = x->factors,
+        .stacked = x->stacked,
         .qkv_bias = x->qkv_bias || x->all_bias,
         .o_bias = x->all_bias,
         .mlp_bias = x->all_bias};

@@ -4,7 +4,7 @@
 #define RG_ARCH_MODELS_H
 
 #include "engine_fixture.h"
-#include "model_build.h"
+#include "weights/model_build.h"
 
 enum { ARCH_WINDOW = 24 }; /* of those that have one */
 
@@ -12,6 +12,7 @@ enum { ARCH_WINDOW = 24 }; /* of those that have one */
 typedef struct arch_meaning {
     const char *layers; /* f: sees everything, w: has the window, n: sees everything and does not rotate */
     double local, magnitude, embd, attn, resid, logit, attn_cap, logit_cap, temp; /* 0: none */
+    int64_t rot; /* values of a head that are rotated; 0: all */
 } arch_meaning;
 
 typedef struct arch_model {
@@ -21,6 +22,7 @@ typedef struct arch_model {
     double theta;   /* 0: 10000 */
     rg_config keys; /* what GGUF says beyond the shape */
     void (*put)(gguf_build *g);
+    stacking stacked;
     bool tied, qkv_bias, all_bias, factors;
 } arch_model;
 

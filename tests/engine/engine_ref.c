@@ -42,8 +42,8 @@ static double yarn_share(const rg_config *c, int64_t i)
     return share < 0.0 ? 0.0 : share > 1.0 ? 1.0 : share;
 }
 
-/* Frequencies with the scalings of Llama 3 (by wavelength), of linear interpolation and of YaRN, or divided by
- * what the checkpoint says. */
+/* Frequencies with the scalings of Llama 3 (by wavelength), of linear interpolation and of YaRN, or divided
+ * by what the checkpoint says. */
 static void set_freqs(ref_model *r, const float *divisor, const float *divisor_long)
 {
     const rg_config *c = &r->c;

@@ -1,7 +1,7 @@
 /* Every architecture beyond plain Llama, from a Hugging Face folder and from GGUF: what the configuration
- * means, and logits against the float64 forward pass: whole prompts, chunks, single tokens, several sequences,
- * 1 to 3 threads (the same bits), operators apart and fused (the same bits), half precision. Prompts are longer
- * than a chunk of the context and a window together. */
+ * means, and logits against the float64 forward pass: whole prompts, chunks, single tokens, several
+ * sequences, 1 to 3 threads (the same bits), operators apart and fused (the same bits), half precision.
+ * Prompts are longer than a chunk of the context and a window together. */
 #include "arch_models.h"
 
 #include "weights/ckpt_impl.h"
@@ -34,6 +34,7 @@ static void check_meaning(const rg_config *c, const arch_meaning *m, const char 
     near(what, "cap of scores", c->attn_cap, m->attn_cap);
     near(what, "cap of logits", c->logit_cap, m->logit_cap);
     near(what, "temperature", c->q_temp, m->temp);
+    assert_int_equal(c->rope_dim, m->rot);
 }
 
 /* ---- logits ---- */
@@ -226,7 +227,7 @@ static void from_files(bool gguf)
 {
     for (const arch_model *m = arch_models; m < arch_models + n_arch_models; m++) {
         char what[64];
-        if ((gguf && !m->gguf) || !is_wanted(m->name)) continue;
+        if (!(gguf ? m->gguf : m->hf) || !is_wanted(m->name)) continue;
         snprintf(what, sizeof what, "%s, %s", m->name, gguf ? "GGUF" : "safetensors");
         rg_ckpt *c = arch_model_open(m, gguf);
         check_meaning(rg_ckpt_config(c), &m->m, what);
@@ -270,12 +271,12 @@ static void all_of_it_matters(void **state)
     } fields[] = {
 #define FIELD(f) {#f, offsetof(rg_config, f), sizeof(((rg_config *)0)->f)}
         FIELD(window), FIELD(all_seen), FIELD(unrotated), FIELD(rope_scaling), FIELD(rope_local),
-        FIELD(rope_magnitude), FIELD(q_temp), FIELD(embd_scale), FIELD(attn_scale), FIELD(resid_scale),
-        FIELD(logit_scale), FIELD(attn_cap), FIELD(logit_cap), FIELD(extra)};
+        FIELD(rope_magnitude), FIELD(q_temp), FIELD(rope_dim), FIELD(embd_scale), FIELD(attn_scale),
+        FIELD(resid_scale), FIELD(logit_scale), FIELD(attn_cap), FIELD(logit_cap), FIELD(extra)};
     static const rg_config none;
     unsigned seen = 0;
     for (const arch_model *m = arch_models; m < arch_models + n_arch_models; m++) {
-        rg_ckpt *c = arch_model_open(m, false);
+        rg_ckpt *c = arch_model_open(m, !m->hf);
         const int64_t n = FEW * c->cfg.vocab;
         int32_t token[FEW];
         double *as_is = must_alloc((size_t)n * sizeof *as_is),
@@ -288,8 +289,11 @@ static void all_of_it_matters(void **state)
                 if (memcmp(p, (const char *)&none + fields[i - 1].at, fields[i - 1].bytes) == 0) continue;
                 memset(p, 0, fields[i - 1].bytes);
             }
-            /* gone without a trace: a magnitude of 1, divisors that stay, bits of tensors that stay */
-            const bool same = (was.rope_magnitude == 1.0 && c->cfg.rope_magnitude == 0.0) ||
+            /* gone without a trace: a magnitude of 1, layers that see everything without a window, divisors and
+             * bits of tensors, which stay */
+            const bool same =
+                (was.window == 0 && memcmp(was.all_seen, c->cfg.all_seen, sizeof was.all_seen) != 0) ||
+                (was.rope_magnitude == 1.0 && c->cfg.rope_magnitude == 0.0) ||
                 (was.rope_scaling == RG_ROPE_LONGROPE && c->cfg.rope_scaling == RG_ROPE_NONE) ||
                 (was.extra != c->cfg.extra && !(was.extra & rg_site_bit(RG_SITE_FFN_GELU)));
             ref_model *r = ref_from_ckpt(c);

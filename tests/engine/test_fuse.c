@@ -119,8 +119,8 @@ static void every_shape_and_blas(void **state)
         }
 }
 
-/* Gates of GELU, norms between product and sum, heads with norms, parts that do not rotate; test_archs has all of them
- * with F32. */
+/* Gates of GELU, norms between product and sum, heads with norms, parts that do not rotate; test_archs has
+ * all of them with F32. */
 static void architectures(void **state)
 {
     (void)state;
