@@ -15,8 +15,8 @@ static uint64_t fingerprint;
 
 enum { CTX = 300 };
 
-/* One small model for the life of the process, whose layer has a window, and a sequence that files are restored
- * into: its cache is a ring. */
+/* One small model for the life of the process, whose layer has a window, and a sequence that files are
+ * restored into: its cache is a ring. */
 static void open_once(void)
 {
     const rg_config tiny = {.arch = "llama",
