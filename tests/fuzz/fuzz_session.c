@@ -6,13 +6,17 @@
 
 #include "base/hash64.h"
 #include "fuzz_common.h"
+#include "model/session.h"
 #include "ridge/session_file.h"
 #include "weights/synth.h"
 
 static rg_session *session;
 static uint64_t fingerprint;
 
-/* One small model for the life of the process, and a sequence that files are restored into. */
+enum { CTX = 300 };
+
+/* One small model for the life of the process, whose layer has a window, and a sequence that files are
+ * restored into: its cache is a ring. */
 static void open_once(void)
 {
     const rg_config tiny = {.arch = "llama",
@@ -37,13 +41,15 @@ static void open_once(void)
     rg_err err = {0};
     snprintf(path, sizeof path, "%s/model.gguf", fuzz_dir());
     const rg_engine_opts o = {.threads = 1, .no_pin = true, .dtype = -1, .isa_cap = RG_ISA_COUNT};
-    const rg_session_opts so = {.ctx = 32, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
+    const rg_session_opts so = {
+        .ctx = CTX, .past_training = true, .ubatch = 1, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16};
     if (rg_synth_write(&tiny, RG_FT_F32, RG_SYNTH_GGUF, 1, path, NULL, NULL, NULL, &err) != RG_OK ||
-        rg_ckpt_open(&c, path, &err) != RG_OK || rg_engine_open(&e, c, &o, &err) != RG_OK ||
-        rg_session_open(&session, e, &so, &err) != RG_OK) {
+        rg_ckpt_open(&c, path, &err) != RG_OK || rg_engine_open(&e, c, &o, &err) != RG_OK) {
         fprintf(stderr, "fuzz_session: %s\n", err.msg);
         abort();
     }
+    e->model.cfg.window = 8;
+    if (rg_session_open(&session, e, &so, &err) != RG_OK || session->ring == 0) abort();
     rg_ckpt_close(c);
     fingerprint = rg_engine_fingerprint(e);
 }
@@ -62,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const rg_status st = rg_session_restore(session, 0, file, size + 8, "fuzz", &got, &err);
     if (st == RG_OK) { /* the sequence goes on, or says that the cache is not finite */
         const int32_t next = got.token[0];
-        if (got.n < 32) rg_session_eval(session, &(rg_batch){.n = 1, .token = &next}, RG_DECODE, NULL, &err);
+        if (got.n < CTX) rg_session_eval(session, &(rg_batch){.n = 1, .token = &next}, RG_DECODE, NULL, &err);
     } else if (got.token || !err.msg[0] || strchr(err.msg, '\n') ||
         (st != RG_E_FILE && st != RG_E_UNSUPPORTED && st != RG_E_USAGE && st != RG_E_NOMEM)) {
         abort();

@@ -507,28 +507,34 @@ static void llama2c(void)
     }
 }
 
-/* Three tokens of the model in fuzz_session.c: header, tokens, logits, and for both KV heads a block of keys
- * and the values. */
+/* Tokens of the model in fuzz_session.c: header, tokens, logits, and for both KV heads the blocks of keys and
+ * the values, from the first position on that the window's layer still had. */
 static void sessions(void)
 {
-    for (int with_logits = 0; with_logits < 2; with_logits++) {
-        const uint64_t tokens = 3, vocab = 270, heads = 2, keys = 16 * 8 * 2, values = tokens * 16 * 2;
+    static const struct {
+        const char *name;
+        uint64_t tokens, lost, logits;
+    } all[] = {{"plain", 3, 0, 0}, {"logits", 3, 0, 1}, {"ring", 290, 30, 0}};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        const uint64_t tokens = all[k].tokens, lost = all[k].lost, vocab = 270, heads = 2,
+                       keys = ((tokens + 15) / 16 - lost / 16) * 16 * 8 * 2,
+                       values = (tokens - lost) * 16 * 2;
         const uint64_t u64s[] = {0, 1, heads, 8, vocab, tokens},
-                       payload = 4 * tokens + (uint64_t)with_logits * 4 * vocab + heads * (keys + values);
+                       payload = 4 * tokens + all[k].logits * 4 * vocab + heads * (keys + values);
         byte_buf out = {0};
         put_bytes(&out, "RIDGEKV1", 8);
-        put_int(&out, 1, 4);
+        put_int(&out, 2, 4);
         put_int(&out, 96, 4);
         for (size_t i = 0; i < sizeof u64s / sizeof *u64s; i++) put_int(&out, u64s[i], 8);
         put_int(&out, RG_KV_F16, 4);
         put_int(&out, RG_KV_F16, 4);
-        put_int(&out, (uint64_t)with_logits, 4);
+        put_int(&out, all[k].logits, 4);
         put_int(&out, 16, 4);
         put_int(&out, payload, 8);
-        put_int(&out, 0, 8);
-        for (uint64_t i = 0; i < tokens; i++) put_int(&out, 3 + i, 4);
-        for (uint64_t i = 4 * tokens; i < payload; i += 4) put_int(&out, 0x2e002d00u + (uint32_t)i, 4);
-        save_bytes(&out, place("session", with_logits ? "logits" : "plain"));
+        put_int(&out, lost, 8);
+        for (uint64_t i = 0; i < tokens; i++) put_int(&out, 3 + i % 200, 4);
+        for (uint64_t i = 4 * tokens; i < payload; i += 4) put_int(&out, 0x2e002d00u + (uint32_t)i % 4096, 4);
+        save_bytes(&out, place("session", all[k].name));
         drop_bytes(&out);
     }
 }

@@ -51,17 +51,6 @@ int64_t rg_inspect_kv(const rg_config *c, rg_kvtype t)
     return c->layers * c->kv_heads * (rg_kv_k_bytes(t, c->head_dim) + rg_kv_v_bytes(t, c->head_dim));
 }
 
-const char *rg_inspect_windows(char *buf, size_t n, const rg_config *c)
-{
-    int64_t layers = 0;
-    for (int64_t i = 0; i < c->layers; i++) layers += rg_layer_window(c, i) > 0;
-    *buf = '\0';
-    if (layers > 0)
-        rg_text(buf, n, "%" PRId64 " of %" PRId64 " layers keep a window of %" PRId64 " positions", layers,
-            c->layers, c->window);
-    return buf;
-}
-
 void rg_inspect_md(const rg_inspection *x)
 {
     const rg_config *c = x->cfg;
@@ -119,7 +108,6 @@ void rg_inspect_md(const rg_inspection *x)
         {"logits", p->logits}, {"total", p->total}, {"available", p->available}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         printf("| %s | %s |\n", rows[i].what, rg_bytes_text(a, sizeof a, (double)rows[i].bytes));
-    if (*rg_inspect_windows(text, sizeof text, c)) printf("| windows | %s |\n", text);
     printf("| KV types | %s, %s |\n", rg_kvtypes[x->so.kv_k].name, rg_kvtypes[x->so.kv_v].name);
     printf("| fits | %s |\n", x->fits == RG_OK ? (p->available ? "yes" : "unknown") : "no");
     if (p->ctx > c->ctx_train)

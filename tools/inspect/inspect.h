@@ -35,8 +35,6 @@ typedef struct rg_inspection {
 bool rg_inspect_take(const rg_inspection *x, size_t i, rg_inspect_line *l);
 /* Cache bytes of one token; 0: the head size does not divide into blocks. */
 int64_t rg_inspect_kv(const rg_config *c, rg_kvtype t);
-/* Layers that keep no more than their window, or "". */
-const char *rg_inspect_windows(char *buf, size_t n, const rg_config *c);
 
 /* The scaling of RoPE; what else the model has beyond a plain Llama, a phrase each; all of it as members
  * of an object. */

@@ -118,7 +118,7 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
     const rg_memory_plan *p = &x->plan;
     rg_lines beyond = {0};
     bool failed = false;
-    char cache[128] = "", windows[96];
+    char cache[128] = "";
     if (x->cli->fit)
         headline_of_fit(s, x);
     else
@@ -154,8 +154,7 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
         if (rg_inspect_kv(c, t))
             rg_text_add(cache, sizeof cache, "%s%s %s", *cache ? ", " : "", rg_kvtypes[t].name,
                 RG_BYTES((double)rg_inspect_kv(c, t)));
-    rg_screen_say(s, RG_INK_PLAIN, 2, "cache of a token: %s%s%s", cache,
-        *rg_inspect_windows(windows, sizeof windows, c) ? "; " : "", windows);
+    rg_screen_say(s, RG_INK_PLAIN, 2, "cache of a token: %s", cache);
     rg_screen_say(s, RG_INK_PLAIN, 2,
         "memory for %" PRId64 " positions: weights %s, cache %s (%s/%s), activations %s, logits %s", p->ctx,
         RG_BYTES((double)p->weights), RG_BYTES((double)p->kv), rg_kvtypes[x->so.kv_k].name,
