@@ -448,6 +448,35 @@ static void gguf_types(void **state)
     }
 }
 
+/* A model of one block type, opened with other bytes in one of its blocks. */
+static rg_status open_with(
+    int ggml, int at, const unsigned char *bytes, int n_bytes, int dtype, int64_t dim, rg_err *err)
+{
+    model_build b = {.c = shape(), .seed = 90, .ggml = ggml};
+    b.c.dim = dim;
+    size_t n;
+    rg_engine *e = NULL;
+    rg_ckpt *c = from_gguf(&b, "patched.gguf");
+    unsigned char *file = read_all(place("patched.gguf"), &n),
+                  *block = memmem(file, n, rg_ckpt_find(c, RG_SITE_FFN_UP, 1)->data, 17);
+    rg_ckpt_close(c);
+    assert_non_null(block);
+    memcpy(block + at, bytes, (size_t)n_bytes);
+    FILE *f = fopen(place("patched.gguf"), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(file, 1, n, f), n);
+    fclose(f);
+    free(file);
+    c = ckpt_open(place("patched.gguf"));
+    rg_engine_opts o = test_opts(1);
+    o.dtype = dtype;
+    *err = (rg_err){0};
+    const rg_status st = rg_engine_open(&e, c, &o, err);
+    rg_engine_close(e);
+    rg_ckpt_close(c);
+    return st;
+}
+
 /* Powers of two that halves have are kept; a file with others is refused, not rounded. */
 static void exponents_of_mxfp4(void **state)
 {
@@ -457,37 +486,39 @@ static void exponents_of_mxfp4(void **state)
         int dtype;
         rg_status want;
         const char *why;
-    } all[] = {{104, -1, RG_OK, NULL}, {143, -1, RG_OK, NULL},
+    } all[] = {{104, -1, RG_OK, ""}, {143, -1, RG_OK, ""},
         {103, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"},
-        {144, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"}, {103, RG_WT_F32, RG_OK, NULL},
-        {144, RG_WT_BF16, RG_OK, NULL}, {255, -1, RG_E_FILE, "not finite"},
+        {144, -1, RG_E_UNSUPPORTED, "q8g32 cannot express"}, {103, RG_WT_F32, RG_OK, ""},
+        {144, RG_WT_BF16, RG_OK, ""}, {255, -1, RG_E_FILE, "not finite"},
         {255, RG_WT_F32, RG_E_FILE, "not finite"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        model_build b = {.c = shape(), .seed = 90, .ggml = 39};
-        rg_err err = {0};
-        rg_engine *e = NULL;
-        size_t n;
-        rg_ckpt *c = from_gguf(&b, "mxfp4.gguf");
-        unsigned char *file = read_all(place("mxfp4.gguf"), &n),
-                      *block = memmem(file, n, rg_ckpt_find(c, RG_SITE_FFN_UP, 1)->data, 17);
-        rg_ckpt_close(c);
-        assert_non_null(block);
-        block[0] = all[i].e;
-        block[1] = 0x77; /* not zeros, which any scale may have */
-        FILE *f = fopen(place("mxfp4.gguf"), "wb");
-        assert_non_null(f);
-        assert_int_equal(fwrite(file, 1, n, f), n);
-        fclose(f);
-        free(file);
-        c = ckpt_open(place("mxfp4.gguf"));
-        rg_engine_opts o = test_opts(1);
-        o.dtype = all[i].dtype;
-        const rg_status st = rg_engine_open(&e, c, &o, &err);
-        if (st != all[i].want || (all[i].why && !strstr(err.msg, all[i].why)))
+        rg_err err;
+        /* two codes that are not zero, which any scale may have */
+        const rg_status st =
+            open_with(39, 0, (const unsigned char[]){all[i].e, 0x77}, 2, all[i].dtype, 128, &err);
+        if (st != all[i].want || !strstr(err.msg, all[i].why))
             fail_msg("exponent %d: %d, %s", all[i].e, (int)st, err.msg);
-        rg_engine_close(e);
-        rg_ckpt_close(c);
     }
+}
+
+/* An infinity or a NaN as d or dmin of one block. */
+static void scales_that_are_not_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        int ggml, at[2];
+    } all[] = {{8, {0, -1}}, {2, {0, -1}}, {3, {0, 2}}, {6, {0, -1}}, {7, {0, 2}}, {10, {80, 82}},
+        {11, {108, -1}}, {12, {0, 2}}, {13, {0, 2}}, {14, {208, -1}}, {20, {0, -1}}, {23, {0, -1}}};
+    static const unsigned char bad[2][2] = {{0x00, 0x7c}, {0x01, 0xfe}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int k = 0; k < 4; k++) {
+            const int at = all[i].at[k / 2];
+            rg_err err;
+            if (at < 0) continue;
+            const rg_status st = open_with(all[i].ggml, at, bad[k % 2], 2, -1, 256, &err);
+            if (st != RG_E_FILE || !strstr(err.msg, "not finite"))
+                fail_msg("type %d: %d, %s", all[i].ggml, (int)st, err.msg);
+        }
 }
 
 int main(void)
@@ -496,6 +527,7 @@ int main(void)
         cmocka_unit_test(gguf_biases_are_permuted_like_their_rows), cmocka_unit_test(granite),
         cmocka_unit_test(stacked_is_split), cmocka_unit_test(sliding_windows),
         cmocka_unit_test(windows_count_what_they_see), cmocka_unit_test(int4_models),
-        cmocka_unit_test(scaled_models), cmocka_unit_test(gguf_types), cmocka_unit_test(exponents_of_mxfp4)};
+        cmocka_unit_test(scaled_models), cmocka_unit_test(gguf_types), cmocka_unit_test(exponents_of_mxfp4),
+        cmocka_unit_test(scales_that_are_not_finite)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
