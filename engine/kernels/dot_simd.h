@@ -243,13 +243,12 @@ INLINE void many(
     vf sum[RG_DOT_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
-    EACH_BLOCK(i, x.kp)
-    {
-        EACH_GROUP(j, i, x.kp)
-        for (int64_t t0 = 0; t0 < m; t0 += tile)
-            for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
-                    CASES
-                }
+    EACH_BLOCK (i, x.kp) {
+        EACH_GROUP (j, i, x.kp)
+            for (int64_t t0 = 0; t0 < m; t0 += tile)
+                for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
+                        CASES
+                    }
         g += block_bytes(sh);
     }
     for (int64_t t = 0; t < m; t++)

@@ -192,8 +192,7 @@ INLINE void few(float *y, int64_t ldy, const float *x, int64_t ldx, const unsign
     sums_clear(&a, ns, mm);
     const unsigned char *g[2] = {w, w + apart / RG_PANEL * panel};
     for (int64_t c0 = 0; c0 < k; c0 += sh.block) {
-        EACH_RUN(j, c0, k)
-        {
+        EACH_RUN (j, c0, k) {
             const int64_t c = c0 + j * sh.run;
             add_run(&a, sh, nib, ns, mm, g, j, x + c, ldx, rg_min(sh.run, k - c));
         }
@@ -220,8 +219,7 @@ INLINE void many(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
     } break;
     for (int64_t c0 = 0; c0 < k; c0 += sh.block, w += block_bytes(sh)) {
         const unsigned char *const g[2] = {w, w};
-        EACH_RUN(j, c0, k)
-        {
+        EACH_RUN (j, c0, k) {
             const int64_t c = c0 + j * sh.run, kc = rg_min(sh.run, k - c);
             for (int64_t i = 0; i * step < m; i++) switch (rg_min(step, m - i * step)) {
                     CASE(1)

@@ -147,6 +147,7 @@ static void planned(const rg_ckpt *c, const char *name)
         .kv_k = RG_KV_F16,
         .kv_v = RG_KV_F16,
         .batch = 2,
+        .ubatch = 512,
         .tp = 1};
     enum { CTX = 4096 }; /* whole blocks of positions */
     rg_memory_plan plan;

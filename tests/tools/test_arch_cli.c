@@ -13,7 +13,7 @@ static void every_architecture(void **state)
         const char *path = arch_path(s, 7, RG_SYNTH_SAFETENSORS), *page = scratch("page.html");
         output o = ridge("inspect", "-m", path, NULL);
         expect_ok(&o);
-        assert_true((strstr(o.out, "layers see 7") != NULL) == (s->config.window > 0));
+        assert_true((strstr(o.out, "window of 7") != NULL) == (s->config.window > 0));
         done(&o);
         o = ridge("profile", "-m", path, "--machine", machine_file(), "-t", "1", "-p", "16", "-n", "2", "-r",
             "2", "--counters", "off", "-o", "json", "--html", page, NULL);
