@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "weights/arch.h"
 #include "weights/parts.h"
 
 #define FLOATS "F16 BF16 F32"
@@ -271,8 +272,8 @@ static rg_status bind(
     if (!rg_ckpt_site(c, RG_NAMES_HF, name, (size_t)n, &site, &out, &in) ||
         (rg_site_op(site) != RG_OP_LINEAR && rg_site_op(site) != RG_OP_EMBED))
         return rg_lacks(src,
-            "module %.100s is quantised, but is neither a linear layer nor the embedding of a Llama model",
-            module);
+            "module %.100s is quantised, but is neither a linear layer nor the embedding of a %s model",
+            module, rg_arch_named(c->cfg.arch)->word[RG_ARCH_NAME]);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_no_memory(src->err, src->name);
     g->kind = c->scheme.kind == RG_SCHEME_AWQ ? RG_GRID_AWQ
