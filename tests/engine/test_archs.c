@@ -289,8 +289,8 @@ static void all_of_it_matters(void **state)
                 if (memcmp(p, (const char *)&none + fields[i - 1].at, fields[i - 1].bytes) == 0) continue;
                 memset(p, 0, fields[i - 1].bytes);
             }
-            /* gone without a trace: a magnitude of 1, layers that see everything without a window, divisors and
-             * bits of tensors, which stay */
+            /* gone without a trace: a magnitude of 1, layers that see everything without a window, divisors
+             * and bits of tensors, which stay */
             const bool same =
                 (was.window == 0 && memcmp(was.all_seen, c->cfg.all_seen, sizeof was.all_seen) != 0) ||
                 (was.rope_magnitude == 1.0 && c->cfg.rope_magnitude == 0.0) ||
