@@ -177,7 +177,7 @@ static void explains(void **state)
     expect_ok(&o);
     has(&o, "attn_q: m = 512 k = 4096 n = 4096, q4g64: 4.25 bits per weight");
     has(&o, "2 * m * n * k = 17179869184 FLOP");
-    has(&o, "(4 * hd + 5) * h * pairs");
+    has(&o, "(4 * hd + 5 + 3 * cap) * h * pairs");
     has(&o, "output matrix, one operation per multiply-add: 0.525 GFLOP there, 1.05 here (+100.0 %)");
     done(&o);
     expect_error(ridge("roofline", "--shape", "llama-3.1-8b", "--hardware", "nvidia_A40", "--seqlen", "1,2",
