@@ -37,9 +37,6 @@ static void put_layers(json_t *o, const rg_config *c, const rg_arch *a)
     }
     if (c->window == 0 && a->window) json_object_set_new(o, "sliding_window", json_null()); /* silent: one */
     if (a->traits & RG_HAS_SWITCH) BOOL(o, "use_sliding_window", c->window > 0);
-    if (a->traits & RG_HAS_MAY_NOT_ROTATE)
-        json_object_set_new(
-            o, "position_embedding_type", json_string(rg_layer_rotates(c, 0) ? "rope" : "nope"));
     if (a->traits & RG_HAS_UNROTATED) json_object_set(o, "no_rope_layers", rotated);
     if (a->traits & RG_HAS_MAY_NOT_ROTATE)
         json_object_set_new(

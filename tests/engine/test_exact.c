@@ -147,7 +147,7 @@ static void planned(const rg_ckpt *c, const char *name)
         .kv_k = RG_KV_F16,
         .kv_v = RG_KV_F16,
         .batch = 2,
-        .ubatch = 512,
+        .ubatch = 256,
         .tp = 1};
     enum { CTX = 4096 }; /* whole blocks of positions */
     rg_memory_plan plan;
@@ -159,7 +159,7 @@ static void planned(const rg_ckpt *c, const char *name)
         fail_msg("%s: %.0f bytes, planned %llu", name, w, (unsigned long long)weights);
     assert_true(rg_exact_params(cfg) == (double)rg_ckpt_params(c));
     rg_plan_memory(&plan, cfg, 0, true, 1,
-        &(rg_session_opts){.ctx = CTX, .n_seq = 2, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
+        &(rg_session_opts){.ctx = CTX, .n_seq = 2, .ubatch = 256, .kv_k = RG_KV_F16, .kv_v = RG_KV_F16});
     equal(name, "KV cache in memory", rg_exact_kv(cfg, &in, CTX), plan.kv);
 }
 

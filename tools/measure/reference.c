@@ -89,8 +89,8 @@ static rg_config reference_of(const rg_unit *u)
     snprintf(c.name, sizeof c.name, "reference");
     c.layers = layers_of(u, &c);
     c.ctx_train = rg_max(c.ctx_train, DEEP + STEPS);
-    /* windows, and where angles come from, do not change what a call costs */
-    c.window = 0;
+    /* windows hide nothing, and where angles come from does not change what a call costs */
+    if (c.window > 0) c.window = rg_max(c.window, LONGEST + STEPS);
     c.rope_local = c.q_temp = c.rope_magnitude = 0.0;
     c.rope_scaling = RG_ROPE_NONE;
     /* biases and orders of columns, which not every model of it has, are charged by the roofline alone */
