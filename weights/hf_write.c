@@ -11,10 +11,11 @@
 #define REAL(o, key, v) json_object_set_new(o, key, json_real(v))
 #define BOOL(o, key, v) json_object_set_new(o, key, json_boolean(v))
 
-static void put_rope(json_t *o, const rg_config *c)
+static void put_rope(json_t *o, const rg_config *c, const rg_arch *a)
 {
-    if (c->rope_scaling == RG_ROPE_NONE) return;
-    json_t *s = json_pack("{s:s}", "rope_type", rg_scaling_names[c->rope_scaling]);
+    const bool none = c->rope_scaling == RG_ROPE_NONE;
+    if (none && !(a->traits & RG_HAS_TEMPERATURE)) return; /* whose files always say it */
+    json_t *s = json_pack("{s:s}", "rope_type", none ? "default" : rg_scaling_names[c->rope_scaling]);
 #define RG_SCALING_KEY(scaling, kind, field, key, silent) \
     if (c->rope_scaling == RG_ROPE_##scaling) kind(s, key, c->field);
 #include "weights/arch.def"
@@ -82,7 +83,7 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
     if (c->rope_dim) REAL(o, "partial_rotary_factor", (double)c->rope_dim / (double)c->head_dim);
     if (bos >= 0) INT(o, "bos_token_id", bos);
     if (eos >= 0) INT(o, "eos_token_id", eos);
-    put_rope(o, c);
+    put_rope(o, c, a);
     return o;
 }
 

@@ -105,9 +105,9 @@ static inline int64_t rg_rope_dim(const rg_config *c) { return c->rope_dim > 0 ?
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
 static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }
 
-/* Positions of a sequence that a layer's cache holds. A window bounds them: what a call of `call` tokens sees,
- * and what is seen from `back` positions before the farthest one. Fewer than ctx: the cache is a ring of whole
- * chunks, so that none of them is cut. */
+/* Positions of a sequence that a layer's cache holds. A window bounds them: what a call of `call` tokens
+ * sees, and what is seen from `back` positions before the farthest one. Fewer than ctx: the cache is a ring
+ * of whole chunks, so that none of them is cut. */
 static inline int64_t rg_kv_positions(
     const rg_config *c, int64_t layer, int64_t ctx, int64_t call, int64_t back)
 {

@@ -42,8 +42,8 @@ rg_status rg_exact(
 rg_status rg_exact_decode(rg_cost_sum *total, const rg_config *c, const rg_hardware *h,
     const rg_exact_input *in, int64_t past, rg_err *err);
 
-/* What the tokens of a call meet in attention: sequences, pairs of a query and a key, positions read, each once
- * a sequence. */
+/* What the tokens of a call meet in attention: sequences, pairs of a query and a key, positions read, each
+ * once a sequence. */
 typedef struct rg_exact_seen {
     int64_t seqs, pairs, ctx;
 } rg_exact_seen;

@@ -1,5 +1,5 @@
-/* Every named shape, made tiny: written in both forms it is one model, which runs, and its configuration comes
- * back as it was. */
+/* Every named shape, made tiny: written in both forms it is one model, which runs, and its configuration
+ * comes back as it was. */
 #include "engine_fixture.h"
 
 #include "base/num.h"

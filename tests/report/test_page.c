@@ -336,8 +336,9 @@ static void test_markers(void **state)
     rg_reports_close(&evil);
 }
 
-/* A run becomes a model of another architecture: a window in one of its layers, another one does not rotate, half
- * heads rotate, scores are capped, norms of all queries and behind attention in place of those in front. */
+/* A run becomes a model of another architecture: a window in one of its layers, another one does not rotate,
+ * half heads rotate, scores are capped, norms of all queries and behind attention in place of those in
+ * front. */
 static void other_architecture(json_t *run)
 {
     static const struct {

@@ -1,5 +1,5 @@
-/* Every architecture as a user meets it: inspected, profiled (whose reference model has the architecture too, and
- * predicts every operator), and reported as a page. */
+/* Every architecture as a user meets it: inspected, profiled (whose reference model has the architecture too,
+ * and predicts every operator), and reported as a page. */
 #include "engine/engine_fixture.h"
 #include "json_util.h"
 

@@ -90,6 +90,7 @@ static void configurations_survive(void **state)
         c.layers = 1;
         c.heads = 2 * c.kv_heads;
         c.head_dim = 4;
+        if (c.rope_dim) c.rope_dim = 2;
         c.vocab = 400;
         for (int gguf = 0; gguf < (strcmp(c.arch, "olmo3") ? 2 : 1); gguf++) {
             synth(&c, RG_FT_F32, gguf ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, 3, at(gguf ? "c.gguf" : "c"));
