@@ -214,8 +214,8 @@ static void block_to_f32(rg_ftype t, float *dst, const unsigned char *p)
     enum { MOST = 256 };
     const rg_wtype w = rg_ftypes[t].resident;
     const rg_wtype_info *info = &rg_wtypes[w];
-    uint8_t q[MOST];
-    float scale[MOST / 16 + 1], min[MOST / 16 + 1] = {0.0f};
+    uint8_t q[MOST] = {0};
+    float scale[MOST / 16 + 1] = {0.0f}, min[MOST / 16 + 1] = {0.0f};
     const int64_t block = rg_ftypes[t].block, groups = rg_wtype_groups(w, block);
     const bool factors = rg_wtype_has_factors(w);
     assert(block <= MOST && info->group >= 16);

@@ -55,7 +55,8 @@ static void warm(const rg_acts *a, const rg_config *c, int64_t ctx)
 {
     const int64_t rot = rg_rope_dim(c);
     for (int64_t p = 0; p < ctx; p++) {
-        const double by = 1.0 + c->q_temp * log(1.0 + (double)(p / c->rope_orig_ctx));
+        const int64_t steps = p / c->rope_orig_ctx;
+        const double by = 1.0 + c->q_temp * log(1.0 + (double)steps);
         for (int64_t i = p * rot; i < (p + 1) * rot; i++) a->cs_q[i] = (float)(by * (double)a->cs[i]);
     }
 }

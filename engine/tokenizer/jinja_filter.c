@@ -50,13 +50,14 @@ FILTER(capitalize) { return (void)arg, as_method(j, "capitalize", self, all); }
 /* Words begin at other places than those of the method. */
 FILTER(title)
 {
+    static const char before[] = {'-', '(', '{', '[', '<'};
     const rg_jval v = as_method(j, "lower", self, all); /* a string of its own */
     char *p = (char *)(uintptr_t)v.s->p;
     bool begin = true;
     (void)arg;
     for (size_t i = 0; i < v.s->n; i++) {
         if (begin && p[i] >= 'a' && p[i] <= 'z') p[i] = (char)(p[i] - 32);
-        begin = memchr("-({[<", p[i], 5) || rg_j_space(p + i, v.s->n - i);
+        begin = memchr(before, p[i], sizeof before) || rg_j_space(p + i, v.s->n - i);
     }
     return v;
 }

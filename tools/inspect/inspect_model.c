@@ -93,9 +93,9 @@ void rg_inspect_beyond(rg_lines *out, const rg_config *c)
     if (c->attn_cap > 0.0) rg_lines_add(out, "scores capped at %g", c->attn_cap);
     if (c->logit_cap > 0.0) rg_lines_add(out, "logits capped at %g", c->logit_cap);
     if (c->embd_scale != 0.0) rg_lines_add(out, "embedding times %.6g", c->embd_scale);
-    if (c->attn_scale != 0.0)
-        rg_lines_add(
-            out, "scores times %.6g instead of %.6g", c->attn_scale, 1.0 / sqrt((double)c->head_dim));
+    const double usual = 1.0 / sqrt((double)c->head_dim);
+    if (c->attn_scale != 0.0 && fabs(c->attn_scale - usual) > 1e-6 * usual)
+        rg_lines_add(out, "scores times %.6g instead of %.6g", c->attn_scale, usual);
     if (c->resid_scale != 0.0) rg_lines_add(out, "what blocks add times %.6g", c->resid_scale);
     if (c->logit_scale != 0.0) rg_lines_add(out, "logits over %.6g", c->logit_scale);
 }
