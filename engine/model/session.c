@@ -46,6 +46,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     if (!s) return rg_no_memory(err, "session");
     s->e = e;
     s->o = rg_session_dims(c, opts, e->threads);
+    for (int i = 0; i < 2; i++) s->on[i] = rg_sites_with(c, rg_session_fusions(s, i));
     if ((st = rg_session_check(c, opts, err))) goto out;
     rg_plan_memory(&plan, c, e->model.block_bytes, true, e->threads, opts);
     if ((st = rg_plan_check(&plan, c, opts, err))) goto out;

@@ -33,9 +33,18 @@ typedef struct rg_dims_opts {
     int threads;
 } rg_dims_opts;
 
+/* Bits of sites with a mask of fusions on: which run, and behind which of those that run threads wait. Made
+ * once: a decode step of a small model has no time to ask the tables. */
+typedef struct rg_sites_on {
+    unsigned fuse;
+    uint64_t runs, crosses;
+} rg_sites_on;
+rg_sites_on rg_sites_with(const rg_config *c, unsigned fuse);
+
 struct rg_session {
     rg_engine *e; /* borrowed */
     rg_dims_opts o;
+    rg_sites_on on[2]; /* of plain calls, of those that are observed */
     rg_acts a;
     char *act_block, *kv_block;
     size_t act_bytes, kv_bytes;

@@ -16,6 +16,7 @@ rg_pass rg_pass_begin(rg_ctx *cx, rg_forward *f)
         .c = c,
         .w = s->e->model.top,
         .m = f->m,
+        .on = &s->on[f->fuse != s->on[0].fuse],
         .shape = {.heads = c->heads,
             .scale = (float)(c->attn_scale != 0.0 ? c->attn_scale : 1.0 / sqrt((double)c->head_dim)),
             .cap = (float)c->attn_cap,
@@ -70,11 +71,9 @@ static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols
     rg_barrier(cx);
 }
 
-static bool runs(const rg_pass *p, rg_site site) { return rg_site_runs(p->c, site, p->f->fuse); }
-
 /* Whether what follows a product or factor reads what other threads wrote. Operators that go on in the same
  * columns do not, nor does a product of the same input. */
-static bool crosses(const rg_pass *p, rg_site site)
+static bool must_wait(uint64_t running, rg_site site)
 {
     for (rg_site s = site + 1; s < RG_SITE_COUNT; s++) {
         const rg_op op = rg_site_op(s);
@@ -82,12 +81,25 @@ static bool crosses(const rg_pass *p, rg_site site)
         if (op == RG_OP_ADD || op == RG_OP_SWIGLU) return false;
         /* its own bias, and the order of what the next product reads */
         if (op == RG_OP_BIAS || op == RG_OP_REORDER) continue;
-        if (rg_site_optional(s) && runs(p, s))
+        if (rg_site_optional(s) && (running & rg_site_bit(s)))
             return op != RG_OP_SCALE && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP;
         if (rg_site_only(s) == RG_ONLY_ALWAYS) return true;
     }
     return true;
 }
+
+rg_sites_on rg_sites_with(const rg_config *c, unsigned fuse)
+{
+    rg_sites_on on = {.fuse = fuse};
+    for (rg_site s = 0; s < RG_SITE_COUNT; s++)
+        if (rg_site_runs(c, s, fuse)) on.runs |= rg_site_bit(s);
+    for (rg_site s = 0; s < RG_SITE_COUNT; s++)
+        if (must_wait(on.runs, s)) on.crosses |= rg_site_bit(s);
+    return on;
+}
+
+static bool runs(const rg_pass *p, rg_site site) { return p->on->runs & rg_site_bit(site); }
+static bool crosses(const rg_pass *p, rg_site site) { return p->on->crosses & rg_site_bit(site); }
 
 static void scale(const rg_pass *p, rg_site site, float *y, double factor)
 {
@@ -119,7 +131,7 @@ static void product(const rg_pass *p, rg_site site, float *y, const float *x)
 static bool fused(const rg_pass *p, rg_site site, rg_op op, float *to, float *y, const float *x)
 {
     const rg_site as = rg_site_next(site, op);
-    if (!runs(p, as)) return false;
+    if (as == RG_SITE_NONE || !runs(p, as)) return false;
     rg_linear_fused(p->cx, as, to, y, ordered(p, site, x), &p->w[site].w, p->m);
     return true;
 }
@@ -156,7 +168,7 @@ void rg_project(rg_pass *p, rg_site site, float *y, const float *x)
 
 void rg_project_gated(rg_pass *p, rg_site site, float *gate, const float *x)
 {
-    const bool gelu = rg_site_exists(p->c, RG_SITE_FFN_GELU);
+    const bool gelu = p->c->extra & rg_site_bit(RG_SITE_FFN_GELU);
     const rg_site act = rg_site_next(site, gelu ? RG_OP_GEGLU : RG_OP_SWIGLU);
     if (fused(p, site, gelu ? RG_OP_LINEAR_GEGLU : RG_OP_LINEAR_SWIGLU, gate, p->a->up, x)) return;
     rg_project(p, site, p->a->up, x);

@@ -12,6 +12,7 @@ typedef struct rg_pass {
     rg_forward *f;
     const rg_acts *a;
     const rg_config *c;
+    const rg_sites_on *on;
     const rg_bound_tensor *w; /* [RG_SITE_COUNT] of the layer, or outside layers */
     rg_kv_layer kv;           /* of the layer */
     rg_attn_shape shape;
