@@ -47,6 +47,7 @@ rg_status rg_session_open(rg_session **out, rg_engine *e, const rg_session_opts 
     s->e = e;
     s->o = rg_session_dims(c, opts, e->threads);
     for (int i = 0; i < 2; i++) s->on[i] = rg_sites_with(c, rg_session_fusions(s, i));
+    s->ops = rg_forward_ops(c, s->on[1].fuse);
     if ((st = rg_session_check(c, opts, err))) goto out;
     rg_plan_memory(&plan, c, e->model.block_bytes, true, e->threads, opts);
     if ((st = rg_plan_check(&plan, c, opts, err))) goto out;
@@ -166,11 +167,7 @@ const float *rg_session_logits(const rg_session *s, int64_t i)
 {
     return s->logits + i * s->e->model.cfg.vocab;
 }
-/* Of a call without fusions, which has most. */
-size_t rg_session_ops_per_step(const rg_session *s)
-{
-    return rg_forward_ops(&s->e->model.cfg, rg_session_fusions(s, true));
-}
+size_t rg_session_ops_per_step(const rg_session *s) { return s->ops; }
 
 unsigned rg_session_fusions(const rg_session *s, bool check)
 {

@@ -45,6 +45,7 @@ struct rg_session {
     rg_engine *e; /* borrowed */
     rg_dims_opts o;
     rg_sites_on on[2]; /* of plain calls, of those that are observed */
+    size_t ops;        /* of a call without fusions, which has most */
     rg_acts a;
     char *act_block, *kv_block;
     size_t act_bytes, kv_bytes;
