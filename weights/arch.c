@@ -132,10 +132,8 @@ rg_status rg_arch_of_gguf(const rg_arch **a, const char *name, size_t len, const
 
 void rg_arch_layers(rg_config *c, const rg_arch *a)
 {
-    for (int64_t l = 0; l < c->layers; l++) {
-        if (c->window > 0 && a->every && (l + 1) % a->every == 0) rg_layer_set(c->all_seen, l);
-        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c->unrotated, l);
-    }
+    if (c->window > 0) rg_layer_set_every(c->all_seen, c->layers, a->every);
+    rg_layer_set_every(c->unrotated, c->layers, a->nope);
 }
 
 void rg_arch_apply(rg_config *c, const rg_arch *a)

@@ -94,8 +94,7 @@ static rg_status read_windows(const parser *g, const rg_arch *a)
     if (every < 0 || (a->every && every < 1))
         return rg_bad(&g->src, "metadata %s is not a positive whole number",
             key(g, "attention.sliding_window_pattern"));
-    for (int64_t l = 0; l < c->layers; l++)
-        if (every && (l + 1) % every == 0) rg_layer_set(c->all_seen, l);
+    rg_layer_set_every(c->all_seen, c->layers, every);
     return RG_OK;
 }
 
@@ -209,8 +208,7 @@ rg_status rg_gguf_config(parser *g)
         return rg_lacks(&g->src, "key, value and RoPE sizes %lld, %lld, %lld differ: not supported",
             (long long)c->head_dim, (long long)value_dim, (long long)rope_dim);
     if ((st = read_rope(g, a)) || (st = read_windows(g, a)) || (st = read_factors(g, a))) return st;
-    for (int64_t l = 0; l < c->layers; l++)
-        if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c->unrotated, l);
+    rg_layer_set_every(c->unrotated, c->layers, a->nope);
     rg_arch_apply(c, a);
     return rg_config_check(c, g->src.name, g->src.err);
 }

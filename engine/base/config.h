@@ -70,6 +70,11 @@ static inline void rg_layer_set(uint64_t *bits, int64_t layer)
 {
     bits[layer / 64] |= (uint64_t)1 << layer % 64;
 }
+/* Each so many-th of the first n. */
+static inline void rg_layer_set_every(uint64_t *bits, int64_t n, int64_t every)
+{
+    for (int64_t l = every - 1; every > 0 && l < n; l += every) rg_layer_set(bits, l);
+}
 /* Positions that a token of a layer sees; 0: all. */
 static inline int64_t rg_layer_window(const rg_config *c, int64_t layer)
 {
