@@ -6,15 +6,15 @@
 #include "exec/attn_parts.h"
 #include "exec/product.h"
 
-/* Blocking of the many-token products. NP panels of weights are unpacked for KB columns into L2, then meet MT
- * rows of x at a time: x comes past the private cache once per group of panels, each weight once per call.
- * BLAS packs blocks itself and wants wider ones. Prepared rows are narrow and their kernels fast: more panels
- * share one trip of x. */
+/* Blocking of the many-token products. NP panels of weights are unpacked (floats: taken as they lie) for KB
+ * columns into L2, then meet MT rows of x at a time: x comes past the private cache once per group of panels,
+ * each weight once per call. BLAS packs blocks itself and wants wider ones. Prepared rows are narrow and
+ * their kernels fast: more panels share one trip of x. */
 typedef struct blocking {
     int64_t np, kb, mt;
 } blocking;
 enum { KB = 256 };
-static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, KB, 48},
+static const blocking blocks[RG_KK_COUNT] = {[RG_KK_GEMM] = {4, KB, 12},
     [RG_KK_BLAS] = {8, 1024, 1 << 30},
     [RG_KK_MMDOT8] = {8, KB, 32},
     [RG_KK_MMDOT16] = {8, KB, 32},
@@ -122,6 +122,12 @@ typedef struct part {
     int64_t m0, m1, p0, p1, k0, k1;
 } part;
 
+/* Float weights are not unpacked: their kernel takes them as they lie. */
+static bool as_they_lie(const rg_product *a)
+{
+    return a->kind == RG_KK_GEMM && !rg_wtype_is_quant(a->w->type);
+}
+
 /* Panels for some columns into b, and every row of x with them, into y0, that of the first row and panel. */
 static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t ldy, const part *at)
 {
@@ -130,7 +136,8 @@ static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t l
     const blocking *bl = &blocks[a->kind];
     const int64_t panel = panel_bytes(a->form, bl->kb), p = at->p0, k0 = at->k0, k1 = at->k1;
     float *floats = (void *)(a->form == RG_X_BF16 ? b + bl->np * panel : b);
-    for (int64_t i = p; i < at->p1; i++) {
+    const bool lie = as_they_lie(a);
+    for (int64_t i = p; i < at->p1 && !lie; i++) {
         void *to = b + (i - p) * panel;
         if (rg_x_in_bytes(a->form)) {
             t->unpack8[w->type](to, w->data, w->k, i, k0, k1);
@@ -149,13 +156,18 @@ static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t l
         t->mm(y0, ldy, x + k0, a->ld / 4, floats, bl->np * RG_PANEL, at->m1 - at->m0, k1 - k0, cols, k0 > 0);
         return;
     }
-    for (int64_t row = at->m0; row < at->m1; row += bl->mt)
+    const int64_t mt = rg_div_up(at->m1 - at->m0, rg_div_up(at->m1 - at->m0, bl->mt));
+    for (int64_t row = at->m0; row < at->m1; row += mt)
         for (int64_t i = p; i < at->p1; i++) {
             float *y = y0 + (row - at->m0) * ldy + (i - p) * RG_PANEL;
             const void *bi = b + (i - p) * panel;
             const char *x = a->x + row * a->ld;
-            const int64_t rows = rg_min(bl->mt, at->m1 - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
-            if (rg_x_in_bytes(a->form))
+            const int64_t rows = rg_min(mt, at->m1 - row), n = rg_min(RG_PANEL, w->n - i * RG_PANEL);
+            if (lie)
+                t->mmw[w->type](y, ldy, (const void *)(x + 4 * k0), a->ld / 4,
+                    (const char *)w->data + i * rg_panel_bytes(w->type, w->k) + k0 * rg_wtypes[w->type].line,
+                    rows, k1 - k0, n, k0 > 0);
+            else if (rg_x_in_bytes(a->form))
                 t->mmdot[a->form][w->type](y, ldy, x, a->ld, rows, bi, w->k, k0, k1, n, k0 > 0);
             else if (a->form == RG_X_BF16)
                 t->mm_bf16(y, ldy, (const void *)(x + 2 * k0), a->ld / 2, bi, rows, k1 - k0, n, k0 > 0);
@@ -181,7 +193,7 @@ static loops loops_of(const rg_ctx *cx, const rg_product *a)
     loops l = {.rows = a->m,
         .trips = rg_div_up(a->w->k, bl->kb),
         .x = a->m * a->x_bytes,
-        .block = bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k)),
+        .block = as_they_lie(a) ? 0 : bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k)),
         .group = bl->np * a->panel};
     l.direct = l.trips == 1 && a->op == RG_OP_LINEAR;
     const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
@@ -211,8 +223,8 @@ static void count_group(
 {
     const int64_t y = 4 * a->m * cols, dirty = l->block + (l->direct ? 0 : 4 * l->rows * cols),
                   used = dirty + l->group;
-    const int64_t made = a->own + a->own / a->x_bytes * 4 * a->w->k; /* by preparing x */
-    const bool stays = l->x + y + used <= cx->l2_bytes;
+    const int64_t made = a->own + a->own / a->x_bytes * 4 * a->w->k;          /* by preparing x */
+    const bool stays = l->x + y + used + l->group / l->trips <= cx->l2_bytes; /* and what comes next */
     const double share = share_of_sets(cx->l2_bytes, 4 * a->w->n, 4 * cols),
                  room = (double)cx->l2_bytes - (double)y / share;
     if (l->x / l->times + used > cx->l2_bytes) cx->tally.w_rd += (l->times - 1) * panels * a->panel;
@@ -250,6 +262,17 @@ static void many(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     }
 }
 
+/* What comes past the private cache again with a group of panels of few_tokens: all rows of x, if they and
+ * the group do not fit, and the panels for further rows, if not even those of one call fit with them. */
+static void count_again(
+    rg_ctx *cx, const rg_product *a, int64_t rows, int64_t panels, int64_t cols, bool first)
+{
+    if (a->m <= rows) return;
+    const int64_t group = panels * a->panel, y = 4 * a->m * cols;
+    if (!first && a->m * a->x_bytes + group + y > cx->l2_bytes) rg_count(cx, a->m * a->x_bytes, 0, 0);
+    if (rows * a->x_bytes + group > cx->l2_bytes) cx->tally.w_rd += (rg_div_up(a->m, rows) - 1) * group;
+}
+
 /* Few tokens. The rest of a fused operator follows by groups of panels whose outputs fit the L1 cache. */
 static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
 {
@@ -257,17 +280,28 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
     const bool fused = a->op != RG_OP_LINEAR;
-    const int64_t np = fused ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL)) : p1 - p0;
+    /* More rows than a call takes meet each panel in equal parts, the later ones from the private cache. */
+    const int64_t most = a->kind == RG_KK_GEMV ? RG_GEMV_MAX : RG_DOT_MAX,
+                  rows = rg_div_up(a->m, rg_div_up(a->m, most)),
+                  np = a->m > rows ? 1
+        : fused                    ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL))
+                                   : p1 - p0;
     for (int64_t p = p0; p < p1; p += np) {
         const int64_t pe = rg_min(p + np, p1), left = w->n - p * RG_PANEL,
                       cols = rg_min(left, (pe - p) * RG_PANEL), ldy = fused ? cols : w->n;
         const void *data = (const char *)w->data + p * rg_panel_bytes(w->type, w->k);
         float *y = fused ? (void *)cx->scratch : a->to + p * RG_PANEL;
-        if (a->kind == RG_KK_GEMV)
-            t->gemv[w->type](y, ldy, (const void *)a->x, a->ld / 4, a->m, data, left, w->k, 0, pe - p);
-        else
-            t->dot[a->form][w->type](y, ldy, a->x, a->ld, a->m, data, left, w->k, 0, pe - p);
+        for (int64_t t0 = 0; t0 < a->m; t0 += rows) {
+            const int64_t m = rg_min(rows, a->m - t0);
+            const char *x = a->x + t0 * a->ld;
+            float *to = y + t0 * ldy;
+            if (a->kind == RG_KK_GEMV)
+                t->gemv[w->type](to, ldy, (const void *)x, a->ld / 4, m, data, left, w->k, 0, pe - p);
+            else
+                t->dot[a->form][w->type](to, ldy, x, a->ld, m, data, left, w->k, 0, pe - p);
+        }
         if (fused) rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
+        count_again(cx, a, rows, pe - p, cols, p == p0);
     }
 }
 

@@ -220,6 +220,12 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
                     y + s * apart + (q * HT + h) * VL, sum[s][q][0][h], n - s * apart - (q * HT + h) * VL);
 }
 
+/* Tokens are cut evenly: the fewer in registers, the more each costs. */
+INLINE int64_t even_step(int64_t m, int planes)
+{
+    return rg_div_up(m, rg_div_up(m, planes == 2 ? TILE2 : TILE1));
+}
+
 #if defined(__AVX512F__)
 #define CASES CASES_6
 #else
@@ -239,14 +245,14 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
 INLINE void many(
     float *y, int64_t ldy, xrows x, int64_t m, const unsigned char *g, int64_t n, shape sh, int planes)
 {
-    const int tile = planes == 2 ? TILE2 : TILE1;
+    const int64_t step = even_step(m, planes);
     vf sum[RG_DOT_MAX][H];
     for (int64_t t = 0; t < m; t++)
         EACH (h, H) sum[t][h] = vf_zero();
     EACH_BLOCK (i, x.kp) {
         EACH_GROUP (j, i, x.kp)
-            for (int64_t t0 = 0; t0 < m; t0 += tile)
-                for (int q = 0; q < H / HT; q++) switch (rg_min(tile, m - t0)) {
+            for (int64_t t0 = 0; t0 < m; t0 += step)
+                for (int q = 0; q < H / HT; q++) switch (rg_min(step, m - t0)) {
                         CASES
                     }
         g += block_bytes(sh);
@@ -321,8 +327,8 @@ INLINE void mm_tile(float *y, int64_t ldy, xrows x, int64_t t0, const unsigned c
 INLINE void mmdot(float *y, int64_t ldy, xrows x, int64_t m, const void *b, int64_t k0, int64_t k1, int64_t n,
     bool acc, shape sh, int planes)
 {
-    const int tile = planes == 2 ? TILE2 : TILE1;
-    for (int64_t t = 0; t < m; t += tile) switch (rg_min(tile, m - t)) {
+    const int64_t step = even_step(m, planes);
+    for (int64_t t = 0; t < m; t += step) switch (rg_min(step, m - t)) {
 #define CASE(mm) \
     case mm: \
         mm_tile(y, ldy, x, t, b, k0, k1, n, acc, sh, planes, mm); \

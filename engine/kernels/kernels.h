@@ -34,6 +34,11 @@ typedef void rg_unpack_fn(
 typedef void rg_mm_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb,
     int64_t m, int64_t kb, int64_t n, bool acc);
 
+/* y[m, n] (acc: +=, else =) x[m, kb] times kb columns of one panel of packed floats, from b on: a column that
+ * is a multiple of 32; n <= 32. The bits of rg_mm_fn on the same columns unpacked. */
+typedef void rg_mmw_fn(float *y, int64_t ldy, const float *x, int64_t ldx, const void *b, int64_t m,
+    int64_t kb, int64_t n, bool acc);
+
 /* ---- products of prepared activations: instructions that multiply bytes or bf16 ----
  *
  * A row of x is prepared once per call, then meets every panel. Forms of a row (rg_x_bytes):
@@ -174,6 +179,7 @@ typedef struct rg_ktab {
     rg_gemv_fn *gemv[RG_WT_COUNT];
     rg_unpack_fn *unpack[RG_WT_COUNT];
     rg_mm_fn *mm;
+    rg_mmw_fn *mmw[RG_WT_COUNT]; /* NULL for quantised types */
     rg_prep_fn *prep[RG_X_FORMS];
     rg_dot_fn *dot[RG_X_BF16][RG_WT_COUNT]; /* [I8 or I16][type]; NULL for float types */
     rg_unpack8_fn *unpack8[RG_WT_COUNT];

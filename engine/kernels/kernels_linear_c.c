@@ -86,7 +86,28 @@ static void gemv(rg_wtype type, decode_fn *decode, int64_t run, float *y, int64_
     { \
         gemv(RG_WT_##TYPE, decode_##type, run, y, ldy, x, ldx, m, w, n, k, p0, p1); \
     }
-#define LINEAR_FLOAT(TYPE, type, ...) LINEAR(TYPE, type, FLOAT_RUN)
+static void mmw(decode_fn *decode, float *y, int64_t ldy, const float *x, int64_t ldx, const void *b,
+    int64_t m, int64_t kb, int64_t n, bool acc)
+{
+    for (int64_t t = 0; t < m; t++) {
+        float block[FLOAT_RUN][RG_PANEL], sum[RG_PANEL] = {0.0f};
+        for (int64_t c = 0; c < kb; c += FLOAT_RUN) {
+            const int64_t kc = rg_min(FLOAT_RUN, kb - c);
+            decode(block[0], RG_PANEL, b, c, kc);
+            for (int64_t j = 0; j < kc; j++)
+                for (int i = 0; i < RG_PANEL; i++) sum[i] += x[t * ldx + c + j] * block[j][i];
+        }
+        for (int64_t i = 0; i < n; i++) y[t * ldy + i] = acc ? y[t * ldy + i] + sum[i] : sum[i];
+    }
+}
+
+#define LINEAR_FLOAT(TYPE, type, ...) \
+    LINEAR(TYPE, type, FLOAT_RUN) \
+    void rg_mmw_##type##__c(float *y, int64_t ldy, const float *x, int64_t ldx, const void *b, int64_t m, \
+        int64_t kb, int64_t n, bool acc) \
+    { \
+        mmw(decode_##type, y, ldy, x, ldx, b, m, kb, n, acc); \
+    }
 #define LINEAR_QUANT(TYPE, type, codes, group, ...) LINEAR(TYPE, type, group)
 RG_WTYPES_FLOAT(LINEAR_FLOAT, )
 RG_WTYPES_QUANT(LINEAR_QUANT, )

@@ -34,11 +34,11 @@ INLINE vf column(shape sh, nibbles nib, const unsigned char *g, int64_t c, int c
     const int tile = h * VL / 16, lane = h * VL % 16 * 4; /* rows 0..15 or 16..31; byte of the first dword */
     switch (sh.form) {
     case FORM_f32:
-        return vf_load(g + (c + cc) * 128 + h * 4 * VL);
+        return vf_load(g + (c + cc) * sh.line + h * 4 * VL);
     case FORM_f16:
         return vf_half(g + (c + cc) * 64 + h * 2 * VL);
     case FORM_bf16: {
-        const vi v = vi_load(g + tile * 1024 + (c + cc) / 2 * 64 + lane);
+        const vi v = vi_load(g + c / 32 * 2048 + tile * 1024 + (c % 32 + cc) / 2 * 64 + lane);
         return cc & 1 ? vf_odd(v) : vf_even(v);
     }
     default:
@@ -314,40 +314,57 @@ INLINE void unpack(float *dst, int64_t ld, const unsigned char *w, int64_t panel
 RG_WTYPES_FLOAT(LINEAR_FLOAT, )
 RG_WTYPES_QUANT(LINEAR_QUANT, )
 
-/* ---- mm: 32 columns of b against MM_TOKENS tokens, all sums in registers (AVX2: 16 columns) ---- */
+/* ---- mm and mmw: 32 columns of b against up to MM_TOKENS tokens, all sums in registers (AVX2: 16 columns).
+ * Halves are converted for each MM_TOKENS tokens anew: two conversions to 24 multiplications cost less than
+ * to write floats and to read them back, whatever the number of tokens. ---- */
 
 enum { MM_V = 2, MM_TOKENS = VL == 16 ? 12 : 6 };
 
-INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb,
-    int64_t kb, int64_t n, bool acc, int mm)
+/* Rows h0 * VL .. of the lines at b. ahead: they come from memory. */
+INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const unsigned char *b, int64_t kb,
+    int64_t n, bool acc, shape sh, int h0, bool ahead, int mm)
 {
+    const nibbles nib = {0};
     vf sum[MM_TOKENS][MM_V];
     EACH (t, mm)
         EACH (h, MM_V) sum[t][h] = vf_zero();
-    for (int64_t j = 0; j < kb; j++) {
-        vf bv[MM_V];
-        EACH (h, MM_V) bv[h] = vf_load(b + j * ldb + h * VL);
-        EACH (t, mm) {
-            const vf xv = vf_set1(x[t * ldx + j]);
-            EACH (h, MM_V) sum[t][h] = vf_fma(bv[h], xv, sum[t][h]);
+#define COLUMN(c, cc) \
+    vf w[MM_V]; \
+    EACH (h, MM_V) w[h] = column(sh, nib, b, c, cc, h0 + h); \
+    EACH (t, mm) { \
+        const vf xv = vf_set1(x[t * ldx + c + cc]); \
+        EACH (h, MM_V) sum[t][h] = vf_fma(w[h], xv, sum[t][h]); \
+    }
+    int64_t c = 0;
+    for (; c + 4 <= kb; c += 4) {
+        if (ahead) prefetch(b + c * sh.line, 4 * sh.line);
+        EACH (cc, 4) {
+            COLUMN(c, cc)
         }
     }
+    EACH (cc, 3)
+        if (c + cc < kb) {
+            COLUMN(c, cc)
+        }
+#undef COLUMN
     EACH (t, mm)
         EACH (h, MM_V) vf_add_left(y + t * ldy + h * VL, sum[t][h], n - h * VL, acc);
 }
 
-void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m,
-    int64_t kb, int64_t n, bool acc)
+/* Tokens are cut evenly: the fewer in registers, the more each costs. */
+INLINE void mm_panel(float *y, int64_t ldy, const float *x, int64_t ldx, const unsigned char *b, int64_t m,
+    int64_t kb, int64_t n, bool acc, shape sh, bool ahead)
 {
-    for (int64_t r = 0; r < n; r += MM_V * VL)
-        for (int64_t t = 0; t < m; t += MM_TOKENS) {
-            float *yt = y + t * ldy + r;
-            const float *xt = x + t * ldx, *bt = b + r;
+    const int64_t step = rg_div_up(m, rg_div_up(m, MM_TOKENS));
+    for (int64_t t = 0; t < m; t += step)
+        for (int h = 0; h < H && h * VL < n; h += MM_V) {
+            float *yt = y + t * ldy + h * VL;
+            const float *xt = x + t * ldx;
 #define CASE(mm) \
     case mm: \
-        mm_tile(yt, ldy, xt, ldx, bt, ldb, kb, n - r, acc, mm); \
+        mm_tile(yt, ldy, xt, ldx, b, kb, n - h * VL, acc, sh, h, ahead, mm); \
         break;
-            switch (rg_min(m - t, MM_TOKENS)) {
+            switch (rg_min(m - t, step)) {
 #if defined(__AVX512F__)
                 CASES_12
 #else
@@ -357,3 +374,19 @@ void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const flo
 #undef CASE
         }
 }
+
+void ISA_FN(rg_mm)(float *y, int64_t ldy, const float *x, int64_t ldx, const float *b, int64_t ldb, int64_t m,
+    int64_t kb, int64_t n, bool acc)
+{
+    const shape floats = {.form = FORM_f32, .line = (int)(4 * ldb)};
+    for (int64_t r = 0; r < n; r += RG_PANEL)
+        mm_panel(y + r, ldy, x, ldx, (const void *)(b + r), m, kb, n - r, acc, floats, false);
+}
+
+#define MMW(TYPE, type, codes, group, block, head, bytes, ...) \
+    void ISA_FN(rg_mmw_##type)(float *y, int64_t ldy, const float *x, int64_t ldx, const void *b, int64_t m, \
+        int64_t kb, int64_t n, bool acc) \
+    { \
+        mm_panel(y, ldy, x, ldx, b, m, kb, n, acc, (shape){.form = FORM_##codes, .line = bytes}, true); \
+    }
+RG_WTYPES_FLOAT(MMW, )

@@ -32,20 +32,29 @@ static bool dot_pays(const rg_units *u, rg_wtype type, bool few)
     return u->bytes || (u->emulated_bytes && few && rg_wtypes[type].bits < 8);
 }
 
+/* --act bf16: tokens from which it pays to make pairs of bf16 of float weights. (The matrices of
+ * TinyLlama-1.1B, F16, two Zen 4 cores, at 9, 16, 32, 128 tokens: 176, 255, 395, 601 tokens/s against 343,
+ * 336, 346, 343 of floats.) */
+enum { FROM_PAIRS = 25 };
+
 /* Faithful products of quantised weights are exact integer sums where the CPU multiplies bytes: two planes
- * for 16 bits of x, still faster than one FMA. Prepared rows take gemv up to RG_DOT_MAX tokens, which meet
- * each group of codes as it is taken apart; gemm writes unpacked codes and reads them back, which pays only
- * with more tokens (16 tokens, q4g32, two Zen 5 cores: 326 against 204 tokens/s). */
+ * for 16 bits of x, still faster than one FMA.
+ *
+ * Prepared rows take gemv up to RG_DOT_TO tokens, RG_DOT_MAX in a call: they meet each group of codes as it is
+ * taken apart. gemm writes unpacked codes and reads them back, which pays only once it saves x from coming
+ * again and again for every panel. (As above, q4g32, gemm against gemv at 17, 32, 64, 128 tokens: 512, 570,
+ * 647, 646 against 653, 666, 674, 645; --act q8: 741, 872, 994, 1067 against 1051, 1082, 1037, 1026.) */
 rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m)
 {
-    const bool few = m <= RG_GEMV_MAX, q8 = u->act == RG_ACT_Q8;
+    const bool few = m <= RG_GEMV_MAX, q8 = u->act == RG_ACT_Q8, quant = rg_wtype_is_quant(type);
     if (!few && u->blas) return (rg_route){RG_KK_BLAS, false};
     if (u->prepared) {
         const rg_kernel_kind tiles = u->blas ? RG_KK_COUNT : on_tiles(u, type, m);
         if (tiles < RG_KK_COUNT) return (rg_route){tiles, true};
-        if (u->act == RG_ACT_BF16 && !few) return (rg_route){RG_KK_MMBF, false};
-        if (rg_wtype_is_quant(type) && (q8 || dot_pays(u, type, few))) {
-            if (m <= RG_DOT_MAX) return (rg_route){q8 ? RG_KK_DOT8 : RG_KK_DOT16, false};
+        if (u->act == RG_ACT_BF16 && m >= (quant && u->bytes ? RG_DOT_TO + 1 : FROM_PAIRS))
+            return (rg_route){RG_KK_MMBF, false};
+        if (quant && (q8 || dot_pays(u, type, few))) {
+            if (m <= RG_DOT_TO) return (rg_route){q8 ? RG_KK_DOT8 : RG_KK_DOT16, false};
             return (rg_route){q8 ? RG_KK_MMDOT8 : RG_KK_MMDOT16, false};
         }
     }

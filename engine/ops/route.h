@@ -24,6 +24,8 @@ typedef struct rg_route {
     bool tiles;
 } rg_route;
 
+enum { RG_DOT_TO = 64 }; /* most tokens of the kernels DOT8 and DOT16; route.c says why */
+
 /* y = x W^T of m tokens. */
 rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m);
 

@@ -237,7 +237,7 @@ static void every_route(void **state)
                     const int kernel = r.kernel;
                     r = run(&j, RG_ISA_AVX512VNNI, 1);
                     assert_int_equal(r.kernel,
-                        j.m > RG_DOT_MAX             ? kernel
+                        j.m > RG_DOT_TO              ? kernel
                             : kernel == RG_KK_MMDOT8 ? RG_KK_DOT8
                                                      : RG_KK_DOT16);
                     same_bits(&j, one, "on vectors");

@@ -97,6 +97,9 @@ static void run(rg_ctx *cx, void *user)
     case RG_FN_mm:
         AGAIN(CALL(mm)(y, N, xf, K, bf, N, M, K, N, false));
         break;
+    case RG_FN_mmw:
+        AGAIN(CALL(mmw)(y, N, xf, K, j->w, M, K, N, false));
+        break;
     case RG_FN_mm_bf16:
         AGAIN(CALL(mm_bf16)(y, N, xh, j->ld / 2, bh, M, K, N, false));
         break;
@@ -170,6 +173,7 @@ static void block_work(rg_fn kind, double *bytes, double *ops)
     static const struct {
         double bytes, ops;
     } of[RG_FN_COUNT] = {[RG_FN_mm] = {0, 2.0 * M * K * N},
+        [RG_FN_mmw] = {0, 2.0 * M * K * N},
         [RG_FN_mm_bf16] = {0, 2.0 * M * K * N},
         [RG_FN_mmdot8] = {0, 2.0 * M * K * N},
         [RG_FN_mmdot16] = {0, 4.0 * M * K * N},
@@ -218,6 +222,9 @@ static rg_xform form_of(rg_fn kind)
         return RG_X_NONE;
     }
 }
+
+/* Operands in cache include a block of weights of some type. */
+static bool of_weights(rg_fn kind) { return rg_x_in_bytes(form_of(kind)) || kind == RG_FN_mmw; }
 
 static float value(int64_t i) { return (float)(i % 17) * 0.01f - 0.08f; }
 
@@ -330,8 +337,8 @@ static void in_cache(const bench *b, job *j, rg_team *team)
     const rg_kernel_row *row = j->row;
     const rg_fn kind = row->kind;
     const rg_xform form = form_of(kind);
-    const bool weights = rg_x_in_bytes(form), kv = kind == RG_FN_kv_put_k || kind == RG_FN_kv_put_v,
-               product = kind == RG_FN_mm || form < RG_X_FORMS;
+    const bool weights = of_weights(kind), kv = kind == RG_FN_kv_put_k || kind == RG_FN_kv_put_v,
+               product = kind == RG_FN_mm || weights || form < RG_X_FORMS;
     figure f = {.type = weights ? rg_wtypes[row->type].name
             : kv                ? rg_kvtypes[row->type].name
                                 : "",
@@ -374,7 +381,7 @@ void bench_row(const bench *b, const rg_kernel_row *row)
         over_caches(b, &j, team);
         break;
     default:
-        if (!rg_x_in_bytes(form_of(row->kind)) || b->type[row->type]) in_cache(b, &j, team);
+        if (!of_weights(row->kind) || b->type[row->type]) in_cache(b, &j, team);
         break;
     }
     for (int i = 0; i < b->threads; i++) rg_big_free(j.own[i], OWN);

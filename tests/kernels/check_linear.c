@@ -166,6 +166,49 @@ void check_mm(const rg_kernel_row *row)
         mm_case(row->name, (rg_mm_fn *)row->fn, seed, &r, m, rng_in(&r, 1, 260), rng_in(&r, 1, 140), true);
 }
 
+/* A panel, or the end of one, from any run of columns on: the bits of plain C's columns through mm. */
+static void mmw_case(const rg_kernel_row *row, uint64_t seed, rg_rng *r, int64_t m)
+{
+    enum { RUN = 32 };
+    const rg_wtype type = (rg_wtype)row->type;
+    const int64_t k = rng_in(r, 1, 300), n = rng_in(r, 1, RG_PANEL), k0 = rng_in(r, 0, (k - 1) / RUN) * RUN,
+                  kb = rng_in(r, 1, k - k0), ldx = kb + rng_in(r, 0, 3), ldy = n + rng_in(r, 0, 3);
+    matrix w = matrix_random(r, type, n, k);
+    rg_ktab t;
+    MUST(rg_kernels_select(&t, row->isa, false));
+    guarded gx, gb, gy, gz;
+    float *x = guarded_floats(&gx, (m - 1) * ldx + kb), *b = guarded_floats(&gb, kb * RG_PANEL),
+          *y = guarded_floats(&gy, (m - 1) * ldy + n), *z = guarded_floats(&gz, (m - 1) * ldy + n);
+    fill_normal(r, x, (m - 1) * ldx + kb);
+    for (int acc = 0; acc < 2; acc++) {
+        fill_normal(r, y, (m - 1) * ldy + n);
+        memcpy(z, y, (size_t)((m - 1) * ldy + n) * sizeof *z);
+        float *row_w = malloc((size_t)k * sizeof *row_w);
+        memset(b, 0, (size_t)(kb * RG_PANEL) * sizeof *b);
+        for (int64_t i = 0; i < n; i++) {
+            rg_unpack_row(&w.w, i, row_w);
+            for (int64_t c = 0; c < kb; c++) b[c * RG_PANEL + i] = row_w[k0 + c];
+        }
+        free(row_w);
+        ((rg_mmw_fn *)row->fn)(
+            y, ldy, x, ldx, (const char *)w.w.data + k0 * rg_wtypes[type].line, m, kb, n, acc);
+        t.mm(z, ldy, x, ldx, b, RG_PANEL, m, kb, n, acc);
+        CHECK(memcmp(y, z, (size_t)((m - 1) * ldy + n) * sizeof *y) == 0, row->name, seed,
+            "m %lld k %lld..%lld n %lld acc %d: not the bits of mm", (long long)m, (long long)k0,
+            (long long)(k0 + kb), (long long)n, acc);
+    }
+    guarded_free(&gx), guarded_free(&gb), guarded_free(&gy), guarded_free(&gz);
+    matrix_free(&w);
+}
+
+void check_mmw(const rg_kernel_row *row)
+{
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 5);
+    for (int64_t m = 1; m <= 30; m++)
+        for (int i = 0; i < 4; i++) mmw_case(row, seed, &r, m);
+}
+
 void check_blas(void)
 {
     rg_ktab t;

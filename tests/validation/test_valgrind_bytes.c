@@ -170,7 +170,7 @@ static const large larges[] = {
     {"linear_swiglu m=64 k=1408 n=480 type=f16", SMALL, false},
     {"linear_swiglu m=64 k=2048 n=1056 type=bf16", SMALL, false},
     {"linear_swiglu m=37 k=328 n=1000 type=q4g64", SMALL, true},
-    {"linear_add m=200 k=300 n=992 type=f16", SMALL, true},
+    {"linear_add m=96 k=300 n=992 type=f16", SMALL, true},
     {"linear_add m=48 k=5632 n=2048 type=f16", LARGE, false},
     /* attention: a head is longer than the cache and comes again for every block of tokens; or stays, and the
      * scratch of many tokens beside it */
