@@ -37,7 +37,7 @@ typedef struct rg_row {
 typedef struct rg_phase_sum {
     bool ran;
     uint64_t calls, t_ns, wall_ns, op_ns, wait_ns, barriers; /* wall: stalls are in it */
-    int64_t overhead_ns;                           /* t_ns - op_ns: everything outside operators */
+    int64_t overhead_ns;                                     /* t_ns - op_ns: everything outside operators */
     int64_t tokens, batch, last_ctx;
     rg_tally counted, analytic;
     double ideal_ns, flop_ns, mem_ns;

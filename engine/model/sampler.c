@@ -268,11 +268,15 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
     else if (lazy)
         total = mass(s, l, best, inv);
     const double need = nucleus ? (double)o->top_p * all : draw * total;
-    int64_t want = o->top_k > 0 ? o->top_k : lazy ? FIRST : s->blocks, n;
-    for (;;) {
-        n = gather(s, l, best, o->top_k > 0 ? least : fmaxf(least, cut), want);
-        if (!lazy || want >= s->blocks || weigh(s->c, n, best, nucleus ? 1.0f : inv) > need) break;
-        want *= 16;
+    int64_t n = gather(s, l, best, o->top_k > 0 ? least : fmaxf(least, cut),
+        o->top_k > 0 ? o->top_k
+            : lazy   ? FIRST
+                     : s->blocks);
+    if (lazy) { /* if these do not reach: of tokens so far away, all together weigh less than what is behind */
+        const float by = nucleus ? 1.0f : inv;
+        const double behind = 0.5 * ((nucleus ? all : total) - need);
+        if (weigh(s->c, n, best, by) <= need)
+            n = gather(s, l, best, fmaxf(least, (float)log(behind / (double)s->vocab) / by), s->blocks);
     }
     n = keep_best(s->c, n, o->top_k);
 

@@ -22,8 +22,8 @@ static rg_status write_tokens(const rg_talk *t, rg_err *err)
 }
 
 /* The default context of a text whose length nobody knows is the model's own (to 4096), and `need` if that
- * is more. Where `need` is all, the cache of the rest would only cost memory: a head's positions lie together,
- * and heads of a large page are touched with the first token. */
+ * is more. Where `need` is all, the cache of the rest would only cost memory: the positions of a head lie
+ * together, and the first token touches every large page. */
 static int64_t default_ctx(const rg_config *c, int64_t need, bool all)
 {
     return rg_min(c->ctx_train, rg_max(need, all ? rg_round_up(need, 256) : 4096));
