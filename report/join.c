@@ -106,6 +106,7 @@ static void add_record(
     row->calls++;
     row->t_ns += r->t_ns;
     row->wait_ns += r->wait_ns;
+    row->barriers += r->barriers;
     rg_tally_add(&row->counted, &r->tally);
     rg_tally_add(&row->analytic, a);
     for (int i = 0; i < RG_MAX_CTR && r->ctr_span == 1; i++) {
@@ -296,6 +297,7 @@ static void sum_phases(rg_report *r)
         if (w->layer >= 0) continue;
         p->op_ns += w->t_ns;
         p->wait_ns += w->wait_ns;
+        p->barriers += w->barriers;
         rg_tally_add(&p->counted, &w->counted);
         rg_tally_add(&p->analytic, &w->analytic);
         p->ideal_ns += w->ideal_ns;

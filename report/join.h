@@ -17,7 +17,7 @@ typedef struct rg_row {
     rg_phase phase;
     rg_site site;
     int layer; /* -1: summed over layers */
-    uint64_t calls, t_ns, wait_ns;
+    uint64_t calls, t_ns, wait_ns, barriers;
     rg_tally counted, analytic;
     /* counted, and in how many calls: groups take turns */
     uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
@@ -36,8 +36,8 @@ typedef struct rg_row {
 
 typedef struct rg_phase_sum {
     bool ran;
-    uint64_t calls, t_ns, wall_ns, op_ns, wait_ns; /* wall: stalls are in it */
-    int64_t overhead_ns;                           /* t_ns - op_ns: everything outside operators */
+    uint64_t calls, t_ns, wall_ns, op_ns, wait_ns, barriers; /* wall: stalls are in it */
+    int64_t overhead_ns;                                     /* t_ns - op_ns: everything outside operators */
     int64_t tokens, batch, last_ctx;
     rg_tally counted, analytic;
     double ideal_ns, flop_ns, mem_ns;

@@ -275,6 +275,7 @@ static bool fill_phase(rg_doc_phase *d, const rg_report *r, rg_phase ph)
         .bound = rg_bound_names[p->bound],
         .ops_ns = (double)p->op_ns,
         .wait_ns = (double)p->wait_ns,
+        .barriers = (double)p->barriers,
         .overhead_ns = (double)p->overhead_ns};
     if (r->run.has_socket)
         d->socket = (rg_doc_socket){.socket_read_bytes = socket[RG_SOCKET_READ],

@@ -315,9 +315,11 @@ static void phase_part(FILE *f, const rg_run *r, rg_phase ph, bool *failed)
         RG_NUM(p->tokens_per_s));
     fprintf(f,
         "per call: p50 %s, p90 %s, p99 %s; memory-bandwidth use (weights + KV) %s, arithmetic use %s; ideal "
-        "on these roofs %s; waiting at barriers %s\n\n",
+        "on these roofs %s; waiting at barriers %s",
         RG_TIME(p->p50_ns), RG_TIME(p->p90_ns), RG_TIME(p->p99_ns), RG_PERCENT(p->mbu), RG_PERCENT(p->mfu),
         RG_TIME(p->ideal_ns), RG_PERCENT(rg_ratio(p->wait_ns, p->ops_ns * r->d->machine.threads)));
+    if (p->barriers > 0.0) fprintf(f, ", %s of them a call", RG_NUM(rg_ratio(p->barriers, p->calls)));
+    fprintf(f, "\n\n");
     system_line(f, r, ph);
     op_table(f, r, ph, false, failed);
     fprintf(f, "\n");

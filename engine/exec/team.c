@@ -187,7 +187,9 @@ void rg_barrier(rg_ctx *cx)
 {
     const uint64_t start = cx->rec ? rg_ticks() : 0;
     meet(cx);
-    if (cx->rec) cx->wait_ticks += rg_ticks() - start;
+    if (!cx->rec) return;
+    cx->wait_ticks += rg_ticks() - start;
+    cx->barriers++;
 }
 
 void rg_team_home(cpu_set_t *home)
@@ -376,9 +378,11 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
         r->dims = d->dims;
         r->ctr_mask = by_op ? cx->ctr_mask : 0;
         r->ctr_span = by_op;
+        r->barriers = cx->nt > 1 ? (uint16_t)(cx->barriers + d->barrier) : 0;
     }
     cx->n_rec++;
     cx->t_last = now;
     cx->tally = (rg_tally){0};
     cx->wait_ticks = 0;
+    cx->barriers = 0;
 }

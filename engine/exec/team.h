@@ -54,7 +54,8 @@ typedef struct rg_ctx {
     int16_t layer;
     /* of the current operator, or without records of all: drivers add to it at their outer loops */
     rg_tally tally;
-    uint64_t wait_ticks; /* in its rg_barrier calls */
+    uint64_t wait_ticks; /* in its rg_barrier calls ... */
+    uint16_t barriers;   /* ... and how many there were */
 } rg_ctx;
 
 /* threads >= 1, each with scratch_bytes of scratch (rg_drive_scratch). cpus: processor of each thread, or

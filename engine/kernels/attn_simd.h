@@ -15,7 +15,8 @@ enum {
     QT = W ? 16 : 6, /* most query rows of a tile */
     QB = 4,          /* most K blocks of a tile */
     PQ = W ? 4 : 3,
-    PV = 4
+    PV = 4,
+    PQ_Q8 = W ? 8 : PQ /* q8_0: two vectors at a time leave room for more rows */
 };
 
 INLINE int64_t k_block_bytes(rg_kvtype type, int64_t hd)
@@ -23,17 +24,25 @@ INLINE int64_t k_block_bytes(rg_kvtype type, int64_t hd)
     return type == RG_KV_Q8_0 ? hd / Q8 * K_Q8 : hd * (type == RG_KV_F16 ? 32 : 64);
 }
 
+/* The cache streams from memory. Blocks of K that are walked side by side confuse the hardware's prefetch, so
+ * lines of the next tile, and of at least so many bytes ahead, are asked for in the order of their bytes. */
+enum { AHEAD = 4096 };
+INLINE void ask(const unsigned char *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+
 /* qt query rows against qb blocks of K; s at the first position. */
 INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const unsigned char *k, int64_t hd,
     rg_kvtype type, int qt, int qb)
 {
     const int64_t block = k_block_bytes(type, hd);
+    const unsigned char *next = k + (qb * block < AHEAD ? AHEAD : qb * block);
     vf sum[QT][QB][VB];
     EACH (i, qt)
         EACH (b, qb)
             EACH (v, VB) sum[i][b][v] = vf_zero();
     if (type != RG_KV_Q8_0) {
-        for (int64_t d = 0; d < hd; d++)
+        for (int64_t d = 0; d < hd; d++) {
+            const int step = qb * (type == RG_KV_F16 ? 32 : 64);
+            EACH (b, (step + 63) / 64) ask(next + d * step + b * 64);
             EACH (b, qb)
                 EACH (v, VB) {
                     const unsigned char *at = k + b * block;
@@ -41,18 +50,22 @@ INLINE void qk_tile(float *s, int64_t lds, const float *q, int64_t ldq, const un
                                                     : vf_load(at + d * 64 + v * 4 * VL);
                     EACH (i, qt) sum[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + d]), sum[i][b][v]);
                 }
+        }
     } else {
         for (int64_t c = 0; c < hd; c += Q8) {
             vf part[QT][QB][VB];
             EACH (i, qt)
                 EACH (b, qb)
                     EACH (v, VB) part[i][b][v] = vf_zero();
-            for (int64_t d = 0; d < Q8; d++)
+            for (int64_t d = 0; d < Q8; d++) {
+                if (d % 4 == 0)
+                    EACH (b, qb) ask(next + (c + d) * qb * K_Q8 / Q8 + b * 64);
                 EACH (b, qb)
                     EACH (v, VB) {
                         const vf kv = vf_int8(k + b * block + c / Q8 * K_Q8 + 32 + d * 16 + v * VL);
                         EACH (i, qt) part[i][b][v] = vf_fma(kv, vf_set1(q[i * ldq + c + d]), part[i][b][v]);
                     }
+            }
             EACH (b, qb)
                 EACH (v, VB) {
                     const vf scale = vf_half(k + b * block + c / Q8 * K_Q8 + v * 2 * VL);
@@ -110,14 +123,15 @@ INLINE void qk(float *s, int64_t lds, const float *q, int64_t ldq, int64_t nq, c
 INLINE void pv_tile(float *acc, int64_t lda, const float *s, int64_t lds, const unsigned char *v,
     int64_t stride, int64_t n, rg_kvtype type, int pq, int pv)
 {
-    vf sum[PQ][PV];
+    vf sum[PQ_Q8][PV];
     EACH (i, pq)
         EACH (j, pv) sum[i][j] = vf_zero();
     for (int64_t p = 0; p < n; p++, v += stride) {
-        vf sv[PQ];
+        vf sv[PQ_Q8];
         EACH (i, pq) sv[i] = vf_set1(s[i * lds + p]);
         if (type == RG_KV_Q8_0) {
             uint16_t h;
+            ask(v + AHEAD);
             memcpy(&h, v, sizeof h);
             const vf scale = vf_set1(_cvtsh_ss(h));
             EACH (i, pq) sv[i] = vf_mul(sv[i], scale);
@@ -161,7 +175,9 @@ INLINE void pv(float *acc, int64_t lda, const float *s, int64_t lds, int64_t nq,
         else \
             TILE(1, pv); \
     } while (0)
-            if (type == RG_KV_Q8_0)
+            if (type == RG_KV_Q8_0 && left >= PQ_Q8)
+                TILE(PQ_Q8, Q8 / VL);
+            else if (type == RG_KV_Q8_0)
                 TILES(Q8 / VL);
             else if (vectors >= 4)
                 TILES(4);

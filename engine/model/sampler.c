@@ -1,4 +1,5 @@
-/* The sampler: a heap keeps the best candidates, the filters narrow them. */
+/* The sampler. Large vocabularies are read once, in blocks whose maxima are kept; only blocks that can hold
+ * candidates are looked into again. Candidates are put in order only where a filter or the draw needs it. */
 #include "ridge/sampler.h"
 
 #include <float.h>
@@ -6,20 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
+#include "base/num.h"
+#include "kernels/kernels.h"
+
 typedef struct candidate {
     int32_t id;
     float logit;
     float p;
 } candidate;
 
+enum { BLOCK = 64, LANES = 16, FIRST = 512 /* candidates that are tried before all of them */ };
+
 struct rg_sampler {
     rg_sampler_opts o;
     int64_t vocab;
+    int64_t blocks;
     candidate *c;  /* [vocab] */
     float *logits; /* [vocab] after the penalty */
+    float *most;   /* [blocks] the largest logits */
     int32_t *last; /* ring of repeat_last tokens */
     int32_t n_last, at;
     uint64_t rng;
+    rg_softmax_fn *softmax;
 };
 
 rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vocab, rg_err *err)
@@ -41,12 +51,17 @@ rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vo
     if (s) {
         s->o = *o;
         s->vocab = vocab;
+        s->blocks = rg_div_up(vocab, BLOCK);
+        s->most = malloc((size_t)s->blocks * sizeof *s->most);
         s->c = malloc((size_t)vocab * sizeof *s->c);
         s->logits = malloc((size_t)vocab * sizeof *s->logits);
         s->last = malloc(((size_t)o->repeat_last + 1) * sizeof *s->last);
         s->rng = o->seed * 0x9e3779b97f4a7c15u + 0x1234567u;
+        rg_ktab k;
+        rg_kernels_select(&k, rg_isa_best(), false);
+        s->softmax = k.softmax;
     }
-    if (!s || !s->c || !s->logits || !s->last) {
+    if (!s || !s->c || !s->logits || !s->most || !s->last) {
         rg_sampler_close(s);
         return rg_no_memory(err, "sampler");
     }
@@ -59,6 +74,7 @@ void rg_sampler_close(rg_sampler *s)
     if (!s) return;
     free(s->c);
     free(s->logits);
+    free(s->most);
     free(s->last);
     free(s);
 }
@@ -81,26 +97,48 @@ static double uniform(rg_sampler *s)
 }
 
 /* Once per distinct token: positive logits are divided, negative multiplied. */
-static void penalise(rg_sampler *s, const float *logits)
+static const float *penalised(rg_sampler *s, const float *logits)
 {
+    if (s->o.repeat_penalty == 1.0f || s->n_last == 0) return logits;
     memcpy(s->logits, logits, (size_t)s->vocab * sizeof *logits);
-    if (s->o.repeat_penalty == 1.0f) return;
     for (int32_t i = 0; i < s->n_last; i++) {
         const int32_t t = s->last[i];
         if (t < 0 || t >= s->vocab) continue;
         const float l = logits[t] > 0.0f ? logits[t] / s->o.repeat_penalty : logits[t] * s->o.repeat_penalty;
         s->logits[t] = isfinite(logits[t]) ? fmaxf(-FLT_MAX, fminf(l, FLT_MAX)) : logits[t];
     }
+    return s->logits;
 }
 
-static int32_t argmax(const float *l, int64_t n)
+/* The largest of a block; *nan becomes true if one is not a number. Loops as vectorisers like them. */
+static float most_of(const float *l, int64_t n, bool *nan)
 {
+    float m[LANES];
+    uint32_t odd = 0;
+    int64_t at = 0;
+    for (int64_t i = 0; i < n; i++) odd |= (rg_f32_bits(l[i]) & 0x7fffffffu) > 0x7f800000u;
+    for (int i = 0; i < LANES; i++) m[i] = -INFINITY;
+    for (; at + LANES <= n; at += LANES)
+        for (int i = 0; i < LANES; i++) m[i] = l[at + i] > m[i] ? l[at + i] : m[i];
+    for (int i = 0; at < n; at++, i++) m[i] = l[at] > m[i] ? l[at] : m[i];
+    for (int i = 1; i < LANES; i++) m[0] = m[i] > m[0] ? m[i] : m[0];
+    *nan = *nan || odd;
+    return m[0];
+}
+
+/* The first of the largest logits, -1 if they are not finite; and the maxima of the blocks. */
+static int32_t best_token(rg_sampler *s, const float *l)
+{
+    bool nan = false;
     int64_t best = 0;
-    for (int64_t i = 1; i < n; i++) {
-        if (isnan(l[i])) return -1;
-        if (l[i] > l[best]) best = i;
+    for (int64_t b = 0; b < s->blocks; b++) {
+        s->most[b] = most_of(l + b * BLOCK, rg_min(BLOCK, s->vocab - b * BLOCK), &nan);
+        if (s->most[b] > s->most[best]) best = b;
     }
-    return isfinite(l[best]) ? (int32_t)best : -1;
+    if (nan || !isfinite(s->most[best])) return -1;
+    int64_t i = best * BLOCK;
+    while (l[i] != s->most[best]) i++;
+    return (int32_t)i;
 }
 
 static int by_logit(const void *a, const void *b)
@@ -134,39 +172,124 @@ static int64_t keep_best(candidate *c, int64_t n, int64_t k)
     return k;
 }
 
+/* Tokens within `from` (at most 0) of the best logit, the `want` best at least; in the order of their ids. */
+static int64_t gather(rg_sampler *s, const float *l, float best, float from, int64_t want)
+{
+    float least = -INFINITY;
+    if (want < s->blocks) { /* so many blocks hold such a logit */
+        for (int64_t b = 0; b < s->blocks; b++) s->c[b] = (candidate){.id = (int32_t)b, .logit = s->most[b]};
+        keep_best(s->c, s->blocks, want);
+        least = s->c[0].logit;
+    }
+    int64_t n = 0;
+    for (int64_t b = 0; b < s->blocks; b++) {
+        if (s->most[b] < least || s->most[b] - best < from) continue;
+        for (int64_t i = b * BLOCK; i < rg_min((b + 1) * BLOCK, s->vocab); i++)
+            if (l[i] >= least && l[i] - best >= from) s->c[n++] = (candidate){(int32_t)i, l[i], 0.0f};
+    }
+    return n;
+}
+
+/* What all tokens weigh: exp of their distances from the best, times inv. */
+static double mass(const rg_sampler *s, const float *l, float best, float inv)
+{
+    enum { PART = 1024 };
+    float x[PART], max, sum;
+    double all = 0.0;
+    for (int64_t a = 0; a < s->vocab; a += PART) {
+        const int64_t n = rg_min(PART, s->vocab - a);
+        for (int64_t i = 0; i < n; i++) {
+            const float d = (l[a + i] - best) * inv;
+            x[i] = d > -88.0f ? d : -88.0f; /* nothing, and no infinity */
+        }
+        s->softmax(x, n, n, &max, &sum);
+        all += (double)sum * exp((double)max);
+    }
+    return all;
+}
+
+static double weigh(candidate *c, int64_t n, float best, float inv)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += (double)(c[i].p = expf((c[i].logit - best) * inv));
+    return sum;
+}
+
+/* The candidate with which weights, added from the best on, exceed u. Better ones are put before it, and it
+ * is the last if none does. */
+static int64_t reach(candidate *c, int64_t n, double u)
+{
+    enum { FEW = 64 };
+    int64_t lo = 0, hi = n; /* it is in here */
+    while (hi - lo > FEW) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        candidate t[3] = {c[lo], c[mid], c[hi - 1]};
+        qsort(t, 3, sizeof *t, by_logit);
+        double sum = 0.0;
+        int64_t at = lo; /* the better ones end here */
+        for (int64_t i = lo; i < hi; i++) {
+            const candidate x = c[i];
+            if (by_logit(&x, &t[1]) > 0) continue;
+            c[i] = c[at];
+            c[at++] = x;
+            sum += (double)x.p;
+        }
+        if (u >= sum) { /* the worst of the three is behind it */
+            u -= sum;
+            lo = at;
+        } else {
+            hi = at;
+        }
+    }
+    qsort(c + lo, (size_t)(hi - lo), sizeof *c, by_logit);
+    for (int64_t i = lo; i < hi; i++) {
+        u -= (double)c[i].p;
+        if (u < 0.0) return i;
+    }
+    return hi - 1;
+}
+
 int32_t rg_sampler_next(rg_sampler *s, const float *logits)
 {
-    penalise(s, logits);
-    const int32_t top = argmax(s->logits, s->vocab);
-    if (s->o.temp == 0.0f || top < 0) return top;
+    const rg_sampler_opts *o = &s->o;
+    const float *l = penalised(s, logits);
+    const int32_t top = best_token(s, l);
+    if (o->temp == 0.0f || top < 0) return top;
 
     /* a smaller temperature has no reciprocal: 0 times infinity; exp(-50) of the best is below any draw */
-    const float inv = 1.0f / fmaxf(s->o.temp, FLT_MIN), best = s->logits[top],
-                least = -50.0f * fmaxf(s->o.temp, 1.0f);
-    int64_t n = 0, m = 0;
-    for (int64_t i = 0; i < s->vocab; i++)
-        if (s->logits[i] - best >= least) s->c[n++] = (candidate){.id = (int32_t)i, .logit = s->logits[i]};
-    n = keep_best(s->c, n, s->o.top_k);
+    const float inv = 1.0f / fmaxf(o->temp, FLT_MIN), best = l[top], least = -50.0f * fmaxf(o->temp, 1.0f),
+                cut = o->min_p > 0.0f ? logf(o->min_p) : -INFINITY;
+    const double draw = uniform(s);
+    const bool nucleus = o->top_p < 1.0f, lazy = o->top_k == 0 && o->min_p == 0.0f;
+    /* weights of all tokens for top-p, which is at temperature 1; or for the draw */
+    double all = 0.0, total = 0.0;
+    if (o->top_k == 0 && nucleus)
+        all = mass(s, l, best, 1.0f);
+    else if (lazy)
+        total = mass(s, l, best, inv);
+    const double need = nucleus ? (double)o->top_p * all : draw * total;
+    int64_t n = gather(s, l, best, o->top_k > 0 ? least : fmaxf(least, cut),
+        o->top_k > 0 ? o->top_k
+            : lazy   ? FIRST
+                     : s->blocks);
+    if (lazy) { /* if these do not reach: of tokens so far away, all together weigh less than what is behind */
+        const float by = nucleus ? 1.0f : inv;
+        const double behind = 0.5 * ((nucleus ? all : total) - need);
+        if (weigh(s->c, n, best, by) <= need)
+            n = gather(s, l, best, fmaxf(least, (float)log(behind / (double)s->vocab) / by), s->blocks);
+    }
+    n = keep_best(s->c, n, o->top_k);
 
-    /* min-p may go before the sort as long as top-p knows the mass of all */
-    const float cut = s->o.min_p > 0.0f ? logf(s->o.min_p) : -INFINITY;
-    double all = 0.0, sum = 0.0, total = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        if (s->o.top_p < 1.0f) all += exp((double)(s->c[i].logit - best));
+    /* min-p may come before top-p, as long as that knows the mass of all */
+    if (o->top_k > 0 && nucleus) all = weigh(s->c, n, best, 1.0f);
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++)
         if (s->c[i].logit - best >= cut) s->c[m++] = s->c[i];
-    }
     n = m;
-    qsort(s->c, (size_t)n, sizeof *s->c, by_logit);
-    if (s->o.top_p < 1.0f) { /* on probabilities at temperature 1, as the order of the filters says */
-        int64_t keep = 0;
-        while (keep < n && sum < (double)s->o.top_p * all) sum += exp((double)(s->c[keep++].logit - best));
-        n = keep > 0 ? keep : 1;
+    if (nucleus) {
+        weigh(s->c, n, best, 1.0f);
+        n = reach(s->c, n, nextafter((double)o->top_p * all, 0.0)) + 1;
     }
-    for (int64_t i = 0; i < n; i++) total += (double)(s->c[i].p = expf((s->c[i].logit - best) * inv));
-    double u = uniform(s) * total;
-    for (int64_t i = 0; i < n; i++) {
-        u -= (double)s->c[i].p;
-        if (u < 0.0) return s->c[i].id;
-    }
-    return s->c[n - 1].id;
+    const double kept = weigh(s->c, n, best, inv);
+    return s->c[reach(s->c, n, draw * (total > 0.0 ? total : kept))].id;
 }

@@ -52,6 +52,7 @@ typedef struct rg_rec {
     uint64_t ctr[RG_MAX_CTR]; /* of the probe, summed over threads */
     uint32_t ctr_mask;        /* which of them were counted: groups take turns */
     uint16_t ctr_span;        /* records they cover, this the last; 0: a later record covers it */
+    uint16_t barriers;        /* where threads met: inside it, and at its end */
 } rg_rec;
 
 /* One forward call. */

@@ -91,6 +91,10 @@ static void one_record_per_operator_in_order(void **state)
                 assert_int_equal(r->step, step);
                 assert_int_equal(r->phase, s->phase);
                 assert_int_equal(r->n_threads, 2);
+                /* who waits does so at a barrier that is counted */
+                if (r->barriers == 0) assert_int_equal(r->wait_ns, 0);
+                if (want == RG_SITE_ATTN_KV_PUT || want == RG_SITE_OUTPUT) assert_int_equal(r->barriers, 1);
+                if (want == RG_SITE_ATTN_ROPE) assert_int_equal(r->barriers, 0);
                 assert_int_equal(r->dims.m, i > 2 * n ? 1 : tokens[step]);
                 assert_true(r->isa <= (uint8_t)isa_cap());
                 assert_int_equal(

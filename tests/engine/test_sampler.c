@@ -129,6 +129,88 @@ static void top_k_of_many(void **state)
     }
 }
 
+/* ---- large vocabularies, which are read in blocks and not sorted, against sorting ---- */
+
+typedef struct token {
+    int32_t id;
+    float logit;
+} token;
+
+static int by_logit(const void *a, const void *b)
+{
+    const token *x = a, *y = b;
+    if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
+    return x->id < y->id ? -1 : 1;
+}
+
+/* What a sampler may draw, best first; their weights. */
+static int candidates(token *t, double *w, const rg_sampler_opts *o, const float *l, int n)
+{
+    double all = 0.0, sum = 0.0;
+    for (int i = 0; i < n; i++) t[i] = (token){i, l[i]};
+    qsort(t, (size_t)n, sizeof *t, by_logit);
+    const double best = (double)t[0].logit;
+    if (o->top_k > 0 && o->top_k < n) n = o->top_k;
+    for (int i = 0; i < n; i++) all += exp((double)t[i].logit - best);
+    int keep = 0;
+    while (keep < n && (keep == 0 || sum < (double)o->top_p * all) &&
+        exp((double)t[keep].logit - best) >= (double)o->min_p)
+        sum += exp((double)t[keep++].logit - best);
+    for (int i = 0; i < keep; i++) w[i] = exp(((double)t[i].logit - best) / (double)o->temp);
+    return keep;
+}
+
+static void large_vocabularies(void **state)
+{
+    (void)state;
+    enum { V = 70001, DRAWS_EACH = 40 };
+    static const rg_sampler_opts cases[] = {
+        {.top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .temp = 0.8f},
+        {.top_k = 3000, .top_p = 1.0f, .temp = 1.5f},
+        {.top_p = 0.9f, .temp = 1.0f},
+        {.top_p = 0.3f, .temp = 2.0f},
+        {.top_p = 0.95f, .min_p = 0.02f, .temp = 1.0f},
+        {.top_p = 1.0f, .min_p = 0.01f, .temp = 1.0f},
+        {.top_p = 1.0f, .temp = 0.7f},
+        {.top_p = 1.0f, .temp = 1.3f},
+    };
+    float *l = malloc(V * sizeof *l);
+    token *t = malloc(V * sizeof *t);
+    double *w = malloc(V * sizeof *w);
+    rg_rng r = {.s = 77};
+    for (int flat = 0; flat < 2; flat++) {
+        /* ties too; and far above the others, a few */
+        for (int i = 0; i < V; i++) l[i] = rintf(64.0f * 2.5f * rng_normal(&r)) / 64.0f;
+        for (int i = 0; i < 20 && !flat; i++) l[rng_in(&r, 0, V - 1)] += 9.0f;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            rg_sampler_opts o = cases[i];
+            o.repeat_penalty = 1.0f;
+            o.seed = 7 + i;
+            const int n = candidates(t, w, &o, l, V);
+            rg_sampler *s = sampler(o, V);
+            uint64_t z0 = o.seed * 0x9e3779b97f4a7c15u + 0x1234567u;
+            double total = 0.0;
+            for (int k = 0; k < n; k++) total += w[k];
+            for (int d = 0; d < DRAWS_EACH; d++) {
+                uint64_t z = z0 += 0x9e3779b97f4a7c15u; /* splitmix64 */
+                z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+                z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+                double u = (double)((z ^ (z >> 31)) >> 11) * 0x1p-53 * total;
+                int k = 0;
+                while (k < n - 1 && u >= w[k]) u -= w[k++];
+                const int32_t got = rg_sampler_next(s, l);
+                /* rounding may move a draw that is near a border to the neighbour */
+                const bool near = u < 2e-6 * total || w[k] - u < 2e-6 * total;
+                if (got != t[k].id && !(near && fabs((double)l[got] - (double)t[k].logit) < 0.1))
+                    fail_msg("%s logits, case %zu, draw %d: %d, expected %d (number %d of %d)",
+                        flat ? "flat" : "peaked", i, d, got, t[k].id, k, n);
+            }
+            rg_sampler_close(s);
+        }
+    }
+    free(l), free(t), free(w);
+}
+
 static void penalty_once_per_token(void **state)
 {
     (void)state;
@@ -298,9 +380,9 @@ static void bad_options_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(filters_cut),
-        cmocka_unit_test(top_k_of_many), cmocka_unit_test(penalty_once_per_token),
-        cmocka_unit_test(seeds_repeat), cmocka_unit_test(draws_follow_the_distribution),
-        cmocka_unit_test(logits_must_be_finite), cmocka_unit_test(extremes_have_limits),
-        cmocka_unit_test(bad_options_are_refused)};
+        cmocka_unit_test(top_k_of_many), cmocka_unit_test(large_vocabularies),
+        cmocka_unit_test(penalty_once_per_token), cmocka_unit_test(seeds_repeat),
+        cmocka_unit_test(draws_follow_the_distribution), cmocka_unit_test(logits_must_be_finite),
+        cmocka_unit_test(extremes_have_limits), cmocka_unit_test(bad_options_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

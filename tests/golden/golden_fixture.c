@@ -24,6 +24,7 @@ static void near_roofs(rg_log *l, const rg_report *r)
             if (far[k].site == rec->site) share = far[k].share;
         rec->t_ns = (uint64_t)(w->ideal_ns / (double)w->calls / share + 0.5);
         rec->wait_ns = rec->t_ns / 20;
+        rec->barriers = 1;
         l->step[rec->step].t_ns += rec->t_ns;
     }
 }

@@ -126,6 +126,7 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
             if (op == RG_OP_LINEAR) r->tally.act_rd *= 2; /* both threads read the activations */
             r->t_ns = 2000 + 10 * (uint64_t)s + (s == RG_SITE_FFN_DOWN ? 30000 : 0);
             r->wait_ns = 300;
+            r->barriers = 1;
             r->ctr[0] = 2 * r->t_ns;
             r->ctr[1] = 1;
             r->ctr_mask = 3;

@@ -21,10 +21,12 @@ static rg_status write_tokens(const rg_talk *t, rg_err *err)
     return rg_outfile_commit(&o, err);
 }
 
-/* The default context holds the prompt and the answer, and the model's own (to 4096) where that is more. */
-static int64_t default_ctx(const rg_config *c, int64_t need)
+/* The default context of a text whose length nobody knows is the model's own (to 4096), and `need` if that
+ * is more. Where `need` is all, the cache of the rest would only cost memory: the positions of a head lie
+ * together, and the first token touches every large page. */
+static int64_t default_ctx(const rg_config *c, int64_t need, bool all)
 {
-    return rg_min(c->ctx_train, rg_max(need, rg_min(c->ctx_train, 4096)));
+    return rg_min(c->ctx_train, rg_max(need, all ? rg_round_up(need, 256) : 4096));
 }
 
 /* Options that exclude each other, or need one that is not given. */
@@ -145,7 +147,8 @@ static rg_status run_prompt(rg_talk *t, rg_session_opts *so, const rg_engine_opt
         }
         goto out;
     }
-    if (!so->ctx) so->ctx = default_ctx(c, prompt.n + (n_predict < 0 ? 128 : n_predict));
+    const bool known = n_predict >= 0 && !cli->context_shift && !cli->prompt_cache;
+    if (!so->ctx) so->ctx = default_ctx(c, prompt.n + (n_predict < 0 ? 128 : n_predict), known);
     if (prompt.n > so->ctx) {
         st = rg_fail(err, RG_E_USAGE,
             "context: the prompt has %" PRId64 " tokens, the context holds %" PRId64
@@ -218,7 +221,7 @@ static rg_status run_chat(rg_talk *t, rg_session_opts *so, const rg_engine_opts 
         st = dump_prompt(t, &form, first, err);
         goto out;
     }
-    if (!so->ctx) so->ctx = default_ctx(rg_ckpt_config(t->ckpt), 4096);
+    if (!so->ctx) so->ctx = default_ctx(rg_ckpt_config(t->ckpt), 4096, false);
     so->max_logits = 1;
     t->keep = default_keep(t, &(rg_tokens){0});
     tell_template(t, &form);
