@@ -33,11 +33,11 @@ typedef struct rg_dims_opts {
     int threads;
 } rg_dims_opts;
 
-/* Bits of sites with a mask of fusions on: which run, and behind which of those that run threads wait. Made
+/* Sites with a mask of fusions on: which run, and behind which of those that run threads wait. Made
  * once: a decode step of a small model has no time to ask the tables. */
 typedef struct rg_sites_on {
     unsigned fuse;
-    uint64_t runs, crosses;
+    bool runs[RG_SITE_COUNT], crosses[RG_SITE_COUNT];
 } rg_sites_on;
 rg_sites_on rg_sites_with(const rg_config *c, unsigned fuse);
 

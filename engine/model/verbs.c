@@ -73,17 +73,18 @@ static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols
 
 /* Whether what follows a product or factor reads what other threads wrote. Operators that go on in the same
  * columns do not, nor does a product of the same input. */
-static bool must_wait(uint64_t running, rg_site site)
+static bool must_wait(const rg_config *c, const bool *runs, rg_site site)
 {
     for (rg_site s = site + 1; s < RG_SITE_COUNT; s++) {
         const rg_op op = rg_site_op(s);
-        if (op == RG_OP_LINEAR) return rg_site_input(s) != rg_site_input(site);
+        if (!rg_site_exists(c, s)) continue;
+        if (rg_site_has_matrix(s)) return rg_site_input(s) != rg_site_input(site);
         if (op == RG_OP_ADD || op == RG_OP_SWIGLU) return false;
         /* its own bias, and the order of what the next product reads */
         if (op == RG_OP_BIAS || op == RG_OP_REORDER) continue;
-        if (rg_site_optional(s) && (running & rg_site_bit(s)))
+        if (rg_site_optional(s) && runs[s])
             return op != RG_OP_SCALE && op != RG_OP_GEGLU && op != RG_OP_SOFTCAP;
-        if (rg_site_only(s) == RG_ONLY_ALWAYS) return true;
+        if (rg_site_only(s) == RG_ONLY_ALWAYS || op == RG_OP_TOPK) return true;
     }
     return true;
 }
@@ -91,15 +92,13 @@ static bool must_wait(uint64_t running, rg_site site)
 rg_sites_on rg_sites_with(const rg_config *c, unsigned fuse)
 {
     rg_sites_on on = {.fuse = fuse};
-    for (rg_site s = 0; s < RG_SITE_COUNT; s++)
-        if (rg_site_runs(c, s, fuse)) on.runs |= rg_site_bit(s);
-    for (rg_site s = 0; s < RG_SITE_COUNT; s++)
-        if (must_wait(on.runs, s)) on.crosses |= rg_site_bit(s);
+    for (rg_site s = 0; s < RG_SITE_COUNT; s++) on.runs[s] = rg_site_runs(c, s, fuse);
+    for (rg_site s = 0; s < RG_SITE_COUNT; s++) on.crosses[s] = must_wait(c, on.runs, s);
     return on;
 }
 
-static bool runs(const rg_pass *p, rg_site site) { return p->on->runs & rg_site_bit(site); }
-static bool crosses(const rg_pass *p, rg_site site) { return p->on->crosses & rg_site_bit(site); }
+static bool runs(const rg_pass *p, rg_site site) { return p->on->runs[site]; }
+static bool crosses(const rg_pass *p, rg_site site) { return p->on->crosses[site]; }
 
 static void scale(const rg_pass *p, rg_site site, float *y, double factor)
 {
