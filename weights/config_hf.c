@@ -196,6 +196,9 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
 #define RG_BIASES(trait, key, sites) \
     if (a->traits & RG_HAS_##trait && (!*key || rg_member_true(root, key))) c->extra |= sites;
 #include "weights/arch.def"
+    const json_t *dense = json_object_get(root, "mlp_only_layers");
+    if (a->traits & RG_HAS_MOE && json_array_size(dense) > 0)
+        return rg_lacks(src, "mlp_only_layers: dense layers between those of experts: not supported");
     rg_status st = check_act(root, a, src);
     if (!st) st = read_windows(c, root, a, src);
     if (!st) st = read_unrotated(c, root, a, src);

@@ -101,6 +101,8 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
         .arch = rg_gguf_arch(c),
         .freqs = freqs,
         .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
+    rg_config as = *c;
+    if (as.experts > 0) as.ffn = as.expert_ffn; /* the only width that some mixtures' readers know */
     fwrite("GGUF", 1, 4, f);
     w->at = 4;
     put_le(w, 3, 4);
@@ -120,7 +122,7 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
 #define OWN MOE
 #define SHEXP(key, v) \
     if (a->traits & RG_HAS_SHARED_EXPERT) INT(key, v)
-#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, c->field);
+#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, as.field);
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(gguf, field);
 #include "weights/arch.def"
     if (c->rope_scaling == RG_ROPE_LINEAR || c->rope_scaling == RG_ROPE_YARN) {

@@ -60,8 +60,11 @@ static void put_factors(json_t *o, const rg_config *c, const rg_arch *a)
 #include "weights/arch.def"
 }
 
-json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos)
+json_t *rg_hf_config(const rg_config *config, rg_ftype type, int64_t bos, int64_t eos)
 {
+    rg_config as = *config;
+    const rg_config *c = &as;
+    if (as.experts > 0) as.ffn = as.expert_ffn; /* the only width that some mixtures' classes read */
     static const char *const dtype[RG_FT_COUNT] = {
         [RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
     const rg_arch *a = rg_arch_named(c->arch);

@@ -57,6 +57,8 @@ rg_config arch_config(const rg_arch *a)
     if (t & RG_HAS_QKV_BIAS)
         c.extra |= rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
             rg_site_bit(RG_SITE_ATTN_V_BIAS);
+    if (t & RG_HAS_MOE) c.experts = 6, c.experts_used = 2, c.expert_ffn = 32, c.experts_norm = a->norm;
+    if (t & RG_HAS_SHARED_EXPERT) c.shared_ffn = 16;
     rg_arch_apply(&c, a);
     return c;
 }
