@@ -304,9 +304,6 @@ rg_status rg_synth_write_planted(const rg_config *c, rg_planted planted, rg_ftyp
             path, (long long)(2 * (1 + c->experts)));
     if (planted && !c->experts)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: planted routers are of a mixture of experts", path);
-    if (!gguf && !strcmp(c->arch, "granitemoe"))
-        return rg_fail(
-            err, RG_E_UNSUPPORTED, "%s: safetensors of Granite-MoE are not written: write GGUF", path);
     if (gguf && !rg_gguf_arch(c))
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF has no word for %s models: write safetensors", path,
             rg_arch_named(c->arch)->word[RG_ARCH_NAME]);

@@ -1,5 +1,6 @@
 /* ridge synth: random-weight checkpoints of named or given shapes. */
 #include <inttypes.h>
+#include <string.h>
 #include <strings.h>
 
 #include "tools/cli/cli.h"
@@ -69,6 +70,10 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
         return rg_fail(err, RG_E_USAGE, "-o PATH is missing: a directory, or a file ending in .gguf");
     if ((st = rg_shape_args(&c, cli, err)) || (st = pick_type(&type, cli->dtype, err))) return st;
     if (format == 0) format = rg_ends_with(cli->output, ".gguf") ? 2 : 1;
+    if (format == 1 && strcmp(c.arch, "granitemoe") == 0) /* one by one, under Mixtral's names */
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: safetensors of Granite-MoE would not have the names that its class reads: write GGUF",
+            cli->output);
     const uint64_t start = rg_now_ns();
     st = rg_synth_write_planted(&c, (rg_planted)router, type,
         format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, (uint64_t)RG_OR(cli, seed, 42), cli->output,
