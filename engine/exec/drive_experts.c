@@ -233,7 +233,7 @@ void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         a.to = sum ? to : to + first * w->n;
         a.y = sum ? y : y + first * w->n;
         a.row = sum ? c->token + first : NULL;
-        a.weight = c->sorted + first;
+        a.weight = sum ? c->sorted + first : NULL;
         if (as_is)
             a.x = (const char *)row_of(&f, first);
         else if (own)

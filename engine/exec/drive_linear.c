@@ -129,7 +129,7 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
             cx->k->geglu(to, to, y + i * ldy, cols);
         else if (a->op == RG_OP_LINEAR_ADD)
             cx->k->add(to, y + i * ldy, cols);
-        else if (a->op == RG_OP_LINEAR_SUM_EXPS)
+        else if (a->weight)
             for (int64_t j = 0; j < cols; j++) to[j] += a->weight[row0 + i] * y[i * ldy + j];
         else
             memcpy(to, y + i * ldy, cols * sizeof *to);
