@@ -101,13 +101,15 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
         .arch = rg_gguf_arch(c),
         .freqs = freqs,
         .has_freqs = freqs || c->rope_scaling == RG_ROPE_LLAMA3};
+    rg_config as = *c;
+    if (as.experts > 0) as.ffn = as.expert_ffn; /* the only width that some mixtures' readers know */
     fwrite("GGUF", 1, 4, f);
     w->at = 4;
     put_le(w, 3, 4);
     put_le(w, n_tensors + w->has_freqs, 8);
     w->count_at = w->at;
     put_le(w, 0, 8);
-    const int64_t value_dim = c->head_dim, rope_dim = rg_rope_dim(c);
+    const int64_t value_dim = c->head_dim, rope_dim = rg_rope_dim(c), experts = c->experts;
     const rg_arch *a = w->arch;
     char name[96];
     put_text(w, "general.architecture", a->word[RG_ARCH_GGUF]);
@@ -115,7 +117,12 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
     rg_gguf_u32(w, "general.alignment", ALIGN);
 #define ROPE REAL
 #define WINDOW(key, v) (void)0
-#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, c->field);
+#define MOE(key, v) \
+    if (a->traits & RG_HAS_MOE) INT(key, v)
+#define OWN MOE
+#define SHEXP(key, v) \
+    if (a->traits & RG_HAS_SHARED_EXPERT) INT(key, v)
+#define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, as.field);
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(gguf, field);
 #include "weights/arch.def"
     if (c->rope_scaling == RG_ROPE_LINEAR || c->rope_scaling == RG_ROPE_YARN) {
@@ -156,7 +163,7 @@ void rg_gguf_pad(rg_gguf_writer *w)
 
 /* dim: innermost first. */
 static void info(
-    rg_gguf_writer *w, const char *name, const int64_t dim[2], unsigned rank, rg_ftype type, uint64_t offset)
+    rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset)
 {
     put_str(w, name, strlen(name));
     put_le(w, rank, 4);
@@ -171,8 +178,11 @@ void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
     uint64_t offset = 0;
     for (; n > 0; n--, t++) {
         rg_file_name(name, sizeof name, RG_NAMES_GGUF, w->arch->traits, t->site, t->layer);
-        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_rows(t->site) == RG_EXT_ONE ? 1 : 2, t->type,
-            offset);
+        info(w, name, (int64_t[]){t->cols, t->rows, t->experts},
+            rg_site_rows(t->site) == RG_EXT_ONE ? 1
+                : t->experts                    ? 3
+                                                : 2,
+            t->type, offset);
         offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);

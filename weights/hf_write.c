@@ -60,8 +60,11 @@ static void put_factors(json_t *o, const rg_config *c, const rg_arch *a)
 #include "weights/arch.def"
 }
 
-json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos)
+json_t *rg_hf_config(const rg_config *config, rg_ftype type, int64_t bos, int64_t eos)
 {
+    rg_config as = *config;
+    const rg_config *c = &as;
+    if (as.experts > 0) as.ffn = as.expert_ffn; /* the only width that some mixtures' classes read */
     static const char *const dtype[RG_FT_COUNT] = {
         [RG_FT_F32] = "float32", [RG_FT_F16] = "float16", [RG_FT_BF16] = "bfloat16"};
     const rg_arch *a = rg_arch_named(c->arch);
@@ -70,6 +73,16 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
         a->traits & RG_HAS_GELU ? "gelu_pytorch_tanh" : "silu", "torch_dtype", dtype[type]);
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
+#define MOE(o, key, v) \
+    if (a->traits & RG_HAS_MOE) INT(o, key, v)
+#define SPARSE(o, key, v) \
+    if (a->traits & RG_HAS_BLOCK_SPARSE) INT(o, key, v)
+#define OWN(o, key, v) \
+    if ((a->traits & (RG_HAS_MOE | RG_HAS_BLOCK_SPARSE)) == RG_HAS_MOE) INT(o, key, v)
+#define NORM(o, key, v) \
+    if ((a->traits & (RG_HAS_MOE | RG_HAS_BLOCK_SPARSE)) == RG_HAS_MOE) BOOL(o, key, v)
+#define SHEXP(o, key, v) \
+    if (a->traits & RG_HAS_SHARED_EXPERT) INT(o, key, v)
 #define SHARED(o, key, v) \
     if (a->traits & RG_HAS_SHARED_MLP) INT(o, key, v)
 #define RG_BIASES(trait, key, sites) \

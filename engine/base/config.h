@@ -17,13 +17,19 @@ typedef enum rg_rope_scaling {
     RG_ROPE_LONGROPE
 } rg_rope_scaling;
 
+enum { RG_MAX_EXPERTS = 1024 };
 enum { RG_MAX_EOS = 8, RG_MAX_LAYERS = 512, RG_MAX_VOCAB = 1 << 20, RG_MAX_WINDOW = 1 << 30 };
 
 typedef struct rg_config {
     char arch[64];  /* "llama", ... */
     char name[128]; /* from the file, or the file's own name */
     int64_t dim, ffn, layers, heads, kv_heads, head_dim, vocab;
-    int64_t ctx_train; /* longest context the model was made for */
+    /* a mixture of experts: how many every layer has, to how many a token goes, and the inner width of one;
+     * 0: none, and then ffn is that of the one network. A mixture has no such network: its ffn is 0 */
+    int64_t experts, experts_used, expert_ffn;
+    int64_t shared_ffn; /* of a network that every token meets beside its experts; 0: none */
+    bool experts_norm;  /* weights of the chosen are divided by their sum: softmax over the chosen alone */
+    int64_t ctx_train;  /* longest context the model was made for */
     double eps, rope_theta;
     rg_rope_scaling rope_scaling;
     /* LINEAR: factor; LLAMA3: all three and rope_orig_ctx; YARN: factor, turns of the original context from
@@ -106,6 +112,12 @@ static inline bool rg_layer_rotates(const rg_config *c, int64_t layer)
     return !rg_layer_bit(c->unrotated, layer);
 }
 static inline int64_t rg_rope_dim(const rg_config *c) { return c->rope_dim > 0 ? c->rope_dim : c->head_dim; }
+
+/* (token, expert) pairs of so many tokens, and rows of an operator on a dense model's tokens. */
+static inline int64_t rg_expert_rows(const rg_config *c, int64_t tokens)
+{
+    return tokens * (c->experts > 0 ? c->experts_used : 1);
+}
 
 static inline int64_t rg_q_dim(const rg_config *c) { return c->heads * c->head_dim; }
 static inline int64_t rg_kv_dim(const rg_config *c) { return c->kv_heads * c->head_dim; }

@@ -6,12 +6,18 @@
 #include "model/model.h"
 
 typedef struct rg_acts {
-    float *x, *xn;    /* [m][dim] residual stream, normalised */
-    float *q, *att;   /* [m][q_dim] */
-    float *k, *v;     /* [m][kv_dim] */
-    float *tmp;       /* [m][dim] */
-    float *gate, *up; /* [m][ffn] */
-    float *xo;        /* [logits of a call][dim] */
+    float *x, *xn;  /* [m][dim] residual stream, normalised */
+    float *q, *att; /* [m][q_dim] */
+    float *k, *v;   /* [m][kv_dim] */
+    float *tmp;     /* [m][dim] */
+    /* [m][ffn]; of experts [m * used][expert_ffn], by expert; of the shared network [m][shared_ffn], whose
+     * gate is gate_sh */
+    float *gate, *up, *gate_sh;
+    float *router, *more; /* mixtures: [m][experts] logits; [m][dim] */
+    rg_choice choice;     /* thread 0's; the others' follow, choice_bytes apart */
+    size_t choice_bytes;
+    char *xe;  /* [threads][rg_xe_bytes] */
+    float *xo; /* [logits of a call][dim] */
     /* [m][widest input] in a weight's column order; only for models with such weights */
     float *sorted;
     float *part;   /* rg_attn_part_floats */
@@ -33,11 +39,11 @@ typedef struct rg_dims_opts {
     int threads;
 } rg_dims_opts;
 
-/* Bits of sites with a mask of fusions on: which run, and behind which of those that run threads wait. Made
+/* Sites with a mask of fusions on: which run, and behind which of those that run threads wait. Made
  * once: a decode step of a small model has no time to ask the tables. */
 typedef struct rg_sites_on {
     unsigned fuse;
-    uint64_t runs, crosses;
+    bool runs[RG_SITE_COUNT], crosses[RG_SITE_COUNT];
 } rg_sites_on;
 rg_sites_on rg_sites_with(const rg_config *c, unsigned fuse);
 

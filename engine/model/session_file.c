@@ -42,8 +42,8 @@ uint64_t rg_engine_fingerprint(const rg_engine *e)
     rg_hash64_start(&h, VERSION);
     const int64_t ints[] = {c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab,
         c->ctx_train, c->rope_scaling, c->rope_orig_ctx, c->rope_exact_ends, c->rope_dim, c->window,
-        c->no_pre_norm, c->whole_qk_norm, (int64_t)c->extra, e->k.act, e->dtype, e->head_dtype,
-        (int64_t)m->block_bytes};
+        c->no_pre_norm, c->whole_qk_norm, (int64_t)c->extra, c->experts, c->experts_used, c->expert_ffn,
+        c->shared_ffn, c->experts_norm, e->k.act, e->dtype, e->head_dtype, (int64_t)m->block_bytes};
     const double reals[] = {c->eps, c->rope_theta, c->rope_factor, c->rope_low_freq, c->rope_high_freq,
         c->rope_beta_fast, c->rope_beta_slow, c->rope_magnitude, c->rope_local, c->q_temp, c->embd_scale,
         c->attn_scale, c->resid_scale, c->logit_scale, c->attn_cap, c->logit_cap};

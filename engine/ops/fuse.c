@@ -40,8 +40,14 @@ bool rg_site_exists(const rg_config *c, rg_site s)
         return true;
     case RG_ONLY_PRE_NORM:
         return !c->no_pre_norm;
+    case RG_ONLY_DENSE:
+        return c->experts == 0;
+    case RG_ONLY_MOE:
+        return c->experts > 0;
+    case RG_ONLY_SHARED:
+        return c->shared_ffn > 0;
     case RG_ONLY_SILU:
-        return !(c->extra & rg_site_bit(RG_SITE_FFN_GELU));
+        return c->experts == 0 && !(c->extra & rg_site_bit(RG_SITE_FFN_GELU));
     case RG_ONLY_ROTATES:
         return rotates(c);
     case RG_ONLY_FUSED:
@@ -86,7 +92,7 @@ rg_site rg_site_linear(rg_site s)
     rg_site of = s;
     for (int i = 0; i < N_FUSED; i++)
         if (s == fused[i].site) of = fused[i].first;
-    return rg_site_op(of) == RG_OP_LINEAR ? of : RG_SITE_NONE;
+    return rg_site_has_matrix(of) ? of : RG_SITE_NONE;
 }
 
 rg_site rg_site_fused(const rg_config *c, rg_site s, bool *first)

@@ -11,7 +11,39 @@ const rg_site_row rg_sites[RG_SITE_COUNT] = {
     {name, RG_OP_##op, RG_EXT_##rows, RG_EXT_##cols, RG_ONLY_##only, RG_SITE_##input},
 #include "ops/sites.def"
 };
-_Static_assert(RG_SITE_COUNT <= 64, "rg_config.extra has a bit per site");
+
+/* Optional sites are counted: of each its number, and of every site (X) the number of the last one. */
+enum {
+    OPT_ALWAYS,
+    OPT_PRE_NORM = 0,
+    OPT_DENSE = 0,
+    OPT_MOE = 0,
+    OPT_SHARED = 0,
+    OPT_SILU = 0,
+    OPT_ROTATES = 0,
+    OPT_FUSED = 0,
+    OPT_TENSOR,
+    OPT_TRAIT = 1,
+    OPT_FACTOR = 1,
+    OPT_ORDER = 1
+};
+enum {
+    BIT_BEFORE = -1,
+#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) \
+    BIT_##id, END_##id = BIT_##id - 1 + OPT_##only,
+#include "ops/sites.def"
+    BITS
+};
+_Static_assert(BITS <= 64, "rg_config.extra has a bit per optional site");
+
+uint64_t rg_site_bit(rg_site s)
+{
+    static const int8_t bit[RG_SITE_COUNT] = {
+#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) OPT_##only ? BIT_##id : -1,
+#include "ops/sites.def"
+    };
+    return s < RG_SITE_COUNT && bit[s] >= 0 ? (uint64_t)1 << bit[s] : 0;
+}
 
 const char *rg_op_name(rg_op op) { return ops[op]; }
 
@@ -31,7 +63,22 @@ int rg_site_in_layer(rg_site s) { return s > RG_SITE_TOKEN_SCALE && s < RG_SITE_
 bool rg_op_is_product(rg_op op)
 {
     return op == RG_OP_LINEAR || op == RG_OP_LINEAR_SWIGLU || op == RG_OP_LINEAR_GEGLU ||
-        op == RG_OP_LINEAR_ADD;
+        op == RG_OP_LINEAR_ADD || rg_op_of_experts(op);
+}
+
+bool rg_op_of_experts(rg_op op)
+{
+    return op == RG_OP_LINEAR_EXPS || op == RG_OP_LINEAR_SWIGLU_EXPS || op == RG_OP_LINEAR_SUM_EXPS;
+}
+
+bool rg_site_has_matrix(rg_site s)
+{
+    return rg_op_is_product(rg_sites[s].op) && rg_sites[s].rows != RG_EXT_NONE;
+}
+
+int64_t rg_site_matrices(const rg_config *c, rg_site s)
+{
+    return rg_op_of_experts(rg_sites[s].op) ? c->experts : 1;
 }
 
 rg_site rg_site_next(rg_site s, rg_op op)

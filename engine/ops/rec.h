@@ -17,6 +17,7 @@ typedef struct rg_dims {
     int64_t m, k, n;
     int64_t h, g, hd;
     int64_t pairs, ctx, cap;
+    int64_t u, e; /* of experts: to how many each token goes; how many of them some token of the call chose */
     int64_t w_row; /* bytes of a weight row where rows are kept one by one (untied embedding), else 0 */
 } rg_dims;
 
@@ -46,6 +47,7 @@ typedef struct rg_rec {
     int16_t layer; /* -1 outside layers */
     uint32_t step; /* index of the forward call in the log */
     rg_dims dims;
+    int64_t most;             /* of experts: tokens of the one that most chose */
     uint64_t t_ns;            /* wall time seen by thread 0, barrier included */
     uint64_t wait_ns;         /* idle at its barriers, summed over threads */
     rg_tally tally;           /* counted, summed over threads */

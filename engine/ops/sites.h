@@ -46,6 +46,9 @@ int64_t rg_extent_size(const rg_config *c, rg_extent e);
 typedef enum rg_only {
     RG_ONLY_ALWAYS,
     RG_ONLY_PRE_NORM,
+    RG_ONLY_DENSE,
+    RG_ONLY_MOE,
+    RG_ONLY_SHARED,
     RG_ONLY_SILU,
     RG_ONLY_ROTATES,
     RG_ONLY_FUSED,
@@ -90,7 +93,13 @@ rg_site rg_site_next(rg_site site, rg_op op);
 int rg_site_in_layer(rg_site site);
 /* Products with a weight matrix, whatever is fused to them. */
 bool rg_op_is_product(rg_op op);
-/* The linear site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
+/* Of them, those with a matrix of each expert. */
+bool rg_op_of_experts(rg_op op);
+/* The site has a matrix, or one for each expert. */
+bool rg_site_has_matrix(rg_site site);
+/* Matrices of a site in one layer. */
+int64_t rg_site_matrices(const rg_config *c, rg_site site);
+/* The site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
 rg_site rg_site_linear(rg_site site);
 
 /* The fused site that may stand in for this one in such a model (or that this is), or NONE; first: this is
@@ -114,6 +123,7 @@ bool rg_fuse_parse(unsigned *fuse, const char *text);
 
 /* The bias and the column order of a linear site, or NONE (the output matrix). */
 rg_site rg_site_bias(rg_site linear), rg_site_order(rg_site linear);
-static inline uint64_t rg_site_bit(rg_site s) { return (uint64_t)1 << s; }
+/* The bit of an optional site in rg_config.extra; 0: others have none. */
+uint64_t rg_site_bit(rg_site s);
 
 #endif

@@ -86,7 +86,8 @@ static void configurations_survive(void **state)
         assert_int_equal(c.dim % c.heads, 0);
         assert_int_equal(c.heads % c.kv_heads, 0);
         c.dim = 32; /* the same model, but small */
-        c.ffn = 32;
+        c.ffn = c.experts ? 0 : 32;
+        if (c.experts) c.expert_ffn = 32;
         c.layers = 1;
         c.heads = 2 * c.kv_heads;
         c.head_dim = 4;
@@ -98,6 +99,8 @@ static void configurations_survive(void **state)
             const rg_config *f = rg_ckpt_config(k);
             assert_int_equal(f->ctx_train, c.ctx_train);
             assert_int_equal(f->tied, c.tied);
+            assert_true(f->experts == c.experts && f->experts_used == c.experts_used &&
+                f->expert_ffn == c.expert_ffn && f->experts_norm == c.experts_norm);
             assert_int_equal(f->head_dim, 4);
             assert_int_equal(f->bos, 1);
             assert_true(fabs(f->rope_theta - c.rope_theta) < 1e-6 * c.rope_theta &&

@@ -9,7 +9,7 @@ typedef bool layer_test(const rg_config *c, int64_t layer);
 
 static bool slides(const rg_config *c, int64_t layer) { return rg_layer_window(c, layer) > 0; }
 static bool rests(const rg_config *c, int64_t layer) { return !rg_layer_rotates(c, layer); }
-static bool has(const rg_config *c, rg_site site) { return c->extra >> site & 1; }
+static bool has(const rg_config *c, rg_site site) { return (c->extra & rg_site_bit(site)) != 0; }
 
 static int64_t count(const rg_config *c, layer_test *is)
 {
