@@ -227,7 +227,8 @@ static void tiles_as_in_the_engine(void **state)
                     if (site != RG_SITE_FFN_UP && site != RG_SITE_ATTN_CORE) continue;
                     rg_exact_seen seen = {0};
                     rg_exact_see(&seen, 0, 0, tokens[i]);
-                    const rg_exact_call x = rg_exact_site(rg_ckpt_config(c), &h, &in, site, tokens[i], &seen);
+                    const rg_exact_call x =
+                        rg_exact_site(rg_ckpt_config(c), &h, &in, site, RG_PREFILL, tokens[i], &seen);
                     const bool tiles =
                         log.rec[r].arith == RG_ARITH_AMX_BF16 || log.rec[r].arith == RG_ARITH_AMX_INT8;
                     const bool expected = x.arith == RG_ARITH_AMX_BF16 || x.arith == RG_ARITH_AMX_INT8;
