@@ -26,10 +26,10 @@ void rg_cost_say_experts(rg_lines *out, const rg_cost_case *k, const rg_cost_pri
         rg_lines_add(out,
             "%s: a call reads %s of %.0f experts in a layer (%s; by chance %s, at most %s), each for %s "
             "tokens: %s of the %s of weights that are read.",
-            rg_phase_names[ph], RG_NUM(e->read), (double)c->experts,
+            rg_phase_names[ph], RG_MEAN(e->read), (double)c->experts,
             routing_words[ph == RG_PREFILL && k->exact.routing == RG_ROUTING_COUNTED ? RG_ROUTING_UNIFORM
                                                                                      : k->exact.routing],
-            RG_NUM(e->expected), RG_NUM(e->bound), RG_NUM(e->rows), RG_BYTES(e->bytes),
+            RG_MEAN(e->expected), RG_MEAN(e->bound), RG_MEAN(e->rows), RG_BYTES(e->bytes),
             RG_BYTES(k->r.total[ph].w_rd));
     }
     if (!rg_cost_wants(p, RG_DECODE) || !isfinite(k->dense.tokens_per_s)) return;

@@ -154,6 +154,7 @@ static void prefill_gain(rg_lines *out, const rg_run *base, const rg_run *other,
 void rg_verdict_compare(
     rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side side[RG_PHASE_COUNT])
 {
+    rg_verdict_sparse(out, base, other);
     for (int k = 0; k < RG_PHASE_COUNT; k++) {
         const rg_phase ph = k == 0 ? RG_DECODE : RG_PREFILL;
         const rg_doc_side g = side ? side[ph] : rg_gain_side(base, other, ph);
