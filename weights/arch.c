@@ -37,15 +37,24 @@ const char *const rg_scaling_names[] = {
 #include "weights/arch.def"
 };
 
+/* It has the word, and none before it does (Mixtral is a llama in GGUF). */
+static bool named_first(const rg_arch *a, int word)
+{
+    const rg_arch *b = rg_archs;
+    while (a->word[word] && (!b->word[word] || strcmp(a->word[word], b->word[word]) != 0)) b++;
+    return a == b && a->word[word];
+}
+
 /* "a, b or c": that word of the architectures that have it. */
 static const char *all(char *buf, size_t n, int word)
 {
     const rg_arch *last = NULL;
     *buf = '\0';
     for (const rg_arch *a = rg_archs; a->word[0]; a++)
-        if (a->word[word]) last = a;
+        if (named_first(a, word)) last = a;
     for (const rg_arch *a = rg_archs; a->word[0]; a++)
-        if (a->word[word]) rg_text_add(buf, n, "%s%s", !*buf ? "" : a == last ? " or " : ", ", a->word[word]);
+        if (named_first(a, word))
+            rg_text_add(buf, n, "%s%s", !*buf ? "" : a == last ? " or " : ", ", a->word[word]);
     return buf;
 }
 
@@ -146,6 +155,7 @@ void rg_arch_apply(rg_config *c, const rg_arch *a)
     if (t & RG_HAS_ROOT_EMBD) c->embd_scale = sqrt((double)c->dim);
     c->whole_qk_norm = t & RG_HAS_WHOLE_NORM;
     c->no_pre_norm = t & RG_HAS_NO_PRE_NORM;
+    if (t & RG_HAS_MOE) c->ffn = 0;
     rg_config_factors(c);
 }
 

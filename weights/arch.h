@@ -21,6 +21,7 @@ typedef struct rg_arch {
     int traits;
     int64_t window, every, nope, head, vocab, heads, kv_heads, ctx, gguf_window, big; /* arch.def */
     double theta, eps;
+    bool norm;
 } rg_arch;
 
 /* The table, plain Llama first; ended by a row of NULL. */
@@ -42,6 +43,10 @@ void rg_arch_apply(rg_config *c, const rg_arch *a);
 
 /* The head size that follows from the others; -1: none does. */
 #define RG_HEAD(c) ((c)->heads > 0 && (c)->dim % (c)->heads == 0 ? (c)->dim / (c)->heads : -1)
+/* The width of an expert where GGUF is silent: the only one that the file has; of Qwen2-MoE's first files, a
+ * part. */
+#define RG_EXPERT_FFN(c, a) \
+    ((a)->traits & RG_HAS_SHARED_EXPERT && (c)->experts_used > 0 ? (c)->ffn / (c)->experts_used : (c)->ffn)
 /* Names of RoPE scalings, by rg_rope_scaling. */
 extern const char *const rg_scaling_names[];
 

@@ -83,10 +83,12 @@ static const char *name_of(enum rg_naming naming, int traits, rg_site site)
     return names[site][naming];
 }
 
-/* The sites whose matrices stand in a tensor, from its first row on. */
+/* The sites whose matrices stand in a tensor, from its first row on. Of experts: in the name of one of them
+ * (-1: of all, which stand one behind the other). */
 typedef struct stack {
     int n;
     rg_site site[MAX_STACK];
+    int expert;
 } stack;
 
 /* The layer in front of a name, which moves behind it; -1: there is none. False: it makes no sense. */
@@ -105,6 +107,24 @@ static bool take_layer(enum rg_naming naming, const char **s, size_t *len, int *
     return true;
 }
 
+/* "experts.7.up_proj" to "experts.up_proj", in buf; -1: it names no expert. */
+static int take_expert(const char **s, size_t *len, char *buf, size_t n)
+{
+    static const char word[] = "experts.";
+    const size_t k = sizeof word - 1;
+    int e = 0;
+    for (size_t i = 0; i + k < *len; i++) {
+        size_t at = i + k;
+        if (memcmp(*s + i, word, k) != 0 || (i > 0 && (*s)[i - 1] != '.')) continue;
+        while (at < *len && (*s)[at] >= '0' && (*s)[at] <= '9' && e < 100000) e = e * 10 + ((*s)[at++] - '0');
+        if (at == i + k || at >= *len || (*s)[at] != '.' || *len >= n) return -1;
+        *len = (size_t)snprintf(buf, n, "%.*s%.*s", (int)(i + k), *s, (int)(*len - at - 1), *s + at + 1);
+        *s = buf;
+        return e;
+    }
+    return -1;
+}
+
 static bool is(const char *s, size_t len, const char *want)
 {
     return strlen(want) == len && memcmp(want, s, len) == 0;
@@ -116,18 +136,22 @@ static int parse_name(
     enum rg_naming naming, int traits, const char *s, size_t len, stack can[MAX_MEANINGS], int *layer)
 {
     int n = 0;
+    char buf[160];
     if (!take_layer(naming, &s, &len, layer)) return 0;
+    const int expert = naming == RG_NAMES_HF ? take_expert(&s, &len, buf, sizeof buf) : -1;
     for (int i = 0; i < RG_SITE_COUNT && n < MAX_MEANINGS; i++) {
         const char *want = name_of(naming, traits, (rg_site)i);
         if (want && is(s, len, want) && (rg_site_in_layer((rg_site)i) != 0) == (*layer >= 0))
-            can[n++] = (stack){1, {(rg_site)i}};
+            can[n++] = (stack){1, {(rg_site)i}, expert};
     }
     for (size_t i = 0; i < sizeof stacked / sizeof *stacked && *layer >= 0 && n < MAX_MEANINGS; i++) {
         const size_t k = strlen(stacked[i].name);
-        if (stacked[i].naming != naming || len <= k || memcmp(stacked[i].name, s, k) != 0) continue;
-        const bool bias = is(s + k, len - k, ".bias");
-        if (!bias && !is(s + k, len - k, ".weight")) continue;
+        if (stacked[i].naming != naming || len < k || memcmp(stacked[i].name, s, k) != 0) continue;
+        const bool bias = is(s + k, len - k, ".bias"),
+                   bare = rg_op_of_experts(rg_site_op(stacked[i].site[0]));
+        if (!bias && !is(s + k, len - k, ".weight") && !(bare && len == k)) continue;
         stack *to = &can[n++];
+        to->expert = expert;
         for (to->n = 0; to->n < MAX_STACK && stacked[i].site[to->n] != RG_SITE_NONE; to->n++)
             to->site[to->n] = bias ? rg_site_bias(stacked[i].site[to->n]) : stacked[i].site[to->n];
     }
@@ -227,7 +251,8 @@ static rg_status choose(
     const rg_ckpt *c, const stack *can, int n, const rg_raw_tensor *r, const stack **out, const rg_src *src)
 {
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
-    const int64_t rows = r->rank == 2 ? (int64_t)r->dim[0] : 1, cols = (int64_t)r->dim[r->rank - 1];
+    const int64_t rows = r->rank >= 2 ? (int64_t)r->dim[r->rank - 2] : 1, cols = (int64_t)r->dim[r->rank - 1],
+                  matrices = r->rank == 3 ? (int64_t)r->dim[0] : 1;
     char list[128] = "";
     for (int i = 0; i < n; i++) {
         int64_t want_rows, want_cols;
@@ -236,10 +261,11 @@ static rg_status choose(
         if (rows == want_rows && cols == want_cols) {
             if (r->grid ||
                 (cols % rg_ftypes[r->type].block == 0 &&
-                    r->bytes == (uint64_t)(rows * rg_ftype_row_bytes(r->type, cols))))
+                    r->bytes == (uint64_t)(matrices * rows * rg_ftype_row_bytes(r->type, cols))))
                 return RG_OK;
-            return rg_bad(src, "tensor %.*s: %llu bytes do not hold [%lld, %lld] of %s", nl, r->name,
-                (unsigned long long)r->bytes, (long long)rows, (long long)cols, rg_ftypes[r->type].name);
+            return rg_bad(src, "tensor %.*s: %llu bytes do not hold %s[%lld, %lld] of %s", nl, r->name,
+                (unsigned long long)r->bytes, r->rank == 3 ? "experts of " : "", (long long)rows,
+                (long long)cols, rg_ftypes[r->type].name);
         }
         rg_text_add(
             list, sizeof list, "%s[%lld, %lld]", i ? " or " : "", (long long)want_rows, (long long)want_cols);
@@ -257,7 +283,7 @@ static uint64_t share(uint64_t bytes, int64_t n, int64_t of)
 
 /* A site's own rows of a file's tensor (of a bias: elements), which begin at *first; moves behind them. */
 static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_site site, int layer,
-    int64_t *first, const rg_src *src)
+    int expert, int64_t *first, const rg_src *src)
 {
     const bool bias = rg_site_op(site) == RG_OP_BIAS;
     const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(site)),
@@ -275,6 +301,7 @@ static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor
     rg_ckpt_tensor *t = &c->t[c->n++];
     *t = (rg_ckpt_tensor){.site = site,
         .layer = layer,
+        .expert = expert,
         .file_name = name,
         .type = r->type,
         .rows = rows,
@@ -318,24 +345,40 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
     if (layer >= c->cfg.layers)
         return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
             layer, (long long)c->cfg.layers);
-    if (r->rank < 1 || r->rank > 2)
-        return rg_bad(&src, "tensor %.*s: %d dimensions, expected 1 or 2", nl, r->name, r->rank);
+    /* of experts a tensor is one's, by its name, or all of them */
+    const bool all = rg_op_of_experts(rg_site_op(can[0].site[0])) && can[0].expert < 0;
+    if (all ? r->rank != 3 : r->rank < 1 || r->rank > 2)
+        return rg_bad(&src, "tensor %.*s: %d dimensions, expected %s", nl, r->name, r->rank,
+            all ? "3, of which the first is the expert" : "1 or 2");
+    if (all && r->dim[0] != (uint64_t)c->cfg.experts)
+        return rg_bad(&src, "tensor %.*s: of %llu experts, but the configuration says %lld", nl, r->name,
+            (unsigned long long)r->dim[0], (long long)c->cfg.experts);
+    if (can[0].expert >= rg_site_matrices(&c->cfg, can[0].site[0]))
+        return rg_bad(&src, "tensor %.*s: expert %d, but the configuration says %lld experts", nl, r->name,
+            can[0].expert, (long long)c->cfg.experts);
     if (rg_site_op(can[0].site[0]) == RG_OP_BIAS && rg_ftypes[r->type].block != 1)
         return rg_lacks(&src, "tensor %.*s: a bias of type %s, expected F32, F16 or BF16", nl, r->name,
             rg_ftypes[r->type].name);
     rg_status st = choose(c, can, meanings, r, &s, &src);
     int64_t first = 0;
-    for (int i = 0; i < s->n && !st; i++) st = add_rows(c, naming, r, s->site[i], layer, &first, &src);
+    const int one = s->expert < 0 ? 0 : s->expert;
+    for (int e = all ? 0 : one; e < (all ? (int)c->cfg.experts : one + 1); e++)
+        for (int i = 0; i < s->n && !st; i++) st = add_rows(c, naming, r, s->site[i], layer, e, &first, &src);
     return st;
 }
 
 rg_status rg_config_ranges(const rg_config *c, const char *path, rg_err *err)
 {
     const rg_src src = {path, err};
+    const bool moe = rg_arch_named(c->arch)->traits & RG_HAS_MOE;
     const struct {
         const char *name;
         int64_t v, lo, hi;
-    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, 1, 1 << 20},
+    } ranges[] = {{"hidden size", c->dim, 1, 1 << 20}, {"intermediate size", c->ffn, !moe, moe ? 0 : 1 << 20},
+        {"number of experts", c->experts, moe, moe ? RG_MAX_EXPERTS : 0},
+        {"number of experts of a token", c->experts_used, moe, c->experts},
+        {"intermediate size of an expert", c->expert_ffn, moe, moe ? 1 << 20 : 0},
+        {"intermediate size of the shared expert", c->shared_ffn, 0, moe ? 1 << 20 : 0},
         {"layers", c->layers, 1, RG_MAX_LAYERS}, {"heads", c->heads, 1, 4096},
         {"KV heads", c->kv_heads, 1, 4096}, {"head size", c->head_dim, 2, 1024},
         {"vocabulary", c->vocab, 1, RG_MAX_VOCAB}, {"context", c->ctx_train, 1, 1 << 30}};
@@ -388,7 +431,8 @@ static int by_place(const void *a, const void *b)
     const rg_ckpt_tensor *x = a, *y = b;
     if (x->layer != y->layer && rg_site_in_layer(x->site) && rg_site_in_layer(y->site))
         return x->layer < y->layer ? -1 : 1;
-    return (x->site > y->site) - (x->site < y->site);
+    const int d = (x->site > y->site) - (x->site < y->site);
+    return d ? d : (x->expert > y->expert) - (x->expert < y->expert);
 }
 
 static void drop_tensor(rg_ckpt *c, size_t i)
@@ -493,17 +537,28 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
     for (rg_site s = 0; s < RG_SITE_COUNT; s++) {
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
-            if (rg_site_rows(s) != RG_EXT_NONE && rg_site_runs(&c->cfg, s, 0) && !rg_ckpt_find(c, s, l) &&
-                !(s == RG_SITE_OUTPUT && c->cfg.tied))
-                return rg_bad(src, "tensor %s is missing%s", rg_tensor_name(name, sizeof name, s, l),
+            for (int e = 0; e < rg_site_matrices(&c->cfg, s); e++) {
+                if (rg_site_rows(s) == RG_EXT_NONE || !rg_site_runs(&c->cfg, s, 0) ||
+                    rg_ckpt_find_expert(c, s, l, e) || (s == RG_SITE_OUTPUT && c->cfg.tied))
+                    continue;
+                rg_tensor_name(name, sizeof name, s, l);
+                if (rg_site_matrices(&c->cfg, s) > 1)
+                    return rg_bad(src, "tensor %s of expert %d is missing", name, e);
+                return rg_bad(src, "tensor %s is missing%s", name,
                     s == RG_SITE_OUTPUT ? " and tie_word_embeddings is not true" : "");
+            }
     }
     return RG_OK;
 }
 
 const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer)
 {
-    const rg_ckpt_tensor key = {.site = site, .layer = layer};
+    return rg_ckpt_find_expert(c, site, layer, 0);
+}
+
+const rg_ckpt_tensor *rg_ckpt_find_expert(const rg_ckpt *c, rg_site site, int layer, int expert)
+{
+    const rg_ckpt_tensor key = {.site = site, .layer = layer, .expert = expert};
     /* not a plain bsearch: top sites stand before and after the layers */
     size_t lo = 0, hi = c->n;
     while (lo < hi) {
@@ -691,8 +746,8 @@ bool rg_ckpt_is_plain(const rg_ckpt *ckpt)
     bool alike = true;
     for (int64_t l = 0; l < c->layers; l++)
         alike &= rg_layer_rotates(c, l) && rg_layer_window(c, l) == c->window;
-    return alike && c->extra == 0 && !c->no_pre_norm && c->attn_scale == 0.0 && c->attn_cap == 0.0 &&
-        c->rope_dim == 0 && c->rope_local == 0.0 && c->q_temp == 0.0 &&
+    return alike && c->experts == 0 && c->extra == 0 && !c->no_pre_norm && c->attn_scale == 0.0 &&
+        c->attn_cap == 0.0 && c->rope_dim == 0 && c->rope_local == 0.0 && c->q_temp == 0.0 &&
         (c->rope_magnitude == 0.0 || c->rope_magnitude == 1.0) && c->rope_scaling < RG_ROPE_YARN;
 }
 const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }

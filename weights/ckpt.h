@@ -23,6 +23,7 @@ typedef struct rg_grid rg_grid;
 typedef struct rg_ckpt_tensor {
     rg_site site;
     int layer;             /* -1 outside layers */
+    int expert;            /* which of the matrices of a site; 0 where it has one */
     const char *file_name; /* in the file, where several may stand in one; borrowed until rg_ckpt_close */
     rg_ftype type;
     int64_t rows, cols;  /* [out, in]; vectors are 1 row */
@@ -58,12 +59,13 @@ size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the o
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i);
 /* layer: -1 outside layers. NULL: absent (only RG_SITE_OUTPUT of tied models). */
 const rg_ckpt_tensor *rg_ckpt_find(const rg_ckpt *c, rg_site site, int layer);
+const rg_ckpt_tensor *rg_ckpt_find_expert(const rg_ckpt *c, rg_site site, int layer, int expert);
 /* Divisors of the RoPE frequencies, [rg_rope_dim / 2] (GGUF rope_freqs, short factors), or NULL; borrowed
  * until close. Long: of contexts beyond rope_orig_ctx. */
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c);
 const float *rg_ckpt_rope_long(const rg_ckpt *c);
 
-/* "blk.3.attn_q" or "token_embd", into buf. */
+/* "blk.3.attn_q" or "token_embd", into buf; of experts the name that all of them have. */
 const char *rg_tensor_name(char *buf, size_t n, rg_site site, int layer);
 /* The name in files of that naming, into buf; false for sites without a tensor. */
 enum rg_naming { RG_NAMES_HF, RG_NAMES_GGUF };

@@ -20,6 +20,12 @@ static void read_members(rg_config *c, const json_t *root, const json_t *rope, c
 #define ROPE(key, silent) rg_member_real(rope, key, rg_member_real(root, key, silent))
 #define BOOL(key, silent) (json_object_get(root, key) ? rg_member_true(root, key) : (silent))
 #define SHARED(key, silent) (a->traits & RG_HAS_SHARED_MLP ? rg_member_int(root, key, silent) : (silent))
+#define MOE(key, silent) (a->traits & RG_HAS_MOE ? rg_member_int(root, key, silent) : 0)
+#define SPARSE MOE
+#define OWN MOE
+#define SHEXP(key, silent) (a->traits & RG_HAS_SHARED_EXPERT ? rg_member_int(root, key, silent) : 0)
+#define NORM(key, silent) \
+    ((a->traits & (RG_HAS_MOE | RG_HAS_BLOCK_SPARSE)) == RG_HAS_MOE ? BOOL(key, silent) : a->norm)
 #define WINDOW(key, silent) \
     !a->window || json_is_null(json_object_get(root, key)) ? 0 : rg_member_int(root, key, silent)
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) c->field = kind(hf, silent);
@@ -255,6 +261,7 @@ rg_status rg_config_from_json(rg_ckpt *ckpt, const char *dir, rg_err *err)
     ckpt->traits = a->traits;
     snprintf(c->arch, sizeof c->arch, "%.60s", type ? type : a->word[RG_ARCH_TYPE]);
     read_members(c, text, rope.all, a);
+    if (a->traits & RG_HAS_MOE) c->ffn = 0; /* it has been taken for an expert's, where that is silent */
     if (rg_member_true(root, "tie_word_embeddings")) c->tied = true; /* a wrapper may say it at its root */
     const int64_t bos = rg_member_int(text, "bos_token_id", rg_member_int(root, "bos_token_id", -1));
     c->bos = bos >= 0 && bos < RG_MAX_VOCAB ? (int32_t)bos : -1;

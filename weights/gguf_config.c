@@ -175,8 +175,11 @@ rg_status rg_gguf_config(parser *g)
     const rg_arch *a;
     if ((st = check_type(g)) || (st = rg_arch_of_gguf(&a, arch.p, arch.n, &g->src))) return st;
     g->arch = a->word[RG_ARCH_GGUF];
+    int64_t experts = 0;
+    if ((st = get_int(g, key(g, "expert_count"), 0, &experts))) return st;
+    if (a == rg_archs && experts != 0) a = rg_arch_named("mixtral"); /* a Llama with experts */
     g->c->traits = a->traits;
-    snprintf(c->arch, sizeof c->arch, "%s", g->arch);
+    snprintf(c->arch, sizeof c->arch, "%s", a == rg_archs || !experts ? g->arch : a->word[RG_ARCH_TYPE]);
     snprintf(c->name, sizeof c->name, "%.*s", SHOW(name));
     const kv *tokens = get(g, "tokenizer.ggml.tokens");
     const int64_t n_tokens = tokens && tokens->type == G_ARR ? (int64_t)tokens->count : -1;
@@ -188,9 +191,17 @@ rg_status rg_gguf_config(parser *g)
 #define ROPE REAL
 #define WINDOW(key, silent, v) \
     if (a->window) INT(key, silent, v)
+#define MOE(key, silent, v) \
+    if (a->traits & RG_HAS_MOE) INT(key, silent, v)
+#define OWN MOE
+#define SHEXP(key, silent, v) \
+    if (a->traits & RG_HAS_SHARED_EXPERT) INT(key, silent, v)
 #define RG_FIELD(kind, field, hf, gguf, hf_silent, silent) kind(key(g, gguf), silent, &c->field)
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(key(g, gguf), silent, &field)
 #include "weights/arch.def"
+    c->experts = experts;
+    c->experts_norm = experts && a->norm;
+    if (a->traits & RG_HAS_MOE) c->ffn = 0;
     if ((st = check_keys(g, a))) return st;
     INT("tokenizer.ggml.bos_token_id", -1, &n)
     c->bos = n >= 0 && n < RG_MAX_VOCAB ? (int32_t)n : -1;

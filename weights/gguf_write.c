@@ -107,7 +107,7 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
     put_le(w, n_tensors + w->has_freqs, 8);
     w->count_at = w->at;
     put_le(w, 0, 8);
-    const int64_t value_dim = c->head_dim, rope_dim = rg_rope_dim(c);
+    const int64_t value_dim = c->head_dim, rope_dim = rg_rope_dim(c), experts = c->experts;
     const rg_arch *a = w->arch;
     char name[96];
     put_text(w, "general.architecture", a->word[RG_ARCH_GGUF]);
@@ -115,6 +115,11 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
     rg_gguf_u32(w, "general.alignment", ALIGN);
 #define ROPE REAL
 #define WINDOW(key, v) (void)0
+#define MOE(key, v) \
+    if (a->traits & RG_HAS_MOE) INT(key, v)
+#define OWN MOE
+#define SHEXP(key, v) \
+    if (a->traits & RG_HAS_SHARED_EXPERT) INT(key, v)
 #define RG_FIELD(kind, field, hf, gguf, silent, gguf_silent) kind(gguf, c->field);
 #define RG_FIELD_GGUF(kind, field, gguf, silent) kind(gguf, field);
 #include "weights/arch.def"

@@ -70,6 +70,16 @@ json_t *rg_hf_config(const rg_config *c, rg_ftype type, int64_t bos, int64_t eos
         a->traits & RG_HAS_GELU ? "gelu_pytorch_tanh" : "silu", "torch_dtype", dtype[type]);
 #define ROPE REAL
 #define WINDOW(o, key, v) (void)0
+#define MOE(o, key, v) \
+    if (a->traits & RG_HAS_MOE) INT(o, key, v)
+#define SPARSE(o, key, v) \
+    if (a->traits & RG_HAS_BLOCK_SPARSE) INT(o, key, v)
+#define OWN(o, key, v) \
+    if ((a->traits & (RG_HAS_MOE | RG_HAS_BLOCK_SPARSE)) == RG_HAS_MOE) INT(o, key, v)
+#define NORM(o, key, v) \
+    if ((a->traits & (RG_HAS_MOE | RG_HAS_BLOCK_SPARSE)) == RG_HAS_MOE) BOOL(o, key, v)
+#define SHEXP(o, key, v) \
+    if (a->traits & RG_HAS_SHARED_EXPERT) INT(o, key, v)
 #define SHARED(o, key, v) \
     if (a->traits & RG_HAS_SHARED_MLP) INT(o, key, v)
 #define RG_BIASES(trait, key, sites) \

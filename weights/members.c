@@ -117,8 +117,15 @@ static bool is_read(const rg_reader *r, const char *name)
     if (r->place == RG_IN_##where && strcmp(key, name) == 0 && r->arch->traits & RG_HAS_##trait) return true;
 #include "weights/arch.def"
     if (r->place != RG_IN_CONFIG && !keys) return false;
-    const int f = find_field(r->place, name);
+    int f = find_field(r->place, name);
     if (f >= 0 && is_kind(f, "WINDOW")) return r->arch->window && !(keys && r->arch->traits & RG_HAS_SWITCH);
+    if (f >= 0 && is_kind(f, "SHEXP")) return r->arch->traits & RG_HAS_SHARED_EXPERT;
+    if (f >= 0 && is_kind(f, "NORM"))
+        return (r->arch->traits & (RG_HAS_MOE | RG_HAS_BLOCK_SPARSE)) == RG_HAS_MOE;
+    if (f >= 0 && (is_kind(f, "MOE") || is_kind(f, "OWN") || is_kind(f, "SPARSE"))) {
+        if (r->arch->traits & RG_HAS_MOE) return true;
+        f = -1;
+    }
     if (f >= 0 && is_kind(f, "SHARED")) return r->arch->traits & RG_HAS_SHARED_MLP;
     if (f >= 0) return true;
 #define RG_FACTOR(trait, field, hf, gguf, silent, gguf_silent) \
@@ -152,7 +159,7 @@ static rg_status check_value(const rg_reader *r, const char *name, const json_t 
     if (json_is_array(v) && json_array_size(v) > 0 && !scalar(v))
         return rg_lacks(src,
             "%s is a list of different values: values that differ by layer are not supported", fields[f].hf);
-    if (is_kind(f, "BOOL") && !json_is_boolean(v) && !json_is_null(v))
+    if ((is_kind(f, "BOOL") || is_kind(f, "NORM")) && !json_is_boolean(v) && !json_is_null(v))
         return rg_bad(src, "%s is neither true nor false", fields[f].hf);
     return RG_OK;
 }

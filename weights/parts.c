@@ -270,7 +270,7 @@ static rg_status bind(
     int64_t out, in;
     const int n = snprintf(name, sizeof name, "%.120s.weight", module);
     if (!rg_ckpt_site(c, RG_NAMES_HF, name, (size_t)n, &site, &out, &in) ||
-        (rg_site_op(site) != RG_OP_LINEAR && rg_site_op(site) != RG_OP_EMBED))
+        (!rg_site_has_matrix(site) && rg_site_op(site) != RG_OP_EMBED))
         return rg_lacks(src,
             "module %.100s is quantised, but is neither a linear layer nor the embedding of a %s model",
             module, rg_arch_named(c->cfg.arch)->word[RG_ARCH_NAME]);

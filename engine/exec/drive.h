@@ -12,6 +12,9 @@ size_t rg_drive_scratch(const rg_ktab *k);
 
 /* Bytes of rg_ctx.xq for calls of up to m tokens and k columns. */
 int64_t rg_xq_bytes(int threads, int64_t m, int64_t k);
+/* The same for mixtures: m tokens of so many experts each, k columns; and of a thread's part of rg_ctx.xe. */
+int64_t rg_xq_bytes_exps(int threads, int64_t m, int64_t used, int64_t experts, int64_t k);
+int64_t rg_xe_bytes(int64_t k);
 
 /* An embedding table. */
 typedef struct rg_embedding {
@@ -33,6 +36,41 @@ void rg_linear(
  * with a barrier. */
 void rg_linear_fused(
     rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w, int64_t m);
+
+/* Which experts the tokens of a call go to: each thread's own, of which some arrays are one for the team. */
+typedef struct rg_choice {
+    int64_t used;  /* experts of each token */
+    int64_t m;     /* tokens of the call */
+    int64_t n;     /* experts that some token chose */
+    int64_t most;  /* tokens of the one that most chose */
+    int32_t *id;   /* [m][used] by size of their logits */
+    float *weight; /* [m][used] */
+    /* by expert: [n] which, rising; [n + 1] where each one's rows begin; [m * used] their tokens, rising, and
+     * weights */
+    int32_t *expert, *first, *token;
+    float *sorted;
+    int32_t *place; /* [experts] scratch */
+    /* what id and weight point to: of few tokens, each thread's own [RG_GEMV_MAX][used]; of many, the team's */
+    int32_t *own_id, *all_id;
+    float *own_weight, *all_weight;
+} rg_choice;
+
+/* Chooses by logits[m][experts], which all threads have written. */
+void rg_topk(
+    rg_ctx *cx, rg_site site, rg_choice *c, const float *logits, int64_t m, int64_t experts, bool norm);
+
+/* Products of the experts that somebody chose with the rows of their tokens. w: of expert 0, behind which the
+ * others lie. By the op of the site:
+ * LINEAR_EXPS: to[row][n] = x[token][k] W^T for each (token, expert) row, by expert; y is to.
+ * LINEAR_SWIGLU_EXPS: to[row] = silu(to[row]) * (the same).
+ * LINEAR_SUM_EXPS: to[token][n] = sum over its experts, in their order, of weight * (x[row][k] W^T).
+ * y: scratch of products on tiles, of the shape of `to`. */
+void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
+    const rg_choice *c, bool barrier);
+
+/* sum[m][n] += sigmoid(w . x) * y, in columns as rg_linear splits its rows. */
+void rg_gated_add(rg_ctx *cx, rg_site site, float *sum, const float *y, const float *x, const float *w,
+    int64_t m, int64_t n, bool barrier);
 
 /* y[i] = rmsnorm(x[row ? row[i] : i]) for i < m. own: every thread for itself, into a y of its own; nobody
  * waits. */

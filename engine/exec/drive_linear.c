@@ -68,14 +68,35 @@ static int64_t row_pitch(rg_xform form, int64_t bytes)
     return !rg_x_in_bytes(form) && bytes % (2 * block) == 0 ? bytes + block : bytes;
 }
 
+int64_t rg_product_pitch(const rg_product *a, bool own)
+{
+    return own     ? a->x_bytes
+        : a->tiles ? rg_tile_pitch(a->form, a->w->k, rg_wtypes[a->w->type].group)
+                   : row_pitch(a->form, a->x_bytes);
+}
+
+bool rg_product_prepares(const rg_ctx *cx, const rg_product *a)
+{
+    return a->form < RG_X_FORMS || (a->kind == RG_KK_GEMM && cx->xq && row_pitch(a->form, a->ld) != a->ld);
+}
+
+void rg_product_row(const rg_ctx *cx, const rg_product *a, char *to, const float *x)
+{
+    if (a->form == RG_X_NONE)
+        memcpy(to, x, a->w->k * sizeof *x);
+    else
+        cx->k->prep[a->form](to, x, a->w->k, rg_wtypes[a->w->type].group);
+}
+
 /* Prepared rows of x. Own: each thread prepares all, which for few rows is cheaper than meeting. Else each
  * prepares its share; for tiles, up to a multiple of 16 rows. What is there (q, k and v share x) stays. */
-static void prepare(rg_ctx *cx, rg_product *a, const float *x, bool tiles)
+static void prepare(rg_ctx *cx, rg_product *a, const float *x)
 {
+    const bool tiles = a->tiles;
     const int64_t m = a->m, k = a->w->k, group = rg_wtypes[a->w->type].group;
     const rg_xform form = a->form;
     const bool own = m <= RG_GEMV_MAX && !tiles;
-    const int64_t ld = own ? a->x_bytes : tiles ? rg_tile_pitch(form, k, group) : row_pitch(form, a->x_bytes);
+    const int64_t ld = rg_product_pitch(a, own);
     char *rows = cx->xq + (own ? cx->tid * RG_GEMV_MAX * ld : 0);
     const rg_ready now = {x, m, form, group, !own, ld};
     const rg_ready *is = &cx->ready;
@@ -87,11 +108,7 @@ static void prepare(rg_ctx *cx, rg_product *a, const float *x, bool tiles)
     if ((!own || is->shared) && is->x == x) rg_barrier(cx); /* others may still read x in its other form */
     int64_t t0 = 0, t1 = m;
     if (!own) rg_part(cx, m, 1, &t0, &t1);
-    for (int64_t t = t0; t < t1; t++)
-        if (form == RG_X_NONE)
-            memcpy(rows + t * ld, x + t * k, k * sizeof *x);
-        else
-            cx->k->prep[form](rows + t * ld, x + t * k, k, group);
+    for (int64_t t = t0; t < t1; t++) rg_product_row(cx, a, rows + t * ld, x + t * k);
     if (!own) {
         if (tiles && cx->tid == cx->nt - 1) memset(rows + m * ld, 0, (rg_round_up(m, 16) - m) * ld);
         a->own = (t1 - t0) * a->x_bytes;
@@ -105,13 +122,15 @@ void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, in
     int64_t rows, int64_t col0, int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++) {
-        float *to = a->to + (row0 + i) * a->w->n + col0;
+        float *to = a->to + (a->row ? a->row[row0 + i] : row0 + i) * a->w->n + col0;
         if (a->op == RG_OP_LINEAR_SWIGLU)
             cx->k->swiglu(to, to, y + i * ldy, cols);
         else if (a->op == RG_OP_LINEAR_GEGLU)
             cx->k->geglu(to, to, y + i * ldy, cols);
         else if (a->op == RG_OP_LINEAR_ADD)
             cx->k->add(to, y + i * ldy, cols);
+        else if (a->op == RG_OP_LINEAR_SUM_EXPS)
+            for (int64_t j = 0; j < cols; j++) to[j] += a->weight[row0 + i] * y[i * ldy + j];
         else
             memcpy(to, y + i * ldy, cols * sizeof *to);
     }
@@ -285,55 +304,75 @@ static void count_operations(rg_ctx *cx, const rg_product *a, int64_t p0, int64_
     rg_count(cx, 0, 0, a->m * rows * (kp / group) * (rg_wtypes[a->w->type].has_min ? 6 : 4));
 }
 
-static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
-    int64_t m, bool barrier)
+rg_product rg_product_of(const rg_ctx *cx, rg_op op, const rg_weight *w, int64_t m)
 {
     const rg_units units = rg_ctx_units(cx);
     const rg_route r = rg_route_product(&units, w->type, m);
     const rg_xform form = rg_kinds[r.kernel].form;
-    const int64_t group = rg_wtypes[w->type].group;
     /* kernels in bytes take groups whole, and so do tiles that are weights as they lie */
-    const bool few = m <= RG_GEMV_MAX, whole = rg_x_in_bytes(form) || (r.tiles && w->type == RG_WT_BF16);
-    rg_product a = {.to = to,
-        .x = (const char *)x,
-        .ld = 4 * w->k,
-        .x_bytes = form == RG_X_NONE ? 4 * w->k : rg_x_bytes(form, w->k, group),
+    const bool whole = rg_x_in_bytes(form) || (r.tiles && w->type == RG_WT_BF16);
+    return (rg_product){.ld = 4 * w->k,
+        .x_bytes = form == RG_X_NONE ? 4 * w->k : rg_x_bytes(form, w->k, rg_wtypes[w->type].group),
         .w = w,
         .panel = whole ? rg_panel_bytes(w->type, w->k) : rg_panel_needed(w->type, w->k),
         .m = m,
         .kind = r.kernel,
         .form = form,
-        .op = rg_site_op(site),
-        .y = y};
+        .tiles = r.tiles,
+        .op = op};
+}
+
+void rg_product_panels(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
+{
+    const rg_weight *w = a->w;
+    if (p1 <= p0) return;
+    const int64_t m = a->m, rows = rg_min(p1 * RG_PANEL, w->n) - p0 * RG_PANEL;
+    if (a->tiles) {
+        rg_tile_product(cx, a, p0, p1);
+    } else {
+        if (blocks[a->kind].np)
+            many(cx, a, p0, p1);
+        else
+            few_tokens(cx, a, p0, p1);
+        count_operations(cx, a, p0, p1);
+        cx->tally.w_rd += (p1 - p0) * a->panel;
+        rg_count(cx,
+            blocks[a->kind].np     ? 0
+                : m <= RG_GEMV_MAX ? 4 * m * w->k
+                                   : m * a->x_bytes - a->own,
+            4 * m * rows, 0);
+    }
+    if (a->op != RG_OP_LINEAR) {
+        const int64_t each = a->op == RG_OP_LINEAR_SWIGLU ? 5
+            : a->op == RG_OP_LINEAR_GEGLU                 ? 10
+            : a->op == RG_OP_LINEAR_SUM_EXPS              ? 2
+                                                          : 1;
+        rg_count(cx, 4 * m * rows, 0, each * m * rows);
+    }
+}
+
+rg_op_desc rg_product_record(const rg_ctx *cx, rg_site site, const rg_product *a, rg_dims dims, bool barrier)
+{
+    rg_op_desc d = rg_elem_op(cx, site, dims, barrier);
+    d.wtype = a->w->type;
+    d.kernel = (uint8_t)a->kind;
+    d.isa = cx->k->level[a->tiles ? RG_FN_tile_mm : rg_kinds[a->kind].fn];
+    if (a->tiles) d.arith = rg_x_in_bytes(a->form) ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
+    return d;
+}
+
+static void product(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
+    int64_t m, bool barrier)
+{
+    rg_product a = rg_product_of(cx, rg_site_op(site), w, m);
+    a.to = to;
+    a.y = y;
+    a.x = (const char *)x;
     int64_t r0, r1;
     rg_part(cx, w->n, RG_PANEL, &r0, &r1);
-    const int64_t p0 = r0 / RG_PANEL, p1 = rg_div_up(r1, RG_PANEL);
-    const bool apart = r.kernel == RG_KK_GEMM && cx->xq && row_pitch(form, a.ld) != a.ld; /* copied */
-    if (form < RG_X_FORMS || apart) prepare(cx, &a, x, r.tiles);
-    if (p1 > p0 && r.tiles) {
-        rg_tile_product(cx, &a, p0, p1);
-    } else if (p1 > p0) {
-        if (blocks[a.kind].np)
-            many(cx, &a, p0, p1);
-        else
-            few_tokens(cx, &a, p0, p1);
-        count_operations(cx, &a, p0, p1);
-        cx->tally.w_rd += (p1 - p0) * a.panel;
-        rg_count(cx,
-            blocks[a.kind].np ? 0
-                : few         ? 4 * m * w->k
-                              : m * a.x_bytes - a.own,
-            4 * m * (r1 - r0), 0);
-    }
-    if (a.op != RG_OP_LINEAR) {
-        const int64_t each = a.op == RG_OP_LINEAR_SWIGLU ? 5 : a.op == RG_OP_LINEAR_GEGLU ? 10 : 1;
-        rg_count(cx, 4 * m * (r1 - r0), 0, each * m * (r1 - r0));
-    }
-    rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);
-    d.wtype = w->type;
-    d.kernel = (uint8_t)r.kernel;
-    d.isa = cx->k->level[r.tiles ? RG_FN_tile_mm : rg_kinds[r.kernel].fn];
-    if (r.tiles) d.arith = rg_x_in_bytes(a.form) ? RG_ARITH_AMX_INT8 : RG_ARITH_AMX_BF16;
+    if (rg_product_prepares(cx, &a)) prepare(cx, &a, x);
+    rg_product_panels(cx, &a, r0 / RG_PANEL, rg_div_up(r1, RG_PANEL));
+    const rg_op_desc d = rg_product_record(cx, site, &a, (rg_dims){.m = m, .k = w->k, .n = w->n}, barrier);
     rg_op_end(cx, &d);
 }
 
@@ -355,6 +394,18 @@ int64_t rg_xq_bytes(int threads, int64_t m, int64_t k) /* the widest forms; padd
                   few = rg_x_bytes(RG_X_I16, kp, RG_SMALLEST_GROUP) * threads * RG_GEMV_MAX,
                   copied = k < 2 * KB ? 0 : 4 * (kp + KB);
     return rg_max(few, rg_max(rg_tile_pitch(RG_X_BF16X2, kp, 32), copied) * rg_round_up(m, 16));
+}
+
+int64_t rg_xq_bytes_exps(int threads, int64_t m, int64_t used, int64_t experts, int64_t k)
+{
+    const int64_t rows = m * used; /* on tiles, four tokens and more of an expert take a multiple of 16 */
+    return rg_xq_bytes(threads, rows + 12 * rg_min(experts, rows / 4), k);
+}
+
+int64_t rg_xe_bytes(int64_t k)
+{
+    const int64_t kp = rg_round_up(k, 128);
+    return RG_GEMV_MAX * rg_max(rg_x_bytes(RG_X_I16, kp, RG_SMALLEST_GROUP), rg_round_up(4 * kp, 64));
 }
 
 size_t rg_drive_scratch(const rg_ktab *k)

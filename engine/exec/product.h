@@ -16,9 +16,24 @@ typedef struct rg_product {
     int64_t m;
     rg_kernel_kind kind;
     rg_xform form; /* its form of x */
-    rg_op op;      /* LINEAR, or a fused one */
-    float *y;      /* [m][n]: for sums that leave the private cache */
+    bool tiles;
+    rg_op op; /* LINEAR, or a fused one */
+    float *y; /* [m][n]: for sums that leave the private cache */
+    /* LINEAR_SUM_EXPS: rows of `to` that take the outputs, times their weights; else NULL */
+    const int32_t *row;
+    const float *weight;
 } rg_product;
+
+/* A product of m tokens, with the kernel that does it; to, x and y are the caller's to fill. */
+rg_product rg_product_of(const rg_ctx *cx, rg_op op, const rg_weight *w, int64_t m);
+/* Its rows of x are prepared, or copied apart; rg_product_pitch bytes from row to row. Own: by a thread for
+ * itself. */
+bool rg_product_prepares(const rg_ctx *cx, const rg_product *a);
+int64_t rg_product_pitch(const rg_product *a, bool own);
+void rg_product_row(const rg_ctx *cx, const rg_product *a, char *to, const float *x);
+/* Panels [p0, p1), counted. */
+void rg_product_panels(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);
+rg_op_desc rg_product_record(const rg_ctx *cx, rg_site site, const rg_product *a, rg_dims dims, bool barrier);
 
 /* The end of the operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products are in
  * y[rows][ldy]: what is fused runs by the kernels of the operators that it replaces, so no bit differs. */

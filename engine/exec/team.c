@@ -339,7 +339,8 @@ void rg_layer_end(rg_ctx *cx)
 void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
 {
     /* other operators may have written what was prepared; a bias is added to what nobody has read yet */
-    if (rg_site_op(d->site) != RG_OP_LINEAR && rg_site_op(d->site) != RG_OP_BIAS) cx->ready = (rg_ready){0};
+    const rg_op op = rg_site_op(d->site);
+    if (op != RG_OP_LINEAR && op != RG_OP_LINEAR_EXPS && op != RG_OP_BIAS) cx->ready = (rg_ready){0};
     if (!cx->rec) {
         if (d->barrier) meet(cx);
         return;
@@ -374,6 +375,7 @@ void rg_op_end(rg_ctx *cx, const rg_op_desc *d)
         r->n_threads = (uint16_t)cx->nt;
         r->layer = cx->layer;
         r->dims = d->dims;
+        r->most = d->most;
         r->ctr_mask = by_op ? cx->ctr_mask : 0;
         r->ctr_span = by_op;
     }

@@ -42,6 +42,8 @@ typedef struct rg_ctx {
     /* the team's prepared activations (rg_xq_bytes), set by the caller; NULL: products take x as it is */
     char *xq;
     rg_ready ready;
+    char *xe; /* mixtures: [nt][xe_bytes] rows that each thread prepares for itself */
+    int64_t xe_bytes;
     rg_rec *rec;   /* shared: thread 0 writes what is not measured; NULL: nothing is recorded */
     rg_slot *slot; /* this thread's, parallel to rec */
     int n_rec, cap_rec;
@@ -106,6 +108,7 @@ typedef struct rg_op_desc {
     int kv_k, kv_v; /* rg_kvtype, or RG_KV_COUNT */
     uint8_t isa, kernel;
     uint8_t arith; /* rg_arith; 0: that of the level (rg_isa_arith) */
+    int64_t most;  /* of experts: rg_rec.most */
     bool barrier;  /* data crosses threads here */
 } rg_op_desc;
 

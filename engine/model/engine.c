@@ -10,7 +10,7 @@ static bool any_quantised(const rg_model *m)
 {
     bool any = rg_wtype_is_quant(m->top[RG_SITE_OUTPUT].w.type);
     for (int s = 0; s < RG_SITE_COUNT; s++)
-        for (int i = 0; i < m->cfg.layers && rg_site_in_layer(s) && rg_site_op(s) == RG_OP_LINEAR; i++)
+        for (int i = 0; i < m->cfg.layers && rg_site_in_layer(s) && rg_site_has_matrix(s); i++)
             any = any || rg_wtype_is_quant(rg_model_at(m, i, s)->w.type);
     return any;
 }
@@ -75,9 +75,9 @@ void rg_engine_get_info(const rg_engine *e, rg_engine_info *info)
     const rg_config *c = &m->cfg;
     uint64_t linear = 0;
     for (int s = 0; s < RG_SITE_COUNT; s++)
-        if (rg_site_op(s) == RG_OP_LINEAR)
-            linear += (uint64_t)((rg_site_in_layer(s) ? c->layers : 1) * rg_extent_size(c, rg_site_rows(s)) *
-                rg_extent_size(c, rg_site_cols(s)));
+        if (rg_site_has_matrix(s))
+            linear += (uint64_t)((rg_site_in_layer(s) ? c->layers : 1) * rg_site_matrices(c, s) *
+                rg_extent_size(c, rg_site_rows(s)) * rg_extent_size(c, rg_site_cols(s)));
     *info = (rg_engine_info){.config = c,
         .isa = e->k.isa,
         .blas = e->k.blas ? rg_blas_describe() : NULL,

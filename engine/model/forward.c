@@ -14,6 +14,10 @@ static void layer(rg_pass *p)
     rg_project_add(p, RG_SITE_ATTN_OUTPUT, a->x, a->att);
 
     xn = rg_normalise(p, RG_SITE_FFN_NORM, a->xn, a->x);
+    if (p->c->experts > 0) {
+        rg_mix_experts(p, a->x, xn);
+        return;
+    }
     rg_project(p, RG_SITE_FFN_GATE, a->gate, xn);
     rg_project_gated(p, RG_SITE_FFN_UP, a->gate, xn);
     rg_project_add(p, RG_SITE_FFN_DOWN, a->x, a->gate);

@@ -19,12 +19,45 @@ rg_dims_opts rg_session_dims(const rg_config *c, const rg_session_opts *o, int t
     return d;
 }
 
+/* One thread's part of a choice, and what the team shares. */
+static void layout_choice(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_opts *o)
+{
+    const size_t rows = (size_t)(o->ubatch * c->experts_used), few = (size_t)(RG_GEMV_MAX * c->experts_used),
+                 n = (size_t)c->experts;
+    rg_choice *h = &a->choice;
+    *h = (rg_choice){.used = c->experts_used};
+    h->all_id = rg_arena_take(r, rows * sizeof *h->all_id);
+    h->all_weight = rg_arena_take(r, rows * sizeof *h->all_weight);
+    for (int t = 0; t < o->threads; t++) {
+        rg_choice *my = t ? &(rg_choice){0} : h;
+        const size_t from = r->used;
+        my->own_id = rg_arena_take(r, few * sizeof *h->own_id);
+        my->own_weight = rg_arena_take(r, few * sizeof *h->own_weight);
+        my->expert = rg_arena_take(r, n * sizeof *h->expert);
+        my->first = rg_arena_take(r, (n + 1) * sizeof *h->first);
+        my->token = rg_arena_take(r, rows * sizeof *h->token);
+        my->sorted = rg_arena_take(r, rows * sizeof *h->sorted);
+        my->place = rg_arena_take(r, n * sizeof *h->place);
+        a->choice_bytes = r->used - from;
+    }
+}
+
+static void layout_mixture(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_opts *o)
+{
+    const size_t f = sizeof(float), m = (size_t)o->ubatch;
+    a->router = rg_arena_take(r, f * m * (size_t)c->experts);
+    a->more = rg_arena_take(r, f * m * (size_t)c->dim);
+    a->gate_sh = rg_arena_take(r, f * m * (size_t)c->shared_ffn);
+    layout_choice(a, r, c, o);
+    a->xe = rg_arena_take(r, (size_t)(o->threads * rg_xe_bytes(rg_max(c->dim, c->expert_ffn))));
+}
+
 void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_opts *o)
 {
     const size_t f = sizeof(float), m = (size_t)o->ubatch, dim = f * m * (size_t)c->dim,
                  q_dim = f * m * (size_t)rg_q_dim(c), kv_dim = f * m * (size_t)rg_kv_dim(c),
-                 ffn = f * m * (size_t)c->ffn;
-    const int64_t widest = rg_max(rg_max(c->dim, c->ffn), rg_q_dim(c));
+                 ffn = f * m * (size_t)rg_max(c->ffn, rg_max(c->shared_ffn, c->experts_used * c->expert_ffn));
+    const int64_t widest = rg_max(rg_max(c->dim, rg_max(c->ffn, c->shared_ffn)), rg_q_dim(c));
     a->x = rg_arena_take(r, dim);
     a->xn = rg_arena_take(r, dim);
     a->q = rg_arena_take(r, q_dim);
@@ -39,7 +72,14 @@ void rg_acts_layout(rg_acts *a, rg_arena *r, const rg_config *c, const rg_dims_o
     for (int s = 0; s < RG_SITE_COUNT; s++) sorts |= rg_site_op(s) == RG_OP_REORDER && rg_site_runs(c, s, 0);
     a->sorted = sorts ? rg_arena_take(r, f * m * (size_t)widest) : NULL;
     a->part = rg_arena_take(r, f * (size_t)rg_attn_part_floats(o->threads, c->head_dim, o->ctx));
-    a->xq = rg_arena_take(r, (size_t)rg_xq_bytes(o->threads, o->ubatch, widest));
+    int64_t xq = rg_xq_bytes(o->threads, o->ubatch, widest);
+    if (c->experts > 0) {
+        layout_mixture(a, r, c, o);
+        xq = rg_max(xq,
+            rg_xq_bytes_exps(
+                o->threads, o->ubatch, c->experts_used, c->experts, rg_max(c->dim, c->expert_ffn)));
+    }
+    a->xq = rg_arena_take(r, (size_t)xq);
     const bool own = o->threads > 1 && (o->fuse & rg_fuse_bit(RG_FUSE_NORM));
     a->own = own ? rg_arena_take(r, f * (size_t)(o->threads * RG_GEMV_MAX * c->dim)) : NULL;
     a->scores = o->score_stride ? rg_arena_take(r, f * m * (size_t)(c->heads * o->score_stride)) : NULL;

@@ -8,9 +8,9 @@
 #include "model/model.h"
 
 /* Tied models use the embedding as the output matrix. */
-static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer)
+static const rg_ckpt_tensor *source(const rg_ckpt *c, rg_site site, int layer, int expert)
 {
-    const rg_ckpt_tensor *t = rg_ckpt_find(c, site, layer);
+    const rg_ckpt_tensor *t = rg_ckpt_find_expert(c, site, layer, expert);
     if (!t && site == RG_SITE_OUTPUT) t = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1);
     return t;
 }
@@ -20,8 +20,9 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
     const int own = o->type_of ? o->type_of(o->type_user, site, layer) : -1;
     if (own >= 0) return (rg_wtype)own;
     if (o->dtype < 0) return rg_ckpt_resident(t);
-    /* the head decides the next token: it keeps the file's precision */
-    if (site == RG_SITE_OUTPUT && rg_wtype_is_quant((rg_wtype)o->dtype) && !o->quant_head)
+    /* the head decides the next token, a router who computes it: they keep the file's precision */
+    const bool keeps = site == RG_SITE_FFN_GATE_INP || (site == RG_SITE_OUTPUT && !o->quant_head);
+    if (keeps && rg_wtype_is_quant((rg_wtype)o->dtype))
         return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t);
     return (rg_wtype)o->dtype;
 }
@@ -47,8 +48,8 @@ void rg_resident_plan(
     if (t->site == RG_SITE_TOKEN_EMBD && !rg_ckpt_config(ckpt)->tied) {
         r->as_in_file = !t->grid;
         if (r->as_in_file) r->bytes = t->bytes;
-    } else if (rg_site_op(site) == RG_OP_LINEAR) {
-        r->type = type_for(t, opts, site, t->layer);
+    } else if (rg_site_has_matrix(site)) { /* experts of a layer have the type of its first */
+        r->type = type_for(t->expert ? rg_ckpt_find(ckpt, site, t->layer) : t, opts, site, t->layer);
         r->bytes = (uint64_t)rg_packed_bytes(r->type, t->rows, t->cols);
         if (r->type == rg_ckpt_resident(t))
             r->rounding = rg_ckpt_rounding(t);
@@ -62,7 +63,7 @@ void rg_resident_plan(
 rg_wtype rg_resident_type(const rg_ckpt *ckpt, const rg_engine_opts *opts, rg_site site)
 {
     const int layer = rg_site_in_layer(site) ? 0 : -1;
-    return type_for(source(ckpt, site, layer), opts, site, layer);
+    return type_for(source(ckpt, site, layer, 0), opts, site, layer);
 }
 
 rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
@@ -72,7 +73,7 @@ rg_kvtype rg_default_kv(const rg_ckpt *ckpt, const rg_engine_opts *opts)
     return small_heads || rg_resident_type(ckpt, opts, RG_SITE_ATTN_K) == RG_WT_F32 ? RG_KV_F32 : RG_KV_F16;
 }
 
-static bool is_vector(rg_site s) { return rg_site_is_norm(s) || rg_site_op(s) == RG_OP_BIAS; }
+static bool is_vector(rg_site s) { return rg_site_rows(s) == RG_EXT_ONE; }
 
 typedef struct loader {
     rg_model *m;
@@ -87,11 +88,12 @@ typedef struct loader {
 static void lay_one(loader *l, rg_site site, int layer)
 {
     rg_bound_tensor *b = layer < 0 ? &l->m->top[site] : &l->m->layer[layer * RG_SITE_COUNT + site];
-    const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
+    const rg_ckpt_tensor *t = source(l->ckpt, site, layer, 0);
     if (!t) return; /* a bias that the model does not have */
-    if (rg_site_op(site) == RG_OP_LINEAR) {
+    if (rg_site_has_matrix(site)) {
+        const int64_t matrices = rg_site_matrices(&l->m->cfg, site);
         b->w = (rg_weight){.type = type_for(t, l->opts, site, layer), .n = t->rows, .k = t->cols};
-        b->w.data = rg_arena_take(&l->arena, (size_t)rg_packed_bytes(b->w.type, b->w.n, b->w.k));
+        b->w.data = rg_arena_take(&l->arena, (size_t)(matrices * rg_packed_bytes(b->w.type, b->w.n, b->w.k)));
         l->pack_scratch = rg_max(l->pack_scratch, rg_pack_scratch(b->w.type, b->w.k));
         if (!rg_ckpt_order(t) || !keeps_codes(t, b->w.type)) return;
         b->order = rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order);
@@ -209,10 +211,10 @@ static void copy_order(loader *l, rg_site site, int layer, const int32_t *order,
     b->order_again = last && memcmp(last, order, (size_t)k * sizeof *order) == 0;
 }
 
-static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums, rg_site site, int layer)
+static rg_status pack_one(
+    loader *l, rg_team *team, char *scratch, double *sums, const rg_ckpt_tensor *t, rg_site site, int layer)
 {
     const rg_bound_tensor *b = rg_model_at(l->m, layer, site);
-    const rg_ckpt_tensor *t = source(l->ckpt, site, layer);
     const int nt = rg_team_size(team);
     if (is_vector(site)) {
         float *w = (float *)(uintptr_t)b->vec;
@@ -229,6 +231,7 @@ static rg_status pack_one(loader *l, rg_team *team, char *scratch, double *sums,
         .scratch_bytes = l->pack_scratch,
         .err2 = sums,
         .w2 = sums + nt};
+    j.w.data = (const char *)b->w.data + t->expert * rg_packed_bytes(b->w.type, b->w.n, b->w.k);
     j.codes = keeps_codes(t, b->w.type);
     j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t);
     if (b->order) copy_order(l, site, layer, rg_ckpt_order(t), t->cols);
@@ -275,17 +278,19 @@ static rg_status pack_all(loader *l, rg_team *team)
     report(l, 0.0);
     for (int layer = -1; layer < c->layers; layer++) {
         for (int s = 0; s < RG_SITE_COUNT; s++) {
-            const rg_ckpt_tensor *t = source(l->ckpt, s, layer);
-            if (!t || rg_site_in_layer(s) != (layer >= 0) || (rg_site_op(s) != RG_OP_LINEAR && !is_vector(s)))
-                continue;
-            if (l->opts->stop && *l->opts->stop) {
-                st = rg_fail(l->src.err, RG_E_INTERRUPTED, "%s: loading was interrupted", l->src.name);
-                goto out;
+            if (rg_site_in_layer(s) != (layer >= 0) || (!rg_site_has_matrix(s) && !is_vector(s))) continue;
+            for (int e = 0; e < rg_site_matrices(c, s); e++) {
+                const rg_ckpt_tensor *t = source(l->ckpt, s, layer, e);
+                if (!t) continue;
+                if (l->opts->stop && *l->opts->stop) {
+                    st = rg_fail(l->src.err, RG_E_INTERRUPTED, "%s: loading was interrupted", l->src.name);
+                    goto out;
+                }
+                if ((st = pack_one(l, team, scratch, sums, t, s, layer))) goto out;
+                done += (double)t->bytes;
+                rg_ckpt_release(l->ckpt, t);
+                report(l, done / total);
             }
-            if ((st = pack_one(l, team, scratch, sums, s, layer))) goto out;
-            done += (double)t->bytes;
-            rg_ckpt_release(l->ckpt, t);
-            report(l, done / total);
         }
     }
     if (!c->tied) {

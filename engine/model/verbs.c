@@ -4,13 +4,31 @@
 #include <float.h>
 #include <math.h>
 
+static rg_choice choice_of(const rg_acts *a, int tid)
+{
+    rg_choice c = a->choice;
+    const size_t at = (size_t)tid * a->choice_bytes / sizeof *c.own_id;
+    if (!c.used) return c;
+    c.own_id += at;
+    c.own_weight += at;
+    c.expert += at;
+    c.first += at;
+    c.token += at;
+    c.sorted += at;
+    c.place += at;
+    return c;
+}
+
 rg_pass rg_pass_begin(rg_ctx *cx, rg_forward *f)
 {
     const rg_session *s = f->s;
     const rg_acts *a = &s->a;
     const rg_config *c = &s->e->model.cfg;
     cx->xq = a->xq;
+    cx->xe = a->xe;
+    cx->xe_bytes = c->experts > 0 ? rg_xe_bytes(rg_max(c->dim, c->expert_ffn)) : 0;
     return (rg_pass){.cx = cx,
+        .choice = choice_of(a, cx->tid),
         .f = f,
         .a = a,
         .c = c,
@@ -169,21 +187,75 @@ void rg_project_gated(rg_pass *p, rg_site site, float *gate, const float *x)
 {
     const bool gelu = p->c->extra & rg_site_bit(RG_SITE_FFN_GELU);
     const rg_site act = rg_site_next(site, gelu ? RG_OP_GEGLU : RG_OP_SWIGLU);
+    const int64_t n = p->w[site].w.n;
     if (fused(p, site, gelu ? RG_OP_LINEAR_GEGLU : RG_OP_LINEAR_SWIGLU, gate, p->a->up, x)) return;
     rg_project(p, site, p->a->up, x);
-    rg_gate(p->cx, act, gate, p->a->up, p->m, p->c->ffn);
-    show(p, act, gate, p->c->ffn);
+    rg_gate(p->cx, act, gate, p->a->up, p->m, n);
+    show(p, act, gate, n);
 }
 
-void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x)
+/* sum += factor * norm(a->tmp), the output of a block, whose last product is `site`. */
+static void add_block(rg_pass *p, rg_site site, float *sum)
 {
     const rg_site add = rg_site_next(site, RG_OP_ADD), norm = rg_site_next(site, RG_OP_RMSNORM);
-    if (fused(p, site, RG_OP_LINEAR_ADD, sum, p->a->tmp, x)) return;
-    rg_project(p, site, p->a->tmp, x);
     scale(p, rg_site_next(site, RG_OP_SCALE), p->a->tmp, p->c->resid_scale);
     const float *more = norm < add ? rg_normalise(p, norm, p->a->tmp, p->a->tmp) : p->a->tmp;
     rg_add(p->cx, add, sum, more, p->m, p->c->dim);
     show(p, add, sum, p->c->dim);
+}
+
+void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x)
+{
+    if (fused(p, site, RG_OP_LINEAR_ADD, sum, p->a->tmp, x)) return;
+    rg_project(p, site, p->a->tmp, x);
+    add_block(p, site, sum);
+}
+
+/* Shows what experts wrote: a row for each token and expert, by expert. */
+static void show_experts(rg_pass *p, rg_site site, const float *data)
+{
+    const int64_t m = p->m;
+    p->m = m * p->choice.used;
+    show(p, site, data, p->c->expert_ffn);
+    p->m = m;
+}
+
+static void run_experts(rg_pass *p, const float *x)
+{
+    const rg_acts *a = p->a;
+    const rg_choice *c = &p->choice;
+    rg_project(p, RG_SITE_FFN_GATE_INP, a->router, x);
+    rg_topk(p->cx, RG_SITE_FFN_TOPK, &p->choice, a->router, p->m, p->c->experts, p->c->experts_norm);
+    rg_linear_exps(
+        p->cx, RG_SITE_FFN_GATE_EXPS, a->gate, a->gate, x, &p->w[RG_SITE_FFN_GATE_EXPS].w, c, false);
+    show_experts(p, RG_SITE_FFN_GATE_EXPS, a->gate);
+    const rg_weight *up = &p->w[RG_SITE_FFN_UP_EXPS].w;
+    if (runs(p, RG_SITE_FFN_UP_ACT_EXPS)) {
+        rg_linear_exps(p->cx, RG_SITE_FFN_UP_ACT_EXPS, a->gate, a->up, x, up, c, true);
+    } else {
+        rg_linear_exps(p->cx, RG_SITE_FFN_UP_EXPS, a->up, a->up, x, up, c, true);
+        show_experts(p, RG_SITE_FFN_UP_EXPS, a->up);
+        rg_gate(p->cx, RG_SITE_FFN_ACT_EXPS, a->gate, a->up, p->m * c->used, up->n);
+        show_experts(p, RG_SITE_FFN_ACT_EXPS, a->gate);
+    }
+    rg_linear_exps(p->cx, RG_SITE_FFN_DOWN_EXPS, a->tmp, a->more, a->gate, &p->w[RG_SITE_FFN_DOWN_EXPS].w, c,
+        crosses(p, RG_SITE_FFN_DOWN_EXPS));
+    show(p, RG_SITE_FFN_DOWN_EXPS, a->tmp, p->c->dim);
+}
+
+void rg_mix_experts(rg_pass *p, float *sum, const float *x)
+{
+    const rg_acts *a = p->a;
+    run_experts(p, x);
+    if (p->c->shared_ffn > 0) {
+        rg_project(p, RG_SITE_FFN_GATE_SHEXP, a->gate_sh, x);
+        rg_project_gated(p, RG_SITE_FFN_UP_SHEXP, a->gate_sh, x);
+        rg_project(p, RG_SITE_FFN_DOWN_SHEXP, a->more, a->gate_sh);
+        rg_gated_add(p->cx, RG_SITE_FFN_GATE_INP_SHEXP, a->tmp, a->more, x,
+            p->w[RG_SITE_FFN_GATE_INP_SHEXP].vec, p->m, p->c->dim, false);
+        show(p, RG_SITE_FFN_GATE_INP_SHEXP, a->tmp, p->c->dim);
+    }
+    add_block(p, RG_SITE_FFN_DOWN_EXPS, sum);
 }
 
 void rg_project_logits(rg_pass *p, float *logits, const float *x)

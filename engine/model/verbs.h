@@ -16,6 +16,7 @@ typedef struct rg_pass {
     const rg_bound_tensor *w; /* [RG_SITE_COUNT] of the layer, or outside layers */
     rg_kv_layer kv;           /* of the layer */
     rg_attn_shape shape;
+    rg_choice choice; /* of experts, in this layer */
     int64_t m;          /* rows that operators work on */
     const int32_t *row; /* [m] which tokens they are; NULL: all of the call */
 } rg_pass;
@@ -37,6 +38,8 @@ void rg_project(rg_pass *p, rg_site site, float *y, const float *x);
 void rg_project_gated(rg_pass *p, rg_site site, float *gate, const float *x);
 /* sum += factor * norm(x W^T + bias), normalised where the model has a norm there. */
 void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x);
+/* sum += factor * norm(the weighted outputs of each token's experts, and of the network that all meet). */
+void rg_mix_experts(rg_pass *p, float *sum, const float *x);
 /* logits = (x W^T) / divisor, capped. */
 void rg_project_logits(rg_pass *p, float *logits, const float *x);
 /* Normalises heads of q and k, rotates both in place (fused: k only on its way), and stores k and v in the

@@ -1,0 +1,274 @@
+/* Mixtures of experts: the choice, and products over the tokens that chose each expert. */
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "exec/drive.h"
+#include "exec/product.h"
+
+/* ---- the choice ---- */
+
+/* The k largest of l[n], of equal ones the first, by size; their weights are softmax over all, and norm:
+ * divided by their sum. */
+static void choose(int32_t *id, float *weight, const float *l, int64_t n, int64_t k, bool norm)
+{
+    int64_t have = 0;
+    for (int64_t j = 0; j < n; j++) {
+        int64_t at = have;
+        if (have == k && !(l[j] > l[id[k - 1]])) continue;
+        if (have == k)
+            at--;
+        else
+            have++;
+        for (; at > 0 && l[j] > l[id[at - 1]]; at--) id[at] = id[at - 1];
+        id[at] = (int32_t)j;
+    }
+    float all = 0.0f, sum = 0.0f;
+    const float most = l[id[0]];
+    for (int64_t j = 0; j < n; j++) all += expf(l[j] - most);
+    for (int64_t i = 0; i < k; i++) {
+        weight[i] = expf(l[id[i]] - most) / all;
+        sum += weight[i];
+    }
+    for (int64_t i = 0; norm && i < k; i++) weight[i] /= sum;
+}
+
+/* Tokens by expert, a counting sort: of each expert in their order. */
+static void group(rg_choice *c, int64_t experts)
+{
+    const int64_t rows = c->m * c->used;
+    int32_t *count = c->first; /* at first of each expert, then only of those that somebody chose */
+    memset(count, 0, (size_t)(experts + 1) * sizeof *count);
+    for (int64_t i = 0; i < rows; i++) count[c->id[i]]++;
+    int32_t at = 0;
+    c->n = c->most = 0;
+    for (int64_t e = 0; e < experts; e++) {
+        const int32_t n = count[e];
+        c->place[e] = at;
+        if (n > 0) {
+            c->expert[c->n] = (int32_t)e;
+            c->first[c->n++] = at; /* never behind e, whose count is taken */
+        }
+        c->most = rg_max(c->most, n);
+        at += n;
+    }
+    c->first[c->n] = at;
+    for (int64_t i = 0; i < rows; i++) {
+        const int32_t to = c->place[c->id[i]]++;
+        c->token[to] = (int32_t)(i / c->used);
+        c->sorted[to] = c->weight[i];
+    }
+}
+
+void rg_topk(
+    rg_ctx *cx, rg_site site, rg_choice *c, const float *logits, int64_t m, int64_t experts, bool norm)
+{
+    const bool own = m <= RG_GEMV_MAX; /* every thread for itself: cheaper than meeting */
+    const int64_t k = c->used;
+    int64_t a = 0, b = m;
+    if (!own) rg_part(cx, m, 1, &a, &b);
+    c->m = m;
+    c->id = own ? c->own_id : c->all_id;
+    c->weight = own ? c->own_weight : c->all_weight;
+    for (int64_t i = a; i < b; i++)
+        choose(c->id + i * k, c->weight + i * k, logits + i * experts, experts, k, norm);
+    rg_count(cx, 4 * (b - a) * experts, 8 * (b - a) * k, (b - a) * (3 * experts + 3 * k));
+    if (!own) rg_barrier(cx);
+    group(c, experts);
+    rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = experts, .u = k, .e = c->n}, false);
+    d.most = c->most;
+    rg_op_end(cx, &d);
+}
+
+/* ---- products ---- */
+
+/* What a call of one site works on. */
+typedef struct call {
+    const rg_choice *c;
+    const rg_weight *w; /* of expert 0; the others follow */
+    int64_t bytes;      /* of one of them */
+    rg_op op;           /* of each: LINEAR, LINEAR_SWIGLU or LINEAR_SUM_EXPS */
+    const float *x;
+    bool by_token; /* rows of x are tokens; else (token, expert) pairs, in the order of the choice */
+} call;
+
+/* The product of an expert that somebody chose. */
+static rg_product product_of(const rg_ctx *cx, const call *f, int64_t i, rg_weight *w)
+{
+    const rg_choice *c = f->c;
+    *w = *f->w;
+    w->data = (const char *)f->w->data + c->expert[i] * f->bytes;
+    return rg_product_of(cx, f->op, w, c->first[i + 1] - c->first[i]);
+}
+
+/* Row r of those of all experts. */
+static const float *row_of(const call *f, int64_t r)
+{
+    return f->x + (f->by_token ? f->c->token[r] : r) * f->w->k;
+}
+
+/* The rows of an expert lie behind each other as they are. */
+static bool in_place(const rg_ctx *cx, const call *f, const rg_product *a, int64_t i)
+{
+    const rg_choice *c = f->c;
+    const int32_t *t = c->token + c->first[i];
+    const int64_t n = a->m;
+    return !rg_product_prepares(cx, a) && (!f->by_token || t[n - 1] - t[0] == n - 1);
+}
+
+/* Few rows are prepared by each thread that needs them, when it does. */
+static bool by_itself(const rg_product *a) { return a->m <= RG_GEMV_MAX && !a->tiles; }
+
+/* Of the experts with more, rows lie one expert behind the other in rg_ctx.xq, each in the form and at the
+ * distance that its product wants; the threads share the work. at: where each expert's begin. */
+static void prepare_shared(rg_ctx *cx, const call *f)
+{
+    const rg_choice *c = f->c;
+    const rg_ready now = {f->x, c->m * c->used, RG_X_FORMS + 1, rg_wtypes[f->w->type].group, true, f->w->k};
+    const rg_ready *is = &cx->ready;
+    if (is->x == now.x && is->m == now.m && is->form == now.form && is->group == now.group &&
+        is->ld == now.ld)
+        return;
+    int64_t at = 0, a, b;
+    bool any = false;
+    for (int64_t i = 0; i < c->n; i++) {
+        rg_weight w;
+        const rg_product p = product_of(cx, f, i, &w);
+        if (by_itself(&p) || in_place(cx, f, &p, i)) continue;
+        if (!any && is->x) rg_barrier(cx); /* others may still read what lies there */
+        any = true;
+        const int64_t ld = rg_product_pitch(&p, false), rows = p.tiles ? rg_round_up(p.m, 16) : p.m;
+        rg_part(cx, rows, 1, &a, &b);
+        for (int64_t t = a; t < b; t++)
+            if (t < p.m)
+                rg_product_row(cx, &p, cx->xq + at + t * ld, row_of(f, c->first[i] + t));
+            else
+                memset(cx->xq + at + t * ld, 0, (size_t)ld);
+        rg_count(cx, 4 * (rg_min(b, p.m) - rg_min(a, p.m)) * w.k, (b - a) * p.x_bytes, 0);
+        at += rows * ld;
+    }
+    if (any) {
+        rg_barrier(cx);
+        cx->ready = now;
+    }
+}
+
+/* Rows for this thread, in its own part of rg_ctx.xe. What the last expert needed may be there: the one token
+ * of a decode step goes to all of its experts as it is. */
+static void prepare_own(rg_ctx *cx, const call *f, rg_product *p, int64_t first, rg_ready *last)
+{
+    const int64_t ld = rg_product_pitch(p, true);
+    char *rows = cx->xe + cx->tid * cx->xe_bytes;
+    p->x = rows;
+    p->ld = ld;
+    if (p->m == 1 && last->m == 1 && last->x == row_of(f, first) && last->form == p->form) return;
+    for (int64_t t = 0; t < p->m; t++) rg_product_row(cx, p, rows + t * ld, row_of(f, first + t));
+    *last = (rg_ready){.x = row_of(f, first), .m = p->m, .form = p->form};
+}
+
+/* Panels of all experts behind each other, split by what they cost: reading one takes as long as so many
+ * tokens' products. This thread's begin. */
+enum { READING = 8 };
+static int64_t cost_of(const rg_choice *c, int64_t i) { return READING + c->first[i + 1] - c->first[i]; }
+
+static int64_t begin_of(const rg_choice *c, int64_t panels, int64_t tid, int64_t nt)
+{
+    const int64_t all = c->n * READING + c->m * c->used, want = all * panels * tid / nt;
+    int64_t done = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        const int64_t each = cost_of(c, i);
+        if (done + each * panels > want) return i * panels + rg_div_up(want - done, each);
+        done += each * panels;
+    }
+    return c->n * panels;
+}
+
+/* What the private cache keeps between experts: rows of tokens that several of them read, each counted by
+ * its product, and sums that several of them add to. few: rows of x that were read as they are. */
+static void count_again(rg_ctx *cx, const call *f, int64_t few, int64_t cols)
+{
+    const rg_choice *c = f->c;
+    const int64_t x = 4 * c->m * f->w->k, sums = 4 * c->m * cols;
+    if (f->by_token && x <= cx->l2_bytes / 2 && few > c->m) cx->tally.act_rd -= 4 * (few - c->m) * f->w->k;
+    if (f->op == RG_OP_LINEAR_SUM_EXPS && cols > 0 && sums <= cx->l2_bytes / 2) {
+        cx->tally.act_rd -= c->used * sums;
+        cx->tally.act_wr -= (c->used - 1) * sums;
+    }
+}
+
+void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
+    const rg_choice *c, bool barrier)
+{
+    const bool sum = rg_site_op(site) == RG_OP_LINEAR_SUM_EXPS;
+    const call f = {.c = c,
+        .w = w,
+        .bytes = rg_packed_bytes(w->type, w->n, w->k),
+        .op = sum                                          ? RG_OP_LINEAR_SUM_EXPS
+            : rg_site_op(site) == RG_OP_LINEAR_SWIGLU_EXPS ? RG_OP_LINEAR_SWIGLU
+                                                           : RG_OP_LINEAR,
+        .x = x,
+        .by_token = !sum};
+    const int64_t panels = rg_panels(w->n);
+    int64_t r0, r1, g0 = 0, g1 = 0;
+    rg_part(cx, w->n, RG_PANEL, &r0, &r1);
+    if (sum) /* outputs of all experts meet in a column: it is one thread's, in the order of experts */
+        for (int64_t t = 0; t < c->m; t++) memset(to + t * w->n + r0, 0, (size_t)(r1 - r0) * sizeof *to);
+    else
+        g0 = begin_of(c, panels, cx->tid, cx->nt), g1 = begin_of(c, panels, cx->tid + 1, cx->nt);
+    prepare_shared(cx, &f);
+    rg_ready last = {0};
+    int64_t at = 0, few = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        rg_weight wi;
+        rg_product a = product_of(cx, &f, i, &wi);
+        const int64_t first = c->first[i], p0 = sum ? r0 / RG_PANEL : rg_max(0, g0 - i * panels),
+                      p1 = sum ? rg_div_up(r1, RG_PANEL) : rg_min(panels, g1 - i * panels);
+        const bool as_is = in_place(cx, &f, &a, i), own = by_itself(&a);
+        const char *rows = cx->xq + at;
+        if (!as_is && !own) {
+            a.ld = rg_product_pitch(&a, false);
+            at += (a.tiles ? rg_round_up(a.m, 16) : a.m) * a.ld;
+        }
+        if (p0 >= p1) continue;
+        a.to = sum ? to : to + first * w->n;
+        a.y = sum ? y : y + first * w->n;
+        a.row = sum ? c->token + first : NULL;
+        a.weight = c->sorted + first;
+        if (as_is)
+            a.x = (const char *)row_of(&f, first);
+        else if (own)
+            prepare_own(cx, &f, &a, first, &last);
+        else
+            a.x = rows;
+        rg_product_panels(cx, &a, p0, p1);
+        if (a.m <= RG_GEMV_MAX && !a.tiles) few += a.m;
+    }
+    count_again(cx, &f, few, r1 - r0);
+    /* the record names the kernel of an expert that as many tokens chose as the average one */
+    const rg_product a = rg_product_of(cx, f.op, w, rg_div_up(c->m * c->used, c->n));
+    rg_op_desc d = rg_product_record(
+        cx, site, &a, (rg_dims){.m = c->m, .k = w->k, .n = w->n, .u = c->used, .e = c->n}, barrier);
+    d.most = c->most;
+    rg_op_end(cx, &d);
+}
+
+/* ---- the network that every token meets ---- */
+
+void rg_gated_add(rg_ctx *cx, rg_site site, float *sum, const float *y, const float *x, const float *w,
+    int64_t m, int64_t n, bool barrier)
+{
+    int64_t c0, c1;
+    rg_part(cx, n, RG_PANEL, &c0, &c1);
+    for (int64_t i = 0; i < m && c1 > c0; i++) {
+        double dot = 0.0; /* every thread needs it */
+        for (int64_t j = 0; j < n; j++) dot += (double)w[j] * (double)x[i * n + j];
+        const float gate = (float)(1.0 / (1.0 + exp(-dot)));
+        for (int64_t j = c0; j < c1; j++) sum[i * n + j] += gate * y[i * n + j];
+    }
+    if (c1 > c0) {
+        cx->tally.w_rd += 4 * n;
+        rg_count(cx, 4 * m * n + 8 * m * (c1 - c0), 4 * m * (c1 - c0), m * (2 * n + 3 + 2 * (c1 - c0)));
+    }
+    const rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = n}, barrier);
+    rg_op_end(cx, &d);
+}
