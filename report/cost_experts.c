@@ -5,10 +5,16 @@
 #include "report/cells.h"
 #include "report/cost_case.h"
 
-static const char *routing_words[RG_ROUTINGS] = {[RG_ROUTING_UNIFORM] = "tokens that choose by chance",
-    [RG_ROUTING_SAME] = "tokens that all choose the same",
-    [RG_ROUTING_DISJOINT] = "tokens that each choose others",
-    [RG_ROUTING_COUNTED] = "as counted"};
+/* How tokens choose in a phase. */
+static const char *routing_words(const rg_cost_case *k, int ph)
+{
+    static const char *const words[RG_ROUTINGS] = {[RG_ROUTING_UNIFORM] = "",
+        [RG_ROUTING_SAME] = "as all tokens choose the same; ",
+        [RG_ROUTING_DISJOINT] = "as each token chooses others; ",
+        [RG_ROUTING_COUNTED] = "as counted; "};
+    const bool by_chance = ph == RG_PREFILL && k->exact.routing == RG_ROUTING_COUNTED;
+    return words[by_chance ? RG_ROUTING_UNIFORM : k->exact.routing];
+}
 
 void rg_cost_say_experts(rg_lines *out, const rg_cost_case *k, const rg_cost_print *p)
 {
@@ -24,13 +30,12 @@ void rg_cost_say_experts(rg_lines *out, const rg_cost_case *k, const rg_cost_pri
         const rg_cost_experts *e = &k->r.experts[ph];
         if (!rg_cost_wants(p, ph)) continue;
         rg_lines_add(out,
-            "%s: a call reads %s of %.0f experts in a layer (%s; by chance %s, at most %s), each for %s "
-            "tokens: %s of the %s of weights that are read.",
-            rg_phase_names[ph], RG_MEAN(e->read), (double)c->experts,
-            routing_words[ph == RG_PREFILL && k->exact.routing == RG_ROUTING_COUNTED ? RG_ROUTING_UNIFORM
-                                                                                     : k->exact.routing],
-            RG_MEAN(e->expected), RG_MEAN(e->bound), RG_MEAN(e->rows), RG_BYTES(e->bytes),
-            RG_BYTES(k->r.total[ph].w_rd));
+            "%s: a call reads %s of %.0f experts in a layer (%sby chance %s, at most %s), each for %s "
+            "token%s: "
+            "%s of the %s of weights that are read.",
+            rg_phase_names[ph], RG_MEAN(e->read), (double)c->experts, routing_words(k, ph),
+            RG_MEAN(e->expected), RG_MEAN(e->bound), RG_MEAN(e->rows), e->rows > 1.0 ? "s" : "",
+            RG_BYTES(e->bytes), RG_BYTES(k->r.total[ph].w_rd));
     }
     if (!rg_cost_wants(p, RG_DECODE) || !isfinite(k->dense.tokens_per_s)) return;
     if (batch < 1.5)

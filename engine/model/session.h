@@ -6,18 +6,18 @@
 #include "model/model.h"
 
 typedef struct rg_acts {
-    float *x, *xn;    /* [m][dim] residual stream, normalised */
-    float *q, *att;   /* [m][q_dim] */
-    float *k, *v;     /* [m][kv_dim] */
-    float *tmp;       /* [m][dim] */
+    float *x, *xn;  /* [m][dim] residual stream, normalised */
+    float *q, *att; /* [m][q_dim] */
+    float *k, *v;   /* [m][kv_dim] */
+    float *tmp;     /* [m][dim] */
     /* [m][ffn]; of experts [m * used][expert_ffn], by expert; of the shared network [m][shared_ffn], whose gate
      * is gate_sh */
     float *gate, *up, *gate_sh;
     float *router, *more; /* mixtures: [m][experts] logits; [m][dim] */
     rg_choice choice;     /* thread 0's; the others' follow, choice_bytes apart */
     size_t choice_bytes;
-    char *xe; /* [threads][rg_xe_bytes] */
-    float *xo;        /* [logits of a call][dim] */
+    char *xe;  /* [threads][rg_xe_bytes] */
+    float *xo; /* [logits of a call][dim] */
     /* [m][widest input] in a weight's column order; only for models with such weights */
     float *sorted;
     float *part;   /* rg_attn_part_floats */

@@ -16,7 +16,7 @@ typedef struct rg_pass {
     const rg_bound_tensor *w; /* [RG_SITE_COUNT] of the layer, or outside layers */
     rg_kv_layer kv;           /* of the layer */
     rg_attn_shape shape;
-    rg_choice choice; /* of experts, in this layer */
+    rg_choice choice;   /* of experts, in this layer */
     int64_t m;          /* rows that operators work on */
     const int32_t *row; /* [m] which tokens they are; NULL: all of the call */
 } rg_pass;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "report/html/page_impl.h"
 #include "report/html/sha256.h"
 #include "report/html/whatif.h"
@@ -74,6 +75,16 @@ static int type_of(const char *word, const char *(*name)(int), int n)
     return -1;
 }
 
+/* The type of a site's matrix in any phase; -1: it has none, or this version does not know it. */
+static int type_of_site(const rg_run *r, rg_site site)
+{
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_doc_op *w = rg_run_op(r, (rg_phase)ph, rg_site_name(site));
+        if (w) return type_of(w->weight_type, wtype_name, RG_WT_COUNT);
+    }
+    return -1;
+}
+
 /* The run's own configuration, or null where this version does not know a type of it. */
 static json_t *base_of(const rg_run *r)
 {
@@ -85,6 +96,7 @@ static json_t *base_of(const rg_run *r)
               act = type_of(m->act, act_name, RG_EXACT_ACTS);
     if (dtype < 0 || head < 0 || kv < 0 || act < 0) return json_null();
     const rg_doc_experts *e = rg_run_experts(r, RG_DECODE);
+    const int router = type_of_site(r, RG_SITE_FFN_GATE_INP), expert = type_of_site(r, RG_SITE_FFN_GATE_EXPS);
     unsigned fuse = 0;
     if (!r->d->run.fuse || !rg_fuse_parse(&fuse, r->d->run.fuse)) fuse = 0;
     const struct {
@@ -92,12 +104,13 @@ static json_t *base_of(const rg_run *r)
         int64_t n;
     } sizes[] = {{RG_WI_dim, c.dim}, {RG_WI_ffn, c.ffn}, {RG_WI_experts, c.experts},
         {RG_WI_experts_used, c.experts_used}, {RG_WI_expert_ffn, c.expert_ffn},
-        {RG_WI_shared_ffn, c.shared_ffn}, {RG_WI_routing, e ? RG_ROUTING_COUNTED : RG_ROUTING_UNIFORM},
-        {RG_WI_layers, c.layers}, {RG_WI_heads, c.heads}, {RG_WI_kv_heads, c.kv_heads},
-        {RG_WI_head_dim, c.head_dim}, {RG_WI_vocab, c.vocab}, {RG_WI_tied, c.tied},
-        {RG_WI_extra_low, (uint32_t)c.extra}, {RG_WI_extra_high, (uint32_t)(c.extra >> 32)},
-        {RG_WI_no_pre_norm, c.no_pre_norm}, {RG_WI_whole_norm, c.whole_qk_norm},
-        {RG_WI_capped, c.attn_cap > 0.0}, {RG_WI_rotated, c.rope_dim},
+        {RG_WI_shared_ffn, c.shared_ffn}, {RG_WI_router, rg_max(0, router)},
+        {RG_WI_expert, expert >= 0 && expert != dtype ? expert + 1 : 0},
+        {RG_WI_routing, e ? RG_ROUTING_COUNTED : RG_ROUTING_UNIFORM}, {RG_WI_layers, c.layers},
+        {RG_WI_heads, c.heads}, {RG_WI_kv_heads, c.kv_heads}, {RG_WI_head_dim, c.head_dim},
+        {RG_WI_vocab, c.vocab}, {RG_WI_tied, c.tied}, {RG_WI_extra_low, (uint32_t)c.extra},
+        {RG_WI_extra_high, (uint32_t)(c.extra >> 32)}, {RG_WI_no_pre_norm, c.no_pre_norm},
+        {RG_WI_whole_norm, c.whole_qk_norm}, {RG_WI_capped, c.attn_cap > 0.0}, {RG_WI_rotated, c.rope_dim},
         {RG_WI_unrotated, c.layers - rg_exact_layers(&c, RG_SITE_ATTN_ROPE, false)}, {RG_WI_window, c.window},
         {RG_WI_all_seen, c.layers - rg_layers_with_window(&c)}, {RG_WI_dtype, dtype}, {RG_WI_head, head},
         {RG_WI_kv, kv}, {RG_WI_act, act}, {RG_WI_tp, 1}, {RG_WI_flash, r->d->run.flash},

@@ -103,6 +103,8 @@ int rg_whatif(void)
     }
     rg_exact_input x = {.dtype = (rg_wtype)count(RG_WI_dtype),
         .head = (rg_wtype)count(RG_WI_head),
+        .router = (rg_wtype)count(RG_WI_router),
+        .expert = (rg_wtype)(in[RG_WI_expert] > 0.0 ? count(RG_WI_expert) - 1 : count(RG_WI_dtype)),
         .embd_row = count(RG_WI_embd_row),
         .kv_k = (rg_kvtype)count(RG_WI_kv),
         .kv_v = (rg_kvtype)count(RG_WI_kv),
@@ -125,6 +127,7 @@ int rg_whatif(void)
         c.head_dim < 1 || c.head_dim > 1 << 14 || c.vocab < 1 || c.vocab > RG_MAX_VOCAB || c.ctx_train < 1 ||
         c.ctx_train > 1 << 26 || c.rope_dim > c.head_dim || c.window > 1 << 26 || x.batch > 1 << 16 ||
         x.embd_row > 1 << 24 || (unsigned)x.dtype >= RG_WT_COUNT || (unsigned)x.head >= RG_WT_COUNT ||
+        (unsigned)x.router >= RG_WT_COUNT || (unsigned)x.expert >= RG_WT_COUNT ||
         (unsigned)x.kv_k >= RG_KV_COUNT || (unsigned)x.act >= RG_EXACT_ACTS)
         return RG_E_USAGE;
     /* the run's count may be more than another batch can read */

@@ -56,7 +56,7 @@ static void choose(
     }
     if (!rg_op_is_product(op)) return;
     /* a product of experts has the tokens of one at a time */
-    const int64_t rows = x->dims.e > 0 ? rg_max(1, m * x->dims.u / x->dims.e) : m;
+    const int64_t rows = x->dims.e > 0 ? rg_div_up(m * x->dims.u, x->dims.e) : m;
     const rg_route r = rg_route_product(&u, (rg_wtype)x->wtype, rows);
     const rg_xform form = rg_kinds[r.kernel].form;
     x->kernel = r.kernel;
@@ -129,6 +129,15 @@ static rg_tally tally_of(const rg_exact_call *x, rg_op op)
     return t;
 }
 
+/* Resident type of a site's matrix. */
+static rg_wtype type_of(const rg_exact_input *in, rg_site linear)
+{
+    return linear == RG_SITE_OUTPUT            ? in->head
+        : linear == RG_SITE_FFN_GATE_INP       ? in->router
+        : rg_op_of_experts(rg_site_op(linear)) ? in->expert
+                                               : in->dtype;
+}
+
 static int64_t width_of(const rg_config *c, rg_site norm)
 {
     return norm == RG_SITE_ATTN_Q_NORM ? rg_q_dim(c) : rg_kv_dim(c);
@@ -145,7 +154,7 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         x.dims.k = rg_extent_size(&d, rg_site_cols(w));
         if (linear != RG_SITE_NONE) {
             x.dims.n = rg_extent_size(&d, rg_site_rows(w));
-            x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
+            x.wtype = type_of(in, linear);
             if (rg_op_of_experts(op)) {
                 x.experts = rg_exact_experts(c, in, phase, m);
                 x.dims.u = c->experts_used;
@@ -199,8 +208,7 @@ double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool strea
         double bytes = 0.0;
         if (!rg_site_runs(c, (rg_site)s, 0)) continue;
         if (rg_site_has_matrix(s))
-            bytes = (double)rg_site_matrices(c, s) *
-                (double)rg_packed_bytes(s == RG_SITE_OUTPUT ? in->head : in->dtype, n, k);
+            bytes = (double)rg_site_matrices(c, s) * (double)rg_packed_bytes(type_of(in, s), n, k);
         else if (op == RG_OP_EMBED)
             bytes = c->tied || streamed ? 0.0 : (double)c->vocab * (double)in->embd_row;
         else if (n > 0 || op == RG_OP_REORDER)

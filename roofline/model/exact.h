@@ -21,7 +21,8 @@ extern const char *const rg_exact_acts[]; /* "f32", "bf16", "q8", "f16", NULL */
 typedef struct rg_exact_input {
     /* resident type of the linear weights; of the output matrix (and a tied embedding) */
     rg_wtype dtype, head;
-    int64_t embd_row; /* bytes of one row of an untied embedding */
+    rg_wtype router, expert; /* of mixtures: of routers, which keep the file's precision, and of experts */
+    int64_t embd_row;        /* bytes of one row of an untied embedding */
     rg_kvtype kv_k, kv_v;
     rg_exact_act act;
     /* sequences; tokens of each in prefill, and in the cache at decode */

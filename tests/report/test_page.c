@@ -401,6 +401,8 @@ static void test_whatif(void **state)
         assert_int_equal(rg_site_exists(&c, RG_SITE_ATTN_Q_NORM), other);
         const rg_exact_input x = {.dtype = (rg_wtype)in[RG_WI_dtype],
             .head = (rg_wtype)in[RG_WI_head],
+            .router = (rg_wtype)in[RG_WI_router],
+            .expert = (rg_wtype)in[RG_WI_dtype],
             .embd_row = (int64_t)in[RG_WI_embd_row],
             .kv_k = (rg_kvtype)in[RG_WI_kv],
             .kv_v = (rg_kvtype)in[RG_WI_kv],

@@ -128,6 +128,8 @@ static rg_exact_input plain(int64_t batch)
 {
     return (rg_exact_input){.dtype = RG_WT_Q4G64,
         .head = RG_WT_F16,
+        .router = RG_WT_F16,
+        .expert = RG_WT_Q4G64,
         .embd_row = 4096,
         .kv_k = RG_KV_F16,
         .kv_v = RG_KV_F16,

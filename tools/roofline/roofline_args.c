@@ -212,11 +212,17 @@ static rg_status exact_types(
     if (a->model.ckpt) {
         e->dtype = rg_resident_type(a->model.ckpt, &eo, RG_SITE_ATTN_Q);
         e->head = rg_resident_type(a->model.ckpt, &eo, RG_SITE_OUTPUT);
+        if (c->experts > 0) {
+            e->router = rg_resident_type(a->model.ckpt, &eo, RG_SITE_FFN_GATE_INP);
+            e->expert = rg_resident_type(a->model.ckpt, &eo, RG_SITE_FFN_GATE_EXPS);
+        }
         e->embd_row = rg_ckpt_embd_row(a->model.ckpt);
         kv = rg_default_kv(a->model.ckpt, &eo);
     } else {
         e->dtype = dtype < 0 ? RG_WT_F16 : dtype;
         e->head = rg_wtype_is_quant(e->dtype) && !cli->quantize_head ? RG_WT_F16 : e->dtype;
+        e->router = rg_wtype_is_quant(e->dtype) ? RG_WT_F16 : e->dtype;
+        e->expert = e->dtype;
         e->embd_row = (e->dtype == RG_WT_F32 ? 4 : 2) * c->dim;
         if (e->dtype == RG_WT_F32) kv = RG_KV_F32;
     }
