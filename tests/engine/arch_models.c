@@ -133,6 +133,39 @@ const arch_model arch_models[] = {
         "\"attention_factor\": 1.125}",
         .m = {.layers = "ff", .magnitude = 1.125}, .keys = {.rope_orig_ctx = 400, .rope_magnitude = 1.125},
         .factors = true},
+    {"mixtral", "MixtralForCausalLM", "llama", "\"num_local_experts\": 8, \"num_experts_per_tok\": 2",
+        .m = {.layers = "ff"}, .keys = {.experts = 8, .experts_used = 2, .expert_ffn = 104}},
+    {"olmoe", "OlmoeForCausalLM", "olmoe",
+        "\"num_experts\": 12, \"num_experts_per_tok\": 5, \"norm_topk_prob\": false, \"clip_qkv\": null",
+        .m = {.layers = "ff"}, .keys = {.experts = 12, .experts_used = 5, .expert_ffn = 104}},
+    {"qwen3moe", "Qwen3MoeForCausalLM", "qwen3moe",
+        "\"num_experts\": 8, \"num_experts_per_tok\": 3, \"norm_topk_prob\": true, "
+        "\"moe_intermediate_size\": 40, \"decoder_sparse_step\": 1, \"mlp_only_layers\": [], "
+        "\"use_sliding_window\": false",
+        .m = {.layers = "ff"}, .keys = {.experts = 8, .experts_used = 3, .expert_ffn = 40}, .theta = 1e6},
+    {"qwen3moe-stacked", "Qwen3MoeForCausalLM", NULL,
+        "\"num_experts\": 8, \"num_experts_per_tok\": 3, \"norm_topk_prob\": true, "
+        "\"moe_intermediate_size\": 64, \"use_sliding_window\": false",
+        .m = {.layers = "ff"}, .keys = {.experts = 8, .experts_used = 3, .expert_ffn = 64},
+        .stacked = STACK_EXPERTS},
+    {"qwen2moe", "Qwen2MoeForCausalLM", "qwen2moe",
+        "\"num_experts\": 8, \"num_experts_per_tok\": 2, \"norm_topk_prob\": false, "
+        "\"moe_intermediate_size\": 40, \"shared_expert_intermediate_size\": 72, "
+        "\"use_sliding_window\": false",
+        .m = {.layers = "ff"}, .keys = {.experts = 8, .experts_used = 2, .expert_ffn = 40, .shared_ffn = 72},
+        .qkv_bias = true},
+    {"granitemoe", "GraniteMoeForCausalLM", "granitemoe",
+        "\"num_local_experts\": 8, \"num_experts_per_tok\": 4, \"embedding_multiplier\": 12.0, "
+        "\"attention_multiplier\": 0.125, \"residual_multiplier\": 0.5, \"logits_scaling\": 4.0",
+        .m = {.layers = "ff", .embd = 12.0, .attn = 0.125, .resid = 0.5, .logit = 4.0},
+        .keys = {.experts = 8,
+            .experts_used = 4,
+            .expert_ffn = 104,
+            .embd_scale = 12.0,
+            .attn_scale = 0.125,
+            .resid_scale = 0.5,
+            .logit_scale = 4.0},
+        .tied = true},
 };
 
 const size_t n_arch_models = sizeof arch_models / sizeof *arch_models;

@@ -78,6 +78,22 @@ static matrix from_tensor(const rg_ckpt_tensor *t)
     return m;
 }
 
+/* Experts, which come in their order, one below the other. */
+static void add_tensor(matrix *to, const rg_ckpt_tensor *t)
+{
+    matrix one = from_tensor(t);
+    if (t->expert == 0) {
+        *to = one;
+        return;
+    }
+    matrix all = new_matrix(to->n + one.n, one.k);
+    memcpy(all.w, to->w, (size_t)(to->n * to->k) * sizeof *all.w);
+    memcpy(all.w + to->n * to->k, one.w, (size_t)(one.n * one.k) * sizeof *all.w);
+    free(to->w);
+    free(one.w);
+    *to = all;
+}
+
 static int slot(const ref_model *r, const rg_ckpt_tensor *t)
 {
     return t->layer < 0 ? (int)r->c.layers : t->layer;
@@ -94,7 +110,7 @@ ref_model *ref_from_ckpt(const rg_ckpt *c)
         if (t->site == RG_SITE_TOKEN_EMBD)
             r->embd = from_tensor(t);
         else
-            r->at[slot(r, t)][t->site] = from_tensor(t);
+            add_tensor(&r->at[slot(r, t)][t->site], t);
     }
     if (!r->at[r->c.layers][RG_SITE_OUTPUT].w) {
         assert_true(r->c.tied);
@@ -121,8 +137,20 @@ static matrix in_order(matrix m, const int32_t *order)
     return r;
 }
 
+static matrix from_experts(const rg_weight *w, int64_t experts)
+{
+    matrix m = new_matrix(experts * w->n, w->k);
+    for (int64_t e = 0; e < experts; e++) {
+        rg_weight one = *w;
+        one.data = (const char *)w->data + e * rg_packed_bytes(w->type, w->n, w->k);
+        for (int64_t r = 0; r < w->n; r++) rg_unpack_row(&one, r, m.w + (e * w->n + r) * m.k);
+    }
+    return m;
+}
+
 static matrix from_bound(const rg_bound_tensor *b, rg_site site, const rg_config *c)
 {
+    if (rg_op_of_experts(rg_site_op(site))) return from_experts(&b->w, c->experts);
     if (rg_site_op(site) == RG_OP_LINEAR) return in_order(from_packed(&b->w), b->order);
     if (!b->vec) return (matrix){0};
     matrix m = new_matrix(1, rg_extent_size(c, rg_site_cols(site)));
@@ -249,7 +277,7 @@ static void attend(double *out, const double *q, const double *k, const double *
 
 typedef struct buffers {
     /* x [n][dim], k and v [n][kv_dim]; the rest for one token */
-    double *x, *h, *q, *k, *v, *att, *gate, *up, *score;
+    double *x, *h, *q, *k, *v, *att, *gate, *up, *out, *sum, *score;
 } buffers;
 
 static bool has_bit(const uint64_t *bits, int64_t i) { return (bits[i / 64] & (uint64_t)1 << i % 64) != 0; }
@@ -268,6 +296,47 @@ static void add_block(
     affine(h, w, site, y);
     norm(h, h, c->dim, &w[post], c->eps);
     for (int64_t i = 0; i < c->dim; i++) x[i] += add * h[i];
+}
+
+/* y += weight * down(silu(gate x) * up x), of matrices from row e of so many on. */
+static void add_network(double *y, const matrix *gate, const matrix *up, const matrix *down, int64_t e,
+    double weight, const double *x, double *g, double *u, double *out, int64_t ffn, int64_t dim)
+{
+    const matrix G = {gate->w + e * ffn * dim, ffn, dim}, U = {up->w + e * ffn * dim, ffn, dim},
+                 D = {down->w + e * dim * ffn, dim, ffn};
+    times(g, &G, x);
+    times(u, &U, x);
+    for (int64_t i = 0; i < ffn; i++) g[i] = g[i] / (1.0 + exp(-g[i])) * u[i];
+    times(out, &D, g);
+    for (int64_t i = 0; i < dim; i++) y[i] += weight * out[i];
+}
+
+/* y = the experts of a token: those whose share of softmax over all is largest, of equal ones the first. */
+static void mix(const rg_config *c, double *y, const matrix *w, const double *x, buffers *b)
+{
+    double p[RG_MAX_EXPERTS], all = 0.0, chosen = 0.0, top = -INFINITY;
+    int64_t pick[RG_MAX_EXPERTS];
+    times(p, &w[RG_SITE_FFN_GATE_INP], x);
+    for (int64_t e = 0; e < c->experts; e++) top = fmax(top, p[e]);
+    for (int64_t e = 0; e < c->experts; e++) all += p[e] = exp(p[e] - top);
+    for (int64_t i = 0; i < c->experts_used; i++) {
+        pick[i] = -1;
+        for (int64_t e = 0; e < c->experts; e++) {
+            bool taken = false;
+            for (int64_t j = 0; j < i; j++) taken |= pick[j] == e;
+            if (!taken && (pick[i] < 0 || p[e] > p[pick[i]])) pick[i] = e;
+        }
+        chosen += p[pick[i]];
+    }
+    for (int64_t i = 0; i < c->dim; i++) y[i] = 0.0;
+    for (int64_t i = 0; i < c->experts_used; i++)
+        add_network(y, &w[RG_SITE_FFN_GATE_EXPS], &w[RG_SITE_FFN_UP_EXPS], &w[RG_SITE_FFN_DOWN_EXPS], pick[i],
+            p[pick[i]] / (c->experts_norm ? chosen : all), x, b->gate, b->up, b->out, c->expert_ffn, c->dim);
+    if (c->shared_ffn == 0) return;
+    double open = 0.0;
+    for (int64_t i = 0; i < c->dim; i++) open += (double)w[RG_SITE_FFN_GATE_INP_SHEXP].w[i] * x[i];
+    add_network(y, &w[RG_SITE_FFN_GATE_SHEXP], &w[RG_SITE_FFN_UP_SHEXP], &w[RG_SITE_FFN_DOWN_SHEXP], 0,
+        1.0 / (1.0 + exp(-open)), x, b->gate, b->up, b->out, c->shared_ffn, c->dim);
 }
 
 static void layer(const ref_model *r, const matrix *w, int64_t l, buffers *b, int64_t n)
@@ -299,6 +368,12 @@ static void layer(const ref_model *r, const matrix *w, int64_t l, buffers *b, in
                 hd, scale, c->attn_cap, b->score);
         add_block(c, x, b->h, w, RG_SITE_ATTN_OUTPUT, RG_SITE_ATTN_POST_NORM, b->att);
         norm(b->h, x, c->dim, &w[RG_SITE_FFN_NORM], c->eps);
+        if (c->experts > 0) {
+            mix(c, b->sum, w, b->h, b);
+            for (int64_t i = 0; i < c->dim; i++)
+                x[i] += (c->resid_scale != 0.0 ? c->resid_scale : 1.0) * b->sum[i];
+            continue;
+        }
         affine(b->gate, w, RG_SITE_FFN_GATE, b->h);
         affine(b->up, w, RG_SITE_FFN_UP, b->h);
         for (int64_t i = 0; i < c->ffn; i++) b->gate[i] = gate_of(c, b->gate[i]) * b->up[i];
@@ -317,8 +392,10 @@ void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *ou
         .k = must_alloc(d * kv),
         .v = must_alloc(d * kv),
         .att = must_alloc(d * q),
-        .gate = must_alloc(d * (size_t)c->ffn),
-        .up = must_alloc(d * (size_t)c->ffn),
+        .gate = must_alloc(d * (size_t)(c->ffn + c->expert_ffn + c->shared_ffn)),
+        .up = must_alloc(d * (size_t)(c->ffn + c->expert_ffn + c->shared_ffn)),
+        .out = must_alloc(d * dim),
+        .sum = must_alloc(d * dim),
         .score = must_alloc(d * (size_t)n)};
     for (int64_t t = 0; t < n; t++)
         for (int64_t i = 0; i < c->dim; i++)
@@ -333,6 +410,6 @@ void ref_forward(const ref_model *r, const int32_t *token, int64_t n, double *ou
             *y = capped(c->logit_scale != 0.0 ? *y / c->logit_scale : *y, c->logit_cap);
         }
     }
-    double *all[] = {b.x, b.h, b.q, b.k, b.v, b.att, b.gate, b.up, b.score};
+    double *all[] = {b.x, b.h, b.q, b.k, b.v, b.att, b.gate, b.up, b.out, b.sum, b.score};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }

@@ -132,9 +132,11 @@ static int entries(const model_build *b, entry *e)
     if (pre)
         e[n++] =
             norm_entry(post ? "pre_feedforward_layernorm" : "post_attention_layernorm", "ffn_norm", c->dim);
-    e[n++] = matrix_entry("mlp.gate_proj", "ffn_gate", c->ffn, c->dim, b->mlp_bias);
-    e[n++] = matrix_entry("mlp.up_proj", "ffn_up", c->ffn, c->dim, b->mlp_bias);
-    e[n++] = matrix_entry("mlp.down_proj", "ffn_down", c->dim, c->ffn, b->mlp_bias);
+    if (c->experts == 0) { /* those of experts: put_experts */
+        e[n++] = matrix_entry("mlp.gate_proj", "ffn_gate", c->ffn, c->dim, b->mlp_bias);
+        e[n++] = matrix_entry("mlp.up_proj", "ffn_up", c->ffn, c->dim, b->mlp_bias);
+        e[n++] = matrix_entry("mlp.down_proj", "ffn_down", c->dim, c->ffn, b->mlp_bias);
+    }
     if (post) e[n++] = norm_entry("post_feedforward_layernorm", "post_ffw_norm", c->dim);
     e[n++] = (entry){"model.norm", "output_norm", 1, c->dim, .norm = true};
     if (!c->tied) e[n++] = (entry){"lm_head", "output", c->vocab, c->dim, .linear = b->head_too};
@@ -277,6 +279,89 @@ static void write_config(const model_build *b, const char *dir)
     fclose(f);
 }
 
+/* ---- experts: F32, without their truth ---- */
+
+/* Values of n rows, one below the other. */
+static float *random_rows(rg_rng *r, int64_t n, int64_t cols, double dev)
+{
+    float *f = get((size_t)(n * cols) * sizeof *f);
+    for (int64_t i = 0; i < n * cols; i++) f[i] = (float)(dev * (double)rng_normal(r));
+    return f;
+}
+
+static void put_st(
+    st_build *s, int layer, const char *name, int64_t experts, int64_t rows, int64_t cols, float *f)
+{
+    char full[128];
+    const int64_t dim[3] = {experts, rows, cols};
+    snprintf(full, sizeof full, "model.layers.%d.%s", layer, name);
+    st_tensor(s, full, "F32", experts ? 3 : 2, experts ? dim : dim + 1, f,
+        (size_t)((experts ? experts : 1) * rows * cols) * sizeof *f);
+    free(f);
+}
+
+static void put_experts_hf(const model_build *b, st_build *s, rg_rng *r, int layer)
+{
+    const rg_config *c = &b->c;
+    const bool sparse = has(b, RG_HAS_BLOCK_SPARSE), granite = sparse && has(b, RG_HAS_FACTORS),
+               stacked = granite || b->stacked == STACK_EXPERTS;
+    const int64_t ffn = c->expert_ffn, E = c->experts;
+    const double in = 1.0 / sqrt((double)c->dim), out = 1.0 / sqrt((double)ffn);
+    put_st(s, layer,
+        granite      ? "block_sparse_moe.router.layer.weight"
+            : sparse ? "block_sparse_moe.gate.weight"
+                     : "mlp.gate.weight",
+        0, E, c->dim, random_rows(r, E, c->dim, 2.0 * in));
+    if (stacked) {
+        put_st(s, layer, granite ? "block_sparse_moe.input_linear.weight" : "mlp.experts.gate_up_proj", E,
+            2 * ffn, c->dim, random_rows(r, E * 2 * ffn, c->dim, in));
+        put_st(s, layer, granite ? "block_sparse_moe.output_linear.weight" : "mlp.experts.down_proj", E,
+            c->dim, ffn, random_rows(r, E * c->dim, ffn, out));
+    }
+    for (int e = 0; !stacked && e < E; e++)
+        for (int i = 0; i < 3; i++) {
+            static const char *const names[2][3] = {
+                {"gate_proj", "up_proj", "down_proj"}, {"w1", "w3", "w2"}};
+            char name[96];
+            snprintf(name, sizeof name, "%s.experts.%d.%s.weight", sparse ? "block_sparse_moe" : "mlp", e,
+                names[sparse][i]);
+            put_st(s, layer, name, 0, i < 2 ? ffn : c->dim, i < 2 ? c->dim : ffn,
+                random_rows(r, i < 2 ? ffn : c->dim, i < 2 ? c->dim : ffn, i < 2 ? in : out));
+        }
+    if (c->shared_ffn == 0) return;
+    const int64_t sh = c->shared_ffn;
+    put_st(s, layer, "mlp.shared_expert.gate_proj.weight", 0, sh, c->dim, random_rows(r, sh, c->dim, in));
+    put_st(s, layer, "mlp.shared_expert.up_proj.weight", 0, sh, c->dim, random_rows(r, sh, c->dim, in));
+    put_st(s, layer, "mlp.shared_expert.down_proj.weight", 0, c->dim, sh, random_rows(r, c->dim, sh, 0.1));
+    put_st(s, layer, "mlp.shared_expert_gate.weight", 0, 1, c->dim, random_rows(r, 1, c->dim, in));
+}
+
+static void put_experts_gguf(const model_build *b, gguf_build *g, rg_rng *r, int layer)
+{
+    const rg_config *c = &b->c;
+    const struct {
+        const char *name;
+        int64_t experts, rows, cols;
+    } all[] = {{"ffn_gate_inp", 0, c->experts, c->dim}, {"ffn_gate_exps", c->experts, c->expert_ffn, c->dim},
+        {"ffn_up_exps", c->experts, c->expert_ffn, c->dim},
+        {"ffn_down_exps", c->experts, c->dim, c->expert_ffn}, {"ffn_gate_shexp", 0, c->shared_ffn, c->dim},
+        {"ffn_up_shexp", 0, c->shared_ffn, c->dim}, {"ffn_down_shexp", 0, c->dim, c->shared_ffn},
+        {"ffn_gate_inp_shexp", 0, 1, c->dim}};
+    for (int i = 0; i < (c->shared_ffn ? 8 : 4); i++) {
+        char name[96];
+        const int64_t n = (all[i].experts ? all[i].experts : 1) * all[i].rows;
+        const uint64_t ne[3] = {(uint64_t)all[i].cols, (uint64_t)all[i].rows, (uint64_t)all[i].experts};
+        float *f = random_rows(r, n, all[i].cols, (i ? 1.0 : 2.0) / sqrt((double)all[i].cols));
+        snprintf(name, sizeof name, "blk.%d.%s.weight", layer, all[i].name);
+        gg_tensor(g, name, 0,
+            all[i].experts        ? 3
+                : all[i].rows > 1 ? 2
+                                  : 1,
+            ne, f, (size_t)(n * all[i].cols) * sizeof *f);
+        free(f);
+    }
+}
+
 /* Every tensor of a file that is about to be written: names stand in its header before {"dtype". */
 static void add_to_index(byte_buf *map, const st_build *s, int file, int files)
 {
@@ -305,6 +390,7 @@ void build_hf(model_build *b, const char *dir)
     mkdir(dir, 0777);
     write_config(b, dir);
     int written = 0;
+    for (int layer = 0; layer < b->c.layers && b->c.experts > 0; layer++) put_experts_hf(b, &s, &r, layer);
     for (int layer = 0; layer < b->c.layers || layer == 0; layer++)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
@@ -463,7 +549,11 @@ static void put_keys(const model_build *b, gguf_build *g)
         {"feed_forward_length", c->ffn}, {"vocab_size", c->vocab}, {"attention.head_count", c->heads},
         {"attention.head_count_kv", c->kv_heads}, {"attention.key_length", c->head_dim},
         {"attention.value_length", c->head_dim}, {"rope.dimension_count", rg_rope_dim(c)},
-        {"attention.sliding_window", c->window}, {"rope.scaling.original_context_length", c->rope_orig_ctx}};
+        {"attention.sliding_window", c->window}, {"expert_count", c->experts},
+        {"expert_used_count", c->experts_used},
+        {"expert_feed_forward_length", c->expert_ffn == c->ffn ? 0 : c->expert_ffn},
+        {"expert_shared_feed_forward_length", c->shared_ffn},
+        {"rope.scaling.original_context_length", c->rope_orig_ctx}};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         snprintf(key, sizeof key, "%s.%s", arch, ints[i].key);
         if (ints[i].v && (!b->skip || strcmp(key, b->skip) != 0)) gg_u32(g, key, (uint32_t)ints[i].v);
@@ -530,6 +620,7 @@ void build_gguf_bytes(model_build *b, byte_buf *out)
     build_drop(b);
     put_keys(b, &g);
     put_tensors(b, &g, &r, 0, INT32_MAX);
+    for (int layer = 0; layer < b->c.layers && b->c.experts > 0; layer++) put_experts_gguf(b, &g, &r, layer);
     gg_finish(&g, out);
 }
 

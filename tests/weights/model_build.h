@@ -27,7 +27,12 @@ enum { BUILD_MAX_TENSORS = 128 };
 
 /* Matrices that stand in one tensor of the file: none; q, k, v and gate, up under Phi-3's names; gate, up
  * under Granite 4's (HF). The weights are those of the same seed without. */
-typedef enum stacking { STACK_NONE, STACK_PHI3, STACK_GRANITE4 } stacking;
+typedef enum stacking {
+    STACK_NONE,
+    STACK_PHI3,
+    STACK_GRANITE4,
+    STACK_EXPERTS, /* of experts: transformers 5's; Granite-MoE's are so always */
+} stacking;
 
 /* Zero-initialise, fill c and what differs. */
 typedef struct model_build {
