@@ -23,7 +23,7 @@ double rg_experts_expected(int64_t experts, int64_t used, int64_t tokens);
 /* The most: min(B k, E). The fewest are k. */
 int64_t rg_experts_bound(int64_t experts, int64_t used, int64_t tokens);
 
-/* A dense model of the same active size: one network as wide as all that a token meets. Without the router. */
+/* A dense model of the same active size: one network as wide as all that a token meets, and no router. */
 rg_config rg_experts_dense(const rg_config *c);
 
 #endif
