@@ -71,7 +71,7 @@ static void explain_phase(rg_lines *out, const rg_run *sparse, const rg_run *den
             rg_phase_names[ph], RG_MEAN(e->tokens), RG_MEAN(e->read), sparse->d->model.dims.experts,
             sparse->d->model.dims.experts_used, name_of(sparse), RG_BYTES(a), name_of(dense), RG_BYTES(b),
             RG_NUM(a / b), RG_MEAN(e->tokens_each), name_of(dense), RG_MEAN(e->tokens),
-            bytes ? ": with more of a batch the mixture falls behind until all experts are read"
+            bytes ? ": a larger batch widens that until all experts are read"
                   : ": arithmetic is the limit, and both have the same of it");
 }
 
