@@ -235,6 +235,18 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_sit
     return true;
 }
 
+bool rg_file_tensor_name(char *buf, size_t n, enum rg_naming naming, int traits, const rg_file_tensor *t)
+{
+    char all[160];
+    if (!rg_file_name(buf, n, naming, traits, t->site, t->layer)) return false;
+    const char *at = naming == RG_NAMES_HF && !t->experts ? strstr(buf, "experts.") : NULL;
+    if (!at || !rg_op_of_experts(rg_site_op(t->site))) return true;
+    at += strlen("experts.");
+    snprintf(all, sizeof all, "%.*s%d.%s", (int)(at - buf), buf, t->expert, at);
+    snprintf(buf, n, "%s", all);
+    return true;
+}
+
 static bool ends_with(const rg_raw_tensor *r, const char *tail)
 {
     const size_t n = strlen(tail);

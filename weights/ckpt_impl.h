@@ -92,15 +92,20 @@ void rg_ckpt_find_tokenizer(rg_ckpt *c, const char *dir, bool llama2c);
 /* A tensor of a file to be written. */
 typedef struct rg_file_tensor {
     rg_site site;
-    int layer; /* -1 outside layers */
-    int64_t rows, cols;
+    int layer;          /* -1 outside layers */
+    int64_t rows, cols; /* of one matrix */
     rg_ftype type;
+    int expert;      /* it is that one's alone, */
+    int64_t experts; /* or holds the matrices of so many; 0: of a site that has one */
 } rg_file_tensor;
 
 static inline uint64_t rg_file_bytes(const rg_file_tensor *t)
 {
-    return (uint64_t)(t->rows * rg_ftype_row_bytes(t->type, t->cols));
+    return (uint64_t)(rg_max(1, t->experts) * t->rows * rg_ftype_row_bytes(t->type, t->cols));
 }
+
+/* Its name; false for sites without a tensor. */
+bool rg_file_tensor_name(char *buf, size_t n, enum rg_naming naming, int traits, const rg_file_tensor *t);
 
 /* GGUF and llama2.c store q and k for RoPE pairs (2i, 2i+1): stored row 2i + s of a head of hd rows is ours s
  * * (hd / 2) + i. hd 0: the rows stay. */

@@ -75,8 +75,11 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     rg_file_tensor *t = malloc(e->n * sizeof *t);
     if (!t) return rg_no_memory(err, e->path);
     for (size_t i = 0; i < e->n; i++)
-        t[i] =
-            (rg_file_tensor){e->t[i].site, e->t[i].layer, e->t[i].rows, e->t[i].cols, type_of(e, &e->t[i])};
+        t[i] = (rg_file_tensor){.site = e->t[i].site,
+            .layer = e->t[i].layer,
+            .rows = e->t[i].rows,
+            .cols = e->t[i].cols,
+            .type = type_of(e, &e->t[i])};
     rg_gguf_writer *w = &e->gguf;
     e->as = *c;
     snprintf(e->as.arch, sizeof e->as.arch, "llama");

@@ -161,7 +161,7 @@ void rg_gguf_pad(rg_gguf_writer *w)
 
 /* dim: innermost first. */
 static void info(
-    rg_gguf_writer *w, const char *name, const int64_t dim[2], unsigned rank, rg_ftype type, uint64_t offset)
+    rg_gguf_writer *w, const char *name, const int64_t *dim, unsigned rank, rg_ftype type, uint64_t offset)
 {
     put_str(w, name, strlen(name));
     put_le(w, rank, 4);
@@ -176,8 +176,11 @@ void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
     uint64_t offset = 0;
     for (; n > 0; n--, t++) {
         rg_file_name(name, sizeof name, RG_NAMES_GGUF, w->arch->traits, t->site, t->layer);
-        info(w, name, (int64_t[]){t->cols, t->rows}, rg_site_rows(t->site) == RG_EXT_ONE ? 1 : 2, t->type,
-            offset);
+        info(w, name, (int64_t[]){t->cols, t->rows, t->experts},
+            rg_site_rows(t->site) == RG_EXT_ONE ? 1
+                : t->experts                    ? 3
+                                                : 2,
+            t->type, offset);
         offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);

@@ -110,7 +110,8 @@ static void scale_of(const rg_synth_job *j, const rg_file_tensor *t, float *mean
         *std = 0.05f;
     } else if (t->site == RG_SITE_TOKEN_EMBD) {
         *std = c->tied ? (float)(2.0 / sqrt((double)t->cols)) : 1.0f;
-    } else if (t->site == RG_SITE_ATTN_OUTPUT || t->site == RG_SITE_FFN_DOWN) {
+    } else if (t->site == RG_SITE_ATTN_OUTPUT || t->site == RG_SITE_FFN_DOWN ||
+        t->site == RG_SITE_FFN_DOWN_EXPS || t->site == RG_SITE_FFN_DOWN_SHEXP) {
         *std /= sqrtf(2.0f * (float)c->layers);
     }
 }
@@ -154,14 +155,20 @@ static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype
     }
 }
 
-static void make_row(
-    unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type, int64_t n)
+/* planted: the values are in tmp. */
+static void make_row(unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type,
+    int64_t n, bool planted)
 {
     if (type == RG_FT_F16 || type == RG_FT_BF16) {
-        for (int64_t i = 0; i < n; i++) rg_put_le(dst + 2 * i, t->u16[idx[i]], 2);
+        for (int64_t i = 0; i < n; i++)
+            rg_put_le(dst + 2 * i,
+                !planted                ? t->u16[idx[i]]
+                    : type == RG_FT_F16 ? rg_f32_to_f16(tmp[i])
+                                        : rg_f32_to_bf16(tmp[i]),
+                2);
         return;
     }
-    for (int64_t i = 0; i < n; i++) tmp[i] = t->f32[idx[i]];
+    for (int64_t i = 0; i < n && !planted; i++) tmp[i] = t->f32[idx[i]];
     if (type == RG_FT_F32)
         memcpy(dst, tmp, (size_t)n * sizeof *tmp);
     else
@@ -191,11 +198,17 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     const int64_t hd = neighbours && rg_site_rotated(t->site) ? j->c->head_dim : 0;
     const char *name = rg_site_name(t->site); /* not its number, which changes with the table of sites */
     const uint64_t key = mix(mix(j->seed) + rg_hash64_of(name, strlen(name), 0) + (uint64_t)(t->layer + 1));
-    for (int64_t r = 0; r < t->rows && !st; r += per) {
-        const int64_t n = rg_min(per, t->rows - r);
+    const int64_t rows = rg_max(1, t->experts) * t->rows;
+    const bool planted = rg_synth_plants(j, t->site);
+    for (int64_t r = 0; r < rows && !st; r += per) {
+        const int64_t n = rg_min(per, rows - r);
         for (int64_t i = 0; i < n; i++) {
-            row_indices(idx, t->cols, key + (uint64_t)rg_our_row(r + i, hd));
-            make_row(buf + (size_t)i * row, tmp, idx, tab, t->type, t->cols);
+            const int64_t expert = t->expert + (r + i) / t->rows, own = (r + i) % t->rows;
+            const uint64_t its = expert ? mix(key + (uint64_t)expert) : key;
+            row_indices(idx, t->cols, its + (uint64_t)rg_our_row(own, hd));
+            for (int64_t k = 0; planted && k < t->cols; k++) tmp[k] = tab->f32[idx[k]];
+            if (planted) rg_synth_plant(j, t, own, std, tmp);
+            make_row(buf + (size_t)i * row, tmp, idx, tab, t->type, t->cols, planted);
         }
         if (fwrite(buf, row, (size_t)n, f) != (size_t)n)
             st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
@@ -235,7 +248,7 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
     const bool gguf = j->naming == RG_NAMES_GGUF;
     const int traits = rg_arch_named(c->arch)->traits;
     char name[64];
-    j->t = calloc((size_t)(c->layers * RG_SITE_COUNT + RG_SITE_COUNT), sizeof *j->t);
+    j->t = calloc((size_t)(c->layers * (RG_SITE_COUNT + 3 * c->experts) + RG_SITE_COUNT), sizeof *j->t);
     if (!j->t) return rg_fail(err, RG_E_NOMEM, "out of memory");
     for (int l = -1; l < c->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
@@ -244,14 +257,20 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
                 !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, traits, s, l))
                 continue;
             *t = (rg_file_tensor){
-                s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type};
-            if (rg_site_rows(s) == RG_EXT_ONE && gguf) t->type = RG_FT_F32;
+                s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type, 0, 0};
+            /* converters keep routers, as norms, in F32 */
+            if ((rg_site_rows(s) == RG_EXT_ONE || s == RG_SITE_FFN_GATE_INP) && gguf) t->type = RG_FT_F32;
             if (t->cols % rg_ftypes[t->type].block != 0)
                 return rg_fail(err, RG_E_UNSUPPORTED,
                     "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name,
                     (long long)t->cols, rg_ftypes[t->type].block);
-            j->total += rg_file_bytes(t);
-            j->n++;
+            const bool apart = rg_op_of_experts(rg_site_op(s)) && !gguf;
+            if (rg_op_of_experts(rg_site_op(s)) && gguf) t->experts = c->experts;
+            for (int e = 0; e < (apart ? c->experts : 1); e++, j->n++) {
+                j->t[j->n] = *t;
+                j->t[j->n].expert = e;
+                j->total += rg_file_bytes(t);
+            }
         }
     return RG_OK;
 }
@@ -259,11 +278,19 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
 rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed,
     const char *path, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err)
 {
+    return rg_synth_write_planted(c, RG_PLANT_FREE, type, format, seed, path, progress, user, stop, err);
+}
+
+rg_status rg_synth_write_planted(const rg_config *c, rg_planted planted, rg_ftype type,
+    rg_synth_format format, uint64_t seed, const char *path, rg_progress_fn *progress, void *user,
+    const rg_stop_flag *stop, rg_err *err)
+{
     const bool gguf = format == RG_SYNTH_GGUF;
     rg_synth_job j = {.c = c,
         .type = type,
         .naming = gguf ? RG_NAMES_GGUF : RG_NAMES_HF,
         .seed = seed,
+        .planted = planted,
         .progress = progress,
         .user = user,
         .stop = stop};
@@ -272,6 +299,14 @@ rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format form
     if (!gguf && rg_ftypes[type].block > 1)
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: safetensors hold F32, F16 or BF16, not %s: use GGUF", path,
             rg_ftypes[type].name);
+    if (planted && 2 * (1 + c->experts) > c->dim)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: planted routers need %lld columns, twice 1 + its experts",
+            path, (long long)(2 * (1 + c->experts)));
+    if (planted && !c->experts)
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: planted routers are of a mixture of experts", path);
+    if (!gguf && !strcmp(c->arch, "granitemoe"))
+        return rg_fail(
+            err, RG_E_UNSUPPORTED, "%s: safetensors of Granite-MoE are not written: write GGUF", path);
     if (gguf && !rg_gguf_arch(c))
         return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF has no word for %s models: write safetensors", path,
             rg_arch_named(c->arch)->word[RG_ARCH_NAME]);

@@ -20,6 +20,19 @@ void rg_shape_config(const rg_shape *s, rg_config *c);
  * it has now. */
 void rg_shape_sites(rg_config *c);
 
+/* What a mixture's routers do. FREE: as random weights decide. The others see columns of the residual stream
+ * that hold what the embedding put there, since no block adds to them, so that the token alone decides.
+ * SAME: all tokens choose the first experts. DISJOINT: token t chooses those of group t modulo (experts /
+ * used of each); groups share none. UNIFORM: each token its own, all experts as often. ZIPF: expert e about
+ * 1 / (e + 1) times as often as the first. */
+typedef enum rg_planted {
+    RG_PLANT_FREE,
+    RG_PLANT_UNIFORM,
+    RG_PLANT_SAME,
+    RG_PLANT_DISJOINT,
+    RG_PLANT_ZIPF
+} rg_planted;
+
 typedef enum rg_synth_format { RG_SYNTH_SAFETENSORS, RG_SYNTH_GGUF } rg_synth_format;
 
 /* Writes safetensors into the directory `path` (made if missing; config.json, model.safetensors, a small
@@ -28,5 +41,9 @@ typedef enum rg_synth_format { RG_SYNTH_SAFETENSORS, RG_SYNTH_GGUF } rg_synth_fo
  * Nothing is left after an error or a stop (RG_E_INTERRUPTED). */
 rg_status rg_synth_write(const rg_config *c, rg_ftype type, rg_synth_format format, uint64_t seed,
     const char *path, rg_progress_fn *progress, void *user, const rg_stop_flag *stop, rg_err *err);
+/* The same, of a mixture with planted routers. */
+rg_status rg_synth_write_planted(const rg_config *c, rg_planted planted, rg_ftype type,
+    rg_synth_format format, uint64_t seed, const char *path, rg_progress_fn *progress, void *user,
+    const rg_stop_flag *stop, rg_err *err);
 
 #endif

@@ -11,6 +11,7 @@ typedef struct rg_synth_job {
     const rg_config *c;
     rg_ftype type;
     uint64_t seed;
+    rg_planted planted;
     rg_progress_fn *progress;
     void *user;
     const rg_stop_flag *stop;
@@ -20,6 +21,11 @@ typedef struct rg_synth_job {
     uint64_t total, done; /* bytes of tensor data */
     float *unit;          /* [RG_SYNTH_TABLE] normal numbers for all tensors */
 } rg_synth_job;
+
+/* Whether a site has planted values; and those of its row r into x[t->cols], which holds the row without
+ * them; std: its deviation. */
+bool rg_synth_plants(const rg_synth_job *j, rg_site site);
+void rg_synth_plant(const rg_synth_job *j, const rg_file_tensor *t, int64_t r, float std, float *x);
 
 /* Rows in file order; checks the stop flag, reports progress. */
 rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const char *path, rg_err *err);

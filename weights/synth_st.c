@@ -43,11 +43,11 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
 {
     rg_outfile f = {0};
     json_t *header = json_object();
-    char name[64];
+    char name[96];
     int64_t at = 0;
     for (size_t i = 0; i < j->n; i++) {
         const rg_file_tensor *t = &j->t[i];
-        rg_file_name(name, sizeof name, RG_NAMES_HF, rg_arch_named(j->c->arch)->traits, t->site, t->layer);
+        rg_file_tensor_name(name, sizeof name, RG_NAMES_HF, rg_arch_named(j->c->arch)->traits, t);
         rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_rows(t->site) == RG_EXT_ONE ? 0 : t->rows,
             t->cols, &at, (int64_t)rg_file_bytes(t));
     }

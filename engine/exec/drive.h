@@ -50,7 +50,7 @@ typedef struct rg_choice {
     int32_t *expert, *first, *token;
     float *sorted;
     int32_t *place; /* [experts] scratch */
-    /* what id and weight point to: of few tokens, each thread's own [RG_GEMV_MAX][used]; of many, the team's */
+    /* what id and weight point to: of few tokens each thread's [RG_GEMV_MAX][used], of many the team's */
     int32_t *own_id, *all_id;
     float *own_weight, *all_weight;
 } rg_choice;

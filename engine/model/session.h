@@ -10,8 +10,8 @@ typedef struct rg_acts {
     float *q, *att; /* [m][q_dim] */
     float *k, *v;   /* [m][kv_dim] */
     float *tmp;     /* [m][dim] */
-    /* [m][ffn]; of experts [m * used][expert_ffn], by expert; of the shared network [m][shared_ffn], whose gate
-     * is gate_sh */
+    /* [m][ffn]; of experts [m * used][expert_ffn], by expert; of the shared network [m][shared_ffn], whose
+     * gate is gate_sh */
     float *gate, *up, *gate_sh;
     float *router, *more; /* mixtures: [m][experts] logits; [m][dim] */
     rg_choice choice;     /* thread 0's; the others' follow, choice_bytes apart */

@@ -238,6 +238,10 @@ const char *config_summary(const rg_config *c)
     rg_text(s, sizeof s, "%s %lldx%lld, %lld of %lld/%lld x %lld, rope %g", c->arch, (long long)c->dim,
         (long long)c->ffn, (long long)c->layers, (long long)c->heads, (long long)c->kv_heads,
         (long long)c->head_dim, c->rope_theta);
+    if (c->experts)
+        rg_text_add(s, sizeof s, ", %lld of %lld experts of %lld%s", (long long)c->experts_used,
+            (long long)c->experts, (long long)c->expert_ffn, c->experts_norm ? ", sum 1" : "");
+    if (c->shared_ffn) rg_text_add(s, sizeof s, ", shared %lld", (long long)c->shared_ffn);
     if (c->rope_dim) rg_text_add(s, sizeof s, " on %lld", (long long)c->rope_dim);
     if (c->rope_local > 0.0) rg_text_add(s, sizeof s, " and %g", c->rope_local);
     if (c->rope_scaling != RG_ROPE_NONE)

@@ -82,7 +82,11 @@ static const key_case cases[] = {
     {"llama", "no\nkey", STR, 0, 0, {0}, RG_OK, "no?key"},
     {"granite", "ssm.conv_kernel", U32, 0, 0, {4}, RG_OK, NULL},
     /* asks for what we lack */
-    {"llama", "expert_count", U32, 0, 0, {8}, RG_E_UNSUPPORTED, "mixture of experts"},
+    {"llama", "expert_count", U32, 0, 0, {8}, RG_E_FILE, "experts of a token is -1, expected 1 to 8"},
+    {"llama", "expert_count", U32, 0, 0, {2000000000}, RG_E_FILE,
+        "number of experts is 2000000000, expected 1 to 1024"},
+    {"olmoe", "expert_count", U32, 0, 0, {0}, RG_E_FILE, "number of experts is 0, expected 1 to 1024"},
+    {"qwen2", "expert_count", U32, 0, 0, {8}, RG_E_UNSUPPORTED, "mixture of experts"},
     {"llama", "expert_count", U32, 0, 0, {0}, RG_OK, NULL},
     {"llama", "attention.causal", BOOL, 0, 0, {0}, RG_E_UNSUPPORTED, "later tokens"},
     {"llama", "attention.causal", BOOL, 0, 0, {1}, RG_OK, NULL},

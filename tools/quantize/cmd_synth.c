@@ -8,14 +8,18 @@
 
 static void list_shapes(void)
 {
-    printf("%-16s %-12s %7s %7s %7s %7s %9s %9s %8s %8s %8s %6s\n", "shape", "model_type", "hidden", "ffn",
-        "layers", "heads", "kv_heads", "head_dim", "vocab", "ctx", "window", "tied");
+    printf("%-20s %-12s %7s %7s %7s %7s %9s %9s %8s %8s %8s %6s %s\n", "shape", "model_type", "hidden", "ffn",
+        "layers", "heads", "kv_heads", "head_dim", "vocab", "ctx", "window", "tied", "experts");
     for (const rg_shape *s = rg_shapes; s->name; s++) {
         const rg_config *c = &s->config;
-        printf("%-16s %-12s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64
-               " %8" PRId64 " %8" PRId64 " %8" PRId64 " %6s\n",
+        printf("%-20s %-12s %7" PRId64 " %7" PRId64 " %7" PRId64 " %7" PRId64 " %9" PRId64 " %9" PRId64
+               " %8" PRId64 " %8" PRId64 " %8" PRId64 " %6s",
             s->name, c->arch, c->dim, c->ffn, c->layers, c->heads, c->kv_heads, c->head_dim, c->vocab,
             c->ctx_train, c->window, c->tied ? "yes" : "no");
+        if (c->experts)
+            printf(" %" PRId64 " of %" PRId64 ", %" PRId64 " a token", c->experts, c->expert_ffn,
+                c->experts_used);
+        printf("\n");
     }
 }
 
@@ -58,14 +62,17 @@ rg_status rg_cmd_SYNTH(const rg_cli *cli, rg_err *err)
         return RG_OK;
     }
     int format = rg_cli_choice("--format", cli->format, RG_WORDS("", "safetensors", "gguf"), err);
-    if (format < 0) return err->code;
+    const int router =
+        rg_cli_choice("--router", cli->router, RG_WORDS("", "uniform", "same", "disjoint", "zipf"), err);
+    if (format < 0 || router < 0) return err->code;
     if (!cli->output)
         return rg_fail(err, RG_E_USAGE, "-o PATH is missing: a directory, or a file ending in .gguf");
     if ((st = rg_shape_args(&c, cli, err)) || (st = pick_type(&type, cli->dtype, err))) return st;
     if (format == 0) format = rg_ends_with(cli->output, ".gguf") ? 2 : 1;
     const uint64_t start = rg_now_ns();
-    st = rg_synth_write(&c, type, format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS,
-        (uint64_t)RG_OR(cli, seed, 42), cli->output, rg_progress_draw, &progress, &rg_stop, err);
+    st = rg_synth_write_planted(&c, (rg_planted)router, type,
+        format == 2 ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS, (uint64_t)RG_OR(cli, seed, 42), cli->output,
+        rg_progress_draw, &progress, &rg_stop, err);
     const double seconds = (double)(rg_now_ns() - start) * 1e-9;
     rg_progress_clear(&progress);
     return st ? st : print_summary(cli->output, type, seconds, err);
