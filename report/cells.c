@@ -64,3 +64,8 @@ void rg_table_line(rg_table *t, const char *form, ...)
     va_end(ap);
     rg_cells_end(&c, t);
 }
+
+const char *rg_mean_text(char *buf, size_t n, double x)
+{
+    return fabs(x) < 1e15 && fabs(x - round(x)) < 1e-9 ? rg_text(buf, n, "%.0f", x) : rg_num(buf, n, x);
+}

@@ -2,7 +2,12 @@
 #ifndef RG_CELLS_H
 #define RG_CELLS_H
 
+#include "base/text.h"
 #include "report/table.h"
+
+/* A mean of counts: "5" where it is whole, "6.62" where not; NAN is "n/a". */
+const char *rg_mean_text(char *buf, size_t n, double x);
+#define RG_MEAN(x) rg_mean_text((char[32]){0}, 32, x)
 
 typedef struct rg_cells {
     char text[RG_TABLE_COLS][192];

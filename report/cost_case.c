@@ -61,9 +61,34 @@ static rg_status lv_task(rg_cost_case *k, const rg_lv_hardware *hw, int64_t gen,
     return RG_OK;
 }
 
+/* The case's decode beside one sequence, and both of a dense model of the same active size. */
+static rg_status hold_dense(rg_cost_case *k, rg_err *err)
+{
+    const rg_config dense = rg_experts_dense(&k->config);
+    const int64_t past = rg_min(k->exact.seqlen, k->config.ctx_train - 1);
+    rg_exact_input one = k->exact, plain = k->exact;
+    rg_cost_sum single, dense_single, dense_step;
+    if (k->config.experts == 0) return RG_OK;
+    plain.routing = RG_ROUTING_UNIFORM; /* a dense model has none */
+    one.batch = 1;
+    if (one.routing == RG_ROUTING_COUNTED) one.counted = (double)k->config.experts_used;
+    rg_status st = rg_exact_decode(&single, &k->config, k->hw, &one, past, err);
+    if (!st) st = rg_exact_decode(&dense_step, &dense, k->hw, &plain, past, err);
+    plain.batch = 1;
+    if (!st) st = rg_exact_decode(&dense_single, &dense, k->hw, &plain, past, err);
+    if (st) return st;
+    const double batch = (double)k->exact.batch;
+    k->dense = (rg_cost_dense){.tokens_per_s = batch / dense_step.time_s,
+        .bytes = dense_step.w_rd,
+        .gain = batch * dense_single.time_s / dense_step.time_s,
+        .mixture_gain = batch * single.time_s / k->r.total[RG_DECODE].time_s};
+    return RG_OK;
+}
+
 rg_status rg_cost_run(rg_cost_case *k, int64_t gen, rg_err *err)
 {
     rg_status st;
+    k->dense = (rg_cost_dense){NAN, NAN, NAN, NAN};
     k->task = (rg_cost_task){
         .gen = gen, .prefill_s = NAN, .gen_s = NAN, .total_s = NAN, .tokens_per_s = NAN, .chat_s = NAN};
     if (k->cost == RG_COST_LLM_VIEWER) {
@@ -72,6 +97,7 @@ rg_status rg_cost_run(rg_cost_case *k, int64_t gen, rg_err *err)
         if (!st && gen > 0) st = lv_task(k, &hw, gen, err);
     } else {
         st = rg_exact(&k->r, &k->config, k->hw, &k->exact, err);
+        if (!st) st = hold_dense(k, err);
         if (!st && gen > 0) st = exact_task(k, gen, err);
         k->task.prefill_s = k->r.total[RG_PREFILL].time_s;
         if (gen > 0) k->task.total_s = k->task.prefill_s + k->task.gen_s;

@@ -27,6 +27,13 @@ typedef struct rg_cost_task {
     double chat_s;       /* LLM-Viewer's estimate from at most ten lengths; NAN under exact */
 } rg_cost_task;
 
+/* Decode of a mixture beside a dense model of the same active size; NAN of a dense one. */
+typedef struct rg_cost_dense {
+    double tokens_per_s, bytes; /* of that dense model at the case's batch: a step */
+    double gain;                /* of that batch over a single sequence, tokens/s */
+    double mixture_gain;
+} rg_cost_dense;
+
 typedef struct rg_cost_case {
     rg_cost_model cost;
     rg_config config;
@@ -36,6 +43,7 @@ typedef struct rg_cost_case {
     const char *lv_peak;   /* which peak stands for FP16; static */
     rg_cost_result r;
     rg_cost_task task;
+    rg_cost_dense dense;
 } rg_cost_case;
 
 /* Fills r and task from the inputs. RG_E_USAGE names what is impossible. */
@@ -71,6 +79,10 @@ rg_status rg_cost_doc(rg_doc *d, const rg_cost_case *k, size_t n, const rg_cost_
 double rg_cost_memory_share(const rg_cost_case *k, int ph);
 /* A case in words: its label, or what was asked. */
 const char *rg_cost_name(char *buf, size_t n, const rg_cost_case *k, const char *label);
+
+/* Of a mixture: its experts in sentences, what batching gains, and as a table. */
+void rg_cost_say_experts(rg_lines *out, const rg_cost_case *k, const rg_cost_print *p);
+void rg_cost_experts_md(FILE *f, const rg_cost_case *k, bool *failed);
 
 /* What the answer says, in sentences. */
 void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_cost_print *p);

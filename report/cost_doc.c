@@ -74,6 +74,37 @@ static rg_doc_case_total exact_total(const rg_cost_case *k, int ph)
         .allreduce_ns = 1e9 * k->r.allreduce_s[ph]};
 }
 
+static rg_doc_case_experts experts_of(const rg_cost_experts *e)
+{
+    return (rg_doc_case_experts){.read = e->read,
+        .expected = e->expected,
+        .bound = e->bound,
+        .tokens_each = e->rows,
+        .weight_bytes = e->bytes};
+}
+
+/* NULL of a dense model. */
+static rg_doc_case_mixture *mixture_of(const rg_cost_case *k)
+{
+    const rg_config *c = &k->config;
+    rg_doc_case_mixture *d = c->experts > 0 ? malloc(sizeof *d) : NULL;
+    if (!d) return NULL;
+    *d = (rg_doc_case_mixture){.experts = (double)c->experts,
+        .experts_used = (double)c->experts_used,
+        .expert_ffn = (double)c->expert_ffn,
+        .shared_ffn = (double)c->shared_ffn,
+        .routing = rg_routings[k->exact.routing],
+        .params = rg_exact_params(c),
+        .active_params = rg_exact_active(c),
+        .prefill = experts_of(&k->r.experts[RG_PREFILL]),
+        .decode = experts_of(&k->r.experts[RG_DECODE]),
+        .batch_gain = k->dense.mixture_gain,
+        .dense_batch_gain = k->dense.gain,
+        .dense_tokens_per_s = k->dense.tokens_per_s,
+        .dense_weight_bytes = k->dense.bytes};
+    return d;
+}
+
 static rg_doc_case exact_case(const rg_cost_case *k, const char *label, rg_lines *pool)
 {
     const rg_exact_input *e = &k->exact;
@@ -112,6 +143,7 @@ static rg_doc_case exact_case(const rg_cost_case *k, const char *label, rg_lines
             .logits_bytes = m->logits,
             .total_bytes = m->total,
             .available_bytes = k->hw->memory > 0.0 ? k->hw->memory : NAN},
+        .mixture = mixture_of(k),
         .task = k->task.gen > 0 ? malloc(sizeof *d.task) : NULL,
         .label = label};
     for (int i = 0; i < k->r.n && d.ops; i++) {

@@ -32,15 +32,15 @@ static void name_call(FILE *f, const rg_config *c, rg_site site, int64_t layers,
 }
 
 /* One call of a site: the dimensions it has, then each formula that is not 0. */
-static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, bool windowed, int64_t m, int64_t seqs,
-    int64_t past, int64_t n)
+static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, rg_phase phase, bool windowed,
+    int64_t m, int64_t seqs, int64_t past, int64_t n)
 {
     const int64_t layers = rg_exact_layers(&k->config, site, windowed);
     rg_exact_seen seen = {0};
     if (layers == 0) return;
     rg_exact_see(&seen, windowed ? k->config.window : 0, past, n);
     seen = (rg_exact_seen){seqs, seqs * seen.pairs, seqs * seen.ctx};
-    const rg_exact_call x = rg_exact_site(&k->config, k->hw, &k->exact, site, m, &seen);
+    const rg_exact_call x = rg_exact_site(&k->config, k->hw, &k->exact, site, phase, m, &seen);
     const rg_dims *d = &x.dims;
     const rg_op op = rg_site_op(site);
     const char *act = k->exact.act == RG_EXACT_F16 ? "B (half of it: 16 bits)" : "B";
@@ -48,10 +48,11 @@ static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, bool wind
         const char *name;
         int64_t v;
     } dims[] = {{"m", d->m}, {"k", d->k}, {"n", d->n}, {"h", d->h}, {"g", d->g}, {"hd", d->hd},
-        {"pairs", d->pairs}, {"ctx", d->ctx}, {"cap", d->cap}, {"w_row", d->w_row}};
+        {"pairs", d->pairs}, {"ctx", d->ctx}, {"cap", d->cap}, {"u", d->u}, {"w_row", d->w_row}};
     name_call(f, &k->config, site, layers, windowed);
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         if (dims[i].v) fprintf(f, " %s = %" PRId64, dims[i].name, dims[i].v);
+    if (x.experts > 0.0) fprintf(f, " e = %.6g", x.experts);
     if (x.wtype < RG_WT_COUNT)
         fprintf(f, ", %s: %.4g bits per weight", rg_wtypes[x.wtype].name,
             8.0 * (double)rg_panel_bytes(x.wtype, d->k) / RG_PANEL / (double)d->k);
@@ -157,16 +158,20 @@ rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err)
             if (p->phase != ph) continue;
             for (int windowed = 0; windowed < 2; windowed++)
                 if (pre)
-                    explain_call(f, k, p->site, windowed, rg_exact_is_last(p->site) ? 1 : m, 1, 0, m);
+                    explain_call(f, k, p->site, ph, windowed, rg_exact_is_last(p->site) ? 1 : m, 1, 0, m);
                 else
-                    explain_call(f, k, p->site, windowed, e->batch, e->batch, past, 1);
+                    explain_call(f, k, p->site, ph, windowed, e->batch, e->batch, past, 1);
         }
     }
     fprintf(f,
         "\nm tokens, k inputs, n outputs, h query heads, g KV heads, hd head size, pairs of a query and a "
         "key, ctx positions read, w_all bytes of the matrix,\n"
-        "w_row of one row, kb and vb of K and V of one position and KV head%s.\n",
-        k->config.attn_cap > 0.0 ? ", cap 1 where scores are capped" : "");
+        "w_row of one row, kb and vb of K and V of one position and KV head%s%s.\n",
+        k->config.attn_cap > 0.0 ? ", cap 1 where scores are capped" : "",
+        k->config.experts > 0
+            ? ", u experts of a token, e experts that some token of the call chose (w_all is of "
+              "one; docs/experts.md)"
+            : "");
     const rg_status st = differences(f, k, err);
     if (st) return st;
     return ferror(f) ? rg_fail(err, RG_E_FILE, "roofline: cannot write") : RG_OK;

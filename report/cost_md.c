@@ -233,6 +233,7 @@ static void exact_md(FILE *f, const rg_cost_case *k, const rg_cost_print *p, boo
         }
         rg_table_end(f, &t, failed);
     }
+    rg_cost_experts_md(f, k, failed);
     exact_memory(f, k, failed);
     exact_task(f, k);
     if (!isfinite(k->r.total[RG_PREFILL].time_s))

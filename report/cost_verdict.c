@@ -101,6 +101,7 @@ void rg_cost_verdict(rg_lines *out, const rg_cost_case *k, size_t n, const rg_co
         else
             say_range(out, k, n, p, ph);
     }
+    if (n == 1) rg_cost_say_experts(out, k, p);
     if (n == 1) say_memory(out, k);
     if (k->cost == RG_COST_LLM_VIEWER)
         rg_lines_add(out,

@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "report/verdict.h"
 #include "roofline/measure/stats.h"
+#include "roofline/model/exact.h"
 
 static double row_gbps(const rg_row *r)
 {
@@ -281,6 +282,49 @@ static int sum_records(rg_report *r, const rg_log *log)
     return 0;
 }
 
+static void add_experts(rg_expert_sum *to, const rg_rec *r, const rg_config *c, const rg_tally *a)
+{
+    const rg_dims *d = &r->dims;
+    const double one = rg_ratio((double)a->w_rd, (double)d->e);
+    to->bytes += (double)r->tally.w_rd;
+    to->bytes_analytic += (double)a->w_rd;
+    to->bytes_dense += one * (double)d->u;
+    if (r->site != RG_SITE_FFN_GATE_EXPS) return; /* the others have the same tokens */
+    to->calls++;
+    to->tokens += (uint64_t)d->m;
+    to->pairs += (uint64_t)(d->m * d->u);
+    to->read += (uint64_t)d->e;
+    to->expected += rg_experts_expected(c->experts, d->u, d->m);
+    to->bound += (double)rg_experts_bound(c->experts, d->u, d->m);
+    to->busiest += rg_ratio((double)(r->most * d->e), (double)(d->m * d->u));
+}
+
+static int sum_experts(rg_report *r, const rg_log *log)
+{
+    const rg_config *c = &r->model.config;
+    const int layers = r->run.per_layer ? (int)c->layers : 0, all = RG_PHASE_COUNT * (1 + layers);
+    if (c->experts == 0) return 0;
+    rg_expert_sum *sum = calloc((size_t)all, sizeof *sum);
+    if (!sum) return -1;
+    for (size_t i = 0; i < log->n; i++) {
+        const rg_rec *rec = &log->rec[i];
+        if (!sound(rec) || !rg_op_of_experts(rg_site_op(rec->site)) || rec->dims.e < 1) continue;
+        const rg_tally a = rg_cost(rg_site_op(rec->site), &rec->dims, rec->wtype, rec->kv_k, rec->kv_v);
+        add_experts(&sum[rec->phase], rec, c, &a);
+        if (rec->layer >= 0 && rec->layer < layers)
+            add_experts(&sum[RG_PHASE_COUNT + rec->phase * layers + rec->layer], rec, c, &a);
+    }
+    for (int i = 0; i < all; i++) {
+        if (sum[i].calls == 0) continue;
+        rg_expert_sum *to = &sum[r->n_experts++]; /* compacts in place */
+        *to = sum[i];
+        to->phase = (rg_phase)(i < RG_PHASE_COUNT ? i : (i - RG_PHASE_COUNT) / layers);
+        to->layer = i < RG_PHASE_COUNT ? -1 : (i - RG_PHASE_COUNT) % layers;
+    }
+    r->experts = sum;
+    return 0;
+}
+
 int rg_ctr_index(const rg_report *r, const char *name)
 {
     for (int i = 0; i < r->run.n_ctr; i++)
@@ -507,7 +551,9 @@ rg_status rg_report_build(rg_report **out, const rg_machine *machine, const rg_m
     rg_report *r = calloc(1, sizeof *r);
     if (!r) return rg_no_memory(err, "report");
     r->machine = *machine;
-    if (!copy_info(r, model, run) || sum_steps(r, log) != 0 || sum_records(r, log) != 0) goto nomem;
+    if (!copy_info(r, model, run) || sum_steps(r, log) != 0 || sum_records(r, log) != 0 ||
+        sum_experts(r, log) != 0)
+        goto nomem;
     sum_phases(r);
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)
         if (r->phase[ph].ran && pair_phase(r, ph) != 0) goto nomem;
@@ -544,6 +590,7 @@ void rg_report_close(rg_report *r)
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) free(r->phase[ph].call_ns);
     free(r->row);
     free(r->layer);
+    free(r->experts);
     free(r->metric);
     free(r->cpus);
     free(r);

@@ -61,6 +61,18 @@ typedef struct rg_layer_sum {
     uint64_t ctr[RG_MAX_CTR], ctr_calls[RG_MAX_CTR];
 } rg_layer_sum;
 
+/* Experts of a mixture in a phase: of a layer, or (-1) of all; sums over its calls, a call of each layer. */
+typedef struct rg_expert_sum {
+    rg_phase phase;
+    int layer;
+    uint64_t calls, tokens, pairs; /* pairs of a token and an expert that it goes to */
+    uint64_t read;                 /* experts that some token chose */
+    double expected, bound;        /* by chance, and at most */
+    double busiest;                /* tokens of the busiest over the mean of those that were read */
+    double bytes, bytes_analytic;  /* of the experts that were read: counted, and in closed form */
+    double bytes_dense;            /* of a dense model of the same active size in their place */
+} rg_expert_sum;
+
 struct rg_report {
     rg_machine machine;
     rg_model_info model;
@@ -71,6 +83,9 @@ struct rg_report {
     int n_rows;
     rg_layer_sum *layer; /* owns; empty unless counters were read by layer */
     int n_layers;
+    rg_expert_sum
+        *experts; /* owns; sums of the phases that ran, then rows by layer; empty of a dense model */
+    int n_experts;
     rg_metric *metric; /* owns */
     rg_phase_sum phase[RG_PHASE_COUNT];
     rg_lines notes;

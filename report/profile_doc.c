@@ -120,7 +120,19 @@ static rg_doc_dims dims_of(const rg_config *c)
         .qk_norm = c->extra & rg_site_bit(RG_SITE_ATTN_Q_NORM)
             ? (double)rg_extent_size(c, rg_site_cols(RG_SITE_ATTN_Q_NORM))
             : NAN,
+        .experts = known((double)c->experts),
+        .experts_used = known((double)c->experts_used),
+        .expert_ffn = known((double)c->expert_ffn),
+        .shared_ffn = known((double)c->shared_ffn),
         .score_cap = c->attn_cap > 0.0 ? c->attn_cap : NAN};
+}
+
+/* Weights that a decode step read; of a dense model all of them. */
+static double step_bytes(const rg_report *r)
+{
+    const rg_phase_sum *p = &r->phase[RG_DECODE];
+    if (r->model.config.experts == 0 || p->calls == 0) return (double)r->model.stream_bytes;
+    return floor((double)p->analytic.w_rd / (double)p->calls + 0.5);
 }
 
 static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
@@ -133,13 +145,14 @@ static void fill_model(rg_doc_model *d, const rg_report *r, rg_lines *pool)
         .path = m->path,
         .format = m->format,
         .params = (double)m->params,
+        .active_params = c->experts > 0 ? rg_exact_active(c) : NAN,
         .layers = (double)c->layers,
         .dims = dims_of(c),
         .tied = c->tied,
         .ctx = (double)m->ctx,
         .file_bytes = (double)m->file_bytes,
         .resident_bytes = (double)m->resident_bytes,
-        .stream_bytes = (double)m->stream_bytes,
+        .stream_bytes = step_bytes(r),
         .kv_bytes = (double)m->kv_bytes,
         .scratch_bytes = (double)m->scratch_bytes,
         .bits_per_weight_file = known(m->bits_file),
@@ -352,6 +365,36 @@ static bool fill_layers(rg_doc_profile *d, const rg_report *r)
     return d->layers;
 }
 
+/* What its tokens would have read one by one, of all weights, over what they read together. */
+static double batch_gain(const rg_report *r, const rg_expert_sum *e)
+{
+    const double all = (double)r->phase[e->phase].analytic.w_rd, tokens = (double)e->tokens;
+    return rg_ratio(all - e->bytes_analytic + e->bytes_dense, all) * tokens / (double)e->calls;
+}
+
+static bool fill_experts(rg_doc_profile *d, const rg_report *r)
+{
+    d->experts = calloc((size_t)r->n_experts + 1, sizeof *d->experts);
+    for (int i = 0; d->experts && i < r->n_experts; i++) {
+        const rg_expert_sum *e = &r->experts[i];
+        const double n = (double)e->calls;
+        d->experts[d->n_experts++] = (rg_doc_experts){.phase = e->phase,
+            .layer = e->layer,
+            .calls = e->layer < 0 ? (double)r->phase[e->phase].calls : n,
+            .tokens = (double)e->tokens / n,
+            .read = (double)e->read / n,
+            .expected = e->expected / n,
+            .bound = e->bound / n,
+            .tokens_each = rg_ratio((double)e->pairs, (double)e->read),
+            .imbalance = e->busiest / n,
+            .weight_bytes = e->bytes,
+            .weight_bytes_analytic = e->bytes_analytic,
+            .dense_weight_bytes = e->bytes_dense,
+            .batch_gain = e->layer < 0 ? batch_gain(r, e) : NAN};
+    }
+    return d->experts;
+}
+
 static bool fill(rg_doc_profile *d, const rg_report *r, rg_lines *pool)
 {
     char stamp[32];
@@ -360,7 +403,9 @@ static bool fill(rg_doc_profile *d, const rg_report *r, rg_lines *pool)
         .phases = calloc(RG_PHASE_COUNT, sizeof *d->phases),
         .ops = calloc(r->n_rows + 1, sizeof *d->ops),
         .notes = rg_doc_lines(&r->notes)};
-    if (!d->phases || !d->ops || !fill_machine(&d->machine, r, pool) || !fill_layers(d, r)) return false;
+    if (!d->phases || !d->ops || !fill_machine(&d->machine, r, pool) || !fill_layers(d, r) ||
+        !fill_experts(d, r))
+        return false;
     fill_model(&d->model, r, pool);
     fill_run(&d->run, r, pool);
     for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++)

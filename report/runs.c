@@ -299,6 +299,10 @@ rg_config rg_run_config(const rg_run *r)
     const rg_doc_dims *d = &m->dims;
     rg_config c = {.dim = size_of(d->hidden, 1 << 20),
         .ffn = size_of(d->ffn, 1 << 20),
+        .experts = size_of(d->experts, RG_MAX_EXPERTS),
+        .experts_used = size_of(d->experts_used, RG_MAX_EXPERTS),
+        .expert_ffn = size_of(d->expert_ffn, 1 << 20),
+        .shared_ffn = size_of(d->shared_ffn, 1 << 20),
         .layers = size_of(m->layers, RG_MAX_LAYERS),
         .heads = size_of(d->heads, 1 << 14),
         .kv_heads = size_of(d->kv_heads, 1 << 14),
@@ -310,6 +314,7 @@ rg_config rg_run_config(const rg_run *r)
         .attn_cap = d->score_cap > 0.0 ? d->score_cap : 0.0,
         .tied = m->tied,
         .no_pre_norm = true};
+    if (c.experts_used < 1 || c.experts_used > c.experts) c.experts = c.experts_used = 0;
     if (rg_q_dim(&c) > 1 << 20) c.heads = c.head_dim = 0;
     c.whole_qk_norm = d->qk_norm > d->head_dim;
     /* which layers does not matter here: the last have the window, the first rotate */
@@ -345,6 +350,13 @@ const rg_doc_op *rg_run_op(const rg_run *r, rg_phase phase, const char *site)
     while ((w = rg_run_next(r, phase, w)) && strcmp(w->site, site) != 0) {
     }
     return w;
+}
+
+const rg_doc_experts *rg_run_experts(const rg_run *r, rg_phase phase)
+{
+    for (size_t i = 0; i < r->d->n_experts; i++)
+        if (r->d->experts[i].phase == phase && r->d->experts[i].layer < 0) return &r->d->experts[i];
+    return NULL;
 }
 
 const char *rg_run_no_roof(const rg_run *r)

@@ -79,6 +79,8 @@ int rg_run_sites(const rg_run *r, bool layers, const char **site, int most);
 rg_config rg_run_config(const rg_run *r);
 /* The one of that site, or NULL. */
 const rg_doc_op *rg_run_op(const rg_run *r, rg_phase phase, const char *site);
+/* The experts that a phase of a mixture read, of all layers, or NULL. */
+const rg_doc_experts *rg_run_experts(const rg_run *r, rg_phase phase);
 /* What makes percentages impossible, or NULL if they are possible. */
 const char *rg_run_no_roof(const rg_run *r);
 

@@ -199,6 +199,7 @@ void rg_verdict_run(rg_lines *out, const rg_run *r)
         distance(out, r, ph);
         worst_operator(out, r, ph);
     }
+    rg_verdict_experts(out, r);
     const rg_doc_phase *p = &r->phase[RG_PREFILL], *d = &r->phase[RG_DECODE];
     if (p->t_ns > 0.0 && d->t_ns > 0.0) {
         const double ratio = rg_ratio(d->t_ns / d->tokens, p->t_ns / p->tokens);

@@ -13,6 +13,10 @@ enum { RG_OVERHEAD_BARRIERS = 2 };
 void rg_verdict_run(rg_lines *out, const rg_run *r);
 void rg_verdict_compare(
     rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side side[RG_PHASE_COUNT]);
+/* Of a mixture: the experts that it read. Of a mixture beside a dense model: what makes them differ. */
+void rg_verdict_experts(rg_lines *out, const rg_run *r);
+bool rg_verdict_is_sparse(const rg_run *r);
+void rg_verdict_sparse(rg_lines *out, const rg_run *base, const rg_run *other);
 /* Both, for the runs of one session. */
 void rg_verdict(rg_lines *out, const rg_reports *s);
 

@@ -87,6 +87,17 @@ static bool below_roofs(rg_lines *out, rg_phase ph, const rg_run *base, const rg
     return true;
 }
 
+/* Weights and KV that a decode step streams; a mixture reads fewer weights than it comes round to. */
+static double streamed(const rg_run *r)
+{
+    const rg_doc_phase *p = &r->phase[RG_DECODE];
+    double bytes = 0.0;
+    if (!rg_verdict_is_sparse(r)) return p->stream_bytes;
+    for (const rg_doc_op *w = NULL; (w = rg_run_next(r, RG_DECODE, w));)
+        bytes += w->analytic.weight_bytes + w->analytic.kv_read_bytes;
+    return rg_ratio(bytes, p->calls);
+}
+
 static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side *g)
 {
     const rg_doc_phase *p0 = &base->phase[RG_DECODE], *p1 = &other->phase[RG_DECODE];
@@ -101,7 +112,7 @@ static void decode_gain(rg_lines *out, const rg_run *base, const rg_run *other, 
         rg_lines_add(out,
             "decode: on these roofs the change was worth %s times (%sweights and KV streamed per step: %s "
             "before, %s now)%s.",
-            RG_NUM(worth), BETWEEN(rg_worth_of(g)), RG_BYTES(p0->stream_bytes), RG_BYTES(p1->stream_bytes),
+            RG_NUM(worth), BETWEEN(rg_worth_of(g)), RG_BYTES(streamed(base)), RG_BYTES(streamed(other)),
             REACHED(base, other, g));
     if (g->gain < 0.9 * bytes && other->d->n_ops > 0) {
         double weights;
@@ -154,6 +165,7 @@ static void prefill_gain(rg_lines *out, const rg_run *base, const rg_run *other,
 void rg_verdict_compare(
     rg_lines *out, const rg_run *base, const rg_run *other, const rg_doc_side side[RG_PHASE_COUNT])
 {
+    rg_verdict_sparse(out, base, other);
     for (int k = 0; k < RG_PHASE_COUNT; k++) {
         const rg_phase ph = k == 0 ? RG_DECODE : RG_PREFILL;
         const rg_doc_side g = side ? side[ph] : rg_gain_side(base, other, ph);

@@ -125,6 +125,11 @@ static void one_case(const rg_screen *s, const rg_cost_case *k, const rg_cost_pr
         rg_screen_table(s, 2, &t, failed);
         fputc('\n', s->f);
     }
+    rg_lines said = {0};
+    rg_cost_say_experts(&said, k, p);
+    for (int i = 0; i < said.n; i++) rg_screen_say(s, RG_INK_PLAIN, 2, "%s", said.s[i]);
+    *failed = *failed || said.failed;
+    rg_lines_free(&said);
     if (k->task.gen > 0)
         rg_screen_say(s, RG_INK_PLAIN, 2,
             "a prompt of %" PRId64 " and %" PRId64 " generated: first token after %s, %s in all",

@@ -290,6 +290,29 @@ static void stalls(const rg_screen *to, const rg_reports *s)
     }
 }
 
+/* The experts that mixtures read. */
+static void experts(const rg_screen *to, const rg_reports *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const rg_run *r = &s->run[i];
+        char line[LINE];
+        rg_text(line, sizeof line, "%s%sexperts of %.0f a layer:", s->n > 1 ? label_of(r) : "",
+            s->n > 1 ? ": " : "", r->d->model.dims.experts);
+        const size_t head = strlen(line);
+        for (rg_phase ph = 0; ph < RG_PHASE_COUNT; ph++) {
+            const rg_doc_experts *e = rg_run_experts(r, ph);
+            if (!e) continue;
+            rg_text_add(line, LINE,
+                "%s %s read %s (by chance %s, at most %s), each for %s tokens, the busiest %sx",
+                line[head] ? ";" : "", rg_phase_names[ph], RG_MEAN(e->read), RG_MEAN(e->expected),
+                RG_MEAN(e->bound), RG_MEAN(e->tokens_each), RG_NUM(e->imbalance));
+        }
+        if (!line[head]) continue;
+        fputs("  ", to->f);
+        rg_screen_wrap(to, RG_INK_PLAIN, 2, 4, line);
+    }
+}
+
 /* ---- where the time goes ---- */
 
 enum { ROWS = RG_OPGROUP_COUNT + 2, WAITING = RG_OPGROUP_COUNT, OUTSIDE };
@@ -527,6 +550,7 @@ rg_status rg_profile_text(const rg_screen *to, const rg_reports *s, rg_err *err)
     headline(to, s, &failed);
     gains(to, s);
     stalls(to, s);
+    experts(to, s);
     time_table(to, s, r, &failed);
     fixes(to, s, r);
     fputc('\n', to->f);

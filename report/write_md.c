@@ -68,6 +68,10 @@ static void model_header(FILE *f, const rg_run *r)
         m->name, m->format ? m->format : "unknown format", RG_NUM(1e-6 * m->params), m->layers, k->hidden,
         k->ffn, k->heads, k->kv_heads, k->head_dim, k->vocab,
         k->window > 0.0 ? RG_TEXT(64, ", window %.0f in %.0f layers", k->window, k->window_layers) : "");
+    if (k->experts > 0.0)
+        fprintf(f,
+            "experts  %.0f a layer, %.0f wide; a token goes to %.0f: %s million parameters are active\n",
+            k->experts, k->expert_ffn, k->experts_used, RG_NUM(1e-6 * m->active_params));
     fprintf(f,
         "weights  %s, output matrix %s; bits per weight: file %s, resident %s; file %s, resident %s, read "
         "per decode step %s\n",
@@ -176,6 +180,35 @@ static void op_table(FILE *f, const rg_run *r, rg_phase ph, bool layers, bool *f
                             .share = rg_ratio(p->overhead_ns, p->t_ns)};
         op_row(&t, leaf, n, &outside, true);
         op_row(&t, leaf, n, &total, false);
+    }
+    rg_table_end(f, &t, failed);
+}
+
+/* Every ranked figure of the experts that a phase read, of all layers and of each. */
+static void experts_table(FILE *f, const rg_run *r, rg_phase ph, bool *failed)
+{
+    rg_table t = {0};
+    rg_leaf leaf[RG_MOST_LEAVES];
+    const char *title[RG_TABLE_COLS];
+    char text[RG_TABLE_COLS][48];
+    if (!rg_run_experts(r, ph)) return;
+    const int n = rg_leaves(leaf, RG_OBJ_experts, "", true);
+    for (int i = 1; i < n; i++) { /* without the phase */
+        snprintf(text[i], sizeof text[i], "%c%s", rg_fig_right(leaf[i].fig) ? '>' : '<', leaf[i].fig->title);
+        title[i - 1] = text[i];
+    }
+    fprintf(f, "\n### %s: experts that were read\n\n", rg_phase_names[ph]);
+    rg_table_head_n(&t, title, n - 1);
+    for (size_t k = 0; k < r->d->n_experts; k++) {
+        const rg_doc_experts *e = &r->d->experts[k];
+        rg_cells c = {.n = 0};
+        if (e->phase != ph) continue;
+        for (int i = 1; i < n; i++) {
+            char cell[96];
+            const char *s = rg_fig_text(cell, sizeof cell, leaf[i].fig, rg_leaf_value(&leaf[i], e));
+            rg_cells_add(&c, "s", i == 1 && e->layer < 0 ? "all" : s ? s : "n/a");
+        }
+        rg_cells_end(&c, &t);
     }
     rg_table_end(f, &t, failed);
 }
@@ -330,6 +363,7 @@ static void phase_part(FILE *f, const rg_run *r, rg_phase ph, bool *failed)
         fprintf(f, "\n### %s by layer\n\n", rg_phase_names[ph]);
         op_table(f, r, ph, true, failed);
     }
+    experts_table(f, r, ph, failed);
     fprintf(f, "\n");
 }
 

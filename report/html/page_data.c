@@ -132,8 +132,8 @@ static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 /* "2 * m * n * k" to "2 * 128 * 2048 * 2048". */
 static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
 {
-    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "cap"};
-    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->cap};
+    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "cap", "u"};
+    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->cap, d->u};
     size_t at = 0, i;
     for (const char *p = formula; *p && at + 24 < n;) {
         size_t len = 0;
@@ -164,7 +164,8 @@ static void fill_layers(char *out, size_t n, double *flop, const rg_config *c, r
     char body[160];
     if (layers == 0) return;
     rg_exact_see(&seen, windowed ? c->window : 0, past, tokens);
-    const rg_exact_call x = rg_exact_site(c, &h, &in, site, m, &seen);
+    /* operations do not depend on the phase */
+    const rg_exact_call x = rg_exact_site(c, &h, &in, site, RG_PREFILL, m, &seen);
     *flop += (double)layers * (double)x.tally.flop;
     fill(body, sizeof body, formulas[rg_site_op(site)].flop, &x.dims);
     if (*out) rg_text_add(out, n, " + ");

@@ -67,6 +67,22 @@ static rg_status operators(FILE *f, const rg_reports *s, size_t run, bool by_lay
     return RG_OK;
 }
 
+/* Experts of a mixture that a run read; nothing of a dense model. */
+static rg_status experts(FILE *f, const rg_doc_profile *d, rg_err *err)
+{
+    rg_leaf leaf[RG_MOST_LEAVES];
+    rg_view_rows r;
+    const rg_status st = d->n_experts ? rg_view_rows_open(&r, RG_OBJ_profile, d, "experts", err) : RG_OK;
+    if (st || d->n_experts == 0) return st;
+    fputs("<h3>Experts</h3><p>Of each layer a call reads the experts that some token of it chose: counted, "
+          "beside "
+          "what tokens that choose by chance would read, and the most.</p>\n",
+        f);
+    table(f, &r, leaf, rg_view_columns(leaf, &r, "*"), "Experts", " doc\" data-from=\"experts\"", "row");
+    rg_view_rows_close(&r);
+    return RG_OK;
+}
+
 static rg_status run_tables(FILE *f, rg_contents *c, const rg_reports *s, rg_err *err)
 {
     rg_status st = RG_OK;
@@ -79,6 +95,7 @@ static rg_status run_tables(FILE *f, rg_contents *c, const rg_reports *s, rg_err
         rg_page_label(f, s, i, "h3");
         st = operators(f, s, i, false, err);
         if (!st) st = operators(f, s, i, true, err);
+        if (!st) st = experts(f, s->run[i].d, err);
         fputs("</div>\n", f);
     }
     fputs("</section>\n", f);

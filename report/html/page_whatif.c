@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "report/html/page_impl.h"
 #include "report/html/sha256.h"
 #include "report/html/whatif.h"
@@ -65,11 +66,22 @@ static json_t *measured_pairs(const rg_run *r)
 static const char *wtype_name(int i) { return rg_wtypes[i].name; }
 static const char *kvtype_name(int i) { return rg_kvtypes[i].name; }
 static const char *act_name(int i) { return rg_exact_acts[i]; }
+static const char *routing_name(int i) { return rg_routings[i]; }
 
 static int type_of(const char *word, const char *(*name)(int), int n)
 {
     for (int i = 0; word && i < n; i++)
         if (strcmp(word, name(i)) == 0) return i;
+    return -1;
+}
+
+/* The type of a site's matrix in any phase; -1: it has none, or this version does not know it. */
+static int type_of_site(const rg_run *r, rg_site site)
+{
+    for (int ph = 0; ph < RG_PHASE_COUNT; ph++) {
+        const rg_doc_op *w = rg_run_op(r, (rg_phase)ph, rg_site_name(site));
+        if (w) return type_of(w->weight_type, wtype_name, RG_WT_COUNT);
+    }
     return -1;
 }
 
@@ -83,14 +95,20 @@ static json_t *base_of(const rg_run *r)
               kv = type_of(m->kv_dtype, kvtype_name, RG_KV_COUNT),
               act = type_of(m->act, act_name, RG_EXACT_ACTS);
     if (dtype < 0 || head < 0 || kv < 0 || act < 0) return json_null();
+    const rg_doc_experts *e = rg_run_experts(r, RG_DECODE);
+    const int router = type_of_site(r, RG_SITE_FFN_GATE_INP), expert = type_of_site(r, RG_SITE_FFN_GATE_EXPS);
     unsigned fuse = 0;
     if (!r->d->run.fuse || !rg_fuse_parse(&fuse, r->d->run.fuse)) fuse = 0;
     const struct {
         int at;
         int64_t n;
-    } sizes[] = {{RG_WI_dim, c.dim}, {RG_WI_ffn, c.ffn}, {RG_WI_layers, c.layers}, {RG_WI_heads, c.heads},
-        {RG_WI_kv_heads, c.kv_heads}, {RG_WI_head_dim, c.head_dim}, {RG_WI_vocab, c.vocab},
-        {RG_WI_tied, c.tied}, {RG_WI_extra_low, (uint32_t)c.extra},
+    } sizes[] = {{RG_WI_dim, c.dim}, {RG_WI_ffn, c.ffn}, {RG_WI_experts, c.experts},
+        {RG_WI_experts_used, c.experts_used}, {RG_WI_expert_ffn, c.expert_ffn},
+        {RG_WI_shared_ffn, c.shared_ffn}, {RG_WI_router, rg_max(0, router)},
+        {RG_WI_expert, expert >= 0 && expert != dtype ? expert + 1 : 0},
+        {RG_WI_routing, e ? RG_ROUTING_COUNTED : RG_ROUTING_UNIFORM}, {RG_WI_layers, c.layers},
+        {RG_WI_heads, c.heads}, {RG_WI_kv_heads, c.kv_heads}, {RG_WI_head_dim, c.head_dim},
+        {RG_WI_vocab, c.vocab}, {RG_WI_tied, c.tied}, {RG_WI_extra_low, (uint32_t)c.extra},
         {RG_WI_extra_high, (uint32_t)(c.extra >> 32)}, {RG_WI_no_pre_norm, c.no_pre_norm},
         {RG_WI_whole_norm, c.whole_qk_norm}, {RG_WI_capped, c.attn_cap > 0.0}, {RG_WI_rotated, c.rope_dim},
         {RG_WI_unrotated, c.layers - rg_exact_layers(&c, RG_SITE_ATTN_ROPE, false)}, {RG_WI_window, c.window},
@@ -100,7 +118,8 @@ static json_t *base_of(const rg_run *r)
     const struct {
         int at;
         double x;
-    } values[] = {{RG_WI_ctx_train, c.ctx_train > 0 ? (double)c.ctx_train : m->ctx},
+    } values[] = {{RG_WI_counted, e ? e->read : 0.0},
+        {RG_WI_ctx_train, c.ctx_train > 0 ? (double)c.ctx_train : m->ctx},
         /* reports of older versions: 16-bit rows */
         {RG_WI_embd_row, m->embd_row_bytes > 0.0 ? m->embd_row_bytes : 2.0 * (double)c.dim},
         {RG_WI_batch, fmax(r->phase[RG_DECODE].batch, 1.0)}, {RG_WI_seqlen, r->d->run.prompt_tokens},
@@ -152,12 +171,13 @@ json_t *rg_page_whatif(const rg_reports *s)
         json_array_append_new(own, measured_pairs(&s->run[i]));
     }
     json_t *o = json_pack(
-        "{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "wasm",
-        code, "in", in, "out", out, "n_in", RG_WI_IN_COUNT, "n_out", RG_WO_MAX, "peak", RG_WI_PEAK, "phase",
-        RG_WO_PHASE, "points", RG_WO_POINTS, "fields", RG_WO_FIELDS, "dtypes", names(wtype_name, RG_WT_COUNT),
-        "kvtypes", names(kvtype_name, RG_KV_COUNT), "acts", names(act_name, RG_EXACT_ACTS), "fuses",
-        combinations(), "sites", names(site_name, RG_SITE_COUNT), "classes",
-        names(arith_name, RG_ARITH_COUNT), "hardware", hardware_list(), "base", base, "own", own);
+        "{s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "wasm", code, "in", in, "out", out, "n_in", RG_WI_IN_COUNT, "n_out", RG_WO_MAX, "peak", RG_WI_PEAK,
+        "phase", RG_WO_PHASE, "points", RG_WO_POINTS, "fields", RG_WO_FIELDS, "dtypes",
+        names(wtype_name, RG_WT_COUNT), "kvtypes", names(kvtype_name, RG_KV_COUNT), "acts",
+        names(act_name, RG_EXACT_ACTS), "routings", names(routing_name, RG_ROUTINGS), "fuses", combinations(),
+        "sites", names(site_name, RG_SITE_COUNT), "classes", names(arith_name, RG_ARITH_COUNT), "hardware",
+        hardware_list(), "base", base, "own", own);
     free(code);
     return o;
 }

@@ -675,6 +675,9 @@ const what_if = async () => {
     ['act', 'activations', select(indexed(W.acts))],
     ['flash', 'attention', select([[1, 'fused'], [0, 'unfused']])],
     ['fuse', 'fusions', select(indexed(W.fuses))], ['tp', 'devices', number(1, 1024)]];
+  if (usable.some(i => base(i)[I.experts]))
+    settings.push(['experts_used', 'experts of a token', number(1, 1024)],
+      ['routing', 'tokens choose', select(indexed(W.routings))]);
   for (const s of settings) add(...s);
   const words = el('p');
   const result = el('div', { className: 'scroll', tabIndex: 0, role: 'region' });
@@ -703,6 +706,8 @@ const what_if = async () => {
       }
     }
     for (const [k] of settings) v[I[k]] = Math.max(0, Math.floor(+inputs[k].value || 0));
+    if (v[I.batch] !== base(run_of())[I.batch]) v[I.counted] = 0; /* counts are of one batch */
+    if (W.routings[v[I.routing]] === 'counted' && !v[I.counted]) v[I.routing] = 0;
     return v;
   };
   /* LLM-Viewer knows bits, no formats: 16 for all floats, scales are not counted */
@@ -732,6 +737,9 @@ const what_if = async () => {
         'operations, attention is not causal, norms and activations are counted by its own rules, one ' +
         'bandwidth serves all footprints (ridge roofline --explain lists the differences with their size).')];
   };
+  const experts = (v, b) => v[I.experts] ? ` Of ${exact(v[I.experts])} experts a layer the prompt's ` +
+    `calls read ${num(b.phases[0].experts_read)} and a step ${num(b.phases[1].experts_read)} ` +
+    `(tokens choose: ${W.routings[v[I.routing]]}).` : '';
   const compute = () => {
     const run = run_of(), v = wanted(), a = model(base(run)), b = model(v);
     for (const k of ['gbps', 'gflops'])
@@ -754,7 +762,8 @@ const what_if = async () => {
     result.replaceChildren(grid(head, rows, 'whatif-result'), ...(svg ? [svg] : []), ...by_llm_viewer(v, b));
     words.textContent = `Prefill of ${exact(v[I.batch] * v[I.seqlen])} tokens and one decode step of ` +
       `${exact(v[I.batch])} sequence(s) with ${exact(v[I.seqlen])} tokens of context. Memory per device: ` +
-      `weights ${bytes(b.phases[1].mem_weights)}, KV cache ${bytes(b.phases[1].mem_kv)}. Expected: the ` +
+      `weights ${bytes(b.phases[1].mem_weights)}, KV cache ${bytes(b.phases[1].mem_kv)}.` +
+      `${experts(v, b)} Expected: the ` +
       'analytic time over the share of its roofs that this run reached, assumed to stay the same. ' +
       (h ? `Source of ${h.name}: ${h.source}` : '');
     panel.dataset.ready = '1';

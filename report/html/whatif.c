@@ -73,12 +73,17 @@ static void put_phase(rg_phase ph)
     o[RG_WO_kv_wr] = t->kv_wr;
     o[RG_WO_mem_weights] = result.memory[ph].weights;
     o[RG_WO_mem_kv] = result.memory[ph].kv;
+    o[RG_WO_experts_read] = result.experts[ph].read;
 }
 
 int rg_whatif(void)
 {
     rg_config c = {.dim = count(RG_WI_dim),
         .ffn = count(RG_WI_ffn),
+        .experts = count(RG_WI_experts),
+        .experts_used = count(RG_WI_experts_used),
+        .expert_ffn = count(RG_WI_expert_ffn),
+        .shared_ffn = count(RG_WI_shared_ffn),
         .layers = count(RG_WI_layers),
         .heads = count(RG_WI_heads),
         .kv_heads = count(RG_WI_kv_heads),
@@ -98,6 +103,8 @@ int rg_whatif(void)
     }
     rg_exact_input x = {.dtype = (rg_wtype)count(RG_WI_dtype),
         .head = (rg_wtype)count(RG_WI_head),
+        .router = (rg_wtype)count(RG_WI_router),
+        .expert = (rg_wtype)(in[RG_WI_expert] > 0.0 ? count(RG_WI_expert) - 1 : count(RG_WI_dtype)),
         .embd_row = count(RG_WI_embd_row),
         .kv_k = (rg_kvtype)count(RG_WI_kv),
         .kv_v = (rg_kvtype)count(RG_WI_kv),
@@ -107,17 +114,27 @@ int rg_whatif(void)
         .ubatch = count(RG_WI_ubatch),
         .tp = count(RG_WI_tp),
         .flash = in[RG_WI_flash] > 0.0,
+        .routing = (rg_routing)count(RG_WI_routing),
+        .counted = in[RG_WI_counted],
         .fuse = (unsigned)(count(RG_WI_fuse) << 1) & rg_fuse_all()};
     rg_hardware h;
     /* what the readers of files guarantee elsewhere: sizes whose products fit, types that exist */
-    if (c.dim < 1 || c.dim > 1 << 20 || c.ffn < 1 || c.ffn > 1 << 22 || c.layers < 1 ||
-        c.layers > RG_MAX_LAYERS || c.heads < 1 || c.heads > 1 << 14 || c.kv_heads < 1 ||
-        c.kv_heads > c.heads || c.heads % c.kv_heads != 0 || c.head_dim < 1 || c.head_dim > 1 << 14 ||
-        c.vocab < 1 || c.vocab > RG_MAX_VOCAB || c.ctx_train < 1 || c.ctx_train > 1 << 26 ||
-        c.rope_dim > c.head_dim || c.window > 1 << 26 || x.batch > 1 << 16 || x.embd_row > 1 << 24 ||
-        (unsigned)x.dtype >= RG_WT_COUNT || (unsigned)x.head >= RG_WT_COUNT ||
+    if (c.dim < 1 || c.dim > 1 << 20 || (c.ffn < 1 && c.experts == 0) || c.ffn > 1 << 22 ||
+        c.experts > RG_MAX_EXPERTS || c.experts_used > c.experts || c.expert_ffn > 1 << 22 ||
+        c.shared_ffn > 1 << 22 || (c.experts > 0 && (c.experts_used < 1 || c.expert_ffn < 1)) ||
+        (unsigned)x.routing >= RG_ROUTINGS || c.layers < 1 || c.layers > RG_MAX_LAYERS || c.heads < 1 ||
+        c.heads > 1 << 14 || c.kv_heads < 1 || c.kv_heads > c.heads || c.heads % c.kv_heads != 0 ||
+        c.head_dim < 1 || c.head_dim > 1 << 14 || c.vocab < 1 || c.vocab > RG_MAX_VOCAB || c.ctx_train < 1 ||
+        c.ctx_train > 1 << 26 || c.rope_dim > c.head_dim || c.window > 1 << 26 || x.batch > 1 << 16 ||
+        x.embd_row > 1 << 24 || (unsigned)x.dtype >= RG_WT_COUNT || (unsigned)x.head >= RG_WT_COUNT ||
+        (unsigned)x.router >= RG_WT_COUNT || (unsigned)x.expert >= RG_WT_COUNT ||
         (unsigned)x.kv_k >= RG_KV_COUNT || (unsigned)x.act >= RG_EXACT_ACTS)
         return RG_E_USAGE;
+    /* the run's count may be more than another batch can read */
+    x.counted = fmin(fmax(x.counted, (double)c.experts_used),
+        (double)rg_experts_bound(
+            c.experts, c.experts_used, rg_min(x.ubatch > 0 ? x.ubatch : x.batch, rg_max(x.batch, 1))));
+    if (c.experts == 0) x.routing = RG_ROUTING_UNIFORM;
     get_hardware(&h);
     const rg_status st = in[RG_WI_cost] > 0.0 ? llm_viewer(&c, &h, &x) : rg_exact(&result, &c, &h, &x, NULL);
     if (st) return (int)st;

@@ -20,6 +20,8 @@ static rg_config on_device(const rg_config *c, int64_t tp)
     d.heads /= tp;
     d.kv_heads /= tp;
     d.ffn /= tp;
+    d.expert_ffn /= tp;
+    d.shared_ffn /= tp;
     d.vocab /= tp;
     return d;
 }
@@ -53,7 +55,9 @@ static void choose(
         if (way == RG_ATTN_TILES || way == RG_ATTN_TILES_BF16) x->arith = RG_ARITH_AMX_BF16;
     }
     if (!rg_op_is_product(op)) return;
-    const rg_route r = rg_route_product(&u, (rg_wtype)x->wtype, m);
+    /* a product of experts has the tokens of one at a time */
+    const int64_t rows = x->dims.e > 0 ? rg_div_up(m * x->dims.u, x->dims.e) : m;
+    const rg_route r = rg_route_product(&u, (rg_wtype)x->wtype, rows);
     const rg_xform form = rg_kinds[r.kernel].form;
     x->kernel = r.kernel;
     if (rg_x_in_bytes(form)) x->arith = r.tiles ? RG_ARITH_AMX_INT8 : RG_ARITH_INT8_DOT;
@@ -98,13 +102,49 @@ int64_t rg_exact_layers(const rg_config *c, rg_site site, bool windowed)
 
 /* ---- operators ---- */
 
+double rg_exact_experts(const rg_config *c, const rg_exact_input *in, rg_phase phase, int64_t m)
+{
+    const double bound = (double)rg_experts_bound(c->experts, c->experts_used, m);
+    switch (in->routing) {
+    case RG_ROUTING_SAME:
+        return fmin((double)c->experts_used, bound);
+    case RG_ROUTING_DISJOINT:
+        return bound;
+    case RG_ROUTING_COUNTED:
+        if (phase == RG_DECODE) return fmin(fmax(in->counted, fmin((double)c->experts_used, bound)), bound);
+        break;
+    default:
+        break;
+    }
+    return rg_experts_expected(c->experts, c->experts_used, m);
+}
+
+/* The formulas know whole experts: an expected number multiplies what one of them takes. */
+static rg_tally tally_of(const rg_exact_call *x, rg_op op)
+{
+    rg_dims d = x->dims;
+    if (d.e > 0) d.e = 1;
+    rg_tally t = rg_cost(op, &d, (rg_wtype)x->wtype, (rg_kvtype)x->kv_k, (rg_kvtype)x->kv_v);
+    if (d.e > 0) t.w_rd = (uint64_t)(x->experts * (double)t.w_rd + 0.5);
+    return t;
+}
+
+/* Resident type of a site's matrix. */
+static rg_wtype type_of(const rg_exact_input *in, rg_site linear)
+{
+    return linear == RG_SITE_OUTPUT            ? in->head
+        : linear == RG_SITE_FFN_GATE_INP       ? in->router
+        : rg_op_of_experts(rg_site_op(linear)) ? in->expert
+                                               : in->dtype;
+}
+
 static int64_t width_of(const rg_config *c, rg_site norm)
 {
     return norm == RG_SITE_ATTN_Q_NORM ? rg_q_dim(c) : rg_kv_dim(c);
 }
 
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site,
-    int64_t m, const rg_exact_seen *seen)
+    rg_phase phase, int64_t m, const rg_exact_seen *seen)
 {
     const rg_op op = rg_site_op(site);
     const rg_site linear = rg_site_linear(site), w = linear == RG_SITE_NONE ? site : linear;
@@ -114,7 +154,16 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         x.dims.k = rg_extent_size(&d, rg_site_cols(w));
         if (linear != RG_SITE_NONE) {
             x.dims.n = rg_extent_size(&d, rg_site_rows(w));
-            x.wtype = site == RG_SITE_OUTPUT ? in->head : in->dtype;
+            x.wtype = type_of(in, linear);
+            if (rg_op_of_experts(op)) {
+                x.experts = rg_exact_experts(c, in, phase, m);
+                x.dims.u = c->experts_used;
+                x.dims.e = rg_max(1, (int64_t)(x.experts + 0.5));
+            }
+        } else if (op == RG_OP_TOPK) {
+            x.dims.u = c->experts_used;
+        } else if (site == RG_SITE_FFN_ACT_EXPS) {
+            x.dims.m = rg_expert_rows(c, m);
         } else if (op == RG_OP_HEADNORM) {
             x.dims.h = width_of(&d, site) / x.dims.k;
         } else if (op == RG_OP_EMBED) {
@@ -138,7 +187,7 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
         }
     }
     choose(&x, h, in, op, m, seen->seqs);
-    x.tally = rg_cost(op, &x.dims, (rg_wtype)x.wtype, (rg_kvtype)x.kv_k, (rg_kvtype)x.kv_v);
+    x.tally = tally_of(&x, op);
     if (in->act == RG_EXACT_F16) { /* the formulas keep activations in 4 bytes */
         x.tally.act_rd /= 2;
         x.tally.act_wr /= 2;
@@ -158,8 +207,8 @@ double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool strea
                       n = rg_extent_size(&d, rg_site_rows((rg_site)s));
         double bytes = 0.0;
         if (!rg_site_runs(c, (rg_site)s, 0)) continue;
-        if (op == RG_OP_LINEAR)
-            bytes = (double)rg_packed_bytes(s == RG_SITE_OUTPUT ? in->head : in->dtype, n, k);
+        if (rg_site_has_matrix(s))
+            bytes = (double)rg_site_matrices(c, s) * (double)rg_packed_bytes(type_of(in, s), n, k);
         else if (op == RG_OP_EMBED)
             bytes = c->tied || streamed ? 0.0 : (double)c->vocab * (double)in->embd_row;
         else if (n > 0 || op == RG_OP_REORDER)
@@ -184,23 +233,29 @@ double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx)
     return kv_bytes(c, in, positions);
 }
 
-double rg_exact_params(const rg_config *c)
+static double parameters(const rg_config *c, bool active)
 {
     double n = 0.0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
         if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows(s) == RG_EXT_NONE || !rg_site_runs(c, s, 0))
             continue;
+        const bool few = active && rg_op_of_experts(rg_site_op(s));
         n += (rg_site_in_layer((rg_site)s) ? (double)c->layers : 1.0) *
+            (double)(few ? c->experts_used : rg_site_matrices(c, s)) *
             (double)rg_extent_size(c, rg_site_rows((rg_site)s)) *
             (double)rg_extent_size(c, rg_site_cols((rg_site)s));
     }
     return n;
 }
 
+double rg_exact_params(const rg_config *c) { return parameters(c, false); }
+double rg_exact_active(const rg_config *c) { return parameters(c, true); }
+
 /* ---- phases ---- */
 
 /* One forward call of m tokens, n_out rows of logits. */
 typedef struct call {
+    rg_phase phase;
     int64_t m, n_out;
     rg_exact_seen seen[2]; /* in layers that see everything, in those with the window */
     int64_t deepest;       /* largest position + 1 */
@@ -229,11 +284,12 @@ typedef struct work {
     const rg_hardware *h;
     const rg_exact_input *in;
     unsigned fuse;                    /* fusions that apply */
-    double streamed;                  /* weights that every call reads */
+    double streamed;                  /* weights that calls come round to */
     int64_t layers[RG_SITE_COUNT][2]; /* in which a site runs: that see everything, with the window */
     rg_cost_point *op;                /* [RG_SITE_COUNT] */
     rg_cost_sum *total;
-    double reduced; /* bytes sent for tensor parallelism */
+    rg_cost_experts experts; /* sums over calls */
+    double reduced;          /* bytes sent for tensor parallelism */
 } work;
 
 static work new_work(
@@ -249,7 +305,7 @@ static work new_work(
 static void add_site(work *w, const call *f, rg_site s, int kind, int64_t streamed)
 {
     const rg_exact_call x =
-        rg_exact_site(w->c, w->h, w->in, s, rg_exact_is_last(s) ? f->n_out : f->m, &f->seen[kind]);
+        rg_exact_site(w->c, w->h, w->in, s, f->phase, rg_exact_is_last(s) ? f->n_out : f->m, &f->seen[kind]);
     const rg_ideal p = rg_hw_predict(w->h, &x.tally, x.arith, x.kernel, streamed);
     const double times = (double)w->layers[s][kind],
                  ideal = isnan(p.flop_ns) || isnan(p.mem_ns) ? NAN : fmax(p.flop_ns, p.mem_ns);
@@ -264,8 +320,21 @@ static void add_site(work *w, const call *f, rg_site s, int kind, int64_t stream
     o->peak = x.tally.flop ? rg_hw_peak(w->h, x.arith, NULL) / rg_kernel_passes(x.kernel) : NAN;
 }
 
+static void count_experts(work *w, const call *f)
+{
+    const rg_config *c = w->c;
+    const double read = rg_exact_experts(c, w->in, f->phase, f->m);
+    if (c->experts == 0) return;
+    w->experts.calls++;
+    w->experts.read += read;
+    w->experts.expected += rg_experts_expected(c->experts, c->experts_used, f->m);
+    w->experts.bound += (double)rg_experts_bound(c->experts, c->experts_used, f->m);
+    w->experts.rows += (double)rg_expert_rows(c, f->m) / read;
+}
+
 static void forward(work *w, const call *f)
 {
+    count_experts(w, f);
     const int64_t streamed =
         (int64_t)(w->streamed + kv_bytes(w->c, w->in, rg_seen_in_layers(w->c, f->deepest)));
     for (int s = 0; s < RG_SITE_COUNT; s++)
@@ -284,7 +353,7 @@ static void prefill(work *w)
 {
     const int64_t s = w->in->seqlen, all = w->in->batch * s, step = w->in->ubatch > 0 ? w->in->ubatch : all;
     for (int64_t at = 0; at < all;) {
-        call f = {.m = rg_min(step, all - at)};
+        call f = {.phase = RG_PREFILL, .m = rg_min(step, all - at)};
         for (int64_t left = f.m; left > 0;) {
             const int64_t pos = at % s, n = rg_min(left, s - pos);
             see(&f, w->c, pos, n);
@@ -301,7 +370,7 @@ static void decode(work *w, int64_t past)
     const int64_t all = w->in->batch, step = w->in->ubatch > 0 ? w->in->ubatch : all;
     for (int64_t at = 0; at < all; at += step) {
         const int64_t n = rg_min(step, all - at);
-        call f = {.m = n, .n_out = n};
+        call f = {.phase = RG_DECODE, .m = n, .n_out = n};
         see(&f, w->c, past, 1);
         for (int kind = 0; kind < 2; kind++)
             f.seen[kind] = (rg_exact_seen){n, n * f.seen[kind].pairs, n * f.seen[kind].ctx};
@@ -321,16 +390,40 @@ static rg_status check(const rg_config *c, const rg_exact_input *in, rg_err *err
         const char *what;
         int64_t n;
     } parts[] = {{"heads", c->heads}, {"KV heads", c->kv_heads}, {"of the intermediate size", c->ffn},
+        {"of the size of an expert", c->expert_ffn}, {"of the size of the shared network", c->shared_ffn},
         {"of the vocabulary", c->vocab}};
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].n % in->tp != 0)
             return rg_fail(err, RG_E_USAGE, "--tp: %lld devices cannot share %lld %s evenly",
                 (long long)in->tp, (long long)parts[i].n, parts[i].what);
+    const int64_t step = in->ubatch > 0 ? rg_min(in->ubatch, in->batch) : in->batch,
+                  most = rg_experts_bound(c->experts, c->experts_used, step);
+    if (in->routing != RG_ROUTING_UNIFORM && c->experts == 0)
+        return rg_fail(err, RG_E_USAGE, "--routing: this model is dense, expected a mixture of experts");
+    if (in->routing == RG_ROUTING_COUNTED &&
+        !(in->counted >= (double)c->experts_used && in->counted <= (double)most))
+        return rg_fail(err, RG_E_USAGE,
+            "--routing: %g experts of a layer in a step, expected %lld (one token's) to %lld (%lld tokens of "
+            "%lld experts)",
+            in->counted, (long long)c->experts_used, (long long)most, (long long)step, (long long)c->experts);
     if (c->head_dim % rg_kvtypes[in->kv_k].block != 0)
         return rg_fail(err, RG_E_USAGE,
             "-ctk: %s needs heads of a multiple of %d dimensions, this model's have %lld",
             rg_kvtypes[in->kv_k].name, rg_kvtypes[in->kv_k].block, (long long)c->head_dim);
     return RG_OK;
+}
+
+static void keep_experts(rg_cost_result *r, const work *w, rg_phase ph)
+{
+    rg_cost_experts *e = &r->experts[ph];
+    *e = w->experts;
+    if (!(e->calls > 0.0)) return;
+    e->read /= e->calls;
+    e->expected /= e->calls;
+    e->bound /= e->calls;
+    e->rows /= e->calls;
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        if (rg_op_of_experts(rg_site_op(s))) e->bytes += w->op[s].sum.w_rd;
 }
 
 static void keep_points(rg_cost_result *r, const rg_cost_point *op, rg_phase ph)
@@ -366,6 +459,7 @@ rg_status rg_exact(
         else
             decode(&w, rg_min(in->seqlen, c->ctx_train - 1)); /* a full context has its last step behind it */
         keep_points(r, op, (rg_phase)ph);
+        keep_experts(r, &w, (rg_phase)ph);
         r->tokens[ph] = (double)in->batch * (ph == RG_PREFILL ? (double)in->seqlen : 1.0);
         r->allreduce_bytes[ph] = w.reduced;
         r->allreduce_s[ph] = in->tp == 1 ? 0.0 : h->link > 0.0 ? w.reduced / h->link : NAN;

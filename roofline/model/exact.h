@@ -4,6 +4,7 @@
 #define RG_EXACT_H
 
 #include "base/config.h"
+#include "roofline/model/experts.h"
 #include "roofline/model/hardware.h"
 #include "roofline/model/model_cost.h"
 
@@ -20,7 +21,8 @@ extern const char *const rg_exact_acts[]; /* "f32", "bf16", "q8", "f16", NULL */
 typedef struct rg_exact_input {
     /* resident type of the linear weights; of the output matrix (and a tied embedding) */
     rg_wtype dtype, head;
-    int64_t embd_row; /* bytes of one row of an untied embedding */
+    rg_wtype router, expert; /* of mixtures: of routers, which keep the file's precision, and of experts */
+    int64_t embd_row;        /* bytes of one row of an untied embedding */
     rg_kvtype kv_k, kv_v;
     rg_exact_act act;
     /* sequences; tokens of each in prefill, and in the cache at decode */
@@ -30,6 +32,9 @@ typedef struct rg_exact_input {
     int64_t tp;
     bool flash;
     unsigned fuse; /* further fusions, as in rg_session_opts */
+    /* of mixtures; experts of a layer in a decode step, with COUNTED */
+    rg_routing routing;
+    double counted;
 } rg_exact_input;
 
 /* Prefill of batch * seqlen tokens (the last of each sequence asks for logits), and one decode step of every
@@ -60,10 +65,13 @@ typedef struct rg_exact_call {
     int wtype, kv_k, kv_v; /* as in rg_rec */
     rg_arith arith;
     rg_kernel_kind kernel;
+    double experts; /* that some token chose: dims.e is this rounded; their bytes in tally are not */
     rg_tally tally;
 } rg_exact_call;
 rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_exact_input *in, rg_site site,
-    int64_t m, const rg_exact_seen *seen);
+    rg_phase phase, int64_t m, const rg_exact_seen *seen);
+/* Experts of a layer that a call of m tokens reads under the routing asked for. */
+double rg_exact_experts(const rg_config *c, const rg_exact_input *in, rg_phase phase, int64_t m);
 /* Runs for the tokens whose logits are asked for alone. */
 static inline bool rg_exact_is_last(rg_site site) { return site >= RG_SITE_OUTPUT_NORM; }
 
@@ -71,11 +79,14 @@ static inline bool rg_exact_is_last(rg_site site) { return site >= RG_SITE_OUTPU
  * ffn_down meet before the residual addition, which then cannot be fused. */
 unsigned rg_exact_fusions(const rg_config *c, const rg_exact_input *in);
 
-/* Weights of one device, or what a forward call reads of them; the KV cache of one for ctx positions of every
- * sequence, as the engine lays it out but for its padding; bytes. */
+/* Weights of one device, or those that forward calls come round to: all but an untied embedding, and all
+ * experts; the KV cache of one for ctx positions of every sequence, as the engine lays it out but for its
+ * padding; bytes. */
 double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool streamed);
 /* The cache of so many positions, as far as layers keep them. */
 double rg_exact_kv(const rg_config *c, const rg_exact_input *in, int64_t ctx);
-double rg_exact_params(const rg_config *c);
+/* All parameters, and those that one token meets: of experts only its own. An untied embedding counts in
+ * both. */
+double rg_exact_params(const rg_config *c), rg_exact_active(const rg_config *c);
 
 #endif

@@ -43,7 +43,7 @@ rg_status rg_lv_lacks(const rg_config *c, rg_err *err)
     const struct {
         bool has;
         const char *what;
-    } all[] = {{c->window > 0, "layers with a window"},
+    } all[] = {{c->window > 0, "layers with a window"}, {c->experts > 0, "experts"},
         {rg_site_exists(c, RG_SITE_ATTN_Q_NORM), "norms of queries and keys"},
         {rg_site_exists(c, RG_SITE_ATTN_POST_NORM), "norms behind attention"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

@@ -42,6 +42,15 @@ typedef struct rg_cost_memory {
     double weights, kv, scratch, logits, total;
 } rg_cost_memory;
 
+/* Experts of a layer that a forward call reads, mean over the calls of a phase; zeros of a dense model. */
+typedef struct rg_cost_experts {
+    double calls;
+    double read;            /* under the routing asked for */
+    double expected, bound; /* of tokens that choose by chance; at most */
+    double rows;            /* tokens of each that is read, mean */
+    double bytes;           /* of their weights, in all layers and calls */
+} rg_cost_experts;
+
 enum { RG_COST_POINTS = 2 * RG_SITE_COUNT };
 
 typedef struct rg_cost_result {
@@ -51,6 +60,7 @@ typedef struct rg_cost_result {
     rg_cost_sum total[RG_PHASE_COUNT];
     double tokens[RG_PHASE_COUNT]; /* in the phase, all sequences: batch * seqlen, batch */
     rg_cost_memory memory[RG_PHASE_COUNT];
+    rg_cost_experts experts[RG_PHASE_COUNT];
     double allreduce_bytes[RG_PHASE_COUNT]; /* sent by each device; 0 without tensor parallelism */
     /* part of total.time_s; NAN: the link is unknown, the total without it */
     double allreduce_s[RG_PHASE_COUNT];

@@ -9,7 +9,10 @@
 enum { ONE, FEW, SOME, MANY };
 static uint8_t size_of(const rg_rec *r)
 {
-    return r->dims.m == 1 ? ONE : r->dims.m <= 8 ? FEW : r->dims.m < 64 ? SOME : MANY;
+    const rg_dims *d = &r->dims;
+    /* of experts those of the average one, which name the kernel */
+    const int64_t m = d->u > 0 && d->e > 0 ? rg_div_up(d->m * d->u, d->e) : d->m;
+    return m == 1 ? ONE : m <= 8 ? FEW : m < 64 ? SOME : MANY;
 }
 
 static rg_tally cost_of(const rg_rec *r)

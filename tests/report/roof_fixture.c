@@ -80,13 +80,12 @@ rg_run_info fixture_run(void)
         .load_ns = 1000000};
 }
 
-static rg_dims dims_of(rg_site s, int64_t m, int64_t pos)
+static rg_dims dims_of(const rg_config *c, rg_site s, int64_t m, int64_t pos)
 {
     const int64_t pairs = m * pos + m * (m + 1) / 2, ctx = pos + m;
-    const rg_config c = {.dim = 64, .ffn = 128, .heads = 4, .kv_heads = 2, .head_dim = 16, .vocab = 96};
-    rg_dims d = {.m = m,
-        .k = rg_extent_size(&c, rg_site_cols(s)),
-        .n = rg_extent_size(&c, rg_site_rows(s)),
+    rg_dims d = {.m = s == RG_SITE_FFN_ACT_EXPS ? rg_expert_rows(c, m) : m,
+        .k = rg_extent_size(c, rg_site_cols(s)),
+        .n = rg_extent_size(c, rg_site_rows(s)),
         .h = 4,
         .g = 2,
         .hd = 16,
@@ -95,15 +94,26 @@ static rg_dims dims_of(rg_site s, int64_t m, int64_t pos)
     return d;
 }
 
-static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
+/* In the first layer all tokens go to the same experts, in the second to others each. */
+static void route(rg_rec *r, const rg_config *c)
+{
+    const rg_op op = rg_site_op((rg_site)r->site);
+    const int64_t pairs = rg_expert_rows(c, r->dims.m);
+    if (op == RG_OP_TOPK || rg_op_of_experts(op)) r->dims.u = c->experts_used;
+    if (!rg_op_of_experts(op)) return;
+    r->dims.e = r->layer == 0 ? c->experts_used : rg_min(c->experts, pairs);
+    r->most = r->layer == 0 ? r->dims.m : (pairs + c->experts - 1) / c->experts;
+}
+
+static void call(rg_log *log, const rg_config *c, rg_phase ph, int64_t m, int64_t pos)
 {
     uint64_t sum = 0;
     for (int layer = -1; layer < 2; layer++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             if (rg_site_in_layer((rg_site)s) != (layer >= 0)) continue;
-            if (!rg_site_runs(&(rg_config){.layers = 2}, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;
+            if (!rg_site_runs(c, (rg_site)s, rg_fuse_bit(RG_FUSE_ATTN))) continue;
             const rg_op op = rg_site_op((rg_site)s);
-            const bool linear = op == RG_OP_LINEAR || op == RG_OP_EMBED,
+            const bool product = rg_op_is_product(op), linear = product || op == RG_OP_EMBED,
                        kv = op == RG_OP_ATTN || op == RG_OP_KV_PUT;
             rg_rec *r = &log->rec[log->n++];
             assert_true(log->n <= log->cap);
@@ -115,13 +125,14 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
                 .kv_k = (uint8_t)(kv ? RG_KV_F16 : RG_KV_COUNT),
                 .kv_v = (uint8_t)(kv ? RG_KV_F16 : RG_KV_COUNT),
                 .isa = RG_ISA_AVX512,
-                .kernel = (uint8_t)(op == RG_OP_LINEAR ? (m > 4 ? RG_KK_GEMM : RG_KK_GEMV)
-                        : op == RG_OP_ATTN             ? RG_KK_ATTN
-                                                       : RG_KK_ELEM),
+                .kernel = (uint8_t)(product ? (m > 4 ? RG_KK_GEMM : RG_KK_GEMV)
+                        : op == RG_OP_ATTN  ? RG_KK_ATTN
+                                            : RG_KK_ELEM),
                 .n_threads = 2,
                 .layer = (int16_t)layer,
                 .step = (uint32_t)log->n_steps,
-                .dims = dims_of((rg_site)s, m, pos)};
+                .dims = dims_of(c, (rg_site)s, m, pos)};
+            route(r, c);
             r->tally = rg_cost(op, &r->dims, (rg_wtype)r->wtype, (rg_kvtype)r->kv_k, (rg_kvtype)r->kv_v);
             if (op == RG_OP_LINEAR) r->tally.act_rd *= 2; /* both threads read the activations */
             r->t_ns = 2000 + 10 * (uint64_t)s + (s == RG_SITE_FFN_DOWN ? 30000 : 0);
@@ -143,9 +154,28 @@ static void call(rg_log *log, rg_phase ph, int64_t m, int64_t pos)
 
 void fixture_log(rg_log *log)
 {
+    const rg_config c = fixture_model().config;
     assert_int_equal(rg_log_open(log, 4, 64), 0);
-    call(log, RG_PREFILL, 8, 0);
-    for (int64_t i = 0; i < 3; i++) call(log, RG_DECODE, 1, 8 + i);
+    call(log, &c, RG_PREFILL, 8, 0);
+    for (int64_t i = 0; i < 3; i++) call(log, &c, RG_DECODE, 1, 8 + i);
+}
+
+rg_model_info fixture_mixture(void)
+{
+    rg_model_info m = fixture_model();
+    snprintf(m.config.name, sizeof m.config.name, "sparse");
+    m.config.ffn = 0;
+    m.config.experts = 16;
+    m.config.experts_used = 2;
+    m.config.expert_ffn = 64;
+    return m;
+}
+
+void fixture_log_of(rg_log *log, const rg_config *c, int64_t batch)
+{
+    assert_int_equal(rg_log_open(log, 4, 64), 0);
+    call(log, c, RG_PREFILL, 8, 0);
+    for (int64_t i = 0; i < 3; i++) call(log, c, RG_DECODE, batch, 8 + i);
 }
 
 rg_reports fixture_reports(const rg_report *const *r, int n)

@@ -14,6 +14,12 @@ rg_run_info fixture_run(void);
  * ns. Close with rg_log_close. */
 void fixture_log(rg_log *log);
 
+/* The same with 16 experts of 64, of which a token goes to two: as wide as the one network. */
+rg_model_info fixture_mixture(void);
+/* A prefill call of 8 tokens, three steps of so many sequences; of a mixture all tokens go to the same
+ * experts in the first layer, to others each in the second. */
+void fixture_log_of(rg_log *log, const rg_config *c, int64_t batch);
+
 /* The document of runs of one session, opened; reports stay the caller's. Close with rg_reports_close. */
 rg_reports fixture_reports(const rg_report *const *r, int n);
 

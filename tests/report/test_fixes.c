@@ -112,7 +112,7 @@ static void causes(void **state)
         {"ffn_down", NULL, "in its kernel", ""},
         {"ffn_down", rereads, "streams 1.90 times its bytes", ""},
         {"ffn_down", waits, "its threads wait 50.0 % of it", "fewer threads (-t)"},
-        {"ffn_down", barriers, "2.04 us a call, of which a barrier takes 500 ns", "fewer threads (-t)"},
+        {"ffn_down", barriers, "2.05 us a call, of which a barrier takes 500 ns", "fewer threads (-t)"},
         {"ffn_act", NULL, "a pass of its own", "--fuse act"},
         {"attn_add", NULL, "a pass of its own", "--fuse add"},
         {"attn_kv_put", NULL, "a pass of its own", "--fuse rope"},

@@ -359,6 +359,17 @@ static void other_architecture(json_t *run)
     }
 }
 
+/* It becomes a mixture of experts, that read as many as counted. */
+static void mixture(json_t *run)
+{
+    json_t *d = json_object_get(json_object_get(run, "model"), "dims");
+    json_object_set_new(d, "ffn", json_integer(0));
+    json_object_set_new(d, "experts", json_integer(16));
+    json_object_set_new(d, "experts_used", json_integer(2));
+    json_object_set_new(d, "expert_ffn", json_integer(64));
+    json_object_set_new(d, "shared_ffn", json_integer(32));
+}
+
 static void put_pairs(const json_t *pairs)
 {
     const json_t *p;
@@ -372,9 +383,11 @@ static void test_whatif(void **state)
 {
     (void)state;
     if (!rg_page_has_whatif()) skip();
-    for (int other = 0; other < 2; other++) {
+    for (int kind = 0; kind < 3; kind++) {
+        const bool other = kind == 1;
         json_t *j = fixture_run_json();
         if (other) other_architecture(j);
+        if (kind == 2) mixture(j);
         rg_reports s = fixture_open(j);
         json_t *w = rg_page_whatif(&s);
         const double *in = rg_whatif_in();
@@ -388,6 +401,8 @@ static void test_whatif(void **state)
         assert_int_equal(rg_site_exists(&c, RG_SITE_ATTN_Q_NORM), other);
         const rg_exact_input x = {.dtype = (rg_wtype)in[RG_WI_dtype],
             .head = (rg_wtype)in[RG_WI_head],
+            .router = (rg_wtype)in[RG_WI_router],
+            .expert = (rg_wtype)in[RG_WI_dtype],
             .embd_row = (int64_t)in[RG_WI_embd_row],
             .kv_k = (rg_kvtype)in[RG_WI_kv],
             .kv_v = (rg_kvtype)in[RG_WI_kv],
@@ -406,6 +421,24 @@ static void test_whatif(void **state)
             assert_true(o[RG_WO_flop] > 0.0 && o[RG_WO_flop] == r.total[ph].flop);
             assert_true(o[RG_WO_bytes] == r.total[ph].bytes);
             assert_true(o[RG_WO_mem_kv] == r.memory[ph].kv);
+            assert_true(o[RG_WO_experts_read] == r.experts[ph].read);
+        }
+        if (kind == 2) { /* all the same; then a batch in which a count of the run's is too large */
+            rg_whatif_in()[RG_WI_routing] = RG_ROUTING_SAME;
+            assert_int_equal(rg_whatif(), 0);
+            assert_true(rg_whatif_out()[RG_WO_PHASE + RG_WO_experts_read] == 2.0);
+            assert_true(rg_whatif_out()[RG_WO_experts_read] == 2.0);
+            rg_whatif_in()[RG_WI_routing] = RG_ROUTING_COUNTED;
+            rg_whatif_in()[RG_WI_counted] = 11.5;
+            assert_int_equal(rg_whatif(), 0);
+            assert_true(rg_whatif_out()[RG_WO_PHASE + RG_WO_experts_read] == 2.0);
+            rg_whatif_in()[RG_WI_routing] = 4;
+            assert_true(rg_whatif() != 0);
+            rg_whatif_in()[RG_WI_routing] = 0;
+            rg_whatif_in()[RG_WI_experts_used] = 17;
+            assert_true(rg_whatif() != 0);
+            rg_whatif_in()[RG_WI_experts_used] = 2;
+            assert_int_equal(rg_whatif(), 0);
         }
         assert_int_equal((int)rg_whatif_out()[RG_WO_POINTS], r.n);
         json_decref(w);

@@ -65,6 +65,8 @@ rg_status rg_side_of_rows(
     rg_status st = rg_bench_report(&r, b, s->row, RG_PHASE_COUNT, err);
     if (!st) st = rg_report_doc(&s->doc, (const rg_report *const *)&r, 1, err);
     rg_report_close(r);
+    if (!st) /* of a mixture what was read */
+        s->v.stream_bytes = ((const rg_doc_profile *)s->doc.at)->model.stream_bytes;
     return st ? st : rg_side_face(s, s->doc.at, err);
 }
 

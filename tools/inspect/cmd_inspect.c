@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "roofline/measure/json_value.h"
+#include "roofline/model/exact.h"
 #include "tools/inspect/inspect.h"
 
 static double bits(uint64_t bytes, uint64_t params) { return 8.0 * (double)bytes / (double)params; }
@@ -31,16 +32,22 @@ static bool alike(const rg_ckpt_tensor *a, const rg_ckpt_tensor *b)
 bool rg_inspect_take(const rg_inspection *x, size_t i, rg_inspect_line *l)
 {
     const rg_ckpt_tensor *t = rg_ckpt_at(x->ckpt, i);
-    *l = (rg_inspect_line){.t = t, .count = 1, .file_bytes = t->bytes};
+    const bool layers = t->layer >= 0 && !x->cli->per_layer;
+    const int first = layers ? 0 : t->layer, last = layers ? (int)x->cfg->layers - 1 : t->layer,
+              experts = (int)rg_site_matrices(x->cfg, t->site);
+    bool reached = false;
+    *l = (rg_inspect_line){.t = t};
+    for (int k = first; k <= last; k++)
+        for (int e = 0; e < experts; e++) {
+            const rg_ckpt_tensor *o = rg_ckpt_find_expert(x->ckpt, t->site, k, e);
+            if (!o || !alike(o, t)) continue;
+            reached = reached || o == t;
+            if (!reached) return false;
+            l->count++;
+        }
+    l->file_bytes = t->bytes * (uint64_t)l->count;
     rg_tensor_name(l->name, sizeof l->name, t->site, t->layer);
-    if (t->layer >= 0 && !x->cli->per_layer) {
-        for (int k = 0; k < t->layer; k++)
-            if (alike(rg_ckpt_find(x->ckpt, t->site, k), t)) return false;
-        for (int k = t->layer + 1; k < x->cfg->layers; k++)
-            l->count += alike(rg_ckpt_find(x->ckpt, t->site, k), t);
-        l->file_bytes *= (uint64_t)l->count;
-        snprintf(l->name, sizeof l->name, "blk.*.%s", rg_site_name(t->site));
-    }
+    if (layers) snprintf(l->name, sizeof l->name, "blk.*.%s", rg_site_name(t->site));
     fill_resident(x, l);
     return true;
 }
@@ -71,7 +78,8 @@ void rg_inspect_md(const rg_inspection *x)
     printf("| BOS, EOS | %" PRId32 ",", c->bos);
     for (int i = 0; i < c->n_eos; i++) printf(" %" PRId32, c->eos[i]);
     const char *tok = rg_ckpt_embedded_vocab(x->ckpt) ? "inside the file" : rg_ckpt_tokenizer_path(x->ckpt);
-    printf(" |\n| tokenizer | %s |\n| parameters | %" PRIu64 " |\n", tok ? tok : "none", x->params);
+    printf(" |\n| tokenizer | %s |\n| parameters | %" PRIu64 "%s |\n", tok ? tok : "none", x->params,
+        c->experts > 0 ? RG_TEXT(64, ", active in a token %.0f", rg_exact_active(c)) : "");
     printf("| file | %s, %.3f bits per weight |\n",
         rg_bytes_text(a, sizeof a, (double)rg_ckpt_file_bytes(x->ckpt)), bits(x->tensor_bytes, x->params));
     for (int i = 0; rg_ckpt_note(x->ckpt, i); i++)

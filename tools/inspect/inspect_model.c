@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/text.h"
+#include "roofline/model/exact.h"
 #include "tools/inspect/inspect.h"
 
 typedef bool layer_test(const rg_config *c, int64_t layer);
@@ -78,6 +79,12 @@ static void norms(rg_lines *out, const rg_config *c)
 
 void rg_inspect_beyond(rg_lines *out, const rg_config *c)
 {
+    if (c->experts > 0)
+        rg_lines_add(out,
+            "mixture of experts: %" PRId64 " in each layer, %" PRId64 " wide; a token goes to %" PRId64 "%s",
+            c->experts, c->expert_ffn, c->experts_used, c->experts_norm ? ", whose weights add up to 1" : "");
+    if (c->shared_ffn > 0)
+        rg_lines_add(out, "a network of %" PRId64 " beside them that every token meets", c->shared_ffn);
     if (count(c, slides))
         rg_lines_add(out, "window of %" PRId64 " positions in %s", c->window, LAYERS(slides));
     if (count(c, rests)) rg_lines_add(out, "no RoPE in %s", LAYERS(rests));
@@ -138,6 +145,11 @@ void rg_inspect_beyond_json(json_t *o, const rg_config *c)
         {"qk_norm",
             !has(c, RG_SITE_ATTN_Q_NORM) ? json_null()
                                          : json_string(c->whole_qk_norm ? "all heads" : "head")},
+        {"experts", whole(c->experts > 0, c->experts)},
+        {"experts_used", whole(c->experts > 0, c->experts_used)},
+        {"expert_ffn", whole(c->experts > 0, c->expert_ffn)},
+        {"shared_ffn", whole(c->shared_ffn > 0, c->shared_ffn)},
+        {"active_params", whole(c->experts > 0, (int64_t)rg_exact_active(c))},
         {"norm_before", json_boolean(!c->no_pre_norm)},
         {"norm_behind", json_boolean(has(c, RG_SITE_ATTN_POST_NORM))},
         {"activation", json_string(has(c, RG_SITE_FFN_GELU) ? "gelu_tanh" : "silu")},

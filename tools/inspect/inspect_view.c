@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "report/cells.h"
+#include "roofline/model/exact.h"
 #include "tools/inspect/inspect.h"
 
 typedef enum part { EMBEDDING, ATTENTION, FEED_FORWARD, OUTPUT, SMALL, PARTS } part;
@@ -19,7 +20,7 @@ static part part_of(rg_site site)
 {
     if (site == RG_SITE_TOKEN_EMBD) return EMBEDDING;
     if (site == RG_SITE_OUTPUT) return OUTPUT;
-    if (rg_site_op(site) != RG_OP_LINEAR) return SMALL;
+    if (!rg_site_has_matrix(site)) return SMALL;
     return strncmp(rg_site_name(site), "attn", 4) == 0 ? ATTENTION : FEED_FORWARD;
 }
 
@@ -61,7 +62,7 @@ static double bits(uint64_t bytes, uint64_t weights) { return 8.0 * (double)byte
 static void part_table(const rg_screen *s, const rg_inspection *x, bool *failed)
 {
     const char *const names[] = {x->cfg->tied ? "embedding, output" : "embedding", "attention",
-        "feed-forward", "output matrix", "norms, biases"};
+        x->cfg->experts > 0 ? "experts, routers" : "feed-forward", "output matrix", "norms, biases"};
     sum all[PARTS] = {{0}};
     rg_table t = {0};
     add_up(all, x);
@@ -81,11 +82,13 @@ static void headline(const rg_screen *s, const rg_inspection *x)
     const rg_memory_plan *p = &x->plan;
     const char *as = x->cli->dtype ? RG_TEXT(40, " as %s", x->cli->dtype) : "";
     rg_screen_say(s, RG_INK_HEAD, 0,
-        "%s: %s weights, %s in the file (%s bits each), %s in memory%s (%s bits); with a context of %" PRId64
-        " %s in all: %s.",
-        RG_CLEAN(100, x->cfg->name), AMOUNT(x->params), RG_BYTES((double)rg_ckpt_file_bytes(x->ckpt)),
-        RG_NUM(bits(x->tensor_bytes, x->params)), RG_BYTES((double)x->resident_bytes), as,
-        RG_NUM(bits(x->resident_bytes, x->params)), p->ctx, RG_BYTES((double)p->total),
+        "%s: %s weights%s, %s in the file (%s bits each), %s in memory%s (%s bits); with a context of "
+        "%" PRId64 " %s in all: %s.",
+        RG_CLEAN(100, x->cfg->name), AMOUNT(x->params),
+        x->cfg->experts > 0 ? RG_TEXT(64, " (%s active in a token)", AMOUNT(rg_exact_active(x->cfg))) : "",
+        RG_BYTES((double)rg_ckpt_file_bytes(x->ckpt)), RG_NUM(bits(x->tensor_bytes, x->params)),
+        RG_BYTES((double)x->resident_bytes), as, RG_NUM(bits(x->resident_bytes, x->params)), p->ctx,
+        RG_BYTES((double)p->total),
         x->fits != RG_OK   ? "does not fit"
             : p->available ? RG_TEXT(64, "fits into %s", RG_BYTES((double)p->available))
                            : "this system does not say what it has");
@@ -141,10 +144,10 @@ rg_status rg_inspect_text(const rg_screen *s, const rg_inspection *x, rg_err *er
     part_table(s, x, &failed);
     fputc('\n', s->f);
     rg_screen_say(s, RG_INK_PLAIN, 2,
-        "%s, %s: %" PRId64 " layers of %" PRId64 ", feed-forward %" PRId64 "; %" PRId64 " heads of %" PRId64
+        "%s, %s: %" PRId64 " layers of %" PRId64 ", %s %" PRId64 "; %" PRId64 " heads of %" PRId64
         " on %" PRId64 " of keys and values; vocabulary %" PRId64 "; context %" PRId64,
-        c->arch, rg_ckpt_format(x->ckpt), c->layers, c->dim, c->ffn, c->heads, c->head_dim, c->kv_heads,
-        c->vocab, c->ctx_train);
+        c->arch, rg_ckpt_format(x->ckpt), c->layers, c->dim, c->experts > 0 ? "experts of" : "feed-forward",
+        c->experts > 0 ? c->expert_ffn : c->ffn, c->heads, c->head_dim, c->kv_heads, c->vocab, c->ctx_train);
     if (c->rope_scaling != RG_ROPE_NONE || rg_ckpt_rope_freqs(x->ckpt))
         rg_screen_say(s, RG_INK_PLAIN, 2, "RoPE scaling: %s", rg_inspect_rope((char[240]){0}, 240, x));
     rg_inspect_beyond(&beyond, c);

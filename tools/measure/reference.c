@@ -15,7 +15,7 @@
 #include "weights/synth.h"
 
 /* Widths are those of no named shape, and multiples of every group of weights. */
-enum { HIDDEN = 384, FFN = 1280, VOCAB = 1024, LAYERS = 16, GROUP = 128 };
+enum { HIDDEN = 384, FFN = 1280, EXPERT = 512, VOCAB = 1024, LAYERS = 16, GROUP = 128 };
 /* Tokens of a prompt at most; contexts at which decode steps are taken: attention needs two. */
 enum { LONGEST = 256, SHALLOW = 16, DEEP = 240, STEPS = 8, MOST_SEQS = 64, DEEP_SEQS = 8 };
 /* Repetitions go on until so much time is full. */
@@ -55,8 +55,9 @@ static int64_t layers_of(const rg_unit *u, const rg_config *c)
 {
     rg_topo t;
     rg_topo_read(&t);
+    const int64_t ffn = c->ffn + c->experts * c->expert_ffn + c->shared_ffn;
     const double each = (double)u->weights / rg_exact_params(rg_ckpt_config(u->ckpt)),
-                 layer = each * (double)(2 * c->dim * (rg_q_dim(c) + rg_kv_dim(c)) + 3 * c->dim * c->ffn),
+                 layer = each * (double)(2 * c->dim * (rg_q_dim(c) + rg_kv_dim(c)) + 3 * c->dim * ffn),
                  most = fmin(3.0 * (double)t.l2_bytes * u->machine.threads, (double)u->weights);
     return (int64_t)fmax(1.0, fmin(LAYERS, ceil(most / layer)));
 }
@@ -84,7 +85,12 @@ static rg_config reference_of(const rg_unit *u)
 {
     rg_config c = *rg_ckpt_config(u->ckpt);
     c.dim = narrow(HIDDEN, c.dim);
-    c.ffn = narrow(FFN, c.ffn);
+    if (c.ffn > 0) c.ffn = narrow(FFN, c.ffn);
+    if (c.experts > 0) { /* a choice of experts for several tokens is enough of them */
+        c.experts = rg_min(c.experts, 4 * c.experts_used);
+        c.expert_ffn = narrow(EXPERT, c.expert_ffn);
+    }
+    if (c.shared_ffn > 0) c.shared_ffn = narrow(FFN, c.shared_ffn);
     c.vocab = VOCAB;
     snprintf(c.name, sizeof c.name, "reference");
     c.layers = layers_of(u, &c);

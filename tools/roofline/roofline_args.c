@@ -20,9 +20,8 @@ static bool has_weights(const char *dir)
     return access(path, F_OK) == 0;
 }
 
-rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
+static rg_status open_model(rg_asked_model *m, const rg_cli *cli, rg_err *err)
 {
-    *m = (rg_asked_model){0};
     if ((cli->model != NULL) + (cli->shape != NULL) + (cli->dims != NULL) > 1)
         return rg_fail(err, RG_E_USAGE, "-m, --shape and --dims: give only one of them");
     if (cli->shape || cli->dims) {
@@ -41,6 +40,23 @@ rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
     const rg_status st = rg_open_model(&m->ckpt, cli, err);
     if (!st) m->config = *rg_ckpt_config(m->ckpt);
     return st;
+}
+
+rg_status rg_asked_model_open(rg_asked_model *m, const rg_cli *cli, rg_err *err)
+{
+    rg_config *c = &m->config;
+    *m = (rg_asked_model){0};
+    const rg_status st = open_model(m, cli, err);
+    if (st || (!RG_GIVEN(cli, experts) && !RG_GIVEN(cli, experts_used))) return st;
+    if (c->experts == 0)
+        return rg_fail(err, RG_E_USAGE, "%s: %.80s is dense, expected a mixture of experts",
+            RG_GIVEN(cli, experts) ? "--experts" : "--experts-used", c->name);
+    c->experts = RG_OR(cli, experts, c->experts);
+    c->experts_used = RG_OR(cli, experts_used, c->experts_used);
+    if (c->experts_used > c->experts)
+        return rg_fail(err, RG_E_USAGE, "--experts-used: %lld, expected at most the %lld experts of a layer",
+            (long long)c->experts_used, (long long)c->experts);
+    return RG_OK;
 }
 
 /* ---- hardware ---- */
@@ -131,6 +147,9 @@ static rg_status refuse_strangers(const rg_cli *cli, bool exact, rg_err *err)
         {"-ctk", cli->cache_k, true, "LLM-Viewer knows only bits: --kv-bit"},
         {"-ctv", cli->cache_v, true, "LLM-Viewer knows only bits: --kv-bit"},
         {"-ub", RG_GIVEN(cli, ubatch), true, "LLM-Viewer knows no calls"},
+        {"--experts", RG_GIVEN(cli, experts), true, "LLM-Viewer knows no experts"},
+        {"--experts-used", RG_GIVEN(cli, experts_used), true, "LLM-Viewer knows no experts"},
+        {"--routing", cli->routing != NULL, true, "LLM-Viewer knows no experts"},
         {"--link", RG_GIVEN(cli, link), true, "LLM-Viewer counts no all-reduce"},
         {"--quantize-head", cli->quantize_head, true, "LLM-Viewer has one width for all weights"}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
@@ -163,6 +182,26 @@ static rg_status parse_lists(lists *l, rg_asked *a, const rg_cli *cli, rg_err *e
     return st ? st : parse_dtypes(l, cli->dtype, err);
 }
 
+/* A word, or how many a run has counted. */
+static rg_status parse_routing(rg_exact_input *e, const char *text, rg_err *err)
+{
+    char *end = NULL;
+    const double n = text ? strtod(text, &end) : 0.0;
+    if (!text) return RG_OK;
+    if (end != text && !*end && n >= 1.0 && n <= 1024.0) {
+        e->routing = RG_ROUTING_COUNTED;
+        e->counted = n;
+        return RG_OK;
+    }
+    for (int r = 0; r < RG_ROUTING_COUNTED; r++)
+        if (strcmp(text, rg_routings[r]) == 0) {
+            e->routing = (rg_routing)r;
+            return RG_OK;
+        }
+    return rg_fail(err, RG_E_USAGE,
+        "--routing: '%.40s', expected uniform, same, disjoint, or a number of experts from 1 to 1024", text);
+}
+
 /* Types of one exact case. Without a checkpoint the file is taken to hold 16-bit floats. */
 static rg_status exact_types(
     rg_exact_input *e, const rg_asked *a, const rg_cli *cli, const rg_hardware *h, int dtype, rg_err *err)
@@ -173,11 +212,17 @@ static rg_status exact_types(
     if (a->model.ckpt) {
         e->dtype = rg_resident_type(a->model.ckpt, &eo, RG_SITE_ATTN_Q);
         e->head = rg_resident_type(a->model.ckpt, &eo, RG_SITE_OUTPUT);
+        if (c->experts > 0) {
+            e->router = rg_resident_type(a->model.ckpt, &eo, RG_SITE_FFN_GATE_INP);
+            e->expert = rg_resident_type(a->model.ckpt, &eo, RG_SITE_FFN_GATE_EXPS);
+        }
         e->embd_row = rg_ckpt_embd_row(a->model.ckpt);
         kv = rg_default_kv(a->model.ckpt, &eo);
     } else {
         e->dtype = dtype < 0 ? RG_WT_F16 : dtype;
         e->head = rg_wtype_is_quant(e->dtype) && !cli->quantize_head ? RG_WT_F16 : e->dtype;
+        e->router = rg_wtype_is_quant(e->dtype) ? RG_WT_F16 : e->dtype;
+        e->expert = e->dtype;
         e->embd_row = (e->dtype == RG_WT_F32 ? 4 : 2) * c->dim;
         if (e->dtype == RG_WT_F32) kv = RG_KV_F32;
     }
@@ -231,7 +276,8 @@ static rg_status fill(rg_asked *a, const lists *l, const rg_cli *cli, rg_cost_mo
         const int64_t ctx = rg_min(s + rg_max(a->gen, 1), k->config.ctx_train);
         k->exact =
             (rg_exact_input){.batch = b, .seqlen = s, .tp = tp, .flash = flash, .fuse = fuse, .ctx = ctx};
-        const rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[at[5]], err);
+        rg_status st = exact_types(&k->exact, a, cli, h, l->dtype[at[5]], err);
+        if (!st) st = parse_routing(&k->exact, cli->routing, err);
         if (st) return st;
     }
     return RG_OK;

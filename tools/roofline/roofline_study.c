@@ -31,7 +31,7 @@ static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
     const rg_wtype goal = rg_wtype_is_quant(asked->exact.dtype) ? asked->exact.dtype : RG_WT_Q4G64;
     const int64_t batch = asked->exact.batch > 1 ? asked->exact.batch : 8;
     char label[64], words[40];
-    k.exact.dtype = k.exact.head = RG_WT_F16;
+    k.exact.dtype = k.exact.head = k.exact.router = k.exact.expert = RG_WT_F16;
     k.exact.kv_k = k.exact.kv_v = RG_KV_F16;
     k.exact.flash = false;
     k.exact.fuse = 0;
@@ -43,7 +43,7 @@ static rg_status ablation(study *s, const rg_cost_case *asked, rg_err *err)
     snprintf(label, sizeof label, "+ fusions %s",
         rg_fuse_text(words, sizeof words, rg_exact_fusions(&k.config, &k.exact)));
     if (!st) st = add(s, &k, label, err);
-    k.exact.dtype = goal;
+    k.exact.dtype = k.exact.expert = goal;
     snprintf(label, sizeof label, "+ %s weights", rg_wtypes[goal].name);
     if (!st) st = add(s, &k, label, err);
     k.exact.head = goal;
