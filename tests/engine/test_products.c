@@ -6,7 +6,7 @@
 #include "base/num.h"
 #include "exec/drive.h"
 
-enum { M = 300, N = 160, K = 1024, STEP = 20, SMALL_L2 = 128 << 10, LARGE_L2 = 8 << 20 };
+enum { M = 300, N = 160, K = 1024, STEP = 30, SMALL_L2 = 128 << 10, LARGE_L2 = 8 << 20 };
 
 typedef struct job {
     rg_weight w;
