@@ -83,7 +83,7 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     rg_gguf_writer *w = &e->gguf;
     e->as = *c;
     snprintf(e->as.arch, sizeof e->as.arch, "llama");
-    rg_gguf_begin(w, e->f.f, &e->as, rg_ckpt_rope_freqs(e->source), e->n);
+    rg_gguf_begin(w, e->f.f, &e->as, rg_ckpt_rope_freqs(e->source));
     /* the llama.cpp numbers of "mostly" that type */
     rg_gguf_u32(w, "general.file_type", e->spec.kind == RG_QK_SYM8 ? 7 : e->spec.kind == RG_QK_MIN4 ? 3 : 2);
     rg_gguf_u32(w, "general.quantization_version", 2);

@@ -94,7 +94,7 @@ const rg_arch *rg_gguf_arch(const rg_config *c)
     return a->word[RG_ARCH_GGUF] ? a : NULL;
 }
 
-void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs, size_t n_tensors)
+void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *freqs)
 {
     *w = (rg_gguf_writer){.f = f,
         .c = c,
@@ -106,8 +106,8 @@ void rg_gguf_begin(rg_gguf_writer *w, FILE *f, const rg_config *c, const float *
     fwrite("GGUF", 1, 4, f);
     w->at = 4;
     put_le(w, 3, 4);
-    put_le(w, n_tensors + w->has_freqs, 8);
-    w->count_at = w->at;
+    w->counts_at = w->at;
+    put_le(w, 0, 8);
     put_le(w, 0, 8);
     const int64_t value_dim = c->head_dim, rope_dim = rg_rope_dim(c), experts = c->experts;
     const rg_arch *a = w->arch;
@@ -172,17 +172,31 @@ static void info(
     put_le(w, offset, 8);
 }
 
+/* The gate, behind which up follows without a gap, so that both are one matrix. */
+static bool is_stacked(const rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
+{
+    return (w->arch->traits & RG_HAS_STACKED_MLP) && n > 1 && t->site == RG_SITE_FFN_GATE &&
+        t[1].site == RG_SITE_FFN_UP && t[1].type == t->type && rg_file_bytes(t) % ALIGN == 0;
+}
+
 void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
 {
     char name[96];
     uint64_t offset = 0;
     for (; n > 0; n--, t++) {
+        int64_t rows = t->rows;
+        if (is_stacked(w, t, n)) {
+            offset += rg_file_bytes(t);
+            rows += (++t)->rows;
+            n--;
+        }
         rg_file_name(name, sizeof name, RG_NAMES_GGUF, w->arch->traits, t->site, t->layer);
-        info(w, name, (int64_t[]){t->cols, t->rows, t->experts},
+        w->n_tensors++;
+        info(w, name, (int64_t[]){t->cols, rows, t->experts},
             rg_site_rows(t->site) == RG_EXT_ONE ? 1
                 : t->experts                    ? 3
                                                 : 2,
-            t->type, offset);
+            t->type, offset - (rows > t->rows ? rg_file_bytes(t - 1) : 0));
         offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);
@@ -200,8 +214,9 @@ rg_status rg_gguf_end(rg_gguf_writer *w, const char *path, rg_err *err)
 {
     for (int64_t i = 0; w->has_freqs && i < w->c->head_dim / 2; i++)
         put_le(w, rg_f32_bits(w->freqs ? w->freqs[i] : rope_divisor(w->c, i)), 4);
-    if (fseek(w->f, (long)w->count_at, SEEK_SET) != 0)
+    if (fseek(w->f, (long)w->counts_at, SEEK_SET) != 0)
         return rg_fail(err, RG_E_FILE, "%s: cannot seek", path);
+    put_le(w, w->n_tensors + w->has_freqs, 8);
     put_le(w, w->n_kv, 8);
     return RG_OK;
 }

@@ -47,7 +47,7 @@ rg_status rg_synth_gguf(rg_synth_job *j, const char *path, rg_err *err)
     rg_status st = rg_outfile_open(&o, path, err);
     if (st) return st;
     rg_gguf_writer w;
-    rg_gguf_begin(&w, o.f, j->c, NULL, j->n);
+    rg_gguf_begin(&w, o.f, j->c, NULL);
     if (j->c->vocab >= RG_SYNTH_MIN_VOCAB && !put_vocab(&w, j->c->vocab)) st = rg_no_memory(err, path);
     rg_gguf_infos(&w, j->t, j->n);
     for (size_t i = 0; i < j->n && !st; i++) {

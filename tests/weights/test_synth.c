@@ -76,6 +76,40 @@ static void weights_are_normal_and_scaled(void **state)
     rg_ckpt_close(k);
 }
 
+/* A GGUF of Phi-3 holds gate and up as one matrix, as other programs expect; the rows are those of the
+ * checkpoint in safetensors. */
+static void phi_has_one_matrix_of_gate_and_up(void **state)
+{
+    (void)state;
+    rg_config c = tiny_config();
+    snprintf(c.arch, sizeof c.arch, "phi3");
+    synth(&c, RG_FT_F16, RG_SYNTH_GGUF, 11, at("phi.gguf"));
+    synth(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 11, at("phi"));
+    size_t n;
+    char *file = read_all(at("phi.gguf"), &n);
+    static const char gate[] = "blk.0.ffn_gate.weight", up[] = "blk.0.ffn_up.weight";
+    assert_null(memmem(file, n, gate, sizeof gate - 1));
+    const char *found = memmem(file, n, up, sizeof up - 1);
+    assert_non_null(found);
+    int64_t dim[2];
+    memcpy(dim, found + sizeof up - 1 + 4, sizeof dim);
+    assert_int_equal(dim[0], c.dim);
+    assert_int_equal(dim[1], 2 * c.ffn);
+    free(file);
+    rg_ckpt *a = must_open(at("phi.gguf")), *b = must_open(at("phi"));
+    float *row = malloc(2 * (size_t)c.dim * sizeof *row);
+    assert_non_null(row);
+    for (int64_t i = 0; i < 2 * c.ffn; i++) {
+        const rg_site site = i < c.ffn ? RG_SITE_FFN_GATE : RG_SITE_FFN_UP;
+        rg_ckpt_row_f32(rg_ckpt_find(a, site, 0), i % c.ffn, row);
+        rg_ckpt_row_f32(rg_ckpt_find(b, site, 0), i % c.ffn, row + c.dim);
+        assert_memory_equal(row, row + c.dim, (size_t)c.dim * sizeof *row);
+    }
+    free(row);
+    rg_ckpt_close(a);
+    rg_ckpt_close(b);
+}
+
 static void configurations_survive(void **state)
 {
     (void)state;
@@ -196,7 +230,8 @@ static void what_cannot_be_written_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_seed_same_file),
-        cmocka_unit_test(weights_are_normal_and_scaled), cmocka_unit_test(configurations_survive),
-        cmocka_unit_test(a_stop_leaves_nothing), cmocka_unit_test(what_cannot_be_written_is_refused)};
+        cmocka_unit_test(weights_are_normal_and_scaled), cmocka_unit_test(phi_has_one_matrix_of_gate_and_up),
+        cmocka_unit_test(configurations_survive), cmocka_unit_test(a_stop_leaves_nothing),
+        cmocka_unit_test(what_cannot_be_written_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
