@@ -26,8 +26,8 @@ void rg_gguf_vocab(rg_gguf_writer *w, const rg_ckpt_vocab *v);
 /* Descriptions of the tensors; their data follow in order, each behind a pad. */
 void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n);
 void rg_gguf_pad(rg_gguf_writer *w);
-/* RoPE frequencies, and, further up, the numbers of tensors and metadata entries; RG_E_FILE if the file cannot seek. path:
- * for the message. */
+/* RoPE frequencies, and, further up, the numbers of tensors and metadata entries; RG_E_FILE if the file
+ * cannot seek. path: for the message. */
 rg_status rg_gguf_end(rg_gguf_writer *w, const char *path, rg_err *err);
 
 #endif
