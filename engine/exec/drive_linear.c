@@ -48,12 +48,13 @@ rg_units rg_ctx_units(const rg_ctx *cx)
 {
     const rg_ktab *t = cx->k;
     const rg_isa dot = t->level[RG_FN_dot8];
-    const bool tiles = t->level[RG_FN_tile_mm] != RG_ISA_C;
+    const bool wide = dot >= RG_ISA_AVX512VNNI, tiles = t->level[RG_FN_tile_mm] != RG_ISA_C;
     return (rg_units){.act = t->act,
         .blas = t->blas,
         .prepared = cx->xq,
-        .bytes = dot == RG_ISA_AVX2VNNI || dot >= RG_ISA_AVX512VNNI,
+        .bytes = dot == RG_ISA_AVX2VNNI || wide,
         .emulated_bytes = dot == RG_ISA_AVX2 && t->isa == RG_ISA_AVX2,
+        .narrow = !wide,
         .tile_bytes = tiles,
         .tile_bf16 = tiles,
         .vectors = t->level[RG_FN_mm] > RG_ISA_C,

@@ -14,6 +14,7 @@ typedef struct rg_units {
     bool blas;                  /* many tokens go to the BLAS library */
     bool prepared;              /* products may take rows of x in another form */
     bool bytes, emulated_bytes; /* multiplies bytes; does so in 16-bit sums, with AVX2 */
+    bool narrow;                /* in registers of 256 bits, which hold two tokens at a time */
     bool tile_bytes, tile_bf16; /* has tiles of these */
     /* attention: vectors, where many rows gain by sharing keys and values; bf16 products that beat FP32 */
     bool vectors, fast_bf16;
