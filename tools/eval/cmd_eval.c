@@ -117,10 +117,16 @@ static int64_t weights_of(const rg_ckpt *c, const chosen *ch)
         const rg_ckpt_tensor *t = rg_ckpt_at(c, i);
         const rg_site site =
             t->site == RG_SITE_TOKEN_EMBD && rg_ckpt_config(c)->tied ? RG_SITE_OUTPUT : t->site;
-        if (rg_site_op(site) == RG_OP_LINEAR && type_of_chosen((void *)(uintptr_t)ch, site, t->layer) >= 0)
+        if (rg_site_has_matrix(site) && type_of_chosen((void *)(uintptr_t)ch, site, t->layer) >= 0)
             n += t->rows * t->cols;
     }
     return n;
+}
+
+/* Matrices of layers that take a type; a router keeps its own. */
+static bool is_candidate(const rg_config *c, rg_site s)
+{
+    return rg_site_in_layer(s) && rg_site_has_matrix(s) && rg_site_exists(c, s) && s != RG_SITE_FFN_GATE_INP;
 }
 
 /* Candidates in the order of the model; returns their number. out NULL: only counts. */
@@ -130,7 +136,7 @@ static int candidates(const char *by, const rg_config *c, chosen *out, int dtype
     int n = 0;
     for (int l = layers ? 0 : -1; l < (layers ? (int)c->layers : 0); l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
-            if (sites ? rg_site_op(s) != RG_OP_LINEAR || !rg_site_in_layer(s) : s != 0) continue;
+            if (sites ? !is_candidate(c, s) : s != 0) continue;
             if (out) out[n] = (chosen){.site = sites ? s : -1, .layer = l, .dtype = dtype};
             n++;
         }
