@@ -40,11 +40,11 @@ enum { FROM_PAIRS = 25 };
 /* Faithful products of quantised weights are exact integer sums where the CPU multiplies bytes: two planes
  * for 16 bits of x, still faster than one FMA.
  *
- * Prepared rows take gemv up to RG_DOT_TO tokens, RG_DOT_MAX in a call (and in all where registers are narrow,
- * so that codes taken apart serve few): they meet each group of codes as it is taken apart. gemm writes
- * unpacked codes and reads them back, which pays only once it saves x from coming again and again for every
- * panel. (As above, q4g32, gemm against gemv at 17, 32, 64, 128 tokens: 512, 570, 647, 646 against 653, 666,
- * 674, 645; --act q8: 741, 872, 994, 1067 against 1051, 1082, 1037, 1026.) */
+ * Prepared rows take gemv up to RG_DOT_TO tokens, RG_DOT_MAX in a call (and in all where registers are
+ * narrow, so that codes taken apart serve few): they meet each group of codes as it is taken apart. gemm
+ * writes unpacked codes and reads them back, which pays only once it saves x from coming again and again
+ * for every panel. (As above, q4g32, gemm against gemv at 17, 32, 64, 128 tokens: 512, 570, 647, 646
+ * against 653, 666, 674, 645; --act q8: 741, 872, 994, 1067 against 1051, 1082, 1037, 1026.) */
 rg_route rg_route_product(const rg_units *u, rg_wtype type, int64_t m)
 {
     const bool few = m <= RG_GEMV_MAX, q8 = u->act == RG_ACT_Q8, quant = rg_wtype_is_quant(type);
