@@ -341,6 +341,34 @@ static void the_answer(void **state)
     done(&o);
 }
 
+/* A mixture beside a dense model of the same active size: the answer says in words what makes them differ. */
+static void mixture_beside_dense(void **state)
+{
+    (void)state;
+    char dense[256], sparse[256];
+    snprintf(dense, sizeof dense, "%s", scratch("dense.gguf"));
+    snprintf(sparse, sizeof sparse, "%s", scratch("sparse.gguf"));
+    output o = ridge("synth", "--shape", "olmoe-small", "-o", sparse, NULL);
+    expect_ok(&o);
+    done(&o);
+    o = ridge(
+        "synth", "--dims", "hidden=256,layers=4,heads=4,kv_heads=4,ffn=512,vocab=512", "-o", dense, NULL);
+    expect_ok(&o);
+    done(&o);
+    o = ridge("compare", dense, sparse, "--machine", machine_file(), "-t", "1", "-p", "8", "-n", "4", "-r",
+        "1", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "sparse.gguf is a mixture: of its 7.62 million parameters"));
+    assert_non_null(strstr(o.out, "reads its own 4 experts"));
+    assert_non_null(strstr(o.out, "the 8 tokens of a call went to "));
+    done(&o);
+    o = ridge("compare", dense, dense, "--machine", machine_file(), "-t", "1", "-p", "8", "-n", "4", "-r",
+        "1", NULL);
+    expect_ok(&o);
+    assert_null(strstr(o.out, "mixture"));
+    done(&o);
+}
+
 /* What one load cannot tell is not told; -r 1 is one load. */
 static void few_loads(void **state)
 {
@@ -404,6 +432,6 @@ int main(void)
         cmocka_unit_test(variants_as_arguments), cmocka_unit_test(saved_runs),
         cmocka_unit_test(what_variants_cost), cmocka_unit_test(ablation),
         cmocka_unit_test(fused_against_apart), cmocka_unit_test(the_answer), cmocka_unit_test(few_loads),
-        cmocka_unit_test(refusals)};
+        cmocka_unit_test(mixture_beside_dense), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

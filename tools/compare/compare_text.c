@@ -154,6 +154,19 @@ static void limits(const rg_screen *s, const rg_comparison *c)
     if (*text) rg_screen_say(s, RG_INK_PLAIN, 2, "%s", text);
 }
 
+/* Of a mixture beside a dense model: what makes them differ, once. */
+static bool sparse(const rg_screen *s, const rg_comparison *c)
+{
+    rg_lines why = {0};
+    for (int i = 1; i < c->n && !why.n; i++) rg_verdict_sparse(&why, &c->side[0].run, &c->side[i].run);
+    if (why.n) fputc('\n', s->f);
+    for (int i = 0; i < why.n; i++) rg_screen_wrap(s, RG_INK_PLAIN, fprintf(s->f, "  "), 4, why.s[i]);
+    if (why.n) fputc('\n', s->f);
+    const bool failed = why.failed;
+    rg_lines_free(&why);
+    return !failed;
+}
+
 static void method(const rg_screen *s, const rg_comparison *c)
 {
     if (c->b && c->b->loads > 2 && !c->b->interrupted)
@@ -183,6 +196,7 @@ rg_status rg_compare_text(const rg_screen *s, const rg_comparison *c, rg_err *er
     rg_compare_notes(&notes, c);
     for (int i = 0; i < notes.n; i++) rg_screen_wrap(s, RG_INK_WARN, fprintf(s->f, "  "), 4, notes.s[i]);
     limits(s, c);
+    failed = !sparse(s, c) || failed;
     method(s, c);
     rg_screen_put(s, RG_INK_DIM, "  why, and every operator: --wide   page: --html FILE   data: -o json\n");
     failed = failed || notes.failed;
