@@ -17,7 +17,9 @@ typedef struct candidate {
     float p;
 } candidate;
 
-enum { BLOCK = 64, LANES = 16, FIRST = 512 /* candidates that are tried before all of them */ };
+static const candidate behind_all = {.id = INT32_MAX, .logit = -INFINITY};
+
+enum { BLOCK = 64, LANES = 16 };
 
 struct rg_sampler {
     rg_sampler_opts o;
@@ -26,6 +28,7 @@ struct rg_sampler {
     candidate *c;  /* [vocab] */
     float *logits; /* [vocab] after the penalty */
     float *most;   /* [blocks] the largest logits */
+    double *upto;  /* [blocks] sums of bounds (draw_of_all) */
     int32_t *last; /* ring of repeat_last tokens */
     int32_t n_last, at;
     uint64_t rng;
@@ -53,6 +56,7 @@ rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vo
         s->vocab = vocab;
         s->blocks = rg_div_up(vocab, BLOCK);
         s->most = malloc((size_t)s->blocks * sizeof *s->most);
+        s->upto = malloc((size_t)s->blocks * sizeof *s->upto);
         s->c = malloc((size_t)vocab * sizeof *s->c);
         s->logits = malloc((size_t)vocab * sizeof *s->logits);
         s->last = malloc(((size_t)o->repeat_last + 1) * sizeof *s->last);
@@ -61,7 +65,7 @@ rg_status rg_sampler_open(rg_sampler **out, const rg_sampler_opts *o, int64_t vo
         rg_kernels_select(&k, rg_isa_best(), false);
         s->softmax = k.softmax;
     }
-    if (!s || !s->c || !s->logits || !s->most || !s->last) {
+    if (!s || !s->c || !s->logits || !s->most || !s->upto || !s->last) {
         rg_sampler_close(s);
         return rg_no_memory(err, "sampler");
     }
@@ -75,6 +79,7 @@ void rg_sampler_close(rg_sampler *s)
     free(s->c);
     free(s->logits);
     free(s->most);
+    free(s->upto);
     free(s->last);
     free(s);
 }
@@ -172,11 +177,12 @@ static int64_t keep_best(candidate *c, int64_t n, int64_t k)
     return k;
 }
 
-/* Tokens within `from` (at most 0) of the best logit, the `want` best at least; in the order of their ids. */
+/* Tokens within `from` (at most 0) of the best logit; of a `want` above 0 the best `want` at least. In the
+ * order of their ids. */
 static int64_t gather(rg_sampler *s, const float *l, float best, float from, int64_t want)
 {
     float least = -INFINITY;
-    if (want < s->blocks) { /* so many blocks hold such a logit */
+    if (want > 0 && want < s->blocks) { /* so many blocks hold such a logit */
         for (int64_t b = 0; b < s->blocks; b++) s->c[b] = (candidate){.id = (int32_t)b, .logit = s->most[b]};
         keep_best(s->c, s->blocks, want);
         least = s->c[0].logit;
@@ -190,22 +196,38 @@ static int64_t gather(rg_sampler *s, const float *l, float best, float from, int
     return n;
 }
 
-/* What all tokens weigh: exp of their distances from the best, times inv. */
-static double mass(const rg_sampler *s, const float *l, float best, float inv)
+/* Does token i stand before x? Of equal ones those with lower ids do. */
+static bool is_before(const float *l, int64_t i, candidate x)
 {
-    enum { PART = 1024 };
-    float x[PART], max, sum;
+    return l[i] > x.logit || (l[i] == x.logit && i < x.id);
+}
+
+/* What the tokens weigh that stand before x: sums of exp of their distances from the best. Blocks without any
+ * are left out. */
+static double mass(const rg_sampler *s, const float *l, float best, candidate x)
+{
+    enum { PART = 16 * BLOCK };
+    float d[PART], max, sum;
+    int64_t n = 0;
+    int32_t ties = 0;
     double all = 0.0;
-    for (int64_t a = 0; a < s->vocab; a += PART) {
-        const int64_t n = rg_min(PART, s->vocab - a);
-        for (int64_t i = 0; i < n; i++) {
-            const float d = (l[a + i] - best) * inv;
-            x[i] = d > -88.0f ? d : -88.0f; /* nothing, and no infinity */
+    for (int64_t b = 0; b < s->blocks; b++) {
+        if (s->most[b] >= x.logit) {
+            const float *at = l + b * BLOCK;
+            const int64_t m = rg_min(BLOCK, s->vocab - b * BLOCK), tied = rg_min(m, x.id - b * BLOCK);
+            for (int64_t i = 0; i < m; i++) {
+                const float far = at[i] > x.logit ? at[i] - best : -88.0f;
+                d[n + i] = far > -88.0f ? far : -88.0f; /* nothing, and no infinity */
+            }
+            for (int64_t i = 0; i < tied; i++) ties += at[i] == x.logit;
+            n += m;
         }
-        s->softmax(x, n, n, &max, &sum);
+        if (n == 0 || (n <= PART - BLOCK && b + 1 < s->blocks)) continue;
+        s->softmax(d, n, n, &max, &sum);
         all += (double)sum * exp((double)max);
+        n = 0;
     }
-    return all;
+    return all + (double)ties * exp((double)(x.logit - best));
 }
 
 static double weigh(candidate *c, int64_t n, float best, float inv)
@@ -249,6 +271,43 @@ static int64_t reach(candidate *c, int64_t n, double u)
     return hi - 1;
 }
 
+/* Rejection: a block by what it weighs at most, its largest weight for each of its tokens; then a token of
+ * it, taken with its weight over that largest. So tokens are drawn by their weights, after at most BLOCK
+ * trials on average, and only largest weights are computed. Those from x on are rejected too. */
+static candidate draw_better(rg_sampler *s, const float *l, float best, float inv, candidate x)
+{
+    double sum = 0.0;
+    for (int64_t b = 0; b < s->blocks; b++)
+        s->upto[b] = sum += s->most[b] >= x.logit ? (double)expf((s->most[b] - best) * inv) : 0.0;
+    for (;;) {
+        const double u = uniform(s) * sum;
+        int64_t b = 0;
+        for (int64_t n = s->blocks; n > 0;) { /* the first block that ends above u */
+            const int64_t half = n / 2;
+            const bool below = !(s->upto[b + half] > u);
+            b = below ? b + half + 1 : b;
+            n = below ? n - half - 1 : half;
+        }
+        if (b >= s->blocks) continue; /* u was rounded to the sum */
+        const int64_t i = b * BLOCK + (int64_t)(uniform(s) * BLOCK);
+        if (i < s->vocab && is_before(l, i, x) && uniform(s) < (double)expf((l[i] - s->most[b]) * inv))
+            return (candidate){(int32_t)i, l[i], 0.0f};
+    }
+}
+
+/* One of all tokens, or of the nucleus: those with less than top-p in front of them. One that is drawn from
+ * behind it is the new end of what is drawn from, so the nucleus is never put in order. */
+static int32_t draw_of_all(rg_sampler *s, const float *l, int32_t top, float inv)
+{
+    const bool nucleus = s->o.top_p < 1.0f;
+    const float best = l[top];
+    const double most = nucleus ? (double)s->o.top_p * mass(s, l, best, behind_all) : 0.0;
+    candidate x = behind_all;
+    do x = draw_better(s, l, best, inv, x);
+    while (nucleus && x.id != top && mass(s, l, best, x) >= most);
+    return x.id;
+}
+
 int32_t rg_sampler_next(rg_sampler *s, const float *logits)
 {
     const rg_sampler_opts *o = &s->o;
@@ -259,29 +318,15 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
     /* a smaller temperature has no reciprocal: 0 times infinity; exp(-50) of the best is below any draw */
     const float inv = 1.0f / fmaxf(o->temp, FLT_MIN), best = l[top], least = -50.0f * fmaxf(o->temp, 1.0f),
                 cut = o->min_p > 0.0f ? logf(o->min_p) : -INFINITY;
+    if (o->top_k == 0 && o->min_p == 0.0f) return draw_of_all(s, l, top, inv);
     const double draw = uniform(s);
-    const bool nucleus = o->top_p < 1.0f, lazy = o->top_k == 0 && o->min_p == 0.0f;
-    /* weights of all tokens for top-p, which is at temperature 1; or for the draw */
-    double all = 0.0, total = 0.0;
-    if (o->top_k == 0 && nucleus)
-        all = mass(s, l, best, 1.0f);
-    else if (lazy)
-        total = mass(s, l, best, inv);
-    const double need = nucleus ? (double)o->top_p * all : draw * total;
-    int64_t n = gather(s, l, best, o->top_k > 0 ? least : fmaxf(least, cut),
-        o->top_k > 0 ? o->top_k
-            : lazy   ? FIRST
-                     : s->blocks);
-    if (lazy) { /* if these do not reach: tokens so far away weigh less in all than what is behind */
-        const float by = nucleus ? 1.0f : inv;
-        const double behind = 0.5 * ((nucleus ? all : total) - need);
-        if (weigh(s->c, n, best, by) <= need)
-            n = gather(s, l, best, fmaxf(least, (float)log(behind / (double)s->vocab) / by), s->blocks);
-    }
+    const bool nucleus = o->top_p < 1.0f;
+    int64_t n = gather(s, l, best, o->top_k > 0 ? least : fmaxf(least, cut), o->top_k);
     n = keep_best(s->c, n, o->top_k);
 
-    /* min-p may come before top-p, as long as that knows the mass of all */
-    if (o->top_k > 0 && nucleus) all = weigh(s->c, n, best, 1.0f);
+    /* weights of top-p are at temperature 1; min-p may come before it, if that knows the mass of all */
+    double all = 0.0;
+    if (nucleus) all = o->top_k > 0 ? weigh(s->c, n, best, 1.0f) : mass(s, l, best, behind_all);
     int64_t m = 0;
     for (int64_t i = 0; i < n; i++)
         if (s->c[i].logit - best >= cut) s->c[m++] = s->c[i];
@@ -291,5 +336,5 @@ int32_t rg_sampler_next(rg_sampler *s, const float *logits)
         n = reach(s->c, n, nextafter((double)o->top_p * all, 0.0)) + 1;
     }
     const double kept = weigh(s->c, n, best, inv);
-    return s->c[reach(s->c, n, draw * (total > 0.0 ? total : kept))].id;
+    return s->c[reach(s->c, n, draw * kept)].id;
 }

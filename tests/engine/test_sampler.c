@@ -160,10 +160,67 @@ static int candidates(token *t, double *w, const rg_sampler_opts *o, const float
     return keep;
 }
 
+/* A draw takes the first candidate with which the weights, added in order, exceed it. */
+static void draws_in_order(
+    const rg_sampler_opts *o, const float *l, const token *t, const double *w, int n, int v)
+{
+    rg_sampler *s = sampler(*o, v);
+    uint64_t z0 = o->seed * 0x9e3779b97f4a7c15u + 0x1234567u;
+    double total = 0.0;
+    for (int k = 0; k < n; k++) total += w[k];
+    for (int d = 0; d < 40; d++) {
+        uint64_t z = z0 += 0x9e3779b97f4a7c15u; /* splitmix64 */
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        double u = (double)((z ^ (z >> 31)) >> 11) * 0x1p-53 * total;
+        int k = 0;
+        while (k < n - 1 && u >= w[k]) u -= w[k++];
+        const int32_t got = rg_sampler_next(s, l);
+        /* rounding may move a draw that is near a border to the neighbour */
+        const bool near = u < 2e-6 * total || w[k] - u < 2e-6 * total;
+        if (got != t[k].id && !(near && fabs((double)l[got] - (double)t[k].logit) < 0.1))
+            fail_msg("top-k %d, top-p %g, draw %d: %d, expected %d (number %d of %d)", o->top_k,
+                (double)o->top_p, d, got, t[k].id, k, n);
+    }
+    rg_sampler_close(s);
+}
+
+/* Draws of all or of the nucleus: none from behind it, and parts of equal weight get their share. */
+static void follows(const rg_sampler_opts *o, const float *l, const token *t, const double *w, int n, int v)
+{
+    enum { PARTS = 8, DRAWN = 4000 };
+    rg_sampler *s = sampler(*o, v);
+    int *part = malloc((size_t)v * sizeof *part), count[PARTS] = {0};
+    double total = 0.0, sum = 0.0, share[PARTS] = {0.0};
+    for (int i = 0; i < v; i++) part[i] = -1;
+    for (int k = 0; k < n; k++) total += w[k];
+    for (int k = 0; k < n; k++) {
+        part[t[k].id] = (int)fmin(PARTS - 1, PARTS * sum / total);
+        share[part[t[k].id]] += w[k] / total;
+        sum += w[k];
+    }
+    for (int d = 0; d < DRAWN; d++) {
+        const int32_t got = rg_sampler_next(s, l);
+        assert_true(got >= 0 && got < v);
+        if (part[got] >= 0)
+            count[part[got]]++;
+        else if (n < v && l[got] < t[n].logit) /* rounding may move the end by one */
+            fail_msg("top-p %g drew %d, behind number %d", (double)o->top_p, got, n);
+    }
+    for (int i = 0; i < PARTS; i++) {
+        const double sd = sqrt(DRAWN * share[i] * (1.0 - share[i]));
+        if (fabs(count[i] - DRAWN * share[i]) > 5.0 * sd + 1.0)
+            fail_msg("top-p %g, temperature %g, part %d: %d draws, expected %.0f", (double)o->top_p,
+                (double)o->temp, i, count[i], DRAWN * share[i]);
+    }
+    free(part);
+    rg_sampler_close(s);
+}
+
 static void large_vocabularies(void **state)
 {
     (void)state;
-    enum { V = 70001, DRAWS_EACH = 40 };
+    enum { V = 70001 };
     static const rg_sampler_opts cases[] = {
         {.top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .temp = 0.8f},
         {.top_k = 3000, .top_p = 1.0f, .temp = 1.5f},
@@ -187,25 +244,10 @@ static void large_vocabularies(void **state)
             o.repeat_penalty = 1.0f;
             o.seed = 7 + i;
             const int n = candidates(t, w, &o, l, V);
-            rg_sampler *s = sampler(o, V);
-            uint64_t z0 = o.seed * 0x9e3779b97f4a7c15u + 0x1234567u;
-            double total = 0.0;
-            for (int k = 0; k < n; k++) total += w[k];
-            for (int d = 0; d < DRAWS_EACH; d++) {
-                uint64_t z = z0 += 0x9e3779b97f4a7c15u; /* splitmix64 */
-                z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-                z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-                double u = (double)((z ^ (z >> 31)) >> 11) * 0x1p-53 * total;
-                int k = 0;
-                while (k < n - 1 && u >= w[k]) u -= w[k++];
-                const int32_t got = rg_sampler_next(s, l);
-                /* rounding may move a draw that is near a border to the neighbour */
-                const bool near = u < 2e-6 * total || w[k] - u < 2e-6 * total;
-                if (got != t[k].id && !(near && fabs((double)l[got] - (double)t[k].logit) < 0.1))
-                    fail_msg("%s logits, case %zu, draw %d: %d, expected %d (number %d of %d)",
-                        flat ? "flat" : "peaked", i, d, got, t[k].id, k, n);
-            }
-            rg_sampler_close(s);
+            if (o.top_k == 0 && o.min_p == 0.0f)
+                follows(&o, l, t, w, n, V);
+            else
+                draws_in_order(&o, l, t, w, n, V);
         }
     }
     free(l), free(t), free(w);
