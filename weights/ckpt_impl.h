@@ -18,7 +18,8 @@ typedef struct rg_scheme {
         RG_SCHEME_CT, /* compressed-tensors */
         RG_SCHEME_FP8,
         RG_SCHEME_MLX,
-        RG_SCHEME_NF4
+        RG_SCHEME_NF4,
+        RG_SCHEME_MXFP4
     } kind;
     int64_t group;    /* declared; -1: one per row; 0: not declared */
     int64_t block[2]; /* rows and columns of a scale of bytes, declared; 0: not declared */

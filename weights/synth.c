@@ -46,7 +46,7 @@ void rg_shape_sites(rg_config *c)
     c->extra = 0;
 #define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
 #define RG_BIASES(trait, key, sites) \
-    if (a->traits & RG_HAS_##trait && !*key) c->extra |= sites;
+    if (a->traits & RG_HAS_##trait && (!*key || a->traits & RG_HAS_CLAMPED)) c->extra |= sites;
 #include "weights/arch.def"
     rg_arch_apply(c, a);
 }
