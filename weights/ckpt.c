@@ -238,7 +238,16 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_sit
 
 bool rg_file_tensor_name(char *buf, size_t n, enum rg_naming naming, int traits, const rg_file_tensor *t)
 {
+    static const char *const tails[] = {NULL, "blocks", "scales", "bias"};
     char all[160];
+    if (t->woven) {
+        snprintf(buf, n, "%s%d.mlp.experts.%s_%s", prefixes[naming], t->layer,
+            rg_site_input(t->site) == RG_SITE_FFN_NORM || t->site == RG_SITE_FFN_GATE_EXPS_BIAS
+                ? "gate_up_proj"
+                : "down_proj",
+            tails[t->woven]);
+        return true;
+    }
     if (!rg_file_name(buf, n, naming, traits, t->site, t->layer)) return false;
     const char *at = naming == RG_NAMES_HF && !t->experts ? strstr(buf, "experts.") : NULL;
     if (!at || !rg_op_of_experts(rg_site_op(t->site))) return true;

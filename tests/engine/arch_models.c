@@ -172,7 +172,7 @@ const arch_model arch_models[] = {
     {"gpt-oss", "GptOssForCausalLM", "gpt-oss",
         OSS ", \"quantization_config\": {\"quant_method\": \"mxfp4\", "
             "\"modules_to_not_convert\": [\"model.layers.*.self_attn\", \"model.layers.*.mlp.router\"]}",
-        .m = {.layers = "wfw", .magnitude = 1.3465735902799727}, .theta = 150000, .keys = OSS_KEYS,
+        .m = {.layers = "wf", .magnitude = 1.3465735902799727}, .theta = 150000, .keys = OSS_KEYS,
         .qkv_bias = true, .o_bias = true},
     {"gpt-oss-floats", "GptOssForCausalLM", NULL, OSS, .m = {.layers = "wf", .magnitude = 1.3465735902799727},
         .theta = 150000, .keys = OSS_KEYS, .qkv_bias = true, .o_bias = true},
