@@ -318,7 +318,8 @@ static uint64_t share(uint64_t bytes, int64_t n, int64_t of)
     return bytes / all * k + bytes % all * k / all;
 }
 
-/* A site's own rows of a file's tensor (of a bias: elements): from `begin` on every so many-th. *first: rows before
+/* A site's own rows of a file's tensor (of a bias: elements): from `begin` on every so many-th. *first:
+ * rows before
  * them in all; moves behind them. across: rows of a matrix that has columns for rows; 0: it has not. */
 static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_site site, int layer,
     int expert, int64_t *first, int64_t begin, int64_t step, int64_t across, const rg_src *src)

@@ -15,7 +15,8 @@ typedef enum rg_grid_kind {
     RG_GRID_MLX,   /* codes u32 [out][in*bits/32], scales and minimums [out][in/g] */
     RG_GRID_INT8,  /* codes i8 [out][in], scales [out / tall][in / g] */
     RG_GRID_FP8,   /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
-    RG_GRID_MXFP4, /* codes u8 [out][in / 2], the first in the low half; scales u8 [out][in / 32], exponents */
+    RG_GRID_MXFP4, /* codes u8 [out][in / 2], the first in the low half; scales u8 [out][in / 32],
+     * exponents */
     RG_GRID_NF4 /* codes u8 [out * in / 2], the first in the high half; scales [out * in / group], see map */
 } rg_grid_kind;
 

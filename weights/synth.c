@@ -155,7 +155,8 @@ static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype
     }
 }
 
-/* The least power of two at which the largest value is at most 6, and of each value the nearest of E2M1, in GGUF's
+/* The least power of two at which the largest value is at most 6, and of each value the nearest of E2M1,
+ * in GGUF's
  * block. */
 static void mxfp4_row(unsigned char *dst, const float *x, int64_t n)
 {

@@ -64,7 +64,8 @@ void rg_topk(
  * LINEAR_EXPS: to[row][n] = x[token][k] W^T for each (token, expert) row, by expert; y is to.
  * LINEAR_SWIGLU_EXPS: to[row] = silu(to[row]) * (the same); LINEAR_CLAMPGLU_EXPS: clampglu of both.
  * LINEAR_SUM_EXPS: to[token][n] = sum over its experts, in their order, of weight * (x[row][k] W^T).
- * bias: [experts][n], added to each product; or NULL. y: scratch of products on tiles, of the shape of `to`. */
+ * bias: [experts][n], added to each product; or NULL. y: scratch of products on tiles, of the shape of
+ * `to`. */
 void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
     const float *bias, const rg_choice *c, bool barrier);
 

@@ -258,7 +258,8 @@ static void rotate(
 
 static double capped(double x, double cap) { return cap > 0.0 ? cap * tanh(x / cap) : x; }
 
-/* One query head over positions [first, n). k and v: [n] rows of `ld`. sink: a further score, without a value; NULL: none. */
+/* One query head over positions [first, n). k and v: [n] rows of `ld`. sink: a further score, without a
+ * value; NULL: none. */
 static void attend(double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t first,
     int64_t n, int64_t hd, double scale, double cap, const float *sink, double *score)
 {
@@ -308,7 +309,8 @@ static void add_bias(double *y, const matrix *b, int64_t e)
     for (int64_t i = 0; b->w && i < b->k; i++) y[i] += (double)b->w[e * b->k + i];
 }
 
-/* y += weight * down(silu(gate x) * up x), of matrices from row e of so many on. Clamped: gate to 7, up to -7 and 7,
+/* y += weight * down(silu(gate x) * up x), of matrices from row e of so many on. Clamped: gate to 7, up
+ * to -7 and 7,
  * gate's slope is 1.702, and up grows by 1. bias: of the three, in that order; NULL: none. */
 static void add_network(double *y, const matrix *gate, const matrix *up, const matrix *down, int64_t e,
     double weight, const double *x, double *g, double *u, double *out, int64_t ffn, int64_t dim,

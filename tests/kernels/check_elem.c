@@ -1,4 +1,5 @@
-/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, clampglu, softcap and add: every row of kernels.def
+/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, clampglu, softcap and add: every row of
+ * kernels.def
  * against float64. */
 #include "checkkern.h"
 

@@ -334,12 +334,16 @@ static const family families[] = {
     {"MiniCPM3 4B", CLASS("MiniCPM3ForCausalLM", "minicpm3") SOME, "!latent attention"},
     {"gpt-oss 20B",
         CLASS("GptOssForCausalLM", "gpt_oss") SIZES(2880, 2880, 24, 64, 8, 201088, 131072) ","
-        "'head_dim':64,'attention_bias':true,'experts_per_token':4,'num_experts_per_tok':4,'num_local_experts':32,"
-        "'initial_context_length':4096,'rms_norm_eps':1e-5,'rope_theta':150000,'sliding_window':128,'swiglu_limit':7.0,"
-        "'output_router_logits':false,'router_aux_loss_coef':0.9,'rope_scaling':{'beta_fast':32.0,'beta_slow':1.0,"
+        "'head_dim':64,'attention_bias':true,'experts_per_token':4,'num_experts_per_tok':4,"
+        "'num_local_experts':32,"
+        "'initial_context_length':4096,'rms_norm_eps':1e-5,'rope_theta':150000,'sliding_window':128,"
+        "'swiglu_limit':7.0,"
+        "'output_router_logits':false,'router_aux_loss_coef':0.9,'rope_scaling':{'beta_fast':32.0,"
+        "'beta_slow':1.0,"
         "'factor':32.0,'original_max_position_embeddings':4096,'rope_type':'yarn','truncate':false},"
         "'quantization_config':{'quant_method':'mxfp4','modules_to_not_convert':['lm_head']}}",
-        "gpt_oss 2880x0, 24 of 64/8 x 64, rope 150000, 4 of 32 experts of 2880, sum 1 yarn 32 of 4096 times 1.3466, "
+        "gpt_oss 2880x0, 24 of 64/8 x 64, rope 150000, 4 of 32 experts of 2880,"
+        " sum 1 yarn 32 of 4096 times 1.3466, "
         "window 128 in 12, sinks, clamped, biases"},
     {"gpt-oss, another end of its gate",
         CLASS("GptOssForCausalLM", "gpt_oss") "'swiglu_limit':9.0," SOME,

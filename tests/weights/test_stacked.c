@@ -439,7 +439,8 @@ static void gguf_refusals(void **state)
     "\"factor\": 4.0, " \
     "\"original_max_position_embeddings\": 64}"
 
-/* gpt-oss: rows of gate and up in turns, as MXFP4 or as floats with columns for rows, and one by one in GGUF. */
+/* gpt-oss: rows of gate and up in turns, as MXFP4 or as floats with columns for rows, and one by one in
+ * GGUF. */
 static void experts_of_gpt_oss(void **state)
 {
     (void)state;
