@@ -48,7 +48,8 @@ static void explain_call(FILE *f, const rg_cost_case *k, rg_site site, rg_phase 
         const char *name;
         int64_t v;
     } dims[] = {{"m", d->m}, {"k", d->k}, {"n", d->n}, {"h", d->h}, {"g", d->g}, {"hd", d->hd},
-        {"pairs", d->pairs}, {"ctx", d->ctx}, {"cap", d->cap}, {"u", d->u}, {"w_row", d->w_row}};
+        {"pairs", d->pairs}, {"ctx", d->ctx}, {"cap", d->cap}, {"u", d->u}, {"sink", d->sink}, {"b", d->b},
+        {"w_row", d->w_row}};
     name_call(f, &k->config, site, layers, windowed);
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         if (dims[i].v) fprintf(f, " %s = %" PRId64, dims[i].name, dims[i].v);
@@ -166,8 +167,11 @@ rg_status rg_cost_explain(FILE *f, const rg_cost_case *k, rg_err *err)
     fprintf(f,
         "\nm tokens, k inputs, n outputs, h query heads, g KV heads, hd head size, pairs of a query and a "
         "key, ctx positions read, w_all bytes of the matrix,\n"
-        "w_row of one row, kb and vb of K and V of one position and KV head%s%s.\n",
+        "w_row of one row, kb and vb of K and V of one position and KV head%s%s%s.\n",
         k->config.attn_cap > 0.0 ? ", cap 1 where scores are capped" : "",
+        rg_site_exists(&k->config, RG_SITE_ATTN_SINKS)
+            ? ", sink 1 where each head has one, b 1 where experts have biases"
+            : "",
         k->config.experts > 0
             ? ", u experts of a token, e experts that some token of the call chose (w_all is of "
               "one; docs/experts.md)"

@@ -328,6 +328,7 @@ rg_config rg_run_config(const rg_run *r)
         const rg_site s = rg_site_named(r->d->ops[i].site, strlen(r->d->ops[i].site));
         if (s < RG_SITE_COUNT && rg_site_optional(s)) c.extra |= rg_site_bit(s);
         if (s == RG_SITE_FFN_UP_GELU) c.extra |= rg_site_bit(RG_SITE_FFN_GELU);
+        if (s == RG_SITE_FFN_UP_CLAMP_EXPS || s == RG_SITE_FFN_CLAMP_EXPS) c.extra |= rg_sites_of_clamped();
         if (s == RG_SITE_FFN_NORM) c.no_pre_norm = false;
     }
     return c;

@@ -152,6 +152,7 @@ void rg_arch_apply(rg_config *c, const rg_arch *a)
     if (t & RG_HAS_POST_NORM)
         c->extra |= rg_site_bit(RG_SITE_ATTN_POST_NORM) | rg_site_bit(RG_SITE_FFN_POST_NORM);
     if (t & RG_HAS_GELU) c->extra |= rg_site_bit(RG_SITE_FFN_GELU);
+    if (t & RG_HAS_CLAMPED) c->extra |= rg_sites_of_clamped();
     if (t & RG_HAS_ROOT_EMBD) c->embd_scale = sqrt((double)c->dim);
     c->whole_qk_norm = t & RG_HAS_WHOLE_NORM;
     c->no_pre_norm = t & RG_HAS_NO_PRE_NORM;

@@ -10,7 +10,7 @@ enum {
 };
 /* What an architecture has beyond plain Llama. */
 enum {
-#define RG_TRAIT(id) RG_HAS_##id = 1 << RG_TRAIT_##id,
+#define RG_TRAIT(id) RG_HAS_##id = (int)(1u << RG_TRAIT_##id),
 #include "weights/arch.def"
 };
 

@@ -147,7 +147,8 @@ static int parse_name(
     for (size_t i = 0; i < sizeof stacked / sizeof *stacked && *layer >= 0 && n < MAX_MEANINGS; i++) {
         const size_t k = strlen(stacked[i].name);
         if (stacked[i].naming != naming || len < k || memcmp(stacked[i].name, s, k) != 0) continue;
-        const bool bias = is(s + k, len - k, ".bias"),
+        const bool of_experts = rg_op_of_experts(rg_site_op(stacked[i].site[0])),
+                   bias = is(s + k, len - k, of_experts ? "_bias" : ".bias"),
                    bare = rg_op_of_experts(rg_site_op(stacked[i].site[0]));
         if (!bias && !is(s + k, len - k, ".weight") && !(bare && len == k)) continue;
         stack *to = &can[n++];
@@ -237,7 +238,16 @@ bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_sit
 
 bool rg_file_tensor_name(char *buf, size_t n, enum rg_naming naming, int traits, const rg_file_tensor *t)
 {
+    static const char *const tails[] = {NULL, "blocks", "scales", "bias"};
     char all[160];
+    if (t->woven) {
+        snprintf(buf, n, "%s%d.mlp.experts.%s_%s", prefixes[naming], t->layer,
+            rg_site_input(t->site) == RG_SITE_FFN_NORM || t->site == RG_SITE_FFN_GATE_EXPS_BIAS
+                ? "gate_up_proj"
+                : "down_proj",
+            tails[t->woven]);
+        return true;
+    }
     if (!rg_file_name(buf, n, naming, traits, t->site, t->layer)) return false;
     const char *at = naming == RG_NAMES_HF && !t->experts ? strstr(buf, "experts.") : NULL;
     if (!at || !rg_op_of_experts(rg_site_op(t->site))) return true;
@@ -258,13 +268,28 @@ static const char *const kv_scales[] = {".self_attn.k_scale", ".self_attn.v_scal
     ".self_attn.attn.k_scale", ".self_attn.attn.v_scale", ".self_attn.k_proj.k_scale",
     ".self_attn.v_proj.v_scale", ".self_attn.k_proj.output_scale", ".self_attn.v_proj.output_scale"};
 
+/* It holds what every expert has. */
+static bool is_of_all(const stack *s) { return rg_site_of_experts(s->site[0]) && s->expert < 0; }
+/* Rows of its sites stand in turns; matrices have columns for rows, if they are no codes. */
+static bool is_woven(const rg_ckpt *c, enum rg_naming naming, const stack *s)
+{
+    return naming == RG_NAMES_HF && c->traits & RG_HAS_CLAMPED && is_of_all(s);
+}
+static bool is_across(const rg_ckpt *c, enum rg_naming naming, const stack *s, const rg_raw_tensor *r)
+{
+    return is_woven(c, naming, s) && rg_site_has_matrix(s->site[0]) && !r->grid;
+}
+
 /* The meaning that has the tensor's shape. */
-static rg_status choose(
-    const rg_ckpt *c, const stack *can, int n, const rg_raw_tensor *r, const stack **out, const rg_src *src)
+static rg_status choose(const rg_ckpt *c, enum rg_naming naming, const stack *can, int n,
+    const rg_raw_tensor *r, const stack **out, const rg_src *src)
 {
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
-    const int64_t rows = r->rank >= 2 ? (int64_t)r->dim[r->rank - 2] : 1, cols = (int64_t)r->dim[r->rank - 1],
-                  matrices = r->rank == 3 ? (int64_t)r->dim[0] : 1;
+    const bool biases = is_of_all(can) && rg_site_op(can->site[0]) == RG_OP_BIAS,
+               across = is_across(c, naming, can, r);
+    const int64_t d0 = r->rank >= 2 && !biases ? (int64_t)r->dim[r->rank - 2] : 1,
+                  d1 = (int64_t)r->dim[r->rank - 1], rows = across ? d1 : d0, cols = across ? d0 : d1,
+                  matrices = is_of_all(can) ? (int64_t)r->dim[0] : 1;
     char list[128] = "";
     for (int i = 0; i < n; i++) {
         int64_t want_rows, want_cols;
@@ -276,7 +301,7 @@ static rg_status choose(
                     r->bytes == (uint64_t)(matrices * rows * rg_ftype_row_bytes(r->type, cols))))
                 return RG_OK;
             return rg_bad(src, "tensor %.*s: %llu bytes do not hold %s[%lld, %lld] of %s", nl, r->name,
-                (unsigned long long)r->bytes, r->rank == 3 ? "experts of " : "", (long long)rows,
+                (unsigned long long)r->bytes, is_of_all(can) ? "experts of " : "", (long long)rows,
                 (long long)cols, rg_ftypes[r->type].name);
         }
         rg_text_add(
@@ -293,22 +318,29 @@ static uint64_t share(uint64_t bytes, int64_t n, int64_t of)
     return bytes / all * k + bytes % all * k / all;
 }
 
-/* A site's own rows of a file's tensor (of a bias: elements), which begin at *first; moves behind them. */
+/* A site's own rows of a file's tensor (of a bias: elements): from `begin` on every so many-th. *first:
+ * rows before
+ * them in all; moves behind them. across: rows of a matrix that has columns for rows; 0: it has not. */
 static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_site site, int layer,
-    int expert, int64_t *first, const rg_src *src)
+    int expert, int64_t *first, int64_t begin, int64_t step, int64_t across, const rg_src *src)
 {
     const bool bias = rg_site_op(site) == RG_OP_BIAS;
-    const int64_t rows = rg_extent_size(&c->cfg, rg_site_rows(site)),
-                  cols = rg_extent_size(&c->cfg, rg_site_cols(site)), at = *first, n = bias ? cols : rows,
-                  step = bias ? rg_ftypes[r->type].bytes : rg_ftype_row_bytes(r->type, cols);
+    const int64_t
+        rows = rg_extent_size(&c->cfg, rg_site_rows(site)),
+        cols = rg_extent_size(&c->cfg, rg_site_cols(site)), at = *first, n = bias ? cols : rows,
+        row = bias ? rg_ftypes[r->type].bytes : rg_ftype_row_bytes(r->type, cols),
+        /* a matrix of `across` rows that lies the other way begins as far in as the rows before it */
+        offset = across ? (begin / across * across * cols + begin % across) * rg_ftypes[r->type].bytes
+                        : begin * row;
     if (!rg_grow(&c->t, &c->cap, c->n + 1, sizeof *c->t)) return rg_no_memory(src->err, src->name);
     char *name = strndup(r->name, r->name_len);
-    rg_grid *g = r->grid ? rg_grid_part(r->grid, at, n) : NULL;
+    rg_grid *g = r->grid ? rg_grid_part(r->grid, begin, n) : NULL;
     if (!name || (r->grid && !g)) {
         free(name);
         rg_grid_free(g);
         return rg_no_memory(src->err, src->name);
     }
+    if (g) g->step = step;
     if (g && rg_site_order(site) == RG_SITE_NONE) rg_grid_forget_order(g);
     rg_ckpt_tensor *t = &c->t[c->n++];
     *t = (rg_ckpt_tensor){.site = site,
@@ -318,8 +350,10 @@ static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor
         .type = r->type,
         .rows = rows,
         .cols = cols,
-        .data = g ? r->data : (const char *)r->data + at * step,
-        .bytes = g ? share(r->bytes, at + n, g->out) - share(r->bytes, at, g->out) : (uint64_t)(n * step),
+        .data = g ? r->data : (const char *)r->data + offset,
+        .step = step,
+        .across = across,
+        .bytes = g ? share(r->bytes, at + n, g->out) - share(r->bytes, at, g->out) : (uint64_t)(n * row),
         .grid = g};
     const int neighbours =
         naming == RG_NAMES_GGUF ? !(c->traits & RG_HAS_HALF_SPLIT) : c->traits & RG_HAS_INTERLEAVED;
@@ -358,24 +392,32 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
         return rg_bad(&src, "tensor %.*s: layer %d, but the configuration says %lld layers", nl, r->name,
             layer, (long long)c->cfg.layers);
     /* of experts a tensor is one's, by its name, or all of them */
-    const bool all = rg_op_of_experts(rg_site_op(can[0].site[0])) && can[0].expert < 0;
-    if (all ? r->rank != 3 : r->rank < 1 || r->rank > 2)
-        return rg_bad(&src, "tensor %.*s: %d dimensions, expected %s", nl, r->name, r->rank,
-            all ? "3, of which the first is the expert" : "1 or 2");
+    const bool all = is_of_all(can), bias = rg_site_op(can[0].site[0]) == RG_OP_BIAS;
+    if (all ? r->rank != (bias ? 2 : 3) : r->rank < 1 || r->rank > 2)
+        return rg_bad(&src, "tensor %.*s: %d dimensions, expected %s%s", nl, r->name, r->rank,
+            !all       ? "1 or 2"
+                : bias ? "2"
+                       : "3",
+            all ? ", of which the first is the expert" : "");
     if (all && r->dim[0] != (uint64_t)c->cfg.experts)
         return rg_bad(&src, "tensor %.*s: of %llu experts, but the configuration says %lld", nl, r->name,
             (unsigned long long)r->dim[0], (long long)c->cfg.experts);
     if (can[0].expert >= rg_site_matrices(&c->cfg, can[0].site[0]))
         return rg_bad(&src, "tensor %.*s: expert %d, but the configuration says %lld experts", nl, r->name,
             can[0].expert, (long long)c->cfg.experts);
-    if (rg_site_op(can[0].site[0]) == RG_OP_BIAS && rg_ftypes[r->type].block != 1)
+    if ((bias || is_across(c, naming, can, r)) && !r->grid && rg_ftypes[r->type].block != 1)
         return rg_lacks(&src, "tensor %.*s: a bias of type %s, expected F32, F16 or BF16", nl, r->name,
             rg_ftypes[r->type].name);
-    rg_status st = choose(c, can, meanings, r, &s, &src);
+    rg_status st = choose(c, naming, can, meanings, r, &s, &src);
     int64_t first = 0;
     const int one = s->expert < 0 ? 0 : s->expert;
     for (int e = all ? 0 : one; e < (all ? (int)c->cfg.experts : one + 1); e++)
-        for (int i = 0; i < s->n && !st; i++) st = add_rows(c, naming, r, s->site[i], layer, e, &first, &src);
+        for (int64_t i = 0, before = first; i < s->n && !st; i++) {
+            const bool woven = is_woven(c, naming, s);
+            const int64_t across = is_across(c, naming, s, r) ? (int64_t)r->dim[2] : 0;
+            st = add_rows(c, naming, r, s->site[i], layer, e, &first, woven ? before + i : first,
+                woven ? s->n : 1, across, &src);
+        }
     return st;
 }
 
@@ -550,8 +592,8 @@ rg_status rg_ckpt_prove(rg_ckpt *c, rg_err *err)
         const int last = rg_site_in_layer(s) ? (int)c->cfg.layers : 0;
         for (int l = rg_site_in_layer(s) ? 0 : -1; l < last; l++)
             for (int e = 0; e < rg_site_matrices(&c->cfg, s); e++) {
-                if (rg_site_rows(s) == RG_EXT_NONE || !rg_site_runs(&c->cfg, s, 0) ||
-                    rg_ckpt_find_expert(c, s, l, e) || (s == RG_SITE_OUTPUT && c->cfg.tied))
+                if (!rg_site_has_tensor(&c->cfg, s) || rg_ckpt_find_expert(c, s, l, e) ||
+                    (s == RG_SITE_OUTPUT && c->cfg.tied))
                     continue;
                 rg_tensor_name(name, sizeof name, s, l);
                 if (rg_site_matrices(&c->cfg, s) > 1)

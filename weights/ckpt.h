@@ -32,7 +32,10 @@ typedef struct rg_ckpt_tensor {
     const rg_grid *grid; /* of types INT4 and INT8; borrowed until rg_ckpt_close */
     /* head size if q/k rows are stored for interleaved RoPE pairs (GGUF, llama2.c), else 0 */
     int64_t interleaved;
-    float plus; /* what every value is less than the gain it stands for (Gemma in safetensors) */
+    /* rows of the file from one of its own to the next, of biases elements (gpt-oss: 2); 0: 1 */
+    int64_t step;
+    int64_t across; /* elements from column to column, where the file has columns for rows; 0: rows */
+    float plus;     /* what every value is less than the gain it stands for (Gemma in safetensors) */
 } rg_ckpt_tensor;
 
 /* path: a .gguf (of a split one any part), .safetensors (config.json beside it), llama2.c .bin, or a

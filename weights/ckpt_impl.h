@@ -18,7 +18,8 @@ typedef struct rg_scheme {
         RG_SCHEME_CT, /* compressed-tensors */
         RG_SCHEME_FP8,
         RG_SCHEME_MLX,
-        RG_SCHEME_NF4
+        RG_SCHEME_NF4,
+        RG_SCHEME_MXFP4
     } kind;
     int64_t group;    /* declared; -1: one per row; 0: not declared */
     int64_t block[2]; /* rows and columns of a scale of bytes, declared; 0: not declared */
@@ -97,11 +98,19 @@ typedef struct rg_file_tensor {
     rg_ftype type;
     int expert;      /* it is that one's alone, */
     int64_t experts; /* or holds the matrices of so many; 0: of a site that has one */
+    /* safetensors of gpt-oss: codes, exponents or biases of all experts, of gate with those of up in turns */
+    enum { RG_WOVEN_NOT, RG_WOVEN_BLOCKS, RG_WOVEN_SCALES, RG_WOVEN_BIAS } woven;
 } rg_file_tensor;
 
+static inline int64_t rg_file_row(const rg_file_tensor *t)
+{
+    return t->woven == RG_WOVEN_BLOCKS ? t->cols / 2
+        : t->woven == RG_WOVEN_SCALES  ? t->cols / 32
+                                       : rg_ftype_row_bytes(t->type, t->cols);
+}
 static inline uint64_t rg_file_bytes(const rg_file_tensor *t)
 {
-    return (uint64_t)(rg_max(1, t->experts) * t->rows * rg_ftype_row_bytes(t->type, t->cols));
+    return (uint64_t)(rg_max(1, t->experts) * t->rows * rg_file_row(t));
 }
 
 /* Its name; false for sites without a tensor. */

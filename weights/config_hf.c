@@ -194,7 +194,9 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
 {
 #define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
 #define RG_BIASES(trait, key, sites) \
-    if (a->traits & RG_HAS_##trait && (!*key || rg_member_true(root, key))) c->extra |= sites;
+    if (a->traits & RG_HAS_##trait && \
+        (!*key || (json_object_get(root, key) ? rg_member_true(root, key) : (a->traits & RG_HAS_CLAMPED)))) \
+        c->extra |= sites;
 #include "weights/arch.def"
     const json_t *dense = json_object_get(root, "mlp_only_layers");
     if (a->traits & RG_HAS_MOE && json_array_size(dense) > 0)

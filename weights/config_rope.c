@@ -203,7 +203,7 @@ rg_status rg_rope_read(
     }
     rg_status st = read_scaling(ckpt, r->all, root, src);
     if (!st) st = read_local(c, r, a, src);
-    if (!st && a->traits & RG_HAS_TEMPERATURE && json_object_size(r->all) == 0)
+    if (!st && a->traits & (RG_HAS_TEMPERATURE | RG_HAS_CLAMPED) && json_object_size(r->all) == 0)
         return rg_bad(src, "rope_parameters is not there: a %s model has a scaling", a->word[RG_ARCH_NAME]);
     if (!st && a->traits & RG_HAS_TEMPERATURE) {
         c->q_temp = rg_member_real(r->all, "llama_4_scaling_beta", 0.0);

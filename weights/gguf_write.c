@@ -192,11 +192,10 @@ void rg_gguf_infos(rg_gguf_writer *w, const rg_file_tensor *t, size_t n)
         }
         rg_file_name(name, sizeof name, RG_NAMES_GGUF, w->arch->traits, t->site, t->layer);
         w->n_tensors++;
-        info(w, name, (int64_t[]){t->cols, rows, t->experts},
-            rg_site_rows(t->site) == RG_EXT_ONE ? 1
-                : t->experts                    ? 3
-                                                : 2,
-            t->type, offset - (rows > t->rows ? rg_file_bytes(t - 1) : 0));
+        const bool vector = rg_site_rows(t->site) == RG_EXT_ONE;
+        info(w, name, (int64_t[]){t->cols, vector ? t->experts : rows, t->experts},
+            (vector ? 1 : 2) + (t->experts > 0), t->type,
+            offset - (rows > t->rows ? rg_file_bytes(t - 1) : 0));
         offset += (rg_file_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (w->has_freqs) info(w, "rope_freqs.weight", (int64_t[]){w->c->head_dim / 2, 0}, 1, RG_FT_F32, offset);

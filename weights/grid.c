@@ -19,6 +19,7 @@ static const struct {
     [RG_GRID_MLX] = {"MLX", false},
     [RG_GRID_INT8] = {"INT8", false},
     [RG_GRID_FP8] = {"FP8", false},
+    [RG_GRID_MXFP4] = {"MXFP4", false},
     [RG_GRID_NF4] = {"NF4", false}};
 
 static int stored_zero(const rg_grid *g, int64_t r, int64_t group)
@@ -147,6 +148,11 @@ static void classify(rg_grid *g)
         g->rounding = are_halves(g, g->scale, true) ? RG_ROUND_NONE : RG_ROUND_FLOAT;
         return;
     }
+    if (g->kind == RG_GRID_MXFP4) {
+        g->resident = rg_ftypes[RG_FT_MXFP4].resident;
+        g->rounding = rg_ftypes[RG_FT_MXFP4].rounding;
+        return;
+    }
     g->resident = RG_WT_Q8G32;
     g->rounding = RG_ROUND_REQUANTISED;
     if (g->kind == RG_GRID_NF4) return;
@@ -213,16 +219,34 @@ rg_grid *rg_grid_part(const rg_grid *g, int64_t first, int64_t rows)
     return p;
 }
 
+/* GGUF's block of the same 32 weights: its low halves are the first 16. */
+static void mxfp4_block(const rg_grid *g, int64_t r, int64_t i, unsigned char block[17])
+{
+    const unsigned char *q = g->q + r * (g->in / 2) + 16 * i;
+    block[0] = g->scale[r * g->groups + i];
+    for (int j = 0; j < 16; j++)
+        block[1 + j] =
+            (unsigned char)((q[j / 2] >> (j % 2 ? 4 : 0) & 15) | (q[8 + j / 2] >> (j % 2 ? 4 : 0) & 15) << 4);
+}
+
+static int64_t output_of(const rg_grid *g, int64_t r) { return g->first + r * rg_max(1, g->step); }
+
 void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 {
+    unsigned char block[17];
+    for (int64_t i = 0; g->kind == RG_GRID_MXFP4 && i < g->groups; i++) {
+        mxfp4_block(g, output_of(g, r), i, block);
+        rg_ftype_row_to_f32(RG_FT_MXFP4, dst + 32 * i, block, 32);
+    }
+    if (g->kind == RG_GRID_MXFP4) return;
     if (g->kind == RG_GRID_NF4) {
-        nf4_row(g, g->first + r, dst);
+        nf4_row(g, output_of(g, r), dst);
         return;
     }
     /* dst's end holds the codes: column i lies at or beyond float i */
     uint8_t *q = (uint8_t *)(dst + g->in) - g->in;
     float value[256]; /* of each code */
-    r += g->first;
+    r = output_of(g, r);
     codes(g, r, NULL, q);
     for (int i = 0; i < 256; i++) value[i] = g->kind == RG_GRID_FP8 ? e4m3(i) : (float)i;
     for (int64_t i = 0, end; i < g->in; i = end) {
@@ -243,7 +267,13 @@ void rg_grid_row_f32(const rg_grid *g, int64_t r, float *dst)
 void rg_grid_row(const rg_grid *g, int64_t r, uint8_t *q, float *scale, float *min)
 {
     const int64_t n = rg_wtypes[g->resident].group;
-    r += g->first;
+    unsigned char block[17];
+    r = output_of(g, r);
+    for (int64_t i = 0; g->kind == RG_GRID_MXFP4 && i < g->groups; i++) {
+        mxfp4_block(g, r, i, block);
+        rg_ftype_row_grid(RG_FT_MXFP4, q + 32 * i, scale + i, min, block, 32);
+    }
+    if (g->kind == RG_GRID_MXFP4) return;
     codes(g, r, g->order, q);
     for (int64_t i = 0; i * n < g->in; i++) {
         const int64_t k = i * n / g->group;
@@ -280,10 +310,11 @@ int64_t rg_ckpt_embd_row(const rg_ckpt *c)
 const int32_t *rg_ckpt_order(const rg_ckpt_tensor *t) { return t->grid ? t->grid->order : NULL; }
 
 static int64_t stored_row(const rg_ckpt_tensor *t, int64_t r) { return rg_stored_row(r, t->interleaved); }
+static int64_t file_row(const rg_ckpt_tensor *t, int64_t r) { return stored_row(t, r) * rg_max(1, t->step); }
 
 const void *rg_ckpt_row(const rg_ckpt_tensor *t, int64_t r)
 {
-    return (const char *)t->data + stored_row(t, r) * rg_ftype_row_bytes(t->type, t->cols);
+    return (const char *)t->data + file_row(t, r) * rg_ftype_row_bytes(t->type, t->cols);
 }
 
 static void row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
@@ -293,7 +324,11 @@ static void row_f32(const rg_ckpt_tensor *t, int64_t r, float *dst)
     else if (rg_site_op(t->site) == RG_OP_BIAS) /* its elements are the rows of its matrix */
         for (int64_t i = 0; i < t->cols; i++)
             rg_ftype_row_to_f32(
-                t->type, dst + i, (const char *)t->data + stored_row(t, i) * rg_ftypes[t->type].bytes, 1);
+                t->type, dst + i, (const char *)t->data + file_row(t, i) * rg_ftypes[t->type].bytes, 1);
+    else if (t->across)
+        for (int64_t i = 0; i < t->cols; i++)
+            rg_ftype_row_to_f32(t->type, dst + i,
+                (const char *)t->data + (i * t->across + file_row(t, r)) * rg_ftypes[t->type].bytes, 1);
     else
         rg_ftype_row_to_f32(t->type, dst, rg_ckpt_row(t, r), t->cols);
 }

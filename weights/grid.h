@@ -12,9 +12,11 @@ typedef enum rg_grid_kind {
     /* compressed-tensors: codes i32 [out][in*bits/32], zero points i32 [out*bits/32][in/g] or none (the
      * middle), scales [out][in/g] */
     RG_GRID_PACKED,
-    RG_GRID_MLX,  /* codes u32 [out][in*bits/32], scales and minimums [out][in/g] */
-    RG_GRID_INT8, /* codes i8 [out][in], scales [out / tall][in / g] */
-    RG_GRID_FP8,  /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
+    RG_GRID_MLX,   /* codes u32 [out][in*bits/32], scales and minimums [out][in/g] */
+    RG_GRID_INT8,  /* codes i8 [out][in], scales [out / tall][in / g] */
+    RG_GRID_FP8,   /* the same; codes are e4m3: 4 bits of exponent, bias 7, 3 of mantissa, no infinities */
+    RG_GRID_MXFP4, /* codes u8 [out][in / 2], the first in the low half; scales u8 [out][in / 32],
+     * exponents */
     RG_GRID_NF4 /* codes u8 [out * in / 2], the first in the high half; scales [out * in / group], see map */
 } rg_grid_kind;
 
@@ -22,6 +24,7 @@ struct rg_grid {
     rg_grid_kind kind;
     int bits; /* of a code: 4 or 8 */
     int64_t out, in;
+    int64_t step;        /* from one of its own outputs to the next; 0: 1 */
     int64_t first, rows; /* which of the outputs are this grid's: the file's tensors may hold several */
     /* columns of a scale (the last group may be short), scales per row */
     int64_t group, groups;

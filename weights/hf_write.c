@@ -14,11 +14,12 @@
 static void put_rope(json_t *o, const rg_config *c, const rg_arch *a)
 {
     const bool none = c->rope_scaling == RG_ROPE_NONE;
-    if (none && !(a->traits & RG_HAS_TEMPERATURE)) return; /* whose files always say it */
+    if (none && !(a->traits & (RG_HAS_TEMPERATURE | RG_HAS_CLAMPED))) return; /* whose files always say it */
     json_t *s = json_pack("{s:s}", "rope_type", none ? "default" : rg_scaling_names[c->rope_scaling]);
 #define RG_SCALING_KEY(scaling, kind, field, key, silent) \
     if (c->rope_scaling == RG_ROPE_##scaling) kind(s, key, c->field);
 #include "weights/arch.def"
+    if (c->rope_scaling == RG_ROPE_YARN && c->rope_exact_ends) BOOL(s, "truncate", false);
     if (c->q_temp > 0.0) REAL(s, "llama_4_scaling_beta", c->q_temp);
     json_object_set_new(o, "rope_scaling", s);
 }

@@ -16,7 +16,8 @@ enum {
     CT = 1 << RG_SCHEME_CT,
     FP8 = 1 << RG_SCHEME_FP8,
     MLX = 1 << RG_SCHEME_MLX,
-    NF4 = 1 << RG_SCHEME_NF4
+    NF4 = 1 << RG_SCHEME_NF4,
+    MXFP4 = 1 << RG_SCHEME_MXFP4
 };
 
 /* By the end of a tensor's name; dtypes with single blanks between. */
@@ -39,7 +40,8 @@ static const struct {
     {NF4, ".weight.quant_map", RG_P_MAP, "F32", false},
     {NF4, ".weight.nested_absmax", RG_P_NESTED, "F32", false},
     {NF4, ".weight.nested_quant_map", RG_P_NESTED_MAP, "F32", false},
-    {NF4, ".weight.quant_state.bitsandbytes__nf4", RG_P_STATE, "U8", false}};
+    {NF4, ".weight.quant_state.bitsandbytes__nf4", RG_P_STATE, "U8", false},
+    {MXFP4, "_blocks", RG_P_CODES, "U8", false}, {MXFP4, "_scales", RG_P_SCALES, "U8", false}};
 
 /* What quantised activations need; they stay as they are. */
 static const char *const of_activations[] = {
@@ -80,7 +82,7 @@ bool rg_parts_keep(rg_ckpt *c, const rg_raw_tensor *r, const char *dtype, rg_sta
         if (!fits && tails[i].maybe) continue;
         rg_part p = {.kind = tails[i].kind,
             .rank = r->rank,
-            .dim = {r->dim[0], r->dim[1]},
+            .dim = {r->dim[0], r->dim[1], r->dim[2], r->dim[3]},
             .data = r->data,
             .bytes = r->bytes,
             .type = RG_FT_F32};
@@ -257,9 +259,10 @@ static rg_status fill(
     g->bits = c->scheme.bits;
     g->q = q->data;
     g->q_bytes = q->bytes;
-    return rg_word_in("I32 U32", q->dtype) ? fill_words(c, g, part, module, src)
-        : strcmp(q->dtype, "U8") == 0      ? rg_fill_nf4(g, part, module, src)
-                                           : rg_fill_scaled(c, g, part, src);
+    return c->scheme.kind == RG_SCHEME_MXFP4 ? rg_fill_mxfp4(g, part, c->cfg.experts, src)
+        : rg_word_in("I32 U32", q->dtype)    ? fill_words(c, g, part, module, src)
+        : strcmp(q->dtype, "U8") == 0        ? rg_fill_nf4(g, part, module, src)
+                                             : rg_fill_scaled(c, g, part, src);
 }
 
 static rg_status bind(
@@ -274,23 +277,30 @@ static rg_status bind(
         return rg_lacks(src,
             "module %.100s is quantised, but is neither a linear layer nor the embedding of a %s model",
             module, rg_arch_named(c->cfg.arch)->word[RG_ARCH_NAME]);
+    if (c->scheme.kind == RG_SCHEME_MXFP4 && !(c->traits & RG_HAS_CLAMPED && rg_site_of_experts(site)))
+        return rg_lacks(src, "module %.100s is MXFP4, expected that of experts of gpt-oss alone", module);
     rg_grid *g = calloc(1, sizeof *g);
     if (!g) return rg_no_memory(src->err, src->name);
     g->kind = c->scheme.kind == RG_SCHEME_AWQ ? RG_GRID_AWQ
         : c->scheme.kind == RG_SCHEME_GPTQ    ? RG_GRID_GPTQ
         : c->scheme.kind == RG_SCHEME_MLX     ? RG_GRID_MLX
                                               : RG_GRID_PACKED;
-    g->out = g->rows = out;
+    /* of all experts, one below the other */
+    const bool experts = c->scheme.kind == RG_SCHEME_MXFP4;
+    g->out = g->rows = experts ? out * c->cfg.experts : out;
     g->in = in;
     rg_status st = fill(c, g, part, module, src);
     if (!st) {
         rg_raw_tensor r = {.name = name,
             .name_len = (size_t)n,
             .type = g->bits == 8 ? RG_FT_INT8 : RG_FT_INT4,
-            .rank = 2,
+            .rank = experts ? 3 : 2,
             .dim = {(uint64_t)g->out, (uint64_t)g->in},
             .data = g->q,
             .grid = g};
+        if (experts)
+            memcpy(r.dim, (uint64_t[]){(uint64_t)c->cfg.experts, (uint64_t)out, (uint64_t)in},
+                3 * sizeof *r.dim);
         for (int k = 0; k < RG_P_COUNT; k++) r.bytes += part[k] ? part[k]->bytes : 0;
         st = rg_ckpt_add(c, RG_NAMES_HF, &r, src->err);
     }

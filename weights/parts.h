@@ -24,7 +24,7 @@ struct rg_part {
     rg_ftype type;  /* of scales: F32, F16 or BF16 (of bytes: F32) */
     char dtype[12]; /* as in safetensors */
     int rank;
-    uint64_t dim[2];
+    uint64_t dim[4];
     const unsigned char *data;
     uint64_t bytes;
 };
@@ -35,6 +35,10 @@ void rg_grid_take_scales(rg_grid *g, const rg_part *p);
 
 /* Codes of a byte each (FP8, INT8) of a module [g->out, g->in], and their scales (scaled.c). */
 rg_status rg_fill_scaled(rg_ckpt *c, rg_grid *g, const rg_part *const part[RG_P_COUNT], const rg_src *src);
+/* Experts of gpt-oss: codes u8 [experts][out][in / 32][16], exponents u8 [experts][out][in / 32]
+ * (scaled.c). */
+rg_status rg_fill_mxfp4(
+    rg_grid *g, const rg_part *const part[RG_P_COUNT], int64_t experts, const rg_src *src);
 /* Codes of bitsandbytes (nf4.c). */
 rg_status rg_fill_nf4(
     rg_grid *g, const rg_part *const part[RG_P_COUNT], const char *module, const rg_src *src);

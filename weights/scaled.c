@@ -1,5 +1,5 @@
 /* Modules whose codes are bytes, [out][in]: FP8 (e4m3) and INT8, with a scale for the matrix, a row, a group
- * of a row, or a block. */
+ * of a row, or a block. And MXFP4: two codes in a byte, with an exponent for 32 of a row. */
 #include <string.h>
 
 #include "weights/parts.h"
@@ -41,6 +41,33 @@ rg_status rg_fill_scaled(rg_ckpt *c, rg_grid *g, const rg_part *const part[RG_P_
             "one for each block or group that the configuration declares",
             s->module, (unsigned long long)s->dim[0], (unsigned long long)s->dim[1], s->rank,
             (long long)g->out, (long long)g->in);
+    rg_grid_take_scales(g, s);
+    return RG_OK;
+}
+
+rg_status rg_fill_mxfp4(rg_grid *g, const rg_part *const part[RG_P_COUNT], int64_t experts, const rg_src *src)
+{
+    const rg_part *q = part[RG_P_CODES], *s = part[RG_P_SCALES];
+    const uint64_t want[4] = {(uint64_t)experts, (uint64_t)(g->out / experts), (uint64_t)g->in / 32, 16};
+    g->kind = RG_GRID_MXFP4;
+    g->group = 32;
+    g->groups = g->in / 32;
+    if (g->in % 32 != 0)
+        return rg_lacks(
+            src, "module %.100s: rows of %lld are not whole MXFP4 blocks of 32", q->module, (long long)g->in);
+    if (q->rank != 4 || memcmp(q->dim, want, sizeof want) != 0)
+        return rg_bad(src,
+            "module %.100s: blocks of shape [%llu, %llu, %llu, %llu] (rank %d), expected [%llu, %llu, %llu, "
+            "16]",
+            q->module, (unsigned long long)q->dim[0], (unsigned long long)q->dim[1],
+            (unsigned long long)q->dim[2], (unsigned long long)q->dim[3], q->rank,
+            (unsigned long long)want[0], (unsigned long long)want[1], (unsigned long long)want[2]);
+    if (s->rank != 3 || memcmp(s->dim, want, 3 * sizeof *want) != 0)
+        return rg_bad(src,
+            "module %.100s: scales of shape [%llu, %llu, %llu] (rank %d), expected [%llu, %llu, %llu]",
+            s->module, (unsigned long long)s->dim[0], (unsigned long long)s->dim[1],
+            (unsigned long long)s->dim[2], s->rank, (unsigned long long)want[0], (unsigned long long)want[1],
+            (unsigned long long)want[2]);
     rg_grid_take_scales(g, s);
     return RG_OK;
 }

@@ -283,13 +283,18 @@ rg_status rg_scheme_from_json(
         st = read_compressed(s, q, notes, &src);
     else if (rg_word_in("fp8 fbgemm_fp8 modelopt", method) || (!*method && json_object_get(q, "quant_algo")))
         st = read_fp8(s, q, notes, &src);
-    else if (strcmp(method, "bitsandbytes") == 0 ||
+    else if (strcmp(method, "mxfp4") == 0) {
+        s->kind = RG_SCHEME_MXFP4;
+        s->bits = 4;
+        st = check(q, RG_IN_MXFP4, notes, &src);
+    } else if (strcmp(method, "bitsandbytes") == 0 ||
         (!*method && (json_object_get(q, "load_in_4bit") || json_object_get(q, "load_in_8bit"))))
         st = read_bitsandbytes(s, q, notes, &src);
     else
         st = rg_lacks(&src,
             "quantization_config: method '%.40s' is not supported; expected awq, gptq, "
-            "auto-round, compressed-tensors, fp8, fbgemm_fp8, modelopt or bitsandbytes: use the 16-bit "
+            "auto-round, compressed-tensors, fp8, fbgemm_fp8, modelopt, mxfp4 or bitsandbytes: use the "
+            "16-bit "
             "checkpoint with "
             "--dtype",
             method);

@@ -46,7 +46,7 @@ void rg_shape_sites(rg_config *c)
     c->extra = 0;
 #define B(site) rg_site_bit(RG_SITE_##site##_BIAS)
 #define RG_BIASES(trait, key, sites) \
-    if (a->traits & RG_HAS_##trait && !*key) c->extra |= sites;
+    if (a->traits & RG_HAS_##trait && (!*key || a->traits & RG_HAS_CLAMPED)) c->extra |= sites;
 #include "weights/arch.def"
     rg_arch_apply(c, a);
 }
@@ -155,6 +155,40 @@ static void quantise_row(unsigned char *dst, const float *x, int64_t n, rg_ftype
     }
 }
 
+/* The least power of two at which the largest value is at most 6, and of each value the nearest of E2M1,
+ * in GGUF's
+ * block. */
+static void mxfp4_row(unsigned char *dst, const float *x, int64_t n)
+{
+    static const float value[8] = {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f};
+    for (int64_t b = 0; b < n; b += 32, dst += 17) {
+        int e = -20;
+        const float m = fabsf(largest(x + b, 32));
+        while (e < 20 && ldexpf(6.0f, e) < m) e++;
+        memset(dst, 0, 17);
+        dst[0] = (unsigned char)(127 + e);
+        for (int i = 0; i < 32; i++) {
+            const float v = fabsf(ldexpf(x[b + i], -e));
+            int q = 0;
+            while (q < 7 && v > 0.5f * (value[q] + value[q + 1])) q++;
+            dst[1 + i % 16] |= (unsigned char)((q | (x[b + i] < 0.0f ? 8 : 0)) << (i < 16 ? 0 : 4));
+        }
+    }
+}
+
+/* GGUF's blocks of a row, as safetensors keep them apart: exponents, or codes in their order. */
+static void unweave(unsigned char *dst, const unsigned char *block, int64_t n, bool scales)
+{
+    for (int64_t b = 0; b < n / 32; b++, block += 17) {
+        if (scales) dst[b] = block[0];
+        for (int i = 0; i < 32 && !scales; i += 2) {
+            const int shift = i < 16 ? 0 : 4;
+            dst[16 * b + i / 2] =
+                (unsigned char)((block[1 + i % 16] >> shift & 15) | (block[2 + i % 16] >> shift & 15) << 4);
+        }
+    }
+}
+
 /* planted: the values are in tmp. */
 static void make_row(unsigned char *dst, float *tmp, const uint16_t *idx, const table *t, rg_ftype type,
     int64_t n, bool planted)
@@ -171,20 +205,32 @@ static void make_row(unsigned char *dst, float *tmp, const uint16_t *idx, const 
     for (int64_t i = 0; i < n && !planted; i++) tmp[i] = t->f32[idx[i]];
     if (type == RG_FT_F32)
         memcpy(dst, tmp, (size_t)n * sizeof *tmp);
+    else if (type == RG_FT_MXFP4)
+        mxfp4_row(dst, tmp, n);
     else
         quantise_row(dst, tmp, n, type);
 }
 
+static uint64_t key_of(const rg_synth_job *j, rg_site site, int layer)
+{
+    const char *name = rg_site_name(site); /* not its number, which changes with the table of sites */
+    return mix(mix(j->seed) + rg_hash64_of(name, strlen(name), 0) + (uint64_t)(layer + 1));
+}
+
+/* A tensor of gate's rows, behind each of which one of up follows. */
+static bool gates(const rg_file_tensor *t) { return t->woven && t->site == RG_SITE_FFN_GATE_EXPS; }
+static rg_site next_of(rg_site site) { return site == RG_SITE_FFN_GATE_EXPS ? RG_SITE_FFN_UP_EXPS : site; }
+
 rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const char *path, rg_err *err)
 {
     enum { BLOCK = 1 << 20 };
-    const size_t row = (size_t)rg_ftype_row_bytes(t->type, t->cols);
+    const size_t row = (size_t)rg_file_row(t), whole = (size_t)rg_ftype_row_bytes(t->type, t->cols);
     const int64_t per = rg_max(1, BLOCK / (int64_t)row);
     rg_status st = RG_OK;
     float *tmp = malloc((size_t)t->cols * sizeof *tmp);
     table *tab = malloc(sizeof *tab);
     uint16_t *idx = malloc((size_t)t->cols * sizeof *idx);
-    unsigned char *buf = malloc((size_t)per * row);
+    unsigned char *buf = malloc((size_t)per * row + whole), *own_row = buf ? buf + (size_t)per * row : NULL;
     if (!tmp || !tab || !idx || !buf) {
         st = rg_no_memory(err, path);
         goto out;
@@ -196,19 +242,23 @@ rg_status rg_synth_rows(rg_synth_job *j, const rg_file_tensor *t, FILE *f, const
     const int neighbours =
         j->naming == RG_NAMES_GGUF ? !(a->traits & RG_HAS_HALF_SPLIT) : a->traits & RG_HAS_INTERLEAVED;
     const int64_t hd = neighbours && rg_site_rotated(t->site) ? j->c->head_dim : 0;
-    const char *name = rg_site_name(t->site); /* not its number, which changes with the table of sites */
-    const uint64_t key = mix(mix(j->seed) + rg_hash64_of(name, strlen(name), 0) + (uint64_t)(t->layer + 1));
+    uint64_t key[2]; /* of gate and up, where they stand in turns */
+    for (int i = 0; i < 2; i++) key[i] = key_of(j, i && gates(t) ? next_of(t->site) : t->site, t->layer);
     const int64_t rows = rg_max(1, t->experts) * t->rows;
     const bool planted = rg_synth_plants(j, t->site);
     for (int64_t r = 0; r < rows && !st; r += per) {
         const int64_t n = rg_min(per, rows - r);
         for (int64_t i = 0; i < n; i++) {
             const int64_t expert = t->expert + (r + i) / t->rows, own = (r + i) % t->rows;
-            const uint64_t its = expert ? mix(key + (uint64_t)expert) : key;
-            row_indices(idx, t->cols, its + (uint64_t)rg_our_row(own, hd));
+            const bool turns = t->woven && gates(t);
+            const uint64_t k0 = key[turns && own % 2], its = expert ? mix(k0 + (uint64_t)expert) : k0;
+            row_indices(idx, t->cols, its + (uint64_t)rg_our_row(turns ? own / 2 : own, hd));
             for (int64_t k = 0; planted && k < t->cols; k++) tmp[k] = tab->f32[idx[k]];
             if (planted) rg_synth_plant(j, t, own, std, tmp);
-            make_row(buf + (size_t)i * row, tmp, idx, tab, t->type, t->cols, planted);
+            unsigned char *to = buf + (size_t)i * row;
+            const bool apart = t->woven == RG_WOVEN_BLOCKS || t->woven == RG_WOVEN_SCALES;
+            make_row(apart ? own_row : to, tmp, idx, tab, t->type, t->cols, planted);
+            if (apart) unweave(to, own_row, t->cols, t->woven == RG_WOVEN_SCALES);
         }
         if (fwrite(buf, row, (size_t)n, f) != (size_t)n)
             st = rg_fail(err, RG_E_FILE, "%s: cannot write (disk full?)", path);
@@ -253,22 +303,33 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
     for (int l = -1; l < c->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++) {
             rg_file_tensor *t = &j->t[j->n];
+            const bool matrices = rg_op_of_experts(rg_site_op(s)), clamped = traits & RG_HAS_CLAMPED,
+                       woven = clamped && !gguf && rg_site_of_experts(s);
+            if (woven && (s == RG_SITE_FFN_UP_EXPS || s == RG_SITE_FFN_UP_EXPS_BIAS))
+                continue; /* with gate's */
             if ((rg_site_in_layer(s) != 0) != (l >= 0) || (s == RG_SITE_OUTPUT && c->tied) ||
-                !rg_site_runs(c, s, 0) || !rg_file_name(name, sizeof name, j->naming, traits, s, l))
+                !rg_site_has_tensor(c, s) ||
+                !(woven || rg_file_name(name, sizeof name, j->naming, traits, s, l)))
                 continue;
-            *t = (rg_file_tensor){
-                s, l, rg_extent_size(c, rg_site_rows(s)), rg_extent_size(c, rg_site_cols(s)), j->type, 0, 0};
+            *t = (rg_file_tensor){s, l, rg_extent_size(c, rg_site_rows(s)),
+                rg_extent_size(c, rg_site_cols(s)), j->type, 0, 0, RG_WOVEN_NOT};
             /* converters keep routers, as norms, in F32 */
             if ((rg_site_rows(s) == RG_EXT_ONE || s == RG_SITE_FFN_GATE_INP) && gguf) t->type = RG_FT_F32;
+            if (clamped && matrices) t->type = RG_FT_MXFP4; /* as its makers' files */
             if (t->cols % rg_ftypes[t->type].block != 0)
                 return rg_fail(err, RG_E_UNSUPPORTED,
                     "%s: rows of %lld do not divide into blocks of %d: use F16", rg_ftypes[t->type].name,
                     (long long)t->cols, rg_ftypes[t->type].block);
-            const bool apart = rg_op_of_experts(rg_site_op(s)) && !gguf;
-            if (rg_op_of_experts(rg_site_op(s)) && gguf) t->experts = c->experts;
-            for (int e = 0; e < (apart ? c->experts : 1); e++, j->n++) {
-                j->t[j->n] = *t;
-                j->t[j->n].expert = e;
+            const bool apart = rg_site_of_experts(s) && !gguf && !woven;
+            if (rg_site_of_experts(s) && !apart) t->experts = c->experts;
+            if (woven && s == RG_SITE_FFN_GATE_EXPS) t->rows *= 2;
+            if (s == RG_SITE_FFN_GATE_EXPS_BIAS && woven) t->cols *= 2;
+            const rg_file_tensor like = *t;
+            for (int e = 0; e < (apart ? c->experts : woven && matrices ? 2 : 1); e++, j->n++) {
+                t = &j->t[j->n];
+                *t = like;
+                t->expert = apart ? e : 0;
+                if (woven) t->woven = !matrices ? RG_WOVEN_BIAS : e ? RG_WOVEN_SCALES : RG_WOVEN_BLOCKS;
                 j->total += rg_file_bytes(t);
             }
         }

@@ -39,6 +39,20 @@ static json_t *tokenizer_json(const rg_synth_job *j)
         "merges");
 }
 
+/* The entry of a tensor of all experts. */
+static void put_woven(json_t *header, const char *name, const rg_file_tensor *t, int64_t *at)
+{
+    const int64_t bytes = (int64_t)rg_file_bytes(t);
+    const bool bias = t->woven == RG_WOVEN_BIAS;
+    json_t *shape = json_pack("[I,I]", (json_int_t)t->experts, (json_int_t)(bias ? t->cols : t->rows));
+    if (!bias) json_array_append_new(shape, json_integer(t->cols / 32));
+    if (t->woven == RG_WOVEN_BLOCKS) json_array_append_new(shape, json_integer(16));
+    json_object_set_new(header, name,
+        json_pack("{s:s,s:o,s:[I,I]}", "dtype", bias ? rg_ftypes[t->type].name : "U8", "shape", shape,
+            "data_offsets", (json_int_t)*at, (json_int_t)(*at + bytes)));
+    *at += bytes;
+}
+
 static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
 {
     rg_outfile f = {0};
@@ -48,6 +62,10 @@ static rg_status write_tensors(rg_synth_job *j, const char *path, rg_err *err)
     for (size_t i = 0; i < j->n; i++) {
         const rg_file_tensor *t = &j->t[i];
         rg_file_tensor_name(name, sizeof name, RG_NAMES_HF, rg_arch_named(j->c->arch)->traits, t);
+        if (t->woven) {
+            put_woven(header, name, t, &at);
+            continue;
+        }
         rg_hf_entry(header, name, rg_ftypes[t->type].name, rg_site_rows(t->site) == RG_EXT_ONE ? 0 : t->rows,
             t->cols, &at, (int64_t)rg_file_bytes(t));
     }
@@ -75,7 +93,10 @@ rg_status rg_synth_safetensors(rg_synth_job *j, const char *dir, rg_err *err)
     if (!st && !(st = write_tensors(j, data, err))) done[0] = data;
     if (!st && j->c->vocab >= RG_SYNTH_MIN_VOCAB && !(st = rg_hf_write_json(tokenizer_json(j), tok, err)))
         done[1] = tok;
-    if (!st) st = rg_hf_write_json(rg_hf_config(j->c, j->type, 1, 2), config, err);
+    json_t *said = st ? NULL : rg_hf_config(j->c, j->type, 1, 2);
+    if (said && rg_arch_named(j->c->arch)->traits & RG_HAS_CLAMPED)
+        json_object_set_new(said, "quantization_config", json_pack("{s:s}", "quant_method", "mxfp4"));
+    if (!st) st = rg_hf_write_json(said, config, err);
     for (int i = 0; st && i < 2; i++) /* nothing of ours stays behind */
         if (done[i]) unlink(done[i]);
     if (st && made) rmdir(dir);

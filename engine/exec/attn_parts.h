@@ -108,9 +108,24 @@ static inline void rg_merge_row(
     }
 }
 
-static inline void rg_store_row(float *out, const float *acc, float sum, int64_t hd)
+/* What softmax divides by: the sum of a row's exponentials, less its maximum, and that of its head's sink. */
+static inline float rg_divisor(
+    const rg_attn_plan *p, const rg_attn_task *t, int64_t row, float max, float sum)
 {
-    const float inv = 1.0f / sum;
+    if (!p->a->sink) return sum;
+    return sum + expf(p->a->sink[t->g * p->rep + t->j0 + row % t->reps] - max);
+}
+/* Sinks of all heads of a task, which a thread reads once, and what they take of so many rows. */
+static inline void rg_count_sinks(rg_ctx *cx, const rg_attn_plan *p, const rg_attn_task *t)
+{
+    if (!p->a->sink) return;
+    if (t->t0 == 0) cx->tally.w_rd += 4 * t->reps;
+    rg_count(cx, 0, 0, 3 * t->rows);
+}
+
+static inline void rg_store_row(float *out, const float *acc, float divisor, int64_t hd)
+{
+    const float inv = 1.0f / divisor;
     for (int64_t d = 0; d < hd; d++) out[d] = acc[d] * inv;
 }
 

@@ -62,11 +62,12 @@ void rg_topk(
 /* Products of the experts that somebody chose with the rows of their tokens. w: of expert 0, behind which the
  * others lie. By the op of the site:
  * LINEAR_EXPS: to[row][n] = x[token][k] W^T for each (token, expert) row, by expert; y is to.
- * LINEAR_SWIGLU_EXPS: to[row] = silu(to[row]) * (the same).
+ * LINEAR_SWIGLU_EXPS: to[row] = silu(to[row]) * (the same); LINEAR_CLAMPGLU_EXPS: clampglu of both.
  * LINEAR_SUM_EXPS: to[token][n] = sum over its experts, in their order, of weight * (x[row][k] W^T).
- * y: scratch of products on tiles, of the shape of `to`. */
+ * bias: [experts][n], added to each product; or NULL. y: scratch of products on tiles, of the shape of
+ * `to`. */
 void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
-    const rg_choice *c, bool barrier);
+    const float *bias, const rg_choice *c, bool barrier);
 
 /* sum[m][n] += sigmoid(w . x) * y, in columns as rg_linear splits its rows. */
 void rg_gated_add(rg_ctx *cx, rg_site site, float *sum, const float *y, const float *x, const float *w,
@@ -92,7 +93,7 @@ void rg_scale(rg_ctx *cx, rg_site site, float *y, float factor, int64_t m, int64
 void rg_reorder(
     rg_ctx *cx, rg_site site, float *y, const float *x, const int32_t *order, int64_t m, int64_t k);
 
-/* gate[m][n] = silu(gate) * up, or gelu(gate) * up by the op of the site. */
+/* gate[m][n] = silu(gate) * up, or gelu(gate) * up, or clampglu of both, by the op of the site. */
 void rg_gate(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n);
 
 /* y[m][n] = cap tanh(y / cap). */
@@ -126,6 +127,7 @@ typedef struct rg_attn_shape {
     const rg_seq_run *run;
     int64_t n_runs, m; /* tokens in all runs */
     float cap;         /* of the scores: cap tanh(s / cap); 0: none */
+    const float *sink; /* [heads] a score of each head that softmax counts in and drops; NULL: none */
     int64_t rot;       /* values of a head that are rotated */
     const float *cs,
         *cs_q;     /* of keys and of queries, [ctx][rot]: rot/2 cosines then rot/2 sines of each position */

@@ -105,7 +105,9 @@ static void whole_tasks(rg_ctx *cx, float *out, const float *q, const rg_attn_pl
         }
         rg_count_kv(cx, &rk, p->kv, &t, t.start, t.end);
         for (int64_t r = 0; r < t.rows; r++)
-            rg_store_row(out + rg_attn_at(p, &t, r), w.out + r * w.hdp, w.sum[r], hd);
+            rg_store_row(
+                out + rg_attn_at(p, &t, r), w.out + r * w.hdp, rg_divisor(p, &t, r, w.max[r], w.sum[r]), hd);
+        rg_count_sinks(cx, p, &t);
         rg_count(cx, 0, 4 * t.rows * hd, 0);
     }
 }
@@ -149,8 +151,9 @@ static void split_tasks(rg_ctx *cx, float *out, const float *q, const rg_attn_pl
                     const float *f = p->a->part + (at + c) * part + r * row;
                     rg_merge_row(w.out, &max, &sum, f + 2, f[0], f[1], hd, c == 0);
                 }
-                rg_store_row(out + rg_attn_at(p, &t, r), w.out, sum, hd);
+                rg_store_row(out + rg_attn_at(p, &t, r), w.out, rg_divisor(p, &t, r, max, sum), hd);
             }
+            rg_count_sinks(cx, p, &t);
             rg_count(cx, 4 * chunks * t.rows * row, 4 * t.rows * hd, 0);
         }
         at += chunks;
@@ -170,7 +173,12 @@ static void end_attn(
     rg_ctx *cx, rg_site site, const rg_attn_plan *p, int kv_k, int kv_v, rg_attn_way way, bool barrier)
 {
     const rg_attn_shape *a = p->a;
-    rg_dims d = {.m = a->m, .h = a->heads, .g = p->kv->heads, .hd = p->kv->hd, .cap = a->cap > 0.0f};
+    rg_dims d = {.m = a->m,
+        .h = a->heads,
+        .g = p->kv->heads,
+        .hd = p->kv->hd,
+        .cap = a->cap > 0.0f,
+        .sink = a->sink != NULL};
     for (const rg_seq_run *r = a->run; r < a->run + a->n_runs; r++) {
         const int64_t n = r->n, pos = r->pos;
         d.pairs += n * pos + n * (n + 1) / 2;
@@ -244,10 +252,11 @@ void rg_attn_unfused(rg_ctx *cx, float *out, const float *q, const rg_kv_layer *
             rg_cap_scores(cx, a, s, n);
             rg_mask_scores(s, rg_first_seen(a, pos) - t.start);
             cx->k->softmax(s, n, rg_round_up(t.end, RG_KV_BLOCK) - t.start, &max, &sum);
-            const float inv = 1.0f / sum;
+            const float inv = 1.0f / rg_divisor(&p, &t, r, max, sum);
             for (int64_t j = 0; j < n; j++) s[j] *= inv;
             rg_count(cx, 8 * n, 8 * n, rg_softmax_flop(a) * n);
         }
+        rg_count_sinks(cx, &p, &t);
     }
     end_attn(cx, RG_SITE_ATTN_SOFTMAX, &p, RG_KV_COUNT, RG_KV_COUNT, RG_ATTN_FEW, false);
 

@@ -246,7 +246,9 @@ void rg_attn_many(
         }
         rg_count_kv(cx, &reach, kv, &t, t.start, t.end);
         for (int64_t r = 0; r < t.rows; r++)
-            rg_store_row(out + rg_attn_at(&w.p, &t, r), w.out + r * w.hdp, w.sum[r], kv->hd);
+            rg_store_row(out + rg_attn_at(&w.p, &t, r), w.out + r * w.hdp,
+                rg_divisor(&w.p, &t, r, w.max[r], w.sum[r]), kv->hd);
+        rg_count_sinks(cx, &w.p, &t);
         rg_count(cx, 0, 4 * t.rows * kv->hd, 0);
     }
     if (w.products) cx->k->tiles_off(w.state);

@@ -66,9 +66,11 @@ void rg_add(rg_ctx *cx, rg_site site, float *x, const float *d, int64_t m, int64
 
 void rg_gate(rg_ctx *cx, rg_site site, float *gate, const float *up, int64_t m, int64_t n)
 {
-    const bool gelu = rg_site_op(site) == RG_OP_GEGLU;
-    const columns c = my_columns(cx, m, n, gelu ? 10 : 5, 2);
-    rg_swiglu_fn *fn = gelu ? cx->k->geglu : cx->k->swiglu;
+    const rg_op op = rg_site_op(site);
+    const columns c = my_columns(cx, m, n, op == RG_OP_GEGLU ? 10 : op == RG_OP_CLAMPGLU ? 9 : 5, 2);
+    rg_swiglu_fn *fn = op == RG_OP_GEGLU ? cx->k->geglu
+        : op == RG_OP_CLAMPGLU           ? cx->k->clampglu
+                                         : cx->k->swiglu;
     for (int64_t at = c.c0; at < m * n && c.n; at += n) fn(gate + at, gate + at, up + at, c.n);
     end_elem(cx, site, m, n, true);
 }

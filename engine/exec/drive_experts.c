@@ -87,7 +87,8 @@ typedef struct call {
     const rg_choice *c;
     const rg_weight *w; /* of expert 0; the others follow */
     int64_t bytes;      /* of one of them */
-    rg_op op;           /* of each: LINEAR, LINEAR_SWIGLU or LINEAR_SUM_EXPS */
+    rg_op op;           /* of each: LINEAR, LINEAR_SWIGLU, LINEAR_CLAMPGLU_EXPS or LINEAR_SUM_EXPS */
+    const float *bias;  /* [experts][n], or NULL */
     const float *x;
     bool by_token; /* rows of x are tokens; else (token, expert) pairs, in the order of the choice */
 } call;
@@ -98,7 +99,9 @@ static rg_product product_of(const rg_ctx *cx, const call *f, int64_t i, rg_weig
     const rg_choice *c = f->c;
     *w = *f->w;
     w->data = (const char *)f->w->data + c->expert[i] * f->bytes;
-    return rg_product_of(cx, f->op, w, c->first[i + 1] - c->first[i]);
+    rg_product p = rg_product_of(cx, f->op, w, c->first[i + 1] - c->first[i]);
+    if (f->bias) p.bias = f->bias + c->expert[i] * w->n;
+    return p;
 }
 
 /* Row r of those of all experts. */
@@ -197,15 +200,17 @@ static void count_again(rg_ctx *cx, const call *f, int64_t few, int64_t cols)
 }
 
 void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
-    const rg_choice *c, bool barrier)
+    const float *bias, const rg_choice *c, bool barrier)
 {
-    const bool sum = rg_site_op(site) == RG_OP_LINEAR_SUM_EXPS;
+    const rg_op op = rg_site_op(site);
+    const bool sum = op == RG_OP_LINEAR_SUM_EXPS;
     const call f = {.c = c,
         .w = w,
         .bytes = rg_packed_bytes(w->type, w->n, w->k),
-        .op = sum                                          ? RG_OP_LINEAR_SUM_EXPS
-            : rg_site_op(site) == RG_OP_LINEAR_SWIGLU_EXPS ? RG_OP_LINEAR_SWIGLU
-                                                           : RG_OP_LINEAR,
+        .op = op == RG_OP_LINEAR_SWIGLU_EXPS ? RG_OP_LINEAR_SWIGLU
+            : op == RG_OP_LINEAR_EXPS        ? RG_OP_LINEAR
+                                             : op,
+        .bias = bias,
         .x = x,
         .by_token = !sum};
     const int64_t panels = rg_panels(w->n);
@@ -246,8 +251,8 @@ void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *
     count_again(cx, &f, few, r1 - r0);
     /* the record names the kernel of an expert that as many tokens chose as the average one */
     const rg_product a = rg_product_of(cx, f.op, w, rg_div_up(c->m * c->used, c->n));
-    rg_op_desc d = rg_product_record(
-        cx, site, &a, (rg_dims){.m = c->m, .k = w->k, .n = w->n, .u = c->used, .e = c->n}, barrier);
+    rg_op_desc d = rg_product_record(cx, site, &a,
+        (rg_dims){.m = c->m, .k = w->k, .n = w->n, .u = c->used, .e = c->n, .b = bias != NULL}, barrier);
     d.most = c->most;
     rg_op_end(cx, &d);
 }

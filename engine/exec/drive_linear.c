@@ -119,15 +119,21 @@ static void prepare(rg_ctx *cx, rg_product *a, const float *x)
     cx->ready = now;
 }
 
-void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
+/* The outputs are finished behind the product, not by it. */
+static bool is_finished(const rg_product *a) { return a->op != RG_OP_LINEAR || a->bias; }
+
+void rg_product_finish(const rg_ctx *cx, const rg_product *a, float *y, int64_t ldy, int64_t row0,
     int64_t rows, int64_t col0, int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++) {
         float *to = a->to + (a->row ? a->row[row0 + i] : row0 + i) * a->w->n + col0;
+        if (a->bias) cx->k->add(y + i * ldy, a->bias + col0, cols);
         if (a->op == RG_OP_LINEAR_SWIGLU)
             cx->k->swiglu(to, to, y + i * ldy, cols);
         else if (a->op == RG_OP_LINEAR_GEGLU)
             cx->k->geglu(to, to, y + i * ldy, cols);
+        else if (a->op == RG_OP_LINEAR_CLAMPGLU_EXPS)
+            cx->k->clampglu(to, to, y + i * ldy, cols);
         else if (a->op == RG_OP_LINEAR_ADD)
             cx->k->add(to, y + i * ldy, cols);
         else if (a->weight)
@@ -215,7 +221,7 @@ static loops loops_of(const rg_ctx *cx, const rg_product *a)
         .x = a->m * a->x_bytes,
         .block = as_they_lie(a) ? 0 : bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k)),
         .group = bl->np * a->panel};
-    l.direct = l.trips == 1 && a->op == RG_OP_LINEAR;
+    l.direct = l.trips == 1 && !is_finished(a);
     const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
                   mt = rg_min(bl->mt, MOST_ROWS),
                   fit = rg_min(MOST_ROWS, (cx->l2_bytes / 8 * 7 - weights) / each / mt * mt);
@@ -299,7 +305,7 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     enum { OUTPUTS = 8 << 10 }; /* bytes */
     const rg_ktab *t = cx->k;
     const rg_weight *w = a->w;
-    const bool fused = a->op != RG_OP_LINEAR;
+    const bool fused = is_finished(a);
     /* More rows than a call takes meet each panel in equal parts, the later ones from the private cache. */
     const int64_t most = a->kind == RG_KK_GEMV ? RG_GEMV_MAX : RG_DOT_MAX,
                   rows = rg_div_up(a->m, rg_div_up(a->m, most)),
@@ -380,9 +386,14 @@ void rg_product_panels(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     if (a->op != RG_OP_LINEAR) {
         const int64_t each = a->op == RG_OP_LINEAR_SWIGLU ? 5
             : a->op == RG_OP_LINEAR_GEGLU                 ? 10
+            : a->op == RG_OP_LINEAR_CLAMPGLU_EXPS         ? 9
             : a->op == RG_OP_LINEAR_SUM_EXPS              ? 2
                                                           : 1;
         rg_count(cx, 4 * m * rows, 0, each * m * rows);
+    }
+    if (a->bias) {
+        cx->tally.w_rd += 4 * rows;
+        rg_count(cx, 0, 0, m * rows);
     }
 }
 

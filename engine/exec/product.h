@@ -17,8 +17,9 @@ typedef struct rg_product {
     rg_kernel_kind kind;
     rg_xform form; /* its form of x */
     bool tiles;
-    rg_op op; /* LINEAR, or a fused one */
-    float *y; /* [m][n]: for sums that leave the private cache */
+    rg_op op;          /* LINEAR, or a fused one */
+    float *y;          /* [m][n]: for sums that leave the private cache */
+    const float *bias; /* [n] added to the outputs; NULL: none */
     /* LINEAR_SUM_EXPS: rows of `to` that take the outputs, times their weights; else NULL */
     const int32_t *row;
     const float *weight;
@@ -36,8 +37,9 @@ void rg_product_panels(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);
 rg_op_desc rg_product_record(const rg_ctx *cx, rg_site site, const rg_product *a, rg_dims dims, bool barrier);
 
 /* The end of the operator for rows [row0, row0 + rows) and columns [col0, col0 + cols), whose products are in
- * y[rows][ldy]: what is fused runs by the kernels of the operators that it replaces, so no bit differs. */
-void rg_product_finish(const rg_ctx *cx, const rg_product *a, const float *y, int64_t ldy, int64_t row0,
+ * y[rows][ldy], which changes: what is fused runs by the kernels of the operators that it replaces, so
+ * no bit differs. */
+void rg_product_finish(const rg_ctx *cx, const rg_product *a, float *y, int64_t ldy, int64_t row0,
     int64_t rows, int64_t col0, int64_t cols);
 
 /* What this context has to choose from. */

@@ -63,6 +63,14 @@ INLINE vf gelu_times(vf g, vf u)
     return gated(g, vf_mul(vf_set1(RG_GELU_SLOPE), vf_fma(vf_set1(RG_GELU_CUBE), cube, g)), u);
 }
 
+INLINE vf clamped_times(vf g, vf u)
+{
+    const vf most = vf_set1(RG_CLAMP), least = vf_set1(-RG_CLAMP), one = vf_set1(1.0f);
+    g = vf_if_less(most, g, most, g);
+    u = vf_if_less(most, u, most, vf_if_less(u, least, least, u));
+    return gated(g, vf_mul(vf_set1(RG_CLAMP_SLOPE), g), vf_add(u, one));
+}
+
 #define GATED(name, times) \
     void ISA_FN(name)(float *y, const float *gate, const float *up, int64_t n) \
     { \
@@ -72,6 +80,7 @@ INLINE vf gelu_times(vf g, vf u)
     }
 GATED(rg_swiglu, silu_times)
 GATED(rg_geglu, gelu_times)
+GATED(rg_clampglu, clamped_times)
 
 /* tanh z = (1 - e) / (1 + e), e = exp(-2 |z|); near 0, where that cancels, a polynomial. */
 INLINE vf capped(vf x, vf cap, vf inv)

@@ -16,6 +16,9 @@ static inline uint16_t rg_u16_at(const void *p, int64_t i)
 static inline float rg_half_at(const void *p, int64_t i) { return rg_f16_to_f32(rg_u16_at(p, i)); }
 
 /* GELU's tanh form: u times the logistic function of SLOPE (u + CUBE u^3), SLOPE = 2 sqrt(2 / pi). */
+/* Of clampglu: the ends of gate and up, and the slope of the gate's logistic function. */
+#define RG_CLAMP 7.0f
+#define RG_CLAMP_SLOPE 1.702f
 #define RG_GELU_SLOPE 1.5957691216057308f
 #define RG_GELU_CUBE 0.044715f
 /* Where columns [c, ..) of a panel have their lines; c is a multiple of the group. */

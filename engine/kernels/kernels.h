@@ -154,7 +154,8 @@ typedef void rg_rmsnorm_fn(float *y, const float *x, const float *w, int64_t k, 
 /* Rotates the pairs (i, i + rot/2), i < rot/2, of heads of hd values in place; cs, sn [rot/2]: cosines and
  * sines of the position. */
 typedef void rg_rope_fn(float *x, int64_t heads, int64_t hd, int64_t rot, const float *cs, const float *sn);
-/* y = act(gate) * up; y may be gate. act: SiLU, or GELU by its tanh form. */
+/* y = act(gate) * up; y may be gate. act: SiLU, or GELU by its tanh form; or clampglu, min(gate, 7) times the
+ * logistic function of 1.702 of it, and up, from -7 to 7, plus 1. */
 typedef void rg_swiglu_fn(float *y, const float *gate, const float *up, int64_t n);
 /* x = cap tanh(x / cap). */
 typedef void rg_softcap_fn(float *x, int64_t n, float cap);
@@ -203,7 +204,7 @@ typedef struct rg_ktab {
     rg_softmax_bf16_fn *softmax_bf16;
     rg_rmsnorm_fn *rmsnorm;
     rg_rope_fn *rope;
-    rg_swiglu_fn *swiglu, *geglu;
+    rg_swiglu_fn *swiglu, *geglu, *clampglu;
     rg_softcap_fn *softcap;
     rg_add_fn *add;
     rg_quant_fn *quant_q8, *quant_q4, *quant_q4m;

@@ -76,6 +76,18 @@ void rg_geglu__c(float *y, const float *gate, const float *up, int64_t n)
     }
 }
 
+/* What is not a number stays so. */
+void rg_clampglu__c(float *y, const float *gate, const float *up, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float g = gate[i] > RG_CLAMP ? RG_CLAMP : gate[i],
+                    u = up[i] > RG_CLAMP ? RG_CLAMP
+            : up[i] < -RG_CLAMP          ? -RG_CLAMP
+                                         : up[i];
+        y[i] = g / (1.0f + expf(-RG_CLAMP_SLOPE * g)) * (u + 1.0f);
+    }
+}
+
 void rg_softcap__c(float *x, int64_t n, float cap)
 {
     for (int64_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);

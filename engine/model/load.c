@@ -99,7 +99,8 @@ static void lay_one(loader *l, rg_site site, int layer)
         b->order = rg_arena_take(&l->arena, (size_t)t->cols * sizeof *b->order);
         l->ordered |= rg_site_bit(rg_site_order(site));
     } else if (is_vector(site)) {
-        b->vec = rg_arena_take(&l->arena, (size_t)t->cols * sizeof(float));
+        b->vec =
+            rg_arena_take(&l->arena, (size_t)(rg_site_matrices(&l->m->cfg, site) * t->cols) * sizeof(float));
     }
 }
 
@@ -217,7 +218,7 @@ static rg_status pack_one(
     const rg_bound_tensor *b = rg_model_at(l->m, layer, site);
     const int nt = rg_team_size(team);
     if (is_vector(site)) {
-        float *w = (float *)(uintptr_t)b->vec;
+        float *w = (float *)(uintptr_t)b->vec + t->expert * t->cols;
         rg_ckpt_row_f32(t, 0, w);
         for (int64_t i = 0; i < t->cols; i++)
             if (!isfinite(w[i]))
@@ -233,7 +234,7 @@ static rg_status pack_one(
         .w2 = sums + nt};
     j.w.data = (const char *)b->w.data + t->expert * rg_packed_bytes(b->w.type, b->w.n, b->w.k);
     j.codes = keeps_codes(t, b->w.type);
-    j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t);
+    j.as_is = is_16bit(t->type) && b->w.type == rg_ckpt_resident(t) && !t->across;
     if (b->order) copy_order(l, site, layer, rg_ckpt_order(t), t->cols);
     memset(sums, 0, 2 * (size_t)nt * sizeof *sums);
     rg_team_run(team, pack_job, &j, NULL, NULL, 0);

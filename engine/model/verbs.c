@@ -57,6 +57,7 @@ bool rg_pass_layer(rg_pass *p, int64_t layer)
     if (p->cx->tid == 0 && stop && *stop) __atomic_store_n(&f->stop_at, layer + 1, __ATOMIC_RELAXED);
     p->w = rg_model_at(&f->s->e->model, layer, 0);
     p->kv = f->s->kv[layer];
+    p->shape.sink = p->w[RG_SITE_ATTN_SINKS].vec;
     p->shape.window = rg_layer_window(p->c, layer);
     p->shape.cs = rg_layer_local(p->c, layer) ? p->a->cs_local : p->a->cs;
     p->shape.cs_q = p->a->cs_q ? p->a->cs_q : p->shape.cs;
@@ -220,26 +221,32 @@ static void show_experts(rg_pass *p, rg_site site, const float *data)
     p->m = m;
 }
 
+static void project_experts(const rg_pass *p, rg_site site, float *to, float *y, const float *x, bool barrier)
+{
+    const rg_site linear = rg_site_linear(site);
+    rg_linear_exps(
+        p->cx, site, to, y, x, &p->w[linear].w, p->w[rg_site_bias(linear)].vec, &p->choice, barrier);
+}
+
 static void run_experts(rg_pass *p, const float *x)
 {
     const rg_acts *a = p->a;
-    const rg_choice *c = &p->choice;
     rg_project(p, RG_SITE_FFN_GATE_INP, a->router, x);
     rg_topk(p->cx, RG_SITE_FFN_TOPK, &p->choice, a->router, p->m, p->c->experts, p->c->experts_norm);
-    rg_linear_exps(
-        p->cx, RG_SITE_FFN_GATE_EXPS, a->gate, a->gate, x, &p->w[RG_SITE_FFN_GATE_EXPS].w, c, false);
+    project_experts(p, RG_SITE_FFN_GATE_EXPS, a->gate, a->gate, x, false);
     show_experts(p, RG_SITE_FFN_GATE_EXPS, a->gate);
-    const rg_weight *up = &p->w[RG_SITE_FFN_UP_EXPS].w;
-    if (runs(p, RG_SITE_FFN_UP_ACT_EXPS)) {
-        rg_linear_exps(p->cx, RG_SITE_FFN_UP_ACT_EXPS, a->gate, a->up, x, up, c, true);
+    const bool clamps = rg_site_exists(p->c, RG_SITE_FFN_CLAMP_EXPS);
+    const rg_site act = clamps ? RG_SITE_FFN_CLAMP_EXPS : RG_SITE_FFN_ACT_EXPS,
+                  with_act = clamps ? RG_SITE_FFN_UP_CLAMP_EXPS : RG_SITE_FFN_UP_ACT_EXPS;
+    if (runs(p, with_act)) {
+        project_experts(p, with_act, a->gate, a->up, x, true);
     } else {
-        rg_linear_exps(p->cx, RG_SITE_FFN_UP_EXPS, a->up, a->up, x, up, c, true);
+        project_experts(p, RG_SITE_FFN_UP_EXPS, a->up, a->up, x, true);
         show_experts(p, RG_SITE_FFN_UP_EXPS, a->up);
-        rg_gate(p->cx, RG_SITE_FFN_ACT_EXPS, a->gate, a->up, p->m * c->used, up->n);
-        show_experts(p, RG_SITE_FFN_ACT_EXPS, a->gate);
+        rg_gate(p->cx, act, a->gate, a->up, p->m * p->choice.used, p->c->expert_ffn);
+        show_experts(p, act, a->gate);
     }
-    rg_linear_exps(p->cx, RG_SITE_FFN_DOWN_EXPS, a->tmp, a->more, a->gate, &p->w[RG_SITE_FFN_DOWN_EXPS].w, c,
-        crosses(p, RG_SITE_FFN_DOWN_EXPS));
+    project_experts(p, RG_SITE_FFN_DOWN_EXPS, a->tmp, a->more, a->gate, crosses(p, RG_SITE_FFN_DOWN_EXPS));
     show(p, RG_SITE_FFN_DOWN_EXPS, a->tmp, p->c->dim);
 }
 

@@ -44,6 +44,8 @@ bool rg_site_exists(const rg_config *c, rg_site s)
         return c->experts == 0;
     case RG_ONLY_MOE:
         return c->experts > 0;
+    case RG_ONLY_MOE_SILU:
+        return c->experts > 0 && !(c->extra & rg_site_bit(RG_SITE_FFN_CLAMP_EXPS));
     case RG_ONLY_SHARED:
         return c->shared_ffn > 0;
     case RG_ONLY_SILU:
@@ -82,7 +84,7 @@ static const struct fused *row_of(const rg_config *c, rg_site s)
 
 bool rg_site_runs(const rg_config *c, rg_site s, unsigned fuse)
 {
-    if (!rg_site_exists(c, s)) return false;
+    if (!rg_site_exists(c, s) || rg_site_only(s) == RG_ONLY_PART) return false;
     const struct fused *f = row_of(c, s);
     return !f || (s == f->site) == holds(f, c, fuse);
 }

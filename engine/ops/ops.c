@@ -18,11 +18,13 @@ enum {
     OPT_PRE_NORM = 0,
     OPT_DENSE = 0,
     OPT_MOE = 0,
+    OPT_MOE_SILU = 0,
     OPT_SHARED = 0,
     OPT_SILU = 0,
     OPT_ROTATES = 0,
     OPT_FUSED = 0,
     OPT_TENSOR,
+    OPT_PART = 1,
     OPT_TRAIT = 1,
     OPT_FACTOR = 1,
     OPT_ORDER = 1
@@ -68,7 +70,8 @@ bool rg_op_is_product(rg_op op)
 
 bool rg_op_of_experts(rg_op op)
 {
-    return op == RG_OP_LINEAR_EXPS || op == RG_OP_LINEAR_SWIGLU_EXPS || op == RG_OP_LINEAR_SUM_EXPS;
+    return op == RG_OP_LINEAR_EXPS || op == RG_OP_LINEAR_SWIGLU_EXPS || op == RG_OP_LINEAR_CLAMPGLU_EXPS ||
+        op == RG_OP_LINEAR_SUM_EXPS;
 }
 
 bool rg_site_has_matrix(rg_site s)
@@ -76,16 +79,32 @@ bool rg_site_has_matrix(rg_site s)
     return rg_op_is_product(rg_sites[s].op) && rg_sites[s].rows != RG_EXT_NONE;
 }
 
-int64_t rg_site_matrices(const rg_config *c, rg_site s)
+bool rg_site_of_experts(rg_site s)
 {
-    return rg_op_of_experts(rg_sites[s].op) ? c->experts : 1;
+    const bool part = rg_sites[s].op == RG_OP_BIAS && rg_sites[s].only == RG_ONLY_PART;
+    return rg_op_of_experts(rg_sites[s].op) || (part && rg_op_of_experts(rg_sites[s - 1].op));
 }
+
+bool rg_site_has_tensor(const rg_config *c, rg_site s)
+{
+    return rg_sites[s].rows != RG_EXT_NONE &&
+        (rg_sites[s].only == RG_ONLY_PART ? rg_site_exists(c, s) : rg_site_runs(c, s, 0));
+}
+
+int64_t rg_site_matrices(const rg_config *c, rg_site s) { return rg_site_of_experts(s) ? c->experts : 1; }
 
 rg_site rg_site_next(rg_site s, rg_op op)
 {
     do s++;
     while (s < RG_SITE_COUNT && rg_sites[s].op != op);
     return s;
+}
+
+uint64_t rg_sites_of_clamped(void)
+{
+    return rg_site_bit(RG_SITE_ATTN_SINKS) | rg_site_bit(RG_SITE_FFN_GATE_EXPS_BIAS) |
+        rg_site_bit(RG_SITE_FFN_UP_EXPS_BIAS) | rg_site_bit(RG_SITE_FFN_DOWN_EXPS_BIAS) |
+        rg_site_bit(RG_SITE_FFN_CLAMP_EXPS);
 }
 
 /* The table keeps them around the linear: X_ORDER, X, X_BIAS. */

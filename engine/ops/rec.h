@@ -16,8 +16,9 @@ extern const char *const rg_phase_names[RG_PHASE_COUNT]; /* "prefill", "decode" 
 typedef struct rg_dims {
     int64_t m, k, n;
     int64_t h, g, hd;
-    int64_t pairs, ctx, cap;
+    int64_t pairs, ctx, cap, sink;
     int64_t u, e; /* of experts: to how many each token goes; how many of them some token of the call chose */
+    int64_t b;    /* 1: experts add a bias to their outputs */
     int64_t w_row; /* bytes of a weight row where rows are kept one by one (untied embedding), else 0 */
 } rg_dims;
 

@@ -48,10 +48,12 @@ typedef enum rg_only {
     RG_ONLY_PRE_NORM,
     RG_ONLY_DENSE,
     RG_ONLY_MOE,
+    RG_ONLY_MOE_SILU,
     RG_ONLY_SHARED,
     RG_ONLY_SILU,
     RG_ONLY_ROTATES,
     RG_ONLY_FUSED,
+    RG_ONLY_PART,
     RG_ONLY_TENSOR,
     RG_ONLY_TRAIT,
     RG_ONLY_FACTOR,
@@ -97,7 +99,11 @@ bool rg_op_is_product(rg_op op);
 bool rg_op_of_experts(rg_op op);
 /* The site has a matrix, or one for each expert. */
 bool rg_site_has_matrix(rg_site site);
-/* Matrices of a site in one layer. */
+/* It has a matrix, or a bias, of each expert. */
+bool rg_site_of_experts(rg_site site);
+/* Files of such a model hold a tensor of it, whether it runs or is another's part. */
+bool rg_site_has_tensor(const rg_config *c, rg_site site);
+/* Matrices of a site in one layer, or such biases. */
 int64_t rg_site_matrices(const rg_config *c, rg_site site);
 /* The site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */
 rg_site rg_site_linear(rg_site site);
@@ -123,6 +129,8 @@ bool rg_fuse_parse(unsigned *fuse, const char *text);
 
 /* The bias and the column order of a linear site, or NONE (the output matrix). */
 rg_site rg_site_bias(rg_site linear), rg_site_order(rg_site linear);
+/* The sites that gpt-oss's kind has together: sinks of attention, biases of experts, and clampglu. */
+uint64_t rg_sites_of_clamped(void);
 /* The bit of an optional site in rg_config.extra; 0: others have none. */
 uint64_t rg_site_bit(rg_site s);
 

@@ -132,8 +132,8 @@ static int64_t whole(double x) { return x >= 0.0 && x < 9e15 ? (int64_t)x : 0; }
 /* "2 * m * n * k" to "2 * 128 * 2048 * 2048". */
 static void fill(char *out, size_t n, const char *formula, const rg_dims *d)
 {
-    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "cap", "u"};
-    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->cap, d->u};
+    static const char *const names[] = {"m", "k", "n", "h", "g", "hd", "pairs", "cap", "u", "sink", "b"};
+    const int64_t values[] = {d->m, d->k, d->n, d->h, d->g, d->hd, d->pairs, d->cap, d->u, d->sink, d->b};
     size_t at = 0, i;
     for (const char *p = formula; *p && at + 24 < n;) {
         size_t len = 0;

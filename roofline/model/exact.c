@@ -159,10 +159,11 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
                 x.experts = rg_exact_experts(c, in, phase, m);
                 x.dims.u = c->experts_used;
                 x.dims.e = rg_max(1, (int64_t)(x.experts + 0.5));
+                x.dims.b = rg_site_exists(c, rg_site_bias(linear));
             }
         } else if (op == RG_OP_TOPK) {
             x.dims.u = c->experts_used;
-        } else if (site == RG_SITE_FFN_ACT_EXPS) {
+        } else if (site == RG_SITE_FFN_ACT_EXPS || site == RG_SITE_FFN_CLAMP_EXPS) {
             x.dims.m = rg_expert_rows(c, m);
         } else if (op == RG_OP_HEADNORM) {
             x.dims.h = width_of(&d, site) / x.dims.k;
@@ -184,6 +185,7 @@ rg_exact_call rg_exact_site(const rg_config *c, const rg_hardware *h, const rg_e
             x.dims.pairs = seen->pairs;
             x.dims.ctx = seen->ctx;
             x.dims.cap = c->attn_cap > 0.0;
+            x.dims.sink = rg_site_exists(c, RG_SITE_ATTN_SINKS);
         }
     }
     choose(&x, h, in, op, m, seen->seqs);
@@ -206,13 +208,13 @@ double rg_exact_weights(const rg_config *c, const rg_exact_input *in, bool strea
         const int64_t k = rg_extent_size(&d, rg_site_cols((rg_site)s)),
                       n = rg_extent_size(&d, rg_site_rows((rg_site)s));
         double bytes = 0.0;
-        if (!rg_site_runs(c, (rg_site)s, 0)) continue;
+        if (!rg_site_runs(c, (rg_site)s, 0) && !rg_site_has_tensor(c, (rg_site)s)) continue;
         if (rg_site_has_matrix(s))
             bytes = (double)rg_site_matrices(c, s) * (double)rg_packed_bytes(type_of(in, s), n, k);
         else if (op == RG_OP_EMBED)
             bytes = c->tied || streamed ? 0.0 : (double)c->vocab * (double)in->embd_row;
         else if (n > 0 || op == RG_OP_REORDER)
-            bytes = 4.0 * (double)k;
+            bytes = 4.0 * (double)k * (double)rg_site_matrices(c, s);
         *(rg_site_in_layer((rg_site)s) ? &layer : &top) += bytes;
     }
     return (double)c->layers * layer + top;
@@ -237,9 +239,8 @@ static double parameters(const rg_config *c, bool active)
 {
     double n = 0.0;
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        if ((s == RG_SITE_OUTPUT && c->tied) || rg_site_rows(s) == RG_EXT_NONE || !rg_site_runs(c, s, 0))
-            continue;
-        const bool few = active && rg_op_of_experts(rg_site_op(s));
+        if ((s == RG_SITE_OUTPUT && c->tied) || !rg_site_has_tensor(c, s)) continue;
+        const bool few = active && rg_site_of_experts(s);
         n += (rg_site_in_layer((rg_site)s) ? (double)c->layers : 1.0) *
             (double)(few ? c->experts_used : rg_site_matrices(c, s)) *
             (double)rg_extent_size(c, rg_site_rows((rg_site)s)) *

@@ -20,6 +20,21 @@ static void put_flags_of_gemma3(gguf_build *g)
     "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": " factor \
     ", \"original_max_position_embeddings\": 64" more "}"
 
+/* As its makers write it. */
+#define OSS \
+    "\"attention_bias\": true, \"experts_per_token\": 3, \"num_experts_per_tok\": 3, " \
+    "\"num_local_experts\": 8, " \
+    "\"initial_context_length\": 64, \"output_router_logits\": false, \"router_aux_loss_coef\": 0.9, " \
+    "\"sliding_window\": 24, \"swiglu_limit\": 7.0, \"rope_scaling\": {\"beta_fast\": 32.0, \"beta_slow\": " \
+    "1.0, " \
+    "\"factor\": 32.0, \"original_max_position_embeddings\": 64, \"rope_type\": \"yarn\", \"truncate\": " \
+    "false}"
+#define OSS_KEYS \
+    { \
+        .ffn = 96, .experts = 8, .experts_used = 3, .expert_ffn = 96, .window = ARCH_WINDOW, \
+        .rope_scaling = RG_ROPE_YARN, .rope_factor = 32.0, .rope_orig_ctx = 64 \
+    }
+
 const arch_model arch_models[] = {
     {"qwen3", "Qwen3ForCausalLM", "qwen3",
         "\"attention_bias\": false, \"use_sliding_window\": false, \"sliding_window\": 24, "
@@ -154,6 +169,13 @@ const arch_model arch_models[] = {
         "\"use_sliding_window\": false",
         .m = {.layers = "ff"}, .keys = {.experts = 8, .experts_used = 2, .expert_ffn = 40, .shared_ffn = 72},
         .qkv_bias = true},
+    {"gpt-oss", "GptOssForCausalLM", "gpt-oss",
+        OSS ", \"quantization_config\": {\"quant_method\": \"mxfp4\", "
+            "\"modules_to_not_convert\": [\"model.layers.*.self_attn\", \"model.layers.*.mlp.router\"]}",
+        .m = {.layers = "wf", .magnitude = 1.3465735902799727}, .theta = 150000, .keys = OSS_KEYS,
+        .qkv_bias = true, .o_bias = true},
+    {"gpt-oss-floats", "GptOssForCausalLM", NULL, OSS, .m = {.layers = "wf", .magnitude = 1.3465735902799727},
+        .theta = 150000, .keys = OSS_KEYS, .qkv_bias = true, .o_bias = true},
     {"granitemoe", "GraniteMoeForCausalLM", "granitemoe",
         "\"num_local_experts\": 8, \"num_experts_per_tok\": 4, \"embedding_multiplier\": 12.0, "
         "\"attention_multiplier\": 0.125, \"residual_multiplier\": 0.5, \"logits_scaling\": 4.0",
@@ -189,10 +211,10 @@ rg_ckpt *arch_model_open(const arch_model *x, bool gguf)
         .rope_factors = x->factors,
         .stacked = x->stacked,
         .qkv_bias = x->qkv_bias || x->all_bias,
-        .o_bias = x->all_bias,
+        .o_bias = x->o_bias || x->all_bias,
         .mlp_bias = x->all_bias};
     b.c.dim = 64;
-    b.c.ffn = 104;
+    b.c.ffn = x->keys.ffn > 0 ? x->keys.ffn : 104;
     b.c.layers = (int64_t)strlen(x->m.layers);
     b.c.heads = 4;
     b.c.kv_heads = 2;

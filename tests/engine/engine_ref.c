@@ -151,10 +151,11 @@ static matrix from_experts(const rg_weight *w, int64_t experts)
 static matrix from_bound(const rg_bound_tensor *b, rg_site site, const rg_config *c)
 {
     if (rg_op_of_experts(rg_site_op(site))) return from_experts(&b->w, c->experts);
+    const int64_t rows = rg_site_of_experts(site) ? c->experts : 1; /* of biases */
     if (rg_site_op(site) == RG_OP_LINEAR) return in_order(from_packed(&b->w), b->order);
     if (!b->vec) return (matrix){0};
-    matrix m = new_matrix(1, rg_extent_size(c, rg_site_cols(site)));
-    memcpy(m.w, b->vec, (size_t)m.k * sizeof *m.w);
+    matrix m = new_matrix(rows, rg_extent_size(c, rg_site_cols(site)));
+    memcpy(m.w, b->vec, (size_t)(m.n * m.k) * sizeof *m.w);
     return m;
 }
 
@@ -257,11 +258,12 @@ static void rotate(
 
 static double capped(double x, double cap) { return cap > 0.0 ? cap * tanh(x / cap) : x; }
 
-/* One query head over positions [first, n). k and v: [n] rows of `ld`. */
+/* One query head over positions [first, n). k and v: [n] rows of `ld`. sink: a further score, without a
+ * value; NULL: none. */
 static void attend(double *out, const double *q, const double *k, const double *v, int64_t ld, int64_t first,
-    int64_t n, int64_t hd, double scale, double cap, double *score)
+    int64_t n, int64_t hd, double scale, double cap, const float *sink, double *score)
 {
-    double top = -INFINITY, sum = 0.0;
+    double top = sink ? (double)*sink : -INFINITY, sum = 0.0;
     for (int64_t p = first; p < n; p++) {
         score[p] = 0.0;
         for (int64_t i = 0; i < hd; i++) score[p] += q[i] * k[p * ld + i];
@@ -269,6 +271,7 @@ static void attend(double *out, const double *q, const double *k, const double *
         top = fmax(top, score[p]);
     }
     for (int64_t p = first; p < n; p++) sum += score[p] = exp(score[p] - top);
+    if (sink) sum += exp((double)*sink - top);
     for (int64_t i = 0; i < hd; i++) {
         out[i] = 0.0;
         for (int64_t p = first; p < n; p++) out[i] += score[p] / sum * v[p * ld + i];
@@ -298,16 +301,33 @@ static void add_block(
     for (int64_t i = 0; i < c->dim; i++) x[i] += add * h[i];
 }
 
-/* y += weight * down(silu(gate x) * up x), of matrices from row e of so many on. */
+static double at_most(double x, double most) { return x > most ? most : x; }
+
+/* y += bias, of expert e of a site whose biases the model has. */
+static void add_bias(double *y, const matrix *b, int64_t e)
+{
+    for (int64_t i = 0; b->w && i < b->k; i++) y[i] += (double)b->w[e * b->k + i];
+}
+
+/* y += weight * down(silu(gate x) * up x), of matrices from row e of so many on. Clamped: gate to 7, up
+ * to -7 and 7,
+ * gate's slope is 1.702, and up grows by 1. bias: of the three, in that order; NULL: none. */
 static void add_network(double *y, const matrix *gate, const matrix *up, const matrix *down, int64_t e,
-    double weight, const double *x, double *g, double *u, double *out, int64_t ffn, int64_t dim)
+    double weight, const double *x, double *g, double *u, double *out, int64_t ffn, int64_t dim,
+    const matrix *const bias[3], bool clamped)
 {
     const matrix G = {gate->w + e * ffn * dim, ffn, dim}, U = {up->w + e * ffn * dim, ffn, dim},
                  D = {down->w + e * dim * ffn, dim, ffn};
     times(g, &G, x);
     times(u, &U, x);
-    for (int64_t i = 0; i < ffn; i++) g[i] = g[i] / (1.0 + exp(-g[i])) * u[i];
+    if (bias) add_bias(g, bias[0], e), add_bias(u, bias[1], e);
+    for (int64_t i = 0; i < ffn; i++) {
+        const double a = clamped ? at_most(g[i], 7.0) : g[i];
+        g[i] = a / (1.0 + exp((clamped ? -1.702 : -1.0) * a)) *
+            (clamped ? 1.0 - at_most(-at_most(u[i], 7.0), 7.0) : u[i]);
+    }
     times(out, &D, g);
+    if (bias) add_bias(out, bias[2], e);
     for (int64_t i = 0; i < dim; i++) y[i] += weight * out[i];
 }
 
@@ -316,7 +336,9 @@ static void mix(const rg_config *c, double *y, const matrix *w, const double *x,
 {
     double p[RG_MAX_EXPERTS], all = 0.0, chosen = 0.0, top = -INFINITY;
     int64_t pick[RG_MAX_EXPERTS];
-    times(p, &w[RG_SITE_FFN_GATE_INP], x);
+    const matrix *const bias[3] = {
+        &w[RG_SITE_FFN_GATE_EXPS_BIAS], &w[RG_SITE_FFN_UP_EXPS_BIAS], &w[RG_SITE_FFN_DOWN_EXPS_BIAS]};
+    affine(p, w, RG_SITE_FFN_GATE_INP, x);
     for (int64_t e = 0; e < c->experts; e++) top = fmax(top, p[e]);
     for (int64_t e = 0; e < c->experts; e++) all += p[e] = exp(p[e] - top);
     for (int64_t i = 0; i < c->experts_used; i++) {
@@ -331,12 +353,13 @@ static void mix(const rg_config *c, double *y, const matrix *w, const double *x,
     for (int64_t i = 0; i < c->dim; i++) y[i] = 0.0;
     for (int64_t i = 0; i < c->experts_used; i++)
         add_network(y, &w[RG_SITE_FFN_GATE_EXPS], &w[RG_SITE_FFN_UP_EXPS], &w[RG_SITE_FFN_DOWN_EXPS], pick[i],
-            p[pick[i]] / (c->experts_norm ? chosen : all), x, b->gate, b->up, b->out, c->expert_ffn, c->dim);
+            p[pick[i]] / (c->experts_norm ? chosen : all), x, b->gate, b->up, b->out, c->expert_ffn, c->dim,
+            bias, c->extra & rg_site_bit(RG_SITE_FFN_CLAMP_EXPS));
     if (c->shared_ffn == 0) return;
     double open = 0.0;
     for (int64_t i = 0; i < c->dim; i++) open += (double)w[RG_SITE_FFN_GATE_INP_SHEXP].w[i] * x[i];
     add_network(y, &w[RG_SITE_FFN_GATE_SHEXP], &w[RG_SITE_FFN_UP_SHEXP], &w[RG_SITE_FFN_DOWN_SHEXP], 0,
-        1.0 / (1.0 + exp(-open)), x, b->gate, b->up, b->out, c->shared_ffn, c->dim);
+        1.0 / (1.0 + exp(-open)), x, b->gate, b->up, b->out, c->shared_ffn, c->dim, NULL, false);
 }
 
 static void layer(const ref_model *r, const matrix *w, int64_t l, buffers *b, int64_t n)
@@ -365,7 +388,8 @@ static void layer(const ref_model *r, const matrix *w, int64_t l, buffers *b, in
             b->q[i] *= 1.0 + c->q_temp * log(1.0 + floor((double)t / (double)c->rope_orig_ctx));
         for (int64_t i = 0; i < c->heads; i++)
             attend(b->att + i * hd, b->q + i * hd, b->k + i / rep * hd, b->v + i / rep * hd, kv, first, t + 1,
-                hd, scale, c->attn_cap, b->score);
+                hd, scale, c->attn_cap, w[RG_SITE_ATTN_SINKS].w ? w[RG_SITE_ATTN_SINKS].w + i : NULL,
+                b->score);
         add_block(c, x, b->h, w, RG_SITE_ATTN_OUTPUT, RG_SITE_ATTN_POST_NORM, b->att);
         norm(b->h, x, c->dim, &w[RG_SITE_FFN_NORM], c->eps);
         if (c->experts > 0) {

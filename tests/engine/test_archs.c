@@ -175,6 +175,23 @@ static void same_ways(truth *t, rg_engine *const e[3], bool unfused, double boun
 
 static double bound_here(void) { return isa_cap() >= RG_ISA_AMX ? TILES_BOUND : F32_BOUND; }
 
+/* Products with codes take x to 16 bits, which may choose other experts: floats hold the same weights. */
+static int exact_type(const rg_ckpt *c)
+{
+    for (size_t i = 0; i < rg_ckpt_count(c); i++)
+        if (rg_wtype_is_quant(rg_ckpt_resident(rg_ckpt_at(c, i)))) return RG_WT_F32;
+    return -1;
+}
+
+/* Codes as the file has them: plain C multiplies them by floats. */
+static void check_codes(truth *t)
+{
+    rg_engine *e = engine_of(t, 2, -1, RG_ISA_C);
+    timeline(t, e, exactly(CTX), N - 20, 7, t->one);
+    expect_rows(t, t->one, 0, N, F32_BOUND, "the file's codes");
+    rg_engine_close(e);
+}
+
 static void check_logits(const rg_ckpt *c, const char *what)
 {
     const double bound = bound_here();
@@ -182,7 +199,7 @@ static void check_logits(const rg_ckpt *c, const char *what)
     rg_engine *e[3];
     rg_session_opts so = exactly(CTX);
     truth_begin(&t, c, what, CTX);
-    for (int i = 0; i < 3; i++) e[i] = engine_of(&t, i + 1, -1, isa_cap());
+    for (int i = 0; i < 3; i++) e[i] = engine_of(&t, i + 1, exact_type(c), isa_cap());
     so.fuse = RG_FUSE_DEFAULT;
     timeline(&t, e[0], so, 0, 7, t.one);
     expect_rows(&t, t.one, 0, N, bound, "chunks of 7");
@@ -192,6 +209,7 @@ static void check_logits(const rg_ckpt *c, const char *what)
     same_ways(&t, e, false, bound);
     same_ways(&t, e, true, bound);
     for (int i = 0; i < 3; i++) rg_engine_close(e[i]);
+    if (exact_type(c) >= 0) check_codes(&t);
 
     e[0] = engine_of(&t, 2, RG_WT_F16, isa_cap());
     if (rg_ckpt_config(c)->experts > 0) { /* rounding chooses other experts: the truth is rounded too */
@@ -214,7 +232,7 @@ static void check_tiles(const rg_ckpt *c, const char *what)
 {
     truth t;
     truth_begin(&t, c, what, CTX);
-    rg_engine *e = engine_of(&t, 1, -1, RG_ISA_AMXEMU);
+    rg_engine *e = engine_of(&t, 1, exact_type(c), RG_ISA_AMXEMU);
     timeline(&t, e, exactly(CTX), N - 20, 20, t.one);
     expect_rows(&t, t.one, 0, N, TILES_BOUND, "on tiles");
     rg_engine_close(e);
@@ -259,7 +277,7 @@ static void gguf(void **state)
 static void tiles(void **state)
 {
     (void)state;
-    static const char *const some[] = {"gemma2", "gemma3", "olmo2", "olmoe", "qwen2moe"};
+    static const char *const some[] = {"gemma2", "gemma3", "olmo2", "olmoe", "qwen2moe", "gpt-oss"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         if (!is_wanted(some[i])) continue;
         rg_ckpt *c = arch_model_open(arch_model_named(some[i]), false);
@@ -304,7 +322,8 @@ static void all_of_it_matters(void **state)
                 (was.window == 0 && memcmp(was.all_seen, c->cfg.all_seen, sizeof was.all_seen) != 0) ||
                 (was.rope_magnitude == 1.0 && c->cfg.rope_magnitude == 0.0) ||
                 (was.rope_scaling == RG_ROPE_LONGROPE && c->cfg.rope_scaling == RG_ROPE_NONE) ||
-                (was.extra != c->cfg.extra && !(was.extra & rg_site_bit(RG_SITE_FFN_GELU)));
+                (was.extra != c->cfg.extra &&
+                    !(was.extra & (rg_site_bit(RG_SITE_FFN_GELU) | rg_site_bit(RG_SITE_FFN_CLAMP_EXPS))));
             ref_model *r = ref_from_ckpt(c);
             ref_forward(r, token, FEW, i ? without : as_is);
             ref_close(r);

@@ -44,6 +44,7 @@ static void both_forms_are_one_model(void **state)
 {
     (void)state;
     for (const rg_shape *s = rg_shapes; s->name; s++) {
+        if (s->config.rope_exact_ends) continue; /* GGUF has no key for it: it is another model there */
         rg_ckpt *hf = arch_open(s, 7, RG_SYNTH_SAFETENSORS), *gguf = arch_open(s, 7, RG_SYNTH_GGUF);
         const int64_t n = TOKENS * rg_ckpt_config(hf)->vocab;
         float *a = must_alloc((size_t)n * sizeof *a), *b = must_alloc((size_t)n * sizeof *b);

@@ -148,6 +148,7 @@ static void run(rg_ctx *cx, void *user)
         break;
     case RG_FN_swiglu:
     case RG_FN_geglu:
+    case RG_FN_clampglu:
         AGAIN(CALL(swiglu)(y, xf, bf, VEC));
         break;
     case RG_FN_softcap:
@@ -194,6 +195,7 @@ static void block_work(rg_fn kind, double *bytes, double *ops)
         [RG_FN_rope] = {8.0 * VEC, 3.0 * VEC},
         [RG_FN_swiglu] = {12.0 * VEC, 5.0 * VEC},
         [RG_FN_geglu] = {12.0 * VEC, 10.0 * VEC},
+        [RG_FN_clampglu] = {12.0 * VEC, 9.0 * VEC},
         [RG_FN_softcap] = {8.0 * VEC, 3.0 * VEC},
         [RG_FN_add] = {12.0 * VEC, VEC},
         [RG_FN_quant_q8] = {5.0 * VEC, VEC},

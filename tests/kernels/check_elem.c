@@ -1,4 +1,5 @@
-/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, softcap and add: every row of kernels.def
+/* softmax (in floats and in bf16), rmsnorm, rope, swiglu, geglu, clampglu, softcap and add: every row of
+ * kernels.def
  * against float64. */
 #include "checkkern.h"
 
@@ -220,6 +221,38 @@ static void check_gated(const rg_kernel_row *row, double (*act)(double), double 
 
 void check_swiglu(const rg_kernel_row *row) { check_gated(row, silu, 0.0); }
 void check_geglu(const rg_kernel_row *row) { check_gated(row, gelu, 1.0); }
+
+/* The ends are kept, and what is not a number. */
+void check_clampglu(const rg_kernel_row *row)
+{
+    uint64_t seed;
+    rg_rng r = seeded(&seed, 24);
+    for (int i = 0; i < 200; i++) {
+        const int64_t n = rng_in(&r, 1, 200);
+        guarded gg, gu, gy;
+        float *gate = guarded_floats(&gg, n), *up = guarded_floats(&gu, n), *y = guarded_floats(&gy, n);
+        for (int64_t j = 0; j < n; j++) gate[j] = rng_normal(&r) * (i % 4 == 0 ? 60.0f : 6.0f);
+        for (int64_t j = 0; j < n; j++) up[j] = rng_normal(&r) * 6.0f;
+        ((rg_swiglu_fn *)row->fn)(y, gate, up, n);
+        for (int64_t j = 0; j < n; j++) {
+            const double g = fmin((double)gate[j], 7.0), u = fmin(fmax((double)up[j], -7.0), 7.0),
+                         want = g / (1.0 + exp(-1.702 * g)) * (u + 1.0);
+            /* the slope is rounded, and the argument of the exponential */
+            CHECK(fabs((double)y[j] - want) <= 4 * FLT_EPSILON * (1.0 + 1.702 * fabs(g)) * fabs(want) + 1e-35,
+                row->name, seed, "n %lld: act(%.9g, %.9g) = %.9g, expected %.9g", (long long)n,
+                (double)gate[j], (double)up[j], (double)y[j], want);
+        }
+        ((rg_swiglu_fn *)row->fn)(gate, gate, up, n);
+        CHECK(memcmp(gate, y, (size_t)n * sizeof *y) == 0, row->name, seed, "n %lld: in place differs",
+            (long long)n);
+        guarded_free(&gg), guarded_free(&gu), guarded_free(&gy);
+    }
+    float gate[5] = {-1e30f, 1e30f, NAN, 7.0f, 0.0f}, up[5] = {1.0f, INFINITY, 1.0f, NAN, -INFINITY}, y[5];
+    ((rg_swiglu_fn *)row->fn)(y, gate, up, 5);
+    CHECK(y[0] == 0.0f && fabsf(y[1] - 56.0f) < 1e-3f && isnan(y[2]) && isnan(y[3]) && y[4] == 0.0f,
+        row->name, seed, "limits: %g %g %g %g %g", (double)y[0], (double)y[1], (double)y[2], (double)y[3],
+        (double)y[4]);
+}
 
 void check_softcap(const rg_kernel_row *row)
 {

@@ -228,7 +228,7 @@ static void test_page(void **state)
             json_string_value(json_object_get(filled, "prefill/attn_q")), "2 layers * (2 * 8 * 64 * 64)");
         assert_string_equal(json_string_value(json_object_get(filled, "decode/output")), "2 * 3 * 96 * 64");
         assert_string_equal(json_string_value(json_object_get(filled, "prefill/attn_core")),
-            "2 layers * ((4 * 16 + 5 + 3 * 0) * 4 * 36)");
+            "2 layers * ((4 * 16 + 5 + 3 * 0) * 4 * 36 + 3 * 0 * 8 * 4)");
         json_decref(file);
         json_decref(j);
         free(unpacked);

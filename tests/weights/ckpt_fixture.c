@@ -38,7 +38,7 @@ rg_config arch_config(const rg_arch *a)
         if (c.window && a->every && (l + 1) % a->every == 0) rg_layer_set(c.all_seen, l);
         if (a->nope && (l + 1) % a->nope == 0) rg_layer_set(c.unrotated, l);
     }
-    if (t & (RG_HAS_FULL_SCALED | RG_HAS_TEMPERATURE)) {
+    if (t & (RG_HAS_FULL_SCALED | RG_HAS_TEMPERATURE | RG_HAS_CLAMPED)) {
         c.rope_scaling = RG_ROPE_YARN;
         c.rope_factor = 4.0;
         c.rope_beta_fast = 32.0;
@@ -58,6 +58,10 @@ rg_config arch_config(const rg_arch *a)
         c.extra |= rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
             rg_site_bit(RG_SITE_ATTN_V_BIAS);
     if (t & RG_HAS_MOE) c.experts = 6, c.experts_used = 2, c.expert_ffn = 32, c.experts_norm = a->norm;
+    if (t & RG_HAS_CLAMPED)
+        c.extra |= rg_site_bit(RG_SITE_ATTN_Q_BIAS) | rg_site_bit(RG_SITE_ATTN_K_BIAS) |
+            rg_site_bit(RG_SITE_ATTN_V_BIAS) | rg_site_bit(RG_SITE_ATTN_OUTPUT_BIAS) |
+            rg_site_bit(RG_SITE_FFN_GATE_INP_BIAS);
     if (t & RG_HAS_SHARED_EXPERT) c.shared_ffn = 16;
     rg_arch_apply(&c, a);
     return c;
@@ -265,6 +269,8 @@ const char *config_summary(const rg_config *c)
     if (c->extra & rg_site_bit(RG_SITE_ATTN_POST_NORM))
         rg_text_add(s, sizeof s, ", norms behind%s", c->no_pre_norm ? " only" : "");
     if (c->extra & rg_site_bit(RG_SITE_FFN_GELU)) rg_text_add(s, sizeof s, ", gelu");
+    if (c->extra & rg_site_bit(RG_SITE_ATTN_SINKS)) rg_text_add(s, sizeof s, ", sinks");
+    if (c->extra & rg_site_bit(RG_SITE_FFN_CLAMP_EXPS)) rg_text_add(s, sizeof s, ", clamped");
     if (c->extra & rg_site_bit(RG_SITE_ATTN_Q_BIAS)) rg_text_add(s, sizeof s, ", biases");
     if (c->tied) rg_text_add(s, sizeof s, ", tied");
     return s;

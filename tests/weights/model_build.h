@@ -86,6 +86,9 @@ void build_gguf_bytes(model_build *b, byte_buf *out);
 const double *build_truth(const model_build *b, const char *name); /* NULL if there is none */
 /* Of the i-th tensor of a checkpoint: its rows of a stack. */
 const double *build_truth_of(const model_build *b, const rg_ckpt *c, size_t i);
+/* Experts of gpt-oss, the same in every storage: a weight (which: 0 gate, 1 up, 2 down), a bias. */
+float build_oss_weight(int layer, int which, int64_t expert, int64_t row, int64_t col);
+float build_oss_bias(int layer, int which, int64_t expert, int64_t row);
 void build_drop(model_build *b); /* the truth; the rest stays */
 
 #endif

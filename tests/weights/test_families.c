@@ -332,10 +332,25 @@ static const family families[] = {
         CLASS("MiniCPMForCausalLM", "minicpm") "'num_experts':8," SOME,
         "!mixture of experts"},
     {"MiniCPM3 4B", CLASS("MiniCPM3ForCausalLM", "minicpm3") SOME, "!latent attention"},
+    {"gpt-oss 20B",
+        CLASS("GptOssForCausalLM", "gpt_oss") SIZES(2880, 2880, 24, 64, 8, 201088, 131072) ","
+        "'head_dim':64,'attention_bias':true,'experts_per_token':4,'num_experts_per_tok':4,"
+        "'num_local_experts':32,"
+        "'initial_context_length':4096,'rms_norm_eps':1e-5,'rope_theta':150000,'sliding_window':128,"
+        "'swiglu_limit':7.0,"
+        "'output_router_logits':false,'router_aux_loss_coef':0.9,'rope_scaling':{'beta_fast':32.0,"
+        "'beta_slow':1.0,"
+        "'factor':32.0,'original_max_position_embeddings':4096,'rope_type':'yarn','truncate':false},"
+        "'quantization_config':{'quant_method':'mxfp4','modules_to_not_convert':['lm_head']}}",
+        "gpt_oss 2880x0, 24 of 64/8 x 64, rope 150000, 4 of 32 experts of 2880,"
+        " sum 1 yarn 32 of 4096 times 1.3466, "
+        "window 128 in 12, sinks, clamped, biases"},
+    {"gpt-oss, another end of its gate",
+        CLASS("GptOssForCausalLM", "gpt_oss") "'swiglu_limit':9.0," SOME,
+        "!swiglu_limit is 9.0: another end of gate and up"},
     /* what is lacking */
     {"DeepSeek V2 Lite", CLASS("DeepseekV2ForCausalLM", "deepseek_v2") SOME, "!latent attention"},
     {"DeepSeek V3", CLASS("DeepseekV3ForCausalLM", "deepseek_v3") SOME, "!latent attention"},
-    {"gpt-oss 20B", CLASS("GptOssForCausalLM", "gpt_oss") SOME, "!attention sinks"},
     {"GLM-4 9B 0414", CLASS("Glm4ForCausalLM", "glm4") SOME, "!fused gate-up"},
     {"GLM-4 9B chat", CLASS("ChatGLMModel", "chatglm") SOME, "!fused matrices"},
     {"GLM-4.5 Air", CLASS("Glm4MoeForCausalLM", "glm4_moe") SOME, "!mixture of experts"},
@@ -420,16 +435,16 @@ static void words_of_gguf(void **state)
         {"gemma4", "embeddings per layer"}, {"gemma-embedding", "embeddings"}, {"phi2", "parallel blocks"},
         {"phimoe", "mixture of experts"}, {"olmo", "norms without gains"},
         {"ernie4_5-moe", "mixture of experts"}, {"minicpm3", "latent attention"},
-        {"deepseek2", "latent attention"}, {"gpt-oss", "attention sinks"}, {"glm4", "fused gate-up"},
-        {"chatglm", "fused"}, {"glm4moe", "mixture of experts"}, {"command-r", "parallel blocks"},
-        {"cohere2", "parallel blocks"}, {"falcon", "fused QKV"}, {"falcon-h1", "recurrent layers"},
-        {"starcoder2", "learned biases"}, {"stablelm", "partial RoPE"}, {"exaone4", "layers without RoPE"},
-        {"hunyuan-dense", "behind RoPE"}, {"hunyuan-moe", "mixture of experts"},
-        {"lfm2", "short convolutions"}, {"internlm2", "fused"}, {"baichuan", "fused QKV"},
-        {"gpt2", "learned positions"}, {"gptneox", "parallel blocks"}, {"bloom", "ALiBi"}, {"mpt", "ALiBi"},
-        {"llama4", "mixture of experts"}, {"apertus", "xIELU"}, {"seed_oss", "biases of q, k and v"},
-        {"nemotron", "squared ReLU"}, {"nemotron_h", "recurrent layers"}, {"mamba", "recurrent layers"},
-        {"rwkv7", "recurrent layers"}, {"bitnet", "ternary weights"}, {"granitehybrid", "recurrent layers"},
+        {"deepseek2", "latent attention"}, {"gpt-oss", NULL}, {"glm4", "fused gate-up"}, {"chatglm", "fused"},
+        {"glm4moe", "mixture of experts"}, {"command-r", "parallel blocks"}, {"cohere2", "parallel blocks"},
+        {"falcon", "fused QKV"}, {"falcon-h1", "recurrent layers"}, {"starcoder2", "learned biases"},
+        {"stablelm", "partial RoPE"}, {"exaone4", "layers without RoPE"}, {"hunyuan-dense", "behind RoPE"},
+        {"hunyuan-moe", "mixture of experts"}, {"lfm2", "short convolutions"}, {"internlm2", "fused"},
+        {"baichuan", "fused QKV"}, {"gpt2", "learned positions"}, {"gptneox", "parallel blocks"},
+        {"bloom", "ALiBi"}, {"mpt", "ALiBi"}, {"llama4", "mixture of experts"}, {"apertus", "xIELU"},
+        {"seed_oss", "biases of q, k and v"}, {"nemotron", "squared ReLU"},
+        {"nemotron_h", "recurrent layers"}, {"mamba", "recurrent layers"}, {"rwkv7", "recurrent layers"},
+        {"bitnet", "ternary weights"}, {"granitehybrid", "recurrent layers"},
         {"mistral4", "latent attention"}, {"bert", "an encoder"},
         {"nobody", "general.architecture is 'nobody', expected"}};
     (void)state;

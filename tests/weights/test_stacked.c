@@ -434,12 +434,64 @@ static void gguf_refusals(void **state)
     build_drop(&b);
 }
 
+#define OSS \
+    "\"num_experts_per_tok\": 2, \"num_local_experts\": 5, \"rope_scaling\": {\"rope_type\": \"yarn\", " \
+    "\"factor\": 4.0, " \
+    "\"original_max_position_embeddings\": 64}"
+
+/* gpt-oss: rows of gate and up in turns, as MXFP4 or as floats with columns for rows, and one by one in
+ * GGUF. */
+static void experts_of_gpt_oss(void **state)
+{
+    (void)state;
+    static const char *const members[] = {
+        OSS ", \"quantization_config\": {\"quant_method\": \"mxfp4\"}", OSS, NULL};
+    static const rg_site site[2][3] = {{RG_SITE_FFN_GATE_EXPS, RG_SITE_FFN_UP_EXPS, RG_SITE_FFN_DOWN_EXPS},
+        {RG_SITE_FFN_GATE_EXPS_BIAS, RG_SITE_FFN_UP_EXPS_BIAS, RG_SITE_FFN_DOWN_EXPS_BIAS}};
+    for (int how = 0; how < 3; how++) {
+        model_build b = {.c = tiny_config(),
+            .seed = 3,
+            .arch = how < 2 ? "GptOssForCausalLM" : "gpt-oss",
+            .more = members[how]};
+        rg_ckpt *c;
+        rg_err err = {0};
+        float row[128];
+        b.c.dim = 64;
+        b.c.ffn = b.c.expert_ffn = 96;
+        b.c.layers = 2;
+        b.c.experts = 5;
+        b.c.experts_used = 2;
+        b.qkv_bias = b.o_bias = true;
+        (how < 2 ? build_hf : build_gguf)(&b, at(how < 2 ? "oss" : "oss.gguf"));
+        if (rg_ckpt_open(&c, at(how < 2 ? "oss" : "oss.gguf"), &err)) fail_msg("%d: %s", how, err.msg);
+        for (int i = 0; i < 6 * 2 * 5; i++) {
+            const int which = i % 3, bias = i / 3 % 2, layer = i / 6 % 2, e = i / 12;
+            const rg_ckpt_tensor *t = rg_ckpt_find_expert(c, site[bias][which], layer, e);
+            assert_non_null(t);
+            assert_int_equal(t->rows * t->cols, bias ? (which == 2 ? 64 : 96) : 64 * 96);
+            if (!bias) assert_int_equal(rg_ckpt_rounding(t), RG_ROUND_NONE);
+            for (int64_t r = 0; r < t->rows; r++) {
+                rg_ckpt_row_f32(t, r, row);
+                for (int64_t k = 0; k < t->cols; k++) {
+                    const float want =
+                        bias ? build_oss_bias(layer, which, e, k) : build_oss_weight(layer, which, e, r, k);
+                    if (row[k] != want)
+                        fail_msg("%d, %s of expert %d: row %d, column %d: %g, expected %g", how,
+                            rg_site_name(t->site), e, (int)r, (int)k, (double)row[k], (double)want);
+                }
+            }
+        }
+        rg_ckpt_close(c);
+        build_drop(&b);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(floats_of_hugging_face),
-        cmocka_unit_test(every_type_of_gguf), cmocka_unit_test(every_grid),
-        cmocka_unit_test(each_part_has_its_resident_type), cmocka_unit_test(shapes_and_names_are_checked),
-        cmocka_unit_test(both_forms_are_refused), cmocka_unit_test(modules_are_whole),
-        cmocka_unit_test(gguf_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(experts_of_gpt_oss),
+        cmocka_unit_test(floats_of_hugging_face), cmocka_unit_test(every_type_of_gguf),
+        cmocka_unit_test(every_grid), cmocka_unit_test(each_part_has_its_resident_type),
+        cmocka_unit_test(shapes_and_names_are_checked), cmocka_unit_test(both_forms_are_refused),
+        cmocka_unit_test(modules_are_whole), cmocka_unit_test(gguf_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,9 @@ void rg_inspect_beyond(rg_lines *out, const rg_config *c)
             c->rope_orig_ctx);
     norms(out, c);
     if (has(c, RG_SITE_FFN_GELU)) rg_lines_add(out, "activation: GELU (tanh)");
+    if (has(c, RG_SITE_FFN_CLAMP_EXPS))
+        rg_lines_add(out, "activation: SwiGLU, clamped to 7; biases of experts");
+    if (has(c, RG_SITE_ATTN_SINKS)) rg_lines_add(out, "a sink for each head of attention");
     if (c->attn_cap > 0.0) rg_lines_add(out, "scores capped at %g", c->attn_cap);
     if (c->logit_cap > 0.0) rg_lines_add(out, "logits capped at %g", c->logit_cap);
     if (c->embd_scale != 0.0) rg_lines_add(out, "embedding times %.6g", c->embd_scale);
@@ -152,7 +155,10 @@ void rg_inspect_beyond_json(json_t *o, const rg_config *c)
         {"active_params", whole(c->experts > 0, (int64_t)rg_exact_active(c))},
         {"norm_before", json_boolean(!c->no_pre_norm)},
         {"norm_behind", json_boolean(has(c, RG_SITE_ATTN_POST_NORM))},
-        {"activation", json_string(has(c, RG_SITE_FFN_GELU) ? "gelu_tanh" : "silu")},
+        {"activation",
+            json_string(has(c, RG_SITE_FFN_GELU)     ? "gelu_tanh"
+                    : has(c, RG_SITE_FFN_CLAMP_EXPS) ? "swiglu_clamped"
+                                                     : "silu")},
         {"attention_cap", real(c->attn_cap)}, {"logit_cap", real(c->logit_cap)},
         {"embedding_scale", real(c->embd_scale)}, {"attention_scale", real(c->attn_scale)},
         {"residual_scale", real(c->resid_scale)}, {"logit_divisor", real(c->logit_scale)}};
