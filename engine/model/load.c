@@ -21,7 +21,7 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
     if (own >= 0) return (rg_wtype)own;
     if (o->dtype < 0) return rg_ckpt_resident(t);
     /* the head decides the next token, a router who computes it: they keep the file's precision */
-    const bool keeps = site == RG_SITE_FFN_GATE_INP || (site == RG_SITE_OUTPUT && !o->quant_head);
+    const bool keeps = rg_site_keeps_type(site) || (site == RG_SITE_OUTPUT && !o->quant_head);
     if (keeps && rg_wtype_is_quant((rg_wtype)o->dtype))
         return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t);
     return (rg_wtype)o->dtype;

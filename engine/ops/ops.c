@@ -76,6 +76,9 @@ bool rg_site_has_matrix(rg_site s)
     return rg_op_is_product(rg_sites[s].op) && rg_sites[s].rows != RG_EXT_NONE;
 }
 
+bool rg_site_keeps_type(rg_site s) { return rg_site_has_matrix(s) && rg_sites[s].rows == RG_EXT_EXPERTS; }
+bool rg_site_feeds_stream(rg_site s) { return rg_site_has_matrix(s) && rg_sites[s].rows == RG_EXT_DIM; }
+
 int64_t rg_site_matrices(const rg_config *c, rg_site s)
 {
     return rg_op_of_experts(rg_sites[s].op) ? c->experts : 1;

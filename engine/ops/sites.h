@@ -97,6 +97,10 @@ bool rg_op_is_product(rg_op op);
 bool rg_op_of_experts(rg_op op);
 /* The site has a matrix, or one for each expert. */
 bool rg_site_has_matrix(rg_site site);
+/* Its matrix decides what is computed (a router's): it keeps the file's precision where others are quantised. */
+bool rg_site_keeps_type(rg_site site);
+/* Its product is added to the residual stream. */
+bool rg_site_feeds_stream(rg_site site);
 /* Matrices of a site in one layer. */
 int64_t rg_site_matrices(const rg_config *c, rg_site site);
 /* The site whose weights a product reads: ffn_up of ffn_up_act. NONE for sites without. */

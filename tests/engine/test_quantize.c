@@ -25,15 +25,16 @@ static rg_quantize_opts options(const rg_ckpt *c, rg_quant_method method, rg_qsp
 /* What came out of the quantiser, to be compared with what a file gives back. */
 typedef struct kept {
     rg_site site;
-    int layer;
+    int layer, expert;
     int64_t rows, cols;
     float *w; /* NULL: as in the source */
     bool q;
     double out_error;
+    int64_t tokens;
 } kept;
 typedef struct sink {
     rg_export *e;
-    kept t[128];
+    kept t[256];
     int n;
 } sink;
 
@@ -43,10 +44,12 @@ static rg_status take(void *user, const rg_quantized *t, rg_err *err)
     kept *k = &s->t[s->n++];
     *k = (kept){.site = t->site,
         .layer = t->layer,
+        .expert = t->expert,
         .rows = t->rows,
         .cols = t->cols,
         .q = t->q != NULL,
-        .out_error = t->out_error};
+        .out_error = t->out_error,
+        .tokens = t->tokens};
     if (t->q || t->f32) k->w = must_alloc(sizeof(float) * (size_t)(t->rows * t->cols));
     for (int64_t r = 0; r < t->rows && t->q; r++) rg_q_row_f32(t->q, r, k->w + r * t->cols);
     if (t->f32) memcpy(k->w, t->f32, sizeof(float) * (size_t)(t->rows * t->cols));
@@ -68,7 +71,7 @@ static sink *export_to(const rg_ckpt *c, const rg_quantize_opts *o, rg_export_fo
     assert_int_equal(rg_quantize_plan_make(&p, &n, c, o, &err), RG_OK);
     rg_export_tensor *t = must_alloc(n * sizeof *t);
     for (size_t k = 0; k < n; k++)
-        t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].rows, p[k].cols, p[k].quantised};
+        t[k] = (rg_export_tensor){p[k].site, p[k].layer, p[k].expert, p[k].rows, p[k].cols, p[k].quantised};
     sink *s = must_alloc(sizeof *s);
     *s = (sink){0};
     if (rg_export_open(&s->e, c, format, o->spec, t, n, o->untie, path, &err) != RG_OK)
@@ -87,6 +90,38 @@ static bool keep_some(void *user, rg_site site, int layer)
     return site == RG_SITE_FFN_DOWN && layer == 0;
 }
 
+/* Every tensor of a written file against what came out of the quantiser; how many are quantised. */
+static int compare_file(const sink *s, const rg_ckpt *c, const char *path, const char *what)
+{
+    rg_err err = {0};
+    rg_ckpt *back;
+    int quantised = 0;
+    if (rg_ckpt_open(&back, path, &err) != RG_OK) fail_msg("%s: %s", what, err.msg);
+    for (int k = 0; k < s->n; k++) {
+        const kept *a = &s->t[k];
+        const rg_ckpt_tensor *b = rg_ckpt_find_expert(back, a->site, a->layer, a->expert),
+                             *src = rg_ckpt_find_expert(c, a->site, a->layer, a->expert);
+        assert_non_null(b);
+        quantised += a->q;
+        float *x = must_alloc(sizeof *x * (size_t)a->cols), *y = must_alloc(sizeof *y * (size_t)a->cols);
+        for (int64_t r = 0; r < a->rows; r++) {
+            rg_ckpt_row_f32(b, r, y);
+            if (a->w)
+                memcpy(x, a->w + r * a->cols, sizeof *x * (size_t)a->cols);
+            else
+                rg_ckpt_row_f32(src, r, x);
+            for (int64_t q = 0; q < a->cols; q++)
+                if (!(x[q] >= y[q] && x[q] <= y[q]))
+                    fail_msg("%s: %s of layer %d, expert %d, row %d, column %d: %g in the file, %g expected",
+                        what, rg_site_name(a->site), a->layer, a->expert, (int)r, (int)q, (double)y[q],
+                        (double)x[q]);
+        }
+        free(x), free(y);
+    }
+    rg_ckpt_close(back);
+    return quantised;
+}
+
 static void round_trips(void **state)
 {
     (void)state;
@@ -101,9 +136,8 @@ static void round_trips(void **state)
         {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, "e", true}, {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, "f", true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int method = 0; method < 3; method++) { /* AWQ changes norms and what it folds into */
-            char path[600];
-            rg_err err = {0};
-            rg_ckpt *c = model_open(MHA, RG_FT_F16, RG_SYNTH_SAFETENSORS), *back;
+            char path[600], what[64];
+            rg_ckpt *c = model_open(MHA, RG_FT_F16, RG_SYNTH_SAFETENSORS);
             rg_quantize_opts o = options(c, (rg_quant_method)method, cases[i].spec);
             o.head = cases[i].head;
             o.untie = o.head && cases[i].format == RG_EXPORT_PACKED && rg_ckpt_config(c)->tied;
@@ -111,37 +145,133 @@ static void round_trips(void **state)
             o.norm_type = rg_export_norm_type(c, cases[i].format);
             snprintf(path, sizeof path, "%s/%d%s", scratch_dir(), method, cases[i].name);
             sink *s = export_to(c, &o, cases[i].format, path);
-            if (rg_ckpt_open(&back, path, &err) != RG_OK) fail_msg("%s", err.msg);
-            int quantised = 0;
-            for (int k = 0; k < s->n; k++) {
-                const kept *a = &s->t[k];
-                const rg_ckpt_tensor *b = rg_ckpt_find(back, a->site, a->layer),
-                                     *src = rg_ckpt_find(c, a->site, a->layer);
-                assert_non_null(b);
-                quantised += a->q;
-                float *x = must_alloc(sizeof *x * (size_t)a->cols),
-                      *y = must_alloc(sizeof *y * (size_t)a->cols);
-                for (int64_t r = 0; r < a->rows; r++) {
-                    rg_ckpt_row_f32(b, r, y);
-                    if (a->w)
-                        memcpy(x, a->w + r * a->cols, sizeof *x * (size_t)a->cols);
-                    else
-                        rg_ckpt_row_f32(src, r, x);
-                    for (int64_t q = 0; q < a->cols; q++)
-                        if (!(x[q] >= y[q] && x[q] <= y[q]))
-                            fail_msg("case %zu, method %d, tensor %d, row %d, column %d: %g in the file, %g "
-                                     "expected",
-                                i, method, k, (int)r, (int)q, (double)y[q], (double)x[q]);
-                }
-                free(x), free(y);
-            }
+            snprintf(what, sizeof what, "case %zu, method %d", i, method);
+            const int quantised = compare_file(s, c, path, what);
             /* else the other ffn_down stays too */
             const int whole = rg_ckpt_config(c)->ffn % cases[i].spec.group == 0;
             assert_int_equal(quantised, (int)rg_ckpt_config(c)->layers * 7 - 2 + whole + cases[i].head);
-            rg_ckpt_close(back);
             drop(s), free(s);
             rg_ckpt_close(c);
         }
+}
+
+/* ---- architectures ---- */
+
+static const struct {
+    const char *arch;
+    int64_t experts, shared;
+    bool norm, gguf_only;
+} archs[] = {{"qwen2", 0, 0, false, false}, {"qwen3", 0, 0, false, false},
+    {"granite", 0, 0, false, false}, {"mixtral", 8, 0, true, false}, {"olmoe", 8, 0, false, false},
+    {"qwen3_moe", 8, 0, true, false}, {"qwen2_moe", 8, 96, false, false}, {"granitemoe", 8, 0, true, true}};
+
+static rg_ckpt *arch_model(size_t i, rg_planted planted, rg_synth_format format)
+{
+    static char path[600];
+    rg_config c;
+    rg_err err = {0};
+    rg_shape shape = {"small",
+        {.dim = 64,
+            .ffn = archs[i].experts ? 0 : 96,
+            .layers = 2,
+            .heads = 2,
+            .kv_heads = 1,
+            .head_dim = 32,
+            .vocab = 96,
+            .ctx_train = 128,
+            .rope_theta = 1e4,
+            .eps = 1e-5,
+            .experts = archs[i].experts,
+            .experts_used = archs[i].experts ? 2 : 0,
+            .expert_ffn = archs[i].experts ? 64 : 0,
+            .shared_ffn = archs[i].shared}};
+    snprintf(shape.config.arch, sizeof shape.config.arch, "%s", archs[i].arch);
+    if (strncmp(archs[i].arch, "granite", 7) == 0) {
+        shape.config.embd_scale = 12.0, shape.config.resid_scale = 0.22, shape.config.logit_scale = 6.0;
+        shape.config.attn_scale = 0.2;
+    }
+    rg_shape_config(&shape, &c);
+    c.experts_norm = archs[i].norm;
+    snprintf(path, sizeof path, "%s/%s-%d%s", scratch_dir(), archs[i].arch, (int)planted,
+        format == RG_SYNTH_GGUF ? ".gguf" : "");
+    if (rg_synth_write_planted(&c, planted, RG_FT_BF16, format, 7, path, NULL, NULL, NULL, &err))
+        fail_msg("%s", err.msg);
+    return ckpt_open(path);
+}
+
+static void logits_of(const char *path, int dtype, float *out)
+{
+    int32_t token[40];
+    rg_ckpt *c = ckpt_open(path);
+    rg_engine_opts o = test_opts(2);
+    o.dtype = dtype;
+    rg_engine *e = engine_open(c, o);
+    rg_session *s = session_open(e, (rg_session_opts){.ctx = 64, .max_logits = 40});
+    random_tokens(token, 40, 96, 3);
+    eval_all(s, token, 40, 40, 96, out);
+    rg_session_close(s);
+    rg_engine_close(e);
+    rg_ckpt_close(c);
+}
+
+/* From both kinds of source to both formats: files hold what came; plain ones give the logits of --dtype. */
+static void architectures_round_trip(void **state)
+{
+    (void)state;
+    static const struct {
+        rg_export_format format;
+        rg_qspec spec;
+        int dtype;
+        const char *name;
+    } out[] = {{RG_EXPORT_GGUF, {RG_QK_SYM4, 32}, RG_WT_Q4G32, "q4.gguf"},
+        {RG_EXPORT_GGUF, {RG_QK_SYM8, 32}, RG_WT_Q8G32, "q8.gguf"},
+        {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, RG_WT_Q4G64, "q4"}, {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, -1, "z4"}};
+    for (size_t a = 0; a < sizeof archs / sizeof *archs; a++)
+        for (int gguf = 0; gguf < 2; gguf++)
+            for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+                for (int method = RG_QUANT_MSE; method <= RG_QUANT_AWQ; method++) {
+                    char path[700], what[128];
+                    if (archs[a].gguf_only && !gguf) continue;
+                    rg_ckpt *c = arch_model(a, RG_PLANT_FREE, gguf ? RG_SYNTH_GGUF : RG_SYNTH_SAFETENSORS);
+                    char source[700];
+                    snprintf(source, sizeof source, "%s", rg_ckpt_path(c));
+                    rg_quantize_opts o = options(c, (rg_quant_method)method, out[i].spec);
+                    o.norm_type = rg_export_norm_type(c, out[i].format);
+                    snprintf(what, sizeof what, "%s from %s to %s by %s", archs[a].arch,
+                        gguf ? "GGUF" : "safetensors", out[i].name, rg_quant_methods[method]);
+                    snprintf(path, sizeof path, "%s/%zu-%d-%d-%s", scratch_dir(), a, gguf, method, out[i].name);
+                    if (archs[a].gguf_only && out[i].format == RG_EXPORT_PACKED) {
+                        rg_export *e;
+                        rg_err err = {0};
+                        const rg_export_tensor t = {.site = RG_SITE_ATTN_Q, .rows = 64, .cols = 64};
+                        assert_int_equal(
+                            rg_export_open(&e, c, out[i].format, o.spec, &t, 1, false, path, &err),
+                            RG_E_UNSUPPORTED);
+                        assert_non_null(strstr(err.msg, "all experts of a layer in one tensor"));
+                        rg_ckpt_close(c);
+                        continue;
+                    }
+                    sink *s = export_to(c, &o, out[i].format, path);
+                    const int64_t in_layer = 4 + 3 * (archs[a].experts ? archs[a].experts : 1) +
+                        (archs[a].shared ? 3 : 0);
+                    /* rows of 96 do not divide into groups of 64 */
+                    const int left = out[i].spec.group == 64 && (!archs[a].experts || archs[a].shared);
+                    assert_int_equal(compare_file(s, c, path, what), 2 * (in_layer - left));
+                    rg_ckpt *back = ckpt_open(path);
+                    assert_string_equal(rg_ckpt_config(back)->arch, rg_ckpt_config(c)->arch);
+                    assert_int_equal(rg_ckpt_config(back)->extra, rg_ckpt_config(c)->extra);
+                    assert_int_equal(rg_ckpt_config(back)->experts_norm, rg_ckpt_config(c)->experts_norm);
+                    assert_int_equal(rg_ckpt_config(back)->shared_ffn, rg_ckpt_config(c)->shared_ffn);
+                    rg_ckpt_close(back);
+                    float *x = must_alloc(40 * 96 * sizeof *x), *y = must_alloc(40 * 96 * sizeof *y);
+                    logits_of(path, -1, x);
+                    const bool same = method == RG_QUANT_MSE && out[i].dtype >= 0 && !left;
+                    logits_of(source, same ? out[i].dtype : -1, y);
+                    expect_within(rel_diff_f(x, y, 40 * 96), same ? 0.0 : 0.4, "%s", what);
+                    free(x), free(y);
+                    drop(s), free(s);
+                    rg_ckpt_close(c);
+                }
 }
 
 static rg_config small(void)
@@ -363,7 +493,7 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(stacked_sources),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(architectures_round_trip), cmocka_unit_test(stacked_sources),
         cmocka_unit_test(stacked_classes), cmocka_unit_test(folding_leaves_the_function),
         cmocka_unit_test(methods), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
