@@ -263,7 +263,7 @@ void rg_mix_experts(rg_pass *p, float *sum, const float *x)
         rg_project_gated(p, RG_SITE_FFN_UP_SHEXP, a->gate_sh, x);
         rg_project(p, RG_SITE_FFN_DOWN_SHEXP, a->more, a->gate_sh);
         rg_gated_add(p->cx, RG_SITE_FFN_GATE_INP_SHEXP, a->tmp, a->more, x,
-            p->w[RG_SITE_FFN_GATE_INP_SHEXP].vec, p->m, p->c->dim, false);
+            p->w[RG_SITE_FFN_GATE_INP_SHEXP].vec, a->router, p->m, p->c->dim, false);
         show(p, RG_SITE_FFN_GATE_INP_SHEXP, a->tmp, p->c->dim);
     }
     add_block(p, RG_SITE_FFN_DOWN_EXPS, sum);
