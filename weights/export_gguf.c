@@ -68,7 +68,8 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
             e->path, rg_arch_named(c->arch)->word[RG_ARCH_NAME]);
     if (c->window > 0 && c->window < c->ctx_train)
         return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: a sliding window of %lld positions has no place in a GGUF of such a model: write safetensors",
+            "%s: a sliding window of %lld positions has no place in a GGUF of such a model: write "
+            "safetensors",
             e->path, (long long)c->window);
     if (e->spec.group != 32 || e->spec.kind == RG_QK_ZERO4)
         return rg_fail(err, RG_E_UNSUPPORTED,

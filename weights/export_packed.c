@@ -73,8 +73,7 @@ static json_t *header(const rg_export *e)
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
         /* a gate is a matrix of one row */
-        const bool vector =
-            rg_site_rows(t->site) == RG_EXT_ONE && rg_site_op(t->site) != RG_OP_GATED_ADD;
+        const bool vector = rg_site_rows(t->site) == RG_EXT_ONE && rg_site_op(t->site) != RG_OP_GATED_ADD;
         tensor_name(name, sizeof name, e, t);
         rg_hf_entry(root, name, rg_ftypes[type].name, vector ? 0 : t->rows, t->cols, &at,
             t->rows * rg_ftype_row_bytes(type, t->cols));

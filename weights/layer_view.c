@@ -7,8 +7,8 @@
 
 #include "weights/ckpt_impl.h"
 
-rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, int layer, const float *const weight[RG_SITE_COUNT],
-    const float *hidden, int64_t n, rg_err *err)
+rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, int layer,
+    const float *const weight[RG_SITE_COUNT], const float *hidden, int64_t n, rg_err *err)
 {
     *out = NULL;
     rg_ckpt *v = calloc(1, sizeof *v);

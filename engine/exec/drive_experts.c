@@ -226,8 +226,8 @@ static void count_again(rg_ctx *cx, const call *f, int64_t g0, int64_t g1, int64
         for (int64_t r = c->first[i]; r < c->first[i + 1]; r++) {
             const int64_t p = before(c, i, r);
             if (!sum && (p < 0 || (p + 1) * panels <= g0)) continue; /* the first touch of this thread */
-            const int64_t between = sum ? (i - rg_max(p, 0)) * (g1 - g0)
-                                        : i * panels - rg_max(p * panels, g0);
+            const int64_t between =
+                sum ? (i - rg_max(p, 0)) * (g1 - g0) : i * panels - rg_max(p * panels, g0);
             kept += between * a.panel + beside <= cx->l2_bytes;
         }
     }

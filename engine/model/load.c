@@ -322,7 +322,8 @@ static rg_status check_experts(const loader *l)
                 const rg_wtype to = type_for(t, l->opts, s, layer), of = type_for(first, l->opts, s, layer);
                 if (to != of)
                     return rg_lacks(&l->src,
-                        "tensor %.100s becomes %s, that of expert 0 %s: experts of a layer are of one type in "
+                        "tensor %.100s becomes %s, that of expert 0 %s: experts of a layer are of one type "
+                        "in "
                         "memory; name one with --dtype",
                         t->file_name, rg_wtypes[to].name, rg_wtypes[of].name);
             }

@@ -49,7 +49,8 @@ rg_status rg_quantize_plan_make(
     if (!rg_ckpt_can_quantise(c)) {
         free(p);
         return rg_lacks(&src,
-            "what this model has beyond a plain Llama (architecture %s), other than biases, norms of q and k, "
+            "what this model has beyond a plain Llama (architecture %s), other than biases, norms of q and "
+            "k, "
             "factors and experts, cannot be quantised into a file yet: use --dtype at load",
             cfg->arch);
     }
@@ -285,8 +286,8 @@ static rg_status do_tensor(rg_quantizer *z, const rg_ckpt_tensor *t, kept_factor
     const bool calib = rg_quantizer_calibrates(z->o), experts = rg_op_of_experts(rg_site_op(t->site));
     const rg_site in = rg_site_input(t->site);
     char name[64];
-    rg_quantized out = result(
-        t->site, t->layer, t->rows, t->cols, rg_quantizer_why_not(z->c, z->o, t, t->site));
+    rg_quantized out =
+        result(t->site, t->layer, t->rows, t->cols, rg_quantizer_why_not(z->c, z->o, t, t->site));
     float *w = calib ? rg_quantizer_weights(z, t) : z->one;
     rg_status st = RG_OK;
     out.expert = t->expert;

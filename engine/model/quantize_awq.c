@@ -10,7 +10,8 @@ enum { ALPHAS = 20, FORMS = 2 * ALPHAS, MOST_ROWS = 512 };
 
 /* Matrices with one input, and where the scales' inverse goes. */
 typedef struct fold {
-    rg_site linear[8]; /* those that the model lacks are passed over; others than quantised ones only follow */
+    rg_site
+        linear[8]; /* those that the model lacks are passed over; others than quantised ones only follow */
     int n;
     rg_site into; /* norm (its weights), or linear (its rows) */
     bool by_head; /* attn_output: a row of v serves the query heads of its KV head */
@@ -80,8 +81,8 @@ static void search_tiles(rg_ctx *cx, void *arg)
 }
 
 /* Adds to error[] that of the outputs under each of the scales s[FORMS][k]. */
-static rg_status add_errors(rg_quantizer *z, const rg_ckpt_tensor *t, const float *s, double error[FORMS],
-    search_job *j, rg_err *err)
+static rg_status add_errors(
+    rg_quantizer *z, const rg_ckpt_tensor *t, const float *s, double error[FORMS], search_job *j, rg_err *err)
 {
     const int64_t matrices = rg_site_matrices(z->cfg, t->site),
                   most = rg_min(MOST_ROWS, rg_max(RG_Q_TILE, 4 * MOST_ROWS / matrices));
@@ -102,8 +103,7 @@ static rg_status add_errors(rg_quantizer *z, const rg_ckpt_tensor *t, const floa
 }
 
 /* Mean |w| of every input channel over the quantised matrices, each relative to its group's largest. */
-static void weight_means(
-    const rg_quantizer *z, const fold *f, int layer, int expert, double *mean, int64_t k)
+static void weight_means(const rg_quantizer *z, const fold *f, int layer, int expert, double *mean, int64_t k)
 {
     const int g = z->o->spec.group;
     double n = 0.0;
@@ -194,12 +194,13 @@ static void rescale(rg_quantizer *z, const fold *f, int expert, const float *s)
             m->mean_abs[i] /= (double)s[i];
         }
     }
-    if (by_expert(f) || f->into == RG_SITE_FFN_NORM) rg_routed_rescale(z, by_expert(f) ? f->linear[0] : RG_SITE_FFN_GATE_EXPS, expert, s);
+    if (by_expert(f) || f->into == RG_SITE_FFN_NORM)
+        rg_routed_rescale(z, by_expert(f) ? f->linear[0] : RG_SITE_FFN_GATE_EXPS, expert, s);
 }
 
 /* What a fold works with; all own. */
 typedef struct room {
-    float *s;    /* [FORMS][k] */
+    float *s;               /* [FORMS][k] */
     double *mean, *weights; /* [k] */
     search_job job;
 } room;
@@ -241,7 +242,9 @@ rg_status rg_awq_fold_layer(rg_quantizer *z, int layer, rg_err *err)
     rg_status st = RG_OK;
     int64_t ld = rg_max(z->routed.of_x.ld, z->routed.of_act.ld);
     for (int i = 0; i < RG_INPUTS; i++) ld = rg_max(ld, z->in[i].ld);
-    room m = {.job = {.z = z, .scratch_bytes = (size_t)rg_round_up((3 * RG_Q_TILE * (int64_t)sizeof(float) + 1) * ld, 64)}};
+    room m = {
+        .job = {.z = z,
+            .scratch_bytes = (size_t)rg_round_up((3 * RG_Q_TILE * (int64_t)sizeof(float) + 1) * ld, 64)}};
     search_job *j = &m.job;
     j->scratch = rg_big_alloc(j->scratch_bytes * (size_t)z->threads);
     j->error = calloc(2 * MOST_ROWS / RG_Q_TILE + 2, sizeof *j->error);

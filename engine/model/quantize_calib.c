@@ -20,7 +20,10 @@ rg_moments *rg_calib_input(rg_quantizer *z, rg_site linear, int expert)
 
 /* ---- moments ---- */
 
-static size_t x_bytes(const rg_moments *m, int64_t window) { return sizeof(float) * (size_t)(window * m->ld); }
+static size_t x_bytes(const rg_moments *m, int64_t window)
+{
+    return sizeof(float) * (size_t)(window * m->ld);
+}
 
 rg_status rg_moments_open(rg_moments *m, int64_t k, int64_t window)
 {

@@ -89,7 +89,10 @@ int64_t rg_routed_tokens(const rg_quantizer *z, int expert)
     return r->x ? r->first[expert + 1] - r->first[expert] : -1;
 }
 
-static bool reads_act(rg_site linear) { return rg_site_input(linear) == rg_site_input(RG_SITE_FFN_DOWN_EXPS); }
+static bool reads_act(rg_site linear)
+{
+    return rg_site_input(linear) == rg_site_input(RG_SITE_FFN_DOWN_EXPS);
+}
 
 rg_moments *rg_routed_input(rg_quantizer *z, rg_site linear, int expert)
 {

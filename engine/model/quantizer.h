@@ -23,7 +23,7 @@ extern const rg_site rg_input_sites[RG_INPUTS];
 
 /* What experts read in a layer: moments are made of one at a time. */
 typedef struct rg_routed {
-    float *x, *act;         /* [tokens][dim] behind ffn_norm; [tokens * used][expert_ffn] before ffn_down; own */
+    float *x, *act; /* [tokens][dim] behind ffn_norm; [tokens * used][expert_ffn] before ffn_down; own */
     int32_t *expert, *token; /* of each row of act; own */
     int32_t *row;            /* rows of act by expert, of each in the order of tokens; owns */
     int64_t *first;          /* [experts + 1] in row; owns */

@@ -150,8 +150,8 @@ static void one_type_of_all(void **state)
     ((rg_ckpt_tensor *)(uintptr_t)rg_ckpt_find_expert(ck, RG_SITE_FFN_UP_EXPS, 2, 7))->type = RG_FT_BF16;
     rg_engine_opts o = test_opts(1);
     assert_int_equal(rg_engine_open(&e, ck, &o, &err), RG_E_UNSUPPORTED);
-    assert_non_null(strstr(
-        err.msg, "model.layers.2.mlp.experts.7.up_proj.weight becomes bf16, that of expert 0 f16"));
+    assert_non_null(
+        strstr(err.msg, "model.layers.2.mlp.experts.7.up_proj.weight becomes bf16, that of expert 0 f16"));
     o.dtype = RG_WT_F32;
     rg_engine_close(engine_open(ck, o));
     rg_ckpt_close(ck);
@@ -159,8 +159,7 @@ static void one_type_of_all(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unions_are_exact), cmocka_unit_test(unions_by_chance), cmocka_unit_test(same_bits),
-        cmocka_unit_test(one_type_of_all)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(unions_are_exact), cmocka_unit_test(unions_by_chance),
+        cmocka_unit_test(same_bits), cmocka_unit_test(one_type_of_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

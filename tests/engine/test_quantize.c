@@ -161,9 +161,9 @@ static const struct {
     const char *arch;
     int64_t experts, shared;
     bool norm, gguf_only;
-} archs[] = {{"qwen2", 0, 0, false, false}, {"qwen3", 0, 0, false, false},
-    {"granite", 0, 0, false, false}, {"mixtral", 8, 0, true, false}, {"olmoe", 8, 0, false, false},
-    {"qwen3_moe", 8, 0, true, false}, {"qwen2_moe", 8, 96, false, false}, {"granitemoe", 8, 0, true, true}};
+} archs[] = {{"qwen2", 0, 0, false, false}, {"qwen3", 0, 0, false, false}, {"granite", 0, 0, false, false},
+    {"mixtral", 8, 0, true, false}, {"olmoe", 8, 0, false, false}, {"qwen3_moe", 8, 0, true, false},
+    {"qwen2_moe", 8, 96, false, false}, {"granitemoe", 8, 0, true, true}};
 
 static rg_ckpt *arch_model(size_t i, rg_planted planted, rg_synth_format format)
 {
@@ -225,7 +225,8 @@ static void architectures_round_trip(void **state)
         const char *name;
     } out[] = {{RG_EXPORT_GGUF, {RG_QK_SYM4, 32}, RG_WT_Q4G32, "q4.gguf"},
         {RG_EXPORT_GGUF, {RG_QK_SYM8, 32}, RG_WT_Q8G32, "q8.gguf"},
-        {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, RG_WT_Q4G64, "q4"}, {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, -1, "z4"}};
+        {RG_EXPORT_PACKED, {RG_QK_SYM4, 64}, RG_WT_Q4G64, "q4"},
+        {RG_EXPORT_PACKED, {RG_QK_ZERO4, 32}, -1, "z4"}};
     for (size_t a = 0; a < sizeof archs / sizeof *archs; a++)
         for (int gguf = 0; gguf < 2; gguf++)
             for (size_t i = 0; i < sizeof out / sizeof *out; i++)
@@ -240,7 +241,8 @@ static void architectures_round_trip(void **state)
                     o.norm_type = rg_export_norm_type(c, out[i].format);
                     snprintf(what, sizeof what, "%s from %s to %s by %s", archs[a].arch,
                         gguf ? "GGUF" : "safetensors", out[i].name, rg_quant_methods[method]);
-                    snprintf(path, sizeof path, "%s/%zu-%d-%d-%s", scratch_dir(), a, gguf, method, out[i].name);
+                    snprintf(
+                        path, sizeof path, "%s/%zu-%d-%d-%s", scratch_dir(), a, gguf, method, out[i].name);
                     if (archs[a].gguf_only && out[i].format == RG_EXPORT_PACKED) {
                         rg_export *e;
                         rg_err err = {0};
@@ -253,8 +255,8 @@ static void architectures_round_trip(void **state)
                         continue;
                     }
                     sink *s = export_to(c, &o, out[i].format, path);
-                    const int64_t in_layer = 4 + 3 * (archs[a].experts ? archs[a].experts : 1) +
-                        (archs[a].shared ? 3 : 0);
+                    const int64_t in_layer =
+                        4 + 3 * (archs[a].experts ? archs[a].experts : 1) + (archs[a].shared ? 3 : 0);
                     /* rows of 96 do not divide into groups of 64 */
                     const int left = out[i].spec.group == 64 && (!archs[a].experts || archs[a].shared);
                     assert_int_equal(compare_file(s, c, path, what), 2 * (in_layer - left));
@@ -445,8 +447,8 @@ static void open_layer(rg_quantizer *z, const rg_ckpt *c, const rg_quantize_opts
             const rg_ckpt_tensor *t = rg_ckpt_find_expert(c, s, layer, e);
             if (!t) continue;
             if (!z->w[s])
-                z->w[s] = must_alloc(
-                    sizeof(float) * (size_t)(rg_site_matrices(z->cfg, s) * t->rows * t->cols));
+                z->w[s] =
+                    must_alloc(sizeof(float) * (size_t)(rg_site_matrices(z->cfg, s) * t->rows * t->cols));
             for (int64_t r = 0; r < t->rows; r++)
                 rg_ckpt_row_f32(t, r, rg_quantizer_weights(z, t) + r * t->cols);
         }
@@ -504,8 +506,8 @@ static void experts_see_their_tokens(void **state)
     rg_session_observe(s, watch, &w);
     for (int i = 0; i < WINDOWS; i++) {
         rg_session_truncate(s, 0, 0);
-        assert_int_equal(rg_session_eval(s,
-                             &(rg_batch){.n = WINDOW, .token = calib + i * WINDOW}, RG_PREFILL, NULL, &err),
+        assert_int_equal(
+            rg_session_eval(s, &(rg_batch){.n = WINDOW, .token = calib + i * WINDOW}, RG_PREFILL, NULL, &err),
             RG_OK);
     }
     assert_int_equal(w.n, N);
@@ -605,7 +607,8 @@ static void experts_as_dense(void **state)
         assert_memory_not_equal(k->w, s[1]->t[i].w, bytes);
         if (k->layer != 0 || k->site != RG_SITE_FFN_UP_EXPS) continue;
         /* inputs of a layer are seen before anything of it is quantised */
-        float *w = z.w[k->site] + k->expert * ffn * dim, *rest = aligned_alloc(64, sizeof(float) * RG_Q_TILE * RG_Q_BLOCK);
+        float *w = z.w[k->site] + k->expert * ffn * dim,
+              *rest = aligned_alloc(64, sizeof(float) * RG_Q_TILE * RG_Q_BLOCK);
         rg_qtensor q = {.spec = o.spec,
             .rows = ffn,
             .cols = dim,
@@ -735,7 +738,8 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(architectures_round_trip), cmocka_unit_test(stacked_sources),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips),
+        cmocka_unit_test(architectures_round_trip), cmocka_unit_test(stacked_sources),
         cmocka_unit_test(stacked_classes), cmocka_unit_test(folding_leaves_the_function),
         cmocka_unit_test(experts_see_their_tokens), cmocka_unit_test(experts_as_dense),
         cmocka_unit_test(routers_stay), cmocka_unit_test(methods), cmocka_unit_test(refusals)};

@@ -282,8 +282,8 @@ static void mixtures(void **state)
     done(&o);
     /* both load again */
     for (int i = 0; i < 2; i++) {
-        o = ridge("eval", "-m", i ? wide : out, "--ref", synth, "-z", i ? wide : synth, "-f", text, "-c", "64",
-            "--chunks", "2", "-o", "json", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
+        o = ridge("eval", "-m", i ? wide : out, "--ref", synth, "-z", i ? wide : synth, "-f", text, "-c",
+            "64", "--chunks", "2", "-o", "json", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
         expect_ok(&o);
         json_t *j = json_loads(o.out, 0, NULL);
         const double kld = json_number_value(
@@ -296,8 +296,9 @@ static void mixtures(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mixtures), cmocka_unit_test(an_independent_reader_agrees),
-        cmocka_unit_test(the_same_as_at_load), cmocka_unit_test(the_vocabulary_goes_along),
-        cmocka_unit_test(calibration_helps), cmocka_unit_test(keeping), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mixtures),
+        cmocka_unit_test(an_independent_reader_agrees), cmocka_unit_test(the_same_as_at_load),
+        cmocka_unit_test(the_vocabulary_goes_along), cmocka_unit_test(calibration_helps),
+        cmocka_unit_test(keeping), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,9 @@ static void make_choice(operands *o)
         r = r * 6364136223846793005u + 1442695040888963407u;
         const double by_chance = ((double)(r >> 11) + 0.5) * 0x1p-53;
         /* the largest of u^(rank) are drawn with weights 1 / rank */
-        o->logits[i] = (float)(s->route == SAME ? -rank : s->route == ZIPF ? rank * log(by_chance) : by_chance);
+        o->logits[i] = (float)(s->route == SAME ? -rank
+                : s->route == ZIPF              ? rank * log(by_chance)
+                                                : by_chance);
     }
 }
 

@@ -22,10 +22,10 @@ typedef struct together {
 
 /* Experts that few tokens of the calibration chose. */
 typedef struct few {
-    int *of_layer;          /* owns; [layers] */
-    int n, none;            /* all of them; that no token chose */
-    int64_t tokens;         /* of the one with the fewest, */
-    int layer, expert;      /* which is this */
+    int *of_layer;     /* owns; [layers] */
+    int n, none;       /* all of them; that no token chose */
+    int64_t tokens;    /* of the one with the fewest, */
+    int layer, expert; /* which is this */
 } few;
 
 typedef struct quantize {
@@ -41,7 +41,7 @@ typedef struct quantize {
     pcre2_match_data *match;
     rg_progress progress;
     rg_table table;
-    bool wide; /* a row for each expert, with its tokens */
+    bool wide;     /* a row for each expert, with its tokens */
     char type[16]; /* of quantised tensors */
     uint64_t quantised_weights, bytes_before;
     double err2, w2; /* relative to the weights of each tensor: sums of n * error^2 and n */
@@ -228,7 +228,8 @@ static void put_expert(quantize *q, const rg_quantized *t, const char *name, rg_
     together *s = &q->sum;
     if (t->site == RG_SITE_FFN_GATE_EXPS && t->tokens >= 0 && t->tokens < RG_QUANT_FEW_TOKENS) {
         few *f = &q->few;
-        if (f->n == 0 || t->tokens < f->tokens) f->tokens = t->tokens, f->layer = t->layer, f->expert = t->expert;
+        if (f->n == 0 || t->tokens < f->tokens)
+            f->tokens = t->tokens, f->layer = t->layer, f->expert = t->expert;
         f->of_layer[t->layer]++;
         f->n++;
         f->none += t->tokens == 0;
@@ -276,7 +277,8 @@ static rg_status take(void *user, const rg_quantized *t, rg_err *err)
     if (rg_op_of_experts(rg_site_op(t->site)))
         put_expert(q, t, name, src->type, rg_ckpt_config(q->ckpt)->experts);
     else
-        put_row(q, t, name, q->format == RG_EXPORT_GGUF && rg_site_keeps_type(t->site) ? RG_FT_F32 : src->type);
+        put_row(
+            q, t, name, q->format == RG_EXPORT_GGUF && rg_site_keeps_type(t->site) ? RG_FT_F32 : src->type);
     return RG_OK;
 }
 
@@ -323,12 +325,15 @@ static void print_few(const quantize *q)
     if (f->n == 0) return;
     for (int l = 0; l < c->layers; l++) {
         if (!f->of_layer[l]) continue;
-        if (layers++ < SHOWN) rg_text_add(where, sizeof where, "%s%d in layer %d", *where ? ", " : "", f->of_layer[l], l);
+        if (layers++ < SHOWN)
+            rg_text_add(where, sizeof where, "%s%d in layer %d", *where ? ", " : "", f->of_layer[l], l);
     }
     if (layers > SHOWN) rg_text_add(where, sizeof where, " and more in %d others", layers - SHOWN);
-    printf("few tokens: fewer than %d of the calibration chose %d experts (%s); the fewest, %lld, expert %d of layer %d",
+    printf("few tokens: fewer than %d of the calibration chose %d experts (%s); the fewest, %lld, expert %d "
+           "of layer %d",
         RG_QUANT_FEW_TOKENS, f->n, where, (long long)f->tokens, f->expert, f->layer);
-    if (f->none) printf("; %d that none chose %s rounded as by --method mse", f->none, f->none > 1 ? "were" : "was");
+    if (f->none)
+        printf("; %d that none chose %s rounded as by --method mse", f->none, f->none > 1 ? "were" : "was");
     printf(": give more text (--calib, --calib-tokens)%s\n", q->wide ? "" : "; --wide lists them");
 }
 
