@@ -119,7 +119,8 @@ static bool in_place(const rg_ctx *cx, const call *f, const rg_product *a, int64
 /* Few rows are prepared by each thread that needs them, when it does. */
 static bool by_itself(const rg_product *a) { return a->m <= RG_GEMV_MAX && !a->tiles; }
 
-/* The expert before the i-th that the token of row r chose too, in the list of those somebody chose; -1: none. */
+/* The expert before the i-th that the token of row r chose too, in the list of those somebody chose;
+ * -1: none. */
 static int64_t before(const rg_choice *c, int64_t i, int64_t r)
 {
     const int32_t *own = c->id + (int64_t)c->token[r] * c->used;

@@ -28,7 +28,8 @@ static const fold folds[] = {{{RG_SITE_ATTN_Q, RG_SITE_ATTN_K, RG_SITE_ATTN_V}, 
 
 static bool by_expert(const fold *f) { return rg_op_of_experts(rg_site_op(f->into)); }
 
-/* The next tensor of a fold behind t (NULL: the first), of that expert alone where experts have folds of their
+/* The next tensor of a fold behind t (NULL: the first), of that expert alone where experts have folds
+ * of their
  * own; NULL: no more. */
 static const rg_ckpt_tensor *next(
     const rg_quantizer *z, const fold *f, int layer, int expert, const rg_ckpt_tensor *t)

@@ -2,7 +2,8 @@
  * Prints what the driver counted. Runs alone too.
  *
  *   one_op OP KEY=VALUE...
- *   OP: linear linear_add linear_swiglu linear_exps linear_swiglu_exps linear_sum_exps rmsnorm add swiglu rope kv_put attn none;
+ *   OP: linear linear_add linear_swiglu linear_exps linear_swiglu_exps linear_sum_exps rmsnorm add
+ *       swiglu rope kv_put attn none;
  *       none is a record without an operator
  *   m k n tokens, inputs, outputs;  h g hd query heads, KV heads, head size;
  *   pos position of the first token;  type, kv, act: names

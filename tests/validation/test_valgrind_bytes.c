@@ -173,7 +173,8 @@ static const large larges[] = {
     {"linear_swiglu m=37 k=328 n=1000 type=q4g64", SMALL, true},
     {"linear_add m=96 k=300 n=992 type=f16", SMALL, true},
     {"linear_add m=48 k=5632 n=2048 type=f16", LARGE, false},
-    /* experts: of one token, of a few that share some, of many; tokens choose by chance, alike, or some experts
+    /* experts: of one token, of a few that share some, of many; tokens choose by chance, alike, or some
+     * experts
      * more often */
     {"linear_exps m=1 k=2048 n=1024 e=64 u=8 type=f16 route=uniform", SMALL, false},
     {"linear_exps m=1 k=2048 n=768 e=128 u=8 type=q4g32 route=uniform", SMALL, false},

@@ -15,7 +15,8 @@
  * v, gate up), the rows of v (output; shared by the query heads of a KV head) and of up (down), so the model
  * computes the same function and pays nothing at run time; in front of a router scales are powers of two, so
  * that it chooses as before, bit for bit. GPTQ: columns are rounded in order, each error
- * carried over to the columns still free, under the second moments of the inputs. An expert's inputs are those of the tokens
+ * carried over to the columns still free, under the second moments of the inputs. An expert's inputs
+ * are those of the tokens
  * that chose it; one that no token chose is quantised as by MSE. */
 typedef enum rg_quant_method {
     RG_QUANT_RTN,
