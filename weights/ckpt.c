@@ -752,33 +752,6 @@ uint64_t rg_ckpt_file_bytes(const rg_ckpt *c) { return c->file_bytes; }
 size_t rg_ckpt_count(const rg_ckpt *c) { return c->n; }
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i) { return &c->t[i]; }
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
-/* Nothing that the writers of quantised files have no place for, but sites. */
-static bool is_alike(const rg_config *c)
-{
-    bool alike = true;
-    for (int64_t l = 0; l < c->layers; l++)
-        alike &= rg_layer_rotates(c, l) && rg_layer_window(c, l) == c->window;
-    return alike && !c->no_pre_norm && c->attn_cap == 0.0 && c->rope_dim == 0 && c->rope_local == 0.0 &&
-        c->q_temp == 0.0 && (c->rope_magnitude == 0.0 || c->rope_magnitude == 1.0) &&
-        c->rope_scaling < RG_ROPE_YARN;
-}
-bool rg_ckpt_is_plain(const rg_ckpt *ckpt)
-{
-    const rg_config *c = &ckpt->cfg;
-    return is_alike(c) && c->experts == 0 && c->extra == 0 && c->attn_scale == 0.0;
-}
-bool rg_ckpt_can_quantise(const rg_ckpt *c)
-{
-    /* names and orders of rows that only readers know */
-    enum { OTHERWISE = RG_HAS_SHARED_MLP | RG_HAS_INTERLEAVED | RG_HAS_STACKED_MLP | RG_HAS_PLUS_ONE };
-    uint64_t known = 0;
-    for (rg_site s = 0; s < RG_SITE_COUNT; s++) {
-        const rg_op op = rg_site_op(s);
-        if (op == RG_OP_BIAS || op == RG_OP_HEADNORM || op == RG_OP_SCALE) known |= rg_site_bit(s);
-    }
-    return rg_ckpt_is_plain(c) ||
-        (is_alike(&c->cfg) && !(c->cfg.extra & ~known) && !(c->traits & OTHERWISE) && !c->wrapped);
-}
 const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }
