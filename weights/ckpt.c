@@ -14,23 +14,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "weights/arch.h"
-
-/* Tensor names by naming; NULL: no tensor. */
-static const char *const names[RG_SITE_COUNT][2] = {
-#define RG_SITE(id, name, op, rows, cols, only, input, group, hf, gguf) {hf, gguf},
-#include "ops/sites.def"
-};
-/* Tensors that hold several; see stacked.def. */
-enum { MAX_STACK = 3 };
-static const struct {
-    enum rg_naming naming;
-    const char *name;
-    rg_site site[MAX_STACK];
-} stacked[] = {
-#define RG_STACKED(naming, name, a, b, c) {RG_NAMES_##naming, name, {RG_SITE_##a, RG_SITE_##b, RG_SITE_##c}},
-#include "weights/stacked.def"
-};
-static const char *const prefixes[] = {[RG_NAMES_HF] = "model.layers.", [RG_NAMES_GGUF] = "blk."};
+#include "weights/names.h"
 
 int rg_by_begin(const void *a, const void *b)
 {
@@ -66,197 +50,6 @@ rg_status rg_ckpt_map(rg_ckpt *c, const char *path, const rg_mapfile **out, rg_e
     return RG_OK;
 }
 
-static const struct {
-    int trait;
-    rg_site site;
-    const char *name[2];
-} renamed[] = {
-#define RG_NAME(trait, site, hf, gguf) {RG_HAS_##trait, RG_SITE_##site, {hf, gguf}},
-#include "weights/arch.def"
-};
-
-/* What files of such an architecture call a site's tensor; NULL: it has none. */
-static const char *name_of(enum rg_naming naming, int traits, rg_site site)
-{
-    for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
-        if (renamed[i].site == site && traits & renamed[i].trait) return renamed[i].name[naming];
-    return names[site][naming];
-}
-
-/* The sites whose matrices stand in a tensor, from its first row on. Of experts: in the name of one of them
- * (-1: of all, which stand one behind the other). */
-typedef struct stack {
-    int n;
-    rg_site site[MAX_STACK];
-    int expert;
-} stack;
-
-/* The layer in front of a name, which moves behind it; -1: there is none. False: it makes no sense. */
-static bool take_layer(enum rg_naming naming, const char **s, size_t *len, int *layer)
-{
-    const size_t np = strlen(prefixes[naming]);
-    size_t i = np;
-    int n = 0;
-    *layer = -1;
-    if (*len <= np || memcmp(*s, prefixes[naming], np) != 0) return true;
-    while (i < *len && (*s)[i] >= '0' && (*s)[i] <= '9' && n < 100000) n = n * 10 + ((*s)[i++] - '0');
-    if (i == np || i >= *len || (*s)[i] != '.') return false;
-    *layer = n;
-    *s += i + 1;
-    *len -= i + 1;
-    return true;
-}
-
-/* "experts.7.up_proj" to "experts.up_proj", in buf; -1: it names no expert. */
-static int take_expert(const char **s, size_t *len, char *buf, size_t n)
-{
-    static const char word[] = "experts.";
-    const size_t k = sizeof word - 1;
-    int e = 0;
-    for (size_t i = 0; i + k < *len; i++) {
-        size_t at = i + k;
-        if (memcmp(*s + i, word, k) != 0 || (i > 0 && (*s)[i - 1] != '.')) continue;
-        while (at < *len && (*s)[at] >= '0' && (*s)[at] <= '9' && e < 100000) e = e * 10 + ((*s)[at++] - '0');
-        if (at == i + k || at >= *len || (*s)[at] != '.' || *len >= n) return -1;
-        *len = (size_t)snprintf(buf, n, "%.*s%.*s", (int)(i + k), *s, (int)(*len - at - 1), *s + at + 1);
-        *s = buf;
-        return e;
-    }
-    return -1;
-}
-
-static bool is(const char *s, size_t len, const char *want)
-{
-    return strlen(want) == len && memcmp(want, s, len) == 0;
-}
-
-/* What a file's name can mean, and how many such there are; 0: it is none of ours. */
-enum { MAX_MEANINGS = 2 };
-static int parse_name(
-    enum rg_naming naming, int traits, const char *s, size_t len, stack can[MAX_MEANINGS], int *layer)
-{
-    int n = 0;
-    char buf[160];
-    if (!take_layer(naming, &s, &len, layer)) return 0;
-    const int expert = naming == RG_NAMES_HF ? take_expert(&s, &len, buf, sizeof buf) : -1;
-    for (int i = 0; i < RG_SITE_COUNT && n < MAX_MEANINGS; i++) {
-        const char *want = name_of(naming, traits, (rg_site)i);
-        if (want && is(s, len, want) && (rg_site_in_layer((rg_site)i) != 0) == (*layer >= 0))
-            can[n++] = (stack){1, {(rg_site)i}, expert};
-    }
-    for (size_t i = 0; i < sizeof stacked / sizeof *stacked && *layer >= 0 && n < MAX_MEANINGS; i++) {
-        const size_t k = strlen(stacked[i].name);
-        if (stacked[i].naming != naming || len < k || memcmp(stacked[i].name, s, k) != 0) continue;
-        const bool of_experts = rg_op_of_experts(rg_site_op(stacked[i].site[0])),
-                   bias = is(s + k, len - k, of_experts ? "_bias" : ".bias"),
-                   bare = rg_op_of_experts(rg_site_op(stacked[i].site[0]));
-        if (!bias && !is(s + k, len - k, ".weight") && !(bare && len == k)) continue;
-        stack *to = &can[n++];
-        to->expert = expert;
-        for (to->n = 0; to->n < MAX_STACK && stacked[i].site[to->n] != RG_SITE_NONE; to->n++)
-            to->site[to->n] = bias ? rg_site_bias(stacked[i].site[to->n]) : stacked[i].site[to->n];
-    }
-    return n;
-}
-
-/* Of the tensor in the file. Biases stand side by side in one row. */
-static void stack_shape(const rg_config *c, const stack *s, int64_t *rows, int64_t *cols)
-{
-    *rows = *cols = 0;
-    for (int i = 0; i < s->n; i++) {
-        const int64_t r = rg_extent_size(c, rg_site_rows(s->site[i])),
-                      k = rg_extent_size(c, rg_site_cols(s->site[i]));
-        const bool beside = i > 0 && rg_site_op(s->site[i]) == RG_OP_BIAS;
-        *rows = beside ? r : *rows + r;
-        *cols = beside ? *cols + k : k;
-    }
-}
-
-/* Where the text of a wrapped model stands, before and since transformers 4.52, and what it is without its
- * wrapper. */
-static const char *const wraps[][2] = {{"language_model.", ""}, {"model.language_model.", "model."}};
-
-/* A name without its wrapper; false: it is too long to be one of ours. */
-static bool unwrap(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, char *buf, size_t n)
-{
-    if (len >= n) return false;
-    snprintf(buf, n, "%.*s", (int)len, name);
-    for (size_t i = 0; naming == RG_NAMES_HF && c->wrapped && i < sizeof wraps / sizeof *wraps; i++) {
-        const size_t k = strlen(wraps[i][0]);
-        if (len > k && memcmp(name, wraps[i][0], k) == 0) {
-            snprintf(buf, n, "%s%.*s", wraps[i][1], (int)(len - k), name + k);
-            break;
-        }
-    }
-    return true;
-}
-
-/* What a file's name can mean, with or without a wrapper. */
-static int find_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len,
-    stack can[MAX_MEANINGS], int *layer)
-{
-    char buf[160];
-    return unwrap(c, naming, name, len, buf, sizeof buf)
-        ? parse_name(naming, c->traits, buf, strlen(buf), can, layer)
-        : 0;
-}
-
-bool rg_ckpt_site(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len, rg_site *site,
-    int64_t *rows, int64_t *cols)
-{
-    stack can[MAX_MEANINGS];
-    int layer;
-    if (!find_site(c, naming, name, len, can, &layer)) return false;
-    *site = can[0].site[0];
-    stack_shape(&c->cfg, &can[0], rows, cols);
-    return true;
-}
-
-bool rg_ckpt_skips(rg_ckpt *c, const char *name)
-{
-    static const char *const others[] = {"vision_tower.", "vision_model.", "multi_modal_projector."};
-    if (!c->wrapped) return false;
-    if (strncmp(name, "model.", 6) == 0) name += 6;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strncmp(name, others[i], strlen(others[i])) == 0) {
-            c->not_text++;
-            return true;
-        }
-    return false;
-}
-
-bool rg_file_name(char *buf, size_t n, enum rg_naming naming, int traits, rg_site site, int layer)
-{
-    const char *name = name_of(naming, traits, site);
-    if (!name) return false;
-    if (layer < 0)
-        snprintf(buf, n, "%s", name);
-    else
-        snprintf(buf, n, "%s%d.%s", prefixes[naming], layer, name);
-    return true;
-}
-
-bool rg_file_tensor_name(char *buf, size_t n, enum rg_naming naming, int traits, const rg_file_tensor *t)
-{
-    static const char *const tails[] = {NULL, "blocks", "scales", "bias"};
-    char all[160];
-    if (t->woven) {
-        snprintf(buf, n, "%s%d.mlp.experts.%s_%s", prefixes[naming], t->layer,
-            rg_site_input(t->site) == RG_SITE_FFN_NORM || t->site == RG_SITE_FFN_GATE_EXPS_BIAS
-                ? "gate_up_proj"
-                : "down_proj",
-            tails[t->woven]);
-        return true;
-    }
-    if (!rg_file_name(buf, n, naming, traits, t->site, t->layer)) return false;
-    const char *at = naming == RG_NAMES_HF && !t->experts ? strstr(buf, "experts.") : NULL;
-    if (!at || !rg_op_of_experts(rg_site_op(t->site))) return true;
-    at += strlen("experts.");
-    snprintf(all, sizeof all, "%.*s%d.%s", (int)(at - buf), buf, t->expert, at);
-    snprintf(buf, n, "%s", all);
-    return true;
-}
-
 static bool ends_with(const rg_raw_tensor *r, const char *tail)
 {
     const size_t n = strlen(tail);
@@ -269,20 +62,20 @@ static const char *const kv_scales[] = {".self_attn.k_scale", ".self_attn.v_scal
     ".self_attn.v_proj.v_scale", ".self_attn.k_proj.output_scale", ".self_attn.v_proj.output_scale"};
 
 /* It holds what every expert has. */
-static bool is_of_all(const stack *s) { return rg_site_of_experts(s->site[0]) && s->expert < 0; }
+static bool is_of_all(const rg_stack *s) { return rg_site_of_experts(s->site[0]) && s->expert < 0; }
 /* Rows of its sites stand in turns; matrices have columns for rows, if they are no codes. */
-static bool is_woven(const rg_ckpt *c, enum rg_naming naming, const stack *s)
+static bool is_woven(const rg_ckpt *c, enum rg_naming naming, const rg_stack *s)
 {
     return naming == RG_NAMES_HF && c->traits & RG_HAS_CLAMPED && is_of_all(s);
 }
-static bool is_across(const rg_ckpt *c, enum rg_naming naming, const stack *s, const rg_raw_tensor *r)
+static bool is_across(const rg_ckpt *c, enum rg_naming naming, const rg_stack *s, const rg_raw_tensor *r)
 {
     return is_woven(c, naming, s) && rg_site_has_matrix(s->site[0]) && !r->grid;
 }
 
 /* The meaning that has the tensor's shape. */
-static rg_status choose(const rg_ckpt *c, enum rg_naming naming, const stack *can, int n,
-    const rg_raw_tensor *r, const stack **out, const rg_src *src)
+static rg_status choose(const rg_ckpt *c, enum rg_naming naming, const rg_stack *can, int n,
+    const rg_raw_tensor *r, const rg_stack **out, const rg_src *src)
 {
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     const bool biases = is_of_all(can) && rg_site_op(can->site[0]) == RG_OP_BIAS,
@@ -293,7 +86,7 @@ static rg_status choose(const rg_ckpt *c, enum rg_naming naming, const stack *ca
     char list[128] = "";
     for (int i = 0; i < n; i++) {
         int64_t want_rows, want_cols;
-        stack_shape(&c->cfg, &can[i], &want_rows, &want_cols);
+        rg_stack_shape(&c->cfg, &can[i], &want_rows, &want_cols);
         *out = &can[i];
         if (rows == want_rows && cols == want_cols) {
             if (r->grid ||
@@ -369,8 +162,8 @@ static rg_status add_rows(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor
 rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r, rg_err *err)
 {
     const rg_src src = {c->path, err};
-    stack can[MAX_MEANINGS];
-    const stack *s = can;
+    rg_stack can[RG_MAX_MEANINGS];
+    const rg_stack *s = can;
     int layer;
     const int nl = (int)(r->name_len < 128 ? r->name_len : 128);
     if (ends_with(r, "rotary_emb.inv_freq")) return RG_OK; /* old exports store what rope_theta says */
@@ -381,7 +174,7 @@ rg_status rg_ckpt_add(rg_ckpt *c, enum rg_naming naming, const rg_raw_tensor *r,
                 kv_scales[i] + 1);
             return RG_OK;
         }
-    int meanings = find_site(c, naming, r->name, r->name_len, can, &layer);
+    int meanings = rg_find_stacks(c, naming, r->name, r->name_len, can, &layer);
     for (int i = meanings; i-- > 0;) /* of sites that the model has */
         if (rg_site_only(can[i].site[0]) != RG_ONLY_TENSOR && !rg_site_exists(&c->cfg, can[i].site[0]))
             can[i] = can[--meanings];
@@ -794,16 +587,6 @@ uint64_t rg_ckpt_file_bytes(const rg_ckpt *c) { return c->file_bytes; }
 size_t rg_ckpt_count(const rg_ckpt *c) { return c->n; }
 const rg_ckpt_tensor *rg_ckpt_at(const rg_ckpt *c, size_t i) { return &c->t[i]; }
 const float *rg_ckpt_rope_freqs(const rg_ckpt *c) { return c->rope_freqs; }
-bool rg_ckpt_is_plain(const rg_ckpt *ckpt)
-{
-    const rg_config *c = &ckpt->cfg;
-    bool alike = true;
-    for (int64_t l = 0; l < c->layers; l++)
-        alike &= rg_layer_rotates(c, l) && rg_layer_window(c, l) == c->window;
-    return alike && c->experts == 0 && c->extra == 0 && !c->no_pre_norm && c->attn_scale == 0.0 &&
-        c->attn_cap == 0.0 && c->rope_dim == 0 && c->rope_local == 0.0 && c->q_temp == 0.0 &&
-        (c->rope_magnitude == 0.0 || c->rope_magnitude == 1.0) && c->rope_scaling < RG_ROPE_YARN;
-}
 const float *rg_ckpt_rope_long(const rg_ckpt *c) { return c->rope_long; }
 uint64_t rg_ckpt_params(const rg_ckpt *c) { return c->params; }
 uint64_t rg_ckpt_weight_bytes(const rg_ckpt *c) { return c->weight_bytes; }

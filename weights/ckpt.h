@@ -54,8 +54,11 @@ void rg_ckpt_close(rg_ckpt *c);
 const rg_config *rg_ckpt_config(const rg_ckpt *c); /* borrowed until close */
 /* "safetensors", "GGUF v3", "llama2.c v0"; borrowed until close */
 const char *rg_ckpt_format(const rg_ckpt *c);
-/* A Llama in all but its sizes: what quantised files can be written of. */
+/* A Llama in all but its sizes. */
 bool rg_ckpt_is_plain(const rg_ckpt *c);
+/* Quantised files can be written of it: of a plain one as of a Llama; of those with biases, norms of q and k,
+ * factors or experts as of what they are. */
+bool rg_ckpt_can_quantise(const rg_ckpt *c);
 const char *rg_ckpt_path(const rg_ckpt *c);    /* as opened; borrowed until close */
 uint64_t rg_ckpt_file_bytes(const rg_ckpt *c); /* all tensor files together */
 size_t rg_ckpt_count(const rg_ckpt *c);        /* tensors of the model, in the order of sites.def */

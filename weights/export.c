@@ -7,10 +7,48 @@
 
 #include "weights/export_impl.h"
 
+/* Nothing that the writers of quantised files have no place for, but sites. */
+static bool is_alike(const rg_config *c)
+{
+    bool alike = true;
+    for (int64_t l = 0; l < c->layers; l++)
+        alike &= rg_layer_rotates(c, l) && rg_layer_window(c, l) == c->window;
+    return alike && !c->no_pre_norm && c->attn_cap == 0.0 && c->rope_dim == 0 && c->rope_local == 0.0 &&
+        c->q_temp == 0.0 && (c->rope_magnitude == 0.0 || c->rope_magnitude == 1.0) &&
+        c->rope_scaling < RG_ROPE_YARN;
+}
+bool rg_ckpt_is_plain(const rg_ckpt *ckpt)
+{
+    const rg_config *c = &ckpt->cfg;
+    return is_alike(c) && c->experts == 0 && c->extra == 0 && c->attn_scale == 0.0;
+}
+bool rg_ckpt_can_quantise(const rg_ckpt *c)
+{
+    /* names and orders of rows that only readers know */
+    enum { OTHERWISE = RG_HAS_SHARED_MLP | RG_HAS_INTERLEAVED | RG_HAS_STACKED_MLP | RG_HAS_PLUS_ONE };
+    uint64_t known = 0;
+    for (rg_site s = 0; s < RG_SITE_COUNT; s++) {
+        const rg_op op = rg_site_op(s);
+        if (op == RG_OP_BIAS || op == RG_OP_HEADNORM || op == RG_OP_SCALE) known |= rg_site_bit(s);
+    }
+    return rg_ckpt_is_plain(c) ||
+        (is_alike(&c->cfg) && !(c->cfg.extra & ~known) && !(c->traits & OTHERWISE) && !c->wrapped);
+}
+
 const rg_ckpt_tensor *rg_export_source(const rg_export *e, const rg_export_tensor *t)
 {
-    const rg_ckpt_tensor *s = rg_ckpt_find(e->source, t->site, t->layer);
+    const rg_ckpt_tensor *s = rg_ckpt_find_expert(e->source, t->site, t->layer, t->expert);
     return s || t->site != RG_SITE_OUTPUT ? s : rg_ckpt_find(e->source, RG_SITE_TOKEN_EMBD, -1);
+}
+
+rg_file_tensor rg_export_file_tensor(const rg_export *e, const rg_export_tensor *t)
+{
+    return (rg_file_tensor){.site = t->site,
+        .layer = t->layer,
+        .rows = t->rows,
+        .cols = t->cols,
+        .type = rg_export_float_type(e, t),
+        .expert = t->expert};
 }
 
 rg_ftype rg_export_norm_type(const rg_ckpt *source, rg_export_format format)
@@ -20,15 +58,18 @@ rg_ftype rg_export_norm_type(const rg_ckpt *source, rg_export_format format)
 
 rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t)
 {
-    return rg_site_is_norm(t->site) ? rg_export_norm_type(e->source, e->format)
-                                    : rg_export_source(e, t)->type;
+    const bool vector = rg_site_rows(t->site) == RG_EXT_ONE;
+    if (rg_site_is_norm(t->site)) return rg_export_norm_type(e->source, e->format);
+    if (e->format == RG_EXPORT_GGUF && (vector || rg_site_keeps_type(t->site))) return RG_FT_F32;
+    /* of experts, which may be one tensor, that of the first */
+    return t->expert ? rg_ckpt_find(e->source, t->site, t->layer)->type : rg_export_source(e, t)->type;
 }
 
 void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r)
 {
     const rg_ftype type = rg_export_float_type(e, t);
     const rg_ckpt_tensor *s = rg_export_source(e, t);
-    if (!f32 && s->type == type) { /* not a bit changes */
+    if (!f32 && s->type == type && rg_site_op(t->site) != RG_OP_BIAS) { /* not a bit changes */
         memcpy(e->row, rg_ckpt_row(s, r), (size_t)rg_ftype_row_bytes(type, t->cols));
         return;
     }

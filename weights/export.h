@@ -10,7 +10,8 @@ typedef enum rg_export_format { RG_EXPORT_PACKED, RG_EXPORT_GGUF } rg_export_for
 
 typedef struct rg_export_tensor {
     rg_site site;
-    int layer; /* -1 outside layers */
+    int layer;  /* -1 outside layers */
+    int expert; /* which of the matrices of a site, all of which are put one after the other */
     int64_t rows, cols;
     bool quantised; /* else as in the source, or as f32 rows in the source's type */
 } rg_export_tensor;
@@ -22,7 +23,8 @@ typedef struct rg_export rg_export;
  * RG_E_UNSUPPORTED: the format cannot hold it. RG_E_USAGE: path exists as something else. */
 rg_status rg_export_open(rg_export **out, const rg_ckpt *source, rg_export_format format, rg_qspec spec,
     const rg_export_tensor *t, size_t n, bool untie, const char *path, rg_err *err);
-/* The next tensor: codes, or f32 rows [rows][cols] (rounded to the source's type; norms in GGUF are F32), or
+/* The next tensor: codes, or f32 rows [rows][cols] (rounded to the source's type; vectors and routers
+ * in GGUF are F32), or
  * neither: the source's own. */
 rg_status rg_export_put(rg_export *e, const rg_qtensor *q, const float *f32, rg_err *err);
 /* All tensors are there: the result appears under its name. */

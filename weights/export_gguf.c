@@ -61,9 +61,15 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
 {
     const rg_config *c = rg_ckpt_config(e->source);
     struct stat sb;
+    e->as = *c;
+    if (rg_ckpt_is_plain(e->source)) snprintf(e->as.arch, sizeof e->as.arch, "llama");
+    if (!rg_gguf_arch(&e->as))
+        return rg_fail(err, RG_E_UNSUPPORTED, "%s: GGUF has no word for %s models: write safetensors",
+            e->path, rg_arch_named(c->arch)->word[RG_ARCH_NAME]);
     if (c->window > 0 && c->window < c->ctx_train)
         return rg_fail(err, RG_E_UNSUPPORTED,
-            "%s: a sliding window of %lld positions has no place in a GGUF of a Llama: write safetensors",
+            "%s: a sliding window of %lld positions has no place in a GGUF of such a model: write "
+            "safetensors",
             e->path, (long long)c->window);
     if (e->spec.group != 32 || e->spec.kind == RG_QK_ZERO4)
         return rg_fail(err, RG_E_UNSUPPORTED,
@@ -74,21 +80,21 @@ rg_status rg_export_gguf_begin(rg_export *e, rg_err *err)
     if (st) return st;
     rg_file_tensor *t = malloc(e->n * sizeof *t);
     if (!t) return rg_no_memory(err, e->path);
-    for (size_t i = 0; i < e->n; i++)
-        t[i] = (rg_file_tensor){.site = e->t[i].site,
-            .layer = e->t[i].layer,
-            .rows = e->t[i].rows,
-            .cols = e->t[i].cols,
-            .type = type_of(e, &e->t[i])};
+    size_t n = 0;
+    for (size_t i = 0; i < e->n; i++) { /* all experts of a site are one tensor */
+        if (e->t[i].expert) continue;
+        t[n] = rg_export_file_tensor(e, &e->t[i]);
+        t[n].type = type_of(e, &e->t[i]);
+        if (rg_op_of_experts(rg_site_op(t[n].site))) t[n].experts = c->experts;
+        n++;
+    }
     rg_gguf_writer *w = &e->gguf;
-    e->as = *c;
-    snprintf(e->as.arch, sizeof e->as.arch, "llama");
     rg_gguf_begin(w, e->f.f, &e->as, rg_ckpt_rope_freqs(e->source));
     /* the llama.cpp numbers of "mostly" that type */
     rg_gguf_u32(w, "general.file_type", e->spec.kind == RG_QK_SYM8 ? 7 : e->spec.kind == RG_QK_MIN4 ? 3 : 2);
     rg_gguf_u32(w, "general.quantization_version", 2);
     put_vocab(e);
-    rg_gguf_infos(w, t, e->n);
+    rg_gguf_infos(w, t, n);
     free(t);
     return RG_OK;
 }
@@ -114,20 +120,32 @@ static void encode(unsigned char *out, const rg_qtensor *q, int64_t r)
     }
 }
 
+/* Elements of a bias are the rows of its matrix. Vectors are F32. */
+static void turn(rg_export *e, int64_t n, int64_t hd)
+{
+    memcpy(e->row_f32, e->row, (size_t)n * sizeof *e->row_f32);
+    for (int64_t i = 0; i < n; i++) memcpy(e->row + 4 * i, e->row_f32 + rg_our_row(i, hd), 4);
+}
+
 void rg_export_gguf_put(rg_export *e, const rg_export_tensor *t, const rg_qtensor *q, const float *f32)
 {
     const size_t bytes = (size_t)rg_ftype_row_bytes(type_of(e, t), t->cols);
-    const int64_t hd = rg_site_rotated(t->site) ? rg_ckpt_config(e->source)->head_dim : 0;
+    const rg_config *c = rg_ckpt_config(e->source);
+    const bool turned = rg_site_rotated(t->site) && !(e->gguf.arch->traits & RG_HAS_HALF_SPLIT),
+               bias = rg_site_op(t->site) == RG_OP_BIAS;
+    const int64_t hd = turned ? c->head_dim : 0;
     for (int64_t i = 0; i < t->rows; i++) {
         if (q)
             encode(e->row, q, rg_our_row(i, hd));
         else
-            rg_export_float_row(e, t, f32, rg_our_row(i, hd));
+            rg_export_float_row(e, t, f32, bias ? i : rg_our_row(i, hd));
+        if (bias && hd) turn(e, t->cols, hd);
         fwrite(e->row, 1, bytes, e->f.f);
         e->gguf.at += bytes;
         e->bytes += bytes;
     }
-    rg_gguf_pad(&e->gguf);
+    /* experts of a site follow without a gap */
+    if (t->expert + 1 == rg_site_matrices(c, t->site)) rg_gguf_pad(&e->gguf);
 }
 
 rg_status rg_export_gguf_end(rg_export *e, rg_err *err)

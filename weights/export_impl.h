@@ -3,6 +3,7 @@
 #define RG_EXPORT_IMPL_H
 
 #include "base/outfile.h"
+#include "weights/arch.h"
 #include "weights/ckpt_impl.h"
 #include "weights/export.h"
 #include "weights/gguf_write.h"
@@ -17,7 +18,7 @@ struct rg_export {
     char *path;    /* owns */
     char *tmp_dir; /* PACKED: where everything is written first; owns */
     rg_outfile f;  /* the file of tensors */
-    rg_config as;  /* GGUF: of a Llama */
+    rg_config as;  /* GGUF: of a Llama if it is one */
     rg_gguf_writer gguf;
     uint64_t bytes;
     rg_lines notes;
@@ -27,8 +28,10 @@ struct rg_export {
 
 /* The source's tensor behind t: the embedding for a tied output matrix. */
 const rg_ckpt_tensor *rg_export_source(const rg_export *e, const rg_export_tensor *t);
-/* Bytes and type of an unquantised tensor. */
+/* Type of an unquantised tensor. */
 rg_ftype rg_export_float_type(const rg_export *e, const rg_export_tensor *t);
+/* Such a tensor in a file where each expert has its own. */
+rg_file_tensor rg_export_file_tensor(const rg_export *e, const rg_export_tensor *t);
 /* Canonical row r of an unquantised tensor, into e->row; f32 as in rg_export_put. */
 void rg_export_float_row(rg_export *e, const rg_export_tensor *t, const float *f32, int64_t r);
 

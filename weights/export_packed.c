@@ -32,11 +32,24 @@ static void shape_of(const rg_export *e, const rg_export_tensor *t, part p, int6
     if (p == SHAPE) dim[0] = 0, dim[1] = 2, *bytes = 16;
 }
 
+/* Of the architecture that is written: a plain model is a Llama. */
+static int traits_of(const rg_export *e)
+{
+    return rg_ckpt_is_plain(e->source) ? 0 : rg_arch_named(rg_ckpt_config(e->source)->arch)->traits;
+}
+
 static bool has_part(const rg_export *e, part p) { return p != ZERO || e->spec.kind == RG_QK_ZERO4; }
 
-static void module_name(char *buf, size_t n, const rg_export_tensor *t)
+/* Its tensor where it is not quantised: "model.layers.0.mlp.up_proj.weight". */
+static void tensor_name(char *buf, size_t n, const rg_export *e, const rg_export_tensor *t)
 {
-    rg_file_name(buf, n, RG_NAMES_HF, 0, t->site, t->layer);
+    const rg_file_tensor f = rg_export_file_tensor(e, t);
+    rg_file_tensor_name(buf, n, RG_NAMES_HF, traits_of(e), &f);
+}
+
+static void module_name(char *buf, size_t n, const rg_export *e, const rg_export_tensor *t)
+{
+    tensor_name(buf, n, e, t);
     const size_t len = strlen(buf), tail = strlen(".weight");
     if (len > tail && strcmp(buf + len - tail, ".weight") == 0) buf[len - tail] = 0;
 }
@@ -45,11 +58,11 @@ static void module_name(char *buf, size_t n, const rg_export_tensor *t)
 static json_t *header(const rg_export *e)
 {
     json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    char module[96], name[128];
+    char module[160], name[200];
     int64_t at = 0;
     for (size_t i = 0; i < e->n; i++) {
         const rg_export_tensor *t = &e->t[i];
-        module_name(module, sizeof module, t);
+        module_name(module, sizeof module, e, t);
         for (int p = 0; p < PARTS && t->quantised; p++) {
             int64_t dim[2], bytes;
             if (!has_part(e, (part)p)) continue;
@@ -59,8 +72,10 @@ static json_t *header(const rg_export *e)
         }
         if (t->quantised) continue;
         const rg_ftype type = rg_export_float_type(e, t);
-        snprintf(name, sizeof name, "%s.weight", module);
-        rg_hf_entry(root, name, rg_ftypes[type].name, rg_site_is_norm(t->site) ? 0 : t->rows, t->cols, &at,
+        /* a gate is a matrix of one row */
+        const bool vector = rg_site_rows(t->site) == RG_EXT_ONE && rg_site_op(t->site) != RG_OP_GATED_ADD;
+        tensor_name(name, sizeof name, e, t);
+        rg_hf_entry(root, name, rg_ftypes[type].name, vector ? 0 : t->rows, t->cols, &at,
             t->rows * rg_ftype_row_bytes(type, t->cols));
     }
     return root;
@@ -71,6 +86,12 @@ static bool from_hf(const rg_export *e) { return strncmp(rg_ckpt_format(e->sourc
 rg_status rg_export_packed_begin(rg_export *e, rg_err *err)
 {
     struct stat sb;
+    const int traits = traits_of(e);
+    if (traits & RG_HAS_MOE && traits & RG_HAS_FACTORS) /* parameters of three sides, no linear modules */
+        return rg_fail(err, RG_E_UNSUPPORTED,
+            "%s: Granite-MoE keeps all experts of a layer in one tensor, for which compressed-tensors has no "
+            "form: write GGUF (q4g32)",
+            e->path);
     if (rg_ckpt_rope_freqs(e->source))
         return rg_fail(err, RG_E_UNSUPPORTED,
             "%s: the RoPE frequency divisors of a GGUF file have no place in config.json: write GGUF (q4g32)",
@@ -156,13 +177,14 @@ void rg_export_packed_put(rg_export *e, const rg_export_tensor *t, const rg_qten
 static json_t *scheme(const rg_export *e)
 {
     json_t *ignore = json_array();
-    char module[96];
+    char module[160];
     bool head = false;
     for (size_t i = 0; i < e->n; i++) {
         const rg_export_tensor *t = &e->t[i];
         head |= t->site == RG_SITE_OUTPUT && t->quantised;
-        if (t->quantised || rg_site_op(t->site) != RG_OP_LINEAR || t->site == RG_SITE_OUTPUT) continue;
-        module_name(module, sizeof module, t);
+        const bool linear = rg_site_has_matrix(t->site) || rg_site_op(t->site) == RG_OP_GATED_ADD;
+        if (t->quantised || !linear || t->site == RG_SITE_OUTPUT) continue;
+        module_name(module, sizeof module, e, t);
         json_array_append_new(ignore, json_string(module));
     }
     if (!head) json_array_append_new(ignore, json_string("lm_head"));
@@ -200,7 +222,7 @@ static rg_status copy(const char *from, const char *to, bool *there, rg_err *err
     return st;
 }
 
-/* What is written is a Llama, or a Mistral, which has a window, whatever the source was. */
+/* What is written of a plain model is a Llama, or a Mistral, which has a window, whatever the source was. */
 static bool is_either(const rg_config *c)
 {
     return strcmp(c->arch, "llama") == 0 || strcmp(c->arch, "mistral") == 0;
@@ -226,7 +248,7 @@ static rg_status write_config(rg_export *e, const char *dir, rg_err *err)
         st = rg_fail(err, RG_E_NOMEM, "%s: cannot make config.json", e->path);
         json_decref(o);
     } else {
-        if (!is_either(c)) set_class(o, c);
+        if (rg_ckpt_is_plain(e->source) && !is_either(c)) set_class(o, c);
         json_object_set_new(o, "quantization_config", scheme(e));
         if (e->untie) json_object_set_new(o, "tie_word_embeddings", json_false());
         st = rg_hf_write_json(o, to, err);

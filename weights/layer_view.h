@@ -4,10 +4,11 @@
 
 #include "weights/ckpt.h"
 
-/* A checkpoint of one layer with the dimensions of c. weight[site]: f32 (row-major, canonical order), for
- * every site that has one. Its vocabulary is hidden[n][dim]: token i enters the layer as state i. The output
+/* A checkpoint of that layer of c. weight[site]: f32 (row-major, canonical order; experts one behind the
+ * other), for every site that the layer has. Its vocabulary is hidden[n][dim]: token i enters the
+ * layer as state i. The output
  * matrix, unused, is the same table (tied). All is borrowed until close. */
-rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, const float *const weight[RG_SITE_COUNT],
-    const float *hidden, int64_t n, rg_err *err);
+rg_status rg_ckpt_layer_view(rg_ckpt **out, const rg_ckpt *c, int layer,
+    const float *const weight[RG_SITE_COUNT], const float *hidden, int64_t n, rg_err *err);
 
 #endif

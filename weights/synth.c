@@ -110,8 +110,7 @@ static void scale_of(const rg_synth_job *j, const rg_file_tensor *t, float *mean
         *std = 0.05f;
     } else if (t->site == RG_SITE_TOKEN_EMBD) {
         *std = c->tied ? (float)(2.0 / sqrt((double)t->cols)) : 1.0f;
-    } else if (t->site == RG_SITE_ATTN_OUTPUT || t->site == RG_SITE_FFN_DOWN ||
-        t->site == RG_SITE_FFN_DOWN_EXPS || t->site == RG_SITE_FFN_DOWN_SHEXP) {
+    } else if (rg_site_feeds_stream(t->site)) {
         *std /= sqrtf(2.0f * (float)c->layers);
     }
 }
@@ -314,7 +313,7 @@ static rg_status list_tensors(rg_synth_job *j, rg_err *err)
             *t = (rg_file_tensor){s, l, rg_extent_size(c, rg_site_rows(s)),
                 rg_extent_size(c, rg_site_cols(s)), j->type, 0, 0, RG_WOVEN_NOT};
             /* converters keep routers, as norms, in F32 */
-            if ((rg_site_rows(s) == RG_EXT_ONE || s == RG_SITE_FFN_GATE_INP) && gguf) t->type = RG_FT_F32;
+            if ((rg_site_rows(s) == RG_EXT_ONE || rg_site_keeps_type(s)) && gguf) t->type = RG_FT_F32;
             if (clamped && matrices) t->type = RG_FT_MXFP4; /* as its makers' files */
             if (t->cols % rg_ftypes[t->type].block != 0)
                 return rg_fail(err, RG_E_UNSUPPORTED,

@@ -11,8 +11,7 @@ static int64_t columns(const rg_config *c) { return 1 + c->experts; }
 bool rg_synth_plants(const rg_synth_job *j, rg_site site)
 {
     return j->planted != RG_PLANT_FREE &&
-        (site == RG_SITE_TOKEN_EMBD || site == RG_SITE_ATTN_OUTPUT || site == RG_SITE_FFN_DOWN_EXPS ||
-            site == RG_SITE_FFN_DOWN_SHEXP || site == RG_SITE_FFN_GATE_INP);
+        (site == RG_SITE_TOKEN_EMBD || rg_site_feeds_stream(site) || rg_site_keeps_type(site));
 }
 
 /* What the embedding says of a token. */
@@ -49,7 +48,7 @@ void rg_synth_plant(const rg_synth_job *j, const rg_file_tensor *t, int64_t r, f
 {
     if (t->site == RG_SITE_TOKEN_EMBD)
         plant_token(j, r, std, x);
-    else if (t->site == RG_SITE_FFN_GATE_INP)
+    else if (rg_site_keeps_type(t->site))
         plant_router(j, r, x);
     else if (r < columns(j->c))
         memset(x, 0, (size_t)t->cols * sizeof *x);

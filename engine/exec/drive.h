@@ -69,9 +69,9 @@ void rg_topk(
 void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
     const float *bias, const rg_choice *c, bool barrier);
 
-/* sum[m][n] += sigmoid(w . x) * y, in columns as rg_linear splits its rows. */
+/* sum[m][n] += sigmoid(w . x) * y, in columns as rg_linear splits its rows. gate: [m] of scratch. */
 void rg_gated_add(rg_ctx *cx, rg_site site, float *sum, const float *y, const float *x, const float *w,
-    int64_t m, int64_t n, bool barrier);
+    float *gate, int64_t m, int64_t n, bool barrier);
 
 /* y[i] = rmsnorm(x[row ? row[i] : i]) for i < m. own: every thread for itself, into a y of its own; nobody
  * waits. */

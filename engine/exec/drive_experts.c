@@ -122,6 +122,25 @@ static bool in_place(const rg_ctx *cx, const call *f, const rg_product *a, int64
 /* Few rows are prepared by each thread that needs them, when it does. */
 static bool by_itself(const rg_product *a) { return a->m <= RG_GEMV_MAX && !a->tiles; }
 
+/* The expert before the i-th that the token of row r chose too, in the list of those somebody chose;
+ * -1: none. */
+static int64_t before(const rg_choice *c, int64_t i, int64_t r)
+{
+    const int32_t *own = c->id + (int64_t)c->token[r] * c->used;
+    int32_t last = -1;
+    for (int64_t j = 0; j < c->used; j++)
+        if (own[j] < c->expert[i] && own[j] > last) last = own[j];
+    int64_t lo = 0, hi = last < 0 ? 0 : i;
+    while (lo < hi) { /* they rise */
+        const int64_t mid = (lo + hi) / 2;
+        if (c->expert[mid] < last)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return last < 0 ? -1 : lo;
+}
+
 /* Of the experts with more, rows lie one expert behind the other in rg_ctx.xq, each in the form and at the
  * distance that its product wants; the threads share the work. at: where each expert's begin. */
 static void prepare_shared(rg_ctx *cx, const call *f)
@@ -142,12 +161,18 @@ static void prepare_shared(rg_ctx *cx, const call *f)
         any = true;
         const int64_t ld = rg_product_pitch(&p, false), rows = p.tiles ? rg_round_up(p.m, 16) : p.m;
         rg_part(cx, rows, 1, &a, &b);
+        int64_t kept = 0;
         for (int64_t t = a; t < b; t++)
             if (t < p.m)
                 rg_product_row(cx, &p, cx->xq + at + t * ld, row_of(f, c->first[i] + t));
             else
                 memset(cx->xq + at + t * ld, 0, (size_t)ld);
-        rg_count(cx, 4 * (rg_min(b, p.m) - rg_min(a, p.m)) * w.k, (b - a) * p.x_bytes, 0);
+        for (int64_t t = a; t < rg_min(b, p.m) && f->by_token; t++) {
+            const int64_t last = before(c, i, c->first[i] + t);
+            kept += last >= 0 && (c->first[i] - c->first[last]) * (4 * w.k + ld) <= cx->nt * cx->l2_bytes;
+        }
+        /* rows of a token are some thread's each time */
+        rg_count(cx, 4 * (rg_min(b, p.m) - rg_min(a, p.m) - kept / cx->nt) * w.k, (b - a) * p.x_bytes, 0);
         at += rows * ld;
     }
     if (any) {
@@ -186,16 +211,35 @@ static int64_t begin_of(const rg_choice *c, int64_t panels, int64_t tid, int64_t
     return c->n * panels;
 }
 
-/* What the private cache keeps between experts: rows of tokens that several of them read, each counted by
- * its product, and sums that several of them add to. few: rows of x that were read as they are. */
-static void count_again(rg_ctx *cx, const call *f, int64_t few, int64_t cols)
+/* What comes past the private cache again from expert to expert, and what does not. Weights pass between two
+ * touches of a row of x (few: of an expert with few tokens, whose product has counted it whole) or of sums
+ * that several experts add to; where they are less than the cache, the row is still there. at, parts: panels
+ * of all experts that this thread begins with, and how many each has in it at most. */
+static void count_again(rg_ctx *cx, const call *f, int64_t g0, int64_t g1, int64_t cols)
 {
     const rg_choice *c = f->c;
-    const int64_t x = 4 * c->m * f->w->k, sums = 4 * c->m * cols;
-    if (f->by_token && x <= cx->l2_bytes / 2 && few > c->m) cx->tally.act_rd -= 4 * (few - c->m) * f->w->k;
-    if (f->op == RG_OP_LINEAR_SUM_EXPS && cols > 0 && sums <= cx->l2_bytes / 2) {
-        cx->tally.act_rd -= c->used * sums;
-        cx->tally.act_wr -= (c->used - 1) * sums;
+    const bool sum = f->op == RG_OP_LINEAR_SUM_EXPS;
+    const int64_t panels = rg_panels(f->w->n);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        const int64_t n = c->first[i + 1] - c->first[i];
+        rg_weight w;
+        const rg_product a = product_of(cx, f, i, &w);
+        const int64_t beside = sum ? n * (4 * cols + a.x_bytes) + rg_product_block(&a) : 0;
+        if (!sum && (n > RG_GEMV_MAX || a.tiles || (i + 1) * panels <= g0 || i * panels >= g1)) continue;
+        for (int64_t r = c->first[i]; r < c->first[i + 1]; r++) {
+            const int64_t p = before(c, i, r);
+            if (!sum && (p < 0 || (p + 1) * panels <= g0)) continue; /* the first touch of this thread */
+            const int64_t between =
+                sum ? (i - rg_max(p, 0)) * (g1 - g0) : i * panels - rg_max(p * panels, g0);
+            kept += between * a.panel + beside <= cx->l2_bytes;
+        }
+    }
+    if (!sum) {
+        cx->tally.act_rd -= 4 * kept * f->w->k;
+    } else if (cols > 0) { /* each was counted as read and written; before all of them they were set to 0 */
+        cx->tally.act_rd -= 4 * kept * cols;
+        cx->tally.act_wr += 4 * (c->m - kept) * cols;
     }
 }
 
@@ -222,7 +266,7 @@ void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         g0 = begin_of(c, panels, cx->tid, cx->nt), g1 = begin_of(c, panels, cx->tid + 1, cx->nt);
     prepare_shared(cx, &f);
     rg_ready last = {0};
-    int64_t at = 0, few = 0;
+    int64_t at = 0;
     for (int64_t i = 0; i < c->n; i++) {
         rg_weight wi;
         rg_product a = product_of(cx, &f, i, &wi);
@@ -246,11 +290,13 @@ void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *
         else
             a.x = rows;
         rg_product_panels(cx, &a, p0, p1);
-        if (a.m <= RG_GEMV_MAX && !a.tiles) few += a.m;
     }
-    count_again(cx, &f, few, r1 - r0);
     /* the record names the kernel of an expert that as many tokens chose as the average one */
     const rg_product a = rg_product_of(cx, f.op, w, rg_div_up(c->m * c->used, c->n));
+    if (sum)
+        count_again(cx, &f, r0 / RG_PANEL, rg_div_up(r1, RG_PANEL), r1 - r0);
+    else
+        count_again(cx, &f, g0, g1, 0);
     rg_op_desc d = rg_product_record(cx, site, &a,
         (rg_dims){.m = c->m, .k = w->k, .n = w->n, .u = c->used, .e = c->n, .b = bias != NULL}, barrier);
     d.most = c->most;
@@ -260,20 +306,27 @@ void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *
 /* ---- the network that every token meets ---- */
 
 void rg_gated_add(rg_ctx *cx, rg_site site, float *sum, const float *y, const float *x, const float *w,
-    int64_t m, int64_t n, bool barrier)
+    float *gate, int64_t m, int64_t n, bool barrier)
 {
-    int64_t c0, c1;
+    const bool own = m <= RG_GEMV_MAX; /* every thread for itself: cheaper than meeting */
+    float mine[RG_GEMV_MAX];
+    int64_t c0, c1, a = 0, b = m;
     rg_part(cx, n, RG_PANEL, &c0, &c1);
-    for (int64_t i = 0; i < m && c1 > c0; i++) {
-        double dot = 0.0; /* every thread needs it */
+    if (own)
+        gate = mine;
+    else
+        rg_part(cx, m, 1, &a, &b);
+    for (int64_t i = a; i < b; i++) {
+        double dot = 0.0;
         for (int64_t j = 0; j < n; j++) dot += (double)w[j] * (double)x[i * n + j];
-        const float gate = (float)(1.0 / (1.0 + exp(-dot)));
-        for (int64_t j = c0; j < c1; j++) sum[i * n + j] += gate * y[i * n + j];
+        gate[i] = (float)(1.0 / (1.0 + exp(-dot)));
     }
-    if (c1 > c0) {
-        cx->tally.w_rd += 4 * n;
-        rg_count(cx, 4 * m * n + 8 * m * (c1 - c0), 4 * m * (c1 - c0), m * (2 * n + 3 + 2 * (c1 - c0)));
-    }
+    if (!own) rg_barrier(cx);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = c0; j < c1; j++) sum[i * n + j] += gate[i] * y[i * n + j];
+    if (b > a) cx->tally.w_rd += 4 * n;
+    rg_count(cx, 4 * (b - a) * n + 8 * m * (c1 - c0), 4 * m * (c1 - c0),
+        (b - a) * (2 * n + 3) + m * 2 * (c1 - c0));
     const rg_op_desc d = rg_elem_op(cx, site, (rg_dims){.m = m, .k = n}, barrier);
     rg_op_end(cx, &d);
 }

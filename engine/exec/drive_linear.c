@@ -202,6 +202,14 @@ static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t l
         }
 }
 
+static int64_t block_of(const rg_product *a)
+{
+    const blocking *bl = &blocks[a->kind];
+    return as_they_lie(a) ? 0 : bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k));
+}
+
+int64_t rg_product_block(const rg_product *a) { return blocks[a->kind].np && !a->tiles ? block_of(a) : 0; }
+
 /* The loops of a call, and bytes that they touch. */
 typedef struct loops {
     int64_t rows, times;     /* of x that pass together, and how often so many pass */
@@ -219,7 +227,7 @@ static loops loops_of(const rg_ctx *cx, const rg_product *a)
     loops l = {.rows = a->m,
         .trips = rg_div_up(a->w->k, bl->kb),
         .x = a->m * a->x_bytes,
-        .block = as_they_lie(a) ? 0 : bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k)),
+        .block = block_of(a),
         .group = bl->np * a->panel};
     l.direct = l.trips == 1 && !is_finished(a);
     const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
@@ -326,7 +334,13 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
             else
                 t->dot[a->form][w->type](to, ldy, x, a->ld, m, data, left, w->k, 0, pe - p);
         }
-        if (fused) rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
+        if (fused) {
+            /* outputs that the panels of their group drive out of the private cache before its end */
+            const int64_t group = (pe - p) * a->panel, late = rg_max(0, group - cx->l2_bytes),
+                          out = 4 * a->m * cols * late / group;
+            rg_product_finish(cx, a, y, ldy, 0, a->m, p * RG_PANEL, cols);
+            rg_count(cx, out, out, 0);
+        }
         count_again(cx, a, rows, pe - p, cols, p == p0);
     }
 }

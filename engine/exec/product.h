@@ -32,6 +32,8 @@ rg_product rg_product_of(const rg_ctx *cx, rg_op op, const rg_weight *w, int64_t
 bool rg_product_prepares(const rg_ctx *cx, const rg_product *a);
 int64_t rg_product_pitch(const rg_product *a, bool own);
 void rg_product_row(const rg_ctx *cx, const rg_product *a, char *to, const float *x);
+/* Bytes that pass through a thread's cache beside its panels, in its scratch: a block of unpacked ones. */
+int64_t rg_product_block(const rg_product *a);
 /* Panels [p0, p1), counted. */
 void rg_product_panels(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1);
 rg_op_desc rg_product_record(const rg_ctx *cx, rg_site site, const rg_product *a, rg_dims dims, bool barrier);

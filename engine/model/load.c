@@ -21,7 +21,7 @@ static rg_wtype type_for(const rg_ckpt_tensor *t, const rg_engine_opts *o, rg_si
     if (own >= 0) return (rg_wtype)own;
     if (o->dtype < 0) return rg_ckpt_resident(t);
     /* the head decides the next token, a router who computes it: they keep the file's precision */
-    const bool keeps = site == RG_SITE_FFN_GATE_INP || (site == RG_SITE_OUTPUT && !o->quant_head);
+    const bool keeps = rg_site_keeps_type(site) || (site == RG_SITE_OUTPUT && !o->quant_head);
     if (keeps && rg_wtype_is_quant((rg_wtype)o->dtype))
         return t->type == RG_FT_F32 ? RG_WT_F16 : rg_ckpt_resident(t);
     return (rg_wtype)o->dtype;
@@ -311,12 +311,34 @@ out:
     return st;
 }
 
+/* All experts of a matrix have one type in memory. */
+static rg_status check_experts(const loader *l)
+{
+    const rg_config *c = rg_ckpt_config(l->ckpt);
+    for (int s = 0; s < RG_SITE_COUNT; s++)
+        for (int layer = 0; layer < c->layers && rg_op_of_experts(rg_site_op(s)); layer++)
+            for (int e = 1; e < rg_site_matrices(c, s); e++) {
+                const rg_ckpt_tensor *t = source(l->ckpt, s, layer, e), *first = source(l->ckpt, s, layer, 0);
+                if (!t || !first) continue;
+                const rg_wtype to = type_for(t, l->opts, s, layer), of = type_for(first, l->opts, s, layer);
+                if (to != of)
+                    return rg_lacks(&l->src,
+                        "tensor %.100s becomes %s, that of expert 0 %s: experts of a layer are of one type "
+                        "in "
+                        "memory; name one with --dtype",
+                        t->file_name, rg_wtypes[to].name, rg_wtypes[of].name);
+            }
+    return RG_OK;
+}
+
 static rg_status begin(loader *l)
 {
     const rg_config *c = rg_ckpt_config(l->ckpt);
     l->m->cfg = *c;
     l->m->layer = calloc((size_t)c->layers * RG_SITE_COUNT, sizeof *l->m->layer);
     if (!l->m->layer) return rg_no_memory(l->src.err, l->src.name);
+    const rg_status st = check_experts(l);
+    if (st) return st;
     layout(l);
     for (int s = 0; s < RG_SITE_COUNT; s++) /* orders that no weight keeps are not followed */
         if (rg_site_op(s) == RG_OP_REORDER) l->m->cfg.extra &= ~(rg_site_bit(s) & ~l->ordered);

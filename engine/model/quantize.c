@@ -15,7 +15,9 @@ const char *rg_quantizer_why_not(
     const rg_ckpt *c, const rg_quantize_opts *o, const rg_ckpt_tensor *t, rg_site site)
 {
     const bool embedding = site == RG_SITE_TOKEN_EMBD;
-    if (rg_site_op(site) == RG_OP_RMSNORM) return "norm";
+    if (rg_site_is_norm(site)) return "norm";
+    if (rg_site_keeps_type(site)) return "router";
+    if (!rg_site_has_matrix(site) && !embedding) return "vector";
     if (embedding && (!rg_ckpt_config(c)->tied || o->untie)) return "embedding";
     if ((embedding || site == RG_SITE_OUTPUT) && !o->head) return "output matrix (--quantize-head)";
     if (o->keep && o->keep(o->keep_user, embedding ? RG_SITE_OUTPUT : site, t->layer)) return "kept (--keep)";
@@ -28,6 +30,7 @@ static void plan_one(rg_quantize_plan *p, size_t *n, const rg_ckpt *c, const rg_
 {
     p[*n] = (rg_quantize_plan){.site = site,
         .layer = t->layer,
+        .expert = t->expert,
         .rows = t->rows,
         .cols = t->cols,
         .why = rg_quantizer_why_not(c, o, t, site)};
@@ -43,12 +46,12 @@ rg_status rg_quantize_plan_make(
     rg_quantize_plan *p = calloc(rg_ckpt_count(c) + 1, sizeof *p);
     *plan = NULL;
     *n = 0;
-    if (!rg_ckpt_is_plain(c)) {
+    if (!rg_ckpt_can_quantise(c)) {
         free(p);
         return rg_lacks(&src,
-            "what this model has beyond a plain Llama (architecture %s) cannot be quantised into a file yet: "
-            "use "
-            "--dtype at load",
+            "what this model has beyond a plain Llama (architecture %s), other than biases, norms of q and "
+            "k, "
+            "factors and experts, cannot be quantised into a file yet: use --dtype at load",
             cfg->arch);
     }
     if (!p) return rg_no_memory(err, "quantize");
@@ -63,7 +66,10 @@ rg_status rg_quantize_plan_make(
     }
     for (int l = 0; l < cfg->layers; l++)
         for (int s = 0; s < RG_SITE_COUNT; s++)
-            if (rg_site_in_layer(s) && rg_ckpt_find(c, s, l)) plan_one(p, n, c, o, rg_ckpt_find(c, s, l), s);
+            for (int e = 0; rg_site_in_layer(s) && e < rg_site_matrices(cfg, s); e++) {
+                const rg_ckpt_tensor *t = rg_ckpt_find_expert(c, s, l, e);
+                if (t) plan_one(p, n, c, o, t, s);
+            }
     const rg_ckpt_tensor *e = rg_ckpt_find(c, RG_SITE_TOKEN_EMBD, -1),
                          *out = rg_ckpt_find(c, RG_SITE_OUTPUT, -1);
     plan_one(p, n, c, o, rg_ckpt_find(c, RG_SITE_OUTPUT_NORM, -1), RG_SITE_OUTPUT_NORM);
@@ -155,8 +161,8 @@ static rg_status output_error(rg_quantizer *z, double *out, const float *now, co
     return st;
 }
 
-/* w [rows][cols] to z->q; calibrated, w becomes what the codes say. u: GPTQ's factor, or NULL. m: for the
- * error of the outputs, or NULL. */
+/* w [rows][cols] to z->q; with a calibration w becomes what the codes say. u: GPTQ's factor, or NULL. m: for
+ * the error of the outputs, or NULL. */
 static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const float *u, const rg_moments *m,
     const char *name, rg_err *err)
 {
@@ -166,7 +172,7 @@ static rg_status do_matrix(rg_quantizer *z, rg_quantized *out, float *w, const f
     rows_job j = {.z = z,
         .w = w,
         .gptq = u != NULL,
-        .replace = m != NULL,
+        .replace = rg_quantizer_calibrates(z->o),
         .u = u,
         .ld = m ? m->ld : 0,
         .scratch = rg_big_alloc(rest)};
@@ -217,11 +223,6 @@ out:
 
 /* ---- a layer ---- */
 
-static const rg_ckpt_tensor *layer_tensor(const rg_quantizer *z, int site, int layer)
-{
-    return rg_site_in_layer(site) ? rg_ckpt_find(z->c, site, layer) : NULL;
-}
-
 static rg_quantized result(rg_site site, int layer, int64_t rows, int64_t cols, const char *why)
 {
     return (rg_quantized){.site = site,
@@ -229,6 +230,7 @@ static rg_quantized result(rg_site site, int layer, int64_t rows, int64_t cols, 
         .rows = rows,
         .cols = cols,
         .why = why,
+        .tokens = -1,
         .rel_error = NAN,
         .out_error = NAN,
         .clipped = NAN};
@@ -265,48 +267,71 @@ static rg_status factor(rg_quantizer *z, float **u, const rg_moments *m, int lay
         layer, rg_site_name(site));
 }
 
+/* GPTQ's factor of an input, kept while the next matrix has the same. */
+typedef struct kept_factor {
+    float *u;
+    rg_site of; /* COUNT: of none */
+    size_t bytes;
+} kept_factor;
+
+static void drop_factor(kept_factor *k)
+{
+    rg_big_free(k->u, k->bytes);
+    *k = (kept_factor){.of = RG_SITE_COUNT};
+}
+
+/* A tensor of a layer; calibrated: from z->w. */
+static rg_status do_tensor(rg_quantizer *z, const rg_ckpt_tensor *t, kept_factor *k, rg_err *err)
+{
+    const bool calib = rg_quantizer_calibrates(z->o), experts = rg_op_of_experts(rg_site_op(t->site));
+    const rg_site in = rg_site_input(t->site);
+    char name[64];
+    rg_quantized out =
+        result(t->site, t->layer, t->rows, t->cols, rg_quantizer_why_not(z->c, z->o, t, t->site));
+    float *w = calib ? rg_quantizer_weights(z, t) : z->one;
+    rg_status st = RG_OK;
+    out.expert = t->expert;
+    out.tokens = calib && experts ? rg_routed_tokens(z, t->expert) : -1;
+    if (!out.why) {
+        const rg_moments *m = calib ? rg_calib_input(z, t->site, t->expert) : NULL;
+        if (!calib) load_rows(t, w);
+        if (experts || k->of != in) drop_factor(k);
+        if (z->o->method == RG_QUANT_GPTQ && m && !k->u) {
+            k->bytes = rg_moments_bytes(m);
+            k->of = in;
+            if ((st = factor(z, &k->u, m, t->layer, t->site, err))) return st;
+        }
+        st = do_matrix(z, &out, w, k->u, m, rg_tensor_name(name, sizeof name, t->site, t->layer), err);
+    } else if (z->o->method == RG_QUANT_AWQ) {
+        if (rg_site_op(t->site) != RG_OP_RMSNORM) /* as it will be stored */
+            rg_round_as(t->type, w, t->rows * t->cols);
+        out.f32 = w;
+    }
+    if (!st) st = z->fn(z->user, &out, err);
+    rg_ckpt_release(z->c, t);
+    return st;
+}
+
 static rg_status do_layer(rg_quantizer *z, int layer, rg_err *err)
 {
     const bool calib = rg_quantizer_calibrates(z->o);
-    char name[64];
-    rg_status st;
-    for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const rg_ckpt_tensor *t = layer_tensor(z, s, layer);
-        if (t) load_rows(t, z->w[s]);
-    }
-    if (calib && (st = rg_calib_run(z, layer, true, false, err))) return st;
-    if (z->o->method == RG_QUANT_AWQ && (st = rg_awq_fold_layer(z, layer, err))) return st;
-    float *u = NULL;
-    rg_site u_of = RG_SITE_COUNT; /* whose factor u is: matrices with one input are neighbours */
-    size_t u_bytes = 0;
-    st = RG_OK;
-    for (int s = 0; s < RG_SITE_COUNT && !st; s++) {
-        const rg_ckpt_tensor *t = layer_tensor(z, s, layer);
-        if (!t) continue;
-        if (rg_quantizer_stopped(z)) {
-            st = rg_fail(err, RG_E_INTERRUPTED, "interrupted");
-            break;
+    kept_factor k = {.of = RG_SITE_COUNT};
+    rg_status st = RG_OK;
+    for (int s = 0; calib && s < RG_SITE_COUNT; s++)
+        for (int e = 0; rg_site_in_layer(s) && e < rg_site_matrices(z->cfg, s); e++) {
+            const rg_ckpt_tensor *t = rg_ckpt_find_expert(z->c, s, layer, e);
+            if (t) load_rows(t, rg_quantizer_weights(z, t));
         }
-        const char *why = rg_quantizer_why_not(z->c, z->o, t, s);
-        rg_quantized out = result(s, layer, t->rows, t->cols, why);
-        if (!why) {
-            const rg_moments *m = calib ? rg_calib_input(z, s) : NULL;
-            if (z->o->method == RG_QUANT_GPTQ && u_of != rg_site_input(s)) {
-                rg_big_free(u, u_bytes);
-                u_bytes = rg_moments_bytes(m);
-                u_of = rg_site_input(s);
-                if ((st = factor(z, &u, m, layer, s, err))) break;
-            }
-            st = do_matrix(z, &out, z->w[s], u, m, rg_tensor_name(name, sizeof name, s, layer), err);
-        } else if (z->o->method == RG_QUANT_AWQ) {
-            if (rg_site_op(s) != RG_OP_RMSNORM) /* as it will be stored */
-                rg_round_as(t->type, z->w[s], t->rows * t->cols);
-            out.f32 = z->w[s];
+    if (calib) st = rg_calib_run(z, layer, true, false, err);
+    if (!st && z->o->method == RG_QUANT_AWQ) st = rg_awq_fold_layer(z, layer, err);
+    for (int s = 0; s < RG_SITE_COUNT && !st; s++)
+        for (int e = 0; rg_site_in_layer(s) && e < rg_site_matrices(z->cfg, s) && !st; e++) {
+            const rg_ckpt_tensor *t = rg_ckpt_find_expert(z->c, s, layer, e);
+            if (!t) continue;
+            st = rg_quantizer_stopped(z) ? rg_fail(err, RG_E_INTERRUPTED, "interrupted")
+                                         : do_tensor(z, t, &k, err);
         }
-        if (!st) st = z->fn(z->user, &out, err);
-        rg_ckpt_release(z->c, t);
-    }
-    rg_big_free(u, u_bytes);
+    drop_factor(&k);
     if (!st && calib) st = rg_calib_run(z, layer, false, true, err);
     return st;
 }
@@ -362,14 +387,20 @@ static rg_status open_buffers(rg_quantizer *z, const rg_quantize_plan *p, size_t
     z->q.scale = malloc(sizeof(uint16_t) * (size_t)(groups + 1));
     z->q.offset = malloc(sizeof(uint16_t) * (size_t)(groups + 1));
     bool ok = z->q.code && z->q.scale && z->q.offset;
+    if (!rg_quantizer_calibrates(z->o)) {
+        z->one = malloc(sizeof *z->one * (size_t)most + 1);
+        return ok && z->one ? RG_OK
+                            : rg_fail(err, RG_E_NOMEM, "quantize: out of memory for a matrix in 32 bits");
+    }
     for (int s = 0; s < RG_SITE_COUNT; s++) {
-        const rg_ckpt_tensor *t = layer_tensor(z, s, 0);
+        const rg_ckpt_tensor *t = NULL;
+        for (int l = 0; rg_site_in_layer(s) && l < z->cfg->layers && !t; l++) t = rg_ckpt_find(z->c, s, l);
         if (!t) continue;
-        z->w[s] = malloc(sizeof(float) * (size_t)(t->rows * t->cols));
+        z->w[s] = malloc(sizeof(float) * (size_t)(rg_site_matrices(z->cfg, s) * t->rows * t->cols));
         ok = ok && z->w[s];
     }
     if (!ok) return rg_fail(err, RG_E_NOMEM, "quantize: out of memory for a layer in 32 bits");
-    return rg_quantizer_calibrates(z->o) ? rg_calib_open(z, err) : RG_OK;
+    return rg_calib_open(z, err);
 }
 
 static rg_status check(const rg_ckpt *c, const rg_quantize_opts *o, rg_err *err)
@@ -424,6 +455,7 @@ rg_status rg_quantize(
 out:
     rg_calib_close(&z);
     for (int s = 0; s < RG_SITE_COUNT; s++) free(z.w[s]);
+    free(z.one);
     free(z.q.code);
     free(z.q.scale);
     free(z.q.offset);

@@ -77,17 +77,37 @@ bool rg_pass_logits(rg_pass *p)
 
 /* Shows what a site wrote to the observer, and checks that it is finite if that is wanted: all threads have
  * written, and none goes on before. */
-static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols)
+static void show_rows(const rg_pass *p, rg_seen seen)
 {
     const rg_session *s = p->f->s;
     rg_ctx *cx = p->cx;
     if (!s->observe && !p->f->check) return;
+    seen.layer = cx->layer;
     rg_barrier(cx);
-    if (cx->tid == 0 && p->f->check) rg_check_finite(p->f, site, cx->layer, data, p->m, cols, FLT_MAX);
-    if (cx->tid == 0 && s->observe)
-        s->observe(s->observe_user,
-            &(rg_seen){.site = site, .layer = cx->layer, .data = data, .rows = p->m, .cols = cols});
+    if (cx->tid == 0 && p->f->check)
+        rg_check_finite(p->f, seen.site, cx->layer, seen.data, seen.rows, seen.cols, FLT_MAX);
+    if (cx->tid == 0 && s->observe) s->observe(s->observe_user, &seen);
     rg_barrier(cx);
+}
+
+static void show(const rg_pass *p, rg_site site, const float *data, int64_t cols)
+{
+    show_rows(p, (rg_seen){.site = site, .data = data, .rows = p->m, .cols = cols});
+}
+
+/* What experts wrote: a row for each token and expert, by expert. */
+static void show_experts(const rg_pass *p, rg_site site, const float *data)
+{
+    const rg_choice *c = &p->choice;
+    show_rows(p,
+        (rg_seen){.site = site,
+            .data = data,
+            .rows = p->m * c->used,
+            .cols = p->c->expert_ffn,
+            .experts = c->n,
+            .expert = c->expert,
+            .first = c->first,
+            .token = c->token});
 }
 
 /* Whether what follows a product or factor reads what other threads wrote. Operators that go on in the same
@@ -212,15 +232,6 @@ void rg_project_add(rg_pass *p, rg_site site, float *sum, const float *x)
     add_block(p, site, sum);
 }
 
-/* Shows what experts wrote: a row for each token and expert, by expert. */
-static void show_experts(rg_pass *p, rg_site site, const float *data)
-{
-    const int64_t m = p->m;
-    p->m = m * p->choice.used;
-    show(p, site, data, p->c->expert_ffn);
-    p->m = m;
-}
-
 static void project_experts(const rg_pass *p, rg_site site, float *to, float *y, const float *x, bool barrier)
 {
     const rg_site linear = rg_site_linear(site);
@@ -259,7 +270,7 @@ void rg_mix_experts(rg_pass *p, float *sum, const float *x)
         rg_project_gated(p, RG_SITE_FFN_UP_SHEXP, a->gate_sh, x);
         rg_project(p, RG_SITE_FFN_DOWN_SHEXP, a->more, a->gate_sh);
         rg_gated_add(p->cx, RG_SITE_FFN_GATE_INP_SHEXP, a->tmp, a->more, x,
-            p->w[RG_SITE_FFN_GATE_INP_SHEXP].vec, p->m, p->c->dim, false);
+            p->w[RG_SITE_FFN_GATE_INP_SHEXP].vec, a->router, p->m, p->c->dim, false);
         show(p, RG_SITE_FFN_GATE_INP_SHEXP, a->tmp, p->c->dim);
     }
     add_block(p, RG_SITE_FFN_DOWN_EXPS, sum);

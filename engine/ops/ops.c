@@ -79,6 +79,9 @@ bool rg_site_has_matrix(rg_site s)
     return rg_op_is_product(rg_sites[s].op) && rg_sites[s].rows != RG_EXT_NONE;
 }
 
+bool rg_site_keeps_type(rg_site s) { return rg_site_has_matrix(s) && rg_sites[s].rows == RG_EXT_EXPERTS; }
+bool rg_site_feeds_stream(rg_site s) { return rg_site_has_matrix(s) && rg_sites[s].rows == RG_EXT_DIM; }
+
 bool rg_site_of_experts(rg_site s)
 {
     const bool part = rg_sites[s].op == RG_OP_BIAS && rg_sites[s].only == RG_ONLY_PART;

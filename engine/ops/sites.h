@@ -99,6 +99,11 @@ bool rg_op_is_product(rg_op op);
 bool rg_op_of_experts(rg_op op);
 /* The site has a matrix, or one for each expert. */
 bool rg_site_has_matrix(rg_site site);
+/* Its matrix decides what is computed (a router's): it keeps the file's precision where others are
+ * quantised. */
+bool rg_site_keeps_type(rg_site site);
+/* Its product is added to the residual stream. */
+bool rg_site_feeds_stream(rg_site site);
 /* It has a matrix, or a bias, of each expert. */
 bool rg_site_of_experts(rg_site site);
 /* Files of such a model hold a tensor of it, whether it runs or is another's part. */

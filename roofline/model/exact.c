@@ -133,7 +133,7 @@ static rg_tally tally_of(const rg_exact_call *x, rg_op op)
 static rg_wtype type_of(const rg_exact_input *in, rg_site linear)
 {
     return linear == RG_SITE_OUTPUT            ? in->head
-        : linear == RG_SITE_FFN_GATE_INP       ? in->router
+        : rg_site_keeps_type(linear)           ? in->router
         : rg_op_of_experts(rg_site_op(linear)) ? in->expert
                                                : in->dtype;
 }

@@ -134,9 +134,32 @@ static void same_bits(void **state)
     rg_ckpt_close(ck);
 }
 
+/* One expert of another type than the first of its layer: refused, unless all get one. */
+static void one_type_of_all(void **state)
+{
+    (void)state;
+    rg_config c;
+    rg_err err = {0};
+    rg_engine *e;
+    char path[512];
+    rg_shape_config(rg_shape_find("olmoe-small"), &c);
+    snprintf(path, sizeof path, "%s/mixed", scratch_dir());
+    if (rg_synth_write(&c, RG_FT_F16, RG_SYNTH_SAFETENSORS, 5, path, NULL, NULL, NULL, &err))
+        fail_msg("%s", err.msg);
+    rg_ckpt *ck = ckpt_open(path);
+    ((rg_ckpt_tensor *)(uintptr_t)rg_ckpt_find_expert(ck, RG_SITE_FFN_UP_EXPS, 2, 7))->type = RG_FT_BF16;
+    rg_engine_opts o = test_opts(1);
+    assert_int_equal(rg_engine_open(&e, ck, &o, &err), RG_E_UNSUPPORTED);
+    assert_non_null(
+        strstr(err.msg, "model.layers.2.mlp.experts.7.up_proj.weight becomes bf16, that of expert 0 f16"));
+    o.dtype = RG_WT_F32;
+    rg_engine_close(engine_open(ck, o));
+    rg_ckpt_close(ck);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unions_are_exact), cmocka_unit_test(unions_by_chance), cmocka_unit_test(same_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(unions_are_exact), cmocka_unit_test(unions_by_chance),
+        cmocka_unit_test(same_bits), cmocka_unit_test(one_type_of_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,10 +252,53 @@ static void refusals(void **state)
     assert_int_equal(entries(dir), n);
 }
 
+/* A row for all experts of a layer, a line for those that few tokens chose; --wide has each. */
+static void mixtures(void **state)
+{
+    (void)state;
+    char text[1024];
+    const char *synth = scratch("same.gguf"), *out = scratch("experts"), *wide = scratch("experts.gguf");
+    project_file(text, sizeof text, "weights/demo/calibration.txt");
+    output o = ridge("synth", "--shape", "olmoe-small", "--router", "same", "-o", synth, NULL);
+    expect_ok(&o);
+    done(&o);
+    o = ridge("quantize", "-m", synth, "-o", out, "--dtype", "q4g64", "--method", "awq", "--calib", text,
+        "--calib-tokens", "256", "-c", "128", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "blk.0.ffn_up_exps, 16 experts"));
+    assert_non_null(strstr(o.out, "router"));
+    assert_non_null(strstr(o.out,
+        "fewer than 128 of the calibration chose 48 experts (12 in layer 0, 12 in layer 1, 12 in layer 2, "
+        "12 in layer 3); the fewest, 0, expert 4 of layer 0; 48 that none chose were rounded as by --method "
+        "mse"));
+    assert_null(strstr(o.out, "ffn_up_exps.4"));
+    done(&o);
+    o = ridge("quantize", "-m", synth, "-o", wide, "--method", "awq", "--calib", text, "--calib-tokens",
+        "256", "-c", "128", "-t", "2", "--oversubscribe", "--pin", "off", "--wide", NULL);
+    expect_ok(&o);
+    assert_non_null(strstr(o.out, "tokens"));
+    assert_non_null(strstr(o.out, "blk.3.ffn_down_exps.15"));
+    assert_null(strstr(o.out, "--wide lists them"));
+    done(&o);
+    /* both load again */
+    for (int i = 0; i < 2; i++) {
+        o = ridge("eval", "-m", i ? wide : out, "--ref", synth, "-z", i ? wide : synth, "-f", text, "-c",
+            "64", "--chunks", "2", "-o", "json", "-t", "2", "--oversubscribe", "--pin", "off", NULL);
+        expect_ok(&o);
+        json_t *j = json_loads(o.out, 0, NULL);
+        const double kld = json_number_value(
+            json_object_get(json_object_get(json_object_get(j, "result"), "kld_nats"), "median"));
+        assert_true(kld > 0.0 && kld < 0.01);
+        json_decref(j);
+        done(&o);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_independent_reader_agrees),
-        cmocka_unit_test(the_same_as_at_load), cmocka_unit_test(the_vocabulary_goes_along),
-        cmocka_unit_test(calibration_helps), cmocka_unit_test(keeping), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mixtures),
+        cmocka_unit_test(an_independent_reader_agrees), cmocka_unit_test(the_same_as_at_load),
+        cmocka_unit_test(the_vocabulary_goes_along), cmocka_unit_test(calibration_helps),
+        cmocka_unit_test(keeping), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

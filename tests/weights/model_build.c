@@ -6,11 +6,12 @@
 #include <sys/stat.h>
 
 #include "base/num.h"
+#include "model_build_impl.h"
 #include "quant_build.h"
 #include "ref_blocks.h"
 #include "weights/arch.h"
 
-static void *get(size_t n)
+void *build_get(size_t n)
 {
     void *p = calloc(1, n ? n : 1);
     if (!p) abort();
@@ -33,7 +34,7 @@ double *build_add(model_build *b, const char *name, int64_t rows, int64_t cols)
     strcpy(b->t[b->n].name, name);
     b->t[b->n].rows = rows;
     b->t[b->n].cols = cols;
-    return b->t[b->n++].w = get((size_t)(rows * cols) * sizeof(double));
+    return b->t[b->n++].w = build_get((size_t)(rows * cols) * sizeof(double));
 }
 
 const double *build_truth(const model_build *b, const char *name)
@@ -195,7 +196,7 @@ static void drop_stack(model_build *b, bool bias)
 static void put_f32(model_build *b, st_build *s, rg_rng *r, const char *name, int64_t rows, int64_t cols,
     double mean, double dev, bool vector, float plus, int64_t hd, bool open)
 {
-    float *f = get((size_t)(rows * cols) * sizeof *f);
+    float *f = build_get((size_t)(rows * cols) * sizeof *f);
     double *w = build_add(b, name, rows, cols);
     for (int64_t i = 0; i < rows * cols; i++) {
         const int64_t row = vector ? i : i / cols, at = hd ? stored(row, hd) : row;
@@ -282,14 +283,14 @@ static void write_config(const model_build *b, const char *dir)
 /* ---- experts: F32, without their truth ---- */
 
 /* Values of n rows, one below the other. */
-static float *random_rows(rg_rng *r, int64_t n, int64_t cols, double dev)
+float *build_rows(rg_rng *r, int64_t n, int64_t cols, double dev)
 {
-    float *f = get((size_t)(n * cols) * sizeof *f);
+    float *f = build_get((size_t)(n * cols) * sizeof *f);
     for (int64_t i = 0; i < n * cols; i++) f[i] = (float)(dev * (double)rng_normal(r));
     return f;
 }
 
-static void put_st(
+void build_put_st(
     st_build *s, int layer, const char *name, int64_t experts, int64_t rows, int64_t cols, float *f)
 {
     char full[128];
@@ -300,136 +301,6 @@ static void put_st(
     free(f);
 }
 
-/* ---- gpt-oss: MXFP4, or floats with columns for rows ---- */
-
-static uint64_t oss_mix(int layer, int which, int64_t expert, int64_t row, int64_t col)
-{
-    rg_rng r = {(uint64_t)(1 + which + 3 * layer) * 1000003u ^ (uint64_t)expert * 7919u ^
-        (uint64_t)row << 20 ^ (uint64_t)col << 40};
-    rng_u64(&r);
-    return rng_u64(&r);
-}
-
-static unsigned oss_code(int layer, int which, int64_t expert, int64_t row, int64_t col)
-{
-    return (unsigned)(oss_mix(layer, which, expert, row, col) & 15);
-}
-
-/* 2^-7 or 2^-6, of 32 columns. */
-static unsigned char oss_exponent(int layer, int which, int64_t expert, int64_t row, int64_t group)
-{
-    return (unsigned char)(120 + (oss_mix(layer, which, expert, row, 1000 + group) & 1));
-}
-
-float build_oss_weight(int layer, int which, int64_t expert, int64_t row, int64_t col)
-{
-    static const float e2m1[8] = {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f};
-    const unsigned q = oss_code(layer, which, expert, row, col);
-    return ldexpf(
-        q & 8 ? -e2m1[q & 7] : e2m1[q & 7], oss_exponent(layer, which, expert, row, col / 32) - 127);
-}
-
-/* Some reach the ends of gate and up. */
-float build_oss_bias(int layer, int which, int64_t expert, int64_t row)
-{
-    const double f = (double)(oss_mix(layer, which, expert, row, 5000) >> 40) * 0x1p-24 - 0.5;
-    return (float)((row % 11 == 3 ? 18.0 : 1.0) * f);
-}
-
-/* Tensors of a layer: rows of gate and up in turns, then those of down. */
-static void put_oss_hf(const model_build *b, st_build *s, rg_rng *r, int layer)
-{
-    const rg_config *c = &b->c;
-    const int64_t E = c->experts;
-    const bool codes = strstr(b->more, "mxfp4") != NULL;
-    char name[128];
-    put_st(
-        s, layer, "mlp.router.weight", 0, E, c->dim, random_rows(r, E, c->dim, 2.0 / sqrt((double)c->dim)));
-    snprintf(name, sizeof name, "model.layers.%d.mlp.router.bias", layer);
-    float *bias = random_rows(r, 1, E, 0.5), *sinks = random_rows(r, 1, c->heads, 1.5);
-    st_tensor(s, name, "F32", 1, &E, bias, (size_t)E * sizeof *bias);
-    snprintf(name, sizeof name, "model.layers.%d.self_attn.sinks", layer);
-    st_tensor(s, name, "F32", 1, &c->heads, sinks, (size_t)c->heads * sizeof *sinks);
-    free(bias);
-    free(sinks);
-    for (int down = 0; down < 2; down++) {
-        const char *module = down ? "down_proj" : "gate_up_proj";
-        const int64_t rows = down ? c->dim : 2 * c->expert_ffn, cols = down ? c->expert_ffn : c->dim,
-                      n = E * rows;
-        float *f = get((size_t)(n * cols) * sizeof *f), *add = get((size_t)n * sizeof *add);
-        unsigned char *q = get((size_t)(n * cols)), *exponent = get((size_t)(n * cols / 32));
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t e = i / rows, row = down ? i % rows : i % rows / 2;
-            const int which = down ? 2 : (int)(i % 2);
-            add[i] = build_oss_bias(layer, which, e, row);
-            for (int64_t k = 0; k < cols; k++) {
-                const unsigned code = oss_code(layer, which, e, row, k);
-                f[(e * cols + k) * rows + i % rows] = build_oss_weight(layer, which, e, row, k);
-                q[(i * cols + k) / 2] |= (unsigned char)(code << (k % 2 ? 4 : 0));
-                exponent[(i * cols + k) / 32] = oss_exponent(layer, which, e, row, k / 32);
-            }
-        }
-        snprintf(
-            name, sizeof name, "model.layers.%d.mlp.experts.%s%s", layer, module, codes ? "_blocks" : "");
-        if (codes) {
-            st_tensor(s, name, "U8", 4, (int64_t[]){E, rows, cols / 32, 16}, q, (size_t)(n * cols / 2));
-            snprintf(name, sizeof name, "model.layers.%d.mlp.experts.%s_scales", layer, module);
-            st_tensor(s, name, "U8", 3, (int64_t[]){E, rows, cols / 32}, exponent, (size_t)(n * cols / 32));
-        } else {
-            st_tensor(s, name, "F32", 3, (int64_t[]){E, cols, rows}, f, (size_t)(n * cols) * sizeof *f);
-        }
-        snprintf(name, sizeof name, "model.layers.%d.mlp.experts.%s_bias", layer, module);
-        st_tensor(s, name, "F32", 2, (int64_t[]){E, rows}, add, (size_t)n * sizeof *add);
-        free(f);
-        free(add);
-        free(q);
-        free(exponent);
-    }
-}
-
-static void put_oss_gguf(const model_build *b, gguf_build *g, rg_rng *r, int layer)
-{
-    static const char *const names[] = {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"};
-    const rg_config *c = &b->c;
-    const int64_t E = c->experts;
-    const uint64_t heads = (uint64_t)c->heads, experts = (uint64_t)E, router[2] = {(uint64_t)c->dim, experts};
-    char name[96];
-    float *w = random_rows(r, E, c->dim, 2.0 / sqrt((double)c->dim)), *bias = random_rows(r, 1, E, 0.5),
-          *sinks = random_rows(r, 1, c->heads, 1.5);
-    snprintf(name, sizeof name, "blk.%d.ffn_gate_inp.weight", layer);
-    gg_tensor(g, name, 0, 2, router, w, (size_t)(E * c->dim) * sizeof *w);
-    snprintf(name, sizeof name, "blk.%d.ffn_gate_inp.bias", layer);
-    gg_tensor(g, name, 0, 1, &experts, bias, (size_t)E * sizeof *bias);
-    snprintf(name, sizeof name, "blk.%d.attn_sinks.weight", layer);
-    gg_tensor(g, name, 0, 1, &heads, sinks, (size_t)c->heads * sizeof *sinks);
-    free(w);
-    free(bias);
-    free(sinks);
-    for (int which = 0; which < 3; which++) {
-        const int64_t rows = which == 2 ? c->dim : c->expert_ffn, cols = which == 2 ? c->expert_ffn : c->dim,
-                      n = E * rows, blocks = cols / 32;
-        unsigned char *p = get((size_t)(n * blocks * 17));
-        float *add = get((size_t)n * sizeof *add);
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t e = i / rows, row = i % rows;
-            add[i] = build_oss_bias(layer, which, e, row);
-            for (int64_t k = 0; k < cols; k++) {
-                unsigned char *block = p + (i * blocks + k / 32) * 17;
-                block[0] = oss_exponent(layer, which, e, row, k / 32);
-                block[1 + k % 16] |=
-                    (unsigned char)(oss_code(layer, which, e, row, k) << (k % 32 < 16 ? 0 : 4));
-            }
-        }
-        snprintf(name, sizeof name, "blk.%d.%s.weight", layer, names[which]);
-        gg_tensor(g, name, 39, 3, (uint64_t[]){(uint64_t)cols, (uint64_t)rows, experts}, p,
-            (size_t)(n * blocks * 17));
-        snprintf(name, sizeof name, "blk.%d.%s.bias", layer, names[which]);
-        gg_tensor(g, name, 0, 2, (uint64_t[]){(uint64_t)rows, experts}, add, (size_t)n * sizeof *add);
-        free(p);
-        free(add);
-    }
-}
-
 static void put_experts_hf(const model_build *b, st_build *s, rg_rng *r, int layer)
 {
     const rg_config *c = &b->c;
@@ -437,16 +308,16 @@ static void put_experts_hf(const model_build *b, st_build *s, rg_rng *r, int lay
                stacked = granite || b->stacked == STACK_EXPERTS;
     const int64_t ffn = c->expert_ffn, E = c->experts;
     const double in = 1.0 / sqrt((double)c->dim), out = 1.0 / sqrt((double)ffn);
-    put_st(s, layer,
+    build_put_st(s, layer,
         granite      ? "block_sparse_moe.router.layer.weight"
             : sparse ? "block_sparse_moe.gate.weight"
                      : "mlp.gate.weight",
-        0, E, c->dim, random_rows(r, E, c->dim, 2.0 * in));
+        0, E, c->dim, build_rows(r, E, c->dim, 2.0 * in));
     if (stacked) {
-        put_st(s, layer, granite ? "block_sparse_moe.input_linear.weight" : "mlp.experts.gate_up_proj", E,
-            2 * ffn, c->dim, random_rows(r, E * 2 * ffn, c->dim, in));
-        put_st(s, layer, granite ? "block_sparse_moe.output_linear.weight" : "mlp.experts.down_proj", E,
-            c->dim, ffn, random_rows(r, E * c->dim, ffn, out));
+        build_put_st(s, layer, granite ? "block_sparse_moe.input_linear.weight" : "mlp.experts.gate_up_proj",
+            E, 2 * ffn, c->dim, build_rows(r, E * 2 * ffn, c->dim, in));
+        build_put_st(s, layer, granite ? "block_sparse_moe.output_linear.weight" : "mlp.experts.down_proj", E,
+            c->dim, ffn, build_rows(r, E * c->dim, ffn, out));
     }
     for (int e = 0; !stacked && e < E; e++)
         for (int i = 0; i < 3; i++) {
@@ -455,15 +326,17 @@ static void put_experts_hf(const model_build *b, st_build *s, rg_rng *r, int lay
             char name[96];
             snprintf(name, sizeof name, "%s.experts.%d.%s.weight", sparse ? "block_sparse_moe" : "mlp", e,
                 names[sparse][i]);
-            put_st(s, layer, name, 0, i < 2 ? ffn : c->dim, i < 2 ? c->dim : ffn,
-                random_rows(r, i < 2 ? ffn : c->dim, i < 2 ? c->dim : ffn, i < 2 ? in : out));
+            build_put_st(s, layer, name, 0, i < 2 ? ffn : c->dim, i < 2 ? c->dim : ffn,
+                build_rows(r, i < 2 ? ffn : c->dim, i < 2 ? c->dim : ffn, i < 2 ? in : out));
         }
     if (c->shared_ffn == 0) return;
     const int64_t sh = c->shared_ffn;
-    put_st(s, layer, "mlp.shared_expert.gate_proj.weight", 0, sh, c->dim, random_rows(r, sh, c->dim, in));
-    put_st(s, layer, "mlp.shared_expert.up_proj.weight", 0, sh, c->dim, random_rows(r, sh, c->dim, in));
-    put_st(s, layer, "mlp.shared_expert.down_proj.weight", 0, c->dim, sh, random_rows(r, c->dim, sh, 0.1));
-    put_st(s, layer, "mlp.shared_expert_gate.weight", 0, 1, c->dim, random_rows(r, 1, c->dim, in));
+    build_put_st(
+        s, layer, "mlp.shared_expert.gate_proj.weight", 0, sh, c->dim, build_rows(r, sh, c->dim, in));
+    build_put_st(s, layer, "mlp.shared_expert.up_proj.weight", 0, sh, c->dim, build_rows(r, sh, c->dim, in));
+    build_put_st(
+        s, layer, "mlp.shared_expert.down_proj.weight", 0, c->dim, sh, build_rows(r, c->dim, sh, 0.1));
+    build_put_st(s, layer, "mlp.shared_expert_gate.weight", 0, 1, c->dim, build_rows(r, 1, c->dim, in));
 }
 
 static void put_experts_gguf(const model_build *b, gguf_build *g, rg_rng *r, int layer)
@@ -481,7 +354,7 @@ static void put_experts_gguf(const model_build *b, gguf_build *g, rg_rng *r, int
         char name[96];
         const int64_t n = (all[i].experts ? all[i].experts : 1) * all[i].rows;
         const uint64_t ne[3] = {(uint64_t)all[i].cols, (uint64_t)all[i].rows, (uint64_t)all[i].experts};
-        float *f = random_rows(r, n, all[i].cols, (i ? 1.0 : 2.0) / sqrt((double)all[i].cols));
+        float *f = build_rows(r, n, all[i].cols, (i ? 1.0 : 2.0) / sqrt((double)all[i].cols));
         snprintf(name, sizeof name, "blk.%d.%s.weight", layer, all[i].name);
         gg_tensor(g, name, 0,
             all[i].experts        ? 3
@@ -521,7 +394,7 @@ void build_hf(model_build *b, const char *dir)
     write_config(b, dir);
     int written = 0;
     for (int layer = 0; layer < b->c.layers && b->c.experts > 0; layer++)
-        (has(b, RG_HAS_CLAMPED) ? put_oss_hf : put_experts_hf)(b, &s, &r, layer);
+        (has(b, RG_HAS_CLAMPED) ? build_oss_hf : put_experts_hf)(b, &s, &r, layer);
     for (int layer = 0; layer < b->c.layers || layer == 0; layer++)
         for (int i = 0; i < n; i++) {
             if (!e[i].layer && layer != (i == 0 ? 0 : b->c.layers - 1)) continue;
@@ -643,7 +516,7 @@ static void put_gguf_tensor(
                                                            : b->ggml;
     if (cols % ref_block_weights(type)) type = cols % 32 ? 1 : 8;
     const int64_t row_bytes = cols / ref_block_weights(type) * ref_block_bytes(type);
-    unsigned char *p = get((size_t)(rows * row_bytes));
+    unsigned char *p = build_get((size_t)(rows * row_bytes));
     if (e->norm) {
         for (int64_t i = 0; i < cols; i++) {
             const float f = (float)(1.0 + 0.05 * (double)rng_normal(r));
@@ -752,7 +625,7 @@ void build_gguf_bytes(model_build *b, byte_buf *out)
     put_keys(b, &g);
     put_tensors(b, &g, &r, 0, INT32_MAX);
     for (int layer = 0; layer < b->c.layers && b->c.experts > 0; layer++)
-        (has(b, RG_HAS_CLAMPED) ? put_oss_gguf : put_experts_gguf)(b, &g, &r, layer);
+        (has(b, RG_HAS_CLAMPED) ? build_oss_gguf : put_experts_gguf)(b, &g, &r, layer);
     gg_finish(&g, out);
 }
 
@@ -796,8 +669,8 @@ static void put_bin(model_build *b, byte_buf *out, rg_rng *r, const entry *e, in
         const int64_t n = e->rows * e->cols;
         entry_name(name, sizeof name, e, false, layer, ".weight");
         double *w = build_add(b, name, e->rows, e->cols);
-        int8_t *q = get((size_t)n);
-        float *s = get((size_t)n * sizeof *s);
+        int8_t *q = build_get((size_t)n);
+        float *s = build_get((size_t)n * sizeof *s);
         for (int64_t i = 0; i < n; i++) {
             q[i] = (int8_t)rng_in(r, -127, 127);
             s[i] =

@@ -242,7 +242,7 @@ rg_status rg_cli_parse(rg_cli *cli, rg_command_id command, int argc, const char 
         if (st) return st;
     }
     const char *format = cli->output ? cli->output : cli->bench_output;
-    if (cli->wide && format && strcmp(format, "text") != 0)
+    if (cli->wide && format && cli->command != RG_CMD_QUANTIZE && strcmp(format, "text") != 0)
         return rg_fail(err, RG_E_USAGE, "--wide: not with -o %s: it is for the screen (-o text)", format);
     return try_outputs(cli, err);
 }

@@ -126,7 +126,7 @@ static int64_t weights_of(const rg_ckpt *c, const chosen *ch)
 /* Matrices of layers that take a type; a router keeps its own. */
 static bool is_candidate(const rg_config *c, rg_site s)
 {
-    return rg_site_in_layer(s) && rg_site_has_matrix(s) && rg_site_exists(c, s) && s != RG_SITE_FFN_GATE_INP;
+    return rg_site_in_layer(s) && rg_site_has_matrix(s) && rg_site_exists(c, s) && !rg_site_keeps_type(s);
 }
 
 /* Candidates in the order of the model; returns their number. out NULL: only counts. */

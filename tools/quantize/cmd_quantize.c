@@ -14,6 +14,20 @@
 
 enum { CALIB_TOKENS = 32768 };
 
+/* Experts of a site in a layer, which are one row of the table: sums over those that are quantised. */
+typedef struct together {
+    double n, err2, clipped;
+    double out_n, out_err2; /* calibrated */
+} together;
+
+/* Experts that few tokens of the calibration chose. */
+typedef struct few {
+    int *of_layer;     /* owns; [layers] */
+    int n, none;       /* all of them; that no token chose */
+    int64_t tokens;    /* of the one with the fewest, */
+    int layer, expert; /* which is this */
+} few;
+
 typedef struct quantize {
     const rg_cli *cli;
     rg_ckpt *ckpt;
@@ -27,9 +41,12 @@ typedef struct quantize {
     pcre2_match_data *match;
     rg_progress progress;
     rg_table table;
+    bool wide;     /* a row for each expert, with its tokens */
     char type[16]; /* of quantised tensors */
     uint64_t quantised_weights, bytes_before;
     double err2, w2; /* relative to the weights of each tensor: sums of n * error^2 and n */
+    together sum;
+    few few;
 } quantize;
 
 /* ---- --keep ---- */
@@ -194,14 +211,59 @@ static const char *percent(char *buf, size_t n, double x)
     return buf;
 }
 
+static void put_row(quantize *q, const rg_quantized *t, const char *name, rg_ftype type)
+{
+    char rel[24], out[24], clip[24], tokens[24] = "";
+    if (t->tokens >= 0) snprintf(tokens, sizeof tokens, "%lld", (long long)t->tokens);
+    rg_table_line(&q->table, q->wide ? "ss2sssss" : "ss2ssss", name, t->q ? q->type : rg_ftypes[type].name,
+        bits_of(q, t->q != NULL, type), percent(rel, sizeof rel, t->rel_error),
+        percent(out, sizeof out, t->out_error), percent(clip, sizeof clip, t->clipped),
+        q->wide ? tokens : t->why, t->why);
+}
+
+/* An expert: a row of its own with --wide, else one for all of them behind the last. */
+static void put_expert(quantize *q, const rg_quantized *t, const char *name, rg_ftype type, int64_t experts)
+{
+    char own[96];
+    together *s = &q->sum;
+    if (t->site == RG_SITE_FFN_GATE_EXPS && t->tokens >= 0 && t->tokens < RG_QUANT_FEW_TOKENS) {
+        few *f = &q->few;
+        if (f->n == 0 || t->tokens < f->tokens)
+            f->tokens = t->tokens, f->layer = t->layer, f->expert = t->expert;
+        f->of_layer[t->layer]++;
+        f->n++;
+        f->none += t->tokens == 0;
+    }
+    if (q->wide) {
+        snprintf(own, sizeof own, "%s.%d", name, t->expert);
+        put_row(q, t, own, type);
+        return;
+    }
+    if (t->expert == 0) *s = (together){0};
+    if (t->q) {
+        s->n++;
+        s->err2 += t->rel_error * t->rel_error;
+        s->clipped += t->clipped;
+    }
+    if (!isnan(t->out_error)) {
+        s->out_n++;
+        s->out_err2 += t->out_error * t->out_error;
+    }
+    if (t->expert + 1 < experts) return;
+    rg_quantized all = *t;
+    all.rel_error = s->n > 0.0 ? sqrt(s->err2 / s->n) : NAN;
+    all.out_error = s->out_n > 0.0 ? sqrt(s->out_err2 / s->out_n) : NAN;
+    all.clipped = s->n > 0.0 ? s->clipped / s->n : NAN;
+    snprintf(own, sizeof own, "%s, %lld experts", name, (long long)experts);
+    put_row(q, &all, own, type);
+}
+
 static rg_status take(void *user, const rg_quantized *t, rg_err *err)
 {
     quantize *q = user;
-    char name[64], rel[24], out[24], clip[24];
+    char name[64];
     const rg_ckpt_tensor *src = rg_ckpt_find(q->ckpt, t->site, t->layer);
     if (!src) src = rg_ckpt_find(q->ckpt, RG_SITE_TOKEN_EMBD, -1);
-    const rg_ftype type =
-        rg_site_op(t->site) == RG_OP_RMSNORM ? rg_export_norm_type(q->ckpt, q->format) : src->type;
     const rg_status st = rg_export_put(q->out, t->q, t->f32, err);
     if (st) return st;
     if (t->q) {
@@ -210,11 +272,13 @@ static rg_status take(void *user, const rg_quantized *t, rg_err *err)
         q->err2 += n * t->rel_error * t->rel_error;
         q->w2 += n;
     }
-    if (rg_site_op(t->site) == RG_OP_RMSNORM) return RG_OK; /* not worth a row */
-    rg_table_line(&q->table, "ss2ssss", rg_tensor_name(name, sizeof name, t->site, t->layer),
-        t->q ? q->type : rg_ftypes[type].name, bits_of(q, t->q != NULL, type),
-        percent(rel, sizeof rel, t->rel_error), percent(out, sizeof out, t->out_error),
-        percent(clip, sizeof clip, t->clipped), t->why);
+    if (rg_site_rows(t->site) == RG_EXT_ONE) return RG_OK; /* not worth a row */
+    rg_tensor_name(name, sizeof name, t->site, t->layer);
+    if (rg_op_of_experts(rg_site_op(t->site)))
+        put_expert(q, t, name, src->type, rg_ckpt_config(q->ckpt)->experts);
+    else
+        put_row(
+            q, t, name, q->format == RG_EXPORT_GGUF && rg_site_keeps_type(t->site) ? RG_FT_F32 : src->type);
     return RG_OK;
 }
 
@@ -229,6 +293,7 @@ static rg_status run(quantize *q, rg_err *err)
     for (size_t i = 0; t && i < q->n; i++) {
         t[i] = (rg_export_tensor){.site = q->plan[i].site,
             .layer = q->plan[i].layer,
+            .expert = q->plan[i].expert,
             .rows = q->plan[i].rows,
             .cols = q->plan[i].cols,
             .quantised = q->plan[i].quantised};
@@ -247,6 +312,29 @@ static rg_status run(quantize *q, rg_err *err)
     if (!st) st = rg_quantize(q->ckpt, &q->o, take, q, err);
     rg_progress_clear(&q->progress);
     return st ? st : rg_export_commit(q->out, err);
+}
+
+/* Which experts the calibration hardly reached. */
+static void print_few(const quantize *q)
+{
+    enum { SHOWN = 6 };
+    const few *f = &q->few;
+    const rg_config *c = rg_ckpt_config(q->ckpt);
+    char where[160] = "";
+    int layers = 0;
+    if (f->n == 0) return;
+    for (int l = 0; l < c->layers; l++) {
+        if (!f->of_layer[l]) continue;
+        if (layers++ < SHOWN)
+            rg_text_add(where, sizeof where, "%s%d in layer %d", *where ? ", " : "", f->of_layer[l], l);
+    }
+    if (layers > SHOWN) rg_text_add(where, sizeof where, " and more in %d others", layers - SHOWN);
+    printf("few tokens: fewer than %d of the calibration chose %d experts (%s); the fewest, %lld, expert %d "
+           "of layer %d",
+        RG_QUANT_FEW_TOKENS, f->n, where, (long long)f->tokens, f->expert, f->layer);
+    if (f->none)
+        printf("; %d that none chose %s rounded as by --method mse", f->none, f->none > 1 ? "were" : "was");
+    printf(": give more text (--calib, --calib-tokens)%s\n", q->wide ? "" : "; --wide lists them");
 }
 
 static void summary(quantize *q, uint64_t ns)
@@ -269,19 +357,33 @@ static void summary(quantize *q, uint64_t ns)
         8.0 * (double)bytes / (double)params,
         rg_bytes_text(b, sizeof b, (double)rg_ckpt_weight_bytes(q->ckpt)),
         8.0 * (double)rg_ckpt_weight_bytes(q->ckpt) / (double)params, rg_time(c, sizeof c, (double)ns));
+    print_few(q);
     for (int i = 0; rg_export_note(q->out, i); i++) printf("note: %s\n", rg_export_note(q->out, i));
+}
+
+static void head(quantize *q)
+{
+    /* tokens that chose an expert */
+    q->wide = q->cli->wide && calibrates(q) && rg_ckpt_config(q->ckpt)->experts > 0;
+    if (q->wide)
+        rg_table_head(&q->table, "<tensor", "<type", ">bits", ">weight error", ">output error", ">clipped",
+            ">tokens", "<why not", NULL);
+    else
+        rg_table_head(&q->table, "<tensor", "<type", ">bits", ">weight error", ">output error", ">clipped",
+            "<why not", NULL);
 }
 
 rg_status rg_cmd_QUANTIZE(const rg_cli *cli, rg_err *err)
 {
     quantize q = {.cli = cli};
     const uint64_t start = rg_now_ns();
-    rg_table_head(&q.table, "<tensor", "<type", ">bits", ">weight error", ">output error", ">clipped",
-        "<why not", NULL);
     rg_status st = rg_cli_no_args(cli, err);
     if (!st) st = read_opts(&q, err);
     if (!st) st = rg_open_model(&q.ckpt, cli, err);
+    if (!st && !(q.few.of_layer = calloc((size_t)rg_ckpt_config(q.ckpt)->layers, sizeof *q.few.of_layer)))
+        st = rg_no_memory(err, "quantize");
     if (!st) st = read_calib(&q, err);
+    if (!st) head(&q);
     if (!st) st = run(&q, err);
     if (!st) summary(&q, rg_now_ns() - start);
     rg_progress_clear(&q.progress);
@@ -291,6 +393,7 @@ rg_status rg_cmd_QUANTIZE(const rg_cli *cli, rg_err *err)
     pcre2_code_free(q.keep);
     free(q.calib.id);
     free(q.plan);
+    free(q.few.of_layer);
     rg_ckpt_close(q.ckpt);
     return st;
 }

@@ -174,6 +174,11 @@ typedef struct rg_seen {
     int layer;         /* -1 outside layers */
     const float *data; /* [rows][cols]; borrowed until the function returns */
     int64_t rows, cols;
+    /* Of sites of experts a row is a (token, expert) pair: first[i] to first[i + 1] - 1 are
+     * expert[i]'s, row r
+     * is of the call's token token[r]. experts: how many somebody chose; 0: another site. */
+    int64_t experts;
+    const int32_t *expert, *first, *token;
 } rg_seen;
 typedef void rg_observe_fn(void *user, const rg_seen *seen);
 

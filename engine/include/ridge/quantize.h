@@ -1,7 +1,8 @@
 /* From a 16- or 32-bit checkpoint to 4- or 8-bit codes, layer by layer: round to nearest, clip search, AWQ,
  * GPTQ. Tensors come out one by one through a callback, in the order of the model, so that memory holds about
- * one layer (and, with a calibration text, the hidden states of its tokens and the second moments of one
- * layer's inputs) beyond the mapped file. Writers: weights/export.h. */
+ * one matrix beyond the mapped file; with a calibration text about two layers, the hidden states of its
+ * tokens, what experts read of them, and the second moments of one layer's inputs. Writers:
+ * weights/export.h. */
 #ifndef RIDGE_QUANTIZE_H
 #define RIDGE_QUANTIZE_H
 
@@ -12,8 +13,11 @@
  * as --dtype does at load. AWQ: channels are scaled by a power of their mean activation before that, the
  * power chosen per group of matrices by the error of their outputs; the scales are folded into the norm (q k
  * v, gate up), the rows of v (output; shared by the query heads of a KV head) and of up (down), so the model
- * computes the same function and pays nothing at run time. GPTQ: columns are rounded in order, each error
- * carried over to the columns still free, under the second moments of the inputs. */
+ * computes the same function and pays nothing at run time; in front of a router scales are powers of two, so
+ * that it chooses as before, bit for bit. GPTQ: columns are rounded in order, each error
+ * carried over to the columns still free, under the second moments of the inputs. An expert's inputs
+ * are those of the tokens
+ * that chose it; one that no token chose is quantised as by MSE. */
 typedef enum rg_quant_method {
     RG_QUANT_RTN,
     RG_QUANT_MSE,
@@ -22,6 +26,9 @@ typedef enum rg_quant_method {
     RG_QUANT_METHODS
 } rg_quant_method;
 extern const char *const rg_quant_methods[RG_QUANT_METHODS + 1]; /* "rtn", ..., NULL */
+
+/* Experts that fewer tokens of the calibration chose are named: so few say little about inputs. */
+enum { RG_QUANT_FEW_TOKENS = 128 };
 
 typedef struct rg_quantize_opts {
     rg_quant_method method;
@@ -45,7 +52,8 @@ typedef struct rg_quantize_opts {
  * kept weights that AWQ may have changed), or neither: then it is as in the checkpoint. */
 typedef struct rg_quantized {
     rg_site site;
-    int layer; /* -1 outside layers */
+    int layer;  /* -1 outside layers */
+    int expert; /* which of the matrices of a site; 0 where it has one */
     int64_t rows, cols;
     const rg_qtensor *q;
     const float *f32;
@@ -54,14 +62,16 @@ typedef struct rg_quantized {
     double rel_error;
     /* with a calibration: the same of the outputs on the calibration's activations; else NAN */
     double out_error;
+    int64_t tokens; /* of the calibration that chose this expert; -1: all, or there is none */
     double clipped; /* share of weights beyond the ends of their grid; NAN where not quantised */
 } rg_quantized;
 typedef rg_status rg_quantized_fn(void *user, const rg_quantized *t, rg_err *err);
 
-/* Tensors that will come, in order: linear weights with quantised set or the reason why not. */
+/* Tensors that will come, in order (experts of a site in a row): linear weights with quantised set or the
+ * reason why not. */
 typedef struct rg_quantize_plan {
     rg_site site;
-    int layer;
+    int layer, expert;
     int64_t rows, cols;
     bool quantised;
     const char *why;
