@@ -17,8 +17,8 @@ typedef struct stack {
 /* Rows and columns of the tensor in the file. Biases stand side by side in one row. */
 void rg_stack_shape(const rg_config *c, const rg_stack *s, int64_t *rows, int64_t *cols);
 
-/* What a file's name can mean, with or without a wrapper. Returns how many meanings; 0: none. *layer: -1 outside
- * layers. */
+/* What a file's name can mean, with or without a wrapper. Returns how many meanings; 0: none.
+ * *layer: -1 outside layers. */
 int rg_find_stacks(const rg_ckpt *c, enum rg_naming naming, const char *name, size_t len,
     rg_stack can[RG_MAX_MEANINGS], int *layer);
 
