@@ -5,8 +5,8 @@
 
 /* A panel is H vectors. TOKENS: most in registers at once; with more, each run of columns is read again from
  * L1. PAIR: most with which two panels are walked at once, as two streams from memory. U accumulators per
- * output take columns c % U in turn where a chain of FMAs would wait for itself: one will do for floats, which
- * memory slows more. */
+ * output take columns c % U in turn where a chain of FMAs would wait for itself: one will do for floats,
+ * which memory slows more. */
 enum {
     H = RG_PANEL / VL,
     U = VL == 16 ? 2 : 1,
