@@ -19,6 +19,8 @@ static inline bool rg_add_ok(uint64_t a, uint64_t b, uint64_t *out)
 
 static inline int64_t rg_div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t rg_round_up(int64_t a, int64_t b) { return rg_div_up(a, b) * b; }
+/* a in the fewest parts of at most `most`: the size of equal ones, the last of which may be smaller. */
+static inline int64_t rg_even(int64_t a, int64_t most) { return rg_div_up(a, rg_div_up(a, most)); }
 static inline double rg_mib(uint64_t bytes) { return (double)bytes / 1048576.0; }
 static inline int64_t rg_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t rg_max(int64_t a, int64_t b) { return a > b ? a : b; }

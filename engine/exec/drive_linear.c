@@ -182,7 +182,7 @@ static void block(rg_ctx *cx, const rg_product *a, char *b, float *y0, int64_t l
         t->mm(y0, ldy, x + k0, a->ld / 4, floats, bl->np * RG_PANEL, at->m1 - at->m0, k1 - k0, cols, k0 > 0);
         return;
     }
-    const int64_t mt = rg_div_up(at->m1 - at->m0, rg_div_up(at->m1 - at->m0, bl->mt));
+    const int64_t mt = rg_even(at->m1 - at->m0, bl->mt);
     for (int64_t row = at->m0; row < at->m1; row += mt)
         for (int64_t i = p; i < at->p1; i++) {
             float *y = y0 + (row - at->m0) * ldy + (i - p) * RG_PANEL;
@@ -233,7 +233,7 @@ static loops loops_of(const rg_ctx *cx, const rg_product *a)
     const int64_t each = 4 * bl->np * RG_PANEL + a->x_bytes / l.trips, weights = l.block + l.group / l.trips,
                   mt = rg_min(bl->mt, MOST_ROWS),
                   fit = rg_min(MOST_ROWS, (cx->l2_bytes / 8 * 7 - weights) / each / mt * mt);
-    if (!l.direct) l.rows = rg_min(a->m, rg_round_up(rg_div_up(a->m, rg_div_up(a->m, rg_max(fit, mt))), mt));
+    if (!l.direct) l.rows = rg_min(a->m, rg_round_up(rg_even(a->m, rg_max(fit, mt)), mt));
     l.times = rg_div_up(a->m, l.rows);
     l.trip = l.rows * each + weights;
     return l;
@@ -315,8 +315,7 @@ static void few_tokens(rg_ctx *cx, const rg_product *a, int64_t p0, int64_t p1)
     const rg_weight *w = a->w;
     const bool fused = is_finished(a);
     /* More rows than a call takes meet each panel in equal parts, the later ones from the private cache. */
-    const int64_t most = a->kind == RG_KK_GEMV ? RG_GEMV_MAX : RG_DOT_MAX,
-                  rows = rg_div_up(a->m, rg_div_up(a->m, most)),
+    const int64_t most = a->kind == RG_KK_GEMV ? RG_GEMV_MAX : RG_DOT_MAX, rows = rg_even(a->m, most),
                   np = a->m > rows ? 1
         : fused                    ? rg_max(1, OUTPUTS / (4 * a->m * RG_PANEL))
                                    : p1 - p0;

@@ -34,7 +34,7 @@ static blocking blocks(const rg_product *a)
     blocking b = rg_x_in_bytes(a->form)
         ? (blocking){rg_max(32, rg_min(MOST_MB, X_IN_L2 / a->ld)), a->w->k, MOST_KS}
         : by_passes[rg_kernel_passes(a->kind)];
-    b.mb = rg_round_up(rg_div_up(a->m, rg_div_up(a->m, b.mb)), 32); /* blocks of the same size */
+    b.mb = rg_round_up(rg_even(a->m, b.mb), 32); /* blocks of the same size */
     return b;
 }
 

@@ -221,10 +221,7 @@ INLINE void one_token(float *y, xrows x, int64_t t, const unsigned char *w, int6
 }
 
 /* Tokens are cut evenly: the fewer in registers, the more each costs. */
-INLINE int64_t even_step(int64_t m, int planes)
-{
-    return rg_div_up(m, rg_div_up(m, planes == 2 ? TILE2 : TILE1));
-}
+INLINE int64_t even_step(int64_t m, int planes) { return rg_even(m, planes == 2 ? TILE2 : TILE1); }
 
 #if defined(__AVX512F__)
 #define CASES CASES_6

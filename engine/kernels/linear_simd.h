@@ -3,15 +3,17 @@
 
 #include "kernels/codes_simd.h"
 
-/* A panel is H vectors. U accumulators per output take columns c % U in turn, or a chain of FMAs waits for
- * itself. TOKENS: most in registers at once; with more, each run of columns is read again from L1. */
+/* A panel is H vectors. TOKENS: most in registers at once; with more, each run of columns is read again from
+ * L1. PAIR: most with which two panels are walked at once, as two streams from memory. U accumulators per
+ * output take columns c % U in turn where a chain of FMAs would wait for itself: one will do for floats,
+ * which memory slows more. */
 enum {
     H = RG_PANEL / VL,
     U = VL == 16 ? 2 : 1,
-    TOKENS = VL == 16 ? 4 : 3,
+    TOKENS = VL == 16 ? 8 : 3,
+    PAIR = VL == 16 ? 4 : 1,
     QUANT_TOKENS = VL == 16 ? 4 : 2, /* the same for quantised types, which need registers to decode */
-    /* most tokens with which two panels are walked at once, as two streams from memory */
-    PAIR_TOKENS = VL == 16 ? 2 : 1,
+    QUANT_PAIR = VL == 16 ? 2 : 1,
     FLOAT_RUN = 32, /* columns between changes of tokens; even, and a whole BF16 tile */
     AHEAD = 4096    /* bytes of prefetch distance, in each of two streams */
 };
@@ -67,6 +69,8 @@ typedef struct sums {
             EACH (u, U) \
                 EACH (h, H)
 
+INLINE int chains(shape sh) { return sh.head ? U : 1; }
+
 INLINE void sums_clear(sums *a, int ns, int mm)
 {
     EACH_SUM (ns, mm) a->v[s][t][u][h] = vf_zero();
@@ -77,10 +81,10 @@ INLINE void sums_copy(sums *to, const sums *from, int ns, int mm)
     EACH_SUM (ns, mm) to->v[s][t][u][h] = from->v[s][t][u][h];
 }
 
-INLINE vf combine_rows(const sums *a, int s, int t, int h)
+INLINE vf combine_rows(const sums *a, shape sh, int s, int t, int h)
 {
     vf sum = a->v[s][t][0][h];
-    UNROLL for (int u = 1; u < U; u++) sum = vf_add(sum, a->v[s][t][u][h]);
+    UNROLL for (int u = 1; u < chains(sh); u++) sum = vf_add(sum, a->v[s][t][u][h]);
     return sum;
 }
 
@@ -92,7 +96,10 @@ INLINE void add_column(sums *a, shape sh, nibbles nib, int s, int mm, const unsi
     EACH (t, mm) xv[t] = vf_set1(x[t * ldx + c + cc]);
     EACH (h, H) {
         const vf w = column(sh, nib, g, c, cc, h);
-        EACH (t, mm) a->v[s][t][cc % U][h] = vf_fma(w, xv[t], a->v[s][t][cc % U][h]);
+        EACH (t, mm) {
+            vf *sum = &a->v[s][t][cc % chains(sh)][h];
+            *sum = vf_fma(w, xv[t], *sum);
+        }
     }
 }
 
@@ -162,7 +169,7 @@ INLINE void add_run(sums *a, shape sh, nibbles nib, int ns, int mm, const unsign
             const vf scale = scales(sh, g[s], j, 0, h);
             EACH (t, mm) {
                 vf *tot = &a->v[s][t][0][h];
-                *tot = vf_fma(combine_rows(&part, s, t, h), scale, *tot);
+                *tot = vf_fma(combine_rows(&part, sh, s, t, h), scale, *tot);
                 if (sh.has_min) *tot = vf_fma(scales(sh, g[s], j, 1, h), xs[t], *tot);
             }
         }
@@ -175,7 +182,7 @@ INLINE void store_sums(
     EACH (s, ns)
         EACH (t, mm)
             EACH (h, H) {
-                const vf v = sh.head == 0 ? combine_rows(a, s, t, h) : a->v[s][t][0][h];
+                const vf v = sh.head == 0 ? combine_rows(a, sh, s, t, h) : a->v[s][t][0][h];
                 vf_store_left(y + t * ldy + s * apart + h * VL, v, n - s * apart - h * VL);
             }
 }
@@ -245,7 +252,8 @@ INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
 {
     const nibbles one = nibbles_init(sh.has_min, 1), nib = nibbles_init(sh.has_min, 0);
     /* The two streams are the halves of the range: contiguous, and prefetch stays out of the other. */
-    const int64_t half = m <= PAIR_TOKENS ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
+    const int pairs = sh.head ? QUANT_PAIR : PAIR, singles = sh.head ? 1 : TOKENS;
+    const int64_t half = m <= pairs ? (p1 - p0) / 2 : 0, apart = half * RG_PANEL;
     for (int64_t p = p0; p < p1; p++) {
         if (half && p == p0 + half) p += half; /* done with the first half */
         if (p == p1) break;
@@ -253,16 +261,24 @@ INLINE void gemv(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t m, 
         float *yp = y + p * RG_PANEL;
         const int64_t left = n - p * RG_PANEL;
         const bool pair = p < p0 + half;
-        if (m == 1 && pair)
-            few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, one, 2, 1);
-        else if (m == 1)
-            few(yp, ldy, x, ldx, wp, panel, 0, left, k, sh, one, 1, 1);
-#if defined(__AVX512F__)
-        else if (pair)
-            few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, nib, 2, 2);
-#endif
-        else
-            many(yp, ldy, x, ldx, m, wp, left, k, sh, nib);
+        switch (m) {
+#define CASE(mm) \
+    case mm: \
+        if (mm <= pairs && pair) { \
+            few(yp, ldy, x, ldx, wp, panel, apart, left, k, sh, mm == 1 ? one : nib, 2, mm); \
+            continue; \
+        } \
+        if (mm <= singles) { \
+            few(yp, ldy, x, ldx, wp, panel, 0, left, k, sh, mm == 1 ? one : nib, 1, mm); \
+            continue; \
+        } \
+        break;
+            CASES_6
+            CASE(7)
+            CASE(8)
+#undef CASE
+        }
+        if (singles < RG_GEMV_MAX) many(yp, ldy, x, ldx, m, wp, left, k, sh, nib);
     }
 }
 
@@ -355,7 +371,7 @@ INLINE void mm_tile(float *y, int64_t ldy, const float *x, int64_t ldx, const un
 INLINE void mm_panel(float *y, int64_t ldy, const float *x, int64_t ldx, const unsigned char *b, int64_t m,
     int64_t kb, int64_t n, bool acc, shape sh, bool ahead)
 {
-    const int64_t step = rg_div_up(m, rg_div_up(m, MM_TOKENS));
+    const int64_t step = rg_even(m, MM_TOKENS);
     for (int64_t t = 0; t < m; t += step)
         for (int h = 0; h < H && h * VL < n; h += MM_V) {
             float *yt = y + t * ldy + h * VL;
