@@ -286,8 +286,8 @@ static void tiles(void **state)
     }
 }
 
-/* As people run it: bytes times 16 bits, experts of MXFP4. Where two experts are equal but for the rounding of
- * x, another one is chosen than float64 chooses, and a token differs by tenths: these routers have no such
+/* As people run it: bytes times 16 bits, experts of MXFP4. Where two experts are equal but for the rounding
+ * of x, another one is chosen than float64 chooses, and a token differs by tenths: these routers have no such
  * tokens, so that nothing but rounding remains. Calls of one token, of few, and of as many as take other
  * kernels; ends of the clamped gate are reached. */
 static void codes_by_default(void **state)

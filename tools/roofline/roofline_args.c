@@ -202,8 +202,8 @@ static rg_status parse_routing(rg_exact_input *e, const char *text, rg_err *err)
         "--routing: '%.40s', expected uniform, same, disjoint, or a number of experts from 1 to 1024", text);
 }
 
-/* Types of one exact case. Without a checkpoint the file is taken to hold 16-bit floats, but of experts with a
- * clamped gate MXFP4, as gpt-oss's makers write them. */
+/* Types of one exact case. Without a checkpoint the file is taken to hold 16-bit floats, but of experts with
+ * a clamped gate MXFP4, as gpt-oss's makers write them. */
 static rg_status exact_types(
     rg_exact_input *e, const rg_asked *a, const rg_cli *cli, const rg_hardware *h, int dtype, rg_err *err)
 {
