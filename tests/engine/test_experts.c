@@ -176,7 +176,7 @@ static void logits_of_calls(void **state)
                 eval_all(s, token, TOKENS, sizes[k], c.vocab, got);
                 rg_session_close(s);
                 snprintf(what, sizeof what, "%s, calls of %d, %d threads", shapes[i], (int)sizes[k], threads);
-                expect_within(rel_diff(got, want, n), 1e-3, what);
+                expect_within(rel_diff(got, want, n), 1e-3, "%s", what);
             }
             rg_engine_close(e);
         }
