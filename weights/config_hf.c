@@ -198,7 +198,12 @@ static rg_status read_features(rg_config *c, const json_t *root, const rg_arch *
         (!*key || (json_object_get(root, key) ? rg_member_true(root, key) : (a->traits & RG_HAS_CLAMPED)))) \
         c->extra |= sites;
 #include "weights/arch.def"
-    const json_t *dense = json_object_get(root, "mlp_only_layers");
+    const json_t *dense = json_object_get(root, "mlp_only_layers"),
+                 *again = json_object_get(root, "experts_per_token");
+    if (a->traits & RG_HAS_CLAMPED && again &&
+        !json_equal(again, json_object_get(root, "num_experts_per_tok")))
+        return rg_bad(src, "experts_per_token is %s, expected num_experts_per_tok again (%s)",
+            RG_CLEAN(64, shown(again)), RG_CLEAN(64, shown(json_object_get(root, "num_experts_per_tok"))));
     if (a->traits & RG_HAS_MOE && json_array_size(dense) > 0)
         return rg_lacks(src, "mlp_only_layers: dense layers between those of experts: not supported");
     rg_status st = check_act(root, a, src);

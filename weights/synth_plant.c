@@ -8,10 +8,14 @@
  * numbers of the token. Blocks add nothing to them. */
 static int64_t columns(const rg_config *c) { return 1 + c->experts; }
 
+static bool is_bias(rg_site s) { return rg_sites[s].op == RG_OP_BIAS; }
+static rg_site matrix_of(rg_site s) { return is_bias(s) ? s - 1 : s; } /* the table has a bias behind it */
+
 bool rg_synth_plants(const rg_synth_job *j, rg_site site)
 {
+    const rg_site s = matrix_of(site);
     return j->planted != RG_PLANT_FREE &&
-        (site == RG_SITE_TOKEN_EMBD || rg_site_feeds_stream(site) || rg_site_keeps_type(site));
+        (s == RG_SITE_TOKEN_EMBD || rg_site_feeds_stream(s) || rg_site_keeps_type(s));
 }
 
 /* What the embedding says of a token. */
@@ -46,7 +50,9 @@ static void plant_router(const rg_synth_job *j, int64_t expert, float *x)
 
 void rg_synth_plant(const rg_synth_job *j, const rg_file_tensor *t, int64_t r, float std, float *x)
 {
-    if (t->site == RG_SITE_TOKEN_EMBD)
+    if (is_bias(t->site)) /* the router has none, blocks add none to planted columns */
+        memset(x, 0, (size_t)rg_min(t->cols, columns(j->c)) * sizeof *x);
+    else if (t->site == RG_SITE_TOKEN_EMBD)
         plant_token(j, r, std, x);
     else if (rg_site_keeps_type(t->site))
         plant_router(j, r, x);

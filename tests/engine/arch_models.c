@@ -212,7 +212,8 @@ rg_ckpt *arch_model_open(const arch_model *x, bool gguf)
         .stacked = x->stacked,
         .qkv_bias = x->qkv_bias || x->all_bias,
         .o_bias = x->o_bias || x->all_bias,
-        .mlp_bias = x->all_bias};
+        .mlp_bias = x->all_bias,
+        .decided = x->decided};
     b.c.dim = 64;
     b.c.ffn = x->keys.ffn > 0 ? x->keys.ffn : 104;
     b.c.layers = (int64_t)strlen(x->m.layers);

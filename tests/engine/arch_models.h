@@ -23,7 +23,7 @@ typedef struct arch_model {
     rg_config keys; /* what GGUF says beyond the shape */
     void (*put)(gguf_build *g);
     stacking stacked;
-    bool tied, qkv_bias, o_bias, all_bias, factors;
+    bool tied, qkv_bias, o_bias, all_bias, factors, decided;
 } arch_model;
 
 extern const arch_model arch_models[];

@@ -7,12 +7,16 @@
 
 enum { TOKENS = 40 };
 
-static rg_ckpt *planted(rg_planted kind, rg_config *c)
+/* Plain, and with biases, a clamped gate and MXFP4. */
+static const char *const shapes[] = {"olmoe-small", "gpt-oss-small"};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static rg_ckpt *planted(const char *shape, rg_planted kind, rg_config *c)
 {
     static char path[512];
     rg_err err = {0};
-    rg_shape_config(rg_shape_find("olmoe-small"), c);
-    snprintf(path, sizeof path, "%s/planted-%d.gguf", scratch_dir(), (int)kind);
+    rg_shape_config(rg_shape_find(shape), c);
+    snprintf(path, sizeof path, "%s/planted-%s-%d.gguf", scratch_dir(), shape, (int)kind);
     if (rg_synth_write_planted(c, kind, RG_FT_F16, RG_SYNTH_GGUF, 5, path, NULL, NULL, NULL, &err))
         fail_msg("%s", err.msg);
     return ckpt_open(path);
@@ -39,7 +43,10 @@ static seen call(rg_engine *e, const rg_config *c, int64_t from, int64_t n)
         const rg_rec *r = &log.rec[i];
         if (!rg_op_of_experts(rg_site_op(r->site))) continue;
         /* each expert's weights once, and none of those that nobody chose */
-        const uint64_t one = (uint64_t)rg_packed_bytes((rg_wtype)r->wtype, r->dims.n, r->dims.k);
+        const rg_site bias =
+            r->site == RG_SITE_FFN_DOWN_EXPS ? RG_SITE_FFN_DOWN_EXPS_BIAS : RG_SITE_FFN_GATE_EXPS_BIAS;
+        const uint64_t one = (uint64_t)rg_packed_bytes((rg_wtype)r->wtype, r->dims.n, r->dims.k) +
+            (rg_site_exists(c, bias) ? 4u * (uint64_t)r->dims.n : 0u);
         assert_int_equal(r->dims.m, n);
         assert_int_equal(r->dims.u, c->experts_used);
         if (r->tally.w_rd != (uint64_t)r->dims.e * one)
@@ -59,24 +66,25 @@ static void unions_are_exact(void **state)
 {
     (void)state;
     static const int64_t sizes[] = {1, 2, 3, 8, 33};
-    for (int dtype = -1; dtype <= (int)RG_WT_Q4G64; dtype += (int)RG_WT_Q4G64 + 1)
+    for (int i = 0; i < 2 * SHAPES; i++)
         for (int kind = RG_PLANT_SAME; kind <= RG_PLANT_DISJOINT; kind++) {
+            const int dtype = i % 2 ? RG_WT_Q4G64 : -1;
             rg_config c;
-            rg_ckpt *ck = planted((rg_planted)kind, &c);
+            rg_ckpt *ck = planted(shapes[i / 2], (rg_planted)kind, &c);
             for (int threads = 1; threads <= 3; threads++) {
                 rg_engine_opts o = test_opts(threads);
                 o.dtype = dtype;
                 rg_engine *e = engine_open(ck, o);
-                for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-                    const int64_t n = sizes[i], k = c.experts_used, groups = c.experts / k;
+                for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+                    const int64_t n = sizes[j], k = c.experts_used, groups = c.experts / k;
                     const seen s = call(e, &c, 40, n);
                     const int64_t want = kind == RG_PLANT_SAME ? k : k * rg_min(n, groups),
                                   most = kind == RG_PLANT_SAME ? n : rg_div_up(n, groups);
                     if (s.e != c.layers * want || s.most != c.layers * most)
                         fail_msg(
-                            "kind %d, %lld tokens, %d threads: %lld experts, the busiest has %lld tokens "
+                            "%s, kind %d, %lld tokens, %d threads: %lld experts, the busiest has %lld tokens "
                             "(sums of %lld layers); expected %lld, %lld",
-                            kind, (long long)n, threads, (long long)s.e, (long long)s.most,
+                            shapes[i / 2], kind, (long long)n, threads, (long long)s.e, (long long)s.most,
                             (long long)c.layers, (long long)(c.layers * want), (long long)(c.layers * most));
                 }
                 rg_engine_close(e);
@@ -93,7 +101,7 @@ static void unions_by_chance(void **state)
     double mean[2] = {0};
     rg_config c;
     for (int i = 0; i < 2; i++) {
-        rg_ckpt *ck = planted(i ? RG_PLANT_ZIPF : RG_PLANT_UNIFORM, &c);
+        rg_ckpt *ck = planted(shapes[0], i ? RG_PLANT_ZIPF : RG_PLANT_UNIFORM, &c);
         rg_engine *e = engine_open(ck, test_opts(2));
         for (int k = 0; k < CALLS; k++)
             mean[i] += (double)call(e, &c, 20 + B * k, B).e / (double)c.layers / CALLS;
@@ -106,11 +114,10 @@ static void unions_by_chance(void **state)
 }
 
 /* Experts are shared by uneven threads, products of few and of many tokens mixed: no bit differs. */
-static void same_bits(void **state)
+static void same_bits_of(const char *shape)
 {
-    (void)state;
     rg_config c;
-    rg_ckpt *ck = planted(RG_PLANT_ZIPF, &c);
+    rg_ckpt *ck = planted(shape, RG_PLANT_ZIPF, &c);
     int32_t token[TOKENS];
     for (int i = 0; i < TOKENS; i++) token[i] = 30 + 7 * i;
     for (int dtype = -1; dtype <= (int)RG_WT_Q4G64; dtype += (int)RG_WT_Q4G64 + 1) {
@@ -124,7 +131,7 @@ static void same_bits(void **state)
                 session_open(e, (rg_session_opts){.ctx = 64, .max_logits = TOKENS, .fuse = RG_FUSE_DEFAULT});
             eval_all(s, token, TOKENS, TOKENS, c.vocab, threads == 1 ? first : other);
             if (threads > 1 && memcmp(first, other, (size_t)(TOKENS * c.vocab) * sizeof *first) != 0)
-                fail_msg("dtype %d: other bits with %d threads", dtype, threads);
+                fail_msg("%s, dtype %d: other bits with %d threads", shape, dtype, threads);
             rg_session_close(s);
             rg_engine_close(e);
         }
@@ -132,6 +139,51 @@ static void same_bits(void **state)
         free(other);
     }
     rg_ckpt_close(ck);
+}
+
+static void same_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SHAPES; i++) same_bits_of(shapes[i]);
+}
+
+/* Calls of a few tokens, whose routers have no near ties: logits are those of float64, but for rounding. */
+static void logits_of_calls(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {1, 2, 8, 33};
+    int32_t token[TOKENS];
+    for (int i = 0; i < TOKENS; i++) token[i] = 30 + 7 * i;
+    for (int i = 0; i < SHAPES; i++) {
+        rg_config c;
+        rg_ckpt *ck = planted(shapes[i], RG_PLANT_DISJOINT, &c);
+        const int64_t n = TOKENS * c.vocab;
+        double *want = must_alloc((size_t)n * sizeof *want);
+        float *got = must_alloc((size_t)n * sizeof *got);
+        ref_model *r = ref_from_ckpt(ck);
+        ref_forward(r, token, TOKENS, want);
+        ref_close(r);
+        for (int threads = 1; threads <= 3; threads++) {
+            rg_engine *e = engine_open(ck, test_opts(threads));
+            for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+                char what[64];
+                rg_session *s = session_open(e,
+                    (rg_session_opts){.ctx = 64,
+                        .kv_k = RG_KV_F32,
+                        .kv_v = RG_KV_F32,
+                        .max_logits = TOKENS,
+                        .fuse = RG_FUSE_DEFAULT});
+                eval_all(s, token, TOKENS, sizes[k], c.vocab, got);
+                rg_session_close(s);
+                snprintf(what, sizeof what, "%s, calls of %d, %d threads", shapes[i], (int)sizes[k], threads);
+                expect_within(rel_diff(got, want, n), 1e-3, "%s", what);
+            }
+            rg_engine_close(e);
+        }
+        free(want);
+        free(got);
+        rg_ckpt_close(ck);
+    }
 }
 
 /* One expert of another type than the first of its layer: refused, unless all get one. */
@@ -160,6 +212,6 @@ static void one_type_of_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(unions_are_exact), cmocka_unit_test(unions_by_chance),
-        cmocka_unit_test(same_bits), cmocka_unit_test(one_type_of_all)};
+        cmocka_unit_test(same_bits), cmocka_unit_test(logits_of_calls), cmocka_unit_test(one_type_of_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

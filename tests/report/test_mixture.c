@@ -5,6 +5,7 @@
 #include "report/verdict.h"
 #include "roof_fixture.h"
 #include "roofline/model/exact.h"
+#include "weights/synth.h"
 
 enum { BATCH = 4, E = 16, K = 2 };
 
@@ -96,6 +97,30 @@ static void views(void **state)
     rg_report_close(r);
 }
 
+/* A run has no list of the optional tensors: they follow from the operators that it has, fused or apart, also
+ * those that have no operator of their own (sinks, biases of experts). */
+static void tensors_follow_from_operators(void **state)
+{
+    (void)state;
+    for (const rg_shape *shape = rg_shapes; shape->name; shape++)
+        for (int fused = 0; fused < 2; fused++) {
+            rg_doc_op ops[RG_SITE_COUNT] = {0};
+            rg_doc_profile doc = {.ops = ops};
+            const rg_run run = {.d = &doc};
+            rg_config c;
+            rg_shape_config(shape, &c);
+            for (int s = 0; s < RG_SITE_COUNT; s++)
+                if (rg_site_runs(&c, (rg_site)s, fused ? RG_FUSE_DEFAULT : 0))
+                    ops[doc.n_ops++] = (rg_doc_op){.site = rg_site_name((rg_site)s), .layer = -1};
+            doc.model.dims.experts = (double)c.experts;
+            doc.model.dims.experts_used = (double)c.experts_used;
+            const uint64_t extra = rg_run_config(&run).extra;
+            if (extra != c.extra)
+                fail_msg("%s, %s: optional sites %#llx, the model has %#llx", shape->name,
+                    fused ? "fused" : "apart", (unsigned long long)extra, (unsigned long long)c.extra);
+        }
+}
+
 /* A dense and a sparse model of the same active size, held against each other in words. */
 static void sparse_and_dense(void **state)
 {
@@ -126,7 +151,7 @@ static void sparse_and_dense(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counted), cmocka_unit_test(views), cmocka_unit_test(sparse_and_dense)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(counted), cmocka_unit_test(views),
+        cmocka_unit_test(tensors_follow_from_operators), cmocka_unit_test(sparse_and_dense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,23 @@ static void refusals(void **state)
     done(&o);
     expect_error(
         ridge("quantize", "-m", gguf, "-o", scratch("again.gguf"), NULL), 4, "quantised already", NULL);
+    /* sinks and clamped gates, which no format here holds: from both formats, with and without a text */
+    const char *oss[] = {scratch("oss"), scratch("oss.gguf"), scratch("oss-out"), scratch("oss-out.gguf")};
+    char text[1024];
+    project_file(text, sizeof text, "weights/demo/calibration.txt");
+    for (int i = 0; i < 4; i++) {
+        if (i < 2) {
+            o = ridge("synth", "--shape", "gpt-oss-small", "-o", oss[i], NULL);
+            expect_ok(&o);
+            done(&o);
+        }
+        expect_error(ridge("quantize", "-m", oss[i % 2], "-o", oss[2 + i / 2], NULL), 4,
+            "cannot be quantised into a file yet: use --dtype at load", NULL);
+        expect_error(ridge("quantize", "-m", oss[i % 2], "-o", oss[2 + i / 2], "--method", "awq", "--calib",
+                         text, NULL),
+            4, "cannot be quantised into a file yet: use --dtype at load", NULL);
+        assert_false(file_exists(oss[2 + i / 2]));
+    }
     /* weights that a half-precision scale cannot express leave nothing behind */
     char file[700];
     snprintf(file, sizeof file, "%s/model.safetensors", full);

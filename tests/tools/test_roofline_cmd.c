@@ -400,6 +400,22 @@ static void refusals(void **state)
 }
 
 /* Without --seqlen a model of a short context is no error: the length is what it allows. */
+/* gpt-oss: its configuration alone says what its file does, whose experts are MXFP4. */
+static void experts_in_mxfp4(void **state)
+{
+    (void)state;
+    const char *dir = scratch("oss"), *config = scratch("oss/config.json");
+    output o = ridge("synth", "--shape", "gpt-oss-small", "-o", dir, NULL);
+    expect_ok(&o);
+    done(&o);
+    output a = ridge("roofline", "-m", dir, "--hardware", "amd_epyc_9654", "-o", "csv", NULL),
+           b = ridge("roofline", "-m", config, "--hardware", "amd_epyc_9654", "-o", "csv", NULL);
+    expect_ok(&a);
+    expect_ok(&b);
+    assert_string_equal(a.out, b.out);
+    done(&a), done(&b);
+}
+
 static void short_contexts(void **state)
 {
     (void)state;
@@ -427,6 +443,6 @@ int main(void)
         cmocka_unit_test(own_hardware), cmocka_unit_test(explains), cmocka_unit_test(studies),
         cmocka_unit_test(the_answer_first), cmocka_unit_test(validates), cmocka_unit_test(validates_a_model),
         cmocka_unit_test(validates_no_stranger), cmocka_unit_test(refusals),
-        cmocka_unit_test(short_contexts)};
+        cmocka_unit_test(experts_in_mxfp4), cmocka_unit_test(short_contexts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ typedef struct model_build {
     void (*put)(gguf_build *g);    /* writes further metadata */
     /* both */
     bool qkv_bias, o_bias, mlp_bias;
+    bool decided; /* gpt-oss: biases of routers choose the experts, so that none are near each other */
     stacking stacked;
     /* a stack that is being made, of weights and of biases */
     struct {

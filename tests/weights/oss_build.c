@@ -43,6 +43,15 @@ float build_oss_bias(int layer, int which, int64_t expert, int64_t row)
     return (float)((row % 11 == 3 ? 18.0 : 1.0) * f);
 }
 
+/* Of a router: with those of decided ones every token chooses the same, other ones in each layer. */
+static float *router_bias(const model_build *b, rg_rng *r, int layer)
+{
+    float *bias = build_rows(r, 1, b->c.experts, 0.5);
+    for (int64_t e = 0; e < b->c.experts && b->decided; e++)
+        bias[e] += (e + layer) % b->c.experts < b->c.experts_used ? 8.0f : -8.0f;
+    return bias;
+}
+
 /* Tensors of a layer: rows of gate and up in turns, then those of down. */
 void build_oss_hf(const model_build *b, st_build *s, rg_rng *r, int layer)
 {
@@ -53,7 +62,7 @@ void build_oss_hf(const model_build *b, st_build *s, rg_rng *r, int layer)
     build_put_st(
         s, layer, "mlp.router.weight", 0, E, c->dim, build_rows(r, E, c->dim, 2.0 / sqrt((double)c->dim)));
     snprintf(name, sizeof name, "model.layers.%d.mlp.router.bias", layer);
-    float *bias = build_rows(r, 1, E, 0.5), *sinks = build_rows(r, 1, c->heads, 1.5);
+    float *bias = router_bias(b, r, layer), *sinks = build_rows(r, 1, c->heads, 1.5);
     st_tensor(s, name, "F32", 1, &E, bias, (size_t)E * sizeof *bias);
     snprintf(name, sizeof name, "model.layers.%d.self_attn.sinks", layer);
     st_tensor(s, name, "F32", 1, &c->heads, sinks, (size_t)c->heads * sizeof *sinks);
@@ -101,7 +110,7 @@ void build_oss_gguf(const model_build *b, gguf_build *g, rg_rng *r, int layer)
     const int64_t E = c->experts;
     const uint64_t heads = (uint64_t)c->heads, experts = (uint64_t)E, router[2] = {(uint64_t)c->dim, experts};
     char name[96];
-    float *w = build_rows(r, E, c->dim, 2.0 / sqrt((double)c->dim)), *bias = build_rows(r, 1, E, 0.5),
+    float *w = build_rows(r, E, c->dim, 2.0 / sqrt((double)c->dim)), *bias = router_bias(b, r, layer),
           *sinks = build_rows(r, 1, c->heads, 1.5);
     snprintf(name, sizeof name, "blk.%d.ffn_gate_inp.weight", layer);
     gg_tensor(g, name, 0, 2, router, w, (size_t)(E * c->dim) * sizeof *w);

@@ -25,6 +25,9 @@ typedef struct change {
 #define GRANITE4 "GraniteMoeHybridForCausalLM"
 #define MINICPM "MiniCPMForCausalLM"
 #define LLAMA "LlamaForCausalLM"
+#define OSS "GptOssForCausalLM"
+#define MEMBERS_OF_OSS "\"rope_scaling\": " YARN("") ", \"num_local_experts\": 4, "
+#define USED "\"num_experts_per_tok\": 2"
 #define FULL "\"full_attention\""
 #define SLID "\"sliding_attention\""
 #define YARN(members) \
@@ -154,6 +157,27 @@ static const change changes[] = {
     {MINICPM, "num_experts", "8", "!mixture of experts"},
     {QWEN, "dual_chunk_attention_config", "{\"chunk_size\": 8}", "!dual chunk attention"},
     {QWEN, "dual_chunk_attention_config", "null", "qwen2"},
+    /* gpt-oss */
+    {OSS, NULL, MEMBERS_OF_OSS USED, "2 of 4 experts of 64"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"experts_per_token\": 2", "2 of 4 experts of 64"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"experts_per_token\": 3",
+        "!experts_per_token is 3, expected num_experts_per_tok again (2)"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"experts_per_token\": \"2\"", "!experts_per_token is \"2\""},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"experts_per_token\": null", "!experts_per_token is null"},
+    {OSS, NULL, MEMBERS_OF_OSS "\"experts_per_token\": 2", "!experts of a token is"},
+    {OSS, NULL, MEMBERS_OF_OSS "\"num_experts_per_tok\": 5", "!experts of a token is 5, expected 1 to 4"},
+    {OSS, NULL, MEMBERS_OF_OSS "\"num_experts_per_tok\": 0", "!experts of a token is 0, expected 1 to 4"},
+    {OSS, NULL, MEMBERS_OF_OSS "\"num_experts_per_tok\": 9223372036854775807", "!experts of a token is 92"},
+    {OSS, NULL, MEMBERS_OF_OSS "\"num_experts_per_tok\": \"2\"", "!experts of a token is"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": 7.0", "2 of 4 experts"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": 7", "2 of 4 experts"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": 0", "!swiglu_limit is 0"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": -7", "!swiglu_limit is -7"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": 1e300", "!swiglu_limit is 1"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": \"7\"", "!swiglu_limit is \"7\""},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"swiglu_limit\": true", "!swiglu_limit is true"},
+    {OSS, NULL, MEMBERS_OF_OSS USED ", \"hidden_act\": \"gelu\"", "!hidden_act 'gelu'"},
+    {OSS, NULL, "\"num_local_experts\": 4, " USED, "!a gpt-oss model has a scaling"},
     /* YaRN */
     {LLAMA, "rope_scaling", YARN(""), "yarn 4 of 8 times 1.1386"},
     {LLAMA, "rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":4}", "yarn 4 of 16"},

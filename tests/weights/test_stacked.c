@@ -486,12 +486,97 @@ static void experts_of_gpt_oss(void **state)
     }
 }
 
+typedef struct oss_bend {
+    const char *find, *put; /* behind the name, the start of an entry, in the header; put is not longer */
+    const char *says;
+} oss_bend;
+
+#define EXPERTS "model.layers.0.mlp.experts."
+#define BLOCKS EXPERTS "gate_up_proj_blocks\":{\"dtype\":\"U8\",\"shape\":"
+#define SCALES EXPERTS "gate_up_proj_scales\":{\"dtype\":\"U8\",\"shape\":"
+#define BIAS EXPERTS "gate_up_proj_bias\":{\"dtype\":\"F32\",\"shape\":"
+#define SINKS "model.layers.0.self_attn.sinks"
+#define GONE "x.rotary_emb.inv_freq"
+
+/* Five experts of 96 on 64 values. */
+static const oss_bend oss_bends[] = {
+    {BLOCKS "[5,192,2,16]", BLOCKS "[5,192,32]",
+        "blocks of shape [5, 192, 32, 0] (rank 3), expected [5, 192, 2, 16]"},
+    {BLOCKS "[5,192,2,16]", BLOCKS "[960,32]", "(rank 2), expected [5, 192, 2, 16]"},
+    {BLOCKS "[5,192,2,16]", BLOCKS "[192,5,2,16]", "blocks of shape [192, 5, 2, 16]"},
+    {BLOCKS "[5,192,2,16]", BLOCKS "[5,192,1,32]", "blocks of shape [5, 192, 1, 32]"},
+    {BLOCKS "[5,192,2,16]", BLOCKS "[5,192,16,2]", "blocks of shape [5, 192, 16, 2]"},
+    {BLOCKS "[5,192,2,16]", BLOCKS "[5,192,2,17]", "gate_up_proj_blocks"},
+    {SCALES "[5,192,2]", SCALES "[960,2]", "scales of shape [960, 2, 0] (rank 2), expected [5, 192, 2]"},
+    {SCALES "[5,192,2]", SCALES "[5,2,192]", "scales of shape [5, 2, 192]"},
+    {SCALES "[5,192,2]", SCALES "[5,384,1]", "scales of shape [5, 384, 1]"},
+    {SCALES "[5,192,2]", SCALES "[5,192,0]", "gate_up_proj_scales"},
+    {BIAS "[5,192]", BIAS "[960]", "1 dimensions, expected 2, of which the first is the expert"},
+    {BIAS "[5,192]", BIAS "[192,5]", "of 192 experts, but the configuration says 5"},
+    {SINKS "\":{\"dtype\":\"F32\",\"shape\":[4]", SINKS "\":{\"dtype\":\"F32\",\"shape\":[3]",
+        "self_attn.sinks"},
+    {SINKS, GONE, "blk.0.attn_sinks is missing"},
+    {EXPERTS "gate_up_proj_bias", GONE, "blk.0.ffn_gate_exps_bias of expert 0 is missing"},
+    {EXPERTS "down_proj_bias", GONE, "blk.0.ffn_down_exps_bias of expert 0 is missing"},
+    {"model.layers.0.mlp.router.bias", GONE, "blk.0.ffn_gate_inp_bias is missing"},
+};
+
+/* The file's header with find replaced and blanks behind it. */
+static void bend_header(const byte_buf *file, const oss_bend *b)
+{
+    const size_t n = strlen(b->find), m = strlen(b->put);
+    byte_buf out = {0};
+    put_bytes(&out, file->p, file->n);
+    unsigned char *p = memmem(out.p, out.n, b->find, n);
+    if (!p || m > n) fail_msg("%s: not in the header", b->find);
+    const bool name = b->find[n - 1] != ']'; /* whose quotation mark is moved too */
+    memset(p, ' ', n + name);
+    memcpy(p, b->put, m);
+    if (name) p[m] = '"';
+    save_bytes(&out, at("oss/model.safetensors"));
+    drop_bytes(&out);
+}
+
+static void bent_files_of_gpt_oss(void **state)
+{
+    (void)state;
+    model_build b = {.c = tiny_config(),
+        .seed = 3,
+        .arch = "GptOssForCausalLM",
+        .more = OSS ", \"quantization_config\": {\"quant_method\": \"mxfp4\"}"};
+    byte_buf file = {0};
+    b.c.dim = 64;
+    b.c.ffn = b.c.expert_ffn = 96;
+    b.c.experts = 5;
+    b.c.experts_used = 2;
+    b.qkv_bias = b.o_bias = true;
+    build_hf(&b, at("oss"));
+    FILE *f = fopen(at("oss/model.safetensors"), "rb");
+    assert_non_null(f);
+    unsigned char piece[4096];
+    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;) put_bytes(&file, piece, n);
+    fclose(f);
+    for (size_t i = 0; i < sizeof oss_bends / sizeof *oss_bends; i++) {
+        rg_err err = {0};
+        rg_ckpt *c = NULL;
+        bend_header(&file, &oss_bends[i]);
+        const rg_status st = rg_ckpt_open(&c, at("oss"), &err);
+        if (st != RG_E_FILE || !strstr(err.msg, oss_bends[i].says) || strchr(err.msg, '\n'))
+            fail_msg("%s: %d: %s\n   expected %s", oss_bends[i].put, (int)st, err.msg, oss_bends[i].says);
+    }
+    save_bytes(&file, at("oss/model.safetensors"));
+    rg_ckpt_close(must_open(at("oss")));
+    drop_bytes(&file);
+    build_drop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(experts_of_gpt_oss),
-        cmocka_unit_test(floats_of_hugging_face), cmocka_unit_test(every_type_of_gguf),
-        cmocka_unit_test(every_grid), cmocka_unit_test(each_part_has_its_resident_type),
-        cmocka_unit_test(shapes_and_names_are_checked), cmocka_unit_test(both_forms_are_refused),
-        cmocka_unit_test(modules_are_whole), cmocka_unit_test(gguf_refusals)};
+        cmocka_unit_test(bent_files_of_gpt_oss), cmocka_unit_test(floats_of_hugging_face),
+        cmocka_unit_test(every_type_of_gguf), cmocka_unit_test(every_grid),
+        cmocka_unit_test(each_part_has_its_resident_type), cmocka_unit_test(shapes_and_names_are_checked),
+        cmocka_unit_test(both_forms_are_refused), cmocka_unit_test(modules_are_whole),
+        cmocka_unit_test(gguf_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,7 +202,8 @@ static rg_status parse_routing(rg_exact_input *e, const char *text, rg_err *err)
         "--routing: '%.40s', expected uniform, same, disjoint, or a number of experts from 1 to 1024", text);
 }
 
-/* Types of one exact case. Without a checkpoint the file is taken to hold 16-bit floats. */
+/* Types of one exact case. Without a checkpoint the file is taken to hold 16-bit floats, but of experts with
+ * a clamped gate MXFP4, as gpt-oss's makers write them. */
 static rg_status exact_types(
     rg_exact_input *e, const rg_asked *a, const rg_cli *cli, const rg_hardware *h, int dtype, rg_err *err)
 {
@@ -222,7 +223,7 @@ static rg_status exact_types(
         e->dtype = dtype < 0 ? RG_WT_F16 : dtype;
         e->head = rg_wtype_is_quant(e->dtype) && !cli->quantize_head ? RG_WT_F16 : e->dtype;
         e->router = rg_wtype_is_quant(e->dtype) ? RG_WT_F16 : e->dtype;
-        e->expert = e->dtype;
+        e->expert = dtype < 0 && rg_site_exists(c, RG_SITE_FFN_CLAMP_EXPS) ? RG_WT_Q8G32 : e->dtype;
         e->embd_row = (e->dtype == RG_WT_F32 ? 4 : 2) * c->dim;
         if (e->dtype == RG_WT_F32) kv = RG_KV_F32;
     }
