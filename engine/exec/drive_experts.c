@@ -211,36 +211,59 @@ static int64_t begin_of(const rg_choice *c, int64_t panels, int64_t tid, int64_t
     return c->n * panels;
 }
 
-/* What comes past the private cache again from expert to expert, and what does not. Weights pass between two
- * touches of a row of x (few: of an expert with few tokens, whose product has counted it whole) or of sums
- * that several experts add to; where they are less than the cache, the row is still there. at, parts: panels
- * of all experts that this thread begins with, and how many each has in it at most. */
-static void count_again(rg_ctx *cx, const call *f, int64_t g0, int64_t g1, int64_t cols)
+/* What comes past the private cache again from expert to expert, and what does not. Few tokens: between two
+ * touches of a row of x, which the product has counted whole, weights of panels [g0, g1) of all experts
+ * pass. */
+static void count_rows_again(rg_ctx *cx, const call *f, int64_t g0, int64_t g1)
 {
     const rg_choice *c = f->c;
-    const bool sum = f->op == RG_OP_LINEAR_SUM_EXPS;
     const int64_t panels = rg_panels(f->w->n);
     int64_t kept = 0;
     for (int64_t i = 0; i < c->n; i++) {
-        const int64_t n = c->first[i + 1] - c->first[i];
         rg_weight w;
         const rg_product a = product_of(cx, f, i, &w);
-        const int64_t beside = sum ? n * (4 * cols + a.x_bytes) + rg_product_block(&a) : 0;
-        if (!sum && (n > RG_GEMV_MAX || a.tiles || (i + 1) * panels <= g0 || i * panels >= g1)) continue;
+        if (a.m > RG_GEMV_MAX || a.tiles || (i + 1) * panels <= g0 || i * panels >= g1) continue;
         for (int64_t r = c->first[i]; r < c->first[i + 1]; r++) {
             const int64_t p = before(c, i, r);
-            if (!sum && (p < 0 || (p + 1) * panels <= g0)) continue; /* the first touch of this thread */
-            const int64_t between =
-                sum ? (i - rg_max(p, 0)) * (g1 - g0) : i * panels - rg_max(p * panels, g0);
-            kept += between * a.panel + beside <= cx->l2_bytes;
+            if (p < 0 || (p + 1) * panels <= g0) continue; /* the first touch of this thread */
+            kept += (i * panels - rg_max(p * panels, g0)) * a.panel <= cx->l2_bytes;
         }
     }
-    if (!sum) {
-        cx->tally.act_rd -= 4 * kept * f->w->k;
-    } else if (cols > 0) { /* each was counted as read and written; before all of them they were set to 0 */
-        cx->tally.act_rd -= 4 * kept * cols;
-        cx->tally.act_wr += 4 * (c->m - kept) * cols;
+    cx->tally.act_rd -= 4 * kept * f->w->k;
+}
+
+/* Columns of sums that several experts add to, after all were set to 0. Between two touches pass the weights,
+ * the rows of x and the other sums of the experts in between, and an unpacked block with its outputs; before
+ * the first one, the preparation of all rows too, which may drive out the block. Each touch was counted as a
+ * read and a write. */
+static void count_sums_again(rg_ctx *cx, const call *f, int64_t panels, int64_t cols)
+{
+    const rg_choice *c = f->c;
+    const int64_t all = 4 * c->m * cols;
+    int64_t kept = 0, made = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        rg_weight w;
+        const rg_product a = product_of(cx, f, i, &w);
+        if (!by_itself(&a) && !in_place(cx, f, &a, i)) made += a.m * (4 * w.k + a.x_bytes);
     }
+    int64_t since = all + made; /* the block was used */
+    for (int64_t i = 0; i < c->n; i++) {
+        rg_weight w;
+        const rg_product a = product_of(cx, f, i, &w);
+        const int64_t block = rg_product_block(&a);
+        if (block > 0 && since + block > cx->l2_bytes) cx->tally.act_wr += block;
+        since = block > 0 ? 0 : since + panels * a.panel + a.m * (a.x_bytes + 4 * cols);
+        for (int64_t r = c->first[i]; r < c->first[i + 1]; r++) {
+            const int64_t p = before(c, i, r), rows = c->first[i + 1] - (p < 0 ? 0 : c->first[p + 1]),
+                          matrix = panels * a.panel,
+                          room = cx->l2_bytes - (p < 0 ? i : i - p) * matrix - rows * a.x_bytes -
+                (p < 0 ? all + made : rg_min(all, 4 * rows * cols)) - block;
+            /* set to 0 at once, they are met panel by panel */
+            kept += room < 0 ? 0 : p >= 0 || room >= matrix ? cols : cols * room / matrix;
+        }
+    }
+    cx->tally.act_rd -= 4 * kept;
+    cx->tally.act_wr += all - 4 * kept;
 }
 
 void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *x, const rg_weight *w,
@@ -293,10 +316,10 @@ void rg_linear_exps(rg_ctx *cx, rg_site site, float *to, float *y, const float *
     }
     /* the record names the kernel of an expert that as many tokens chose as the average one */
     const rg_product a = rg_product_of(cx, f.op, w, rg_div_up(c->m * c->used, c->n));
-    if (sum)
-        count_again(cx, &f, r0 / RG_PANEL, rg_div_up(r1, RG_PANEL), r1 - r0);
-    else
-        count_again(cx, &f, g0, g1, 0);
+    if (!sum)
+        count_rows_again(cx, &f, g0, g1);
+    else if (r1 > r0)
+        count_sums_again(cx, &f, rg_div_up(r1, RG_PANEL) - r0 / RG_PANEL, r1 - r0);
     rg_op_desc d = rg_product_record(cx, site, &a,
         (rg_dims){.m = c->m, .k = w->k, .n = w->n, .u = c->used, .e = c->n, .b = bias != NULL}, barrier);
     d.most = c->most;

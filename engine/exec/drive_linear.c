@@ -208,7 +208,11 @@ static int64_t block_of(const rg_product *a)
     return as_they_lie(a) ? 0 : bl->np * panel_bytes(a->form, rg_min(bl->kb, a->w->k));
 }
 
-int64_t rg_product_block(const rg_product *a) { return blocks[a->kind].np && !a->tiles ? block_of(a) : 0; }
+int64_t rg_product_block(const rg_product *a)
+{
+    const blocking *bl = &blocks[a->kind];
+    return bl->np && !a->tiles ? block_of(a) + 4 * rg_min(a->m, MOST_ROWS) * bl->np * RG_PANEL : 0;
+}
 
 /* The loops of a call, and bytes that they touch. */
 typedef struct loops {
